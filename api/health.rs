@@ -1,0 +1,3 @@
+//! GET /api/health — is everything reachable?
+
+fn main() {}

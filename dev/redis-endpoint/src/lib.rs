@@ -1,0 +1,1 @@
+//! Upstash's REST protocol for local use.

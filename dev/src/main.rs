@@ -1,0 +1,3 @@
+//! `cargo dev`: see `cargo dev --help`.
+
+fn main() {}

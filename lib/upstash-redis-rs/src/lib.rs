@@ -1,0 +1,1 @@
+//! A client for Upstash Redis over its REST protocol.
