@@ -1,0 +1,117 @@
+//! The bodies of Upstash's REST protocol.
+
+use std::fmt;
+
+use serde::de::{Deserialize, Deserializer, Visitor};
+use serde_json::Value;
+
+use crate::backend::Reply;
+
+/// Which of the protocol's three paths was asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Path {
+    Single,
+    Pipeline,
+    MultiExec,
+}
+
+impl Path {
+    pub(crate) fn parse(path: &str) -> Option<Self> {
+        match path {
+            "/" => Some(Self::Single),
+            "/pipeline" => Some(Self::Pipeline),
+            "/multi-exec" => Some(Self::MultiExec),
+            _ => None,
+        }
+    }
+}
+
+/// Reads the commands of a request; the error is the one to answer with.
+pub(crate) fn parse(path: Path, body: &[u8]) -> Result<Vec<Vec<String>>, String> {
+    let commands: serde_json::Result<Vec<Vec<Word>>> = match path {
+        Path::Single => serde_json::from_slice(body).map(|command| vec![command]),
+        Path::Pipeline | Path::MultiExec => serde_json::from_slice(body),
+    };
+    let commands = commands.map_err(|error| format!("ERR failed to parse command: {error}"))?;
+    if commands.is_empty() || commands.iter().any(Vec::is_empty) {
+        return Err("ERR empty command".to_owned());
+    }
+    let words = |command: Vec<Word>| command.into_iter().map(|Word(word)| word).collect();
+    Ok(commands.into_iter().map(words).collect())
+}
+
+/// Writes replies as the body of an answer, with its HTTP status.
+pub(crate) fn render(path: Path, replies: &[Reply]) -> (u16, String) {
+    match (path, replies) {
+        (Path::Single, [reply]) => {
+            let mut body = String::new();
+            write(&mut body, reply);
+            (if reply.is_ok() { 200 } else { 400 }, body)
+        }
+        _ => {
+            let mut body = String::from("[");
+            for (index, reply) in replies.iter().enumerate() {
+                body += if index == 0 { "" } else { "," };
+                write(&mut body, reply);
+            }
+            body.push(']');
+            (200, body)
+        }
+    }
+}
+
+/// The body that refuses a request as a whole.
+pub(crate) fn error(text: &str) -> String {
+    let mut body = String::new();
+    write(&mut body, &Err(text.to_owned()));
+    body
+}
+
+fn write(body: &mut String, reply: &Reply) {
+    let (name, value) = match reply {
+        Ok(value) => ("result", value.to_string()),
+        Err(text) => ("error", Value::from(text.as_str()).to_string()),
+    };
+    for part in ["{\"", name, "\":", &value, "}"] {
+        body.push_str(part);
+    }
+}
+
+/// One word of a command: Upstash takes a number for its digits.
+struct Word(String);
+
+impl<'de> Deserialize<'de> for Word {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(AnyWord)
+    }
+}
+
+struct AnyWord;
+
+impl Visitor<'_> for AnyWord {
+    type Value = Word;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("a string or a number")
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Word, E> {
+        Ok(Word(text.to_owned()))
+    }
+
+    fn visit_string<E>(self, text: String) -> Result<Word, E> {
+        Ok(Word(text))
+    }
+
+    fn visit_i64<E>(self, number: i64) -> Result<Word, E> {
+        Ok(Word(number.to_string()))
+    }
+
+    fn visit_u64<E>(self, number: u64) -> Result<Word, E> {
+        Ok(Word(number.to_string()))
+    }
+
+    fn visit_f64<E>(self, number: f64) -> Result<Word, E> {
+        Ok(Word(number.to_string()))
+    }
+}

@@ -1,0 +1,369 @@
+//! What client and endpoint promise, the same from memory and from a real Redis.
+
+use redis_endpoint::{Backend, Endpoint, Options, RedisServer};
+use upstash_redis_rs::{Command, Error, ReResponse, Redis};
+
+use crate::{client, unix_milliseconds};
+
+/// Makes two tests of each case, one for each backend.
+macro_rules! contract {
+    ($($case:ident)*) => {
+        mod memory {
+            $(#[tokio::test]
+            async fn $case() {
+                let endpoint = crate::endpoint().await;
+                super::$case(crate::client(&endpoint)).await;
+            })*
+        }
+        mod real {
+            $(#[tokio::test]
+            async fn $case() {
+                if let Some((_server, endpoint)) = super::real().await {
+                    super::$case(crate::client(&endpoint)).await;
+                }
+            })*
+        }
+    };
+}
+
+contract! {
+    a_value_is_read_back
+    any_text_is_a_key_and_a_value
+    set_ends_a_key_when_it_is_told_to
+    set_nx_leaves_what_is_there
+    set_takes_an_end_away
+    several_keys_are_read_at_once
+    keys_are_deleted_and_counted
+    counters_count
+    a_key_is_given_an_end
+    the_database_is_counted_and_emptied
+    errors_have_the_texts_of_redis
+    any_command_can_be_sent
+    a_pipeline_answers_each_command
+    a_transaction_is_run_as_one
+    a_transaction_with_an_unknown_command_is_not_run
+    parallel_requests_get_their_own_answers
+}
+
+/// An endpoint in front of a real Redis. Without one the case is left out,
+/// except in CI, which has one.
+pub(crate) async fn real() -> Option<(RedisServer, Endpoint)> {
+    if !RedisServer::available() {
+        assert!(
+            std::env::var_os("CI").is_none(),
+            "the contract needs redis-server on the PATH; install it (Debian: redis-server)"
+        );
+        println!("left out: there is no redis-server on the PATH");
+        return None;
+    }
+    let server = RedisServer::start().await.unwrap();
+    let backend = Backend::real(&server.url()).await.unwrap();
+    let endpoint = Endpoint::start(backend, Options::default()).await.unwrap();
+    Some((server, endpoint))
+}
+
+async fn get(redis: &Redis, key: &str) -> Option<String> {
+    redis.get(key).unwrap().send().await.unwrap()
+}
+
+async fn set(redis: &Redis, key: &str, value: &str) {
+    assert!(redis.set(key, value).unwrap().send().await.unwrap());
+}
+
+/// The rest of a key's life in milliseconds, -1 for no end, -2 for no key.
+async fn rest(redis: &Redis, key: &str) -> i64 {
+    let answer = redis.command(&["PTTL", key]).unwrap().send().await;
+    answer.unwrap().read().unwrap()
+}
+
+async fn a_value_is_read_back(redis: Redis) {
+    assert_eq!(get(&redis, "key").await, None);
+    set(&redis, "key", "value").await;
+    assert_eq!(get(&redis, "key").await.as_deref(), Some("value"));
+    assert_eq!(redis.ping().send().await.unwrap(), "PONG");
+}
+
+async fn any_text_is_a_key_and_a_value(redis: Redis) {
+    for text in [
+        "Šabor 💃",
+        "a \"b\"\\\r\n\0",
+        "$5\r\nhello\r\n",
+        "{\"a\":1}",
+    ] {
+        set(&redis, text, text).await;
+        assert_eq!(get(&redis, text).await.as_deref(), Some(text));
+    }
+    set(&redis, "key", "").await;
+    assert_eq!(get(&redis, "key").await.as_deref(), Some(""));
+    let long = "0123456789".repeat(100_000);
+    set(&redis, "key", &long).await;
+    assert_eq!(get(&redis, "key").await, Some(long));
+}
+
+async fn set_ends_a_key_when_it_is_told_to(redis: Redis) {
+    let set = |key| redis.set(key, "value").unwrap();
+    let now = unix_milliseconds();
+    assert!(set("ex").ex(100).send().await.unwrap());
+    assert!(set("px").px(100_000).send().await.unwrap());
+    assert!(set("pxat").pxat(now + 100_000).send().await.unwrap());
+    for key in ["ex", "px", "pxat"] {
+        assert!((90_000..=100_000).contains(&rest(&redis, key).await));
+    }
+    assert!(set("pxat").pxat(now - 1000).send().await.unwrap());
+    assert_eq!(get(&redis, "pxat").await, None);
+
+    assert!(set("px").px(1).send().await.unwrap());
+    while get(&redis, "px").await.is_some() {}
+}
+
+async fn set_nx_leaves_what_is_there(redis: Redis) {
+    let set = |value| redis.set("key", value).unwrap().nx().px(100_000);
+    assert!(set("first").send().await.unwrap());
+    assert!(!set("second").send().await.unwrap());
+    assert_eq!(get(&redis, "key").await.as_deref(), Some("first"));
+}
+
+async fn set_takes_an_end_away(redis: Redis) {
+    let ending = redis.set("key", "value").unwrap().ex(100);
+    assert!(ending.send().await.unwrap());
+    let kept = redis.command(&["SET", "key", "value", "KEEPTTL"]).unwrap();
+    kept.send().await.unwrap();
+    assert!(rest(&redis, "key").await > 0);
+    set(&redis, "key", "value").await;
+    assert_eq!(rest(&redis, "key").await, -1);
+}
+
+async fn several_keys_are_read_at_once(redis: Redis) {
+    set(&redis, "a", "1").await;
+    set(&redis, "c", "3").await;
+    let values = redis.mget(&["a", "b", "c"]).unwrap().send().await.unwrap();
+    assert_eq!(values, [Some("1".to_owned()), None, Some("3".to_owned())]);
+}
+
+async fn keys_are_deleted_and_counted(redis: Redis) {
+    set(&redis, "a", "1").await;
+    set(&redis, "b", "2").await;
+    let there = redis.exists(&["a", "a", "b", "c"]).unwrap();
+    assert_eq!(there.send().await.unwrap(), 3);
+    let gone = redis.del(&["a", "b", "c"]).unwrap();
+    assert_eq!(gone.send().await.unwrap(), 2);
+    assert_eq!(get(&redis, "a").await, None);
+}
+
+async fn counters_count(redis: Redis) {
+    assert_eq!(redis.incr("n").unwrap().send().await.unwrap(), 1);
+    assert_eq!(redis.incrby("n", 41).unwrap().send().await.unwrap(), 42);
+    assert_eq!(redis.incrby("n", -50).unwrap().send().await.unwrap(), -8);
+    assert!(redis.expire("n", 100).unwrap().send().await.unwrap());
+    assert_eq!(redis.incr("n").unwrap().send().await.unwrap(), -7);
+    assert!(rest(&redis, "n").await > 0, "counting keeps the end");
+}
+
+async fn a_key_is_given_an_end(redis: Redis) {
+    assert!(!redis.expire("key", 100).unwrap().send().await.unwrap());
+    set(&redis, "key", "value").await;
+    assert_eq!(rest(&redis, "key").await, -1);
+    assert!(redis.expire("key", 100).unwrap().send().await.unwrap());
+    assert!((90_000..=100_000).contains(&rest(&redis, "key").await));
+    assert!(redis.pexpire("key", 50_000).unwrap().send().await.unwrap());
+    assert!((40_000..=50_000).contains(&rest(&redis, "key").await));
+    let ttl = redis.command(&["TTL", "key"]).unwrap().send().await;
+    assert_eq!(ttl.unwrap(), ReResponse::Integer(50));
+    assert!(redis.pexpire("key", 0).unwrap().send().await.unwrap());
+    assert_eq!(rest(&redis, "key").await, -2);
+}
+
+async fn the_database_is_counted_and_emptied(redis: Redis) {
+    set(&redis, "session:1", "a").await;
+    set(&redis, "change:1", "b").await;
+    let past = redis.set("past", "c").unwrap().pxat(1);
+    assert!(past.send().await.unwrap());
+    // Redis counts a key that has ended until somebody asks for it.
+    assert_eq!(get(&redis, "past").await, None);
+    assert_eq!(redis.dbsize().send().await.unwrap(), 2);
+    let keys = redis.command(&["KEYS", "s?ss*:*"]).unwrap().send().await;
+    assert_eq!(keys.unwrap().read::<Vec<String>>().unwrap(), ["session:1"]);
+    assert!(redis.flushdb().send().await.unwrap());
+    assert_eq!(redis.dbsize().send().await.unwrap(), 0);
+}
+
+async fn errors_have_the_texts_of_redis(redis: Redis) {
+    set(&redis, "word", "x").await;
+    set(&redis, "most", &i64::MAX.to_string()).await;
+    for (command, expected) in [
+        (
+            vec!["GET"],
+            "ERR wrong number of arguments for 'get' command",
+        ),
+        (
+            vec!["mGet"],
+            "ERR wrong number of arguments for 'mget' command",
+        ),
+        (
+            vec!["FOO", "a", "b"],
+            "ERR unknown command 'FOO', with args beginning with: 'a' 'b' ",
+        ),
+        (
+            vec!["INCR", "word"],
+            "ERR value is not an integer or out of range",
+        ),
+        (
+            vec!["INCR", "most"],
+            "ERR increment or decrement would overflow",
+        ),
+        (
+            vec!["EXPIRE", "word", "x"],
+            "ERR value is not an integer or out of range",
+        ),
+        (vec!["SET", "a", "b", "EX"], "ERR syntax error"),
+        (
+            vec!["SET", "a", "b", "EX", "x"],
+            "ERR value is not an integer or out of range",
+        ),
+        (
+            vec!["SET", "a", "b", "EX", "0"],
+            "ERR invalid expire time in 'set' command",
+        ),
+        (vec!["SET", "a", "b", "NX", "XX"], "ERR syntax error"),
+        (
+            vec!["SET", "a", "b", "PX", "9", "KEEPTTL"],
+            "ERR syntax error",
+        ),
+    ] {
+        let answer = redis.command(&command).unwrap().send().await;
+        let Err(Error::Command(text)) = answer else {
+            panic!("{command:?} was answered with {answer:?}");
+        };
+        assert_eq!(text, expected, "{command:?}");
+    }
+}
+
+async fn any_command_can_be_sent(redis: Redis) {
+    let echo = redis.command(&["echo", "hello"]).unwrap().send().await;
+    assert_eq!(echo.unwrap(), ReResponse::Text("hello".to_owned()));
+    let time = redis.command(&["TIME"]).unwrap().send().await.unwrap();
+    let time: Vec<String> = time.read().unwrap();
+    let seconds: u64 = time[0].parse().unwrap();
+    assert!(seconds.abs_diff(unix_milliseconds() / 1000) <= 1);
+}
+
+async fn a_pipeline_answers_each_command(redis: Redis) {
+    set(&redis, "word", "x").await;
+    let answers = redis
+        .pipeline()
+        .push(redis.set("key", "value").unwrap().ex(100))
+        .push(redis.incr("word").unwrap())
+        .push(redis.get("key").unwrap())
+        .push(redis.get("absent").unwrap())
+        .push(redis.mget(&["key", "absent"]).unwrap())
+        .send()
+        .await
+        .unwrap();
+    let [set, incr, get, absent, both] = answers.try_into().unwrap();
+    assert!(set.unwrap().read::<bool>().unwrap());
+    assert!(matches!(incr, Err(Error::Command(text)) if text.starts_with("ERR value is not")));
+    assert_eq!(get.unwrap(), ReResponse::Text("value".to_owned()));
+    assert_eq!(absent.unwrap(), ReResponse::Nil);
+    let both: Vec<Option<String>> = both.unwrap().read().unwrap();
+    assert_eq!(both, [Some("value".to_owned()), None]);
+}
+
+async fn a_transaction_is_run_as_one(redis: Redis) {
+    set(&redis, "word", "x").await;
+    let answers = redis
+        .transaction()
+        .push(redis.incr("n").unwrap())
+        .push(redis.incr("word").unwrap())
+        .push(redis.incr("n").unwrap())
+        .send()
+        .await
+        .unwrap();
+    let [first, failed, second] = answers.try_into().unwrap();
+    assert_eq!(first.unwrap(), ReResponse::Integer(1));
+    assert!(failed.unwrap_err().is_command());
+    assert_eq!(second.unwrap(), ReResponse::Integer(2));
+
+    // Each raises two counters; if another came between, they would differ.
+    let raise = || async {
+        let answers = redis
+            .transaction()
+            .push(redis.incr("a").unwrap())
+            .push(redis.incr("b").unwrap())
+            .send()
+            .await
+            .unwrap();
+        let counts: Vec<i64> = answers
+            .into_iter()
+            .map(|answer| answer.unwrap().read().unwrap())
+            .collect();
+        assert_eq!(counts[0], counts[1]);
+    };
+    tokio::join!(
+        raise(),
+        raise(),
+        raise(),
+        raise(),
+        raise(),
+        raise(),
+        raise(),
+        raise()
+    );
+    assert_eq!(get(&redis, "a").await.as_deref(), Some("8"));
+}
+
+async fn a_transaction_with_an_unknown_command_is_not_run(redis: Redis) {
+    let answer = redis
+        .transaction()
+        .push(redis.incr("n").unwrap())
+        .push(redis.command(&["FOO"]).unwrap())
+        .send()
+        .await;
+    assert!(matches!(answer, Err(Error::Command(text)) if text.starts_with("EXECABORT")));
+    assert_eq!(get(&redis, "n").await, None);
+}
+
+async fn parallel_requests_get_their_own_answers(redis: Redis) {
+    let mut tasks = tokio::task::JoinSet::new();
+    for number in 0..50 {
+        let redis = redis.clone();
+        tasks.spawn(async move {
+            let text = number.to_string();
+            set(&redis, &text, &text).await;
+            assert_eq!(get(&redis, &text).await, Some(text));
+        });
+    }
+    while let Some(task) = tasks.join_next().await {
+        task.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn what_can_be_checked_is_an_error_before_sending() {
+    let endpoint = crate::endpoint().await;
+    let redis = client(&endpoint);
+    let invalid = |error| matches!(error, Error::InvalidCommand(_));
+    assert!(invalid(redis.get("").unwrap_err()));
+    assert!(invalid(redis.mget(&[]).unwrap_err()));
+    assert!(invalid(redis.del(&["a", ""]).unwrap_err()));
+    assert!(invalid(redis.command(&[]).unwrap_err()));
+    assert!(invalid(redis.pipeline().send().await.unwrap_err()));
+    assert_eq!(endpoint.requests(), 0);
+
+    let no_url = |url| matches!(Redis::new(url, "token"), Err(Error::InvalidUrl(_)));
+    assert!(no_url("") && no_url("localhost") && no_url("redis://localhost"));
+    assert!(no_url("https://user:word@host") && no_url("https://host/?a=b"));
+    let token = Redis::new("https://host", "a\nb");
+    assert!(matches!(token, Err(Error::InvalidToken)));
+}
+
+#[tokio::test]
+async fn nothing_secret_is_shown() {
+    let redis = Redis::new("https://host/", "the-token").unwrap();
+    let set = redis.set("the-key", "the-value").unwrap();
+    let shown = format!(
+        "{redis:?} {set:?} {:?}",
+        redis.pipeline().push(redis.get("the-key").unwrap())
+    );
+    assert!(shown.contains("https://host") && shown.contains("SET"));
+    assert!(!shown.contains("the-"), "{shown}");
+}
