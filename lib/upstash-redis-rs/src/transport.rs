@@ -13,7 +13,7 @@ use hyper::body::{Bytes, Incoming};
 use hyper_rustls::{ConfigBuilderExt, HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::TokioExecutor;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
 use rustls::{ClientConfig, RootCertStore};
 
 use crate::{Answering, Error, response};
@@ -184,6 +184,7 @@ impl Pool {
     fn new(connector: &Connector, idle_limit: Duration) -> Self {
         let client = Client::builder(TokioExecutor::new())
             .pool_idle_timeout(idle_limit)
+            .pool_timer(TokioTimer::new())
             // Only what was certainly not written goes out again.
             .retry_canceled_requests(true)
             .build(connector.clone());

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use redis_endpoint::{Endpoint, Meanwhile, Mode};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpStream, UnixStream};
 use upstash_redis_rs::{Command, Error, Redis};
 
 use crate::{client, endpoint};
@@ -61,7 +61,8 @@ async fn by_hand() -> (TcpListener, Redis) {
 
 /// Accepts a connection and reads a request from it.
 async fn request(listener: &TcpListener) -> (TcpStream, String) {
-    let (mut stream, _) = listener.accept().await.unwrap();
+    let accepted = tokio::time::timeout(Duration::from_secs(10), listener.accept()).await;
+    let (mut stream, _) = accepted.expect("the client makes no connection").unwrap();
     let text = next_request(&mut stream).await;
     (stream, text)
 }
@@ -84,7 +85,9 @@ fn answer(body: &str) -> String {
 
 /// Waits until the client has closed the connection.
 async fn assert_closed(mut stream: TcpStream) {
-    let end = stream.read(&mut [0; 1]).await;
+    let mut byte = [0];
+    let end = tokio::time::timeout(Duration::from_secs(10), stream.read(&mut byte)).await;
+    let end = end.expect("the client keeps the connection");
     assert!(matches!(end, Ok(0) | Err(_)), "the client sent more");
 }
 
@@ -215,14 +218,48 @@ async fn a_connection_closed_while_idle_costs_no_request() {
 }
 
 #[tokio::test]
-async fn a_connection_idle_for_too_long_is_not_used() {
+async fn a_request_that_meets_a_closed_connection_goes_out_on_another() {
+    let (listener, redis) = by_hand().await;
+    let pong = answer(r#"{"result":"PONG"}"#);
+    let (first, stream) = tokio::join!(redis.ping().send(), async {
+        let (mut stream, _) = request(&listener).await;
+        stream.write_all(pong.as_bytes()).await.unwrap();
+        stream
+    });
+    first.unwrap();
+
+    let (bell, rung) = UnixStream::pair().unwrap();
+    bell.writable().await.unwrap();
+    let woken = tokio::spawn(async move {
+        rung.readable().await.unwrap();
+        redis.ping().send().await
+    });
+    tokio::task::yield_now().await;
+    // The runtime sees both at once, as an instance does that was frozen: first
+    // what wakes it, then the end of its connection.
+    bell.try_write(b"!").unwrap();
+    drop(stream);
+
+    let (again, _stream) = tokio::join!(woken, async {
+        let (mut stream, _) = request(&listener).await;
+        stream.write_all(pong.as_bytes()).await.unwrap();
+        stream
+    });
+    assert_eq!(again.unwrap().unwrap(), "PONG");
+}
+
+#[tokio::test]
+async fn a_connection_from_before_a_freeze_is_not_used() {
     let endpoint = endpoint().await;
-    let redis = client(&endpoint).with_idle_limit(Duration::from_millis(20));
-    redis.ping().send().await.unwrap();
+    let redis = client(&endpoint).with_idle_limit(Duration::from_millis(50));
     redis.ping().send().await.unwrap();
     assert_eq!(last_connection(&endpoint), 0);
-    // The clock that counts is the wall's: there is no condition to wait for.
-    tokio::time::sleep(Duration::from_millis(30)).await;
+
+    // An instance that is frozen runs nothing, and its timers stand still.
+    tokio::time::pause();
+    std::thread::sleep(Duration::from_millis(60));
+    tokio::time::resume();
+
     redis.ping().send().await.unwrap();
     assert_eq!(last_connection(&endpoint), 1);
 }
