@@ -27,7 +27,7 @@ impl Backend {
     }
 
     /// A real Redis, at `redis://[:password@]host[:port][/database]` or
-    /// `unix:///path/to/socket`. Every command is passed on, except those that
+    /// `unix:///path/to/socket`, without percent-encoding. Every command is passed on, except those that
     /// would change the connection itself. A lost connection is made again
     /// with the next command.
     ///
@@ -38,7 +38,7 @@ impl Backend {
         let real = Real::connect(url)?;
         match real.run(&[vec!["PING".to_owned()]], false).await {
             Ok(replies) if matches!(replies[..], [Ok(_)]) => Ok(Self(Store::Real(real))),
-            other => Err(io::Error::other(format!("no Redis at {url}: {other:?}"))),
+            other => Err(io::Error::other(format!("no Redis to use: {other:?}"))),
         }
     }
 

@@ -33,7 +33,8 @@ pub(crate) async fn serve(
         tokio::select! {
             accepted = listener.accept() => match accepted {
                 Ok((stream, _)) => {
-                    connections.spawn(converse(stream, Arc::clone(&shared)));
+                    let number = shared.connections.fetch_add(1, Ordering::Relaxed);
+                    connections.spawn(converse(stream, number, Arc::clone(&shared)));
                 }
                 // Out of file descriptors: some come back with time.
                 Err(_) => tokio::time::sleep(Duration::from_millis(10)).await,
@@ -46,8 +47,7 @@ pub(crate) async fn serve(
     connections.shutdown().await;
 }
 
-async fn converse(stream: TcpStream, shared: Arc<Shared>) {
-    let number = shared.connections.fetch_add(1, Ordering::Relaxed);
+async fn converse(stream: TcpStream, number: u64, shared: Arc<Shared>) {
     // An answer is one small write, and nothing is gained by holding it back.
     _ = stream.set_nodelay(true);
     let service = service_fn(|request| answer(Arc::clone(&shared), number, request));
@@ -68,11 +68,17 @@ async fn answer(
     let known =
         authorization.is_some_and(|value| value.as_bytes() == shared.authorization.as_bytes());
     if !known || mode == Mode::Unauthorized {
-        return Ok(json(401, protocol::error("Unauthorized")));
+        return Ok(json(
+            StatusCode::UNAUTHORIZED,
+            protocol::error("Unauthorized"),
+        ));
     }
     let Some(path) = Path::parse(request.uri().path()).filter(|_| request.method() == Method::POST)
     else {
-        return Ok(json(404, protocol::error("ERR no such path")));
+        return Ok(json(
+            StatusCode::NOT_FOUND,
+            protocol::error("ERR no such path"),
+        ));
     };
     let name = request.uri().path().to_owned();
     let body = request
@@ -82,7 +88,7 @@ async fn answer(
         .map_err(io::Error::other)?;
     let commands = match protocol::parse(path, &body.to_bytes()) {
         Ok(commands) => commands,
-        Err(text) => return Ok(json(400, protocol::error(&text))),
+        Err(text) => return Ok(json(StatusCode::BAD_REQUEST, protocol::error(&text))),
     };
     shared.log().add(connection, &name, &commands);
 
@@ -99,7 +105,7 @@ async fn answer(
     };
     let (status, body) = match replies {
         Ok(replies) => protocol::render(path, &replies),
-        Err(text) => (400, protocol::error(&text)),
+        Err(text) => (StatusCode::BAD_REQUEST, protocol::error(&text)),
     };
     let mut response = json(status, body);
     match mode {
@@ -110,10 +116,9 @@ async fn answer(
     Ok(response)
 }
 
-fn json(status: u16, body: String) -> Response<Answer> {
+fn json(status: StatusCode, body: String) -> Response<Answer> {
     let mut response = Response::new(Answer::Whole(Some(body.into())));
-    *response.status_mut() =
-        StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    *response.status_mut() = status;
     let json = HeaderValue::from_static("application/json");
     response.headers_mut().insert(CONTENT_TYPE, json);
     response

@@ -74,9 +74,7 @@ impl Memory {
             ("SET", [key, value, options @ ..]) => self.set(key, value, options, now),
             ("DEL", keys) => Ok(count(keys, |key| self.remove(key, now))),
             ("EXISTS", keys) => Ok(count(keys, |key| self.alive(key, now).is_some())),
-            ("EXPIRE", [key, time]) => self.expire(key, time, 1000, now, now),
-            ("PEXPIRE", [key, time]) => self.expire(key, time, 1, now, now),
-            ("PEXPIREAT", [key, time]) => self.expire(key, time, 1, 0, now),
+            ("EXPIRE" | "PEXPIRE" | "PEXPIREAT", [key, time]) => self.expire(name, key, time, now),
             // Rounded to the nearest second, as Redis does.
             ("TTL", [key]) => Ok(self.end(key, now, |ends| (ends - now + 500) / 1000)),
             ("PTTL", [key]) => Ok(self.end(key, now, |ends| ends - now)),
@@ -132,11 +130,13 @@ impl Memory {
         Ok("OK".into())
     }
 
-    fn expire(&mut self, key: &str, time: &str, unit: i64, from: i64, now: i64) -> Reply {
-        let ends = integer(time)?
-            .checked_mul(unit)
-            .and_then(|time| time.checked_add(from));
-        let ends = ends.ok_or("ERR invalid expire time in 'expire' command")?;
+    fn expire(&mut self, name: &str, key: &str, time: &str, now: i64) -> Reply {
+        let (unit, from) = match name {
+            "EXPIRE" => (1000, now),
+            "PEXPIRE" => (1, now),
+            _ => (1, 0),
+        };
+        let ends = absolute(time, unit, from)?.ok_or_else(|| invalid_expire(name))?;
         Ok(match self.alive(key, now) {
             Some(entry) => {
                 entry.ends = Some(ends);
@@ -225,12 +225,10 @@ impl SetOptions {
                 "PXAT" if !ends => (1, 0),
                 _ => return Err(SYNTAX.to_owned()),
             };
-            let time = integer(words.next().ok_or(SYNTAX)?)?;
-            let ends = time
-                .checked_mul(unit)
-                .and_then(|time| time.checked_add(from));
-            let ends = ends.filter(|_| time > 0);
-            options.ends = Some(ends.ok_or("ERR invalid expire time in 'set' command")?);
+            let time = words.next().ok_or(SYNTAX)?;
+            let positive = integer(time)? > 0;
+            let ends = absolute(time, unit, from)?.filter(|_| positive);
+            options.ends = Some(ends.ok_or_else(|| invalid_expire("SET"))?);
         }
         Ok(options)
     }
@@ -264,6 +262,17 @@ fn check(command: &[String]) -> Result<&'static str, String> {
 
 fn count(keys: &[&str], mut holds: impl FnMut(&str) -> bool) -> Value {
     keys.iter().filter(|key| holds(key)).count().into()
+}
+
+/// The time in Unix milliseconds, unless there is no such time.
+fn absolute(time: &str, unit: i64, from: i64) -> Result<Option<i64>, String> {
+    let time = integer(time)?.checked_mul(unit);
+    Ok(time.and_then(|time| time.checked_add(from)))
+}
+
+fn invalid_expire(name: &str) -> String {
+    let name = name.to_ascii_lowercase();
+    format!("ERR invalid expire time in '{name}' command")
 }
 
 fn integer(text: &str) -> Result<i64, String> {

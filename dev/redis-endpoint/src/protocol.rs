@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use hyper::StatusCode;
 use serde::de::{Deserialize, Deserializer, Visitor};
 use serde_json::Value;
 
@@ -41,12 +42,16 @@ pub(crate) fn parse(path: Path, body: &[u8]) -> Result<Vec<Vec<String>>, String>
 }
 
 /// Writes replies as the body of an answer, with its HTTP status.
-pub(crate) fn render(path: Path, replies: &[Reply]) -> (u16, String) {
+pub(crate) fn render(path: Path, replies: &[Reply]) -> (StatusCode, String) {
     match (path, replies) {
         (Path::Single, [reply]) => {
             let mut body = String::new();
             write(&mut body, reply);
-            (if reply.is_ok() { 200 } else { 400 }, body)
+            let status = match reply {
+                Ok(_) => StatusCode::OK,
+                Err(_) => StatusCode::BAD_REQUEST,
+            };
+            (status, body)
         }
         _ => {
             let mut body = String::from("[");
@@ -55,7 +60,7 @@ pub(crate) fn render(path: Path, replies: &[Reply]) -> (u16, String) {
                 write(&mut body, reply);
             }
             body.push(']');
-            (200, body)
+            (StatusCode::OK, body)
         }
     }
 }

@@ -44,12 +44,11 @@ impl Redis {
         self
     }
 
-    /// Sets how long a connection may lie idle and still be used: 15 s unless
-    /// something else is said. The client returned shares no connection with
-    /// this one.
+    /// Sets how long a connection may lie idle and still be used, for this
+    /// client and its clones: 15 s unless something else is said.
     #[must_use]
-    pub fn with_idle_limit(mut self, limit: Duration) -> Self {
-        self.transport = Arc::new(self.transport.with_idle_limit(limit));
+    pub fn with_idle_limit(self, limit: Duration) -> Self {
+        self.transport.set_idle_limit(limit);
         self
     }
 

@@ -3,7 +3,7 @@
 //! Nothing here is generic: many executables link this crate, and generic or
 //! `async fn` bodies would be compiled again in each of them.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
@@ -43,7 +43,6 @@ pub(crate) struct Transport {
     multi_exec: Uri,
     authorization: HeaderValue,
     connector: Connector,
-    idle_limit: Duration,
     pool: Mutex<Pool>,
 }
 
@@ -51,6 +50,7 @@ pub(crate) struct Transport {
 struct Pool {
     client: HttpClient,
     asked: SystemTime,
+    idle_limit: Duration,
 }
 
 impl Transport {
@@ -94,21 +94,11 @@ impl Transport {
             url,
             authorization,
             connector,
-            idle_limit: IDLE_LIMIT,
         })
     }
 
-    pub(crate) fn with_idle_limit(&self, limit: Duration) -> Self {
-        Self {
-            url: self.url.clone(),
-            single: self.single.clone(),
-            pipeline: self.pipeline.clone(),
-            multi_exec: self.multi_exec.clone(),
-            authorization: self.authorization.clone(),
-            connector: self.connector.clone(),
-            idle_limit: limit,
-            pool: Mutex::new(Pool::new(&self.connector, limit)),
-        }
+    pub(crate) fn set_idle_limit(&self, limit: Duration) {
+        *self.pool() = Pool::new(&self.connector, limit);
     }
 
     pub(crate) fn url(&self) -> &str {
@@ -169,14 +159,18 @@ impl Transport {
     /// than the limit can fall between two requests without such a pause.
     fn client(&self) -> HttpClient {
         let now = SystemTime::now();
-        let mut pool = self.pool.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut pool = self.pool();
         // A clock that was set back tells nothing: begin afresh.
         let pause = now.duration_since(pool.asked).unwrap_or(Duration::MAX);
-        if pause > self.idle_limit {
-            *pool = Pool::new(&self.connector, self.idle_limit);
+        if pause > pool.idle_limit {
+            *pool = Pool::new(&self.connector, pool.idle_limit);
         }
         pool.asked = now;
         pool.client.clone()
+    }
+
+    fn pool(&self) -> MutexGuard<'_, Pool> {
+        self.pool.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -191,6 +185,7 @@ impl Pool {
         Self {
             client,
             asked: SystemTime::now(),
+            idle_limit,
         }
     }
 }

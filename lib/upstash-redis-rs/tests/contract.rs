@@ -224,6 +224,14 @@ async fn errors_have_the_texts_of_redis(redis: Redis) {
             vec!["SET", "a", "b", "EX", "0"],
             "ERR invalid expire time in 'set' command",
         ),
+        (
+            vec!["SET", "a", "b", "PXAT", "-1"],
+            "ERR invalid expire time in 'set' command",
+        ),
+        (
+            vec!["PEXPIRE", "word", "9223372036854775807"],
+            "ERR invalid expire time in 'pexpire' command",
+        ),
         (vec!["SET", "a", "b", "NX", "XX"], "ERR syntax error"),
         (
             vec!["SET", "a", "b", "PX", "9", "KEEPTTL"],
