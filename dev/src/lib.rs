@@ -1,1 +1,6 @@
-//! The local stack, the local server and the benchmark.
+//! The local stack, the local server and the benchmark: what never deploys.
+
+mod environment;
+pub mod postgres;
+mod progress;
+mod random;

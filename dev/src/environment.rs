@@ -1,0 +1,23 @@
+//! The one place where this crate reads the process environment.
+
+use std::env;
+use std::path::{Path, PathBuf};
+
+/// The folders in which a shell looks for programs.
+pub(crate) fn program_folders() -> Vec<PathBuf> {
+    #[expect(clippy::disallowed_methods, reason = "this is the one place")]
+    let path = env::var_os("PATH").unwrap_or_default();
+    env::split_paths(&path).collect()
+}
+
+/// The root of the repository that this was compiled from.
+pub(crate) fn repository() -> &'static Path {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    here.parent().unwrap_or(here)
+}
+
+/// Where the local stack keeps what it makes: `.sabor/`, ignored by git and
+/// by Vercel.
+pub(crate) fn home() -> PathBuf {
+    repository().join(".sabor")
+}
