@@ -21,3 +21,10 @@ pub(crate) fn repository() -> &'static Path {
 pub(crate) fn home() -> PathBuf {
     repository().join(".sabor")
 }
+
+/// What `name` is set to; set to nothing counts as not set.
+pub(crate) fn variable(name: &str) -> Option<String> {
+    #[expect(clippy::disallowed_methods, reason = "this is the one place")]
+    let value = env::var(name).ok();
+    value.filter(|value| !value.trim().is_empty())
+}

@@ -3,10 +3,15 @@
 use std::io::{self, Write};
 use std::time::{Duration, Instant};
 
-/// Prints one line. A reader that has gone away (`cargo dev | head`) is no
+/// Tells what is going on, beside what a command is asked for. A reader that has gone away (`cargo dev | head`) is no
 /// reason to stop: `println!` would panic.
 pub(crate) fn say(line: &str) {
     let _ = writeln!(io::stderr(), "{line}");
+}
+
+/// Prints one line of what a command was asked for.
+pub(crate) fn print(line: &str) {
+    let _ = writeln!(io::stdout(), "{line}");
 }
 
 /// Says `what` is being done and, every few seconds, that it still is.

@@ -2,8 +2,6 @@
 
 use std::ffi::OsString;
 use std::fs::{self, File};
-use std::io::Write;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -14,7 +12,7 @@ use super::Tls;
 use super::account::{Account, we_are_root};
 use super::binaries::Binaries;
 use super::held_log;
-use crate::{progress, random};
+use crate::{private_file, progress, random};
 
 /// How long a Postgres of an earlier run may take to stop.
 const STOP_WITHIN: Duration = Duration::from_secs(60);
@@ -104,7 +102,8 @@ impl Directory {
             ("ssl_key_file", "server.key", &tls.key),
         ] {
             let path = self.path.join(name);
-            write_private(&path, text, self.account)?;
+            private_file::write(&path, text)?;
+            self.account.own(&path)?;
             settings.push(format!("{setting}={}", path.display()));
         }
         Ok(settings)
@@ -186,25 +185,10 @@ fn throw_away_place() -> Result<(PathBuf, Account)> {
 /// The password that the cluster was, or will be, made with.
 fn password(directory: &Path, account: Account) -> Result<String> {
     let path = directory.join("password");
-    match fs::read_to_string(&path) {
-        Ok(password) => Ok(password),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            let password = random::hex::<16>();
-            write_private(&path, &password, account)?;
-            Ok(password)
-        }
-        Err(error) => Err(error.into()),
+    if !path.exists() {
+        private_file::write(&path, &random::hex::<16>())?;
     }
-}
-
-/// Writes a file for `account` alone, wholly or not at all.
-fn write_private(path: &Path, text: &str, account: Account) -> Result<()> {
-    let parent = path.parent().unwrap_or(path);
-    let mut file = tempfile::NamedTempFile::new_in(parent)?;
-    file.write_all(text.as_bytes())?;
-    file.as_file()
-        .set_permissions(fs::Permissions::from_mode(0o600))?;
-    account.own(file.path())?;
-    file.persist(path)?;
-    Ok(())
+    // initdb reads it. Each time, lest we were killed in between once.
+    account.own(&path)?;
+    Ok(fs::read_to_string(&path)?)
 }
