@@ -17,9 +17,15 @@ pub(crate) fn repository() -> &'static Path {
 }
 
 /// Where the local stack keeps what it makes: `.sabor/`, ignored by git and
-/// by Vercel.
+/// by Vercel. `SABOR_HOME` names another folder; the tests, which must not
+/// touch a developer's data, give each of them its own.
 pub(crate) fn home() -> PathBuf {
-    repository().join(".sabor")
+    variable("SABOR_HOME").map_or_else(|| repository().join(".sabor"), PathBuf::from)
+}
+
+/// The `.env` that goes with [`home`]: the one beside it.
+pub(crate) fn env_file() -> PathBuf {
+    home().with_file_name(".env")
 }
 
 /// What `name` is set to; set to nothing counts as not set.

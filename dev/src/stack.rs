@@ -142,8 +142,7 @@ fn origins(port: u16) -> String {
 
 fn write_env_file(variables: &Variables, force: bool) -> Result<()> {
     let aside = environment::home().join("env.before");
-    let path = environment::repository().join(".env");
-    if !env_file::write(&path, variables, force.then_some(&aside))? {
+    if !env_file::write(&environment::env_file(), variables, force.then_some(&aside))? {
         say(
             "Your .env is left as it is, so `vercel dev --local` does not use this stack. \
              `cargo dev --write-env` replaces it and keeps yours in .sabor/env.before.",
