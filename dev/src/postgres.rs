@@ -17,6 +17,7 @@ mod held_log;
 mod keeper;
 mod package;
 
+use std::fs::File;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
@@ -97,6 +98,8 @@ impl Cluster {
     pub async fn start(options: Options) -> Result<Self> {
         let directory = Directory::prepare(options.directory.as_deref())?;
         let binaries = Binaries::find(&directory).await?;
+        // First, so that the port of one that is still stopping is free again.
+        let log = directory.take_log(&binaries).await?;
         let port = free_port(options.port)?;
         let mut settings = vec![
             "listen_addresses=127.0.0.1".to_owned(),
@@ -123,7 +126,7 @@ impl Cluster {
             port,
             keeper: Mutex::new(None),
         };
-        cluster.launch().await?;
+        cluster.launch(log).await?;
         Ok(cluster)
     }
 
@@ -210,7 +213,8 @@ impl Cluster {
     /// As [`Cluster::start`].
     pub async fn restart(&self) -> Result<()> {
         self.stop().await?;
-        self.launch().await
+        let log = self.directory.take_log(&self.binaries).await?;
+        self.launch(log).await
     }
 
     async fn end(&self, order: &'static str) -> Result<()> {
@@ -225,8 +229,7 @@ impl Cluster {
         }
     }
 
-    async fn launch(&self) -> Result<()> {
-        let log = self.directory.take_log(&self.binaries).await?;
+    async fn launch(&self, log: File) -> Result<()> {
         let is_new = self.directory.major_version().is_none();
         let mut arguments = self.directory.keeper_arguments();
         arguments.push(self.binaries.folder.clone().into());
@@ -237,7 +240,9 @@ impl Cluster {
             .context("a shell cannot be started")?;
         let ready = self.until_ready(&keeper);
         if is_new && !self.directory.is_throw_away() {
-            progress::during("Making a Postgres cluster, once", ready).await?;
+            let path = self.directory.path().display();
+            let what = format!("Making a Postgres cluster in {path}, once");
+            progress::during(&what, ready).await?;
         } else {
             ready.await?;
         }

@@ -82,7 +82,7 @@ impl Stack {
         variables.extend(secrets);
         write_env_file(&variables, write_env)?;
 
-        let app = App::new(configuration(&variables)?);
+        let app = App::new(configuration(&variables)?)?;
         let router = server::site(sabor::http::router(app.clone(), server::routes()))?;
         claim.tell(&Running {
             command: "cargo dev".to_owned(),

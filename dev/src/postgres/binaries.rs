@@ -58,7 +58,7 @@ impl Binaries {
         let home = directory.account().reachable(&home)?;
         let folder = package::install(&home).await.with_context(|| {
             format!(
-                "Postgres {OLDEST} or newer is needed; found: {}",
+                "Postgres {OLDEST} or newer is needed (found: {})",
                 listed(&others)
             )
         })?;

@@ -58,6 +58,10 @@ impl Directory {
         &self.password
     }
 
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
     pub(super) fn log(&self) -> PathBuf {
         self.path.join("log")
     }
