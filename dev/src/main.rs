@@ -1,3 +1,7 @@
 //! `cargo dev`: see `cargo dev --help`.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    sabor_dev::run()
+}

@@ -1,0 +1,261 @@
+//! What a person types after `cargo dev`.
+
+use std::fs;
+use std::process::ExitCode;
+
+use anyhow::{Context, Result, bail};
+use clap::{Parser, Subcommand};
+use tokio::process::Command as Program;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use crate::claim::{Claim, Holder};
+use crate::progress::{print, say};
+use crate::stack::{self, Stack};
+use crate::{database, demo, environment, openapi, postgres};
+
+/// Brings the whole product up on this machine: Postgres, Redis, migrations,
+/// demo data, all functions and the site on one port. Ctrl-C stops it; the
+/// data stay. Run it again after a change: it rebuilds from the files that deploy.
+#[derive(Parser)]
+#[command(name = "cargo dev", bin_name = "cargo dev")]
+struct Arguments {
+    #[command(subcommand)]
+    command: Option<Command>,
+    /// The site's port, and no other [default: 3000, or the next that is free]
+    #[arg(long)]
+    port: Option<u16>,
+    /// Replace a .env that you wrote yourself (kept as .sabor/env.before)
+    #[arg(long)]
+    write_env: bool,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Empty the local data; refused while the stack runs
+    Reset,
+    /// Apply the migrations that are pending, or take some back
+    Migrate {
+        /// Take back the last N, and what their tables hold
+        #[arg(long, value_name = "N")]
+        down: Option<usize>,
+        /// On the database that POSTGRES_URL_NON_POOLING or
+        /// DATABASE_URL_UNPOOLED names, not on the local one
+        #[arg(long)]
+        deployment: bool,
+    },
+    /// Administrators, who are never made over HTTP
+    #[command(subcommand)]
+    Admin(Admin),
+    /// Open psql on the local database
+    Psql {
+        /// Passed on to psql
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
+    /// Write public/openapi.json
+    Openapi,
+}
+
+#[derive(Subcommand)]
+enum Admin {
+    /// Make an account an administrator's: a deployment's when
+    /// POSTGRES_URL_NON_POOLING or DATABASE_URL_UNPOOLED names one, else a local one
+    Grant {
+        /// The address that the account signs in with
+        email: String,
+    },
+}
+
+/// Does what the command line says.
+#[must_use]
+pub fn run() -> ExitCode {
+    let arguments = Arguments::parse();
+    let runtime = match tokio::runtime::Runtime::new() {
+        Ok(runtime) => runtime,
+        Err(error) => return failed(&error.into()),
+    };
+    match runtime.block_on(dispatch(arguments)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => failed(&error),
+    }
+}
+
+fn failed(error: &anyhow::Error) -> ExitCode {
+    say(&format!("cargo dev: {error:#}"));
+    ExitCode::FAILURE
+}
+
+async fn dispatch(arguments: Arguments) -> Result<()> {
+    match arguments.command {
+        None => up(arguments.port, arguments.write_env).await,
+        Some(Command::Reset) => reset().await,
+        Some(Command::Migrate { down, deployment }) => migrate(down, deployment).await,
+        Some(Command::Admin(Admin::Grant { email })) => grant(&email).await,
+        Some(Command::Psql { arguments }) => psql(&arguments).await,
+        Some(Command::Openapi) => {
+            print(&openapi::write()?);
+            Ok(())
+        }
+    }
+}
+
+async fn up(port: Option<u16>, write_env: bool) -> Result<()> {
+    let mut end = End::listen()?;
+    let stack = tokio::select! {
+        stack = Stack::start(port, write_env) => stack?,
+        // What has been started so far ends with us.
+        () = end.asked() => return Ok(()),
+    };
+    welcome(&stack);
+    stack.serve(end.asked()).await
+}
+
+fn welcome(stack: &Stack) {
+    let url = &stack.url;
+    print(&format!(
+        "\nSabor is up: {url} (Redis: {})\n",
+        stack.redis.behind
+    ));
+    for account in &demo::ACCOUNTS {
+        print(&format!("  {:<17} {}", account.email, account.role));
+    }
+    let password = demo::PASSWORD;
+    print(&format!("  {:<17} needs no database", "demo@sabor.dev"));
+    print(&format!("  all with the password {password}\n"));
+    print(&format!(
+        "  curl {url}/api/auth/login -H 'content-type: application/json' \\"
+    ));
+    let email = demo::ACCOUNTS[0].email;
+    print(&format!(
+        "    -d '{{\"email\":\"{email}\",\"password\":\"{password}\"}}'\n"
+    ));
+    print("Ctrl-C stops it; the data stay. `cargo dev --help` tells what else there is.");
+}
+
+async fn reset() -> Result<()> {
+    let _claim = Claim::take("cargo dev reset")?;
+    postgres::remove(&stack::cluster_directory()).await?;
+    let mail = environment::home().join("mail");
+    if mail.exists() {
+        fs::remove_dir_all(&mail)
+            .with_context(|| format!("{} cannot be removed", mail.display()))?;
+    }
+    print("The local data are gone; `cargo dev` begins with new ones.");
+    Ok(())
+}
+
+async fn migrate(down: Option<usize>, deployment: bool) -> Result<()> {
+    match (deployment, database::deployment()) {
+        (true, Some(url)) => print(&database::migrate(&url, down).await?),
+        (true, None) => bail!("--deployment: set {} first", database::DIRECT.join(" or ")),
+        (false, exported) => {
+            if exported.is_some() {
+                say("This is about the local database; --deployment makes it about the other.");
+            }
+            let local = Local::open("cargo dev migrate").await?;
+            let done = database::migrate(&local.url, down).await;
+            local.close().await?;
+            print(&done?);
+        }
+    }
+    Ok(())
+}
+
+async fn grant(email: &str) -> Result<()> {
+    if let Some(url) = database::deployment() {
+        print(&database::grant_admin(&url, email).await?);
+        return Ok(());
+    }
+    let local = Local::open("cargo dev admin grant").await?;
+    let done = database::grant_admin(&local.url, email).await;
+    local.close().await?;
+    print(&done?);
+    Ok(())
+}
+
+async fn psql(arguments: &[String]) -> Result<()> {
+    let local = Local::open("cargo dev psql").await?;
+    let config: tokio_postgres::Config = local.url.parse()?;
+    let password = config.get_password().unwrap_or_default();
+    // Ctrl-C in psql cuts a statement off; it must not end us before psql.
+    let _end = End::listen()?;
+    let status = Program::new("psql")
+        .args(arguments)
+        // By variables, for every user can read a command line.
+        .env("PGHOST", "127.0.0.1")
+        .env(
+            "PGPORT",
+            config
+                .get_ports()
+                .first()
+                .map(u16::to_string)
+                .unwrap_or_default(),
+        )
+        .env("PGUSER", config.get_user().unwrap_or_default())
+        .env("PGPASSWORD", String::from_utf8_lossy(password).as_ref())
+        .env("PGDATABASE", config.get_dbname().unwrap_or_default())
+        .status()
+        .await;
+    local.close().await?;
+    let status = status.context(
+        "psql cannot be run: install it (`apt install postgresql-client`, `brew install libpq`)",
+    )?;
+    if !status.success() {
+        bail!("psql ended with {status}");
+    }
+    Ok(())
+}
+
+/// The local database: of the stack that runs, or started for one command.
+struct Local {
+    url: String,
+    ours: Option<(postgres::Cluster, Claim)>,
+}
+
+impl Local {
+    async fn open(command: &str) -> Result<Self> {
+        match Claim::seek(command)? {
+            Holder::Us(claim) => {
+                let (cluster, url) = stack::start_cluster(&claim).await?;
+                let ours = Some((cluster, claim));
+                Ok(Self { url, ours })
+            }
+            Holder::Other(running) => match running.postgres {
+                Some(url) => Ok(Self { url, ours: None }),
+                None => bail!("{}", running.sentence()),
+            },
+        }
+    }
+
+    async fn close(self) -> Result<()> {
+        match self.ours {
+            Some((cluster, _claim)) => cluster.stop().await,
+            None => Ok(()),
+        }
+    }
+}
+
+/// The ways in which a person, or the system, asks a program to end.
+struct End {
+    interrupt: Signal,
+    terminate: Signal,
+    hang_up: Signal,
+}
+
+impl End {
+    fn listen() -> Result<Self> {
+        Ok(Self {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+            hang_up: signal(SignalKind::hangup())?,
+        })
+    }
+
+    async fn asked(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+            _ = self.hang_up.recv() => {}
+        }
+    }
+}

@@ -1,0 +1,57 @@
+//! The database as the commands use it: past the pooler, as its owner.
+
+use anyhow::{Context, Result, bail};
+use sabor::{Config, migrations};
+use tokio_postgres::Client;
+
+use crate::{environment, random};
+
+/// The names under which a host gives the connection string that does not
+/// lead through a pooler.
+pub(crate) const DIRECT: [&str; 2] = ["POSTGRES_URL_NON_POOLING", "DATABASE_URL_UNPOOLED"];
+
+/// The deployment that the environment names, if it does.
+pub(crate) fn deployment() -> Option<String> {
+    DIRECT.into_iter().find_map(environment::variable)
+}
+
+/// Connects as the functions do: the same TLS, the same reading of the string.
+pub(crate) async fn connect(url: &str) -> Result<Client> {
+    let config = Config::read(&|name| match name {
+        "POSTGRES_URL" | "POSTGRES_URL_NON_POOLING" => Some(url.to_owned()),
+        "POSTGRES_CA_CERT" | "POSTGRES_CONNECT_TIMEOUT_MS" => environment::variable(name),
+        // Required, and of no use here: a deployment's own stay where they are.
+        "SESSION_SECRET" | "ENCRYPTION_KEY" => Some(random::hex::<32>()),
+        _ => None,
+    })?;
+    let connected = sabor::db::connect_direct(&config).await;
+    connected.with_context(|| format!("the database at {} cannot be reached", place(url)))
+}
+
+/// Applies what is pending, or takes back the last `down`; says what was done.
+pub(crate) async fn migrate(url: &str, down: Option<usize>) -> Result<String> {
+    let mut client = connect(url).await?;
+    let (names, done) = match down {
+        None => (migrations::up(&mut client).await?, "Applied"),
+        Some(count) => (migrations::down(&mut client, count).await?, "Took back"),
+    };
+    Ok(match names.is_empty() {
+        true => format!("{}: nothing to do.", place(url)),
+        false => format!("{}: {done} {}.", place(url), names.join(", ")),
+    })
+}
+
+/// Makes the account an administrator's; says so.
+pub(crate) async fn grant_admin(url: &str, email: &str) -> Result<String> {
+    let client = connect(url).await?;
+    if !sabor::models::user::grant_admin(&client, email).await? {
+        bail!("{} has no account {email}: register it first", place(url));
+    }
+    Ok(format!("{}: {email} is an administrator now.", place(url)))
+}
+
+/// A connection string without its password: host and database.
+fn place(url: &str) -> String {
+    let after_user = url.rsplit_once('@').map_or(url, |(_, rest)| rest);
+    after_user.split('?').next().unwrap_or_default().to_owned()
+}

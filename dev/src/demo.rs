@@ -1,0 +1,66 @@
+//! Accounts to begin with.
+
+use anyhow::Result;
+use sabor::password::{Hasher, Password};
+use tokio_postgres::Client;
+use uuid::Uuid;
+
+/// The password of all of them.
+pub(crate) const PASSWORD: &str = "password123";
+
+/// An account of the local database.
+pub(crate) struct Account {
+    pub(crate) email: &'static str,
+    pub(crate) role: &'static str,
+    first_name: &'static str,
+    last_name: &'static str,
+}
+
+/// One account of each role.
+pub(crate) const ACCOUNTS: [Account; 3] = [
+    account("ana@sabor.dev", "member", "Ana", "Reyes"),
+    account("sofia@sabor.dev", "staff", "Sofia", "Marin"),
+    account("admin@sabor.dev", "admin", "Adriana", "Soto"),
+];
+
+const fn account(
+    email: &'static str,
+    role: &'static str,
+    first_name: &'static str,
+    last_name: &'static str,
+) -> Account {
+    Account {
+        email,
+        role,
+        first_name,
+        last_name,
+    }
+}
+
+/// Adds those that are missing. One that is there is left as its developer
+/// has made it.
+pub(crate) async fn add(client: &Client) -> Result<()> {
+    let hash = Hasher::new(1).hash(Password::typed(PASSWORD)).await?;
+    for account in &ACCOUNTS {
+        let is_admin = account.role == "admin";
+        let is_staff = account.role == "staff";
+        client
+            .execute(
+                "insert into users (id, email, password_hash, first_name, last_name,
+                     is_staff, is_admin, email_verified_at)
+                 values ($1, $2, $3, $4, $5, $6, $7, now())
+                 on conflict (email) do nothing",
+                &[
+                    &Uuid::now_v7(),
+                    &account.email,
+                    &hash,
+                    &account.first_name,
+                    &account.last_name,
+                    &is_staff,
+                    &is_admin,
+                ],
+            )
+            .await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,180 @@
+//! The part of `vercel.json` that the local server plays, so that an address
+//! answers here as it does when deployed.
+
+use std::path::Path;
+
+use anyhow::{Context, Result, bail};
+use axum::http::{HeaderMap, HeaderName, HeaderValue};
+use serde::Deserialize;
+
+/// Rewrites and headers of `vercel.json`.
+#[derive(Debug)]
+pub(crate) struct Platform {
+    rewrites: Vec<(Pattern, String)>,
+    headers: Vec<(Pattern, HeaderMap)>,
+}
+
+#[derive(Deserialize)]
+struct Settings {
+    #[serde(default)]
+    rewrites: Vec<Rewrite>,
+    #[serde(default)]
+    headers: Vec<Headers>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Rewrite {
+    source: String,
+    destination: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Headers {
+    source: String,
+    headers: Vec<Header>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Header {
+    key: String,
+    value: String,
+}
+
+/// The kinds of `source` that our `vercel.json` has. Any other is refused
+/// here, before it works when deployed and not locally.
+#[derive(Debug)]
+enum Pattern {
+    /// `/signup`
+    Exactly(String),
+    /// `/((?!api/|signup$).*)`: everything but what begins with, or is, one of these.
+    Except(Vec<String>),
+}
+
+impl Platform {
+    pub(crate) fn read(path: &Path) -> Result<Self> {
+        let text = std::fs::read_to_string(path);
+        let text = text.with_context(|| format!("{} cannot be read", path.display()))?;
+        Self::parse(&text).context("vercel.json")
+    }
+
+    fn parse(text: &str) -> Result<Self> {
+        let settings: Settings = serde_json::from_str(text)?;
+        let rewrites = settings.rewrites.into_iter();
+        let headers = settings.headers.into_iter();
+        Ok(Self {
+            rewrites: rewrites
+                .map(|rewrite| Ok((Pattern::parse(&rewrite.source)?, rewrite.destination)))
+                .collect::<Result<_>>()?,
+            headers: headers
+                .map(|rule| Ok((Pattern::parse(&rule.source)?, header_map(rule.headers)?)))
+                .collect::<Result<_>>()?,
+        })
+    }
+
+    /// Which path answers instead of `path`.
+    pub(crate) fn destination(&self, path: &str) -> Option<&str> {
+        let mut rewrites = self.rewrites.iter();
+        let found = rewrites.find(|(source, _)| source.matches(path));
+        found.map(|(_, destination)| destination.as_str())
+    }
+
+    /// What an answer to `path`, as the browser asked for it, carries besides its own.
+    pub(crate) fn add_headers(&self, path: &str, answer: &mut HeaderMap) {
+        for (_, headers) in self
+            .headers
+            .iter()
+            .filter(|(source, _)| source.matches(path))
+        {
+            answer.extend(headers.clone());
+        }
+    }
+}
+
+fn header_map(headers: Vec<Header>) -> Result<HeaderMap> {
+    let pair = |header: Header| {
+        let name = HeaderName::try_from(header.key)?;
+        Ok((name, HeaderValue::try_from(header.value)?))
+    };
+    headers.into_iter().map(pair).collect()
+}
+
+impl Pattern {
+    fn parse(source: &str) -> Result<Self> {
+        let excepted = source
+            .strip_prefix("/((?!")
+            .and_then(|rest| rest.strip_suffix(").*)"));
+        let is_plain = |text: &str| !text.contains(['(', ')', '*', ':', '?', '[', '\\', '+']);
+        match excepted {
+            Some(list) if is_plain(list) => {
+                Ok(Self::Except(list.split('|').map(str::to_owned).collect()))
+            }
+            None if is_plain(source) => Ok(Self::Exactly(source.to_owned())),
+            _ => bail!("the local server does not know how to match {source:?}"),
+        }
+    }
+
+    fn matches(&self, path: &str) -> bool {
+        match self {
+            Self::Exactly(source) => path == source,
+            Self::Except(exceptions) => !exceptions.iter().any(|exception| {
+                let path = path.trim_start_matches('/');
+                match exception.strip_suffix('$') {
+                    Some(whole) => path == whole,
+                    None => path.starts_with(exception.as_str()),
+                }
+            }),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SETTINGS: &str = r#"{
+        "rewrites": [{"source": "/signup", "destination": "/api/auth/register"}],
+        "headers": [{
+            "source": "/((?!api/|signup$).*)",
+            "headers": [{"key": "X-Frame-Options", "value": "DENY"}]
+        }]
+    }"#;
+
+    #[test]
+    fn a_rewrite_names_the_function_that_answers() {
+        let platform = Platform::parse(SETTINGS).unwrap();
+        assert_eq!(platform.destination("/signup"), Some("/api/auth/register"));
+        assert_eq!(platform.destination("/signup/more"), None);
+    }
+
+    #[test]
+    fn pages_carry_the_headers_and_functions_their_own() {
+        let platform = Platform::parse(SETTINGS).unwrap();
+        let count = |path| {
+            let mut headers = HeaderMap::new();
+            platform.add_headers(path, &mut headers);
+            headers.len()
+        };
+        assert_eq!(
+            ["/", "/app.js", "/signup.html", "/apiary"].map(count),
+            [1; 4]
+        );
+        assert_eq!(["/api/health", "/signup"].map(count), [0; 2]);
+    }
+
+    #[test]
+    fn a_pattern_that_would_not_work_here_is_refused() {
+        for source in ["/(.*)", "/users/:id", "/a+"] {
+            let text = format!(r#"{{"rewrites": [{{"source": "{source}", "destination": "/"}}]}}"#);
+            assert!(Platform::parse(&text).is_err(), "{source}");
+        }
+    }
+
+    #[test]
+    fn our_own_file_is_understood() {
+        let path = crate::environment::repository().join("vercel.json");
+        assert!(Platform::read(&path).is_ok());
+    }
+}

@@ -1,0 +1,134 @@
+//! All functions and the site on one port.
+
+use std::convert::Infallible;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use anyhow::Result;
+use axum::Router;
+use axum::extract::Request;
+use axum::http::header::CACHE_CONTROL;
+use axum::http::uri::PathAndQuery;
+use axum::http::{HeaderValue, Uri};
+use axum::response::{IntoResponse, Response};
+use tokio::net::TcpListener;
+use tower::ServiceExt;
+use tower_http::services::{ServeDir, ServeFile};
+use tower_http::set_status::SetStatus;
+
+use crate::environment;
+use crate::platform::Platform;
+
+include!(concat!(env!("OUT_DIR"), "/api.rs"));
+
+/// As Vercel serves what lies in `public/`: a browser asks each time.
+const ASK_EACH_TIME: HeaderValue = HeaderValue::from_static("public, max-age=0, must-revalidate");
+
+/// What is at an address: a function, or a file of `public/`.
+#[derive(Clone)]
+struct Site {
+    platform: Arc<Platform>,
+    functions: Router,
+    files: ServeDir<SetStatus<ServeFile>>,
+}
+
+/// Puts the site around the functions as Vercel does: `public/`, and the
+/// rewrites and headers of `vercel.json`.
+///
+/// # Errors
+///
+/// When `vercel.json` cannot be read, or holds what cannot be played here.
+pub fn site(functions: Router) -> Result<Router> {
+    let root = environment::repository();
+    let missing = ServeFile::new(root.join("public/404.html"));
+    let site = Site {
+        platform: Arc::new(Platform::read(&root.join("vercel.json"))?),
+        functions,
+        files: ServeDir::new(root.join("public")).not_found_service(missing),
+    };
+    // A fallback sees a request before anything has matched its path, so that
+    // it can still be rewritten; a layer of a router comes too late for that.
+    Ok(Router::new().fallback(move |request: Request| site.clone().answer(request)))
+}
+
+impl Site {
+    async fn answer(self, mut request: Request) -> Result<Response, Infallible> {
+        let asked_for = request.uri().path().to_owned();
+        if let Some(destination) = self.platform.destination(&asked_for) {
+            *request.uri_mut() = with_path(request.uri(), destination);
+        }
+        let mut response = if request.uri().path().starts_with("/api/") {
+            self.functions.oneshot(request).await?
+        } else {
+            let mut response = self.files.oneshot(request).await?.into_response();
+            response.headers_mut().insert(CACHE_CONTROL, ASK_EACH_TIME);
+            response
+        };
+        self.platform
+            .add_headers(&asked_for, response.headers_mut());
+        Ok(response)
+    }
+}
+
+fn with_path(uri: &Uri, path: &str) -> Uri {
+    let query = uri
+        .query()
+        .map_or(String::new(), |query| format!("?{query}"));
+    let mut parts = uri.clone().into_parts();
+    parts.path_and_query = PathAndQuery::try_from(format!("{path}{query}")).ok();
+    Uri::from_parts(parts).unwrap_or_else(|_| uri.clone())
+}
+
+/// Serves `router` for as long as this is awaited.
+///
+/// # Errors
+///
+/// None that are known: a failed `accept` is tried again.
+pub async fn serve(listener: TcpListener, router: Router) -> io::Result<()> {
+    axum::serve(
+        listener,
+        router.into_make_service_with_connect_info::<SocketAddr>(),
+    )
+    .await
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::body::{Body, to_bytes};
+    use axum::http::header::CONTENT_SECURITY_POLICY;
+    use axum::routing::post;
+
+    use super::*;
+
+    async fn ask(method: &str, address: &str) -> (Response, String) {
+        let register = post(|uri: Uri| async move { uri.to_string() });
+        let site = site(Router::new().route("/api/auth/register", register)).unwrap();
+        let request = Request::builder().method(method).uri(address);
+        let response = site
+            .oneshot(request.body(Body::empty()).unwrap())
+            .await
+            .unwrap();
+        let (parts, body) = response.into_parts();
+        let body = to_bytes(body, usize::MAX).await.unwrap();
+        let body = String::from_utf8(body.to_vec()).unwrap();
+        (Response::from_parts(parts, Body::empty()), body)
+    }
+
+    #[tokio::test]
+    async fn a_rewritten_address_keeps_its_query_and_the_functions_own_headers() {
+        let (response, body) = ask("POST", "/signup?from=page").await;
+        assert_eq!(body, "/api/auth/register?from=page");
+        assert!(!response.headers().contains_key(CONTENT_SECURITY_POLICY));
+    }
+
+    #[tokio::test]
+    async fn what_is_no_function_carries_the_policy_of_pages() {
+        let (response, _) = ask("GET", "/no-such-page").await;
+        assert_eq!(response.status(), 404);
+        let policy = response.headers()[CONTENT_SECURITY_POLICY]
+            .to_str()
+            .unwrap();
+        assert!(policy.contains("script-src 'self';") && !policy.contains("unsafe"));
+    }
+}

@@ -1,0 +1,272 @@
+//! `cargo dev` as a person meets it, and after it was killed.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::fs;
+use std::io::{BufRead, BufReader, Lines};
+use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStderr, ChildStdout, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+/// A checkout's `.sabor/`, in a folder of its own.
+struct Checkout(tempfile::TempDir);
+
+impl Checkout {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        // Open to the account that runs Postgres where root runs the tests.
+        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
+        Self(folder)
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_sabor-dev"));
+        command
+            .args(arguments)
+            .env("SABOR_HOME", self.path(".sabor"));
+        for name in [
+            "REDIS_URL",
+            "KV_URL",
+            "POSTGRES_URL_NON_POOLING",
+            "DATABASE_URL_UNPOOLED",
+        ] {
+            command.env_remove(name);
+        }
+        command
+    }
+
+    /// Runs a command to its end.
+    fn run(&self, arguments: &[&str]) -> Output {
+        self.command(arguments).output().unwrap()
+    }
+
+    /// Starts `cargo dev` on a free port.
+    fn start(&self, arguments: &[&str]) -> Stack {
+        let mut command = self.command(&["--port", "0"]);
+        command
+            .args(arguments)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        let mut process = command.spawn().unwrap();
+        Stack {
+            output: BufReader::new(process.stdout.take().unwrap()).lines(),
+            progress: BufReader::new(process.stderr.take().unwrap()).lines(),
+            process,
+        }
+    }
+
+    fn postgres(&self) -> String {
+        let text = fs::read_to_string(self.path(".sabor/stack.json")).unwrap();
+        let running: Value = serde_json::from_str(&text).unwrap();
+        running["postgres"].as_str().unwrap().to_owned()
+    }
+
+    async fn ask(&self, question: &str) -> String {
+        let connected = tokio_postgres::connect(&self.postgres(), tokio_postgres::NoTls).await;
+        let (client, connection) = connected.unwrap();
+        tokio::spawn(connection);
+        client.query_one(question, &[]).await.unwrap().get(0)
+    }
+}
+
+struct Stack {
+    process: Child,
+    output: Lines<BufReader<ChildStdout>>,
+    progress: Lines<BufReader<ChildStderr>>,
+}
+
+impl Stack {
+    /// Waits until it is up; returns the site's address.
+    fn up(&mut self) -> String {
+        let line = self
+            .output
+            .by_ref()
+            .map(Result::unwrap)
+            .find(|line| line.contains("is up: "));
+        let Some(line) = line else {
+            panic!("it ended: {:?}", self.progress.by_ref().collect::<Vec<_>>());
+        };
+        line.split(' ').nth(3).unwrap().to_owned()
+    }
+
+    fn says(&mut self, text: &str) -> bool {
+        self.progress
+            .by_ref()
+            .map(Result::unwrap)
+            .any(|line| line.contains(text))
+    }
+
+    fn terminate(&self) {
+        let process = self.process.id().to_string();
+        assert!(
+            Command::new("kill")
+                .args(["-TERM", &process])
+                .status()
+                .unwrap()
+                .success()
+        );
+    }
+
+    fn stop(mut self) {
+        self.terminate();
+        assert!(self.process.wait().unwrap().success());
+    }
+
+    fn kill(mut self) {
+        self.process.kill().unwrap();
+        self.process.wait().unwrap();
+    }
+}
+
+fn until(what: &str, condition: impl Fn() -> bool) {
+    let started = Instant::now();
+    while !condition() {
+        assert!(started.elapsed() < Duration::from_secs(60), "{what}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+fn until_exists(path: &Path) {
+    until(&path.display().to_string(), || path.exists());
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+#[tokio::test]
+async fn killed_at_any_moment_it_comes_up_again_with_every_row() {
+    let checkout = Checkout::new();
+    for moment in [
+        ".sabor/stack.json",
+        ".sabor/postgres/password",
+        ".sabor/postgres/data.new",
+        ".sabor/postgres/data",
+        ".sabor/postgres/data/postmaster.pid",
+        ".sabor/secrets",
+        ".env",
+    ] {
+        let stack = checkout.start(&[]);
+        until_exists(&checkout.path(moment));
+        stack.kill();
+    }
+    let mut stack = checkout.start(&[]);
+    stack.up();
+    let secrets = fs::read_to_string(checkout.path(".sabor/secrets")).unwrap();
+    let renamed =
+        "update users set first_name = 'Eva' where email = 'ana@sabor.dev' returning email::text";
+    checkout.ask(renamed).await;
+    stack.kill();
+
+    let mut stack = checkout.start(&[]);
+    stack.up();
+    stack.terminate();
+    assert!(stack.says("Stopping"));
+    stack.kill();
+
+    let mut stack = checkout.start(&[]);
+    stack.up();
+    let question = "select string_agg(first_name, ' ' order by email) from users";
+    assert_eq!(checkout.ask(question).await, "Adriana Eva Sofia");
+    assert_eq!(
+        fs::read_to_string(checkout.path(".sabor/secrets")).unwrap(),
+        secrets
+    );
+    stack.stop();
+}
+
+#[tokio::test]
+async fn a_second_one_in_the_same_checkout_says_where_the_first_is() {
+    let checkout = Checkout::new();
+    let mut first = checkout.start(&[]);
+    let url = first.up();
+    for command in [&[][..], &["reset"]] {
+        let refused = checkout.run(command);
+        assert!(!refused.status.success());
+        assert!(
+            text(&refused.stderr).contains(&format!("runs already in this checkout, at {url}"))
+        );
+    }
+    first.stop();
+}
+
+#[tokio::test]
+async fn two_checkouts_run_side_by_side() {
+    let checkouts = [Checkout::new(), Checkout::new()];
+    let mut stacks = checkouts.each_ref().map(|checkout| checkout.start(&[]));
+    let urls = stacks.each_mut().map(Stack::up);
+    assert_ne!(urls[0], urls[1]);
+    assert_ne!(checkouts[0].postgres(), checkouts[1].postgres());
+    stacks.into_iter().for_each(Stack::stop);
+}
+
+#[test]
+fn a_port_that_was_asked_for_and_is_taken_is_refused() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    let refused = Checkout::new().run(&["--port", &port]);
+    assert!(!refused.status.success());
+    assert!(text(&refused.stderr).contains(&format!("port {port} cannot be used")));
+}
+
+#[test]
+fn a_persons_env_file_stays_until_write_env() {
+    let checkout = Checkout::new();
+    fs::write(checkout.path(".env"), "MAIL_FROM=ana@sabor.dev\n").unwrap();
+    let mut stack = checkout.start(&[]);
+    assert!(stack.says("Your .env is left as it is"));
+    stack.up();
+    stack.stop();
+    assert_eq!(
+        fs::read_to_string(checkout.path(".env")).unwrap(),
+        "MAIL_FROM=ana@sabor.dev\n"
+    );
+
+    let mut stack = checkout.start(&["--write-env"]);
+    let url = stack.up();
+    stack.stop();
+    assert!(
+        fs::read_to_string(checkout.path(".env"))
+            .unwrap()
+            .contains(&format!("SITE_URL={url}\n"))
+    );
+    assert!(checkout.path(".sabor/env.before").exists());
+}
+
+#[tokio::test]
+async fn commands_use_the_running_stack_or_start_one_and_reset_empties_it() {
+    let checkout = Checkout::new();
+    let mut stack = checkout.start(&[]);
+    stack.up();
+    assert!(
+        checkout
+            .run(&["admin", "grant", "ana@sabor.dev"])
+            .status
+            .success()
+    );
+    let question = "select is_admin::text from users where email = 'ana@sabor.dev'";
+    assert_eq!(checkout.ask(question).await, "true");
+    stack.stop();
+
+    let unknown = checkout.run(&["admin", "grant", "nobody@sabor.dev"]);
+    assert!(text(&unknown.stderr).contains("no account nobody@sabor.dev"));
+    assert!(checkout.run(&["reset"]).status.success());
+    let applied = checkout.run(&["migrate"]);
+    assert!(
+        text(&applied.stdout).contains("Applied 0001"),
+        "{applied:?}"
+    );
+    let taken_back = checkout.run(&["migrate", "--down", "1"]);
+    assert!(
+        text(&taken_back.stdout).contains("Took back"),
+        "{taken_back:?}"
+    );
+}
