@@ -1,1 +1,58 @@
 //! What the functions of Sabor share.
+//!
+//! A file under `api/` says what one URL does; everything that two of them
+//! need is here. A tour, from the outside in:
+//!
+//! - [`serve()`] runs one function on Vercel; [`routes!`] makes its routes from
+//!   the descriptions of its handlers.
+//! - [`http`] stands before a handler: who may call ([`http::auth`]), where
+//!   from, what a body may be, and what every answer carries.
+//! - [`App`] is what a process has one of, made from [`Config`].
+//! - [`session`] is the heart: sessions that are read from Redis, kept in
+//!   Postgres, and never come back once they have ended.
+//! - [`sign_in`] and [`password`] lead from a person to a session.
+//! - [`models`] holds the nouns, each with its SQL beside it.
+//! - [`db`] and [`kv`] are Postgres and Redis; [`migrations`] the schema.
+//! - [`encryption`], [`secret`], [`random`], [`clock`], [`text`] are small
+//!   tools, each the one place for what it does.
+
+pub mod app;
+pub mod background;
+pub mod clock;
+pub mod config;
+pub mod counters;
+pub mod db;
+pub mod demo;
+pub mod encryption;
+pub mod error;
+pub mod health;
+pub mod http;
+pub mod kv;
+pub mod log;
+pub mod migrations;
+pub mod models;
+#[cfg(feature = "openapi")]
+pub mod openapi;
+pub mod password;
+pub mod profile;
+pub mod random;
+pub mod registration;
+pub mod secret;
+pub mod serve;
+pub mod session;
+pub mod sign_in;
+pub mod text;
+
+pub use app::App;
+pub use background::BoxFuture;
+pub use config::Config;
+pub use error::{Error, Result};
+pub use http::Routes;
+pub use serve::{Exit, serve};
+
+/// What [`routes!`] needs in the crate that calls it.
+#[doc(hidden)]
+pub mod reexported {
+    pub use pastey::paste;
+    pub use utoipa::Path;
+}

@@ -1,0 +1,119 @@
+//! What a process has one of: configuration, pool, Redis, clock.
+
+use std::sync::Arc;
+use std::thread::available_parallelism;
+
+use axum::extract::{FromRef, FromRequestParts};
+use http::request::Parts;
+
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::counters::Counters;
+use crate::db::Db;
+use crate::error::Result;
+use crate::kv::Kv;
+use crate::password::Hasher;
+use crate::secret::Signer;
+use crate::session::{self, Sessions};
+
+/// Everything that handlers share. Cheap to clone; made once a process, and
+/// nothing is connected before it is used.
+#[derive(Clone)]
+pub struct App(Arc<Inner>);
+
+struct Inner {
+    clock: Clock,
+    db: Arc<Db>,
+    kv: Option<Kv>,
+    sessions: Sessions,
+    counters: Counters,
+    hasher: Hasher,
+    cookie_signer: Signer,
+    demo_signer: Signer,
+    config: Config,
+}
+
+impl App {
+    /// Puts the parts together.
+    ///
+    /// # Errors
+    ///
+    /// [`crate::Error::Internal`] when a certificate, URL or token of the
+    /// configuration turns out to be of no use.
+    pub fn new(config: Config) -> Result<Self> {
+        let clock = Clock::default();
+        let db = Arc::new(Db::new(&config.postgres, clock.clone())?);
+        let kv = config.redis.as_ref().map(Kv::new).transpose()?;
+        let counters = Counters::new(db.clone(), clock.clone());
+        let cache = session::Cache::new(kv.clone(), clock.clone(), config.timing);
+        let sessions = Sessions::new(db.clone(), cache, counters.clone(), config.timing);
+        Ok(Self(Arc::new(Inner {
+            hasher: Hasher::new(available_parallelism().map_or(2, usize::from)),
+            cookie_signer: Signer::derive(&config.session_secrets, "session cookie"),
+            demo_signer: Signer::derive(&config.session_secrets, "demo record"),
+            clock,
+            db,
+            kv,
+            sessions,
+            counters,
+            config,
+        })))
+    }
+
+    /// What was set from outside.
+    pub fn config(&self) -> &Config {
+        &self.0.config
+    }
+
+    /// The time.
+    pub fn clock(&self) -> &Clock {
+        &self.0.clock
+    }
+
+    /// Postgres.
+    pub fn db(&self) -> &Db {
+        &self.0.db
+    }
+
+    /// Redis, where there is one.
+    pub fn kv(&self) -> Option<&Kv> {
+        self.0.kv.as_ref()
+    }
+
+    /// All sessions.
+    pub fn sessions(&self) -> &Sessions {
+        &self.0.sessions
+    }
+
+    /// Figures by day.
+    pub fn counters(&self) -> &Counters {
+        &self.0.counters
+    }
+
+    /// Hashes passwords, a few at a time.
+    pub fn hasher(&self) -> &Hasher {
+        &self.0.hasher
+    }
+
+    pub(crate) fn cookie_signer(&self) -> &Signer {
+        &self.0.cookie_signer
+    }
+
+    pub(crate) fn demo_signer(&self) -> &Signer {
+        &self.0.demo_signer
+    }
+
+    /// Writes what is still to be written, then closes the pool.
+    pub async fn close(&self) {
+        self.counters().write().await;
+        self.db().close();
+    }
+}
+
+impl FromRequestParts<App> for App {
+    type Rejection = std::convert::Infallible;
+
+    async fn from_request_parts(_: &mut Parts, app: &App) -> Result<Self, Self::Rejection> {
+        Ok(Self::from_ref(app))
+    }
+}

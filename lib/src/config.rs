@@ -1,0 +1,587 @@
+//! The environment, read once and turned into [`Config`].
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+use std::str::FromStr;
+use std::time::Duration;
+
+use thiserror::Error;
+use tokio_postgres::config::{Host, SslMode};
+
+use crate::encryption::Keyring;
+use crate::secret::Secret;
+
+/// Everything that can be set from outside.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// `SABOR_ENV=development`, as `cargo dev` and the tests set it. Opens the
+    /// routes that are marked so, and allows cookies over plain http.
+    pub development: bool,
+    /// Whether Vercel runs this (`VERCEL=1`): only then are its headers believed.
+    pub on_vercel: bool,
+    /// How to reach Postgres for requests.
+    pub postgres: PostgresConfig,
+    /// How to reach Postgres for migrations: past the pooler, when the
+    /// environment names a way.
+    pub postgres_direct: tokio_postgres::Config,
+    /// How to reach Redis; `None` leaves the sessions to Postgres alone.
+    pub redis: Option<RedisConfig>,
+    /// `SESSION_SECRET`: the first signs, all verify.
+    pub session_secrets: Vec<Secret>,
+    /// `ENCRYPTION_KEY`: the first encrypts, all decrypt.
+    pub encryption_keys: Keyring,
+    /// `CRON_SECRET`: what Vercel Cron presents. Without it only an
+    /// administrator may call what cron calls.
+    pub cron_secret: Option<Secret>,
+    /// The origins that may call with a member's cookie: `ALLOWED_ORIGINS` and
+    /// the deployment's own.
+    pub origins: BTreeSet<String>,
+    /// `DEMO_ACCOUNT`: whether the account that needs no store signs in.
+    /// Never outside development.
+    pub demo_account: bool,
+    /// The lapses of the session model.
+    pub timing: Timing,
+}
+
+/// How to reach Postgres, and how many connections to hold.
+#[derive(Clone, Debug)]
+pub struct PostgresConfig {
+    /// Host, user, password and TLS mode. Its `Debug` hides the password.
+    pub connection: tokio_postgres::Config,
+    /// `POSTGRES_CA_CERT`, PEM: trusted instead of the public roots.
+    pub ca_certificate: Option<String>,
+    /// `POSTGRES_POOL_MAX`: connections of one process, at the most.
+    pub pool_max: usize,
+    /// `POSTGRES_POOL_TIMEOUT_MS`: how long a request waits for a free one.
+    pub pool_timeout: Duration,
+    /// `POSTGRES_CONNECT_TIMEOUT_MS`: how long making one may take.
+    pub connect_timeout: Duration,
+    /// `POSTGRES_IDLE_TIMEOUT_MS`: after this it is not used again.
+    pub idle_timeout: Duration,
+    /// `SLOW_QUERY_MS`: a statement that takes longer is logged.
+    pub slow_query: Duration,
+}
+
+/// How to reach Redis over Upstash's REST protocol.
+#[derive(Clone, Debug)]
+pub struct RedisConfig {
+    /// Where it answers.
+    pub url: String,
+    /// Its bearer token.
+    pub token: Secret,
+    /// `KV_TIMEOUT_MS`: how long a request waits for it.
+    pub timeout: Duration,
+}
+
+/// The lapses of the session model. Only tests have other values: the
+/// protocol was checked with these in this proportion.
+#[derive(Clone, Copy, Debug)]
+pub struct Timing {
+    /// How long a record in Redis may be believed.
+    pub record_life: Duration,
+    /// How long a mark stands; it must outlive every record that it ends.
+    pub mark_life: Duration,
+    /// How far `last_activity` may lag before a read brings it up to date.
+    pub touch_after: Duration,
+}
+
+impl Default for Timing {
+    fn default() -> Self {
+        Self {
+            record_life: Duration::from_secs(300),
+            mark_life: Duration::from_secs(360),
+            touch_after: Duration::from_secs(240),
+        }
+    }
+}
+
+/// Why the environment cannot be used: one line that names the variable.
+#[derive(Debug, Error)]
+#[error("{variable}: {problem}")]
+pub struct ConfigError {
+    variable: String,
+    problem: String,
+}
+
+impl Config {
+    /// Reads the process environment.
+    ///
+    /// # Errors
+    ///
+    /// Names the first variable that is missing or malformed, never its value.
+    pub fn from_env() -> Result<Self, ConfigError> {
+        #[expect(clippy::disallowed_methods, reason = "this is the one place")]
+        Self::read(&|name| std::env::var(name).ok())
+    }
+
+    /// Reads what `lookup` knows of each variable.
+    ///
+    /// # Errors
+    ///
+    /// As [`Config::from_env`].
+    pub fn read(lookup: &dyn Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
+        let env = Environment(lookup);
+        let development = development(&env)?;
+        let ca_certificate = env
+            .text("POSTGRES_CA_CERT")
+            .map(|pem| pem.replace("\\n", "\n"));
+        Ok(Self {
+            development,
+            on_vercel: env.text("VERCEL").is_some(),
+            postgres: postgres(&env, ca_certificate)?,
+            postgres_direct: connection(&env, &DIRECT)?,
+            redis: redis(&env)?,
+            session_secrets: session_secrets(&env)?,
+            encryption_keys: encryption_keys(&env)?,
+            cron_secret: cron_secret(&env, development)?,
+            origins: origins(&env)?,
+            demo_account: development && env.flag("DEMO_ACCOUNT", true)?,
+            timing: Timing::default(),
+        })
+    }
+}
+
+struct Environment<'a>(&'a dyn Fn(&str) -> Option<String>);
+
+impl Environment<'_> {
+    /// A variable that is set to nothing counts as not set.
+    fn text(&self, name: &str) -> Option<String> {
+        (self.0)(name)
+            .map(|value| value.trim().to_owned())
+            .filter(|value| !value.is_empty())
+    }
+
+    /// The first of `names` that is set, with its name.
+    fn first(&self, names: &[&'static str]) -> Option<(&'static str, String)> {
+        names
+            .iter()
+            .find_map(|name| self.text(name).map(|value| (*name, value)))
+    }
+
+    fn parse<T: FromStr>(&self, name: &str, default: T, what: &str) -> Result<T, ConfigError> {
+        match self.text(name) {
+            None => Ok(default),
+            Some(value) => value
+                .parse()
+                .map_err(|_| refuse(name, format!("must be {what}"))),
+        }
+    }
+
+    fn millis(&self, name: &str, default: u64) -> Result<Duration, ConfigError> {
+        let millis = self.parse(name, default, "a whole number of milliseconds")?;
+        if millis == 0 {
+            return Err(refuse(name, "must be at least 1"));
+        }
+        Ok(Duration::from_millis(millis))
+    }
+
+    fn flag(&self, name: &str, default: bool) -> Result<bool, ConfigError> {
+        match self.text(name).as_deref() {
+            None => Ok(default),
+            Some("true" | "1" | "on" | "yes") => Ok(true),
+            Some("false" | "0" | "off" | "no") => Ok(false),
+            Some(_) => Err(refuse(name, "must be true or false")),
+        }
+    }
+
+    fn list(&self, name: &str) -> Vec<String> {
+        let text = self.text(name).unwrap_or_default();
+        text.split(',')
+            .map(|part| part.trim().to_owned())
+            .filter(|part| !part.is_empty())
+            .collect()
+    }
+}
+
+fn refuse(variable: &str, problem: impl Into<String>) -> ConfigError {
+    ConfigError {
+        variable: variable.to_owned(),
+        problem: problem.into(),
+    }
+}
+
+/// Development is only what says so, and a deployment can never say so: there
+/// it would open the routes that cron and administrators alone may call.
+fn development(env: &Environment<'_>) -> Result<bool, ConfigError> {
+    match env.text("SABOR_ENV").as_deref() {
+        None | Some("production") => return Ok(false),
+        Some("development") => {}
+        Some(_) => return Err(refuse("SABOR_ENV", "must be development or production")),
+    }
+    let deployed = matches!(
+        env.text("VERCEL_ENV").as_deref(),
+        Some("production" | "preview")
+    );
+    let node_production = env.text("NODE_ENV").as_deref() == Some("production");
+    if deployed || node_production {
+        return Err(refuse(
+            "SABOR_ENV",
+            "development is refused on a deployment and with NODE_ENV=production",
+        ));
+    }
+    Ok(true)
+}
+
+const POOLED: [&str; 2] = ["POSTGRES_URL", "DATABASE_URL"];
+const DIRECT: [&str; 4] = [
+    "POSTGRES_URL_NON_POOLING",
+    "DATABASE_URL_UNPOOLED",
+    "POSTGRES_URL",
+    "DATABASE_URL",
+];
+
+fn postgres(
+    env: &Environment<'_>,
+    ca_certificate: Option<String>,
+) -> Result<PostgresConfig, ConfigError> {
+    let pool_max = env.parse("POSTGRES_POOL_MAX", 20, "a whole number")?;
+    if pool_max == 0 {
+        return Err(refuse("POSTGRES_POOL_MAX", "must be at least 1"));
+    }
+    Ok(PostgresConfig {
+        connection: connection(env, &POOLED)?,
+        ca_certificate,
+        pool_max,
+        pool_timeout: env.millis("POSTGRES_POOL_TIMEOUT_MS", 2_000)?,
+        connect_timeout: connect_timeout(env)?,
+        idle_timeout: env.millis("POSTGRES_IDLE_TIMEOUT_MS", 30_000)?,
+        slow_query: env.millis("SLOW_QUERY_MS", 1_000)?,
+    })
+}
+
+fn connect_timeout(env: &Environment<'_>) -> Result<Duration, ConfigError> {
+    env.millis("POSTGRES_CONNECT_TIMEOUT_MS", 10_000)
+}
+
+fn connection(
+    env: &Environment<'_>,
+    names: &[&'static str],
+) -> Result<tokio_postgres::Config, ConfigError> {
+    let (name, url) = env
+        .first(names)
+        .ok_or_else(|| refuse(names[0], "is required: a connection string of Postgres"))?;
+    let mut config = connection_string(name, &url)?;
+    config
+        .connect_timeout(connect_timeout(env)?)
+        .application_name("sabor");
+    Ok(config)
+}
+
+/// Reads a connection string as hosting providers write it.
+///
+/// The driver refuses some of what they put into its query. What asks for
+/// less checking than is done anyway is taken as the mode that is done; what
+/// speaks to other drivers is passed over; the rest is refused by name.
+fn connection_string(name: &str, url: &str) -> Result<tokio_postgres::Config, ConfigError> {
+    let (base, query) = url.split_once('?').unwrap_or((url, ""));
+    let mut kept = Vec::new();
+    let mut mode_given = false;
+    for pair in query.split('&').filter(|pair| !pair.is_empty()) {
+        match pair.split_once('=').unwrap_or((pair, "")) {
+            ("sslmode", "verify-full" | "verify-ca" | "require") => {
+                mode_given = true;
+                kept.push("sslmode=require");
+            }
+            ("sslmode", "disable" | "prefer") => {
+                mode_given = true;
+                kept.push(pair);
+            }
+            ("sslrootcert", "system")
+            | ("pgbouncer" | "connection_limit" | "pool_timeout" | "schema", _) => {}
+            ("sslrootcert", _) => {
+                return Err(refuse(
+                    name,
+                    "sslrootcert cannot be read here: put the certificate into POSTGRES_CA_CERT",
+                ));
+            }
+            (
+                "channel_binding"
+                | "connect_timeout"
+                | "application_name"
+                | "options"
+                | "target_session_attrs"
+                | "keepalives"
+                | "keepalives_idle"
+                | "sslnegotiation"
+                | "host"
+                | "port"
+                | "user"
+                | "password"
+                | "dbname",
+                _,
+            ) => kept.push(pair),
+            (unknown, _) => {
+                return Err(refuse(
+                    name,
+                    format!("the parameter {unknown:?} is not understood"),
+                ));
+            }
+        }
+    }
+    let text = if kept.is_empty() {
+        base.to_owned()
+    } else {
+        format!("{base}?{}", kept.join("&"))
+    };
+    let mut config = tokio_postgres::Config::from_str(&text)
+        .map_err(|_| refuse(name, "is not a connection string of Postgres"))?;
+    // Across a network nothing goes in the clear unless the string says so.
+    if !mode_given && !is_local(&config) {
+        config.ssl_mode(SslMode::Require);
+    }
+    Ok(config)
+}
+
+fn is_local(config: &tokio_postgres::Config) -> bool {
+    config.get_hosts().iter().all(|host| match host {
+        Host::Tcp(name) => {
+            name == "localhost" || name.parse().is_ok_and(|ip: IpAddr| ip.is_loopback())
+        }
+        #[cfg(unix)]
+        Host::Unix(_) => true,
+    })
+}
+
+fn redis(env: &Environment<'_>) -> Result<Option<RedisConfig>, ConfigError> {
+    let pairs = [
+        ("KV_REST_API_URL", "KV_REST_API_TOKEN"),
+        ("UPSTASH_REDIS_REST_URL", "UPSTASH_REDIS_REST_TOKEN"),
+    ];
+    let timeout = env.millis("KV_TIMEOUT_MS", 250)?;
+    for (url_name, token_name) in pairs {
+        let Some(url) = env.text(url_name) else {
+            continue;
+        };
+        if !url.starts_with("https://") && !url.starts_with("http://") {
+            return Err(refuse(
+                url_name,
+                "must begin with https:// (or http:// locally)",
+            ));
+        }
+        let token = env
+            .text(token_name)
+            .ok_or_else(|| refuse(token_name, format!("is required beside {url_name}")))?;
+        return Ok(Some(RedisConfig {
+            url,
+            token: Secret::new(token),
+            timeout,
+        }));
+    }
+    Ok(None)
+}
+
+fn session_secrets(env: &Environment<'_>) -> Result<Vec<Secret>, ConfigError> {
+    let name = "SESSION_SECRET";
+    let secrets = env.list(name);
+    if secrets.is_empty() {
+        return Err(refuse(
+            name,
+            "is required: at least 32 bytes, such as of `openssl rand -hex 32`",
+        ));
+    }
+    if secrets.iter().any(|secret| secret.len() < 32) {
+        return Err(refuse(name, "each secret must have at least 32 bytes"));
+    }
+    Ok(secrets.into_iter().map(Secret::new).collect())
+}
+
+fn encryption_keys(env: &Environment<'_>) -> Result<Keyring, ConfigError> {
+    let name = "ENCRYPTION_KEY";
+    let keys = env.list(name);
+    if keys.is_empty() {
+        return Err(refuse(
+            name,
+            "is required: 32 bytes in base64 or hex, such as of `openssl rand -hex 32`",
+        ));
+    }
+    Keyring::parse(&keys).ok_or_else(|| refuse(name, "each key must be 32 bytes in base64 or hex"))
+}
+
+fn cron_secret(env: &Environment<'_>, development: bool) -> Result<Option<Secret>, ConfigError> {
+    let Some(secret) = env.text("CRON_SECRET") else {
+        return Ok(None);
+    };
+    if secret.len() < 16 && !development {
+        return Err(refuse("CRON_SECRET", "must have at least 16 characters"));
+    }
+    Ok(Some(Secret::new(secret)))
+}
+
+/// The deployment's own addresses are always allowed; Vercel names them
+/// without a scheme.
+fn origins(env: &Environment<'_>) -> Result<BTreeSet<String>, ConfigError> {
+    let mut origins = BTreeSet::new();
+    for origin in env.list("ALLOWED_ORIGINS") {
+        origins.insert(exact_origin("ALLOWED_ORIGINS", &origin)?);
+    }
+    if let Some(site) = env.text("SITE_URL") {
+        origins.insert(exact_origin("SITE_URL", &site)?);
+    }
+    for name in [
+        "VERCEL_URL",
+        "VERCEL_BRANCH_URL",
+        "VERCEL_PROJECT_PRODUCTION_URL",
+    ] {
+        origins.extend(env.text(name).map(|host| format!("https://{host}")));
+    }
+    Ok(origins)
+}
+
+/// `scheme://host[:port]` and no more, in the form in which a browser sends it.
+fn exact_origin(name: &str, text: &str) -> Result<String, ConfigError> {
+    let origin = text.trim_end_matches('/').to_ascii_lowercase();
+    let host = origin
+        .strip_prefix("https://")
+        .or_else(|| origin.strip_prefix("http://"));
+    match host {
+        Some(host) if !host.is_empty() && !host.contains(['/', '?', '#', '@', '*', ' ']) => {
+            Ok(origin)
+        }
+        _ => Err(refuse(
+            name,
+            "must hold origins such as https://example.com, without a path",
+        )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KEY: &str = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
+
+    fn read(pairs: &[(&str, &str)]) -> Result<Config, ConfigError> {
+        let defaults = [
+            ("POSTGRES_URL", "postgres://ana@localhost/sabor"),
+            ("SESSION_SECRET", "0123456789abcdef0123456789abcdef"),
+            ("ENCRYPTION_KEY", KEY),
+        ];
+        Config::read(&|name| {
+            let all = pairs.iter().chain(&defaults);
+            all.clone()
+                .find(|(key, _)| *key == name)
+                .map(|(_, value)| (*value).to_owned())
+        })
+    }
+
+    fn problem(pairs: &[(&str, &str)]) -> String {
+        read(pairs).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn a_missing_or_short_secret_is_named_and_never_shown() {
+        assert!(problem(&[("SESSION_SECRET", "")]).starts_with("SESSION_SECRET: is required"));
+        let short = problem(&[(
+            "SESSION_SECRET",
+            "0123456789abcdef0123456789abcdef,shortling",
+        )]);
+        assert!(short.starts_with("SESSION_SECRET:") && !short.contains("shortling"));
+        assert!(problem(&[("ENCRYPTION_KEY", "abcd")]).starts_with("ENCRYPTION_KEY:"));
+        assert!(problem(&[("POSTGRES_URL", "")]).starts_with("POSTGRES_URL: is required"));
+        assert!(problem(&[("CRON_SECRET", "short")]).starts_with("CRON_SECRET:"));
+    }
+
+    #[test]
+    fn both_generations_of_names_are_read_and_the_first_wins() {
+        let config = read(&[
+            ("UPSTASH_REDIS_REST_URL", "https://second.example"),
+            ("UPSTASH_REDIS_REST_TOKEN", "two"),
+            ("KV_REST_API_URL", "https://first.example"),
+            ("KV_REST_API_TOKEN", "one"),
+        ]);
+        assert_eq!(config.unwrap().redis.unwrap().url, "https://first.example");
+        let old = read(&[
+            ("POSTGRES_URL", ""),
+            ("DATABASE_URL", "postgres://x@localhost/old"),
+        ]);
+        assert_eq!(old.unwrap().postgres.connection.get_dbname(), Some("old"));
+    }
+
+    #[test]
+    fn development_is_refused_on_a_deployment() {
+        assert!(!read(&[]).unwrap().development);
+        assert!(read(&[("SABOR_ENV", "development")]).unwrap().development);
+        for (name, value) in [
+            ("VERCEL_ENV", "production"),
+            ("VERCEL_ENV", "preview"),
+            ("NODE_ENV", "production"),
+        ] {
+            let refused = problem(&[("SABOR_ENV", "development"), (name, value)]);
+            assert!(refused.starts_with("SABOR_ENV:"), "{name}={value}");
+        }
+    }
+
+    #[test]
+    fn connection_strings_of_hosting_providers_are_understood() {
+        let neon = "postgres://u:p@ep.neon.example/db?sslmode=require&channel_binding=require";
+        let config = read(&[("POSTGRES_URL", neon)]).unwrap().postgres.connection;
+        assert_eq!(config.get_ssl_mode(), SslMode::Require);
+        for (query, mode) in [
+            ("?sslmode=verify-full&pgbouncer=true", SslMode::Require),
+            ("?connection_limit=1", SslMode::Require),
+            ("", SslMode::Require),
+            ("?sslmode=disable", SslMode::Disable),
+        ] {
+            let url = format!("postgres://u@db.example/db{query}");
+            let config = read(&[("POSTGRES_URL", &url)]).unwrap();
+            assert_eq!(config.postgres.connection.get_ssl_mode(), mode, "{query}");
+        }
+        let refused = problem(&[("POSTGRES_URL", "postgres://u@db.example/db?hocus=pocus")]);
+        assert!(refused.contains("\"hocus\"") && !refused.contains("pocus"));
+        assert!(
+            problem(&[("POSTGRES_URL", "postgres://u@h/d?sslrootcert=/x.pem")])
+                .contains("POSTGRES_CA_CERT")
+        );
+    }
+
+    #[test]
+    fn origins_are_exact_and_include_the_deployment() {
+        let config = read(&[
+            (
+                "ALLOWED_ORIGINS",
+                "https://Sabor.example/, http://localhost:3000",
+            ),
+            ("VERCEL_URL", "sabor-1.vercel.app"),
+        ]);
+        let origins: Vec<_> = config.unwrap().origins.into_iter().collect();
+        assert_eq!(
+            origins,
+            [
+                "http://localhost:3000",
+                "https://sabor-1.vercel.app",
+                "https://sabor.example"
+            ]
+        );
+        for bad in [
+            "*",
+            "sabor.example",
+            "https://*.example",
+            "https://a.example/path",
+        ] {
+            assert!(
+                problem(&[("ALLOWED_ORIGINS", bad)]).starts_with("ALLOWED_ORIGINS:"),
+                "{bad}"
+            );
+        }
+    }
+
+    #[test]
+    fn debug_shows_no_secret() {
+        let config = read(&[
+            ("POSTGRES_URL", "postgres://u:hunter2hunter2@localhost/db"),
+            ("KV_REST_API_URL", "https://redis.example"),
+            ("KV_REST_API_TOKEN", "token-of-redis"),
+            ("CRON_SECRET", "cron-secret-of-ours"),
+        ]);
+        let shown = format!("{:?}", config.unwrap());
+        for secret in [
+            "hunter2",
+            "token-of-redis",
+            "cron-secret",
+            "0123456789abcdef",
+            "00010203",
+        ] {
+            assert!(!shown.contains(secret), "{secret}");
+        }
+    }
+}

@@ -1,0 +1,244 @@
+//! Who may call: the extractors that are the security policy.
+
+use axum::extract::{FromRequestParts, OptionalFromRequestParts};
+use http::Method;
+use http::header::AUTHORIZATION;
+use http::request::Parts;
+
+use super::cookie;
+use crate::App;
+use crate::background::BoxFuture;
+use crate::demo;
+use crate::error::{Error, Result};
+use crate::models::user::User;
+use crate::session::{Key, Session, Token};
+
+/// The credential that a request came with, judged as far as that goes without
+/// asking any store. For what is open to everybody but treats a session with
+/// care, such as signing in and out.
+#[derive(Debug)]
+pub enum Presented {
+    /// None at all.
+    Nothing,
+    /// One that is forged, damaged, or of no kind that is known.
+    Refused,
+    /// A cookie of ours; whether its session is alive nobody has asked yet.
+    Session(Key),
+    /// The development account, whose record is in its cookie.
+    Demo(Box<Session>),
+}
+
+impl Presented {
+    /// The key of the session, if there is one.
+    pub fn key(self) -> Option<Key> {
+        match self {
+            Self::Session(key) => Some(key),
+            _ => None,
+        }
+    }
+
+    fn of(parts: &Parts, app: &App) -> Self {
+        // A request with `Authorization` is judged by it alone.
+        if parts.headers.contains_key(AUTHORIZATION) {
+            return Self::Refused;
+        }
+        let Some(cookie) = cookie::presented(app, &parts.headers) else {
+            return Self::Nothing;
+        };
+        if let Some(session) = demo::session(app, cookie) {
+            return Self::Demo(Box::new(session));
+        }
+        match Token::verified(cookie, app.cookie_signer()) {
+            Some(token) => Self::Session(token.key()),
+            None => Self::Refused,
+        }
+    }
+}
+
+impl FromRequestParts<App> for Presented {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self> {
+        Ok(Self::of(parts, app))
+    }
+}
+
+/// A session that is alive, signed in or not. As `Option<Visit>` it is `None`
+/// for whoever has none.
+#[derive(Debug)]
+pub struct Visit {
+    /// What is known of it.
+    pub session: Session,
+    key: Option<Key>,
+}
+
+impl Visit {
+    /// The session's name in the stores, for what changes it.
+    ///
+    /// # Errors
+    ///
+    /// 403 `demo_account`: that one has no row, and changes nothing.
+    pub fn key(&self) -> Result<&Key> {
+        self.key.as_ref().ok_or(Error::Forbidden {
+            code: "demo_account",
+            message: "The demo account can look at everything and change nothing",
+        })
+    }
+
+    fn of(presented: Presented, app: &App) -> BoxFuture<'_, Result<Option<Self>>> {
+        Box::pin(async move {
+            match presented {
+                Presented::Nothing | Presented::Refused => Ok(None),
+                Presented::Demo(session) => Ok(Some(Self {
+                    session: *session,
+                    key: None,
+                })),
+                Presented::Session(key) => {
+                    let session = app.sessions().get(&key).await?;
+                    Ok(session.map(|session| Self {
+                        session,
+                        key: Some(key),
+                    }))
+                }
+            }
+        })
+    }
+}
+
+impl OptionalFromRequestParts<App> for Visit {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Option<Self>> {
+        Self::of(Presented::of(parts, app), app).await
+    }
+}
+
+/// Somebody who is signed in.
+#[derive(Debug)]
+pub struct Member {
+    /// Who it is.
+    pub user: User,
+    /// The session that says so.
+    pub visit: Visit,
+}
+
+impl Member {
+    /// As [`Visit::key`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Visit::key`].
+    pub fn key(&self) -> Result<&Key> {
+        self.visit.key()
+    }
+
+    fn of<'a>(parts: &Parts, app: &'a App) -> BoxFuture<'a, Result<Self>> {
+        let presented = Presented::of(parts, app);
+        Box::pin(async move {
+            let visit = Visit::of(presented, app).await?.ok_or(Error::NotSignedIn)?;
+            let user = visit.session.user.clone().ok_or(Error::NotSignedIn)?;
+            Ok(Self { user, visit })
+        })
+    }
+}
+
+impl FromRequestParts<App> for Member {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self> {
+        Self::of(parts, app).await
+    }
+}
+
+/// A member who may look after classes and bookings; an administrator too.
+#[derive(Debug)]
+pub struct Staff(pub Member);
+
+impl FromRequestParts<App> for Staff {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self> {
+        let member = Member::of(parts, app).await?;
+        if member.user.is_staff || member.user.is_admin {
+            Ok(Self(member))
+        } else {
+            Err(Error::FORBIDDEN)
+        }
+    }
+}
+
+/// A member who may do everything.
+#[derive(Debug)]
+pub struct Admin(pub Member);
+
+impl FromRequestParts<App> for Admin {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self> {
+        let member = Member::of(parts, app).await?;
+        if member.user.is_admin {
+            Ok(Self(member))
+        } else {
+            Err(Error::FORBIDDEN)
+        }
+    }
+}
+
+/// Vercel Cron, by `Authorization: Bearer <CRON_SECRET>`, or an administrator.
+#[derive(Debug)]
+pub struct Cron;
+
+impl Cron {
+    fn of<'a>(parts: &Parts, app: &'a App) -> BoxFuture<'a, Result<Self>> {
+        let told = parts.headers.get(AUTHORIZATION);
+        if let Some(told) = told {
+            let known = told
+                .to_str()
+                .ok()
+                .and_then(|value| value.strip_prefix("Bearer "))
+                .zip(app.config().cron_secret.as_ref())
+                .is_some_and(|(told, secret)| secret.matches(told));
+            let outcome = known.then_some(Self).ok_or(Error::NotSignedIn);
+            return Box::pin(async move { outcome });
+        }
+        // A cookie comes along with every GET, also with one that another
+        // site caused: by cookie, only what the origin check has seen.
+        if parts.method == Method::GET || parts.method == Method::HEAD {
+            return Box::pin(async { Err(Error::NotSignedIn) });
+        }
+        let member = Member::of(parts, app);
+        Box::pin(async move {
+            if member.await?.user.is_admin {
+                Ok(Self)
+            } else {
+                Err(Error::FORBIDDEN)
+            }
+        })
+    }
+}
+
+impl FromRequestParts<App> for Cron {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self> {
+        Self::of(parts, app).await
+    }
+}
+
+/// `E`, or anybody at all in development. Who came without being `E` is `None`.
+#[derive(Debug)]
+pub struct OpenInDevelopment<E>(pub Option<E>);
+
+impl<E: FromRequestParts<App, Rejection = Error>> FromRequestParts<App> for OpenInDevelopment<E> {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self> {
+        match E::from_request_parts(parts, app).await {
+            Ok(allowed) => Ok(Self(Some(allowed))),
+            Err(Error::NotSignedIn | Error::Forbidden { .. }) if app.config().development => {
+                Ok(Self(None))
+            }
+            Err(error) => Err(error),
+        }
+    }
+}

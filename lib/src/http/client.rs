@@ -1,0 +1,66 @@
+//! Who calls: the address and what the client says of itself.
+
+use std::convert::Infallible;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+
+use axum::extract::{ConnectInfo, FromRequestParts};
+use http::HeaderMap;
+use http::header::USER_AGENT;
+use http::request::Parts;
+
+use crate::App;
+use crate::session::Origin;
+
+/// The other side of a request.
+#[derive(Clone, Debug)]
+pub struct Client {
+    /// Where it calls from.
+    pub address: IpAddr,
+    /// What it says it is, at most 512 characters of it.
+    pub user_agent: Option<String>,
+}
+
+impl Client {
+    /// What a session keeps of it.
+    pub fn origin(&self) -> Origin {
+        Origin {
+            ip: Some(self.address),
+            user_agent: self.user_agent.clone(),
+        }
+    }
+}
+
+impl FromRequestParts<App> for Client {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Self::Rejection> {
+        let user_agent = parts
+            .headers
+            .get(USER_AGENT)
+            .map(|value| String::from_utf8_lossy(value.as_bytes()))
+            .map(|text| text.chars().filter(|c| !c.is_control()).take(512).collect());
+        Ok(Self {
+            address: address(parts, app.config().on_vercel),
+            user_agent,
+        })
+    }
+}
+
+/// Vercel's headers are believed on Vercel alone, which overwrites what a
+/// caller puts there; anywhere else they would give a caller as many addresses
+/// as it likes, and with them as many tries.
+fn address(parts: &Parts, on_vercel: bool) -> IpAddr {
+    let told = on_vercel.then(|| forwarded(&parts.headers)).flatten();
+    let socket = parts.extensions.get::<ConnectInfo<SocketAddr>>();
+    told.or(socket.map(|ConnectInfo(socket)| socket.ip()))
+        // A function listens on the loopback address alone, and is not told more.
+        .unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST))
+}
+
+fn forwarded(headers: &HeaderMap) -> Option<IpAddr> {
+    let first = |name: &str| {
+        let text = headers.get(name)?.to_str().ok()?;
+        text.split(',').next()?.trim().parse().ok()
+    };
+    first("x-real-ip").or_else(|| first("x-forwarded-for"))
+}

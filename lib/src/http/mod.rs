@@ -1,0 +1,50 @@
+//! HTTP: what stands between the platform and a handler.
+//!
+//! [`router`] puts the layers around the functions' routes; a handler sees
+//! only its extractors. Who may call is among them: [`Member`], [`Admin`],
+//! [`Cron`] and their like are the authorization, and a handler without one
+//! is open to everybody.
+
+mod answer;
+pub mod auth;
+pub mod browser;
+mod client;
+mod cookie;
+mod id;
+mod json;
+mod origin;
+pub mod page;
+mod routes;
+
+use axum::Router;
+use axum::middleware::from_fn_with_state;
+use tower_http::catch_panic::CatchPanicLayer;
+
+pub use self::answer::Problem;
+pub use self::auth::{Admin, Cron, Member, OpenInDevelopment, Presented, Staff, Visit};
+pub use self::client::Client;
+pub use self::cookie::{ClearSession, SetSession};
+pub use self::id::Id;
+pub use self::json::{Created, Json, OptionalJson, Success};
+pub use self::page::{List, Page, PageParams};
+pub use self::routes::Routes;
+
+use crate::App;
+use crate::error::Error;
+
+/// All of `routes`, with everything that each request passes on its way in
+/// and out.
+pub fn router(app: App, routes: Vec<Routes>) -> Router {
+    let mut router: Router<App> = Router::new();
+    for routes in routes {
+        router = routes.add_to(router);
+    }
+    router
+        .fallback(|| async { Error::NotFound })
+        .method_not_allowed_fallback(|| async { Error::MethodNotAllowed })
+        .layer(from_fn_with_state(app.clone(), origin::check))
+        .layer(origin::cors(app.config()))
+        .layer(CatchPanicLayer::custom(answer::panicked))
+        .layer(from_fn_with_state(app.clone(), answer::answer))
+        .with_state(app)
+}

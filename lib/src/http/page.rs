@@ -1,0 +1,163 @@
+//! Lists, a page at a time.
+
+use axum::extract::{FromRequestParts, Query};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
+use chrono::{DateTime, Utc};
+use http::request::Parts;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+use uuid::Uuid;
+
+use crate::App;
+use crate::error::{Error, Result};
+
+const DEFAULT_LIMIT: usize = 50;
+const MAX_LIMIT: usize = 100;
+
+/// `?limit=` and `?cursor=` of a list.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct PageParams {
+    /// How many items, 1 to 100; 50 unless given.
+    limit: Option<String>,
+    /// The `nextCursor` of the page before.
+    cursor: Option<String>,
+}
+
+/// Which part of a list is wanted, newest first.
+#[derive(Clone, Copy, Debug)]
+pub struct Page {
+    limit: usize,
+    after: Option<(DateTime<Utc>, Uuid)>,
+}
+
+impl Page {
+    /// Time and id of the last item before this page, as statements take them.
+    pub fn after(&self) -> (Option<DateTime<Utc>>, Option<Uuid>) {
+        self.after.unzip()
+    }
+
+    /// How many rows to ask for: one more than the page holds tells that there
+    /// is another page.
+    pub fn fetch(&self) -> i64 {
+        self.limit as i64 + 1
+    }
+
+    fn parse(params: &PageParams) -> Result<Self> {
+        let limit = match &params.limit {
+            None => DEFAULT_LIMIT,
+            Some(text) => text
+                .parse()
+                .ok()
+                .filter(|limit| (1..=MAX_LIMIT).contains(limit))
+                .ok_or_else(|| Error::field("limit", "must be a number from 1 to 100"))?,
+        };
+        let after = match &params.cursor {
+            None => None,
+            Some(text) => Some(
+                decode(text)
+                    .ok_or_else(|| Error::field("cursor", "must be the nextCursor of a page"))?,
+            ),
+        };
+        Ok(Self { limit, after })
+    }
+}
+
+impl Default for Page {
+    fn default() -> Self {
+        Self {
+            limit: DEFAULT_LIMIT,
+            after: None,
+        }
+    }
+}
+
+impl FromRequestParts<App> for Page {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, _: &App) -> Result<Self> {
+        let Query(params) = Query::try_from_uri(&parts.uri)
+            .map_err(|_| Error::malformed("The query cannot be read"))?;
+        Self::parse(&params)
+    }
+}
+
+/// One page of a list.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct List<T> {
+    /// In the order of the list.
+    pub items: Vec<T>,
+    /// What to give as `cursor` for the next page; null on the last.
+    pub next_cursor: Option<String>,
+}
+
+impl<T> List<T> {
+    /// Makes a page of the rows that [`Page::fetch`] asked for. `place` tells
+    /// by what a row was sorted, `show` what is answered of it.
+    pub fn new<R>(
+        mut rows: Vec<R>,
+        page: Page,
+        place: impl Fn(&R) -> (DateTime<Utc>, Uuid),
+        show: impl Fn(R) -> T,
+    ) -> Self {
+        let more = rows.len() > page.limit;
+        rows.truncate(page.limit);
+        let next_cursor = rows.last().filter(|_| more).map(|row| encode(place(row)));
+        Self {
+            items: rows.into_iter().map(show).collect(),
+            next_cursor,
+        }
+    }
+}
+
+fn encode((time, id): (DateTime<Utc>, Uuid)) -> String {
+    BASE64.encode(format!("{}.{id}", time.timestamp_micros()))
+}
+
+fn decode(cursor: &str) -> Option<(DateTime<Utc>, Uuid)> {
+    let text = String::from_utf8(BASE64.decode(cursor).ok()?).ok()?;
+    let (micros, id) = text.split_once('.')?;
+    let time = DateTime::from_timestamp_micros(micros.parse().ok()?)?;
+    Some((time, id.parse().ok()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(limit: Option<&str>, cursor: Option<&str>) -> Result<Page> {
+        Page::parse(&PageParams {
+            limit: limit.map(str::to_owned),
+            cursor: cursor.map(str::to_owned),
+        })
+    }
+
+    #[test]
+    fn a_cursor_leads_to_where_it_was_made() {
+        let place = (
+            DateTime::from_timestamp_micros(1_800_000_000_123_456).unwrap(),
+            Uuid::max(),
+        );
+        let page = parse(Some("1"), Some(&encode(place))).unwrap();
+        assert_eq!(page.after(), (Some(place.0), Some(place.1)));
+        assert_eq!(page.fetch(), 2);
+    }
+
+    #[test]
+    fn what_is_no_limit_and_no_cursor_is_refused() {
+        for limit in ["0", "101", "-1", "x", "1e1", "99999999999999999999"] {
+            assert!(parse(Some(limit), None).is_err(), "{limit}");
+        }
+        for cursor in [
+            "",
+            "x",
+            "!!",
+            &BASE64.encode("1.2"),
+            &BASE64.encode([0xff, 0xfe]),
+        ] {
+            assert!(parse(None, Some(cursor)).is_err(), "{cursor}");
+        }
+    }
+}

@@ -1,0 +1,5 @@
+//! One file per noun: its types, and its SQL beside them.
+
+pub mod security_event;
+pub mod throttle;
+pub mod user;

@@ -1,0 +1,103 @@
+//! What happened to accounts and sessions, for those who look after them.
+
+use tokio_postgres::Client;
+use uuid::Uuid;
+
+use crate::background;
+use crate::db::{Statement, chain};
+use crate::error::Result;
+use crate::http::Client as Caller;
+use crate::{App, random};
+
+/// What happened.
+#[derive(Clone, Copy, Debug)]
+pub enum Kind {
+    /// An account was made.
+    SignedUp,
+    /// Somebody proved who they are.
+    SignedIn,
+    /// Somebody failed to.
+    SignInFailed,
+    /// Somebody tried more often than is allowed.
+    SignInThrottled,
+    /// A member ended their own session.
+    SignedOut,
+    /// A member ended one of their sessions from another.
+    SessionEnded,
+    /// A member ended several of their sessions at once.
+    SessionsEnded,
+    /// An administrator ended all sessions there were.
+    SessionsCleared,
+    /// A password was replaced by one who knew it.
+    PasswordChanged,
+    /// A member closed their account.
+    AccountDeactivated,
+    /// Somebody was made an administrator.
+    AdminGranted,
+}
+
+impl Kind {
+    /// As it stands in the table.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::SignedUp => "signed_up",
+            Self::SignedIn => "signed_in",
+            Self::SignInFailed => "sign_in_failed",
+            Self::SignInThrottled => "sign_in_throttled",
+            Self::SignedOut => "signed_out",
+            Self::SessionEnded => "session_ended",
+            Self::SessionsEnded => "sessions_ended",
+            Self::SessionsCleared => "sessions_cleared",
+            Self::PasswordChanged => "password_changed",
+            Self::AccountDeactivated => "account_deactivated",
+            Self::AdminGranted => "admin_granted",
+        }
+    }
+}
+
+static INSERT: Statement = Statement::new(
+    "security_event.insert",
+    "insert into security_events (id, user_id, kind, ip, user_agent)
+    values ($1, $2, $3, $4, $5)",
+);
+
+/// Writes an event, in the transaction of what it tells when `client` is in one.
+///
+/// # Errors
+///
+/// [`crate::Error::Unavailable`].
+pub async fn insert(
+    client: &Client,
+    kind: Kind,
+    user_id: Option<Uuid>,
+    caller: &Caller,
+) -> Result<()> {
+    INSERT
+        .execute(
+            client,
+            &[
+                &random::id(),
+                &user_id,
+                &kind.as_str(),
+                &Some(caller.address),
+                &caller.user_agent,
+            ],
+        )
+        .await?;
+    Ok(())
+}
+
+/// Writes an event after the answer, for what changed no row of its own.
+/// One that cannot be written is in the log at least.
+pub fn note(app: &App, kind: Kind, user_id: Option<Uuid>, caller: &Caller) {
+    let (app, caller) = (app.clone(), caller.clone());
+    background::spawn(async move {
+        let written = async {
+            let client = app.db().client().await?;
+            insert(&client, kind, user_id, &caller).await
+        };
+        if let Err(error) = written.await {
+            tracing::error!(kind = kind.as_str(), error = %chain(&error), "security event not written");
+        }
+    });
+}

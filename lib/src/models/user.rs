@@ -1,0 +1,612 @@
+//! Members, staff and administrators: one table.
+
+use chrono::{DateTime, Datelike, NaiveDate, Utc};
+use email_address::{EmailAddress, Options};
+use serde::{Deserialize, Serialize};
+use tokio_postgres::{Client, Row};
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use crate::db::Statement;
+use crate::encryption::Keyring;
+use crate::error::{Error, OnConstraint, Result};
+use crate::random;
+use crate::text::{self, Problem};
+
+/// How well somebody dances.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum ExperienceLevel {
+    /// New to it; what everybody is who says nothing.
+    Beginner,
+    /// Knows the basics.
+    Intermediate,
+    /// Needs no more lessons, and comes for them.
+    Advanced,
+}
+
+impl ExperienceLevel {
+    /// As it stands in the table.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Beginner => "beginner",
+            Self::Intermediate => "intermediate",
+            Self::Advanced => "advanced",
+        }
+    }
+
+    fn from_column(text: &str) -> Result<Self> {
+        [Self::Beginner, Self::Intermediate, Self::Advanced]
+            .into_iter()
+            .find(|level| level.as_str() == text)
+            .ok_or_else(|| Error::internal("an experience level that is not known"))
+    }
+}
+
+/// An e-mail address, in lower case.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Email(String);
+
+impl Email {
+    /// Reads what somebody typed: `local@domain.tld`, at most 255 characters.
+    ///
+    /// # Errors
+    ///
+    /// A sentence for the person who typed it.
+    pub fn parse(typed: &str) -> Result<Self, Problem> {
+        let text = text::required_line(typed, 255)?.to_lowercase();
+        let options = Options::default()
+            .with_required_tld()
+            .without_display_text()
+            .without_domain_literal();
+        EmailAddress::parse_with_options(&text, options)
+            .map_err(|_| "must be an e-mail address, such as ana@example.com".to_owned())?;
+        Ok(Self(text))
+    }
+
+    /// The address.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// What somebody is called.
+///
+/// # Errors
+///
+/// A sentence for the person who typed it; so for all that follow.
+pub fn first_name(typed: &str) -> Result<String, Problem> {
+    text::required_line(typed, 100)
+}
+
+/// The other name, which may be empty.
+///
+/// # Errors
+///
+/// As [`first_name`].
+pub fn last_name(typed: &str) -> Result<String, Problem> {
+    text::line(typed, 100)
+}
+
+/// Whom to call when something happens.
+///
+/// # Errors
+///
+/// As [`first_name`].
+pub fn contact_name(typed: &str) -> Result<String, Problem> {
+    text::required_line(typed, 200)
+}
+
+/// What a teacher should know.
+///
+/// # Errors
+///
+/// As [`first_name`].
+pub fn medical_conditions(typed: &str) -> Result<String, Problem> {
+    text::paragraphs(typed, 2_000)
+}
+
+/// A day on which somebody alive may have been born.
+///
+/// # Errors
+///
+/// As [`first_name`].
+pub fn date_of_birth(date: NaiveDate, today: NaiveDate) -> Result<NaiveDate, Problem> {
+    if date > today || date.year() < 1900 {
+        return Err("must be a day between 1900 and today".to_owned());
+    }
+    Ok(date)
+}
+
+/// A telephone number as people write it.
+///
+/// # Errors
+///
+/// As [`first_name`].
+pub fn phone(typed: &str) -> Result<String, Problem> {
+    let text = text::required_line(typed, 20)?;
+    let digits = text.chars().filter(char::is_ascii_digit).count();
+    let written = |c: char| c.is_ascii_digit() || "+-(). /".contains(c);
+    if digits < 5 || !text.chars().all(written) {
+        return Err("must be a telephone number".to_owned());
+    }
+    Ok(text)
+}
+
+/// A member as every request knows them; it is part of the session's record.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct User {
+    /// `users.id`
+    pub id: Uuid,
+    /// In lower case.
+    pub email: String,
+    /// What they are called.
+    pub first_name: String,
+    /// May be empty.
+    pub last_name: String,
+    /// `None`: not told.
+    pub phone: Option<String>,
+    /// How well they dance.
+    pub experience_level: ExperienceLevel,
+    /// May look after classes and bookings.
+    pub is_staff: bool,
+    /// May do everything.
+    pub is_admin: bool,
+    /// Whether the address has been confirmed.
+    pub email_verified: bool,
+    /// When the account was made.
+    pub created_at: DateTime<Utc>,
+}
+
+/// The columns that [`User::from_row`] reads, of the table of this alias.
+macro_rules! user_columns {
+    ($alias:literal) => {
+        concat!(
+            $alias,
+            ".id, ",
+            $alias,
+            ".email, ",
+            $alias,
+            ".first_name, ",
+            $alias,
+            ".last_name, ",
+            $alias,
+            ".phone, ",
+            $alias,
+            ".experience_level, ",
+            $alias,
+            ".is_staff, ",
+            $alias,
+            ".is_admin, ",
+            $alias,
+            ".email_verified_at is not null as email_verified, ",
+            $alias,
+            ".created_at"
+        )
+    };
+}
+pub(crate) use user_columns;
+
+impl User {
+    /// Reads the columns of `user_columns!`.
+    pub(crate) fn from_row(row: &Row) -> Result<Self> {
+        Ok(Self {
+            id: row.try_get("id")?,
+            email: row.try_get("email")?,
+            first_name: row.try_get("first_name")?,
+            last_name: row.try_get("last_name")?,
+            phone: row.try_get("phone")?,
+            experience_level: ExperienceLevel::from_column(row.try_get("experience_level")?)?,
+            is_staff: row.try_get("is_staff")?,
+            is_admin: row.try_get("is_admin")?,
+            email_verified: row.try_get("email_verified")?,
+            created_at: row.try_get("created_at")?,
+        })
+    }
+
+    /// Both names, as one would say them.
+    pub fn name(&self) -> String {
+        format!("{} {}", self.first_name, self.last_name)
+            .trim_end()
+            .to_owned()
+    }
+}
+
+/// A member as others may see them.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = User)]
+pub struct Shown {
+    id: Uuid,
+    email: String,
+    first_name: String,
+    last_name: String,
+    /// Both names, as one would say them.
+    name: String,
+    phone: Option<String>,
+    experience_level: ExperienceLevel,
+    is_staff: bool,
+    is_admin: bool,
+    email_verified: bool,
+    created_at: DateTime<Utc>,
+}
+
+impl From<User> for Shown {
+    fn from(user: User) -> Self {
+        Self {
+            name: user.name(),
+            id: user.id,
+            email: user.email,
+            first_name: user.first_name,
+            last_name: user.last_name,
+            phone: user.phone,
+            experience_level: user.experience_level,
+            // An administrator may do whatever staff may.
+            is_staff: user.is_staff || user.is_admin,
+            is_admin: user.is_admin,
+            email_verified: user.email_verified,
+            created_at: user.created_at,
+        }
+    }
+}
+
+/// What is known of a member beyond [`User`]: theirs alone to see.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Profile {
+    /// `None`, here and below: not told.
+    pub date_of_birth: Option<NaiveDate>,
+    /// Whom to call when something happens.
+    pub emergency_contact_name: Option<String>,
+    /// And where.
+    pub emergency_contact_phone: Option<String>,
+    /// What a teacher should know; encrypted in the table.
+    pub medical_conditions: Option<String>,
+    /// Whether news may be mailed.
+    pub marketing_consent: bool,
+}
+
+/// An account to be made.
+#[derive(Clone, Debug)]
+pub struct NewUser {
+    /// Where mail goes, and how they sign in.
+    pub email: Email,
+    /// Not empty.
+    pub first_name: String,
+    /// May be empty.
+    pub last_name: String,
+    /// `None`: not told.
+    pub phone: Option<String>,
+    /// How well they dance.
+    pub experience_level: ExperienceLevel,
+    /// The rest.
+    pub profile: Profile,
+}
+
+const EMAIL_TAKEN: Error = Error::Conflict {
+    code: "email_taken",
+    message: "User with this email already exists",
+};
+
+/// Where the encrypted text of a row belongs, and nowhere else.
+fn medical_place(id: Uuid) -> String {
+    format!("users.medical_conditions:{id}")
+}
+
+static INSERT: Statement = Statement::new(
+    "user.insert",
+    concat!(
+        "insert into users as u (id, email, password_hash, first_name, last_name, phone,
+            experience_level, date_of_birth, emergency_contact_name, emergency_contact_phone,
+            medical_conditions, marketing_consent)
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+        returning ",
+        user_columns!("u")
+    ),
+);
+
+/// Makes an account. The hash comes from [`crate::password::Hasher::hash`].
+///
+/// # Errors
+///
+/// 409 `email_taken`; [`Error::Unavailable`].
+pub async fn insert(
+    client: &Client,
+    keys: &Keyring,
+    new: &NewUser,
+    password_hash: &str,
+) -> Result<User> {
+    let id = random::id();
+    let profile = &new.profile;
+    let medical = seal_medical(keys, id, profile.medical_conditions.as_deref())?;
+    let row = INSERT
+        .one(
+            client,
+            &[
+                &id,
+                &new.email.as_str(),
+                &password_hash,
+                &new.first_name,
+                &new.last_name,
+                &new.phone,
+                &new.experience_level.as_str(),
+                &profile.date_of_birth,
+                &profile.emergency_contact_name,
+                &profile.emergency_contact_phone,
+                &medical,
+                &profile.marketing_consent,
+            ],
+        )
+        .await
+        .on_constraint("users_email_key", EMAIL_TAKEN)?;
+    User::from_row(&row)
+}
+
+fn seal_medical(keys: &Keyring, id: Uuid, text: Option<&str>) -> Result<Option<Vec<u8>>> {
+    text.map(|text| keys.seal(&medical_place(id), text))
+        .transpose()
+}
+
+/// What a sign-in by password needs to know.
+#[derive(Debug)]
+pub struct Credentials {
+    /// Whose they are.
+    pub user: User,
+    /// `None`: signs in through a provider only.
+    pub password_hash: Option<String>,
+    /// What a proof made now stands under.
+    pub epoch: i32,
+    /// Whether the account may be used.
+    pub is_active: bool,
+}
+
+static CREDENTIALS: Statement = Statement::new(
+    "user.credentials",
+    concat!(
+        "select u.password_hash, u.session_epoch, u.is_active, ",
+        user_columns!("u"),
+        " from users u where u.email = $1"
+    ),
+);
+
+/// The credentials of the account with this address.
+///
+/// # Errors
+///
+/// [`Error::Unavailable`].
+pub async fn credentials(client: &Client, email: &str) -> Result<Option<Credentials>> {
+    let row = CREDENTIALS.opt(client, &[&email]).await?;
+    row.map(|row| {
+        Ok(Credentials {
+            user: User::from_row(&row)?,
+            password_hash: row.try_get("password_hash")?,
+            epoch: row.try_get("session_epoch")?,
+            is_active: row.try_get("is_active")?,
+        })
+    })
+    .transpose()
+}
+
+static REHASH: Statement = Statement::new(
+    "user.rehash",
+    "update users set password_hash = $3 where id = $1 and password_hash = $2",
+);
+
+/// Replaces a hash by a stronger one of the same password, unless the password
+/// has been changed meanwhile.
+///
+/// # Errors
+///
+/// [`Error::Unavailable`].
+pub async fn rehash(client: &Client, id: Uuid, before: &str, after: &str) -> Result<()> {
+    REHASH.execute(client, &[&id, &before, &after]).await?;
+    Ok(())
+}
+
+static SET_PASSWORD: Statement = Statement::new(
+    "user.set_password",
+    "update users set password_hash = $3, password_changed_at = now()
+    where id = $1 and session_epoch = $2 returning id",
+);
+
+/// Sets a new password, for one who proved under `epoch` that they know the
+/// old one.
+///
+/// # Errors
+///
+/// [`Error::SessionGone`] when that proof has been overtaken.
+pub async fn set_password(client: &Client, id: Uuid, epoch: i32, hash: &str) -> Result<()> {
+    let row = SET_PASSWORD.opt(client, &[&id, &epoch, &hash]).await?;
+    row.map(|_| ()).ok_or(Error::SessionGone)
+}
+
+static DEACTIVATE: Statement = Statement::new(
+    "user.deactivate",
+    "update users set is_active = false where id = $1 and session_epoch = $2 returning id",
+);
+
+/// Closes an account; nothing of it is deleted.
+///
+/// # Errors
+///
+/// [`Error::SessionGone`] when the proof under `epoch` has been overtaken.
+pub async fn deactivate(client: &Client, id: Uuid, epoch: i32) -> Result<()> {
+    let row = DEACTIVATE.opt(client, &[&id, &epoch]).await?;
+    row.map(|_| ()).ok_or(Error::SessionGone)
+}
+
+static PROFILE: Statement = Statement::new(
+    "user.profile",
+    "select date_of_birth, emergency_contact_name, emergency_contact_phone,
+        medical_conditions, marketing_consent
+    from users where id = $1",
+);
+
+/// The rest of what is known of a member.
+///
+/// # Errors
+///
+/// [`Error::Unavailable`]; [`Error::Internal`] when what is encrypted does not
+/// open.
+pub async fn profile(client: &Client, keys: &Keyring, id: Uuid) -> Result<Profile> {
+    let row = PROFILE
+        .opt(client, &[&id])
+        .await?
+        .ok_or(Error::SessionGone)?;
+    profile_from_row(&row, keys, id)
+}
+
+fn profile_from_row(row: &Row, keys: &Keyring, id: Uuid) -> Result<Profile> {
+    let medical: Option<Vec<u8>> = row.try_get("medical_conditions")?;
+    Ok(Profile {
+        date_of_birth: row.try_get("date_of_birth")?,
+        emergency_contact_name: row.try_get("emergency_contact_name")?,
+        emergency_contact_phone: row.try_get("emergency_contact_phone")?,
+        medical_conditions: medical
+            .map(|sealed| keys.open(&medical_place(id), &sealed))
+            .transpose()?,
+        marketing_consent: row.try_get("marketing_consent")?,
+    })
+}
+
+/// What a member changes about themselves. The outer `None` leaves a field as
+/// it is; the inner one empties it.
+#[derive(Clone, Debug, Default)]
+pub struct Changes {
+    /// Not empty.
+    pub first_name: Option<String>,
+    /// May be empty.
+    pub last_name: Option<String>,
+    /// See [`phone`].
+    pub phone: Option<Option<String>>,
+    /// In the past.
+    pub date_of_birth: Option<Option<NaiveDate>>,
+    /// Whom to call.
+    pub emergency_contact_name: Option<Option<String>>,
+    /// And where.
+    pub emergency_contact_phone: Option<Option<String>>,
+    /// How well they dance.
+    pub experience_level: Option<ExperienceLevel>,
+    /// What a teacher should know.
+    pub medical_conditions: Option<Option<String>>,
+    /// Whether news may be mailed.
+    pub marketing_consent: Option<bool>,
+}
+
+static UPDATE: Statement = Statement::new(
+    "user.update",
+    concat!(
+        "update users u set
+            first_name = coalesce($2, first_name),
+            last_name = coalesce($3, last_name),
+            phone = case when $4 then $5 else phone end,
+            date_of_birth = case when $6 then $7 else date_of_birth end,
+            emergency_contact_name = case when $8 then $9 else emergency_contact_name end,
+            emergency_contact_phone = case when $10 then $11 else emergency_contact_phone end,
+            experience_level = coalesce($12, experience_level),
+            medical_conditions = case when $13 then $14 else medical_conditions end,
+            marketing_consent = coalesce($15, marketing_consent)
+        where id = $1
+        returning date_of_birth, emergency_contact_name, emergency_contact_phone,
+            medical_conditions, marketing_consent, ",
+        user_columns!("u")
+    ),
+);
+
+/// Changes what a member may change about themselves.
+///
+/// # Errors
+///
+/// [`Error::Unavailable`]; [`Error::Internal`] when what is encrypted does not
+/// open.
+pub async fn update(
+    client: &Client,
+    keys: &Keyring,
+    id: Uuid,
+    changes: &Changes,
+) -> Result<(User, Profile)> {
+    let medical = changes.medical_conditions.clone().flatten();
+    let medical = seal_medical(keys, id, medical.as_deref())?;
+    let row = UPDATE
+        .one(
+            client,
+            &[
+                &id,
+                &changes.first_name,
+                &changes.last_name,
+                &changes.phone.is_some(),
+                &changes.phone.clone().flatten(),
+                &changes.date_of_birth.is_some(),
+                &changes.date_of_birth.flatten(),
+                &changes.emergency_contact_name.is_some(),
+                &changes.emergency_contact_name.clone().flatten(),
+                &changes.emergency_contact_phone.is_some(),
+                &changes.emergency_contact_phone.clone().flatten(),
+                &changes.experience_level.map(ExperienceLevel::as_str),
+                &changes.medical_conditions.is_some(),
+                &medical,
+                &changes.marketing_consent,
+            ],
+        )
+        .await?;
+    Ok((User::from_row(&row)?, profile_from_row(&row, keys, id)?))
+}
+
+static GRANT_ADMIN: Statement = Statement::new(
+    "user.grant_admin",
+    "with granted as (
+        update users set is_admin = true where email = lower($1) and is_active returning id
+    )
+    insert into security_events (id, user_id, kind, detail)
+    select $2, id, 'admin_granted', '{\"by\": \"command line\"}' from granted
+    returning user_id",
+);
+
+/// Makes an active member an administrator: `cargo dev admin grant`. `false`
+/// when there is no such member. Whoever is signed in keeps the old roles in
+/// Redis for up to five minutes, or until they sign in again.
+///
+/// # Errors
+///
+/// [`Error::Unavailable`].
+pub async fn grant_admin(client: &Client, email: &str) -> Result<bool> {
+    let row = GRANT_ADMIN.opt(client, &[&email, &random::id()]).await?;
+    Ok(row.is_some())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_read_in_lower_case_and_must_lead_somewhere() {
+        assert_eq!(
+            Email::parse(" Ana@Example.COM ").unwrap().as_str(),
+            "ana@example.com"
+        );
+        for bad in [
+            "",
+            "ana",
+            "ana@",
+            "@example.com",
+            "ana@localhost",
+            "a b@example.com",
+            "Ana <ana@example.com>",
+            "ana@[192.0.2.1]",
+            "ana@example.com\n",
+        ] {
+            let refused = Email::parse(bad);
+            assert!(
+                refused.is_err() || bad.ends_with('\n'),
+                "{bad:?}: {refused:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_telephone_number_has_digits_and_what_stands_between_them() {
+        assert!(phone("+1 (303) 555-0100").is_ok());
+        for bad in ["", "1234", "call me", "+1 303 555 0100 ext. 12345"] {
+            assert!(phone(bad).is_err(), "{bad}");
+        }
+    }
+}

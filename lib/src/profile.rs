@@ -1,0 +1,246 @@
+//! What members change about their own accounts.
+
+use chrono::NaiveDate;
+use serde::{Deserialize, Deserializer, Serialize};
+use utoipa::ToSchema;
+
+use crate::error::{Error, Result};
+use crate::http::{Client, Member};
+use crate::models::security_event::{self, Kind};
+use crate::models::user::{self, Changes, ExperienceLevel, Profile, User};
+use crate::password::Password;
+use crate::session::{Changed, Proof};
+use crate::text::{Form, Problem};
+use crate::{App, BoxFuture, demo, session, sign_in};
+
+/// A member, and all that is theirs alone to see.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = Profile)]
+pub struct Whole {
+    #[serde(flatten)]
+    user: user::Shown,
+    date_of_birth: Option<NaiveDate>,
+    emergency_contact_name: Option<String>,
+    emergency_contact_phone: Option<String>,
+    medical_conditions: Option<String>,
+    marketing_consent: bool,
+}
+
+impl Whole {
+    fn new(user: User, profile: Profile) -> Self {
+        Self {
+            user: user.into(),
+            date_of_birth: profile.date_of_birth,
+            emergency_contact_name: profile.emergency_contact_name,
+            emergency_contact_phone: profile.emergency_contact_phone,
+            medical_conditions: profile.medical_conditions,
+            marketing_consent: profile.marketing_consent,
+        }
+    }
+}
+
+/// What a member wants changed. A field that is left out stays as it is;
+/// `null`, or nothing but blanks, empties one that may be empty.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Patch {
+    first_name: Option<String>,
+    last_name: Option<String>,
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = Option<String>)]
+    phone: Option<Option<String>>,
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = Option<NaiveDate>)]
+    date_of_birth: Option<Option<NaiveDate>>,
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = Option<String>)]
+    emergency_contact_name: Option<Option<String>>,
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = Option<String>)]
+    emergency_contact_phone: Option<Option<String>>,
+    experience_level: Option<ExperienceLevel>,
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = Option<String>)]
+    medical_conditions: Option<Option<String>>,
+    marketing_consent: Option<bool>,
+}
+
+/// Tells `null` from a field that is not there.
+fn given<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Option<T>>, D::Error> {
+    Option::deserialize(deserializer).map(Some)
+}
+
+impl Patch {
+    fn read(self, today: NaiveDate) -> Result<Changes> {
+        let mut check = Form::default();
+        let mut text = |field: &str, given: Option<Option<String>>, parse: Parse| {
+            given.map(|text| check.check_given(field, text.as_deref(), parse))
+        };
+        let phone = text("phone", self.phone, user::phone);
+        let contact_name = text(
+            "emergencyContactName",
+            self.emergency_contact_name,
+            user::contact_name,
+        );
+        let contact_phone = text(
+            "emergencyContactPhone",
+            self.emergency_contact_phone,
+            user::phone,
+        );
+        let medical = text(
+            "medicalConditions",
+            self.medical_conditions,
+            user::medical_conditions,
+        );
+        let born = self.date_of_birth.map(|date| {
+            let date = date.map(|date| user::date_of_birth(date, today));
+            check.check("dateOfBirth", date.transpose()).flatten()
+        });
+        let first_name = self.first_name.map(|name| user::first_name(&name));
+        let last_name = self.last_name.map(|name| user::last_name(&name));
+        let changes = Changes {
+            first_name: check.check("firstName", first_name.transpose()).flatten(),
+            last_name: check.check("lastName", last_name.transpose()).flatten(),
+            phone,
+            date_of_birth: born,
+            emergency_contact_name: contact_name,
+            emergency_contact_phone: contact_phone,
+            experience_level: self.experience_level,
+            medical_conditions: medical,
+            marketing_consent: self.marketing_consent,
+        };
+        check.finish()?;
+        Ok(changes)
+    }
+}
+
+type Parse = fn(&str) -> Result<String, Problem>;
+
+/// All that is kept of a member.
+///
+/// # Errors
+///
+/// [`Error::Unavailable`].
+pub async fn show(app: &App, member: Member) -> Result<Whole> {
+    let keys = app.config().encryption_keys.clone();
+    let id = member.user.id;
+    if demo::is(&member.user) {
+        return Ok(Whole::new(member.user, Profile::default()));
+    }
+    let profile = app
+        .db()
+        .read(async move |client| user::profile(client, &keys, id).await)
+        .await?;
+    Ok(Whole::new(member.user, profile))
+}
+
+/// Changes what a member may change; every session of theirs shows it at once.
+///
+/// # Errors
+///
+/// [`Error::Invalid`]; [`Error::SessionGone`]; [`Error::Unavailable`].
+pub fn change<'a>(app: &'a App, member: &'a Member, patch: Patch) -> BoxFuture<'a, Result<Whole>> {
+    Box::pin(async move {
+        let changes = patch.read(app.clock().now().date_naive())?;
+        let (key, id) = (member.key()?.clone(), member.user.id);
+        let keyring = app.config().encryption_keys.clone();
+        let changed = app.sessions().transaction(move |client| {
+            let (key, keyring, changes) = (key.clone(), keyring.clone(), changes.clone());
+            Box::pin(async move {
+                let keys = session::lock_member(client, &key, id).await?;
+                let value = user::update(client, &keyring, id, &changes).await?;
+                Ok(Changed { value, keys })
+            })
+        });
+        let (user, profile) = changed.await?;
+        Ok(Whole::new(user, profile))
+    })
+}
+
+/// Sets a new password, and ends all sessions but this one.
+///
+/// # Errors
+///
+/// [`Error::Invalid`]; 403 `wrong_password`; [`Error::TooManyRequests`];
+/// [`Error::SessionGone`]; [`Error::Unavailable`].
+pub fn change_password<'a>(
+    app: &'a App,
+    client: &'a Client,
+    member: &'a Member,
+    current: &'a str,
+    new: &'a str,
+) -> BoxFuture<'a, Result<()>> {
+    Box::pin(async move {
+        let user = &member.user;
+        let personal = [user.email.as_str(), &user.first_name, &user.last_name];
+        let password = Password::chosen(new, &personal)
+            .map_err(|problem| Error::field("newPassword", problem))?;
+        let key = member.key()?.clone();
+        let proof = prove_again(app, client, member, current).await?;
+        let hash = app.hasher().hash(password).await?;
+        let client = client.clone();
+        let changed = app.sessions().transaction(move |postgres| {
+            let (key, proof, hash, client) =
+                (key.clone(), proof.clone(), hash.clone(), client.clone());
+            Box::pin(async move {
+                let id = proof.user_id;
+                session::lock_member(postgres, &key, id).await?;
+                user::set_password(postgres, id, proof.epoch, &hash).await?;
+                let keys = session::end_all_of(postgres, id, Some(&key)).await?;
+                security_event::insert(postgres, Kind::PasswordChanged, Some(id), &client).await?;
+                Ok(Changed { value: (), keys })
+            })
+        });
+        changed.await
+    })
+}
+
+/// Closes a member's account, and ends all its sessions.
+///
+/// # Errors
+///
+/// 403 `wrong_password`; [`Error::TooManyRequests`]; [`Error::SessionGone`];
+/// [`Error::Unavailable`].
+pub fn deactivate<'a>(
+    app: &'a App,
+    client: &'a Client,
+    member: &'a Member,
+    current: &'a str,
+) -> BoxFuture<'a, Result<()>> {
+    Box::pin(async move {
+        let key = member.key()?.clone();
+        let proof = prove_again(app, client, member, current).await?;
+        let client = client.clone();
+        let changed = app.sessions().transaction(move |postgres| {
+            let (key, proof, client) = (key.clone(), proof.clone(), client.clone());
+            Box::pin(async move {
+                let id = proof.user_id;
+                session::lock_member(postgres, &key, id).await?;
+                user::deactivate(postgres, id, proof.epoch).await?;
+                let keys = session::end_all_of(postgres, id, None).await?;
+                let kind = Kind::AccountDeactivated;
+                security_event::insert(postgres, kind, Some(id), &client).await?;
+                Ok(Changed { value: (), keys })
+            })
+        });
+        changed.await
+    })
+}
+
+/// The password once more, from somebody who is signed in: to be signed in is
+/// not enough for what takes an account away from its owner.
+async fn prove_again(app: &App, client: &Client, member: &Member, password: &str) -> Result<Proof> {
+    match sign_in::verify(app, client, &member.user.email, password).await {
+        Ok((user, proof)) if user.id == member.user.id => Ok(proof),
+        Ok(_) => Err(Error::SessionGone),
+        // 401 would tell a page that the session is gone, which it is not.
+        Err(Error::InvalidCredentials) => Err(Error::Forbidden {
+            code: "wrong_password",
+            message: "This is not your password",
+        }),
+        Err(error) => Err(error),
+    }
+}

@@ -1,0 +1,596 @@
+//! The sessions in Postgres: the truth. All SQL about them is here.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use serde_json::Value;
+use tokio_postgres::{Client, Row};
+use uuid::Uuid;
+
+use crate::config::Timing;
+use crate::db::Statement;
+use crate::error::{Error, Result};
+use crate::http::page::Page;
+use crate::models::user::{User, user_columns};
+use crate::random;
+use crate::session::{Key, Session};
+
+/// How long a session lasts without use, and in all.
+#[derive(Clone, Copy, Debug)]
+pub struct Life {
+    /// Without use.
+    pub idle: Duration,
+    /// Whatever happens.
+    pub absolute: Duration,
+}
+
+const DAY: u64 = 24 * 60 * 60;
+
+impl Life {
+    /// 24 h, 7 d.
+    pub const DEFAULT: Self = Self {
+        idle: Duration::from_secs(DAY),
+        absolute: Duration::from_secs(7 * DAY),
+    };
+    /// 7 d, 30 d.
+    pub const REMEMBERED: Self = Self {
+        idle: Duration::from_secs(7 * DAY),
+        absolute: Duration::from_secs(30 * DAY),
+    };
+
+    fn of(remembered: bool) -> Self {
+        if remembered {
+            Self::REMEMBERED
+        } else {
+            Self::DEFAULT
+        }
+    }
+}
+
+/// What is known of a client when it gets a session.
+#[derive(Clone, Debug, Default)]
+pub struct Origin {
+    /// Its address.
+    pub ip: Option<IpAddr>,
+    /// What it says it is.
+    pub user_agent: Option<String>,
+}
+
+/// A session of the member's own, as the list of sessions has it.
+#[derive(Clone, Debug)]
+pub struct Listed {
+    /// Its public id.
+    pub id: Uuid,
+    /// Whose it is; `None` for an anonymous one.
+    pub user_id: Option<Uuid>,
+    /// The e-mail address of whose it is.
+    pub email: Option<String>,
+    /// Where it was made.
+    pub origin: Origin,
+    /// How it was made.
+    pub login_method: String,
+    /// When it was made.
+    pub created_at: DateTime<Utc>,
+    /// When it was last used, at most five minutes off.
+    pub last_activity: DateTime<Utc>,
+    /// When it ends unless it is used before.
+    pub expires_at: DateTime<Utc>,
+}
+
+/// Counts over all sessions.
+#[derive(Clone, Debug, Default)]
+pub struct Statistics {
+    /// All rows, expired ones too.
+    pub total: i64,
+    /// Those that have not expired.
+    pub active: i64,
+    /// Those that wait for the clean-up.
+    pub expired: i64,
+    /// Active ones that nobody is signed in to.
+    pub anonymous: i64,
+    /// Members with an active session.
+    pub users: i64,
+    /// New ones a day, for the last seven days, oldest first.
+    pub created_per_day: Vec<(chrono::NaiveDate, i64)>,
+}
+
+/// Alive: not expired, and nobody's, or of an active member under the epoch
+/// that the member has now.
+macro_rules! alive {
+    () => {
+        "s.expires_at > now()
+           and (s.user_id is null or (u.is_active and u.session_epoch = s.epoch))"
+    };
+}
+
+/// The end that use moves forward, from the parameters that hold the two idle
+/// lapses in seconds.
+macro_rules! moved_end {
+    ($default:literal, $remembered:literal) => {
+        concat!(
+            "least(absolute_expires_at, greatest(expires_at, now() + make_interval(secs =>
+                case when remembered then ",
+            $remembered,
+            " else ",
+            $default,
+            " end)))"
+        )
+    };
+}
+
+static FIND: Statement = Statement::new(
+    "session.find",
+    concat!(
+        "with stale as (
+            select id from user_sessions
+            where session_key = $1 and expires_at > now()
+              and last_activity < now() - make_interval(secs => $2)
+            for no key update skip locked
+        ), touched as (
+            update user_sessions t
+            set last_activity = now(),
+                expires_at = ",
+        moved_end!("$3", "$4"),
+        "
+            from stale where t.id = stale.id
+        )
+        select s.id as session_id, s.session_data, s.remembered, s.created_at as session_created_at,
+               s.last_activity, s.expires_at, s.absolute_expires_at,
+               least(now() + make_interval(secs => $5), s.expires_at) as until,
+               s.user_id, ",
+        user_columns!("u"),
+        "
+        from user_sessions s left join users u on u.id = s.user_id
+        where s.session_key = $1 and ",
+        alive!()
+    ),
+);
+
+/// Reads a session that is alive, with the time until which a record of it may
+/// be believed. Brings a `last_activity` that lags up to date, unless somebody
+/// else does so at this moment.
+pub(crate) async fn find(
+    client: &Client,
+    key: &Key,
+    timing: &Timing,
+) -> Result<Option<(Session, DateTime<Utc>)>> {
+    let row = FIND
+        .opt(
+            client,
+            &[
+                &key.as_str(),
+                &timing.touch_after.as_secs_f64(),
+                &Life::DEFAULT.idle.as_secs_f64(),
+                &Life::REMEMBERED.idle.as_secs_f64(),
+                &timing.record_life.as_secs_f64(),
+            ],
+        )
+        .await?;
+    row.map(|row| Ok((session(&row)?, row.try_get("until")?)))
+        .transpose()
+}
+
+fn session(row: &Row) -> Result<Session> {
+    let user_id: Option<Uuid> = row.try_get("user_id")?;
+    Ok(Session {
+        id: row.try_get("session_id")?,
+        user: user_id.map(|_| User::from_row(row)).transpose()?,
+        data: row.try_get("session_data")?,
+        remembered: row.try_get("remembered")?,
+        created_at: row.try_get("session_created_at")?,
+        last_activity: row.try_get("last_activity")?,
+        expires_at: row.try_get("expires_at")?,
+        absolute_expires_at: row.try_get("absolute_expires_at")?,
+    })
+}
+
+static INSERT: Statement = Statement::new(
+    "session.insert",
+    "with gone as (
+        delete from user_sessions where session_key = $9 returning user_id, session_data
+    )
+    insert into user_sessions (id, user_id, session_key, epoch, session_data, ip_address,
+        user_agent, login_method, remembered, expires_at, absolute_expires_at)
+    select $1, u.id, $3, u.session_epoch,
+        coalesce((select session_data from gone where user_id is null), '{}'),
+        $5, $6, $7, $8, now() + make_interval(secs => $10), now() + make_interval(secs => $11)
+    from users u
+    where u.id = $2 and u.is_active and u.session_epoch = $4
+    returning id",
+);
+
+/// A proof of who somebody is, made under an epoch: when that has passed, the
+/// proof is worth nothing any more.
+#[derive(Clone, Debug)]
+pub struct Proof {
+    /// Who it is.
+    pub user_id: Uuid,
+    /// The member's `session_epoch` when it was proved.
+    pub epoch: i32,
+    /// How it was proved: `password`, or a provider's name.
+    pub method: &'static str,
+}
+
+impl Proof {
+    /// Of somebody whose account has been made just now.
+    pub fn of_new(user_id: Uuid) -> Self {
+        Self {
+            user_id,
+            epoch: 0,
+            method: "password",
+        }
+    }
+}
+
+/// Makes the session of a member who has proved who they are. The session that
+/// the client had before ends; what an anonymous one kept is taken along.
+/// `None` when the proof has been overtaken.
+///
+/// # Errors
+///
+/// [`Error::Unavailable`].
+pub async fn insert(
+    client: &Client,
+    proof: &Proof,
+    key: &Key,
+    before: Option<&Key>,
+    origin: &Origin,
+    remembered: bool,
+) -> Result<Option<Uuid>> {
+    let life = Life::of(remembered);
+    let row = INSERT
+        .opt(
+            client,
+            &[
+                &random::id(),
+                &proof.user_id,
+                &key.as_str(),
+                &proof.epoch,
+                &origin.ip,
+                &origin.user_agent,
+                &proof.method,
+                &remembered,
+                &before.map(Key::as_str),
+                &life.idle.as_secs_f64(),
+                &life.absolute.as_secs_f64(),
+            ],
+        )
+        .await?;
+    row.map(|row| Ok(row.try_get("id")?)).transpose()
+}
+
+static CREATE: Statement = Statement::new(
+    "session.create",
+    "insert into user_sessions (id, session_key, session_data, ip_address, user_agent,
+        login_method, expires_at, absolute_expires_at)
+    values ($1, $2, $3, $4, $5, 'anonymous',
+        now() + make_interval(secs => $6), now() + make_interval(secs => $7))
+    returning id as session_id, session_data, remembered, created_at as session_created_at,
+        last_activity, expires_at, absolute_expires_at, user_id",
+);
+
+/// Makes an anonymous session. `ttl` bounds its life in all.
+pub(crate) async fn create(
+    client: &Client,
+    key: &Key,
+    data: &Value,
+    origin: &Origin,
+    ttl: Option<Duration>,
+) -> Result<Session> {
+    let absolute = ttl.unwrap_or(Life::DEFAULT.absolute);
+    let row = CREATE
+        .one(
+            client,
+            &[
+                &random::id(),
+                &key.as_str(),
+                data,
+                &origin.ip,
+                &origin.user_agent,
+                &absolute.min(Life::DEFAULT.idle).as_secs_f64(),
+                &absolute.as_secs_f64(),
+            ],
+        )
+        .await
+        .map_err(too_large)?;
+    session(&row)
+}
+
+static SET: Statement = Statement::new(
+    "session.set",
+    "update user_sessions set session_data = $2
+    where session_key = $1 and expires_at > now() returning session_data",
+);
+
+static MERGE: Statement = Statement::new(
+    "session.update",
+    "update user_sessions set session_data = session_data || $2
+    where session_key = $1 and expires_at > now() returning session_data",
+);
+
+static INCREMENT: Statement = Statement::new(
+    "session.increment",
+    "update user_sessions
+    set session_data = jsonb_set(session_data, array[$2], to_jsonb(1 +
+        case when jsonb_typeof(session_data -> $2) = 'number'
+             then (session_data ->> $2)::numeric else 0 end))
+    where session_key = $1 and expires_at > now() returning session_data",
+);
+
+/// Replaces the data.
+pub(crate) async fn set(client: &Client, key: &Key, data: &Value) -> Result<Value> {
+    written(SET.opt(client, &[&key.as_str(), data]).await)
+}
+
+/// Merges `patch` into the data, at the top level.
+pub(crate) async fn update(client: &Client, key: &Key, patch: &Value) -> Result<Value> {
+    written(MERGE.opt(client, &[&key.as_str(), patch]).await)
+}
+
+/// Adds one to a number in the data; what is no number counts as none.
+pub(crate) async fn increment(client: &Client, key: &Key, field: &str) -> Result<Value> {
+    written(INCREMENT.opt(client, &[&key.as_str(), &field]).await)
+}
+
+fn written(outcome: Result<Option<Row>>) -> Result<Value> {
+    let row = outcome.map_err(too_large)?.ok_or(Error::SessionGone)?;
+    Ok(row.try_get("session_data")?)
+}
+
+fn too_large(error: Error) -> Error {
+    use crate::error::OnConstraint;
+    let refused = Error::field("data", "must not be larger than 16 KiB");
+    Err::<(), _>(error)
+        .on_constraint("user_sessions_data_size", refused)
+        .expect_err("an error stays one")
+}
+
+static TOUCH: Statement = Statement::new(
+    "session.touch",
+    concat!(
+        "update user_sessions
+        set last_activity = now(),
+            expires_at = ",
+        moved_end!("$2", "$3"),
+        "
+        where session_key = $1 and expires_at > now()
+        returning id as session_id, session_data, remembered,
+            created_at as session_created_at, last_activity, expires_at,
+            absolute_expires_at, null::uuid as user_id"
+    ),
+);
+
+/// Notes that a session is in use, whatever was noted before.
+pub(crate) async fn touch(client: &Client, key: &Key) -> Result<Session> {
+    let row = TOUCH
+        .opt(
+            client,
+            &[
+                &key.as_str(),
+                &Life::DEFAULT.idle.as_secs_f64(),
+                &Life::REMEMBERED.idle.as_secs_f64(),
+            ],
+        )
+        .await?;
+    session(&row.ok_or(Error::SessionGone)?)
+}
+
+static DESTROY: Statement = Statement::new(
+    "session.destroy",
+    "delete from user_sessions where session_key = $1 returning user_id",
+);
+
+/// Ends the session of this key. `None` when there was none; else whose it was.
+pub(crate) async fn destroy(client: &Client, key: &Key) -> Result<Option<Option<Uuid>>> {
+    let row = DESTROY.opt(client, &[&key.as_str()]).await?;
+    row.map(|row| Ok(row.try_get("user_id")?)).transpose()
+}
+
+static DELETE_ONE: Statement = Statement::new(
+    "session.delete_one",
+    concat!(
+        "with caller as (
+            select s.user_id from user_sessions s join users u on u.id = s.user_id
+            where s.session_key = $1 and ",
+        alive!(),
+        "), gone as (
+            delete from user_sessions t using caller
+            where t.id = $2 and t.user_id = caller.user_id
+            returning t.session_key
+        )
+        select (select session_key from gone) as session_key from caller"
+    ),
+);
+
+/// Ends one of the caller's sessions by its public id, if the caller's own is
+/// alive. `None`: the caller has no such session.
+pub(crate) async fn delete_one(client: &Client, caller: &Key, id: Uuid) -> Result<Option<Key>> {
+    let row = DELETE_ONE.opt(client, &[&caller.as_str(), &id]).await?;
+    let gone: Option<String> = row.ok_or(Error::SessionGone)?.try_get("session_key")?;
+    Ok(gone.map(Key::from_column))
+}
+
+static LOCK_CALLER: Statement = Statement::new(
+    "session.lock_caller",
+    concat!(
+        "select u.id, u.password_hash from users u
+        where u.id = $2 and exists (
+            select from user_sessions s where s.session_key = $1 and s.user_id = u.id and ",
+        alive!(),
+        ") for no key update of u"
+    ),
+);
+
+static RAISE_EPOCH: Statement = Statement::new(
+    "session.raise_epoch",
+    "update users set session_epoch = session_epoch + 1 where id = $1
+    returning session_epoch",
+);
+
+static DELETE_ALL_OF: Statement = Statement::new(
+    "session.delete_all_of",
+    "delete from user_sessions
+    where user_id = $1 and session_key is distinct from $2 returning session_key",
+);
+
+static KEEP: Statement = Statement::new(
+    "session.keep",
+    "update user_sessions set epoch = $2 where session_key = $1 returning session_key",
+);
+
+/// Locks the member's row, and says that the session which acts is alive.
+///
+/// # Errors
+///
+/// [`Error::SessionGone`] when it is not.
+pub(crate) async fn lock_caller(client: &Client, caller: &Key, user_id: Uuid) -> Result<()> {
+    let row = LOCK_CALLER
+        .opt(client, &[&caller.as_str(), &user_id])
+        .await?;
+    row.map(|_| ()).ok_or(Error::SessionGone)
+}
+
+/// Ends all sessions of a member but `kept`, and with them every proof of
+/// identity that is under way. To run in a transaction. Returns the keys of
+/// all whose record has changed; the kept one's comes last.
+pub(crate) async fn delete_all_of(
+    client: &Client,
+    user_id: Uuid,
+    kept: Option<&Key>,
+) -> Result<Vec<Key>> {
+    // The member first, and the deletion in a statement of its own: a sign-in
+    // that this one cannot see yet has been made under the old epoch.
+    let row = RAISE_EPOCH.one(client, &[&user_id]).await?;
+    let epoch: i32 = row.try_get("session_epoch")?;
+    let kept = kept.map(Key::as_str);
+    let mut rows = DELETE_ALL_OF.all(client, &[&user_id, &kept]).await?;
+    if kept.is_some() {
+        rows.extend(KEEP.all(client, &[&kept, &epoch]).await?);
+    }
+    keys(&rows)
+}
+
+static KEYS_OF: Statement = Statement::new(
+    "session.keys_of",
+    "select session_key from user_sessions where user_id = $1",
+);
+
+/// The keys of a member's sessions, whose records carry what the member is.
+pub(crate) async fn keys_of(client: &Client, user_id: Uuid) -> Result<Vec<Key>> {
+    keys(&KEYS_OF.all(client, &[&user_id]).await?)
+}
+
+fn keys(rows: &[Row]) -> Result<Vec<Key>> {
+    rows.iter()
+        .map(|row| Ok(Key::from_column(row.try_get("session_key")?)))
+        .collect()
+}
+
+static LIST: Statement = Statement::new(
+    "session.list",
+    "select id, user_id, null as email, ip_address, user_agent, login_method,
+        created_at, last_activity, expires_at
+    from user_sessions
+    where user_id = $1 and expires_at > now()
+      and ($2::timestamptz is null or (created_at, id) < ($2, $3))
+    order by created_at desc, id desc limit $4",
+);
+
+/// A member's sessions, newest first; one more than the page holds when there
+/// are more.
+pub(crate) async fn list(client: &Client, user_id: Uuid, page: &Page) -> Result<Vec<Listed>> {
+    let (time, id) = page.after();
+    let rows = LIST
+        .all(client, &[&user_id, &time, &id, &page.fetch()])
+        .await?;
+    rows.iter().map(listed).collect()
+}
+
+static ALL: Statement = Statement::new(
+    "session.all",
+    "select s.id, s.user_id, u.email, s.ip_address, s.user_agent, s.login_method,
+        s.created_at, s.last_activity, s.expires_at
+    from user_sessions s left join users u on u.id = s.user_id
+    where s.expires_at > now()
+      and ($1::timestamptz is null or (s.created_at, s.id) < ($1, $2))
+    order by s.created_at desc, s.id desc limit $3",
+);
+
+/// Everybody's sessions, as [`list`].
+pub(crate) async fn all(client: &Client, page: &Page) -> Result<Vec<Listed>> {
+    let (time, id) = page.after();
+    let rows = ALL.all(client, &[&time, &id, &page.fetch()]).await?;
+    rows.iter().map(listed).collect()
+}
+
+fn listed(row: &Row) -> Result<Listed> {
+    Ok(Listed {
+        id: row.try_get("id")?,
+        user_id: row.try_get("user_id")?,
+        email: row.try_get("email")?,
+        origin: Origin {
+            ip: row.try_get("ip_address")?,
+            user_agent: row.try_get("user_agent")?,
+        },
+        login_method: row.try_get("login_method")?,
+        created_at: row.try_get("created_at")?,
+        last_activity: row.try_get("last_activity")?,
+        expires_at: row.try_get("expires_at")?,
+    })
+}
+
+static LENGTH: Statement = Statement::new(
+    "session.length",
+    "select count(*) from user_sessions where expires_at > now()",
+);
+
+/// How many sessions have not expired.
+pub(crate) async fn length(client: &Client) -> Result<i64> {
+    Ok(LENGTH.one(client, &[]).await?.try_get(0)?)
+}
+
+static STATISTICS: Statement = Statement::new(
+    "session.statistics",
+    "select count(*) as total,
+        count(*) filter (where expires_at > now()) as active,
+        count(*) filter (where expires_at <= now()) as expired,
+        count(*) filter (where expires_at > now() and user_id is null) as anonymous,
+        count(distinct user_id) filter (where expires_at > now()) as users
+    from user_sessions",
+);
+
+static CREATED_PER_DAY: Statement = Statement::new(
+    "session.created_per_day",
+    "select day, count from daily_counters
+    where name = 'sessions_created' and day > current_date - 7 order by day",
+);
+
+/// Counts over all sessions; a scan, for administration only.
+pub(crate) async fn statistics(client: &Client) -> Result<Statistics> {
+    let row = STATISTICS.one(client, &[]).await?;
+    let days = CREATED_PER_DAY.all(client, &[]).await?;
+    Ok(Statistics {
+        total: row.try_get("total")?,
+        active: row.try_get("active")?,
+        expired: row.try_get("expired")?,
+        anonymous: row.try_get("anonymous")?,
+        users: row.try_get("users")?,
+        created_per_day: days
+            .iter()
+            .map(|day| Ok((day.try_get("day")?, day.try_get("count")?)))
+            .collect::<Result<_>>()?,
+    })
+}
+
+static CLEAR: Statement = Statement::new(
+    "session.clear",
+    "delete from user_sessions where id in (
+        select id from user_sessions limit $1 for update skip locked
+    ) returning session_key",
+);
+
+/// Ends up to `batch` sessions, anybody's.
+pub(crate) async fn clear(client: &Client, batch: i64) -> Result<Vec<Key>> {
+    keys(&CLEAR.all(client, &[&batch]).await?)
+}

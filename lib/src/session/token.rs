@@ -1,0 +1,117 @@
+//! The token that a browser holds, and the key under which the stores know it.
+
+use std::fmt;
+
+use crate::random;
+use crate::secret::{Signer, sha256_hex};
+
+/// A session's secret: 32 random bytes as 64 lower-case hex characters.
+/// It exists in the cookie alone; what is stored is its [`Key`].
+#[derive(Clone)]
+pub struct Token(String);
+
+impl Token {
+    /// A new token, from the operating system's generator.
+    pub fn generate() -> Self {
+        Self(random::hex::<32>())
+    }
+
+    /// Reads a token; `None` for anything but 64 lower-case hex characters.
+    pub fn parse(text: &str) -> Option<Self> {
+        let hex = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
+        (text.len() == 64 && text.bytes().all(hex)).then(|| Self(text.to_owned()))
+    }
+
+    /// The 64 characters, for whoever hands the token to its owner.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+
+    /// The name of the session in both stores.
+    pub fn key(&self) -> Key {
+        Key(sha256_hex(self.0.as_bytes()))
+    }
+
+    /// What the cookie holds: `token.signature`.
+    pub fn signed(&self, signer: &Signer) -> String {
+        format!("{}.{}", self.0, signer.sign(&self.0))
+    }
+
+    /// Reads a cookie; `None` when it is forged or damaged, told before any
+    /// store is asked.
+    pub fn verified(cookie: &str, signer: &Signer) -> Option<Self> {
+        let (token, signature) = cookie.split_once('.')?;
+        let token = Self::parse(token)?;
+        signer.verify(&token.0, signature).then_some(token)
+    }
+}
+
+impl fmt::Debug for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Token(…)")
+    }
+}
+
+/// `user_sessions.session_key`: the SHA-256 of a cookie's token. Whoever
+/// reads it in a store can sign in as nobody; it is not shown all the same.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Key(String);
+
+impl Key {
+    /// A key as Postgres returns it.
+    pub(crate) fn from_column(text: String) -> Self {
+        Self(text)
+    }
+
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Where Redis holds the record.
+    pub(crate) fn record(&self) -> String {
+        format!("session:{}", self.0)
+    }
+
+    /// Where Redis holds the mark of the last change.
+    pub(crate) fn mark(&self) -> String {
+        format!("change:{}", self.0)
+    }
+}
+
+impl fmt::Debug for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Key(…)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::secret::Secret;
+
+    fn signer() -> Signer {
+        Signer::derive(&[Secret::new("0123456789abcdef0123456789abcdef")], "cookie")
+    }
+
+    #[test]
+    fn a_signed_token_comes_back_and_its_key_is_not_the_token() {
+        let token = Token::generate();
+        let read = Token::verified(&token.signed(&signer()), &signer()).unwrap();
+        assert_eq!(read.expose(), token.expose());
+        assert_ne!(read.key().as_str(), token.expose());
+    }
+
+    #[test]
+    fn whatever_is_altered_in_a_cookie_is_refused() {
+        let cookie = Token::generate().signed(&signer());
+        for at in 0..cookie.len() {
+            let mut bytes = cookie.clone().into_bytes();
+            bytes[at] = if bytes[at] == b'0' { b'1' } else { b'0' };
+            let altered = String::from_utf8(bytes).unwrap();
+            assert!(Token::verified(&altered, &signer()).is_none(), "at {at}");
+        }
+        for bad in ["", ".", "abc", &cookie[..64], &cookie.to_uppercase()] {
+            assert!(Token::verified(bad, &signer()).is_none(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,126 @@
+//! Texts that people typed, and how a form's fields become values.
+
+use unicode_normalization::UnicodeNormalization;
+
+use crate::error::{Details, Error};
+
+/// What is wrong with a field, for the person who filled it in.
+pub type Problem = String;
+
+/// One line: trimmed, in normal form C, without control characters, of at most
+/// `max` characters. May be empty.
+///
+/// # Errors
+///
+/// A sentence for the person who typed it.
+pub fn line(text: &str, max: usize) -> Result<String, Problem> {
+    bounded(text, max, |c| c.is_control())
+}
+
+/// As [`line`], but not empty.
+///
+/// # Errors
+///
+/// As [`line`].
+pub fn required_line(text: &str, max: usize) -> Result<String, Problem> {
+    match line(text, max)? {
+        empty if empty.is_empty() => Err("must not be empty".to_owned()),
+        text => Ok(text),
+    }
+}
+
+/// As [`line`], but line breaks stay.
+///
+/// # Errors
+///
+/// As [`line`].
+pub fn paragraphs(text: &str, max: usize) -> Result<String, Problem> {
+    let text = text.replace("\r\n", "\n");
+    bounded(&text, max, |c| c.is_control() && c != '\n' && c != '\t')
+}
+
+fn bounded(text: &str, max: usize, refused: impl Fn(char) -> bool) -> Result<String, Problem> {
+    let text: String = text.trim().nfc().collect();
+    if text.chars().any(refused) {
+        return Err("must not contain control characters".to_owned());
+    }
+    if text.chars().count() > max {
+        return Err(format!("must not be longer than {max} characters"));
+    }
+    Ok(text)
+}
+
+/// Collects what is wrong with the fields of a form, so that all of it can be
+/// said at once.
+#[derive(Debug, Default)]
+pub struct Form {
+    details: Details,
+}
+
+impl Form {
+    /// The value of a field, or `None` and a note of what is wrong with it.
+    pub fn check<T>(&mut self, field: &str, parsed: Result<T, Problem>) -> Option<T> {
+        match parsed {
+            Ok(value) => Some(value),
+            Err(problem) => {
+                self.refuse(field, &problem);
+                None
+            }
+        }
+    }
+
+    /// Notes what is wrong with a field.
+    pub fn refuse(&mut self, field: &str, problem: &str) {
+        let problems = self.details.entry(field.to_owned()).or_default();
+        problems.push(problem.to_owned());
+    }
+
+    /// As [`Form::check`], for a field that may be left out, or left empty.
+    pub fn check_given<T>(
+        &mut self,
+        field: &str,
+        given: Option<&str>,
+        parse: impl FnOnce(&str) -> Result<T, Problem>,
+    ) -> Option<T> {
+        let given = given.filter(|text| !text.trim().is_empty());
+        self.check(field, given.map(parse).transpose()).flatten()
+    }
+
+    /// Everything that was wrong, as the answer.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Invalid`] when there was anything.
+    pub fn finish(self) -> Result<(), Error> {
+        if self.details.is_empty() {
+            Ok(())
+        } else {
+            Err(Error::Invalid(self.details))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_is_trimmed_and_normalised() {
+        assert_eq!(line("  Jose\u{301}  ", 10).unwrap(), "Jos\u{e9}");
+        assert!(line("a\u{0}b", 10).is_err());
+        assert!(line("a\nb", 10).is_err());
+        assert!(required_line("   ", 10).is_err());
+    }
+
+    #[test]
+    fn the_bound_counts_characters_as_the_column_does() {
+        assert!(line("ééé", 3).is_ok());
+        assert!(line("éééé", 3).is_err());
+    }
+
+    #[test]
+    fn paragraphs_keep_their_line_breaks() {
+        assert_eq!(paragraphs("a\r\n\r\nb\n", 10).unwrap(), "a\n\nb");
+        assert!(paragraphs("a\u{7}b", 10).is_err());
+    }
+}

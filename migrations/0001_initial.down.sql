@@ -1,0 +1,9 @@
+drop table daily_counters;
+drop table idempotency_keys;
+drop table mail_outbox;
+drop table security_events;
+drop table login_throttle;
+drop table contact_submissions;
+drop table user_sessions;
+drop table users;
+drop function set_updated_at();
