@@ -1,3 +1,48 @@
 //! GET /api/health — is everything reachable?
 
-fn main() {}
+use axum::http::StatusCode;
+use chrono::{DateTime, Utc};
+use sabor::http::Json;
+use sabor::{App, Exit, Routes, health, routes, serve};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+#[derive(Serialize, ToSchema)]
+struct Health {
+    status: health::Overall,
+    timestamp: DateTime<Utc>,
+    services: health::Services,
+}
+
+/// The routes of this function.
+pub fn route() -> Routes {
+    routes![health]
+}
+
+/// Asks Postgres and Redis at the same time. Says nothing of either but
+/// whether it answers and how fast.
+#[utoipa::path(get, path = "/api/health", tag = "operations", responses(
+    (status = 200, body = Health, description = "Healthy, or degraded: without Redis all works, more slowly"),
+    (status = 503, body = Health, description = "Unhealthy: without Postgres little works"),
+))]
+async fn health(app: App) -> (StatusCode, Json<Health>) {
+    let services = health::check(&app).await;
+    let status = services.overall();
+    let code = match status {
+        health::Overall::Unhealthy => StatusCode::SERVICE_UNAVAILABLE,
+        _ => StatusCode::OK,
+    };
+    let timestamp = app.clock().now();
+    (
+        code,
+        Json(Health {
+            status,
+            timestamp,
+            services,
+        }),
+    )
+}
+
+fn main() -> Exit {
+    serve(route())
+}

@@ -1,0 +1,36 @@
+//! POST /api/admin/init-db — apply pending migrations.
+
+use sabor::http::{Cron, Json, OpenInDevelopment};
+use sabor::{App, Exit, Result, Routes, db, migrations, routes, serve};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+#[derive(Serialize, ToSchema)]
+struct Migrated {
+    success: bool,
+    /// What this call applied, in order; nothing when all had been.
+    applied: Vec<String>,
+}
+
+/// The routes of this function.
+pub fn route() -> Routes {
+    routes![migrate]
+}
+
+/// Creates the schema on a new database. Called by several at once, each
+/// migration is applied once.
+#[utoipa::path(post, path = "/api/admin/init-db", tag = "operations", security(("cron" = []), ("session" = [])), responses(
+    (status = 200, body = Migrated, description = "The schema is up to date"),
+))]
+async fn migrate(app: App, _cron: OpenInDevelopment<Cron>) -> Result<Json<Migrated>> {
+    let mut client = db::connect_direct(app.config()).await?;
+    let applied = migrations::up(&mut client).await?;
+    Ok(Json(Migrated {
+        success: true,
+        applied,
+    }))
+}
+
+fn main() -> Exit {
+    serve(route())
+}

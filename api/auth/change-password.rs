@@ -1,0 +1,40 @@
+//! POST /api/auth/change-password — a new password for one who knows the old one.
+
+use sabor::http::{Client, Json, Member, Success};
+use sabor::{App, Exit, Result, Routes, profile, routes, serve};
+use serde::Deserialize;
+use utoipa::ToSchema;
+
+#[derive(Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct PasswordChange {
+    current_password: String,
+    /// 8 to 128 characters; not a common one, nor the e-mail address or name.
+    new_password: String,
+}
+
+/// The routes of this function.
+pub fn route() -> Routes {
+    routes![change]
+}
+
+/// Ends all other sessions, and every sign-in that is under way.
+#[utoipa::path(post, path = "/api/auth/change-password", tag = "auth", security(("session" = [])), request_body = PasswordChange, responses(
+    (status = 200, body = Success, description = "Changed; this session goes on"),
+    (status = 403, description = "Not the password: `wrong_password`; or sent from a foreign page"),
+    (status = 429, description = "Too many tries; see `Retry-After`"),
+))]
+async fn change(
+    app: App,
+    client: Client,
+    member: Member,
+    Json(form): Json<PasswordChange>,
+) -> Result<Json<Success>> {
+    let (current, new) = (&form.current_password, &form.new_password);
+    profile::change_password(&app, &client, &member, current, new).await?;
+    Ok(Success::ANSWER)
+}
+
+fn main() -> Exit {
+    serve(route())
+}

@@ -1,0 +1,61 @@
+//! POST /api/auth/logout — end this session, or all of the member's.
+
+use sabor::http::{ClearSession, Client, Json, OptionalJson, Presented, Success};
+use sabor::models::security_event::{self, Kind};
+use sabor::session::Key;
+use sabor::{App, Error, Exit, Result, Routes, routes, serve};
+use serde::Deserialize;
+use utoipa::ToSchema;
+
+#[derive(Default, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Logout {
+    /// Ends every session of the member, on all devices.
+    #[serde(default)]
+    all: bool,
+}
+
+/// The routes of this function.
+pub fn route() -> Routes {
+    routes![logout]
+}
+
+/// Answers alike when nobody was signed in. Without Postgres it is 503 and the
+/// cookie stays: what may go on has not been signed out of.
+#[utoipa::path(post, path = "/api/auth/logout", tag = "auth", request_body = Option<Logout>, responses(
+    (status = 200, body = Success, description = "Signed out; the cookie is cleared"),
+))]
+async fn logout(
+    app: App,
+    client: Client,
+    presented: Presented,
+    OptionalJson(form): OptionalJson<Logout>,
+) -> Result<(ClearSession, Json<Success>)> {
+    if let Some(key) = presented.key() {
+        let whose = if form.all {
+            end_all(&app, &key).await?
+        } else {
+            app.sessions().destroy(&key).await?.flatten()
+        };
+        if whose.is_some() {
+            security_event::note(&app, Kind::SignedOut, whose, &client);
+        }
+    }
+    Ok((ClearSession::new(&app), Success::ANSWER))
+}
+
+/// Whose sessions were ended; `None` when that one had ended already.
+async fn end_all(app: &App, key: &Key) -> Result<Option<uuid::Uuid>> {
+    let session = app.sessions().get(key).await?;
+    let Some(user) = session.and_then(|session| session.user) else {
+        return Ok(app.sessions().destroy(key).await?.flatten());
+    };
+    match app.sessions().delete_all_of(key, user.id, false).await {
+        Ok(_) | Err(Error::SessionGone) => Ok(Some(user.id)),
+        Err(error) => Err(error),
+    }
+}
+
+fn main() -> Exit {
+    serve(route())
+}

@@ -1,0 +1,55 @@
+//! GET, PATCH, DELETE /api/auth/me — the member's own account.
+
+use sabor::http::{ClearSession, Client, Json, Member, Success};
+use sabor::profile::{self, Patch, Whole};
+use sabor::{App, Exit, Result, Routes, routes, serve};
+use serde::Deserialize;
+use utoipa::ToSchema;
+
+#[derive(Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Deactivation {
+    /// The password, once more.
+    current_password: String,
+}
+
+/// The routes of this function.
+pub fn route() -> Routes {
+    routes![show, change, deactivate]
+}
+
+/// All that is kept of the member, medical conditions included.
+#[utoipa::path(get, path = "/api/auth/me", tag = "auth", security(("session" = [])), responses(
+    (status = 200, body = Whole, description = "The whole profile"),
+))]
+async fn show(app: App, member: Member) -> Result<Json<Whole>> {
+    profile::show(&app, member).await.map(Json)
+}
+
+/// Changes what is given and leaves the rest; `null` empties a field.
+#[utoipa::path(patch, path = "/api/auth/me", tag = "auth", security(("session" = [])), request_body = Patch, responses(
+    (status = 200, body = Whole, description = "The whole profile as it is now"),
+))]
+async fn change(app: App, member: Member, Json(patch): Json<Patch>) -> Result<Json<Whole>> {
+    profile::change(&app, &member, patch).await.map(Json)
+}
+
+/// Closes the account and ends all its sessions; nothing is deleted.
+#[utoipa::path(delete, path = "/api/auth/me", tag = "auth", security(("session" = [])), request_body = Deactivation, responses(
+    (status = 200, body = Success, description = "Deactivated; the cookie is cleared"),
+    (status = 403, description = "Not the password: `wrong_password`; or sent from a foreign page"),
+    (status = 429, description = "Too many tries; see `Retry-After`"),
+))]
+async fn deactivate(
+    app: App,
+    client: Client,
+    member: Member,
+    Json(form): Json<Deactivation>,
+) -> Result<(ClearSession, Json<Success>)> {
+    profile::deactivate(&app, &client, &member, &form.current_password).await?;
+    Ok((ClearSession::new(&app), Success::ANSWER))
+}
+
+fn main() -> Exit {
+    serve(route())
+}

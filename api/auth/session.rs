@@ -1,0 +1,61 @@
+//! GET /api/auth/session — who is signed in, and until when.
+
+use chrono::{DateTime, Utc};
+use sabor::http::{Json, Member};
+use sabor::models::user;
+use sabor::session::Session;
+use sabor::{Exit, Routes, routes, serve};
+use serde::Serialize;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+#[derive(Serialize, ToSchema)]
+struct Current {
+    user: user::Shown,
+    session: Lasting,
+}
+
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct Lasting {
+    /// As in the list of sessions; not a credential.
+    id: Uuid,
+    created_at: DateTime<Utc>,
+    /// At most five minutes off.
+    last_activity: DateTime<Utc>,
+    /// Moves forward with use, up to an absolute end.
+    expires_at: DateTime<Utc>,
+    remembered: bool,
+}
+
+impl From<Session> for Lasting {
+    fn from(session: Session) -> Self {
+        Self {
+            id: session.id,
+            created_at: session.created_at,
+            last_activity: session.last_activity,
+            expires_at: session.expires_at,
+            remembered: session.remembered,
+        }
+    }
+}
+
+/// The routes of this function.
+pub fn route() -> Routes {
+    routes![session]
+}
+
+/// The check that every page makes: one round trip to Redis, and no query.
+#[utoipa::path(get, path = "/api/auth/session", tag = "auth", security(("session" = [])), responses(
+    (status = 200, body = Current, description = "Signed in"),
+))]
+async fn session(member: Member) -> Json<Current> {
+    Json(Current {
+        user: member.user.into(),
+        session: member.visit.session.into(),
+    })
+}
+
+fn main() -> Exit {
+    serve(route())
+}

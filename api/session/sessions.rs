@@ -1,0 +1,68 @@
+//! GET, DELETE /api/session/sessions — everybody's sessions.
+
+use sabor::http::{Admin, Client, Json, List, OpenInDevelopment, Page, PageParams};
+use sabor::models::security_event::{self, Kind};
+use sabor::session::{Listed, Overview, ShownToAdmin};
+use sabor::{App, Exit, Result, Routes, routes, serve};
+use serde::Serialize;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct Everybodys {
+    statistics: Overview,
+    #[serde(flatten)]
+    list: List<ShownToAdmin>,
+}
+
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct Cleared {
+    success: bool,
+    deleted_count: usize,
+}
+
+/// The routes of this function.
+pub fn route() -> Routes {
+    routes![list, clear]
+}
+
+/// Newest first, with counts over all of them.
+#[utoipa::path(get, path = "/api/session/sessions", tag = "administration", security(("session" = [])), params(PageParams), responses(
+    (status = 200, body = Everybodys, description = "A page of them"),
+    (status = 400, description = "No such limit or cursor"),
+))]
+async fn list(
+    app: App,
+    OpenInDevelopment(admin): OpenInDevelopment<Admin>,
+    page: Page,
+) -> Result<Json<Everybodys>> {
+    let statistics = app.sessions().statistics().await?.into();
+    let rows = app.sessions().all(page).await?;
+    let current = admin.map_or(Uuid::nil(), |Admin(member)| member.visit.session.id);
+    let list = List::new(rows, page, Listed::place, |row| row.shown_to_admin(current));
+    Ok(Json(Everybodys { statistics, list }))
+}
+
+/// Ends every session there is, the caller's too.
+#[utoipa::path(delete, path = "/api/session/sessions", tag = "administration", security(("session" = [])), responses(
+    (status = 200, body = Cleared, description = "They have ended"),
+))]
+async fn clear(
+    app: App,
+    client: Client,
+    OpenInDevelopment(admin): OpenInDevelopment<Admin>,
+) -> Result<Json<Cleared>> {
+    let deleted_count = app.sessions().clear().await?;
+    let user_id = admin.map(|Admin(member)| member.user.id);
+    security_event::note(&app, Kind::SessionsCleared, user_id, &client);
+    Ok(Json(Cleared {
+        success: true,
+        deleted_count,
+    }))
+}
+
+fn main() -> Exit {
+    serve(route())
+}

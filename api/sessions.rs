@@ -1,0 +1,80 @@
+//! GET, DELETE /api/sessions — the member's own sessions.
+
+use axum::extract::Query;
+use sabor::http::{ClearSession, Client, Json, List, Member, Page, PageParams};
+use sabor::models::security_event::{self, Kind};
+use sabor::session::{Listed, Shown};
+use sabor::{App, Exit, Result, Routes, routes, serve};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+struct Scope {
+    /// `all` ends this session as well.
+    scope: Option<Which>,
+}
+
+#[derive(Deserialize, PartialEq, ToSchema)]
+#[serde(rename_all = "lowercase")]
+enum Which {
+    Others,
+    All,
+}
+
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct Ended {
+    success: bool,
+    ended_count: usize,
+}
+
+/// The routes of this function.
+pub fn route() -> Routes {
+    routes![list, end]
+}
+
+/// Newest first, with what a member recognises them by.
+#[utoipa::path(get, path = "/api/sessions", tag = "sessions", security(("session" = [])), params(PageParams), responses(
+    (status = 200, body = List<Shown>, description = "A page of them"),
+    (status = 400, description = "No such limit or cursor"),
+))]
+async fn list(app: App, member: Member, page: Page) -> Result<Json<List<Shown>>> {
+    let rows = app.sessions().list(member.user.id, page).await?;
+    let current = member.visit.session.id;
+    Ok(Json(List::new(rows, page, Listed::place, |row| {
+        row.shown(current)
+    })))
+}
+
+/// Ends all others, or with `?scope=all` this one too.
+#[utoipa::path(delete, path = "/api/sessions", tag = "sessions", security(("session" = [])), params(Scope), responses(
+    (status = 200, body = Ended, description = "They have ended"),
+    (status = 400, description = "No such scope"),
+))]
+async fn end(
+    app: App,
+    client: Client,
+    member: Member,
+    scope: Result<Query<Scope>, axum::extract::rejection::QueryRejection>,
+) -> Result<(Option<ClearSession>, Json<Ended>)> {
+    let Query(scope) = scope.map_err(|_| sabor::Error::field("scope", "must be others or all"))?;
+    let all = scope.scope == Some(Which::All);
+    let ended_count = app
+        .sessions()
+        .delete_all_of(member.key()?, member.user.id, !all)
+        .await?;
+    security_event::note(&app, Kind::SessionsEnded, Some(member.user.id), &client);
+    let cookie = all.then(|| ClearSession::new(&app));
+    Ok((
+        cookie,
+        Json(Ended {
+            success: true,
+            ended_count,
+        }),
+    ))
+}
+
+fn main() -> Exit {
+    serve(route())
+}
