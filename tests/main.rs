@@ -1,1 +1,14 @@
-//! Stories through the public surface.
+//! Stories through the public surface: the functions over HTTP, a real
+//! Postgres, and a Redis endpoint that can be made to misbehave.
+
+#![expect(clippy::unwrap_used, reason = "in a test, to panic is to fail")]
+#![expect(
+    unreachable_pub,
+    reason = "one binary, and nothing reaches it from outside"
+)]
+
+mod harness;
+
+mod admin;
+mod auth;
+mod session;

@@ -76,7 +76,7 @@ pub(super) async fn answer(State(app): State<App>, request: Request, next: Next)
 
     let error = response.extensions_mut().remove::<Arc<Error>>();
     if let Some(error) = &error {
-        response = failure(error, &id, &response);
+        explain(error, &id, &mut response);
         if has_cookie {
             cookie::clear_refused(&app, error, response.headers_mut());
         }
@@ -102,8 +102,9 @@ fn request_id(headers: &HeaderMap) -> String {
         .map_or_else(|| random::id().to_string(), str::to_owned)
 }
 
-/// The documented body; of the bare response only `Allow` is kept.
-fn failure(error: &Error, id: &str, bare: &Response) -> Response {
+/// Gives the bare response the documented body; its headers stay, `Allow` and
+/// those of CORS among them.
+fn explain(error: &Error, id: &str, response: &mut Response) {
     let problem = Problem {
         error: error.to_string(),
         code: error.code().to_owned(),
@@ -113,19 +114,17 @@ fn failure(error: &Error, id: &str, bare: &Response) -> Response {
         },
         request_id: id.to_owned(),
     };
-    let mut response = axum::Json(problem).into_response();
-    *response.status_mut() = error.status();
+    let (parts, body) = axum::Json(problem).into_response().into_parts();
+    *response.body_mut() = body;
     let headers = response.headers_mut();
-    if let Some(allow) = bare.headers().get(header::ALLOW) {
-        headers.insert(header::ALLOW, allow.clone());
-    }
+    headers.remove(header::CONTENT_LENGTH);
+    headers.extend(parts.headers);
     if let Some(retry_after) = error.retry_after() {
         let seconds = retry_after.as_secs_f64().ceil();
         if let Ok(value) = HeaderValue::from_str(&seconds.to_string()) {
             headers.insert(header::RETRY_AFTER, value);
         }
     }
-    response
 }
 
 fn complete_headers(id: &str, headers: &mut HeaderMap) {

@@ -1,0 +1,138 @@
+//! `api/admin/cleanup-sessions.rs`
+
+use reqwest::Method;
+use serde_json::json;
+
+use crate::harness::{Answer, CRON_SECRET, Person, Settings, TestApp};
+
+const PATH: &str = "/api/admin/cleanup-sessions";
+
+async fn call(person: &Person, method: Method, secret: &str) -> Answer {
+    person
+        .send(person.request(method, PATH).bearer_auth(secret))
+        .await
+}
+
+async fn add_sessions(app: &TestApp, expired: u32, alive: u32) {
+    let insert = |count: u32, ends: &str, name: &str| {
+        format!(
+            "insert into user_sessions (id, session_key, login_method, expires_at, absolute_expires_at)
+            select gen_random_uuid(), '{name}' || n, 'anonymous', now() {ends}, now() {ends}
+            from generate_series(1, {count}) n"
+        )
+    };
+    app.sql(&insert(expired, "- interval '1 second'", "expired"))
+        .await;
+    app.sql(&insert(alive, "+ interval '1 hour'", "alive"))
+        .await;
+}
+
+#[tokio::test]
+async fn exactly_the_expired_go_and_the_answer_says_how_many() {
+    let app = TestApp::start().await;
+    add_sessions(&app, 15, 4).await;
+    app.sql("insert into login_throttle (key, tries, window_ends_at, expires_at)
+        values ('a', 1, now(), now() - interval '1 second'), ('b', 1, now(), now() + interval '1 hour')").await;
+    app.sql(
+        "insert into idempotency_keys (owner, key, request_hash, expires_at)
+        values ('o', 'k', '', now() - interval '1 second')",
+    )
+    .await;
+    let body = call(&app.visitor(), Method::GET, CRON_SECRET)
+        .await
+        .expect(200);
+    assert_eq!(
+        body,
+        json!({
+            "success": true,
+            "message": "Cleaned up 15 expired sessions",
+            "deletedCount": 15,
+            "details": { "throttle": 1, "idempotencyKeys": 1, "mail": 0 },
+            "remaining": false,
+        })
+    );
+    let left = "select count(*) from user_sessions where session_key like 'alive%'";
+    assert_eq!(app.count(left).await, 4);
+    assert_eq!(app.count("select count(*) from user_sessions").await, 4);
+    let again = call(&app.visitor(), Method::POST, CRON_SECRET)
+        .await
+        .expect(200);
+    assert_eq!(again["deletedCount"], 0);
+}
+
+#[tokio::test]
+async fn cron_presents_the_secret_and_an_administrator_a_session() {
+    let app = TestApp::start().await;
+    for method in [Method::GET, Method::POST] {
+        let visitor = app.visitor();
+        let bare = visitor.request(method.clone(), PATH);
+        visitor.send(bare).await.expect_code(401, "not_signed_in");
+        for wrong in ["", "cron", &CRON_SECRET[1..], &CRON_SECRET.to_uppercase()] {
+            call(&visitor, method.clone(), wrong)
+                .await
+                .expect_code(401, "not_signed_in");
+        }
+    }
+    let admin = app.admin("admin").await;
+    admin.post(PATH, json!({})).await.expect(200);
+    // A GET with a cookie may come from any page.
+    admin.get(PATH).await.expect(401);
+    let ana = app.member("ana").await;
+    ana.post(PATH, json!({}))
+        .await
+        .expect_code(403, "forbidden");
+}
+
+#[tokio::test]
+async fn without_a_secret_nobody_is_cron() {
+    let app = TestApp::start_with(Settings::default().with("CRON_SECRET", "")).await;
+    for secret in ["", "null", "undefined", CRON_SECRET] {
+        call(&app.visitor(), Method::GET, secret).await.expect(401);
+    }
+}
+
+#[tokio::test]
+async fn in_development_anybody_may_call() {
+    let app = TestApp::start_with(Settings::default().with("SABOR_ENV", "development")).await;
+    app.visitor().get(PATH).await.expect(200);
+}
+
+#[tokio::test]
+async fn two_at_once_share_the_work() {
+    let app = TestApp::start().await;
+    add_sessions(&app, 12_000, 10).await;
+    let (one, two) = (app.visitor(), app.visitor());
+    let (one, two) = tokio::join!(
+        call(&one, Method::GET, CRON_SECRET),
+        call(&two, Method::GET, CRON_SECRET)
+    );
+    let count = |answer: Answer| answer.expect(200)["deletedCount"].as_u64().unwrap();
+    assert_eq!(count(one) + count(two), 12_000);
+    assert_eq!(app.count("select count(*) from user_sessions").await, 10);
+}
+
+#[tokio::test]
+async fn what_time_does_not_allow_is_left_for_the_next_run() {
+    let app = TestApp::start().await;
+    add_sessions(&app, 10, 0).await;
+    let none = sabor::session::cleanup::run_for(&app.app, std::time::Duration::ZERO)
+        .await
+        .unwrap();
+    assert!(none.remaining && none.sessions == 0);
+    let rest = sabor::session::cleanup::run(&app.app).await.unwrap();
+    assert!(!rest.remaining && rest.sessions == 10);
+}
+
+#[tokio::test]
+async fn what_happened_is_counted_by_day() {
+    let app = TestApp::start().await;
+    app.member("ana").await;
+    add_sessions(&app, 3, 0).await;
+    call(&app.visitor(), Method::GET, CRON_SECRET)
+        .await
+        .expect(200);
+    app.app.counters().write().await;
+    let counted = "select count from daily_counters where name = ";
+    assert_eq!(app.count(&format!("{counted} 'sessions_expired'")).await, 3);
+    assert_eq!(app.count(&format!("{counted} 'sessions_created'")).await, 1);
+}

@@ -1,0 +1,117 @@
+//! `api/admin/init-db.rs`, and the migrations behind it.
+
+use std::collections::BTreeSet;
+
+use reqwest::Method;
+use sabor::migrations;
+use serde_json::json;
+use tokio_postgres::Client;
+
+use crate::harness::{CRON_SECRET, Settings, TestApp, connect, empty_database};
+
+const PATH: &str = "/api/admin/init-db";
+
+#[tokio::test]
+async fn several_at_once_make_the_schema_of_a_new_database_once() {
+    let settings = Settings::default().with("POSTGRES_URL", empty_database().await);
+    let app = TestApp::start_with(settings).await;
+    let calls: Vec<_> = (0..8)
+        .map(|_| {
+            let cron = app.visitor();
+            tokio::spawn(async move {
+                let request = cron.request(Method::POST, PATH).bearer_auth(CRON_SECRET);
+                cron.send(request).await.expect(200)["applied"].clone()
+            })
+        })
+        .collect();
+    let mut applied = Vec::new();
+    for call in calls {
+        applied.extend(call.await.unwrap().as_array().unwrap().clone());
+    }
+    assert_eq!(applied, [json!("0001_initial")]);
+    app.member("ana").await;
+}
+
+#[tokio::test]
+async fn only_cron_and_administrators_may() {
+    let app = TestApp::start().await;
+    let visitor = app.visitor();
+    visitor
+        .post(PATH, json!({}))
+        .await
+        .expect_code(401, "not_signed_in");
+    let ana = app.member("ana").await;
+    ana.post(PATH, json!({}))
+        .await
+        .expect_code(403, "forbidden");
+    let admin = app.admin("admin").await;
+    let body = admin.post(PATH, json!({})).await.expect(200);
+    assert_eq!(body["applied"], json!([]));
+}
+
+#[tokio::test]
+async fn all_the_way_up_down_and_up_again_leaves_what_was_there() {
+    let mut client = connect(&empty_database().await).await;
+    let empty = schema(&client).await;
+    let up = migrations::up(&mut client).await.unwrap();
+    let full = schema(&client).await;
+    assert!(full.len() > 50);
+    let mut down = migrations::down(&mut client, usize::MAX).await.unwrap();
+    down.reverse();
+    assert_eq!(down, up);
+    assert_eq!(schema(&client).await, empty);
+    migrations::up(&mut client).await.unwrap();
+    assert_eq!(schema(&client).await, full);
+}
+
+#[tokio::test]
+async fn a_migration_that_was_changed_after_it_was_applied_is_refused() {
+    let mut client = connect(&empty_database().await).await;
+    migrations::up(&mut client).await.unwrap();
+    let edit = "update schema_migrations set checksum = 'another'";
+    client.batch_execute(edit).await.unwrap();
+    let refused = migrations::up(&mut client).await.unwrap_err();
+    assert!(format!("{refused:?}").contains("0001_initial was changed"));
+}
+
+#[tokio::test]
+async fn every_foreign_key_has_an_index() {
+    let mut client = connect(&empty_database().await).await;
+    migrations::up(&mut client).await.unwrap();
+    let bare = client
+        .query(
+            "select conrelid::regclass::text || ' ' || conname from pg_constraint c
+            where contype = 'f' and not exists (
+                select from pg_index i
+                where i.indrelid = c.conrelid and i.indkey[0] = c.conkey[1])",
+            &[],
+        )
+        .await
+        .unwrap();
+    let bare: Vec<String> = bare.iter().map(|row| row.get(0)).collect();
+    assert!(bare.is_empty(), "{bare:?}");
+}
+
+/// Everything that the catalogue knows of the schema, a line each.
+async fn schema(client: &Client) -> BTreeSet<String> {
+    let lines = "
+        select 'column ' || table_name || '.' || column_name || ' ' || data_type || ' '
+            || coalesce(character_maximum_length::text, '') || ' ' || is_nullable || ' '
+            || coalesce(column_default, '')
+        from information_schema.columns where table_schema = 'public'
+        union all
+        select 'index ' || indexdef from pg_indexes where schemaname = 'public'
+        union all
+        select 'constraint ' || conrelid::regclass || ' ' || conname || ' '
+            || pg_get_constraintdef(oid)
+        from pg_constraint where connamespace = 'public'::regnamespace
+        union all
+        select 'trigger ' || pg_get_triggerdef(t.oid) from pg_trigger t
+        join pg_class c on c.oid = t.tgrelid
+        where not tgisinternal and c.relnamespace = 'public'::regnamespace
+        union all
+        select 'function ' || pg_get_functiondef(oid) from pg_proc
+        where pronamespace = 'public'::regnamespace";
+    let rows = client.query(lines, &[]).await.unwrap();
+    rows.iter().map(|row| row.get(0)).collect()
+}

@@ -1,0 +1,4 @@
+//! Operations: `api/admin/`.
+
+mod cleanup_sessions;
+mod init_db;

@@ -1,0 +1,277 @@
+//! `api/auth/login.rs`
+
+use serde_json::json;
+
+use crate::harness::{PASSWORD, Settings, TestApp};
+
+#[tokio::test]
+async fn any_wrong_pair_is_answered_alike() {
+    let app = TestApp::start().await;
+    app.member("ana").await;
+    let mut answers = Vec::new();
+    for (email, password) in [
+        ("ana@example.com", "not the password"),
+        ("nobody@example.com", PASSWORD),
+        ("not an address", PASSWORD),
+        ("ana@example.com", ""),
+    ] {
+        let mut body = app.visitor().sign_in(email, password).await;
+        let mut json = body.expect_code(401, "invalid_credentials");
+        assert_eq!(json["error"], "Invalid credentials");
+        json["requestId"] = json!(null);
+        body.text = json.to_string();
+        assert!(body.header("set-cookie").is_none());
+        answers.push(body.text);
+    }
+    answers.dedup();
+    assert_eq!(answers.len(), 1);
+}
+
+#[tokio::test]
+async fn signing_in_makes_a_new_session_and_ends_the_one_before() {
+    let app = TestApp::start().await;
+    let ana = app.member("ana").await;
+    let before = ana.copy();
+    ana.sign_in("ana@example.com", PASSWORD).await.expect(200);
+    assert_ne!(ana.cookie(), before.cookie());
+    assert!(ana.is_signed_in().await);
+    assert!(!before.is_signed_in().await);
+}
+
+#[tokio::test]
+async fn an_identifier_of_the_clients_choosing_is_never_adopted() {
+    let app = TestApp::start().await;
+    app.member("ana").await;
+    let ana = app.visitor();
+    let chosen = format!("__Host-sabor_session={0}.{0}", "ab".repeat(32));
+    *ana.cookie.lock().unwrap() = Some(chosen.clone());
+    ana.sign_in("ana@example.com", PASSWORD).await.expect(200);
+    assert_ne!(ana.cookie(), Some(chosen));
+}
+
+#[tokio::test]
+async fn the_cookie_is_for_this_host_over_https_alone_and_no_script_reads_it() {
+    let app = TestApp::start().await;
+    app.member("ana").await;
+    let form = json!({ "email": "ana@example.com", "password": PASSWORD });
+    let answer = app.visitor().post("/api/auth/login", form).await;
+    let cookie = answer.header("set-cookie").unwrap();
+    let (pair, attributes) = cookie.split_once("; ").unwrap();
+    assert!(pair.starts_with("__Host-sabor_session="));
+    assert_eq!(
+        attributes,
+        "Path=/; Max-Age=604800; HttpOnly; SameSite=Lax; Secure"
+    );
+    assert!(!answer.text.contains(pair.split(['=', '.']).nth(1).unwrap()));
+
+    let form = json!({ "email": "ana@example.com", "password": PASSWORD, "remember": true });
+    let answer = app.visitor().post("/api/auth/login", form).await;
+    assert!(
+        answer
+            .header("set-cookie")
+            .unwrap()
+            .contains("Max-Age=2592000;")
+    );
+}
+
+#[tokio::test]
+async fn in_development_the_cookie_goes_over_plain_http() {
+    let settings = Settings::default().with("SABOR_ENV", "development");
+    let app = TestApp::start_with(settings).await;
+    let ana = app.member("ana").await;
+    assert!(ana.cookie().unwrap().starts_with("sabor_session="));
+    assert!(ana.is_signed_in().await);
+}
+
+#[tokio::test]
+async fn hashes_of_the_earlier_designs_sign_in_and_are_replaced() {
+    let app = TestApp::start().await;
+    app.member("ana").await;
+    // bcrypt, ten rounds, of "password of old".
+    let old = bcrypt_of_old();
+    app.sql(&format!("update users set password_hash = '{old}'"))
+        .await;
+    app.visitor()
+        .sign_in("ana@example.com", "password of new")
+        .await
+        .expect(401);
+    app.visitor()
+        .sign_in("ana@example.com", "password of old")
+        .await
+        .expect(200);
+    crate::harness::until(async || {
+        let hash: String = app.sql("select password_hash from users").await[0].get(0);
+        hash.starts_with("$argon2id$v=19$m=19456,t=2,p=1$")
+    })
+    .await;
+    app.visitor()
+        .sign_in("ana@example.com", "password of old")
+        .await
+        .expect(200);
+}
+
+fn bcrypt_of_old() -> String {
+    bcrypt::hash("password of old", 10).unwrap()
+}
+
+#[tokio::test]
+async fn five_tries_a_minute_for_an_account_and_an_address_however_many_at_once() {
+    let app = TestApp::start().await;
+    app.member("ana").await;
+    let stranger = app.visitor();
+    let tries: Vec<_> = (0..16)
+        .map(|_| {
+            let stranger = stranger.copy();
+            tokio::spawn(async move { stranger.sign_in("ana@example.com", "guess").await.status })
+        })
+        .collect();
+    let mut statuses = Vec::new();
+    for one in tries {
+        statuses.push(one.await.unwrap());
+    }
+    assert_eq!(statuses.iter().filter(|status| **status == 401).count(), 5);
+    assert_eq!(statuses.iter().filter(|status| **status == 429).count(), 11);
+    // Now not even the right one; but elsewhere nobody is locked out.
+    let answer = stranger.sign_in("ana@example.com", PASSWORD).await;
+    answer.expect_code(429, "too_many_requests");
+    let wait: u64 = answer.header("retry-after").unwrap().parse().unwrap();
+    assert!((1..=60).contains(&wait), "{wait}");
+    app.visitor()
+        .sign_in("ana@example.com", PASSWORD)
+        .await
+        .expect(200);
+}
+
+#[tokio::test]
+async fn waits_grow_and_a_right_password_forgets_the_tries() {
+    let app = TestApp::start().await;
+    app.member("ana").await;
+    let ana = app.visitor();
+    let mut waits = Vec::new();
+    for _ in 0..3 {
+        let wait = loop {
+            let answer = ana.copy().sign_in("ana@example.com", "guess").await;
+            if answer.status == 429 {
+                break answer
+                    .header("retry-after")
+                    .unwrap()
+                    .parse::<u64>()
+                    .unwrap();
+            }
+        };
+        waits.push(wait);
+        // The wait passes.
+        app.sql(
+            "update login_throttle set blocked_until = now() - interval '1 second',
+            tries = 0, window_ends_at = now() where key like 'sign_in_account%'",
+        )
+        .await;
+        app.sql("delete from login_throttle where key like 'sign_in_address%'")
+            .await;
+    }
+    assert!(waits[0] < waits[1] && waits[1] < waits[2], "{waits:?}");
+    ana.sign_in("ana@example.com", PASSWORD).await.expect(200);
+    let left = "select count(*) from login_throttle where key like 'sign_in_account%'";
+    crate::harness::until(async || app.count(left).await == 0).await;
+}
+
+#[tokio::test]
+async fn an_address_has_twenty_tries_whatever_the_account() {
+    let app = TestApp::start().await;
+    let stranger = app.visitor();
+    for number in 0..20 {
+        let email = format!("a{number}@example.com");
+        stranger.sign_in(&email, "guess").await.expect(401);
+    }
+    stranger
+        .sign_in("a20@example.com", "guess")
+        .await
+        .expect(429);
+    app.visitor()
+        .sign_in("a20@example.com", "guess")
+        .await
+        .expect(401);
+}
+
+#[tokio::test]
+async fn anywhere_but_on_vercel_a_header_gives_nobody_more_tries() {
+    let app = TestApp::start_with(Settings::default().with("VERCEL", "")).await;
+    for _ in 0..5 {
+        app.visitor()
+            .sign_in("ana@example.com", "guess")
+            .await
+            .expect(401);
+    }
+    app.visitor()
+        .sign_in("ana@example.com", "guess")
+        .await
+        .expect(429);
+}
+
+#[tokio::test]
+async fn a_deactivated_account_does_not_sign_in() {
+    let app = TestApp::start().await;
+    app.member("ana").await;
+    app.sql("update users set is_active = false").await;
+    let answer = app.visitor().sign_in("ana@example.com", PASSWORD).await;
+    answer.expect_code(401, "invalid_credentials");
+}
+
+#[tokio::test]
+async fn who_signs_in_and_who_fails_is_written_down() {
+    let app = TestApp::start().await;
+    let ana = app.member("ana").await;
+    ana.sign_in("ana@example.com", PASSWORD).await.expect(200);
+    app.visitor()
+        .sign_in("ana@example.com", "guess")
+        .await
+        .expect(401);
+    let kinds =
+        "select string_agg(kind || ' ' || host(ip), ', ' order by kind) from security_events";
+    crate::harness::until(async || {
+        let text: Option<String> = app.sql(kinds).await[0].get(0);
+        text.as_deref()
+            == Some("sign_in_failed 203.0.113.2, signed_in 203.0.113.1, signed_up 203.0.113.1")
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_demo_account_signs_in_without_any_store_looks_and_changes_nothing() {
+    let settings = Settings::default().with("SABOR_ENV", "development");
+    let app = TestApp::start_with(
+        settings
+            .with(
+                "POSTGRES_URL",
+                "postgres://nobody@127.0.0.1:1/nothing?sslmode=disable",
+            )
+            .with("KV_REST_API_URL", "http://127.0.0.1:1"),
+    )
+    .await;
+    let demo = app.visitor();
+    let body = demo
+        .sign_in("demo@sabor.dev", "password123")
+        .await
+        .expect(200);
+    assert_eq!(body["user"]["email"], "demo@sabor.dev");
+    demo.get("/api/auth/session").await.expect(200);
+    let me = demo.get("/api/auth/me").await.expect(200);
+    assert_eq!(me["medicalConditions"], json!(null));
+    let change = demo
+        .patch("/api/auth/me", json!({ "firstName": "Otra" }))
+        .await;
+    change.expect_code(403, "demo_account");
+    app.app.clock().advance(chrono::TimeDelta::minutes(15));
+    demo.get("/api/auth/session")
+        .await
+        .expect_code(401, "not_signed_in");
+}
+
+#[tokio::test]
+async fn the_demo_account_does_not_exist_outside_development() {
+    let app = TestApp::start_with(Settings::default().with("DEMO_ACCOUNT", "true")).await;
+    app.visitor()
+        .sign_in("demo@sabor.dev", "password123")
+        .await
+        .expect(401);
+}

@@ -1,0 +1,58 @@
+//! `api/auth/logout.rs`
+
+use serde_json::json;
+
+use crate::harness::{PASSWORD, TestApp};
+
+#[tokio::test]
+async fn signing_out_ends_the_session_and_clears_the_cookie() {
+    let app = TestApp::start().await;
+    let ana = app.member("ana").await;
+    let before = ana.copy();
+    assert!(before.is_signed_in().await);
+    let answer = ana.post("/api/auth/logout", json!({})).await;
+    assert_eq!(answer.expect(200), json!({ "success": true }));
+    assert!(answer.header("set-cookie").unwrap().contains("Max-Age=0;"));
+    assert!(!before.is_signed_in().await);
+    assert_eq!(app.count("select count(*) from user_sessions").await, 0);
+}
+
+#[tokio::test]
+async fn whoever_is_not_signed_in_is_answered_alike() {
+    let app = TestApp::start().await;
+    let visitor = app.visitor();
+    let bare = visitor.request(reqwest::Method::POST, "/api/auth/logout");
+    visitor.send(bare).await.expect(200);
+    *visitor.cookie.lock().unwrap() = Some("__Host-sabor_session=forged.forged".to_owned());
+    visitor
+        .post("/api/auth/logout", json!({}))
+        .await
+        .expect(200);
+    assert_eq!(visitor.cookie(), None);
+}
+
+#[tokio::test]
+async fn signing_out_everywhere_ends_the_sessions_of_all_devices() {
+    let app = TestApp::start().await;
+    let ana = app.member("ana").await;
+    let phone = app.visitor();
+    phone.sign_in("ana@example.com", PASSWORD).await.expect(200);
+    let luis = app.member("luis").await;
+    ana.post("/api/auth/logout", json!({ "all": true }))
+        .await
+        .expect(200);
+    assert!(!phone.is_signed_in().await);
+    assert!(luis.is_signed_in().await);
+}
+
+#[tokio::test]
+async fn what_an_anonymous_session_kept_is_gone_with_it() {
+    let app = TestApp::start().await;
+    let visitor = app.visitor();
+    visitor.get("/api/session/test-session").await.expect(200);
+    visitor
+        .post("/api/auth/logout", json!({ "all": true }))
+        .await
+        .expect(200);
+    assert_eq!(app.count("select count(*) from user_sessions").await, 0);
+}

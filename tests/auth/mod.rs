@@ -1,0 +1,7 @@
+//! Accounts: `api/auth/`.
+
+mod login;
+mod logout;
+mod me;
+mod password;
+mod register;

@@ -1,0 +1,214 @@
+//! `api/auth/register.rs`
+
+use serde_json::json;
+
+use crate::harness::{PASSWORD, TestApp};
+
+#[tokio::test]
+async fn a_visitor_registers_and_is_signed_in() {
+    let app = TestApp::start().await;
+    let ana = app.visitor();
+    let form = json!({
+        "email": " Ana@Example.com ",
+        "password": PASSWORD,
+        "confirmPassword": PASSWORD,
+        "firstName": "Ana",
+        "lastName": "Reyes",
+        "phone": "+1 303 555 0100",
+        "dateOfBirth": "1990-02-28",
+        "experienceLevel": "intermediate",
+        "mode": "cookie",
+    });
+    let body = ana.post("/api/auth/register", form).await.expect(201);
+    assert_eq!(body["success"], true);
+    assert_eq!(body["user"]["email"], "ana@example.com");
+    assert_eq!(body["user"]["name"], "Ana Reyes");
+    assert_eq!(body["user"]["experienceLevel"], "intermediate");
+    assert_eq!(body["user"]["isAdmin"], false);
+    assert!(ana.is_signed_in().await);
+}
+
+#[tokio::test]
+async fn of_a_single_name_the_first_word_is_the_first_name() {
+    let app = TestApp::start().await;
+    for (email, name, first, last) in [
+        ("ana@example.com", "Ana María Reyes", "Ana", "María Reyes"),
+        ("cher@example.com", "Cher", "Cher", ""),
+    ] {
+        let form = json!({ "email": email, "password": PASSWORD, "name": name });
+        let body = app
+            .visitor()
+            .post("/api/auth/register", form)
+            .await
+            .expect(201);
+        assert_eq!(body["user"]["firstName"], first);
+        assert_eq!(body["user"]["lastName"], last);
+    }
+}
+
+#[tokio::test]
+async fn a_taken_address_is_refused_whatever_its_case() {
+    let app = TestApp::start().await;
+    app.member("ana").await;
+    let form = json!({ "email": "ANA@example.com", "password": PASSWORD, "name": "Otra" });
+    let answer = app.visitor().post("/api/auth/register", form).await;
+    let body = answer.expect_code(409, "email_taken");
+    assert_eq!(body["error"], "User with this email already exists");
+    assert!(answer.header("set-cookie").is_none());
+}
+
+#[tokio::test]
+async fn of_many_who_take_one_address_at_once_one_gets_it() {
+    let app = TestApp::start().await;
+    let tries = (0..8).map(|_| {
+        let visitor = app.visitor();
+        tokio::spawn(async move {
+            let form = json!({ "email": "ana@example.com", "password": PASSWORD, "name": "Ana" });
+            visitor.post("/api/auth/register", form).await.status
+        })
+    });
+    let mut statuses = Vec::new();
+    for one in tries.collect::<Vec<_>>() {
+        statuses.push(one.await.unwrap());
+    }
+    statuses.sort_unstable();
+    assert_eq!(statuses, [201, 409, 409, 409, 409, 409, 409, 409]);
+    assert_eq!(app.count("select count(*) from users").await, 1);
+    assert_eq!(app.count("select count(*) from user_sessions").await, 1);
+}
+
+#[tokio::test]
+async fn all_that_is_wrong_is_said_at_once() {
+    let app = TestApp::start().await;
+    let form = json!({
+        "email": "nobody",
+        "password": "short",
+        "confirmPassword": "shorter",
+        "name": "",
+        "phone": "call me",
+        "dateOfBirth": "2999-01-01",
+        "medicalConditions": "x".repeat(2_001),
+    });
+    let body = app.visitor().post("/api/auth/register", form).await;
+    let body = body.expect_code(400, "validation_failed");
+    let fields: Vec<_> = body["details"].as_object().unwrap().keys().collect();
+    assert_eq!(
+        fields,
+        [
+            "confirmPassword",
+            "dateOfBirth",
+            "email",
+            "medicalConditions",
+            "name",
+            "password",
+            "phone"
+        ]
+    );
+}
+
+#[tokio::test]
+async fn passwords_that_are_common_or_ones_own_are_refused() {
+    let app = TestApp::start().await;
+    for password in [
+        "password123",
+        "Qwertyuiop",
+        "maximiliana@example.com",
+        "Maximiliana",
+    ] {
+        let form = json!({
+            "email": "maximiliana@example.com",
+            "password": password,
+            "name": "Maximiliana",
+        });
+        let body = app
+            .visitor()
+            .post("/api/auth/register", form)
+            .await
+            .expect(400);
+        assert!(body["details"]["password"].is_array(), "{password}");
+    }
+}
+
+#[tokio::test]
+async fn what_was_kept_for_a_visitor_is_taken_along_and_the_old_session_ends() {
+    let app = TestApp::start().await;
+    let ana = app.visitor();
+    ana.get("/api/session/test-session").await.expect(200);
+    let before = ana.copy();
+    let form = json!({ "email": "ana@example.com", "password": PASSWORD, "name": "Ana" });
+    ana.post("/api/auth/register", form).await.expect(201);
+    let visits = ana.get("/api/session/test-session").await.expect(200);
+    assert_eq!(visits["visits"], 2);
+    let visits = before.get("/api/session/test-session").await.expect(200);
+    assert_eq!(visits["visits"], 1);
+}
+
+#[tokio::test]
+async fn registrations_from_one_address_are_limited() {
+    let app = TestApp::start().await;
+    let visitor = app.visitor();
+    for number in 0..20 {
+        let form =
+            json!({ "email": format!("a{number}@example.com"), "password": PASSWORD, "name": "A" });
+        visitor
+            .copy()
+            .post("/api/auth/register", form)
+            .await
+            .expect(201);
+    }
+    let form = json!({ "email": "a20@example.com", "password": PASSWORD, "name": "A" });
+    let answer = visitor
+        .copy()
+        .post("/api/auth/register", form.clone())
+        .await;
+    answer.expect_code(429, "too_many_requests");
+    assert!(
+        answer
+            .header("retry-after")
+            .unwrap()
+            .parse::<u32>()
+            .unwrap()
+            > 0
+    );
+    app.visitor()
+        .post("/api/auth/register", form)
+        .await
+        .expect(201);
+}
+
+#[tokio::test]
+async fn a_dump_of_the_stores_shows_neither_credential_nor_condition() {
+    let app = TestApp::start().await;
+    let ana = app.visitor();
+    let form = json!({
+        "email": "ana@example.com",
+        "password": PASSWORD,
+        "name": "Ana",
+        "medicalConditions": "asma leve",
+    });
+    ana.post("/api/auth/register", form).await.expect(201);
+    assert!(ana.is_signed_in().await);
+    let rows = app
+        .sql(
+            "select (select string_agg(u::text, '') from users u)
+            || (select string_agg(s::text, '') from user_sessions s)
+            || (select string_agg(e::text, '') from security_events e)",
+        )
+        .await;
+    let dump: String = rows[0].get(0);
+    let redis = app.redis.command(&["KEYS", "*"]).await.unwrap();
+    let mut all = dump + &redis.to_string();
+    for key in redis.as_array().unwrap() {
+        all += &app.redis.get(key.as_str().unwrap()).await.unwrap().unwrap();
+    }
+    let cookie = ana.cookie().unwrap();
+    let token = cookie.split(['=', '.']).nth(1).unwrap();
+    for secret in [token, PASSWORD, "asma", &hex("asma leve")] {
+        assert!(!all.contains(secret), "{secret}");
+    }
+    assert!(all.contains("ana@example.com"));
+}
+
+fn hex(text: &str) -> String {
+    text.bytes().map(|byte| format!("{byte:02x}")).collect()
+}

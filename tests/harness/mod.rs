@@ -1,0 +1,201 @@
+//! What a story needs: a database of its own, an endpoint of its own, the
+//! functions in front of them, and people who call.
+
+mod people;
+mod stores;
+
+use std::collections::HashMap;
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
+
+use redis_endpoint::{Backend, Endpoint, Options};
+use sabor::config::Timing;
+use sabor::{App, Config};
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+
+pub use people::{Answer, Person};
+pub use stores::{cluster, connect, database, empty_database};
+
+/// The password that everybody in these stories has.
+pub const PASSWORD: &str = "una contraseña larga";
+
+/// Where the site is, as far as the functions know.
+pub const SITE: &str = "https://sabor.example";
+
+/// The bearer that cron presents.
+pub const CRON_SECRET: &str = "cron-secret-of-the-tests";
+
+/// The functions as one process serves them.
+pub struct TestApp {
+    pub app: App,
+    pub redis: Arc<Endpoint>,
+    /// The connection string of the database.
+    pub database: String,
+    url: String,
+    settings: Settings,
+    server: JoinHandle<()>,
+    next_address: AtomicU8,
+}
+
+/// What a story wants otherwise than usual.
+#[derive(Clone, Default)]
+pub struct Settings {
+    /// Of the environment.
+    pub variables: HashMap<&'static str, String>,
+    /// Shorter lapses of the session model.
+    pub timing: Option<Timing>,
+}
+
+impl Settings {
+    /// With one variable set.
+    pub fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.variables.insert(name, value.into());
+        self
+    }
+}
+
+impl TestApp {
+    /// As a deployment has it.
+    pub async fn start() -> Self {
+        Self::start_with(Settings::default()).await
+    }
+
+    /// As a deployment has it, but for `settings`.
+    pub async fn start_with(settings: Settings) -> Self {
+        let redis = Endpoint::start(Backend::memory(), Options::default());
+        let redis = Arc::new(redis.await.unwrap());
+        Self::on(database().await, redis, settings).await
+    }
+
+    /// Another process of the same deployment: same stores, same secrets.
+    pub async fn another(&self) -> Self {
+        self.another_with(self.settings.clone()).await
+    }
+
+    /// Another process on the same stores, set up otherwise.
+    pub async fn another_with(&self, settings: Settings) -> Self {
+        Self::on(self.database.clone(), self.redis.clone(), settings).await
+    }
+
+    async fn on(database: String, redis: Arc<Endpoint>, settings: Settings) -> Self {
+        let app = App::new(config(&database, &redis, &settings)).unwrap();
+        let router = sabor::http::router(app.clone(), sabor_dev::routes());
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let server = tokio::spawn(async move {
+            sabor_dev::serve(listener, router).await.unwrap();
+        });
+        Self {
+            app,
+            redis,
+            database,
+            url,
+            settings,
+            server,
+            next_address: AtomicU8::new(1),
+        }
+    }
+
+    /// Ends this process as a restart does: nothing in memory remains.
+    pub async fn stop(self) {
+        self.server.abort();
+        self.app.close().await;
+    }
+
+    /// Somebody with an address of their own, who is not signed in.
+    pub fn visitor(&self) -> Person {
+        let last = self.next_address.fetch_add(1, Ordering::Relaxed);
+        Person::new(&self.url, Ipv4Addr::new(203, 0, 113, last).into())
+    }
+
+    /// Somebody who has registered as `<name>@example.com` and is signed in.
+    pub async fn member(&self, name: &str) -> Person {
+        let person = self.visitor();
+        let form = serde_json::json!({
+            "email": format!("{name}@example.com"),
+            "password": PASSWORD,
+            "firstName": name,
+            "lastName": "Reyes",
+        });
+        person.post("/api/auth/register", form).await.expect(201);
+        person
+    }
+
+    /// A member who has been made an administrator, and then signed in.
+    pub async fn admin(&self, name: &str) -> Person {
+        let person = self.member(name).await;
+        let email = format!("{name}@example.com");
+        let client = self.app.db().client().await.unwrap();
+        assert!(
+            sabor::models::user::grant_admin(&client, &email)
+                .await
+                .unwrap()
+        );
+        person.sign_in(&email, PASSWORD).await.expect(200);
+        person
+    }
+
+    /// Runs SQL past the application; returns the rows.
+    pub async fn sql(&self, statement: &str) -> Vec<tokio_postgres::Row> {
+        let client = stores::connect(&self.database).await;
+        client.query(statement, &[]).await.unwrap()
+    }
+
+    /// The one number that a query answers with.
+    pub async fn count(&self, query: &str) -> i64 {
+        self.sql(query).await[0].get(0)
+    }
+}
+
+impl Drop for TestApp {
+    fn drop(&mut self) {
+        self.server.abort();
+    }
+}
+
+/// A deployment's environment, with `settings` over it.
+fn config(database: &str, redis: &Endpoint, settings: &Settings) -> Config {
+    let usual = HashMap::from([
+        ("POSTGRES_URL", database.to_owned()),
+        ("POSTGRES_POOL_MAX", "8".to_owned()),
+        ("KV_REST_API_URL", redis.url()),
+        ("KV_REST_API_TOKEN", redis.token().to_owned()),
+        (
+            "SESSION_SECRET",
+            "the secret of the tests is long enough".to_owned(),
+        ),
+        ("ENCRYPTION_KEY", "11".repeat(32)),
+        ("CRON_SECRET", CRON_SECRET.to_owned()),
+        ("SITE_URL", SITE.to_owned()),
+        // So that each person has an address of their own.
+        ("VERCEL", "1".to_owned()),
+    ]);
+    let lookup = |name: &str| {
+        settings
+            .variables
+            .get(name)
+            .or_else(|| usual.get(name))
+            .cloned()
+    };
+    let mut config = Config::read(&lookup).unwrap();
+    if let Some(timing) = settings.timing {
+        config.timing = timing;
+    }
+    config
+}
+
+/// Waits until `condition` holds, for what happens after an answer.
+///
+/// # Panics
+///
+/// When it does not within ten seconds.
+#[track_caller]
+pub async fn until(mut condition: impl AsyncFnMut() -> bool) {
+    let started = std::time::Instant::now();
+    while !condition().await {
+        assert!(started.elapsed().as_secs() < 10, "this never came to hold");
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+}

@@ -1,0 +1,155 @@
+//! Those who call: a browser's habits, as far as the functions can see them.
+
+use std::net::IpAddr;
+use std::sync::Mutex;
+
+use reqwest::header::{COOKIE, HeaderMap, ORIGIN, SET_COOKIE};
+use reqwest::{Client, Method, RequestBuilder};
+use serde_json::{Value, json};
+
+use super::SITE;
+
+/// Somebody with a browser: keeps the cookie, sends the page's origin.
+pub struct Person {
+    http: Client,
+    url: String,
+    address: IpAddr,
+    /// `name=value`, as it is sent.
+    pub cookie: Mutex<Option<String>>,
+}
+
+impl Person {
+    pub fn new(url: &str, address: IpAddr) -> Self {
+        Self {
+            http: Client::new(),
+            url: url.to_owned(),
+            address,
+            cookie: Mutex::default(),
+        }
+    }
+
+    /// The same browser, in front of another process.
+    pub fn at(&self, other: &super::TestApp) -> Self {
+        Self {
+            http: Client::new(),
+            url: other.url.clone(),
+            address: self.address,
+            cookie: Mutex::new(self.cookie()),
+        }
+    }
+
+    /// The same browser, with the cookie as it is now.
+    pub fn copy(&self) -> Self {
+        Self {
+            http: self.http.clone(),
+            url: self.url.clone(),
+            address: self.address,
+            cookie: Mutex::new(self.cookie()),
+        }
+    }
+
+    pub fn cookie(&self) -> Option<String> {
+        self.cookie.lock().unwrap().clone()
+    }
+
+    /// A request as this browser would send it.
+    pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        let mut request = self
+            .http
+            .request(method.clone(), format!("{}{path}", self.url))
+            .header("x-real-ip", self.address.to_string());
+        if method != Method::GET {
+            request = request.header(ORIGIN, SITE);
+        }
+        if let Some(cookie) = self.cookie() {
+            request = request.header(COOKIE, cookie);
+        }
+        request
+    }
+
+    /// Sends a request, and keeps the cookie of its answer.
+    pub async fn send(&self, request: RequestBuilder) -> Answer {
+        let answer = Answer::read(request.send().await.unwrap()).await;
+        if let Some(set) = answer.headers.get(SET_COOKIE) {
+            let pair = set.to_str().unwrap().split(';').next().unwrap();
+            let is_empty = pair.ends_with('=');
+            *self.cookie.lock().unwrap() = (!is_empty).then(|| pair.to_owned());
+        }
+        answer
+    }
+
+    pub async fn get(&self, path: &str) -> Answer {
+        self.send(self.request(Method::GET, path)).await
+    }
+
+    pub async fn post(&self, path: &str, body: Value) -> Answer {
+        self.send(self.request(Method::POST, path).json(&body))
+            .await
+    }
+
+    pub async fn patch(&self, path: &str, body: Value) -> Answer {
+        self.send(self.request(Method::PATCH, path).json(&body))
+            .await
+    }
+
+    pub async fn delete(&self, path: &str) -> Answer {
+        self.send(self.request(Method::DELETE, path)).await
+    }
+
+    pub async fn sign_in(&self, email: &str, password: &str) -> Answer {
+        let form = json!({ "email": email, "password": password });
+        self.post("/api/auth/login", form).await
+    }
+
+    /// Whether the functions hold this person for signed in.
+    ///
+    /// # Panics
+    ///
+    /// When they say neither yes nor no.
+    pub async fn is_signed_in(&self) -> bool {
+        // Without keeping what the answer does to the cookie: this only asks.
+        let request = self.request(Method::GET, "/api/auth/session");
+        match Answer::read(request.send().await.unwrap()).await {
+            Answer { status: 200, .. } => true,
+            Answer { status: 401, .. } => false,
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+/// What came back.
+#[derive(Debug)]
+pub struct Answer {
+    pub status: u16,
+    pub headers: HeaderMap,
+    pub text: String,
+}
+
+impl Answer {
+    pub async fn read(response: reqwest::Response) -> Self {
+        Self {
+            status: response.status().as_u16(),
+            headers: response.headers().clone(),
+            text: response.text().await.unwrap(),
+        }
+    }
+
+    /// The body, when the status is the one that is due.
+    #[track_caller]
+    pub fn expect(&self, status: u16) -> Value {
+        assert_eq!(self.status, status, "{}", self.text);
+        serde_json::from_str(&self.text).unwrap_or_else(|_| panic!("not JSON: {}", self.text))
+    }
+
+    /// The code of a failure, when the status is the one that is due.
+    #[track_caller]
+    pub fn expect_code(&self, status: u16, code: &str) -> Value {
+        let body = self.expect(status);
+        assert_eq!(body["code"], code, "{}", self.text);
+        body
+    }
+
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).map(|value| value.to_str().unwrap())
+    }
+}

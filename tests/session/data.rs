@@ -1,0 +1,85 @@
+//! `api/session/test-session.rs`
+
+use serde_json::json;
+
+use crate::harness::{PASSWORD, TestApp};
+
+#[tokio::test]
+async fn visits_are_counted_and_the_token_stays_in_the_cookie() {
+    let app = TestApp::start().await;
+    let visitor = app.visitor();
+    let first = visitor.get("/api/session/test-session").await;
+    let token = visitor.cookie().unwrap();
+    let token = token.split(['=', '.']).nth(1).unwrap();
+    assert!(!first.text.contains(token));
+    assert_eq!(first.expect(200)["visits"], 1);
+    let second = visitor.get("/api/session/test-session").await;
+    assert_eq!(second.header("set-cookie"), None);
+    assert_eq!(second.expect(200)["visits"], 2);
+    assert_eq!(
+        first.expect(200)["sessionId"],
+        second.expect(200)["sessionId"]
+    );
+}
+
+#[tokio::test]
+async fn so_many_visits_at_once_count_to_so_many() {
+    let app = TestApp::start().await;
+    let visitor = app.visitor();
+    visitor.get("/api/session/test-session").await.expect(200);
+    let visits: Vec<_> = (0..32)
+        .map(|_| {
+            let visitor = visitor.copy();
+            tokio::spawn(async move { visitor.get("/api/session/test-session").await.status })
+        })
+        .collect();
+    for visit in visits {
+        assert_eq!(visit.await.unwrap(), 200);
+    }
+    let body = visitor.get("/api/session/test-session").await.expect(200);
+    assert_eq!(body["visits"], 34);
+}
+
+#[tokio::test]
+async fn an_anonymous_session_signs_nobody_in_and_is_taken_along_once() {
+    let app = TestApp::start().await;
+    app.member("ana").await;
+    app.member("luis").await;
+    let visitor = app.visitor();
+    visitor.get("/api/session/test-session").await.expect(200);
+    assert!(!visitor.is_signed_in().await);
+    let (ana, luis) = (visitor.copy(), visitor.copy());
+    ana.sign_in("ana@example.com", PASSWORD).await.expect(200);
+    luis.sign_in("luis@example.com", PASSWORD).await.expect(200);
+    let visits = ana.get("/api/session/test-session").await.expect(200);
+    assert_eq!(visits["visits"], 2);
+    let visits = luis.get("/api/session/test-session").await.expect(200);
+    assert_eq!(visits["visits"], 1);
+}
+
+#[tokio::test]
+async fn what_a_member_kept_goes_to_nobody() {
+    let app = TestApp::start().await;
+    let ana = app.member("ana").await;
+    app.member("luis").await;
+    ana.get("/api/session/test-session").await.expect(200);
+    ana.sign_in("luis@example.com", PASSWORD).await.expect(200);
+    let visits = ana.get("/api/session/test-session").await.expect(200);
+    assert_eq!(visits["visits"], 1);
+}
+
+#[tokio::test]
+async fn a_stale_cookie_gets_a_new_session() {
+    let app = TestApp::start().await;
+    let visitor = app.visitor();
+    visitor.get("/api/session/test-session").await.expect(200);
+    let stale = visitor.cookie();
+    visitor
+        .copy()
+        .post("/api/auth/logout", json!({}))
+        .await
+        .expect(200);
+    let body = visitor.get("/api/session/test-session").await.expect(200);
+    assert_eq!(body["visits"], 1);
+    assert_ne!(visitor.cookie(), stale);
+}

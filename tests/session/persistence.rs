@@ -1,0 +1,57 @@
+//! Sessions outlive the process, and are shared by all of them.
+
+use serde_json::json;
+
+use crate::harness::{PASSWORD, TestApp};
+
+#[tokio::test]
+async fn eight_steps_across_a_restart_and_a_second_process() {
+    let app = TestApp::start().await;
+    // 1. Somebody registers, and 2. is signed in.
+    let ana = app.member("ana").await;
+    assert!(ana.is_signed_in().await);
+    // 3. The session is in the database.
+    assert_eq!(app.count("select count(*) from user_sessions").await, 1);
+    // 4. A second process knows it.
+    let second = app.another().await;
+    assert!(ana.at(&second).is_signed_in().await);
+    // 5. After a restart of the first, with an empty Redis, it is still there.
+    app.redis.flush().await.unwrap();
+    let third = app.another().await;
+    app.stop().await;
+    assert!(ana.at(&third).is_signed_in().await);
+    // 6. What one process writes the other reads.
+    let (here, there) = (ana.at(&second), ana.at(&third));
+    here.get("/api/session/test-session").await.expect(200);
+    let visits = there.get("/api/session/test-session").await.expect(200);
+    assert_eq!(visits["visits"], 2);
+    // 7. Signing out in one ends it in the other.
+    here.post("/api/auth/logout", json!({})).await.expect(200);
+    assert!(!there.is_signed_in().await);
+    // 8. And it can begin again.
+    there.sign_in("ana@example.com", PASSWORD).await.expect(200);
+    assert!(there.at(&second).is_signed_in().await);
+}
+
+#[tokio::test]
+async fn a_rotated_secret_keeps_everybody_signed_in_and_a_withdrawn_one_does_not() {
+    let app = TestApp::start().await;
+    let ana = app.member("ana").await;
+    let old = "the secret of the tests is long enough";
+    let new = "another secret of the tests is long too";
+    let settings = crate::harness::Settings::default();
+    let rotated = settings
+        .clone()
+        .with("SESSION_SECRET", format!("{new},{old}"));
+    assert!(
+        ana.at(&app.another_with(rotated).await)
+            .is_signed_in()
+            .await
+    );
+    let withdrawn = settings.with("SESSION_SECRET", new);
+    assert!(
+        !ana.at(&app.another_with(withdrawn).await)
+            .is_signed_in()
+            .await
+    );
+}

@@ -1,0 +1,127 @@
+//! The verbs of the session store, as the earlier designs named them.
+
+use sabor::Error;
+use sabor::http::Page;
+use sabor::session::{NewSession, Origin};
+use serde_json::json;
+
+use crate::harness::TestApp;
+
+#[tokio::test]
+async fn a_session_is_created_read_back_updated_with_its_other_fields_kept_and_destroyed() {
+    let app = TestApp::start().await;
+    let sessions = app.app.sessions();
+    let new = NewSession {
+        data: json!({ "basket": ["salsa"], "language": "es" }),
+        origin: Origin {
+            ip: Some("192.0.2.7".parse().unwrap()),
+            user_agent: Some("a test".to_owned()),
+        },
+        ttl: None,
+    };
+    let (token, created) = sessions.create(new).await.unwrap();
+    assert_eq!(token.expose().len(), 64);
+    let key = token.key();
+    let read = sessions.get(&key).await.unwrap().unwrap();
+    assert_eq!(read.id, created.id);
+    assert_eq!(read.data, json!({ "basket": ["salsa"], "language": "es" }));
+    let listed = &sessions.all(Page::default()).await.unwrap()[0];
+    assert_eq!(listed.origin.ip, Some("192.0.2.7".parse().unwrap()));
+    assert_eq!(listed.origin.user_agent.as_deref(), Some("a test"));
+
+    let updated = sessions
+        .update(&key, json!({ "language": "en" }))
+        .await
+        .unwrap();
+    assert_eq!(updated, json!({ "basket": ["salsa"], "language": "en" }));
+    assert_eq!(sessions.get(&key).await.unwrap().unwrap().data, updated);
+    let set = sessions.set(&key, json!({ "only": 1 })).await.unwrap();
+    assert_eq!(set, json!({ "only": 1 }));
+
+    assert_eq!(sessions.destroy(&key).await.unwrap(), Some(None));
+    assert!(sessions.get(&key).await.unwrap().is_none());
+    assert_eq!(sessions.destroy(&key).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn all_length_and_clear_are_about_everybody() {
+    let app = TestApp::start().await;
+    let sessions = app.app.sessions();
+    let mut keys = Vec::new();
+    for _ in 0..5 {
+        let (token, _) = sessions.create(NewSession::default()).await.unwrap();
+        keys.push(token.key());
+    }
+    assert_eq!(sessions.length().await.unwrap(), 5);
+    assert_eq!(sessions.all(Page::default()).await.unwrap().len(), 5);
+    for key in &keys {
+        assert!(sessions.get(key).await.unwrap().is_some());
+    }
+    assert_eq!(sessions.clear().await.unwrap(), 5);
+    assert_eq!(sessions.length().await.unwrap(), 0);
+    for key in &keys {
+        assert!(sessions.get(key).await.unwrap().is_none());
+    }
+}
+
+#[tokio::test]
+async fn a_write_to_a_session_that_has_ended_says_so_and_makes_none() {
+    let app = TestApp::start().await;
+    let sessions = app.app.sessions();
+    let (token, _) = sessions.create(NewSession::default()).await.unwrap();
+    let key = token.key();
+    sessions.destroy(&key).await.unwrap();
+    for outcome in [
+        sessions.set(&key, json!({})).await,
+        sessions.update(&key, json!({})).await,
+        sessions.increment(&key, "visits").await,
+    ] {
+        assert!(matches!(outcome, Err(Error::SessionGone)));
+    }
+    assert_eq!(sessions.length().await.unwrap(), 0);
+}
+
+#[tokio::test]
+async fn what_does_not_fit_is_refused_and_nothing_is_lost() {
+    let app = TestApp::start().await;
+    let sessions = app.app.sessions();
+    let new = NewSession {
+        data: json!({ "kept": true }),
+        ..NewSession::default()
+    };
+    let (token, _) = sessions.create(new).await.unwrap();
+    let key = token.key();
+    let large = json!({ "text": "x".repeat(16 * 1024) });
+    for bad in [large, json!({ "text": "a\0b" }), json!({ "a\0b": 1 })] {
+        for outcome in [
+            sessions.set(&key, bad.clone()).await,
+            sessions.update(&key, bad).await,
+        ] {
+            assert!(matches!(outcome, Err(Error::Invalid(_))), "{outcome:?}");
+        }
+    }
+    let kept = sessions.get(&key).await.unwrap().unwrap().data;
+    assert_eq!(kept, json!({ "kept": true }));
+}
+
+#[tokio::test]
+async fn two_updates_of_different_fields_at_once_both_stay() {
+    let app = TestApp::start().await;
+    let sessions = app.app.sessions();
+    let (token, _) = sessions.create(NewSession::default()).await.unwrap();
+    let key = token.key();
+    let writes: Vec<_> = (0..16)
+        .map(|number| {
+            let (sessions, key) = (sessions.clone(), key.clone());
+            tokio::spawn(async move {
+                let patch = json!({ format!("field{number}"): number });
+                sessions.update(&key, patch).await.unwrap();
+            })
+        })
+        .collect();
+    for write in writes {
+        write.await.unwrap();
+    }
+    let data = sessions.get(&key).await.unwrap().unwrap().data;
+    assert_eq!(data.as_object().unwrap().len(), 16);
+}
