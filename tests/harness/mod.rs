@@ -191,7 +191,6 @@ fn config(database: &str, redis: &Endpoint, settings: &Settings) -> Config {
 /// # Panics
 ///
 /// When it does not within ten seconds.
-#[track_caller]
 pub async fn until(mut condition: impl AsyncFnMut() -> bool) {
     let started = std::time::Instant::now();
     while !condition().await {
