@@ -7,7 +7,10 @@
     reason = "one binary, and nothing reaches it from outside"
 )]
 
+mod conventions;
 mod harness;
+mod input;
+mod roles;
 
 mod admin;
 mod auth;

@@ -45,6 +45,7 @@ pub fn document(routes: Vec<Routes>) -> OpenApi {
     let mut schemas = vec![(Problem::name().into_owned(), Problem::schema())];
     Problem::schemas(&mut schemas);
     for mut described in routes.into_iter().flat_map(|routes| routes.operations) {
+        name(&mut described.operation, &described.path);
         complete(&mut described.operation);
         schemas.append(&mut described.schemas);
         paths.add_path_operation(described.path, described.methods, described.operation);
@@ -80,6 +81,14 @@ fn add_security_schemes(components: &mut Components) {
         .build();
     components.add_security_scheme("session", SecurityScheme::ApiKey(ApiKey::Cookie(cookie)));
     components.add_security_scheme("cron", SecurityScheme::Http(cron));
+}
+
+/// A handler's name is its own only within its file: `auth.me.change`.
+fn name(operation: &mut Operation, path: &str) {
+    let file = path.trim_start_matches("/api/").replace('/', ".");
+    let file = file.replace(['{', '}'], "");
+    let handler = operation.operation_id.take().unwrap_or_default();
+    operation.operation_id = Some(format!("{file}.{handler}"));
 }
 
 /// Adds the failures that follow from how an operation is called, which no

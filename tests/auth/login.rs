@@ -231,7 +231,7 @@ async fn who_signs_in_and_who_fails_is_written_down() {
     crate::harness::until(async || {
         let text: Option<String> = app.sql(kinds).await[0].get(0);
         text.as_deref()
-            == Some("sign_in_failed 203.0.113.2, signed_in 203.0.113.1, signed_up 203.0.113.1")
+            == Some("sign_in_failed 198.18.0.2, signed_in 198.18.0.1, signed_up 198.18.0.1")
     })
     .await;
 }

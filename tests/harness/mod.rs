@@ -7,7 +7,7 @@ mod stores;
 use std::collections::HashMap;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicU16, Ordering};
 
 use redis_endpoint::{Backend, Endpoint, Options};
 use sabor::config::Timing;
@@ -36,7 +36,7 @@ pub struct TestApp {
     url: String,
     settings: Settings,
     server: JoinHandle<()>,
-    next_address: AtomicU8,
+    next_address: AtomicU16,
 }
 
 /// What a story wants otherwise than usual.
@@ -94,7 +94,7 @@ impl TestApp {
             url,
             settings,
             server,
-            next_address: AtomicU8::new(1),
+            next_address: AtomicU16::new(1),
         }
     }
 
@@ -106,8 +106,19 @@ impl TestApp {
 
     /// Somebody with an address of their own, who is not signed in.
     pub fn visitor(&self) -> Person {
-        let last = self.next_address.fetch_add(1, Ordering::Relaxed);
-        Person::new(&self.url, Ipv4Addr::new(203, 0, 113, last).into())
+        // 198.18.0.0/15 is set aside for such uses (RFC 2544).
+        let [high, low] = self
+            .next_address
+            .fetch_add(1, Ordering::Relaxed)
+            .to_be_bytes();
+        Person::new(&self.url, Ipv4Addr::new(198, 18, high, low).into())
+    }
+
+    /// The same browser at an address of its own, so that no limit is met.
+    pub fn visitor_like(&self, person: &Person) -> Person {
+        let visitor = self.visitor();
+        *visitor.cookie.lock().unwrap() = person.cookie();
+        visitor
     }
 
     /// Somebody who has registered as `<name>@example.com` and is signed in.

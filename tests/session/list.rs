@@ -20,7 +20,7 @@ async fn a_member_sees_where_they_are_signed_in_and_never_a_token() {
     assert_eq!(sessions.len(), 2);
     assert_eq!(sessions[0]["current"], false);
     assert_eq!(sessions[1]["current"], true);
-    assert_eq!(sessions[0]["ipAddress"], "203.0.113.2");
+    assert_eq!(sessions[0]["ipAddress"], "198.18.0.2");
     let cookie = phone.cookie().unwrap();
     let token = cookie.split(['=', '.']).nth(1).unwrap();
     let key: String = app.sql("select session_key from user_sessions").await[0].get(0);

@@ -30,6 +30,7 @@ pub struct Problem {
     code: String,
     /// What is wrong with each field; only where fields were refused.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(inline)]
     details: Option<Details>,
     /// The request's id, as in the header `x-request-id` and in the log.
     request_id: String,

@@ -1,0 +1,281 @@
+//! What every function keeps to, checked for each by its existing.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+
+use reqwest::Method;
+use serde_json::Value;
+
+use crate::harness::{Answer, SITE, TestApp};
+
+/// A path as it is called: any id for a dynamic segment.
+pub fn example(path: &str) -> String {
+    path.replace("{id}", "01a1fbec-f5a7-774d-993f-b6dedc6eb201")
+}
+
+/// Every described operation: method and path.
+pub fn operations() -> Vec<(Method, String)> {
+    let document = serde_json::from_str::<Value>(&sabor_dev::document().unwrap()).unwrap();
+    let mut operations = Vec::new();
+    for (path, item) in document["paths"].as_object().unwrap() {
+        for method in item.as_object().unwrap().keys() {
+            let method = method.to_uppercase().parse().unwrap();
+            operations.push((method, path.clone()));
+        }
+    }
+    operations
+}
+
+fn assert_documented_failure(answer: &Answer, status: u16) {
+    let body: Value = answer.expect(status);
+    assert!(
+        body["error"]
+            .as_str()
+            .unwrap()
+            .ends_with(|c: char| c.is_alphanumeric())
+    );
+    assert!(body["code"].is_string() && body["requestId"].is_string());
+    assert_eq!(answer.header("x-request-id"), body["requestId"].as_str());
+}
+
+fn assert_headers(answer: &Answer) {
+    for (name, value) in [
+        ("x-content-type-options", "nosniff"),
+        ("x-frame-options", "DENY"),
+        ("referrer-policy", "no-referrer"),
+        ("cache-control", "no-store"),
+        (
+            "content-security-policy",
+            "default-src 'none'; frame-ancestors 'none'",
+        ),
+        (
+            "strict-transport-security",
+            "max-age=63072000; includeSubDomains",
+        ),
+    ] {
+        assert_eq!(answer.header(name), Some(value), "{name}");
+    }
+    assert!(!answer.header("x-request-id").unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn every_function_refuses_other_methods_and_says_which_it_takes() {
+    let app = TestApp::start().await;
+    let operations = operations();
+    let paths: BTreeSet<_> = operations.iter().map(|(_, path)| path).collect();
+    for path in paths {
+        let taken = |method: &Method| operations.contains(&(method.clone(), path.clone()));
+        for method in [
+            Method::GET,
+            Method::POST,
+            Method::PUT,
+            Method::PATCH,
+            Method::DELETE,
+        ] {
+            if taken(&method) {
+                continue;
+            }
+            let visitor = app.visitor();
+            let answer = visitor
+                .send(visitor.request(method.clone(), &example(path)))
+                .await;
+            assert_documented_failure(&answer, 405);
+            assert_headers(&answer);
+            let allow: BTreeSet<_> = answer.header("allow").unwrap().split(',').collect();
+            for method in [
+                Method::GET,
+                Method::POST,
+                Method::PUT,
+                Method::PATCH,
+                Method::DELETE,
+            ] {
+                assert_eq!(
+                    allow.contains(method.as_str()),
+                    taken(&method),
+                    "{path} {allow:?}"
+                );
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn every_answer_carries_the_headers_and_an_id() {
+    let app = TestApp::start().await;
+    for (method, path) in operations() {
+        let visitor = app.visitor();
+        let request = visitor.request(method, &example(&path));
+        let answer = visitor
+            .send(request.header("x-vercel-id", "iad1::abc"))
+            .await;
+        assert_headers(&answer);
+        assert_eq!(answer.header("x-request-id"), Some("iad1::abc"));
+        if answer.status >= 400 {
+            assert_documented_failure(&answer, answer.status);
+        }
+    }
+    let nowhere = app.visitor().get("/api/nowhere").await;
+    assert_documented_failure(&nowhere, 404);
+    assert_headers(&nowhere);
+}
+
+#[tokio::test]
+async fn only_known_origins_are_answered_by_name() {
+    let app = TestApp::start().await;
+    for (method, path) in operations() {
+        for (origin, allowed) in [
+            (SITE, true),
+            ("https://evil.example", false),
+            ("https://sabor.example.evil.example", false),
+            ("http://sabor.example", false),
+            ("null", false),
+        ] {
+            let visitor = app.visitor();
+            let preflight = visitor
+                .request(Method::OPTIONS, &example(&path))
+                .header("origin", origin)
+                .header("access-control-request-method", method.as_str());
+            // Each request here has an origin of its own, not the person's.
+            let answer = send_with_origin(preflight, origin).await;
+            let expected = allowed.then_some(origin);
+            assert_eq!(
+                answer.header("access-control-allow-origin"),
+                expected,
+                "{path} {origin}"
+            );
+        }
+    }
+    // On failures too: a page is to see what went wrong.
+    let visitor = app.visitor();
+    let answer = visitor
+        .send(
+            visitor
+                .request(Method::GET, "/api/auth/session")
+                .header("origin", SITE),
+        )
+        .await;
+    assert_eq!(answer.header("access-control-allow-origin"), Some(SITE));
+}
+
+async fn send_with_origin(request: reqwest::RequestBuilder, origin: &str) -> Answer {
+    let (client, request) = request.build_split();
+    let mut request = request.unwrap();
+    request
+        .headers_mut()
+        .insert("origin", origin.parse().unwrap());
+    Answer::read(client.execute(request).await.unwrap()).await
+}
+
+#[tokio::test]
+async fn with_a_cookie_only_known_pages_change_anything() {
+    let app = TestApp::start().await;
+    for (method, path) in operations() {
+        if method == Method::GET {
+            continue;
+        }
+        let ana = app.visitor();
+        *ana.cookie.lock().unwrap() = Some("__Host-sabor_session=whatever".to_owned());
+        for origin in ["https://evil.example", "null", ""] {
+            let request = ana
+                .request(method.clone(), &example(&path))
+                .json(&serde_json::json!({}));
+            let (client, request) = request.build_split();
+            let mut request = request.unwrap();
+            request.headers_mut().remove("origin");
+            if !origin.is_empty() {
+                request
+                    .headers_mut()
+                    .insert("origin", origin.parse().unwrap());
+            }
+            let answer = Answer::read(client.execute(request).await.unwrap()).await;
+            answer.expect_code(403, "foreign_origin");
+        }
+        // The page itself, as the browser says.
+        let own = ana
+            .request(method, &example(&path))
+            .header("sec-fetch-site", "same-origin");
+        let answer = send_with_origin(own, "https://preview.example").await;
+        assert_ne!(answer.status, 403, "{path}");
+    }
+}
+
+#[test]
+fn each_file_is_an_executable_and_each_executable_a_file() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut files = Vec::new();
+    collect(&root.join("api"), &mut files);
+    let files: BTreeSet<_> = files
+        .iter()
+        .map(|file| {
+            file.strip_prefix(root)
+                .unwrap()
+                .to_str()
+                .unwrap()
+                .to_owned()
+        })
+        .collect();
+    let manifest = fs::read_to_string(root.join("Cargo.toml")).unwrap();
+    let listed: Vec<_> = manifest
+        .lines()
+        .filter_map(|line| line.strip_prefix("path = \"")?.strip_suffix('"'))
+        .filter(|path| path.starts_with("api/"))
+        .collect();
+    assert!(listed.is_sorted(), "{listed:?}");
+    assert_eq!(listed.len(), files.len());
+    assert_eq!(
+        listed
+            .iter()
+            .map(|path| (*path).to_owned())
+            .collect::<BTreeSet<_>>(),
+        files
+    );
+    for file in files {
+        let text = fs::read_to_string(root.join(&file)).unwrap();
+        assert!(text.starts_with("//! "), "{file}");
+        assert!(text.lines().count() <= 90, "{file}");
+        let url = format!(
+            "/{}",
+            file.trim_end_matches(".rs")
+                .replace('[', "{")
+                .replace(']', "}")
+        );
+        assert!(
+            text.contains(&format!("path = \"{url}\"")),
+            "{file} is not {url}"
+        );
+    }
+}
+
+fn collect(folder: &Path, files: &mut Vec<std::path::PathBuf>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            collect(&path, files);
+        } else {
+            files.push(path);
+        }
+    }
+}
+
+#[test]
+fn the_redis_client_is_ours_and_not_the_registrys() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let lock = fs::read_to_string(root.join("Cargo.lock")).unwrap();
+    let mut packages = lock.split("[[package]]");
+    let client = packages
+        .find(|package| package.contains("name = \"upstash-redis-rs\""))
+        .unwrap();
+    assert!(
+        client.contains("version = \"0.1.2\"") && !client.contains("source ="),
+        "{client}"
+    );
+}
+
+#[test]
+fn the_description_in_the_repository_is_the_one_that_the_code_gives() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let written = fs::read_to_string(root.join("public/openapi.json")).unwrap_or_default();
+    let given = sabor_dev::document().unwrap();
+    assert!(written.trim() == given.trim(), "run `cargo dev openapi`");
+}

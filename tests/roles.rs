@@ -1,0 +1,119 @@
+//! Every function for every role: the table of the specification, nothing more.
+
+use reqwest::Method;
+use serde_json::json;
+
+use crate::conventions::{example, operations};
+use crate::harness::{CRON_SECRET, Person, TestApp};
+
+/// Who may call what. A new function has to be added here to pass.
+const TABLE: &[(&str, &str, Who)] = &[
+    ("DELETE", "/api/auth/me", Who::Member),
+    ("DELETE", "/api/session/sessions", Who::Admin),
+    ("DELETE", "/api/sessions", Who::Member),
+    ("DELETE", "/api/sessions/{id}", Who::Member),
+    ("GET", "/api/admin/cleanup-sessions", Who::CronAlone),
+    ("GET", "/api/auth/me", Who::Member),
+    ("GET", "/api/auth/session", Who::Member),
+    ("GET", "/api/health", Who::Visitor),
+    ("GET", "/api/session/sessions", Who::Admin),
+    ("GET", "/api/session/test-session", Who::Visitor),
+    ("GET", "/api/sessions", Who::Member),
+    ("PATCH", "/api/auth/me", Who::Member),
+    ("POST", "/api/admin/cleanup-sessions", Who::CronOrAdmin),
+    ("POST", "/api/admin/init-db", Who::CronOrAdmin),
+    ("POST", "/api/auth/change-password", Who::Member),
+    ("POST", "/api/auth/login", Who::Visitor),
+    ("POST", "/api/auth/logout", Who::Visitor),
+    ("POST", "/api/auth/register", Who::Visitor),
+];
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Who {
+    Visitor,
+    Member,
+    Admin,
+    CronOrAdmin,
+    /// A GET that changes something is no page's to make.
+    CronAlone,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Role {
+    Visitor,
+    Anonymous,
+    Member,
+    Staff,
+    Admin,
+    Cron,
+}
+
+fn allowed(who: Who, role: Role) -> bool {
+    match who {
+        Who::Visitor => true,
+        Who::Member => matches!(role, Role::Member | Role::Staff | Role::Admin),
+        Who::Admin => role == Role::Admin,
+        Who::CronOrAdmin => matches!(role, Role::Admin | Role::Cron),
+        Who::CronAlone => role == Role::Cron,
+    }
+}
+
+async fn somebody(app: &TestApp, role: Role) -> Person {
+    match role {
+        Role::Visitor | Role::Cron => app.visitor(),
+        Role::Anonymous => {
+            let visitor = app.visitor();
+            visitor.get("/api/session/test-session").await.expect(200);
+            visitor
+        }
+        Role::Member => app.member("ana").await,
+        Role::Staff => {
+            let staff = app.member("sofia").await;
+            app.sql("update users set is_staff = true where email = 'sofia@example.com'")
+                .await;
+            staff
+        }
+        Role::Admin => app.admin("admin").await,
+    }
+}
+
+#[tokio::test]
+async fn every_function_for_every_role() {
+    let mut described: Vec<_> = operations();
+    described.sort_by_key(|(method, path)| (method.to_string(), path.clone()));
+    let listed: Vec<_> = TABLE
+        .iter()
+        .map(|(method, path, _)| (method.parse::<Method>().unwrap(), (*path).to_owned()))
+        .collect();
+    assert_eq!(listed, described, "the table and the functions differ");
+
+    for role in [
+        Role::Visitor,
+        Role::Anonymous,
+        Role::Member,
+        Role::Staff,
+        Role::Admin,
+        Role::Cron,
+    ] {
+        for (method, path, who) in TABLE {
+            // Anew each time: some of these end sessions.
+            let app = TestApp::start().await;
+            let person = somebody(&app, role).await;
+            let mut request = person.request(method.parse().unwrap(), &example(path));
+            if role == Role::Cron {
+                request = request.bearer_auth(CRON_SECRET);
+            }
+            if *method != "GET" {
+                request = request.json(&json!({}));
+            }
+            let answer = person.send(request).await;
+            let refused = matches!(answer.status, 401 | 403);
+            assert_eq!(
+                !refused,
+                allowed(*who, role),
+                "{role:?} {method} {path}: {}",
+                answer.text
+            );
+        }
+    }
+}
