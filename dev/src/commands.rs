@@ -167,6 +167,8 @@ async fn grant(email: &str) -> Result<()> {
         return Ok(());
     }
     let local = Local::open("cargo dev admin grant").await?;
+    // A cluster that was made for this command has no tables yet.
+    database::migrate(&local.url, None).await?;
     let done = database::grant_admin(&local.url, email).await;
     local.close().await?;
     print(&done?);

@@ -3,7 +3,7 @@
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
 use std::path::PathBuf;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, anyhow, bail};
 use axum::Router;
 use sabor::{App, Config};
 use tokio::net::TcpListener;
@@ -38,7 +38,8 @@ pub(crate) fn cluster_directory() -> PathBuf {
     environment::home().join("postgres")
 }
 
-/// The local cluster, with its database migrated and the demo accounts in it.
+/// The local cluster, and the connection string of its database, which may
+/// still be empty.
 pub(crate) async fn start_cluster(claim: &Claim) -> Result<(Cluster, String)> {
     let cluster = Cluster::start(Options {
         directory: Some(cluster_directory()),
@@ -67,11 +68,7 @@ impl Stack {
         demo::add(&database::connect(&postgres).await?).await?;
 
         let secrets = env_file::secrets(&environment::home().join("secrets"))?;
-        let token = secrets
-            .iter()
-            .find(|(name, _)| *name == "KV_REST_API_TOKEN");
-        let token = token.map_or("", |(_, token)| token);
-        let redis = Redis::start(claim.last.redis_port, token).await?;
+        let redis = Redis::start(claim.last.redis_port, redis_token(&secrets)).await?;
         let mut variables = vec![
             ("SABOR_ENV", "development".to_owned()),
             ("SITE_URL", url.clone()),
@@ -82,6 +79,7 @@ impl Stack {
         variables.extend(secrets);
         write_env_file(&variables, write_env)?;
 
+        sabor::log::start(true);
         let app = App::new(configuration(&variables)?)?;
         let router = server::site(sabor::http::router(app.clone(), server::routes()))?;
         claim.tell(&Running {
@@ -112,6 +110,13 @@ impl Stack {
         self.app.close().await;
         self.cluster.stop().await
     }
+}
+
+fn redis_token(secrets: &Variables) -> &str {
+    let found = secrets
+        .iter()
+        .find(|(name, _)| *name == "KV_REST_API_TOKEN");
+    found.map_or("", |(_, token)| token)
 }
 
 /// What the functions read: the local stack, and of the environment only what
@@ -153,9 +158,9 @@ fn write_env_file(variables: &Variables, force: bool) -> Result<()> {
 
 async fn listen(wished: Option<u16>) -> Result<TcpListener> {
     if let Some(port) = wished {
-        let listener = listen_at(port).await;
-        return listener
-            .with_context(|| format!("port {port} cannot be used: choose another by --port"));
+        return listen_at(port).await.map_err(|error| {
+            anyhow!("port {port} cannot be used ({error:#}): choose another by --port")
+        });
     }
     for port in PORT..PORT + 100 {
         if let Ok(listener) = listen_at(port).await {

@@ -154,7 +154,12 @@ async fn rows_and_port_outlast_a_restart_and_a_kill() {
     let cluster = Cluster::start(Options::default()).await.unwrap();
     let url = cluster.url("postgres");
     make_a_table(&url).await;
+    let data = PathBuf::from(ask(&url, "show data_directory").await);
     cluster.kill().await.unwrap();
+    assert!(
+        data.join("postmaster.pid").exists(),
+        "it had no time to tidy up"
+    );
     assert!(cluster.connect("postgres").await.is_err());
     cluster.restart().await.unwrap();
     assert_eq!(ask(&url, "select style from t").await, "salsa");
