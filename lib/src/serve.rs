@@ -185,7 +185,7 @@ impl http_body::Body for PassThrough {
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.size.clone()
+        self.size
     }
 }
 

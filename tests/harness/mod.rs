@@ -16,7 +16,7 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
 pub use people::{Answer, Person};
-pub use stores::{cluster, connect, database, empty_database};
+pub use stores::{connect, database, empty_database};
 
 /// The password that everybody in these stories has.
 pub const PASSWORD: &str = "una contraseña larga";

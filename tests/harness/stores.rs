@@ -13,7 +13,7 @@ const TEMPLATE: &str = "migrated";
 
 /// The cluster of this run, with a migrated database to copy from. It has a
 /// runtime of its own: that of the first test would end with the test.
-pub async fn cluster() -> &'static Cluster {
+async fn cluster() -> &'static Cluster {
     CLUSTER
         .get_or_init(|| async {
             let (send, receive) = tokio::sync::oneshot::channel();

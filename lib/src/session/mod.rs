@@ -139,7 +139,7 @@ impl Sessions {
     fn find<'a>(
         &'a self,
         key: &'a Key,
-    ) -> BoxFuture<'a, Result<Option<(Session, chrono::DateTime<chrono::Utc>)>>> {
+    ) -> BoxFuture<'a, Result<Option<store::Found>>> {
         let (key, timing) = (key.clone(), self.timing);
         Box::pin(async move {
             self.db

@@ -147,6 +147,9 @@ static FIND: Statement = Statement::new(
     ),
 );
 
+/// A session, and the time until which a record of it may be believed.
+pub(crate) type Found = (Session, DateTime<Utc>);
+
 /// Reads a session that is alive, with the time until which a record of it may
 /// be believed. Brings a `last_activity` that lags up to date, unless somebody
 /// else does so at this moment.
@@ -154,7 +157,7 @@ pub(crate) async fn find(
     client: &Client,
     key: &Key,
     timing: &Timing,
-) -> Result<Option<(Session, DateTime<Utc>)>> {
+) -> Result<Option<Found>> {
     let row = FIND
         .opt(
             client,
