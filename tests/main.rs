@@ -10,8 +10,11 @@
 mod conventions;
 mod harness;
 mod input;
+mod kv;
 mod roles;
 
 mod admin;
 mod auth;
+mod executables;
+mod postgres;
 mod session;

@@ -1,6 +1,7 @@
 //! What a story needs: a database of its own, an endpoint of its own, the
 //! functions in front of them, and people who call.
 
+mod function;
 mod people;
 mod stores;
 
@@ -15,6 +16,7 @@ use sabor::{App, Config};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
+pub use function::Function;
 pub use people::{Answer, Person};
 pub use stores::{connect, database, empty_database};
 
@@ -26,6 +28,9 @@ pub const SITE: &str = "https://sabor.example";
 
 /// The bearer that cron presents.
 pub const CRON_SECRET: &str = "cron-secret-of-the-tests";
+
+/// What cookies are signed with.
+const SESSION_SECRET: &str = "the secret of the tests is long enough";
 
 /// The functions as one process serves them.
 pub struct TestApp {
@@ -98,6 +103,12 @@ impl TestApp {
         }
     }
 
+    /// One function as the platform runs it, on the same stores.
+    pub async fn function(&self, executable: &str) -> Function {
+        let variables = environment(&self.database, &self.redis, &self.settings);
+        Function::start(executable, variables).await
+    }
+
     /// Ends this process as a restart does: nothing in memory remains.
     pub async fn stop(self) {
         self.server.abort();
@@ -167,30 +178,30 @@ impl Drop for TestApp {
 }
 
 /// A deployment's environment, with `settings` over it.
-fn config(database: &str, redis: &Endpoint, settings: &Settings) -> Config {
-    let usual = HashMap::from([
+fn environment(
+    database: &str,
+    redis: &Endpoint,
+    settings: &Settings,
+) -> HashMap<&'static str, String> {
+    let mut variables = HashMap::from([
         ("POSTGRES_URL", database.to_owned()),
         ("POSTGRES_POOL_MAX", "8".to_owned()),
         ("KV_REST_API_URL", redis.url()),
         ("KV_REST_API_TOKEN", redis.token().to_owned()),
-        (
-            "SESSION_SECRET",
-            "the secret of the tests is long enough".to_owned(),
-        ),
+        ("SESSION_SECRET", SESSION_SECRET.to_owned()),
         ("ENCRYPTION_KEY", "11".repeat(32)),
         ("CRON_SECRET", CRON_SECRET.to_owned()),
         ("SITE_URL", SITE.to_owned()),
         // So that each person has an address of their own.
         ("VERCEL", "1".to_owned()),
     ]);
-    let lookup = |name: &str| {
-        settings
-            .variables
-            .get(name)
-            .or_else(|| usual.get(name))
-            .cloned()
-    };
-    let mut config = Config::read(&lookup).unwrap();
+    variables.extend(settings.variables.clone());
+    variables
+}
+
+fn config(database: &str, redis: &Endpoint, settings: &Settings) -> Config {
+    let variables = environment(database, redis, settings);
+    let mut config = Config::read(&|name| variables.get(name).cloned()).unwrap();
     if let Some(timing) = settings.timing {
         config.timing = timing;
     }
@@ -208,4 +219,13 @@ pub async fn until(mut condition: impl AsyncFnMut() -> bool) {
         assert!(started.elapsed().as_secs() < 10, "this never came to hold");
         tokio::time::sleep(std::time::Duration::from_millis(10)).await;
     }
+}
+
+/// Whether what a story needs has to be installed: on CI, always.
+pub fn is_ci() -> bool {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "it is about the run, not the product"
+    )]
+    std::env::var_os("CI").is_some()
 }

@@ -30,9 +30,14 @@ impl Person {
 
     /// The same browser, in front of another process.
     pub fn at(&self, other: &super::TestApp) -> Self {
+        self.at_url(&other.url)
+    }
+
+    /// The same browser, at another address of the site.
+    pub fn at_url(&self, url: &str) -> Self {
         Self {
             http: Client::new(),
-            url: other.url.clone(),
+            url: url.to_owned(),
             address: self.address,
             cookie: Mutex::new(self.cookie()),
         }

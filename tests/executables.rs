@@ -1,0 +1,194 @@
+//! The functions' own executables, as the platform runs, freezes and ends them.
+
+use std::time::Duration;
+
+use redis_endpoint::Meanwhile;
+use reqwest::Method;
+use sabor::config::Timing;
+use serde_json::json;
+use tokio::process::Command;
+
+use crate::harness::{PASSWORD, Settings, TestApp, connect, until};
+
+const SESSION: &str = env!("CARGO_BIN_EXE_auth-session");
+const LOGOUT: &str = env!("CARGO_BIN_EXE_auth-logout");
+const REGISTER: &str = env!("CARGO_BIN_EXE_auth-register");
+const SESSIONS_ID: &str = env!("CARGO_BIN_EXE_sessions-id");
+
+const WAITING: &str = "select count(*) from pg_stat_activity
+    where datname = current_database() and wait_event_type = 'Lock'";
+
+#[tokio::test]
+async fn a_function_answers_whatever_address_it_was_rewritten_from() {
+    let app = TestApp::start().await;
+    let register = app.function(REGISTER).await;
+    let ana = app.visitor().at_url(&register.url);
+    let form = json!({ "email": "ana@example.com", "password": PASSWORD, "name": "Ana" });
+    ana.post("/signup", form).await.expect(201);
+    let phone = app.visitor();
+    phone.sign_in("ana@example.com", PASSWORD).await.expect(200);
+    let list = phone.get("/api/sessions").await.expect(200);
+    let id = list["items"][1]["id"].as_str().unwrap();
+    // As it may come in production: the segment only in the query.
+    let ending = app.function(SESSIONS_ID).await;
+    let path = format!("/api/sessions/[id]?id={id}");
+    phone.at_url(&ending.url).delete(&path).await.expect(200);
+    let session = app.function(SESSION).await;
+    assert!(!ana.at_url(&session.url).is_signed_in().await);
+    assert!(phone.at_url(&session.url).is_signed_in().await);
+}
+
+#[tokio::test]
+async fn the_platform_hears_of_the_end_when_all_is_done_and_not_before() {
+    let app = TestApp::start().await;
+    let ana = app.member("ana").await;
+    let mut function = app.function(SESSION).await;
+    let held = app
+        .redis
+        .hold_next(|command| command[0] == "SET", Meanwhile::Waiting);
+    let ana = ana.at_url(&function.url);
+    let request = ana
+        .request(Method::GET, "/api/auth/session")
+        .header("x-vercel-internal-invocation-id", "i")
+        .header("x-vercel-internal-request-id", "7");
+    ana.send(request).await.expect(200);
+    held.wait().await;
+    // The record is on its way, and Redis keeps it waiting: not ended yet.
+    let early = tokio::time::timeout(Duration::from_millis(100), function.message()).await;
+    assert!(early.is_err());
+    held.release().await;
+    let end = function.message().await;
+    assert_eq!(end["type"], "end");
+    assert_eq!(end["payload"]["context"]["requestId"], 7);
+}
+
+#[tokio::test]
+async fn a_function_that_was_frozen_while_its_connections_were_cut_goes_on() {
+    let app = TestApp::start().await;
+    let ana = app.member("ana").await;
+    let function = app.function(SESSION).await;
+    let ana = ana.at_url(&function.url);
+    for _ in 0..5 {
+        app.redis.flush().await.unwrap();
+        assert!(ana.is_signed_in().await);
+        function.signal("STOP").await;
+        app.sql(
+            "select pg_terminate_backend(pid) from pg_stat_activity
+            where datname = current_database() and pid <> pg_backend_pid()",
+        )
+        .await;
+        app.redis.flush().await.unwrap();
+        app.redis.close_connections().await.unwrap();
+        function.signal("CONT").await;
+    }
+    assert!(ana.is_signed_in().await);
+}
+
+#[tokio::test]
+async fn a_process_killed_between_commit_and_mark_leaves_a_record_for_its_life_and_no_longer() {
+    let app = TestApp::start().await;
+    let ana = app.member("ana").await;
+    assert!(ana.is_signed_in().await);
+    until(async || app.redis.count("SET") >= 1).await;
+    let function = app.function(LOGOUT).await;
+    let held = app.redis.hold_all(
+        |command| command.get(1).is_some_and(|key| key.starts_with("change:")),
+        Meanwhile::Waiting,
+    );
+    let leaving = ana.at_url(&function.url);
+    let request =
+        tokio::spawn(async move { leaving.post("/api/auth/logout", json!({})).await.status });
+    held.wait().await;
+    assert_eq!(app.count("select count(*) from user_sessions").await, 0);
+    function.signal("KILL").await;
+    drop(held);
+    let _ = request.await;
+    let life = Timing::default().record_life;
+    app.app
+        .clock()
+        .advance(chrono::TimeDelta::from_std(life).unwrap());
+    assert!(!ana.is_signed_in().await);
+}
+
+#[tokio::test]
+async fn a_function_that_is_asked_to_end_answers_first() {
+    let app = TestApp::start().await;
+    let ana = app.member("ana").await;
+    let mut function = app.function(LOGOUT).await;
+    let mut client = connect(&app.database).await;
+    let transaction = client.transaction().await.unwrap();
+    transaction
+        .execute("select from user_sessions for update", &[])
+        .await
+        .unwrap();
+    let leaving = ana.at_url(&function.url);
+    let answer = tokio::spawn(async move { leaving.post("/api/auth/logout", json!({})).await });
+    until(async || app.count(WAITING).await == 1).await;
+    function.signal("TERM").await;
+    transaction.rollback().await.unwrap();
+    answer.await.unwrap().expect(200);
+    assert!(function.end().await.success());
+    assert!(!ana.is_signed_in().await);
+}
+
+#[tokio::test]
+async fn a_function_without_its_settings_says_which_and_does_not_start() {
+    for (missing, wrong) in [
+        ("SESSION_SECRET", "short"),
+        ("ENCRYPTION_KEY", "short"),
+        ("POSTGRES_URL", ""),
+        ("SABOR_ENV", "development"),
+    ] {
+        let output = Command::new(SESSION)
+            .env_clear()
+            .env("POSTGRES_URL", "postgres://u@localhost/d")
+            .env("SESSION_SECRET", "0123456789abcdef0123456789abcdef")
+            .env("ENCRYPTION_KEY", "11".repeat(32))
+            .env("VERCEL_ENV", "production")
+            .env(missing, wrong)
+            .output()
+            .await
+            .unwrap();
+        assert!(!output.status.success());
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(said.lines().count(), 1, "{said}");
+        assert!(said.starts_with(&format!("sabor: {missing}: ")), "{said}");
+        assert!(output.stdout.is_empty());
+    }
+}
+
+#[tokio::test]
+async fn a_secret_that_others_sign_with_opens_nothing() {
+    let app = TestApp::start().await;
+    let ana = app.member("ana").await;
+    let settings =
+        Settings::default().with("SESSION_SECRET", "another secret of the tests is long too");
+    let other = app.another_with(settings).await;
+    let function = other.function(SESSION).await;
+    assert!(!ana.at_url(&function.url).is_signed_in().await);
+}
+
+#[tokio::test]
+async fn the_log_has_a_line_of_json_a_request_and_no_secret_in_it() {
+    let app = TestApp::start().await;
+    let function = app.function(REGISTER).await;
+    let ana = app.visitor().at_url(&function.url);
+    let form = json!({ "email": "ana@example.com", "password": PASSWORD, "name": "Ana" });
+    let path = "/api/auth/register?token=of-somebody";
+    ana.post(path, form.clone()).await.expect(201);
+    ana.post(path, form).await.expect(409);
+    let log = function.log();
+    let lines: Vec<serde_json::Value> = log
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let statuses: Vec<_> = lines.iter().map(|line| line["status"].as_u64()).collect();
+    assert_eq!(statuses, [Some(201), Some(409)]);
+    assert_eq!(lines[1]["code"], "email_taken");
+    assert_eq!(lines[0]["route"], "/api/auth/register");
+    let cookie = ana.cookie().unwrap();
+    let token = cookie.split(['=', '.']).nth(1).unwrap();
+    for secret in [PASSWORD, token, "of-somebody", "ana@example.com"] {
+        assert!(!log.contains(secret), "{secret}");
+    }
+}
