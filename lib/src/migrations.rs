@@ -29,10 +29,11 @@ macro_rules! migration {
 
 static MIGRATIONS: [Migration; 1] = [migration!(1, "0001_initial")];
 
-/// "sabor" in ASCII: one lock for all who migrate this database.
-const LOCK: i64 = 0x73_61_62_6f_72;
+/// One lock for all who migrate this database: "sabor" in ASCII. Whoever waits
+/// for it waits as long as a migration takes, so it is no [`Statement`], which
+/// has a deadline.
+const TAKE_LOCK: &str = "select pg_advisory_xact_lock(x'7361626f72'::bigint)";
 
-static TAKE_LOCK: Statement = Statement::new("migration.lock", "select pg_advisory_xact_lock($1)");
 static EXISTS: Statement = Statement::new(
     "migration.exists",
     "select to_regclass('schema_migrations') is not null",
@@ -122,7 +123,7 @@ pub async fn down(client: &mut Client, count: usize) -> Result<Vec<String>> {
 /// Waits for whoever else migrates, then lists what has been applied.
 async fn applied(transaction: &Transaction<'_>) -> Result<Vec<(i32, String)>> {
     let client = transaction.client();
-    TAKE_LOCK.execute(client, &[&LOCK]).await?;
+    transaction.batch_execute(TAKE_LOCK).await?;
     if !EXISTS.one(client, &[]).await?.try_get::<_, bool>(0)? {
         transaction.batch_execute(CREATE_LIST).await?;
     }

@@ -407,3 +407,21 @@ async fn a_record_that_redis_should_have_lost_signs_in_for_its_life_and_changes_
     }
     until(async || !before.is_signed_in().await).await;
 }
+
+#[tokio::test]
+async fn a_session_that_is_kept_through_a_revocation_goes_on_changing_things() {
+    let app = TestApp::start().await;
+    let ana = app.member("ana").await;
+    for round in 0..20 {
+        let (one, two) = (ana.copy(), ana.copy());
+        let (revoked, changed) = tokio::join!(
+            one.delete("/api/sessions"),
+            two.patch(
+                "/api/auth/me",
+                json!({ "firstName": format!("Ana {round}") })
+            )
+        );
+        revoked.expect(200);
+        changed.expect(200);
+    }
+}

@@ -410,14 +410,17 @@ pub(crate) async fn delete_one(client: &Client, caller: &Key, id: Uuid) -> Resul
     Ok(gone.map(Key::from_column))
 }
 
-static LOCK_CALLER: Statement = Statement::new(
-    "session.lock_caller",
+static LOCK_USER: Statement = Statement::new(
+    "session.lock_user",
+    "select id from users where id = $1 for no key update",
+);
+
+static IS_ALIVE: Statement = Statement::new(
+    "session.is_alive",
     concat!(
-        "select u.id, u.password_hash from users u
-        where u.id = $2 and exists (
-            select from user_sessions s where s.session_key = $1 and s.user_id = u.id and ",
-        alive!(),
-        ") for no key update of u"
+        "select s.id from user_sessions s join users u on u.id = s.user_id
+        where s.session_key = $1 and s.user_id = $2 and ",
+        alive!()
     ),
 );
 
@@ -440,14 +443,17 @@ static KEEP: Statement = Statement::new(
 
 /// Locks the member's row, and says that the session which acts is alive.
 ///
+/// In two statements: one that waited for the lock would see the member as
+/// they are now, but the session as it was before the wait, and take one that
+/// was kept through a revocation for one that has ended.
+///
 /// # Errors
 ///
 /// [`Error::SessionGone`] when it is not.
 pub(crate) async fn lock_caller(client: &Client, caller: &Key, user_id: Uuid) -> Result<()> {
-    let row = LOCK_CALLER
-        .opt(client, &[&caller.as_str(), &user_id])
-        .await?;
-    row.map(|_| ()).ok_or(Error::SessionGone)
+    LOCK_USER.execute(client, &[&user_id]).await?;
+    let alive = IS_ALIVE.opt(client, &[&caller.as_str(), &user_id]).await?;
+    alive.map(|_| ()).ok_or(Error::SessionGone)
 }
 
 /// Ends all sessions of a member but `kept`, and with them every proof of
