@@ -27,6 +27,7 @@ async fn an_administrator_sees_all_sessions_with_statistics_and_clears_them() {
     assert_eq!(statistics["expired"], 1);
     assert_eq!(statistics["anonymous"], 1);
     assert_eq!(statistics["users"], 2);
+    assert_eq!(statistics["perUser"], 1.0);
 
     assert!(ana.is_signed_in().await);
     let body = admin.delete("/api/session/sessions").await.expect(200);

@@ -61,6 +61,8 @@ pub struct Overview {
     anonymous: i64,
     /// Members with an active session.
     users: i64,
+    /// Active sessions that a signed-in member has on average.
+    per_user: f64,
     /// For the last seven days, oldest first.
     created_per_day: Vec<Day>,
 }
@@ -106,6 +108,7 @@ impl Listed {
 
 impl From<Statistics> for Overview {
     fn from(statistics: Statistics) -> Self {
+        let per_user = statistics.per_user();
         let days = statistics.created_per_day.into_iter();
         Self {
             total: statistics.total,
@@ -113,6 +116,7 @@ impl From<Statistics> for Overview {
             expired: statistics.expired,
             anonymous: statistics.anonymous,
             users: statistics.users,
+            per_user,
             created_per_day: days.map(|(day, count)| Day { day, count }).collect(),
         }
     }

@@ -95,6 +95,14 @@ pub struct Statistics {
     pub created_per_day: Vec<(chrono::NaiveDate, i64)>,
 }
 
+impl Statistics {
+    /// Active sessions that a signed-in member has on average; 0 when nobody is.
+    pub fn per_user(&self) -> f64 {
+        let signed_in = self.active - self.anonymous;
+        signed_in as f64 / self.users.max(1) as f64
+    }
+}
+
 /// Alive: not expired, and nobody's, or of an active member under the epoch
 /// that the member has now.
 macro_rules! alive {
