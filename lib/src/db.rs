@@ -119,7 +119,7 @@ impl Db {
     pub async fn read<T>(&self, work: impl AsyncFn(&Client) -> Result<T>) -> Result<T> {
         let client = self.client().await?;
         match work(&client).await {
-            Err(error) if client.is_closed() || is_shutdown(&error) => {
+            Err(error) if is_closed(&error) => {
                 drop(client);
                 let client = self.client().await?;
                 work(&client).await
@@ -136,21 +136,21 @@ impl Db {
     /// What `work` returns; [`Error::Unavailable`] when the commit was not
     /// acknowledged, in which case it may or may not have happened.
     pub async fn transaction<T>(&self, work: impl AsyncFnOnce(&Client) -> Result<T>) -> Result<T> {
-        let mut client = self.begin_able().await?;
-        let transaction = tokio_postgres::Client::transaction(&mut client).await?;
-        let value = work(transaction.client()).await?;
-        transaction.commit().await?;
-        Ok(value)
-    }
-
-    /// A connection that has answered just now: before a transaction nothing
-    /// has been written, so a closed one is simply replaced.
-    async fn begin_able(&self) -> Result<Object> {
-        let client = self.client().await?;
-        if client.is_closed() {
-            return self.client().await;
+        let mut tries = 1;
+        loop {
+            let mut client = self.client().await?;
+            let begun = tokio_postgres::Client::transaction(&mut client);
+            match in_time("begin", begun).await {
+                Ok(transaction) => {
+                    let value = work(transaction.client()).await?;
+                    in_time("commit", transaction.commit()).await?;
+                    return Ok(value);
+                }
+                // Nothing has been written yet: the connection was a dead one.
+                Err(error) if tries == 1 && is_closed(&error) => tries = 2,
+                Err(error) => return Err(error),
+            }
         }
-        Ok(client)
     }
 
     /// How long Postgres takes to answer.
@@ -316,6 +316,25 @@ fn is_waking(error: &Error) -> bool {
             .is_some_and(|cause| cause.is::<std::io::Error>())
 }
 
+/// The connection ended, before or while it was used.
+fn is_closed(error: &Error) -> bool {
+    let Error::Unavailable(source) = error else {
+        return false;
+    };
+    let driver = source.downcast_ref::<tokio_postgres::Error>();
+    driver.is_some_and(tokio_postgres::Error::is_closed) || is_shutdown(error)
+}
+
+async fn in_time<T>(
+    what: &str,
+    asked: impl Future<Output = Result<T, tokio_postgres::Error>>,
+) -> Result<T> {
+    match timeout(STATEMENT_DEADLINE, asked).await {
+        Ok(answered) => Ok(answered?),
+        Err(_) => Err(Error::unavailable(format!("{what} took too long"))),
+    }
+}
+
 /// Class 57P: the server ended the connection, or does not take any yet.
 fn is_shutdown(error: &Error) -> bool {
     database_error(error).is_some_and(|error| error.code().code().starts_with("57P"))
@@ -369,12 +388,9 @@ impl Statement {
                 .map(|param| (param.as_sql(), param.sql_type()))
                 .collect();
             let started = Instant::now();
-            let outcome = timeout(STATEMENT_DEADLINE, client.query_typed(self.sql, &typed)).await;
+            let outcome = in_time(self.name, client.query_typed(self.sql, &typed)).await;
             self.note(started.elapsed());
-            match outcome {
-                Ok(rows) => Ok(rows?),
-                Err(_) => Err(Error::unavailable(format!("{} took too long", self.name))),
-            }
+            outcome
         })
     }
 

@@ -596,10 +596,11 @@ pub(crate) async fn statistics(client: &Client) -> Result<Statistics> {
     })
 }
 
+// Without `skip locked`: a session that is in use at this moment ends too.
 static CLEAR: Statement = Statement::new(
     "session.clear",
     "delete from user_sessions where id in (
-        select id from user_sessions limit $1 for update skip locked
+        select id from user_sessions limit $1 for update
     ) returning session_key",
 );
 
