@@ -118,10 +118,12 @@ async function start() {
       throw failure;
     }
   }
-  if (current) showMember(current);
-  else showForms();
+  // Before a form is shown: Enter would do nothing while this is under way, and
+  // the cookie of a first visit must not arrive after that of a sign-in.
   await count();
-  if (current) await listSessions();
+  if (!current) return showForms();
+  showMember(current);
+  await listSessions();
 }
 
 // The counter tells its own failures, for no other part depends on it.
