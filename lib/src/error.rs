@@ -34,6 +34,10 @@ pub enum Error {
     /// 401 `not_signed_in`: no credential, or one that is no longer good.
     #[error("Please sign in")]
     NotSignedIn,
+    /// 401 `not_signed_in`, and the cookie stays: its session is alive, and
+    /// only keeps data.
+    #[error("Please sign in")]
+    Anonymous,
     /// 401 `invalid_credentials`: alike for every wrong pair.
     #[error("Invalid credentials")]
     InvalidCredentials,
@@ -117,7 +121,7 @@ impl Error {
     pub fn status(&self) -> StatusCode {
         match self {
             Self::Invalid(_) | Self::Malformed(_) => StatusCode::BAD_REQUEST,
-            Self::NotSignedIn | Self::InvalidCredentials | Self::SessionGone => {
+            Self::NotSignedIn | Self::Anonymous | Self::InvalidCredentials | Self::SessionGone => {
                 StatusCode::UNAUTHORIZED
             }
             Self::Forbidden { .. } => StatusCode::FORBIDDEN,
@@ -138,7 +142,7 @@ impl Error {
         match self {
             Self::Invalid(_) => "validation_failed",
             Self::Malformed(_) => "malformed_request",
-            Self::NotSignedIn => "not_signed_in",
+            Self::NotSignedIn | Self::Anonymous => "not_signed_in",
             Self::InvalidCredentials => "invalid_credentials",
             Self::SessionGone => "session_gone",
             Self::Forbidden { code, .. } | Self::Conflict { code, .. } => code,

@@ -58,6 +58,20 @@ async fn an_anonymous_session_signs_nobody_in_and_is_taken_along_once() {
 }
 
 #[tokio::test]
+async fn asking_who_is_signed_in_costs_a_visitor_nothing_that_was_kept() {
+    let app = TestApp::start().await;
+    let visitor = app.visitor();
+    visitor.get("/api/session/test-session").await.expect(200);
+    for path in ["/api/auth/session", "/api/auth/me", "/api/sessions"] {
+        let answer = visitor.get(path).await;
+        answer.expect_code(401, "not_signed_in");
+        assert_eq!(answer.header("set-cookie"), None);
+    }
+    let visits = visitor.get("/api/session/test-session").await.expect(200);
+    assert_eq!(visits["visits"], 2);
+}
+
+#[tokio::test]
 async fn what_a_member_kept_goes_to_nobody() {
     let app = TestApp::start().await;
     let ana = app.member("ana").await;

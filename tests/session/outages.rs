@@ -173,6 +173,9 @@ async fn with_postgres_down_a_known_session_goes_on_and_nothing_is_taken_for_no(
         .await
         .expect_code(503, "unavailable");
     assert!(ana.cookie().is_some());
+    // A write that never reached Postgres takes nothing away.
+    ana.get("/api/session/test-session").await.expect(503);
+    assert!(ana.is_signed_in().await);
     let visitor = app.visitor();
     visitor
         .sign_in("ana@example.com", PASSWORD)

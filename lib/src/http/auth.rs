@@ -136,7 +136,7 @@ impl Member {
         let presented = Presented::of(parts, app);
         Box::pin(async move {
             let visit = Visit::of(presented, app).await?.ok_or(Error::NotSignedIn)?;
-            let user = visit.session.user.clone().ok_or(Error::NotSignedIn)?;
+            let user = visit.session.user.clone().ok_or(Error::Anonymous)?;
             Ok(Self { user, visit })
         })
     }
@@ -235,7 +235,9 @@ impl<E: FromRequestParts<App, Rejection = Error>> FromRequestParts<App> for Open
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self> {
         match E::from_request_parts(parts, app).await {
             Ok(allowed) => Ok(Self(Some(allowed))),
-            Err(Error::NotSignedIn | Error::Forbidden { .. }) if app.config().development => {
+            Err(Error::NotSignedIn | Error::Anonymous | Error::Forbidden { .. })
+                if app.config().development =>
+            {
                 Ok(Self(None))
             }
             Err(error) => Err(error),

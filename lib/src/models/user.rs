@@ -60,7 +60,7 @@ impl Email {
             .without_display_text()
             .without_domain_literal();
         EmailAddress::parse_with_options(&text, options)
-            .map_err(|_| "must be an e-mail address, such as ana@example.com".to_owned())?;
+            .map_err(|_| "must look like ana@example.com".to_owned())?;
         Ok(Self(text))
     }
 

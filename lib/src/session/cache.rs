@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use deadpool_postgres::Object;
 use tokio::time::{sleep, timeout};
 use tokio_postgres::Client;
 
@@ -118,23 +119,30 @@ impl Cache {
         });
     }
 
-    /// Runs a change of one statement and marks what it changed, in a task of
-    /// its own. `known` are the keys that it can change: they are marked also
-    /// when nobody knows whether it happened.
-    pub(super) fn change<T: Send + 'static>(
+    /// Runs a change of one statement and marks the keys that it changes, in a
+    /// task of its own. They are marked also when nobody knows whether it
+    /// happened, but not when it was never sent: a record that is still right
+    /// is all that a member has while Postgres is away.
+    pub(super) fn change<T, F>(
         &self,
-        known: Vec<Key>,
-        work: impl Future<Output = Result<Changed<T>>> + Send + 'static,
-    ) -> BoxFuture<'static, Result<T>> {
-        let cache = self.clone();
+        db: Arc<Db>,
+        keys: Vec<Key>,
+        work: impl FnOnce(Object) -> F + Send + 'static,
+    ) -> BoxFuture<'static, Result<T>>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T>> + Send + 'static,
+    {
+        let owed = self.owed.clone();
         self.answer(async move {
-            let debt = cache.owed.incur(&known);
-            match work.await {
-                Ok(changed) => (Ok(changed.value), changed.keys, debt),
-                Err(error @ (Error::Unavailable(_) | Error::Internal(_))) => {
-                    (Err(error), known, debt)
-                }
-                Err(error) => (Err(error), Vec::new(), debt),
+            let client = match db.client().await {
+                Ok(client) => client,
+                Err(error) => return (Err(error), Vec::new(), owed.incur(&[])),
+            };
+            let debt = owed.incur(&keys);
+            match work(client).await {
+                Err(error) if !is_unknown(&error) => (Err(error), Vec::new(), debt),
+                outcome => (outcome, keys, debt),
             }
         })
     }
@@ -241,6 +249,11 @@ impl Cache {
         let unheard = keys.iter().zip(heard).filter(|(_, heard)| !heard);
         Ok(unheard.map(|(key, _)| key.clone()).collect())
     }
+}
+
+/// Whether what was asked for may have happened all the same.
+fn is_unknown(error: &Error) -> bool {
+    matches!(error, Error::Unavailable(_) | Error::Internal(_))
 }
 
 fn is_deadlock(error: &Error) -> bool {

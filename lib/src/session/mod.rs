@@ -207,19 +207,15 @@ impl Sessions {
         + Sync
         + 'static,
     ) -> BoxFuture<'_, Result<Value>> {
+        if let Err(error) = storable(&data) {
+            return Box::pin(async move { Err(error) });
+        }
         let key = key.clone();
-        Box::pin(async move {
-            storable(&data)?;
-            let db = self.db.clone();
-            let keys = vec![key.clone()];
-            self.cache
-                .change(keys.clone(), async move {
-                    let client = db.client().await?;
-                    let value = statement(&client, &key, &data).await?;
-                    Ok(Changed { value, keys })
-                })
-                .await
-        })
+        let keys = vec![key.clone()];
+        self.cache
+            .change(self.db.clone(), keys, async move |client| {
+                statement(&client, &key, &data).await
+            })
     }
 
     /// Notes that a session is in use, and moves its idle end forward.
@@ -229,17 +225,11 @@ impl Sessions {
     /// [`Error::SessionGone`].
     pub fn touch(&self, key: &Key) -> BoxFuture<'_, Result<Session>> {
         let key = key.clone();
-        Box::pin(async move {
-            let db = self.db.clone();
-            let keys = vec![key.clone()];
-            self.cache
-                .change(keys.clone(), async move {
-                    let client = db.client().await?;
-                    let value = store::touch(&client, &key).await?;
-                    Ok(Changed { value, keys })
-                })
-                .await
-        })
+        let keys = vec![key.clone()];
+        self.cache
+            .change(self.db.clone(), keys, async move |client| {
+                store::touch(&client, &key).await
+            })
     }
 
     /// Ends the session of this key. Says whose it was: `None` when there was
@@ -250,17 +240,14 @@ impl Sessions {
     /// [`Error::Unavailable`]: it has not ended for certain.
     pub fn destroy(&self, key: &Key) -> BoxFuture<'_, Result<Option<Option<Uuid>>>> {
         let key = key.clone();
+        let keys = vec![key.clone()];
+        let ending = self
+            .cache
+            .change(self.db.clone(), keys, async move |client| {
+                store::destroy(&client, &key).await
+            });
         Box::pin(async move {
-            let db = self.db.clone();
-            let keys = vec![key.clone()];
-            let ended = self
-                .cache
-                .change(keys.clone(), async move {
-                    let client = db.client().await?;
-                    let value = store::destroy(&client, &key).await?;
-                    Ok(Changed { value, keys })
-                })
-                .await?;
+            let ended = ending.await?;
             self.counters
                 .add("sessions_ended", u64::from(ended.is_some()));
             Ok(ended)
@@ -284,18 +271,14 @@ impl Sessions {
         Box::pin(async move {
             let token = Token::generate();
             let key = token.key();
-            let db = self.db.clone();
-            let ended: Vec<Key> = before.into_iter().collect();
-            let id = self
+            let ended = before.iter().cloned().collect();
+            let making = self
                 .cache
-                .change(ended.clone(), async move {
-                    let client = db.client().await?;
-                    let before = ended.first();
-                    let value =
-                        store::insert(&client, &proof, &key, before, &origin, remembered).await?;
-                    Ok(Changed { value, keys: ended })
-                })
-                .await?;
+                .change(self.db.clone(), ended, async move |client| {
+                    let before = before.as_ref();
+                    store::insert(&client, &proof, &key, before, &origin, remembered).await
+                });
+            let id = making.await?;
             self.counters
                 .add("sessions_created", u64::from(id.is_some()));
             Ok(id.map(|id| (token, id)))
