@@ -1,5 +1,6 @@
 //! `api/session/test-session.rs`
 
+use sabor::session::{NewSession, Proof};
 use serde_json::json;
 
 use crate::harness::{PASSWORD, TestApp};
@@ -96,4 +97,26 @@ async fn a_stale_cookie_gets_a_new_session() {
     let body = visitor.get("/api/session/test-session").await.expect(200);
     assert_eq!(body["visits"], 1);
     assert_ne!(visitor.cookie(), stale);
+}
+
+#[tokio::test]
+async fn a_sign_in_that_is_overtaken_leaves_what_the_visitor_kept() {
+    let app = TestApp::start().await;
+    app.member("ana").await;
+    let sessions = app.app.sessions();
+    let kept = NewSession {
+        data: json!({ "basket": 1 }),
+        ..NewSession::default()
+    };
+    let (token, _) = sessions.create(kept).await.unwrap();
+    let overtaken = Proof {
+        user_id: app.sql("select id from users").await[0].get(0),
+        epoch: -1,
+        method: "password",
+    };
+    let before = Some(token.key());
+    let made = sessions.sign_in(overtaken, before, Default::default(), false);
+    assert!(made.await.unwrap().is_none());
+    let left = sessions.get(&token.key()).await.unwrap();
+    assert_eq!(left.map(|left| left.data), Some(json!({ "basket": 1 })));
 }

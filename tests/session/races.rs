@@ -106,7 +106,7 @@ async fn a_password_change_against_a_sign_in_that_has_verified_the_old_one() {
         stolen
             .sign_in("ana@example.com", PASSWORD)
             .await
-            .expect(200);
+            .expect_code(401, "invalid_credentials");
         stolen
     });
     let waiting = "select count(*) from pg_stat_activity
@@ -115,7 +115,8 @@ async fn a_password_change_against_a_sign_in_that_has_verified_the_old_one() {
     // What change-password does, in the transaction that holds the row.
     transaction
         .batch_execute(
-            "update users set session_epoch = session_epoch + 1; delete from user_sessions",
+            "update users set session_epoch = session_epoch + 1, password_hash = null;
+            delete from user_sessions",
         )
         .await
         .unwrap();
@@ -167,6 +168,44 @@ async fn sign_ins_and_revocations_at_once_leave_nobody_signed_in_by_an_old_proof
         }
     }
     assert!(ana.is_signed_in().await);
+}
+
+/// How many statements wait for a lock that another transaction holds.
+const WAITING: &str = "select count(*) from pg_stat_activity
+    where datname = current_database() and wait_event_type = 'Lock'";
+
+#[tokio::test]
+async fn a_sign_in_between_the_deletion_and_the_commit_ends_with_the_others() {
+    let app = TestApp::start().await;
+    let ana = app.member("ana").await;
+    let proof = proof(&app).await;
+    // The change has ended the sessions that it saw, and is yet to commit.
+    let mut client = connect(&app.database).await;
+    let transaction = client.transaction().await.unwrap();
+    let lock = "lock table security_events in exclusive mode";
+    transaction.batch_execute(lock).await.unwrap();
+    let form = json!({ "currentPassword": PASSWORD, "newPassword": NEW });
+    let changing = tokio::spawn(async move {
+        let answer = ana.post("/api/auth/change-password", form).await;
+        answer.expect(200)
+    });
+    until(async || app.count(WAITING).await == 1).await;
+    // Whoever had proved the old password signs in now, and looks around.
+    let sessions = app.app.sessions().clone();
+    let late = tokio::spawn(async move {
+        let made = sessions.sign_in(proof, None, Default::default(), false);
+        let (token, _) = made.await.unwrap()?;
+        sessions.get(&token.key()).await.unwrap();
+        Some(token)
+    });
+    until(async || late.is_finished() || app.count(WAITING).await == 2).await;
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    transaction.rollback().await.unwrap();
+    changing.await.unwrap();
+    if let Some(token) = late.await.unwrap() {
+        let seen = app.app.sessions().get(&token.key()).await.unwrap();
+        assert!(seen.is_none(), "signed in by a password that is no more");
+    }
 }
 
 async fn proof(app: &TestApp) -> Proof {

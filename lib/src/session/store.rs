@@ -192,18 +192,25 @@ fn session(row: &Row) -> Result<Session> {
     })
 }
 
+// The member's row is locked against whoever raises the epoch. Without that, a
+// session made after they deleted, and read before they commit, would leave a
+// record in Redis under a mark that nobody replaces.
 static INSERT: Statement = Statement::new(
     "session.insert",
-    "with gone as (
-        delete from user_sessions where session_key = $9 returning user_id, session_data
+    "with member as (
+        select id, session_epoch from users
+        where id = $2 and is_active and session_epoch = $4
+        for share
+    ), gone as (
+        delete from user_sessions s using member where s.session_key = $9
+        returning s.user_id, s.session_data
     )
     insert into user_sessions (id, user_id, session_key, epoch, session_data, ip_address,
         user_agent, login_method, remembered, expires_at, absolute_expires_at)
-    select $1, u.id, $3, u.session_epoch,
+    select $1, member.id, $3, member.session_epoch,
         coalesce((select session_data from gone where user_id is null), '{}'),
         $5, $6, $7, $8, now() + make_interval(secs => $10), now() + make_interval(secs => $11)
-    from users u
-    where u.id = $2 and u.is_active and u.session_epoch = $4
+    from member
     returning id",
 );
 
