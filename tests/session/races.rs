@@ -208,6 +208,67 @@ async fn a_sign_in_between_the_deletion_and_the_commit_ends_with_the_others() {
     }
 }
 
+#[tokio::test]
+async fn two_changes_from_one_session_at_once_find_it_alive() {
+    let app = TestApp::start().await;
+    let ana = app.member("ana").await;
+    let mut client = connect(&app.database).await;
+    let transaction = client.transaction().await.unwrap();
+    let lock = "select from users for update";
+    transaction.execute(lock, &[]).await.unwrap();
+    let clicks: Vec<_> = (0..2)
+        .map(|_| {
+            let ana = ana.copy();
+            tokio::spawn(async move { ana.delete("/api/sessions").await })
+        })
+        .collect();
+    until(async || app.count(WAITING).await == 2).await;
+    transaction.rollback().await.unwrap();
+    for click in clicks {
+        click.await.unwrap().expect(200);
+    }
+}
+
+#[tokio::test]
+async fn to_end_all_while_the_others_are_being_ended_ends_this_one_too() {
+    let app = TestApp::start().await;
+    let ana = app.member("ana").await;
+    let mut client = connect(&app.database).await;
+    let transaction = client.transaction().await.unwrap();
+    let lock = "select from users for update";
+    transaction.execute(lock, &[]).await.unwrap();
+    let (first, second) = (ana.copy(), ana.copy());
+    let others = tokio::spawn(async move { first.delete("/api/sessions").await });
+    until(async || app.count(WAITING).await == 1).await;
+    let all = json!({ "all": true });
+    let all = tokio::spawn(async move { second.post("/api/auth/logout", all).await });
+    until(async || app.count(WAITING).await == 2).await;
+    transaction.rollback().await.unwrap();
+    others.await.unwrap().expect(200);
+    all.await.unwrap().expect(200);
+    assert!(!ana.is_signed_in().await);
+}
+
+#[tokio::test]
+async fn a_sign_out_while_the_others_are_being_ended_spoils_no_figure() {
+    let app = TestApp::start().await;
+    let ana = app.member("ana").await;
+    let mut client = connect(&app.database).await;
+    let transaction = client.transaction().await.unwrap();
+    let lock = "select from users for update";
+    transaction.execute(lock, &[]).await.unwrap();
+    let (first, second) = (ana.copy(), ana.copy());
+    let others = tokio::spawn(async move { first.delete("/api/sessions").await });
+    until(async || app.count(WAITING).await == 1).await;
+    second.post("/api/auth/logout", json!({})).await.expect(200);
+    transaction.rollback().await.unwrap();
+    others.await.unwrap().expect_code(401, "session_gone");
+    assert!(!ana.is_signed_in().await);
+    app.app.counters().write().await;
+    let counted = "select coalesce(max(count), 0) from daily_counters";
+    assert!(app.count(counted).await < 10);
+}
+
 async fn proof(app: &TestApp) -> Proof {
     let rows = app.sql("select id, session_epoch from users").await;
     Proof {

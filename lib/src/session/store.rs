@@ -425,17 +425,18 @@ pub(crate) async fn delete_one(client: &Client, caller: &Key, id: Uuid) -> Resul
     Ok(gone.map(Key::from_column))
 }
 
-static LOCK_USER: Statement = Statement::new(
-    "session.lock_user",
+static LOCK_MEMBER: Statement = Statement::new(
+    "session.lock_member",
     "select id from users where id = $1 for no key update",
 );
 
-static IS_ALIVE: Statement = Statement::new(
-    "session.is_alive",
+static LOCK_CALLER: Statement = Statement::new(
+    "session.lock_caller",
     concat!(
         "select s.id from user_sessions s join users u on u.id = s.user_id
         where s.session_key = $1 and s.user_id = $2 and ",
-        alive!()
+        alive!(),
+        " for no key update of s"
     ),
 );
 
@@ -456,19 +457,20 @@ static KEEP: Statement = Statement::new(
     "update user_sessions set epoch = $2 where session_key = $1 returning session_key",
 );
 
-/// Locks the member's row, and says that the session which acts is alive.
-///
-/// In two statements: one that waited for the lock would see the member as
-/// they are now, but the session as it was before the wait, and take one that
-/// was kept through a revocation for one that has ended.
+/// Locks the member's row and that of the session which acts, in this order,
+/// and says that the session is alive.
 ///
 /// # Errors
 ///
 /// [`Error::SessionGone`] when it is not.
 pub(crate) async fn lock_caller(client: &Client, caller: &Key, user_id: Uuid) -> Result<()> {
-    LOCK_USER.execute(client, &[&user_id]).await?;
-    let alive = IS_ALIVE.opt(client, &[&caller.as_str(), &user_id]).await?;
-    alive.map(|_| ()).ok_or(Error::SessionGone)
+    LOCK_MEMBER.opt(client, &[&user_id]).await?;
+    // In a statement of its own: one that has waited for the member's row
+    // still sees the session as it was before, under the epoch of then.
+    let row = LOCK_CALLER
+        .opt(client, &[&caller.as_str(), &user_id])
+        .await?;
+    row.map(|_| ()).ok_or(Error::SessionGone)
 }
 
 /// Ends all sessions of a member but `kept`, and with them every proof of
