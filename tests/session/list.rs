@@ -106,3 +106,17 @@ async fn the_list_comes_by_pages_and_each_session_once() {
         .await
         .expect_code(400, "validation_failed");
 }
+
+#[tokio::test]
+async fn a_cursor_to_a_time_that_no_calendar_has_is_refused() {
+    let app = TestApp::start().await;
+    let ana = app.member("ana").await;
+    // `±8000000000000000000.<uuid>`: microseconds, a quarter of a million years.
+    for cursor in [
+        "LTgwMDAwMDAwMDAwMDAwMDAwMDAuMDFhMWZiZWMtZjVhNy03NzRkLTk5M2YtYjZkZWRjNmViMjAx",
+        "ODAwMDAwMDAwMDAwMDAwMDAwMC4wMWExZmJlYy1mNWE3LTc3NGQtOTkzZi1iNmRlZGM2ZWIyMDE",
+    ] {
+        let answer = ana.get(&format!("/api/sessions?cursor={cursor}")).await;
+        answer.expect_code(400, "validation_failed");
+    }
+}

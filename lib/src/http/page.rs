@@ -3,7 +3,7 @@
 use axum::extract::{FromRequestParts, Query};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Datelike, Utc};
 use http::request::Parts;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -119,7 +119,9 @@ fn encode((time, id): (DateTime<Utc>, Uuid)) -> String {
 fn decode(cursor: &str) -> Option<(DateTime<Utc>, Uuid)> {
     let text = String::from_utf8(BASE64.decode(cursor).ok()?).ok()?;
     let (micros, id) = text.split_once('.')?;
-    let time = DateTime::from_timestamp_micros(micros.parse().ok()?)?;
+    // Postgres' calendar ends long before this one's does.
+    let time = DateTime::from_timestamp_micros(micros.parse().ok()?)
+        .filter(|time| (1..=9_999).contains(&time.year()))?;
     Some((time, id.parse().ok()?))
 }
 
