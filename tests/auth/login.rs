@@ -275,3 +275,21 @@ async fn the_demo_account_does_not_exist_outside_development() {
         .await
         .expect(401);
 }
+
+#[tokio::test]
+async fn whoever_tries_during_a_wait_has_their_tries_when_it_is_over() {
+    let app = TestApp::start().await;
+    app.member("ana").await;
+    let ana = app.visitor();
+    for _ in 0..12 {
+        ana.sign_in("ana@example.com", "guess").await;
+    }
+    // The wait passes, and with it a minute of the row's other times.
+    app.sql(
+        "update login_throttle set blocked_until = blocked_until - interval '61 seconds',
+            window_ends_at = window_ends_at - interval '1 second'
+        where key like 'sign_in_account%'",
+    )
+    .await;
+    ana.sign_in("ana@example.com", PASSWORD).await.expect(200);
+}

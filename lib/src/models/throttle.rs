@@ -83,7 +83,8 @@ fn network(address: IpAddr) -> String {
 }
 
 // A try is counted before it is made, under the row's lock, so that any number
-// at once do not exceed the limit. The rows are taken in the order of their
+// at once do not exceed the limit. One during a wait is not made, and not
+// counted: whoever is impatient has their tries when it is over. The rows are taken in the order of their
 // keys, so that two callers cannot lock each other out.
 static TAKE: Statement = Statement::new(
     "throttle.take",
@@ -93,9 +94,10 @@ static TAKE: Statement = Statement::new(
     from unnest($1::text[], $2::float8[]) as wanted (key, seconds)
     order by key
     on conflict (key) do update set
-        tries = case when t.window_ends_at <= now() then 1 else t.tries + 1 end,
-        window_ends_at = case when t.window_ends_at <= now()
-            then excluded.window_ends_at else t.window_ends_at end,
+        tries = case when t.blocked_until > now() then t.tries
+            when t.window_ends_at <= now() then 1 else t.tries + 1 end,
+        window_ends_at = case when t.blocked_until > now() or t.window_ends_at > now()
+            then t.window_ends_at else excluded.window_ends_at end,
         strikes = case when t.expires_at <= now() then 0 else t.strikes end,
         blocked_until = case when t.blocked_until > now() then t.blocked_until end,
         expires_at = excluded.expires_at
