@@ -310,6 +310,10 @@ fn connection_string(name: &str, url: &str) -> Result<tokio_postgres::Config, Co
                 | "dbname",
                 _,
             ) => kept.push(pair),
+            // A password with a bare `?` in it comes to be here as well.
+            (unknown, _) if !unknown.bytes().all(|b| b.is_ascii_lowercase() || b == b'_') => {
+                return Err(refuse(name, "is not a connection string of Postgres"));
+            }
             (unknown, _) => {
                 return Err(refuse(
                     name,
@@ -528,6 +532,8 @@ mod tests {
         }
         let refused = problem(&[("POSTGRES_URL", "postgres://u@db.example/db?hocus=pocus")]);
         assert!(refused.contains("\"hocus\"") && !refused.contains("pocus"));
+        let unescaped = problem(&[("POSTGRES_URL", "postgres://u:pa?ss@h/d?sslmode=require")]);
+        assert!(!unescaped.contains("ss@h"), "{unescaped}");
         assert!(
             problem(&[("POSTGRES_URL", "postgres://u@h/d?sslrootcert=/x.pem")])
                 .contains("POSTGRES_CA_CERT")
