@@ -15,6 +15,7 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use tokio::time::timeout;
 use tokio_postgres::config::SslMode;
+use tokio_postgres::error::DbError;
 use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Client, NoTls, Row};
 use tokio_postgres_rustls::MakeRustlsConnect;
@@ -345,7 +346,11 @@ pub(crate) fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut next = error.source();
     while let Some(cause) = next {
-        text = format!("{text}: {cause}");
+        text = match cause.downcast_ref::<DbError>() {
+            // Its details quote the whole row, with the hash and all.
+            Some(told) => format!("{text}: {} ({})", told.message(), told.code().code()),
+            None => format!("{text}: {cause}"),
+        };
         next = cause.source();
     }
     text
