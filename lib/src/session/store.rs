@@ -585,7 +585,8 @@ static STATISTICS: Statement = Statement::new(
 static CREATED_PER_DAY: Statement = Statement::new(
     "session.created_per_day",
     "select day, count from daily_counters
-    where name = 'sessions_created' and day > current_date - 7 order by day",
+    where name = 'sessions_created' and day > (now() at time zone 'utc')::date - 7
+    order by day",
 );
 
 /// Counts over all sessions; a scan, for administration only.
