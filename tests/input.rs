@@ -205,3 +205,17 @@ async fn damaged_cookies_and_bearers_are_not_signed_in_and_nothing_else() {
         app.visitor().get(&path).await.expect(401);
     }
 }
+
+#[tokio::test]
+async fn a_refusal_that_did_not_judge_the_cookie_leaves_it_alone() {
+    let app = TestApp::start().await;
+    let ana = app.member("ana").await;
+    // A link on any site leads here.
+    let answer = ana.get("/api/admin/cleanup-sessions").await;
+    answer.expect_code(401, "not_signed_in");
+    assert_eq!(answer.header("set-cookie"), None);
+    let request = ana.request(Method::GET, "/api/auth/session");
+    let answer = ana.send(request.bearer_auth("x")).await;
+    answer.expect_code(401, "not_signed_in");
+    assert_eq!(answer.header("set-cookie"), None);
+}

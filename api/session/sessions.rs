@@ -54,7 +54,11 @@ async fn clear(
     client: Client,
     OpenInDevelopment(admin): OpenInDevelopment<Admin>,
 ) -> Result<Json<Cleared>> {
-    let deleted_count = app.sessions().clear().await?;
+    let by = admin
+        .as_ref()
+        .map(|Admin(member)| member.key())
+        .transpose()?;
+    let deleted_count = app.sessions().clear(by).await?;
     let user_id = admin.map(|Admin(member)| member.user.id);
     security_event::note(&app, Kind::SessionsCleared, user_id, &client);
     Ok(Json(Cleared {

@@ -34,10 +34,10 @@ pub enum Error {
     /// 401 `not_signed_in`: no credential, or one that is no longer good.
     #[error("Please sign in")]
     NotSignedIn,
-    /// 401 `not_signed_in`, and the cookie stays: its session is alive, and
-    /// only keeps data.
+    /// 401 `not_signed_in` as well: the cookie that came is forged, damaged, or
+    /// of a session that has ended. Only this, and `SessionGone`, clear it.
     #[error("Please sign in")]
-    Anonymous,
+    CookieRefused,
     /// 401 `invalid_credentials`: alike for every wrong pair.
     #[error("Invalid credentials")]
     InvalidCredentials,
@@ -121,9 +121,10 @@ impl Error {
     pub fn status(&self) -> StatusCode {
         match self {
             Self::Invalid(_) | Self::Malformed(_) => StatusCode::BAD_REQUEST,
-            Self::NotSignedIn | Self::Anonymous | Self::InvalidCredentials | Self::SessionGone => {
-                StatusCode::UNAUTHORIZED
-            }
+            Self::NotSignedIn
+            | Self::CookieRefused
+            | Self::InvalidCredentials
+            | Self::SessionGone => StatusCode::UNAUTHORIZED,
             Self::Forbidden { .. } => StatusCode::FORBIDDEN,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
@@ -142,7 +143,7 @@ impl Error {
         match self {
             Self::Invalid(_) => "validation_failed",
             Self::Malformed(_) => "malformed_request",
-            Self::NotSignedIn | Self::Anonymous => "not_signed_in",
+            Self::NotSignedIn | Self::CookieRefused => "not_signed_in",
             Self::InvalidCredentials => "invalid_credentials",
             Self::SessionGone => "session_gone",
             Self::Forbidden { code, .. } | Self::Conflict { code, .. } => code,

@@ -100,6 +100,19 @@ async fn a_stale_cookie_gets_a_new_session() {
 }
 
 #[tokio::test]
+async fn to_ask_who_is_signed_in_costs_a_visitor_nothing() {
+    let app = TestApp::start().await;
+    let visitor = app.visitor();
+    visitor.get("/api/session/test-session").await.expect(200);
+    // What every page asks first.
+    let answer = visitor.get("/api/auth/session").await;
+    answer.expect_code(401, "not_signed_in");
+    assert_eq!(answer.header("set-cookie"), None);
+    let visits = visitor.get("/api/session/test-session").await.expect(200);
+    assert_eq!(visits["visits"], 2);
+}
+
+#[tokio::test]
 async fn a_sign_in_that_is_overtaken_leaves_what_the_visitor_kept() {
     let app = TestApp::start().await;
     app.member("ana").await;

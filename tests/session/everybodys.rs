@@ -1,6 +1,6 @@
 //! `api/session/sessions.rs`
 
-use crate::harness::{Settings, TestApp};
+use crate::harness::{Settings, TestApp, connect, until};
 
 #[tokio::test]
 async fn an_administrator_sees_all_sessions_with_statistics_and_clears_them() {
@@ -67,4 +67,42 @@ async fn in_development_the_route_is_open() {
         .delete("/api/session/sessions")
         .await
         .expect(200);
+}
+
+#[tokio::test]
+async fn a_session_that_is_being_written_ends_with_all_others() {
+    let app = TestApp::start().await;
+    app.member("ana").await;
+    let mut client = connect(&app.database).await;
+    let transaction = client.transaction().await.unwrap();
+    let lock = "select from user_sessions for update";
+    transaction.execute(lock, &[]).await.unwrap();
+    let sessions = app.app.sessions().clone();
+    let clearing = tokio::spawn(async move { sessions.clear(None).await.unwrap() });
+    let waiting = "select count(*) from pg_stat_activity
+        where datname = current_database() and wait_event_type = 'Lock'";
+    until(async || clearing.is_finished() || app.count(waiting).await == 1).await;
+    transaction.rollback().await.unwrap();
+    assert_eq!(clearing.await.unwrap(), 1);
+    assert_eq!(app.count("select count(*) from user_sessions").await, 0);
+}
+
+#[tokio::test]
+async fn an_administrator_who_has_signed_out_ends_nobodys_session() {
+    let app = TestApp::start().await;
+    let admin = app.admin("admin").await;
+    let ana = app.member("ana").await;
+    assert!(admin.is_signed_in().await);
+    until(async || app.redis.count("SET") >= 1).await;
+    let old = app.redis.snapshot().await.unwrap();
+    let before = admin.copy();
+    admin
+        .post("/api/auth/logout", serde_json::json!({}))
+        .await
+        .expect(200);
+    // A replica from before the sign-out takes over: reads are all that is left.
+    app.redis.restore(&old).await.unwrap();
+    assert!(before.is_signed_in().await);
+    before.delete("/api/session/sessions").await.expect(401);
+    assert!(ana.is_signed_in().await);
 }

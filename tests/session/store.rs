@@ -57,7 +57,7 @@ async fn all_length_and_clear_are_about_everybody() {
     for key in &keys {
         assert!(sessions.get(key).await.unwrap().is_some());
     }
-    assert_eq!(sessions.clear().await.unwrap(), 5);
+    assert_eq!(sessions.clear(None).await.unwrap(), 5);
     assert_eq!(sessions.length().await.unwrap(), 0);
     for key in &keys {
         assert!(sessions.get(key).await.unwrap().is_none());

@@ -20,7 +20,9 @@ use crate::session::{Key, Session, Token};
 pub enum Presented {
     /// None at all.
     Nothing,
-    /// One that is forged, damaged, or of no kind that is known.
+    /// `Authorization`, of no kind that is known.
+    Unknown,
+    /// A cookie that is forged or damaged.
     Refused,
     /// A cookie of ours; whether its session is alive nobody has asked yet.
     Session(Key),
@@ -40,7 +42,7 @@ impl Presented {
     fn of(parts: &Parts, app: &App) -> Self {
         // A request with `Authorization` is judged by it alone.
         if parts.headers.contains_key(AUTHORIZATION) {
-            return Self::Refused;
+            return Self::Unknown;
         }
         let Some(cookie) = cookie::presented(app, &parts.headers) else {
             return Self::Nothing;
@@ -88,7 +90,7 @@ impl Visit {
     fn of(presented: Presented, app: &App) -> BoxFuture<'_, Result<Option<Self>>> {
         Box::pin(async move {
             match presented {
-                Presented::Nothing | Presented::Refused => Ok(None),
+                Presented::Nothing | Presented::Unknown | Presented::Refused => Ok(None),
                 Presented::Demo(session) => Ok(Some(Self {
                     session: *session,
                     key: None,
@@ -135,8 +137,13 @@ impl Member {
     fn of<'a>(parts: &Parts, app: &'a App) -> BoxFuture<'a, Result<Self>> {
         let presented = Presented::of(parts, app);
         Box::pin(async move {
-            let visit = Visit::of(presented, app).await?.ok_or(Error::NotSignedIn)?;
-            let user = visit.session.user.clone().ok_or(Error::Anonymous)?;
+            let nobody = match presented {
+                Presented::Refused | Presented::Session(_) => Error::CookieRefused,
+                _ => Error::NotSignedIn,
+            };
+            let visit = Visit::of(presented, app).await?.ok_or(nobody)?;
+            // A visitor's cookie is good, for what it is.
+            let user = visit.session.user.clone().ok_or(Error::NotSignedIn)?;
             Ok(Self { user, visit })
         })
     }
@@ -235,7 +242,7 @@ impl<E: FromRequestParts<App, Rejection = Error>> FromRequestParts<App> for Open
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self> {
         match E::from_request_parts(parts, app).await {
             Ok(allowed) => Ok(Self(Some(allowed))),
-            Err(Error::NotSignedIn | Error::Anonymous | Error::Forbidden { .. })
+            Err(Error::NotSignedIn | Error::CookieRefused | Error::Forbidden { .. })
                 if app.config().development =>
             {
                 Ok(Self(None))

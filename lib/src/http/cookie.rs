@@ -90,7 +90,7 @@ impl IntoResponseParts for ClearSession {
 /// A cookie that was refused is cleared; on an outage nothing is known of it,
 /// and it stays.
 pub(super) fn clear_refused(app: &App, error: &Error, headers: &mut HeaderMap) {
-    let refused = matches!(error, Error::NotSignedIn | Error::SessionGone);
+    let refused = matches!(error, Error::CookieRefused | Error::SessionGone);
     if !refused || headers.contains_key(SET_COOKIE) {
         return;
     }

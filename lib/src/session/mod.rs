@@ -409,19 +409,28 @@ impl Sessions {
         })
     }
 
-    /// Ends all sessions there are, in batches. Returns how many.
+    /// Ends all sessions there are, in batches. Returns how many. `by` is the
+    /// session of the administrator who asks for it, if it is one who asks.
     ///
     /// # Errors
     ///
-    /// [`Error::Unavailable`]; what was ended until then has ended.
-    pub fn clear(&self) -> BoxFuture<'_, Result<usize>> {
+    /// [`Error::SessionGone`] or [`Error::FORBIDDEN`] when `by` is no longer an
+    /// administrator's; [`Error::Unavailable`]: what was ended until then has ended.
+    pub fn clear(&self, by: Option<&Key>) -> BoxFuture<'_, Result<usize>> {
         const BATCH: i64 = 2_000;
+        let mut by = by.cloned();
         Box::pin(async move {
             let mut ended = 0;
             loop {
+                // Asked with the first batch alone, for it may end with that.
+                let by = by.take();
                 let batch = self
-                    .transaction(|client| {
+                    .transaction(move |client| {
+                        let by = by.clone();
                         Box::pin(async move {
+                            if let Some(by) = &by {
+                                store::require_admin(client, by).await?;
+                            }
                             let keys = store::clear(client, BATCH).await?;
                             Ok(Changed {
                                 value: keys.len(),

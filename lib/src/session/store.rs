@@ -606,7 +606,30 @@ pub(crate) async fn statistics(client: &Client) -> Result<Statistics> {
     })
 }
 
-// Without `skip locked`: a session that is in use at this moment ends too.
+static IS_ADMIN: Statement = Statement::new(
+    "session.is_admin",
+    concat!(
+        "select u.is_admin from user_sessions s join users u on u.id = s.user_id
+        where s.session_key = $1 and ",
+        alive!()
+    ),
+);
+
+/// Says that the session which acts is alive, and an administrator's.
+///
+/// # Errors
+///
+/// [`Error::SessionGone`] or [`Error::FORBIDDEN`] when it is not.
+pub(crate) async fn require_admin(client: &Client, caller: &Key) -> Result<()> {
+    let row = IS_ADMIN.opt(client, &[&caller.as_str()]).await?;
+    if row.ok_or(Error::SessionGone)?.try_get("is_admin")? {
+        Ok(())
+    } else {
+        Err(Error::FORBIDDEN)
+    }
+}
+
+// Not `skip locked`: a session that is in use at this moment is to end as well.
 static CLEAR: Statement = Statement::new(
     "session.clear",
     "delete from user_sessions where id in (
