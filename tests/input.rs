@@ -219,3 +219,18 @@ async fn a_refusal_that_did_not_judge_the_cookie_leaves_it_alone() {
     answer.expect_code(401, "not_signed_in");
     assert_eq!(answer.header("set-cookie"), None);
 }
+
+#[tokio::test]
+async fn a_cookie_of_somebody_elses_does_not_hide_ours() {
+    let app = TestApp::start().await;
+    let ana = app.member("ana").await;
+    let request = app.visitor().request(Method::GET, "/api/auth/session");
+    let cookies = format!("nombre=José; {}", ana.cookie().unwrap());
+    let cookies = http_value(cookies.as_bytes());
+    let answer = Answer::read(request.header("cookie", cookies).send().await.unwrap()).await;
+    answer.expect(200);
+}
+
+fn http_value(bytes: &[u8]) -> reqwest::header::HeaderValue {
+    reqwest::header::HeaderValue::from_bytes(bytes).unwrap()
+}
