@@ -356,10 +356,12 @@ fn redis(env: &Environment<'_>) -> Result<Option<RedisConfig>, ConfigError> {
         let Some(url) = env.text(url_name) else {
             continue;
         };
-        if !url.starts_with("https://") && !url.starts_with("http://") {
+        // The token would cross a network in the clear.
+        let local = ["http://127.0.0.1", "http://localhost", "http://[::1]"];
+        if !url.starts_with("https://") && !local.iter().any(|local| url.starts_with(local)) {
             return Err(refuse(
                 url_name,
-                "must begin with https:// (or http:// locally)",
+                "must begin with https:// (or be http:// on this machine)",
             ));
         }
         let token = env
@@ -499,6 +501,14 @@ mod tests {
             ("DATABASE_URL", "postgres://x@localhost/old"),
         ]);
         assert_eq!(old.unwrap().postgres.connection.get_dbname(), Some("old"));
+    }
+
+    #[test]
+    fn the_token_of_redis_goes_over_https_alone() {
+        let redis = |url| problem(&[("KV_REST_API_URL", url), ("KV_REST_API_TOKEN", "t")]);
+        for bad in ["http://redis.example", "redis.example", "redis://localhost"] {
+            assert!(redis(bad).starts_with("KV_REST_API_URL:"), "{bad}");
+        }
     }
 
     #[test]

@@ -236,11 +236,7 @@ async fn prove_again(app: &App, client: &Client, member: &Member, password: &str
     match sign_in::verify(app, client, &member.user.email, password).await {
         Ok((user, proof)) if user.id == member.user.id => Ok(proof),
         Ok(_) => Err(Error::SessionGone),
-        // 401 would tell a page that the session is gone, which it is not.
-        Err(Error::InvalidCredentials) => Err(Error::Forbidden {
-            code: "wrong_password",
-            message: "This is not your password",
-        }),
+        Err(Error::InvalidCredentials) => Err(user::WRONG_PASSWORD),
         Err(error) => Err(error),
     }
 }

@@ -119,7 +119,8 @@ fn own_uri(asked: &Uri, own: &str) -> Uri {
             let in_path = asked
                 .path()
                 .strip_prefix(before)
-                .filter(|segment| !segment.is_empty() && !segment.contains(['/', '[']));
+                .filter(|segment| !segment.is_empty() && !segment.contains(['/', '[']))
+                .filter(|segment| !segment.starts_with("%5B"));
             let in_query = || {
                 let mut pairs = query.split('&').filter_map(|pair| pair.split_once('='));
                 pairs.find(|(key, _)| *key == name).map(|(_, value)| value)
@@ -215,6 +216,10 @@ mod tests {
         let path = "/api/sessions/{id}";
         assert_eq!(own("/api/sessions/7?id=7", path), "/api/sessions/7?id=7");
         assert_eq!(own("/api/sessions/[id]?id=7", path), "/api/sessions/7?id=7");
+        assert_eq!(
+            own("/api/sessions/%5Bid%5D?id=7", path),
+            "/api/sessions/7?id=7"
+        );
         assert_eq!(own("/elsewhere?x=1&id=7", path), "/api/sessions/7?x=1&id=7");
         assert_eq!(own("/api/sessions/", path), "/api/sessions/-");
     }

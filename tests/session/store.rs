@@ -92,7 +92,12 @@ async fn what_does_not_fit_is_refused_and_nothing_is_lost() {
     let (token, _) = sessions.create(new).await.unwrap();
     let key = token.key();
     let large = json!({ "text": "x".repeat(16 * 1024) });
-    for bad in [large, json!({ "text": "a\0b" }), json!({ "a\0b": 1 })] {
+    for bad in [
+        large,
+        json!({ "text": "a\0b" }),
+        json!({ "a\0b": 1 }),
+        json!([]),
+    ] {
         for outcome in [
             sessions.set(&key, bad.clone()).await,
             sessions.update(&key, bad).await,

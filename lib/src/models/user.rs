@@ -287,6 +287,12 @@ const EMAIL_TAKEN: Error = Error::Conflict {
     message: "User with this email already exists",
 };
 
+/// Not 401, which would tell a page that the session is gone.
+pub const WRONG_PASSWORD: Error = Error::Forbidden {
+    code: "wrong_password",
+    message: "This is not your password",
+};
+
 /// Where the encrypted text of a row belongs, and nowhere else.
 fn medical_place(id: Uuid) -> String {
     format!("users.medical_conditions:{id}")
@@ -413,10 +419,11 @@ static SET_PASSWORD: Statement = Statement::new(
 ///
 /// # Errors
 ///
-/// [`Error::SessionGone`] when that proof has been overtaken.
+/// [`WRONG_PASSWORD`] when that proof has been overtaken: the one that was
+/// typed is no longer the password.
 pub async fn set_password(client: &Client, id: Uuid, epoch: i32, hash: &str) -> Result<()> {
     let row = SET_PASSWORD.opt(client, &[&id, &epoch, &hash]).await?;
-    row.map(|_| ()).ok_or(Error::SessionGone)
+    row.map(|_| ()).ok_or(WRONG_PASSWORD)
 }
 
 static DEACTIVATE: Statement = Statement::new(
@@ -428,10 +435,10 @@ static DEACTIVATE: Statement = Statement::new(
 ///
 /// # Errors
 ///
-/// [`Error::SessionGone`] when the proof under `epoch` has been overtaken.
+/// [`WRONG_PASSWORD`] when the proof under `epoch` has been overtaken.
 pub async fn deactivate(client: &Client, id: Uuid, epoch: i32) -> Result<()> {
     let row = DEACTIVATE.opt(client, &[&id, &epoch]).await?;
-    row.map(|_| ()).ok_or(Error::SessionGone)
+    row.map(|_| ()).ok_or(WRONG_PASSWORD)
 }
 
 static PROFILE: Statement = Statement::new(

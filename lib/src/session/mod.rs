@@ -29,7 +29,7 @@ mod token;
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde_json::{Map, Value};
+use serde_json::{Value, json};
 use tokio_postgres::Client;
 use uuid::Uuid;
 
@@ -60,7 +60,7 @@ pub struct NewSession {
 impl Default for NewSession {
     fn default() -> Self {
         Self {
-            data: Value::Object(Map::new()),
+            data: json!({}),
             origin: Origin::default(),
             ttl: None,
         }
@@ -193,7 +193,7 @@ impl Sessions {
     ///
     /// As [`Sessions::set`].
     pub fn increment(&self, key: &Key, field: &'static str) -> BoxFuture<'_, Result<Value>> {
-        self.write(key, Value::Null, move |client, key, _| {
+        self.write(key, json!({}), move |client, key, _| {
             Box::pin(store::increment(client, key, field))
         })
     }
@@ -484,6 +484,9 @@ fn storable(data: &Value) -> Result<()> {
                 .any(|(name, value)| name.contains('\0') || holds_nul(value)),
             _ => false,
         }
+    }
+    if !data.is_object() {
+        return Err(Error::field("data", "must be a JSON object"));
     }
     if holds_nul(data) {
         return Err(Error::field("data", "must not contain NUL"));
