@@ -136,10 +136,7 @@ impl Sessions {
     }
 
     /// What Postgres says of it, in a statement that begins now.
-    fn find<'a>(
-        &'a self,
-        key: &'a Key,
-    ) -> BoxFuture<'a, Result<Option<store::Found>>> {
+    fn find<'a>(&'a self, key: &'a Key) -> BoxFuture<'a, Result<Option<store::Found>>> {
         let (key, timing) = (key.clone(), self.timing);
         Box::pin(async move {
             self.db

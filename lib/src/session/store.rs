@@ -153,11 +153,7 @@ pub(crate) type Found = (Session, DateTime<Utc>);
 /// Reads a session that is alive, with the time until which a record of it may
 /// be believed. Brings a `last_activity` that lags up to date, unless somebody
 /// else does so at this moment.
-pub(crate) async fn find(
-    client: &Client,
-    key: &Key,
-    timing: &Timing,
-) -> Result<Option<Found>> {
+pub(crate) async fn find(client: &Client, key: &Key, timing: &Timing) -> Result<Option<Found>> {
     let row = FIND
         .opt(
             client,
