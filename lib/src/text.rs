@@ -17,11 +17,11 @@ pub fn line(text: &str, max: usize) -> Result<String, Problem> {
     bounded(text, max, |c| c.is_control())
 }
 
-/// As [`line`], but not empty.
+/// As [`line()`], but not empty.
 ///
 /// # Errors
 ///
-/// As [`line`].
+/// As [`line()`].
 pub fn required_line(text: &str, max: usize) -> Result<String, Problem> {
     match line(text, max)? {
         empty if empty.is_empty() => Err("must not be empty".to_owned()),
@@ -29,11 +29,11 @@ pub fn required_line(text: &str, max: usize) -> Result<String, Problem> {
     }
 }
 
-/// As [`line`], but line breaks stay.
+/// As [`line()`], but line breaks stay.
 ///
 /// # Errors
 ///
-/// As [`line`].
+/// As [`line()`].
 pub fn paragraphs(text: &str, max: usize) -> Result<String, Problem> {
     let text = text.replace("\r\n", "\n");
     bounded(&text, max, |c| c.is_control() && c != '\n' && c != '\t')

@@ -1,8 +1,8 @@
 //! Sessions: Postgres holds the truth, Redis stands in front of it.
 //!
 //! [`Sessions`] is the whole surface. What a session is called and how its
-//! cookie is made stands in [`token`], what is kept of it in [`record`], the
-//! protocol between the two stores in [`cache`], the SQL in [`store`], and
+//! cookie is made stands in `token`, what is kept of it in `record`, the
+//! protocol between the two stores in `cache`, the SQL in `store`, and
 //! what the hourly clean-up does in [`cleanup`].
 //!
 //! ```no_run
