@@ -8,11 +8,16 @@
 use std::fs::{self, File, TryLockError};
 use std::io::{Read, Seek, Write};
 use std::os::unix::fs::OpenOptionsExt;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
 
 use crate::environment;
+
+/// How long a child may hold the lock of one who was killed.
+const INHERITED_FOR: Duration = Duration::from_millis(500);
 
 /// What runs, or ran last.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
@@ -64,13 +69,7 @@ impl Claim {
                 path.display()
             )
         })?;
-        let is_ours = match file.try_lock() {
-            Ok(()) => true,
-            Err(TryLockError::WouldBlock) => false,
-            Err(TryLockError::Error(error)) => {
-                return Err(error).context("stack.json cannot be locked");
-            }
-        };
+        let is_ours = lock(&file)?;
         let mut text = String::new();
         file.read_to_string(&mut text)?;
         // Nothing, or half of it, when its writer is only just beginning.
@@ -102,6 +101,26 @@ impl Claim {
         self.file.rewind()?;
         self.file.write_all(text.as_bytes())?;
         Ok(())
+    }
+}
+
+/// Whether the lock is ours now.
+///
+/// One who is killed while starting a program leaves the lock to its child
+/// until that has become the program, which does not inherit it.
+fn lock(file: &File) -> Result<bool> {
+    let started = Instant::now();
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(true),
+            Err(TryLockError::WouldBlock) if started.elapsed() < INHERITED_FOR => {
+                thread::sleep(INHERITED_FOR / 20);
+            }
+            Err(TryLockError::WouldBlock) => return Ok(false),
+            Err(TryLockError::Error(error)) => {
+                return Err(error).context("stack.json cannot be locked");
+            }
+        }
     }
 }
 

@@ -65,6 +65,8 @@ pub struct PostgresConfig {
 /// How to reach Redis over Upstash's REST protocol.
 #[derive(Clone, Debug)]
 pub struct RedisConfig {
+    /// The variables that the next two come from, for a message about them.
+    pub variables: [&'static str; 2],
     /// Where it answers.
     pub url: String,
     /// Its bearer token.
@@ -368,6 +370,7 @@ fn redis(env: &Environment<'_>) -> Result<Option<RedisConfig>, ConfigError> {
             .text(token_name)
             .ok_or_else(|| refuse(token_name, format!("is required beside {url_name}")))?;
         return Ok(Some(RedisConfig {
+            variables: [url_name, token_name],
             url,
             token: Secret::new(token),
             timeout,

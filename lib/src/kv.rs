@@ -37,8 +37,14 @@ impl Kv {
     ///
     /// [`Error::Internal`] when the URL or the token is of no use.
     pub fn new(config: &RedisConfig) -> Result<Self> {
-        let redis = Redis::new(&config.url, config.token.expose())
-            .map_err(|error| Error::Internal(Box::new(error)))?;
+        let [url, token] = config.variables;
+        let redis = Redis::new(&config.url, config.token.expose()).map_err(|error| {
+            let variable = match error {
+                upstash_redis_rs::Error::InvalidToken => token,
+                _ => url,
+            };
+            Error::internal(format!("{variable}: {error}"))
+        })?;
         Ok(Self {
             redis: redis.with_deadline(config.timeout),
             breaker: Arc::default(),

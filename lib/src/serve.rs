@@ -1,6 +1,7 @@
 //! A function as Vercel runs it: the only file that knows `vercel_runtime`.
 
 use std::convert::Infallible;
+use std::error::Error;
 use std::pin::Pin;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -47,7 +48,9 @@ fn run(routes: Routes) -> Result<(), vercel_runtime::Error> {
         .enable_all()
         .build()?;
     runtime.block_on(async {
-        let app = App::new(config).map_err(|error| crate::db::chain(&error))?;
+        // Not the sentence that a caller would read, but what is behind it.
+        let app =
+            App::new(config).map_err(|error| crate::db::chain(error.source().unwrap_or(&error)))?;
         let service = Function {
             path: Arc::from(routes.path()),
             router: router(app.clone(), vec![routes]),
