@@ -3,6 +3,7 @@
 
 mod people;
 mod stores;
+mod wire;
 
 use std::collections::HashMap;
 use std::net::Ipv4Addr;
@@ -17,6 +18,7 @@ use tokio::task::JoinHandle;
 
 pub use people::{Answer, Person};
 pub use stores::{connect, database, empty_database};
+pub use wire::Wire;
 
 /// The password that everybody in these stories has.
 pub const PASSWORD: &str = "una contraseña larga";
