@@ -324,3 +324,20 @@ async fn a_password_is_hashed_for_nobodys_account_too() {
     assert!(verdict.as_mut().poll(&mut at_once).is_pending());
     assert_eq!(verdict.await.unwrap(), sabor::password::Verdict::Wrong);
 }
+
+#[tokio::test]
+async fn no_wait_is_longer_than_a_quarter_of_an_hour() {
+    let app = TestApp::start().await;
+    let stranger = app.visitor();
+    for _ in 0..5 {
+        stranger
+            .sign_in("ana@example.com", "guess")
+            .await
+            .expect(401);
+    }
+    app.sql("update login_throttle set strikes = 12").await;
+    let answer = stranger.sign_in("ana@example.com", "guess").await;
+    answer.expect_code(429, "too_many_requests");
+    let wait: u64 = answer.header("retry-after").unwrap().parse().unwrap();
+    assert!((890..=900).contains(&wait), "{wait}");
+}

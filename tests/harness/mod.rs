@@ -173,6 +173,8 @@ fn config(database: &str, redis: &Endpoint, settings: &Settings) -> Config {
     let usual = HashMap::from([
         ("POSTGRES_URL", database.to_owned()),
         ("POSTGRES_POOL_MAX", "8".to_owned()),
+        // A machine that does other work as well is no outage.
+        ("POSTGRES_POOL_TIMEOUT_MS", "20000".to_owned()),
         ("KV_REST_API_URL", redis.url()),
         ("KV_REST_API_TOKEN", redis.token().to_owned()),
         (
