@@ -341,3 +341,17 @@ async fn no_wait_is_longer_than_a_quarter_of_an_hour() {
     let wait: u64 = answer.header("retry-after").unwrap().parse().unwrap();
     assert!((890..=900).contains(&wait), "{wait}");
 }
+
+#[tokio::test]
+async fn a_password_that_was_changed_meanwhile_is_not_rehashed_away() {
+    let app = TestApp::start().await;
+    app.member("ana").await;
+    let id = app.sql("select id from users").await[0].get(0);
+    let client = app.app.db().client().await.unwrap();
+    let late = sabor::models::user::rehash(&client, id, "what it was", "the old one, stronger");
+    late.await.unwrap();
+    app.visitor()
+        .sign_in("ana@example.com", PASSWORD)
+        .await
+        .expect(200);
+}
