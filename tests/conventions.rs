@@ -7,7 +7,7 @@ use std::path::Path;
 use reqwest::Method;
 use serde_json::Value;
 
-use crate::harness::{Answer, SITE, TestApp};
+use crate::harness::{Answer, SITE, Settings, TestApp};
 
 /// A path as it is called: any id for a dynamic segment.
 pub fn example(path: &str) -> String {
@@ -191,12 +191,37 @@ async fn with_a_cookie_only_known_pages_change_anything() {
             let answer = Answer::read(client.execute(request).await.unwrap()).await;
             answer.expect_code(403, "foreign_origin");
         }
+        // A neighbour on the same domain is not the page.
+        let near = ana
+            .request(method.clone(), &example(&path))
+            .header("sec-fetch-site", "same-site");
+        send_with_origin(near, "https://other.sabor.example")
+            .await
+            .expect_code(403, "foreign_origin");
         // The page itself, as the browser says.
         let own = ana
             .request(method, &example(&path))
             .header("sec-fetch-site", "same-origin");
         let answer = send_with_origin(own, "https://preview.example").await;
         assert_ne!(answer.status, 403, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn in_development_the_page_on_the_same_port_is_known_and_no_other() {
+    let settings = Settings::default().with("SABOR_ENV", "development");
+    let app = TestApp::start_with(settings).await;
+    let ana = app.member("ana").await;
+    let here = ana.request(Method::POST, "/api/auth/logout");
+    let port = here.build().unwrap().url().port().unwrap();
+    for (origin, status) in [
+        (format!("http://localhost.evil.example:{port}"), 403),
+        (format!("http://127.0.0.1:{}", port.wrapping_add(1)), 403),
+        (format!("http://127.0.0.1:{port}"), 200),
+    ] {
+        let request = ana.request(Method::POST, "/api/auth/logout");
+        let answer = send_with_origin(request, &origin).await;
+        assert_eq!(answer.status, status, "{origin}");
     }
 }
 

@@ -8,6 +8,8 @@
 )]
 
 mod conventions;
+mod database;
+mod faults;
 mod harness;
 mod input;
 mod kv;

@@ -1,9 +1,11 @@
 //! `api/admin/cleanup-sessions.rs`
 
+use std::time::Duration;
+
 use reqwest::Method;
 use serde_json::json;
 
-use crate::harness::{Answer, CRON_SECRET, Person, Settings, TestApp};
+use crate::harness::{Answer, CRON_SECRET, Person, Settings, TestApp, connect};
 
 const PATH: &str = "/api/admin/cleanup-sessions";
 
@@ -135,4 +137,22 @@ async fn what_happened_is_counted_by_day() {
     let counted = "select count from daily_counters where name = ";
     assert_eq!(app.count(&format!("{counted} 'sessions_expired'")).await, 3);
     assert_eq!(app.count(&format!("{counted} 'sessions_created'")).await, 1);
+}
+
+#[tokio::test]
+async fn what_somebody_holds_is_left_for_the_next_run() {
+    let app = TestApp::start().await;
+    add_sessions(&app, 5, 0).await;
+    let mut client = connect(&app.database).await;
+    let transaction = client.transaction().await.unwrap();
+    let lock = "select from user_sessions where session_key = 'expired1' for update";
+    transaction.execute(lock, &[]).await.unwrap();
+    let cron = app.visitor();
+    let run = call(&cron, Method::GET, CRON_SECRET);
+    let answer = tokio::time::timeout(Duration::from_secs(10), run).await;
+    let body = answer.expect("an end, whoever holds a row").expect(200);
+    assert_eq!(body["deletedCount"], 4);
+    transaction.rollback().await.unwrap();
+    let body = call(&cron, Method::GET, CRON_SECRET).await.expect(200);
+    assert_eq!(body["deletedCount"], 1);
 }

@@ -293,3 +293,83 @@ async fn whoever_tries_during_a_wait_has_their_tries_when_it_is_over() {
     .await;
     ana.sign_in("ana@example.com", PASSWORD).await.expect(200);
 }
+
+#[tokio::test]
+async fn a_demo_record_that_was_made_up_signs_nobody_in() {
+    let settings = Settings::default().with("SABOR_ENV", "development");
+    let app = TestApp::start_with(settings).await;
+    let forged = app.visitor();
+    for signature in ["00".repeat(32), String::new(), "demo".to_owned()] {
+        let cookie = format!("sabor_session=demo.99999999999999.{signature}");
+        *forged.cookie.lock().unwrap() = Some(cookie);
+        assert!(!forged.is_signed_in().await);
+    }
+    // Nor does a later end under the signature of an earlier one.
+    let demo = app.visitor();
+    demo.sign_in("demo@sabor.dev", "password123")
+        .await
+        .expect(200);
+    assert!(demo.is_signed_in().await);
+    let cookie = demo.cookie().unwrap();
+    let (_, signature) = cookie.rsplit_once('.').unwrap();
+    *demo.cookie.lock().unwrap() = Some(format!("sabor_session=demo.99999999999999.{signature}"));
+    assert!(!demo.is_signed_in().await);
+}
+
+#[tokio::test]
+async fn a_demo_record_of_development_is_worth_nothing_in_production() {
+    let settings = Settings::default().with("SABOR_ENV", "development");
+    let app = TestApp::start_with(settings).await;
+    let demo = app.visitor();
+    demo.sign_in("demo@sabor.dev", "password123")
+        .await
+        .expect(200);
+    // The same secrets, as after a copy of the environment.
+    let production = app.another_with(Settings::default()).await;
+    let carried = demo.at(&production);
+    *carried.cookie.lock().unwrap() = demo.cookie().map(|cookie| format!("__Host-{cookie}"));
+    assert!(!carried.is_signed_in().await);
+}
+
+#[tokio::test]
+async fn a_password_is_hashed_for_nobodys_account_too() {
+    let app = TestApp::start().await;
+    let hasher = app.app.hasher();
+    // Whatever takes no turn on the hashing threads is answered at once.
+    let password = sabor::password::Password::typed("guess");
+    let mut verdict = std::pin::pin!(hasher.verify(password, None));
+    let mut at_once = std::task::Context::from_waker(std::task::Waker::noop());
+    assert!(verdict.as_mut().poll(&mut at_once).is_pending());
+    assert_eq!(verdict.await.unwrap(), sabor::password::Verdict::Wrong);
+}
+
+#[tokio::test]
+async fn no_wait_is_longer_than_a_quarter_of_an_hour() {
+    let app = TestApp::start().await;
+    let stranger = app.visitor();
+    for _ in 0..5 {
+        stranger
+            .sign_in("ana@example.com", "guess")
+            .await
+            .expect(401);
+    }
+    app.sql("update login_throttle set strikes = 12").await;
+    let answer = stranger.sign_in("ana@example.com", "guess").await;
+    answer.expect_code(429, "too_many_requests");
+    let wait: u64 = answer.header("retry-after").unwrap().parse().unwrap();
+    assert!((890..=900).contains(&wait), "{wait}");
+}
+
+#[tokio::test]
+async fn a_password_that_was_changed_meanwhile_is_not_rehashed_away() {
+    let app = TestApp::start().await;
+    app.member("ana").await;
+    let id = app.sql("select id from users").await[0].get(0);
+    let client = app.app.db().client().await.unwrap();
+    let late = sabor::models::user::rehash(&client, id, "what it was", "the old one, stronger");
+    late.await.unwrap();
+    app.visitor()
+        .sign_in("ana@example.com", PASSWORD)
+        .await
+        .expect(200);
+}

@@ -4,6 +4,7 @@
 mod function;
 mod people;
 mod stores;
+mod wire;
 
 use std::collections::HashMap;
 use std::net::Ipv4Addr;
@@ -19,6 +20,7 @@ use tokio::task::JoinHandle;
 pub use function::Function;
 pub use people::{Answer, Person};
 pub use stores::{connect, database, empty_database};
+pub use wire::Wire;
 
 /// The password that everybody in these stories has.
 pub const PASSWORD: &str = "una contraseña larga";
@@ -186,6 +188,8 @@ fn environment(
     let mut variables = HashMap::from([
         ("POSTGRES_URL", database.to_owned()),
         ("POSTGRES_POOL_MAX", "8".to_owned()),
+        // A machine that does other work as well is no outage.
+        ("POSTGRES_POOL_TIMEOUT_MS", "20000".to_owned()),
         ("KV_REST_API_URL", redis.url()),
         ("KV_REST_API_TOKEN", redis.token().to_owned()),
         ("SESSION_SECRET", SESSION_SECRET.to_owned()),

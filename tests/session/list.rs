@@ -120,3 +120,19 @@ async fn a_cursor_to_a_time_that_no_calendar_has_is_refused() {
         answer.expect_code(400, "validation_failed");
     }
 }
+
+#[tokio::test]
+async fn what_has_ended_is_not_in_the_list_before_it_is_cleaned_up_either() {
+    let app = TestApp::start().await;
+    let ana = app.member("ana").await;
+    let phone = app.visitor();
+    phone.sign_in("ana@example.com", PASSWORD).await.expect(200);
+    app.sql(
+        "update user_sessions set expires_at = now()
+            where id = (select id from user_sessions order by created_at desc limit 1)",
+    )
+    .await;
+    let sessions = list(&ana).await;
+    assert_eq!(sessions.len(), 1);
+    assert_eq!(sessions[0]["current"], true);
+}

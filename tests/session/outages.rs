@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use redis_endpoint::Mode;
+use redis_endpoint::{Meanwhile, Mode};
 use sabor_dev::postgres::{Cluster, Options};
 use serde_json::json;
 
@@ -60,6 +60,33 @@ async fn a_sign_out_that_redis_did_not_hear_of_holds_in_other_processes_too_once
         // At once where it was made, and as soon as the mark is heard elsewhere.
         assert!(!before.is_signed_in().await, "{mode:?}");
         until(async || !there.is_signed_in().await).await;
+    }
+}
+
+#[tokio::test]
+async fn a_revocation_waits_a_second_for_its_marks_and_no_longer() {
+    let app = TestApp::start().await;
+    let ana = app.member("ana").await;
+    app.redis.set_mode(Mode::Silent).await.unwrap();
+    let leaving = ana.post("/api/auth/logout", json!({}));
+    let answer = tokio::time::timeout(Duration::from_secs(8), leaving).await;
+    answer.expect("an answer without marks").expect(200);
+}
+
+#[tokio::test]
+async fn what_was_read_while_redis_did_not_answer_is_not_written_back() {
+    let app = TestApp::start().await;
+    let ana = app.member("ana").await;
+    let held = app
+        .redis
+        .hold_next(|command| command[0] == "MGET", Meanwhile::Waiting);
+    // The mark that stands is not known: under which would it be written?
+    assert!(ana.is_signed_in().await);
+    held.release().await;
+    app.app.db().close();
+    for _ in 0..3 {
+        let answer = ana.get("/api/auth/session").await;
+        answer.expect_code(503, "unavailable");
     }
 }
 

@@ -7,13 +7,13 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 use redis_endpoint::{Held, Meanwhile, Mode};
-use reqwest::Method;
+use reqwest::{Method, RequestBuilder};
 use sabor::config::Timing;
 use sabor::session::{Proof, Token};
 use serde_json::json;
 use uuid::Uuid;
 
-use crate::harness::{PASSWORD, Person, Settings, TestApp, connect, until};
+use crate::harness::{Answer, PASSWORD, Person, Settings, TestApp, connect, until};
 
 const NEW: &str = "otra contraseña larga";
 
@@ -524,4 +524,200 @@ async fn a_session_that_is_kept_through_a_revocation_goes_on_changing_things() {
         revoked.expect(200);
         changed.expect(200);
     }
+}
+
+/// What a thief who has the cookie of a session would do with it.
+async fn assert_changes_nothing(person: &Person, others_id: Uuid) {
+    let one = format!("/api/sessions/{others_id}");
+    let password = json!({ "currentPassword": PASSWORD, "newPassword": NEW });
+    for (method, path, body) in [
+        (Method::PATCH, "/api/auth/me", json!({ "firstName": "X" })),
+        (Method::POST, "/api/auth/change-password", password.clone()),
+        (
+            Method::DELETE,
+            "/api/auth/me",
+            json!({ "currentPassword": PASSWORD }),
+        ),
+        (Method::DELETE, "/api/sessions", json!({})),
+        (Method::DELETE, &one, json!({})),
+    ] {
+        let person = person.copy();
+        let answer = person
+            .send(person.request(method.clone(), path).json(&body))
+            .await;
+        assert_eq!(answer.status, 401, "{method} {path}: {}", answer.text);
+    }
+}
+
+#[tokio::test]
+async fn a_session_that_only_redis_holds_for_alive_changes_nothing() {
+    let ends = [
+        "delete from user_sessions where id = '{id}'",
+        "update user_sessions set expires_at = now() where id = '{id}'",
+        "update user_sessions set epoch = epoch - 1 where id = '{id}'",
+    ];
+    for end in ends {
+        let app = TestApp::start().await;
+        let ana = app.member("ana").await;
+        let session = ana.get("/api/auth/session").await.expect(200)["session"].clone();
+        until(async || app.redis.count("SET") >= 1).await;
+        let phone = app.visitor();
+        phone.sign_in("ana@example.com", PASSWORD).await.expect(200);
+        let rows = "select id from user_sessions order by created_at desc";
+        let others_id = app.sql(rows).await[0].get(0);
+        // No mark is set: this is what a lost one leaves.
+        app.sql(&end.replace("{id}", session["id"].as_str().unwrap()))
+            .await;
+        assert!(ana.is_signed_in().await, "{end}");
+        assert_changes_nothing(&ana, others_id).await;
+        // None of it was refused for another reason, nor done.
+        assert!(phone.is_signed_in().await, "{end}");
+        let me = phone.get("/api/auth/me").await.expect(200);
+        assert_eq!(me["firstName"], "ana");
+        app.visitor()
+            .sign_in("ana@example.com", PASSWORD)
+            .await
+            .expect(200);
+    }
+}
+
+#[tokio::test]
+async fn a_session_of_one_member_changes_no_other() {
+    let app = TestApp::start().await;
+    let ana = app.member("ana").await;
+    app.member("luis").await;
+    let token = sign_in_with(&app, proof(&app).await).await.unwrap();
+    let luis: Uuid = app
+        .sql("select id from users where email = 'luis@example.com'")
+        .await[0]
+        .get(0);
+    let sessions = app.app.sessions();
+    let outcome = sessions.delete_all_of(&token.key(), luis, false).await;
+    assert!(matches!(outcome, Err(sabor::Error::SessionGone)));
+    assert!(ana.is_signed_in().await);
+}
+
+/// A process with one connection to Postgres.
+async fn with_one_connection() -> TestApp {
+    let settings = Settings::default().with("POSTGRES_POOL_MAX", "1");
+    TestApp::start_with(settings).await
+}
+
+/// Sends a request that needs a password, and runs `change` when that has been
+/// proved and not yet been used: the only connection goes to the request for
+/// its proof, then here, and then to the request again.
+async fn between_proof_and_use(app: &TestApp, request: RequestBuilder, change: &str) -> Answer {
+    let first = app.app.db().client().await.unwrap();
+    let answer = tokio::spawn(request.send());
+    until(async || app.app.db().state().waiting == 1).await;
+    let process = app.app.clone();
+    let second = tokio::spawn(async move { process.db().client().await.unwrap() });
+    until(async || app.app.db().state().waiting == 2).await;
+    drop(first);
+    let second = second.await.unwrap();
+    let client = connect(&app.database).await;
+    client.batch_execute(change).await.unwrap();
+    drop(second);
+    Answer::read(answer.await.unwrap().unwrap()).await
+}
+
+#[tokio::test]
+async fn who_proved_the_password_before_it_was_changed_elsewhere_changes_nothing() {
+    for (method, path) in [
+        (Method::POST, "/api/auth/change-password"),
+        (Method::DELETE, "/api/auth/me"),
+    ] {
+        let app = with_one_connection().await;
+        let ana = app.member("ana").await;
+        assert!(ana.is_signed_in().await);
+        until(async || app.redis.count("SET") >= 1).await;
+        let mut form = json!({ "currentPassword": PASSWORD });
+        if method == Method::POST {
+            form["newPassword"] = json!(NEW);
+        }
+        let request = ana.request(method, path).json(&form);
+        let change = "
+            update users set session_epoch = session_epoch + 1, password_hash = 'another';
+            update user_sessions set epoch = epoch + 1";
+        let answer = between_proof_and_use(&app, request, change).await;
+        answer.expect_code(403, "wrong_password");
+        let changed =
+            "select count(*) from users where password_hash <> 'another' or not is_active";
+        assert_eq!(app.count(changed).await, 0, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn who_proved_the_password_before_a_revocation_simply_proves_it_again() {
+    let app = with_one_connection().await;
+    app.member("ana").await;
+    let form = json!({ "email": "ana@example.com", "password": PASSWORD });
+    let visitor = app.visitor();
+    let request = visitor.request(Method::POST, "/api/auth/login").json(&form);
+    let change = "update users set session_epoch = session_epoch + 1; delete from user_sessions";
+    between_proof_and_use(&app, request, change)
+        .await
+        .expect(200);
+    // When the password was changed, it is the old one that is proved again.
+    let visitor = app.visitor();
+    let request = visitor.request(Method::POST, "/api/auth/login").json(&form);
+    let another = bcrypt::hash("another password", 4).unwrap();
+    let change = format!(
+        "update users set session_epoch = session_epoch + 1, password_hash = '{another}';
+        delete from user_sessions"
+    );
+    let answer = between_proof_and_use(&app, request, &change).await;
+    answer.expect_code(401, "invalid_credentials");
+    assert_eq!(app.count("select count(*) from user_sessions").await, 0);
+}
+
+#[tokio::test]
+async fn a_proof_of_somebody_whom_the_studio_has_closed_out_makes_no_session() {
+    let app = TestApp::start().await;
+    let ana = app.member("ana").await;
+    let proof = proof(&app).await;
+    app.sql("update users set is_active = false").await;
+    assert!(sign_in_with(&app, proof).await.is_none());
+    // Nor is one believed that there was.
+    assert!(!ana.is_signed_in().await);
+}
+
+#[tokio::test]
+async fn a_read_waits_for_nobody_who_holds_the_row() {
+    let app = TestApp::start().await;
+    let ana = app.member("ana").await;
+    app.sql("update user_sessions set last_activity = now() - interval '10 minutes'")
+        .await;
+    let mut client = connect(&app.database).await;
+    let transaction = client.transaction().await.unwrap();
+    let lock = "select from user_sessions for update";
+    transaction.execute(lock, &[]).await.unwrap();
+    let read = tokio::time::timeout(Duration::from_secs(10), ana.is_signed_in());
+    assert!(read.await.expect("an answer, whoever holds the row"));
+    transaction.rollback().await.unwrap();
+}
+
+#[tokio::test]
+async fn somebody_whom_the_studio_has_closed_out_changes_nothing_either() {
+    let app = TestApp::start().await;
+    let ana = app.member("ana").await;
+    let phone = app.visitor();
+    phone.sign_in("ana@example.com", PASSWORD).await.expect(200);
+    assert!(ana.is_signed_in().await);
+    until(async || app.redis.count("SET") >= 1).await;
+    let rows = "select id from user_sessions order by created_at desc";
+    let others_id: Uuid = app.sql(rows).await[0].get(0);
+    app.sql("update users set is_active = false").await;
+    let one = format!("/api/sessions/{others_id}");
+    for (method, path) in [
+        (Method::PATCH, "/api/auth/me"),
+        (Method::DELETE, "/api/sessions"),
+        (Method::DELETE, &one),
+    ] {
+        let person = ana.copy();
+        let request = person.request(method.clone(), path).json(&json!({}));
+        let answer = person.send(request).await;
+        answer.expect_code(401, "session_gone");
+    }
+    assert_eq!(app.count("select count(*) from user_sessions").await, 2);
 }
