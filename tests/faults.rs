@@ -7,7 +7,7 @@ use serde_json::json;
 use tokio::net::TcpListener;
 use utoipa::openapi::HttpMethod;
 
-use crate::harness::{Answer, PASSWORD, Settings, TestApp};
+use crate::harness::{Answer, PASSWORD, SITE, Settings, TestApp};
 
 async fn panics() -> Result<()> {
     panic!("the address of the database is secret");
@@ -23,12 +23,15 @@ async fn a_handler_that_panics_is_a_500_in_the_documented_shape() {
     tokio::spawn(async move { sabor_dev::serve(listener, router).await });
     // Twice: the process goes on.
     for _ in 0..2 {
-        let answer = Answer::read(reqwest::get(&url).await.unwrap()).await;
+        let request = reqwest::Client::new().get(&url).header("origin", SITE);
+        let answer = Answer::read(request.send().await.unwrap()).await;
         let body = answer.expect_code(500, "internal");
         assert_eq!(body["error"], "Something went wrong on our side");
         assert_eq!(answer.header("x-request-id"), body["requestId"].as_str());
         assert_eq!(answer.header("cache-control"), Some("no-store"));
         assert!(!answer.text.contains("secret"));
+        // A page may see this, too.
+        assert_eq!(answer.header("access-control-allow-origin"), Some(SITE));
     }
 }
 

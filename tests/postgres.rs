@@ -2,7 +2,6 @@
 
 use std::path::Path;
 use std::process::Stdio;
-use std::time::Duration;
 
 use rcgen::{CertifiedKey, generate_simple_self_signed};
 use sabor_dev::postgres::{Cluster, Options, Tls};
@@ -168,63 +167,4 @@ async fn behind_a_pooler_in_transaction_mode_nothing_is_missed() {
         .await
         .expect(200);
     assert!(!before.is_signed_in().await);
-}
-
-#[tokio::test]
-async fn when_all_connections_are_in_use_a_request_waits_its_time_and_no_longer() {
-    let settings = Settings::default()
-        .with("POSTGRES_POOL_MAX", "1")
-        .with("POSTGRES_POOL_TIMEOUT_MS", "200");
-    let app = TestApp::start_with(settings).await;
-    let ana = app.member("ana").await;
-    app.redis.flush().await.unwrap();
-    let taken = app.app.db().client().await.unwrap();
-    ana.get("/api/auth/session")
-        .await
-        .expect_code(503, "unavailable");
-    drop(taken);
-    assert!(ana.is_signed_in().await);
-}
-
-#[tokio::test]
-async fn a_transaction_that_fails_leaves_nothing_behind() {
-    let app = TestApp::start().await;
-    app.member("ana").await;
-    let failed = app
-        .app
-        .db()
-        .transaction(async |client| {
-            client
-                .batch_execute("update users set first_name = 'Otra'")
-                .await?;
-            client
-                .batch_execute("insert into users (id) values (null)")
-                .await?;
-            Ok(())
-        })
-        .await;
-    assert!(failed.is_err());
-    assert_eq!(
-        app.count("select count(*) from users where first_name = 'Otra'")
-            .await,
-        0
-    );
-    // And the connection serves on.
-    app.app.db().ping().await.unwrap();
-}
-
-#[tokio::test]
-async fn a_statement_that_hangs_takes_its_connection_along_and_no_other() {
-    let app = TestApp::start().await;
-    let slow = app.app.db().client().await.unwrap();
-    let hung = tokio::time::timeout(
-        Duration::from_millis(50),
-        slow.batch_execute("select pg_sleep(600)"),
-    );
-    assert!(hung.await.is_err());
-    drop(slow);
-    // It is doubted after a pause, found busy, and replaced.
-    app.app.clock().advance(chrono::TimeDelta::seconds(2));
-    let waited = app.app.db().ping().await.unwrap();
-    assert!(waited < Duration::from_secs(5), "{waited:?}");
 }

@@ -43,8 +43,8 @@ pub fn router(app: App, routes: Vec<Routes>) -> Router {
         .fallback(|| async { Error::NotFound })
         .method_not_allowed_fallback(|| async { Error::MethodNotAllowed })
         .layer(from_fn_with_state(app.clone(), origin::check))
-        .layer(origin::cors(app.config()))
         .layer(CatchPanicLayer::custom(answer::panicked))
+        .layer(origin::cors(app.config()))
         .layer(from_fn_with_state(app.clone(), answer::answer))
         .with_state(app)
 }
