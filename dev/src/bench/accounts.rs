@@ -20,50 +20,39 @@ const ROUND: usize = 10;
 /// Signing in, one at a time and eight at once, beside the hash alone.
 pub(super) async fn sign_in(lab: &Lab) -> Result<Vec<Row>> {
     let server = lab.function("/api/auth/login").await?;
-    let calls = |count| {
-        (0..count)
-            .map(|_| lab.sign_in(PASSWORD))
-            .collect::<Result<Vec<_>>>()
-    };
-    Load::once(server.address, calls(2)?).run().await?;
+    sign_ins(lab, &server, 2, 1).await?;
     let hasher = Hasher::new(1);
     let hash = hasher.hash(Password::typed(PASSWORD)).await?;
     let (mut alone, mut ours) = (Vec::new(), Vec::new());
     for _ in 0..lab.rounds() {
         alone.push(hashes(&hasher, &hash).await?);
-        ours.push(Load::once(server.address, calls(ROUND)?).run().await?);
+        ours.push(sign_ins(lab, &server, ROUND, 1).await?);
     }
     let [alone, ours] = [alone, ours].map(|rounds| Figures::of_all(&rounds).percentile(0.5));
-    let crowd = Load::once(server.address, calls(20 * lab.rounds())?).connections(8);
-    let crowd = crowd.run().await?;
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    // 19 MiB for each hash at a time, above what an idle function may hold.
-    let bound = 14.0 + 20.0 * cores as f64;
-    let peak = match server.peak_memory() {
-        Ok(peak) => Row::at_most("most memory of signing in", peak, Unit::Megabytes, bound),
-        Err(error) => Row::not_measured("most memory of signing in", &format!("{error:#}")),
-    };
+    let (what, beyond) = ("sign-in beyond argon2 alone", ours - alone);
+    let single = Row::at_most(what, beyond, Unit::Milliseconds, 5.0);
+    let crowd = sign_ins(lab, &server, 20 * lab.rounds(), 8).await?;
     Ok(vec![
-        Row::at_most(
-            "sign-in beyond argon2 alone",
-            ours - alone,
-            Unit::Milliseconds,
-            5.0,
-        )
-        .detail(format!("{ours:.1} ms against {alone:.1} ms")),
-        Row::at_most(
-            "sign-in, 8 at once, p95",
-            crowd.percentile(0.95),
-            Unit::Milliseconds,
-            200.0,
-        )
-        .detail(format!(
-            "median {:.0} ms, {:.0} /s",
-            crowd.percentile(0.5),
-            crowd.rate()
-        )),
-        peak,
+        single.detail(format!("{ours:.1} ms against {alone:.1} ms")),
+        p95("sign-in, 8 at once, p95", &crowd, 200.0),
+        memory(&server),
     ])
+}
+
+async fn sign_ins(lab: &Lab, server: &Server, count: usize, at_once: usize) -> Result<Figures> {
+    let calls = (0..count).map(|_| lab.sign_in(PASSWORD));
+    let load = Load::once(server.address, calls.collect::<Result<_>>()?);
+    load.connections(at_once).run().await
+}
+
+/// The most that hashing may hold: 19 MiB for each core, above an idle function.
+fn memory(server: &Server) -> Row {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let (what, bound) = ("most memory of signing in", 14.0 + 20.0 * cores as f64);
+    match server.peak_memory() {
+        Ok(peak) => Row::at_most(what, peak, Unit::Megabytes, bound),
+        Err(error) => Row::not_measured(what, &format!("{error:#}")),
+    }
 }
 
 async fn hashes(hasher: &Hasher, hash: &str) -> Result<Figures> {
