@@ -30,6 +30,7 @@ pub(super) async fn build() -> Result<()> {
     say("Building the functions, as they deploy …");
     let built = Command::new("cargo")
         .args(["build", "--release", "--bins"])
+        .kill_on_drop(true)
         .current_dir(environment::repository())
         .status();
     let status = built.await.context("cargo cannot be run")?;
