@@ -11,7 +11,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use crate::claim::{Claim, Holder};
 use crate::progress::{print, say};
 use crate::stack::{self, Stack};
-use crate::{database, demo, environment, openapi, postgres};
+use crate::{bench, database, demo, environment, openapi, postgres};
 
 /// Brings the whole product up on this machine: Postgres, Redis, migrations,
 /// demo data, all functions and the site on one port. Ctrl-C stops it; the
@@ -54,6 +54,8 @@ enum Command {
     },
     /// Write public/openapi.json
     Openapi,
+    /// Measure what the functions cost, against what else one could take
+    Bench(bench::Options),
 }
 
 #[derive(Subcommand)]
@@ -95,6 +97,14 @@ async fn dispatch(arguments: Arguments) -> Result<()> {
         Some(Command::Openapi) => {
             print(&openapi::write()?);
             Ok(())
+        }
+        Some(Command::Bench(options)) => {
+            let mut end = End::listen()?;
+            tokio::select! {
+                measured = bench::run(options) => measured,
+                // What has been started ends with us.
+                () = end.asked() => bail!("stopped before the end"),
+            }
         }
     }
 }

@@ -3,6 +3,7 @@
 //! `cargo dev` is [`run`]. The tests take [`postgres::Cluster`] for a private
 //! Postgres, and [`routes`] with [`serve`] for every function in one process.
 
+mod bench;
 mod claim;
 mod commands;
 mod database;

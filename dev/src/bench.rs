@@ -1,0 +1,137 @@
+//! `cargo dev bench`: what Sabor costs, against what else one could take.
+//!
+//! A figure is a ratio to something measured in the same run on the same
+//! machine, except where it counts something. [`lab`] holds what all
+//! measurements share, [`load`] asks, [`function`] plays the platform's part,
+//! [`peers`] are the others; the rows are in [`session_check`], [`start`],
+//! [`accounts`], [`volume`] and [`outage`], and [`table`] shows them.
+
+mod accounts;
+mod function;
+mod lab;
+mod load;
+mod outage;
+mod peers;
+mod pgbench;
+mod redis;
+mod server;
+mod session_check;
+mod start;
+mod table;
+mod volume;
+
+use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+use clap::{Args, ValueEnum};
+
+use self::lab::Lab;
+use self::table::Row;
+use crate::environment;
+use crate::progress::{print, say};
+
+/// How to measure.
+#[derive(Args)]
+pub(crate) struct Options {
+    /// Shorter, and with fewer rows in the tables
+    #[arg(long)]
+    quick: bool,
+    /// Only these rows; may be given more than once
+    #[arg(long, value_name = "ROW")]
+    only: Vec<Measurement>,
+    /// Where to write the figures [default: .sabor/bench/<date>.json]
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+}
+
+/// Rows that are measured together.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Measurement {
+    SessionCheck,
+    WithoutRedis,
+    RoundTrips,
+    ColdStart,
+    Memory,
+    SignIn,
+    Operations,
+    UnknownAccount,
+    RedisDead,
+    ManySessions,
+    CleanUp,
+    HitRatio,
+}
+
+impl Measurement {
+    fn name(self) -> String {
+        let name = self.to_possible_value();
+        name.map_or_else(String::new, |name| name.get_name().to_owned())
+    }
+
+    async fn rows(self, lab: &Lab) -> Result<Vec<Row>> {
+        match self {
+            Self::SessionCheck => session_check::throughput(lab).await,
+            Self::WithoutRedis => session_check::without_redis(lab).await,
+            Self::RoundTrips => session_check::round_trips(lab).await,
+            Self::ColdStart => start::cold(lab).await,
+            Self::Memory => start::memory_and_size(lab).await,
+            Self::SignIn => accounts::sign_in(lab).await,
+            Self::Operations => accounts::operations(lab).await,
+            Self::UnknownAccount => accounts::unknown_account(lab).await,
+            Self::RedisDead => outage::redis_dead(lab).await,
+            Self::ManySessions => volume::many_sessions(lab).await,
+            Self::CleanUp => volume::clean_up(lab).await,
+            Self::HitRatio => session_check::hit_ratio(lab).await,
+        }
+    }
+}
+
+/// Measures, prints the table and writes the figures.
+pub(crate) async fn run(options: Options) -> Result<()> {
+    if cfg!(debug_assertions) {
+        return again_in_release();
+    }
+    function::build().await?;
+    let lab = Lab::open(options.quick).await?;
+    let all = Measurement::value_variants().iter().copied();
+    let mut rows = Vec::new();
+    for measurement in all.filter(|one| options.only.is_empty() || options.only.contains(one)) {
+        say(&format!("Measuring {} …", measurement.name()));
+        match measurement.rows(&lab).await {
+            Ok(measured) => rows.extend(measured),
+            // What the others have shown is not lost for that.
+            Err(error) => rows.push(Row::not_measured(measurement.name(), &format!("{error:#}"))),
+        }
+    }
+    lab.close().await?;
+    table::show(&rows);
+    let path = options.json.unwrap_or_else(default_path);
+    table::write(&rows, options.quick, &path)?;
+    print(&format!("\nThe figures are in {}.", path.display()));
+    Ok(())
+}
+
+fn default_path() -> PathBuf {
+    let date = sabor::clock::Clock::default().now().date_naive();
+    environment::home().join(format!("bench/{date}.json"))
+}
+
+/// A load generator that is not optimised would measure itself.
+fn again_in_release() -> Result<()> {
+    say("Building the benchmark itself for release …");
+    let built = Command::new("cargo")
+        .args(["build", "--release", "--package", "sabor-dev"])
+        .current_dir(environment::repository())
+        .status()
+        .context("cargo cannot be run")?;
+    if !built.success() {
+        bail!("the benchmark does not build");
+    }
+    let here = std::env::current_exe()?;
+    let target = here.ancestors().nth(2).context("no target directory")?;
+    let mut command = Command::new(target.join("release/sabor-dev"));
+    command.args(std::env::args_os().skip(1));
+    // Takes our place, so that Ctrl-C and the like reach it and no other.
+    Err(command.exec()).context("the benchmark cannot be started")
+}

@@ -1,0 +1,175 @@
+//! Signing in, and what else one waits for.
+
+use std::time::Instant;
+
+use anyhow::Result;
+use http_body_util::Full;
+use hyper::{Method, StatusCode};
+use sabor::password::{Hasher, Password};
+use serde_json::json;
+
+use super::lab::{Lab, PASSWORD};
+use super::load::{Call, Figures, Load};
+use super::server::Server;
+use super::table::{Row, Unit};
+use crate::random;
+
+/// Calls in a round, and with their equals in another.
+const ROUND: usize = 10;
+
+/// Signing in, one at a time and eight at once, beside the hash alone.
+pub(super) async fn sign_in(lab: &Lab) -> Result<Vec<Row>> {
+    let server = lab.function("/api/auth/login").await?;
+    sign_ins(lab, &server, 2, 1).await?;
+    let hasher = Hasher::new(1);
+    let hash = hasher.hash(Password::typed(PASSWORD)).await?;
+    let (mut alone, mut ours) = (Vec::new(), Vec::new());
+    for _ in 0..lab.rounds() {
+        alone.push(hashes(&hasher, &hash).await?);
+        ours.push(sign_ins(lab, &server, ROUND, 1).await?);
+    }
+    let [alone, ours] = [alone, ours].map(|rounds| Figures::of_all(&rounds).percentile(0.5));
+    let (what, beyond) = ("sign-in beyond argon2 alone", ours - alone);
+    let single = Row::at_most(what, beyond, Unit::Milliseconds, 5.0);
+    let crowd = sign_ins(lab, &server, 20 * lab.rounds(), 8).await?;
+    Ok(vec![
+        single.detail(format!("{ours:.1} ms against {alone:.1} ms")),
+        p95("sign-in, 8 at once, p95", &crowd, 200.0),
+        memory(&server),
+    ])
+}
+
+async fn sign_ins(lab: &Lab, server: &Server, count: usize, at_once: usize) -> Result<Figures> {
+    let calls = (0..count).map(|_| lab.sign_in(PASSWORD));
+    let load = Load::once(server.address, calls.collect::<Result<_>>()?);
+    load.connections(at_once).run().await
+}
+
+/// The most that hashing may hold: 19 MiB for each core, above an idle function.
+fn memory(server: &Server) -> Row {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let (what, bound) = ("most memory of signing in", 14.0 + 20.0 * cores as f64);
+    match server.peak_memory() {
+        Ok(peak) => Row::at_most(what, peak, Unit::Megabytes, bound),
+        Err(error) => Row::not_measured(what, &format!("{error:#}")),
+    }
+}
+
+async fn hashes(hasher: &Hasher, hash: &str) -> Result<Figures> {
+    let begun = Instant::now();
+    let mut latencies = Vec::new();
+    for _ in 0..ROUND {
+        let asked = Instant::now();
+        hasher.verify(Password::typed(PASSWORD), Some(hash)).await?;
+        latencies.push(asked.elapsed());
+    }
+    Ok(Figures::new(latencies, begun.elapsed()))
+}
+
+impl Lab {
+    /// A sign-in of a member, whoever it is.
+    fn sign_in(&self, password: &str) -> Result<Call> {
+        let number = u16::from_str_radix(&random::hex::<1>(), 16)?;
+        let email = format!("member{number}@example.com");
+        self.post(
+            "/api/auth/login",
+            &json!({ "email": email, "password": password }),
+        )
+    }
+}
+
+/// What else one waits for, one at a time, at p95.
+pub(super) async fn operations(lab: &Lab) -> Result<Vec<Row>> {
+    let count = if lab.quick { 100 } else { 300 };
+    let check = lab.function("/api/auth/session").await?;
+    let warm = lab.warm_checks()?;
+    lab.warm(&check, &warm).await?;
+    let hits = warm.into_iter().cycle().take(count).collect();
+    let hits = Load::once(check.address, hits).run().await?;
+    let misses = Load::once(check.address, lab.fresh_checks(count)?)
+        .run()
+        .await?;
+    let health = lab.function("/api/health").await?;
+    let healthy = |_| Ok(lab.call(Method::GET, "/api/health").body(Full::default())?);
+    let healthy = (0..count).map(healthy).collect::<Result<_>>()?;
+    let healthy = Load::once(health.address, healthy).run().await?;
+    let out = sign_out(lab, count).await?;
+    Ok(vec![
+        p95("session look-up in Redis, p95", &hits, 10.0),
+        p95("session look-up with a query, p95", &misses, 50.0),
+        p95("sign-out, p95", &out, 20.0),
+        p95("health, p95", &healthy, 100.0),
+        register(lab).await?,
+    ])
+}
+
+fn p95(what: &str, figures: &Figures, bound: f64) -> Row {
+    let row = Row::at_most(what, figures.percentile(0.95), Unit::Milliseconds, bound);
+    row.detail(format!("median {:.2} ms", figures.percentile(0.5)))
+}
+
+async fn sign_out(lab: &Lab, count: usize) -> Result<Figures> {
+    let server = lab.function("/api/auth/logout").await?;
+    let mut calls = lab.fresh_checks(count)?;
+    for call in &mut calls {
+        *call.method_mut() = Method::POST;
+        *call.uri_mut() = "/api/auth/logout".parse()?;
+        // The page that asks is ours.
+        call.headers_mut()
+            .insert("sec-fetch-site", "same-origin".parse()?);
+    }
+    Load::once(server.address, calls).run().await
+}
+
+async fn register(lab: &Lab) -> Result<Row> {
+    let server = lab.function("/api/auth/register").await?;
+    let hasher = Hasher::new(1);
+    let hash = hasher.hash(Password::typed(PASSWORD)).await?;
+    let (mut alone, mut ours) = (Vec::new(), Vec::new());
+    for _ in 0..lab.rounds() {
+        let forms = (0..ROUND).map(|_| {
+            let email = format!("{}@example.com", random::hex::<8>());
+            let form = json!({ "email": email, "password": PASSWORD, "name": "Ana García" });
+            lab.post("/api/auth/register", &form)
+        });
+        let load = Load::once(server.address, forms.collect::<Result<_>>()?);
+        ours.push(load.expect(StatusCode::CREATED).run().await?);
+        alone.push(hashes(&hasher, &hash).await?);
+    }
+    let [alone, ours] = [alone, ours].map(|rounds| Figures::of_all(&rounds).percentile(0.95));
+    let what = "register beyond argon2 alone, p95";
+    let row = Row::at_most(what, ours - alone, Unit::Milliseconds, 10.0);
+    Ok(row.detail(format!("{ours:.1} ms against {alone:.1} ms")))
+}
+
+/// Whether the time that a refusal takes tells if there is such an account.
+pub(super) async fn unknown_account(lab: &Lab) -> Result<Vec<Row>> {
+    const TRIES: usize = 200;
+    let server = lab.function("/api/auth/login").await?;
+    refuse(&server, vec![lab.sign_in("wrong password")?]).await?;
+    let (mut known, mut unknown) = (Vec::new(), Vec::new());
+    for _ in 0..TRIES / ROUND {
+        let calls = (0..ROUND).map(|_| lab.sign_in("wrong password"));
+        known.push(refuse(&server, calls.collect::<Result<_>>()?).await?);
+        let calls = (0..ROUND).map(|_| {
+            let email = format!("{}@example.com", random::hex::<8>());
+            lab.post(
+                "/api/auth/login",
+                &json!({ "email": email, "password": "wrong password" }),
+            )
+        });
+        unknown.push(refuse(&server, calls.collect::<Result<_>>()?).await?);
+    }
+    let [known, unknown] = [known, unknown].map(|rounds| Figures::of_all(&rounds).percentile(0.5));
+    let apart = 100.0 * (unknown - known).abs() / known;
+    let what = "unknown account and wrong password, apart";
+    let detail = format!("medians of {TRIES} each: {unknown:.2} ms and {known:.2} ms");
+    Ok(vec![
+        Row::at_most(what, apart, Unit::Percent, 3.0).detail(detail),
+    ])
+}
+
+async fn refuse(server: &Server, calls: Vec<Call>) -> Result<Figures> {
+    let load = Load::once(server.address, calls);
+    load.expect(StatusCode::UNAUTHORIZED).run().await
+}

@@ -1,0 +1,113 @@
+//! The platform's part: a function's own executable, started as Vercel does.
+//!
+//! The executable is given a port and a Unix socket. Over the socket it says
+//! that it listens, and of each request when it has ended, in JSON with a NUL
+//! behind; requests carry the numbers that it names then.
+
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+
+use anyhow::{Context, Result, bail};
+use serde::Deserialize;
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::net::{UnixListener, UnixStream};
+use tokio::process::Command;
+use tokio::time::timeout;
+
+use super::server::{START_WITHIN, Server, Variables, free_port};
+use crate::environment;
+use crate::progress::say;
+
+/// A message of the function; its payload is of no interest here.
+#[derive(Deserialize)]
+struct Message {
+    #[serde(rename = "type")]
+    kind: String,
+}
+
+/// Builds all functions, as they are deployed.
+pub(super) async fn build() -> Result<()> {
+    say("Building the functions, as they deploy …");
+    let built = Command::new("cargo")
+        .args(["build", "--release", "--bins"])
+        .kill_on_drop(true)
+        .current_dir(environment::repository())
+        .status();
+    let status = built.await.context("cargo cannot be run")?;
+    if !status.success() {
+        bail!("the functions do not build");
+    }
+    Ok(())
+}
+
+/// The executables, by the paths of their functions.
+pub(super) fn executables() -> Result<Vec<(String, PathBuf)>> {
+    let here = std::env::current_exe()?;
+    let folder = here.parent().unwrap_or(&here).to_owned();
+    let executable = |path: &str| {
+        let name = path.trim_start_matches("/api/").replace('/', "-");
+        folder.join(name.replace(['{', '}'], ""))
+    };
+    Ok(crate::routes()
+        .iter()
+        .map(|routes| (routes.path().to_owned(), executable(routes.path())))
+        .collect())
+}
+
+/// Starts the function of this path, and waits until it says that it listens.
+pub(super) async fn start(path: &str, variables: &Variables) -> Result<Server> {
+    let executables = executables()?;
+    let found = executables.iter().find(|(of, _)| of == path);
+    let (_, executable) = found.with_context(|| format!("there is no function {path}"))?;
+    start_executable(executable, variables).await
+}
+
+pub(super) async fn start_executable(executable: &Path, variables: &Variables) -> Result<Server> {
+    let folder = tempfile::tempdir()?;
+    let socket = folder.path().join("ipc");
+    let listener = UnixListener::bind(&socket)?;
+    let port = free_port()?;
+    let mut variables = variables.clone();
+    variables.push(("VERCEL_DEV_PORT", port.to_string()));
+    variables.push(("VERCEL_IPC_PATH", socket.display().to_string()));
+    let mut command = Command::new(executable);
+    // Its log; who reads it on the platform is not on this machine.
+    command.stdin(Stdio::null()).stdout(Stdio::null());
+    let mut server = Server::spawn(command, port, &variables)?;
+    tokio::select! {
+        started = timeout(START_WITHIN, started(&listener)) => {
+            let messages = started.context("the function does not say that it listens")??;
+            tokio::spawn(read_on(messages));
+        }
+        ended = server.process().wait() => bail!("{} ended with {}", executable.display(), ended?),
+    }
+    Ok(server)
+}
+
+async fn started(listener: &UnixListener) -> Result<BufReader<UnixStream>> {
+    let (stream, _) = listener.accept().await?;
+    let mut messages = BufReader::new(stream);
+    loop {
+        let mut text = Vec::new();
+        if messages.read_until(0, &mut text).await? == 0 {
+            bail!("the function closed its socket before it listened");
+        }
+        let message: Message = serde_json::from_slice(text.strip_suffix(b"\0").unwrap_or(&text))?;
+        if message.kind == "server-started" {
+            return Ok(messages);
+        }
+    }
+}
+
+/// Takes every message until the function ends: it would wait for a reader
+/// that does not read.
+async fn read_on(mut messages: BufReader<UnixStream>) {
+    let mut text = Vec::new();
+    while messages
+        .read_until(0, &mut text)
+        .await
+        .is_ok_and(|length| length > 0)
+    {
+        text.clear();
+    }
+}

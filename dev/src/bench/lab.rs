@@ -1,0 +1,340 @@
+//! What all measurements share: one Postgres, one Redis, members and sessions.
+
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use anyhow::{Context, Result, anyhow};
+use http_body_util::Full;
+use hyper::{Method, Request};
+use sabor::password::{Hasher, Password};
+use sabor::secret::{Secret, Signer, sha256_hex};
+use sabor::session::Token;
+use tokio::sync::OnceCell;
+
+use super::function;
+use super::load::{Call, Load};
+use super::peers::{self, Installed, Peer};
+use super::redis::Redis;
+use super::server::{Server, Variables};
+use crate::postgres::{Cluster, Options};
+use crate::progress::say;
+use crate::{database, environment, random};
+
+/// The database of all measurements that need no other.
+pub(super) const DATABASE: &str = "sabor";
+
+/// What the members sign in with.
+pub(super) const PASSWORD: &str = "correct horse battery";
+
+const MEMBERS: usize = 1_000;
+
+/// Rows that are written by one statement, between two signs of life.
+const BATCH: usize = 250_000;
+
+/// As many sessions as are asked for again and again.
+const WARM: usize = 64;
+
+/// Postgres as a small deployment has it, but for durability, which a
+/// throw-away cluster does without.
+const SETTINGS: [(&str, &str); 3] = [
+    ("max_connections", "300"),
+    ("shared_buffers", "512MB"),
+    ("max_wal_size", "4GB"),
+];
+
+pub(super) struct Lab {
+    /// Shorter, and with fewer rows.
+    pub(super) quick: bool,
+    pub(super) redis: Redis,
+    pub(super) cluster: Cluster,
+    session_secret: String,
+    encryption_key: String,
+    cron_secret: String,
+    /// What setting each of them up has come to, once it was asked for.
+    peers: [OnceCell<Result<SetUp, String>>; Peer::ALL.len()],
+    next_session: AtomicUsize,
+    next_address: AtomicUsize,
+}
+
+/// A peer that has its schema, and the cookies of its sessions.
+struct SetUp {
+    installed: Installed,
+    cookies: Vec<String>,
+}
+
+impl Lab {
+    pub(super) async fn open(quick: bool) -> Result<Self> {
+        say("Starting Postgres and Redis …");
+        let settings = SETTINGS.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let cluster = Cluster::start(Options {
+            settings: settings.into(),
+            ..Options::default()
+        });
+        let lab = Self {
+            quick,
+            redis: Redis::start().await?,
+            cluster: cluster.await?,
+            session_secret: random::hex::<32>(),
+            encryption_key: random::hex::<32>(),
+            cron_secret: random::hex::<32>(),
+            peers: Default::default(),
+            next_session: AtomicUsize::new(WARM + 1),
+            next_address: AtomicUsize::new(0),
+        };
+        lab.fill(DATABASE, 10_000, Expired::None).await?;
+        Ok(lab)
+    }
+
+    pub(super) async fn close(self) -> Result<()> {
+        self.cluster.stop().await
+    }
+
+    /// Rounds are short and alternate, so that what disturbs the machine
+    /// disturbs both sides.
+    pub(super) fn rounds(&self) -> usize {
+        if self.quick { 3 } else { 7 }
+    }
+
+    /// Makes a migrated database with members and `sessions` sessions, each
+    /// last used ten minutes ago, as most are when a request comes.
+    pub(super) async fn fill(&self, name: &str, sessions: usize, expired: Expired) -> Result<()> {
+        self.cluster.create_database(name).await?;
+        database::migrate(&self.cluster.url(name), None).await?;
+        let client = self.cluster.connect(name).await?;
+        let hash = Hasher::new(1).hash(Password::typed(PASSWORD)).await?;
+        let members = i32::try_from(MEMBERS)?;
+        client.execute(INSERT_MEMBERS, &[&members, &hash]).await?;
+        let half = expired == Expired::EverySecond;
+        for first in (1..=sessions).step_by(BATCH) {
+            let last = sessions.min(first + BATCH - 1);
+            if sessions > BATCH {
+                say(&format!("  writing session {first} of {sessions} …"));
+            }
+            let (first, last) = (i32::try_from(first)?, i32::try_from(last)?);
+            client
+                .execute(INSERT_SESSIONS, &[&first, &last, &name, &members, &half])
+                .await?;
+        }
+        Ok(client.batch_execute("vacuum analyze").await?)
+    }
+
+    /// Removes a database that a measurement has made.
+    pub(super) async fn drop_database(&self, name: &str) -> Result<()> {
+        let client = self.cluster.connect("postgres").await?;
+        let statement = format!("drop database {name} with (force)");
+        Ok(client.batch_execute(&statement).await?)
+    }
+
+    /// The sessions that wait for the clean-up.
+    pub(super) async fn expired(&self, database: &str) -> Result<i64> {
+        let client = self.cluster.connect(database).await?;
+        let question = "select count(*) from user_sessions where expires_at <= now()";
+        Ok(client.query_one(question, &[]).await?.try_get(0)?)
+    }
+
+    /// The transactions that ended in a database so far. Connections that are
+    /// still open may not have told of their last ones.
+    pub(super) async fn transactions(&self, name: &str) -> Result<i64> {
+        let client = self.cluster.connect("postgres").await?;
+        let question =
+            "select xact_commit + xact_rollback from pg_stat_database where datname = $1";
+        Ok(client.query_one(question, &[&name]).await?.try_get(0)?)
+    }
+
+    /// Starts a function as a deployment has it.
+    pub(super) async fn function(&self, path: &str) -> Result<Server> {
+        function::start(path, &self.variables(DATABASE, true)).await
+    }
+
+    /// Starts a function of a deployment that has no Redis.
+    pub(super) async fn function_without_redis(&self, path: &str) -> Result<Server> {
+        function::start(path, &self.variables(DATABASE, false)).await
+    }
+
+    /// What a deployment sets for a function.
+    pub(super) fn variables(&self, database: &str, with_redis: bool) -> Variables {
+        let mut variables = self.backing(database);
+        if !with_redis {
+            variables.retain(|(name, _)| !name.starts_with("KV_"));
+        }
+        variables.extend([
+            ("VERCEL", "1".to_owned()),
+            ("VERCEL_ENV", "production".to_owned()),
+            ("VERCEL_URL", "sabor.example".to_owned()),
+            ("ENCRYPTION_KEY", self.encryption_key.clone()),
+            ("CRON_SECRET", self.cron_secret.clone()),
+        ]);
+        variables
+    }
+
+    fn backing(&self, database: &str) -> Variables {
+        let redis = &self.redis.endpoint;
+        vec![
+            ("POSTGRES_URL", self.cluster.url(database)),
+            ("KV_REST_API_URL", redis.url()),
+            ("KV_REST_API_TOKEN", redis.token().to_owned()),
+            ("SESSION_SECRET", self.session_secret.clone()),
+        ]
+    }
+
+    async fn set_up(&self, peer: Peer) -> Result<SetUp> {
+        let installed = peers::install().await?;
+        say(&format!("Setting {} up …", peer.name()));
+        self.cluster.create_database(&peer.database()).await?;
+        let variables = self.peer_variables(peer);
+        let cookies = installed.set_up(peer, &variables).await?;
+        Ok(SetUp { installed, cookies })
+    }
+
+    fn peer_variables(&self, peer: Peer) -> Variables {
+        let mut variables = self.backing(&peer.database());
+        variables.push(("NODE_ENV", "production".to_owned()));
+        // Node itself is looked for there.
+        variables.extend(environment::variable("PATH").map(|path| ("PATH", path)));
+        variables
+    }
+
+    /// Starts a peer; tells with it the calls by which it checks its sessions.
+    ///
+    /// # Errors
+    ///
+    /// When it could not be installed or set up, with the reason.
+    pub(super) async fn peer(&self, peer: Peer) -> Result<(Server, Vec<Call>)> {
+        let once = async || {
+            self.set_up(peer)
+                .await
+                .map_err(|error| format!("{error:#}"))
+        };
+        let ready = self.peers[peer as usize].get_or_init(once).await;
+        let ready = ready.as_ref().map_err(|reason| anyhow!(reason.clone()))?;
+        let variables = self.peer_variables(peer);
+        let server = ready.installed.start(peer, &variables).await?;
+        let calls = ready.cookies.iter().map(|cookie| {
+            let call = Request::get(peer.session_check()).header("host", "127.0.0.1");
+            call.header("cookie", cookie).body(Full::default())
+        });
+        Ok((server, calls.collect::<Result<_, _>>()?))
+    }
+
+    /// Checks of the sessions that are asked for again and again.
+    pub(super) fn warm_checks(&self) -> Result<Vec<Call>> {
+        self.checks(DATABASE, 1..=WARM)
+    }
+
+    /// Checks of sessions that nobody has asked for before.
+    pub(super) fn fresh_checks(&self, count: usize) -> Result<Vec<Call>> {
+        let first = self.next_session.fetch_add(count, Ordering::Relaxed);
+        self.checks(DATABASE, first..=first + count - 1)
+    }
+
+    /// Checks of the sessions with these numbers.
+    pub(super) fn checks(
+        &self,
+        database: &str,
+        numbers: impl IntoIterator<Item = usize>,
+    ) -> Result<Vec<Call>> {
+        let check = |number| {
+            let call = self.call(Method::GET, "/api/auth/session");
+            let cookie = self.cookie(database, number)?;
+            Ok(call.header("cookie", cookie).body(Full::default())?)
+        };
+        numbers.into_iter().map(check).collect()
+    }
+
+    /// The cookie of a session, as signing in would have set it.
+    pub(super) fn cookie(&self, database: &str, number: usize) -> Result<String> {
+        // The functions refuse it should they ever derive their key otherwise.
+        let secret = Secret::new(self.session_secret.clone());
+        let signer = Signer::derive(&[secret], "session cookie");
+        let token = token(database, number)?;
+        Ok(format!("__Host-sabor_session={}", token.signed(&signer)))
+    }
+
+    /// A call of a function, with what the platform adds to it; each comes
+    /// from an address of its own, lest the throttle is what is measured.
+    pub(super) fn call(&self, method: Method, path: &str) -> hyper::http::request::Builder {
+        let [_, a, b, c] = self
+            .next_address
+            .fetch_add(1, Ordering::Relaxed)
+            .to_be_bytes()[4..]
+        else {
+            unreachable!("eight bytes less four are four")
+        };
+        Request::builder()
+            .method(method)
+            .uri(path)
+            .header("host", "sabor.example")
+            .header("x-real-ip", format!("10.{a}.{b}.{c}"))
+            .header(
+                "x-vercel-id",
+                "bench::iad1::00000-1700000000000-000000000000",
+            )
+            .header("x-vercel-internal-invocation-id", "bench")
+            .header("x-vercel-internal-request-id", "1")
+    }
+
+    /// A call with a body of JSON.
+    pub(super) fn post(&self, path: &str, body: &serde_json::Value) -> Result<Call> {
+        let call = self.call(Method::POST, path);
+        let call = call.header("content-type", "application/json");
+        Ok(call.body(Full::from(body.to_string()))?)
+    }
+
+    /// The call by which the platform's cron starts the clean-up.
+    pub(super) fn cron(&self, path: &str) -> Result<Call> {
+        let call = self.call(Method::GET, path);
+        let bearer = format!("Bearer {}", self.cron_secret);
+        Ok(call.header("authorization", bearer).body(Full::default())?)
+    }
+
+    /// Reads one session's record from Redis, past Sabor.
+    pub(super) fn redis_get(&self) -> Result<(SocketAddr, Call)> {
+        let redis = &self.redis.endpoint;
+        let host = redis.url().trim_start_matches("http://").to_owned();
+        let key = sha256_hex(token(DATABASE, 1)?.expose().as_bytes());
+        let command = serde_json::json!(["GET", format!("session:{key}")]);
+        let call = Request::post("/")
+            .header("host", &host)
+            .header("authorization", format!("Bearer {}", redis.token()))
+            .body(Full::from(command.to_string()))?;
+        Ok((host.parse()?, call))
+    }
+
+    /// Lets a function read sessions once, so that it is warm and they are in Redis.
+    pub(super) async fn warm(&self, server: &Server, calls: &[Call]) -> Result<()> {
+        for _ in 0..2 {
+            Load::once(server.address, calls.to_vec()).run().await?;
+        }
+        Ok(())
+    }
+}
+
+/// Which of the sessions have expired.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Expired {
+    None,
+    /// Those with even numbers.
+    EverySecond,
+}
+
+/// The token of a session that [`INSERT_SESSIONS`] has made.
+fn token(database: &str, number: usize) -> Result<Token> {
+    let text = sha256_hex(format!("{database} {number}").as_bytes());
+    Token::parse(&text).context("64 hex characters are a token")
+}
+
+const INSERT_MEMBERS: &str = "
+    insert into users (id, email, password_hash, first_name, last_name)
+    select md5('member' || n)::uuid, 'member' || n || '@example.com', $2, 'Member', n::text
+    from generate_series(0, $1 - 1) n";
+
+const INSERT_SESSIONS: &str = "
+    insert into user_sessions (id, user_id, session_key, ip_address, user_agent, login_method,
+        created_at, last_activity, expires_at, absolute_expires_at)
+    select gen_random_uuid(), md5('member' || n % $4::int)::uuid,
+        encode(sha256(convert_to(encode(sha256(convert_to($3::text || ' ' || n, 'UTF8')), 'hex'), 'UTF8')), 'hex'),
+        '192.0.2.1', 'Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0', 'password',
+        now() - interval '2 days', now() - interval '10 minutes',
+        case when $5 and n % 2 = 0 then now() - interval '1 day' else now() + interval '20 hours' end,
+        now() + interval '5 days'
+    from generate_series($1::int, $2::int) n";

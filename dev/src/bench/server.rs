@@ -1,0 +1,89 @@
+//! A process that is measured: one of ours, or a peer's.
+
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use tokio::process::{Child, Command};
+
+use super::load::{Call, Load};
+
+/// Environment variables, by name.
+pub(super) type Variables = Vec<(&'static str, String)>;
+
+/// How long a process may take until it listens.
+pub(super) const START_WITHIN: Duration = Duration::from_secs(20);
+
+/// A server in a process of its own. It ends when this is dropped.
+pub(super) struct Server {
+    pub(super) address: SocketAddr,
+    process: Child,
+    begun: Instant,
+}
+
+impl Server {
+    /// Starts `command` in this environment and no other. It does not listen yet.
+    pub(super) fn spawn(mut command: Command, port: u16, variables: &Variables) -> Result<Self> {
+        command
+            .env_clear()
+            .envs(variables.iter().map(|(name, value)| (*name, value)))
+            .kill_on_drop(true);
+        let program = Path::new(command.as_std().get_program()).to_owned();
+        let begun = Instant::now();
+        let process = command.spawn();
+        let process =
+            process.with_context(|| format!("{} cannot be started", program.display()))?;
+        Ok(Self {
+            address: (Ipv4Addr::LOCALHOST, port).into(),
+            process,
+            begun,
+        })
+    }
+
+    pub(super) fn process(&mut self) -> &mut Child {
+        &mut self.process
+    }
+
+    /// Makes the first call of a server that has been started just now;
+    /// returns the milliseconds from the start of its process to the answer.
+    pub(super) async fn first_answer(&self, call: Call) -> Result<f64> {
+        Load::once(self.address, vec![call]).run().await?;
+        Ok(self.begun.elapsed().as_secs_f64() * 1_000.0)
+    }
+
+    /// Resident memory, in MB.
+    pub(super) async fn memory(&self) -> Result<f64> {
+        let id = self.process.id().context("the process has ended")?;
+        let mut ps = Command::new("ps");
+        let told = ps
+            .args(["-o", "rss=", "-p", &id.to_string()])
+            .output()
+            .await;
+        let told = told.context("ps cannot be run")?;
+        let kib: f64 = String::from_utf8_lossy(&told.stdout).trim().parse()?;
+        Ok(kib * 1024.0 / 1e6)
+    }
+
+    /// The most memory that has been resident, in MB. Linux alone tells.
+    pub(super) fn peak_memory(&self) -> Result<f64> {
+        let id = self.process.id().context("the process has ended")?;
+        let status = std::fs::read_to_string(format!("/proc/{id}/status"))?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let Some(kib) = line.and_then(|line| line.trim().strip_suffix(" kB")) else {
+            bail!("the system does not tell the peak of its memory");
+        };
+        Ok(kib.trim().parse::<f64>()? * 1024.0 / 1e6)
+    }
+
+    pub(super) async fn stop(mut self) -> Result<()> {
+        Ok(self.process.kill().await?)
+    }
+}
+
+/// A port that is free now, and most likely still when it is taken.
+pub(super) fn free_port() -> Result<u16> {
+    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?
+        .local_addr()?
+        .port())
+}

@@ -1,0 +1,232 @@
+//! The session check: how many, how soon, and what each asks of the stores.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use anyhow::Result;
+
+use super::lab::{DATABASE, Lab};
+use super::load::{Call, Figures, Load, median};
+use super::peers::Peer;
+use super::pgbench::Pgbench;
+use super::server::Server;
+use super::table::{Row, Unit};
+
+const CONNECTIONS: usize = 16;
+
+/// Somebody who answers session checks, and how well.
+struct Contestant {
+    name: &'static str,
+    address: SocketAddr,
+    calls: Vec<Call>,
+    rounds: Vec<Figures>,
+    _server: Option<Server>,
+}
+
+impl Contestant {
+    async fn run(&self, time: Duration) -> Result<Figures> {
+        let load = Load::once(self.address, self.calls.clone());
+        load.connections(CONNECTIONS).during(time).run().await
+    }
+
+    fn rate(&self) -> f64 {
+        median(self.rounds.iter().map(Figures::rate).collect())
+    }
+
+    fn p99(&self) -> f64 {
+        median(
+            self.rounds
+                .iter()
+                .map(|round| round.percentile(0.99))
+                .collect(),
+        )
+    }
+}
+
+/// Throughput and p99 of warm session checks, beside the peers and the ceilings.
+pub(super) async fn throughput(lab: &Lab) -> Result<Vec<Row>> {
+    let (mut all, mut rows) = contestants(lab).await?;
+    let time = Duration::from_secs(if lab.quick { 1 } else { 3 });
+    for contestant in &all {
+        contestant.run(Duration::from_millis(500)).await?;
+    }
+    for _ in 0..lab.rounds() {
+        for contestant in &mut all {
+            let figures = contestant.run(time).await?;
+            contestant.rounds.push(figures);
+        }
+    }
+    let [ours, redis, peers @ ..] = all.as_slice() else {
+        return Ok(rows);
+    };
+    rows.push(Row::noted(
+        "session check, 16 connections",
+        ours.rate(),
+        Unit::Rate,
+    ));
+    for peer in peers {
+        rows.extend(against(ours, peer));
+    }
+    let share = 100.0 * ours.rate() / redis.rate();
+    let what = "session check / the Redis endpoint's own GET";
+    let detail = format!("{}, {} behind it", rates(ours, redis), lab.redis.behind());
+    rows.push(Row::at_least(what, share, Unit::Percent, 45.0).detail(detail));
+    Ok(rows)
+}
+
+/// Sabor, the Redis endpoint, and those peers that there are; a row for each other.
+async fn contestants(lab: &Lab) -> Result<(Vec<Contestant>, Vec<Row>)> {
+    let server = lab.function("/api/auth/session").await?;
+    let contestant = |name, address, calls, server| Contestant {
+        name,
+        address,
+        calls,
+        rounds: Vec::new(),
+        _server: server,
+    };
+    let calls = lab.warm_checks()?;
+    lab.warm(&server, &calls).await?;
+    let (redis, get) = lab.redis_get()?;
+    let mut all = vec![
+        contestant("Sabor", server.address, calls, Some(server)),
+        contestant("Redis", redis, vec![get], None),
+    ];
+    let mut rows = Vec::new();
+    for peer in Peer::ALL {
+        match lab.peer(peer).await {
+            Ok((server, calls)) => {
+                all.push(contestant(peer.name(), server.address, calls, Some(server)));
+            }
+            Err(error) => {
+                let what = format!("session check / {}", peer.name());
+                rows.push(Row::not_measured(what, &format!("{error:#}")));
+            }
+        }
+    }
+    Ok((all, rows))
+}
+
+fn against(ours: &Contestant, peer: &Contestant) -> Vec<Row> {
+    let what = format!("session check / {}", peer.name);
+    let ratio = ours.rate() / peer.rate();
+    let bound = match peer.name {
+        "design A" => Some(12.0),
+        "better-auth" => Some(8.0),
+        _ => None,
+    };
+    let row = match bound {
+        Some(bound) => Row::at_least(what, ratio, Unit::Times, bound),
+        None => Row::noted(what, ratio, Unit::Times),
+    };
+    let (what, ratio) = (
+        format!("its p99 / {}'s", peer.name),
+        ours.p99() / peer.p99(),
+    );
+    let latency = match peer.name {
+        "design A" => Row::at_most(what, ratio, Unit::Times, 1.0 / 8.0),
+        _ => Row::noted(what, ratio, Unit::Times),
+    };
+    let detail = format!("{:.2} ms against {:.2} ms", ours.p99(), peer.p99());
+    vec![row.detail(rates(ours, peer)), latency.detail(detail)]
+}
+
+fn rates(ours: &Contestant, other: &Contestant) -> String {
+    format!("{:.0} /s against {:.0} /s", ours.rate(), other.rate())
+}
+
+/// What a session check on a hit asks of Redis and of Postgres.
+pub(super) async fn round_trips(lab: &Lab) -> Result<Vec<Row>> {
+    const HITS: usize = 1_000;
+    let (_, before) = asked(lab, 0).await?;
+    let (commands, after) = asked(lab, HITS).await?;
+    let queries = (after - before) as f64 / HITS as f64;
+    let per_hit = commands.requests as f64 / HITS as f64;
+    let detail = format!("{} MGET in {} requests", commands.mget, commands.requests);
+    Ok(vec![
+        Row::at_most("requests to Redis a hit", per_hit, Unit::Count, 1.0).detail(detail),
+        Row::at_most("queries a hit", queries, Unit::Count, 0.0).detail(format!(
+            "{} of {HITS} hits; the counters write once in 5 s",
+            after - before
+        )),
+    ])
+}
+
+struct Commands {
+    requests: u64,
+    mget: u64,
+}
+
+/// Counts what a new process asks for `hits` hits, with the queries of its
+/// whole life: only when its connections have ended does Postgres know of all.
+async fn asked(lab: &Lab, hits: usize) -> Result<(Commands, i64)> {
+    let settle = || tokio::time::sleep(Duration::from_millis(500));
+    let redis = &lab.redis.endpoint;
+    let before = lab.transactions(DATABASE).await?;
+    let server = lab.function("/api/auth/session").await?;
+    let calls = lab.fresh_checks(16)?;
+    lab.warm(&server, &calls).await?;
+    settle().await;
+    redis.clear_log();
+    let hits = calls.into_iter().cycle().take(hits).collect();
+    Load::once(server.address, hits).run().await?;
+    let commands = Commands {
+        requests: redis.requests(),
+        mget: redis.count("MGET"),
+    };
+    server.stop().await?;
+    settle().await;
+    Ok((commands, lab.transactions(DATABASE).await? - before))
+}
+
+/// Checks that Redis cannot answer, beside what Postgres alone can do.
+pub(super) async fn without_redis(lab: &Lab) -> Result<Vec<Row>> {
+    let what = "session check from Postgres / pgbench, select only";
+    let pgbench = match Pgbench::prepare(&lab.cluster).await {
+        Ok(pgbench) => pgbench,
+        Err(error) => return Ok(vec![Row::not_measured(what, &format!("{error:#}"))]),
+    };
+    let server = lab.function_without_redis("/api/auth/session").await?;
+    let calls = lab.warm_checks()?;
+    lab.warm(&server, &calls).await?;
+    let load = Load::once(server.address, calls).connections(CONNECTIONS);
+    let load = load.during(Duration::from_secs(2));
+    let (mut ours, mut ceiling) = (Vec::new(), Vec::new());
+    for _ in 0..lab.rounds() {
+        ours.push(load.run().await?.rate());
+        ceiling.push(pgbench.run(CONNECTIONS).await?);
+    }
+    let (ours, ceiling) = (median(ours), median(ceiling));
+    let detail = format!("{ours:.0} /s against {ceiling:.0} /s");
+    Ok(vec![
+        Row::noted(what, 100.0 * ours / ceiling, Unit::Percent).detail(detail),
+    ])
+}
+
+/// The share of hits when members browse: a request every ten seconds a session.
+pub(super) async fn hit_ratio(lab: &Lab) -> Result<Vec<Row>> {
+    const SESSIONS: usize = 200;
+    const EVERY: Duration = Duration::from_secs(10);
+    let what = "hits under a browsing load";
+    if lab.quick {
+        return Ok(vec![Row::not_measured(
+            what,
+            "it takes ten minutes; run it without --quick",
+        )]);
+    }
+    let server = lab.function("/api/auth/session").await?;
+    let redis = &lab.redis.endpoint;
+    redis.clear_log();
+    // Two lives of a record, so that each is seen to end twice.
+    let load = Load::once(server.address, lab.fresh_checks(SESSIONS)?)
+        .connections(SESSIONS)
+        .pause(EVERY)
+        .during(Duration::from_secs(600));
+    let requests = load.run().await?.count();
+    let written = redis.count("SET");
+    let share = 100.0 * (1.0 - written as f64 / requests as f64);
+    let detail =
+        format!("{requests} requests in 600 s, {written} from Postgres, all first ones among them");
+    Ok(vec![
+        Row::at_least(what, share, Unit::Percent, 95.0).detail(detail),
+    ])
+}

@@ -1,0 +1,138 @@
+//! What a function costs before it does anything: time, memory, size.
+
+use std::time::Duration;
+
+use anyhow::Result;
+use http_body_util::Full;
+use hyper::Method;
+
+use super::function;
+use super::lab::{DATABASE, Lab};
+use super::load::{Call, Load, median};
+use super::peers::Peer;
+use super::server::Server;
+use super::table::{Row, Unit};
+
+const CHECK: &str = "/api/auth/session";
+
+/// From the start of a process to its first answer of a session check.
+pub(super) async fn cold(lab: &Lab) -> Result<Vec<Row>> {
+    let peers = [Peer::DesignA, Peer::BetterAuth];
+    let (mut hits, mut misses, mut others) =
+        (Vec::new(), Vec::new(), vec![Vec::new(); peers.len()]);
+    let warm = lab.warm_checks()?;
+    lab.warm(&lab.function(CHECK).await?, &warm).await?;
+    for _ in 0..2 * lab.rounds() + 1 {
+        hits.push(first_answer(lab.function(CHECK).await?, warm[0].clone()).await?);
+        let fresh = lab.fresh_checks(1)?.remove(0);
+        misses.push(first_answer(lab.function(CHECK).await?, fresh).await?);
+        for (times, peer) in others.iter_mut().zip(peers) {
+            if let Ok((server, calls)) = lab.peer(peer).await {
+                times.push(first_answer(server, calls[0].clone()).await?);
+            }
+        }
+    }
+    let (hit, miss) = (median(hits), median(misses));
+    let mut rows = vec![
+        Row::at_most(
+            "cold start to a session check, hit",
+            hit,
+            Unit::Milliseconds,
+            15.0,
+        ),
+        Row::at_most(
+            "cold start to a session check, with a query",
+            miss,
+            Unit::Milliseconds,
+            25.0,
+        ),
+    ];
+    for (times, peer) in others.into_iter().zip(peers) {
+        rows.push(against(lab, hit, median(times), peer).await);
+    }
+    Ok(rows)
+}
+
+async fn first_answer(server: Server, call: Call) -> Result<f64> {
+    let took = server.first_answer(call).await?;
+    server.stop().await?;
+    Ok(took)
+}
+
+async fn against(lab: &Lab, ours: f64, theirs: f64, peer: Peer) -> Row {
+    let what = format!("cold start / {}'s", peer.name());
+    if let Err(error) = lab.peer(peer).await {
+        return Row::not_measured(what, &format!("{error:#}"));
+    }
+    let row = match peer {
+        Peer::DesignA => Row::at_most(what, ours / theirs, Unit::Times, 1.0 / 15.0),
+        _ => Row::noted(what, ours / theirs, Unit::Times),
+    };
+    row.detail(format!("{ours:.1} ms against {theirs:.0} ms"))
+}
+
+/// Memory of every function when it has answered once and rests, and the size
+/// of its executable.
+pub(super) async fn memory_and_size(lab: &Lab) -> Result<Vec<Row>> {
+    let (mut memory, mut sizes) = (Vec::new(), Vec::new());
+    for (path, executable) in function::executables()? {
+        let server =
+            function::start_executable(&executable, &lab.variables(DATABASE, true)).await?;
+        // Whatever it answers: some want a body, a method, or a member.
+        let call = lab.call(Method::TRACE, &path).body(Full::default())?;
+        Load::once(server.address, vec![call])
+            .expect(hyper::StatusCode::METHOD_NOT_ALLOWED)
+            .run()
+            .await?;
+        memory.push((rested(&server).await?, path.clone()));
+        sizes.push((std::fs::metadata(&executable)?.len() as f64 / 1e6, path));
+    }
+    let server = lab.function(CHECK).await?;
+    lab.warm(&server, &lab.warm_checks()?).await?;
+    let busy = rested(&server).await?;
+    let mut rows = vec![
+        most("memory of an idle function", memory, 14.0),
+        Row::at_most(
+            "memory of a session check that has served",
+            busy,
+            Unit::Megabytes,
+            14.0,
+        ),
+        most("size of an executable", sizes, 6.0),
+    ];
+    for peer in [Peer::DesignA, Peer::BetterAuth] {
+        rows.push(memory_against(lab, busy, peer).await);
+    }
+    Ok(rows)
+}
+
+async fn rested(server: &Server) -> Result<f64> {
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    server.memory().await
+}
+
+/// The most of all, beside the least.
+fn most(what: &str, mut values: Vec<(f64, String)>, bound: f64) -> Row {
+    values.sort_by(|(a, _), (b, _)| a.total_cmp(b));
+    let (least, of_least) = values.first().cloned().unwrap_or_default();
+    let (most, of_most) = values.last().cloned().unwrap_or_default();
+    let detail = format!(
+        "{of_most}; least {least:.2} MB, {of_least}; {} functions",
+        values.len()
+    );
+    Row::at_most(what, most, Unit::Megabytes, bound).detail(detail)
+}
+
+async fn memory_against(lab: &Lab, ours: f64, peer: Peer) -> Row {
+    let what = format!("its memory / {}'s", peer.name());
+    let theirs = async {
+        let (server, calls) = lab.peer(peer).await?;
+        Load::once(server.address, calls).run().await?;
+        rested(&server).await
+    };
+    match theirs.await {
+        Ok(theirs) => Row::noted(what, ours / theirs, Unit::Times)
+            .detail(format!("{ours:.1} MB against {theirs:.0} MB")),
+        Err(error) => Row::not_measured(what, &format!("{error:#}")),
+    }
+}

@@ -1,0 +1,145 @@
+//! The table that comes of it, for people and, as JSON, for programs.
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use serde::Serialize;
+use serde_json::json;
+
+use crate::progress::print;
+
+/// What a value counts.
+#[derive(Clone, Copy, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Unit {
+    /// How often one goes into the other.
+    Times,
+    Milliseconds,
+    Megabytes,
+    Count,
+    Percent,
+    /// Requests a second.
+    Rate,
+}
+
+/// One line of the table.
+#[derive(Serialize)]
+pub(super) struct Row {
+    what: String,
+    value: Option<f64>,
+    unit: Unit,
+    /// What the value was made of, or why there is none.
+    detail: String,
+    target: String,
+    reached: Option<bool>,
+}
+
+impl Row {
+    /// A figure that has no target of its own.
+    pub(super) fn noted(what: impl Into<String>, value: f64, unit: Unit) -> Self {
+        Self {
+            what: what.into(),
+            value: Some(value),
+            unit,
+            detail: String::new(),
+            target: String::new(),
+            reached: None,
+        }
+    }
+
+    pub(super) fn at_least(what: impl Into<String>, value: f64, unit: Unit, bound: f64) -> Self {
+        Self {
+            target: format!("≥ {}", shown(bound, unit)),
+            reached: Some(value >= bound),
+            ..Self::noted(what, value, unit)
+        }
+    }
+
+    pub(super) fn at_most(what: impl Into<String>, value: f64, unit: Unit, bound: f64) -> Self {
+        Self {
+            target: format!("≤ {}", shown(bound, unit)),
+            reached: Some(value <= bound),
+            ..Self::noted(what, value, unit)
+        }
+    }
+
+    pub(super) fn not_measured(what: impl Into<String>, why: &str) -> Self {
+        Self {
+            value: None,
+            detail: format!("not measured: {why}"),
+            ..Self::noted(what, 0.0, Unit::Count)
+        }
+    }
+
+    pub(super) fn detail(mut self, detail: impl Into<String>) -> Self {
+        self.detail = detail.into();
+        self
+    }
+
+    fn cells(&self) -> [String; 5] {
+        let reached = match self.reached {
+            None => "",
+            Some(true) => "yes",
+            Some(false) => "NO",
+        };
+        let value = self
+            .value
+            .map_or("–".to_owned(), |value| shown(value, self.unit));
+        [&self.what, &value, &self.target, reached, &self.detail].map(str::to_owned)
+    }
+}
+
+fn shown(value: f64, unit: Unit) -> String {
+    let digits = match value.abs() {
+        size if size >= 100.0 || size == size.trunc() => 0,
+        size if size >= 10.0 => 1,
+        _ => 2,
+    };
+    match unit {
+        Unit::Times => format!("{value:.digits$} ×"),
+        Unit::Milliseconds => format!("{value:.digits$} ms"),
+        Unit::Megabytes => format!("{value:.digits$} MB"),
+        Unit::Percent => format!("{value:.digits$} %"),
+        Unit::Rate => format!("{value:.0} /s"),
+        Unit::Count => format!("{value:.digits$}"),
+    }
+}
+
+/// Prints the rows under one another.
+pub(super) fn show(rows: &[Row]) {
+    let heads = ["what", "measured", "target", "reached", "from"].map(str::to_owned);
+    let lines: Vec<[String; 5]> = std::iter::once(heads)
+        .chain(rows.iter().map(Row::cells))
+        .collect();
+    let width = |column: usize| {
+        let widths = lines.iter().map(|line| line[column].chars().count());
+        widths.max().unwrap_or(0)
+    };
+    let widths = [0, 1, 2, 3].map(width);
+    for line in &lines {
+        let [what, value, target, reached, detail] = line;
+        let [a, b, c, d] = widths;
+        let text = format!("{what:<a$}  {value:>b$}  {target:<c$}  {reached:<d$}  {detail}");
+        print(text.trim_end());
+    }
+}
+
+/// Writes the rows to `path`.
+pub(super) fn write(rows: &[Row], quick: bool, path: &Path) -> Result<()> {
+    let report = json!({
+        "at": sabor::clock::Clock::default().now(),
+        "quick": quick,
+        "machine": {
+            "system": std::env::consts::OS,
+            "architecture": std::env::consts::ARCH,
+            "cores": std::thread::available_parallelism().map_or(0, usize::from),
+        },
+        "rows": rows,
+    });
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder)?;
+    }
+    fs::write(path, serde_json::to_string_pretty(&report)?)
+        .with_context(|| format!("{} cannot be written", path.display()))
+}
