@@ -1,12 +1,11 @@
 //! Passwords: what is accepted, and how they are hashed.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use argon2::password_hash::phc::PasswordHash;
-use argon2::password_hash::{PasswordHasher, PasswordVerifier};
-use argon2::{Algorithm, Argon2, Params, Version};
+use argon2::password_hash::phc::{Output, ParamsString, PasswordHash, Salt};
+use argon2::{Algorithm, Argon2, Block, Params, Version};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 use unicode_normalization::UnicodeNormalization;
@@ -97,16 +96,26 @@ const NOBODY: &str = "$argon2id$v=19$m=19456,t=2,p=1$c2Fib3Igbm9ib2R5IQ$\
 
 /// Hashes and verifies on threads of their own, a few at a time: each takes
 /// 19 MiB, and more at once than there are cores only wait for one another.
+///
+/// The memory is kept and used again. Given back to the system's allocator
+/// each time, it came back in another place: blocks are aligned to 64 bytes, a
+/// freed one is too small for the next by that much, and a function that had
+/// signed in some hundred members held 400 MB.
 #[derive(Clone)]
 pub struct Hasher {
     turns: Arc<Semaphore>,
+    spare: Arc<Mutex<Vec<Memory>>>,
 }
+
+/// What one hash works in.
+type Memory = Vec<Block>;
 
 impl Hasher {
     /// At most `at_once` at a time.
     pub fn new(at_once: usize) -> Self {
         Self {
             turns: Arc::new(Semaphore::new(at_once.max(1))),
+            spare: Arc::default(),
         }
     }
 
@@ -116,11 +125,8 @@ impl Hasher {
     ///
     /// [`Error::Unavailable`] when too many wait for their turn.
     pub async fn hash(&self, password: Password) -> Result<String> {
-        self.in_turn(move || {
-            let hash = argon2()?.hash_password(password.0.as_bytes());
-            Ok(hash.map_err(internal)?.to_string())
-        })
-        .await
+        self.in_turn(move |memory| new_hash(&password, memory))
+            .await
     }
 
     /// Compares a password with a stored hash, or with nobody's: argon2id, or
@@ -132,20 +138,28 @@ impl Hasher {
     /// [`Error::Internal`] when the hash is of neither kind.
     pub async fn verify(&self, password: Password, hash: Option<&str>) -> Result<Verdict> {
         let hash = hash.unwrap_or(NOBODY).to_owned();
-        self.in_turn(move || compare(&password, &hash)).await
+        self.in_turn(move |memory| compare(&password, &hash, memory))
+            .await
     }
 
     async fn in_turn<T: Send + 'static>(
         &self,
-        work: impl FnOnce() -> Result<T> + Send + 'static,
+        work: impl FnOnce(&mut Memory) -> Result<T> + Send + 'static,
     ) -> Result<T> {
         let turn = self.turn().await?;
+        let hasher = self.clone();
         let done = tokio::task::spawn_blocking(move || {
-            let outcome = work();
+            let mut memory = hasher.spare().pop().unwrap_or_default();
+            let outcome = work(&mut memory);
+            hasher.spare().push(memory);
             drop(turn);
             outcome
         });
         done.await.map_err(internal)?
+    }
+
+    fn spare(&self) -> MutexGuard<'_, Vec<Memory>> {
+        self.spare.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     async fn turn(&self) -> Result<OwnedSemaphorePermit> {
@@ -156,12 +170,43 @@ impl Hasher {
     }
 }
 
-fn argon2() -> Result<Argon2<'static>> {
-    let params = Params::new(MEMORY_KIB, PASSES, LANES, None).map_err(internal)?;
-    Ok(Argon2::new(Algorithm::Argon2id, Version::V0x13, params))
+/// Today's parameters.
+fn params() -> Result<Params> {
+    Params::new(MEMORY_KIB, PASSES, LANES, None).map_err(internal)
 }
 
-fn compare(password: &Password, hash: &str) -> Result<Verdict> {
+fn new_hash(password: &Password, memory: &mut Memory) -> Result<String> {
+    let (params, salt) = (params()?, Salt::generate());
+    let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params.clone());
+    let mut out = [0; Params::DEFAULT_OUTPUT_LEN];
+    fill(&argon2, password, &salt, &mut out, memory)?;
+    let hash = PasswordHash {
+        algorithm: Algorithm::Argon2id.ident(),
+        version: Some(Version::V0x13.into()),
+        params: ParamsString::try_from(&params).map_err(internal)?,
+        salt: Some(salt),
+        hash: Some(Output::new(&out).map_err(internal)?),
+    };
+    Ok(hash.to_string())
+}
+
+fn fill(
+    argon2: &Argon2<'_>,
+    password: &Password,
+    salt: &[u8],
+    out: &mut [u8],
+    memory: &mut Memory,
+) -> Result<()> {
+    let blocks = argon2.params().block_count();
+    if memory.len() < blocks {
+        memory.resize(blocks, Block::default());
+    }
+    argon2
+        .hash_password_into_with_memory(password.0.as_bytes(), salt, out, &mut memory[..blocks])
+        .map_err(internal)
+}
+
+fn compare(password: &Password, hash: &str, memory: &mut Memory) -> Result<Verdict> {
     if hash.starts_with("$2") {
         let right = bcrypt::verify(&password.0, hash).map_err(internal)?;
         return Ok(if right {
@@ -171,13 +216,21 @@ fn compare(password: &Password, hash: &str) -> Result<Verdict> {
         });
     }
     let parsed = PasswordHash::new(hash).map_err(internal)?;
-    if argon2()?
-        .verify_password(password.0.as_bytes(), &parsed)
-        .is_err()
-    {
+    let algorithm = Algorithm::try_from(parsed.algorithm.as_str()).map_err(internal)?;
+    let version = parsed
+        .version
+        .map_or(Ok(Version::default()), Version::try_from);
+    let params = Params::try_from(&parsed).map_err(internal)?;
+    let (Some(salt), Some(expected)) = (parsed.salt, parsed.hash) else {
+        return Err(Error::internal("a stored hash is no hash"));
+    };
+    let argon2 = Argon2::new(algorithm, version.map_err(internal)?, params.clone());
+    let mut out = vec![0; expected.len()];
+    fill(&argon2, password, &salt, &mut out, memory)?;
+    // An `Output` compares in a time that tells nothing of where two differ.
+    if Output::new(&out).map_err(internal)? != expected {
         return Ok(Verdict::Wrong);
     }
-    let params = Params::try_from(&parsed).map_err(internal)?;
     let weaker = params.m_cost() < MEMORY_KIB || params.t_cost() < PASSES;
     Ok(if weaker {
         Verdict::Outdated
@@ -192,6 +245,8 @@ fn internal(error: impl std::error::Error + Send + Sync + 'static) -> Error {
 
 #[cfg(test)]
 mod tests {
+    use argon2::password_hash::PasswordHasher;
+
     use super::*;
 
     #[test]
@@ -225,11 +280,11 @@ mod tests {
     #[test]
     fn nobody_costs_what_somebody_costs() {
         let nobody = PasswordHash::new(NOBODY).unwrap();
-        let today = argon2().unwrap().hash_password(b"x").unwrap().to_string();
+        let today = new_hash(&Password::typed("x"), &mut Memory::new()).unwrap();
         let today = PasswordHash::new(&today).unwrap();
         let cost = |hash| Params::try_from(hash).unwrap();
         assert_eq!(cost(&nobody), cost(&today));
-        let verdict = compare(&Password::typed("anything"), NOBODY).unwrap();
+        let verdict = compare(&Password::typed("anything"), NOBODY, &mut Memory::new()).unwrap();
         assert_eq!(verdict, Verdict::Wrong);
     }
 
@@ -255,10 +310,14 @@ mod tests {
     #[test]
     fn bcrypt_and_weaker_hashes_verify_and_are_outdated() {
         let password = Password::typed("password of old");
+        let mut memory = Memory::new();
         let old = bcrypt::hash("password of old", 4).unwrap();
-        assert_eq!(compare(&password, &old).unwrap(), Verdict::Outdated);
         assert_eq!(
-            compare(&Password::typed("other"), &old).unwrap(),
+            compare(&password, &old, &mut memory).unwrap(),
+            Verdict::Outdated
+        );
+        assert_eq!(
+            compare(&Password::typed("other"), &old, &mut memory).unwrap(),
             Verdict::Wrong
         );
         let weak = Argon2::new(
@@ -267,6 +326,9 @@ mod tests {
             Params::new(8 * 1024, 1, 1, None).unwrap(),
         );
         let weak = weak.hash_password(b"password of old").unwrap().to_string();
-        assert_eq!(compare(&password, &weak).unwrap(), Verdict::Outdated);
+        assert_eq!(
+            compare(&password, &weak, &mut memory).unwrap(),
+            Verdict::Outdated
+        );
     }
 }

@@ -14,6 +14,8 @@ use http_body_util::combinators::BoxBody;
 use hyper::body::{Bytes, Frame, SizeHint};
 use sync_wrapper::SyncWrapper;
 use tokio::sync::oneshot;
+use tokio_util::task::TaskTracker;
+use tokio_util::task::task_tracker::TaskTrackerToken;
 use tower::{Service, ServiceExt};
 use vercel_runtime::{AppState, Request, Response, ResponseBody};
 
@@ -51,11 +53,16 @@ fn run(routes: Routes) -> Result<(), vercel_runtime::Error> {
         // Not the sentence that a caller would read, but what is behind it.
         let app =
             App::new(config).map_err(|error| crate::db::chain(error.source().unwrap_or(&error)))?;
+        let under_way = TaskTracker::new();
         let service = Function {
             path: Arc::from(routes.path()),
             router: router(app.clone(), vec![routes]),
+            under_way: under_way.clone(),
         };
         let outcome = vercel_runtime::run(service).await;
+        // SIGTERM ends the runtime's loop, not what has been asked before it.
+        under_way.close();
+        under_way.wait().await;
         app.close().await;
         outcome
     })
@@ -66,6 +73,7 @@ fn run(routes: Routes) -> Result<(), vercel_runtime::Error> {
 struct Function {
     path: Arc<str>,
     router: Router,
+    under_way: TaskTracker,
 }
 
 impl Service<(AppState, Request)> for Function {
@@ -82,30 +90,15 @@ impl Service<(AppState, Request)> for Function {
         let (mut parts, body) = request.into_parts();
         parts.uri = own_uri(&parts.uri, &self.path);
         let request = http::Request::from_parts(parts, Body::new(body));
+        let under_way = self.under_way.token();
         Box::pin(async move {
-            let under_way = UnderWay::new(&state);
             let wait_until: WaitUntil = Arc::new(move |work| state.wait_until(work));
-            let answered = background::scope(wait_until, router.oneshot(request)).await;
-            let answer = answered.unwrap_or_else(|never: Infallible| match never {});
-            Ok(answer.map(|body| pass_through(body, under_way)))
+            let request = background::scope(wait_until.clone(), router.oneshot(request));
+            let answer = request
+                .await
+                .unwrap_or_else(|never: Infallible| match never {});
+            Ok(answer.map(|body| pass_through(body, &wait_until, under_way)))
         })
-    }
-}
-
-/// Keeps the invocation, and with it the process, until its answer has been
-/// taken: the platform is told of the end when a handler has returned, which
-/// for a stream is too soon, and SIGTERM ends whatever nobody waits for.
-struct UnderWay(
-    #[expect(dead_code, reason = "it tells of its end by being dropped")] oneshot::Sender<()>,
-);
-
-impl UnderWay {
-    fn new(state: &AppState) -> Self {
-        let (sender, ended) = oneshot::channel();
-        state.wait_until(async move {
-            let _ = ended.await;
-        });
-        Self(sender)
     }
 }
 
@@ -141,12 +134,24 @@ fn own_uri(asked: &Uri, own: &str) -> Uri {
 /// An answer whose body is not ready at once is sent in two writes, and the
 /// second waits for the first to be acknowledged: the body keeps its length,
 /// and is there when it is first asked for.
-fn pass_through(body: Body, under_way: UnderWay) -> ResponseBody {
+///
+/// The platform takes an invocation for ended when its handler has returned.
+/// A body of unknown length is a stream, which goes on after that, and keeps
+/// the invocation until it ends.
+fn pass_through(body: Body, wait_until: &WaitUntil, under_way: TaskTrackerToken) -> ResponseBody {
+    let size = http_body::Body::size_hint(&body);
+    let stream = size.exact().is_none().then(|| {
+        let (sender, ended) = oneshot::channel();
+        wait_until(Box::pin(async move {
+            let _ = ended.await;
+        }));
+        sender
+    });
     ResponseBody(BoxBody::new(PassThrough {
-        size: http_body::Body::size_hint(&body),
+        size,
         ended: http_body::Body::is_end_stream(&body),
         body: SyncWrapper::new(body),
-        _under_way: under_way,
+        _until_taken: (under_way, stream),
     }))
 }
 
@@ -156,7 +161,8 @@ struct PassThrough {
     body: SyncWrapper<Body>,
     size: SizeHint,
     ended: bool,
-    _under_way: UnderWay,
+    /// They tell of the end by being dropped.
+    _until_taken: (TaskTrackerToken, Option<oneshot::Sender<()>>),
 }
 
 impl http_body::Body for PassThrough {
