@@ -9,6 +9,14 @@ use serde_json::Value;
 
 use crate::harness::{Answer, SITE, Settings, TestApp};
 
+const METHODS: [Method; 5] = [
+    Method::GET,
+    Method::POST,
+    Method::PUT,
+    Method::PATCH,
+    Method::DELETE,
+];
+
 /// A path as it is called: any id for a dynamic segment.
 pub fn example(path: &str) -> String {
     path.replace("{id}", "01a1fbec-f5a7-774d-993f-b6dedc6eb201")
@@ -66,13 +74,7 @@ async fn every_function_refuses_other_methods_and_says_which_it_takes() {
     let paths: BTreeSet<_> = operations.iter().map(|(_, path)| path).collect();
     for path in paths {
         let taken = |method: &Method| operations.contains(&(method.clone(), path.clone()));
-        for method in [
-            Method::GET,
-            Method::POST,
-            Method::PUT,
-            Method::PATCH,
-            Method::DELETE,
-        ] {
+        for method in METHODS {
             if taken(&method) {
                 continue;
             }
@@ -83,13 +85,7 @@ async fn every_function_refuses_other_methods_and_says_which_it_takes() {
             assert_documented_failure(&answer, 405);
             assert_headers(&answer);
             let allow: BTreeSet<_> = answer.header("allow").unwrap().split(',').collect();
-            for method in [
-                Method::GET,
-                Method::POST,
-                Method::PUT,
-                Method::PATCH,
-                Method::DELETE,
-            ] {
+            for method in METHODS {
                 assert_eq!(
                     allow.contains(method.as_str()),
                     taken(&method),

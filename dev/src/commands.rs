@@ -130,7 +130,7 @@ fn welcome(stack: &Stack) {
         print(&format!("  {:<17} {}", account.email, account.role));
     }
     let password = demo::PASSWORD;
-    print(&format!("  {:<17} needs no database", "demo@sabor.dev"));
+    print(&format!("  {:<17} needs no database", sabor::demo::EMAIL));
     print(&format!("  all with the password {password}\n"));
     print(&format!(
         "  curl {url}/api/auth/login -H 'content-type: application/json' \\"

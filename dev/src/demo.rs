@@ -6,7 +6,7 @@ use tokio_postgres::Client;
 use uuid::Uuid;
 
 /// The password of all of them.
-pub(crate) const PASSWORD: &str = "password123";
+pub(crate) const PASSWORD: &str = sabor::demo::PASSWORD;
 
 /// An account of the local database.
 pub(crate) struct Account {

@@ -15,10 +15,11 @@ mod platform;
 pub mod postgres;
 mod private_file;
 mod progress;
-mod random;
 mod redis;
 mod server;
 mod stack;
+
+use sabor::random;
 
 pub use commands::run;
 pub use openapi::document;

@@ -292,8 +292,8 @@ impl Drop for Cluster {
 }
 
 fn free_port(wished: Option<u16>) -> Result<u16> {
-    let width = PORTS.end - PORTS.start;
-    let others = (0..100).map(|_| PORTS.start + random::below(width));
+    let width = u64::from(PORTS.end - PORTS.start);
+    let others = (0..100).map(|_| PORTS.start + random::below(width) as u16);
     wished
         .into_iter()
         .chain(others)

@@ -80,7 +80,6 @@ impl Stack {
         write_env_file(&variables, write_env)?;
 
         sabor::log::start(true);
-        sabor::log::start(true);
         let app = App::new(configuration(&variables)?)?;
         let router = server::site(sabor::http::router(app.clone(), server::routes()))?;
         claim.tell(&Running {

@@ -4,8 +4,6 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use tokio::sync::oneshot;
-
 /// A future that can be moved to another task, its type hidden. The entry
 /// points of this crate return it: an `async fn` would be compiled again in
 /// each of the executables that call it.
@@ -25,18 +23,10 @@ pub async fn scope<T>(wait_until: WaitUntil, request: impl Future<Output = T>) -
 
 /// Runs `work` in a task of its own, to its end, whether or not the request
 /// that began it still has a caller. On Vercel the invocation counts as
-/// running until then. The receiver fails only when `work` panicked.
-pub fn spawn<T: Send + 'static>(
-    work: impl Future<Output = T> + Send + 'static,
-) -> oneshot::Receiver<T> {
-    let (send, receive) = oneshot::channel();
-    let work = async move {
-        // No receiver: nobody waits any more, and the work was done all the same.
-        let _ = send.send(work.await);
-    };
+/// running until then.
+pub fn spawn(work: impl Future<Output = ()> + Send + 'static) {
     match WAIT_UNTIL.try_with(Arc::clone) {
         Ok(wait_until) => wait_until(Box::pin(scope(wait_until.clone(), work))),
         Err(_) => drop(tokio::spawn(work)),
     }
-    receive
 }

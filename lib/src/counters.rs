@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::background;
 use crate::clock::Clock;
@@ -95,11 +95,10 @@ impl Counters {
             .map(|count| i64::try_from(*count).unwrap_or(i64::MAX))
             .collect();
         let client = self.0.db.client().await?;
-        ADD.execute(&client, &[&names, &counts]).await?;
-        Ok(())
+        ADD.execute(&client, &[&names, &counts]).await
     }
 
-    fn counted(&self) -> std::sync::MutexGuard<'_, BTreeMap<&'static str, u64>> {
+    fn counted(&self) -> MutexGuard<'_, BTreeMap<&'static str, u64>> {
         self.0
             .counted
             .lock()

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, NaiveDate, Utc};
@@ -140,7 +140,7 @@ impl Db {
         let mut tries = 1;
         loop {
             let mut client = self.client().await?;
-            let begun = tokio_postgres::Client::transaction(&mut client);
+            let begun = Client::transaction(&mut client);
             match in_time("begin", begun).await {
                 Ok(transaction) => {
                     let value = work(transaction.client()).await?;
@@ -225,7 +225,7 @@ impl Pauses {
         metrics.last_used() > TRUSTED_PAUSE || self.lock().is_some_and(|since| last_used < since)
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Option<Instant>> {
+    fn lock(&self) -> MutexGuard<'_, Option<Instant>> {
         self.doubted_since
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
@@ -428,7 +428,7 @@ impl Statement {
         })
     }
 
-    /// Runs it for its effect; the number of rows that it returned.
+    /// Runs it for its effect.
     ///
     /// # Errors
     ///
@@ -437,8 +437,8 @@ impl Statement {
         &'a self,
         client: &'a Client,
         params: &'a [&'a dyn Param],
-    ) -> BoxFuture<'a, Result<usize>> {
-        Box::pin(async move { Ok(self.all(client, params).await?.len()) })
+    ) -> BoxFuture<'a, Result<()>> {
+        Box::pin(async move { self.all(client, params).await.map(drop) })
     }
 
     fn note(&self, elapsed: Duration) {

@@ -20,12 +20,12 @@ pub const PASSWORD: &str = "password123";
 const LIFE: Duration = Duration::from_secs(15 * 60);
 
 /// Whether this is the demo account, and it may sign in here.
-pub fn is_demo(app: &App, email: &str, password: &str) -> bool {
+pub fn accepts(app: &App, email: &str, password: &str) -> bool {
     app.config().demo_account && email.trim().eq_ignore_ascii_case(EMAIL) && password == PASSWORD
 }
 
 /// Whether this member is the demo account, of which nothing is stored.
-pub fn is(user: &User) -> bool {
+pub fn is_demo(user: &User) -> bool {
     user.id.is_nil()
 }
 

@@ -1,6 +1,5 @@
 //! What can go wrong, and how a caller is told.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,7 +29,7 @@ pub enum Error {
     Invalid(Details),
     /// 400 `malformed_request`: the request cannot be read at all.
     #[error("{0}")]
-    Malformed(Cow<'static, str>),
+    Malformed(&'static str),
     /// 401 `not_signed_in`: no credential, or one that is no longer good.
     #[error("Please sign in")]
     NotSignedIn,
@@ -108,8 +107,8 @@ impl Error {
     }
 
     /// A request that cannot be read, with the sentence to answer.
-    pub fn malformed(sentence: impl Into<Cow<'static, str>>) -> Self {
-        Self::Malformed(sentence.into())
+    pub fn malformed(sentence: &'static str) -> Self {
+        Self::Malformed(sentence)
     }
 
     /// One field that is wrong.
@@ -200,8 +199,8 @@ impl From<tokio_postgres::Error> for Error {
     }
 }
 
-/// Class 08 (connection), 53 (resources), 57P (shutdown, start-up), a standby
-/// that cannot write, and a statement that was cancelled.
+/// Class 08 (connection), 53 (resources), 57 (shutdown, start-up, a cancelled
+/// statement), 40 (rolled back, as by a deadlock), and a standby that cannot write.
 fn is_outage(state: &SqlState) -> bool {
     let code = state.code();
     ["08", "53", "57", "25006", "40"]

@@ -1,7 +1,7 @@
 //! Redis: deadlines, a breaker, and a cache with namespaces.
 
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use serde::de::DeserializeOwned;
@@ -248,7 +248,7 @@ impl Breaker {
         self.probing.store(false, Ordering::Relaxed);
     }
 
-    fn probed_at(&self) -> std::sync::MutexGuard<'_, Option<Instant>> {
+    fn probed_at(&self) -> MutexGuard<'_, Option<Instant>> {
         self.probed_at
             .lock()
             .unwrap_or_else(PoisonError::into_inner)

@@ -10,9 +10,12 @@
 //! - [`App`] is what a process has one of, made from [`Config`].
 //! - [`session`] is the heart: sessions that are read from Redis, kept in
 //!   Postgres, and never come back once they have ended.
-//! - [`sign_in`] and [`password`] lead from a person to a session.
+//! - [`sign_in`], [`registration`], [`profile`] and [`password`] lead from a
+//!   person to a session, and look after the account.
 //! - [`models`] holds the nouns, each with its SQL beside it.
 //! - [`db`] and [`kv`] are Postgres and Redis; [`migrations`] the schema.
+//! - [`health`], [`counters`] and [`log`] tell how it goes; [`background`] is what
+//!   goes on after the answer; [`demo`] the account that needs no store.
 //! - [`encryption`], [`secret`], [`random`], [`clock`], [`text`] are small
 //!   tools, each the one place for what it does.
 

@@ -140,8 +140,7 @@ async fn apply(transaction: &Transaction<'_>, migration: &Migration) -> Result<(
         transaction.client(),
         &[&migration.version, &migration.name, &checksum],
     )
-    .await?;
-    Ok(())
+    .await
 }
 
 /// The last one takes the list itself along, so that an empty schema is left.

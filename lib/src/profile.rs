@@ -127,7 +127,7 @@ type Parse = fn(&str) -> Result<String, Problem>;
 pub async fn show(app: &App, member: Member) -> Result<Whole> {
     let keys = app.config().encryption_keys.clone();
     let id = member.user.id;
-    if demo::is(&member.user) {
+    if demo::is_demo(&member.user) {
         return Ok(Whole::new(member.user, Profile::default()));
     }
     let profile = app

@@ -64,12 +64,7 @@ pub fn register_account<'a>(
         let hash = app.hasher().hash(password).await?;
         let (token, user) = insert(app, client, new, hash, before, form.remember).await?;
         app.counters().add("sessions_created", 1);
-        let life = if form.remember {
-            Life::REMEMBERED
-        } else {
-            Life::DEFAULT
-        };
-        Ok((SetSession::new(app, &token, life), user))
+        Ok((SetSession::new(app, &token, Life::of(form.remember)), user))
     })
 }
 

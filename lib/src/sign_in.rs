@@ -78,11 +78,7 @@ pub fn sign_in<'a>(
 
 /// Makes the session of somebody who has proved who they are. `None` when the
 /// proof has been overtaken.
-///
-/// # Errors
-///
-/// [`Error::Unavailable`].
-pub async fn begin(
+async fn begin(
     app: &App,
     client: &Client,
     proof: Proof,
@@ -93,12 +89,7 @@ pub async fn begin(
         .sessions()
         .sign_in(proof, before, client.origin(), remember)
         .await?;
-    let life = if remember {
-        Life::REMEMBERED
-    } else {
-        Life::DEFAULT
-    };
-    Ok(made.map(|(token, _)| SetSession::new(app, &token, life)))
+    Ok(made.map(|token| SetSession::new(app, &token, Life::of(remember))))
 }
 
 /// Says whether somebody knows the password of an account; the proof holds

@@ -194,7 +194,7 @@ async fn a_sign_in_between_the_deletion_and_the_commit_ends_with_the_others() {
     let sessions = app.app.sessions().clone();
     let late = tokio::spawn(async move {
         let made = sessions.sign_in(proof, None, Default::default(), false);
-        let (token, _) = made.await.unwrap()?;
+        let token = made.await.unwrap()?;
         sessions.get(&token.key()).await.unwrap();
         Some(token)
     });
@@ -283,7 +283,7 @@ async fn sign_in_with(app: &TestApp, proof: Proof) -> Option<Token> {
     let made = sessions
         .sign_in(proof, None, Default::default(), false)
         .await;
-    made.unwrap().map(|(token, _)| token)
+    made.unwrap()
 }
 
 #[tokio::test]

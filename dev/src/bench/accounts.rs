@@ -69,7 +69,7 @@ async fn hashes(hasher: &Hasher, hash: &str) -> Result<Figures> {
 impl Lab {
     /// A sign-in of a member, whoever it is.
     fn sign_in(&self, password: &str) -> Result<Call> {
-        let number = u16::from_str_radix(&random::hex::<1>(), 16)?;
+        let number = random::below(256);
         let email = format!("member{number}@example.com");
         self.post(
             "/api/auth/login",

@@ -36,7 +36,7 @@ pub struct Problem {
     request_id: String,
 }
 
-const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const VERCEL_ID: HeaderName = HeaderName::from_static("x-vercel-id");
 
 /// What is personal must not be kept, and what is an API need not run, be

@@ -96,6 +96,6 @@ pub(super) fn cors(config: &Config) -> CorsLayer {
             header::AUTHORIZATION,
             HeaderName::from_static("idempotency-key"),
         ])
-        .expose_headers([HeaderName::from_static("x-request-id"), header::RETRY_AFTER])
+        .expose_headers([super::answer::REQUEST_ID, header::RETRY_AFTER])
         .max_age(std::time::Duration::from_secs(60 * 60))
 }

@@ -83,8 +83,7 @@ pub async fn insert(
                 &caller.user_agent,
             ],
         )
-        .await?;
-    Ok(())
+        .await
 }
 
 /// Writes an event after the answer, for what changed no row of its own.

@@ -170,8 +170,7 @@ async fn block(client: &Client, subject: &Subject) -> Result<f64> {
 ///
 /// [`Error::Unavailable`].
 pub async fn forgive(client: &Client, subject: &Subject) -> Result<()> {
-    FORGIVE.execute(client, &[&subject.key]).await?;
-    Ok(())
+    FORGIVE.execute(client, &[&subject.key]).await
 }
 
 #[cfg(test)]

@@ -404,8 +404,7 @@ static REHASH: Statement = Statement::new(
 ///
 /// [`Error::Unavailable`].
 pub async fn rehash(client: &Client, id: Uuid, before: &str, after: &str) -> Result<()> {
-    REHASH.execute(client, &[&id, &before, &after]).await?;
-    Ok(())
+    REHASH.execute(client, &[&id, &before, &after]).await
 }
 
 static SET_PASSWORD: Statement = Statement::new(
@@ -599,13 +598,8 @@ mod tests {
             "a b@example.com",
             "Ana <ana@example.com>",
             "ana@[192.0.2.1]",
-            "ana@example.com\n",
         ] {
-            let refused = Email::parse(bad);
-            assert!(
-                refused.is_err() || bad.ends_with('\n'),
-                "{bad:?}: {refused:?}"
-            );
+            assert!(Email::parse(bad).is_err(), "{bad:?}");
         }
     }
 

@@ -2,7 +2,7 @@
 //!
 //! [`Sessions`] is the whole surface. What a session is called and how its
 //! cookie is made stands in `token`, what is kept of it in `record`, the
-//! protocol between the two stores in `cache`, the SQL in `store`, and
+//! protocol between the two stores in `cache`, the SQL in `store`, how people see one in [`shown`], and
 //! what the hourly clean-up does in [`cleanup`].
 //!
 //! ```no_run
@@ -267,7 +267,7 @@ impl Sessions {
         before: Option<Key>,
         origin: Origin,
         remembered: bool,
-    ) -> BoxFuture<'_, Result<Option<(Token, Uuid)>>> {
+    ) -> BoxFuture<'_, Result<Option<Token>>> {
         Box::pin(async move {
             let token = Token::generate();
             let key = token.key();
@@ -278,10 +278,9 @@ impl Sessions {
                     let before = before.as_ref();
                     store::insert(&client, &proof, &key, before, &origin, remembered).await
                 });
-            let id = making.await?;
-            self.counters
-                .add("sessions_created", u64::from(id.is_some()));
-            Ok(id.map(|id| (token, id)))
+            let made = making.await?;
+            self.counters.add("sessions_created", u64::from(made));
+            Ok(made.then_some(token))
         })
     }
 

@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use crate::config::Timing;
 use crate::db::Statement;
-use crate::error::{Error, Result};
+use crate::error::{Error, OnConstraint, Result};
 use crate::http::page::Page;
 use crate::models::user::{User, user_columns};
 use crate::random;
@@ -39,7 +39,8 @@ impl Life {
         absolute: Duration::from_secs(30 * DAY),
     };
 
-    fn of(remembered: bool) -> Self {
+    /// Of a session that was asked to last, or not.
+    pub(crate) fn of(remembered: bool) -> Self {
         if remembered {
             Self::REMEMBERED
         } else {
@@ -57,7 +58,7 @@ pub struct Origin {
     pub user_agent: Option<String>,
 }
 
-/// A session of the member's own, as the list of sessions has it.
+/// A session, as the lists of sessions have it.
 #[derive(Clone, Debug)]
 pub struct Listed {
     /// Its public id.
@@ -239,7 +240,7 @@ impl Proof {
 
 /// Makes the session of a member who has proved who they are. The session that
 /// the client had before ends; what an anonymous one kept is taken along.
-/// `None` when the proof has been overtaken.
+/// `false` when the proof has been overtaken.
 ///
 /// # Errors
 ///
@@ -251,7 +252,7 @@ pub async fn insert(
     before: Option<&Key>,
     origin: &Origin,
     remembered: bool,
-) -> Result<Option<Uuid>> {
+) -> Result<bool> {
     let life = Life::of(remembered);
     let row = INSERT
         .opt(
@@ -271,7 +272,7 @@ pub async fn insert(
             ],
         )
         .await?;
-    row.map(|row| Ok(row.try_get("id")?)).transpose()
+    Ok(row.is_some())
 }
 
 static CREATE: Statement = Statement::new(
@@ -306,9 +307,8 @@ pub(crate) async fn create(
                 &absolute.as_secs_f64(),
             ],
         )
-        .await
-        .map_err(too_large)?;
-    session(&row)
+        .await;
+    session(&sized(row)?)
 }
 
 static SET: Statement = Statement::new(
@@ -348,16 +348,13 @@ pub(crate) async fn increment(client: &Client, key: &Key, field: &str) -> Result
 }
 
 fn written(outcome: Result<Option<Row>>) -> Result<Value> {
-    let row = outcome.map_err(too_large)?.ok_or(Error::SessionGone)?;
+    let row = sized(outcome)?.ok_or(Error::SessionGone)?;
     Ok(row.try_get("session_data")?)
 }
 
-fn too_large(error: Error) -> Error {
-    use crate::error::OnConstraint;
+fn sized<T>(outcome: Result<T>) -> Result<T> {
     let refused = Error::field("data", "must not be larger than 16 KiB");
-    Err::<(), _>(error)
-        .on_constraint("user_sessions_data_size", refused)
-        .expect_err("an error stays one")
+    outcome.on_constraint("user_sessions_data_size", refused)
 }
 
 static TOUCH: Statement = Statement::new(
