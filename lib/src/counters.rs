@@ -6,20 +6,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::background;
 use crate::clock::Clock;
-use crate::db::{Db, Statement, chain};
+use crate::db::{Db, chain};
 use crate::error::Result;
+use crate::models::daily_counter;
 
 /// One write in so many milliseconds, at the most.
 const WRITE_EVERY_MS: i64 = 5_000;
-
-// In the order of the names, so that two instances cannot lock each other out.
-static ADD: Statement = Statement::new(
-    "counter.add",
-    "insert into daily_counters as c (day, name, count)
-    select (now() at time zone 'utc')::date, name, count
-    from unnest($1::text[], $2::bigint[]) as t (name, count) order by name
-    on conflict (day, name) do update set count = c.count + excluded.count",
-);
 
 /// Counts that outlive the rows which they count (`daily_counters`).
 ///
@@ -89,13 +81,8 @@ impl Counters {
     }
 
     async fn add_all(&self, counted: &BTreeMap<&'static str, u64>) -> Result<()> {
-        let names: Vec<String> = counted.keys().map(|name| (*name).to_owned()).collect();
-        let counts: Vec<i64> = counted
-            .values()
-            .map(|count| i64::try_from(*count).unwrap_or(i64::MAX))
-            .collect();
         let client = self.0.db.client().await?;
-        ADD.execute(&client, &[&names, &counts]).await
+        daily_counter::add(&client, counted).await
     }
 
     fn counted(&self) -> MutexGuard<'_, BTreeMap<&'static str, u64>> {

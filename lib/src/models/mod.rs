@@ -1,5 +1,6 @@
 //! One file per noun: its types, and its SQL beside them.
 
+pub mod daily_counter;
 pub mod security_event;
 pub mod throttle;
 pub mod user;
