@@ -8,15 +8,12 @@ use sabor::config::Timing;
 use serde_json::json;
 use tokio::process::Command;
 
-use crate::harness::{PASSWORD, Settings, TestApp, connect, until};
+use crate::harness::{PASSWORD, Settings, TestApp, until};
 
 const SESSION: &str = env!("CARGO_BIN_EXE_auth-session");
 const LOGOUT: &str = env!("CARGO_BIN_EXE_auth-logout");
 const REGISTER: &str = env!("CARGO_BIN_EXE_auth-register");
 const SESSIONS_ID: &str = env!("CARGO_BIN_EXE_sessions-id");
-
-const WAITING: &str = "select count(*) from pg_stat_activity
-    where datname = current_database() and wait_event_type = 'Lock'";
 
 #[tokio::test]
 async fn a_function_answers_whatever_address_it_was_rewritten_from() {
@@ -115,17 +112,12 @@ async fn a_function_that_is_asked_to_end_answers_first() {
     let app = TestApp::start().await;
     let ana = app.member("ana").await;
     let mut function = app.function(LOGOUT).await;
-    let mut client = connect(&app.database).await;
-    let transaction = client.transaction().await.unwrap();
-    transaction
-        .execute("select from user_sessions for update", &[])
-        .await
-        .unwrap();
+    let held = app.hold("select from user_sessions for update").await;
     let leaving = ana.at_url(&function.url);
     let answer = tokio::spawn(async move { leaving.post("/api/auth/logout", json!({})).await });
-    until(async || app.count(WAITING).await == 1).await;
+    until(async || app.waiting().await == 1).await;
     function.signal("TERM").await;
-    transaction.rollback().await.unwrap();
+    held.release().await;
     answer.await.unwrap().expect(200);
     assert!(function.end().await.success());
     assert!(!ana.is_signed_in().await);

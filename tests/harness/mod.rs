@@ -167,9 +167,36 @@ impl TestApp {
         client.query(statement, &[]).await.unwrap()
     }
 
+    /// Takes locks in a transaction that is open until their release.
+    pub async fn hold(&self, statement: &str) -> Held {
+        let client = stores::connect(&self.database).await;
+        let begin = format!("begin; {statement}");
+        client.batch_execute(&begin).await.unwrap();
+        Held(client)
+    }
+
+    /// How many statements wait for a lock that another transaction holds.
+    pub async fn waiting(&self) -> i64 {
+        self.count(
+            "select count(*) from pg_stat_activity
+            where datname = current_database() and wait_event_type = 'Lock'",
+        )
+        .await
+    }
+
     /// The one number that a query answers with.
     pub async fn count(&self, query: &str) -> i64 {
         self.sql(query).await[0].get(0)
+    }
+}
+
+/// Locks of [`TestApp::hold`].
+pub struct Held(tokio_postgres::Client);
+
+impl Held {
+    /// Gives the locks back, with nothing changed.
+    pub async fn release(self) {
+        self.0.batch_execute("rollback").await.unwrap();
     }
 }
 

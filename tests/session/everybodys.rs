@@ -1,6 +1,6 @@
 //! `api/session/sessions.rs`
 
-use crate::harness::{Settings, TestApp, connect, until};
+use crate::harness::{Settings, TestApp, until};
 
 #[tokio::test]
 async fn an_administrator_sees_all_sessions_with_statistics_and_clears_them() {
@@ -73,16 +73,11 @@ async fn in_development_the_route_is_open() {
 async fn a_session_that_is_being_written_ends_with_all_others() {
     let app = TestApp::start().await;
     app.member("ana").await;
-    let mut client = connect(&app.database).await;
-    let transaction = client.transaction().await.unwrap();
-    let lock = "select from user_sessions for update";
-    transaction.execute(lock, &[]).await.unwrap();
+    let held = app.hold("select from user_sessions for update").await;
     let sessions = app.app.sessions().clone();
     let clearing = tokio::spawn(async move { sessions.clear(None).await.unwrap() });
-    let waiting = "select count(*) from pg_stat_activity
-        where datname = current_database() and wait_event_type = 'Lock'";
-    until(async || clearing.is_finished() || app.count(waiting).await == 1).await;
-    transaction.rollback().await.unwrap();
+    until(async || clearing.is_finished() || app.waiting().await == 1).await;
+    held.release().await;
     assert_eq!(clearing.await.unwrap(), 1);
     assert_eq!(app.count("select count(*) from user_sessions").await, 0);
 }

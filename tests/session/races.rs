@@ -109,9 +109,7 @@ async fn a_password_change_against_a_sign_in_that_has_verified_the_old_one() {
             .expect_code(401, "invalid_credentials");
         stolen
     });
-    let waiting = "select count(*) from pg_stat_activity
-        where datname = current_database() and wait_event_type = 'Lock'";
-    until(async || app.count(waiting).await == 1).await;
+    until(async || app.waiting().await == 1).await;
     // What change-password does, in the transaction that holds the row.
     transaction
         .batch_execute(
@@ -170,26 +168,21 @@ async fn sign_ins_and_revocations_at_once_leave_nobody_signed_in_by_an_old_proof
     assert!(ana.is_signed_in().await);
 }
 
-/// How many statements wait for a lock that another transaction holds.
-const WAITING: &str = "select count(*) from pg_stat_activity
-    where datname = current_database() and wait_event_type = 'Lock'";
-
 #[tokio::test]
 async fn a_sign_in_between_the_deletion_and_the_commit_ends_with_the_others() {
     let app = TestApp::start().await;
     let ana = app.member("ana").await;
     let proof = proof(&app).await;
     // The change has ended the sessions that it saw, and is yet to commit.
-    let mut client = connect(&app.database).await;
-    let transaction = client.transaction().await.unwrap();
-    let lock = "lock table security_events in exclusive mode";
-    transaction.batch_execute(lock).await.unwrap();
+    let held = app
+        .hold("lock table security_events in exclusive mode")
+        .await;
     let form = json!({ "currentPassword": PASSWORD, "newPassword": NEW });
     let changing = tokio::spawn(async move {
         let answer = ana.post("/api/auth/change-password", form).await;
         answer.expect(200)
     });
-    until(async || app.count(WAITING).await == 1).await;
+    until(async || app.waiting().await == 1).await;
     // Whoever had proved the old password signs in now, and looks around.
     let sessions = app.app.sessions().clone();
     let late = tokio::spawn(async move {
@@ -198,9 +191,9 @@ async fn a_sign_in_between_the_deletion_and_the_commit_ends_with_the_others() {
         sessions.get(&token.key()).await.unwrap();
         Some(token)
     });
-    until(async || late.is_finished() || app.count(WAITING).await == 2).await;
+    until(async || late.is_finished() || app.waiting().await == 2).await;
     tokio::time::sleep(Duration::from_millis(50)).await;
-    transaction.rollback().await.unwrap();
+    held.release().await;
     changing.await.unwrap();
     if let Some(token) = late.await.unwrap() {
         let seen = app.app.sessions().get(&token.key()).await.unwrap();
@@ -212,18 +205,15 @@ async fn a_sign_in_between_the_deletion_and_the_commit_ends_with_the_others() {
 async fn two_changes_from_one_session_at_once_find_it_alive() {
     let app = TestApp::start().await;
     let ana = app.member("ana").await;
-    let mut client = connect(&app.database).await;
-    let transaction = client.transaction().await.unwrap();
-    let lock = "select from users for update";
-    transaction.execute(lock, &[]).await.unwrap();
+    let held = app.hold("select from users for update").await;
     let clicks: Vec<_> = (0..2)
         .map(|_| {
             let ana = ana.copy();
             tokio::spawn(async move { ana.delete("/api/sessions").await })
         })
         .collect();
-    until(async || app.count(WAITING).await == 2).await;
-    transaction.rollback().await.unwrap();
+    until(async || app.waiting().await == 2).await;
+    held.release().await;
     for click in clicks {
         click.await.unwrap().expect(200);
     }
@@ -233,17 +223,14 @@ async fn two_changes_from_one_session_at_once_find_it_alive() {
 async fn to_end_all_while_the_others_are_being_ended_ends_this_one_too() {
     let app = TestApp::start().await;
     let ana = app.member("ana").await;
-    let mut client = connect(&app.database).await;
-    let transaction = client.transaction().await.unwrap();
-    let lock = "select from users for update";
-    transaction.execute(lock, &[]).await.unwrap();
+    let held = app.hold("select from users for update").await;
     let (first, second) = (ana.copy(), ana.copy());
     let others = tokio::spawn(async move { first.delete("/api/sessions").await });
-    until(async || app.count(WAITING).await == 1).await;
+    until(async || app.waiting().await == 1).await;
     let all = json!({ "all": true });
     let all = tokio::spawn(async move { second.post("/api/auth/logout", all).await });
-    until(async || app.count(WAITING).await == 2).await;
-    transaction.rollback().await.unwrap();
+    until(async || app.waiting().await == 2).await;
+    held.release().await;
     others.await.unwrap().expect(200);
     all.await.unwrap().expect(200);
     assert!(!ana.is_signed_in().await);
@@ -253,15 +240,12 @@ async fn to_end_all_while_the_others_are_being_ended_ends_this_one_too() {
 async fn a_sign_out_while_the_others_are_being_ended_spoils_no_figure() {
     let app = TestApp::start().await;
     let ana = app.member("ana").await;
-    let mut client = connect(&app.database).await;
-    let transaction = client.transaction().await.unwrap();
-    let lock = "select from users for update";
-    transaction.execute(lock, &[]).await.unwrap();
+    let held = app.hold("select from users for update").await;
     let (first, second) = (ana.copy(), ana.copy());
     let others = tokio::spawn(async move { first.delete("/api/sessions").await });
-    until(async || app.count(WAITING).await == 1).await;
+    until(async || app.waiting().await == 1).await;
     second.post("/api/auth/logout", json!({})).await.expect(200);
-    transaction.rollback().await.unwrap();
+    held.release().await;
     others.await.unwrap().expect_code(401, "session_gone");
     assert!(!ana.is_signed_in().await);
     app.app.counters().write().await;
@@ -292,18 +276,13 @@ async fn a_caller_who_hangs_up_does_not_end_the_revocation() {
     let ana = app.member("ana").await;
     assert!(ana.is_signed_in().await);
     let key = key(&app).await;
-    let mut client = connect(&app.database).await;
-    let transaction = client.transaction().await.unwrap();
-    let lock = "select from user_sessions for update";
-    transaction.execute(lock, &[]).await.unwrap();
+    let held = app.hold("select from user_sessions for update").await;
     let leaving = ana.copy();
     let request = tokio::spawn(async move { leaving.post("/api/auth/logout", json!({})).await });
-    let waiting = "select count(*) from pg_stat_activity
-        where datname = current_database() and wait_event_type = 'Lock'";
-    until(async || app.count(waiting).await == 1).await;
+    until(async || app.waiting().await == 1).await;
     request.abort();
     assert!(request.await.is_err());
-    transaction.rollback().await.unwrap();
+    held.release().await;
     let mark = format!("change:{key}");
     until(async || app.redis.get(&mark).await.unwrap().is_some()).await;
     assert!(!ana.is_signed_in().await);
@@ -449,17 +428,12 @@ async fn not_the_variant_that_sends_a_mark_twice() {
 async fn not_the_variant_that_marks_before_the_commit() {
     let app = TestApp::start().await;
     let ana = app.member("ana").await;
-    let mut client = connect(&app.database).await;
-    let transaction = client.transaction().await.unwrap();
-    let lock = "select from user_sessions for update";
-    transaction.execute(lock, &[]).await.unwrap();
+    let held = app.hold("select from user_sessions for update").await;
     let leaving = ana.copy();
     let answer = tokio::spawn(async move { leaving.post("/api/auth/logout", json!({})).await });
-    let waiting = "select count(*) from pg_stat_activity
-        where datname = current_database() and wait_event_type = 'Lock'";
-    until(async || app.count(waiting).await == 1).await;
+    until(async || app.waiting().await == 1).await;
     assert_eq!(marks(&app), Vec::<String>::new());
-    transaction.rollback().await.unwrap();
+    held.release().await;
     answer.await.unwrap().expect(200);
     assert_eq!(marks(&app).len(), 1);
 }
@@ -688,13 +662,10 @@ async fn a_read_waits_for_nobody_who_holds_the_row() {
     let ana = app.member("ana").await;
     app.sql("update user_sessions set last_activity = now() - interval '10 minutes'")
         .await;
-    let mut client = connect(&app.database).await;
-    let transaction = client.transaction().await.unwrap();
-    let lock = "select from user_sessions for update";
-    transaction.execute(lock, &[]).await.unwrap();
+    let held = app.hold("select from user_sessions for update").await;
     let read = tokio::time::timeout(Duration::from_secs(10), ana.is_signed_in());
     assert!(read.await.expect("an answer, whoever holds the row"));
-    transaction.rollback().await.unwrap();
+    held.release().await;
 }
 
 #[tokio::test]
