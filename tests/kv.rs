@@ -36,8 +36,8 @@ async fn values_are_set_read_counted_and_come_to_their_end() {
 async fn a_cached_answer_is_worked_out_once_until_its_namespace_ends() {
     let app = TestApp::start().await;
     let kv = app.app.kv().unwrap().clone();
-    let cache = Cache::new(kv.clone(), "schedule");
-    let other = Cache::new(kv, "classes");
+    let cache = Cache::new(Some(kv.clone()), "schedule");
+    let other = Cache::new(Some(kv), "classes");
     let worked_out = AtomicU32::new(0);
     let load = async || Ok(worked_out.fetch_add(1, Ordering::Relaxed));
     for _ in 0..3 {
@@ -58,7 +58,7 @@ async fn a_cached_answer_is_worked_out_once_until_its_namespace_ends() {
 #[tokio::test]
 async fn what_was_worked_out_before_a_change_is_not_believed_after_it() {
     let app = TestApp::start().await;
-    let cache = Cache::new(app.app.kv().unwrap().clone(), "schedule");
+    let cache = Cache::new(app.app.kv().cloned(), "schedule");
     // The change comes while the old answer is still being worked out.
     let stale = cache.get_or("week", async {
         cache.invalidate().await.unwrap();
@@ -72,7 +72,7 @@ async fn what_was_worked_out_before_a_change_is_not_believed_after_it() {
 #[tokio::test]
 async fn without_redis_an_answer_is_worked_out_each_time() {
     let app = TestApp::start().await;
-    let cache = Cache::new(app.app.kv().unwrap().clone(), "schedule");
+    let cache = Cache::new(app.app.kv().cloned(), "schedule");
     app.redis.set_mode(Mode::Away).await.unwrap();
     for number in 0..5 {
         assert_eq!(

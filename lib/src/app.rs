@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::thread::available_parallelism;
+use std::time::Duration;
 
 use axum::extract::{FromRef, FromRequestParts};
 use http::request::Parts;
@@ -11,10 +12,14 @@ use crate::config::Config;
 use crate::counters::Counters;
 use crate::db::Db;
 use crate::error::Result;
-use crate::kv::Kv;
+use crate::kv::{Cache, Kv};
 use crate::password::Hasher;
 use crate::secret::Signer;
 use crate::session::{self, Sessions};
+
+/// How long an answer about places left may be wrong when Redis did not hear
+/// of a booking; the booking itself is never decided by it.
+const SCHEDULE_TTL: Duration = Duration::from_secs(60);
 
 /// Everything that handlers share. Cheap to clone; made once a process, and
 /// nothing is connected before it is used.
@@ -30,6 +35,8 @@ struct Inner {
     hasher: Hasher,
     cookie_signer: Signer,
     demo_signer: Signer,
+    catalogue: Cache,
+    schedule: Cache,
     config: Config,
 }
 
@@ -51,6 +58,8 @@ impl App {
             hasher: Hasher::new(available_parallelism().map_or(2, usize::from)),
             cookie_signer: Signer::derive(&config.session_secrets, "session cookie"),
             demo_signer: Signer::derive(&config.session_secrets, "demo record"),
+            catalogue: Cache::new(kv.clone(), "catalogue"),
+            schedule: Cache::new(kv.clone(), "schedule").with_ttl(SCHEDULE_TTL),
             clock,
             db,
             kv,
@@ -101,6 +110,17 @@ impl App {
 
     pub(crate) fn demo_signer(&self) -> &Signer {
         &self.0.demo_signer
+    }
+
+    /// Answers about class types and instructors; ended by whoever changes one.
+    pub fn catalogue(&self) -> &Cache {
+        &self.0.catalogue
+    }
+
+    /// Answers about occurrences and the places left in them; ended by whoever
+    /// changes an occurrence or a booking, and with the catalogue.
+    pub fn schedule(&self) -> &Cache {
+        &self.0.schedule
     }
 
     /// Writes what is still to be written, then closes the pool.

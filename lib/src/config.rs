@@ -1,5 +1,7 @@
 //! The environment, read once and turned into [`Config`].
 
+mod studio;
+
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::str::FromStr;
@@ -8,6 +10,7 @@ use std::time::Duration;
 use thiserror::Error;
 use tokio_postgres::config::{Host, SslMode};
 
+pub use self::studio::{MailConfig, MailTransport, SmtpConfig, StripeConfig, StudioConfig};
 use crate::encryption::Keyring;
 use crate::secret::Secret;
 
@@ -39,6 +42,12 @@ pub struct Config {
     /// `DEMO_ACCOUNT`: whether the account that needs no store signs in.
     /// Never outside development.
     pub demo_account: bool,
+    /// The rules of the house.
+    pub studio: StudioConfig,
+    /// How mail leaves it.
+    pub mail: MailConfig,
+    /// Card payments; `None` leaves the desk.
+    pub stripe: Option<StripeConfig>,
     /// The lapses of the session model.
     pub timing: Timing,
 }
@@ -138,6 +147,9 @@ impl Config {
             cron_secret: cron_secret(&env, development)?,
             origins: origins(&env)?,
             demo_account: development && env.flag("DEMO_ACCOUNT", true)?,
+            studio: studio::studio(&env, development)?,
+            mail: studio::mail(&env, development)?,
+            stripe: studio::stripe(&env)?,
             timing: Timing::default(),
         })
     }

@@ -5,11 +5,12 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
 use deadpool_postgres::{
     Hook, HookError, Manager, ManagerConfig, Metrics, Object, Pool, RecyclingMethod, Runtime,
     Timeouts,
 };
+use rust_decimal::Decimal;
 use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
@@ -488,6 +489,8 @@ params! {
     f64 => FLOAT8, FLOAT8_ARRAY;
     IpAddr => INET, INET_ARRAY;
     NaiveDate => DATE, DATE_ARRAY;
+    NaiveTime => TIME, TIME_ARRAY;
+    Decimal => NUMERIC, NUMERIC_ARRAY;
     DateTime<Utc> => TIMESTAMPTZ, TIMESTAMPTZ_ARRAY;
     serde_json::Value => JSONB, JSONB_ARRAY;
     Vec<u8> => BYTEA, BYTEA_ARRAY;

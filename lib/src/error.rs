@@ -7,6 +7,7 @@ use std::time::Duration;
 use axum::response::{IntoResponse, Response};
 use deadpool_postgres::PoolError;
 use http::StatusCode;
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 use tokio_postgres::error::SqlState;
 
@@ -17,6 +18,15 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 pub type Details = BTreeMap<String, Vec<String>>;
 
 type Source = Box<dyn std::error::Error + Send + Sync>;
+
+/// A refusal as it is kept, to be given again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Refusal {
+    status: u16,
+    code: String,
+    message: String,
+    details: Option<Details>,
+}
 
 /// Every failure that a function answers with.
 ///
@@ -68,6 +78,9 @@ pub enum Error {
         /// For people.
         message: &'static str,
     },
+    /// The refusal that the first request under this `Idempotency-Key` got.
+    #[error("{}", .0.message)]
+    Repeated(Refusal),
     /// 413 `body_too_large`.
     #[error("The request is larger than 1 MiB")]
     BodyTooLarge,
@@ -116,6 +129,28 @@ impl Error {
         Self::Invalid(Details::from([(name.to_owned(), vec![problem.into()])]))
     }
 
+    /// What is kept of a refusal, so that the same request gets the same
+    /// answer. `None` for what may turn out otherwise when it is tried again.
+    pub(crate) fn refusal(&self) -> Option<Refusal> {
+        let status = self.status();
+        let lasting = status.is_client_error() && status != StatusCode::TOO_MANY_REQUESTS;
+        lasting.then(|| Refusal {
+            status: status.as_u16(),
+            code: self.code().to_owned(),
+            message: self.to_string(),
+            details: self.details().cloned(),
+        })
+    }
+
+    /// What is wrong with each field, where fields were refused.
+    pub fn details(&self) -> Option<&Details> {
+        match self {
+            Self::Invalid(details) => Some(details),
+            Self::Repeated(refusal) => refusal.details.as_ref(),
+            _ => None,
+        }
+    }
+
     /// The HTTP status.
     pub fn status(&self) -> StatusCode {
         match self {
@@ -129,6 +164,9 @@ impl Error {
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::RequestTimeout => StatusCode::REQUEST_TIMEOUT,
             Self::Conflict { .. } => StatusCode::CONFLICT,
+            Self::Repeated(refusal) => {
+                StatusCode::from_u16(refusal.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+            }
             Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::NotJson => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::TooManyRequests { .. } => StatusCode::TOO_MANY_REQUESTS,
@@ -138,7 +176,7 @@ impl Error {
     }
 
     /// The name by which a program tells it from the others.
-    pub fn code(&self) -> &'static str {
+    pub fn code(&self) -> &str {
         match self {
             Self::Invalid(_) => "validation_failed",
             Self::Malformed(_) => "malformed_request",
@@ -146,6 +184,7 @@ impl Error {
             Self::InvalidCredentials => "invalid_credentials",
             Self::SessionGone => "session_gone",
             Self::Forbidden { code, .. } | Self::Conflict { code, .. } => code,
+            Self::Repeated(refusal) => &refusal.code,
             Self::NotFound => "not_found",
             Self::MethodNotAllowed => "method_not_allowed",
             Self::RequestTimeout => "request_timeout",

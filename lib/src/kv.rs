@@ -263,7 +263,8 @@ impl Breaker {
 /// read before a change can be written after it without harm.
 #[derive(Clone)]
 pub struct Cache {
-    kv: Kv,
+    /// `None`: everything is worked out each time.
+    kv: Option<Kv>,
     namespace: &'static str,
     ttl: Duration,
 }
@@ -279,7 +280,7 @@ impl Cache {
     pub const TTL: Duration = Duration::from_secs(60 * 60);
 
     /// The cache of `namespace`.
-    pub fn new(kv: Kv, namespace: &'static str) -> Self {
+    pub fn new(kv: Option<Kv>, namespace: &'static str) -> Self {
         Self {
             kv,
             namespace,
@@ -305,8 +306,11 @@ impl Cache {
         key: &str,
         load: impl Future<Output = Result<T>>,
     ) -> Result<T> {
+        let Some(kv) = &self.kv else {
+            return load.await;
+        };
         let value_key = format!("cache:{}:{key}", self.namespace);
-        let Ok(found) = self.kv.get_many(&[&value_key, &self.version_key()]).await else {
+        let Ok(found) = kv.get_many(&[&value_key, &self.version_key()]).await else {
             return load.await;
         };
         let [value, version] = <[_; 2]>::try_from(found)
@@ -321,7 +325,7 @@ impl Cache {
         };
         let json =
             serde_json::to_string(&fresh).map_err(|error| Error::Internal(Box::new(error)))?;
-        if let Err(error) = self.kv.set(&value_key, &json, self.ttl).await {
+        if let Err(error) = kv.set(&value_key, &json, self.ttl).await {
             tracing::debug!(error = %crate::db::chain(&error), "not cached");
         }
         Ok(fresh.value)
@@ -334,8 +338,22 @@ impl Cache {
     ///
     /// As stated for [`Kv`]: what is cached may then be stale for its `ttl`.
     pub async fn invalidate(&self) -> Result<()> {
+        let Some(kv) = &self.kv else {
+            return Ok(());
+        };
         let version = random::hex::<16>();
-        self.kv.set_lasting(&self.version_key(), &version).await
+        kv.set_lasting(&self.version_key(), &version).await
+    }
+
+    /// As [`Cache::invalidate`], for whoever has just committed and can do
+    /// nothing about a Redis that is away: it is told to the log.
+    pub fn end(&self) -> BoxFuture<'_, ()> {
+        Box::pin(async move {
+            if let Err(error) = self.invalidate().await {
+                let (namespace, error) = (self.namespace, crate::db::chain(&error));
+                tracing::warn!(namespace, error, "cached answers may be stale");
+            }
+        })
     }
 
     fn version_key(&self) -> String {

@@ -16,7 +16,7 @@
 //! - [`db`] and [`kv`] are Postgres and Redis; [`migrations`] the schema.
 //! - [`health`], [`counters`] and [`log`] tell how it goes; [`background`] is what
 //!   goes on after the answer; [`demo`] the account that needs no store.
-//! - [`encryption`], [`secret`], [`random`], [`clock`], [`text`] are small
+//! - [`encryption`], [`money`], [`secret`], [`random`], [`clock`], [`text`] are small
 //!   tools, each the one place for what it does.
 
 pub mod app;
@@ -30,10 +30,12 @@ pub mod encryption;
 pub mod error;
 pub mod health;
 pub mod http;
+pub mod idempotency;
 pub mod kv;
 pub mod log;
 pub mod migrations;
 pub mod models;
+pub mod money;
 #[cfg(feature = "openapi")]
 pub mod openapi;
 pub mod password;

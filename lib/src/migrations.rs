@@ -27,7 +27,11 @@ macro_rules! migration {
     };
 }
 
-static MIGRATIONS: [Migration; 1] = [migration!(1, "0001_initial")];
+static MIGRATIONS: [Migration; 3] = [
+    migration!(1, "0001_initial"),
+    migration!(2, "0002_classes"),
+    migration!(3, "0003_bookings"),
+];
 
 /// One lock for all who migrate this database: "sabor" in ASCII. Whoever waits
 /// for it waits as long as a migration takes, so it is no [`Statement`], which

@@ -17,7 +17,7 @@ use utoipa::ToSchema;
 use crate::App;
 use crate::db::chain;
 use crate::error::{Details, Error};
-use crate::http::cookie;
+use crate::http::{cookie, public};
 use crate::random;
 
 /// The body of every failure.
@@ -71,6 +71,7 @@ pub(super) async fn answer(State(app): State<App>, request: Request, next: Next)
         .extensions()
         .get::<MatchedPath>()
         .map(|path| path.as_str().to_owned());
+    let known_tags = public::known_tags(request.headers());
     let has_cookie = cookie::presented(&app, request.headers()).is_some();
 
     let mut response = next.run(request).await;
@@ -82,6 +83,7 @@ pub(super) async fn answer(State(app): State<App>, request: Request, next: Next)
             cookie::clear_refused(&app, error, response.headers_mut());
         }
     }
+    public::revalidate(known_tags.as_ref(), &mut response);
     complete_headers(&id, response.headers_mut());
     app.counters().write_when_due();
     log(&Line {
@@ -109,10 +111,7 @@ fn explain(error: &Error, id: &str, response: &mut Response) {
     let problem = Problem {
         error: error.to_string(),
         code: error.code().to_owned(),
-        details: match error {
-            Error::Invalid(details) => Some(details.clone()),
-            _ => None,
-        },
+        details: error.details().cloned(),
         request_id: id.to_owned(),
     };
     let (parts, body) = axum::Json(problem).into_response().into_parts();

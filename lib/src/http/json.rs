@@ -91,7 +91,7 @@ fn split(request: Request) -> (HeaderMap, Body) {
 }
 
 /// Whatever the type, the same code reads it: it is compiled once, here.
-fn json_bytes<'a>(headers: &'a HeaderMap, body: Body) -> BoxFuture<'a, Result<Vec<u8>>> {
+pub(super) fn json_bytes<'a>(headers: &'a HeaderMap, body: Body) -> BoxFuture<'a, Result<Vec<u8>>> {
     Box::pin(async move {
         if !is_json(headers) {
             return Err(Error::NotJson);
@@ -120,7 +120,7 @@ fn read(body: Body) -> BoxFuture<'static, Result<Vec<u8>>> {
     })
 }
 
-fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
+pub(super) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
     // A struct could also be read from an array, field by field: not here.
     if bytes
         .trim_ascii_start()

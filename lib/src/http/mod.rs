@@ -11,9 +11,11 @@ pub mod browser;
 mod client;
 mod cookie;
 mod id;
+mod idempotency;
 mod json;
 mod origin;
 pub mod page;
+mod public;
 mod routes;
 
 use axum::Router;
@@ -25,8 +27,10 @@ pub use self::auth::{Admin, Cron, Member, OpenInDevelopment, Presented, Staff, V
 pub use self::client::Client;
 pub use self::cookie::{ClearSession, SetSession};
 pub use self::id::Id;
+pub use self::idempotency::{Answered, IdempotencyKey, Keyed};
 pub use self::json::{Created, Json, OptionalJson, Success};
 pub use self::page::{List, Page, PageParams};
+pub use self::public::{Freshness, Public};
 pub use self::routes::Routes;
 
 use crate::App;

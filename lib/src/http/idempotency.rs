@@ -1,0 +1,103 @@
+//! `Idempotency-Key`: a request that may be sent again, and is done once.
+
+use axum::extract::{FromRequest, Request};
+use axum::response::{IntoResponse, Response};
+use http::{HeaderMap, StatusCode};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use super::json::{json_bytes, parse};
+use crate::App;
+use crate::error::{Error, Result};
+use crate::secret::sha256_hex;
+
+/// What a client named its request, and a digest of what it asked for
+/// (draft-ietf-httpapi-idempotency-key-header).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IdempotencyKey {
+    pub(crate) key: String,
+    /// SHA-256 of method, path and body, in hex.
+    pub(crate) request_hash: String,
+}
+
+impl IdempotencyKey {
+    fn read(headers: &HeaderMap) -> Result<Option<String>> {
+        let Some(value) = headers.get("idempotency-key") else {
+            return Ok(None);
+        };
+        let text = value.to_str().map(str::trim).unwrap_or_default();
+        if !(1..=255).contains(&text.len()) {
+            return Err(Error::malformed(
+                "Idempotency-Key must have 1 to 255 printable ASCII characters",
+            ));
+        }
+        Ok(Some(text.to_owned()))
+    }
+}
+
+/// A JSON body, as [`super::Json`] has it, with the key that it came under.
+#[derive(Debug)]
+pub struct Keyed<T> {
+    /// `None`: the client did not send one.
+    pub key: Option<IdempotencyKey>,
+    /// The body.
+    pub form: T,
+}
+
+impl<T: DeserializeOwned> FromRequest<App> for Keyed<T> {
+    type Rejection = Error;
+
+    async fn from_request(request: Request, _: &App) -> Result<Self> {
+        let (parts, body) = request.into_parts();
+        let key = IdempotencyKey::read(&parts.headers)?;
+        let bytes = json_bytes(&parts.headers, body).await?;
+        let key = key.map(|key| {
+            let asked = format!("{} {}\n", parts.method, parts.uri.path());
+            let request_hash = sha256_hex(&[asked.as_bytes(), &bytes].concat());
+            IdempotencyKey { key, request_hash }
+        });
+        let form = parse(&bytes)?;
+        Ok(Self { key, form })
+    }
+}
+
+/// An answer that can be kept, and given again.
+#[derive(Clone, Debug)]
+pub struct Answered {
+    /// 200 or 201.
+    pub status: StatusCode,
+    /// The JSON of it.
+    pub body: Value,
+}
+
+impl Answered {
+    /// 200 and `body`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Internal`] when `body` has no JSON; so below.
+    pub fn ok(body: &impl Serialize) -> Result<Self> {
+        Self::new(StatusCode::OK, body)
+    }
+
+    /// 201 and `body`.
+    ///
+    /// # Errors
+    ///
+    /// As [`Answered::ok`].
+    pub fn created(body: &impl Serialize) -> Result<Self> {
+        Self::new(StatusCode::CREATED, body)
+    }
+
+    fn new(status: StatusCode, body: &impl Serialize) -> Result<Self> {
+        let body = serde_json::to_value(body).map_err(|error| Error::Internal(Box::new(error)))?;
+        Ok(Self { status, body })
+    }
+}
+
+impl IntoResponse for Answered {
+    fn into_response(self) -> Response {
+        (self.status, axum::Json(self.body)).into_response()
+    }
+}

@@ -1,0 +1,9 @@
+drop index users_calendar_token_key;
+drop table member_events;
+drop function number_member_event();
+drop table webhook_events;
+drop table payments;
+drop function check_payment_status();
+drop table bookings;
+drop function keep_current_participants();
+drop sequence waitlist_tickets;

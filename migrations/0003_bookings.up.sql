@@ -1,0 +1,170 @@
+-- Who comes to which class, who has paid, and what members are told of it.
+
+-- Tickets of the waitlists, rising in the order of arrival: they are drawn
+-- under the lock of the occurrence.
+create sequence waitlist_tickets;
+
+create table bookings (
+    id uuid primary key,
+    user_id uuid not null references users on delete cascade,
+    scheduled_class_id uuid not null references scheduled_classes on delete restrict,
+    status text not null
+        constraint bookings_status_known
+        check (status in ('booked', 'waitlisted', 'cancelled', 'attended', 'no_show')),
+    -- A ticket, not a rank: the rank is counted when it is shown, so that
+    -- nobody's row changes when somebody ahead leaves. Null: not waiting.
+    waitlist_position bigint,
+    -- What it costs, as agreed on when it was made.
+    price numeric(10, 2) not null constraint bookings_price check (price >= 0),
+    currency char(3) not null,
+    booked_at timestamptz not null default now(),
+    -- Null: not cancelled.
+    cancelled_at timestamptz,
+    late_cancellation boolean not null default false,
+    -- Null: not cancelled, or nobody said why.
+    cancellation_reason text,
+    created_at timestamptz not null default now(),
+    updated_at timestamptz not null default now(),
+    constraint bookings_waitlist check ((status = 'waitlisted') = (waitlist_position is not null)),
+    constraint bookings_cancelled check ((status = 'cancelled') = (cancelled_at is not null))
+);
+
+-- One active booking a member and occurrence.
+create unique index bookings_active_key on bookings (user_id, scheduled_class_id)
+    where status <> 'cancelled';
+create index bookings_user_idx on bookings (user_id, created_at, id);
+create index bookings_class_idx on bookings (scheduled_class_id, created_at, id);
+create index bookings_waiting_idx on bookings (scheduled_class_id, waitlist_position)
+    where status = 'waitlisted';
+create index bookings_created_idx on bookings (created_at);
+create index bookings_cancelled_idx on bookings (cancelled_at) where status = 'cancelled';
+
+create trigger bookings_updated_at before update on bookings
+    for each row execute function set_updated_at();
+
+-- The count of an occurrence is kept where it cannot be forgotten, and its
+-- constraint refuses the booking that would oversell it.
+create function keep_current_participants() returns trigger language plpgsql as $$
+declare
+    taken text[] := array['booked', 'attended', 'no_show'];
+    before integer := 0;
+    after integer := 0;
+begin
+    if tg_op <> 'INSERT' then
+        before = (old.status = any (taken))::integer;
+    end if;
+    if tg_op <> 'DELETE' then
+        after = (new.status = any (taken))::integer;
+    end if;
+    if before <> after then
+        update scheduled_classes
+        set current_participants = current_participants + after - before
+        where id = coalesce(new.scheduled_class_id, old.scheduled_class_id);
+    end if;
+    return null;
+end
+$$;
+
+create trigger bookings_participants after insert or delete or update of status on bookings
+    for each row execute function keep_current_participants();
+
+create table payments (
+    id uuid primary key,
+    booking_id uuid not null references bookings on delete cascade,
+    user_id uuid not null references users on delete cascade,
+    amount numeric(10, 2) not null constraint payments_amount check (amount > 0),
+    currency char(3) not null,
+    method text not null constraint payments_method_known check (method in ('card', 'desk')),
+    status text not null default 'pending'
+        constraint payments_status_known check (status in
+            ('pending', 'paid', 'failed', 'cancelled', 'refund_due', 'refunded')),
+    -- Null: paid at the desk, or not begun at the provider yet.
+    provider text,
+    -- The provider's name for the checkout.
+    provider_reference text constraint payments_provider_reference_key unique,
+    -- The provider's name for the money itself: what a refund names.
+    provider_payment text constraint payments_provider_payment_key unique,
+    -- Null: nowhere to pay it.
+    checkout_url text,
+    -- Until when a card payment holds its booking's place. Null: no card.
+    expires_at timestamptz,
+    -- Null, both: has not happened.
+    paid_at timestamptz,
+    refunded_at timestamptz,
+    created_at timestamptz not null default now(),
+    updated_at timestamptz not null default now()
+);
+
+-- One payment a booking that is open or stands.
+create unique index payments_open_key on payments (booking_id)
+    where status in ('pending', 'paid', 'refund_due');
+create index payments_booking_idx on payments (booking_id, created_at);
+create index payments_user_idx on payments (user_id, created_at, id);
+create index payments_expires_idx on payments (expires_at) where status = 'pending';
+create index payments_refund_due_idx on payments (updated_at) where status = 'refund_due';
+create index payments_paid_idx on payments (paid_at);
+create index payments_refunded_idx on payments (refunded_at);
+
+create trigger payments_updated_at before update on payments
+    for each row execute function set_updated_at();
+
+-- A payment moves only forward. Providers repeat themselves, and in any order.
+create function check_payment_status() returns trigger language plpgsql as $$
+begin
+    if not (old.status, new.status) in (
+        ('pending', 'paid'), ('pending', 'failed'), ('pending', 'cancelled'),
+        ('paid', 'refund_due'), ('paid', 'refunded'), ('refund_due', 'refunded'),
+        -- Paid after all, at a checkout that had been given up.
+        ('failed', 'refund_due'), ('cancelled', 'refund_due')
+    ) then
+        raise exception 'a payment does not go from % to %', old.status, new.status
+            using errcode = 'check_violation', constraint = 'payments_forward';
+    end if;
+    return new;
+end
+$$;
+
+create trigger payments_forward before update of status on payments
+    for each row when (old.status <> new.status) execute function check_payment_status();
+
+-- Events that a provider has told us, so that each is handled once.
+create table webhook_events (
+    id varchar(255) primary key,
+    kind text not null,
+    created_at timestamptz not null default now()
+);
+
+create index webhook_events_created_idx on webhook_events (created_at);
+
+-- What a member is told while they are connected, or when they come back.
+create table member_events (
+    id uuid primary key,
+    -- The place in the member's stream; set by the trigger.
+    seq bigint not null,
+    user_id uuid not null references users on delete cascade,
+    kind text not null,
+    data jsonb not null default '{}',
+    created_at timestamptz not null default now()
+);
+
+create sequence member_events_seq owned by member_events.seq;
+create unique index member_events_user_idx on member_events (user_id, seq);
+create index member_events_created_idx on member_events (created_at);
+
+-- Numbers of a sequence are drawn in one order and committed in another, and
+-- whoever reads "all after 7" would miss a 6 that is committed later. Under a
+-- lock for each member both orders are the same. The lock comes last in a
+-- transaction, and for several members in one statement, ordered by member.
+create function number_member_event() returns trigger language plpgsql as $$
+begin
+    perform pg_advisory_xact_lock(hashtextextended(new.user_id::text, 0));
+    new.seq = nextval('member_events_seq');
+    return new;
+end
+$$;
+
+create trigger member_events_number before insert on member_events
+    for each row execute function number_member_event();
+
+-- A calendar feed is found by its token.
+create unique index users_calendar_token_key on users (calendar_token_hash);
