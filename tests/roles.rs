@@ -15,6 +15,7 @@ const TABLE: &[(&str, &str, Who)] = &[
     ("GET", "/api/admin/cleanup-sessions", Who::CronAlone),
     ("GET", "/api/auth/me", Who::Member),
     ("GET", "/api/auth/session", Who::Member),
+    ("GET", "/api/bookings/list", Who::Member),
     ("GET", "/api/health", Who::Visitor),
     ("GET", "/api/session/sessions", Who::Admin),
     ("GET", "/api/session/test-session", Who::Visitor),
@@ -26,12 +27,15 @@ const TABLE: &[(&str, &str, Who)] = &[
     ("POST", "/api/auth/login", Who::Visitor),
     ("POST", "/api/auth/logout", Who::Visitor),
     ("POST", "/api/auth/register", Who::Visitor),
+    ("POST", "/api/bookings/cancel", Who::Member),
+    ("POST", "/api/bookings/create", Who::Member),
 ];
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Who {
     Visitor,
     Member,
+    Staff,
     Admin,
     CronOrAdmin,
     /// A GET that changes something is no page's to make.
@@ -52,6 +56,7 @@ fn allowed(who: Who, role: Role) -> bool {
     match who {
         Who::Visitor => true,
         Who::Member => matches!(role, Role::Member | Role::Staff | Role::Admin),
+        Who::Staff => matches!(role, Role::Staff | Role::Admin),
         Who::Admin => role == Role::Admin,
         Who::CronOrAdmin => matches!(role, Role::Admin | Role::Cron),
         Who::CronAlone => role == Role::Cron,

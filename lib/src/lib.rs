@@ -21,6 +21,7 @@
 
 pub mod app;
 pub mod background;
+pub mod bookings;
 pub mod clock;
 pub mod config;
 pub mod counters;

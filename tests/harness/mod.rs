@@ -4,6 +4,7 @@
 mod function;
 mod people;
 mod stores;
+mod studio;
 mod wire;
 
 use std::collections::HashMap;
@@ -20,6 +21,7 @@ use tokio::task::JoinHandle;
 pub use function::Function;
 pub use people::{Answer, Person};
 pub use stores::{connect, database, empty_database};
+pub use studio::Class;
 pub use wire::Wire;
 
 /// The password that everybody in these stories has.
