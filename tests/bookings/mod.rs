@@ -2,6 +2,7 @@
 
 mod cancel;
 mod create;
+mod crowd;
 mod idempotency;
 mod list;
 

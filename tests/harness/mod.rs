@@ -1,6 +1,7 @@
 //! What a story needs: a database of its own, an endpoint of its own, the
 //! functions in front of them, and people who call.
 
+mod crowd;
 mod function;
 mod people;
 mod stores;
