@@ -1,9 +1,10 @@
 //! What happened to accounts and sessions, for those who look after them.
 
+use serde_json::{Value, json};
 use tokio_postgres::Client;
 use uuid::Uuid;
 
-use crate::background;
+use crate::background::{self, BoxFuture};
 use crate::db::{Statement, chain};
 use crate::error::Result;
 use crate::http::Client as Caller;
@@ -53,37 +54,76 @@ impl Kind {
             Self::AdminGranted => "admin_granted",
         }
     }
+
+    /// What the member's own devices are told of it, if anything.
+    fn member_event(self) -> Option<&'static str> {
+        match self {
+            Self::SignedUp | Self::SignedIn => Some("session_started"),
+            Self::SignedOut | Self::SessionEnded => Some("session_ended"),
+            Self::SessionsEnded | Self::PasswordChanged | Self::AccountDeactivated => {
+                Some("sessions_ended")
+            }
+            _ => None,
+        }
+    }
 }
 
 static INSERT: Statement = Statement::new(
     "security_event.insert",
-    "insert into security_events (id, user_id, kind, ip, user_agent)
-    values ($1, $2, $3, $4, $5)",
+    "with written as (
+        insert into security_events (id, user_id, kind, ip, user_agent, detail)
+        values ($1, $2, $3, $4, $5, $6)
+    )
+    insert into member_events (id, user_id, kind)
+    select $7, $2, $8 where $2 is not null and $8 is not null",
 );
 
-/// Writes an event, in the transaction of what it tells when `client` is in one.
+/// Writes an event, in the transaction of what it tells when `client` is in
+/// one: as its last statement then, for it may take the lock of the member's
+/// stream.
 ///
 /// # Errors
 ///
 /// [`crate::Error::Unavailable`].
-pub async fn insert(
-    client: &Client,
+pub fn insert<'a>(
+    client: &'a Client,
     kind: Kind,
     user_id: Option<Uuid>,
-    caller: &Caller,
-) -> Result<()> {
-    INSERT
-        .execute(
-            client,
-            &[
-                &random::id(),
-                &user_id,
-                &kind.as_str(),
-                &Some(caller.address),
-                &caller.user_agent,
-            ],
-        )
-        .await
+    caller: &'a Caller,
+) -> BoxFuture<'a, Result<()>> {
+    insert_with(client, kind, user_id, caller, json!({}))
+}
+
+/// As [`insert`], with what else is to be known of it, such as the id of what
+/// was changed. Nothing secret: the administration reads it.
+///
+/// # Errors
+///
+/// [`crate::Error::Unavailable`].
+pub fn insert_with<'a>(
+    client: &'a Client,
+    kind: Kind,
+    user_id: Option<Uuid>,
+    caller: &'a Caller,
+    detail: Value,
+) -> BoxFuture<'a, Result<()>> {
+    Box::pin(async move {
+        INSERT
+            .execute(
+                client,
+                &[
+                    &random::id(),
+                    &user_id,
+                    &kind.as_str(),
+                    &Some(caller.address),
+                    &caller.user_agent,
+                    &detail,
+                    &random::id(),
+                    &kind.member_event(),
+                ],
+            )
+            .await
+    })
 }
 
 /// Writes an event after the answer, for what changed no row of its own.
