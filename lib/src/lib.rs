@@ -29,6 +29,7 @@ pub mod db;
 pub mod demo;
 pub mod encryption;
 pub mod error;
+pub mod front_desk;
 pub mod health;
 pub mod http;
 pub mod idempotency;

@@ -35,6 +35,8 @@ pub enum Kind {
     AccountDeactivated,
     /// Somebody was made an administrator.
     AdminGranted,
+    /// Staff did something with a member's booking.
+    BookingChanged,
 }
 
 impl Kind {
@@ -52,6 +54,7 @@ impl Kind {
             Self::PasswordChanged => "password_changed",
             Self::AccountDeactivated => "account_deactivated",
             Self::AdminGranted => "admin_granted",
+            Self::BookingChanged => "booking_changed",
         }
     }
 
