@@ -49,6 +49,7 @@ pub mod serve;
 pub mod session;
 pub mod sign_in;
 pub mod text;
+pub mod time_zone;
 
 pub use app::App;
 pub use background::BoxFuture;
