@@ -8,12 +8,14 @@ use crate::harness::{CRON_SECRET, Person, TestApp};
 
 /// Who may call what. A new function has to be added here to pass.
 const TABLE: &[(&str, &str, Who)] = &[
+    ("DELETE", "/api/admin/schedule", Who::Staff),
     ("DELETE", "/api/auth/me", Who::Member),
     ("DELETE", "/api/session/sessions", Who::Admin),
     ("DELETE", "/api/sessions", Who::Member),
     ("DELETE", "/api/sessions/{id}", Who::Member),
     ("GET", "/api/admin/bookings", Who::Staff),
     ("GET", "/api/admin/cleanup-sessions", Who::CronAlone),
+    ("GET", "/api/admin/schedule", Who::Staff),
     ("GET", "/api/auth/me", Who::Member),
     ("GET", "/api/auth/session", Who::Member),
     ("GET", "/api/bookings/list", Who::Member),
@@ -22,10 +24,12 @@ const TABLE: &[(&str, &str, Who)] = &[
     ("GET", "/api/session/test-session", Who::Visitor),
     ("GET", "/api/sessions", Who::Member),
     ("PATCH", "/api/admin/bookings", Who::Staff),
+    ("PATCH", "/api/admin/schedule", Who::Staff),
     ("PATCH", "/api/auth/me", Who::Member),
     ("POST", "/api/admin/bookings", Who::Staff),
     ("POST", "/api/admin/cleanup-sessions", Who::CronOrAdmin),
     ("POST", "/api/admin/init-db", Who::CronOrAdmin),
+    ("POST", "/api/admin/schedule", Who::Staff),
     ("POST", "/api/auth/change-password", Who::Member),
     ("POST", "/api/auth/login", Who::Visitor),
     ("POST", "/api/auth/logout", Who::Visitor),

@@ -50,6 +50,7 @@ pub mod session;
 pub mod sign_in;
 pub mod text;
 pub mod time_zone;
+pub mod timetable;
 
 pub use app::App;
 pub use background::BoxFuture;

@@ -37,6 +37,8 @@ pub enum Kind {
     AdminGranted,
     /// Staff did something with a member's booking.
     BookingChanged,
+    /// Staff changed a weekly class, or one class.
+    TimetableChanged,
 }
 
 impl Kind {
@@ -55,6 +57,7 @@ impl Kind {
             Self::AccountDeactivated => "account_deactivated",
             Self::AdminGranted => "admin_granted",
             Self::BookingChanged => "booking_changed",
+            Self::TimetableChanged => "timetable_changed",
         }
     }
 

@@ -1,0 +1,3 @@
+//! Classes in the timetable: one on one day.
+
+pub mod change;
