@@ -37,6 +37,10 @@ pub enum Kind {
     AdminGranted,
     /// Staff did something with a member's booking.
     BookingChanged,
+    /// Staff entered, changed or retired a class type.
+    ClassTypeChanged,
+    /// Staff entered, changed or retired an instructor.
+    InstructorChanged,
 }
 
 impl Kind {
@@ -55,6 +59,8 @@ impl Kind {
             Self::AccountDeactivated => "account_deactivated",
             Self::AdminGranted => "admin_granted",
             Self::BookingChanged => "booking_changed",
+            Self::ClassTypeChanged => "class_type_changed",
+            Self::InstructorChanged => "instructor_changed",
         }
     }
 
