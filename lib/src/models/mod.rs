@@ -2,8 +2,10 @@
 
 pub mod booking;
 pub mod class_schedule;
+pub mod class_type;
 pub mod daily_counter;
 pub mod idempotency_key;
+pub mod instructor;
 pub mod member_event;
 pub mod occurrence;
 pub mod security_event;

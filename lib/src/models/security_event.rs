@@ -39,6 +39,10 @@ pub enum Kind {
     BookingChanged,
     /// Staff changed a weekly class, or one class.
     TimetableChanged,
+    /// Staff entered, changed or retired a class type.
+    ClassTypeChanged,
+    /// Staff entered, changed or retired an instructor.
+    InstructorChanged,
 }
 
 impl Kind {
@@ -58,6 +62,8 @@ impl Kind {
             Self::AdminGranted => "admin_granted",
             Self::BookingChanged => "booking_changed",
             Self::TimetableChanged => "timetable_changed",
+            Self::ClassTypeChanged => "class_type_changed",
+            Self::InstructorChanged => "instructor_changed",
         }
     }
 
