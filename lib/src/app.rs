@@ -13,6 +13,7 @@ use crate::counters::Counters;
 use crate::db::Db;
 use crate::error::Result;
 use crate::kv::{Cache, Kv};
+use crate::mail::Sending;
 use crate::password::Hasher;
 use crate::secret::Signer;
 use crate::session::{self, Sessions};
@@ -37,6 +38,7 @@ struct Inner {
     demo_signer: Signer,
     catalogue: Cache,
     schedule: Cache,
+    sending: Sending,
     config: Config,
 }
 
@@ -60,6 +62,7 @@ impl App {
             demo_signer: Signer::derive(&config.session_secrets, "demo record"),
             catalogue: Cache::new(kv.clone(), "catalogue"),
             schedule: Cache::new(kv.clone(), "schedule").with_ttl(SCHEDULE_TTL),
+            sending: Sending::default(),
             clock,
             db,
             kv,
@@ -121,6 +124,10 @@ impl App {
     /// changes an occurrence or a booking, and with the catalogue.
     pub fn schedule(&self) -> &Cache {
         &self.0.schedule
+    }
+
+    pub(crate) fn sending(&self) -> &Sending {
+        &self.0.sending
     }
 
     /// Writes what is still to be written, then closes the pool.

@@ -12,6 +12,7 @@
 //!   Postgres, and never come back once they have ended.
 //! - [`sign_in`], [`registration`], [`profile`] and [`password`] lead from a
 //!   person to a session, and look after the account.
+//! - [`contact`] takes what visitors write; [`mail`] tells people what has happened.
 //! - [`models`] holds the nouns, each with its SQL beside it.
 //! - [`db`] and [`kv`] are Postgres and Redis; [`migrations`] the schema.
 //! - [`health`], [`counters`] and [`log`] tell how it goes; [`background`] is what
@@ -23,6 +24,7 @@ pub mod app;
 pub mod background;
 pub mod clock;
 pub mod config;
+pub mod contact;
 pub mod counters;
 pub mod db;
 pub mod demo;
@@ -33,6 +35,7 @@ pub mod http;
 pub mod idempotency;
 pub mod kv;
 pub mod log;
+pub mod mail;
 pub mod migrations;
 pub mod models;
 pub mod money;

@@ -57,6 +57,9 @@ pub struct SmtpConfig {
     /// `SMTP_PORT`: 465 is TLS from the start, any other STARTTLS; in the
     /// clear only to this machine.
     pub port: u16,
+    /// `SMTP_CA_CERT`, PEM: trusted instead of the public roots, and then TLS
+    /// is asked of this machine, too.
+    pub ca_certificate: Option<String>,
     /// `SMTP_USER` and `SMTP_PASS`; `None`: the server asks for neither.
     pub credentials: Option<(String, Secret)>,
 }
@@ -163,6 +166,7 @@ fn transport(env: &Environment<'_>, development: bool) -> Result<MailTransport, 
     Ok(MailTransport::Smtp(SmtpConfig {
         host,
         port: env.parse("SMTP_PORT", 587, "a port")?,
+        ca_certificate: env.text("SMTP_CA_CERT").map(|pem| pem.replace("\\n", "\n")),
         credentials,
     }))
 }

@@ -1,7 +1,9 @@
 //! One file per noun: its types, and its SQL beside them.
 
+pub mod contact;
 pub mod daily_counter;
 pub mod idempotency_key;
+pub mod mail_outbox;
 pub mod security_event;
 pub mod throttle;
 pub mod user;

@@ -35,6 +35,8 @@ pub enum Kind {
     AccountDeactivated,
     /// Somebody was made an administrator.
     AdminGranted,
+    /// Staff noted that a message to the studio has been dealt with, or has not.
+    ContactProcessed,
 }
 
 impl Kind {
@@ -52,6 +54,7 @@ impl Kind {
             Self::PasswordChanged => "password_changed",
             Self::AccountDeactivated => "account_deactivated",
             Self::AdminGranted => "admin_granted",
+            Self::ContactProcessed => "contact_processed",
         }
     }
 
