@@ -13,12 +13,15 @@ const TABLE: &[(&str, &str, Who)] = &[
     ("DELETE", "/api/sessions", Who::Member),
     ("DELETE", "/api/sessions/{id}", Who::Member),
     ("GET", "/api/admin/cleanup-sessions", Who::CronAlone),
+    ("GET", "/api/admin/contacts", Who::Staff),
     ("GET", "/api/auth/me", Who::Member),
     ("GET", "/api/auth/session", Who::Member),
+    ("GET", "/api/events", Who::Member),
     ("GET", "/api/health", Who::Visitor),
     ("GET", "/api/session/sessions", Who::Admin),
     ("GET", "/api/session/test-session", Who::Visitor),
     ("GET", "/api/sessions", Who::Member),
+    ("PATCH", "/api/admin/contacts", Who::Staff),
     ("PATCH", "/api/auth/me", Who::Member),
     ("POST", "/api/admin/cleanup-sessions", Who::CronOrAdmin),
     ("POST", "/api/admin/init-db", Who::CronOrAdmin),
@@ -26,12 +29,14 @@ const TABLE: &[(&str, &str, Who)] = &[
     ("POST", "/api/auth/login", Who::Visitor),
     ("POST", "/api/auth/logout", Who::Visitor),
     ("POST", "/api/auth/register", Who::Visitor),
+    ("POST", "/api/contact/submit", Who::Visitor),
 ];
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Who {
     Visitor,
     Member,
+    Staff,
     Admin,
     CronOrAdmin,
     /// A GET that changes something is no page's to make.
@@ -52,6 +57,7 @@ fn allowed(who: Who, role: Role) -> bool {
     match who {
         Who::Visitor => true,
         Who::Member => matches!(role, Role::Member | Role::Staff | Role::Admin),
+        Who::Staff => matches!(role, Role::Staff | Role::Admin),
         Who::Admin => role == Role::Admin,
         Who::CronOrAdmin => matches!(role, Role::Admin | Role::Cron),
         Who::CronAlone => role == Role::Cron,

@@ -12,6 +12,7 @@ use crate::config::Config;
 use crate::counters::Counters;
 use crate::db::Db;
 use crate::error::Result;
+use crate::events::Streams;
 use crate::kv::{Cache, Kv};
 use crate::mail::Sending;
 use crate::password::Hasher;
@@ -39,6 +40,7 @@ struct Inner {
     catalogue: Cache,
     schedule: Cache,
     sending: Sending,
+    streams: Streams,
     config: Config,
 }
 
@@ -63,6 +65,7 @@ impl App {
             catalogue: Cache::new(kv.clone(), "catalogue"),
             schedule: Cache::new(kv.clone(), "schedule").with_ttl(SCHEDULE_TTL),
             sending: Sending::default(),
+            streams: Streams::default(),
             clock,
             db,
             kv,
@@ -128,6 +131,16 @@ impl App {
 
     pub(crate) fn sending(&self) -> &Sending {
         &self.0.sending
+    }
+
+    pub(crate) fn streams(&self) -> &Streams {
+        &self.0.streams
+    }
+
+    /// Ends what would go on for a while by itself. Whoever listened comes
+    /// back, to another process.
+    pub fn end_streams(&self) {
+        self.streams().end();
     }
 
     /// Writes what is still to be written, then closes the pool.

@@ -12,7 +12,8 @@
 //!   Postgres, and never come back once they have ended.
 //! - [`sign_in`], [`registration`], [`profile`] and [`password`] lead from a
 //!   person to a session, and look after the account.
-//! - [`contact`] takes what visitors write; [`mail`] tells people what has happened.
+//! - [`contact`] takes what visitors write; [`mail`] and
+//!   [`events`] tell people what has happened.
 //! - [`models`] holds the nouns, each with its SQL beside it.
 //! - [`db`] and [`kv`] are Postgres and Redis; [`migrations`] the schema.
 //! - [`health`], [`counters`] and [`log`] tell how it goes; [`background`] is what
@@ -30,6 +31,7 @@ pub mod db;
 pub mod demo;
 pub mod encryption;
 pub mod error;
+pub mod events;
 pub mod health;
 pub mod http;
 pub mod idempotency;

@@ -60,7 +60,9 @@ fn run(routes: Routes) -> Result<(), vercel_runtime::Error> {
             under_way: under_way.clone(),
         };
         let outcome = vercel_runtime::run(service).await;
-        // SIGTERM ends the runtime's loop, not what has been asked before it.
+        // SIGTERM ends the runtime's loop, not what has been asked before it;
+        // a stream would go on for most of a minute.
+        app.end_streams();
         under_way.close();
         under_way.wait().await;
         app.close().await;

@@ -4,6 +4,7 @@ pub mod contact;
 pub mod daily_counter;
 pub mod idempotency_key;
 pub mod mail_outbox;
+pub mod member_event;
 pub mod security_event;
 pub mod throttle;
 pub mod user;
