@@ -12,23 +12,29 @@ const TABLE: &[(&str, &str, Who)] = &[
     ("DELETE", "/api/session/sessions", Who::Admin),
     ("DELETE", "/api/sessions", Who::Member),
     ("DELETE", "/api/sessions/{id}", Who::Member),
+    ("GET", "/api/admin/bookings", Who::Staff),
     ("GET", "/api/admin/cleanup-sessions", Who::CronAlone),
     ("GET", "/api/admin/contacts", Who::Staff),
     ("GET", "/api/auth/me", Who::Member),
     ("GET", "/api/auth/session", Who::Member),
+    ("GET", "/api/bookings/list", Who::Member),
     ("GET", "/api/events", Who::Member),
     ("GET", "/api/health", Who::Visitor),
     ("GET", "/api/session/sessions", Who::Admin),
     ("GET", "/api/session/test-session", Who::Visitor),
     ("GET", "/api/sessions", Who::Member),
+    ("PATCH", "/api/admin/bookings", Who::Staff),
     ("PATCH", "/api/admin/contacts", Who::Staff),
     ("PATCH", "/api/auth/me", Who::Member),
+    ("POST", "/api/admin/bookings", Who::Staff),
     ("POST", "/api/admin/cleanup-sessions", Who::CronOrAdmin),
     ("POST", "/api/admin/init-db", Who::CronOrAdmin),
     ("POST", "/api/auth/change-password", Who::Member),
     ("POST", "/api/auth/login", Who::Visitor),
     ("POST", "/api/auth/logout", Who::Visitor),
     ("POST", "/api/auth/register", Who::Visitor),
+    ("POST", "/api/bookings/cancel", Who::Member),
+    ("POST", "/api/bookings/create", Who::Member),
     ("POST", "/api/contact/submit", Who::Visitor),
 ];
 
@@ -73,12 +79,7 @@ async fn somebody(app: &TestApp, role: Role) -> Person {
             visitor
         }
         Role::Member => app.member("ana").await,
-        Role::Staff => {
-            let staff = app.member("sofia").await;
-            app.sql("update users set is_staff = true where email = 'sofia@example.com'")
-                .await;
-            staff
-        }
+        Role::Staff => app.staff("sofia").await,
         Role::Admin => app.admin("admin").await,
     }
 }

@@ -23,6 +23,7 @@
 
 pub mod app;
 pub mod background;
+pub mod bookings;
 pub mod clock;
 pub mod config;
 pub mod contact;
@@ -32,6 +33,7 @@ pub mod demo;
 pub mod encryption;
 pub mod error;
 pub mod events;
+pub mod front_desk;
 pub mod health;
 pub mod http;
 pub mod idempotency;

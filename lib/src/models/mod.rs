@@ -1,5 +1,6 @@
 //! One file per noun: its types, and its SQL beside them.
 
+pub mod booking;
 pub mod contact;
 pub mod daily_counter;
 pub mod idempotency_key;

@@ -37,6 +37,8 @@ pub enum Kind {
     AdminGranted,
     /// Staff noted that a message to the studio has been dealt with, or has not.
     ContactProcessed,
+    /// Staff did something with a member's booking.
+    BookingChanged,
 }
 
 impl Kind {
@@ -55,6 +57,7 @@ impl Kind {
             Self::AccountDeactivated => "account_deactivated",
             Self::AdminGranted => "admin_granted",
             Self::ContactProcessed => "contact_processed",
+            Self::BookingChanged => "booking_changed",
         }
     }
 
