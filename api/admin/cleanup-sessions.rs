@@ -1,7 +1,7 @@
 //! GET, POST /api/admin/cleanup-sessions — remove what has expired.
 
+use sabor::cleanup::{self, Cleaned};
 use sabor::http::{Cron, Json, OpenInDevelopment};
-use sabor::session::cleanup::{self, Cleaned};
 use sabor::{App, Exit, Result, Routes, routes, serve};
 use serde::Serialize;
 use utoipa::ToSchema;

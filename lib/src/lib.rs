@@ -17,13 +17,15 @@
 //! - [`models`] holds the nouns, each with its SQL beside it.
 //! - [`db`] and [`kv`] are Postgres and Redis; [`migrations`] the schema.
 //! - [`health`], [`counters`] and [`log`] tell how it goes; [`background`] is what
-//!   goes on after the answer; [`demo`] the account that needs no store.
+//!   goes on after the answer, [`cleanup`] what is done by the hour; [`demo`] the
+//!   account that needs no store.
 //! - [`encryption`], [`money`], [`secret`], [`random`], [`clock`], [`text`] are small
 //!   tools, each the one place for what it does.
 
 pub mod app;
 pub mod background;
 pub mod bookings;
+pub mod cleanup;
 pub mod clock;
 pub mod config;
 pub mod contact;

@@ -117,11 +117,11 @@ async fn two_at_once_share_the_work() {
 async fn what_time_does_not_allow_is_left_for_the_next_run() {
     let app = TestApp::start().await;
     add_sessions(&app, 10, 0).await;
-    let none = sabor::session::cleanup::run_for(&app.app, std::time::Duration::ZERO)
+    let none = sabor::cleanup::run_for(&app.app, std::time::Duration::ZERO)
         .await
         .unwrap();
     assert!(none.remaining && none.sessions == 0);
-    let rest = sabor::session::cleanup::run(&app.app).await.unwrap();
+    let rest = sabor::cleanup::run(&app.app).await.unwrap();
     assert!(!rest.remaining && rest.sessions == 10);
 }
 
