@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use axum::extract::{FromRef, FromRequestParts};
 use http::request::Parts;
+use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
 use crate::config::Config;
@@ -41,6 +42,7 @@ struct Inner {
     schedule: Cache,
     sending: Sending,
     streams: Streams,
+    ending: CancellationToken,
     config: Config,
 }
 
@@ -66,6 +68,7 @@ impl App {
             schedule: Cache::new(kv.clone(), "schedule").with_ttl(SCHEDULE_TTL),
             sending: Sending::default(),
             streams: Streams::default(),
+            ending: CancellationToken::new(),
             clock,
             db,
             kv,
@@ -137,10 +140,15 @@ impl App {
         &self.0.streams
     }
 
-    /// Ends what would go on for a while by itself. Whoever listened comes
-    /// back, to another process.
-    pub fn end_streams(&self) {
-        self.streams().end();
+    /// Cancelled when the process is about to end.
+    pub(crate) fn ending(&self) -> &CancellationToken {
+        &self.0.ending
+    }
+
+    /// Ends what would go on for a while by itself: streams, whose browsers
+    /// come back to another process, and rounds of sending mail.
+    pub fn end(&self) {
+        self.ending().cancel();
     }
 
     /// Writes what is still to be written, then closes the pool.

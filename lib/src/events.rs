@@ -17,7 +17,6 @@ use axum::response::Response;
 use http::header::{ACCEPT, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use hyper::body::{Bytes, Frame};
-use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::db::chain;
@@ -52,15 +51,9 @@ const MOST_STREAMS: usize = 5;
 #[derive(Debug, Default)]
 pub(crate) struct Streams {
     open: Mutex<HashMap<Uuid, usize>>,
-    ending: CancellationToken,
 }
 
 impl Streams {
-    /// Ends all streams; new ones end at once.
-    pub(crate) fn end(&self) {
-        self.ending.cancel();
-    }
-
     fn lock(&self) -> MutexGuard<'_, HashMap<Uuid, usize>> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -186,7 +179,7 @@ struct Stream {
 impl Stream {
     /// What to send next. `None`: it ends, and whoever wants more comes back.
     async fn next(&mut self) -> Option<String> {
-        let ending = self.place.app.streams().ending.clone();
+        let ending = self.place.app.ending().clone();
         while !self.is_over {
             let wake = self.looks_at.min(self.ends);
             tokio::select! {

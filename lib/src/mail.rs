@@ -54,6 +54,9 @@ pub(crate) struct Sending {
 
 /// Sends what is due, after the answer. To be called after the commit.
 pub fn send_due_soon(app: &App) {
+    if matches!(app.config().mail.transport, MailTransport::Nothing) {
+        return warn_once();
+    }
     // Who is sending already looks once more.
     if app.sending().asked.fetch_add(1, Ordering::AcqRel) > 0 {
         return;
@@ -62,7 +65,7 @@ pub fn send_due_soon(app: &App) {
     background::spawn(async move {
         let mut turn = Turn(Some(&app));
         let until = Instant::now() + SOON;
-        while Instant::now() < until {
+        while Instant::now() < until && !app.ending().is_cancelled() {
             let asked = app.sending().asked.load(Ordering::Acquire);
             if let Err(error) = send_due(&app, until).await {
                 tracing::error!(error = %chain(&error), "mail not sent");
@@ -106,10 +109,9 @@ pub fn send_due(app: &App, until: Instant) -> BoxFuture<'_, Result<Sent>> {
         let mut outcome = Sent::default();
         if matches!(app.config().mail.transport, MailTransport::Nothing) {
             outcome.remaining = mail_outbox::is_waiting(&*app.db().client().await?).await?;
-            warn_once(
-                outcome.remaining,
-                "SMTP_HOST is not set: mail waits in the outbox",
-            );
+            if outcome.remaining {
+                warn_once();
+            }
             return Ok(outcome);
         }
         let mut carrier = match Carrier::new(&app.config().mail) {
@@ -126,10 +128,10 @@ pub fn send_due(app: &App, until: Instant) -> BoxFuture<'_, Result<Sent>> {
     })
 }
 
-fn warn_once(due: bool, sentence: &str) {
+fn warn_once() {
     static WARNED: AtomicBool = AtomicBool::new(false);
-    if due && !WARNED.swap(true, Ordering::Relaxed) {
-        tracing::warn!("{sentence}");
+    if !WARNED.swap(true, Ordering::Relaxed) {
+        tracing::warn!("SMTP_HOST is not set: mail waits in the outbox");
     }
 }
 
@@ -140,10 +142,14 @@ async fn round(
     until: Instant,
     outcome: &mut Sent,
 ) -> Result<()> {
-    while Instant::now() < until {
+    while Instant::now() < until && !app.ending().is_cancelled() {
         let Some(due) = mail_outbox::claim(&*app.db().client().await?).await? else {
             return Ok(());
         };
+        if due.attempts > MOST_TRIES {
+            give_up(app, &due, "the last try never came to an end", outcome).await?;
+            continue;
+        }
         let letter = match compose(app, &due).await {
             Err(error @ Error::Internal(_)) => Err(Trouble::Later(chain(&error))),
             letter => Ok(letter?),

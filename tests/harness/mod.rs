@@ -4,6 +4,8 @@
 mod crowd;
 mod function;
 mod people;
+mod python;
+mod smtp;
 mod stores;
 mod studio;
 mod wire;
@@ -21,6 +23,8 @@ use tokio::task::JoinHandle;
 
 pub use function::Function;
 pub use people::{Answer, Person};
+pub use python::python;
+pub use smtp::MailServer;
 pub use stores::{connect, database, empty_database};
 pub use studio::Class;
 pub use wire::Wire;

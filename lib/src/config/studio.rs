@@ -62,6 +62,9 @@ pub struct SmtpConfig {
     pub ca_certificate: Option<String>,
     /// `SMTP_USER` and `SMTP_PASS`; `None`: the server asks for neither.
     pub credentials: Option<(String, Secret)>,
+    /// How long it may take to let us in, and then for each mail. Both
+    /// together stay below a minute, the pause after a first try.
+    pub deadline: Duration,
 }
 
 /// How to reach Stripe.
@@ -166,6 +169,7 @@ fn transport(env: &Environment<'_>, development: bool) -> Result<MailTransport, 
     Ok(MailTransport::Smtp(SmtpConfig {
         host,
         port: env.parse("SMTP_PORT", 587, "a port")?,
+        deadline: Duration::from_secs(10),
         ca_certificate: env.text("SMTP_CA_CERT").map(|pem| pem.replace("\\n", "\n")),
         credentials,
     }))

@@ -20,9 +20,8 @@ use crate::config::{MailConfig, MailTransport, SmtpConfig};
 use crate::db::chain;
 use crate::models::mail_outbox::Due;
 
-/// How long the server may take to let us in, and then for each mail. Both
-/// together stay below the pause after a first try.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// How long the server may take to say goodbye.
+const FAREWELL: Duration = Duration::from_secs(1);
 
 /// Why a mail did not go out.
 #[derive(Debug)]
@@ -80,13 +79,13 @@ impl<'a> Carrier<'a> {
         let away = |error: SmtpError| Trouble::Away(chain(&error));
         let mut connection = match self.connection.take() {
             Some(connection) => connection,
-            None => timeout(PATIENCE, connect(config, self.from.email.domain()))
+            None => timeout(config.deadline, connect(config, self.from.email.domain()))
                 .await
                 .map_err(|_| Trouble::Away("the server took too long to let us in".to_owned()))?
                 .map_err(away)?,
         };
         let handed = hand_over(&mut connection, &self.from.email, to, message);
-        timeout(PATIENCE, handed)
+        timeout(config.deadline, handed)
             .await
             .map_err(|_| Trouble::Later("the server took too long".to_owned()))??;
         // After a refusal the connection is not used again: where its dialogue
@@ -98,7 +97,7 @@ impl<'a> Carrier<'a> {
     /// Takes leave of the server.
     pub(super) async fn close(self) {
         if let Some(mut connection) = self.connection {
-            let _ = timeout(PATIENCE, connection.quit()).await;
+            let _ = timeout(FAREWELL, connection.quit()).await;
         }
     }
 }
@@ -144,7 +143,7 @@ async fn connect(config: &SmtpConfig, domain: &str) -> Result<AsyncSmtpConnectio
     let implicit = (config.port == 465).then(tls).transpose()?;
     let encrypted = implicit.is_some();
     let connecting =
-        AsyncSmtpConnection::connect_tokio1(server, Some(PATIENCE), &hello, implicit, None);
+        AsyncSmtpConnection::connect_tokio1(server, Some(config.deadline), &hello, implicit, None);
     let mut connection = connecting.await?;
     // A name, a password and a member's mail go in the clear to this machine alone.
     let may_be_clear = config.ca_certificate.is_none() && is_loopback(&config.host);

@@ -73,12 +73,12 @@ impl Said {
             text: text.render().map_err(broken)?,
             html: html.render().map_err(broken)?,
             subject: one_line(&self.subject),
-            reply_to,
+            reply_to: reply_to.map(|(name, address)| (one_line(&name), address)),
         })
     }
 }
 
-/// A line break in a subject would begin a header of somebody else's choice.
+/// A line break in a header would begin another, of somebody else's choice.
 fn one_line(text: &str) -> String {
     text.replace(|c: char| c.is_control(), " ")
 }
