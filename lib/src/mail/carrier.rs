@@ -4,7 +4,6 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
 use lettre::message::header::{HeaderName, HeaderValue};
 use lettre::message::{Mailbox, MultiPart};
 use lettre::transport::smtp::Error as SmtpError;
@@ -192,11 +191,10 @@ async fn hand_over(
     Ok(())
 }
 
-/// Sorts by time; the same for every try.
+/// Sorts by time, milliseconds since 1970; the same for every try.
 fn name(due: &Due) -> String {
-    let written: DateTime<Utc> = due.created_at;
-    let time = written.format("%Y%m%dT%H%M%S%3fZ");
-    format!("{time}-{}-{}.eml", due.kind, due.id)
+    let written = due.created_at.timestamp_millis();
+    format!("{written}-{}-{}.eml", due.kind, due.id)
 }
 
 async fn into_folder(folder: PathBuf, name: String, message: Vec<u8>) -> Result<(), Trouble> {
