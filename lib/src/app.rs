@@ -16,6 +16,7 @@ use crate::kv::{Cache, Kv};
 use crate::password::Hasher;
 use crate::secret::Signer;
 use crate::session::{self, Sessions};
+use crate::stripe::Stripe;
 
 /// How long an answer about places left may be wrong when Redis did not hear
 /// of a booking; the booking itself is never decided by it.
@@ -37,6 +38,7 @@ struct Inner {
     demo_signer: Signer,
     catalogue: Cache,
     schedule: Cache,
+    stripe: Option<Stripe>,
     config: Config,
 }
 
@@ -60,6 +62,7 @@ impl App {
             demo_signer: Signer::derive(&config.session_secrets, "demo record"),
             catalogue: Cache::new(kv.clone(), "catalogue"),
             schedule: Cache::new(kv.clone(), "schedule").with_ttl(SCHEDULE_TTL),
+            stripe: config.stripe.clone().map(Stripe::new),
             clock,
             db,
             kv,
@@ -121,6 +124,11 @@ impl App {
     /// changes an occurrence or a booking, and with the catalogue.
     pub fn schedule(&self) -> &Cache {
         &self.0.schedule
+    }
+
+    /// Card payments, where the configuration has them.
+    pub fn stripe(&self) -> Option<&Stripe> {
+        self.0.stripe.as_ref()
     }
 
     /// Writes what is still to be written, then closes the pool.

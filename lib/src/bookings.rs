@@ -8,7 +8,7 @@ use crate::error::Result;
 use crate::http::{Answered, IdempotencyKey, Member};
 use crate::models::booking::{self, Cancellation, NewBooking, Shown};
 use crate::text::{self, Form};
-use crate::{App, BoxFuture, idempotency};
+use crate::{App, BoxFuture, idempotency, payment};
 
 /// What somebody wants to come to.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -92,6 +92,7 @@ pub fn cancel<'a>(
         });
         let answered = once.await?;
         app.schedule().end().await;
+        payment::settle_soon(app);
         Ok(answered)
     })
 }

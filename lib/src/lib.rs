@@ -39,7 +39,9 @@ pub mod models;
 pub mod money;
 #[cfg(feature = "openapi")]
 pub mod openapi;
+pub mod outbound;
 pub mod password;
+pub mod payment;
 pub mod profile;
 pub mod random;
 pub mod registration;
@@ -47,6 +49,7 @@ pub mod secret;
 pub mod serve;
 pub mod session;
 pub mod sign_in;
+pub mod stripe;
 pub mod text;
 
 pub use app::App;

@@ -35,6 +35,8 @@ pub enum Kind {
     AccountDeactivated,
     /// Somebody was made an administrator.
     AdminGranted,
+    /// Money moved that fits no payment, or a refund failed.
+    PaymentMismatch,
 }
 
 impl Kind {
@@ -52,6 +54,7 @@ impl Kind {
             Self::PasswordChanged => "password_changed",
             Self::AccountDeactivated => "account_deactivated",
             Self::AdminGranted => "admin_granted",
+            Self::PaymentMismatch => "payment_mismatch",
         }
     }
 
