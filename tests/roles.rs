@@ -12,6 +12,7 @@ const TABLE: &[(&str, &str, Who)] = &[
     ("DELETE", "/api/session/sessions", Who::Admin),
     ("DELETE", "/api/sessions", Who::Member),
     ("DELETE", "/api/sessions/{id}", Who::Member),
+    ("GET", "/api/admin/bookings", Who::Staff),
     ("GET", "/api/admin/cleanup-sessions", Who::CronAlone),
     ("GET", "/api/auth/me", Who::Member),
     ("GET", "/api/auth/session", Who::Member),
@@ -21,7 +22,9 @@ const TABLE: &[(&str, &str, Who)] = &[
     ("GET", "/api/session/sessions", Who::Admin),
     ("GET", "/api/session/test-session", Who::Visitor),
     ("GET", "/api/sessions", Who::Member),
+    ("PATCH", "/api/admin/bookings", Who::Staff),
     ("PATCH", "/api/auth/me", Who::Member),
+    ("POST", "/api/admin/bookings", Who::Staff),
     ("POST", "/api/admin/cleanup-sessions", Who::CronOrAdmin),
     ("POST", "/api/admin/init-db", Who::CronOrAdmin),
     ("POST", "/api/auth/change-password", Who::Member),
@@ -75,12 +78,7 @@ async fn somebody(app: &TestApp, role: Role) -> Person {
             visitor
         }
         Role::Member => app.member("ana").await,
-        Role::Staff => {
-            let staff = app.member("sofia").await;
-            app.sql("update users set is_staff = true where email = 'sofia@example.com'")
-                .await;
-            staff
-        }
+        Role::Staff => app.staff("sofia").await,
         Role::Admin => app.admin("admin").await,
     }
 }

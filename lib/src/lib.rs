@@ -29,6 +29,7 @@ pub mod db;
 pub mod demo;
 pub mod encryption;
 pub mod error;
+pub mod front_desk;
 pub mod health;
 pub mod http;
 pub mod idempotency;
@@ -51,6 +52,7 @@ pub mod session;
 pub mod sign_in;
 pub mod stripe;
 pub mod text;
+pub mod time_zone;
 
 pub use app::App;
 pub use background::BoxFuture;

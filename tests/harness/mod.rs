@@ -164,6 +164,18 @@ impl TestApp {
         person
     }
 
+    /// A member who looks after classes and bookings, and then signed in.
+    pub async fn staff(&self, name: &str) -> Person {
+        let person = self.member(name).await;
+        let email = format!("{name}@example.com");
+        self.sql(&format!(
+            "update users set is_staff = true where email = '{email}'"
+        ))
+        .await;
+        person.sign_in(&email, PASSWORD).await.expect(200);
+        person
+    }
+
     /// Runs SQL past the application; returns the rows.
     pub async fn sql(&self, statement: &str) -> Vec<tokio_postgres::Row> {
         let client = stores::connect(&self.database).await;

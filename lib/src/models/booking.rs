@@ -2,6 +2,7 @@
 
 mod cancel;
 mod create;
+mod roster;
 
 use chrono::{DateTime, Utc};
 use rust_decimal::Decimal;
@@ -12,6 +13,7 @@ use uuid::Uuid;
 
 pub use self::cancel::{Cancellation, Cancelled, cancel, promote};
 pub use self::create::{NewBooking, create};
+pub use self::roster::{Attendance, RosterEntry, note_attendance, roster};
 use crate::db::Statement;
 use crate::error::{Error, Result};
 use crate::http::Page;
@@ -113,7 +115,7 @@ macro_rules! standing_columns {
     };
 }
 
-pub(super) use booking_columns;
+use {booking_columns, standing_columns};
 
 impl Booking {
     /// Reads the columns of `booking_columns!`, and of `standing_columns!` or

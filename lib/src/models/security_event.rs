@@ -37,6 +37,8 @@ pub enum Kind {
     AdminGranted,
     /// Money moved that fits no payment, or a refund failed.
     PaymentMismatch,
+    /// Staff did something with a member's booking.
+    BookingChanged,
 }
 
 impl Kind {
@@ -55,6 +57,7 @@ impl Kind {
             Self::AccountDeactivated => "account_deactivated",
             Self::AdminGranted => "admin_granted",
             Self::PaymentMismatch => "payment_mismatch",
+            Self::BookingChanged => "booking_changed",
         }
     }
 

@@ -81,7 +81,9 @@ static CREATE: Statement = Statement::new(
             from booking b
         )
         select coalesce((select outcome from decided), 'class_full') as outcome,
-            exists (select from member) as is_member, ",
+            exists (select from member) as is_member,
+            exists (select from bookings mine where mine.user_id = $2
+                and mine.scheduled_class_id = $3 and mine.status <> 'cancelled') as has_booking, ",
         booking_columns!(),
         ", null::bigint as waitlist_position, null::text as payment_status
         from scheduled_classes c
@@ -128,6 +130,7 @@ pub async fn create(
         // The rank is counted afterwards: this statement does not see who
         // came while it waited.
         "waitlisted" => find(client, row.try_get("id")?).await,
+        "class_full" if row.try_get("has_booking")? => Err(ALREADY_BOOKED),
         "class_full" => Err(CLASS_FULL),
         "class_cancelled" => Err(CLASS_CANCELLED),
         "class_started" => Err(CLASS_STARTED),
