@@ -19,5 +19,6 @@ mod admin;
 mod auth;
 mod bookings;
 mod executables;
+mod payments;
 mod postgres;
 mod session;

@@ -128,9 +128,7 @@ impl Start<'_> {
         let takes_cards = self.app.stripe().is_some();
         let now = self.app.clock().now();
         let first = self.app.db().transaction(async |client| {
-            if let Some(key) = &self.key
-                && let Some(answered) = idempotency_key::take(client, self.owner, key).await?
-            {
+            if let Some(answered) = self.take(client).await? {
                 return Ok(Ok(Step::Answered(answered)));
             }
             let begun = payment::begin(client, booking_id, self.owner, method, takes_cards, now);
@@ -152,6 +150,13 @@ impl Start<'_> {
         first.await?
     }
 
+    async fn take(&self, client: &Client) -> Result<Option<Answered>> {
+        match &self.key {
+            Some(key) => idempotency_key::take(client, self.owner, key).await,
+            None => Ok(None),
+        }
+    }
+
     async fn keep(&self, client: &Client, answer: &Result<Answered>) -> Result<()> {
         match &self.key {
             Some(key) => idempotency_key::keep(client, self.owner, key, answer).await,
@@ -168,6 +173,11 @@ impl Start<'_> {
         };
         let now = self.app.clock().now();
         let last = self.app.db().transaction(async |client| {
+            // First the key, as in the first step: another request under it may
+            // be there, or have been here already.
+            if let Some(answered) = self.take(client).await? {
+                return Ok(Ok(answered));
+            }
             let Some((reference, url)) = made else {
                 payment::abandon(client, id).await?;
                 let refused = Err(CARD_NOT_POSSIBLE);
