@@ -47,7 +47,7 @@ async fn show(
 #[utoipa::path(post, path = "/api/bookings/payment", tag = "bookings", security(("session" = [])), request_body = Order, responses(
     (status = 201, body = Shown, description = "The payment; by card with `checkoutUrl`"),
     (status = 404, description = "The member has no such booking"),
-    (status = 409, description = "`not_payable`, `nothing_to_pay`, `already_paid`, `card_not_available`, `card_not_possible`, `payment_replaced`; or `idempotency_key_reused`"),
+    (status = 409, description = "`not_payable`, `nothing_to_pay`, `already_paid`, `card_not_available`, `card_not_possible`, `payment_under_way`, `payment_replaced`; or `idempotency_key_reused`"),
     (status = 503, description = "Stripe does not answer: the same request goes on where this one stopped"),
 ))]
 async fn start(app: App, member: Member, Keyed { key, form }: Keyed<Order>) -> Result<Answered> {

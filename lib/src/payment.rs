@@ -73,8 +73,9 @@ pub fn of_booking<'a>(
 /// # Errors
 ///
 /// As [`payment::begin`]; 409 `idempotency_key_reused`; 409
-/// `card_not_possible` for an amount that Stripe does not take, and
-/// `payment_replaced` when it was given up meanwhile; [`Error::Unavailable`]
+/// `card_not_possible` for an amount that Stripe does not take,
+/// `payment_under_way` when its money is, and `payment_replaced` when it was
+/// given up meanwhile; [`Error::Unavailable`]
 /// when Stripe does not answer: sent again, it goes on where it was.
 pub fn start<'a>(
     app: &'a App,
@@ -92,16 +93,14 @@ pub fn start<'a>(
             key,
         };
         let mut begun = start.begin(booking_id, method).await?;
-        if let Step::Begun(Begun::Overdue(payment)) = begun {
+        if let Step::Overdue(payment) = begun {
             due::conclude_overdue(app, &payment).await?;
             begun = start.begin(booking_id, method).await?;
         }
         let answered = match begun {
             Step::Answered(answered) => Ok(answered),
-            Step::Begun(Begun::Card(checkout)) => start.check_out(checkout).await,
-            Step::Begun(Begun::Desk(_) | Begun::Overdue(_)) => Err(Error::unavailable(
-                "what became of a payment is not known yet",
-            )),
+            Step::Card(checkout) => start.check_out(*checkout).await,
+            Step::Overdue(_) => Err(PAYMENT_UNDER_WAY),
         };
         // Another payment may have been given up for this one.
         settle_soon(app);
@@ -118,7 +117,8 @@ struct Start<'a> {
 
 enum Step {
     Answered(Answered),
-    Begun(Begun),
+    Card(Box<Checkout>),
+    Overdue(Box<Payment>),
 }
 
 impl Start<'_> {
@@ -138,7 +138,8 @@ impl Start<'_> {
                     self.keep(client, &answered).await?;
                     Ok(answered.map(Step::Answered))
                 }
-                Ok(begun) => Ok(Ok(Step::Begun(begun))),
+                Ok(Begun::Card(checkout)) => Ok(Ok(Step::Card(Box::new(checkout)))),
+                Ok(Begun::Overdue(payment)) => Ok(Ok(Step::Overdue(Box::new(payment)))),
                 Err(refused) if refused.refusal().is_some() => {
                     let refused = Err(refused);
                     self.keep(client, &refused).await?;
@@ -258,6 +259,11 @@ const CARD_NOT_POSSIBLE: Error = Error::Conflict {
     message: "This amount cannot be paid by card; please pay at the desk",
 };
 
+const PAYMENT_UNDER_WAY: Error = Error::Conflict {
+    code: "payment_under_way",
+    message: "This payment has been made, and has not arrived yet",
+};
+
 const PAYMENT_REPLACED: Error = Error::Conflict {
     code: "payment_replaced",
     message: "This payment was given up meanwhile",
@@ -312,7 +318,7 @@ async fn settle(app: &App, client: &Client, event: &Event, now: DateTime<Utc>) -
         Told::Expired(session) => {
             payment::ended(client, &of_session(session), false, now, studio).await
         }
-        Told::Charged(charge) if charge.refunded => {
+        Told::Charge(charge) if charge.refunded => {
             payment::refunded(client, &of_charge(charge), now).await
         }
         Told::Refund(refund) if refund.has_succeeded() => {
@@ -321,7 +327,7 @@ async fn settle(app: &App, client: &Client, event: &Event, now: DateTime<Utc>) -
         Told::Refund(refund) if refund.has_failed() => {
             payment::refund_failed(client, &of_refund(refund)).await
         }
-        Told::Charged(_) | Told::Refund(_) | Told::Nothing => Ok(Outcome::Unchanged),
+        Told::Charge(_) | Told::Refund(_) | Told::Nothing => Ok(Outcome::Unchanged),
     }
 }
 

@@ -36,7 +36,7 @@ pub enum Told {
     /// The session ended without it.
     Expired(Session),
     /// A charge was paid back, in part or whole.
-    Charged(Charge),
+    Charge(Charge),
     /// A refund has come further, or nowhere.
     Refund(Refund),
     /// Nothing.
@@ -95,7 +95,7 @@ impl Event {
             "checkout.session.async_payment_succeeded" => Told::Paid(object(data)?),
             "checkout.session.async_payment_failed" => Told::Failed(object(data)?),
             "checkout.session.expired" => Told::Expired(object(data)?),
-            "charge.refunded" => Told::Charged(object(data)?),
+            "charge.refunded" => Told::Charge(object(data)?),
             // The last is how older endpoints are told of the first two.
             "refund.updated" | "refund.failed" | "charge.refund.updated" => {
                 Told::Refund(object(data)?)

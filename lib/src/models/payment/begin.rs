@@ -142,8 +142,11 @@ static RENEW: Statement = Statement::new(
 ///
 /// [`Error::Unavailable`].
 pub async fn renew(client: &Client, payment: &Payment, now: DateTime<Utc>) -> Result<Payment> {
+    // The end is part of the key, in whole seconds: another one has to be later.
+    let later = payment.expires_at.map(|end| end + TimeDelta::seconds(1));
+    let end = later.map_or(now + HOLD, |later| later.max(now + HOLD));
     let row = RENEW
-        .one(client, &[&payment.id, &payment.expires_at, &(now + HOLD)])
+        .one(client, &[&payment.id, &payment.expires_at, &end])
         .await?;
     Payment::from_row(&row)
 }

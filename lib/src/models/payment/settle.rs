@@ -189,10 +189,12 @@ pub async fn paid(client: &Client, received: &Received<'_>, now: DateTime<Utc>) 
         Status::Failed | Status::Cancelled => &[Status::RefundDue],
         Status::Paid | Status::RefundDue | Status::Refunded => {
             let known = payment.provider_payment.as_deref();
-            let again = received.provider_payment.is_some() && known != received.provider_payment;
-            return Ok(match again {
-                true => mismatch(&payment, "money came a second time"),
-                false => Outcome::Unchanged,
+            let told = received.provider_payment;
+            return Ok(match known.zip(told) {
+                Some((known, told)) if known != told => {
+                    mismatch(&payment, "money came a second time")
+                }
+                _ => Outcome::Unchanged,
             });
         }
     };
