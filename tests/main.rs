@@ -22,5 +22,6 @@ mod auth;
 mod bookings;
 mod contact;
 mod executables;
+mod payments;
 mod postgres;
 mod session;

@@ -18,6 +18,7 @@ const TABLE: &[(&str, &str, Who)] = &[
     ("GET", "/api/auth/me", Who::Member),
     ("GET", "/api/auth/session", Who::Member),
     ("GET", "/api/bookings/list", Who::Member),
+    ("GET", "/api/bookings/payment", Who::Member),
     ("GET", "/api/events", Who::Member),
     ("GET", "/api/health", Who::Visitor),
     ("GET", "/api/session/sessions", Who::Admin),
@@ -35,7 +36,9 @@ const TABLE: &[(&str, &str, Who)] = &[
     ("POST", "/api/auth/register", Who::Visitor),
     ("POST", "/api/bookings/cancel", Who::Member),
     ("POST", "/api/bookings/create", Who::Member),
+    ("POST", "/api/bookings/payment", Who::Member),
     ("POST", "/api/contact/submit", Who::Visitor),
+    ("POST", "/api/payments/webhook", Who::Visitor),
 ];
 
 #[derive(Clone, Copy, Debug, PartialEq)]

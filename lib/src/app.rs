@@ -19,6 +19,7 @@ use crate::mail::Sending;
 use crate::password::Hasher;
 use crate::secret::Signer;
 use crate::session::{self, Sessions};
+use crate::stripe::Stripe;
 
 /// How long an answer about places left may be wrong when Redis did not hear
 /// of a booking; the booking itself is never decided by it.
@@ -43,6 +44,7 @@ struct Inner {
     sending: Sending,
     streams: Streams,
     ending: CancellationToken,
+    stripe: Option<Stripe>,
     config: Config,
 }
 
@@ -69,6 +71,7 @@ impl App {
             sending: Sending::default(),
             streams: Streams::default(),
             ending: CancellationToken::new(),
+            stripe: config.stripe.clone().map(Stripe::new),
             clock,
             db,
             kv,
@@ -149,6 +152,11 @@ impl App {
     /// come back to another process, and rounds of sending mail.
     pub fn end(&self) {
         self.ending().cancel();
+    }
+
+    /// Card payments, where the configuration has them.
+    pub fn stripe(&self) -> Option<&Stripe> {
+        self.0.stripe.as_ref()
     }
 
     /// Writes what is still to be written, then closes the pool.

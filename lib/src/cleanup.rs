@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 use crate::db::{Statement, chain};
 use crate::error::{Error, Result};
 use crate::mail::{self, Sent};
-use crate::{App, BoxFuture};
+use crate::{App, BoxFuture, payment};
 
 /// When to stop, so that the function ends before the platform ends it.
 const BUDGET: Duration = Duration::from_secs(50);
@@ -36,6 +36,10 @@ pub struct Cleaned {
     pub webhook_events: u64,
     /// Mail that was due.
     pub sent: Sent,
+    /// Card payments whose time was up, and that are settled one way or the other.
+    pub payments_settled: u64,
+    /// Card payments that went back.
+    pub payments_refunded: u64,
     /// The steps that failed, by name; the log says why.
     pub failed: Vec<&'static str>,
     /// Whether time ran out: the next run does the rest.
@@ -52,6 +56,10 @@ pub struct Details {
     mail: u64,
     member_events: u64,
     webhook_events: u64,
+    /// Card payments whose time was up, paid after all or not.
+    payments_settled: u64,
+    /// Card payments that went back.
+    payments_refunded: u64,
     /// Mail that went out.
     mail_sent: u64,
     /// Tries to send mail that failed, and are made again.
@@ -70,6 +78,8 @@ impl From<Cleaned> for Details {
             mail: cleaned.mail,
             member_events: cleaned.member_events,
             webhook_events: cleaned.webhook_events,
+            payments_settled: cleaned.payments_settled,
+            payments_refunded: cleaned.payments_refunded,
             mail_sent: cleaned.sent.sent,
             mail_failed: cleaned.sent.failed,
             mail_given_up: cleaned.sent.given_up,
@@ -148,7 +158,7 @@ static WEBHOOK_EVENTS: Statement = sweep!(
     "created_at <= now() - interval '30 days'"
 );
 
-/// Sends the mail that is due, and removes what has expired, in batches, each
+/// Settles payments, sends the mail that is due, and removes what has expired, in batches, each
 /// its own transaction, until nothing is left or time runs out. Any number of
 /// these at once do not disturb one another, and a sign-in never waits for them.
 ///
@@ -169,9 +179,15 @@ pub fn run_for(app: &App, budget: Duration) -> BoxFuture<'_, Result<Cleaned>> {
         let started = Instant::now();
         let mut run = Run::default();
         let mut cleaned = Cleaned::default();
-        // Somebody waits for this, and nobody for the rest, which has half of
-        // the time for itself.
-        let sent = mail::send_due(app, started + budget / 2).await;
+        // Somebody waits for these, in this order, for the first write mail;
+        // nobody for the rest, which has a quarter of the time for itself.
+        if app.stripe().is_some() {
+            let settled = payment::release_unpaid(app, started + budget / 4).await;
+            cleaned.payments_settled = run.step("paymentsSettled", settled).unwrap_or(0);
+            let refunded = payment::refund_due(app, started + budget / 2).await;
+            cleaned.payments_refunded = run.step("paymentsRefunded", refunded).unwrap_or(0);
+        }
+        let sent = mail::send_due(app, started + budget / 4 * 3).await;
         cleaned.sent = run.step("mail", sent).unwrap_or_default();
         cleaned.remaining = cleaned.sent.remaining;
         for (name, statement, removed) in [
@@ -222,8 +238,8 @@ impl Run {
         }
     }
 
-    /// Cron is told of a failure when all of it failed; else the answer says
-    /// what did, and what was done all the same.
+    /// Cron is told of a failure when all that was tried failed; else the
+    /// answer says what did, and what was done all the same.
     fn finish(self) -> Result<Vec<&'static str>> {
         match self.first {
             Some(error) if self.failed.len() == self.steps => Err(error),

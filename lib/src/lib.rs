@@ -47,7 +47,9 @@ pub mod models;
 pub mod money;
 #[cfg(feature = "openapi")]
 pub mod openapi;
+pub mod outbound;
 pub mod password;
+pub mod payment;
 pub mod profile;
 pub mod random;
 pub mod registration;
@@ -55,7 +57,9 @@ pub mod secret;
 pub mod serve;
 pub mod session;
 pub mod sign_in;
+pub mod stripe;
 pub mod text;
+pub mod time_zone;
 
 pub use app::App;
 pub use background::BoxFuture;

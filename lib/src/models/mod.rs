@@ -6,6 +6,8 @@ pub mod daily_counter;
 pub mod idempotency_key;
 pub mod mail_outbox;
 pub mod member_event;
+pub mod payment;
 pub mod security_event;
 pub mod throttle;
 pub mod user;
+pub mod webhook_event;

@@ -37,6 +37,8 @@ pub enum Kind {
     AdminGranted,
     /// Staff noted that a message to the studio has been dealt with, or has not.
     ContactProcessed,
+    /// Money moved that fits no payment, or a refund failed.
+    PaymentMismatch,
     /// Staff did something with a member's booking.
     BookingChanged,
 }
@@ -57,6 +59,7 @@ impl Kind {
             Self::AccountDeactivated => "account_deactivated",
             Self::AdminGranted => "admin_granted",
             Self::ContactProcessed => "contact_processed",
+            Self::PaymentMismatch => "payment_mismatch",
             Self::BookingChanged => "booking_changed",
         }
     }
