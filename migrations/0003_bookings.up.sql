@@ -84,24 +84,34 @@ create table payments (
     provider_reference text constraint payments_provider_reference_key unique,
     -- The provider's name for the money itself: what a refund names.
     provider_payment text constraint payments_provider_payment_key unique,
-    -- Null: nowhere to pay it.
+    -- The provider's name for the last refund that it took on. Null: none.
+    provider_refund text,
+    -- Where it is paid. Null: nowhere; what is over and still has one is yet to
+    -- be closed at the provider.
     checkout_url text,
     -- Until when a card payment holds its booking's place. Null: no card.
     expires_at timestamptz,
     -- Null, both: has not happened.
     paid_at timestamptz,
     refunded_at timestamptz,
+    -- How often the provider was asked about it past any request, and when it
+    -- may be asked again.
+    attempts integer not null default 0,
+    next_attempt_at timestamptz not null default now(),
     created_at timestamptz not null default now(),
     updated_at timestamptz not null default now()
 );
 
--- One payment a booking that is open or stands.
+-- One payment a booking that is open or stands. Not one that is to be paid
+-- back: money may arrive at a checkout that was given up for the desk.
 create unique index payments_open_key on payments (booking_id)
-    where status in ('pending', 'paid', 'refund_due');
+    where status in ('pending', 'paid');
 create index payments_booking_idx on payments (booking_id, created_at);
 create index payments_user_idx on payments (user_id, created_at, id);
 create index payments_expires_idx on payments (expires_at) where status = 'pending';
-create index payments_refund_due_idx on payments (updated_at) where status = 'refund_due';
+create index payments_refund_due_idx on payments (next_attempt_at) where status = 'refund_due';
+create index payments_unclosed_idx on payments (next_attempt_at)
+    where status in ('cancelled', 'failed') and checkout_url is not null;
 create index payments_paid_idx on payments (paid_at);
 create index payments_refunded_idx on payments (refunded_at);
 

@@ -3,11 +3,15 @@
 pub mod booking;
 pub mod class_schedule;
 pub mod class_type;
+pub mod contact;
 pub mod daily_counter;
 pub mod idempotency_key;
 pub mod instructor;
+pub mod mail_outbox;
 pub mod member_event;
 pub mod occurrence;
+pub mod payment;
 pub mod security_event;
 pub mod throttle;
 pub mod user;
+pub mod webhook_event;
