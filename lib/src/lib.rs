@@ -19,11 +19,14 @@
 //! - [`encryption`], [`money`], [`secret`], [`random`], [`clock`], [`text`] are small
 //!   tools, each the one place for what it does.
 
+pub mod administration;
+pub mod analytics;
 pub mod app;
 pub mod background;
 pub mod clock;
 pub mod config;
 pub mod counters;
+pub mod dashboard;
 pub mod db;
 pub mod demo;
 pub mod encryption;
@@ -46,6 +49,7 @@ pub mod secret;
 pub mod serve;
 pub mod session;
 pub mod sign_in;
+pub mod spreadsheet;
 pub mod text;
 
 pub use app::App;

@@ -1,6 +1,7 @@
 //! One file per noun: its types, and its SQL beside them.
 
 pub mod daily_counter;
+pub mod figures;
 pub mod idempotency_key;
 pub mod security_event;
 pub mod throttle;

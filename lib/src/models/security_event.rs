@@ -35,6 +35,12 @@ pub enum Kind {
     AccountDeactivated,
     /// Somebody was made an administrator.
     AdminGranted,
+    /// An administrator gave an account another role.
+    RoleChanged,
+    /// An administrator opened a closed account again.
+    AccountActivated,
+    /// An administrator ended the wait after failed sign-ins.
+    SignInUnlocked,
 }
 
 impl Kind {
@@ -52,6 +58,9 @@ impl Kind {
             Self::PasswordChanged => "password_changed",
             Self::AccountDeactivated => "account_deactivated",
             Self::AdminGranted => "admin_granted",
+            Self::RoleChanged => "role_changed",
+            Self::AccountActivated => "account_activated",
+            Self::SignInUnlocked => "sign_in_unlocked",
         }
     }
 
