@@ -40,7 +40,7 @@ fn forms() -> Vec<(Method, String, Vec<String>)> {
 #[tokio::test]
 async fn what_is_no_json_object_is_refused_everywhere() {
     let app = TestApp::start().await;
-    let ana = app.member("ana").await;
+    let ana = app.admin("ana").await;
     let deep = "{\"a\":".repeat(50_000).into_bytes();
     assert!(forms().len() >= 6);
     for (method, path, _) in forms() {
@@ -95,7 +95,7 @@ async fn no_value_in_no_field_is_more_than_a_400() {
     for (method, path, fields) in forms() {
         // Anew for each form: one of them closes the account.
         let app = TestApp::start().await;
-        let ana = app.member("ana").await;
+        let ana = app.admin("ana").await;
         for field in &fields {
             for value in &values {
                 let visitor = app.visitor_like(&ana);
@@ -125,7 +125,7 @@ async fn no_value_in_no_field_is_more_than_a_400() {
 #[tokio::test]
 async fn a_field_that_is_none_is_named_and_one_that_is_given_twice_too() {
     let app = TestApp::start().await;
-    let ana = app.member("ana").await;
+    let ana = app.admin("ana").await;
     for (method, path, fields) in forms() {
         let body = br#"{"shoeSize":1}"#.to_vec();
         let answer = send(&ana, &method, &path, JSON, body).await;
@@ -160,7 +160,7 @@ fn complete(fields: &[String], field: &str, value: &Value) -> Value {
 #[tokio::test]
 async fn damaged_cookies_and_bearers_are_not_signed_in_and_nothing_else() {
     let app = TestApp::start().await;
-    let ana = app.member("ana").await;
+    let ana = app.admin("ana").await;
     let good = ana.cookie().unwrap();
     let (name, value) = good.split_once('=').unwrap();
     app.redis.clear_log();
@@ -209,7 +209,7 @@ async fn damaged_cookies_and_bearers_are_not_signed_in_and_nothing_else() {
 #[tokio::test]
 async fn a_refusal_that_did_not_judge_the_cookie_leaves_it_alone() {
     let app = TestApp::start().await;
-    let ana = app.member("ana").await;
+    let ana = app.admin("ana").await;
     // A link on any site leads here.
     let answer = ana.get("/api/admin/cleanup-sessions").await;
     answer.expect_code(401, "not_signed_in");
@@ -223,7 +223,7 @@ async fn a_refusal_that_did_not_judge_the_cookie_leaves_it_alone() {
 #[tokio::test]
 async fn a_cookie_of_somebody_elses_does_not_hide_ours() {
     let app = TestApp::start().await;
-    let ana = app.member("ana").await;
+    let ana = app.admin("ana").await;
     let request = app.visitor().request(Method::GET, "/api/auth/session");
     let cookies = format!("nombre=José; {}", ana.cookie().unwrap());
     let cookies = http_value(cookies.as_bytes());

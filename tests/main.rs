@@ -17,6 +17,7 @@ mod roles;
 
 mod admin;
 mod auth;
+mod bookings;
 mod executables;
 mod postgres;
 mod session;

@@ -12,26 +12,37 @@ const TABLE: &[(&str, &str, Who)] = &[
     ("DELETE", "/api/session/sessions", Who::Admin),
     ("DELETE", "/api/sessions", Who::Member),
     ("DELETE", "/api/sessions/{id}", Who::Member),
+    ("GET", "/api/admin/analytics", Who::Staff),
+    ("GET", "/api/admin/bookings", Who::Staff),
     ("GET", "/api/admin/cleanup-sessions", Who::CronAlone),
+    ("GET", "/api/admin/dashboard", Who::Staff),
+    ("GET", "/api/admin/users", Who::Admin),
     ("GET", "/api/auth/me", Who::Member),
     ("GET", "/api/auth/session", Who::Member),
+    ("GET", "/api/bookings/list", Who::Member),
     ("GET", "/api/health", Who::Visitor),
     ("GET", "/api/session/sessions", Who::Admin),
     ("GET", "/api/session/test-session", Who::Visitor),
     ("GET", "/api/sessions", Who::Member),
+    ("PATCH", "/api/admin/bookings", Who::Staff),
+    ("PATCH", "/api/admin/users", Who::Admin),
     ("PATCH", "/api/auth/me", Who::Member),
+    ("POST", "/api/admin/bookings", Who::Staff),
     ("POST", "/api/admin/cleanup-sessions", Who::CronOrAdmin),
     ("POST", "/api/admin/init-db", Who::CronOrAdmin),
     ("POST", "/api/auth/change-password", Who::Member),
     ("POST", "/api/auth/login", Who::Visitor),
     ("POST", "/api/auth/logout", Who::Visitor),
     ("POST", "/api/auth/register", Who::Visitor),
+    ("POST", "/api/bookings/cancel", Who::Member),
+    ("POST", "/api/bookings/create", Who::Member),
 ];
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Who {
     Visitor,
     Member,
+    Staff,
     Admin,
     CronOrAdmin,
     /// A GET that changes something is no page's to make.
@@ -52,6 +63,7 @@ fn allowed(who: Who, role: Role) -> bool {
     match who {
         Who::Visitor => true,
         Who::Member => matches!(role, Role::Member | Role::Staff | Role::Admin),
+        Who::Staff => matches!(role, Role::Staff | Role::Admin),
         Who::Admin => role == Role::Admin,
         Who::CronOrAdmin => matches!(role, Role::Admin | Role::Cron),
         Who::CronAlone => role == Role::Cron,
@@ -67,12 +79,7 @@ async fn somebody(app: &TestApp, role: Role) -> Person {
             visitor
         }
         Role::Member => app.member("ana").await,
-        Role::Staff => {
-            let staff = app.member("sofia").await;
-            app.sql("update users set is_staff = true where email = 'sofia@example.com'")
-                .await;
-            staff
-        }
+        Role::Staff => app.staff("sofia").await,
         Role::Admin => app.admin("admin").await,
     }
 }

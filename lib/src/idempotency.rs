@@ -9,8 +9,7 @@ use crate::error::Result;
 use crate::http::{Answered, IdempotencyKey};
 use crate::models::idempotency_key;
 
-/// What a request does, and answers.
-pub type Work = Box<dyn for<'c> FnOnce(&'c Client) -> BoxFuture<'c, Result<Answered>> + Send>;
+type Work = Box<dyn for<'c> FnOnce(&'c Client) -> BoxFuture<'c, Result<Answered>> + Send>;
 
 static SAVEPOINT: Statement = Statement::new("idempotency.savepoint", "savepoint work");
 static UNDO: Statement = Statement::new("idempotency.undo", "rollback to savepoint work");
@@ -22,12 +21,13 @@ static UNDO: Statement = Statement::new("idempotency.undo", "rollback to savepoi
 ///
 /// What `work` returns, and what the first request was refused with; 409
 /// `idempotency_key_reused`; [`crate::Error::Unavailable`].
-pub fn statement<'a>(
-    db: &'a Db,
+pub fn statement(
+    db: &Db,
     owner: Uuid,
     key: Option<IdempotencyKey>,
-    work: Work,
-) -> BoxFuture<'a, Result<Answered>> {
+    work: impl for<'c> FnOnce(&'c Client) -> BoxFuture<'c, Result<Answered>> + Send + 'static,
+) -> BoxFuture<'_, Result<Answered>> {
+    let work: Work = Box::new(work);
     Box::pin(async move {
         match key {
             None => work(&*db.client().await?).await,
@@ -41,12 +41,13 @@ pub fn statement<'a>(
 /// # Errors
 ///
 /// As [`statement`].
-pub fn transaction<'a>(
-    db: &'a Db,
+pub fn transaction(
+    db: &Db,
     owner: Uuid,
     key: Option<IdempotencyKey>,
-    work: Work,
-) -> BoxFuture<'a, Result<Answered>> {
+    work: impl for<'c> FnOnce(&'c Client) -> BoxFuture<'c, Result<Answered>> + Send + 'static,
+) -> BoxFuture<'_, Result<Answered>> {
+    let work: Work = Box::new(work);
     Box::pin(async move {
         match key {
             None => db.transaction(async move |client| work(client).await).await,

@@ -1,4 +1,5 @@
 //! Operations: `api/admin/`.
 
+mod bookings;
 mod cleanup_sessions;
 mod init_db;

@@ -1,9 +1,11 @@
 //! What a story needs: a database of its own, an endpoint of its own, the
 //! functions in front of them, and people who call.
 
+mod crowd;
 mod function;
 mod people;
 mod stores;
+mod studio;
 mod wire;
 
 use std::collections::HashMap;
@@ -20,6 +22,7 @@ use tokio::task::JoinHandle;
 pub use function::Function;
 pub use people::{Answer, Person};
 pub use stores::{connect, database, empty_database};
+pub use studio::Class;
 pub use wire::Wire;
 
 /// The password that everybody in these stories has.
@@ -157,6 +160,18 @@ impl TestApp {
                 .await
                 .unwrap()
         );
+        person.sign_in(&email, PASSWORD).await.expect(200);
+        person
+    }
+
+    /// A member who looks after classes and bookings, and then signed in.
+    pub async fn staff(&self, name: &str) -> Person {
+        let person = self.member(name).await;
+        let email = format!("{name}@example.com");
+        self.sql(&format!(
+            "update users set is_staff = true where email = '{email}'"
+        ))
+        .await;
         person.sign_in(&email, PASSWORD).await.expect(200);
         person
     }

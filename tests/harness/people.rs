@@ -36,7 +36,7 @@ impl Person {
     /// The same browser, at another address of the site.
     pub fn at_url(&self, url: &str) -> Self {
         Self {
-            http: Client::new(),
+            http: self.http.clone(),
             url: url.to_owned(),
             address: self.address,
             cookie: Mutex::new(self.cookie()),

@@ -10,6 +10,7 @@ use http::{HeaderMap, StatusCode};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde_json::error::Category;
 use tokio::time::timeout;
 use utoipa::ToSchema;
 
@@ -130,8 +131,15 @@ pub(super) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
         return Err(Error::malformed("The body must be a JSON object"));
     }
     let mut json = serde_json::Deserializer::from_slice(bytes);
-    let value: T = serde_path_to_error::deserialize(&mut json)
-        .map_err(|error| refusal(&error.path().to_string(), error.inner()))?;
+    let value: T = serde_path_to_error::deserialize(&mut json).map_err(|error| {
+        match error.inner().classify() {
+            // An enum takes what is no name of it, such as null, for bad syntax.
+            Category::Syntax if serde_json::from_slice::<serde_json::Value>(bytes).is_ok() => {
+                Error::field(&error.path().to_string(), "must be one of its values")
+            }
+            _ => refusal(&error.path().to_string(), error.inner()),
+        }
+    })?;
     json.end().map_err(|error| refusal(".", &error))?;
     Ok(value)
 }
@@ -139,7 +147,7 @@ pub(super) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
 /// Says what is wrong with which field; where it is not a field, that the
 /// whole is not JSON.
 fn refusal(path: &str, error: &serde_json::Error) -> Error {
-    if error.classify() != serde_json::error::Category::Data {
+    if error.classify() != Category::Data {
         return Error::malformed("The body is not valid JSON");
     }
     let text = error.to_string();
@@ -172,6 +180,16 @@ mod tests {
     struct Form {
         first_name: String,
         age: Option<u8>,
+        #[serde(default)]
+        kind: Kind,
+    }
+
+    #[derive(Debug, Default, Deserialize)]
+    #[serde(rename_all = "lowercase")]
+    enum Kind {
+        #[default]
+        A,
+        B,
     }
 
     fn refused(json: &[u8]) -> Error {
@@ -194,6 +212,12 @@ mod tests {
             ),
             (br#"{"firstName":7}"#, "firstName", "invalid type"),
             (br#"{"firstName":"a","age":1e99}"#, "age", "invalid type"),
+            (br#"{"firstName":"a","kind":null}"#, "kind", "must be one"),
+            (
+                br#"{"firstName":"a","kind":"c"}"#,
+                "kind",
+                "unknown variant",
+            ),
         ] {
             let Error::Invalid(details) = refused(json) else {
                 panic!("{}", String::from_utf8_lossy(json));

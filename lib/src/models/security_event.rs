@@ -41,6 +41,8 @@ pub enum Kind {
     AccountActivated,
     /// An administrator ended the wait after failed sign-ins.
     SignInUnlocked,
+    /// Staff did something with a member's booking.
+    BookingChanged,
 }
 
 impl Kind {
@@ -61,6 +63,7 @@ impl Kind {
             Self::RoleChanged => "role_changed",
             Self::AccountActivated => "account_activated",
             Self::SignInUnlocked => "sign_in_unlocked",
+            Self::BookingChanged => "booking_changed",
         }
     }
 

@@ -252,7 +252,8 @@ impl From<User> for Shown {
     }
 }
 
-/// What is known of a member beyond [`User`]: theirs alone to see.
+/// What is known of a member beyond [`User`]: theirs to see, and on the roster
+/// of a class that they come to, staff's.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Profile {
     /// `None`, here and below: not told.
@@ -351,6 +352,21 @@ pub async fn insert(
 
 fn seal_medical(keys: &Keyring, id: Uuid, text: Option<&str>) -> Result<Option<Vec<u8>>> {
     text.map(|text| keys.seal(&medical_place(id), text))
+        .transpose()
+}
+
+/// The text of a column that was encrypted for this member.
+///
+/// # Errors
+///
+/// [`Error::Internal`] when it does not open.
+pub(crate) fn open_medical(
+    keys: &Keyring,
+    id: Uuid,
+    sealed: Option<Vec<u8>>,
+) -> Result<Option<String>> {
+    sealed
+        .map(|sealed| keys.open(&medical_place(id), &sealed))
         .transpose()
 }
 
@@ -469,9 +485,7 @@ fn profile_from_row(row: &Row, keys: &Keyring, id: Uuid) -> Result<Profile> {
         date_of_birth: row.try_get("date_of_birth")?,
         emergency_contact_name: row.try_get("emergency_contact_name")?,
         emergency_contact_phone: row.try_get("emergency_contact_phone")?,
-        medical_conditions: medical
-            .map(|sealed| keys.open(&medical_place(id), &sealed))
-            .transpose()?,
+        medical_conditions: open_medical(keys, id, medical)?,
         marketing_consent: row.try_get("marketing_consent")?,
     })
 }

@@ -1,0 +1,106 @@
+//! What members do with bookings.
+
+use serde::Deserialize;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use crate::error::Result;
+use crate::http::{Answered, IdempotencyKey, Member};
+use crate::models::booking::{self, Cancellation, NewBooking, Shown};
+use crate::text::{self, Form};
+use crate::{App, BoxFuture, idempotency};
+
+/// What somebody wants to come to.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Wish {
+    scheduled_class_id: Uuid,
+    /// Wait for a place when there is none.
+    #[serde(default)]
+    join_waitlist: bool,
+}
+
+/// What somebody cannot come to.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Regret {
+    booking_id: Uuid,
+    /// At most 500 characters, for the studio.
+    reason: Option<String>,
+}
+
+/// Books a place, or one in the line for it. 201 and the booking.
+///
+/// # Errors
+///
+/// As [`booking::create`], and as [`idempotency::statement`].
+pub fn create<'a>(
+    app: &'a App,
+    member: &'a Member,
+    key: Option<IdempotencyKey>,
+    wish: &Wish,
+) -> BoxFuture<'a, Result<Answered>> {
+    let new = NewBooking {
+        user_id: member.user.id,
+        scheduled_class_id: wish.scheduled_class_id,
+        join_waitlist: wish.join_waitlist,
+    };
+    Box::pin(async move {
+        member.key()?;
+        let (now, studio) = (app.clock().now(), app.config().studio.clone());
+        let once = idempotency::statement(app.db(), new.user_id, key, move |client| {
+            Box::pin(async move {
+                let booking = booking::create(client, new, now, &studio).await?;
+                Answered::created(&Shown::from(booking))
+            })
+        });
+        let answered = once.await?;
+        app.schedule().end().await;
+        Ok(answered)
+    })
+}
+
+/// Cancels a booking of the member's, and gives the place to whoever waits.
+///
+/// # Errors
+///
+/// [`crate::Error::Invalid`] for the reason; as [`booking::cancel`], and as
+/// [`idempotency::transaction`].
+pub fn cancel<'a>(
+    app: &'a App,
+    member: &'a Member,
+    key: Option<IdempotencyKey>,
+    regret: &Regret,
+) -> BoxFuture<'a, Result<Answered>> {
+    let mut check = Form::default();
+    let reason = check.check_given("reason", regret.reason.as_deref(), reason);
+    let cancellation = check.finish().map(|()| Cancellation {
+        booking_id: regret.booking_id,
+        owner: Some(member.user.id),
+        reason,
+        lenient: false,
+    });
+    Box::pin(async move {
+        member.key()?;
+        let cancellation = cancellation?;
+        let (now, studio) = (app.clock().now(), app.config().studio.clone());
+        let once = idempotency::transaction(app.db(), member.user.id, key, move |client| {
+            Box::pin(async move {
+                let cancelled = booking::cancel(client, &cancellation, now, &studio).await?;
+                Answered::ok(&Shown::from(cancelled.booking))
+            })
+        });
+        let answered = once.await?;
+        app.schedule().end().await;
+        Ok(answered)
+    })
+}
+
+/// Why somebody does not come, as they typed it.
+///
+/// # Errors
+///
+/// A sentence for the person who typed it.
+pub fn reason(typed: &str) -> Result<String, text::Problem> {
+    text::paragraphs(typed, 500)
+}

@@ -1,0 +1,190 @@
+//! What staff do with other people's bookings.
+
+use chrono::{DateTime, Utc};
+use serde::Deserialize;
+use serde_json::json;
+use tokio_postgres::Client;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use crate::bookings::reason;
+use crate::config::StudioConfig;
+use crate::error::{Error, Result};
+use crate::http::{Answered, Client as Caller, IdempotencyKey, Member};
+use crate::models::booking::{self, Attendance, Cancellation, NewBooking, Shown};
+use crate::models::security_event::{self, Kind};
+use crate::text::Form;
+use crate::{App, BoxFuture, idempotency};
+
+/// Whom staff book for, and what.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct OnBehalf {
+    user_id: Uuid,
+    scheduled_class_id: Uuid,
+    /// Wait for a place when there is none.
+    #[serde(default)]
+    join_waitlist: bool,
+}
+
+/// What staff do with a booking.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Change {
+    booking_id: Uuid,
+    action: Action,
+    /// For `cancel`: at most 500 characters, which the member reads.
+    reason: Option<String>,
+    /// For `cancel`: not late, whatever the time, and so paid back.
+    #[serde(default)]
+    lenient: bool,
+}
+
+/// What can be done with a booking.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum Action {
+    /// They came.
+    CheckIn,
+    /// They did not come.
+    NoShow,
+    /// Takes either back.
+    UndoAttendance,
+    /// Gives the place up for them.
+    Cancel,
+}
+
+impl Action {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::CheckIn => "check_in",
+            Self::NoShow => "no_show",
+            Self::UndoAttendance => "undo_attendance",
+            Self::Cancel => "cancel",
+        }
+    }
+}
+
+/// Books a place for a member. 201 and the booking.
+///
+/// # Errors
+///
+/// As [`booking::create`], but 404 for a member that there is not, and as
+/// [`idempotency::transaction`].
+pub fn book_on_behalf<'a>(
+    app: &'a App,
+    caller: &Caller,
+    staff: &'a Member,
+    key: Option<IdempotencyKey>,
+    wish: &OnBehalf,
+) -> BoxFuture<'a, Result<Answered>> {
+    let new = NewBooking {
+        user_id: wish.user_id,
+        scheduled_class_id: wish.scheduled_class_id,
+        join_waitlist: wish.join_waitlist,
+    };
+    let caller = caller.clone();
+    Box::pin(async move {
+        let desk = Desk::new(app, staff, caller);
+        let once = idempotency::transaction(app.db(), desk.staff, key, move |client| {
+            Box::pin(async move {
+                let made = booking::create(client, new, desk.now, &desk.studio).await;
+                let booking = made.map_err(|error| match error {
+                    Error::SessionGone => Error::NotFound,
+                    other => other,
+                })?;
+                desk.note(client, booking.user_id, booking.id, "book")
+                    .await?;
+                Answered::created(&Shown::from(booking))
+            })
+        });
+        let answered = once.await?;
+        app.schedule().end().await;
+        Ok(answered)
+    })
+}
+
+/// Does with a booking what `change` says. 200 and the booking.
+///
+/// # Errors
+///
+/// [`Error::Invalid`] for the reason; as [`booking::cancel`],
+/// [`booking::note_attendance`], and [`idempotency::transaction`].
+pub fn change<'a>(
+    app: &'a App,
+    caller: &Caller,
+    staff: &'a Member,
+    key: Option<IdempotencyKey>,
+    change: &Change,
+) -> BoxFuture<'a, Result<Answered>> {
+    let mut check = Form::default();
+    let reason = check.check_given("reason", change.reason.as_deref(), reason);
+    let cancellation = check.finish().map(|()| Cancellation {
+        booking_id: change.booking_id,
+        owner: None,
+        reason,
+        lenient: change.lenient,
+    });
+    let (action, caller) = (change.action, caller.clone());
+    Box::pin(async move {
+        let cancellation = cancellation?;
+        let desk = Desk::new(app, staff, caller);
+        let once = idempotency::transaction(app.db(), desk.staff, key, move |client| {
+            Box::pin(async move {
+                desk.act(client, action, &cancellation).await?;
+                let booking = booking::find(client, cancellation.booking_id).await?;
+                Answered::ok(&Shown::from(booking))
+            })
+        });
+        let answered = once.await?;
+        app.schedule().end().await;
+        Ok(answered)
+    })
+}
+
+/// Who stands there, when, and by which rules.
+struct Desk {
+    staff: Uuid,
+    caller: Caller,
+    now: DateTime<Utc>,
+    studio: StudioConfig,
+}
+
+impl Desk {
+    fn new(app: &App, staff: &Member, caller: Caller) -> Self {
+        Self {
+            staff: staff.user.id,
+            caller,
+            now: app.clock().now(),
+            studio: app.config().studio.clone(),
+        }
+    }
+
+    async fn act(&self, client: &Client, action: Action, about: &Cancellation) -> Result<()> {
+        let id = about.booking_id;
+        let attendance = match action {
+            Action::CheckIn => Attendance::Attended,
+            Action::NoShow => Attendance::NoShow,
+            Action::UndoAttendance => Attendance::Unknown,
+            Action::Cancel => {
+                let cancelled = booking::cancel(client, about, self.now, &self.studio).await?;
+                let member = cancelled.booking.user_id;
+                return self.note(client, member, id, action.as_str()).await;
+            }
+        };
+        let member = booking::note_attendance(client, id, attendance, self.now).await?;
+        self.note(client, member, id, action.as_str()).await
+    }
+
+    async fn note(
+        &self,
+        client: &Client,
+        member: Uuid,
+        booking_id: Uuid,
+        action: &str,
+    ) -> Result<()> {
+        let detail = json!({ "by": self.staff, "bookingId": booking_id, "action": action });
+        let kind = Kind::BookingChanged;
+        security_event::insert_with(client, kind, Some(member), &self.caller, detail).await
+    }
+}

@@ -1,0 +1,169 @@
+//! Giving a place up, and who gets it.
+
+use chrono::{DateTime, Utc};
+use serde_json::json;
+use tokio_postgres::Client;
+use uuid::Uuid;
+
+use super::create::CLASS_STARTED;
+use super::{Booking, find};
+use crate::config::StudioConfig;
+use crate::db::Statement;
+use crate::error::{Error, Result};
+use crate::models::member_event::{self, NewEvent};
+
+/// A booking to be cancelled.
+#[derive(Clone, Debug)]
+pub struct Cancellation {
+    /// Which.
+    pub booking_id: Uuid,
+    /// Whose it has to be; `None`: anybody's, for staff and for the house.
+    pub owner: Option<Uuid>,
+    /// As it was told.
+    pub reason: Option<String>,
+    /// Never late, whatever the time: the house gives up what was not paid, and
+    /// staff may be lenient.
+    pub lenient: bool,
+}
+
+/// What came of it.
+#[derive(Clone, Debug)]
+pub struct Cancelled {
+    /// The booking as it is now.
+    pub booking: Booking,
+    /// Whether a card payment is to be paid back, or its checkout closed.
+    pub concerns_card: bool,
+}
+
+// Whatever changes who has a place takes this lock first.
+static LOCK: Statement = Statement::new(
+    "booking.lock_class",
+    "select c.id, c.start_time from scheduled_classes c
+    where c.id = (
+        select scheduled_class_id from bookings
+        where id = $1 and ($2::uuid is null or user_id = $2)
+    ) for no key update",
+);
+
+// `late` is about a place: whoever only waited may leave at any time.
+static CANCEL: Statement = Statement::new(
+    "booking.cancel",
+    "with gone as (
+        update bookings set status = 'cancelled', waitlist_position = null, cancelled_at = $2,
+            cancellation_reason = $3, late_cancellation = status = 'booked' and $4
+        where id = $1 and status in ('booked', 'waitlisted')
+        returning id, user_id, late_cancellation
+    ), settled as (
+        update payments p
+        set status = case p.status when 'pending' then 'cancelled' else 'refund_due' end
+        from gone where p.booking_id = gone.id
+          and (p.status = 'pending' or (p.status = 'paid' and not gone.late_cancellation))
+        returning p.method
+    ), mailed as (
+        insert into mail_outbox (id, recipient, kind, payload)
+        select gen_random_uuid(), u.email, 'booking_cancelled',
+            jsonb_build_object('bookingId', gone.id)
+        from gone join users u on u.id = gone.user_id
+    )
+    select user_id, exists (select from settled where method = 'card') as concerns_card from gone",
+);
+
+/// Cancels a booking and, in the same transaction, gives its place to whoever
+/// waits first. To be called in a transaction. What a member has paid becomes
+/// `refund_due`, unless it is too late for that.
+///
+/// # Errors
+///
+/// 404 for a booking that there is not, or that is somebody else's; 409
+/// `class_started`, `not_cancellable` for one that is cancelled already or
+/// was attended; [`Error::Unavailable`].
+pub async fn cancel(
+    client: &Client,
+    cancellation: &Cancellation,
+    now: DateTime<Utc>,
+    studio: &StudioConfig,
+) -> Result<Cancelled> {
+    let id = cancellation.booking_id;
+    let class = LOCK.opt(client, &[&id, &cancellation.owner]).await?;
+    let class = class.ok_or(Error::NotFound)?;
+    let start: DateTime<Utc> = class.try_get("start_time")?;
+    let class_id: Uuid = class.try_get("id")?;
+    if start <= now && !cancellation.lenient {
+        return Err(CLASS_STARTED);
+    }
+    let late = now > start - studio.cancellation_window && !cancellation.lenient;
+    let row = CANCEL
+        .opt(client, &[&id, &now, &cancellation.reason, &late])
+        .await?
+        .ok_or(NOT_CANCELLABLE)?;
+    let mut events = vec![NewEvent {
+        user_id: row.try_get("user_id")?,
+        kind: "booking_cancelled",
+        data: json!({ "bookingId": id, "scheduledClassId": class_id }),
+    }];
+    events.extend(promote(client, class_id, now, studio).await?);
+    member_event::tell(client, &events).await?;
+    Ok(Cancelled {
+        booking: find(client, id).await?,
+        concerns_card: row.try_get("concerns_card")?,
+    })
+}
+
+const NOT_CANCELLABLE: Error = Error::Conflict {
+    code: "not_cancellable",
+    message: "This booking can no longer be cancelled",
+};
+
+// A statement of its own: that of the cancellation would not see who came to
+// wait while it waited for the lock itself.
+static PROMOTE: Statement = Statement::new(
+    "booking.promote",
+    "with class as (
+        select id, max_participants - current_participants as free from scheduled_classes
+        where id = $1 and not is_cancelled and start_time > $2 + make_interval(secs => $3)
+    ), next as (
+        select id from bookings
+        where scheduled_class_id = $1 and status = 'waitlisted'
+        order by waitlist_position limit (select free from class)
+    ), promoted as (
+        update bookings b set status = 'booked', waitlist_position = null
+        from next, class where b.id = next.id
+        returning b.id, b.user_id
+    ), mailed as (
+        insert into mail_outbox (id, recipient, kind, payload)
+        select gen_random_uuid(), u.email, 'booking_promoted',
+            jsonb_build_object('bookingId', p.id)
+        from promoted p join users u on u.id = p.user_id
+    )
+    select id, user_id from promoted",
+);
+
+/// Gives free places to those who wait, in the order in which they came; not
+/// in the last hours before the start (`WAITLIST_CUTOFF_HOURS`). To be called
+/// in a transaction that holds the lock of the occurrence. Returns what its
+/// caller has to tell the members, as the last thing in the transaction.
+///
+/// # Errors
+///
+/// [`Error::Unavailable`].
+pub async fn promote(
+    client: &Client,
+    scheduled_class_id: Uuid,
+    now: DateTime<Utc>,
+    studio: &StudioConfig,
+) -> Result<Vec<NewEvent>> {
+    let cutoff = studio.waitlist_cutoff.as_secs_f64();
+    let rows = PROMOTE
+        .all(client, &[&scheduled_class_id, &now, &cutoff])
+        .await?;
+    rows.iter()
+        .map(|row| {
+            let id: Uuid = row.try_get("id")?;
+            Ok(NewEvent {
+                user_id: row.try_get("user_id")?,
+                kind: "booking_promoted",
+                data: json!({ "bookingId": id, "scheduledClassId": scheduled_class_id }),
+            })
+        })
+        .collect()
+}

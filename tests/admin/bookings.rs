@@ -1,0 +1,154 @@
+//! The roster, and the front desk.
+
+use chrono::TimeDelta;
+use serde_json::{Value, json};
+
+use crate::bookings::{assert_consistent, book, wait_for};
+use crate::harness::{Answer, Person, TestApp};
+
+async fn act(staff: &Person, booking: &Value, action: &str) -> Answer {
+    let change = json!({ "bookingId": booking["id"], "action": action });
+    staff.patch("/api/admin/bookings", change).await
+}
+
+async fn id_of(person: &Person) -> Value {
+    person.get("/api/auth/me").await.expect(200)["id"].clone()
+}
+
+#[tokio::test]
+async fn the_roster_shows_those_at_the_door_what_they_need_and_nobody_else() {
+    let app = TestApp::start().await;
+    let staff = app.staff("sofia").await;
+    let class = app.class(1).await;
+    let (ana, ben) = (app.member("ana").await, app.member("ben").await);
+    let told = json!({ "medicalConditions": "asthma", "emergencyContactName": "Luis" });
+    ana.patch("/api/auth/me", told).await.expect(200);
+    book(&ana, class).await.expect(201);
+    wait_for(&ben, class).await.expect(201);
+    let path = format!("/api/admin/bookings?scheduledClassId={class}");
+    let first = staff.get(&format!("{path}&limit=1")).await.expect(200);
+    let entry = &first["items"][0];
+    assert_eq!(entry["name"], "ana Reyes");
+    assert_eq!(entry["email"], "ana@example.com");
+    assert_eq!(entry["medicalConditions"], "asthma");
+    assert_eq!(entry["emergencyContactName"], "Luis");
+    let cursor = first["nextCursor"].as_str().unwrap();
+    let rest = staff
+        .get(&format!("{path}&cursor={cursor}"))
+        .await
+        .expect(200);
+    assert_eq!(rest["items"][0]["waitlistPosition"], 1);
+    assert_eq!(rest["nextCursor"], json!(null));
+    let unknown = "/api/admin/bookings?scheduledClassId=01a1fbec-f5a7-774d-993f-b6dedc6eb201";
+    staff.get(unknown).await.expect_code(404, "not_found");
+    staff
+        .get("/api/admin/bookings")
+        .await
+        .expect_code(400, "validation_failed");
+    ana.get(&path).await.expect_code(403, "forbidden");
+}
+
+#[tokio::test]
+async fn staff_book_for_a_member_and_it_is_noted() {
+    let app = TestApp::start().await;
+    let staff = app.staff("sofia").await;
+    let ana = app.member("ana").await;
+    let class = app.class(1).await;
+    let wish = json!({ "userId": id_of(&ana).await, "scheduledClassId": class });
+    let booking = staff
+        .post("/api/admin/bookings", wish.clone())
+        .await
+        .expect(201);
+    let own = &ana.get("/api/bookings/list").await.expect(200)["items"][0];
+    assert_eq!(own["id"], booking["id"]);
+    let again = staff.post("/api/admin/bookings", wish).await;
+    again.expect_code(409, "already_booked");
+    let nobody = json!({ "userId": class, "scheduledClassId": app.class(1).await });
+    let refused = staff.post("/api/admin/bookings", nobody).await;
+    refused.expect_code(404, "not_found");
+    let noted = app
+        .sql("select detail, user_id::text from security_events where kind = 'booking_changed'")
+        .await;
+    assert_eq!(noted.len(), 1);
+    let detail: Value = noted[0].get(0);
+    assert_eq!(detail["by"], id_of(&staff).await);
+    assert_eq!(detail["bookingId"], booking["id"]);
+    assert_eq!(id_of(&ana).await, noted[0].get::<_, String>(1));
+    assert_consistent(&app).await;
+}
+
+#[tokio::test]
+async fn attendance_is_noted_corrected_and_taken_back() {
+    let app = TestApp::start().await;
+    let staff = app.staff("sofia").await;
+    let ana = app.member("ana").await;
+    let class = app.class(1).await;
+    let booking = book(&ana, class).await.expect(201);
+    act(&staff, &booking, "noShow")
+        .await
+        .expect_code(409, "class_not_started");
+    assert_eq!(
+        act(&staff, &booking, "checkIn").await.expect(200)["status"],
+        "attended"
+    );
+    app.app.clock().advance(TimeDelta::hours(73));
+    assert_eq!(
+        act(&staff, &booking, "noShow").await.expect(200)["status"],
+        "no_show"
+    );
+    assert_eq!(
+        act(&staff, &booking, "undoAttendance").await.expect(200)["status"],
+        "booked"
+    );
+    act(&staff, &booking, "dance")
+        .await
+        .expect_code(400, "validation_failed");
+    assert_eq!(
+        app.count("select current_participants::int8 from scheduled_classes")
+            .await,
+        1
+    );
+}
+
+#[tokio::test]
+async fn who_has_no_place_did_not_come() {
+    let app = TestApp::start().await;
+    let staff = app.staff("sofia").await;
+    let class = app.class(1).await;
+    let (ana, ben) = (app.member("ana").await, app.member("ben").await);
+    let booking = book(&ana, class).await.expect(201);
+    let waiting = wait_for(&ben, class).await.expect(201);
+    act(&staff, &waiting, "checkIn")
+        .await
+        .expect_code(409, "no_place");
+    act(&staff, &booking, "cancel").await.expect(200);
+    act(&staff, &booking, "checkIn")
+        .await
+        .expect_code(409, "no_place");
+    act(&staff, &waiting, "checkIn").await.expect(200);
+    act(&staff, &waiting, "cancel")
+        .await
+        .expect_code(409, "not_cancellable");
+    assert_consistent(&app).await;
+}
+
+#[tokio::test]
+async fn staff_may_be_lenient_about_a_late_cancellation() {
+    let app = TestApp::start().await;
+    let staff = app.staff("sofia").await;
+    for lenient in [false, true] {
+        let person = app.member(&format!("member-{lenient}")).await;
+        let booking = book(&person, app.class(1).await).await.expect(201);
+        app.app.clock().advance(TimeDelta::hours(71));
+        let change = json!({
+            "bookingId": booking["id"],
+            "action": "cancel",
+            "reason": "ill",
+            "lenient": lenient,
+        });
+        let cancelled = staff.patch("/api/admin/bookings", change).await.expect(200);
+        assert_eq!(cancelled["lateCancellation"], !lenient);
+        assert_eq!(cancelled["cancellationReason"], "ill");
+        app.app.clock().advance(TimeDelta::hours(-71));
+    }
+}

@@ -1,0 +1,147 @@
+//! Giving a place up.
+
+use futures_util::future::join_all;
+use serde_json::json;
+
+use super::{assert_consistent, book, cancel, wait_for};
+use crate::harness::{Class, TestApp};
+
+#[tokio::test]
+async fn cancelling_promotes_the_first_of_the_line_and_tells_both() {
+    let app = TestApp::start().await;
+    let class = app.class(1).await;
+    let [ana, ben, eva] = [
+        app.member("ana").await,
+        app.member("ben").await,
+        app.member("eva").await,
+    ];
+    let booking = book(&ana, class).await.expect(201);
+    wait_for(&ben, class).await.expect(201);
+    wait_for(&eva, class).await.expect(201);
+    let cancelled = cancel(&ana, &booking).await.expect(200);
+    assert_eq!(cancelled["status"], "cancelled");
+    assert_eq!(cancelled["lateCancellation"], false);
+    let of = async |person: &crate::harness::Person| {
+        person.get("/api/bookings/list").await.expect(200)["items"][0].clone()
+    };
+    assert_eq!(of(&ben).await["status"], "booked");
+    assert_eq!(of(&eva).await["waitlistPosition"], 1);
+    let mails = app
+        .sql(
+            "select kind, recipient from mail_outbox where kind in
+            ('booking_cancelled', 'booking_promoted') order by kind",
+        )
+        .await;
+    let mails: Vec<(String, String)> = mails.iter().map(|r| (r.get(0), r.get(1))).collect();
+    assert_eq!(
+        mails,
+        [
+            ("booking_cancelled".into(), "ana@example.com".into()),
+            ("booking_promoted".into(), "ben@example.com".into())
+        ]
+    );
+    assert_consistent(&app).await;
+}
+
+#[tokio::test]
+async fn somebody_elses_booking_cannot_be_cancelled() {
+    let app = TestApp::start().await;
+    let class = app.class(5).await;
+    let (ana, ben) = (app.member("ana").await, app.member("ben").await);
+    let booking = book(&ana, class).await.expect(201);
+    cancel(&ben, &booking).await.expect_code(404, "not_found");
+    let kept = &ana.get("/api/bookings/list").await.expect(200)["items"][0];
+    assert_eq!(kept["status"], "booked");
+}
+
+#[tokio::test]
+async fn twelve_hours_before_the_start_a_cancellation_becomes_late() {
+    let app = TestApp::start().await;
+    for (starts_in, late) in [(12.1, false), (11.9, true)] {
+        let class = app
+            .class_like(Class {
+                starts_in,
+                ..Class::default()
+            })
+            .await;
+        let person = app.member(&format!("ana{late}")).await;
+        let booking = book(&person, class).await.expect(201);
+        let cancelled = cancel(&person, &booking).await.expect(200);
+        assert_eq!(cancelled["lateCancellation"], late);
+    }
+}
+
+#[tokio::test]
+async fn whoever_only_waits_is_never_late() {
+    let app = TestApp::start().await;
+    let class = app
+        .class_like(Class {
+            starts_in: 3.0,
+            places: 1,
+            ..Class::default()
+        })
+        .await;
+    let (ana, ben) = (app.member("ana").await, app.member("ben").await);
+    book(&ana, class).await.expect(201);
+    let waiting = wait_for(&ben, class).await.expect(201);
+    let cancelled = cancel(&ben, &waiting).await.expect(200);
+    assert_eq!(cancelled["lateCancellation"], false);
+    assert_consistent(&app).await;
+}
+
+#[tokio::test]
+async fn what_is_paid_is_due_back_in_time_and_kept_when_late() {
+    let app = TestApp::start().await;
+    for (starts_in, status) in [(24.0, "refund_due"), (6.0, "paid")] {
+        let class = app
+            .class_like(Class {
+                starts_in,
+                ..Class::default()
+            })
+            .await;
+        let person = app
+            .member(&format!("member-of-{status}").replace('_', "-"))
+            .await;
+        let booking = book(&person, class).await.expect(201);
+        app.sql(&format!(
+            "insert into payments (id, booking_id, user_id, amount, currency, method, status, paid_at)
+            select gen_random_uuid(), id, user_id, price, currency, 'desk', 'paid', now()
+            from bookings where id = {}",
+            booking["id"].to_string().replace('"', "'")
+        ))
+        .await;
+        let cancelled = cancel(&person, &booking).await.expect(200);
+        assert_eq!(cancelled["paymentStatus"], status);
+    }
+}
+
+#[tokio::test]
+async fn what_has_begun_or_is_cancelled_already_stays_as_it_is() {
+    let app = TestApp::start().await;
+    let ana = app.member("ana").await;
+    let class = app
+        .class_like(Class {
+            starts_in: 1.0,
+            ..Class::default()
+        })
+        .await;
+    let booking = book(&ana, class).await.expect(201);
+    let long = json!({ "bookingId": booking["id"], "reason": "x".repeat(501) });
+    let refused = ana.post("/api/bookings/cancel", long).await;
+    assert!(refused.expect(400)["details"]["reason"].is_array());
+    app.app
+        .clock()
+        .advance(chrono::TimeDelta::seconds(2 * 3_600));
+    cancel(&ana, &booking)
+        .await
+        .expect_code(409, "class_started");
+    let other = app.class(1).await;
+    let booking = book(&ana, other).await.expect(201);
+    let tries = join_all((0..8).map(|_| cancel(&ana, &booking))).await;
+    let done = tries.iter().filter(|answer| answer.status == 200).count();
+    assert_eq!(done, 1);
+    cancel(&ana, &booking)
+        .await
+        .expect_code(409, "not_cancellable");
+    assert_consistent(&app).await;
+}

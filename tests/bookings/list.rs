@@ -1,0 +1,51 @@
+//! A member's own bookings.
+
+use chrono::TimeDelta;
+
+use super::book;
+use crate::harness::{Class, TestApp};
+
+#[tokio::test]
+async fn upcoming_ones_come_with_the_next_first_and_past_ones_with_the_last_first() {
+    let app = TestApp::start().await;
+    let ana = app.member("ana").await;
+    for starts_in in [30.0, 10.0, 20.0] {
+        let class = app
+            .class_like(Class {
+                starts_in,
+                ..Class::default()
+            })
+            .await;
+        book(&ana, class).await.expect(201);
+    }
+    let starts = async |query: &str| {
+        let mut starts = Vec::new();
+        let mut cursor = String::new();
+        loop {
+            let page = ana
+                .get(&format!("/api/bookings/list?limit=1{query}{cursor}"))
+                .await
+                .expect(200);
+            for item in page["items"].as_array().unwrap() {
+                starts.push(item["class"]["startTime"].as_str().unwrap().to_owned());
+            }
+            match page["nextCursor"].as_str() {
+                Some(next) => cursor = format!("&cursor={next}"),
+                None => return starts,
+            }
+        }
+    };
+    let upcoming = starts("").await;
+    assert_eq!(upcoming.len(), 3);
+    assert!(upcoming.is_sorted());
+    app.app.clock().advance(TimeDelta::seconds(25 * 3_600));
+    let past = starts("&when=past").await;
+    assert_eq!(past, [upcoming[1].clone(), upcoming[0].clone()]);
+    assert_eq!(starts("&when=upcoming").await, [upcoming[2].clone()]);
+    ana.get("/api/bookings/list?when=never")
+        .await
+        .expect_code(400, "validation_failed");
+    let ben = app.member("ben").await;
+    let nothing = ben.get("/api/bookings/list").await.expect(200);
+    assert_eq!(nothing["items"].as_array().unwrap().len(), 0);
+}
