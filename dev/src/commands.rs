@@ -49,7 +49,7 @@ enum Command {
         #[arg(long, required = true)]
         year: bool,
     },
-    /// Administrators, who are never made over HTTP
+    /// The first administrator, who is not made over HTTP
     #[command(subcommand)]
     Admin(Admin),
     /// Open psql on the local database

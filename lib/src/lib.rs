@@ -12,6 +12,8 @@
 //!   Postgres, and never come back once they have ended.
 //! - [`sign_in`], [`registration`], [`profile`] and [`password`] lead from a
 //!   person to a session, and look after the account.
+//! - [`dashboard`] and [`analytics`] are what staff look at, [`spreadsheet`] a
+//!   way to take it along; [`administration`] looks after everybody's accounts.
 //! - [`models`] holds the nouns, each with its SQL beside it.
 //! - [`db`] and [`kv`] are Postgres and Redis; [`migrations`] the schema.
 //! - [`health`], [`counters`] and [`log`] tell how it goes; [`background`] is what
