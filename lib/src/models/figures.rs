@@ -349,22 +349,22 @@ static ATTENDANCE: Statement = Statement::new(
     "figures.attendance",
     concat!(
         buckets!(),
-        ", classes as (
-            select start, class_type_id, count(*) as classes, sum(max_participants) as places,
+        "select start, class_type_id, t.name as class_type, classes, places, taken, no_shows,
+            taken - no_shows - open as attended
+        from buckets cross join lateral (
+            select class_type_id, count(*) as classes, sum(max_participants) as places,
                 sum(current_participants) as taken, sum(no_shows)::bigint as no_shows,
                 sum(open)::bigint as open
-            from buckets
-            join scheduled_classes c on start_time >= since and start_time < till and not is_cancelled
-            cross join lateral (
+            from scheduled_classes c cross join lateral (
                 select count(*) filter (where status = 'no_show') as no_shows,
                     count(*) filter (where status = 'booked') as open
                 from bookings b
                 where b.scheduled_class_id = c.id and status in ('booked', 'no_show')
             ) not_attended
-            group by start, class_type_id
-        )
-        select c.*, taken - no_shows - open as attended, t.name as class_type
-        from classes c join class_types t on t.id = c.class_type_id
+            where start_time >= since and start_time < till and not is_cancelled
+            group by class_type_id
+        ) held
+        join class_types t on t.id = class_type_id
         order by t.name, t.id, start"
     ),
 );
