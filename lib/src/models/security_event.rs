@@ -43,6 +43,12 @@ pub enum Kind {
     SignInUnlocked,
     /// Staff did something with a member's booking.
     BookingChanged,
+    /// Staff changed a weekly class, or one class.
+    TimetableChanged,
+    /// Staff entered, changed or retired a class type.
+    ClassTypeChanged,
+    /// Staff entered, changed or retired an instructor.
+    InstructorChanged,
 }
 
 impl Kind {
@@ -64,6 +70,9 @@ impl Kind {
             Self::AccountActivated => "account_activated",
             Self::SignInUnlocked => "sign_in_unlocked",
             Self::BookingChanged => "booking_changed",
+            Self::TimetableChanged => "timetable_changed",
+            Self::ClassTypeChanged => "class_type_changed",
+            Self::InstructorChanged => "instructor_changed",
         }
     }
 
