@@ -18,6 +18,8 @@
 //!   with theirs; [`payment`] and [`stripe`] what they pay.
 //! - [`contact`] takes what visitors write; [`mail`] and [`events`] tell people
 //!   what has happened.
+//! - [`dashboard`] and [`analytics`] are what staff look at, [`spreadsheet`] a
+//!   way to take it along; [`administration`] looks after everybody's accounts.
 //! - [`models`] holds the nouns, each with its SQL beside it.
 //! - [`db`] and [`kv`] are Postgres and Redis; [`migrations`] the schema;
 //!   [`idempotency`] does once what is asked for twice; [`outbound`] calls others.
@@ -27,6 +29,8 @@
 //! - [`encryption`], [`money`], [`secret`], [`random`], [`clock`], [`time_zone`],
 //!   [`text`] are small tools, each the one place for what it does.
 
+pub mod administration;
+pub mod analytics;
 pub mod app;
 pub mod background;
 pub mod bookings;
@@ -36,6 +40,7 @@ pub mod clock;
 pub mod config;
 pub mod contact;
 pub mod counters;
+pub mod dashboard;
 pub mod db;
 pub mod demo;
 pub mod encryption;
@@ -64,6 +69,7 @@ pub mod secret;
 pub mod serve;
 pub mod session;
 pub mod sign_in;
+pub mod spreadsheet;
 pub mod stripe;
 pub mod text;
 pub mod time_zone;

@@ -5,6 +5,7 @@ pub mod class_schedule;
 pub mod class_type;
 pub mod contact;
 pub mod daily_counter;
+pub mod figures;
 pub mod idempotency_key;
 pub mod instructor;
 pub mod mail_outbox;

@@ -39,6 +39,12 @@ pub enum Kind {
     ContactProcessed,
     /// Money moved that fits no payment, or a refund failed.
     PaymentMismatch,
+    /// An administrator gave an account another role.
+    RoleChanged,
+    /// An administrator opened a closed account again.
+    AccountActivated,
+    /// An administrator ended the wait after failed sign-ins.
+    SignInUnlocked,
     /// Staff did something with a member's booking.
     BookingChanged,
     /// Staff changed a weekly class, or one class.
@@ -66,6 +72,9 @@ impl Kind {
             Self::AdminGranted => "admin_granted",
             Self::ContactProcessed => "contact_processed",
             Self::PaymentMismatch => "payment_mismatch",
+            Self::RoleChanged => "role_changed",
+            Self::AccountActivated => "account_activated",
+            Self::SignInUnlocked => "sign_in_unlocked",
             Self::BookingChanged => "booking_changed",
             Self::TimetableChanged => "timetable_changed",
             Self::ClassTypeChanged => "class_type_changed",

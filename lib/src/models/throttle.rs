@@ -195,6 +195,27 @@ pub async fn forgive(client: &Client, subject: &Subject) -> Result<()> {
     FORGIVE.execute(client, &[&subject.key]).await
 }
 
+// The table is small, for what has expired is removed: an index by prefix
+// would be kept for nothing.
+static FORGIVE_ACCOUNT: Statement = Statement::new(
+    "throttle.forgive_account",
+    "with forgiven as (delete from login_throttle where starts_with(key, $1) returning 1)
+    select count(*) from forgiven",
+);
+
+/// Forgets the tries for an account from wherever they were made; returns from
+/// how many addresses. What counts for an address whichever the account stays:
+/// it is not the member's.
+///
+/// # Errors
+///
+/// [`Error::Unavailable`].
+pub async fn forgive_account(client: &Client, limit: Limit, email: &str) -> Result<i64> {
+    let account = sha256_hex(email.as_bytes());
+    let prefix = format!("{}:{account}:", limit.name);
+    Ok(FORGIVE_ACCOUNT.one(client, &[&prefix]).await?.try_get(0)?)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

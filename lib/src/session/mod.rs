@@ -470,6 +470,24 @@ pub async fn lock_member(client: &Client, caller: &Key, user_id: Uuid) -> Result
     store::keys_of(client, user_id).await
 }
 
+/// As [`lock_member`], for an administrator who changes another member: both
+/// rows are locked, and the one who acts is still an administrator. Returns the
+/// keys of all sessions whose record shows the other.
+///
+/// # Errors
+///
+/// [`Error::SessionGone`] when the session that acts has ended;
+/// [`Error::FORBIDDEN`] when its member is no administrator any more.
+pub async fn lock_for_admin(
+    client: &Client,
+    caller: &Key,
+    admin_id: Uuid,
+    user_id: Uuid,
+) -> Result<Vec<Key>> {
+    store::lock_for_admin(client, caller, admin_id, user_id).await?;
+    store::keys_of(client, user_id).await
+}
+
 /// What Postgres' `jsonb` cannot hold is refused before it is asked: a NUL in
 /// a text, wherever it stands, and anything at the top but an object.
 fn storable(data: &Value) -> Result<()> {
