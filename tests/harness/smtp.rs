@@ -34,6 +34,8 @@ impl MailServer {
             .arg(script)
             .args(arguments)
             .stdout(Stdio::piped())
+            // It tells at length of each handshake that is refused.
+            .stderr(Stdio::null())
             .kill_on_drop(true)
             .spawn()
             .unwrap();
