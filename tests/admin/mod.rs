@@ -1,5 +1,7 @@
 //! Operations: `api/admin/`.
 
 mod bookings;
+mod classes;
 mod cleanup_sessions;
 mod init_db;
+mod instructors;
