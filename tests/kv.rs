@@ -82,3 +82,24 @@ async fn without_redis_an_answer_is_worked_out_each_time() {
     }
     assert!(cache.invalidate().await.is_err());
 }
+
+#[tokio::test]
+async fn whatever_is_asked_redis_keeps_no_more_than_its_places_and_gives_nobody_anothers() {
+    let app = TestApp::start().await;
+    let cache = Cache::new(app.app.kv().cloned(), "schedule");
+    let ask = async |number: u32| {
+        let load = Box::pin(async move { Ok(format!("answer to {number}")) });
+        cache.text("week", number.to_string(), load).await.unwrap()
+    };
+    for _ in 0..2 {
+        for number in 0..3_000 {
+            assert_eq!(ask(number).await, format!("answer to {number}"));
+        }
+    }
+    let kept = app.redis.command(&["KEYS", "cache:*"]).await.unwrap();
+    assert!((500..=1_024).contains(&kept.as_array().unwrap().len()));
+    // What was asked last is kept.
+    let load = Box::pin(async { Ok("another".to_owned()) });
+    let last = cache.text("week", "2999".to_owned(), load).await.unwrap();
+    assert_eq!(last, "answer to 2999");
+}

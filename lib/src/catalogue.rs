@@ -178,7 +178,7 @@ fn read_details(app: &App, id: Uuid, now: DateTime<Utc>) -> BoxFuture<'_, Result
 
 /// The minute that it is. What is still to come, as far as an answer goes, is
 /// decided once a minute, and the answer is kept under it: classes begin on
-/// the minute, so that none that has begun is ever among those to come.
+/// the minute, and none that has begun is then ever among those to come.
 fn minute(app: &App) -> DateTime<Utc> {
     let now = app.clock().now();
     now.duration_trunc(TimeDelta::minutes(1)).unwrap_or(now)

@@ -127,7 +127,9 @@ fn time_zone(typed: &str) -> Result<TimeZone, Problem> {
 }
 
 fn day(typed: &str) -> Result<NaiveDate, Problem> {
-    let parsed: Option<NaiveDate> = typed.parse().ok().filter(|_| typed.len() == 10);
+    // chrono reads signs, blanks and single digits as well.
+    let as_shown = |day: &NaiveDate| day.to_string() == typed;
+    let parsed: Option<NaiveDate> = typed.parse().ok().filter(as_shown);
     parsed
         .filter(|day| (2000..2200).contains(&day.year()))
         .ok_or_else(|| "must be a day such as 2026-03-08".to_owned())

@@ -2,9 +2,12 @@
 
 mod analytics;
 mod bookings;
+mod classes;
 mod cleanup_sessions;
 mod contacts;
 mod dashboard;
 mod init_db;
+mod instructors;
 mod rows;
+mod schedule;
 mod users;

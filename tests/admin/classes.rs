@@ -1,0 +1,254 @@
+//! Class types, as staff look after them.
+
+use chrono::TimeDelta;
+use serde_json::{Value, json};
+
+use crate::classes::{class_at, course, each, get};
+use crate::harness::TestApp;
+
+const CLASSES: &str = "/api/admin/classes";
+
+#[tokio::test]
+async fn a_class_type_that_is_entered_is_offered_at_once() {
+    let app = TestApp::start().await;
+    let staff = app.staff("sofia").await;
+    let visitor = app.visitor();
+    assert_eq!(get(&visitor, "/api/classes/list").await["items"], json!([]));
+    let form = json!({
+        "name": "  Salsa en li\u{301}nea ",
+        "description": "First line.\r\nSecond.",
+        "styles": ["Salsa", "salsa", "MAMBO"],
+        "level": "all-levels",
+        "durationMinutes": 75,
+        "maxParticipants": 16,
+        "price": "22.5",
+        "imageUrl": "https://cdn.example.com/salsa.jpg",
+    });
+    let entered = staff.post(CLASSES, form).await.expect(201);
+    for (field, value) in [
+        ("name", json!("Salsa en l\u{ed}nea")),
+        ("description", json!("First line.\nSecond.")),
+        ("styles", json!(["salsa", "mambo"])),
+        ("level", json!("all-levels")),
+        ("durationMinutes", json!(75)),
+        ("maxParticipants", json!(16)),
+        ("price", json!("22.50")),
+        ("currency", json!("USD")),
+        ("imageUrl", json!("https://cdn.example.com/salsa.jpg")),
+        ("isActive", json!(true)),
+    ] {
+        assert_eq!(entered[field], value, "{field}");
+    }
+    let offered = get(&visitor, "/api/classes/list").await;
+    assert_eq!(each(&offered, "id"), [entered["id"].clone()]);
+    // With what may be left out left out.
+    let form = json!({ "name": "Rumba", "price": "0" });
+    let plain = staff.post(CLASSES, form).await.expect(201);
+    assert_eq!(plain["level"], "all-levels");
+    assert_eq!(plain["durationMinutes"], 60);
+    assert_eq!(plain["maxParticipants"], 20);
+    assert_eq!(plain["imageUrl"], json!(null));
+}
+
+#[tokio::test]
+async fn two_class_types_do_not_have_one_name() {
+    let app = TestApp::start().await;
+    let staff = app.staff("sofia").await;
+    let form = json!({ "name": "Salsa", "price": "18" });
+    staff.post(CLASSES, form.clone()).await.expect(201);
+    let answer = staff.post(CLASSES, form).await;
+    answer.expect_code(409, "class_type_exists");
+    let rumba = json!({ "name": "Rumba", "price": "18" });
+    let rumba = staff.post(CLASSES, rumba).await.expect(201);
+    let change = json!({ "id": rumba["id"], "name": "Salsa" });
+    let answer = staff.patch(CLASSES, change).await;
+    answer.expect_code(409, "class_type_exists");
+    // Its own name it may keep.
+    let change = json!({ "id": rumba["id"], "name": "Rumba" });
+    staff.patch(CLASSES, change).await.expect(200);
+}
+
+#[tokio::test]
+async fn what_is_left_out_stays_and_null_takes_the_picture_away() {
+    let app = TestApp::start().await;
+    let staff = app.staff("sofia").await;
+    let form = json!({ "name": "Salsa", "price": "18", "styles": ["salsa"],
+        "imageUrl": "https://cdn.example.com/salsa.jpg" });
+    let entered = staff.post(CLASSES, form).await.expect(201);
+    let id = &entered["id"];
+    let change = json!({ "id": id, "price": "19.00" });
+    let changed = staff.patch(CLASSES, change).await.expect(200);
+    let same = |other: &Value| {
+        let mut other = other.clone();
+        other["price"] = json!("19.00");
+        other["updatedAt"] = changed["updatedAt"].clone();
+        other
+    };
+    assert_eq!(changed, same(&entered));
+    let change = json!({ "id": id, "imageUrl": null, "styles": [], "name": null });
+    let changed = staff.patch(CLASSES, change).await.expect(200);
+    assert_eq!(changed["imageUrl"], json!(null));
+    assert_eq!(changed["styles"], json!([]));
+    assert_eq!(changed["name"], "Salsa");
+    let nobody = json!({ "id": "01a1fbec-f5a7-774d-993f-b6dedc6eb201", "name": "X" });
+    let answer = staff.patch(CLASSES, nobody).await;
+    answer.expect_code(404, "not_found");
+}
+
+#[tokio::test]
+async fn what_fits_no_column_is_refused_field_by_field() {
+    let app = TestApp::start().await;
+    let staff = app.staff("sofia").await;
+    let good = json!({ "name": "Salsa", "price": "18" });
+    let entered = staff.post(CLASSES, good.clone()).await.expect(201);
+    for (field, value) in [
+        ("name", json!("")),
+        ("name", json!("x".repeat(101))),
+        ("name", json!("a\nb")),
+        ("description", json!("x".repeat(5_001))),
+        ("description", json!("\u{7}")),
+        ("styles", json!([" "])),
+        ("styles", json!(["x".repeat(51)])),
+        ("styles", json!(vec!["x"; 21])),
+        ("level", json!("expert")),
+        ("durationMinutes", json!(0)),
+        ("durationMinutes", json!(1_441)),
+        ("durationMinutes", json!(3_000_000_000_i64)),
+        ("maxParticipants", json!(0)),
+        ("maxParticipants", json!(1_001)),
+        ("price", json!("-1")),
+        ("price", json!("1.234")),
+        ("price", json!(18)),
+        ("price", json!("100000000")),
+        ("imageUrl", json!("http://cdn.example.com/a.jpg")),
+        ("imageUrl", json!("javascript:alert(1)")),
+        (
+            "imageUrl",
+            json!(format!("https://example.com/{}", "x".repeat(2_000))),
+        ),
+    ] {
+        let mut new = good.clone();
+        new["name"] = json!("Another");
+        new[field] = value.clone();
+        let mut change = json!({ "id": entered["id"] });
+        change[field] = value.clone();
+        for answer in [
+            staff.post(CLASSES, new).await,
+            staff.patch(CLASSES, change).await,
+        ] {
+            let failure = answer.expect_code(400, "validation_failed");
+            let details = failure["details"].as_object().unwrap();
+            assert_eq!(details.len(), 1, "{field} {value}");
+            assert!(
+                details.keys().next().unwrap().starts_with(field),
+                "{details:?}"
+            );
+        }
+    }
+    assert_eq!(app.count("select count(*) from class_types").await, 1);
+    // All of it is said at once.
+    let form = json!({ "name": "", "price": "1", "durationMinutes": 0, "styles": [""] });
+    let failure = staff.post(CLASSES, form).await.expect(400);
+    assert_eq!(failure["details"].as_object().unwrap().len(), 3);
+}
+
+#[tokio::test]
+async fn a_retired_class_type_is_offered_no_more_and_its_classes_take_place() {
+    let app = TestApp::start().await;
+    let staff = app.staff("sofia").await;
+    let salsa = course(&app, "Salsa").await;
+    let now = app.app.clock().now();
+    for days in [-2, 2, 3] {
+        class_at(&app, salsa, now + TimeDelta::days(days)).await;
+    }
+    let off = class_at(&app, salsa, now + TimeDelta::days(4)).await;
+    app.sql(&format!(
+        "update scheduled_classes set is_cancelled = true where id = '{off}'"
+    ))
+    .await;
+    app.sql(&format!(
+        "insert into class_schedules (id, class_type_id, instructor_id, day_of_week, start_time,
+            duration_minutes, max_participants, room, effective_from)
+        values (gen_random_uuid(), '{}', '{}', 5, '19:00', 60, 20, 'A', '2020-01-01')",
+        salsa.class_type, salsa.instructor
+    ))
+    .await;
+    let visitor = app.visitor();
+    let details = format!("/api/classes/details?id={}", salsa.class_type);
+    get(&visitor, &details).await;
+    let path = format!("{CLASSES}?id={}", salsa.class_type);
+    let left = json!({ "success": true, "comingClasses": 2, "activePatterns": 1 });
+    // Once more is as good as once.
+    for _ in 0..2 {
+        assert_eq!(staff.delete(&path).await.expect(200), left);
+    }
+    assert_eq!(get(&visitor, "/api/classes/list").await["items"], json!([]));
+    visitor.get(&details).await.expect_code(404, "not_found");
+    let timetable = get(&visitor, "/api/classes/schedule").await;
+    assert_eq!(each(&timetable, "title").len(), 3);
+    // Nothing is deleted: staff find it, and can offer it again.
+    let retired = staff
+        .get(&format!("{CLASSES}?active=false"))
+        .await
+        .expect(200);
+    assert_eq!(each(&retired, "name"), ["Salsa"]);
+    let active = staff
+        .get(&format!("{CLASSES}?active=true"))
+        .await
+        .expect(200);
+    assert_eq!(active["items"], json!([]));
+    let change = json!({ "id": salsa.class_type, "isActive": true });
+    staff.patch(CLASSES, change).await.expect(200);
+    get(&visitor, &details).await;
+    for (id, status) in [
+        ("01a1fbec-f5a7-774d-993f-b6dedc6eb201", 404),
+        ("salsa", 400),
+        ("", 400),
+    ] {
+        staff
+            .delete(&format!("{CLASSES}?id={id}"))
+            .await
+            .expect(status);
+    }
+}
+
+#[tokio::test]
+async fn every_change_is_noted_with_who_made_it_and_what_it_was() {
+    let app = TestApp::start().await;
+    let staff = app.staff("sofia").await;
+    let me = staff.get("/api/auth/me").await.expect(200);
+    let form = json!({ "name": "Salsa", "price": "18" });
+    let entered = staff.post(CLASSES, form.clone()).await.expect(201);
+    let id = entered["id"].as_str().unwrap();
+    let change = json!({ "id": id, "price": "20" });
+    staff.patch(CLASSES, change).await.expect(200);
+    let path = format!("{CLASSES}?id={id}");
+    for _ in 0..2 {
+        staff.delete(&path).await.expect(200);
+    }
+    // What was refused did not happen.
+    staff.post(CLASSES, form).await.expect(409);
+    let rows = app
+        .sql(
+            "select user_id::text, detail from security_events
+            where kind = 'class_type_changed' order by created_at, id",
+        )
+        .await;
+    let noted: Vec<Value> = rows.iter().map(|row| row.get("detail")).collect();
+    let done = |action: &str| json!({ "id": id, "action": action });
+    assert_eq!(noted, [done("create"), done("change"), done("retire")]);
+    for row in &rows {
+        assert_eq!(row.get::<_, &str>("user_id"), me["id"]);
+    }
+}
+
+#[tokio::test]
+async fn a_change_that_cannot_be_noted_is_not_made() {
+    let app = TestApp::start().await;
+    let staff = app.staff("sofia").await;
+    app.sql("alter table security_events add constraint full_up check (kind <> 'class_type_changed') not valid")
+        .await;
+    let form = json!({ "name": "Salsa", "price": "18" });
+    staff.post(CLASSES, form).await.expect(500);
+    assert_eq!(app.count("select count(*) from class_types").await, 0);
+}

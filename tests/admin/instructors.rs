@@ -1,0 +1,231 @@
+//! Instructors, as staff look after them.
+
+use chrono::TimeDelta;
+use serde_json::{Value, json};
+
+use crate::classes::{class_at, course, each, get};
+use crate::harness::TestApp;
+
+const INSTRUCTORS: &str = "/api/admin/instructors";
+
+#[tokio::test]
+async fn an_instructor_is_entered_with_all_that_staff_know_of_them() {
+    let app = TestApp::start().await;
+    let staff = app.staff("sofia").await;
+    let account = app
+        .member("rosa")
+        .await
+        .get("/api/auth/me")
+        .await
+        .expect(200);
+    let form = json!({
+        "name": " Rosa D\u{ed}az ",
+        "userId": account["id"],
+        "bio": "Danced in Cali.\nTeaches here.",
+        "specialties": ["Salsa", "Mambo"],
+        "certifications": ["World Salsa Federation Teacher"],
+        "experienceYears": 15,
+        "hourlyRate": "55",
+        "profileImageUrl": "https://cdn.example.com/rosa.jpg",
+        "socialMediaLinks": { "instagram": "https://instagram.example/rosa" },
+    });
+    let entered = staff.post(INSTRUCTORS, form).await.expect(201);
+    for (field, value) in [
+        ("name", json!("Rosa D\u{ed}az")),
+        ("userId", account["id"].clone()),
+        ("bio", json!("Danced in Cali.\nTeaches here.")),
+        ("specialties", json!(["salsa", "mambo"])),
+        ("certifications", json!(["World Salsa Federation Teacher"])),
+        ("experienceYears", json!(15)),
+        ("hourlyRate", json!("55.00")),
+        ("currency", json!("USD")),
+        ("profileImageUrl", json!("https://cdn.example.com/rosa.jpg")),
+        (
+            "socialMediaLinks",
+            json!({ "instagram": "https://instagram.example/rosa" }),
+        ),
+        ("isActive", json!(true)),
+    ] {
+        assert_eq!(entered[field], value, "{field}");
+    }
+    let list = staff.get(INSTRUCTORS).await.expect(200);
+    assert_eq!(list["items"], json!([entered]));
+    // With what may be left out left out.
+    let plain = staff
+        .post(INSTRUCTORS, json!({ "name": "Leo" }))
+        .await
+        .expect(201);
+    assert_eq!(plain["hourlyRate"], json!(null));
+    assert_eq!(plain["socialMediaLinks"], json!({}));
+}
+
+#[tokio::test]
+async fn what_is_left_out_stays_and_null_empties() {
+    let app = TestApp::start().await;
+    let staff = app.staff("sofia").await;
+    let account = staff.get("/api/auth/me").await.expect(200);
+    let form = json!({ "name": "Rosa", "userId": account["id"], "hourlyRate": "55",
+        "profileImageUrl": "https://cdn.example.com/rosa.jpg", "specialties": ["salsa"],
+        "socialMediaLinks": { "web": "https://rosa.example" } });
+    let entered = staff.post(INSTRUCTORS, form).await.expect(201);
+    let id = &entered["id"];
+    let change = json!({ "id": id, "experienceYears": 16 });
+    let changed = staff.patch(INSTRUCTORS, change).await.expect(200);
+    let mut same = entered.clone();
+    same["experienceYears"] = json!(16);
+    same["updatedAt"] = changed["updatedAt"].clone();
+    assert_eq!(changed, same);
+    let change = json!({ "id": id, "userId": null, "hourlyRate": null, "profileImageUrl": null,
+        "socialMediaLinks": {}, "specialties": [], "name": null });
+    let changed = staff.patch(INSTRUCTORS, change).await.expect(200);
+    for field in ["userId", "hourlyRate", "profileImageUrl"] {
+        assert_eq!(changed[field], json!(null), "{field}");
+    }
+    assert_eq!(changed["socialMediaLinks"], json!({}));
+    assert_eq!(changed["specialties"], json!([]));
+    assert_eq!(changed["name"], "Rosa");
+    let nobody = json!({ "id": "01a1fbec-f5a7-774d-993f-b6dedc6eb201", "name": "X" });
+    let answer = staff.patch(INSTRUCTORS, nobody).await;
+    answer.expect_code(404, "not_found");
+}
+
+#[tokio::test]
+async fn what_fits_no_column_is_refused_field_by_field() {
+    let app = TestApp::start().await;
+    let staff = app.staff("sofia").await;
+    let entered = staff
+        .post(INSTRUCTORS, json!({ "name": "Rosa" }))
+        .await
+        .expect(201);
+    let many: serde_json::Map<_, _> = (0..11)
+        .map(|number| (format!("n{number}"), json!("https://example.com")))
+        .collect();
+    for (field, value) in [
+        ("name", json!(" ")),
+        ("name", json!("x".repeat(201))),
+        ("userId", json!("rosa")),
+        ("userId", json!("01a1fbec-f5a7-774d-993f-b6dedc6eb201")),
+        ("bio", json!("x".repeat(5_001))),
+        ("specialties", json!(["x".repeat(51)])),
+        ("certifications", json!(["x".repeat(201)])),
+        ("certifications", json!([7])),
+        ("experienceYears", json!(-1)),
+        ("experienceYears", json!(101)),
+        ("hourlyRate", json!("a lot")),
+        ("hourlyRate", json!(55.5)),
+        ("profileImageUrl", json!("http://cdn.example.com/a.jpg")),
+        ("socialMediaLinks", json!({ "web": "http://rosa.example" })),
+        ("socialMediaLinks", json!({ "web": 7 })),
+        ("socialMediaLinks", json!({ "": "https://rosa.example" })),
+        ("socialMediaLinks", json!({ "<b>": "https://rosa.example" })),
+        ("socialMediaLinks", json!(["https://rosa.example"])),
+        ("socialMediaLinks", json!(many)),
+    ] {
+        let mut new = json!({ "name": "Another" });
+        new[field] = value.clone();
+        let mut change = json!({ "id": entered["id"] });
+        change[field] = value.clone();
+        for answer in [
+            staff.post(INSTRUCTORS, new).await,
+            staff.patch(INSTRUCTORS, change).await,
+        ] {
+            let failure = answer.expect_code(400, "validation_failed");
+            let details = failure["details"].as_object().unwrap();
+            assert_eq!(details.len(), 1, "{field} {value}");
+            assert!(
+                details.keys().next().unwrap().starts_with(field),
+                "{details:?}"
+            );
+        }
+    }
+    assert_eq!(app.count("select count(*) from instructors").await, 1);
+}
+
+#[tokio::test]
+async fn a_retired_instructor_is_counted_and_kept_with_what_they_still_teach() {
+    let app = TestApp::start().await;
+    let staff = app.staff("sofia").await;
+    let salsa = course(&app, "Salsa").await;
+    let now = app.app.clock().now();
+    class_at(&app, salsa, now - TimeDelta::days(2)).await;
+    class_at(&app, salsa, now + TimeDelta::days(2)).await;
+    let visitor = app.visitor();
+    let details = format!("/api/classes/details?id={}", salsa.class_type);
+    assert_eq!(
+        get(&visitor, &details).await["instructors"][0]["name"],
+        "Teacher of Salsa"
+    );
+    let path = format!("{INSTRUCTORS}?id={}", salsa.instructor);
+    let left = json!({ "success": true, "comingClasses": 1, "activePatterns": 0 });
+    for _ in 0..2 {
+        assert_eq!(staff.delete(&path).await.expect(200), left);
+    }
+    let after = get(&visitor, &details).await;
+    assert_eq!(after["instructors"], json!([]));
+    // The class itself is theirs until somebody takes it over.
+    assert_eq!(
+        after["upcomingClasses"][0]["instructor"]["name"],
+        "Teacher of Salsa"
+    );
+    let retired = staff
+        .get(&format!("{INSTRUCTORS}?active=false"))
+        .await
+        .expect(200);
+    assert_eq!(each(&retired, "name"), ["Teacher of Salsa"]);
+    let back = json!({ "id": salsa.instructor, "isActive": true });
+    staff.patch(INSTRUCTORS, back).await.expect(200);
+    let nobody = format!("{INSTRUCTORS}?id=01a1fbec-f5a7-774d-993f-b6dedc6eb201");
+    staff.delete(&nobody).await.expect_code(404, "not_found");
+    staff
+        .delete(INSTRUCTORS)
+        .await
+        .expect_code(400, "validation_failed");
+}
+
+#[tokio::test]
+async fn every_change_is_noted_and_what_they_earn_is_not() {
+    let app = TestApp::start().await;
+    let staff = app.staff("sofia").await;
+    let form = json!({ "name": "Rosa", "hourlyRate": "4321.09" });
+    let entered = staff.post(INSTRUCTORS, form).await.expect(201);
+    let id = entered["id"].as_str().unwrap();
+    let change = json!({ "id": id, "hourlyRate": "4321.10" });
+    staff.patch(INSTRUCTORS, change).await.expect(200);
+    staff
+        .delete(&format!("{INSTRUCTORS}?id={id}"))
+        .await
+        .expect(200);
+    let rows = app
+        .sql(
+            "select detail from security_events where kind = 'instructor_changed'
+            order by created_at, id",
+        )
+        .await;
+    let noted: Vec<Value> = rows.iter().map(|row| row.get("detail")).collect();
+    let done = |action: &str| json!({ "id": id, "action": action });
+    assert_eq!(noted, [done("create"), done("change"), done("retire")]);
+}
+
+#[tokio::test]
+async fn all_are_listed_page_by_page_newest_first() {
+    let app = TestApp::start().await;
+    let staff = app.staff("sofia").await;
+    for name in ["One", "Two", "Three"] {
+        staff
+            .post(INSTRUCTORS, json!({ "name": name }))
+            .await
+            .expect(201);
+    }
+    let first = staff
+        .get(&format!("{INSTRUCTORS}?limit=2"))
+        .await
+        .expect(200);
+    assert_eq!(each(&first, "name"), ["Three", "Two"]);
+    let cursor = first["nextCursor"].as_str().unwrap();
+    let rest = staff
+        .get(&format!("{INSTRUCTORS}?limit=2&cursor={cursor}"))
+        .await;
+    let rest = rest.expect(200);
+    assert_eq!(each(&rest, "name"), ["One"]);
+    assert_eq!(rest["nextCursor"], json!(null));
+}

@@ -1,0 +1,484 @@
+//! The timetable, as staff look after it.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use futures_util::future::join_all;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::bookings::{assert_consistent, book, wait_for};
+use crate::harness::{Answer, Person, Settings, TestApp};
+
+const PATH: &str = "/api/admin/schedule";
+
+/// A studio with a class type and two instructors.
+struct Studio {
+    app: TestApp,
+    staff: Person,
+    class_type: Uuid,
+    instructors: [Uuid; 2],
+}
+
+impl Studio {
+    async fn open() -> Self {
+        Self::open_in("America/Denver", None).await
+    }
+
+    /// In this zone; the clocks of its functions show this.
+    async fn open_in(zone: &str, now: Option<&str>) -> Self {
+        let app = TestApp::start_with(Settings::default().with("STUDIO_TIMEZONE", zone)).await;
+        let staff = app.staff("sofia").await;
+        if let Some(now) = now {
+            let now: DateTime<Utc> = now.parse().unwrap();
+            let passed = now - app.app.clock().now();
+            // Sessions live by Postgres' clock, classes by the functions'.
+            app.app.clock().advance(passed);
+        }
+        let [class_type, first, second] = [(); 3].map(|()| Uuid::now_v7());
+        app.sql(&format!(
+            "insert into class_types (id, name, price_per_class, max_participants)
+            values ('{class_type}', 'Bachata', 20, 12)"
+        ))
+        .await;
+        app.sql(&format!(
+            "insert into instructors (id, name) values ('{first}', 'Marisol'), ('{second}', 'Luis')"
+        ))
+        .await;
+        Self {
+            app,
+            staff,
+            class_type,
+            instructors: [first, second],
+        }
+    }
+
+    /// A weekly class of the first instructor in the blue room.
+    fn pattern(&self, day: u32, time: &str) -> Value {
+        json!({ "pattern": {
+            "classTypeId": self.class_type,
+            "instructorId": self.instructors[0],
+            "dayOfWeek": day,
+            "startTime": time,
+            "room": "Blue",
+            "effectiveFrom": "2026-01-01",
+        }})
+    }
+
+    /// A class of the first instructor in the blue room, so many days ahead.
+    fn occurrence(&self, days: i64, time: &str) -> Value {
+        let date = (self.app.app.clock().now() + TimeDelta::days(days)).date_naive();
+        json!({ "occurrence": {
+            "classTypeId": self.class_type,
+            "instructorId": self.instructors[0],
+            "date": date,
+            "time": time,
+            "room": "Blue",
+        }})
+    }
+
+    async fn enter(&self, entry: Value) -> Value {
+        self.staff.post(PATH, entry).await.expect(201)
+    }
+
+    async fn class(&self, days: i64, time: &str) -> Uuid {
+        let entered = self.enter(self.occurrence(days, time)).await;
+        entered["occurrenceId"].as_str().unwrap().parse().unwrap()
+    }
+
+    async fn change(&self, id: Uuid, mut change: Value) -> Answer {
+        change["id"] = json!(id);
+        self.staff
+            .patch(PATH, json!({ "occurrence": change }))
+            .await
+    }
+
+    /// Local date and time of each class, with its start, from the public timetable.
+    async fn timetable(&self, from: &str, to: &str) -> Vec<[String; 3]> {
+        let path = format!("/api/classes/schedule?from={from}&to={to}");
+        let answer = self.app.visitor().get(&path).await.expect(200);
+        let items = answer["items"].as_array().unwrap().clone();
+        let text = |item: &Value, name: &str| item[name].as_str().unwrap().to_owned();
+        items
+            .iter()
+            .map(|item| ["localDate", "localTime", "startTime"].map(|name| text(item, name)))
+            .collect()
+    }
+
+    async fn mails(&self, kind: &str) -> i64 {
+        let query = format!("select count(*) from mail_outbox where kind = '{kind}'");
+        self.app.count(&query).await
+    }
+
+    async fn told(&self, kind: &str) -> i64 {
+        let query = format!("select count(*) from member_events where kind = '{kind}'");
+        self.app.count(&query).await
+    }
+}
+
+#[tokio::test]
+async fn generating_twice_or_at_once_makes_each_class_once() {
+    let studio = Studio::open_in("America/Denver", Some("2026-09-01T12:00:00Z")).await;
+    studio.enter(studio.pattern(2, "19:00")).await;
+    studio.enter(studio.pattern(4, "19:00")).await;
+    let until = json!({ "generateUntil": "2026-09-30" });
+    let once = join_all((0..8).map(|_| studio.enter(until.clone()))).await;
+    let made: u64 = once
+        .iter()
+        .map(|answer| answer["generated"].as_u64().unwrap())
+        .sum();
+    assert_eq!(made, 9, "five Tuesdays and four Thursdays");
+    let again = studio.enter(until).await;
+    assert_eq!(again["generated"], 0);
+    assert_eq!(again["alreadyThere"], 9);
+    assert_eq!(again["conflicts"], json!([]));
+}
+
+#[tokio::test]
+async fn seven_in_the_evening_stays_seven_in_the_evening_when_the_clocks_change() {
+    for (zone, now, day, until, week) in [
+        (
+            "America/Denver",
+            "2026-03-01T12:00:00Z",
+            6,
+            "2026-03-14",
+            [
+                ["2026-03-07", "19:00", "2026-03-08T02:00:00Z"],
+                ["2026-03-14", "19:00", "2026-03-15T01:00:00Z"],
+            ],
+        ),
+        (
+            "America/Denver",
+            "2026-10-25T12:00:00Z",
+            6,
+            "2026-11-07",
+            [
+                ["2026-10-31", "19:00", "2026-11-01T01:00:00Z"],
+                ["2026-11-07", "19:00", "2026-11-08T02:00:00Z"],
+            ],
+        ),
+        (
+            "Europe/Madrid",
+            "2026-03-22T20:00:00Z",
+            6,
+            "2026-04-04",
+            [
+                ["2026-03-28", "19:00", "2026-03-28T18:00:00Z"],
+                ["2026-04-04", "19:00", "2026-04-04T17:00:00Z"],
+            ],
+        ),
+        (
+            "Europe/Madrid",
+            "2026-10-18T20:00:00Z",
+            6,
+            "2026-10-31",
+            [
+                ["2026-10-24", "19:00", "2026-10-24T17:00:00Z"],
+                ["2026-10-31", "19:00", "2026-10-31T18:00:00Z"],
+            ],
+        ),
+    ] {
+        let studio = Studio::open_in(zone, Some(now)).await;
+        studio.enter(studio.pattern(day, "19:00")).await;
+        studio.enter(json!({ "generateUntil": until })).await;
+        let shown = studio.timetable(&now[..10], until).await;
+        assert_eq!(shown, week, "{zone}");
+    }
+}
+
+#[tokio::test]
+async fn a_class_in_the_hour_that_is_skipped_or_comes_twice_takes_place_once() {
+    for (zone, now, time, until, shown) in [
+        (
+            "America/Denver",
+            "2026-03-05T12:00:00Z",
+            "02:30",
+            "2026-03-08",
+            ["2026-03-08", "03:00", "2026-03-08T09:00:00Z"],
+        ),
+        (
+            "America/Denver",
+            "2026-10-29T12:00:00Z",
+            "01:30",
+            "2026-11-01",
+            ["2026-11-01", "01:30", "2026-11-01T07:30:00Z"],
+        ),
+        (
+            "Europe/Madrid",
+            "2026-03-26T12:00:00Z",
+            "02:30",
+            "2026-03-29",
+            ["2026-03-29", "03:00", "2026-03-29T01:00:00Z"],
+        ),
+        (
+            "Europe/Madrid",
+            "2026-10-22T12:00:00Z",
+            "02:30",
+            "2026-10-25",
+            ["2026-10-25", "02:30", "2026-10-25T00:30:00Z"],
+        ),
+    ] {
+        let studio = Studio::open_in(zone, Some(now)).await;
+        studio.enter(studio.pattern(0, time)).await;
+        let made = studio.enter(json!({ "generateUntil": until })).await;
+        assert_eq!(made["generated"], 1);
+        assert_eq!(
+            studio.timetable(&now[..10], until).await,
+            [shown],
+            "{zone} {time}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_class_that_was_moved_is_not_made_again() {
+    let studio = Studio::open_in("America/Denver", Some("2026-09-01T12:00:00Z")).await;
+    studio.enter(studio.pattern(3, "19:00")).await;
+    let until = json!({ "generateUntil": "2026-09-02" });
+    studio.enter(until.clone()).await;
+    let id: Uuid = studio.app.sql("select id from scheduled_classes").await[0].get(0);
+    studio
+        .change(id, json!({ "date": "2026-09-05", "time": "11:00" }))
+        .await
+        .expect(200);
+    assert_eq!(studio.enter(until).await["alreadyThere"], 1);
+    let shown = studio.timetable("2026-09-01", "2026-09-07").await;
+    assert_eq!(shown, [["2026-09-05", "11:00", "2026-09-05T17:00:00Z"]]);
+}
+
+#[tokio::test]
+async fn what_is_in_the_way_of_a_weekly_class_is_named_and_the_rest_is_made() {
+    let studio = Studio::open_in("America/Denver", Some("2026-09-01T12:00:00Z")).await;
+    studio.enter(studio.pattern(3, "19:00")).await;
+    let mut other = studio.pattern(3, "19:30");
+    other["pattern"]["instructorId"] = json!(studio.instructors[1]);
+    let same_room = studio.enter(other).await["pattern"]["id"].clone();
+    let mut elsewhere = studio.pattern(3, "19:30");
+    elsewhere["pattern"]["room"] = json!("Red");
+    let same_teacher = studio.enter(elsewhere).await["pattern"]["id"].clone();
+    let made = studio.enter(json!({ "generateUntil": "2026-09-02" })).await;
+    assert_eq!(made["generated"], 1);
+    let codes: Vec<_> = made["conflicts"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|conflict| (conflict["patternId"].clone(), conflict["code"].clone()))
+        .collect();
+    assert!(
+        codes.contains(&(same_room, json!("room_taken"))),
+        "{codes:?}"
+    );
+    assert!(
+        codes.contains(&(same_teacher, json!("instructor_taken"))),
+        "{codes:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_room_and_an_instructor_are_in_one_place_at_a_time() {
+    let studio = Studio::open().await;
+    let entry = studio.occurrence(5, "19:00");
+    let tries = (0..16).map(|_| studio.staff.post(PATH, entry.clone()));
+    let tries = join_all(tries).await;
+    assert_eq!(
+        tries.iter().filter(|answer| answer.status == 201).count(),
+        1
+    );
+    for refused in tries.iter().filter(|answer| answer.status != 201) {
+        let code = refused.expect(409)["code"].clone();
+        assert!(code == "room_taken" || code == "instructor_taken", "{code}");
+    }
+    let mut red = studio.occurrence(5, "19:30");
+    red["occurrence"]["room"] = json!("Red");
+    studio
+        .staff
+        .post(PATH, red.clone())
+        .await
+        .expect_code(409, "instructor_taken");
+    red["occurrence"]["instructorId"] = json!(studio.instructors[1]);
+    studio.staff.post(PATH, red.clone()).await.expect(201);
+    red["occurrence"]["time"] = json!("20:30");
+    studio.staff.post(PATH, red).await.expect(201);
+}
+
+#[tokio::test]
+async fn cancelling_a_class_cancels_every_booking_and_tells_everybody() {
+    let studio = Studio::open().await;
+    let (app, class) = (&studio.app, studio.class(1, "23:00").await);
+    studio
+        .change(class, json!({ "maxParticipants": 1 }))
+        .await
+        .expect(200);
+    let (ana, ben) = (app.member("ana").await, app.member("ben").await);
+    let booking = book(&ana, class).await.expect(201);
+    wait_for(&ben, class).await.expect(201);
+    app.sql(&format!(
+        "insert into payments (id, booking_id, user_id, amount, currency, method, status, paid_at)
+        select gen_random_uuid(), id, user_id, price, currency, 'desk', 'paid', now()
+        from bookings where id = '{}'",
+        booking["id"].as_str().unwrap()
+    ))
+    .await;
+    // Late for a member; the studio is never late.
+    app.app.clock().advance(TimeDelta::hours(20));
+    let path = format!("{PATH}?occurrenceId={class}&reason=The%20floor%20is%20wet");
+    let outcome = studio.staff.delete(&path).await.expect(200);
+    assert_eq!(outcome["cancelledBookings"], 2);
+    for person in [&ana, &ben] {
+        let list = person.get("/api/bookings/list").await.expect(200);
+        let booking = &list["items"][0];
+        assert_eq!(booking["status"], "cancelled");
+        assert_eq!(booking["cancellationReason"], "The floor is wet");
+        assert_eq!(booking["lateCancellation"], false);
+        assert_eq!(booking["class"]["isCancelled"], true);
+    }
+    let due = "select count(*) from payments where status = 'refund_due'";
+    assert_eq!(app.count(due).await, 1);
+    assert_eq!(studio.mails("class_cancelled").await, 2);
+    assert_eq!(studio.told("class_cancelled").await, 2);
+    studio
+        .staff
+        .delete(&path)
+        .await
+        .expect_code(409, "class_cancelled");
+    assert_consistent(app).await;
+}
+
+#[tokio::test]
+async fn a_class_that_moves_or_changes_hands_is_told_to_those_who_booked_it() {
+    let studio = Studio::open().await;
+    let (app, class) = (&studio.app, studio.class(5, "19:00").await);
+    let ana = app.member("ana").await;
+    book(&ana, class).await.expect(201);
+    studio
+        .change(class, json!({ "description": "Bring water" }))
+        .await
+        .expect(200);
+    assert_eq!(studio.mails("class_moved").await, 0);
+    studio
+        .change(class, json!({ "time": "20:00" }))
+        .await
+        .expect(200);
+    assert_eq!(studio.mails("class_moved").await, 1);
+    let second = json!({ "instructorId": studio.instructors[1] });
+    studio.change(class, second).await.expect(200);
+    assert_eq!(studio.mails("instructor_changed").await, 1);
+    assert_eq!(
+        studio.told("class_moved").await + studio.told("instructor_changed").await,
+        2
+    );
+    let list = ana.get("/api/bookings/list").await.expect(200);
+    assert_eq!(list["items"][0]["class"]["instructor"], "Luis");
+    assert_eq!(
+        app.count("select sequence::int8 from scheduled_classes")
+            .await,
+        3
+    );
+    let noted = "select count(*) from security_events where kind = 'timetable_changed'";
+    assert_eq!(app.count(noted).await, 4);
+}
+
+#[tokio::test]
+async fn more_places_go_to_those_who_wait_and_fewer_than_are_taken_are_refused() {
+    let studio = Studio::open().await;
+    let (app, class) = (&studio.app, studio.class(5, "19:00").await);
+    studio
+        .change(class, json!({ "maxParticipants": 1 }))
+        .await
+        .expect(200);
+    let mut people = Vec::new();
+    for name in ["ana", "ben", "eva", "luz"] {
+        let person = app.member(name).await;
+        wait_for(&person, class).await.expect(201);
+        people.push(person);
+    }
+    studio
+        .change(class, json!({ "maxParticipants": 3 }))
+        .await
+        .expect(200);
+    let mut status = Vec::new();
+    for person in &people {
+        let list = person.get("/api/bookings/list").await.expect(200);
+        status.push(list["items"][0]["status"].as_str().unwrap().to_owned());
+    }
+    assert_eq!(status, ["booked", "booked", "booked", "waitlisted"]);
+    let fewer = studio.change(class, json!({ "maxParticipants": 2 })).await;
+    fewer.expect_code(409, "places_taken");
+    assert_eq!(studio.mails("booking_promoted").await, 2);
+    assert_consistent(app).await;
+}
+
+#[tokio::test]
+async fn what_has_begun_stays_and_what_is_retired_makes_nothing_more() {
+    let studio = Studio::open().await;
+    let class = studio.class(1, "19:00").await;
+    let past = studio.change(class, json!({ "date": "2020-01-01" })).await;
+    past.expect_code(400, "validation_failed");
+    studio.app.app.clock().advance(TimeDelta::days(3));
+    studio
+        .change(class, json!({ "time": "20:00" }))
+        .await
+        .expect_code(409, "class_started");
+    let entered = studio.enter(studio.pattern(1, "10:00")).await;
+    let id = entered["pattern"]["id"].as_str().unwrap();
+    let retired = studio
+        .staff
+        .delete(&format!("{PATH}?patternId={id}"))
+        .await
+        .expect(200);
+    assert_eq!(retired["pattern"]["isActive"], false);
+    let until = (studio.app.app.clock().now() + TimeDelta::days(20)).date_naive();
+    assert_eq!(
+        studio.enter(json!({ "generateUntil": until })).await["generated"],
+        0
+    );
+    let listed = studio.staff.get(PATH).await.expect(200);
+    assert_eq!(listed["items"][0]["startTime"], "10:00");
+}
+
+#[tokio::test]
+async fn a_form_that_says_nothing_or_too_much_or_nonsense_is_refused() {
+    let studio = Studio::open().await;
+    let both =
+        json!({ "generateUntil": "2030-01-01", "pattern": studio.pattern(1, "10:00")["pattern"] });
+    for (form, code) in [
+        (json!({}), "malformed_request"),
+        (both, "malformed_request"),
+        (
+            json!({ "generateUntil": "1999-01-01" }),
+            "validation_failed",
+        ),
+        (
+            json!({ "generateUntil": "9999-01-01" }),
+            "validation_failed",
+        ),
+        (studio.pattern(7, "10:00"), "validation_failed"),
+        (studio.pattern(1, "25:00"), "validation_failed"),
+        (studio.occurrence(-2, "10:00"), "validation_failed"),
+    ] {
+        studio.staff.post(PATH, form).await.expect_code(400, code);
+    }
+    for (field, value) in [
+        ("classTypeId", json!(Uuid::now_v7())),
+        ("instructorId", json!(Uuid::now_v7())),
+        ("room", json!("")),
+        ("durationMinutes", json!(0)),
+    ] {
+        for kind in ["pattern", "occurrence"] {
+            let mut form = match kind {
+                "pattern" => studio.pattern(1, "10:00"),
+                _ => studio.occurrence(5, "10:00"),
+            };
+            form[kind][field] = value.clone();
+            studio
+                .staff
+                .post(PATH, form)
+                .await
+                .expect_code(400, "validation_failed");
+        }
+    }
+    let unknown = json!({ "pattern": { "id": Uuid::now_v7(), "room": "Red" } });
+    studio
+        .staff
+        .patch(PATH, unknown)
+        .await
+        .expect_code(404, "not_found");
+}

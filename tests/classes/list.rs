@@ -1,0 +1,131 @@
+//! What is offered.
+
+use chrono::TimeDelta;
+use serde_json::json;
+
+use super::{begin_a_minute, class_at, course, each, get};
+use crate::harness::TestApp;
+
+const LIST: &str = "/api/classes/list";
+
+#[tokio::test]
+async fn a_visitor_sees_what_is_offered_and_nothing_that_is_retired() {
+    let app = TestApp::start().await;
+    let salsa = course(&app, "Salsa").await;
+    let bachata = course(&app, "Bachata").await;
+    app.sql(&format!(
+        "update class_types set is_active = false where id = '{}'",
+        bachata.class_type
+    ))
+    .await;
+    let list = get(&app.visitor(), LIST).await;
+    assert_eq!(
+        list,
+        json!({
+            "items": [{
+                "id": salsa.class_type,
+                "name": "Salsa",
+                "description": "All about Salsa.",
+                "styles": ["salsa", "mambo"],
+                "level": "beginner",
+                "durationMinutes": 60,
+                "maxParticipants": 20,
+                "price": "18.00",
+                "currency": "USD",
+                "imageUrl": null,
+            }],
+            "nextCursor": null,
+        })
+    );
+}
+
+#[tokio::test]
+async fn a_list_is_of_the_level_and_the_style_that_is_wanted() {
+    let app = TestApp::start().await;
+    course(&app, "Salsa").await;
+    course(&app, "Rumba").await;
+    app.sql(
+        "update class_types set difficulty_level = 'all-levels', styles = '{rumba,afro-cuban}'
+        where name = 'Rumba'",
+    )
+    .await;
+    let visitor = app.visitor();
+    for (query, names) in [
+        ("level=beginner", vec!["Salsa"]),
+        ("level=all-levels", vec!["Rumba"]),
+        ("level=advanced", vec![]),
+        ("style=mambo", vec!["Salsa"]),
+        ("style=Afro-Cuban", vec!["Rumba"]),
+        ("style=samba", vec![]),
+        ("level=beginner&style=rumba", vec![]),
+        ("level=&style=", vec!["Rumba", "Salsa"]),
+    ] {
+        let list = get(&visitor, &format!("{LIST}?{query}")).await;
+        assert_eq!(each(&list, "name"), names, "{query}");
+    }
+}
+
+#[tokio::test]
+async fn a_teacher_teaches_what_is_in_the_timetable_and_what_is_to_come() {
+    let app = TestApp::start().await;
+    let now = begin_a_minute(&app);
+    let [weekly, ended, coming, past, off] =
+        ["Weekly", "Ended", "Coming", "Past", "Off"].map(|name| course(&app, name));
+    let (weekly, ended, coming, past, off) = (
+        weekly.await,
+        ended.await,
+        coming.await,
+        past.await,
+        off.await,
+    );
+    // All of them are taught by whoever teaches the first.
+    let taught = |course: super::Course| super::Course {
+        instructor: weekly.instructor,
+        ..course
+    };
+    for (course, until) in [(weekly, "null"), (ended, "current_date - 3")] {
+        app.sql(&format!(
+            "insert into class_schedules (id, class_type_id, instructor_id, day_of_week,
+                start_time, duration_minutes, max_participants, room, effective_from, effective_until)
+            values (gen_random_uuid(), '{}', '{}', 5, '19:00', 60, 20, 'A', '2020-01-01', {until})",
+            course.class_type, weekly.instructor
+        ))
+        .await;
+    }
+    class_at(&app, taught(coming), now + TimeDelta::days(3)).await;
+    class_at(&app, taught(past), now - TimeDelta::days(3)).await;
+    let cancelled = class_at(&app, taught(off), now + TimeDelta::days(4)).await;
+    app.sql(&format!(
+        "update scheduled_classes set is_cancelled = true where id = '{cancelled}'"
+    ))
+    .await;
+    let visitor = app.visitor();
+    let path = format!("{LIST}?instructor={}", weekly.instructor);
+    assert_eq!(
+        each(&get(&visitor, &path).await, "name"),
+        ["Coming", "Weekly"]
+    );
+    // Once the class has begun it is to come no more, whatever is kept.
+    app.app.clock().advance(TimeDelta::days(3));
+    assert_eq!(each(&get(&visitor, &path).await, "name"), ["Weekly"]);
+}
+
+#[tokio::test]
+async fn a_list_is_read_page_by_page() {
+    let app = TestApp::start().await;
+    for name in ["One", "Two", "Three"] {
+        course(&app, name).await;
+    }
+    let visitor = app.visitor();
+    let mut names = Vec::new();
+    let mut path = format!("{LIST}?limit=1");
+    loop {
+        let page = get(&visitor, &path).await;
+        names.extend(each(&page, "name"));
+        let Some(cursor) = page["nextCursor"].as_str() else {
+            break;
+        };
+        path = format!("{LIST}?limit=1&cursor={cursor}");
+    }
+    assert_eq!(names, ["Three", "Two", "One"]);
+}

@@ -1,0 +1,86 @@
+//! What the studio offers, and when: `api/classes/`.
+
+mod availability;
+mod details;
+mod filters;
+mod kept;
+mod list;
+mod schedule;
+
+use chrono::{DateTime, DurationRound, TimeDelta, Utc};
+use serde_json::Value;
+use uuid::Uuid;
+
+use crate::harness::{Person, TestApp};
+
+/// What staff alone may see, put into every instructor here.
+pub const HOURLY_RATE: &str = "4321.09";
+
+/// A class type and an instructor, to make classes of.
+#[derive(Clone, Copy)]
+pub struct Course {
+    pub class_type: Uuid,
+    pub instructor: Uuid,
+}
+
+/// A class type of that name, taught by somebody of their own.
+pub async fn course(app: &TestApp, name: &str) -> Course {
+    let [class_type, instructor] = [(); 2].map(|()| Uuid::now_v7());
+    let client = app.app.db().client().await.unwrap();
+    let make = format!(
+        "insert into instructors (id, name, bio, specialties, hourly_rate, social_media_links)
+        values ('{instructor}', 'Teacher of {name}', 'Dances.', '{{salsa}}', {HOURLY_RATE},
+            '{{\"instagram\": \"https://instagram.example/teacher\"}}');
+        insert into class_types (id, name, description, price_per_class, styles, difficulty_level)
+        values ('{class_type}', '{name}', 'All about {name}.', 18, '{{salsa,mambo}}', 'beginner')"
+    );
+    client.batch_execute(&make).await.unwrap();
+    Course {
+        class_type,
+        instructor,
+    }
+}
+
+/// A class of an hour, in a room of its own.
+pub async fn class_at(app: &TestApp, course: Course, start: DateTime<Utc>) -> Uuid {
+    let id = Uuid::now_v7();
+    let Course {
+        class_type,
+        instructor,
+    } = course;
+    app.sql(&format!(
+        "insert into scheduled_classes (id, class_type_id, instructor_id, title,
+            start_time, end_time, max_participants, room)
+        select '{id}', '{class_type}', '{instructor}', name, '{start}',
+            timestamptz '{start}' + interval '1 hour', 20, 'Room {id}'
+        from class_types where id = '{class_type}'"
+    ))
+    .await;
+    id
+}
+
+/// Moves the clock to the begin of a minute, so that it lasts for a while, and
+/// what is kept for a minute as well.
+pub fn begin_a_minute(app: &TestApp) -> DateTime<Utc> {
+    let clock = app.app.clock();
+    let now = clock.now();
+    let minute = now.duration_trunc(TimeDelta::minutes(1)).unwrap() + TimeDelta::minutes(1);
+    clock.advance(minute - now);
+    minute
+}
+
+/// As it is written in SQL and in answers.
+pub fn at(text: &str) -> DateTime<Utc> {
+    text.parse().unwrap()
+}
+
+/// The answer of a function that everybody may call.
+pub async fn get(person: &Person, path: &str) -> Value {
+    person.get(path).await.expect(200)
+}
+
+/// One field of every item.
+pub fn each(list: &Value, field: &str) -> Vec<Value> {
+    let items = list["items"].as_array().unwrap();
+    items.iter().map(|item| item[field].clone()).collect()
+}
