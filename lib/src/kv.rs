@@ -12,6 +12,7 @@ use crate::background::BoxFuture;
 use crate::config::RedisConfig;
 use crate::error::{Error, Result};
 use crate::random;
+use crate::secret::sha256_hex;
 
 /// After so many failures in a row Redis is taken for dead.
 const FAILURES: u32 = 3;
@@ -272,8 +273,14 @@ pub struct Cache {
 #[derive(Serialize, Deserialize)]
 struct Cached<T> {
     version: Option<String>,
+    /// What the value answers, where its key does not say so.
+    #[serde(default)]
+    asked: String,
     value: T,
 }
+
+/// How many texts of a kind [`Cache::text`] keeps.
+const PLACES: u16 = 1_024;
 
 impl Cache {
     /// One hour, unless [`Cache::with_ttl`] says otherwise.
@@ -306,6 +313,38 @@ impl Cache {
         key: &str,
         load: impl Future<Output = Result<T>>,
     ) -> Result<T> {
+        self.get_asked(key, String::new(), load).await
+    }
+
+    /// The text that answers `asked`, from Redis or else from `load`.
+    ///
+    /// Whatever callers think of asking, Redis holds no more than 1024 texts
+    /// of a `kind`: each question has its place, which it shares with others,
+    /// and the last to be asked has it.
+    ///
+    /// # Errors
+    ///
+    /// What `load` returns.
+    pub fn text<'a>(
+        &'a self,
+        kind: &'static str,
+        asked: String,
+        load: BoxFuture<'a, Result<String>>,
+    ) -> BoxFuture<'a, Result<String>> {
+        Box::pin(async move {
+            let digest = sha256_hex(asked.as_bytes());
+            let place = u16::from_str_radix(&digest[..4], 16).unwrap_or_default() % PLACES;
+            let key = format!("{kind}:{place}");
+            self.get_asked(&key, asked, load).await
+        })
+    }
+
+    async fn get_asked<T: Serialize + DeserializeOwned>(
+        &self,
+        key: &str,
+        asked: String,
+        load: impl Future<Output = Result<T>>,
+    ) -> Result<T> {
         let Some(kv) = &self.kv else {
             return load.await;
         };
@@ -316,11 +355,13 @@ impl Cache {
         let [value, version] = <[_; 2]>::try_from(found)
             .map_err(|_| Error::internal("Redis answered another number of values"))?;
         let cached: Option<Cached<T>> = value.and_then(|json| serde_json::from_str(&json).ok());
-        if let Some(cached) = cached.filter(|cached| cached.version == version) {
+        let fits = |cached: &Cached<T>| cached.version == version && cached.asked == asked;
+        if let Some(cached) = cached.filter(fits) {
             return Ok(cached.value);
         }
         let fresh = Cached {
             version,
+            asked,
             value: load.await?,
         };
         let json =

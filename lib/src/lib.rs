@@ -12,16 +12,19 @@
 //!   Postgres, and never come back once they have ended.
 //! - [`sign_in`], [`registration`], [`profile`] and [`password`] lead from a
 //!   person to a session, and look after the account.
+//! - [`catalogue`] and [`schedule`] are what the studio offers, and when; visitors
+//!   get both from Redis as finished answers.
 //! - [`models`] holds the nouns, each with its SQL beside it.
 //! - [`db`] and [`kv`] are Postgres and Redis; [`migrations`] the schema.
 //! - [`health`], [`counters`] and [`log`] tell how it goes; [`background`] is what
 //!   goes on after the answer; [`demo`] the account that needs no store.
-//! - [`encryption`], [`money`], [`secret`], [`random`], [`clock`], [`text`] are small
-//!   tools, each the one place for what it does.
+//! - [`encryption`], [`money`], [`secret`], [`random`], [`clock`], [`time_zone`],
+//!   [`text`] are small tools, each the one place for what it does.
 
 pub mod app;
 pub mod background;
 pub mod bookings;
+pub mod catalogue;
 pub mod clock;
 pub mod config;
 pub mod counters;
@@ -46,6 +49,7 @@ pub mod payment;
 pub mod profile;
 pub mod random;
 pub mod registration;
+pub mod schedule;
 pub mod secret;
 pub mod serve;
 pub mod session;
@@ -53,6 +57,7 @@ pub mod sign_in;
 pub mod stripe;
 pub mod text;
 pub mod time_zone;
+pub mod timetable;
 
 pub use app::App;
 pub use background::BoxFuture;

@@ -1,10 +1,11 @@
 //! What members change about their own accounts.
 
 use chrono::NaiveDate;
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::error::{Error, Result};
+use crate::http::json::given;
 use crate::http::{Client, Member};
 use crate::models::security_event::{self, Kind};
 use crate::models::user::{self, Changes, ExperienceLevel, Profile, User};
@@ -64,13 +65,6 @@ pub struct Patch {
     #[schema(value_type = Option<String>)]
     medical_conditions: Option<Option<String>>,
     marketing_consent: Option<bool>,
-}
-
-/// Tells `null` from a field that is not there.
-fn given<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
-    deserializer: D,
-) -> Result<Option<Option<T>>, D::Error> {
-    Option::deserialize(deserializer).map(Some)
 }
 
 impl Patch {

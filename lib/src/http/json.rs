@@ -8,8 +8,8 @@ use axum::response::{IntoResponse, Response};
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, StatusCode};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::error::Category;
 use tokio::time::timeout;
 use utoipa::ToSchema;
@@ -76,6 +76,18 @@ impl FromRequest<App> for RawJson {
         let (headers, body) = split(request);
         json_bytes(&headers, body).await.map(Self)
     }
+}
+
+/// Tells `null` from a field that is not there: with it, and `default`, the
+/// outer `None` is a field that was left out.
+///
+/// # Errors
+///
+/// What `T` makes of the value.
+pub fn given<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Option<T>>, D::Error> {
+    Option::deserialize(deserializer).map(Some)
 }
 
 /// 201 and a JSON body.
@@ -183,8 +195,6 @@ fn refusal(path: &str, error: &serde_json::Error) -> Error {
 
 #[cfg(test)]
 mod tests {
-    use serde::Deserialize;
-
     use super::*;
 
     #[derive(Debug, Deserialize)]

@@ -12,10 +12,11 @@ mod client;
 mod cookie;
 mod id;
 mod idempotency;
-mod json;
+pub mod json;
 mod origin;
 pub mod page;
 mod public;
+pub mod query;
 mod routes;
 
 use axum::Router;
@@ -31,6 +32,7 @@ pub use self::idempotency::{Answered, IdempotencyKey, Keyed};
 pub use self::json::{Created, Json, OptionalJson, RawJson, Success};
 pub use self::page::{List, Page, PageParams};
 pub use self::public::{Freshness, Public};
+pub use self::query::Query;
 pub use self::routes::Routes;
 
 use crate::App;

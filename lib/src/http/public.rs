@@ -3,7 +3,9 @@
 use axum::response::{IntoResponse, Response};
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH, VARY};
 use http::{HeaderMap, HeaderValue, StatusCode};
+use serde::Serialize;
 
+use crate::error::{Error, Result};
 use crate::secret::sha256_hex;
 
 /// How long Vercel's cache may answer in our place (`Cache-Control` with
@@ -36,6 +38,15 @@ pub struct Public {
 }
 
 impl Public {
+    /// The JSON of `body`, for [`Public::json`] now or later.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Internal`] when it has none.
+    pub fn written(body: &impl Serialize) -> Result<String> {
+        serde_json::to_string(body).map_err(|error| Error::Internal(Box::new(error)))
+    }
+
     /// A body that is JSON already.
     pub fn json(body: String, freshness: Freshness) -> Self {
         Self::text("application/json", body, freshness)

@@ -1,9 +1,13 @@
 //! One file per noun: its types, and its SQL beside them.
 
 pub mod booking;
+pub mod class_schedule;
+pub mod class_type;
 pub mod daily_counter;
 pub mod idempotency_key;
+pub mod instructor;
 pub mod member_event;
+pub mod occurrence;
 pub mod payment;
 pub mod security_event;
 pub mod throttle;

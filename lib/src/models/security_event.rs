@@ -39,6 +39,12 @@ pub enum Kind {
     PaymentMismatch,
     /// Staff did something with a member's booking.
     BookingChanged,
+    /// Staff changed a weekly class, or one class.
+    TimetableChanged,
+    /// Staff entered, changed or retired a class type.
+    ClassTypeChanged,
+    /// Staff entered, changed or retired an instructor.
+    InstructorChanged,
 }
 
 impl Kind {
@@ -58,6 +64,9 @@ impl Kind {
             Self::AdminGranted => "admin_granted",
             Self::PaymentMismatch => "payment_mismatch",
             Self::BookingChanged => "booking_changed",
+            Self::TimetableChanged => "timetable_changed",
+            Self::ClassTypeChanged => "class_type_changed",
+            Self::InstructorChanged => "instructor_changed",
         }
     }
 

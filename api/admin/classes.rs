@@ -1,0 +1,79 @@
+//! GET, POST, PATCH, DELETE /api/admin/classes — what the studio offers.
+
+use sabor::catalogue::class_types::{self, Change, Entry};
+use sabor::catalogue::{Activity, Retirement, Wanted};
+use sabor::http::{Client, Created, Json, List, Page, PageParams, Query, Staff};
+use sabor::models::class_type::ShownToStaff;
+use sabor::{App, Exit, Result, Routes, routes, serve};
+
+/// The routes of this function.
+pub fn route() -> Routes {
+    routes![list, enter, change, retire]
+}
+
+/// Newest first, retired ones too.
+#[utoipa::path(get, path = "/api/admin/classes", tag = "administration", security(("session" = [])), params(Activity, PageParams), responses(
+    (status = 200, body = List<ShownToStaff>, description = "A page of them"),
+    (status = 400, description = "No such limit or cursor, or `active` is neither true nor false"),
+))]
+async fn list(
+    app: App,
+    _staff: Staff,
+    Query(activity): Query<Activity>,
+    page: Page,
+) -> Result<Json<List<ShownToStaff>>> {
+    class_types::list(&app, activity, page).await.map(Json)
+}
+
+/// Enters one.
+#[utoipa::path(post, path = "/api/admin/classes", tag = "administration", security(("session" = [])), request_body = Entry, responses(
+    (status = 201, body = ShownToStaff, description = "Entered"),
+    (status = 409, description = "The name is taken: `class_type_exists`"),
+))]
+async fn enter(
+    app: App,
+    client: Client,
+    Staff(staff): Staff,
+    Json(entry): Json<Entry>,
+) -> Result<Created<ShownToStaff>> {
+    let entered = class_types::enter(&app, &client, &staff, entry);
+    entered.await.map(Created)
+}
+
+/// Changes what is given and leaves the rest; `null` empties a field that may
+/// be empty.
+#[utoipa::path(patch, path = "/api/admin/classes", tag = "administration", security(("session" = [])), request_body = Change, responses(
+    (status = 200, body = ShownToStaff, description = "As it is now"),
+    (status = 404, description = "There is no such class type"),
+    (status = 409, description = "The name is taken: `class_type_exists`"),
+))]
+async fn change(
+    app: App,
+    client: Client,
+    Staff(staff): Staff,
+    Json(change): Json<Change>,
+) -> Result<Json<ShownToStaff>> {
+    let changed = class_types::change(&app, &client, &staff, change);
+    changed.await.map(Json)
+}
+
+/// Retires one; nothing is deleted. What is in the timetable stays there, and
+/// is counted.
+#[utoipa::path(delete, path = "/api/admin/classes", tag = "administration", security(("session" = [])), params(Wanted), responses(
+    (status = 200, body = Retirement, description = "Retired, now or before"),
+    (status = 400, description = "No id"),
+    (status = 404, description = "There is no such class type"),
+))]
+async fn retire(
+    app: App,
+    client: Client,
+    Staff(staff): Staff,
+    Query(wanted): Query<Wanted>,
+) -> Result<Json<Retirement>> {
+    let retired = class_types::retire(&app, &client, &staff, wanted);
+    retired.await.map(Json)
+}
+
+fn main() -> Exit {
+    serve(route())
+}

@@ -1,0 +1,26 @@
+//! GET /api/classes/availability — how much room there is in several classes.
+
+use sabor::http::{List, Public, Query};
+use sabor::models::occurrence::Availability;
+use sabor::schedule::{self, Named};
+use sabor::{App, Exit, Result, Routes, routes, serve};
+
+/// The routes of this function.
+pub fn route() -> Routes {
+    routes![show]
+}
+
+/// In the order of their start, each once; one that there is not is left out.
+/// All of them are in the one answer: `nextCursor` is always null.
+#[utoipa::path(get, path = "/api/classes/availability", tag = "classes", params(Named), responses(
+    (status = 200, body = List<Availability>, description = "It has an `ETag`"),
+    (status = 304, description = "As in the answer whose `ETag` was given"),
+    (status = 400, description = "No ids, more than 100, or one that is none"),
+))]
+async fn show(app: App, Query(named): Query<Named>) -> Result<Public> {
+    schedule::availability(&app, named).await
+}
+
+fn main() -> Exit {
+    serve(route())
+}

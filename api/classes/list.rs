@@ -1,0 +1,25 @@
+//! GET /api/classes/list — what the studio offers.
+
+use sabor::catalogue::{self, Offer};
+use sabor::http::{List, Page, PageParams, Public, Query};
+use sabor::models::class_type::Shown;
+use sabor::{App, Exit, Result, Routes, routes, serve};
+
+/// The routes of this function.
+pub fn route() -> Routes {
+    routes![list]
+}
+
+/// Class types, newest first; those that are retired are not among them.
+#[utoipa::path(get, path = "/api/classes/list", tag = "classes", params(Offer, PageParams), responses(
+    (status = 200, body = List<Shown>, description = "A page of them; it has an `ETag`"),
+    (status = 304, description = "As in the answer whose `ETag` was given"),
+    (status = 400, description = "No such level, style, instructor, limit or cursor"),
+))]
+async fn list(app: App, Query(offer): Query<Offer>, page: Page) -> Result<Public> {
+    catalogue::list(&app, offer, page).await
+}
+
+fn main() -> Exit {
+    serve(route())
+}

@@ -1,0 +1,26 @@
+//! GET /api/classes/schedule — the timetable, day by day.
+
+use sabor::http::{List, Page, PageParams, Public, Query};
+use sabor::models::occurrence::Shown;
+use sabor::schedule::{self, Days};
+use sabor::{App, Exit, Result, Routes, routes, serve};
+
+/// The routes of this function.
+pub fn route() -> Routes {
+    routes![show]
+}
+
+/// Classes in the order of their start, cancelled ones too. Two weeks from
+/// today, unless other days are asked for.
+#[utoipa::path(get, path = "/api/classes/schedule", tag = "classes", params(Days, PageParams), responses(
+    (status = 200, body = List<Shown>, description = "A page of them; it has an `ETag`"),
+    (status = 304, description = "As in the answer whose `ETag` was given"),
+    (status = 400, description = "No such day, time zone, id, limit or cursor; or more than 92 days"),
+))]
+async fn show(app: App, Query(days): Query<Days>, page: Page) -> Result<Public> {
+    schedule::show(&app, days, page).await
+}
+
+fn main() -> Exit {
+    serve(route())
+}

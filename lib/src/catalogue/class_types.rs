@@ -1,0 +1,239 @@
+//! What staff do with class types.
+
+use serde::Deserialize;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use super::{
+    Activity, By, Retirement, Wanted, between, description, end_answers, https_url, lines, style,
+};
+use crate::error::Result;
+use crate::http::json::given;
+use crate::http::{Client, List, Member, Page};
+use crate::models::class_type::{self, Changes, ClassType, Level, NewClassType, ShownToStaff};
+use crate::models::security_event::Kind;
+use crate::money::Money;
+use crate::text::{self, Form, Problem};
+use crate::{App, BoxFuture};
+
+/// A class type as it is entered.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schema(as = NewClassType)]
+pub struct Entry {
+    /// At most 100 characters; no two class types have the same.
+    name: String,
+    /// At most 5000 characters.
+    #[serde(default)]
+    description: String,
+    /// At most 20, of at most 50 characters.
+    #[serde(default)]
+    styles: Vec<String>,
+    /// `all-levels` unless given.
+    level: Option<Level>,
+    /// 1 to 1440; 60 unless given.
+    duration_minutes: Option<i32>,
+    /// 1 to 1000; 20 unless given.
+    max_participants: Option<i32>,
+    /// For one class.
+    price: Money,
+    /// By https; null: no picture.
+    image_url: Option<String>,
+}
+
+impl Entry {
+    fn read(self) -> Result<NewClassType> {
+        let mut check = Form::default();
+        let new = NewClassType {
+            name: check.check("name", name(&self.name)).unwrap_or_default(),
+            description: check
+                .check("description", description(&self.description))
+                .unwrap_or_default(),
+            styles: check
+                .check("styles", lines(self.styles, style))
+                .unwrap_or_default(),
+            level: self.level.unwrap_or(Level::AllLevels),
+            duration_minutes: check
+                .check(
+                    "durationMinutes",
+                    duration(self.duration_minutes.unwrap_or(60)),
+                )
+                .unwrap_or_default(),
+            max_participants: check
+                .check(
+                    "maxParticipants",
+                    places(self.max_participants.unwrap_or(20)),
+                )
+                .unwrap_or_default(),
+            price: self.price,
+            image_url: check.check_given("imageUrl", self.image_url.as_deref(), https_url),
+        };
+        check.finish()?;
+        Ok(new)
+    }
+}
+
+/// What is to be changed of a class type. A field that is left out stays as
+/// it is; `null` takes the picture away.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schema(as = ClassTypeChange)]
+pub struct Change {
+    id: Uuid,
+    name: Option<String>,
+    description: Option<String>,
+    styles: Option<Vec<String>>,
+    level: Option<Level>,
+    duration_minutes: Option<i32>,
+    max_participants: Option<i32>,
+    price: Option<Money>,
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = Option<String>)]
+    image_url: Option<Option<String>>,
+    /// True offers a retired one again.
+    is_active: Option<bool>,
+}
+
+impl Change {
+    fn read(self) -> Result<Changes> {
+        let mut check = Form::default();
+        let name = self.name.map(|typed| name(&typed)).transpose();
+        let told = self.description.map(|typed| description(&typed));
+        let styles = self.styles.map(|given| lines(given, style)).transpose();
+        let length = self.duration_minutes.map(duration).transpose();
+        let places = self.max_participants.map(places).transpose();
+        let picture = self
+            .image_url
+            .map(|url| check.check_given("imageUrl", url.as_deref(), https_url));
+        let changes = Changes {
+            name: check.check("name", name).flatten(),
+            description: check.check("description", told.transpose()).flatten(),
+            styles: check.check("styles", styles).flatten(),
+            level: self.level,
+            duration_minutes: check.check("durationMinutes", length).flatten(),
+            max_participants: check.check("maxParticipants", places).flatten(),
+            price: self.price,
+            image_url: picture,
+            is_active: self.is_active,
+        };
+        check.finish()?;
+        Ok(changes)
+    }
+}
+
+fn name(typed: &str) -> Result<String, Problem> {
+    text::required_line(typed, 100)
+}
+
+fn duration(minutes: i32) -> Result<i32, Problem> {
+    between(minutes, 1, 1_440)
+}
+
+fn places(count: i32) -> Result<i32, Problem> {
+    between(count, 1, 1_000)
+}
+
+/// A page of all class types, retired ones too.
+///
+/// # Errors
+///
+/// [`crate::Error::Invalid`]; [`crate::Error::Unavailable`].
+pub fn list(
+    app: &App,
+    activity: Activity,
+    page: Page,
+) -> BoxFuture<'_, Result<List<ShownToStaff>>> {
+    Box::pin(async move {
+        let active = activity.read()?;
+        let currency = &app.config().studio.currency;
+        let rows = app
+            .db()
+            .read(async move |client| class_type::all(client, active, &page).await)
+            .await?;
+        Ok(List::new(rows, page, ClassType::place, |row| {
+            row.shown_to_staff(currency)
+        }))
+    })
+}
+
+/// Enters a class type.
+///
+/// # Errors
+///
+/// [`crate::Error::Invalid`]; 409 `class_type_exists`; [`crate::Error::Unavailable`].
+pub fn enter<'a>(
+    app: &'a App,
+    caller: &'a Client,
+    staff: &'a Member,
+    entry: Entry,
+) -> BoxFuture<'a, Result<ShownToStaff>> {
+    Box::pin(async move {
+        let by = By::new(staff, caller)?;
+        let new = entry.read()?;
+        let entered = app.db().transaction(async move |client| {
+            let entered = class_type::insert(client, &new).await?;
+            by.note(client, Kind::ClassTypeChanged, entered.id, "create")
+                .await?;
+            Ok(entered)
+        });
+        let entered = entered.await?;
+        end_answers(app).await;
+        Ok(entered.shown_to_staff(&app.config().studio.currency))
+    })
+}
+
+/// Changes a class type.
+///
+/// # Errors
+///
+/// [`crate::Error::Invalid`]; [`crate::Error::NotFound`]; 409
+/// `class_type_exists`; [`crate::Error::Unavailable`].
+pub fn change<'a>(
+    app: &'a App,
+    caller: &'a Client,
+    staff: &'a Member,
+    change: Change,
+) -> BoxFuture<'a, Result<ShownToStaff>> {
+    Box::pin(async move {
+        let by = By::new(staff, caller)?;
+        let (id, changes) = (change.id, change.read()?);
+        let changed = app.db().transaction(async move |client| {
+            let changed = class_type::update(client, id, &changes).await?;
+            by.note(client, Kind::ClassTypeChanged, id, "change")
+                .await?;
+            Ok(changed)
+        });
+        let changed = changed.await?;
+        end_answers(app).await;
+        Ok(changed.shown_to_staff(&app.config().studio.currency))
+    })
+}
+
+/// Retires a class type: it is offered no more, and what is in the timetable
+/// stays there. Once more is as good as once.
+///
+/// # Errors
+///
+/// [`crate::Error::Invalid`]; [`crate::Error::NotFound`]; [`crate::Error::Unavailable`].
+pub fn retire<'a>(
+    app: &'a App,
+    caller: &'a Client,
+    staff: &'a Member,
+    wanted: Wanted,
+) -> BoxFuture<'a, Result<Retirement>> {
+    Box::pin(async move {
+        let by = By::new(staff, caller)?;
+        let (id, now) = (wanted.read()?, app.clock().now());
+        let retired = app.db().transaction(async move |client| {
+            let retired = class_type::retire(client, id, now).await?;
+            if retired.was_active {
+                by.note(client, Kind::ClassTypeChanged, id, "retire")
+                    .await?;
+            }
+            Ok(retired)
+        });
+        let retired = retired.await?;
+        end_answers(app).await;
+        Ok(retired.into())
+    })
+}
