@@ -2,4 +2,5 @@
 
 mod bookings;
 mod cleanup_sessions;
+mod contacts;
 mod init_db;

@@ -58,8 +58,14 @@ pub struct SmtpConfig {
     /// `SMTP_PORT`: 465 is TLS from the start, any other STARTTLS; in the
     /// clear only to this machine.
     pub port: u16,
+    /// `SMTP_CA_CERT`, PEM: trusted instead of the public roots, and then TLS
+    /// is asked of this machine, too.
+    pub ca_certificate: Option<String>,
     /// `SMTP_USER` and `SMTP_PASS`; `None`: the server asks for neither.
     pub credentials: Option<(String, Secret)>,
+    /// How long it may take to let us in, and then for each mail. Both
+    /// together stay below a minute, the pause after a first try.
+    pub deadline: Duration,
 }
 
 /// How to reach Stripe.
@@ -167,6 +173,8 @@ fn transport(env: &Environment<'_>, development: bool) -> Result<MailTransport, 
     Ok(MailTransport::Smtp(SmtpConfig {
         host,
         port: env.parse("SMTP_PORT", 587, "a port")?,
+        deadline: Duration::from_secs(10),
+        ca_certificate: env.text("SMTP_CA_CERT").map(|pem| pem.replace("\\n", "\n")),
         credentials,
     }))
 }

@@ -65,6 +65,18 @@ impl<T: DeserializeOwned + Default> FromRequest<App> for OptionalJson<T> {
     }
 }
 
+/// Tells `null` from a field that is not there: with it, and `default`, the
+/// outer `None` is a field that was left out.
+///
+/// # Errors
+///
+/// What `T` makes of the value.
+pub fn given<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Option<T>>, D::Error> {
+    Option::deserialize(deserializer).map(Some)
+}
+
 /// A JSON body as it came, for whoever has to check a signature over it first.
 #[derive(Debug)]
 pub struct RawJson(pub Vec<u8>);
@@ -76,18 +88,6 @@ impl FromRequest<App> for RawJson {
         let (headers, body) = split(request);
         json_bytes(&headers, body).await.map(Self)
     }
-}
-
-/// Tells `null` from a field that is not there: with it, and `default`, the
-/// outer `None` is a field that was left out.
-///
-/// # Errors
-///
-/// What `T` makes of the value.
-pub fn given<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
-    deserializer: D,
-) -> Result<Option<Option<T>>, D::Error> {
-    Option::deserialize(deserializer).map(Some)
 }
 
 /// 201 and a JSON body.

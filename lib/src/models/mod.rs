@@ -3,9 +3,11 @@
 pub mod booking;
 pub mod class_schedule;
 pub mod class_type;
+pub mod contact;
 pub mod daily_counter;
 pub mod idempotency_key;
 pub mod instructor;
+pub mod mail_outbox;
 pub mod member_event;
 pub mod occurrence;
 pub mod payment;

@@ -35,6 +35,8 @@ pub enum Kind {
     AccountDeactivated,
     /// Somebody was made an administrator.
     AdminGranted,
+    /// Staff noted that a message to the studio has been dealt with, or has not.
+    ContactProcessed,
     /// Money moved that fits no payment, or a refund failed.
     PaymentMismatch,
     /// Staff did something with a member's booking.
@@ -62,6 +64,7 @@ impl Kind {
             Self::PasswordChanged => "password_changed",
             Self::AccountDeactivated => "account_deactivated",
             Self::AdminGranted => "admin_granted",
+            Self::ContactProcessed => "contact_processed",
             Self::PaymentMismatch => "payment_mismatch",
             Self::BookingChanged => "booking_changed",
             Self::TimetableChanged => "timetable_changed",

@@ -42,6 +42,20 @@ pub const REGISTER_ADDRESS: Limit = Limit {
     window: 3600.0,
 };
 
+/// Messages to the studio, from an address.
+pub const CONTACT_ADDRESS: Limit = Limit {
+    name: "contact_address",
+    tries: 10,
+    window: 3600.0,
+};
+
+/// Messages to the studio, in the name of one e-mail address.
+pub const CONTACT_EMAIL: Limit = Limit {
+    name: "contact_email",
+    tries: 5,
+    window: 3600.0,
+};
+
 /// The longest wait: a member is never locked out for good.
 const LONGEST_WAIT_SECONDS: f64 = 15.0 * 60.0;
 
@@ -59,6 +73,14 @@ impl Subject {
         Self {
             limit,
             key: format!("{}:{}", limit.name, network(address)),
+        }
+    }
+
+    /// An e-mail address alone, wherever it is given.
+    pub fn email(limit: Limit, email: &str) -> Self {
+        Self {
+            limit,
+            key: format!("{}:{}", limit.name, sha256_hex(email.as_bytes())),
         }
     }
 

@@ -2,8 +2,8 @@
 //!
 //! [`Sessions`] is the whole surface. What a session is called and how its
 //! cookie is made stands in `token`, what is kept of it in `record`, the
-//! protocol between the two stores in `cache`, the SQL in `store`, how people
-//! see one in `shown`, and what the hourly clean-up does in [`cleanup`].
+//! protocol between the two stores in `cache`, the SQL in `store`, and how
+//! people see one in `shown`.
 //!
 //! ```no_run
 //! # async fn example(app: sabor::App) -> sabor::Result<()> {
@@ -20,7 +20,6 @@
 //! ```
 
 mod cache;
-pub mod cleanup;
 mod record;
 mod shown;
 mod store;
