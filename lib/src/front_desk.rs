@@ -14,7 +14,7 @@ use crate::http::{Answered, Client as Caller, IdempotencyKey, Member};
 use crate::models::booking::{self, Attendance, Cancellation, NewBooking, Shown};
 use crate::models::security_event::{self, Kind};
 use crate::text::Form;
-use crate::{App, BoxFuture, idempotency, mail};
+use crate::{App, BoxFuture, idempotency, mail, payment};
 
 /// Whom staff book for, and what.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -140,6 +140,7 @@ pub fn change<'a>(
         let answered = once.await?;
         app.schedule().end().await;
         mail::send_due_soon(app);
+        payment::settle_soon(app);
         Ok(answered)
     })
 }

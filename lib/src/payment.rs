@@ -25,7 +25,7 @@ use crate::models::payment::{self, Begun, Checkout, Method, Outcome, Payment, Re
 use crate::models::security_event::{self, Kind};
 use crate::models::{idempotency_key, webhook_event};
 use crate::stripe::{Charge, Event, Failure, NewSession, Refund, Session, Told, minor_units};
-use crate::{App, BoxFuture};
+use crate::{App, BoxFuture, mail};
 
 /// How often a checkout is asked for, under another key each time.
 const KEYS: u32 = 3;
@@ -396,7 +396,10 @@ fn house() -> Caller {
 /// What follows from an outcome, after its transaction.
 async fn follow(app: &App, outcome: &Outcome) {
     match outcome {
-        Outcome::Released => app.schedule().end().await,
+        Outcome::Released => {
+            app.schedule().end().await;
+            mail::send_due_soon(app);
+        }
         Outcome::RefundDue => settle_soon(app),
         _ => {}
     }

@@ -15,7 +15,7 @@ use crate::models::security_event::{self, Kind};
 use crate::money::Money;
 use crate::text::{self, Form, Problem};
 use crate::time_zone::TimeZone;
-use crate::{App, BoxFuture, bookings};
+use crate::{App, BoxFuture, bookings, mail, payment};
 
 /// So far ahead classes can be made of patterns.
 const LONGEST_AHEAD: TimeDelta = TimeDelta::days(366);
@@ -236,6 +236,7 @@ pub fn change<'a>(
             _ => return Err(Error::malformed("Give one of pattern and occurrence")),
         };
         app.schedule().end().await;
+        mail::send_due_soon(app);
         Ok(outcome)
     })
 }
@@ -264,6 +265,8 @@ pub fn remove<'a>(
             _ => return Err(Error::malformed("Give one of patternId and occurrenceId")),
         };
         app.schedule().end().await;
+        mail::send_due_soon(app);
+        payment::settle_soon(app);
         Ok(outcome)
     })
 }

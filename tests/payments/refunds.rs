@@ -51,6 +51,22 @@ async fn a_late_cancellation_is_not_paid_back() {
     assert!(stripe.refunds().is_empty());
 }
 
+/// Rule: every booking of a cancelled occurrence becomes `refund_due`, however
+/// near its start: card payments are refunded through the provider.
+#[tokio::test]
+async fn a_cancelled_class_pays_every_card_back() {
+    let (app, stripe) = studio().await;
+    let (ana, sofia) = (app.member("ana").await, app.staff("sofia").await);
+    let (booking, _) = paid(&app, &stripe, &ana).await;
+    app.sql("update scheduled_classes set start_time = now() + interval '1 hour', end_time = now() + interval '2 hours'")
+        .await;
+    let class = booking["scheduledClassId"].as_str().unwrap();
+    let path = format!("/api/admin/schedule?occurrenceId={class}");
+    sofia.delete(&path).await.expect(200);
+    until(async || status(&app).await == "refunded").await;
+    assert_eq!(stripe.refunds().len(), 1);
+}
+
 #[tokio::test]
 async fn a_refund_that_takes_its_time_is_waited_for() {
     let (app, stripe) = studio().await;

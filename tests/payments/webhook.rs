@@ -64,7 +64,8 @@ async fn what_stripe_did_not_sign_is_not_believed() {
         good.replace("v1=", "v1=00"),
         good.to_uppercase(),
         signature(now - 301, &body),
-        signature(now + 301, &body),
+        // Far enough that the story may take its time; the unit test has the edge.
+        signature(now + 600, &body),
         signature(now - 400, &body).replace(&(now - 400).to_string(), &now.to_string()),
     ] {
         let answer = app.hear_signed(&stranger, &forged, body.clone()).await;
