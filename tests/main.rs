@@ -18,6 +18,7 @@ mod roles;
 mod admin;
 mod auth;
 mod bookings;
+mod calendar;
 mod executables;
 mod postgres;
 mod session;

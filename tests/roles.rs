@@ -9,6 +9,7 @@ use crate::harness::{CRON_SECRET, Person, TestApp};
 /// Who may call what. A new function has to be added here to pass.
 const TABLE: &[(&str, &str, Who)] = &[
     ("DELETE", "/api/auth/me", Who::Member),
+    ("DELETE", "/api/calendar/token", Who::Member),
     ("DELETE", "/api/session/sessions", Who::Admin),
     ("DELETE", "/api/sessions", Who::Member),
     ("DELETE", "/api/sessions/{id}", Who::Member),
@@ -17,6 +18,7 @@ const TABLE: &[(&str, &str, Who)] = &[
     ("GET", "/api/auth/me", Who::Member),
     ("GET", "/api/auth/session", Who::Member),
     ("GET", "/api/bookings/list", Who::Member),
+    ("GET", "/api/calendar", Who::Visitor),
     ("GET", "/api/health", Who::Visitor),
     ("GET", "/api/session/sessions", Who::Admin),
     ("GET", "/api/session/test-session", Who::Visitor),
@@ -32,6 +34,7 @@ const TABLE: &[(&str, &str, Who)] = &[
     ("POST", "/api/auth/register", Who::Visitor),
     ("POST", "/api/bookings/cancel", Who::Member),
     ("POST", "/api/bookings/create", Who::Member),
+    ("POST", "/api/calendar/token", Who::Member),
 ];
 
 #[derive(Clone, Copy, Debug, PartialEq)]

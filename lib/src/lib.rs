@@ -12,6 +12,8 @@
 //!   Postgres, and never come back once they have ended.
 //! - [`sign_in`], [`registration`], [`profile`] and [`password`] lead from a
 //!   person to a session, and look after the account.
+//! - [`calendar`] tells calendar programs of classes; [`time_zone`] is the studio's
+//!   clock on the wall.
 //! - [`models`] holds the nouns, each with its SQL beside it.
 //! - [`db`] and [`kv`] are Postgres and Redis; [`migrations`] the schema.
 //! - [`health`], [`counters`] and [`log`] tell how it goes; [`background`] is what
@@ -22,6 +24,7 @@
 pub mod app;
 pub mod background;
 pub mod bookings;
+pub mod calendar;
 pub mod clock;
 pub mod config;
 pub mod counters;

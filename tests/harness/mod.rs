@@ -4,6 +4,7 @@
 mod crowd;
 mod function;
 mod people;
+mod python;
 mod stores;
 mod studio;
 mod wire;
@@ -21,6 +22,7 @@ use tokio::task::JoinHandle;
 
 pub use function::Function;
 pub use people::{Answer, Person};
+pub use python::python;
 pub use stores::{connect, database, empty_database};
 pub use studio::Class;
 pub use wire::Wire;

@@ -37,6 +37,10 @@ pub enum Kind {
     AdminGranted,
     /// Staff did something with a member's booking.
     BookingChanged,
+    /// A member made the address of their calendar, and ended the one before.
+    CalendarTokenMade,
+    /// A member ended the address of their calendar.
+    CalendarTokenWithdrawn,
 }
 
 impl Kind {
@@ -55,6 +59,8 @@ impl Kind {
             Self::AccountDeactivated => "account_deactivated",
             Self::AdminGranted => "admin_granted",
             Self::BookingChanged => "booking_changed",
+            Self::CalendarTokenMade => "calendar_token_made",
+            Self::CalendarTokenWithdrawn => "calendar_token_withdrawn",
         }
     }
 
