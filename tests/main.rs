@@ -20,6 +20,7 @@ mod roles;
 mod admin;
 mod auth;
 mod bookings;
+mod calendar;
 mod classes;
 mod contact;
 mod executables;

@@ -12,6 +12,7 @@ const TABLE: &[(&str, &str, Who)] = &[
     ("DELETE", "/api/admin/instructors", Who::Staff),
     ("DELETE", "/api/admin/schedule", Who::Staff),
     ("DELETE", "/api/auth/me", Who::Member),
+    ("DELETE", "/api/calendar/token", Who::Member),
     ("DELETE", "/api/session/sessions", Who::Admin),
     ("DELETE", "/api/sessions", Who::Member),
     ("DELETE", "/api/sessions/{id}", Who::Member),
@@ -28,6 +29,7 @@ const TABLE: &[(&str, &str, Who)] = &[
     ("GET", "/api/auth/session", Who::Member),
     ("GET", "/api/bookings/list", Who::Member),
     ("GET", "/api/bookings/payment", Who::Member),
+    ("GET", "/api/calendar", Who::Visitor),
     ("GET", "/api/classes/availability", Who::Visitor),
     ("GET", "/api/classes/details", Who::Visitor),
     ("GET", "/api/classes/list", Who::Visitor),
@@ -57,6 +59,7 @@ const TABLE: &[(&str, &str, Who)] = &[
     ("POST", "/api/bookings/cancel", Who::Member),
     ("POST", "/api/bookings/create", Who::Member),
     ("POST", "/api/bookings/payment", Who::Member),
+    ("POST", "/api/calendar/token", Who::Member),
     ("POST", "/api/contact/submit", Who::Visitor),
     ("POST", "/api/payments/webhook", Who::Visitor),
 ];

@@ -13,7 +13,8 @@
 //! - [`sign_in`], [`registration`], [`profile`] and [`password`] lead from a
 //!   person to a session, and look after the account.
 //! - [`catalogue`] and [`schedule`] are what the studio offers, and when; visitors
-//!   get both from Redis as finished answers. [`timetable`] is the same for staff.
+//!   get both from Redis as finished answers. [`timetable`] is the same for staff,
+//!   [`calendar`] for calendar programs.
 //! - [`bookings`] are what members do with a place, [`front_desk`] what staff do
 //!   with theirs; [`payment`] and [`stripe`] what they pay.
 //! - [`contact`] takes what visitors write; [`mail`] and [`events`] tell people
@@ -34,6 +35,7 @@ pub mod analytics;
 pub mod app;
 pub mod background;
 pub mod bookings;
+pub mod calendar;
 pub mod catalogue;
 pub mod cleanup;
 pub mod clock;

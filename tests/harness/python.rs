@@ -9,7 +9,11 @@ use tokio::sync::OnceCell;
 use super::is_ci;
 
 /// From PyPI.
-const PACKAGES: [&str; 2] = ["aiosmtpd==1.4.6", "localstripe==1.15.10"];
+const PACKAGES: [&str; 3] = [
+    "aiosmtpd==1.4.6",
+    "icalendar==7.3.0",
+    "localstripe==1.15.10",
+];
 
 /// An interpreter that has [`PACKAGES`], made once under `target/`. `None`
 /// where that cannot be had, which on CI is a failure.

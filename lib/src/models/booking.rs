@@ -38,7 +38,7 @@ pub enum Status {
 }
 
 impl Status {
-    fn from_column(text: &str) -> Result<Self> {
+    pub(super) fn from_column(text: &str) -> Result<Self> {
         Ok(match text {
             "booked" => Self::Booked,
             "waitlisted" => Self::Waitlisted,

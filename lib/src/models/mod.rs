@@ -1,6 +1,7 @@
 //! One file per noun: its types, and its SQL beside them.
 
 pub mod booking;
+pub mod calendar;
 pub mod class_schedule;
 pub mod class_type;
 pub mod contact;

@@ -53,6 +53,10 @@ pub enum Kind {
     ClassTypeChanged,
     /// Staff entered, changed or retired an instructor.
     InstructorChanged,
+    /// A member made the address of their calendar, and ended the one before.
+    CalendarTokenMade,
+    /// A member ended the address of their calendar.
+    CalendarTokenWithdrawn,
 }
 
 impl Kind {
@@ -79,6 +83,8 @@ impl Kind {
             Self::TimetableChanged => "timetable_changed",
             Self::ClassTypeChanged => "class_type_changed",
             Self::InstructorChanged => "instructor_changed",
+            Self::CalendarTokenMade => "calendar_token_made",
+            Self::CalendarTokenWithdrawn => "calendar_token_withdrawn",
         }
     }
 

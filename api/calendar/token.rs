@@ -1,0 +1,34 @@
+//! POST, DELETE /api/calendar/token — the secret in the address of a member's calendar.
+
+use sabor::calendar::token::{self, Made};
+use sabor::http::{Client, Created, Json, Member, Success};
+use sabor::{App, Exit, Result, Routes, routes, serve};
+
+/// The routes of this function.
+pub fn route() -> Routes {
+    routes![make, withdraw]
+}
+
+/// Makes a token, and so an address for the member's calendar; the one before
+/// ends.
+#[utoipa::path(post, path = "/api/calendar/token", tag = "calendar", security(("session" = [])), responses(
+    (status = 201, body = Made, description = "The token and the address, told this once"),
+    (status = 403, description = "`demo_account`; or sent from a foreign page"),
+))]
+async fn make(app: App, client: Client, member: Member) -> Result<Created<Made>> {
+    token::make(&app, &client, &member).await.map(Created)
+}
+
+/// Ends the member's calendar; its address is 404 from then on.
+#[utoipa::path(delete, path = "/api/calendar/token", tag = "calendar", security(("session" = [])), responses(
+    (status = 200, body = Success, description = "There is none any more"),
+    (status = 403, description = "`demo_account`; or sent from a foreign page"),
+))]
+async fn withdraw(app: App, client: Client, member: Member) -> Result<Json<Success>> {
+    token::withdraw(&app, &client, &member).await?;
+    Ok(Success::ANSWER)
+}
+
+fn main() -> Exit {
+    serve(route())
+}

@@ -1,0 +1,420 @@
+//! A member's classes in their calendar program, as a parser that is not ours
+//! understands them.
+
+use std::process::Stdio;
+
+use chrono::{DateTime, Days, NaiveDate, NaiveTime, Utc};
+use reqwest::Method;
+use sabor::time_zone::TimeZone;
+use serde_json::Value;
+use tokio::io::AsyncWriteExt;
+use tokio::process::Command;
+
+use crate::bookings::{book, cancel, wait_for};
+use crate::harness::{Answer, Person, Settings, TestApp, python};
+
+const FEED: &str = env!("CARGO_BIN_EXE_calendar");
+const TOKEN: &str = env!("CARGO_BIN_EXE_calendar-token");
+
+/// Reads a calendar, and tells each moment twice in UTC: as the parser knows
+/// the zone by its name, and as the calendar itself describes it.
+const READ: &str = r#"
+import json, sys
+from datetime import timezone
+from icalendar import Calendar
+
+calendar = Calendar.from_ical(sys.stdin.buffer.read())
+[described] = calendar.walk("VTIMEZONE")
+zone = described.to_tz(lookup_tzid=False)
+utc = lambda moment: moment.astimezone(timezone.utc).isoformat()
+errors = [error for component in calendar.walk() for error in component.errors]
+events = [{
+    "uid": str(event["UID"]),
+    "sequence": int(event["SEQUENCE"]),
+    "status": str(event["STATUS"]),
+    "summary": str(event["SUMMARY"]),
+    "location": str(event["LOCATION"]),
+    "description": str(event["DESCRIPTION"]),
+    "zone": event["DTSTART"].params["TZID"],
+    "local": event.start.replace(tzinfo=None).isoformat(),
+    "start": utc(event.start),
+    "startDescribed": utc(event.start.replace(tzinfo=zone)),
+    "end": utc(event.end),
+    "endDescribed": utc(event.end.replace(tzinfo=zone)),
+} for event in calendar.walk("VEVENT")]
+print(json.dumps({
+    "name": str(calendar["X-WR-CALNAME"]),
+    "refresh": str(calendar["REFRESH-INTERVAL"].dt),
+    "zone": described["TZID"],
+    "errors": errors,
+    "events": events,
+}))
+"#;
+
+/// What the parser makes of it; `None` where there is none.
+async fn read(calendar: &str) -> Option<Value> {
+    let mut reader = Command::new(python().await?)
+        .args(["-c", READ])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut input = reader.stdin.take().unwrap();
+    input.write_all(calendar.as_bytes()).await.unwrap();
+    drop(input);
+    let output = reader.wait_with_output().await.unwrap();
+    assert!(output.status.success(), "{calendar}");
+    let read: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(read["errors"], serde_json::json!([]));
+    Some(read)
+}
+
+/// The one line of this name in a calendar, without its folds.
+fn line<'a>(unfolded: &'a str, name: &str) -> &'a str {
+    let mut lines = unfolded.split("\r\n");
+    lines.find_map(|line| line.strip_prefix(name)).unwrap()
+}
+
+fn unfolded(feed: &Answer) -> String {
+    assert_eq!(feed.status, 200, "{}", feed.text);
+    feed.text.replace("\r\n ", "")
+}
+
+async fn token(person: &Person) -> String {
+    let request = person.request(Method::POST, "/api/calendar/token");
+    let made = person.send(request).await.expect(201);
+    let token = made["token"].as_str().unwrap();
+    let url = format!("https://sabor.example/api/calendar?token={token}");
+    assert_eq!(made["url"], url);
+    token.to_owned()
+}
+
+/// What a calendar program gets, which has no cookie.
+async fn feed(app: &TestApp, token: &str) -> Answer {
+    let path = format!("/api/calendar?token={token}");
+    app.visitor().get(&path).await
+}
+
+/// Makes a class of an hour at each of these moments, and books it for Ana.
+async fn booked(app: &TestApp, title: &str, starts: &[DateTime<Utc>]) {
+    let starts: Vec<_> = starts.iter().map(DateTime::to_rfc3339).collect();
+    let starts = starts.join(",");
+    let make = format!(
+        "insert into instructors (id, name) values (gen_random_uuid(), 'Marisol; Vega, J.');
+        insert into class_types (id, name, price_per_class)
+        values (gen_random_uuid(), 'Salsa', 25);
+        insert into scheduled_classes (id, class_type_id, instructor_id, title, start_time,
+            end_time, max_participants, room)
+        select gen_random_uuid(), t.id, i.id, $t${title}$t$, s, s + interval '1 hour', 20, 'Room 1'
+        from class_types t, instructors i, unnest('{{{starts}}}'::timestamptz[]) s;
+        insert into bookings (id, user_id, scheduled_class_id, status, price, currency)
+        select gen_random_uuid(), u.id, c.id, 'booked', 25, 'USD'
+        from users u, scheduled_classes c where u.email = 'ana@example.com'"
+    );
+    let client = app.app.db().client().await.unwrap();
+    client.batch_execute(&make).await.unwrap();
+}
+
+#[tokio::test]
+async fn seven_in_the_evening_is_seven_in_the_evening_over_both_clock_changes() {
+    // In 2027 the clocks change on 14 March and 7 November in Denver, on 28
+    // March and 31 October in Madrid, all of them Sundays.
+    for (name, offsets) in [
+        ("America/Denver", &[6, 7][..]),
+        ("Europe/Madrid", &[-2, -1]),
+        ("America/Phoenix", &[7]),
+        ("UTC", &[0]),
+    ] {
+        let app = TestApp::start_with(Settings::default().with("STUDIO_TIMEZONE", name)).await;
+        let token = token(&app.member("ana").await).await;
+        let zone = TimeZone::named(name).unwrap();
+        let seven = NaiveTime::from_hms_opt(19, 0, 0).unwrap();
+        let sunday = NaiveDate::from_ymd_opt(2027, 1, 3).unwrap();
+        // Each Saturday, Sunday and Monday of the year.
+        let days = (0..52).flat_map(|week| [week * 7, week * 7 + 1, week * 7 + 6]);
+        let mut starts: Vec<_> = days
+            .map(|days| zone.resolve(sunday + Days::new(days), seven))
+            .collect();
+        starts.sort();
+        booked(&app, "Salsa", &starts).await;
+        let clock = app.app.clock();
+        clock.advance(starts[0] - clock.now());
+
+        let text = unfolded(&feed(&app, &token).await);
+        assert_eq!(text.matches("T190000\r\nDTEND").count(), starts.len());
+        let Some(read) = read(&text).await else {
+            return;
+        };
+        assert_eq!(read["zone"], name);
+        let mut events = read["events"].as_array().unwrap().clone();
+        events.sort_by_key(|event| event["start"].as_str().unwrap().to_owned());
+        assert_eq!(events.len(), starts.len());
+        let mut seen = std::collections::BTreeSet::new();
+        for (event, start) in events.iter().zip(&starts) {
+            let local = event["local"].as_str().unwrap();
+            assert!(local.ends_with("T19:00:00"), "{event}");
+            assert_eq!(event["zone"], name);
+            let end = *start + chrono::TimeDelta::hours(1);
+            for (field, due) in [("start", *start), ("end", end)] {
+                let due = due.to_rfc3339();
+                assert_eq!(event[field], due, "{event}");
+                assert_eq!(event[&format!("{field}Described")], due, "{event}");
+            }
+            let shown = local.parse::<chrono::NaiveDateTime>().unwrap();
+            seen.insert((start.naive_utc() - shown).num_hours());
+        }
+        // So that both halves of the year have really been looked at.
+        assert_eq!(seen.into_iter().collect::<Vec<_>>(), offsets, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn what_becomes_of_a_booking_arrives_under_the_same_uid_with_a_rising_sequence() {
+    let app = TestApp::start().await;
+    let class = app.class(1).await;
+    let (ana, ben) = (app.member("ana").await, app.member("ben").await);
+    let first = book(&ana, class).await.expect(201);
+    let second = wait_for(&ben, class).await.expect(201);
+    let token = token(&ben).await;
+    let told = async || {
+        let text = unfolded(&feed(&app, &token).await);
+        assert_eq!(line(&text, "UID:"), second["id"].as_str().unwrap());
+        assert_eq!(text.matches("BEGIN:VEVENT").count(), 1);
+        let sequence: i32 = line(&text, "SEQUENCE:").parse().unwrap();
+        let start = line(&text, "DTSTART;TZID=America/Denver:").to_owned();
+        let status = line(&text, "STATUS:").to_owned();
+        assert_eq!(line(&text, "DTSTAMP:"), line(&text, "LAST-MODIFIED:"));
+        (status, sequence, start, line(&text, "SUMMARY:").to_owned())
+    };
+
+    let (status, sequence, start, summary) = told().await;
+    assert_eq!((status.as_str(), sequence), ("TENTATIVE", 0));
+    assert_eq!(summary, "Waitlist: Salsa on a Friday");
+    cancel(&ana, &first).await.expect(200);
+    let (status, sequence, same, summary) = told().await;
+    assert_eq!((status.as_str(), sequence), ("CONFIRMED", 1));
+    assert_eq!(
+        (same, summary.as_str()),
+        (start.clone(), "Salsa on a Friday")
+    );
+
+    app.sql(
+        "update scheduled_classes set start_time = start_time + interval '30 minutes',
+            end_time = end_time + interval '30 minutes', sequence = sequence + 1",
+    )
+    .await;
+    let (status, sequence, moved, _) = told().await;
+    assert_eq!((status.as_str(), sequence), ("CONFIRMED", 2));
+    assert_ne!(moved, start);
+
+    // Who was there is corrected to and fro: no sequence may fall by it.
+    for attendance in ["attended", "no_show", "booked"] {
+        app.sql(&format!(
+            "update bookings set status = '{attendance}' where status <> 'cancelled'"
+        ))
+        .await;
+        let (status, sequence, ..) = told().await;
+        assert_eq!((status.as_str(), sequence), ("CONFIRMED", 2));
+    }
+
+    cancel(&ben, &second).await.expect(200);
+    let (status, sequence, _, summary) = told().await;
+    assert_eq!((status.as_str(), sequence), ("CANCELLED", 3));
+    assert_eq!(summary, "Cancelled: Salsa on a Friday");
+}
+
+#[tokio::test]
+async fn a_class_that_is_cancelled_stays_in_the_calendar_and_says_so() {
+    let app = TestApp::start().await;
+    let class = app.class(1).await;
+    let ana = app.member("ana").await;
+    book(&ana, class).await.expect(201);
+    app.sql("update scheduled_classes set is_cancelled = true, sequence = sequence + 1")
+        .await;
+    let text = unfolded(&feed(&app, &token(&ana).await).await);
+    assert_eq!(line(&text, "STATUS:"), "CANCELLED");
+    assert_eq!(line(&text, "SEQUENCE:"), "3");
+}
+
+#[tokio::test]
+async fn whatever_people_type_stays_text_and_no_line_is_too_long() {
+    for title in [
+        "Salsa, bachata; merengue",
+        "Back\\slash \\n and \\, too",
+        "One\nEND:VEVENT\nBEGIN:VEVENT\nSUMMARY:Two",
+        "💃🕺 Noche cubana – ¡señoritas y señores! 老虎",
+        &"💃".repeat(200),
+        &"x".repeat(200),
+        "a: \"quoted\" b",
+    ] {
+        let app = TestApp::start().await;
+        let token = token(&app.member("ana").await).await;
+        booked(&app, title, &[app.app.clock().now()]).await;
+        let feed = feed(&app, &token).await;
+        for line in feed.text.split("\r\n") {
+            assert!(line.len() <= 75 && !line.contains(['\r', '\n']), "{line}");
+        }
+        let Some(read) = read(&feed.text).await else {
+            return;
+        };
+        let events = read["events"].as_array().unwrap();
+        assert_eq!(events.len(), 1);
+        assert_eq!(events[0]["summary"], title);
+        assert_eq!(events[0]["location"], "Room 1");
+        let description = "With Marisol; Vega, J.\nhttps://sabor.example";
+        assert_eq!(events[0]["description"], description);
+    }
+}
+
+#[tokio::test]
+async fn a_feed_is_a_calendar_with_a_name_even_without_bookings() {
+    let app = TestApp::start().await;
+    let feed = feed(&app, &token(&app.member("ana").await).await).await;
+    assert_eq!(
+        feed.header("content-type"),
+        Some("text/calendar; charset=utf-8")
+    );
+    assert_eq!(feed.header("cache-control"), Some("no-store"));
+    assert_eq!(
+        feed.header("content-disposition"),
+        Some("inline; filename=\"sabor.ics\"")
+    );
+    let Some(read) = read(&feed.text).await else {
+        return;
+    };
+    assert_eq!(read["name"], "Sabor con Flow");
+    assert_eq!(read["refresh"], "1:00:00");
+    assert_eq!(read["events"], serde_json::json!([]));
+}
+
+#[tokio::test]
+async fn a_feed_holds_the_members_own_bookings_of_the_last_90_days_and_to_come() {
+    let app = TestApp::start().await;
+    let (ana, ben) = (app.member("ana").await, app.member("ben").await);
+    let now = app.app.clock().now();
+    let days = |days| now + chrono::TimeDelta::days(days);
+    booked(&app, "Salsa", &[days(-91), days(-89), days(200)]).await;
+    let bens = book(&ben, app.class(5).await).await.expect(201);
+    let (of_ana, of_ben) = (token(&ana).await, token(&ben).await);
+    let anas = unfolded(&feed(&app, &of_ana).await);
+    assert_eq!(anas.matches("BEGIN:VEVENT").count(), 2);
+    let uid = format!("UID:{}\r\n", bens["id"].as_str().unwrap());
+    assert!(!anas.contains(&uid));
+    let bens = unfolded(&feed(&app, &of_ben).await);
+    assert_eq!(bens.matches("BEGIN:VEVENT").count(), 1);
+    assert!(bens.contains(&uid));
+}
+
+#[tokio::test]
+async fn a_token_that_was_replaced_or_withdrawn_leads_nowhere() {
+    let app = TestApp::start().await;
+    let ana = app.member("ana").await;
+    let first = token(&ana).await;
+    assert_eq!(feed(&app, &first).await.status, 200);
+    let second = token(&ana).await;
+    feed(&app, &first).await.expect_code(404, "not_found");
+    assert_eq!(feed(&app, &second).await.status, 200);
+    // Twice: to withdraw what there is not is no failure, and no event.
+    ana.delete("/api/calendar/token").await.expect(200);
+    ana.delete("/api/calendar/token").await.expect(200);
+    feed(&app, &second).await.expect_code(404, "not_found");
+    let events = app
+        .sql(
+            "select e.kind from security_events e join users u on u.id = e.user_id
+            where u.email = 'ana@example.com' and e.kind like 'calendar%'
+            order by e.created_at, e.id",
+        )
+        .await;
+    let events: Vec<String> = events.iter().map(|row| row.get(0)).collect();
+    assert_eq!(
+        events,
+        [
+            "calendar_token_made",
+            "calendar_token_made",
+            "calendar_token_withdrawn"
+        ]
+    );
+}
+
+#[tokio::test]
+async fn what_is_no_token_leads_nowhere() {
+    let app = TestApp::start().await;
+    let ana = app.member("ana").await;
+    let token = token(&ana).await;
+    let hash = sabor::secret::sha256_hex(token.as_bytes());
+    for other in ["", "x", &hash, &token.to_uppercase(), &"0".repeat(64)] {
+        feed(&app, other).await.expect_code(404, "not_found");
+    }
+    for query in ["", "?", "?token", "?t=1", "?token=a&token=b"] {
+        let answer = app.visitor().get(&format!("/api/calendar{query}")).await;
+        // `?token` is one that is empty.
+        let due = if query == "?token" { 404 } else { 400 };
+        assert_eq!(answer.status, due, "{query}: {}", answer.text);
+    }
+}
+
+#[tokio::test]
+async fn the_feed_of_a_closed_account_is_gone() {
+    let app = TestApp::start().await;
+    let token = token(&app.member("ana").await).await;
+    app.sql("update users set is_active = false").await;
+    feed(&app, &token).await.expect_code(404, "not_found");
+}
+
+#[tokio::test]
+async fn a_session_that_has_ended_makes_and_withdraws_no_token() {
+    let app = TestApp::start().await;
+    let ana = app.member("ana").await;
+    let token = token(&ana).await;
+    // Redis still holds the record that says it is alive.
+    app.sql("delete from user_sessions").await;
+    for method in [Method::POST, Method::DELETE] {
+        let request = ana.copy().request(method, "/api/calendar/token");
+        let answer = ana.copy().send(request).await;
+        answer.expect_code(401, "session_gone");
+    }
+    assert_eq!(feed(&app, &token).await.status, 200);
+}
+
+#[tokio::test]
+async fn the_demo_account_has_no_feed() {
+    let app = TestApp::start_with(Settings::default().with("SABOR_ENV", "development")).await;
+    let demo = app.visitor();
+    demo.sign_in("demo@sabor.dev", "password123")
+        .await
+        .expect(200);
+    for method in [Method::POST, Method::DELETE] {
+        let request = demo.request(method, "/api/calendar/token");
+        let answer = demo.send(request).await;
+        answer.expect_code(403, "demo_account");
+    }
+}
+
+#[tokio::test]
+async fn the_token_is_in_no_log_and_not_in_the_database() {
+    let app = TestApp::start().await;
+    let ana = app.member("ana").await;
+    let (making, reading) = (app.function(TOKEN).await, app.function(FEED).await);
+    let first = token(&ana.at_url(&making.url)).await;
+    let second = token(&ana.at_url(&making.url)).await;
+    for (token, status) in [(&first, 404), (&second, 200)] {
+        let path = format!("/api/calendar?token={token}");
+        let program = app.visitor().at_url(&reading.url);
+        assert_eq!(program.get(&path).await.status, status);
+    }
+    let log = making.log() + &reading.log();
+    assert!(log.contains("\"route\":\"/api/calendar\""), "{log}");
+    let kept = app
+        .sql(
+            "select query_to_xml(format('select * from %I', table_name), true, true, '')::text
+            from information_schema.tables where table_schema = 'public'",
+        )
+        .await;
+    let mut kept: Vec<String> = kept.iter().map(|row| row.get(0)).collect();
+    let hash = sabor::secret::sha256_hex(second.as_bytes());
+    assert!(kept.iter().any(|table| table.contains(&hash)));
+    kept.push(log);
+    for token in [first, second] {
+        assert!(!kept.iter().any(|text| text.contains(&token)));
+    }
+}
