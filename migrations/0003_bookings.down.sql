@@ -1,3 +1,6 @@
+drop index users_search_idx;
+drop index users_created_idx;
+drop extension pg_trgm;
 drop index users_calendar_token_key;
 drop table member_events;
 drop function number_member_event();

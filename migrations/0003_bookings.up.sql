@@ -37,7 +37,12 @@ create index bookings_class_idx on bookings (scheduled_class_id, created_at, id)
 create index bookings_waiting_idx on bookings (scheduled_class_id, waitlist_position)
     where status = 'waitlisted';
 create index bookings_created_idx on bookings (created_at);
-create index bookings_cancelled_idx on bookings (cancelled_at) where status = 'cancelled';
+create index bookings_cancelled_idx on bookings (cancelled_at, late_cancellation)
+    where status = 'cancelled';
+-- Whoever has a place and did not come, or not yet: the figures take these from
+-- the places that are taken, and need not read those who came, who are most.
+create index bookings_not_attended_idx on bookings (scheduled_class_id, status)
+    where status in ('booked', 'no_show');
 
 create trigger bookings_updated_at before update on bookings
     for each row execute function set_updated_at();
@@ -84,26 +89,39 @@ create table payments (
     provider_reference text constraint payments_provider_reference_key unique,
     -- The provider's name for the money itself: what a refund names.
     provider_payment text constraint payments_provider_payment_key unique,
-    -- Null: nowhere to pay it.
+    -- The provider's name for the last refund that it took on. Null: none.
+    provider_refund text,
+    -- Where it is paid. Null: nowhere; what is over and still has one is yet to
+    -- be closed at the provider.
     checkout_url text,
     -- Until when a card payment holds its booking's place. Null: no card.
     expires_at timestamptz,
     -- Null, both: has not happened.
     paid_at timestamptz,
     refunded_at timestamptz,
+    -- How often the provider was asked about it past any request, and when it
+    -- may be asked again.
+    attempts integer not null default 0,
+    next_attempt_at timestamptz not null default now(),
     created_at timestamptz not null default now(),
     updated_at timestamptz not null default now()
 );
 
--- One payment a booking that is open or stands.
+-- One payment a booking that is open or stands. Not one that is to be paid
+-- back: money may arrive at a checkout that was given up for the desk.
 create unique index payments_open_key on payments (booking_id)
-    where status in ('pending', 'paid', 'refund_due');
+    where status in ('pending', 'paid');
 create index payments_booking_idx on payments (booking_id, created_at);
 create index payments_user_idx on payments (user_id, created_at, id);
 create index payments_expires_idx on payments (expires_at) where status = 'pending';
-create index payments_refund_due_idx on payments (updated_at) where status = 'refund_due';
-create index payments_paid_idx on payments (paid_at);
-create index payments_refunded_idx on payments (refunded_at);
+create index payments_refund_due_idx on payments (next_attempt_at) where status = 'refund_due';
+create index payments_unclosed_idx on payments (next_attempt_at)
+    where status in ('cancelled', 'failed') and checkout_url is not null;
+-- Revenue is summed from these alone.
+create index payments_paid_idx on payments (paid_at) include (currency, amount)
+    where paid_at is not null;
+create index payments_refunded_idx on payments (refunded_at) include (currency, amount)
+    where refunded_at is not null;
 
 create trigger payments_updated_at before update on payments
     for each row execute function set_updated_at();
@@ -168,3 +186,10 @@ create trigger member_events_number before insert on member_events
 
 -- A calendar feed is found by its token.
 create unique index users_calendar_token_key on users (calendar_token_hash);
+
+-- The administration pages through all members, newest first, and finds them
+-- by any part of their address or names.
+create extension if not exists pg_trgm;
+create index users_created_idx on users (created_at, id);
+create index users_search_idx on users
+    using gin (lower(email || ' ' || first_name || ' ' || last_name) gin_trgm_ops);

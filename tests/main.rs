@@ -9,16 +9,20 @@
 
 mod conventions;
 mod database;
+mod events;
 mod faults;
 mod harness;
 mod input;
 mod kv;
+mod mail;
 mod roles;
 
 mod admin;
 mod auth;
 mod bookings;
 mod classes;
+mod contact;
 mod executables;
+mod payments;
 mod postgres;
 mod session;

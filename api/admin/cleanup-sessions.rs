@@ -1,7 +1,7 @@
-//! GET, POST /api/admin/cleanup-sessions — remove what has expired.
+//! GET, POST /api/admin/cleanup-sessions — remove what has expired, send what is due.
 
+use sabor::cleanup::{self, Cleaned, Details};
 use sabor::http::{Cron, Json, OpenInDevelopment};
-use sabor::session::cleanup::{self, Cleaned};
 use sabor::{App, Exit, Result, Routes, routes, serve};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -9,6 +9,7 @@ use utoipa::ToSchema;
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct CleanUp {
+    /// Whether every step did its work.
     success: bool,
     /// For people, such as `Cleaned up 15 expired sessions`.
     message: String,
@@ -16,30 +17,18 @@ struct CleanUp {
     deleted_count: u64,
     /// Whatever else.
     details: Details,
-    /// Time ran out; the next run does the rest.
+    /// Time ran out, or something is away; the next run does the rest.
     remaining: bool,
-}
-
-#[derive(Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-struct Details {
-    throttle: u64,
-    idempotency_keys: u64,
-    mail: u64,
 }
 
 impl From<Cleaned> for CleanUp {
     fn from(cleaned: Cleaned) -> Self {
         Self {
-            success: true,
+            success: cleaned.failed.is_empty(),
             message: format!("Cleaned up {} expired sessions", cleaned.sessions),
             deleted_count: cleaned.sessions,
-            details: Details {
-                throttle: cleaned.throttle,
-                idempotency_keys: cleaned.idempotency_keys,
-                mail: cleaned.mail,
-            },
             remaining: cleaned.remaining,
+            details: cleaned.into(),
         }
     }
 }

@@ -4,9 +4,11 @@
 //! machine, except where it counts something. [`lab`] holds what all
 //! measurements share, [`load`] asks, [`function`] plays the platform's part,
 //! [`peers`] are the others; the rows are in [`session_check`], [`start`],
-//! [`accounts`], [`volume`] and [`outage`], and [`table`] shows them.
+//! [`accounts`], [`volume`], [`outage`], [`booking`] and [`studio`], and
+//! [`table`] shows them.
 
 mod accounts;
+mod booking;
 mod function;
 mod lab;
 mod load;
@@ -17,6 +19,7 @@ mod redis;
 mod server;
 mod session_check;
 mod start;
+mod studio;
 mod table;
 mod volume;
 
@@ -61,6 +64,9 @@ enum Measurement {
     ManySessions,
     CleanUp,
     HitRatio,
+    Booking,
+    Schedule,
+    Queries,
 }
 
 impl Measurement {
@@ -83,6 +89,9 @@ impl Measurement {
             Self::ManySessions => volume::many_sessions(lab).await,
             Self::CleanUp => volume::clean_up(lab).await,
             Self::HitRatio => session_check::hit_ratio(lab).await,
+            Self::Booking => booking::crowd(lab).await,
+            Self::Schedule => studio::schedule(lab).await,
+            Self::Queries => studio::queries(lab).await,
         }
     }
 }

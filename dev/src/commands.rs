@@ -43,7 +43,13 @@ enum Command {
         #[arg(long)]
         deployment: bool,
     },
-    /// Administrators, who are never made over HTTP
+    /// Add what there would be after a while; works while the stack runs
+    Seed {
+        /// A year of a busy studio: 5 000 members, 100 000 bookings
+        #[arg(long, required = true)]
+        year: bool,
+    },
+    /// The first administrator, who is not made over HTTP
     #[command(subcommand)]
     Admin(Admin),
     /// Open psql on the local database
@@ -92,6 +98,7 @@ async fn dispatch(arguments: Arguments) -> Result<()> {
         None => up(arguments.port, arguments.write_env).await,
         Some(Command::Reset) => reset().await,
         Some(Command::Migrate { down, deployment }) => migrate(down, deployment).await,
+        Some(Command::Seed { year: _ }) => seed_year().await,
         Some(Command::Admin(Admin::Grant { email })) => grant(&email).await,
         Some(Command::Psql { arguments }) => psql(&arguments).await,
         Some(Command::Openapi) => {
@@ -182,6 +189,23 @@ async fn grant(email: &str) -> Result<()> {
     let done = database::grant_admin(&local.url, email).await;
     local.close().await?;
     print(&done?);
+    Ok(())
+}
+
+async fn seed_year() -> Result<()> {
+    let local = Local::open("cargo dev seed").await?;
+    let seeded = async {
+        database::migrate(&local.url, None).await?;
+        let studio = database::config(&local.url)?.studio;
+        let mut client = database::connect(&local.url).await?;
+        demo::add(&mut client, &studio).await?;
+        say("Adding a year of a busy studio …");
+        demo::year::add(&mut client, &studio).await
+    };
+    let seeded = seeded.await;
+    local.close().await?;
+    seeded?;
+    print("The local database holds a year of a busy studio.");
     Ok(())
 }
 

@@ -15,15 +15,24 @@ pub(crate) fn deployment() -> Option<String> {
     DIRECT.into_iter().find_map(environment::variable)
 }
 
-/// Connects as the functions do: the same TLS, the same reading of the string.
-pub(crate) async fn connect(url: &str) -> Result<Client> {
-    let config = Config::read(&|name| match name {
+/// What the functions would read on this database, as far as it concerns what
+/// is done here.
+pub(crate) fn config(url: &str) -> Result<Config> {
+    Ok(Config::read(&|name| match name {
         "POSTGRES_URL" | "POSTGRES_URL_NON_POOLING" => Some(url.to_owned()),
-        "POSTGRES_CA_CERT" | "POSTGRES_CONNECT_TIMEOUT_MS" => environment::variable(name),
+        "POSTGRES_CA_CERT"
+        | "POSTGRES_CONNECT_TIMEOUT_MS"
+        | "STUDIO_TIMEZONE"
+        | "STUDIO_CURRENCY" => environment::variable(name),
         // Required, and of no use here: a deployment's own stay where they are.
         "SESSION_SECRET" | "ENCRYPTION_KEY" => Some(random::hex::<32>()),
         _ => None,
-    })?;
+    })?)
+}
+
+/// Connects as the functions do: the same TLS, the same reading of the string.
+pub(crate) async fn connect(url: &str) -> Result<Client> {
+    let config = config(url)?;
     let connected = sabor::db::connect_direct(&config).await;
     connected.with_context(|| format!("the database at {} cannot be reached", place(url)))
 }

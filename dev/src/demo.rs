@@ -1,6 +1,10 @@
-//! Accounts to begin with.
+//! What a developer begins with: accounts, and a studio.
+
+mod studio;
+pub(crate) mod year;
 
 use anyhow::Result;
+use sabor::config::StudioConfig;
 use sabor::password::{Hasher, Password};
 use tokio_postgres::Client;
 use uuid::Uuid;
@@ -37,18 +41,19 @@ const fn account(
     }
 }
 
-/// Adds those that are missing. One that is there is left as its developer
-/// has made it.
-pub(crate) async fn add(client: &Client) -> Result<()> {
+/// Adds what is missing, all of it or nothing. What is there is left as its
+/// developer has made it.
+pub(crate) async fn add(client: &mut Client, studio: &StudioConfig) -> Result<()> {
     let hash = Hasher::new(1).hash(Password::typed(PASSWORD)).await?;
+    let transaction = client.transaction().await?;
     for account in &ACCOUNTS {
         let is_admin = account.role == "admin";
         let is_staff = account.role == "staff";
-        client
+        transaction
             .execute(
                 "insert into users (id, email, password_hash, first_name, last_name,
-                     is_staff, is_admin, email_verified_at)
-                 values ($1, $2, $3, $4, $5, $6, $7, now())
+                     is_staff, is_admin, email_verified_at, created_at)
+                 values ($1, $2, $3, $4, $5, $6, $7, now(), now() - interval '1 year')
                  on conflict (email) do nothing",
                 &[
                     &Uuid::now_v7(),
@@ -62,5 +67,6 @@ pub(crate) async fn add(client: &Client) -> Result<()> {
             )
             .await?;
     }
-    Ok(())
+    studio::add(&transaction, studio, &hash).await?;
+    Ok(transaction.commit().await?)
 }

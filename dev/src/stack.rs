@@ -65,7 +65,6 @@ impl Stack {
         let url = format!("http://localhost:{port}");
         let (cluster, postgres) = start_cluster(&claim).await?;
         say(&database::migrate(&postgres, None).await?);
-        demo::add(&database::connect(&postgres).await?).await?;
 
         let secrets = env_file::secrets(&environment::home().join("secrets"))?;
         let redis = Redis::start(claim.last.redis_port, redis_token(&secrets)).await?;
@@ -79,8 +78,10 @@ impl Stack {
         variables.extend(secrets);
         write_env_file(&variables, write_env)?;
 
+        let config = configuration(&variables)?;
+        demo::add(&mut database::connect(&postgres).await?, &config.studio).await?;
         sabor::log::start(true);
-        let app = App::new(configuration(&variables)?)?;
+        let app = App::new(config)?;
         let router = server::site(sabor::http::router(app.clone(), server::routes()))?;
         claim.tell(&Running {
             command: "cargo dev".to_owned(),

@@ -6,16 +6,20 @@ use std::time::Duration;
 
 use axum::extract::{FromRef, FromRequestParts};
 use http::request::Parts;
+use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::counters::Counters;
 use crate::db::Db;
 use crate::error::Result;
+use crate::events::Streams;
 use crate::kv::{Cache, Kv};
+use crate::mail::Sending;
 use crate::password::Hasher;
 use crate::secret::Signer;
 use crate::session::{self, Sessions};
+use crate::stripe::Stripe;
 
 /// How long an answer about places left may be wrong when Redis did not hear
 /// of a booking; the booking itself is never decided by it.
@@ -37,6 +41,10 @@ struct Inner {
     demo_signer: Signer,
     catalogue: Cache,
     schedule: Cache,
+    sending: Sending,
+    streams: Streams,
+    ending: CancellationToken,
+    stripe: Option<Stripe>,
     config: Config,
 }
 
@@ -60,6 +68,10 @@ impl App {
             demo_signer: Signer::derive(&config.session_secrets, "demo record"),
             catalogue: Cache::new(kv.clone(), "catalogue"),
             schedule: Cache::new(kv.clone(), "schedule").with_ttl(SCHEDULE_TTL),
+            sending: Sending::default(),
+            streams: Streams::default(),
+            ending: CancellationToken::new(),
+            stripe: config.stripe.clone().map(Stripe::new),
             clock,
             db,
             kv,
@@ -121,6 +133,30 @@ impl App {
     /// changes an occurrence or a booking, and with the catalogue.
     pub fn schedule(&self) -> &Cache {
         &self.0.schedule
+    }
+
+    pub(crate) fn sending(&self) -> &Sending {
+        &self.0.sending
+    }
+
+    pub(crate) fn streams(&self) -> &Streams {
+        &self.0.streams
+    }
+
+    /// Cancelled when the process is about to end.
+    pub(crate) fn ending(&self) -> &CancellationToken {
+        &self.0.ending
+    }
+
+    /// Ends what would go on for a while by itself: streams, whose browsers
+    /// come back to another process, and rounds of sending mail.
+    pub fn end(&self) {
+        self.ending().cancel();
+    }
+
+    /// Card payments, where the configuration has them.
+    pub fn stripe(&self) -> Option<&Stripe> {
+        self.0.stripe.as_ref()
     }
 
     /// Writes what is still to be written, then closes the pool.

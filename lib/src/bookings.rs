@@ -8,7 +8,7 @@ use crate::error::Result;
 use crate::http::{Answered, IdempotencyKey, Member};
 use crate::models::booking::{self, Cancellation, NewBooking, Shown};
 use crate::text::{self, Form};
-use crate::{App, BoxFuture, idempotency};
+use crate::{App, BoxFuture, idempotency, mail, payment};
 
 /// What somebody wants to come to.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -56,6 +56,7 @@ pub fn create<'a>(
         });
         let answered = once.await?;
         app.schedule().end().await;
+        mail::send_due_soon(app);
         Ok(answered)
     })
 }
@@ -92,6 +93,8 @@ pub fn cancel<'a>(
         });
         let answered = once.await?;
         app.schedule().end().await;
+        mail::send_due_soon(app);
+        payment::settle_soon(app);
         Ok(answered)
     })
 }

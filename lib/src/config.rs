@@ -94,6 +94,8 @@ pub struct Timing {
     pub mark_life: Duration,
     /// How far `last_activity` may lag before a read brings it up to date.
     pub touch_after: Duration,
+    /// How long a stream of events lasts: less than its function may run.
+    pub stream_life: Duration,
 }
 
 impl Default for Timing {
@@ -102,6 +104,7 @@ impl Default for Timing {
             record_life: Duration::from_secs(300),
             mark_life: Duration::from_secs(360),
             touch_after: Duration::from_secs(240),
+            stream_life: Duration::from_secs(55),
         }
     }
 }

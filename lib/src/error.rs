@@ -40,6 +40,10 @@ pub enum Error {
     /// 400 `malformed_request`: the request cannot be read at all.
     #[error("{0}")]
     Malformed(&'static str),
+    /// 400 `bad_signature`: it says that it comes from a provider, and does not,
+    /// or came too late.
+    #[error("The signature does not fit, or is too old")]
+    BadSignature,
     /// 401 `not_signed_in`: no credential, or one that is no longer good.
     #[error("Please sign in")]
     NotSignedIn,
@@ -154,7 +158,7 @@ impl Error {
     /// The HTTP status.
     pub fn status(&self) -> StatusCode {
         match self {
-            Self::Invalid(_) | Self::Malformed(_) => StatusCode::BAD_REQUEST,
+            Self::Invalid(_) | Self::Malformed(_) | Self::BadSignature => StatusCode::BAD_REQUEST,
             Self::NotSignedIn
             | Self::CookieRefused
             | Self::InvalidCredentials
@@ -180,6 +184,7 @@ impl Error {
         match self {
             Self::Invalid(_) => "validation_failed",
             Self::Malformed(_) => "malformed_request",
+            Self::BadSignature => "bad_signature",
             Self::NotSignedIn | Self::CookieRefused => "not_signed_in",
             Self::InvalidCredentials => "invalid_credentials",
             Self::SessionGone => "session_gone",

@@ -14,7 +14,7 @@ use crate::http::{Answered, Client as Caller, IdempotencyKey, Member};
 use crate::models::booking::{self, Attendance, Cancellation, NewBooking, Shown};
 use crate::models::security_event::{self, Kind};
 use crate::text::Form;
-use crate::{App, BoxFuture, idempotency};
+use crate::{App, BoxFuture, idempotency, mail};
 
 /// Whom staff book for, and what.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -100,6 +100,7 @@ pub fn book_on_behalf<'a>(
         });
         let answered = once.await?;
         app.schedule().end().await;
+        mail::send_due_soon(app);
         Ok(answered)
     })
 }
@@ -138,6 +139,7 @@ pub fn change<'a>(
         });
         let answered = once.await?;
         app.schedule().end().await;
+        mail::send_due_soon(app);
         Ok(answered)
     })
 }

@@ -13,37 +13,54 @@
 //! - [`sign_in`], [`registration`], [`profile`] and [`password`] lead from a
 //!   person to a session, and look after the account.
 //! - [`catalogue`] and [`schedule`] are what the studio offers, and when; visitors
-//!   get both from Redis as finished answers.
+//!   get both from Redis as finished answers. [`timetable`] is the same for staff.
+//! - [`bookings`] are what members do with a place, [`front_desk`] what staff do
+//!   with theirs; [`payment`] and [`stripe`] what they pay.
+//! - [`contact`] takes what visitors write; [`mail`] and [`events`] tell people
+//!   what has happened.
+//! - [`dashboard`] and [`analytics`] are what staff look at, [`spreadsheet`] a
+//!   way to take it along; [`administration`] looks after everybody's accounts.
 //! - [`models`] holds the nouns, each with its SQL beside it.
-//! - [`db`] and [`kv`] are Postgres and Redis; [`migrations`] the schema.
+//! - [`db`] and [`kv`] are Postgres and Redis; [`migrations`] the schema;
+//!   [`idempotency`] does once what is asked for twice; [`outbound`] calls others.
 //! - [`health`], [`counters`] and [`log`] tell how it goes; [`background`] is what
-//!   goes on after the answer; [`demo`] the account that needs no store.
+//!   goes on after the answer, [`cleanup`] what is done by the hour; [`demo`] the
+//!   account that needs no store.
 //! - [`encryption`], [`money`], [`secret`], [`random`], [`clock`], [`time_zone`],
 //!   [`text`] are small tools, each the one place for what it does.
 
+pub mod administration;
+pub mod analytics;
 pub mod app;
 pub mod background;
 pub mod bookings;
 pub mod catalogue;
+pub mod cleanup;
 pub mod clock;
 pub mod config;
+pub mod contact;
 pub mod counters;
+pub mod dashboard;
 pub mod db;
 pub mod demo;
 pub mod encryption;
 pub mod error;
+pub mod events;
 pub mod front_desk;
 pub mod health;
 pub mod http;
 pub mod idempotency;
 pub mod kv;
 pub mod log;
+pub mod mail;
 pub mod migrations;
 pub mod models;
 pub mod money;
 #[cfg(feature = "openapi")]
 pub mod openapi;
+pub mod outbound;
 pub mod password;
+pub mod payment;
 pub mod profile;
 pub mod random;
 pub mod registration;
@@ -52,8 +69,11 @@ pub mod secret;
 pub mod serve;
 pub mod session;
 pub mod sign_in;
+pub mod spreadsheet;
+pub mod stripe;
 pub mod text;
 pub mod time_zone;
+pub mod timetable;
 
 pub use app::App;
 pub use background::BoxFuture;

@@ -118,17 +118,19 @@ type Parse = fn(&str) -> Result<String, Problem>;
 /// # Errors
 ///
 /// [`Error::Unavailable`].
-pub async fn show(app: &App, member: Member) -> Result<Whole> {
-    let keys = app.config().encryption_keys.clone();
-    let id = member.user.id;
-    if demo::is_demo(&member.user) {
-        return Ok(Whole::new(member.user, Profile::default()));
-    }
-    let profile = app
-        .db()
-        .read(async move |client| user::profile(client, &keys, id).await)
-        .await?;
-    Ok(Whole::new(member.user, profile))
+pub fn show(app: &App, member: Member) -> BoxFuture<'_, Result<Whole>> {
+    Box::pin(async move {
+        let keys = app.config().encryption_keys.clone();
+        let id = member.user.id;
+        if demo::is_demo(&member.user) {
+            return Ok(Whole::new(member.user, Profile::default()));
+        }
+        let profile = app
+            .db()
+            .read(async move |client| user::profile(client, &keys, id).await)
+            .await?;
+        Ok(Whole::new(member.user, profile))
+    })
 }
 
 /// Changes what a member may change; every session of theirs shows it at once.

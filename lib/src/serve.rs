@@ -13,6 +13,7 @@ use http::Uri;
 use http_body_util::combinators::BoxBody;
 use hyper::body::{Bytes, Frame, SizeHint};
 use sync_wrapper::SyncWrapper;
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
 use tokio_util::task::TaskTracker;
 use tokio_util::task::task_tracker::TaskTrackerToken;
@@ -59,6 +60,7 @@ fn run(routes: Routes) -> Result<(), vercel_runtime::Error> {
             router: router(app.clone(), vec![routes]),
             under_way: under_way.clone(),
         };
+        tokio::spawn(end_when_told(app.clone()));
         let outcome = vercel_runtime::run(service).await;
         // SIGTERM ends the runtime's loop, not what has been asked before it.
         under_way.close();
@@ -66,6 +68,18 @@ fn run(routes: Routes) -> Result<(), vercel_runtime::Error> {
         app.close().await;
         outcome
     })
+}
+
+/// The runtime hears of SIGTERM as well, and waits for all that is under way:
+/// a stream would hold the process for most of a minute.
+async fn end_when_told(app: App) {
+    match signal(SignalKind::terminate()) {
+        Ok(mut told) => {
+            told.recv().await;
+            app.end();
+        }
+        Err(error) => tracing::warn!(%error, "SIGTERM is not heard"),
+    }
 }
 
 /// The adapter: one request in, one answer out, nothing copied on the way.

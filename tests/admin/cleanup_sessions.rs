@@ -5,7 +5,7 @@ use std::time::Duration;
 use reqwest::Method;
 use serde_json::json;
 
-use crate::harness::{Answer, CRON_SECRET, Person, Settings, TestApp, connect};
+use crate::harness::{Answer, CRON_SECRET, MailServer, Person, Settings, TestApp, connect};
 
 const PATH: &str = "/api/admin/cleanup-sessions";
 
@@ -49,7 +49,11 @@ async fn exactly_the_expired_go_and_the_answer_says_how_many() {
             "success": true,
             "message": "Cleaned up 15 expired sessions",
             "deletedCount": 15,
-            "details": { "throttle": 1, "idempotencyKeys": 1, "mail": 0 },
+            "details": {
+                "throttle": 1, "idempotencyKeys": 1, "mail": 0, "memberEvents": 0,
+                "webhookEvents": 0, "paymentsSettled": 0, "paymentsRefunded": 0, "mailSent": 0, "mailFailed": 0, "mailGivenUp": 0,
+                "failed": [],
+            },
             "remaining": false,
         })
     );
@@ -117,11 +121,11 @@ async fn two_at_once_share_the_work() {
 async fn what_time_does_not_allow_is_left_for_the_next_run() {
     let app = TestApp::start().await;
     add_sessions(&app, 10, 0).await;
-    let none = sabor::session::cleanup::run_for(&app.app, std::time::Duration::ZERO)
+    let none = sabor::cleanup::run_for(&app.app, std::time::Duration::ZERO)
         .await
         .unwrap();
     assert!(none.remaining && none.sessions == 0);
-    let rest = sabor::session::cleanup::run(&app.app).await.unwrap();
+    let rest = sabor::cleanup::run(&app.app).await.unwrap();
     assert!(!rest.remaining && rest.sessions == 10);
 }
 
@@ -155,4 +159,97 @@ async fn what_somebody_holds_is_left_for_the_next_run() {
     transaction.rollback().await.unwrap();
     let body = call(&cron, Method::GET, CRON_SECRET).await.expect(200);
     assert_eq!(body["deletedCount"], 1);
+}
+
+#[tokio::test]
+async fn what_is_older_than_thirty_days_goes_and_what_is_younger_stays() {
+    let app = TestApp::start().await;
+    app.member("ana").await;
+    app.sql("delete from member_events").await;
+    for age in [29, 31] {
+        let then = format!("now() - interval '{age} days'");
+        for statement in [
+            format!(
+                "insert into member_events (id, user_id, kind, created_at) select gen_random_uuid(), id, 'class_moved', {then} from users"
+            ),
+            format!(
+                "insert into webhook_events (id, kind, created_at) values ('e{age}', 'k', {then})"
+            ),
+            format!(
+                "insert into mail_outbox (id, recipient, kind, payload, sent_at) values (gen_random_uuid(), 'a@example.com', 'k', '{{}}', {then})"
+            ),
+            format!(
+                "insert into mail_outbox (id, recipient, kind, payload, next_attempt_at, created_at) values (gen_random_uuid(), 'a@example.com', 'k', '{{}}', 'infinity', {then})"
+            ),
+        ] {
+            app.sql(&statement).await;
+        }
+    }
+    let body = call(&app.visitor(), Method::GET, CRON_SECRET)
+        .await
+        .expect(200);
+    let details = &body["details"];
+    assert_eq!(details["memberEvents"], 1);
+    assert_eq!(details["webhookEvents"], 1);
+    assert_eq!(details["mail"], 2);
+    assert_eq!(app.count("select count(*) from member_events").await, 1);
+    assert_eq!(app.count("select count(*) from webhook_events").await, 1);
+    assert_eq!(app.count("select count(*) from mail_outbox").await, 2);
+}
+
+#[tokio::test]
+async fn mail_that_is_due_goes_out_by_the_hour() {
+    let Some(server) = MailServer::start().await else {
+        return;
+    };
+    let app = TestApp::start().await;
+    let class = app.class(3).await;
+    let ana = app.member("ana").await;
+    crate::bookings::book(&ana, class).await.expect(201);
+    app.sql(
+        "insert into mail_outbox (id, recipient, kind, payload)
+        select gen_random_uuid(), who || '@example.com', 'booking_confirmed', payload
+        from mail_outbox, unnest(array['later', 'gone']) who",
+    )
+    .await;
+    let mailing = app.another_with(server.settings()).await;
+    let cron = mailing.visitor();
+    let body = call(&cron, Method::GET, CRON_SECRET).await.expect(200);
+    let details = &body["details"];
+    assert_eq!(
+        (
+            &details["mailSent"],
+            &details["mailFailed"],
+            &details["mailGivenUp"]
+        ),
+        (&json!(1), &json!(1), &json!(1))
+    );
+    assert_eq!(server.wait_for(1).await.len(), 1);
+    let again = call(&cron, Method::GET, CRON_SECRET).await.expect(200);
+    assert_eq!(again["details"]["mailSent"], 0);
+}
+
+#[tokio::test]
+async fn a_step_that_fails_is_named_and_keeps_no_other_from_its_work() {
+    let app = TestApp::start().await;
+    add_sessions(&app, 3, 0).await;
+    app.sql("alter table login_throttle rename to elsewhere")
+        .await;
+    let body = call(&app.visitor(), Method::GET, CRON_SECRET)
+        .await
+        .expect(200);
+    assert_eq!(body["success"], false);
+    assert_eq!(body["deletedCount"], 3);
+    assert_eq!(body["remaining"], true);
+    assert_eq!(body["details"]["failed"], json!(["throttle"]));
+}
+
+#[tokio::test]
+async fn when_all_of_it_fails_cron_is_told() {
+    let app = TestApp::start().await;
+    let cron = app.visitor();
+    app.app.db().close();
+    call(&cron, Method::GET, CRON_SECRET)
+        .await
+        .expect_code(503, "unavailable");
 }

@@ -1,7 +1,12 @@
 //! Operations: `api/admin/`.
 
+mod analytics;
 mod bookings;
 mod classes;
 mod cleanup_sessions;
+mod contacts;
+mod dashboard;
 mod init_db;
 mod instructors;
+mod rows;
+mod users;

@@ -5,6 +5,7 @@ mod create;
 mod crowd;
 mod idempotency;
 mod list;
+mod payment;
 
 use serde_json::{Value, json};
 use uuid::Uuid;

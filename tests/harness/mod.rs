@@ -4,7 +4,10 @@
 mod crowd;
 mod function;
 mod people;
+mod python;
+mod smtp;
 mod stores;
+mod stripe;
 mod studio;
 mod wire;
 
@@ -12,6 +15,7 @@ use std::collections::HashMap;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, Ordering};
+use std::time::Duration;
 
 use redis_endpoint::{Backend, Endpoint, Options};
 use sabor::config::Timing;
@@ -21,7 +25,10 @@ use tokio::task::JoinHandle;
 
 pub use function::Function;
 pub use people::{Answer, Person};
+pub use python::python;
+pub use smtp::MailServer;
 pub use stores::{connect, database, empty_database};
+pub use stripe::{Fault, LocalStripe, Stripe, event, signature};
 pub use studio::Class;
 pub use wire::Wire;
 
@@ -56,6 +63,8 @@ pub struct Settings {
     pub variables: HashMap<&'static str, String>,
     /// Shorter lapses of the session model.
     pub timing: Option<Timing>,
+    /// Less patience with Stripe.
+    pub stripe_deadline: Option<Duration>,
 }
 
 impl Settings {
@@ -250,6 +259,9 @@ fn config(database: &str, redis: &Endpoint, settings: &Settings) -> Config {
     let mut config = Config::read(&|name| variables.get(name).cloned()).unwrap();
     if let Some(timing) = settings.timing {
         config.timing = timing;
+    }
+    if let (Some(stripe), Some(deadline)) = (&mut config.stripe, settings.stripe_deadline) {
+        stripe.deadline = deadline;
     }
     config
 }

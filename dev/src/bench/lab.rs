@@ -98,11 +98,22 @@ impl Lab {
     /// Makes a migrated database with members and `sessions` sessions, each
     /// last used ten minutes ago, as most are when a request comes.
     pub(super) async fn fill(&self, name: &str, sessions: usize, expired: Expired) -> Result<()> {
+        self.fill_with(name, MEMBERS, sessions, expired).await
+    }
+
+    /// As [`Lab::fill`], with so many members; sessions are theirs in turn.
+    pub(super) async fn fill_with(
+        &self,
+        name: &str,
+        members: usize,
+        sessions: usize,
+        expired: Expired,
+    ) -> Result<()> {
         self.cluster.create_database(name).await?;
         database::migrate(&self.cluster.url(name), None).await?;
         let client = self.cluster.connect(name).await?;
         let hash = Hasher::new(1).hash(Password::typed(PASSWORD)).await?;
-        let members = i32::try_from(MEMBERS)?;
+        let members = i32::try_from(members)?;
         client.execute(INSERT_MEMBERS, &[&members, &hash]).await?;
         let half = expired == Expired::EverySecond;
         for first in (1..=sessions).step_by(BATCH) {
@@ -338,3 +349,11 @@ const INSERT_SESSIONS: &str = "
         case when $5 and n % 2 = 0 then now() - interval '1 day' else now() + interval '20 hours' end,
         now() + interval '5 days'
     from generate_series($1::int, $2::int) n";
+
+/// The session of number 1, of the administrator among the demo accounts.
+pub(super) const INSERT_ADMIN_SESSION: &str = "
+    insert into user_sessions (id, user_id, session_key, login_method, expires_at, absolute_expires_at)
+    select gen_random_uuid(), id,
+        encode(sha256(convert_to(encode(sha256(convert_to($1::text || ' 1', 'UTF8')), 'hex'), 'UTF8')), 'hex'),
+        'password', now() + interval '20 hours', now() + interval '5 days'
+    from users where email = 'admin@sabor.dev'";

@@ -37,7 +37,7 @@ pub(super) struct Load {
     connections: usize,
     until: Until,
     pause: Duration,
-    expected: StatusCode,
+    expected: Vec<StatusCode>,
 }
 
 impl Load {
@@ -49,7 +49,7 @@ impl Load {
             connections: 1,
             until: Until::AllCalled,
             pause: Duration::ZERO,
-            expected: StatusCode::OK,
+            expected: vec![StatusCode::OK],
         }
     }
 
@@ -73,7 +73,13 @@ impl Load {
     /// Whatever else is answered is an error: a refusal is soon given, and
     /// must not be taken for speed.
     pub(super) fn expect(mut self, status: StatusCode) -> Self {
-        self.expected = status;
+        self.expected = vec![status];
+        self
+    }
+
+    /// This one is right as well.
+    pub(super) fn or(mut self, status: StatusCode) -> Self {
+        self.expected.push(status);
         self
     }
 
@@ -135,7 +141,7 @@ impl Load {
         let answer = answer.with_context(|| format!("{path} was not answered"))?;
         let status = answer.status();
         let body = answer.into_body().collect().await?.to_bytes();
-        if status != self.expected {
+        if !self.expected.contains(&status) {
             let body = String::from_utf8_lossy(&body);
             bail!("{path} was answered with {status}: {body}");
         }

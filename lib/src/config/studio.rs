@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::{ConfigError, Environment, exact_origin, refuse};
+use crate::outbound::may_be_called;
 use crate::secret::Secret;
 
 /// Where and when the studio is, and what it allows.
@@ -57,8 +58,14 @@ pub struct SmtpConfig {
     /// `SMTP_PORT`: 465 is TLS from the start, any other STARTTLS; in the
     /// clear only to this machine.
     pub port: u16,
+    /// `SMTP_CA_CERT`, PEM: trusted instead of the public roots, and then TLS
+    /// is asked of this machine, too.
+    pub ca_certificate: Option<String>,
     /// `SMTP_USER` and `SMTP_PASS`; `None`: the server asks for neither.
     pub credentials: Option<(String, Secret)>,
+    /// How long it may take to let us in, and then for each mail. Both
+    /// together stay below a minute, the pause after a first try.
+    pub deadline: Duration,
 }
 
 /// How to reach Stripe.
@@ -70,6 +77,9 @@ pub struct StripeConfig {
     pub webhook_secret: Secret,
     /// `STRIPE_API_BASE`, without a slash at its end.
     pub api_base: String,
+    /// How long an answer may take, with all that is tried for it. Only tests
+    /// have another than ten seconds.
+    pub deadline: Duration,
 }
 
 pub(super) fn studio(
@@ -163,6 +173,8 @@ fn transport(env: &Environment<'_>, development: bool) -> Result<MailTransport, 
     Ok(MailTransport::Smtp(SmtpConfig {
         host,
         port: env.parse("SMTP_PORT", 587, "a port")?,
+        deadline: Duration::from_secs(10),
+        ca_certificate: env.text("SMTP_CA_CERT").map(|pem| pem.replace("\\n", "\n")),
         credentials,
     }))
 }
@@ -181,9 +193,18 @@ pub(super) fn stripe(env: &Environment<'_>) -> Result<Option<StripeConfig>, Conf
     let api_base = env
         .text("STRIPE_API_BASE")
         .unwrap_or_else(|| "https://api.stripe.com".into());
+    let api_base = exact_origin("STRIPE_API_BASE", &api_base)?;
+    // The key would cross a network in the clear.
+    if !api_base.parse().is_ok_and(|base| may_be_called(&base)) {
+        return Err(refuse(
+            "STRIPE_API_BASE",
+            "must begin with https:// (or be http:// on this machine)",
+        ));
+    }
     Ok(Some(StripeConfig {
         secret_key: Secret::new(secret_key),
         webhook_secret: Secret::new(webhook_secret),
-        api_base: exact_origin("STRIPE_API_BASE", &api_base)?,
+        api_base,
+        deadline: Duration::from_secs(10),
     }))
 }

@@ -77,6 +77,19 @@ pub fn given<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
     Option::deserialize(deserializer).map(Some)
 }
 
+/// A JSON body as it came, for whoever has to check a signature over it first.
+#[derive(Debug)]
+pub struct RawJson(pub Vec<u8>);
+
+impl FromRequest<App> for RawJson {
+    type Rejection = Error;
+
+    async fn from_request(request: Request, _: &App) -> Result<Self> {
+        let (headers, body) = split(request);
+        json_bytes(&headers, body).await.map(Self)
+    }
+}
+
 /// 201 and a JSON body.
 #[derive(Debug)]
 pub struct Created<T>(pub T);

@@ -29,7 +29,7 @@ pub use self::client::Client;
 pub use self::cookie::{ClearSession, SetSession};
 pub use self::id::Id;
 pub use self::idempotency::{Answered, IdempotencyKey, Keyed};
-pub use self::json::{Created, Json, OptionalJson, Success};
+pub use self::json::{Created, Json, OptionalJson, RawJson, Success};
 pub use self::page::{List, Page, PageParams};
 pub use self::public::{Freshness, Public};
 pub use self::query::Query;

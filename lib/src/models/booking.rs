@@ -12,6 +12,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 pub use self::cancel::{Cancellation, Cancelled, cancel, promote};
+pub(super) use self::create::{CLASS_CANCELLED, CLASS_STARTED};
 pub use self::create::{NewBooking, create};
 pub use self::roster::{Attendance, RosterEntry, note_attendance, roster};
 use crate::db::Statement;

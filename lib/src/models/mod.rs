@@ -1,12 +1,18 @@
 //! One file per noun: its types, and its SQL beside them.
 
 pub mod booking;
+pub mod class_schedule;
 pub mod class_type;
+pub mod contact;
 pub mod daily_counter;
+pub mod figures;
 pub mod idempotency_key;
 pub mod instructor;
+pub mod mail_outbox;
 pub mod member_event;
 pub mod occurrence;
+pub mod payment;
 pub mod security_event;
 pub mod throttle;
 pub mod user;
+pub mod webhook_event;

@@ -1,5 +1,7 @@
 //! Classes in the timetable: one on one day.
 
+pub mod change;
+
 use chrono::{DateTime, NaiveDate, NaiveDateTime, Utc};
 use rust_decimal::Decimal;
 use serde::Serialize;

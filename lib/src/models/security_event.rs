@@ -35,8 +35,20 @@ pub enum Kind {
     AccountDeactivated,
     /// Somebody was made an administrator.
     AdminGranted,
+    /// Staff noted that a message to the studio has been dealt with, or has not.
+    ContactProcessed,
+    /// Money moved that fits no payment, or a refund failed.
+    PaymentMismatch,
+    /// An administrator gave an account another role.
+    RoleChanged,
+    /// An administrator opened a closed account again.
+    AccountActivated,
+    /// An administrator ended the wait after failed sign-ins.
+    SignInUnlocked,
     /// Staff did something with a member's booking.
     BookingChanged,
+    /// Staff changed a weekly class, or one class.
+    TimetableChanged,
     /// Staff entered, changed or retired a class type.
     ClassTypeChanged,
     /// Staff entered, changed or retired an instructor.
@@ -58,7 +70,13 @@ impl Kind {
             Self::PasswordChanged => "password_changed",
             Self::AccountDeactivated => "account_deactivated",
             Self::AdminGranted => "admin_granted",
+            Self::ContactProcessed => "contact_processed",
+            Self::PaymentMismatch => "payment_mismatch",
+            Self::RoleChanged => "role_changed",
+            Self::AccountActivated => "account_activated",
+            Self::SignInUnlocked => "sign_in_unlocked",
             Self::BookingChanged => "booking_changed",
+            Self::TimetableChanged => "timetable_changed",
             Self::ClassTypeChanged => "class_type_changed",
             Self::InstructorChanged => "instructor_changed",
         }

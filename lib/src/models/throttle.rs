@@ -42,6 +42,20 @@ pub const REGISTER_ADDRESS: Limit = Limit {
     window: 3600.0,
 };
 
+/// Messages to the studio, from an address.
+pub const CONTACT_ADDRESS: Limit = Limit {
+    name: "contact_address",
+    tries: 10,
+    window: 3600.0,
+};
+
+/// Messages to the studio, in the name of one e-mail address.
+pub const CONTACT_EMAIL: Limit = Limit {
+    name: "contact_email",
+    tries: 5,
+    window: 3600.0,
+};
+
 /// The longest wait: a member is never locked out for good.
 const LONGEST_WAIT_SECONDS: f64 = 15.0 * 60.0;
 
@@ -59,6 +73,14 @@ impl Subject {
         Self {
             limit,
             key: format!("{}:{}", limit.name, network(address)),
+        }
+    }
+
+    /// An e-mail address alone, wherever it is given.
+    pub fn email(limit: Limit, email: &str) -> Self {
+        Self {
+            limit,
+            key: format!("{}:{}", limit.name, sha256_hex(email.as_bytes())),
         }
     }
 
@@ -171,6 +193,27 @@ async fn block(client: &Client, subject: &Subject) -> Result<f64> {
 /// [`Error::Unavailable`].
 pub async fn forgive(client: &Client, subject: &Subject) -> Result<()> {
     FORGIVE.execute(client, &[&subject.key]).await
+}
+
+// The table is small, for what has expired is removed: an index by prefix
+// would be kept for nothing.
+static FORGIVE_ACCOUNT: Statement = Statement::new(
+    "throttle.forgive_account",
+    "with forgiven as (delete from login_throttle where starts_with(key, $1) returning 1)
+    select count(*) from forgiven",
+);
+
+/// Forgets the tries for an account from wherever they were made; returns from
+/// how many addresses. What counts for an address whichever the account stays:
+/// it is not the member's.
+///
+/// # Errors
+///
+/// [`Error::Unavailable`].
+pub async fn forgive_account(client: &Client, limit: Limit, email: &str) -> Result<i64> {
+    let account = sha256_hex(email.as_bytes());
+    let prefix = format!("{}:{account}:", limit.name);
+    Ok(FORGIVE_ACCOUNT.one(client, &[&prefix]).await?.try_get(0)?)
 }
 
 #[cfg(test)]

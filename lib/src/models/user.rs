@@ -1,5 +1,7 @@
 //! Members, staff and administrators: one table.
 
+pub mod administration;
+
 use chrono::{DateTime, Datelike, NaiveDate, Utc};
 use email_address::{EmailAddress, Options};
 use serde::{Deserialize, Serialize};

@@ -2,8 +2,8 @@
 //!
 //! [`Sessions`] is the whole surface. What a session is called and how its
 //! cookie is made stands in `token`, what is kept of it in `record`, the
-//! protocol between the two stores in `cache`, the SQL in `store`, how people
-//! see one in `shown`, and what the hourly clean-up does in [`cleanup`].
+//! protocol between the two stores in `cache`, the SQL in `store`, and how
+//! people see one in `shown`.
 //!
 //! ```no_run
 //! # async fn example(app: sabor::App) -> sabor::Result<()> {
@@ -20,7 +20,6 @@
 //! ```
 
 mod cache;
-pub mod cleanup;
 mod record;
 mod shown;
 mod store;
@@ -468,6 +467,24 @@ pub async fn end_all_of(client: &Client, user_id: Uuid, kept: Option<&Key>) -> R
 /// [`Error::SessionGone`] when the session that acts has ended.
 pub async fn lock_member(client: &Client, caller: &Key, user_id: Uuid) -> Result<Vec<Key>> {
     store::lock_caller(client, caller, user_id).await?;
+    store::keys_of(client, user_id).await
+}
+
+/// As [`lock_member`], for an administrator who changes another member: both
+/// rows are locked, and the one who acts is still an administrator. Returns the
+/// keys of all sessions whose record shows the other.
+///
+/// # Errors
+///
+/// [`Error::SessionGone`] when the session that acts has ended;
+/// [`Error::FORBIDDEN`] when its member is no administrator any more.
+pub async fn lock_for_admin(
+    client: &Client,
+    caller: &Key,
+    admin_id: Uuid,
+    user_id: Uuid,
+) -> Result<Vec<Key>> {
+    store::lock_for_admin(client, caller, admin_id, user_id).await?;
     store::keys_of(client, user_id).await
 }
 

@@ -626,6 +626,33 @@ pub(crate) async fn require_admin(client: &Client, caller: &Key) -> Result<()> {
     }
 }
 
+// In the order of their ids, so that two who change each other wait, and do
+// not lock each other out.
+static LOCK_MEMBERS: Statement = Statement::new(
+    "session.lock_members",
+    "select id from users where id = any ($1) order by id for no key update",
+);
+
+/// Locks the rows of the administrator who acts and of the member who is
+/// acted on, and says that the one is alive and still an administrator.
+///
+/// # Errors
+///
+/// [`Error::SessionGone`] or [`Error::FORBIDDEN`] when that is not so.
+pub(crate) async fn lock_for_admin(
+    client: &Client,
+    caller: &Key,
+    admin_id: Uuid,
+    user_id: Uuid,
+) -> Result<()> {
+    LOCK_MEMBERS
+        .all(client, &[&vec![admin_id, user_id]])
+        .await?;
+    // After the locks: whoever held them may have been about to change just this.
+    lock_caller(client, caller, admin_id).await?;
+    require_admin(client, caller).await
+}
+
 // Not `skip locked`: a session that is in use at this moment is to end as well.
 static CLEAR: Statement = Statement::new(
     "session.clear",

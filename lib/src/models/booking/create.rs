@@ -149,12 +149,12 @@ const CLASS_FULL: Error = Error::Conflict {
     message: "This class is full",
 };
 
-const CLASS_CANCELLED: Error = Error::Conflict {
+pub(in crate::models) const CLASS_CANCELLED: Error = Error::Conflict {
     code: "class_cancelled",
     message: "This class has been cancelled",
 };
 
-pub(super) const CLASS_STARTED: Error = Error::Conflict {
+pub(in crate::models) const CLASS_STARTED: Error = Error::Conflict {
     code: "class_started",
     message: "This class has already begun",
 };

@@ -1,0 +1,27 @@
+//! GET /api/admin/analytics — how the studio has done, day by day.
+
+use sabor::analytics::{self, Analytics, Params, Question, Shown};
+use sabor::http::Staff;
+use sabor::{App, Exit, Result, Routes, routes, serve};
+
+/// The routes of this function.
+pub fn route() -> Routes {
+    routes![show]
+}
+
+/// Days are those of the studio's time zone. With `format=csv` a file for a
+/// spreadsheet, a line for each day, week or month.
+#[utoipa::path(get, path = "/api/admin/analytics", tag = "administration", security(("session" = [])), params(Params), responses(
+    (status = 200, description = "The series", content(
+        (Analytics = "application/json"),
+        (String = "text/csv"),
+    )),
+    (status = 400, description = "No such day, bucket or format; or too long a time"),
+))]
+async fn show(app: App, _staff: Staff, question: Question) -> Result<Shown> {
+    analytics::show(&app, question).await
+}
+
+fn main() -> Exit {
+    serve(route())
+}

@@ -1,0 +1,22 @@
+//! GET /api/admin/dashboard — the studio today, at a glance.
+
+use sabor::dashboard::{self, Dashboard};
+use sabor::http::{Json, Staff};
+use sabor::{App, Exit, Result, Routes, routes, serve};
+
+/// The routes of this function.
+pub fn route() -> Routes {
+    routes![show]
+}
+
+/// Today is the day that it is where the studio is.
+#[utoipa::path(get, path = "/api/admin/dashboard", tag = "administration", security(("session" = [])), responses(
+    (status = 200, body = Dashboard, description = "Today's classes, bookings and money, and how the service stands"),
+))]
+async fn show(app: App, _staff: Staff) -> Result<Json<Dashboard>> {
+    dashboard::show(&app).await.map(Json)
+}
+
+fn main() -> Exit {
+    serve(route())
+}

@@ -1,0 +1,46 @@
+//! GET, PATCH /api/admin/users — find members; change what they may do.
+
+use sabor::administration::{self, AccountChange, Search};
+use sabor::http::{Admin, Client, Json, List, Page, PageParams};
+use sabor::models::user::administration::{Filter, ShownToAdmin};
+use sabor::{App, Exit, Result, Routes, routes, serve};
+
+/// The routes of this function.
+pub fn route() -> Routes {
+    routes![list, change]
+}
+
+/// Newest first; the search looks into address and names.
+#[utoipa::path(get, path = "/api/admin/users", tag = "administration", security(("session" = [])), params(Search, PageParams), responses(
+    (status = 200, body = List<ShownToAdmin>, description = "A page of them"),
+    (status = 400, description = "No such role, limit or cursor"),
+))]
+async fn list(
+    app: App,
+    _admin: Admin,
+    filter: Filter,
+    page: Page,
+) -> Result<Json<List<ShownToAdmin>>> {
+    administration::list(&app, filter, page).await.map(Json)
+}
+
+/// Changes what is given and leaves the rest. Every session of the member
+/// sees it at once.
+#[utoipa::path(patch, path = "/api/admin/users", tag = "administration", security(("session" = [])), request_body = AccountChange, responses(
+    (status = 200, body = ShownToAdmin, description = "The account as it is now"),
+    (status = 403, description = "One's own role: `own_role`; closing one's own account: `own_account`"),
+    (status = 404, description = "There is no such member"),
+))]
+async fn change(
+    app: App,
+    client: Client,
+    Admin(admin): Admin,
+    Json(form): Json<AccountChange>,
+) -> Result<Json<ShownToAdmin>> {
+    let changed = administration::change(&app, &client, &admin, form);
+    changed.await.map(Json)
+}
+
+fn main() -> Exit {
+    serve(route())
+}

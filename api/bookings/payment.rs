@@ -1,0 +1,59 @@
+//! GET, POST /api/bookings/payment — what a booking costs, and paying it.
+
+use axum::extract::Query;
+use axum::extract::rejection::QueryRejection;
+use sabor::http::{Answered, Json, Keyed, Member};
+use sabor::models::payment::Shown;
+use sabor::payment::{self, OfBooking, Order};
+use sabor::{App, Error, Exit, Result, Routes, routes, serve};
+use serde::Deserialize;
+use utoipa::IntoParams;
+use uuid::Uuid;
+
+#[derive(Deserialize, IntoParams)]
+#[serde(rename_all = "camelCase")]
+#[into_params(parameter_in = Query)]
+struct Which {
+    /// One of the member's bookings.
+    booking_id: Uuid,
+}
+
+/// The routes of this function.
+pub fn route() -> Routes {
+    routes![show, start]
+}
+
+/// The last payment of a booking.
+#[utoipa::path(get, path = "/api/bookings/payment", tag = "bookings", security(("session" = [])), params(Which), responses(
+    (status = 200, body = OfBooking, description = "`payment` is null when none was begun; `checkoutUrl` is there while it can be paid by card"),
+    (status = 400, description = "`bookingId` is missing, or no UUID"),
+    (status = 404, description = "The member has no such booking"),
+))]
+async fn show(
+    app: App,
+    member: Member,
+    which: Result<Query<Which>, QueryRejection>,
+) -> Result<Json<OfBooking>> {
+    let Query(which) = which.map_err(|_| Error::field("bookingId", "must be a UUID"))?;
+    payment::of_booking(&app, &member, which.booking_id)
+        .await
+        .map(Json)
+}
+
+/// Begins a payment: by `card` the answer says where to pay, and the place is
+/// held for half an hour; at the `desk` it is held. Sent again, it finds the
+/// payment that was begun; the other method replaces it. `Idempotency-Key` is
+/// honoured.
+#[utoipa::path(post, path = "/api/bookings/payment", tag = "bookings", security(("session" = [])), request_body = Order, responses(
+    (status = 201, body = Shown, description = "The payment; by card with `checkoutUrl`"),
+    (status = 404, description = "The member has no such booking"),
+    (status = 409, description = "`not_payable`, `nothing_to_pay`, `already_paid`, `card_not_available`, `card_not_possible`, `payment_under_way`, `payment_replaced`; or `idempotency_key_reused`"),
+    (status = 503, description = "Stripe does not answer: the same request goes on where this one stopped"),
+))]
+async fn start(app: App, member: Member, Keyed { key, form }: Keyed<Order>) -> Result<Answered> {
+    payment::start(&app, &member, key, &form).await
+}
+
+fn main() -> Exit {
+    serve(route())
+}

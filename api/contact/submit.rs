@@ -1,0 +1,27 @@
+//! POST /api/contact/submit — leave a message for the studio.
+
+use sabor::contact::{self, Message, Received};
+use sabor::http::{Client, Created, Json};
+use sabor::{App, Exit, Result, Routes, routes, serve};
+
+/// The routes of this function.
+pub fn route() -> Routes {
+    routes![submit]
+}
+
+/// Stores the message and mails it to the studio.
+#[utoipa::path(post, path = "/api/contact/submit", tag = "contact", request_body = Message, responses(
+    (status = 201, body = Received, description = "It has arrived"),
+    (status = 429, description = "Too many messages; see `Retry-After`"),
+))]
+async fn submit(
+    app: App,
+    client: Client,
+    Json(message): Json<Message>,
+) -> Result<Created<Received>> {
+    contact::submit(&app, &client, &message).await.map(Created)
+}
+
+fn main() -> Exit {
+    serve(route())
+}

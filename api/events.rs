@@ -1,0 +1,35 @@
+//! GET /api/events — what concerns the member, as a list or as it happens.
+
+use axum::http::HeaderMap;
+use axum::response::{IntoResponse, Response};
+use sabor::events;
+use sabor::http::{Json, List, Member, Page, PageParams};
+use sabor::models::member_event::{self, MemberEvent, Shown};
+use sabor::{App, Exit, Result, Routes, routes, serve};
+
+/// The routes of this function.
+pub fn route() -> Routes {
+    routes![events]
+}
+
+/// With `Accept: text/event-stream` the events from now on, or from the one
+/// after `Last-Event-ID`, as server-sent events; they end after less than a
+/// minute, and a browser comes back by itself. Else a list, newest first.
+#[utoipa::path(get, path = "/api/events", tag = "events", security(("session" = [])), params(PageParams), responses(
+    (status = 200, body = List<Shown>, description = "A page of them, or the stream"),
+    (status = 400, description = "No such limit, cursor or `Last-Event-ID`"),
+    (status = 429, description = "The member has five streams open already"),
+))]
+async fn events(app: App, member: Member, page: Page, headers: HeaderMap) -> Result<Response> {
+    if events::wants_stream(&headers) {
+        return events::stream(&app, &member, &headers).await;
+    }
+    let client = app.db().client().await?;
+    let rows = member_event::list(&client, member.user.id, &page).await?;
+    let list = List::new(rows, page, MemberEvent::place, Shown::from);
+    Ok(Json(list).into_response())
+}
+
+fn main() -> Exit {
+    serve(route())
+}

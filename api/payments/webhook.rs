@@ -1,0 +1,32 @@
+//! POST /api/payments/webhook — what Stripe tells of payments.
+
+use axum::http::HeaderMap;
+use sabor::http::{Client, Json, RawJson, Success};
+use sabor::{App, Exit, Result, Routes, payment, routes, serve};
+
+/// The routes of this function.
+pub fn route() -> Routes {
+    routes![hear]
+}
+
+/// For Stripe alone: an event, signed in `Stripe-Signature`. Each takes effect
+/// once, in whatever order and however often they come; what is of no concern
+/// is answered alike.
+#[utoipa::path(post, path = "/api/payments/webhook", tag = "payments", responses(
+    (status = 200, body = Success, description = "Heard"),
+    (status = 400, description = "`bad_signature`: not Stripe's, or older than five minutes; or it cannot be read"),
+    (status = 404, description = "No card payments are configured"),
+))]
+async fn hear(
+    app: App,
+    caller: Client,
+    headers: HeaderMap,
+    RawJson(body): RawJson,
+) -> Result<Json<Success>> {
+    payment::hear(&app, &caller, &headers, &body).await?;
+    Ok(Success::ANSWER)
+}
+
+fn main() -> Exit {
+    serve(route())
+}

@@ -1,0 +1,256 @@
+//! A crowd that wants the same few places, all at once.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, ensure};
+use hyper::StatusCode;
+use sabor::clock::Clock;
+use sabor::config::StudioConfig;
+use sabor::db::Db;
+use sabor::models::booking::{self, NewBooking};
+use sabor::{Config, Error};
+use serde_json::json;
+use tokio::task::JoinSet;
+use tokio_postgres::Client;
+use uuid::Uuid;
+
+use super::function;
+use super::lab::{Expired, Lab};
+use super::load::{Call, Figures, Load, median};
+use super::server::Server;
+use super::table::{Row, Unit};
+
+const DATABASE: &str = "crowd";
+
+const MEMBERS: usize = 2_000;
+
+const PLACES: i32 = 20;
+
+const AT_ONCE: usize = 64;
+
+/// Two thousand members and twenty places: through the function, and past it by
+/// its statement and by the transaction that one would write without much
+/// thought. Rounds alternate, each about a class of its own.
+pub(super) async fn crowd(lab: &Lab) -> Result<Vec<Row>> {
+    lab.fill_with(DATABASE, MEMBERS, MEMBERS, Expired::None)
+        .await?;
+    let client = lab.cluster.connect(DATABASE).await?;
+    let variables = lab.variables(DATABASE, true);
+    let server = function::start("/api/bookings/create", &variables).await?;
+    // Whoever books has looked around before: their session is in Redis.
+    let looking = function::start("/api/auth/session", &variables).await?;
+    lab.warm(&looking, &lab.checks(DATABASE, 1..=MEMBERS)?)
+        .await?;
+    looking.stop().await?;
+    let pool = Arc::new(pool(lab)?);
+    let members = client
+        .query("select id from users order by id", &[])
+        .await?;
+    let members: Arc<[Uuid]> = members.iter().map(|row| row.get(0)).collect();
+    let (mut ours, mut statement, mut transaction) = (Vec::new(), Vec::new(), Vec::new());
+    for _ in 0..lab.rounds() {
+        ours.push(through_the_function(lab, &client, &server).await?);
+        for (way, rounds) in [
+            (Way::Statement, &mut statement),
+            (Way::Transaction, &mut transaction),
+        ] {
+            rounds.push(past_the_function(&client, &pool, &members, way).await?);
+        }
+    }
+    pool.close();
+    server.stop().await?;
+    drop(client);
+    lab.drop_database(DATABASE).await?;
+    Ok(rows(&ours, &statement, &transaction))
+}
+
+fn rows(ours: &[Figures], statement: &[Figures], transaction: &[Figures]) -> Vec<Row> {
+    let took = |rounds: &[Figures]| {
+        let took = rounds
+            .iter()
+            .map(|round| round.count() as f64 / round.rate());
+        1_000.0 * median(took.collect())
+    };
+    let (all, rounds) = (Figures::of_all(ours), ours.len());
+    let (ours, statement, transaction) = (took(ours), took(statement), took(transaction));
+    let what = format!("booking: {MEMBERS} members, {PLACES} places, {AT_ONCE} at once");
+    let ratio = Row::at_least(
+        "its statement against a transaction of several, both without HTTP",
+        transaction / statement,
+        Unit::Times,
+        5.0,
+    );
+    vec![
+        Row::noted(what, ours, Unit::Milliseconds).detail(format!(
+            "exactly {PLACES} booked in each of {rounds} rounds"
+        )),
+        Row::noted(
+            "… p95 of a request",
+            all.percentile(0.95),
+            Unit::Milliseconds,
+        )
+        .detail(format!("median {:.2} ms", all.percentile(0.5))),
+        ratio.detail(format!("{statement:.0} ms against {transaction:.0} ms")),
+    ]
+}
+
+async fn through_the_function(lab: &Lab, client: &Client, server: &Server) -> Result<Figures> {
+    let class = add_class(client).await?;
+    let calls = (1..=MEMBERS).map(|member| lab.booking(member, class));
+    let load = Load::once(server.address, calls.collect::<Result<_>>()?);
+    let load = load.expect(StatusCode::CREATED).or(StatusCode::CONFLICT);
+    let figures = load.connections(AT_ONCE).run().await?;
+    check(client, class).await?;
+    Ok(figures)
+}
+
+impl Lab {
+    /// A wish for a place, by the member of this number.
+    fn booking(&self, member: usize, class: Uuid) -> Result<Call> {
+        let mut call = self.post(
+            "/api/bookings/create",
+            &json!({ "scheduledClassId": class }),
+        )?;
+        let headers = call.headers_mut();
+        headers.insert("cookie", self.cookie(DATABASE, member)?.parse()?);
+        // The page that asks is ours.
+        headers.insert("sec-fetch-site", "same-origin".parse()?);
+        Ok(call)
+    }
+}
+
+/// As many connections as the function has, and patience.
+fn pool(lab: &Lab) -> Result<Db> {
+    let variables = lab.variables(DATABASE, false);
+    let config = Config::read(&|name| {
+        let found = variables.iter().find(|(known, _)| *known == name);
+        match name {
+            "POSTGRES_POOL_TIMEOUT_MS" => Some("60000".to_owned()),
+            _ => found.map(|(_, value)| value.clone()),
+        }
+    })?;
+    Ok(Db::new(&config.postgres, Clock::default())?)
+}
+
+/// How a place is taken without the function.
+#[derive(Clone, Copy)]
+enum Way {
+    Statement,
+    Transaction,
+}
+
+async fn past_the_function(
+    client: &Client,
+    pool: &Arc<Db>,
+    members: &Arc<[Uuid]>,
+    way: Way,
+) -> Result<Figures> {
+    let class = add_class(client).await?;
+    let (next, begun) = (Arc::new(AtomicUsize::new(0)), Instant::now());
+    let mut callers = JoinSet::new();
+    for _ in 0..AT_ONCE {
+        let (pool, next, members) = (Arc::clone(pool), Arc::clone(&next), Arc::clone(members));
+        callers.spawn(async move {
+            let mut latencies = Vec::new();
+            while let Some(member) = members.get(next.fetch_add(1, Ordering::Relaxed)) {
+                let asked = Instant::now();
+                match way {
+                    Way::Statement => by_the_statement(&pool, class, *member).await?,
+                    Way::Transaction => by_the_transaction(&pool, class, *member).await?,
+                }
+                latencies.push(asked.elapsed());
+            }
+            Ok::<_, anyhow::Error>(latencies)
+        });
+    }
+    let mut latencies = Vec::new();
+    while let Some(ended) = callers.join_next().await {
+        latencies.extend(ended??);
+    }
+    let figures = Figures::new(latencies, begun.elapsed());
+    check(client, class).await?;
+    Ok(figures)
+}
+
+/// What the function does once it knows who asks.
+async fn by_the_statement(pool: &Db, class: Uuid, member: Uuid) -> Result<()> {
+    let studio = StudioConfig {
+        time_zone: "UTC".to_owned(),
+        currency: "USD".to_owned(),
+        waitlist_cutoff: Duration::from_secs(2 * 3_600),
+        cancellation_window: Duration::from_secs(12 * 3_600),
+        site_url: String::new(),
+    };
+    let new = NewBooking {
+        user_id: member,
+        scheduled_class_id: class,
+        join_waitlist: false,
+    };
+    let connection = pool.client().await?;
+    match booking::create(&connection, new, Clock::default().now(), &studio).await {
+        Ok(_) | Err(Error::Conflict { .. }) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Lock, count, decide, insert, update: a round trip each. The statements are
+/// prepared once a connection.
+async fn by_the_transaction(pool: &Db, class: Uuid, member: Uuid) -> Result<()> {
+    let mut connection = pool.client().await?;
+    let transaction = connection.transaction().await?;
+    let lock = transaction
+        .prepare_cached("select max_participants from scheduled_classes where id = $1 for update")
+        .await?;
+    let places: i32 = transaction.query_one(&lock, &[&class]).await?.get(0);
+    let count = transaction
+        .prepare_cached(
+            "select count(*) from bookings where scheduled_class_id = $1
+            and status in ('booked', 'attended', 'no_show')",
+        )
+        .await?;
+    let taken: i64 = transaction.query_one(&count, &[&class]).await?.get(0);
+    if taken < i64::from(places) {
+        let insert =
+            "insert into bookings (id, user_id, scheduled_class_id, status, price, currency)
+            values ($1, $2, $3, 'booked', 25, 'USD')";
+        transaction
+            .execute(insert, &[&Uuid::now_v7(), &member, &class])
+            .await?;
+        let update = "update scheduled_classes set updated_at = now() where id = $1";
+        transaction.execute(update, &[&class]).await?;
+    }
+    Ok(transaction.commit().await?)
+}
+
+async fn add_class(client: &Client) -> Result<Uuid> {
+    let id = Uuid::now_v7();
+    client.execute(INSERT_CLASS, &[&id, &PLACES]).await?;
+    Ok(id)
+}
+
+/// Says that every place was taken once, and none twice.
+async fn check(client: &Client, class: Uuid) -> Result<()> {
+    let question =
+        "select count(*), (select current_participants from scheduled_classes where id = $1)
+        from bookings where scheduled_class_id = $1 and status = 'booked'";
+    let row = client.query_one(question, &[&class]).await?;
+    let (booked, counted): (i64, i32) = (row.try_get(0)?, row.try_get(1)?);
+    let places = (i64::from(PLACES), PLACES);
+    ensure!(
+        (booked, counted) == places,
+        "{booked} are booked and {counted} counted for {PLACES} places"
+    );
+    Ok(())
+}
+
+const INSERT_CLASS: &str = "
+    with instructor as (
+        insert into instructors (id, name) values ($1, 'Marisol Vega')
+    ), type as (
+        insert into class_types (id, name, price_per_class) values ($1, $1::text, 25)
+    )
+    insert into scheduled_classes (id, class_type_id, instructor_id, title, start_time, end_time,
+        max_participants, room)
+    values ($1, $1, $1, 'Salsa', now() + interval '3 days', now() + interval '73 hours', $2, $1::text)";

@@ -1,0 +1,180 @@
+//! The schedule that everybody looks at, and the queries of those who look
+//! after a studio that has had a busy year.
+
+use std::time::Duration;
+
+use anyhow::{Result, ensure};
+use chrono::{Days, NaiveDate};
+use http_body_util::Full;
+use hyper::Method;
+use tokio::sync::OnceCell;
+use uuid::Uuid;
+
+use super::function;
+use super::lab::Lab;
+use super::load::{Call, Figures, Load, median};
+use super::server::{Server, Variables};
+use super::table::{Row, Unit};
+use crate::progress::say;
+use crate::{database, demo};
+
+const DATABASE: &str = "year";
+
+const CONNECTIONS: usize = 16;
+
+const SCHEDULE: &str = "/api/classes/schedule";
+
+/// Made by whichever measurement comes first.
+static YEAR: OnceCell<()> = OnceCell::const_new();
+
+/// The database with a year in it, and an administrator who is signed in.
+async fn year(lab: &Lab) -> Result<()> {
+    let make = async || {
+        say("  writing a year of a busy studio …");
+        lab.cluster.create_database(DATABASE).await?;
+        let url = lab.cluster.url(DATABASE);
+        database::migrate(&url, None).await?;
+        let studio = database::config(&url)?.studio;
+        let mut client = database::connect(&url).await?;
+        demo::add(&mut client, &studio).await?;
+        demo::year::add(&mut client, &studio).await?;
+        lab.sign_in_admin(&client, DATABASE).await
+    };
+    YEAR.get_or_try_init(make).await.copied()
+}
+
+/// The public schedule: kept in Redis, and asked of Postgres each time.
+pub(super) async fn schedule(lab: &Lab) -> Result<Vec<Row>> {
+    year(lab).await?;
+    let kept = function::start(SCHEDULE, &lab.variables(DATABASE, true)).await?;
+    let asked = function::start(SCHEDULE, &lab.variables(DATABASE, false)).await?;
+    let calls = vec![lab.get(SCHEDULE, None)?];
+    for server in [&kept, &asked] {
+        lab.warm(server, &calls).await?;
+    }
+    let time = Duration::from_secs(if lab.quick { 1 } else { 2 });
+    let load = |server: &Server| {
+        let load = Load::once(server.address, calls.clone());
+        load.connections(CONNECTIONS).during(time)
+    };
+    let (mut warm, mut bare) = (Vec::new(), Vec::new());
+    for _ in 0..lab.rounds() {
+        warm.push(load(&kept).run().await?);
+        bare.push(load(&asked).run().await?);
+    }
+    for server in [kept, asked] {
+        server.stop().await?;
+    }
+    let rate = |rounds: &[Figures]| median(rounds.iter().map(Figures::rate).collect());
+    let (warm_rate, bare_rate) = (rate(&warm), rate(&bare));
+    let all = Figures::of_all(&warm);
+    Ok(vec![
+        Row::noted("schedule, kept, 16 connections", warm_rate, Unit::Rate),
+        Row::noted("… p95", all.percentile(0.95), Unit::Milliseconds)
+            .detail(format!("median {:.2} ms", all.percentile(0.5))),
+        Row::noted(
+            "… against asking Postgres",
+            warm_rate / bare_rate,
+            Unit::Times,
+        )
+        .detail(format!("{warm_rate:.0} /s against {bare_rate:.0} /s")),
+    ])
+}
+
+/// What staff and administrators ask of a year, one at a time.
+pub(super) async fn queries(lab: &Lab) -> Result<Vec<Row>> {
+    year(lab).await?;
+    let client = lab.cluster.connect(DATABASE).await?;
+    let question =
+        "select id from scheduled_classes order by current_participants desc, id limit 40";
+    let classes = client.query(question, &[]).await?;
+    let roster = classes.iter().map(|row| {
+        format!(
+            "/api/admin/bookings?scheduledClassId={}",
+            row.get::<_, Uuid>(0)
+        )
+    });
+    let today: NaiveDate = client.query_one("select now()::date", &[]).await?.get(0);
+    let year = format!("/api/admin/analytics?from={}", today - Days::new(364));
+    let searches = [
+        "year4711@",
+        "gloria nieto",
+        "nobody at all",
+        "example",
+        "ga",
+        "",
+    ];
+    let searches = searches.map(|text| {
+        let text = text.replace(' ', "+");
+        format!("/api/admin/users?search={text}")
+    });
+    let (with, without) = (
+        lab.variables(DATABASE, true),
+        lab.variables(DATABASE, false),
+    );
+    let asked: [(&str, &Variables, Vec<String>); 6] = [
+        ("dashboard", &with, vec!["/api/admin/dashboard".to_owned()]),
+        (
+            "analytics, 30 days",
+            &with,
+            vec!["/api/admin/analytics".to_owned()],
+        ),
+        (
+            "analytics, a year by day, week and month",
+            &with,
+            ["day", "week", "month"]
+                .map(|cut| format!("{year}&bucket={cut}"))
+                .into(),
+        ),
+        ("members, searched", &with, searches.into()),
+        ("roster", &with, roster.collect()),
+        ("schedule, not kept", &without, vec![SCHEDULE.to_owned()]),
+    ];
+    let mut rows = Vec::new();
+    for (what, variables, paths) in asked {
+        let what = format!("{what}, p95 in a year's data");
+        match measure(lab, variables, &paths).await {
+            Ok(figures) => rows.push(
+                Row::at_most(what, figures.percentile(0.95), Unit::Milliseconds, 50.0)
+                    .detail(format!("median {:.1} ms", figures.percentile(0.5))),
+            ),
+            Err(error) => rows.push(Row::not_measured(what, &format!("{error:#}"))),
+        }
+    }
+    Ok(rows)
+}
+
+/// Asks each path in turn, often enough for a percentile.
+async fn measure(lab: &Lab, variables: &Variables, paths: &[String]) -> Result<Figures> {
+    let path = paths.first().map_or("", String::as_str);
+    let path = path.split('?').next().unwrap_or_default();
+    let server = function::start(path, variables).await?;
+    let calls = paths.iter().map(|path| lab.get(path, Some(DATABASE)));
+    let calls = calls.collect::<Result<Vec<_>>>()?;
+    lab.warm(&server, &calls).await?;
+    let count = if lab.quick { 60 } else { 300 };
+    let calls = calls.into_iter().cycle().take(count).collect();
+    let figures = Load::once(server.address, calls).run().await?;
+    server.stop().await?;
+    Ok(figures)
+}
+
+impl Lab {
+    /// A look at something; with a database, by its administrator.
+    fn get(&self, path: &str, database: Option<&str>) -> Result<Call> {
+        let mut call = self.call(Method::GET, path);
+        if let Some(database) = database {
+            call = call.header("cookie", self.cookie(database, 1)?);
+        }
+        Ok(call.body(Full::default())?)
+    }
+
+    /// Makes the first session of a database one of its administrator.
+    async fn sign_in_admin(&self, client: &tokio_postgres::Client, database: &str) -> Result<()> {
+        let made = client
+            .execute(super::lab::INSERT_ADMIN_SESSION, &[&database])
+            .await?;
+        ensure!(made == 1, "there is no administrator in {database}");
+        Ok(())
+    }
+}

@@ -1,0 +1,252 @@
+//! A believable studio to begin with: what it offers, who teaches it, when,
+//! and who comes.
+//!
+//! Every row has an id that follows from what it is, so that a second run
+//! finds it and leaves it as its developer has made it. What a later day adds
+//! is the days that have come into reach since.
+
+use anyhow::Result;
+use sabor::config::StudioConfig;
+use tokio_postgres::GenericClient;
+use uuid::Uuid;
+
+/// Adds what is missing.
+pub(super) async fn add(
+    client: &impl GenericClient,
+    studio: &StudioConfig,
+    password_hash: &str,
+) -> Result<()> {
+    client.execute(CLASS_TYPES, &[]).await?;
+    client.execute(INSTRUCTORS, &[]).await?;
+    client.execute(PATTERNS, &[&studio.time_zone]).await?;
+    client.execute(MEMBERS, &[&password_hash]).await?;
+    let made = client.query(OCCURRENCES, &[&studio.time_zone]).await?;
+    // In those alone: in the others somebody may have cancelled by now.
+    let made: Vec<Uuid> = made.iter().map(|row| row.get(0)).collect();
+    client
+        .execute(BOOKINGS, &[&made, &studio.currency, &studio.time_zone])
+        .await?;
+    client.execute(PAYMENTS, &[&made]).await?;
+    client.execute(CONTACT, &[]).await?;
+    Ok(())
+}
+
+const CLASS_TYPES: &str = "
+    insert into class_types (id, name, description, styles, difficulty_level, duration_minutes,
+        max_participants, price_per_class)
+    select md5('demo class type ' || number)::uuid, name, description, styles, level, minutes, places, price
+    from (values
+        (1, 'Salsa Foundations', 'The basic step, the right turn, and the confidence to dance a whole song.',
+            '{salsa}'::text[], 'beginner', 60, 20, 18.00),
+        (2, 'Salsa On2', 'Turn patterns and timing on the second beat, New York style.',
+            '{salsa,mambo}', 'intermediate', 75, 18, 22.00),
+        (3, 'Bachata Basics', 'Side steps, box steps and leading with the whole body.',
+            '{bachata}', 'beginner', 60, 20, 18.00),
+        (4, 'Bachata Sensual', 'Body waves, isolations and the connection that carries them.',
+            '{bachata}', 'intermediate', 75, 16, 22.00),
+        (5, 'Merengue & Cumbia', 'Two dances for every party, and a good sweat.',
+            '{merengue,cumbia}', 'all-levels', 60, 24, 16.00),
+        (6, 'Cha-cha-chá Technique', 'Sharp feet, quiet shoulders.',
+            '{cha-cha-chá}', 'intermediate', 60, 16, 20.00),
+        (7, 'Afro-Cuban Rumba', 'Guaguancó, yambú and columbia, with live percussion once a month.',
+            '{rumba,afro-cuban}', 'advanced', 90, 14, 25.00),
+        (8, 'Ladies’ Styling', 'Arms, hands and turns to make every salsa your own.',
+            '{salsa,styling}', 'all-levels', 60, 18, 20.00)
+    ) as t (number, name, description, styles, level, minutes, places, price)
+    on conflict do nothing";
+
+const INSTRUCTORS: &str = "
+    insert into instructors (id, name, user_id, bio, specialties, certifications,
+        experience_years, hourly_rate)
+    select md5('demo instructor ' || number)::uuid, name,
+        (select id from users where users.email = t.email), bio, specialties, certifications,
+        years, rate
+    from (values
+        (1, 'Sofia Marin', 'sofia@sabor.dev', 'Danced in Cali before she could read; runs the house.',
+            '{salsa}'::text[], '{World Salsa Federation Teacher}'::text[], 15, 55.00),
+        (2, 'Mateo Álvarez', null, 'Mambo on two, and nothing else before midnight.',
+            '{salsa,mambo}', '{}', 9, 48.00),
+        (3, 'Camila Duarte', null, 'Bachata from Santo Domingo to Madrid.',
+            '{bachata}', '{BachataStars Coach}', 11, 50.00),
+        (4, 'Joaquín Peña', null, 'Percussionist first: he teaches you to hear the clave.',
+            '{rumba,afro-cuban,merengue,cumbia}', '{}', 20, 52.00),
+        (5, 'Lucía Herrera', null, 'Ten years on competition floors, and patient nevertheless.',
+            '{cha-cha-chá,styling}', '{Licentiate of the Imperial Society}', 12, 50.00)
+    ) as t (number, name, email, bio, specialties, certifications, years, rate)
+    on conflict do nothing";
+
+// Weekday (0 is Sunday), time, room, class type, instructor.
+const PATTERNS: &str = "
+    insert into class_schedules (id, class_type_id, instructor_id, day_of_week, start_time,
+        duration_minutes, max_participants, room, effective_from)
+    select md5('demo pattern ' || number)::uuid, c.id, i.id, day, time,
+        c.duration_minutes, c.max_participants, room, (now() at time zone $1)::date - 21
+    from (values
+        (1, 1, time '18:00', 'Studio A', 1, 1), (2, 1, '19:15', 'Studio A', 2, 2),
+        (3, 1, '18:30', 'Studio B', 3, 3), (4, 1, '19:45', 'Studio B', 8, 5),
+        (5, 2, '18:00', 'Studio A', 5, 4), (6, 2, '19:15', 'Studio A', 4, 3),
+        (7, 2, '18:30', 'Studio B', 6, 5),
+        (8, 3, '18:00', 'Studio A', 1, 1), (9, 3, '19:15', 'Studio A', 7, 4),
+        (10, 3, '18:30', 'Studio B', 3, 3), (11, 3, '19:45', 'Studio B', 2, 2),
+        (12, 4, '18:00', 'Studio A', 3, 3), (13, 4, '19:15', 'Studio A', 6, 5),
+        (14, 4, '18:30', 'Studio B', 5, 4), (15, 4, '19:45', 'Studio B', 4, 3),
+        (16, 5, '18:00', 'Studio A', 1, 1), (17, 5, '19:15', 'Studio A', 8, 5),
+        (18, 5, '18:30', 'Studio B', 7, 4),
+        (19, 6, '10:00', 'Studio A', 1, 1), (20, 6, '11:15', 'Studio A', 2, 2),
+        (21, 6, '10:30', 'Studio B', 3, 3), (22, 6, '11:45', 'Studio B', 6, 5),
+        (23, 6, '13:00', 'Studio A', 5, 4),
+        (24, 0, '11:00', 'Studio A', 8, 5)
+    ) as t (number, day, time, room, type, teacher)
+    join class_types c on c.id = md5('demo class type ' || type)::uuid
+    join instructors i on i.id = md5('demo instructor ' || teacher)::uuid
+    on conflict do nothing";
+
+const MEMBERS: &str = "
+    insert into users (id, email, password_hash, first_name, last_name, phone, experience_level,
+        email_verified_at, created_at)
+    select md5('demo member ' || number)::uuid,
+        translate(lower(first || '.' || last), 'áéíóúñü ', 'aeiounu') || '@example.com', $1,
+        first, last,
+        case when number % 3 > 0 then '+1 303 555 ' || lpad((100 + number)::text, 4, '0') end,
+        (array['beginner', 'intermediate', 'advanced'])[1 + number % 7 % 3],
+        now() - make_interval(days => 24 + (7 * number)::int),
+        now() - make_interval(days => 24 + (7 * number)::int)
+    from unnest(
+        '{Valeria,Diego,Hannah,Marco,Elena,Tomás,Priya,Jonas,Carmen,Andre,Lucy,Rafael,Ingrid,Omar,
+          Paula,Kenji,Beatriz,Sam,Noemí,Victor,Amelia,Hugo,Renata,Felix,Julia,Gael,Marta,Oscar,
+          Clara,Bruno,Teresa,Leo,Adela,Pablo,Irene,Simón,Nadia,Emilio,Rosa,Iván}'::text[],
+        '{Ortega,Fuentes,Keller,Bianchi,Santos,Vega,Raman,Lindqvist,Molina,Dubois,Walker,Núñez,
+          Larsen,Haddad,Campos,Sato,Rocha,Okafor,Pastor,Hill,Grant,Serrano,Lima,Braun,Moreau,Cruz,
+          Nowak,Rivas,Weiss,Costa,Blanco,Park,Quiroga,Soler,Vidal,Ríos,Petrova,Luna,Maldonado,
+          Castro}'::text[]
+    ) with ordinality as t (first, last, number)
+    on conflict do nothing";
+
+const OCCURRENCES: &str = "
+    insert into scheduled_classes (id, class_type_id, instructor_id, class_schedule_id,
+        occurrence_date, title, description, start_time, end_time, max_participants, room)
+    select md5('demo occurrence ' || s.id || ' ' || day::date)::uuid, s.class_type_id,
+        s.instructor_id, s.id, day::date, c.name, c.description,
+        (day::date + s.start_time) at time zone $1,
+        (day::date + s.start_time) at time zone $1 + make_interval(mins => s.duration_minutes),
+        s.max_participants, s.room
+    from generate_series(1, 24) number
+    join class_schedules s on s.id = md5('demo pattern ' || number)::uuid and s.is_active
+    join class_types c on c.id = s.class_type_id and c.is_active
+    join instructors i on i.id = s.instructor_id and i.is_active
+    cross join lateral (select (now() at time zone $1)::date as today) today
+    cross join lateral generate_series((today - 21)::timestamp, today + 56, '1 day') day
+    where extract(dow from day) = s.day_of_week
+      and day::date >= s.effective_from
+      and (s.effective_until is null or day::date <= s.effective_until)
+    on conflict do nothing
+    returning id";
+
+// Who comes follows from the hashes of names. On a day each member goes to one
+// of the two rooms, for nobody dances in both at once. The sought-after classes
+// draw more than they hold: those have a waitlist.
+const BOOKINGS: &str = "
+    with classes as (
+        select c.*, start_time < now() as past, p.price_per_class as price,
+            case when p.difficulty_level = 'advanced' or p.name = 'Bachata Sensual' then 100
+                when c.start_time > now() + interval '4 weeks' then 15
+                when c.start_time > now() + interval '2 weeks' then 35
+                else 45 + ('x' || substr(md5(c.id::text), 1, 2))::bit(8)::int % 40 end as demand
+        from scheduled_classes c join class_types p on p.id = c.class_type_id
+        where c.id = any ($1)
+    ), dice as (
+        select c.*, u.id as user_id, dice.*
+        from classes c
+        join users u on u.email = 'ana@sabor.dev'
+            or u.id in (select md5('demo member ' || n)::uuid from generate_series(1, 40) n)
+        cross join lateral (
+            select ('x' || substr(md5(u.id::text || c.id), 1, 6))::bit(24)::int as die,
+                ('x' || substr(md5(u.id::text || (c.start_time at time zone $3)::date), 1, 2))
+                    ::bit(8)::int % 2 as room_of_the_day
+        ) dice
+        where c.room = case room_of_the_day when 0 then 'Studio A' else 'Studio B' end
+          and die % 100 < demand
+          and (u.email <> 'ana@sabor.dev' or die % 3 = 0)
+          and u.created_at < c.start_time - interval '3 days'
+    ), ranked as (
+        select *, die / 128 % 10 = 0 as gone, die / 4096 % 3 = 0 as late,
+            row_number() over (partition by id, die / 128 % 10 = 0 order by die / 256, user_id) as rank,
+            -- Made some days ahead, and never in what is still to come.
+            least(start_time, now()) - make_interval(hours => 16 + die / 512 % 120) as made_at
+        from dice
+    )
+    insert into bookings (id, user_id, scheduled_class_id, status, waitlist_position, price,
+        currency, booked_at, cancelled_at, late_cancellation, cancellation_reason, created_at)
+    select md5('demo booking ' || user_id || ' ' || id)::uuid, user_id, id, status,
+        case status when 'waitlisted' then nextval('waitlist_tickets') end, price, $2, made_at,
+        case when gone then least(now(), start_time) - make_interval(hours => case when late then 3 else 14 end) end,
+        gone and late and past,
+        case when gone and die % 2 = 0 then 'Something came up at work' end,
+        made_at
+    from ranked cross join lateral (
+        select case when gone then 'cancelled'
+            when rank > max_participants then 'waitlisted'
+            when not past then 'booked'
+            when die / 64 % 14 = 0 then 'no_show'
+            else 'attended' end as status
+    ) decided
+    where not past or rank <= max_participants
+    order by id, rank
+    on conflict do nothing";
+
+// A card is charged when it is booked; at the desk one pays when one comes.
+const PAYMENTS: &str = "
+    insert into payments (id, booking_id, user_id, amount, currency, method, status, provider,
+        provider_reference, provider_payment, paid_at, refunded_at, created_at)
+    select md5('demo payment ' || b.id)::uuid, b.id, b.user_id, b.price, b.currency,
+        case when card then 'card' else 'desk' end, decided.status,
+        case when card then 'stripe' end,
+        case when card then 'cs_test_demo_' || md5(b.id::text) end,
+        case when card then 'pi_demo_' || md5(b.id::text) end,
+        case when decided.status <> 'pending' then
+            case when card or c.start_time > now() or b.status = 'cancelled'
+                then b.created_at + interval '4 minutes' else c.start_time - interval '10 minutes' end
+        end,
+        case decided.status when 'refunded' then b.cancelled_at + interval '1 minute' end,
+        b.created_at
+    from bookings b
+    join scheduled_classes c on c.id = b.scheduled_class_id
+    cross join lateral (
+        select ('x' || substr(md5(b.id::text), 1, 2))::bit(8)::int % 5 < 3 as card,
+            ('x' || substr(md5(b.id::text), 3, 2))::bit(8)::int as die
+    ) dice
+    cross join lateral (
+        select case
+            when b.status = 'cancelled' and not b.late_cancellation
+                then case when card then 'refunded' else 'refund_due' end
+            when card or b.status in ('attended', 'cancelled') or die % 3 = 0 then 'paid'
+            else 'pending' end as status
+    ) decided
+    where b.scheduled_class_id = any ($1) and b.status <> 'waitlisted' and b.price > 0
+      and b.id = md5('demo booking ' || b.user_id || ' ' || b.scheduled_class_id)::uuid
+      -- Whoever cancels before paying at the desk owes nothing.
+      and (card or b.status <> 'cancelled' or die % 4 = 0)
+    on conflict do nothing";
+
+const CONTACT: &str = "
+    insert into contact_submissions (id, name, email, phone, subject, message, is_processed,
+        processed_at, processed_by, created_at)
+    select md5('demo contact ' || number)::uuid, name, email, phone, subject, message, done,
+        case when done then now() - make_interval(days => ago - 1) end,
+        case when done then (select id from users where users.email = 'sofia@sabor.dev') end,
+        now() - make_interval(days => ago, hours => number)
+    from (values
+        (1, 'Greta Holm', 'greta.holm@example.net', '+1 720 555 0142', 'Wedding dance',
+            E'We marry in June and have two left feet each.\\nDo you teach couples alone?', true, 19),
+        (2, 'Luis Ferrer', 'luis.ferrer@example.net', null, 'Shoes',
+            'Do I need dance shoes for the first class?', true, 12),
+        (3, 'Dana Whitfield', 'dana@whitfield.example', '+1 303 555 0187', 'Company event',
+            'Forty people, one evening in October, no experience. What would it cost?', true, 8),
+        (4, 'Ravi Menon', 'ravi.menon@example.net', null, 'Parking',
+            'Is there parking near the studio on Saturdays?', false, 3),
+        (5, 'Ines Vogel', 'ines.vogel@example.net', null, 'Coming back after an injury',
+            'My knee is fine again, says the doctor. Which class is easy on it?', false, 2),
+        (6, 'Marcus Bell', 'marcus.bell@example.net', '+1 720 555 0119', 'Gift card',
+            'Can I buy a gift card for my sister, and until when is it good?', false, 1)
+    ) as t (number, name, email, phone, subject, message, done, ago)
+    on conflict do nothing";

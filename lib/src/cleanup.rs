@@ -1,0 +1,269 @@
+//! What the hourly clean-up does.
+//!
+//! Nothing but disk space and the punctuality of mail depends on it: expiry is
+//! checked on every read. One step that fails keeps no other from its work.
+
+use std::time::{Duration, Instant};
+
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::db::{Statement, chain};
+use crate::error::{Error, Result};
+use crate::mail::{self, Sent};
+use crate::{App, BoxFuture, payment};
+
+/// When to stop, so that the function ends before the platform ends it.
+const BUDGET: Duration = Duration::from_secs(50);
+
+/// Few enough that no lock is held for long.
+const BATCH: i64 = 5_000;
+
+/// What a clean-up has removed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Cleaned {
+    /// Sessions that had expired.
+    pub sessions: u64,
+    /// Counts of tries that nobody waits for any more.
+    pub throttle: u64,
+    /// Keys whose first answer need not be given again.
+    pub idempotency_keys: u64,
+    /// Mail that was sent, or given up, thirty days ago.
+    pub mail: u64,
+    /// Events that members have had thirty days to look at.
+    pub member_events: u64,
+    /// What a provider told us thirty days ago; it repeats itself for three.
+    pub webhook_events: u64,
+    /// Mail that was due.
+    pub sent: Sent,
+    /// Card payments whose time was up, and that are settled one way or the other.
+    pub payments_settled: u64,
+    /// Card payments that went back.
+    pub payments_refunded: u64,
+    /// The steps that failed, by name; the log says why.
+    pub failed: Vec<&'static str>,
+    /// Whether time ran out: the next run does the rest.
+    pub remaining: bool,
+}
+
+/// What is answered beside the sessions.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = CleanUpDetails)]
+pub struct Details {
+    throttle: u64,
+    idempotency_keys: u64,
+    mail: u64,
+    member_events: u64,
+    webhook_events: u64,
+    /// Card payments whose time was up, paid after all or not.
+    payments_settled: u64,
+    /// Card payments that went back.
+    payments_refunded: u64,
+    /// Mail that went out.
+    mail_sent: u64,
+    /// Tries to send mail that failed, and are made again.
+    mail_failed: u64,
+    /// Mail that nobody will try again.
+    mail_given_up: u64,
+    /// The steps that failed; the log says why.
+    failed: Vec<&'static str>,
+}
+
+impl From<Cleaned> for Details {
+    fn from(cleaned: Cleaned) -> Self {
+        Self {
+            throttle: cleaned.throttle,
+            idempotency_keys: cleaned.idempotency_keys,
+            mail: cleaned.mail,
+            member_events: cleaned.member_events,
+            webhook_events: cleaned.webhook_events,
+            payments_settled: cleaned.payments_settled,
+            payments_refunded: cleaned.payments_refunded,
+            mail_sent: cleaned.sent.sent,
+            mail_failed: cleaned.sent.failed,
+            mail_given_up: cleaned.sent.given_up,
+            failed: cleaned.failed,
+        }
+    }
+}
+
+macro_rules! sweep {
+    ($name:literal, $table:literal, $key:literal, $expired:literal) => {
+        Statement::new(
+            $name,
+            concat!(
+                "with expired as (
+                    select ",
+                $key,
+                " from ",
+                $table,
+                " where ",
+                $expired,
+                "
+                    limit $1 for update skip locked
+                ), gone as (
+                    delete from ",
+                $table,
+                " using expired
+                    where (",
+                $table,
+                ".",
+                $key,
+                ") = (expired.",
+                $key,
+                ") returning 1
+                )
+                select count(*) from gone"
+            ),
+        )
+    };
+}
+
+static SESSIONS: Statement = sweep!(
+    "cleanup.sessions",
+    "user_sessions",
+    "id",
+    "expires_at <= now()"
+);
+static THROTTLE: Statement = sweep!(
+    "cleanup.throttle",
+    "login_throttle",
+    "key",
+    "expires_at <= now()"
+);
+static IDEMPOTENCY_KEYS: Statement = sweep!(
+    "cleanup.idempotency_keys",
+    "idempotency_keys",
+    "ctid",
+    "expires_at <= now()"
+);
+static MAIL: Statement = sweep!(
+    "cleanup.mail",
+    "mail_outbox",
+    "id",
+    "sent_at <= now() - interval '30 days' or (sent_at is null
+        and next_attempt_at = 'infinity' and created_at <= now() - interval '30 days')"
+);
+static MEMBER_EVENTS: Statement = sweep!(
+    "cleanup.member_events",
+    "member_events",
+    "id",
+    "created_at <= now() - interval '30 days'"
+);
+static WEBHOOK_EVENTS: Statement = sweep!(
+    "cleanup.webhook_events",
+    "webhook_events",
+    "id",
+    "created_at <= now() - interval '30 days'"
+);
+
+/// Settles payments, sends the mail that is due, and removes what has expired, in batches, each
+/// its own transaction, until nothing is left or time runs out. Any number of
+/// these at once do not disturb one another, and a sign-in never waits for them.
+///
+/// # Errors
+///
+/// [`Error::Unavailable`] when no step did its work; what was done is done.
+pub fn run(app: &App) -> BoxFuture<'_, Result<Cleaned>> {
+    run_for(app, BUDGET)
+}
+
+/// As [`run`], with another budget of time.
+///
+/// # Errors
+///
+/// As [`run`].
+pub fn run_for(app: &App, budget: Duration) -> BoxFuture<'_, Result<Cleaned>> {
+    Box::pin(async move {
+        let started = Instant::now();
+        let mut run = Run::default();
+        let mut cleaned = Cleaned::default();
+        // Somebody waits for these, in this order, for the first write mail;
+        // nobody for the rest, which has a quarter of the time for itself.
+        if app.stripe().is_some() {
+            let settled = payment::release_unpaid(app, started + budget / 4).await;
+            cleaned.payments_settled = run.step("paymentsSettled", settled).unwrap_or(0);
+            let refunded = payment::refund_due(app, started + budget / 2).await;
+            cleaned.payments_refunded = run.step("paymentsRefunded", refunded).unwrap_or(0);
+        }
+        let sent = mail::send_due(app, started + budget / 4 * 3).await;
+        cleaned.sent = run.step("mail", sent).unwrap_or_default();
+        cleaned.remaining = cleaned.sent.remaining;
+        for (name, statement, removed) in [
+            ("sessions", &SESSIONS, &mut cleaned.sessions),
+            ("throttle", &THROTTLE, &mut cleaned.throttle),
+            (
+                "idempotencyKeys",
+                &IDEMPOTENCY_KEYS,
+                &mut cleaned.idempotency_keys,
+            ),
+            ("sentMail", &MAIL, &mut cleaned.mail),
+            ("memberEvents", &MEMBER_EVENTS, &mut cleaned.member_events),
+            (
+                "webhookEvents",
+                &WEBHOOK_EVENTS,
+                &mut cleaned.webhook_events,
+            ),
+        ] {
+            let swept = sweep(app, statement, removed, started + budget).await;
+            cleaned.remaining |= run.step(name, swept).unwrap_or(true);
+        }
+        app.counters().add("sessions_expired", cleaned.sessions);
+        cleaned.failed = run.finish()?;
+        tracing::info!(?cleaned, ms = started.elapsed().as_millis(), "cleaned up");
+        Ok(cleaned)
+    })
+}
+
+/// How the steps of one run went.
+#[derive(Default)]
+struct Run {
+    steps: usize,
+    failed: Vec<&'static str>,
+    first: Option<Error>,
+}
+
+impl Run {
+    fn step<T>(&mut self, name: &'static str, outcome: Result<T>) -> Option<T> {
+        self.steps += 1;
+        match outcome {
+            Ok(value) => Some(value),
+            Err(error) => {
+                tracing::error!(step = name, error = %chain(&error), "a step of the clean-up failed");
+                self.failed.push(name);
+                self.first.get_or_insert(error);
+                None
+            }
+        }
+    }
+
+    /// Cron is told of a failure when all that was tried failed; else the
+    /// answer says what did, and what was done all the same.
+    fn finish(self) -> Result<Vec<&'static str>> {
+        match self.first {
+            Some(error) if self.failed.len() == self.steps => Err(error),
+            _ => Ok(self.failed),
+        }
+    }
+}
+
+/// Returns whether something is left to do.
+async fn sweep(
+    app: &App,
+    statement: &Statement,
+    removed: &mut u64,
+    until: Instant,
+) -> Result<bool> {
+    let client = app.db().client().await?;
+    loop {
+        if Instant::now() >= until {
+            return Ok(true);
+        }
+        let count: i64 = statement.one(&client, &[&BATCH]).await?.try_get(0)?;
+        *removed += u64::try_from(count).unwrap_or(0);
+        if count < BATCH {
+            return Ok(false);
+        }
+    }
+}

@@ -1,0 +1,133 @@
+//! From a visitor's form to the studio, and to somebody who deals with it.
+
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use crate::error::{Error, Result};
+use crate::http::{Client, Member};
+use crate::models::contact::{self, NewSubmission, Submission};
+use crate::models::security_event::{self, Kind};
+use crate::models::throttle::{self, CONTACT_ADDRESS, CONTACT_EMAIL, Subject};
+use crate::models::user::{self, Email};
+use crate::text::{Form, paragraphs, required_line};
+use crate::{App, BoxFuture, mail, random};
+
+/// What a visitor fills in.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Message {
+    name: String,
+    email: String,
+    phone: Option<String>,
+    subject: String,
+    /// At most 5000 characters.
+    message: String,
+    /// No person sees this field; leave it out or empty.
+    website: Option<String>,
+}
+
+impl Message {
+    fn read(&self) -> Result<NewSubmission> {
+        let mut check = Form::default();
+        let name = check.check("name", required_line(&self.name, 200));
+        let email = check.check("email", Email::parse(&self.email));
+        let phone = check.check_given("phone", self.phone.as_deref(), user::phone);
+        let subject = check.check("subject", required_line(&self.subject, 300));
+        let message = check.check("message", paragraphs(&self.message, 5_000));
+        if message.as_ref().is_some_and(String::is_empty) {
+            check.refuse("message", "must not be empty");
+        }
+        check.finish()?;
+        Ok(NewSubmission {
+            name: name.unwrap_or_default(),
+            email: email.unwrap_or_default(),
+            phone,
+            subject: subject.unwrap_or_default(),
+            message: message.unwrap_or_default(),
+        })
+    }
+
+    fn is_by_a_machine(&self) -> bool {
+        self.website.as_ref().is_some_and(|text| !text.is_empty())
+    }
+}
+
+/// The answer to whoever has written.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Received {
+    success: bool,
+    /// To refer to it.
+    id: Uuid,
+}
+
+/// Stores a message and tells the studio. One with the field that no person
+/// sees is answered alike, and dropped.
+///
+/// # Errors
+///
+/// [`Error::Invalid`] with all that is wrong; [`Error::TooManyRequests`];
+/// [`Error::Unavailable`].
+pub fn submit<'a>(
+    app: &'a App,
+    client: &'a Client,
+    message: &'a Message,
+) -> BoxFuture<'a, Result<Received>> {
+    Box::pin(async move {
+        let new = message.read()?;
+        let subjects = [
+            Subject::address(CONTACT_ADDRESS, client.address),
+            Subject::email(CONTACT_EMAIL, new.email.as_str()),
+        ];
+        let postgres = app.db().client().await?;
+        throttle::take(&postgres, &subjects).await?;
+        if message.is_by_a_machine() {
+            tracing::info!("a message by a machine was dropped");
+            return Ok(Received {
+                success: true,
+                id: random::id(),
+            });
+        }
+        let studio = app.config().mail.contact_to.as_deref();
+        let id = contact::insert(&postgres, &new, client, studio).await?;
+        mail::send_due_soon(app);
+        Ok(Received { success: true, id })
+    })
+}
+
+/// What staff say of a message.
+#[derive(Clone, Copy, Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Processing {
+    id: Uuid,
+    /// Whether it has been dealt with.
+    processed: bool,
+}
+
+/// Notes that a message has been dealt with, or has not after all.
+///
+/// # Errors
+///
+/// [`Error::NotFound`]; [`Error::Unavailable`].
+pub fn process<'a>(
+    app: &'a App,
+    client: &'a Client,
+    staff: &'a Member,
+    processing: &'a Processing,
+) -> BoxFuture<'a, Result<Submission>> {
+    Box::pin(async move {
+        let (Processing { id, processed }, by) = (*processing, staff.user.id);
+        let noted = app.db().transaction(async move |postgres| {
+            let noted = contact::process(postgres, id, processed, by).await?;
+            let (submission, changed) = noted.ok_or(Error::NotFound)?;
+            if changed {
+                let detail = json!({ "submissionId": id, "processed": processed });
+                let kind = Kind::ContactProcessed;
+                security_event::insert_with(postgres, kind, Some(by), client, detail).await?;
+            }
+            Ok(submission)
+        });
+        noted.await
+    })
+}

@@ -1,0 +1,213 @@
+//! What carries a mail out of the house.
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use lettre::message::header::{HeaderName, HeaderValue};
+use lettre::message::{Mailbox, MultiPart};
+use lettre::transport::smtp::Error as SmtpError;
+use lettre::transport::smtp::authentication::{Credentials, Mechanism};
+use lettre::transport::smtp::client::{AsyncSmtpConnection, Certificate, TlsParameters};
+use lettre::transport::smtp::commands::{Data, Mail, Rcpt};
+use lettre::transport::smtp::extension::ClientId;
+use lettre::{Address, Message};
+use tokio::time::timeout;
+
+use super::letter::Letter;
+use crate::config::{MailConfig, MailTransport, SmtpConfig};
+use crate::db::chain;
+use crate::models::mail_outbox::Due;
+
+/// How long the server may take to say goodbye.
+const FAREWELL: Duration = Duration::from_secs(1);
+
+/// Why a mail did not go out.
+#[derive(Debug)]
+pub(super) enum Trouble {
+    /// The server cannot be reached or does not let us in: nothing goes out.
+    Away(String),
+    /// This mail did not; it may later.
+    Later(String),
+    /// This mail never will.
+    Never(String),
+}
+
+/// The way out, for one round of sending: one connection to the server, made
+/// when the first mail needs it.
+pub(super) struct Carrier<'a> {
+    config: &'a MailConfig,
+    from: Mailbox,
+    connection: Option<AsyncSmtpConnection>,
+}
+
+impl<'a> Carrier<'a> {
+    /// # Errors
+    ///
+    /// A sentence for the log, when `MAIL_FROM` is no sender.
+    pub(super) fn new(config: &'a MailConfig) -> Result<Self, String> {
+        let from = config.from.parse();
+        Ok(Self {
+            config,
+            from: from.map_err(|_| "MAIL_FROM is no e-mail address".to_owned())?,
+            connection: None,
+        })
+    }
+
+    /// Hands one mail over. When this returns `Ok` somebody else is
+    /// responsible for it.
+    pub(super) async fn send(&mut self, due: &Due, letter: Letter) -> Result<(), Trouble> {
+        let never = |error: &dyn std::error::Error| Trouble::Never(chain(error));
+        let to: Address = due.recipient.parse().map_err(|error| never(&error))?;
+        let message = message(&self.from, &to, due, letter).map_err(|error| never(&error))?;
+        match &self.config.transport {
+            MailTransport::Smtp(config) => self.by_smtp(config, &to, &message.formatted()).await,
+            MailTransport::Folder(folder) => {
+                into_folder(folder.clone(), name(due), message.formatted()).await
+            }
+            MailTransport::Nothing => Err(Trouble::Away("no transport is set".to_owned())),
+        }
+    }
+
+    async fn by_smtp(
+        &mut self,
+        config: &SmtpConfig,
+        to: &Address,
+        message: &[u8],
+    ) -> Result<(), Trouble> {
+        let away = |error: SmtpError| Trouble::Away(chain(&error));
+        let mut connection = match self.connection.take() {
+            Some(connection) => connection,
+            None => timeout(config.deadline, connect(config, self.from.email.domain()))
+                .await
+                .map_err(|_| Trouble::Away("the server took too long to let us in".to_owned()))?
+                .map_err(away)?,
+        };
+        let handed = hand_over(&mut connection, &self.from.email, to, message);
+        timeout(config.deadline, handed)
+            .await
+            .map_err(|_| Trouble::Later("the server took too long".to_owned()))??;
+        // After a refusal the connection is not used again: where its dialogue
+        // stands is not worth finding out.
+        self.connection = Some(connection);
+        Ok(())
+    }
+
+    /// Takes leave of the server.
+    pub(super) async fn close(self) {
+        if let Some(mut connection) = self.connection {
+            let _ = timeout(FAREWELL, connection.quit()).await;
+        }
+    }
+}
+
+fn message(
+    from: &Mailbox,
+    to: &Address,
+    due: &Due,
+    letter: Letter,
+) -> Result<Message, lettre::error::Error> {
+    let mut builder = Message::builder()
+        .from(from.clone())
+        .to(Mailbox::new(None, to.clone()))
+        .subject(letter.subject)
+        // The same for every try: whoever gets a mail twice can tell.
+        .message_id(Some(format!("<{}@{}>", due.id, from.email.domain())))
+        // RFC 3834: so that no absence note answers it.
+        .raw_header(HeaderValue::new(
+            HeaderName::new_from_ascii_str("Auto-Submitted"),
+            "auto-generated".to_owned(),
+        ));
+    if let Some((name, address)) = letter.reply_to
+        && let Ok(address) = address.parse()
+    {
+        builder = builder.reply_to(Mailbox::new(Some(name), address));
+    }
+    builder.multipart(MultiPart::alternative_plain_html(letter.text, letter.html))
+}
+
+async fn connect(config: &SmtpConfig, domain: &str) -> Result<AsyncSmtpConnection, SmtpError> {
+    let hello = ClientId::Domain(domain.to_owned());
+    let server = (config.host.as_str(), config.port);
+    let tls = || {
+        let builder = TlsParameters::builder(config.host.clone());
+        match &config.ca_certificate {
+            None => builder.build_rustls(),
+            Some(pem) => builder
+                .certificate_store(lettre::transport::smtp::client::CertificateStore::None)
+                .add_root_certificate(Certificate::from_pem(pem.as_bytes())?)
+                .build_rustls(),
+        }
+    };
+    let implicit = (config.port == 465).then(tls).transpose()?;
+    let encrypted = implicit.is_some();
+    let connecting =
+        AsyncSmtpConnection::connect_tokio1(server, Some(config.deadline), &hello, implicit, None);
+    let mut connection = connecting.await?;
+    // A name, a password and a member's mail go in the clear to this machine alone.
+    let may_be_clear = config.ca_certificate.is_none() && is_loopback(&config.host);
+    if !encrypted && !may_be_clear {
+        connection.starttls(tls()?, &hello).await?;
+    }
+    if let Some((user, password)) = &config.credentials {
+        let credentials = Credentials::new(user.clone(), password.expose().to_owned());
+        connection
+            .auth(&[Mechanism::Plain, Mechanism::Login], &credentials)
+            .await?;
+    }
+    Ok(connection)
+}
+
+fn is_loopback(host: &str) -> bool {
+    let address: Result<IpAddr, _> = host.trim_matches(['[', ']']).parse();
+    host == "localhost" || address.is_ok_and(|address| address.is_loopback())
+}
+
+/// RFC 5321, section 3.3. A refusal of the sender is our fault and may be
+/// mended; one of the recipient is final.
+async fn hand_over(
+    connection: &mut AsyncSmtpConnection,
+    from: &Address,
+    to: &Address,
+    message: &[u8],
+) -> Result<(), Trouble> {
+    let later = |error: SmtpError| Trouble::Later(chain(&error));
+    connection
+        .command(Mail::new(Some(from.clone()), Vec::new()))
+        .await
+        .map_err(later)?;
+    connection
+        .command(Rcpt::new(to.clone(), Vec::new()))
+        .await
+        .map_err(|error| {
+            if error.is_permanent() {
+                Trouble::Never(chain(&error))
+            } else {
+                later(error)
+            }
+        })?;
+    connection.command(Data).await.map_err(later)?;
+    connection.message(message).await.map_err(later)?;
+    Ok(())
+}
+
+/// Sorts by time, milliseconds since 1970; the same for every try.
+fn name(due: &Due) -> String {
+    let written = due.created_at.timestamp_millis();
+    format!("{written}-{}-{}.eml", due.kind, due.id)
+}
+
+async fn into_folder(folder: PathBuf, name: String, message: Vec<u8>) -> Result<(), Trouble> {
+    let written = tokio::task::spawn_blocking(move || {
+        std::fs::create_dir_all(&folder)?;
+        // Whoever looks sees a whole mail or none.
+        let beside = folder.join(format!(".{name}"));
+        std::fs::write(&beside, message)?;
+        std::fs::rename(beside, folder.join(name))
+    });
+    match written.await {
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(error)) => Err(Trouble::Away(error.to_string())),
+        Err(error) => Err(Trouble::Away(error.to_string())),
+    }
+}

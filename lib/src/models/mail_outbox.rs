@@ -1,0 +1,262 @@
+//! Mail that is due, and what it tells.
+
+use chrono::{DateTime, Utc};
+use rust_decimal::Decimal;
+use serde::Deserialize;
+use tokio_postgres::{Client, Row};
+use uuid::Uuid;
+
+use crate::config::StudioConfig;
+use crate::db::Statement;
+use crate::error::Result;
+use crate::money::Money;
+
+/// After so many tries a mail is given up.
+pub const MOST_TRIES: i32 = 10;
+
+/// A mail that is due, and that nobody else sends for the next minute.
+#[derive(Clone, Debug)]
+pub struct Due {
+    /// Its row; the mail's `Message-ID` is made of it.
+    pub id: Uuid,
+    /// An e-mail address.
+    pub recipient: String,
+    /// What it tells, such as `booking_confirmed`.
+    pub kind: String,
+    /// Of which booking, or message.
+    pub payload: Payload,
+    /// Counts this try.
+    pub attempts: i32,
+    /// When it was written.
+    pub created_at: DateTime<Utc>,
+}
+
+/// What a row names; the rest is read when it is sent.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Payload {
+    /// Every kind that a member gets.
+    pub booking_id: Option<Uuid>,
+    /// `class_moved`: when the class was to start before.
+    pub before: Option<DateTime<Utc>>,
+    /// `contact_received`.
+    pub submission_id: Option<Uuid>,
+}
+
+// A try is counted before it is made, and the pause after it begins then, too:
+// a sender that dies has left nothing to tidy up, and while one sends, no
+// other takes the same mail. Mail that is given up is due at no time there is.
+static CLAIM: Statement = Statement::new(
+    "mail_outbox.claim",
+    "update mail_outbox m
+    set attempts = m.attempts + 1,
+        next_attempt_at = now() + (array['1 minute', '5 minutes', '30 minutes', '2 hours',
+            '6 hours', '24 hours']::interval[])[least(m.attempts + 1, 6)]
+    from (
+        select id from mail_outbox
+        where sent_at is null and next_attempt_at <= now()
+        order by next_attempt_at, id limit 1 for update skip locked
+    ) due
+    where m.id = due.id
+    returning m.id, m.recipient, m.kind, m.payload, m.attempts, m.created_at",
+);
+
+/// Takes one mail that is due, so that nobody else sends it.
+///
+/// # Errors
+///
+/// [`crate::Error::Unavailable`].
+pub async fn claim(client: &Client) -> Result<Option<Due>> {
+    let row = CLAIM.opt(client, &[]).await?;
+    row.map(|row| {
+        let payload: serde_json::Value = row.try_get("payload")?;
+        Ok(Due {
+            id: row.try_get("id")?,
+            recipient: row.try_get("recipient")?,
+            kind: row.try_get("kind")?,
+            // What cannot be read names nothing, and there is nothing to tell.
+            payload: serde_json::from_value(payload).unwrap_or_default(),
+            attempts: row.try_get("attempts")?,
+            created_at: row.try_get("created_at")?,
+        })
+    })
+    .transpose()
+}
+
+static SENT: Statement = Statement::new(
+    "mail_outbox.sent",
+    "update mail_outbox set sent_at = now() where id = $1",
+);
+
+/// Notes that a mail need not be sent any more.
+///
+/// # Errors
+///
+/// [`crate::Error::Unavailable`]: it will be sent once more.
+pub async fn sent(client: &Client, id: Uuid) -> Result<()> {
+    SENT.execute(client, &[&id]).await
+}
+
+static GIVE_UP: Statement = Statement::new(
+    "mail_outbox.give_up",
+    "update mail_outbox set next_attempt_at = 'infinity' where id = $1 and sent_at is null",
+);
+
+/// Notes that a mail cannot be delivered.
+///
+/// # Errors
+///
+/// [`crate::Error::Unavailable`]: it will be tried once more.
+pub async fn give_up(client: &Client, id: Uuid) -> Result<()> {
+    GIVE_UP.execute(client, &[&id]).await
+}
+
+static WAITING: Statement = Statement::new(
+    "mail_outbox.waiting",
+    "select exists (
+        select from mail_outbox where sent_at is null and next_attempt_at <= now()
+    ) as waiting",
+);
+
+/// Whether any mail is due.
+///
+/// # Errors
+///
+/// [`crate::Error::Unavailable`].
+pub async fn is_waiting(client: &Client) -> Result<bool> {
+    Ok(WAITING.one(client, &[]).await?.try_get("waiting")?)
+}
+
+/// A booking as a mail tells of it. Times are the studio's own, written out.
+#[derive(Clone, Debug)]
+pub struct BookingTold {
+    /// The booking's.
+    pub status: String,
+    /// What the member is called.
+    pub first_name: String,
+    /// The class.
+    pub title: String,
+    /// Where it is.
+    pub room: String,
+    /// Who teaches it.
+    pub instructor: String,
+    /// Such as `Friday, 7 August 2026`.
+    pub day: String,
+    /// Such as `7:00 PM`.
+    pub starts: String,
+    /// So too.
+    pub ends: String,
+    /// Day and start before it was moved; `None` when it was not, or is back.
+    pub before: Option<(String, String)>,
+    /// Whether the class is over.
+    pub is_over: bool,
+    /// Whether the class will not be.
+    pub class_is_cancelled: bool,
+    /// Why it will not be.
+    pub class_reason: Option<String>,
+    /// Whether the member cancelled too late for a refund.
+    pub is_late: bool,
+    /// Why the booking was cancelled.
+    pub reason: Option<String>,
+    /// What the class costs.
+    pub price: Money,
+    /// In which currency.
+    pub currency: String,
+    /// The last payment there was: its status, method and amount.
+    pub payment: Option<PaymentTold>,
+}
+
+/// A payment as a mail tells of it.
+#[derive(Clone, Debug)]
+pub struct PaymentTold {
+    /// The payment's.
+    pub status: String,
+    /// `card` or `desk`.
+    pub method: String,
+    /// What was, or is to be, paid.
+    pub amount: Money,
+}
+
+// The time of day is worked out here and not by a library, which would weigh
+// on every executable that books.
+static BOOKING: Statement = Statement::new(
+    "mail_outbox.booking",
+    "select b.status, u.first_name, c.title, c.room, i.name as instructor,
+        to_char(c.start_time at time zone $2, 'FMDay, FMDD FMMonth YYYY') as day,
+        to_char(c.start_time at time zone $2, 'FMHH12:MI AM') as starts,
+        to_char(c.end_time at time zone $2, 'FMHH12:MI AM') as ends,
+        to_char($3 at time zone $2, 'FMDay, FMDD FMMonth YYYY') as day_before,
+        to_char($3 at time zone $2, 'FMHH12:MI AM') as starts_before,
+        c.start_time is distinct from $3 as was_moved,
+        c.end_time <= $4 as is_over, c.is_cancelled as class_is_cancelled,
+        c.cancellation_reason as class_reason, b.late_cancellation as is_late,
+        b.cancellation_reason as reason, b.price, b.currency,
+        p.status as payment_status, p.method as payment_method, p.amount as payment_amount
+    from bookings b
+    join users u on u.id = b.user_id
+    join scheduled_classes c on c.id = b.scheduled_class_id
+    join instructors i on i.id = c.instructor_id
+    left join lateral (
+        select status, method, amount from payments
+        where booking_id = b.id order by created_at desc, id desc limit 1
+    ) p on true
+    where b.id = $1",
+);
+
+/// What there is to tell of a booking now. `None` when it is gone.
+///
+/// # Errors
+///
+/// [`crate::Error::Unavailable`].
+pub async fn booking(
+    client: &Client,
+    id: Uuid,
+    before: Option<DateTime<Utc>>,
+    studio: &StudioConfig,
+    now: DateTime<Utc>,
+) -> Result<Option<BookingTold>> {
+    let row = BOOKING
+        .opt(client, &[&id, &studio.time_zone, &before, &now])
+        .await?;
+    row.map(|row| told(&row)).transpose()
+}
+
+fn told(row: &Row) -> Result<BookingTold> {
+    let day_before: Option<String> = row.try_get("day_before")?;
+    let starts_before: Option<String> = row.try_get("starts_before")?;
+    let was_moved: bool = row.try_get("was_moved")?;
+    let price: Decimal = row.try_get("price")?;
+    Ok(BookingTold {
+        status: row.try_get("status")?,
+        first_name: row.try_get("first_name")?,
+        title: row.try_get("title")?,
+        room: row.try_get("room")?,
+        instructor: row.try_get("instructor")?,
+        day: row.try_get("day")?,
+        starts: row.try_get("starts")?,
+        ends: row.try_get("ends")?,
+        before: day_before.zip(starts_before).filter(|_| was_moved),
+        is_over: row.try_get("is_over")?,
+        class_is_cancelled: row.try_get("class_is_cancelled")?,
+        class_reason: row.try_get("class_reason")?,
+        is_late: row.try_get("is_late")?,
+        reason: row.try_get("reason")?,
+        price: Money::from_column(price),
+        currency: row.try_get("currency")?,
+        payment: payment(row)?,
+    })
+}
+
+fn payment(row: &Row) -> Result<Option<PaymentTold>> {
+    let status: Option<String> = row.try_get("payment_status")?;
+    status
+        .map(|status| {
+            let amount: Decimal = row.try_get("payment_amount")?;
+            Ok(PaymentTold {
+                status,
+                method: row.try_get("payment_method")?,
+                amount: Money::from_column(amount),
+            })
+        })
+        .transpose()
+}

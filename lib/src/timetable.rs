@@ -1,0 +1,622 @@
+//! The timetable, as staff look after it.
+
+use chrono::{DateTime, NaiveDate, NaiveTime, TimeDelta, Utc};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use tokio_postgres::Client as Postgres;
+use utoipa::{IntoParams, ToSchema};
+use uuid::Uuid;
+
+use crate::error::{Error, Result};
+use crate::http::{Client, List, Member, Page, json::given};
+use crate::models::class_schedule::{self, Conflict, Pattern, Shown};
+use crate::models::occurrence::change::{self as occurrence, NewOccurrence};
+use crate::models::security_event::{self, Kind};
+use crate::money::Money;
+use crate::text::{self, Form, Problem};
+use crate::time_zone::TimeZone;
+use crate::{App, BoxFuture, bookings};
+
+/// So far ahead classes can be made of patterns.
+const LONGEST_AHEAD: TimeDelta = TimeDelta::days(366);
+
+/// One thing to be entered.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schema(as = TimetableEntry)]
+pub struct Entry {
+    /// A class that comes every week.
+    pattern: Option<PatternEntry>,
+    /// A class of its own.
+    occurrence: Option<OccurrenceEntry>,
+    /// Make the classes of all patterns, from today to this day, at most 366
+    /// days ahead. What is there already stays.
+    generate_until: Option<NaiveDate>,
+}
+
+/// A class that comes every week.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct PatternEntry {
+    class_type_id: Uuid,
+    instructor_id: Uuid,
+    /// 0 to 6; 0 is Sunday.
+    day_of_week: i32,
+    /// On the studio's clock: `19:00`.
+    start_time: String,
+    /// As the class type has it, unless given.
+    duration_minutes: Option<i32>,
+    /// As the class type has it, unless given.
+    max_participants: Option<i32>,
+    room: String,
+    /// Today, unless given.
+    effective_from: Option<NaiveDate>,
+    /// Until further notice, unless given.
+    effective_until: Option<NaiveDate>,
+}
+
+/// A class of its own.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct OccurrenceEntry {
+    class_type_id: Uuid,
+    instructor_id: Uuid,
+    date: NaiveDate,
+    /// On the studio's clock: `19:00`.
+    time: String,
+    /// As the class type has it, unless given; so below.
+    duration_minutes: Option<i32>,
+    max_participants: Option<i32>,
+    room: String,
+    title: Option<String>,
+    description: Option<String>,
+    price: Option<Money>,
+}
+
+/// One thing to be changed.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schema(as = TimetableChange)]
+pub struct Change {
+    /// A class that comes every week: what has come of it already stays.
+    pattern: Option<PatternChange>,
+    /// One class. Those who have booked it are told when it moves, or when
+    /// somebody else teaches it.
+    occurrence: Option<OccurrenceChange>,
+}
+
+/// What is to be changed of a pattern; what is left out stays.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct PatternChange {
+    id: Uuid,
+    instructor_id: Option<Uuid>,
+    /// 0 to 6; 0 is Sunday.
+    day_of_week: Option<i32>,
+    /// On the studio's clock: `19:00`.
+    start_time: Option<String>,
+    duration_minutes: Option<i32>,
+    max_participants: Option<i32>,
+    room: Option<String>,
+    effective_from: Option<NaiveDate>,
+    /// Null: until further notice.
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = Option<NaiveDate>)]
+    effective_until: Option<Option<NaiveDate>>,
+    /// True brings a retired one back.
+    is_active: Option<bool>,
+}
+
+/// What is to be changed of a class; what is left out stays.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct OccurrenceChange {
+    id: Uuid,
+    date: Option<NaiveDate>,
+    /// On the studio's clock: `19:00`.
+    time: Option<String>,
+    duration_minutes: Option<i32>,
+    instructor_id: Option<Uuid>,
+    room: Option<String>,
+    title: Option<String>,
+    description: Option<String>,
+    /// More places go to those who wait.
+    max_participants: Option<i32>,
+    /// Null: what its type costs.
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = Option<Money>)]
+    price: Option<Option<Money>>,
+}
+
+/// One thing to be taken out.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(rename_all = "camelCase")]
+#[into_params(parameter_in = Query, rename_all = "camelCase")]
+pub struct Removal {
+    /// A pattern to be retired: no more classes come of it.
+    #[param(value_type = Option<Uuid>)]
+    pattern_id: Option<String>,
+    /// A class to be cancelled, with all its bookings.
+    #[param(value_type = Option<Uuid>)]
+    occurrence_id: Option<String>,
+    /// Why it is cancelled: at most 500 characters, which members read.
+    reason: Option<String>,
+}
+
+/// What came of it: the fields that concern what was asked for.
+#[derive(Debug, Default, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = TimetableOutcome)]
+pub struct Outcome {
+    /// The pattern as it is now.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pattern: Option<Shown>,
+    /// Classes that had come of the pattern before, and stay as they are.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    coming_classes: Option<i64>,
+    /// The id of the class.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    occurrence_id: Option<Uuid>,
+    /// Bookings that were cancelled with the class.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cancelled_bookings: Option<usize>,
+    /// Classes that were made.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    generated: Option<usize>,
+    /// Days that had their class before.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    already_there: Option<usize>,
+    /// Days on which a class could not be.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    conflicts: Option<Vec<Conflict>>,
+}
+
+/// A page of all patterns, newest first, retired ones too.
+///
+/// # Errors
+///
+/// [`Error::Unavailable`].
+pub fn list(app: &App, page: Page) -> BoxFuture<'_, Result<List<Shown>>> {
+    Box::pin(async move {
+        let rows = app
+            .db()
+            .read(async move |client| class_schedule::list(client, &page).await)
+            .await?;
+        Ok(List::new(rows, page, Pattern::place, Shown::from))
+    })
+}
+
+/// Enters a pattern or a class, or makes the classes of all patterns.
+///
+/// # Errors
+///
+/// [`Error::Invalid`]; [`Error::Malformed`] unless it is one of the three; 409
+/// `room_taken`, `instructor_taken`; [`Error::Unavailable`].
+pub fn enter<'a>(
+    app: &'a App,
+    caller: &'a Client,
+    staff: &'a Member,
+    entry: Entry,
+) -> BoxFuture<'a, Result<Outcome>> {
+    Box::pin(async move {
+        let act = Act::new(app, caller, staff)?;
+        let outcome = match (entry.pattern, entry.occurrence, entry.generate_until) {
+            (Some(pattern), None, None) => act.enter_pattern(pattern).await?,
+            (None, Some(occurrence), None) => act.enter_occurrence(occurrence).await?,
+            (None, None, Some(until)) => act.generate(until).await?,
+            _ => {
+                return Err(Error::malformed(
+                    "Give one of pattern, occurrence and generateUntil",
+                ));
+            }
+        };
+        app.schedule().end().await;
+        Ok(outcome)
+    })
+}
+
+/// Changes a pattern or a class.
+///
+/// # Errors
+///
+/// [`Error::Invalid`]; [`Error::Malformed`] unless it is one of the two;
+/// [`Error::NotFound`]; 409 `room_taken`, `instructor_taken`, `places_taken`,
+/// `class_started`, `class_cancelled`; [`Error::Unavailable`].
+pub fn change<'a>(
+    app: &'a App,
+    caller: &'a Client,
+    staff: &'a Member,
+    change: Change,
+) -> BoxFuture<'a, Result<Outcome>> {
+    Box::pin(async move {
+        let act = Act::new(app, caller, staff)?;
+        let outcome = match (change.pattern, change.occurrence) {
+            (Some(pattern), None) => act.change_pattern(pattern).await?,
+            (None, Some(occurrence)) => act.change_occurrence(occurrence).await?,
+            _ => return Err(Error::malformed("Give one of pattern and occurrence")),
+        };
+        app.schedule().end().await;
+        Ok(outcome)
+    })
+}
+
+/// Retires a pattern, or cancels a class and all its bookings.
+///
+/// # Errors
+///
+/// As [`change`].
+pub fn remove<'a>(
+    app: &'a App,
+    caller: &'a Client,
+    staff: &'a Member,
+    removal: Removal,
+) -> BoxFuture<'a, Result<Outcome>> {
+    Box::pin(async move {
+        let act = Act::new(app, caller, staff)?;
+        let mut check = Form::default();
+        let pattern = check.check_given("patternId", removal.pattern_id.as_deref(), id);
+        let occurrence = check.check_given("occurrenceId", removal.occurrence_id.as_deref(), id);
+        let reason = check.check_given("reason", removal.reason.as_deref(), bookings::reason);
+        check.finish()?;
+        let outcome = match (pattern, occurrence) {
+            (Some(id), None) => act.retire(id).await?,
+            (None, Some(id)) => act.cancel(id, reason).await?,
+            _ => return Err(Error::malformed("Give one of patternId and occurrenceId")),
+        };
+        app.schedule().end().await;
+        Ok(outcome)
+    })
+}
+
+fn id(typed: &str) -> Result<Uuid, Problem> {
+    typed.parse().map_err(|_| "must be a UUID".to_owned())
+}
+
+fn clock(typed: &str) -> Result<NaiveTime, Problem> {
+    NaiveTime::parse_from_str(typed, "%H:%M").map_err(|_| "must be a time such as 19:00".to_owned())
+}
+
+fn minutes(minutes: i32) -> Result<i32, Problem> {
+    within(minutes, 1, 1_440)
+}
+
+fn places(places: i32) -> Result<i32, Problem> {
+    within(places, 1, 1_000)
+}
+
+fn weekday(day: i32) -> Result<i32, Problem> {
+    within(day, 0, 6)
+}
+
+fn within(number: i32, least: i32, most: i32) -> Result<i32, Problem> {
+    if (least..=most).contains(&number) {
+        return Ok(number);
+    }
+    Err(format!("must be a whole number from {least} to {most}"))
+}
+
+fn room(typed: &str) -> Result<String, Problem> {
+    text::required_line(typed, 50)
+}
+
+fn title(typed: &str) -> Result<String, Problem> {
+    text::required_line(typed, 200)
+}
+
+fn description(typed: &str) -> Result<String, Problem> {
+    text::paragraphs(typed, 5_000)
+}
+
+/// One thing that somebody of the staff does, at one moment.
+struct Act<'a> {
+    app: &'a App,
+    caller: &'a Client,
+    staff: Uuid,
+    zone: TimeZone,
+    now: DateTime<Utc>,
+}
+
+impl<'a> Act<'a> {
+    fn new(app: &'a App, caller: &'a Client, staff: &Member) -> Result<Self> {
+        staff.key()?;
+        Ok(Self {
+            app,
+            caller,
+            staff: staff.user.id,
+            zone: TimeZone::of_studio(&app.config().studio)?,
+            now: app.clock().now(),
+        })
+    }
+
+    fn today(&self) -> NaiveDate {
+        self.zone.local(self.now).date_naive()
+    }
+
+    async fn enter_pattern(&self, entry: PatternEntry) -> Result<Outcome> {
+        let mut check = Form::default();
+        let new = class_schedule::Changes {
+            class_type_id: Some(entry.class_type_id),
+            instructor_id: Some(entry.instructor_id),
+            day_of_week: check.check("pattern.dayOfWeek", weekday(entry.day_of_week)),
+            start_time: check.check("pattern.startTime", clock(&entry.start_time)),
+            duration_minutes: optional(
+                &mut check,
+                "pattern.durationMinutes",
+                entry.duration_minutes,
+                minutes,
+            ),
+            max_participants: optional(
+                &mut check,
+                "pattern.maxParticipants",
+                entry.max_participants,
+                places,
+            ),
+            room: check.check("pattern.room", room(&entry.room)),
+            effective_from: Some(entry.effective_from.unwrap_or_else(|| self.today())),
+            effective_until: Some(entry.effective_until),
+            is_active: None,
+        };
+        check.finish()?;
+        let entered = self.app.db().transaction(async |client| {
+            let pattern = class_schedule::insert(client, &new).await?;
+            self.note(
+                client,
+                json!({ "patternId": pattern.id, "action": "enter" }),
+            )
+            .await?;
+            Ok(pattern)
+        });
+        Ok(Outcome {
+            pattern: Some(entered.await?.into()),
+            ..Outcome::default()
+        })
+    }
+
+    async fn change_pattern(&self, change: PatternChange) -> Result<Outcome> {
+        let mut check = Form::default();
+        let check = &mut check;
+        let changes = class_schedule::Changes {
+            class_type_id: None,
+            instructor_id: change.instructor_id,
+            day_of_week: optional(check, "pattern.dayOfWeek", change.day_of_week, weekday),
+            start_time: optional(
+                check,
+                "pattern.startTime",
+                change.start_time.as_deref(),
+                clock,
+            ),
+            duration_minutes: optional(
+                check,
+                "pattern.durationMinutes",
+                change.duration_minutes,
+                minutes,
+            ),
+            max_participants: optional(
+                check,
+                "pattern.maxParticipants",
+                change.max_participants,
+                places,
+            ),
+            room: optional(check, "pattern.room", change.room.as_deref(), room),
+            effective_from: change.effective_from,
+            effective_until: change.effective_until,
+            is_active: change.is_active,
+        };
+        std::mem::take(check).finish()?;
+        self.update_pattern(change.id, &changes, "change").await
+    }
+
+    async fn retire(&self, id: Uuid) -> Result<Outcome> {
+        let changes = class_schedule::Changes {
+            is_active: Some(false),
+            ..class_schedule::Changes::default()
+        };
+        self.update_pattern(id, &changes, "retire").await
+    }
+
+    async fn update_pattern(
+        &self,
+        id: Uuid,
+        changes: &class_schedule::Changes,
+        action: &str,
+    ) -> Result<Outcome> {
+        let updated = self.app.db().transaction(async |client| {
+            let pattern = class_schedule::update(client, id, changes).await?;
+            let coming = class_schedule::coming(client, id, self.now).await?;
+            self.note(client, json!({ "patternId": id, "action": action }))
+                .await?;
+            Ok((pattern, coming))
+        });
+        let (pattern, coming) = updated.await?;
+        Ok(Outcome {
+            pattern: Some(pattern.into()),
+            coming_classes: Some(coming),
+            ..Outcome::default()
+        })
+    }
+
+    async fn generate(&self, until: NaiveDate) -> Result<Outcome> {
+        let today = self.today();
+        if until < today || until > today + LONGEST_AHEAD {
+            return Err(Error::field(
+                "generateUntil",
+                "must be a day between today and 366 days from now",
+            ));
+        }
+        let made = self.app.db().transaction(async |client| {
+            let made = class_schedule::generate(client, &self.zone, today, until, self.now).await?;
+            let detail = json!({
+                "action": "generate",
+                "until": until,
+                "generated": made.generated,
+            });
+            self.note(client, detail).await?;
+            Ok(made)
+        });
+        let made = made.await?;
+        Ok(Outcome {
+            generated: Some(made.generated),
+            already_there: Some(made.already_there),
+            conflicts: Some(made.conflicts),
+            ..Outcome::default()
+        })
+    }
+
+    async fn enter_occurrence(&self, entry: OccurrenceEntry) -> Result<Outcome> {
+        let mut check = Form::default();
+        let time = check.check("occurrence.time", clock(&entry.time));
+        let start = self.zone.resolve(entry.date, time.unwrap_or_default());
+        if start <= self.now {
+            check.refuse("occurrence.date", "must not be in the past");
+        }
+        let check_mut = &mut check;
+        let new = NewOccurrence {
+            class_type_id: entry.class_type_id,
+            instructor_id: entry.instructor_id,
+            start_time: start,
+            duration_minutes: optional(
+                check_mut,
+                "occurrence.durationMinutes",
+                entry.duration_minutes,
+                minutes,
+            ),
+            max_participants: optional(
+                check_mut,
+                "occurrence.maxParticipants",
+                entry.max_participants,
+                places,
+            ),
+            room: check_mut
+                .check("occurrence.room", room(&entry.room))
+                .unwrap_or_default(),
+            title: optional(check_mut, "occurrence.title", entry.title.as_deref(), title),
+            description: optional(
+                check_mut,
+                "occurrence.description",
+                entry.description.as_deref(),
+                description,
+            ),
+            price: entry.price,
+        };
+        check.finish()?;
+        let entered = self.app.db().transaction(async |client| {
+            let id = occurrence::insert(client, &new).await?;
+            self.note(client, json!({ "occurrenceId": id, "action": "enter" }))
+                .await?;
+            Ok(id)
+        });
+        Ok(Outcome {
+            occurrence_id: Some(entered.await?),
+            ..Outcome::default()
+        })
+    }
+
+    async fn change_occurrence(&self, change: OccurrenceChange) -> Result<Outcome> {
+        let mut check = Form::default();
+        let time = optional(&mut check, "occurrence.time", change.time.as_deref(), clock);
+        let length = optional(
+            &mut check,
+            "occurrence.durationMinutes",
+            change.duration_minutes,
+            minutes,
+        );
+        let mut changes = occurrence::Changes {
+            times: None,
+            instructor_id: change.instructor_id,
+            room: optional(&mut check, "occurrence.room", change.room.as_deref(), room),
+            title: optional(
+                &mut check,
+                "occurrence.title",
+                change.title.as_deref(),
+                title,
+            ),
+            description: optional(
+                &mut check,
+                "occurrence.description",
+                change.description.as_deref(),
+                description,
+            ),
+            max_participants: optional(
+                &mut check,
+                "occurrence.maxParticipants",
+                change.max_participants,
+                places,
+            ),
+            price: change.price,
+        };
+        check.finish()?;
+        let id = change.id;
+        let changed = self.app.db().transaction(async |client| {
+            let before = occurrence::lock(client, id, self.now).await?;
+            changes.times = self.moved(&before, change.date, time, length)?;
+            let studio = &self.app.config().studio;
+            self.note(client, json!({ "occurrenceId": id, "action": "change" }))
+                .await?;
+            occurrence::update(client, &before, &changes, self.now, studio).await
+        });
+        changed.await?;
+        Ok(Outcome {
+            occurrence_id: Some(id),
+            ..Outcome::default()
+        })
+    }
+
+    /// When a class begins and ends after a change of its day, its time or its
+    /// length; `None` when none of them changes.
+    fn moved(
+        &self,
+        before: &occurrence::Before,
+        date: Option<NaiveDate>,
+        time: Option<NaiveTime>,
+        length: Option<i32>,
+    ) -> Result<Option<(DateTime<Utc>, DateTime<Utc>)>> {
+        if date.is_none() && time.is_none() && length.is_none() {
+            return Ok(None);
+        }
+        let local = self.zone.local(before.start_time);
+        let start = match (date, time) {
+            (None, None) => before.start_time,
+            _ => self.zone.resolve(
+                date.unwrap_or(local.date_naive()),
+                time.unwrap_or(local.time()),
+            ),
+        };
+        if start <= self.now {
+            return Err(Error::field("occurrence.date", "must not be in the past"));
+        }
+        let length = length.map_or(before.end_time - before.start_time, |minutes| {
+            TimeDelta::minutes(i64::from(minutes))
+        });
+        Ok(Some((start, start + length)))
+    }
+
+    async fn cancel(&self, id: Uuid, reason: Option<String>) -> Result<Outcome> {
+        let cancelled = self.app.db().transaction(async |client| {
+            let before = occurrence::lock(client, id, self.now).await?;
+            self.note(client, json!({ "occurrenceId": id, "action": "cancel" }))
+                .await?;
+            occurrence::cancel(client, &before, reason.as_deref(), self.now).await
+        });
+        Ok(Outcome {
+            occurrence_id: Some(id),
+            cancelled_bookings: Some(cancelled.await?),
+            ..Outcome::default()
+        })
+    }
+
+    async fn note(&self, client: &Postgres, mut detail: Value) -> Result<()> {
+        detail["by"] = json!(self.staff);
+        let kind = Kind::TimetableChanged;
+        security_event::insert_with(client, kind, None, self.caller, detail).await
+    }
+}
+
+/// A field that may be left out.
+fn optional<G, T>(
+    check: &mut Form,
+    field: &str,
+    given: Option<G>,
+    parse: impl FnOnce(G) -> Result<T, Problem>,
+) -> Option<T> {
+    check.check(field, given.map(parse).transpose()).flatten()
+}

@@ -1,0 +1,293 @@
+//! `api/admin/analytics.rs`
+
+use chrono::{DateTime, TimeDelta, Utc};
+use serde_json::{Value, json};
+
+use super::rows::{booking, cancel, class, payment};
+use crate::harness::{Person, Settings, TestApp};
+
+const PATH: &str = "/api/admin/analytics";
+
+async fn ask(staff: &Person, question: &str) -> Value {
+    staff.get(&format!("{PATH}?{question}")).await.expect(200)
+}
+
+fn column(answer: &Value, name: &str) -> Vec<i64> {
+    let buckets = answer["buckets"].as_array().unwrap().iter();
+    buckets
+        .map(|bucket| bucket[name].as_i64().unwrap())
+        .collect()
+}
+
+#[tokio::test]
+async fn every_figure_is_what_the_rows_say() {
+    let app = TestApp::start().await;
+    let staff = app.staff("sofia").await;
+    app.sql("update users set created_at = '2026-05-05T18:00Z'")
+        .await;
+    let salsa = class(&app, "Salsa", "2026-05-05T23:00Z", 4).await;
+    let rumba = class(&app, "Rumba", "2026-05-06T01:00Z", 10).await;
+    let made = "2026-05-05T08:00Z";
+    for status in ["attended", "attended", "no_show", "booked"] {
+        booking(&app, salsa, status, made).await;
+    }
+    let waiting = booking(&app, salsa, "waitlisted", made).await;
+    let paid = booking(&app, rumba, "attended", made).await;
+    payment(&app, paid, "25.50 USD", "2026-05-05T09:00Z", None).await;
+    let back = booking(&app, rumba, "booked", "2026-05-04T20:00Z").await;
+    payment(
+        &app,
+        back,
+        "10.25 USD",
+        "2026-05-04T20:00Z",
+        Some("2026-05-05T21:00Z"),
+    )
+    .await;
+    cancel(&app, back, "2026-05-05T20:00Z", false).await;
+    cancel(&app, waiting, "2026-05-05T22:30Z", true).await;
+    let off = class(&app, "Rumba", "2026-05-05T20:00Z", 50).await;
+    app.sql(&format!(
+        "update scheduled_classes set is_cancelled = true where id = '{off}'"
+    ))
+    .await;
+    app.sql(
+        "insert into daily_counters (day, name, count) values
+            ('2026-05-05', 'sessions_created', 9), ('2026-05-05', 'redis_hits', 90),
+            ('2026-05-05', 'redis_misses', 7), ('2026-05-05', 'redis_away', 3),
+            ('2026-05-05', 'sessions_ended', 4), ('2026-05-05', 'sessions_revoked', 2),
+            ('2026-05-05', 'sessions_expired', 5), ('2026-05-05', 'cross_app_issued', 6)",
+    )
+    .await;
+
+    let answer = ask(&staff, "from=2026-05-04&to=2026-05-05").await;
+    assert_eq!(answer["timeZone"], "America/Denver");
+    assert_eq!(
+        answer["buckets"][1],
+        json!({
+            "start": "2026-05-05",
+            "signUps": 1,
+            "bookings": 6,
+            "cancellations": 2,
+            "lateCancellations": 1,
+            "attended": 3,
+            "noShows": 1,
+            "classes": 2,
+            "places": 14,
+            "taken": 5,
+            "occupancyRate": 0.357,
+            "revenue": [{ "currency": "USD", "paid": "25.50", "refunded": "10.25", "net": "15.25" }],
+            "sessions": { "created": 9, "used": 100, "ended": 4, "revoked": 2, "expired": 5 },
+            "crossAppTokens": { "issued": 6 },
+        })
+    );
+    let types = answer["occupancy"].as_array().unwrap();
+    assert_eq!(types.len(), 2);
+    assert_eq!(types[0]["name"], "Rumba");
+    assert_eq!(types[0]["rates"], json!([null, 0.1]));
+    assert_eq!(types[1]["name"], "Salsa");
+    assert_eq!(types[1]["rate"], 1.0);
+    assert_eq!(types[1]["taken"], 4);
+}
+
+#[tokio::test]
+async fn a_day_is_the_studios_own_also_when_the_clocks_change() {
+    for (zone, days, begins, ends) in [
+        (
+            "America/Denver",
+            ["2026-03-07", "2026-03-09"],
+            "2026-03-08T07:00:00Z",
+            "2026-03-09T06:00:00Z",
+        ),
+        (
+            "America/Denver",
+            ["2026-10-31", "2026-11-02"],
+            "2026-11-01T06:00:00Z",
+            "2026-11-02T07:00:00Z",
+        ),
+        (
+            "Europe/Madrid",
+            ["2026-03-28", "2026-03-30"],
+            "2026-03-28T23:00:00Z",
+            "2026-03-29T22:00:00Z",
+        ),
+        (
+            "Europe/Madrid",
+            ["2026-10-24", "2026-10-26"],
+            "2026-10-24T22:00:00Z",
+            "2026-10-25T23:00:00Z",
+        ),
+    ] {
+        let settings = Settings::default().with("STUDIO_TIMEZONE", zone);
+        let app = TestApp::start_with(settings).await;
+        let staff = app.staff("sofia").await;
+        let later = class(&app, "Salsa", "2027-01-01T00:00:00Z", 20).await;
+        for time in [begins, &before(begins), ends, &before(ends)] {
+            let made = booking(&app, later, "booked", time).await;
+            payment(&app, made, "5.00 USD", time, Some(time)).await;
+            cancel(&app, made, time, false).await;
+            class(&app, "Rumba", time, 7).await;
+            app.sql(&format!(
+                "update users set created_at = '{time}' where created_at = '2001-01-01'"
+            ))
+            .await;
+        }
+        let [from, to] = days;
+        let answer = ask(&staff, &format!("from={from}&to={to}")).await;
+        for name in ["bookings", "cancellations", "signUps", "classes"] {
+            assert_eq!(column(&answer, name), [1, 2, 1], "{name} {zone} {from}");
+        }
+        let money = &answer["buckets"][1]["revenue"][0];
+        assert_eq!(money["paid"], "10.00", "{zone} {from}");
+        assert_eq!(money["refunded"], "10.00", "{zone} {from}");
+    }
+}
+
+/// A microsecond before a full hour.
+fn before(time: &str) -> String {
+    let time: DateTime<Utc> = time.parse().unwrap();
+    (time - TimeDelta::microseconds(1)).to_rfc3339()
+}
+
+#[tokio::test]
+async fn where_nothing_happened_there_are_zeros_for_thirty_days_up_to_today() {
+    let app = TestApp::start().await;
+    let staff = app.staff("sofia").await;
+    app.sql("update users set created_at = '2001-01-01'").await;
+    let answer = staff.get(PATH).await.expect(200);
+    assert_eq!(column(&answer, "signUps"), [0; 30]);
+    assert_eq!(answer["buckets"][7]["occupancyRate"], json!(null));
+    assert_eq!(
+        answer["buckets"][7]["revenue"],
+        json!([{ "currency": "USD", "paid": "0.00", "refunded": "0.00", "net": "0.00" }])
+    );
+    let today = "select (now() at time zone 'America/Denver')::date::text";
+    let today: String = app.sql(today).await[0].get(0);
+    assert_eq!(answer["to"], today.as_str());
+    assert_eq!(answer["buckets"][29]["start"], today.as_str());
+}
+
+#[tokio::test]
+async fn weeks_and_months_add_up_what_their_days_have() {
+    let app = TestApp::start().await;
+    let staff = app.staff("sofia").await;
+    let later = class(&app, "Salsa", "2027-01-01T00:00Z", 20).await;
+    for day in [
+        "2026-08-30",
+        "2026-08-31",
+        "2026-09-06",
+        "2026-09-07",
+        "2026-09-30",
+    ] {
+        booking(&app, later, "booked", &format!("{day}T18:00Z")).await;
+        app.sql(&format!(
+            "insert into daily_counters (day, name, count) values ('{day}', 'sessions_created', 2)"
+        ))
+        .await;
+    }
+    let span = "from=2026-08-30&to=2026-09-30";
+    let weeks = ask(&staff, &format!("{span}&bucket=week")).await;
+    assert_eq!(weeks["buckets"][1]["start"], "2026-08-31");
+    assert_eq!(column(&weeks, "bookings"), [1, 2, 1, 0, 0, 1]);
+    assert_eq!(weeks["buckets"][1]["sessions"]["created"], 4);
+    let months = ask(&staff, &format!("{span}&bucket=month")).await;
+    assert_eq!(column(&months, "bookings"), [2, 3]);
+    assert_eq!(months["buckets"][1]["start"], "2026-09-01");
+}
+
+#[tokio::test]
+async fn each_currency_has_its_own_revenue() {
+    let app = TestApp::start().await;
+    let staff = app.staff("sofia").await;
+    let later = class(&app, "Salsa", "2027-01-01T00:00Z", 20).await;
+    for amount in ["10.00 EUR", "20.00 USD", "5.00 EUR"] {
+        let made = booking(&app, later, "booked", "2026-05-05T18:00Z").await;
+        payment(&app, made, amount, "2026-05-05T18:00Z", None).await;
+    }
+    let back = booking(&app, later, "booked", "2026-05-01T18:00Z").await;
+    payment(
+        &app,
+        back,
+        "99.99 EUR",
+        "2026-05-01T18:00Z",
+        Some("2026-05-05T18:00Z"),
+    )
+    .await;
+    let answer = ask(&staff, "from=2026-05-04&to=2026-05-05").await;
+    assert_eq!(
+        answer["buckets"][1]["revenue"],
+        json!([
+            { "currency": "EUR", "paid": "15.00", "refunded": "99.99", "net": "-84.99" },
+            { "currency": "USD", "paid": "20.00", "refunded": "0.00", "net": "20.00" },
+        ])
+    );
+    assert_eq!(answer["buckets"][0]["revenue"][0]["net"], "0.00");
+}
+
+#[tokio::test]
+async fn a_spreadsheet_has_the_same_figures_and_no_formula_of_anybodys() {
+    let app = TestApp::start().await;
+    let staff = app.staff("sofia").await;
+    let evil = "=HYPERLINK(\"https://evil.example\",\"Salsa\")";
+    let salsa = class(&app, evil, "2026-05-05T18:00Z", 4).await;
+    class(&app, "Bachata, sensual", "2026-05-05T18:00Z", 4).await;
+    let made = booking(&app, salsa, "attended", "2026-05-05T10:00Z").await;
+    payment(
+        &app,
+        made,
+        "30.00 USD",
+        "2026-05-04T10:00Z",
+        Some("2026-05-05T10:00Z"),
+    )
+    .await;
+    let answer = staff
+        .get(&format!("{PATH}?from=2026-05-04&to=2026-05-05&format=csv"))
+        .await;
+    assert_eq!(answer.status, 200, "{}", answer.text);
+    assert_eq!(
+        answer.header("content-type"),
+        Some("text/csv; charset=utf-8")
+    );
+    assert_eq!(
+        answer.header("content-disposition"),
+        Some("attachment; filename=\"sabor-2026-05-04-2026-05-05.csv\"")
+    );
+    assert_eq!(answer.header("cache-control"), Some("no-store"));
+    let lines: Vec<_> = answer.text.split_terminator("\r\n").collect();
+    assert_eq!(
+        lines,
+        [
+            "Start,Sign-ups,Bookings,Cancellations,Late cancellations,Attended,No-shows,Classes,\
+             Places,Taken,Occupancy,Sessions created,Sessions used,Sessions ended,\
+             Sessions revoked,Sessions expired,Paid USD,Refunded USD,Net USD,\
+             \"'=HYPERLINK(\"\"https://evil.example\"\",\"\"Salsa\"\"): occupancy\",\
+             \"Bachata, sensual: occupancy\"",
+            "2026-05-04,0,0,0,0,0,0,0,0,0,,0,0,0,0,0,30.00,0.00,30.00,,",
+            "2026-05-05,0,1,0,0,1,0,2,8,1,0.125,0,0,0,0,0,0.00,30.00,-30.00,0.25,0",
+        ]
+    );
+}
+
+#[tokio::test]
+async fn what_cannot_be_asked_is_refused_by_name() {
+    let app = TestApp::start().await;
+    let staff = app.staff("sofia").await;
+    for (question, field) in [
+        ("from=yesterday", "from"),
+        ("from=2026-02-30", "from"),
+        ("to=%2B262142-01-01", "to"),
+        ("to=1999-12-31", "to"),
+        ("from=2026-05-05&to=2026-05-04", "to"),
+        ("from=2025-01-01&to=2026-01-02", "from"),
+        ("from=2010-01-01&to=2026-01-02&bucket=week", "from"),
+        ("bucket=hour", "bucket"),
+        ("format=xlsx", "format"),
+    ] {
+        let answer = staff.get(&format!("{PATH}?{question}")).await;
+        let refused = answer.expect_code(400, "validation_failed");
+        assert!(refused["details"][field].is_array(), "{question} {refused}");
+    }
+    let twice = staff
+        .get(&format!("{PATH}?from=2026-05-05&from=2026-05-05"))
+        .await;
+    twice.expect_code(400, "malformed_request");
+}

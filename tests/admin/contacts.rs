@@ -1,0 +1,101 @@
+//! `api/admin/contacts.rs`
+
+use serde_json::json;
+
+use crate::harness::{Person, TestApp};
+
+const PATH: &str = "/api/admin/contacts";
+
+async fn staff(app: &TestApp) -> Person {
+    let staff = app.member("sofia").await;
+    app.sql("update users set is_staff = true where email = 'sofia@example.com'")
+        .await;
+    app.redis.flush().await.unwrap();
+    staff
+}
+
+async fn add_messages(app: &TestApp, count: u32) {
+    app.sql(&format!(
+        "insert into contact_submissions (id, name, email, subject, message, created_at)
+        select gen_random_uuid(), 'N' || n, 'n@example.com', 'S' || n, 'M',
+            now() - n * interval '1 minute'
+        from generate_series(1, {count}) n"
+    ))
+    .await;
+}
+
+#[tokio::test]
+async fn staff_page_through_what_was_written_newest_first() {
+    let app = TestApp::start().await;
+    let staff = staff(&app).await;
+    add_messages(&app, 5).await;
+    let mut seen = Vec::new();
+    let mut path = format!("{PATH}?limit=2");
+    loop {
+        let page = staff.get(&path).await.expect(200);
+        let items = page["items"].as_array().unwrap();
+        seen.extend(items.iter().map(|item| item["subject"].clone()));
+        let Some(cursor) = page["nextCursor"].as_str() else {
+            break;
+        };
+        path = format!("{PATH}?limit=2&cursor={cursor}");
+    }
+    assert_eq!(seen, ["S1", "S2", "S3", "S4", "S5"]);
+}
+
+#[tokio::test]
+async fn what_has_been_dealt_with_says_when_and_by_whom_and_can_be_taken_back() {
+    let app = TestApp::start().await;
+    let staff = staff(&app).await;
+    add_messages(&app, 3).await;
+    let open = staff
+        .get(&format!("{PATH}?processed=false"))
+        .await
+        .expect(200);
+    let id = &open["items"][0]["id"];
+    let note = |processed: bool| json!({ "id": id, "processed": processed });
+    let noted = staff.patch(PATH, note(true)).await.expect(200);
+    assert_eq!(noted["processed"], true);
+    assert!(noted["processedAt"].is_string());
+    let me = staff.get("/api/auth/me").await.expect(200);
+    assert_eq!(noted["processedBy"], me["id"]);
+    // Whoever says so again changes nothing.
+    let admin = app.admin("admin").await;
+    let again = admin.patch(PATH, note(true)).await.expect(200);
+    assert_eq!(again, noted);
+    let done = staff
+        .get(&format!("{PATH}?processed=true"))
+        .await
+        .expect(200);
+    assert_eq!(done["items"], json!([noted]));
+    let open = staff
+        .get(&format!("{PATH}?processed=false"))
+        .await
+        .expect(200);
+    assert_eq!(open["items"].as_array().unwrap().len(), 2);
+    let back = staff.patch(PATH, note(false)).await.expect(200);
+    assert!(back["processedAt"].is_null() && back["processedBy"].is_null());
+    let events = app
+        .sql("select detail->>'submissionId', detail->>'processed' from security_events where kind = 'contact_processed' order by created_at")
+        .await;
+    let told: Vec<(String, String)> = events.iter().map(|row| (row.get(0), row.get(1))).collect();
+    let id = id.as_str().unwrap().to_owned();
+    assert_eq!(told, [(id.clone(), "true".into()), (id, "false".into())]);
+}
+
+#[tokio::test]
+async fn what_is_no_filter_and_no_message_is_refused() {
+    let app = TestApp::start().await;
+    let staff = staff(&app).await;
+    for query in ["processed=yes", "processed=", "limit=0", "cursor=x"] {
+        let answer = staff.get(&format!("{PATH}?{query}")).await;
+        let body = answer.expect_code(400, "validation_failed");
+        let field = query.split('=').next().unwrap();
+        assert!(body["details"][field].is_array(), "{query}");
+    }
+    let nobodys = json!({ "id": uuid::Uuid::nil(), "processed": true });
+    staff
+        .patch(PATH, nobodys)
+        .await
+        .expect_code(404, "not_found");
+}

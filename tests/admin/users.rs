@@ -1,0 +1,336 @@
+//! `api/admin/users.rs`
+
+use serde_json::{Value, json};
+
+use crate::harness::{Answer, PASSWORD, Person, TestApp};
+
+const PATH: &str = "/api/admin/users";
+
+async fn id_of(person: &Person) -> Value {
+    person.get("/api/auth/me").await.expect(200)["id"].clone()
+}
+
+async fn change(admin: &Person, id: &Value, mut wish: Value) -> Answer {
+    wish["id"] = id.clone();
+    admin.patch(PATH, wish).await
+}
+
+/// The addresses that a question finds, without their domain, in order.
+async fn found(admin: &Person, question: &str) -> Vec<String> {
+    let answer = admin.get(&format!("{PATH}?{question}")).await.expect(200);
+    let emails = answer["items"].as_array().unwrap().iter();
+    let name = |item: &Value| {
+        item["email"]
+            .as_str()
+            .unwrap()
+            .split('@')
+            .next()
+            .unwrap()
+            .to_owned()
+    };
+    emails.map(name).collect()
+}
+
+async fn add(app: &TestApp, email: &str, first: &str, last: &str) {
+    app.sql(&format!(
+        "insert into users (id, email, first_name, last_name)
+        values (gen_random_uuid(), '{email}@example.net', '{first}', '{last}')"
+    ))
+    .await;
+}
+
+#[tokio::test]
+async fn members_are_found_by_any_part_of_address_or_names() {
+    let app = TestApp::start().await;
+    let admin = app.admin("admin").await;
+    add(&app, "one", "Émilie", "Durand").await;
+    add(&app, "two", "José", "García López").await;
+    add(&app, "three_x", "100%", "Sure").await;
+    for (search, emails) in [
+        ("durand", &["one"][..]),
+        ("DURAN", &["one"]),
+        ("%C3%A9milie", &["one"]),
+        ("%C3%89MIL", &["one"]),
+        ("jos%C3%A9+garc%C3%ADa", &["two"]),
+        ("L%C3%B3pez", &["two"]),
+        ("example.net", &["three_x", "two", "one"]),
+        ("e_x", &["three_x"]),
+        ("%25", &["three_x"]),
+        ("one%25net", &[]),
+        ("%5C", &[]),
+        ("%27;+drop+table+users;--", &[]),
+    ] {
+        assert_eq!(
+            found(&admin, &format!("search={search}")).await,
+            emails,
+            "{search}"
+        );
+    }
+    app.sql("update users set is_staff = true, is_active = false where email like 'two@%'")
+        .await;
+    assert_eq!(found(&admin, "role=staff").await, ["two"]);
+    assert_eq!(found(&admin, "role=admin").await, ["admin"]);
+    assert_eq!(found(&admin, "active=false").await, ["two"]);
+    assert_eq!(
+        found(&admin, "active=true&search=example.net").await,
+        ["three_x", "one"]
+    );
+    assert_eq!(found(&admin, "search=").await.len(), 4);
+    for (question, field) in [
+        ("role=owner", "role"),
+        ("active=yes", "active"),
+        ("search=%00", "search"),
+    ] {
+        let refused = admin.get(&format!("{PATH}?{question}")).await;
+        let refused = refused.expect_code(400, "validation_failed");
+        assert!(refused["details"][field].is_array(), "{refused}");
+    }
+}
+
+#[tokio::test]
+async fn the_list_leads_to_every_member_once() {
+    let app = TestApp::start().await;
+    let admin = app.admin("admin").await;
+    app.sql(
+        "insert into users (id, email, first_name, last_name, created_at)
+        select gen_random_uuid(), 'many' || n || '@example.net', 'Many', n::text,
+            now() - interval '1 minute' * (n % 3)
+        from generate_series(1, 250) n",
+    )
+    .await;
+    let mut emails = Vec::new();
+    let mut path = format!("{PATH}?limit=40&search=many");
+    loop {
+        let page = admin.get(&path).await.expect(200);
+        let items = page["items"].as_array().unwrap();
+        assert!(items.len() <= 40);
+        emails.extend(items.iter().map(|item| item["email"].to_string()));
+        match page["nextCursor"].as_str() {
+            Some(cursor) => path = format!("{PATH}?limit=40&search=many&cursor={cursor}"),
+            None => break,
+        }
+    }
+    assert_eq!(emails.len(), 250);
+    emails.sort();
+    emails.dedup();
+    assert_eq!(emails.len(), 250);
+}
+
+#[tokio::test]
+async fn a_new_role_counts_from_the_next_request_on() {
+    let app = TestApp::start().await;
+    let admin = app.admin("admin").await;
+    let sofia = app.member("sofia").await;
+    let id = id_of(&sofia).await;
+    sofia
+        .get("/api/admin/dashboard")
+        .await
+        .expect_code(403, "forbidden");
+    let changed = change(&admin, &id, json!({ "role": "staff" }))
+        .await
+        .expect(200);
+    assert_eq!(
+        (&changed["role"], &changed["isStaff"]),
+        (&json!("staff"), &json!(true))
+    );
+    sofia.get("/api/admin/dashboard").await.expect(200);
+    sofia.get(PATH).await.expect_code(403, "forbidden");
+    change(&admin, &id, json!({ "role": "admin" }))
+        .await
+        .expect(200);
+    sofia.get(PATH).await.expect(200);
+    change(&admin, &id, json!({ "role": "member" }))
+        .await
+        .expect(200);
+    sofia.get(PATH).await.expect_code(403, "forbidden");
+    sofia
+        .get("/api/admin/dashboard")
+        .await
+        .expect_code(403, "forbidden");
+    assert!(sofia.is_signed_in().await);
+}
+
+#[tokio::test]
+async fn nobody_changes_their_own_role_or_closes_themselves_out() {
+    let app = TestApp::start().await;
+    let admin = app.admin("admin").await;
+    let id = id_of(&admin).await;
+    for role in ["member", "staff", "admin"] {
+        let answer = change(&admin, &id, json!({ "role": role })).await;
+        answer.expect_code(403, "own_role");
+    }
+    let answer = change(&admin, &id, json!({ "isActive": false })).await;
+    answer.expect_code(403, "own_account");
+    change(&admin, &id, json!({ "isActive": true }))
+        .await
+        .expect(200);
+    let nobody = json!("01a1fbec-f5a7-774d-993f-b6dedc6eb201");
+    let answer = change(&admin, &nobody, json!({ "role": "staff" })).await;
+    answer.expect_code(404, "not_found");
+    let answer = change(&admin, &id, json!({ "role": "owner" })).await;
+    answer.expect_code(400, "validation_failed");
+    admin.get(PATH).await.expect(200);
+}
+
+const ADMINS: &str = "select count(*) from users where is_admin and is_active";
+
+#[tokio::test]
+async fn two_administrators_who_end_each_other_at_once_leave_one() {
+    for wish in [json!({ "role": "member" }), json!({ "isActive": false })] {
+        let app = TestApp::start().await;
+        let (one, two) = (app.admin("one").await, app.admin("two").await);
+        let ids = (id_of(&one).await, id_of(&two).await);
+        // Both have got past the door before either has begun.
+        let held = app.hold("select from users for update").await;
+        let (first, second) = (one.copy(), two.copy());
+        let wishes = (wish.clone(), wish);
+        let first = tokio::spawn(async move { change(&first, &ids.1, wishes.0).await });
+        let second = tokio::spawn(async move { change(&second, &ids.0, wishes.1).await });
+        crate::harness::until(async || app.waiting().await == 2).await;
+        held.release().await;
+        let mut statuses = [first.await.unwrap().status, second.await.unwrap().status];
+        statuses.sort_unstable();
+        assert_eq!(statuses[0], 200);
+        assert!(matches!(statuses[1], 401 | 403), "{statuses:?}");
+        assert_eq!(app.count(ADMINS).await, 1);
+    }
+}
+
+#[tokio::test]
+async fn administrators_in_a_ring_cannot_end_one_another_all() {
+    let app = TestApp::start().await;
+    let mut ring = Vec::new();
+    for name in ["one", "two", "three"] {
+        let admin = app.admin(name).await;
+        let id = id_of(&admin).await;
+        ring.push((admin, id));
+    }
+    let held = app.hold("select from users for update").await;
+    let calls: Vec<_> = (0..3)
+        .map(|number| {
+            let (admin, next) = (ring[number].0.copy(), ring[(number + 1) % 3].1.clone());
+            tokio::spawn(async move { change(&admin, &next, json!({ "role": "member" })).await })
+        })
+        .collect();
+    crate::harness::until(async || app.waiting().await == 3).await;
+    held.release().await;
+    for call in calls {
+        let status = call.await.unwrap().status;
+        assert!(matches!(status, 200 | 403), "{status}");
+    }
+    assert!(app.count(ADMINS).await >= 1);
+}
+
+#[tokio::test]
+async fn a_closed_account_is_out_everywhere_at_once_until_it_is_opened_again() {
+    let app = TestApp::start().await;
+    let admin = app.admin("admin").await;
+    let ana = app.member("ana").await;
+    let phone = app.visitor();
+    phone.sign_in("ana@example.com", PASSWORD).await.expect(200);
+    let id = id_of(&ana).await;
+    assert!(ana.is_signed_in().await && phone.is_signed_in().await);
+    let closed = change(&admin, &id, json!({ "isActive": false }))
+        .await
+        .expect(200);
+    assert_eq!(
+        (&closed["isActive"], &closed["sessions"]),
+        (&json!(false), &json!(0))
+    );
+    assert!(!ana.is_signed_in().await && !phone.is_signed_in().await);
+    let answer = phone.sign_in("ana@example.com", PASSWORD).await;
+    answer.expect_code(401, "invalid_credentials");
+    change(&admin, &id, json!({ "isActive": true }))
+        .await
+        .expect(200);
+    assert!(!ana.is_signed_in().await);
+    phone.sign_in("ana@example.com", PASSWORD).await.expect(200);
+}
+
+#[tokio::test]
+async fn a_members_sessions_are_ended_and_their_account_stays_open() {
+    let app = TestApp::start().await;
+    let admin = app.admin("admin").await;
+    let ana = app.member("ana").await;
+    let phone = app.visitor();
+    phone.sign_in("ana@example.com", PASSWORD).await.expect(200);
+    let id = id_of(&ana).await;
+    let luis = app.member("luis").await;
+    change(&admin, &id, json!({ "endSessions": true }))
+        .await
+        .expect(200);
+    assert!(!ana.is_signed_in().await && !phone.is_signed_in().await);
+    assert!(luis.is_signed_in().await && admin.is_signed_in().await);
+    ana.sign_in("ana@example.com", PASSWORD).await.expect(200);
+}
+
+#[tokio::test]
+async fn whoever_typed_the_wrong_password_too_often_is_let_in_again() {
+    let app = TestApp::start().await;
+    let admin = app.admin("admin").await;
+    let id = id_of(&app.member("ana").await).await;
+    app.member("luis").await;
+    let (ana, luis) = (app.visitor(), app.visitor());
+    for _ in 0..6 {
+        ana.sign_in("ana@example.com", "wrong password").await;
+        luis.sign_in("luis@example.com", "wrong password").await;
+    }
+    ana.sign_in("ana@example.com", PASSWORD).await.expect(429);
+    let question = format!("{PATH}?search=ana@");
+    let shown = admin.get(&question).await.expect(200);
+    assert!(shown["items"][0]["lockedUntil"].is_string(), "{shown}");
+    let changed = change(&admin, &id, json!({ "unlock": true }))
+        .await
+        .expect(200);
+    assert_eq!(changed["lockedUntil"], json!(null));
+    ana.sign_in("ana@example.com", PASSWORD).await.expect(200);
+    // It was about her alone.
+    luis.sign_in("luis@example.com", PASSWORD).await.expect(429);
+}
+
+#[tokio::test]
+async fn every_change_is_noted_with_who_made_it_and_none_that_changed_nothing() {
+    let app = TestApp::start().await;
+    let admin = app.admin("admin").await;
+    let by = id_of(&admin).await;
+    let id = id_of(&app.member("ana").await).await;
+    for wish in [
+        json!({ "role": "staff" }),
+        json!({ "role": "staff", "isActive": true }),
+        json!({ "isActive": false }),
+        json!({ "isActive": true, "role": "member", "endSessions": true, "unlock": true }),
+        json!({}),
+    ] {
+        change(&admin, &id, wish).await.expect(200);
+    }
+    let noted = app
+        .sql(&format!(
+            "select kind, detail from security_events
+            where user_id = '{}' and kind <> 'signed_up' order by created_at, id",
+            id.as_str().unwrap()
+        ))
+        .await;
+    let noted: Vec<(String, Value)> = noted.iter().map(|row| (row.get(0), row.get(1))).collect();
+    let expected = [
+        (
+            "role_changed",
+            json!({ "by": by, "from": "member", "to": "staff" }),
+        ),
+        (
+            "account_deactivated",
+            json!({ "by": by, "from": true, "to": false }),
+        ),
+        (
+            "role_changed",
+            json!({ "by": by, "from": "staff", "to": "member" }),
+        ),
+        (
+            "account_activated",
+            json!({ "by": by, "from": false, "to": true }),
+        ),
+        ("sessions_ended", json!({ "by": by, "count": 0 })),
+        ("sign_in_unlocked", json!({ "by": by, "count": 0 })),
+    ];
+    let expected = expected.map(|(kind, detail)| (kind.to_owned(), detail));
+    assert_eq!(noted, expected);
+}

@@ -1,0 +1,3 @@
+//! Messages to the studio.
+
+mod submit;

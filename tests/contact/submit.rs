@@ -1,0 +1,140 @@
+//! `api/contact/submit.rs`
+
+use serde_json::{Value, json};
+
+use crate::harness::{MailServer, Settings, TestApp};
+
+const PATH: &str = "/api/contact/submit";
+
+fn message() -> Value {
+    json!({
+        "name": "Nadia Flores",
+        "email": "Nadia@Example.com",
+        "phone": "+1 720 555 0101",
+        "subject": "Private lessons",
+        "message": "Hola,\n\ndo you teach bachata for two?",
+    })
+}
+
+fn message_with(field: &str, value: Value) -> Value {
+    let mut message = message();
+    message[field] = value;
+    message
+}
+
+#[tokio::test]
+async fn a_message_is_kept_with_where_it_came_from() {
+    let app = TestApp::start().await;
+    let answer = app.visitor().post(PATH, message()).await.expect(201);
+    assert_eq!(answer["success"], true);
+    let rows = app
+        .sql("select id::text, name, email, phone, subject, message, host(ip_address), is_processed from contact_submissions")
+        .await;
+    assert_eq!(rows.len(), 1);
+    let text = |column: usize| rows[0].get::<_, String>(column);
+    assert_eq!(answer["id"], text(0));
+    assert_eq!(text(1), "Nadia Flores");
+    assert_eq!(text(2), "nadia@example.com");
+    assert_eq!(text(3), "+1 720 555 0101");
+    assert_eq!(text(4), "Private lessons");
+    assert_eq!(text(5), "Hola,\n\ndo you teach bachata for two?");
+    assert!(text(6).starts_with("198.18."));
+    assert!(!rows[0].get::<_, bool>(7));
+    // Nobody reads the studio's mail here.
+    assert_eq!(app.count("select count(*) from mail_outbox").await, 0);
+}
+
+#[tokio::test]
+async fn all_that_is_wrong_is_said_at_once() {
+    let app = TestApp::start().await;
+    let empty = json!({ "name": " ", "email": "x", "subject": "a\nb", "message": " \n " });
+    let body = app
+        .visitor()
+        .post(PATH, empty)
+        .await
+        .expect_code(400, "validation_failed");
+    let fields: Vec<_> = body["details"].as_object().unwrap().keys().collect();
+    assert_eq!(fields, ["email", "message", "name", "subject"]);
+    let long = message_with("message", json!("x".repeat(5_001)));
+    app.visitor().post(PATH, long).await.expect(400);
+}
+
+#[tokio::test]
+async fn a_filled_honeypot_is_answered_alike_and_dropped() {
+    let app = TestApp::start().await;
+    let real = app.visitor().post(PATH, message()).await;
+    let trapped = message_with("website", json!("https://casino.example"));
+    let fake = app.visitor().post(PATH, trapped).await;
+    let shape = |answer: &crate::harness::Answer| {
+        let body = answer.expect(201);
+        let names: Vec<_> = body.as_object().unwrap().keys().cloned().collect();
+        let id = body["id"].as_str().unwrap();
+        let kind = (id.len(), id.as_bytes()[14]);
+        (answer.status, names, kind, body["success"].clone())
+    };
+    assert_eq!(shape(&real), shape(&fake));
+    let kept = app.count("select count(*) from contact_submissions").await;
+    assert_eq!(kept, 1);
+    // A browser that fills nothing in is no machine.
+    let empty = message_with("website", json!(""));
+    app.visitor().post(PATH, empty).await.expect(201);
+    let kept = app.count("select count(*) from contact_submissions").await;
+    assert_eq!(kept, 2);
+}
+
+#[tokio::test]
+async fn an_address_leaves_ten_messages_an_hour() {
+    let app = TestApp::start().await;
+    let visitor = app.visitor();
+    for n in 0..10 {
+        let message = message_with("email", json!(format!("n{n}@example.com")));
+        visitor.post(PATH, message).await.expect(201);
+    }
+    let answer = visitor.post(PATH, message()).await;
+    answer.expect_code(429, "too_many_requests");
+    assert!(answer.header("retry-after").is_some());
+    app.visitor().post(PATH, message()).await.expect(201);
+}
+
+#[tokio::test]
+async fn an_email_address_leaves_five_messages_an_hour_from_wherever() {
+    let app = TestApp::start().await;
+    for _ in 0..5 {
+        app.visitor().post(PATH, message()).await.expect(201);
+    }
+    let spelled = message_with("email", json!("NADIA@example.com"));
+    app.visitor().post(PATH, spelled).await.expect(429);
+}
+
+#[tokio::test]
+async fn the_studio_gets_a_mail_and_answers_the_visitor() {
+    let Some(server) = MailServer::start().await else {
+        return;
+    };
+    let app = TestApp::start_with(server.settings()).await;
+    let evil = "<script>alert('x')</script>";
+    let message = message_with("name", json!(evil));
+    app.visitor().post(PATH, message).await.expect(201);
+    let mail = &server.wait_for(1).await[0];
+    assert_eq!(mail["to"], json!(["studio@sabor.example"]));
+    assert_eq!(mail["headers"]["subject"], "Contact: Private lessons");
+    let reply_to = mail["headers"]["reply-to"].as_str().unwrap();
+    assert!(reply_to.ends_with("<nadia@example.com>"), "{reply_to}");
+    assert!(mail["text"].as_str().unwrap().contains(evil));
+    let html = mail["html"].as_str().unwrap();
+    assert!(!html.contains("<script"), "{html}");
+    assert!(html.contains("&#60;script&#62;"), "{html}");
+    assert!(html.contains("do you teach bachata for two?"));
+}
+
+#[tokio::test]
+async fn without_a_way_to_mail_the_message_waits_in_the_outbox() {
+    let settings = Settings::default().with("CONTACT_TO", "studio@sabor.example");
+    let app = TestApp::start_with(settings).await;
+    app.visitor().post(PATH, message()).await.expect(201);
+    let until = std::time::Instant::now() + std::time::Duration::from_secs(5);
+    let sent = sabor::mail::send_due(&app.app, until).await.unwrap();
+    assert!(sent.remaining && sent.sent == 0 && sent.failed == 0);
+    let waiting = "select count(*) from mail_outbox where sent_at is null and attempts = 0";
+    assert_eq!(app.count(waiting).await, 1);
+}

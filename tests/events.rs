@@ -1,0 +1,348 @@
+//! `api/events.rs`
+
+use std::time::{Duration, Instant};
+
+use reqwest::{Method, RequestBuilder, Response};
+use sabor::config::Timing;
+use serde_json::{Value, json};
+use tokio::time::timeout;
+
+use crate::harness::{Answer, Person, Settings, TestApp, until};
+
+const PATH: &str = "/api/events";
+const EVENTS: &str = env!("CARGO_BIN_EXE_events");
+
+/// An event as a browser's `EventSource` has it.
+#[derive(Debug)]
+struct Event {
+    id: Option<String>,
+    kind: String,
+    data: Value,
+}
+
+/// A stream that is being read.
+struct Listening {
+    response: Response,
+    text: String,
+}
+
+fn asking(person: &Person) -> RequestBuilder {
+    person
+        .request(Method::GET, PATH)
+        .header("accept", "text/event-stream")
+}
+
+impl Listening {
+    async fn start(request: RequestBuilder) -> Self {
+        let response = request.send().await.unwrap();
+        assert_eq!(response.status(), 200);
+        let text = String::new();
+        let mut listening = Self { response, text };
+        // With this the stream has decided where it begins.
+        assert_eq!(listening.block().await.unwrap(), "retry: 1000");
+        listening
+    }
+
+    /// What stands before the next empty line; `None` at the end.
+    async fn block(&mut self) -> Option<String> {
+        loop {
+            if let Some((block, rest)) = self.text.split_once("\n\n") {
+                let block = block.to_owned();
+                self.text = rest.to_owned();
+                return Some(block);
+            }
+            let chunk = timeout(Duration::from_secs(20), self.response.chunk());
+            let chunk = chunk.await.expect("something is said").unwrap()?;
+            self.text += std::str::from_utf8(&chunk).unwrap();
+        }
+    }
+
+    async fn next(&mut self) -> Option<Event> {
+        loop {
+            let block = self.block().await?;
+            let field = |name: &str| {
+                let mut lines = block.lines();
+                lines.find_map(|line| line.strip_prefix(name)?.strip_prefix(": "))
+            };
+            let Some(kind) = field("event") else {
+                continue;
+            };
+            return Some(Event {
+                id: field("id").map(str::to_owned),
+                kind: kind.to_owned(),
+                data: serde_json::from_str(field("data").unwrap()).unwrap(),
+            });
+        }
+    }
+
+    async fn expect(&mut self, kind: &str) -> Event {
+        let event = self.next().await.expect("it goes on");
+        assert_eq!(event.kind, kind, "{event:?}");
+        event
+    }
+}
+
+async fn tell(app: &TestApp, name: &str, kind: &str, number: u32) {
+    app.sql(&format!(
+        "insert into member_events (id, user_id, kind, data)
+        select gen_random_uuid(), id, '{kind}', '{{\"number\": {number}}}'
+        from users where email = '{name}@example.com'"
+    ))
+    .await;
+}
+
+fn lasting(life: Duration) -> Settings {
+    let timing = Timing {
+        stream_life: life,
+        ..Timing::default()
+    };
+    Settings {
+        timing: Some(timing),
+        ..Settings::default()
+    }
+}
+
+#[tokio::test]
+async fn what_concerns_a_member_arrives_within_two_seconds_and_nobody_elses() {
+    let app = TestApp::start().await;
+    let ana = app.member("ana").await;
+    app.member("ben").await;
+    let mut stream = Listening::start(asking(&ana)).await;
+    let headers = stream.response.headers().clone();
+    assert_eq!(headers["content-type"], "text/event-stream");
+    assert_eq!(headers["cache-control"], "no-store");
+    assert_eq!(headers["x-accel-buffering"], "no");
+    for number in 1..=3 {
+        tell(&app, "ben", "booking_promoted", 9).await;
+        let told = Instant::now();
+        tell(&app, "ana", "booking_promoted", number).await;
+        let event = stream.expect("booking_promoted").await;
+        assert!(told.elapsed() < Duration::from_secs(2));
+        assert_eq!(event.data["data"], json!({ "number": number }));
+        assert_eq!(event.data["kind"], "booking_promoted");
+        assert_eq!(event.id.unwrap(), event.data["id"].to_string());
+    }
+}
+
+#[tokio::test]
+async fn whoever_comes_back_misses_nothing_and_hears_nothing_twice() {
+    let app = TestApp::start().await;
+    let ana = app.member("ana").await;
+    let mut stream = Listening::start(asking(&ana)).await;
+    tell(&app, "ana", "class_moved", 1).await;
+    let seen = stream.expect("class_moved").await.id.unwrap();
+    drop(stream);
+    // More than are read at once.
+    app.sql(
+        "insert into member_events (id, user_id, kind, data)
+        select gen_random_uuid(), id, 'class_moved', jsonb_build_object('number', n)
+        from users, generate_series(2, 251) n where email = 'ana@example.com'",
+    )
+    .await;
+    let mut stream = Listening::start(asking(&ana).header("last-event-id", &seen)).await;
+    let mut last = seen.parse::<i64>().unwrap();
+    for number in 2..=251 {
+        let event = stream.expect("class_moved").await;
+        assert_eq!(event.data["data"]["number"], number);
+        let id = event.id.unwrap().parse().unwrap();
+        assert!(id > last);
+        last = id;
+    }
+    // Without it a stream begins now.
+    let mut new = Listening::start(asking(&ana)).await;
+    tell(&app, "ana", "class_moved", 252).await;
+    assert_eq!(new.expect("class_moved").await.data["data"]["number"], 252);
+}
+
+#[tokio::test]
+async fn what_is_no_id_of_an_event_is_refused() {
+    let app = TestApp::start().await;
+    let ana = app.member("ana").await;
+    for id in ["x", "-1", "", "1.5", "99999999999999999999", "1;drop"] {
+        let request = asking(&ana).header("last-event-id", id);
+        let answer = Answer::read(request.send().await.unwrap()).await;
+        let body = answer.expect_code(400, "validation_failed");
+        assert!(body["details"]["Last-Event-ID"].is_array());
+    }
+    let visitor = app.visitor();
+    let answer = Answer::read(asking(&visitor).send().await.unwrap()).await;
+    answer.expect_code(401, "not_signed_in");
+}
+
+#[tokio::test]
+async fn a_stream_ends_before_the_platform_ends_it() {
+    let app = TestApp::start_with(lasting(Duration::from_millis(1_500))).await;
+    let ana = app.member("ana").await;
+    let began = Instant::now();
+    let mut stream = Listening::start(asking(&ana)).await;
+    assert!(stream.next().await.is_none());
+    let lasted = began.elapsed();
+    assert!(lasted >= Duration::from_millis(1_400), "{lasted:?}");
+    assert!(lasted < Duration::from_secs(5), "{lasted:?}");
+    // Less than `maxDuration` in vercel.json, which is sixty seconds.
+    assert!(Timing::default().stream_life <= Duration::from_secs(55));
+}
+
+#[tokio::test]
+async fn a_session_that_ends_takes_its_stream_along() {
+    let app = TestApp::start().await;
+    let ana = app.member("ana").await;
+    let phone = app.visitor();
+    phone
+        .sign_in("ana@example.com", crate::harness::PASSWORD)
+        .await
+        .expect(200);
+    // The notes of both sign-ins are there: what follows is what happens now.
+    let noted = "select count(*) from member_events where kind = 'session_started'";
+    until(async || app.count(noted).await == 2).await;
+    let mut here = Listening::start(asking(&ana)).await;
+    let mut there = Listening::start(asking(&phone)).await;
+    phone.post("/api/auth/logout", json!({})).await.expect(200);
+    let mut event = there.expect("session_ended").await;
+    if event.id.is_some() {
+        // It may hear the note first, which tells of no session in particular.
+        event = there.expect("session_ended").await;
+    }
+    assert_eq!((event.id, event.data), (None, json!({ "current": true })));
+    assert!(there.next().await.is_none());
+    let told = here.expect("session_ended").await;
+    assert!(told.id.is_some() && told.data["data"] == json!({}));
+    // Hearing nothing is no way to stay: Redis forgets, and Postgres says no.
+    app.sql("delete from user_sessions").await;
+    app.redis.flush().await.unwrap();
+    let own = here.expect("session_ended").await;
+    assert_eq!(own.data, json!({ "current": true }));
+    assert!(here.next().await.is_none());
+}
+
+#[tokio::test]
+async fn signing_in_changing_the_password_and_ending_sessions_are_told() {
+    let app = TestApp::start().await;
+    let ana = app.member("ana").await;
+    let phone = app.visitor();
+    phone
+        .sign_in("ana@example.com", crate::harness::PASSWORD)
+        .await
+        .expect(200);
+    let started = "select count(*) from member_events where kind = 'session_started'";
+    until(async || app.count(started).await == 2).await;
+    let list = ana.get("/api/sessions").await.expect(200);
+    let id = list["items"][0]["id"].as_str().unwrap();
+    ana.delete(&format!("/api/sessions/{id}")).await.expect(200);
+    let ended = "select count(*) from member_events where kind = 'session_ended'";
+    until(async || app.count(ended).await == 1).await;
+    let form = json!({
+        "currentPassword": crate::harness::PASSWORD,
+        "newPassword": "otra contraseña larga",
+    });
+    ana.post("/api/auth/change-password", form)
+        .await
+        .expect(200);
+    let kinds: Vec<String> = app
+        .sql("select kind from member_events order by seq")
+        .await
+        .iter()
+        .map(|row| row.get(0))
+        .collect();
+    let told = [
+        "session_started",
+        "session_started",
+        "session_ended",
+        "sessions_ended",
+    ];
+    assert_eq!(kinds, told);
+    let as_many = "select count(*) from security_events
+        where kind in ('signed_up', 'signed_in', 'session_ended', 'password_changed')";
+    assert_eq!(app.count(as_many).await, 4);
+}
+
+#[tokio::test]
+async fn without_postgres_a_stream_ends_and_does_not_fall_silent() {
+    let app = TestApp::start().await;
+    let ana = app.member("ana").await;
+    let mut stream = Listening::start(asking(&ana)).await;
+    tell(&app, "ana", "class_moved", 1).await;
+    stream.expect("class_moved").await;
+    app.app.db().close();
+    assert!(stream.next().await.is_none());
+}
+
+#[tokio::test]
+async fn no_connection_is_held_between_two_looks() {
+    let app = TestApp::start_with(Settings::default().with("POSTGRES_POOL_MAX", "1")).await;
+    let ana = app.member("ana").await;
+    let mut streams = Vec::new();
+    for _ in 0..5 {
+        streams.push(Listening::start(asking(&ana)).await);
+    }
+    assert!(ana.is_signed_in().await);
+    tell(&app, "ana", "class_moved", 1).await;
+    for stream in &mut streams {
+        stream.expect("class_moved").await;
+    }
+}
+
+#[tokio::test]
+async fn a_sixth_stream_is_refused_until_one_has_ended() {
+    let app = TestApp::start().await;
+    let ana = app.member("ana").await;
+    let mut streams = Vec::new();
+    for _ in 0..5 {
+        streams.push(Listening::start(asking(&ana)).await);
+    }
+    let sixth = Answer::read(asking(&ana).send().await.unwrap()).await;
+    sixth.expect_code(429, "too_many_requests");
+    let ben = app.member("ben").await;
+    Listening::start(asking(&ben)).await;
+    streams.pop();
+    // The server finds out when it next writes, or looks at the connection.
+    until(async || asking(&ana).send().await.unwrap().status() == 200).await;
+}
+
+#[tokio::test]
+async fn the_list_goes_back_page_by_page() {
+    let app = TestApp::start().await;
+    let ana = app.member("ana").await;
+    app.member("ben").await;
+    app.sql("delete from member_events").await;
+    for number in 1..=5 {
+        tell(&app, "ana", "class_moved", number).await;
+        tell(&app, "ben", "class_moved", 9).await;
+    }
+    let mut seen = Vec::new();
+    let mut path = format!("{PATH}?limit=2");
+    loop {
+        let page = ana.get(&path).await.expect(200);
+        let items = page["items"].as_array().unwrap().clone();
+        seen.extend(items.iter().map(|item| item["data"]["number"].clone()));
+        let Some(cursor) = page["nextCursor"].as_str() else {
+            break;
+        };
+        path = format!("{PATH}?limit=2&cursor={cursor}");
+    }
+    assert_eq!(seen, [5, 4, 3, 2, 1]);
+}
+
+#[tokio::test]
+async fn a_function_keeps_its_invocation_while_it_streams_and_ends_streams_when_told_to_end() {
+    let app = TestApp::start().await;
+    let ana = app.member("ana").await;
+    let mut function = app.function(EVENTS).await;
+    let request = asking(&ana.at_url(&function.url))
+        .header("x-vercel-internal-invocation-id", "i")
+        .header("x-vercel-internal-request-id", "7");
+    let mut stream = Listening::start(request).await;
+    tell(&app, "ana", "class_moved", 1).await;
+    stream.expect("class_moved").await;
+    let early = timeout(Duration::from_millis(100), function.message()).await;
+    assert!(early.is_err(), "the invocation ended under the stream");
+    let told = Instant::now();
+    function.signal("TERM").await;
+    assert!(stream.next().await.is_none());
+    assert!(function.end().await.success());
+    assert!(
+        told.elapsed() < Duration::from_secs(5),
+        "{:?}",
+        told.elapsed()
+    );
+}

@@ -1,0 +1,484 @@
+//! `lib/src/mail.rs`: the outbox, against a mail server of others' making.
+
+use std::time::{Duration, Instant};
+
+use sabor::App;
+use sabor::config::MailTransport;
+use sabor::mail::{Sent, send_due};
+use serde_json::{Value, json};
+
+use crate::bookings::{book, cancel, wait_for};
+use crate::harness::{MailServer, Settings, TestApp, until};
+
+async fn send(app: &App) -> Sent {
+    let until = Instant::now() + Duration::from_secs(30);
+    send_due(app, until).await.unwrap()
+}
+
+/// Puts a message for the studio into the outbox, to be mailed to `recipient`.
+async fn write(app: &TestApp, recipient: &str) {
+    app.sql(&format!(
+        "with message as (
+            insert into contact_submissions (id, name, email, subject, message)
+            values (gen_random_uuid(), 'Nadia', 'nadia@example.com', 'Hola', 'Hola!')
+            returning id
+        )
+        insert into mail_outbox (id, recipient, kind, payload)
+        select gen_random_uuid(), '{recipient}', 'contact_received',
+            jsonb_build_object('submissionId', id) from message"
+    ))
+    .await;
+}
+
+/// As if so much time had passed that everything is due again.
+async fn make_due(app: &TestApp) {
+    app.sql(
+        "update mail_outbox set next_attempt_at = now()
+        where sent_at is null and next_attempt_at <> 'infinity'",
+    )
+    .await;
+}
+
+async fn count(app: &TestApp, condition: &str) -> i64 {
+    app.count(&format!(
+        "select count(*) from mail_outbox where {condition}"
+    ))
+    .await
+}
+
+fn subjects(mails: &[Value]) -> Vec<&str> {
+    let subjects = mails.iter().map(|mail| mail["headers"]["subject"].as_str());
+    subjects.map(Option::unwrap).collect()
+}
+
+#[tokio::test]
+async fn a_booking_is_confirmed_in_text_and_html_at_the_studios_own_time() {
+    let Some(server) = MailServer::start().await else {
+        return;
+    };
+    let settings = server.settings().with("STUDIO_TIMEZONE", "Europe/Madrid");
+    let app = TestApp::start_with(settings).await;
+    let class = app.class(3).await;
+    // An hour after the clocks went forward in Madrid: 17:30 in London's winter
+    // time is 19:30 there.
+    app.sql(
+        "update scheduled_classes set start_time = '2027-03-28T17:30:00Z',
+            end_time = '2027-03-28T18:30:00Z', title = 'Salsa & Son', room = 'Sala Uno'",
+    )
+    .await;
+    let ana = app.member("ana").await;
+    book(&ana, class).await.expect(201);
+    let mail = &server.wait_for(1).await[0];
+    assert_eq!(mail["to"], json!(["ana@example.com"]));
+    assert_eq!(mail["type"], "multipart/alternative");
+    let headers = &mail["headers"];
+    assert_eq!(headers["from"], "Sabor con Flow <hello@sabor.example>");
+    assert_eq!(
+        headers["subject"],
+        "Booked: Salsa & Son, Sunday, 28 March 2027"
+    );
+    assert_eq!(headers["auto-submitted"], "auto-generated");
+    assert!(headers["date"].is_string());
+    let row = app.sql("select id::text from mail_outbox").await;
+    let id = format!("<{}@sabor.example>", row[0].get::<_, String>(0));
+    assert_eq!(headers["message-id"], json!(id));
+    let text = mail["text"].as_str().unwrap();
+    for part in [
+        "Hola ana,",
+        "Sunday, 28 March 2027, 7:30 PM to 8:30 PM (Madrid time)",
+        "Salsa & Son",
+        "Sala Uno",
+        "Marisol Vega",
+        "25.00 USD",
+        "https://sabor.example/",
+    ] {
+        assert!(text.contains(part), "{part} is not in {text}");
+    }
+    let html = mail["html"].as_str().unwrap();
+    assert!(
+        html.contains("Salsa &#38; Son") && html.contains("7:30 PM"),
+        "{html}"
+    );
+    until(async || count(&app, "sent_at is null").await == 0).await;
+}
+
+#[tokio::test]
+async fn whoever_waits_hears_of_the_place_and_whoever_goes_of_the_cancellation() {
+    let Some(server) = MailServer::start().await else {
+        return;
+    };
+    let app = TestApp::start_with(server.settings()).await;
+    let class = app.class(1).await;
+    let (ana, ben) = (app.member("ana").await, app.member("ben").await);
+    let answer = book(&ana, class).await;
+    let booking = answer.expect(201);
+    wait_for(&ben, class).await.expect(201);
+    server.wait_for(2).await;
+    cancel(&ana, &booking).await.expect(200);
+    let mails = server.wait_for(4).await;
+    let told = |who: &str| -> Vec<String> {
+        let to = json!([format!("{who}@example.com")]);
+        let mine = mails.iter().filter(|mail| mail["to"] == to);
+        let mut told: Vec<_> = mine
+            .map(|mail| mail["headers"]["subject"].as_str().unwrap())
+            .map(|subject| subject.split(':').next().unwrap().to_owned())
+            .collect();
+        told.sort();
+        told
+    };
+    assert_eq!(told("ana"), ["Booked", "Cancelled"]);
+    assert_eq!(told("ben"), ["On the waitlist", "You have a place"]);
+}
+
+#[tokio::test]
+async fn a_cancelled_and_a_moved_class_say_why_and_from_when_to_when() {
+    let Some(server) = MailServer::start().await else {
+        return;
+    };
+    let app = TestApp::start_with(server.settings()).await;
+    let class = app.class(3).await;
+    let ana = app.member("ana").await;
+    book(&ana, class).await.expect(201);
+    server.wait_for(1).await;
+    let tell = async |kind: &str, before: &str| {
+        app.sql(&format!(
+            "insert into mail_outbox (id, recipient, kind, payload)
+            select gen_random_uuid(), 'ana@example.com', '{kind}',
+                jsonb_build_object('bookingId', id, 'before', {before}) from bookings"
+        ))
+        .await;
+        send(&app.app).await
+    };
+    app.sql(
+        "update scheduled_classes set start_time = '2030-07-05T01:00:00Z',
+            end_time = '2030-07-05T02:00:00Z'",
+    )
+    .await;
+    // Denver is seven hours behind in winter, and six in summer.
+    assert_eq!(tell("class_moved", "'2030-01-04T02:00:00Z'").await.sent, 1);
+    // It is where it was: nothing to tell.
+    let dropped = tell("class_moved", "'2030-07-05T01:00:00+00:00'").await;
+    assert_eq!((dropped.sent, dropped.dropped), (0, 1));
+    assert_eq!(tell("instructor_changed", "null").await.sent, 1);
+    app.sql(
+        "update scheduled_classes set is_cancelled = true, cancellation_reason = 'The <b>roof</b> leaks'",
+    )
+    .await;
+    app.sql(
+        "insert into payments (id, booking_id, user_id, amount, currency, method, status)
+        select gen_random_uuid(), id, user_id, 25, 'USD', 'card', 'refund_due' from bookings",
+    )
+    .await;
+    assert_eq!(tell("class_cancelled", "null").await.sent, 1);
+    let mails = server.wait_for(4).await;
+    let text = |n: usize| mails[n]["text"].as_str().unwrap();
+    assert!(
+        text(1).contains("was planned for Thursday, 3 January 2030 at 7:00 PM. It is now on Thursday, 4 July 2030 at 7:00 PM"),
+        "{}",
+        text(1)
+    );
+    assert!(text(2).contains("will now be taught by Marisol Vega"));
+    assert!(text(3).contains("The <b>roof</b> leaks"));
+    assert!(text(3).contains("Your 25.00 USD go back to your card"));
+    let html = mails[3]["html"].as_str().unwrap();
+    assert!(
+        html.contains("The &#60;b&#62;roof&#60;/b&#62; leaks"),
+        "{html}"
+    );
+}
+
+#[tokio::test]
+async fn news_that_does_not_hold_any_more_is_not_sent() {
+    let Some(server) = MailServer::start().await else {
+        return;
+    };
+    let app = TestApp::start().await;
+    let class = app.class(3).await;
+    let ana = app.member("ana").await;
+    let booking = book(&ana, class).await.expect(201);
+    cancel(&ana, &booking).await.expect(200);
+    app.sql("insert into mail_outbox (id, recipient, kind, payload) values
+        (gen_random_uuid(), 'ana@example.com', 'booking_promoted', '{\"bookingId\":\"01a1fbec-f5a7-774d-993f-b6dedc6eb201\"}'),
+        (gen_random_uuid(), 'ana@example.com', 'booking_promoted', '{\"bookingId\":7}'),
+        (gen_random_uuid(), 'ana@example.com', 'fire_alarm', '{}')")
+        .await;
+    let mailing = app.another_with(server.settings()).await;
+    let sent = send(&mailing.app).await;
+    assert_eq!((sent.sent, sent.dropped), (1, 4));
+    let mails = server.wait_for(1).await;
+    assert!(subjects(&mails)[0].starts_with("Cancelled: "));
+    assert_eq!(send(&mailing.app).await, Sent::default());
+}
+
+#[tokio::test]
+async fn a_class_that_is_over_is_not_announced() {
+    let Some(server) = MailServer::start().await else {
+        return;
+    };
+    let app = TestApp::start().await;
+    let class = app.class(3).await;
+    book(&app.member("ana").await, class).await.expect(201);
+    let mailing = app.another_with(server.settings()).await;
+    mailing.app.clock().advance(chrono::TimeDelta::days(4));
+    assert_eq!(send(&mailing.app).await.dropped, 1);
+}
+
+#[tokio::test]
+async fn senders_at_once_deliver_each_mail_once() {
+    let Some(server) = MailServer::start().await else {
+        return;
+    };
+    let app = TestApp::start_with(server.settings()).await;
+    for _ in 0..100 {
+        write(&app, "studio@sabor.example").await;
+    }
+    let other = app.another().await;
+    let (one, two, three) = tokio::join!(send(&app.app), send(&other.app), send(&other.app));
+    assert_eq!(one.sent + two.sent + three.sent, 100);
+    assert!(one.sent > 0 && two.sent > 0 && three.sent > 0);
+    let mails = server.wait_for(100).await;
+    let ids: std::collections::BTreeSet<_> = mails
+        .iter()
+        .map(|mail| mail["headers"]["message-id"].to_string())
+        .collect();
+    assert_eq!((mails.len(), ids.len()), (100, 100));
+    // One connection for a batch: three senders, three connections.
+    let peers: std::collections::BTreeSet<_> =
+        mails.iter().map(|mail| mail["peer"].as_u64()).collect();
+    assert_eq!(peers.len(), 3);
+}
+
+#[tokio::test]
+async fn a_refusal_for_now_is_tried_again_later_and_later_and_then_given_up() {
+    let Some(server) = MailServer::start().await else {
+        return;
+    };
+    let app = TestApp::start_with(server.settings()).await;
+    write(&app, "later@example.com").await;
+    write(&app, "ana@example.com").await;
+    let mut pauses = Vec::new();
+    for attempt in 1..=10 {
+        let sent = send(&app.app).await;
+        assert_eq!(sent.sent, u64::from(attempt == 1), "the other one goes out");
+        assert_eq!(sent.given_up, u64::from(attempt == 10));
+        assert_eq!(send(&app.app).await, Sent::default(), "not before its time");
+        let row = app
+            .sql(
+                "select case when isfinite(next_attempt_at)
+                    then round(extract(epoch from next_attempt_at - now()) / 60)::int end
+                from mail_outbox where sent_at is null",
+            )
+            .await;
+        pauses.push(row[0].get::<_, Option<i32>>(0));
+        make_due(&app).await;
+    }
+    let day = Some(1440);
+    let growing = [Some(1), Some(5), Some(30), Some(120), Some(360)];
+    assert_eq!(pauses, [&growing[..], &[day, day, day, day, None]].concat());
+    assert_eq!(send(&app.app).await, Sent::default());
+}
+
+#[tokio::test]
+async fn a_recipient_that_there_is_not_is_given_up_at_once() {
+    let Some(server) = MailServer::start().await else {
+        return;
+    };
+    let app = TestApp::start_with(server.settings()).await;
+    write(&app, "gone@example.com").await;
+    write(&app, "no address").await;
+    write(&app, "ana@example.com").await;
+    let sent = send(&app.app).await;
+    assert_eq!((sent.sent, sent.given_up, sent.failed), (1, 2, 0));
+    make_due(&app).await;
+    assert_eq!(send(&app.app).await, Sent::default());
+    assert_eq!(count(&app, "next_attempt_at = 'infinity'").await, 2);
+}
+
+#[tokio::test]
+async fn content_that_is_refused_is_tried_again() {
+    let Some(server) = MailServer::start().await else {
+        return;
+    };
+    let app = TestApp::start_with(server.settings()).await;
+    write(&app, "broken@example.com").await;
+    let sent = send(&app.app).await;
+    assert_eq!((sent.failed, sent.given_up), (1, 0));
+}
+
+#[tokio::test]
+async fn a_connection_lost_before_the_answer_costs_no_mail_and_shows_its_id_twice() {
+    let Some(server) = MailServer::start().await else {
+        return;
+    };
+    let app = TestApp::start_with(server.settings()).await;
+    write(&app, "cut-before@example.com").await;
+    write(&app, "cut-after@example.com").await;
+    write(&app, "ana@example.com").await;
+    let sent = send(&app.app).await;
+    assert_eq!(
+        (sent.sent, sent.failed),
+        (1, 2),
+        "the others go out all the same"
+    );
+    make_due(&app).await;
+    assert_eq!(send(&app.app).await.failed, 2);
+    let mails = server.wait_for(3).await;
+    let twice: Vec<_> = mails
+        .iter()
+        .filter(|mail| mail["to"] == json!(["cut-after@example.com"]))
+        .map(|mail| &mail["headers"]["message-id"])
+        .collect();
+    assert_eq!(twice.len(), 2);
+    assert_eq!(twice[0], twice[1]);
+}
+
+#[tokio::test]
+async fn a_slow_server_is_not_waited_for_for_ever() {
+    let Some(server) = MailServer::start().await else {
+        return;
+    };
+    let app = TestApp::start_with(server.settings()).await;
+    write(&app, "slow@example.com").await;
+    let mut config = app.app.config().clone();
+    let MailTransport::Smtp(smtp) = &mut config.mail.transport else {
+        panic!("{:?}", config.mail);
+    };
+    smtp.deadline = Duration::from_secs(1);
+    let hasty = App::new(config).unwrap();
+    assert_eq!(send(&hasty).await.failed, 1);
+    hasty.close().await;
+}
+
+#[tokio::test]
+async fn without_a_server_one_try_is_spent_and_the_rest_waits() {
+    let port = {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        listener.local_addr().unwrap().port()
+    };
+    let settings = Settings::default()
+        .with("SMTP_HOST", "127.0.0.1")
+        .with("SMTP_PORT", port.to_string())
+        .with("MAIL_FROM", "hello@sabor.example");
+    let app = TestApp::start_with(settings).await;
+    for _ in 0..3 {
+        write(&app, "ana@example.com").await;
+    }
+    let sent = send(&app.app).await;
+    assert_eq!((sent.failed, sent.remaining), (1, true));
+    assert_eq!(count(&app, "attempts = 0").await, 2);
+}
+
+#[tokio::test]
+async fn nothing_that_a_visitor_types_becomes_a_header() {
+    let Some(server) = MailServer::start().await else {
+        return;
+    };
+    let app = TestApp::start_with(server.settings()).await;
+    // Past the form, which takes no line break in either.
+    app.sql(
+        "insert into contact_submissions (id, name, email, subject, message)
+        values ('01a1fbec-f5a7-774d-993f-b6dedc6eb201',
+            E'Eve\\r\\nBcc: all@example.com', 'eve@example.com',
+            E'Hola\\r\\nBcc: all@example.com\\r\\n\\r\\nBuy this', E'.\\r\\nMAIL FROM:<x@y.example>\\r\\n.\\r\\n')",
+    )
+    .await;
+    app.sql(
+        "insert into mail_outbox (id, recipient, kind, payload)
+        select gen_random_uuid(), 'studio@sabor.example', 'contact_received',
+            jsonb_build_object('submissionId', id) from contact_submissions",
+    )
+    .await;
+    assert_eq!(send(&app.app).await.sent, 1);
+    let mails = server.wait_for(1).await;
+    let names: Vec<_> = mails[0]["names"].as_array().unwrap().to_vec();
+    assert!(!names.contains(&json!("Bcc")), "{names:?}");
+    assert_eq!(mails[0]["to"], json!(["studio@sabor.example"]));
+    let subject = mails[0]["headers"]["subject"].as_str().unwrap();
+    assert!(subject.starts_with("Contact: Hola  Bcc:"), "{subject}");
+    assert!(
+        mails[0]["text"]
+            .as_str()
+            .unwrap()
+            .contains("MAIL FROM:<x@y.example>")
+    );
+    assert_eq!(mails.len(), 1);
+}
+
+#[tokio::test]
+async fn a_foreign_server_gets_nothing_without_tls_that_it_can_prove() {
+    let folder = tempfile::tempdir().unwrap();
+    let issued = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
+    let (certificate, key) = (
+        folder.path().join("cert.pem"),
+        folder.path().join("key.pem"),
+    );
+    std::fs::write(&certificate, issued.cert.pem()).unwrap();
+    std::fs::write(&key, issued.signing_key.serialize_pem()).unwrap();
+    let Some(server) = MailServer::with_tls(&certificate, &key).await else {
+        return;
+    };
+    let known = server
+        .settings()
+        .with("SMTP_HOST", "localhost")
+        .with("SMTP_USER", "sabor")
+        .with("SMTP_PASS", "of-the-mail")
+        .with("SMTP_CA_CERT", issued.cert.pem());
+    let app = TestApp::start_with(known.clone()).await;
+    write(&app, "ana@example.com").await;
+    assert_eq!(send(&app.app).await.sent, 1);
+    let mail = &server.wait_for(1).await[0];
+    assert_eq!(
+        (&mail["tls"], &mail["user"]),
+        (&json!(true), &json!("sabor"))
+    );
+
+    let stranger = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
+    for (name, value) in [
+        ("SMTP_CA_CERT", stranger.cert.pem()),
+        ("SMTP_HOST", "127.0.0.1".to_owned()),
+        ("SMTP_PASS", "wrong".to_owned()),
+    ] {
+        let wrong = app.another_with(known.clone().with(name, value)).await;
+        write(&app, "ana@example.com").await;
+        make_due(&app).await;
+        let sent = send(&wrong.app).await;
+        assert_eq!((sent.sent, sent.failed), (0, 1), "{name}");
+    }
+    assert_eq!(server.mails().len(), 1);
+    // A server that offers no TLS, where TLS is asked for.
+    let Some(plain) = MailServer::start().await else {
+        return;
+    };
+    let clear = known.with("SMTP_PORT", plain.port.to_string());
+    let clear = app.another_with(clear).await;
+    make_due(&app).await;
+    assert_eq!(send(&clear.app).await.sent, 0);
+    assert!(plain.mails().is_empty());
+}
+
+#[tokio::test]
+async fn in_development_mail_is_a_file_that_sorts_by_time() {
+    let app = TestApp::start().await;
+    let folder = tempfile::tempdir().unwrap();
+    let mut config = app.app.config().clone();
+    config.mail.transport = MailTransport::Folder(folder.path().join("mail"));
+    let mailing = App::new(config).unwrap();
+    write(&app, "ana@example.com").await;
+    write(&app, "ben@example.com").await;
+    assert_eq!(send(&mailing).await.sent, 2);
+    let mut files: Vec<_> = std::fs::read_dir(folder.path().join("mail"))
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
+    files.sort();
+    assert_eq!(files.len(), 2);
+    for (file, to) in files.iter().zip(["ana", "ben"]) {
+        assert_eq!(file.extension().unwrap(), "eml");
+        let text = std::fs::read_to_string(file).unwrap();
+        assert!(
+            text.contains(&format!("To: {to}@example.com\r\n")),
+            "{text}"
+        );
+    }
+    mailing.close().await;
+}
