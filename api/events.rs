@@ -3,7 +3,7 @@
 use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
 use sabor::events;
-use sabor::http::{Json, List, Member, Page, PageParams};
+use sabor::http::{Json, List, Member, Page, PageParams, accepts};
 use sabor::models::member_event::{self, MemberEvent, Shown};
 use sabor::{App, Exit, Result, Routes, routes, serve};
 
@@ -21,7 +21,7 @@ pub fn route() -> Routes {
     (status = 429, description = "The member has five streams open already"),
 ))]
 async fn events(app: App, member: Member, page: Page, headers: HeaderMap) -> Result<Response> {
-    if events::wants_stream(&headers) {
+    if accepts(&headers, "text/event-stream") {
         return events::stream(&app, &member, &headers).await;
     }
     let client = app.db().client().await?;

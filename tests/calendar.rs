@@ -418,3 +418,41 @@ async fn the_token_is_in_no_log_and_not_in_the_database() {
         assert!(!kept.iter().any(|text| text.contains(&token)));
     }
 }
+
+#[tokio::test]
+async fn the_timetable_itself_comes_as_a_calendar_to_whoever_asks_for_one() {
+    let settings = Settings::default().with("STUDIO_TIMEZONE", "America/Denver");
+    let app = TestApp::start_with(settings).await;
+    let zone = TimeZone::named("America/Denver").unwrap();
+    let seven = NaiveTime::from_hms_opt(19, 0, 0).unwrap();
+    app.member("ana").await;
+    let days = ["2027-03-13", "2027-03-14"].map(|day| day.parse::<NaiveDate>().unwrap());
+    booked(&app, "Salsa", &days.map(|day| zone.resolve(day, seven))).await;
+    app.sql(
+        "update scheduled_classes set is_cancelled = true where start_time > '2027-03-14T12:00Z'",
+    )
+    .await;
+    let path = "/api/classes/schedule?from=2027-03-13&to=2027-03-14";
+    let visitor = app.visitor();
+    let request = visitor
+        .request(Method::GET, path)
+        .header("accept", "text/calendar");
+    let answer = visitor.send(request).await;
+    assert_eq!(
+        answer.header("content-type"),
+        Some("text/calendar; charset=utf-8")
+    );
+    let vary: Vec<_> = answer.headers.get_all("vary").iter().collect();
+    assert!(vary.iter().any(|value| *value == "accept"), "{vary:?}");
+    let Some(read) = read(&answer.text).await else {
+        return;
+    };
+    let [first, second] = [&read["events"][0], &read["events"][1]];
+    assert_eq!(first["local"], "2027-03-13T19:00:00");
+    assert_eq!(second["local"], "2027-03-14T19:00:00");
+    assert_eq!(
+        [&first["status"], &second["status"]],
+        ["CONFIRMED", "CANCELLED"]
+    );
+    visitor.get(path).await.expect(200);
+}

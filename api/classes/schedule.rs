@@ -1,6 +1,7 @@
 //! GET /api/classes/schedule — the timetable, day by day.
 
-use sabor::http::{List, Page, PageParams, Public, Query};
+use axum::http::HeaderMap;
+use sabor::http::{List, Page, PageParams, Public, Query, accepts};
 use sabor::models::occurrence::Shown;
 use sabor::schedule::{self, Days};
 use sabor::{App, Exit, Result, Routes, routes, serve};
@@ -11,13 +12,22 @@ pub fn route() -> Routes {
 }
 
 /// Classes in the order of their start, cancelled ones too. Two weeks from
-/// today, unless other days are asked for.
+/// today, unless other days are asked for. With `Accept: text/calendar` all of
+/// those days as iCalendar.
 #[utoipa::path(get, path = "/api/classes/schedule", tag = "classes", params(Days, PageParams), responses(
     (status = 200, body = List<Shown>, description = "A page of them; it has an `ETag`"),
     (status = 304, description = "As in the answer whose `ETag` was given"),
     (status = 400, description = "No such day, time zone, id, limit or cursor; or more than 92 days"),
 ))]
-async fn show(app: App, Query(days): Query<Days>, page: Page) -> Result<Public> {
+async fn show(
+    app: App,
+    Query(days): Query<Days>,
+    page: Page,
+    headers: HeaderMap,
+) -> Result<Public> {
+    if accepts(&headers, "text/calendar") {
+        return schedule::calendar(&app, days).await;
+    }
     schedule::show(&app, days, page).await
 }
 

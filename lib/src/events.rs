@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use axum::body::Body;
 use axum::response::Response;
-use http::header::{ACCEPT, CONTENT_TYPE};
+use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use hyper::body::{Bytes, Frame};
 use uuid::Uuid;
@@ -92,17 +92,6 @@ impl Drop for Place {
             }
         }
     }
-}
-
-/// Whether a client asks for a stream, and not for a list.
-pub fn wants_stream(headers: &HeaderMap) -> bool {
-    let accept = headers.get(ACCEPT).and_then(|value| value.to_str().ok());
-    accept.is_some_and(|kinds| {
-        kinds.split(',').any(|kind| {
-            let kind = kind.split(';').next().unwrap_or_default();
-            kind.trim().eq_ignore_ascii_case("text/event-stream")
-        })
-    })
 }
 
 /// The member's events from now on, or from the one after `Last-Event-ID`.

@@ -5,6 +5,7 @@ use serde::Deserialize;
 use utoipa::IntoParams;
 use uuid::Uuid;
 
+use crate::calendar::{self, Entry, Status};
 use crate::error::{Error, Result};
 use crate::http::{Freshness, List, Page, Public, query};
 use crate::models::occurrence::{self, Occurrence, Window};
@@ -165,6 +166,61 @@ fn read(app: &App, excerpt: Excerpt, page: Page) -> BoxFuture<'_, Result<String>
             class.shown(local, zone.name(), currency)
         }))
     })
+}
+
+/// The timetable as a calendar program reads it: all of the days that are
+/// asked for. Classes that were cancelled stay in it, and say so.
+///
+/// # Errors
+///
+/// As [`show`].
+pub fn calendar(app: &App, days: Days) -> BoxFuture<'_, Result<Public>> {
+    Box::pin(async move {
+        let excerpt = days.read(app, app.clock().now())?;
+        let asked = excerpt.key();
+        let text = app
+            .schedule()
+            .text("calendar", asked, read_calendar(app, excerpt));
+        Ok(Public::text(
+            calendar::CONTENT_TYPE,
+            text.await?,
+            Freshness::Schedule,
+        ))
+    })
+}
+
+fn read_calendar(app: &App, excerpt: Excerpt) -> BoxFuture<'_, Result<String>> {
+    Box::pin(async move {
+        let window = excerpt.window();
+        let classes = app
+            .db()
+            .read(async move |client| occurrence::between(client, &window, None).await)
+            .await?;
+        let entries: Vec<Entry> = classes.into_iter().map(Entry::from).collect();
+        let site = &app.config().studio.site_url;
+        Ok(calendar::render(&excerpt.zone, site, &entries))
+    })
+}
+
+impl From<Occurrence> for Entry {
+    fn from(class: Occurrence) -> Self {
+        let (status, before) = match class.is_cancelled {
+            true => (Status::Cancelled, "Cancelled: "),
+            false => (Status::Confirmed, ""),
+        };
+        Self {
+            uid: class.id,
+            sequence: class.sequence,
+            status,
+            start: class.start_time,
+            end: class.end_time,
+            // Not every program shows a status.
+            summary: format!("{before}{}", class.title),
+            location: class.room,
+            description: format!("With {}", class.instructor),
+            modified: class.updated_at,
+        }
+    }
 }
 
 /// `?ids=` of the availability.

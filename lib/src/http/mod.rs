@@ -5,6 +5,7 @@
 //! [`Cron`] and their like are the authorization, and a handler without one
 //! is open to everybody.
 
+mod accept;
 mod answer;
 pub mod auth;
 pub mod browser;
@@ -23,6 +24,7 @@ use axum::Router;
 use axum::middleware::from_fn_with_state;
 use tower_http::catch_panic::CatchPanicLayer;
 
+pub use self::accept::accepts;
 pub use self::answer::Problem;
 pub use self::auth::{Admin, Cron, Member, OpenInDevelopment, Presented, Staff, Visit};
 pub use self::client::Client;
