@@ -11,6 +11,7 @@ use uuid::Uuid;
 
 use crate::error::{Error, Result};
 use crate::http::{Client, List, Member, Page};
+use crate::models::booking;
 use crate::models::security_event::{self, Kind};
 use crate::models::throttle;
 use crate::models::user::administration::{self, Account, Filter, Role, ShownToAdmin};
@@ -132,16 +133,22 @@ pub fn change<'a>(
             return Err(OWN_ACCOUNT);
         }
         let (key, by, caller) = (admin.key()?.clone(), admin.user.id, caller.clone());
+        let (now, studio) = (app.clock().now(), app.config().studio.clone());
         let changing = app.sessions().transaction(move |client| {
             let (key, caller, change) = (key.clone(), caller.clone(), change.clone());
+            let studio = studio.clone();
             Box::pin(async move {
                 let keys = session::lock_for_admin(client, &key, by, change.id).await?;
                 let mut work = Work::new(client, by, keys, change.id).await?;
                 work.run(&change).await?;
+                if work.closed {
+                    booking::cancel_all_of(client, change.id, now, &studio).await?;
+                }
                 work.finish(&caller).await
             })
         });
         let (account, ended) = changing.await?;
+        app.schedule().end().await;
         app.counters().add("sessions_revoked", ended as u64);
         Ok(account.into())
     })
@@ -155,6 +162,8 @@ struct Work<'c> {
     /// Of the sessions that show the member, and of those that have ended.
     keys: Vec<Key>,
     ended: usize,
+    /// Whether the account was closed: whose is closed does not come.
+    closed: bool,
     /// Written last, for they take the lock of the member's stream.
     events: Vec<(Kind, Value)>,
 }
@@ -168,6 +177,7 @@ impl<'c> Work<'c> {
             account: account.ok_or(Error::NotFound)?,
             keys,
             ended: 0,
+            closed: false,
             events: Vec::new(),
         })
     }
@@ -211,6 +221,7 @@ impl<'c> Work<'c> {
             Kind::AccountActivated
         } else {
             self.end_sessions().await?;
+            self.closed = true;
             Kind::AccountDeactivated
         };
         self.note(kind, json!({ "from": from, "to": to }));

@@ -87,8 +87,8 @@ pub fn cancel<'a>(
         let (now, studio) = (app.clock().now(), app.config().studio.clone());
         let once = idempotency::transaction(app.db(), member.user.id, key, move |client| {
             Box::pin(async move {
-                let cancelled = booking::cancel(client, &cancellation, now, &studio).await?;
-                Answered::ok(&Shown::from(cancelled.booking))
+                let booking = booking::cancel(client, &cancellation, now, &studio).await?;
+                Answered::ok(&Shown::from(booking))
             })
         });
         let answered = once.await?;

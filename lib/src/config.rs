@@ -12,6 +12,7 @@ use tokio_postgres::config::{Host, SslMode};
 
 pub use self::studio::{MailConfig, MailTransport, SmtpConfig, StripeConfig, StudioConfig};
 use crate::encryption::Keyring;
+use crate::outbound::may_be_called;
 use crate::secret::Secret;
 
 /// Everything that can be set from outside.
@@ -374,8 +375,7 @@ fn redis(env: &Environment<'_>) -> Result<Option<RedisConfig>, ConfigError> {
             continue;
         };
         // The token would cross a network in the clear.
-        let local = ["http://127.0.0.1", "http://localhost", "http://[::1]"];
-        if !url.starts_with("https://") && !local.iter().any(|local| url.starts_with(local)) {
+        if !url.parse().is_ok_and(|url| may_be_called(&url)) {
             return Err(refuse(
                 url_name,
                 "must begin with https:// (or be http:// on this machine)",
@@ -524,7 +524,13 @@ mod tests {
     #[test]
     fn the_token_of_redis_goes_over_https_alone() {
         let redis = |url| problem(&[("KV_REST_API_URL", url), ("KV_REST_API_TOKEN", "t")]);
-        for bad in ["http://redis.example", "redis.example", "redis://localhost"] {
+        for bad in [
+            "http://redis.example",
+            "http://localhost.redis.example",
+            "http://127.0.0.1@redis.example",
+            "redis.example",
+            "redis://localhost",
+        ] {
             assert!(redis(bad).starts_with("KV_REST_API_URL:"), "{bad}");
         }
     }

@@ -14,7 +14,7 @@ use crate::http::{Answered, Client as Caller, IdempotencyKey, Member};
 use crate::models::booking::{self, Attendance, Cancellation, NewBooking, Shown};
 use crate::models::security_event::{self, Kind};
 use crate::text::Form;
-use crate::{App, BoxFuture, idempotency, mail, payment};
+use crate::{App, BoxFuture, idempotency, mail, models, payment};
 
 /// Whom staff book for, and what.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -52,6 +52,11 @@ pub enum Action {
     UndoAttendance,
     /// Gives the place up for them.
     Cancel,
+    /// They paid at the desk.
+    MarkPaid,
+    /// Gives back what they paid: at the desk it is done with this, to a card
+    /// it goes by itself.
+    Refund,
 }
 
 impl Action {
@@ -61,6 +66,8 @@ impl Action {
             Self::NoShow => "no_show",
             Self::UndoAttendance => "undo_attendance",
             Self::Cancel => "cancel",
+            Self::MarkPaid => "mark_paid",
+            Self::Refund => "refund",
         }
     }
 }
@@ -164,18 +171,24 @@ impl Desk {
     }
 
     async fn act(&self, client: &Client, action: Action, about: &Cancellation) -> Result<()> {
-        let id = about.booking_id;
-        let attendance = match action {
-            Action::CheckIn => Attendance::Attended,
-            Action::NoShow => Attendance::NoShow,
-            Action::UndoAttendance => Attendance::Unknown,
+        let (id, now) = (about.booking_id, self.now);
+        let attendance = |attendance| booking::note_attendance(client, id, attendance, now);
+        let member = match action {
+            Action::CheckIn => attendance(Attendance::Attended).await?,
+            Action::NoShow => attendance(Attendance::NoShow).await?,
+            Action::UndoAttendance => attendance(Attendance::Unknown).await?,
             Action::Cancel => {
-                let cancelled = booking::cancel(client, about, self.now, &self.studio).await?;
-                let member = cancelled.booking.user_id;
-                return self.note(client, member, id, action.as_str()).await;
+                booking::cancel(client, about, now, &self.studio)
+                    .await?
+                    .user_id
             }
+            Action::MarkPaid => {
+                models::payment::mark_paid_at_desk(client, id, now)
+                    .await?
+                    .user_id
+            }
+            Action::Refund => models::payment::refund(client, id, now).await?.user_id,
         };
-        let member = booking::note_attendance(client, id, attendance, self.now).await?;
         self.note(client, member, id, action.as_str()).await
     }
 

@@ -7,6 +7,7 @@ use utoipa::ToSchema;
 use crate::error::{Error, Result};
 use crate::http::json::given;
 use crate::http::{Client, Member};
+use crate::models::booking;
 use crate::models::security_event::{self, Kind};
 use crate::models::user::{self, Changes, ExperienceLevel, Profile, User};
 use crate::password::Password;
@@ -209,20 +210,25 @@ pub fn deactivate<'a>(
     Box::pin(async move {
         let key = member.key()?.clone();
         let proof = prove_again(app, client, member, current).await?;
-        let client = client.clone();
+        let (client, now) = (client.clone(), app.clock().now());
+        let studio = app.config().studio.clone();
         let changed = app.sessions().transaction(move |postgres| {
             let (key, proof, client) = (key.clone(), proof.clone(), client.clone());
+            let studio = studio.clone();
             Box::pin(async move {
                 let id = proof.user_id;
                 session::lock_member(postgres, &key, id).await?;
                 user::deactivate(postgres, id, proof.epoch).await?;
                 let keys = session::end_all_of(postgres, id, None).await?;
+                booking::cancel_all_of(postgres, id, now, &studio).await?;
                 let kind = Kind::AccountDeactivated;
                 security_event::insert(postgres, kind, Some(id), &client).await?;
                 Ok(Changed { value: (), keys })
             })
         });
-        changed.await
+        changed.await?;
+        app.schedule().end().await;
+        Ok(())
     })
 }
 

@@ -152,3 +152,37 @@ async fn staff_may_be_lenient_about_a_late_cancellation() {
         app.app.clock().advance(TimeDelta::hours(-71));
     }
 }
+
+#[tokio::test]
+async fn what_is_paid_at_the_desk_is_noted_and_given_back_there() {
+    let app = TestApp::start().await;
+    let staff = app.staff("sofia").await;
+    let ana = app.member("ana").await;
+    let booking = book(&ana, app.class(1).await).await.expect(201);
+    assert_eq!(
+        act(&staff, &booking, "markPaid").await.expect(200)["paymentStatus"],
+        "paid"
+    );
+    act(&staff, &booking, "markPaid")
+        .await
+        .expect_code(409, "already_paid");
+    assert_eq!(
+        act(&staff, &booking, "refund").await.expect(200)["paymentStatus"],
+        "refunded"
+    );
+    act(&staff, &booking, "refund")
+        .await
+        .expect_code(409, "nothing_to_refund");
+    // Paid again, and given up in time: due back until staff have done it.
+    act(&staff, &booking, "markPaid").await.expect(200);
+    assert_eq!(
+        act(&staff, &booking, "cancel").await.expect(200)["paymentStatus"],
+        "refund_due"
+    );
+    assert_eq!(
+        act(&staff, &booking, "refund").await.expect(200)["paymentStatus"],
+        "refunded"
+    );
+    let noted = "select count(*) from security_events where kind = 'booking_changed'";
+    assert_eq!(app.count(noted).await, 5);
+}

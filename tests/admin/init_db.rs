@@ -28,6 +28,7 @@ async fn several_at_once_make_the_schema_of_a_new_database_once() {
     for call in calls {
         applied.extend(call.await.unwrap().as_array().unwrap().clone());
     }
+    applied.sort_by_key(|name| name.to_string());
     assert_eq!(
         applied,
         [

@@ -145,3 +145,32 @@ async fn what_has_begun_or_is_cancelled_already_stays_as_it_is() {
         .expect_code(409, "not_cancellable");
     assert_consistent(&app).await;
 }
+
+#[tokio::test]
+async fn whoever_closes_their_account_gives_up_what_is_still_to_come() {
+    let app = TestApp::start().await;
+    let admin = app.admin("adriana").await;
+    for by_admin in [false, true] {
+        let (first, second) = (app.class(1).await, app.class(1).await);
+        let ana = app.member(&format!("ana-{by_admin}")).await;
+        let ben = app.member(&format!("ben-{by_admin}")).await;
+        for class in [first, second] {
+            book(&ana, class).await.expect(201);
+            wait_for(&ben, class).await.expect(201);
+        }
+        if by_admin {
+            let id = ana.get("/api/auth/me").await.expect(200)["id"].clone();
+            let change = json!({ "id": id, "isActive": false });
+            admin.patch("/api/admin/users", change).await.expect(200);
+        } else {
+            let request = ana.request(reqwest::Method::DELETE, "/api/auth/me");
+            let body = json!({ "currentPassword": crate::harness::PASSWORD });
+            ana.send(request.json(&body)).await.expect(200);
+        }
+        let list = ben.get("/api/bookings/list").await.expect(200);
+        for booking in list["items"].as_array().unwrap() {
+            assert_eq!(booking["status"], "booked");
+        }
+    }
+    assert_consistent(&app).await;
+}

@@ -11,7 +11,7 @@ use tokio_postgres::{Client, Row};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-pub use self::cancel::{Cancellation, Cancelled, cancel, promote};
+pub use self::cancel::{Cancellation, cancel, cancel_all_of, promote};
 pub(super) use self::create::{CLASS_CANCELLED, CLASS_STARTED};
 pub use self::create::{NewBooking, create};
 pub use self::roster::{Attendance, RosterEntry, note_attendance, roster};

@@ -26,15 +26,6 @@ pub struct Cancellation {
     pub lenient: bool,
 }
 
-/// What came of it.
-#[derive(Clone, Debug)]
-pub struct Cancelled {
-    /// The booking as it is now.
-    pub booking: Booking,
-    /// Whether a card payment is to be paid back, or its checkout closed.
-    pub concerns_card: bool,
-}
-
 // Whatever changes who has a place takes this lock first.
 static LOCK: Statement = Statement::new(
     "booking.lock_class",
@@ -58,19 +49,20 @@ static CANCEL: Statement = Statement::new(
         set status = case p.status when 'pending' then 'cancelled' else 'refund_due' end
         from gone where p.booking_id = gone.id
           and (p.status = 'pending' or (p.status = 'paid' and not gone.late_cancellation))
-        returning p.method
+        returning p.id, p.status
     ), mailed as (
         insert into mail_outbox (id, recipient, kind, payload)
         select gen_random_uuid(), u.email, 'booking_cancelled',
             jsonb_build_object('bookingId', gone.id)
         from gone join users u on u.id = gone.user_id
     )
-    select user_id, exists (select from settled where method = 'card') as concerns_card from gone",
+    select user_id, (select id from settled where status = 'refund_due') as refund_due from gone",
 );
 
 /// Cancels a booking and, in the same transaction, gives its place to whoever
 /// waits first. To be called in a transaction. What a member has paid becomes
-/// `refund_due`, unless it is too late for that.
+/// `refund_due`, unless it is too late for that. Returns the booking as it is
+/// then.
 ///
 /// # Errors
 ///
@@ -82,7 +74,58 @@ pub async fn cancel(
     cancellation: &Cancellation,
     now: DateTime<Utc>,
     studio: &StudioConfig,
-) -> Result<Cancelled> {
+) -> Result<Booking> {
+    let events = give_up(client, cancellation, now, studio).await?;
+    member_event::tell(client, &events).await?;
+    find(client, cancellation.booking_id).await
+}
+
+static COMING: Statement = Statement::new(
+    "booking.coming",
+    "select b.id from bookings b join scheduled_classes c on c.id = b.scheduled_class_id
+    where b.user_id = $1 and b.status in ('booked', 'waitlisted') and c.start_time > $2
+    order by c.id",
+);
+
+/// Cancels all that a member has booked and that has not begun: whose account
+/// is closed does not come. To be called in a transaction. Returns how many.
+///
+/// # Errors
+///
+/// [`Error::Unavailable`].
+pub async fn cancel_all_of(
+    client: &Client,
+    user_id: Uuid,
+    now: DateTime<Utc>,
+    studio: &StudioConfig,
+) -> Result<usize> {
+    let rows = COMING.all(client, &[&user_id, &now]).await?;
+    let mut events = Vec::new();
+    for row in &rows {
+        let cancellation = Cancellation {
+            booking_id: row.try_get("id")?,
+            owner: Some(user_id),
+            reason: None,
+            lenient: false,
+        };
+        match give_up(client, &cancellation, now, studio).await {
+            Ok(told) => events.extend(told),
+            // Somebody else has cancelled it in this moment.
+            Err(Error::Conflict { .. }) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    member_event::tell(client, &events).await?;
+    Ok(rows.len())
+}
+
+/// Returns what its caller has to tell the members.
+async fn give_up(
+    client: &Client,
+    cancellation: &Cancellation,
+    now: DateTime<Utc>,
+    studio: &StudioConfig,
+) -> Result<Vec<NewEvent>> {
     let id = cancellation.booking_id;
     let class = LOCK.opt(client, &[&id, &cancellation.owner]).await?;
     let class = class.ok_or(Error::NotFound)?;
@@ -96,17 +139,20 @@ pub async fn cancel(
         .opt(client, &[&id, &now, &cancellation.reason, &late])
         .await?
         .ok_or(NOT_CANCELLABLE)?;
-    let mut events = vec![NewEvent {
-        user_id: row.try_get("user_id")?,
-        kind: "booking_cancelled",
-        data: json!({ "bookingId": id, "scheduledClassId": class_id }),
-    }];
+    let user_id: Uuid = row.try_get("user_id")?;
+    let event = |kind, data| NewEvent {
+        user_id,
+        kind,
+        data,
+    };
+    let told = json!({ "bookingId": id, "scheduledClassId": class_id });
+    let mut events = vec![event("booking_cancelled", told)];
+    if let Some(payment_id) = row.try_get::<_, Option<Uuid>>("refund_due")? {
+        let told = json!({ "bookingId": id, "paymentId": payment_id });
+        events.push(event("payment_refund_due", told));
+    }
     events.extend(promote(client, class_id, now, studio).await?);
-    member_event::tell(client, &events).await?;
-    Ok(Cancelled {
-        booking: find(client, id).await?,
-        concerns_card: row.try_get("concerns_card")?,
-    })
+    Ok(events)
 }
 
 const NOT_CANCELLABLE: Error = Error::Conflict {

@@ -286,13 +286,16 @@ static CANCEL: Statement = Statement::new(
         update payments p
         set status = case p.status when 'pending' then 'cancelled' else 'refund_due' end
         from gone where p.booking_id = gone.id and p.status in ('pending', 'paid')
+        returning p.id, p.booking_id, p.status
     ), mailed as (
         insert into mail_outbox (id, recipient, kind, payload)
         select gen_random_uuid(), u.email, 'class_cancelled',
             jsonb_build_object('bookingId', gone.id)
         from gone join users u on u.id = gone.user_id
     )
-    select id, user_id from gone",
+    select gone.id, gone.user_id, settled.id as refund_due
+    from gone left join settled
+        on settled.booking_id = gone.id and settled.status = 'refund_due'",
 );
 
 /// Cancels a class that has been locked, and with it every booking of it.
@@ -310,10 +313,18 @@ pub async fn cancel(
 ) -> Result<usize> {
     let reason = reason.map(str::to_owned);
     let rows = CANCEL.all(client, &[&before.id, &reason, &now]).await?;
-    let events: Vec<NewEvent> = rows
-        .iter()
-        .map(|row| event(row, "class_cancelled", before.id))
-        .collect::<Result<_>>()?;
+    let mut events = Vec::new();
+    for row in &rows {
+        let told = event(row, "class_cancelled", before.id)?;
+        if let Some(payment_id) = row.try_get::<_, Option<Uuid>>("refund_due")? {
+            events.push(NewEvent {
+                kind: "payment_refund_due",
+                data: json!({ "bookingId": told.data["bookingId"], "paymentId": payment_id }),
+                ..told.clone()
+            });
+        }
+        events.push(told);
+    }
     member_event::tell(client, &events).await?;
-    Ok(events.len())
+    Ok(rows.len())
 }
