@@ -83,8 +83,8 @@ pub struct AccountChange {
     id: Uuid,
     /// What they may do from now on; never one's own.
     role: Option<Role>,
-    /// False closes the account and ends its sessions; its bookings stay. True
-    /// opens it again.
+    /// False closes the account, ends its sessions, and gives up what it has
+    /// booked and has not begun. True opens it again.
     is_active: Option<bool>,
     /// Ends all sessions of theirs.
     #[serde(default)]
