@@ -1,24 +1,9 @@
 //! GET, POST, PATCH /api/admin/bookings — the roster, and the front desk.
 
-use axum::extract::Query;
-use axum::extract::rejection::QueryRejection;
-use sabor::front_desk::{self, Change, OnBehalf};
-use sabor::http::{Answered, Client, Json, Keyed, List, Page, PageParams, Staff};
-use sabor::models::booking::{self, RosterEntry, Shown};
-use sabor::{App, Error, Exit, Result, Routes, routes, serve};
-use serde::Deserialize;
-use utoipa::IntoParams;
-use uuid::Uuid;
-
-#[derive(Deserialize, IntoParams)]
-#[serde(rename_all = "camelCase")]
-#[into_params(parameter_in = Query, rename_all = "camelCase")]
-struct Of {
-    /// The occurrence.
-    scheduled_class_id: Uuid,
-    /// Cancelled bookings as well.
-    cancelled: Option<bool>,
-}
+use sabor::front_desk::{self, Change, OnBehalf, Roster};
+use sabor::http::{Answered, Client, Json, Keyed, List, Page, PageParams, Query, Staff};
+use sabor::models::booking::{RosterEntry, Shown};
+use sabor::{App, Exit, Result, Routes, routes, serve};
 
 /// The routes of this function.
 pub fn route() -> Routes {
@@ -26,7 +11,7 @@ pub fn route() -> Routes {
 }
 
 /// Who comes to a class, in the order of booking, with what a teacher should know.
-#[utoipa::path(get, path = "/api/admin/bookings", tag = "administration", security(("session" = [])), params(Of, PageParams), responses(
+#[utoipa::path(get, path = "/api/admin/bookings", tag = "administration", security(("session" = [])), params(Roster, PageParams), responses(
     (status = 200, body = List<RosterEntry>, description = "A page of the roster"),
     (status = 400, description = "No such limit or cursor, or no class named"),
     (status = 404, description = "There is no such class"),
@@ -34,22 +19,10 @@ pub fn route() -> Routes {
 async fn roster(
     app: App,
     _staff: Staff,
+    Query(of): Query<Roster>,
     page: Page,
-    of: Result<Query<Of>, QueryRejection>,
 ) -> Result<Json<List<RosterEntry>>> {
-    let Query(of) =
-        of.map_err(|_| Error::field("scheduledClassId", "must be the id of a class"))?;
-    let (keys, cancelled) = (
-        app.config().encryption_keys.clone(),
-        of.cancelled == Some(true),
-    );
-    let rows = app
-        .db()
-        .read(async move |client| {
-            booking::roster(client, &keys, of.scheduled_class_id, cancelled, &page).await
-        })
-        .await?;
-    Ok(Json(List::new(rows, page, RosterEntry::place, |row| row)))
+    front_desk::roster(&app, of, page).await.map(Json)
 }
 
 /// Books for a member. `Idempotency-Key` is honoured, here and below.
@@ -67,11 +40,12 @@ async fn book(
     front_desk::book_on_behalf(&app, &client, &staff, key, &form).await
 }
 
-/// Checks in, notes who did not come, takes that back, or cancels.
+/// Checks in, notes who did not come, takes that back, cancels, notes what was
+/// paid at the desk, or gives money back.
 #[utoipa::path(patch, path = "/api/admin/bookings", tag = "administration", security(("session" = [])), request_body = Change, responses(
     (status = 200, body = Shown, description = "The booking as it is now"),
     (status = 404, description = "There is no such booking"),
-    (status = 409, description = "`class_not_started`, `no_place`, `not_cancellable`, `class_started`"),
+    (status = 409, description = "`class_not_started`, `no_place`, `not_cancellable`, `class_started`, `already_paid`, `not_payable`, `nothing_to_pay`, `nothing_to_refund`; or `idempotency_key_reused`"),
 ))]
 async fn change(
     app: App,

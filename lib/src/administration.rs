@@ -17,7 +17,7 @@ use crate::models::throttle;
 use crate::models::user::administration::{self, Account, Filter, Role, ShownToAdmin};
 use crate::session::{Changed, Key};
 use crate::text::{Form, Problem};
-use crate::{App, BoxFuture, session, text};
+use crate::{App, BoxFuture, bookings, session, text};
 
 const OWN_ROLE: Error = Error::Forbidden {
     code: "own_role",
@@ -148,7 +148,9 @@ pub fn change<'a>(
             })
         });
         let (account, ended) = changing.await?;
-        app.schedule().end().await;
+        if !account.is_active {
+            bookings::follow(app).await;
+        }
         app.counters().add("sessions_revoked", ended as u64);
         Ok(account.into())
     })

@@ -13,6 +13,7 @@ use crate::{App, BoxFuture, idempotency, mail, payment};
 /// What somebody wants to come to.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schema(as = NewBooking)]
 pub struct Wish {
     scheduled_class_id: Uuid,
     /// Wait for a place when there is none.
@@ -23,6 +24,7 @@ pub struct Wish {
 /// What somebody cannot come to.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schema(as = Cancellation)]
 pub struct Regret {
     booking_id: Uuid,
     /// At most 500 characters, for the studio.
@@ -92,10 +94,18 @@ pub fn cancel<'a>(
             })
         });
         let answered = once.await?;
+        follow(app).await;
+        Ok(answered)
+    })
+}
+
+/// What follows the commit of a change to bookings: answers about places end,
+/// and mail and money go their way after the answer.
+pub(crate) fn follow(app: &App) -> BoxFuture<'_, ()> {
+    Box::pin(async move {
         app.schedule().end().await;
         mail::send_due_soon(app);
         payment::settle_soon(app);
-        Ok(answered)
     })
 }
 

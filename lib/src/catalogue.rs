@@ -240,8 +240,8 @@ impl By {
 
     /// Writes that it was done, as the last statement of its transaction.
     async fn note(&self, client: &Postgres, kind: Kind, id: Uuid, action: &str) -> Result<()> {
-        let detail = json!({ "id": id, "action": action });
-        security_event::insert_with(client, kind, Some(self.staff), &self.caller, detail).await
+        let detail = json!({ "by": self.staff, "id": id, "action": action });
+        security_event::insert_with(client, kind, None, &self.caller, detail).await
     }
 }
 

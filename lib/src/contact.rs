@@ -122,9 +122,9 @@ pub fn process<'a>(
             let noted = contact::process(postgres, id, processed, by).await?;
             let (submission, changed) = noted.ok_or(Error::NotFound)?;
             if changed {
-                let detail = json!({ "submissionId": id, "processed": processed });
+                let detail = json!({ "by": by, "submissionId": id, "processed": processed });
                 let kind = Kind::ContactProcessed;
-                security_event::insert_with(postgres, kind, Some(by), client, detail).await?;
+                security_event::insert_with(postgres, kind, None, client, detail).await?;
             }
             Ok(submission)
         });

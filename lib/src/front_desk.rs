@@ -4,21 +4,23 @@ use chrono::{DateTime, Utc};
 use serde::Deserialize;
 use serde_json::json;
 use tokio_postgres::Client;
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
-use crate::bookings::reason;
+use crate::bookings::{self, reason};
 use crate::config::StudioConfig;
 use crate::error::{Error, Result};
-use crate::http::{Answered, Client as Caller, IdempotencyKey, Member};
-use crate::models::booking::{self, Attendance, Cancellation, NewBooking, Shown};
+use crate::http::{Answered, Client as Caller, IdempotencyKey, List, Member, Page, query};
+use crate::models::booking::{self, Attendance, Cancellation, NewBooking, RosterEntry, Shown};
+use crate::models::payment;
 use crate::models::security_event::{self, Kind};
 use crate::text::Form;
-use crate::{App, BoxFuture, idempotency, mail, models, payment};
+use crate::{App, BoxFuture, idempotency};
 
 /// Whom staff book for, and what.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schema(as = BookingOnBehalf)]
 pub struct OnBehalf {
     user_id: Uuid,
     scheduled_class_id: Uuid,
@@ -30,6 +32,7 @@ pub struct OnBehalf {
 /// What staff do with a booking.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schema(as = BookingChange)]
 pub struct Change {
     booking_id: Uuid,
     action: Action,
@@ -43,6 +46,7 @@ pub struct Change {
 /// What can be done with a booking.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = BookingAction)]
 pub enum Action {
     /// They came.
     CheckIn,
@@ -70,6 +74,41 @@ impl Action {
             Self::Refund => "refund",
         }
     }
+}
+
+/// Which roster is wanted.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(rename_all = "camelCase")]
+#[into_params(parameter_in = Query, rename_all = "camelCase")]
+pub struct Roster {
+    /// The class.
+    #[param(required, value_type = Uuid)]
+    scheduled_class_id: Option<String>,
+    /// True: cancelled bookings as well.
+    #[param(value_type = Option<bool>)]
+    cancelled: Option<String>,
+}
+
+/// A page of who comes to a class, in the order of booking.
+///
+/// # Errors
+///
+/// [`Error::Invalid`]; [`Error::NotFound`]; [`Error::Unavailable`].
+pub fn roster(app: &App, of: Roster, page: Page) -> BoxFuture<'_, Result<List<RosterEntry>>> {
+    Box::pin(async move {
+        let mut check = Form::default();
+        let class = of.scheduled_class_id.unwrap_or_default();
+        let class = check.check("scheduledClassId", query::id(&class));
+        let cancelled = check.check_given("cancelled", of.cancelled.as_deref(), query::truth);
+        check.finish()?;
+        let (class, cancelled) = (class.unwrap_or_default(), cancelled == Some(true));
+        let keys = app.config().encryption_keys.clone();
+        let rows = app
+            .db()
+            .read(async move |client| booking::roster(client, &keys, class, cancelled, &page).await)
+            .await?;
+        Ok(List::new(rows, page, RosterEntry::place, |row| row))
+    })
 }
 
 /// Books a place for a member. 201 and the booking.
@@ -106,8 +145,7 @@ pub fn book_on_behalf<'a>(
             })
         });
         let answered = once.await?;
-        app.schedule().end().await;
-        mail::send_due_soon(app);
+        bookings::follow(app).await;
         Ok(answered)
     })
 }
@@ -117,7 +155,8 @@ pub fn book_on_behalf<'a>(
 /// # Errors
 ///
 /// [`Error::Invalid`] for the reason; as [`booking::cancel`],
-/// [`booking::note_attendance`], and [`idempotency::transaction`].
+/// [`booking::note_attendance`], [`payment::mark_paid_at_desk`],
+/// [`payment::refund`], and [`idempotency::transaction`].
 pub fn change<'a>(
     app: &'a App,
     caller: &Caller,
@@ -145,9 +184,7 @@ pub fn change<'a>(
             })
         });
         let answered = once.await?;
-        app.schedule().end().await;
-        mail::send_due_soon(app);
-        payment::settle_soon(app);
+        bookings::follow(app).await;
         Ok(answered)
     })
 }
@@ -182,12 +219,8 @@ impl Desk {
                     .await?
                     .user_id
             }
-            Action::MarkPaid => {
-                models::payment::mark_paid_at_desk(client, id, now)
-                    .await?
-                    .user_id
-            }
-            Action::Refund => models::payment::refund(client, id, now).await?.user_id,
+            Action::MarkPaid => payment::mark_paid_at_desk(client, id, now).await?.user_id,
+            Action::Refund => payment::refund(client, id, now).await?.user_id,
         };
         self.note(client, member, id, action.as_str()).await
     }

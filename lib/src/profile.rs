@@ -13,7 +13,7 @@ use crate::models::user::{self, Changes, ExperienceLevel, Profile, User};
 use crate::password::Password;
 use crate::session::{Changed, Proof};
 use crate::text::{Form, Problem};
-use crate::{App, BoxFuture, demo, session, sign_in};
+use crate::{App, BoxFuture, bookings, demo, session, sign_in};
 
 /// A member, and all that is theirs alone to see.
 #[derive(Debug, Serialize, ToSchema)]
@@ -227,7 +227,7 @@ pub fn deactivate<'a>(
             })
         });
         changed.await?;
-        app.schedule().end().await;
+        bookings::follow(app).await;
         Ok(())
     })
 }

@@ -8,14 +8,14 @@ use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
 use crate::error::{Error, Result};
-use crate::http::{Client, List, Member, Page, json::given};
+use crate::http::{Client, List, Member, Page, json::given, query};
 use crate::models::class_schedule::{self, Conflict, Pattern, Shown};
 use crate::models::occurrence::change::{self as occurrence, NewOccurrence};
 use crate::models::security_event::{self, Kind};
 use crate::money::Money;
 use crate::text::{self, Form, Problem};
 use crate::time_zone::TimeZone;
-use crate::{App, BoxFuture, bookings, mail, payment};
+use crate::{App, BoxFuture, bookings};
 
 /// So far ahead classes can be made of patterns.
 const LONGEST_AHEAD: TimeDelta = TimeDelta::days(366);
@@ -235,8 +235,7 @@ pub fn change<'a>(
             (None, Some(occurrence)) => act.change_occurrence(occurrence).await?,
             _ => return Err(Error::malformed("Give one of pattern and occurrence")),
         };
-        app.schedule().end().await;
-        mail::send_due_soon(app);
+        bookings::follow(app).await;
         Ok(outcome)
     })
 }
@@ -255,8 +254,9 @@ pub fn remove<'a>(
     Box::pin(async move {
         let act = Act::new(app, caller, staff)?;
         let mut check = Form::default();
-        let pattern = check.check_given("patternId", removal.pattern_id.as_deref(), id);
-        let occurrence = check.check_given("occurrenceId", removal.occurrence_id.as_deref(), id);
+        let pattern = check.check_given("patternId", removal.pattern_id.as_deref(), query::id);
+        let occurrence =
+            check.check_given("occurrenceId", removal.occurrence_id.as_deref(), query::id);
         let reason = check.check_given("reason", removal.reason.as_deref(), bookings::reason);
         check.finish()?;
         let outcome = match (pattern, occurrence) {
@@ -264,15 +264,9 @@ pub fn remove<'a>(
             (None, Some(id)) => act.cancel(id, reason).await?,
             _ => return Err(Error::malformed("Give one of patternId and occurrenceId")),
         };
-        app.schedule().end().await;
-        mail::send_due_soon(app);
-        payment::settle_soon(app);
+        bookings::follow(app).await;
         Ok(outcome)
     })
-}
-
-fn id(typed: &str) -> Result<Uuid, Problem> {
-    typed.parse().map_err(|_| "must be a UUID".to_owned())
 }
 
 fn clock(typed: &str) -> Result<NaiveTime, Problem> {

@@ -230,16 +230,13 @@ async fn every_change_is_noted_with_who_made_it_and_what_it_was() {
     staff.post(CLASSES, form).await.expect(409);
     let rows = app
         .sql(
-            "select user_id::text, detail from security_events
-            where kind = 'class_type_changed' order by created_at, id",
+            "select detail from security_events
+            where kind = 'class_type_changed' and user_id is null order by created_at, id",
         )
         .await;
     let noted: Vec<Value> = rows.iter().map(|row| row.get("detail")).collect();
-    let done = |action: &str| json!({ "id": id, "action": action });
+    let done = |action: &str| json!({ "by": me["id"], "id": id, "action": action });
     assert_eq!(noted, [done("create"), done("change"), done("retire")]);
-    for row in &rows {
-        assert_eq!(row.get::<_, &str>("user_id"), me["id"]);
-    }
 }
 
 #[tokio::test]

@@ -186,6 +186,7 @@ async fn a_retired_instructor_is_counted_and_kept_with_what_they_still_teach() {
 async fn every_change_is_noted_and_what_they_earn_is_not() {
     let app = TestApp::start().await;
     let staff = app.staff("sofia").await;
+    let me = staff.get("/api/auth/me").await.expect(200);
     let form = json!({ "name": "Rosa", "hourlyRate": "4321.09" });
     let entered = staff.post(INSTRUCTORS, form).await.expect(201);
     let id = entered["id"].as_str().unwrap();
@@ -202,7 +203,7 @@ async fn every_change_is_noted_and_what_they_earn_is_not() {
         )
         .await;
     let noted: Vec<Value> = rows.iter().map(|row| row.get("detail")).collect();
-    let done = |action: &str| json!({ "id": id, "action": action });
+    let done = |action: &str| json!({ "by": me["id"], "id": id, "action": action });
     assert_eq!(noted, [done("create"), done("change"), done("retire")]);
 }
 

@@ -468,11 +468,9 @@ async fn a_form_that_says_nothing_or_too_much_or_nonsense_is_refused() {
                 _ => studio.occurrence(5, "10:00"),
             };
             form[kind][field] = value.clone();
-            studio
-                .staff
-                .post(PATH, form)
-                .await
-                .expect_code(400, "validation_failed");
+            let refused = studio.staff.post(PATH, form).await;
+            let details = refused.expect_code(400, "validation_failed")["details"].clone();
+            assert!(details[format!("{kind}.{field}")].is_array(), "{details}");
         }
     }
     let unknown = json!({ "pattern": { "id": Uuid::now_v7(), "room": "Red" } });

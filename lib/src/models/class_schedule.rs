@@ -252,24 +252,33 @@ pub async fn insert(client: &Client, new: &Changes) -> Result<Pattern> {
             ],
         )
         .await
-        .on_constraint("class_schedules_instructor_id_fkey", no_instructor())
+        .on_constraint(
+            "class_schedules_instructor_id_fkey",
+            no_instructor("pattern"),
+        )
         .on_constraint("class_schedules_effective", ends_before())?
-        .ok_or_else(no_class_type)?;
+        .ok_or_else(|| no_class_type("pattern"))?;
     find(client, id).await
 }
 
 /// What is wrong with a form that names nobody.
-pub(super) fn no_instructor() -> Error {
-    Error::field("instructorId", "there is no such instructor")
+pub(super) fn no_instructor(form: &str) -> Error {
+    Error::field(
+        &format!("{form}.instructorId"),
+        "there is no such instructor",
+    )
 }
 
 /// What is wrong with a form that names nothing that is taught.
-pub(super) fn no_class_type() -> Error {
-    Error::field("classTypeId", "there is no such class type")
+pub(super) fn no_class_type(form: &str) -> Error {
+    Error::field(
+        &format!("{form}.classTypeId"),
+        "there is no such class type",
+    )
 }
 
 fn ends_before() -> Error {
-    Error::field("effectiveUntil", "must not be before effectiveFrom")
+    Error::field("pattern.effectiveUntil", "must not be before effectiveFrom")
 }
 
 static UPDATE: Statement = Statement::new(
@@ -311,7 +320,10 @@ pub async fn update(client: &Client, id: Uuid, changes: &Changes) -> Result<Patt
             ],
         )
         .await
-        .on_constraint("class_schedules_instructor_id_fkey", no_instructor())
+        .on_constraint(
+            "class_schedules_instructor_id_fkey",
+            no_instructor("pattern"),
+        )
         .on_constraint("class_schedules_effective", ends_before())?
         .ok_or(Error::NotFound)?;
     find(client, id).await

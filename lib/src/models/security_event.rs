@@ -128,7 +128,8 @@ pub fn insert<'a>(
 }
 
 /// As [`insert`], with what else is to be known of it, such as the id of what
-/// was changed. Nothing secret: the administration reads it.
+/// was changed. `user_id` is whom it concerns; whoever did it for them, or to
+/// the studio, is `by` in the detail. Nothing secret: the administration reads it.
 ///
 /// # Errors
 ///

@@ -88,7 +88,7 @@ static COMING: Statement = Statement::new(
 );
 
 /// Cancels all that a member has booked and that has not begun: whose account
-/// is closed does not come. To be called in a transaction. Returns how many.
+/// is closed does not come. To be called in a transaction.
 ///
 /// # Errors
 ///
@@ -98,7 +98,7 @@ pub async fn cancel_all_of(
     user_id: Uuid,
     now: DateTime<Utc>,
     studio: &StudioConfig,
-) -> Result<usize> {
+) -> Result<()> {
     let rows = COMING.all(client, &[&user_id, &now]).await?;
     let mut events = Vec::new();
     for row in &rows {
@@ -115,8 +115,7 @@ pub async fn cancel_all_of(
             Err(error) => return Err(error),
         }
     }
-    member_event::tell(client, &events).await?;
-    Ok(rows.len())
+    member_event::tell(client, &events).await
 }
 
 /// Returns what its caller has to tell the members.

@@ -73,10 +73,13 @@ pub async fn insert(client: &Client, new: &NewOccurrence) -> Result<Uuid> {
             ],
         )
         .await
-        .on_constraint("scheduled_classes_instructor_id_fkey", no_instructor())
+        .on_constraint(
+            "scheduled_classes_instructor_id_fkey",
+            no_instructor("occurrence"),
+        )
         .on_constraint("scheduled_classes_room_free", ROOM_TAKEN)
         .on_constraint("scheduled_classes_instructor_free", INSTRUCTOR_TAKEN)?
-        .ok_or_else(no_class_type)?;
+        .ok_or_else(|| no_class_type("occurrence"))?;
     Ok(id)
 }
 
@@ -202,7 +205,10 @@ pub async fn update(
             ],
         )
         .await
-        .on_constraint("scheduled_classes_instructor_id_fkey", no_instructor())
+        .on_constraint(
+            "scheduled_classes_instructor_id_fkey",
+            no_instructor("occurrence"),
+        )
         .on_constraint("scheduled_classes_room_free", ROOM_TAKEN)
         .on_constraint("scheduled_classes_instructor_free", INSTRUCTOR_TAKEN)
         .on_constraint("scheduled_classes_places", PLACES_TAKEN)?;
