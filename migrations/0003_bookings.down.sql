@@ -2,6 +2,7 @@ drop index users_search_idx;
 drop index users_created_idx;
 drop extension pg_trgm;
 drop index users_calendar_token_key;
+drop function book_class;
 drop table member_events;
 drop function number_member_event();
 drop table webhook_events;

@@ -184,6 +184,85 @@ $$;
 create trigger member_events_number before insert on member_events
     for each row execute function number_member_event();
 
+-- Takes a place in a class for a member, or one in the line for it, with the
+-- mail and the event that tell of it; says how it went, and which booking it
+-- is where there is one. A function, because its plans are kept with the
+-- connection whatever pooler is in front: 64 at once who want the same place
+-- spend their time on the place. Whoever would only learn that the class is
+-- full takes no lock; all others take the member's before the class's, as
+-- whoever closes an account does, and decide by the row that they have locked.
+-- Tickets are drawn under that lock, so that they rise in the order of arrival.
+--
+-- A member who waits, and asks again when there is a place, moves up into it:
+-- that can be after the time when places go by themselves to those who wait.
+create function book_class(
+    new_id uuid, member_id uuid, class_id uuid, waits boolean,
+    at timestamptz, cutoff interval, currency text,
+    out outcome text, out booking_id uuid
+) language plpgsql as $$
+declare
+    class scheduled_classes;
+    address text;
+begin
+    select * into class from scheduled_classes where id = class_id;
+    if not found then
+        outcome = 'class_unknown';
+        return;
+    end if;
+    if class.is_cancelled or class.start_time <= at or waits
+        or class.current_participants < class.max_participants
+    then
+        select email into address from users where id = member_id and is_active for share;
+        if not found then
+            outcome = 'account_closed';
+            return;
+        end if;
+        select * into class from scheduled_classes where id = class_id for no key update;
+    end if;
+
+    outcome = case
+        when class.is_cancelled then 'class_cancelled'
+        when class.start_time <= at then 'class_started'
+        when class.current_participants < class.max_participants then 'booked'
+        when not waits then 'class_full'
+        when class.start_time <= at + cutoff then 'waitlist_closed'
+        else 'waitlisted' end;
+    if outcome = 'class_full' and exists (
+        select from bookings b
+        where b.user_id = member_id and b.scheduled_class_id = class_id and b.status <> 'cancelled'
+    ) then
+        outcome = 'already_booked';
+    end if;
+    if outcome not in ('booked', 'waitlisted') then
+        return;
+    end if;
+
+    if outcome = 'booked' then
+        update bookings b set status = 'booked', waitlist_position = null
+        where b.user_id = member_id and b.scheduled_class_id = class_id
+          and b.status = 'waitlisted'
+        returning b.id into booking_id;
+    end if;
+    if booking_id is null then
+        insert into bookings (id, user_id, scheduled_class_id, status, waitlist_position,
+            price, currency, booked_at)
+        select new_id, member_id, class_id, outcome,
+            case outcome when 'waitlisted' then nextval('waitlist_tickets') end,
+            coalesce(class.price_override, t.price_per_class), book_class.currency, at
+        from class_types t where t.id = class.class_type_id
+        returning id into booking_id;
+    end if;
+    insert into mail_outbox (id, recipient, kind, payload)
+    values (gen_random_uuid(), address,
+        case outcome when 'booked' then 'booking_confirmed' else 'booking_waitlisted' end,
+        jsonb_build_object('bookingId', booking_id));
+    insert into member_events (id, user_id, kind, data)
+    values (gen_random_uuid(), member_id,
+        case outcome when 'booked' then 'booking_confirmed' else 'booking_waitlisted' end,
+        jsonb_build_object('bookingId', booking_id, 'scheduledClassId', class_id));
+end
+$$;
+
 -- A calendar feed is found by its token.
 create unique index users_calendar_token_key on users (calendar_token_hash);
 

@@ -1,11 +1,12 @@
 //! Taking a place.
 
 use futures_util::future::join_all;
+use reqwest::Method;
 use serde_json::json;
 use uuid::Uuid;
 
 use super::{assert_consistent, book, cancel, wait_for};
-use crate::harness::{Class, TestApp};
+use crate::harness::{Answer, Class, PASSWORD, TestApp, until};
 
 #[tokio::test]
 async fn a_place_is_booked_at_the_price_of_the_day_and_the_member_is_told() {
@@ -129,6 +130,51 @@ async fn in_the_last_hours_nobody_joins_the_line_and_who_waits_may_take_a_free_p
     assert_eq!(moved["waitlistPosition"], json!(null));
     book(&eva, class).await.expect_code(409, "class_full");
     assert_consistent(&app).await;
+}
+
+/// Has a member close their account and book, both at once: the one that is
+/// first to meet what `locked` holds comes first. Returns how the booking went.
+async fn booked_while_closing(app: &TestApp, locked: &str, closing_first: bool) -> Answer {
+    let ana = app.member("ana").await;
+    let class = app.class(20).await;
+    let held = app.hold(locked).await;
+    let (booker, closer) = (ana.copy(), ana.copy());
+    let book = async move { book(&booker, class).await };
+    let close = async move {
+        let proof = json!({ "currentPassword": PASSWORD });
+        let request = closer.request(Method::DELETE, "/api/auth/me").json(&proof);
+        closer.send(request).await
+    };
+    let until_waiting = async |count| until(async || app.waiting().await == count).await;
+    let (booking, closing) = if closing_first {
+        let closing = tokio::spawn(close);
+        until_waiting(1).await;
+        (tokio::spawn(book), closing)
+    } else {
+        let booking = tokio::spawn(book);
+        until_waiting(1).await;
+        (booking, tokio::spawn(close))
+    };
+    until_waiting(2).await;
+    held.release().await;
+    closing.await.unwrap().expect(200);
+    assert_consistent(app).await;
+    booking.await.unwrap()
+}
+
+#[tokio::test]
+async fn a_closed_account_keeps_no_booking_whichever_comes_first() {
+    const ACTIVE: &str = "select count(*) from bookings where status <> 'cancelled'";
+    let app = TestApp::start().await;
+    let users = "select from users for update";
+    let booking = booked_while_closing(&app, users, true).await;
+    booking.expect_code(401, "session_gone");
+    assert_eq!(app.count("select count(*) from bookings").await, 0);
+
+    let app = TestApp::start().await;
+    let classes = "select from scheduled_classes for update";
+    booked_while_closing(&app, classes, false).await.expect(201);
+    assert_eq!(app.count(ACTIVE).await, 0);
 }
 
 #[tokio::test]

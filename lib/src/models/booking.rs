@@ -91,8 +91,8 @@ pub struct Booking {
     pub payment_status: Option<String>,
 }
 
-/// The columns that [`Booking::from_row`] reads, but for its rank: of a booking
-/// `b`, its class `c`, and its instructor `i`.
+/// The columns of a booking `b`, its class `c`, and its instructor `i` that
+/// [`Booking::from_row`] reads.
 macro_rules! booking_columns {
     () => {
         "b.id, b.user_id, b.scheduled_class_id, b.status, b.price, b.currency, b.booked_at,
@@ -102,8 +102,8 @@ macro_rules! booking_columns {
     };
 }
 
-/// What else there is to know of bookings `b` that stand in the table: their
-/// rank on the waitlist, and their last payment.
+/// What is not in the row of a booking `b`: its rank on the waitlist, and its
+/// last payment.
 macro_rules! standing_columns {
     () => {
         "case when b.status = 'waitlisted' then (
@@ -116,11 +116,10 @@ macro_rules! standing_columns {
     };
 }
 
-use {booking_columns, standing_columns};
+use standing_columns;
 
 impl Booking {
-    /// Reads the columns of `booking_columns!`, and of `standing_columns!` or
-    /// their like.
+    /// Reads the columns of `booking_columns!` and `standing_columns!`.
     pub(super) fn from_row(row: &Row) -> Result<Self> {
         Ok(Self {
             id: row.try_get("id")?,
