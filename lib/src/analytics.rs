@@ -9,7 +9,6 @@ use chrono::{DateTime, Datelike, Days, Months, NaiveDate, Utc};
 use http::request::Parts;
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
-use tokio_postgres::Client;
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
@@ -242,7 +241,7 @@ impl IntoResponse for Shown {
 }
 
 /// Sums up: four statements, each of which reads no more than the time that
-/// is asked for.
+/// is asked for, on two connections at once.
 ///
 /// # Errors
 ///
@@ -250,12 +249,8 @@ impl IntoResponse for Shown {
 /// [`Error::Unavailable`].
 pub fn show(app: &App, question: Question) -> BoxFuture<'_, Result<Shown>> {
     Box::pin(async move {
-        let studio = app.config().studio.clone();
-        let (zone, now) = (studio.time_zone, app.clock().now());
-        let read = app
-            .db()
-            .read(async move |client| ask(client, now, question, &zone).await);
-        let analytics = analytics(read.await?, question.cut, &studio.currency);
+        let told = ask(app, question).await?;
+        let analytics = analytics(told, question.cut, &app.config().studio.currency);
         if question.is_csv {
             return analytics.spreadsheet().map(Shown::Csv);
         }
@@ -274,35 +269,42 @@ struct Told {
     counted: Vec<Counted>,
 }
 
-fn ask<'a>(
-    client: &'a Client,
-    now: DateTime<Utc>,
-    question: Question,
-    zone: &'a str,
-) -> BoxFuture<'a, Result<Told>> {
-    Box::pin(async move {
-        let today = match question.to {
-            Some(to) => to,
-            None => figures::local_date(client, now, zone).await?,
-        };
-        let (from, to) = question.span(today)?;
-        let buckets = cut(from, to, question.cut, zone);
-        let (flow, attendance, revenue, counted) = tokio::try_join!(
-            figures::flow(client, &buckets),
-            figures::attendance(client, &buckets),
-            figures::revenue(client, &buckets),
-            figures::counters(client, &buckets),
-        )?;
-        Ok(Told {
-            from,
-            to,
-            zone: buckets.zone,
-            flow,
-            attendance,
-            revenue,
-            counted,
-        })
+async fn ask(app: &App, question: Question) -> Result<Told> {
+    let (zone, now) = (app.config().studio.time_zone.clone(), app.clock().now());
+    let today = match question.to {
+        Some(to) => to,
+        None => today(app, now, zone.clone()).await?,
+    };
+    let (from, to) = question.span(today)?;
+    let buckets = cut(from, to, question.cut, &zone);
+    let (one, other) = (buckets.clone(), buckets);
+    let db = app.db();
+    let ((flow, counted), (attendance, revenue)) = tokio::try_join!(
+        db.read(async move |client| {
+            tokio::try_join!(figures::flow(client, &one), figures::counters(client, &one))
+        }),
+        db.read(async move |client| {
+            tokio::try_join!(
+                figures::attendance(client, &other),
+                figures::revenue(client, &other),
+            )
+        }),
+    )?;
+    Ok(Told {
+        from,
+        to,
+        zone,
+        flow,
+        attendance,
+        revenue,
+        counted,
     })
+}
+
+async fn today(app: &App, now: DateTime<Utc>, zone: String) -> Result<NaiveDate> {
+    app.db()
+        .read(async move |client| figures::local_date(client, now, &zone).await)
+        .await
 }
 
 /// The pieces of a time: whole ones, but for what its ends cut off.
