@@ -42,7 +42,8 @@ pub struct Cleaned {
     pub payments_refunded: u64,
     /// The steps that failed, by name; the log says why.
     pub failed: Vec<&'static str>,
-    /// Whether time ran out: the next run does the rest.
+    /// Whether time ran out, or Stripe or the mail server did not answer: the
+    /// next run does the rest.
     pub remaining: bool,
 }
 
@@ -158,9 +159,10 @@ static WEBHOOK_EVENTS: Statement = sweep!(
     "created_at <= now() - interval '30 days'"
 );
 
-/// Settles payments, sends the mail that is due, and removes what has expired, in batches, each
-/// its own transaction, until nothing is left or time runs out. Any number of
-/// these at once do not disturb one another, and a sign-in never waits for them.
+/// Settles payments, sends the mail that is due, and removes what has expired,
+/// in batches, each its own transaction, until nothing is left or time runs
+/// out. Any number of these at once do not disturb one another, and a sign-in
+/// never waits for them.
 ///
 /// # Errors
 ///
@@ -183,13 +185,16 @@ pub fn run_for(app: &App, budget: Duration) -> BoxFuture<'_, Result<Cleaned>> {
         // nobody for the rest, which has a quarter of the time for itself.
         if app.stripe().is_some() {
             let settled = payment::release_unpaid(app, started + budget / 4).await;
-            cleaned.payments_settled = run.step("paymentsSettled", settled).unwrap_or(0);
+            let settled = run.step("paymentsSettled", settled).unwrap_or_default();
             let refunded = payment::refund_due(app, started + budget / 2).await;
-            cleaned.payments_refunded = run.step("paymentsRefunded", refunded).unwrap_or(0);
+            let refunded = run.step("paymentsRefunded", refunded).unwrap_or_default();
+            cleaned.payments_settled = settled.count;
+            cleaned.payments_refunded = refunded.count;
+            cleaned.remaining = settled.remaining || refunded.remaining;
         }
         let sent = mail::send_due(app, started + budget / 4 * 3).await;
         cleaned.sent = run.step("mail", sent).unwrap_or_default();
-        cleaned.remaining = cleaned.sent.remaining;
+        cleaned.remaining |= cleaned.sent.remaining;
         for (name, statement, removed) in [
             ("sessions", &SESSIONS, &mut cleaned.sessions),
             ("throttle", &THROTTLE, &mut cleaned.throttle),

@@ -18,7 +18,7 @@ use tokio_postgres::Client;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-pub use self::due::{refund_due, release_unpaid, settle_soon};
+pub use self::due::{Done, refund_due, release_unpaid, settle_soon};
 use crate::error::{Error, Result};
 use crate::http::{Answered, Client as Caller, IdempotencyKey, Member};
 use crate::models::payment::{self, Begun, Checkout, Method, Outcome, Payment, Received, Shown};

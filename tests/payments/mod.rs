@@ -74,11 +74,15 @@ pub async fn release(app: &TestApp) -> u64 {
     sabor::payment::release_unpaid(&app.app, soon())
         .await
         .unwrap()
+        .count
 }
 
 /// As [`release`], of refunds.
 pub async fn refund(app: &TestApp) -> u64 {
-    sabor::payment::refund_due(&app.app, soon()).await.unwrap()
+    sabor::payment::refund_due(&app.app, soon())
+        .await
+        .unwrap()
+        .count
 }
 
 fn soon() -> Instant {

@@ -72,7 +72,8 @@ async fn while_stripe_is_away_no_booking_is_lost_and_it_is_asked_again() {
     let (booking, _) = checkout(&app, &stripe, &ana).await;
     half_an_hour_passes(&app).await;
     stripe.fail(&[Fault::Refused(500); 3]);
-    assert_eq!(release(&app).await, 0);
+    let cleaned = sabor::cleanup::run(&app.app).await.unwrap();
+    assert_eq!((cleaned.payments_settled, cleaned.remaining), (0, true));
     assert_eq!(booking_status(&app, &booking).await, "booked");
     // Not before a pause.
     assert_eq!(release(&app).await, 0);

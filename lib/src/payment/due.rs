@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use tokio_postgres::Client;
+
 use super::{follow, house, note_mismatch, of_session};
 use crate::App;
 use crate::background::{self, BoxFuture};
@@ -19,6 +21,15 @@ enum Asked {
     Settled,
     /// It is not, and need not concern anybody: the next time tells.
     Left,
+}
+
+/// How a run went.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Done {
+    /// How many are settled, or went back.
+    pub count: u64,
+    /// Whether it ended before all that may be asked for now was.
+    pub remaining: bool,
 }
 
 /// Pays back what is due, and closes checkouts that were given up, after the
@@ -41,74 +52,65 @@ pub fn settle_soon(app: &App) {
 }
 
 /// Pays card payments back that are `refund_due`, until none is left that may
-/// be asked for now, or time is up; returns how many went back. What Stripe
-/// does not answer to is in the log, and tried again with growing pauses.
+/// be asked for now, or time is up. What Stripe does not answer to is in the
+/// log, and tried again with growing pauses.
 ///
 /// # Errors
 ///
 /// [`Error::Unavailable`] when Postgres does not answer.
-pub fn refund_due(app: &App, until: Instant) -> BoxFuture<'_, Result<u64>> {
-    Box::pin(async move {
-        let Some(stripe) = app.stripe() else {
-            return Ok(0);
-        };
-        let mut count = 0;
-        while Instant::now() < until {
-            let claimed = payment::claim_refund(&*app.db().client().await?).await?;
-            let Some(payment) = claimed else { break };
-            match reported(&payment, pay_back(app, stripe, &payment).await)? {
-                Some(Asked::Settled) => count += 1,
-                Some(Asked::Left) => {}
-                None => break,
-            }
-        }
-        Ok(count)
-    })
+pub fn refund_due(app: &App, until: Instant) -> BoxFuture<'_, Result<Done>> {
+    Box::pin(each(app, until, payment::claim_refund, pay_back))
 }
 
 /// Settles card payments whose time is up, as Stripe tells: paid after all, or
 /// not, and then the booking is cancelled and its place goes to whoever waits.
-/// Closes checkouts that were given up. Returns how many were settled. What
-/// Stripe does not answer to is in the log, and left for the next time.
+/// Closes checkouts that were given up. What Stripe does not answer to is in
+/// the log, and left for the next time.
 ///
 /// # Errors
 ///
 /// [`Error::Unavailable`] when Postgres does not answer.
-pub fn release_unpaid(app: &App, until: Instant) -> BoxFuture<'_, Result<u64>> {
+pub fn release_unpaid(app: &App, until: Instant) -> BoxFuture<'_, Result<Done>> {
     Box::pin(async move {
-        let Some(stripe) = app.stripe() else {
-            return Ok(0);
-        };
-        let mut count = close_given_up(app, until).await?;
-        while Instant::now() < until {
-            let now = app.clock().now();
-            let claimed = payment::claim_unpaid(&*app.db().client().await?, now).await?;
-            let Some(payment) = claimed else { break };
-            match reported(&payment, conclude(app, stripe, &payment).await)? {
-                Some(Asked::Settled) => count += 1,
-                Some(Asked::Left) => {}
-                None => break,
-            }
-        }
-        Ok(count)
+        let closed = close_given_up(app, until).await?;
+        let now = app.clock().now();
+        let claim = async move |client: &Client| payment::claim_unpaid(client, now).await;
+        let released = each(app, until, claim, conclude).await?;
+        Ok(Done {
+            count: closed.count + released.count,
+            remaining: closed.remaining || released.remaining,
+        })
     })
 }
 
-async fn close_given_up(app: &App, until: Instant) -> Result<u64> {
+async fn close_given_up(app: &App, until: Instant) -> Result<Done> {
+    each(app, until, payment::claim_unclosed, conclude).await
+}
+
+/// Claims one payment after another, and asks Stripe about it.
+async fn each(
+    app: &App,
+    until: Instant,
+    claim: impl AsyncFn(&Client) -> Result<Option<Payment>>,
+    ask: impl AsyncFn(&App, &Stripe, &Payment) -> Result<Asked, Trouble>,
+) -> Result<Done> {
+    let mut done = Done::default();
     let Some(stripe) = app.stripe() else {
-        return Ok(0);
+        return Ok(done);
     };
-    let mut count = 0;
     while Instant::now() < until {
-        let claimed = payment::claim_unclosed(&*app.db().client().await?).await?;
-        let Some(payment) = claimed else { break };
-        match reported(&payment, conclude(app, stripe, &payment).await)? {
-            Some(Asked::Settled) => count += 1,
+        let claimed = claim(&*app.db().client().await?).await?;
+        let Some(payment) = claimed else {
+            return Ok(done);
+        };
+        match reported(&payment, ask(app, stripe, &payment).await)? {
+            Some(Asked::Settled) => done.count += 1,
             Some(Asked::Left) => {}
             None => break,
         }
     }
-    Ok(count)
+    done.remaining = true;
+    Ok(done)
 }
 
 /// What of it ends the run. `None`: Stripe does not answer, and would not to
