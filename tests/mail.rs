@@ -151,13 +151,24 @@ async fn a_cancelled_and_a_moved_class_say_why_and_from_when_to_when() {
     };
     app.sql(
         "update scheduled_classes set start_time = '2030-07-05T01:00:00Z',
-            end_time = '2030-07-05T02:00:00Z'",
+            end_time = '2030-07-05T02:00:00Z', room = 'Main'",
     )
     .await;
+    let was = |start: &str, end: &str, room: &str| {
+        let times = format!("'startTime', '{start}', 'endTime', '{end}'");
+        format!("jsonb_build_object({times}, 'room', '{room}')")
+    };
     // Denver is seven hours behind in winter, and six in summer.
-    assert_eq!(tell("class_moved", "'2030-01-04T02:00:00Z'").await.sent, 1);
-    // It is where it was: nothing to tell.
-    let dropped = tell("class_moved", "'2030-07-05T01:00:00+00:00'").await;
+    let winter = was("2030-01-04T02:00:00Z", "2030-01-04T03:00:00Z", "Main");
+    assert_eq!(tell("class_moved", &winter).await.sent, 1);
+    let start = "2030-07-05T01:00:00Z";
+    let room = was(start, "2030-07-05T02:00:00Z", "Cellar");
+    assert_eq!(tell("class_moved", &room).await.sent, 1);
+    let longer = was(start, "2030-07-05T02:30:00Z", "Main");
+    assert_eq!(tell("class_moved", &longer).await.sent, 1);
+    // It is when and where it was: nothing to tell.
+    let back = was("2030-07-05T01:00:00+00:00", "2030-07-05T02:00:00Z", "Main");
+    let dropped = tell("class_moved", &back).await;
     assert_eq!((dropped.sent, dropped.dropped), (0, 1));
     assert_eq!(tell("instructor_changed", "null").await.sent, 1);
     app.sql(
@@ -170,17 +181,28 @@ async fn a_cancelled_and_a_moved_class_say_why_and_from_when_to_when() {
     )
     .await;
     assert_eq!(tell("class_cancelled", "null").await.sent, 1);
-    let mails = server.wait_for(4).await;
+    let mails = server.wait_for(6).await;
     let text = |n: usize| mails[n]["text"].as_str().unwrap();
-    assert!(
-        text(1).contains("was planned for Thursday, 3 January 2030 at 7:00 PM. It is now on Thursday, 4 July 2030 at 7:00 PM"),
-        "{}",
-        text(1)
-    );
-    assert!(text(2).contains("will now be taught by Marisol Vega"));
-    assert!(text(3).contains("The <b>roof</b> leaks"));
-    assert!(text(3).contains("Your 25.00 USD go back to your card"));
-    let html = mails[3]["html"].as_str().unwrap();
+    let moved = |day: &str, ends: &str, room: &str| {
+        format!(
+            "was planned for {day}, 7:00 PM to {ends}, in {room}. \
+            It is now on Thursday, 4 July 2030, 7:00 PM to 8:00 PM, in Main."
+        )
+    };
+    for (mail, told) in [
+        (1, moved("Thursday, 3 January 2030", "8:00 PM", "Main")),
+        (2, moved("Thursday, 4 July 2030", "8:00 PM", "Cellar")),
+        (3, moved("Thursday, 4 July 2030", "8:30 PM", "Main")),
+    ] {
+        assert!(text(mail).contains(&told), "{}", text(mail));
+    }
+    let subjects = subjects(&mails);
+    assert!(subjects[1].starts_with("New time: "));
+    assert!(subjects[2].starts_with("New room: "));
+    assert!(text(4).contains("will now be taught by Marisol Vega"));
+    assert!(text(5).contains("The <b>roof</b> leaks"));
+    assert!(text(5).contains("Your 25.00 USD go back to your card"));
+    let html = mails[5]["html"].as_str().unwrap();
     assert!(
         html.contains("The &#60;b&#62;roof&#60;/b&#62; leaks"),
         "{html}"

@@ -234,7 +234,7 @@ async fn compose(app: &App, due: &Due) -> Result<Option<Letter>> {
         return Ok(None);
     };
     let now = app.clock().now();
-    let told = mail_outbox::booking(&client, id, due.payload.before, studio, now).await?;
+    let told = mail_outbox::booking(&client, id, due.payload.before.as_ref(), studio, now).await?;
     told.and_then(|told| letter::about_booking(&due.kind, &told, studio))
         .transpose()
 }

@@ -209,6 +209,9 @@ impl Start<'_> {
                     tracing::warn!(error = %failure, "a checkout is asked for anew");
                     let client = self.app.db().client().await?;
                     payment = payment::renew(&client, &payment, self.app.clock().now()).await?;
+                    if payment.status != payment::Status::Pending {
+                        return Err(PAYMENT_REPLACED);
+                    }
                     keys += 1;
                 }
                 Err(failure) if failure.code().starts_with("amount_too_") => return Ok(None),

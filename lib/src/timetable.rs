@@ -1,6 +1,6 @@
 //! The timetable, as staff look after it.
 
-use chrono::{DateTime, NaiveDate, NaiveTime, TimeDelta, Utc};
+use chrono::{DateTime, Datelike, NaiveDate, NaiveTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tokio_postgres::Client as Postgres;
@@ -273,6 +273,15 @@ fn clock(typed: &str) -> Result<NaiveTime, Problem> {
     NaiveTime::parse_from_str(typed, "%H:%M").map_err(|_| "must be a time such as 19:00".to_owned())
 }
 
+/// A year that a timetable can be about: what is further away is a slip, and
+/// would be more than clocks, stores and calendars can hold.
+fn day(date: NaiveDate) -> Result<NaiveDate, Problem> {
+    if (2000..2200).contains(&date.year()) {
+        return Ok(date);
+    }
+    Err("must be a date between 2000 and 2199".to_owned())
+}
+
 fn minutes(minutes: i32) -> Result<i32, Problem> {
     within(minutes, 1, 1_440)
 }
@@ -349,8 +358,16 @@ impl<'a> Act<'a> {
                 places,
             ),
             room: check.check("pattern.room", room(&entry.room)),
-            effective_from: Some(entry.effective_from.unwrap_or_else(|| self.today())),
-            effective_until: Some(entry.effective_until),
+            effective_from: check.check(
+                "pattern.effectiveFrom",
+                entry.effective_from.map_or_else(|| Ok(self.today()), day),
+            ),
+            effective_until: Some(optional(
+                &mut check,
+                "pattern.effectiveUntil",
+                entry.effective_until,
+                day,
+            )),
             is_active: None,
         };
         check.finish()?;
@@ -395,8 +412,13 @@ impl<'a> Act<'a> {
                 places,
             ),
             room: optional(check, "pattern.room", change.room.as_deref(), room),
-            effective_from: change.effective_from,
-            effective_until: change.effective_until,
+            effective_from: optional(check, "pattern.effectiveFrom", change.effective_from, day),
+            effective_until: optional(
+                check,
+                "pattern.effectiveUntil",
+                change.effective_until,
+                |until| until.map(day).transpose(),
+            ),
             is_active: change.is_active,
         };
         std::mem::take(check).finish()?;
@@ -462,7 +484,9 @@ impl<'a> Act<'a> {
     async fn enter_occurrence(&self, entry: OccurrenceEntry) -> Result<Outcome> {
         let mut check = Form::default();
         let time = check.check("occurrence.time", clock(&entry.time));
-        let start = self.zone.resolve(entry.date, time.unwrap_or_default());
+        let date = check.check("occurrence.date", day(entry.date));
+        let date = date.unwrap_or_else(|| self.today());
+        let start = self.zone.resolve(date, time.unwrap_or_default());
         if start <= self.now {
             check.refuse("occurrence.date", "must not be in the past");
         }
@@ -511,6 +535,7 @@ impl<'a> Act<'a> {
     async fn change_occurrence(&self, change: OccurrenceChange) -> Result<Outcome> {
         let mut check = Form::default();
         let time = optional(&mut check, "occurrence.time", change.time.as_deref(), clock);
+        let date = optional(&mut check, "occurrence.date", change.date, day);
         let length = optional(
             &mut check,
             "occurrence.durationMinutes",
@@ -545,7 +570,7 @@ impl<'a> Act<'a> {
         let id = change.id;
         let changed = self.app.db().transaction(async |client| {
             let before = occurrence::lock(client, id, self.now).await?;
-            changes.times = self.moved(&before, change.date, time, length)?;
+            changes.times = self.moved(&before, date, time, length)?;
             let studio = &self.app.config().studio;
             self.note(client, json!({ "occurrenceId": id, "action": "change" }))
                 .await?;

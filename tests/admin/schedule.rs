@@ -5,7 +5,7 @@ use futures_util::future::join_all;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::bookings::{assert_consistent, book, wait_for};
+use crate::bookings::{assert_consistent, book, cancel, wait_for};
 use crate::harness::{Answer, Person, Settings, TestApp};
 
 const PATH: &str = "/api/admin/schedule";
@@ -82,6 +82,14 @@ impl Studio {
     async fn class(&self, days: i64, time: &str) -> Uuid {
         let entered = self.enter(self.occurrence(days, time)).await;
         entered["occurrenceId"].as_str().unwrap().parse().unwrap()
+    }
+
+    /// Five hours before the class of a booking begins.
+    fn is_soon(&self, booking: &Value) {
+        let start = booking["class"]["startTime"].as_str().unwrap();
+        let start: DateTime<Utc> = start.parse().unwrap();
+        let clock = self.app.app.clock();
+        clock.advance(start - clock.now() - TimeDelta::hours(5));
     }
 
     async fn change(&self, id: Uuid, mut change: Value) -> Answer {
@@ -318,7 +326,7 @@ async fn cancelling_a_class_cancels_every_booking_and_tells_everybody() {
     ))
     .await;
     // Late for a member; the studio is never late.
-    app.app.clock().advance(TimeDelta::hours(20));
+    studio.is_soon(&booking);
     let path = format!("{PATH}?occurrenceId={class}&reason=The%20floor%20is%20wet");
     let outcome = studio.staff.delete(&path).await.expect(200);
     assert_eq!(outcome["cancelledBookings"], 2);
@@ -343,6 +351,31 @@ async fn cancelling_a_class_cancels_every_booking_and_tells_everybody() {
 }
 
 #[tokio::test]
+async fn whoever_cancelled_too_late_is_paid_back_when_the_class_will_not_be() {
+    let studio = Studio::open().await;
+    let (app, class) = (&studio.app, studio.class(1, "23:00").await);
+    let ana = app.member("ana").await;
+    let booking = book(&ana, class).await.expect(201);
+    let paid = json!({ "bookingId": booking["id"], "action": "markPaid" });
+    studio
+        .staff
+        .patch("/api/admin/bookings", paid)
+        .await
+        .expect(200);
+    studio.is_soon(&booking);
+    let booking = cancel(&ana, &booking).await.expect(200);
+    assert_eq!(booking["lateCancellation"], true);
+    assert_eq!(booking["paymentStatus"], "paid");
+    let path = format!("{PATH}?occurrenceId={class}");
+    let outcome = studio.staff.delete(&path).await.expect(200);
+    assert_eq!(outcome["cancelledBookings"], 0);
+    let list = ana.get("/api/bookings/list").await.expect(200);
+    assert_eq!(list["items"][0]["paymentStatus"], "refund_due");
+    assert_eq!(studio.told("payment_refund_due").await, 1);
+    assert_eq!(studio.told("class_cancelled").await, 0);
+}
+
+#[tokio::test]
 async fn a_class_that_moves_or_changes_hands_is_told_to_those_who_booked_it() {
     let studio = Studio::open().await;
     let (app, class) = (&studio.app, studio.class(5, "19:00").await);
@@ -358,13 +391,12 @@ async fn a_class_that_moves_or_changes_hands_is_told_to_those_who_booked_it() {
         .await
         .expect(200);
     assert_eq!(studio.mails("class_moved").await, 1);
-    let second = json!({ "instructorId": studio.instructors[1] });
+    let second = json!({ "instructorId": studio.instructors[1], "room": "Cellar" });
     studio.change(class, second).await.expect(200);
-    assert_eq!(studio.mails("instructor_changed").await, 1);
-    assert_eq!(
-        studio.told("class_moved").await + studio.told("instructor_changed").await,
-        2
-    );
+    for (kind, times) in [("class_moved", 2), ("instructor_changed", 1)] {
+        assert_eq!(studio.mails(kind).await, times);
+        assert_eq!(studio.told(kind).await, times);
+    }
     let list = ana.get("/api/bookings/list").await.expect(200);
     assert_eq!(list["items"][0]["class"]["instructor"], "Luis");
     assert_eq!(
@@ -456,11 +488,20 @@ async fn a_form_that_says_nothing_or_too_much_or_nonsense_is_refused() {
     ] {
         studio.staff.post(PATH, form).await.expect_code(400, code);
     }
+    let retired = Uuid::now_v7();
+    studio
+        .app
+        .sql(&format!(
+            "insert into class_types (id, name, price_per_class, is_active)
+            values ('{retired}', 'Lambada', 20, false)"
+        ))
+        .await;
     for (field, value) in [
         ("classTypeId", json!(Uuid::now_v7())),
         ("instructorId", json!(Uuid::now_v7())),
         ("room", json!("")),
         ("durationMinutes", json!(0)),
+        ("classTypeId", json!(retired)),
     ] {
         for kind in ["pattern", "occurrence"] {
             let mut form = match kind {
@@ -471,6 +512,21 @@ async fn a_form_that_says_nothing_or_too_much_or_nonsense_is_refused() {
             let refused = studio.staff.post(PATH, form).await;
             let details = refused.expect_code(400, "validation_failed")["details"].clone();
             assert!(details[format!("{kind}.{field}")].is_array(), "{details}");
+        }
+    }
+    let class = studio.class(5, "10:00").await;
+    for date in ["+262142-12-31", "-9999-01-01", "1999-12-31", "2200-01-01"] {
+        let mut form = studio.occurrence(5, "23:00");
+        form["occurrence"]["date"] = json!(date);
+        let entered = studio.staff.post(PATH, form).await;
+        entered.expect_code(400, "validation_failed");
+        let moved = studio.change(class, json!({ "date": date })).await;
+        moved.expect_code(400, "validation_failed");
+        for field in ["effectiveFrom", "effectiveUntil"] {
+            let mut form = studio.pattern(1, "10:00");
+            form["pattern"][field] = json!(date);
+            let entered = studio.staff.post(PATH, form).await;
+            entered.expect_code(400, "validation_failed");
         }
     }
     let unknown = json!({ "pattern": { "id": Uuid::now_v7(), "room": "Red" } });

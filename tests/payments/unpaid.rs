@@ -137,3 +137,17 @@ async fn who_came_without_paying_is_not_cancelled_afterwards() {
     assert_eq!(booking_status(&app, &booking).await, "attended");
     assert_eq!(payment(&ana, &booking).await["status"], "cancelled");
 }
+
+#[tokio::test]
+async fn once_the_class_has_begun_nobody_loses_their_place_for_not_paying() {
+    let (app, stripe) = studio().await;
+    let ana = app.member("ana").await;
+    let (booking, session) = checkout(&app, &stripe, &ana).await;
+    app.sql("update scheduled_classes set start_time = now() - interval '1 minute'")
+        .await;
+    let expired = told("checkout.session.expired", &stripe.expire(&session));
+    app.hear(&expired).await.expect(200);
+    assert_eq!(booking_status(&app, &booking).await, "booked");
+    assert_eq!(payment(&ana, &booking).await["status"], "cancelled");
+    assert_eq!(events(&app, "booking_cancelled").await, 0);
+}

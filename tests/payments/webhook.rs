@@ -456,6 +456,17 @@ async fn money_that_comes_a_second_time_is_left_for_somebody_to_look_at() {
 }
 
 #[tokio::test]
+async fn a_refund_of_other_money_leaves_the_payment_as_it_is() {
+    let (app, stripe) = studio().await;
+    let ana = app.member("ana").await;
+    let (booking, session) = paid(&app, &stripe, &ana).await;
+    let mut other = charge_refunded(&session);
+    other["data"]["object"]["payment_intent"] = json!("pi_test_other");
+    app.hear(&other).await.expect(200);
+    assert_eq!(payment(&ana, &booking).await["status"], "paid");
+}
+
+#[tokio::test]
 async fn a_part_that_went_back_is_no_refund() {
     let (app, stripe): (TestApp, Stripe) = studio().await;
     let ana = app.member("ana").await;

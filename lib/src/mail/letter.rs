@@ -125,7 +125,7 @@ fn confirmed(told: &BookingTold) -> Words {
     )];
     paragraphs.extend(to_pay(told));
     (
-        format!("Booked: {}, {}", told.title, told.day),
+        format!("Booked: {}, {}", told.title, told.time.day),
         "You are in!",
         paragraphs,
     )
@@ -133,7 +133,7 @@ fn confirmed(told: &BookingTold) -> Words {
 
 fn waitlisted(told: &BookingTold) -> Words {
     (
-        format!("On the waitlist: {}, {}", told.title, told.day),
+        format!("On the waitlist: {}, {}", told.title, told.time.day),
         "You are on the waitlist",
         vec![
             format!(
@@ -155,7 +155,7 @@ fn promoted(told: &BookingTold) -> Words {
     paragraphs
         .push("If you cannot come, please cancel, so that the next in line can dance.".to_owned());
     (
-        format!("You have a place: {}, {}", told.title, told.day),
+        format!("You have a place: {}, {}", told.title, told.time.day),
         "A place is yours!",
         paragraphs,
     )
@@ -195,7 +195,7 @@ fn cancelled(told: &BookingTold, studio: &StudioConfig) -> Words {
         None => {}
     }
     (
-        format!("Cancelled: {}, {}", told.title, told.day),
+        format!("Cancelled: {}, {}", told.title, told.time.day),
         "Your booking is cancelled",
         paragraphs,
     )
@@ -204,14 +204,14 @@ fn cancelled(told: &BookingTold, studio: &StudioConfig) -> Words {
 fn class_cancelled(told: &BookingTold) -> Words {
     let mut paragraphs = vec![format!(
         "We are sorry: {} on {} will not take place.",
-        told.title, told.day
+        told.title, told.time.day
     )];
     paragraphs.extend(reason(told.class_reason.as_deref()));
     if let Some(payment) = &told.payment {
         paragraphs.extend(refund(payment, &told.currency));
     }
     (
-        format!("Class cancelled: {}, {}", told.title, told.day),
+        format!("Class cancelled: {}, {}", told.title, told.time.day),
         "This class will not take place",
         paragraphs,
     )
@@ -234,28 +234,33 @@ fn refund(payment: &PaymentTold, currency: &str) -> Option<String> {
     }
 }
 
-/// `None` when it is where it was: a move that was taken back.
+/// `None` when it is when and where it was: a move that was taken back.
 fn moved(told: &BookingTold) -> Option<Words> {
-    let (day, starts) = told.before.as_ref()?;
+    let (was, room) = told.before.as_ref()?;
+    let is = &told.time;
+    let subject = match was == is {
+        true => format!("New room: {}, {}", told.title, is.day),
+        false => format!("New time: {}, {} at {}", told.title, is.day, is.starts),
+    };
     Some((
-        format!("New time: {}, {} at {}", told.title, told.day, told.starts),
+        subject,
         "Your class has moved",
         vec![
             format!(
-                "{} was planned for {day} at {starts}. It is now on {} at {}.",
-                told.title, told.day, told.starts
+                "{} was planned for {}, {} to {}, in {room}. It is now on {}, {} to {}, in {}.",
+                told.title, was.day, was.starts, was.ends, is.day, is.starts, is.ends, told.room
             ),
-            "Your place moves along. If the new time does not suit you, please cancel.".to_owned(),
+            "Your place moves along. If this does not suit you, please cancel.".to_owned(),
         ],
     ))
 }
 
 fn instructor_changed(told: &BookingTold) -> Words {
     (
-        format!("Another instructor: {}, {}", told.title, told.day),
+        format!("Another instructor: {}, {}", told.title, told.time.day),
         "Somebody else teaches your class",
         vec![format!(
-            "{} will now be taught by {}. Time and place stay as they are.",
+            "{} will now be taught by {}.",
             told.title, told.instructor
         )],
     )
@@ -271,7 +276,7 @@ fn facts(told: &BookingTold, studio: &StudioConfig) -> Vec<(&'static str, String
             "When",
             format!(
                 "{}, {} to {} ({place} time)",
-                told.day, told.starts, told.ends
+                told.time.day, told.time.starts, told.time.ends
             ),
         ),
         ("Where", told.room.clone()),

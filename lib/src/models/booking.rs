@@ -235,6 +235,30 @@ pub async fn find(client: &Client, id: Uuid) -> Result<Booking> {
     Booking::from_row(&row)
 }
 
+static LOCK_CLASS: Statement = Statement::new(
+    "booking.lock_class",
+    "select id, start_time from scheduled_classes
+    where id = (
+        select scheduled_class_id from bookings
+        where id = $1 and ($2::uuid is null or user_id = $2)
+    ) for no key update",
+);
+
+/// Locks the class of a booking: whatever changes how far a booking or its
+/// payment has come does so first. Returns its id, and when it begins. `owner`
+/// as in [`Cancellation`].
+pub(super) async fn lock_class(
+    client: &Client,
+    booking_id: Uuid,
+    owner: Option<Uuid>,
+) -> Result<(Uuid, DateTime<Utc>)> {
+    let row = LOCK_CLASS
+        .opt(client, &[&booking_id, &owner])
+        .await?
+        .ok_or(Error::NotFound)?;
+    Ok((row.try_get("id")?, row.try_get("start_time")?))
+}
+
 /// Which of a member's bookings are meant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum When {

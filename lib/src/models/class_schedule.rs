@@ -223,7 +223,7 @@ static INSERT: Statement = Statement::new(
         duration_minutes, max_participants, room, effective_from, effective_until)
     select $1, t.id, $3, $4, $5, coalesce($6, t.duration_minutes),
         coalesce($7, t.max_participants), $8, $9, $10
-    from class_types t where t.id = $2
+    from class_types t where t.id = $2 and t.is_active
     returning id",
 );
 

@@ -37,10 +37,19 @@ pub struct Due {
 pub struct Payload {
     /// Every kind that a member gets.
     pub booking_id: Option<Uuid>,
-    /// `class_moved`: when the class was to start before.
-    pub before: Option<DateTime<Utc>>,
+    /// `class_moved`: when and where the class was to be before.
+    pub before: Option<Before>,
     /// `contact_received`.
     pub submission_id: Option<Uuid>,
+}
+
+/// When and where a class was to be.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Before {
+    start_time: DateTime<Utc>,
+    end_time: DateTime<Utc>,
+    room: String,
 }
 
 // A try is counted before it is made, and the pause after it begins then, too:
@@ -140,14 +149,11 @@ pub struct BookingTold {
     pub room: String,
     /// Who teaches it.
     pub instructor: String,
-    /// Such as `Friday, 7 August 2026`.
-    pub day: String,
-    /// Such as `7:00 PM`.
-    pub starts: String,
-    /// So too.
-    pub ends: String,
-    /// Day and start before it was moved; `None` when it was not, or is back.
-    pub before: Option<(String, String)>,
+    /// When it is.
+    pub time: Time,
+    /// When and in which room it was to be, before it was moved; `None` when it
+    /// was not, or is back.
+    pub before: Option<(Time, String)>,
     /// Whether the class is over.
     pub is_over: bool,
     /// Whether the class will not be.
@@ -164,6 +170,17 @@ pub struct BookingTold {
     pub currency: String,
     /// The last payment there was: its status, method and amount.
     pub payment: Option<PaymentTold>,
+}
+
+/// When a class is, written out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Time {
+    /// Such as `Friday, 7 August 2026`.
+    pub day: String,
+    /// Such as `7:00 PM`.
+    pub starts: String,
+    /// So too.
+    pub ends: String,
 }
 
 /// A payment as a mail tells of it.
@@ -187,7 +204,9 @@ static BOOKING: Statement = Statement::new(
         to_char(c.end_time at time zone $2, 'FMHH12:MI AM') as ends,
         to_char($3 at time zone $2, 'FMDay, FMDD FMMonth YYYY') as day_before,
         to_char($3 at time zone $2, 'FMHH12:MI AM') as starts_before,
-        c.start_time is distinct from $3 as was_moved,
+        to_char($5 at time zone $2, 'FMHH12:MI AM') as ends_before,
+        $6 as room_before,
+        (c.start_time, c.end_time, c.room) is distinct from ($3, $5, $6) as was_moved,
         c.end_time <= $4 as is_over, c.is_cancelled as class_is_cancelled,
         c.cancellation_reason as class_reason, b.late_cancellation as is_late,
         b.cancellation_reason as reason, b.price, b.currency,
@@ -211,20 +230,20 @@ static BOOKING: Statement = Statement::new(
 pub async fn booking(
     client: &Client,
     id: Uuid,
-    before: Option<DateTime<Utc>>,
+    before: Option<&Before>,
     studio: &StudioConfig,
     now: DateTime<Utc>,
 ) -> Result<Option<BookingTold>> {
+    let start = before.map(|before| before.start_time);
+    let end = before.map(|before| before.end_time);
+    let room = before.map(|before| before.room.clone());
     let row = BOOKING
-        .opt(client, &[&id, &studio.time_zone, &before, &now])
+        .opt(client, &[&id, &studio.time_zone, &start, &now, &end, &room])
         .await?;
     row.map(|row| told(&row)).transpose()
 }
 
 fn told(row: &Row) -> Result<BookingTold> {
-    let day_before: Option<String> = row.try_get("day_before")?;
-    let starts_before: Option<String> = row.try_get("starts_before")?;
-    let was_moved: bool = row.try_get("was_moved")?;
     let price: Decimal = row.try_get("price")?;
     Ok(BookingTold {
         status: row.try_get("status")?,
@@ -232,10 +251,12 @@ fn told(row: &Row) -> Result<BookingTold> {
         title: row.try_get("title")?,
         room: row.try_get("room")?,
         instructor: row.try_get("instructor")?,
-        day: row.try_get("day")?,
-        starts: row.try_get("starts")?,
-        ends: row.try_get("ends")?,
-        before: day_before.zip(starts_before).filter(|_| was_moved),
+        time: Time {
+            day: row.try_get("day")?,
+            starts: row.try_get("starts")?,
+            ends: row.try_get("ends")?,
+        },
+        before: before(row)?,
         is_over: row.try_get("is_over")?,
         class_is_cancelled: row.try_get("class_is_cancelled")?,
         class_reason: row.try_get("class_reason")?,
@@ -245,6 +266,21 @@ fn told(row: &Row) -> Result<BookingTold> {
         currency: row.try_get("currency")?,
         payment: payment(row)?,
     })
+}
+
+fn before(row: &Row) -> Result<Option<(Time, String)>> {
+    let room: Option<String> = row.try_get("room_before")?;
+    let was_moved: bool = row.try_get("was_moved")?;
+    room.filter(|_| was_moved)
+        .map(|room| {
+            let time = Time {
+                day: row.try_get("day_before")?,
+                starts: row.try_get("starts_before")?,
+                ends: row.try_get("ends_before")?,
+            };
+            Ok((time, room))
+        })
+        .transpose()
 }
 
 fn payment(row: &Row) -> Result<Option<PaymentTold>> {

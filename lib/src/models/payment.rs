@@ -235,22 +235,10 @@ pub async fn last(client: &Client, booking_id: Uuid, user_id: Uuid) -> Result<Op
     is_there.then(|| Payment::from_row(&row)).transpose()
 }
 
-static LOCK_CLASS: Statement = Statement::new(
-    "payment.lock_class",
-    "select id from scheduled_classes
-    where id = (
-        select scheduled_class_id from bookings
-        where id = $1 and ($2::uuid is null or user_id = $2)
-    ) for no key update",
-);
-
 /// A booking as it stays until the end of the transaction. `owner` as in
 /// [`booking::Cancellation`].
 async fn lock(client: &Client, booking_id: Uuid, owner: Option<Uuid>) -> Result<Booking> {
-    LOCK_CLASS
-        .opt(client, &[&booking_id, &owner])
-        .await?
-        .ok_or(Error::NotFound)?;
+    booking::lock_class(client, booking_id, owner).await?;
     // A statement of its own: the first does not see who changed it meanwhile.
     booking::find(client, booking_id).await
 }

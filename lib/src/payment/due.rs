@@ -118,7 +118,7 @@ async fn each(
 fn reported(payment: &Payment, outcome: Result<Asked, Trouble>) -> Result<Option<Asked>> {
     match outcome {
         Ok(asked) => Ok(Some(asked)),
-        Err(Trouble::Stripe(failure @ Failure::Refused { .. })) => {
+        Err(Trouble::Stripe(failure @ (Failure::Refused { .. } | Failure::Kept))) => {
             tracing::error!(payment = %payment.id, error = %failure, "a payment could not be settled");
             Ok(Some(Asked::Left))
         }

@@ -6,7 +6,7 @@ use tokio_postgres::Client;
 use uuid::Uuid;
 
 use super::create::CLASS_STARTED;
-use super::{Booking, find};
+use super::{Booking, find, lock_class};
 use crate::config::StudioConfig;
 use crate::db::Statement;
 use crate::error::{Error, Result};
@@ -25,16 +25,6 @@ pub struct Cancellation {
     /// staff may be lenient.
     pub lenient: bool,
 }
-
-// Whatever changes who has a place takes this lock first.
-static LOCK: Statement = Statement::new(
-    "booking.lock_class",
-    "select c.id, c.start_time from scheduled_classes c
-    where c.id = (
-        select scheduled_class_id from bookings
-        where id = $1 and ($2::uuid is null or user_id = $2)
-    ) for no key update",
-);
 
 // `late` is about a place: whoever only waited may leave at any time.
 static CANCEL: Statement = Statement::new(
@@ -126,10 +116,7 @@ async fn give_up(
     studio: &StudioConfig,
 ) -> Result<Vec<NewEvent>> {
     let id = cancellation.booking_id;
-    let class = LOCK.opt(client, &[&id, &cancellation.owner]).await?;
-    let class = class.ok_or(Error::NotFound)?;
-    let start: DateTime<Utc> = class.try_get("start_time")?;
-    let class_id: Uuid = class.try_get("id")?;
+    let (class_id, start) = lock_class(client, id, cancellation.owner).await?;
     if start <= now && !cancellation.lenient {
         return Err(CLASS_STARTED);
     }

@@ -7,7 +7,7 @@ use tokio_postgres::{Client, Row};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::{Status, standing_columns};
+use super::{Status, lock_class, standing_columns};
 use crate::db::Statement;
 use crate::encryption::Keyring;
 use crate::error::{Error, Result};
@@ -161,7 +161,7 @@ static ATTENDANCE: Statement = Statement::new(
     select user_id, begun, exists (select from noted) as noted from booking",
 );
 
-/// Notes whether somebody came. Returns who.
+/// Notes whether somebody came. To be called in a transaction. Returns who.
 ///
 /// # Errors
 ///
@@ -178,6 +178,7 @@ pub async fn note_attendance(
         Attendance::NoShow => "no_show",
         Attendance::Unknown => "booked",
     };
+    lock_class(client, booking_id, None).await?;
     let row = ATTENDANCE
         .opt(client, &[&booking_id, &status, &now])
         .await?

@@ -44,7 +44,7 @@ static INSERT: Statement = Statement::new(
     select $1, t.id, $3, coalesce($4, t.name), coalesce($5, ''), $6,
         $6 + make_interval(mins => coalesce($7, t.duration_minutes)),
         coalesce($8, t.max_participants), $9, $10
-    from class_types t where t.id = $2
+    from class_types t where t.id = $2 and t.is_active
     returning id",
 );
 
@@ -173,8 +173,8 @@ static UPDATE: Statement = Statement::new(
 );
 
 /// Changes a class that has been locked, and tells those who have booked it
-/// or wait: that it moved, or else that somebody else teaches it. More places
-/// go to those who wait.
+/// or wait: that it moved, and that somebody else teaches it. More places go
+/// to those who wait.
 ///
 /// # Errors
 ///
@@ -212,10 +212,10 @@ pub async fn update(
         .on_constraint("scheduled_classes_room_free", ROOM_TAKEN)
         .on_constraint("scheduled_classes_instructor_free", INSTRUCTOR_TAKEN)
         .on_constraint("scheduled_classes_places", PLACES_TAKEN)?;
-    let mut events = match news(before, &row)? {
-        Some((kind, told)) => notify(client, before.id, kind, told).await?,
-        None => Vec::new(),
-    };
+    let mut events = Vec::new();
+    for (kind, told) in news(before, &row)? {
+        events.extend(notify(client, before.id, kind, told).await?);
+    }
     events.extend(booking::promote(client, before.id, now, studio).await?);
     member_event::tell(client, &events).await
 }
@@ -226,19 +226,24 @@ const PLACES_TAKEN: Error = Error::Conflict {
 };
 
 /// What there is to tell, and what a mail needs to know of it.
-fn news(before: &Before, after: &Row) -> Result<Option<(&'static str, Value)>> {
+fn news(before: &Before, after: &Row) -> Result<Vec<(&'static str, Value)>> {
     let (start, end): (DateTime<Utc>, DateTime<Utc>) =
         (after.try_get("start_time")?, after.try_get("end_time")?);
     let room: String = after.try_get("room")?;
     let instructor: Uuid = after.try_get("instructor_id")?;
+    let mut news = Vec::new();
     if (start, end) != (before.start_time, before.end_time) || room != before.room {
-        let told = json!({ "before": before.start_time });
-        return Ok(Some(("class_moved", told)));
+        let was = json!({
+            "startTime": before.start_time,
+            "endTime": before.end_time,
+            "room": before.room,
+        });
+        news.push(("class_moved", json!({ "before": was })));
     }
     if instructor != before.instructor_id {
-        return Ok(Some(("instructor_changed", json!({}))));
+        news.push(("instructor_changed", json!({})));
     }
-    Ok(None)
+    Ok(news)
 }
 
 static NOTIFY: Statement = Statement::new(
@@ -276,7 +281,8 @@ fn event(row: &Row, kind: &'static str, class_id: Uuid) -> Result<NewEvent> {
 }
 
 // The class has not begun: whoever was checked in ahead of time loses the
-// place as well.
+// place as well. Whoever had cancelled too late for a refund gets it now, as
+// the class that the price was kept for will not be.
 static CANCEL: Statement = Statement::new(
     "occurrence.cancel",
     "with class as (
@@ -291,22 +297,24 @@ static CANCEL: Statement = Statement::new(
     ), settled as (
         update payments p
         set status = case p.status when 'pending' then 'cancelled' else 'refund_due' end
-        from gone where p.booking_id = gone.id and p.status in ('pending', 'paid')
-        returning p.id, p.booking_id, p.status
+        from bookings b
+        where b.scheduled_class_id = $1 and p.booking_id = b.id and p.status in ('pending', 'paid')
+        returning p.id, p.booking_id, p.user_id, p.status
     ), mailed as (
         insert into mail_outbox (id, recipient, kind, payload)
         select gen_random_uuid(), u.email, 'class_cancelled',
             jsonb_build_object('bookingId', gone.id)
         from gone join users u on u.id = gone.user_id
     )
-    select gone.id, gone.user_id, settled.id as refund_due
-    from gone left join settled
-        on settled.booking_id = gone.id and settled.status = 'refund_due'",
+    select coalesce(gone.id, due.booking_id) as id, coalesce(gone.user_id, due.user_id) as user_id,
+        gone.id is not null as is_gone, due.id as refund_due
+    from gone full join (select * from settled where status = 'refund_due') due
+        on due.booking_id = gone.id",
 );
 
 /// Cancels a class that has been locked, and with it every booking of it.
 /// What was paid becomes `refund_due`, however near the start is. Returns how
-/// many bookings that concerned.
+/// many bookings were cancelled.
 ///
 /// # Errors
 ///
@@ -320,6 +328,7 @@ pub async fn cancel(
     let reason = reason.map(str::to_owned);
     let rows = CANCEL.all(client, &[&before.id, &reason, &now]).await?;
     let mut events = Vec::new();
+    let mut gone = 0;
     for row in &rows {
         let told = event(row, "class_cancelled", before.id)?;
         if let Some(payment_id) = row.try_get::<_, Option<Uuid>>("refund_due")? {
@@ -329,8 +338,11 @@ pub async fn cancel(
                 ..told.clone()
             });
         }
-        events.push(told);
+        if row.try_get("is_gone")? {
+            events.push(told);
+            gone += 1;
+        }
     }
     member_event::tell(client, &events).await?;
-    Ok(rows.len())
+    Ok(gone)
 }

@@ -39,11 +39,14 @@ pub struct Checkout {
     pub title: String,
 }
 
+// The last payment is the one that counts. The transaction may have begun before
+// another that was made first; the moment under the lock tells their order.
 static INSERT: Statement = Statement::new(
     "payment.insert",
     concat!(
-        "insert into payments as p (id, booking_id, user_id, amount, currency, method, expires_at)
-        values ($1, $2, $3, $4, $5, $6, $7) returning ",
+        "insert into payments as p (id, booking_id, user_id, amount, currency, method, expires_at,
+            created_at)
+        values ($1, $2, $3, $4, $5, $6, $7, clock_timestamp()) returning ",
         payment_columns!()
     ),
 );

@@ -26,8 +26,8 @@ static INSERT_PAID: Statement = Statement::new(
     "payment.insert_paid",
     concat!(
         "insert into payments as p (id, booking_id, user_id, amount, currency, method, status,
-            paid_at)
-        values ($1, $2, $3, $4, $5, 'desk', 'paid', $6) returning ",
+            paid_at, created_at)
+        values ($1, $2, $3, $4, $5, 'desk', 'paid', $6, clock_timestamp()) returning ",
         payment_columns!()
     ),
 );

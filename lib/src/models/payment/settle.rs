@@ -161,6 +161,12 @@ fn is_amount(payment: &Payment, received: &Received<'_>) -> bool {
     same_currency && due.is_some() && due == received.amount
 }
 
+fn is_other_money(payment: &Payment, received: &Received<'_>) -> bool {
+    let known = payment.provider_payment.as_deref();
+    let both = known.zip(received.provider_payment);
+    both.is_some_and(|(known, told)| known != told)
+}
+
 /// The money is there. Whatever was told before, it counts: for the booking
 /// that it is for, while that stands and waits for it; else it goes back. Money
 /// of another amount, or a second time, is left for somebody to look at.
@@ -188,13 +194,9 @@ pub async fn paid(client: &Client, received: &Received<'_>, now: DateTime<Utc>) 
         Status::Pending => &[Status::Paid, Status::RefundDue],
         Status::Failed | Status::Cancelled => &[Status::RefundDue],
         Status::Paid | Status::RefundDue | Status::Refunded => {
-            let known = payment.provider_payment.as_deref();
-            let told = received.provider_payment;
-            return Ok(match known.zip(told) {
-                Some((known, told)) if known != told => {
-                    mismatch(&payment, "money came a second time")
-                }
-                _ => Outcome::Unchanged,
+            return Ok(match is_other_money(&payment, received) {
+                true => mismatch(&payment, "money came a second time"),
+                false => Outcome::Unchanged,
             });
         }
     };
@@ -248,8 +250,10 @@ pub async fn ended(
         }
         _ => return Ok(Outcome::Unchanged),
     }
-    // Who came, and did not pay, came: staff can still take the money.
-    if payment.provider_reference.is_none() || booking.status != booking::Status::Booked {
+    // Once a class has begun its places are nobody else's: whoever came and did
+    // not pay, came, and staff can still take the money.
+    let keeps_place = booking.status != booking::Status::Booked || booking.start_time <= now;
+    if payment.provider_reference.is_none() || keeps_place {
         return Ok(Outcome::Changed);
     }
     let cancellation = Cancellation {
@@ -277,6 +281,9 @@ pub async fn refunded(
     };
     if payment.method != Method::Card || !is_amount(&payment, received) {
         return Ok(mismatch(&payment, "a refund of another amount"));
+    }
+    if is_other_money(&payment, received) {
+        return Ok(mismatch(&payment, "a refund of other money"));
     }
     let steps: &[Status] = match payment.status {
         // The refund came before the news of the money.
