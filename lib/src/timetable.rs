@@ -463,6 +463,7 @@ impl<'a> Act<'a> {
             ));
         }
         let made = self.app.db().transaction(async |client| {
+            occurrence::lock_timetable(client).await?;
             let made = class_schedule::generate(client, &self.zone, today, until, self.now).await?;
             let detail = json!({
                 "action": "generate",
@@ -521,6 +522,7 @@ impl<'a> Act<'a> {
         };
         check.finish()?;
         let entered = self.app.db().transaction(async |client| {
+            occurrence::lock_timetable(client).await?;
             let id = occurrence::insert(client, &new).await?;
             self.note(client, json!({ "occurrenceId": id, "action": "enter" }))
                 .await?;
@@ -569,6 +571,7 @@ impl<'a> Act<'a> {
         check.finish()?;
         let id = change.id;
         let changed = self.app.db().transaction(async |client| {
+            occurrence::lock_timetable(client).await?;
             let before = occurrence::lock(client, id, self.now).await?;
             changes.times = self.moved(&before, date, time, length)?;
             let studio = &self.app.config().studio;

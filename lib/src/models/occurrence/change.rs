@@ -37,6 +37,22 @@ pub struct NewOccurrence {
     pub price: Option<Money>,
 }
 
+static LOCK_TIMETABLE: Statement = Statement::new(
+    "occurrence.lock_timetable",
+    "select pg_advisory_xact_lock(hashtextextended('timetable', 0))",
+);
+
+/// Makes one transaction at a time change when and where classes are. Two that
+/// want the same place would else wait for each other: each has entered its
+/// class before it looks for others. To be called before all else.
+///
+/// # Errors
+///
+/// [`Error::Unavailable`].
+pub async fn lock_timetable(client: &Client) -> Result<()> {
+    LOCK_TIMETABLE.execute(client, &[]).await
+}
+
 static INSERT: Statement = Statement::new(
     "occurrence.insert",
     "insert into scheduled_classes (id, class_type_id, instructor_id, title, description,
