@@ -154,10 +154,14 @@ async fn whoever_closes_their_account_gives_up_what_is_still_to_come() {
         let (first, second) = (app.class(1).await, app.class(1).await);
         let ana = app.member(&format!("ana-{by_admin}")).await;
         let ben = app.member(&format!("ben-{by_admin}")).await;
+        let booking = book(&ana, first).await.expect(201);
+        book(&ana, second).await.expect(201);
         for class in [first, second] {
-            book(&ana, class).await.expect(201);
             wait_for(&ben, class).await.expect(201);
         }
+        // Days ahead: a slip at the desk.
+        let slip = json!({ "bookingId": booking["id"], "action": "checkIn" });
+        admin.patch("/api/admin/bookings", slip).await.expect(200);
         if by_admin {
             let id = ana.get("/api/auth/me").await.expect(200)["id"].clone();
             let change = json!({ "id": id, "isActive": false });

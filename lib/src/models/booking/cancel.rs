@@ -26,13 +26,14 @@ pub struct Cancellation {
     pub lenient: bool,
 }
 
-// `late` is about a place: whoever only waited may leave at any time.
+// `late` is about a place: whoever only waited may leave at any time. Who was
+// checked in ahead of a class that is to come has a place like any other.
 static CANCEL: Statement = Statement::new(
     "booking.cancel",
     "with gone as (
         update bookings set status = 'cancelled', waitlist_position = null, cancelled_at = $2,
-            cancellation_reason = $3, late_cancellation = status = 'booked' and $4
-        where id = $1 and status in ('booked', 'waitlisted')
+            cancellation_reason = $3, late_cancellation = status <> 'waitlisted' and $4
+        where id = $1 and (status in ('booked', 'waitlisted') or (status = 'attended' and $5))
         returning id, user_id, late_cancellation
     ), settled as (
         update payments p
@@ -57,8 +58,8 @@ static CANCEL: Statement = Statement::new(
 /// # Errors
 ///
 /// 404 for a booking that there is not, or that is somebody else's; 409
-/// `class_started`, `not_cancellable` for one that is cancelled already or
-/// was attended; [`Error::Unavailable`].
+/// `class_started`, `not_cancellable` for one that is cancelled already, or
+/// whose class was attended; [`Error::Unavailable`].
 pub async fn cancel(
     client: &Client,
     cancellation: &Cancellation,
@@ -73,7 +74,7 @@ pub async fn cancel(
 static COMING: Statement = Statement::new(
     "booking.coming",
     "select b.id from bookings b join scheduled_classes c on c.id = b.scheduled_class_id
-    where b.user_id = $1 and b.status in ('booked', 'waitlisted') and c.start_time > $2
+    where b.user_id = $1 and b.status in ('booked', 'waitlisted', 'attended') and c.start_time > $2
     order by c.id",
 );
 
@@ -122,7 +123,10 @@ async fn give_up(
     }
     let late = now > start - studio.cancellation_window && !cancellation.lenient;
     let row = CANCEL
-        .opt(client, &[&id, &now, &cancellation.reason, &late])
+        .opt(
+            client,
+            &[&id, &now, &cancellation.reason, &late, &(start > now)],
+        )
         .await?
         .ok_or(NOT_CANCELLABLE)?;
     let user_id: Uuid = row.try_get("user_id")?;
