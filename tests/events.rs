@@ -24,6 +24,8 @@ struct Event {
 struct Listening {
     response: Response,
     text: String,
+    /// What a browser names when it comes back without any event.
+    begins_after: String,
 }
 
 fn asking(person: &Person) -> RequestBuilder {
@@ -37,9 +39,15 @@ impl Listening {
         let response = request.send().await.unwrap();
         assert_eq!(response.status(), 200);
         let text = String::new();
-        let mut listening = Self { response, text };
+        let mut listening = Self {
+            response,
+            text,
+            begins_after: String::new(),
+        };
         // With this the stream has decided where it begins.
-        assert_eq!(listening.block().await.unwrap(), "retry: 1000");
+        let beginning = listening.block().await.unwrap();
+        let id = beginning.strip_prefix("retry: 1000\nid: ").unwrap();
+        listening.begins_after = id.to_owned();
         listening
     }
 
@@ -122,6 +130,22 @@ async fn what_concerns_a_member_arrives_within_two_seconds_and_nobody_elses() {
         assert_eq!(event.data["kind"], "booking_promoted");
         assert_eq!(event.id.unwrap(), event.data["id"].to_string());
     }
+}
+
+#[tokio::test]
+async fn whoever_comes_back_without_having_heard_of_anything_misses_nothing() {
+    let app = TestApp::start().await;
+    let ana = app.member("ana").await;
+    tell(&app, "ana", "class_moved", 1).await;
+    let first = Listening::start(asking(&ana)).await;
+    let begins_after = first.begins_after.clone();
+    drop(first);
+    tell(&app, "ana", "class_moved", 2).await;
+    let back = asking(&ana).header("last-event-id", &begins_after);
+    let mut back = Listening::start(back).await;
+    assert_eq!(back.begins_after, begins_after);
+    let event = back.expect("class_moved").await;
+    assert_eq!(event.data["data"]["number"], 2);
 }
 
 #[tokio::test]

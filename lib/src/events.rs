@@ -32,8 +32,13 @@ const PAUSE: Duration = Duration::from_secs(1);
 /// How long it is silent at most, so that nobody on the way takes it for dead.
 const SILENCE: Duration = Duration::from_secs(10);
 
-/// How long a browser waits before it comes back, in milliseconds.
-const RETRY: &str = "retry: 1000\n\n";
+/// What a stream begins with: how long a browser waits before it comes back, in
+/// milliseconds, and from where on it is told, which it takes for the number
+/// of the last event. Without it, whoever was told of nothing before the stream
+/// ended would miss what happens until it is back.
+fn beginning(after: i64) -> String {
+    format!("retry: 1000\nid: {after}\n\n")
+}
 
 /// What it says when the session has ended. Without a number, and told from
 /// the end of another session by its data.
@@ -129,7 +134,7 @@ pub fn stream<'a>(
             spoke_at: Instant::now(),
             is_over: false,
         };
-        let begun = (Box::new(stream), RETRY.to_owned());
+        let begun = (Box::new(stream), beginning(after));
         let body = StreamBody(Some(Box::pin(std::future::ready(Some(begun)))));
         let mut response = Response::new(Body::new(body));
         let headers = response.headers_mut();

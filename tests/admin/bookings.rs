@@ -126,7 +126,10 @@ async fn who_has_no_place_did_not_come() {
         .await
         .expect_code(409, "no_place");
     act(&staff, &waiting, "checkIn").await.expect(200);
-    act(&staff, &waiting, "cancel")
+    app.app.clock().advance(TimeDelta::hours(73));
+    let too_late = json!({ "bookingId": waiting["id"], "action": "cancel", "lenient": true });
+    staff
+        .patch("/api/admin/bookings", too_late)
         .await
         .expect_code(409, "not_cancellable");
     assert_consistent(&app).await;
