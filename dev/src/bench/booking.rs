@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use hyper::StatusCode;
 use sabor::clock::Clock;
 use sabor::config::StudioConfig;
@@ -14,6 +14,7 @@ use sabor::{Config, Error};
 use serde_json::json;
 use tokio::task::JoinSet;
 use tokio_postgres::Client;
+use tokio_postgres::types::{ToSql, Type};
 use uuid::Uuid;
 
 use super::function;
@@ -32,7 +33,8 @@ const AT_ONCE: usize = 64;
 
 /// Two thousand members and twenty places: through the function, and past it by
 /// its statement and by the transaction that one would write without much
-/// thought. Rounds alternate, each about a class of its own.
+/// thought, such that it goes through every pooler, and with statements that
+/// stay prepared. Rounds alternate, each about a class of its own.
 pub(super) async fn crowd(lab: &Lab) -> Result<Vec<Row>> {
     lab.fill_with(DATABASE, MEMBERS, MEMBERS, Expired::None)
         .await?;
@@ -49,13 +51,13 @@ pub(super) async fn crowd(lab: &Lab) -> Result<Vec<Row>> {
         .query("select id from users order by id", &[])
         .await?;
     let members: Arc<[Uuid]> = members.iter().map(|row| row.get(0)).collect();
-    let (mut ours, mut statement, mut transaction) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut ours, mut past) = (Vec::new(), [Vec::new(), Vec::new(), Vec::new()]);
     for _ in 0..lab.rounds() {
         ours.push(through_the_function(lab, &client, &server).await?);
-        for (way, rounds) in [
-            (Way::Statement, &mut statement),
-            (Way::Transaction, &mut transaction),
-        ] {
+        for (way, rounds) in [Way::Statement, Way::Transaction, Way::Prepared]
+            .into_iter()
+            .zip(&mut past)
+        {
             rounds.push(past_the_function(&client, &pool, &members, way).await?);
         }
     }
@@ -63,10 +65,10 @@ pub(super) async fn crowd(lab: &Lab) -> Result<Vec<Row>> {
     server.stop().await?;
     drop(client);
     lab.drop_database(DATABASE).await?;
-    Ok(rows(&ours, &statement, &transaction))
+    Ok(rows(&ours, &past))
 }
 
-fn rows(ours: &[Figures], statement: &[Figures], transaction: &[Figures]) -> Vec<Row> {
+fn rows(ours: &[Figures], past: &[Vec<Figures>; 3]) -> Vec<Row> {
     let took = |rounds: &[Figures]| {
         let took = rounds
             .iter()
@@ -74,13 +76,19 @@ fn rows(ours: &[Figures], statement: &[Figures], transaction: &[Figures]) -> Vec
         1_000.0 * median(took.collect())
     };
     let (all, rounds) = (Figures::of_all(ours), ours.len());
-    let (ours, statement, transaction) = (took(ours), took(statement), took(transaction));
+    let ours = took(ours);
+    let [statement, transaction, prepared] = past.each_ref().map(|rounds| took(rounds));
     let what = format!("booking: {MEMBERS} members, {PLACES} places, {AT_ONCE} at once");
     let ratio = Row::at_least(
         "its statement against a transaction of several, both without HTTP",
         transaction / statement,
         Unit::Times,
         5.0,
+    );
+    let kept = Row::noted(
+        "… against one whose statements stay prepared",
+        prepared / statement,
+        Unit::Times,
     );
     vec![
         Row::noted(what, ours, Unit::Milliseconds).detail(format!(
@@ -93,6 +101,7 @@ fn rows(ours: &[Figures], statement: &[Figures], transaction: &[Figures]) -> Vec
         )
         .detail(format!("median {:.2} ms", all.percentile(0.5))),
         ratio.detail(format!("{statement:.0} ms against {transaction:.0} ms")),
+        kept.detail(format!("{statement:.0} ms against {prepared:.0} ms")),
     ]
 }
 
@@ -139,6 +148,7 @@ fn pool(lab: &Lab) -> Result<Db> {
 enum Way {
     Statement,
     Transaction,
+    Prepared,
 }
 
 async fn past_the_function(
@@ -158,7 +168,8 @@ async fn past_the_function(
                 let asked = Instant::now();
                 match way {
                     Way::Statement => by_the_statement(&pool, class, *member).await?,
-                    Way::Transaction => by_the_transaction(&pool, class, *member).await?,
+                    Way::Transaction => by_the_transaction(&pool, class, *member, false).await?,
+                    Way::Prepared => by_the_transaction(&pool, class, *member, true).await?,
                 }
                 latencies.push(asked.elapsed());
             }
@@ -195,31 +206,34 @@ async fn by_the_statement(pool: &Db, class: Uuid, member: Uuid) -> Result<()> {
     }
 }
 
-/// Lock, count, decide, insert, update: a round trip each. The statements are
-/// prepared once a connection.
-async fn by_the_transaction(pool: &Db, class: Uuid, member: Uuid) -> Result<()> {
+/// Lock, count, decide, insert, update: a round trip each.
+async fn by_the_transaction(pool: &Db, class: Uuid, member: Uuid, prepared: bool) -> Result<()> {
+    const LOCK: &str = "select max_participants from scheduled_classes where id = $1 for update";
+    const COUNT: &str = "select count(*) from bookings where scheduled_class_id = $1
+        and status in ('booked', 'attended', 'no_show')";
+    const INSERT: &str =
+        "insert into bookings (id, user_id, scheduled_class_id, status, price, currency)
+        values ($1, $2, $3, 'booked', 25, 'USD')";
+    const UPDATE: &str = "update scheduled_classes set updated_at = now() where id = $1";
     let mut connection = pool.client().await?;
     let transaction = connection.transaction().await?;
-    let lock = transaction
-        .prepare_cached("select max_participants from scheduled_classes where id = $1 for update")
-        .await?;
-    let places: i32 = transaction.query_one(&lock, &[&class]).await?.get(0);
-    let count = transaction
-        .prepare_cached(
-            "select count(*) from bookings where scheduled_class_id = $1
-            and status in ('booked', 'attended', 'no_show')",
-        )
-        .await?;
-    let taken: i64 = transaction.query_one(&count, &[&class]).await?.get(0);
+    let ask = async |sql: &str, ids: &[Uuid]| {
+        if prepared {
+            let statement = transaction.prepare_cached(sql).await?;
+            let params: Vec<&(dyn ToSql + Sync)> = ids.iter().map(|id| id as _).collect();
+            return transaction.query(&statement, &params).await;
+        }
+        let typed: Vec<(&(dyn ToSql + Sync), Type)> =
+            ids.iter().map(|id| (id as _, Type::UUID)).collect();
+        transaction.query_typed(sql, &typed).await
+    };
+    let places = ask(LOCK, &[class]).await?;
+    let taken = ask(COUNT, &[class]).await?;
+    let places: i32 = places.first().context("the class is gone")?.get(0);
+    let taken: i64 = taken.first().context("a count has a row")?.get(0);
     if taken < i64::from(places) {
-        let insert =
-            "insert into bookings (id, user_id, scheduled_class_id, status, price, currency)
-            values ($1, $2, $3, 'booked', 25, 'USD')";
-        transaction
-            .execute(insert, &[&Uuid::now_v7(), &member, &class])
-            .await?;
-        let update = "update scheduled_classes set updated_at = now() where id = $1";
-        transaction.execute(update, &[&class]).await?;
+        ask(INSERT, &[Uuid::now_v7(), member, class]).await?;
+        ask(UPDATE, &[class]).await?;
     }
     Ok(transaction.commit().await?)
 }
