@@ -1,9 +1,8 @@
 //! GET /api/calendar — a member's classes, for their calendar program.
 
-use axum::extract::Query;
-use axum::extract::rejection::QueryRejection;
 use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use axum::response::IntoResponse;
+use sabor::http::Query;
 use sabor::{App, Error, Exit, Result, Routes, calendar, routes, serve};
 use serde::Deserialize;
 use utoipa::IntoParams;
@@ -13,7 +12,8 @@ use utoipa::IntoParams;
 struct Feed {
     /// As `/api/calendar/token` made it. Programs that read calendars send no
     /// cookie, so it stands in the address.
-    token: String,
+    #[param(required)]
+    token: Option<String>,
 }
 
 /// The routes of this function.
@@ -28,9 +28,9 @@ pub fn route() -> Routes {
     (status = 400, description = "No token"),
     (status = 404, description = "No feed has this token, or no longer"),
 ))]
-async fn read(app: App, feed: Result<Query<Feed>, QueryRejection>) -> Result<impl IntoResponse> {
-    let Query(feed) = feed.map_err(|_| Error::field("token", "must be given once"))?;
-    let text = calendar::feed(&app, &feed.token).await?;
+async fn read(app: App, Query(feed): Query<Feed>) -> Result<impl IntoResponse> {
+    let no_token = || Error::field("token", "must be given");
+    let text = calendar::feed(&app, &feed.token.ok_or_else(no_token)?).await?;
     let headers = [
         (CONTENT_TYPE, calendar::CONTENT_TYPE),
         (CONTENT_DISPOSITION, "inline; filename=\"sabor.ics\""),

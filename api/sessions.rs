@@ -1,22 +1,23 @@
 //! GET, DELETE /api/sessions — the member's own sessions.
 
-use axum::extract::Query;
-use sabor::http::{ClearSession, Client, Json, List, Member, Page, PageParams};
+use sabor::http::{ClearSession, Client, Json, List, Member, Page, PageParams, Query};
 use sabor::models::security_event::{self, Kind};
 use sabor::session::{Listed, Shown};
-use sabor::{App, Exit, Result, Routes, routes, serve};
+use sabor::{App, Error, Exit, Result, Routes, routes, serve};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 struct Scope {
-    /// `all` ends this session as well.
-    scope: Option<Which>,
+    /// `all` ends this session as well; `others` unless given.
+    #[param(inline, value_type = Option<Which>)]
+    scope: Option<String>,
 }
 
-#[derive(Deserialize, PartialEq, ToSchema)]
-#[serde(rename_all = "lowercase")]
+#[derive(ToSchema)]
+#[schema(rename_all = "lowercase")]
+#[expect(dead_code, reason = "for the description alone")]
 enum Which {
     Others,
     All,
@@ -56,10 +57,13 @@ async fn end(
     app: App,
     client: Client,
     member: Member,
-    scope: Result<Query<Scope>, axum::extract::rejection::QueryRejection>,
+    Query(scope): Query<Scope>,
 ) -> Result<(Option<ClearSession>, Json<Ended>)> {
-    let Query(scope) = scope.map_err(|_| sabor::Error::field("scope", "must be others or all"))?;
-    let all = scope.scope == Some(Which::All);
+    let all = match scope.scope.as_deref() {
+        None | Some("" | "others") => false,
+        Some("all") => true,
+        Some(_) => return Err(Error::field("scope", "must be others or all")),
+    };
     let ended_count = app
         .sessions()
         .delete_all_of(member.key()?, member.user.id, !all)

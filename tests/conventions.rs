@@ -316,3 +316,20 @@ fn the_description_in_the_repository_is_the_one_that_the_code_gives() {
     let given = sabor_dev::document().unwrap();
     assert!(written.trim() == given.trim(), "run `cargo dev openapi`");
 }
+
+#[test]
+fn the_description_refers_to_nothing_that_it_does_not_have() {
+    let document: Value = serde_json::from_str(&sabor_dev::document().unwrap()).unwrap();
+    let mut left = vec![&document];
+    while let Some(value) = left.pop() {
+        if let Some(reference) = value["$ref"].as_str() {
+            let found = document.pointer(reference.trim_start_matches('#'));
+            assert!(found.is_some(), "{reference}");
+        }
+        match value {
+            Value::Object(fields) => left.extend(fields.values()),
+            Value::Array(items) => left.extend(items),
+            _ => {}
+        }
+    }
+}

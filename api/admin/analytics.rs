@@ -1,7 +1,7 @@
 //! GET /api/admin/analytics — how the studio has done, day by day.
 
-use sabor::analytics::{self, Analytics, Params, Question, Shown};
-use sabor::http::Staff;
+use sabor::analytics::{self, Analytics, Params, Shown};
+use sabor::http::{Query, Staff};
 use sabor::{App, Exit, Result, Routes, routes, serve};
 
 /// The routes of this function.
@@ -18,8 +18,8 @@ pub fn route() -> Routes {
     )),
     (status = 400, description = "No such day, bucket or format; or too long a time"),
 ))]
-async fn show(app: App, _staff: Staff, question: Question) -> Result<Shown> {
-    analytics::show(&app, question).await
+async fn show(app: App, _staff: Staff, Query(params): Query<Params>) -> Result<Shown> {
+    analytics::show(&app, params).await
 }
 
 fn main() -> Exit {

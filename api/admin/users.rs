@@ -1,8 +1,8 @@
 //! GET, PATCH /api/admin/users — find members; change what they may do.
 
 use sabor::administration::{self, AccountChange, Search};
-use sabor::http::{Admin, Client, Json, List, Page, PageParams};
-use sabor::models::user::administration::{Filter, ShownToAdmin};
+use sabor::http::{Admin, Client, Json, List, Page, PageParams, Query};
+use sabor::models::user::administration::ShownToAdmin;
 use sabor::{App, Exit, Result, Routes, routes, serve};
 
 /// The routes of this function.
@@ -18,10 +18,10 @@ pub fn route() -> Routes {
 async fn list(
     app: App,
     _admin: Admin,
-    filter: Filter,
+    Query(search): Query<Search>,
     page: Page,
 ) -> Result<Json<List<ShownToAdmin>>> {
-    administration::list(&app, filter, page).await.map(Json)
+    administration::list(&app, search, page).await.map(Json)
 }
 
 /// Changes what is given and leaves the rest. Every session of the member

@@ -1,22 +1,9 @@
 //! GET, POST /api/bookings/payment — what a booking costs, and paying it.
 
-use axum::extract::Query;
-use axum::extract::rejection::QueryRejection;
-use sabor::http::{Answered, Json, Keyed, Member};
+use sabor::http::{Answered, Json, Keyed, Member, Query};
 use sabor::models::payment::Shown;
-use sabor::payment::{self, OfBooking, Order};
-use sabor::{App, Error, Exit, Result, Routes, routes, serve};
-use serde::Deserialize;
-use utoipa::IntoParams;
-use uuid::Uuid;
-
-#[derive(Deserialize, IntoParams)]
-#[serde(rename_all = "camelCase")]
-#[into_params(parameter_in = Query)]
-struct Which {
-    /// One of the member's bookings.
-    booking_id: Uuid,
-}
+use sabor::payment::{self, OfBooking, Order, Payable};
+use sabor::{App, Exit, Result, Routes, routes, serve};
 
 /// The routes of this function.
 pub fn route() -> Routes {
@@ -24,20 +11,14 @@ pub fn route() -> Routes {
 }
 
 /// The last payment of a booking.
-#[utoipa::path(get, path = "/api/bookings/payment", tag = "bookings", security(("session" = [])), params(Which), responses(
+#[utoipa::path(get, path = "/api/bookings/payment", tag = "bookings", security(("session" = [])), params(Payable), responses(
     (status = 200, body = OfBooking, description = "`payment` is null when none was begun; `checkoutUrl` is there while it can be paid by card"),
     (status = 400, description = "`bookingId` is missing, or no UUID"),
     (status = 404, description = "The member has no such booking"),
 ))]
-async fn show(
-    app: App,
-    member: Member,
-    which: Result<Query<Which>, QueryRejection>,
-) -> Result<Json<OfBooking>> {
-    let Query(which) = which.map_err(|_| Error::field("bookingId", "must be a UUID"))?;
-    payment::of_booking(&app, &member, which.booking_id)
-        .await
-        .map(Json)
+async fn show(app: App, member: Member, Query(payable): Query<Payable>) -> Result<Json<OfBooking>> {
+    let found = payment::of_booking(&app, &member, payable);
+    found.await.map(Json)
 }
 
 /// Begins a payment: by `card` the answer says where to pay, and the place is

@@ -1,8 +1,6 @@
 //! What administrators do to accounts: find them, change what they may do,
 //! close and open them, and end their sessions.
 
-use axum::extract::{FromRequestParts, Query};
-use http::request::Parts;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio_postgres::Client as Postgres;
@@ -10,7 +8,7 @@ use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
 use crate::error::{Error, Result};
-use crate::http::{Client, List, Member, Page};
+use crate::http::{Client, List, Member, Page, query};
 use crate::models::booking;
 use crate::models::security_event::{self, Kind};
 use crate::models::throttle;
@@ -49,11 +47,7 @@ impl Search {
                 text::line(typed, 200)
             }),
             role: check.check_given("role", self.role.as_deref(), role),
-            active: check.check_given("active", self.active.as_deref(), |typed| {
-                typed
-                    .parse()
-                    .map_err(|_| "must be true or false".to_owned())
-            }),
+            active: check.check_given("active", self.active.as_deref(), query::truth),
         };
         check.finish()?;
         Ok(filter)
@@ -63,16 +57,6 @@ impl Search {
 fn role(typed: &str) -> Result<Role, Problem> {
     let known = Role::ALL.into_iter().find(|role| role.as_str() == typed);
     known.ok_or_else(|| "must be member, staff or admin".to_owned())
-}
-
-impl FromRequestParts<App> for Filter {
-    type Rejection = Error;
-
-    async fn from_request_parts(parts: &mut Parts, _: &App) -> Result<Self> {
-        let Query(search) = Query::<Search>::try_from_uri(&parts.uri)
-            .map_err(|_| Error::malformed("The query cannot be read"))?;
-        search.read()
-    }
 }
 
 /// What is to be done to an account; what is left out stays as it is.
@@ -99,8 +83,9 @@ pub struct AccountChange {
 /// # Errors
 ///
 /// [`Error::Unavailable`].
-pub fn list(app: &App, filter: Filter, page: Page) -> BoxFuture<'_, Result<List<ShownToAdmin>>> {
+pub fn list(app: &App, search: Search, page: Page) -> BoxFuture<'_, Result<List<ShownToAdmin>>> {
     Box::pin(async move {
+        let filter = search.read()?;
         let rows = app
             .db()
             .read(async move |client| administration::list(client, &filter, &page).await)

@@ -3,10 +3,8 @@
 
 use std::collections::BTreeMap;
 
-use axum::extract::{FromRequestParts, Query};
 use axum::response::{IntoResponse, Response};
 use chrono::{DateTime, Datelike, Days, Months, NaiveDate, Utc};
-use http::request::Parts;
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -87,7 +85,7 @@ pub struct Params {
 
 /// What is asked for.
 #[derive(Clone, Copy, Debug)]
-pub struct Question {
+struct Question {
     from: Option<NaiveDate>,
     to: Option<NaiveDate>,
     cut: Cut,
@@ -135,16 +133,6 @@ fn day(typed: &str) -> Result<NaiveDate, Problem> {
     let day = NaiveDate::parse_from_str(typed, "%Y-%m-%d").ok();
     day.filter(|day| (2000..2200).contains(&day.year()))
         .ok_or_else(|| "must be a day such as 2026-11-21".to_owned())
-}
-
-impl FromRequestParts<App> for Question {
-    type Rejection = Error;
-
-    async fn from_request_parts(parts: &mut Parts, _: &App) -> Result<Self> {
-        let Query(params) = Query::<Params>::try_from_uri(&parts.uri)
-            .map_err(|_| Error::malformed("The query cannot be read"))?;
-        Self::read(&params)
-    }
 }
 
 /// Series over a time; the first and the last piece may be cut off by its ends.
@@ -245,10 +233,11 @@ impl IntoResponse for Shown {
 ///
 /// # Errors
 ///
-/// [`Error::Invalid`] when the time is too long or ends before it begins;
-/// [`Error::Unavailable`].
-pub fn show(app: &App, question: Question) -> BoxFuture<'_, Result<Shown>> {
+/// [`Error::Invalid`], also when the time is too long or ends before it
+/// begins; [`Error::Unavailable`].
+pub fn show(app: &App, params: Params) -> BoxFuture<'_, Result<Shown>> {
     Box::pin(async move {
+        let question = Question::read(&params)?;
         let told = ask(app, question).await?;
         let analytics = analytics(told, question.cut, &app.config().studio.currency);
         if question.is_csv {

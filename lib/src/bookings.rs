@@ -1,14 +1,49 @@
 //! What members do with bookings.
 
 use serde::Deserialize;
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
 use crate::error::Result;
-use crate::http::{Answered, IdempotencyKey, Member};
-use crate::models::booking::{self, Cancellation, NewBooking, Shown};
+use crate::http::{Answered, IdempotencyKey, List, Member, Page};
+use crate::models::booking::{self, Booking, Cancellation, NewBooking, Shown, When};
 use crate::text::{self, Form};
 use crate::{App, BoxFuture, idempotency, mail, payment};
+
+/// Which of their bookings somebody wants to see.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct Period {
+    /// `upcoming`, the next one first, or `past`, the last one first;
+    /// `upcoming` unless given.
+    #[param(inline, value_type = Option<When>)]
+    when: Option<String>,
+}
+
+/// A page of a member's bookings, cancelled ones too.
+///
+/// # Errors
+///
+/// [`crate::Error::Invalid`]; [`crate::Error::Unavailable`].
+pub fn list<'a>(
+    app: &'a App,
+    member: &Member,
+    period: Period,
+    page: Page,
+) -> BoxFuture<'a, Result<List<Shown>>> {
+    let id = member.user.id;
+    Box::pin(async move {
+        let mut check = Form::default();
+        let when = check.check_given("when", period.when.as_deref(), When::parse);
+        check.finish()?;
+        let (when, now) = (when.unwrap_or(When::Upcoming), app.clock().now());
+        let rows = app
+            .db()
+            .read(async move |client| booking::list(client, id, when, now, &page).await)
+            .await?;
+        Ok(List::new(rows, page, Booking::place, Shown::from))
+    })
+}
 
 /// What somebody wants to come to.
 #[derive(Debug, Deserialize, ToSchema)]

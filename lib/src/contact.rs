@@ -2,12 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
 use crate::error::{Error, Result};
-use crate::http::{Client, Member};
-use crate::models::contact::{self, NewSubmission, Submission};
+use crate::http::{Client, List, Member, Page, query};
+use crate::models::contact::{self, NewSubmission, Shown, Submission};
 use crate::models::security_event::{self, Kind};
 use crate::models::throttle::{self, CONTACT_ADDRESS, CONTACT_EMAIL, Subject};
 use crate::models::user::{self, Email};
@@ -93,6 +93,33 @@ pub fn submit<'a>(
         let id = contact::insert(&postgres, &new, client, studio).await?;
         mail::send_due_soon(app);
         Ok(Received { success: true, id })
+    })
+}
+
+/// Which messages are wanted.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct Inbox {
+    /// `true`: those that have been dealt with; `false`: those that have not.
+    #[param(value_type = Option<bool>)]
+    processed: Option<String>,
+}
+
+/// A page of messages, newest first.
+///
+/// # Errors
+///
+/// [`Error::Invalid`]; [`Error::Unavailable`].
+pub fn list(app: &App, inbox: Inbox, page: Page) -> BoxFuture<'_, Result<List<Shown>>> {
+    Box::pin(async move {
+        let mut check = Form::default();
+        let processed = check.check_given("processed", inbox.processed.as_deref(), query::truth);
+        check.finish()?;
+        let rows = app
+            .db()
+            .read(async move |client| contact::list(client, processed, &page).await)
+            .await?;
+        Ok(List::new(rows, page, Submission::place, Shown::from))
     })
 }
 

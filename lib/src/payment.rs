@@ -15,16 +15,17 @@ use http::HeaderMap;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use tokio_postgres::Client;
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
 pub use self::due::{Done, refund_due, release_unpaid, settle_soon};
 use crate::error::{Error, Result};
-use crate::http::{Answered, Client as Caller, IdempotencyKey, Member};
+use crate::http::{Answered, Client as Caller, IdempotencyKey, Member, query};
 use crate::models::payment::{self, Begun, Checkout, Method, Outcome, Payment, Received, Shown};
 use crate::models::security_event::{self, Kind};
 use crate::models::{idempotency_key, webhook_event};
 use crate::stripe::{Charge, Event, Failure, NewSession, Refund, Session, Told, minor_units};
+use crate::text::Form;
 use crate::{App, BoxFuture, mail};
 
 /// How often a checkout is asked for, under another key each time.
@@ -45,18 +46,33 @@ pub struct OfBooking {
     payment: Option<Shown>,
 }
 
+/// Whose payment is wanted.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(rename_all = "camelCase")]
+#[into_params(parameter_in = Query, rename_all = "camelCase")]
+pub struct Payable {
+    /// One of the member's bookings.
+    #[param(required, value_type = Uuid)]
+    booking_id: Option<String>,
+}
+
 /// The last payment of a booking of the member's.
 ///
 /// # Errors
 ///
-/// As [`payment::last`].
+/// [`Error::Invalid`]; as [`payment::last`].
 pub fn of_booking<'a>(
     app: &'a App,
     member: &'a Member,
-    booking_id: Uuid,
+    payable: Payable,
 ) -> BoxFuture<'a, Result<OfBooking>> {
     let user_id = member.user.id;
     Box::pin(async move {
+        let mut check = Form::default();
+        let booking = payable.booking_id.unwrap_or_default();
+        let booking = check.check("bookingId", query::id(&booking));
+        check.finish()?;
+        let booking_id = booking.unwrap_or_default();
         let read = app
             .db()
             .read(async move |client| payment::last(client, booking_id, user_id).await);

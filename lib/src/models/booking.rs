@@ -19,6 +19,7 @@ use crate::db::Statement;
 use crate::error::{Error, Result};
 use crate::http::Page;
 use crate::money::Money;
+use crate::text::Problem;
 
 /// How far a booking has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
@@ -260,12 +261,28 @@ pub(super) async fn lock_class(
 }
 
 /// Which of a member's bookings are meant.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ToSchema)]
+#[schema(rename_all = "lowercase")]
 pub enum When {
     /// Of classes that have not ended; the next one first.
     Upcoming,
     /// Of classes that have ended; the last one first.
     Past,
+}
+
+impl When {
+    /// Reads its name.
+    ///
+    /// # Errors
+    ///
+    /// A sentence for the person who typed it.
+    pub fn parse(typed: &str) -> Result<Self, Problem> {
+        match typed {
+            "upcoming" => Ok(Self::Upcoming),
+            "past" => Ok(Self::Past),
+            _ => Err("must be upcoming or past".to_owned()),
+        }
+    }
 }
 
 static UPCOMING: Statement = Statement::new(
