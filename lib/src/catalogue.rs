@@ -19,8 +19,9 @@ use crate::http::{Client, Freshness, List, Member, Page, Public, query};
 use crate::models::class_type::{self, ClassType, Details, Filter, Level, Retired};
 use crate::models::security_event::{self, Kind};
 use crate::models::{instructor, occurrence};
+use crate::session::Key;
 use crate::text::{self, Form, Problem};
-use crate::{App, BoxFuture};
+use crate::{App, BoxFuture, session};
 
 /// The longest name of a style.
 const STYLE: usize = 50;
@@ -225,17 +226,23 @@ impl Activity {
 
 /// Who changes the catalogue, and from where.
 struct By {
+    key: Key,
     staff: Uuid,
     caller: Client,
 }
 
 impl By {
     fn new(staff: &Member, caller: &Client) -> Result<Self> {
-        staff.key()?;
         Ok(Self {
+            key: staff.key()?.clone(),
             staff: staff.user.id,
             caller: caller.clone(),
         })
+    }
+
+    /// Says that they still may, as the first statement of its transaction.
+    async fn require(&self, client: &Postgres) -> Result<()> {
+        session::require_staff(client, &self.key).await
     }
 
     /// Writes that it was done, as the last statement of its transaction.

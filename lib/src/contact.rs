@@ -12,7 +12,7 @@ use crate::models::security_event::{self, Kind};
 use crate::models::throttle::{self, CONTACT_ADDRESS, CONTACT_EMAIL, Subject};
 use crate::models::user::{self, Email};
 use crate::text::{Form, paragraphs, required_line};
-use crate::{App, BoxFuture, mail, random};
+use crate::{App, BoxFuture, mail, random, session};
 
 /// What a visitor fills in.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -145,7 +145,9 @@ pub fn process<'a>(
 ) -> BoxFuture<'a, Result<Submission>> {
     Box::pin(async move {
         let (Processing { id, processed }, by) = (*processing, staff.user.id);
+        let key = staff.key()?.clone();
         let noted = app.db().transaction(async move |postgres| {
+            session::require_staff(postgres, &key).await?;
             let noted = contact::process(postgres, id, processed, by).await?;
             let (submission, changed) = noted.ok_or(Error::NotFound)?;
             if changed {

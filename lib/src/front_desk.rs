@@ -14,8 +14,9 @@ use crate::http::{Answered, Client as Caller, IdempotencyKey, List, Member, Page
 use crate::models::booking::{self, Attendance, Cancellation, NewBooking, RosterEntry, Shown};
 use crate::models::payment;
 use crate::models::security_event::{self, Kind};
+use crate::session::Key;
 use crate::text::Form;
-use crate::{App, BoxFuture, idempotency};
+use crate::{App, BoxFuture, idempotency, session};
 
 /// Whom staff book for, and what.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -131,9 +132,10 @@ pub fn book_on_behalf<'a>(
     };
     let caller = caller.clone();
     Box::pin(async move {
-        let desk = Desk::new(app, staff, caller);
+        let desk = Desk::new(app, staff, caller)?;
         let once = idempotency::transaction(app.db(), desk.staff, key, move |client| {
             Box::pin(async move {
+                session::require_staff(client, &desk.key).await?;
                 let made = booking::create(client, new, desk.now, &desk.studio).await;
                 let booking = made.map_err(|error| match error {
                     Error::SessionGone => Error::NotFound,
@@ -175,9 +177,10 @@ pub fn change<'a>(
     let (action, caller) = (change.action, caller.clone());
     Box::pin(async move {
         let cancellation = cancellation?;
-        let desk = Desk::new(app, staff, caller);
+        let desk = Desk::new(app, staff, caller)?;
         let once = idempotency::transaction(app.db(), desk.staff, key, move |client| {
             Box::pin(async move {
+                session::require_staff(client, &desk.key).await?;
                 desk.act(client, action, &cancellation).await?;
                 let booking = booking::find(client, cancellation.booking_id).await?;
                 Answered::ok(&Shown::from(booking))
@@ -191,6 +194,7 @@ pub fn change<'a>(
 
 /// Who stands there, when, and by which rules.
 struct Desk {
+    key: Key,
     staff: Uuid,
     caller: Caller,
     now: DateTime<Utc>,
@@ -198,13 +202,14 @@ struct Desk {
 }
 
 impl Desk {
-    fn new(app: &App, staff: &Member, caller: Caller) -> Self {
-        Self {
+    fn new(app: &App, staff: &Member, caller: Caller) -> Result<Self> {
+        Ok(Self {
+            key: staff.key()?.clone(),
             staff: staff.user.id,
             caller,
             now: app.clock().now(),
             studio: app.config().studio.clone(),
-        }
+        })
     }
 
     async fn act(&self, client: &Client, action: Action, about: &Cancellation) -> Result<()> {

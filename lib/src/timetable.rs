@@ -13,9 +13,10 @@ use crate::models::class_schedule::{self, Conflict, Pattern, Shown};
 use crate::models::occurrence::change::{self as occurrence, NewOccurrence};
 use crate::models::security_event::{self, Kind};
 use crate::money::Money;
+use crate::session::Key;
 use crate::text::{self, Form, Problem};
 use crate::time_zone::TimeZone;
-use crate::{App, BoxFuture, bookings};
+use crate::{App, BoxFuture, bookings, session};
 
 /// So far ahead classes can be made of patterns.
 const LONGEST_AHEAD: TimeDelta = TimeDelta::days(366);
@@ -317,6 +318,7 @@ fn description(typed: &str) -> Result<String, Problem> {
 struct Act<'a> {
     app: &'a App,
     caller: &'a Client,
+    key: Key,
     staff: Uuid,
     zone: TimeZone,
     now: DateTime<Utc>,
@@ -324,10 +326,10 @@ struct Act<'a> {
 
 impl<'a> Act<'a> {
     fn new(app: &'a App, caller: &'a Client, staff: &Member) -> Result<Self> {
-        staff.key()?;
         Ok(Self {
             app,
             caller,
+            key: staff.key()?.clone(),
             staff: staff.user.id,
             zone: TimeZone::of_studio(&app.config().studio)?,
             now: app.clock().now(),
@@ -372,6 +374,7 @@ impl<'a> Act<'a> {
         };
         check.finish()?;
         let entered = self.app.db().transaction(async |client| {
+            session::require_staff(client, &self.key).await?;
             let pattern = class_schedule::insert(client, &new).await?;
             self.note(
                 client,
@@ -440,6 +443,7 @@ impl<'a> Act<'a> {
         action: &str,
     ) -> Result<Outcome> {
         let updated = self.app.db().transaction(async |client| {
+            session::require_staff(client, &self.key).await?;
             let pattern = class_schedule::update(client, id, changes).await?;
             let coming = class_schedule::coming(client, id, self.now).await?;
             self.note(client, json!({ "patternId": id, "action": action }))
@@ -463,6 +467,7 @@ impl<'a> Act<'a> {
             ));
         }
         let made = self.app.db().transaction(async |client| {
+            session::require_staff(client, &self.key).await?;
             occurrence::lock_timetable(client).await?;
             let made = class_schedule::generate(client, &self.zone, today, until, self.now).await?;
             let detail = json!({
@@ -522,6 +527,7 @@ impl<'a> Act<'a> {
         };
         check.finish()?;
         let entered = self.app.db().transaction(async |client| {
+            session::require_staff(client, &self.key).await?;
             occurrence::lock_timetable(client).await?;
             let id = occurrence::insert(client, &new).await?;
             self.note(client, json!({ "occurrenceId": id, "action": "enter" }))
@@ -571,6 +577,7 @@ impl<'a> Act<'a> {
         check.finish()?;
         let id = change.id;
         let changed = self.app.db().transaction(async |client| {
+            session::require_staff(client, &self.key).await?;
             occurrence::lock_timetable(client).await?;
             let before = occurrence::lock(client, id, self.now).await?;
             changes.times = self.moved(&before, date, time, length)?;
@@ -617,6 +624,7 @@ impl<'a> Act<'a> {
 
     async fn cancel(&self, id: Uuid, reason: Option<String>) -> Result<Outcome> {
         let cancelled = self.app.db().transaction(async |client| {
+            session::require_staff(client, &self.key).await?;
             let before = occurrence::lock(client, id, self.now).await?;
             self.note(client, json!({ "occurrenceId": id, "action": "cancel" }))
                 .await?;

@@ -10,4 +10,5 @@ mod init_db;
 mod instructors;
 mod rows;
 mod schedule;
+mod staff;
 mod users;

@@ -171,6 +171,7 @@ pub fn enter<'a>(
         let by = By::new(staff, caller)?;
         let new = entry.read()?;
         let entered = app.db().transaction(async move |client| {
+            by.require(client).await?;
             let entered = class_type::insert(client, &new).await?;
             by.note(client, Kind::ClassTypeChanged, entered.id, "create")
                 .await?;
@@ -198,6 +199,7 @@ pub fn change<'a>(
         let by = By::new(staff, caller)?;
         let (id, changes) = (change.id, change.read()?);
         let changed = app.db().transaction(async move |client| {
+            by.require(client).await?;
             let changed = class_type::update(client, id, &changes).await?;
             by.note(client, Kind::ClassTypeChanged, id, "change")
                 .await?;
@@ -225,6 +227,7 @@ pub fn retire<'a>(
         let by = By::new(staff, caller)?;
         let (id, now) = (wanted.read()?, app.clock().now());
         let retired = app.db().transaction(async move |client| {
+            by.require(client).await?;
             let retired = class_type::retire(client, id, now).await?;
             if retired.was_active {
                 by.note(client, Kind::ClassTypeChanged, id, "retire")

@@ -208,6 +208,7 @@ pub fn enter<'a>(
         let by = By::new(staff, caller)?;
         let new = entry.read()?;
         let entered = app.db().transaction(async move |client| {
+            by.require(client).await?;
             let entered = instructor::insert(client, &new).await?;
             by.note(client, Kind::InstructorChanged, entered.id(), "create")
                 .await?;
@@ -234,6 +235,7 @@ pub fn change<'a>(
         let by = By::new(staff, caller)?;
         let (id, changes) = (change.id, change.read()?);
         let changed = app.db().transaction(async move |client| {
+            by.require(client).await?;
             let changed = instructor::update(client, id, &changes).await?;
             by.note(client, Kind::InstructorChanged, id, "change")
                 .await?;
@@ -261,6 +263,7 @@ pub fn retire<'a>(
         let by = By::new(staff, caller)?;
         let (id, now) = (wanted.read()?, app.clock().now());
         let retired = app.db().transaction(async move |client| {
+            by.require(client).await?;
             let retired = instructor::retire(client, id, now).await?;
             if retired.was_active {
                 by.note(client, Kind::InstructorChanged, id, "retire")

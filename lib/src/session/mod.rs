@@ -488,6 +488,18 @@ pub async fn lock_for_admin(
     store::keys_of(client, user_id).await
 }
 
+/// Says that the session which acts is alive and of the staff: a record in
+/// Redis is not enough for what staff change. To be called in a transaction,
+/// before it locks anything else.
+///
+/// # Errors
+///
+/// [`Error::SessionGone`] when it has ended; [`Error::FORBIDDEN`] when its
+/// member is not of the staff any more.
+pub async fn require_staff(client: &Client, caller: &Key) -> Result<()> {
+    store::require_staff(client, caller).await
+}
+
 /// What Postgres' `jsonb` cannot hold is refused before it is asked: a NUL in
 /// a text, wherever it stands, and anything at the top but an object.
 fn storable(data: &Value) -> Result<()> {

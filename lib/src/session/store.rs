@@ -626,6 +626,34 @@ pub(crate) async fn require_admin(client: &Client, caller: &Key) -> Result<()> {
     }
 }
 
+// The member's row alone is locked: whoever ends all sessions, or changes a
+// role, has it first, and the sessions after it.
+static IS_STAFF: Statement = Statement::new(
+    "session.is_staff",
+    concat!(
+        "select u.is_staff or u.is_admin as is_staff
+        from user_sessions s join users u on u.id = s.user_id
+        where s.session_key = $1 and ",
+        alive!(),
+        " for share of u"
+    ),
+);
+
+/// Says that the session which acts is alive and of the staff, and stays so
+/// until the end of the transaction.
+///
+/// # Errors
+///
+/// [`Error::SessionGone`] or [`Error::FORBIDDEN`] when it is not.
+pub(crate) async fn require_staff(client: &Client, caller: &Key) -> Result<()> {
+    let row = IS_STAFF.opt(client, &[&caller.as_str()]).await?;
+    if row.ok_or(Error::SessionGone)?.try_get("is_staff")? {
+        Ok(())
+    } else {
+        Err(Error::FORBIDDEN)
+    }
+}
+
 // In the order of their ids, so that two who change each other wait, and do
 // not lock each other out.
 static LOCK_MEMBERS: Statement = Statement::new(

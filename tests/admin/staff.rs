@@ -1,0 +1,105 @@
+//! Who may still change something, at the moment of the change.
+
+use reqwest::Method;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::harness::{Person, TestApp};
+
+/// Everything that staff can change, as it is asked for.
+fn changes() -> Vec<(Method, String, Value)> {
+    let id = Uuid::now_v7();
+    let at = |method, path: &str, body| (method, format!("/api/admin/{path}"), body);
+    let class = json!({
+        "classTypeId": id, "instructorId": id, "room": "Main", "date": "2199-01-01", "time": "19:00",
+    });
+    let pattern = json!({
+        "classTypeId": id, "instructorId": id, "room": "Main", "dayOfWeek": 1, "startTime": "19:00",
+    });
+    let today = chrono::Utc::now().date_naive();
+    let wish = json!({ "userId": id, "scheduledClassId": id });
+    let mut changes = vec![
+        at(Method::POST, "bookings", wish),
+        at(
+            Method::PATCH,
+            "contacts",
+            json!({ "id": id, "processed": true }),
+        ),
+        at(Method::POST, "schedule", json!({ "pattern": pattern })),
+        at(Method::POST, "schedule", json!({ "occurrence": class })),
+        at(Method::POST, "schedule", json!({ "generateUntil": today })),
+        at(
+            Method::PATCH,
+            "schedule",
+            json!({ "pattern": { "id": id } }),
+        ),
+        at(
+            Method::PATCH,
+            "schedule",
+            json!({ "occurrence": { "id": id } }),
+        ),
+        at(
+            Method::DELETE,
+            &format!("schedule?patternId={id}"),
+            Value::Null,
+        ),
+        at(
+            Method::DELETE,
+            &format!("schedule?occurrenceId={id}"),
+            Value::Null,
+        ),
+        at(
+            Method::POST,
+            "classes",
+            json!({ "name": "Salsa", "price": "18" }),
+        ),
+        at(Method::POST, "instructors", json!({ "name": "Rosa" })),
+    ];
+    for what in ["classes", "instructors"] {
+        changes.push(at(Method::PATCH, what, json!({ "id": id })));
+        changes.push(at(Method::DELETE, &format!("{what}?id={id}"), Value::Null));
+    }
+    for action in [
+        "checkIn",
+        "noShow",
+        "undoAttendance",
+        "cancel",
+        "markPaid",
+        "refund",
+    ] {
+        let change = json!({ "bookingId": id, "action": action });
+        changes.push(at(Method::PATCH, "bookings", change));
+    }
+    changes
+}
+
+async fn all_are_refused(staff: &Person, status: u16, code: &str) {
+    for (method, path, body) in changes() {
+        // A refusal takes the cookie away.
+        let staff = staff.copy();
+        let request = staff.request(method.clone(), &path);
+        let request = if body.is_null() {
+            request
+        } else {
+            request.json(&body)
+        };
+        let answer = staff.send(request).await;
+        assert_eq!(answer.status, status, "{method} {path} {body}: {answer:?}");
+        answer.expect_code(status, code);
+    }
+}
+
+#[tokio::test]
+async fn what_staff_change_is_asked_of_postgres_whatever_redis_says() {
+    let app = TestApp::start().await;
+    let staff = app.staff("sofia").await;
+    staff.get("/api/admin/classes").await.expect(200);
+    // Redis is not told.
+    app.sql("update users set is_staff = false").await;
+    staff.get("/api/admin/classes").await.expect(200);
+    all_are_refused(&staff, 403, "forbidden").await;
+    app.sql("update users set is_staff = true").await;
+    app.sql("delete from user_sessions").await;
+    staff.get("/api/admin/classes").await.expect(200);
+    all_are_refused(&staff, 401, "session_gone").await;
+}
