@@ -42,8 +42,8 @@ pub struct Cleaned {
     pub payments_refunded: u64,
     /// The steps that failed, by name; the log says why.
     pub failed: Vec<&'static str>,
-    /// Whether time ran out, or Stripe or the mail server did not answer: the
-    /// next run does the rest.
+    /// Whether time ran out, a step failed, or Stripe or the mail server did not
+    /// answer: the next run does the rest.
     pub remaining: bool,
 }
 
@@ -212,10 +212,13 @@ pub fn run_for(app: &App, budget: Duration) -> BoxFuture<'_, Result<Cleaned>> {
             ),
         ] {
             let swept = sweep(app, statement, removed, started + budget).await;
-            cleaned.remaining |= run.step(name, swept).unwrap_or(true);
+            cleaned.remaining |= run.step(name, swept).unwrap_or_default();
         }
         app.counters().add("sessions_expired", cleaned.sessions);
+        // The next run is an hour away, and most likely another process's.
+        app.counters().write().await;
         cleaned.failed = run.finish()?;
+        cleaned.remaining |= !cleaned.failed.is_empty();
         tracing::info!(?cleaned, ms = started.elapsed().as_millis(), "cleaned up");
         Ok(cleaned)
     })

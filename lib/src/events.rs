@@ -183,7 +183,11 @@ impl Stream {
             if Instant::now() >= self.ends {
                 return None;
             }
-            match self.look().await {
+            let ends = self.ends.into();
+            let Ok(seen) = tokio::time::timeout_at(ends, self.look()).await else {
+                return None;
+            };
+            match seen {
                 Ok(text) if !text.is_empty() => {
                     self.spoke_at = Instant::now();
                     return Some(text);

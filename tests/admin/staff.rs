@@ -1,5 +1,6 @@
 //! Who may still change something, at the moment of the change.
 
+use chrono::NaiveDate;
 use reqwest::Method;
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -7,7 +8,7 @@ use uuid::Uuid;
 use crate::harness::{Person, TestApp};
 
 /// Everything that staff can change, as it is asked for.
-fn changes() -> Vec<(Method, String, Value)> {
+fn changes(today: NaiveDate) -> Vec<(Method, String, Value)> {
     let id = Uuid::now_v7();
     let at = |method, path: &str, body| (method, format!("/api/admin/{path}"), body);
     let class = json!({
@@ -16,7 +17,6 @@ fn changes() -> Vec<(Method, String, Value)> {
     let pattern = json!({
         "classTypeId": id, "instructorId": id, "room": "Main", "dayOfWeek": 1, "startTime": "19:00",
     });
-    let today = chrono::Utc::now().date_naive();
     let wish = json!({ "userId": id, "scheduledClassId": id });
     let mut changes = vec![
         at(Method::POST, "bookings", wish),
@@ -73,8 +73,9 @@ fn changes() -> Vec<(Method, String, Value)> {
     changes
 }
 
-async fn all_are_refused(staff: &Person, status: u16, code: &str) {
-    for (method, path, body) in changes() {
+async fn all_are_refused(app: &TestApp, staff: &Person, status: u16, code: &str) {
+    let today = app.app.clock().now().date_naive();
+    for (method, path, body) in changes(today) {
         // A refusal takes the cookie away.
         let staff = staff.copy();
         let request = staff.request(method.clone(), &path);
@@ -97,9 +98,9 @@ async fn what_staff_change_is_asked_of_postgres_whatever_redis_says() {
     // Redis is not told.
     app.sql("update users set is_staff = false").await;
     staff.get("/api/admin/classes").await.expect(200);
-    all_are_refused(&staff, 403, "forbidden").await;
+    all_are_refused(&app, &staff, 403, "forbidden").await;
     app.sql("update users set is_staff = true").await;
     app.sql("delete from user_sessions").await;
     staff.get("/api/admin/classes").await.expect(200);
-    all_are_refused(&staff, 401, "session_gone").await;
+    all_are_refused(&app, &staff, 401, "session_gone").await;
 }

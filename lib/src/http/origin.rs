@@ -95,6 +95,7 @@ pub(super) fn cors(config: &Config) -> CorsLayer {
             header::CONTENT_TYPE,
             header::AUTHORIZATION,
             HeaderName::from_static("idempotency-key"),
+            HeaderName::from_static("last-event-id"),
         ])
         .expose_headers([super::answer::REQUEST_ID, header::RETRY_AFTER])
         .max_age(std::time::Duration::from_secs(60 * 60))

@@ -238,6 +238,10 @@ fn refund(payment: &PaymentTold, currency: &str) -> Option<String> {
 fn moved(told: &BookingTold) -> Option<Words> {
     let (was, room) = told.before.as_ref()?;
     let is = &told.time;
+    let yours = match told.status.as_str() {
+        "waitlisted" => "Your place on the waitlist",
+        _ => "Your place",
+    };
     let subject = match was == is {
         true => format!("New room: {}, {}", told.title, is.day),
         false => format!("New time: {}, {} at {}", told.title, is.day, is.starts),
@@ -250,7 +254,7 @@ fn moved(told: &BookingTold) -> Option<Words> {
                 "{} was planned for {}, {} to {}, in {room}. It is now on {}, {} to {}, in {}.",
                 told.title, was.day, was.starts, was.ends, is.day, is.starts, is.ends, told.room
             ),
-            "Your place moves along. If this does not suit you, please cancel.".to_owned(),
+            format!("{yours} moves along. If this does not suit you, please cancel."),
         ],
     ))
 }

@@ -54,19 +54,20 @@ pub struct Before {
 
 // A try is counted before it is made, and the pause after it begins then, too:
 // a sender that dies has left nothing to tidy up, and while one sends, no
-// other takes the same mail. Mail that is given up is due at no time there is.
+// other takes the same mail. Materialized, for a subquery that is run again
+// would skip what it has just taken, and take another. Mail that is given up is due at no time there is.
 static CLAIM: Statement = Statement::new(
     "mail_outbox.claim",
-    "update mail_outbox m
-    set attempts = m.attempts + 1,
-        next_attempt_at = now() + (array['1 minute', '5 minutes', '30 minutes', '2 hours',
-            '6 hours', '24 hours']::interval[])[least(m.attempts + 1, 6)]
-    from (
+    "with due as materialized (
         select id from mail_outbox
         where sent_at is null and next_attempt_at <= now()
         order by next_attempt_at, id limit 1 for update skip locked
-    ) due
-    where m.id = due.id
+    )
+    update mail_outbox m
+    set attempts = m.attempts + 1,
+        next_attempt_at = now() + (array['1 minute', '5 minutes', '30 minutes', '2 hours',
+            '6 hours', '24 hours']::interval[])[least(m.attempts + 1, 6)]
+    from due where m.id = due.id
     returning m.id, m.recipient, m.kind, m.payload, m.attempts, m.created_at",
 );
 

@@ -84,8 +84,9 @@ static TELL: Statement = Statement::new(
     "member_event.tell",
     "insert into member_events (id, user_id, kind, data)
     select gen_random_uuid(), user_id, kind, data
-    from unnest($1::uuid[], $2::text[], $3::jsonb[]) as told (user_id, kind, data)
-    order by user_id",
+    from unnest($1::uuid[], $2::text[], $3::jsonb[]) with ordinality
+        as told (user_id, kind, data, place)
+    order by user_id, place",
 );
 
 /// Tells members what happened. The last statement of its transaction: from
