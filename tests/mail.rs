@@ -317,6 +317,17 @@ async fn a_recipient_that_there_is_not_is_given_up_at_once() {
 }
 
 #[tokio::test]
+async fn a_server_that_does_not_want_us_loses_no_mail() {
+    let Some(server) = MailServer::start().await else {
+        return;
+    };
+    let app = TestApp::start_with(server.settings()).await;
+    write(&app, "blocked@example.com").await;
+    let sent = send(&app.app).await;
+    assert_eq!((sent.failed, sent.given_up), (1, 0));
+}
+
+#[tokio::test]
 async fn content_that_is_refused_is_tried_again() {
     let Some(server) = MailServer::start().await else {
         return;

@@ -1,8 +1,8 @@
 """An SMTP server that keeps what it is sent, and misbehaves on request.
 
 Prints its port, and then each mail that it has taken as a line of JSON. What it
-does to a mail goes by the recipient: gone@ and later@ are refused, broken@ is
-refused with its content, cut-before@ and cut-after@ lose their connection, and
+does to a mail goes by the recipient: gone@ and later@ are refused, blocked@ as if
+for its sender, broken@ is refused with its content, cut-before@ and cut-after@ lose their connection, and
 slow@ has to wait.
 """
 
@@ -38,6 +38,8 @@ class Handler:
         who = address.split("@")[0]
         if who == "gone":
             return "550 5.1.1 no such mailbox"
+        if who == "blocked":
+            return "554 5.7.1 Client host blocked"
         if who == "later":
             return "451 4.3.0 not now"
         envelope.rcpt_tos.append(address)

@@ -63,7 +63,7 @@ pub struct SmtpConfig {
     pub ca_certificate: Option<String>,
     /// `SMTP_USER` and `SMTP_PASS`; `None`: the server asks for neither.
     pub credentials: Option<(String, Secret)>,
-    /// How long it may take to let us in, and then for each mail. Both
+    /// How long it may take to let us in; a mail may take three times that. Both
     /// together stay below a minute, the pause after a first try.
     pub deadline: Duration,
 }

@@ -19,6 +19,11 @@ use crate::config::{MailConfig, MailTransport, SmtpConfig};
 use crate::db::chain;
 use crate::models::mail_outbox::Due;
 
+/// So many times its deadline the server may take over a mail: it looks into
+/// the content before it answers, and whoever does not wait sends it again
+/// although it was taken.
+const PATIENCE: u32 = 3;
+
 /// How long the server may take to say goodbye.
 const FAREWELL: Duration = Duration::from_secs(1);
 
@@ -84,7 +89,7 @@ impl<'a> Carrier<'a> {
                 .map_err(away)?,
         };
         let handed = hand_over(&mut connection, &self.from.email, to, message);
-        timeout(config.deadline, handed)
+        timeout(config.deadline * PATIENCE, handed)
             .await
             .map_err(|_| Trouble::Later("the server took too long".to_owned()))??;
         // After a refusal the connection is not used again: where its dialogue
@@ -164,7 +169,8 @@ fn is_loopback(host: &str) -> bool {
 }
 
 /// RFC 5321, section 3.3. A refusal of the sender is our fault and may be
-/// mended; one of the recipient is final.
+/// mended; one of the recipient is final. Many servers tell of the first only
+/// when they hear of the second.
 async fn hand_over(
     connection: &mut AsyncSmtpConnection,
     from: &Address,
@@ -180,15 +186,26 @@ async fn hand_over(
         .command(Rcpt::new(to.clone(), Vec::new()))
         .await
         .map_err(|error| {
-            if error.is_permanent() {
-                Trouble::Never(chain(&error))
+            let told = chain(&error);
+            if error.is_permanent() && is_about_recipient(&told) {
+                Trouble::Never(told)
             } else {
-                later(error)
+                Trouble::Later(told)
             }
         })?;
     connection.command(Data).await.map_err(later)?;
     connection.message(message).await.map_err(later)?;
     Ok(())
+}
+
+/// By the enhanced status code (RFC 3463), where the server gives one: 5.1 is
+/// an address, 5.2 a mailbox; all else is the server, or what it thinks of us.
+fn is_about_recipient(told: &str) -> bool {
+    let mut words = told.split_whitespace();
+    let code = words.find(|word| {
+        word.starts_with("5.") && word.chars().all(|c| c.is_ascii_digit() || c == '.')
+    });
+    code.is_none_or(|code| code.starts_with("5.1.") || code.starts_with("5.2."))
 }
 
 /// Sorts by time, milliseconds since 1970; the same for every try.
