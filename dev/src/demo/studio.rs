@@ -179,7 +179,10 @@ const BOOKINGS: &str = "
         currency, booked_at, cancelled_at, late_cancellation, cancellation_reason, created_at)
     select md5('demo booking ' || user_id || ' ' || id)::uuid, user_id, id, status,
         case status when 'waitlisted' then nextval('waitlist_tickets') end, price, $2, made_at,
-        case when gone then least(now(), start_time) - make_interval(hours => case when late then 3 else 14 end) end,
+        -- In time: at some moment between the booking and the last that is.
+        case when not gone then null when late and past then start_time - interval '3 hours'
+            else made_at + (least(now(), start_time - interval '14 hours') - made_at)
+                * (1 + die / 1024 % 8) / 10 end,
         gone and late and past,
         case when gone and die % 2 = 0 then 'Something came up at work' end,
         made_at

@@ -131,7 +131,9 @@ const BOOKINGS: &str = "
     ), ranked as (
         select *, die < 120 as gone, die < 30 and past as late,
             row_number() over (partition by id, die < 120 order by n) as rank,
-            least(start_time, now()) - make_interval(mins => 1200 + die * 13) as made_at
+            -- What is still to come was booked over eight weeks, not all in the last days.
+            least(start_time, now()) - make_interval(mins => 1200
+                + case when past then die * 13 else n * 31 % 80000 end) as made_at
         from wishes
     )
     insert into bookings (id, user_id, scheduled_class_id, status, waitlist_position, price,
@@ -139,7 +141,8 @@ const BOOKINGS: &str = "
     select md5('year booking ' || n)::uuid, user_id, id, status,
         case status when 'waitlisted' then nextval('waitlist_tickets') end, price,
         current_setting('seed.currency'), made_at,
-        case when gone then least(start_time, now()) - make_interval(hours => case when late then 4 else 18 end) end,
+        case when not gone then null when late then start_time - interval '4 hours'
+            else made_at + (least(now(), start_time - interval '18 hours') - made_at) * (1 + n % 8) / 10 end,
         late, made_at, made_at
     from ranked cross join lateral (
         select case when gone then 'cancelled'
