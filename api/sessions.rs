@@ -1,6 +1,6 @@
 //! GET, DELETE /api/sessions — the member's own sessions.
 
-use sabor::http::{ClearSession, Client, Json, List, Member, Page, PageParams, Query};
+use sabor::http::{Client, Json, List, Member, Page, PageParams, Query, SetCookie};
 use sabor::models::security_event::{self, Kind};
 use sabor::session::{Listed, Shown};
 use sabor::{App, Error, Exit, Result, Routes, routes, serve};
@@ -58,7 +58,7 @@ async fn end(
     client: Client,
     member: Member,
     Query(scope): Query<Scope>,
-) -> Result<(Option<ClearSession>, Json<Ended>)> {
+) -> Result<(Option<SetCookie>, Json<Ended>)> {
     let all = match scope.scope.as_deref() {
         None | Some("" | "others") => false,
         Some("all") => true,
@@ -69,7 +69,7 @@ async fn end(
         .delete_all_of(member.key()?, member.user.id, !all)
         .await?;
     security_event::note(&app, Kind::SessionsEnded, Some(member.user.id), &client);
-    let cookie = all.then(|| ClearSession::new(&app));
+    let cookie = all.then(|| SetCookie::clear_session(&app));
     Ok((
         cookie,
         Json(Ended {

@@ -8,7 +8,9 @@ use utoipa::ToSchema;
 #[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct PasswordChange {
-    current_password: String,
+    /// Left out by an account that has none: it shows a sign-in through its
+    /// provider in the last ten minutes instead.
+    current_password: Option<String>,
     /// 8 to 128 characters; not a common one, nor the e-mail address or name.
     new_password: String,
 }
@@ -21,7 +23,7 @@ pub fn route() -> Routes {
 /// Ends all other sessions, and every sign-in that is under way.
 #[utoipa::path(post, path = "/api/auth/change-password", tag = "auth", security(("session" = [])), request_body = PasswordChange, responses(
     (status = 200, body = Success, description = "Changed; this session goes on"),
-    (status = 403, description = "Not the password: `wrong_password`; or sent from a foreign page"),
+    (status = 403, description = "`wrong_password`; `sign_in_again`; or sent from a foreign page"),
     (status = 429, description = "Too many tries; see `Retry-After`"),
 ))]
 async fn change(
@@ -30,8 +32,8 @@ async fn change(
     member: Member,
     Json(form): Json<PasswordChange>,
 ) -> Result<Json<Success>> {
-    let (current, new) = (&form.current_password, &form.new_password);
-    profile::change_password(&app, &client, &member, current, new).await?;
+    let current = form.current_password.as_deref();
+    profile::change_password(&app, &client, &member, current, &form.new_password).await?;
     Ok(Success::ANSWER)
 }
 

@@ -1,58 +1,29 @@
 //! POST /api/auth/login — from e-mail address and password to a session.
 
-use sabor::http::{Client, Json, Presented, SetSession};
-use sabor::sign_in::{SignedIn, sign_in};
+use sabor::http::{Arrival, Json};
+use sabor::sign_in::{Login, SignedIn, Welcome, sign_in};
 use sabor::{App, Exit, Result, Routes, demo, routes, serve};
-use serde::Deserialize;
-use utoipa::ToSchema;
-
-#[derive(Deserialize, ToSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct Login {
-    email: String,
-    password: String,
-    /// Thirty days instead of seven.
-    #[serde(default)]
-    remember: bool,
-    /// How the session is carried: by a cookie.
-    #[serde(default)]
-    #[expect(dead_code, reason = "there is one mode, and naming it is allowed")]
-    mode: sabor::sign_in::Mode,
-}
 
 /// The routes of this function.
 pub fn route() -> Routes {
     routes![login]
 }
 
-/// Always a new session: the one that the browser had before ends, and what
-/// it kept while nobody was signed in is taken along.
+/// Always a new session: the one that the client had before ends, and what it
+/// kept while nobody was signed in is taken along. Where a second factor is due
+/// the answer is 401 `two_factor_required` with a `challenge`; within five
+/// minutes, and five tries, send `challenge` and `code` here.
 #[utoipa::path(post, path = "/api/auth/login", tag = "auth", request_body = Login, responses(
-    (status = 200, body = SignedIn, description = "Signed in; `Set-Cookie` carries the session"),
-    (status = 401, description = "Alike for every wrong pair: `invalid_credentials`"),
+    (status = 200, body = SignedIn, description = "Signed in. `Set-Cookie` carries the session, or with `mode: token` the body has the tokens"),
+    (status = 401, description = "Alike for every wrong pair: `invalid_credentials`. Or `two_factor_required`, with `challenge`; `invalid_code`; `challenge_ended`: start again"),
+    (status = 403, description = "`email_not_verified`: another link has been mailed"),
     (status = 429, description = "Too many tries; see `Retry-After`"),
 ))]
-async fn login(
-    app: App,
-    client: Client,
-    before: Presented,
-    Json(form): Json<Login>,
-) -> Result<(SetSession, Json<SignedIn>)> {
-    let (cookie, user) = if demo::accepts(&app, &form.email, &form.password) {
-        demo::sign_in(&app)
-    } else {
-        let before = before.key();
-        sign_in(
-            &app,
-            &client,
-            &form.email,
-            &form.password,
-            before,
-            form.remember,
-        )
-        .await?
-    };
-    Ok((cookie, Json(user.into())))
+async fn login(app: App, arrival: Arrival, Json(form): Json<Login>) -> Result<Welcome> {
+    match demo::sign_in(&app, &form) {
+        Some(welcome) => Ok(welcome),
+        None => sign_in(&app, &arrival, &form).await,
+    }
 }
 
 fn main() -> Exit {

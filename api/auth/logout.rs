@@ -1,8 +1,8 @@
 //! POST /api/auth/logout — end this session, or all of the member's.
 
-use sabor::http::{ClearSession, Client, Json, OptionalJson, Presented, Success};
+use sabor::http::{Client, Json, OptionalJson, Presented, SetCookie, Success};
 use sabor::models::security_event::{self, Kind};
-use sabor::session::Key;
+use sabor::session::{Key, Token};
 use sabor::{App, Error, Exit, Result, Routes, routes, serve};
 use serde::Deserialize;
 use utoipa::ToSchema;
@@ -13,6 +13,8 @@ struct Logout {
     /// Ends every session of the member, on all devices.
     #[serde(default)]
     all: bool,
+    /// Ends the session of this one, also when its access token has run out.
+    refresh_token: Option<String>,
 }
 
 /// The routes of this function.
@@ -30,7 +32,13 @@ async fn logout(
     client: Client,
     presented: Presented,
     OptionalJson(form): OptionalJson<Logout>,
-) -> Result<(ClearSession, Json<Success>)> {
+) -> Result<(SetCookie, Json<Success>)> {
+    if let Some(token) = form.refresh_token.as_deref().and_then(Token::parse) {
+        let whose = app.sessions().destroy_by_refresh_token(&token).await?;
+        if whose.is_some() {
+            security_event::note(&app, Kind::SignedOut, whose, &client);
+        }
+    }
     if let Some(key) = presented.key() {
         let whose = if form.all {
             end_all(&app, &key).await?
@@ -41,7 +49,7 @@ async fn logout(
             security_event::note(&app, Kind::SignedOut, whose, &client);
         }
     }
-    Ok((ClearSession::new(&app), Success::ANSWER))
+    Ok((SetCookie::clear_session(&app), Success::ANSWER))
 }
 
 /// Whose sessions were ended; `None` when that one had ended already.

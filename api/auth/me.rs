@@ -1,6 +1,6 @@
 //! GET, PATCH, DELETE /api/auth/me — the member's own account.
 
-use sabor::http::{ClearSession, Client, Json, Member, Success};
+use sabor::http::{Client, Json, Member, SetCookie, Success};
 use sabor::profile::{self, Patch, Whole};
 use sabor::{App, Exit, Result, Routes, routes, serve};
 use serde::Deserialize;
@@ -9,8 +9,9 @@ use utoipa::ToSchema;
 #[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct Deactivation {
-    /// The password, once more.
-    current_password: String,
+    /// The password, once more. Left out by an account that has none: it shows a
+    /// sign-in through its provider in the last ten minutes instead.
+    current_password: Option<String>,
 }
 
 /// The routes of this function.
@@ -37,7 +38,7 @@ async fn change(app: App, member: Member, Json(patch): Json<Patch>) -> Result<Js
 /// Closes the account and ends all its sessions; nothing is deleted.
 #[utoipa::path(delete, path = "/api/auth/me", tag = "auth", security(("session" = [])), request_body = Deactivation, responses(
     (status = 200, body = Success, description = "Deactivated; the cookie is cleared"),
-    (status = 403, description = "Not the password: `wrong_password`; or sent from a foreign page"),
+    (status = 403, description = "`wrong_password`; `sign_in_again`; or sent from a foreign page"),
     (status = 429, description = "Too many tries; see `Retry-After`"),
 ))]
 async fn deactivate(
@@ -45,9 +46,9 @@ async fn deactivate(
     client: Client,
     member: Member,
     Json(form): Json<Deactivation>,
-) -> Result<(ClearSession, Json<Success>)> {
-    profile::deactivate(&app, &client, &member, &form.current_password).await?;
-    Ok((ClearSession::new(&app), Success::ANSWER))
+) -> Result<(SetCookie, Json<Success>)> {
+    profile::deactivate(&app, &client, &member, form.current_password.as_deref()).await?;
+    Ok((SetCookie::clear_session(&app), Success::ANSWER))
 }
 
 fn main() -> Exit {

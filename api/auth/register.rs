@@ -1,7 +1,7 @@
 //! POST /api/auth/register — make an account, and sign in.
 
-use sabor::http::{Client, Created, Json, Presented, SetSession};
-use sabor::registration::{Registration, register_account};
+use sabor::http::{Arrival, Json};
+use sabor::registration::{Registered, Registration, register_account};
 use sabor::sign_in::SignedIn;
 use sabor::{App, Exit, Result, Routes, routes, serve};
 
@@ -10,20 +10,20 @@ pub fn route() -> Routes {
     routes![register]
 }
 
-/// The account and its first session are made together or not at all.
+/// The account and its first session are made together or not at all. A link
+/// that confirms the address is mailed in any case.
 #[utoipa::path(post, path = "/api/auth/register", tag = "auth", request_body = Registration, responses(
-    (status = 201, body = SignedIn, description = "Registered and signed in; `Set-Cookie` carries the session"),
+    (status = 201, body = SignedIn, description = "Registered and signed in. `Set-Cookie` carries the session, or with `mode: token` the body has the tokens"),
+    (status = 202, body = sabor::http::Success, description = "Where addresses have to be confirmed first: a mail is on its way, whether or not there was an account"),
     (status = 409, description = "There is an account with this address: `email_taken`"),
     (status = 429, description = "Too many registrations; see `Retry-After`"),
 ))]
 async fn register(
     app: App,
-    client: Client,
-    before: Presented,
+    arrival: Arrival,
     Json(form): Json<Registration>,
-) -> Result<(SetSession, Created<SignedIn>)> {
-    let (cookie, user) = register_account(&app, &client, &form, before.key()).await?;
-    Ok((cookie, Created(user.into())))
+) -> Result<Registered> {
+    register_account(&app, &arrival, &form).await
 }
 
 fn main() -> Exit {

@@ -1,6 +1,6 @@
 //! GET /api/session/test-session — a visit counter, kept in the session's data.
 
-use sabor::http::{Client, Json, SetSession, Visit};
+use sabor::http::{Client, Json, SetCookie, Visit};
 use sabor::session::{Life, NewSession};
 use sabor::{App, Error, Exit, Result, Routes, routes, serve};
 use serde::Serialize;
@@ -30,7 +30,7 @@ async fn count(
     app: App,
     client: Client,
     visit: Option<Visit>,
-) -> Result<(Option<SetSession>, Json<Visits>)> {
+) -> Result<(Option<SetCookie>, Json<Visits>)> {
     if let Some(visit) = visit {
         match app.sessions().increment(visit.key()?, "visits").await {
             Ok(data) => return Ok((None, Json(visits(visit.session.id, &data)))),
@@ -46,7 +46,7 @@ async fn count(
         ttl: None,
     };
     let (token, session) = app.sessions().create(new).await?;
-    let cookie = SetSession::new(&app, &token, Life::DEFAULT);
+    let cookie = SetCookie::session(&app, &token, Life::DEFAULT);
     Ok((Some(cookie), Json(visits(session.id, &session.data))))
 }
 

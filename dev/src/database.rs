@@ -18,16 +18,23 @@ pub(crate) fn deployment() -> Option<String> {
 /// What the functions would read on this database, as far as it concerns what
 /// is done here.
 pub(crate) fn config(url: &str) -> Result<Config> {
-    Ok(Config::read(&|name| match name {
-        "POSTGRES_URL" | "POSTGRES_URL_NON_POOLING" => Some(url.to_owned()),
-        "POSTGRES_CA_CERT"
-        | "POSTGRES_CONNECT_TIMEOUT_MS"
-        | "STUDIO_TIMEZONE"
-        | "STUDIO_CURRENCY" => environment::variable(name),
+    const TAKEN: [&str; 4] = [
+        "POSTGRES_CA_CERT",
+        "POSTGRES_CONNECT_TIMEOUT_MS",
+        "STUDIO_TIMEZONE",
+        "STUDIO_CURRENCY",
+    ];
+    let mut variables = environment::variables();
+    variables.retain(|name, _| TAKEN.contains(&name.as_str()));
+    for (name, value) in [
+        ("POSTGRES_URL", url.to_owned()),
         // Required, and of no use here: a deployment's own stay where they are.
-        "SESSION_SECRET" | "ENCRYPTION_KEY" => Some(random::hex::<32>()),
-        _ => None,
-    })?)
+        ("SESSION_SECRET", random::hex::<32>()),
+        ("ENCRYPTION_KEY", random::hex::<32>()),
+    ] {
+        variables.insert(name.to_owned(), value);
+    }
+    Ok(Config::read(&variables)?)
 }
 
 /// Connects as the functions do: the same TLS, the same reading of the string.

@@ -1,5 +1,6 @@
 //! The one place where this crate reads the process environment.
 
+use std::collections::BTreeMap;
 use std::env;
 use std::path::{Path, PathBuf};
 
@@ -33,4 +34,12 @@ pub(crate) fn variable(name: &str) -> Option<String> {
     #[expect(clippy::disallowed_methods, reason = "this is the one place")]
     let value = env::var(name).ok();
     value.filter(|value| !value.trim().is_empty())
+}
+
+/// All that is set, and is text.
+pub(crate) fn variables() -> BTreeMap<String, String> {
+    #[expect(clippy::disallowed_methods, reason = "this is the one place")]
+    let all = env::vars_os();
+    all.filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+        .collect()
 }

@@ -123,18 +123,15 @@ fn redis_token(secrets: &Variables) -> &str {
 /// What the functions read: the local stack, and of the environment only what
 /// does not lead away from it.
 fn configuration(variables: &Variables) -> Result<Config> {
-    let lookup = |name: &str| {
-        // An exported string of a deployment must not be migrated from here.
-        let name = if database::DIRECT.contains(&name) {
-            "POSTGRES_URL"
-        } else {
-            name
-        };
-        let ours = variables.iter().find(|(ours, _)| *ours == name);
-        ours.map(|(_, value)| value.clone())
-            .or_else(|| environment::variable(name))
-    };
-    Ok(Config::read(&lookup)?)
+    let mut all = environment::variables();
+    // An exported string of a deployment must not be migrated from here.
+    all.retain(|name, _| !database::DIRECT.contains(&name.as_str()));
+    all.extend(
+        variables
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), value.clone())),
+    );
+    Ok(Config::read(&all)?)
 }
 
 /// `localhost` is allowed as the site's own; a person may as well type the address.

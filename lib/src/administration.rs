@@ -11,11 +11,10 @@ use crate::error::{Error, Result};
 use crate::http::{Client, List, Member, Page, query};
 use crate::models::booking;
 use crate::models::security_event::{self, Kind};
-use crate::models::throttle;
 use crate::models::user::administration::{self, Account, Filter, Role, ShownToAdmin};
 use crate::session::{Changed, Key};
 use crate::text::{Form, Problem};
-use crate::{App, BoxFuture, bookings, session, text};
+use crate::{App, BoxFuture, bookings, session, text, throttle};
 
 const OWN_ROLE: Error = Error::Forbidden {
     code: "own_role",
@@ -132,13 +131,27 @@ pub fn change<'a>(
                 work.finish(&caller).await
             })
         });
-        let (account, ended) = changing.await?;
+        let Done {
+            account,
+            ended,
+            unlocked,
+        } = changing.await?;
+        throttle::forget(app, &unlocked).await;
         if !account.is_active {
             bookings::follow(app).await;
         }
         app.counters().add("sessions_revoked", ended as u64);
         Ok(account.into())
     })
+}
+
+/// What a change has come to.
+struct Done {
+    account: Account,
+    /// How many sessions ended.
+    ended: usize,
+    /// See [`Work`].
+    unlocked: Vec<String>,
 }
 
 /// A change under way, in its transaction.
@@ -151,6 +164,8 @@ struct Work<'c> {
     ended: usize,
     /// Whether the account was closed: whose is closed does not come.
     closed: bool,
+    /// What Redis is still to forget of tries.
+    unlocked: Vec<String>,
     /// Written last, for they take the lock of the member's stream.
     events: Vec<(Kind, Value)>,
 }
@@ -165,6 +180,7 @@ impl<'c> Work<'c> {
             keys,
             ended: 0,
             closed: false,
+            unlocked: Vec::new(),
             events: Vec::new(),
         })
     }
@@ -182,8 +198,8 @@ impl<'c> Work<'c> {
         }
         if change.unlock {
             let email = &self.account.user.email;
-            let limit = throttle::SIGN_IN_ACCOUNT;
-            let count = throttle::forgive_account(self.client, limit, email).await?;
+            self.unlocked = throttle::forgive_account(self.client, email).await?;
+            let count = self.unlocked.len();
             self.note(Kind::SignInUnlocked, json!({ "count": count }));
         }
         Ok(())
@@ -228,14 +244,18 @@ impl<'c> Work<'c> {
         self.events.push((kind, detail));
     }
 
-    async fn finish(mut self, caller: &Client) -> Result<Changed<(Account, usize)>> {
+    async fn finish(mut self, caller: &Client) -> Result<Changed<Done>> {
         let id = self.account.user.id;
         for (kind, detail) in std::mem::take(&mut self.events) {
             security_event::insert_with(self.client, kind, Some(id), caller, detail).await?;
         }
         let account = administration::find(self.client, id).await?;
         Ok(Changed {
-            value: (account.ok_or(Error::NotFound)?, self.ended),
+            value: Done {
+                account: account.ok_or(Error::NotFound)?,
+                ended: self.ended,
+                unlocked: self.unlocked,
+            },
             keys: self.keys,
         })
     }

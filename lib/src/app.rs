@@ -18,7 +18,7 @@ use crate::kv::{Cache, Kv};
 use crate::mail::Sending;
 use crate::password::Hasher;
 use crate::secret::Signer;
-use crate::session::{self, Sessions};
+use crate::session::{self, AccessTokens, Sessions};
 use crate::stripe::Stripe;
 
 /// How long an answer about places left may be wrong when Redis did not hear
@@ -39,6 +39,8 @@ struct Inner {
     hasher: Hasher,
     cookie_signer: Signer,
     demo_signer: Signer,
+    device_signer: Signer,
+    access_tokens: AccessTokens,
     catalogue: Cache,
     schedule: Cache,
     sending: Sending,
@@ -66,6 +68,8 @@ impl App {
             hasher: Hasher::new(available_parallelism().map_or(2, usize::from)),
             cookie_signer: Signer::derive(&config.session_secrets, "session cookie"),
             demo_signer: Signer::derive(&config.session_secrets, "demo record"),
+            device_signer: Signer::derive(&config.session_secrets, "device cookie"),
+            access_tokens: AccessTokens::new(&config.session_secrets, &config.studio.site_url),
             catalogue: Cache::new(kv.clone(), "catalogue"),
             schedule: Cache::new(kv.clone(), "schedule").with_ttl(SCHEDULE_TTL),
             sending: Sending::default(),
@@ -122,6 +126,15 @@ impl App {
 
     pub(crate) fn demo_signer(&self) -> &Signer {
         &self.0.demo_signer
+    }
+
+    pub(crate) fn device_signer(&self) -> &Signer {
+        &self.0.device_signer
+    }
+
+    /// Issues and verifies access tokens.
+    pub fn access_tokens(&self) -> &AccessTokens {
+        &self.0.access_tokens
     }
 
     /// Answers about class types and instructors; ended by whoever changes one.

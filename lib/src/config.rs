@@ -1,8 +1,9 @@
 //! The environment, read once and turned into [`Config`].
 
+mod oauth;
 mod studio;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::str::FromStr;
 use std::time::Duration;
@@ -10,6 +11,7 @@ use std::time::Duration;
 use thiserror::Error;
 use tokio_postgres::config::{Host, SslMode};
 
+pub use self::oauth::{Protocol, ProviderConfig};
 pub use self::studio::{MailConfig, MailTransport, SmtpConfig, StripeConfig, StudioConfig};
 use crate::encryption::Keyring;
 use crate::outbound::may_be_called;
@@ -43,6 +45,11 @@ pub struct Config {
     /// `DEMO_ACCOUNT`: whether the account that needs no store signs in.
     /// Never outside development.
     pub demo_account: bool,
+    /// `REQUIRE_EMAIL_VERIFICATION`: whether an address has to be confirmed
+    /// before its account signs in.
+    pub require_email_verification: bool,
+    /// Providers by which members may sign in, by name.
+    pub providers: BTreeMap<String, ProviderConfig>,
     /// The rules of the house.
     pub studio: StudioConfig,
     /// How mail leaves it.
@@ -126,16 +133,21 @@ impl Config {
     /// Names the first variable that is missing or malformed, never its value.
     pub fn from_env() -> Result<Self, ConfigError> {
         #[expect(clippy::disallowed_methods, reason = "this is the one place")]
-        Self::read(&|name| std::env::var(name).ok())
+        let variables = std::env::vars_os();
+        // What is no text is none of ours.
+        let texts = variables.filter_map(|(name, value)| {
+            Some((name.into_string().ok()?, value.into_string().ok()?))
+        });
+        Self::read(&texts.collect())
     }
 
-    /// Reads what `lookup` knows of each variable.
+    /// Reads what `variables` say.
     ///
     /// # Errors
     ///
     /// As [`Config::from_env`].
-    pub fn read(lookup: &dyn Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
-        let env = Environment(lookup);
+    pub fn read(variables: &Variables) -> Result<Self, ConfigError> {
+        let env = Environment(variables);
         let development = development(&env)?;
         let ca_certificate = env
             .text("POSTGRES_CA_CERT")
@@ -151,6 +163,8 @@ impl Config {
             cron_secret: cron_secret(&env, development)?,
             origins: origins(&env)?,
             demo_account: development && env.flag("DEMO_ACCOUNT", true)?,
+            require_email_verification: env.flag("REQUIRE_EMAIL_VERIFICATION", false)?,
+            providers: oauth::providers(&env)?,
             studio: studio::studio(&env, development)?,
             mail: studio::mail(&env, development)?,
             stripe: studio::stripe(&env)?,
@@ -159,14 +173,20 @@ impl Config {
     }
 }
 
-struct Environment<'a>(&'a dyn Fn(&str) -> Option<String>);
+/// What is set, by name.
+pub type Variables = BTreeMap<String, String>;
+
+struct Environment<'a>(&'a Variables);
 
 impl Environment<'_> {
     /// A variable that is set to nothing counts as not set.
     fn text(&self, name: &str) -> Option<String> {
-        (self.0)(name)
-            .map(|value| value.trim().to_owned())
-            .filter(|value| !value.is_empty())
+        let value = self.0.get(name)?.trim();
+        (!value.is_empty()).then(|| value.to_owned())
+    }
+
+    fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.keys().map(String::as_str)
     }
 
     /// The first of `names` that is set, with its name.
@@ -480,12 +500,9 @@ mod tests {
             ("SESSION_SECRET", "0123456789abcdef0123456789abcdef"),
             ("ENCRYPTION_KEY", KEY),
         ];
-        Config::read(&|name| {
-            let all = pairs.iter().chain(&defaults);
-            all.clone()
-                .find(|(key, _)| *key == name)
-                .map(|(_, value)| (*value).to_owned())
-        })
+        let all = defaults.iter().chain(pairs);
+        let owned = all.map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        Config::read(&owned.collect())
     }
 
     fn problem(pairs: &[(&str, &str)]) -> String {
@@ -606,8 +623,36 @@ mod tests {
     }
 
     #[test]
+    fn providers_are_found_by_their_variables() {
+        let google = [
+            ("OAUTH_GOOGLE_CLIENT_ID", "us"),
+            ("OAUTH_GOOGLE_CLIENT_SECRET", "s"),
+        ];
+        let providers = read(&google).unwrap().providers;
+        assert_eq!(providers["google"].issuer, "https://accounts.google.com");
+        assert!(problem(&google[..1]).starts_with("OAUTH_GOOGLE_CLIENT_SECRET:"));
+        let club = |issuer: &'static str| {
+            [
+                ("OAUTH_DANCE_CLUB_CLIENT_ID", "us"),
+                ("OAUTH_DANCE_CLUB_CLIENT_SECRET", "s"),
+                ("OAUTH_DANCE_CLUB_ISSUER", issuer),
+            ]
+        };
+        let providers = read(&club("https://id.club.example/")).unwrap().providers;
+        assert_eq!(providers["dance-club"].issuer, "https://id.club.example");
+        for bad in ["", "id.club.example", "http://id.club.example"] {
+            assert!(
+                problem(&club(bad)).starts_with("OAUTH_DANCE_CLUB_ISSUER:"),
+                "{bad}"
+            );
+        }
+    }
+
+    #[test]
     fn debug_shows_no_secret() {
         let config = read(&[
+            ("OAUTH_GOOGLE_CLIENT_ID", "us"),
+            ("OAUTH_GOOGLE_CLIENT_SECRET", "secret-of-google"),
             ("POSTGRES_URL", "postgres://u:hunter2hunter2@localhost/db"),
             ("KV_REST_API_URL", "https://redis.example"),
             ("KV_REST_API_TOKEN", "token-of-redis"),
@@ -617,6 +662,7 @@ mod tests {
         for secret in [
             "hunter2",
             "token-of-redis",
+            "secret-of-google",
             "cron-secret",
             "0123456789abcdef",
             "00010203",

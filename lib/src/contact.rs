@@ -9,9 +9,9 @@ use crate::error::{Error, Result};
 use crate::http::{Client, List, Member, Page, query};
 use crate::models::contact::{self, NewSubmission, Shown, Submission};
 use crate::models::security_event::{self, Kind};
-use crate::models::throttle::{self, CONTACT_ADDRESS, CONTACT_EMAIL, Subject};
 use crate::models::user::{self, Email};
 use crate::text::{Form, paragraphs, required_line};
+use crate::throttle::{self, CONTACT_ADDRESS, CONTACT_EMAIL, Subject};
 use crate::{App, BoxFuture, mail, random, session};
 
 /// What a visitor fills in.
@@ -80,8 +80,7 @@ pub fn submit<'a>(
             Subject::address(CONTACT_ADDRESS, client.address),
             Subject::email(CONTACT_EMAIL, new.email.as_str()),
         ];
-        let postgres = app.db().client().await?;
-        throttle::take(&postgres, &subjects).await?;
+        throttle::take(app, &subjects).await?;
         if message.is_by_a_machine() {
             tracing::info!("a message by a machine was dropped");
             return Ok(Received {
@@ -90,6 +89,7 @@ pub fn submit<'a>(
             });
         }
         let studio = app.config().mail.contact_to.as_deref();
+        let postgres = app.db().client().await?;
         let id = contact::insert(&postgres, &new, client, studio).await?;
         mail::send_due_soon(app);
         Ok(Received { success: true, id })

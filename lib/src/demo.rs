@@ -8,9 +8,10 @@ use serde_json::json;
 use uuid::Uuid;
 
 use crate::App;
-use crate::http::SetSession;
+use crate::http::{Purpose, SetCookie};
 use crate::models::user::{ExperienceLevel, User};
 use crate::session::Session;
+use crate::sign_in::{Login, Welcome};
 
 /// What is typed to sign in as it.
 pub const EMAIL: &str = "demo@sabor.dev";
@@ -19,27 +20,25 @@ pub const PASSWORD: &str = "password123";
 
 const LIFE: Duration = Duration::from_secs(15 * 60);
 
-/// Whether this is the demo account, and it may sign in here.
-pub fn accepts(app: &App, email: &str, password: &str) -> bool {
-    app.config().demo_account && email.trim().eq_ignore_ascii_case(EMAIL) && password == PASSWORD
-}
-
 /// Whether this member is the demo account, of which nothing is stored.
 pub fn is_demo(user: &User) -> bool {
     user.id.is_nil()
 }
 
-/// Its signed record, for fifteen minutes from now: `demo.<end>.<signature>`.
-/// A session's cookie has one dot and hex before it, so neither can be taken
-/// for the other.
-pub fn sign_in(app: &App) -> (SetSession, User) {
+/// Signs in as it, if that is what somebody wants and may here; else `None`.
+///
+/// Its record is good for fifteen minutes from now: `demo.<end>.<signature>`. A
+/// session's cookie has one dot and hex before it, so neither can be taken for
+/// the other.
+pub fn sign_in(app: &App, login: &Login) -> Option<Welcome> {
+    if !app.config().demo_account || !login.is_of(EMAIL, PASSWORD) {
+        return None;
+    }
     let ends_ms = app.clock().now_ms() + LIFE.as_millis() as i64;
     let record = format!("demo.{ends_ms}");
     let value = format!("{record}.{}", app.demo_signer().sign(&record));
-    (
-        SetSession::with_value(app, &value, LIFE),
-        user(app.clock().now()),
-    )
+    let cookie = SetCookie::new(app, Purpose::Session, &value, LIFE);
+    Some(Welcome::with_cookie(cookie, user(app.clock().now())))
 }
 
 /// The session that a signed record stands for.

@@ -11,6 +11,8 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 use tokio_postgres::error::SqlState;
 
+use crate::session::Token;
+
 /// A [`std::result::Result`] whose error can be answered.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -44,6 +46,10 @@ pub enum Error {
     /// or came too late.
     #[error("The signature does not fit, or is too old")]
     BadSignature,
+    /// 400 `link_ended`: a link from a mail that was used, is too old, or was
+    /// followed by a newer one; alike for one that never was.
+    #[error("This link has been used or is too old; please ask for a new one")]
+    LinkEnded,
     /// 401 `not_signed_in`: no credential, or one that is no longer good.
     #[error("Please sign in")]
     NotSignedIn,
@@ -57,6 +63,18 @@ pub enum Error {
     /// 401 `session_gone`: the session ended while the request was under way.
     #[error("This session has ended; please sign in again")]
     SessionGone,
+    /// 401 with a code of its own: what was shown is no proof.
+    #[error("{message}")]
+    Unauthorized {
+        /// For programs.
+        code: &'static str,
+        /// For people.
+        message: &'static str,
+    },
+    /// 401 `two_factor_required`: the first factor was right, and the second is
+    /// due. The answer carries a `challenge`, to be sent back with the code.
+    #[error("Please enter the code of your authenticator app")]
+    TwoFactorRequired(Token),
     /// 403 with a code of its own: signed in, but not allowed.
     #[error("{message}")]
     Forbidden {
@@ -155,14 +173,26 @@ impl Error {
         }
     }
 
+    /// What is to be sent along with the code that is asked for.
+    pub fn challenge(&self) -> Option<&Token> {
+        match self {
+            Self::TwoFactorRequired(token) => Some(token),
+            _ => None,
+        }
+    }
+
     /// The HTTP status.
     pub fn status(&self) -> StatusCode {
         match self {
-            Self::Invalid(_) | Self::Malformed(_) | Self::BadSignature => StatusCode::BAD_REQUEST,
+            Self::Invalid(_) | Self::Malformed(_) | Self::BadSignature | Self::LinkEnded => {
+                StatusCode::BAD_REQUEST
+            }
             Self::NotSignedIn
             | Self::CookieRefused
             | Self::InvalidCredentials
-            | Self::SessionGone => StatusCode::UNAUTHORIZED,
+            | Self::SessionGone
+            | Self::Unauthorized { .. }
+            | Self::TwoFactorRequired(_) => StatusCode::UNAUTHORIZED,
             Self::Forbidden { .. } => StatusCode::FORBIDDEN,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
@@ -185,10 +215,14 @@ impl Error {
             Self::Invalid(_) => "validation_failed",
             Self::Malformed(_) => "malformed_request",
             Self::BadSignature => "bad_signature",
+            Self::LinkEnded => "link_ended",
             Self::NotSignedIn | Self::CookieRefused => "not_signed_in",
             Self::InvalidCredentials => "invalid_credentials",
             Self::SessionGone => "session_gone",
-            Self::Forbidden { code, .. } | Self::Conflict { code, .. } => code,
+            Self::Unauthorized { code, .. }
+            | Self::Forbidden { code, .. }
+            | Self::Conflict { code, .. } => code,
+            Self::TwoFactorRequired(_) => "two_factor_required",
             Self::Repeated(refusal) => &refusal.code,
             Self::NotFound => "not_found",
             Self::MethodNotAllowed => "method_not_allowed",

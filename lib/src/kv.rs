@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use upstash_redis_rs::{Command, Redis, Request};
+use upstash_redis_rs::{Answering, Batch, Command, ReResponse, Redis, Request};
 
 use crate::background::BoxFuture;
 use crate::config::RedisConfig;
@@ -146,6 +146,24 @@ impl Kv {
         self.guarded(self.redis.incr(key))
     }
 
+    /// Sends the commands that `fill` puts into a transaction; all are applied,
+    /// with nothing between them, or none.
+    ///
+    /// # Errors
+    ///
+    /// As stated for [`Kv`], also when a single command is refused.
+    pub fn transaction(
+        &self,
+        fill: impl FnOnce(&Redis, Batch) -> Result<Batch, upstash_redis_rs::Error>,
+    ) -> BoxFuture<'_, Result<Vec<ReResponse>>> {
+        let answers = fill(&self.redis, self.redis.transaction()).map(Batch::send);
+        let answers = self.in_breaker(answers);
+        Box::pin(async move {
+            let answers: Result<_, _> = answers.await?.into_iter().collect();
+            answers.map_err(|error| Error::Unavailable(Box::new(error)))
+        })
+    }
+
     /// How long Redis takes to answer, whatever the breaker thinks.
     ///
     /// # Errors
@@ -178,11 +196,15 @@ impl Kv {
         &self,
         request: Result<C, upstash_redis_rs::Error>,
     ) -> BoxFuture<'_, Result<C::Answer>> {
-        let request = match request {
-            Ok(request) => request.send(),
-            Err(error) => return Box::pin(async move { Err(Error::Internal(Box::new(error))) }),
-        };
+        self.in_breaker(request.map(Command::send))
+    }
+
+    fn in_breaker<T: Send + 'static>(
+        &self,
+        request: Result<Answering<T>, upstash_redis_rs::Error>,
+    ) -> BoxFuture<'_, Result<T>> {
         Box::pin(async move {
+            let request = request.map_err(|error| Error::Internal(Box::new(error)))?;
             if !self.breaker.lets_through() {
                 self.probe();
                 return Err(Error::unavailable("Redis has not answered for a while"));

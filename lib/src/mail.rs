@@ -8,12 +8,14 @@
 
 mod carrier;
 mod letter;
+mod notice;
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use self::carrier::{Carrier, Trouble};
 use self::letter::Letter;
+pub use self::notice::{Link, Notice, NoticeKind, notify, notify_at, send_link};
 use crate::App;
 use crate::background::{self, BoxFuture};
 use crate::config::MailTransport;
@@ -21,6 +23,7 @@ use crate::db::chain;
 use crate::error::{Error, Result};
 use crate::models::contact;
 use crate::models::mail_outbox::{self, Due, MOST_TRIES};
+use crate::models::one_time_token;
 
 /// How long a request's invocation is kept for mail; the clean-up sends what
 /// remains.
@@ -219,22 +222,47 @@ async fn give_up(app: &App, due: &Due, cause: &str, outcome: &mut Sent) -> Resul
 
 /// `None` when there is nothing to tell any more.
 async fn compose(app: &App, due: &Due) -> Result<Option<Letter>> {
-    let studio = &app.config().studio;
-    let client = app.db().client().await?;
-    if due.kind == "contact_received" {
-        let Some(id) = due.payload.submission_id else {
-            return Ok(None);
-        };
-        let submission = contact::find(&client, id).await?;
-        return submission
-            .map(|submission| letter::contact_received(&submission, studio))
-            .transpose();
+    match NoticeKind::parse(&due.kind) {
+        Some(kind) => about_account(app, kind, due).await,
+        None if due.kind == "contact_received" => about_contact(app, due).await,
+        None => about_booking(app, due).await,
     }
+}
+
+/// A link that has ended is not worth a mail: a newer one is on its way.
+async fn about_account(app: &App, kind: NoticeKind, due: &Due) -> Result<Option<Letter>> {
+    let studio = &app.config().studio;
+    let (Some(id), Some(notice)) = (due.payload.user_id, &due.payload.notice) else {
+        return Ok(None);
+    };
+    let client = app.db().client().await?;
+    let token = match &notice.link {
+        Some(link) if !one_time_token::is_live(&client, link.id).await? => return Ok(None),
+        Some(link) => Some(link.open(&app.config().encryption_keys)?),
+        None => None,
+    };
+    let member = mail_outbox::member(&client, id, notice.at, studio).await?;
+    let letter = |member| letter::about_account(kind, &member, notice, token.as_deref(), studio);
+    member.map(letter).transpose()
+}
+
+async fn about_contact(app: &App, due: &Due) -> Result<Option<Letter>> {
+    let Some(id) = due.payload.submission_id else {
+        return Ok(None);
+    };
+    let submission = contact::find(&*app.db().client().await?, id).await?;
+    submission
+        .map(|submission| letter::contact_received(&submission, &app.config().studio))
+        .transpose()
+}
+
+async fn about_booking(app: &App, due: &Due) -> Result<Option<Letter>> {
+    let (now, studio) = (app.clock().now(), &app.config().studio);
     let Some(id) = due.payload.booking_id else {
         return Ok(None);
     };
-    let now = app.clock().now();
-    let told = mail_outbox::booking(&client, id, due.payload.before.as_ref(), studio, now).await?;
+    let (client, before) = (app.db().client().await?, due.payload.before.as_ref());
+    let told = mail_outbox::booking(&client, id, before, studio, now).await?;
     told.and_then(|told| letter::about_booking(&due.kind, &told, studio))
         .transpose()
 }

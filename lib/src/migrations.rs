@@ -27,10 +27,11 @@ macro_rules! migration {
     };
 }
 
-static MIGRATIONS: [Migration; 3] = [
+static MIGRATIONS: [Migration; 4] = [
     migration!(1, "0001_initial"),
     migration!(2, "0002_classes"),
     migration!(3, "0003_bookings"),
+    migration!(4, "0004_identity"),
 ];
 
 /// One lock for all who migrate this database: "sabor" in ASCII. Whoever waits

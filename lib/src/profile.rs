@@ -7,13 +7,20 @@ use utoipa::ToSchema;
 use crate::error::{Error, Result};
 use crate::http::json::given;
 use crate::http::{Client, Member};
+use crate::mail::{self, Notice, NoticeKind};
 use crate::models::booking;
+use crate::models::one_time_token::{self, Purpose};
 use crate::models::security_event::{self, Kind};
 use crate::models::user::{self, Changes, ExperienceLevel, Profile, User};
 use crate::password::Password;
 use crate::session::{Changed, Proof};
 use crate::text::{Form, Problem};
 use crate::{App, BoxFuture, bookings, demo, session, sign_in};
+
+const SIGN_IN_AGAIN: Error = Error::Forbidden {
+    code: "sign_in_again",
+    message: "Please sign in once more by your provider, and then do this within ten minutes",
+};
 
 /// A member, and all that is theirs alone to see.
 #[derive(Debug, Serialize, ToSchema)]
@@ -167,7 +174,7 @@ pub fn change_password<'a>(
     app: &'a App,
     client: &'a Client,
     member: &'a Member,
-    current: &'a str,
+    current: Option<&'a str>,
     new: &'a str,
 ) -> BoxFuture<'a, Result<()>> {
     Box::pin(async move {
@@ -178,20 +185,26 @@ pub fn change_password<'a>(
         let key = member.key()?.clone();
         let proof = prove_again(app, client, member, current).await?;
         let hash = app.hasher().hash(password).await?;
-        let client = client.clone();
+        let (client, user) = (client.clone(), user.clone());
+        let notice = Notice::of(&client, app.clock().now());
         let changed = app.sessions().transaction(move |postgres| {
             let (key, proof, hash, client) =
                 (key.clone(), proof.clone(), hash.clone(), client.clone());
+            let (user, notice) = (user.clone(), notice.clone());
             Box::pin(async move {
                 let id = proof.user_id;
                 session::lock_member(postgres, &key, id).await?;
                 user::set_password(postgres, id, proof.epoch, &hash).await?;
                 let keys = session::end_all_of(postgres, id, Some(&key)).await?;
+                one_time_token::end(postgres, Purpose::ResetPassword, id).await?;
+                mail::notify(postgres, NoticeKind::PasswordChanged, &user, notice).await?;
                 security_event::insert(postgres, Kind::PasswordChanged, Some(id), &client).await?;
                 Ok(Changed { value: (), keys })
             })
         });
-        changed.await
+        changed.await?;
+        mail::send_due_soon(app);
+        Ok(())
     })
 }
 
@@ -205,7 +218,7 @@ pub fn deactivate<'a>(
     app: &'a App,
     client: &'a Client,
     member: &'a Member,
-    current: &'a str,
+    current: Option<&'a str>,
 ) -> BoxFuture<'a, Result<()>> {
     Box::pin(async move {
         let key = member.key()?.clone();
@@ -233,10 +246,33 @@ pub fn deactivate<'a>(
 }
 
 /// The password once more, from somebody who is signed in: to be signed in is
-/// not enough for what takes an account away from its owner.
-async fn prove_again(app: &App, client: &Client, member: &Member, password: &str) -> Result<Proof> {
-    match sign_in::verify(app, client, &member.user.email, password).await {
-        Ok((user, proof)) if user.id == member.user.id => Ok(proof),
+/// not enough for what takes an account away from its owner. Who has none shows
+/// instead that they have signed in through a provider just now.
+///
+/// # Errors
+///
+/// 403 `wrong_password`; without one [`Error::Invalid`], or of an account that
+/// has none 403 `sign_in_again`; [`Error::TooManyRequests`];
+/// [`Error::SessionGone`]; [`Error::Unavailable`].
+pub(crate) async fn prove_again(
+    app: &App,
+    client: &Client,
+    member: &Member,
+    password: Option<&str>,
+) -> Result<Proof> {
+    let Some(password) = password else {
+        let (key, id) = (member.key()?.clone(), member.user.id);
+        let shown = app
+            .db()
+            .read(async move |postgres| user::reauthentication(postgres, &key, id).await);
+        let shown = shown.await?.ok_or(Error::SessionGone)?;
+        if shown.has_password {
+            return Err(Error::field("currentPassword", "is required"));
+        }
+        return shown.recent.ok_or(SIGN_IN_AGAIN);
+    };
+    match sign_in::verify(app, client, &member.user.email, password, None).await {
+        Ok(known) if known.user.id == member.user.id => Ok(known.proof("password")),
         Ok(_) => Err(Error::SessionGone),
         Err(Error::InvalidCredentials) => Err(user::WRONG_PASSWORD),
         Err(error) => Err(error),

@@ -1,19 +1,23 @@
 //! From a form to an account.
 
+use axum::response::{IntoResponse, Response};
 use chrono::NaiveDate;
+use http::StatusCode;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
 use crate::error::{Error, Result};
-use crate::http::{Client, SetSession};
+use crate::http::{Accepted, Arrival};
+use crate::mail::{self, Notice, NoticeKind};
+use crate::models::one_time_token::Purpose;
 use crate::models::security_event::{self, Kind};
-use crate::models::throttle::{self, REGISTER_ADDRESS, Subject};
-use crate::models::user::{self, Email, ExperienceLevel, NewUser, Profile, User};
+use crate::models::user::{self, Email, ExperienceLevel, NewUser, Profile};
 use crate::password::Password;
-use crate::session::{Changed, Key, Life, Proof, Token};
-use crate::sign_in::Mode;
+use crate::session::{Changed, Credential, Proof};
+use crate::sign_in::{Entry, Known, Mode, Welcome, Wish};
 use crate::text::Form;
-use crate::{App, BoxFuture, session};
+use crate::throttle::{self, REGISTER_ADDRESS, REGISTER_EMAIL, Subject};
+use crate::{App, BoxFuture};
 
 /// What somebody fills in to get an account.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -36,16 +40,35 @@ pub struct Registration {
     medical_conditions: Option<String>,
     #[serde(default)]
     marketing_consent: bool,
+    /// How the session is carried.
     #[serde(default)]
-    #[expect(dead_code, reason = "there is one mode, and naming it is allowed")]
     mode: Mode,
     /// Thirty days instead of seven.
     #[serde(default)]
     remember: bool,
 }
 
-/// Makes an account and its first session, together or not at all. `before` is
-/// the session that the client came with; it ends.
+/// What has come of a registration.
+#[derive(Debug)]
+pub enum Registered {
+    /// An account and its first session.
+    SignedIn(Welcome),
+    /// A mail is on its way, whoever has the address.
+    Pending,
+}
+
+impl IntoResponse for Registered {
+    fn into_response(self) -> Response {
+        match self {
+            Self::SignedIn(welcome) => (StatusCode::CREATED, welcome).into_response(),
+            Self::Pending => Accepted.into_response(),
+        }
+    }
+}
+
+/// Makes an account and its first session, together or not at all. Where an
+/// address has to be confirmed first there is no session yet, and nobody is told
+/// whether there was an account: that is for the mail to say.
 ///
 /// # Errors
 ///
@@ -53,48 +76,92 @@ pub struct Registration {
 /// [`Error::TooManyRequests`]; [`Error::Unavailable`].
 pub fn register_account<'a>(
     app: &'a App,
-    client: &'a Client,
+    arrival: &'a Arrival,
     form: &'a Registration,
-    before: Option<Key>,
-) -> BoxFuture<'a, Result<(SetSession, User)>> {
+) -> BoxFuture<'a, Result<Registered>> {
     Box::pin(async move {
         let (new, password) = read(form, app.clock().now().date_naive())?;
-        let subject = Subject::address(REGISTER_ADDRESS, client.address);
-        throttle::take(&*app.db().client().await?, &[subject]).await?;
+        let subjects = [
+            Subject::address(REGISTER_ADDRESS, arrival.client.address),
+            Subject::email(REGISTER_EMAIL, new.email.as_str()),
+        ];
+        throttle::take(app, &subjects).await?;
         let hash = app.hasher().hash(password).await?;
-        let (token, user) = insert(app, client, new, hash, before, form.remember).await?;
-        app.counters().add("sessions_created", 1);
-        Ok((SetSession::new(app, &token, Life::of(form.remember)), user))
+        let credential = match form.mode {
+            Mode::Cookie => Credential::cookie(form.remember),
+            Mode::Token => Credential::tokens(),
+        };
+        let registered = if app.config().require_email_verification {
+            match insert(app, arrival, new.clone(), hash, None).await {
+                Err(Error::Conflict { code, .. }) if code == user::EMAIL_TAKEN_CODE => {
+                    tell_owner(app, arrival, &new.email).await?;
+                }
+                outcome => drop(outcome?),
+            }
+            Registered::Pending
+        } else {
+            let wish = insert(app, arrival, new, hash, Some(credential)).await?;
+            let wish = wish.ok_or_else(|| Error::internal("a new account let nobody in"))?;
+            app.counters().add("sessions_created", 1);
+            Registered::SignedIn(wish)
+        };
+        mail::send_due_soon(app);
+        Ok(registered)
     })
 }
 
+/// The account, the mail that asks for its address to be confirmed, and with a
+/// credential its first session.
 async fn insert(
     app: &App,
-    client: &Client,
+    arrival: &Arrival,
     new: NewUser,
     hash: String,
-    before: Option<Key>,
-    remember: bool,
-) -> Result<(Token, User)> {
-    let token = Token::generate();
-    let (key, origin) = (token.key(), client.origin());
-    let (keys, client) = (app.config().encryption_keys.clone(), client.clone());
+    credential: Option<Credential>,
+) -> Result<Option<Welcome>> {
+    let keys = app.config().encryption_keys.clone();
+    let entry = Entry::new(app, arrival, credential.as_ref());
+    let (first, client) = (entry.clone(), arrival.client.clone());
+    let notice = Notice::of(&client, app.clock().now());
     let made = app.sessions().transaction(move |postgres| {
         let (new, hash, keys) = (new.clone(), hash.clone(), keys.clone());
-        let (key, before, origin, client) =
-            (key.clone(), before.clone(), origin.clone(), client.clone());
+        let (entry, client) = (first.clone(), client.clone());
+        let (credential, notice) = (credential.clone(), notice.clone());
         Box::pin(async move {
-            let user = user::insert(postgres, &keys, &new, &hash).await?;
-            let proof = Proof::of_new(user.id);
-            session::insert(postgres, &proof, &key, before.as_ref(), &origin, remember).await?;
-            security_event::insert(postgres, Kind::SignedUp, Some(user.id), &client).await?;
+            let user = user::insert(postgres, &keys, &new, Some(&hash)).await?;
+            let (purpose, id) = (Purpose::VerifyEmail, user.id);
+            mail::send_link(postgres, &keys, purpose, id, &user.email, notice).await?;
+            let Some(credential) = credential else {
+                security_event::insert(postgres, Kind::SignedUp, Some(id), &client).await?;
+                return Ok(Changed::nothing(None));
+            };
+            let wish = Wish {
+                proof: Proof::of_new(id, "password"),
+                trust: false,
+                user,
+                credential,
+            };
+            entry.make(postgres, &wish, Known::Certainly).await?;
             Ok(Changed {
-                value: user,
-                keys: before.into_iter().collect(),
+                value: Some(wish),
+                keys: entry.before(),
             })
         })
     });
-    Ok((token, made.await?))
+    Ok(made.await?.map(|wish| entry.welcome(app, wish)))
+}
+
+/// Somebody has registered with the address of an account: its owner is told,
+/// and nobody else.
+async fn tell_owner(app: &App, arrival: &Arrival, email: &Email) -> Result<()> {
+    let notice = Notice::of(&arrival.client, app.clock().now());
+    let postgres = app.db().client().await?;
+    match user::credentials(&postgres, email.as_str(), None).await? {
+        Some(owner) => {
+            mail::notify(&postgres, NoticeKind::AccountExists, &owner.user, notice).await
+        }
+        None => Ok(()),
+    }
 }
 
 /// All that is wrong with the form is said at once.
@@ -123,6 +190,7 @@ fn read(form: &Registration, today: NaiveDate) -> Result<(NewUser, Password)> {
         experience_level: form.experience_level.unwrap_or(ExperienceLevel::Beginner),
         profile: profile(form, today, &mut check),
         email: email.unwrap_or_default(),
+        email_verified: false,
         first_name: first_name.unwrap_or_default(),
         last_name: last_name.unwrap_or_default(),
     };

@@ -48,16 +48,7 @@ pub struct Signer(Vec<hmac::Key>);
 impl Signer {
     /// Keys for the use that `purpose` names, one for each secret.
     pub fn derive(secrets: &[Secret], purpose: &'static str) -> Self {
-        let keys = secrets.iter().map(|secret| {
-            let salt = hkdf::Salt::new(hkdf::HKDF_SHA256, b"sabor");
-            let extracted = salt.extract(secret.expose().as_bytes());
-            let info = [purpose.as_bytes()];
-            let expanded = extracted
-                .expand(&info, hmac::HMAC_SHA256)
-                .expect("one hash length is always within HKDF's bound");
-            hmac::Key::from(expanded)
-        });
-        Self(keys.collect())
+        Self(derived_keys(secrets, purpose))
     }
 
     /// The signature of `message`, as 64 lower-case hex characters.
@@ -80,6 +71,20 @@ impl fmt::Debug for Signer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Signer(…)")
     }
+}
+
+/// Keys for the use that `purpose` names, one for each secret.
+pub(crate) fn derived_keys(secrets: &[Secret], purpose: &'static str) -> Vec<hmac::Key> {
+    let keys = secrets.iter().map(|secret| {
+        let salt = hkdf::Salt::new(hkdf::HKDF_SHA256, b"sabor");
+        let extracted = salt.extract(secret.expose().as_bytes());
+        let info = [purpose.as_bytes()];
+        let expanded = extracted
+            .expand(&info, hmac::HMAC_SHA256)
+            .expect("one hash length is always within HKDF's bound");
+        hmac::Key::from(expanded)
+    });
+    keys.collect()
 }
 
 /// SHA-256 of `bytes`, as 64 lower-case hex characters.

@@ -1,20 +1,34 @@
-//! From a password to a session.
+//! From a password, and where one is set up a code, to a session.
 
+use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use tokio_postgres::Client as Postgres;
 use utoipa::ToSchema;
-use uuid::Uuid;
 
 use crate::background;
 use crate::db::chain;
 use crate::error::{Error, Result};
-use crate::http::{Client, SetSession};
+use crate::http::{Arrival, Client, Json, Purpose, SetCookie, set_device};
+use crate::mail::{self, Notice, NoticeKind};
+use crate::models::remembered_device;
 use crate::models::security_event::{self, Kind};
-use crate::models::throttle::{self, SIGN_IN_ACCOUNT, SIGN_IN_ADDRESS, Subject};
+use crate::models::sign_in_challenge::{self, Challenge};
 use crate::models::user::{self, Credentials, Email, User};
 use crate::password::{Password, Verdict};
-use crate::session::{Key, Life, Proof};
-use crate::{App, BoxFuture};
+use crate::session::{ACCESS_LIFE, Admission, Changed, Credential, Key, Proof, Token};
+use crate::text::Form;
+use crate::throttle::{self, SIGN_IN_ACCOUNT, SIGN_IN_ADDRESS, SIGN_IN_DEVICE, Subject};
+use crate::{App, BoxFuture, email_address, session, two_factor};
+
+const CHALLENGE_ENDED: Error = Error::Unauthorized {
+    code: "challenge_ended",
+    message: "This sign-in has taken too long, or too many codes; please start again",
+};
+
+const NOT_VERIFIED: Error = Error::Forbidden {
+    code: "email_not_verified",
+    message: "Please confirm your e-mail address first: we have mailed you a link",
+};
 
 /// How a session is carried.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, ToSchema)]
@@ -23,52 +37,142 @@ pub enum Mode {
     /// By a cookie, which a browser sends along by itself.
     #[default]
     Cookie,
+    /// By an access token, renewed by a refresh token: for programs.
+    Token,
+}
+
+/// What somebody shows to sign in: address and password, and then, or at once,
+/// a code.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Login {
+    /// Required, but with a `challenge`.
+    email: Option<String>,
+    /// So too.
+    password: Option<String>,
+    /// Of the authenticator app, or a recovery code.
+    code: Option<String>,
+    /// From the answer that asked for the code. A browser that signs in through
+    /// a provider has it in a cookie.
+    challenge: Option<String>,
+    /// Thirty days instead of seven.
+    #[serde(default)]
+    remember: bool,
+    /// With a code: none is asked for on this device for thirty days.
+    #[serde(default)]
+    remember_device: bool,
+    /// How the session is carried.
+    #[serde(default)]
+    mode: Mode,
 }
 
 /// The answer to whoever has signed in.
 #[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
 pub struct SignedIn {
     success: bool,
     user: user::Shown,
+    #[serde(flatten)]
+    #[schema(value_type = Option<TokenPair>)]
+    tokens: Option<TokenPair>,
 }
 
-impl From<User> for SignedIn {
-    fn from(user: User) -> Self {
+/// What a program holds of its session.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct TokenPair {
+    /// For `Authorization: Bearer …`.
+    access_token: String,
+    /// Good once, for the next pair.
+    refresh_token: String,
+    /// Seconds that the access token is good.
+    expires_in: i64,
+}
+
+impl TokenPair {
+    /// The pair of a session, with an access token made now.
+    pub(crate) fn new(app: &App, session_id: uuid::Uuid, user: &User, refresh: &Token) -> Self {
+        let now = app.clock().now();
         Self {
-            success: true,
-            user: user.into(),
+            access_token: app.access_tokens().issue(session_id, user.id, now),
+            refresh_token: refresh.expose().to_owned(),
+            expires_in: ACCESS_LIFE.num_seconds(),
         }
     }
 }
 
-/// Signs in by e-mail address and password. `before` is the session that the
-/// client came with; it ends.
+/// A session as its owner gets it: by cookies, or in the body.
+#[derive(Debug)]
+pub struct Welcome {
+    cookies: Vec<SetCookie>,
+    body: SignedIn,
+}
+
+impl Welcome {
+    /// Of a cookie that needs no session.
+    pub(crate) fn with_cookie(cookie: SetCookie, user: User) -> Self {
+        Self {
+            cookies: vec![cookie],
+            body: SignedIn::new(user, None),
+        }
+    }
+
+    /// The cookies alone, for an answer of another kind.
+    pub fn into_cookies(self) -> Vec<SetCookie> {
+        self.cookies
+    }
+}
+
+impl SignedIn {
+    pub(crate) fn new(user: User, tokens: Option<TokenPair>) -> Self {
+        Self {
+            success: true,
+            user: user.into(),
+            tokens,
+        }
+    }
+}
+
+impl IntoResponse for Welcome {
+    fn into_response(self) -> Response {
+        let mut response = Json(self.body).into_response();
+        SetCookie::append(self.cookies, &mut response);
+        response
+    }
+}
+
+/// Signs in, or asks for a code.
 ///
 /// # Errors
 ///
-/// [`Error::InvalidCredentials`] for any wrong pair, after the same work;
-/// [`Error::TooManyRequests`]; [`Error::Unavailable`].
+/// [`Error::Invalid`]; [`Error::InvalidCredentials`] for any wrong pair, after
+/// the same work; [`Error::TwoFactorRequired`]; 401 `invalid_code` or
+/// `challenge_ended`; 403 `email_not_verified`; [`Error::TooManyRequests`];
+/// [`Error::Unavailable`].
 pub fn sign_in<'a>(
     app: &'a App,
-    client: &'a Client,
-    email: &'a str,
-    password: &'a str,
-    before: Option<Key>,
-    remember: bool,
-) -> BoxFuture<'a, Result<(SetSession, User)>> {
+    arrival: &'a Arrival,
+    login: &'a Login,
+) -> BoxFuture<'a, Result<Welcome>> {
     Box::pin(async move {
+        let shown = login.read(arrival)?;
         let mut tries = 1;
         loop {
-            let (user, proof) = verify(app, client, email, password).await?;
-            let user_id = user.id;
-            let made = begin(app, client, proof, before.clone(), remember).await?;
-            if let Some(cookie) = made {
-                security_event::note(app, Kind::SignedIn, Some(user_id), client);
-                return Ok((cookie, user));
+            let wish = match &shown {
+                Shown::Password(email, password) => {
+                    by_password(app, arrival, login, email, password).await?
+                }
+                Shown::Challenge(token, code) => {
+                    by_challenge(app, arrival, login, token, code).await?
+                }
+            };
+            if let Some(welcome) = admit(app, arrival, wish).await? {
+                return Ok(welcome);
             }
             // The password, the role or the sessions were changed between the
-            // look and the insert: what was proved is to be proved again.
-            if tries == 2 {
+            // look and the insert: what was proved is to be proved again. A
+            // code that was taken is not taken again.
+            if tries == 2 || login.code.is_some() {
                 return Err(Error::InvalidCredentials);
             }
             tries += 1;
@@ -76,68 +180,334 @@ pub fn sign_in<'a>(
     })
 }
 
-/// Makes the session of somebody who has proved who they are. `None` when the
-/// proof has been overtaken.
-async fn begin(
-    app: &App,
-    client: &Client,
-    proof: Proof,
-    before: Option<Key>,
-    remember: bool,
-) -> Result<Option<SetSession>> {
-    let made = app
-        .sessions()
-        .sign_in(proof, before, client.origin(), remember)
-        .await?;
-    Ok(made.map(|token| SetSession::new(app, &token, Life::of(remember))))
+/// What a login has in it.
+enum Shown<'a> {
+    Password(&'a str, &'a str),
+    Challenge(Token, &'a str),
 }
 
-/// Says whether somebody knows the password of an account; the proof holds
+impl Login {
+    /// Whether it is by this address and password.
+    pub(crate) fn is_of(&self, email: &str, password: &str) -> bool {
+        let typed = self.email.as_deref().unwrap_or_default().trim();
+        typed.eq_ignore_ascii_case(email) && self.password.as_deref() == Some(password)
+    }
+
+    fn read<'a>(&'a self, arrival: &Arrival) -> Result<Shown<'a>> {
+        let given = |field: &'a Option<String>| field.as_deref().filter(|text| !text.is_empty());
+        if let (Some(email), Some(password)) = (given(&self.email), given(&self.password)) {
+            return Ok(Shown::Password(email, password));
+        }
+        let mut check = Form::default();
+        let token = match given(&self.challenge) {
+            Some(text) => Some(Token::parse(text).ok_or(CHALLENGE_ENDED)?),
+            None => arrival.challenge.clone(),
+        };
+        let half = self.email.is_some() || self.password.is_some();
+        if let Some(token) = token.filter(|_| !half) {
+            return match given(&self.code) {
+                Some(code) => Ok(Shown::Challenge(token, code)),
+                None => Err(Error::field("code", "is required")),
+            };
+        }
+        for (name, field) in [("email", &self.email), ("password", &self.password)] {
+            if given(field).is_none() {
+                check.refuse(name, "is required");
+            }
+        }
+        check.finish()?;
+        Err(Error::internal("a login neither read nor refused"))
+    }
+
+    fn credential(&self, remember: bool) -> Credential {
+        match self.mode {
+            Mode::Cookie => Credential::cookie(self.remember || remember),
+            Mode::Token => Credential::tokens(),
+        }
+    }
+}
+
+async fn by_password(
+    app: &App,
+    arrival: &Arrival,
+    login: &Login,
+    email: &str,
+    password: &str,
+) -> Result<Wish> {
+    let device = arrival.device.as_ref();
+    let known = verify(app, &arrival.client, email, password, device).await?;
+    let proof = known.proof("password");
+    require_verified(app, &arrival.client, &known.user).await?;
+    let code = login.code.as_deref().filter(|code| !code.is_empty());
+    require_code(app, arrival, &known, &proof, code, login.remember).await?;
+    Ok(Wish {
+        // Given and not asked for, a code says nothing of the device.
+        trust: login.remember_device && code.is_some() && known.has_second_factor,
+        credential: login.credential(false),
+        user: known.user,
+        proof,
+    })
+}
+
+async fn by_challenge(
+    app: &App,
+    arrival: &Arrival,
+    login: &Login,
+    token: &Token,
+    code: &str,
+) -> Result<Wish> {
+    let (client, user_agent) = (&arrival.client, arrival.client.user_agent.as_deref());
+    let (challenge, known) = {
+        let postgres = app.db().client().await?;
+        let challenge = sign_in_challenge::take_try(&postgres, token, user_agent).await?;
+        let Challenge { proof, remember } = challenge.ok_or(CHALLENGE_ENDED)?;
+        let device = arrival.device.as_ref();
+        let known = user::credentials_of(&postgres, proof.user_id, device).await?;
+        (Challenge { proof, remember }, known)
+    };
+    let Challenge { proof, remember } = challenge;
+    let known = known.filter(|known| known.is_active && known.epoch == proof.epoch);
+    let known = known.ok_or(CHALLENGE_ENDED)?;
+    two_factor::prove(app, client, &known, code).await?;
+    if !sign_in_challenge::end(&*app.db().client().await?, token).await? {
+        return Err(CHALLENGE_ENDED);
+    }
+    Ok(Wish {
+        trust: login.remember_device,
+        credential: login.credential(remember),
+        user: known.user,
+        proof,
+    })
+}
+
+/// Where an address has to be confirmed first, one that is not is mailed its
+/// link again: nobody who is not signed in could ask for it.
+async fn require_verified(app: &App, client: &Client, user: &User) -> Result<()> {
+    if !app.config().require_email_verification || user.email_verified {
+        return Ok(());
+    }
+    match email_address::send_verification(app, client, user).await {
+        Ok(()) | Err(Error::TooManyRequests { .. }) => Err(NOT_VERIFIED),
+        Err(error) => Err(error),
+    }
+}
+
+/// Asks for the second factor where there is one, but on a device whose owner
+/// has said that it need not.
+///
+/// # Errors
+///
+/// [`Error::TwoFactorRequired`] without a code; as [`two_factor::prove`] with one.
+pub(crate) async fn require_code(
+    app: &App,
+    arrival: &Arrival,
+    known: &Credentials,
+    proof: &Proof,
+    code: Option<&str>,
+    remember: bool,
+) -> Result<()> {
+    if !known.has_second_factor || known.device.is_some_and(|device| device.is_trusted) {
+        return Ok(());
+    }
+    if let Some(code) = code {
+        return two_factor::prove(app, &arrival.client, known, code).await;
+    }
+    let (token, proof) = (Token::generate(), proof.clone());
+    let challenge = Challenge { proof, remember };
+    let user_agent = arrival.client.user_agent.as_deref();
+    let postgres = app.db().client().await?;
+    sign_in_challenge::insert(&postgres, &token, &challenge, user_agent).await?;
+    Err(Error::TwoFactorRequired(token))
+}
+
+/// A session that somebody may have, who has proved who they are.
+#[derive(Clone, Debug)]
+pub(crate) struct Wish {
+    pub(crate) user: User,
+    pub(crate) proof: Proof,
+    pub(crate) credential: Credential,
+    /// Whether the device needs no code from now on.
+    pub(crate) trust: bool,
+}
+
+/// Makes the session. `None` when the proof has been overtaken.
+pub(crate) fn admit<'a>(
+    app: &'a App,
+    arrival: &'a Arrival,
+    wish: Wish,
+) -> BoxFuture<'a, Result<Option<Welcome>>> {
+    Box::pin(async move {
+        let entry = Entry::new(app, arrival, Some(&wish.credential));
+        let made = app.sessions().transaction({
+            let entry = entry.clone();
+            move |postgres| {
+                let (entry, wish) = (entry.clone(), wish.clone());
+                Box::pin(async move {
+                    let made = entry.make(postgres, &wish, Known::Maybe).await?;
+                    Ok(Changed {
+                        value: made.then_some(wish),
+                        keys: entry.before(),
+                    })
+                })
+            }
+        });
+        let Some(wish) = made.await? else {
+            return Ok(None);
+        };
+        app.counters().add("sessions_created", 1);
+        mail::send_due_soon(app);
+        Ok(Some(entry.welcome(app, wish)))
+    })
+}
+
+/// Whether a sign-in may be news to the account's owner.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Known {
+    /// It is the first: the account has just been made.
+    Certainly,
+    /// That depends on the device.
+    Maybe,
+}
+
+/// A session about to be made, and the browser that it is made in.
+#[derive(Clone)]
+pub(crate) struct Entry {
+    arrival: Arrival,
+    /// What the browser is to be known by; programs have no such thing.
+    device: Option<Token>,
+    now: chrono::DateTime<chrono::Utc>,
+}
+
+impl Entry {
+    pub(crate) fn new(app: &App, arrival: &Arrival, credential: Option<&Credential>) -> Self {
+        let is_browser = matches!(credential, Some(Credential::Cookie { .. }));
+        let device = || arrival.device.clone().unwrap_or_else(Token::generate);
+        Self {
+            arrival: arrival.clone(),
+            device: is_browser.then(device),
+            now: app.clock().now(),
+        }
+    }
+
+    /// The session that ends with it.
+    pub(crate) fn before(&self) -> Vec<Key> {
+        self.arrival.before.iter().cloned().collect()
+    }
+
+    /// In a transaction. `false` when the proof has been overtaken.
+    pub(crate) async fn make(
+        &self,
+        postgres: &Postgres,
+        wish: &Wish,
+        known: Known,
+    ) -> Result<bool> {
+        let (client, proof) = (&self.arrival.client, &wish.proof);
+        let user_agent = client.user_agent.as_deref();
+        if !session::lock_for_sign_in(postgres, proof).await? {
+            return Ok(false);
+        }
+        let (device_id, is_new) = match &self.device {
+            Some(token) => {
+                let noted = remembered_device::note(postgres, proof, token, user_agent, wish.trust);
+                let (id, is_new) = noted.await?;
+                (Some(id), is_new)
+            }
+            None => {
+                let id = proof.user_id;
+                let known = remembered_device::has_signed_in(postgres, id, user_agent);
+                (None, !known.await?)
+            }
+        };
+        let admission = Admission {
+            proof: proof.clone(),
+            before: self.arrival.before.clone(),
+            origin: client.origin(),
+            credential: wish.credential.clone(),
+            device_id,
+        };
+        if !session::insert(postgres, &admission).await? {
+            return Ok(false);
+        }
+        let kind = match known {
+            Known::Certainly => Kind::SignedUp,
+            Known::Maybe => Kind::SignedIn,
+        };
+        if is_new && known == Known::Maybe {
+            let notice = Notice::of(client, self.now);
+            mail::notify(postgres, NoticeKind::NewDevice, &wish.user, notice).await?;
+        }
+        let detail = serde_json::json!({ "method": proof.method });
+        security_event::insert_with(postgres, kind, Some(proof.user_id), client, detail).await?;
+        Ok(true)
+    }
+
+    /// What the client is given when the session has been made.
+    pub(crate) fn welcome(&self, app: &App, wish: Wish) -> Welcome {
+        let mut cookies = Vec::new();
+        let tokens = match &wish.credential {
+            Credential::Cookie { token, .. } => {
+                cookies.push(SetCookie::session(app, token, wish.credential.life()));
+                None
+            }
+            Credential::Tokens {
+                session_id,
+                refresh,
+            } => Some(TokenPair::new(app, *session_id, &wish.user, refresh)),
+        };
+        cookies.extend(self.device.iter().map(|token| set_device(app, token)));
+        if self.arrival.challenge.is_some() {
+            cookies.push(SetCookie::clear(app, Purpose::Challenge));
+        }
+        Welcome {
+            cookies,
+            body: SignedIn::new(wish.user, tokens),
+        }
+    }
+}
+
+/// Says whether somebody knows the password of an account; what it proves holds
 /// until the account's sessions are ended.
 ///
 /// # Errors
 ///
-/// As [`sign_in`].
+/// [`Error::InvalidCredentials`] for any wrong pair, after the same work;
+/// [`Error::TooManyRequests`]; [`Error::Unavailable`].
 pub fn verify<'a>(
     app: &'a App,
     client: &'a Client,
     email: &'a str,
     password: &'a str,
-) -> BoxFuture<'a, Result<(User, Proof)>> {
+    device: Option<&'a Token>,
+) -> BoxFuture<'a, Result<Credentials>> {
     Box::pin(async move {
         // What is no address belongs to nobody, and costs the same work.
         let email = Email::parse(email).unwrap_or_default();
         let email = email.as_str();
-        let account = Subject::account(SIGN_IN_ACCOUNT, email, client.address);
-        let address = Subject::address(SIGN_IN_ADDRESS, client.address);
         let known = {
             let postgres = app.db().client().await?;
-            take_try(app, client, &postgres, &[account.clone(), address]).await?;
-            user::credentials(&postgres, email).await?
+            user::credentials(&postgres, email, device).await?
             // The connection goes back before the hashing, which takes longer
             // than all the queries of a sign-in together.
         };
+        let device = known.as_ref().and_then(|known| known.device);
+        let account = Subject::account(SIGN_IN_ACCOUNT, email, client.address);
+        let subjects = match device {
+            // What others do at this address does not lock its owner out.
+            Some(device) => vec![Subject::device(SIGN_IN_DEVICE, device.id)],
+            None => vec![account, Subject::address(SIGN_IN_ADDRESS, client.address)],
+        };
+        take_try(app, client, &subjects).await?;
         let (known, outdated) = check(app, client, known, Password::typed(password)).await?;
-        forgive(app, account);
+        throttle::forgive(app, subjects[0].clone());
         if outdated {
             rehash(app, &known, Password::typed(password));
         }
-        let proof = Proof {
-            user_id: known.user.id,
-            epoch: known.epoch,
-            method: "password",
-        };
-        Ok((known.user, proof))
+        Ok(known)
     })
 }
 
-async fn take_try(
-    app: &App,
-    client: &Client,
-    postgres: &Postgres,
-    subjects: &[Subject],
-) -> Result<()> {
-    let taken = throttle::take(postgres, subjects).await;
+async fn take_try(app: &App, client: &Client, subjects: &[Subject]) -> Result<()> {
+    let taken = throttle::take(app, subjects).await;
     if let Err(Error::TooManyRequests { .. }) = taken {
         security_event::note(app, Kind::SignInThrottled, None, client);
     }
@@ -160,21 +530,11 @@ async fn check(
     match usable {
         Some(known) if verdict != Verdict::Wrong => Ok((known, verdict == Verdict::Outdated)),
         other => {
-            let user_id: Option<Uuid> = other.map(|known| known.user.id);
+            let user_id = other.map(|known| known.user.id);
             security_event::note(app, Kind::SignInFailed, user_id, client);
             Err(Error::InvalidCredentials)
         }
     }
-}
-
-fn forgive(app: &App, account: Subject) {
-    let app = app.clone();
-    background::spawn(async move {
-        let forgiven = async { throttle::forgive(&*app.db().client().await?, &account).await };
-        if let Err(error) = forgiven.await {
-            tracing::warn!(error = %chain(&error), "tries not forgiven");
-        }
-    });
 }
 
 fn rehash(app: &App, known: &Credentials, password: Password) {

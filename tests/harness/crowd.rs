@@ -2,7 +2,7 @@
 //! passwords to hash would be another story.
 
 use sabor::secret::{Secret, Signer};
-use sabor::session::{self, Origin, Proof, Token};
+use sabor::session::{self, Admission, Credential, Proof, Token};
 use uuid::Uuid;
 
 use super::{Person, SESSION_SECRET, TestApp};
@@ -25,9 +25,12 @@ impl TestApp {
         let mut crowd = Vec::with_capacity(count);
         for id in ids {
             let token = Token::generate();
-            let (key, proof, origin) = (token.key(), Proof::of_new(id), Origin::default());
-            let made = session::insert(&client, &proof, &key, None, &origin, false).await;
-            assert!(made.unwrap());
+            let credential = Credential::Cookie {
+                token: token.clone(),
+                remembered: false,
+            };
+            let admission = Admission::new(Proof::of_new(id, "password"), credential);
+            assert!(session::insert(&client, &admission).await.unwrap());
             let person = first.copy();
             let cookie = format!("__Host-sabor_session={}", token.signed(&signer));
             *person.cookie.lock().unwrap() = Some(cookie);

@@ -256,7 +256,10 @@ fn environment(
 
 fn config(database: &str, redis: &Endpoint, settings: &Settings) -> Config {
     let variables = environment(database, redis, settings);
-    let mut config = Config::read(&|name| variables.get(name).cloned()).unwrap();
+    let owned = variables
+        .into_iter()
+        .map(|(name, value)| (name.to_owned(), value));
+    let mut config = Config::read(&owned.collect()).unwrap();
     if let Some(timing) = settings.timing {
         config.timing = timing;
     }

@@ -1,5 +1,6 @@
 //! Those who call: a browser's habits, as far as the functions can see them.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Mutex;
 
@@ -14,8 +15,10 @@ pub struct Person {
     http: Client,
     url: String,
     address: IpAddr,
-    /// `name=value`, as it is sent.
+    /// The session's: `name=value`, as it is sent.
     pub cookie: Mutex<Option<String>>,
+    /// All others, by name.
+    pub jar: Mutex<BTreeMap<String, String>>,
 }
 
 impl Person {
@@ -25,6 +28,7 @@ impl Person {
             url: url.to_owned(),
             address,
             cookie: Mutex::default(),
+            jar: Mutex::default(),
         }
     }
 
@@ -40,6 +44,7 @@ impl Person {
             url: url.to_owned(),
             address: self.address,
             cookie: Mutex::new(self.cookie()),
+            jar: Mutex::new(self.jar.lock().unwrap().clone()),
         }
     }
 
@@ -50,6 +55,7 @@ impl Person {
             url: self.url.clone(),
             address: self.address,
             cookie: Mutex::new(self.cookie()),
+            jar: Mutex::new(self.jar.lock().unwrap().clone()),
         }
     }
 
@@ -66,19 +72,29 @@ impl Person {
         if method != Method::GET {
             request = request.header(ORIGIN, SITE);
         }
-        if let Some(cookie) = self.cookie() {
-            request = request.header(COOKIE, cookie);
+        let jar = self.jar.lock().unwrap();
+        let others = jar.iter().map(|(name, value)| format!("{name}={value}"));
+        let cookies: Vec<_> = self.cookie().into_iter().chain(others).collect();
+        if !cookies.is_empty() {
+            request = request.header(COOKIE, cookies.join("; "));
         }
         request
     }
 
-    /// Sends a request, and keeps the cookie of its answer.
+    /// Sends a request, and keeps the cookies of its answer.
     pub async fn send(&self, request: RequestBuilder) -> Answer {
         let answer = Answer::read(request.send().await.unwrap()).await;
-        if let Some(set) = answer.headers.get(SET_COOKIE) {
+        for set in answer.headers.get_all(SET_COOKIE) {
             let pair = set.to_str().unwrap().split(';').next().unwrap();
-            let is_empty = pair.ends_with('=');
-            *self.cookie.lock().unwrap() = (!is_empty).then(|| pair.to_owned());
+            let (name, value) = pair.split_once('=').unwrap();
+            let kept = (!value.is_empty()).then(|| value.to_owned());
+            if name.ends_with("sabor_session") {
+                *self.cookie.lock().unwrap() = kept.map(|_| pair.to_owned());
+            } else if let Some(kept) = kept {
+                self.jar.lock().unwrap().insert(name.to_owned(), kept);
+            } else {
+                self.jar.lock().unwrap().remove(name);
+            }
         }
         answer
     }

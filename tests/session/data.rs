@@ -1,6 +1,6 @@
 //! `api/session/test-session.rs`
 
-use sabor::session::{NewSession, Proof};
+use sabor::session::{Admission, Credential, NewSession, Proof};
 use serde_json::json;
 
 use crate::harness::{PASSWORD, TestApp};
@@ -125,11 +125,11 @@ async fn a_sign_in_that_is_overtaken_leaves_what_the_visitor_kept() {
     let overtaken = Proof {
         user_id: app.sql("select id from users").await[0].get(0),
         epoch: -1,
-        method: "password",
+        method: "password".to_owned(),
     };
-    let before = Some(token.key());
-    let made = sessions.sign_in(overtaken, before, Default::default(), false);
-    assert!(made.await.unwrap().is_none());
+    let mut admission = Admission::new(overtaken, Credential::cookie(false));
+    admission.before = Some(token.key());
+    assert!(!sessions.sign_in(admission).await.unwrap());
     let left = sessions.get(&token.key()).await.unwrap();
     assert_eq!(left.map(|left| left.data), Some(json!({ "basket": 1 })));
 }

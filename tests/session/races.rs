@@ -9,7 +9,7 @@ use chrono::TimeDelta;
 use redis_endpoint::{Held, Meanwhile, Mode};
 use reqwest::{Method, RequestBuilder};
 use sabor::config::Timing;
-use sabor::session::{Proof, Token};
+use sabor::session::{Admission, Credential, Proof, Token};
 use serde_json::json;
 use uuid::Uuid;
 
@@ -186,17 +186,21 @@ async fn a_sign_in_between_the_deletion_and_the_commit_ends_with_the_others() {
     // Whoever had proved the old password signs in now, and looks around.
     let sessions = app.app.sessions().clone();
     let late = tokio::spawn(async move {
-        let made = sessions.sign_in(proof, None, Default::default(), false);
-        let token = made.await.unwrap()?;
-        sessions.get(&token.key()).await.unwrap();
-        Some(token)
+        let credential = Credential::cookie(false);
+        let key = credential.key();
+        let made = sessions.sign_in(Admission::new(proof, credential)).await;
+        if !made.unwrap() {
+            return None;
+        }
+        sessions.get(&key).await.unwrap();
+        Some(key)
     });
     until(async || late.is_finished() || app.waiting().await == 2).await;
     tokio::time::sleep(Duration::from_millis(50)).await;
     held.release().await;
     changing.await.unwrap();
-    if let Some(token) = late.await.unwrap() {
-        let seen = app.app.sessions().get(&token.key()).await.unwrap();
+    if let Some(key) = late.await.unwrap() {
+        let seen = app.app.sessions().get(&key).await.unwrap();
         assert!(seen.is_none(), "signed in by a password that is no more");
     }
 }
@@ -258,16 +262,19 @@ async fn proof(app: &TestApp) -> Proof {
     Proof {
         user_id: rows[0].get(0),
         epoch: rows[0].get(1),
-        method: "password",
+        method: "password".to_owned(),
     }
 }
 
 async fn sign_in_with(app: &TestApp, proof: Proof) -> Option<Token> {
-    let sessions = app.app.sessions();
-    let made = sessions
-        .sign_in(proof, None, Default::default(), false)
-        .await;
-    made.unwrap()
+    let token = Token::generate();
+    let credential = Credential::Cookie {
+        token: token.clone(),
+        remembered: false,
+    };
+    let admission = Admission::new(proof, credential);
+    let made = app.app.sessions().sign_in(admission).await;
+    made.unwrap().then_some(token)
 }
 
 #[tokio::test]

@@ -132,14 +132,12 @@ impl Lab {
 
 /// As many connections as the function has, and patience.
 fn pool(lab: &Lab) -> Result<Db> {
-    let variables = lab.variables(DATABASE, false);
-    let config = Config::read(&|name| {
-        let found = variables.iter().find(|(known, _)| *known == name);
-        match name {
-            "POSTGRES_POOL_TIMEOUT_MS" => Some("60000".to_owned()),
-            _ => found.map(|(_, value)| value.clone()),
-        }
-    })?;
+    let mut variables = lab.variables(DATABASE, false);
+    variables.push(("POSTGRES_POOL_TIMEOUT_MS", "60000".to_owned()));
+    let owned = variables
+        .into_iter()
+        .map(|(name, value)| (name.to_owned(), value));
+    let config = Config::read(&owned.collect())?;
     Ok(Db::new(&config.postgres, Clock::default())?)
 }
 

@@ -17,7 +17,8 @@ use utoipa::ToSchema;
 use crate::App;
 use crate::db::chain;
 use crate::error::{Details, Error};
-use crate::http::{cookie, public};
+use crate::http::cookie::{self, Purpose};
+use crate::http::public;
 use crate::random;
 
 /// The body of every failure.
@@ -32,6 +33,9 @@ pub struct Problem {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(inline)]
     details: Option<Details>,
+    /// Only where a code is asked for: what to send along with it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    challenge: Option<String>,
     /// The request's id, as in the header `x-request-id` and in the log.
     request_id: String,
 }
@@ -72,7 +76,9 @@ pub(super) async fn answer(State(app): State<App>, request: Request, next: Next)
         .get::<MatchedPath>()
         .map(|path| path.as_str().to_owned());
     let known_tags = public::known_tags(request.headers());
-    let has_cookie = cookie::presented(&app, request.headers()).is_some();
+    // A request with `Authorization` was judged by that alone.
+    let has_cookie = cookie::presented(&app, request.headers(), Purpose::Session).is_some()
+        && !request.headers().contains_key(header::AUTHORIZATION);
 
     let mut response = next.run(request).await;
 
@@ -112,6 +118,7 @@ fn explain(error: &Error, id: &str, response: &mut Response) {
         error: error.to_string(),
         code: error.code().to_owned(),
         details: error.details().cloned(),
+        challenge: error.challenge().map(|token| token.expose().to_owned()),
         request_id: id.to_owned(),
     };
     let (parts, body) = axum::Json(problem).into_response().into_parts();

@@ -1,11 +1,11 @@
 //! Who may call: the extractors that are the security policy.
 
 use axum::extract::{FromRequestParts, OptionalFromRequestParts};
-use http::Method;
 use http::header::AUTHORIZATION;
 use http::request::Parts;
+use http::{HeaderValue, Method};
 
-use super::cookie;
+use super::cookie::{self, Purpose};
 use crate::App;
 use crate::background::BoxFuture;
 use crate::demo;
@@ -20,12 +20,14 @@ use crate::session::{Key, Session, Token};
 pub enum Presented {
     /// None at all.
     Nothing,
-    /// `Authorization`, of no kind that is known.
+    /// `Authorization`, with nothing in it that is good.
     Unknown,
     /// A cookie that is forged or damaged.
     Refused,
     /// A cookie of ours; whether its session is alive nobody has asked yet.
-    Session(Key),
+    Cookie(Key),
+    /// An access token of ours, likewise.
+    Bearer(Key),
     /// The development account, whose record is in its cookie.
     Demo(Box<Session>),
 }
@@ -34,27 +36,36 @@ impl Presented {
     /// The key of the session, if there is one.
     pub fn key(self) -> Option<Key> {
         match self {
-            Self::Session(key) => Some(key),
+            Self::Cookie(key) | Self::Bearer(key) => Some(key),
             _ => None,
         }
     }
 
-    fn of(parts: &Parts, app: &App) -> Self {
+    pub(super) fn of(parts: &Parts, app: &App) -> Self {
         // A request with `Authorization` is judged by it alone.
-        if parts.headers.contains_key(AUTHORIZATION) {
-            return Self::Unknown;
+        if let Some(value) = parts.headers.get(AUTHORIZATION) {
+            let token = bearer(value);
+            let key = token.and_then(|token| app.access_tokens().verify(token, app.clock().now()));
+            return key.map_or(Self::Unknown, Self::Bearer);
         }
-        let Some(cookie) = cookie::presented(app, &parts.headers) else {
+        let Some(cookie) = cookie::presented(app, &parts.headers, Purpose::Session) else {
             return Self::Nothing;
         };
         if let Some(session) = demo::session(app, cookie) {
             return Self::Demo(Box::new(session));
         }
         match Token::verified(cookie, app.cookie_signer()) {
-            Some(token) => Self::Session(token.key()),
+            Some(token) => Self::Cookie(token.key()),
             None => Self::Refused,
         }
     }
+}
+
+/// The token of `Authorization: Bearer …`; the scheme in any case (RFC 9110
+/// § 11.1).
+fn bearer(value: &HeaderValue) -> Option<&str> {
+    let (scheme, token) = value.to_str().ok()?.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }
 
 impl FromRequestParts<App> for Presented {
@@ -95,7 +106,7 @@ impl Visit {
                     session: *session,
                     key: None,
                 })),
-                Presented::Session(key) => {
+                Presented::Cookie(key) | Presented::Bearer(key) => {
                     let session = app.sessions().get(&key).await?;
                     Ok(session.map(|session| Self {
                         session,
@@ -138,7 +149,7 @@ impl Member {
         let presented = Presented::of(parts, app);
         Box::pin(async move {
             let nobody = match presented {
-                Presented::Refused | Presented::Session(_) => Error::CookieRefused,
+                Presented::Refused | Presented::Cookie(_) => Error::CookieRefused,
                 _ => Error::NotSignedIn,
             };
             let visit = Visit::of(presented, app).await?.ok_or(nobody)?;
@@ -199,14 +210,12 @@ impl Cron {
     fn of<'a>(parts: &Parts, app: &'a App) -> BoxFuture<'a, Result<Self>> {
         let told = parts.headers.get(AUTHORIZATION);
         if let Some(told) = told {
-            let known = told
-                .to_str()
-                .ok()
-                .and_then(|value| value.strip_prefix("Bearer "))
+            let known = bearer(told)
                 .zip(app.config().cron_secret.as_ref())
                 .is_some_and(|(told, secret)| secret.matches(told));
-            let outcome = known.then_some(Self).ok_or(Error::NotSignedIn);
-            return Box::pin(async move { outcome });
+            if known {
+                return Box::pin(async { Ok(Self) });
+            }
         }
         // A cookie comes along with every GET, also with one that another
         // site caused: by cookie, only what the origin check has seen.

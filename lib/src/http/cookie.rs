@@ -1,8 +1,8 @@
-//! The session's cookie.
+//! Cookies: of the session, and what else a browser is known by.
 
 use std::time::Duration;
 
-use axum::response::{IntoResponseParts, ResponseParts};
+use axum::response::{IntoResponseParts, Response, ResponseParts};
 use http::header::{COOKIE, SET_COOKIE};
 use http::{HeaderMap, HeaderValue};
 
@@ -10,19 +10,53 @@ use crate::App;
 use crate::error::Error;
 use crate::session::{Life, Token};
 
-/// Over https the prefix makes browsers refuse a cookie of this name that
-/// another host, or plain http, has set (RFC 6265bis, 4.1.3.2).
-fn name(app: &App) -> &'static str {
-    if app.config().development {
-        "sabor_session"
-    } else {
-        "__Host-sabor_session"
+/// What a cookie is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// The session.
+    Session,
+    /// The browser, by which its member's account knows it again.
+    Device,
+    /// The sign-in through a provider that this browser has begun.
+    OAuth,
+    /// The sign-in that waits for a code.
+    Challenge,
+}
+
+impl Purpose {
+    /// Over https the prefix makes browsers refuse a cookie of this name that
+    /// another host, or plain http, has set (RFC 6265bis, 4.1.3.2).
+    fn cookie(self, app: &App) -> &'static str {
+        match (self, app.config().development) {
+            (Self::Session, false) => "__Host-sabor_session",
+            (Self::Session, true) => "sabor_session",
+            (Self::Device, false) => "__Host-sabor_device",
+            (Self::Device, true) => "sabor_device",
+            (Self::OAuth, false) => "__Host-sabor_oauth",
+            (Self::OAuth, true) => "sabor_oauth",
+            (Self::Challenge, false) => "__Host-sabor_challenge",
+            (Self::Challenge, true) => "sabor_challenge",
+        }
+    }
+
+    /// A provider may answer by a form that its page posts to us, which no
+    /// stricter cookie comes along with; over plain http browsers refuse that
+    /// kind, and there is none.
+    fn same_site(self, app: &App) -> &'static str {
+        match self {
+            Self::OAuth if !app.config().development => "None",
+            _ => "Lax",
+        }
     }
 }
 
-/// The session cookie of a request, unverified.
-pub(super) fn presented<'a>(app: &App, headers: &'a HeaderMap) -> Option<&'a str> {
-    let name = name(app);
+/// The cookie of a request, unverified.
+pub(crate) fn presented<'a>(
+    app: &App,
+    headers: &'a HeaderMap,
+    purpose: Purpose,
+) -> Option<&'a str> {
+    let name = purpose.cookie(app);
     headers
         .get_all(COOKIE)
         .iter()
@@ -34,31 +68,56 @@ pub(super) fn presented<'a>(app: &App, headers: &'a HeaderMap) -> Option<&'a str
         .map(|(_, value)| value)
 }
 
-/// Gives a session's token to its owner.
+/// A cookie for a browser to keep, or to forget.
 #[derive(Debug)]
-pub struct SetSession(String);
+pub struct SetCookie(String);
 
-impl SetSession {
-    /// For a session that ends after `life.absolute` at the latest.
-    pub fn new(app: &App, token: &Token, life: Life) -> Self {
-        Self::with_value(app, &token.signed(app.cookie_signer()), life.absolute)
-    }
-
-    pub(crate) fn with_value(app: &App, value: &str, max_age: Duration) -> Self {
+impl SetCookie {
+    /// Holds `value`, which must have nothing in it that a cookie has not.
+    pub(crate) fn new(app: &App, purpose: Purpose, value: &str, max_age: Duration) -> Self {
         let secure = if app.config().development {
             ""
         } else {
             "; Secure"
         };
         Self(format!(
-            "{}={value}; Path=/; Max-Age={}; HttpOnly; SameSite=Lax{secure}",
-            name(app),
+            "{}={value}; Path=/; Max-Age={}; HttpOnly; SameSite={}{secure}",
+            purpose.cookie(app),
             max_age.as_secs(),
+            purpose.same_site(app),
         ))
+    }
+
+    /// A session's token, for its owner. It lasts as long as the session may.
+    pub fn session(app: &App, token: &Token, life: Life) -> Self {
+        let value = token.signed(app.cookie_signer());
+        Self::new(app, Purpose::Session, &value, life.absolute)
+    }
+
+    /// Takes a cookie away again.
+    pub fn clear(app: &App, purpose: Purpose) -> Self {
+        Self::new(app, purpose, "", Duration::ZERO)
+    }
+
+    /// Takes the session's token away again.
+    pub fn clear_session(app: &App) -> Self {
+        Self::clear(app, Purpose::Session)
     }
 }
 
-impl IntoResponseParts for SetSession {
+impl SetCookie {
+    /// Adds several to an answer. Each has been made of what a header may hold.
+    pub(crate) fn append(cookies: Vec<Self>, response: &mut Response) {
+        let values = cookies
+            .iter()
+            .filter_map(|Self(text)| HeaderValue::from_str(text).ok());
+        for value in values {
+            response.headers_mut().append(SET_COOKIE, value);
+        }
+    }
+}
+
+impl IntoResponseParts for SetCookie {
     type Error = Error;
 
     fn into_response_parts(self, mut parts: ResponseParts) -> Result<ResponseParts, Error> {
@@ -69,25 +128,6 @@ impl IntoResponseParts for SetSession {
     }
 }
 
-/// Takes the token away from its owner again.
-#[derive(Debug)]
-pub struct ClearSession(SetSession);
-
-impl ClearSession {
-    /// A cookie that ends at once.
-    pub fn new(app: &App) -> Self {
-        Self(SetSession::with_value(app, "", Duration::ZERO))
-    }
-}
-
-impl IntoResponseParts for ClearSession {
-    type Error = Error;
-
-    fn into_response_parts(self, parts: ResponseParts) -> Result<ResponseParts, Error> {
-        self.0.into_response_parts(parts)
-    }
-}
-
 /// A cookie that was refused is cleared; on an outage nothing is known of it,
 /// and it stays.
 pub(super) fn clear_refused(app: &App, error: &Error, headers: &mut HeaderMap) {
@@ -95,7 +135,7 @@ pub(super) fn clear_refused(app: &App, error: &Error, headers: &mut HeaderMap) {
     if !refused || headers.contains_key(SET_COOKIE) {
         return;
     }
-    let ClearSession(SetSession(text)) = ClearSession::new(app);
+    let SetCookie(text) = SetCookie::clear_session(app);
     if let Ok(value) = HeaderValue::from_str(&text) {
         headers.append(SET_COOKIE, value);
     }

@@ -111,6 +111,16 @@ impl Success {
     pub const ANSWER: Json<Self> = Json(Self { success: true });
 }
 
+/// 202 and `{"success": true}`: it is on its way.
+#[derive(Debug)]
+pub struct Accepted;
+
+impl IntoResponse for Accepted {
+    fn into_response(self) -> Response {
+        (StatusCode::ACCEPTED, Success::ANSWER).into_response()
+    }
+}
+
 fn split(request: Request) -> (HeaderMap, Body) {
     let (parts, body) = request.into_parts();
     (parts.headers, body)

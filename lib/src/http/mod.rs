@@ -7,10 +7,11 @@
 
 mod accept;
 mod answer;
+pub(crate) mod arrival;
 pub mod auth;
 pub mod browser;
 mod client;
-mod cookie;
+pub(crate) mod cookie;
 mod id;
 mod idempotency;
 pub mod json;
@@ -26,12 +27,14 @@ use tower_http::catch_panic::CatchPanicLayer;
 
 pub use self::accept::accepts;
 pub use self::answer::Problem;
+pub use self::arrival::Arrival;
+pub(crate) use self::arrival::set_device;
 pub use self::auth::{Admin, Cron, Member, OpenInDevelopment, Presented, Staff, Visit};
 pub use self::client::Client;
-pub use self::cookie::{ClearSession, SetSession};
+pub use self::cookie::{Purpose, SetCookie};
 pub use self::id::Id;
 pub use self::idempotency::{Answered, IdempotencyKey, Keyed};
-pub use self::json::{Created, Json, OptionalJson, RawJson, Success};
+pub use self::json::{Accepted, Created, Json, OptionalJson, RawJson, Success};
 pub use self::page::{List, Page, PageParams};
 pub use self::public::{Freshness, Public};
 pub use self::query::Query;

@@ -8,7 +8,7 @@ use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::{Method, Uri};
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
-use super::cookie;
+use super::cookie::{self, Purpose};
 use crate::error::{Error, Result};
 use crate::{App, Config};
 
@@ -33,8 +33,8 @@ pub(super) async fn check(
         Method::GET | Method::HEAD | Method::OPTIONS
     );
     let headers = request.headers();
-    let by_cookie =
-        cookie::presented(&app, headers).is_some() && !headers.contains_key(header::AUTHORIZATION);
+    let by_cookie = cookie::presented(&app, headers, Purpose::Session).is_some()
+        && !headers.contains_key(header::AUTHORIZATION);
     if !safe && by_cookie && !is_own(app.config(), headers) {
         return Err(FOREIGN);
     }

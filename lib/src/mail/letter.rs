@@ -1,7 +1,10 @@
 //! What the mails say.
 
+mod account;
+
 use askama::Template;
 
+pub(super) use self::account::about_account;
 use crate::config::StudioConfig;
 use crate::error::{Error, Result};
 use crate::models::contact::Submission;

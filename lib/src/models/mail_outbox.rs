@@ -9,7 +9,9 @@ use uuid::Uuid;
 use crate::config::StudioConfig;
 use crate::db::Statement;
 use crate::error::Result;
+use crate::mail::Notice;
 use crate::money::Money;
+use crate::random;
 
 /// After so many tries a mail is given up.
 pub const MOST_TRIES: i32 = 10;
@@ -41,6 +43,10 @@ pub struct Payload {
     pub before: Option<Before>,
     /// `contact_received`.
     pub submission_id: Option<Uuid>,
+    /// Every kind about an account: whose, and what is told of it.
+    pub user_id: Option<Uuid>,
+    /// So too.
+    pub notice: Option<Notice>,
 }
 
 /// When and where a class was to be.
@@ -50,6 +56,27 @@ pub struct Before {
     start_time: DateTime<Utc>,
     end_time: DateTime<Utc>,
     room: String,
+}
+
+static INSERT: Statement = Statement::new(
+    "mail_outbox.insert",
+    "insert into mail_outbox (id, recipient, kind, payload) values ($1, $2, $3, $4)",
+);
+
+/// Writes a mail, in the transaction of its reason.
+///
+/// # Errors
+///
+/// [`crate::Error::Unavailable`].
+pub async fn insert(
+    client: &Client,
+    recipient: &str,
+    kind: &str,
+    payload: &serde_json::Value,
+) -> Result<()> {
+    INSERT
+        .execute(client, &[&random::id(), &recipient, &kind, payload])
+        .await
 }
 
 // A try is counted before it is made, and the pause after it begins then, too:
@@ -135,6 +162,43 @@ static WAITING: Statement = Statement::new(
 /// [`crate::Error::Unavailable`].
 pub async fn is_waiting(client: &Client) -> Result<bool> {
     Ok(WAITING.one(client, &[]).await?.try_get("waiting")?)
+}
+
+/// A member as a mail about the account tells of them.
+#[derive(Clone, Debug)]
+pub struct MemberTold {
+    /// What they are called.
+    pub first_name: String,
+    /// When it happened, on the studio's clock, written out.
+    pub at: String,
+}
+
+static MEMBER: Statement = Statement::new(
+    "mail_outbox.member",
+    "select first_name, to_char($2 at time zone $3, 'FMDD FMMonth YYYY, FMHH12:MI AM')
+        || ' (' || replace(split_part($3, '/', -1), '_', ' ') || ' time)' as at
+    from users where id = $1",
+);
+
+/// The member whom a mail about the account is for. `None` when they are gone.
+///
+/// # Errors
+///
+/// [`crate::Error::Unavailable`].
+pub async fn member(
+    client: &Client,
+    id: Uuid,
+    at: DateTime<Utc>,
+    studio: &StudioConfig,
+) -> Result<Option<MemberTold>> {
+    let row = MEMBER.opt(client, &[&id, &at, &studio.time_zone]).await?;
+    row.map(|row| {
+        Ok(MemberTold {
+            first_name: row.try_get("first_name")?,
+            at: row.try_get("at")?,
+        })
+    })
+    .transpose()
 }
 
 /// A booking as a mail tells of it. Times are the studio's own, written out.

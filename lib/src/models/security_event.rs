@@ -1,104 +1,214 @@
 //! What happened to accounts and sessions, for those who look after them.
 
+use std::net::IpAddr;
+
+use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
-use tokio_postgres::Client;
+use tokio_postgres::{Client, Row};
 use uuid::Uuid;
 
 use crate::background::{self, BoxFuture};
 use crate::db::{Statement, chain};
 use crate::error::Result;
 use crate::http::Client as Caller;
+use crate::http::page::Page;
 use crate::{App, random};
 
-/// What happened.
-#[derive(Clone, Copy, Debug)]
-pub enum Kind {
+macro_rules! kinds {
+    ($($(#[$doc:meta])+ $kind:ident = $text:literal,)+) => {
+        /// What happened.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum Kind {
+            $($(#[$doc])+ $kind,)+
+        }
+
+        impl Kind {
+            /// As it stands in the table.
+            pub fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$kind => $text,)+
+                }
+            }
+
+            /// Reads what [`Kind::as_str`] says.
+            pub fn parse(text: &str) -> Option<Self> {
+                match text {
+                    $($text => Some(Self::$kind),)+
+                    _ => None,
+                }
+            }
+        }
+    };
+}
+
+kinds! {
     /// An account was made.
-    SignedUp,
+    SignedUp = "signed_up",
     /// Somebody proved who they are.
-    SignedIn,
+    SignedIn = "signed_in",
     /// Somebody failed to.
-    SignInFailed,
+    SignInFailed = "sign_in_failed",
     /// Somebody tried more often than is allowed.
-    SignInThrottled,
+    SignInThrottled = "sign_in_throttled",
     /// A member ended their own session.
-    SignedOut,
+    SignedOut = "signed_out",
     /// A member ended one of their sessions from another.
-    SessionEnded,
+    SessionEnded = "session_ended",
     /// A member ended several of their sessions at once.
-    SessionsEnded,
+    SessionsEnded = "sessions_ended",
     /// An administrator ended all sessions there were.
-    SessionsCleared,
+    SessionsCleared = "sessions_cleared",
     /// A password was replaced by one who knew it.
-    PasswordChanged,
+    PasswordChanged = "password_changed",
     /// A member closed their account.
-    AccountDeactivated,
+    AccountDeactivated = "account_deactivated",
     /// Somebody was made an administrator.
-    AdminGranted,
+    AdminGranted = "admin_granted",
     /// Staff noted that a message to the studio has been dealt with, or has not.
-    ContactProcessed,
+    ContactProcessed = "contact_processed",
     /// Money moved that fits no payment, or a refund failed.
-    PaymentMismatch,
+    PaymentMismatch = "payment_mismatch",
     /// An administrator gave an account another role.
-    RoleChanged,
+    RoleChanged = "role_changed",
     /// An administrator opened a closed account again.
-    AccountActivated,
+    AccountActivated = "account_activated",
     /// An administrator ended the wait after failed sign-ins.
-    SignInUnlocked,
+    SignInUnlocked = "sign_in_unlocked",
     /// Staff did something with a member's booking.
-    BookingChanged,
+    BookingChanged = "booking_changed",
     /// Staff changed a weekly class, or one class.
-    TimetableChanged,
+    TimetableChanged = "timetable_changed",
     /// Staff entered, changed or retired a class type.
-    ClassTypeChanged,
+    ClassTypeChanged = "class_type_changed",
     /// Staff entered, changed or retired an instructor.
-    InstructorChanged,
+    InstructorChanged = "instructor_changed",
     /// A member made the address of their calendar, and ended the one before.
-    CalendarTokenMade,
+    CalendarTokenMade = "calendar_token_made",
     /// A member ended the address of their calendar.
-    CalendarTokenWithdrawn,
+    CalendarTokenWithdrawn = "calendar_token_withdrawn",
+    /// A refresh token came again after it had been replaced: its session ended.
+    RefreshReplayed = "refresh_replayed",
+    /// A link to a new password was asked for.
+    PasswordForgotten = "password_forgotten",
+    /// A password was set by such a link.
+    PasswordReset = "password_reset",
+    /// An account is to have another address.
+    EmailChangeAsked = "email_change_asked",
+    /// An address was confirmed.
+    EmailVerified = "email_verified",
+    /// An account has another address.
+    EmailChanged = "email_changed",
+    /// A second factor was set up.
+    TwoFactorEnabled = "two_factor_enabled",
+    /// It was taken away.
+    TwoFactorDisabled = "two_factor_disabled",
+    /// A code was not right.
+    TwoFactorFailed = "two_factor_failed",
+    /// A recovery code was used up.
+    RecoveryCodeUsed = "recovery_code_used",
+    /// A provider was linked.
+    IdentityLinked = "identity_linked",
+    /// A provider was unlinked.
+    IdentityUnlinked = "identity_unlinked",
+    /// A sign-in through a provider came to nothing.
+    ProviderSignInFailed = "provider_sign_in_failed",
 }
 
 impl Kind {
-    /// As it stands in the table.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::SignedUp => "signed_up",
-            Self::SignedIn => "signed_in",
-            Self::SignInFailed => "sign_in_failed",
-            Self::SignInThrottled => "sign_in_throttled",
-            Self::SignedOut => "signed_out",
-            Self::SessionEnded => "session_ended",
-            Self::SessionsEnded => "sessions_ended",
-            Self::SessionsCleared => "sessions_cleared",
-            Self::PasswordChanged => "password_changed",
-            Self::AccountDeactivated => "account_deactivated",
-            Self::AdminGranted => "admin_granted",
-            Self::ContactProcessed => "contact_processed",
-            Self::PaymentMismatch => "payment_mismatch",
-            Self::RoleChanged => "role_changed",
-            Self::AccountActivated => "account_activated",
-            Self::SignInUnlocked => "sign_in_unlocked",
-            Self::BookingChanged => "booking_changed",
-            Self::TimetableChanged => "timetable_changed",
-            Self::ClassTypeChanged => "class_type_changed",
-            Self::InstructorChanged => "instructor_changed",
-            Self::CalendarTokenMade => "calendar_token_made",
-            Self::CalendarTokenWithdrawn => "calendar_token_withdrawn",
-        }
-    }
-
     /// What the member's own devices are told of it, if anything.
     fn member_event(self) -> Option<&'static str> {
         match self {
             Self::SignedUp | Self::SignedIn => Some("session_started"),
             Self::SignedOut | Self::SessionEnded => Some("session_ended"),
-            Self::SessionsEnded | Self::PasswordChanged | Self::AccountDeactivated => {
-                Some("sessions_ended")
-            }
+            Self::SessionsEnded
+            | Self::PasswordChanged
+            | Self::PasswordReset
+            | Self::TwoFactorEnabled
+            | Self::TwoFactorDisabled
+            | Self::AccountDeactivated => Some("sessions_ended"),
             _ => None,
         }
     }
+}
+
+/// An event as the administration reads it.
+#[derive(Clone, Debug)]
+pub struct Event {
+    /// Its row.
+    pub id: Uuid,
+    /// See [`Kind`].
+    pub kind: String,
+    /// Whom it concerns; `None`: nobody known, or an account that is gone.
+    pub user_id: Option<Uuid>,
+    /// Their address now.
+    pub email: Option<String>,
+    /// Where it was done from; `None`: from the command line.
+    pub ip: Option<IpAddr>,
+    /// By what program; `None`: it did not say.
+    pub user_agent: Option<String>,
+    /// What else is to be known, such as who did it.
+    pub detail: Value,
+    /// When.
+    pub created_at: DateTime<Utc>,
+}
+
+/// Which events are wanted; `None` leaves a question open.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Filter {
+    /// What happened.
+    pub kind: Option<Kind>,
+    /// Whom it concerns.
+    pub user_id: Option<Uuid>,
+    /// Where it was done from.
+    pub ip: Option<IpAddr>,
+}
+
+static LIST: Statement = Statement::new(
+    "security_event.list",
+    "select e.id, e.kind, e.user_id, u.email, e.ip, e.user_agent, e.detail, e.created_at
+    from security_events e left join users u on u.id = e.user_id
+    where ($1::text is null or e.kind = $1)
+      and ($2::uuid is null or e.user_id = $2)
+      and ($3::inet is null or e.ip = $3)
+      and ($4::timestamptz is null or (e.created_at, e.id) < ($4, $5))
+    order by e.created_at desc, e.id desc limit $6",
+);
+
+/// Events, newest first; one more than the page holds when there are more.
+///
+/// # Errors
+///
+/// [`crate::Error::Unavailable`].
+pub async fn list(client: &Client, filter: Filter, page: &Page) -> Result<Vec<Event>> {
+    let (time, id) = page.after();
+    let kind = filter.kind.map(Kind::as_str);
+    let rows = LIST
+        .all(
+            client,
+            &[
+                &kind,
+                &filter.user_id,
+                &filter.ip,
+                &time,
+                &id,
+                &page.fetch(),
+            ],
+        )
+        .await?;
+    rows.iter().map(event).collect()
+}
+
+fn event(row: &Row) -> Result<Event> {
+    Ok(Event {
+        id: row.try_get("id")?,
+        kind: row.try_get("kind")?,
+        user_id: row.try_get("user_id")?,
+        email: row.try_get("email")?,
+        ip: row.try_get("ip")?,
+        user_agent: row.try_get("user_agent")?,
+        detail: row.try_get("detail")?,
+        created_at: row.try_get("created_at")?,
+    })
 }
 
 static INSERT: Statement = Statement::new(

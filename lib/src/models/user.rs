@@ -1,6 +1,7 @@
 //! Members, staff and administrators: one table.
 
 pub mod administration;
+pub mod second_factor;
 
 use chrono::{DateTime, Datelike, NaiveDate, Utc};
 use email_address::{EmailAddress, Options};
@@ -12,7 +13,9 @@ use uuid::Uuid;
 use crate::db::Statement;
 use crate::encryption::Keyring;
 use crate::error::{Error, OnConstraint, Result};
+use crate::models::remembered_device::Device;
 use crate::random;
+use crate::session::{Key, Proof, Token, session_alive};
 use crate::text::{self, Problem};
 
 /// How well somebody dances.
@@ -273,6 +276,8 @@ pub struct Profile {
 pub struct NewUser {
     /// Where mail goes, and how they sign in.
     pub email: Email,
+    /// Whether it is known to be theirs.
+    pub email_verified: bool,
     /// Not empty.
     pub first_name: String,
     /// May be empty.
@@ -285,8 +290,11 @@ pub struct NewUser {
     pub profile: Profile,
 }
 
-const EMAIL_TAKEN: Error = Error::Conflict {
-    code: "email_taken",
+/// The code of the refusal of an address that has an account.
+pub(crate) const EMAIL_TAKEN_CODE: &str = "email_taken";
+
+pub(crate) const EMAIL_TAKEN: Error = Error::Conflict {
+    code: EMAIL_TAKEN_CODE,
     message: "User with this email already exists",
 };
 
@@ -306,14 +314,15 @@ static INSERT: Statement = Statement::new(
     concat!(
         "insert into users as u (id, email, password_hash, first_name, last_name, phone,
             experience_level, date_of_birth, emergency_contact_name, emergency_contact_phone,
-            medical_conditions, marketing_consent)
-        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+            medical_conditions, marketing_consent, email_verified_at)
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, case when $13 then now() end)
         returning ",
         user_columns!("u")
     ),
 );
 
-/// Makes an account. The hash comes from [`crate::password::Hasher::hash`].
+/// Makes an account. The hash comes from [`crate::password::Hasher::hash`];
+/// without one it is signed in to through a provider only.
 ///
 /// # Errors
 ///
@@ -322,7 +331,7 @@ pub async fn insert(
     client: &Client,
     keys: &Keyring,
     new: &NewUser,
-    password_hash: &str,
+    password_hash: Option<&str>,
 ) -> Result<User> {
     let id = random::id();
     let profile = &new.profile;
@@ -343,6 +352,7 @@ pub async fn insert(
                 &profile.emergency_contact_phone,
                 &medical,
                 &profile.marketing_consent,
+                &new.email_verified,
             ],
         )
         .await
@@ -370,7 +380,7 @@ pub(crate) fn open_medical(
         .transpose()
 }
 
-/// What a sign-in by password needs to know.
+/// What a sign-in needs to know of an account.
 #[derive(Debug)]
 pub struct Credentials {
     /// Whose they are.
@@ -381,33 +391,86 @@ pub struct Credentials {
     pub epoch: i32,
     /// Whether the account may be used.
     pub is_active: bool,
+    /// Whether a code is asked for as well.
+    pub has_second_factor: bool,
+    /// The device that asks, if the account knows it.
+    pub device: Option<Device>,
 }
 
-static CREDENTIALS: Statement = Statement::new(
-    "user.credentials",
-    concat!(
-        "select u.password_hash, u.session_epoch, u.is_active, ",
-        user_columns!("u"),
-        " from users u where u.email = $1"
-    ),
-);
+/// The credentials of the accounts for which `$1` is so, on the device of `$2`.
+macro_rules! credentials_where {
+    ($condition:literal) => {
+        concat!(
+            "select u.password_hash, u.session_epoch, u.is_active,
+                u.totp_confirmed_at is not null as has_second_factor,
+                d.id as device_id, coalesce(d.trusted_until > now(), false) as is_trusted, ",
+            user_columns!("u"),
+            " from users u left join remembered_devices d on d.user_id = u.id
+                and d.token_hash = $2 and d.epoch = u.session_epoch and d.expires_at > now()
+            where ",
+            $condition
+        )
+    };
+}
 
-/// The credentials of the account with this address.
+static CREDENTIALS: Statement =
+    Statement::new("user.credentials", credentials_where!("u.email = $1"));
+
+static CREDENTIALS_OF: Statement =
+    Statement::new("user.credentials_of", credentials_where!("u.id = $1"));
+
+/// The credentials of the account with this address, on this device.
 ///
 /// # Errors
 ///
 /// [`Error::Unavailable`].
-pub async fn credentials(client: &Client, email: &str) -> Result<Option<Credentials>> {
-    let row = CREDENTIALS.opt(client, &[&email]).await?;
-    row.map(|row| {
-        Ok(Credentials {
-            user: User::from_row(&row)?,
+pub async fn credentials(
+    client: &Client,
+    email: &str,
+    device: Option<&Token>,
+) -> Result<Option<Credentials>> {
+    let device = device.map(Token::hash);
+    let row = CREDENTIALS.opt(client, &[&email, &device]).await?;
+    row.map(|row| Credentials::from_row(&row)).transpose()
+}
+
+/// The credentials of an account, on this device.
+///
+/// # Errors
+///
+/// [`Error::Unavailable`].
+pub async fn credentials_of(
+    client: &Client,
+    id: Uuid,
+    device: Option<&Token>,
+) -> Result<Option<Credentials>> {
+    let device = device.map(Token::hash);
+    let row = CREDENTIALS_OF.opt(client, &[&id, &device]).await?;
+    row.map(|row| Credentials::from_row(&row)).transpose()
+}
+
+impl Credentials {
+    fn from_row(row: &Row) -> Result<Self> {
+        let device_id: Option<Uuid> = row.try_get("device_id")?;
+        let is_trusted = row.try_get("is_trusted")?;
+        Ok(Self {
+            user: User::from_row(row)?,
             password_hash: row.try_get("password_hash")?,
             epoch: row.try_get("session_epoch")?,
             is_active: row.try_get("is_active")?,
+            has_second_factor: row.try_get("has_second_factor")?,
+            device: device_id.map(|id| Device { id, is_trusted }),
         })
-    })
-    .transpose()
+    }
+
+    /// What was proved of the account just now, by `method`.
+    pub fn proof(&self, method: &str) -> Proof {
+        Proof {
+            user_id: self.user.id,
+            epoch: self.epoch,
+            method: method.to_owned(),
+        }
+    }
 }
 
 static REHASH: Statement = Statement::new(
@@ -441,6 +504,111 @@ static SET_PASSWORD: Statement = Statement::new(
 pub async fn set_password(client: &Client, id: Uuid, epoch: i32, hash: &str) -> Result<()> {
     let row = SET_PASSWORD.opt(client, &[&id, &epoch, &hash]).await?;
     row.map(|_| ()).ok_or(WRONG_PASSWORD)
+}
+
+static RESET_PASSWORD: Statement = Statement::new(
+    "user.reset_password",
+    "update users set password_hash = $3, password_changed_at = now(),
+        email_verified_at = coalesce(email_verified_at, now())
+    where id = $1 and email = $2 and is_active returning id",
+);
+
+/// Sets a new password, for one who has shown that they read the mail of the
+/// account's address. `false` when it has another by now, or is closed.
+///
+/// # Errors
+///
+/// [`Error::Unavailable`].
+pub async fn reset_password(client: &Client, id: Uuid, email: &str, hash: &str) -> Result<bool> {
+    let row = RESET_PASSWORD.opt(client, &[&id, &email, &hash]).await?;
+    Ok(row.is_some())
+}
+
+static VERIFY_EMAIL: Statement = Statement::new(
+    "user.verify_email",
+    "update users u set email = $2, email_verified_at = now()
+    from (select id, email from users where id = $1 and is_active for no key update) before
+    where u.id = before.id
+    returning before.email as email_before",
+);
+
+/// Gives an account the address whose mail its owner has shown to read. Returns
+/// the one before; `None` when the account is closed.
+///
+/// # Errors
+///
+/// 409 `email_taken`; [`Error::Unavailable`].
+pub async fn verify_email(client: &Client, id: Uuid, email: &str) -> Result<Option<String>> {
+    let row = VERIFY_EMAIL
+        .opt(client, &[&id, &email])
+        .await
+        .on_constraint("users_email_key", EMAIL_TAKEN)?;
+    Ok(row.map(|row| row.try_get("email_before")).transpose()?)
+}
+
+static HAS_EPOCH: Statement = Statement::new(
+    "user.has_epoch",
+    "select id from users where id = $1 and session_epoch = $2 and is_active",
+);
+
+/// Says that a proof has not been overtaken, in a transaction that has locked
+/// the member's row.
+///
+/// # Errors
+///
+/// [`WRONG_PASSWORD`] when it has: what was typed is no longer the password.
+pub async fn require_epoch(client: &Client, proof: &Proof) -> Result<()> {
+    let row = HAS_EPOCH
+        .opt(client, &[&proof.user_id, &proof.epoch])
+        .await?;
+    row.map(|_| ()).ok_or(WRONG_PASSWORD)
+}
+
+static REAUTHENTICATION: Statement = Statement::new(
+    "user.reauthentication",
+    concat!(
+        "select u.password_hash is not null as has_password, u.session_epoch, s.login_method,
+            s.login_method <> 'password'
+                and s.created_at > now() - interval '10 minutes' as is_recent
+        from user_sessions s join users u on u.id = s.user_id
+        where s.session_key = $1 and ",
+        session_alive!()
+    ),
+);
+
+/// What a session proves by itself of who uses it.
+#[derive(Debug)]
+pub struct Reauthentication {
+    /// Whether there is a password to be asked for.
+    pub has_password: bool,
+    /// Of a sign-in through a provider in the last ten minutes.
+    pub recent: Option<Proof>,
+}
+
+/// What this session proves; `None` when it has ended.
+///
+/// # Errors
+///
+/// [`Error::Unavailable`].
+pub async fn reauthentication(
+    client: &Client,
+    session: &Key,
+    id: Uuid,
+) -> Result<Option<Reauthentication>> {
+    let row = REAUTHENTICATION.opt(client, &[&session.as_str()]).await?;
+    row.map(|row| {
+        let is_recent: bool = row.try_get("is_recent")?;
+        let proof = Proof {
+            user_id: id,
+            epoch: row.try_get("session_epoch")?,
+            method: row.try_get("login_method")?,
+        };
+        Ok(Reauthentication {
+            has_password: row.try_get("has_password")?,
+            recent: is_recent.then_some(proof),
+        })
+    })
+    .transpose()
 }
 
 static DEACTIVATE: Statement = Statement::new(

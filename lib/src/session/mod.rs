@@ -1,7 +1,8 @@
 //! Sessions: Postgres holds the truth, Redis stands in front of it.
 //!
 //! [`Sessions`] is the whole surface. What a session is called and how its
-//! cookie is made stands in `token`, what is kept of it in `record`, the
+//! cookie is made stands in `token`, the tokens of those who have no cookie in
+//! `access` and `refresh`, what is kept of a session in `record`, the
 //! protocol between the two stores in `cache`, the SQL in `store`, and how
 //! people see one in `shown`.
 //!
@@ -19,8 +20,10 @@
 //! # Ok(()) }
 //! ```
 
+mod access;
 mod cache;
 mod record;
+mod refresh;
 mod shown;
 mod store;
 mod token;
@@ -32,12 +35,15 @@ use serde_json::{Value, json};
 use tokio_postgres::Client;
 use uuid::Uuid;
 
+pub use self::access::{ACCESS_LIFE, AccessTokens};
 pub use self::record::Session;
+pub use self::refresh::{Refreshed, Rotated};
 pub use self::shown::{Day, Overview, Shown, ShownToAdmin};
-pub use self::store::{Life, Listed, Origin, Proof, Statistics, insert};
+pub use self::store::{Admission, Credential, Life, Listed, Origin, Proof, Statistics, insert};
 pub use self::token::{Key, Token};
 
 pub(crate) use self::cache::Cache;
+pub(crate) use self::store::alive as session_alive;
 use crate::background::BoxFuture;
 use crate::config::Timing;
 use crate::counters::Counters;
@@ -73,6 +79,16 @@ pub struct Changed<T> {
     pub value: T,
     /// The keys to mark in Redis.
     pub keys: Vec<Key>,
+}
+
+impl<T> Changed<T> {
+    /// A value, and no session that ended or looks different.
+    pub fn nothing(value: T) -> Self {
+        Self {
+            value,
+            keys: Vec::new(),
+        }
+    }
 }
 
 /// All sessions. Cheap to clone.
@@ -254,32 +270,25 @@ impl Sessions {
     }
 
     /// Makes the session of a member who has proved who they are; the session
-    /// of `before` ends, and what it kept for nobody is taken along. `None`
-    /// when the proof has been overtaken: sign in again.
+    /// that they had before ends. `false` when the proof has been overtaken.
     ///
     /// # Errors
     ///
     /// [`Error::Unavailable`].
-    pub fn sign_in(
-        &self,
-        proof: Proof,
-        before: Option<Key>,
-        origin: Origin,
-        remembered: bool,
-    ) -> BoxFuture<'_, Result<Option<Token>>> {
+    pub fn sign_in(&self, admission: Admission) -> BoxFuture<'_, Result<bool>> {
         Box::pin(async move {
-            let token = Token::generate();
-            let key = token.key();
-            let ended = before.iter().cloned().collect();
-            let making = self
-                .cache
-                .change(self.db.clone(), ended, async move |client| {
-                    let before = before.as_ref();
-                    store::insert(&client, &proof, &key, before, &origin, remembered).await
-                });
-            let made = making.await?;
+            let made = self.transaction(move |client| {
+                let admission = admission.clone();
+                Box::pin(async move {
+                    Ok(Changed {
+                        value: insert(client, &admission).await?,
+                        keys: admission.before.into_iter().collect(),
+                    })
+                })
+            });
+            let made = made.await?;
             self.counters.add("sessions_created", u64::from(made));
-            Ok(made.then_some(token))
+            Ok(made)
         })
     }
 
@@ -468,6 +477,29 @@ pub async fn end_all_of(client: &Client, user_id: Uuid, kept: Option<&Key>) -> R
 pub async fn lock_member(client: &Client, caller: &Key, user_id: Uuid) -> Result<Vec<Key>> {
     store::lock_caller(client, caller, user_id).await?;
     store::keys_of(client, user_id).await
+}
+
+/// Locks a member's row for one who has shown to be its owner by other means
+/// than a session. Returns the keys of all sessions whose record shows the
+/// member.
+///
+/// # Errors
+///
+/// [`Error::Unavailable`].
+pub async fn lock_owner(client: &Client, user_id: Uuid) -> Result<Vec<Key>> {
+    store::lock_owner(client, user_id).await?;
+    store::keys_of(client, user_id).await
+}
+
+/// Locks the row of a member who signs in, against whoever ends all their
+/// sessions. `false` when the proof has been overtaken. To be called in the
+/// transaction of an [`insert`], before anything else of the member's is locked.
+///
+/// # Errors
+///
+/// [`Error::Unavailable`].
+pub async fn lock_for_sign_in(client: &Client, proof: &Proof) -> Result<bool> {
+    store::lock_for_sign_in(client, proof).await
 }
 
 /// As [`lock_member`], for an administrator who changes another member: both

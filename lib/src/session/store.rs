@@ -14,7 +14,7 @@ use crate::error::{Error, OnConstraint, Result};
 use crate::http::page::Page;
 use crate::models::user::{User, user_columns};
 use crate::random;
-use crate::session::{Key, Session};
+use crate::session::{Key, Session, Token};
 
 /// How long a session lasts without use, and in all.
 #[derive(Clone, Copy, Debug)]
@@ -36,6 +36,12 @@ impl Life {
     /// 7 d, 30 d.
     pub const REMEMBERED: Self = Self {
         idle: Duration::from_secs(7 * DAY),
+        absolute: Duration::from_secs(30 * DAY),
+    };
+
+    /// Of a session with a refresh token: 30 d, used or not.
+    pub const REFRESHED: Self = Self {
+        idle: Duration::from_secs(30 * DAY),
         absolute: Duration::from_secs(30 * DAY),
     };
 
@@ -112,6 +118,8 @@ macro_rules! alive {
            and (s.user_id is null or (u.is_active and u.session_epoch = s.epoch))"
     };
 }
+
+pub(crate) use alive;
 
 /// The end that use moves forward, from the parameters that hold the two idle
 /// lapses in seconds.
@@ -193,6 +201,19 @@ fn session(row: &Row) -> Result<Session> {
     })
 }
 
+static LOCK_FOR_SIGN_IN: Statement = Statement::new(
+    "session.lock_for_sign_in",
+    "select id from users where id = $1 and is_active and session_epoch = $2 for share",
+);
+
+/// Locks the member's row. `false` when the proof has been overtaken.
+pub(crate) async fn lock_for_sign_in(client: &Client, proof: &Proof) -> Result<bool> {
+    let row = LOCK_FOR_SIGN_IN
+        .opt(client, &[&proof.user_id, &proof.epoch])
+        .await?;
+    Ok(row.is_some())
+}
+
 // The member's row is locked against whoever raises the epoch. Without that, a
 // session made after they deleted, and read before they commit, would leave a
 // record in Redis under a mark that nobody replaces.
@@ -205,14 +226,20 @@ static INSERT: Statement = Statement::new(
     ), gone as (
         delete from user_sessions s using member where s.session_key = $9
         returning s.user_id, s.session_data
+    ), made as (
+        insert into user_sessions (id, user_id, session_key, epoch, session_data, ip_address,
+            user_agent, login_method, remembered, expires_at, absolute_expires_at, device_id)
+        select $1, member.id, $3, member.session_epoch,
+            coalesce((select session_data from gone where user_id is null), '{}'),
+            $5, $6, $7, $8, now() + make_interval(secs => $10),
+            now() + make_interval(secs => $11), $12
+        from member
+        returning id, absolute_expires_at
+    ), refresh as (
+        insert into refresh_tokens (id, session_id, family_id, token_hash, expires_at)
+        select $13, id, id, $14, absolute_expires_at from made where $14 is not null
     )
-    insert into user_sessions (id, user_id, session_key, epoch, session_data, ip_address,
-        user_agent, login_method, remembered, expires_at, absolute_expires_at)
-    select $1, member.id, $3, member.session_epoch,
-        coalesce((select session_data from gone where user_id is null), '{}'),
-        $5, $6, $7, $8, now() + make_interval(secs => $10), now() + make_interval(secs => $11)
-    from member
-    returning id",
+    select id from made",
 );
 
 /// A proof of who somebody is, made under an epoch: when that has passed, the
@@ -224,41 +251,129 @@ pub struct Proof {
     /// The member's `session_epoch` when it was proved.
     pub epoch: i32,
     /// How it was proved: `password`, or a provider's name.
-    pub method: &'static str,
+    pub method: String,
 }
 
 impl Proof {
     /// Of somebody whose account has been made just now.
-    pub fn of_new(user_id: Uuid) -> Self {
+    pub fn of_new(user_id: Uuid, method: &str) -> Self {
         Self {
             user_id,
             epoch: 0,
-            method: "password",
+            method: method.to_owned(),
         }
     }
 }
 
-/// Makes the session of a member who has proved who they are. The session that
-/// the client had before ends; what an anonymous one kept is taken along.
-/// `false` when the proof has been overtaken.
+/// What a client is to hold of its session.
+#[derive(Clone, Debug)]
+pub enum Credential {
+    /// A cookie.
+    Cookie {
+        /// What it holds.
+        token: Token,
+        /// Whether the session is to last.
+        remembered: bool,
+    },
+    /// A refresh token, and the access tokens that come of it.
+    Tokens {
+        /// What the access tokens name.
+        session_id: Uuid,
+        /// The first of its family.
+        refresh: Token,
+    },
+}
+
+impl Credential {
+    /// A new cookie.
+    pub fn cookie(remembered: bool) -> Self {
+        Self::Cookie {
+            token: Token::generate(),
+            remembered,
+        }
+    }
+
+    /// A new family of tokens.
+    pub fn tokens() -> Self {
+        Self::Tokens {
+            session_id: random::id(),
+            refresh: Token::generate(),
+        }
+    }
+
+    /// The session's name in the stores.
+    pub fn key(&self) -> Key {
+        match self {
+            Self::Cookie { token, .. } => token.key(),
+            Self::Tokens { session_id, .. } => Key::of_session(*session_id),
+        }
+    }
+
+    /// How long the session lasts.
+    pub fn life(&self) -> Life {
+        match self {
+            Self::Cookie { remembered, .. } => Life::of(*remembered),
+            Self::Tokens { .. } => Life::REFRESHED,
+        }
+    }
+}
+
+/// What becomes a session, of a member who has proved who they are.
+#[derive(Clone, Debug)]
+pub struct Admission {
+    /// Who it is, and how they proved it.
+    pub proof: Proof,
+    /// The session that the client had before: it ends, and what an anonymous
+    /// one kept is taken along.
+    pub before: Option<Key>,
+    /// Where it is made.
+    pub origin: Origin,
+    /// What the client is to hold.
+    pub credential: Credential,
+    /// The device that it is made on, where that is known.
+    pub device_id: Option<Uuid>,
+}
+
+impl Admission {
+    /// By this proof, with this credential, and nothing else known.
+    pub fn new(proof: Proof, credential: Credential) -> Self {
+        Self {
+            proof,
+            before: None,
+            origin: Origin::default(),
+            credential,
+            device_id: None,
+        }
+    }
+}
+
+/// Makes the session of a member who has proved who they are, in a transaction
+/// of [`super::Sessions::transaction`]. `false` when the proof has been overtaken.
 ///
 /// # Errors
 ///
 /// [`Error::Unavailable`].
-pub async fn insert(
-    client: &Client,
-    proof: &Proof,
-    key: &Key,
-    before: Option<&Key>,
-    origin: &Origin,
-    remembered: bool,
-) -> Result<bool> {
-    let life = Life::of(remembered);
+pub async fn insert(client: &Client, admission: &Admission) -> Result<bool> {
+    let Admission {
+        proof,
+        before,
+        origin,
+        credential,
+        device_id,
+    } = admission;
+    let (id, refresh_hash, remembered) = match credential {
+        Credential::Cookie { remembered, .. } => (random::id(), None, *remembered),
+        Credential::Tokens {
+            session_id,
+            refresh,
+        } => (*session_id, Some(refresh.hash()), false),
+    };
+    let (key, life) = (credential.key(), credential.life());
     let row = INSERT
         .opt(
             client,
             &[
-                &random::id(),
+                &id,
                 &proof.user_id,
                 &key.as_str(),
                 &proof.epoch,
@@ -266,9 +381,12 @@ pub async fn insert(
                 &origin.user_agent,
                 &proof.method,
                 &remembered,
-                &before.map(Key::as_str),
+                &before.as_ref().map(Key::as_str),
                 &life.idle.as_secs_f64(),
                 &life.absolute.as_secs_f64(),
+                device_id,
+                &random::id(),
+                &refresh_hash,
             ],
         )
         .await?;
@@ -408,14 +526,19 @@ static DELETE_ONE: Statement = Statement::new(
         "), gone as (
             delete from user_sessions t using caller
             where t.id = $2 and t.user_id = caller.user_id
-            returning t.session_key
+            returning t.session_key, t.device_id
+        ), forgotten as (
+            delete from remembered_devices d using gone
+            where d.id = gone.device_id and d.id is distinct from
+                (select device_id from user_sessions where session_key = $1)
         )
         select (select session_key from gone) as session_key from caller"
     ),
 );
 
 /// Ends one of the caller's sessions by its public id, if the caller's own is
-/// alive. `None`: the caller has no such session.
+/// alive; the device that it was made on is not known any more, unless it is
+/// the caller's as well. `None`: the caller has no such session.
 pub(crate) async fn delete_one(client: &Client, caller: &Key, id: Uuid) -> Result<Option<Key>> {
     let row = DELETE_ONE.opt(client, &[&caller.as_str(), &id]).await?;
     let gone: Option<String> = row.ok_or(Error::SessionGone)?.try_get("session_key")?;
@@ -451,8 +574,19 @@ static DELETE_ALL_OF: Statement = Statement::new(
 
 static KEEP: Statement = Statement::new(
     "session.keep",
-    "update user_sessions set epoch = $2 where session_key = $1 returning session_key",
+    "with kept as (
+        update user_sessions set epoch = $2 where session_key = $1
+        returning session_key, device_id
+    ), device as (
+        update remembered_devices d set epoch = $2 from kept where d.id = kept.device_id
+    )
+    select session_key from kept",
 );
+
+/// Locks the member's row.
+pub(crate) async fn lock_owner(client: &Client, user_id: Uuid) -> Result<()> {
+    LOCK_MEMBER.execute(client, &[&user_id]).await
+}
 
 /// Locks the member's row and that of the session which acts, in this order,
 /// and says that the session is alive.

@@ -2,11 +2,15 @@
 
 use std::fmt;
 
+use ring::hmac;
+use uuid::Uuid;
+
 use crate::random;
 use crate::secret::{Signer, sha256_hex};
 
-/// A session's secret: 32 random bytes as 64 lower-case hex characters.
-/// It exists in the cookie alone; what is stored is its [`Key`].
+/// A secret that a client holds: 32 random bytes as 64 lower-case hex
+/// characters. It is with the client alone; what is stored is its hash, of a
+/// session's token the [`Key`].
 #[derive(Clone)]
 pub struct Token(String);
 
@@ -29,7 +33,19 @@ impl Token {
 
     /// The name of the session in both stores.
     pub fn key(&self) -> Key {
-        Key(sha256_hex(self.0.as_bytes()))
+        Key(self.hash())
+    }
+
+    /// What a store knows of it: its SHA-256, in hex.
+    pub fn hash(&self) -> String {
+        sha256_hex(self.0.as_bytes())
+    }
+
+    /// What takes its place: HMAC-SHA256 of `seed` under this token, so that
+    /// only who holds the one can work out the other.
+    pub(crate) fn successor(&self, seed: &[u8]) -> Self {
+        let key = hmac::Key::new(hmac::HMAC_SHA256, self.0.as_bytes());
+        Self(hex::encode(hmac::sign(&key, seed)))
     }
 
     /// What the cookie holds: `token.signature`.
@@ -52,12 +68,18 @@ impl fmt::Debug for Token {
     }
 }
 
-/// `user_sessions.session_key`: the SHA-256 of a cookie's token. Whoever
-/// reads it in a store can sign in as nobody; it is not shown all the same.
+/// `user_sessions.session_key`: the SHA-256 of a cookie's token, or of a session
+/// with a refresh token `sid:` and its id. A cookie is always hashed and the
+/// other always prefixed, so that neither can name the other's. Whoever reads it in a store can sign in as nobody; it is not shown all the same.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Key(String);
 
 impl Key {
+    /// Of a session that an access token names.
+    pub fn of_session(id: Uuid) -> Self {
+        Self(format!("sid:{id}"))
+    }
+
     /// A key as Postgres returns it.
     pub(crate) fn from_column(text: String) -> Self {
         Self(text)

@@ -1,0 +1,29 @@
+//! GET /api/admin/security-events — what happened to accounts.
+
+use sabor::http::{Admin, Json, List, Page, PageParams, Query};
+use sabor::security_events::{self, Search, Shown};
+use sabor::{App, Exit, Result, Routes, routes, serve};
+
+/// The routes of this function.
+pub fn route() -> Routes {
+    routes![list]
+}
+
+/// Sign-ins, failures, waits, and changes of passwords, roles and sessions,
+/// newest first.
+#[utoipa::path(get, path = "/api/admin/security-events", tag = "administration", security(("session" = [])), params(Search, PageParams), responses(
+    (status = 200, body = List<Shown>, description = "A page of them"),
+    (status = 400, description = "No such kind, id, address, limit or cursor"),
+))]
+async fn list(
+    app: App,
+    _admin: Admin,
+    Query(search): Query<Search>,
+    page: Page,
+) -> Result<Json<List<Shown>>> {
+    security_events::list(&app, search, page).await.map(Json)
+}
+
+fn main() -> Exit {
+    serve(route())
+}

@@ -1,0 +1,33 @@
+//! POST /api/auth/forgot-password — mail a link to a new password.
+
+use sabor::http::{Accepted, Client, Json, Success};
+use sabor::{App, Exit, Result, Routes, password_reset, routes, serve};
+use serde::Deserialize;
+use utoipa::ToSchema;
+
+#[derive(Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schema(as = ForgottenPassword)]
+struct Forgotten {
+    email: String,
+}
+
+/// The routes of this function.
+pub fn route() -> Routes {
+    routes![forgot]
+}
+
+/// Answers alike whether or not there is such an account. The link is good for
+/// an hour, and once; the newest ends those before it.
+#[utoipa::path(post, path = "/api/auth/forgot-password", tag = "auth", request_body = Forgotten, responses(
+    (status = 202, body = Success, description = "If there is such an account, a mail is on its way"),
+    (status = 429, description = "Too many mails; see `Retry-After`"),
+))]
+async fn forgot(app: App, client: Client, Json(form): Json<Forgotten>) -> Result<Accepted> {
+    password_reset::forgot(&app, &client, &form.email).await?;
+    Ok(Accepted)
+}
+
+fn main() -> Exit {
+    serve(route())
+}

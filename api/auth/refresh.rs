@@ -1,0 +1,26 @@
+//! POST /api/auth/refresh — from a refresh token to the next pair of tokens.
+
+use sabor::http::{Client, Json};
+use sabor::refresh::{Refresh, refresh};
+use sabor::sign_in::SignedIn;
+use sabor::{App, Exit, Result, Routes, routes, serve};
+
+/// The routes of this function.
+pub fn route() -> Routes {
+    routes![renew]
+}
+
+/// A refresh token is good once. When its answer was lost, the same program may
+/// ask again within ten seconds and gets the same; whoever comes later with one
+/// that was replaced ends the session, for one of the two has stolen it.
+#[utoipa::path(post, path = "/api/auth/refresh", tag = "auth", request_body = Refresh, responses(
+    (status = 200, body = SignedIn, description = "The next pair; the refresh token that was sent is good no more"),
+    (status = 401, description = "`refresh_token_refused`: unknown, used, or its session has ended; sign in again"),
+))]
+async fn renew(app: App, client: Client, Json(form): Json<Refresh>) -> Result<Json<SignedIn>> {
+    refresh(&app, &client, &form).await.map(Json)
+}
+
+fn main() -> Exit {
+    serve(route())
+}

@@ -1,0 +1,35 @@
+//! POST /api/auth/reset-password — a new password, by a link from a mail.
+
+use sabor::http::{Client, Json, Success};
+use sabor::{App, Exit, Result, Routes, password_reset, routes, serve};
+use serde::Deserialize;
+use utoipa::ToSchema;
+
+#[derive(Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct PasswordReset {
+    /// From the link.
+    token: String,
+    /// 8 to 128 characters; not a common one, nor the e-mail address or name.
+    new_password: String,
+}
+
+/// The routes of this function.
+pub fn route() -> Routes {
+    routes![reset]
+}
+
+/// Ends all sessions and signs nobody in; a second factor is asked for as before.
+#[utoipa::path(post, path = "/api/auth/reset-password", tag = "auth", request_body = PasswordReset, responses(
+    (status = 200, body = Success, description = "Set; the link is good no more"),
+    (status = 400, description = "`link_ended`; or a password that is refused, which leaves the link as it is"),
+    (status = 429, description = "Too many tries; see `Retry-After`"),
+))]
+async fn reset(app: App, client: Client, Json(form): Json<PasswordReset>) -> Result<Json<Success>> {
+    password_reset::reset(&app, &client, &form.token, &form.new_password).await?;
+    Ok(Success::ANSWER)
+}
+
+fn main() -> Exit {
+    serve(route())
+}
