@@ -1,5 +1,7 @@
 //! Passwords: what is accepted, and how they are hashed.
 
+mod common;
+
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -16,9 +18,11 @@ use crate::text::Problem;
 const MIN_CHARACTERS: usize = 8;
 const MAX_CHARACTERS: usize = 128;
 
-/// The most common ones that are long enough to be accepted otherwise, one a
-/// line, in lower case.
-const COMMON: &str = include_str!("common_passwords.txt");
+/// Where whoever guesses passwords here begins.
+const STUDIO: &str = "Sabor con Flow";
+
+/// A shorter word is part of too many good passwords.
+const MIN_PERSONAL_CHARACTERS: usize = 4;
 
 /// A password as it was typed, in normal form C (NIST SP 800-63B, 5.1.1.2).
 #[derive(Clone)]
@@ -32,8 +36,8 @@ impl Password {
     }
 
     /// Reads a new password: 8 to 128 characters, nothing else about its
-    /// composition; not a common one, nor one of `personal` (the account's
-    /// e-mail address and names).
+    /// composition; not a common one, nor one that says no more than
+    /// `personal` (the account's e-mail address and names) or the studio's name.
     ///
     /// # Errors
     ///
@@ -48,20 +52,49 @@ impl Password {
             return Err(format!("must have at most {MAX_CHARACTERS} characters"));
         }
         let lower = password.0.to_lowercase();
-        if COMMON.lines().any(|common| common == lower) {
+        if common::is_common(&lower) || is_row(&lower) {
             return Err("is one of the most common passwords".to_owned());
         }
-        if personal.iter().any(|word| is_same_word(&lower, word)) {
-            return Err("must not be your e-mail address or name".to_owned());
+        if is_personal(&lower, personal) {
+            return Err("must be more than your e-mail address, name, or the studio's".to_owned());
         }
         Ok(password)
     }
 }
 
-fn is_same_word(lower: &str, word: &str) -> bool {
-    let word = word.to_lowercase();
-    let before_at = word.split('@').next().unwrap_or_default();
-    !word.is_empty() && (lower == word || lower == before_at)
+/// Whether each character is the one after, before, or same as the last:
+/// `aaaaaaaa`, `23456789`, `zyxwvuts`.
+fn is_row(text: &str) -> bool {
+    let codes: Vec<_> = text.chars().map(|c| i64::from(u32::from(c))).collect();
+    [-1, 0, 1].iter().any(|step| {
+        let mut pairs = codes.windows(2);
+        pairs.all(|pair| pair[1] - pair[0] == *step)
+    })
+}
+
+/// Whether a password is an address, the part before its `@`, a name, two of
+/// them, or the studio, and beside that only digits and signs: `Ana-García_86!`.
+fn is_personal(password: &str, personal: &[&str]) -> bool {
+    let password = letters_and_digits(password);
+    let before_at = personal.iter().filter_map(|word| word.split('@').next());
+    let names = personal.iter().filter(|word| !word.contains('@'));
+    let pairs = names
+        .clone()
+        .flat_map(|one| names.clone().map(move |other| format!("{one}{other}")));
+    let words = personal.iter().copied().chain(before_at).chain([STUDIO]);
+    words.map(str::to_owned).chain(pairs).any(|word| {
+        let word = letters_and_digits(&word);
+        word.chars().count() >= MIN_PERSONAL_CHARACTERS
+            && password.split_once(&word).is_some_and(|(before, after)| {
+                before.chars().all(char::is_numeric) && after.chars().all(char::is_numeric)
+            })
+    })
+}
+
+/// What is left without spaces and signs, in lower case and normal form C.
+fn letters_and_digits(text: &str) -> String {
+    let lower = text.nfc().flat_map(char::to_lowercase);
+    lower.filter(|c| c.is_alphanumeric()).collect()
 }
 
 impl fmt::Debug for Password {
@@ -249,32 +282,73 @@ mod tests {
 
     use super::*;
 
+    /// Those of Maximiliana Núñez, whose e-mail address is `ana@example.com`.
+    fn chosen(text: &str) -> Result<Password, Problem> {
+        Password::chosen(text, &["ana@example.com", "Maximiliana", "Núñez"])
+    }
+
     #[test]
-    fn any_characters_make_a_password_but_few_common_or_personal_ones_do_not() {
+    fn any_characters_make_a_password() {
         for good in [
             "ñandú rápido",
             "        x",
             "correct horse battery",
-            &"ü".repeat(128),
+            "una contraseña larga",
+            &"üñ".repeat(64),
         ] {
-            assert!(
-                Password::chosen(good, &["ana@example.com"]).is_ok(),
-                "{good}"
-            );
+            assert!(chosen(good).is_ok(), "{good}");
         }
+        for bad in ["short", &"üñ".repeat(65)] {
+            assert!(chosen(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn common_passwords_and_rows_of_characters_are_refused() {
         for bad in [
-            "short",
             "password123",
             "PassWord1",
-            &"x".repeat(129),
-            "Ana@Example.com",
+            "Contrasen\u{303}a",
+            "Qwertyui",
+            "25061955",
+            "yyyyyyyyyyyyyyyyyyyyyyyyyy",
+            "3456789:;<=",
+            "onmlkjihgfed",
         ] {
-            assert!(
-                Password::chosen(bad, &["ana@example.com"]).is_err(),
-                "{bad}"
-            );
+            assert!(chosen(bad).is_err(), "{bad}");
         }
-        assert!(Password::chosen("maximiliana", &["maximiliana@example.com"]).is_err());
+    }
+
+    #[test]
+    fn what_says_no_more_than_ones_address_or_names_is_refused() {
+        for bad in [
+            "Ana@Example.com",
+            "ana@example.com1!",
+            "maximiliana",
+            "MAXIMILIANA1!",
+            "2026 Maximiliana",
+            "nu\u{301}n\u{303}ez1986",
+            "Maximiliana Núñez",
+            "núñez_maximiliana_86",
+            "sabor con flow",
+            "SaborConFlow2026!",
+        ] {
+            assert!(chosen(bad).is_err(), "{bad}");
+        }
+        assert!(Password::chosen("maximiliana7", &["maximiliana@example.com"]).is_err());
+    }
+
+    #[test]
+    fn words_beside_ones_name_and_names_of_three_letters_make_a_password() {
+        for good in [
+            "maximiliana baila salsa",
+            "núñez y gatos",
+            "ana-84-62-19",
+            "sabor con limón",
+        ] {
+            assert!(chosen(good).is_ok(), "{good}");
+        }
+        assert!(Password::chosen("ñandú rápido", &["", "", ""]).is_ok());
     }
 
     #[test]

@@ -114,6 +114,8 @@ async fn passwords_that_are_common_or_ones_own_are_refused() {
         "Qwertyuiop",
         "maximiliana@example.com",
         "Maximiliana",
+        "2026-maximiliana!",
+        "Sabor con Flow",
     ] {
         let form = json!({
             "email": "maximiliana@example.com",

@@ -1,0 +1,22 @@
+//! Packs the list of common passwords, which `src/password/common.rs` embeds.
+
+use std::error::Error;
+use std::fs;
+use std::path::Path;
+
+use fst::Set;
+
+const LIST: &str = "src/password/common.txt";
+
+fn main() -> Result<(), Box<dyn Error>> {
+    println!("cargo::rerun-if-changed={LIST}");
+    let packed = Set::from_iter(fs::read_to_string(LIST)?.lines())?;
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "cargo tells a build script by variables alone"
+    )]
+    let folder = std::env::var("OUT_DIR")?;
+    let file = Path::new(&folder).join("common_passwords.fst");
+    fs::write(file, packed.as_fst().as_bytes())?;
+    Ok(())
+}
