@@ -194,26 +194,26 @@ impl Login {
     }
 
     fn read<'a>(&'a self, arrival: &Arrival) -> Result<Shown<'a>> {
-        let given = |field: &'a Option<String>| field.as_deref().filter(|text| !text.is_empty());
-        if let (Some(email), Some(password)) = (given(&self.email), given(&self.password)) {
+        // What is empty is a wrong pair like another.
+        if let (Some(email), Some(password)) = (&self.email, &self.password) {
             return Ok(Shown::Password(email, password));
         }
-        let mut check = Form::default();
-        let token = match given(&self.challenge) {
+        let token = match &self.challenge {
             Some(text) => Some(Token::parse(text).ok_or(CHALLENGE_ENDED)?),
             None => arrival.challenge.clone(),
         };
-        let half = self.email.is_some() || self.password.is_some();
-        if let Some(token) = token.filter(|_| !half) {
-            return match given(&self.code) {
-                Some(code) => Ok(Shown::Challenge(token, code)),
-                None => Err(Error::field("code", "is required")),
-            };
-        }
-        for (name, field) in [("email", &self.email), ("password", &self.password)] {
-            if given(field).is_none() {
-                check.refuse(name, "is required");
-            }
+        let missing = match (&self.email, &self.password, token) {
+            (None, None, Some(token)) => match &self.code {
+                Some(code) => return Ok(Shown::Challenge(token, code)),
+                None => vec!["code"],
+            },
+            (None, None, None) => vec!["email", "password"],
+            (None, ..) => vec!["email"],
+            (Some(_), ..) => vec!["password"],
+        };
+        let mut check = Form::default();
+        for name in missing {
+            check.refuse(name, "is required");
         }
         check.finish()?;
         Err(Error::internal("a login neither read nor refused"))

@@ -52,7 +52,7 @@ limits! {
     /// Registration, for an address.
     REGISTER_ADDRESS = "register_address", 20 in 3600.0;
     /// Registration, in the name of one e-mail address.
-    REGISTER_EMAIL = "register_email", 5 in 3600.0;
+    REGISTER_EMAIL = "register_email", 10 in 3600.0;
     /// Requests for a link to a new password, from an address.
     FORGOT_ADDRESS = "forgot_address", 10 in 3600.0;
     /// The same, for one e-mail address: nobody's mailbox is to be filled.

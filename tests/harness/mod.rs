@@ -3,6 +3,7 @@
 
 mod crowd;
 mod function;
+mod links;
 mod people;
 mod python;
 mod smtp;

@@ -1,0 +1,495 @@
+//! The second factor: `api/auth/two-factor.rs`, and signing in with it.
+
+use chrono::TimeDelta;
+use reqwest::Method;
+use reqwest::header::USER_AGENT;
+use sabor::totp;
+use serde_json::{Value, json};
+
+use crate::harness::{Answer, PASSWORD, Person, TestApp, until};
+
+/// Ana, her app, and her recovery codes.
+struct Enrolled {
+    ana: Person,
+    secret: Vec<u8>,
+    recovery: Vec<String>,
+}
+
+impl Enrolled {
+    async fn new(app: &TestApp) -> Self {
+        let ana = app.member("ana").await;
+        let begun = begin(&ana).await.expect(200);
+        let secret = unbase32(begun["secret"].as_str().unwrap());
+        let code = totp::code_at(&secret, app.app.clock().now()).unwrap();
+        let confirmed = confirm(&ana, &code).await.expect(200);
+        let codes = confirmed["recoveryCodes"].as_array().unwrap();
+        // The code that confirmed it is used up.
+        app.app.clock().advance(TimeDelta::seconds(30));
+        Self {
+            ana,
+            secret,
+            recovery: codes
+                .iter()
+                .map(|code| code.as_str().unwrap().to_owned())
+                .collect(),
+        }
+    }
+
+    /// What the app shows now.
+    fn code(&self, app: &TestApp) -> String {
+        totp::code_at(&self.secret, app.app.clock().now()).unwrap()
+    }
+}
+
+fn unbase32(text: &str) -> Vec<u8> {
+    const ALPHABET: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
+    let bits: String = text
+        .chars()
+        .map(|c| format!("{:05b}", ALPHABET.find(c).unwrap()))
+        .collect();
+    let bytes = bits.as_bytes().chunks_exact(8);
+    bytes
+        .map(|byte| u8::from_str_radix(std::str::from_utf8(byte).unwrap(), 2).unwrap())
+        .collect()
+}
+
+async fn begin(person: &Person) -> Answer {
+    let form = json!({ "currentPassword": PASSWORD });
+    person.post("/api/auth/two-factor", form).await
+}
+
+async fn confirm(person: &Person, code: &str) -> Answer {
+    let request = person.request(Method::PUT, "/api/auth/two-factor");
+    person.send(request.json(&json!({ "code": code }))).await
+}
+
+async fn disable(person: &Person, password: &str, code: &str) -> Answer {
+    let form = json!({ "currentPassword": password, "code": code });
+    let request = person.request(Method::DELETE, "/api/auth/two-factor");
+    person.send(request.json(&form)).await
+}
+
+/// The challenge that the right password leads to.
+async fn challenge(person: &Person) -> String {
+    let answer = person.sign_in("ana@example.com", PASSWORD).await;
+    let body = answer.expect_code(401, "two_factor_required");
+    assert!(answer.header("set-cookie").is_none());
+    body["challenge"].as_str().unwrap().to_owned()
+}
+
+async fn answer(person: &Person, challenge: &str, code: &str) -> Answer {
+    let form = json!({ "challenge": challenge, "code": code });
+    person.post("/api/auth/login", form).await
+}
+
+#[tokio::test]
+async fn a_second_factor_is_set_up_with_an_app_and_asked_for_from_then_on() {
+    let app = TestApp::start().await;
+    let ana = app.member("ana").await;
+    let phone = app.visitor();
+    phone.sign_in("ana@example.com", PASSWORD).await.expect(200);
+    let status = ana.get("/api/auth/two-factor").await.expect(200);
+    assert_eq!(status["enabled"], false);
+    let begun = begin(&ana).await.expect(200);
+    assert!(
+        begun["otpauthUri"]
+            .as_str()
+            .unwrap()
+            .starts_with("otpauth://totp/")
+    );
+    assert!(begun["qrCode"].as_str().unwrap().contains("<svg"));
+    // Nothing is asked for before it is confirmed.
+    app.visitor()
+        .sign_in("ana@example.com", PASSWORD)
+        .await
+        .expect(200);
+    confirm(&ana, "000000")
+        .await
+        .expect_code(401, "invalid_code");
+    let secret = unbase32(begun["secret"].as_str().unwrap());
+    let code = totp::code_at(&secret, app.app.clock().now()).unwrap();
+    let confirmed = confirm(&ana, &code).await.expect(200);
+    assert_eq!(confirmed["recoveryCodes"].as_array().unwrap().len(), 10);
+    // Whoever was signed in elsewhere has shown no code.
+    assert!(ana.is_signed_in().await);
+    assert!(!phone.is_signed_in().await);
+    challenge(&phone).await;
+    assert_eq!(app.mails_of("two_factor_enabled").await, 1);
+    begin(&ana).await.expect_code(409, "two_factor_enabled");
+    confirm(&ana, &code)
+        .await
+        .expect_code(409, "two_factor_enabled");
+    let status = ana.get("/api/auth/two-factor").await.expect(200);
+    assert_eq!(
+        status,
+        json!({ "enabled": true, "recoveryCodesLeft": 10, "trustedDevices": 0 })
+    );
+}
+
+#[tokio::test]
+async fn password_and_code_in_one_or_in_two_steps() {
+    let app = TestApp::start().await;
+    let ana = Enrolled::new(&app).await;
+    let laptop = app.visitor();
+    let token = challenge(&laptop).await;
+    let signed_in = answer(&laptop, &token, &ana.code(&app)).await.expect(200);
+    assert_eq!(signed_in["user"]["email"], "ana@example.com");
+    assert!(laptop.is_signed_in().await);
+    app.app.clock().advance(TimeDelta::seconds(30));
+    let form = json!({
+        "email": "ana@example.com", "password": PASSWORD, "code": ana.code(&app), "mode": "token",
+    });
+    let tokens = app
+        .visitor()
+        .post("/api/auth/login", form)
+        .await
+        .expect(200);
+    assert!(tokens["accessToken"].is_string());
+}
+
+#[tokio::test]
+async fn line_27_a_code_is_good_once_and_in_the_steps_beside_its_own() {
+    let app = TestApp::start().await;
+    let ana = Enrolled::new(&app).await;
+    let code = ana.code(&app);
+    let visitor = app.visitor();
+    let token = challenge(&visitor).await;
+    answer(&visitor, &token, &code).await.expect(200);
+    // Not a second time, by another challenge, nor one before it.
+    let thief = app.visitor();
+    let token = challenge(&thief).await;
+    answer(&thief, &token, &code)
+        .await
+        .expect_code(401, "invalid_code");
+    let now = app.app.clock().now();
+    let before = totp::code_at(&ana.secret, now - TimeDelta::seconds(30)).unwrap();
+    answer(&thief, &token, &before)
+        .await
+        .expect_code(401, "invalid_code");
+    let far = totp::code_at(&ana.secret, now + TimeDelta::seconds(60)).unwrap();
+    answer(&thief, &token, &far)
+        .await
+        .expect_code(401, "invalid_code");
+    let next = totp::code_at(&ana.secret, now + TimeDelta::seconds(30)).unwrap();
+    answer(&thief, &token, &next).await.expect(200);
+}
+
+#[tokio::test]
+async fn line_27_of_sixty_four_with_one_code_at_once_one_signs_in() {
+    let app = TestApp::start().await;
+    let ana = Enrolled::new(&app).await;
+    let code = ana.code(&app);
+    let mut challenges = Vec::new();
+    // Sixteen challenges, and four who try each.
+    for _ in 0..16 {
+        let visitor = app.visitor();
+        challenges.push((challenge(&visitor).await, visitor));
+    }
+    let tries: Vec<_> = (0..64)
+        .map(|number| {
+            let (token, visitor) = &challenges[number % 16];
+            let (token, visitor, code) = (token.clone(), visitor.copy(), code.clone());
+            tokio::spawn(async move { answer(&visitor, &token, &code).await.status })
+        })
+        .collect();
+    let mut winners = 0;
+    for one in tries {
+        let status = one.await.unwrap();
+        assert!(matches!(status, 200 | 401 | 429), "{status}");
+        winners += usize::from(status == 200);
+    }
+    assert_eq!(winners, 1);
+}
+
+#[tokio::test]
+async fn line_27_a_challenge_has_five_tries_however_many_at_once_and_five_minutes() {
+    let app = TestApp::start().await;
+    let ana = Enrolled::new(&app).await;
+    let visitor = app.visitor();
+    let token = challenge(&visitor).await;
+    let tries: Vec<_> = (0..12)
+        .map(|_| {
+            let (visitor, token) = (visitor.copy(), token.clone());
+            tokio::spawn(async move {
+                let body = answer(&visitor, &token, "000000").await.expect(401);
+                body["code"].as_str().unwrap().to_owned()
+            })
+        })
+        .collect();
+    let mut codes = Vec::new();
+    for one in tries {
+        codes.push(one.await.unwrap());
+    }
+    assert_eq!(
+        codes.iter().filter(|code| *code == "invalid_code").count(),
+        5
+    );
+    assert_eq!(
+        codes
+            .iter()
+            .filter(|code| *code == "challenge_ended")
+            .count(),
+        7
+    );
+    // The right one comes too late.
+    let late = answer(&visitor, &token, &ana.code(&app)).await;
+    late.expect_code(401, "challenge_ended");
+    let token = challenge(&visitor).await;
+    let seconds = "select extract(epoch from expires_at - now())::bigint
+        from sign_in_challenges order by id desc limit 1";
+    assert!((290..=300).contains(&app.count(seconds).await));
+    app.sql("update sign_in_challenges set expires_at = now()")
+        .await;
+    let late = answer(&visitor, &token, &ana.code(&app)).await;
+    late.expect_code(401, "challenge_ended");
+}
+
+#[tokio::test]
+async fn line_27_an_account_has_ten_codes_whatever_the_number_of_challenges() {
+    let app = TestApp::start().await;
+    let ana = Enrolled::new(&app).await;
+    for _ in 0..2 {
+        let thief = app.visitor();
+        let token = challenge(&thief).await;
+        for _ in 0..5 {
+            answer(&thief, &token, "000000")
+                .await
+                .expect_code(401, "invalid_code");
+        }
+    }
+    let thief = app.visitor();
+    let token = challenge(&thief).await;
+    answer(&thief, &token, "000000")
+        .await
+        .expect_code(429, "too_many_requests");
+    // The owner, on a device that is known, is not locked out.
+    ana.ana
+        .post("/api/auth/logout", json!({}))
+        .await
+        .expect(200);
+    let token = challenge(&ana.ana).await;
+    answer(&ana.ana, &token, &ana.code(&app)).await.expect(200);
+}
+
+#[tokio::test]
+async fn a_challenge_is_bound_to_its_client_and_ends_with_the_password() {
+    let app = TestApp::start().await;
+    let ana = Enrolled::new(&app).await;
+    let visitor = app.visitor();
+    let token = challenge(&visitor).await;
+    let form = json!({ "challenge": token, "code": ana.code(&app) });
+    let elsewhere = app.visitor();
+    let request = elsewhere.request(Method::POST, "/api/auth/login");
+    let request = request.header(USER_AGENT, "thief/1.0").json(&form);
+    elsewhere
+        .send(request)
+        .await
+        .expect_code(401, "challenge_ended");
+    // The password is changed while the code is being typed.
+    let form = json!({ "currentPassword": PASSWORD, "newPassword": "otra contraseña larga" });
+    ana.ana
+        .post("/api/auth/change-password", form)
+        .await
+        .expect(200);
+    let late = answer(&visitor, &token, &ana.code(&app)).await;
+    late.expect_code(401, "challenge_ended");
+    for nonsense in ["", "x", &"0".repeat(64)] {
+        let refused = answer(&visitor, nonsense, "000000").await;
+        refused.expect_code(401, "challenge_ended");
+    }
+}
+
+#[tokio::test]
+async fn line_27_a_recovery_code_is_good_once_however_many_try_it_at_once() {
+    let app = TestApp::start().await;
+    let ana = Enrolled::new(&app).await;
+    let code = ana.recovery[3].clone();
+    let mut challenges = Vec::new();
+    for _ in 0..16 {
+        let visitor = app.visitor();
+        challenges.push((challenge(&visitor).await, visitor));
+    }
+    let tries: Vec<_> = (0..64)
+        .map(|number| {
+            let (token, visitor) = &challenges[number % 16];
+            let (token, visitor, code) = (token.clone(), visitor.copy(), code.clone());
+            tokio::spawn(async move { answer(&visitor, &token, &code).await.status })
+        })
+        .collect();
+    let mut winners = 0;
+    for one in tries {
+        winners += usize::from(one.await.unwrap() == 200);
+    }
+    assert_eq!(winners, 1);
+    let left = ana.ana.get("/api/auth/two-factor").await.expect(200);
+    assert_eq!(left["recoveryCodesLeft"], 9);
+    assert_eq!(app.mails_of("recovery_code_used").await, 1);
+    // As people type it; and nobody else's.
+    app.sql("delete from login_throttle").await;
+    app.redis.flush().await.unwrap();
+    let visitor = app.visitor();
+    let token = challenge(&visitor).await;
+    let typed = ana.recovery[4].to_uppercase().replace('-', " ");
+    answer(&visitor, &token, &typed).await.expect(200);
+}
+
+#[tokio::test]
+async fn on_a_device_whose_owner_says_so_no_code_is_asked_for_until_all_sessions_end() {
+    let app = TestApp::start().await;
+    let ana = Enrolled::new(&app).await;
+    let laptop = app.visitor();
+    let token = challenge(&laptop).await;
+    let form = json!({ "challenge": token, "code": ana.code(&app), "rememberDevice": true });
+    laptop.post("/api/auth/login", form).await.expect(200);
+    let days = "select extract(epoch from trusted_until - now())::bigint / 86400
+        from remembered_devices where trusted_until is not null";
+    assert_eq!(app.count(days).await, 30);
+    laptop.post("/api/auth/logout", json!({})).await.expect(200);
+    laptop
+        .sign_in("ana@example.com", PASSWORD)
+        .await
+        .expect(200);
+    // Nobody else, and not by the cookie alone.
+    challenge(&app.visitor()).await;
+    let status = laptop.get("/api/auth/two-factor").await.expect(200);
+    assert_eq!(status["trustedDevices"], 1);
+    // To sign in does not prolong it.
+    app.sql(
+        "update remembered_devices set trusted_until = now() + interval '1 minute'
+        where trusted_until is not null",
+    )
+    .await;
+    laptop
+        .sign_in("ana@example.com", PASSWORD)
+        .await
+        .expect(200);
+    let minutes = "select count(*) from remembered_devices
+        where trusted_until < now() + interval '2 minutes'";
+    assert_eq!(app.count(minutes).await, 1);
+    // Whoever ends all sessions means the devices, too.
+    laptop.delete("/api/sessions?scope=all").await.expect(200);
+    challenge(&laptop).await;
+}
+
+#[tokio::test]
+async fn to_end_the_session_of_a_device_is_to_forget_the_device() {
+    let app = TestApp::start().await;
+    let ana = Enrolled::new(&app).await;
+    let stolen = app.visitor();
+    let token = challenge(&stolen).await;
+    let form = json!({ "challenge": token, "code": ana.code(&app), "rememberDevice": true });
+    stolen.post("/api/auth/login", form).await.expect(200);
+    let list = ana.ana.get("/api/sessions").await.expect(200);
+    let items = list["items"].as_array().unwrap();
+    let other = items.iter().find(|one| one["current"] == false).unwrap();
+    let path = format!("/api/sessions/{}", other["id"].as_str().unwrap());
+    ana.ana.delete(&path).await.expect(200);
+    challenge(&stolen).await;
+}
+
+#[tokio::test]
+async fn line_9_to_begin_and_to_take_away_takes_the_password_and_a_code() {
+    let app = TestApp::start().await;
+    let luis = app.member("luis").await;
+    for form in [json!({}), json!({ "currentPassword": "guess" })] {
+        let answer = luis.post("/api/auth/two-factor", form).await;
+        assert!(matches!(answer.status, 400 | 403), "{answer:?}");
+    }
+    disable(&luis, PASSWORD, "000000")
+        .await
+        .expect_code(409, "two_factor_not_begun");
+    confirm(&luis, "000000")
+        .await
+        .expect_code(409, "two_factor_not_begun");
+    let ana = Enrolled::new(&app).await;
+    let phone = app.visitor();
+    let token = challenge(&phone).await;
+    answer(&phone, &token, &ana.recovery[0]).await.expect(200);
+    disable(&ana.ana, "guess", &ana.code(&app))
+        .await
+        .expect_code(403, "wrong_password");
+    disable(&ana.ana, PASSWORD, "000000")
+        .await
+        .expect_code(401, "invalid_code");
+    assert!(ana.ana.is_signed_in().await);
+    disable(&ana.ana, PASSWORD, &ana.code(&app))
+        .await
+        .expect(200);
+    assert_eq!(app.mails_of("two_factor_disabled").await, 1);
+    assert!(!phone.is_signed_in().await);
+    assert_eq!(app.count("select count(*) from recovery_codes").await, 0);
+    app.visitor()
+        .sign_in("ana@example.com", PASSWORD)
+        .await
+        .expect(200);
+}
+
+#[tokio::test]
+async fn line_23_a_reset_does_not_bypass_the_second_factor() {
+    let app = TestApp::start().await;
+    let ana = Enrolled::new(&app).await;
+    let visitor = app.visitor();
+    let form = json!({ "email": "ana@example.com" });
+    visitor
+        .post("/api/auth/forgot-password", form)
+        .await
+        .expect(202);
+    let link = app.mailed_token("reset_password", "ana@example.com").await;
+    let form = json!({ "token": link, "newPassword": "otra contraseña larga" });
+    visitor
+        .post("/api/auth/reset-password", form)
+        .await
+        .expect(200);
+    let answered = visitor
+        .sign_in("ana@example.com", "otra contraseña larga")
+        .await;
+    let body = answered.expect_code(401, "two_factor_required");
+    let token = body["challenge"].as_str().unwrap();
+    answer(&visitor, token, &ana.code(&app)).await.expect(200);
+}
+
+#[tokio::test]
+async fn line_34_no_dump_has_a_secret_or_a_recovery_code_in_the_clear() {
+    let app = TestApp::start().await;
+    let ana = Enrolled::new(&app).await;
+    let mut dump = String::new();
+    for table in [
+        "users",
+        "recovery_codes",
+        "sign_in_challenges",
+        "mail_outbox",
+    ] {
+        for row in app
+            .sql(&format!("select row_to_json(t)::text from {table} t"))
+            .await
+        {
+            dump += &row.get::<_, String>(0);
+        }
+    }
+    let hex: String = ana
+        .secret
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    assert!(!dump.contains(&hex));
+    assert!(ana.recovery.iter().all(|code| !dump.contains(code)));
+}
+
+#[tokio::test]
+async fn a_wrong_code_is_noted_and_told_to_nobody_who_does_not_know_the_password() {
+    let app = TestApp::start().await;
+    let ana = Enrolled::new(&app).await;
+    let visitor = app.visitor();
+    let form = json!({ "email": "ana@example.com", "password": "guess", "code": ana.code(&app) });
+    let refused = visitor.post("/api/auth/login", form).await;
+    refused.expect_code(401, "invalid_credentials");
+    let token = challenge(&visitor).await;
+    answer(&visitor, &token, "000000").await.expect(401);
+    let noted = "select count(*) from security_events where kind = 'two_factor_failed'";
+    until(async || app.count(noted).await == 1).await;
+    let codes: Value = json!([visitor
+        .post("/api/auth/login", json!({ "challenge": token }))
+        .await
+        .expect(400)["details"]["code"]]);
+    assert_eq!(codes, json!([["is required"]]));
+}
