@@ -173,6 +173,8 @@ async fn the_log_has_a_line_of_json_a_request_and_no_secret_in_it() {
     let lines: Vec<serde_json::Value> = log
         .lines()
         .map(|line| serde_json::from_str(line).unwrap())
+        // It also says, once, that there is no server of mail.
+        .filter(|line: &serde_json::Value| line["status"].is_u64())
         .collect();
     let statuses: Vec<_> = lines.iter().map(|line| line["status"].as_u64()).collect();
     assert_eq!(statuses, [Some(201), Some(409)]);

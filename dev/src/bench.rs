@@ -4,11 +4,12 @@
 //! machine, except where it counts something. [`lab`] holds what all
 //! measurements share, [`load`] asks, [`function`] plays the platform's part,
 //! [`peers`] are the others; the rows are in [`session_check`], [`start`],
-//! [`accounts`], [`volume`], [`outage`], [`booking`] and [`studio`], and
+//! [`accounts`], [`flood`], [`volume`], [`outage`], [`booking`] and [`studio`], and
 //! [`table`] shows them.
 
 mod accounts;
 mod booking;
+mod flood;
 mod function;
 mod lab;
 mod load;
@@ -60,6 +61,8 @@ enum Measurement {
     SignIn,
     Operations,
     UnknownAccount,
+    Refresh,
+    Flood,
     RedisDead,
     ManySessions,
     CleanUp,
@@ -85,6 +88,8 @@ impl Measurement {
             Self::SignIn => accounts::sign_in(lab).await,
             Self::Operations => accounts::operations(lab).await,
             Self::UnknownAccount => accounts::unknown_account(lab).await,
+            Self::Refresh => accounts::refresh(lab).await,
+            Self::Flood => flood::sign_ins(lab).await,
             Self::RedisDead => outage::redis_dead(lab).await,
             Self::ManySessions => volume::many_sessions(lab).await,
             Self::CleanUp => volume::clean_up(lab).await,

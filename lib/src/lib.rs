@@ -10,8 +10,10 @@
 //! - [`App`] is what a process has one of, made from [`Config`].
 //! - [`session`] is the heart: sessions that are read from Redis, kept in
 //!   Postgres, and never come back once they have ended.
-//! - [`sign_in`], [`registration`], [`profile`] and [`password`] lead from a
-//!   person to a session, and look after the account.
+//! - [`sign_in`], [`registration`] and [`refresh`] lead from a person to a
+//!   session; [`password`], [`two_factor`] with [`totp`], and [`throttle`] are what
+//!   stands in between. [`profile`], [`email_address`] and [`password_reset`] look
+//!   after the account.
 //! - [`catalogue`] and [`schedule`] are what the studio offers, and when; visitors
 //!   get both from Redis as finished answers. [`timetable`] is the same for staff,
 //!   [`calendar`] for calendar programs.
@@ -20,7 +22,8 @@
 //! - [`contact`] takes what visitors write; [`mail`] and [`events`] tell people
 //!   what has happened.
 //! - [`dashboard`] and [`analytics`] are what staff look at, [`spreadsheet`] a
-//!   way to take it along; [`administration`] looks after everybody's accounts.
+//!   way to take it along; [`administration`] looks after everybody's accounts,
+//!   and [`security_events`] tells what happened to them.
 //! - [`models`] holds the nouns, each with its SQL beside it.
 //! - [`db`] and [`kv`] are Postgres and Redis; [`migrations`] the schema;
 //!   [`idempotency`] does once what is asked for twice; [`outbound`] calls others.

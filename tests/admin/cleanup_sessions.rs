@@ -29,6 +29,31 @@ async fn add_sessions(app: &TestApp, expired: u32, alive: u32) {
         .await;
 }
 
+/// One of each kind that hangs on an account, ending so.
+async fn add_tokens(app: &TestApp, ends: &str) {
+    app.sql(&format!(
+        "with member as (
+            insert into users (id, email, first_name, last_name)
+            select id, id || '@example.com', 'Ana', '' from gen_random_uuid() id
+            returning id, now() {ends} as ends
+        ), link as (
+            insert into one_time_tokens (id, purpose, user_id, token_hash, email, expires_at)
+            select id, 'verify_email', id, id, '', ends from member
+        ), challenge as (
+            insert into sign_in_challenges
+                (id, token_hash, user_id, epoch, method, remember, expires_at)
+            select id, id, id, 0, 'password', false, ends from member
+        ), device as (
+            insert into remembered_devices (id, user_id, token_hash, epoch, expires_at)
+            select id, id, id, 0, ends from member
+        )
+        insert into oauth_states (state_hash, provider, browser_hash, verifier, nonce,
+            return_path, remember, expires_at)
+        select id, 'google', '', '', '', '/', false, ends from member"
+    ))
+    .await;
+}
+
 #[tokio::test]
 async fn exactly_the_expired_go_and_the_answer_says_how_many() {
     let app = TestApp::start().await;
@@ -40,6 +65,8 @@ async fn exactly_the_expired_go_and_the_answer_says_how_many() {
         values ('o', 'k', '', now() - interval '1 second')",
     )
     .await;
+    add_tokens(&app, "- interval '1 second'").await;
+    add_tokens(&app, "+ interval '1 hour'").await;
     let body = call(&app.visitor(), Method::GET, CRON_SECRET)
         .await
         .expect(200);
@@ -50,7 +77,7 @@ async fn exactly_the_expired_go_and_the_answer_says_how_many() {
             "message": "Cleaned up 15 expired sessions",
             "deletedCount": 15,
             "details": {
-                "throttle": 1, "idempotencyKeys": 1, "mail": 0, "memberEvents": 0,
+                "throttle": 1, "tokens": 4, "idempotencyKeys": 1, "mail": 0, "memberEvents": 0,
                 "webhookEvents": 0, "paymentsSettled": 0, "paymentsRefunded": 0, "mailSent": 0, "mailFailed": 0, "mailGivenUp": 0,
                 "failed": [],
             },
@@ -166,6 +193,7 @@ async fn what_is_older_than_thirty_days_goes_and_what_is_younger_stays() {
     let app = TestApp::start().await;
     app.member("ana").await;
     app.sql("delete from member_events").await;
+    app.sql("delete from mail_outbox").await;
     for age in [29, 31] {
         let then = format!("now() - interval '{age} days'");
         for statement in [
@@ -205,6 +233,7 @@ async fn mail_that_is_due_goes_out_by_the_hour() {
     let app = TestApp::start().await;
     let class = app.class(3).await;
     let ana = app.member("ana").await;
+    app.sql("delete from mail_outbox").await;
     crate::bookings::book(&ana, class).await.expect(201);
     app.sql(
         "insert into mail_outbox (id, recipient, kind, payload)

@@ -10,5 +10,6 @@ mod init_db;
 mod instructors;
 mod rows;
 mod schedule;
+mod security_events;
 mod staff;
 mod users;

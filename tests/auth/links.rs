@@ -36,10 +36,9 @@ async fn whoever_forgot_their_password_gets_a_link_and_sets_another() {
     };
     let app = TestApp::start_with(server.settings()).await;
     app.member("ana").await;
-    server.wait_for(1).await;
     forget(&app.visitor(), "Ana@Example.com ").await.expect(202);
-    let mails = server.wait_for(2).await;
-    let mail = &mails[1];
+    let mails = server.wait_for(1).await;
+    let mail = &mails[0];
     assert_eq!(mail["to"], json!(["ana@example.com"]));
     let text = mail["text"].as_str().unwrap();
     let begin = format!("{SITE}/reset-password.html#token=");
@@ -65,7 +64,7 @@ async fn whoever_forgot_their_password_gets_a_link_and_sets_another() {
         .sign_in("ana@example.com", NEW)
         .await
         .expect(200);
-    let told: Vec<Value> = server.wait_for(4).await;
+    let told: Vec<Value> = server.wait_for(3).await;
     let subjects: Vec<_> = told
         .iter()
         .map(|mail| mail["headers"]["subject"].as_str().unwrap())
@@ -255,7 +254,6 @@ async fn line_24_a_forged_host_does_not_alter_a_mailed_link() {
     };
     let app = TestApp::start_with(server.settings()).await;
     app.member("ana").await;
-    server.wait_for(1).await;
     let visitor = app.visitor();
     let request = visitor.request(Method::POST, "/api/auth/forgot-password");
     let request = request
@@ -265,9 +263,9 @@ async fn line_24_a_forged_host_does_not_alter_a_mailed_link() {
         .header("forwarded", "host=evil.example")
         .json(&json!({ "email": "ana@example.com" }));
     visitor.send(request).await.expect(202);
-    let mails = server.wait_for(2).await;
+    let mails = server.wait_for(1).await;
     for part in ["text", "html"] {
-        let part = mails[1][part].as_str().unwrap();
+        let part = mails[0][part].as_str().unwrap();
         assert!(part.contains(&format!("{SITE}/reset-password.html#token=")));
         assert!(!part.contains("evil.example"));
     }

@@ -126,6 +126,14 @@ fn explain(error: &Error, id: &str, response: &mut Response) {
     let headers = response.headers_mut();
     headers.remove(header::CONTENT_LENGTH);
     headers.extend(parts.headers);
+    // RFC 9110 § 15.5.2 wants one; a browser asks nobody for this kind.
+    if response.status() == StatusCode::UNAUTHORIZED {
+        let kind = HeaderValue::from_static("Bearer");
+        response
+            .headers_mut()
+            .insert(header::WWW_AUTHENTICATE, kind);
+    }
+    let headers = response.headers_mut();
     if let Some(retry_after) = error.retry_after() {
         let seconds = retry_after.as_secs_f64().ceil();
         if let Ok(value) = HeaderValue::from_str(&seconds.to_string()) {

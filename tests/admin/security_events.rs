@@ -1,0 +1,103 @@
+//! `api/admin/security-events.rs`
+
+use serde_json::{Value, json};
+
+use crate::harness::{PASSWORD, Person, TestApp, until};
+
+/// The kinds of a page, newest first.
+async fn kinds(admin: &Person, query: &str) -> Vec<String> {
+    let path = format!("/api/admin/security-events?{query}");
+    let page = admin.get(&path).await.expect(200);
+    let items = page["items"].as_array().unwrap().iter();
+    items
+        .map(|event| event["kind"].as_str().unwrap().to_owned())
+        .collect()
+}
+
+#[tokio::test]
+async fn what_happened_is_found_by_kind_member_and_address() {
+    let app = TestApp::start().await;
+    let admin = app.admin("admin").await;
+    let ana = app.member("ana").await;
+    let stranger = app.visitor();
+    stranger
+        .sign_in("ana@example.com", "guess")
+        .await
+        .expect(401);
+    let form = json!({ "currentPassword": PASSWORD, "newPassword": "otra contraseña larga" });
+    ana.post("/api/auth/change-password", form)
+        .await
+        .expect(200);
+    let events = "select count(*) from security_events where kind = 'sign_in_failed'";
+    until(async || app.count(events).await == 1).await;
+
+    let page = admin
+        .get("/api/admin/security-events?kind=sign_in_failed")
+        .await
+        .expect(200);
+    let [failed] = &page["items"].as_array().unwrap()[..] else {
+        panic!("{page}");
+    };
+    assert_eq!(failed["email"], "ana@example.com");
+    let address = failed["ip"].as_str().unwrap();
+    assert_eq!(
+        kinds(&admin, &format!("ip={address}")).await,
+        ["sign_in_failed"]
+    );
+    let id = failed["userId"].as_str().unwrap();
+    let of_ana = kinds(&admin, &format!("userId={id}")).await;
+    assert_eq!(of_ana.len(), 3, "{of_ana:?}");
+    for kind in ["signed_up", "sign_in_failed", "password_changed"] {
+        assert!(of_ana.iter().any(|one| one == kind), "{of_ana:?}");
+    }
+    // Nothing that was typed is in it.
+    let all = admin.get("/api/admin/security-events").await.text;
+    assert!(!all.contains(PASSWORD) && !all.contains("guess"));
+    ana.get("/api/admin/security-events")
+        .await
+        .expect_code(403, "forbidden");
+}
+
+#[tokio::test]
+async fn they_come_by_pages_and_each_once() {
+    let app = TestApp::start().await;
+    let admin = app.admin("admin").await;
+    app.sql(
+        "insert into security_events (id, kind, created_at)
+        select gen_random_uuid(), 'signed_in', now() - interval '1 hour'
+        from generate_series(1, 7)",
+    )
+    .await;
+    let mut seen: Vec<Value> = Vec::new();
+    let mut path = "/api/admin/security-events?kind=signed_in&limit=3".to_owned();
+    loop {
+        let page = admin.get(&path).await.expect(200);
+        seen.extend(
+            page["items"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|one| one["id"].clone()),
+        );
+        let Some(cursor) = page["nextCursor"].as_str() else {
+            break;
+        };
+        path = format!("/api/admin/security-events?kind=signed_in&limit=3&cursor={cursor}");
+    }
+    // With the administrator's own.
+    assert_eq!(seen.len(), 8);
+    seen.sort_by_key(Value::to_string);
+    seen.dedup();
+    assert_eq!(seen.len(), 8);
+}
+
+#[tokio::test]
+async fn what_is_no_kind_no_id_and_no_address_is_refused_by_name() {
+    let app = TestApp::start().await;
+    let admin = app.admin("admin").await;
+    for (name, value) in [("kind", "nonsense"), ("userId", "7"), ("ip", "localhost")] {
+        let path = format!("/api/admin/security-events?{name}={value}");
+        let body = admin.get(&path).await.expect_code(400, "validation_failed");
+        assert!(body["details"][name].is_array(), "{body}");
+    }
+}
