@@ -15,13 +15,13 @@ use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
 use crate::error::Result;
-use crate::http::{Client, Freshness, List, Member, Page, Public, query};
+use crate::http::{Freshness, List, Page, Public, query};
 use crate::models::class_type::{self, ClassType, Details, Filter, Level, Retired};
-use crate::models::security_event::{self, Kind};
+use crate::models::security_event::Kind;
 use crate::models::{instructor, occurrence};
-use crate::session::Key;
+use crate::staff::Act;
 use crate::text::{self, Form, Problem};
-use crate::{App, BoxFuture, session};
+use crate::{App, BoxFuture};
 
 /// The longest name of a style.
 const STYLE: usize = 50;
@@ -224,38 +224,28 @@ impl Activity {
     }
 }
 
-/// Who changes the catalogue, and from where.
-struct By {
-    key: Key,
-    staff: Uuid,
-    caller: Client,
-}
-
-impl By {
-    fn new(staff: &Member, caller: &Client) -> Result<Self> {
-        Ok(Self {
-            key: staff.key()?.clone(),
-            staff: staff.user.id,
-            caller: caller.clone(),
-        })
-    }
-
-    /// Says that they still may, as the first statement of its transaction.
-    async fn require(&self, client: &Postgres) -> Result<()> {
-        session::require_staff(client, &self.key).await
-    }
-
-    /// Writes that it was done, as the last statement of its transaction.
-    async fn note(&self, client: &Postgres, kind: Kind, id: Uuid, action: &str) -> Result<()> {
-        let detail = json!({ "by": self.staff, "id": id, "action": action });
-        security_event::insert_with(client, kind, None, &self.caller, detail).await
-    }
-}
-
-/// To be called when a change of a class type or an instructor is committed.
-async fn end_answers(app: &App) {
+/// Changes a class type or an instructor: does `work`, notes what it was, and
+/// ends the answers that are kept. `work` says, beside what came of it, the id
+/// of what it changed, and nothing when all is as it was.
+async fn edit<T>(
+    app: &App,
+    act: Act,
+    kind: Kind,
+    action: &str,
+    work: impl AsyncFnOnce(&Postgres) -> Result<(T, Option<Uuid>)>,
+) -> Result<T> {
+    let edited = act.transaction(app.db(), async |client| {
+        let (value, changed) = work(client).await?;
+        if let Some(id) = changed {
+            let detail = json!({ "id": id, "action": action });
+            act.note(client, kind, None, detail).await?;
+        }
+        Ok(value)
+    });
+    let value = edited.await?;
     app.catalogue().end().await;
     app.schedule().end().await;
+    Ok(value)
 }
 
 /// Short texts, each once, in the order given.

@@ -8,11 +8,12 @@ use uuid::Uuid;
 use crate::error::{Error, Result};
 use crate::http::{Client, List, Member, Page, query};
 use crate::models::contact::{self, NewSubmission, Shown, Submission};
-use crate::models::security_event::{self, Kind};
+use crate::models::security_event::Kind;
 use crate::models::user::{self, Email};
+use crate::staff::Act;
 use crate::text::{Form, paragraphs, required_line};
 use crate::throttle::{self, CONTACT_ADDRESS, CONTACT_EMAIL, Subject};
-use crate::{App, BoxFuture, mail, random, session};
+use crate::{App, BoxFuture, mail, random};
 
 /// What a visitor fills in.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -144,16 +145,15 @@ pub fn process<'a>(
     processing: &'a Processing,
 ) -> BoxFuture<'a, Result<Submission>> {
     Box::pin(async move {
-        let (Processing { id, processed }, by) = (*processing, staff.user.id);
-        let key = staff.key()?.clone();
-        let noted = app.db().transaction(async move |postgres| {
-            session::require_staff(postgres, &key).await?;
-            let noted = contact::process(postgres, id, processed, by).await?;
+        let act = Act::new(staff, client)?;
+        let Processing { id, processed } = *processing;
+        let noted = act.transaction(app.db(), async |postgres| {
+            let noted = contact::process(postgres, id, processed, act.by()).await?;
             let (submission, changed) = noted.ok_or(Error::NotFound)?;
             if changed {
-                let detail = json!({ "by": by, "submissionId": id, "processed": processed });
-                let kind = Kind::ContactProcessed;
-                security_event::insert_with(postgres, kind, None, client, detail).await?;
+                let detail = json!({ "submissionId": id, "processed": processed });
+                act.note(postgres, Kind::ContactProcessed, None, detail)
+                    .await?;
             }
             Ok(submission)
         });

@@ -13,10 +13,10 @@ use crate::error::{Error, Result};
 use crate::http::{Answered, Client as Caller, IdempotencyKey, List, Member, Page, query};
 use crate::models::booking::{self, Attendance, Cancellation, NewBooking, RosterEntry, Shown};
 use crate::models::payment;
-use crate::models::security_event::{self, Kind};
-use crate::session::Key;
+use crate::models::security_event::Kind;
+use crate::staff::Act;
 use crate::text::Form;
-use crate::{App, BoxFuture, idempotency, session};
+use crate::{App, BoxFuture, idempotency};
 
 /// Whom staff book for, and what.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -130,12 +130,12 @@ pub fn book_on_behalf<'a>(
         scheduled_class_id: wish.scheduled_class_id,
         join_waitlist: wish.join_waitlist,
     };
-    let caller = caller.clone();
+    let act = Act::new(staff, caller);
     Box::pin(async move {
-        let desk = Desk::new(app, staff, caller)?;
-        let once = idempotency::transaction(app.db(), desk.staff, key, move |client| {
+        let desk = Desk::new(app, act?);
+        let once = idempotency::transaction(app.db(), desk.act.by(), key, move |client| {
             Box::pin(async move {
-                session::require_staff(client, &desk.key).await?;
+                desk.act.begin(client).await?;
                 let made = booking::create(client, new, desk.now, &desk.studio).await;
                 let booking = made.map_err(|error| match error {
                     Error::SessionGone => Error::NotFound,
@@ -174,14 +174,14 @@ pub fn change<'a>(
         reason,
         lenient: change.lenient,
     });
-    let (action, caller) = (change.action, caller.clone());
+    let (action, act) = (change.action, Act::new(staff, caller));
     Box::pin(async move {
         let cancellation = cancellation?;
-        let desk = Desk::new(app, staff, caller)?;
-        let once = idempotency::transaction(app.db(), desk.staff, key, move |client| {
+        let desk = Desk::new(app, act?);
+        let once = idempotency::transaction(app.db(), desk.act.by(), key, move |client| {
             Box::pin(async move {
-                session::require_staff(client, &desk.key).await?;
-                desk.act(client, action, &cancellation).await?;
+                desk.act.begin(client).await?;
+                desk.run(client, action, &cancellation).await?;
                 let booking = booking::find(client, cancellation.booking_id).await?;
                 Answered::ok(&Shown::from(booking))
             })
@@ -194,25 +194,21 @@ pub fn change<'a>(
 
 /// Who stands there, when, and by which rules.
 struct Desk {
-    key: Key,
-    staff: Uuid,
-    caller: Caller,
+    act: Act,
     now: DateTime<Utc>,
     studio: StudioConfig,
 }
 
 impl Desk {
-    fn new(app: &App, staff: &Member, caller: Caller) -> Result<Self> {
-        Ok(Self {
-            key: staff.key()?.clone(),
-            staff: staff.user.id,
-            caller,
+    fn new(app: &App, act: Act) -> Self {
+        Self {
+            act,
             now: app.clock().now(),
             studio: app.config().studio.clone(),
-        })
+        }
     }
 
-    async fn act(&self, client: &Client, action: Action, about: &Cancellation) -> Result<()> {
+    async fn run(&self, client: &Client, action: Action, about: &Cancellation) -> Result<()> {
         let (id, now) = (about.booking_id, self.now);
         let attendance = |attendance| booking::note_attendance(client, id, attendance, now);
         let member = match action {
@@ -237,8 +233,8 @@ impl Desk {
         booking_id: Uuid,
         action: &str,
     ) -> Result<()> {
-        let detail = json!({ "by": self.staff, "bookingId": booking_id, "action": action });
+        let detail = json!({ "bookingId": booking_id, "action": action });
         let kind = Kind::BookingChanged;
-        security_event::insert_with(client, kind, Some(member), &self.caller, detail).await
+        self.act.note(client, kind, Some(member), detail).await
     }
 }

@@ -19,6 +19,7 @@
 //!   [`calendar`] for calendar programs.
 //! - [`bookings`] are what members do with a place, [`front_desk`] what staff do
 //!   with theirs; [`payment`] and [`stripe`] what they pay.
+//! - [`staff`] lets staff change anything only while they still may, and notes it.
 //! - [`contact`] takes what visitors write; [`mail`] and [`events`] tell people
 //!   what has happened.
 //! - [`dashboard`] and [`analytics`] are what staff look at, [`spreadsheet`] a
@@ -79,6 +80,7 @@ pub mod serve;
 pub mod session;
 pub mod sign_in;
 pub mod spreadsheet;
+pub mod staff;
 pub mod stripe;
 pub mod text;
 pub mod throttle;

@@ -11,12 +11,12 @@ use crate::error::{Error, Result};
 use crate::http::{Client, List, Member, Page, json::given, query};
 use crate::models::class_schedule::{self, Conflict, Pattern, Shown};
 use crate::models::occurrence::change::{self as occurrence, NewOccurrence};
-use crate::models::security_event::{self, Kind};
+use crate::models::security_event::Kind;
 use crate::money::Money;
-use crate::session::Key;
+use crate::staff::Act;
 use crate::text::{self, Form, Problem};
 use crate::time_zone::TimeZone;
-use crate::{App, BoxFuture, bookings, session};
+use crate::{App, BoxFuture, bookings};
 
 /// So far ahead classes can be made of patterns.
 const LONGEST_AHEAD: TimeDelta = TimeDelta::days(366);
@@ -200,11 +200,11 @@ pub fn enter<'a>(
     entry: Entry,
 ) -> BoxFuture<'a, Result<Outcome>> {
     Box::pin(async move {
-        let act = Act::new(app, caller, staff)?;
+        let timetable = Timetable::new(app, caller, staff)?;
         let outcome = match (entry.pattern, entry.occurrence, entry.generate_until) {
-            (Some(pattern), None, None) => act.enter_pattern(pattern).await?,
-            (None, Some(occurrence), None) => act.enter_occurrence(occurrence).await?,
-            (None, None, Some(until)) => act.generate(until).await?,
+            (Some(pattern), None, None) => timetable.enter_pattern(pattern).await?,
+            (None, Some(occurrence), None) => timetable.enter_occurrence(occurrence).await?,
+            (None, None, Some(until)) => timetable.generate(until).await?,
             _ => {
                 return Err(Error::malformed(
                     "Give one of pattern, occurrence and generateUntil",
@@ -230,10 +230,10 @@ pub fn change<'a>(
     change: Change,
 ) -> BoxFuture<'a, Result<Outcome>> {
     Box::pin(async move {
-        let act = Act::new(app, caller, staff)?;
+        let timetable = Timetable::new(app, caller, staff)?;
         let outcome = match (change.pattern, change.occurrence) {
-            (Some(pattern), None) => act.change_pattern(pattern).await?,
-            (None, Some(occurrence)) => act.change_occurrence(occurrence).await?,
+            (Some(pattern), None) => timetable.change_pattern(pattern).await?,
+            (None, Some(occurrence)) => timetable.change_occurrence(occurrence).await?,
             _ => return Err(Error::malformed("Give one of pattern and occurrence")),
         };
         bookings::follow(app).await;
@@ -253,7 +253,7 @@ pub fn remove<'a>(
     removal: Removal,
 ) -> BoxFuture<'a, Result<Outcome>> {
     Box::pin(async move {
-        let act = Act::new(app, caller, staff)?;
+        let timetable = Timetable::new(app, caller, staff)?;
         let mut check = Form::default();
         let pattern = check.check_given("patternId", removal.pattern_id.as_deref(), query::id);
         let occurrence =
@@ -261,8 +261,8 @@ pub fn remove<'a>(
         let reason = check.check_given("reason", removal.reason.as_deref(), bookings::reason);
         check.finish()?;
         let outcome = match (pattern, occurrence) {
-            (Some(id), None) => act.retire(id).await?,
-            (None, Some(id)) => act.cancel(id, reason).await?,
+            (Some(id), None) => timetable.retire(id).await?,
+            (None, Some(id)) => timetable.cancel(id, reason).await?,
             _ => return Err(Error::malformed("Give one of patternId and occurrenceId")),
         };
         bookings::follow(app).await;
@@ -314,23 +314,19 @@ fn description(typed: &str) -> Result<String, Problem> {
     text::paragraphs(typed, 5_000)
 }
 
-/// One thing that somebody of the staff does, at one moment.
-struct Act<'a> {
+/// The timetable in the hands of somebody of the staff, at one moment.
+struct Timetable<'a> {
     app: &'a App,
-    caller: &'a Client,
-    key: Key,
-    staff: Uuid,
+    act: Act,
     zone: TimeZone,
     now: DateTime<Utc>,
 }
 
-impl<'a> Act<'a> {
-    fn new(app: &'a App, caller: &'a Client, staff: &Member) -> Result<Self> {
+impl<'a> Timetable<'a> {
+    fn new(app: &'a App, caller: &Client, staff: &Member) -> Result<Self> {
         Ok(Self {
             app,
-            caller,
-            key: staff.key()?.clone(),
-            staff: staff.user.id,
+            act: Act::new(staff, caller)?,
             zone: TimeZone::of_studio(&app.config().studio)?,
             now: app.clock().now(),
         })
@@ -373,8 +369,7 @@ impl<'a> Act<'a> {
             is_active: None,
         };
         check.finish()?;
-        let entered = self.app.db().transaction(async |client| {
-            session::require_staff(client, &self.key).await?;
+        let entered = self.act.transaction(self.app.db(), async |client| {
             let pattern = class_schedule::insert(client, &new).await?;
             self.note(
                 client,
@@ -442,8 +437,7 @@ impl<'a> Act<'a> {
         changes: &class_schedule::Changes,
         action: &str,
     ) -> Result<Outcome> {
-        let updated = self.app.db().transaction(async |client| {
-            session::require_staff(client, &self.key).await?;
+        let updated = self.act.transaction(self.app.db(), async |client| {
             let pattern = class_schedule::update(client, id, changes).await?;
             let coming = class_schedule::coming(client, id, self.now).await?;
             self.note(client, json!({ "patternId": id, "action": action }))
@@ -466,8 +460,7 @@ impl<'a> Act<'a> {
                 "must be a day between today and 366 days from now",
             ));
         }
-        let made = self.app.db().transaction(async |client| {
-            session::require_staff(client, &self.key).await?;
+        let made = self.act.transaction(self.app.db(), async |client| {
             occurrence::lock_timetable(client).await?;
             let made = class_schedule::generate(client, &self.zone, today, until, self.now).await?;
             let detail = json!({
@@ -526,8 +519,7 @@ impl<'a> Act<'a> {
             price: entry.price,
         };
         check.finish()?;
-        let entered = self.app.db().transaction(async |client| {
-            session::require_staff(client, &self.key).await?;
+        let entered = self.act.transaction(self.app.db(), async |client| {
             occurrence::lock_timetable(client).await?;
             let id = occurrence::insert(client, &new).await?;
             self.note(client, json!({ "occurrenceId": id, "action": "enter" }))
@@ -576,8 +568,7 @@ impl<'a> Act<'a> {
         };
         check.finish()?;
         let id = change.id;
-        let changed = self.app.db().transaction(async |client| {
-            session::require_staff(client, &self.key).await?;
+        let changed = self.act.transaction(self.app.db(), async |client| {
             occurrence::lock_timetable(client).await?;
             let before = occurrence::lock(client, id, self.now).await?;
             changes.times = self.moved(&before, date, time, length)?;
@@ -623,8 +614,7 @@ impl<'a> Act<'a> {
     }
 
     async fn cancel(&self, id: Uuid, reason: Option<String>) -> Result<Outcome> {
-        let cancelled = self.app.db().transaction(async |client| {
-            session::require_staff(client, &self.key).await?;
+        let cancelled = self.act.transaction(self.app.db(), async |client| {
             let before = occurrence::lock(client, id, self.now).await?;
             self.note(client, json!({ "occurrenceId": id, "action": "cancel" }))
                 .await?;
@@ -637,10 +627,9 @@ impl<'a> Act<'a> {
         })
     }
 
-    async fn note(&self, client: &Postgres, mut detail: Value) -> Result<()> {
-        detail["by"] = json!(self.staff);
+    async fn note(&self, client: &Postgres, detail: Value) -> Result<()> {
         let kind = Kind::TimetableChanged;
-        security_event::insert_with(client, kind, None, self.caller, detail).await
+        self.act.note(client, kind, None, detail).await
     }
 }
 

@@ -4,17 +4,19 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::{
-    Activity, By, Retirement, Wanted, between, description, end_answers, https_url, lines, style,
-};
+use super::{Activity, Retirement, Wanted, between, description, edit, https_url, lines, style};
 use crate::error::Result;
 use crate::http::json::given;
 use crate::http::{Client, List, Member, Page};
 use crate::models::class_type::{self, Changes, ClassType, Level, NewClassType, ShownToStaff};
 use crate::models::security_event::Kind;
 use crate::money::Money;
+use crate::staff::Act;
 use crate::text::{self, Form, Problem};
 use crate::{App, BoxFuture};
+
+/// What each change is noted as.
+const KIND: Kind = Kind::ClassTypeChanged;
 
 /// A class type as it is entered.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -168,17 +170,14 @@ pub fn enter<'a>(
     entry: Entry,
 ) -> BoxFuture<'a, Result<ShownToStaff>> {
     Box::pin(async move {
-        let by = By::new(staff, caller)?;
+        let act = Act::new(staff, caller)?;
         let new = entry.read()?;
-        let entered = app.db().transaction(async move |client| {
-            by.require(client).await?;
+        let entered = edit(app, act, KIND, "create", async |client| {
             let entered = class_type::insert(client, &new).await?;
-            by.note(client, Kind::ClassTypeChanged, entered.id, "create")
-                .await?;
-            Ok(entered)
+            let id = entered.id;
+            Ok((entered, Some(id)))
         });
         let entered = entered.await?;
-        end_answers(app).await;
         Ok(entered.shown_to_staff(&app.config().studio.currency))
     })
 }
@@ -196,17 +195,13 @@ pub fn change<'a>(
     change: Change,
 ) -> BoxFuture<'a, Result<ShownToStaff>> {
     Box::pin(async move {
-        let by = By::new(staff, caller)?;
+        let act = Act::new(staff, caller)?;
         let (id, changes) = (change.id, change.read()?);
-        let changed = app.db().transaction(async move |client| {
-            by.require(client).await?;
+        let changed = edit(app, act, KIND, "change", async |client| {
             let changed = class_type::update(client, id, &changes).await?;
-            by.note(client, Kind::ClassTypeChanged, id, "change")
-                .await?;
-            Ok(changed)
+            Ok((changed, Some(id)))
         });
         let changed = changed.await?;
-        end_answers(app).await;
         Ok(changed.shown_to_staff(&app.config().studio.currency))
     })
 }
@@ -224,19 +219,13 @@ pub fn retire<'a>(
     wanted: Wanted,
 ) -> BoxFuture<'a, Result<Retirement>> {
     Box::pin(async move {
-        let by = By::new(staff, caller)?;
+        let act = Act::new(staff, caller)?;
         let (id, now) = (wanted.read()?, app.clock().now());
-        let retired = app.db().transaction(async move |client| {
-            by.require(client).await?;
+        let retired = edit(app, act, KIND, "retire", async |client| {
             let retired = class_type::retire(client, id, now).await?;
-            if retired.was_active {
-                by.note(client, Kind::ClassTypeChanged, id, "retire")
-                    .await?;
-            }
-            Ok(retired)
+            let changed = retired.was_active.then_some(id);
+            Ok((retired, changed))
         });
-        let retired = retired.await?;
-        end_answers(app).await;
-        Ok(retired.into())
+        Ok(retired.await?.into())
     })
 }
