@@ -623,6 +623,26 @@ mod tests {
     }
 
     #[test]
+    fn addresses_of_mail_are_checked_before_the_first_mail() {
+        for (name, good) in [
+            ("MAIL_FROM", "Sabor con Flow <hello@studio.example>"),
+            ("MAIL_FROM", "hello@studio.example"),
+            ("MAIL_FROM", "Estudio ñandú <hello@studio.example>"),
+            ("CONTACT_TO", "hello@studio.example"),
+        ] {
+            assert!(read(&[(name, good)]).is_ok(), "{name}={good}");
+        }
+        for (name, bad) in [
+            ("MAIL_FROM", "Sabor con Flow"),
+            ("MAIL_FROM", "hello@"),
+            ("CONTACT_TO", "Sabor <hello@studio.example>"),
+            ("CONTACT_TO", "studio"),
+        ] {
+            assert!(problem(&[(name, bad)]).starts_with(name), "{name}={bad}");
+        }
+    }
+
+    #[test]
     fn providers_are_found_by_their_variables() {
         let google = [
             ("OAUTH_GOOGLE_CLIENT_ID", "us"),

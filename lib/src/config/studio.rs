@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use email_address::{EmailAddress, Options};
+
 use super::{ConfigError, Environment, exact_origin, refuse};
 use crate::outbound::may_be_called;
 use crate::secret::Secret;
@@ -146,11 +148,40 @@ fn site_url(env: &Environment<'_>, development: bool) -> Result<String, ConfigEr
 pub(super) fn mail(env: &Environment<'_>, development: bool) -> Result<MailConfig, ConfigError> {
     Ok(MailConfig {
         transport: transport(env, development)?,
-        from: env
-            .text("MAIL_FROM")
+        from: mailbox(env, "MAIL_FROM")?
             .unwrap_or_else(|| "Sabor con Flow <hello@sabor.dev>".into()),
-        contact_to: env.text("CONTACT_TO"),
+        contact_to: address(env, "CONTACT_TO")?,
     })
+}
+
+/// `Name <address>`, or the address alone. Found out here, and not when the
+/// first mail is to go.
+fn mailbox(env: &Environment<'_>, name: &str) -> Result<Option<String>, ConfigError> {
+    let problem = "must look like Sabor con Flow <hello@studio.example>";
+    checked(env, name, problem, Options::default())
+}
+
+fn address(env: &Environment<'_>, name: &str) -> Result<Option<String>, ConfigError> {
+    let options = Options::default().without_display_text();
+    checked(env, name, "must be an e-mail address", options)
+}
+
+fn checked(
+    env: &Environment<'_>,
+    name: &str,
+    problem: &str,
+    options: Options,
+) -> Result<Option<String>, ConfigError> {
+    let text = env.text(name);
+    // A name in letters that are no ASCII is no trouble; an address would be.
+    let is_good = |text: &String| {
+        EmailAddress::parse_with_options(text, options)
+            .is_ok_and(|parsed| parsed.email().is_ascii())
+    };
+    match text {
+        Some(text) if !is_good(&text) => Err(refuse(name, problem)),
+        text => Ok(text),
+    }
 }
 
 fn transport(env: &Environment<'_>, development: bool) -> Result<MailTransport, ConfigError> {
