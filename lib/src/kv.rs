@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use upstash_redis_rs::{Answering, Batch, Command, ReResponse, Redis, Request};
 
-use crate::background::BoxFuture;
+use crate::background::{self, BoxFuture};
 use crate::config::RedisConfig;
 use crate::error::{Error, Result};
 use crate::random;
@@ -16,6 +16,10 @@ use crate::secret::sha256_hex;
 
 /// After so many failures in a row Redis is taken for dead.
 const FAILURES: u32 = 3;
+
+/// For how long a change is told to a Redis that does not hear of it; as long as
+/// a mark is tried.
+const END_FOR: Duration = Duration::from_secs(300);
 
 /// How often a dead Redis is asked whether it lives again.
 const PROBE_EVERY: Duration = Duration::from_secs(1);
@@ -408,15 +412,34 @@ impl Cache {
         kv.set_lasting(&self.version_key(), &version).await
     }
 
-    /// As [`Cache::invalidate`], for whoever has just committed and can do
-    /// nothing about a Redis that is away: it is told to the log.
+    /// As [`Cache::invalidate`], for whoever has just committed. A Redis that did
+    /// not hear of it is told again, after the answer, until it has, or until
+    /// what it holds has ended by itself.
     pub fn end(&self) -> BoxFuture<'_, ()> {
         Box::pin(async move {
             if let Err(error) = self.invalidate().await {
                 let (namespace, error) = (self.namespace, crate::db::chain(&error));
                 tracing::warn!(namespace, error, "cached answers may be stale");
+                background::spawn(self.clone().end_until_heard());
             }
         })
+    }
+
+    /// Past the breaker, as marks go: what nobody asks for is not asked for the
+    /// sooner, and a try a second is no load.
+    async fn end_until_heard(self) {
+        let Some(kv) = &self.kv else { return };
+        let begun = Instant::now();
+        while begun.elapsed() < self.ttl.min(END_FOR) {
+            tokio::time::sleep(PROBE_EVERY).await;
+            let version = random::hex::<16>();
+            let Ok(set) = kv.redis().set(&self.version_key(), &version) else {
+                return;
+            };
+            if set.send().await.is_ok() {
+                return;
+            }
+        }
     }
 
     fn version_key(&self) -> String {

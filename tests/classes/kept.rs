@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::{Course, begin_a_minute, class_at, course, get};
 use crate::bookings::{book, cancel};
-use crate::harness::{Answer, Person, TestApp};
+use crate::harness::{Answer, Person, TestApp, until};
 
 /// A class in two days, and every address that tells of it.
 async fn studio(app: &TestApp) -> (Course, Uuid, [String; 5]) {
@@ -161,6 +161,19 @@ async fn whoever_has_an_answer_already_is_not_sent_it_again() {
     book(&app.member("ana").await, id).await.expect(201);
     let changed = get_unless(&visitor, &paths[4], &tag).await.expect(200);
     assert_eq!(changed["items"][0]["placesLeft"], 19);
+}
+
+#[tokio::test]
+async fn a_change_that_redis_did_not_hear_of_is_told_until_it_does() {
+    let app = TestApp::start().await;
+    let (salsa, _, paths) = studio(&app).await;
+    let staff = app.staff("sofia").await;
+    let before = get(&app.visitor(), &paths[0]).await;
+    app.redis.set_mode(Mode::Away).await.unwrap();
+    let change = json!({ "id": salsa.class_type, "description": "Another one" });
+    staff.patch("/api/admin/classes", change).await.expect(200);
+    app.redis.set_mode(Mode::Normal).await.unwrap();
+    until(async || get(&app.visitor(), &paths[0]).await != before).await;
 }
 
 #[tokio::test]
