@@ -10,8 +10,10 @@ mod carrier;
 mod letter;
 mod notice;
 
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
+
+use tokio::sync::Mutex;
 
 use self::carrier::{Carrier, Trouble};
 use self::letter::Letter;
@@ -48,11 +50,12 @@ pub struct Sent {
     pub remaining: bool,
 }
 
-/// Who sends in this process: one at a time, whatever the number of requests
-/// that have written mail.
+/// Who sends in this process: one at a time, and one who waits to go on, which is
+/// enough for any number of requests that have written mail.
 #[derive(Debug, Default)]
 pub(crate) struct Sending {
-    asked: AtomicUsize,
+    turn: Mutex<()>,
+    is_waited_for: AtomicBool,
 }
 
 /// Sends what is due, after the answer. To be called after the commit.
@@ -60,46 +63,19 @@ pub fn send_due_soon(app: &App) {
     if matches!(app.config().mail.transport, MailTransport::Nothing) {
         return warn_once();
     }
-    // Who is sending already looks once more.
-    if app.sending().asked.fetch_add(1, Ordering::AcqRel) > 0 {
+    // Whoever waits will look after this commit.
+    if app.sending().is_waited_for.swap(true, Ordering::AcqRel) {
         return;
     }
     let app = app.clone();
     background::spawn(async move {
-        let mut turn = Turn(Some(&app));
-        let until = Instant::now() + SOON;
-        while Instant::now() < until && !app.ending().is_cancelled() {
-            let asked = app.sending().asked.load(Ordering::Acquire);
-            if let Err(error) = send_due(&app, until).await {
-                tracing::error!(error = %chain(&error), "mail not sent");
-            }
-            if turn.ends_unless_asked_again(asked) {
-                return;
-            }
+        let turn = app.sending().turn.lock().await;
+        app.sending().is_waited_for.store(false, Ordering::Release);
+        if let Err(error) = send_due(&app, Instant::now() + SOON).await {
+            tracing::error!(error = %chain(&error), "mail not sent");
         }
+        drop(turn);
     });
-}
-
-/// The turn to send; given back also by a task that is dropped.
-struct Turn<'a>(Option<&'a App>);
-
-impl Turn<'_> {
-    fn ends_unless_asked_again(&mut self, asked: usize) -> bool {
-        let app = self.0.take_if(|app| {
-            let counter = &app.sending().asked;
-            let ended = counter.compare_exchange(asked, 0, Ordering::AcqRel, Ordering::Acquire);
-            ended.is_ok()
-        });
-        app.is_some()
-    }
-}
-
-impl Drop for Turn<'_> {
-    fn drop(&mut self) {
-        if let Some(app) = self.0 {
-            app.sending().asked.store(0, Ordering::Release);
-        }
-    }
 }
 
 /// Sends what is due, one mail after another, until none is left or `until`.
