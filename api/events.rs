@@ -14,11 +14,15 @@ pub fn route() -> Routes {
 
 /// With `Accept: text/event-stream` the events from now on, or from the one
 /// after `Last-Event-ID`, as server-sent events; they end after less than a
-/// minute, and a browser comes back by itself. Else a list, newest first.
+/// minute, and a browser comes back by itself. A member's sixth stream at a time
+/// ends at once, and the browser comes back in half a minute. Else a list,
+/// newest first.
+///
+/// A failure is final for a browser's `EventSource`: after a 503 the page has to
+/// come back by itself, with a new one.
 #[utoipa::path(get, path = "/api/events", tag = "events", security(("session" = [])), params(PageParams), responses(
     (status = 200, body = List<Shown>, description = "A page of them, or the stream"),
     (status = 400, description = "No such limit, cursor or `Last-Event-ID`"),
-    (status = 429, description = "The member has five streams open already"),
 ))]
 async fn events(app: App, member: Member, page: Page, headers: HeaderMap) -> Result<Response> {
     if accepts(&headers, "text/event-stream") {

@@ -35,15 +35,20 @@ fn asking(person: &Person) -> RequestBuilder {
 }
 
 impl Listening {
-    async fn start(request: RequestBuilder) -> Self {
+    async fn open(request: RequestBuilder) -> Self {
         let response = request.send().await.unwrap();
+        // A browser takes anything else for a failure that is final.
         assert_eq!(response.status(), 200);
-        let text = String::new();
-        let mut listening = Self {
+        assert_eq!(response.headers()["content-type"], "text/event-stream");
+        Self {
             response,
-            text,
+            text: String::new(),
             begins_after: String::new(),
-        };
+        }
+    }
+
+    async fn start(request: RequestBuilder) -> Self {
+        let mut listening = Self::open(request).await;
         // With this the stream has decided where it begins.
         let beginning = listening.block().await.unwrap();
         let id = beginning.strip_prefix("retry: 1000\nid: ").unwrap();
@@ -117,7 +122,6 @@ async fn what_concerns_a_member_arrives_within_two_seconds_and_nobody_elses() {
     app.member("ben").await;
     let mut stream = Listening::start(asking(&ana)).await;
     let headers = stream.response.headers().clone();
-    assert_eq!(headers["content-type"], "text/event-stream");
     assert_eq!(headers["cache-control"], "no-store");
     assert_eq!(headers["x-accel-buffering"], "no");
     for number in 1..=3 {
@@ -307,20 +311,36 @@ async fn no_connection_is_held_between_two_looks() {
 }
 
 #[tokio::test]
-async fn a_sixth_stream_is_refused_until_one_has_ended() {
+async fn a_sixth_stream_is_told_to_come_back_later_and_misses_nothing_until_then() {
     let app = TestApp::start().await;
     let ana = app.member("ana").await;
     let mut streams = Vec::new();
     for _ in 0..5 {
         streams.push(Listening::start(asking(&ana)).await);
     }
-    let sixth = Answer::read(asking(&ana).send().await.unwrap()).await;
-    sixth.expect_code(429, "too_many_requests");
+    let mut sixth = Listening::open(asking(&ana)).await;
+    let refusal = sixth.block().await.unwrap();
+    assert!(sixth.block().await.is_none());
+    let (why, id) = refusal.split_once("\nretry: 30000\nid: ").unwrap();
+    assert!(why.starts_with(": ") && !why.contains('\n'), "{why}");
+    let back = || Listening::open(asking(&ana).header("last-event-id", id));
+    tell(&app, "ana", "class_moved", 1).await;
+    assert_eq!(back().await.block().await.unwrap(), refusal);
+    ana.get(PATH).await.expect(200);
     let ben = app.member("ben").await;
     Listening::start(asking(&ben)).await;
     streams.pop();
     // The server finds out when it next writes, or looks at the connection.
-    until(async || asking(&ana).send().await.unwrap().status() == 200).await;
+    let mut begun = None;
+    until(async || {
+        let mut stream = back().await;
+        let is_refused = stream.block().await.unwrap() == refusal;
+        begun = Some(stream);
+        !is_refused
+    })
+    .await;
+    let event = begun.unwrap().expect("class_moved").await;
+    assert_eq!(event.data["data"]["number"], 1);
 }
 
 #[tokio::test]

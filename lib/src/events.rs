@@ -40,6 +40,13 @@ fn beginning(after: i64) -> String {
     format!("retry: 1000\nid: {after}\n\n")
 }
 
+/// All that is said to whoever has too many open: to come back in half a
+/// minute, and from where on they are then told. Not 429: a browser comes back
+/// after an answer that ends, and never after one that is a failure.
+fn refusal(after: i64) -> String {
+    format!(": {MOST_STREAMS} streams are open already\nretry: 30000\nid: {after}\n\n")
+}
+
 /// What it says when the session has ended. Without a number, and told from
 /// the end of another session by its data.
 const ENDED: &str = "event: session_ended\ndata: {\"current\":true}\n\n";
@@ -48,8 +55,8 @@ const ENDED: &str = "event: session_ended\ndata: {\"current\":true}\n\n";
 const BATCH: i64 = 100;
 
 /// How many streams a member may have open in one process: each asks both
-/// stores once a second. A further one is refused, for if it ended the oldest,
-/// that browser would come back at once and end the next.
+/// stores once a second. A further one ends at once, for if it ended the oldest,
+/// that browser would come back in a second and end the next.
 const MOST_STREAMS: usize = 5;
 
 /// The streams of this process.
@@ -71,16 +78,15 @@ struct Place {
 }
 
 impl Place {
-    fn take(app: &App, user_id: Uuid) -> Result<Self> {
+    /// `None` when the member has too many.
+    fn take(app: &App, user_id: Uuid) -> Option<Self> {
         let mut open = app.streams().lock();
         let count = open.entry(user_id).or_default();
         if *count >= MOST_STREAMS {
-            return Err(Error::TooManyRequests {
-                retry_after: app.config().timing.stream_life,
-            });
+            return None;
         }
         *count += 1;
-        Ok(Self {
+        Some(Self {
             app: app.clone(),
             user_id,
         })
@@ -103,8 +109,7 @@ impl Drop for Place {
 ///
 /// # Errors
 ///
-/// [`Error::Invalid`] when `Last-Event-ID` is none; [`Error::TooManyRequests`]
-/// when the member has too many streams open; [`Error::Unavailable`].
+/// [`Error::Invalid`] when `Last-Event-ID` is none; [`Error::Unavailable`].
 pub fn stream<'a>(
     app: &'a App,
     member: &'a Member,
@@ -114,7 +119,7 @@ pub fn stream<'a>(
         let user_id = member.user.id;
         let ends = Instant::now() + app.config().timing.stream_life;
         let seen = last_event_id(headers)?;
-        let place = Place::take(app, user_id)?;
+        let place = Place::take(app, user_id);
         let after = match seen {
             Some(seen) => seen,
             None => {
@@ -122,6 +127,9 @@ pub fn stream<'a>(
                     .read(async move |client| member_event::latest(client, user_id).await)
                     .await?
             }
+        };
+        let Some(place) = place else {
+            return Ok(answer(refusal(after).into()));
         };
         let stream = Stream {
             place,
@@ -136,16 +144,20 @@ pub fn stream<'a>(
         };
         let begun = (Box::new(stream), beginning(after));
         let body = StreamBody(Some(Box::pin(std::future::ready(Some(begun)))));
-        let mut response = Response::new(Body::new(body));
-        let headers = response.headers_mut();
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
-        // What stands between is to pass each event on as it comes.
-        headers.insert(
-            HeaderName::from_static("x-accel-buffering"),
-            HeaderValue::from_static("no"),
-        );
-        Ok(response)
+        Ok(answer(Body::new(body)))
     })
+}
+
+fn answer(body: Body) -> Response {
+    let mut response = Response::new(body);
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
+    // What stands between is to pass each event on as it comes.
+    headers.insert(
+        HeaderName::from_static("x-accel-buffering"),
+        HeaderValue::from_static("no"),
+    );
+    response
 }
 
 fn last_event_id(headers: &HeaderMap) -> Result<Option<i64>> {
