@@ -13,11 +13,11 @@ use crate::models::one_time_token::Purpose;
 use crate::models::security_event::{self, Kind};
 use crate::models::user::{self, Email, ExperienceLevel, NewUser, Profile};
 use crate::password::Password;
-use crate::session::{Changed, Credential, Proof};
-use crate::sign_in::{Entry, Known, Mode, Welcome, Wish};
+use crate::session::{Changed, Credential, Proof, Telling};
+use crate::sign_in::{Entry, Mode, Welcome, Wish};
 use crate::text::Form;
 use crate::throttle::{self, REGISTER_ADDRESS, REGISTER_EMAIL, Subject};
-use crate::{App, BoxFuture};
+use crate::{App, BoxFuture, session};
 
 /// What somebody fills in to get an account.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -120,7 +120,7 @@ async fn insert(
     credential: Option<Credential>,
 ) -> Result<Option<Welcome>> {
     let keys = app.config().encryption_keys.clone();
-    let entry = Entry::new(app, arrival, credential.as_ref());
+    let entry = Entry::new(arrival, credential.as_ref());
     let (first, client) = (entry.clone(), arrival.client.clone());
     let notice = Notice::of(&client, app.clock().now());
     let made = app.sessions().transaction(move |postgres| {
@@ -141,7 +141,8 @@ async fn insert(
                 user,
                 credential,
             };
-            entry.make(postgres, &wish, Known::Certainly).await?;
+            let admission = entry.admission(&wish, Telling::SignedUp);
+            session::insert(postgres, &admission).await?;
             Ok(Changed {
                 value: Some(wish),
                 keys: entry.before(),

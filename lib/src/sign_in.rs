@@ -2,23 +2,21 @@
 
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
-use tokio_postgres::Client as Postgres;
 use utoipa::ToSchema;
 
 use crate::background;
 use crate::db::chain;
 use crate::error::{Error, Result};
 use crate::http::{Arrival, Client, Json, Purpose, SetCookie, set_device};
-use crate::mail::{self, Notice, NoticeKind};
-use crate::models::remembered_device;
+use crate::mail::{self, Notice};
 use crate::models::security_event::{self, Kind};
 use crate::models::sign_in_challenge::{self, Challenge};
 use crate::models::user::{self, Credentials, Email, User};
 use crate::password::{Password, Verdict};
-use crate::session::{ACCESS_LIFE, Admission, Changed, Credential, Key, Proof, Token};
+use crate::session::{ACCESS_LIFE, Admission, Credential, Key, Proof, Telling, Token, Trust};
 use crate::text::Form;
 use crate::throttle::{self, SIGN_IN_ACCOUNT, SIGN_IN_ADDRESS, SIGN_IN_DEVICE, Subject};
-use crate::{App, BoxFuture, email_address, session, two_factor};
+use crate::{App, BoxFuture, email_address, two_factor};
 
 const CHALLENGE_ENDED: Error = Error::Unauthorized {
     code: "challenge_ended",
@@ -337,36 +335,16 @@ pub(crate) fn admit<'a>(
     wish: Wish,
 ) -> BoxFuture<'a, Result<Option<Welcome>>> {
     Box::pin(async move {
-        let entry = Entry::new(app, arrival, Some(&wish.credential));
-        let made = app.sessions().transaction({
-            let entry = entry.clone();
-            move |postgres| {
-                let (entry, wish) = (entry.clone(), wish.clone());
-                Box::pin(async move {
-                    let made = entry.make(postgres, &wish, Known::Maybe).await?;
-                    Ok(Changed {
-                        value: made.then_some(wish),
-                        keys: entry.before(),
-                    })
-                })
-            }
-        });
-        let Some(wish) = made.await? else {
+        let entry = Entry::new(arrival, Some(&wish.credential));
+        let notice = Notice::of(&arrival.client, app.clock().now());
+        let telling = Telling::SignedIn(notice.payload(wish.user.id));
+        let admission = entry.admission(&wish, telling);
+        if !app.sessions().sign_in(admission).await? {
             return Ok(None);
-        };
-        app.counters().add("sessions_created", 1);
+        }
         mail::send_due_soon(app);
         Ok(Some(entry.welcome(app, wish)))
     })
-}
-
-/// Whether a sign-in may be news to the account's owner.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Known {
-    /// It is the first: the account has just been made.
-    Certainly,
-    /// That depends on the device.
-    Maybe,
 }
 
 /// A session about to be made, and the browser that it is made in.
@@ -375,17 +353,15 @@ pub(crate) struct Entry {
     arrival: Arrival,
     /// What the browser is to be known by; programs have no such thing.
     device: Option<Token>,
-    now: chrono::DateTime<chrono::Utc>,
 }
 
 impl Entry {
-    pub(crate) fn new(app: &App, arrival: &Arrival, credential: Option<&Credential>) -> Self {
+    pub(crate) fn new(arrival: &Arrival, credential: Option<&Credential>) -> Self {
         let is_browser = matches!(credential, Some(Credential::Cookie { .. }));
         let device = || arrival.device.clone().unwrap_or_else(Token::generate);
         Self {
             arrival: arrival.clone(),
             device: is_browser.then(device),
-            now: app.clock().now(),
         }
     }
 
@@ -394,51 +370,20 @@ impl Entry {
         self.arrival.before.iter().cloned().collect()
     }
 
-    /// In a transaction. `false` when the proof has been overtaken.
-    pub(crate) async fn make(
-        &self,
-        postgres: &Postgres,
-        wish: &Wish,
-        known: Known,
-    ) -> Result<bool> {
-        let (client, proof) = (&self.arrival.client, &wish.proof);
-        let user_agent = client.user_agent.as_deref();
-        if !session::lock_for_sign_in(postgres, proof).await? {
-            return Ok(false);
-        }
-        let (device_id, is_new) = match &self.device {
-            Some(token) => {
-                let noted = remembered_device::note(postgres, proof, token, user_agent, wish.trust);
-                let (id, is_new) = noted.await?;
-                (Some(id), is_new)
-            }
-            None => {
-                let id = proof.user_id;
-                let known = remembered_device::has_signed_in(postgres, id, user_agent);
-                (None, !known.await?)
-            }
+    /// What is to become the session.
+    pub(crate) fn admission(&self, wish: &Wish, telling: Telling) -> Admission {
+        let trust = match wish.trust {
+            true => Trust::Given,
+            false => Trust::Unchanged,
         };
-        let admission = Admission {
-            proof: proof.clone(),
+        Admission {
+            proof: wish.proof.clone(),
             before: self.arrival.before.clone(),
-            origin: client.origin(),
+            origin: self.arrival.client.origin(),
             credential: wish.credential.clone(),
-            device_id,
-        };
-        if !session::insert(postgres, &admission).await? {
-            return Ok(false);
+            device: self.device.clone().map(|token| (token, trust)),
+            telling,
         }
-        let kind = match known {
-            Known::Certainly => Kind::SignedUp,
-            Known::Maybe => Kind::SignedIn,
-        };
-        if is_new && known == Known::Maybe {
-            let notice = Notice::of(client, self.now);
-            mail::notify(postgres, NoticeKind::NewDevice, &wish.user, notice).await?;
-        }
-        let detail = serde_json::json!({ "method": proof.method });
-        security_event::insert_with(postgres, kind, Some(proof.user_id), client, detail).await?;
-        Ok(true)
     }
 
     /// What the client is given when the session has been made.

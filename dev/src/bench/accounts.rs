@@ -196,7 +196,7 @@ const INSERT_FAMILIES: &str = "
     ), made as (
         insert into user_sessions (id, user_id, session_key, epoch, login_method,
             expires_at, absolute_expires_at)
-        select id, member.id, 'sid:' || id, session_epoch, 'password', ends, ends
+        select session.id, member.id, 'sid:' || session.id, session_epoch, 'password', ends, ends
         from member, (
             select gen_random_uuid() as id, now() + interval '30 days' as ends
             from unnest($1::text[])

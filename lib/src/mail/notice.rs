@@ -6,7 +6,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio_postgres::Client as Postgres;
 use uuid::Uuid;
 
@@ -130,6 +130,11 @@ impl Notice {
         }
     }
 
+    /// As it stands in the outbox, for a member.
+    pub fn payload(&self, user_id: Uuid) -> Value {
+        json!({ "userId": user_id, "notice": self })
+    }
+
     /// The same, naming another address or a provider.
     #[must_use]
     pub fn naming(mut self, other: &str) -> Self {
@@ -188,8 +193,7 @@ pub async fn notify_at(
     address: &str,
     notice: Notice,
 ) -> Result<()> {
-    let payload = json!({ "userId": user_id, "notice": notice });
-    mail_outbox::insert(client, address, kind.as_str(), &payload).await
+    mail_outbox::insert(client, address, kind.as_str(), &notice.payload(user_id)).await
 }
 
 /// Writes a mail with a link that is good once; the one before it ends. To

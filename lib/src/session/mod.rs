@@ -39,7 +39,9 @@ pub use self::access::{ACCESS_LIFE, AccessTokens};
 pub use self::record::Session;
 pub use self::refresh::{Refreshed, Rotated};
 pub use self::shown::{Day, Overview, Shown, ShownToAdmin};
-pub use self::store::{Admission, Credential, Life, Listed, Origin, Proof, Statistics, insert};
+pub use self::store::{
+    Admission, Credential, Life, Listed, Origin, Proof, Statistics, Telling, Trust, insert,
+};
 pub use self::token::{Key, Token};
 
 pub(crate) use self::cache::Cache;
@@ -277,16 +279,13 @@ impl Sessions {
     /// [`Error::Unavailable`].
     pub fn sign_in(&self, admission: Admission) -> BoxFuture<'_, Result<bool>> {
         Box::pin(async move {
-            let made = self.transaction(move |client| {
-                let admission = admission.clone();
-                Box::pin(async move {
-                    Ok(Changed {
-                        value: insert(client, &admission).await?,
-                        keys: admission.before.into_iter().collect(),
-                    })
-                })
-            });
-            let made = made.await?;
+            let ended = admission.before.iter().cloned().collect();
+            let making = self
+                .cache
+                .change(self.db.clone(), ended, async move |client| {
+                    store::insert(&client, &admission).await
+                });
+            let made = making.await?;
             self.counters.add("sessions_created", u64::from(made));
             Ok(made)
         })
@@ -489,17 +488,6 @@ pub async fn lock_member(client: &Client, caller: &Key, user_id: Uuid) -> Result
 pub async fn lock_owner(client: &Client, user_id: Uuid) -> Result<Vec<Key>> {
     store::lock_owner(client, user_id).await?;
     store::keys_of(client, user_id).await
-}
-
-/// Locks the row of a member who signs in, against whoever ends all their
-/// sessions. `false` when the proof has been overtaken. To be called in the
-/// transaction of an [`insert`], before anything else of the member's is locked.
-///
-/// # Errors
-///
-/// [`Error::Unavailable`].
-pub async fn lock_for_sign_in(client: &Client, proof: &Proof) -> Result<bool> {
-    store::lock_for_sign_in(client, proof).await
 }
 
 /// As [`lock_member`], for an administrator who changes another member: both
