@@ -1,4 +1,5 @@
 drop index security_events_kind_idx;
+drop index security_events_ip_idx;
 drop table recovery_codes;
 drop table sign_in_challenges;
 drop table one_time_tokens;

@@ -97,6 +97,9 @@ create table one_time_tokens (
     token_hash varchar(64) not null constraint one_time_tokens_token_key unique,
     -- Where it was mailed; of `verify_email`, the address that it confirms.
     email varchar(255) not null,
+    -- Of the member when it was asked for: another address is not given to an
+    -- account whose sessions have all been ended since.
+    epoch integer not null,
     created_at timestamptz not null default now(),
     expires_at timestamptz not null,
     -- Null: not used yet.
@@ -134,5 +137,6 @@ create table recovery_codes (
     constraint recovery_codes_code_key unique (user_id, code_hash)
 );
 
--- The administration looks for one kind, newest first.
+-- The administration looks for one kind, or one address, newest first.
+create index security_events_ip_idx on security_events (ip, created_at, id);
 create index security_events_kind_idx on security_events (kind, created_at, id);

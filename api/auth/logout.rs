@@ -32,13 +32,15 @@ async fn logout(
     client: Client,
     presented: Presented,
     OptionalJson(form): OptionalJson<Logout>,
-) -> Result<(SetCookie, Json<Success>)> {
+) -> Result<(Option<SetCookie>, Json<Success>)> {
     if let Some(token) = form.refresh_token.as_deref().and_then(Token::parse) {
         let whose = app.sessions().destroy_by_refresh_token(&token).await?;
         if whose.is_some() {
             security_event::note(&app, Kind::SignedOut, whose, &client);
         }
     }
+    // Only a cookie that was judged is cleared: with `Authorization` it was not.
+    let by_cookie = !matches!(presented, Presented::Bearer(_) | Presented::Unknown);
     if let Some(key) = presented.key() {
         let whose = if form.all {
             end_all(&app, &key).await?
@@ -49,7 +51,8 @@ async fn logout(
             security_event::note(&app, Kind::SignedOut, whose, &client);
         }
     }
-    Ok((SetCookie::clear_session(&app), Success::ANSWER))
+    let cookie = by_cookie.then(|| SetCookie::clear_session(&app));
+    Ok((cookie, Success::ANSWER))
 }
 
 /// Whose sessions were ended; `None` when that one had ended already.

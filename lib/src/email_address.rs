@@ -6,8 +6,8 @@ use crate::mail::{self, Notice, NoticeKind};
 use crate::models::one_time_token::{self, Purpose};
 use crate::models::security_event::{self, Kind};
 use crate::models::user::{self, Email, User};
-use crate::session::{Changed, Token};
-use crate::throttle::{self, LINK_ADDRESS, Subject, VERIFY_EMAIL};
+use crate::session::{Changed, Key, Token};
+use crate::throttle::{self, CHANGE_EMAIL, LINK_ADDRESS, Subject, VERIFY_EMAIL};
 use crate::{App, BoxFuture, profile, session};
 
 const VERIFIED: Error = Error::Conflict {
@@ -27,29 +27,49 @@ pub fn ask_again<'a>(
     member: &'a Member,
 ) -> BoxFuture<'a, Result<()>> {
     Box::pin(async move {
-        member.key()?;
-        if member.user.email_verified {
-            return Err(VERIFIED);
-        }
-        send_verification(app, client, &member.user).await
+        let key = member.key()?.clone();
+        send_verification(app, client, &member.user, Some(key)).await
     })
 }
 
-/// Mails the link that confirms the address which an account has.
+/// Mails the link that confirms the address which an account has: asked for by a
+/// session, or by somebody who knows the password and may not sign in yet.
 ///
 /// # Errors
 ///
-/// [`Error::TooManyRequests`]; [`Error::Unavailable`].
-pub(crate) async fn send_verification(app: &App, client: &Client, user: &User) -> Result<()> {
-    throttle::take(app, &[Subject::email(VERIFY_EMAIL, &user.email)]).await?;
-    let keys = &app.config().encryption_keys;
-    let notice = Notice::of(client, app.clock().now());
-    app.db()
-        .transaction(async |postgres| {
-            let (purpose, id) = (Purpose::VerifyEmail, user.id);
-            mail::send_link(postgres, keys, purpose, id, &user.email, notice).await
+/// As [`ask_again`].
+pub(crate) async fn send_verification(
+    app: &App,
+    client: &Client,
+    user: &User,
+    key: Option<Key>,
+) -> Result<()> {
+    let subjects = [
+        Subject::email(VERIFY_EMAIL, &user.email),
+        Subject::address(CHANGE_EMAIL, client.address),
+    ];
+    throttle::take(app, &subjects).await?;
+    let keyring = app.config().encryption_keys.clone();
+    let (notice, id) = (Notice::of(client, app.clock().now()), user.id);
+    let sent = app.sessions().transaction(move |postgres| {
+        let (key, keyring, notice) = (key.clone(), keyring.clone(), notice.clone());
+        Box::pin(async move {
+            match &key {
+                Some(key) => session::lock_member(postgres, key, id).await?,
+                None => session::lock_owner(postgres, id).await?,
+            };
+            // As it is now: what is known of the member may be older.
+            let known = user::credentials_of(postgres, id, &[]).await?;
+            let user = known.ok_or(Error::SessionGone)?.user;
+            if user.email_verified {
+                return Err(VERIFIED);
+            }
+            let purpose = Purpose::VerifyEmail;
+            mail::send_link(postgres, &keyring, purpose, id, &user.email, notice).await?;
+            Ok(Changed::nothing(()))
         })
-        .await?;
+    });
+    sent.await?;
     mail::send_due_soon(app);
     Ok(())
 }
@@ -76,7 +96,8 @@ pub fn confirm<'a>(app: &'a App, client: &'a Client, token: &'a str) -> BoxFutur
                 if !one_time_token::redeem(postgres, purpose, &token).await? {
                     return Err(Error::LinkEnded);
                 }
-                let before = user::verify_email(postgres, link.user_id, &link.email).await?;
+                let before = user::verify_email(postgres, link.user_id, &link.email, link.epoch);
+                let before = before.await?;
                 let before = before.ok_or(Error::LinkEnded)?;
                 if before == link.email {
                     let (kind, id) = (Kind::EmailVerified, Some(link.user_id));
@@ -121,7 +142,12 @@ pub fn ask_for_change<'a>(
         }
         let key = member.key()?.clone();
         let proof = profile::prove_again(app, client, member, current_password).await?;
-        throttle::take(app, &[Subject::email(VERIFY_EMAIL, new.as_str())]).await?;
+        let subjects = [
+            Subject::address(CHANGE_EMAIL, client.address),
+            Subject::email(CHANGE_EMAIL, &member.user.email),
+            Subject::email(VERIFY_EMAIL, new.as_str()),
+        ];
+        throttle::take(app, &subjects).await?;
         let keyring = app.config().encryption_keys.clone();
         let (client, user) = (client.clone(), member.user.clone());
         let notice = Notice::of(&client, app.clock().now());
@@ -133,10 +159,11 @@ pub fn ask_for_change<'a>(
                 let new = new.as_str();
                 session::lock_member(postgres, &key, user.id).await?;
                 user::require_epoch(postgres, &proof).await?;
-                match user::credentials(postgres, new, None).await? {
+                match user::credentials(postgres, new, &[]).await? {
                     Some(owner) => {
-                        let kind = NoticeKind::AccountExists;
-                        mail::notify(postgres, kind, &owner.user, notice.clone()).await?;
+                        // As a new link would: what is left of one tells nothing.
+                        one_time_token::end(postgres, Purpose::VerifyEmail, user.id).await?;
+                        mail::notify_of_use(postgres, &owner, notice.clone()).await?;
                     }
                     None => {
                         let (purpose, notice) = (Purpose::VerifyEmail, notice.clone());

@@ -114,6 +114,8 @@ pub enum Error {
     TooManyRequests {
         /// How long to wait.
         retry_after: Duration,
+        /// Whether this try has led to it, and not one before.
+        is_new: bool,
     },
     /// 503 `unavailable`, with `Retry-After`: a store does not answer. Never
     /// to be taken for "not signed in", nor for "not found".
@@ -238,7 +240,7 @@ impl Error {
     /// When to try again, for the statuses that say so.
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
-            Self::TooManyRequests { retry_after } => Some(*retry_after),
+            Self::TooManyRequests { retry_after, .. } => Some(*retry_after),
             Self::Unavailable(_) => Some(Duration::from_secs(2)),
             _ => None,
         }

@@ -17,7 +17,7 @@ use tokio::sync::Mutex;
 
 use self::carrier::{Carrier, Trouble};
 use self::letter::Letter;
-pub use self::notice::{Link, Notice, NoticeKind, notify, notify_at, send_link};
+pub use self::notice::{Link, Notice, NoticeKind, notify, notify_at, notify_of_use, send_link};
 use crate::App;
 use crate::background::{self, BoxFuture};
 use crate::config::MailTransport;

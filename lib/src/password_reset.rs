@@ -64,7 +64,7 @@ pub fn reset<'a>(
             let postgres = app.db().client().await?;
             let link = one_time_token::find(&postgres, Purpose::ResetPassword, &token).await?;
             let link = link.ok_or(Error::LinkEnded)?;
-            let known = user::credentials_of(&postgres, link.user_id, None).await?;
+            let known = user::credentials_of(&postgres, link.user_id, &[]).await?;
             (link, known.ok_or(Error::LinkEnded)?.user)
         };
         let personal = [user.email.as_str(), &user.first_name, &user.last_name];
@@ -80,9 +80,14 @@ pub fn reset<'a>(
                 session::lock_owner(postgres, id).await?;
                 let redeemed =
                     one_time_token::redeem(postgres, Purpose::ResetPassword, &token).await?;
-                if !redeemed || !user::reset_password(postgres, id, &link.email, &hash).await? {
+                if !redeemed {
                     return Err(Error::LinkEnded);
                 }
+                let reset = user::reset_password(postgres, id, &link.email, &hash).await?;
+                if !reset.ok_or(Error::LinkEnded)? {
+                    user::forget_stranger(postgres, id).await?;
+                }
+                one_time_token::end(postgres, Purpose::VerifyEmail, id).await?;
                 let keys = session::end_all_of(postgres, id, None).await?;
                 let notice = Notice::of(&client, now);
                 mail::notify(postgres, NoticeKind::PasswordReset, &user, notice).await?;

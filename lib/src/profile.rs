@@ -271,7 +271,7 @@ pub(crate) async fn prove_again(
         }
         return shown.recent.ok_or(SIGN_IN_AGAIN);
     };
-    match sign_in::verify(app, client, &member.user.email, password, None).await {
+    match sign_in::verify(app, client, &member.user.email, password, &[]).await {
         Ok(known) if known.user.id == member.user.id => Ok(known.proof("password")),
         Ok(_) => Err(Error::SessionGone),
         Err(Error::InvalidCredentials) => Err(user::WRONG_PASSWORD),

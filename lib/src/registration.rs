@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 
 use crate::error::{Error, Result};
 use crate::http::{Accepted, Arrival};
-use crate::mail::{self, Notice, NoticeKind};
+use crate::mail::{self, Notice};
 use crate::models::one_time_token::Purpose;
 use crate::models::security_event::{self, Kind};
 use crate::models::user::{self, Email, ExperienceLevel, NewUser, Profile};
@@ -120,7 +120,7 @@ async fn insert(
     credential: Option<Credential>,
 ) -> Result<Option<Welcome>> {
     let keys = app.config().encryption_keys.clone();
-    let entry = Entry::new(arrival, credential.as_ref());
+    let entry = Entry::first(arrival, credential.as_ref());
     let (first, client) = (entry.clone(), arrival.client.clone());
     let notice = Notice::of(&client, app.clock().now());
     let made = app.sessions().transaction(move |postgres| {
@@ -137,6 +137,8 @@ async fn insert(
             };
             let wish = Wish {
                 proof: Proof::of_new(id, "password"),
+                second: None,
+                device: None,
                 trust: false,
                 user,
                 credential,
@@ -157,10 +159,8 @@ async fn insert(
 async fn tell_owner(app: &App, arrival: &Arrival, email: &Email) -> Result<()> {
     let notice = Notice::of(&arrival.client, app.clock().now());
     let postgres = app.db().client().await?;
-    match user::credentials(&postgres, email.as_str(), None).await? {
-        Some(owner) => {
-            mail::notify(&postgres, NoticeKind::AccountExists, &owner.user, notice).await
-        }
+    match user::credentials(&postgres, email.as_str(), &[]).await? {
+        Some(owner) => mail::notify_of_use(&postgres, &owner, notice).await,
         None => Ok(()),
     }
 }

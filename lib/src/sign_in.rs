@@ -2,21 +2,26 @@
 
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
+use tokio_postgres::Client as Postgres;
 use utoipa::ToSchema;
 
 use crate::background;
 use crate::db::chain;
 use crate::error::{Error, Result};
 use crate::http::{Arrival, Client, Json, Purpose, SetCookie, set_device};
-use crate::mail::{self, Notice};
+use crate::mail::{self, Notice, NoticeKind};
+use crate::models::remembered_device::Device;
 use crate::models::security_event::{self, Kind};
 use crate::models::sign_in_challenge::{self, Challenge};
 use crate::models::user::{self, Credentials, Email, User};
 use crate::password::{Password, Verdict};
-use crate::session::{ACCESS_LIFE, Admission, Credential, Key, Proof, Telling, Token, Trust};
+use crate::session::{
+    ACCESS_LIFE, Admission, Changed, Credential, Key, Proof, Telling, Token, Trust,
+};
 use crate::text::Form;
 use crate::throttle::{self, SIGN_IN_ACCOUNT, SIGN_IN_ADDRESS, SIGN_IN_DEVICE, Subject};
-use crate::{App, BoxFuture, email_address, two_factor};
+use crate::two_factor::Evidence;
+use crate::{App, BoxFuture, email_address, session, two_factor};
 
 const CHALLENGE_ENDED: Error = Error::Unauthorized {
     code: "challenge_ended",
@@ -205,6 +210,7 @@ impl Login {
                 Some(code) => return Ok(Shown::Challenge(token, code)),
                 None => vec!["code"],
             },
+            (None, None, None) if self.code.is_some() => return Err(CHALLENGE_ENDED),
             (None, None, None) => vec!["email", "password"],
             (None, ..) => vec!["email"],
             (Some(_), ..) => vec!["password"],
@@ -232,16 +238,20 @@ async fn by_password(
     email: &str,
     password: &str,
 ) -> Result<Wish> {
-    let device = arrival.device.as_ref();
-    let known = verify(app, &arrival.client, email, password, device).await?;
+    let known = verify(app, &arrival.client, email, password, &arrival.devices).await?;
     let proof = known.proof("password");
     require_verified(app, &arrival.client, &known.user).await?;
     let code = login.code.as_deref().filter(|code| !code.is_empty());
-    require_code(app, arrival, &known, &proof, code, login.remember).await?;
+    let evidence = require_code(app, arrival, &known, &proof, code, login.remember).await?;
     Ok(Wish {
         // Given and not asked for, a code says nothing of the device.
-        trust: login.remember_device && code.is_some() && known.has_second_factor,
+        trust: login.remember_device && evidence.is_some(),
         credential: login.credential(false),
+        second: evidence.map(|evidence| Second {
+            evidence,
+            challenge: None,
+        }),
+        device: known.device,
         user: known.user,
         proof,
     })
@@ -258,21 +268,23 @@ async fn by_challenge(
     let (challenge, known) = {
         let postgres = app.db().client().await?;
         let challenge = sign_in_challenge::take_try(&postgres, token, user_agent).await?;
-        let Challenge { proof, remember } = challenge.ok_or(CHALLENGE_ENDED)?;
-        let device = arrival.device.as_ref();
-        let known = user::credentials_of(&postgres, proof.user_id, device).await?;
-        (Challenge { proof, remember }, known)
+        let challenge = challenge.ok_or(CHALLENGE_ENDED)?;
+        let id = challenge.proof.user_id;
+        let known = user::credentials_of(&postgres, id, &arrival.devices).await?;
+        (challenge, known)
     };
     let Challenge { proof, remember } = challenge;
     let known = known.filter(|known| known.is_active && known.epoch == proof.epoch);
     let known = known.ok_or(CHALLENGE_ENDED)?;
-    two_factor::prove(app, client, &known, code).await?;
-    if !sign_in_challenge::end(&*app.db().client().await?, token).await? {
-        return Err(CHALLENGE_ENDED);
-    }
+    let evidence = two_factor::judge(app, client, &known, code).await?;
     Ok(Wish {
         trust: login.remember_device,
         credential: login.credential(remember),
+        second: Some(Second {
+            evidence,
+            challenge: Some(token.clone()),
+        }),
+        device: known.device,
         user: known.user,
         proof,
     })
@@ -284,18 +296,18 @@ async fn require_verified(app: &App, client: &Client, user: &User) -> Result<()>
     if !app.config().require_email_verification || user.email_verified {
         return Ok(());
     }
-    match email_address::send_verification(app, client, user).await {
+    match email_address::send_verification(app, client, user, None).await {
         Ok(()) | Err(Error::TooManyRequests { .. }) => Err(NOT_VERIFIED),
         Err(error) => Err(error),
     }
 }
 
 /// Asks for the second factor where there is one, but on a device whose owner
-/// has said that it need not.
+/// has said that it need not. Returns what was shown.
 ///
 /// # Errors
 ///
-/// [`Error::TwoFactorRequired`] without a code; as [`two_factor::prove`] with one.
+/// [`Error::TwoFactorRequired`] without a code; as [`two_factor::judge`] with one.
 pub(crate) async fn require_code(
     app: &App,
     arrival: &Arrival,
@@ -303,12 +315,14 @@ pub(crate) async fn require_code(
     proof: &Proof,
     code: Option<&str>,
     remember: bool,
-) -> Result<()> {
-    if !known.has_second_factor || known.device.is_some_and(|device| device.is_trusted) {
-        return Ok(());
+) -> Result<Option<Evidence>> {
+    let is_trusted = |device: &Device| device.is_trusted;
+    if !known.has_second_factor || known.device.as_ref().is_some_and(is_trusted) {
+        return Ok(None);
     }
     if let Some(code) = code {
-        return two_factor::prove(app, &arrival.client, known, code).await;
+        let judged = two_factor::judge(app, &arrival.client, known, code);
+        return judged.await.map(Some);
     }
     let (token, proof) = (Token::generate(), proof.clone());
     let challenge = Challenge { proof, remember };
@@ -323,9 +337,20 @@ pub(crate) async fn require_code(
 pub(crate) struct Wish {
     pub(crate) user: User,
     pub(crate) proof: Proof,
+    /// What was shown beside it; used up with the session that it is for.
+    pub(crate) second: Option<Second>,
     pub(crate) credential: Credential,
+    /// The device, if the account knows it.
+    pub(crate) device: Option<Device>,
     /// Whether the device needs no code from now on.
     pub(crate) trust: bool,
+}
+
+/// A code, and the challenge that it answers.
+#[derive(Clone, Debug)]
+pub(crate) struct Second {
+    evidence: Evidence,
+    challenge: Option<Token>,
 }
 
 /// Makes the session. `None` when the proof has been overtaken.
@@ -335,11 +360,36 @@ pub(crate) fn admit<'a>(
     wish: Wish,
 ) -> BoxFuture<'a, Result<Option<Welcome>>> {
     Box::pin(async move {
-        let entry = Entry::new(arrival, Some(&wish.credential));
+        let entry = Entry::new(arrival, &wish);
         let notice = Notice::of(&arrival.client, app.clock().now());
         let telling = Telling::SignedIn(notice.payload(wish.user.id));
         let admission = entry.admission(&wish, telling);
-        if !app.sessions().sign_in(admission).await? {
+        let made = match wish.second.clone() {
+            None => app.sessions().sign_in(admission).await?,
+            Some(second) => {
+                let (user, client) = (wish.user.clone(), arrival.client.clone());
+                let made = app.sessions().transaction(move |postgres| {
+                    let (second, admission) = (second.clone(), admission.clone());
+                    let (user, client) = (user.clone(), client.clone());
+                    let notice = notice.clone();
+                    Box::pin(async move {
+                        second.take(postgres, &user, &client, notice).await?;
+                        if !session::insert(postgres, &admission).await? {
+                            // With it goes that the code was taken.
+                            return Err(CHALLENGE_ENDED);
+                        }
+                        Ok(Changed {
+                            value: true,
+                            keys: admission.before.into_iter().collect(),
+                        })
+                    })
+                });
+                let made = made.await?;
+                app.counters().add("sessions_created", 1);
+                made
+            }
+        };
+        if !made {
             return Ok(None);
         }
         mail::send_due_soon(app);
@@ -347,21 +397,66 @@ pub(crate) fn admit<'a>(
     })
 }
 
+impl Second {
+    /// Uses it up, in the transaction of the session that it is for.
+    async fn take(
+        &self,
+        postgres: &Postgres,
+        user: &User,
+        client: &Client,
+        notice: Notice,
+    ) -> Result<()> {
+        session::lock_owner(postgres, user.id).await?;
+        self.evidence.take(postgres, user.id).await?;
+        if let Some(token) = &self.challenge
+            && !sign_in_challenge::end(postgres, token).await?
+        {
+            return Err(CHALLENGE_ENDED);
+        }
+        if let Evidence::Recovery(_) = self.evidence {
+            mail::notify(postgres, NoticeKind::RecoveryCodeUsed, user, notice).await?;
+            let (kind, id) = (Kind::RecoveryCodeUsed, Some(user.id));
+            security_event::insert(postgres, kind, id, client).await?;
+        }
+        Ok(())
+    }
+}
+
 /// A session about to be made, and the browser that it is made in.
 #[derive(Clone)]
 pub(crate) struct Entry {
     arrival: Arrival,
-    /// What the browser is to be known by; programs have no such thing.
+    /// What the browser is known by from now on; most programs have no such thing.
     device: Option<Token>,
 }
 
 impl Entry {
-    pub(crate) fn new(arrival: &Arrival, credential: Option<&Credential>) -> Self {
-        let is_browser = matches!(credential, Some(Credential::Cookie { .. }));
-        let device = || arrival.device.clone().unwrap_or_else(Token::generate);
+    /// For a member who signs in.
+    fn new(arrival: &Arrival, wish: &Wish) -> Self {
+        let is_browser = matches!(wish.credential, Credential::Cookie { .. });
+        let known = wish.device.as_ref().and_then(|device| {
+            let mut devices = arrival.devices.iter();
+            devices.find(|token| token.hash() == device.token_hash)
+        });
+        // What somebody else may have put into this browser, or taken out of it,
+        // is never trusted: who trusts a browser is given a name for it that is
+        // new.
+        let is_new = is_browser && (known.is_none() || wish.trust);
         Self {
             arrival: arrival.clone(),
-            device: is_browser.then(device),
+            device: match is_new {
+                true => Some(Token::generate()),
+                false => known.cloned(),
+            },
+        }
+    }
+
+    /// For a new account, in a browser or not.
+    pub(crate) fn first(arrival: &Arrival, credential: Option<&Credential>) -> Self {
+        let is_browser = matches!(credential, Some(Credential::Cookie { .. }));
+        Self {
+            arrival: arrival.clone(),
+            device: is_browser.then(Token::generate),
         }
     }
 
@@ -372,7 +467,9 @@ impl Entry {
 
     /// What is to become the session.
     pub(crate) fn admission(&self, wish: &Wish, telling: Telling) -> Admission {
-        let trust = match wish.trust {
+        // Without a cookie there is nothing to trust.
+        let is_browser = matches!(wish.credential, Credential::Cookie { .. });
+        let trust = match wish.trust && is_browser {
             true => Trust::Given,
             false => Trust::Unchanged,
         };
@@ -392,6 +489,8 @@ impl Entry {
         let tokens = match &wish.credential {
             Credential::Cookie { token, .. } => {
                 cookies.push(SetCookie::session(app, token, wish.credential.life()));
+                let device = self.device.iter();
+                cookies.extend(device.map(|token| set_device(app, wish.user.id, token)));
                 None
             }
             Credential::Tokens {
@@ -399,7 +498,6 @@ impl Entry {
                 refresh,
             } => Some(TokenPair::new(app, *session_id, &wish.user, refresh)),
         };
-        cookies.extend(self.device.iter().map(|token| set_device(app, token)));
         if self.arrival.challenge.is_some() {
             cookies.push(SetCookie::clear(app, Purpose::Challenge));
         }
@@ -422,28 +520,38 @@ pub fn verify<'a>(
     client: &'a Client,
     email: &'a str,
     password: &'a str,
-    device: Option<&'a Token>,
+    devices: &'a [Token],
 ) -> BoxFuture<'a, Result<Credentials>> {
     Box::pin(async move {
         // What is no address belongs to nobody, and costs the same work.
         let email = Email::parse(email).unwrap_or_default();
         let email = email.as_str();
-        let known = {
+        // The connection goes back before the hashing, which takes longer than
+        // all the queries of a sign-in together.
+        let known = async || {
             let postgres = app.db().client().await?;
-            user::credentials(&postgres, email, device).await?
-            // The connection goes back before the hashing, which takes longer
-            // than all the queries of a sign-in together.
+            user::credentials(&postgres, email, devices).await
         };
-        let device = known.as_ref().and_then(|known| known.device);
-        let account = Subject::account(SIGN_IN_ACCOUNT, email, client.address);
-        let subjects = match device {
-            // What others do at this address does not lock its owner out.
-            Some(device) => vec![Subject::device(SIGN_IN_DEVICE, device.id)],
-            None => vec![account, Subject::address(SIGN_IN_ADDRESS, client.address)],
+        let strangers = vec![
+            Subject::account(SIGN_IN_ACCOUNT, email, client.address),
+            Subject::address(SIGN_IN_ADDRESS, client.address),
+        ];
+        // A try that is not allowed costs no query, but for a browser that says
+        // it is known: what others do at its address does not lock it out.
+        let (known, subjects) = if devices.is_empty() {
+            take_try(app, client, &strangers).await?;
+            (known().await?, strangers)
+        } else {
+            let known = known().await?;
+            let device = known.as_ref().and_then(|known| known.device.as_ref());
+            let subjects = device.map_or(strangers, |device| {
+                vec![Subject::device(SIGN_IN_DEVICE, email, device.id)]
+            });
+            take_try(app, client, &subjects).await?;
+            (known, subjects)
         };
-        take_try(app, client, &subjects).await?;
         let (known, outdated) = check(app, client, known, Password::typed(password)).await?;
-        throttle::forgive(app, subjects[0].clone());
+        throttle::forgive(app, &subjects[..1]);
         if outdated {
             rehash(app, &known, Password::typed(password));
         }
@@ -451,9 +559,11 @@ pub fn verify<'a>(
     })
 }
 
+/// The try that leads to a wait is noted; those during it are not, for there is
+/// no end of them.
 async fn take_try(app: &App, client: &Client, subjects: &[Subject]) -> Result<()> {
     let taken = throttle::take(app, subjects).await;
-    if let Err(Error::TooManyRequests { .. }) = taken {
+    if let Err(Error::TooManyRequests { is_new: true, .. }) = taken {
         security_event::note(app, Kind::SignInThrottled, None, client);
     }
     taken

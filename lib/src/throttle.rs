@@ -49,6 +49,8 @@ limits! {
     /// Codes of a second factor, for an account wherever they are tried from:
     /// who is there has the password.
     SECOND_FACTOR = "second_factor", 10 in 600.0;
+    /// The same in a day: of a million codes three are good at a time.
+    SECOND_FACTOR_DAY = "second_factor_day", 50 in 86400.0;
     /// Registration, for an address.
     REGISTER_ADDRESS = "register_address", 20 in 3600.0;
     /// Registration, in the name of one e-mail address.
@@ -61,6 +63,8 @@ limits! {
     LINK_ADDRESS = "link_address", 30 in 3600.0;
     /// Mails with a link that confirms an address, for one e-mail address.
     VERIFY_EMAIL = "verify_email", 5 in 3600.0;
+    /// The same, for who asks for them: an address, or an account.
+    CHANGE_EMAIL = "change_email", 10 in 3600.0;
     /// Sign-ins through a provider that are begun, from an address.
     OAUTH_ADDRESS = "oauth_address", 30 in 600.0;
     /// Messages to the studio, from an address.
@@ -98,10 +102,11 @@ impl Subject {
     }
 
     /// A device of an account's.
-    pub fn device(limit: Limit, id: Uuid) -> Self {
+    pub fn device(limit: Limit, email: &str, id: Uuid) -> Self {
+        let account = sha256_hex(email.as_bytes());
         Self {
             limit,
-            key: format!("{}:{id}", limit.name),
+            key: format!("{}:{account}:{id}", limit.name),
         }
     }
 
@@ -156,7 +161,7 @@ fn network(address: IpAddr) -> String {
     }
 }
 
-/// Counts one try for each subject.
+/// Counts one try for each subject, also when another of them has none left.
 ///
 /// # Errors
 ///
@@ -175,9 +180,10 @@ pub fn take<'a>(app: &'a App, subjects: &'a [Subject]) -> BoxFuture<'a, Result<(
             (Some(counted), Some(kv)) => longest_wait(app, kv, subjects, &counted).await,
             _ => throttle::take(&*app.db().client().await?, subjects).await?,
         };
-        if wait > 0.0 {
+        if wait.seconds > 0.0 {
             return Err(Error::TooManyRequests {
-                retry_after: Duration::from_secs_f64(wait.max(1.0)),
+                retry_after: Duration::from_secs_f64(wait.seconds.max(1.0)),
+                is_new: wait.is_new,
             });
         }
         Ok(())
@@ -189,6 +195,23 @@ pub fn take<'a>(app: &'a App, subjects: &'a [Subject]) -> BoxFuture<'a, Result<(
 struct Counted {
     tries: i64,
     left_ms: i64,
+}
+
+/// How long somebody has to wait.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Wait {
+    /// 0: not at all.
+    pub(crate) seconds: f64,
+    /// Whether this try is the one that has led to it.
+    pub(crate) is_new: bool,
+}
+
+impl Wait {
+    /// Of several waits the longest counts.
+    pub(crate) fn note(&mut self, seconds: f64, is_new: bool) {
+        self.seconds = self.seconds.max(seconds);
+        self.is_new |= is_new;
+    }
 }
 
 /// One transaction for all: each counter is made with its end, if it is not
@@ -218,18 +241,17 @@ async fn count(kv: &Kv, subjects: &[Subject]) -> Result<Vec<Counted>> {
 
 /// The one try that first exceeds its limit makes the window a wait; those
 /// after it are told what is left of it.
-async fn longest_wait(app: &App, kv: &Kv, subjects: &[Subject], counted: &[Counted]) -> f64 {
-    let mut longest: f64 = 0.0;
+async fn longest_wait(app: &App, kv: &Kv, subjects: &[Subject], counted: &[Counted]) -> Wait {
+    let mut longest = Wait::default();
     for (subject, Counted { tries, left_ms }) in subjects.iter().zip(counted) {
         let limit = i64::from(subject.limit.tries);
-        let wait = match tries - limit {
-            ..=0 => 0.0,
-            1 => block(app, kv, subject).await,
+        match tries - limit {
+            ..=0 => {}
+            1 => longest.note(block(app, kv, subject).await, true),
             // Redis before 7 may end a counter between making and counting.
-            _ if *left_ms < 0 => block(app, kv, subject).await,
-            _ => *left_ms as f64 / 1_000.0,
-        };
-        longest = longest.max(wait);
+            _ if *left_ms < 0 => longest.note(block(app, kv, subject).await, true),
+            _ => longest.note(*left_ms as f64 / 1_000.0, false),
+        }
     }
     longest
 }
@@ -251,13 +273,14 @@ fn millis(seconds: f64) -> u64 {
     (seconds * 1_000.0) as u64
 }
 
-/// Forgets the tries of a subject, who has turned out to be who they said;
-/// after the answer.
-pub fn forgive(app: &App, subject: Subject) {
+/// Forgets the tries of subjects who have turned out to be who they said; after
+/// the answer.
+pub fn forgive(app: &App, subjects: &[Subject]) {
     let app = app.clone();
+    let keys: Vec<String> = subjects.iter().map(|one| one.key.clone()).collect();
     background::spawn(async move {
-        forget(&app, std::slice::from_ref(&subject.key)).await;
-        let forgiven = async { throttle::forgive(&*app.db().client().await?, &subject.key).await };
+        forget(&app, &keys).await;
+        let forgiven = async { throttle::forgive(&*app.db().client().await?, &keys).await };
         if let Err(error) = forgiven.await {
             tracing::warn!(error = %chain(&error), "tries not forgiven");
         }
@@ -273,7 +296,13 @@ pub fn forgive(app: &App, subject: Subject) {
 /// [`Error::Unavailable`].
 pub async fn forgive_account(client: &Client, email: &str) -> Result<Vec<String>> {
     let account = sha256_hex(email.as_bytes());
-    let names = [SIGN_IN_ACCOUNT, SECOND_FACTOR].map(|limit| format!("{}:{account}", limit.name));
+    let limits = [
+        SIGN_IN_ACCOUNT,
+        SIGN_IN_DEVICE,
+        SECOND_FACTOR,
+        SECOND_FACTOR_DAY,
+    ];
+    let names = limits.map(|limit| format!("{}:{account}", limit.name));
     throttle::forgive_all(client, &names).await
 }
 

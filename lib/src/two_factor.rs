@@ -10,10 +10,10 @@ use crate::http::{Client, Member};
 use crate::mail::{self, Notice, NoticeKind};
 use crate::models::remembered_device;
 use crate::models::security_event::{self, Kind};
-use crate::models::user::{self, Credentials, second_factor};
+use crate::models::user::{self, Credentials, User, second_factor};
 use crate::secret::sha256_hex;
 use crate::session::Changed;
-use crate::throttle::{self, SECOND_FACTOR, Subject};
+use crate::throttle::{self, SECOND_FACTOR, SECOND_FACTOR_DAY, Subject};
 use crate::{App, BoxFuture, profile, random, session, totp};
 
 /// How many recovery codes there are at first.
@@ -184,7 +184,7 @@ pub fn confirm<'a>(
         if factor.is_confirmed {
             return Err(ENABLED);
         }
-        let secret = factor.secret.ok_or(NOT_BEGUN)?;
+        let (secret, sealed) = factor.secret.zip(factor.sealed).ok_or(NOT_BEGUN)?;
         let now = app.clock().now();
         let step = totp::step_of(&secret, &digits(&form.code), now)?.ok_or(WRONG_CODE)?;
         let codes: Vec<String> = (0..RECOVERY_CODES).map(|_| recovery_code()).collect();
@@ -194,10 +194,10 @@ pub fn confirm<'a>(
         let user = member.user.clone();
         let confirmed = app.sessions().transaction(move |postgres| {
             let (key, hashes, client) = (key.clone(), hashes.clone(), client.clone());
-            let (user, about) = (user.clone(), about.clone());
+            let (user, about, sealed) = (user.clone(), about.clone(), sealed.clone());
             Box::pin(async move {
                 session::lock_member(postgres, &key, id).await?;
-                if !second_factor::confirm(postgres, id, step).await? {
+                if !second_factor::confirm(postgres, id, step, sealed).await? {
                     return Err(ENABLED);
                 }
                 second_factor::replace_codes(postgres, id, hashes).await?;
@@ -208,7 +208,7 @@ pub fn confirm<'a>(
             })
         });
         confirmed.await?;
-        throttle::forgive(app, Subject::email(SECOND_FACTOR, &member.user.email));
+        throttle::forgive(app, &[Subject::email(SECOND_FACTOR, &member.user.email)]);
         mail::send_due_soon(app);
         Ok(RecoveryCodes {
             success: true,
@@ -233,22 +233,23 @@ pub fn disable<'a>(
         let proof = profile::prove_again(app, client, member, current).await?;
         let known = {
             let postgres = app.db().client().await?;
-            user::credentials_of(&postgres, member.user.id, None).await?
+            user::credentials_of(&postgres, member.user.id, &[]).await?
         };
         let known = known.ok_or(Error::SessionGone)?;
         if !known.has_second_factor {
             return Err(NOT_BEGUN);
         }
-        prove(app, client, &known, &form.code).await?;
+        let evidence = judge(app, client, &known, &form.code).await?;
         let (about, client) = (Notice::of(client, app.clock().now()), client.clone());
         let user = member.user.clone();
         let removed = app.sessions().transaction(move |postgres| {
             let (key, proof, client) = (key.clone(), proof.clone(), client.clone());
-            let (user, about) = (user.clone(), about.clone());
+            let (user, about, evidence) = (user.clone(), about.clone(), evidence.clone());
             Box::pin(async move {
                 let id = proof.user_id;
                 session::lock_member(postgres, &key, id).await?;
                 user::require_epoch(postgres, &proof).await?;
+                evidence.take(postgres, id).await?;
                 second_factor::remove(postgres, id).await?;
                 let keys = session::end_all_of(postgres, id, Some(&key)).await?;
                 mail::notify(postgres, NoticeKind::TwoFactorDisabled, &user, about).await?;
@@ -263,62 +264,99 @@ pub fn disable<'a>(
     })
 }
 
-/// Judges a code of the app, or a recovery code, and uses it up.
+/// A code that was right when it was judged. It is used up where what it was
+/// shown for happens, in the same transaction.
+#[derive(Clone, Debug)]
+pub(crate) enum Evidence {
+    /// Of the app, at this step.
+    Step(i64),
+    /// A recovery code, by its hash.
+    Recovery(String),
+}
+
+impl Evidence {
+    /// Uses it up.
+    ///
+    /// # Errors
+    ///
+    /// 401 `invalid_code` when somebody else has just done so.
+    pub(crate) async fn take(&self, postgres: &Postgres, id: Uuid) -> Result<()> {
+        let taken = match self {
+            Self::Step(step) => second_factor::take_step(postgres, id, *step).await?,
+            Self::Recovery(hash) => second_factor::take_code(postgres, id, hash).await?,
+        };
+        taken.then_some(()).ok_or(WRONG_CODE)
+    }
+}
+
+/// Judges a code of the app, or a recovery code.
 ///
 /// # Errors
 ///
 /// 401 `invalid_code`; [`Error::TooManyRequests`]; [`Error::Unavailable`].
-pub(crate) async fn prove(
+pub(crate) async fn judge(
     app: &App,
     client: &Client,
     known: &Credentials,
     code: &str,
-) -> Result<()> {
+) -> Result<Evidence> {
     let user = &known.user;
     // Whoever tries from elsewhere has the password; they do not use up the
     // tries of a device that the account knows.
-    let subject = match known.device {
-        Some(device) => Subject::device(SECOND_FACTOR, device.id),
-        None => Subject::email(SECOND_FACTOR, &user.email),
+    let subjects = match &known.device {
+        Some(device) => vec![Subject::device(SECOND_FACTOR, &user.email, device.id)],
+        None => vec![
+            Subject::email(SECOND_FACTOR, &user.email),
+            Subject::email(SECOND_FACTOR_DAY, &user.email),
+        ],
     };
-    throttle::take(app, std::slice::from_ref(&subject)).await?;
+    let tried = throttle::take(app, &subjects).await;
+    if let Err(Error::TooManyRequests { is_new: true, .. }) = tried {
+        tell_of_guesses(app, client, user).await?;
+    }
+    tried?;
     let postgres = app.db().client().await?;
-    if take(app, &postgres, client, known, code).await? {
-        throttle::forgive(app, subject);
-        return Ok(());
+    if let Some(evidence) = right(app, &postgres, known, code).await? {
+        throttle::forgive(app, &subjects);
+        return Ok(evidence);
     }
     security_event::note(app, Kind::TwoFactorFailed, Some(user.id), client);
     Err(WRONG_CODE)
 }
 
-async fn take(
+/// Whoever has so many wrong codes had the right password: its owner should
+/// know.
+async fn tell_of_guesses(app: &App, client: &Client, user: &User) -> Result<()> {
+    let postgres = app.db().client().await?;
+    let notice = Notice::of(client, app.clock().now());
+    mail::notify(&postgres, NoticeKind::CodesGuessed, user, notice).await?;
+    let (kind, id) = (Kind::TwoFactorThrottled, Some(user.id));
+    security_event::insert(&postgres, kind, id, client).await?;
+    mail::send_due_soon(app);
+    Ok(())
+}
+
+async fn right(
     app: &App,
     postgres: &Postgres,
-    client: &Client,
     known: &Credentials,
     code: &str,
-) -> Result<bool> {
+) -> Result<Option<Evidence>> {
     let (id, now) = (known.user.id, app.clock().now());
     let code = digits(code);
     if code.len() != 6 {
-        let taken = second_factor::take_code(postgres, id, &hash(id, &code)).await?;
-        if taken {
-            security_event::note(app, Kind::RecoveryCodeUsed, Some(id), client);
-            let about = Notice::of(client, now);
-            mail::notify(postgres, NoticeKind::RecoveryCodeUsed, &known.user, about).await?;
-            mail::send_due_soon(app);
-        }
-        return Ok(taken);
+        let hash = hash(id, &code);
+        let is_there = second_factor::has_code(postgres, id, &hash).await?;
+        return Ok(is_there.then_some(Evidence::Recovery(hash)));
     }
     let keys = &app.config().encryption_keys;
     let factor = second_factor::find(postgres, keys, id).await?;
-    let Some(secret) = factor.and_then(|factor| factor.secret) else {
-        return Ok(false);
+    let Some((secret, last)) = factor.and_then(|one| Some((one.secret?, one.last_step))) else {
+        return Ok(None);
     };
-    match totp::step_of(&secret, &code, now)? {
-        Some(step) => second_factor::take_step(postgres, id, step).await,
-        None => Ok(false),
-    }
+    let step = totp::step_of(&secret, &code, now)?;
+    let is_new = |step: &i64| last.is_none_or(|last| last < *step);
+    Ok(step.filter(is_new).map(Evidence::Step))
 }
 
 /// As people type it: with blanks, hyphens and capitals.

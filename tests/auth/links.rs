@@ -286,6 +286,79 @@ async fn a_link_from_before_a_password_change_leads_nowhere() {
 }
 
 #[tokio::test]
+async fn a_change_of_address_that_somebody_began_ends_with_all_sessions() {
+    for way in ["reset", "password", "sessions"] {
+        let app = TestApp::start().await;
+        let ana = app.member("ana").await;
+        // Whoever has her password asks for a change, and waits.
+        let thief = app.visitor();
+        thief.sign_in("ana@example.com", PASSWORD).await.expect(200);
+        let form = json!({ "newEmail": "thief@example.com", "currentPassword": PASSWORD });
+        thief.post("/api/auth/change-email", form).await.expect(202);
+        let link = app.mailed_token("verify_email", "thief@example.com").await;
+        match way {
+            "reset" => {
+                let reset_link = forgotten(&app).await;
+                reset(&ana, &reset_link, NEW).await.expect(200);
+            }
+            "password" => {
+                let form = json!({ "currentPassword": PASSWORD, "newPassword": NEW });
+                ana.post("/api/auth/change-password", form)
+                    .await
+                    .expect(200);
+            }
+            _ => drop(ana.delete("/api/sessions?scope=all").await.expect(200)),
+        }
+        verify(&thief, &link).await.expect_code(400, "link_ended");
+        let kept = "select count(*) from users where email = 'ana@example.com'";
+        assert_eq!(app.count(kept).await, 1, "{way}");
+    }
+}
+
+#[tokio::test]
+async fn whoever_registered_a_foreign_address_is_out_when_its_owner_resets() {
+    let app = TestApp::start().await;
+    app.member("ana").await;
+    // A stranger did, with a second factor and a provider of their own.
+    app.sql(
+        "with member as (
+            update users set totp_secret = 'x', totp_confirmed_at = now() returning id
+        ), code as (
+            insert into recovery_codes (id, user_id, code_hash)
+            select gen_random_uuid(), id, 'x' from member
+        )
+        insert into user_identities (id, user_id, provider, subject)
+        select gen_random_uuid(), id, 'google', '7' from member",
+    )
+    .await;
+    let link = forgotten(&app).await;
+    reset(&app.visitor(), &link, NEW).await.expect(200);
+    app.visitor()
+        .sign_in("ana@example.com", NEW)
+        .await
+        .expect(200);
+    for table in ["user_identities", "recovery_codes"] {
+        let left = format!("select count(*) from {table}");
+        assert_eq!(app.count(&left).await, 0, "{table}");
+    }
+}
+
+#[tokio::test]
+async fn to_ask_for_a_taken_address_looks_the_same_to_what_was_asked_before() {
+    let app = TestApp::start().await;
+    let (ana, _luis) = (app.member("ana").await, app.member("luis").await);
+    let ask = |new: &str| {
+        let form = json!({ "newEmail": new, "currentPassword": PASSWORD });
+        ana.post("/api/auth/change-email", form)
+    };
+    ask("first@example.com").await.expect(202);
+    let link = app.mailed_token("verify_email", "first@example.com").await;
+    ask("luis@example.com").await.expect(202);
+    // As after any newer one.
+    verify(&ana, &link).await.expect_code(400, "link_ended");
+}
+
+#[tokio::test]
 async fn a_closed_account_gets_no_link() {
     let app = TestApp::start().await;
     app.member("ana").await;

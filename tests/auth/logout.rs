@@ -1,5 +1,6 @@
 //! `api/auth/logout.rs`
 
+use reqwest::Method;
 use serde_json::json;
 
 use crate::harness::{PASSWORD, TestApp};
@@ -55,4 +56,26 @@ async fn what_an_anonymous_session_kept_is_gone_with_it() {
         .await
         .expect(200);
     assert_eq!(app.count("select count(*) from user_sessions").await, 0);
+}
+
+#[tokio::test]
+async fn line_11_no_other_site_signs_anybody_out_or_in() {
+    let app = TestApp::start().await;
+    let ana = app.member("ana").await;
+    // A form of another site: browsers leave the cookie at home.
+    for path in ["/api/auth/logout", "/api/auth/login"] {
+        let form = app.visitor().request(Method::POST, path);
+        let form = form
+            .header("content-type", "application/x-www-form-urlencoded")
+            .build()
+            .unwrap();
+        let mut form = form;
+        form.headers_mut()
+            .insert("origin", "https://evil.example".parse().unwrap());
+        let answer = reqwest::Client::new().execute(form).await.unwrap();
+        let answer = crate::harness::Answer::read(answer).await;
+        answer.expect_code(403, "foreign_origin");
+        assert!(answer.header("set-cookie").is_none());
+    }
+    assert!(ana.is_signed_in().await);
 }

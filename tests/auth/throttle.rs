@@ -168,20 +168,19 @@ async fn line_20_a_device_that_somebody_made_up_has_no_tries_of_its_own() {
     let app = TestApp::start().await;
     let (ana, luis) = (app.member("ana").await, app.member("luis").await);
     let stranger = app.visitor();
-    let mine = ana.jar.lock().unwrap()["__Host-sabor_device"].clone();
+    let (name, mine) = ana.devices().remove(0);
     let (token, signature) = mine.split_once('.').unwrap();
     let made_up = [
         format!("{}.{signature}", "0".repeat(64)),
         token.to_owned(),
         // Good, and known to another account.
-        luis.jar.lock().unwrap()["__Host-sabor_device"].clone(),
+        luis.devices().remove(0).1,
     ];
     for _ in 0..5 {
         guess(&stranger).await.expect(401);
     }
     for device in made_up {
-        let name = "__Host-sabor_device".to_owned();
-        stranger.jar.lock().unwrap().insert(name, device);
+        stranger.jar.lock().unwrap().insert(name.clone(), device);
         guess(&stranger).await.expect(429);
     }
 }
@@ -201,6 +200,38 @@ async fn line_20_an_administrator_ends_a_wait_wherever_it_is_counted() {
         assert_eq!(changed["lockedUntil"], json!(null));
         let answer = stranger.sign_in("ana@example.com", PASSWORD).await;
         answer.expect(200);
+    }
+}
+
+#[tokio::test]
+async fn line_20_an_administrator_ends_the_wait_of_a_known_device_too() {
+    for app in both_ways().await {
+        let admin = app.admin("admin").await;
+        let ana = app.member("ana").await;
+        ana.post("/api/auth/logout", json!({})).await.expect(200);
+        use_up(&ana).await;
+        let found = admin.get("/api/admin/users?search=ana").await.expect(200);
+        let account = &found["items"][0];
+        assert!(account["lockedUntil"].is_string(), "{account}");
+        let change = json!({ "id": account["id"], "unlock": true });
+        admin.patch("/api/admin/users", change).await.expect(200);
+        ana.sign_in("ana@example.com", PASSWORD).await.expect(200);
+    }
+}
+
+#[tokio::test]
+async fn line_20_a_wait_is_noted_once_however_often_it_is_met() {
+    for app in both_ways().await {
+        let stranger = app.visitor();
+        use_up(&stranger).await;
+        for _ in 0..5 {
+            guess(&stranger).await.expect(429);
+        }
+        let noted = "select count(*) from security_events where kind = 'sign_in_throttled'";
+        until(async || app.count(noted).await == 1).await;
+        let failed = "select count(*) from security_events where kind = 'sign_in_failed'";
+        until(async || app.count(failed).await == 5).await;
+        assert_eq!(app.count(noted).await, 1);
     }
 }
 
@@ -254,6 +285,34 @@ async fn line_21_registering_forgetting_and_links_are_limited_by_address_and_by_
     }
     let answer = stranger.post("/api/auth/forgot-password", forgot("c10@b.example"));
     answer.await.expect(429);
+    // Nobody is mailed by us because a member names them.
+    let ana = app.member("ana").await;
+    let ask = |number: usize| {
+        let new = format!("stranger{number}@b.example");
+        json!({ "newEmail": new, "currentPassword": PASSWORD })
+    };
+    for number in 0..10 {
+        ana.post("/api/auth/change-email", ask(number))
+            .await
+            .expect(202);
+    }
+    let moved = app.visitor_like(&ana);
+    moved
+        .post("/api/auth/change-email", ask(10))
+        .await
+        .expect(429);
+    let luis = app.member("luis").await;
+    for _ in 0..4 {
+        luis.post("/api/auth/verify-email", json!({}))
+            .await
+            .expect(202);
+    }
+    for _ in 0..2 {
+        luis.post("/api/auth/verify-email", json!({})).await;
+    }
+    luis.post("/api/auth/verify-email", json!({}))
+        .await
+        .expect(429);
     for _ in 0..30 {
         let answer = stranger.post("/api/auth/verify-email", json!({ "token": "x" }));
         answer.await.expect_code(400, "link_ended");

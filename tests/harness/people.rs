@@ -63,6 +63,17 @@ impl Person {
         self.cookie.lock().unwrap().clone()
     }
 
+    /// By what the accounts that are used here know this browser: name and value.
+    pub fn devices(&self) -> Vec<(String, String)> {
+        let jar = self.jar.lock().unwrap();
+        let devices = jar
+            .iter()
+            .filter(|(name, _)| name.starts_with("__Host-sabor_device_"));
+        devices
+            .map(|(name, value)| (name.clone(), value.clone()))
+            .collect()
+    }
+
     /// A request as this browser would send it.
     pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
         let mut request = self

@@ -5,14 +5,19 @@ use std::time::Duration;
 
 use axum::extract::FromRequestParts;
 use http::request::Parts;
+use uuid::Uuid;
 
 use super::cookie::{self, Purpose, SetCookie};
 use super::{Client, Presented};
 use crate::App;
+use crate::secret::sha256_hex;
 use crate::session::{Key, Token};
 
 /// How long a browser is known without a sign-in.
 pub(crate) const DEVICE_LIFE: Duration = Duration::from_secs(180 * 24 * 60 * 60);
+
+/// So many accounts of one browser are looked at.
+const MOST_DEVICES: usize = 8;
 
 /// A client before it has a session of a member's.
 #[derive(Clone, Debug)]
@@ -21,8 +26,8 @@ pub struct Arrival {
     pub client: Client,
     /// The session that it has had so far, alive or not.
     pub before: Option<Key>,
-    /// By what an account may know this browser; its signature is ours.
-    pub device: Option<Token>,
+    /// By what accounts may know this browser; the signatures are ours.
+    pub devices: Vec<Token>,
     /// The sign-in that waits for a code in this browser.
     pub challenge: Option<Token>,
 }
@@ -31,21 +36,25 @@ impl FromRequestParts<App> for Arrival {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Self::Rejection> {
-        let device = cookie::presented(app, &parts.headers, Purpose::Device)
-            .and_then(|value| Token::verified(value, app.device_signer()));
+        let devices = cookie::presented_all(app, &parts.headers, Purpose::Device)
+            .filter_map(|value| Token::verified(value, app.device_signer()))
+            .take(MOST_DEVICES)
+            .collect();
         let challenge = cookie::presented(app, &parts.headers, Purpose::Challenge);
         let challenge = challenge.and_then(Token::parse);
         Ok(Self {
             before: Presented::of(parts, app).key(),
             client: Client::from_request_parts(parts, app).await?,
-            device,
+            devices,
             challenge,
         })
     }
 }
 
-/// The cookie by which a browser is known again.
-pub(crate) fn set_device(app: &App, token: &Token) -> SetCookie {
+/// The cookie by which a member's account knows a browser again. Its name tells
+/// accounts apart that are used in one browser, and not whose they are.
+pub(crate) fn set_device(app: &App, user_id: Uuid, token: &Token) -> SetCookie {
+    let suffix = format!("_{}", &sha256_hex(user_id.as_bytes())[..8]);
     let value = token.signed(app.device_signer());
-    SetCookie::new(app, Purpose::Device, &value, DEVICE_LIFE)
+    SetCookie::named(app, Purpose::Device, &suffix, &value, DEVICE_LIFE)
 }

@@ -15,7 +15,8 @@ use crate::session::{Life, Token};
 pub enum Purpose {
     /// The session.
     Session,
-    /// The browser, by which its member's account knows it again.
+    /// The browser, by which an account knows it again: one for each account
+    /// that is used in it.
     Device,
     /// The sign-in through a provider that this browser has begun.
     OAuth,
@@ -57,6 +58,27 @@ pub(crate) fn presented<'a>(
     purpose: Purpose,
 ) -> Option<&'a str> {
     let name = purpose.cookie(app);
+    pairs(headers)
+        .find(|(key, _)| *key == name)
+        .map(|(_, value)| value)
+}
+
+/// The cookies of a request that are several of a kind, unverified.
+pub(crate) fn presented_all<'a>(
+    app: &App,
+    headers: &'a HeaderMap,
+    purpose: Purpose,
+) -> impl Iterator<Item = &'a str> + use<'a> {
+    let name = purpose.cookie(app);
+    pairs(headers)
+        .filter(move |(key, _)| {
+            key.strip_prefix(name)
+                .is_some_and(|rest| rest.starts_with('_'))
+        })
+        .map(|(_, value)| value)
+}
+
+fn pairs(headers: &HeaderMap) -> impl Iterator<Item = (&str, &str)> {
     headers
         .get_all(COOKIE)
         .iter()
@@ -64,8 +86,6 @@ pub(crate) fn presented<'a>(
         // Each by itself: another's cookie may hold what is no text.
         .filter_map(|pair| std::str::from_utf8(pair).ok())
         .filter_map(|pair| pair.trim().split_once('='))
-        .find(|(key, _)| *key == name)
-        .map(|(_, value)| value)
 }
 
 /// A cookie for a browser to keep, or to forget.
@@ -75,13 +95,24 @@ pub struct SetCookie(String);
 impl SetCookie {
     /// Holds `value`, which must have nothing in it that a cookie has not.
     pub(crate) fn new(app: &App, purpose: Purpose, value: &str, max_age: Duration) -> Self {
+        Self::named(app, purpose, "", value, max_age)
+    }
+
+    /// As [`SetCookie::new`], one of several: `suffix` tells which.
+    pub(crate) fn named(
+        app: &App,
+        purpose: Purpose,
+        suffix: &str,
+        value: &str,
+        max_age: Duration,
+    ) -> Self {
         let secure = if app.config().development {
             ""
         } else {
             "; Secure"
         };
         Self(format!(
-            "{}={value}; Path=/; Max-Age={}; HttpOnly; SameSite={}{secure}",
+            "{}{suffix}={value}; Path=/; Max-Age={}; HttpOnly; SameSite={}{secure}",
             purpose.cookie(app),
             max_age.as_secs(),
             purpose.same_site(app),

@@ -35,7 +35,12 @@ pub(super) async fn check(
     let headers = request.headers();
     let by_cookie = cookie::presented(&app, headers, Purpose::Session).is_some()
         && !headers.contains_key(header::AUTHORIZATION);
-    if !safe && by_cookie && !is_own(app.config(), headers) {
+    // A page of another site that says where it is from has no business here even
+    // without a cookie: it could sign somebody out, or in as somebody else.
+    let says_foreign = headers.contains_key(header::ORIGIN)
+        && !headers.contains_key(header::AUTHORIZATION)
+        && !is_own(app.config(), headers);
+    if !safe && (says_foreign || by_cookie && !is_own(app.config(), headers)) {
         return Err(FOREIGN);
     }
     Ok(next.run(request).await)

@@ -16,7 +16,7 @@ use crate::http::Client;
 use crate::http::browser::{browser, device};
 use crate::models::mail_outbox;
 use crate::models::one_time_token::{self, Purpose};
-use crate::models::user::User;
+use crate::models::user::{Credentials, User};
 use crate::random;
 use crate::session::Token;
 
@@ -27,7 +27,7 @@ pub enum NoticeKind {
     VerifyEmail,
     /// A link to a new password.
     ResetPassword,
-    /// Somebody tried to register with the address of an account.
+    /// Somebody tried to use the address of an account for another.
     AccountExists,
     /// To the old address: another one has been asked for.
     EmailChangeAsked,
@@ -45,6 +45,8 @@ pub enum NoticeKind {
     TwoFactorDisabled,
     /// A recovery code was used up.
     RecoveryCodeUsed,
+    /// Somebody has the password, and tries codes.
+    CodesGuessed,
     /// A provider was linked.
     IdentityLinked,
     /// A provider was unlinked.
@@ -52,7 +54,7 @@ pub enum NoticeKind {
 }
 
 impl NoticeKind {
-    const ALL: [Self; 13] = [
+    const ALL: [Self; 14] = [
         Self::VerifyEmail,
         Self::ResetPassword,
         Self::AccountExists,
@@ -64,6 +66,7 @@ impl NoticeKind {
         Self::TwoFactorEnabled,
         Self::TwoFactorDisabled,
         Self::RecoveryCodeUsed,
+        Self::CodesGuessed,
         Self::IdentityLinked,
         Self::IdentityUnlinked,
     ];
@@ -82,6 +85,7 @@ impl NoticeKind {
             Self::TwoFactorEnabled => "two_factor_enabled",
             Self::TwoFactorDisabled => "two_factor_disabled",
             Self::RecoveryCodeUsed => "recovery_code_used",
+            Self::CodesGuessed => "codes_guessed",
             Self::IdentityLinked => "identity_linked",
             Self::IdentityUnlinked => "identity_unlinked",
         }
@@ -179,6 +183,19 @@ pub async fn notify(
     notice: Notice,
 ) -> Result<()> {
     notify_at(client, kind, user.id, &user.email, notice).await
+}
+
+/// Writes to the owner of an account that somebody has tried to use its address.
+/// Who has closed theirs is left alone.
+///
+/// # Errors
+///
+/// [`Error::Unavailable`].
+pub async fn notify_of_use(client: &Postgres, owner: &Credentials, notice: Notice) -> Result<()> {
+    if !owner.is_active {
+        return Ok(());
+    }
+    notify(client, NoticeKind::AccountExists, &owner.user, notice).await
 }
 
 /// As [`notify`], to another address than the account's.

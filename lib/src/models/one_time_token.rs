@@ -43,16 +43,19 @@ pub struct Redeemed {
     pub user_id: Uuid,
     /// Where it had been mailed.
     pub email: String,
+    /// The member's `session_epoch` when it was asked for.
+    pub epoch: i32,
 }
 
 // One row a member and purpose: a new token takes the place of the one before.
 static ISSUE: Statement = Statement::new(
     "one_time_token.issue",
-    "insert into one_time_tokens (id, purpose, user_id, token_hash, email, expires_at)
-    values ($1, $2, $3, $4, $5, now() + make_interval(secs => $6))
+    "insert into one_time_tokens (id, purpose, user_id, token_hash, email, epoch, expires_at)
+    select $1, $2, id, $4, $5, session_epoch, now() + make_interval(secs => $6)
+    from users where id = $3
     on conflict (user_id, purpose) do update set
         id = excluded.id, token_hash = excluded.token_hash, email = excluded.email,
-        created_at = now(), expires_at = excluded.expires_at, used_at = null",
+        epoch = excluded.epoch, created_at = now(), expires_at = excluded.expires_at, used_at = null",
 );
 
 /// Keeps a token under the id of its row, and ends the one before it.
@@ -76,7 +79,7 @@ pub async fn issue(
 
 static FIND: Statement = Statement::new(
     "one_time_token.find",
-    "select user_id, email from one_time_tokens
+    "select user_id, email, epoch from one_time_tokens
     where token_hash = $1 and purpose = $2 and used_at is null and expires_at > now()",
 );
 
@@ -93,6 +96,7 @@ pub async fn find(client: &Client, purpose: Purpose, token: &Token) -> Result<Op
         Ok(Redeemed {
             user_id: row.try_get("user_id")?,
             email: row.try_get("email")?,
+            epoch: row.try_get("epoch")?,
         })
     })
     .transpose()
@@ -165,13 +169,16 @@ pub struct ResetMail<'a> {
 static RESET_MAIL: Statement = Statement::new(
     "one_time_token.reset_mail",
     "with member as (
-        select id, email from users where email = $1 and is_active
+        select id, email, session_epoch from users where email = $1 and is_active
     ), issued as (
-        insert into one_time_tokens (id, purpose, user_id, token_hash, email, expires_at)
-        select $2, 'reset_password', id, $3, email, now() + make_interval(secs => $4) from member
+        insert into one_time_tokens
+            (id, purpose, user_id, token_hash, email, epoch, expires_at)
+        select $2, 'reset_password', id, $3, email, session_epoch,
+            now() + make_interval(secs => $4)
+        from member
         on conflict (user_id, purpose) do update set
             id = excluded.id, token_hash = excluded.token_hash, email = excluded.email,
-            created_at = now(), expires_at = excluded.expires_at, used_at = null
+            epoch = excluded.epoch, created_at = now(), expires_at = excluded.expires_at, used_at = null
     ), mailed as (
         insert into mail_outbox (id, recipient, kind, payload)
         select $5, email, 'reset_password', jsonb_build_object('userId', id, 'notice', $6)

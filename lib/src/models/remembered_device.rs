@@ -8,10 +8,12 @@ use crate::db::Statement;
 use crate::error::Result;
 
 /// A browser that an account knows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Device {
     /// Its row.
     pub id: Uuid,
+    /// Of the token in its cookie.
+    pub token_hash: String,
     /// Whether it needs no code.
     pub is_trusted: bool,
 }

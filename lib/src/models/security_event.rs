@@ -104,6 +104,8 @@ kinds! {
     TwoFactorDisabled = "two_factor_disabled",
     /// A code was not right.
     TwoFactorFailed = "two_factor_failed",
+    /// Somebody tried more codes than are allowed.
+    TwoFactorThrottled = "two_factor_throttled",
     /// A recovery code was used up.
     RecoveryCodeUsed = "recovery_code_used",
     /// A provider was linked.

@@ -4,7 +4,7 @@ use tokio_postgres::Client;
 
 use crate::db::Statement;
 use crate::error::Result;
-use crate::throttle::Subject;
+use crate::throttle::{Subject, Wait};
 
 // A try is counted before it is made, under the row's lock, so that any number
 // at once do not exceed the limit. One during a wait is not made, and not
@@ -47,25 +47,24 @@ static BLOCK: Statement = Statement::new(
     returning extract(epoch from blocked_until - now())::float8 as wait",
 );
 
-/// Counts one try for each subject. Returns how long whoever tries has to wait,
-/// in seconds; 0: not at all.
+/// Counts one try for each subject. Returns how long whoever tries has to wait.
 ///
 /// # Errors
 ///
 /// [`crate::Error::Unavailable`].
-pub async fn take(client: &Client, subjects: &[Subject]) -> Result<f64> {
+pub(crate) async fn take(client: &Client, subjects: &[Subject]) -> Result<Wait> {
     let keys: Vec<String> = subjects.iter().map(|s| s.key().to_owned()).collect();
     let windows: Vec<f64> = subjects.iter().map(Subject::window).collect();
-    let mut longest: f64 = 0.0;
+    let mut longest = Wait::default();
     for row in TAKE.all(client, &[&keys, &windows]).await? {
         let key: String = row.try_get("key")?;
         let left: Option<f64> = row.try_get("wait")?;
         let tries: i32 = row.try_get("tries")?;
         let subject = subjects.iter().find(|subject| subject.key() == key);
         if let Some(left) = left {
-            longest = longest.max(left);
+            longest.note(left, false);
         } else if let Some(subject) = subject.filter(|subject| tries > subject.tries()) {
-            longest = longest.max(block(client, subject).await?);
+            longest.note(block(client, subject).await?, true);
         }
     }
     Ok(longest)
@@ -88,16 +87,16 @@ pub async fn block(client: &Client, subject: &Subject) -> Result<f64> {
 
 static FORGIVE: Statement = Statement::new(
     "throttle.forgive",
-    "delete from login_throttle where key = $1",
+    "delete from login_throttle where key = any ($1)",
 );
 
-/// Forgets the tries of one key.
+/// Forgets the tries of these keys.
 ///
 /// # Errors
 ///
 /// [`crate::Error::Unavailable`].
-pub async fn forgive(client: &Client, key: &str) -> Result<()> {
-    FORGIVE.execute(client, &[&key]).await
+pub async fn forgive(client: &Client, keys: &[String]) -> Result<()> {
+    FORGIVE.execute(client, &[&keys.to_vec()]).await
 }
 
 // The table is small, for what has expired is removed: an index by prefix

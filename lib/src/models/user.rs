@@ -397,16 +397,16 @@ pub struct Credentials {
     pub device: Option<Device>,
 }
 
-/// The credentials of the accounts for which `$1` is so, on the device of `$2`.
+/// The credentials of the accounts for which `$1` is so, on a device of `$2`.
 macro_rules! credentials_where {
     ($condition:literal) => {
         concat!(
             "select u.password_hash, u.session_epoch, u.is_active,
                 u.totp_confirmed_at is not null as has_second_factor,
-                d.id as device_id, coalesce(d.trusted_until > now(), false) as is_trusted, ",
+                d.id as device_id, d.token_hash as device_hash, coalesce(d.trusted_until > now(), false) as is_trusted, ",
             user_columns!("u"),
             " from users u left join remembered_devices d on d.user_id = u.id
-                and d.token_hash = $2 and d.epoch = u.session_epoch and d.expires_at > now()
+                and d.token_hash = any ($2) and d.epoch = u.session_epoch and d.expires_at > now()
             where ",
             $condition
         )
@@ -419,7 +419,7 @@ static CREDENTIALS: Statement =
 static CREDENTIALS_OF: Statement =
     Statement::new("user.credentials_of", credentials_where!("u.id = $1"));
 
-/// The credentials of the account with this address, on this device.
+/// The credentials of the account with this address, on one of these devices.
 ///
 /// # Errors
 ///
@@ -427,14 +427,14 @@ static CREDENTIALS_OF: Statement =
 pub async fn credentials(
     client: &Client,
     email: &str,
-    device: Option<&Token>,
+    devices: &[Token],
 ) -> Result<Option<Credentials>> {
-    let device = device.map(Token::hash);
-    let row = CREDENTIALS.opt(client, &[&email, &device]).await?;
+    let devices: Vec<String> = devices.iter().map(Token::hash).collect();
+    let row = CREDENTIALS.opt(client, &[&email, &devices]).await?;
     row.map(|row| Credentials::from_row(&row)).transpose()
 }
 
-/// The credentials of an account, on this device.
+/// The credentials of an account, on one of these devices.
 ///
 /// # Errors
 ///
@@ -442,24 +442,30 @@ pub async fn credentials(
 pub async fn credentials_of(
     client: &Client,
     id: Uuid,
-    device: Option<&Token>,
+    devices: &[Token],
 ) -> Result<Option<Credentials>> {
-    let device = device.map(Token::hash);
-    let row = CREDENTIALS_OF.opt(client, &[&id, &device]).await?;
+    let devices: Vec<String> = devices.iter().map(Token::hash).collect();
+    let row = CREDENTIALS_OF.opt(client, &[&id, &devices]).await?;
     row.map(|row| Credentials::from_row(&row)).transpose()
 }
 
 impl Credentials {
     fn from_row(row: &Row) -> Result<Self> {
         let device_id: Option<Uuid> = row.try_get("device_id")?;
-        let is_trusted = row.try_get("is_trusted")?;
+        let device = device_id.map(|id| {
+            Ok::<_, Error>(Device {
+                id,
+                token_hash: row.try_get("device_hash")?,
+                is_trusted: row.try_get("is_trusted")?,
+            })
+        });
         Ok(Self {
             user: User::from_row(row)?,
             password_hash: row.try_get("password_hash")?,
             epoch: row.try_get("session_epoch")?,
             is_active: row.try_get("is_active")?,
             has_second_factor: row.try_get("has_second_factor")?,
-            device: device_id.map(|id| Device { id, is_trusted }),
+            device: device.transpose()?,
         })
     }
 
@@ -508,39 +514,75 @@ pub async fn set_password(client: &Client, id: Uuid, epoch: i32, hash: &str) -> 
 
 static RESET_PASSWORD: Statement = Statement::new(
     "user.reset_password",
-    "update users set password_hash = $3, password_changed_at = now(),
-        email_verified_at = coalesce(email_verified_at, now())
-    where id = $1 and email = $2 and is_active returning id",
+    "update users u set password_hash = $3, password_changed_at = now(),
+        email_verified_at = coalesce(u.email_verified_at, now())
+    from (select id, email_verified_at from users where id = $1 for no key update) before
+    where u.id = before.id and u.email = $2 and u.is_active
+    returning before.email_verified_at is not null as was_verified",
 );
 
 /// Sets a new password, for one who has shown that they read the mail of the
-/// account's address. `false` when it has another by now, or is closed.
+/// account's address. Returns whether that was known before; `None` when the
+/// account has another address by now, or is closed.
 ///
 /// # Errors
 ///
 /// [`Error::Unavailable`].
-pub async fn reset_password(client: &Client, id: Uuid, email: &str, hash: &str) -> Result<bool> {
+pub async fn reset_password(
+    client: &Client,
+    id: Uuid,
+    email: &str,
+    hash: &str,
+) -> Result<Option<bool>> {
     let row = RESET_PASSWORD.opt(client, &[&id, &email, &hash]).await?;
-    Ok(row.is_some())
+    Ok(row.map(|row| row.try_get("was_verified")).transpose()?)
+}
+
+static FORGET_STRANGER: Statement = Statement::new(
+    "user.forget_stranger",
+    "with identities as (
+        delete from user_identities where user_id = $1
+    ), codes as (
+        delete from recovery_codes where user_id = $1
+    )
+    update users set totp_secret = null, totp_confirmed_at = null, totp_last_step = null
+    where id = $1",
+);
+
+/// Takes away the ways in that were set up before anybody had shown to read the
+/// mail of the account's address: it may have been registered by a stranger, who
+/// would have kept its owner out, or come back.
+///
+/// # Errors
+///
+/// [`Error::Unavailable`].
+pub async fn forget_stranger(client: &Client, id: Uuid) -> Result<()> {
+    FORGET_STRANGER.execute(client, &[&id]).await
 }
 
 static VERIFY_EMAIL: Statement = Statement::new(
     "user.verify_email",
     "update users u set email = $2, email_verified_at = now()
-    from (select id, email from users where id = $1 and is_active for no key update) before
-    where u.id = before.id
+    from (select id, email from users where id = $1 for no key update) before
+    where u.id = before.id and u.is_active and (u.email = $2 or u.session_epoch = $3)
     returning before.email as email_before",
 );
 
 /// Gives an account the address whose mail its owner has shown to read. Returns
-/// the one before; `None` when the account is closed.
+/// the one before; `None` when the account is closed, or when all its sessions
+/// have been ended since another address was asked for, under `epoch`.
 ///
 /// # Errors
 ///
 /// 409 `email_taken`; [`Error::Unavailable`].
-pub async fn verify_email(client: &Client, id: Uuid, email: &str) -> Result<Option<String>> {
+pub async fn verify_email(
+    client: &Client,
+    id: Uuid,
+    email: &str,
+    epoch: i32,
+) -> Result<Option<String>> {
     let row = VERIFY_EMAIL
-        .opt(client, &[&id, &email])
+        .opt(client, &[&id, &email, &epoch])
         .await
         .on_constraint("users_email_key", EMAIL_TAKEN)?;
     Ok(row.map(|row| row.try_get("email_before")).transpose()?)

@@ -209,7 +209,7 @@ fn session(row: &Row) -> Result<Session> {
 // row, and is written in the same round trip.
 //
 // A browser is known by its cookie, under the epoch of then; a program, which has
-// none, by the name under which it has signed in before. Trust is given with a
+// none, by the name and the address under which it has signed in before. Trust is given with a
 // code: to sign in does not prolong it.
 static INSERT: Statement = Statement::new(
     "session.insert",
@@ -222,7 +222,8 @@ static INSERT: Statement = Statement::new(
         where d.token_hash = $12 and d.epoch = member.session_epoch and d.expires_at > now()
         union all
         select 1 from user_sessions s join member on member.id = s.user_id
-        where $12 is null and s.user_agent is not distinct from $6
+        where $12 is null and starts_with(s.session_key, 'sid:')
+          and s.user_agent is not distinct from $6 and s.ip_address = $5
     ), device as (
         insert into remembered_devices as d
             (id, user_id, token_hash, epoch, user_agent, trusted_until, expires_at)
@@ -239,12 +240,14 @@ static INSERT: Statement = Statement::new(
         returning id
     ), gone as (
         delete from user_sessions s using member where s.session_key = $9
-        returning s.user_id, s.session_data
+        returning s.user_id, s.session_data, s.expires_at
     ), made as (
         insert into user_sessions (id, user_id, session_key, epoch, session_data, ip_address,
             user_agent, login_method, remembered, expires_at, absolute_expires_at, device_id)
         select $1, member.id, $3, member.session_epoch,
-            coalesce((select session_data from gone where user_id is null), '{}'),
+            coalesce(
+                (select session_data from gone where user_id is null and expires_at > now()), '{}'
+            ),
             $5, $6, $7, $8, now() + make_interval(secs => $10),
             now() + make_interval(secs => $11), (select id from device)
         from member

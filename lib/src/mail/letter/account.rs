@@ -24,7 +24,7 @@ pub(in crate::mail) fn about_account(
     let said = Said {
         subject: subject.to_owned(),
         headline: headline.to_owned(),
-        greeting: format!("Hola {},", member.first_name),
+        greeting: greeting(kind, member),
         paragraphs: paragraphs.into_iter().chain(reaction).collect(),
         facts: facts(member, notice),
         link: link(kind, token, studio),
@@ -33,6 +33,15 @@ pub(in crate::mail) fn about_account(
             .to_owned(),
     };
     said.render(None)
+}
+
+/// Whose address is not confirmed yet is not called by a name that somebody else
+/// may have typed, to have us mail it.
+fn greeting(kind: NoticeKind, member: &MemberTold) -> String {
+    match kind {
+        NoticeKind::VerifyEmail => "Hola,".to_owned(),
+        _ => format!("Hola {},", member.first_name),
+    }
 }
 
 struct Words {
@@ -60,8 +69,8 @@ fn words(kind: NoticeKind, other: &str) -> Words {
         NoticeKind::AccountExists => (
             "You have an account already",
             "You have an account already",
-            "Somebody has just tried to register with your address. If it was you: sign in, or \
-             ask for a new password if you do not remember it."
+            "Somebody has just tried to use your address for another account. If it was you: sign \
+             in, or ask for a new password if you do not remember it."
                 .to_owned(),
         ),
         NoticeKind::EmailChangeAsked => (
@@ -109,8 +118,15 @@ fn words(kind: NoticeKind, other: &str) -> Words {
         NoticeKind::RecoveryCodeUsed => (
             "A recovery code has been used",
             "A recovery code has been used",
-            "Somebody has signed in with one of your recovery codes. It is good no more; you can \
-             get new ones by setting up your second factor again."
+            "One of your recovery codes has been used. It is good no more; you can get new ones by \
+             setting up your second factor again."
+                .to_owned(),
+        ),
+        NoticeKind::CodesGuessed => (
+            "Somebody knows your password",
+            "Somebody knows your password",
+            "Somebody has given your password, and then one wrong code after another. They have \
+             not got in, and have to wait now."
                 .to_owned(),
         ),
         NoticeKind::IdentityLinked => (
@@ -135,10 +151,11 @@ fn words(kind: NoticeKind, other: &str) -> Words {
 /// What to do when it was somebody else.
 fn reaction(kind: NoticeKind) -> Option<&'static str> {
     match kind {
-        NoticeKind::VerifyEmail | NoticeKind::ResetPassword | NoticeKind::AccountExists => Some(
+        NoticeKind::VerifyEmail | NoticeKind::ResetPassword => Some(
             "If you have not asked for this, you need not do anything: without the link nothing \
              happens.",
         ),
+        NoticeKind::AccountExists => Some("If it was not you, you need not do anything."),
         NoticeKind::EmailChanged => {
             Some("If this was not you, answer this mail at once: we will help you.")
         }

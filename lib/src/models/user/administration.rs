@@ -142,8 +142,8 @@ macro_rules! accounts_of {
             " left join (
                 select split_part(key, ':', 2) as account, max(blocked_until) as until
                 from login_throttle
-                where blocked_until > now() and (starts_with(key, 'sign_in_account:')
-                    or starts_with(key, 'second_factor:'))
+                where blocked_until > now()
+                    and (starts_with(key, 'sign_in_') or starts_with(key, 'second_factor'))
                 group by 1
             ) locked on locked.account = encode(sha256(convert_to(u.email, 'UTF8')), 'hex')"
         )

@@ -14,6 +14,8 @@ use crate::random;
 pub struct SecondFactor {
     /// Shared with the authenticator app; `None`: there is none.
     pub secret: Option<Vec<u8>>,
+    /// The same as it stands in the table.
+    pub sealed: Option<Vec<u8>>,
     /// Whether its owner has shown a code of it; until then none is asked for.
     pub is_confirmed: bool,
     /// The last step whose code was taken: none is taken twice.
@@ -45,8 +47,9 @@ pub async fn find(client: &Client, keys: &Keyring, id: Uuid) -> Result<Option<Se
     let row = FIND.opt(client, &[&id]).await?;
     row.map(|row| {
         let sealed: Option<Vec<u8>> = row.try_get("totp_secret")?;
-        let opened = sealed.map(|sealed| keys.open(&place(id), &sealed));
+        let opened = sealed.as_ref().map(|sealed| keys.open(&place(id), sealed));
         Ok(SecondFactor {
+            sealed: sealed.clone(),
             secret: opened
                 .transpose()?
                 .map(|hex| hex::decode(hex).unwrap_or_default()),
@@ -77,17 +80,25 @@ pub async fn begin(client: &Client, keys: &Keyring, id: Uuid, secret: &[u8]) -> 
 
 static CONFIRM: Statement = Statement::new(
     "user.second_factor.confirm",
-    "update users set totp_confirmed_at = now(), totp_last_step = $2
-    where id = $1 and totp_confirmed_at is null and totp_secret is not null returning id",
+    "with confirmed as (
+        update users set totp_confirmed_at = now(), totp_last_step = $2
+        where id = $1 and totp_confirmed_at is null and totp_secret = $3 returning id
+    ), devices as (
+        update remembered_devices d set trusted_until = null
+        from confirmed where d.user_id = confirmed.id
+    )
+    select id from confirmed",
 );
 
-/// From now on a code is asked for. `false` when it was so already.
+/// From now on a code is asked for, on every device. `false` when it was so
+/// already, or when it has begun anew with another secret than `sealed`, of which
+/// the code was.
 ///
 /// # Errors
 ///
 /// [`crate::Error::Unavailable`].
-pub async fn confirm(client: &Client, id: Uuid, step: i64) -> Result<bool> {
-    Ok(CONFIRM.opt(client, &[&id, &step]).await?.is_some())
+pub async fn confirm(client: &Client, id: Uuid, step: i64, sealed: Vec<u8>) -> Result<bool> {
+    Ok(CONFIRM.opt(client, &[&id, &step, &sealed]).await?.is_some())
 }
 
 static TAKE_STEP: Statement = Statement::new(
@@ -110,7 +121,11 @@ pub async fn take_step(client: &Client, id: Uuid, step: i64) -> Result<bool> {
 
 static REMOVE: Statement = Statement::new(
     "user.second_factor.remove",
-    "with codes as (delete from recovery_codes where user_id = $1)
+    "with codes as (
+        delete from recovery_codes where user_id = $1
+    ), devices as (
+        update remembered_devices set trusted_until = null where user_id = $1
+    )
     update users set totp_secret = null, totp_confirmed_at = null, totp_last_step = null
     where id = $1",
 );
@@ -139,6 +154,21 @@ static REPLACE_CODES: Statement = Statement::new(
 pub async fn replace_codes(client: &Client, id: Uuid, hashes: Vec<String>) -> Result<()> {
     let ids: Vec<Uuid> = hashes.iter().map(|_| random::id()).collect();
     REPLACE_CODES.execute(client, &[&id, &ids, &hashes]).await
+}
+
+static HAS_CODE: Statement = Statement::new(
+    "user.second_factor.has_code",
+    "select id from recovery_codes
+    where user_id = $1 and code_hash = $2 and used_at is null",
+);
+
+/// Whether there is such a recovery code, that has not been used.
+///
+/// # Errors
+///
+/// [`crate::Error::Unavailable`].
+pub async fn has_code(client: &Client, id: Uuid, hash: &str) -> Result<bool> {
+    Ok(HAS_CODE.opt(client, &[&id, &hash]).await?.is_some())
 }
 
 static TAKE_CODE: Statement = Statement::new(
