@@ -1,0 +1,209 @@
+// What members change about the ways into their accounts.
+
+import { attempt, byId, call, empty, Failure, onClick, onSubmit, say, send } from "/site.js";
+import { providers, startLink } from "/providers.js";
+import { listSessions } from "/sessions.js";
+
+const parts = document.querySelectorAll("#account details");
+const usernames = document.querySelectorAll("#account [autocomplete=username]");
+
+export async function showAccount(user) {
+  forgetAccount();
+  for (const input of usernames) input.value = user.email;
+  byId("unverified").hidden = user.emailVerified;
+  try {
+    await Promise.all([showFactor(), showWaysIn()]);
+  } catch (failure) {
+    if (failure.code !== "demo_account") throw failure;
+    byId("unchangeable").textContent = failure.message;
+    for (const part of parts) part.hidden = true;
+  }
+}
+
+// Nothing of a member stays in the page for the next one at this screen.
+export function forgetAccount() {
+  for (const form of document.querySelectorAll("#account form")) empty(form);
+  for (const input of usernames) input.value = "";
+  for (const part of parts) Object.assign(part, { hidden: false, open: false });
+  for (const id of ["unchangeable", "factor", "factor-left", "passwordless-hint"]) byId(id).textContent = "";
+  byId("identities").replaceChildren();
+  forgetSecrets();
+}
+
+// Closes the part that is done with, and leaves the reader at its name.
+function close(part) {
+  for (const form of part.querySelectorAll("form")) empty(form);
+  part.open = false;
+  part.querySelector("summary").focus();
+}
+
+async function mailAgain() {
+  try {
+    await call("POST", "/api/auth/verify-email");
+  } catch (failure) {
+    if (failure.code === "email_verified") byId("unverified").hidden = true;
+    throw failure;
+  }
+  say("Another link is on its way. Those before it are good no more.");
+}
+
+async function changePassword(form) {
+  await send(form);
+  close(form.closest("details"));
+  await Promise.all([listSessions(), showWaysIn()]);
+  say("Your password is changed. All your other devices are signed out.");
+}
+
+async function changeEmail(form) {
+  const { value } = form.elements.newEmail;
+  await send(form);
+  close(form.closest("details"));
+  say(`A mail is on its way to ${value}. Your address changes when you confirm it by its link.`);
+}
+
+async function showFactor() {
+  const { enabled, recoveryCodesLeft, trustedDevices } = await call("GET", "/api/auth/two-factor");
+  byId("factor").textContent = enabled ? "on" : "off";
+  byId("factor-left").textContent =
+    `Recovery codes left: ${recoveryCodesLeft}\nDevices that are not asked for a code: ${trustedDevices}`;
+  byId("factor-on").hidden = !enabled;
+  byId("factor-off").hidden = enabled;
+}
+
+// A conflict: it was set up, or taken away, in another window.
+async function sendFactor(form, method) {
+  try {
+    return await send(form, { method });
+  } catch (failure) {
+    if (failure.status === 409) {
+      forgetSecrets();
+      await showFactor();
+    }
+    throw failure;
+  }
+}
+
+async function beginFactor(form) {
+  const { secret, otpauthUri, qrCode } = await sendFactor(form, "POST");
+  empty(form);
+  byId("secret").textContent = secret.match(/.{1,4}/g).join(" ");
+  byId("otpauth").href = otpauthUri;
+  byId("qr").src = `data:image/svg+xml;charset=utf-8,${encodeURIComponent(qrCode)}`;
+  byId("factor-off").hidden = true;
+  byId("factor-begun").hidden = false;
+  byId("factor-begun-title").focus();
+}
+
+async function confirmFactor(form) {
+  const { recoveryCodes } = await sendFactor(form, "PUT");
+  empty(form);
+  forgetSecrets();
+  byId("codes").replaceChildren(...recoveryCodes.map((code) => {
+    const item = document.createElement("li");
+    item.textContent = code;
+    return item;
+  }));
+  byId("codes-file").href = `data:text/plain;charset=utf-8,${encodeURIComponent(`${recoveryCodes.join("\n")}\n`)}`;
+  byId("factor-codes").hidden = false;
+  byId("factor-codes-title").focus();
+  await Promise.all([showFactor(), listSessions()]);
+  byId("factor-on").hidden = true;
+  say("Your second factor is on. All your other devices are signed out.");
+}
+
+async function copyCodes() {
+  try {
+    await navigator.clipboard.writeText([...byId("codes").children].map((item) => item.textContent).join("\n"));
+  } catch {
+    throw new Failure("Your browser does not let this page copy. Please save them as a file, or write them down");
+  }
+  say("Your recovery codes are copied.");
+}
+
+async function removeFactor(form) {
+  await sendFactor(form, "DELETE");
+  close(form.closest("details"));
+  await Promise.all([showFactor(), listSessions()]);
+  say("Your second factor is off. All your other devices are signed out.");
+}
+
+function forgetSecrets() {
+  for (const id of ["factor-begun", "factor-codes"]) byId(id).hidden = true;
+  byId("secret").textContent = "";
+  byId("codes").replaceChildren();
+  byId("qr").removeAttribute("src");
+  for (const id of ["otpauth", "codes-file"]) byId(id).removeAttribute("href");
+}
+
+async function showWaysIn() {
+  const [offered, { hasPassword, items }] = await Promise.all([providers(), identities()]);
+  byId("ways-in").hidden = offered.length === 0 && items.length === 0;
+  byId("identities").replaceChildren(...items.map((identity) => identityRow(identity, offered)));
+  byId("links").replaceChildren(...offered.map((provider) => startLink(provider, "Link")));
+  askForPassword(hasPassword, offered);
+}
+
+// Where there are no providers there is nothing linked, and there is a password.
+async function identities() {
+  try {
+    return await call("GET", "/api/auth/identities");
+  } catch (failure) {
+    if (failure.status !== 404) throw failure;
+    return { hasPassword: true, items: [] };
+  }
+}
+
+// Who has no password shows by the provider, within ten minutes, who they are.
+function askForPassword(hasPassword, offered) {
+  for (const input of document.querySelectorAll("#account [name=currentPassword]")) {
+    input.disabled = !hasPassword;
+    input.closest(".field").hidden = !hasPassword;
+  }
+  byId("change-password-title").textContent = hasPassword ? "Change your password" : "Set a password";
+  byId("passwordless").hidden = hasPassword;
+  byId("passwordless-hint").textContent = hasPassword
+    ? ""
+    : "Your account has no password. To change what is below, sign in by your provider once more, and do it within ten minutes.";
+  byId("again").replaceChildren(...offered.map((provider) => startLink(provider, "Sign in again by")));
+}
+
+function identityRow(identity, offered) {
+  const part = byId("identity").content.cloneNode(true);
+  const label = offered.find(({ name }) => name === identity.provider)?.label ?? identity.provider;
+  part.querySelector("strong").textContent = label;
+  part.querySelector(".hint").textContent = identity.email ?? "";
+  const button = part.querySelector("button");
+  button.setAttribute("aria-label", `Unlink ${label}`);
+  button.addEventListener("click", () => attempt(() => unlink(identity, label)));
+  return part;
+}
+
+async function unlink(identity, label) {
+  try {
+    await call("DELETE", `/api/auth/identities?id=${encodeURIComponent(identity.id)}`);
+  } catch (failure) {
+    // It was unlinked in another window since the list was made.
+    if (failure.status !== 404) throw failure;
+  }
+  await showWaysIn();
+  byId("ways-in").querySelector("summary").focus();
+  say(`You cannot sign in by ${label} any more.`);
+}
+
+onClick("mail-again", mailAgain);
+onClick("copy-codes", copyCodes);
+onClick("codes-kept", async () => {
+  forgetSecrets();
+  await showFactor();
+  close(byId("factor-part"));
+});
+onClick("begin-again", async () => {
+  forgetSecrets();
+  byId("factor-off").hidden = false;
+  byId("factor-off").querySelector("input").focus();
+});
+onSubmit("change-password", changePassword);
+onSubmit("change-email", changeEmail);
+onSubmit("begin-factor", beginFactor);
+onSubmit("confirm-factor", confirmFactor);
+onSubmit("remove-factor", removeFactor);

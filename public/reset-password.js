@@ -1,0 +1,11 @@
+// A new password, by a link from a mail.
+
+import { empty, onSubmit, send } from "/site.js";
+import { awaitLink, redeem } from "/link.js";
+
+onSubmit("choose-form", (form) =>
+  redeem(async (token) => {
+    await send(form, { token });
+    empty(form);
+  }));
+awaitLink("choose");
