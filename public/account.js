@@ -139,8 +139,11 @@ async function showWaysIn() {
   const [offered, { hasPassword, items }] = await Promise.all([providers(), identities()]);
   byId("ways-in").hidden = offered.length === 0 && items.length === 0;
   byId("identities").replaceChildren(...items.map((identity) => identityRow(identity, offered)));
-  byId("links").replaceChildren(...offered.map((provider) => startLink(provider, "Link")));
-  askForPassword(hasPassword, offered);
+  const isLinked = ({ name }) => items.some(({ provider }) => provider === name);
+  const linked = offered.filter(isLinked);
+  const left = offered.filter((provider) => !isLinked(provider));
+  byId("links").replaceChildren(...left.map((provider) => startLink(provider, "Link")));
+  askForPassword(hasPassword, linked);
 }
 
 // Where there are no providers there is nothing linked, and there is a password.
@@ -154,17 +157,20 @@ async function identities() {
 }
 
 // Who has no password shows by the provider, within ten minutes, who they are.
-function askForPassword(hasPassword, offered) {
+function askForPassword(hasPassword, linked) {
   for (const input of document.querySelectorAll("#account [name=currentPassword]")) {
     input.disabled = !hasPassword;
     input.closest(".field").hidden = !hasPassword;
+  }
+  for (const box of document.querySelectorAll("#account .reveal")) {
+    box.parentElement.hidden = !box.form.querySelector("[autocomplete$=-password]:enabled");
   }
   byId("change-password-title").textContent = hasPassword ? "Change your password" : "Set a password";
   byId("passwordless").hidden = hasPassword;
   byId("passwordless-hint").textContent = hasPassword
     ? ""
     : "Your account has no password. To change what is below, sign in by your provider once more, and do it within ten minutes.";
-  byId("again").replaceChildren(...offered.map((provider) => startLink(provider, "Sign in again by")));
+  byId("again").replaceChildren(...linked.map((provider) => startLink(provider, "Sign in again by")));
 }
 
 function identityRow(identity, offered) {
