@@ -6,6 +6,7 @@ import { providers, startLink, takeFailure } from "/providers.js";
 import { forgetSessions, listSessions } from "/sessions.js";
 
 const FORMS = ["sign-in", "register", "forgot", "two-factor"];
+// The challenge has ended, or there is none: a page that was reloaded has lost it.
 const START_AGAIN = "This sign-in has taken too long, or too many codes. Please start again";
 
 // Who is signed in: null for nobody, and undefined while that is not known.
@@ -122,7 +123,7 @@ async function register(form) {
   // Where addresses have to be confirmed first nobody is signed in yet, nor told
   // whether there was an account.
   if (answer.user) return enter(form);
-  showSent(form, `We have mailed a link to ${email}. Confirm your address by it, and then sign in.`);
+  showSent(form, `A mail is on its way to ${email}. It says what to do next.`);
 }
 
 async function forgot(form) {
