@@ -1,6 +1,7 @@
 //! What administrators do to accounts: find them, change what they may do,
 //! close and open them, and end their sessions.
 
+use chrono::{DateTime, Utc};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio_postgres::Client as Postgres;
@@ -9,9 +10,11 @@ use uuid::Uuid;
 
 use crate::error::{Error, Result};
 use crate::http::{Client, List, Member, Page, query};
+use crate::mail::{self, Notice, NoticeKind};
 use crate::models::booking;
 use crate::models::security_event::{self, Kind};
 use crate::models::user::administration::{self, Account, Filter, Role, ShownToAdmin};
+use crate::models::user::second_factor;
 use crate::session::{Changed, Key};
 use crate::text::{Form, Problem};
 use crate::{App, BoxFuture, bookings, session, text, throttle};
@@ -75,6 +78,10 @@ pub struct AccountChange {
     /// Ends the wait after failed sign-ins.
     #[serde(default)]
     unlock: bool,
+    /// Takes the second factor away, of somebody who has lost theirs and the
+    /// recovery codes; ends all sessions, and tells them by mail.
+    #[serde(default)]
+    remove_second_factor: bool,
 }
 
 /// A page of the accounts that fit.
@@ -123,7 +130,7 @@ pub fn change<'a>(
             let studio = studio.clone();
             Box::pin(async move {
                 let keys = session::lock_for_admin(client, &key, by, change.id).await?;
-                let mut work = Work::new(client, by, keys, change.id).await?;
+                let mut work = Work::new(client, by, keys, change.id, now).await?;
                 work.run(&change).await?;
                 if work.closed {
                     booking::cancel_all_of(client, change.id, now, &studio).await?;
@@ -137,6 +144,7 @@ pub fn change<'a>(
             unlocked,
         } = changing.await?;
         throttle::forget(app, &unlocked).await;
+        mail::send_due_soon(app);
         if !account.is_active {
             bookings::follow(app).await;
         }
@@ -158,6 +166,7 @@ struct Done {
 struct Work<'c> {
     client: &'c Postgres,
     by: Uuid,
+    now: DateTime<Utc>,
     account: Account,
     /// Of the sessions that show the member, and of those that have ended.
     keys: Vec<Key>,
@@ -171,11 +180,18 @@ struct Work<'c> {
 }
 
 impl<'c> Work<'c> {
-    async fn new(client: &'c Postgres, by: Uuid, keys: Vec<Key>, id: Uuid) -> Result<Self> {
+    async fn new(
+        client: &'c Postgres,
+        by: Uuid,
+        keys: Vec<Key>,
+        id: Uuid,
+        now: DateTime<Utc>,
+    ) -> Result<Self> {
         let account = administration::find(client, id).await?;
         Ok(Self {
             client,
             by,
+            now,
             account: account.ok_or(Error::NotFound)?,
             keys,
             ended: 0,
@@ -195,6 +211,9 @@ impl<'c> Work<'c> {
         if change.end_sessions {
             let count = self.end_sessions().await?;
             self.note(Kind::SessionsEnded, json!({ "count": count }));
+        }
+        if change.remove_second_factor {
+            self.remove_second_factor().await?;
         }
         if change.unlock {
             let email = &self.account.user.email;
@@ -228,6 +247,15 @@ impl<'c> Work<'c> {
             Kind::AccountDeactivated
         };
         self.note(kind, json!({ "from": from, "to": to }));
+        Ok(())
+    }
+
+    async fn remove_second_factor(&mut self) -> Result<()> {
+        second_factor::remove(self.client, self.account.user.id).await?;
+        self.end_sessions().await?;
+        let (kind, user) = (NoticeKind::TwoFactorDisabled, &self.account.user);
+        mail::notify(self.client, kind, user, Notice::at(self.now)).await?;
+        self.note(Kind::TwoFactorDisabled, json!({}));
         Ok(())
     }
 

@@ -598,6 +598,25 @@ async fn line_23_a_reset_does_not_bypass_the_second_factor() {
 }
 
 #[tokio::test]
+async fn whoever_has_lost_app_and_codes_is_let_in_again_by_an_administrator() {
+    let app = TestApp::start().await;
+    let admin = app.admin("admin").await;
+    let ana = Enrolled::new(&app).await;
+    let found = admin.get("/api/admin/users?search=ana").await.expect(200);
+    let change = json!({ "id": found["items"][0]["id"], "removeSecondFactor": true });
+    admin.patch("/api/admin/users", change).await.expect(200);
+    assert!(!ana.ana.is_signed_in().await);
+    assert_eq!(app.mails_of("two_factor_disabled").await, 1);
+    app.visitor()
+        .sign_in("ana@example.com", PASSWORD)
+        .await
+        .expect(200);
+    let noted = "select count(*) from security_events
+        where kind = 'two_factor_disabled' and detail ? 'by'";
+    assert_eq!(app.count(noted).await, 1);
+}
+
+#[tokio::test]
 async fn line_34_no_dump_has_a_secret_or_a_recovery_code_in_the_clear() {
     let app = TestApp::start().await;
     let ana = Enrolled::new(&app).await;

@@ -134,6 +134,17 @@ impl Notice {
         }
     }
 
+    /// Of something that the studio did.
+    pub fn at(now: DateTime<Utc>) -> Self {
+        Self {
+            at: now,
+            ip: None,
+            device: None,
+            other: None,
+            link: None,
+        }
+    }
+
     /// As it stands in the outbox, for a member.
     pub fn payload(&self, user_id: Uuid) -> Value {
         json!({ "userId": user_id, "notice": self })

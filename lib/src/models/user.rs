@@ -540,18 +540,13 @@ pub async fn reset_password(
 
 static FORGET_STRANGER: Statement = Statement::new(
     "user.forget_stranger",
-    "with identities as (
-        delete from user_identities where user_id = $1
-    ), codes as (
-        delete from recovery_codes where user_id = $1
-    )
-    update users set totp_secret = null, totp_confirmed_at = null, totp_last_step = null
-    where id = $1",
+    "delete from user_identities where user_id = $1",
 );
 
-/// Takes away the ways in that were set up before anybody had shown to read the
+/// Unlinks the providers that were linked before anybody had shown to read the
 /// mail of the account's address: it may have been registered by a stranger, who
-/// would have kept its owner out, or come back.
+/// would come back by theirs. A second factor stays, for a reset never takes one
+/// away; an administrator does.
 ///
 /// # Errors
 ///
