@@ -16,6 +16,7 @@ use crate::error::Result;
 use crate::events::Streams;
 use crate::kv::{Cache, Kv};
 use crate::mail::Sending;
+use crate::outbound::Outbound;
 use crate::password::Hasher;
 use crate::secret::Signer;
 use crate::session::{self, AccessTokens, Sessions};
@@ -47,6 +48,8 @@ struct Inner {
     streams: Streams,
     ending: CancellationToken,
     stripe: Option<Stripe>,
+    outbound: Outbound,
+    providers: Cache,
     config: Config,
 }
 
@@ -76,6 +79,8 @@ impl App {
             streams: Streams::default(),
             ending: CancellationToken::new(),
             stripe: config.stripe.clone().map(Stripe::new),
+            outbound: Outbound::default(),
+            providers: Cache::new(kv.clone(), "providers"),
             clock,
             db,
             kv,
@@ -170,6 +175,15 @@ impl App {
     /// Card payments, where the configuration has them.
     pub fn stripe(&self) -> Option<&Stripe> {
         self.0.stripe.as_ref()
+    }
+
+    pub(crate) fn outbound(&self) -> &Outbound {
+        &self.0.outbound
+    }
+
+    /// What sign-in providers publish of themselves: addresses and keys.
+    pub(crate) fn providers(&self) -> &Cache {
+        &self.0.providers
     }
 
     /// Writes what is still to be written, then closes the pool.

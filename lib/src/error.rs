@@ -50,6 +50,14 @@ pub enum Error {
     /// followed by a newer one; alike for one that never was.
     #[error("This link has been used or is too old; please ask for a new one")]
     LinkEnded,
+    /// 400 with a code of its own: what was sent is of no use, or not any more.
+    #[error("{message}")]
+    Refused {
+        /// For programs.
+        code: &'static str,
+        /// For people.
+        message: &'static str,
+    },
     /// 401 `not_signed_in`: no credential, or one that is no longer good.
     #[error("Please sign in")]
     NotSignedIn,
@@ -186,9 +194,11 @@ impl Error {
     /// The HTTP status.
     pub fn status(&self) -> StatusCode {
         match self {
-            Self::Invalid(_) | Self::Malformed(_) | Self::BadSignature | Self::LinkEnded => {
-                StatusCode::BAD_REQUEST
-            }
+            Self::Invalid(_)
+            | Self::Malformed(_)
+            | Self::BadSignature
+            | Self::LinkEnded
+            | Self::Refused { .. } => StatusCode::BAD_REQUEST,
             Self::NotSignedIn
             | Self::CookieRefused
             | Self::InvalidCredentials
@@ -221,7 +231,8 @@ impl Error {
             Self::NotSignedIn | Self::CookieRefused => "not_signed_in",
             Self::InvalidCredentials => "invalid_credentials",
             Self::SessionGone => "session_gone",
-            Self::Unauthorized { code, .. }
+            Self::Refused { code, .. }
+            | Self::Unauthorized { code, .. }
             | Self::Forbidden { code, .. }
             | Self::Conflict { code, .. } => code,
             Self::TwoFactorRequired(_) => "two_factor_required",

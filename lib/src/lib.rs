@@ -11,9 +11,9 @@
 //! - [`session`] is the heart: sessions that are read from Redis, kept in
 //!   Postgres, and never come back once they have ended.
 //! - [`sign_in`], [`registration`] and [`refresh`] lead from a person to a
-//!   session; [`password`], [`two_factor`] with [`totp`], and [`throttle`] are what
-//!   stands in between. [`profile`], [`email_address`] and [`password_reset`] look
-//!   after the account.
+//!   session, [`oauth`] does so through a provider; [`password`], [`two_factor`]
+//!   with [`totp`], and [`throttle`] are what stands in between. [`profile`],
+//!   [`email_address`], [`identities`] and [`password_reset`] look after the account.
 //! - [`catalogue`] and [`schedule`] are what the studio offers, and when; visitors
 //!   get both from Redis as finished answers. [`timetable`] is the same for staff,
 //!   [`calendar`] for calendar programs.
@@ -57,12 +57,14 @@ pub mod front_desk;
 pub mod health;
 pub mod http;
 pub mod idempotency;
+pub mod identities;
 pub mod kv;
 pub mod log;
 pub mod mail;
 pub mod migrations;
 pub mod models;
 pub mod money;
+pub mod oauth;
 #[cfg(feature = "openapi")]
 pub mod openapi;
 pub mod outbound;

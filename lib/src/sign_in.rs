@@ -292,7 +292,11 @@ async fn by_challenge(
 
 /// Where an address has to be confirmed first, one that is not is mailed its
 /// link again: nobody who is not signed in could ask for it.
-async fn require_verified(app: &App, client: &Client, user: &User) -> Result<()> {
+///
+/// # Errors
+///
+/// 403 `email_not_verified`; [`Error::Unavailable`].
+pub(crate) async fn require_verified(app: &App, client: &Client, user: &User) -> Result<()> {
     if !app.config().require_email_verification || user.email_verified {
         return Ok(());
     }

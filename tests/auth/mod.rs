@@ -5,6 +5,7 @@ mod links;
 mod login;
 mod logout;
 mod me;
+mod oauth;
 mod password;
 mod register;
 mod throttle;

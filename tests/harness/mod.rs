@@ -3,7 +3,9 @@
 
 mod crowd;
 mod function;
+mod github;
 mod links;
+mod oidc;
 mod people;
 mod python;
 mod smtp;
@@ -25,6 +27,8 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
 pub use function::Function;
+pub use github::GitHub;
+pub use oidc::{Mischief, Oidc, claims};
 pub use people::{Answer, Person};
 pub use python::python;
 pub use smtp::MailServer;
@@ -66,6 +70,8 @@ pub struct Settings {
     pub timing: Option<Timing>,
     /// Less patience with Stripe.
     pub stripe_deadline: Option<Duration>,
+    /// Less patience with sign-in providers.
+    pub provider_deadline: Option<Duration>,
 }
 
 impl Settings {
@@ -266,6 +272,11 @@ fn config(database: &str, redis: &Endpoint, settings: &Settings) -> Config {
     }
     if let (Some(stripe), Some(deadline)) = (&mut config.stripe, settings.stripe_deadline) {
         stripe.deadline = deadline;
+    }
+    if let Some(deadline) = settings.provider_deadline {
+        for provider in config.providers.values_mut() {
+            provider.deadline = deadline;
+        }
     }
     config
 }

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use std::sync::Mutex;
 
 use reqwest::header::{COOKIE, HeaderMap, ORIGIN, SET_COOKIE};
+use reqwest::redirect::Policy;
 use reqwest::{Client, Method, RequestBuilder};
 use serde_json::{Value, json};
 
@@ -24,7 +25,8 @@ pub struct Person {
 impl Person {
     pub fn new(url: &str, address: IpAddr) -> Self {
         Self {
-            http: Client::new(),
+            // Where an answer leads is part of the story.
+            http: Client::builder().redirect(Policy::none()).build().unwrap(),
             url: url.to_owned(),
             address,
             cookie: Mutex::default(),

@@ -1,6 +1,7 @@
 //! Sign-in providers: `OAUTH_<PROVIDER>_CLIENT_ID` and its like.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use super::{ConfigError, Environment, refuse};
 use crate::outbound::may_be_called;
@@ -21,6 +22,21 @@ pub struct ProviderConfig {
     /// `OAUTH_<PROVIDER>_ISSUER`, without a slash at its end: what an ID token
     /// has to name, and where its configuration is found. For GitHub the site.
     pub issuer: String,
+    /// How long one call to it may take: five seconds. Only tests have other
+    /// values.
+    pub deadline: Duration,
+}
+
+impl ProviderConfig {
+    /// As people call it.
+    pub fn label(&self) -> String {
+        if self.protocol == Protocol::GitHub {
+            return "GitHub".to_owned();
+        }
+        let mut letters = self.name.chars();
+        let first = letters.next().map(|letter| letter.to_ascii_uppercase());
+        first.into_iter().chain(letters).collect()
+    }
 }
 
 /// What a provider speaks.
@@ -83,6 +99,7 @@ fn provider(env: &Environment<'_>, name: &str) -> Result<Option<ProviderConfig>,
         client_id,
         client_secret: Secret::new(client_secret),
         issuer: issuer.trim_end_matches('/').to_owned(),
+        deadline: Duration::from_secs(5),
     }))
 }
 

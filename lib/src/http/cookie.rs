@@ -39,16 +39,6 @@ impl Purpose {
             (Self::Challenge, true) => "sabor_challenge",
         }
     }
-
-    /// A provider may answer by a form that its page posts to us, which no
-    /// stricter cookie comes along with; over plain http browsers refuse that
-    /// kind, and there is none.
-    fn same_site(self, app: &App) -> &'static str {
-        match self {
-            Self::OAuth if !app.config().development => "None",
-            _ => "Lax",
-        }
-    }
 }
 
 /// The cookie of a request, unverified.
@@ -112,10 +102,9 @@ impl SetCookie {
             "; Secure"
         };
         Self(format!(
-            "{}{suffix}={value}; Path=/; Max-Age={}; HttpOnly; SameSite={}{secure}",
+            "{}{suffix}={value}; Path=/; Max-Age={}; HttpOnly; SameSite=Lax{secure}",
             purpose.cookie(app),
             max_age.as_secs(),
-            purpose.same_site(app),
         ))
     }
 

@@ -136,12 +136,27 @@ pub(super) fn json_bytes<'a>(headers: &'a HeaderMap, body: Body) -> BoxFuture<'a
     })
 }
 
+/// The body of a form that a page has sent by itself, as it came.
+pub(super) fn form_bytes(request: Request) -> BoxFuture<'static, Result<Vec<u8>>> {
+    Box::pin(async move {
+        let (headers, body) = split(request);
+        if !is_of_type(&headers, "application/x-www-form-urlencoded") {
+            return Err(Error::malformed("The body must be a form"));
+        }
+        read(body).await
+    })
+}
+
 fn is_json(headers: &HeaderMap) -> bool {
+    is_of_type(headers, "application/json")
+}
+
+fn is_of_type(headers: &HeaderMap, media_type: &str) -> bool {
     let value = headers
         .get(CONTENT_TYPE)
         .and_then(|value| value.to_str().ok());
     let kind = value.and_then(|value| value.split(';').next());
-    kind.is_some_and(|kind| kind.trim().eq_ignore_ascii_case("application/json"))
+    kind.is_some_and(|kind| kind.trim().eq_ignore_ascii_case(media_type))
 }
 
 fn read(body: Body) -> BoxFuture<'static, Result<Vec<u8>>> {

@@ -1,7 +1,7 @@
 //! Where a request comes from: the defence against what other sites make a
 //! member's browser send.
 
-use axum::extract::{Request, State};
+use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::Next;
 use axum::response::Response;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
@@ -16,6 +16,11 @@ const FOREIGN: Error = Error::Forbidden {
     code: "foreign_origin",
     message: "This request did not come from a page that may send it",
 };
+
+/// Where a sign-in provider's page sends a form, from an origin of its own. It
+/// changes nothing, but leads on to GET with what came, where the state and a
+/// cookie have to fit each other.
+const ANSWERED_BY_FORM: &str = "/api/auth/oauth/callback/{provider}";
 
 /// Lets a request that may change something with a member's cookie come from
 /// known pages only.
@@ -32,15 +37,16 @@ pub(super) async fn check(
         *request.method(),
         Method::GET | Method::HEAD | Method::OPTIONS
     );
+    let path = request.extensions().get::<MatchedPath>();
+    let exempt = path.is_some_and(|path| path.as_str() == ANSWERED_BY_FORM);
     let headers = request.headers();
     let by_cookie = cookie::presented(&app, headers, Purpose::Session).is_some()
         && !headers.contains_key(header::AUTHORIZATION);
     // A page of another site that says where it is from has no business here even
     // without a cookie: it could sign somebody out, or in as somebody else.
-    let says_foreign = headers.contains_key(header::ORIGIN)
-        && !headers.contains_key(header::AUTHORIZATION)
-        && !is_own(app.config(), headers);
-    if !safe && (says_foreign || by_cookie && !is_own(app.config(), headers)) {
+    let says_foreign =
+        headers.contains_key(header::ORIGIN) && !headers.contains_key(header::AUTHORIZATION);
+    if !safe && !exempt && (by_cookie || says_foreign) && !is_own(app.config(), headers) {
         return Err(FOREIGN);
     }
     Ok(next.run(request).await)

@@ -275,11 +275,16 @@ pub fn insert_with<'a>(
 /// Writes an event after the answer, for what changed no row of its own.
 /// One that cannot be written is in the log at least.
 pub fn note(app: &App, kind: Kind, user_id: Option<Uuid>, caller: &Caller) {
+    note_with(app, kind, user_id, caller, json!({}));
+}
+
+/// As [`note`], with what else is to be known of it; see [`insert_with`].
+pub fn note_with(app: &App, kind: Kind, user_id: Option<Uuid>, caller: &Caller, detail: Value) {
     let (app, caller) = (app.clone(), caller.clone());
     background::spawn(async move {
         let written = async {
             let client = app.db().client().await?;
-            insert(&client, kind, user_id, &caller).await
+            insert_with(&client, kind, user_id, &caller, detail).await
         };
         if let Err(error) = written.await {
             tracing::error!(kind = kind.as_str(), error = %chain(&error), "security event not written");

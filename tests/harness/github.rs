@@ -1,0 +1,129 @@
+//! A stand-in for GitHub, which cannot be reached from here: it answers what
+//! GitHub's documentation says, at the addresses of an Enterprise server
+//! (<https://docs.github.com/en/apps/oauth-apps/building-oauth-apps/authorizing-oauth-apps>,
+//! <https://docs.github.com/en/rest/users/users>, <https://docs.github.com/en/rest/users/emails>).
+
+use std::collections::HashMap;
+use std::net::Ipv4Addr;
+use std::sync::{Arc, Mutex};
+
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::http::HeaderMap;
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
+use ring::digest::{SHA256, digest};
+use serde_json::{Value, json};
+use tokio::task::JoinHandle;
+
+use super::Settings;
+
+const TOKEN: &str = "gho_of_these_stories";
+
+/// The stand-in.
+pub struct GitHub {
+    pub url: String,
+    shared: Arc<Mutex<Shared>>,
+    server: JoinHandle<()>,
+}
+
+#[derive(Default)]
+struct Shared {
+    challenge: String,
+    addresses: Value,
+}
+
+type Site = State<Arc<Mutex<Shared>>>;
+
+impl GitHub {
+    pub async fn start() -> Self {
+        let shared = Arc::<Mutex<Shared>>::default();
+        let router = Router::new()
+            .route("/login/oauth/access_token", post(exchange))
+            .route("/api/v3/user", get(user))
+            .route("/api/v3/user/emails", get(emails))
+            .with_state(shared.clone());
+        let listener = tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0));
+        let listener = listener.await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let server = tokio::spawn(async move {
+            sabor_dev::serve(listener, router).await.unwrap();
+        });
+        Self {
+            url,
+            shared,
+            server,
+        }
+    }
+
+    /// What makes a deployment offer it.
+    pub fn settings(&self) -> Settings {
+        Settings::default()
+            .with("OAUTH_GITHUB_CLIENT_ID", "Iv1.sabor")
+            .with("OAUTH_GITHUB_CLIENT_SECRET", "a secret of the stories")
+            .with("OAUTH_GITHUB_ISSUER", &self.url)
+    }
+
+    /// The addresses of the account that signs in.
+    pub fn addresses(&self, addresses: Value) {
+        self.shared.lock().unwrap().addresses = addresses;
+    }
+
+    /// What a browser does there: agrees, and is sent back with a code.
+    pub fn visit(&self, authorize: &str) -> String {
+        let (page, query) = authorize.split_once('?').unwrap();
+        assert_eq!(page, format!("{}/login/oauth/authorize", self.url));
+        let query: HashMap<_, _> = form_urlencoded::parse(query.as_bytes()).collect();
+        assert_eq!(query["client_id"], "Iv1.sabor");
+        assert_eq!(query["scope"], "read:user user:email");
+        assert_eq!(query["code_challenge_method"], "S256");
+        self.shared.lock().unwrap().challenge = query["code_challenge"].to_string();
+        let state = &query["state"];
+        format!("/api/auth/oauth/callback/github?code=abc&state={state}")
+    }
+}
+
+impl Drop for GitHub {
+    fn drop(&mut self) {
+        self.server.abort();
+    }
+}
+
+/// Refusals come with 200, too.
+async fn exchange(State(shared): Site, headers: HeaderMap, body: Bytes) -> Json<Value> {
+    // Without it, GitHub answers with a form.
+    assert_eq!(headers["accept"], "application/json");
+    let form: HashMap<_, _> = form_urlencoded::parse(&body).collect();
+    assert_eq!(form["client_secret"], "a secret of the stories");
+    let challenge = BASE64.encode(digest(&SHA256, form["code_verifier"].as_bytes()));
+    if form["code"] != "abc" || challenge != shared.lock().unwrap().challenge {
+        return Json(json!({
+            "error": "bad_verification_code",
+            "error_description": "The code passed is incorrect or expired.",
+            "error_uri": "https://docs.github.com",
+        }));
+    }
+    Json(json!({
+        "access_token": TOKEN, "scope": "read:user,user:email", "token_type": "bearer",
+    }))
+}
+
+async fn user(headers: HeaderMap) -> Json<Value> {
+    assert_known(&headers);
+    Json(json!({
+        "login": "anareyes", "id": 583_231, "node_id": "MDQ6VXNlcjU4MzIzMQ==", "type": "User",
+        "name": "Ana Reyes", "email": null, "site_admin": false,
+    }))
+}
+
+async fn emails(State(shared): Site, headers: HeaderMap) -> Json<Value> {
+    assert_known(&headers);
+    Json(shared.lock().unwrap().addresses.clone())
+}
+
+fn assert_known(headers: &HeaderMap) {
+    assert_eq!(headers["authorization"], format!("Bearer {TOKEN}"));
+    assert!(headers.contains_key("user-agent"));
+}
