@@ -3,16 +3,17 @@
 //! The provider `acme` is npm's `oidc-provider`. GitHub cannot be reached from
 //! here: it is a stand-in of ours, which answers as GitHub's documentation says.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::TimeDelta;
-use futures_util::future::join_all;
+use futures_util::future::{join, join_all};
 use reqwest::Method;
 use reqwest::header::ACCEPT;
 use serde_json::{Value, json};
 
 use crate::harness::{
-    Answer, GitHub, Mischief, Oidc, PASSWORD, Person, Settings, TestApp, claims, until,
+    Answer, GitHub, Mischief, Oidc, PASSWORD, Person, Replaced, Settings, TestApp, claims, until,
 };
 
 const START: &str = "/api/auth/oauth/acme";
@@ -478,15 +479,15 @@ async fn an_id_token_without_a_good_signature_says_nothing() {
         let header = BASE64.encode(json!({ "alg": "none" }).to_string());
         format!("{header}.{claims}.")
     };
-    let tokens: Vec<std::sync::Arc<dyn Fn(&str) -> String + Send + Sync>> = vec![
-        std::sync::Arc::new(altered),
-        std::sync::Arc::new(unsigned),
-        std::sync::Arc::new(headed(json!({ "alg": "none" }))),
-        std::sync::Arc::new(headed(json!({ "alg": "HS256", "kid": "of-the-proxy" }))),
-        std::sync::Arc::new(headed(json!({ "alg": "ES256", "kid": "of-the-proxy" }))),
-        std::sync::Arc::new(headed(json!({ "alg": "RS256", "kid": "of-the-proxy" }))),
-        std::sync::Arc::new(headed(json!({ "alg": "ES256", "kid": "unheard of" }))),
-        std::sync::Arc::new(|_: &str| "no token".to_owned()),
+    let tokens: [Replaced; 8] = [
+        Arc::new(altered),
+        Arc::new(unsigned),
+        Arc::new(headed(json!({ "alg": "none" }))),
+        Arc::new(headed(json!({ "alg": "HS256", "kid": "of-the-proxy" }))),
+        Arc::new(headed(json!({ "alg": "ES256", "kid": "of-the-proxy" }))),
+        Arc::new(headed(json!({ "alg": "RS256", "kid": "of-the-proxy" }))),
+        Arc::new(headed(json!({ "alg": "ES256", "kid": "unheard of" }))),
+        Arc::new(|_: &str| "no token".to_owned()),
     ];
     for (at, token) in tokens.into_iter().enumerate() {
         oidc.misbehave(Mischief::Token(token));
@@ -534,7 +535,7 @@ async fn what_a_provider_publishes_is_read_once_and_its_keys_again_when_one_is_n
             base64::Engine::encode(&base64::engine::general_purpose::URL_SAFE_NO_PAD, header);
         format!("{header}.{rest}")
     };
-    oidc.misbehave(Mischief::Token(std::sync::Arc::new(token)));
+    oidc.misbehave(Mischief::Token(Arc::new(token)));
     let answer = sign_in(&oidc, &app.visitor(), "ana-1").await;
     answer.expect_code(400, "oauth_refused");
     assert_eq!(oidc.calls("/jwks"), 2);
@@ -545,7 +546,7 @@ async fn what_is_said_of_somebody_else_is_not_taken_for_the_one_who_signs_in() {
     let Some((oidc, app)) = acme().await else {
         return;
     };
-    oidc.misbehave(Mischief::Userinfo(std::sync::Arc::new(|told| {
+    oidc.misbehave(Mischief::Userinfo(Arc::new(|told| {
         told["sub"] = json!("somebody-else");
     })));
     let answer = sign_in(&oidc, &app.visitor(), "ana-1").await;
@@ -558,11 +559,11 @@ async fn a_provider_that_says_it_is_another_is_not_used() {
         return;
     };
     let foreign = |told: &mut Value| told["issuer"] = json!("https://other.example");
-    oidc.misbehave(Mischief::Metadata(std::sync::Arc::new(foreign)));
+    oidc.misbehave(Mischief::Metadata(Arc::new(foreign)));
     let answer = app.visitor().get(START).await;
     answer.expect_code(503, "unavailable");
     let script = |told: &mut Value| told["authorization_endpoint"] = json!("javascript:alert(1)");
-    oidc.misbehave(Mischief::Metadata(std::sync::Arc::new(script)));
+    oidc.misbehave(Mischief::Metadata(Arc::new(script)));
     let answer = app.visitor().get(START).await;
     answer.expect_code(503, "unavailable");
 }
@@ -710,7 +711,12 @@ async fn the_last_way_in_stays() {
     let both = ids().await;
     assert_eq!(both.len(), 2);
     // Of two at once, one waits for the other and sees what it has done.
-    let answers = join_all(both.iter().map(unlink)).await;
+    let held = app.hold("select id from users for update").await;
+    let released = async {
+        until(async || app.waiting().await == 2).await;
+        held.release().await;
+    };
+    let (answers, ()) = join(join_all(both.iter().map(unlink)), released).await;
     let mut statuses: Vec<_> = answers.iter().map(|answer| answer.status).collect();
     statuses.sort_unstable();
     assert_eq!(statuses, [200, 409]);
@@ -771,10 +777,24 @@ async fn a_linking_ends_with_the_session_or_the_epoch_that_it_began_under() {
     let back = oidc.visit(&begin(&nadia, START).await, "ana-1").await;
     nadia.post("/api/auth/logout", json!({})).await.expect(200);
     nadia.get(&back).await.expect_code(400, "oauth_state");
-    nadia
-        .sign_in("nadia@example.com", PASSWORD)
-        .await
-        .expect(200);
+    let sign_in = async || {
+        let answer = nadia.sign_in("nadia@example.com", PASSWORD).await;
+        answer.expect(200);
+    };
+    sign_in().await;
+    // Also when it ends while the provider is asked.
+    let back = oidc.visit(&begin(&nadia, START).await, "ana-1").await;
+    let release = Arc::new(tokio::sync::Notify::new());
+    oidc.misbehave(Mischief::Held(release.clone()));
+    let ended = async {
+        until(async || oidc.calls("/token") == 1).await;
+        app.sql("delete from user_sessions").await;
+        release.notify_one();
+    };
+    let (answer, ()) = join(nadia.get(&back), ended).await;
+    answer.expect_code(401, "session_gone");
+    oidc.misbehave(Mischief::None);
+    sign_in().await;
     let back = oidc.visit(&begin(&nadia, START).await, "ana-1").await;
     // It ends all other sessions, and keeps this one.
     let form = json!({ "currentPassword": PASSWORD, "newPassword": "otra contraseña larga" });
@@ -934,17 +954,43 @@ async fn two_who_come_at_once_are_one_member() {
 }
 
 #[tokio::test]
+async fn who_finds_an_account_just_made_looks_for_its_link_again() {
+    let Some((oidc, app)) = acme().await else {
+        return;
+    };
+    sign_in(&oidc, &app.visitor(), "ana-1").await;
+    app.sql("update user_identities set subject = 'not yet'")
+        .await;
+    let person = app.visitor();
+    let back = oidc.visit(&begin(&person, START).await, "ana-1").await;
+    // The link has been looked for, and the account not yet.
+    let held = app
+        .hold(
+            "lock table users in access exclusive mode;
+            update user_identities set subject = 'ana-1'",
+        )
+        .await;
+    let linked = async {
+        until(async || app.waiting().await == 1).await;
+        held.commit().await;
+    };
+    let (answer, ()) = join(person.get(&back), linked).await;
+    assert_leads_to(&answer, "/");
+    assert_eq!((accounts(&app).await, links(&app).await), (1, 1));
+}
+
+#[tokio::test]
 async fn the_data_of_a_visit_go_along_and_the_device_is_known_the_next_time() {
     let Some((oidc, app)) = acme().await else {
         return;
     };
     let ana = app.visitor();
-    let visits = ana.get("/api/session/test-session").await.expect(200);
+    ana.get("/api/session/test-session").await.expect(200);
     let anonymous = ana.copy();
     assert_leads_to(&sign_in(&oidc, &ana, "ana-1").await, "/");
     assert_ne!(ana.cookie(), anonymous.cookie());
     let later = ana.get("/api/session/test-session").await.expect(200);
-    assert!(later.to_string() != visits.to_string());
+    assert_eq!(later["visits"], 2);
     ana.post("/api/auth/logout", json!({})).await.expect(200);
     assert_leads_to(&sign_in(&oidc, &ana, "ana-1").await, "/");
     let told = "select count(*) from mail_outbox where kind = 'new_device'";
@@ -1041,6 +1087,6 @@ async fn a_client_that_shows_its_secret_in_the_form_is_one_too() {
     let post = |told: &mut Value| {
         told["token_endpoint_auth_methods_supported"] = json!(["client_secret_post"]);
     };
-    oidc.misbehave(Mischief::Metadata(std::sync::Arc::new(post)));
+    oidc.misbehave(Mischief::Metadata(Arc::new(post)));
     assert_leads_to(&sign_in(&oidc, &app.visitor(), "ana-1").await, "/");
 }

@@ -28,7 +28,7 @@ use tokio::task::JoinHandle;
 
 pub use function::Function;
 pub use github::GitHub;
-pub use oidc::{Mischief, Oidc, claims};
+pub use oidc::{Mischief, Oidc, Replaced, claims};
 pub use people::{Answer, Person};
 pub use python::python;
 pub use smtp::MailServer;
@@ -225,6 +225,11 @@ impl TestApp {
 pub struct Held(tokio_postgres::Client);
 
 impl Held {
+    /// Gives the locks back, with all changed that was.
+    pub async fn commit(self) {
+        self.0.batch_execute("commit").await.unwrap();
+    }
+
     /// Gives the locks back, with nothing changed.
     pub async fn release(self) {
         self.0.batch_execute("rollback").await.unwrap();

@@ -11,6 +11,9 @@ import { Provider } from 'oidc-provider';
 // Nobody reads on after the first line, and to write then ends the process.
 console.info = console.warn = console.error;
 
+// Ends with whoever started it, however that ends.
+process.stdin.on('end', () => process.exit()).resume();
+
 const issuer = process.argv[2];
 const callback = process.argv[3];
 const accounts = new Map();

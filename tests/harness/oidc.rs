@@ -27,7 +27,7 @@ use ring::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair};
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
-use tokio::sync::OnceCell;
+use tokio::sync::{Notify, OnceCell};
 use tokio::task::JoinHandle;
 
 use super::{SITE, Settings, is_ci};
@@ -70,6 +70,9 @@ async fn make() -> Option<PathBuf> {
 /// Changes the claims of an ID token before it is signed again.
 type Altered = Arc<dyn Fn(&mut Value) + Send + Sync>;
 
+/// Makes another token of an ID token.
+pub type Replaced = Arc<dyn Fn(&str) -> String + Send + Sync>;
+
 /// What the proxy does with what passes it.
 #[derive(Clone, Default)]
 pub enum Mischief {
@@ -79,7 +82,7 @@ pub enum Mischief {
     /// Signs other claims.
     Claims(Altered),
     /// Replaces the whole token.
-    Token(Arc<dyn Fn(&str) -> String + Send + Sync>),
+    Token(Replaced),
     /// Changes the discovery document.
     Metadata(Altered),
     /// Changes what the provider says when it is asked who somebody is.
@@ -88,6 +91,8 @@ pub enum Mischief {
     Down,
     /// Answers nothing within the story.
     Silent,
+    /// Exchanges no code before it is told to.
+    Held(Arc<Notify>),
 }
 
 /// The provider that the stories know as `acme`.
@@ -128,6 +133,7 @@ impl Oidc {
             .arg(script)
             .arg(&url)
             .arg(format!("{SITE}{CALLBACK}"))
+            .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .kill_on_drop(true)
@@ -266,6 +272,7 @@ async fn pass(
     shared.calls.lock().unwrap().push(uri.path().to_owned());
     match mischief {
         Mischief::Down => return StatusCode::SERVICE_UNAVAILABLE.into_response(),
+        Mischief::Held(ref release) if uri.path() == "/token" => release.notified().await,
         Mischief::Silent => tokio::time::sleep(Duration::from_secs(60)).await,
         _ => {}
     }
