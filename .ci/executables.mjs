@@ -7,7 +7,7 @@ import { dirname, join, resolve } from "node:path";
 // The target, and the limit: functions that send mail or speak to Stripe carry
 // a client for each, and do not reach the target yet.
 const TARGET = 6_000_000;
-const LARGEST = 7_500_000;
+const LARGEST = 8_000_000;
 const OUTPUT = ".vercel/output/functions";
 
 const files = (folder, suffix) =>

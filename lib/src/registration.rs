@@ -52,7 +52,7 @@ pub struct Registration {
 #[derive(Debug)]
 pub enum Registered {
     /// An account and its first session.
-    SignedIn(Welcome),
+    SignedIn(Box<Welcome>),
     /// A mail is on its way, whoever has the address.
     Pending,
 }
@@ -60,7 +60,7 @@ pub enum Registered {
 impl IntoResponse for Registered {
     fn into_response(self) -> Response {
         match self {
-            Self::SignedIn(welcome) => (StatusCode::CREATED, welcome).into_response(),
+            Self::SignedIn(welcome) => (StatusCode::CREATED, *welcome).into_response(),
             Self::Pending => Accepted.into_response(),
         }
     }
@@ -103,7 +103,7 @@ pub fn register_account<'a>(
             let wish = insert(app, arrival, new, hash, Some(credential)).await?;
             let wish = wish.ok_or_else(|| Error::internal("a new account let nobody in"))?;
             app.counters().add("sessions_created", 1);
-            Registered::SignedIn(wish)
+            Registered::SignedIn(Box::new(wish))
         };
         mail::send_due_soon(app);
         Ok(registered)

@@ -87,6 +87,10 @@ fn provider(env: &Environment<'_>, name: &str) -> Result<Option<ProviderConfig>,
         ));
     }
     let own_name = name.to_ascii_lowercase().replace('_', "-");
+    // How a session was made is kept by this name, beside these.
+    if ["password", "anonymous"].contains(&own_name.as_str()) {
+        return Err(refuse(&id_name, "the provider needs another name"));
+    }
     if own_name.len() > 50 {
         return Err(refuse(&id_name, "the provider's name is too long"));
     }
