@@ -2,7 +2,8 @@
 //!
 //! [`Sessions`] is the whole surface. What a session is called and how its
 //! cookie is made stands in `token`, the tokens of those who have no cookie in
-//! `access` and `refresh`, what is kept of a session in `record`, the
+//! `access` and `refresh`, how somebody gets a session in `admission`, what is kept
+//! of one in `record`, the
 //! protocol between the two stores in `cache`, the SQL in `store`, and how
 //! people see one in `shown`.
 //!
@@ -21,6 +22,7 @@
 //! ```
 
 mod access;
+mod admission;
 mod cache;
 mod record;
 mod refresh;
@@ -36,12 +38,11 @@ use tokio_postgres::Client;
 use uuid::Uuid;
 
 pub use self::access::{ACCESS_LIFE, AccessTokens};
+pub use self::admission::{Admission, Credential, Proof, Telling, Trust, insert};
 pub use self::record::Session;
 pub use self::refresh::{Refreshed, Rotated};
 pub use self::shown::{Day, Overview, Shown, ShownToAdmin};
-pub use self::store::{
-    Admission, Credential, Life, Listed, Origin, Proof, Statistics, Telling, Trust, insert,
-};
+pub use self::store::{Life, Listed, Origin, Statistics};
 pub use self::token::{Key, Token};
 
 pub(crate) use self::cache::Cache;
@@ -283,7 +284,7 @@ impl Sessions {
             let making = self
                 .cache
                 .change(self.db.clone(), ended, async move |client| {
-                    store::insert(&client, &admission).await
+                    insert(&client, &admission).await
                 });
             let made = making.await?;
             self.counters.add("sessions_created", u64::from(made));
