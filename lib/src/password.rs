@@ -182,6 +182,7 @@ impl Hasher {
         let turn = self.turn().await?;
         let hasher = self.clone();
         let done = tokio::task::spawn_blocking(move || {
+            step_back();
             let mut memory = hasher.spare().pop().unwrap_or_default();
             let outcome = work(&mut memory);
             hasher.spare().push(memory);
@@ -199,6 +200,24 @@ impl Hasher {
         match timeout(TURN, self.turns.clone().acquire_owned()).await {
             Ok(turn) => turn.map_err(internal),
             Err(_) => Err(Error::unavailable("too many passwords wait to be hashed")),
+        }
+    }
+}
+
+/// Lets everything else on the machine go before this thread: a flood of sign-ins
+/// takes what the cores have left, and not what session checks need. Linux alone
+/// has a priority for each thread; there it may be refused, which costs no more
+/// than the order.
+fn step_back() {
+    #[cfg(target_os = "linux")]
+    {
+        const NICE: i32 = 10;
+        thread_local! {
+            static DONE: std::cell::Cell<bool> = const { std::cell::Cell::new(false) };
+        }
+        if !DONE.replace(true) {
+            let this = rustix::thread::gettid();
+            let _ = rustix::process::setpriority_process(Some(this), NICE);
         }
     }
 }

@@ -37,8 +37,8 @@ async fn add_tokens(app: &TestApp, ends: &str) {
             select id, id || '@example.com', 'Ana', '' from gen_random_uuid() id
             returning id, now() {ends} as ends
         ), link as (
-            insert into one_time_tokens (id, purpose, user_id, token_hash, email, expires_at)
-            select id, 'verify_email', id, id, '', ends from member
+            insert into one_time_tokens (id, purpose, user_id, token_hash, email, epoch, expires_at)
+            select id, 'verify_email', id, id, '', 0, ends from member
         ), challenge as (
             insert into sign_in_challenges
                 (id, token_hash, user_id, epoch, method, remember, expires_at)
