@@ -17,7 +17,7 @@ let challenge = null;
 
 // A member who shows once more who they are may be asked for a code as well.
 const wanted = () => {
-  const form = FORMS.find((name) => location.hash === `#${name}`) ?? FORMS[0];
+  const form = FORMS.find((name) => location.hash.split("=")[0] === `#${name}`) ?? FORMS[0];
   return current && form !== "two-factor" ? "member" : form;
 };
 

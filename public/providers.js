@@ -16,6 +16,7 @@ const SENTENCES = {
   unavailable: "The provider cannot be reached just now. Please try again in a few minutes, or sign in another way.",
   too_many_requests: "Too many tries. Please wait a few minutes, and then try again.",
   not_signed_in: "Your session has ended meanwhile. Please sign in, and then link the provider again.",
+  sign_in_again: "To link another way in, please sign out and in once more, and then link it within ten minutes.",
   session_gone: "Your session has ended meanwhile. Please sign in, and then link the provider again.",
 };
 

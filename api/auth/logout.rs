@@ -33,19 +33,17 @@ async fn logout(
     presented: Presented,
     OptionalJson(form): OptionalJson<Logout>,
 ) -> Result<(Option<SetCookie>, Json<Success>)> {
-    if let Some(token) = form.refresh_token.as_deref().and_then(Token::parse) {
-        let whose = app.sessions().destroy_by_refresh_token(&token).await?;
-        if whose.is_some() {
-            security_event::note(&app, Kind::SignedOut, whose, &client);
-        }
-    }
     // Only a cookie that was judged is cleared: with `Authorization` it was not.
     let by_cookie = !matches!(presented, Presented::Bearer(_) | Presented::Unknown);
-    if let Some(key) = presented.key() {
-        let whose = if form.all {
-            end_all(&app, &key).await?
-        } else {
-            app.sessions().destroy(&key).await?.flatten()
+    let token = form.refresh_token.as_deref().and_then(Token::parse);
+    let by_token = match &token {
+        Some(token) => app.sessions().key_by_refresh_token(token).await?,
+        None => None,
+    };
+    for key in [presented.key(), by_token].into_iter().flatten() {
+        let whose = match form.all {
+            true => end_all(&app, &key).await?,
+            false => app.sessions().destroy(&key).await?.flatten(),
         };
         if whose.is_some() {
             security_event::note(&app, Kind::SignedOut, whose, &client);

@@ -29,6 +29,11 @@ const OWN_ACCOUNT: Error = Error::Forbidden {
     message: "Nobody closes their own account here: the profile is the place for that",
 };
 
+const OWN_SECOND_FACTOR: Error = Error::Forbidden {
+    code: "own_second_factor",
+    message: "Nobody takes away their own second factor here: the account is the place for that",
+};
+
 /// `?search=&role=&active=` of the list.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
@@ -106,7 +111,7 @@ pub fn list(app: &App, search: Search, page: Page) -> BoxFuture<'_, Result<List<
 ///
 /// # Errors
 ///
-/// 403 `own_role`, `own_account`, or [`Error::FORBIDDEN`] when whoever acts is
+/// 403 `own_role`, `own_account`, `own_second_factor`, or [`Error::FORBIDDEN`] when whoever acts is
 /// no administrator any more; [`Error::NotFound`]; [`Error::SessionGone`];
 /// [`Error::Unavailable`].
 pub fn change<'a>(
@@ -119,6 +124,9 @@ pub fn change<'a>(
         let own = change.id == admin.user.id;
         if own && change.role.is_some() {
             return Err(OWN_ROLE);
+        }
+        if own && change.remove_second_factor {
+            return Err(OWN_SECOND_FACTOR);
         }
         if own && change.is_active == Some(false) {
             return Err(OWN_ACCOUNT);

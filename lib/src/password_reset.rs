@@ -83,10 +83,10 @@ pub fn reset<'a>(
                 if !redeemed {
                     return Err(Error::LinkEnded);
                 }
-                let reset = user::reset_password(postgres, id, &link.email, &hash).await?;
-                if !reset.ok_or(Error::LinkEnded)? {
-                    user::forget_stranger(postgres, id).await?;
+                if !user::reset_password(postgres, id, &link.email, &hash).await? {
+                    return Err(Error::LinkEnded);
                 }
+                user::forget_stranger(postgres, id).await?;
                 one_time_token::end(postgres, Purpose::VerifyEmail, id).await?;
                 let keys = session::end_all_of(postgres, id, None).await?;
                 let notice = Notice::of(&client, now);

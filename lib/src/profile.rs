@@ -17,9 +17,9 @@ use crate::session::{Changed, Proof};
 use crate::text::{Form, Problem};
 use crate::{App, BoxFuture, bookings, demo, session, sign_in};
 
-const SIGN_IN_AGAIN: Error = Error::Forbidden {
+pub(crate) const SIGN_IN_AGAIN: Error = Error::Forbidden {
     code: "sign_in_again",
-    message: "Please sign in once more by your provider, and then do this within ten minutes",
+    message: "Please sign in once more, and then do this within ten minutes",
 };
 
 /// A member, and all that is theirs alone to see.

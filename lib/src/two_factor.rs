@@ -304,7 +304,9 @@ pub(crate) async fn judge(
     // Whoever tries from elsewhere has the password; they do not use up the
     // tries of a device that the account knows.
     let subjects = match &known.device {
-        Some(device) => vec![Subject::device(SECOND_FACTOR, &user.email, device.id)],
+        Some(device) => [SECOND_FACTOR, SECOND_FACTOR_DAY]
+            .map(|limit| Subject::device(limit, &user.email, device.id))
+            .to_vec(),
         None => vec![
             Subject::email(SECOND_FACTOR, &user.email),
             Subject::email(SECOND_FACTOR_DAY, &user.email),

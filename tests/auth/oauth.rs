@@ -686,6 +686,19 @@ async fn a_member_links_a_provider_and_unlinks_it_again() {
 }
 
 #[tokio::test]
+async fn whoever_holds_a_session_of_old_links_no_way_in_of_their_own() {
+    let Some((oidc, app)) = acme().await else {
+        return;
+    };
+    let nadia = app.member("nadia").await;
+    app.sql("update user_sessions set created_at = created_at - interval '11 minutes'")
+        .await;
+    let answer = sign_in(&oidc, &nadia, "ana-1").await;
+    answer.expect_code(403, "sign_in_again");
+    assert_eq!(links(&app).await, 0);
+}
+
+#[tokio::test]
 async fn the_last_way_in_stays() {
     let Some((oidc, app)) = acme().await else {
         return;

@@ -168,6 +168,19 @@ async fn signing_out_by_a_refresh_token_works_when_the_access_token_has_run_out(
 }
 
 #[tokio::test]
+async fn all_sessions_end_also_by_a_refresh_token_alone() {
+    let app = TestApp::start().await;
+    let ana = app.member("ana").await;
+    let program = Program::sign_in(&app).await;
+    let form = json!({ "refreshToken": program.refresh, "all": true });
+    app.visitor()
+        .post("/api/auth/logout", form)
+        .await
+        .expect(200);
+    assert!(!ana.is_signed_in().await && !program.is_signed_in().await);
+}
+
+#[tokio::test]
 async fn line_25_each_refresh_token_is_good_once_and_hands_over_to_the_next() {
     let app = TestApp::start().await;
     app.member("ana").await;

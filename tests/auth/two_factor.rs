@@ -605,6 +605,11 @@ async fn whoever_has_lost_app_and_codes_is_let_in_again_by_an_administrator() {
     let found = admin.get("/api/admin/users?search=ana").await.expect(200);
     let change = json!({ "id": found["items"][0]["id"], "removeSecondFactor": true });
     admin.patch("/api/admin/users", change).await.expect(200);
+    // Never their own: that takes password and code.
+    let own = admin.get("/api/admin/users?search=admin").await.expect(200);
+    let change = json!({ "id": own["items"][0]["id"], "removeSecondFactor": true });
+    let refused = admin.patch("/api/admin/users", change).await;
+    refused.expect_code(403, "own_second_factor");
     assert!(!ana.ana.is_signed_in().await);
     assert_eq!(app.mails_of("two_factor_disabled").await, 1);
     app.visitor()

@@ -14,7 +14,7 @@ use crate::models::user::{self, Credentials, Email, ExperienceLevel, NewUser, Pr
 use crate::models::user_identity;
 use crate::session::{Changed, Credential, Proof, Telling, Token};
 use crate::sign_in::{Entry, Wish};
-use crate::{App, BoxFuture, session};
+use crate::{App, BoxFuture, profile, session};
 
 const EMAIL_UNVERIFIED: Error = Error::Forbidden {
     code: "email_unverified",
@@ -156,6 +156,12 @@ impl Settling {
             Some(owner) if owner == member.user.id => self.known(postgres, owner).await,
             Some(_) => Err(IDENTITY_TAKEN),
             None => {
+                // Another way in is for who has just shown who they are, and not
+                // for whoever holds a session of old.
+                let shown = user::reauthentication(postgres, &linking.key, member.user.id);
+                if !shown.await?.ok_or(Error::SessionGone)?.is_fresh {
+                    return Err(profile::SIGN_IN_AGAIN);
+                }
                 self.insert(postgres, &member.user).await?;
                 Ok(Found::Linked)
             }

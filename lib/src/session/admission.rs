@@ -190,9 +190,9 @@ pub enum Telling {
     Nobody,
     /// The administration, of a new account.
     SignedUp,
-    /// The administration, and the member by the mail with this payload if the
-    /// device was not known.
-    SignedIn(Value),
+    /// The administration, and by the mail with this payload, if there is one,
+    /// the member whose account did not know the device.
+    SignedIn(Option<Value>),
 }
 
 /// For how long a trusted device needs no code, in seconds.
@@ -238,7 +238,7 @@ pub async fn insert(client: &Client, admission: &Admission) -> Result<bool> {
     let (kind, notice) = match &admission.telling {
         Telling::Nobody => (None, None),
         Telling::SignedUp => (Some(Kind::SignedUp), None),
-        Telling::SignedIn(notice) => (Some(Kind::SignedIn), Some(notice.clone())),
+        Telling::SignedIn(notice) => (Some(Kind::SignedIn), notice.clone()),
     };
     let row = INSERT
         .opt(

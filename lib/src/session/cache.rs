@@ -35,7 +35,7 @@ const MARK_RETRY: Duration = Duration::from_secs(1);
 const MARKS_PER_PIPELINE: usize = 500;
 
 /// How often a transaction that ran into a deadlock is tried.
-const DEADLOCK_TRIES: u32 = 3;
+pub(super) const DEADLOCK_TRIES: u32 = 3;
 
 /// Work in a transaction, which a deadlock may make run again.
 pub(super) type Work<T> =
@@ -256,7 +256,7 @@ fn is_unknown(error: &Error) -> bool {
     matches!(error, Error::Unavailable(_) | Error::Internal(_))
 }
 
-fn is_deadlock(error: &Error) -> bool {
+pub(super) fn is_deadlock(error: &Error) -> bool {
     database_error(error).is_some_and(|error| error.code().code() == "40P01")
 }
 

@@ -46,6 +46,7 @@ pub use self::store::{Life, Listed, Origin, Statistics};
 pub use self::token::{Key, Token};
 
 pub(crate) use self::cache::Cache;
+use self::cache::DEADLOCK_TRIES;
 pub(crate) use self::store::alive as session_alive;
 use crate::background::BoxFuture;
 use crate::config::Timing;
@@ -280,13 +281,21 @@ impl Sessions {
     /// [`Error::Unavailable`].
     pub fn sign_in(&self, admission: Admission) -> BoxFuture<'_, Result<bool>> {
         Box::pin(async move {
-            let ended = admission.before.iter().cloned().collect();
-            let making = self
-                .cache
-                .change(self.db.clone(), ended, async move |client| {
-                    insert(&client, &admission).await
-                });
-            let made = making.await?;
+            let mut tries = 1;
+            let made = loop {
+                let (one, ended) = (admission.clone(), admission.before.iter().cloned());
+                let making =
+                    self.cache
+                        .change(self.db.clone(), ended.collect(), async move |client| {
+                            insert(&client, &one).await
+                        });
+                match making.await {
+                    Err(error) if cache::is_deadlock(&error) && tries < DEADLOCK_TRIES => {
+                        tries += 1
+                    }
+                    made => break made?,
+                }
+            };
             self.counters.add("sessions_created", u64::from(made));
             Ok(made)
         })

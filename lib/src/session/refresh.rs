@@ -100,7 +100,7 @@ impl Sessions {
     ///
     /// # Errors
     ///
-    /// [`Error::Unavailable`]: the token is still good, or its successor is
+    /// [`crate::Error::Unavailable`]: the token is still good, or its successor is
     /// given again.
     pub fn refresh(
         &self,
@@ -119,7 +119,7 @@ impl Sessions {
     ///
     /// # Errors
     ///
-    /// [`Error::Unavailable`].
+    /// [`crate::Error::Unavailable`].
     pub fn find_by_refresh_token(
         &self,
         token: &Token,
@@ -133,20 +133,15 @@ impl Sessions {
         })
     }
 
-    /// Ends the session of a refresh token, replaced or not. Whose it was;
-    /// `None` when there was none.
+    /// The key of the session of a refresh token, replaced or not, for what ends
+    /// it. `None` when there is none.
     ///
     /// # Errors
     ///
-    /// [`Error::Unavailable`]: it has not ended for certain.
-    pub fn destroy_by_refresh_token(&self, token: &Token) -> BoxFuture<'_, Result<Option<Uuid>>> {
+    /// [`crate::Error::Unavailable`].
+    pub fn key_by_refresh_token(&self, token: &Token) -> BoxFuture<'_, Result<Option<Key>>> {
         let hash = token.hash();
-        Box::pin(async move {
-            match self.key_of(hash).await? {
-                Some((key, _)) => Ok(self.destroy(&key).await?.flatten()),
-                None => Ok(None),
-            }
-        })
+        Box::pin(async move { Ok(self.key_of(hash).await?.map(|(key, _)| key)) })
     }
 
     /// The session that a token belongs to, and whether the token is the last of

@@ -125,7 +125,9 @@ pub(crate) fn admit<'a>(
     Box::pin(async move {
         let entry = Entry::new(arrival, &wish);
         let notice = Notice::of(&arrival.client, app.clock().now());
-        let telling = Telling::SignedIn(notice.payload(wish.user.id));
+        // A device that is known may have been given a new name.
+        let news = wish.device.is_none().then(|| notice.payload(wish.user.id));
+        let telling = Telling::SignedIn(news);
         let admission = entry.admission(&wish, telling);
         let made = match wish.second.clone() {
             None => app.sessions().sign_in(admission).await?,

@@ -145,31 +145,25 @@ static RESET_PASSWORD: Statement = Statement::new(
     "user.reset_password",
     "update users u set password_hash = $3, password_changed_at = now(),
         email_verified_at = coalesce(u.email_verified_at, now())
-    from (select id, email_verified_at from users where id = $1 for no key update) before
-    where u.id = before.id and u.email = $2 and u.is_active
-    returning before.email_verified_at is not null as was_verified",
+    where u.id = $1 and u.email = $2 and u.is_active
+    returning u.id",
 );
 
 /// Sets a new password, for one who has shown that they read the mail of the
-/// account's address. Returns whether that was known before; `None` when the
-/// account has another address by now, or is closed.
+/// account's address. `false` when it has another by now, or is closed.
 ///
 /// # Errors
 ///
 /// [`crate::Error::Unavailable`].
-pub async fn reset_password(
-    client: &Client,
-    id: Uuid,
-    email: &str,
-    hash: &str,
-) -> Result<Option<bool>> {
+pub async fn reset_password(client: &Client, id: Uuid, email: &str, hash: &str) -> Result<bool> {
     let row = RESET_PASSWORD.opt(client, &[&id, &email, &hash]).await?;
-    Ok(row.map(|row| row.try_get("was_verified")).transpose()?)
+    Ok(row.is_some())
 }
 
 static FORGET_STRANGER: Statement = Statement::new(
     "user.forget_stranger",
-    "delete from user_identities where user_id = $1",
+    "delete from user_identities i using users u
+    where u.id = $1 and i.user_id = u.id and i.linked_at < u.email_verified_at",
 );
 
 /// Unlinks the providers that were linked before anybody had shown to read the
@@ -235,7 +229,8 @@ static REAUTHENTICATION: Statement = Statement::new(
     concat!(
         "select u.password_hash is not null as has_password, u.session_epoch, s.login_method,
             s.login_method <> 'password'
-                and s.created_at > now() - interval '10 minutes' as is_recent
+                and s.created_at > now() - interval '10 minutes' as is_recent,
+            s.created_at > now() - interval '10 minutes' as is_fresh
         from user_sessions s join users u on u.id = s.user_id
         where s.session_key = $1 and ",
         session_alive!()
@@ -249,6 +244,8 @@ pub struct Reauthentication {
     pub has_password: bool,
     /// Of a sign-in through a provider in the last ten minutes.
     pub recent: Option<Proof>,
+    /// Whether it was made in the last ten minutes, in whatever way.
+    pub is_fresh: bool,
 }
 
 /// What this session proves; `None` when it has ended.
@@ -272,6 +269,7 @@ pub async fn reauthentication(
         Ok(Reauthentication {
             has_password: row.try_get("has_password")?,
             recent: is_recent.then_some(proof),
+            is_fresh: row.try_get("is_fresh")?,
         })
     })
     .transpose()
