@@ -18,8 +18,8 @@ use crate::random;
 // row, and is written in the same round trip.
 //
 // A browser is known by its cookie, under the epoch of then; a program, which has
-// none, by the name and the address under which it has signed in before. Trust is given with a
-// code: to sign in does not prolong it.
+// none, by the name and the address under which it has signed in before. Trust is
+// given with a code: to sign in does not prolong it.
 static INSERT: Statement = Statement::new(
     "session.insert",
     "with member as (
