@@ -254,7 +254,7 @@ pub fn deactivate<'a>(
 /// 403 `wrong_password`; without one [`Error::Invalid`], or of an account that
 /// has none 403 `sign_in_again`; [`Error::TooManyRequests`];
 /// [`Error::SessionGone`]; [`Error::Unavailable`].
-pub(crate) async fn prove_again(
+pub async fn prove_again(
     app: &App,
     client: &Client,
     member: &Member,
