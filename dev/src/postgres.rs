@@ -187,6 +187,17 @@ impl Cluster {
         Ok(())
     }
 
+    /// Removes a database, and whoever is still connected to it.
+    ///
+    /// # Errors
+    ///
+    /// When Postgres is stopped.
+    pub async fn drop_database(&self, name: &str) -> Result<()> {
+        let statement = format!("drop database if exists {} with (force)", quoted(name));
+        let client = self.connect("postgres").await?;
+        Ok(client.batch_execute(&statement).await?)
+    }
+
     /// Stops Postgres: running statements are cut, what was committed is
     /// kept. Does nothing when it is stopped.
     ///

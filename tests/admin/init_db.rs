@@ -13,7 +13,8 @@ const PATH: &str = "/api/admin/init-db";
 
 #[tokio::test]
 async fn several_at_once_make_the_schema_of_a_new_database_once() {
-    let settings = Settings::default().with("POSTGRES_URL", empty_database().await);
+    let database = empty_database().await;
+    let settings = Settings::default().with("POSTGRES_URL", &*database);
     let app = TestApp::start_with(settings).await;
     let calls: Vec<_> = (0..8)
         .map(|_| {
@@ -60,7 +61,8 @@ async fn only_cron_and_administrators_may() {
 
 #[tokio::test]
 async fn all_the_way_up_down_and_up_again_leaves_what_was_there() {
-    let mut client = connect(&empty_database().await).await;
+    let database = empty_database().await;
+    let mut client = connect(&database).await;
     let empty = schema(&client).await;
     let up = migrations::up(&mut client).await.unwrap();
     let full = schema(&client).await;
@@ -75,7 +77,8 @@ async fn all_the_way_up_down_and_up_again_leaves_what_was_there() {
 
 #[tokio::test]
 async fn a_migration_that_was_changed_after_it_was_applied_is_refused() {
-    let mut client = connect(&empty_database().await).await;
+    let database = empty_database().await;
+    let mut client = connect(&database).await;
     migrations::up(&mut client).await.unwrap();
     let edit = "update schema_migrations set checksum = 'another'";
     client.batch_execute(edit).await.unwrap();
@@ -85,7 +88,8 @@ async fn a_migration_that_was_changed_after_it_was_applied_is_refused() {
 
 #[tokio::test]
 async fn every_foreign_key_has_an_index() {
-    let mut client = connect(&empty_database().await).await;
+    let database = empty_database().await;
+    let mut client = connect(&database).await;
     migrations::up(&mut client).await.unwrap();
     let bare = client
         .query(

@@ -32,7 +32,7 @@ pub use oidc::{Mischief, Oidc, Replaced, claims};
 pub use people::{Answer, Person};
 pub use python::python;
 pub use smtp::MailServer;
-pub use stores::{connect, database, empty_database};
+pub use stores::{Database, connect, empty_database};
 pub use stripe::{Fault, LocalStripe, Stripe, event, signature};
 pub use studio::Class;
 pub use wire::Wire;
@@ -53,8 +53,7 @@ const SESSION_SECRET: &str = "the secret of the tests is long enough";
 pub struct TestApp {
     pub app: App,
     pub redis: Arc<Endpoint>,
-    /// The connection string of the database.
-    pub database: String,
+    pub database: Database,
     url: String,
     settings: Settings,
     server: JoinHandle<()>,
@@ -92,7 +91,7 @@ impl TestApp {
     pub async fn start_with(settings: Settings) -> Self {
         let redis = Endpoint::start(Backend::memory(), Options::default());
         let redis = Arc::new(redis.await.unwrap());
-        Self::on(database().await, redis, settings).await
+        Self::on(stores::database().await, redis, settings).await
     }
 
     /// Another process of the same deployment: same stores, same secrets.
@@ -105,7 +104,7 @@ impl TestApp {
         Self::on(self.database.clone(), self.redis.clone(), settings).await
     }
 
-    async fn on(database: String, redis: Arc<Endpoint>, settings: Settings) -> Self {
+    async fn on(database: Database, redis: Arc<Endpoint>, settings: Settings) -> Self {
         let app = App::new(config(&database, &redis, &settings)).unwrap();
         let router = sabor::http::router(app.clone(), sabor_dev::routes());
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();

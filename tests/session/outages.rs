@@ -8,7 +8,7 @@ use redis_endpoint::{Meanwhile, Mode};
 use sabor_dev::postgres::{Cluster, Options};
 use serde_json::json;
 
-use crate::harness::{PASSWORD, Settings, TestApp, connect, until};
+use crate::harness::{Database, PASSWORD, Settings, TestApp, connect, until};
 
 /// Everything that a Redis can do wrong while it is there, or not.
 const TROUBLE: [Mode; 8] = [
@@ -170,7 +170,7 @@ async fn on_own_cluster() -> (TestApp, Arc<Cluster>) {
     let mut client = connect(&url).await;
     sabor::migrations::up(&mut client).await.unwrap();
     let mut app = TestApp::start_with(Settings::default().with("POSTGRES_URL", &url)).await;
-    app.database = url;
+    app.database = Database::elsewhere(url);
     (app, cluster)
 }
 

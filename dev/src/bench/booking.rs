@@ -64,7 +64,7 @@ pub(super) async fn crowd(lab: &Lab) -> Result<Vec<Row>> {
     pool.close();
     server.stop().await?;
     drop(client);
-    lab.drop_database(DATABASE).await?;
+    lab.cluster.drop_database(DATABASE).await?;
     Ok(rows(&ours, &past))
 }
 

@@ -129,13 +129,6 @@ impl Lab {
         Ok(client.batch_execute("vacuum analyze").await?)
     }
 
-    /// Removes a database that a measurement has made.
-    pub(super) async fn drop_database(&self, name: &str) -> Result<()> {
-        let client = self.cluster.connect("postgres").await?;
-        let statement = format!("drop database {name} with (force)");
-        Ok(client.batch_execute(&statement).await?)
-    }
-
     /// The sessions that wait for the clean-up.
     pub(super) async fn expired(&self, database: &str) -> Result<i64> {
         let client = self.cluster.connect(database).await?;

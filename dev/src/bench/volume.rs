@@ -84,7 +84,7 @@ pub(super) async fn many_sessions(lab: &Lab) -> Result<Vec<Row>> {
     ];
     for site in [few, many] {
         site.server.stop().await?;
-        lab.drop_database(site.database).await?;
+        lab.cluster.drop_database(site.database).await?;
     }
     Ok(rows)
 }
@@ -117,7 +117,7 @@ pub(super) async fn clean_up(lab: &Lab) -> Result<Vec<Row>> {
     for server in [check, cleaner] {
         server.stop().await?;
     }
-    lab.drop_database(database).await?;
+    lab.cluster.drop_database(database).await?;
 
     let seconds = took.as_secs_f64();
     let what = format!(
