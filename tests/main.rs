@@ -23,6 +23,7 @@ mod bookings;
 mod calendar;
 mod classes;
 mod contact;
+mod cross_app;
 mod executables;
 mod payments;
 mod postgres;

@@ -18,7 +18,9 @@ const TABLE: &[(&str, &str, Who)] = &[
     ("DELETE", "/api/session/sessions", Who::Admin),
     ("DELETE", "/api/sessions", Who::Member),
     ("DELETE", "/api/sessions/{id}", Who::Member),
+    ("GET", "/api/admin/accounts", Who::Admin),
     ("GET", "/api/admin/analytics", Who::Staff),
+    ("GET", "/api/admin/apps", Who::Admin),
     ("GET", "/api/admin/bookings", Who::Staff),
     ("GET", "/api/admin/classes", Who::Staff),
     ("GET", "/api/admin/cleanup-sessions", Who::CronAlone),
@@ -47,6 +49,8 @@ const TABLE: &[(&str, &str, Who)] = &[
     ("GET", "/api/session/sessions", Who::Admin),
     ("GET", "/api/session/test-session", Who::Visitor),
     ("GET", "/api/sessions", Who::Member),
+    ("PATCH", "/api/admin/accounts", Who::Admin),
+    ("PATCH", "/api/admin/apps", Who::Admin),
     ("PATCH", "/api/admin/bookings", Who::Staff),
     ("PATCH", "/api/admin/classes", Who::Staff),
     ("PATCH", "/api/admin/contacts", Who::Staff),
@@ -54,6 +58,8 @@ const TABLE: &[(&str, &str, Who)] = &[
     ("PATCH", "/api/admin/schedule", Who::Staff),
     ("PATCH", "/api/admin/users", Who::Admin),
     ("PATCH", "/api/auth/me", Who::Member),
+    ("POST", "/api/admin/accounts", Who::Admin),
+    ("POST", "/api/admin/apps", Who::Admin),
     ("POST", "/api/admin/bookings", Who::Staff),
     ("POST", "/api/admin/classes", Who::Staff),
     ("POST", "/api/admin/cleanup-sessions", Who::CronOrAdmin),
@@ -76,6 +82,9 @@ const TABLE: &[(&str, &str, Who)] = &[
     ("POST", "/api/bookings/payment", Who::Member),
     ("POST", "/api/calendar/token", Who::Member),
     ("POST", "/api/contact/submit", Who::Visitor),
+    ("POST", "/api/cross-app/revoke", Who::MemberOrPartner),
+    ("POST", "/api/cross-app/token", Who::Member),
+    ("POST", "/api/cross-app/validate", Who::Partner),
     ("POST", "/api/payments/webhook", Who::Visitor),
     ("PUT", "/api/auth/two-factor", Who::Member),
 ];
@@ -86,6 +95,9 @@ enum Who {
     Member,
     Staff,
     Admin,
+    /// An application, by name and secret.
+    Partner,
+    MemberOrPartner,
     CronOrAdmin,
     /// A GET that changes something is no page's to make.
     CronAlone,
@@ -98,6 +110,7 @@ enum Role {
     Member,
     Staff,
     Admin,
+    Partner,
     Cron,
 }
 
@@ -107,6 +120,8 @@ fn allowed(who: Who, role: Role) -> bool {
         Who::Member => matches!(role, Role::Member | Role::Staff | Role::Admin),
         Who::Staff => matches!(role, Role::Staff | Role::Admin),
         Who::Admin => role == Role::Admin,
+        Who::Partner => role == Role::Partner,
+        Who::MemberOrPartner => role == Role::Partner || allowed(Who::Member, role),
         Who::CronOrAdmin => matches!(role, Role::Admin | Role::Cron),
         Who::CronAlone => role == Role::Cron,
     }
@@ -114,7 +129,7 @@ fn allowed(who: Who, role: Role) -> bool {
 
 async fn somebody(app: &TestApp, role: Role) -> Person {
     match role {
-        Role::Visitor | Role::Cron => app.visitor(),
+        Role::Visitor | Role::Partner | Role::Cron => app.visitor(),
         Role::Anonymous => {
             let visitor = app.visitor();
             visitor.get("/api/session/test-session").await.expect(200);
@@ -142,15 +157,27 @@ async fn every_function_for_every_role() {
         Role::Member,
         Role::Staff,
         Role::Admin,
+        Role::Partner,
         Role::Cron,
     ] {
+        let reading = TestApp::start().await;
+        let reader = somebody(&reading, role).await;
+        let secret = reading.partner("ticket-shop").await;
         for (method, path, who) in TABLE {
-            // Anew each time: some of these end sessions.
-            let app = TestApp::start().await;
-            let person = somebody(&app, role).await;
+            // Anew for what changes something: some of these end sessions.
+            let changing = match *method {
+                "GET" => None,
+                _ => Some(TestApp::start().await),
+            };
+            let (person, secret) = match &changing {
+                None => (reader.copy(), secret.clone()),
+                Some(app) => (somebody(app, role).await, app.partner("ticket-shop").await),
+            };
             let mut request = person.request(method.parse().unwrap(), &example(path));
-            if role == Role::Cron {
-                request = request.bearer_auth(CRON_SECRET);
+            match role {
+                Role::Cron => request = request.bearer_auth(CRON_SECRET),
+                Role::Partner => request = request.basic_auth("ticket-shop", Some(secret)),
+                _ => {}
             }
             if *method != "GET" {
                 request = request.json(&json!({}));

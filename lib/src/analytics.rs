@@ -21,7 +21,8 @@ use crate::{App, BoxFuture};
 /// Thirty days, when nothing else is asked for.
 const DEFAULT_DAYS: u64 = 30;
 
-/// Counters that tell of tokens for other applications begin so.
+/// Counters that tell of tokens for partner applications begin so; the outcome,
+/// a colon, and the application follow.
 const CROSS_APP: &str = "cross_app_";
 
 /// Into what the time is cut.
@@ -144,7 +145,7 @@ pub struct Analytics {
     /// The last day.
     to: NaiveDate,
     bucket: Cut,
-    /// Where the days are; the figures of sessions are by days of UTC.
+    /// Where the days are; the figures of sessions and tokens are by days of UTC.
     time_zone: String,
     /// The pieces, in order, also those in which nothing happened.
     buckets: Vec<Bucket>,
@@ -175,8 +176,20 @@ struct Bucket {
     /// By currency, each of which stands in every piece.
     revenue: Vec<dashboard::Revenue>,
     sessions: SessionFigures,
-    /// Tokens for other applications: what was counted of them, by name.
-    cross_app_tokens: BTreeMap<String, i64>,
+    /// Tokens for partner applications, by the names of those.
+    cross_app_tokens: BTreeMap<String, CrossAppFigures>,
+}
+
+/// What became of tokens for a partner application.
+#[derive(Clone, Copy, Debug, Default, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct CrossAppFigures {
+    created: i64,
+    /// By the last day on which they were validated.
+    used: i64,
+    revoked: i64,
+    /// Neither used nor revoked.
+    expired: i64,
 }
 
 /// What became of sessions.
@@ -378,11 +391,31 @@ impl SessionFigures {
     }
 }
 
-fn cross_app(counted: &BTreeMap<&str, i64>) -> BTreeMap<String, i64> {
-    let named = counted
-        .iter()
-        .filter_map(|(name, count)| Some((name.strip_prefix(CROSS_APP)?.to_owned(), *count)));
-    named.collect()
+fn cross_app(counted: &BTreeMap<&str, i64>) -> BTreeMap<String, CrossAppFigures> {
+    let mut apps: BTreeMap<String, CrossAppFigures> = BTreeMap::new();
+    for (name, count) in counted {
+        let Some((outcome, app)) = name.strip_prefix(CROSS_APP).and_then(|n| n.split_once(':'))
+        else {
+            continue;
+        };
+        let figures = apps.entry(app.to_owned()).or_default();
+        match outcome {
+            "created" => figures.created = *count,
+            "used" => figures.used = *count,
+            "revoked" => figures.revoked = *count,
+            "expired" => figures.expired = *count,
+            _ => {}
+        }
+    }
+    apps
+}
+
+impl CrossAppFigures {
+    const HEADINGS: [&str; 4] = ["created", "used", "revoked", "expired"];
+
+    fn counts(self) -> [i64; 4] {
+        [self.created, self.used, self.revoked, self.expired]
+    }
 }
 
 fn occupancy(told: &Told) -> Vec<Occupancy> {
@@ -415,19 +448,20 @@ impl Analytics {
     /// A line for each piece; the types' occupancy stands in columns of their
     /// own, after all that is always there.
     fn spreadsheet(&self) -> Result<Spreadsheet> {
-        let mut tokens: Vec<&String> = self
+        let mut apps: Vec<&String> = self
             .buckets
             .iter()
             .flat_map(|bucket| bucket.cross_app_tokens.keys())
             .collect();
-        tokens.sort_unstable();
-        tokens.dedup();
+        apps.sort_unstable();
+        apps.dedup();
         let lines = self.buckets.iter().enumerate();
         let lines = lines.map(|(number, bucket)| {
             let types = self.occupancy.iter().map(|of| rate(of.rates[number]));
-            let tokens = tokens
-                .iter()
-                .map(|name| Cell::count(*bucket.cross_app_tokens.get(*name).unwrap_or(&0)));
+            let tokens = apps.iter().flat_map(|app| {
+                let figures = bucket.cross_app_tokens.get(*app).copied();
+                figures.unwrap_or_default().counts().map(Cell::count)
+            });
             bucket
                 .cells()
                 .into_iter()
@@ -435,14 +469,14 @@ impl Analytics {
                 .chain(types)
                 .collect()
         });
-        let rows = std::iter::once(self.heading(&tokens)).chain(lines);
+        let rows = std::iter::once(self.heading(&apps)).chain(lines);
         Spreadsheet::new(
             format!("sabor-{}-{}.csv", self.from, self.to),
             rows.collect(),
         )
     }
 
-    fn heading(&self, tokens: &[&String]) -> Vec<Cell> {
+    fn heading(&self, apps: &[&String]) -> Vec<Cell> {
         let fixed = [
             "Start",
             "Sign-ups",
@@ -465,7 +499,9 @@ impl Analytics {
         let money = currencies.iter().flat_map(|revenue| {
             ["Paid", "Refunded", "Net"].map(|what| format!("{what} {}", revenue.currency()))
         });
-        let tokens = tokens.iter().map(|name| format!("Cross-app {name}"));
+        let tokens = apps
+            .iter()
+            .flat_map(|app| CrossAppFigures::HEADINGS.map(|what| format!("{app}: tokens {what}")));
         let types = self
             .occupancy
             .iter()

@@ -11,6 +11,7 @@ use utoipa::ToSchema;
 use crate::db::{Statement, chain};
 use crate::error::{Error, Result};
 use crate::mail::{self, Sent};
+use crate::models::cross_app_session;
 use crate::{App, BoxFuture, payment};
 
 /// When to stop, so that the function ends before the platform ends it.
@@ -37,6 +38,10 @@ pub struct Cleaned {
     pub member_events: u64,
     /// What a provider told us thirty days ago; it repeats itself for three.
     pub webhook_events: u64,
+    /// Tokens for partner applications that went to the archive, thirty days old.
+    pub cross_app_archived: u64,
+    /// Months of the archive that are not kept any longer.
+    pub archive_months_dropped: u64,
     /// Mail that was due.
     pub sent: Sent,
     /// Card payments whose time was up, and that are settled one way or the other.
@@ -62,6 +67,10 @@ pub struct Details {
     mail: u64,
     member_events: u64,
     webhook_events: u64,
+    /// Tokens for partner applications that went to the archive.
+    cross_app_archived: u64,
+    /// Months of the archive that are not kept any longer.
+    archive_months_dropped: u64,
     /// Card payments whose time was up, paid after all or not.
     payments_settled: u64,
     /// Card payments that went back.
@@ -85,6 +94,8 @@ impl From<Cleaned> for Details {
             mail: cleaned.mail,
             member_events: cleaned.member_events,
             webhook_events: cleaned.webhook_events,
+            cross_app_archived: cleaned.cross_app_archived,
+            archive_months_dropped: cleaned.archive_months_dropped,
             payments_settled: cleaned.payments_settled,
             payments_refunded: cleaned.payments_refunded,
             mail_sent: cleaned.sent.sent,
@@ -253,6 +264,8 @@ pub fn run_for(app: &App, budget: Duration) -> BoxFuture<'_, Result<Cleaned>> {
             let swept = sweep(app, statement, &mut cleaned.tokens, started + budget).await;
             cleaned.remaining |= run.step("tokens", swept).unwrap_or_default();
         }
+        let archived = archive(app, &mut cleaned, started + budget).await;
+        cleaned.remaining |= run.step("crossApp", archived).unwrap_or_default();
         app.counters().add("sessions_expired", cleaned.sessions);
         // The next run is an hour away, and most likely another process's.
         app.counters().write().await;
@@ -296,6 +309,25 @@ impl Run {
             }
         }
     }
+}
+
+/// Counts what has become of tokens for partner applications, and moves the old
+/// ones to the archive. Each part needs the one before it: what is not counted
+/// yet must not leave, and what leaves needs a place. Returns whether something
+/// is left to do.
+async fn archive(app: &App, cleaned: &mut Cleaned, until: Instant) -> Result<bool> {
+    let months = app.config().studio.archive_retention_months;
+    {
+        let client = app.db().client().await?;
+        cross_app_session::count(&client).await?;
+        cross_app_session::make_partitions(&client).await?;
+    }
+    let moved = &mut cleaned.cross_app_archived;
+    let remaining = sweep(app, &cross_app_session::ARCHIVE, moved, until).await?;
+    let client = app.db().client().await?;
+    let dropped = cross_app_session::drop_partitions(&client, months).await?;
+    cleaned.archive_months_dropped = u64::try_from(dropped).unwrap_or(0);
+    Ok(remaining)
 }
 
 /// Returns whether something is left to do.

@@ -79,6 +79,13 @@ pub enum Error {
         /// For people.
         message: &'static str,
     },
+    /// 401 `unknown_application`: no partner application, or not its secret.
+    #[error("The application's name or secret is not right")]
+    UnknownPartner,
+    /// 401 `token_ended`: a cross-app token that is unknown, used, revoked or
+    /// expired, or whose session has ended; alike for each.
+    #[error("This token has been used or is too old")]
+    TokenEnded,
     /// 401 `two_factor_required`: the first factor was right, and the second is
     /// due. The answer carries a `challenge`, to be sent back with the code.
     #[error("Please enter the code of your authenticator app")]
@@ -204,6 +211,8 @@ impl Error {
             | Self::InvalidCredentials
             | Self::SessionGone
             | Self::Unauthorized { .. }
+            | Self::UnknownPartner
+            | Self::TokenEnded
             | Self::TwoFactorRequired(_) => StatusCode::UNAUTHORIZED,
             Self::Forbidden { .. } => StatusCode::FORBIDDEN,
             Self::NotFound => StatusCode::NOT_FOUND,
@@ -235,6 +244,8 @@ impl Error {
             | Self::Unauthorized { code, .. }
             | Self::Forbidden { code, .. }
             | Self::Conflict { code, .. } => code,
+            Self::UnknownPartner => "unknown_application",
+            Self::TokenEnded => "token_ended",
             Self::TwoFactorRequired(_) => "two_factor_required",
             Self::Repeated(refusal) => &refusal.code,
             Self::NotFound => "not_found",

@@ -25,6 +25,8 @@
 //! - [`dashboard`] and [`analytics`] are what staff look at, [`spreadsheet`] a
 //!   way to take it along; [`administration`] looks after everybody's accounts,
 //!   and [`security_events`] tells what happened to them.
+//! - [`cross_app`] takes members on to partner applications, for the accounts that
+//!   they belong to; [`partner_apps`] and [`accounts`] look after both.
 //! - [`models`] holds the nouns, each with its SQL beside it.
 //! - [`db`] and [`kv`] are Postgres and Redis; [`migrations`] the schema;
 //!   [`idempotency`] does once what is asked for twice; [`outbound`] calls others.
@@ -34,6 +36,7 @@
 //! - [`encryption`], [`money`], [`secret`], [`random`], [`clock`], [`time_zone`],
 //!   [`text`] are small tools, each the one place for what it does.
 
+pub mod accounts;
 pub mod administration;
 pub mod analytics;
 pub mod app;
@@ -46,6 +49,7 @@ pub mod clock;
 pub mod config;
 pub mod contact;
 pub mod counters;
+pub mod cross_app;
 pub mod dashboard;
 pub mod db;
 pub mod demo;
@@ -68,6 +72,7 @@ pub mod oauth;
 #[cfg(feature = "openapi")]
 pub mod openapi;
 pub mod outbound;
+pub mod partner_apps;
 pub mod password;
 pub mod password_reset;
 pub mod payment;

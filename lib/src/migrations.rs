@@ -27,11 +27,12 @@ macro_rules! migration {
     };
 }
 
-static MIGRATIONS: [Migration; 4] = [
+static MIGRATIONS: [Migration; 5] = [
     migration!(1, "0001_initial"),
     migration!(2, "0002_classes"),
     migration!(3, "0003_bookings"),
     migration!(4, "0004_identity"),
+    migration!(5, "0005_cross_app"),
 ];
 
 /// One lock for all who migrate this database: "sabor" in ASCII. Whoever waits

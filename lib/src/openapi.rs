@@ -80,6 +80,11 @@ fn add_security_schemes(components: &mut Components) {
         .description(Some("`CRON_SECRET`, as Vercel Cron presents it."))
         .build();
     components.add_security_scheme("session", SecurityScheme::ApiKey(ApiKey::Cookie(cookie)));
+    let partner = Http::builder()
+        .scheme(HttpAuthScheme::Basic)
+        .description(Some("A partner application's name and secret."))
+        .build();
+    components.add_security_scheme("partner", SecurityScheme::Http(partner));
     components.add_security_scheme("cron", SecurityScheme::Http(cron));
 }
 

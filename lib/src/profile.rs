@@ -8,6 +8,7 @@ use crate::error::{Error, Result};
 use crate::http::json::given;
 use crate::http::{Client, Member};
 use crate::mail::{self, Notice, NoticeKind};
+use crate::models::account::{self, Membership};
 use crate::models::booking;
 use crate::models::one_time_token::{self, Purpose};
 use crate::models::security_event::{self, Kind};
@@ -34,10 +35,12 @@ pub struct Whole {
     emergency_contact_phone: Option<String>,
     medical_conditions: Option<String>,
     marketing_consent: bool,
+    /// On whose behalf they may act at partner applications.
+    accounts: Vec<Membership>,
 }
 
 impl Whole {
-    fn new(user: User, profile: Profile) -> Self {
+    fn new(user: User, profile: Profile, accounts: Vec<Membership>) -> Self {
         Self {
             user: user.into(),
             date_of_birth: profile.date_of_birth,
@@ -45,6 +48,7 @@ impl Whole {
             emergency_contact_phone: profile.emergency_contact_phone,
             medical_conditions: profile.medical_conditions,
             marketing_consent: profile.marketing_consent,
+            accounts,
         }
     }
 }
@@ -131,13 +135,17 @@ pub fn show(app: &App, member: Member) -> BoxFuture<'_, Result<Whole>> {
         let keys = app.config().encryption_keys.clone();
         let id = member.user.id;
         if demo::is_demo(&member.user) {
-            return Ok(Whole::new(member.user, Profile::default()));
+            return Ok(Whole::new(member.user, Profile::default(), Vec::new()));
         }
-        let profile = app
-            .db()
-            .read(async move |client| user::profile(client, &keys, id).await)
-            .await?;
-        Ok(Whole::new(member.user, profile))
+        // Both on their way at once: one round trip.
+        let read = app.db().read(async move |client| {
+            tokio::try_join!(
+                user::profile(client, &keys, id),
+                account::of_member(client, id)
+            )
+        });
+        let (profile, accounts) = read.await?;
+        Ok(Whole::new(member.user, profile, accounts))
     })
 }
 
@@ -155,12 +163,13 @@ pub fn change<'a>(app: &'a App, member: &'a Member, patch: Patch) -> BoxFuture<'
             let (key, keyring, changes) = (key.clone(), keyring.clone(), changes.clone());
             Box::pin(async move {
                 let keys = session::lock_member(client, &key, id).await?;
-                let value = user::update(client, &keyring, id, &changes).await?;
+                let (user, profile) = user::update(client, &keyring, id, &changes).await?;
+                let value = (user, profile, account::of_member(client, id).await?);
                 Ok(Changed { value, keys })
             })
         });
-        let (user, profile) = changed.await?;
-        Ok(Whole::new(user, profile))
+        let (user, profile, accounts) = changed.await?;
+        Ok(Whole::new(user, profile, accounts))
     })
 }
 

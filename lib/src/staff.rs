@@ -18,6 +18,8 @@ pub struct Act {
     key: Key,
     by: Uuid,
     caller: Client,
+    /// Whether it takes an administrator.
+    is_admins: bool,
 }
 
 impl Act {
@@ -31,6 +33,20 @@ impl Act {
             key: staff.key()?.clone(),
             by: staff.user.id,
             caller: caller.clone(),
+            is_admins: false,
+        })
+    }
+
+    /// As [`Act::new`], of what an administrator alone may do.
+    ///
+    /// # Errors
+    ///
+    /// As [`Member::key`].
+    pub fn of_admin(admin: &Member, caller: &Client) -> Result<Self> {
+        let act = Self::new(admin, caller)?;
+        Ok(Self {
+            is_admins: true,
+            ..act
         })
     }
 
@@ -43,8 +59,11 @@ impl Act {
     ///
     /// # Errors
     ///
-    /// As [`session::require_staff`].
+    /// As [`session::require_staff`], or [`session::require_admin`].
     pub async fn begin(&self, postgres: &Postgres) -> Result<()> {
+        if self.is_admins {
+            return session::require_admin(postgres, &self.key).await;
+        }
         session::require_staff(postgres, &self.key).await
     }
 

@@ -67,6 +67,8 @@ limits! {
     CHANGE_EMAIL = "change_email", 10 in 3600.0;
     /// Sign-ins through a provider that are begun, from an address.
     OAUTH_ADDRESS = "oauth_address", 30 in 600.0;
+    /// Tokens for partner applications, for a member.
+    CROSS_APP_TOKEN = "cross_app_token", 10 in 60.0;
     /// Messages to the studio, from an address.
     CONTACT_ADDRESS = "contact_address", 10 in 3600.0;
     /// Messages to the studio, in the name of one e-mail address.
@@ -98,6 +100,14 @@ impl Subject {
         Self {
             limit,
             key: format!("{}:{}", limit.name, sha256_hex(email.as_bytes())),
+        }
+    }
+
+    /// A member, wherever they are.
+    pub fn member(limit: Limit, id: Uuid) -> Self {
+        Self {
+            limit,
+            key: format!("{}:{id}", limit.name),
         }
     }
 

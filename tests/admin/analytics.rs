@@ -55,7 +55,7 @@ async fn every_figure_is_what_the_rows_say() {
             ('2026-05-05', 'sessions_created', 9), ('2026-05-05', 'redis_hits', 90),
             ('2026-05-05', 'redis_misses', 7), ('2026-05-05', 'redis_away', 3),
             ('2026-05-05', 'sessions_ended', 4), ('2026-05-05', 'sessions_revoked', 2),
-            ('2026-05-05', 'sessions_expired', 5), ('2026-05-05', 'cross_app_issued', 6)",
+            ('2026-05-05', 'sessions_expired', 5), ('2026-05-05', 'cross_app_created:shop', 6)",
     )
     .await;
 
@@ -77,7 +77,7 @@ async fn every_figure_is_what_the_rows_say() {
             "occupancyRate": 0.357,
             "revenue": [{ "currency": "USD", "paid": "25.50", "refunded": "10.25", "net": "15.25" }],
             "sessions": { "created": 9, "used": 100, "ended": 4, "revoked": 2, "expired": 5 },
-            "crossAppTokens": { "issued": 6 },
+            "crossAppTokens": { "shop": { "created": 6, "used": 0, "revoked": 0, "expired": 0 } },
         })
     );
     let types = answer["occupancy"].as_array().unwrap();

@@ -78,7 +78,8 @@ async fn exactly_the_expired_go_and_the_answer_says_how_many() {
             "deletedCount": 15,
             "details": {
                 "throttle": 1, "tokens": 4, "idempotencyKeys": 1, "mail": 0, "memberEvents": 0,
-                "webhookEvents": 0, "paymentsSettled": 0, "paymentsRefunded": 0, "mailSent": 0, "mailFailed": 0, "mailGivenUp": 0,
+                "webhookEvents": 0, "crossAppArchived": 0, "archiveMonthsDropped": 0,
+                "paymentsSettled": 0, "paymentsRefunded": 0, "mailSent": 0, "mailFailed": 0, "mailGivenUp": 0,
                 "failed": [],
             },
             "remaining": false,

@@ -36,7 +36,8 @@ async fn several_at_once_make_the_schema_of_a_new_database_once() {
             json!("0001_initial"),
             json!("0002_classes"),
             json!("0003_bookings"),
-            json!("0004_identity")
+            json!("0004_identity"),
+            json!("0005_cross_app")
         ]
     );
     app.member("ana").await;

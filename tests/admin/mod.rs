@@ -1,6 +1,8 @@
 //! Operations: `api/admin/`.
 
+mod accounts;
 mod analytics;
+mod apps;
 mod bookings;
 mod classes;
 mod cleanup_sessions;

@@ -22,7 +22,10 @@ use std::time::Duration;
 
 use redis_endpoint::{Backend, Endpoint, Options};
 use sabor::config::Timing;
+use sabor::models::app::NewApp;
+use sabor::session::Token;
 use sabor::{App, Config};
+use sabor_dev::postgres::Cluster;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
@@ -32,7 +35,7 @@ pub use oidc::{Mischief, Oidc, Replaced, claims};
 pub use people::{Answer, Person};
 pub use python::python;
 pub use smtp::MailServer;
-pub use stores::{Database, connect, empty_database};
+pub use stores::{Database, binaries, connect, empty_database};
 pub use stripe::{Fault, LocalStripe, Stripe, event, signature};
 pub use studio::Class;
 pub use wire::Wire;
@@ -104,6 +107,22 @@ impl TestApp {
         Self::on(self.database.clone(), self.redis.clone(), settings).await
     }
 
+    /// On a Postgres that only this story has, and may stop.
+    pub async fn on_own_cluster() -> (Self, Arc<Cluster>) {
+        let cluster = Arc::new(Cluster::start(Default::default()).await.unwrap());
+        cluster.create_database("own").await.unwrap();
+        let url = cluster.url("own");
+        let mut client = connect(&url).await;
+        sabor::migrations::up(&mut client).await.unwrap();
+        let redis = Endpoint::start(Backend::memory(), Options::default());
+        let redis = Arc::new(redis.await.unwrap());
+        let database = Database::elsewhere(url);
+        (
+            Self::on(database, redis, Settings::default()).await,
+            cluster,
+        )
+    }
+
     async fn on(database: Database, redis: Arc<Endpoint>, settings: Settings) -> Self {
         let app = App::new(config(&database, &redis, &settings)).unwrap();
         let router = sabor::http::router(app.clone(), sabor_dev::routes());
@@ -121,6 +140,11 @@ impl TestApp {
             server,
             next_address: AtomicU16::new(1),
         }
+    }
+
+    /// Where the functions are served.
+    pub fn url(&self) -> &str {
+        &self.url
     }
 
     /// One function as the platform runs it, on the same stores.
@@ -189,6 +213,17 @@ impl TestApp {
         .await;
         person.sign_in(&email, PASSWORD).await.expect(200);
         person
+    }
+
+    /// A partner application at `https://<name>.example`; returns its secret.
+    pub async fn partner(&self, name: &str) -> String {
+        let origins = vec![format!("https://{name}.example")];
+        let new = NewApp::read(name, origins, true).unwrap();
+        let (client, secret) = (self.app.db().client().await.unwrap(), Token::generate());
+        sabor::models::app::insert(&client, &new, &secret)
+            .await
+            .unwrap();
+        secret.expose().to_owned()
     }
 
     /// Runs SQL past the application; returns the rows.

@@ -1,6 +1,7 @@
 //! One Postgres for all stories, and a database for each.
 
 use std::ops::Deref;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -100,6 +101,11 @@ impl Drop for Inner {
             let _ = server.ended.send(name);
         }
     }
+}
+
+/// Where Postgres' own programs are.
+pub async fn binaries() -> &'static Path {
+    Server::of_this_run().await.cluster.binaries()
 }
 
 /// A migrated database that nobody else has.

@@ -5,10 +5,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use redis_endpoint::{Meanwhile, Mode};
-use sabor_dev::postgres::{Cluster, Options};
 use serde_json::json;
 
-use crate::harness::{Database, PASSWORD, Settings, TestApp, connect, until};
+use crate::harness::{PASSWORD, Settings, TestApp, until};
 
 /// Everything that a Redis can do wrong while it is there, or not.
 const TROUBLE: [Mode; 8] = [
@@ -162,21 +161,9 @@ async fn without_redis_sessions_live_in_postgres_alone() {
     assert_eq!(app.redis.requests(), 0);
 }
 
-/// An application on a Postgres that only this story has.
-async fn on_own_cluster() -> (TestApp, Arc<Cluster>) {
-    let cluster = Arc::new(Cluster::start(Options::default()).await.unwrap());
-    cluster.create_database("own").await.unwrap();
-    let url = cluster.url("own");
-    let mut client = connect(&url).await;
-    sabor::migrations::up(&mut client).await.unwrap();
-    let mut app = TestApp::start_with(Settings::default().with("POSTGRES_URL", &url)).await;
-    app.database = Database::elsewhere(url);
-    (app, cluster)
-}
-
 #[tokio::test]
 async fn with_postgres_down_a_known_session_goes_on_and_nothing_is_taken_for_no() {
-    let (app, cluster) = on_own_cluster().await;
+    let (app, cluster) = TestApp::on_own_cluster().await;
     let ana = app.member("ana").await;
     assert!(ana.is_signed_in().await);
     until(async || app.redis.count("SET") >= 1).await;
@@ -220,7 +207,7 @@ async fn with_postgres_down_a_known_session_goes_on_and_nothing_is_taken_for_no(
 
 #[tokio::test]
 async fn postgres_restarted_under_load_costs_some_503_and_nothing_else() {
-    let (app, cluster) = on_own_cluster().await;
+    let (app, cluster) = TestApp::on_own_cluster().await;
     let ana = app.member("ana").await;
     let stop = Arc::new(AtomicBool::new(false));
     let load: Vec<_> = (0..4)

@@ -23,6 +23,9 @@ pub struct StudioConfig {
     /// `CANCELLATION_WINDOW_HOURS`: a cancellation later than this before the
     /// start is late, and not refunded.
     pub cancellation_window: Duration,
+    /// `ARCHIVE_RETENTION_MONTHS`: so long tokens for partner applications stay
+    /// in the archive.
+    pub archive_retention_months: i32,
     /// Where links in mails and the way back from a payment lead: `SITE_URL`,
     /// else the address that Vercel gave the production deployment. Without a
     /// slash at its end.
@@ -93,6 +96,7 @@ pub(super) fn studio(
         currency: currency(env)?,
         waitlist_cutoff: hours(env, "WAITLIST_CUTOFF_HOURS", 2)?,
         cancellation_window: hours(env, "CANCELLATION_WINDOW_HOURS", 12)?,
+        archive_retention_months: months(env, "ARCHIVE_RETENTION_MONTHS", 12)?,
         site_url: site_url(env, development)?,
     })
 }
@@ -123,6 +127,14 @@ fn hours(env: &Environment<'_>, name: &str, default: u32) -> Result<Duration, Co
         return Err(refuse(name, "must be at most 720, which is thirty days"));
     }
     Ok(Duration::from_secs(u64::from(hours) * 3_600))
+}
+
+fn months(env: &Environment<'_>, name: &str, default: i32) -> Result<i32, ConfigError> {
+    let months = env.parse(name, default, "a whole number of months")?;
+    if !(1..=1_200).contains(&months) {
+        return Err(refuse(name, "must be from 1 to 1200"));
+    }
+    Ok(months)
 }
 
 /// Never taken from a request, which could name any host.

@@ -128,7 +128,10 @@ fn explain(error: &Error, id: &str, response: &mut Response) {
     headers.extend(parts.headers);
     // RFC 9110 § 15.5.2 wants one; a browser asks nobody for this kind.
     if response.status() == StatusCode::UNAUTHORIZED {
-        let kind = HeaderValue::from_static("Bearer");
+        let kind = HeaderValue::from_static(match error {
+            Error::UnknownPartner | Error::TokenEnded => "Basic realm=\"sabor\"",
+            _ => "Bearer",
+        });
         response
             .headers_mut()
             .insert(header::WWW_AUTHENTICATE, kind);

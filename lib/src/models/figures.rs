@@ -8,6 +8,7 @@ use rust_decimal::Decimal;
 use tokio_postgres::{Client, Row};
 use uuid::Uuid;
 
+use super::cross_app_session::uncounted_outcomes;
 use crate::db::Statement;
 use crate::error::Result;
 
@@ -454,12 +455,22 @@ pub struct Counted {
     pub count: i64,
 }
 
+// What the clean-up has not counted yet is counted here; of what both know, the
+// greater is the newer.
 static COUNTERS: Statement = Statement::new(
     "figures.counters",
-    "select start, name, sum(count)::bigint as count
-    from unnest($1::date[], $2::date[]) as b (start, past)
-    join daily_counters on day >= start and day < past
-    group by start, name order by start, name",
+    concat!(
+        "with counted as (
+            select day, name, count from daily_counters
+            where day >= ($1::date[])[1] and day < (select max(past) from unnest($2::date[]) past)
+            union all ",
+        uncounted_outcomes!(),
+        "), figures as (select day, name, max(count) as count from counted group by day, name)
+        select start, name, sum(count)::bigint as count
+        from unnest($1::date[], $2::date[]) as b (start, past)
+        join figures on day >= start and day < past
+        group by start, name order by start, name"
+    ),
 );
 
 /// The daily counters, by span and name; where nothing was counted there is

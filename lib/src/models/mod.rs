@@ -1,10 +1,13 @@
 //! One file per noun: its types, and its SQL beside them.
 
+pub mod account;
+pub mod app;
 pub mod booking;
 pub mod calendar;
 pub mod class_schedule;
 pub mod class_type;
 pub mod contact;
+pub mod cross_app_session;
 pub mod daily_counter;
 pub mod figures;
 pub mod idempotency_key;

@@ -112,6 +112,16 @@ kinds! {
     IdentityLinked = "identity_linked",
     /// A provider was unlinked.
     IdentityUnlinked = "identity_unlinked",
+    /// A partner application has learnt who a member is.
+    CrossAppSignedIn = "cross_app_signed_in",
+    /// It came with a token of another application's.
+    CrossAppRefused = "cross_app_refused",
+    /// A token for a partner application was revoked.
+    CrossAppRevoked = "cross_app_revoked",
+    /// An administrator entered or changed a partner application.
+    PartnerAppChanged = "partner_app_changed",
+    /// An administrator made or changed an account, or who belongs to it.
+    PartnerAccountChanged = "partner_account_changed",
     /// A sign-in through a provider came to nothing.
     ProviderSignInFailed = "provider_sign_in_failed",
 }

@@ -530,6 +530,16 @@ pub async fn require_staff(client: &Client, caller: &Key) -> Result<()> {
     store::require_staff(client, caller).await
 }
 
+/// As [`require_staff`], of an administrator.
+///
+/// # Errors
+///
+/// [`Error::SessionGone`] when it has ended; [`Error::FORBIDDEN`] when its
+/// member is no administrator any more.
+pub async fn require_admin(client: &Client, caller: &Key) -> Result<()> {
+    store::require_admin(client, caller).await
+}
+
 /// What Postgres' `jsonb` cannot hold is refused before it is asked: a NUL in
 /// a text, wherever it stands, and anything at the top but an object.
 fn storable(data: &Value) -> Result<()> {

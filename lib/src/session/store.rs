@@ -545,16 +545,20 @@ pub(crate) async fn statistics(client: &Client) -> Result<Statistics> {
     })
 }
 
+// The member's row alone is locked: whoever ends all sessions, or changes a
+// role, has it first, and the sessions after it.
 static IS_ADMIN: Statement = Statement::new(
     "session.is_admin",
     concat!(
         "select u.is_admin from user_sessions s join users u on u.id = s.user_id
         where s.session_key = $1 and ",
-        alive!()
+        alive!(),
+        " for share of u"
     ),
 );
 
-/// Says that the session which acts is alive, and an administrator's.
+/// Says that the session which acts is alive and an administrator's, and stays so
+/// until the end of the transaction.
 ///
 /// # Errors
 ///
@@ -568,8 +572,6 @@ pub(crate) async fn require_admin(client: &Client, caller: &Key) -> Result<()> {
     }
 }
 
-// The member's row alone is locked: whoever ends all sessions, or changes a
-// role, has it first, and the sessions after it.
 static IS_STAFF: Statement = Statement::new(
     "session.is_staff",
     concat!(

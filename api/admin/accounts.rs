@@ -1,0 +1,56 @@
+//! GET, POST, PATCH /api/admin/accounts — on whose behalf members act.
+
+use sabor::accounts::{self, Change, Entry};
+use sabor::http::{Admin, Client, Created, Json, List, Page, PageParams};
+use sabor::models::account::Shown;
+use sabor::{App, Exit, Result, Routes, routes, serve};
+
+/// The routes of this function.
+pub fn route() -> Routes {
+    routes![list, make, change]
+}
+
+/// Newest first, each with all of its members.
+#[utoipa::path(get, path = "/api/admin/accounts", tag = "administration", security(("session" = [])), params(PageParams), responses(
+    (status = 200, body = List<Shown>, description = "A page of them"),
+    (status = 400, description = "No such limit or cursor"),
+))]
+async fn list(app: App, _admin: Admin, page: Page) -> Result<Json<List<Shown>>> {
+    accounts::list(&app, page).await.map(Json)
+}
+
+/// Makes one, with the members that are given.
+#[utoipa::path(post, path = "/api/admin/accounts", tag = "administration", security(("session" = [])), request_body = Entry, responses(
+    (status = 201, body = Shown, description = "Made"),
+    (status = 409, description = "`slug_taken`"),
+))]
+async fn make(
+    app: App,
+    client: Client,
+    Admin(admin): Admin,
+    Json(entry): Json<Entry>,
+) -> Result<Created<Shown>> {
+    let made = accounts::make(&app, &client, &admin, entry);
+    made.await.map(Created)
+}
+
+/// Changes what is given and leaves the rest. A member whose role is null
+/// belongs to it no more, and their tokens for it are worth nothing.
+#[utoipa::path(patch, path = "/api/admin/accounts", tag = "administration", security(("session" = [])), request_body = Change, responses(
+    (status = 200, body = Shown, description = "As it is now"),
+    (status = 404, description = "There is no such account"),
+    (status = 409, description = "`slug_taken`, or `account_full`: it has a hundred members"),
+))]
+async fn change(
+    app: App,
+    client: Client,
+    Admin(admin): Admin,
+    Json(change): Json<Change>,
+) -> Result<Json<Shown>> {
+    let changed = accounts::change(&app, &client, &admin, change);
+    changed.await.map(Json)
+}
+
+fn main() -> Exit {
+    serve(route())
+}

@@ -1,0 +1,55 @@
+//! GET, POST, PATCH /api/admin/apps — partner applications.
+
+use sabor::http::{Admin, Client, Created, Json, List, Page, PageParams};
+use sabor::models::app::Shown;
+use sabor::partner_apps::{self, AppWithSecret, Change, Entry};
+use sabor::{App, Exit, Result, Routes, routes, serve};
+
+/// The routes of this function.
+pub fn route() -> Routes {
+    routes![list, enter, change]
+}
+
+/// Newest first, without their secrets.
+#[utoipa::path(get, path = "/api/admin/apps", tag = "administration", security(("session" = [])), params(PageParams), responses(
+    (status = 200, body = List<Shown>, description = "A page of them"),
+    (status = 400, description = "No such limit or cursor"),
+))]
+async fn list(app: App, _admin: Admin, page: Page) -> Result<Json<List<Shown>>> {
+    partner_apps::list(&app, page).await.map(Json)
+}
+
+/// Enters one. Its secret is shown this once.
+#[utoipa::path(post, path = "/api/admin/apps", tag = "administration", security(("session" = [])), request_body = Entry, responses(
+    (status = 201, body = AppWithSecret, description = "Entered; the secret is for its server"),
+    (status = 409, description = "`name_taken`"),
+))]
+async fn enter(
+    app: App,
+    client: Client,
+    Admin(admin): Admin,
+    Json(entry): Json<Entry>,
+) -> Result<Created<AppWithSecret>> {
+    let entered = partner_apps::enter(&app, &client, &admin, entry);
+    entered.await.map(Created)
+}
+
+/// Changes what is given and leaves the rest. While a secret is rotated, two
+/// are good.
+#[utoipa::path(patch, path = "/api/admin/apps", tag = "administration", security(("session" = [])), request_body = Change, responses(
+    (status = 200, body = AppWithSecret, description = "As it is now, with the secret if there is a new one"),
+    (status = 404, description = "There is no such application"),
+))]
+async fn change(
+    app: App,
+    client: Client,
+    Admin(admin): Admin,
+    Json(change): Json<Change>,
+) -> Result<Json<AppWithSecret>> {
+    let changed = partner_apps::change(&app, &client, &admin, change);
+    changed.await.map(Json)
+}
+
+fn main() -> Exit {
+    serve(route())
+}

@@ -1,0 +1,30 @@
+//! POST /api/cross-app/revoke — end a token for a partner application.
+
+use sabor::cross_app::{self, Revocation};
+use sabor::http::{Client, Json, MemberOrPartner, Success};
+use sabor::{App, Exit, Result, Routes, routes, serve};
+
+/// The routes of this function.
+pub fn route() -> Routes {
+    routes![revoke]
+}
+
+/// By the token or by its id: a member one of theirs, an application one that
+/// is for it. Once more is as good as once.
+#[utoipa::path(post, path = "/api/cross-app/revoke", tag = "cross-app", security(("session" = []), ("partner" = [])), request_body = Revocation, responses(
+    (status = 200, body = Success, description = "It is revoked, now or before"),
+    (status = 404, description = "There is no such token, or it is somebody else's"),
+))]
+async fn revoke(
+    app: App,
+    client: Client,
+    by: MemberOrPartner,
+    Json(revocation): Json<Revocation>,
+) -> Result<Json<Success>> {
+    cross_app::revoke(&app, &client, &by, revocation).await?;
+    Ok(Success::ANSWER)
+}
+
+fn main() -> Exit {
+    serve(route())
+}

@@ -1,0 +1,31 @@
+//! POST /api/cross-app/token — go on to a partner application.
+
+use sabor::cross_app::{self, CrossAppToken, Wish};
+use sabor::http::{Client, Json, Member};
+use sabor::{App, Exit, Result, Routes, routes, serve};
+
+/// The routes of this function.
+pub fn route() -> Routes {
+    routes![issue]
+}
+
+/// Issues a token that the application's server redeems within fifteen
+/// minutes. It ends with the session that asks for it. Ten a minute.
+#[utoipa::path(post, path = "/api/cross-app/token", tag = "cross-app", security(("session" = [])), request_body = Wish, responses(
+    (status = 200, body = CrossAppToken, description = "To be taken to the application by the browser"),
+    (status = 403, description = "`not_a_member`: the member does not belong to the account"),
+    (status = 429, description = "Too many; see `Retry-After`"),
+))]
+async fn issue(
+    app: App,
+    client: Client,
+    member: Member,
+    Json(wish): Json<Wish>,
+) -> Result<Json<CrossAppToken>> {
+    let issued = cross_app::issue(&app, &client, &member, &wish);
+    issued.await.map(Json)
+}
+
+fn main() -> Exit {
+    serve(route())
+}

@@ -1,0 +1,31 @@
+//! POST /api/cross-app/validate — a partner application learns who has come.
+
+use sabor::cross_app::{self, Redemption, SignIn};
+use sabor::http::{Client, Json, Partner};
+use sabor::{App, Exit, Result, Routes, routes, serve};
+
+/// The routes of this function.
+pub fn route() -> Routes {
+    routes![validate]
+}
+
+/// Redeems a token, once: of any number of tries at once, one succeeds. For an
+/// application that is registered otherwise it stays good while it lasts.
+#[utoipa::path(post, path = "/api/cross-app/validate", tag = "cross-app", security(("partner" = [])), request_body = Redemption, responses(
+    (status = 200, body = SignIn, description = "Who it is, and for which account"),
+    (status = 401, description = "`token_ended`: unknown, used, revoked, expired, or its session has ended; `unknown_application`: the name or the secret is not right"),
+    (status = 403, description = "`wrong_application`: the token was made for another, and is as good as before"),
+))]
+async fn validate(
+    app: App,
+    client: Client,
+    partner: Partner,
+    Json(redemption): Json<Redemption>,
+) -> Result<Json<SignIn>> {
+    let validated = cross_app::validate(&app, &client, &partner, &redemption);
+    validated.await.map(Json)
+}
+
+fn main() -> Exit {
+    serve(route())
+}

@@ -1,0 +1,267 @@
+//! From here to a partner application, without signing in again.
+//!
+//! The site asks for a token and takes the browser to the application with it;
+//! the application's server redeems it with its own secret, and learns who it
+//! is and for which account. A token is worth nothing without the secret, and
+//! nothing any more once its session has ended.
+
+use chrono::{DateTime, Utc};
+use http::Uri;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use crate::error::{Error, Result};
+use crate::http::{Client, Member, MemberOrPartner, Partner};
+use crate::models::account::Membership;
+use crate::models::cross_app_session::{self, Issued, NewToken, Validated, Verdict, Which};
+use crate::models::security_event::{self, Kind};
+use crate::models::user;
+use crate::partner_apps;
+use crate::session::Token;
+use crate::text::{Form, Problem};
+use crate::throttle::{self, CROSS_APP_TOKEN, Subject};
+use crate::{App, BoxFuture};
+
+const ENDED: Error = Error::TokenEnded;
+
+const OTHER_APP: Error = Error::Forbidden {
+    code: "wrong_application",
+    message: "This token was made for another application",
+};
+
+/// Where a member wants to go on to.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schema(as = CrossAppRequest)]
+pub struct Wish {
+    /// The name of a partner application.
+    target_app: String,
+    /// The account that they act for; one that they belong to.
+    account_id: Option<Uuid>,
+    /// Where the browser is to take the token: an address of an origin that is
+    /// the application's own. A page that is told it from outside asks this first.
+    return_to: Option<String>,
+}
+
+/// A token for a partner application.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct CrossAppToken {
+    /// By which it can be revoked.
+    id: Uuid,
+    /// For the application's server, which redeems it.
+    token: String,
+    /// In fifteen minutes, or when the session ends.
+    expires_at: DateTime<Utc>,
+}
+
+impl From<Issued> for CrossAppToken {
+    fn from(issued: Issued) -> Self {
+        Self {
+            id: issued.id,
+            token: issued.token.expose().to_owned(),
+            expires_at: issued.expires_at,
+        }
+    }
+}
+
+/// Issues a token for a partner application.
+///
+/// # Errors
+///
+/// [`Error::Invalid`]; 403 `not_a_member` of the account;
+/// [`Error::TooManyRequests`]: ten a minute; [`Error::SessionGone`];
+/// [`Error::Unavailable`].
+pub fn issue<'a>(
+    app: &'a App,
+    caller: &'a Client,
+    member: &'a Member,
+    wish: &'a Wish,
+) -> BoxFuture<'a, Result<CrossAppToken>> {
+    Box::pin(async move {
+        let key = member.key()?;
+        let mut check = Form::default();
+        let target_app = check.check("targetApp", partner_apps::name(&wish.target_app));
+        let origin = check.check_given("returnTo", wish.return_to.as_deref(), origin);
+        check.finish()?;
+        let subject = Subject::member(CROSS_APP_TOKEN, member.user.id);
+        throttle::take(app, &[subject]).await?;
+        let new = NewToken {
+            key,
+            target_app: &target_app.unwrap_or_default(),
+            account_id: wish.account_id,
+            origin: origin.as_deref(),
+            caller,
+        };
+        let issued = cross_app_session::issue(&*app.db().client().await?, &new).await?;
+        Ok(issued.into())
+    })
+}
+
+/// The origin of an address, in the form in which a browser sends it.
+fn origin(address: &str) -> Result<String, Problem> {
+    let uri: Option<Uri> = address.parse().ok();
+    let origin = uri.as_ref().and_then(|uri| {
+        let (scheme, authority) = (uri.scheme_str()?, uri.authority()?.as_str());
+        partner_apps::origin(&format!("{scheme}://{authority}")).ok()
+    });
+    origin.ok_or_else(|| "must be an address such as https://shop.example/welcome".to_owned())
+}
+
+/// What a partner application redeems.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schema(as = CrossAppRedemption)]
+pub struct Redemption {
+    /// As the browser has brought it.
+    token: String,
+}
+
+/// Who has come, and for whom.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = CrossAppSignIn)]
+pub struct SignIn {
+    /// Always: any other answer is no success.
+    valid: bool,
+    user: user::Shown,
+    /// The account that they act for; null: for themselves.
+    account: Option<Membership>,
+    session: Session,
+}
+
+/// What is known of the token.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = CrossAppSession)]
+struct Session {
+    /// By which it can be revoked.
+    id: Uuid,
+    source_app: String,
+    created_at: DateTime<Utc>,
+    expires_at: DateTime<Utc>,
+}
+
+impl From<Validated> for SignIn {
+    fn from(validated: Validated) -> Self {
+        Self {
+            valid: true,
+            user: validated.user.into(),
+            account: validated.account,
+            session: Session {
+                id: validated.id,
+                source_app: validated.source_app,
+                created_at: validated.created_at,
+                expires_at: validated.expires_at,
+            },
+        }
+    }
+}
+
+/// Redeems a token: of any number of tries at once, one succeeds.
+///
+/// # Errors
+///
+/// [`Error::UnknownPartner`]; [`Error::TokenEnded`], alike for one that is unknown,
+/// used, revoked or expired; 403 `wrong_application`, which leaves the token as it
+/// was; [`Error::Unavailable`].
+pub fn validate<'a>(
+    app: &'a App,
+    caller: &'a Client,
+    partner: &'a Partner,
+    redemption: &'a Redemption,
+) -> BoxFuture<'a, Result<SignIn>> {
+    Box::pin(async move {
+        // What cannot be a token is still asked for: who asks must be known first.
+        let token = Token::parse(&redemption.token).unwrap_or_else(Token::generate);
+        let client = app.db().client().await?;
+        match cross_app_session::validate(&client, partner, &token, caller).await? {
+            Verdict::Good(validated) => Ok((*validated).into()),
+            Verdict::Ended => Err(ENDED),
+            Verdict::Elsewhere => {
+                let detail = serde_json::json!({ "app": partner.name() });
+                security_event::note_with(app, Kind::CrossAppRefused, None, caller, detail);
+                Err(OTHER_APP)
+            }
+        }
+    })
+}
+
+/// Which token is to be revoked: one of the two.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schema(as = CrossAppRevocation)]
+pub struct Revocation {
+    /// As it was issued.
+    token: Option<String>,
+    /// As it stood beside it.
+    id: Option<Uuid>,
+}
+
+impl Revocation {
+    fn read(self) -> Result<Which> {
+        match (self.token, self.id) {
+            (Some(token), None) => {
+                let token = Token::parse(&token).ok_or(Error::NotFound)?;
+                Ok(Which::Token(token))
+            }
+            (None, Some(id)) => Ok(Which::Id(id)),
+            (None, None) => Err(Error::field("token", "is required, or id")),
+            (Some(_), Some(_)) => Err(Error::field("id", "must not be given beside token")),
+        }
+    }
+}
+
+/// Revokes a token: a member their own, an application one that is for it. Once
+/// more is as good as once.
+///
+/// # Errors
+///
+/// [`Error::NotFound`], also for one that is somebody else's; [`Error::Invalid`];
+/// [`Error::UnknownPartner`]; [`Error::SessionGone`]; [`Error::Unavailable`].
+pub fn revoke<'a>(
+    app: &'a App,
+    caller: &'a Client,
+    by: &'a MemberOrPartner,
+    revocation: Revocation,
+) -> BoxFuture<'a, Result<()>> {
+    Box::pin(async move {
+        let which = revocation.read()?;
+        let client = app.db().client().await?;
+        let (owner, detail) = match by {
+            MemberOrPartner::Member(member) => {
+                let owner = cross_app_session::revoke_own(&client, member.key()?, &which).await?;
+                (owner, serde_json::json!({}))
+            }
+            MemberOrPartner::Partner(partner) => {
+                let owner = cross_app_session::revoke_as_partner(&client, partner, &which).await?;
+                (owner, serde_json::json!({ "app": partner.name() }))
+            }
+        };
+        security_event::note_with(app, Kind::CrossAppRevoked, Some(owner), caller, detail);
+        Ok(())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_an_address_the_origin_is_what_a_browser_would_say() {
+        assert_eq!(
+            origin("https://Shop.Example/welcome?a=b#c").unwrap(),
+            "https://shop.example"
+        );
+        for bad in [
+            "/welcome",
+            "shop.example",
+            "javascript:alert(1)",
+            "https://ana@shop.example/",
+            "https://shop.example\\@evil.example/",
+        ] {
+            assert!(origin(bad).is_err(), "{bad}");
+        }
+    }
+}

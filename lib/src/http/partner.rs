@@ -1,0 +1,119 @@
+//! Partner applications that call: name and secret, by `Authorization: Basic`.
+
+use axum::extract::FromRequestParts;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use http::HeaderMap;
+use http::header::AUTHORIZATION;
+use http::request::Parts;
+
+use super::Member;
+use crate::App;
+use crate::error::{Error, Result};
+use crate::session::Token;
+
+/// A partner application, as its server says (RFC 6749 § 2.3.1, RFC 7617).
+///
+/// Whether the secret is right is asked by the statement that does what the
+/// application wants, so that both cost one round trip: without the name and
+/// the hash from here nothing in [`crate::models::cross_app_session`] can be done for
+/// a partner. What cannot be a secret at all is refused before any I/O.
+#[derive(Clone, Debug)]
+pub struct Partner {
+    name: String,
+    secret: Token,
+}
+
+impl Partner {
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    pub(crate) fn secret_hash(&self) -> String {
+        self.secret.hash()
+    }
+
+    /// Names and secrets are of letters, digits and hyphens, which the form
+    /// encoding that RFC 6749 wants before base64 leaves as they are.
+    fn read(headers: &HeaderMap) -> Option<Self> {
+        let (scheme, told) = headers.get(AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
+        if !scheme.eq_ignore_ascii_case("basic") {
+            return None;
+        }
+        let told = String::from_utf8(BASE64.decode(told.trim()).ok()?).ok()?;
+        let (name, secret) = told.split_once(':')?;
+        Some(Self {
+            // Postgres would refuse the whole statement.
+            name: (!name.contains('\0')).then(|| name.to_owned())?,
+            secret: Token::parse(secret)?,
+        })
+    }
+}
+
+impl FromRequestParts<App> for Partner {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, _: &App) -> Result<Self> {
+        Self::read(&parts.headers).ok_or(Error::UnknownPartner)
+    }
+}
+
+/// A member, or a partner application: whoever comes with `Basic` is no member.
+#[derive(Debug)]
+pub enum MemberOrPartner {
+    /// Signed in.
+    Member(Box<Member>),
+    /// By name and secret.
+    Partner(Partner),
+}
+
+impl FromRequestParts<App> for MemberOrPartner {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self> {
+        let is_basic = parts.headers.get(AUTHORIZATION).is_some_and(|told| {
+            let scheme = told.as_bytes().get(..6);
+            scheme.is_some_and(|scheme| scheme.eq_ignore_ascii_case(b"basic "))
+        });
+        if is_basic {
+            let partner = Partner::from_request_parts(parts, app).await?;
+            return Ok(Self::Partner(partner));
+        }
+        let member = Member::from_request_parts(parts, app).await?;
+        Ok(Self::Member(Box::new(member)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+
+    use super::*;
+
+    fn read(value: &str) -> Option<Partner> {
+        let value = HeaderValue::from_str(value).unwrap();
+        Partner::read(&HeaderMap::from_iter([(AUTHORIZATION, value)]))
+    }
+
+    #[test]
+    fn name_and_secret_are_read_and_nothing_else_is() {
+        let secret = "0123456789abcdef".repeat(4);
+        let good = BASE64.encode(format!("ticket-shop:{secret}"));
+        for scheme in ["Basic", "basic", "BASIC"] {
+            let partner = read(&format!("{scheme} {good}")).unwrap();
+            assert_eq!(partner.name(), "ticket-shop");
+        }
+        let encoded = |text: &str| format!("Basic {}", BASE64.encode(text));
+        for bad in [
+            "Basic".to_owned(),
+            "Basic !".to_owned(),
+            format!("Bearer {good}"),
+            encoded("ticket-shop"),
+            encoded("ticket-shop:short"),
+            encoded(&format!("ticket\0shop:{secret}")),
+            encoded(&format!("a:b:{secret}")),
+        ] {
+            assert!(read(&bad).is_none(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,286 @@
+//! What administrators do with partner applications.
+
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use crate::error::Result;
+use crate::http::{Client, List, Member, Page};
+use crate::models::app::{self, Changes, NewApp, PartnerApp, Shown};
+use crate::models::security_event::Kind;
+use crate::session::Token;
+use crate::staff::Act;
+use crate::text::{Form, Problem};
+use crate::{App, BoxFuture};
+
+/// The longest name, in characters.
+const MAX_NAME: usize = 50;
+
+/// So many origins at the most.
+const MOST_ORIGINS: usize = 20;
+
+/// An application as it is entered.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schema(as = NewPartnerApp)]
+pub struct Entry {
+    /// Lower-case letters, digits and hyphens, at most 50; it never changes.
+    name: String,
+    /// Where a browser may take a token, such as `https://shop.example`; at most 20.
+    allowed_origins: Vec<String>,
+    /// False: a token may be validated again while it lasts.
+    #[serde(default = "yes")]
+    single_use: bool,
+}
+
+fn yes() -> bool {
+    true
+}
+
+impl Entry {
+    fn read(self) -> Result<NewApp> {
+        NewApp::read(&self.name, self.allowed_origins, self.single_use)
+    }
+}
+
+impl NewApp {
+    /// Reads what somebody typed.
+    ///
+    /// # Errors
+    ///
+    /// [`crate::Error::Invalid`].
+    pub fn read(typed: &str, allowed_origins: Vec<String>, single_use: bool) -> Result<Self> {
+        let mut check = Form::default();
+        let new = Self {
+            name: check.check("name", name(typed)).unwrap_or_default(),
+            allowed_origins: check
+                .check("allowedOrigins", origins(allowed_origins))
+                .unwrap_or_default(),
+            single_use,
+        };
+        check.finish()?;
+        Ok(new)
+    }
+}
+
+/// What is to be changed of an application; what is left out stays as it is.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schema(as = PartnerAppChange)]
+pub struct Change {
+    id: Uuid,
+    /// All of them, in place of those before.
+    allowed_origins: Option<Vec<String>>,
+    /// False: a token may be validated again while it lasts.
+    single_use: Option<bool>,
+    /// False: nothing is issued for it, what was issued is worth nothing, and it
+    /// may not call.
+    is_active: Option<bool>,
+    /// Makes a new secret, and shows it once. The one before stays good until
+    /// `endRotation`, or the next rotation.
+    #[serde(default)]
+    rotate_secret: bool,
+    /// Ends the secret before the last. With `rotateSecret`: the new one alone is
+    /// good at once, as when the old one has leaked.
+    #[serde(default)]
+    end_rotation: bool,
+}
+
+impl Change {
+    fn read(self) -> Result<Changes> {
+        let mut check = Form::default();
+        let origins = self.allowed_origins.map(origins).transpose();
+        let changes = Changes {
+            allowed_origins: check.check("allowedOrigins", origins).flatten(),
+            single_use: self.single_use,
+            is_active: self.is_active,
+            secret: self.rotate_secret.then(Token::generate),
+            end_rotation: self.end_rotation,
+        };
+        check.finish()?;
+        Ok(changes)
+    }
+}
+
+/// Reads the name of an application.
+///
+/// # Errors
+///
+/// A sentence for the person who typed it; so below.
+pub fn name(typed: &str) -> Result<String, Problem> {
+    let name = typed.trim();
+    let known = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    if (1..=MAX_NAME).contains(&name.len()) && name.chars().all(known) {
+        return Ok(name.to_owned());
+    }
+    Err("must be of lower-case letters, digits and hyphens, such as ticket-shop".to_owned())
+}
+
+/// Reads an origin, in the form in which a browser sends it: by https, or on
+/// this machine by http.
+///
+/// # Errors
+///
+/// As [`name`].
+pub fn origin(typed: &str) -> Result<String, Problem> {
+    let origin = typed.trim().trim_end_matches('/').to_ascii_lowercase();
+    let is_host = |rest: &str| {
+        let known = |c: char| c.is_ascii_alphanumeric() || "-.:[]".contains(c);
+        !rest.is_empty() && rest.len() <= 255 && rest.chars().all(known)
+    };
+    let is_local = |rest: &str| {
+        let host = rest.rsplit_once(':').map_or(rest, |(host, _)| host);
+        ["localhost", "127.0.0.1", "[::1]"].contains(&host)
+    };
+    let good = match origin.split_once("://") {
+        Some(("https", rest)) => is_host(rest),
+        Some(("http", rest)) => is_host(rest) && is_local(rest),
+        _ => false,
+    };
+    match good {
+        true => Ok(origin),
+        false => Err("must be an origin such as https://shop.example".to_owned()),
+    }
+}
+
+fn origins(typed: Vec<String>) -> Result<Vec<String>, Problem> {
+    if typed.len() > MOST_ORIGINS {
+        return Err(format!("must not have more than {MOST_ORIGINS} entries"));
+    }
+    let mut origins: Vec<String> = typed
+        .iter()
+        .map(|typed| origin(typed))
+        .collect::<Result<_, _>>()?;
+    origins.sort_unstable();
+    origins.dedup();
+    Ok(origins)
+}
+
+/// An application, and its secret where there is a new one.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct AppWithSecret {
+    #[serde(flatten)]
+    app: Shown,
+    /// Shown this once: only its hash is kept. Null: it is as it was.
+    secret: Option<String>,
+}
+
+impl AppWithSecret {
+    fn new(app: PartnerApp, secret: Option<&Token>) -> Self {
+        Self {
+            app: app.into(),
+            secret: secret.map(|secret| secret.expose().to_owned()),
+        }
+    }
+}
+
+/// A page of the applications, newest first.
+///
+/// # Errors
+///
+/// [`crate::Error::Unavailable`].
+pub fn list(app: &App, page: Page) -> BoxFuture<'_, Result<List<Shown>>> {
+    Box::pin(async move {
+        let read = app
+            .db()
+            .read(async move |client| app::list(client, &page).await);
+        let rows = read.await?;
+        Ok(List::new(rows, page, PartnerApp::place, Shown::from))
+    })
+}
+
+/// Enters an application.
+///
+/// # Errors
+///
+/// [`crate::Error::Invalid`]; 409 `name_taken`; [`crate::Error::SessionGone`];
+/// [`crate::Error::Unavailable`].
+pub fn enter<'a>(
+    app: &'a App,
+    caller: &'a Client,
+    admin: &'a Member,
+    entry: Entry,
+) -> BoxFuture<'a, Result<AppWithSecret>> {
+    Box::pin(async move {
+        let act = Act::of_admin(admin, caller)?;
+        let (new, secret) = (entry.read()?, Token::generate());
+        let entered = act.transaction(app.db(), async |client| {
+            let entered = app::insert(client, &new, &secret).await?;
+            let detail = json!({ "app": entered.name, "action": "create" });
+            act.note(client, Kind::PartnerAppChanged, None, detail)
+                .await?;
+            Ok(entered)
+        });
+        Ok(AppWithSecret::new(entered.await?, Some(&secret)))
+    })
+}
+
+/// Changes an application.
+///
+/// # Errors
+///
+/// [`crate::Error::Invalid`]; [`crate::Error::NotFound`];
+/// [`crate::Error::SessionGone`]; [`crate::Error::Unavailable`].
+pub fn change<'a>(
+    app: &'a App,
+    caller: &'a Client,
+    admin: &'a Member,
+    change: Change,
+) -> BoxFuture<'a, Result<AppWithSecret>> {
+    Box::pin(async move {
+        let act = Act::of_admin(admin, caller)?;
+        let (id, changes) = (change.id, change.read()?);
+        let changed = act.transaction(app.db(), async |client| {
+            let changed = app::update(client, id, &changes).await?;
+            let detail = json!({
+                "app": changed.name,
+                "action": "change",
+                "newSecret": changes.secret.is_some(),
+                "oldSecretEnded": changes.end_rotation,
+            });
+            act.note(client, Kind::PartnerAppChanged, None, detail)
+                .await?;
+            Ok(changed)
+        });
+        let changed = changed.await?;
+        Ok(AppWithSecret::new(changed, changes.secret.as_ref()))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_origin_is_what_a_browser_sends_and_nothing_more() {
+        assert_eq!(
+            origin(" https://Shop.Example/ ").unwrap(),
+            "https://shop.example"
+        );
+        assert!(origin("https://shop.example:8443").is_ok());
+        assert!(origin("http://localhost:4000").is_ok());
+        for bad in [
+            "",
+            "https://",
+            "shop.example",
+            "http://shop.example",
+            "http://localhost.evil.example",
+            "https://shop.example/path",
+            "https://*.shop.example",
+            "https://ana@shop.example",
+            "https://shop.example?x",
+        ] {
+            assert!(origin(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_name_can_stand_before_a_colon() {
+        assert_eq!(name(" ticket-shop ").unwrap(), "ticket-shop");
+        for bad in ["", "Ticket", "a:b", "a b", "ü", &"x".repeat(51)] {
+            assert!(name(bad).is_err(), "{bad}");
+        }
+    }
+}

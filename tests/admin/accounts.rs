@@ -1,0 +1,98 @@
+//! `api/admin/accounts.rs`
+
+use serde_json::{Value, json};
+
+use crate::harness::{Person, TestApp};
+
+const ACCOUNTS: &str = "/api/admin/accounts";
+
+async fn id_of(person: &Person) -> Value {
+    person.get("/api/auth/session").await.expect(200)["user"]["id"].clone()
+}
+
+#[tokio::test]
+async fn members_come_change_their_roles_and_go() {
+    let app = TestApp::start().await;
+    let admin = app.admin("admin").await;
+    let (ana, leo) = (app.member("ana").await, app.member("leo").await);
+    let (ana, leo) = (id_of(&ana).await, id_of(&leo).await);
+    let form = json!({
+        "name": " Casa Latina ",
+        "slug": "casa",
+        "members": [{ "userId": ana, "role": "owner" }],
+    });
+    let made = admin.post(ACCOUNTS, form).await.expect(201);
+    assert_eq!(made["name"], "Casa Latina");
+    assert_eq!(made["members"][0]["email"], "ana@example.com");
+    assert_eq!(made["members"][0]["role"], "owner");
+
+    let seats = json!([{ "userId": ana, "role": "member" }, { "userId": leo, "role": "admin" }]);
+    let change = json!({ "id": made["id"], "slug": "casa-latina", "members": seats });
+    let changed = admin.patch(ACCOUNTS, change).await.expect(200);
+    assert_eq!(changed["name"], "Casa Latina");
+    assert_eq!(changed["slug"], "casa-latina");
+    let roles = changed["members"].as_array().unwrap();
+    let roles: Vec<_> = roles
+        .iter()
+        .map(|seat| (&seat["userId"], &seat["role"]))
+        .collect();
+    assert_eq!(roles, [(&ana, &json!("member")), (&leo, &json!("admin"))]);
+
+    let change = json!({ "id": made["id"], "members": [{ "userId": ana, "role": null }] });
+    let changed = admin.patch(ACCOUNTS, change).await.expect(200);
+    assert_eq!(changed["members"].as_array().unwrap().len(), 1);
+    let listed = admin.get(ACCOUNTS).await.expect(200);
+    assert_eq!(listed["items"], json!([changed]));
+    let noted = "select count(*) from security_events where kind = 'partner_account_changed'";
+    assert_eq!(app.count(noted).await, 3);
+}
+
+#[tokio::test]
+async fn what_cannot_be_is_refused_whole() {
+    let app = TestApp::start().await;
+    let admin = app.admin("admin").await;
+    let own = id_of(&admin).await;
+    let nobody = "00000000-0000-4000-8000-000000000000";
+    let seat = |id: &Value| json!({ "userId": id, "role": "member" });
+    for (field, bad) in [
+        ("name", json!({ "name": " ", "slug": "x" })),
+        ("slug", json!({ "name": "x", "slug": "Casa Latina" })),
+        (
+            "members",
+            json!({ "name": "x", "slug": "x", "members": [seat(&json!(nobody))] }),
+        ),
+        (
+            "members",
+            json!({ "name": "x", "slug": "x", "members": [seat(&own), seat(&own)] }),
+        ),
+    ] {
+        let refused = admin.post(ACCOUNTS, bad).await.expect(400);
+        assert!(refused["details"][field].is_array(), "{refused}");
+    }
+    assert_eq!(app.count("select count(*) from accounts").await, 0);
+    let form = json!({ "name": "x", "slug": "x" });
+    let made = admin.post(ACCOUNTS, form.clone()).await.expect(201);
+    admin
+        .post(ACCOUNTS, form)
+        .await
+        .expect_code(409, "slug_taken");
+    let change = json!({ "id": nobody, "name": "y" });
+    admin.patch(ACCOUNTS, change).await.expect(404);
+
+    app.sql(&format!(
+        "with crowd as (
+            insert into users (id, email, first_name, last_name)
+            select id, id || '@example.com', 'Ana', ''
+            from (select gen_random_uuid() as id from generate_series(1, 100)) ids returning id
+        )
+        insert into account_members (account_id, user_id, role)
+        select '{}', id, 'member' from crowd",
+        made["id"].as_str().unwrap()
+    ))
+    .await;
+    let change = json!({ "id": made["id"], "members": [seat(&own)] });
+    let refused = admin.patch(ACCOUNTS, change).await;
+    refused.expect_code(409, "account_full");
+    let members = "select count(*) from account_members";
+    assert_eq!(app.count(members).await, 100);
+}

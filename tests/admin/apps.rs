@@ -1,0 +1,151 @@
+//! `api/admin/apps.rs`
+
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::harness::{Answer, Person, TestApp};
+
+const APPS: &str = "/api/admin/apps";
+
+/// Whether an application is known by this secret.
+async fn is_known(person: &Person, name: &str, secret: &Value) -> bool {
+    let request = person.request(Method::POST, "/api/cross-app/validate");
+    let request = request.basic_auth(name, secret.as_str());
+    let answer: Answer = person
+        .send(request.json(&json!({ "token": "00".repeat(32) })))
+        .await;
+    match answer.expect(401)["code"].as_str().unwrap() {
+        "token_ended" => true,
+        "unknown_application" => false,
+        other => panic!("{other}"),
+    }
+}
+
+#[tokio::test]
+async fn a_secret_is_shown_once_and_kept_as_its_hash() {
+    let app = TestApp::start().await;
+    let (admin, server) = (app.admin("admin").await, app.visitor());
+    let form = json!({
+        "name": "ticket-shop",
+        "allowedOrigins": ["https://Shop.example/", "https://shop.example", "http://localhost:4000"],
+    });
+    let entered = admin.post(APPS, form).await.expect(201);
+    let secret = &entered["secret"];
+    assert_eq!(
+        entered["allowedOrigins"],
+        json!(["http://localhost:4000", "https://shop.example"])
+    );
+    assert_eq!(entered["singleUse"], true);
+    assert_eq!(entered["isActive"], true);
+    assert!(is_known(&server, "ticket-shop", secret).await);
+    let listed = admin.get(APPS).await;
+    assert!(!listed.text.contains("ecret"));
+    assert_eq!(listed.expect(200)["items"][0]["id"], entered["id"]);
+    let secret = secret.as_str().unwrap();
+    let kept =
+        format!("select count(*) from apps a where strpos(to_jsonb(a)::text, '{secret}') > 0");
+    assert_eq!(app.count(&kept).await, 0);
+    let noted = format!(
+        "select count(*) from security_events where kind = 'partner_app_changed'
+            and strpos(detail::text, '{secret}') = 0"
+    );
+    assert_eq!(app.count(&noted).await, 1);
+}
+
+#[tokio::test]
+async fn two_secrets_are_good_while_one_is_rotated() {
+    let app = TestApp::start().await;
+    let (admin, server) = (app.admin("admin").await, app.visitor());
+    let form = json!({ "name": "shop", "allowedOrigins": [] });
+    let entered = admin.post(APPS, form).await.expect(201);
+    let first = entered["secret"].clone();
+    let change = async |fields: Value| {
+        let mut form = json!({ "id": entered["id"] });
+        for (name, value) in fields.as_object().unwrap() {
+            form[name] = value.clone();
+        }
+        admin.patch(APPS, form).await.expect(200)
+    };
+    let rotated = change(json!({ "rotateSecret": true })).await;
+    let second = rotated["secret"].clone();
+    assert_eq!(rotated["isRotating"], true);
+    assert!(is_known(&server, "shop", &first).await);
+    assert!(is_known(&server, "shop", &second).await);
+
+    let ended = change(json!({ "endRotation": true })).await;
+    assert_eq!(ended["secret"], json!(null));
+    assert_eq!(ended["isRotating"], false);
+    assert!(!is_known(&server, "shop", &first).await);
+    assert!(is_known(&server, "shop", &second).await);
+
+    // One that has leaked ends with the same call.
+    let fresh = change(json!({ "rotateSecret": true, "endRotation": true })).await;
+    assert!(!is_known(&server, "shop", &second).await);
+    assert!(is_known(&server, "shop", &fresh["secret"]).await);
+
+    // Of three the oldest is good no more.
+    let newer = change(json!({ "rotateSecret": true })).await;
+    change(json!({ "rotateSecret": true })).await;
+    assert!(!is_known(&server, "shop", &fresh["secret"]).await);
+    assert!(is_known(&server, "shop", &newer["secret"]).await);
+
+    change(json!({ "isActive": false })).await;
+    assert!(!is_known(&server, "shop", &newer["secret"]).await);
+}
+
+#[tokio::test]
+async fn what_is_left_out_stays_and_what_cannot_be_is_refused() {
+    let app = TestApp::start().await;
+    let admin = app.admin("admin").await;
+    let form =
+        json!({ "name": "shop", "allowedOrigins": ["https://a.example"], "singleUse": false });
+    let entered = admin.post(APPS, form.clone()).await.expect(201);
+    admin.post(APPS, form).await.expect_code(409, "name_taken");
+    let change = json!({ "id": entered["id"], "allowedOrigins": ["https://b.example"] });
+    let changed = admin.patch(APPS, change).await.expect(200);
+    assert_eq!(changed["singleUse"], false);
+    assert_eq!(changed["allowedOrigins"], json!(["https://b.example"]));
+    for (field, bad) in [
+        (
+            "name",
+            json!({ "name": "Ticket Shop", "allowedOrigins": [] }),
+        ),
+        ("name", json!({ "name": "a:b", "allowedOrigins": [] })),
+        (
+            "allowedOrigins",
+            json!({ "name": "x", "allowedOrigins": ["http://shop.example"] }),
+        ),
+        (
+            "allowedOrigins",
+            json!({ "name": "x", "allowedOrigins": ["https://*.example"] }),
+        ),
+        (
+            "allowedOrigins",
+            json!({ "name": "x", "allowedOrigins": vec!["https://a.example"; 21] }),
+        ),
+    ] {
+        let refused = admin.post(APPS, bad).await.expect(400);
+        assert!(refused["details"][field].is_array(), "{refused}");
+    }
+    let nowhere = json!({ "id": "00000000-0000-4000-8000-000000000000" });
+    admin.patch(APPS, nowhere).await.expect(404);
+}
+
+#[tokio::test]
+async fn whoever_is_no_administrator_any_more_enters_nothing() {
+    let app = TestApp::start().await;
+    let admin = app.admin("admin").await;
+    assert!(admin.is_signed_in().await);
+    crate::harness::until(async || app.redis.count("SET") >= 1).await;
+    // Past the application: the record in Redis still says otherwise.
+    app.sql("update users set is_admin = false").await;
+    let form = json!({ "name": "shop", "allowedOrigins": [] });
+    admin.post(APPS, form).await.expect_code(403, "forbidden");
+    let form = json!({ "name": "Casa", "slug": "casa" });
+    admin
+        .post("/api/admin/accounts", form)
+        .await
+        .expect_code(403, "forbidden");
+    assert_eq!(app.count("select count(*) from apps").await, 0);
+    assert_eq!(app.count("select count(*) from accounts").await, 0);
+}

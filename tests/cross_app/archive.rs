@@ -1,0 +1,254 @@
+//! What becomes of tokens: counted by the day, and kept by the month.
+
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use super::{REVOKE, Shop, TOKEN, token_for};
+use crate::harness::{Answer, CRON_SECRET, Settings, TestApp, until};
+
+async fn clean_up(app: &TestApp) -> Answer {
+    let cron = app.visitor();
+    let request = cron.request(Method::POST, "/api/admin/cleanup-sessions");
+    cron.send(request.bearer_auth(CRON_SECRET)).await
+}
+
+/// Tokens of the last 400 days, at noon before now on each, of which a quarter
+/// each was used, revoked, both, and neither.
+async fn fill(app: &TestApp, count: u32) {
+    app.member("ana").await;
+    app.partner("shop").await;
+    app.sql(&format!(
+        "insert into cross_app_sessions (id, token_hash, user_id, target_app, ip_address,
+            created_at, expires_at, used_at, revoked_at)
+        select gen_random_uuid(), n, u.id, 'shop', '192.0.2.1', at, at + interval '15 minutes',
+            case when n % 4 in (0, 2) then at + interval '1 minute' end,
+            case when n % 4 in (1, 2) then at + interval '2 minutes' end
+        from generate_series(1, {count}) n cross join users u
+        cross join lateral (select now() - make_interval(days => n % 400, hours => 12) as at) t"
+    ))
+    .await;
+}
+
+/// How many tokens each part of the archive holds, by its name.
+async fn archived(app: &TestApp) -> Vec<(String, i64)> {
+    let parts = "select tableoid::regclass::text, count(*)
+        from cross_app_sessions_archive group by 1 order by 1";
+    let parts = app.sql(parts).await;
+    parts.iter().map(|row| (row.get(0), row.get(1))).collect()
+}
+
+/// All that the daily counters say of tokens.
+async fn counted(app: &TestApp) -> Vec<(String, i64)> {
+    let sums = "select name, sum(count)::bigint from daily_counters
+        where starts_with(name, 'cross_app_') group by 1 order by 1";
+    let sums = app.sql(sums).await;
+    sums.iter().map(|row| (row.get(0), row.get(1))).collect()
+}
+
+#[tokio::test]
+async fn of_400_days_each_token_lies_in_its_month_and_a_second_run_changes_nothing() {
+    const COUNT: u32 = 40_000;
+    let settings = Settings::default().with("ARCHIVE_RETENTION_MONTHS", "24");
+    let app = TestApp::start_with(settings).await;
+    fill(&app, COUNT).await;
+    let due =
+        "select 'cross_app_sessions_archive_' || to_char(created_at at time zone 'utc', 'YYYY_MM'),
+            count(*)
+        from cross_app_sessions where created_at <= now() - interval '30 days'
+        group by 1 order by 1";
+    let due: Vec<(String, i64)> = app
+        .sql(due)
+        .await
+        .iter()
+        .map(|row| (row.get(0), row.get(1)))
+        .collect();
+    let old: i64 = due.iter().map(|(_, count)| count).sum();
+
+    let cleaned = clean_up(&app).await.expect(200);
+    assert_eq!(cleaned["details"]["crossAppArchived"], old);
+    assert_eq!(cleaned["details"]["archiveMonthsDropped"], 0);
+    assert_eq!(cleaned["details"]["failed"], json!([]));
+    assert_eq!(archived(&app).await, due);
+    let live = app.count("select count(*) from cross_app_sessions").await;
+    assert_eq!(live + old, i64::from(COUNT));
+    let quarter = i64::from(COUNT) / 4;
+    let sums = [
+        ("cross_app_created:shop".to_owned(), 4 * quarter),
+        ("cross_app_expired:shop".to_owned(), quarter),
+        ("cross_app_revoked:shop".to_owned(), 2 * quarter),
+        ("cross_app_used:shop".to_owned(), 2 * quarter),
+    ];
+    assert_eq!(counted(&app).await, sums);
+
+    let again = clean_up(&app).await.expect(200);
+    assert_eq!(again["details"]["crossAppArchived"], 0);
+    assert_eq!(archived(&app).await, due);
+    assert_eq!(counted(&app).await, sums);
+    // The month that comes has its place already.
+    let ahead = "select count(*) from pg_class where relname =
+        'cross_app_sessions_archive_' || to_char(now() at time zone 'utc' + interval '1 month', 'YYYY_MM')";
+    assert_eq!(app.count(ahead).await, 1);
+}
+
+#[tokio::test]
+async fn months_are_dropped_when_their_time_is_over_and_their_figures_stay() {
+    let settings = Settings::default().with("ARCHIVE_RETENTION_MONTHS", "3");
+    let app = TestApp::start_with(settings).await;
+    fill(&app, 4_000).await;
+    let cleaned = clean_up(&app).await.expect(200);
+    // 400 days and twelve hours begin in one of two months.
+    let months = "select count(*) from generate_series(
+        date_trunc('month', now() at time zone 'utc' - interval '399 days 12 hours'),
+        date_trunc('month', now() at time zone 'utc' - interval '3 months') - interval '1 day',
+        '1 month')";
+    let months = app.count(months).await;
+    assert_eq!(cleaned["details"]["archiveMonthsDropped"], months);
+    let oldest = "select count(*) from cross_app_sessions_archive
+        where created_at < date_trunc('month', now() at time zone 'utc' - interval '3 months')
+            at time zone 'utc'";
+    assert_eq!(app.count(oldest).await, 0);
+    assert!(
+        app.count("select count(*) from cross_app_sessions_archive")
+            .await
+            > 0
+    );
+    let created = &counted(&app).await[0];
+    assert_eq!(created, &("cross_app_created:shop".to_owned(), 4_000));
+    let again = clean_up(&app).await.expect(200);
+    assert_eq!(again["details"]["archiveMonthsDropped"], 0);
+    assert_eq!(counted(&app).await[0].1, 4_000);
+}
+
+#[tokio::test]
+async fn the_ends_of_months_are_those_of_utc_whatever_zone_the_database_is_in() {
+    let settings = Settings::default().with("ARCHIVE_RETENTION_MONTHS", "1200");
+    let app = TestApp::start_with(settings).await;
+    let shop = Shop::open(&app, "shop").await;
+    let ana = app.member("ana").await;
+    for at in [
+        "2024-02-29T23:59:59.999999Z",
+        "2024-03-01T00:00:00Z",
+        "2024-12-31T23:59:59.999999Z",
+        "2025-01-01T00:00:00Z",
+    ] {
+        token_for(&ana, &shop.name).await;
+        app.sql(&format!(
+            "update cross_app_sessions set created_at = '{at}' where created_at > '2026-01-01'"
+        ))
+        .await;
+    }
+    app.sql(
+        "do $$ begin execute format(
+            'alter database %I set timezone to ''Pacific/Auckland''', current_database()); end $$",
+    )
+    .await;
+    clean_up(&app.another().await).await.expect(200);
+    let one = |month: &str| (format!("cross_app_sessions_archive_{month}"), 1);
+    assert_eq!(
+        archived(&app).await,
+        ["2024_02", "2024_03", "2024_12", "2025_01"].map(one)
+    );
+}
+
+#[tokio::test]
+async fn several_at_once_and_one_that_is_killed_neither_lose_nor_double_a_token() {
+    let settings = Settings::default().with("ARCHIVE_RETENTION_MONTHS", "24");
+    let app = TestApp::start_with(settings).await;
+    fill(&app, 12_000).await;
+    // The first has its places, and is killed while it moves what belongs there.
+    app.sql("select make_cross_app_archive_partitions(now() - interval '410 days', now() + interval '1 month')")
+        .await;
+    let locked = app
+        .hold("lock table cross_app_sessions_archive in exclusive mode")
+        .await;
+    let other = app.another().await;
+    let killed = tokio::spawn(async move { clean_up(&other).await });
+    until(async || app.waiting().await == 1).await;
+    app.sql(
+        "select pg_terminate_backend(pid) from pg_stat_activity
+        where datname = current_database() and wait_event_type = 'Lock'",
+    )
+    .await;
+    let told = killed.await.unwrap().expect(200);
+    assert_eq!(told["details"]["failed"], json!(["crossApp"]));
+    assert_eq!(told["remaining"], true);
+    locked.release().await;
+    assert_eq!(
+        app.count("select count(*) from cross_app_sessions").await,
+        12_000
+    );
+
+    let others = [
+        app.another().await,
+        app.another().await,
+        app.another().await,
+    ];
+    let runs = others.map(|other| tokio::spawn(async move { clean_up(&other).await.expect(200) }));
+    let mut moved = 0;
+    for run in runs {
+        let cleaned: Value = run.await.unwrap();
+        assert_eq!(cleaned["details"]["failed"], json!([]));
+        moved += cleaned["details"]["crossAppArchived"].as_i64().unwrap();
+    }
+    let everywhere = "select count(distinct id) from (
+        select id from cross_app_sessions union all select id from cross_app_sessions_archive) all_of";
+    assert_eq!(app.count(everywhere).await, 12_000);
+    let kept = app
+        .count("select count(*) from cross_app_sessions_archive")
+        .await;
+    assert_eq!(kept, moved);
+    let old =
+        "select count(*) from cross_app_sessions where created_at <= now() - interval '30 days'";
+    assert_eq!(app.count(old).await, 0);
+    assert_eq!(counted(&app).await[0].1, 12_000);
+}
+
+#[tokio::test]
+async fn staff_see_at_once_what_became_of_tokens_and_the_clean_up_changes_nothing_in_it() {
+    let app = TestApp::start().await;
+    let (shop, market) = (
+        Shop::open(&app, "shop").await,
+        Shop::open(&app, "market").await,
+    );
+    let (ana, staff) = (app.member("ana").await, app.staff("sofia").await);
+    let used = token_for(&ana, "shop").await;
+    shop.redeem(&used).await.expect(200);
+    let wish = json!({ "targetApp": "shop" });
+    let revoked = ana.post(TOKEN, wish).await.expect(200);
+    ana.post(REVOKE, json!({ "id": revoked["id"] }))
+        .await
+        .expect(200);
+    token_for(&ana, "shop").await;
+    app.sql(
+        "update cross_app_sessions set expires_at = now()
+        where used_at is null and revoked_at is null",
+    )
+    .await;
+    token_for(&ana, &market.name).await;
+
+    let expected = json!({
+        "market": { "created": 1, "used": 0, "revoked": 0, "expired": 0 },
+        "shop": { "created": 3, "used": 1, "revoked": 1, "expired": 1 },
+    });
+    let today: String = app
+        .sql("select (now() at time zone 'utc')::date::text")
+        .await[0]
+        .get(0);
+    let path = format!("/api/admin/analytics?from={today}&to={today}");
+    let figures = async || {
+        let answer = staff.get(&path).await.expect(200);
+        answer["buckets"][0]["crossAppTokens"].clone()
+    };
+    assert_eq!(figures().await, expected);
+    clean_up(&app).await.expect(200);
+    assert_eq!(figures().await, expected);
+    token_for(&ana, &market.name).await;
+    assert_eq!(figures().await["market"]["created"], 2);
+    let sheet = staff.get(&format!("{path}&format=csv")).await;
+    assert!(sheet.text.contains("shop: tokens revoked"));
+
+    // Whoever has gone has been counted.
+    app.sql("delete from cross_app_sessions").await;
+    clean_up(&app).await.expect(200);
+    assert_eq!(figures().await["shop"], expected["shop"]);
+}

@@ -1,0 +1,102 @@
+//! The back-up that the README describes, made and put back.
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use reqwest::Method;
+use serde_json::json;
+
+use super::{Shop, TOKEN, account, token_for};
+use crate::harness::{CRON_SECRET, TestApp, binaries};
+
+/// What is backed up, in the order in which it refers to one another.
+const TABLES: [&str; 8] = [
+    "users",
+    "remembered_devices",
+    "user_sessions",
+    "apps",
+    "accounts",
+    "account_members",
+    "cross_app_sessions",
+    "cross_app_sessions_archive",
+];
+
+/// Postgres' own program, of the version that runs here, or the one on PATH.
+async fn program(name: &str) -> Command {
+    let beside: PathBuf = binaries().await.join(name);
+    let path = if beside.exists() {
+        beside
+    } else {
+        PathBuf::from(name)
+    };
+    Command::new(path)
+}
+
+fn run(command: &mut Command) -> Vec<u8> {
+    let output = command.output().unwrap_or_else(|error| {
+        panic!("pg_dump and psql are needed (`apt install postgresql-client`): {error}")
+    });
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}");
+    output.stdout
+}
+
+/// Every row of a table, and where it lies.
+async fn rows(app: &TestApp, table: &str) -> Vec<String> {
+    let rows = format!("select tableoid::regclass || ' ' || t::text from {table} t order by 1");
+    app.sql(&rows).await.iter().map(|row| row.get(0)).collect()
+}
+
+#[tokio::test]
+async fn what_was_backed_up_is_put_back_row_by_row() {
+    let app = TestApp::start().await;
+    let shop = Shop::open(&app, "shop").await;
+    let ana = app.member("ana").await;
+    let id = account(&app, "casa", &[("ana", "owner")]).await;
+    let wish = json!({ "targetApp": "shop", "accountId": id });
+    for _ in 0..3 {
+        ana.post(TOKEN, wish.clone()).await.expect(200);
+    }
+    app.sql(
+        "update cross_app_sessions set created_at = created_at - interval '1 month' * n
+        from (select id, row_number() over () as n from cross_app_sessions) t
+        where t.id = cross_app_sessions.id",
+    )
+    .await;
+    let cron = app.visitor();
+    let request = cron.request(Method::POST, "/api/admin/cleanup-sessions");
+    cron.send(request.bearer_auth(CRON_SECRET))
+        .await
+        .expect(200);
+    let token = token_for(&ana, "shop").await;
+
+    let mut dump = program("pg_dump").await;
+    dump.args(["--data-only", "--load-via-partition-root", "--no-owner"]);
+    for table in TABLES {
+        dump.arg(format!("--table={table}*"));
+    }
+    let backup = run(dump.arg("--dbname").arg(&*app.database));
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), &backup).unwrap();
+
+    let restored = TestApp::start().await;
+    let mut restore = program("psql").await;
+    restore.args(["--no-psqlrc", "--quiet", "--single-transaction"]);
+    restore.args(["--set=ON_ERROR_STOP=1", "--output=/dev/null"]);
+    restore.args([
+        "--command",
+        "select make_cross_app_archive_partitions(now() - interval '13 months', now())",
+    ]);
+    restore.arg("--file").arg(file.path());
+    run(restore.arg("--dbname").arg(&*restored.database));
+    for table in TABLES {
+        let before = rows(&app, table).await;
+        assert!(!before.is_empty(), "{table}");
+        assert_eq!(rows(&restored, table).await, before, "{table}");
+    }
+    // And it is alive: who was signed in is, and the token good.
+    assert!(ana.at(&restored).is_signed_in().await);
+    let mut there = shop.copy();
+    there.server = there.server.at(&restored);
+    there.redeem(&token).await.expect(200);
+}

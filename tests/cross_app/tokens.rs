@@ -1,0 +1,237 @@
+//! `api/cross-app/token.rs` and `api/cross-app/revoke.rs`
+
+use reqwest::Method;
+use serde_json::json;
+
+use super::{REVOKE, Shop, TOKEN, account, token_for};
+use crate::harness::TestApp;
+
+#[tokio::test]
+async fn a_token_lasts_fifteen_minutes_and_is_kept_as_its_hash_alone() {
+    let app = TestApp::start().await;
+    let shop = Shop::open(&app, "shop").await;
+    let ana = app.member("ana").await;
+    let issued = ana.post(TOKEN, json!({ "targetApp": "shop" })).await;
+    let issued = issued.expect(200);
+    let token = issued["token"].as_str().unwrap();
+    assert_eq!(token.len(), 64);
+    let lasts = format!(
+        "select count(*) from cross_app_sessions where id = '{}'
+            and expires_at = created_at + interval '15 minutes'
+            and expires_at = '{}' and source_app = 'sabor' and target_app = 'shop'",
+        issued["id"].as_str().unwrap(),
+        issued["expiresAt"].as_str().unwrap(),
+    );
+    assert_eq!(app.count(&lasts).await, 1);
+    let whole = "select count(*) from cross_app_sessions c
+        where strpos(to_jsonb(c)::text, '{}') > 0";
+    assert_eq!(app.count(&whole.replace("{}", token)).await, 0);
+    let secrets = "select count(*) from apps a where strpos(to_jsonb(a)::text, '{}') > 0";
+    assert_eq!(app.count(&secrets.replace("{}", &shop.secret)).await, 0);
+}
+
+#[tokio::test]
+async fn a_token_does_not_outlast_its_session() {
+    let app = TestApp::start().await;
+    Shop::open(&app, "shop").await;
+    let ana = app.member("ana").await;
+    app.sql(
+        "update user_sessions set expires_at = now() + interval '2 minutes',
+            absolute_expires_at = now() + interval '2 minutes'",
+    )
+    .await;
+    token_for(&ana, "shop").await;
+    let within = "select count(*) from cross_app_sessions
+        where expires_at <= now() + interval '2 minutes'";
+    assert_eq!(app.count(within).await, 1);
+}
+
+#[tokio::test]
+async fn it_is_issued_for_applications_that_there_are_and_accounts_one_belongs_to() {
+    let app = TestApp::start().await;
+    Shop::open(&app, "shop").await;
+    let (ana, _) = (app.member("ana").await, app.member("leo").await);
+    let foreign = account(&app, "leos", &[("leo", "owner")]).await;
+    let own = account(&app, "anas", &[("ana", "member")]).await;
+
+    for name in ["market", "Shop", "", "a:b"] {
+        let refused = ana.post(TOKEN, json!({ "targetApp": name })).await;
+        assert!(refused.expect(400)["details"]["targetApp"].is_array());
+    }
+    let wish = |account: &str| json!({ "targetApp": "shop", "accountId": account });
+    let refused = ana.post(TOKEN, wish(&foreign)).await;
+    refused.expect_code(403, "not_a_member");
+    let nowhere = "00000000-0000-4000-8000-000000000000";
+    let refused = ana.post(TOKEN, wish(nowhere)).await;
+    refused.expect_code(403, "not_a_member");
+    assert_eq!(
+        app.count("select count(*) from cross_app_sessions").await,
+        0
+    );
+    ana.post(TOKEN, wish(&own)).await.expect(200);
+
+    app.sql("update apps set is_active = false").await;
+    let refused = ana.post(TOKEN, wish(&own)).await;
+    assert!(refused.expect(400)["details"]["targetApp"].is_array());
+    app.visitor()
+        .post(TOKEN, wish(&own))
+        .await
+        .expect_code(401, "not_signed_in");
+}
+
+#[tokio::test]
+async fn the_browser_is_sent_to_origins_of_the_application_alone() {
+    let app = TestApp::start().await;
+    Shop::open(&app, "shop").await;
+    let ana = app.member("ana").await;
+    let wish = |to: &str| json!({ "targetApp": "shop", "returnTo": to });
+    ana.post(TOKEN, wish("https://Shop.example/welcome?from=sabor"))
+        .await
+        .expect(200);
+    for foreign in [
+        "https://evil.example/",
+        "https://shop.example.evil.example/",
+        "https://shop.example:8443/",
+        "http://shop.example/",
+        "https://ana@shop.example/",
+        "javascript:alert(1)",
+        "/welcome",
+    ] {
+        let refused = ana.post(TOKEN, wish(foreign)).await;
+        let refused = refused.expect(400);
+        assert!(refused["details"]["returnTo"].is_array(), "{foreign}");
+    }
+    assert_eq!(
+        app.count("select count(*) from cross_app_sessions").await,
+        1
+    );
+}
+
+#[tokio::test]
+async fn a_member_asks_ten_times_a_minute_from_wherever_they_are() {
+    let app = TestApp::start().await;
+    Shop::open(&app, "shop").await;
+    let (ana, leo) = (app.member("ana").await, app.member("leo").await);
+    let elsewhere = app.visitor_like(&ana);
+    let asks = (0..16).map(|number| {
+        let person = [&ana, &elsewhere][number % 2].copy();
+        tokio::spawn(async move { person.post(TOKEN, json!({ "targetApp": "shop" })).await })
+    });
+    let mut issued = 0;
+    for asked in asks.collect::<Vec<_>>() {
+        let answer = asked.await.unwrap();
+        if answer.status == 200 {
+            issued += 1;
+        } else {
+            answer.expect_code(429, "too_many_requests");
+            assert!(answer.header("retry-after").is_some());
+        }
+    }
+    assert_eq!(issued, 10);
+    token_for(&leo, "shop").await;
+}
+
+#[tokio::test]
+async fn whoever_signs_out_at_this_moment_is_given_nothing() {
+    let app = TestApp::start().await;
+    Shop::open(&app, "shop").await;
+    let ana = app.member("ana").await;
+    let ending = app.hold("delete from user_sessions").await;
+    let asking = ana.copy();
+    let asked =
+        tokio::spawn(async move { asking.post(TOKEN, json!({ "targetApp": "shop" })).await });
+    crate::harness::until(async || app.waiting().await == 1).await;
+    ending.commit().await;
+    asked.await.unwrap().expect_code(401, "session_gone");
+    assert_eq!(
+        app.count("select count(*) from cross_app_sessions").await,
+        0
+    );
+}
+
+#[tokio::test]
+async fn a_record_in_redis_is_not_enough_to_be_given_one() {
+    let app = TestApp::start().await;
+    Shop::open(&app, "shop").await;
+    let ana = app.member("ana").await;
+    assert!(ana.is_signed_in().await);
+    crate::harness::until(async || app.redis.count("SET") >= 1).await;
+    // Past the application, so that no mark is set.
+    app.sql("delete from user_sessions").await;
+    ana.post(TOKEN, json!({ "targetApp": "shop" }))
+        .await
+        .expect_code(401, "session_gone");
+}
+
+#[tokio::test]
+async fn members_revoke_their_own_and_applications_those_that_are_for_them() {
+    let app = TestApp::start().await;
+    let (shop, market) = (
+        Shop::open(&app, "shop").await,
+        Shop::open(&app, "market").await,
+    );
+    let (ana, leo) = (app.member("ana").await, app.member("leo").await);
+    let wish = json!({ "targetApp": "shop" });
+    let issued = ana.post(TOKEN, wish).await.expect(200);
+    let (id, token) = (
+        json!({ "id": issued["id"] }),
+        json!({ "token": issued["token"] }),
+    );
+    for which in [&id, &token] {
+        let refused = leo.post(REVOKE, which.clone()).await;
+        refused.expect_code(404, "not_found");
+        let refused = market.post(REVOKE, which.clone()).await;
+        refused.expect_code(404, "not_found");
+        let refused = app.visitor().post(REVOKE, which.clone()).await;
+        refused.expect_code(401, "not_signed_in");
+    }
+    let live = "select count(*) from cross_app_sessions where revoked_at is null";
+    assert_eq!(app.count(live).await, 1);
+
+    ana.post(REVOKE, id.clone()).await.expect(200);
+    assert_eq!(app.count(live).await, 0);
+    let when = "select to_char(revoked_at, 'US') from cross_app_sessions";
+    let first: String = app.sql(when).await[0].get(0);
+    // Once more is as good as once, from whichever side.
+    shop.post(REVOKE, token.clone()).await.expect(200);
+    ana.post(REVOKE, token).await.expect(200);
+    let still: String = app.sql(when).await[0].get(0);
+    assert_eq!(still, first);
+
+    let other = token_for(&ana, "shop").await;
+    shop.post(REVOKE, json!({ "token": other }))
+        .await
+        .expect(200);
+    shop.redeem(&other).await.expect_code(401, "token_ended");
+    let noted = "select count(*) from security_events where kind = 'cross_app_revoked'";
+    crate::harness::until(async || app.count(noted).await == 4).await;
+}
+
+#[tokio::test]
+async fn a_revocation_names_one_token() {
+    let app = TestApp::start().await;
+    let ana = app.member("ana").await;
+    let id = "00000000-0000-4000-8000-000000000000";
+    let refused = ana.post(REVOKE, json!({})).await.expect(400);
+    assert!(refused["details"]["token"].is_array());
+    let both = json!({ "id": id, "token": "00".repeat(32) });
+    let refused = ana.post(REVOKE, both).await.expect(400);
+    assert!(refused["details"]["id"].is_array());
+    ana.post(REVOKE, json!({ "id": id })).await.expect(404);
+    ana.post(REVOKE, json!({ "token": "?" })).await.expect(404);
+}
+
+#[tokio::test]
+async fn the_profile_names_the_accounts_that_a_member_belongs_to() {
+    let app = TestApp::start().await;
+    let ana = app.member("ana").await;
+    let me = ana.get("/api/auth/me").await.expect(200);
+    assert_eq!(me["accounts"], json!([]));
+    let id = account(&app, "casa", &[("ana", "owner")]).await;
+    let of = json!([{ "id": id, "name": "Casa Latina", "slug": "casa", "role": "owner" }]);
+    let me = ana.get("/api/auth/me").await.expect(200);
+    assert_eq!(me["accounts"], of);
+    let request = ana.request(Method::PATCH, "/api/auth/me");
+    let changed = ana.send(request.json(&json!({ "phone": null }))).await;
+    assert_eq!(changed.expect(200)["accounts"], of);
+}
