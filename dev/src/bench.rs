@@ -9,6 +9,7 @@
 
 mod accounts;
 mod booking;
+mod cross_app;
 mod flood;
 mod function;
 mod lab;
@@ -62,6 +63,8 @@ enum Measurement {
     Operations,
     UnknownAccount,
     Refresh,
+    CrossApp,
+    Archive,
     Flood,
     RedisDead,
     ManySessions,
@@ -89,6 +92,8 @@ impl Measurement {
             Self::Operations => accounts::operations(lab).await,
             Self::UnknownAccount => accounts::unknown_account(lab).await,
             Self::Refresh => accounts::refresh(lab).await,
+            Self::CrossApp => cross_app::issue_and_redeem(lab).await,
+            Self::Archive => cross_app::archive(lab).await,
             Self::Flood => flood::sign_ins(lab).await,
             Self::RedisDead => outage::redis_dead(lab).await,
             Self::ManySessions => volume::many_sessions(lab).await,

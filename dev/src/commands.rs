@@ -11,7 +11,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use crate::claim::{Claim, Holder};
 use crate::progress::{print, say};
 use crate::stack::{self, Stack};
-use crate::{bench, database, demo, environment, openapi, postgres};
+use crate::{bench, database, demo, environment, openapi, postgres, statistics};
 
 /// Brings the whole product up on this machine: Postgres, Redis, migrations,
 /// demo data, all functions and the site on one port. Ctrl-C stops it; the
@@ -52,6 +52,12 @@ enum Command {
     /// The first administrator, who is not made over HTTP
     #[command(subcommand)]
     Admin(Admin),
+    /// Partner applications, to which members go on without signing in again
+    #[command(subcommand)]
+    App(App),
+    /// Sessions, and tokens for partner applications
+    #[command(subcommand)]
+    Sessions(Sessions),
     /// Open psql on the local database
     Psql {
         /// Passed on to psql
@@ -72,6 +78,40 @@ enum Admin {
         /// The address that the account signs in with
         email: String,
     },
+}
+
+/// Of a deployment when POSTGRES_URL_NON_POOLING or DATABASE_URL_UNPOOLED names
+/// one, else of the local database.
+#[derive(Subcommand)]
+enum App {
+    /// Enter an application, and show its secret this once
+    Add {
+        /// Lower-case letters, digits and hyphens
+        name: String,
+        /// Where a browser may take a token, such as https://shop.example; may
+        /// be given more than once
+        #[arg(long = "origin", required = true, value_name = "ORIGIN")]
+        origins: Vec<String>,
+        /// Let a token be validated again while it lasts
+        #[arg(long)]
+        reusable: bool,
+    },
+    /// Make another secret, and show it this once; the one before stays good
+    Rotate {
+        /// As it was entered
+        name: String,
+        /// End the one before at once, as when it has leaked
+        #[arg(long)]
+        end_previous: bool,
+    },
+}
+
+#[derive(Subcommand)]
+enum Sessions {
+    /// How many there are, by day and state, and how Postgres fares with them: of
+    /// a deployment when POSTGRES_URL_NON_POOLING or DATABASE_URL_UNPOOLED names
+    /// one, else of the local database
+    Stats,
 }
 
 /// Does what the command line says.
@@ -99,7 +139,26 @@ async fn dispatch(arguments: Arguments) -> Result<()> {
         Some(Command::Reset) => reset().await,
         Some(Command::Migrate { down, deployment }) => migrate(down, deployment).await,
         Some(Command::Seed { year: _ }) => seed_year().await,
-        Some(Command::Admin(Admin::Grant { email })) => grant(&email).await,
+        Some(Command::Admin(Admin::Grant { email })) => {
+            let grant = async |url: &str| database::grant_admin(url, &email).await;
+            on_either("cargo dev admin grant", grant).await
+        }
+        Some(Command::App(change)) => {
+            on_either("cargo dev app", async |url| match change {
+                App::Add {
+                    name,
+                    origins,
+                    reusable,
+                } => database::add_app(url, &name, origins, !reusable).await,
+                App::Rotate { name, end_previous } => {
+                    database::rotate_app(url, &name, end_previous).await
+                }
+            })
+            .await
+        }
+        Some(Command::Sessions(Sessions::Stats)) => {
+            on_either("cargo dev sessions", statistics::show).await
+        }
         Some(Command::Psql { arguments }) => psql(&arguments).await,
         Some(Command::Openapi) => {
             print(&openapi::write()?);
@@ -138,7 +197,10 @@ fn welcome(stack: &Stack) {
     }
     let password = demo::PASSWORD;
     print(&format!("  {:<17} needs no database", sabor::demo::EMAIL));
-    print(&format!("  all with the password {password}\n"));
+    print(&format!("  all with the password {password}"));
+    let (app, secret) = (demo::cross_app::APP, demo::cross_app::SECRET);
+    print(&format!("  {app:<17} partner application, with the secret"));
+    print(&format!("                    {secret}\n"));
     print(&format!(
         "  curl {url}/api/auth/login -H 'content-type: application/json' \\"
     ));
@@ -178,15 +240,20 @@ async fn migrate(down: Option<usize>, deployment: bool) -> Result<()> {
     Ok(())
 }
 
-async fn grant(email: &str) -> Result<()> {
+/// Does something with the deployment's database when there is one in the
+/// environment, else with the local one; says what was done.
+async fn on_either(command: &str, work: impl AsyncFnOnce(&str) -> Result<String>) -> Result<()> {
     if let Some(url) = database::deployment() {
-        print(&database::grant_admin(&url, email).await?);
+        print(&work(&url).await?);
         return Ok(());
     }
-    let local = Local::open("cargo dev admin grant").await?;
-    // A cluster that was made for this command has no tables yet.
-    database::migrate(&local.url, None).await?;
-    let done = database::grant_admin(&local.url, email).await;
+    let local = Local::open(command).await?;
+    let done = async {
+        // A cluster that was made for this command has no tables yet.
+        database::migrate(&local.url, None).await?;
+        work(&local.url).await
+    };
+    let done = done.await;
     local.close().await?;
     print(&done?);
     Ok(())

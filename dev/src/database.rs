@@ -1,6 +1,8 @@
 //! The database as the commands use it: past the pooler, as its owner.
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
+use sabor::models::app::{self, Changes, NewApp, PartnerApp};
+use sabor::session::Token;
 use sabor::{Config, migrations};
 use tokio_postgres::Client;
 
@@ -64,6 +66,55 @@ pub(crate) async fn grant_admin(url: &str, email: &str) -> Result<String> {
         bail!("{} has no account {email}: register it first", place(url));
     }
     Ok(format!("{}: {email} is an administrator now.", place(url)))
+}
+
+/// Enters a partner application; shows its secret.
+pub(crate) async fn add_app(
+    url: &str,
+    name: &str,
+    origins: Vec<String>,
+    single_use: bool,
+) -> Result<String> {
+    let new = NewApp::read(name, origins, single_use).map_err(sentence)?;
+    let (client, secret) = (connect(url).await?, Token::generate());
+    let app = app::insert(&client, &new, &secret).await?;
+    Ok(shown(url, &app, &secret))
+}
+
+/// Gives a partner application another secret, and shows it.
+pub(crate) async fn rotate_app(url: &str, name: &str, end_rotation: bool) -> Result<String> {
+    let (client, secret) = (connect(url).await?, Token::generate());
+    let Some(app) = app::find(&client, name).await? else {
+        bail!("{} has no application {name}", place(url));
+    };
+    let changes = Changes {
+        secret: Some(secret.clone()),
+        end_rotation,
+        ..Changes::default()
+    };
+    let app = app::update(&client, app.id, &changes).await?;
+    Ok(shown(url, &app, &secret))
+}
+
+fn shown(url: &str, app: &PartnerApp, secret: &Token) -> String {
+    let previous = match app.is_rotating {
+        true => "\nThe one before stays good until it is rotated once more, or ended.",
+        false => "",
+    };
+    let (place, name, secret) = (place(url), &app.name, secret.expose());
+    format!("{place}: {name} has the secret\n\n  {secret}\n\nIt is not shown again.{previous}")
+}
+
+/// What is wrong with each field, for a terminal.
+fn sentence(error: sabor::Error) -> anyhow::Error {
+    let details = error.details().into_iter().flatten();
+    let problems: Vec<_> = details
+        .map(|(field, problems)| format!("{field} {}", problems.join(", ")))
+        .collect();
+    match problems.is_empty() {
+        true => error.into(),
+        false => anyhow!("{}", problems.join("; ")),
+    }
 }
 
 /// A connection string without its password: host and database.

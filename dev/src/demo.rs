@@ -1,5 +1,6 @@
-//! What a developer begins with: accounts, and a studio.
+//! What a developer begins with: accounts, a studio, and a partner application.
 
+pub(crate) mod cross_app;
 mod studio;
 pub(crate) mod year;
 
@@ -68,5 +69,6 @@ pub(crate) async fn add(client: &mut Client, studio: &StudioConfig) -> Result<()
             .await?;
     }
     studio::add(&transaction, studio, &hash).await?;
+    cross_app::add(&transaction).await?;
     Ok(transaction.commit().await?)
 }

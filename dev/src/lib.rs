@@ -18,6 +18,7 @@ mod progress;
 mod redis;
 mod server;
 mod stack;
+mod statistics;
 
 use sabor::random;
 

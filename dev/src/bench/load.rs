@@ -113,11 +113,11 @@ impl Load {
         next: Arc<AtomicUsize>,
         started: Instant,
     ) -> Result<Vec<Duration>> {
-        let mut sender = connect(self.address).await?;
+        let mut connection = Connection::open(self.address).await?;
         let mut latencies = Vec::new();
         while let Some(call) = self.call(next.fetch_add(1, Ordering::Relaxed), started) {
             let asked = Instant::now();
-            self.make(&mut sender, call).await?;
+            self.make(&mut connection, call).await?;
             latencies.push(asked.elapsed());
             if !self.pause.is_zero() {
                 tokio::time::sleep(self.pause).await;
@@ -134,13 +134,9 @@ impl Load {
         }
     }
 
-    async fn make(&self, sender: &mut SendRequest<Full<Bytes>>, call: Call) -> Result<()> {
+    async fn make(&self, connection: &mut Connection, call: Call) -> Result<()> {
         let path = call.uri().path().to_owned();
-        sender.ready().await?;
-        let answer = sender.send_request(call).await;
-        let answer = answer.with_context(|| format!("{path} was not answered"))?;
-        let status = answer.status();
-        let body = answer.into_body().collect().await?.to_bytes();
+        let (status, body) = connection.ask(call).await?;
         if !self.expected.contains(&status) {
             let body = String::from_utf8_lossy(&body);
             bail!("{path} was answered with {status}: {body}");
@@ -149,13 +145,28 @@ impl Load {
     }
 }
 
-async fn connect(address: SocketAddr) -> Result<SendRequest<Full<Bytes>>> {
-    let stream = TcpStream::connect(address).await?;
-    stream.set_nodelay(true)?;
-    let (sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
-    // Its end shows in the sender.
-    tokio::spawn(connection);
-    Ok(sender)
+/// A connection to a server, kept from call to call.
+pub(super) struct Connection(SendRequest<Full<Bytes>>);
+
+impl Connection {
+    pub(super) async fn open(address: SocketAddr) -> Result<Self> {
+        let stream = TcpStream::connect(address).await?;
+        stream.set_nodelay(true)?;
+        let (sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
+        // Its end shows in the sender.
+        tokio::spawn(connection);
+        Ok(Self(sender))
+    }
+
+    /// The answer to a call, whatever it is.
+    pub(super) async fn ask(&mut self, call: Call) -> Result<(StatusCode, Bytes)> {
+        let path = call.uri().path().to_owned();
+        self.0.ready().await?;
+        let answer = self.0.send_request(call).await;
+        let answer = answer.with_context(|| format!("{path} was not answered"))?;
+        let status = answer.status();
+        Ok((status, answer.into_body().collect().await?.to_bytes()))
+    }
 }
 
 /// What came of a load.

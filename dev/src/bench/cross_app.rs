@@ -1,0 +1,209 @@
+//! Going on to partner applications, and what is kept of it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Instant;
+
+use anyhow::{Result, bail, ensure};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use http_body_util::Full;
+use hyper::{Method, StatusCode};
+use sabor::secret::sha256_hex;
+use serde_json::{Value, json};
+use tokio::task::JoinSet;
+use tokio_postgres::Client;
+
+use super::function;
+use super::lab::{DATABASE, Lab};
+use super::load::{Call, Connection, Figures, Load};
+use super::table::{Row, Unit};
+use crate::random;
+
+/// The partner application.
+const APP: &str = "ticket-shop";
+
+/// Members who go on at once.
+const CONNECTIONS: usize = 16;
+
+/// A token is issued and redeemed: each by its own function, by members of whom
+/// none meets the limit.
+pub(super) async fn issue_and_redeem(lab: &Lab) -> Result<Vec<Row>> {
+    let count = if lab.quick { 400 } else { 4_000 };
+    let secret = random::hex::<32>();
+    let client = lab.cluster.connect(DATABASE).await?;
+    let hash = sha256_hex(secret.as_bytes());
+    client.execute(INSERT_APP, &[&APP, &hash]).await?;
+    let issuer = lab.function("/api/cross-app/token").await?;
+    let redeemer = lab.function("/api/cross-app/validate").await?;
+    let basic = format!("Basic {}", BASE64.encode(format!("{APP}:{secret}")));
+    // The first are for warming up.
+    let pair = |number: usize| {
+        let issue = lab.call(Method::POST, "/api/cross-app/token");
+        let issue = issue.header("cookie", lab.cookie(DATABASE, 1 + number)?);
+        let issue = issue.header("content-type", "application/json");
+        let issue = issue.body(Full::from(json!({ "targetApp": APP }).to_string()))?;
+        let redeem = lab.call(Method::POST, "/api/cross-app/validate");
+        let redeem = redeem.header("authorization", &basic);
+        let redeem = redeem.header("content-type", "application/json");
+        Ok((issue, redeem.body(Full::default())?))
+    };
+    let pairs: Vec<(Call, Call)> = (0..count + 100).map(pair).collect::<Result<_>>()?;
+    let (pairs, next) = (Arc::new(pairs), Arc::new(AtomicUsize::new(0)));
+    let mut connections = JoinSet::new();
+    let mut begun = Instant::now();
+    for _ in 0..CONNECTIONS {
+        let (pairs, next) = (pairs.clone(), next.clone());
+        let mut there = Connection::open(issuer.address).await?;
+        let mut back = Connection::open(redeemer.address).await?;
+        connections.spawn(async move {
+            let mut latencies = Vec::new();
+            while let Some((issue, redeem)) = pairs.get(next.fetch_add(1, Ordering::Relaxed)) {
+                let asked = Instant::now();
+                go_on(&mut there, &mut back, issue, redeem).await?;
+                latencies.push((asked, asked.elapsed()));
+            }
+            Ok::<_, anyhow::Error>(latencies)
+        });
+    }
+    let mut all = Vec::new();
+    while let Some(ended) = connections.join_next().await {
+        all.extend(ended??);
+    }
+    all.sort_unstable();
+    if let Some((asked, _)) = all.get(100) {
+        begun = *asked;
+    }
+    let latencies = all.into_iter().skip(100).map(|(_, latency)| latency);
+    let figures = Figures::new(latencies.collect(), begun.elapsed());
+    Ok(vec![
+        Row::noted(
+            "cross-app: issued and redeemed, per second",
+            figures.rate(),
+            Unit::Count,
+        )
+        .detail(format!(
+            "{} of {CONNECTIONS} members at once",
+            figures.count()
+        )),
+        Row::noted(
+            "cross-app: issue and redeem, p95",
+            figures.percentile(0.95),
+            Unit::Milliseconds,
+        )
+        .detail(format!("median {:.1} ms", figures.percentile(0.5))),
+    ])
+}
+
+async fn go_on(
+    there: &mut Connection,
+    back: &mut Connection,
+    issue: &Call,
+    redeem: &Call,
+) -> Result<()> {
+    let issued = answered(there.ask(issue.clone()).await?)?;
+    let mut redeem = redeem.clone();
+    *redeem.body_mut() = Full::from(json!({ "token": issued["token"] }).to_string());
+    answered(back.ask(redeem).await?)?;
+    Ok(())
+}
+
+fn answered((status, body): (StatusCode, hyper::body::Bytes)) -> Result<Value> {
+    if status != StatusCode::OK {
+        bail!("{status}: {}", String::from_utf8_lossy(&body));
+    }
+    Ok(serde_json::from_slice(&body)?)
+}
+
+const INSERT_APP: &str = "
+    insert into apps (id, name, secret_hash, allowed_origins)
+    values (gen_random_uuid(), $1, $2, '{}')";
+
+/// The tokens of 400 days, counted and archived by the clean-up. What it leaves is
+/// checked: each token in its month, and the figures those of what was there.
+pub(super) async fn archive(lab: &Lab) -> Result<Vec<Row>> {
+    const PATH: &str = "/api/admin/cleanup-sessions";
+    let count: i32 = if lab.quick { 100_000 } else { 1_000_000 };
+    let database = "archive";
+    lab.fill(database, 1_000, super::lab::Expired::None).await?;
+    let client = lab.cluster.connect(database).await?;
+    client.execute(INSERT_APP, &[&APP, &""]).await?;
+    client.execute(INSERT_TOKENS, &[&count, &APP]).await?;
+    client
+        .batch_execute("vacuum analyze cross_app_sessions")
+        .await?;
+    let due = texts(&client, MONTHS_DUE).await?;
+
+    let mut variables = lab.variables(database, true);
+    // So that no month is dropped, and all of them can be counted.
+    variables.push(("ARCHIVE_RETENTION_MONTHS", "24".to_owned()));
+    let cleaner = function::start(PATH, &variables).await?;
+    let begun = Instant::now();
+    let mut runs = 0;
+    while client.query_one(OLD, &[]).await?.try_get(0)? {
+        let call = vec![lab.cron(PATH)?];
+        Load::once(cleaner.address, call).run().await?;
+        runs += 1;
+    }
+    let took = begun.elapsed().as_secs_f64();
+    let archived = texts(&client, MONTHS_ARCHIVED).await?;
+    ensure!(archived == due, "a token is not in its month");
+    let figures = texts(&client, FIGURES).await?;
+    Load::once(cleaner.address, vec![lab.cron(PATH)?])
+        .run()
+        .await?;
+    let again = (
+        texts(&client, MONTHS_ARCHIVED).await?,
+        texts(&client, FIGURES).await?,
+    );
+    ensure!(
+        again == (archived, figures.clone()),
+        "a second run changes something"
+    );
+    let quarter = i64::from(count) / 4;
+    let expected = [("created", 4), ("expired", 1), ("revoked", 2), ("used", 2)];
+    let expected = expected.map(|(what, parts)| (format!("{what}:{APP}"), parts * quarter));
+    ensure!(figures == expected, "the figures are {figures:?}");
+    cleaner.stop().await?;
+    drop(client);
+    lab.cluster.drop_database(database).await?;
+    let what = format!("archive of {count} tokens of 400 days, in seconds");
+    let detail = format!(
+        "in {runs} run(s), {} months; each token found in its own",
+        due.len()
+    );
+    Ok(vec![
+        Row::at_most(what, took, Unit::Count, 60.0).detail(detail),
+    ])
+}
+
+async fn texts(client: &Client, query: &str) -> Result<Vec<(String, i64)>> {
+    let rows = client.query(query, &[]).await?;
+    let pair = |row: &tokio_postgres::Row| Ok((row.try_get(0)?, row.try_get(1)?));
+    rows.iter().map(pair).collect()
+}
+
+const INSERT_TOKENS: &str = "
+    insert into cross_app_sessions (id, token_hash, user_id, target_app, ip_address, created_at,
+        expires_at, used_at, revoked_at)
+    select gen_random_uuid(), encode(sha256(convert_to(n::text, 'UTF8')), 'hex'),
+        md5('member' || n % 1000)::uuid, $2, '192.0.2.1', at, at + interval '15 minutes',
+        case when n % 4 in (0, 2) then at + interval '1 minute' end,
+        case when n % 4 in (1, 2) then at + interval '2 minutes' end
+    from generate_series(1, $1) n
+    cross join lateral (select now() - make_interval(days => n % 400, hours => 12) as at) t";
+
+const OLD: &str = "select exists (
+    select from cross_app_sessions where created_at <= now() - interval '30 days')";
+
+const MONTHS_DUE: &str = "
+    select cross_app_archive_partition(created_at), count(*) from cross_app_sessions
+    where created_at <= now() - interval '30 days' group by 1 order by 1";
+
+const MONTHS_ARCHIVED: &str = "
+    select tableoid::regclass::text, count(*) from cross_app_sessions_archive
+    group by 1 order by 1";
+
+const FIGURES: &str = "
+    select substr(name, 11), sum(count)::bigint from daily_counters
+    where starts_with(name, 'cross_app_') group by 1 order by 1";

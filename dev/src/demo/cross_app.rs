@@ -1,0 +1,77 @@
+//! A partner application to try, an account, and tokens for both.
+//!
+//! The application and the account are added once; the tokens anew each time,
+//! for none lasts longer than a quarter of an hour.
+
+use anyhow::Result;
+use sabor::secret::sha256_hex;
+use tokio_postgres::GenericClient;
+
+/// The name of the application.
+pub(crate) const APP: &str = "ticket-shop";
+
+/// Its secret: of this machine's database alone, so that a `curl` can be written
+/// down. Any other is random, and shown once.
+pub(crate) const SECRET: &str = "5ab0125ab0125ab0125ab0125ab0125ab0125ab0125ab0125ab0125ab0125ab0";
+
+/// A token of Ana's that is good for fifteen minutes from each start.
+pub(crate) const ACTIVE_TOKEN: &str =
+    "ac71fe0000000000000000000000000000000000000000000000000000000000";
+
+/// One that is good no more.
+const EXPIRED_TOKEN: &str = "dead0000000000000000000000000000000000000000000000000000000000ff";
+
+/// Adds what is missing, and makes the tokens anew.
+pub(super) async fn add(client: &impl GenericClient) -> Result<()> {
+    let secret_hash = sha256_hex(SECRET.as_bytes());
+    client.execute(APPS, &[&APP, &secret_hash]).await?;
+    client.execute(ACCOUNTS, &[]).await?;
+    client.execute(MEMBERS, &[]).await?;
+    client.execute(SESSION, &[]).await?;
+    let tokens = [ACTIVE_TOKEN, EXPIRED_TOKEN].map(|token| sha256_hex(token.as_bytes()));
+    client.execute(FORGET, &[&tokens.as_slice()]).await?;
+    let [active, expired] = &tokens;
+    client.execute(TOKENS, &[active, expired, &APP]).await?;
+    Ok(())
+}
+
+const APPS: &str = "
+    insert into apps (id, name, secret_hash, allowed_origins)
+    values (md5('demo app')::uuid, $1, $2, '{http://localhost:4000}')
+    on conflict do nothing";
+
+const ACCOUNTS: &str = "
+    insert into accounts (id, name, slug)
+    values (md5('demo account')::uuid, 'Casa Latina', 'casa-latina')
+    on conflict do nothing";
+
+const MEMBERS: &str = "
+    insert into account_members (account_id, user_id, role)
+    select a.id, u.id, case u.email when 'ana@sabor.dev' then 'owner' else 'member' end
+    from accounts a join users u on u.email in ('ana@sabor.dev', 'sofia@sabor.dev')
+    where a.id = md5('demo account')::uuid
+    on conflict do nothing";
+
+// Of nobody's browser: its key is no hash of a token. The tokens end with it.
+const SESSION: &str = "
+    insert into user_sessions (id, user_id, session_key, epoch, login_method, expires_at,
+        absolute_expires_at)
+    select md5('demo cross-app session')::uuid, id, 'demo cross-app session', session_epoch,
+        'password', now() + interval '1 hour', now() + interval '1 hour'
+    from users where email = 'ana@sabor.dev' and is_active
+    on conflict (id) do update set epoch = excluded.epoch, last_activity = now(),
+        created_at = now(), expires_at = excluded.expires_at,
+        absolute_expires_at = excluded.absolute_expires_at";
+
+const FORGET: &str = "delete from cross_app_sessions where token_hash = any ($1)";
+
+const TOKENS: &str = "
+    insert into cross_app_sessions (id, token_hash, user_id, account_id, session_id, target_app,
+        user_agent, ip_address, created_at, expires_at)
+    select gen_random_uuid(), t.hash, s.user_id, m.account_id, s.id, a.name, 'demo', '127.0.0.1',
+        made, made + interval '15 minutes'
+    from (values ($1::text, now()), ($2, now() - interval '1 hour')) as t (hash, made)
+    join user_sessions s on s.id = md5('demo cross-app session')::uuid
+    join apps a on a.name = $3
+    left join account_members m
+        on m.user_id = s.user_id and m.account_id = md5('demo account')::uuid";

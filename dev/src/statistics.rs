@@ -1,0 +1,132 @@
+//! `cargo dev sessions stats`: how many sessions and tokens there are, and how
+//! Postgres fares with their tables, by its own statistics.
+
+use anyhow::Result;
+use tokio_postgres::{Client, Row};
+
+use crate::database;
+
+/// The tables that it is about; of the archive each month.
+const TABLES: &str =
+    "'user_sessions', 'refresh_tokens', 'remembered_devices', 'cross_app_sessions'";
+
+/// What there is in the database at `url`, as a text for a terminal.
+pub(crate) async fn show(url: &str) -> Result<String> {
+    let client = database::connect(url).await?;
+    let parts = [
+        ("Sessions by state", SESSIONS.to_owned()),
+        (
+            "Sessions by the day they were made (UTC)",
+            SESSION_DAYS.to_owned(),
+        ),
+        (
+            "Tokens for partner applications by state",
+            TOKENS.to_owned(),
+        ),
+        (
+            "The same by the day they were made (UTC)",
+            TOKEN_DAYS.to_owned(),
+        ),
+        ("Tables", tables()),
+        ("Indexes", indexes()),
+    ];
+    let mut text = String::new();
+    for (heading, query) in parts {
+        let table = table(&client, &query).await?;
+        text.push_str(&format!("{heading}\n{table}\n"));
+    }
+    Ok(text)
+}
+
+const SESSIONS: &str = "
+    select case when expires_at <= now() then 'expired'
+            when user_id is null then 'anonymous' else 'signed in' end as state,
+        count(*)::text as sessions, count(distinct user_id)::text as members
+    from user_sessions group by 1 order by 1";
+
+const SESSION_DAYS: &str = "
+    select (created_at at time zone 'utc')::date::text as day, count(*)::text as made,
+        count(*) filter (where expires_at > now())::text as alive,
+        count(*) filter (where expires_at <= now())::text as expired
+    from user_sessions where created_at > now() - interval '30 days'
+    group by 1 order by 1";
+
+const TOKENS: &str = "
+    select case when revoked_at is not null then 'revoked' when used_at is not null then 'used'
+            when expires_at <= now() then 'expired' when session_id is null then 'session ended'
+            else 'good' end as state,
+        target_app as application, count(*)::text as tokens
+    from cross_app_sessions group by 1, 2 order by 1, 2";
+
+const TOKEN_DAYS: &str = "
+    select (created_at at time zone 'utc')::date::text as day, count(*)::text as made,
+        count(used_at)::text as used, count(revoked_at)::text as revoked,
+        count(*) filter (where used_at is null and revoked_at is null
+            and expires_at <= now())::text as expired
+    from cross_app_sessions where created_at > now() - interval '30 days'
+    group by 1 order by 1";
+
+/// A partition is known by the name of the table that it is a part of.
+fn condition() -> String {
+    format!("(s.relname in ({TABLES}) or starts_with(s.relname, 'cross_app_sessions_archive'))")
+}
+
+fn tables() -> String {
+    format!(
+        "select s.relname as table, pg_size_pretty(pg_total_relation_size(s.relid)) as size,
+            n_live_tup::text as live, n_dead_tup::text as dead,
+            coalesce(to_char(greatest(last_vacuum, last_autovacuum) at time zone 'utc',
+                'YYYY-MM-DD HH24:MI'), 'never') as vacuumed,
+            seq_scan::text as \"whole scans\", coalesce(idx_scan, 0)::text as \"index scans\"
+        from pg_stat_user_tables s where {} order by 1",
+        condition()
+    )
+}
+
+fn indexes() -> String {
+    format!(
+        "select s.indexrelname as index, pg_size_pretty(pg_relation_size(s.indexrelid)) as size,
+            idx_scan::text as scans, idx_tup_read::text as \"rows read\"
+        from pg_stat_user_indexes s where {} order by s.relname, 1",
+        condition()
+    )
+}
+
+/// The rows of a query, all of them texts, in columns: the first to the left,
+/// the others, numbers most of them, to the right.
+async fn table(client: &Client, query: &str) -> Result<String> {
+    let statement = client.prepare(query).await?;
+    let rows = client.query(&statement, &[]).await?;
+    if rows.is_empty() {
+        return Ok("  none\n".to_owned());
+    }
+    let heading = statement
+        .columns()
+        .iter()
+        .map(|column| column.name().to_owned());
+    let mut lines: Vec<Vec<String>> = vec![heading.collect()];
+    lines.extend(rows.iter().map(texts));
+    let width = |column: usize| {
+        lines
+            .iter()
+            .map(|line| line[column].len())
+            .max()
+            .unwrap_or(0)
+    };
+    let widths: Vec<usize> = (0..lines[0].len()).map(width).collect();
+    let mut text = String::new();
+    for line in &lines {
+        for (column, (cell, width)) in line.iter().zip(&widths).enumerate() {
+            match column {
+                0 => text.push_str(&format!("  {cell:<width$}")),
+                _ => text.push_str(&format!("  {cell:>width$}")),
+            }
+        }
+        text.push('\n');
+    }
+    Ok(text)
+}
+
+fn texts(row: &Row) -> Vec<String> {
+    (0..row.len()).map(|column| row.get(column)).collect()
+}
