@@ -65,9 +65,6 @@ create table cross_app_sessions (
     revoked_at timestamptz
 );
 
--- For those that are still good, and those that expired unused.
-create index cross_app_sessions_expires_idx on cross_app_sessions (expires_at)
-    where revoked_at is null;
 create index cross_app_sessions_user_idx on cross_app_sessions (user_id);
 create index cross_app_sessions_created_idx on cross_app_sessions (created_at);
 create index cross_app_sessions_account_idx on cross_app_sessions (account_id)

@@ -5,12 +5,15 @@ use reqwest::header::CONTENT_TYPE;
 use serde_json::{Value, json};
 
 use crate::conventions::{example, operations};
-use crate::harness::{Answer, PASSWORD, Person, TestApp};
+use crate::harness::{Answer, PASSWORD, Person, TestApp, partner_secret};
 
 const JSON: &str = "application/json";
 
 async fn send(person: &Person, method: &Method, path: &str, kind: &str, body: Vec<u8>) -> Answer {
-    let request = person.request(method.clone(), &example(path));
+    let mut request = person.request(method.clone(), &example(path));
+    if path == "/api/cross-app/validate" {
+        request = request.basic_auth("shop", Some(partner_secret("shop")));
+    }
     person
         .copy()
         .send(request.header(CONTENT_TYPE, kind).body(body))
@@ -40,6 +43,7 @@ fn forms() -> Vec<(Method, String, Vec<String>)> {
 #[tokio::test]
 async fn what_is_no_json_object_is_refused_everywhere() {
     let app = TestApp::start().await;
+    app.partner("shop").await;
     let ana = app.admin("ana").await;
     let deep = "{\"a\":".repeat(50_000).into_bytes();
     assert!(forms().len() >= 6);
@@ -95,6 +99,7 @@ async fn no_value_in_no_field_is_more_than_a_400() {
     for (method, path, fields) in forms() {
         // Anew for each form: one of them closes the account.
         let app = TestApp::start().await;
+        app.partner("shop").await;
         let ana = app.admin("ana").await;
         for field in &fields {
             for value in &values {
@@ -125,6 +130,7 @@ async fn no_value_in_no_field_is_more_than_a_400() {
 #[tokio::test]
 async fn a_field_that_is_none_is_named_and_one_that_is_given_twice_too() {
     let app = TestApp::start().await;
+    app.partner("shop").await;
     let ana = app.admin("ana").await;
     for (method, path, fields) in forms() {
         let body = br#"{"shoeSize":1}"#.to_vec();
@@ -160,6 +166,7 @@ fn complete(fields: &[String], field: &str, value: &Value) -> Value {
 #[tokio::test]
 async fn damaged_cookies_and_bearers_are_not_signed_in_and_nothing_else() {
     let app = TestApp::start().await;
+    app.partner("shop").await;
     let ana = app.admin("ana").await;
     let good = ana.cookie().unwrap();
     let (name, value) = good.split_once('=').unwrap();
@@ -209,6 +216,7 @@ async fn damaged_cookies_and_bearers_are_not_signed_in_and_nothing_else() {
 #[tokio::test]
 async fn a_refusal_that_did_not_judge_the_cookie_leaves_it_alone() {
     let app = TestApp::start().await;
+    app.partner("shop").await;
     let ana = app.admin("ana").await;
     // A link on any site leads here.
     let answer = ana.get("/api/admin/cleanup-sessions").await;
@@ -223,6 +231,7 @@ async fn a_refusal_that_did_not_judge_the_cookie_leaves_it_alone() {
 #[tokio::test]
 async fn a_cookie_of_somebody_elses_does_not_hide_ours() {
     let app = TestApp::start().await;
+    app.partner("shop").await;
     let ana = app.admin("ana").await;
     let request = app.visitor().request(Method::GET, "/api/auth/session");
     let cookies = format!("nombre=José; {}", ana.cookie().unwrap());

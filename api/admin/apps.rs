@@ -39,6 +39,7 @@ async fn enter(
 #[utoipa::path(patch, path = "/api/admin/apps", tag = "administration", security(("session" = [])), request_body = Change, responses(
     (status = 200, body = AppWithSecret, description = "As it is now, with the secret if there is a new one"),
     (status = 404, description = "There is no such application"),
+    (status = 409, description = "`rotating`: two secrets are good already"),
 ))]
 async fn change(
     app: App,

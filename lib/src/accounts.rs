@@ -60,12 +60,7 @@ fn name(typed: &str) -> Result<String, Problem> {
 }
 
 fn slug(typed: &str) -> Result<String, Problem> {
-    let slug = typed.trim();
-    let known = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
-    if (1..=100).contains(&slug.len()) && slug.chars().all(known) {
-        return Ok(slug.to_owned());
-    }
-    Err("must be of lower-case letters, digits and hyphens, such as casa-latina".to_owned())
+    text::slug(typed, 100, "casa-latina")
 }
 
 type Seats = Vec<(Uuid, Option<Role>)>;
@@ -127,7 +122,7 @@ pub fn make<'a>(
 }
 
 /// Changes an account, and who belongs to it. Tokens of a member who goes are
-/// worth nothing from then on.
+/// worth nothing as long as they are gone.
 ///
 /// # Errors
 ///

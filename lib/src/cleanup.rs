@@ -316,18 +316,23 @@ impl Run {
 /// yet must not leave, and what leaves needs a place. Returns whether something
 /// is left to do.
 async fn archive(app: &App, cleaned: &mut Cleaned, until: Instant) -> Result<bool> {
-    let months = app.config().studio.archive_retention_months;
+    if Instant::now() >= until {
+        return Ok(true);
+    }
     {
         let client = app.db().client().await?;
         cross_app_session::count(&client).await?;
         cross_app_session::make_partitions(&client).await?;
     }
     let moved = &mut cleaned.cross_app_archived;
-    let remaining = sweep(app, &cross_app_session::ARCHIVE, moved, until).await?;
+    if sweep(app, &cross_app_session::ARCHIVE, moved, until).await? {
+        return Ok(true);
+    }
+    let months = app.config().studio.archive_retention_months;
     let client = app.db().client().await?;
     let dropped = cross_app_session::drop_partitions(&client, months).await?;
     cleaned.archive_months_dropped = u64::try_from(dropped).unwrap_or(0);
-    Ok(remaining)
+    Ok(false)
 }
 
 /// Returns whether something is left to do.

@@ -2,8 +2,8 @@
 //!
 //! The site asks for a token and takes the browser to the application with it;
 //! the application's server redeems it with its own secret, and learns who it
-//! is and for which account. A token is worth nothing without the secret, and
-//! nothing any more once its session has ended.
+//! is and for which account. Until then it is as good as a password at the
+//! application's door: good once, for minutes, and no longer than its session.
 
 use chrono::{DateTime, Utc};
 use http::Uri;
@@ -23,8 +23,6 @@ use crate::text::{Form, Problem};
 use crate::throttle::{self, CROSS_APP_TOKEN, Subject};
 use crate::{App, BoxFuture};
 
-const ENDED: Error = Error::TokenEnded;
-
 const OTHER_APP: Error = Error::Forbidden {
     code: "wrong_application",
     message: "This token was made for another application",
@@ -40,7 +38,9 @@ pub struct Wish {
     /// The account that they act for; one that they belong to.
     account_id: Option<Uuid>,
     /// Where the browser is to take the token: an address of an origin that is
-    /// the application's own. A page that is told it from outside asks this first.
+    /// the application's own. Whoever
+    /// is told the address from outside gives it here; a site that knows where it
+    /// sends its members need not.
     return_to: Option<String>,
 }
 
@@ -102,10 +102,7 @@ pub fn issue<'a>(
 /// The origin of an address, in the form in which a browser sends it.
 fn origin(address: &str) -> Result<String, Problem> {
     let uri: Option<Uri> = address.parse().ok();
-    let origin = uri.as_ref().and_then(|uri| {
-        let (scheme, authority) = (uri.scheme_str()?, uri.authority()?.as_str());
-        partner_apps::origin(&format!("{scheme}://{authority}")).ok()
-    });
+    let origin = uri.as_ref().and_then(partner_apps::origin_of);
     origin.ok_or_else(|| "must be an address such as https://shop.example/welcome".to_owned())
 }
 
@@ -116,6 +113,12 @@ fn origin(address: &str) -> Result<String, Problem> {
 pub struct Redemption {
     /// As the browser has brought it.
     token: String,
+}
+
+/// The token that somebody sends. What cannot be one is asked for all the same,
+/// as one that nobody has: whether an application is known comes first.
+fn presented(text: &str) -> Token {
+    Token::parse(text).unwrap_or_else(Token::generate)
 }
 
 /// Who has come, and for whom.
@@ -173,12 +176,11 @@ pub fn validate<'a>(
     redemption: &'a Redemption,
 ) -> BoxFuture<'a, Result<SignIn>> {
     Box::pin(async move {
-        // What cannot be a token is still asked for: who asks must be known first.
-        let token = Token::parse(&redemption.token).unwrap_or_else(Token::generate);
+        let token = presented(&redemption.token);
         let client = app.db().client().await?;
         match cross_app_session::validate(&client, partner, &token, caller).await? {
             Verdict::Good(validated) => Ok((*validated).into()),
-            Verdict::Ended => Err(ENDED),
+            Verdict::Ended => Err(Error::TokenEnded),
             Verdict::Elsewhere => {
                 let detail = serde_json::json!({ "app": partner.name() });
                 security_event::note_with(app, Kind::CrossAppRefused, None, caller, detail);
@@ -202,10 +204,7 @@ pub struct Revocation {
 impl Revocation {
     fn read(self) -> Result<Which> {
         match (self.token, self.id) {
-            (Some(token), None) => {
-                let token = Token::parse(&token).ok_or(Error::NotFound)?;
-                Ok(Which::Token(token))
-            }
+            (Some(token), None) => Ok(Which::Token(presented(&token))),
             (None, Some(id)) => Ok(Which::Id(id)),
             (None, None) => Err(Error::field("token", "is required, or id")),
             (Some(_), Some(_)) => Err(Error::field("id", "must not be given beside token")),
@@ -229,17 +228,20 @@ pub fn revoke<'a>(
     Box::pin(async move {
         let which = revocation.read()?;
         let client = app.db().client().await?;
-        let (owner, detail) = match by {
+        let (revoked, detail) = match by {
             MemberOrPartner::Member(member) => {
-                let owner = cross_app_session::revoke_own(&client, member.key()?, &which).await?;
-                (owner, serde_json::json!({}))
+                let revoked = cross_app_session::revoke_own(&client, member.key()?, &which);
+                (revoked.await?, serde_json::json!({}))
             }
             MemberOrPartner::Partner(partner) => {
-                let owner = cross_app_session::revoke_as_partner(&client, partner, &which).await?;
-                (owner, serde_json::json!({ "app": partner.name() }))
+                let revoked = cross_app_session::revoke_as_partner(&client, partner, &which);
+                (revoked.await?, serde_json::json!({ "app": partner.name() }))
             }
         };
-        security_event::note_with(app, Kind::CrossAppRevoked, Some(owner), caller, detail);
+        if revoked.is_new {
+            let (kind, owner) = (Kind::CrossAppRevoked, Some(revoked.user_id));
+            security_event::note_with(app, kind, owner, caller, detail);
+        }
         Ok(())
     })
 }

@@ -1,5 +1,6 @@
 //! What administrators do with partner applications.
 
+use http::Uri;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use utoipa::ToSchema;
@@ -8,10 +9,11 @@ use uuid::Uuid;
 use crate::error::Result;
 use crate::http::{Client, List, Member, Page};
 use crate::models::app::{self, Changes, NewApp, PartnerApp, Shown};
+use crate::models::cross_app_session;
 use crate::models::security_event::Kind;
 use crate::session::Token;
 use crate::staff::Act;
-use crate::text::{Form, Problem};
+use crate::text::{self, Form, Problem};
 use crate::{App, BoxFuture};
 
 /// The longest name, in characters.
@@ -72,17 +74,19 @@ pub struct Change {
     id: Uuid,
     /// All of them, in place of those before.
     allowed_origins: Option<Vec<String>>,
-    /// False: a token may be validated again while it lasts.
+    /// False: a token may be validated again while it lasts. Those that there are
+    /// are revoked.
     single_use: Option<bool>,
-    /// False: nothing is issued for it, what was issued is worth nothing, and it
-    /// may not call.
+    /// False: nothing is issued for it, what was issued is revoked, and it may
+    /// not call.
     is_active: Option<bool>,
     /// Makes a new secret, and shows it once. The one before stays good until
-    /// `endRotation`, or the next rotation.
+    /// `endRotation`; meanwhile there is no third, lest a call that is made twice
+    /// ends the one that is in use.
     #[serde(default)]
     rotate_secret: bool,
     /// Ends the secret before the last. With `rotateSecret`: the new one alone is
-    /// good at once, as when the old one has leaked.
+    /// good at once, as when the others have leaked.
     #[serde(default)]
     end_rotation: bool,
 }
@@ -109,12 +113,7 @@ impl Change {
 ///
 /// A sentence for the person who typed it; so below.
 pub fn name(typed: &str) -> Result<String, Problem> {
-    let name = typed.trim();
-    let known = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
-    if (1..=MAX_NAME).contains(&name.len()) && name.chars().all(known) {
-        return Ok(name.to_owned());
-    }
-    Err("must be of lower-case letters, digits and hyphens, such as ticket-shop".to_owned())
+    text::slug(typed, MAX_NAME, "ticket-shop")
 }
 
 /// Reads an origin, in the form in which a browser sends it: by https, or on
@@ -124,24 +123,36 @@ pub fn name(typed: &str) -> Result<String, Problem> {
 ///
 /// As [`name`].
 pub fn origin(typed: &str) -> Result<String, Problem> {
-    let origin = typed.trim().trim_end_matches('/').to_ascii_lowercase();
-    let is_host = |rest: &str| {
-        let known = |c: char| c.is_ascii_alphanumeric() || "-.:[]".contains(c);
-        !rest.is_empty() && rest.len() <= 255 && rest.chars().all(known)
+    let uri: Option<Uri> = typed.trim().parse().ok();
+    let bare = uri.filter(|uri| uri.path() == "/" && uri.query().is_none());
+    let origin = bare.as_ref().and_then(origin_of);
+    origin.ok_or_else(|| "must be an origin such as https://shop.example".to_owned())
+}
+
+/// The origin of an address, likewise: without the port that is usual.
+pub(crate) fn origin_of(uri: &Uri) -> Option<String> {
+    let (scheme, authority) = (uri.scheme_str()?, uri.authority()?);
+    let host = authority.host().to_ascii_lowercase();
+    let is_local = ["localhost", "127.0.0.1", "[::1]"].contains(&host.as_str());
+    let usual = match scheme {
+        "https" => 443,
+        "http" if is_local => 80,
+        _ => return None,
     };
-    let is_local = |rest: &str| {
-        let host = rest.rsplit_once(':').map_or(rest, |(host, _)| host);
-        ["localhost", "127.0.0.1", "[::1]"].contains(&host)
+    let is_known = |c: char| c.is_ascii_alphanumeric() || "-.".contains(c);
+    let is_host = is_local || (!host.is_empty() && host.chars().all(is_known));
+    // Beside the host there is a port, or something that is none.
+    let port = match authority.as_str().len() == host.len() {
+        true => usual,
+        false => authority.port_u16()?,
     };
-    let good = match origin.split_once("://") {
-        Some(("https", rest)) => is_host(rest),
-        Some(("http", rest)) => is_host(rest) && is_local(rest),
-        _ => false,
-    };
-    match good {
-        true => Ok(origin),
-        false => Err("must be an origin such as https://shop.example".to_owned()),
+    if !is_host || authority.as_str().contains('@') {
+        return None;
     }
+    Some(match port == usual {
+        true => format!("{scheme}://{host}"),
+        false => format!("{scheme}://{host}:{port}"),
+    })
 }
 
 fn origins(typed: Vec<String>) -> Result<Vec<String>, Problem> {
@@ -221,7 +232,7 @@ pub fn enter<'a>(
 ///
 /// # Errors
 ///
-/// [`crate::Error::Invalid`]; [`crate::Error::NotFound`];
+/// [`crate::Error::Invalid`]; [`crate::Error::NotFound`]; 409 `rotating`;
 /// [`crate::Error::SessionGone`]; [`crate::Error::Unavailable`].
 pub fn change<'a>(
     app: &'a App,
@@ -234,6 +245,10 @@ pub fn change<'a>(
         let (id, changes) = (change.id, change.read()?);
         let changed = act.transaction(app.db(), async |client| {
             let changed = app::update(client, id, &changes).await?;
+            // What has ended must not come back by it.
+            if changes.single_use.is_some() || changes.is_active == Some(false) {
+                cross_app_session::revoke_all_for(client, &changed.name).await?;
+            }
             let detail = json!({
                 "app": changed.name,
                 "action": "change",
@@ -259,8 +274,15 @@ mod tests {
             origin(" https://Shop.Example/ ").unwrap(),
             "https://shop.example"
         );
-        assert!(origin("https://shop.example:8443").is_ok());
-        assert!(origin("http://localhost:4000").is_ok());
+        for (typed, read) in [
+            ("https://shop.example:8443", "https://shop.example:8443"),
+            ("https://shop.example:443/", "https://shop.example"),
+            ("http://localhost:4000", "http://localhost:4000"),
+            ("http://[::1]:80", "http://[::1]"),
+            ("http://127.0.0.1", "http://127.0.0.1"),
+        ] {
+            assert_eq!(origin(typed).unwrap(), read);
+        }
         for bad in [
             "",
             "https://",
@@ -271,6 +293,13 @@ mod tests {
             "https://*.shop.example",
             "https://ana@shop.example",
             "https://shop.example?x",
+            "https://shop.example:",
+            "https://shop.example:x",
+            "https://shop.example:99999",
+            "https://a:b:c",
+            "https://:::",
+            "https://ana@shop.example:8443",
+            "ftp://shop.example",
         ] {
             assert!(origin(bad).is_err(), "{bad}");
         }

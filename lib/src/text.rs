@@ -29,6 +29,22 @@ pub fn required_line(text: &str, max: usize) -> Result<String, Problem> {
     }
 }
 
+/// A name for programs and addresses: lower-case letters, digits and hyphens, at
+/// least one and at most `max`.
+///
+/// # Errors
+///
+/// As [`line()`]; `example` is in the sentence.
+pub fn slug(text: &str, max: usize, example: &str) -> Result<String, Problem> {
+    let slug = text.trim();
+    let known = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    if slug.is_empty() || !slug.chars().all(known) {
+        let rule = "must be of lower-case letters, digits and hyphens, such as";
+        return Err(format!("{rule} {example}"));
+    }
+    line(slug, max)
+}
+
 /// As [`line()`], but line breaks stay.
 ///
 /// # Errors

@@ -99,12 +99,12 @@ async fn months_are_dropped_when_their_time_is_over_and_their_figures_stay() {
     // 400 days and twelve hours begin in one of two months.
     let months = "select count(*) from generate_series(
         date_trunc('month', now() at time zone 'utc' - interval '399 days 12 hours'),
-        date_trunc('month', now() at time zone 'utc' - interval '3 months') - interval '1 day',
+        date_trunc('month', now() at time zone 'utc' - interval '30 days' - interval '3 months') - interval '1 day',
         '1 month')";
     let months = app.count(months).await;
     assert_eq!(cleaned["details"]["archiveMonthsDropped"], months);
     let oldest = "select count(*) from cross_app_sessions_archive
-        where created_at < date_trunc('month', now() at time zone 'utc' - interval '3 months')
+        where created_at < date_trunc('month', now() at time zone 'utc' - interval '30 days' - interval '3 months')
             at time zone 'utc'";
     assert_eq!(app.count(oldest).await, 0);
     assert!(
@@ -190,9 +190,12 @@ async fn several_at_once_and_one_that_is_killed_neither_lose_nor_double_a_token(
         assert_eq!(cleaned["details"]["failed"], json!([]));
         moved += cleaned["details"]["crossAppArchived"].as_i64().unwrap();
     }
-    let everywhere = "select count(distinct id) from (
-        select id from cross_app_sessions union all select id from cross_app_sessions_archive) all_of";
-    assert_eq!(app.count(everywhere).await, 12_000);
+    let everywhere = "from (select id from cross_app_sessions
+        union all select id from cross_app_sessions_archive) t";
+    for count in ["count(*)", "count(distinct id)"] {
+        let count = app.count(&format!("select {count} {everywhere}")).await;
+        assert_eq!(count, 12_000);
+    }
     let kept = app
         .count("select count(*) from cross_app_sessions_archive")
         .await;
@@ -201,6 +204,50 @@ async fn several_at_once_and_one_that_is_killed_neither_lose_nor_double_a_token(
         "select count(*) from cross_app_sessions where created_at <= now() - interval '30 days'";
     assert_eq!(app.count(old).await, 0);
     assert_eq!(counted(&app).await[0].1, 12_000);
+}
+
+#[tokio::test]
+async fn while_months_are_dropped_another_run_fills_them_without_trouble() {
+    let settings = Settings::default().with("ARCHIVE_RETENTION_MONTHS", "1");
+    let app = TestApp::start_with(settings).await;
+    fill(&app, 24_000).await;
+    let old =
+        "select count(*) from cross_app_sessions where created_at <= now() - interval '30 days'";
+    let old = app.count(old).await;
+    let others = [
+        app.another().await,
+        app.another().await,
+        app.another().await,
+    ];
+    let runs = others.map(|other| tokio::spawn(async move { clean_up(&other).await.expect(200) }));
+    let mut moved = 0;
+    for run in runs {
+        let cleaned: Value = run.await.unwrap();
+        assert_eq!(cleaned["details"]["failed"], json!([]));
+        moved += cleaned["details"]["crossAppArchived"].as_i64().unwrap();
+    }
+    assert_eq!(moved, old);
+    assert_eq!(counted(&app).await[0].1, 24_000);
+}
+
+#[tokio::test]
+async fn a_token_that_has_expired_stands_as_expired_whatever_is_done_to_it_later() {
+    let app = TestApp::start().await;
+    let shop = Shop::open(&app, "shop").await;
+    let ana = app.member("ana").await;
+    let wish = json!({ "targetApp": "shop" });
+    let issued = ana.post(TOKEN, wish).await.expect(200);
+    app.sql("update cross_app_sessions set expires_at = now()")
+        .await;
+    clean_up(&app).await.expect(200);
+    ana.post(REVOKE, json!({ "id": issued["id"] }))
+        .await
+        .expect(200);
+    let token = issued["token"].as_str().unwrap();
+    shop.redeem(token).await.expect_code(401, "token_ended");
+    clean_up(&app).await.expect(200);
+    let one = |what: &str| (format!("cross_app_{what}:shop"), 1);
+    assert_eq!(counted(&app).await, ["created", "expired"].map(one));
 }
 
 #[tokio::test]

@@ -6,7 +6,7 @@ mod partner;
 mod redeeming;
 mod tokens;
 
-use reqwest::Method;
+use reqwest::Client;
 use serde_json::{Value, json};
 
 use crate::harness::{Answer, Person, TestApp};
@@ -15,9 +15,10 @@ const TOKEN: &str = "/api/cross-app/token";
 const VALIDATE: &str = "/api/cross-app/validate";
 const REVOKE: &str = "/api/cross-app/revoke";
 
-/// The server of a partner application.
+/// The server of a partner application, which is no browser.
+#[derive(Clone)]
 struct Shop {
-    server: Person,
+    studio: String,
     name: String,
     secret: String,
 }
@@ -25,27 +26,27 @@ struct Shop {
 impl Shop {
     async fn open(app: &TestApp, name: &str) -> Self {
         Self {
-            server: app.visitor(),
+            studio: app.url().to_owned(),
             name: name.to_owned(),
             secret: app.partner(name).await,
         }
     }
 
     async fn post(&self, path: &str, body: Value) -> Answer {
-        let request = self.server.request(Method::POST, path).json(&body);
+        let request = Client::new().post(format!("{}{path}", self.studio));
         let request = request.basic_auth(&self.name, Some(&self.secret));
-        self.server.send(request).await
+        Answer::read(request.json(&body).send().await.unwrap()).await
     }
 
     async fn redeem(&self, token: &str) -> Answer {
         self.post(VALIDATE, json!({ "token": token })).await
     }
 
-    fn copy(&self) -> Self {
+    /// The same, in front of another process.
+    fn at(&self, other: &TestApp) -> Self {
         Self {
-            server: self.server.copy(),
-            name: self.name.clone(),
-            secret: self.secret.clone(),
+            studio: other.url().to_owned(),
+            ..self.clone()
         }
     }
 }

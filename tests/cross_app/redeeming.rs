@@ -5,7 +5,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::{REVOKE, Shop, TOKEN, VALIDATE, account, token_for};
-use crate::harness::{PASSWORD, TestApp, until};
+use crate::harness::{Answer, PASSWORD, SITE, TestApp, until};
 
 #[tokio::test]
 async fn line_26_the_application_learns_who_it_is_and_for_which_account() {
@@ -47,10 +47,11 @@ async fn line_26_of_64_redemptions_at_once_one_succeeds() {
     let token = token_for(&ana, "shop").await;
     let tries: Vec<_> = (0..64)
         .map(|number| {
-            let (mut shop, token) = (shop.copy(), token.clone());
-            if number % 2 == 1 {
-                shop.server = shop.server.at(&other);
-            }
+            let token = token.clone();
+            let shop = match number % 2 {
+                0 => shop.clone(),
+                _ => shop.at(&other),
+            };
             tokio::spawn(async move { shop.redeem(&token).await })
         })
         .collect();
@@ -180,7 +181,7 @@ async fn line_26_without_the_right_secret_nothing_is_told_and_nothing_used() {
     let market = Shop::open(&app, "market").await;
     let ana = app.member("ana").await;
     let token = token_for(&ana, "shop").await;
-    let mut wrong = shop.copy();
+    let mut wrong = shop.clone();
     for (name, secret) in [
         ("shop", "00".repeat(32)),
         ("shop", market.secret.clone()),
@@ -225,7 +226,7 @@ async fn whoever_redeems_while_the_session_ends_learns_nothing() {
     let token = token_for(&ana, "shop").await;
     // Not committed yet: the statement sees the session, and waits for the token.
     let ending = app.hold("delete from user_sessions").await;
-    let redeeming = shop.copy();
+    let redeeming = shop.clone();
     let redeemed = tokio::spawn(async move { redeeming.redeem(&token).await });
     until(async || app.waiting().await == 1).await;
     ending.commit().await;
@@ -247,8 +248,67 @@ async fn an_application_that_is_registered_so_validates_again_while_the_token_la
     shop.redeem(&token).await.expect(200);
     let second: String = app.sql(used).await[0].get(0);
     assert!(second > first);
+    let noted = "select count(*) from security_events where kind = 'cross_app_signed_in'";
+    assert_eq!(app.count(noted).await, 1);
     ana.post("/api/auth/logout", json!({})).await.expect(200);
     shop.redeem(&token).await.expect_code(401, "token_ended");
+}
+
+#[tokio::test]
+async fn what_has_ended_does_not_come_back_by_a_change_of_its_application() {
+    let app = TestApp::start().await;
+    let shop = Shop::open(&app, "shop").await;
+    let (ana, admin) = (app.member("ana").await, app.admin("admin").await);
+    let (used, open) = (token_for(&ana, "shop").await, token_for(&ana, "shop").await);
+    shop.redeem(&used).await.expect(200);
+    let listed = admin.get("/api/admin/apps").await.expect(200);
+    let change = async |field: &str, value: bool| {
+        let form = json!({ "id": listed["items"][0]["id"], field: value });
+        admin.patch("/api/admin/apps", form).await.expect(200);
+    };
+    change("singleUse", false).await;
+    shop.redeem(&used).await.expect_code(401, "token_ended");
+    shop.redeem(&open).await.expect_code(401, "token_ended");
+    let open = token_for(&ana, "shop").await;
+    change("isActive", false).await;
+    change("isActive", true).await;
+    shop.redeem(&open).await.expect_code(401, "token_ended");
+}
+
+#[tokio::test]
+async fn a_token_of_another_application_that_has_ended_is_like_any_other() {
+    let app = TestApp::start().await;
+    let (shop, market) = (
+        Shop::open(&app, "shop").await,
+        Shop::open(&app, "market").await,
+    );
+    let ana = app.member("ana").await;
+    let used = token_for(&ana, "shop").await;
+    shop.redeem(&used).await.expect(200);
+    market.redeem(&used).await.expect_code(401, "token_ended");
+}
+
+#[tokio::test]
+async fn a_page_of_another_site_is_no_application_and_a_browser_asks_for_no_password() {
+    let app = TestApp::start().await;
+    let shop = Shop::open(&app, "shop").await;
+    let ana = app.member("ana").await;
+    let token = token_for(&ana, "shop").await;
+    let from = async |origin: &str, secret: &str| {
+        let request = reqwest::Client::new().post(format!("{}{VALIDATE}", shop.studio));
+        let request = request
+            .basic_auth("shop", Some(secret))
+            .header("origin", origin);
+        let sent = request.json(&json!({ "token": token })).send().await;
+        Answer::read(sent.unwrap()).await
+    };
+    // As with a name and a secret that a browser has kept.
+    let refused = from("https://evil.example", &shop.secret).await;
+    refused.expect_code(403, "foreign_origin");
+    let refused = from(SITE, "wrong").await;
+    refused.expect_code(401, "unknown_application");
+    assert_eq!(refused.header("www-authenticate"), Some("Bearer"));
+    shop.redeem(&token).await.expect(200);
 }
 
 #[tokio::test]

@@ -23,6 +23,7 @@ use std::time::Duration;
 use redis_endpoint::{Backend, Endpoint, Options};
 use sabor::config::Timing;
 use sabor::models::app::NewApp;
+use sabor::secret::sha256_hex;
 use sabor::session::Token;
 use sabor::{App, Config};
 use sabor_dev::postgres::Cluster;
@@ -219,11 +220,11 @@ impl TestApp {
     pub async fn partner(&self, name: &str) -> String {
         let origins = vec![format!("https://{name}.example")];
         let new = NewApp::read(name, origins, true).unwrap();
-        let (client, secret) = (self.app.db().client().await.unwrap(), Token::generate());
-        sabor::models::app::insert(&client, &new, &secret)
-            .await
-            .unwrap();
-        secret.expose().to_owned()
+        let (client, secret) = (self.app.db().client().await.unwrap(), partner_secret(name));
+        let token = Token::parse(&secret).unwrap();
+        let entered = sabor::models::app::insert(&client, &new, &token);
+        entered.await.unwrap();
+        secret
     }
 
     /// Runs SQL past the application; returns the rows.
@@ -253,6 +254,11 @@ impl TestApp {
     pub async fn count(&self, query: &str) -> i64 {
         self.sql(query).await[0].get(0)
     }
+}
+
+/// What the application of this name has for a secret.
+pub fn partner_secret(name: &str) -> String {
+    sha256_hex(name.as_bytes())
 }
 
 /// Locks of [`TestApp::hold`].

@@ -41,6 +41,8 @@ pub(super) async fn issue_and_redeem(lab: &Lab) -> Result<Vec<Row>> {
     let pair = |number: usize| {
         let issue = lab.call(Method::POST, "/api/cross-app/token");
         let issue = issue.header("cookie", lab.cookie(DATABASE, 1 + number)?);
+        // As the site's own page sends it.
+        let issue = issue.header("sec-fetch-site", "same-origin");
         let issue = issue.header("content-type", "application/json");
         let issue = issue.body(Full::from(json!({ "targetApp": APP }).to_string()))?;
         let redeem = lab.call(Method::POST, "/api/cross-app/validate");

@@ -41,6 +41,7 @@ pub struct Problem {
 }
 
 pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 const VERCEL_ID: HeaderName = HeaderName::from_static("x-vercel-id");
 
 /// What is personal must not be kept, and what is an API need not run, be
@@ -75,6 +76,9 @@ pub(super) async fn answer(State(app): State<App>, request: Request, next: Next)
         .extensions()
         .get::<MatchedPath>()
         .map(|path| path.as_str().to_owned());
+    let is_browser = [header::ORIGIN, SEC_FETCH_SITE]
+        .iter()
+        .any(|name| request.headers().contains_key(name));
     let known_tags = public::known_tags(request.headers());
     // A request with `Authorization` was judged by that alone.
     let has_cookie = cookie::presented(&app, request.headers(), Purpose::Session).is_some()
@@ -84,7 +88,7 @@ pub(super) async fn answer(State(app): State<App>, request: Request, next: Next)
 
     let error = response.extensions_mut().remove::<Arc<Error>>();
     if let Some(error) = &error {
-        explain(error, &id, &mut response);
+        explain(error, &id, is_browser, &mut response);
         if has_cookie {
             cookie::clear_refused(&app, error, response.headers_mut());
         }
@@ -113,7 +117,7 @@ fn request_id(headers: &HeaderMap) -> String {
 
 /// Gives the bare response the documented body; its headers stay, `Allow` and
 /// those of CORS among them.
-fn explain(error: &Error, id: &str, response: &mut Response) {
+fn explain(error: &Error, id: &str, is_browser: bool, response: &mut Response) {
     let problem = Problem {
         error: error.to_string(),
         code: error.code().to_owned(),
@@ -126,10 +130,10 @@ fn explain(error: &Error, id: &str, response: &mut Response) {
     let headers = response.headers_mut();
     headers.remove(header::CONTENT_LENGTH);
     headers.extend(parts.headers);
-    // RFC 9110 § 15.5.2 wants one; a browser asks nobody for this kind.
+    // RFC 9110 § 15.5.2 wants one. For `Basic` a browser would ask its owner.
     if response.status() == StatusCode::UNAUTHORIZED {
         let kind = HeaderValue::from_static(match error {
-            Error::UnknownPartner | Error::TokenEnded => "Basic realm=\"sabor\"",
+            Error::UnknownPartner | Error::TokenEnded if !is_browser => "Basic realm=\"sabor\"",
             _ => "Bearer",
         });
         response

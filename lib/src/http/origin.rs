@@ -9,6 +9,7 @@ use http::{Method, Uri};
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
 use super::cookie::{self, Purpose};
+use super::partner;
 use crate::error::{Error, Result};
 use crate::{App, Config};
 
@@ -27,7 +28,8 @@ const ANSWERED_BY_FORM: &str = "/api/auth/oauth/callback/{provider}";
 ///
 /// `SameSite=Lax` alone leaves out sites on the same registrable domain, and
 /// old browsers. Without a cookie there is nothing to abuse, and a request
-/// with `Authorization` is judged by that alone, which no browser adds by itself.
+/// with a bearer is judged by that alone, which no browser adds by itself; a
+/// name and a password (`Basic`) it might.
 pub(super) async fn check(
     State(app): State<App>,
     request: Request,
@@ -40,12 +42,11 @@ pub(super) async fn check(
     let path = request.extensions().get::<MatchedPath>();
     let exempt = path.is_some_and(|path| path.as_str() == ANSWERED_BY_FORM);
     let headers = request.headers();
-    let by_cookie = cookie::presented(&app, headers, Purpose::Session).is_some()
-        && !headers.contains_key(header::AUTHORIZATION);
+    let by_hand = headers.contains_key(header::AUTHORIZATION) && !partner::is_basic(headers);
+    let by_cookie = cookie::presented(&app, headers, Purpose::Session).is_some() && !by_hand;
     // A page of another site that says where it is from has no business here even
     // without a cookie: it could sign somebody out, or in as somebody else.
-    let says_foreign =
-        headers.contains_key(header::ORIGIN) && !headers.contains_key(header::AUTHORIZATION);
+    let says_foreign = headers.contains_key(header::ORIGIN) && !by_hand;
     if !safe && !exempt && (by_cookie || says_foreign) && !is_own(app.config(), headers) {
         return Err(FOREIGN);
     }

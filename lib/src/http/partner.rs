@@ -3,9 +3,9 @@
 use axum::extract::FromRequestParts;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use http::HeaderMap;
 use http::header::AUTHORIZATION;
 use http::request::Parts;
+use http::{HeaderMap, HeaderValue};
 
 use super::Member;
 use crate::App;
@@ -36,10 +36,10 @@ impl Partner {
     /// Names and secrets are of letters, digits and hyphens, which the form
     /// encoding that RFC 6749 wants before base64 leaves as they are.
     fn read(headers: &HeaderMap) -> Option<Self> {
-        let (scheme, told) = headers.get(AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
-        if !scheme.eq_ignore_ascii_case("basic") {
+        if !is_basic(headers) {
             return None;
         }
+        let (_, told) = headers.get(AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
         let told = String::from_utf8(BASE64.decode(told.trim()).ok()?).ok()?;
         let (name, secret) = told.split_once(':')?;
         Some(Self {
@@ -58,6 +58,13 @@ impl FromRequestParts<App> for Partner {
     }
 }
 
+/// Whether a request says who it is by name and secret, right or wrong.
+pub(super) fn is_basic(headers: &HeaderMap) -> bool {
+    let told = headers.get(AUTHORIZATION).map(HeaderValue::as_bytes);
+    told.and_then(|told| told.get(..6))
+        .is_some_and(|scheme| scheme.eq_ignore_ascii_case(b"basic "))
+}
+
 /// A member, or a partner application: whoever comes with `Basic` is no member.
 #[derive(Debug)]
 pub enum MemberOrPartner {
@@ -71,11 +78,7 @@ impl FromRequestParts<App> for MemberOrPartner {
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self> {
-        let is_basic = parts.headers.get(AUTHORIZATION).is_some_and(|told| {
-            let scheme = told.as_bytes().get(..6);
-            scheme.is_some_and(|scheme| scheme.eq_ignore_ascii_case(b"basic "))
-        });
-        if is_basic {
+        if is_basic(&parts.headers) {
             let partner = Partner::from_request_parts(parts, app).await?;
             return Ok(Self::Partner(partner));
         }
@@ -86,8 +89,6 @@ impl FromRequestParts<App> for MemberOrPartner {
 
 #[cfg(test)]
 mod tests {
-    use http::HeaderValue;
-
     use super::*;
 
     fn read(value: &str) -> Option<Partner> {

@@ -183,16 +183,24 @@ static UPDATE: Statement = Statement::new(
             secret_hash = coalesce($6, secret_hash),
             previous_secret_hash = case when $7 then null when $6 is null
                 then previous_secret_hash else secret_hash end
-        where id = $1 returning ",
+        where id = $1 and ($6 is null or $7 or previous_secret_hash is null) returning ",
         app_columns!()
     ),
 );
+
+static EXISTS: Statement = Statement::new("app.exists", "select id from apps where id = $1");
+
+const ROTATING: Error = Error::Conflict {
+    code: "rotating",
+    message: "Two secrets are good already; please end the one before first",
+};
 
 /// Changes an application.
 ///
 /// # Errors
 ///
-/// [`Error::NotFound`]; [`Error::Unavailable`].
+/// [`Error::NotFound`]; 409 `rotating`: there is no third secret beside two, unless
+/// both end; [`Error::Unavailable`].
 pub async fn update(client: &Client, id: Uuid, changes: &Changes) -> Result<PartnerApp> {
     let row = UPDATE
         .opt(
@@ -208,7 +216,11 @@ pub async fn update(client: &Client, id: Uuid, changes: &Changes) -> Result<Part
             ],
         )
         .await?;
-    PartnerApp::from_row(&row.ok_or(Error::NotFound)?)
+    match row {
+        Some(row) => PartnerApp::from_row(&row),
+        None if EXISTS.opt(client, &[&id]).await?.is_some() => Err(ROTATING),
+        None => Err(Error::NotFound),
+    }
 }
 
 static FIND: Statement = Statement::new(

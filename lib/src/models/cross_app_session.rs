@@ -101,7 +101,7 @@ pub async fn issue(client: &Client, new: &NewToken<'_>) -> Result<Issued> {
             ],
         )
         .await
-        // Ended, or left, at this very moment.
+        // Gone at this very moment.
         .on_constraint("cross_app_sessions_session_id_fkey", Error::SessionGone)
         .on_constraint("cross_app_sessions_account_id_fkey", NOT_A_MEMBER)?;
     if !row.try_get::<_, bool>("is_alive")? {
@@ -148,7 +148,7 @@ pub enum Verdict {
     /// Unknown, used, revoked, expired, or of a session or a membership that has
     /// ended: which of these is not told.
     Ended,
-    /// It is another application's, and is as it was.
+    /// It is another application's, and as good there as it was.
     Elsewhere,
 }
 
@@ -160,7 +160,8 @@ macro_rules! known_app {
     };
 }
 
-// Of any number at once one finds `used_at` null: the others wait for its row,
+// Of a token that may be validated again the first time is noted, so that an
+// application cannot fill the table. Of any number at once one finds `used_at` null: the others wait for its row,
 // and look again. So does whoever comes while the session ends, for that
 // empties `session_id`.
 static VALIDATE: Statement = Statement::new(
@@ -170,8 +171,10 @@ static VALIDATE: Statement = Statement::new(
         known_app!(),
         "), used as (
             update cross_app_sessions c set used_at = now()
-            from app, user_sessions s join users u on u.id = s.user_id
-            where c.token_hash = $3 and c.target_app = app.name
+            from app, user_sessions s join users u on u.id = s.user_id,
+                (select id, used_at is null as is_first from cross_app_sessions
+                 where token_hash = $3) before
+            where c.id = before.id and c.target_app = app.name
               and c.expires_at > now() and c.revoked_at is null
               and (c.used_at is null or not app.single_use)
               and s.id = c.session_id and ",
@@ -180,18 +183,19 @@ static VALIDATE: Statement = Statement::new(
               and (c.account_id is null or exists (
                 select from account_members m
                 where m.account_id = c.account_id and m.user_id = c.user_id))
-            returning c.id as token_id, c.source_app, c.account_id,
+            returning c.id as token_id, before.is_first, c.source_app, c.account_id,
                 c.created_at as issued_at, c.expires_at, ",
         user_columns!("u"),
         "
         ), noted as (
             insert into security_events (id, user_id, kind, ip, user_agent, detail)
             select $4, used.id, 'cross_app_signed_in', $5, $6, jsonb_build_object('app', $1)
-            from used
+            from used where used.is_first
         )
         select exists (select from app) as is_known,
             exists (select from cross_app_sessions
-                where token_hash = $3 and target_app <> $1) as is_elsewhere,
+                where token_hash = $3 and target_app <> $1 and used_at is null
+                  and revoked_at is null and expires_at > now()) as is_elsewhere,
             used.*, case when a.id is not null then ",
         membership_json!(),
         " end as account
@@ -252,6 +256,15 @@ fn validated(id: Uuid, row: &Row) -> Result<Validated> {
     })
 }
 
+/// A token that is good no more.
+#[derive(Clone, Copy, Debug)]
+pub struct Revoked {
+    /// Whose it was.
+    pub user_id: Uuid,
+    /// Whether it was good until now.
+    pub is_new: bool,
+}
+
 /// Which token is to be revoked.
 #[derive(Clone, Debug)]
 pub enum Which {
@@ -275,17 +288,21 @@ macro_rules! revoke {
         concat!(
             "with by as (",
             $by,
-            "), revoked as (
-                update cross_app_sessions c set revoked_at = coalesce(c.revoked_at, now())
-                from by where ",
+            "), found as (
+                select c.id, c.user_id from cross_app_sessions c, by where ",
             $owned,
             " and (c.id = ",
             $id,
             " or c.token_hash = ",
             $hash,
-            ") returning c.user_id
+            ")
+            ), revoked as (
+                update cross_app_sessions c set revoked_at = now() from found
+                where c.id = found.id and c.revoked_at is null and c.expires_at > now()
+                returning c.id
             )
-            select exists (select from by) as is_known, (select user_id from revoked) as user_id"
+            select exists (select from by) as is_known, (select user_id from found) as user_id,
+                exists (select from revoked) as is_new"
         )
     };
 }
@@ -315,20 +332,23 @@ static REVOKE_AS_PARTNER: Statement = Statement::new(
 ///
 /// [`Error::NotFound`] when they have none such; [`Error::SessionGone`];
 /// [`Error::Unavailable`].
-pub async fn revoke_own(client: &Client, key: &Key, which: &Which) -> Result<Uuid> {
+pub async fn revoke_own(client: &Client, key: &Key, which: &Which) -> Result<Revoked> {
     let (id, hash) = which.as_params();
     let row = REVOKE_OWN.one(client, &[&key.as_str(), &id, &hash]).await?;
     revoked(&row, Error::SessionGone)
 }
 
-/// Revokes one of the tokens that are for this application, as [`revoke_own`];
-/// returns whose it was.
+/// Revokes one of the tokens that are for this application, as [`revoke_own`].
 ///
 /// # Errors
 ///
 /// [`Error::NotFound`] when there is none such; [`Error::UnknownPartner`];
 /// [`Error::Unavailable`].
-pub async fn revoke_as_partner(client: &Client, partner: &Partner, which: &Which) -> Result<Uuid> {
+pub async fn revoke_as_partner(
+    client: &Client,
+    partner: &Partner,
+    which: &Which,
+) -> Result<Revoked> {
     let (id, hash) = which.as_params();
     let (name, secret_hash) = (partner.name(), partner.secret_hash());
     let row = REVOKE_AS_PARTNER
@@ -337,12 +357,31 @@ pub async fn revoke_as_partner(client: &Client, partner: &Partner, which: &Which
     revoked(&row, Error::UnknownPartner)
 }
 
-fn revoked(row: &Row, unknown: Error) -> Result<Uuid> {
+fn revoked(row: &Row, unknown: Error) -> Result<Revoked> {
     if !row.try_get::<_, bool>("is_known")? {
         return Err(unknown);
     }
     let owner: Option<Uuid> = row.try_get("user_id")?;
-    owner.ok_or(Error::NotFound)
+    Ok(Revoked {
+        user_id: owner.ok_or(Error::NotFound)?,
+        is_new: row.try_get("is_new")?,
+    })
+}
+
+static REVOKE_ALL_FOR: Statement = Statement::new(
+    "cross_app_session.revoke_all_for",
+    "update cross_app_sessions set revoked_at = now()
+    where target_app = $1 and revoked_at is null and expires_at > now()",
+);
+
+/// Revokes all tokens for an application, used ones too, in the transaction that
+/// changes what it may do: what has ended must not come back by it.
+///
+/// # Errors
+///
+/// [`Error::Unavailable`].
+pub async fn revoke_all_for(client: &Client, target_app: &str) -> Result<()> {
+    REVOKE_ALL_FOR.execute(client, &[&target_app]).await
 }
 
 /// What became of tokens, by day (UTC), as daily counters: `(day, name, count)`
@@ -350,7 +389,9 @@ fn revoked(row: &Row, unknown: Error) -> Result<Uuid> {
 ///
 /// From the day before the last that was counted on: what happens to a token
 /// happens within fifteen minutes, so that day alone may have been counted too
-/// early. A token that is not counted yet has not gone to the archive.
+/// early. A token that is not counted yet has not gone to the archive. One that
+/// may be validated again, and is on both sides of midnight, may stand as used
+/// on both days.
 macro_rules! uncounted_outcomes {
     () => {
         "select (at at time zone 'utc')::date as day,
@@ -433,11 +474,14 @@ pub(crate) static ARCHIVE: Statement = Statement::new(
 
 static DROP_PARTITIONS: Statement = Statement::new(
     "cross_app_session.drop_partitions",
-    "select drop_cross_app_archive_partitions(now() - make_interval(months => $1))",
+    "select drop_cross_app_archive_partitions(least(
+        now() - interval '30 days' - make_interval(months => $1),
+        (select min(created_at) from cross_app_sessions)))",
 );
 
-/// Drops the months of the archive that ended more than `months` months ago.
-/// Returns how many were dropped.
+/// Drops the months of the archive whose last tokens have been there for `months`
+/// months, unless one that is still to come belongs there. Returns how many were
+/// dropped.
 ///
 /// # Errors
 ///

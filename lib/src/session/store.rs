@@ -9,7 +9,7 @@ use tokio_postgres::{Client, Row};
 use uuid::Uuid;
 
 use crate::config::Timing;
-use crate::db::Statement;
+use crate::db::{Param, Statement};
 use crate::error::{Error, OnConstraint, Result};
 use crate::http::page::Page;
 use crate::models::user::{User, user_columns};
@@ -547,54 +547,59 @@ pub(crate) async fn statistics(client: &Client) -> Result<Statistics> {
 
 // The member's row alone is locked: whoever ends all sessions, or changes a
 // role, has it first, and the sessions after it.
-static IS_ADMIN: Statement = Statement::new(
-    "session.is_admin",
+static SHARE_MEMBER: Statement = Statement::new(
+    "session.share_member",
+    "select u.id from user_sessions s join users u on u.id = s.user_id
+    where s.session_key = $1 for share of u",
+);
+
+static ROLE: Statement = Statement::new(
+    "session.role",
     concat!(
-        "select u.is_admin from user_sessions s join users u on u.id = s.user_id
+        "select u.is_admin, u.is_staff or u.is_admin as is_staff
+        from user_sessions s join users u on u.id = s.user_id
         where s.session_key = $1 and ",
-        alive!(),
-        " for share of u"
+        alive!()
     ),
 );
 
-/// Says that the session which acts is alive and an administrator's, and stays so
-/// until the end of the transaction.
+/// Asked after the lock, in a statement of its own: one that had waited for the
+/// member's row would compare what it is now with the session as it was before.
+/// Both are on their way at once.
+async fn shared_role(client: &Client, caller: &Key) -> Result<Row> {
+    let key = caller.as_str();
+    let params: [&dyn Param; 1] = [&key];
+    let (_, role) = tokio::try_join!(
+        biased;
+        SHARE_MEMBER.opt(client, &params),
+        ROLE.opt(client, &params),
+    )?;
+    role.ok_or(Error::SessionGone)
+}
+
+/// Says that the session which acts is alive and an administrator's; its member
+/// is one until the end of the transaction.
 ///
 /// # Errors
 ///
 /// [`Error::SessionGone`] or [`Error::FORBIDDEN`] when it is not.
 pub(crate) async fn require_admin(client: &Client, caller: &Key) -> Result<()> {
-    let row = IS_ADMIN.opt(client, &[&caller.as_str()]).await?;
-    if row.ok_or(Error::SessionGone)?.try_get("is_admin")? {
-        Ok(())
-    } else {
-        Err(Error::FORBIDDEN)
+    match shared_role(client, caller).await?.try_get("is_admin")? {
+        true => Ok(()),
+        false => Err(Error::FORBIDDEN),
     }
 }
 
-static IS_STAFF: Statement = Statement::new(
-    "session.is_staff",
-    concat!(
-        "select u.is_staff or u.is_admin as is_staff
-        from user_sessions s join users u on u.id = s.user_id
-        where s.session_key = $1 and ",
-        alive!(),
-        " for share of u"
-    ),
-);
-
-/// Says that the session which acts is alive and of the staff, and stays so
+/// Says that the session which acts is alive and of the staff; its member is
 /// until the end of the transaction.
 ///
 /// # Errors
 ///
 /// [`Error::SessionGone`] or [`Error::FORBIDDEN`] when it is not.
 pub(crate) async fn require_staff(client: &Client, caller: &Key) -> Result<()> {
-    let row = IS_STAFF.opt(client, &[&caller.as_str()]).await?;
-    if row.ok_or(Error::SessionGone)?.try_get("is_staff")? {
-        Ok(())
-    } else {
-        Err(Error::FORBIDDEN)
+    match shared_role(client, caller).await?.try_get("is_staff")? {
+        true => Ok(()),
+        false => Err(Error::FORBIDDEN),
     }
 }
 
