@@ -1,6 +1,6 @@
 //! Signing in, and what else one waits for.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use http_body_util::Full;
@@ -210,5 +210,7 @@ const INSERT_FAMILIES: &str = "
 
 async fn refuse(server: &Server, calls: Vec<Call>) -> Result<Figures> {
     let load = Load::once(server.address, calls);
+    // What is noted after an answer is not to be in the way of the next.
+    let load = load.pause(Duration::from_millis(10));
     load.expect(StatusCode::UNAUTHORIZED).run().await
 }

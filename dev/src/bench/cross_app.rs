@@ -37,10 +37,11 @@ pub(super) async fn issue_and_redeem(lab: &Lab) -> Result<Vec<Row>> {
     let issuer = lab.function("/api/cross-app/token").await?;
     let redeemer = lab.function("/api/cross-app/validate").await?;
     let basic = format!("Basic {}", BASE64.encode(format!("{APP}:{secret}")));
-    // The first are for warming up.
+    // The first are for warming up. Each of the sessions is used some eight times,
+    // as by somebody who has been at the site before.
     let pair = |number: usize| {
         let issue = lab.call(Method::POST, "/api/cross-app/token");
-        let issue = issue.header("cookie", lab.cookie(DATABASE, 1 + number)?);
+        let issue = issue.header("cookie", lab.cookie(DATABASE, 1 + number % 500)?);
         // As the site's own page sends it.
         let issue = issue.header("sec-fetch-site", "same-origin");
         let issue = issue.header("content-type", "application/json");
