@@ -139,7 +139,8 @@ async fn whoever_is_no_administrator_any_more_enters_nothing() {
     assert!(admin.is_signed_in().await);
     crate::harness::until(async || app.redis.count("SET") >= 1).await;
     // Past the application: the record in Redis still says otherwise.
-    app.sql("update users set is_admin = false").await;
+    app.sql("update users set is_admin = false, is_staff = true")
+        .await;
     let form = json!({ "name": "shop", "allowedOrigins": [] });
     admin.post(APPS, form).await.expect_code(403, "forbidden");
     let form = json!({ "name": "Casa", "slug": "casa" });

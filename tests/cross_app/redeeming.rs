@@ -91,6 +91,7 @@ async fn line_26_whatever_ended_a_token_the_answer_is_the_same() {
     let app = TestApp::start().await;
     let shop = Shop::open(&app, "shop").await;
     let admin = app.admin("admin").await;
+    app.member("leo").await;
     let mut answers: Vec<(String, Value)> = Vec::new();
     for how in [
         "unknown",
@@ -108,7 +109,7 @@ async fn line_26_whatever_ended_a_token_the_answer_is_the_same() {
     ] {
         let name = how.replace(' ', "-");
         let ana = app.member(&name).await;
-        let account = account(&app, &name, &[(&name, "member")]).await;
+        let account = account(&app, &name, &[(&name, "member"), ("leo", "owner")]).await;
         let wish = json!({ "targetApp": "shop", "accountId": account });
         let issued = ana.post(TOKEN, wish).await.expect(200);
         let mut token = issued["token"].as_str().unwrap().to_owned();
