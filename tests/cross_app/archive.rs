@@ -12,6 +12,23 @@ async fn clean_up(app: &TestApp) -> Answer {
     cron.send(request.bearer_auth(CRON_SECRET)).await
 }
 
+/// As by three instances; returns how many tokens went to the archive.
+async fn clean_up_three_times_at_once(app: &TestApp) -> i64 {
+    let others = [
+        app.another().await,
+        app.another().await,
+        app.another().await,
+    ];
+    let runs = others.map(|other| tokio::spawn(async move { clean_up(&other).await.expect(200) }));
+    let mut moved = 0;
+    for run in runs {
+        let cleaned: Value = run.await.unwrap();
+        assert_eq!(cleaned["details"]["failed"], json!([]));
+        moved += cleaned["details"]["crossAppArchived"].as_i64().unwrap();
+    }
+    moved
+}
+
 /// Tokens of the last 400 days, at noon before now on each, of which a quarter
 /// each was used, revoked, both, and neither.
 async fn fill(app: &TestApp, count: u32) {
@@ -178,18 +195,7 @@ async fn several_at_once_and_one_that_is_killed_neither_lose_nor_double_a_token(
         12_000
     );
 
-    let others = [
-        app.another().await,
-        app.another().await,
-        app.another().await,
-    ];
-    let runs = others.map(|other| tokio::spawn(async move { clean_up(&other).await.expect(200) }));
-    let mut moved = 0;
-    for run in runs {
-        let cleaned: Value = run.await.unwrap();
-        assert_eq!(cleaned["details"]["failed"], json!([]));
-        moved += cleaned["details"]["crossAppArchived"].as_i64().unwrap();
-    }
+    let moved = clean_up_three_times_at_once(&app).await;
     let everywhere = "from (select id from cross_app_sessions
         union all select id from cross_app_sessions_archive) t";
     for count in ["count(*)", "count(distinct id)"] {
@@ -214,18 +220,7 @@ async fn while_months_are_dropped_another_run_fills_them_without_trouble() {
     let old =
         "select count(*) from cross_app_sessions where created_at <= now() - interval '30 days'";
     let old = app.count(old).await;
-    let others = [
-        app.another().await,
-        app.another().await,
-        app.another().await,
-    ];
-    let runs = others.map(|other| tokio::spawn(async move { clean_up(&other).await.expect(200) }));
-    let mut moved = 0;
-    for run in runs {
-        let cleaned: Value = run.await.unwrap();
-        assert_eq!(cleaned["details"]["failed"], json!([]));
-        moved += cleaned["details"]["crossAppArchived"].as_i64().unwrap();
-    }
+    let moved = clean_up_three_times_at_once(&app).await;
     assert_eq!(moved, old);
     assert_eq!(counted(&app).await[0].1, 24_000);
 }

@@ -2,11 +2,11 @@
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use tokio_postgres::{Client, Row};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use super::from_json;
 use crate::db::Statement;
 use crate::error::{Error, OnConstraint, Result};
 use crate::http::Page;
@@ -110,10 +110,6 @@ impl Shown {
     pub fn place(&self) -> (DateTime<Utc>, Uuid) {
         (self.created_at, self.id)
     }
-}
-
-fn from_json<T: serde::de::DeserializeOwned>(json: Value) -> Result<T> {
-    serde_json::from_value(json).map_err(|error| Error::Internal(Box::new(error)))
 }
 
 static LIST: Statement = Statement::new(

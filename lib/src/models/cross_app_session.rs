@@ -2,10 +2,12 @@
 //! ones, and their way into the archive. Of a token only the hash is kept.
 
 use chrono::{DateTime, Utc};
+use serde_json::Value;
 use tokio_postgres::{Client, Row};
 use uuid::Uuid;
 
 use super::account::{Membership, membership_json};
+use super::from_json;
 use super::user::{User, user_columns};
 use crate::db::Statement;
 use crate::error::{Error, OnConstraint, Result};
@@ -160,10 +162,10 @@ macro_rules! known_app {
     };
 }
 
-// Of a token that may be validated again the first time is noted, so that an
-// application cannot fill the table. Of any number at once one finds `used_at` null: the others wait for its row,
+// Of any number at once one finds `used_at` null: the others wait for its row,
 // and look again. So does whoever comes while the session ends, for that
-// empties `session_id`.
+// empties `session_id`. Of a token that may be validated again the first time
+// alone is noted, so that an application cannot fill the table of events.
 static VALIDATE: Statement = Statement::new(
     "cross_app_session.validate",
     concat!(
@@ -244,15 +246,14 @@ pub async fn validate(
 }
 
 fn validated(id: Uuid, row: &Row) -> Result<Validated> {
-    let account: Option<serde_json::Value> = row.try_get("account")?;
-    let account = account.map(serde_json::from_value).transpose();
+    let account: Option<Value> = row.try_get("account")?;
     Ok(Validated {
         id,
         source_app: row.try_get("source_app")?,
         created_at: row.try_get("issued_at")?,
         expires_at: row.try_get("expires_at")?,
         user: User::from_row(row)?,
-        account: account.map_err(|error| Error::Internal(Box::new(error)))?,
+        account: account.map(from_json).transpose()?,
     })
 }
 

@@ -5,12 +5,13 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::json;
 use tokio_postgres::{Client, Row};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::class_type::Retired;
+use super::from_json;
 use crate::db::Statement;
 use crate::error::{Error, OnConstraint, Result};
 use crate::http::Page;
@@ -128,11 +129,6 @@ impl Instructor {
             updated_at: self.updated_at,
         }
     }
-}
-
-/// Reads what `instructor_json!` made, one or a list of them.
-pub(super) fn from_json<T: serde::de::DeserializeOwned>(json: Value) -> Result<T> {
-    serde_json::from_value(json).map_err(|error| Error::Internal(Box::new(error)))
 }
 
 static ALL: Statement = Statement::new(

@@ -25,3 +25,13 @@ pub mod throttle;
 pub mod user;
 pub mod user_identity;
 pub mod webhook_event;
+
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use crate::error::{Error, Result};
+
+/// Reads what a statement has put together as JSON, one thing or a list of them.
+fn from_json<T: DeserializeOwned>(json: Value) -> Result<T> {
+    serde_json::from_value(json).map_err(|error| Error::Internal(Box::new(error)))
+}

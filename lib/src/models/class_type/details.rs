@@ -7,7 +7,8 @@ use uuid::Uuid;
 use super::Shown;
 use crate::db::Statement;
 use crate::error::{Error, Result};
-use crate::models::instructor::{self, from_json, instructor_json};
+use crate::models::from_json;
+use crate::models::instructor::{self, instructor_json};
 use crate::models::occurrence::{Occurrence, occurrence_columns};
 
 /// A class type, who teaches it, and when it is next.
