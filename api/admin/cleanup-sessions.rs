@@ -1,4 +1,4 @@
-//! GET, POST /api/admin/cleanup-sessions — remove what has expired, send what is due.
+//! GET, POST /api/admin/cleanup-sessions — remove what has expired, archive what is old, send what is due.
 
 use sabor::cleanup::{self, Cleaned, Details};
 use sabor::http::{Cron, Json, OpenInDevelopment};

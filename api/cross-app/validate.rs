@@ -13,8 +13,8 @@ pub fn route() -> Routes {
 /// application that is registered otherwise it stays good while it lasts.
 #[utoipa::path(post, path = "/api/cross-app/validate", tag = "cross-app", security(("partner" = [])), request_body = Redemption, responses(
     (status = 200, body = SignIn, description = "Who it is, and for which account"),
-    (status = 401, description = "`token_ended`: unknown, used, revoked, expired, or its session has ended; `unknown_application`: the name or the secret is not right"),
-    (status = 403, description = "`wrong_application`: the token was made for another, and is as good as before"),
+    (status = 401, description = "`token_ended`: unknown, used, revoked, expired, its session has ended, or its account was left; `unknown_application`: the name or the secret is not right"),
+    (status = 403, description = "`wrong_application`: the token was made for another, is neither used, revoked nor expired, and stays as it was"),
 ))]
 async fn validate(
     app: App,

@@ -52,7 +52,9 @@ enum Command {
     /// The first administrator, who is not made over HTTP
     #[command(subcommand)]
     Admin(Admin),
-    /// Partner applications, to which members go on without signing in again
+    /// Partner applications, to which members go on without signing in again: a
+    /// deployment's when POSTGRES_URL_NON_POOLING or DATABASE_URL_UNPOOLED names
+    /// one, else the local ones
     #[command(subcommand)]
     App(App),
     /// Sessions, and tokens for partner applications
@@ -80,8 +82,6 @@ enum Admin {
     },
 }
 
-/// Of a deployment when POSTGRES_URL_NON_POOLING or DATABASE_URL_UNPOOLED names
-/// one, else of the local database.
 #[derive(Subcommand)]
 enum App {
     /// Enter an application, and show its secret this once
@@ -96,11 +96,11 @@ enum App {
         #[arg(long)]
         reusable: bool,
     },
-    /// Make another secret, and show it this once; the one before stays good
+    /// Make another secret, and show it this once; the previous one stays good
     Rotate {
         /// As it was entered
         name: String,
-        /// End the one before at once, as when it has leaked
+        /// End all others at once, as when one has leaked, or two are good already
         #[arg(long)]
         end_previous: bool,
     },

@@ -98,7 +98,9 @@ pub(crate) async fn rotate_app(url: &str, name: &str, end_rotation: bool) -> Res
 
 fn shown(url: &str, app: &PartnerApp, secret: &Token) -> String {
     let previous = match app.is_rotating {
-        true => "\nThe one before stays good until it is rotated once more, or ended.",
+        true => {
+            "\nThe previous one stays good until it is ended: PATCH /api/admin/apps, endRotation."
+        }
         false => "",
     };
     let (place, name, secret) = (place(url), &app.name, secret.expose());

@@ -6,17 +6,13 @@ use tokio_postgres::{Client, Row};
 
 use crate::database;
 
-/// The tables that it is about; of the archive each month.
-const TABLES: &str =
-    "'user_sessions', 'refresh_tokens', 'remembered_devices', 'cross_app_sessions'";
-
 /// What there is in the database at `url`, as a text for a terminal.
 pub(crate) async fn show(url: &str) -> Result<String> {
     let client = database::connect(url).await?;
     let parts = [
         ("Sessions by state", SESSIONS.to_owned()),
         (
-            "Sessions by the day they were made (UTC)",
+            "Sessions of the last 30 days, by the day they were made (UTC)",
             SESSION_DAYS.to_owned(),
         ),
         (
@@ -24,7 +20,7 @@ pub(crate) async fn show(url: &str) -> Result<String> {
             TOKENS.to_owned(),
         ),
         (
-            "The same by the day they were made (UTC)",
+            "Those of the last 30 days, by the day they were made (UTC)",
             TOKEN_DAYS.to_owned(),
         ),
         ("Tables", tables()),
@@ -66,10 +62,10 @@ const TOKEN_DAYS: &str = "
     from cross_app_sessions where created_at > now() - interval '30 days'
     group by 1 order by 1";
 
-/// A partition is known by the name of the table that it is a part of.
-fn condition() -> String {
-    format!("(s.relname in ({TABLES}) or starts_with(s.relname, 'cross_app_sessions_archive'))")
-}
+/// The tables that it is about; of the archive each month, known by its name.
+const CONDITION: &str = "
+    (s.relname in ('user_sessions', 'refresh_tokens', 'remembered_devices', 'cross_app_sessions')
+        or starts_with(s.relname, 'cross_app_sessions_archive'))";
 
 fn tables() -> String {
     format!(
@@ -78,8 +74,7 @@ fn tables() -> String {
             coalesce(to_char(greatest(last_vacuum, last_autovacuum) at time zone 'utc',
                 'YYYY-MM-DD HH24:MI'), 'never') as vacuumed,
             seq_scan::text as \"whole scans\", coalesce(idx_scan, 0)::text as \"index scans\"
-        from pg_stat_user_tables s where {} order by 1",
-        condition()
+        from pg_stat_user_tables s where {CONDITION} order by 1"
     )
 }
 
@@ -87,8 +82,7 @@ fn indexes() -> String {
     format!(
         "select s.indexrelname as index, pg_size_pretty(pg_relation_size(s.indexrelid)) as size,
             idx_scan::text as scans, idx_tup_read::text as \"rows read\"
-        from pg_stat_user_indexes s where {} order by s.relname, 1",
-        condition()
+        from pg_stat_user_indexes s where {CONDITION} order by s.relname, 1"
     )
 }
 

@@ -243,6 +243,49 @@ fn a_persons_env_file_stays_until_write_env() {
 }
 
 #[tokio::test]
+async fn a_partner_application_is_there_to_try_and_others_are_entered_by_hand() {
+    let checkout = Checkout::new();
+    let good = "select string_agg((used_at is null and expires_at > now())::text, ' '
+            order by created_at)
+        from cross_app_sessions where target_app = 'ticket-shop' and account_id is not null";
+    let used = "with used as (update cross_app_sessions set used_at = now() returning 1)
+        select count(*)::text from used";
+    let mut stack = checkout.start(&[]);
+    stack.up();
+    assert_eq!(checkout.ask(good).await, "false true");
+    assert_eq!(checkout.ask(used).await, "2");
+    stack.stop();
+    let mut stack = checkout.start(&[]);
+    stack.up();
+    assert_eq!(checkout.ask(good).await, "false true");
+
+    let add = ["app", "add", "shop", "--origin", "https://shop.example"];
+    let added = checkout.run(&add);
+    let has_secret = |said: &str| {
+        said.split_whitespace()
+            .any(|word| word.len() == 64 && word.chars().all(|c| c.is_ascii_hexdigit()))
+    };
+    assert!(has_secret(&text(&added.stdout)), "{added:?}");
+    let again = checkout.run(&add);
+    assert!(text(&again.stderr).contains("There is an application of this name"));
+    let rotated = checkout.run(&["app", "rotate", "shop"]);
+    assert!(has_secret(&text(&rotated.stdout)), "{rotated:?}");
+    let third = checkout.run(&["app", "rotate", "shop"]);
+    assert!(text(&third.stderr).contains("Two secrets are good already"));
+    let ended = checkout.run(&["app", "rotate", "shop", "--end-previous"]);
+    assert!(has_secret(&text(&ended.stdout)), "{ended:?}");
+    let shown = checkout.run(&["sessions", "stats"]);
+    for line in [
+        "expired  ticket-shop",
+        "good     ticket-shop",
+        "user_sessions_key",
+    ] {
+        assert!(text(&shown.stdout).contains(line), "{shown:?}");
+    }
+    stack.stop();
+}
+
+#[tokio::test]
 async fn commands_use_the_running_stack_or_start_one_and_reset_empties_it() {
     let checkout = Checkout::new();
     let mut stack = checkout.start(&[]);

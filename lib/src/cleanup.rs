@@ -200,8 +200,8 @@ static WEBHOOK_EVENTS: Statement = sweep!(
     "created_at <= now() - interval '30 days'"
 );
 
-/// Settles payments, sends the mail that is due, and removes what has expired,
-/// in batches, each its own transaction, until nothing is left or time runs
+/// Settles payments, sends the mail that is due, removes what has expired, and
+/// archives old tokens, in batches, each its own transaction, until nothing is left or time runs
 /// out. Any number of these at once do not disturb one another, and a sign-in
 /// never waits for them.
 ///

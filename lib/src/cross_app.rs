@@ -37,10 +37,8 @@ pub struct Wish {
     target_app: String,
     /// The account that they act for; one that they belong to.
     account_id: Option<Uuid>,
-    /// Where the browser is to take the token: an address of an origin that is
-    /// the application's own. Whoever
-    /// is told the address from outside gives it here; a site that knows where it
-    /// sends its members need not.
+    /// Where the browser is to take the token; its origin must be one of the
+    /// application's. Leave it out only when your own page chose the address.
     return_to: Option<String>,
 }
 
@@ -83,7 +81,7 @@ pub fn issue<'a>(
         let key = member.key()?;
         let mut check = Form::default();
         let target_app = check.check("targetApp", partner_apps::name(&wish.target_app));
-        let origin = check.check_given("returnTo", wish.return_to.as_deref(), origin);
+        let origin = check.check_given("returnTo", wish.return_to.as_deref(), origin_of_address);
         check.finish()?;
         let subject = Subject::member(CROSS_APP_TOKEN, member.user.id);
         throttle::take(app, &[subject]).await?;
@@ -100,7 +98,7 @@ pub fn issue<'a>(
 }
 
 /// The origin of an address, in the form in which a browser sends it.
-fn origin(address: &str) -> Result<String, Problem> {
+fn origin_of_address(address: &str) -> Result<String, Problem> {
     let uri: Option<Uri> = address.parse().ok();
     let origin = uri.as_ref().and_then(partner_apps::origin_of);
     origin.ok_or_else(|| "must be an address such as https://shop.example/welcome".to_owned())
@@ -253,7 +251,7 @@ mod tests {
     #[test]
     fn of_an_address_the_origin_is_what_a_browser_would_say() {
         assert_eq!(
-            origin("https://Shop.Example/welcome?a=b#c").unwrap(),
+            origin_of_address("https://Shop.Example/welcome?a=b#c").unwrap(),
             "https://shop.example"
         );
         for bad in [
@@ -263,7 +261,7 @@ mod tests {
             "https://ana@shop.example/",
             "https://shop.example\\@evil.example/",
         ] {
-            assert!(origin(bad).is_err(), "{bad}");
+            assert!(origin_of_address(bad).is_err(), "{bad}");
         }
     }
 }

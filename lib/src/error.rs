@@ -83,7 +83,8 @@ pub enum Error {
     #[error("The application's name or secret is not right")]
     UnknownPartner,
     /// 401 `token_ended`: a cross-app token that is unknown, used, revoked or
-    /// expired, or whose session has ended; alike for each.
+    /// expired, whose session has ended, or whose member has left the account that
+    /// it is for; alike for each.
     #[error("This token has been used or is too old")]
     TokenEnded,
     /// 401 `two_factor_required`: the first factor was right, and the second is

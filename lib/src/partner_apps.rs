@@ -40,12 +40,6 @@ fn yes() -> bool {
     true
 }
 
-impl Entry {
-    fn read(self) -> Result<NewApp> {
-        NewApp::read(&self.name, self.allowed_origins, self.single_use)
-    }
-}
-
 impl NewApp {
     /// Reads what somebody typed.
     ///
@@ -74,18 +68,18 @@ pub struct Change {
     id: Uuid,
     /// All of them, in place of those before.
     allowed_origins: Option<Vec<String>>,
-    /// False: a token may be validated again while it lasts. Those that there are
-    /// are revoked.
+    /// False: a token may be validated again while it lasts. Given, changed or not,
+    /// it revokes the tokens that there are.
     single_use: Option<bool>,
     /// False: nothing is issued for it, what was issued is revoked, and it may
     /// not call.
     is_active: Option<bool>,
-    /// Makes a new secret, and shows it once. The one before stays good until
+    /// Makes a new secret, and shows it once. The previous one stays good until
     /// `endRotation`; meanwhile there is no third, lest a call that is made twice
     /// ends the one that is in use.
     #[serde(default)]
     rotate_secret: bool,
-    /// Ends the secret before the last. With `rotateSecret`: the new one alone is
+    /// Ends the previous secret. With `rotateSecret`: the new one alone is
     /// good at once, as when the others have leaked.
     #[serde(default)]
     end_rotation: bool,
@@ -122,7 +116,7 @@ pub fn name(typed: &str) -> Result<String, Problem> {
 /// # Errors
 ///
 /// As [`name`].
-pub fn origin(typed: &str) -> Result<String, Problem> {
+fn origin(typed: &str) -> Result<String, Problem> {
     let uri: Option<Uri> = typed.trim().parse().ok();
     let bare = uri.filter(|uri| uri.path() == "/" && uri.query().is_none());
     let origin = bare.as_ref().and_then(origin_of);
@@ -216,7 +210,8 @@ pub fn enter<'a>(
 ) -> BoxFuture<'a, Result<AppWithSecret>> {
     Box::pin(async move {
         let act = Act::of_admin(admin, caller)?;
-        let (new, secret) = (entry.read()?, Token::generate());
+        let new = NewApp::read(&entry.name, entry.allowed_origins, entry.single_use)?;
+        let secret = Token::generate();
         let entered = act.transaction(app.db(), async |client| {
             let entered = app::insert(client, &new, &secret).await?;
             let detail = json!({ "app": entered.name, "action": "create" });
@@ -245,7 +240,6 @@ pub fn change<'a>(
         let (id, changes) = (change.id, change.read()?);
         let changed = act.transaction(app.db(), async |client| {
             let changed = app::update(client, id, &changes).await?;
-            // What has ended must not come back by it.
             if changes.single_use.is_some() || changes.is_active == Some(false) {
                 cross_app_session::revoke_all_for(client, &changed.name).await?;
             }

@@ -19,7 +19,7 @@ pub struct Act {
     by: Uuid,
     caller: Client,
     /// Whether it takes an administrator.
-    is_admins: bool,
+    needs_admin: bool,
 }
 
 impl Act {
@@ -33,7 +33,7 @@ impl Act {
             key: staff.key()?.clone(),
             by: staff.user.id,
             caller: caller.clone(),
-            is_admins: false,
+            needs_admin: false,
         })
     }
 
@@ -45,7 +45,7 @@ impl Act {
     pub fn of_admin(admin: &Member, caller: &Client) -> Result<Self> {
         let act = Self::new(admin, caller)?;
         Ok(Self {
-            is_admins: true,
+            needs_admin: true,
             ..act
         })
     }
@@ -61,7 +61,7 @@ impl Act {
     ///
     /// As [`session::require_staff`], or [`session::require_admin`].
     pub async fn begin(&self, postgres: &Postgres) -> Result<()> {
-        if self.is_admins {
+        if self.needs_admin {
             return session::require_admin(postgres, &self.key).await;
         }
         session::require_staff(postgres, &self.key).await

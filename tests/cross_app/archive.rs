@@ -29,7 +29,7 @@ async fn clean_up_three_times_at_once(app: &TestApp) -> i64 {
     moved
 }
 
-/// Tokens of the last 400 days, at noon before now on each, of which a quarter
+/// Tokens of the last 400 days, twelve hours before now on each day, of which a quarter
 /// each was used, revoked, both, and neither.
 async fn fill(app: &TestApp, count: u32) {
     app.member("ana").await;

@@ -1,13 +1,12 @@
 //! The back-up that the README describes, made and put back.
 
-use std::path::PathBuf;
 use std::process::Command;
 
 use reqwest::Method;
 use serde_json::json;
 
 use super::{Shop, TOKEN, account, token_for};
-use crate::harness::{CRON_SECRET, PASSWORD, TestApp, binaries};
+use crate::harness::{CRON_SECRET, PASSWORD, TestApp, binaries, is_ci};
 
 /// What is backed up, in the order in which it refers to one another.
 const TABLES: [&str; 9] = [
@@ -22,21 +21,35 @@ const TABLES: [&str; 9] = [
     "cross_app_sessions_archive",
 ];
 
-/// Postgres' own program, of the version that runs here, or the one on PATH.
+/// A program of Postgres: beside the server that runs here, or on PATH.
 async fn program(name: &str) -> Command {
-    let beside: PathBuf = binaries().await.join(name);
-    let path = if beside.exists() {
-        beside
-    } else {
-        PathBuf::from(name)
-    };
-    Command::new(path)
+    let beside = binaries().await.join(name);
+    Command::new(if beside.exists() { beside } else { name.into() })
+}
+
+/// Whether there are `pg_dump` and `psql`, of this server's version or newer.
+async fn has_programs(app: &TestApp) -> bool {
+    let server = app.count("select current_setting('server_version_num')::bigint / 10000");
+    let server = server.await;
+    for name in ["pg_dump", "psql"] {
+        let output = program(name).await.arg("--version").output();
+        let said = output.map(|output| String::from_utf8_lossy(&output.stdout).into_owned());
+        let number = said.ok().and_then(|said| {
+            said.split_whitespace()
+                .find_map(|word| word.split('.').next()?.parse::<i64>().ok())
+        });
+        if number.is_none_or(|number| number < server) {
+            let needed = format!("{name} {server} is needed (apt install postgresql-client)");
+            assert!(!is_ci(), "{needed}");
+            eprintln!("left out: {needed}");
+            return false;
+        }
+    }
+    true
 }
 
 fn run(command: &mut Command) -> Vec<u8> {
-    let output = command.output().unwrap_or_else(|error| {
-        panic!("pg_dump and psql are needed (`apt install postgresql-client`): {error}")
-    });
+    let output = command.output().unwrap();
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{said}");
     output.stdout
@@ -51,6 +64,9 @@ async fn rows(app: &TestApp, table: &str) -> Vec<String> {
 #[tokio::test]
 async fn what_was_backed_up_is_put_back_row_by_row() {
     let app = TestApp::start().await;
+    if !has_programs(&app).await {
+        return;
+    }
     let shop = Shop::open(&app, "shop").await;
     let ana = app.member("ana").await;
     let id = account(&app, "casa", &[("ana", "owner")]).await;

@@ -23,6 +23,9 @@ use crate::random;
 /// The partner application.
 const APP: &str = "ticket-shop";
 
+/// So many pairs are not counted.
+const WARM_UP: usize = 100;
+
 /// Members who go on at once.
 const CONNECTIONS: usize = 16;
 
@@ -37,7 +40,7 @@ pub(super) async fn issue_and_redeem(lab: &Lab) -> Result<Vec<Row>> {
     let issuer = lab.function("/api/cross-app/token").await?;
     let redeemer = lab.function("/api/cross-app/validate").await?;
     let basic = format!("Basic {}", BASE64.encode(format!("{APP}:{secret}")));
-    // The first are for warming up. Each of the sessions is used some eight times,
+    // Each of the sessions is used some eight times,
     // as by somebody who has been at the site before.
     let pair = |number: usize| {
         let issue = lab.call(Method::POST, "/api/cross-app/token");
@@ -51,10 +54,9 @@ pub(super) async fn issue_and_redeem(lab: &Lab) -> Result<Vec<Row>> {
         let redeem = redeem.header("content-type", "application/json");
         Ok((issue, redeem.body(Full::default())?))
     };
-    let pairs: Vec<(Call, Call)> = (0..count + 100).map(pair).collect::<Result<_>>()?;
+    let pairs: Vec<(Call, Call)> = (0..count + WARM_UP).map(pair).collect::<Result<_>>()?;
     let (pairs, next) = (Arc::new(pairs), Arc::new(AtomicUsize::new(0)));
     let mut connections = JoinSet::new();
-    let mut begun = Instant::now();
     for _ in 0..CONNECTIONS {
         let (pairs, next) = (pairs.clone(), next.clone());
         let mut there = Connection::open(issuer.address).await?;
@@ -74,10 +76,9 @@ pub(super) async fn issue_and_redeem(lab: &Lab) -> Result<Vec<Row>> {
         all.extend(ended??);
     }
     all.sort_unstable();
-    if let Some((asked, _)) = all.get(100) {
-        begun = *asked;
-    }
-    let latencies = all.into_iter().skip(100).map(|(_, latency)| latency);
+    let first = all.get(WARM_UP);
+    let begun = first.map_or_else(Instant::now, |(asked, _)| *asked);
+    let latencies = all.into_iter().skip(WARM_UP).map(|(_, latency)| latency);
     let figures = Figures::new(latencies.collect(), begun.elapsed());
     Ok(vec![
         Row::noted(

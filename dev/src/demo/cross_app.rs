@@ -15,8 +15,7 @@ pub(crate) const APP: &str = "ticket-shop";
 pub(crate) const SECRET: &str = "5ab0125ab0125ab0125ab0125ab0125ab0125ab0125ab0125ab0125ab0125ab0";
 
 /// A token of Ana's that is good for fifteen minutes from each start.
-pub(crate) const ACTIVE_TOKEN: &str =
-    "ac71fe0000000000000000000000000000000000000000000000000000000000";
+const ACTIVE_TOKEN: &str = "ac71fe0000000000000000000000000000000000000000000000000000000000";
 
 /// One that is good no more.
 const EXPIRED_TOKEN: &str = "dead0000000000000000000000000000000000000000000000000000000000ff";

@@ -12,12 +12,10 @@ use crate::App;
 use crate::error::{Error, Result};
 use crate::session::Token;
 
-/// A partner application, as its server says (RFC 6749 § 2.3.1, RFC 7617).
-///
-/// Whether the secret is right is asked by the statement that does what the
-/// application wants, so that both cost one round trip: without the name and
-/// the hash from here nothing in [`crate::models::cross_app_session`] can be done for
-/// a partner. What cannot be a secret at all is refused before any I/O.
+/// Who a partner application *says* it is (RFC 6749 § 2.3.1, RFC 7617): not
+/// checked yet. Each statement of [`crate::models::cross_app_session`] that does
+/// something for one takes this, and checks name and hash itself, which saves a
+/// round trip. What cannot be a secret at all is refused before any I/O.
 #[derive(Clone, Debug)]
 pub struct Partner {
     name: String,

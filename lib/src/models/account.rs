@@ -163,7 +163,7 @@ static OF_MEMBER: Statement = Statement::new(
     ),
 );
 
-/// The accounts that a member belongs to, by their names; a hundred of them.
+/// The accounts that a member belongs to, by their names; at most a hundred.
 ///
 /// # Errors
 ///

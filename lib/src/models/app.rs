@@ -25,7 +25,7 @@ pub struct PartnerApp {
     pub single_use: bool,
     /// False: nothing is issued for it, and it may not call.
     pub is_active: bool,
-    /// Whether the secret before the last is still good.
+    /// Whether the previous secret is still good.
     pub is_rotating: bool,
     /// When it was entered.
     pub created_at: DateTime<Utc>,
@@ -45,7 +45,7 @@ pub struct Shown {
     single_use: bool,
     /// False: nothing is issued for it, and it may not call.
     is_active: bool,
-    /// Whether the secret before the last is still good.
+    /// Whether the previous secret is still good.
     is_rotating: bool,
     created_at: DateTime<Utc>,
 }
@@ -111,7 +111,7 @@ pub async fn list(client: &Client, page: &Page) -> Result<Vec<PartnerApp>> {
     rows.iter().map(PartnerApp::from_row).collect()
 }
 
-/// An application to be entered.
+/// An application to be entered; read by [`crate::partner_apps`].
 #[derive(Clone, Debug)]
 pub struct NewApp {
     /// See [`crate::partner_apps::name`].
@@ -169,7 +169,7 @@ pub struct Changes {
     pub is_active: Option<bool>,
     /// Its secret from now on; the one it has stays good beside it.
     pub secret: Option<Token>,
-    /// Whether the secret before the last ends: with `secret`, the one it has.
+    /// Whether the previous secret ends: with `secret`, both that there are.
     pub end_rotation: bool,
 }
 

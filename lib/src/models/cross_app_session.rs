@@ -16,7 +16,7 @@ use crate::random;
 use crate::session::{Key, Token, session_alive};
 
 /// How long a token is good, in seconds.
-pub const LIFE_SECONDS: u32 = 15 * 60;
+const LIFE_SECONDS: u32 = 15 * 60;
 
 /// A token that a member asks for.
 #[derive(Debug)]
@@ -257,12 +257,12 @@ fn validated(id: Uuid, row: &Row) -> Result<Validated> {
     })
 }
 
-/// A token that is good no more.
+/// What a revocation has found.
 #[derive(Clone, Copy, Debug)]
 pub struct Revoked {
     /// Whose it was.
     pub user_id: Uuid,
-    /// Whether it was good until now.
+    /// Whether it was neither revoked nor expired before.
     pub is_new: bool,
 }
 
@@ -376,7 +376,7 @@ static REVOKE_ALL_FOR: Statement = Statement::new(
 );
 
 /// Revokes all tokens for an application, used ones too, in the transaction that
-/// changes what it may do: what has ended must not come back by it.
+/// changes what it may do: what has ended must not come back by that.
 ///
 /// # Errors
 ///
@@ -413,7 +413,8 @@ macro_rules! uncounted_outcomes {
 }
 pub(super) use uncounted_outcomes;
 
-// In the order of the names, as [`super::daily_counter::add`]. The greater count:
+// In the order of days and names, so that two of these cannot lock each other out.
+// The greater count:
 // of an earlier day some tokens may be in the archive by now.
 static COUNT: Statement = Statement::new(
     "cross_app_session.count",
@@ -426,8 +427,8 @@ static COUNT: Statement = Statement::new(
     ),
 );
 
-/// Writes into the daily counters what has become of tokens, all of which are
-/// still to be archived.
+/// Writes into the daily counters what has become of tokens. To be called before
+/// any of them is archived.
 ///
 /// # Errors
 ///
@@ -444,13 +445,13 @@ static MAKE_PARTITIONS: Statement = Statement::new(
 );
 
 /// Makes the months of the archive that the tokens there are will need, and
-/// the next one ahead. Returns how many were made.
+/// the next one ahead.
 ///
 /// # Errors
 ///
 /// [`Error::Unavailable`].
-pub async fn make_partitions(client: &Client) -> Result<i32> {
-    Ok(MAKE_PARTITIONS.one(client, &[]).await?.try_get(0)?)
+pub async fn make_partitions(client: &Client) -> Result<()> {
+    MAKE_PARTITIONS.execute(client, &[]).await
 }
 
 /// Moves up to `$1` tokens of more than thirty days ago into the archive, and

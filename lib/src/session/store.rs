@@ -563,10 +563,11 @@ static ROLE: Statement = Statement::new(
     ),
 );
 
-/// Asked after the lock, in a statement of its own: one that had waited for the
+/// What the member of a session is, whose row is locked until the end of the
+/// transaction. Asked after the lock, in a statement of its own: one that had waited for the
 /// member's row would compare what it is now with the session as it was before.
 /// Both are on their way at once.
-async fn shared_role(client: &Client, caller: &Key) -> Result<Row> {
+async fn role_under_lock(client: &Client, caller: &Key) -> Result<Row> {
     let key = caller.as_str();
     let params: [&dyn Param; 1] = [&key];
     let (_, role) = tokio::try_join!(
@@ -584,7 +585,7 @@ async fn shared_role(client: &Client, caller: &Key) -> Result<Row> {
 ///
 /// [`Error::SessionGone`] or [`Error::FORBIDDEN`] when it is not.
 pub(crate) async fn require_admin(client: &Client, caller: &Key) -> Result<()> {
-    match shared_role(client, caller).await?.try_get("is_admin")? {
+    match role_under_lock(client, caller).await?.try_get("is_admin")? {
         true => Ok(()),
         false => Err(Error::FORBIDDEN),
     }
@@ -597,7 +598,7 @@ pub(crate) async fn require_admin(client: &Client, caller: &Key) -> Result<()> {
 ///
 /// [`Error::SessionGone`] or [`Error::FORBIDDEN`] when it is not.
 pub(crate) async fn require_staff(client: &Client, caller: &Key) -> Result<()> {
-    match shared_role(client, caller).await?.try_get("is_staff")? {
+    match role_under_lock(client, caller).await?.try_get("is_staff")? {
         true => Ok(()),
         false => Err(Error::FORBIDDEN),
     }
