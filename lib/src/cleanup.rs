@@ -201,9 +201,9 @@ static WEBHOOK_EVENTS: Statement = sweep!(
 );
 
 /// Settles payments, sends the mail that is due, removes what has expired, and
-/// archives old tokens, in batches, each its own transaction, until nothing is left or time runs
-/// out. Any number of these at once do not disturb one another, and a sign-in
-/// never waits for them.
+/// archives old tokens, in batches, each its own transaction, until nothing is
+/// left or time runs out. Any number of these at once do not disturb one another,
+/// and a sign-in never waits for them.
 ///
 /// # Errors
 ///

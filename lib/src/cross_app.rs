@@ -2,8 +2,9 @@
 //!
 //! The site asks for a token and takes the browser to the application with it;
 //! the application's server redeems it with its own secret, and learns who it
-//! is and for which account. Until then it is as good as a password at the
-//! application's door: good once, for minutes, and no longer than its session.
+//! is and for which account. Until it is redeemed the token is as good as a
+//! password at the application's door, but once, for minutes, and no longer than
+//! its session lives.
 
 use chrono::{DateTime, Utc};
 use http::Uri;

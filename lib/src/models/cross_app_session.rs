@@ -413,9 +413,8 @@ macro_rules! uncounted_outcomes {
 }
 pub(super) use uncounted_outcomes;
 
-// In the order of days and names, so that two of these cannot lock each other out.
-// The greater count:
-// of an earlier day some tokens may be in the archive by now.
+// In the order of days and names, so that two of these cannot lock each other
+// out. The greater count: of an earlier day some tokens may be archived by now.
 static COUNT: Statement = Statement::new(
     "cross_app_session.count",
     concat!(

@@ -564,9 +564,9 @@ static ROLE: Statement = Statement::new(
 );
 
 /// What the member of a session is, whose row is locked until the end of the
-/// transaction. Asked after the lock, in a statement of its own: one that had waited for the
-/// member's row would compare what it is now with the session as it was before.
-/// Both are on their way at once.
+/// transaction. Asked after the lock, in a statement of its own: one that had
+/// waited for the member's row would compare what it is now with the session as
+/// it was before. Both are on their way at once.
 async fn role_under_lock(client: &Client, caller: &Key) -> Result<Row> {
     let key = caller.as_str();
     let params: [&dyn Param; 1] = [&key];
