@@ -5,7 +5,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::harness::{Person, TestApp};
+use crate::harness::{Person, TestApp, until};
 
 /// Everything that staff can change, as it is asked for.
 fn changes(today: NaiveDate) -> Vec<(Method, String, Value)> {
@@ -103,4 +103,23 @@ async fn what_staff_change_is_asked_of_postgres_whatever_redis_says() {
     app.sql("delete from user_sessions").await;
     staff.get("/api/admin/classes").await.expect(200);
     all_are_refused(&app, &staff, 401, "session_gone").await;
+}
+
+#[tokio::test]
+async fn whoever_acts_while_their_own_password_is_changed_stays_signed_in() {
+    let app = TestApp::start().await;
+    let admin = app.admin("admin").await;
+    // As the change does it: the epoch rises, and the session that is kept with it.
+    let changing = app
+        .hold(
+            "update users set session_epoch = session_epoch + 1;
+            update user_sessions set epoch = epoch + 1",
+        )
+        .await;
+    let acting = admin.copy();
+    let form = json!({ "name": "Casa", "slug": "casa" });
+    let acted = tokio::spawn(async move { acting.post("/api/admin/accounts", form).await });
+    until(async || app.waiting().await == 1).await;
+    changing.commit().await;
+    acted.await.unwrap().expect(201);
 }
