@@ -1,24 +1,17 @@
 //! `cargo dev bench`: what Sabor costs, against what else one could take.
 //!
 //! A figure is a ratio to something measured in the same run on the same
-//! machine, except where it counts something. [`lab`] holds what all
-//! measurements share, [`load`] asks, [`function`] plays the platform's part,
-//! [`peers`] are the others; the rows are in [`session_check`], [`start`],
-//! [`accounts`], [`flood`], [`volume`], [`outage`], [`booking`] and [`studio`], and
-//! [`table`] shows them.
+//! machine, except where it counts something. It is measured in the
+//! [`lab`](crate::lab); [`peers`] are the others, the rows are in the modules named
+//! after them, and [`table`] shows them.
 
 mod accounts;
 mod booking;
 mod cross_app;
 mod flood;
-mod function;
-mod lab;
-mod load;
 mod outage;
 mod peers;
 mod pgbench;
-mod redis;
-mod server;
 mod session_check;
 mod start;
 mod studio;
@@ -32,9 +25,10 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 use clap::{Args, ValueEnum};
 
-use self::lab::Lab;
+use self::peers::Peers;
 use self::table::Row;
 use crate::environment;
+use crate::lab::{Lab, function};
 use crate::progress::{print, say};
 
 /// How to measure.
@@ -81,13 +75,13 @@ impl Measurement {
         name.map_or_else(String::new, |name| name.get_name().to_owned())
     }
 
-    async fn rows(self, lab: &Lab) -> Result<Vec<Row>> {
+    async fn rows(self, lab: &Lab, peers: &Peers) -> Result<Vec<Row>> {
         match self {
-            Self::SessionCheck => session_check::throughput(lab).await,
+            Self::SessionCheck => session_check::throughput(lab, peers).await,
             Self::WithoutRedis => session_check::without_redis(lab).await,
             Self::RoundTrips => session_check::round_trips(lab).await,
-            Self::ColdStart => start::cold(lab).await,
-            Self::Memory => start::memory_and_size(lab).await,
+            Self::ColdStart => start::cold(lab, peers).await,
+            Self::Memory => start::memory_and_size(lab, peers).await,
             Self::SignIn => accounts::sign_in(lab).await,
             Self::Operations => accounts::operations(lab).await,
             Self::UnknownAccount => accounts::unknown_account(lab).await,
@@ -113,11 +107,12 @@ pub(crate) async fn run(options: Options) -> Result<()> {
     }
     function::build().await?;
     let lab = Lab::open(options.quick).await?;
+    let peers = Peers::default();
     let all = Measurement::value_variants().iter().copied();
     let mut rows = Vec::new();
     for measurement in all.filter(|one| options.only.is_empty() || options.only.contains(one)) {
         say(&format!("Measuring {} …", measurement.name()));
-        match measurement.rows(&lab).await {
+        match measurement.rows(&lab, &peers).await {
             Ok(measured) => rows.extend(measured),
             // What the others have shown is not lost for that.
             Err(error) => rows.push(Row::not_measured(measurement.name(), &format!("{error:#}"))),

@@ -3,8 +3,8 @@
 use std::io::{self, Write};
 use std::time::{Duration, Instant};
 
-/// Tells what is going on, beside what a command is asked for. A reader that has gone away (`cargo dev | head`) is no
-/// reason to stop: `println!` would panic.
+/// Tells what is going on, beside what a command is asked for. A reader that
+/// has gone away (`cargo dev | head`) is no reason to stop: `println!` would panic.
 pub(crate) fn say(line: &str) {
     let _ = writeln!(io::stderr(), "{line}");
 }
@@ -12,6 +12,25 @@ pub(crate) fn say(line: &str) {
 /// Prints one line of what a command was asked for.
 pub(crate) fn print(line: &str) {
     let _ = writeln!(io::stdout(), "{line}");
+}
+
+/// Prints lines with their cells under one another: figures flush right.
+pub(crate) fn table<const N: usize>(lines: &[[String; N]], is_figure: impl Fn(usize) -> bool) {
+    let width = |column: usize| {
+        let widths = lines.iter().map(|line| line[column].chars().count());
+        widths.max().unwrap_or(0)
+    };
+    let widths: [usize; N] = std::array::from_fn(width);
+    for line in lines {
+        let cells = line.iter().enumerate().map(|(column, cell)| {
+            let width = widths[column];
+            match is_figure(column) {
+                true => format!("{cell:>width$}"),
+                false => format!("{cell:<width$}"),
+            }
+        });
+        print(cells.collect::<Vec<_>>().join("  ").trim_end());
+    }
 }
 
 /// Says `what` is being done and, every few seconds, that it still is.

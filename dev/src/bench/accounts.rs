@@ -9,10 +9,10 @@ use sabor::password::{Hasher, Password};
 use sabor::secret::sha256_hex;
 use serde_json::json;
 
-use super::lab::{DATABASE, Lab, PASSWORD};
-use super::load::{Call, Figures, Load};
-use super::server::Server;
 use super::table::{Row, Unit};
+use crate::lab::load::{Call, Figures, Load};
+use crate::lab::server::Server;
+use crate::lab::{DATABASE, Lab, PASSWORD};
 use crate::random;
 
 /// Calls in a round, and with their equals in another.

@@ -17,11 +17,11 @@ use tokio_postgres::Client;
 use tokio_postgres::types::{ToSql, Type};
 use uuid::Uuid;
 
-use super::function;
-use super::lab::{Expired, Lab};
-use super::load::{Call, Figures, Load, median};
-use super::server::Server;
 use super::table::{Row, Unit};
+use crate::lab::function;
+use crate::lab::load::{Call, Figures, Load, median};
+use crate::lab::server::Server;
+use crate::lab::{Expired, Lab};
 
 const DATABASE: &str = "crowd";
 

@@ -14,10 +14,10 @@ use serde_json::{Value, json};
 use tokio::task::JoinSet;
 use tokio_postgres::Client;
 
-use super::function;
-use super::lab::{DATABASE, Lab};
-use super::load::{Call, Connection, Figures, Load};
 use super::table::{Row, Unit};
+use crate::lab::function;
+use crate::lab::load::{Call, Connection, Figures, Load};
+use crate::lab::{DATABASE, Lab};
 use crate::random;
 
 /// The partner application.
@@ -129,7 +129,7 @@ pub(super) async fn archive(lab: &Lab) -> Result<Vec<Row>> {
     const PATH: &str = "/api/admin/cleanup-sessions";
     let count: i32 = if lab.quick { 100_000 } else { 1_000_000 };
     let database = "archive";
-    lab.fill(database, 1_000, super::lab::Expired::None).await?;
+    lab.fill(database, 1_000, crate::lab::Expired::None).await?;
     let client = lab.cluster.connect(database).await?;
     client.execute(INSERT_APP, &[&APP, &""]).await?;
     client.execute(INSERT_TOKENS, &[&count, &APP]).await?;

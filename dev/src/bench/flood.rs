@@ -5,9 +5,9 @@ use std::time::Duration;
 use anyhow::Result;
 use hyper::StatusCode;
 
-use super::lab::{Lab, PASSWORD};
-use super::load::{Figures, Load};
 use super::table::{Row, Unit};
+use crate::lab::load::{Figures, Load};
+use crate::lab::{Lab, PASSWORD};
 
 /// Who sign in at once, each on a connection of their own.
 const CROWD: usize = 200;

@@ -5,10 +5,10 @@ use std::time::Duration;
 use anyhow::Result;
 use redis_endpoint::Mode;
 
-use super::lab::Lab;
-use super::load::{Figures, Load, median};
-use super::server::Server;
 use super::table::{Row, Unit};
+use crate::lab::Lab;
+use crate::lab::load::{Figures, Load, median};
+use crate::lab::server::Server;
 
 const CONNECTIONS: usize = 16;
 

@@ -7,13 +7,19 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
+use http_body_util::Full;
+use hyper::Request;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::Command;
+use tokio::sync::OnceCell;
 use tokio::time::timeout;
 
-use super::server::{START_WITHIN, Server, Variables, free_port};
-use crate::{environment, progress};
+use crate::environment;
+use crate::lab::Lab;
+use crate::lab::load::Call;
+use crate::lab::server::{START_WITHIN, Server, Variables, free_port};
+use crate::progress::{self, say};
 
 /// How many sessions a peer makes before it is measured.
 const SESSIONS: usize = 16;
@@ -49,7 +55,7 @@ impl Peer {
     }
 
     /// Its database.
-    pub(super) fn database(self) -> String {
+    fn database(self) -> String {
         self.name().replace([' ', '-'], "_").to_lowercase()
     }
 
@@ -62,7 +68,7 @@ impl Peer {
     }
 
     /// Where it tells who is signed in.
-    pub(super) fn session_check(self) -> &'static str {
+    fn session_check(self) -> &'static str {
         match self {
             Self::BetterAuth => "/api/auth/get-session",
             _ => "/api/auth/session",
@@ -70,11 +76,63 @@ impl Peer {
     }
 }
 
+/// The peers, each set up when it is first asked for.
+#[derive(Default)]
+pub(super) struct Peers {
+    /// What setting each of them up has come to.
+    set_up: [OnceCell<Result<SetUp, String>>; Peer::ALL.len()],
+}
+
+/// A peer that has its schema, and the cookies of its sessions.
+struct SetUp {
+    installed: Installed,
+    cookies: Vec<String>,
+}
+
+impl Peers {
+    /// Starts a peer; tells with it the calls by which it checks its sessions.
+    ///
+    /// # Errors
+    ///
+    /// When it could not be installed or set up, with the reason.
+    pub(super) async fn start(&self, lab: &Lab, peer: Peer) -> Result<(Server, Vec<Call>)> {
+        let once = async || {
+            set_up(lab, peer)
+                .await
+                .map_err(|error| format!("{error:#}"))
+        };
+        let ready = self.set_up[peer as usize].get_or_init(once).await;
+        let ready = ready.as_ref().map_err(|reason| anyhow!(reason.clone()))?;
+        let server = ready.installed.start(peer, &variables(lab, peer)).await?;
+        let calls = ready.cookies.iter().map(|cookie| {
+            let call = Request::get(peer.session_check()).header("host", "127.0.0.1");
+            call.header("cookie", cookie).body(Full::default())
+        });
+        Ok((server, calls.collect::<Result<_, _>>()?))
+    }
+}
+
+async fn set_up(lab: &Lab, peer: Peer) -> Result<SetUp> {
+    let installed = install().await?;
+    say(&format!("Setting {} up …", peer.name()));
+    lab.cluster.create_database(&peer.database()).await?;
+    let cookies = installed.set_up(peer, &variables(lab, peer)).await?;
+    Ok(SetUp { installed, cookies })
+}
+
+fn variables(lab: &Lab, peer: Peer) -> Variables {
+    let mut variables = lab.backing(&peer.database());
+    variables.push(("NODE_ENV", "production".to_owned()));
+    // Node itself is looked for there.
+    variables.extend(environment::variable("PATH").map(|path| ("PATH", path)));
+    variables
+}
+
 /// The folder in which the peers are installed.
-pub(super) struct Installed(PathBuf);
+struct Installed(PathBuf);
 
 /// Installs what is not installed yet.
-pub(super) async fn install() -> Result<Installed> {
+async fn install() -> Result<Installed> {
     let folder = environment::home().join("bench/peers");
     fs::create_dir_all(&folder)?;
     let manifest = folder.join("node_modules/package.json");
@@ -109,7 +167,7 @@ async fn run_npm(folder: &Path) -> Result<()> {
 
 impl Installed {
     /// Makes the peer's schema and its sessions; returns their cookies.
-    pub(super) async fn set_up(&self, peer: Peer, variables: &Variables) -> Result<Vec<String>> {
+    async fn set_up(&self, peer: Peer, variables: &Variables) -> Result<Vec<String>> {
         let done = self
             .node(peer)
             .args(["setup", &SESSIONS.to_string()])
@@ -128,7 +186,7 @@ impl Installed {
     }
 
     /// Starts the peer, and waits until it says that it listens.
-    pub(super) async fn start(&self, peer: Peer, variables: &Variables) -> Result<Server> {
+    async fn start(&self, peer: Peer, variables: &Variables) -> Result<Server> {
         let port = free_port()?;
         let mut variables = variables.clone();
         variables.push(("PORT", port.to_string()));

@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use anyhow::Result;
 
-use super::lab::{DATABASE, Lab};
-use super::load::{Call, Figures, Load, median};
-use super::peers::Peer;
+use super::peers::{Peer, Peers};
 use super::pgbench::Pgbench;
-use super::server::Server;
 use super::table::{Row, Unit};
+use crate::lab::load::{Call, Figures, Load, median};
+use crate::lab::server::Server;
+use crate::lab::{DATABASE, Lab};
 
 const CONNECTIONS: usize = 16;
 
@@ -44,8 +44,8 @@ impl Contestant {
 }
 
 /// Throughput and p99 of warm session checks, beside the peers and the ceilings.
-pub(super) async fn throughput(lab: &Lab) -> Result<Vec<Row>> {
-    let (mut all, mut rows) = contestants(lab).await?;
+pub(super) async fn throughput(lab: &Lab, peers: &Peers) -> Result<Vec<Row>> {
+    let (mut all, mut rows) = contestants(lab, peers).await?;
     let time = Duration::from_secs(if lab.quick { 1 } else { 3 });
     for contestant in &all {
         contestant.run(Duration::from_millis(500)).await?;
@@ -56,7 +56,7 @@ pub(super) async fn throughput(lab: &Lab) -> Result<Vec<Row>> {
             contestant.rounds.push(figures);
         }
     }
-    let [ours, redis, peers @ ..] = all.as_slice() else {
+    let [ours, redis, others @ ..] = all.as_slice() else {
         return Ok(rows);
     };
     rows.push(Row::noted(
@@ -64,7 +64,7 @@ pub(super) async fn throughput(lab: &Lab) -> Result<Vec<Row>> {
         ours.rate(),
         Unit::Rate,
     ));
-    for peer in peers {
+    for peer in others {
         rows.extend(against(ours, peer));
     }
     let share = 100.0 * ours.rate() / redis.rate();
@@ -75,7 +75,7 @@ pub(super) async fn throughput(lab: &Lab) -> Result<Vec<Row>> {
 }
 
 /// Sabor, the Redis endpoint, and those peers that there are; a row for each other.
-async fn contestants(lab: &Lab) -> Result<(Vec<Contestant>, Vec<Row>)> {
+async fn contestants(lab: &Lab, peers: &Peers) -> Result<(Vec<Contestant>, Vec<Row>)> {
     let server = lab.function("/api/auth/session").await?;
     let contestant = |name, address, calls, server| Contestant {
         name,
@@ -93,7 +93,7 @@ async fn contestants(lab: &Lab) -> Result<(Vec<Contestant>, Vec<Row>)> {
     ];
     let mut rows = Vec::new();
     for peer in Peer::ALL {
-        match lab.peer(peer).await {
+        match peers.start(lab, peer).await {
             Ok((server, calls)) => {
                 all.push(contestant(peer.name(), server.address, calls, Some(server)));
             }

@@ -6,28 +6,30 @@ use anyhow::Result;
 use http_body_util::Full;
 use hyper::Method;
 
-use super::function;
-use super::lab::{DATABASE, Lab};
-use super::load::{Call, Load, median};
-use super::peers::Peer;
-use super::server::Server;
+use super::peers::{Peer, Peers};
 use super::table::{Row, Unit};
+use crate::lab::function;
+use crate::lab::load::{Call, Load, median};
+use crate::lab::server::Server;
+use crate::lab::{DATABASE, Lab};
 
 const CHECK: &str = "/api/auth/session";
 
+/// Whose start and memory are compared.
+const STARTED: [Peer; 2] = [Peer::DesignA, Peer::BetterAuth];
+
 /// From the start of a process to its first answer of a session check.
-pub(super) async fn cold(lab: &Lab) -> Result<Vec<Row>> {
-    let peers = [Peer::DesignA, Peer::BetterAuth];
+pub(super) async fn cold(lab: &Lab, peers: &Peers) -> Result<Vec<Row>> {
     let (mut hits, mut misses, mut others) =
-        (Vec::new(), Vec::new(), vec![Vec::new(); peers.len()]);
+        (Vec::new(), Vec::new(), vec![Vec::new(); STARTED.len()]);
     let warm = lab.warm_checks()?;
     lab.warm(&lab.function(CHECK).await?, &warm).await?;
     for _ in 0..2 * lab.rounds() + 1 {
         hits.push(first_answer(lab.function(CHECK).await?, warm[0].clone()).await?);
         let fresh = lab.fresh_checks(1)?.remove(0);
         misses.push(first_answer(lab.function(CHECK).await?, fresh).await?);
-        for (times, peer) in others.iter_mut().zip(peers) {
-            if let Ok((server, calls)) = lab.peer(peer).await {
+        for (times, peer) in others.iter_mut().zip(STARTED) {
+            if let Ok((server, calls)) = peers.start(lab, peer).await {
                 times.push(first_answer(server, calls[0].clone()).await?);
             }
         }
@@ -47,8 +49,8 @@ pub(super) async fn cold(lab: &Lab) -> Result<Vec<Row>> {
             25.0,
         ),
     ];
-    for (times, peer) in others.into_iter().zip(peers) {
-        rows.push(against(lab, hit, median(times), peer).await);
+    for (times, peer) in others.into_iter().zip(STARTED) {
+        rows.push(against(lab, peers, hit, median(times), peer).await);
     }
     Ok(rows)
 }
@@ -59,9 +61,9 @@ async fn first_answer(server: Server, call: Call) -> Result<f64> {
     Ok(took)
 }
 
-async fn against(lab: &Lab, ours: f64, theirs: f64, peer: Peer) -> Row {
+async fn against(lab: &Lab, peers: &Peers, ours: f64, theirs: f64, peer: Peer) -> Row {
     let what = format!("cold start / {}'s", peer.name());
-    if let Err(error) = lab.peer(peer).await {
+    if let Err(error) = peers.start(lab, peer).await {
         return Row::not_measured(what, &format!("{error:#}"));
     }
     let row = match peer {
@@ -73,7 +75,7 @@ async fn against(lab: &Lab, ours: f64, theirs: f64, peer: Peer) -> Row {
 
 /// Memory of every function when it has answered once and rests, and the size
 /// of its executable.
-pub(super) async fn memory_and_size(lab: &Lab) -> Result<Vec<Row>> {
+pub(super) async fn memory_and_size(lab: &Lab, peers: &Peers) -> Result<Vec<Row>> {
     let (mut memory, mut sizes) = (Vec::new(), Vec::new());
     for (path, executable) in function::executables()? {
         let server =
@@ -100,8 +102,8 @@ pub(super) async fn memory_and_size(lab: &Lab) -> Result<Vec<Row>> {
         ),
         most("size of an executable", sizes, 6.0),
     ];
-    for peer in [Peer::DesignA, Peer::BetterAuth] {
-        rows.push(memory_against(lab, busy, peer).await);
+    for peer in STARTED {
+        rows.push(memory_against(lab, peers, busy, peer).await);
     }
     Ok(rows)
 }
@@ -123,10 +125,10 @@ fn most(what: &str, mut values: Vec<(f64, String)>, bound: f64) -> Row {
     Row::at_most(what, most, Unit::Megabytes, bound).detail(detail)
 }
 
-async fn memory_against(lab: &Lab, ours: f64, peer: Peer) -> Row {
+async fn memory_against(lab: &Lab, peers: &Peers, ours: f64, peer: Peer) -> Row {
     let what = format!("its memory / {}'s", peer.name());
     let theirs = async {
-        let (server, calls) = lab.peer(peer).await?;
+        let (server, calls) = peers.start(lab, peer).await?;
         Load::once(server.address, calls).run().await?;
         rested(&server).await
     };

@@ -10,11 +10,11 @@ use hyper::Method;
 use tokio::sync::OnceCell;
 use uuid::Uuid;
 
-use super::function;
-use super::lab::Lab;
-use super::load::{Call, Figures, Load, median};
-use super::server::{Server, Variables};
 use super::table::{Row, Unit};
+use crate::lab::Lab;
+use crate::lab::function;
+use crate::lab::load::{Call, Figures, Load, median};
+use crate::lab::server::{Server, Variables};
 use crate::progress::say;
 use crate::{database, demo};
 
@@ -172,7 +172,7 @@ impl Lab {
     /// Makes the first session of a database one of its administrator.
     async fn sign_in_admin(&self, client: &tokio_postgres::Client, database: &str) -> Result<()> {
         let made = client
-            .execute(super::lab::INSERT_ADMIN_SESSION, &[&database])
+            .execute(crate::lab::INSERT_ADMIN_SESSION, &[&database])
             .await?;
         ensure!(made == 1, "there is no administrator in {database}");
         Ok(())

@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 use serde::Serialize;
 use serde_json::json;
 
-use crate::progress::print;
+use crate::progress;
 
 /// What a value counts.
 #[derive(Clone, Copy, Serialize)]
@@ -112,17 +112,7 @@ pub(super) fn show(rows: &[Row]) {
     let lines: Vec<[String; 5]> = std::iter::once(heads)
         .chain(rows.iter().map(Row::cells))
         .collect();
-    let width = |column: usize| {
-        let widths = lines.iter().map(|line| line[column].chars().count());
-        widths.max().unwrap_or(0)
-    };
-    let widths = [0, 1, 2, 3].map(width);
-    for line in &lines {
-        let [what, value, target, reached, detail] = line;
-        let [a, b, c, d] = widths;
-        let text = format!("{what:<a$}  {value:>b$}  {target:<c$}  {reached:<d$}  {detail}");
-        print(text.trim_end());
-    }
+    progress::table(&lines, |column| column == 1);
 }
 
 /// Writes the rows to `path`.

@@ -4,11 +4,11 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 
-use super::function;
-use super::lab::{Expired, Lab};
-use super::load::{Call, Figures, Load, median};
-use super::server::Server;
 use super::table::{Row, Unit};
+use crate::lab::function;
+use crate::lab::load::{Call, Figures, Load, median};
+use crate::lab::server::Server;
+use crate::lab::{Expired, Lab};
 
 const CONNECTIONS: usize = 16;
 

@@ -26,7 +26,7 @@ struct Message {
 }
 
 /// Builds all functions, as they are deployed.
-pub(super) async fn build() -> Result<()> {
+pub(crate) async fn build() -> Result<()> {
     say("Building the functions, as they deploy …");
     let built = Command::new("cargo")
         .args(["build", "--release", "--bins"])
@@ -41,7 +41,7 @@ pub(super) async fn build() -> Result<()> {
 }
 
 /// The executables, by the paths of their functions.
-pub(super) fn executables() -> Result<Vec<(String, PathBuf)>> {
+pub(crate) fn executables() -> Result<Vec<(String, PathBuf)>> {
     let here = std::env::current_exe()?;
     let folder = here.parent().unwrap_or(&here).to_owned();
     let executable = |path: &str| {
@@ -55,14 +55,14 @@ pub(super) fn executables() -> Result<Vec<(String, PathBuf)>> {
 }
 
 /// Starts the function of this path, and waits until it says that it listens.
-pub(super) async fn start(path: &str, variables: &Variables) -> Result<Server> {
+pub(crate) async fn start(path: &str, variables: &Variables) -> Result<Server> {
     let executables = executables()?;
     let found = executables.iter().find(|(of, _)| of == path);
     let (_, executable) = found.with_context(|| format!("there is no function {path}"))?;
     start_executable(executable, variables).await
 }
 
-pub(super) async fn start_executable(executable: &Path, variables: &Variables) -> Result<Server> {
+pub(crate) async fn start_executable(executable: &Path, variables: &Variables) -> Result<Server> {
     let folder = tempfile::tempdir()?;
     let socket = folder.path().join("ipc");
     let listener = UnixListener::bind(&socket)?;

@@ -18,11 +18,11 @@ use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 
 /// A request, with a body that can be sent again.
-pub(super) type Call = Request<Full<Bytes>>;
+pub(crate) type Call = Request<Full<Bytes>>;
 
 /// When to stop.
 #[derive(Clone, Copy)]
-pub(super) enum Until {
+pub(crate) enum Until {
     /// After so long; the calls are repeated in turn.
     Elapsed(Duration),
     /// When each call has been made once.
@@ -31,7 +31,7 @@ pub(super) enum Until {
 
 /// What is asked of whom, and how hard.
 #[derive(Clone)]
-pub(super) struct Load {
+pub(crate) struct Load {
     address: SocketAddr,
     calls: Arc<[Call]>,
     connections: usize,
@@ -42,7 +42,7 @@ pub(super) struct Load {
 
 impl Load {
     /// Each of `calls` once, one after another, each to be answered by 200.
-    pub(super) fn once(address: SocketAddr, calls: Vec<Call>) -> Self {
+    pub(crate) fn once(address: SocketAddr, calls: Vec<Call>) -> Self {
         Self {
             address,
             calls: calls.into(),
@@ -53,38 +53,38 @@ impl Load {
         }
     }
 
-    pub(super) fn connections(mut self, connections: usize) -> Self {
+    pub(crate) fn connections(mut self, connections: usize) -> Self {
         self.connections = connections;
         self
     }
 
     /// Repeats the calls for so long.
-    pub(super) fn during(mut self, time: Duration) -> Self {
+    pub(crate) fn during(mut self, time: Duration) -> Self {
         self.until = Until::Elapsed(time);
         self
     }
 
     /// Lets each connection rest between two calls.
-    pub(super) fn pause(mut self, pause: Duration) -> Self {
+    pub(crate) fn pause(mut self, pause: Duration) -> Self {
         self.pause = pause;
         self
     }
 
     /// Whatever else is answered is an error: a refusal is soon given, and
     /// must not be taken for speed.
-    pub(super) fn expect(mut self, status: StatusCode) -> Self {
+    pub(crate) fn expect(mut self, status: StatusCode) -> Self {
         self.expected = vec![status];
         self
     }
 
     /// This one is right as well.
-    pub(super) fn or(mut self, status: StatusCode) -> Self {
+    pub(crate) fn or(mut self, status: StatusCode) -> Self {
         self.expected.push(status);
         self
     }
 
     /// Makes the calls, on a thread of its own.
-    pub(super) async fn run(&self) -> Result<Figures> {
+    pub(crate) async fn run(&self) -> Result<Figures> {
         let load = Arc::new(self.clone());
         tokio::task::spawn_blocking(move || {
             let runtime = tokio::runtime::Builder::new_current_thread()
@@ -146,10 +146,10 @@ impl Load {
 }
 
 /// A connection to a server, kept from call to call.
-pub(super) struct Connection(SendRequest<Full<Bytes>>);
+pub(crate) struct Connection(SendRequest<Full<Bytes>>);
 
 impl Connection {
-    pub(super) async fn open(address: SocketAddr) -> Result<Self> {
+    pub(crate) async fn open(address: SocketAddr) -> Result<Self> {
         let stream = TcpStream::connect(address).await?;
         stream.set_nodelay(true)?;
         let (sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
@@ -159,7 +159,7 @@ impl Connection {
     }
 
     /// The answer to a call, whatever it is.
-    pub(super) async fn ask(&mut self, call: Call) -> Result<(StatusCode, Bytes)> {
+    pub(crate) async fn ask(&mut self, call: Call) -> Result<(StatusCode, Bytes)> {
         let path = call.uri().path().to_owned();
         self.0.ready().await?;
         let answer = self.0.send_request(call).await;
@@ -171,43 +171,43 @@ impl Connection {
 
 /// What came of a load.
 #[derive(Clone, Default)]
-pub(super) struct Figures {
+pub(crate) struct Figures {
     /// Shortest first.
     latencies: Vec<Duration>,
     elapsed: Duration,
 }
 
 impl Figures {
-    pub(super) fn new(mut latencies: Vec<Duration>, elapsed: Duration) -> Self {
+    pub(crate) fn new(mut latencies: Vec<Duration>, elapsed: Duration) -> Self {
         latencies.sort_unstable();
         Self { latencies, elapsed }
     }
 
     /// Those of several rounds together.
-    pub(super) fn of_all(rounds: &[Self]) -> Self {
+    pub(crate) fn of_all(rounds: &[Self]) -> Self {
         let latencies = rounds.iter().flat_map(|round| round.latencies.clone());
         let elapsed = rounds.iter().map(|round| round.elapsed).sum();
         Self::new(latencies.collect(), elapsed)
     }
 
     /// Answers a second.
-    pub(super) fn rate(&self) -> f64 {
+    pub(crate) fn rate(&self) -> f64 {
         self.latencies.len() as f64 / self.elapsed.as_secs_f64()
     }
 
-    pub(super) fn count(&self) -> usize {
+    pub(crate) fn count(&self) -> usize {
         self.latencies.len()
     }
 
     /// The latency, in milliseconds, that this share of the answers kept within.
-    pub(super) fn percentile(&self, share: f64) -> f64 {
+    pub(crate) fn percentile(&self, share: f64) -> f64 {
         let rank = (self.latencies.len() as f64 * share).ceil() as usize;
         let latency = self.latencies.get(rank.saturating_sub(1));
         latency.map_or(f64::NAN, |latency| latency.as_secs_f64() * 1_000.0)
     }
 
     /// How many answers took so long, or longer.
-    pub(super) fn count_from(&self, latency: Duration) -> usize {
+    pub(crate) fn count_from(&self, latency: Duration) -> usize {
         self.latencies
             .iter()
             .filter(|took| **took >= latency)
@@ -216,7 +216,7 @@ impl Figures {
 }
 
 /// The middle one: of several short rounds it forgives what disturbed some.
-pub(super) fn median(mut values: Vec<f64>) -> f64 {
+pub(crate) fn median(mut values: Vec<f64>) -> f64 {
     values.sort_unstable_by(f64::total_cmp);
     values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
 }

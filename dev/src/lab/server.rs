@@ -10,21 +10,21 @@ use tokio::process::{Child, Command};
 use super::load::{Call, Load};
 
 /// Environment variables, by name.
-pub(super) type Variables = Vec<(&'static str, String)>;
+pub(crate) type Variables = Vec<(&'static str, String)>;
 
 /// How long a process may take until it listens.
-pub(super) const START_WITHIN: Duration = Duration::from_secs(20);
+pub(crate) const START_WITHIN: Duration = Duration::from_secs(20);
 
 /// A server in a process of its own. It ends when this is dropped.
-pub(super) struct Server {
-    pub(super) address: SocketAddr,
+pub(crate) struct Server {
+    pub(crate) address: SocketAddr,
     process: Child,
     begun: Instant,
 }
 
 impl Server {
     /// Starts `command` in this environment and no other. It does not listen yet.
-    pub(super) fn spawn(mut command: Command, port: u16, variables: &Variables) -> Result<Self> {
+    pub(crate) fn spawn(mut command: Command, port: u16, variables: &Variables) -> Result<Self> {
         command
             .env_clear()
             .envs(variables.iter().map(|(name, value)| (*name, value)))
@@ -41,19 +41,19 @@ impl Server {
         })
     }
 
-    pub(super) fn process(&mut self) -> &mut Child {
+    pub(crate) fn process(&mut self) -> &mut Child {
         &mut self.process
     }
 
     /// Makes the first call of a server that has been started just now;
     /// returns the milliseconds from the start of its process to the answer.
-    pub(super) async fn first_answer(&self, call: Call) -> Result<f64> {
+    pub(crate) async fn first_answer(&self, call: Call) -> Result<f64> {
         Load::once(self.address, vec![call]).run().await?;
         Ok(self.begun.elapsed().as_secs_f64() * 1_000.0)
     }
 
     /// Resident memory, in MB.
-    pub(super) async fn memory(&self) -> Result<f64> {
+    pub(crate) async fn memory(&self) -> Result<f64> {
         let id = self.process.id().context("the process has ended")?;
         let mut ps = Command::new("ps");
         let told = ps
@@ -66,7 +66,7 @@ impl Server {
     }
 
     /// The most memory that has been resident, in MB. Linux alone tells.
-    pub(super) fn peak_memory(&self) -> Result<f64> {
+    pub(crate) fn peak_memory(&self) -> Result<f64> {
         let id = self.process.id().context("the process has ended")?;
         let status = std::fs::read_to_string(format!("/proc/{id}/status"))?;
         let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
@@ -76,13 +76,13 @@ impl Server {
         Ok(kib.trim().parse::<f64>()? * 1024.0 / 1e6)
     }
 
-    pub(super) async fn stop(mut self) -> Result<()> {
+    pub(crate) async fn stop(mut self) -> Result<()> {
         Ok(self.process.kill().await?)
     }
 }
 
 /// A port that is free now, and most likely still when it is taken.
-pub(super) fn free_port() -> Result<u16> {
+pub(crate) fn free_port() -> Result<u16> {
     Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?
         .local_addr()?
         .port())

@@ -1,30 +1,35 @@
-//! What all measurements share: one Postgres, one Redis, members and sessions.
+//! Where functions are measured and put to the test: one Postgres, one Redis,
+//! members and sessions, and the functions' own executables in front of them.
+//!
+//! [`function`] plays the platform's part, [`load`] asks.
+
+pub(crate) mod function;
+pub(crate) mod load;
+pub(crate) mod redis;
+pub(crate) mod server;
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result};
 use http_body_util::Full;
 use hyper::{Method, Request};
 use sabor::password::{Hasher, Password};
 use sabor::secret::{Secret, Signer, sha256_hex};
 use sabor::session::Token;
-use tokio::sync::OnceCell;
 
-use super::function;
-use super::load::{Call, Load};
-use super::peers::{self, Installed, Peer};
-use super::redis::Redis;
-use super::server::{Server, Variables};
+use self::load::{Call, Load};
+use self::redis::Redis;
+use self::server::{Server, Variables};
 use crate::postgres::{Cluster, Options};
 use crate::progress::say;
-use crate::{database, environment, random};
+use crate::{database, random};
 
 /// The database of all measurements that need no other.
-pub(super) const DATABASE: &str = "sabor";
+pub(crate) const DATABASE: &str = "sabor";
 
 /// What the members sign in with.
-pub(super) const PASSWORD: &str = "correct horse battery";
+pub(crate) const PASSWORD: &str = "correct horse battery";
 
 const MEMBERS: usize = 1_000;
 
@@ -42,28 +47,20 @@ const SETTINGS: [(&str, &str); 3] = [
     ("max_wal_size", "4GB"),
 ];
 
-pub(super) struct Lab {
+pub(crate) struct Lab {
     /// Shorter, and with fewer rows.
-    pub(super) quick: bool,
-    pub(super) redis: Redis,
-    pub(super) cluster: Cluster,
+    pub(crate) quick: bool,
+    pub(crate) redis: Redis,
+    pub(crate) cluster: Cluster,
     session_secret: String,
     encryption_key: String,
     cron_secret: String,
-    /// What setting each of them up has come to, once it was asked for.
-    peers: [OnceCell<Result<SetUp, String>>; Peer::ALL.len()],
     next_session: AtomicUsize,
     next_address: AtomicUsize,
 }
 
-/// A peer that has its schema, and the cookies of its sessions.
-struct SetUp {
-    installed: Installed,
-    cookies: Vec<String>,
-}
-
 impl Lab {
-    pub(super) async fn open(quick: bool) -> Result<Self> {
+    pub(crate) async fn open(quick: bool) -> Result<Self> {
         say("Starting Postgres and Redis …");
         let settings = SETTINGS.map(|(name, value)| (name.to_owned(), value.to_owned()));
         let cluster = Cluster::start(Options {
@@ -77,7 +74,6 @@ impl Lab {
             session_secret: random::hex::<32>(),
             encryption_key: random::hex::<32>(),
             cron_secret: random::hex::<32>(),
-            peers: Default::default(),
             next_session: AtomicUsize::new(WARM + 1),
             next_address: AtomicUsize::new(0),
         };
@@ -85,24 +81,24 @@ impl Lab {
         Ok(lab)
     }
 
-    pub(super) async fn close(self) -> Result<()> {
+    pub(crate) async fn close(self) -> Result<()> {
         self.cluster.stop().await
     }
 
     /// Rounds are short and alternate, so that what disturbs the machine
     /// disturbs both sides.
-    pub(super) fn rounds(&self) -> usize {
+    pub(crate) fn rounds(&self) -> usize {
         if self.quick { 3 } else { 7 }
     }
 
     /// Makes a migrated database with members and `sessions` sessions, each
     /// last used ten minutes ago, as most are when a request comes.
-    pub(super) async fn fill(&self, name: &str, sessions: usize, expired: Expired) -> Result<()> {
+    pub(crate) async fn fill(&self, name: &str, sessions: usize, expired: Expired) -> Result<()> {
         self.fill_with(name, MEMBERS, sessions, expired).await
     }
 
     /// As [`Lab::fill`], with so many members; sessions are theirs in turn.
-    pub(super) async fn fill_with(
+    pub(crate) async fn fill_with(
         &self,
         name: &str,
         members: usize,
@@ -130,7 +126,7 @@ impl Lab {
     }
 
     /// The sessions that wait for the clean-up.
-    pub(super) async fn expired(&self, database: &str) -> Result<i64> {
+    pub(crate) async fn expired(&self, database: &str) -> Result<i64> {
         let client = self.cluster.connect(database).await?;
         let question = "select count(*) from user_sessions where expires_at <= now()";
         Ok(client.query_one(question, &[]).await?.try_get(0)?)
@@ -138,7 +134,7 @@ impl Lab {
 
     /// The transactions that ended in a database so far. Connections that are
     /// still open may not have told of their last ones.
-    pub(super) async fn transactions(&self, name: &str) -> Result<i64> {
+    pub(crate) async fn transactions(&self, name: &str) -> Result<i64> {
         let client = self.cluster.connect("postgres").await?;
         let question =
             "select xact_commit + xact_rollback from pg_stat_database where datname = $1";
@@ -146,17 +142,17 @@ impl Lab {
     }
 
     /// Starts a function as a deployment has it.
-    pub(super) async fn function(&self, path: &str) -> Result<Server> {
+    pub(crate) async fn function(&self, path: &str) -> Result<Server> {
         function::start(path, &self.variables(DATABASE, true)).await
     }
 
     /// Starts a function of a deployment that has no Redis.
-    pub(super) async fn function_without_redis(&self, path: &str) -> Result<Server> {
+    pub(crate) async fn function_without_redis(&self, path: &str) -> Result<Server> {
         function::start(path, &self.variables(DATABASE, false)).await
     }
 
     /// What a deployment sets for a function.
-    pub(super) fn variables(&self, database: &str, with_redis: bool) -> Variables {
+    pub(crate) fn variables(&self, database: &str, with_redis: bool) -> Variables {
         let mut variables = self.backing(database);
         if !with_redis {
             variables.retain(|(name, _)| !name.starts_with("KV_"));
@@ -171,7 +167,8 @@ impl Lab {
         variables
     }
 
-    fn backing(&self, database: &str) -> Variables {
+    /// Both stores, and the secret that a peer signs with as well.
+    pub(crate) fn backing(&self, database: &str) -> Variables {
         let redis = &self.redis.endpoint;
         vec![
             ("POSTGRES_URL", self.cluster.url(database)),
@@ -181,58 +178,19 @@ impl Lab {
         ]
     }
 
-    async fn set_up(&self, peer: Peer) -> Result<SetUp> {
-        let installed = peers::install().await?;
-        say(&format!("Setting {} up …", peer.name()));
-        self.cluster.create_database(&peer.database()).await?;
-        let variables = self.peer_variables(peer);
-        let cookies = installed.set_up(peer, &variables).await?;
-        Ok(SetUp { installed, cookies })
-    }
-
-    fn peer_variables(&self, peer: Peer) -> Variables {
-        let mut variables = self.backing(&peer.database());
-        variables.push(("NODE_ENV", "production".to_owned()));
-        // Node itself is looked for there.
-        variables.extend(environment::variable("PATH").map(|path| ("PATH", path)));
-        variables
-    }
-
-    /// Starts a peer; tells with it the calls by which it checks its sessions.
-    ///
-    /// # Errors
-    ///
-    /// When it could not be installed or set up, with the reason.
-    pub(super) async fn peer(&self, peer: Peer) -> Result<(Server, Vec<Call>)> {
-        let once = async || {
-            self.set_up(peer)
-                .await
-                .map_err(|error| format!("{error:#}"))
-        };
-        let ready = self.peers[peer as usize].get_or_init(once).await;
-        let ready = ready.as_ref().map_err(|reason| anyhow!(reason.clone()))?;
-        let variables = self.peer_variables(peer);
-        let server = ready.installed.start(peer, &variables).await?;
-        let calls = ready.cookies.iter().map(|cookie| {
-            let call = Request::get(peer.session_check()).header("host", "127.0.0.1");
-            call.header("cookie", cookie).body(Full::default())
-        });
-        Ok((server, calls.collect::<Result<_, _>>()?))
-    }
-
     /// Checks of the sessions that are asked for again and again.
-    pub(super) fn warm_checks(&self) -> Result<Vec<Call>> {
+    pub(crate) fn warm_checks(&self) -> Result<Vec<Call>> {
         self.checks(DATABASE, 1..=WARM)
     }
 
     /// Checks of sessions that nobody has asked for before.
-    pub(super) fn fresh_checks(&self, count: usize) -> Result<Vec<Call>> {
+    pub(crate) fn fresh_checks(&self, count: usize) -> Result<Vec<Call>> {
         let first = self.next_session.fetch_add(count, Ordering::Relaxed);
         self.checks(DATABASE, first..=first + count - 1)
     }
 
     /// Checks of the sessions with these numbers.
-    pub(super) fn checks(
+    pub(crate) fn checks(
         &self,
         database: &str,
         numbers: impl IntoIterator<Item = usize>,
@@ -246,7 +204,7 @@ impl Lab {
     }
 
     /// The cookie of a session, as signing in would have set it.
-    pub(super) fn cookie(&self, database: &str, number: usize) -> Result<String> {
+    pub(crate) fn cookie(&self, database: &str, number: usize) -> Result<String> {
         // The functions refuse it should they ever derive their key otherwise.
         let secret = Secret::new(self.session_secret.clone());
         let signer = Signer::derive(&[secret], "session cookie");
@@ -256,7 +214,7 @@ impl Lab {
 
     /// A call of a function, with what the platform adds to it; each comes
     /// from an address of its own, lest the throttle is what is measured.
-    pub(super) fn call(&self, method: Method, path: &str) -> hyper::http::request::Builder {
+    pub(crate) fn call(&self, method: Method, path: &str) -> hyper::http::request::Builder {
         let [_, a, b, c] = self
             .next_address
             .fetch_add(1, Ordering::Relaxed)
@@ -278,21 +236,21 @@ impl Lab {
     }
 
     /// A call with a body of JSON.
-    pub(super) fn post(&self, path: &str, body: &serde_json::Value) -> Result<Call> {
+    pub(crate) fn post(&self, path: &str, body: &serde_json::Value) -> Result<Call> {
         let call = self.call(Method::POST, path);
         let call = call.header("content-type", "application/json");
         Ok(call.body(Full::from(body.to_string()))?)
     }
 
     /// The call by which the platform's cron starts the clean-up.
-    pub(super) fn cron(&self, path: &str) -> Result<Call> {
+    pub(crate) fn cron(&self, path: &str) -> Result<Call> {
         let call = self.call(Method::GET, path);
         let bearer = format!("Bearer {}", self.cron_secret);
         Ok(call.header("authorization", bearer).body(Full::default())?)
     }
 
     /// Reads one session's record from Redis, past Sabor.
-    pub(super) fn redis_get(&self) -> Result<(SocketAddr, Call)> {
+    pub(crate) fn redis_get(&self) -> Result<(SocketAddr, Call)> {
         let redis = &self.redis.endpoint;
         let host = redis.url().trim_start_matches("http://").to_owned();
         let key = sha256_hex(token(DATABASE, 1)?.expose().as_bytes());
@@ -305,7 +263,7 @@ impl Lab {
     }
 
     /// Lets a function read sessions once, so that it is warm and they are in Redis.
-    pub(super) async fn warm(&self, server: &Server, calls: &[Call]) -> Result<()> {
+    pub(crate) async fn warm(&self, server: &Server, calls: &[Call]) -> Result<()> {
         for _ in 0..2 {
             Load::once(server.address, calls.to_vec()).run().await?;
         }
@@ -315,7 +273,7 @@ impl Lab {
 
 /// Which of the sessions have expired.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Expired {
+pub(crate) enum Expired {
     None,
     /// Those with even numbers.
     EverySecond,
@@ -344,7 +302,7 @@ const INSERT_SESSIONS: &str = "
     from generate_series($1::int, $2::int) n";
 
 /// The session of number 1, of the administrator among the demo accounts.
-pub(super) const INSERT_ADMIN_SESSION: &str = "
+pub(crate) const INSERT_ADMIN_SESSION: &str = "
     insert into user_sessions (id, user_id, session_key, login_method, expires_at, absolute_expires_at)
     select gen_random_uuid(), id,
         encode(sha256(convert_to(encode(sha256(convert_to($1::text || ' 1', 'UTF8')), 'hex'), 'UTF8')), 'hex'),

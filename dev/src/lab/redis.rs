@@ -10,15 +10,15 @@ use tokio::runtime::{Builder, Runtime};
 /// An endpoint on a thread of its own, in front of a private `redis-server`
 /// where there is one, as in the local stack; else with its data in memory.
 /// Never of one that somebody has named: what it holds is lost here.
-pub(super) struct Redis {
-    pub(super) endpoint: Arc<Endpoint>,
+pub(crate) struct Redis {
+    pub(crate) endpoint: Arc<Endpoint>,
     /// `None` when it has been stopped.
     runtime: Option<Runtime>,
     server: Option<RedisServer>,
 }
 
 impl Redis {
-    pub(super) async fn start() -> Result<Self> {
+    pub(crate) async fn start() -> Result<Self> {
         let runtime = Builder::new_multi_thread()
             .worker_threads(1)
             .thread_name("redis")
@@ -49,12 +49,12 @@ impl Redis {
     }
 
     /// What holds its data.
-    pub(super) fn behind(&self) -> &'static str {
+    pub(crate) fn behind(&self) -> &'static str {
         self.server.as_ref().map_or("memory", |_| "redis-server")
     }
 
     /// Lets it misbehave, or not.
-    pub(super) async fn set_mode(&self, mode: Mode) -> Result<()> {
+    pub(crate) async fn set_mode(&self, mode: Mode) -> Result<()> {
         let endpoint = Arc::clone(&self.endpoint);
         let work = async move { endpoint.set_mode(mode).await };
         match &self.runtime {
