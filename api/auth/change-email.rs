@@ -1,6 +1,7 @@
 //! POST /api/auth/change-email — another address for the account.
 
 use sabor::http::{Accepted, Client, Json, Member, Success};
+use sabor::shapes::EmailAddress;
 use sabor::{App, Exit, Result, Routes, email_address, routes, serve};
 use serde::Deserialize;
 use utoipa::ToSchema;
@@ -8,9 +9,11 @@ use utoipa::ToSchema;
 #[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct EmailChange {
+    #[schema(value_type = EmailAddress)]
     new_email: String,
     /// Left out by an account that has none: it shows a sign-in through its
     /// provider in the last ten minutes instead.
+    #[schema(format = "password")]
     current_password: Option<String>,
 }
 

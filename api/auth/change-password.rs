@@ -1,6 +1,7 @@
 //! POST /api/auth/change-password — a new password for one who knows the old one.
 
 use sabor::http::{Client, Json, Member, Success};
+use sabor::shapes::NewPassword;
 use sabor::{App, Exit, Result, Routes, profile, routes, serve};
 use serde::Deserialize;
 use utoipa::ToSchema;
@@ -10,8 +11,10 @@ use utoipa::ToSchema;
 struct PasswordChange {
     /// Left out by an account that has none: it shows a sign-in through its
     /// provider in the last ten minutes instead.
+    #[schema(format = "password")]
     current_password: Option<String>,
     /// 8 to 128 characters; not a common one, nor the e-mail address or name.
+    #[schema(value_type = NewPassword)]
     new_password: String,
 }
 

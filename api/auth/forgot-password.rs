@@ -1,6 +1,7 @@
 //! POST /api/auth/forgot-password — mail a link to a new password.
 
 use sabor::http::{Accepted, Client, Json, Success};
+use sabor::shapes::EmailAddress;
 use sabor::{App, Exit, Result, Routes, password_reset, routes, serve};
 use serde::Deserialize;
 use utoipa::ToSchema;
@@ -9,6 +10,7 @@ use utoipa::ToSchema;
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[schema(as = ForgottenPassword)]
 struct Forgotten {
+    #[schema(value_type = EmailAddress)]
     email: String,
 }
 

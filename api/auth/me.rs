@@ -11,6 +11,7 @@ use utoipa::ToSchema;
 struct Deactivation {
     /// The password, once more. Left out by an account that has none: it shows a
     /// sign-in through its provider in the last ten minutes instead.
+    #[schema(format = "password")]
     current_password: Option<String>,
 }
 

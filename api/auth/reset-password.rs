@@ -1,6 +1,7 @@
 //! POST /api/auth/reset-password — a new password, by a link from a mail.
 
 use sabor::http::{Client, Json, Success};
+use sabor::shapes::NewPassword;
 use sabor::{App, Exit, Result, Routes, password_reset, routes, serve};
 use serde::Deserialize;
 use utoipa::ToSchema;
@@ -11,6 +12,7 @@ struct PasswordReset {
     /// From the link.
     token: String,
     /// 8 to 128 characters; not a common one, nor the e-mail address or name.
+    #[schema(value_type = NewPassword)]
     new_password: String,
 }
 

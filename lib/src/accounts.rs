@@ -1,6 +1,7 @@
 //! What administrators do with accounts: on whose behalf members act at
 //! partner applications.
 
+use crate::shapes::Slug;
 use std::collections::BTreeSet;
 
 use serde::Deserialize;
@@ -22,11 +23,14 @@ use crate::{App, BoxFuture};
 #[schema(as = NewAccount)]
 pub struct Entry {
     /// At most 200 characters.
+    #[schema(min_length = 1, max_length = 200, examples("Casa Latina"))]
     name: String,
     /// Its name in addresses: lower-case letters, digits and hyphens, at most 100.
+    #[schema(value_type = Slug)]
     slug: String,
     /// Who belongs to it from the beginning.
     #[serde(default)]
+    #[schema(max_items = 100)]
     members: Vec<Seat>,
 }
 
@@ -47,11 +51,14 @@ struct Seat {
 pub struct Change {
     id: Uuid,
     /// At most 200 characters.
+    #[schema(min_length = 1, max_length = 200, examples("Casa Latina"))]
     name: Option<String>,
     /// Lower-case letters, digits and hyphens, at most 100.
+    #[schema(value_type = Option<Slug>)]
     slug: Option<String>,
     /// Those whose role changes, who come, and who go; others stay.
     #[serde(default)]
+    #[schema(max_items = 100)]
     members: Vec<Seat>,
 }
 

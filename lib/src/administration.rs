@@ -39,10 +39,13 @@ const OWN_SECOND_FACTOR: Error = Error::Forbidden {
 #[into_params(parameter_in = Query)]
 pub struct Search {
     /// A part of the address or of the names, whatever the case.
+    #[param(max_length = 200, example = "morales")]
     search: Option<String>,
     /// `member`, `staff` or `admin`.
+    #[param(value_type = Option<Role>)]
     role: Option<String>,
     /// `true` or `false`.
+    #[param(value_type = Option<bool>)]
     active: Option<String>,
 }
 
@@ -69,6 +72,7 @@ fn role(typed: &str) -> Result<Role, Problem> {
 /// What is to be done to an account; what is left out stays as it is.
 #[derive(Clone, Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schema(example = json!({"id": "0198c1a0-4b1e-7d2a-9c35-5b6f0e1d2c3a", "role": "staff"}))]
 pub struct AccountChange {
     /// Whose account.
     id: Uuid,

@@ -74,14 +74,26 @@ impl Cut {
 #[into_params(parameter_in = Query)]
 pub struct Params {
     /// The first day, where the studio is; 29 days before the last unless given.
+    #[param(value_type = Option<NaiveDate>)]
     from: Option<String>,
     /// The last day; today unless given.
+    #[param(value_type = Option<NaiveDate>)]
     to: Option<String>,
     /// `day` (up to 366 days, the default), `week` (up to three years) or
     /// `month` (up to ten).
+    #[param(value_type = Option<Cut>)]
     bucket: Option<String>,
     /// `json` (the default) or `csv`.
+    #[param(inline, value_type = Option<Format>)]
     format: Option<String>,
+}
+
+#[derive(ToSchema)]
+#[schema(rename_all = "lowercase")]
+#[expect(dead_code, reason = "for the description alone")]
+enum Format {
+    Json,
+    Csv,
 }
 
 /// What is asked for.

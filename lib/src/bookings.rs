@@ -63,6 +63,7 @@ pub struct Wish {
 pub struct Regret {
     booking_id: Uuid,
     /// At most 500 characters, for the studio.
+    #[schema(max_length = 500, examples("A cold"))]
     reason: Option<String>,
 }
 

@@ -34,6 +34,7 @@ pub struct Offer {
     #[param(value_type = Option<Level>)]
     level: Option<String>,
     /// Such as `salsa`.
+    #[param(max_length = 50, example = "salsa")]
     style: Option<String>,
     /// The id of whoever teaches it: every week, or in a class to come.
     #[param(value_type = Option<Uuid>)]

@@ -1,5 +1,6 @@
 //! From a visitor's form to the studio, and to somebody who deals with it.
 
+use crate::shapes::{EmailAddress, PhoneNumber};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use utoipa::{IntoParams, ToSchema};
@@ -19,11 +20,20 @@ use crate::{App, BoxFuture, mail, random};
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Message {
+    #[schema(min_length = 1, max_length = 200, examples("Ana Morales"))]
     name: String,
+    #[schema(value_type = EmailAddress)]
     email: String,
+    #[schema(value_type = Option<PhoneNumber>)]
     phone: Option<String>,
+    #[schema(min_length = 1, max_length = 300, examples("Lessons for two"))]
     subject: String,
     /// At most 5000 characters.
+    #[schema(
+        min_length = 1,
+        max_length = 5_000,
+        examples("Do you teach couples before a wedding?")
+    )]
     message: String,
     /// No person sees this field; leave it out or empty.
     website: Option<String>,

@@ -35,11 +35,13 @@ const OTHER_APP: Error = Error::Forbidden {
 #[schema(as = CrossAppRequest)]
 pub struct Wish {
     /// The name of a partner application.
+    #[schema(examples("ticket-shop"))]
     target_app: String,
     /// The account that they act for; one that they belong to.
     account_id: Option<Uuid>,
     /// Where the browser is to take the token; its origin must be one of the
     /// application's. Leave it out only when your own page chose the address.
+    #[schema(format = "uri", examples("https://shop.example/welcome"))]
     return_to: Option<String>,
 }
 
@@ -111,6 +113,7 @@ fn origin_of_address(address: &str) -> Result<String, Problem> {
 #[schema(as = CrossAppRedemption)]
 pub struct Redemption {
     /// As the browser has brought it.
+    #[schema(examples("3f0c…"))]
     token: String,
 }
 
@@ -192,7 +195,7 @@ pub fn validate<'a>(
 /// Which token is to be revoked: one of the two.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-#[schema(as = CrossAppRevocation)]
+#[schema(as = CrossAppRevocation, example = json!({"id": "0198c1a0-4b1e-7d2a-9c35-5b6f0e1d2c3a"}))]
 pub struct Revocation {
     /// As it was issued.
     token: Option<String>,

@@ -38,6 +38,7 @@ pub struct Change {
     booking_id: Uuid,
     action: Action,
     /// For `cancel`: at most 500 characters, which the member reads.
+    #[schema(max_length = 500, examples("The studio is closed"))]
     reason: Option<String>,
     /// For `cancel`: not late, whatever the time, and so paid back.
     #[serde(default)]

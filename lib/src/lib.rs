@@ -85,6 +85,7 @@ pub mod secret;
 pub mod security_events;
 pub mod serve;
 pub mod session;
+pub mod shapes;
 pub mod sign_in;
 pub mod spreadsheet;
 pub mod staff;

@@ -1,14 +1,22 @@
 //! The API description, collected from what every handler says of itself.
 //!
 //! Only the local server is built with this (`openapi` feature): a deployed
-//! function carries none of it.
+//! function carries none of it. What follows from how an operation is called
+//! is added here, so that no handler has to say it again: its failures and
+//! headers, [`examples`], and by [`links`] what one does next with an answer.
+
+mod examples;
+mod links;
 
 use utoipa::openapi::path::{Operation, PathItem};
-use utoipa::openapi::schema::Schema;
-use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityScheme};
+use utoipa::openapi::schema::{Schema, SchemaType, Type};
+use utoipa::openapi::security::{
+    ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityRequirement, SecurityScheme,
+};
+use utoipa::openapi::tag::Tag;
 use utoipa::openapi::{
-    Components, ContentBuilder, HttpMethod, Info, License, OpenApi, Paths, Ref, RefOr, Response,
-    ResponseBuilder,
+    Components, ContentBuilder, Header, HttpMethod, Info, License, ObjectBuilder, OpenApi, Paths,
+    Ref, RefOr, Response, ResponseBuilder, Server,
 };
 use utoipa::{PartialSchema, Path, ToSchema};
 
@@ -46,27 +54,70 @@ pub fn document(routes: Vec<Routes>) -> OpenApi {
     Problem::schemas(&mut schemas);
     for mut described in routes.into_iter().flat_map(|routes| routes.operations) {
         name(&mut described.operation, &described.path);
-        complete(&mut described.operation);
+        summarise(&mut described.operation);
+        complete(&mut described.operation, &described.methods);
         schemas.append(&mut described.schemas);
         paths.add_path_operation(described.path, described.methods, described.operation);
     }
     components.schemas.extend(schemas);
     add_security_schemes(&mut components);
+    add_failures(&mut components);
     let mut document = OpenApi::new(info(), paths);
     document.components = Some(components);
+    document.servers = Some(vec![Server::new("/")]);
+    document.tags = Some(tags());
     sort(&mut document);
+    links::add(&mut document);
+    examples::add(&mut document);
     document
 }
 
 fn info() -> Info {
     let mut info = Info::new("Sabor", env!("CARGO_PKG_VERSION"));
     info.description = Some(
-        "The back end of a dance studio. JSON in and out. A failure is always a `Problem`; \
-         every answer carries `x-request-id`."
+        "The back end of a dance studio: accounts, sessions, the timetable, bookings, payments, \
+         and partner applications.\n\n\
+         JSON in and out, in UTF-8; a request has at most 1 MiB. Times are in UTC (RFC 3339), days \
+         and times of day where the studio is, amounts of money texts such as `\"25.00\"`. A field that \
+         is not described is refused, not passed over.\n\n\
+         A failure is always a `Problem`: `error` is for a person, `code` for a program. Every \
+         answer carries `x-request-id`, by which it is found in the log. What fails with 429 or 503 \
+         may be tried again after `Retry-After` seconds.\n\n\
+         Browsers are signed in by a cookie, programs by `mode: \"token\"`: an access token of a \
+         quarter of an hour, and a refresh token that is good once. With a cookie, a request \
+         that changes something has to come from an allowed `Origin`."
             .to_owned(),
     );
     info.license = Some(License::new("MIT OR Apache-2.0"));
     info
+}
+
+fn tags() -> Vec<Tag> {
+    let tags = [
+        ("auth", "Accounts, and the ways into them"),
+        ("sessions", "Where a member is signed in"),
+        ("classes", "What the studio offers, and when. For everybody"),
+        ("bookings", "Places in classes, and what they cost"),
+        ("payments", "What the payment provider tells"),
+        (
+            "calendar",
+            "A member's classes in their own calendar program",
+        ),
+        ("events", "What concerns a member, as it happens"),
+        (
+            "cross-app",
+            "On to partner applications, without signing in again",
+        ),
+        ("contact", "Messages to the studio"),
+        ("administration", "For staff and administrators"),
+        ("operations", "For whoever runs the service"),
+    ];
+    let tag = |(name, description)| {
+        let mut tag = Tag::new(name);
+        tag.description = Some(str::to_owned(description));
+        tag
+    };
+    tags.into_iter().map(tag).collect()
 }
 
 fn add_security_schemes(components: &mut Components) {
@@ -75,17 +126,36 @@ fn add_security_schemes(components: &mut Components) {
         "Set by signing in; `sabor_session` over plain http on localhost. An unsafe request \
          with it must come from an allowed `Origin`.",
     );
-    let cron = Http::builder()
-        .scheme(HttpAuthScheme::Bearer)
-        .description(Some("`CRON_SECRET`, as Vercel Cron presents it."))
-        .build();
-    components.add_security_scheme("session", SecurityScheme::ApiKey(ApiKey::Cookie(cookie)));
-    let partner = Http::builder()
-        .scheme(HttpAuthScheme::Basic)
-        .description(Some("A partner application's name and secret."))
-        .build();
-    components.add_security_scheme("partner", SecurityScheme::Http(partner));
-    components.add_security_scheme("cron", SecurityScheme::Http(cron));
+    let http = |scheme, description: &str| {
+        let scheme = Http::builder().scheme(scheme);
+        SecurityScheme::Http(scheme.description(Some(description)).build())
+    };
+    for (name, scheme) in [
+        ("session", SecurityScheme::ApiKey(ApiKey::Cookie(cookie))),
+        (
+            "accessToken",
+            http(
+                HttpAuthScheme::Bearer,
+                "The `accessToken` of signing in with `mode: \"token\"`, or of `/api/auth/refresh`.",
+            ),
+        ),
+        (
+            "partner",
+            http(
+                HttpAuthScheme::Basic,
+                "A partner application's name and secret.",
+            ),
+        ),
+        (
+            "cron",
+            http(
+                HttpAuthScheme::Bearer,
+                "`CRON_SECRET`, as Vercel Cron presents it.",
+            ),
+        ),
+    ] {
+        components.add_security_scheme(name, scheme);
+    }
 }
 
 /// A handler's name is its own only within its file: `auth.me.change`.
@@ -96,54 +166,161 @@ fn name(operation: &mut Operation, path: &str) {
     operation.operation_id = Some(format!("{file}.{handler}"));
 }
 
-/// Adds the failures that follow from how an operation is called, which no
-/// handler has to say again.
-fn complete(operation: &mut Operation) {
-    let mut failures = vec![
-        ("500", "A fault on our side"),
-        (
-            "503",
-            "A backing service does not answer; see `Retry-After`",
-        ),
-    ];
-    if operation.request_body.is_some() {
-        failures.extend([
-            ("400", "Not JSON, or a field was refused: see `details`"),
-            ("408", "The body did not arrive in time"),
-            ("413", "The body is larger than 1 MiB"),
-            ("415", "The body is not announced as JSON"),
-        ]);
+/// The first sentence of what a handler says is its headline.
+fn summarise(operation: &mut Operation) {
+    let text = operation.summary.take().unwrap_or_default();
+    let text = text.replace('\n', " ");
+    let rest = operation.description.take().unwrap_or_default();
+    let (first, more) = text.split_once(". ").unwrap_or((&text, ""));
+    let more = [more, &rest].join("\n\n");
+    operation.summary = Some(first.trim_end_matches('.').to_owned());
+    operation.description = Some(more.trim().to_owned()).filter(|text| !text.is_empty());
+}
+
+/// Adds what follows from how an operation is called.
+fn complete(operation: &mut Operation, methods: &[HttpMethod]) {
+    let by_session = SecurityRequirement::new("session", [] as [&str; 0]);
+    let security = operation.security.as_mut();
+    if let Some(ways) = security.filter(|ways| ways.contains(&by_session)) {
+        ways.insert(1, SecurityRequirement::new("accessToken", [] as [&str; 0]));
     }
-    if operation.security.is_some() {
-        failures.push(("401", "Nobody is signed in"));
-    }
-    let changes = operation.request_body.is_some() || operation.security.is_some();
-    if changes {
-        failures.push(("403", "Not allowed, or sent from a foreign page"));
-    }
-    for (status, description) in failures {
+    let is_safe = methods == [HttpMethod::Get];
+    for failure in failures(operation, is_safe) {
         let responses = &mut operation.responses.responses;
+        let usual = || RefOr::Ref(Ref::from_response_name(failure.name));
         responses
-            .entry(status.to_owned())
-            .or_insert_with(|| RefOr::T(failure(description)));
+            .entry(failure.status.to_owned())
+            .or_insert_with(usual);
     }
     for (status, response) in &mut operation.responses.responses {
-        if let RefOr::T(response) = response
-            && status.starts_with(['4', '5'])
-            && response.content.is_empty()
-        {
-            response.content = failure("").content;
+        if let RefOr::T(response) = response {
+            answer(status, response);
         }
     }
 }
 
-fn failure(description: &str) -> Response {
-    let problem = Ref::from_schema_name(Problem::name());
-    let content = ContentBuilder::new().schema(Some(problem)).build();
-    ResponseBuilder::new()
-        .description(description)
-        .content("application/json", content)
-        .build()
+/// A failure that no handler has to describe.
+struct Failure {
+    name: &'static str,
+    status: &'static str,
+    description: &'static str,
+}
+
+const INVALID: Failure = Failure {
+    name: "Invalid",
+    status: "400",
+    description: "`validation_failed`: see `details`. `malformed_request`: it cannot be read",
+};
+const NOT_SIGNED_IN: Failure = Failure {
+    name: "NotSignedIn",
+    status: "401",
+    description: "`not_signed_in`, or not any more: `session_gone`",
+};
+const FORBIDDEN: Failure = Failure {
+    name: "Forbidden",
+    status: "403",
+    description: "`forbidden`: not allowed. `foreign_origin`: sent from a foreign page",
+};
+const TIMEOUT: Failure = Failure {
+    name: "Timeout",
+    status: "408",
+    description: "`request_timeout`: the body did not arrive in time",
+};
+const TOO_LARGE: Failure = Failure {
+    name: "TooLarge",
+    status: "413",
+    description: "`body_too_large`: more than 1 MiB",
+};
+const NOT_JSON: Failure = Failure {
+    name: "NotJson",
+    status: "415",
+    description: "`not_json`: the body is not announced as JSON",
+};
+const INTERNAL: Failure = Failure {
+    name: "Internal",
+    status: "500",
+    description: "`internal`: a fault on our side",
+};
+const UNAVAILABLE: Failure = Failure {
+    name: "Unavailable",
+    status: "503",
+    description: "`unavailable`: a backing service does not answer",
+};
+
+/// Those that follow from how an operation is called.
+fn failures(operation: &Operation, is_safe: bool) -> Vec<Failure> {
+    let mut failures = vec![INTERNAL, UNAVAILABLE];
+    if operation.request_body.is_some() || operation.parameters.is_some() {
+        failures.push(INVALID);
+    }
+    if let Some(RefOr::T(body)) = &operation.request_body {
+        failures.extend([TIMEOUT, TOO_LARGE]);
+        if body.content.contains_key("application/json") {
+            failures.push(NOT_JSON);
+        }
+    }
+    if operation.security.is_some() {
+        failures.push(NOT_SIGNED_IN);
+    }
+    if operation.security.is_some() || !is_safe {
+        failures.push(FORBIDDEN);
+    }
+    failures
+}
+
+fn add_failures(components: &mut Components) {
+    for failure in [
+        INVALID,
+        NOT_SIGNED_IN,
+        FORBIDDEN,
+        TIMEOUT,
+        TOO_LARGE,
+        NOT_JSON,
+        INTERNAL,
+        UNAVAILABLE,
+    ] {
+        let response = ResponseBuilder::new().description(failure.description);
+        let mut response = response.build();
+        answer(failure.status, &mut response);
+        let name = failure.name.to_owned();
+        components.responses.insert(name, RefOr::T(response));
+    }
+}
+
+/// What every answer of this status is like.
+fn answer(status: &str, response: &mut Response) {
+    if status.starts_with(['4', '5']) && response.content.is_empty() {
+        let problem = Ref::from_schema_name(Problem::name());
+        let content = ContentBuilder::new().schema(Some(problem)).build();
+        let content = ("application/json".to_owned(), RefOr::T(content));
+        response.content.extend([content]);
+    }
+    add_headers(status, response);
+}
+
+fn add_headers(status: &str, response: &mut Response) {
+    let mut headers = vec![("x-request-id", "By which this answer is found in the log.")];
+    match status {
+        "401" => headers.push((
+            "WWW-Authenticate",
+            "How to call instead (RFC 9110, 11.6.1).",
+        )),
+        "429" | "503" => headers.push(("Retry-After", "Try again after so many seconds.")),
+        "303" => headers.push(("Location", "Where to go on.")),
+        "304" => headers.push(("ETag", "Of what the caller has already.")),
+        _ => {}
+    }
+    for (name, description) in headers {
+        let kind = match name {
+            "Retry-After" => Type::Integer,
+            _ => Type::String,
+        };
+        let schema = ObjectBuilder::new().schema_type(SchemaType::Type(kind));
+        let mut header = Header::new(schema);
+        header.description = Some(description.to_owned());
+        let headers = &mut response.headers;
+        headers.entry(name.to_owned()).or_insert(RefOr::T(header));
+    }
 }
 
 /// Files come from a directory in any order; a description that is compared

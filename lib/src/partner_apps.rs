@@ -1,5 +1,6 @@
 //! What administrators do with partner applications.
 
+use crate::shapes::Origin;
 use http::Uri;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -28,8 +29,15 @@ const MOST_ORIGINS: usize = 20;
 #[schema(as = NewPartnerApp)]
 pub struct Entry {
     /// Lower-case letters, digits and hyphens, at most 50; it never changes.
+    #[schema(
+        min_length = 1,
+        max_length = 50,
+        pattern = "^[-a-z0-9]+$",
+        examples("ticket-shop")
+    )]
     name: String,
     /// Where a browser may take a token, such as `https://shop.example`; at most 20.
+    #[schema(value_type = Vec<Origin>, max_items = 20)]
     allowed_origins: Vec<String>,
     /// False: a token may be validated again while it lasts.
     #[serde(default = "yes")]
@@ -63,10 +71,11 @@ impl NewApp {
 /// What is to be changed of an application; what is left out stays as it is.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-#[schema(as = PartnerAppChange)]
+#[schema(as = PartnerAppChange, example = json!({"id": "0198c1a0-4b1e-7d2a-9c35-5b6f0e1d2c3a", "rotateSecret": true}))]
 pub struct Change {
     id: Uuid,
     /// All of them, in place of those before.
+    #[schema(value_type = Option<Vec<Origin>>, max_items = 20)]
     allowed_origins: Option<Vec<String>>,
     /// False: a token may be validated again while it lasts. Given, changed or not,
     /// it revokes the tokens that there are.

@@ -1,5 +1,6 @@
 //! What members change about their own accounts.
 
+use crate::shapes::PhoneNumber;
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -58,23 +59,25 @@ impl Whole {
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Patch {
+    #[schema(max_length = 100, examples("Ana"))]
     first_name: Option<String>,
+    #[schema(max_length = 100)]
     last_name: Option<String>,
     #[serde(default, deserialize_with = "given")]
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<PhoneNumber>)]
     phone: Option<Option<String>>,
     #[serde(default, deserialize_with = "given")]
     #[schema(value_type = Option<NaiveDate>)]
     date_of_birth: Option<Option<NaiveDate>>,
     #[serde(default, deserialize_with = "given")]
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<String>, max_length = 200)]
     emergency_contact_name: Option<Option<String>>,
     #[serde(default, deserialize_with = "given")]
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<PhoneNumber>)]
     emergency_contact_phone: Option<Option<String>>,
     experience_level: Option<ExperienceLevel>,
     #[serde(default, deserialize_with = "given")]
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<String>, max_length = 2_000, examples("Left knee, since 2019"))]
     medical_conditions: Option<Option<String>>,
     marketing_consent: Option<bool>,
 }

@@ -1,5 +1,6 @@
 //! From a form to an account.
 
+use crate::shapes::{EmailAddress, NewPassword, PhoneNumber};
 use axum::response::{IntoResponse, Response};
 use chrono::NaiveDate;
 use http::StatusCode;
@@ -23,20 +24,29 @@ use crate::{App, BoxFuture, session};
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Registration {
+    #[schema(value_type = EmailAddress)]
     email: String,
     /// 8 to 128 characters; not a common one, nor the e-mail address or name.
+    #[schema(value_type = NewPassword)]
     password: String,
     confirm_password: Option<String>,
+    #[schema(max_length = 100, examples("Ana"))]
     first_name: Option<String>,
+    #[schema(max_length = 100, examples("Morales"))]
     last_name: Option<String>,
     /// Instead of both: the first word is the first name.
+    #[schema(max_length = 200, examples("Ana Morales"))]
     name: Option<String>,
+    #[schema(value_type = Option<PhoneNumber>)]
     phone: Option<String>,
     date_of_birth: Option<NaiveDate>,
+    #[schema(max_length = 200)]
     emergency_contact_name: Option<String>,
+    #[schema(value_type = Option<PhoneNumber>)]
     emergency_contact_phone: Option<String>,
     experience_level: Option<ExperienceLevel>,
     /// Encrypted at rest, and shown to the member alone.
+    #[schema(max_length = 2_000)]
     medical_conditions: Option<String>,
     #[serde(default)]
     marketing_consent: bool,

@@ -1,5 +1,6 @@
 //! The timetable as visitors see it: what is when, and where there is room.
 
+use crate::shapes::Ids;
 use chrono::{DateTime, Datelike, NaiveDate, TimeDelta, Utc};
 use serde::Deserialize;
 use utoipa::IntoParams;
@@ -35,6 +36,7 @@ pub struct Days {
     to: Option<String>,
     /// Whose days and clocks are meant, such as `Europe/Madrid`; the studio's
     /// unless given.
+    #[param(example = "Europe/Madrid")]
     tz: Option<String>,
     /// The id of a class type.
     #[param(value_type = Option<Uuid>)]
@@ -228,7 +230,7 @@ impl From<Occurrence> for Entry {
 #[into_params(parameter_in = Query)]
 pub struct Named {
     /// Of classes, separated by commas; at most 100.
-    #[param(required)]
+    #[param(required, value_type = Ids)]
     ids: Option<String>,
 }
 

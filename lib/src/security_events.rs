@@ -21,11 +21,13 @@ use crate::{App, BoxFuture};
 #[into_params(parameter_in = Query)]
 pub struct Search {
     /// Such as `sign_in_failed`.
+    #[param(example = "sign_in_failed")]
     kind: Option<String>,
     /// Whom it concerns.
     #[param(value_type = Option<Uuid>)]
     user_id: Option<String>,
     /// Where it was done from.
+    #[param(example = "192.0.2.1")]
     ip: Option<String>,
 }
 

@@ -49,8 +49,10 @@ pub enum Mode {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Login {
     /// Required, but with a `challenge`.
+    #[schema(examples("ana@example.com"))]
     email: Option<String>,
     /// So too.
+    #[schema(format = "password", examples("mi casa azul 42"))]
     password: Option<String>,
     /// Of the authenticator app, or a recovery code.
     code: Option<String>,

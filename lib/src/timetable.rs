@@ -1,5 +1,6 @@
 //! The timetable, as staff look after it.
 
+use crate::shapes::ClockTime;
 use chrono::{DateTime, Datelike, NaiveDate, NaiveTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -24,7 +25,7 @@ const LONGEST_AHEAD: TimeDelta = TimeDelta::days(366);
 /// One thing to be entered.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-#[schema(as = TimetableEntry)]
+#[schema(as = TimetableEntry, example = json!({"pattern": {"classTypeId": "0198c1a0-4b1e-7d2a-9c35-5b6f0e1d2c3a", "instructorId": "0198c1a0-4b1e-7d2a-9c35-5b6f0e1d2c3a", "dayOfWeek": 4, "startTime": "19:00", "room": "Studio A"}}))]
 pub struct Entry {
     /// A class that comes every week.
     pattern: Option<PatternEntry>,
@@ -42,13 +43,18 @@ pub struct PatternEntry {
     class_type_id: Uuid,
     instructor_id: Uuid,
     /// 0 to 6; 0 is Sunday.
+    #[schema(minimum = 0, maximum = 6)]
     day_of_week: i32,
     /// On the studio's clock: `19:00`.
+    #[schema(value_type = ClockTime)]
     start_time: String,
     /// As the class type has it, unless given.
+    #[schema(minimum = 1, maximum = 1_440)]
     duration_minutes: Option<i32>,
     /// As the class type has it, unless given.
+    #[schema(minimum = 1, maximum = 1_000)]
     max_participants: Option<i32>,
+    #[schema(min_length = 1, max_length = 50, examples("Studio A"))]
     room: String,
     /// Today, unless given.
     effective_from: Option<NaiveDate>,
@@ -64,12 +70,18 @@ pub struct OccurrenceEntry {
     instructor_id: Uuid,
     date: NaiveDate,
     /// On the studio's clock: `19:00`.
+    #[schema(value_type = ClockTime)]
     time: String,
     /// As the class type has it, unless given; so below.
+    #[schema(minimum = 1, maximum = 1_440)]
     duration_minutes: Option<i32>,
+    #[schema(minimum = 1, maximum = 1_000)]
     max_participants: Option<i32>,
+    #[schema(min_length = 1, max_length = 50, examples("Studio A"))]
     room: String,
+    #[schema(min_length = 1, max_length = 200, examples("Rueda, with live music"))]
     title: Option<String>,
+    #[schema(max_length = 5_000)]
     description: Option<String>,
     price: Option<Money>,
 }
@@ -77,7 +89,7 @@ pub struct OccurrenceEntry {
 /// One thing to be changed.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-#[schema(as = TimetableChange)]
+#[schema(as = TimetableChange, example = json!({"occurrence": {"id": "0198c1a0-4b1e-7d2a-9c35-5b6f0e1d2c3a", "date": "2026-03-15", "time": "20:00"}}))]
 pub struct Change {
     /// A class that comes every week: what has come of it already stays.
     pattern: Option<PatternChange>,
@@ -93,11 +105,16 @@ pub struct PatternChange {
     id: Uuid,
     instructor_id: Option<Uuid>,
     /// 0 to 6; 0 is Sunday.
+    #[schema(minimum = 0, maximum = 6)]
     day_of_week: Option<i32>,
     /// On the studio's clock: `19:00`.
+    #[schema(value_type = Option<ClockTime>)]
     start_time: Option<String>,
+    #[schema(minimum = 1, maximum = 1_440)]
     duration_minutes: Option<i32>,
+    #[schema(minimum = 1, maximum = 1_000)]
     max_participants: Option<i32>,
+    #[schema(min_length = 1, max_length = 50, examples("Studio A"))]
     room: Option<String>,
     effective_from: Option<NaiveDate>,
     /// Null: until further notice.
@@ -115,13 +132,19 @@ pub struct OccurrenceChange {
     id: Uuid,
     date: Option<NaiveDate>,
     /// On the studio's clock: `19:00`.
+    #[schema(value_type = Option<ClockTime>)]
     time: Option<String>,
+    #[schema(minimum = 1, maximum = 1_440)]
     duration_minutes: Option<i32>,
     instructor_id: Option<Uuid>,
+    #[schema(min_length = 1, max_length = 50, examples("Studio A"))]
     room: Option<String>,
+    #[schema(min_length = 1, max_length = 200, examples("Rueda, with live music"))]
     title: Option<String>,
+    #[schema(max_length = 5_000)]
     description: Option<String>,
     /// More places go to those who wait.
+    #[schema(minimum = 1, maximum = 1_000)]
     max_participants: Option<i32>,
     /// Null: what its type costs.
     #[serde(default, deserialize_with = "given")]
@@ -141,6 +164,7 @@ pub struct Removal {
     #[param(value_type = Option<Uuid>)]
     occurrence_id: Option<String>,
     /// Why it is cancelled: at most 500 characters, which members read.
+    #[param(max_length = 500, example = "Marisol is ill")]
     reason: Option<String>,
 }
 
@@ -271,7 +295,11 @@ pub fn remove<'a>(
 }
 
 fn clock(typed: &str) -> Result<NaiveTime, Problem> {
-    NaiveTime::parse_from_str(typed, "%H:%M").map_err(|_| "must be a time such as 19:00".to_owned())
+    let written_out = typed.len() == "19:00".len();
+    let parsed = NaiveTime::parse_from_str(typed, "%H:%M").ok();
+    parsed
+        .filter(|_| written_out)
+        .ok_or_else(|| "must be a time such as 19:00".to_owned())
 }
 
 /// A year that a timetable can be about: what is further away is a slip, and

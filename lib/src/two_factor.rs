@@ -76,6 +76,7 @@ pub struct RecoveryCodes {
 pub struct Beginning {
     /// Left out by an account that has none: it shows a sign-in through its
     /// provider in the last ten minutes instead.
+    #[schema(format = "password")]
     current_password: Option<String>,
 }
 
@@ -85,6 +86,7 @@ pub struct Beginning {
 #[schema(as = TwoFactorConfirmation)]
 pub struct Confirmation {
     /// Six digits, of the app that has just been told the secret.
+    #[schema(examples("123456"))]
     code: String,
 }
 
@@ -94,8 +96,10 @@ pub struct Confirmation {
 #[schema(as = TwoFactorRemoval)]
 pub struct Removal {
     /// As where it begins.
+    #[schema(format = "password")]
     current_password: Option<String>,
     /// Of the app, or a recovery code.
+    #[schema(examples("123456"))]
     code: String,
 }
 

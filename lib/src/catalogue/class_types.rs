@@ -1,5 +1,6 @@
 //! What staff do with class types.
 
+use crate::shapes::HttpsAddress;
 use serde::Deserialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -24,22 +25,28 @@ const KIND: Kind = Kind::ClassTypeChanged;
 #[schema(as = NewClassType)]
 pub struct Entry {
     /// At most 100 characters; no two class types have the same.
+    #[schema(min_length = 1, max_length = 100, examples("Salsa Foundations"))]
     name: String,
     /// At most 5000 characters.
     #[serde(default)]
+    #[schema(max_length = 5_000)]
     description: String,
     /// At most 20, of at most 50 characters.
     #[serde(default)]
+    #[schema(max_items = 20, examples(json!(["salsa"])))]
     styles: Vec<String>,
     /// `all-levels` unless given.
     level: Option<Level>,
     /// 1 to 1440; 60 unless given.
+    #[schema(minimum = 1, maximum = 1_440)]
     duration_minutes: Option<i32>,
     /// 1 to 1000; 20 unless given.
+    #[schema(minimum = 1, maximum = 1_000)]
     max_participants: Option<i32>,
     /// For one class.
     price: Money,
     /// By https; null: no picture.
+    #[schema(value_type = Option<HttpsAddress>)]
     image_url: Option<String>,
 }
 
@@ -82,15 +89,20 @@ impl Entry {
 #[schema(as = ClassTypeChange)]
 pub struct Change {
     id: Uuid,
+    #[schema(min_length = 1, max_length = 100, examples("Salsa Foundations"))]
     name: Option<String>,
+    #[schema(max_length = 5_000)]
     description: Option<String>,
+    #[schema(max_items = 20)]
     styles: Option<Vec<String>>,
     level: Option<Level>,
+    #[schema(minimum = 1, maximum = 1_440)]
     duration_minutes: Option<i32>,
+    #[schema(minimum = 1, maximum = 1_000)]
     max_participants: Option<i32>,
     price: Option<Money>,
     #[serde(default, deserialize_with = "given")]
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<HttpsAddress>)]
     image_url: Option<Option<String>>,
     /// True offers a retired one again.
     is_active: Option<bool>,

@@ -1,5 +1,6 @@
 //! What staff do with instructors.
 
+use crate::shapes::HttpsAddress;
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
@@ -26,27 +27,34 @@ const KIND: Kind = Kind::InstructorChanged;
 #[schema(as = NewInstructor)]
 pub struct Entry {
     /// At most 200 characters.
+    #[schema(min_length = 1, max_length = 200, examples("Marisol Vega"))]
     name: String,
     /// Of a member; null: teaches here without an account.
     user_id: Option<Uuid>,
     /// At most 5000 characters.
     #[serde(default)]
+    #[schema(max_length = 5_000)]
     bio: String,
     /// At most 20, of at most 50 characters.
     #[serde(default)]
+    #[schema(max_items = 20)]
     specialties: Vec<String>,
     /// At most 20, of at most 200 characters.
     #[serde(default)]
+    #[schema(max_items = 20)]
     certifications: Vec<String>,
     /// 0 to 100.
     #[serde(default)]
+    #[schema(minimum = 0, maximum = 100)]
     experience_years: i32,
     /// Staff alone see it; null: not agreed on.
     hourly_rate: Option<Money>,
     /// By https; null: no picture.
+    #[schema(value_type = Option<HttpsAddress>)]
     profile_image_url: Option<String>,
     /// Addresses by https, by the name of the network; at most 10.
     #[serde(default)]
+    #[schema(value_type = BTreeMap<String, HttpsAddress>)]
     social_media_links: BTreeMap<String, String>,
 }
 
@@ -87,21 +95,27 @@ impl Entry {
 #[schema(as = InstructorChange)]
 pub struct Change {
     id: Uuid,
+    #[schema(min_length = 1, max_length = 200, examples("Marisol Vega"))]
     name: Option<String>,
     #[serde(default, deserialize_with = "given")]
     #[schema(value_type = Option<Uuid>)]
     user_id: Option<Option<Uuid>>,
+    #[schema(max_length = 5_000)]
     bio: Option<String>,
+    #[schema(max_items = 20)]
     specialties: Option<Vec<String>>,
+    #[schema(max_items = 20)]
     certifications: Option<Vec<String>>,
+    #[schema(minimum = 0, maximum = 100)]
     experience_years: Option<i32>,
     #[serde(default, deserialize_with = "given")]
     #[schema(value_type = Option<Money>)]
     hourly_rate: Option<Option<Money>>,
     #[serde(default, deserialize_with = "given")]
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<HttpsAddress>)]
     profile_image_url: Option<Option<String>>,
     /// All of them, in place of those before.
+    #[schema(value_type = Option<BTreeMap<String, HttpsAddress>>)]
     social_media_links: Option<BTreeMap<String, String>>,
     /// True brings a retired one back.
     is_active: Option<bool>,

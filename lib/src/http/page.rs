@@ -20,6 +20,7 @@ const MAX_LIMIT: usize = 100;
 #[into_params(parameter_in = Query)]
 pub struct PageParams {
     /// How many items, 1 to 100; 50 unless given.
+    #[param(value_type = Option<i32>, minimum = 1, maximum = 100)]
     limit: Option<String>,
     /// The `nextCursor` of the page before.
     cursor: Option<String>,
