@@ -20,8 +20,8 @@ pub fn route() -> Routes {
 ///
 /// A failure is final for a browser's `EventSource`: after a 503 the page has to
 /// come back by itself, with a new one.
-#[utoipa::path(get, path = "/api/events", tag = "events", security(("session" = [])), params(PageParams), responses(
-    (status = 200, body = List<Shown>, description = "A page of them, or the stream"),
+#[utoipa::path(get, path = "/api/events", tag = "events", security(("session" = [])), params(PageParams, ("Last-Event-ID" = Option<String>, Header, description = "Of the last event that was heard; those after it follow")), responses(
+    (status = 200, content((List<Shown> = "application/json"), (String = "text/event-stream")), description = "A page of them, or the stream"),
     (status = 400, description = "No such limit, cursor or `Last-Event-ID`"),
 ))]
 async fn events(app: App, member: Member, page: Page, headers: HeaderMap) -> Result<Response> {

@@ -335,3 +335,22 @@ fn the_description_refers_to_nothing_that_it_does_not_have() {
         }
     }
 }
+
+#[test]
+fn every_body_of_json_is_described_with_an_example() {
+    let document: Value = serde_json::from_str(&sabor_dev::document().unwrap()).unwrap();
+    let mut bodies = 0;
+    let mut left = vec![&document];
+    while let Some(value) = left.pop() {
+        if let Some(body) = value.get("application/json") {
+            assert!(!body["example"].is_null(), "{body}");
+            bodies += 1;
+        }
+        match value {
+            Value::Object(fields) => left.extend(fields.values()),
+            Value::Array(items) => left.extend(items),
+            _ => {}
+        }
+    }
+    assert!(bodies > 200, "{bodies}");
+}

@@ -1,7 +1,7 @@
 //! GET, POST, PATCH /api/admin/bookings — the roster, and the front desk.
 
 use sabor::front_desk::{self, Change, OnBehalf, Roster};
-use sabor::http::{Answered, Client, Json, Keyed, List, Page, PageParams, Query, Staff};
+use sabor::http::{Answered, Client, Json, KeyParams, Keyed, List, Page, PageParams, Query, Staff};
 use sabor::models::booking::{RosterEntry, Shown};
 use sabor::{App, Exit, Result, Routes, routes, serve};
 
@@ -26,7 +26,7 @@ async fn roster(
 }
 
 /// Books for a member. `Idempotency-Key` is honoured, here and below.
-#[utoipa::path(post, path = "/api/admin/bookings", tag = "administration", security(("session" = [])), request_body = OnBehalf, responses(
+#[utoipa::path(post, path = "/api/admin/bookings", tag = "administration", security(("session" = [])), params(KeyParams), request_body = OnBehalf, responses(
     (status = 201, body = Shown, description = "Booked, or on the waitlist"),
     (status = 404, description = "There is no such member or class"),
     (status = 409, description = "As for `/api/bookings/create`"),
@@ -42,7 +42,7 @@ async fn book(
 
 /// Checks in, notes who did not come, takes that back, cancels, notes what was
 /// paid at the desk, or gives money back.
-#[utoipa::path(patch, path = "/api/admin/bookings", tag = "administration", security(("session" = [])), request_body = Change, responses(
+#[utoipa::path(patch, path = "/api/admin/bookings", tag = "administration", security(("session" = [])), params(KeyParams), request_body = Change, responses(
     (status = 200, body = Shown, description = "The booking as it is now"),
     (status = 404, description = "There is no such booking"),
     (status = 409, description = "`class_not_started`, `no_place`, `not_cancellable`, `class_started`, `already_paid`, `not_payable`, `nothing_to_pay`, `nothing_to_refund`; or `idempotency_key_reused`"),

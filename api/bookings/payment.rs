@@ -1,6 +1,6 @@
 //! GET, POST /api/bookings/payment — what a booking costs, and paying it.
 
-use sabor::http::{Answered, Json, Keyed, Member, Query};
+use sabor::http::{Answered, Json, KeyParams, Keyed, Member, Query};
 use sabor::models::payment::Shown;
 use sabor::payment::{self, OfBooking, Order, Payable};
 use sabor::{App, Exit, Result, Routes, routes, serve};
@@ -25,7 +25,7 @@ async fn show(app: App, member: Member, Query(payable): Query<Payable>) -> Resul
 /// held for half an hour; at the `desk` it is held. Sent again, it finds the
 /// payment that was begun; the other method replaces it. `Idempotency-Key` is
 /// honoured.
-#[utoipa::path(post, path = "/api/bookings/payment", tag = "bookings", security(("session" = [])), request_body = Order, responses(
+#[utoipa::path(post, path = "/api/bookings/payment", tag = "bookings", security(("session" = [])), params(KeyParams), request_body = Order, responses(
     (status = 201, body = Shown, description = "The payment; by card with `checkoutUrl`"),
     (status = 404, description = "The member has no such booking"),
     (status = 409, description = "`not_payable`, `nothing_to_pay`, `already_paid`, `card_not_available`, `card_not_possible`, `payment_under_way`, `payment_replaced`; or `idempotency_key_reused`"),

@@ -1,6 +1,6 @@
 //! GET /api/classes/availability — how much room there is in several classes.
 
-use sabor::http::{List, Public, Query};
+use sabor::http::{CopyParams, List, Public, Query};
 use sabor::models::occurrence::Availability;
 use sabor::schedule::{self, Named};
 use sabor::{App, Exit, Result, Routes, routes, serve};
@@ -12,7 +12,7 @@ pub fn route() -> Routes {
 
 /// In the order of their start, each once; one that there is not is left out.
 /// All of them are in the one answer: `nextCursor` is always null.
-#[utoipa::path(get, path = "/api/classes/availability", tag = "classes", params(Named), responses(
+#[utoipa::path(get, path = "/api/classes/availability", tag = "classes", params(Named, CopyParams), responses(
     (status = 200, body = List<Availability>, description = "It has an `ETag`"),
     (status = 304, description = "As in the answer whose `ETag` was given"),
     (status = 400, description = "No ids, more than 100, or one that is none"),

@@ -1,7 +1,7 @@
 //! GET /api/classes/details — one class type, and when it is next.
 
 use sabor::catalogue::{self, Wanted, Whole};
-use sabor::http::{Public, Query};
+use sabor::http::{CopyParams, Public, Query};
 use sabor::{App, Exit, Result, Routes, routes, serve};
 
 /// The routes of this function.
@@ -10,7 +10,7 @@ pub fn route() -> Routes {
 }
 
 /// The class type, who teaches it, and its next twenty classes.
-#[utoipa::path(get, path = "/api/classes/details", tag = "classes", params(Wanted), responses(
+#[utoipa::path(get, path = "/api/classes/details", tag = "classes", params(Wanted, CopyParams), responses(
     (status = 200, body = Whole, description = "It has an `ETag`"),
     (status = 304, description = "As in the answer whose `ETag` was given"),
     (status = 400, description = "No id"),

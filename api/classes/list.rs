@@ -1,7 +1,7 @@
 //! GET /api/classes/list — what the studio offers.
 
 use sabor::catalogue::{self, Offer};
-use sabor::http::{List, Page, PageParams, Public, Query};
+use sabor::http::{CopyParams, List, Page, PageParams, Public, Query};
 use sabor::models::class_type::Shown;
 use sabor::{App, Exit, Result, Routes, routes, serve};
 
@@ -11,7 +11,7 @@ pub fn route() -> Routes {
 }
 
 /// Class types, newest first; those that are retired are not among them.
-#[utoipa::path(get, path = "/api/classes/list", tag = "classes", params(Offer, PageParams), responses(
+#[utoipa::path(get, path = "/api/classes/list", tag = "classes", params(Offer, PageParams, CopyParams), responses(
     (status = 200, body = List<Shown>, description = "A page of them; it has an `ETag`"),
     (status = 304, description = "As in the answer whose `ETag` was given"),
     (status = 400, description = "No such level, style, instructor, limit or cursor"),

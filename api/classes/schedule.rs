@@ -1,7 +1,7 @@
 //! GET /api/classes/schedule — the timetable, day by day.
 
 use axum::http::HeaderMap;
-use sabor::http::{List, Page, PageParams, Public, Query, accepts};
+use sabor::http::{CopyParams, List, Page, PageParams, Public, Query, accepts};
 use sabor::models::occurrence::Shown;
 use sabor::schedule::{self, Days};
 use sabor::{App, Exit, Result, Routes, routes, serve};
@@ -14,7 +14,7 @@ pub fn route() -> Routes {
 /// Classes in the order of their start, cancelled ones too. Two weeks from
 /// today, unless other days are asked for. With `Accept: text/calendar` all of
 /// those days as iCalendar.
-#[utoipa::path(get, path = "/api/classes/schedule", tag = "classes", params(Days, PageParams), responses(
+#[utoipa::path(get, path = "/api/classes/schedule", tag = "classes", params(Days, PageParams, CopyParams), responses(
     (status = 200, body = List<Shown>, description = "A page of them; it has an `ETag`"),
     (status = 304, description = "As in the answer whose `ETag` was given"),
     (status = 400, description = "No such day, time zone, id, limit or cursor; or more than 92 days"),

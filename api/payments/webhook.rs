@@ -12,7 +12,7 @@ pub fn route() -> Routes {
 /// For Stripe alone: an event, signed in `Stripe-Signature`. Each takes effect
 /// once, in whatever order and however often they come; what is of no concern
 /// is answered alike.
-#[utoipa::path(post, path = "/api/payments/webhook", tag = "payments", responses(
+#[utoipa::path(post, path = "/api/payments/webhook", tag = "payments", params(("Stripe-Signature" = String, Header, description = "As Stripe makes it of the body")), request_body(content = Object, description = "An event of Stripe's"), responses(
     (status = 200, body = Success, description = "Heard"),
     (status = 400, description = "`bad_signature`: not Stripe's, or older than five minutes; or it cannot be read"),
     (status = 404, description = "No card payments are configured"),

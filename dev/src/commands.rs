@@ -11,7 +11,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use crate::claim::{Claim, Holder};
 use crate::progress::{print, say};
 use crate::stack::{self, Stack};
-use crate::{bench, database, demo, environment, openapi, postgres, statistics};
+use crate::{bench, database, demo, environment, openapi, postgres, schemathesis, statistics};
 
 /// Brings the whole product up on this machine: Postgres, Redis, migrations,
 /// demo data, all functions and the site on one port. Ctrl-C stops it; the
@@ -70,6 +70,9 @@ enum Command {
     Openapi,
     /// Measure what the functions cost, against what else one could take
     Bench(bench::Options),
+    /// Ask everything that public/openapi.json describes, as a visitor, a member
+    /// and an administrator, whether it is so
+    Schemathesis(schemathesis::Options),
 }
 
 #[derive(Subcommand)]
@@ -164,14 +167,19 @@ async fn dispatch(arguments: Arguments) -> Result<()> {
             print(&openapi::write()?);
             Ok(())
         }
-        Some(Command::Bench(options)) => {
-            let mut end = End::listen()?;
-            tokio::select! {
-                measured = bench::run(options) => measured,
-                // What has been started ends with us.
-                () = end.asked() => bail!("stopped before the end"),
-            }
+        Some(Command::Bench(options)) => unless_asked_to_end(bench::run(options)).await,
+        Some(Command::Schemathesis(options)) => {
+            unless_asked_to_end(schemathesis::run(options)).await
         }
+    }
+}
+
+/// Does what takes long; what it has started ends with us.
+async fn unless_asked_to_end(work: impl Future<Output = Result<()>>) -> Result<()> {
+    let mut end = End::listen()?;
+    tokio::select! {
+        done = work => done,
+        () = end.asked() => bail!("stopped before the end"),
     }
 }
 

@@ -28,6 +28,9 @@ use crate::{database, random};
 /// The database of all measurements that need no other.
 pub(crate) const DATABASE: &str = "sabor";
 
+/// The site that the functions belong to.
+const HOST: &str = "sabor.example";
+
 /// What the members sign in with.
 pub(crate) const PASSWORD: &str = "correct horse battery";
 
@@ -160,7 +163,7 @@ impl Lab {
         variables.extend([
             ("VERCEL", "1".to_owned()),
             ("VERCEL_ENV", "production".to_owned()),
-            ("VERCEL_URL", "sabor.example".to_owned()),
+            ("VERCEL_URL", HOST.to_owned()),
             ("ENCRYPTION_KEY", self.encryption_key.clone()),
             ("CRON_SECRET", self.cron_secret.clone()),
         ]);
@@ -225,7 +228,7 @@ impl Lab {
         Request::builder()
             .method(method)
             .uri(path)
-            .header("host", "sabor.example")
+            .header("host", HOST)
             .header("x-real-ip", format!("10.{a}.{b}.{c}"))
             .header(
                 "x-vercel-id",
@@ -245,8 +248,18 @@ impl Lab {
     /// The call by which the platform's cron starts the clean-up.
     pub(crate) fn cron(&self, path: &str) -> Result<Call> {
         let call = self.call(Method::GET, path);
-        let bearer = format!("Bearer {}", self.cron_secret);
-        Ok(call.header("authorization", bearer).body(Full::default())?)
+        let call = call.header("authorization", self.cron_bearer());
+        Ok(call.body(Full::default())?)
+    }
+
+    /// Where the site's own pages are.
+    pub(crate) fn origin(&self) -> String {
+        format!("https://{HOST}")
+    }
+
+    /// What cron calls with.
+    pub(crate) fn cron_bearer(&self) -> String {
+        format!("Bearer {}", self.cron_secret)
     }
 
     /// Reads one session's record from Redis, past Sabor.

@@ -17,6 +17,7 @@ pub mod postgres;
 mod private_file;
 mod progress;
 mod redis;
+mod schemathesis;
 mod server;
 mod stack;
 mod statistics;

@@ -42,7 +42,7 @@ pub struct Search {
     #[param(max_length = 200, example = "morales")]
     search: Option<String>,
     /// `member`, `staff` or `admin`.
-    #[param(value_type = Option<Role>)]
+    #[param(inline, value_type = Option<Role>)]
     role: Option<String>,
     /// `true` or `false`.
     #[param(value_type = Option<bool>)]

@@ -81,7 +81,7 @@ pub struct Params {
     to: Option<String>,
     /// `day` (up to 366 days, the default), `week` (up to three years) or
     /// `month` (up to ten).
-    #[param(value_type = Option<Cut>)]
+    #[param(inline, value_type = Option<Cut>)]
     bucket: Option<String>,
     /// `json` (the default) or `csv`.
     #[param(inline, value_type = Option<Format>)]

@@ -31,7 +31,7 @@ const STYLE: usize = 50;
 #[into_params(parameter_in = Query)]
 pub struct Offer {
     /// `beginner`, `intermediate`, `advanced` or `all-levels`.
-    #[param(value_type = Option<Level>)]
+    #[param(inline, value_type = Option<Level>)]
     level: Option<String>,
     /// Such as `salsa`.
     #[param(max_length = 50, example = "salsa")]

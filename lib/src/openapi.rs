@@ -8,6 +8,7 @@
 mod examples;
 mod links;
 
+use utoipa::__dev::{SchemaReferences, Tags};
 use utoipa::openapi::path::{Operation, PathItem};
 use utoipa::openapi::schema::{Schema, SchemaType, Type};
 use utoipa::openapi::security::{
@@ -33,13 +34,15 @@ pub struct Described {
 impl Routes {
     /// Adds what a handler says of itself.
     #[must_use]
-    pub fn described<P: Path + utoipa::__dev::SchemaReferences>(mut self) -> Self {
+    pub fn described<P: Path + SchemaReferences + Tags<'static>>(mut self) -> Self {
         let mut schemas = Vec::new();
         P::schemas(&mut schemas);
+        let mut operation = P::operation();
+        operation.tags = Some(P::tags().into_iter().map(str::to_owned).collect());
         self.operations.push(Described {
             path: P::path(),
             methods: P::methods(),
-            operation: P::operation(),
+            operation,
             schemas,
         });
         self
@@ -79,7 +82,7 @@ fn info() -> Info {
          and partner applications.\n\n\
          JSON in and out, in UTF-8; a request has at most 1 MiB. Times are in UTC (RFC 3339), days \
          and times of day where the studio is, amounts of money texts such as `\"25.00\"`. A field that \
-         is not described is refused, not passed over.\n\n\
+         is not described is refused, not passed over; an empty parameter of a query counts as left out.\n\n\
          A failure is always a `Problem`: `error` is for a person, `code` for a program. Every \
          answer carries `x-request-id`, by which it is found in the log. What fails with 429 or 503 \
          may be tried again after `Retry-After` seconds.\n\n\

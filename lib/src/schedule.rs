@@ -230,7 +230,7 @@ impl From<Occurrence> for Entry {
 #[into_params(parameter_in = Query)]
 pub struct Named {
     /// Of classes, separated by commas; at most 100.
-    #[param(required, value_type = Ids)]
+    #[param(required, inline, value_type = Ids)]
     ids: Option<String>,
 }
 

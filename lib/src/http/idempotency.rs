@@ -6,6 +6,7 @@ use http::{HeaderMap, StatusCode};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use utoipa::IntoParams;
 
 use super::json::{json_bytes, parse};
 use crate::App;
@@ -34,6 +35,23 @@ impl IdempotencyKey {
         }
         Ok(Some(text.to_owned()))
     }
+}
+
+/// The header, for the description.
+#[derive(Debug, IntoParams)]
+#[into_params(parameter_in = Header)]
+#[expect(dead_code, reason = "for the description alone")]
+pub struct KeyParams {
+    /// A name for this request, chosen by the client: sent again within 24 hours, it
+    /// is answered again, and not done again.
+    #[param(
+        rename = "Idempotency-Key",
+        min_length = 1,
+        max_length = 255,
+        pattern = "^[!-~]([ -~]*[!-~])?$",
+        example = "4b1e7d2a9c35"
+    )]
+    key: Option<String>,
 }
 
 /// A JSON body, as [`super::Json`] has it, with the key that it came under.

@@ -35,12 +35,12 @@ pub use self::auth::{Admin, Cron, Member, OpenInDevelopment, Presented, Staff, V
 pub use self::client::Client;
 pub use self::cookie::{Purpose, SetCookie};
 pub use self::id::Id;
-pub use self::idempotency::{Answered, IdempotencyKey, Keyed};
+pub use self::idempotency::{Answered, IdempotencyKey, KeyParams, Keyed};
 pub use self::json::{Accepted, Created, Json, OptionalJson, RawJson, Success};
 pub use self::page::{List, Page, PageParams};
 pub use self::partner::{MemberOrPartner, Partner};
 pub use self::provider::{OAuthBrowser, Provider, ProviderAnswer};
-pub use self::public::{Freshness, Public};
+pub use self::public::{CopyParams, Freshness, Public};
 pub use self::query::Query;
 pub use self::routes::Routes;
 

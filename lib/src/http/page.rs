@@ -1,6 +1,6 @@
 //! Lists, a page at a time.
 
-use axum::extract::{FromRequestParts, Query};
+use axum::extract::FromRequestParts;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 use chrono::{DateTime, Datelike, Utc};
@@ -11,6 +11,7 @@ use uuid::Uuid;
 
 use crate::App;
 use crate::error::{Error, Result};
+use crate::http::query;
 
 const DEFAULT_LIMIT: usize = 50;
 const MAX_LIMIT: usize = 100;
@@ -78,9 +79,7 @@ impl FromRequestParts<App> for Page {
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut Parts, _: &App) -> Result<Self> {
-        let Query(params) = Query::try_from_uri(&parts.uri)
-            .map_err(|_| Error::malformed("The query cannot be read"))?;
-        Self::parse(&params)
+        Self::parse(&query::read(&parts.uri)?)
     }
 }
 

@@ -4,6 +4,7 @@ use axum::response::{IntoResponse, Response};
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH, VARY};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use serde::Serialize;
+use utoipa::IntoParams;
 
 use crate::error::{Error, Result};
 use crate::secret::sha256_hex;
@@ -26,6 +27,16 @@ impl Freshness {
             Self::Schedule => "public, max-age=0, s-maxage=5, stale-while-revalidate=30",
         })
     }
+}
+
+/// The header by which a copy is asked about, for the description.
+#[derive(Debug, IntoParams)]
+#[into_params(parameter_in = Header)]
+#[expect(dead_code, reason = "for the description alone")]
+pub struct CopyParams {
+    /// The `ETag` of the answer that the caller has: if it is still good, 304.
+    #[param(rename = "If-None-Match")]
+    tag: Option<String>,
 }
 
 /// A body with its `ETag`. Whoever has it already (`If-None-Match`) is

@@ -1,6 +1,7 @@
 //! The query of an address.
 
 use axum::extract::FromRequestParts;
+use http::Uri;
 use http::request::Parts;
 use serde::de::DeserializeOwned;
 use uuid::Uuid;
@@ -10,7 +11,9 @@ use crate::error::{Error, Result};
 use crate::text::Problem;
 
 /// What stands behind the question mark, as texts: what each of them means is
-/// for the function to find out, which can then name the one that is wrong.
+/// for the function to find out, which can then name the one that is wrong. A
+/// parameter that is empty, as forms send those that nobody filled in, counts
+/// as left out.
 #[derive(Debug)]
 pub struct Query<T>(pub T);
 
@@ -18,11 +21,27 @@ impl<T: DeserializeOwned> FromRequestParts<App> for Query<T> {
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut Parts, _: &App) -> Result<Self> {
-        let query = axum::extract::Query::try_from_uri(&parts.uri);
-        let axum::extract::Query(params) =
-            query.map_err(|_| Error::malformed("The query cannot be read"))?;
-        Ok(Self(params))
+        read(&parts.uri).map(Self)
     }
+}
+
+/// Reads the query of an address.
+///
+/// # Errors
+///
+/// [`Error::Malformed`], or as `T` has it.
+pub(super) fn read<T: DeserializeOwned>(uri: &Uri) -> Result<T> {
+    let unreadable = || Error::malformed("The query cannot be read");
+    let pairs = uri.query().unwrap_or_default().split('&');
+    let filled_in = pairs.filter(|pair| {
+        pair.split_once('=')
+            .is_some_and(|(_, value)| !value.is_empty())
+    });
+    let query = format!("/?{}", filled_in.collect::<Vec<_>>().join("&"));
+    let uri = query.parse().map_err(|_| unreadable())?;
+    let axum::extract::Query(params) =
+        axum::extract::Query::try_from_uri(&uri).map_err(|_| unreadable())?;
+    Ok(params)
 }
 
 /// Reads an id.

@@ -96,7 +96,7 @@ pub(crate) fn label(app: &App, name: &str) -> String {
 #[into_params(parameter_in = Query, rename_all = "camelCase")]
 pub struct Wanted {
     /// Where to go when it is done: a path of this site, `/` unless given.
-    #[param(max_length = 2_000, example = "/account.html")]
+    #[param(max_length = 2_000, example = "/#account")]
     return_to: Option<String>,
     /// Thirty days instead of seven.
     #[param(value_type = Option<bool>)]

@@ -29,7 +29,7 @@ pub(super) fn add(document: &mut OpenApi) {
         }
     }
     if let Some(components) = &mut document.components {
-        for (_, response) in &mut components.responses {
+        for response in components.responses.values_mut() {
             add_to_answer("", response, &schemas);
         }
     }
@@ -166,8 +166,9 @@ impl Schemas<'_> {
             Value::Number(_) => is("integer") || is("number"),
             Value::String(_) => is("string"),
             Value::Array(_) => is("array"),
+            Value::Null => is("null"),
             // One with fields of its own is made of them.
-            _ => is("object") && schema.get("properties").is_none(),
+            Value::Object(_) => is("object") && schema.get("properties").is_none(),
         };
         if let Some(known) = self.fields.get(name).filter(|value| fits(value)) {
             return known.clone();

@@ -238,7 +238,7 @@ const LINKS: [(&str, &str, &str, &str, To); 41] = [
         "admin.bookings.roster",
         "200",
         "admin.bookings.change",
-        "/items/0/id",
+        "/items/0/bookingId",
         Field("bookingId"),
     ),
     (

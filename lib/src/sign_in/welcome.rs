@@ -26,8 +26,9 @@ use crate::{App, BoxFuture, session};
 pub struct SignedIn {
     success: bool,
     user: user::Shown,
+    /// With `mode: token` alone.
     #[serde(flatten)]
-    #[schema(value_type = Option<TokenPair>)]
+    #[schema(value_type = MaybeTokens)]
     tokens: Option<TokenPair>,
 }
 
@@ -40,6 +41,22 @@ pub struct TokenPair {
     /// Good once, for the next pair.
     refresh_token: String,
     /// Seconds that the access token is good.
+    expires_in: i64,
+}
+
+/// As a [`TokenPair`], each of them there or not: what a flattened `Option` is.
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase")]
+#[expect(dead_code, reason = "for the description alone")]
+struct MaybeTokens {
+    /// With `mode: token`: for `Authorization: Bearer …`.
+    #[schema(required = false)]
+    access_token: String,
+    /// With `mode: token`: good once, for the next pair.
+    #[schema(required = false)]
+    refresh_token: String,
+    /// With `mode: token`: seconds that the access token is good.
+    #[schema(required = false)]
     expires_in: i64,
 }
 
