@@ -607,3 +607,28 @@ mod tests {
         assert!(back.span(today).is_err());
     }
 }
+
+#[cfg(test)]
+mod properties {
+    use axum::extract::Query;
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::arbitrary::{fair, query, uri};
+
+    proptest! {
+        #[test]
+        fn any_query_is_a_span_of_so_many_days_or_refused(query in query(&["from", "to", "bucket", "format"])) {
+            let today = NaiveDate::from_ymd_opt(2026, 11, 21).unwrap();
+            let params = uri(&query).and_then(|uri| Query::<Params>::try_from_uri(&uri).ok());
+            let Some(question) = params.and_then(|Query(params)| fair(Question::read(&params))) else {
+                return Ok(());
+            };
+            if let Some((from, to)) = fair(question.span(today)) {
+                assert!(from <= to && (to - from).num_days() < question.cut.most_days());
+                let mut pieces = std::iter::successors(Some(from), |day| question.cut.next(*day));
+                assert!(pieces.any(|day| day > to));
+            }
+        }
+    }
+}

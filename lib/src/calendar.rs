@@ -304,3 +304,112 @@ mod tests {
         }
     }
 }
+
+#[cfg(test)]
+mod properties {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+    use proptest::sample::select;
+
+    use super::*;
+    use crate::arbitrary::{text, uuid};
+
+    fn unfolded(text: &str) -> Vec<String> {
+        let lines = text.strip_suffix("\r\n").unwrap().split("\r\n");
+        let mut whole: Vec<String> = Vec::new();
+        for line in lines {
+            match line.strip_prefix(' ') {
+                Some(more) => whole.last_mut().unwrap().push_str(more),
+                None => whole.push(line.to_owned()),
+            }
+        }
+        whole
+    }
+
+    /// RFC 5545 § 3.3.11, backwards.
+    fn unescaped(value: &str) -> String {
+        let mut text = String::new();
+        let mut characters = value.chars();
+        while let Some(c) = characters.next() {
+            match (c, c == '\\') {
+                (_, true) => match characters.next().unwrap() {
+                    'n' => text.push('\n'),
+                    escaped => text.push(escaped),
+                },
+                _ => text.push(c),
+            }
+        }
+        text
+    }
+
+    /// What a calendar can hold of a text.
+    fn kept(text: &str) -> String {
+        let c = |c: char| {
+            if c.is_control() && c != '\n' && c != '\t' {
+                ' '
+            } else {
+                c
+            }
+        };
+        text.replace("\r\n", "\n").chars().map(c).collect()
+    }
+
+    fn assert_lines(text: &str) {
+        for line in text.strip_suffix("\r\n").unwrap().split("\r\n") {
+            assert!(line.len() <= LINE_OCTETS && !line.is_empty(), "{line:?}");
+            assert!(
+                !line.contains(|c: char| c.is_control() && c != '\t'),
+                "{line:?}"
+            );
+        }
+    }
+
+    fn entry() -> impl Strategy<Value = Entry> {
+        let texts = (text(), text(), text());
+        let times = (946_684_800..7_258_118_400_i64, 1..2_000_i64);
+        (texts, times, uuid(), any::<i32>()).prop_map(|(texts, (start, length), uid, sequence)| {
+            let start = DateTime::from_timestamp(start, 0).unwrap();
+            Entry {
+                uid,
+                sequence,
+                status: Status::Tentative,
+                start,
+                end: start + chrono::TimeDelta::minutes(length),
+                summary: texts.0,
+                location: texts.1,
+                description: texts.2,
+                modified: start,
+            }
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_comes_back_from_an_unfolded_line(text in text()) {
+            let mut lines = Lines::default();
+            lines.add_text("SUMMARY", &text);
+            assert_lines(&lines.0);
+            let [line] = &unfolded(&lines.0)[..] else { panic!("{:?}", lines.0) };
+            assert_eq!(unescaped(line.strip_prefix("SUMMARY:").unwrap()), kept(&text));
+        }
+
+        #[test]
+        fn no_name_of_a_class_adds_a_line_or_an_event(
+            entries in vec(entry(), 0..3), zone in select(vec!["UTC", "America/Denver", "Europe/Madrid"]),
+        ) {
+            let text = render(&TimeZone::named(zone).unwrap(), "https://sabor.example", &entries);
+            assert_lines(&text);
+            let lines = unfolded(&text);
+            let of = |name: &str| lines.iter().filter(|line| line.starts_with(name)).count();
+            assert_eq!((of("BEGIN:VEVENT"), of("END:VEVENT")), (entries.len(), entries.len()));
+            assert_eq!((of("BEGIN:VCALENDAR"), of("BEGIN:VTIMEZONE")), (1, 1));
+            for (name, texts) in [
+                ("SUMMARY:", entries.iter().map(|entry| &entry.summary).collect::<Vec<_>>()),
+                ("LOCATION:", entries.iter().map(|entry| &entry.location).collect()),
+            ] {
+                let told = lines.iter().filter_map(|line| line.strip_prefix(name)).map(unescaped);
+                assert!(told.eq(texts.into_iter().map(|text| kept(text))));
+            }
+        }
+    }
+}

@@ -328,3 +328,38 @@ mod tests {
         assert!(lines(vec!["x".to_owned(); 21], style).is_err());
     }
 }
+
+#[cfg(test)]
+mod properties {
+    use proptest::prelude::*;
+    use url::Url;
+
+    use super::*;
+    use crate::arbitrary::{fits_column, text};
+
+    proptest! {
+        #[test]
+        fn a_picture_is_where_a_browser_would_look_for_it(
+            typed in prop_oneof![
+                text(), "https://[!-~]{0,40}", "https:[/\\\\]{1,3}[a-z@:.\\[\\]#?]{0,20}",
+                "https://[a-z]{1,9}\\.example/[ -~é]{0,30}",
+            ],
+        ) {
+            let Ok(taken) = https_url(&typed) else { return Ok(()) };
+            assert!(fits_column(&taken, 2_000));
+            let url = Url::parse(&taken).unwrap();
+            assert_eq!(url.scheme(), "https");
+            assert!(url.username().is_empty() && url.password().is_none(), "{url}");
+            let told = taken["https://".len()..].to_ascii_lowercase();
+            assert!(told.starts_with(&url.host_str().unwrap().to_ascii_lowercase()), "{url}");
+        }
+
+        #[test]
+        fn a_style_is_found_as_it_was_entered(typed in text()) {
+            if let Ok(entered) = style(&typed) {
+                assert!(fits_column(&entered, STYLE), "{entered}");
+                assert_eq!(style(&entered), Ok(entered));
+            }
+        }
+    }
+}

@@ -691,3 +691,113 @@ mod tests {
         }
     }
 }
+
+#[cfg(test)]
+mod properties {
+    use proptest::prelude::*;
+    use proptest::sample::select;
+
+    use super::*;
+    use crate::arbitrary::text;
+
+    const NAMES: &[&str] = &[
+        "POSTGRES_URL",
+        "DATABASE_URL_UNPOOLED",
+        "KV_REST_API_URL",
+        "KV_REST_API_TOKEN",
+        "SESSION_SECRET",
+        "ENCRYPTION_KEY",
+        "CRON_SECRET",
+        "ALLOWED_ORIGINS",
+        "SITE_URL",
+        "VERCEL_URL",
+        "STUDIO_TIMEZONE",
+        "STUDIO_CURRENCY",
+        "WAITLIST_CUTOFF_HOURS",
+        "ARCHIVE_RETENTION_MONTHS",
+        "POSTGRES_POOL_MAX",
+        "POSTGRES_POOL_TIMEOUT_MS",
+        "POSTGRES_CA_CERT",
+        "SMTP_HOST",
+        "SMTP_PORT",
+        "SMTP_USER",
+        "SMTP_PASS",
+        "MAIL_FROM",
+        "CONTACT_TO",
+        "KV_TIMEOUT_MS",
+        "OAUTH_GOOGLE_CLIENT_ID",
+        "OAUTH_GOOGLE_CLIENT_SECRET",
+        "OAUTH_CLUB_CLIENT_ID",
+        "OAUTH_CLUB_ISSUER",
+        "STRIPE_SECRET_KEY",
+        "STRIPE_WEBHOOK_SECRET",
+        "STRIPE_API_BASE",
+        "REQUIRE_EMAIL_VERIFICATION",
+        "SABOR_ENV",
+        "DEMO_ACCOUNT",
+    ];
+
+    fn value() -> impl Strategy<Value = String> {
+        prop_oneof![
+            text(),
+            any::<i64>().prop_map(|number| number.to_string()),
+            "https?://[!-~]{0,20}",
+            "postgres(ql)?://[!-~]{0,40}",
+            "[a-z]{2,9}=[!-~ ]{0,20}( [a-z]{2,9}='?[!-~]{0,9}'?){0,3}",
+            select(vec![
+                "true",
+                "development",
+                "https://a.example",
+                "Ana <ana@a.example>"
+            ])
+            .prop_map(str::to_owned),
+        ]
+    }
+
+    fn read(pairs: &[(&str, &str)]) -> Result<Config, ConfigError> {
+        let least = [
+            ("POSTGRES_URL", "postgres://ana@localhost/sabor"),
+            ("SESSION_SECRET", "0123456789abcdef0123456789abcdef"),
+            (
+                "ENCRYPTION_KEY",
+                "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f",
+            ),
+        ];
+        let all = least.iter().chain(pairs);
+        let owned = all.map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        Config::read(&owned.collect())
+    }
+
+    proptest! {
+        #[test]
+        fn any_environment_is_a_configuration_or_one_line_that_names_a_variable(
+            pairs in proptest::collection::vec((select(NAMES), value()), 1..6),
+        ) {
+            let pairs: Vec<_> = pairs.iter().map(|(name, value)| (*name, value.as_str())).collect();
+            let Err(problem) = read(&pairs) else { return Ok(()) };
+            let line = problem.to_string();
+            let (name, problem) = line.split_once(": ").unwrap();
+            assert!(!line.contains(['\n', '\r']) && line.len() < 200, "{line}");
+            assert!(NAMES.contains(&name) || name.starts_with("OAUTH_") || name.starts_with("SMTP_"), "{line}");
+            for (_, value) in pairs.iter().filter(|(of, value)| *of == name && value.trim().len() >= 12) {
+                assert!(!problem.contains(value.trim()), "{line}");
+            }
+        }
+
+        #[test]
+        fn of_a_connection_string_that_is_refused_no_part_of_the_password_is_told(
+            secret in "[a-z]{12}", before in "[!-~]{0,6}", after in "[!-~]{0,6}",
+            query in "(\\?[a-z_]{1,9}=[a-z]{1,9}(&[a-z_]{1,9}=[a-z]{1,9})?)?",
+        ) {
+            for string in [
+                format!("postgres://ana:{before}{secret}{after}@db.example/sabor{query}"),
+                format!("postgres://db.example/sabor?password={before}{secret}{after}&user=ana"),
+                format!("host=db.example user=ana password={before}{secret}{after}"),
+            ] {
+                if let Err(problem) = read(&[("POSTGRES_URL", &string)]) {
+                    assert!(!problem.to_string().contains(&secret), "{problem}");
+                }
+            }
+        }
+    }
+}

@@ -128,3 +128,28 @@ mod tests {
         }
     }
 }
+
+#[cfg(test)]
+mod properties {
+    use proptest::prelude::*;
+    use proptest::sample::Index;
+
+    use super::*;
+    use crate::arbitrary::{altered, bytes, text};
+
+    proptest! {
+        #[test]
+        fn any_text_opens_in_its_place_and_nothing_that_was_altered_does(
+            plain in text(), place in text(), other in text(), made_up in bytes(),
+            at in any::<Index>(), flip in any::<u8>(),
+        ) {
+            let keys = Keyring::parse(&["11".repeat(32)]).unwrap();
+            let sealed = keys.seal(&place, &plain).unwrap();
+            assert_eq!(keys.open(&place, &sealed).unwrap(), plain);
+            assert!(place == other || keys.open(&other, &sealed).is_err());
+            assert!(keys.open(&place, &altered(&sealed, at, flip)).is_err());
+            assert!(keys.open(&place, &sealed[..at.index(sealed.len())]).is_err());
+            assert!(keys.open(&place, &made_up).is_err());
+        }
+    }
+}

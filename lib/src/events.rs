@@ -280,3 +280,21 @@ impl http_body::Body for StreamBody {
         }
     }
 }
+
+#[cfg(test)]
+mod properties {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::arbitrary::{fair, header_value, headers};
+
+    proptest! {
+        #[test]
+        fn the_last_event_is_a_number_or_refused(told in header_value(), number in any::<i64>()) {
+            let read = |value| fair(last_event_id(&headers("last-event-id", vec![value]))).flatten();
+            assert!(read(told).is_none_or(|number| number >= 0));
+            let named = HeaderValue::from_str(&number.to_string()).unwrap();
+            assert_eq!(read(named), (number >= 0).then_some(number));
+        }
+    }
+}

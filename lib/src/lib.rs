@@ -40,6 +40,8 @@ pub mod accounts;
 pub mod administration;
 pub mod analytics;
 pub mod app;
+#[cfg(test)]
+mod arbitrary;
 pub mod background;
 pub mod bookings;
 pub mod calendar;

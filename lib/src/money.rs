@@ -104,3 +104,29 @@ mod tests {
         }
     }
 }
+
+#[cfg(test)]
+mod properties {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::arbitrary::text;
+    use crate::stripe::minor_units;
+
+    proptest! {
+        #[test]
+        fn an_amount_comes_back_from_its_text_and_is_counted_to_the_cent(
+            cents in 0..9_999_999_999_i64, text in prop_oneof![text(), "[0-9]{0,9}[.,]?[0-9]{0,3}"],
+        ) {
+            let shown = format!("{}.{:02}", cents / 100, cents % 100);
+            let amount = Money::parse(&shown).unwrap();
+            assert_eq!(amount.to_string(), shown);
+            assert_eq!(minor_units(amount, "USD"), Some(cents));
+            assert_eq!(minor_units(amount, "JPY"), (cents % 100 == 0).then_some(cents / 100));
+            if let Ok(amount) = Money::parse(&text) {
+                assert_eq!(Money::parse(&amount.to_string()), Ok(amount));
+                assert!(minor_units(amount, "EUR").is_some_and(|cents| cents < 10_000_000_000));
+            }
+        }
+    }
+}

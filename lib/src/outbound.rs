@@ -163,3 +163,27 @@ mod tests {
         }
     }
 }
+
+#[cfg(test)]
+mod properties {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn no_address_that_is_called_in_the_clear_leads_away(
+            address in prop_oneof![
+                "http://[!-~]{0,30}", "http://(localhost|127\\.0\\.0\\.1|\\[::1\\])[!-~]{0,12}", "[a-z]{0,6}://[!-~]{0,20}",
+            ],
+        ) {
+            let Ok(uri) = address.parse::<Uri>() else { return Ok(()) };
+            if !may_be_called(&uri) || uri.scheme_str() == Some("https") {
+                return Ok(());
+            }
+            // Nor would it by the rules of browsers, which other programs follow.
+            let host = url::Url::parse(&address).ok().and_then(|url| Some(url.host_str()?.to_owned()));
+            assert!(matches!(host.as_deref(), None | Some("localhost" | "127.0.0.1" | "[::1]")), "{address}");
+        }
+    }
+}

@@ -316,3 +316,27 @@ mod tests {
         }
     }
 }
+
+#[cfg(test)]
+mod properties {
+    use proptest::prelude::*;
+    use url::Url;
+
+    use super::*;
+    use crate::arbitrary::text;
+
+    proptest! {
+        #[test]
+        fn an_origin_is_what_a_browser_would_send_for_it(
+            typed in prop_oneof![
+                text(), "https?://[!-~]{0,30}", "https://[a-zA-Z.-]{1,20}(:[0-9]{0,6})?/?",
+                "http://(localhost|127.0.0.1|\\[::1\\])[a-z:.@/0-9]{0,8}",
+            ],
+        ) {
+            let Ok(taken) = origin(&typed) else { return Ok(()) };
+            assert_eq!(origin(&taken), Ok(taken.clone()));
+            let url = Url::parse(typed.trim()).unwrap();
+            assert_eq!(url.origin().ascii_serialization(), taken);
+        }
+    }
+}

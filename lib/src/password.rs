@@ -425,3 +425,29 @@ mod tests {
         );
     }
 }
+
+#[cfg(test)]
+mod properties {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::arbitrary::text;
+
+    proptest! {
+        #[test]
+        fn any_password_of_a_fair_length_is_taken_whole_or_refused_without_being_quoted(
+            typed in text(), personal in text(),
+        ) {
+            let length = typed.nfc().count();
+            match Password::chosen(&typed, &[&personal]) {
+                Ok(password) => {
+                    assert!((8..=128).contains(&length));
+                    assert!(password.0.nfd().eq(typed.nfd()));
+                }
+                Err(problem) => assert!(length < 8 || !problem.contains(&typed), "{problem}"),
+            }
+            assert!(Password::chosen(&personal, &[&personal]).is_err() || personal.chars().count() < 12
+                || personal.chars().filter(|c| c.is_alphanumeric()).count() < 4);
+        }
+    }
+}

@@ -281,3 +281,58 @@ fn read_availability(app: &App, ids: Vec<Uuid>) -> BoxFuture<'_, Result<String>>
         })
     })
 }
+
+#[cfg(test)]
+mod properties {
+    use std::sync::LazyLock;
+
+    use axum::extract::Query;
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::arbitrary::{app, fair, query, text, uri, uuid};
+
+    static HOUSE: LazyLock<App> = LazyLock::new(|| app(&[]));
+
+    proptest! {
+        #[test]
+        fn any_query_is_a_window_of_at_most_92_days_or_refused(
+            query in query(&["from", "to", "tz", "classType", "instructor"]),
+            zone in prop::sample::select(vec!["Europe/Madrid", "Pacific/Apia", "america/denver"]),
+        ) {
+            let now = DateTime::from_timestamp(1_795_219_200, 0).unwrap();
+            for query in [query.clone(), format!("{query}&tz={zone}")] {
+                let days = uri(&query).and_then(|uri| Query::<Days>::try_from_uri(&uri).ok());
+                let Some(excerpt) = days.and_then(|Query(days)| fair(days.read(&HOUSE, now))) else {
+                    continue;
+                };
+                let window = excerpt.window();
+                let length = window.until - window.from;
+                assert!(length > TimeDelta::hours(20) && length < TimeDelta::days(93), "{length}");
+                assert!((1999..=2200).contains(&window.from.year()));
+            }
+        }
+
+        #[test]
+        fn ids_are_read_in_any_order_and_anything_else_is_refused(
+            ids in vec(uuid(), 1..104), text in text(), more in text(),
+        ) {
+            let named = |ids: String| fair(Named { ids: Some(ids) }.read());
+            let texts: Vec<_> = ids.iter().map(ToString::to_string).collect();
+            let mut sorted = ids.clone();
+            sorted.sort_unstable();
+            sorted.dedup();
+            assert_eq!(named(texts.join(", ")), (ids.len() <= 100).then_some(sorted));
+            assert_eq!(named(text), None);
+            assert_eq!(named(format!("{},{more}x", texts[0])), None);
+        }
+
+        #[test]
+        fn a_time_zone_is_one_of_the_database(name in prop_oneof![text(), "[A-Z][a-z]{2,9}/[A-Z][a-z_]{2,9}"]) {
+            if let Ok(zone) = time_zone(&name) {
+                assert!(zone.name().eq_ignore_ascii_case(&name));
+            }
+        }
+    }
+}

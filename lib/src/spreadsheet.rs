@@ -108,3 +108,36 @@ mod tests {
         assert_eq!(sheet.body, b"\"a \"\"b\"\", c\nd\",7\r\n");
     }
 }
+
+#[cfg(test)]
+mod properties {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::arbitrary::text;
+
+    proptest! {
+        #[test]
+        fn every_text_comes_back_from_its_cell_and_none_is_a_formula(
+            rows in vec(prop::array::uniform3(text()), 1..5), count in any::<i64>(),
+        ) {
+            let written = rows.iter().map(|row| {
+                let cells = row.iter().cloned().map(Cell::Text);
+                cells.chain([Cell::count(count), Cell::Empty]).collect()
+            });
+            let sheet = Spreadsheet::new("x.csv".to_owned(), written.collect()).unwrap();
+            let mut reader = csv::ReaderBuilder::new().has_headers(false).from_reader(&sheet.body[..]);
+            let read: Vec<_> = reader.records().map(|record| record.unwrap()).collect();
+            assert_eq!(read.len(), rows.len());
+            for (read, row) in read.iter().zip(&rows) {
+                for (cell, text) in read.iter().zip(row) {
+                    assert!(!cell.starts_with(['=', '+', '-', '@', '\t', '\r', '\n']), "{cell:?}");
+                    let shown = cell.strip_prefix('\'').filter(|_| !text.starts_with('\'')).unwrap_or(cell);
+                    assert_eq!(shown, text);
+                }
+                assert_eq!((&read[3], &read[4]), (&*count.to_string(), ""));
+            }
+        }
+    }
+}

@@ -140,3 +140,39 @@ mod tests {
         assert!(paragraphs("a\u{7}b", 10).is_err());
     }
 }
+
+#[cfg(test)]
+mod properties {
+    use proptest::prelude::*;
+    use unicode_normalization::is_nfc;
+
+    use super::*;
+    use crate::arbitrary::{fits_column, text};
+
+    proptest! {
+        #[test]
+        fn what_is_taken_fits_its_column_and_is_taken_again_as_it_is(typed in text(), max in 0..300_usize) {
+            for read in [line, required_line, paragraphs] {
+                let Ok(taken) = read(&typed, max) else { continue };
+                assert!(fits_column(&taken, max) && is_nfc(&taken), "{taken:?}");
+                assert_eq!(read(&taken, max), Ok(taken));
+            }
+            if let Ok(line) = line(&typed, max) {
+                assert!(!line.contains(char::is_control), "{line:?}");
+            }
+        }
+
+        #[test]
+        fn what_has_no_control_characters_and_is_short_enough_is_taken(typed in "\\PC{0,50}") {
+            assert_eq!(line(&typed, 150).map(|line| line.nfd().to_string()), Ok(typed.trim().nfd().to_string()));
+        }
+
+        #[test]
+        fn a_slug_needs_no_escaping_anywhere(typed in text(), good in " ?[a-z0-9-]{1,30} ?") {
+            if let Ok(slug) = slug(&typed, 30, "salsa") {
+                assert!(slug.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-'));
+            }
+            assert_eq!(slug(&good, 30, "salsa"), Ok(good.trim().to_owned()));
+        }
+    }
+}

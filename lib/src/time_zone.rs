@@ -277,3 +277,46 @@ mod tests {
         }
     }
 }
+
+#[cfg(test)]
+mod properties {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::arbitrary::text;
+
+    fn zone() -> impl Strategy<Value = TimeZone> {
+        let names: Vec<_> = tz::db().available().map(|name| name.to_string()).collect();
+        prop::sample::select(names).prop_map(|name| TimeZone::named(&name).unwrap())
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_the_clock_shows_leads_back_to_a_moment_at_which_it_shows_it(
+            zone in zone(), seconds in 946_684_800..7_258_118_400_i64,
+        ) {
+            let time = DateTime::from_timestamp(seconds, 0).unwrap();
+            let shown = zone.local(time).naive_local();
+            let resolved = zone.resolve(shown.date(), shown.time());
+            // Of two such moments it is the first.
+            assert_eq!(zone.local(resolved).naive_local(), shown);
+            assert!(resolved <= time && time - resolved < TimeDelta::hours(25));
+        }
+
+        #[test]
+        fn every_day_and_time_of_the_calendar_is_some_moment(
+            zone in zone(), days in any::<i32>(), second in 0..86_400_u32, name in text(),
+        ) {
+            let date = NaiveDate::from_num_days_from_ce_opt(days);
+            let time = NaiveTime::from_num_seconds_from_midnight_opt(second, 0).unwrap();
+            if let Some(date) = date.filter(|date| (1900..9_000).contains(&chrono::Datelike::year(date))) {
+                let shown = zone.local(zone.resolve(date, time)).naive_local();
+                let late = shown - date.and_time(time);
+                assert!(late >= TimeDelta::zero() && late <= TimeDelta::hours(24), "{shown}");
+            }
+            if let Some(zone) = TimeZone::named(&name) {
+                assert!(zone.name().eq_ignore_ascii_case(&name));
+            }
+        }
+    }
+}

@@ -670,3 +670,37 @@ fn optional<G, T>(
 ) -> Option<T> {
     check.check(field, given.map(parse).transpose()).flatten()
 }
+
+#[cfg(test)]
+mod properties {
+    use proptest::prelude::*;
+    use proptest::sample::select;
+
+    use super::*;
+    use crate::arbitrary::{instant_like, text};
+
+    proptest! {
+        #[test]
+        fn whatever_day_and_time_are_taken_a_class_can_be_there(
+            date in instant_like(), time in prop_oneof![instant_like(), text(), "[0-9]{2}:[0-9]{2}"],
+            length in any::<i32>(), zone in select(vec!["America/Denver", "Pacific/Apia", "America/Santiago"]),
+        ) {
+            let zone = TimeZone::named(zone).unwrap();
+            let date = date.parse().ok().and_then(|date| day(date).ok());
+            let (Some(date), Ok(time)) = (date, clock(&time)) else { return Ok(()) };
+            let start = zone.resolve(date, time);
+            let end = start + TimeDelta::minutes(i64::from(minutes(length).unwrap_or(1_440)));
+            assert!((1999..=2200).contains(&start.year()) && end > start);
+            // As the clock on the wall shows it, unless it was skipped.
+            let shown = zone.local(start).naive_local();
+            assert!(shown >= date.and_time(time) && shown - date.and_time(time) <= TimeDelta::days(1));
+        }
+
+        #[test]
+        fn numbers_are_within_what_they_count(number in any::<i32>()) {
+            assert_eq!(minutes(number).is_ok(), (1..=1_440).contains(&number));
+            assert_eq!(places(number).is_ok(), (1..=1_000).contains(&number));
+            assert_eq!(weekday(number).is_ok(), (0..7).contains(&number));
+        }
+    }
+}

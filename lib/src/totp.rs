@@ -128,3 +128,44 @@ mod tests {
         assert!(told.qr_code.contains("<svg"));
     }
 }
+
+#[cfg(test)]
+mod properties {
+    use proptest::prelude::*;
+    use url::Url;
+
+    use super::*;
+    use crate::arbitrary::text;
+    use crate::models::user::Email;
+
+    proptest! {
+        #[test]
+        fn a_code_is_good_beside_its_own_time_and_nothing_else_is_a_code(
+            secret in any::<[u8; 20]>(), now in 100..4_000_000_000_i64, typed in text(), steps in -3..4_i64,
+        ) {
+            let at = |seconds| DateTime::from_timestamp(seconds, 0).unwrap();
+            let code = code_at(&secret, at(now)).unwrap();
+            let then = step_of(&secret, &code, at(now + 30 * steps)).unwrap();
+            if steps.abs() <= 1 {
+                assert!(then.is_some());
+            }
+            if typed.len() != 6 || !typed.bytes().all(|byte| byte.is_ascii_digit()) {
+                assert_eq!(step_of(&secret, &typed, at(now)).unwrap(), None, "{typed:?}");
+            }
+        }
+
+        #[test]
+        fn an_app_is_told_the_very_secret_whatever_the_account_is_called(
+            secret in any::<[u8; 20]>(),
+            typed in prop_oneof!["[!-~]{1,64}@[a-z]{1,9}\\.example", "[aé💃]{1,16}@[aé]{1,30}\\.example", text()],
+        ) {
+            let Ok(email) = Email::parse(&typed) else { return Ok(()) };
+            let told = enrol(&secret, "Sabor con Flow", email.as_str()).unwrap();
+            let uri = Url::parse(&told.uri).unwrap();
+            let of = |name| uri.query_pairs().filter(move |(key, _)| key == name).map(|(_, value)| value);
+            assert!(of("secret").eq([&*told.secret]), "{uri}");
+            assert!(of("issuer").eq(["Sabor con Flow"]), "{uri}");
+            assert!(uri.fragment().is_none() && uri.host_str() == Some("totp"), "{uri}");
+        }
+    }
+}

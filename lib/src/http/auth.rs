@@ -260,3 +260,56 @@ impl<E: FromRequestParts<App, Rejection = Error>> FromRequestParts<App> for Open
         }
     }
 }
+
+#[cfg(test)]
+mod properties {
+    use std::sync::LazyLock;
+
+    use http::Request;
+    use proptest::prelude::*;
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::arbitrary::{app, header_value};
+
+    static HOUSE: LazyLock<App> =
+        LazyLock::new(|| app(&[("CRON_SECRET", "of-cron-16-characters")]));
+
+    fn presented(authorization: &HeaderValue, cookie: Option<&HeaderValue>) -> Presented {
+        let mut request = Request::new(()).into_parts().0;
+        request.headers.insert(AUTHORIZATION, authorization.clone());
+        if let Some(cookie) = cookie {
+            request.headers.insert(http::header::COOKIE, cookie.clone());
+        }
+        Presented::of(&request, &HOUSE)
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_authorization_holds_it_names_no_session_of_its_own(
+            told in header_value(), scheme in prop_oneof!["", "(B|b)earer ", "Basic "],
+        ) {
+            let value = [scheme.as_bytes(), told.as_bytes()].concat();
+            let value = HeaderValue::from_bytes(&value).unwrap();
+            assert!(matches!(presented(&value, None), Presented::Unknown));
+            // Beside it a cookie counts for nothing, however good it is.
+            let token = Token::generate();
+            let cookie = format!("__Host-sabor_session={}", token.signed(HOUSE.cookie_signer()));
+            let cookie = HeaderValue::from_str(&cookie).unwrap();
+            assert!(matches!(presented(&value, Some(&cookie)), Presented::Unknown));
+        }
+
+        #[test]
+        fn a_bearer_is_read_in_any_case_and_with_any_blanks(
+            scheme in "[Bb][Ee][Aa][Rr][Ee][Rr]", blanks in "[ \t]{0,3}", id in any::<u128>(),
+        ) {
+            let id = Uuid::from_u128(id);
+            let token = HOUSE.access_tokens().issue(id, id, HOUSE.clock().now());
+            let value = HeaderValue::from_str(&format!("{scheme} {blanks}{token}{blanks}")).unwrap();
+            let Presented::Bearer(key) = presented(&value, None) else {
+                panic!("{value:?}");
+            };
+            assert_eq!(key, Key::of_session(id));
+        }
+    }
+}

@@ -64,3 +64,53 @@ fn forwarded(headers: &HeaderMap) -> Option<IpAddr> {
     };
     first("x-real-ip").or_else(|| first("x-forwarded-for"))
 }
+
+#[cfg(test)]
+mod properties {
+    use http::{HeaderValue, Request};
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::arbitrary::header_value;
+
+    fn asked(headers: &[(&'static str, &HeaderValue)], socket: IpAddr) -> Parts {
+        let mut parts = Request::new(()).into_parts().0;
+        for (name, value) in headers {
+            parts.headers.append(*name, (*value).clone());
+        }
+        parts
+            .extensions
+            .insert(ConnectInfo(SocketAddr::new(socket, 1)));
+        parts
+    }
+
+    proptest! {
+        #[test]
+        fn off_vercel_no_header_gives_another_address(
+            told in header_value(), ip in any::<IpAddr>(), socket in any::<IpAddr>(),
+        ) {
+            let named = HeaderValue::from_str(&ip.to_string()).unwrap();
+            for value in [&told, &named] {
+                let parts = asked(&[("x-real-ip", value), ("x-forwarded-for", value)], socket);
+                assert_eq!(address(&parts, false), socket);
+            }
+        }
+
+        #[test]
+        fn on_vercel_the_first_address_counts_and_what_is_none_is_passed_over(
+            told in header_value(), ip in any::<IpAddr>(), next in any::<IpAddr>(), socket in any::<IpAddr>(),
+        ) {
+            let chain = HeaderValue::from_str(&format!(" {ip} , {next}")).unwrap();
+            let real = HeaderValue::from_str(&next.to_string()).unwrap();
+            let parts = asked(&[("x-forwarded-for", &chain)], socket);
+            assert_eq!(address(&parts, true), ip);
+            let parts = asked(&[("x-forwarded-for", &chain), ("x-real-ip", &real)], socket);
+            assert_eq!(address(&parts, true), next);
+            let no_address = told.to_str().is_ok_and(|text| text.parse::<IpAddr>().is_err());
+            if no_address && !told.as_bytes().contains(&b',') {
+                let parts = asked(&[("x-forwarded-for", &told), ("x-real-ip", &told)], socket);
+                assert_eq!(address(&parts, true), socket);
+            }
+        }
+    }
+}

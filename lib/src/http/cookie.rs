@@ -160,3 +160,96 @@ pub(super) fn clear_refused(app: &App, error: &Error, headers: &mut HeaderMap) {
         headers.append(SET_COOKIE, value);
     }
 }
+
+#[cfg(test)]
+mod properties {
+    use std::sync::LazyLock;
+
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+    use proptest::sample::select;
+
+    use super::*;
+    use crate::arbitrary::{app, header_value, headers};
+
+    static HOUSE: LazyLock<App> = LazyLock::new(|| app(&[]));
+
+    fn found(headers: &HeaderMap) -> Option<Token> {
+        let told = presented(&HOUSE, headers, Purpose::Session)?;
+        Token::verified(told, HOUSE.cookie_signer())
+    }
+
+    /// Cookies of others: whole, broken, and of names that are nearly ours.
+    fn others() -> impl Strategy<Value = HeaderValue> {
+        let name = select(vec![
+            "",
+            "a",
+            "sabor_session",
+            "__host-sabor_session",
+            "__Host-sabor_session_",
+            "__Host-sabor_device_1",
+            "x__Host-sabor_session",
+            "__Host-sabor_session ",
+        ]);
+        let pair = (name, header_value()).prop_map(|(name, value)| {
+            let value = value.as_bytes().iter().filter(|byte| **byte != b';');
+            [name.as_bytes(), b"="]
+                .concat()
+                .into_iter()
+                .chain(value.copied())
+                .collect()
+        });
+        let anything = "[ -:<-~]{0,20}".prop_map(String::into_bytes);
+        let ours = |pair: &Vec<u8>| {
+            pair.trim_ascii_start()
+                .starts_with(b"__Host-sabor_session=")
+        };
+        let pair = prop_oneof![pair, anything].prop_filter("ours", move |pair| !ours(pair));
+        vec(pair, 0..4).prop_map(|pairs| HeaderValue::from_bytes(&pairs.join(&b"; "[..])).unwrap())
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_the_header_holds_it_is_no_session_unless_we_signed_it(
+            told in vec(header_value(), 0..3), token in "[0-9a-f]{64}", tag in "[0-9a-f]{64}",
+        ) {
+            assert!(found(&headers("cookie", told.clone())).is_none());
+            let mut guessed = format!("__Host-sabor_session={token}.{tag};").into_bytes();
+            guessed.extend(told.iter().flat_map(|value| value.as_bytes()));
+            let guessed = HeaderValue::from_bytes(&guessed).unwrap();
+            assert!(found(&headers("cookie", vec![guessed])).is_none());
+        }
+
+        #[test]
+        fn the_session_is_found_among_any_cookies_of_others(
+            before in vec(others(), 0..3), after in vec(others(), 0..3),
+            beside in others(), space in "[ \t]{0,3}",
+        ) {
+            let token = Token::generate();
+            let ours = token.signed(HOUSE.cookie_signer());
+            let mut line = beside.as_bytes().to_vec();
+            line.extend(format!(";{space}__Host-sabor_session={ours}{space};").bytes());
+            line.extend(beside.as_bytes());
+            // Another one further on is not looked at: the first counts.
+            line.extend(b"; __Host-sabor_session=another");
+            let line = HeaderValue::from_bytes(&line).unwrap();
+            let all = before.into_iter().chain([line]).chain(after).collect();
+            let found = found(&headers("cookie", all));
+            assert_eq!(found.unwrap().expose(), token.expose());
+        }
+
+        #[test]
+        fn what_a_browser_is_given_is_what_it_brings_back(suffix in "_[0-9a-f]{8}") {
+            let token = Token::generate();
+            let SetCookie(given) = SetCookie::named(
+                &HOUSE, Purpose::Device, &suffix, token.expose(), Duration::from_secs(60),
+            );
+            let (pair, _) = given.split_once(';').unwrap();
+            let pair = HeaderValue::from_str(pair).unwrap();
+            let headers = headers("cookie", vec![pair]);
+            let brought: Vec<_> = presented_all(&HOUSE, &headers, Purpose::Device).collect();
+            assert_eq!(brought, [token.expose()]);
+            assert!(presented(&HOUSE, &headers, Purpose::Device).is_none());
+        }
+    }
+}

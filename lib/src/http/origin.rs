@@ -112,3 +112,56 @@ pub(super) fn cors(config: &Config) -> CorsLayer {
         .expose_headers([super::answer::REQUEST_ID, header::RETRY_AFTER])
         .max_age(std::time::Duration::from_secs(60 * 60))
 }
+
+#[cfg(test)]
+mod properties {
+    use proptest::prelude::*;
+    use proptest::sample::Index;
+
+    use super::*;
+    use crate::arbitrary::{altered_text, character, config, header_value, text};
+
+    fn asked(origin: &HeaderValue, host: &str) -> HeaderMap {
+        let host = HeaderValue::from_str(host).unwrap();
+        HeaderMap::from_iter([(header::ORIGIN, origin.clone()), (header::HOST, host)])
+    }
+
+    proptest! {
+        #[test]
+        fn only_the_very_origins_are_own(
+            told in header_value(), place in any::<Index>(), by in character(), around in text(),
+        ) {
+            let config = config(&[]);
+            let site = "https://sabor.example";
+            let mut tried = vec![told, HeaderValue::from_static("null")];
+            let altered = altered_text(site, place, by).filter(|text| text != site);
+            let around = around.trim();
+            let longer = [format!("{site}{around}"), format!("{around}{site}"), site[..20].to_owned()];
+            let texts = altered.into_iter().chain(longer).filter(|text| text != site);
+            tried.extend(texts.filter_map(|text| HeaderValue::from_str(&text).ok()));
+            for origin in tried {
+                assert!(!is_own(&config, &asked(&origin, "sabor.example")), "{origin:?}");
+            }
+            assert!(is_own(&config, &asked(&HeaderValue::from_static(site), "sabor.example")));
+        }
+
+        #[test]
+        fn in_development_a_page_of_this_machine_is_own_on_its_own_port_alone(
+            told in "[!-~]{0,30}", port in 1..u16::MAX, other in 1..u16::MAX,
+        ) {
+            let config = config(&[("SABOR_ENV", "development")]);
+            let is_own = |origin: &str, host: &str| {
+                is_own(&config, &asked(&HeaderValue::from_str(origin).unwrap(), host))
+            };
+            let here = format!("localhost:{port}");
+            assert!(is_own(&format!("http://{here}"), &here));
+            assert!(port == other || !is_own(&format!("http://localhost:{other}"), &here));
+            // A page is where the URL standard says that its origin is.
+            for origin in [told.clone(), format!("http://{told}"), format!("http://{here}{told}")] {
+                let host = url::Url::parse(&origin).ok().and_then(|url| Some(url.host_str()?.to_owned()));
+                let local = matches!(host.as_deref(), Some("localhost" | "127.0.0.1" | "[::1]"));
+                assert!(local || !is_own(&origin, &here), "{origin}");
+            }
+        }
+    }
+}

@@ -163,3 +163,64 @@ mod tests {
         }
     }
 }
+
+#[cfg(test)]
+mod properties {
+    use axum::extract::Query;
+    use proptest::prelude::*;
+    use proptest::sample::Index;
+
+    use super::*;
+    use crate::arbitrary::{altered_text, bytes, character, fair, query, text, uri};
+
+    fn cursor(cursor: String) -> Result<Page> {
+        Page::parse(&PageParams {
+            limit: None,
+            cursor: Some(cursor),
+        })
+    }
+
+    fn place() -> impl Strategy<Value = (DateTime<Utc>, Uuid)> {
+        let micros = -62_135_596_800_000_000..=253_402_300_799_999_999_i64;
+        (micros, any::<u128>()).prop_map(|(micros, id)| {
+            let time = DateTime::from_timestamp_micros(micros).unwrap();
+            (time, Uuid::from_u128(id))
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn a_cursor_leads_to_wherever_a_row_can_be(place in place()) {
+            let page = cursor(encode(place)).unwrap();
+            assert_eq!(page.after(), (Some(place.0), Some(place.1)));
+        }
+
+        #[test]
+        fn any_other_text_is_refused_or_leads_to_a_year_that_postgres_has(
+            text in text(), inside in bytes(), micros in any::<i64>(),
+            at in place(), place in any::<Index>(), by in character(),
+        ) {
+            let made = BASE64.encode(format!("{micros}.{}", at.1));
+            let altered = altered_text(&encode(at), place, by);
+            for text in [text, BASE64.encode(inside), made].into_iter().chain(altered) {
+                if let Some(page) = fair(cursor(text)) {
+                    assert!((1..=9_999).contains(&page.after().0.unwrap().year()));
+                }
+            }
+        }
+
+        #[test]
+        fn any_query_is_a_page_of_at_most_a_hundred_or_refused(
+            query in query(&["limit", "cursor", "limit", "x"]), limit in any::<i64>(),
+        ) {
+            let read = |query: &str| {
+                let Query(params) = Query::try_from_uri(&uri(query)?).ok()?;
+                fair(Page::parse(&params))
+            };
+            assert!(read(&query).is_none_or(|page| (2..=101).contains(&page.fetch())));
+            let page = read(&format!("limit={limit}"));
+            let asked = (1..=100).contains(&limit).then_some(limit + 1);
+            assert_eq!(page.map(|page| page.fetch()), asked);
+        }
+    }
+}

@@ -116,3 +116,45 @@ mod tests {
         }
     }
 }
+
+#[cfg(test)]
+mod properties {
+    use proptest::prelude::*;
+    use proptest::sample::Index;
+
+    use super::*;
+    use crate::arbitrary::{altered_text, bytes, character, header_value, text};
+
+    fn read(value: &[u8]) -> Option<Partner> {
+        let value = HeaderValue::from_bytes(value).ok()?;
+        Partner::read(&HeaderMap::from_iter([(AUTHORIZATION, value)]))
+    }
+
+    proptest! {
+        #[test]
+        fn any_name_and_secret_come_back(
+            scheme in "[Bb][Aa][Ss][Ii][Cc]", blanks in " {0,2}", name in text(), secret in "[0-9a-f]{64}",
+        ) {
+            let encoded = BASE64.encode(format!("{name}:{secret}"));
+            let partner = read(format!("{scheme} {blanks}{encoded}{blanks}").as_bytes());
+            // A colon ends the name (RFC 7617 § 2), and Postgres takes no NUL.
+            let told = partner.map(|partner| (partner.name, partner.secret.expose().to_owned()));
+            let possible = !name.contains([':', '\0']);
+            assert_eq!(told, possible.then_some((name, secret)));
+        }
+
+        #[test]
+        fn nothing_else_is_a_partner(
+            told in header_value(), inside in bytes(), secret in "[0-9a-f]{64}",
+            place in any::<Index>(), by in character(),
+        ) {
+            assert!(read(told.as_bytes()).is_none());
+            assert!(read(format!("Basic {}", BASE64.encode(inside)).as_bytes()).is_none());
+            let altered = altered_text(&secret, place, by).filter(|text| Token::parse(text).is_none());
+            for secret in altered.into_iter().chain([secret[..place.index(64)].to_owned()]) {
+                let encoded = BASE64.encode(format!("ticket-shop:{secret}"));
+                assert!(read(format!("Basic {encoded}").as_bytes()).is_none(), "{secret:?}");
+            }
+        }
+    }
+}

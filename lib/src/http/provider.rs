@@ -115,3 +115,41 @@ impl FromRequest<App> for ProviderAnswer {
         Self::parse(&json::form_bytes(request).await?)
     }
 }
+
+#[cfg(test)]
+mod properties {
+    use proptest::option::of;
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::arbitrary::{bytes, fair, query, text};
+
+    proptest! {
+        #[test]
+        fn any_answer_comes_back_from_its_query_and_nothing_beside_it(
+            code in of(text()), state in of(text()), iss in of(text()), error in of(text()), more in text(),
+        ) {
+            let answer = ProviderAnswer { code, state, iss, error };
+            let mut query = form_urlencoded::Serializer::new(answer.to_query());
+            query.append_pair("more", &more);
+            let read = ProviderAnswer::parse(query.finish().as_bytes()).unwrap();
+            assert_eq!(read.to_query(), answer.to_query());
+            assert_eq!((read.code, read.state), (answer.code, answer.state));
+        }
+
+        #[test]
+        fn any_bytes_are_an_answer_or_refused_and_what_is_given_twice_is_refused(
+            form in bytes(), query in query(&["code", "state", "iss", "error"]),
+        ) {
+            fair(ProviderAnswer::parse(&form));
+            if let Some(answer) = fair(ProviderAnswer::parse(query.as_bytes())) {
+                // What goes on is a header's value.
+                assert!(http::HeaderValue::from_str(&answer.to_query()).is_ok());
+            }
+            for name in ["code", "state", "iss", "error"] {
+                let twice = format!("{name}=a&{query}&{name}=b");
+                assert!(fair(ProviderAnswer::parse(twice.as_bytes())).is_none());
+            }
+        }
+    }
+}

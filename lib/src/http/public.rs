@@ -115,3 +115,36 @@ pub(super) fn revalidate(known: Option<&HeaderValue>, response: &mut Response) {
         response.headers_mut().remove(http::header::CONTENT_LENGTH);
     }
 }
+
+#[cfg(test)]
+mod properties {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::arbitrary::{header_value, text};
+
+    fn answered(body: String, known: &HeaderValue) -> Response {
+        let mut response = Public::json(body, Freshness::Schedule).into_response();
+        revalidate(Some(known), &mut response);
+        response
+    }
+
+    proptest! {
+        #[test]
+        fn whoever_has_the_answer_is_spared_it_and_nobody_else_is(
+            body in text(), told in header_value(), others in "(\"[a-z]{0,9}\", ?){0,3}",
+        ) {
+            let whole = Public::json(body.clone(), Freshness::Schedule).into_response();
+            let tag = whole.headers()[ETAG].to_str().unwrap();
+            for known in [format!("{others}{tag}"), format!("W/{tag}, {others}"), "*".to_owned()] {
+                let known = HeaderValue::from_str(&known).unwrap();
+                let status = answered(body.clone(), &known).status();
+                assert_eq!(status, StatusCode::NOT_MODIFIED, "{known:?}");
+            }
+            prop_assume!(!told.as_bytes().contains(&b'*'));
+            for known in [told, HeaderValue::from_str(&others).unwrap()] {
+                assert_eq!(answered(body.clone(), &known).status(), StatusCode::OK);
+            }
+        }
+    }
+}

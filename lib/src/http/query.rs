@@ -64,3 +64,26 @@ pub fn truth(typed: &str) -> Result<bool, Problem> {
     let parsed = typed.parse();
     parsed.map_err(|_| "must be true or false".to_owned())
 }
+
+#[cfg(test)]
+mod properties {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::arbitrary::{text, uuid};
+
+    proptest! {
+        #[test]
+        fn an_id_is_read_in_the_form_in_which_it_is_answered_and_in_no_other(
+            uuid in uuid(), text in text(),
+        ) {
+            assert_eq!(id(&uuid.to_string()), Ok(uuid));
+            assert_eq!(id(&uuid.to_string().to_uppercase()), Ok(uuid));
+            for other in [
+                uuid.simple().to_string(), uuid.urn().to_string(), uuid.braced().to_string(), text,
+            ] {
+                assert!(id(&other).is_err(), "{other}");
+            }
+        }
+    }
+}

@@ -317,3 +317,33 @@ pub(super) fn contact_received(submission: &Submission, studio: &StudioConfig) -
     };
     said.render(Some((submission.name.clone(), submission.email.clone())))
 }
+
+#[cfg(test)]
+mod properties {
+    use chrono::DateTime;
+    use proptest::prelude::*;
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::arbitrary::{config, text};
+
+    proptest! {
+        #[test]
+        fn what_a_visitor_writes_is_never_markup(words in prop_oneof![text(), "[<>&\"'/a-z!=-]{0,60}"]) {
+            let letter = |words: &str| {
+                let submission = Submission {
+                    id: Uuid::nil(), name: words.to_owned(), email: words.to_owned(), phone: Some(words.to_owned()),
+                    subject: words.to_owned(), message: words.to_owned(), is_processed: false,
+                    processed_at: None, processed_by: None, created_at: DateTime::default(),
+                };
+                contact_received(&submission, &config(&[]).studio).unwrap()
+            };
+            let (told, plain) = (letter(&words), letter("Ana"));
+            let marks = |html: &str| html.matches(['<', '>']).count();
+            // A paragraph of several lines has breaks in it.
+            let breaks = told.html.matches("<br>").count() - plain.html.matches("<br>").count();
+            assert_eq!(marks(&told.html), marks(&plain.html) + 2 * breaks, "{}", told.html);
+            assert!(!told.subject.contains(char::is_control), "{:?}", told.subject);
+        }
+    }
+}

@@ -138,3 +138,31 @@ mod tests {
         }
     }
 }
+
+#[cfg(test)]
+mod properties {
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+    use crate::arbitrary::{fits_column, form};
+
+    proptest! {
+        #[test]
+        fn whatever_a_provider_tells_somebody_has_a_name_and_an_address_that_fit(told in form(&json!({
+            "sub": "1", "email": "ana@example.com", "email_verified": true,
+            "given_name": "Ana", "family_name": "Reyes", "name": "Ana Reyes",
+        }))) {
+            let Ok(claims) = Claims::deserialize(&told) else {
+                assert!(!told["sub"].is_string(), "{told}");
+                return Ok(());
+            };
+            let one = Identity::new("acme", claims);
+            assert!(!one.first_name.is_empty() && fits_column(&one.first_name, 100));
+            assert!(fits_column(&one.last_name, 100));
+            assert!(one.email.is_none_or(|email| fits_column(&email, 255)));
+            let vouched = told["email_verified"] == true || told["email_verified"] == "true";
+            assert!(vouched || one.verified.is_none(), "{told}");
+        }
+    }
+}

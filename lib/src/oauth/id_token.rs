@@ -214,3 +214,101 @@ impl JwtVerifier for RingVerifier {
         self.algorithm
     }
 }
+
+#[cfg(test)]
+mod properties {
+    use std::sync::LazyLock;
+
+    use base64::Engine;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
+    use proptest::prelude::*;
+    use proptest::sample::Index;
+    use ring::signature::{Ed25519KeyPair, KeyPair};
+    use serde_json::json;
+
+    use super::*;
+    use crate::arbitrary::{altered_text, bytes, character, json, text};
+
+    static PROVIDER: LazyLock<Ed25519KeyPair> =
+        LazyLock::new(|| Ed25519KeyPair::from_seed_unchecked(&[7; 32]).unwrap());
+
+    fn jwk() -> Value {
+        let point = BASE64.encode(PROVIDER.public_key());
+        json!({ "kty": "OKP", "crv": "Ed25519", "kid": "one", "alg": "EdDSA", "use": "sig", "x": point })
+    }
+
+    fn signed(header: &Value, claims: &Value) -> String {
+        let [header, claims] = [header, claims].map(|part| BASE64.encode(part.to_string()));
+        let signed = format!("{header}.{claims}");
+        let signature = BASE64.encode(PROVIDER.sign(signed.as_bytes()));
+        format!("{signed}.{signature}")
+    }
+
+    fn header() -> Value {
+        json!({ "alg": "EdDSA", "kid": "one" })
+    }
+
+    fn claims() -> Value {
+        json!({
+            "iss": "https://id.example", "aud": "us", "sub": "1", "nonce": "n",
+            "exp": 1_800_000_300, "iat": 1_800_000_000,
+        })
+    }
+
+    fn verify(token: &str, keys: &[Value]) -> Result<Claims, Refusal> {
+        let expected = Expected {
+            issuer: "https://id.example",
+            client_id: "us",
+            nonce: "n",
+            now: DateTime::from_timestamp(1_800_000_000, 0).unwrap(),
+        };
+        super::verify(token, keys, &expected)
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_is_believed_whatever_the_keys(
+            told in text(), parts in prop::array::uniform3(bytes()), key in json(), head in json(),
+            alg in prop::sample::select(vec!["none", "HS256", "EdDSA", "RS256", "ES256", "ES512"]),
+        ) {
+            let keys = [jwk(), key, json!({ "kty": "oct", "k": BASE64.encode(&parts[2]), "kid": "one" })];
+            let [a, b, c] = parts.map(|part| BASE64.encode(part));
+            let header = BASE64.encode(json!({ "alg": alg, "kid": "one", "crit": head }).to_string());
+            let claims = BASE64.encode(claims().to_string());
+            for token in [told, format!("{a}.{b}.{c}"), format!("{header}.{claims}.{c}"), format!("{header}.{b}.{c}")] {
+                assert!(verify(&token, &keys).is_err(), "{token}");
+            }
+        }
+
+        #[test]
+        fn a_token_that_was_altered_or_cut_is_refused(
+            place in any::<Index>(), by in prop_oneof![character(), prop::char::range('-', 'z')],
+        ) {
+            let token = signed(&header(), &claims());
+            assert!(verify(&token, &[jwk()]).is_ok());
+            let cut = token[..place.index(token.len())].to_owned();
+            for token in altered_text(&token, place, by).into_iter().chain([cut]) {
+                assert!(verify(&token, &[jwk()]).is_err(), "{token}");
+            }
+        }
+
+        #[test]
+        fn what_the_provider_has_signed_and_says_something_else_is_refused(
+            field in prop::sample::select(vec!["iss", "aud", "azp", "nonce", "exp", "iat", "nbf", "sub"]),
+            value in prop_oneof![json(), (1_799_999_000..1_800_001_000_i64).prop_map(Value::from)],
+        ) {
+            let mut told = claims();
+            told[field] = value.clone();
+            let number = value.as_f64();
+            let good = match field {
+                "exp" => number.is_some_and(|end| end > 1_799_999_940.0),
+                "iat" => number.is_some_and(|begin| begin <= 1_800_000_060.0),
+                "nbf" => value.is_null() || number.is_some_and(|begin| begin <= 1_800_000_060.0),
+                "sub" => value.is_string(),
+                "azp" => value.is_null(),
+                _ => false,
+            };
+            assert_eq!(verify(&signed(&header(), &told), &[jwk()]).is_ok(), good, "{told}");
+        }
+    }
+}

@@ -428,3 +428,69 @@ mod tests {
         assert!(!is_own_path(&"/a".repeat(MAX_RETURN_PATH)));
     }
 }
+
+#[cfg(test)]
+mod properties {
+    use proptest::prelude::*;
+    use url::Url;
+
+    use super::*;
+    use crate::arbitrary::{fair, text};
+
+    /// What somebody would try who wants to lead a browser away.
+    fn path() -> impl Strategy<Value = String> {
+        let part = prop_oneof![
+            Just("/"),
+            Just("\\"),
+            Just("//"),
+            Just("."),
+            Just(".."),
+            Just("@"),
+            Just(":"),
+            Just("\t"),
+            Just("\n"),
+            Just("\r"),
+            Just("https:"),
+            Just("javascript:"),
+            Just("evil.example"),
+            Just("%2f"),
+            Just("%5c"),
+            Just("?"),
+            Just("#"),
+            Just(" "),
+            Just("\u{3000}"),
+            Just("／"),
+            Just("a"),
+        ];
+        let tried = proptest::collection::vec(part, 0..8).prop_map(|parts| parts.concat());
+        prop_oneof![
+            3 => tried.clone(),
+            3 => tried.prop_map(|tried| format!("/{tried}")),
+            1 => text(),
+            1 => "/[!-~]{0,40}",
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn wherever_a_sign_in_leads_it_stays_on_the_site(path in path()) {
+            let wanted = Wanted { return_to: Some(path.clone()), remember: None };
+            let Some((accepted, _)) = fair(wanted.read()) else { return Ok(()) };
+            assert_eq!(accepted, path);
+            // By the rules that browsers read an address with, from any page of it.
+            for page in ["https://sabor.example/", "https://sabor.example/a/b?c#d"] {
+                let page = Url::parse(page).unwrap();
+                let there = page.join(accepted).unwrap();
+                assert_eq!(there.origin(), page.origin(), "{there}");
+                assert!(there.username().is_empty() && there.password().is_none());
+            }
+            let answer = SeeOther::to(accepted, Vec::new()).into_response();
+            assert_eq!(answer.headers()[LOCATION].as_bytes(), accepted.as_bytes());
+        }
+
+        #[test]
+        fn an_ordinary_path_is_taken(path in "(/[a-z0-9-]{1,9}){1,4}(\\?[a-z]{1,5}=[a-z0-9%@/:]{0,9})?(#[a-z]{0,5})?") {
+            assert!(is_own_path(&path));
+        }
+    }
+}

@@ -159,3 +159,97 @@ mod tests {
         }
     }
 }
+
+#[cfg(test)]
+mod properties {
+    use proptest::prelude::*;
+    use proptest::sample::Index;
+    use serde_json::Value;
+
+    use super::*;
+    use crate::arbitrary::{altered_text, bytes, character, json, text, uuid};
+
+    fn tokens(secret: &str, issuer: &str) -> AccessTokens {
+        AccessTokens::new(&[Secret::new(secret)], issuer)
+    }
+
+    fn moment() -> impl Strategy<Value = DateTime<Utc>> {
+        (-62_000_000_000..250_000_000_000_i64)
+            .prop_map(|seconds| DateTime::from_timestamp(seconds, 0).unwrap())
+    }
+
+    /// Signed as one of ours is, whatever it says.
+    fn signed(tokens: &AccessTokens, header: &str, claims: &[u8]) -> String {
+        let signed = format!("{header}.{}", BASE64.encode(claims));
+        let tag = hmac::sign(&tokens.keys[0].key, signed.as_bytes());
+        format!("{signed}.{}", BASE64.encode(tag))
+    }
+
+    proptest! {
+        #[test]
+        fn any_session_comes_back_from_its_token_as_long_as_it_lasts(
+            session in uuid(), user in uuid(), now in moment(), age in -1_000..2_000_i64, issuer in text(),
+        ) {
+            let tokens = tokens("secret", &issuer);
+            let token = tokens.issue(session, user, now);
+            let named = tokens.verify(&token, now + TimeDelta::seconds(age));
+            assert_eq!(named, (age < 905).then(|| Key::of_session(session)));
+        }
+
+        #[test]
+        fn no_text_is_a_token_and_none_that_was_altered_is(
+            told in text(), session in uuid(), now in moment(), place in any::<Index>(),
+            by in prop_oneof![character(), prop::char::range('+', 'z')],
+        ) {
+            let tokens = tokens("secret", "https://sabor.example");
+            assert_eq!(tokens.verify(&told, now), None);
+            let token = tokens.issue(session, session, now);
+            let (before, after) = token.split_at(place.index(token.len()));
+            let none = BASE64.encode(r#"{"alg":"none","typ":"JWT"}"#);
+            let (_, rest) = token.split_once('.').unwrap();
+            let forged = [
+                altered_text(&token, place, by),
+                Some(before.to_owned()),
+                Some(format!("{before}{by}{after}")),
+                Some(format!("{none}.{rest}")),
+                Some(format!("{told}.{rest}")),
+                Some(format!("{}.{told}", token.rsplit_once('.').unwrap().0)),
+            ];
+            for forged in forged.into_iter().flatten().filter(|forged| *forged != token) {
+                assert_eq!(tokens.verify(&forged, now), None, "{}", forged);
+            }
+        }
+
+        #[test]
+        fn another_house_or_secret_does_not_take_it(
+            secret in text(), other in text(), issuer in text(), session in uuid(), now in moment(),
+        ) {
+            prop_assume!(secret != other);
+            let token = tokens(&secret, &issuer).issue(session, session, now);
+            assert_eq!(tokens(&other, &issuer).verify(&token, now), None);
+            assert_eq!(tokens(&secret, &format!("{issuer}x")).verify(&token, now), None);
+        }
+
+        #[test]
+        fn what_is_signed_with_our_key_and_says_something_else_is_no_session(
+            claims in bytes(), value in json(), now in moment(),
+            field in prop::sample::select(vec!["iss", "aud", "sub", "sid", "iat", "exp"]),
+        ) {
+            let tokens = tokens("secret", "https://sabor.example");
+            let header = tokens.keys[0].header.clone();
+            assert_eq!(tokens.verify(&signed(&tokens, &header, &claims), now), None);
+            let token = tokens.issue(Uuid::nil(), Uuid::nil(), now);
+            let good = BASE64.decode(token.split('.').nth(1).unwrap()).unwrap();
+            let mut claims: Value = serde_json::from_slice(&good).unwrap();
+            claims[field] = value.clone();
+            let told = tokens.verify(&signed(&tokens, &header, claims.to_string().as_bytes()), now);
+            // A time is a number; of which only the end is of any concern.
+            let stays = match field {
+                "iat" => value.is_i64(),
+                "exp" => value.as_i64().is_some_and(|end| end > now.timestamp() - 5),
+                _ => false,
+            };
+            assert_eq!(told.is_some(), stays, "{}", claims);
+        }
+    }
+}

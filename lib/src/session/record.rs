@@ -125,3 +125,75 @@ mod tests {
         assert!(Record::believed("{\"nonsense\"", &key, None, 0).is_none());
     }
 }
+
+#[cfg(test)]
+mod properties {
+    use proptest::prelude::*;
+    use proptest::sample::Index;
+    use serde_json::json;
+
+    use super::*;
+    use crate::arbitrary::{altered, bytes, json, text, uuid};
+    use crate::session::Token;
+
+    fn session(id: Uuid, data: Value) -> Session {
+        let at = DateTime::from_timestamp(1_800_000_000, 0).unwrap();
+        Session {
+            id,
+            user: None,
+            data,
+            remembered: false,
+            created_at: at,
+            last_activity: at,
+            expires_at: at,
+            absolute_expires_at: at,
+        }
+    }
+
+    fn mark() -> impl Strategy<Value = Option<String>> {
+        proptest::option::of(text())
+    }
+
+    proptest! {
+        #[test]
+        fn any_session_comes_back_under_its_key_and_mark_until_its_time(
+            id in uuid(), data in json(), mark in mark(), until in any::<i64>(), now in any::<i64>(),
+        ) {
+            let key = Token::generate().key();
+            let record = Record::new(&key, mark.clone(), until, session(id, data.clone()));
+            let read = Record::believed(&record.to_json().unwrap(), &key, mark.as_deref(), now);
+            let read = read.map(|session| (session.id, session.data));
+            // A fraction may lose its last bit, as on its way from Postgres.
+            let data: Value = serde_json::from_str(&data.to_string()).unwrap();
+            assert_eq!(read, (until > now).then_some((id, data)));
+        }
+
+        #[test]
+        fn nothing_that_redis_makes_up_is_a_session(told in bytes(), value in json(), mark in mark()) {
+            let key = Token::generate().key();
+            let told = String::from_utf8_lossy(&told);
+            let held = json!({ "format": 1, "key": key.as_str(), "mark": mark, "until_ms": 1, "session": value });
+            for told in [&*told, &value.to_string(), &held.to_string()] {
+                assert!(Record::believed(told, &key, mark.as_deref(), 0).is_none());
+            }
+        }
+
+        #[test]
+        fn a_record_that_was_cut_is_none_and_one_that_was_changed_is_nobody_elses(
+            id in uuid(), data in json(), mark in mark(), other in mark(), place in any::<Index>(), flip in any::<u8>(),
+        ) {
+            let (key, stranger) = (Token::generate().key(), Token::generate().key());
+            let json = Record::new(&key, mark.clone(), 1_000, session(id, data)).to_json().unwrap();
+            let end = json.floor_char_boundary(place.index(json.len()));
+            assert!(Record::believed(&json[..end], &key, mark.as_deref(), 0).is_none());
+            // Redis is believed in what it says of a session, but not of which.
+            let altered = String::from_utf8_lossy(&altered(json.as_bytes(), place, flip)).into_owned();
+            for json in [&json, &altered] {
+                assert!(Record::believed(json, &stranger, mark.as_deref(), 0).is_none());
+            }
+            if mark != other {
+                assert!(Record::believed(&json, &key, other.as_deref(), 0).is_none());
+            }
+        }
+    }
+}

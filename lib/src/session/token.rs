@@ -137,3 +137,46 @@ mod tests {
         }
     }
 }
+
+#[cfg(test)]
+mod properties {
+    use proptest::prelude::*;
+    use proptest::sample::Index;
+
+    use super::*;
+    use crate::arbitrary::{altered_text, character, text};
+    use crate::secret::Secret;
+
+    fn signer() -> Signer {
+        Signer::derive(&[Secret::new("0123456789abcdef0123456789abcdef")], "cookie")
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_is_a_cookie_that_was_not_signed(told in text(), token in "[0-9a-f]{64}", tag in "[0-9a-fA-F]{0,64}") {
+            assert!(Token::verified(&told, &signer()).is_none());
+            assert!(Token::verified(&format!("{token}.{tag}"), &signer()).is_none());
+            assert!(Token::verified(&format!("{token}.{told}"), &signer()).is_none());
+        }
+
+        #[test]
+        fn a_cookie_with_any_one_character_changed_added_or_lost_is_refused(
+            place in any::<Index>(),
+            by in prop_oneof![character(), prop::char::range('0', 'f')],
+            token in "[0-9a-f]{64}",
+        ) {
+            let cookie = Token(token).signed(&signer());
+            assert!(Token::verified(&cookie, &signer()).is_some());
+            if let Some(altered) = altered_text(&cookie, place, by) {
+                assert!(Token::verified(&altered, &signer()).is_none());
+            }
+            let upper = cookie.chars().nth(place.index(cookie.len())).unwrap().to_ascii_uppercase();
+            if let Some(altered) = altered_text(&cookie, place, upper) {
+                assert!(Token::verified(&altered, &signer()).is_none());
+            }
+            let (before, after) = cookie.split_at(place.index(cookie.len()));
+            assert!(Token::verified(before, &signer()).is_none());
+            assert!(Token::verified(&format!("{before}{by}{after}"), &signer()).is_none());
+        }
+    }
+}

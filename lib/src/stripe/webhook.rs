@@ -225,3 +225,104 @@ mod tests {
         assert!(!is_signed(&key("whsec"), &far, b"{}", NOW));
     }
 }
+
+#[cfg(test)]
+mod properties {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+    use proptest::sample::{Index, select};
+    use serde_json::json;
+
+    use super::*;
+    use crate::arbitrary::{altered, altered_text, bytes, character, fair, form, json};
+
+    fn key() -> hmac::Key {
+        hmac::Key::new(hmac::HMAC_SHA256, b"whsec")
+    }
+
+    fn signature(time: i64, body: &[u8]) -> String {
+        let message = [time.to_string().as_bytes(), b".", body].concat();
+        hex::encode(hmac::sign(&key(), &message))
+    }
+
+    /// What may stand in the header beside time and signature.
+    fn items() -> impl Strategy<Value = Vec<String>> {
+        vec(
+            prop_oneof![
+                "v[0-9]=[0-9a-f]{0,64}",
+                "[a-su-z]{0,3}=?[!-+--~]{0,9}",
+                " ?"
+            ],
+            0..4,
+        )
+    }
+
+    proptest! {
+        #[test]
+        fn what_was_signed_is_believed_whatever_stands_beside_it_and_for_five_minutes(
+            body in bytes(), time in 0..4_000_000_000_i64, age in -400..400_i64, before in items(), after in items(),
+        ) {
+            let signed = [format!("t={time}"), format!("v1={}", signature(time, &body))];
+            let header = [before, signed.to_vec(), after].concat().join(",");
+            assert_eq!(is_signed(&key(), &header, &body, time + age), age.abs() <= 300, "{header}");
+        }
+
+        #[test]
+        fn nobody_else_can_sign(
+            header in "[ -~]{0,80}", guess in "[0-9a-f]{64}", body in bytes(), now in any::<i64>(),
+        ) {
+            assert!(!is_signed(&key(), &header, &body, now), "{header}");
+            assert!(!is_signed(&key(), &format!("t={now},v1={guess}"), &body, now));
+        }
+
+        #[test]
+        fn one_changed_byte_of_what_was_signed_is_noticed(
+            body in bytes(), time in 1_000_000_000..4_000_000_000_i64,
+            place in any::<Index>(), flip in any::<u8>(), by in character(),
+        ) {
+            let (written, tag) = (time.to_string(), signature(time, &body));
+            let header = format!("t={time},v1={tag}");
+            let longer = [&body[..], &[flip]].concat();
+            assert!(!is_signed(&key(), &header, &longer, time));
+            if !body.is_empty() {
+                assert!(!is_signed(&key(), &header, &altered(&body, place, flip), time));
+            }
+            if let Some(time_told) = altered_text(&written, place, by) {
+                // By its own account it may be recent: signed it is not.
+                let now = time_told.parse().unwrap_or(time);
+                assert!(!is_signed(&key(), &format!("t={time_told},v1={tag}"), &body, now));
+            }
+            // What begins the body may not have come from the end of the time.
+            let (moved, rest) = written.split_at(9);
+            let shifted = [rest.as_bytes(), &body].concat();
+            assert!(!is_signed(&key(), &format!("t={moved},v1={tag}"), &shifted, moved.parse().unwrap()));
+            // Other digits of the same time are other bytes.
+            assert!(!is_signed(&key(), &format!("t=+{time},v1={tag}"), &body, time));
+        }
+
+        #[test]
+        fn whatever_was_signed_is_an_event_or_cannot_be_read(
+            body in bytes(), value in json(), told in form(&json!({
+                "id": "cs_1", "payment_status": "paid", "amount": 1, "amount_total": 1, "currency": "usd",
+                "refunded": true, "status": "open", "payment_intent": "pi_1", "metadata": { "payment_id": "x" },
+                "client_reference_id": "018f", "url": null,
+            })),
+            kind in select(vec![
+                "checkout.session.completed", "checkout.session.async_payment_succeeded",
+                "checkout.session.expired", "charge.refunded", "refund.updated", "refund.failed", "other",
+            ]),
+        ) {
+            fair(Event::read(&body));
+            for object in [value, told] {
+                let event = json!({ "id": "evt_1", "type": kind, "data": { "object": object } });
+                if let Some(event) = fair(Event::read(event.to_string().as_bytes())) {
+                    assert_eq!((event.id.as_str(), event.kind.as_str()), ("evt_1", kind));
+                    assert!(kind != "other" || matches!(event.told, Told::Nothing));
+                    // Only what Stripe says is paid is taken for paid.
+                    let is_paid = object["payment_status"] == "paid" || kind.ends_with("succeeded");
+                    assert!(is_paid || !matches!(event.told, Told::Paid(_)), "{object}");
+                }
+            }
+        }
+    }
+}

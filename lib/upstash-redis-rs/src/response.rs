@@ -189,3 +189,91 @@ impl<'de> Visitor<'de> for AnyResponse {
         Ok(ReResponse::List(list))
     }
 }
+
+#[cfg(test)]
+mod properties {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn response() -> impl Strategy<Value = ReResponse> {
+        let leaf = prop_oneof![
+            Just(ReResponse::Nil),
+            any::<i64>().prop_map(ReResponse::Integer),
+            any::<String>().prop_map(ReResponse::Text),
+        ];
+        leaf.prop_recursive(5, 30, 6, |inner| {
+            vec(inner, 0..6).prop_map(ReResponse::List)
+        })
+    }
+
+    fn as_json(response: &ReResponse) -> Value {
+        match response {
+            ReResponse::Nil => Value::Null,
+            ReResponse::Integer(number) => json!(number),
+            ReResponse::Text(text) => json!(text),
+            ReResponse::List(items) => items.iter().map(as_json).collect(),
+        }
+    }
+
+    /// What is no answer of Redis, however deep it lies.
+    fn foreign() -> impl Strategy<Value = Value> {
+        let leaf = prop_oneof![
+            any::<bool>().prop_map(Value::from),
+            (i64::MAX as u64 + 1..).prop_map(Value::from),
+            (0.1..0.9).prop_map(Value::from),
+            vec(any::<String>(), 0..3)
+                .prop_map(|names| { names.into_iter().map(|name| (name, Value::Null)).collect() }),
+        ];
+        leaf.prop_recursive(4, 8, 2, |inner| vec(inner, 1..3).prop_map(Value::from))
+    }
+
+    proptest! {
+        #[test]
+        fn any_answer_comes_back_from_its_json(answers in vec(response(), 0..6)) {
+            let body = json!({ "result": as_json(&ReResponse::List(answers.clone())) });
+            let read = one(body.to_string().as_bytes()).unwrap();
+            assert_eq!(read, ReResponse::List(answers.clone()));
+            let each: Value = answers.iter().map(|answer| json!({ "result": as_json(answer) })).collect();
+            let body = each.to_string();
+            let read: Result<Vec<_>, _> = many(body.as_bytes(), answers.len()).unwrap().into_iter().collect();
+            assert_eq!(read.unwrap(), answers.clone());
+            assert!(matches!(many(body.as_bytes(), answers.len() + 1), Err(Error::Protocol(_))));
+        }
+
+        #[test]
+        fn any_bytes_are_an_answer_or_an_error_that_quotes_none_of_them(
+            body in prop_oneof![vec(any::<u8>(), 0..100), "[\\[{\":a-z0-9,}\\] ]{0,60}".prop_map(String::into_bytes)],
+            expected in 0..4_usize,
+        ) {
+            for error in [one(&body).err(), many(&body, expected).err()].into_iter().flatten() {
+                let known = matches!(&error, Error::Protocol(text) if text.len() < 60);
+                assert!(known || matches!(error, Error::Command(_)), "{:?}", error);
+            }
+        }
+
+        #[test]
+        fn what_redis_cannot_have_said_is_not_taken_for_an_answer(value in foreign(), text in any::<String>()) {
+            for body in [value.clone(), json!({ "result": value }), json!([{ "result": value }])] {
+                assert!(one(body.to_string().as_bytes()).is_err(), "{}", body);
+                assert!(many(body.to_string().as_bytes(), 1).is_err(), "{}", body);
+            }
+            // An error stays one, whatever stands beside it.
+            let body = json!({ "result": "OK", "error": text }).to_string();
+            assert!(matches!(one(body.as_bytes()), Err(Error::Command(told)) if told == text));
+        }
+
+        #[test]
+        fn only_a_yes_is_a_yes(response in response()) {
+            let yes = matches!(&response, ReResponse::Integer(1))
+                || matches!(&response, ReResponse::Text(text) if text == "OK");
+            assert_eq!(response.clone().read::<bool>().unwrap_or_default(), yes);
+            if let Ok(texts) = response.clone().read::<Vec<Option<String>>>() {
+                let again = texts.into_iter().map(|text| text.map_or(ReResponse::Nil, ReResponse::Text));
+                assert_eq!(ReResponse::List(again.collect()), response);
+            }
+        }
+    }
+}
