@@ -28,7 +28,8 @@ impl IdempotencyKey {
             return Ok(None);
         };
         let text = value.to_str().map(str::trim).unwrap_or_default();
-        if !(1..=255).contains(&text.len()) {
+        // A header may also hold a tab.
+        if !(1..=255).contains(&text.len()) || text.contains('\t') {
             return Err(Error::malformed(
                 "Idempotency-Key must have 1 to 255 printable ASCII characters",
             ));
@@ -117,5 +118,35 @@ impl Answered {
 impl IntoResponse for Answered {
     fn into_response(self) -> Response {
         (self.status, axum::Json(self.body)).into_response()
+    }
+}
+
+#[cfg(test)]
+mod properties {
+    use http::HeaderValue;
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::arbitrary::{fair, header_value, headers};
+
+    fn read(value: HeaderValue) -> Option<String> {
+        fair(IdempotencyKey::read(&headers(
+            "idempotency-key",
+            vec![value],
+        )))?
+    }
+
+    proptest! {
+        #[test]
+        fn a_key_is_of_printable_characters_and_fits_its_column(
+            told in header_value(), key in "[!-~]([ -~]{0,260}[!-~])?",
+        ) {
+            if let Some(key) = read(told) {
+                assert!((1..=255).contains(&key.len()), "{key}");
+                assert!(key.bytes().all(|byte| (b' '..=b'~').contains(&byte)), "{key:?}");
+            }
+            let given = read(HeaderValue::from_str(&key).unwrap());
+            assert_eq!(given, (key.len() <= 255).then_some(key));
+        }
     }
 }
