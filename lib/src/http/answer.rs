@@ -111,7 +111,7 @@ fn request_id(headers: &HeaderMap) -> String {
     headers
         .get(VERCEL_ID)
         .and_then(|value| value.to_str().ok())
-        .filter(|id| id.len() <= 200)
+        .filter(|id| (1..=200).contains(&id.len()))
         .map_or_else(|| random::id().to_string(), str::to_owned)
 }
 
@@ -193,5 +193,22 @@ fn log(line: &Line<'_>) {
             tracing::info!(request, method, route, status, ms, code, "refused");
         }
         None => tracing::info!(request, method, route, status, ms, "answered"),
+    }
+}
+
+#[cfg(test)]
+mod properties {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::arbitrary::{header_value, headers};
+
+    proptest! {
+        #[test]
+        fn every_request_has_an_id_that_a_header_and_a_line_of_the_log_can_hold(told in header_value()) {
+            let id = request_id(&headers("x-vercel-id", vec![told]));
+            assert!((1..=200).contains(&id.len()) && !id.contains(['\r', '\n']), "{id:?}");
+            assert!(HeaderValue::from_str(&id).is_ok());
+        }
     }
 }
