@@ -228,3 +228,95 @@ async fn into_folder(folder: PathBuf, name: String, message: Vec<u8>) -> Result<
         Err(error) => Err(Trouble::Away(error.to_string())),
     }
 }
+
+#[cfg(test)]
+mod properties {
+    use chrono::DateTime;
+    use proptest::prelude::*;
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::arbitrary::text;
+    use crate::config::StudioConfig;
+    use crate::mail::letter;
+    use crate::models::contact::Submission;
+    use crate::models::mail_outbox::Payload;
+    use crate::models::user::Email;
+
+    fn studio() -> StudioConfig {
+        crate::arbitrary::config(&[]).studio
+    }
+
+    fn due(recipient: &str) -> Due {
+        Due {
+            id: Uuid::nil(),
+            recipient: recipient.to_owned(),
+            kind: "contact_received".to_owned(),
+            payload: Payload::default(),
+            attempts: 1,
+            created_at: DateTime::default(),
+        }
+    }
+
+    fn written(letter: Letter, to: &str) -> String {
+        let from = "Sabor con Flow <hello@studio.example>".parse().unwrap();
+        let message = message(&from, &to.parse().unwrap(), &due(to), letter).unwrap();
+        String::from_utf8(message.formatted()).unwrap()
+    }
+
+    /// The headers before the body, each with its folded lines.
+    fn headers(mail: &str) -> Vec<(String, String)> {
+        let (head, _) = mail.split_once("\r\n\r\n").unwrap();
+        let whole = head.replace("\r\n ", " ").replace("\r\n\t", " ");
+        let pair = |line: &str| {
+            let (name, value) = line.split_once(": ").unwrap();
+            (name.to_owned(), value.to_owned())
+        };
+        whole.split("\r\n").map(pair).collect()
+    }
+
+    proptest! {
+        #[test]
+        fn no_name_and_no_subject_adds_a_header_or_a_recipient(
+            name in text(), subject in text(), message in text(), phone in text(),
+            // In small letters, as each is kept.
+            email in prop_oneof![text(), "[a-z]{1,9}@[a-z]{1,9}\\.example"].prop_map(|email| email.to_lowercase()),
+        ) {
+            let [name, subject] = [name, subject].map(|text| text.chars().take(300).collect());
+            let submission = Submission {
+                id: Uuid::nil(), name, email, phone: Some(phone), subject, message,
+                is_processed: false, processed_at: None, processed_by: None, created_at: DateTime::default(),
+            };
+            let letter = letter::contact_received(&submission, &studio()).unwrap();
+            let mail = written(letter, "box@studio.example");
+            let headers = headers(&mail);
+            let names: Vec<_> = headers.iter().map(|(name, _)| name.as_str()).collect();
+            let ours = ["From", "To", "Subject", "Message-ID", "Auto-Submitted", "Date", "MIME-Version",
+                "Content-Type", "Content-Transfer-Encoding", "Reply-To"];
+            for (place, name) in names.iter().enumerate() {
+                assert!(ours.contains(name) && !names[..place].contains(name), "{mail}");
+            }
+            assert!(headers.contains(&("To".to_owned(), "box@studio.example".to_owned())));
+            // No break of theirs is in there, which some servers take for an end of line.
+            let (head, _) = mail.split_once("\r\n\r\n").unwrap();
+            assert!(!head.replace("\r\n", "").contains(char::is_control), "{head:?}");
+            assert!(mail.lines().all(|line| line.len() <= 998), "{mail:?}");
+        }
+
+        #[test]
+        fn whatever_address_an_account_has_the_mail_goes_there_alone(
+            typed in prop_oneof![text(), "[!-~]{1,20}@[a-z.-]{1,20}", "\"[ -~]{1,20}\"@[a-z]{1,9}\\.example"],
+        ) {
+            let Ok(email) = Email::parse(&typed) else { return Ok(()) };
+            if !email.as_str().rsplit('@').next().unwrap().is_ascii() {
+                return Ok(());
+            }
+            let letter = Letter {
+                subject: "Hola".to_owned(), text: String::new(), html: String::new(), reply_to: None,
+            };
+            let headers = headers(&written(letter, email.as_str()));
+            let to: Vec<_> = headers.iter().filter(|(name, _)| name == "To").collect();
+            assert_eq!(to, [&("To".to_owned(), email.as_str().to_owned())]);
+        }
+    }
+}
