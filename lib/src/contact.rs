@@ -170,3 +170,28 @@ pub fn process<'a>(
         noted.await
     })
 }
+
+#[cfg(test)]
+mod properties {
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+    use crate::arbitrary::{fair, fits_column, form};
+    use crate::http::json::parse;
+
+    proptest! {
+        #[test]
+        fn whatever_a_visitor_writes_postgres_takes_it_or_it_is_refused(filled in form(&json!({
+            "name": "Ana", "email": "ana@example.com", "phone": "555 0100",
+            "subject": "Salsa", "message": "Hola,\nwhen?", "website": "",
+        }))) {
+            let message = fair(parse::<Message>(filled.to_string().as_bytes()));
+            if let Some(new) = message.and_then(|message| fair(message.read())) {
+                assert!(fits_column(&new.name, 200) && fits_column(new.email.as_str(), 255));
+                assert!(fits_column(&new.subject, 300) && fits_column(&new.message, 5_000));
+                assert!(!new.subject.contains(char::is_control), "{:?}", new.subject);
+            }
+        }
+    }
+}

@@ -290,3 +290,34 @@ pub async fn prove_again(
         Err(error) => Err(error),
     }
 }
+
+#[cfg(test)]
+mod properties {
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+    use crate::arbitrary::{fair, fits_column, form};
+    use crate::http::json::parse;
+
+    proptest! {
+        #[test]
+        fn whatever_is_changed_postgres_takes_it_and_what_is_left_out_stays(filled in form(&json!({
+            "firstName": "Ana", "lastName": "", "phone": "555 0100", "dateOfBirth": "1990-02-28",
+            "emergencyContactPhone": "555 0101", "medicalConditions": "asma", "marketingConsent": true,
+        }))) {
+            let today = NaiveDate::from_ymd_opt(2026, 11, 21).unwrap();
+            let patch = fair(parse::<Patch>(filled.to_string().as_bytes()));
+            let Some(changes) = patch.and_then(|patch| fair(patch.read(today))) else {
+                return Ok(());
+            };
+            assert_eq!(changes.first_name.is_some(), filled["firstName"].is_string());
+            assert_eq!(changes.phone.is_some(), filled.get("phone").is_some());
+            assert!(changes.first_name.is_none_or(|name| !name.is_empty() && fits_column(&name, 100)));
+            assert!(changes.phone.flatten().is_none_or(|phone| fits_column(&phone, 20)));
+            let medical = changes.medical_conditions.flatten();
+            assert!(medical.is_none_or(|text| !text.is_empty() && fits_column(&text, 2_000)));
+            assert!(changes.date_of_birth.flatten().is_none_or(|day| day <= today));
+        }
+    }
+}

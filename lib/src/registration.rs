@@ -249,3 +249,34 @@ fn profile(form: &Registration, today: NaiveDate, check: &mut Form) -> Profile {
         marketing_consent: form.marketing_consent,
     }
 }
+
+#[cfg(test)]
+mod properties {
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+    use crate::arbitrary::{fair, fits_column, form};
+    use crate::http::json::parse;
+
+    proptest! {
+        #[test]
+        fn whatever_is_filled_in_is_an_account_that_postgres_takes_or_a_fair_refusal(filled in form(&json!({
+            "email": "ana@example.com", "password": "correct horse", "firstName": "Ana", "lastName": "Reyes",
+            "phone": "555 0100", "dateOfBirth": "1990-02-28", "emergencyContactName": "Luz",
+            "medicalConditions": "asma", "experienceLevel": "advanced", "remember": true,
+        }))) {
+            let today = NaiveDate::from_ymd_opt(2026, 11, 21).unwrap();
+            let Some(form) = fair(parse::<Registration>(filled.to_string().as_bytes())) else {
+                return Ok(());
+            };
+            let refused = read(&form, today).err().map(|error| format!("{error} {:?}", error.details()));
+            assert!(form.password.len() < 12 || !refused.unwrap_or_default().contains(&form.password));
+            if let Some((new, _)) = fair(read(&form, today)) {
+                assert!(fits_column(new.email.as_str(), 255) && fits_column(&new.first_name, 100));
+                assert!(!new.first_name.is_empty() && fits_column(&new.last_name, 100));
+                assert!(new.profile.date_of_birth.is_none_or(|day| day <= today));
+            }
+        }
+    }
+}

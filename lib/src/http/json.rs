@@ -21,6 +21,9 @@ use crate::error::{Error, Result};
 /// The largest body that is read.
 const LIMIT: usize = 1024 * 1024;
 
+/// So many characters are said of the name of a field that is not known.
+const MOST_NAMED: usize = 100;
+
 /// How long a body may take to arrive.
 const ARRIVAL: Duration = Duration::from_secs(10);
 
@@ -171,7 +174,7 @@ fn read(body: Body) -> BoxFuture<'static, Result<Vec<u8>>> {
     })
 }
 
-pub(super) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
+pub(crate) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
     // A struct could also be read from an array, field by field: not here.
     if bytes
         .trim_ascii_start()
@@ -195,27 +198,51 @@ pub(super) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
 }
 
 /// Says what is wrong with which field; where it is not a field, that the
-/// whole is not JSON.
+/// whole is not JSON. No value is quoted: it may be a password.
 fn refusal(path: &str, error: &serde_json::Error) -> Error {
     if error.classify() != Category::Data {
         return Error::malformed("The body is not valid JSON");
     }
     let text = error.to_string();
-    let sentence = text.split(" at line ").next().unwrap_or(&text);
-    let parent = if path == "." { "" } else { path };
-    // serde names these fields in the text alone: the path ends above them.
+    let sentence = text
+        .rsplit_once(" at line ")
+        .map_or(&*text, |(told, _)| told);
+    let path = if path == "." { "" } else { path };
+    if sentence.starts_with("unknown field `") {
+        return Error::field(&begun(path), "is not a field of this request");
+    }
     for (prefix, problem) in [
         ("missing field `", "is required"),
-        ("unknown field `", "is not a field of this request"),
         ("duplicate field `", "is given twice"),
     ] {
-        let named = sentence.strip_prefix(prefix);
-        if let Some(name) = named.and_then(|rest| rest.split('`').next()) {
-            let above = parent.strip_suffix(name).unwrap_or(parent);
-            return Error::field(&format!("{above}{name}"), problem);
+        if let Some(name) = sentence.strip_prefix(prefix) {
+            // serde names it in the text alone: the path ends above it.
+            let dot = if path.is_empty() { "" } else { "." };
+            let name = name.trim_end_matches('`');
+            return Error::field(&format!("{path}{dot}{name}"), problem);
         }
     }
-    Error::field(parent, sentence)
+    Error::field(path, unquoted(sentence))
+}
+
+/// A name that somebody else has thought of may be of any length.
+fn begun(path: &str) -> String {
+    match path.char_indices().nth(MOST_NAMED) {
+        Some((end, _)) => format!("{}…", &path[..end]),
+        None => path.to_owned(),
+    }
+}
+
+/// `invalid type: string, expected u8`, of what has the string in it as well.
+fn unquoted(sentence: &str) -> String {
+    let known = ["invalid type: ", "invalid value: ", "unknown variant "];
+    match sentence.rsplit_once(", expected ") {
+        Some((told, expected)) if known.iter().any(|kind| told.starts_with(kind)) => {
+            let kind = told.split(['`', '"']).next().unwrap_or_default();
+            format!("{}, expected {expected}", kind.trim_end())
+        }
+        _ => sentence.to_owned(),
+    }
 }
 
 #[cfg(test)]
@@ -275,6 +302,29 @@ mod tests {
     }
 
     #[test]
+    fn a_field_within_another_is_named_with_both() {
+        #[derive(Debug, Deserialize)]
+        #[expect(dead_code, reason = "only its refusals are looked at")]
+        struct Around {
+            form: Option<Form>,
+        }
+        for (json, field) in [
+            (&br#"{"form":{}}"#[..], "form.firstName"),
+            (br#"{"form":{"firstName":"a","shoe":1}}"#, "form.shoe"),
+            (
+                br#"{"form":{"firstName":"a","firstName":"a"}}"#,
+                "form.firstName",
+            ),
+            (br#"{"form":{"firstName":"a","age":"x"}}"#, "form.age"),
+        ] {
+            let Err(Error::Invalid(details)) = parse::<Around>(json) else {
+                panic!("{}", String::from_utf8_lossy(json));
+            };
+            assert!(details.keys().eq([field]), "{details:?}");
+        }
+    }
+
+    #[test]
     fn what_is_not_json_is_malformed() {
         let deep = "[".repeat(100_000);
         for json in [
@@ -288,5 +338,137 @@ mod tests {
         ] {
             assert!(matches!(refused(json), Error::Malformed(_)));
         }
+    }
+}
+
+#[cfg(test)]
+mod properties {
+    use std::collections::BTreeSet;
+
+    use proptest::prelude::*;
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::arbitrary::{bytes, fair, form, json, json_text, text};
+    use crate::timetable::Entry;
+    use crate::{bookings, profile, registration, sign_in};
+
+    const FORMS: [&str; 5] = ["registration", "login", "booking", "profile", "timetable"];
+
+    /// Each form with an example that has all of its fields.
+    fn example(of: &str) -> Value {
+        match of {
+            "registration" => json!({
+                "email": "ana@example.com", "password": "correct horse", "confirmPassword": "x",
+                "firstName": "Ana", "lastName": "Reyes", "name": "Ana Reyes", "phone": "555 0100",
+                "dateOfBirth": "1990-02-28", "emergencyContactName": "Luz",
+                "emergencyContactPhone": "555 0101", "experienceLevel": "advanced",
+                "medicalConditions": "asma", "marketingConsent": true, "mode": "token", "remember": true,
+            }),
+            "login" => json!({
+                "email": "ana@example.com", "password": "correct horse", "code": "123456",
+                "challenge": "0", "remember": true, "rememberDevice": true, "mode": "cookie",
+            }),
+            "booking" => json!({
+                "scheduledClassId": "01a1fbec-f5a7-774d-993f-b6dedc6eb201", "joinWaitlist": true,
+            }),
+            "profile" => json!({
+                "firstName": "Ana", "phone": null, "dateOfBirth": "1990-02-28",
+                "experienceLevel": "beginner", "medicalConditions": "asma", "marketingConsent": false,
+            }),
+            _ => json!({
+                "pattern": {
+                    "classTypeId": "01a1fbec-f5a7-774d-993f-b6dedc6eb201",
+                    "instructorId": "01a1fbec-f5a7-774d-993f-b6dedc6eb201",
+                    "dayOfWeek": 4, "startTime": "19:00", "durationMinutes": 60,
+                    "maxParticipants": 20, "room": "1", "effectiveFrom": "2026-11-21",
+                },
+                "occurrence": {
+                    "classTypeId": "01a1fbec-f5a7-774d-993f-b6dedc6eb201",
+                    "instructorId": "01a1fbec-f5a7-774d-993f-b6dedc6eb201",
+                    "date": "2026-11-21", "time": "19:00", "room": "1", "price": "25.00",
+                },
+                "generateUntil": "2026-12-24",
+            }),
+        }
+    }
+
+    fn read(of: &str, body: &[u8]) -> Result<()> {
+        match of {
+            "registration" => parse::<registration::Registration>(body).map(|_| ()),
+            "login" => parse::<sign_in::Login>(body).map(|_| ()),
+            "booking" => parse::<bookings::Wish>(body).map(|_| ()),
+            "profile" => parse::<profile::Patch>(body).map(|_| ()),
+            _ => parse::<Entry>(body).map(|_| ()),
+        }
+    }
+
+    /// The paths of all fields that a form could have, or that this one has.
+    fn paths(value: &Value, above: &str, known: &mut BTreeSet<String>) {
+        for (name, value) in value.as_object().into_iter().flatten() {
+            let path = format!("{above}{name}");
+            paths(value, &format!("{path}."), known);
+            known.insert(path);
+        }
+    }
+
+    fn forms() -> impl Strategy<Value = (&'static str, Value)> {
+        prop::sample::select(&FORMS[..])
+            .prop_flat_map(|name| form(&example(name)).prop_map(move |form| (name, form)))
+    }
+
+    proptest! {
+        #[test]
+        fn a_form_is_read_or_refused_for_a_field_that_it_has_or_should_have((name, form) in forms()) {
+            let outcome = read(name, form.to_string().as_bytes());
+            let mut known = BTreeSet::new();
+            paths(&example(name), "", &mut known);
+            paths(&form, "", &mut known);
+            if let Err(Error::Invalid(details)) = &outcome {
+                for path in details.keys() {
+                    assert!(known.iter().any(|known| is_path(known, path)), "{path:?}");
+                }
+            }
+            fair(outcome);
+        }
+
+        #[test]
+        fn any_bytes_and_any_json_are_a_form_or_a_fair_refusal(
+            bytes in bytes(), text in json_text(), value in json(),
+        ) {
+            for name in FORMS {
+                for body in [&bytes, text.as_bytes(), value.to_string().as_bytes()] {
+                    let read = fair(read(name, body));
+                    let object = serde_json::from_slice::<Value>(body).is_ok_and(|json| json.is_object());
+                    assert!(read.is_none() || object, "{name}");
+                }
+            }
+        }
+
+        #[test]
+        fn a_refusal_quotes_no_value(
+            secret in "[a-z]{12}", number in 1_000_000_000..i64::MAX, rest in text(),
+            field in prop::sample::select(vec!["password", "email", "mode", "dateOfBirth", "remember", "experienceLevel"]),
+        ) {
+            for value in [
+                json!(secret), json!(format!("{secret}{rest}")), json!(format!("{rest}{secret}")),
+                json!([secret]), json!({ secret.as_str(): number }), json!(number),
+                json!(-number), json!(number as f64 / 4096.0),
+            ] {
+                let mut form = example("registration");
+                form[field] = value;
+                let Err(error) = read("registration", form.to_string().as_bytes()) else { continue };
+                let told = format!("{error} {:?}", error.details());
+                assert!(!told.contains(&secret) && !told.contains(&number.to_string()), "{told}");
+                let fraction = (number as f64 / 4096.0).to_string();
+                assert!(!told.contains(&fraction), "{told}");
+            }
+        }
+    }
+
+    fn is_path(known: &str, told: &str) -> bool {
+        // A long name is told by its beginning, a place in a list by its number.
+        told.strip_suffix('…')
+            .map_or(told == known, |begun| known.starts_with(begun))
     }
 }
