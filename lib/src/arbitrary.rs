@@ -1,7 +1,7 @@
 //! What may come from outside, for the properties of what reads it.
 //!
 //! A module `properties` stands beside each parser, and says what holds of it
-//! whatever comes. `cargo test` tries some hundred inputs, the same each time;
+//! whatever comes. `cargo test` tries a few inputs of each, always the same;
 //! `cargo dev fuzz` goes on with others.
 
 use http::{HeaderMap, HeaderValue, Uri};

@@ -312,6 +312,11 @@ fn connection(
 /// speaks to other drivers is passed over; the rest is refused by name.
 fn connection_string(name: &str, url: &str) -> Result<tokio_postgres::Config, ConfigError> {
     let (base, query) = url.split_once('?').unwrap_or((url, ""));
+    // Of a password with a bare `?`, `&` or `=` in it a part comes to stand where
+    // the names of parameters do.
+    let may_hold_password =
+        !url.starts_with("postgres") || query.contains('@') || query.contains("password");
+    let is_name = |text: &str| text.bytes().all(|b| b.is_ascii_lowercase() || b == b'_');
     let mut kept = Vec::new();
     let mut mode_given = false;
     for pair in query.split('&').filter(|pair| !pair.is_empty()) {
@@ -348,8 +353,7 @@ fn connection_string(name: &str, url: &str) -> Result<tokio_postgres::Config, Co
                 | "dbname",
                 _,
             ) => kept.push(pair),
-            // A password with a bare `?` in it comes to be here as well.
-            (unknown, _) if !unknown.bytes().all(|b| b.is_ascii_lowercase() || b == b'_') => {
+            (unknown, _) if may_hold_password || !is_name(unknown) => {
                 return Err(refuse(name, "is not a connection string of Postgres"));
             }
             (unknown, _) => {
@@ -786,7 +790,7 @@ mod properties {
 
         #[test]
         fn of_a_connection_string_that_is_refused_no_part_of_the_password_is_told(
-            secret in "[a-z]{12}", before in "[!-~]{0,6}", after in "[!-~]{0,6}",
+            secret in "[a-z]{12}", before in "[!-~]{0,6}[?&=]?", after in "[?&=]?[!-~]{0,6}",
             query in "(\\?[a-z_]{1,9}=[a-z]{1,9}(&[a-z_]{1,9}=[a-z]{1,9})?)?",
         ) {
             for string in [
