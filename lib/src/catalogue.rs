@@ -19,6 +19,7 @@ use crate::http::{Freshness, List, Page, Public, query};
 use crate::models::class_type::{self, ClassType, Details, Filter, Level, Retired};
 use crate::models::security_event::Kind;
 use crate::models::{instructor, occurrence};
+use crate::partner_apps::origin_of;
 use crate::staff::Act;
 use crate::text::{self, Form, Problem};
 use crate::{App, BoxFuture};
@@ -274,9 +275,8 @@ fn https_url(typed: &str) -> Result<String, Problem> {
     let text = text::required_line(typed, 2_000)?;
     let url: Option<Uri> = text.parse().ok();
     let plain = |url: &Uri| {
-        let authority = url.authority().map(|authority| authority.as_str());
         url.scheme_str() == Some("https")
-            && authority.is_some_and(|host| !host.contains('@'))
+            && origin_of(url).is_some()
             && !text.contains(char::is_whitespace)
     };
     if !url.as_ref().is_some_and(plain) {
@@ -309,6 +309,7 @@ mod tests {
             "http://example.com/a.jpg",
             "https://",
             "https:///a.jpg",
+            "https://[]/a.jpg",
             "//example.com/a.jpg",
             "javascript:alert(1)",
             "data:text/html,x",

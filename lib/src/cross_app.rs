@@ -269,3 +269,27 @@ mod tests {
         }
     }
 }
+
+#[cfg(test)]
+mod properties {
+    use proptest::prelude::*;
+    use url::Url;
+
+    use super::*;
+    use crate::arbitrary::text;
+
+    proptest! {
+        #[test]
+        fn a_token_goes_where_a_browser_would_go(
+            typed in prop_oneof![
+                text(), "https?://[!-$&-~]{0,30}", "https://shop\\.example[!-$&-~]{0,12}",
+                "https:[/\\\\]{1,3}[a-z@.]{1,12}[/\\\\@:?#][a-z.@]{0,12}",
+            ],
+        ) {
+            let Ok(origin) = origin_of_address(&typed) else { return Ok(()) };
+            let there = Url::parse(&typed).unwrap();
+            assert_eq!(there.origin().ascii_serialization(), origin);
+            assert!(there.username().is_empty() && there.password().is_none(), "{there}");
+        }
+    }
+}

@@ -137,17 +137,19 @@ pub(crate) fn origin_of(uri: &Uri) -> Option<String> {
     let (scheme, authority) = (uri.scheme_str()?, uri.authority()?);
     let host = authority.host().to_ascii_lowercase();
     let is_local = ["localhost", "127.0.0.1", "[::1]"].contains(&host.as_str());
-    let usual = match scheme {
+    let usual: u16 = match scheme {
         "https" => 443,
         "http" if is_local => 80,
         _ => return None,
     };
     let is_known = |c: char| c.is_ascii_alphanumeric() || "-.".contains(c);
-    let is_host = is_local || (!host.is_empty() && host.chars().all(is_known));
-    // Beside the host there is a port, or something that is none.
-    let port = match authority.as_str().len() == host.len() {
-        true => usual,
-        false => authority.port_u16()?,
+    let is_host =
+        is_local || (!host.is_empty() && host.chars().all(is_known) && is_as_written(&host));
+    // Behind the host there is a port or nothing; before it nobody's name.
+    let port = match authority.as_str().get(host.len()..)?.strip_prefix(':') {
+        None if authority.as_str().len() == host.len() => usual,
+        Some(digits) if digits.bytes().all(|byte| byte.is_ascii_digit()) => digits.parse().ok()?,
+        _ => return None,
     };
     if !is_host || authority.as_str().contains('@') {
         return None;
@@ -156,6 +158,18 @@ pub(crate) fn origin_of(uri: &Uri) -> Option<String> {
         true => format!("{scheme}://{host}"),
         false => format!("{scheme}://{host}:{port}"),
     })
+}
+
+/// Whether a browser leaves a host as it stands. One whose last part is a number
+/// it takes for an address, and writes all four (WHATWG URL § 3.5).
+fn is_as_written(host: &str) -> bool {
+    let last = host.strip_suffix('.').unwrap_or(host).rsplit('.').next();
+    let last = last.unwrap_or_default();
+    let is_hex = last
+        .strip_prefix("0x")
+        .is_some_and(|digits| digits.bytes().all(|byte| byte.is_ascii_hexdigit()));
+    let is_decimal = !last.is_empty() && last.bytes().all(|byte| byte.is_ascii_digit());
+    !(is_hex || is_decimal) || host.parse::<std::net::Ipv4Addr>().is_ok()
 }
 
 fn origins(typed: Vec<String>) -> Result<Vec<String>, Problem> {
@@ -303,6 +317,10 @@ mod tests {
             "https://:::",
             "https://ana@shop.example:8443",
             "ftp://shop.example",
+            "https://127.1",
+            "https://0x7f000001",
+            "https://shop.example.1",
+            "http://[::1]0:0",
         ] {
             assert!(origin(bad).is_err(), "{bad}");
         }
