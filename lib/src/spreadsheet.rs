@@ -7,6 +7,10 @@ use http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 
 use crate::error::{Error, Result};
 
+/// With one of these a formula begins, or what some spreadsheets pass over before
+/// one (OWASP, CSV injection; ASVS 5.0, 1.2.10).
+const CALCULATED: [char; 8] = ['=', '+', '-', '@', '\t', '\r', '\n', '\0'];
+
 /// One cell.
 #[derive(Clone, Debug)]
 pub enum Cell {
@@ -25,10 +29,10 @@ impl Cell {
     }
 
     /// What is written. A text that a spreadsheet would calculate gets an
-    /// apostrophe before it, by which it is shown instead (OWASP, CSV injection).
+    /// apostrophe before it, by which it is shown instead.
     fn written(self) -> String {
         match self {
-            Self::Text(text) if text.starts_with(['=', '+', '-', '@', '\t', '\r', '\n']) => {
+            Self::Text(text) if text.starts_with(CALCULATED) => {
                 format!("'{text}")
             }
             Self::Text(text) | Self::Number(text) => text,
@@ -94,6 +98,7 @@ mod tests {
             ("@SUM(A1)", "'@SUM(A1)"),
             ("\t=1", "'\t=1"),
             ("\r=1", "'\r=1"),
+            ("\0=1", "'\0=1"),
             ("Salsa = joy", "Salsa = joy"),
         ] {
             assert_eq!(Cell::Text(typed.to_owned()).written(), written);
@@ -126,13 +131,15 @@ mod properties {
                 let cells = row.iter().cloned().map(Cell::Text);
                 cells.chain([Cell::count(count), Cell::Empty]).collect()
             });
-            let sheet = Spreadsheet::new("x.csv".to_owned(), written.collect()).unwrap();
-            let mut reader = csv::ReaderBuilder::new().has_headers(false).from_reader(&sheet.body[..]);
+            let heading = ["a", "b", "c", "count", "none"].map(|name| Cell::Text(name.to_owned()));
+            let written = [heading.to_vec()].into_iter().chain(written).collect();
+            let sheet = Spreadsheet::new("x.csv".to_owned(), written).unwrap();
+            let mut reader = csv::ReaderBuilder::new().from_reader(&sheet.body[..]);
             let read: Vec<_> = reader.records().map(|record| record.unwrap()).collect();
             assert_eq!(read.len(), rows.len());
             for (read, row) in read.iter().zip(&rows) {
                 for (cell, text) in read.iter().zip(row) {
-                    assert!(!cell.starts_with(['=', '+', '-', '@', '\t', '\r', '\n']), "{cell:?}");
+                    assert!(!cell.starts_with(['=', '+', '-', '@', '\t', '\r', '\n', '\0']), "{cell:?}");
                     let shown = cell.strip_prefix('\'').filter(|_| !text.starts_with('\'')).unwrap_or(cell);
                     assert_eq!(shown, text);
                 }

@@ -207,10 +207,10 @@ fn refusal(path: &str, error: &serde_json::Error) -> Error {
     let sentence = text
         .rsplit_once(" at line ")
         .map_or(&*text, |(told, _)| told);
-    let path = if path == "." { "" } else { path };
     if sentence.starts_with("unknown field `") {
         return Error::field(&begun(path), "is not a field of this request");
     }
+    let path = if path == "." { "" } else { path };
     for (prefix, problem) in [
         ("missing field `", "is required"),
         ("duplicate field `", "is given twice"),
@@ -407,6 +407,11 @@ mod properties {
     fn paths(value: &Value, above: &str, known: &mut BTreeSet<String>) {
         for (name, value) in value.as_object().into_iter().flatten() {
             let path = format!("{above}{name}");
+            paths(value, &format!("{path}."), known);
+            known.insert(path);
+        }
+        for (place, value) in value.as_array().into_iter().flatten().enumerate() {
+            let path = format!("{}[{place}]", above.trim_end_matches('.'));
             paths(value, &format!("{path}."), known);
             known.insert(path);
         }

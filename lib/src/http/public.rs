@@ -141,8 +141,8 @@ mod properties {
                 let status = answered(body.clone(), &known).status();
                 assert_eq!(status, StatusCode::NOT_MODIFIED, "{known:?}");
             }
-            prop_assume!(!told.as_bytes().contains(&b'*'));
-            for known in [told, HeaderValue::from_str(&others).unwrap()] {
+            let told = Some(told).filter(|told| !told.as_bytes().contains(&b'*'));
+            for known in told.into_iter().chain(HeaderValue::from_str(&others)) {
                 assert_eq!(answered(body.clone(), &known).status(), StatusCode::OK);
             }
         }
