@@ -466,6 +466,7 @@ mod properties {
         prop_oneof![
             3 => tried.clone(),
             3 => tried.prop_map(|tried| format!("/{tried}")),
+            3 => r"/[\\/\t]{1,2}evil\.example[!-~]{0,12}",
             1 => text(),
             1 => "/[!-~]{0,40}",
         ]
