@@ -61,7 +61,8 @@ fn level(typed: &str) -> Result<Level, Problem> {
 }
 
 fn style(typed: &str) -> Result<String, Problem> {
-    Ok(text::required_line(typed, STYLE)?.to_lowercase())
+    // `İ` is two characters in lower case.
+    text::required_line(&typed.to_lowercase(), STYLE)
 }
 
 /// A page of what is offered, newest first.
