@@ -116,7 +116,7 @@ impl TimeZone {
 fn civil(local: chrono::NaiveDateTime) -> jiff::civil::DateTime {
     let days = local.date() - NaiveDate::default();
     let date = jiff::civil::date(1970, 1, 1);
-    let span = jiff::Span::new().days(days.num_days().clamp(-2_000_000, 2_000_000));
+    let span = jiff::Span::new().days(days.num_days().clamp(-3_000_000, 3_000_000));
     let (hour, minute, second) = (local.hour(), local.minute(), local.second());
     // Within the years that the database is for, none of this can fail.
     date.saturating_add(span)
