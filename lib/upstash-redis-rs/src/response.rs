@@ -256,9 +256,12 @@ mod properties {
 
         #[test]
         fn what_redis_cannot_have_said_is_not_taken_for_an_answer(value in foreign(), text in any::<String>()) {
+            let is_answer = |body: &str| {
+                many(body.as_bytes(), 1).is_ok_and(|answers| answers.iter().any(Result::is_ok))
+            };
             for body in [value.clone(), json!({ "result": value }), json!([{ "result": value }])] {
                 assert!(one(body.to_string().as_bytes()).is_err(), "{}", body);
-                assert!(many(body.to_string().as_bytes(), 1).is_err(), "{}", body);
+                assert!(!is_answer(&body.to_string()), "{}", body);
             }
             // An error stays one, whatever stands beside it.
             let body = json!({ "result": "OK", "error": text }).to_string();
