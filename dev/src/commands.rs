@@ -11,7 +11,9 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use crate::claim::{Claim, Holder};
 use crate::progress::{print, say};
 use crate::stack::{self, Stack};
-use crate::{bench, database, demo, environment, openapi, postgres, schemathesis, statistics};
+use crate::{
+    bench, database, demo, environment, fuzz, openapi, postgres, schemathesis, statistics,
+};
 
 /// Brings the whole product up on this machine: Postgres, Redis, migrations,
 /// demo data, all functions and the site on one port. Ctrl-C stops it; the
@@ -73,6 +75,8 @@ enum Command {
     /// Ask everything that public/openapi.json describes, as a visitor, a member
     /// and an administrator, whether it is so
     Schemathesis(schemathesis::Options),
+    /// Try what reads bytes from outside with inputs that nobody has tried yet
+    Fuzz(fuzz::Options),
 }
 
 #[derive(Subcommand)]
@@ -168,6 +172,7 @@ async fn dispatch(arguments: Arguments) -> Result<()> {
             Ok(())
         }
         Some(Command::Bench(options)) => unless_asked_to_end(bench::run(options)).await,
+        Some(Command::Fuzz(options)) => unless_asked_to_end(fuzz::run(options)).await,
         Some(Command::Schemathesis(options)) => {
             unless_asked_to_end(schemathesis::run(options)).await
         }

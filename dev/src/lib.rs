@@ -10,6 +10,7 @@ mod database;
 mod demo;
 mod env_file;
 mod environment;
+mod fuzz;
 mod lab;
 mod openapi;
 mod platform;
