@@ -19,7 +19,7 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use crate::environment;
-use crate::progress::{print, say};
+use crate::progress::{self, print, say};
 
 /// The crates that read bytes from outside, and where each stands.
 const CRATES: [(&str, &str); 2] = [
@@ -281,14 +281,7 @@ fn show(rows: &[(Property, Tried)]) -> Result<()> {
     let lines: Vec<_> = std::iter::once(heads)
         .chain(rows.iter().map(|(property, tried)| cells(property, tried)))
         .collect();
-    let width = |column: usize| {
-        let widths = lines.iter().map(|line| line[column].chars().count());
-        widths.max().unwrap_or(0)
-    };
-    let [a, b, c] = [0, 1, 2].map(width);
-    for [name, cases, seconds, found] in &lines {
-        print(&format!("{name:<a$}  {cases:>b$}  {seconds:>c$}  {found}"));
-    }
+    progress::table(&lines, |column| column == 1 || column == 2);
     let cases: u64 = rows.iter().map(|(_, tried)| tried.cases).sum();
     print(&format!("\n{} properties, {cases} cases.", rows.len()));
     let mut failed = 0;
