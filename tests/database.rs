@@ -10,7 +10,7 @@ use crate::harness::{PASSWORD, Settings, TestApp, Wire, until};
 
 /// A process that reaches the stores of `app` through a wire that can fail.
 async fn far(app: &TestApp) -> (TestApp, Wire) {
-    let wire = Wire::to(&app.database).await;
+    let wire = Wire::to(&app.database).await.unwrap();
     let settings = Settings::default().with("POSTGRES_URL", wire.url());
     (app.another_with(settings).await, wire)
 }

@@ -27,9 +27,9 @@ use clap::{Args, ValueEnum};
 
 use self::peers::Peers;
 use self::table::Row;
-use crate::environment;
 use crate::lab::{Lab, function};
 use crate::progress::{print, say};
+use crate::{environment, report};
 
 /// How to measure.
 #[derive(Args)]
@@ -120,15 +120,10 @@ pub(crate) async fn run(options: Options) -> Result<()> {
     }
     lab.close().await?;
     table::show(&rows);
-    let path = options.json.unwrap_or_else(default_path);
-    table::write(&rows, options.quick, &path)?;
+    let path = options.json.unwrap_or_else(|| report::of_today("bench"));
+    report::write(&rows, options.quick, &path)?;
     print(&format!("\nThe figures are in {}.", path.display()));
     Ok(())
-}
-
-fn default_path() -> PathBuf {
-    let date = sabor::clock::Clock::default().now().date_naive();
-    environment::home().join(format!("bench/{date}.json"))
 }
 
 /// A load generator that is not optimised would measure itself.

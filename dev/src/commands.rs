@@ -12,7 +12,7 @@ use crate::claim::{Claim, Holder};
 use crate::progress::{print, say};
 use crate::stack::{self, Stack};
 use crate::{
-    bench, database, demo, environment, fuzz, openapi, postgres, schemathesis, statistics,
+    bench, database, demo, drill, environment, fuzz, openapi, postgres, schemathesis, statistics,
 };
 
 /// Brings the whole product up on this machine: Postgres, Redis, migrations,
@@ -77,6 +77,9 @@ enum Command {
     Schemathesis(schemathesis::Options),
     /// Try what reads bytes from outside with inputs that nobody has tried yet
     Fuzz(fuzz::Options),
+    /// Break what the functions stand on, under load, and look whether anything
+    /// that was confirmed is lost
+    Drill(drill::Options),
 }
 
 #[derive(Subcommand)]
@@ -176,6 +179,7 @@ async fn dispatch(arguments: Arguments) -> Result<()> {
         Some(Command::Schemathesis(options)) => {
             unless_asked_to_end(schemathesis::run(options)).await
         }
+        Some(Command::Drill(options)) => unless_asked_to_end(drill::run(options)).await,
     }
 }
 

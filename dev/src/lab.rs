@@ -34,7 +34,7 @@ const HOST: &str = "sabor.example";
 /// What the members sign in with.
 pub(crate) const PASSWORD: &str = "correct horse battery";
 
-const MEMBERS: usize = 1_000;
+pub(crate) const MEMBERS: usize = 1_000;
 
 /// Rows that are written by one statement, between two signs of life.
 const BATCH: usize = 250_000;

@@ -1,13 +1,16 @@
-//! The local stack, the local server and the benchmark: what never deploys.
+//! The local stack, the local server, the benchmark and the drills: what never
+//! deploys.
 //!
 //! `cargo dev` is [`run`]. The tests take [`postgres::Cluster`] for a private
-//! Postgres, and [`routes`] with [`serve`] for every function in one process.
+//! Postgres, [`wire::Wire`] for one that fails on the way, and [`routes`] with
+//! [`serve`] for every function in one process.
 
 mod bench;
 mod claim;
 mod commands;
 mod database;
 mod demo;
+mod drill;
 mod env_file;
 mod environment;
 mod fuzz;
@@ -18,10 +21,12 @@ pub mod postgres;
 mod private_file;
 mod progress;
 mod redis;
+mod report;
 mod schemathesis;
 mod server;
 mod stack;
 mod statistics;
+pub mod wire;
 
 use sabor::random;
 

@@ -12,7 +12,6 @@ mod smtp;
 mod stores;
 mod stripe;
 mod studio;
-mod wire;
 
 use std::collections::HashMap;
 use std::net::Ipv4Addr;
@@ -35,11 +34,11 @@ pub use github::GitHub;
 pub use oidc::{Mischief, Oidc, Replaced, claims};
 pub use people::{Answer, Person};
 pub use python::python;
+pub use sabor_dev::wire::Wire;
 pub use smtp::MailServer;
 pub use stores::{Database, binaries, connect, empty_database};
 pub use stripe::{Fault, LocalStripe, Stripe, event, signature};
 pub use studio::Class;
-pub use wire::Wire;
 
 /// The password that everybody in these stories has.
 pub const PASSWORD: &str = "una contraseña larga";

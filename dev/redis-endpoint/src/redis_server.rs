@@ -2,7 +2,7 @@
 
 use std::env;
 use std::fs;
-use std::io;
+use std::io::{self, Write};
 use std::os::unix::fs::DirBuilderExt;
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
@@ -13,13 +13,19 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::net::UnixStream;
 
 /// Runs the server until standard input ends, which it does when its owner
-/// ends, however that comes about.
+/// ends, however that comes about; kills and starts it in between, as told.
 const WATCH: &str = r#"
 dir=$1
-redis-server --port 0 --unixsocket "$dir/socket" --dir "$dir" \
-    --save '' --appendonly no --logfile "$dir/log" --databases 16 &
-cat >/dev/null
-kill -9 $! && wait $!
+start() {
+    redis-server --port 0 --unixsocket "$dir/socket" --dir "$dir" \
+        --save '' --appendonly no --logfile "$dir/log" --databases 16 &
+}
+end() {
+    kill -9 $! && wait $!
+}
+start
+while read -r order; do $order; done
+end
 rm -rf "$dir"
 "#;
 
@@ -55,20 +61,50 @@ impl RedisServer {
             .process_group(0)
             .spawn()?;
         let server = Self { watcher, directory };
+        server.until(true).await?;
+        Ok(server)
+    }
+
+    /// Kills the server with -9, and what it holds is gone; waits until it has
+    /// ended.
+    ///
+    /// # Errors
+    ///
+    /// When it does not end.
+    pub async fn kill(&self) -> io::Result<()> {
+        self.order("end")?;
+        self.until(false).await
+    }
+
+    /// Starts a server that was killed, empty, at the same address.
+    ///
+    /// # Errors
+    ///
+    /// As [`RedisServer::start`].
+    pub async fn start_again(&self) -> io::Result<()> {
+        self.order("start")?;
+        self.until(true).await
+    }
+
+    fn order(&self, order: &str) -> io::Result<()> {
+        let mut orders = self.watcher.stdin.as_ref();
+        let orders = orders.as_mut().ok_or(io::ErrorKind::BrokenPipe)?;
+        writeln!(orders, "{order}")
+    }
+
+    /// Waits until it accepts connections, or until it does not.
+    async fn until(&self, up: bool) -> io::Result<()> {
         let ready = async {
-            while UnixStream::connect(server.socket()).await.is_err() {
+            while UnixStream::connect(self.socket()).await.is_ok() != up {
                 tokio::time::sleep(Duration::from_millis(2)).await;
             }
         };
-        match tokio::time::timeout(Duration::from_secs(10), ready).await {
-            Ok(()) => Ok(server),
-            Err(_) => {
-                let log = fs::read_to_string(server.directory.join("log")).unwrap_or_default();
-                Err(io::Error::other(format!(
-                    "redis-server does not start:\n{log}"
-                )))
-            }
-        }
+        let in_time = tokio::time::timeout(Duration::from_secs(10), ready).await;
+        in_time.map_err(|_| {
+            let log = fs::read_to_string(self.directory.join("log")).unwrap_or_default();
+            let does = if up { "start" } else { "end" };
+            io::Error::other(format!("redis-server does not {does}:\n{log}"))
+        })
     }
 
     /// The address for [`Backend::real`](crate::Backend::real).

@@ -1,11 +1,6 @@
-//! The table that comes of it, for people and, as JSON, for programs.
+//! The table that comes of it.
 
-use std::fs;
-use std::path::Path;
-
-use anyhow::{Context, Result};
 use serde::Serialize;
-use serde_json::json;
 
 use crate::progress;
 
@@ -113,23 +108,4 @@ pub(super) fn show(rows: &[Row]) {
         .chain(rows.iter().map(Row::cells))
         .collect();
     progress::table(&lines, |column| column == 1);
-}
-
-/// Writes the rows to `path`.
-pub(super) fn write(rows: &[Row], quick: bool, path: &Path) -> Result<()> {
-    let report = json!({
-        "at": sabor::clock::Clock::default().now(),
-        "quick": quick,
-        "machine": {
-            "system": std::env::consts::OS,
-            "architecture": std::env::consts::ARCH,
-            "cores": std::thread::available_parallelism().map_or(0, usize::from),
-        },
-        "rows": rows,
-    });
-    if let Some(folder) = path.parent() {
-        fs::create_dir_all(folder)?;
-    }
-    fs::write(path, serde_json::to_string_pretty(&report)?)
-        .with_context(|| format!("{} cannot be written", path.display()))
 }

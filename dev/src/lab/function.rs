@@ -43,7 +43,9 @@ pub(crate) async fn build() -> Result<()> {
 /// The executables, by the paths of their functions.
 pub(crate) fn executables() -> Result<Vec<(String, PathBuf)>> {
     let here = std::env::current_exe()?;
-    let folder = here.parent().unwrap_or(&here).to_owned();
+    // Ours or the one beside it: a drill need not be built for release itself.
+    let target = here.ancestors().nth(2).context("no target directory")?;
+    let folder = target.join("release");
     let executable = |path: &str| {
         let name = path.trim_start_matches("/api/").replace('/', "-");
         folder.join(name.replace(['{', '}'], ""))

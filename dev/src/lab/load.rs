@@ -12,7 +12,7 @@ use anyhow::{Context, Result, bail};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Bytes;
 use hyper::client::conn::http1::{self, SendRequest};
-use hyper::{Request, StatusCode};
+use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
@@ -160,12 +160,18 @@ impl Connection {
 
     /// The answer to a call, whatever it is.
     pub(crate) async fn ask(&mut self, call: Call) -> Result<(StatusCode, Bytes)> {
+        let (head, body) = self.ask_whole(call).await?.into_parts();
+        Ok((head.status, body))
+    }
+
+    /// The same, with its headers.
+    pub(crate) async fn ask_whole(&mut self, call: Call) -> Result<Response<Bytes>> {
         let path = call.uri().path().to_owned();
         self.0.ready().await?;
         let answer = self.0.send_request(call).await;
         let answer = answer.with_context(|| format!("{path} was not answered"))?;
-        let status = answer.status();
-        Ok((status, answer.into_body().collect().await?.to_bytes()))
+        let (head, body) = answer.into_parts();
+        Ok(Response::from_parts(head, body.collect().await?.to_bytes()))
     }
 }
 

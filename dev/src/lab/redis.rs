@@ -1,4 +1,4 @@
-//! The Redis endpoint of the benchmark, away from the load generator's threads.
+//! The Redis endpoint of the laboratory, away from the load generator's threads.
 
 use std::io;
 use std::sync::Arc;
@@ -14,7 +14,8 @@ pub(crate) struct Redis {
     pub(crate) endpoint: Arc<Endpoint>,
     /// `None` when it has been stopped.
     runtime: Option<Runtime>,
-    server: Option<RedisServer>,
+    /// `None`: in memory.
+    pub(crate) server: Option<RedisServer>,
 }
 
 impl Redis {

@@ -1,4 +1,4 @@
-//! A process that is measured: one of ours, or a peer's.
+//! A process that is measured or put to the test: one of ours, or a peer's.
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::Path;
@@ -74,6 +74,17 @@ impl Server {
             bail!("the system does not tell the peak of its memory");
         };
         Ok(kib.trim().parse::<f64>()? * 1024.0 / 1e6)
+    }
+
+    /// Sends the process a signal, by its name.
+    pub(crate) async fn signal(&self, name: &str) -> Result<()> {
+        let id = self.process.id().context("the process has ended")?;
+        let mut kill = Command::new("kill");
+        let sent = kill.args(["-s", name, &id.to_string()]).status().await;
+        if !sent.context("kill cannot be run")?.success() {
+            bail!("the process does not take {name}");
+        }
+        Ok(())
     }
 
     pub(crate) async fn stop(mut self) -> Result<()> {

@@ -1,0 +1,101 @@
+//! The clock of one process jumps while it runs, by Debian's libfaketime.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use chrono::{DateTime, TimeDelta, Utc};
+use sabor::clock::Clock;
+
+use super::ledger::Answer;
+use super::stage::{Instance, Kind, Stage};
+use super::traffic::Play;
+
+/// How long a process may take to notice.
+const NOTICED_WITHIN: Duration = Duration::from_secs(10);
+
+/// The library that stands between a process and its clock.
+pub(super) fn library() -> Option<PathBuf> {
+    const PATH: &str = "faketime/libfaketime.so.1";
+    let folders = fs::read_dir("/usr/lib").into_iter().flatten().flatten();
+    let found = folders.map(|folder| folder.path().join(PATH));
+    found
+        .chain([Path::new("/usr/lib").join(PATH)])
+        .find(|path| path.is_file())
+}
+
+/// One process of each function that has two.
+fn affected(stage: &Stage) -> Vec<&Instance> {
+    let both = [Kind::Check, Kind::Book].map(|kind| stage.one(kind, 0));
+    both.into_iter().flatten().collect()
+}
+
+/// Where the affected processes read by how much they are off.
+fn file(stage: &Stage) -> PathBuf {
+    stage.folder.path().join("clock")
+}
+
+/// Has the affected processes started anew, with clocks that can be moved.
+pub(super) async fn prepare(stage: &Stage) -> Result<()> {
+    let library = library().context("there is no libfaketime")?;
+    set(stage, TimeDelta::zero())?;
+    let mut variables = stage.variables();
+    variables.extend([
+        ("LD_PRELOAD", library.display().to_string()),
+        ("FAKETIME_TIMESTAMP_FILE", file(stage).display().to_string()),
+        ("FAKETIME_NO_CACHE", "1".to_owned()),
+        // A wall clock that is set moves no other.
+        ("FAKETIME_DONT_FAKE_MONOTONIC", "1".to_owned()),
+        ("DONT_FAKE_MONOTONIC", "1".to_owned()),
+    ]);
+    for instance in affected(stage) {
+        instance.start_again(&variables).await?;
+    }
+    Ok(())
+}
+
+/// Gives them clocks that are right again.
+pub(super) async fn clear(stage: &Stage) -> Result<()> {
+    for instance in affected(stage) {
+        instance.start_again(&stage.variables()).await?;
+    }
+    Ok(())
+}
+
+/// The clock jumps, and after a while back.
+pub(super) async fn jump(play: &Play, by: TimeDelta) -> Result<()> {
+    set(&play.stage, by)?;
+    noticed(play, by).await?;
+    play.stage.last().await;
+    set(&play.stage, TimeDelta::zero())?;
+    noticed(play, TimeDelta::zero()).await
+}
+
+/// By renaming, so that nobody reads half of it.
+fn set(stage: &Stage, by: TimeDelta) -> Result<()> {
+    let new = stage.folder.path().join("clock.new");
+    fs::write(&new, format!("{:+}\n", by.num_seconds()))?;
+    Ok(fs::rename(new, file(stage))?)
+}
+
+/// Waits until the process answers under a date that is off by so much: a drill in
+/// which no clock has jumped would show nothing.
+async fn noticed(play: &Play, by: TimeDelta) -> Result<()> {
+    let begun = Instant::now();
+    let cookie = play.stage.lab.cookie(crate::lab::DATABASE, 1)?;
+    while begun.elapsed() < NOTICED_WITHIN {
+        let answer = play.ask(Kind::Check, 0, play.check(&cookie)?).await?;
+        let off = date(&answer).map(|date| date - Clock::default().now() - by);
+        if off.is_some_and(|off| off.abs() < TimeDelta::seconds(60)) {
+            return Ok(());
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    bail!("the clock does not jump")
+}
+
+fn date(answer: &Answer) -> Option<DateTime<Utc>> {
+    let date = answer.headers.get("date")?.to_str().ok()?;
+    Some(DateTime::parse_from_rfc2822(date).ok()?.to_utc())
+}

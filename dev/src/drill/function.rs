@@ -1,0 +1,40 @@
+//! A process of a function dies, or stands still.
+
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+
+use super::stage::{Instance, Kind};
+use super::traffic::Play;
+
+/// One process after another is killed with -9 in the middle of what it does, and
+/// another is started in its place.
+pub(super) async fn killed(play: &Play) -> Result<()> {
+    let (stage, begun) = (&play.stage, Instant::now());
+    let variables = stage.variables();
+    for instance in stage.instances.iter().cycle() {
+        if begun.elapsed() > stage.lasting() {
+            break;
+        }
+        instance.start_again(&variables).await?;
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    Ok(())
+}
+
+/// One process of each function that has two stands still, as an instance that
+/// the platform freezes, in the middle of what it does. What others have ended
+/// meanwhile, its late writes must not bring back.
+pub(super) async fn frozen(play: &Play) -> Result<()> {
+    let both = [Kind::Check, Kind::Book].map(|kind| play.stage.one(kind, 0));
+    let both: Vec<&Instance> = both.into_iter().flatten().collect();
+    for instance in &both {
+        instance.signal("STOP").await?;
+    }
+    // Longer than a statement may take (15 s), unless it is to be short.
+    tokio::time::sleep(play.stage.lasting() * 2).await;
+    for instance in &both {
+        instance.signal("CONT").await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,59 @@
+//! Postgres dies, is restarted, is cut off, or has no connection left.
+
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+use tokio_postgres::Client;
+
+use super::traffic::Play;
+use crate::lab::DATABASE;
+use crate::wire::State;
+
+/// Killed with -9; what was committed is recovered when it starts. That the
+/// machine dies as well is not played: a throw-away cluster runs without fsync.
+pub(super) async fn killed(play: &Play) -> Result<()> {
+    play.stage.lab.cluster.kill().await?;
+    play.stage.last().await;
+    play.stage.lab.cluster.restart().await
+}
+
+/// Stopped in order, and started at once: as when a host updates it.
+pub(super) async fn restarted(play: &Play) -> Result<()> {
+    play.stage.lab.cluster.restart().await
+}
+
+/// What is sent to it vanishes. The connections of then never carry again.
+pub(super) async fn silent(play: &Play) -> Result<()> {
+    cut_off(play, State::Silent).await
+}
+
+/// Connections end, and new ones are refused.
+pub(super) async fn reset(play: &Play) -> Result<()> {
+    cut_off(play, State::Cut).await
+}
+
+async fn cut_off(play: &Play, state: State) -> Result<()> {
+    play.stage.wire.set(state);
+    play.stage.last().await;
+    play.stage.wire.set(State::Sound);
+    Ok(())
+}
+
+/// Somebody else takes every connection that there is, and each that the
+/// functions had or come by.
+pub(super) async fn full(play: &Play) -> Result<()> {
+    const END_THEIRS: &str =
+        "select count(pg_terminate_backend(pid)) from pg_stat_activity where datname = $1";
+    let cluster = &play.stage.lab.cluster;
+    let ours = cluster.connect("postgres").await?;
+    let mut taken: Vec<Client> = Vec::new();
+    let begun = Instant::now();
+    while begun.elapsed() < play.stage.lasting() {
+        ours.execute(END_THEIRS, &[&DATABASE]).await?;
+        while let Ok(another) = cluster.connect("postgres").await {
+            taken.push(another);
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    Ok(())
+}

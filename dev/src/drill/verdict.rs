@@ -1,0 +1,260 @@
+//! Whether what was confirmed is there: read from the tables, and asked again.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use sabor::secret::sha256_hex;
+use tokio_postgres::Client;
+use uuid::Uuid;
+
+use super::ledger::{Ledger, Outcome, Sighting};
+use super::stage::Kind;
+use super::traffic::Play;
+
+/// What a machine with two cores and much to do may add to a lapse.
+const SCHEDULING: Duration = Duration::from_secs(1);
+
+/// For how long a session that has ended may be read.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Bound {
+    /// No check that begins after the confirmation finds it.
+    AtOnce,
+    /// Until so long after the fault.
+    AfterReturn(Duration),
+    /// For so long, whatever happens.
+    For(Duration),
+}
+
+/// A mark that was lost, or never sent.
+pub(super) const MARK_LOST: Duration = Duration::from_secs(300);
+
+impl Bound {
+    pub(super) fn name(self) -> String {
+        match self {
+            Self::AtOnce => "at once".to_owned(),
+            Self::AfterReturn(lapse) => format!("{} s after its return", lapse.as_secs()),
+            Self::For(lapse) => format!("{} s", lapse.as_secs()),
+        }
+    }
+
+    fn allows(self, seen: &Sighting, fault_ended: Instant) -> bool {
+        let at = seen.ended.at;
+        let until = match self {
+            _ if !seen.ended.confirmed => at + MARK_LOST,
+            Self::AtOnce => at,
+            Self::AfterReturn(lapse) if at <= fault_ended + lapse => {
+                fault_ended + lapse + SCHEDULING
+            }
+            Self::AfterReturn(_) => at,
+            Self::For(lapse) => at + lapse,
+        };
+        seen.asked <= until
+    }
+}
+
+/// The longest that a session was read which had ended.
+pub(super) fn longest_life(ledger: &Ledger) -> Duration {
+    let sightings = ledger.sightings().into_iter();
+    let lives = sightings.map(|seen| seen.asked.saturating_duration_since(seen.ended.at));
+    lives.max().unwrap_or_default()
+}
+
+/// Everything that can be told when all is over; what is wrong is in the ledger.
+pub(super) async fn judge(play: &Arc<Play>, bound: Bound, fault_ended: Instant) -> Result<()> {
+    let ledger = &play.ledger;
+    for seen in ledger.sightings() {
+        if !bound.allows(&seen, fault_ended) {
+            ledger.wrong("check: a session that had ended was read for longer than stated");
+        }
+    }
+    for asked in ledger.requests() {
+        if asked.outcome == Outcome::Broken && !play.excuses(asked.kind) {
+            ledger.wrong(format!("{}: 500", asked.kind.name()));
+        }
+    }
+    let client = play.stage.postgres().await?;
+    sessions(play, &client, bound).await?;
+    bookings(play, &client).await?;
+    classes(play, &client).await?;
+    others(play, &client).await?;
+    tokens(play).await
+}
+
+/// Who signed in is signed in, and who has ended it is not, in each process.
+async fn sessions(play: &Arc<Play>, client: &Client, bound: Bound) -> Result<()> {
+    let key = |cookie: &str| {
+        let token = cookie.split(['=', '.']).nth(1).unwrap_or_default();
+        sha256_hex(token.as_bytes())
+    };
+    let (alive, ended) = (play.ledger.alive(), play.ledger.ended());
+    let keys: Vec<String> = alive.iter().map(|cookie| key(cookie)).collect();
+    let there = count(client, SESSIONS, &keys).await?;
+    play.expect(
+        there == keys.len(),
+        "sign-in: confirmed, and not in Postgres",
+    );
+    let keys: Vec<String> = ended.iter().map(|(cookie, _)| key(cookie)).collect();
+    let there = count(client, SESSIONS, &keys).await?;
+    play.expect(there == 0, "sign-out: confirmed, and still in Postgres");
+    for turn in 0..2 {
+        for cookie in &alive {
+            let answer = play.ask(Kind::Check, turn, play.check(cookie)?).await?;
+            play.expect(
+                answer.outcome == Outcome::Done,
+                "check: a session that lives is not let in afterwards",
+            );
+        }
+        for (cookie, ended) in &ended {
+            let answer = play.ask(Kind::Check, turn, play.check(cookie)?).await?;
+            // Where marks may be lost it is to be gone later than we wait here.
+            let may_be_read = matches!(bound, Bound::For(_)) || !ended.confirmed;
+            let is_refused = answer.outcome == Outcome::Refused;
+            play.expect(
+                is_refused || may_be_read,
+                "check: a session that had ended is let in afterwards",
+            );
+        }
+    }
+    Ok(())
+}
+
+async fn bookings(play: &Play, client: &Client) -> Result<()> {
+    let rows = client.query(BOOKINGS, &[&play.classes]).await?;
+    let row = client.query_one(BOOKED_TWICE, &[&play.classes]).await?;
+    let twice: i64 = row.try_get(0)?;
+    play.expect(twice == 0, "book: done twice under one Idempotency-Key");
+    let deeds = play.ledger.deeds();
+    let mut found = 0;
+    for row in &rows {
+        let (id, class): (Uuid, Uuid) = (row.try_get("id")?, row.try_get("scheduled_class_id")?);
+        let is_cancelled = row.try_get::<_, &str>("status")? == "cancelled";
+        found += usize::from(deeds.booked.get(&id) == Some(&class));
+        let is_kept = is_cancelled || !deeds.cancelled.contains(&id);
+        play.expect(is_kept, "cancel: confirmed, and not cancelled");
+        let is_wanted = !is_cancelled || deeds.regretted.contains(&id);
+        play.expect(is_wanted, "book: cancelled by nobody");
+    }
+    let there = found == deeds.booked.len();
+    play.expect(there, "book: confirmed, and not in Postgres");
+    Ok(())
+}
+
+/// No place is sold twice, and nobody waits beside an empty one.
+async fn classes(play: &Play, client: &Client) -> Result<()> {
+    let rows = client.query(CLASSES, &[&play.classes]).await?;
+    play.expect(rows.len() == play.classes.len(), "book: a class is gone");
+    for row in rows {
+        let number = |name: &str| row.try_get::<_, i64>(name);
+        let (places, counted, booked) = (number("places")?, number("counted")?, number("booked")?);
+        play.expect(
+            booked <= places,
+            "book: more are booked than there are places",
+        );
+        play.expect(
+            booked == counted,
+            "book: the counter is not the number of rows",
+        );
+        let (waiting, positions) = (number("waiting")?, number("positions")?);
+        play.expect(waiting == positions, "book: two who wait have one position");
+        play.expect(
+            number("misplaced")? == 0,
+            "book: a position of somebody who does not wait",
+        );
+        play.expect(
+            waiting == 0 || booked == places,
+            "book: somebody waits beside an empty place",
+        );
+    }
+    Ok(())
+}
+
+/// What has to be there, and nothing more.
+async fn others(play: &Play, client: &Client) -> Result<()> {
+    let expect = async |query, wanted: Vec<Uuid>, otherwise| {
+        let there = count(client, query, &wanted).await?;
+        play.expect(there == wanted.len(), otherwise);
+        Ok::<_, anyhow::Error>(())
+    };
+    let listed = |ids: &HashSet<Uuid>| ids.iter().copied().collect();
+    let messages = listed(&play.ledger.deeds().messages);
+    expect(
+        MESSAGES,
+        messages,
+        "contact: confirmed, and not in Postgres",
+    )
+    .await?;
+    let registered: Vec<String> = play.ledger.deeds().registered.iter().cloned().collect();
+    let there = count(client, USERS, &registered).await?;
+    let all = there == registered.len();
+    play.expect(all, "register: confirmed, and not in Postgres");
+    if play.excuses(Kind::Issue) {
+        return Ok(());
+    }
+    let issued = listed(&play.ledger.deeds().issued);
+    expect(ISSUED, issued, "issue: confirmed, and not in Postgres").await?;
+    let redeemed = listed(&play.ledger.deeds().redeemed);
+    expect(REDEEMED, redeemed, "redeem: confirmed, and not noted").await
+}
+
+/// The last refresh token of each family is good.
+async fn tokens(play: &Play) -> Result<()> {
+    let tokens: Vec<String> = play.ledger.deeds().refreshable.iter().cloned().collect();
+    for token in tokens {
+        let answer = play.ask(Kind::Refresh, 0, play.refresh(&token)?).await?;
+        play.expect(
+            answer.outcome == Outcome::Done,
+            "refresh: a token that is good is refused",
+        );
+    }
+    Ok(())
+}
+
+impl Play {
+    pub(super) fn expect(&self, holds: bool, otherwise: &str) {
+        if !holds {
+            self.ledger.wrong(otherwise);
+        }
+    }
+}
+
+async fn count<T: tokio_postgres::types::ToSql + Sync>(
+    client: &Client,
+    query: &str,
+    wanted: &[T],
+) -> Result<usize> {
+    let row = client.query_one(query, &[&wanted]).await?;
+    let count: i64 = row.try_get(0)?;
+    usize::try_from(count).context("a count is not negative")
+}
+
+const SESSIONS: &str = "select count(*) from user_sessions where session_key = any($1)";
+
+const BOOKINGS: &str =
+    "select id, scheduled_class_id, status from bookings where scheduled_class_id = any($1)";
+
+// Each member asks for a place in a class under one key.
+const BOOKED_TWICE: &str = "
+    select count(*) from (
+        select from bookings where scheduled_class_id = any($1)
+        group by user_id, scheduled_class_id having count(*) > 1
+    ) twice";
+
+const CLASSES: &str = "
+    select c.max_participants::bigint as places, c.current_participants::bigint as counted,
+        count(*) filter (where b.status in ('booked', 'attended', 'no_show')) as booked,
+        count(*) filter (where b.status = 'waitlisted') as waiting,
+        count(distinct b.waitlist_position) filter (where b.status = 'waitlisted') as positions,
+        count(b.waitlist_position) filter (where b.status <> 'waitlisted') as misplaced
+    from scheduled_classes c left join bookings b on b.scheduled_class_id = c.id
+    where c.id = any($1) group by c.id";
+
+const MESSAGES: &str = "select count(*) from contact_submissions where id = any($1)";
+
+const USERS: &str = "select count(*) from users where email = any($1)";
+
+const ISSUED: &str = "select count(*) from cross_app_sessions where id = any($1)";
+
+const REDEEMED: &str =
+    "select count(*) from cross_app_sessions where id = any($1) and used_at is not null";
