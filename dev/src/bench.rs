@@ -31,6 +31,9 @@ use crate::lab::{Lab, function};
 use crate::progress::{print, say};
 use crate::{environment, report};
 
+/// More than all functions that are measured at once have.
+const CONNECTIONS: u16 = 300;
+
 /// How to measure.
 #[derive(Args)]
 pub(crate) struct Options {
@@ -106,7 +109,7 @@ pub(crate) async fn run(options: Options) -> Result<()> {
         return again_in_release();
     }
     function::build().await?;
-    let lab = Lab::open(options.quick).await?;
+    let lab = Lab::open(options.quick, CONNECTIONS).await?;
     let peers = Peers::default();
     let all = Measurement::value_variants().iter().copied();
     let mut rows = Vec::new();

@@ -44,11 +44,7 @@ const WARM: usize = 64;
 
 /// Postgres as a small deployment has it, but for durability, which a
 /// throw-away cluster does without.
-const SETTINGS: [(&str, &str); 3] = [
-    ("max_connections", "300"),
-    ("shared_buffers", "512MB"),
-    ("max_wal_size", "4GB"),
-];
+const SETTINGS: [(&str, &str); 2] = [("shared_buffers", "512MB"), ("max_wal_size", "4GB")];
 
 pub(crate) struct Lab {
     /// Shorter, and with fewer rows.
@@ -63,11 +59,15 @@ pub(crate) struct Lab {
 }
 
 impl Lab {
-    pub(crate) async fn open(quick: bool) -> Result<Self> {
+    pub(crate) async fn open(quick: bool, connections: u16) -> Result<Self> {
         say("Starting Postgres and Redis …");
-        let settings = SETTINGS.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let connections = connections.to_string();
+        let settings = [SETTINGS.as_slice(), &[("max_connections", &connections)]].concat();
+        let settings = settings
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
         let cluster = Cluster::start(Options {
-            settings: settings.into(),
+            settings: settings.collect(),
             ..Options::default()
         });
         let lab = Self {

@@ -19,7 +19,7 @@ const PATH: &str = "/api/admin/cleanup-sessions";
 const ROWS: i32 = 4_000;
 
 /// How long the last of it may take.
-const DONE_WITHIN: Duration = Duration::from_secs(60);
+const DONE_WITHIN: Duration = Duration::from_secs(20);
 
 /// Again and again two processes clean up at the same moment; every third time
 /// one of them is killed in the middle. In the end nothing is left that was to go,
@@ -53,11 +53,14 @@ pub(super) async fn overlap(play: &Play) -> Result<()> {
         other.stop().await?;
     }
     let begun = Instant::now();
-    while clean_up(stage, &one).await?["remaining"] != false {
-        ensure!(
-            begun.elapsed() < DONE_WITHIN,
-            "the clean-up comes to no end"
-        );
+    loop {
+        let told = clean_up(stage, &one).await?;
+        // Not `remaining`, which mail is that waits: there is no mail server here.
+        if told["deletedCount"] == 0 && told["details"]["crossAppArchived"] == 0 {
+            break;
+        }
+        let in_time = begun.elapsed() < DONE_WITHIN;
+        ensure!(in_time, "the clean-up comes to no end: {told}");
     }
     one.stop().await?;
     let gone = expired(&client).await? == 0;

@@ -7,10 +7,11 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use chrono::{DateTime, TimeDelta, Utc};
 use sabor::clock::Clock;
+use serde_json::json;
 
-use super::ledger::Answer;
 use super::stage::{Instance, Kind, Stage};
 use super::traffic::Play;
+use crate::lab::DATABASE;
 
 /// How long a process may take to notice.
 const NOTICED_WITHIN: Duration = Duration::from_secs(10);
@@ -79,23 +80,26 @@ fn set(stage: &Stage, by: TimeDelta) -> Result<()> {
     Ok(fs::rename(new, file(stage))?)
 }
 
-/// Waits until the process answers under a date that is off by so much: a drill in
-/// which no clock has jumped would show nothing.
+/// Waits until a place is booked at a time that is off by so much: a drill in
+/// which no clock has jumped would show nothing. By the `Date` of an answer it
+/// would not be seen, which never goes back.
 async fn noticed(play: &Play, by: TimeDelta) -> Result<()> {
-    let begun = Instant::now();
-    let cookie = play.stage.lab.cookie(crate::lab::DATABASE, 1)?;
-    while begun.elapsed() < NOTICED_WITHIN {
-        let answer = play.ask(Kind::Check, 0, play.check(&cookie)?).await?;
-        let off = date(&answer).map(|date| date - Clock::default().now() - by);
+    let (stage, begun) = (&play.stage, Instant::now());
+    let class = stage.add_classes().await?[0];
+    let wish = json!({ "scheduledClassId": class, "joinWaitlist": true });
+    for member in 1.. {
+        if begun.elapsed() > NOTICED_WITHIN {
+            break;
+        }
+        let cookie = stage.lab.cookie(DATABASE, member)?;
+        let call = play.post(Kind::Book, &cookie, &wish)?;
+        let answer = play.ask(Kind::Book, 0, call).await?;
+        let booked = answer.text("bookedAt").and_then(|text| text.parse().ok());
+        let off = booked.map(|at: DateTime<Utc>| at - Clock::default().now() - by);
         if off.is_some_and(|off| off.abs() < TimeDelta::seconds(60)) {
             return Ok(());
         }
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     bail!("the clock does not jump")
-}
-
-fn date(answer: &Answer) -> Option<DateTime<Utc>> {
-    let date = answer.headers.get("date")?.to_str().ok()?;
-    Some(DateTime::parse_from_rfc2822(date).ok()?.to_utc())
 }

@@ -1,9 +1,11 @@
 //! Postgres dies, is restarted, is cut off, or has no connection left.
 
+use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
-use tokio_postgres::Client;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 
 use super::traffic::Play;
 use crate::lab::DATABASE;
@@ -46,14 +48,25 @@ pub(super) async fn full(play: &Play) -> Result<()> {
         "select count(pg_terminate_backend(pid)) from pg_stat_activity where datname = $1";
     let cluster = &play.stage.lab.cluster;
     let ours = cluster.connect("postgres").await?;
-    let mut taken: Vec<Client> = Vec::new();
+    let mut taken = Vec::new();
     let begun = Instant::now();
     while begun.elapsed() < play.stage.lasting() {
         ours.execute(END_THEIRS, &[&DATABASE]).await?;
-        while let Ok(another) = cluster.connect("postgres").await {
+        while let Some(another) = take_connection(cluster.port()).await? {
             taken.push(another);
         }
-        tokio::time::sleep(Duration::from_millis(50)).await;
+        tokio::time::sleep(Duration::from_millis(20)).await;
     }
     Ok(())
+}
+
+/// Takes one of the connections that Postgres has to give: it waits for our
+/// password, which costs nobody anything. `None` when none is left.
+async fn take_connection(port: u16) -> Result<Option<TcpStream>> {
+    // Length and version 3.0, then names and values, each with a NUL behind.
+    const GREETING: &[u8] = b"\0\0\0\x26\0\x03\0\0user\0sabor\0database\0postgres\0\0";
+    let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await?;
+    stream.write_all(GREETING).await?;
+    let asks_for_password = stream.read_u8().await.is_ok_and(|kind| kind == b'R');
+    Ok(asks_for_password.then_some(stream))
 }

@@ -31,6 +31,11 @@ pub(super) const APP: &str = "ticket-shop";
 const CLASSES: usize = 12;
 const PLACES: i32 = 3;
 
+/// What Postgres has, and each process at most: all of it is enough for all of
+/// them, and soon taken.
+const CONNECTIONS: u16 = 100;
+const POOL: u16 = 5;
+
 /// How long everything may take to be well again.
 const RECOVER_WITHIN: Duration = Duration::from_secs(60);
 
@@ -158,7 +163,7 @@ pub(super) struct Stage {
 
 impl Stage {
     pub(super) async fn open(short: bool) -> Result<Self> {
-        let lab = Lab::open(short).await?;
+        let lab = Lab::open(short, CONNECTIONS).await?;
         let wire = Wire::to(&lab.cluster.url(DATABASE)).await?;
         let mut stage = Self {
             lab,
@@ -186,6 +191,7 @@ impl Stage {
         let mut variables = self.lab.variables(DATABASE, true);
         variables.retain(|(name, _)| *name != "POSTGRES_URL");
         variables.push(("POSTGRES_URL", self.wire.url().to_owned()));
+        variables.push(("POSTGRES_POOL_MAX", POOL.to_string()));
         variables
     }
 

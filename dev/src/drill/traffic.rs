@@ -119,7 +119,7 @@ impl Play {
     }
 
     /// As the site's own page sends it.
-    fn post(&self, kind: Kind, cookie: &str, body: &Value) -> Result<Call> {
+    pub(super) fn post(&self, kind: Kind, cookie: &str, body: &Value) -> Result<Call> {
         let mut call = self.stage.lab.post(kind.path(), body)?;
         let headers = call.headers_mut();
         headers.insert("cookie", cookie.parse()?);

@@ -13,7 +13,8 @@ use super::ledger::{Ledger, Outcome, Sighting};
 use super::stage::Kind;
 use super::traffic::Play;
 
-/// What a machine with two cores and much to do may add to a lapse.
+/// What a machine with two cores and much to do may add to a lapse. A mark that
+/// takes as long is not waited for.
 const SCHEDULING: Duration = Duration::from_secs(1);
 
 /// For how long a session that has ended may be read.
@@ -43,14 +44,11 @@ impl Bound {
         let at = seen.ended.at;
         let until = match self {
             _ if !seen.ended.confirmed => at + MARK_LOST,
+            Self::AfterReturn(lapse) => at.max(fault_ended + lapse),
             Self::AtOnce => at,
-            Self::AfterReturn(lapse) if at <= fault_ended + lapse => {
-                fault_ended + lapse + SCHEDULING
-            }
-            Self::AfterReturn(_) => at,
             Self::For(lapse) => at + lapse,
         };
-        seen.asked <= until
+        seen.asked <= until + SCHEDULING
     }
 }
 
