@@ -2,14 +2,15 @@
 //! breaks.
 //!
 //! A drill is a fault under load, played on a [`stage`]: the functions' own
-//! executables, a real Postgres and a real Redis. The load is in [`traffic`], what
-//! it was told in the [`ledger`], and whether that is so in the [`verdict`]. The
+//! executables, a real Postgres and a real Redis. The load is in [`traffic`] and
+//! [`play`], what it was told in the [`ledger`], and whether that is so in the [`verdict`]. The
 //! faults are in the modules named after what they break.
 
 mod clean_up;
 mod clock;
 mod function;
 mod ledger;
+mod play;
 mod postgres;
 mod redis;
 mod schema;
@@ -26,9 +27,9 @@ use anyhow::{Context, Result, bail};
 use chrono::TimeDelta;
 use clap::{Args, ValueEnum};
 
+use self::play::Play;
 use self::stage::{Kind, Stage};
 use self::table::Row;
-use self::traffic::Play;
 use self::verdict::{Bound, MARK_LOST};
 use crate::progress::{print, say};
 use crate::{lab, report};
@@ -163,6 +164,7 @@ impl Drill {
             ended??;
         }
         let requests = play.ledger.requests();
+        self.bound().pass(ended).await;
         verdict::judge(&play, self.bound(), ended).await?;
         if self.moves_clock() {
             clock::clear(stage).await?;

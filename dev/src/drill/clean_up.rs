@@ -7,8 +7,8 @@ use hyper::StatusCode;
 use serde_json::Value;
 use tokio_postgres::Client;
 
+use super::play::Play;
 use super::stage::{APP, Stage};
-use super::traffic::Play;
 use crate::lab::function;
 use crate::lab::load::Connection;
 use crate::lab::server::Server;

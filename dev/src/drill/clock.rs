@@ -9,8 +9,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 use sabor::clock::Clock;
 use serde_json::json;
 
+use super::play::Play;
 use super::stage::{Instance, Kind, Stage};
-use super::traffic::Play;
 use crate::lab::DATABASE;
 
 /// How long a process may take to notice.

@@ -3,9 +3,10 @@
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
+use redis_endpoint::Meanwhile;
 
+use super::play::Play;
 use super::stage::{Instance, Kind};
-use super::traffic::Play;
 
 /// One process after another is killed with -9 in the middle of what it does, and
 /// another is started in its place.
@@ -23,18 +24,24 @@ pub(super) async fn killed(play: &Play) -> Result<()> {
 }
 
 /// One process of each function that has two stands still, as an instance that
-/// the platform freezes, in the middle of what it does. What others have ended
-/// meanwhile, its late writes must not bring back.
+/// the platform freezes, in the middle of what it does. What is written of sessions
+/// meanwhile comes to Redis only after the thaw, and must not bring back any that
+/// others have ended.
 pub(super) async fn frozen(play: &Play) -> Result<()> {
-    let both = [Kind::Check, Kind::Book].map(|kind| play.stage.one(kind, 0));
+    let stage = &play.stage;
+    let both = [Kind::Check, Kind::Book].map(|kind| stage.one(kind, 0));
     let both: Vec<&Instance> = both.into_iter().flatten().collect();
+    let is_record = |command: &[String]| matches!(command, [name, key, ..] if name == "SET" && key.starts_with("session:"));
+    let redis = &stage.lab.redis.endpoint;
+    let late = redis.hold_all(is_record, Meanwhile::Acknowledged);
     for instance in &both {
         instance.signal("STOP").await?;
     }
     // Longer than a statement may take (15 s), unless it is to be short.
-    tokio::time::sleep(play.stage.lasting() * 2).await;
+    tokio::time::sleep(stage.lasting() * 2).await;
     for instance in &both {
         instance.signal("CONT").await?;
     }
+    late.release().await;
     Ok(())
 }

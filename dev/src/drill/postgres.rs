@@ -7,7 +7,7 @@ use anyhow::Result;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use super::traffic::Play;
+use super::play::Play;
 use crate::lab::DATABASE;
 use crate::wire::State;
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use redis_endpoint::Mode;
 
-use super::traffic::Play;
+use super::play::Play;
 
 /// Longer than anybody waits for it.
 const SLOW: Duration = Duration::from_secs(2);

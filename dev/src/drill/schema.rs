@@ -8,8 +8,8 @@ use hyper::{Method, StatusCode};
 use serde_json::Value;
 use tokio::task::JoinSet;
 
+use super::play::Play;
 use super::stage::Stage;
-use super::traffic::Play;
 use crate::lab::load::{Call, Connection};
 use crate::lab::{DATABASE, function};
 use crate::{database, progress};

@@ -1,171 +1,32 @@
 //! The load: what members do, and what they were told.
 //!
 //! Each of the actors does what a good client does: asks again, elsewhere, until
-//! it knows; and what it was told stands in the [`Ledger`]. What no fault excuses
+//! it knows; and what it was told stands in the [`ledger`](super::ledger). What no fault excuses
 //! is noted there at once, as a wrong.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use http_body_util::Full;
-use hyper::header::HeaderName;
+use hyper::header::AUTHORIZATION;
 use hyper::{Method, StatusCode};
-use serde_json::{Value, json};
+use serde_json::json;
 use tokio::task::JoinSet;
-use tokio::time::{sleep, timeout};
+use tokio::time::sleep;
 use uuid::Uuid;
 
-use super::ledger::{Answer, Ledger, Outcome, Sighting, Standing};
-use super::stage::{APP, Kind, Stage};
-use crate::lab::load::Call;
+use super::ledger::{Outcome, Sighting, Standing};
+use super::play::{AGAIN, Known, Play};
+use super::stage::{APP, Kind};
 use crate::lab::{DATABASE, MEMBERS, PASSWORD};
 use crate::random;
 
 /// Sessions that nobody ends.
 const STANDING: usize = 64;
 
-/// Between two tries of somebody who does not know, at first and in the end.
-const AGAIN: Duration = Duration::from_millis(100);
-const LONGEST_PAUSE: Duration = Duration::from_secs(1);
-
 /// For how long a lost answer to a refresh is given again.
 const GRACE: Duration = Duration::from_secs(10);
-
-/// One drill, as its actors see it.
-pub(super) struct Play {
-    pub(super) stage: Arc<Stage>,
-    pub(super) ledger: Ledger,
-    pub(super) classes: Vec<Uuid>,
-    /// What need not work, nor be kept.
-    excused: &'static [Kind],
-    /// How long a client waits for an answer.
-    patience: Duration,
-    over: AtomicBool,
-}
-
-impl Play {
-    pub(super) async fn new(
-        stage: Arc<Stage>,
-        excused: &'static [Kind],
-        patience: Duration,
-    ) -> Result<Self> {
-        Ok(Self {
-            classes: stage.add_classes().await?,
-            stage,
-            ledger: Ledger::default(),
-            excused,
-            patience,
-            over: AtomicBool::new(false),
-        })
-    }
-
-    pub(super) fn excuses(&self, kind: Kind) -> bool {
-        self.excused.contains(&kind)
-    }
-
-    /// Lets the actors come to an end.
-    pub(super) fn end(&self) {
-        self.over.store(true, Ordering::Relaxed);
-    }
-
-    fn goes_on(&self) -> bool {
-        !self.over.load(Ordering::Relaxed)
-    }
-
-    /// Asks once.
-    pub(super) async fn ask(&self, kind: Kind, turn: usize, call: Call) -> Result<Answer> {
-        let instance = self.stage.one(kind, turn);
-        let instance = instance.context("every function has a process")?;
-        let asked = Instant::now();
-        let answer = timeout(self.patience, instance.ask(call)).await;
-        let answer = Answer::new(asked, answer.ok().and_then(Result::ok));
-        instance.note(answer.outcome.is_known());
-        self.ledger.note(kind, &answer);
-        Ok(answer)
-    }
-
-    /// Asks until somebody knows; of two processes each by turns.
-    async fn insist(&self, kind: Kind, call: impl Fn() -> Result<Call>) -> Result<Known> {
-        let (first, mut doubted, mut pause) = (Instant::now(), false, AGAIN);
-        loop {
-            let answer = self.ask(kind, self.stage.next(), call()?).await?;
-            if answer.outcome.is_known() || !self.goes_on() {
-                return Ok(Known {
-                    answer,
-                    doubted,
-                    first,
-                });
-            }
-            doubted = true;
-            sleep(pause).await;
-            pause = LONGEST_PAUSE.min(pause * 2);
-        }
-    }
-
-    fn get(&self, path: &str, (name, value): (HeaderName, &str)) -> Result<Call> {
-        let call = self.stage.lab.call(Method::GET, path);
-        Ok(call.header(name, value).body(Full::default())?)
-    }
-
-    pub(super) fn check(&self, cookie: &str) -> Result<Call> {
-        self.get(Kind::Check.path(), (hyper::header::COOKIE, cookie))
-    }
-
-    pub(super) fn refresh(&self, token: &str) -> Result<Call> {
-        let body = json!({ "refreshToken": token });
-        self.stage.lab.post(Kind::Refresh.path(), &body)
-    }
-
-    /// As the site's own page sends it.
-    pub(super) fn post(&self, kind: Kind, cookie: &str, body: &Value) -> Result<Call> {
-        let mut call = self.stage.lab.post(kind.path(), body)?;
-        let headers = call.headers_mut();
-        headers.insert("cookie", cookie.parse()?);
-        headers.insert("sec-fetch-site", "same-origin".parse()?);
-        Ok(call)
-    }
-
-    fn keyed(&self, kind: Kind, cookie: &str, key: Uuid, body: &Value) -> Result<Call> {
-        let mut call = self.post(kind, cookie, body)?;
-        let headers = call.headers_mut();
-        headers.insert("idempotency-key", key.to_string().parse()?);
-        Ok(call)
-    }
-
-    /// Notes an answer that has no reason. One that is not known has one, and so
-    /// has a limit that somebody met who asked again and again.
-    fn unexplained(
-        &self,
-        kind: Kind,
-        Known {
-            answer, doubted, ..
-        }: &Known,
-    ) {
-        let limited = *doubted && answer.status == StatusCode::TOO_MANY_REQUESTS.as_u16();
-        if answer.outcome.is_known() && !limited && !self.excuses(kind) {
-            let code = answer.text("code").unwrap_or("no code");
-            let (name, status) = (kind.name(), answer.status);
-            self.ledger
-                .wrong(format!("{name}: {status} {code}, without a reason"));
-        }
-    }
-}
-
-/// What somebody knows who has insisted.
-struct Known {
-    answer: Answer,
-    /// Whether an earlier try may have done it.
-    doubted: bool,
-    first: Instant,
-}
-
-impl Known {
-    fn is_done(&self) -> bool {
-        self.answer.outcome == Outcome::Done
-    }
-}
 
 /// Sends everybody in.
 pub(super) fn begin(play: &Arc<Play>) -> JoinSet<Result<()>> {
@@ -403,7 +264,7 @@ async fn exchange(play: &Play, mut token: String) -> Result<Option<String>> {
             "Bearer {}",
             known.answer.text("accessToken").unwrap_or_default()
         );
-        let call = play.get(Kind::Check.path(), (hyper::header::AUTHORIZATION, &access))?;
+        let call = play.get(Kind::Check.path(), (AUTHORIZATION, &access))?;
         // By the process whose clock nobody moves: the token's end goes by it.
         let seen = play.ask(Kind::Check, 1, call).await?;
         if seen.outcome == Outcome::Refused {

@@ -10,8 +10,8 @@ use tokio_postgres::Client;
 use uuid::Uuid;
 
 use super::ledger::{Ledger, Outcome, Sighting};
+use super::play::Play;
 use super::stage::Kind;
-use super::traffic::Play;
 
 /// What a machine with two cores and much to do may add to a lapse. A mark that
 /// takes as long is not waited for.
@@ -37,6 +37,14 @@ impl Bound {
             Self::AtOnce => "at once".to_owned(),
             Self::AfterReturn(lapse) => format!("{} s after its return", lapse.as_secs()),
             Self::For(lapse) => format!("{} s", lapse.as_secs()),
+        }
+    }
+
+    /// Waits until what is stated of the return of something is due.
+    pub(super) async fn pass(self, fault_ended: Instant) {
+        if let Self::AfterReturn(lapse) = self {
+            let due = fault_ended + lapse + SCHEDULING;
+            tokio::time::sleep_until(due.into()).await;
         }
     }
 
@@ -207,14 +215,6 @@ async fn tokens(play: &Play) -> Result<()> {
         );
     }
     Ok(())
-}
-
-impl Play {
-    pub(super) fn expect(&self, holds: bool, otherwise: &str) {
-        if !holds {
-            self.ledger.wrong(otherwise);
-        }
-    }
 }
 
 async fn count<T: tokio_postgres::types::ToSql + Sync>(
