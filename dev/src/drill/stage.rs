@@ -31,6 +31,9 @@ pub(super) const APP: &str = "ticket-shop";
 const CLASSES: usize = 12;
 const PLACES: i32 = 3;
 
+/// As many sessions are looked at all the time.
+pub(super) const STANDING: usize = 64;
+
 /// What Postgres has, and each process at most: all of it is enough for all of
 /// them, and soon taken.
 const CONNECTIONS: u16 = 100;
@@ -159,6 +162,7 @@ pub(super) struct Stage {
     short: bool,
     next: AtomicUsize,
     next_member: AtomicUsize,
+    next_session: AtomicUsize,
 }
 
 impl Stage {
@@ -174,6 +178,7 @@ impl Stage {
             short,
             next: AtomicUsize::new(0),
             next_member: AtomicUsize::new(0),
+            next_session: AtomicUsize::new(0),
         };
         stage.add_app().await?;
         let variables = stage.variables();
@@ -218,6 +223,13 @@ impl Stage {
     /// The number of a member who has not come for long.
     pub(super) fn next_member(&self) -> usize {
         self.next_member.fetch_add(1, Ordering::Relaxed) % MEMBERS
+    }
+
+    /// The number of a session that nobody ends, of a member who has not acted
+    /// for long: each in turn, for how often one may is limited.
+    pub(super) fn next_session(&self) -> usize {
+        let turn = self.next_session.fetch_add(1, Ordering::Relaxed);
+        STANDING + 1 + turn % (MEMBERS - STANDING)
     }
 
     /// How long all is well before a fault.

@@ -18,12 +18,9 @@ use uuid::Uuid;
 
 use super::ledger::{Outcome, Sighting, Standing};
 use super::play::{AGAIN, Known, Play};
-use super::stage::{APP, Kind};
-use crate::lab::{DATABASE, MEMBERS, PASSWORD};
+use super::stage::{APP, Kind, STANDING};
+use crate::lab::{DATABASE, PASSWORD};
 use crate::random;
-
-/// Sessions that nobody ends.
-const STANDING: usize = 64;
 
 /// For how long a lost answer to a refresh is given again.
 const GRACE: Duration = Duration::from_secs(10);
@@ -280,8 +277,7 @@ async fn exchange(play: &Play, mut token: String) -> Result<Option<String>> {
 /// twice at once.
 async fn travellers(play: Arc<Play>) -> Result<()> {
     while play.goes_on() {
-        // Each of another member, for there is a limit.
-        let number = STANDING + 1 + play.stage.next() % (MEMBERS - STANDING);
+        let number = play.stage.next_session();
         let cookie = play.stage.lab.cookie(DATABASE, number)?;
         let call = || play.post(Kind::Issue, &cookie, &json!({ "targetApp": APP }));
         let known = play.insist(Kind::Issue, call).await?;
