@@ -234,12 +234,12 @@ impl Stage {
 
     /// How long all is well before a fault.
     pub(super) fn quiet(&self) -> Duration {
-        Duration::from_millis(if self.short { 1_500 } else { 4_000 })
+        Duration::from_millis(if self.short { 1_000 } else { 4_000 })
     }
 
     /// How long a fault lasts.
     pub(super) fn lasting(&self) -> Duration {
-        Duration::from_secs(if self.short { 4 } else { 10 })
+        Duration::from_secs(if self.short { 3 } else { 10 })
     }
 
     /// Lets a fault last.
