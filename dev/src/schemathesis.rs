@@ -33,6 +33,9 @@ const SEED: u32 = 20_261_121;
 /// met before, so that there are several, with seeds of their own.
 const WALKS: u32 = 8;
 
+/// More than the pool of the one process has.
+const CONNECTIONS: u16 = 50;
+
 const HOOKS: &str = include_str!("schemathesis/hooks.py");
 const CONFIGURATION: &str = include_str!("schemathesis/schemathesis.toml");
 
@@ -81,7 +84,7 @@ type Answers = BTreeMap<String, BTreeMap<String, u64>>;
 /// When an answer was not as described, with what Schemathesis said of it.
 pub(crate) async fn run(options: Options) -> Result<()> {
     let folder = install().await?;
-    let lab = Lab::open(true).await?;
+    let lab = Lab::open(true, CONNECTIONS).await?;
     let tested = test(&lab, &folder, options).await;
     lab.close().await?;
     tested
