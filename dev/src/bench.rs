@@ -12,6 +12,7 @@ mod flood;
 mod outage;
 mod peers;
 mod pgbench;
+mod scale;
 mod session_check;
 mod start;
 mod studio;
@@ -67,6 +68,7 @@ enum Measurement {
     ManySessions,
     CleanUp,
     HitRatio,
+    Scale,
     Booking,
     Schedule,
     Queries,
@@ -96,6 +98,7 @@ impl Measurement {
             Self::ManySessions => volume::many_sessions(lab).await,
             Self::CleanUp => volume::clean_up(lab).await,
             Self::HitRatio => session_check::hit_ratio(lab).await,
+            Self::Scale => scale::large(lab).await,
             Self::Booking => booking::crowd(lab).await,
             Self::Schedule => studio::schedule(lab).await,
             Self::Queries => studio::queries(lab).await,

@@ -262,12 +262,17 @@ impl Lab {
         format!("Bearer {}", self.cron_secret)
     }
 
+    /// Where a session's record is in Redis.
+    pub(crate) fn session_key(&self, database: &str, number: usize) -> Result<String> {
+        let key = sha256_hex(token(database, number)?.expose().as_bytes());
+        Ok(format!("session:{key}"))
+    }
+
     /// Reads one session's record from Redis, past Sabor.
     pub(crate) fn redis_get(&self) -> Result<(SocketAddr, Call)> {
         let redis = &self.redis.endpoint;
         let host = redis.url().trim_start_matches("http://").to_owned();
-        let key = sha256_hex(token(DATABASE, 1)?.expose().as_bytes());
-        let command = serde_json::json!(["GET", format!("session:{key}")]);
+        let command = serde_json::json!(["GET", self.session_key(DATABASE, 1)?]);
         let call = Request::post("/")
             .header("host", &host)
             .header("authorization", format!("Bearer {}", redis.token()))

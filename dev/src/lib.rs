@@ -2,7 +2,8 @@
 //! deploys.
 //!
 //! `cargo dev` is [`run`]. The tests take [`postgres::Cluster`] for a private
-//! Postgres, [`wire::Wire`] for one that fails on the way, and [`routes`] with
+//! Postgres, [`wire::Wire`] for one that fails on the way, [`pooler::PgBouncer`] for a
+//! pooler in front of it, and [`routes`] with
 //! [`serve`] for every function in one process.
 
 mod bench;
@@ -17,6 +18,7 @@ mod fuzz;
 mod lab;
 mod openapi;
 mod platform;
+pub mod pooler;
 pub mod postgres;
 mod private_file;
 mod progress;

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 
 use super::peers::{Peer, Peers};
 use super::pgbench::Pgbench;
@@ -20,7 +20,8 @@ struct Contestant {
     address: SocketAddr,
     calls: Vec<Call>,
     rounds: Vec<Figures>,
-    _server: Option<Server>,
+    /// `None`: it is not a process of its own.
+    server: Option<Server>,
 }
 
 impl Contestant {
@@ -31,6 +32,11 @@ impl Contestant {
 
     fn rate(&self) -> f64 {
         median(self.rounds.iter().map(Figures::rate).collect())
+    }
+
+    fn processor_time(&self) -> Result<(f64, f64)> {
+        let server = self.server.as_ref().context("it has no process")?;
+        server.processor_time()
     }
 
     fn p99(&self) -> f64 {
@@ -50,12 +56,14 @@ pub(super) async fn throughput(lab: &Lab, peers: &Peers) -> Result<Vec<Row>> {
     for contestant in &all {
         contestant.run(Duration::from_millis(500)).await?;
     }
+    let before = all[0].processor_time()?;
     for _ in 0..lab.rounds() {
         for contestant in &mut all {
             let figures = contestant.run(time).await?;
             contestant.rounds.push(figures);
         }
     }
+    let after = all[0].processor_time()?;
     let [ours, redis, others @ ..] = all.as_slice() else {
         return Ok(rows);
     };
@@ -67,11 +75,28 @@ pub(super) async fn throughput(lab: &Lab, peers: &Peers) -> Result<Vec<Row>> {
     for peer in others {
         rows.extend(against(ours, peer));
     }
+    rows.push(processor_time(ours, before, after));
     let share = 100.0 * ours.rate() / redis.rate();
     let what = "session check / the Redis endpoint's own GET";
     let detail = format!("{}, {} behind it", rates(ours, redis), lab.redis.behind());
     rows.push(Row::at_least(what, share, Unit::Percent, 45.0).detail(detail));
     Ok(rows)
+}
+
+/// What of a check is spent in the function itself; the rest is the load
+/// generator's, the Redis endpoint's and Redis'.
+fn processor_time(ours: &Contestant, before: (f64, f64), after: (f64, f64)) -> Row {
+    let checks: usize = ours.rounds.iter().map(Figures::count).sum();
+    let each = |before: f64, after: f64| 1_000.0 * (after - before) / checks as f64;
+    let (own, kernel) = (each(before.0, after.0), each(before.1, after.1));
+    let row = Row::noted(
+        "… microseconds of processor in the function",
+        own + kernel,
+        Unit::Count,
+    );
+    row.detail(format!(
+        "{own:.0} in the program, {kernel:.0} in the kernel for it"
+    ))
 }
 
 /// Sabor, the Redis endpoint, and those peers that there are; a row for each other.
@@ -82,7 +107,7 @@ async fn contestants(lab: &Lab, peers: &Peers) -> Result<(Vec<Contestant>, Vec<R
         address,
         calls,
         rounds: Vec::new(),
-        _server: server,
+        server,
     };
     let calls = lab.warm_checks()?;
     lab.warm(&server, &calls).await?;

@@ -1,8 +1,8 @@
 //! What a function costs before it does anything: time, memory, size.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use http_body_util::Full;
 use hyper::Method;
 
@@ -52,8 +52,72 @@ pub(super) async fn cold(lab: &Lab, peers: &Peers) -> Result<Vec<Row>> {
     for (times, peer) in others.into_iter().zip(STARTED) {
         rows.push(against(lab, peers, hit, median(times), peer).await);
     }
+    rows.extend(parts(lab).await?);
     Ok(rows)
 }
+
+/// What the milliseconds of a cold start go into.
+async fn parts(lab: &Lab) -> Result<Vec<Row>> {
+    let (warm, rounds) = (lab.warm_checks()?, 4 * lab.rounds() + 1);
+    let mut parts: [Vec<f64>; 7] = Default::default();
+    for _ in 0..rounds {
+        let mut put = |part: usize, took: f64| parts[part].push(took);
+        put(0, process_alone().await?);
+        let server = lab.function(CHECK).await?;
+        put(1, milliseconds(server.listened_after));
+        for part in [2, 3] {
+            let begun = Instant::now();
+            Load::once(server.address, vec![warm[0].clone()])
+                .run()
+                .await?;
+            put(part, milliseconds(begun.elapsed()));
+        }
+        server.stop().await?;
+        let begun = Instant::now();
+        let client = lab.cluster.connect(DATABASE).await?;
+        put(4, milliseconds(begun.elapsed()));
+        for part in [5, 6] {
+            let begun = Instant::now();
+            client.query_typed(LOOK_UP, &[]).await?;
+            put(part, milliseconds(begun.elapsed()));
+        }
+    }
+    let names = [
+        "a process that ends for want of a setting",
+        "until it listens",
+        "the first answer from there, hit",
+        "the second answer",
+        "of a query: connecting to Postgres",
+        "of a query: the first statement of a connection",
+        "of a query: the second",
+    ];
+    let rows = names.into_iter().zip(parts).map(|(what, took)| {
+        let what = format!("of a cold start: {what}");
+        Row::noted(what, median(took), Unit::Milliseconds)
+    });
+    Ok(rows.collect())
+}
+
+/// Starting a function that has no configuration: the program is loaded, reads
+/// its environment, says what is missing, and ends.
+async fn process_alone() -> Result<f64> {
+    let executables = function::executables()?;
+    let found = executables.iter().find(|(path, _)| path == CHECK);
+    let (_, executable) = found.context("there is no session check")?;
+    let begun = Instant::now();
+    let mut command = tokio::process::Command::new(executable);
+    command.env_clear().stderr(std::process::Stdio::null());
+    command.status().await?;
+    Ok(milliseconds(begun.elapsed()))
+}
+
+fn milliseconds(took: Duration) -> f64 {
+    took.as_secs_f64() * 1_000.0
+}
+
+/// What a session check asks of the tables, less the session itself.
+const LOOK_UP: &str = "select u.id, s.id from user_sessions s join users u on u.id = s.user_id
+    where s.session_key = 'none'";
 
 async fn first_answer(server: Server, call: Call) -> Result<f64> {
     let took = server.first_answer(call).await?;

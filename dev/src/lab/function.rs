@@ -79,6 +79,7 @@ pub(crate) async fn start_executable(executable: &Path, variables: &Variables) -
     tokio::select! {
         started = timeout(START_WITHIN, started(&listener)) => {
             let messages = started.context("the function does not say that it listens")??;
+            server.listens();
             tokio::spawn(read_on(messages));
         }
         ended = server.process().wait() => bail!("{} ended with {}", executable.display(), ended?),

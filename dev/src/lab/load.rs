@@ -196,6 +196,11 @@ impl Figures {
         Self::new(latencies.collect(), elapsed)
     }
 
+    /// The same, of loads that went on at once.
+    pub(crate) fn within(self, elapsed: Duration) -> Self {
+        Self { elapsed, ..self }
+    }
+
     /// Answers a second.
     pub(crate) fn rate(&self) -> f64 {
         self.latencies.len() as f64 / self.elapsed.as_secs_f64()

@@ -20,6 +20,8 @@ pub(crate) struct Server {
     pub(crate) address: SocketAddr,
     process: Child,
     begun: Instant,
+    /// From the start of its process until it said that it listens.
+    pub(crate) listened_after: Duration,
 }
 
 impl Server {
@@ -38,7 +40,30 @@ impl Server {
             address: (Ipv4Addr::LOCALHOST, port).into(),
             process,
             begun,
+            listened_after: Duration::ZERO,
         })
+    }
+
+    /// Notes that it has just said so.
+    pub(crate) fn listens(&mut self) {
+        self.listened_after = self.begun.elapsed();
+    }
+
+    /// Processor time so far, in milliseconds: its own, and the kernel's for it.
+    /// Linux alone tells.
+    pub(crate) fn processor_time(&self) -> Result<(f64, f64)> {
+        // A tick, which the kernel's interface fixes at a hundredth of a second.
+        const TICK_MS: f64 = 10.0;
+        let id = self.process.id().context("the process has ended")?;
+        let stat = std::fs::read_to_string(format!("/proc/{id}/stat"))?;
+        // The name before may have blanks in it.
+        let (_, rest) = stat.rsplit_once(')').context("no such file as expected")?;
+        let mut fields = rest.split_whitespace().skip(11);
+        let mut next = || -> Result<f64> {
+            let ticks: f64 = fields.next().context("a field is missing")?.parse()?;
+            Ok(ticks * TICK_MS)
+        };
+        Ok((next()?, next()?))
     }
 
     pub(crate) fn process(&mut self) -> &mut Child {

@@ -1,0 +1,186 @@
+//! A large studio chain: a million members, and a hundred processes that share
+//! one pooler.
+
+use std::time::Instant;
+
+use anyhow::{Context, Result};
+use futures_util::future::try_join_all;
+use hyper::Method;
+
+use super::table::{Row, Unit};
+use crate::lab::function;
+use crate::lab::load::{Call, Figures, Load};
+use crate::lab::server::Server;
+use crate::lab::{Expired, Lab};
+use crate::pooler::PgBouncer;
+
+const DATABASE: &str = "large";
+const CHECK: &str = "/api/auth/session";
+
+/// As many functions of one kind as there are requests at a time, for Vercel
+/// starts another when all are busy.
+const INSTANCES: usize = 100;
+
+/// What the pooler may open to Postgres, for all of them.
+const CONNECTIONS: u16 = 20;
+
+/// Checks that each instance answers in a round.
+const CHECKS: usize = 40;
+
+/// What it takes to keep them, to find one of them, and to serve them.
+pub(super) async fn large(lab: &Lab) -> Result<Vec<Row>> {
+    let members = if lab.quick { 50_000 } else { 1_000_000 };
+    lab.fill_with(DATABASE, members, members, Expired::None)
+        .await?;
+    let mut rows = sizes(lab, members).await?;
+    rows.extend(search(lab, members).await?);
+    match instances(lab, members).await {
+        Ok(measured) => rows.extend(measured),
+        Err(error) => rows.push(Row::not_measured(
+            "instances on one pooler",
+            &format!("{error:#}"),
+        )),
+    }
+    lab.cluster.drop_database(DATABASE).await?;
+    Ok(rows)
+}
+
+/// Bytes that each of them takes, indexes included.
+async fn sizes(lab: &Lab, members: usize) -> Result<Vec<Row>> {
+    let client = lab.cluster.connect(DATABASE).await?;
+    let mut rows = Vec::new();
+    for (what, table) in [("a member", "users"), ("a session", "user_sessions")] {
+        let question = "select pg_total_relation_size($1::text::regclass)";
+        let bytes: i64 = client.query_one(question, &[&table]).await?.get(0);
+        let each = bytes as f64 / members as f64;
+        let row = Row::noted(format!("bytes of {what} in Postgres"), each, Unit::Count);
+        rows.push(row.detail(format!("{members} of them take {} MB", bytes / 1_000_000)));
+    }
+    let server = function::start(CHECK, &lab.variables(DATABASE, true)).await?;
+    lab.warm(&server, &lab.checks(DATABASE, [1])?).await?;
+    server.stop().await?;
+    if let Some(bytes) = lab.record_size(DATABASE, 1).await? {
+        let row = Row::noted("bytes of a session's record in Redis", bytes, Unit::Count);
+        rows.push(row.detail("key and overhead included (MEMORY USAGE)"));
+    }
+    Ok(rows)
+}
+
+/// An administrator who looks for somebody.
+async fn search(lab: &Lab, members: usize) -> Result<Vec<Row>> {
+    let client = lab.cluster.connect(DATABASE).await?;
+    let promote = "update users set is_admin = true where id = md5('member1')::uuid";
+    client.execute(promote, &[]).await?;
+    let server = function::start("/api/admin/users", &lab.variables(DATABASE, true)).await?;
+    let texts = [
+        format!("member{}@", members - 7),
+        "member+4711".to_owned(),
+        "nobody".to_owned(),
+        String::new(),
+    ];
+    let call = |text: &String| {
+        let call = lab.call(Method::GET, &format!("/api/admin/users?search={text}"));
+        let call = call.header("cookie", lab.cookie(DATABASE, 1)?);
+        Ok(call.body(http_body_util::Full::default())?)
+    };
+    let calls = texts.iter().map(call).collect::<Result<Vec<Call>>>()?;
+    lab.warm(&server, &calls).await?;
+    let count = if lab.quick { 20 } else { 100 };
+    let calls = calls.into_iter().cycle().take(count).collect();
+    let figures = Load::once(server.address, calls).run().await?;
+    server.stop().await?;
+    let what = format!("one of {members} members, searched, p95");
+    let row = Row::noted(what, figures.percentile(0.95), Unit::Milliseconds);
+    Ok(vec![row.detail(format!(
+        "median {:.1} ms",
+        figures.percentile(0.5)
+    ))])
+}
+
+/// So many processes on one pooler: each cold, then with what is not in Redis,
+/// then with what is.
+async fn instances(lab: &Lab, members: usize) -> Result<Vec<Row>> {
+    let pooler = PgBouncer::start(&lab.cluster, DATABASE, CONNECTIONS).await?;
+    let mut variables = lab.variables(DATABASE, true);
+    variables.retain(|(name, _)| *name != "POSTGRES_URL");
+    variables.push(("POSTGRES_URL", pooler.url()));
+    let begun = Instant::now();
+    let starting = (0..INSTANCES).map(|_| function::start(CHECK, &variables));
+    let servers = try_join_all(starting).await?;
+    let started = begun.elapsed();
+    let step = members / (INSTANCES * CHECKS + 1);
+    let mut calls = (1..=members).step_by(step.max(1));
+    let each: Vec<Vec<Call>> = servers
+        .iter()
+        .map(|_| lab.checks(DATABASE, calls.by_ref().take(CHECKS)))
+        .collect::<Result<_>>()?;
+    let misses = ask_all(&servers, &each).await?;
+    let open = lab.connections(DATABASE).await?;
+    let hits = ask_all(&servers, &each).await?;
+    let mut memory = 0.0;
+    for server in servers {
+        memory += server.memory().await?;
+        server.stop().await?;
+    }
+    let row = |what: &str, figures: &Figures| {
+        let what = format!("{INSTANCES} instances at once, {what}");
+        let row = Row::noted(what, figures.rate(), Unit::Rate);
+        row.detail(format!(
+            "{} answers, none but 200; p99 {:.0} ms",
+            figures.count(),
+            figures.percentile(0.99)
+        ))
+    };
+    Ok(vec![
+        Row::at_most(
+            format!("{INSTANCES} instances: connections of Postgres"),
+            open as f64,
+            Unit::Count,
+            f64::from(CONNECTIONS),
+        )
+        .detail("through one PgBouncer, in transaction mode"),
+        row("each cold, all sessions from Postgres", &misses),
+        row("the same again, from Redis", &hits),
+        Row::noted(
+            format!("memory of {INSTANCES} instances"),
+            memory,
+            Unit::Megabytes,
+        )
+        .detail(format!(
+            "all of them started within {:.1} s",
+            started.as_secs_f64()
+        )),
+    ])
+}
+
+/// Each server is asked its calls on one connection, all of them at once.
+async fn ask_all(servers: &[Server], calls: &[Vec<Call>]) -> Result<Figures> {
+    let begun = Instant::now();
+    let asked = servers.iter().zip(calls);
+    let asked = asked.map(|(server, calls)| async move {
+        Load::once(server.address, calls.clone()).run().await
+    });
+    let all = try_join_all(asked).await?;
+    Ok(Figures::of_all(&all).within(begun.elapsed()))
+}
+
+impl Lab {
+    /// What a session's record takes in Redis; `None` where that is not a real one.
+    async fn record_size(&self, database: &str, number: usize) -> Result<Option<f64>> {
+        let key = self.session_key(database, number)?;
+        let told = self
+            .redis
+            .endpoint
+            .command(&["MEMORY", "USAGE", &key])
+            .await;
+        Ok(told.ok().and_then(|bytes| bytes.as_f64()))
+    }
+
+    /// How many connections a database has, ours not counted.
+    async fn connections(&self, database: &str) -> Result<i64> {
+        let client = self.cluster.connect("postgres").await?;
+        let question = "select count(*) from pg_stat_activity where datname = $1";
+        let row = client.query_one(question, &[&database]).await;
+        row?.try_get(0).context("a count is a number")
+    }
+}

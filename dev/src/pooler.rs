@@ -1,0 +1,108 @@
+//! PgBouncer in front of a private Postgres, as a host's pooler is: transaction
+//! mode, and fewer connections than callers.
+
+use std::fs::{self, Permissions};
+use std::net::Ipv4Addr;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::path::Path;
+use std::process::Stdio;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use tokio::net::TcpStream;
+use tokio::process::{Child, Command};
+
+use crate::lab::server::free_port;
+use crate::postgres::Cluster;
+
+const PLACES: [&str; 3] = [
+    "/usr/sbin/pgbouncer",
+    "/usr/bin/pgbouncer",
+    "/opt/homebrew/bin/pgbouncer",
+];
+
+/// A PgBouncer of its own. It ends when this is dropped.
+pub struct PgBouncer {
+    port: u16,
+    database: String,
+    _process: Child,
+    _folder: tempfile::TempDir,
+}
+
+impl PgBouncer {
+    /// Whether there is one on this machine.
+    #[must_use]
+    pub fn available() -> bool {
+        program().is_some()
+    }
+
+    /// Starts it in front of a database, with so many connections to Postgres.
+    ///
+    /// # Errors
+    ///
+    /// When it is not installed, or does not listen within ten seconds.
+    pub async fn start(cluster: &Cluster, database: &str, connections: u16) -> Result<Self> {
+        let program = program().context("pgbouncer is not installed (apt install pgbouncer)")?;
+        let folder = tempfile::tempdir()?;
+        let port = free_port()?;
+        let file = folder.path().join("pgbouncer.ini");
+        fs::write(&file, settings(cluster, database, connections, port)?)?;
+        let mut command = Command::new(program);
+        // It refuses to run as root, and then has to read its settings as somebody else.
+        if fs::metadata("/proc/self").is_ok_and(|own| own.uid() == 0) {
+            fs::set_permissions(folder.path(), Permissions::from_mode(0o755))?;
+            command.args(["-u", "nobody"]);
+        }
+        let process = command
+            .arg("-q")
+            .arg(&file)
+            .stderr(Stdio::null())
+            .stdout(Stdio::null())
+            .kill_on_drop(true)
+            .spawn()?;
+        listens(port).await?;
+        Ok(Self {
+            port,
+            database: database.to_owned(),
+            _process: process,
+            _folder: folder,
+        })
+    }
+
+    /// The connection string that leads through it.
+    #[must_use]
+    pub fn url(&self) -> String {
+        let Self { port, database, .. } = self;
+        format!("postgres://sabor@127.0.0.1:{port}/{database}?sslmode=disable&pgbouncer=true")
+    }
+}
+
+fn program() -> Option<&'static str> {
+    PLACES.into_iter().find(|path| Path::new(path).exists())
+}
+
+fn settings(cluster: &Cluster, database: &str, connections: u16, port: u16) -> Result<String> {
+    let url: tokio_postgres::Config = cluster.url(database).parse()?;
+    let password = url.get_password().unwrap_or_default();
+    let password = String::from_utf8_lossy(password);
+    Ok(format!(
+        "[databases]\n{database} = host=127.0.0.1 port={} user=sabor password={password}\n\
+        [pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {port}\nunix_socket_dir =\n\
+        auth_type = any\npool_mode = transaction\ndefault_pool_size = {connections}\n\
+        max_client_conn = 5000\nignore_startup_parameters = extra_float_digits\n",
+        cluster.port()
+    ))
+}
+
+async fn listens(port: u16) -> Result<()> {
+    for _ in 0..200 {
+        if TcpStream::connect((Ipv4Addr::LOCALHOST, port))
+            .await
+            .is_ok()
+        {
+            return Ok(());
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    bail!("pgbouncer does not listen")
+}
