@@ -67,25 +67,26 @@ def next_address():
 
 
 class Browser:
-    """Signs in as one account of the role after another."""
+    """Signs in with an account of the role, again and again while that works."""
 
     def __init__(self):
-        self.accounts = itertools.cycle(SETTINGS["accounts"])
+        self.accounts = collections.deque(SETTINGS["accounts"])
         self.cookie = None
 
     def sign_in(self):
-        for _ in SETTINGS["accounts"]:
-            form = {"email": next(self.accounts), "password": SETTINGS["password"]}
+        while self.accounts:
+            form = {"email": self.accounts[0], "password": SETTINGS["password"]}
             answer = requests.post(
                 SETTINGS["url"] + "/api/auth/login",
                 json=form,
                 headers={"origin": ORIGIN, "x-real-ip": next_address()},
                 timeout=30,
             )
-            # Some have been closed meanwhile, or have another password.
             if answer.status_code == 200:
                 self.cookie = answer.headers["set-cookie"].split(";")[0]
                 return
+            # It has been closed meanwhile, or has another password.
+            self.accounts.popleft()
         raise RuntimeError("no account of this role signs in any more")
 
 
