@@ -60,7 +60,7 @@ async fn end(
     Query(scope): Query<Scope>,
 ) -> Result<(Option<SetCookie>, Json<Ended>)> {
     let all = match scope.scope.as_deref() {
-        None | Some("" | "others") => false,
+        None | Some("others") => false,
         Some("all") => true,
         Some(_) => return Err(Error::field("scope", "must be others or all")),
     };

@@ -1,13 +1,20 @@
 // The API reference, drawn from /openapi.json. What stands there is put in as
 // text, never as HTML.
 
-import { byId, call, say } from "/site.js";
+import { Failure, byId, call, say } from "/site.js";
 
 const METHODS = ["get", "post", "put", "patch", "delete"];
 const HOW_DEEP = 4;
 
-const description = await call("GET", "/openapi.json").catch((failure) => say(failure.message, true));
-if (description) show();
+let description;
+
+try {
+  description = await call("GET", "/openapi.json");
+  show();
+} catch (failure) {
+  say(failure instanceof Failure ? failure.message : "The description could not be shown. Please reload this page.", true);
+  console.error(failure);
+}
 
 function show() {
   byId("version").textContent = `${description.info.title} ${description.info.version}`;
@@ -15,11 +22,22 @@ function show() {
   for (const tag of description.tags) {
     const functions = operations().filter((operation) => operation.tags.includes(tag.name));
     byId("index").append(group(tag, functions));
-    byId("functions").append(element("h2", {}, tag.name), ...prose(tag.description), ...functions.map(article));
+    byId("functions").append(element("div", { class: "group" }, element("h2", {}, tag.name), ...prose(tag.description), ...functions.map(article)));
   }
   byId("filter").addEventListener("input", filter);
+  addEventListener("hashchange", follow);
   // The browser has looked for the fragment before it was there.
-  document.getElementById(location.hash.slice(1))?.scrollIntoView();
+  follow();
+}
+
+// Shows what the address names, also where the filter has hidden it.
+function follow() {
+  const target = document.getElementById(location.hash.slice(1));
+  if (target?.hidden) {
+    byId("filter").value = "";
+    filter();
+  }
+  target?.scrollIntoView();
 }
 
 function operations() {
@@ -32,7 +50,7 @@ function group(tag, functions) {
     const link = element("a", { href: `#${operation.operationId}`, title: operation.summary }, method(operation), operation.path.replace("/api/", ""));
     return element("li", { "data-of": operation.operationId }, link);
   });
-  return element("div", {}, element("h2", {}, tag.name), element("ul", {}, ...links));
+  return element("div", { class: "group" }, element("h2", {}, tag.name), element("ul", {}, ...links));
 }
 
 function method(operation) {
@@ -50,7 +68,7 @@ function article(operation) {
   for (const [type, content] of Object.entries(operation.requestBody?.content ?? {})) {
     parts.push(heading(`Body (${type})`), fields(content.schema));
   }
-  parts.push(heading("Try it"), code(curl(operation)), heading("Answers"));
+  parts.push(heading("Try it"), code(curl(operation), "Command"), heading("Answers"));
   parts.push(...Object.entries(operation.responses).sort().map(([status, response]) => answer(status, resolve(response))));
   return element("section", { class: "function", id: operation.operationId }, ...parts);
 }
@@ -88,10 +106,12 @@ function more(inner) {
 
 // The properties of a schema, wherever it has them: by reference, in parts, as
 // one that may be null, or as the items of a list.
-function objectOf(schema) {
+function objectOf(schema, depth = 0) {
   const resolved = resolve(schema);
+  if (depth > HOW_DEEP) return { properties: null, required: new Set() };
   const parts = resolved.allOf ?? (resolved.oneOf ?? resolved.anyOf)?.filter((one) => one.type !== "null") ?? [];
-  const all = [resolved, ...parts.map(objectOf), ...(resolved.items ? [objectOf(resolved.items)] : [])];
+  const inner = [...parts, ...(resolved.items ? [resolved.items] : [])].map((part) => objectOf(part, depth + 1));
+  const all = [resolved, ...inner];
   const properties = Object.assign({}, ...all.map((one) => one.properties ?? {}));
   const required = new Set(all.flatMap((one) => [...(one.required ?? [])]));
   return { properties: Object.keys(properties).length ? properties : null, required };
@@ -115,6 +135,7 @@ function kind(schema) {
   const types = [resolved.type ?? "object"].flat().map((type) => (type === "array" ? `list of ${kind(resolved.items)}` : type));
   const bounds = [
     resolved.format,
+    resolved.pattern && `matching ${resolved.pattern}`,
     resolved.enum?.map((value) => JSON.stringify(value)).join(" | "),
     between(resolved.minimum, resolved.maximum, ""),
     between(resolved.minLength, resolved.maxLength, " characters"),
@@ -134,7 +155,7 @@ function answer(status, response) {
   const headers = Object.keys(response.headers ?? {}).filter((name) => name !== "x-request-id");
   if (headers.length) parts.push(element("p", {}, `Headers: ${headers.join(", ")}`));
   for (const [type, content] of Object.entries(response.content ?? {})) {
-    if (content.example !== undefined) parts.push(code(JSON.stringify(content.example, null, 2)));
+    if (content.example !== undefined) parts.push(code(JSON.stringify(content.example, null, 2), "Example"));
     else parts.push(element("p", {}, type));
     if (status < 400) parts.push(fields(content.schema));
   }
@@ -154,8 +175,11 @@ function curl(operation) {
   if (ways.includes("accessToken")) lines.push(`-H "authorization: Bearer $ACCESS_TOKEN"`);
   else if (ways.includes("partner")) lines.push(`-u "$APP:$APP_SECRET"`);
   else if (ways.includes("cron")) lines.push(`-H "authorization: Bearer $CRON_SECRET"`);
+  for (const parameter of operation.parameters ?? []) {
+    if (parameter.required && parameter.in === "header") lines.push(`-H "${parameter.name}: …"`);
+  }
   const body = operation.requestBody?.content["application/json"];
-  if (body) lines.push("-H 'content-type: application/json'", `-d '${JSON.stringify(body.example).replaceAll("'", "'\\''")}'`);
+  if (body?.example) lines.push("-H 'content-type: application/json'", `-d '${JSON.stringify(body.example).replaceAll("'", "'\\''")}'`);
   return lines.join(" \\\n  ");
 }
 
@@ -183,6 +207,9 @@ function filter() {
     found += !section.hidden;
     document.querySelector(`[data-of="${section.id}"]`).hidden = section.hidden;
   }
+  for (const group of document.querySelectorAll(".group")) {
+    group.hidden = !group.querySelector(".function:not([hidden]), li:not([hidden])");
+  }
   byId("found").textContent = words.length ? `${found} ${found === 1 ? "function" : "functions"}` : "";
 }
 
@@ -196,8 +223,9 @@ function heading(text) {
   return element("h4", {}, text);
 }
 
-function code(text) {
-  return element("pre", { tabindex: 0 }, element("code", {}, text));
+// Wider than the page it is scrolled, and so has to be reached by keyboard.
+function code(text, label) {
+  return element("pre", { tabindex: 0, role: "region", "aria-label": label }, element("code", {}, text));
 }
 
 function prose(text) {

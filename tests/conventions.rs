@@ -336,14 +336,33 @@ fn the_description_refers_to_nothing_that_it_does_not_have() {
     }
 }
 
+/// All that is written under a folder.
+fn source_of(folder: &str) -> String {
+    let mut files = Vec::new();
+    collect(
+        &Path::new(env!("CARGO_MANIFEST_DIR")).join(folder),
+        &mut files,
+    );
+    let texts = files.iter().map(|file| fs::read_to_string(file).unwrap());
+    texts.collect()
+}
+
 #[test]
 fn every_body_of_json_is_described_with_an_example() {
     let document: Value = serde_json::from_str(&sabor_dev::document().unwrap()).unwrap();
+    let source = source_of("lib/src") + &source_of("api");
     let mut bodies = 0;
     let mut left = vec![&document];
     while let Some(value) = left.pop() {
         if let Some(body) = value.get("application/json") {
-            assert!(!body["example"].is_null(), "{body}");
+            let example = &body["example"];
+            assert!(!example.is_null(), "{body}");
+            let is_failure = example.get("requestId").is_some();
+            let code = example["code"].as_str().filter(|_| is_failure);
+            assert!(
+                code.is_none_or(|code| source.contains(&format!("\"{code}\""))),
+                "{body}"
+            );
             bodies += 1;
         }
         match value {

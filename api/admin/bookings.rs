@@ -29,7 +29,7 @@ async fn roster(
 #[utoipa::path(post, path = "/api/admin/bookings", tag = "administration", security(("session" = [])), params(KeyParams), request_body = OnBehalf, responses(
     (status = 201, body = Shown, description = "Booked, or on the waitlist"),
     (status = 404, description = "There is no such member or class"),
-    (status = 409, description = "As for `/api/bookings/create`"),
+    (status = 409, description = "`class_full`, `already_booked`, `class_started`, `class_cancelled`, `waitlist_closed`; or `idempotency_key_reused`"),
 ))]
 async fn book(
     app: App,

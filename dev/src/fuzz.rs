@@ -10,7 +10,7 @@ use std::process::Stdio;
 use std::thread::available_parallelism;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
 use sabor::random;
 use serde::Deserialize;
@@ -177,6 +177,7 @@ async fn properties_of(
         .kill_on_drop(true)
         .output()
         .await?;
+    ensure!(listed.status.success(), "{package} does not list its tests");
     let folder = environment::repository().join(folder);
     let names = String::from_utf8_lossy(&listed.stdout).into_owned();
     let names = names.lines().filter_map(|line| line.strip_suffix(": test"));

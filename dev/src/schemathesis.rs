@@ -11,10 +11,11 @@ use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use clap::{Args, ValueEnum};
+use sabor::secret::sha256_hex;
 use sabor::{App, Config};
 use serde_json::json;
 use tokio::net::TcpListener;
@@ -23,8 +24,6 @@ use tokio::process::Command;
 use crate::lab::{DATABASE, Lab, PASSWORD};
 use crate::progress::{self, print, say};
 use crate::{demo, environment, server};
-
-const VERSION: &str = "4.32.5";
 
 /// The same requests each time, but for what they meet in the database.
 const SEED: u32 = 20_261_121;
@@ -36,6 +35,8 @@ const WALKS: u32 = 8;
 /// More than the pool of the one process has.
 const CONNECTIONS: u16 = 50;
 
+/// Schemathesis, and all that it stands on, as it was when this was last tried.
+const REQUIREMENTS: &str = include_str!("schemathesis/requirements.txt");
 const HOOKS: &str = include_str!("schemathesis/hooks.py");
 const CONFIGURATION: &str = include_str!("schemathesis/schemathesis.toml");
 
@@ -61,6 +62,16 @@ impl Role {
             Self::Visitor => "visitor",
             Self::Member => "member",
             Self::Admin => "admin",
+        }
+    }
+
+    /// What shows that it was this role which was asked for: an operation that is
+    /// done for no lesser one.
+    fn mark(self) -> &'static str {
+        match self {
+            Self::Visitor => "GET /api/classes/list",
+            Self::Member => "GET /api/auth/me",
+            Self::Admin => "GET /api/admin/users",
         }
     }
 
@@ -109,6 +120,9 @@ async fn test(lab: &Lab, folder: &Path, options: Options) -> Result<()> {
     for role in roles.filter(|role| options.role.is_empty() || options.role.contains(role)) {
         let what = format!("Asking as {}", role.name());
         let (answers, faults) = progress::during(&what, ask(lab, folder, &url, role)).await?;
+        let told = answers.get(role.mark());
+        let known = told.is_some_and(|statuses| statuses.contains_key("200"));
+        ensure!(known, "the {} was never known as one", role.name());
         if !faults.is_empty() {
             say(&faults);
             failed.push(role.name());
@@ -249,7 +263,8 @@ fn show(all: &[(Role, Answers)]) {
 
 /// The folder with Schemathesis and what it reads; installs it once.
 async fn install() -> Result<PathBuf> {
-    let folder = environment::home().join(format!("schemathesis-{VERSION}"));
+    let version = &sha256_hex(REQUIREMENTS.as_bytes())[..12];
+    let folder = environment::home().join(format!("schemathesis-{version}"));
     if !folder.join("bin/schemathesis").exists() {
         let what = "Fetching Schemathesis from PyPI, once";
         progress::during(what, fetch(&folder)).await?;
@@ -260,26 +275,25 @@ async fn install() -> Result<PathBuf> {
 }
 
 async fn fetch(folder: &Path) -> Result<()> {
-    let package = format!("schemathesis=={VERSION}");
-    python(
-        Path::new("python3"),
-        &["-m", "venv", "--clear"],
-        Some(folder),
-    )
-    .await?;
+    let wanted = folder.with_extension("txt");
+    fs::write(&wanted, REQUIREMENTS)?;
+    python(Path::new("python3"), &["-m", "venv", "--clear"], folder).await?;
     let interpreter = folder.join("bin/python");
-    python(
-        &interpreter,
-        &["-m", "pip", "install", "--quiet", &package],
-        None,
-    )
-    .await
+    let install = [
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--no-deps",
+        "--requirement",
+    ];
+    python(&interpreter, &install, &wanted).await
 }
 
-async fn python(interpreter: &Path, arguments: &[&str], folder: Option<&Path>) -> Result<()> {
+async fn python(interpreter: &Path, arguments: &[&str], path: &Path) -> Result<()> {
     let done = Command::new(interpreter)
         .args(arguments)
-        .args(folder)
+        .arg(path)
         .stdin(Stdio::null())
         .kill_on_drop(true)
         .output()

@@ -1,7 +1,6 @@
 //! What administrators do with accounts: on whose behalf members act at
 //! partner applications.
 
-use crate::shapes::Slug;
 use std::collections::BTreeSet;
 
 use serde::Deserialize;
@@ -13,6 +12,7 @@ use crate::error::Result;
 use crate::http::{Client, List, Member, Page};
 use crate::models::account::{self, MOST_MEMBERS, Role, Shown};
 use crate::models::security_event::Kind;
+use crate::shapes::Slug;
 use crate::staff::Act;
 use crate::text::{self, Form, Problem};
 use crate::{App, BoxFuture};

@@ -1,6 +1,5 @@
 //! From a visitor's form to the studio, and to somebody who deals with it.
 
-use crate::shapes::{EmailAddress, PhoneNumber};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use utoipa::{IntoParams, ToSchema};
@@ -11,6 +10,7 @@ use crate::http::{Client, List, Member, Page, query};
 use crate::models::contact::{self, NewSubmission, Shown, Submission};
 use crate::models::security_event::Kind;
 use crate::models::user::{self, Email};
+use crate::shapes::{EmailAddress, PhoneNumber};
 use crate::staff::Act;
 use crate::text::{Form, paragraphs, required_line};
 use crate::throttle::{self, CONTACT_ADDRESS, CONTACT_EMAIL, Subject};

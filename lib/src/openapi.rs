@@ -190,10 +190,17 @@ fn complete(operation: &mut Operation, methods: &[HttpMethod]) {
     let is_safe = methods == [HttpMethod::Get];
     for failure in failures(operation, is_safe) {
         let responses = &mut operation.responses.responses;
-        let usual = || RefOr::Ref(Ref::from_response_name(failure.name));
-        responses
-            .entry(failure.status.to_owned())
-            .or_insert_with(usual);
+        match responses.get_mut(failure.status) {
+            // What a handler says of its own comes on top.
+            Some(RefOr::T(own)) if own.content.is_empty() => {
+                own.description = format!("{}. Or {}", own.description, failure.description);
+            }
+            Some(_) => {}
+            None => {
+                let usual = RefOr::Ref(Ref::from_response_name(failure.name));
+                responses.insert(failure.status.to_owned(), usual);
+            }
+        }
     }
     for (status, response) in &mut operation.responses.responses {
         if let RefOr::T(response) = response {

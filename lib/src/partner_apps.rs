@@ -1,6 +1,5 @@
 //! What administrators do with partner applications.
 
-use crate::shapes::Origin;
 use http::Uri;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -13,6 +12,7 @@ use crate::models::app::{self, Changes, NewApp, PartnerApp, Shown};
 use crate::models::cross_app_session;
 use crate::models::security_event::Kind;
 use crate::session::Token;
+use crate::shapes::Origin;
 use crate::staff::Act;
 use crate::text::{self, Form, Problem};
 use crate::{App, BoxFuture};

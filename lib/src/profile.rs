@@ -1,6 +1,5 @@
 //! What members change about their own accounts.
 
-use crate::shapes::PhoneNumber;
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -16,6 +15,7 @@ use crate::models::security_event::{self, Kind};
 use crate::models::user::{self, Changes, ExperienceLevel, Profile, User};
 use crate::password::Password;
 use crate::session::{Changed, Proof};
+use crate::shapes::PhoneNumber;
 use crate::text::{Form, Problem};
 use crate::{App, BoxFuture, bookings, demo, session, sign_in};
 

@@ -1,6 +1,5 @@
 //! From a form to an account.
 
-use crate::shapes::{EmailAddress, NewPassword, PhoneNumber};
 use axum::response::{IntoResponse, Response};
 use chrono::NaiveDate;
 use http::StatusCode;
@@ -15,6 +14,7 @@ use crate::models::security_event::{self, Kind};
 use crate::models::user::{self, Email, ExperienceLevel, NewUser, Profile};
 use crate::password::Password;
 use crate::session::{Changed, Credential, Proof, Telling};
+use crate::shapes::{EmailAddress, NewPassword, PhoneNumber};
 use crate::sign_in::{Entry, Mode, Welcome, Wish};
 use crate::text::Form;
 use crate::throttle::{self, REGISTER_ADDRESS, REGISTER_EMAIL, Subject};

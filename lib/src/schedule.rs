@@ -1,6 +1,5 @@
 //! The timetable as visitors see it: what is when, and where there is room.
 
-use crate::shapes::Ids;
 use chrono::{DateTime, Datelike, NaiveDate, TimeDelta, Utc};
 use serde::Deserialize;
 use utoipa::IntoParams;
@@ -10,6 +9,7 @@ use crate::calendar::{self, Entry, Status};
 use crate::error::{Error, Result};
 use crate::http::{Freshness, List, Page, Public, query};
 use crate::models::occurrence::{self, Occurrence, Window};
+use crate::shapes::Ids;
 use crate::text::{Form, Problem};
 use crate::time_zone::TimeZone;
 use crate::{App, BoxFuture};
@@ -286,25 +286,24 @@ fn read_availability(app: &App, ids: Vec<Uuid>) -> BoxFuture<'_, Result<String>>
 mod properties {
     use std::sync::LazyLock;
 
-    use axum::extract::Query;
     use proptest::collection::vec;
     use proptest::prelude::*;
 
     use super::*;
-    use crate::arbitrary::{app, fair, query, text, uri, uuid};
+    use crate::arbitrary::{app, fair, query as any_query, text, uri, uuid};
 
     static HOUSE: LazyLock<App> = LazyLock::new(|| app(&[]));
 
     proptest! {
         #[test]
         fn any_query_is_a_window_of_at_most_92_days_or_refused(
-            query in query(&["from", "to", "tz", "classType", "instructor"]),
+            query in any_query(&["from", "to", "tz", "classType", "instructor"]),
             zone in prop::sample::select(vec!["Europe/Madrid", "Pacific/Apia", "america/denver"]),
         ) {
             let now = DateTime::from_timestamp(1_795_219_200, 0).unwrap();
             for query in [query.clone(), format!("{query}&tz={zone}")] {
-                let days = uri(&query).and_then(|uri| Query::<Days>::try_from_uri(&uri).ok());
-                let Some(excerpt) = days.and_then(|Query(days)| fair(days.read(&HOUSE, now))) else {
+                let days = uri(&query).and_then(|uri| query::read::<Days>(&uri).ok());
+                let Some(excerpt) = days.and_then(|days| fair(days.read(&HOUSE, now))) else {
                     continue;
                 };
                 let window = excerpt.window();

@@ -51,7 +51,7 @@ pub struct Slug(pub String);
 #[schema(
     format = "uri",
     max_length = 2_000,
-    pattern = r"^\s*https://[^\s@]+\s*$",
+    pattern = r"^\s*https://[^\s@/?#]+([/?#]\S*)?\s*$",
     examples("https://cdn.example.com/salsa.jpg")
 )]
 pub struct HttpsAddress(pub String);

@@ -56,16 +56,14 @@ pub fn paragraphs(text: &str, max: usize) -> Result<String, Problem> {
 }
 
 fn bounded(text: &str, max: usize, refused: impl Fn(char) -> bool) -> Result<String, Problem> {
-    let text: String = text.nfc().collect();
-    // As it was sent: a bound is what the description says, to the character.
-    if text.chars().count() > max {
-        return Err(format!("must not be longer than {max} characters"));
-    }
-    let text = text.trim();
+    let text: String = text.trim().nfc().collect();
     if text.chars().any(refused) {
         return Err("must not contain control characters".to_owned());
     }
-    Ok(text.to_owned())
+    if text.chars().count() > max {
+        return Err(format!("must not be longer than {max} characters"));
+    }
+    Ok(text)
 }
 
 /// Collects what is wrong with the fields of a form, so that all of it can be

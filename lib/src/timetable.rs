@@ -1,6 +1,5 @@
 //! The timetable, as staff look after it.
 
-use crate::shapes::ClockTime;
 use chrono::{DateTime, Datelike, NaiveDate, NaiveTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -14,6 +13,7 @@ use crate::models::class_schedule::{self, Conflict, Pattern, Shown};
 use crate::models::occurrence::change::{self as occurrence, NewOccurrence};
 use crate::models::security_event::Kind;
 use crate::money::Money;
+use crate::shapes::ClockTime;
 use crate::staff::Act;
 use crate::text::{self, Form, Problem};
 use crate::time_zone::TimeZone;

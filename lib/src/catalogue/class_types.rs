@@ -1,6 +1,5 @@
 //! What staff do with class types.
 
-use crate::shapes::HttpsAddress;
 use serde::Deserialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -12,6 +11,7 @@ use crate::http::{Client, List, Member, Page};
 use crate::models::class_type::{self, Changes, ClassType, Level, NewClassType, ShownToStaff};
 use crate::models::security_event::Kind;
 use crate::money::Money;
+use crate::shapes::HttpsAddress;
 use crate::staff::Act;
 use crate::text::{self, Form, Problem};
 use crate::{App, BoxFuture};

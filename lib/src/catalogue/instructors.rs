@@ -1,6 +1,5 @@
 //! What staff do with instructors.
 
-use crate::shapes::HttpsAddress;
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
@@ -14,6 +13,7 @@ use crate::http::{Client, List, Member, Page};
 use crate::models::instructor::{self, Changes, Instructor, Links, NewInstructor, ShownToStaff};
 use crate::models::security_event::Kind;
 use crate::money::Money;
+use crate::shapes::HttpsAddress;
 use crate::staff::Act;
 use crate::text::{self, Form, Problem};
 use crate::{App, BoxFuture};

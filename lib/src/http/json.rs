@@ -210,7 +210,7 @@ fn refusal(path: &str, error: &serde_json::Error) -> Error {
     if sentence.starts_with("unknown field `") {
         return Error::field(&begun(path), "is not a field of this request");
     }
-    let path = if path == "." { "" } else { path };
+    let path = begun(if path == "." { "" } else { path });
     for (prefix, problem) in [
         ("missing field `", "is required"),
         ("duplicate field `", "is given twice"),
@@ -222,7 +222,7 @@ fn refusal(path: &str, error: &serde_json::Error) -> Error {
             return Error::field(&format!("{path}{dot}{name}"), problem);
         }
     }
-    Error::field(path, unquoted(sentence))
+    Error::field(&path, unquoted(sentence))
 }
 
 /// A name that somebody else has thought of may be of any length.

@@ -30,7 +30,7 @@ impl<T: DeserializeOwned> FromRequestParts<App> for Query<T> {
 /// # Errors
 ///
 /// [`Error::Malformed`], or as `T` has it.
-pub(super) fn read<T: DeserializeOwned>(uri: &Uri) -> Result<T> {
+pub(crate) fn read<T: DeserializeOwned>(uri: &Uri) -> Result<T> {
     let unreadable = || Error::malformed("The query cannot be read");
     let pairs = uri.query().unwrap_or_default().split('&');
     let filled_in = pairs.filter(|pair| {
@@ -67,10 +67,14 @@ pub fn truth(typed: &str) -> Result<bool, Problem> {
 
 #[cfg(test)]
 mod properties {
+    use std::collections::BTreeMap;
+
     use proptest::prelude::*;
 
     use super::*;
-    use crate::arbitrary::{text, uuid};
+    use crate::arbitrary::{query, text, uri, uuid};
+
+    type Params = BTreeMap<String, String>;
 
     proptest! {
         #[test]
@@ -84,6 +88,24 @@ mod properties {
             ] {
                 assert!(id(&other).is_err(), "{other}");
             }
+        }
+
+        #[test]
+        fn an_empty_parameter_counts_as_left_out(query in query(&["from", "to", "x"])) {
+            if let Some(params) = uri(&query).and_then(|uri| read::<Params>(&uri).ok()) {
+                assert!(params.values().all(|value| !value.is_empty()), "{params:?}");
+                for around in [format!("{query}&y="), format!("y&{query}"), format!("y=&{query}&&")] {
+                    let around: Params = read(&uri(&around).unwrap()).unwrap();
+                    assert_eq!(around, params);
+                }
+            }
+        }
+
+        #[test]
+        fn what_is_filled_in_comes_back(value in "[ -~]{1,40}") {
+            let written: String = value.bytes().map(|byte| format!("%{byte:02x}")).collect();
+            let params: Params = read(&uri(&format!("a={written}&b=&c")).unwrap()).unwrap();
+            assert_eq!(params, Params::from([("a".to_owned(), value)]));
         }
     }
 }

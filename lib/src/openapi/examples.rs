@@ -11,9 +11,14 @@ use super::links::of_path;
 use crate::error::{Details, Error};
 
 /// Adds an example to every body that is JSON.
+///
+/// # Panics
+///
+/// When `examples.json` is not JSON.
 pub(super) fn add(document: &mut OpenApi) {
     let components = serde_json::to_value(&document.components).unwrap_or_default();
-    let fields = serde_json::from_str(include_str!("examples.json")).unwrap_or_default();
+    let fields = serde_json::from_str(include_str!("examples.json"));
+    let fields = fields.unwrap_or_else(|error| panic!("examples.json: {error}"));
     let schemas = Schemas {
         named: &components["schemas"],
         fields,
@@ -39,7 +44,7 @@ fn add_to_answer(status: &str, response: &mut RefOr<Response>, schemas: &Schemas
     let RefOr::T(response) = response else {
         return;
     };
-    let code = named_code(&response.description);
+    let code = named_code(status, &response.description);
     let code = code.unwrap_or_else(|| usual_code(status).to_owned());
     for content in response.content.values_mut() {
         set(content, schemas, Side::Answer);
@@ -93,10 +98,14 @@ fn usual_code(status: &str) -> &'static str {
     }
 }
 
-/// The first code that the description of a failure names.
-fn named_code(description: &str) -> Option<String> {
+/// The first code that the description of a failure names. Of one word are names
+/// of fields as well, which 400s are about.
+fn named_code(status: &str, description: &str) -> Option<String> {
     let mut quoted = description.split('`').skip(1).step_by(2);
-    let is_code = |text: &&str| text.bytes().all(|b| b.is_ascii_lowercase() || b == b'_');
+    let is_code = |text: &&str| {
+        text.bytes().all(|b| b.is_ascii_lowercase() || b == b'_')
+            && (status != "400" || text.contains('_'))
+    };
     quoted.find(is_code).map(str::to_owned)
 }
 
