@@ -67,6 +67,11 @@ impl Endpoint {
         self.shared.log().requests
     }
 
+    /// How many commands were asked for, in all requests together.
+    pub fn commands(&self) -> u64 {
+        self.shared.log().commands.values().sum()
+    }
+
     /// How often this command was asked for, in whatever kind of request.
     pub fn count(&self, name: &str) -> u64 {
         let name = name.to_ascii_uppercase();

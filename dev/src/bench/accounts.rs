@@ -9,6 +9,7 @@ use sabor::password::{Hasher, Password};
 use sabor::secret::sha256_hex;
 use serde_json::json;
 
+use super::session_check::commands_each;
 use super::table::{Row, Unit};
 use crate::lab::load::{Call, Figures, Load};
 use crate::lab::server::Server;
@@ -94,8 +95,18 @@ pub(super) async fn operations(lab: &Lab) -> Result<Vec<Row>> {
     let healthy = |_| Ok(lab.call(Method::GET, "/api/health").body(Full::default())?);
     let healthy = (0..count).map(healthy).collect::<Result<_>>()?;
     let healthy = Load::once(health.address, healthy).run().await?;
+    lab.redis.endpoint.clear_log();
     let out = sign_out(lab, count).await?;
+    let ended = lab.redis.endpoint.commands();
+    lab.redis.endpoint.clear_log();
+    let login = lab.function("/api/auth/login").await?;
+    let calls = (0..ROUND).map(|_| lab.sign_in(PASSWORD));
+    let load = Load::once(login.address, calls.collect::<Result<_>>()?);
+    load.run().await?;
+    let begun = lab.redis.endpoint.commands();
     Ok(vec![
+        commands_each("a sign-in", begun, ROUND),
+        commands_each("a sign-out", ended, count),
         p95("session look-up in Redis, p95", &hits, 10.0),
         p95("session look-up with a query, p95", &misses, 50.0),
         p95("sign-out, p95", &out, 20.0),

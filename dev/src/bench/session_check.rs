@@ -247,11 +247,22 @@ pub(super) async fn hit_ratio(lab: &Lab) -> Result<Vec<Row>> {
         .pause(EVERY)
         .during(Duration::from_secs(600));
     let requests = load.run().await?.count();
-    let written = redis.count("SET");
+    let (written, commands) = (redis.count("SET"), redis.commands());
     let share = 100.0 * (1.0 - written as f64 / requests as f64);
     let detail =
         format!("{requests} requests in 600 s, {written} from Postgres, all first ones among them");
     Ok(vec![
         Row::at_least(what, share, Unit::Percent, 95.0).detail(detail),
+        commands_each(
+            "a session check of somebody who browses",
+            commands,
+            requests,
+        ),
     ])
+}
+
+pub(super) fn commands_each(what: &str, commands: u64, times: usize) -> Row {
+    let each = commands as f64 / times as f64;
+    let row = Row::noted(format!("commands of Redis: {what}"), each, Unit::Count);
+    row.detail(format!("{commands} of {times}"))
 }
