@@ -302,16 +302,19 @@ fn is_host(authority: &Authority) -> bool {
     is_host && !authority.as_str().contains('@')
 }
 
-fn description(typed: &str) -> Result<String, Problem> {
+/// Of a class type, of a class, or of who teaches it.
+pub(crate) fn description(typed: &str) -> Result<String, Problem> {
     text::paragraphs(typed, 5_000)
 }
 
-fn between(value: i32, least: i32, most: i32) -> Result<i32, Problem> {
-    if (least..=most).contains(&value) {
-        Ok(value)
-    } else {
-        Err(format!("must be a number from {least} to {most}"))
-    }
+/// How long a class lasts.
+pub(crate) fn minutes(number: i32) -> Result<i32, Problem> {
+    text::between(number, 1, 1_440)
+}
+
+/// How many may come to a class.
+pub(crate) fn places(number: i32) -> Result<i32, Problem> {
+    text::between(number, 1, 1_000)
 }
 
 #[cfg(test)]
@@ -377,6 +380,12 @@ mod properties {
             assert!(url.username().is_empty() && url.password().is_none(), "{url}");
             let told = taken["https://".len()..].to_ascii_lowercase();
             assert!(told.starts_with(&url.host_str().unwrap().to_ascii_lowercase()), "{url}");
+        }
+
+        #[test]
+        fn numbers_are_within_what_they_count(number in any::<i32>()) {
+            assert_eq!(minutes(number).is_ok(), (1..=1_440).contains(&number));
+            assert_eq!(places(number).is_ok(), (1..=1_000).contains(&number));
         }
 
         #[test]

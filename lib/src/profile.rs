@@ -105,14 +105,11 @@ impl Patch {
             user::medical_conditions,
         );
         let born = self.date_of_birth.map(|date| {
-            let date = date.map(|date| user::date_of_birth(date, today));
-            check.check("dateOfBirth", date.transpose()).flatten()
+            check.optional("dateOfBirth", date, |date| user::date_of_birth(date, today))
         });
-        let first_name = self.first_name.map(|name| user::first_name(&name));
-        let last_name = self.last_name.map(|name| user::last_name(&name));
         let changes = Changes {
-            first_name: check.check("firstName", first_name.transpose()).flatten(),
-            last_name: check.check("lastName", last_name.transpose()).flatten(),
+            first_name: check.optional("firstName", self.first_name.as_deref(), user::first_name),
+            last_name: check.optional("lastName", self.last_name.as_deref(), user::last_name),
             phone,
             date_of_birth: born,
             emergency_contact_name: contact_name,

@@ -226,11 +226,10 @@ fn names(form: &Registration) -> (&str, &str) {
 }
 
 fn profile(form: &Registration, today: NaiveDate, check: &mut Form) -> Profile {
-    let born = form
-        .date_of_birth
-        .map(|date| user::date_of_birth(date, today));
     Profile {
-        date_of_birth: check.check("dateOfBirth", born.transpose()).flatten(),
+        date_of_birth: check.optional("dateOfBirth", form.date_of_birth, |date| {
+            user::date_of_birth(date, today)
+        }),
         emergency_contact_name: check.check_given(
             "emergencyContactName",
             form.emergency_contact_name.as_deref(),

@@ -66,14 +66,38 @@ fn bounded(text: &str, max: usize, refused: impl Fn(char) -> bool) -> Result<Str
     Ok(text)
 }
 
+/// A whole number, both bounds allowed.
+///
+/// # Errors
+///
+/// As [`line()`].
+pub fn between(number: i32, least: i32, most: i32) -> Result<i32, Problem> {
+    if (least..=most).contains(&number) {
+        return Ok(number);
+    }
+    Err(format!("must be a whole number from {least} to {most}"))
+}
+
 /// Collects what is wrong with the fields of a form, so that all of it can be
 /// said at once.
 #[derive(Debug, Default)]
 pub struct Form {
+    /// What the names of its fields begin with.
+    prefix: String,
     details: Details,
 }
 
 impl Form {
+    /// A form that is the field `name` of another: its own fields are called
+    /// `name.field`.
+    #[must_use]
+    pub fn part(name: &str) -> Self {
+        Self {
+            prefix: format!("{name}."),
+            details: Details::default(),
+        }
+    }
+
     /// The value of a field, or `None` and a note of what is wrong with it.
     pub fn check<T>(&mut self, field: &str, parsed: Result<T, Problem>) -> Option<T> {
         match parsed {
@@ -87,11 +111,22 @@ impl Form {
 
     /// Notes what is wrong with a field.
     pub fn refuse(&mut self, field: &str, problem: &str) {
-        let problems = self.details.entry(field.to_owned()).or_default();
+        let name = format!("{}{field}", self.prefix);
+        let problems = self.details.entry(name).or_default();
         problems.push(problem.to_owned());
     }
 
-    /// As [`Form::check`], for a field that may be left out, or left empty.
+    /// As [`Form::check`], for a field that may be left out.
+    pub fn optional<G, T>(
+        &mut self,
+        field: &str,
+        given: Option<G>,
+        parse: impl FnOnce(G) -> Result<T, Problem>,
+    ) -> Option<T> {
+        self.check(field, given.map(parse).transpose()).flatten()
+    }
+
+    /// As [`Form::optional`], for a text that may be left empty as well.
     pub fn check_given<T>(
         &mut self,
         field: &str,
@@ -99,7 +134,7 @@ impl Form {
         parse: impl FnOnce(&str) -> Result<T, Problem>,
     ) -> Option<T> {
         let given = given.filter(|text| !text.trim().is_empty());
-        self.check(field, given.map(parse).transpose()).flatten()
+        self.optional(field, given, parse)
     }
 
     /// Everything that was wrong, as the answer.

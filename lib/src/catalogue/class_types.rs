@@ -4,7 +4,9 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::{Activity, Retirement, Wanted, between, description, edit, https_url, lines, style};
+use super::{
+    Activity, Retirement, Wanted, description, edit, https_url, lines, minutes, places, style,
+};
 use crate::error::Result;
 use crate::http::json::given;
 use crate::http::{Client, List, Member, Page};
@@ -65,7 +67,7 @@ impl Entry {
             duration_minutes: check
                 .check(
                     "durationMinutes",
-                    duration(self.duration_minutes.unwrap_or(60)),
+                    minutes(self.duration_minutes.unwrap_or(60)),
                 )
                 .unwrap_or_default(),
             max_participants: check
@@ -111,21 +113,16 @@ pub struct Change {
 impl Change {
     fn read(self) -> Result<Changes> {
         let mut check = Form::default();
-        let name = self.name.map(|typed| name(&typed)).transpose();
-        let told = self.description.map(|typed| description(&typed));
-        let styles = self.styles.map(|given| lines(given, style)).transpose();
-        let length = self.duration_minutes.map(duration).transpose();
-        let places = self.max_participants.map(places).transpose();
         let picture = self
             .image_url
             .map(|url| check.check_given("imageUrl", url.as_deref(), https_url));
         let changes = Changes {
-            name: check.check("name", name).flatten(),
-            description: check.check("description", told.transpose()).flatten(),
-            styles: check.check("styles", styles).flatten(),
+            name: check.optional("name", self.name.as_deref(), name),
+            description: check.optional("description", self.description.as_deref(), description),
+            styles: check.optional("styles", self.styles, |given| lines(given, style)),
             level: self.level,
-            duration_minutes: check.check("durationMinutes", length).flatten(),
-            max_participants: check.check("maxParticipants", places).flatten(),
+            duration_minutes: check.optional("durationMinutes", self.duration_minutes, minutes),
+            max_participants: check.optional("maxParticipants", self.max_participants, places),
             price: self.price,
             image_url: picture,
             is_active: self.is_active,
@@ -137,14 +134,6 @@ impl Change {
 
 fn name(typed: &str) -> Result<String, Problem> {
     text::required_line(typed, 100)
-}
-
-fn duration(minutes: i32) -> Result<i32, Problem> {
-    between(minutes, 1, 1_440)
-}
-
-fn places(count: i32) -> Result<i32, Problem> {
-    between(count, 1, 1_000)
 }
 
 /// A page of all class types, retired ones too.

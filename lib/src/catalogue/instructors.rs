@@ -6,7 +6,7 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::{Activity, Retirement, Wanted, between, description, edit, https_url, lines, style};
+use super::{Activity, Retirement, Wanted, description, edit, https_url, lines, style};
 use crate::error::Result;
 use crate::http::json::given;
 use crate::http::{Client, List, Member, Page};
@@ -124,29 +124,22 @@ pub struct Change {
 impl Change {
     fn read(self) -> Result<Changes> {
         let mut check = Form::default();
-        let name = self.name.map(|typed| name(&typed)).transpose();
-        let bio = self.bio.map(|typed| description(&typed)).transpose();
-        let specialties = self.specialties.map(|given| lines(given, style));
-        let certificates = self.certifications.map(|given| lines(given, certificate));
-        let years = self.experience_years.map(years).transpose();
         let picture = self
             .profile_image_url
             .map(|url| check.check_given("profileImageUrl", url.as_deref(), https_url));
-        let links = self.social_media_links.map(links).transpose();
         let changes = Changes {
-            name: check.check("name", name).flatten(),
+            name: check.optional("name", self.name.as_deref(), name),
             user_id: self.user_id,
-            bio: check.check("bio", bio).flatten(),
+            bio: check.optional("bio", self.bio.as_deref(), description),
             specialties: check
-                .check("specialties", specialties.transpose())
-                .flatten(),
-            certifications: check
-                .check("certifications", certificates.transpose())
-                .flatten(),
-            experience_years: check.check("experienceYears", years).flatten(),
+                .optional("specialties", self.specialties, |given| lines(given, style)),
+            certifications: check.optional("certifications", self.certifications, |given| {
+                lines(given, certificate)
+            }),
+            experience_years: check.optional("experienceYears", self.experience_years, years),
             hourly_rate: self.hourly_rate,
             profile_image_url: picture,
-            social_media_links: check.check("socialMediaLinks", links).flatten(),
+            social_media_links: check.optional("socialMediaLinks", self.social_media_links, links),
             is_active: self.is_active,
         };
         check.finish()?;
@@ -163,7 +156,7 @@ fn certificate(typed: &str) -> Result<String, Problem> {
 }
 
 fn years(count: i32) -> Result<i32, Problem> {
-    between(count, 0, 100)
+    text::between(count, 0, 100)
 }
 
 fn links(given: Links) -> Result<Links, Problem> {
