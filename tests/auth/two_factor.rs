@@ -1,56 +1,42 @@
 //! The second factor: `api/auth/two-factor.rs`, and signing in with it.
 
-use chrono::TimeDelta;
 use reqwest::Method;
 use reqwest::header::USER_AGENT;
-use sabor::totp;
 use serde_json::{Value, json};
 
-use crate::harness::{Answer, PASSWORD, Person, TestApp, until};
+use crate::harness::{Answer, Authenticator, PASSWORD, Person, TestApp, until};
 
 /// Ana, her app, and her recovery codes.
 struct Enrolled {
     ana: Person,
-    secret: Vec<u8>,
+    authenticator: Authenticator,
     recovery: Vec<String>,
 }
 
 impl Enrolled {
     async fn new(app: &TestApp) -> Self {
         let ana = app.member("ana").await;
-        let begun = begin(&ana).await.expect(200);
-        let secret = unbase32(begun["secret"].as_str().unwrap());
-        let code = totp::code_at(&secret, app.app.clock().now()).unwrap();
-        let confirmed = confirm(&ana, &code).await.expect(200);
-        let codes = confirmed["recoveryCodes"].as_array().unwrap();
-        // The code that confirmed it is used up.
-        app.app.clock().advance(TimeDelta::seconds(30));
+        let (authenticator, codes) = Authenticator::enrol(app, &ana, Some(PASSWORD)).await;
         Self {
             ana,
-            secret,
-            recovery: codes
-                .iter()
-                .map(|code| code.as_str().unwrap().to_owned())
-                .collect(),
+            authenticator,
+            recovery: serde_json::from_value(codes).unwrap(),
         }
     }
 
     /// What the app shows now.
     fn code(&self, app: &TestApp) -> String {
-        totp::code_at(&self.secret, app.app.clock().now()).unwrap()
+        self.authenticator.code(app)
     }
-}
 
-fn unbase32(text: &str) -> Vec<u8> {
-    const ALPHABET: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
-    let bits: String = text
-        .chars()
-        .map(|c| format!("{:05b}", ALPHABET.find(c).unwrap()))
-        .collect();
-    let bytes = bits.as_bytes().chunks_exact(8);
-    bytes
-        .map(|byte| u8::from_str_radix(std::str::from_utf8(byte).unwrap(), 2).unwrap())
-        .collect()
+    /// Ana ends the one session that she has elsewhere.
+    async fn end_the_other_session(&self) {
+        let list = self.ana.get("/api/sessions").await.expect(200);
+        let items = list["items"].as_array().unwrap();
+        let other = items.iter().find(|one| one["current"] == false).unwrap();
+        let path = format!("/api/sessions/{}", other["id"].as_str().unwrap());
+        self.ana.delete(&path).await.expect(200);
+    }
 }
 
 async fn begin(person: &Person) -> Answer {
@@ -77,9 +63,72 @@ async fn challenge(person: &Person) -> String {
     body["challenge"].as_str().unwrap().to_owned()
 }
 
+/// A browser that Ana has not used before, and the challenge that it got.
+async fn challenged(app: &TestApp) -> (Person, String) {
+    let browser = app.visitor();
+    let token = challenge(&browser).await;
+    (browser, token)
+}
+
 async fn answer(person: &Person, challenge: &str, code: &str) -> Answer {
     let form = json!({ "challenge": challenge, "code": code });
     person.post("/api/auth/login", form).await
+}
+
+/// As [`answer()`], on a device on which no code need be asked for again.
+async fn answer_and_trust(person: &Person, challenge: &str, code: &str) {
+    let form = json!({ "challenge": challenge, "code": code, "rememberDevice": true });
+    person.post("/api/auth/login", form).await.expect(200);
+}
+
+/// A browser in which Ana has said that no code need be asked for.
+async fn trusted(app: &TestApp, ana: &Enrolled) -> Person {
+    let (browser, token) = challenged(app).await;
+    answer_and_trust(&browser, &token, &ana.code(app)).await;
+    app.let_codes_change();
+    browser
+}
+
+/// Signs in by the password alone: no code is asked for.
+async fn sign_in_without_code(person: &Person) {
+    let answer = person.sign_in("ana@example.com", PASSWORD).await;
+    answer.expect(200);
+}
+
+async fn sign_out(person: &Person) {
+    person.post("/api/auth/logout", json!({})).await.expect(200);
+}
+
+/// Of 64 who try one code at once, four with each of sixteen challenges: how
+/// many are signed in.
+async fn signed_in_of_sixty_four(app: &TestApp, code: &str) -> usize {
+    let mut challenges = Vec::new();
+    for _ in 0..16 {
+        challenges.push(challenged(app).await);
+    }
+    let tries: Vec<_> = (0..64)
+        .map(|number| {
+            let (visitor, token) = &challenges[number % 16];
+            let (visitor, token, code) = (visitor.copy(), token.clone(), code.to_owned());
+            tokio::spawn(async move { answer(&visitor, &token, &code).await.status })
+        })
+        .collect();
+    let mut winners = 0;
+    for one in tries {
+        let status = one.await.unwrap();
+        assert!(matches!(status, 200 | 401 | 429), "{status}");
+        winners += usize::from(status == 200);
+    }
+    winners
+}
+
+/// Ana's trusted devices are trusted for one more minute.
+async fn let_trust_run_out_soon(app: &TestApp) {
+    app.sql(
+        "update remembered_devices set trusted_until = now() + interval '1 minute'
+        where trusted_until is not null",
+    )
+    .await;
 }
 
 #[tokio::test]
@@ -87,7 +136,7 @@ async fn a_second_factor_is_set_up_with_an_app_and_asked_for_from_then_on() {
     let app = TestApp::start().await;
     let ana = app.member("ana").await;
     let phone = app.visitor();
-    phone.sign_in("ana@example.com", PASSWORD).await.expect(200);
+    sign_in_without_code(&phone).await;
     let status = ana.get("/api/auth/two-factor").await.expect(200);
     assert_eq!(status["enabled"], false);
     let begun = begin(&ana).await.expect(200);
@@ -99,15 +148,11 @@ async fn a_second_factor_is_set_up_with_an_app_and_asked_for_from_then_on() {
     );
     assert!(begun["qrCode"].as_str().unwrap().contains("<svg"));
     // Nothing is asked for before it is confirmed.
-    app.visitor()
-        .sign_in("ana@example.com", PASSWORD)
-        .await
-        .expect(200);
+    sign_in_without_code(&app.visitor()).await;
     confirm(&ana, "000000")
         .await
         .expect_code(401, "invalid_code");
-    let secret = unbase32(begun["secret"].as_str().unwrap());
-    let code = totp::code_at(&secret, app.app.clock().now()).unwrap();
+    let code = Authenticator::scan(&begun).code(&app);
     let confirmed = confirm(&ana, &code).await.expect(200);
     assert_eq!(confirmed["recoveryCodes"].as_array().unwrap().len(), 10);
     // Whoever was signed in elsewhere has shown no code.
@@ -130,12 +175,11 @@ async fn a_second_factor_is_set_up_with_an_app_and_asked_for_from_then_on() {
 async fn password_and_code_in_one_or_in_two_steps() {
     let app = TestApp::start().await;
     let ana = Enrolled::new(&app).await;
-    let laptop = app.visitor();
-    let token = challenge(&laptop).await;
+    let (laptop, token) = challenged(&app).await;
     let signed_in = answer(&laptop, &token, &ana.code(&app)).await.expect(200);
     assert_eq!(signed_in["user"]["email"], "ana@example.com");
     assert!(laptop.is_signed_in().await);
-    app.app.clock().advance(TimeDelta::seconds(30));
+    app.let_codes_change();
     let form = json!({
         "email": "ana@example.com", "password": PASSWORD, "code": ana.code(&app), "mode": "token",
     });
@@ -152,25 +196,22 @@ async fn line_27_a_code_is_good_once_and_in_the_steps_beside_its_own() {
     let app = TestApp::start().await;
     let ana = Enrolled::new(&app).await;
     let code = ana.code(&app);
-    let visitor = app.visitor();
-    let token = challenge(&visitor).await;
+    let (visitor, token) = challenged(&app).await;
     answer(&visitor, &token, &code).await.expect(200);
     // Not a second time, by another challenge, nor one before it.
-    let thief = app.visitor();
-    let token = challenge(&thief).await;
+    let (thief, token) = challenged(&app).await;
     answer(&thief, &token, &code)
         .await
         .expect_code(401, "invalid_code");
-    let now = app.app.clock().now();
-    let before = totp::code_at(&ana.secret, now - TimeDelta::seconds(30)).unwrap();
+    let before = ana.authenticator.code_in(&app, -30);
     answer(&thief, &token, &before)
         .await
         .expect_code(401, "invalid_code");
-    let far = totp::code_at(&ana.secret, now + TimeDelta::seconds(60)).unwrap();
+    let far = ana.authenticator.code_in(&app, 60);
     answer(&thief, &token, &far)
         .await
         .expect_code(401, "invalid_code");
-    let next = totp::code_at(&ana.secret, now + TimeDelta::seconds(30)).unwrap();
+    let next = ana.authenticator.code_in(&app, 30);
     answer(&thief, &token, &next).await.expect(200);
 }
 
@@ -178,26 +219,7 @@ async fn line_27_a_code_is_good_once_and_in_the_steps_beside_its_own() {
 async fn line_27_of_sixty_four_with_one_code_at_once_one_signs_in() {
     let app = TestApp::start().await;
     let ana = Enrolled::new(&app).await;
-    let code = ana.code(&app);
-    let mut challenges = Vec::new();
-    // Sixteen challenges, and four who try each.
-    for _ in 0..16 {
-        let visitor = app.visitor();
-        challenges.push((challenge(&visitor).await, visitor));
-    }
-    let tries: Vec<_> = (0..64)
-        .map(|number| {
-            let (token, visitor) = &challenges[number % 16];
-            let (token, visitor, code) = (token.clone(), visitor.copy(), code.clone());
-            tokio::spawn(async move { answer(&visitor, &token, &code).await.status })
-        })
-        .collect();
-    let mut winners = 0;
-    for one in tries {
-        let status = one.await.unwrap();
-        assert!(matches!(status, 200 | 401 | 429), "{status}");
-        winners += usize::from(status == 200);
-    }
+    let winners = signed_in_of_sixty_four(&app, &ana.code(&app)).await;
     assert_eq!(winners, 1);
 }
 
@@ -205,8 +227,7 @@ async fn line_27_of_sixty_four_with_one_code_at_once_one_signs_in() {
 async fn line_27_a_challenge_has_five_tries_however_many_at_once_and_five_minutes() {
     let app = TestApp::start().await;
     let ana = Enrolled::new(&app).await;
-    let visitor = app.visitor();
-    let token = challenge(&visitor).await;
+    let (visitor, token) = challenged(&app).await;
     let tries: Vec<_> = (0..12)
         .map(|_| {
             let (visitor, token) = (visitor.copy(), token.clone());
@@ -249,24 +270,19 @@ async fn line_27_an_account_has_ten_codes_whatever_the_number_of_challenges() {
     let app = TestApp::start().await;
     let ana = Enrolled::new(&app).await;
     for _ in 0..2 {
-        let thief = app.visitor();
-        let token = challenge(&thief).await;
+        let (thief, token) = challenged(&app).await;
         for _ in 0..5 {
             answer(&thief, &token, "000000")
                 .await
                 .expect_code(401, "invalid_code");
         }
     }
-    let thief = app.visitor();
-    let token = challenge(&thief).await;
+    let (thief, token) = challenged(&app).await;
     answer(&thief, &token, "000000")
         .await
         .expect_code(429, "too_many_requests");
     // The owner, on a device that is known, is not locked out.
-    ana.ana
-        .post("/api/auth/logout", json!({}))
-        .await
-        .expect(200);
+    sign_out(&ana.ana).await;
     let token = challenge(&ana.ana).await;
     answer(&ana.ana, &token, &ana.code(&app)).await.expect(200);
 }
@@ -275,8 +291,7 @@ async fn line_27_an_account_has_ten_codes_whatever_the_number_of_challenges() {
 async fn a_challenge_is_bound_to_its_client_and_ends_with_the_password() {
     let app = TestApp::start().await;
     let ana = Enrolled::new(&app).await;
-    let visitor = app.visitor();
-    let token = challenge(&visitor).await;
+    let (visitor, token) = challenged(&app).await;
     let form = json!({ "challenge": token, "code": ana.code(&app) });
     let elsewhere = app.visitor();
     let request = elsewhere.request(Method::POST, "/api/auth/login");
@@ -303,23 +318,7 @@ async fn a_challenge_is_bound_to_its_client_and_ends_with_the_password() {
 async fn line_27_a_recovery_code_is_good_once_however_many_try_it_at_once() {
     let app = TestApp::start().await;
     let ana = Enrolled::new(&app).await;
-    let code = ana.recovery[3].clone();
-    let mut challenges = Vec::new();
-    for _ in 0..16 {
-        let visitor = app.visitor();
-        challenges.push((challenge(&visitor).await, visitor));
-    }
-    let tries: Vec<_> = (0..64)
-        .map(|number| {
-            let (token, visitor) = &challenges[number % 16];
-            let (token, visitor, code) = (token.clone(), visitor.copy(), code.clone());
-            tokio::spawn(async move { answer(&visitor, &token, &code).await.status })
-        })
-        .collect();
-    let mut winners = 0;
-    for one in tries {
-        winners += usize::from(one.await.unwrap() == 200);
-    }
+    let winners = signed_in_of_sixty_four(&app, &ana.recovery[3]).await;
     assert_eq!(winners, 1);
     let left = ana.ana.get("/api/auth/two-factor").await.expect(200);
     assert_eq!(left["recoveryCodesLeft"], 9);
@@ -327,8 +326,7 @@ async fn line_27_a_recovery_code_is_good_once_however_many_try_it_at_once() {
     // As people type it; and nobody else's.
     app.sql("delete from login_throttle").await;
     app.redis.flush().await.unwrap();
-    let visitor = app.visitor();
-    let token = challenge(&visitor).await;
+    let (visitor, token) = challenged(&app).await;
     let typed = ana.recovery[4].to_uppercase().replace('-', " ");
     answer(&visitor, &token, &typed).await.expect(200);
 }
@@ -337,32 +335,20 @@ async fn line_27_a_recovery_code_is_good_once_however_many_try_it_at_once() {
 async fn on_a_device_whose_owner_says_so_no_code_is_asked_for_until_all_sessions_end() {
     let app = TestApp::start().await;
     let ana = Enrolled::new(&app).await;
-    let laptop = app.visitor();
-    let token = challenge(&laptop).await;
-    let form = json!({ "challenge": token, "code": ana.code(&app), "rememberDevice": true });
-    laptop.post("/api/auth/login", form).await.expect(200);
+    let (laptop, token) = challenged(&app).await;
+    answer_and_trust(&laptop, &token, &ana.code(&app)).await;
     let days = "select extract(epoch from trusted_until - now())::bigint / 86400
         from remembered_devices where trusted_until is not null";
     assert_eq!(app.count(days).await, 30);
-    laptop.post("/api/auth/logout", json!({})).await.expect(200);
-    laptop
-        .sign_in("ana@example.com", PASSWORD)
-        .await
-        .expect(200);
+    sign_out(&laptop).await;
+    sign_in_without_code(&laptop).await;
     // Nobody else, and not by the cookie alone.
     challenge(&app.visitor()).await;
     let status = laptop.get("/api/auth/two-factor").await.expect(200);
     assert_eq!(status["trustedDevices"], 1);
     // To sign in does not prolong it.
-    app.sql(
-        "update remembered_devices set trusted_until = now() + interval '1 minute'
-        where trusted_until is not null",
-    )
-    .await;
-    laptop
-        .sign_in("ana@example.com", PASSWORD)
-        .await
-        .expect(200);
+    let_trust_run_out_soon(&app).await;
+    sign_in_without_code(&laptop).await;
     let minutes = "select count(*) from remembered_devices
         where trusted_until < now() + interval '2 minutes'";
     assert_eq!(app.count(minutes).await, 1);
@@ -371,26 +357,12 @@ async fn on_a_device_whose_owner_says_so_no_code_is_asked_for_until_all_sessions
     challenge(&laptop).await;
 }
 
-/// A browser in which Ana has said that no code need be asked for.
-async fn trusted(app: &TestApp, ana: &Enrolled) -> Person {
-    let browser = app.visitor();
-    let token = challenge(&browser).await;
-    let form = json!({ "challenge": token, "code": ana.code(app), "rememberDevice": true });
-    browser.post("/api/auth/login", form).await.expect(200);
-    app.app.clock().advance(TimeDelta::seconds(30));
-    browser
-}
-
 #[tokio::test]
 async fn a_code_that_nobody_asked_for_prolongs_no_trust() {
     let app = TestApp::start().await;
     let ana = Enrolled::new(&app).await;
     let laptop = trusted(&app, &ana).await;
-    app.sql(
-        "update remembered_devices set trusted_until = now() + interval '1 minute'
-        where trusted_until is not null",
-    )
-    .await;
+    let_trust_run_out_soon(&app).await;
     let form = json!({
         "email": "ana@example.com", "password": PASSWORD, "code": "x", "rememberDevice": true,
     });
@@ -405,19 +377,14 @@ async fn who_used_a_shared_browser_before_is_not_trusted_with_it() {
     let app = TestApp::start().await;
     let ana = Enrolled::new(&app).await;
     // Ana has signed in here, and whoever sat here before kept the cookies.
-    let shared = app.visitor();
-    let token = challenge(&shared).await;
+    let (shared, token) = challenged(&app).await;
     answer(&shared, &token, &ana.code(&app)).await.expect(200);
     let before = shared.copy();
-    app.app.clock().advance(TimeDelta::seconds(30));
-    shared.post("/api/auth/logout", json!({})).await.expect(200);
+    app.let_codes_change();
+    sign_out(&shared).await;
     let token = challenge(&shared).await;
-    let form = json!({ "challenge": token, "code": ana.code(&app), "rememberDevice": true });
-    shared.post("/api/auth/login", form).await.expect(200);
-    shared
-        .sign_in("ana@example.com", PASSWORD)
-        .await
-        .expect(200);
+    answer_and_trust(&shared, &token, &ana.code(&app)).await;
+    sign_in_without_code(&shared).await;
     challenge(&before).await;
 }
 
@@ -429,20 +396,14 @@ async fn two_members_of_one_browser_are_each_known_in_it() {
     browser.post("/api/auth/register", form).await.expect(201);
     assert_eq!(browser.devices().len(), 2);
     for _ in 0..2 {
-        browser
-            .sign_in("ana@example.com", PASSWORD)
-            .await
-            .expect(200);
+        sign_in_without_code(&browser).await;
         browser
             .sign_in("luis@example.com", PASSWORD)
             .await
             .expect(200);
     }
     assert_eq!(app.mails_of("new_device").await, 0);
-    app.visitor()
-        .sign_in("ana@example.com", PASSWORD)
-        .await
-        .expect(200);
+    sign_in_without_code(&app.visitor()).await;
     assert_eq!(app.mails_of("new_device").await, 1);
 }
 
@@ -455,8 +416,7 @@ async fn trust_ends_with_the_second_factor_that_it_was_given_for() {
         .await
         .expect(200);
     let begun = begin(&laptop).await.expect(200);
-    let secret = unbase32(begun["secret"].as_str().unwrap());
-    let code = totp::code_at(&secret, app.app.clock().now()).unwrap();
+    let code = Authenticator::scan(&begun).code(&app);
     confirm(&laptop, &code).await.expect(200);
     challenge(&laptop).await;
 }
@@ -466,14 +426,10 @@ async fn a_session_by_tokens_on_a_trusted_device_is_ended_with_the_device() {
     let app = TestApp::start().await;
     let ana = Enrolled::new(&app).await;
     let stolen = trusted(&app, &ana).await;
-    stolen.post("/api/auth/logout", json!({})).await.expect(200);
+    sign_out(&stolen).await;
     let form = json!({ "email": "ana@example.com", "password": PASSWORD, "mode": "token" });
     stolen.post("/api/auth/login", form).await.expect(200);
-    let list = ana.ana.get("/api/sessions").await.expect(200);
-    let items = list["items"].as_array().unwrap();
-    let other = items.iter().find(|one| one["current"] == false).unwrap();
-    let path = format!("/api/sessions/{}", other["id"].as_str().unwrap());
-    ana.ana.delete(&path).await.expect(200);
+    ana.end_the_other_session().await;
     challenge(&stolen).await;
 }
 
@@ -482,8 +438,7 @@ async fn an_outage_uses_up_neither_code_nor_challenge() {
     let app = TestApp::start().await;
     let ana = Enrolled::new(&app).await;
     for code in [ana.code(&app), ana.recovery[7].clone()] {
-        let visitor = app.visitor();
-        let token = challenge(&visitor).await;
+        let (visitor, token) = challenged(&app).await;
         app.sql("alter table user_sessions rename to elsewhere")
             .await;
         let failed = answer(&visitor, &token, &code).await;
@@ -499,10 +454,9 @@ async fn an_outage_uses_up_neither_code_nor_challenge() {
 async fn a_challenge_that_was_answered_is_not_answered_again() {
     let app = TestApp::start().await;
     let ana = Enrolled::new(&app).await;
-    let visitor = app.visitor();
-    let token = challenge(&visitor).await;
+    let (visitor, token) = challenged(&app).await;
     answer(&visitor, &token, &ana.code(&app)).await.expect(200);
-    app.app.clock().advance(TimeDelta::seconds(30));
+    app.let_codes_change();
     let again = answer(&visitor.copy(), &token, &ana.code(&app)).await;
     again.expect_code(401, "challenge_ended");
 }
@@ -512,8 +466,7 @@ async fn whoever_guesses_codes_is_told_of_to_the_owner() {
     let app = TestApp::start().await;
     let _ana = Enrolled::new(&app).await;
     for _ in 0..3 {
-        let thief = app.visitor();
-        let token = challenge(&thief).await;
+        let (thief, token) = challenged(&app).await;
         for _ in 0..5 {
             answer(&thief, &token, "000000").await;
         }
@@ -528,11 +481,7 @@ async fn to_end_the_session_of_a_device_is_to_forget_the_device() {
     let app = TestApp::start().await;
     let ana = Enrolled::new(&app).await;
     let stolen = trusted(&app, &ana).await;
-    let list = ana.ana.get("/api/sessions").await.expect(200);
-    let items = list["items"].as_array().unwrap();
-    let other = items.iter().find(|one| one["current"] == false).unwrap();
-    let path = format!("/api/sessions/{}", other["id"].as_str().unwrap());
-    ana.ana.delete(&path).await.expect(200);
+    ana.end_the_other_session().await;
     challenge(&stolen).await;
 }
 
@@ -551,8 +500,7 @@ async fn line_9_to_begin_and_to_take_away_takes_the_password_and_a_code() {
         .await
         .expect_code(409, "two_factor_not_begun");
     let ana = Enrolled::new(&app).await;
-    let phone = app.visitor();
-    let token = challenge(&phone).await;
+    let (phone, token) = challenged(&app).await;
     answer(&phone, &token, &ana.recovery[0]).await.expect(200);
     disable(&ana.ana, "guess", &ana.code(&app))
         .await
@@ -567,10 +515,7 @@ async fn line_9_to_begin_and_to_take_away_takes_the_password_and_a_code() {
     assert_eq!(app.mails_of("two_factor_disabled").await, 1);
     assert!(!phone.is_signed_in().await);
     assert_eq!(app.count("select count(*) from recovery_codes").await, 0);
-    app.visitor()
-        .sign_in("ana@example.com", PASSWORD)
-        .await
-        .expect(200);
+    sign_in_without_code(&app.visitor()).await;
 }
 
 #[tokio::test]
@@ -612,10 +557,7 @@ async fn whoever_has_lost_app_and_codes_is_let_in_again_by_an_administrator() {
     refused.expect_code(403, "own_second_factor");
     assert!(!ana.ana.is_signed_in().await);
     assert_eq!(app.mails_of("two_factor_disabled").await, 1);
-    app.visitor()
-        .sign_in("ana@example.com", PASSWORD)
-        .await
-        .expect(200);
+    sign_in_without_code(&app.visitor()).await;
     let noted = "select count(*) from security_events
         where kind = 'two_factor_disabled' and detail ? 'by'";
     assert_eq!(app.count(noted).await, 1);
@@ -645,7 +587,7 @@ async fn line_34_no_dump_has_a_secret_or_a_recovery_code_in_the_clear() {
             .map(|byte| format!("{byte:02x}"))
             .collect::<String>()
     };
-    let secret = hex(&ana.secret);
+    let secret = hex(&ana.authenticator.secret);
     // As a column of bytes shows it, and as text in such a column.
     assert!(!dump.contains(&secret) && !dump.contains(&hex(secret.as_bytes())));
     let plain = |code: &String| dump.contains(code) || dump.contains(&code.replace('-', ""));

@@ -1,6 +1,7 @@
 //! What a story needs: a database of its own, an endpoint of its own, the
 //! functions in front of them, and people who call.
 
+mod authenticator;
 mod crowd;
 mod function;
 mod github;
@@ -29,6 +30,7 @@ use sabor_dev::postgres::Cluster;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
+pub use authenticator::Authenticator;
 pub use function::Function;
 pub use github::GitHub;
 pub use oidc::{Mischief, Oidc, Replaced, claims};

@@ -449,7 +449,7 @@ impl TestApp {
     }
 
     /// As [`TestApp::hear`], over one connection of Stripe's.
-    pub async fn hear_from(&self, stripe: &Person, event: &Value) -> Answer {
+    async fn hear_from(&self, stripe: &Person, event: &Value) -> Answer {
         let body = event.to_string();
         let signed = signature(self.app.clock().now().timestamp(), &body);
         self.hear_signed(stripe, &signed, body).await
