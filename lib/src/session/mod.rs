@@ -2,10 +2,10 @@
 //!
 //! [`Sessions`] is the whole surface. What a session is called and how its
 //! cookie is made stands in `token`, the tokens of those who have no cookie in
-//! `access` and `refresh`, how somebody gets a session in `admission`, what is kept
-//! of one in `record`, the
-//! protocol between the two stores in `cache`, the SQL in `store`, and how
-//! people see one in `shown`.
+//! `access` and `refresh`, how somebody gets a session in `admission`, what is
+//! kept of one in `record`, the protocol between the two stores in `cache`, the
+//! SQL in `store`, what has to be so before a member is changed in `authority`,
+//! and how people see a session in `shown`.
 //!
 //! ```no_run
 //! # async fn example(app: sabor::App) -> sabor::Result<()> {
@@ -23,6 +23,7 @@
 
 mod access;
 mod admission;
+mod authority;
 mod cache;
 mod record;
 mod refresh;
@@ -39,6 +40,7 @@ use uuid::Uuid;
 
 pub use self::access::{ACCESS_LIFE, AccessTokens};
 pub use self::admission::{Admission, Credential, Proof, Telling, Trust, insert};
+pub use self::authority::{lock_for_admin, lock_member, lock_owner, require_admin, require_staff};
 pub use self::record::Session;
 pub use self::refresh::{Refreshed, Rotated};
 pub use self::shown::{Day, Overview, Shown, ShownToAdmin};
@@ -345,7 +347,7 @@ impl Sessions {
                 .transaction(move |client| {
                     let caller = caller.clone();
                     Box::pin(async move {
-                        store::lock_caller(client, &caller, user_id).await?;
+                        authority::lock_caller(client, &caller, user_id).await?;
                         let kept = keep_own.then_some(&caller);
                         let keys = store::delete_all_of(client, user_id, kept).await?;
                         let value = keys.len() - usize::from(keep_own);
@@ -445,7 +447,7 @@ impl Sessions {
                         let by = by.clone();
                         Box::pin(async move {
                             if let Some(by) = &by {
-                                store::require_admin(client, by).await?;
+                                require_admin(client, by).await?;
                             }
                             let keys = store::clear(client, BATCH).await?;
                             Ok(Changed {
@@ -474,70 +476,6 @@ impl Sessions {
 /// [`Error::Unavailable`].
 pub async fn end_all_of(client: &Client, user_id: Uuid, kept: Option<&Key>) -> Result<Vec<Key>> {
     store::delete_all_of(client, user_id, kept).await
-}
-
-/// Says that the session which acts is alive, and locks its member's row, so
-/// that a transaction of [`Sessions::transaction`] may change the member.
-/// Returns the keys of all sessions whose record shows the member.
-///
-/// # Errors
-///
-/// [`Error::SessionGone`] when the session that acts has ended.
-pub async fn lock_member(client: &Client, caller: &Key, user_id: Uuid) -> Result<Vec<Key>> {
-    store::lock_caller(client, caller, user_id).await?;
-    store::keys_of(client, user_id).await
-}
-
-/// Locks a member's row for one who has shown to be its owner by other means
-/// than a session. Returns the keys of all sessions whose record shows the
-/// member.
-///
-/// # Errors
-///
-/// [`Error::Unavailable`].
-pub async fn lock_owner(client: &Client, user_id: Uuid) -> Result<Vec<Key>> {
-    store::lock_owner(client, user_id).await?;
-    store::keys_of(client, user_id).await
-}
-
-/// As [`lock_member`], for an administrator who changes another member: both
-/// rows are locked, and the one who acts is still an administrator. Returns the
-/// keys of all sessions whose record shows the other.
-///
-/// # Errors
-///
-/// [`Error::SessionGone`] when the session that acts has ended;
-/// [`Error::FORBIDDEN`] when its member is no administrator any more.
-pub async fn lock_for_admin(
-    client: &Client,
-    caller: &Key,
-    admin_id: Uuid,
-    user_id: Uuid,
-) -> Result<Vec<Key>> {
-    store::lock_for_admin(client, caller, admin_id, user_id).await?;
-    store::keys_of(client, user_id).await
-}
-
-/// Says that the session which acts is alive and of the staff: a record in
-/// Redis is not enough for what staff change. To be called in a transaction,
-/// before it locks anything else.
-///
-/// # Errors
-///
-/// [`Error::SessionGone`] when it has ended; [`Error::FORBIDDEN`] when its
-/// member is not of the staff any more.
-pub async fn require_staff(client: &Client, caller: &Key) -> Result<()> {
-    store::require_staff(client, caller).await
-}
-
-/// As [`require_staff`], of an administrator.
-///
-/// # Errors
-///
-/// [`Error::SessionGone`] when it has ended; [`Error::FORBIDDEN`] when its
-/// member is no administrator any more.
-pub async fn require_admin(client: &Client, caller: &Key) -> Result<()> {
-    store::require_admin(client, caller).await
 }
 
 /// What Postgres' `jsonb` cannot hold is refused before it is asked: a NUL in

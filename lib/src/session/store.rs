@@ -1,4 +1,7 @@
-//! The sessions in Postgres: the truth. All SQL about them is here.
+//! The sessions in Postgres: the truth, and the SQL about one of them; `listed`
+//! has that about many.
+
+mod listed;
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -8,10 +11,11 @@ use serde_json::Value;
 use tokio_postgres::{Client, Row};
 use uuid::Uuid;
 
+pub use self::listed::{Listed, Statistics};
+pub(crate) use self::listed::{all, length, list, statistics};
 use crate::config::Timing;
-use crate::db::{Param, Statement};
+use crate::db::Statement;
 use crate::error::{Error, OnConstraint, Result};
-use crate::http::page::Page;
 use crate::models::user::{User, user_columns};
 use crate::random;
 use crate::session::{Key, Session};
@@ -62,52 +66,6 @@ pub struct Origin {
     pub ip: Option<IpAddr>,
     /// What it says it is.
     pub user_agent: Option<String>,
-}
-
-/// A session, as the lists of sessions have it.
-#[derive(Clone, Debug)]
-pub struct Listed {
-    /// Its public id.
-    pub id: Uuid,
-    /// Whose it is; `None` for an anonymous one.
-    pub user_id: Option<Uuid>,
-    /// The e-mail address of whose it is.
-    pub email: Option<String>,
-    /// Where it was made.
-    pub origin: Origin,
-    /// How it was made.
-    pub login_method: String,
-    /// When it was made.
-    pub created_at: DateTime<Utc>,
-    /// When it was last used, at most five minutes off.
-    pub last_activity: DateTime<Utc>,
-    /// When it ends unless it is used before.
-    pub expires_at: DateTime<Utc>,
-}
-
-/// Counts over all sessions.
-#[derive(Clone, Debug, Default)]
-pub struct Statistics {
-    /// All rows, expired ones too.
-    pub total: i64,
-    /// Those that have not expired.
-    pub active: i64,
-    /// Those that wait for the clean-up.
-    pub expired: i64,
-    /// Active ones that nobody is signed in to.
-    pub anonymous: i64,
-    /// Members with an active session.
-    pub users: i64,
-    /// New ones a day, for the last seven days, oldest first.
-    pub created_per_day: Vec<(chrono::NaiveDate, i64)>,
-}
-
-impl Statistics {
-    /// Active sessions that a signed-in member has on average; 0 when nobody is.
-    pub fn per_user(&self) -> f64 {
-        let signed_in = self.active - self.anonymous;
-        signed_in as f64 / self.users.max(1) as f64
-    }
 }
 
 /// Alive: not expired, and nobody's, or of an active member under the epoch
@@ -353,21 +311,6 @@ pub(crate) async fn delete_one(client: &Client, caller: &Key, id: Uuid) -> Resul
     Ok(gone.map(Key::from_column))
 }
 
-static LOCK_MEMBER: Statement = Statement::new(
-    "session.lock_member",
-    "select id from users where id = $1 for no key update",
-);
-
-static LOCK_CALLER: Statement = Statement::new(
-    "session.lock_caller",
-    concat!(
-        "select s.id from user_sessions s join users u on u.id = s.user_id
-        where s.session_key = $1 and s.user_id = $2 and ",
-        alive!(),
-        " for no key update of s"
-    ),
-);
-
 static RAISE_EPOCH: Statement = Statement::new(
     "session.raise_epoch",
     "update users set session_epoch = session_epoch + 1 where id = $1
@@ -390,27 +333,6 @@ static KEEP: Statement = Statement::new(
     )
     select session_key from kept",
 );
-
-/// Locks the member's row.
-pub(crate) async fn lock_owner(client: &Client, user_id: Uuid) -> Result<()> {
-    LOCK_MEMBER.execute(client, &[&user_id]).await
-}
-
-/// Locks the member's row and that of the session which acts, in this order,
-/// and says that the session is alive.
-///
-/// # Errors
-///
-/// [`Error::SessionGone`] when it is not.
-pub(crate) async fn lock_caller(client: &Client, caller: &Key, user_id: Uuid) -> Result<()> {
-    LOCK_MEMBER.opt(client, &[&user_id]).await?;
-    // In a statement of its own: one that has waited for the member's row
-    // still sees the session as it was before, under the epoch of then.
-    let row = LOCK_CALLER
-        .opt(client, &[&caller.as_str(), &user_id])
-        .await?;
-    row.map(|_| ()).ok_or(Error::SessionGone)
-}
 
 /// Ends all sessions of a member but `kept`, and with them every proof of
 /// identity that is under way. To run in a transaction. Returns the keys of
@@ -446,189 +368,6 @@ fn keys(rows: &[Row]) -> Result<Vec<Key>> {
     rows.iter()
         .map(|row| Ok(Key::from_column(row.try_get("session_key")?)))
         .collect()
-}
-
-static LIST: Statement = Statement::new(
-    "session.list",
-    "select id, user_id, null as email, ip_address, user_agent, login_method,
-        created_at, last_activity, expires_at
-    from user_sessions
-    where user_id = $1 and expires_at > now()
-      and ($2::timestamptz is null or (created_at, id) < ($2, $3))
-    order by created_at desc, id desc limit $4",
-);
-
-/// A member's sessions, newest first; one more than the page holds when there
-/// are more.
-pub(crate) async fn list(client: &Client, user_id: Uuid, page: &Page) -> Result<Vec<Listed>> {
-    let (time, id) = page.after();
-    let rows = LIST
-        .all(client, &[&user_id, &time, &id, &page.fetch()])
-        .await?;
-    rows.iter().map(listed).collect()
-}
-
-static ALL: Statement = Statement::new(
-    "session.all",
-    "select s.id, s.user_id, u.email, s.ip_address, s.user_agent, s.login_method,
-        s.created_at, s.last_activity, s.expires_at
-    from user_sessions s left join users u on u.id = s.user_id
-    where s.expires_at > now()
-      and ($1::timestamptz is null or (s.created_at, s.id) < ($1, $2))
-    order by s.created_at desc, s.id desc limit $3",
-);
-
-/// Everybody's sessions, as [`list`].
-pub(crate) async fn all(client: &Client, page: &Page) -> Result<Vec<Listed>> {
-    let (time, id) = page.after();
-    let rows = ALL.all(client, &[&time, &id, &page.fetch()]).await?;
-    rows.iter().map(listed).collect()
-}
-
-fn listed(row: &Row) -> Result<Listed> {
-    Ok(Listed {
-        id: row.try_get("id")?,
-        user_id: row.try_get("user_id")?,
-        email: row.try_get("email")?,
-        origin: Origin {
-            ip: row.try_get("ip_address")?,
-            user_agent: row.try_get("user_agent")?,
-        },
-        login_method: row.try_get("login_method")?,
-        created_at: row.try_get("created_at")?,
-        last_activity: row.try_get("last_activity")?,
-        expires_at: row.try_get("expires_at")?,
-    })
-}
-
-static LENGTH: Statement = Statement::new(
-    "session.length",
-    "select count(*) from user_sessions where expires_at > now()",
-);
-
-/// How many sessions have not expired.
-pub(crate) async fn length(client: &Client) -> Result<i64> {
-    Ok(LENGTH.one(client, &[]).await?.try_get(0)?)
-}
-
-static STATISTICS: Statement = Statement::new(
-    "session.statistics",
-    "select count(*) as total,
-        count(*) filter (where expires_at > now()) as active,
-        count(*) filter (where expires_at <= now()) as expired,
-        count(*) filter (where expires_at > now() and user_id is null) as anonymous,
-        count(distinct user_id) filter (where expires_at > now()) as users
-    from user_sessions",
-);
-
-static CREATED_PER_DAY: Statement = Statement::new(
-    "session.created_per_day",
-    "select day, count from daily_counters
-    where name = 'sessions_created' and day > (now() at time zone 'utc')::date - 7
-    order by day",
-);
-
-/// Counts over all sessions; a scan, for administration only.
-pub(crate) async fn statistics(client: &Client) -> Result<Statistics> {
-    let row = STATISTICS.one(client, &[]).await?;
-    let days = CREATED_PER_DAY.all(client, &[]).await?;
-    Ok(Statistics {
-        total: row.try_get("total")?,
-        active: row.try_get("active")?,
-        expired: row.try_get("expired")?,
-        anonymous: row.try_get("anonymous")?,
-        users: row.try_get("users")?,
-        created_per_day: days
-            .iter()
-            .map(|day| Ok((day.try_get("day")?, day.try_get("count")?)))
-            .collect::<Result<_>>()?,
-    })
-}
-
-// The member's row alone is locked: whoever ends all sessions, or changes a
-// role, has it first, and the sessions after it.
-static SHARE_MEMBER: Statement = Statement::new(
-    "session.share_member",
-    "select u.id from user_sessions s join users u on u.id = s.user_id
-    where s.session_key = $1 for share of u",
-);
-
-static ROLE: Statement = Statement::new(
-    "session.role",
-    concat!(
-        "select u.is_admin, u.is_staff or u.is_admin as is_staff
-        from user_sessions s join users u on u.id = s.user_id
-        where s.session_key = $1 and ",
-        alive!()
-    ),
-);
-
-/// What the member of a session is, whose row is locked until the end of the
-/// transaction. Asked after the lock, in a statement of its own: one that had
-/// waited for the member's row would compare what it is now with the session as
-/// it was before. Both are on their way at once.
-async fn role_under_lock(client: &Client, caller: &Key) -> Result<Row> {
-    let key = caller.as_str();
-    let params: [&dyn Param; 1] = [&key];
-    let (_, role) = tokio::try_join!(
-        biased;
-        SHARE_MEMBER.opt(client, &params),
-        ROLE.opt(client, &params),
-    )?;
-    role.ok_or(Error::SessionGone)
-}
-
-/// Says that the session which acts is alive and an administrator's; its member
-/// is one until the end of the transaction.
-///
-/// # Errors
-///
-/// [`Error::SessionGone`] or [`Error::FORBIDDEN`] when it is not.
-pub(crate) async fn require_admin(client: &Client, caller: &Key) -> Result<()> {
-    match role_under_lock(client, caller).await?.try_get("is_admin")? {
-        true => Ok(()),
-        false => Err(Error::FORBIDDEN),
-    }
-}
-
-/// Says that the session which acts is alive and of the staff; its member is
-/// until the end of the transaction.
-///
-/// # Errors
-///
-/// [`Error::SessionGone`] or [`Error::FORBIDDEN`] when it is not.
-pub(crate) async fn require_staff(client: &Client, caller: &Key) -> Result<()> {
-    match role_under_lock(client, caller).await?.try_get("is_staff")? {
-        true => Ok(()),
-        false => Err(Error::FORBIDDEN),
-    }
-}
-
-// In the order of their ids, so that two who change each other wait, and do
-// not lock each other out.
-static LOCK_MEMBERS: Statement = Statement::new(
-    "session.lock_members",
-    "select id from users where id = any ($1) order by id for no key update",
-);
-
-/// Locks the rows of the administrator who acts and of the member who is
-/// acted on, and says that the one is alive and still an administrator.
-///
-/// # Errors
-///
-/// [`Error::SessionGone`] or [`Error::FORBIDDEN`] when that is not so.
-pub(crate) async fn lock_for_admin(
-    client: &Client,
-    caller: &Key,
-    admin_id: Uuid,
-    user_id: Uuid,
-) -> Result<()> {
-    LOCK_MEMBERS
-        .all(client, &[&vec![admin_id, user_id]])
-        .await?;
-    // After the locks: whoever held them may have been about to change just this.
-    lock_caller(client, caller, admin_id).await?;
-    require_admin(client, caller).await
 }
 
 // Not `skip locked`: a session that is in use at this moment is to end as well.
