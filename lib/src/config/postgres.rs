@@ -1,0 +1,216 @@
+//! How to reach Postgres, from connection strings as hosting providers write them.
+
+use std::net::IpAddr;
+use std::str::FromStr;
+use std::time::Duration;
+
+use tokio_postgres::config::{Host, SslMode};
+
+use super::{ConfigError, Environment, refuse};
+
+/// How to reach Postgres, and how many connections to hold.
+#[derive(Clone, Debug)]
+pub struct PostgresConfig {
+    /// Host, user, password and TLS mode. Its `Debug` hides the password.
+    pub connection: tokio_postgres::Config,
+    /// `POSTGRES_CA_CERT`, PEM: trusted instead of the public roots.
+    pub ca_certificate: Option<String>,
+    /// `POSTGRES_POOL_MAX`: connections of one process, at the most.
+    pub pool_max: usize,
+    /// `POSTGRES_POOL_TIMEOUT_MS`: how long a request waits for a free one.
+    pub pool_timeout: Duration,
+    /// `POSTGRES_CONNECT_TIMEOUT_MS`: how long making one may take.
+    pub connect_timeout: Duration,
+    /// `POSTGRES_IDLE_TIMEOUT_MS`: after this it is not used again.
+    pub idle_timeout: Duration,
+    /// `SLOW_QUERY_MS`: a statement that takes longer is logged.
+    pub slow_query: Duration,
+}
+
+const POOLED: [&str; 2] = ["POSTGRES_URL", "DATABASE_URL"];
+const DIRECT: [&str; 4] = [
+    "POSTGRES_URL_NON_POOLING",
+    "DATABASE_URL_UNPOOLED",
+    "POSTGRES_URL",
+    "DATABASE_URL",
+];
+
+pub(super) fn postgres(env: &Environment<'_>) -> Result<PostgresConfig, ConfigError> {
+    let pool_max = env.parse("POSTGRES_POOL_MAX", 20, "a whole number")?;
+    if pool_max == 0 {
+        return Err(refuse("POSTGRES_POOL_MAX", "must be at least 1"));
+    }
+    Ok(PostgresConfig {
+        connection: connection(env, &POOLED)?,
+        ca_certificate: env
+            .text("POSTGRES_CA_CERT")
+            .map(|pem| pem.replace("\\n", "\n")),
+        pool_max,
+        pool_timeout: env.millis("POSTGRES_POOL_TIMEOUT_MS", 2_000)?,
+        connect_timeout: connect_timeout(env)?,
+        idle_timeout: env.millis("POSTGRES_IDLE_TIMEOUT_MS", 30_000)?,
+        slow_query: env.millis("SLOW_QUERY_MS", 1_000)?,
+    })
+}
+
+/// The connection past the pooler, where there is one.
+pub(super) fn direct(env: &Environment<'_>) -> Result<tokio_postgres::Config, ConfigError> {
+    connection(env, &DIRECT)
+}
+
+fn connect_timeout(env: &Environment<'_>) -> Result<Duration, ConfigError> {
+    env.millis("POSTGRES_CONNECT_TIMEOUT_MS", 10_000)
+}
+
+fn connection(
+    env: &Environment<'_>,
+    names: &[&'static str],
+) -> Result<tokio_postgres::Config, ConfigError> {
+    let (name, url) = env
+        .first(names)
+        .ok_or_else(|| refuse(names[0], "is required: a connection string of Postgres"))?;
+    let mut config = connection_string(name, &url)?;
+    config
+        .connect_timeout(connect_timeout(env)?)
+        .application_name("sabor");
+    Ok(config)
+}
+
+/// Reads a connection string as hosting providers write it.
+///
+/// The driver refuses some of what they put into its query. What asks for
+/// less checking than is done anyway is taken as the mode that is done; what
+/// speaks to other drivers is passed over; the rest is refused by name.
+fn connection_string(name: &str, url: &str) -> Result<tokio_postgres::Config, ConfigError> {
+    let (base, query) = url.split_once('?').unwrap_or((url, ""));
+    // Of a password with a bare `?`, `&` or `=` in it a part comes to stand where
+    // the names of parameters do.
+    let may_hold_password =
+        !url.starts_with("postgres") || query.contains('@') || query.contains("password");
+    let is_name = |text: &str| text.bytes().all(|b| b.is_ascii_lowercase() || b == b'_');
+    let mut kept = Vec::new();
+    let mut mode_given = false;
+    for pair in query.split('&').filter(|pair| !pair.is_empty()) {
+        match pair.split_once('=').unwrap_or((pair, "")) {
+            ("sslmode", "verify-full" | "verify-ca" | "require") => {
+                mode_given = true;
+                kept.push("sslmode=require");
+            }
+            ("sslmode", "disable" | "prefer") => {
+                mode_given = true;
+                kept.push(pair);
+            }
+            ("sslrootcert", "system")
+            | ("pgbouncer" | "connection_limit" | "pool_timeout" | "schema", _) => {}
+            ("sslrootcert", _) => {
+                return Err(refuse(
+                    name,
+                    "sslrootcert cannot be read here: put the certificate into POSTGRES_CA_CERT",
+                ));
+            }
+            (
+                "channel_binding"
+                | "connect_timeout"
+                | "application_name"
+                | "options"
+                | "target_session_attrs"
+                | "keepalives"
+                | "keepalives_idle"
+                | "sslnegotiation"
+                | "host"
+                | "port"
+                | "user"
+                | "password"
+                | "dbname",
+                _,
+            ) => kept.push(pair),
+            (unknown, _) if may_hold_password || !is_name(unknown) => {
+                return Err(refuse(name, "is not a connection string of Postgres"));
+            }
+            (unknown, _) => {
+                return Err(refuse(
+                    name,
+                    format!("the parameter {unknown:?} is not understood"),
+                ));
+            }
+        }
+    }
+    let text = if kept.is_empty() {
+        base.to_owned()
+    } else {
+        format!("{base}?{}", kept.join("&"))
+    };
+    let mut config = tokio_postgres::Config::from_str(&text)
+        .map_err(|_| refuse(name, "is not a connection string of Postgres"))?;
+    // Across a network nothing goes in the clear unless the string says so.
+    if !mode_given && !is_local(&config) {
+        config.ssl_mode(SslMode::Require);
+    }
+    Ok(config)
+}
+
+fn is_local(config: &tokio_postgres::Config) -> bool {
+    config.get_hosts().iter().all(|host| match host {
+        Host::Tcp(name) => {
+            name == "localhost" || name.parse().is_ok_and(|ip: IpAddr| ip.is_loopback())
+        }
+        #[cfg(unix)]
+        Host::Unix(_) => true,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{problem, read};
+    use super::*;
+
+    #[test]
+    fn connection_strings_of_hosting_providers_are_understood() {
+        let neon = "postgres://u:p@ep.neon.example/db?sslmode=require&channel_binding=require";
+        let config = read(&[("POSTGRES_URL", neon)]).unwrap().postgres.connection;
+        assert_eq!(config.get_ssl_mode(), SslMode::Require);
+        for (query, mode) in [
+            ("?sslmode=verify-full&pgbouncer=true", SslMode::Require),
+            ("?connection_limit=1", SslMode::Require),
+            ("", SslMode::Require),
+            ("?sslmode=disable", SslMode::Disable),
+        ] {
+            let url = format!("postgres://u@db.example/db{query}");
+            let config = read(&[("POSTGRES_URL", &url)]).unwrap();
+            assert_eq!(config.postgres.connection.get_ssl_mode(), mode, "{query}");
+        }
+        let refused = problem(&[("POSTGRES_URL", "postgres://u@db.example/db?hocus=pocus")]);
+        assert!(refused.contains("\"hocus\"") && !refused.contains("pocus"));
+        let unescaped = problem(&[("POSTGRES_URL", "postgres://u:pa?ss@h/d?sslmode=require")]);
+        assert!(!unescaped.contains("ss@h"), "{unescaped}");
+        assert!(
+            problem(&[("POSTGRES_URL", "postgres://u@h/d?sslrootcert=/x.pem")])
+                .contains("POSTGRES_CA_CERT")
+        );
+    }
+}
+
+#[cfg(test)]
+mod properties {
+    use proptest::prelude::*;
+
+    use super::super::tests::read;
+
+    proptest! {
+        #[test]
+        fn of_a_connection_string_that_is_refused_no_part_of_the_password_is_told(
+            secret in "[a-z]{12}", before in "[!-~]{0,6}[?&=]?", after in "[?&=]?[!-~]{0,6}",
+            query in "(\\?[a-z_]{1,9}=[a-z]{1,9}(&[a-z_]{1,9}=[a-z]{1,9})?)?",
+        ) {
+            for string in [
+                format!("postgres://ana:{before}{secret}{after}@db.example/sabor{query}"),
+                format!("postgres://db.example/sabor?password={before}{secret}{after}&user=ana"),
+                format!("host=db.example user=ana password={before}{secret}{after}"),
+            ] {
+                if let Err(problem) = read(&[("POSTGRES_URL", &string)]) {
+                    assert!(!problem.to_string().contains(&secret), "{problem}");
+                }
+            }
+        }
+    }
+}
