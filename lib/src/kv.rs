@@ -106,7 +106,7 @@ impl Kv {
     /// # Errors
     ///
     /// As stated for [`Kv`].
-    pub fn set_lasting<'a>(&'a self, key: &str, value: &str) -> BoxFuture<'a, Result<()>> {
+    fn set_lasting<'a>(&'a self, key: &str, value: &str) -> BoxFuture<'a, Result<()>> {
         let request = self.redis.set(key, value);
         self.guarded_unit(request.map(Command::into_request))
     }

@@ -15,3 +15,17 @@ mod schedule;
 mod security_events;
 mod staff;
 mod users;
+
+use crate::harness::Answer;
+
+/// Asserts that an answer finds fault with this field, and with no other.
+#[track_caller]
+fn assert_refuses_only(answer: &Answer, field: &str) {
+    let failure = answer.expect_code(400, "validation_failed");
+    let details = failure["details"].as_object().unwrap();
+    let named: Vec<_> = details.keys().collect();
+    assert!(
+        named.len() == 1 && named[0].starts_with(field),
+        "{field}: {details:?}"
+    );
+}

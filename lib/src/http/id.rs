@@ -1,4 +1,4 @@
-//! The id in a path.
+//! What stands in a path: an id, or another dynamic segment.
 
 use axum::extract::{FromRequestParts, RawPathParams};
 use http::request::Parts;
@@ -15,14 +15,21 @@ impl FromRequestParts<App> for Id {
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self> {
-        let params = RawPathParams::from_request_parts(parts, app)
-            .await
-            .map_err(|_| Error::malformed("The address cannot be read"))?;
-        params
-            .iter()
-            .find(|(name, _)| *name == "id")
-            .and_then(|(_, value)| value.parse().ok())
+        segment(parts, app, "id")
+            .await?
+            .and_then(|value| value.parse().ok())
             .map(Self)
             .ok_or_else(|| Error::field("id", "must be a UUID"))
     }
+}
+
+/// What stands for `{name}` in the function's path.
+pub(super) async fn segment(parts: &mut Parts, app: &App, name: &str) -> Result<Option<String>> {
+    let params = RawPathParams::from_request_parts(parts, app)
+        .await
+        .map_err(|_| Error::malformed("The address cannot be read"))?;
+    let mut params = params.iter();
+    Ok(params
+        .find(|(known, _)| *known == name)
+        .map(|(_, value)| value.to_owned()))
 }

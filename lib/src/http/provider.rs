@@ -1,10 +1,11 @@
 //! What comes back from a sign-in provider, and the browser that brings it.
 
-use axum::extract::{FromRequest, FromRequestParts, RawPathParams, Request};
+use axum::extract::{FromRequest, FromRequestParts, Request};
 use http::Method;
 use http::request::Parts;
 
 use super::cookie::{self, Purpose};
+use super::id::segment;
 use super::json;
 use crate::App;
 use crate::config::ProviderConfig;
@@ -20,13 +21,9 @@ impl FromRequestParts<App> for Provider {
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self> {
-        let params = RawPathParams::from_request_parts(parts, app)
-            .await
-            .map_err(|_| Error::malformed("The address cannot be read"))?;
-        params
-            .iter()
-            .find(|(name, _)| *name == "provider")
-            .and_then(|(_, value)| app.config().providers.get(value))
+        segment(parts, app, "provider")
+            .await?
+            .and_then(|name| app.config().providers.get(&name))
             .map(|provider| Self(provider.clone()))
             .ok_or(Error::NotFound)
     }
