@@ -7,7 +7,8 @@
 //!   the descriptions of its handlers.
 //! - [`http`] stands before a handler: who may call ([`http::auth`]), where
 //!   from, what a body may be, and what every answer carries.
-//! - [`App`] is what a process has one of, made from [`Config`].
+//! - [`App`] is what a process has one of, made from [`Config`]; [`Error`] is all
+//!   that can go wrong, each with its status and code.
 //! - [`session`] is the heart: sessions that are read from Redis, kept in
 //!   Postgres, and never come back once they have ended.
 //! - [`sign_in`], [`registration`] and [`refresh`] lead from a person to a
@@ -33,8 +34,11 @@
 //! - [`health`], [`counters`] and [`log`] tell how it goes; [`background`] is what
 //!   goes on after the answer, [`cleanup`] what is done by the hour; [`demo`] the
 //!   account that needs no store.
-//! - [`encryption`], [`money`], [`secret`], [`random`], [`clock`], [`time_zone`],
-//!   [`text`] are small tools, each the one place for what it does.
+//! - [`text`] reads the fields of a form; [`shapes`] is what they look like in the
+//!   description, which `openapi` collects for the local server alone.
+//! - [`encryption`], [`money`], [`secret`], [`random`], [`clock`], [`time_zone`]
+//!   are small tools, each the one place for what it does. `arbitrary` makes the
+//!   inputs of the modules named `properties`.
 
 pub mod accounts;
 pub mod administration;
