@@ -1,5 +1,6 @@
 //! Every function for every role: the table of the specification, nothing more.
 
+use futures_util::future::join_all;
 use reqwest::Method;
 use serde_json::json;
 
@@ -151,7 +152,7 @@ async fn every_function_for_every_role() {
         .collect();
     assert_eq!(listed, described, "the table and the functions differ");
 
-    for role in [
+    let roles = [
         Role::Visitor,
         Role::Anonymous,
         Role::Member,
@@ -159,37 +160,52 @@ async fn every_function_for_every_role() {
         Role::Admin,
         Role::Partner,
         Role::Cron,
-    ] {
-        let reading = TestApp::start().await;
-        let reader = somebody(&reading, role).await;
-        let secret = reading.partner("ticket-shop").await;
-        for (method, path, who) in TABLE {
-            // Anew for what changes something: some of these end sessions.
-            let changing = match *method {
-                "GET" => None,
-                _ => Some(TestApp::start().await),
-            };
-            let (person, secret) = match &changing {
-                None => (reader.copy(), secret.clone()),
-                Some(app) => (somebody(app, role).await, app.partner("ticket-shop").await),
-            };
-            let mut request = person.request(method.parse().unwrap(), &example(path));
-            match role {
-                Role::Cron => request = request.bearer_auth(CRON_SECRET),
-                Role::Partner => request = request.basic_auth("ticket-shop", Some(secret)),
-                _ => {}
-            }
-            if *method != "GET" {
-                request = request.json(&json!({}));
-            }
-            let answer = person.send(request).await;
-            let refused = matches!(answer.status, 401 | 403);
-            assert_eq!(
-                !refused,
-                allowed(*who, role),
-                "{role:?} {method} {path}: {}",
-                answer.text
-            );
+    ];
+    join_all(roles.map(every_function_for)).await;
+}
+
+async fn every_function_for(role: Role) {
+    let mut scene = Scene::new(role).await;
+    for (method, path, who) in TABLE {
+        let method: Method = method.parse().unwrap();
+        let mut request = scene.person.request(method.clone(), &example(path));
+        match role {
+            Role::Cron => request = request.bearer_auth(CRON_SECRET),
+            Role::Partner => request = request.basic_auth("ticket-shop", Some(&scene.secret)),
+            _ => {}
+        }
+        if method != Method::GET {
+            request = request.json(&json!({}));
+        }
+        let answer = scene.person.send(request).await;
+        let refused = matches!(answer.status, 401 | 403);
+        assert_eq!(
+            !refused,
+            allowed(*who, role),
+            "{role:?} {method} {path}: {}",
+            answer.text
+        );
+        // What was done may have ended the session.
+        if method != Method::GET && answer.status < 300 {
+            scene = Scene::new(role).await;
+        }
+    }
+}
+
+/// A studio, and somebody of a role in it.
+struct Scene {
+    person: Person,
+    secret: String,
+    _app: TestApp,
+}
+
+impl Scene {
+    async fn new(role: Role) -> Self {
+        let app = TestApp::start().await;
+        Self {
+            person: somebody(&app, role).await,
+            secret: app.partner("ticket-shop").await,
+            _app: app,
         }
     }
 }
