@@ -1,7 +1,7 @@
 // A walk through the functions: node smoke.mjs URL ENV_FILE.
 // Each function is built when it is first asked for, so the first call is slow.
 
-import { existsSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 
 const [site, environment] = process.argv.slice(2);
 const secret = /^CRON_SECRET=(.+)$/m.exec(readFileSync(environment, "utf8"))?.[1];
@@ -76,9 +76,10 @@ async function walk() {
   await call("no such page", "GET", "/nowhere", 404);
 
   // The site, and nothing but the site.
-  const page = existsSync("public/index.html") ? "/" : "/openapi.json";
-  const shown = await call("a static page", "GET", page, 200);
-  expect(shown.headers.get("content-security-policy"), `${page} has no Content-Security-Policy`);
+  const shown = await call("a static page", "GET", "/", 200);
+  expect(shown.headers.get("content-security-policy"), "/ has no Content-Security-Policy");
+  const reference = await call("the API reference, by a rewrite", "GET", "/docs", 200);
+  expect(reference.text.includes("API reference"), `/docs is not the reference: ${reference.text}`);
   for (const path of ["/Cargo.toml", "/migrations/0001_initial.up.sql", "/lib/src/lib.rs", "/.env"]) {
     const answer = await call("is not for everybody", "GET", path, 404);
     expect(!answer.text.includes("POSTGRES_URL="), `${path} shows secrets`);

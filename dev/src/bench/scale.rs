@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use anyhow::{Context, Result};
 use futures_util::future::try_join_all;
+use http_body_util::Full;
 use hyper::Method;
 
 use super::table::{Row, Unit};
@@ -33,7 +34,7 @@ pub(super) async fn large(lab: &Lab) -> Result<Vec<Row>> {
     lab.fill_with(DATABASE, members, members, Expired::None)
         .await?;
     let mut rows = sizes(lab, members).await?;
-    rows.extend(search(lab, members).await?);
+    rows.extend(questions(lab, members).await?);
     match instances(lab, members).await {
         Ok(measured) => rows.extend(measured),
         Err(error) => rows.push(Row::not_measured(
@@ -66,35 +67,48 @@ async fn sizes(lab: &Lab, members: usize) -> Result<Vec<Row>> {
     Ok(rows)
 }
 
-/// An administrator who looks for somebody.
-async fn search(lab: &Lab, members: usize) -> Result<Vec<Row>> {
+/// What administrators and cron ask of all of them at once.
+async fn questions(lab: &Lab, members: usize) -> Result<Vec<Row>> {
     let client = lab.cluster.connect(DATABASE).await?;
     let promote = "update users set is_admin = true where id = md5('member1')::uuid";
     client.execute(promote, &[]).await?;
-    let server = function::start("/api/admin/users", &lab.variables(DATABASE, true)).await?;
-    let texts = [
-        format!("member{}@", members - 7),
-        "member+4711".to_owned(),
-        "nobody".to_owned(),
-        String::new(),
+    let last = format!("member{}@", members - 7);
+    let searches = [&last, "member+4711", "nobody", ""];
+    let searches = searches.map(|text| format!("/api/admin/users?search={text}"));
+    let asked = [
+        ("a member searched", searches.to_vec()),
+        (
+            "everybody's sessions, with statistics",
+            vec!["/api/session/sessions".to_owned()],
+        ),
+        ("dashboard", vec!["/api/admin/dashboard".to_owned()]),
     ];
-    let call = |text: &String| {
-        let call = lab.call(Method::GET, &format!("/api/admin/users?search={text}"));
+    let mut rows = Vec::new();
+    for (what, paths) in asked {
+        let figures = ask(lab, &paths).await?;
+        let what = format!("{what}, among {members}, p95");
+        let row = Row::noted(what, figures.percentile(0.95), Unit::Milliseconds);
+        rows.push(row.detail(format!("median {:.1} ms", figures.percentile(0.5))));
+    }
+    Ok(rows)
+}
+
+/// Asks these in turn, as an administrator.
+async fn ask(lab: &Lab, paths: &[String]) -> Result<Figures> {
+    let path = paths.first().map_or("", String::as_str);
+    let path = path.split('?').next().unwrap_or_default();
+    let server = function::start(path, &lab.variables(DATABASE, true)).await?;
+    let call = |path: &String| {
+        let call = lab.call(Method::GET, path);
         let call = call.header("cookie", lab.cookie(DATABASE, 1)?);
-        Ok(call.body(http_body_util::Full::default())?)
+        Ok(call.body(Full::default())?)
     };
-    let calls = texts.iter().map(call).collect::<Result<Vec<Call>>>()?;
+    let calls = paths.iter().map(call).collect::<Result<Vec<Call>>>()?;
     lab.warm(&server, &calls).await?;
-    let count = if lab.quick { 20 } else { 100 };
-    let calls = calls.into_iter().cycle().take(count).collect();
+    let calls = calls.into_iter().cycle().take(40).collect();
     let figures = Load::once(server.address, calls).run().await?;
     server.stop().await?;
-    let what = format!("one of {members} members, searched, p95");
-    let row = Row::noted(what, figures.percentile(0.95), Unit::Milliseconds);
-    Ok(vec![row.detail(format!(
-        "median {:.1} ms",
-        figures.percentile(0.5)
-    ))])
+    Ok(figures)
 }
 
 /// So many processes on one pooler: each cold, then with what is not in Redis,
