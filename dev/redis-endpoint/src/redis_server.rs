@@ -19,9 +19,12 @@ dir=$1
 start() {
     redis-server --port 0 --unixsocket "$dir/socket" --dir "$dir" \
         --save '' --appendonly no --logfile "$dir/log" --databases 16 &
+    pid=$!
 }
+# Once for each start: by the next time the number may be a stranger's.
 end() {
-    kill -9 $! && wait $!
+    [ "$pid" ] && kill -9 "$pid" && wait "$pid"
+    pid=
 }
 start
 while read -r order; do $order; done
