@@ -92,7 +92,7 @@ impl Answer {
     /// Whether a failure is told as the README says.
     fn is_as_documented(&self) -> bool {
         let told = ["error", "code", "requestId"].map(|name| self.text(name).is_some());
-        let when = self.outcome != Outcome::Unavailable || self.headers.contains_key("retry-after");
+        let when = !matches!(self.status, 429 | 503) || self.headers.contains_key("retry-after");
         matches!(self.outcome, Outcome::Done | Outcome::Cut) || told == [true; 3] && when
     }
 }
@@ -130,11 +130,18 @@ pub(super) struct Sighting {
     pub(super) asked: Instant,
 }
 
+/// What was told of a booking.
+#[derive(Clone, Copy)]
+pub(super) struct Booked {
+    pub(super) class: Uuid,
+    /// Else somebody waits for one.
+    pub(super) has_place: bool,
+}
+
 /// What has been confirmed, apart from sessions.
 #[derive(Default)]
 pub(super) struct Deeds {
-    /// The class of each booking.
-    pub(super) booked: HashMap<Uuid, Uuid>,
+    pub(super) booked: HashMap<Uuid, Booked>,
     /// Whose cancellation was asked for.
     pub(super) regretted: HashSet<Uuid>,
     pub(super) cancelled: HashSet<Uuid>,

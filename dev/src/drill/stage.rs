@@ -220,9 +220,10 @@ impl Stage {
         self.next.fetch_add(1, Ordering::Relaxed)
     }
 
-    /// The number of a member who has not come for long.
-    pub(super) fn next_member(&self) -> usize {
-        self.next_member.fetch_add(1, Ordering::Relaxed) % MEMBERS
+    /// The number of a member who has not come for long, and how often all have.
+    pub(super) fn next_member(&self) -> (usize, usize) {
+        let turn = self.next_member.fetch_add(1, Ordering::Relaxed);
+        (turn % MEMBERS, turn / MEMBERS)
     }
 
     /// The number of a session that nobody ends, of a member who has not acted

@@ -16,11 +16,14 @@ use tokio::task::JoinSet;
 use tokio::time::sleep;
 use uuid::Uuid;
 
-use super::ledger::{Outcome, Sighting, Standing};
+use super::ledger::{Booked, Outcome, Sighting, Standing};
 use super::play::{AGAIN, Known, Play};
 use super::stage::{APP, Kind, STANDING};
 use crate::lab::{DATABASE, PASSWORD};
 use crate::random;
+
+/// As many classes a member books.
+const WISHES: usize = 3;
 
 /// For how long a lost answer to a refresh is given again.
 const GRACE: Duration = Duration::from_secs(10);
@@ -47,7 +50,7 @@ pub(super) fn begin(play: &Arc<Play>) -> JoinSet<Result<()>> {
 /// Members come, book, change their minds, and go.
 async fn members(play: Arc<Play>) -> Result<()> {
     while play.goes_on() {
-        let number = play.stage.next_member();
+        let (number, round) = play.stage.next_member();
         let email = format!("member{number}@example.com");
         let Some(here) = sign_in(&play, &email, PASSWORD).await? else {
             continue;
@@ -56,8 +59,10 @@ async fn members(play: Arc<Play>) -> Result<()> {
             continue;
         };
         let mut booked = Vec::new();
-        for offset in 0..3 {
-            let class = play.classes[(number + offset) % play.classes.len()];
+        for offset in 0..WISHES {
+            // Who comes round again within a drill wants others.
+            let class = number + round * WISHES + offset;
+            let class = play.classes[class % play.classes.len()];
             booked.extend(book(&play, &here, class, number.is_multiple_of(2)).await?);
         }
         end_from_afar(&play, &here, &there).await?;
@@ -101,7 +106,9 @@ async fn book(play: &Play, cookie: &str, class: Uuid, waits: bool) -> Result<Opt
         return Ok(None);
     }
     let id = known.answer.id().context("a booking has an id")?;
-    play.ledger.deeds().booked.insert(id, class);
+    let has_place = known.answer.text("status") == Some("booked");
+    let booked = Booked { class, has_place };
+    play.ledger.deeds().booked.insert(id, booked);
     let again = play.insist(Kind::Book, call).await?;
     if again.answer.outcome.is_known() && again.answer.body != known.answer.body {
         play.ledger
@@ -222,7 +229,7 @@ async fn register(play: &Play, email: &str) -> Result<Option<String>> {
 /// Programs hold tokens, and exchange them again and again.
 async fn programs(play: Arc<Play>) -> Result<()> {
     while play.goes_on() {
-        let email = format!("member{}@example.com", play.stage.next_member());
+        let email = format!("member{}@example.com", play.stage.next_member().0);
         let form = json!({ "email": email, "password": PASSWORD, "mode": "token" });
         let call = || play.stage.lab.post(Kind::SignIn.path(), &form);
         let known = play.insist(Kind::SignIn, call).await?;

@@ -135,8 +135,11 @@ async fn bookings(play: &Play, client: &Client) -> Result<()> {
     let mut found = 0;
     for row in &rows {
         let (id, class): (Uuid, Uuid) = (row.try_get("id")?, row.try_get("scheduled_class_id")?);
-        let is_cancelled = row.try_get::<_, &str>("status")? == "cancelled";
-        found += usize::from(deeds.booked.get(&id) == Some(&class));
+        let status: &str = row.try_get("status")?;
+        let (is_cancelled, told) = (status == "cancelled", deeds.booked.get(&id));
+        found += usize::from(told.is_some_and(|told| told.class == class));
+        let has_lost = told.is_some_and(|told| told.has_place) && status == "waitlisted";
+        play.expect(!has_lost, "book: a place was confirmed, and somebody waits");
         let is_kept = is_cancelled || !deeds.cancelled.contains(&id);
         play.expect(is_kept, "cancel: confirmed, and not cancelled");
         let is_wanted = !is_cancelled || deeds.regretted.contains(&id);
