@@ -267,11 +267,12 @@ impl Stage {
         Ok(())
     }
 
-    /// Enters the partner application.
+    /// Enters the partner application, if it is not there.
     pub(super) async fn add_app(&self) -> Result<()> {
         const INSERT: &str = "
             insert into apps (id, name, secret_hash, allowed_origins)
-            values (gen_random_uuid(), $1, $2, '{}')";
+            values (gen_random_uuid(), $1, $2, '{}')
+            on conflict (name) do update set secret_hash = excluded.secret_hash";
         let hash = sha256_hex(self.app_secret.as_bytes());
         let client = self.postgres().await?;
         client.execute(INSERT, &[&APP, &hash]).await?;
