@@ -16,7 +16,7 @@ use http_body_util::Full;
 use hyper::{Method, Request};
 use sabor::password::{Hasher, Password};
 use sabor::secret::{Secret, Signer, sha256_hex};
-use sabor::session::Token;
+use sabor::session::{AccessTokens, Token};
 
 use self::load::{Call, Load};
 use self::redis::Redis;
@@ -213,6 +213,11 @@ impl Lab {
         let signer = Signer::derive(&[secret], "session cookie");
         let token = token(database, number)?;
         Ok(format!("__Host-sabor_session={}", token.signed(&signer)))
+    }
+
+    /// Issues access tokens as the functions of this issuer do.
+    pub(crate) fn access_tokens(&self, issuer: &str) -> AccessTokens {
+        AccessTokens::new(&[Secret::new(self.session_secret.clone())], issuer)
     }
 
     /// A call of a function, with what the platform adds to it; each comes

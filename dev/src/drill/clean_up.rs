@@ -21,14 +21,17 @@ const ROWS: i32 = 4_000;
 /// How long the last of it may take.
 const DONE_WITHIN: Duration = Duration::from_secs(20);
 
+/// By then one has been killed in the middle, if one can be.
+const ROUNDS: i32 = 30;
+
 /// Again and again two processes clean up at the same moment; every third time
 /// one of them is killed in the middle. In the end nothing is left that was to go,
 /// each token is in the archive once, and nothing else has gone.
 pub(super) async fn overlap(play: &Play) -> Result<()> {
     let (stage, client) = (&play.stage, play.stage.postgres().await?);
     let one = function::start(PATH, &stage.variables()).await?;
-    let (begun, mut round, mut tokens) = (Instant::now(), 0, 0);
-    while begun.elapsed() < stage.lasting() || round < 3 {
+    let (begun, mut round, mut tokens, mut killed) = (Instant::now(), 0, 0, 0);
+    while begun.elapsed() < stage.lasting() || killed == 0 && round < ROUNDS {
         round += 1;
         client.execute(INSERT_SESSIONS, &[&ROWS]).await?;
         tokens += client
@@ -47,11 +50,14 @@ pub(super) async fn overlap(play: &Play) -> Result<()> {
                 cleaned = both => cleaned?,
                 begun = in_the_middle => begun?,
             }
+            other.stop().await?;
+            killed += i32::from(expired(&client).await? > 0);
         } else {
             both.await?;
+            other.stop().await?;
         }
-        other.stop().await?;
     }
+    ensure!(killed > 0, "no clean-up was killed in the middle");
     let begun = Instant::now();
     loop {
         let told = clean_up(stage, &one).await?;

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use redis_endpoint::Meanwhile;
 
 use super::play::Play;
@@ -42,6 +42,8 @@ pub(super) async fn frozen(play: &Play) -> Result<()> {
     for instance in &both {
         instance.signal("CONT").await?;
     }
+    let held = late.commands().len();
     late.release().await;
+    ensure!(held > 0, "nothing came late to Redis");
     Ok(())
 }

@@ -3,7 +3,7 @@
 use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -60,13 +60,23 @@ pub(super) async fn full(play: &Play) -> Result<()> {
     Ok(())
 }
 
+/// `too_many_connections`, the field of an error that has its code.
+const TOO_MANY: &str = "C53300\0";
+
 /// Takes one of the connections that Postgres has to give: it waits for our
-/// password, which costs nobody anything. `None` when none is left.
+/// password, which costs nobody anything. `None` when none is left, which Postgres
+/// must say itself.
 async fn take_connection(port: u16) -> Result<Option<TcpStream>> {
     // Length and version 3.0, then names and values, each with a NUL behind.
     const GREETING: &[u8] = b"\0\0\0\x26\0\x03\0\0user\0sabor\0database\0postgres\0\0";
     let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await?;
     stream.write_all(GREETING).await?;
-    let asks_for_password = stream.read_u8().await.is_ok_and(|kind| kind == b'R');
-    Ok(asks_for_password.then_some(stream))
+    if stream.read_u8().await? == b'R' {
+        return Ok(Some(stream));
+    }
+    let mut told = Vec::new();
+    stream.read_to_end(&mut told).await?;
+    let told = String::from_utf8_lossy(&told);
+    ensure!(told.contains(TOO_MANY), "Postgres refuses: {told}");
+    Ok(None)
 }
