@@ -21,13 +21,14 @@ mod verdict;
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail, ensure};
 use chrono::TimeDelta;
 use clap::{Args, ValueEnum};
 
-use self::play::Play;
+use self::ledger::Outcome;
+use self::play::{Play, Terms};
 use self::stage::{Kind, Stage};
 use self::table::Row;
 use self::verdict::{Bound, MARK_LOST};
@@ -43,6 +44,9 @@ pub(crate) struct Options {
     /// Only these drills; may be given more than once
     #[arg(long, value_name = "NAME")]
     only: Vec<Drill>,
+    /// Succeed also when what a drill needs is not installed
+    #[arg(long)]
+    allow_missing: bool,
     /// Where to write the figures [default: .sabor/drill/<date>.json]
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
@@ -109,6 +113,32 @@ impl Drill {
         }
     }
 
+    /// How requests may fail while the fault lasts.
+    fn may_fail(self) -> &'static [Outcome] {
+        match self {
+            Self::PostgresKilled
+            | Self::PostgresRestarted
+            | Self::PostgresSilent
+            | Self::PostgresReset
+            | Self::PostgresFull => &[Outcome::Unavailable, Outcome::Cut],
+            Self::FunctionKilled | Self::FunctionFrozen => &[Outcome::Cut],
+            Self::SchemaOlder | Self::SchemaNewer | Self::MigrationsAtOnce => {
+                &[Outcome::Unavailable]
+            }
+            _ => &[],
+        }
+    }
+
+    /// How long what begins after it may still fail of it. What was asked of a
+    /// Postgres that was silent holds its connection until its deadline (15 s), and
+    /// who comes meanwhile may find none.
+    fn recovery(self) -> Duration {
+        match self {
+            Self::PostgresSilent => Duration::from_secs(16),
+            _ => Duration::from_secs(1),
+        }
+    }
+
     /// What has no table meanwhile, and loses what was in it.
     fn excused(self) -> &'static [Kind] {
         match self {
@@ -142,62 +172,115 @@ impl Drill {
         }
     }
 
+    /// Makes sure that it was felt: a drill in which nothing breaks would show
+    /// nothing. The others look to that themselves.
+    async fn is_felt(self, play: &Play) -> Result<()> {
+        match self {
+            Self::RedisKilled | Self::RedisAway | Self::RedisSlow => {
+                redis::is_felt(play, "redis_away").await
+            }
+            Self::RedisEmptied => redis::is_felt(play, "redis_misses").await,
+            Self::PostgresKilled
+            | Self::PostgresRestarted
+            | Self::PostgresSilent
+            | Self::PostgresReset
+            | Self::PostgresFull
+            | Self::FunctionKilled
+            | Self::FunctionFrozen => {
+                ensure!(play.is_felt(), "no request has failed of it");
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    async fn prepare(self, stage: &Stage) -> Result<()> {
+        match self {
+            Self::RedisKilled | Self::RedisAway | Self::RedisEmptied | Self::RedisSlow => {
+                redis::prepare(stage).await
+            }
+            one if one.moves_clock() => clock::prepare(stage).await,
+            _ => Ok(()),
+        }
+    }
+
     async fn play(self, stage: &Arc<Stage>) -> Result<Row> {
-        if let Some(lacking) = self.lacks(stage) {
-            return Ok(Row::not_run(self.name(), self.bound(), lacking));
-        }
-        if self.moves_clock() {
-            clock::prepare(stage).await?;
-        }
-        let play = Play::new(stage.clone(), self.excused(), self.patience()).await?;
-        let play = Arc::new(play);
+        self.prepare(stage).await?;
+        let terms = Terms {
+            may_fail: self.may_fail(),
+            recovery: self.recovery(),
+            excused: self.excused(),
+            patience: self.patience(),
+        };
+        let play = Arc::new(Play::new(stage.clone(), terms).await?);
         let mut actors = traffic::begin(&play);
         tokio::time::sleep(stage.quiet()).await;
-        let begun = Instant::now();
-        self.fault(&play).await?;
-        let ended = Instant::now();
-        if let Err(error) = stage.well().await {
-            play.ledger.wrong(format!("{error:#}"));
+        play.breaks();
+        // From here on an error is a wrong among others: what else was found stays.
+        let played = self.fault(&play).await;
+        play.is_mended();
+        if played.is_err() {
+            // What is not mended can be judged by nobody.
+            actors.shutdown().await;
+            play.note(played);
+            return Row::new(self.name(), &play, self.bound(), &play.ledger.requests());
         }
+        play.note(stage.well().await);
         play.end();
         while let Some(ended) = actors.join_next().await {
-            ended??;
+            play.note(ended?);
         }
         let requests = play.ledger.requests();
-        self.bound().pass(ended).await;
-        verdict::judge(&play, self.bound(), ended).await?;
+        self.bound().pass(play.fault()?.1).await;
+        play.note(self.is_felt(&play).await);
+        play.note(verdict::judge(&play, self.bound()).await);
         if self.moves_clock() {
-            clock::clear(stage).await?;
+            play.note(clock::clear(stage).await);
         }
-        Ok(Row::new(
-            self.name(),
-            &play.ledger,
-            self.bound(),
-            (begun, ended),
-            &requests,
-        ))
+        Row::new(self.name(), &play, self.bound(), &requests)
     }
 }
 
-/// Plays, prints the table and writes the figures; fails when a verdict does.
+/// Plays, prints the table and writes the figures; fails when a verdict does, or
+/// when there is none.
 pub(crate) async fn run(options: Options) -> Result<()> {
     lab::function::build().await?;
     let stage = Arc::new(Stage::open(options.short).await?);
     let all = Drill::value_variants().iter().copied();
-    let mut rows = Vec::new();
+    let (mut rows, mut lost) = (Vec::new(), None);
     for drill in all.filter(|one| options.only.is_empty() || options.only.contains(one)) {
-        say(&format!("Playing {} …", drill.name()));
+        let (name, bound) = (drill.name(), drill.bound());
+        if let Some(why) = lost.or_else(|| drill.lacks(&stage)) {
+            rows.push(Row::not_run(name, bound, why));
+            continue;
+        }
+        say(&format!("Playing {name} …"));
         let played = drill.play(&stage).await;
-        let row = played.with_context(|| format!("{} could not be played", drill.name()))?;
+        let row = played.unwrap_or_else(|error| Row::broken_off(name, bound, &error));
         row.say();
+        if !row.is_good()
+            && let Err(error) = stage.mend().await
+        {
+            say(&format!("Nothing can be played any more: {error:#}"));
+            lost = Some("the one before has left nothing to play on");
+        }
         rows.push(row);
     }
     table::show(&rows);
     let path = options.json.unwrap_or_else(|| report::of_today("drill"));
     report::write(&rows, options.short, &path)?;
     print(&format!("\nThe figures are in {}.", path.display()));
+    let mut missing: Vec<&str> = rows.iter().filter_map(Row::missing).collect();
+    if !missing.is_empty() {
+        let count = missing.len();
+        missing.dedup();
+        print(&format!("{count} were not run: {}.", missing.join(", ")));
+    }
     if !rows.iter().all(Row::is_good) {
         bail!("a drill has found something wrong");
+    }
+    if !missing.is_empty() && !options.allow_missing {
+        bail!("a drill was not run; --allow-missing leaves it at that");
     }
     Ok(())
 }

@@ -41,6 +41,16 @@ impl Outcome {
     pub(super) fn is_known(self) -> bool {
         matches!(self, Self::Done | Self::Refused)
     }
+
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Done => "2xx",
+            Self::Refused => "4xx",
+            Self::Unavailable => "503",
+            Self::Broken => "500",
+            Self::Cut => "cut off",
+        }
+    }
 }
 
 impl Answer {
@@ -148,8 +158,10 @@ pub(super) struct Deeds {
     pub(super) messages: HashSet<Uuid>,
     /// By e-mail address.
     pub(super) registered: HashSet<String>,
-    pub(super) issued: HashSet<Uuid>,
-    pub(super) redeemed: HashSet<Uuid>,
+    /// When each token was issued.
+    pub(super) issued: HashMap<Uuid, Instant>,
+    /// Likewise, of those that were redeemed.
+    pub(super) redeemed: HashMap<Uuid, Instant>,
     /// The last refresh token of each family.
     pub(super) refreshable: HashSet<String>,
 }

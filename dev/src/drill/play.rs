@@ -1,7 +1,7 @@
 //! One drill, as those see it who take part: how they ask, and ask again.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use tokio::time::{sleep, timeout};
 use uuid::Uuid;
 
-use super::ledger::{Answer, Ledger, Outcome};
+use super::ledger::{Answer, Asked, Ledger, Outcome};
 use super::stage::{Kind, Stage};
 use crate::lab::load::Call;
 
@@ -20,36 +20,95 @@ use crate::lab::load::Call;
 pub(super) const AGAIN: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
+/// What is stated of a fault.
+pub(super) struct Terms {
+    /// How requests may fail of it.
+    pub(super) may_fail: &'static [Outcome],
+    /// For so long after it something that begins then may still fail of it.
+    pub(super) recovery: Duration,
+    /// What need not work while it lasts, nor be kept until then.
+    pub(super) excused: &'static [Kind],
+    /// How long a client waits for an answer.
+    pub(super) patience: Duration,
+}
+
 /// A drill that is under way, with its books.
 pub(super) struct Play {
     pub(super) stage: Arc<Stage>,
     pub(super) ledger: Ledger,
     pub(super) classes: Vec<Uuid>,
-    /// What need not work, nor be kept.
-    excused: &'static [Kind],
-    /// How long a client waits for an answer.
-    patience: Duration,
+    terms: Terms,
+    broken: OnceLock<Instant>,
+    mended: OnceLock<Instant>,
     over: AtomicBool,
 }
 
 impl Play {
-    pub(super) async fn new(
-        stage: Arc<Stage>,
-        excused: &'static [Kind],
-        patience: Duration,
-    ) -> Result<Self> {
+    pub(super) async fn new(stage: Arc<Stage>, terms: Terms) -> Result<Self> {
         Ok(Self {
             classes: stage.add_classes().await?,
             stage,
             ledger: Ledger::default(),
-            excused,
-            patience,
+            terms,
+            broken: OnceLock::new(),
+            mended: OnceLock::new(),
             over: AtomicBool::new(false),
         })
     }
 
-    pub(super) fn excuses(&self, kind: Kind) -> bool {
-        self.excused.contains(&kind)
+    /// The fault begins.
+    pub(super) fn breaks(&self) {
+        self.broken.get_or_init(Instant::now);
+    }
+
+    /// The fault is over.
+    pub(super) fn is_mended(&self) {
+        self.mended.get_or_init(Instant::now);
+    }
+
+    /// From when to when the fault lasted.
+    pub(super) fn fault(&self) -> Result<(Instant, Instant)> {
+        let fault = self.broken.get().zip(self.mended.get());
+        let (broken, mended) = fault.context("nothing was broken and mended")?;
+        Ok((*broken, *mended))
+    }
+
+    /// Whether what was asked and answered then can have met the fault.
+    fn met(&self, asked: Instant, answered: Instant) -> bool {
+        let begun = self.broken.get().is_some_and(|broken| *broken <= answered);
+        let over = |mended: &Instant| *mended + self.terms.recovery < asked;
+        begun && !self.mended.get().is_some_and(over)
+    }
+
+    /// Whether an answer of this kind may be a strange one.
+    fn excuses(&self, kind: Kind, answer: &Answer) -> bool {
+        self.terms.excused.contains(&kind) && self.met(answer.asked, answer.answered)
+    }
+
+    /// Whether what was made then may be lost.
+    pub(super) fn may_lose(&self, kind: Kind, made: Instant) -> bool {
+        let is_later = |mended: &Instant| *mended < made;
+        self.terms.excused.contains(&kind) && !self.mended.get().is_some_and(is_later)
+    }
+
+    /// What speaks against how a request ended, if anything does.
+    pub(super) fn objection(&self, asked: &Asked) -> Option<&'static str> {
+        let is_stated = self.terms.may_fail.contains(&asked.outcome)
+            || asked.outcome == Outcome::Broken && self.terms.excused.contains(&asked.kind);
+        match self.met(asked.asked, asked.answered) {
+            _ if asked.outcome.is_known() => None,
+            false => Some("while nothing was broken"),
+            true if is_stated => None,
+            true => Some("which this fault is no reason for"),
+        }
+    }
+
+    /// Whether a request has failed of the fault as it may.
+    pub(super) fn is_felt(&self) -> bool {
+        let failed = |one: &Asked| self.terms.may_fail.contains(&one.outcome);
+        let requests = self.ledger.requests().into_iter();
+        let mut failed = requests.filter(failed);
+        failed.any(|one| self.met(one.asked, one.answered))
     }
 
     /// Lets the actors come to an end.
@@ -66,7 +125,7 @@ impl Play {
         let instance = self.stage.one(kind, turn);
         let instance = instance.context("every function has a process")?;
         let asked = Instant::now();
-        let answer = timeout(self.patience, instance.ask(call)).await;
+        let answer = timeout(self.terms.patience, instance.ask(call)).await;
         let answer = Answer::new(asked, answer.ok().and_then(Result::ok));
         instance.note(answer.outcome.is_known());
         self.ledger.note(kind, &answer);
@@ -125,6 +184,13 @@ impl Play {
         Ok(call)
     }
 
+    /// Notes what could not be done, and should.
+    pub(super) fn note(&self, outcome: Result<()>) {
+        if let Err(error) = outcome {
+            self.ledger.wrong(format!("{error:#}"));
+        }
+    }
+
     /// Notes what does not hold, and should.
     pub(super) fn expect(&self, holds: bool, otherwise: &str) {
         if !holds {
@@ -142,7 +208,7 @@ impl Play {
         }: &Known,
     ) {
         let limited = *doubted && answer.status == StatusCode::TOO_MANY_REQUESTS.as_u16();
-        if answer.outcome.is_known() && !limited && !self.excuses(kind) {
+        if answer.outcome.is_known() && !limited && !self.excuses(kind, answer) {
             let code = answer.text("code").unwrap_or("no code");
             let (name, status) = (kind.name(), answer.status);
             self.ledger

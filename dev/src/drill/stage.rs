@@ -11,6 +11,7 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use clap::ValueEnum;
 use hyper::Response;
 use hyper::body::Bytes;
+use redis_endpoint::Mode;
 use sabor::secret::sha256_hex;
 use serde::Serialize;
 use tempfile::TempDir;
@@ -19,10 +20,11 @@ use uuid::Uuid;
 
 use crate::lab::function;
 use crate::lab::load::{Call, Connection};
+use crate::lab::redis::Redis;
 use crate::lab::server::{Server, Variables};
 use crate::lab::{DATABASE, Lab, MEMBERS};
-use crate::random;
-use crate::wire::Wire;
+use crate::wire::{State, Wire};
+use crate::{database, random};
 
 /// The partner application.
 pub(super) const APP: &str = "ticket-shop";
@@ -265,6 +267,34 @@ impl Stage {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
         Ok(())
+    }
+
+    /// Has every process started anew, with nothing counted and nothing known.
+    pub(super) async fn renew(&self) -> Result<()> {
+        let variables = self.variables();
+        for instance in &self.instances {
+            instance.start_again(&variables).await?;
+        }
+        Ok(())
+    }
+
+    /// Puts right what a drill has left that came to no good end; fails where
+    /// nothing can be played here any more.
+    pub(super) async fn mend(&self) -> Result<()> {
+        let Redis {
+            endpoint, server, ..
+        } = &self.lab.redis;
+        self.wire.set(State::Sound);
+        self.lab.redis.set_mode(Mode::Normal).await?;
+        if let (Some(server), Err(_)) = (server, endpoint.command(&["PING"]).await) {
+            server.start_again().await?;
+        }
+        if self.postgres().await.is_err() {
+            self.lab.cluster.restart().await?;
+        }
+        database::migrate(&self.lab.cluster.url(DATABASE), None).await?;
+        self.add_app().await?;
+        self.renew().await
     }
 
     /// Enters the partner application, if it is not there.

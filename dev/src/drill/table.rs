@@ -1,11 +1,13 @@
 //! The table that comes of it.
 
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use anyhow::Result;
 use serde::Serialize;
 
-use super::ledger::{Asked, Ledger, Outcome};
+use super::ledger::{Asked, Outcome};
+use super::play::Play;
 use super::stage::Kind;
 use super::verdict::{Bound, longest_life};
 use crate::lab::load::Figures;
@@ -64,13 +66,13 @@ impl Failed {
 
     fn shown(&self) -> String {
         let kinds = [
-            (self.unavailable, "503"),
-            (self.broken, "500"),
-            (self.cut, "cut off"),
+            (self.unavailable, Outcome::Unavailable),
+            (self.broken, Outcome::Broken),
+            (self.cut, Outcome::Cut),
         ];
         let there = kinds.iter().filter(|(count, _)| *count > 0);
         let texts: Vec<String> = there
-            .map(|(count, name)| format!("{count} {name}"))
+            .map(|(count, outcome)| format!("{count} {}", outcome.name()))
             .collect();
         match texts.is_empty() {
             true => "none".to_owned(),
@@ -83,17 +85,17 @@ impl Row {
     /// Of a drill whose actors have come to their end.
     pub(super) fn new(
         drill: String,
-        ledger: &Ledger,
+        play: &Play,
         bound: Bound,
-        (begun, ended): (Instant, Instant),
         requests: &[Asked],
-    ) -> Self {
-        let during = |one: &&Asked| begun <= one.asked && one.asked <= ended;
+    ) -> Result<Self> {
+        let (ledger, (broken, mended)) = (&play.ledger, play.fault()?);
+        let during = |one: &&Asked| broken <= one.asked && one.asked <= mended;
         let during: Vec<Asked> = requests.iter().filter(during).copied().collect();
         let failures = requests.iter().filter(|one| !one.outcome.is_known());
         let last = failures.map(|one| one.answered).max();
-        let recovery = last.map(|last| last.saturating_duration_since(ended));
-        Self {
+        let recovery = last.map(|last| last.saturating_duration_since(mended));
+        Ok(Self {
             drill,
             requests: requests.len(),
             during: shares(&during),
@@ -103,10 +105,25 @@ impl Row {
             recovery_ms: millis(recovery.unwrap_or_default()),
             wrongs: ledger.wrongs(),
             not_run: None,
-        }
+        })
     }
 
     pub(super) fn not_run(drill: String, bound: Bound, why: &str) -> Self {
+        Self {
+            not_run: Some(why.to_owned()),
+            ..Self::empty(drill, bound)
+        }
+    }
+
+    /// Of a drill that came to no end.
+    pub(super) fn broken_off(drill: String, bound: Bound, error: &anyhow::Error) -> Self {
+        Self {
+            wrongs: BTreeMap::from([(format!("{error:#}"), 1)]),
+            ..Self::empty(drill, bound)
+        }
+    }
+
+    fn empty(drill: String, bound: Bound) -> Self {
         Self {
             drill,
             requests: 0,
@@ -116,12 +133,18 @@ impl Row {
             stated: bound.name(),
             recovery_ms: 0.0,
             wrongs: BTreeMap::new(),
-            not_run: Some(why.to_owned()),
+            not_run: None,
         }
     }
 
+    /// Whether nothing was found wrong, if only because nothing was played.
     pub(super) fn is_good(&self) -> bool {
         self.wrongs.is_empty()
+    }
+
+    /// Why it was not played.
+    pub(super) fn missing(&self) -> Option<&str> {
+        self.not_run.as_deref()
     }
 
     /// How each function fared, and what is wrong.

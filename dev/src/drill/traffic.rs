@@ -5,7 +5,7 @@
 //! is noted there at once, as a wrong.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use http_body_util::Full;
@@ -294,7 +294,8 @@ async fn travellers(play: Arc<Play>) -> Result<()> {
             sleep(AGAIN).await;
             continue;
         };
-        play.ledger.deeds().issued.insert(id);
+        let issued = known.answer.answered;
+        play.ledger.deeds().issued.insert(id, issued);
         let call = || {
             let mut call = play
                 .stage
@@ -306,23 +307,23 @@ async fn travellers(play: Arc<Play>) -> Result<()> {
         };
         let redeem = || play.insist(Kind::Redeem, call);
         let (one, other) = tokio::join!(redeem(), redeem());
-        judge_redemptions(&play, id, &[one?, other?]);
+        judge_redemptions(&play, (id, issued), &[one?, other?]);
         sleep(AGAIN).await;
     }
     Ok(())
 }
 
-fn judge_redemptions(play: &Play, id: Uuid, both: &[Known; 2]) {
+fn judge_redemptions(play: &Play, (id, issued): (Uuid, Instant), both: &[Known; 2]) {
     let done = both.iter().filter(|known| known.is_done()).count();
     let doubted = both
         .iter()
         .any(|known| known.doubted || !known.answer.outcome.is_known());
     match done {
-        0 if doubted || play.excuses(Kind::Redeem) => {}
+        0 if doubted || play.may_lose(Kind::Redeem, issued) => {}
         0 => play
             .ledger
             .wrong("redeem: a token that was issued is good for nobody"),
-        1 => _ = play.ledger.deeds().redeemed.insert(id),
+        1 => _ = play.ledger.deeds().redeemed.insert(id, issued),
         _ => play.ledger.wrong("redeem: a token was redeemed twice"),
     }
     for known in both.iter().filter(|known| !known.is_done()) {

@@ -1,6 +1,6 @@
 //! Whether what was confirmed is there: read from the tables, and asked again.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -9,12 +9,12 @@ use sabor::secret::sha256_hex;
 use tokio_postgres::Client;
 use uuid::Uuid;
 
-use super::ledger::{Ledger, Outcome, Sighting};
+use super::ledger::{Ended, Ledger, Outcome, Sighting};
 use super::play::Play;
 use super::stage::Kind;
 
-/// What a machine with two cores and much to do may add to a lapse. A mark that
-/// takes as long is not waited for.
+/// What a machine with two cores and much to do may add to a lapse. To none at
+/// all it adds nothing: who reads a session begins after its end was confirmed.
 const SCHEDULING: Duration = Duration::from_secs(1);
 
 /// For how long a session that has ended may be read.
@@ -22,11 +22,14 @@ const SCHEDULING: Duration = Duration::from_secs(1);
 pub(super) enum Bound {
     /// No check that begins after the confirmation finds it.
     AtOnce,
-    /// Until so long after the fault.
+    /// Until so long after the fault, if it has ended since that began.
     AfterReturn(Duration),
     /// For so long, whatever happens.
     For(Duration),
 }
+
+/// From when to when a fault lasted.
+type Fault = (Instant, Instant);
 
 /// A mark that was lost, or never sent.
 pub(super) const MARK_LOST: Duration = Duration::from_secs(300);
@@ -48,15 +51,14 @@ impl Bound {
         }
     }
 
-    fn allows(self, seen: &Sighting, fault_ended: Instant) -> bool {
-        let at = seen.ended.at;
-        let until = match self {
-            _ if !seen.ended.confirmed => at + MARK_LOST,
-            Self::AfterReturn(lapse) => at.max(fault_ended + lapse),
-            Self::AtOnce => at,
-            Self::For(lapse) => at + lapse,
-        };
-        seen.asked <= until + SCHEDULING
+    /// Until when such a session may be read.
+    fn until(self, &Ended { at, confirmed }: &Ended, (broken, mended): Fault) -> Instant {
+        match self {
+            _ if !confirmed => at + MARK_LOST + SCHEDULING,
+            Self::AfterReturn(lapse) if broken <= at => at.max(mended + lapse + SCHEDULING),
+            Self::AfterReturn(_) | Self::AtOnce => at,
+            Self::For(lapse) => at + lapse + SCHEDULING,
+        }
     }
 }
 
@@ -68,20 +70,21 @@ pub(super) fn longest_life(ledger: &Ledger) -> Duration {
 }
 
 /// Everything that can be told when all is over; what is wrong is in the ledger.
-pub(super) async fn judge(play: &Arc<Play>, bound: Bound, fault_ended: Instant) -> Result<()> {
-    let ledger = &play.ledger;
-    for seen in ledger.sightings() {
-        if !bound.allows(&seen, fault_ended) {
-            ledger.wrong("check: a session that had ended was read for longer than stated");
-        }
-    }
+pub(super) async fn judge(play: &Arc<Play>, bound: Bound) -> Result<()> {
+    let (ledger, fault) = (&play.ledger, play.fault()?);
     for asked in ledger.requests() {
-        if asked.outcome == Outcome::Broken && !play.excuses(asked.kind) {
-            ledger.wrong(format!("{}: 500", asked.kind.name()));
+        if let Some(objection) = play.objection(&asked) {
+            let (kind, outcome) = (asked.kind.name(), asked.outcome.name());
+            ledger.wrong(format!("{kind}: {outcome}, {objection}"));
         }
     }
     let client = play.stage.postgres().await?;
     sessions(play, &client, bound).await?;
+    for seen in ledger.sightings() {
+        if seen.asked > bound.until(&seen.ended, fault) {
+            ledger.wrong("check: a session that had ended was read for longer than stated");
+        }
+    }
     bookings(play, &client).await?;
     classes(play, &client).await?;
     others(play, &client).await?;
@@ -104,6 +107,7 @@ async fn sessions(play: &Arc<Play>, client: &Client, bound: Bound) -> Result<()>
     let keys: Vec<String> = ended.iter().map(|(cookie, _)| key(cookie)).collect();
     let there = count(client, SESSIONS, &keys).await?;
     play.expect(there == 0, "sign-out: confirmed, and still in Postgres");
+    let mut lingering = Vec::new();
     for turn in 0..2 {
         for cookie in &alive {
             let answer = play.ask(Kind::Check, turn, play.check(cookie)?).await?;
@@ -114,14 +118,28 @@ async fn sessions(play: &Arc<Play>, client: &Client, bound: Bound) -> Result<()>
         }
         for (cookie, ended) in &ended {
             let answer = play.ask(Kind::Check, turn, play.check(cookie)?).await?;
-            // Where marks may be lost it is to be gone later than we wait here.
-            let may_be_read = matches!(bound, Bound::For(_)) || !ended.confirmed;
-            let is_refused = answer.outcome == Outcome::Refused;
-            play.expect(
-                is_refused || may_be_read,
-                "check: a session that had ended is let in afterwards",
-            );
+            let (ended, asked) = (*ended, answer.asked);
+            match answer.outcome {
+                Outcome::Refused => {}
+                Outcome::Done => {
+                    play.ledger.sighted(Sighting { ended, asked });
+                    lingering.push((turn, cookie, ended));
+                }
+                _ => play
+                    .ledger
+                    .wrong("check: who has ended a session is not told so afterwards"),
+            }
         }
+    }
+    let fault = play.fault()?;
+    for (turn, cookie, ended) in lingering {
+        // Where marks may be lost this takes minutes, and is worth them.
+        tokio::time::sleep_until(bound.until(&ended, fault).into()).await;
+        let answer = play.ask(Kind::Check, turn, play.check(cookie)?).await?;
+        play.expect(
+            answer.outcome == Outcome::Refused,
+            "check: a session that had ended is let in for good",
+        );
     }
     Ok(())
 }
@@ -186,8 +204,7 @@ async fn others(play: &Play, client: &Client) -> Result<()> {
         play.expect(there == wanted.len(), otherwise);
         Ok::<_, anyhow::Error>(())
     };
-    let listed = |ids: &HashSet<Uuid>| ids.iter().copied().collect();
-    let messages = listed(&play.ledger.deeds().messages);
+    let messages = play.ledger.deeds().messages.iter().copied().collect();
     expect(
         MESSAGES,
         messages,
@@ -198,12 +215,15 @@ async fn others(play: &Play, client: &Client) -> Result<()> {
     let there = count(client, USERS, &registered).await?;
     let all = there == registered.len();
     play.expect(all, "register: confirmed, and not in Postgres");
-    if play.excuses(Kind::Issue) {
-        return Ok(());
-    }
-    let issued = listed(&play.ledger.deeds().issued);
+    let kept = |issued: &HashMap<Uuid, Instant>| {
+        let kept = issued
+            .iter()
+            .filter(|(_, at)| !play.may_lose(Kind::Issue, **at));
+        kept.map(|(id, _)| *id).collect()
+    };
+    let issued = kept(&play.ledger.deeds().issued);
     expect(ISSUED, issued, "issue: confirmed, and not in Postgres").await?;
-    let redeemed = listed(&play.ledger.deeds().redeemed);
+    let redeemed = kept(&play.ledger.deeds().redeemed);
     expect(REDEEMED, redeemed, "redeem: confirmed, and not noted").await
 }
 
