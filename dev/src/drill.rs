@@ -274,7 +274,8 @@ pub(crate) async fn run(options: Options) -> Result<()> {
     if !missing.is_empty() {
         let count = missing.len();
         missing.dedup();
-        print(&format!("{count} were not run: {}.", missing.join(", ")));
+        let (all, why) = (rows.len(), missing.join(", "));
+        print(&format!("{count} of {all} were not run: {why}."));
     }
     if !rows.iter().all(Row::is_good) {
         bail!("a drill has found something wrong");

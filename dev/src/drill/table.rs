@@ -178,7 +178,8 @@ impl Row {
             .during
             .iter()
             .map(|share| share.answered * share.requests as f64);
-        let answered = answered.sum::<f64>() / all.max(1) as f64;
+        // The sum of no floats is -0.
+        let answered = (0.0 + answered.sum::<f64>()) / all.max(1) as f64;
         let worst = self
             .during
             .iter()
