@@ -3,7 +3,7 @@
 //! Only the local server is built with this (`openapi` feature): a deployed
 //! function carries none of it. What follows from how an operation is called
 //! is added here, so that no handler has to say it again: its failures and
-//! headers, [`examples`], and by [`links`] what one does next with an answer.
+//! headers, examples of every body, and what one does next with an answer.
 
 mod examples;
 mod links;
