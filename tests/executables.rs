@@ -67,7 +67,9 @@ async fn a_function_that_was_frozen_while_its_connections_were_cut_goes_on() {
     let ana = ana.at_url(&function.url);
     for _ in 0..5 {
         app.redis.flush().await.unwrap();
-        assert!(ana.is_signed_in().await);
+        // So that there are several connections to find dead.
+        let at_once = futures_util::future::join_all((0..8).map(|_| ana.is_signed_in()));
+        assert_eq!(at_once.await, [true; 8]);
         function.signal("STOP").await;
         app.sql(
             "select pg_terminate_backend(pid) from pg_stat_activity

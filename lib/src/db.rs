@@ -112,8 +112,8 @@ impl Db {
         })
     }
 
-    /// Reads, and reads once more on a new connection when the first was
-    /// found closed. For statements that change nothing.
+    /// Reads, and reads once more on a connection that was seen to live when
+    /// the first was found closed. For statements that change nothing.
     ///
     /// # Errors
     ///
@@ -123,6 +123,7 @@ impl Db {
         match work(&client).await {
             Err(error) if is_closed(&error) => {
                 drop(client);
+                self.pauses.doubt();
                 let client = self.client().await?;
                 work(&client).await
             }
@@ -149,7 +150,10 @@ impl Db {
                     return Ok(value);
                 }
                 // Nothing has been written yet: the connection was a dead one.
-                Err(error) if tries == 1 && is_closed(&error) => tries = 2,
+                Err(error) if tries == 1 && is_closed(&error) => {
+                    self.pauses.doubt();
+                    tries = 2;
+                }
                 Err(error) => return Err(error),
             }
         }
@@ -216,9 +220,15 @@ impl Pauses {
         let last = self.last_taken_ms.swap(now_ms, Ordering::Relaxed);
         let pause = Duration::from_millis(u64::try_from(now_ms - last).unwrap_or(0));
         if pause > TRUSTED_PAUSE {
-            *self.lock() = Some(Instant::now());
+            self.doubt();
         }
         pause
+    }
+
+    /// Has each connection of now looked at before it is used again: what ended
+    /// one has most likely ended others.
+    fn doubt(&self) {
+        *self.lock() = Some(Instant::now());
     }
 
     fn doubts(&self, metrics: &Metrics) -> bool {
