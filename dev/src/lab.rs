@@ -68,6 +68,7 @@ impl Lab {
             .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
         let cluster = Cluster::start(Options {
             settings: settings.collect(),
+            on_disk: true,
             ..Options::default()
         });
         let lab = Self {

@@ -3,7 +3,7 @@
 //!
 //! `cargo dev` is [`run`]. The tests take [`postgres::Cluster`] for a private
 //! Postgres, [`wire::Wire`] for one that fails on the way, [`pooler::PgBouncer`] for a
-//! pooler in front of it, and [`routes`] with
+//! pooler in front of it, [`port::free`] for a port, and [`routes`] with
 //! [`serve`] for every function in one process.
 
 mod bench;
@@ -19,6 +19,7 @@ mod lab;
 mod openapi;
 mod platform;
 pub mod pooler;
+pub mod port;
 pub mod postgres;
 mod private_file;
 mod progress;

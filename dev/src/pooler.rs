@@ -12,7 +12,7 @@ use anyhow::{Context, Result, bail};
 use tokio::net::TcpStream;
 use tokio::process::{Child, Command};
 
-use crate::lab::server::free_port;
+use crate::port;
 use crate::postgres::Cluster;
 
 const PLACES: [&str; 3] = [
@@ -44,7 +44,7 @@ impl PgBouncer {
     pub async fn start(cluster: &Cluster, database: &str, connections: u16) -> Result<Self> {
         let program = program().context("pgbouncer is not installed (apt install pgbouncer)")?;
         let folder = tempfile::tempdir()?;
-        let port = free_port()?;
+        let port = port::free(None)?;
         let file = folder.path().join("pgbouncer.ini");
         fs::write(&file, settings(cluster, database, connections, port)?)?;
         let mut command = Command::new(program);

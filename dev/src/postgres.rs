@@ -18,7 +18,6 @@ mod keeper;
 mod package;
 
 use std::fs::File;
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -28,8 +27,8 @@ use tokio_postgres::{Client, NoTls};
 
 pub use directory::remove;
 
+use crate::port;
 use crate::progress;
-use crate::random;
 use binaries::Binaries;
 use directory::Directory;
 use keeper::Keeper;
@@ -42,10 +41,6 @@ const THROW_AWAY_SETTINGS: [&str; 2] = ["fsync=off", "full_page_writes=off"];
 /// Recovery after a killed run takes seconds.
 const START_WITHIN: Duration = Duration::from_secs(60);
 
-/// Below the ports that systems give to outgoing connections, so that a
-/// restarted Postgres finds its port still free.
-const PORTS: std::ops::Range<u16> = 20_000..32_000;
-
 /// How a cluster is to be.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
@@ -55,6 +50,9 @@ pub struct Options {
     pub directory: Option<PathBuf>,
     /// The port to listen on, if it is free.
     pub port: Option<u16>,
+    /// Whether a throw-away cluster is to live on a disk, as one that grows
+    /// must; others live in memory where the system has room there.
+    pub on_disk: bool,
     /// Further settings, such as `("max_connections", "300")`.
     pub settings: Vec<(String, String)>,
     /// The server's certificate; connections without TLS stay possible.
@@ -96,11 +94,14 @@ impl Cluster {
     /// When there is neither a Postgres of at least version 15 nor npm, or
     /// Postgres does not start; the message quotes what it said.
     pub async fn start(options: Options) -> Result<Self> {
-        let directory = Directory::prepare(options.directory.as_deref())?;
+        let directory = match &options.directory {
+            Some(directory) => Directory::kept(directory)?,
+            None => Directory::passing(options.on_disk)?,
+        };
         let binaries = Binaries::find(&directory).await?;
         // First, so that the port of one that is still stopping is free again.
         let log = directory.take_log(&binaries).await?;
-        let port = free_port(options.port)?;
+        let port = port::free(options.port)?;
         let mut settings = vec![
             "listen_addresses=127.0.0.1".to_owned(),
             format!("port={port}"),
@@ -300,16 +301,6 @@ impl Drop for Cluster {
             self.directory.throw_away();
         }
     }
-}
-
-fn free_port(wished: Option<u16>) -> Result<u16> {
-    let width = u64::from(PORTS.end - PORTS.start);
-    let others = (0..100).map(|_| PORTS.start + random::below(width) as u16);
-    wished
-        .into_iter()
-        .chain(others)
-        .find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok())
-        .context("no free port for Postgres was found")
 }
 
 fn quoted(identifier: &str) -> String {

@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 use std::fs::{self, File};
-use std::net::{Ipv4Addr, TcpListener};
 use std::process::ExitStatus;
 
 use serde_json::Value;
@@ -26,7 +25,8 @@ impl Function {
         let folder = tempfile::tempdir().unwrap();
         let socket = folder.path().join("ipc");
         let listener = UnixListener::bind(&socket).unwrap();
-        let port = free_port();
+        // The platform chooses the port.
+        let port = sabor_dev::port::free(None).unwrap();
         let process = Command::new(executable)
             .env_clear()
             .envs(variables)
@@ -76,10 +76,4 @@ impl Function {
     pub async fn end(&mut self) -> ExitStatus {
         self.process.wait().await.unwrap()
     }
-}
-
-/// The platform chooses the port, so somebody has to.
-fn free_port() -> u16 {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-    listener.local_addr().unwrap().port()
 }

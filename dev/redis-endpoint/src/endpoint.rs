@@ -4,6 +4,7 @@ use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use tokio::net::TcpSocket;
@@ -15,6 +16,9 @@ use crate::faults::{Hold, Mode, lock, refusal};
 use crate::http;
 use crate::log::Log;
 use crate::protocol::Path;
+
+/// How long another process may take from its fork to its program.
+const FORKED_WITHIN: Duration = Duration::from_secs(5);
 
 /// Settings of an [`Endpoint`].
 #[derive(Clone, Debug)]
@@ -277,9 +281,26 @@ impl Door {
         if let Some(Server { stop, task }) = self.server.take() {
             drop(stop);
             _ = task.await;
-            self.bound = Some(bind(self.address)?);
+            self.bound = Some(bind_again(self.address).await?);
         }
         Ok(())
+    }
+}
+
+/// A process that is being started just now holds a copy of whatever listened,
+/// until it executes its program.
+async fn bind_again(address: SocketAddr) -> io::Result<TcpSocket> {
+    let started = Instant::now();
+    loop {
+        match bind(address) {
+            Err(error)
+                if error.kind() == io::ErrorKind::AddrInUse
+                    && started.elapsed() < FORKED_WITHIN =>
+            {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+            outcome => return outcome,
+        }
     }
 }
 

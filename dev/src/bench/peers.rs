@@ -18,7 +18,8 @@ use tokio::time::timeout;
 use crate::environment;
 use crate::lab::Lab;
 use crate::lab::load::Call;
-use crate::lab::server::{START_WITHIN, Server, Variables, free_port};
+use crate::lab::server::{START_WITHIN, Server, Variables};
+use crate::port;
 use crate::progress::{self, say};
 
 /// How many sessions a peer makes before it is measured.
@@ -187,7 +188,7 @@ impl Installed {
 
     /// Starts the peer, and waits until it says that it listens.
     async fn start(&self, peer: Peer, variables: &Variables) -> Result<Server> {
-        let port = free_port()?;
+        let port = port::free(None)?;
         let mut variables = variables.clone();
         variables.push(("PORT", port.to_string()));
         let mut command = self.node(peer);

@@ -14,8 +14,9 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio::process::Command;
 use tokio::time::timeout;
 
-use super::server::{START_WITHIN, Server, Variables, free_port};
+use super::server::{START_WITHIN, Server, Variables};
 use crate::environment;
+use crate::port;
 use crate::progress::say;
 
 /// A message of the function; its payload is of no interest here.
@@ -68,7 +69,7 @@ pub(crate) async fn start_executable(executable: &Path, variables: &Variables) -
     let folder = tempfile::tempdir()?;
     let socket = folder.path().join("ipc");
     let listener = UnixListener::bind(&socket)?;
-    let port = free_port()?;
+    let port = port::free(None)?;
     let mut variables = variables.clone();
     variables.push(("VERCEL_DEV_PORT", port.to_string()));
     variables.push(("VERCEL_IPC_PATH", socket.display().to_string()));

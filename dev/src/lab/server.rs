@@ -1,6 +1,6 @@
 //! A process that is measured or put to the test: one of ours, or a peer's.
 
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -115,11 +115,4 @@ impl Server {
     pub(crate) async fn stop(mut self) -> Result<()> {
         Ok(self.process.kill().await?)
     }
-}
-
-/// A port that is free now, and most likely still when it is taken.
-pub(crate) fn free_port() -> Result<u16> {
-    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?
-        .local_addr()?
-        .port())
 }

@@ -14,6 +14,14 @@ use super::binaries::Binaries;
 use super::held_log;
 use crate::{private_file, progress, random};
 
+/// Where Linux keeps files in memory. A database is three hundred of them, and
+/// ext4 looks at each inode that was given up in the last minutes before it
+/// makes a file: a third of what a run of the tests took.
+const MEMORY: &str = "/dev/shm";
+
+/// Some databases of 10 MB at a time, and the log of what is written to them.
+const MEMORY_NEEDED: u64 = 1 << 30;
+
 /// How long a Postgres of an earlier run may take to stop.
 const STOP_WITHIN: Duration = Duration::from_secs(60);
 
@@ -26,12 +34,19 @@ pub(super) struct Directory {
 }
 
 impl Directory {
-    /// Makes what is missing of `wanted`, or a throw-away directory.
-    pub(super) fn prepare(wanted: Option<&Path>) -> Result<Self> {
-        let (path, account) = match wanted {
-            Some(wanted) => place(wanted)?,
-            None => throw_away_place()?,
-        };
+    /// Makes what is missing of `wanted`.
+    pub(super) fn kept(wanted: &Path) -> Result<Self> {
+        let (path, account) = place(wanted)?;
+        Self::prepare(path, account, false)
+    }
+
+    /// Makes a directory that goes with its owner.
+    pub(super) fn passing(on_disk: bool) -> Result<Self> {
+        let (path, account) = throw_away_place(on_disk)?;
+        Self::prepare(path, account, true)
+    }
+
+    fn prepare(path: PathBuf, account: Account, throw_away: bool) -> Result<Self> {
         fs::create_dir_all(&path).with_context(|| format!("{} cannot be made", path.display()))?;
         account
             .own(&path)
@@ -42,7 +57,7 @@ impl Directory {
             path,
             account,
             password,
-            throw_away: wanted.is_none(),
+            throw_away,
         })
     }
 
@@ -171,9 +186,11 @@ fn place(wanted: &Path) -> Result<(PathBuf, Account)> {
     Ok((path.clone(), Account::for_directory(&path)?))
 }
 
-fn throw_away_place() -> Result<(PathBuf, Account)> {
-    // Root's own temporary folder may be closed to others.
-    let parent = if we_are_root()? {
+fn throw_away_place(on_disk: bool) -> Result<(PathBuf, Account)> {
+    let parent = if !on_disk && has_room(Path::new(MEMORY)) {
+        PathBuf::from(MEMORY)
+    } else if we_are_root()? {
+        // Root's own temporary folder may be closed to others.
         PathBuf::from("/tmp")
     } else {
         std::env::temp_dir()
@@ -184,6 +201,12 @@ fn throw_away_place() -> Result<(PathBuf, Account)> {
     let directory = made.with_context(|| format!("{} cannot be written to", parent.display()))?;
     let account = Account::for_directory(directory.path())?;
     Ok((directory.keep(), account))
+}
+
+/// Other systems than Linux have no such folder; a container's is often small.
+fn has_room(folder: &Path) -> bool {
+    rustix::fs::statvfs(folder)
+        .is_ok_and(|found| found.f_bavail.saturating_mul(found.f_frsize) >= MEMORY_NEEDED)
 }
 
 /// The password that the cluster was, or will be, made with.
