@@ -6,7 +6,7 @@ use chrono::TimeDelta;
 use sabor::Error;
 use serde_json::json;
 
-use crate::harness::{PASSWORD, Settings, TestApp, Wire, until};
+use crate::harness::{Settings, TestApp, Wire, until};
 
 /// A process that reaches the stores of `app` through a wire that can fail.
 async fn far(app: &TestApp) -> (TestApp, Wire) {
@@ -43,16 +43,13 @@ async fn whoever_gets_no_connection_in_time_is_answered_503() {
     let app = TestApp::start_with(settings).await;
     let only = app.app.db().client().await.unwrap();
     let visitor = app.visitor();
-    let answer = visitor.sign_in("ana@example.com", PASSWORD);
+    let answer = visitor.sign_in_as("ana");
     let answer = tokio::time::timeout(Duration::from_secs(10), answer).await;
     let answer = answer.expect("an answer, whoever holds the connection");
     answer.expect_code(503, "unavailable");
     assert!(answer.header("retry-after").is_some());
     drop(only);
-    visitor
-        .sign_in("ana@example.com", PASSWORD)
-        .await
-        .expect(401);
+    visitor.sign_in_as("ana").await.expect(401);
 }
 
 #[tokio::test]

@@ -23,7 +23,7 @@ async fn a_function_answers_whatever_address_it_was_rewritten_from() {
     let form = json!({ "email": "ana@example.com", "password": PASSWORD, "name": "Ana" });
     ana.post("/signup", form).await.expect(201);
     let phone = app.visitor();
-    phone.sign_in("ana@example.com", PASSWORD).await.expect(200);
+    phone.sign_in_as("ana").await.expect(200);
     let list = phone.get("/api/sessions").await.expect(200);
     let id = list["items"][1]["id"].as_str().unwrap();
     // As it may come in production: the segment only in the query.

@@ -7,7 +7,7 @@ use serde_json::json;
 use tokio::net::TcpListener;
 use utoipa::openapi::HttpMethod;
 
-use crate::harness::{Answer, PASSWORD, SITE, Settings, TestApp};
+use crate::harness::{Answer, SITE, Settings, TestApp};
 
 async fn panics() -> Result<()> {
     panic!("the address of the database is secret");
@@ -41,7 +41,7 @@ async fn what_a_driver_said_is_for_the_log_alone() {
     let app = TestApp::start().await;
     app.sql("alter table users rename column first_name to another")
         .await;
-    let answer = app.visitor().sign_in("ana@example.com", PASSWORD).await;
+    let answer = app.visitor().sign_in_as("ana").await;
     let body = answer.expect_code(500, "internal");
     assert_eq!(body["error"], "Something went wrong on our side");
     assert_eq!(body.as_object().unwrap().len(), 3, "{body}");
@@ -49,7 +49,7 @@ async fn what_a_driver_said_is_for_the_log_alone() {
     let nowhere = "postgres://nobody@127.0.0.1:1/nothing?sslmode=disable";
     let settings = Settings::default().with("POSTGRES_URL", nowhere);
     let app = TestApp::start_with(settings).await;
-    let answer = app.visitor().sign_in("ana@example.com", PASSWORD).await;
+    let answer = app.visitor().sign_in_as("ana").await;
     let body = answer.expect_code(503, "unavailable");
     let sentence = "The service is not available right now; please try again";
     assert_eq!(body["error"], sentence);

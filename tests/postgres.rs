@@ -5,7 +5,7 @@ use sabor_dev::pooler::PgBouncer;
 use sabor_dev::postgres::{Cluster, Options, Tls};
 use serde_json::json;
 
-use crate::harness::{PASSWORD, Settings, TestApp, connect, is_ci};
+use crate::harness::{Settings, TestApp, connect, is_ci};
 
 fn certificate() -> Tls {
     let names = vec!["localhost".to_owned(), "127.0.0.1".to_owned()];
@@ -52,7 +52,7 @@ async fn by_tls_with_channel_binding_and_only_with_a_certificate_that_verifies()
     for stranger in [certificate().certificate, String::new()] {
         let settings = settings.clone().with("POSTGRES_CA_CERT", stranger);
         let app = TestApp::start_with(settings).await;
-        let answer = app.visitor().sign_in("ana@example.com", PASSWORD).await;
+        let answer = app.visitor().sign_in_as("ana").await;
         answer.expect_code(503, "unavailable");
     }
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::harness::{Answer, PASSWORD, Person, TestApp};
+use crate::harness::{Answer, Person, TestApp};
 
 const PATH: &str = "/api/admin/users";
 
@@ -227,7 +227,7 @@ async fn a_closed_account_is_out_everywhere_at_once_until_it_is_opened_again() {
     let admin = app.admin("admin").await;
     let ana = app.member("ana").await;
     let phone = app.visitor();
-    phone.sign_in("ana@example.com", PASSWORD).await.expect(200);
+    phone.sign_in_as("ana").await.expect(200);
     let id = id_of(&ana).await;
     assert!(ana.is_signed_in().await && phone.is_signed_in().await);
     let closed = change(&admin, &id, json!({ "isActive": false }))
@@ -238,13 +238,13 @@ async fn a_closed_account_is_out_everywhere_at_once_until_it_is_opened_again() {
         (&json!(false), &json!(0))
     );
     assert!(!ana.is_signed_in().await && !phone.is_signed_in().await);
-    let answer = phone.sign_in("ana@example.com", PASSWORD).await;
+    let answer = phone.sign_in_as("ana").await;
     answer.expect_code(401, "invalid_credentials");
     change(&admin, &id, json!({ "isActive": true }))
         .await
         .expect(200);
     assert!(!ana.is_signed_in().await);
-    phone.sign_in("ana@example.com", PASSWORD).await.expect(200);
+    phone.sign_in_as("ana").await.expect(200);
 }
 
 #[tokio::test]
@@ -253,7 +253,7 @@ async fn a_members_sessions_are_ended_and_their_account_stays_open() {
     let admin = app.admin("admin").await;
     let ana = app.member("ana").await;
     let phone = app.visitor();
-    phone.sign_in("ana@example.com", PASSWORD).await.expect(200);
+    phone.sign_in_as("ana").await.expect(200);
     let id = id_of(&ana).await;
     let luis = app.member("luis").await;
     change(&admin, &id, json!({ "endSessions": true }))
@@ -261,7 +261,7 @@ async fn a_members_sessions_are_ended_and_their_account_stays_open() {
         .expect(200);
     assert!(!ana.is_signed_in().await && !phone.is_signed_in().await);
     assert!(luis.is_signed_in().await && admin.is_signed_in().await);
-    ana.sign_in("ana@example.com", PASSWORD).await.expect(200);
+    ana.sign_in_as("ana").await.expect(200);
 }
 
 #[tokio::test]
@@ -275,7 +275,7 @@ async fn whoever_typed_the_wrong_password_too_often_is_let_in_again() {
         ana.sign_in("ana@example.com", "wrong password").await;
         luis.sign_in("luis@example.com", "wrong password").await;
     }
-    ana.sign_in("ana@example.com", PASSWORD).await.expect(429);
+    ana.sign_in_as("ana").await.expect(429);
     let question = format!("{PATH}?search=ana@");
     let shown = admin.get(&question).await.expect(200);
     assert!(shown["items"][0]["lockedUntil"].is_string(), "{shown}");
@@ -283,9 +283,9 @@ async fn whoever_typed_the_wrong_password_too_often_is_let_in_again() {
         .await
         .expect(200);
     assert_eq!(changed["lockedUntil"], json!(null));
-    ana.sign_in("ana@example.com", PASSWORD).await.expect(200);
+    ana.sign_in_as("ana").await.expect(200);
     // It was about her alone.
-    luis.sign_in("luis@example.com", PASSWORD).await.expect(429);
+    luis.sign_in_as("luis").await.expect(429);
 }
 
 #[tokio::test]

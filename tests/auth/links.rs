@@ -56,10 +56,7 @@ async fn whoever_forgot_their_password_gets_a_link_and_sets_another() {
             .contains(&format!("{begin}{token}"))
     );
     reset(&app.visitor(), token, NEW).await.expect(200);
-    app.visitor()
-        .sign_in("ana@example.com", PASSWORD)
-        .await
-        .expect(401);
+    app.visitor().sign_in_as("ana").await.expect(401);
     app.visitor()
         .sign_in("ana@example.com", NEW)
         .await
@@ -292,7 +289,7 @@ async fn a_change_of_address_that_somebody_began_ends_with_all_sessions() {
         let ana = app.member("ana").await;
         // Whoever has her password asks for a change, and waits.
         let thief = app.visitor();
-        thief.sign_in("ana@example.com", PASSWORD).await.expect(200);
+        thief.sign_in_as("ana").await.expect(200);
         let form = json!({ "newEmail": "thief@example.com", "currentPassword": PASSWORD });
         thief.post("/api/auth/change-email", form).await.expect(202);
         let link = app.mailed_token("verify_email", "thief@example.com").await;
@@ -400,14 +397,8 @@ async fn line_9_an_address_changes_when_the_new_one_is_confirmed_and_the_old_one
     reset(&app.visitor(), &link_of_old, NEW)
         .await
         .expect_code(400, "link_ended");
-    app.visitor()
-        .sign_in("ana@example.com", PASSWORD)
-        .await
-        .expect(401);
-    app.visitor()
-        .sign_in("anita@example.com", PASSWORD)
-        .await
-        .expect(200);
+    app.visitor().sign_in_as("ana").await.expect(401);
+    app.visitor().sign_in_as("anita").await.expect(200);
 }
 
 #[tokio::test]
@@ -452,16 +443,13 @@ async fn where_addresses_have_to_be_confirmed_nobody_signs_in_before() {
         .await
         .expect_code(401, "invalid_credentials");
     visitor
-        .sign_in("ana@example.com", PASSWORD)
+        .sign_in_as("ana")
         .await
         .expect_code(403, "email_not_verified");
     assert_eq!(app.mails_of("verify_email").await, before + 1);
     let link = app.mailed_token("verify_email", "ana@example.com").await;
     verify(&app.visitor(), &link).await.expect(200);
-    visitor
-        .sign_in("ana@example.com", PASSWORD)
-        .await
-        .expect(200);
+    visitor.sign_in_as("ana").await.expect(200);
 }
 
 #[tokio::test]

@@ -32,7 +32,7 @@ async fn signing_in_makes_a_new_session_and_ends_the_one_before() {
     let app = TestApp::start().await;
     let ana = app.member("ana").await;
     let before = ana.copy();
-    ana.sign_in("ana@example.com", PASSWORD).await.expect(200);
+    ana.sign_in_as("ana").await.expect(200);
     assert_ne!(ana.cookie(), before.cookie());
     assert!(ana.is_signed_in().await);
     assert!(!before.is_signed_in().await);
@@ -45,7 +45,7 @@ async fn an_identifier_of_the_clients_choosing_is_never_adopted() {
     let ana = app.visitor();
     let chosen = format!("__Host-sabor_session={0}.{0}", "ab".repeat(32));
     *ana.cookie.lock().unwrap() = Some(chosen.clone());
-    ana.sign_in("ana@example.com", PASSWORD).await.expect(200);
+    ana.sign_in_as("ana").await.expect(200);
     assert_ne!(ana.cookie(), Some(chosen));
 }
 
@@ -119,7 +119,7 @@ async fn a_deactivated_account_does_not_sign_in() {
     let app = TestApp::start().await;
     app.member("ana").await;
     app.sql("update users set is_active = false").await;
-    let answer = app.visitor().sign_in("ana@example.com", PASSWORD).await;
+    let answer = app.visitor().sign_in_as("ana").await;
     answer.expect_code(401, "invalid_credentials");
 }
 
@@ -127,7 +127,7 @@ async fn a_deactivated_account_does_not_sign_in() {
 async fn who_signs_in_and_who_fails_is_written_down() {
     let app = TestApp::start().await;
     let ana = app.member("ana").await;
-    ana.sign_in("ana@example.com", PASSWORD).await.expect(200);
+    ana.sign_in_as("ana").await.expect(200);
     app.visitor()
         .sign_in("ana@example.com", "guess")
         .await
@@ -239,8 +239,5 @@ async fn a_password_that_was_changed_meanwhile_is_not_rehashed_away() {
     let client = app.app.db().client().await.unwrap();
     let late = sabor::models::user::rehash(&client, id, "what it was", "the old one, stronger");
     late.await.unwrap();
-    app.visitor()
-        .sign_in("ana@example.com", PASSWORD)
-        .await
-        .expect(200);
+    app.visitor().sign_in_as("ana").await.expect(200);
 }

@@ -3,7 +3,7 @@
 use reqwest::Method;
 use serde_json::json;
 
-use crate::harness::{PASSWORD, TestApp};
+use crate::harness::TestApp;
 
 #[tokio::test]
 async fn signing_out_ends_the_session_and_clears_the_cookie() {
@@ -37,7 +37,7 @@ async fn signing_out_everywhere_ends_the_sessions_of_all_devices() {
     let app = TestApp::start().await;
     let ana = app.member("ana").await;
     let phone = app.visitor();
-    phone.sign_in("ana@example.com", PASSWORD).await.expect(200);
+    phone.sign_in_as("ana").await.expect(200);
     let luis = app.member("luis").await;
     ana.post("/api/auth/logout", json!({ "all": true }))
         .await

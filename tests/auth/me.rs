@@ -37,7 +37,7 @@ async fn a_change_shows_at_once_in_every_session_and_every_process() {
     let other = app.another().await;
     let ana = app.member("ana").await;
     let phone = app.visitor();
-    phone.sign_in("ana@example.com", PASSWORD).await.expect(200);
+    phone.sign_in_as("ana").await.expect(200);
     let phone = phone.at(&other);
     for _ in 0..2 {
         phone.get("/api/auth/session").await.expect(200);
@@ -65,7 +65,7 @@ async fn closing_an_account_takes_the_password_and_ends_all_sessions() {
     let app = TestApp::start().await;
     let ana = app.member("ana").await;
     let phone = app.visitor();
-    phone.sign_in("ana@example.com", PASSWORD).await.expect(200);
+    phone.sign_in_as("ana").await.expect(200);
     let close = |password: &str| {
         let body = json!({ "currentPassword": password });
         ana.request(Method::DELETE, "/api/auth/me").json(&body)
@@ -77,9 +77,6 @@ async fn closing_an_account_takes_the_password_and_ends_all_sessions() {
     ana.send(close(PASSWORD)).await.expect(200);
     assert_eq!(ana.cookie(), None);
     assert!(!phone.is_signed_in().await);
-    app.visitor()
-        .sign_in("ana@example.com", PASSWORD)
-        .await
-        .expect(401);
+    app.visitor().sign_in_as("ana").await.expect(401);
     assert_eq!(app.count("select count(*) from users").await, 1);
 }

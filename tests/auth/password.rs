@@ -11,14 +11,14 @@ async fn a_new_password_ends_all_other_sessions() {
     let app = TestApp::start().await;
     let ana = app.member("ana").await;
     let phone = app.visitor();
-    phone.sign_in("ana@example.com", PASSWORD).await.expect(200);
+    phone.sign_in_as("ana").await.expect(200);
     let form = json!({ "currentPassword": PASSWORD, "newPassword": NEW });
     ana.post("/api/auth/change-password", form)
         .await
         .expect(200);
     assert!(ana.is_signed_in().await);
     assert!(!phone.is_signed_in().await);
-    phone.sign_in("ana@example.com", PASSWORD).await.expect(401);
+    phone.sign_in_as("ana").await.expect(401);
     phone.sign_in("ana@example.com", NEW).await.expect(200);
 }
 
@@ -35,10 +35,7 @@ async fn without_the_old_one_there_is_no_new_one_and_guessing_is_limited() {
         .await
         .expect(429);
     assert!(ana.is_signed_in().await);
-    app.visitor()
-        .sign_in("ana@example.com", PASSWORD)
-        .await
-        .expect(200);
+    app.visitor().sign_in_as("ana").await.expect(200);
 }
 
 #[tokio::test]

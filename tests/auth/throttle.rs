@@ -60,12 +60,12 @@ async fn line_20_five_tries_a_minute_for_an_account_and_an_address_however_many_
         statuses.sort_unstable();
         assert_eq!(statuses, [[401; 5].to_vec(), [429; 11].to_vec()].concat());
         // Now not even the right one; but elsewhere nobody is locked out.
-        let answer = stranger.sign_in("ana@example.com", PASSWORD).await;
+        let answer = stranger.sign_in_as("ana").await;
         answer.expect_code(429, "too_many_requests");
         let wait: u64 = answer.header("retry-after").unwrap().parse().unwrap();
         assert!((1..=60).contains(&wait), "{wait}");
         let elsewhere = app.visitor();
-        let answer = elsewhere.sign_in("ana@example.com", PASSWORD).await;
+        let answer = elsewhere.sign_in_as("ana").await;
         answer.expect(200);
     }
 }
@@ -82,7 +82,7 @@ async fn line_20_waits_grow_and_a_right_password_forgets_the_tries() {
             wait_is_over(&app, "sign_in_address").await;
         }
         assert!(waits[0] < waits[1] && waits[1] < waits[2], "{waits:?}");
-        ana.sign_in("ana@example.com", PASSWORD).await.expect(200);
+        ana.sign_in_as("ana").await.expect(200);
         let left = "select count(*) from login_throttle where starts_with(key, 'sign_in_account')";
         until(async || app.count(left).await == 0).await;
         let pattern = ["KEYS", "throttle:sign_in_account*"];
@@ -134,7 +134,7 @@ async fn line_20_whoever_tries_during_a_wait_has_their_tries_when_it_is_over() {
         for _ in 0..4 {
             guess(&ana).await.expect(401);
         }
-        ana.sign_in("ana@example.com", PASSWORD).await.expect(200);
+        ana.sign_in_as("ana").await.expect(200);
     }
 }
 
@@ -151,9 +151,9 @@ async fn line_20_a_known_device_is_not_locked_out_by_somebody_elses_failures() {
             let email = format!("a{number}@example.com");
             stranger.sign_in(&email, "guess").await;
         }
-        let answer = stranger.sign_in("ana@example.com", PASSWORD).await;
+        let answer = stranger.sign_in_as("ana").await;
         answer.expect_code(429, "too_many_requests");
-        ana.sign_in("ana@example.com", PASSWORD).await.expect(200);
+        ana.sign_in_as("ana").await.expect(200);
         // It has five tries of its own, and no more.
         ana.post("/api/auth/logout", json!({})).await.expect(200);
         for _ in 0..5 {
@@ -198,7 +198,7 @@ async fn line_20_an_administrator_ends_a_wait_wherever_it_is_counted() {
         let change = json!({ "id": account["id"], "unlock": true });
         let changed = admin.patch("/api/admin/users", change).await.expect(200);
         assert_eq!(changed["lockedUntil"], json!(null));
-        let answer = stranger.sign_in("ana@example.com", PASSWORD).await;
+        let answer = stranger.sign_in_as("ana").await;
         answer.expect(200);
     }
 }
@@ -215,7 +215,7 @@ async fn line_20_an_administrator_ends_the_wait_of_a_known_device_too() {
         assert!(account["lockedUntil"].is_string(), "{account}");
         let change = json!({ "id": account["id"], "unlock": true });
         admin.patch("/api/admin/users", change).await.expect(200);
-        ana.sign_in("ana@example.com", PASSWORD).await.expect(200);
+        ana.sign_in_as("ana").await.expect(200);
     }
 }
 

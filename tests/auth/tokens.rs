@@ -308,7 +308,7 @@ async fn a_revocation_during_a_refresh_wins() {
     let app = TestApp::start().await;
     let ana = app.member("ana").await;
     for _ in 0..20 {
-        ana.sign_in("ana@example.com", PASSWORD).await.expect(200);
+        ana.sign_in_as("ana").await.expect(200);
         let program = Program::sign_in(&app).await;
         let (refreshed, revoked) = tokio::join!(
             refresh(&program.person, &program.refresh),

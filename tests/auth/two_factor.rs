@@ -57,7 +57,7 @@ async fn disable(person: &Person, password: &str, code: &str) -> Answer {
 
 /// The challenge that the right password leads to.
 async fn challenge(person: &Person) -> String {
-    let answer = person.sign_in("ana@example.com", PASSWORD).await;
+    let answer = person.sign_in_as("ana").await;
     let body = answer.expect_code(401, "two_factor_required");
     assert!(answer.header("set-cookie").is_none());
     body["challenge"].as_str().unwrap().to_owned()
@@ -91,7 +91,7 @@ async fn trusted(app: &TestApp, ana: &Enrolled) -> Person {
 
 /// Signs in by the password alone: no code is asked for.
 async fn sign_in_without_code(person: &Person) {
-    let answer = person.sign_in("ana@example.com", PASSWORD).await;
+    let answer = person.sign_in_as("ana").await;
     answer.expect(200);
 }
 
@@ -397,10 +397,7 @@ async fn two_members_of_one_browser_are_each_known_in_it() {
     assert_eq!(browser.devices().len(), 2);
     for _ in 0..2 {
         sign_in_without_code(&browser).await;
-        browser
-            .sign_in("luis@example.com", PASSWORD)
-            .await
-            .expect(200);
+        browser.sign_in_as("luis").await.expect(200);
     }
     assert_eq!(app.mails_of("new_device").await, 0);
     sign_in_without_code(&app.visitor()).await;

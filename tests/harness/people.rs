@@ -9,7 +9,7 @@ use reqwest::redirect::Policy;
 use reqwest::{Client, Method, RequestBuilder};
 use serde_json::{Value, json};
 
-use super::SITE;
+use super::{PASSWORD, SITE};
 
 /// Somebody with a browser: keeps the cookie, sends the page's origin.
 pub struct Person {
@@ -128,6 +128,11 @@ impl Person {
 
     pub async fn delete(&self, path: &str) -> Answer {
         self.send(self.request(Method::DELETE, path)).await
+    }
+
+    /// Signs in as the member of this name, with the password that all have.
+    pub async fn sign_in_as(&self, name: &str) -> Answer {
+        self.sign_in(&format!("{name}@example.com"), PASSWORD).await
     }
 
     pub async fn sign_in(&self, email: &str, password: &str) -> Answer {

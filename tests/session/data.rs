@@ -3,7 +3,7 @@
 use sabor::session::{Admission, Credential, NewSession, Proof};
 use serde_json::json;
 
-use crate::harness::{PASSWORD, TestApp};
+use crate::harness::TestApp;
 
 #[tokio::test]
 async fn visits_are_counted_and_the_token_stays_in_the_cookie() {
@@ -50,8 +50,8 @@ async fn an_anonymous_session_signs_nobody_in_and_is_taken_along_once() {
     visitor.get("/api/session/test-session").await.expect(200);
     assert!(!visitor.is_signed_in().await);
     let (ana, luis) = (visitor.copy(), visitor.copy());
-    ana.sign_in("ana@example.com", PASSWORD).await.expect(200);
-    luis.sign_in("luis@example.com", PASSWORD).await.expect(200);
+    ana.sign_in_as("ana").await.expect(200);
+    luis.sign_in_as("luis").await.expect(200);
     let visits = ana.get("/api/session/test-session").await.expect(200);
     assert_eq!(visits["visits"], 2);
     let visits = luis.get("/api/session/test-session").await.expect(200);
@@ -78,7 +78,7 @@ async fn what_a_member_kept_goes_to_nobody() {
     let ana = app.member("ana").await;
     app.member("luis").await;
     ana.get("/api/session/test-session").await.expect(200);
-    ana.sign_in("luis@example.com", PASSWORD).await.expect(200);
+    ana.sign_in_as("luis").await.expect(200);
     let visits = ana.get("/api/session/test-session").await.expect(200);
     assert_eq!(visits["visits"], 1);
 }

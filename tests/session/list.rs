@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::harness::{PASSWORD, Person, TestApp};
+use crate::harness::{Person, TestApp};
 
 async fn list(person: &Person) -> Vec<Value> {
     let body = person.get("/api/sessions").await.expect(200);
@@ -14,7 +14,7 @@ async fn a_member_sees_where_they_are_signed_in_and_never_a_token() {
     let app = TestApp::start().await;
     let ana = app.member("ana").await;
     let phone = app.visitor();
-    phone.sign_in("ana@example.com", PASSWORD).await.expect(200);
+    phone.sign_in_as("ana").await.expect(200);
     app.member("luis").await;
     let sessions = list(&ana).await;
     assert_eq!(sessions.len(), 2);
@@ -33,7 +33,7 @@ async fn a_member_ends_one_of_theirs_and_nobody_elses() {
     let app = TestApp::start().await;
     let ana = app.member("ana").await;
     let phone = app.visitor();
-    phone.sign_in("ana@example.com", PASSWORD).await.expect(200);
+    phone.sign_in_as("ana").await.expect(200);
     assert!(phone.is_signed_in().await);
     let luis = app.member("luis").await;
     let path = format!(
@@ -56,7 +56,7 @@ async fn all_others_end_or_this_one_too() {
     let app = TestApp::start().await;
     let ana = app.member("ana").await;
     let phone = app.visitor();
-    phone.sign_in("ana@example.com", PASSWORD).await.expect(200);
+    phone.sign_in_as("ana").await.expect(200);
     let body = ana.delete("/api/sessions").await.expect(200);
     assert_eq!(body["endedCount"], 1);
     assert!(!phone.is_signed_in().await);
@@ -126,7 +126,7 @@ async fn what_has_ended_is_not_in_the_list_before_it_is_cleaned_up_either() {
     let app = TestApp::start().await;
     let ana = app.member("ana").await;
     let phone = app.visitor();
-    phone.sign_in("ana@example.com", PASSWORD).await.expect(200);
+    phone.sign_in_as("ana").await.expect(200);
     app.sql(
         "update user_sessions set expires_at = now()
             where id = (select id from user_sessions order by created_at desc limit 1)",

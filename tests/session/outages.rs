@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use redis_endpoint::{Meanwhile, Mode};
 use serde_json::json;
 
-use crate::harness::{PASSWORD, Settings, TestApp, until};
+use crate::harness::{Settings, TestApp, until};
 
 /// Everything that a Redis can do wrong while it is there, or not.
 const TROUBLE: [Mode; 8] = [
@@ -31,7 +31,7 @@ async fn whatever_redis_does_nobody_notices_but_by_the_clock() {
         let visits = ana.get("/api/session/test-session").await.expect(200);
         assert_eq!(visits["visits"], 1, "{mode:?}");
         let phone = app.visitor();
-        phone.sign_in("ana@example.com", PASSWORD).await.expect(200);
+        phone.sign_in_as("ana").await.expect(200);
         ana.delete("/api/sessions").await.expect(200);
         assert!(!phone.is_signed_in().await, "{mode:?}");
         let before = ana.copy();
@@ -168,10 +168,7 @@ async fn with_postgres_down_a_known_session_goes_on_and_nothing_is_taken_for_no(
     assert!(ana.is_signed_in().await);
     until(async || app.redis.count("SET") >= 1).await;
     let unknown = app.visitor();
-    unknown
-        .sign_in("ana@example.com", PASSWORD)
-        .await
-        .expect(200);
+    unknown.sign_in_as("ana").await.expect(200);
     let health = app.visitor().get("/api/health").await.expect(200);
     assert_eq!(health["status"], "healthy");
     cluster.stop().await.unwrap();
@@ -192,7 +189,7 @@ async fn with_postgres_down_a_known_session_goes_on_and_nothing_is_taken_for_no(
     assert!(ana.is_signed_in().await);
     let visitor = app.visitor();
     visitor
-        .sign_in("ana@example.com", PASSWORD)
+        .sign_in_as("ana")
         .await
         .expect_code(503, "unavailable");
     let health = visitor.get("/api/health").await.expect(503);
@@ -252,7 +249,7 @@ async fn a_postgres_that_says_nothing_is_503_and_not_a_hang() {
         )
         .with("POSTGRES_CONNECT_TIMEOUT_MS", "300");
     let app = TestApp::start_with(settings).await;
-    let answer = app.visitor().sign_in("ana@example.com", PASSWORD).await;
+    let answer = app.visitor().sign_in_as("ana").await;
     answer.expect_code(503, "unavailable");
     assert!(!answer.text.contains(&port.to_string()));
 }

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::harness::{PASSWORD, TestApp};
+use crate::harness::TestApp;
 
 #[tokio::test]
 async fn eight_steps_across_a_restart_and_a_second_process() {
@@ -29,7 +29,7 @@ async fn eight_steps_across_a_restart_and_a_second_process() {
     here.post("/api/auth/logout", json!({})).await.expect(200);
     assert!(!there.is_signed_in().await);
     // 8. And it can begin again.
-    there.sign_in("ana@example.com", PASSWORD).await.expect(200);
+    there.sign_in_as("ana").await.expect(200);
     assert!(there.at(&second).is_signed_in().await);
 }
 

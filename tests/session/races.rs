@@ -104,7 +104,7 @@ async fn a_password_change_against_a_sign_in_that_has_verified_the_old_one() {
     let (mut signing_in, stolen) = (tokio::task::JoinSet::new(), thief.copy());
     signing_in.spawn(async move {
         stolen
-            .sign_in("ana@example.com", PASSWORD)
+            .sign_in_as("ana")
             .await
             .expect_code(401, "invalid_credentials");
         stolen
@@ -145,10 +145,7 @@ async fn revoke_all_against_a_sign_in() {
     assert!(sign_in_with(&app, proof_before).await.is_none());
     assert!(ana.is_signed_in().await);
     // Whoever was caught in between simply proves it again.
-    app.visitor()
-        .sign_in("ana@example.com", PASSWORD)
-        .await
-        .expect(200);
+    app.visitor().sign_in_as("ana").await.expect(200);
 }
 
 #[tokio::test]
@@ -543,7 +540,7 @@ async fn a_session_that_only_redis_holds_for_alive_changes_nothing() {
         let session = ana.get("/api/auth/session").await.expect(200)["session"].clone();
         until(async || app.redis.count("SET") >= 1).await;
         let phone = app.visitor();
-        phone.sign_in("ana@example.com", PASSWORD).await.expect(200);
+        phone.sign_in_as("ana").await.expect(200);
         let rows = "select id from user_sessions order by created_at desc";
         let others_id = app.sql(rows).await[0].get(0);
         // No mark is set: this is what a lost one leaves.
@@ -555,10 +552,7 @@ async fn a_session_that_only_redis_holds_for_alive_changes_nothing() {
         assert!(phone.is_signed_in().await, "{end}");
         let me = phone.get("/api/auth/me").await.expect(200);
         assert_eq!(me["firstName"], "ana");
-        app.visitor()
-            .sign_in("ana@example.com", PASSWORD)
-            .await
-            .expect(200);
+        app.visitor().sign_in_as("ana").await.expect(200);
     }
 }
 
@@ -680,7 +674,7 @@ async fn somebody_whom_the_studio_has_closed_out_changes_nothing_either() {
     let app = TestApp::start().await;
     let ana = app.member("ana").await;
     let phone = app.visitor();
-    phone.sign_in("ana@example.com", PASSWORD).await.expect(200);
+    phone.sign_in_as("ana").await.expect(200);
     assert!(ana.is_signed_in().await);
     until(async || app.redis.count("SET") >= 1).await;
     let rows = "select id from user_sessions order by created_at desc";

@@ -6,7 +6,7 @@ use reqwest::header::ACCEPT;
 use serde_json::json;
 
 use super::{START, accounts, acme, ana, assert_leads_to, begin, confirmed, links, sign_in, who};
-use crate::harness::{Authenticator, PASSWORD, until};
+use crate::harness::{Authenticator, until};
 
 #[tokio::test]
 async fn a_new_member_gets_an_account_and_the_next_time_the_same() {
@@ -55,10 +55,7 @@ async fn an_account_with_the_same_confirmed_address_is_linked_and_its_owner_told
         and detail ->> 'provider' = 'acme'";
     assert_eq!(app.count(noted).await, 1);
     // The password is still one.
-    elsewhere
-        .sign_in("ana@example.com", PASSWORD)
-        .await
-        .expect(200);
+    elsewhere.sign_in_as("ana").await.expect(200);
 }
 
 #[tokio::test]

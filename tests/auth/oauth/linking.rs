@@ -147,7 +147,7 @@ async fn a_linking_ends_with_the_session_or_the_epoch_that_it_began_under() {
     nadia.post("/api/auth/logout", json!({})).await.expect(200);
     nadia.get(&back).await.expect_code(400, "oauth_state");
     let sign_in = async || {
-        let answer = nadia.sign_in("nadia@example.com", PASSWORD).await;
+        let answer = nadia.sign_in_as("nadia").await;
         answer.expect(200);
     };
     sign_in().await;
