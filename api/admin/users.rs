@@ -28,7 +28,7 @@ async fn list(
 /// sees it at once.
 #[utoipa::path(patch, path = "/api/admin/users", tag = "administration", security(("session" = [])), request_body = AccountChange, responses(
     (status = 200, body = ShownToAdmin, description = "The account as it is now"),
-    (status = 403, description = "One's own role: `own_role`; closing one's own account: `own_account`"),
+    (status = 403, description = "One's own role: `own_role`; closing one's own account: `own_account`; removing one's own second factor: `own_second_factor`"),
     (status = 404, description = "There is no such member"),
 ))]
 async fn change(

@@ -83,7 +83,8 @@ fn info() -> Info {
          JSON in and out, in UTF-8; a request has at most 1 MiB. Times are in UTC (RFC 3339), days \
          and times of day where the studio is, amounts of money texts such as `\"25.00\"`. A field that \
          is not described is refused, not passed over; an empty parameter of a query counts as left out.\n\n\
-         A failure is always a `Problem`: `error` is for a person, `code` for a program. Every \
+         A failure is always a `Problem`: `error` is for a person, `code` for a program. `not_found` \
+         (404), `method_not_allowed` (405) and `too_many_requests` (429) mean the same everywhere. Every \
          answer carries `x-request-id`, by which it is found in the log. What fails with 429 or 503 \
          may be tried again after `Retry-After` seconds.\n\n\
          Browsers are signed in by a cookie, programs by `mode: \"token\"`: an access token of a \

@@ -1,5 +1,7 @@
 //! Texts that people typed, and how a form's fields become values.
 
+use std::net::Ipv4Addr;
+
 use unicode_normalization::UnicodeNormalization;
 
 use crate::error::{Details, Error};
@@ -149,6 +151,19 @@ impl Form {
             Err(Error::Invalid(self.details))
         }
     }
+}
+
+/// Whether a browser leaves a host as it stands, but for its case. One whose last
+/// part is a number it takes for an address, and writes all four (WHATWG URL § 3.5).
+pub(crate) fn is_host_as_written(host: &str) -> bool {
+    let host = host.to_ascii_lowercase();
+    let last = host.strip_suffix('.').unwrap_or(&host).rsplit('.').next();
+    let last = last.unwrap_or_default();
+    let is_hex = last
+        .strip_prefix("0x")
+        .is_some_and(|digits| digits.bytes().all(|byte| byte.is_ascii_hexdigit()));
+    let is_decimal = !last.is_empty() && last.bytes().all(|byte| byte.is_ascii_digit());
+    !(is_hex || is_decimal) || host.parse::<Ipv4Addr>().is_ok()
 }
 
 #[cfg(test)]
