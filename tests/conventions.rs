@@ -387,7 +387,7 @@ fn codes() -> BTreeSet<String> {
     let errors = fs::read_to_string(root.join("lib/src/error.rs")).unwrap();
     let (_, common) = errors.split_once("pub fn code(&self)").unwrap();
     let (common, _) = common.split_once("\n    }\n").unwrap();
-    let source = source_of("lib/src");
+    let source = source_of("lib/src") + &source_of("api");
     let marks = [
         (common, "=> \""),
         (&source, "code: \""),

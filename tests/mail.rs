@@ -386,10 +386,7 @@ async fn a_slow_server_is_not_waited_for_for_ever() {
 
 #[tokio::test]
 async fn without_a_server_one_try_is_spent_and_the_rest_waits() {
-    let port = {
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        listener.local_addr().unwrap().port()
-    };
+    let port = sabor_dev::port::free(None).unwrap();
     let settings = Settings::default()
         .with("SMTP_HOST", "127.0.0.1")
         .with("SMTP_PORT", port.to_string())

@@ -9,9 +9,11 @@ pub(crate) mod redis;
 pub(crate) mod server;
 
 use std::net::SocketAddr;
+use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use http_body_util::Full;
 use hyper::{Method, Request};
 use sabor::password::{Hasher, Password};
@@ -41,6 +43,12 @@ const BATCH: usize = 250_000;
 
 /// As many sessions as are asked for again and again.
 const WARM: usize = 64;
+
+/// How long connections may take to end with the process that had them.
+const END_WITHIN: Duration = Duration::from_secs(10);
+
+const CONNECTED: &str = "select exists (
+    select from pg_stat_activity where datname = $1 and backend_type = 'client backend')";
 
 /// Postgres as a small deployment has it, but for durability, which a
 /// throw-away cluster does without.
@@ -136,10 +144,15 @@ impl Lab {
         Ok(client.query_one(question, &[]).await?.try_get(0)?)
     }
 
-    /// The transactions that ended in a database so far. Connections that are
-    /// still open may not have told of their last ones.
+    /// The transactions that ended in a database so far. A connection tells of
+    /// its last ones when it ends, so that the end of all is waited for.
     pub(crate) async fn transactions(&self, name: &str) -> Result<i64> {
         let client = self.cluster.connect("postgres").await?;
+        let begun = Instant::now();
+        while client.query_one(CONNECTED, &[&name]).await?.try_get(0)? {
+            ensure!(begun.elapsed() < END_WITHIN, "{name} is still connected to");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
         let question =
             "select xact_commit + xact_rollback from pg_stat_database where datname = $1";
         Ok(client.query_one(question, &[&name]).await?.try_get(0)?)
@@ -189,8 +202,13 @@ impl Lab {
 
     /// Checks of sessions that nobody has asked for before.
     pub(crate) fn fresh_checks(&self, count: usize) -> Result<Vec<Call>> {
+        self.checks(DATABASE, self.fresh_sessions(count))
+    }
+
+    /// The numbers of sessions that nobody has asked for before.
+    pub(crate) fn fresh_sessions(&self, count: usize) -> Range<usize> {
         let first = self.next_session.fetch_add(count, Ordering::Relaxed);
-        self.checks(DATABASE, first..=first + count - 1)
+        first..first + count
     }
 
     /// Checks of the sessions with these numbers.

@@ -1,13 +1,14 @@
 //! Ports for programs that have to be told theirs.
 
-use std::net::{Ipv4Addr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddr};
 
 use anyhow::{Context, Result};
+use tokio::net::TcpSocket;
 
 use crate::random;
 
 /// Below the ports that systems give to outgoing connections: until the
-/// program takes its port, and while it is stopped, nobody else does.
+/// program takes its port, and while it is stopped, no connection does.
 const PORTS: std::ops::Range<u16> = 20_000..32_000;
 
 /// The wished port, if it is free, or another that is.
@@ -21,6 +22,15 @@ pub fn free(wished: Option<u16>) -> Result<u16> {
     wished
         .into_iter()
         .chain(others)
-        .find(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok())
+        .find(|port| is_free(*port))
         .context("no free port was found")
+}
+
+/// Asks by a socket that does not listen: a process that is being started just
+/// now may hold a copy of it for a while, which then is in nobody's way.
+fn is_free(port: u16) -> bool {
+    TcpSocket::new_v4().is_ok_and(|socket| {
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+        socket.set_reuseaddr(true).is_ok() && socket.bind(address).is_ok()
+    })
 }

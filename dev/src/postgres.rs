@@ -50,8 +50,8 @@ pub struct Options {
     pub directory: Option<PathBuf>,
     /// The port to listen on, if it is free.
     pub port: Option<u16>,
-    /// Whether a throw-away cluster is to live on a disk, as one that grows
-    /// must; others live in memory where the system has room there.
+    /// Whether a throw-away cluster is to live on a disk, as one that grows or
+    /// is measured must; others live in memory where the system has room there.
     pub on_disk: bool,
     /// Further settings, such as `("max_connections", "300")`.
     pub settings: Vec<(String, String)>,
@@ -96,7 +96,7 @@ impl Cluster {
     pub async fn start(options: Options) -> Result<Self> {
         let directory = match &options.directory {
             Some(directory) => Directory::kept(directory)?,
-            None => Directory::passing(options.on_disk)?,
+            None => Directory::temporary(options.on_disk)?,
         };
         let binaries = Binaries::find(&directory).await?;
         // First, so that the port of one that is still stopping is free again.

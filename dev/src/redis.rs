@@ -1,11 +1,10 @@
 //! The local stand-in for Upstash.
 
-use std::net::TcpListener;
-
 use anyhow::{Context, Result};
 use redis_endpoint::{Backend, Endpoint, Options, RedisServer};
 
 use crate::environment;
+use crate::port;
 
 /// The endpoint, and the Redis behind it where that is our own.
 pub(crate) struct Redis {
@@ -32,7 +31,7 @@ impl Redis {
             (None, None) => (Backend::memory(), "memory"),
         };
         let options = Options {
-            port: port.filter(is_free).unwrap_or(0),
+            port: port::free(port)?,
             token: token.to_owned(),
             // Nobody reads it here.
             log: 0,
@@ -47,8 +46,4 @@ impl Redis {
     pub(crate) fn port(&self) -> Option<u16> {
         self.endpoint.url().rsplit_once(':')?.1.parse().ok()
     }
-}
-
-fn is_free(port: &u16) -> bool {
-    TcpListener::bind(("127.0.0.1", *port)).is_ok()
 }

@@ -3,7 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::io::{BufRead, BufReader, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -122,11 +122,7 @@ async fn two_clusters_run_side_by_side_and_the_second_finds_its_port_taken() {
 
 #[tokio::test]
 async fn a_wished_port_is_taken_when_it_is_free() {
-    let port = TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .port();
+    let port = sabor_dev::port::free(None).unwrap();
     let options = Options {
         port: Some(port),
         ..Options::default()

@@ -53,11 +53,11 @@ impl Search {
     fn read(&self) -> Result<Filter> {
         let mut check = Form::default();
         let filter = Filter {
-            search: check.check_given("search", self.search.as_deref(), |typed| {
+            search: check.check_filled("search", self.search.as_deref(), |typed| {
                 text::line(typed, 200)
             }),
-            role: check.check_given("role", self.role.as_deref(), role),
-            active: check.check_given("active", self.active.as_deref(), query::truth),
+            role: check.check_filled("role", self.role.as_deref(), role),
+            active: check.check_filled("active", self.active.as_deref(), query::truth),
         };
         check.finish()?;
         Ok(filter)

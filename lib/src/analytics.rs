@@ -111,13 +111,13 @@ impl Question {
     fn read(params: &Params) -> Result<Self> {
         let mut check = Form::default();
         let question = Self {
-            from: check.check_given("from", params.from.as_deref(), day),
-            to: check.check_given("to", params.to.as_deref(), day),
+            from: check.check_filled("from", params.from.as_deref(), day),
+            to: check.check_filled("to", params.to.as_deref(), day),
             cut: check
-                .check_given("bucket", params.bucket.as_deref(), Cut::parse)
+                .check_filled("bucket", params.bucket.as_deref(), Cut::parse)
                 .unwrap_or_default(),
             is_csv: check
-                .check_given("format", params.format.as_deref(), |typed| match typed {
+                .check_filled("format", params.format.as_deref(), |typed| match typed {
                     "csv" => Ok(true),
                     "json" => Ok(false),
                     _ => Err("must be json or csv".to_owned()),

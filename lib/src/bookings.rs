@@ -34,7 +34,7 @@ pub fn list<'a>(
     let id = member.user.id;
     Box::pin(async move {
         let mut check = Form::default();
-        let when = check.check_given("when", period.when.as_deref(), When::parse);
+        let when = check.check_filled("when", period.when.as_deref(), When::parse);
         check.finish()?;
         let (when, now) = (when.unwrap_or(When::Upcoming), app.clock().now());
         let rows = app
@@ -112,7 +112,7 @@ pub fn cancel<'a>(
     regret: &Regret,
 ) -> BoxFuture<'a, Result<Answered>> {
     let mut check = Form::default();
-    let reason = check.check_given("reason", regret.reason.as_deref(), reason);
+    let reason = check.check_filled("reason", regret.reason.as_deref(), reason);
     let cancellation = check.finish().map(|()| Cancellation {
         booking_id: regret.booking_id,
         owner: Some(member.user.id),

@@ -47,9 +47,9 @@ impl Offer {
     fn read(&self) -> Result<Filter> {
         let mut check = Form::default();
         let filter = Filter {
-            level: check.check_given("level", self.level.as_deref(), level),
-            style: check.check_given("style", self.style.as_deref(), style),
-            instructor: check.check_given("instructor", self.instructor.as_deref(), query::id),
+            level: check.check_filled("level", self.level.as_deref(), level),
+            style: check.check_filled("style", self.style.as_deref(), style),
+            instructor: check.check_filled("instructor", self.instructor.as_deref(), query::id),
         };
         check.finish()?;
         Ok(filter)
@@ -222,7 +222,7 @@ pub struct Activity {
 impl Activity {
     fn read(&self) -> Result<Option<bool>> {
         let mut check = Form::default();
-        let active = check.check_given("active", self.active.as_deref(), query::truth);
+        let active = check.check_filled("active", self.active.as_deref(), query::truth);
         check.finish()?;
         Ok(active)
     }
@@ -300,8 +300,7 @@ fn is_host(authority: &Authority) -> bool {
         Some(address) => address.parse::<Ipv6Addr>().is_ok(),
         None => !host.is_empty() && host.chars().all(is_known) && text::is_host_as_written(host),
     };
-    let is_alone = authority.as_str() == host;
-    is_host && (is_alone || authority.port().is_some()) && !authority.as_str().contains('@')
+    is_host && text::port(authority, 443).is_some()
 }
 
 /// Of a class type, of a class, or of who teaches it.
@@ -348,6 +347,9 @@ mod tests {
             "https://example.com/\u{0}",
             "https://example.com:a/",
             "https://example.com:65536/",
+            "https://example.com:+80/",
+            "https://[::1]0:0/a.jpg",
+            "https://[::1]x:80/",
             "https://1.2.3/a.jpg",
         ] {
             assert!(https_url(bad).is_err(), "{bad:?}");
@@ -376,6 +378,7 @@ mod properties {
         fn a_picture_is_where_a_browser_would_look_for_it(
             typed in prop_oneof![
                 text(), "https://[!-~]{0,40}", "https:[/\\\\]{1,3}[a-z@:.\\[\\]#?]{0,20}",
+                "https://\\[::1\\][a-z0-9:+]{0,6}/",
                 "https://[a-z]{1,9}\\.example/[ -~é]{0,30}",
             ],
         ) {

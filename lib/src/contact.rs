@@ -44,7 +44,7 @@ impl Message {
         let mut check = Form::default();
         let name = check.check("name", required_line(&self.name, 200));
         let email = check.check("email", Email::parse(&self.email));
-        let phone = check.check_given("phone", self.phone.as_deref(), user::phone);
+        let phone = check.check_filled("phone", self.phone.as_deref(), user::phone);
         let subject = check.check("subject", required_line(&self.subject, 300));
         let message = check.check("message", paragraphs(&self.message, 5_000));
         if message.as_ref().is_some_and(String::is_empty) {
@@ -124,7 +124,7 @@ pub struct Inbox {
 pub fn list(app: &App, inbox: Inbox, page: Page) -> BoxFuture<'_, Result<List<Shown>>> {
     Box::pin(async move {
         let mut check = Form::default();
-        let processed = check.check_given("processed", inbox.processed.as_deref(), query::truth);
+        let processed = check.check_filled("processed", inbox.processed.as_deref(), query::truth);
         check.finish()?;
         let rows = app
             .db()

@@ -84,7 +84,7 @@ pub fn issue<'a>(
         let key = member.key()?;
         let mut check = Form::default();
         let target_app = check.check("targetApp", partner_apps::name(&wish.target_app));
-        let origin = check.check_given("returnTo", wish.return_to.as_deref(), origin_of_address);
+        let origin = check.check_filled("returnTo", wish.return_to.as_deref(), origin_of_address);
         check.finish()?;
         let subject = Subject::member(CROSS_APP_TOKEN, member.user.id);
         throttle::take(app, &[subject]).await?;

@@ -78,7 +78,7 @@ impl Db {
                 recycle: Some(PROBE_DEADLINE),
             })
             .runtime(Runtime::Tokio1)
-            .pre_recycle(probe_after_pause(pauses.clone()))
+            .pre_recycle(probe_doubted(pauses.clone()))
             .build()
             .map_err(|error| Error::Internal(Box::new(error)))?;
         Ok(Self {
@@ -112,8 +112,8 @@ impl Db {
         })
     }
 
-    /// Reads, and reads once more on a connection that was seen to live when
-    /// the first was found closed. For statements that change nothing.
+    /// Reads, and reads once more when the connection was found closed, on one
+    /// that is new or was seen to live. For statements that change nothing.
     ///
     /// # Errors
     ///
@@ -123,6 +123,7 @@ impl Db {
         match work(&client).await {
             Err(error) if is_closed(&error) => {
                 drop(client);
+                // What ended one has most likely ended others.
                 self.pauses.doubt();
                 let client = self.client().await?;
                 work(&client).await
@@ -225,8 +226,7 @@ impl Pauses {
         pause
     }
 
-    /// Has each connection of now looked at before it is used again: what ended
-    /// one has most likely ended others.
+    /// Has each connection of now looked at before it is used again.
     fn doubt(&self) {
         *self.lock() = Some(Instant::now());
     }
@@ -243,7 +243,7 @@ impl Pauses {
     }
 }
 
-fn probe_after_pause(pauses: Arc<Pauses>) -> Hook {
+fn probe_doubted(pauses: Arc<Pauses>) -> Hook {
     Hook::async_fn(move |client, metrics| {
         let doubted = pauses.doubts(metrics);
         Box::pin(async move {
@@ -253,7 +253,7 @@ fn probe_after_pause(pauses: Arc<Pauses>) -> Hook {
             match timeout(PROBE_DEADLINE, client.check_connection()).await {
                 Ok(Ok(())) => Ok(()),
                 Ok(Err(error)) => Err(HookError::Backend(error)),
-                Err(_) => Err(HookError::message("no answer after a pause")),
+                Err(_) => Err(HookError::message("no answer to the probe")),
             }
         })
     })

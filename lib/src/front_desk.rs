@@ -101,7 +101,7 @@ pub fn roster(app: &App, of: Roster, page: Page) -> BoxFuture<'_, Result<List<Ro
         let mut check = Form::default();
         let class = of.scheduled_class_id.unwrap_or_default();
         let class = check.check("scheduledClassId", query::id(&class));
-        let cancelled = check.check_given("cancelled", of.cancelled.as_deref(), query::truth);
+        let cancelled = check.check_filled("cancelled", of.cancelled.as_deref(), query::truth);
         check.finish()?;
         let (class, cancelled) = (class.unwrap_or_default(), cancelled == Some(true));
         let keys = app.config().encryption_keys.clone();
@@ -168,7 +168,7 @@ pub fn change<'a>(
     change: &Change,
 ) -> BoxFuture<'a, Result<Answered>> {
     let mut check = Form::default();
-    let reason = check.check_given("reason", change.reason.as_deref(), reason);
+    let reason = check.check_filled("reason", change.reason.as_deref(), reason);
     let cancellation = check.finish().map(|()| Cancellation {
         booking_id: change.booking_id,
         owner: None,

@@ -84,9 +84,9 @@ fn info() -> Info {
          and times of day where the studio is, amounts of money texts such as `\"25.00\"`. A field that \
          is not described is refused, not passed over; an empty parameter of a query counts as left out.\n\n\
          A failure is always a `Problem`: `error` is for a person, `code` for a program. `not_found` \
-         (404), `method_not_allowed` (405) and `too_many_requests` (429) mean the same everywhere. Every \
-         answer carries `x-request-id`, by which it is found in the log. What fails with 429 or 503 \
-         may be tried again after `Retry-After` seconds.\n\n\
+         (404), `method_not_allowed` (405) and `too_many_requests` (429) are not told again at each \
+         operation. Every answer carries `x-request-id`, by which it is found in the log. What fails \
+         with 429 or 503 may be tried again after `Retry-After` seconds.\n\n\
          Browsers are signed in by a cookie, programs by `mode: \"token\"`: an access token of a \
          quarter of an hour, and a refresh token that is good once. With a cookie, a request \
          that changes something has to come from an allowed `Origin`."

@@ -145,13 +145,8 @@ pub(crate) fn origin_of(uri: &Uri) -> Option<String> {
     let is_known = |c: char| c.is_ascii_alphanumeric() || "-.".contains(c);
     let is_host = is_local
         || (!host.is_empty() && host.chars().all(is_known) && text::is_host_as_written(&host));
-    // Behind the host there is a port or nothing; before it nobody's name.
-    let port = match authority.as_str().get(host.len()..)?.strip_prefix(':') {
-        None if authority.as_str().len() == host.len() => usual,
-        Some(digits) if digits.bytes().all(|byte| byte.is_ascii_digit()) => digits.parse().ok()?,
-        _ => return None,
-    };
-    if !is_host || authority.as_str().contains('@') {
+    let port = text::port(authority, usual)?;
+    if !is_host {
         return None;
     }
     Some(match port == usual {

@@ -86,7 +86,7 @@ impl Patch {
     fn read(self, today: NaiveDate) -> Result<Changes> {
         let mut check = Form::default();
         let mut text = |field: &str, given: Option<Option<String>>, parse: Parse| {
-            given.map(|text| check.check_given(field, text.as_deref(), parse))
+            given.map(|text| check.check_filled(field, text.as_deref(), parse))
         };
         let phone = text("phone", self.phone, user::phone);
         let contact_name = text(
@@ -105,11 +105,15 @@ impl Patch {
             user::medical_conditions,
         );
         let born = self.date_of_birth.map(|date| {
-            check.optional("dateOfBirth", date, |date| user::date_of_birth(date, today))
+            check.check_given("dateOfBirth", date, |date| user::date_of_birth(date, today))
         });
         let changes = Changes {
-            first_name: check.optional("firstName", self.first_name.as_deref(), user::first_name),
-            last_name: check.optional("lastName", self.last_name.as_deref(), user::last_name),
+            first_name: check.check_given(
+                "firstName",
+                self.first_name.as_deref(),
+                user::first_name,
+            ),
+            last_name: check.check_given("lastName", self.last_name.as_deref(), user::last_name),
             phone,
             date_of_birth: born,
             emergency_contact_name: contact_name,

@@ -197,7 +197,7 @@ fn read(form: &Registration, today: NaiveDate) -> Result<(NewUser, Password)> {
         check.refuse("confirmPassword", "is not the same as the password");
     }
     let new = NewUser {
-        phone: check.check_given("phone", form.phone.as_deref(), user::phone),
+        phone: check.check_filled("phone", form.phone.as_deref(), user::phone),
         experience_level: form.experience_level.unwrap_or(ExperienceLevel::Beginner),
         profile: profile(form, today, &mut check),
         email: email.unwrap_or_default(),
@@ -227,20 +227,20 @@ fn names(form: &Registration) -> (&str, &str) {
 
 fn profile(form: &Registration, today: NaiveDate, check: &mut Form) -> Profile {
     Profile {
-        date_of_birth: check.optional("dateOfBirth", form.date_of_birth, |date| {
+        date_of_birth: check.check_given("dateOfBirth", form.date_of_birth, |date| {
             user::date_of_birth(date, today)
         }),
-        emergency_contact_name: check.check_given(
+        emergency_contact_name: check.check_filled(
             "emergencyContactName",
             form.emergency_contact_name.as_deref(),
             user::contact_name,
         ),
-        emergency_contact_phone: check.check_given(
+        emergency_contact_phone: check.check_filled(
             "emergencyContactPhone",
             form.emergency_contact_phone.as_deref(),
             user::phone,
         ),
-        medical_conditions: check.check_given(
+        medical_conditions: check.check_filled(
             "medicalConditions",
             form.medical_conditions.as_deref(),
             user::medical_conditions,

@@ -70,11 +70,11 @@ impl Days {
     /// is none.
     pub fn read(&self, app: &App, now: DateTime<Utc>) -> Result<Excerpt> {
         let mut check = Form::default();
-        let zone = check.check_given("tz", self.tz.as_deref(), time_zone);
-        let from = check.check_given("from", self.from.as_deref(), day);
-        let to = check.check_given("to", self.to.as_deref(), day);
-        let class_type = check.check_given("classType", self.class_type.as_deref(), query::id);
-        let instructor = check.check_given("instructor", self.instructor.as_deref(), query::id);
+        let zone = check.check_filled("tz", self.tz.as_deref(), time_zone);
+        let from = check.check_filled("from", self.from.as_deref(), day);
+        let to = check.check_filled("to", self.to.as_deref(), day);
+        let class_type = check.check_filled("classType", self.class_type.as_deref(), query::id);
+        let instructor = check.check_filled("instructor", self.instructor.as_deref(), query::id);
         check.finish()?;
         let zone = match zone {
             Some(zone) => zone,

@@ -35,13 +35,13 @@ impl Search {
     fn read(&self) -> Result<Filter> {
         let mut check = Form::default();
         let filter = Filter {
-            kind: check.check_given("kind", self.kind.as_deref(), |text| {
+            kind: check.check_filled("kind", self.kind.as_deref(), |text| {
                 Kind::parse(text).ok_or_else(|| "is no kind of event".to_owned())
             }),
-            user_id: check.check_given("userId", self.user_id.as_deref(), |text| {
+            user_id: check.check_filled("userId", self.user_id.as_deref(), |text| {
                 text.parse().map_err(|_| "must be an id".to_owned())
             }),
-            ip: check.check_given("ip", self.ip.as_deref(), |text| {
+            ip: check.check_filled("ip", self.ip.as_deref(), |text| {
                 text.parse().map_err(|_| "must be an address".to_owned())
             }),
         };

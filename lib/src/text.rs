@@ -2,6 +2,7 @@
 
 use std::net::Ipv4Addr;
 
+use http::uri::Authority;
 use unicode_normalization::UnicodeNormalization;
 
 use crate::error::{Details, Error};
@@ -119,7 +120,7 @@ impl Form {
     }
 
     /// As [`Form::check`], for a field that may be left out.
-    pub fn optional<G, T>(
+    pub fn check_given<G, T>(
         &mut self,
         field: &str,
         given: Option<G>,
@@ -128,15 +129,15 @@ impl Form {
         self.check(field, given.map(parse).transpose()).flatten()
     }
 
-    /// As [`Form::optional`], for a text that may be left empty as well.
-    pub fn check_given<T>(
+    /// As [`Form::check_given`], for a text that may be left empty as well.
+    pub fn check_filled<T>(
         &mut self,
         field: &str,
         given: Option<&str>,
         parse: impl FnOnce(&str) -> Result<T, Problem>,
     ) -> Option<T> {
         let given = given.filter(|text| !text.trim().is_empty());
-        self.optional(field, given, parse)
+        self.check_given(field, given, parse)
     }
 
     /// Everything that was wrong, as the answer.
@@ -150,6 +151,17 @@ impl Form {
         } else {
             Err(Error::Invalid(self.details))
         }
+    }
+}
+
+/// The port behind a host, or `usual`; `None` where something else stands there,
+/// or a name before the host.
+pub(crate) fn port(authority: &Authority, usual: u16) -> Option<u16> {
+    let behind = authority.as_str().strip_prefix(authority.host())?;
+    match behind.strip_prefix(':') {
+        None if behind.is_empty() => Some(usual),
+        Some(digits) if digits.bytes().all(|byte| byte.is_ascii_digit()) => digits.parse().ok(),
+        _ => None,
     }
 }
 

@@ -175,10 +175,10 @@ pub fn remove<'a>(
     Box::pin(async move {
         let timetable = Timetable::new(app, caller, staff)?;
         let mut check = Form::default();
-        let pattern = check.check_given("patternId", removal.pattern_id.as_deref(), query::id);
+        let pattern = check.check_filled("patternId", removal.pattern_id.as_deref(), query::id);
         let occurrence =
-            check.check_given("occurrenceId", removal.occurrence_id.as_deref(), query::id);
-        let reason = check.check_given("reason", removal.reason.as_deref(), bookings::reason);
+            check.check_filled("occurrenceId", removal.occurrence_id.as_deref(), query::id);
+        let reason = check.check_filled("reason", removal.reason.as_deref(), bookings::reason);
         check.finish()?;
         let outcome = match (pattern, occurrence) {
             (Some(id), None) => timetable.retire(id).await?,

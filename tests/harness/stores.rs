@@ -62,7 +62,7 @@ async fn start() -> Cluster {
     cluster
 }
 
-/// Five hundred databases of 12 MB are more than a small disk has.
+/// Five hundred databases of 10 MB are more than memory, or a small disk, has.
 async fn remove(cluster: &Cluster, mut databases: UnboundedReceiver<String>) {
     while let Some(name) = databases.recv().await {
         cluster.drop_database(&name).await.unwrap();

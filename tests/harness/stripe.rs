@@ -8,7 +8,7 @@
 //! which is payment intents and their refunds, is told by [`LocalStripe`].
 
 use std::collections::{HashMap, VecDeque};
-use std::net::{Ipv4Addr, TcpListener};
+use std::net::Ipv4Addr;
 use std::process::Stdio;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -476,10 +476,7 @@ pub struct LocalStripe {
 impl LocalStripe {
     /// `None`: it is not installed here. `python` is what runs it.
     pub async fn start(python: &std::path::Path) -> Self {
-        let port = {
-            let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-            listener.local_addr().unwrap().port()
-        };
+        let port = sabor_dev::port::free(None).unwrap();
         let process = Command::new(python)
             .args(["-m", "localstripe", "--from-scratch", "--port"])
             .arg(port.to_string())

@@ -26,6 +26,9 @@ const APP: &str = "ticket-shop";
 /// So many pairs are not counted.
 const WARM_UP: usize = 100;
 
+/// The sessions that take turns.
+const SESSIONS: usize = 500;
+
 /// Members who go on at once.
 const CONNECTIONS: usize = 16;
 
@@ -40,11 +43,14 @@ pub(super) async fn issue_and_redeem(lab: &Lab) -> Result<Vec<Row>> {
     let issuer = lab.function("/api/cross-app/token").await?;
     let redeemer = lab.function("/api/cross-app/validate").await?;
     let basic = format!("Basic {}", BASE64.encode(format!("{APP}:{secret}")));
-    // Each of the sessions is used some eight times,
-    // as by somebody who has been at the site before.
+    // Each is used some eight times, as by somebody who has been at the site before.
+    let sessions = lab.fresh_sessions(SESSIONS);
     let pair = |number: usize| {
         let issue = lab.call(Method::POST, "/api/cross-app/token");
-        let issue = issue.header("cookie", lab.cookie(DATABASE, 1 + number % 500)?);
+        let issue = issue.header(
+            "cookie",
+            lab.cookie(DATABASE, sessions.start + number % SESSIONS)?,
+        );
         // As the site's own page sends it.
         let issue = issue.header("sec-fetch-site", "same-origin");
         let issue = issue.header("content-type", "application/json");

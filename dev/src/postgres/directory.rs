@@ -8,6 +8,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
+use rustix::fs::{Access, StatVfs, access, statvfs};
+
 use super::Tls;
 use super::account::{Account, we_are_root};
 use super::binaries::Binaries;
@@ -19,7 +21,8 @@ use crate::{private_file, progress, random};
 /// makes a file: a third of what a run of the tests took.
 const MEMORY: &str = "/dev/shm";
 
-/// Some databases of 10 MB at a time, and the log of what is written to them.
+/// A run of the tests has 320 MB at its most on two cores: databases of 10 MB, and
+/// the log of what is written to them. What else fills memory is not asked.
 const MEMORY_NEEDED: u64 = 1 << 30;
 
 /// How long a Postgres of an earlier run may take to stop.
@@ -41,7 +44,7 @@ impl Directory {
     }
 
     /// Makes a directory that goes with its owner.
-    pub(super) fn passing(on_disk: bool) -> Result<Self> {
+    pub(super) fn temporary(on_disk: bool) -> Result<Self> {
         let (path, account) = throw_away_place(on_disk)?;
         Self::prepare(path, account, true)
     }
@@ -187,7 +190,7 @@ fn place(wanted: &Path) -> Result<(PathBuf, Account)> {
 }
 
 fn throw_away_place(on_disk: bool) -> Result<(PathBuf, Account)> {
-    let parent = if !on_disk && has_room(Path::new(MEMORY)) {
+    let parent = if !on_disk && is_usable(Path::new(MEMORY)) {
         PathBuf::from(MEMORY)
     } else if we_are_root()? {
         // Root's own temporary folder may be closed to others.
@@ -203,10 +206,11 @@ fn throw_away_place(on_disk: bool) -> Result<(PathBuf, Account)> {
     Ok((directory.keep(), account))
 }
 
-/// Other systems than Linux have no such folder; a container's is often small.
-fn has_room(folder: &Path) -> bool {
-    rustix::fs::statvfs(folder)
-        .is_ok_and(|found| found.f_bavail.saturating_mul(found.f_frsize) >= MEMORY_NEEDED)
+/// Other systems than Linux have no such folder; a container's is often small, or
+/// not to be written to.
+fn is_usable(folder: &Path) -> bool {
+    let has_room = |found: StatVfs| found.f_bavail.saturating_mul(found.f_frsize) >= MEMORY_NEEDED;
+    access(folder, Access::WRITE_OK).is_ok() && statvfs(folder).is_ok_and(has_room)
 }
 
 /// The password that the cluster was, or will be, made with.

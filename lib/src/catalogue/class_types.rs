@@ -77,7 +77,7 @@ impl Entry {
                 )
                 .unwrap_or_default(),
             price: self.price,
-            image_url: check.check_given("imageUrl", self.image_url.as_deref(), https_url),
+            image_url: check.check_filled("imageUrl", self.image_url.as_deref(), https_url),
         };
         check.finish()?;
         Ok(new)
@@ -115,14 +115,14 @@ impl Change {
         let mut check = Form::default();
         let picture = self
             .image_url
-            .map(|url| check.check_given("imageUrl", url.as_deref(), https_url));
+            .map(|url| check.check_filled("imageUrl", url.as_deref(), https_url));
         let changes = Changes {
-            name: check.optional("name", self.name.as_deref(), name),
-            description: check.optional("description", self.description.as_deref(), description),
-            styles: check.optional("styles", self.styles, |given| lines(given, style)),
+            name: check.check_given("name", self.name.as_deref(), name),
+            description: check.check_given("description", self.description.as_deref(), description),
+            styles: check.check_given("styles", self.styles, |given| lines(given, style)),
             level: self.level,
-            duration_minutes: check.optional("durationMinutes", self.duration_minutes, minutes),
-            max_participants: check.optional("maxParticipants", self.max_participants, places),
+            duration_minutes: check.check_given("durationMinutes", self.duration_minutes, minutes),
+            max_participants: check.check_given("maxParticipants", self.max_participants, places),
             price: self.price,
             image_url: picture,
             is_active: self.is_active,

@@ -78,7 +78,7 @@ impl Entry {
                 .check("experienceYears", years(self.experience_years))
                 .unwrap_or_default(),
             hourly_rate: self.hourly_rate,
-            profile_image_url: check.check_given("profileImageUrl", picture, https_url),
+            profile_image_url: check.check_filled("profileImageUrl", picture, https_url),
             social_media_links: check
                 .check("socialMediaLinks", links(self.social_media_links))
                 .unwrap_or_default(),
@@ -126,20 +126,24 @@ impl Change {
         let mut check = Form::default();
         let picture = self
             .profile_image_url
-            .map(|url| check.check_given("profileImageUrl", url.as_deref(), https_url));
+            .map(|url| check.check_filled("profileImageUrl", url.as_deref(), https_url));
         let changes = Changes {
-            name: check.optional("name", self.name.as_deref(), name),
+            name: check.check_given("name", self.name.as_deref(), name),
             user_id: self.user_id,
-            bio: check.optional("bio", self.bio.as_deref(), description),
+            bio: check.check_given("bio", self.bio.as_deref(), description),
             specialties: check
-                .optional("specialties", self.specialties, |given| lines(given, style)),
-            certifications: check.optional("certifications", self.certifications, |given| {
+                .check_given("specialties", self.specialties, |given| lines(given, style)),
+            certifications: check.check_given("certifications", self.certifications, |given| {
                 lines(given, certificate)
             }),
-            experience_years: check.optional("experienceYears", self.experience_years, years),
+            experience_years: check.check_given("experienceYears", self.experience_years, years),
             hourly_rate: self.hourly_rate,
             profile_image_url: picture,
-            social_media_links: check.optional("socialMediaLinks", self.social_media_links, links),
+            social_media_links: check.check_given(
+                "socialMediaLinks",
+                self.social_media_links,
+                links,
+            ),
             is_active: self.is_active,
         };
         check.finish()?;

@@ -37,7 +37,7 @@ const IDENTITY_TAKEN: Error = Error::Conflict {
 };
 
 /// The code of what somebody else has done at this moment: to be read again.
-const OVERTAKEN: &str = "identity_overtaken";
+const OVERTAKEN_CODE: &str = "identity_overtaken";
 
 /// What has come of an identity.
 pub(super) enum Settled {
@@ -71,7 +71,7 @@ pub(super) async fn settle(
         match settled {
             // Somebody else made the account, or the link, since it was looked for.
             Err(Error::Conflict { code, .. })
-                if tries < 3 && (code == user::EMAIL_TAKEN_CODE || code == OVERTAKEN) =>
+                if tries < 3 && (code == user::EMAIL_TAKEN_CODE || code == OVERTAKEN_CODE) =>
             {
                 tries += 1;
             }
@@ -249,7 +249,7 @@ impl Settling {
             return Ok(());
         }
         Err(Error::Conflict {
-            code: OVERTAKEN,
+            code: OVERTAKEN_CODE,
             message: "Please try again",
         })
     }
@@ -289,7 +289,7 @@ impl Settling {
         let known = user::credentials_of(postgres, id, &self.devices).await?;
         // Gone since it was found: then it is as if it had never been.
         let known = known.ok_or(Error::Conflict {
-            code: OVERTAKEN,
+            code: OVERTAKEN_CODE,
             message: "Please try again",
         })?;
         if known.is_active {

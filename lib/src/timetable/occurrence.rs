@@ -56,11 +56,11 @@ impl OccurrenceEntry {
             class_type_id: self.class_type_id,
             instructor_id: self.instructor_id,
             start_time: start,
-            duration_minutes: check.optional("durationMinutes", self.duration_minutes, minutes),
-            max_participants: check.optional("maxParticipants", self.max_participants, places),
+            duration_minutes: check.check_given("durationMinutes", self.duration_minutes, minutes),
+            max_participants: check.check_given("maxParticipants", self.max_participants, places),
             room: check.check("room", room(&self.room)).unwrap_or_default(),
-            title: check.optional("title", self.title.as_deref(), title),
-            description: check.optional("description", self.description.as_deref(), description),
+            title: check.check_given("title", self.title.as_deref(), title),
+            description: check.check_given("description", self.description.as_deref(), description),
             price: self.price,
         };
         check.finish()?;
@@ -107,17 +107,17 @@ impl OccurrenceChange {
     fn read(self) -> Result<(Changes, Move)> {
         let mut check = Form::part("occurrence");
         let wanted = Move {
-            date: check.optional("date", self.date, day),
-            time: check.optional("time", self.time.as_deref(), clock),
-            minutes: check.optional("durationMinutes", self.duration_minutes, minutes),
+            date: check.check_given("date", self.date, day),
+            time: check.check_given("time", self.time.as_deref(), clock),
+            minutes: check.check_given("durationMinutes", self.duration_minutes, minutes),
         };
         let changes = Changes {
             times: None,
             instructor_id: self.instructor_id,
-            room: check.optional("room", self.room.as_deref(), room),
-            title: check.optional("title", self.title.as_deref(), title),
-            description: check.optional("description", self.description.as_deref(), description),
-            max_participants: check.optional("maxParticipants", self.max_participants, places),
+            room: check.check_given("room", self.room.as_deref(), room),
+            title: check.check_given("title", self.title.as_deref(), title),
+            description: check.check_given("description", self.description.as_deref(), description),
+            max_participants: check.check_given("maxParticipants", self.max_participants, places),
             price: self.price,
         };
         check.finish()?;

@@ -48,14 +48,14 @@ pub(super) struct PatternEntry {
 impl PatternEntry {
     fn read(self, today: NaiveDate) -> Result<Changes> {
         let mut check = Form::part("pattern");
-        let until = check.optional("effectiveUntil", self.effective_until, day);
+        let until = check.check_given("effectiveUntil", self.effective_until, day);
         let new = Changes {
             class_type_id: Some(self.class_type_id),
             instructor_id: Some(self.instructor_id),
             day_of_week: check.check("dayOfWeek", weekday(self.day_of_week)),
             start_time: check.check("startTime", clock(&self.start_time)),
-            duration_minutes: check.optional("durationMinutes", self.duration_minutes, minutes),
-            max_participants: check.optional("maxParticipants", self.max_participants, places),
+            duration_minutes: check.check_given("durationMinutes", self.duration_minutes, minutes),
+            max_participants: check.check_given("maxParticipants", self.max_participants, places),
             room: check.check("room", room(&self.room)),
             effective_from: check.check("effectiveFrom", day(self.effective_from.unwrap_or(today))),
             effective_until: Some(until),
@@ -96,18 +96,18 @@ pub(super) struct PatternChange {
 impl PatternChange {
     fn read(self) -> Result<Changes> {
         let mut check = Form::part("pattern");
-        let until = check.optional("effectiveUntil", self.effective_until, |until| {
+        let until = check.check_given("effectiveUntil", self.effective_until, |until| {
             until.map(day).transpose()
         });
         let changes = Changes {
             class_type_id: None,
             instructor_id: self.instructor_id,
-            day_of_week: check.optional("dayOfWeek", self.day_of_week, weekday),
-            start_time: check.optional("startTime", self.start_time.as_deref(), clock),
-            duration_minutes: check.optional("durationMinutes", self.duration_minutes, minutes),
-            max_participants: check.optional("maxParticipants", self.max_participants, places),
-            room: check.optional("room", self.room.as_deref(), room),
-            effective_from: check.optional("effectiveFrom", self.effective_from, day),
+            day_of_week: check.check_given("dayOfWeek", self.day_of_week, weekday),
+            start_time: check.check_given("startTime", self.start_time.as_deref(), clock),
+            duration_minutes: check.check_given("durationMinutes", self.duration_minutes, minutes),
+            max_participants: check.check_given("maxParticipants", self.max_participants, places),
+            room: check.check_given("room", self.room.as_deref(), room),
+            effective_from: check.check_given("effectiveFrom", self.effective_from, day),
             effective_until: until,
             is_active: self.is_active,
         };

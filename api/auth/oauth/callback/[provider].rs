@@ -20,7 +20,7 @@ pub fn route() -> Routes {
     (status = 401, description = "`two_factor_required`, with `challenge`; `session_gone`, of a member who links"),
     (status = 403, description = "`access_denied` by its owner; `email_unverified` by the provider, or `email_not_verified` with us; `account_closed`"),
     (status = 404, description = "No such provider is configured"),
-    (status = 409, description = "`account_exists`, whose address is not confirmed or has another link; `identity_taken` by another member"),
+    (status = 409, description = "`account_exists`, whose address is not confirmed or has another link; `identity_taken` by another member; `identity_overtaken` by another request at the same moment, to be tried again"),
     (status = 429, description = "Too many tries; see `Retry-After`"),
     (status = 503, description = "The provider does not answer; see `Retry-After`"),
 ))]
