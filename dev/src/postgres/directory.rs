@@ -7,7 +7,6 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
-
 use rustix::fs::{Access, StatVfs, access, statvfs};
 
 use super::Tls;
