@@ -3,12 +3,13 @@
 
 use std::fs::{self, Permissions};
 use std::net::Ipv4Addr;
-use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
+use rustix::process::geteuid;
 use tokio::net::TcpStream;
 use tokio::process::{Child, Command};
 
@@ -49,7 +50,7 @@ impl PgBouncer {
         fs::write(&file, settings(cluster, database, connections, port)?)?;
         let mut command = Command::new(program);
         // It refuses to run as root, and then has to read its settings as somebody else.
-        if fs::metadata("/proc/self").is_ok_and(|own| own.uid() == 0) {
+        if geteuid().is_root() {
             fs::set_permissions(folder.path(), Permissions::from_mode(0o755))?;
             command.args(["-u", "nobody"]);
         }

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result};
+use rustix::process::geteuid;
 
 /// Where root keeps what the account cannot reach inside the checkout.
 const REACHABLE: &str = "/var/lib/sabor-dev";
@@ -23,7 +24,7 @@ impl Account {
     /// Ourselves, or the owner of `directory`, or `postgres`, or `nobody`.
     /// A directory that an ordinary user made stays that user's.
     pub(super) fn for_directory(directory: &Path) -> Result<Self> {
-        if !we_are_root()? {
+        if !geteuid().is_root() {
             return Ok(Self { other: None });
         }
         let owner = fs::metadata(directory).map(|found| (found.uid(), found.gid()));
@@ -76,12 +77,6 @@ impl Account {
         let status = command.stdin(Stdio::null()).status();
         Ok(status.context("`test` cannot be run")?.success())
     }
-}
-
-/// Standard Rust does not tell who we are; a file that we make does.
-pub(super) fn we_are_root() -> Result<bool> {
-    let file = tempfile::tempfile().context("the temporary folder cannot be written to")?;
-    Ok(file.metadata()?.uid() == 0)
 }
 
 fn without_privileges() -> Result<(u32, u32)> {

@@ -8,9 +8,10 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use rustix::fs::{Access, StatVfs, access, statvfs};
+use rustix::process::geteuid;
 
 use super::Tls;
-use super::account::{Account, we_are_root};
+use super::account::Account;
 use super::binaries::Binaries;
 use super::held_log;
 use crate::{private_file, progress, random};
@@ -191,7 +192,7 @@ fn place(wanted: &Path) -> Result<(PathBuf, Account)> {
 fn throw_away_place(on_disk: bool) -> Result<(PathBuf, Account)> {
     let parent = if !on_disk && is_usable(Path::new(MEMORY)) {
         PathBuf::from(MEMORY)
-    } else if we_are_root()? {
+    } else if geteuid().is_root() {
         // Root's own temporary folder may be closed to others.
         PathBuf::from("/tmp")
     } else {
