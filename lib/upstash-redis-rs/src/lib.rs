@@ -41,6 +41,13 @@
 //!   anything was written, the request goes out again on another connection.
 //!   Once something was written it is never repeated: it may have been applied.
 //!
+//! # Relation to the registry's crate
+//!
+//! crates.io has another crate of this name, last changed in July 2023. Its API
+//! differs from this one in eight places. It sets expiry, but it has no
+//! deadlines and no pipelines, depends on OpenSSL and on h2 0.3 (see
+//! RUSTSEC-2026-0258), and needs a nightly compiler for one unused line.
+//!
 //! # Runtime
 //!
 //! Futures must be polled on a tokio runtime that has its network and time
