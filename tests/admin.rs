@@ -3,25 +3,25 @@
 mod accounts;
 mod analytics;
 mod apps;
+mod authorization;
 mod bookings;
 mod classes;
 mod cleanup_sessions;
 mod contacts;
 mod dashboard;
+mod fixtures;
 mod init_db;
 mod instructors;
-mod rows;
 mod schedule;
 mod security_events;
-mod staff;
 mod users;
 
-use crate::harness::Answer;
+use crate::harness::TestResponse;
 
 /// Asserts that an answer finds fault with this field, and with no other.
 #[track_caller]
-fn assert_refuses_only(answer: &Answer, field: &str) {
-    let failure = answer.expect_code(400, "validation_failed");
+fn assert_refuses_only(response: &TestResponse, field: &str) {
+    let failure = response.expect_code(400, "validation_failed");
     let details = failure["details"].as_object().unwrap();
     let named: Vec<_> = details.keys().collect();
     assert!(

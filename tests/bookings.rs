@@ -1,8 +1,8 @@
 //! Places, and the lines for them.
 
 mod cancel;
+mod concurrency;
 mod create;
-mod crowd;
 mod idempotency;
 mod list;
 mod payment;
@@ -10,25 +10,25 @@ mod payment;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::harness::{Answer, Person, TestApp};
+use crate::harness::{TestApp, TestClient, TestResponse};
 
-pub async fn book(person: &Person, class: Uuid) -> Answer {
-    let wish = json!({ "scheduledClassId": class });
-    person.post("/api/bookings/create", wish).await
+pub async fn book(person: &TestClient, class: Uuid) -> TestResponse {
+    let payload = json!({ "scheduledClassId": class });
+    person.post("/api/bookings/create", payload).await
 }
 
-pub async fn wait_for(person: &Person, class: Uuid) -> Answer {
-    let wish = json!({ "scheduledClassId": class, "joinWaitlist": true });
-    person.post("/api/bookings/create", wish).await
+pub async fn join_waitlist(person: &TestClient, class: Uuid) -> TestResponse {
+    let payload = json!({ "scheduledClassId": class, "joinWaitlist": true });
+    person.post("/api/bookings/create", payload).await
 }
 
-pub async fn cancel(person: &Person, booking: &Value) -> Answer {
-    let regret = json!({ "bookingId": booking["id"] });
-    person.post("/api/bookings/cancel", regret).await
+pub async fn cancel(person: &TestClient, booking: &Value) -> TestResponse {
+    let payload = json!({ "bookingId": booking["id"] });
+    person.post("/api/bookings/cancel", payload).await
 }
 
 /// What must hold for every occurrence at every moment.
-pub async fn assert_consistent(app: &TestApp) {
+pub async fn assert_bookings_consistent(app: &TestApp) {
     let wrong = app
         .count(
             "select count(*) from scheduled_classes c where c.current_participants <> (

@@ -10,8 +10,8 @@ use serde_json::Value;
 use tokio::io::AsyncWriteExt;
 use tokio::process::Command;
 
-use crate::bookings::{book, cancel, wait_for};
-use crate::harness::{Answer, Person, Settings, TestApp, python};
+use crate::bookings::{book, cancel, join_waitlist};
+use crate::harness::{Settings, TestApp, TestClient, TestResponse, python};
 
 const FEED: &str = env!("CARGO_BIN_EXE_calendar");
 const TOKEN: &str = env!("CARGO_BIN_EXE_calendar-token");
@@ -52,7 +52,7 @@ print(json.dumps({
 "#;
 
 /// What the parser makes of it; `None` where there is none.
-async fn read(calendar: &str) -> Option<Value> {
+async fn parse_calendar(calendar: &str) -> Option<Value> {
     let mut reader = Command::new(python().await?)
         .args(["-c", READ])
         .stdin(Stdio::piped())
@@ -70,17 +70,17 @@ async fn read(calendar: &str) -> Option<Value> {
 }
 
 /// The one line of this name in a calendar, without its folds.
-fn line<'a>(unfolded: &'a str, name: &str) -> &'a str {
+fn property<'a>(unfolded: &'a str, name: &str) -> &'a str {
     let mut lines = unfolded.split("\r\n");
     lines.find_map(|line| line.strip_prefix(name)).unwrap()
 }
 
-fn unfolded(feed: &Answer) -> String {
+fn unfolded(feed: &TestResponse) -> String {
     assert_eq!(feed.status, 200, "{}", feed.text);
     feed.text.replace("\r\n ", "")
 }
 
-async fn token(person: &Person) -> String {
+async fn create_token(person: &TestClient) -> String {
     let request = person.request(Method::POST, "/api/calendar/token");
     let made = person.send(request).await.expect(201);
     let token = made["token"].as_str().unwrap();
@@ -90,13 +90,13 @@ async fn token(person: &Person) -> String {
 }
 
 /// What a calendar program gets, which has no cookie.
-async fn feed(app: &TestApp, token: &str) -> Answer {
+async fn fetch_feed(app: &TestApp, token: &str) -> TestResponse {
     let path = format!("/api/calendar?token={token}");
     app.visitor().get(&path).await
 }
 
 /// Makes a class of an hour at each of these moments, and books it for Ana.
-async fn booked(app: &TestApp, title: &str, starts: &[DateTime<Utc>]) {
+async fn create_booked_classes(app: &TestApp, title: &str, starts: &[DateTime<Utc>]) {
     let starts: Vec<_> = starts.iter().map(DateTime::to_rfc3339).collect();
     let starts = starts.join(",");
     let make = format!(
@@ -116,7 +116,7 @@ async fn booked(app: &TestApp, title: &str, starts: &[DateTime<Utc>]) {
 }
 
 #[tokio::test]
-async fn seven_in_the_evening_is_seven_in_the_evening_over_both_clock_changes() {
+async fn events_keep_their_local_time_across_clock_changes() {
     // In 2027 the clocks change on 14 March and 7 November in Denver, on 28
     // March and 31 October in Madrid, all of them Sundays.
     for (name, offsets) in [
@@ -126,7 +126,7 @@ async fn seven_in_the_evening_is_seven_in_the_evening_over_both_clock_changes() 
         ("UTC", &[0]),
     ] {
         let app = TestApp::start_with(Settings::default().with("STUDIO_TIMEZONE", name)).await;
-        let token = token(&app.member("ana").await).await;
+        let token = create_token(&app.member("ana").await).await;
         let zone = TimeZone::named(name).unwrap();
         let seven = NaiveTime::from_hms_opt(19, 0, 0).unwrap();
         let sunday = NaiveDate::from_ymd_opt(2027, 1, 3).unwrap();
@@ -136,13 +136,13 @@ async fn seven_in_the_evening_is_seven_in_the_evening_over_both_clock_changes() 
             .map(|days| zone.resolve(sunday + Days::new(days), seven))
             .collect();
         starts.sort();
-        booked(&app, "Salsa", &starts).await;
+        create_booked_classes(&app, "Salsa", &starts).await;
         let clock = app.app.clock();
         clock.advance(starts[0] - clock.now());
 
-        let text = unfolded(&feed(&app, &token).await);
+        let text = unfolded(&fetch_feed(&app, &token).await);
         assert_eq!(text.matches("T190000\r\nDTEND").count(), starts.len());
-        let Some(read) = read(&text).await else {
+        let Some(read) = parse_calendar(&text).await else {
             return;
         };
         assert_eq!(read["zone"], name);
@@ -169,22 +169,30 @@ async fn seven_in_the_evening_is_seven_in_the_evening_over_both_clock_changes() 
 }
 
 #[tokio::test]
-async fn what_becomes_of_a_booking_arrives_under_the_same_uid_with_a_rising_sequence() {
+async fn booking_changes_keep_the_uid_and_raise_the_sequence() {
     let app = TestApp::start().await;
-    let class = app.class(1).await;
+    let class = app.create_class(1).await;
     let (ana, ben) = (app.member("ana").await, app.member("ben").await);
     let first = book(&ana, class).await.expect(201);
-    let second = wait_for(&ben, class).await.expect(201);
-    let token = token(&ben).await;
+    let second = join_waitlist(&ben, class).await.expect(201);
+    let token = create_token(&ben).await;
     let told = async || {
-        let text = unfolded(&feed(&app, &token).await);
-        assert_eq!(line(&text, "UID:"), second["id"].as_str().unwrap());
+        let text = unfolded(&fetch_feed(&app, &token).await);
+        assert_eq!(property(&text, "UID:"), second["id"].as_str().unwrap());
         assert_eq!(text.matches("BEGIN:VEVENT").count(), 1);
-        let sequence: i32 = line(&text, "SEQUENCE:").parse().unwrap();
-        let start = line(&text, "DTSTART;TZID=America/Denver:").to_owned();
-        let status = line(&text, "STATUS:").to_owned();
-        assert_eq!(line(&text, "DTSTAMP:"), line(&text, "LAST-MODIFIED:"));
-        (status, sequence, start, line(&text, "SUMMARY:").to_owned())
+        let sequence: i32 = property(&text, "SEQUENCE:").parse().unwrap();
+        let start = property(&text, "DTSTART;TZID=America/Denver:").to_owned();
+        let status = property(&text, "STATUS:").to_owned();
+        assert_eq!(
+            property(&text, "DTSTAMP:"),
+            property(&text, "LAST-MODIFIED:")
+        );
+        (
+            status,
+            sequence,
+            start,
+            property(&text, "SUMMARY:").to_owned(),
+        )
     };
 
     let (status, sequence, start, summary) = told().await;
@@ -224,20 +232,20 @@ async fn what_becomes_of_a_booking_arrives_under_the_same_uid_with_a_rising_sequ
 }
 
 #[tokio::test]
-async fn a_class_that_is_cancelled_stays_in_the_calendar_and_says_so() {
+async fn a_cancelled_class_stays_in_the_calendar_as_cancelled() {
     let app = TestApp::start().await;
-    let class = app.class(1).await;
+    let class = app.create_class(1).await;
     let ana = app.member("ana").await;
     book(&ana, class).await.expect(201);
     app.sql("update scheduled_classes set is_cancelled = true, sequence = sequence + 1")
         .await;
-    let text = unfolded(&feed(&app, &token(&ana).await).await);
-    assert_eq!(line(&text, "STATUS:"), "CANCELLED");
-    assert_eq!(line(&text, "SEQUENCE:"), "3");
+    let text = unfolded(&fetch_feed(&app, &create_token(&ana).await).await);
+    assert_eq!(property(&text, "STATUS:"), "CANCELLED");
+    assert_eq!(property(&text, "SEQUENCE:"), "3");
 }
 
 #[tokio::test]
-async fn whatever_people_type_stays_text_and_no_line_is_too_long() {
+async fn titles_are_escaped_and_lines_are_folded() {
     for title in [
         "Salsa, bachata; merengue",
         "Back\\slash \\n and \\, too",
@@ -248,13 +256,13 @@ async fn whatever_people_type_stays_text_and_no_line_is_too_long() {
         "a: \"quoted\" b",
     ] {
         let app = TestApp::start().await;
-        let token = token(&app.member("ana").await).await;
-        booked(&app, title, &[app.app.clock().now()]).await;
-        let feed = feed(&app, &token).await;
+        let token = create_token(&app.member("ana").await).await;
+        create_booked_classes(&app, title, &[app.app.clock().now()]).await;
+        let feed = fetch_feed(&app, &token).await;
         for line in feed.text.split("\r\n") {
             assert!(line.len() <= 75 && !line.contains(['\r', '\n']), "{line}");
         }
-        let Some(read) = read(&feed.text).await else {
+        let Some(read) = parse_calendar(&feed.text).await else {
             return;
         };
         let events = read["events"].as_array().unwrap();
@@ -267,9 +275,9 @@ async fn whatever_people_type_stays_text_and_no_line_is_too_long() {
 }
 
 #[tokio::test]
-async fn a_feed_is_a_calendar_with_a_name_even_without_bookings() {
+async fn a_feed_without_bookings_is_a_valid_named_calendar() {
     let app = TestApp::start().await;
-    let feed = feed(&app, &token(&app.member("ana").await).await).await;
+    let feed = fetch_feed(&app, &create_token(&app.member("ana").await).await).await;
     assert_eq!(
         feed.header("content-type"),
         Some("text/calendar; charset=utf-8")
@@ -279,7 +287,7 @@ async fn a_feed_is_a_calendar_with_a_name_even_without_bookings() {
         feed.header("content-disposition"),
         Some("inline; filename=\"sabor.ics\"")
     );
-    let Some(read) = read(&feed.text).await else {
+    let Some(read) = parse_calendar(&feed.text).await else {
         return;
     };
     assert_eq!(read["name"], "Sabor con Flow");
@@ -288,36 +296,38 @@ async fn a_feed_is_a_calendar_with_a_name_even_without_bookings() {
 }
 
 #[tokio::test]
-async fn a_feed_holds_the_members_own_bookings_of_the_last_90_days_and_to_come() {
+async fn a_feed_holds_the_members_own_bookings_from_the_last_90_days_onward() {
     let app = TestApp::start().await;
     let (ana, ben) = (app.member("ana").await, app.member("ben").await);
     let now = app.app.clock().now();
     let days = |days| now + chrono::TimeDelta::days(days);
-    booked(&app, "Salsa", &[days(-91), days(-89), days(200)]).await;
-    let bens = book(&ben, app.class(5).await).await.expect(201);
-    let (of_ana, of_ben) = (token(&ana).await, token(&ben).await);
-    let anas = unfolded(&feed(&app, &of_ana).await);
+    create_booked_classes(&app, "Salsa", &[days(-91), days(-89), days(200)]).await;
+    let bens = book(&ben, app.create_class(5).await).await.expect(201);
+    let (of_ana, of_ben) = (create_token(&ana).await, create_token(&ben).await);
+    let anas = unfolded(&fetch_feed(&app, &of_ana).await);
     assert_eq!(anas.matches("BEGIN:VEVENT").count(), 2);
     let uid = format!("UID:{}\r\n", bens["id"].as_str().unwrap());
     assert!(!anas.contains(&uid));
-    let bens = unfolded(&feed(&app, &of_ben).await);
+    let bens = unfolded(&fetch_feed(&app, &of_ben).await);
     assert_eq!(bens.matches("BEGIN:VEVENT").count(), 1);
     assert!(bens.contains(&uid));
 }
 
 #[tokio::test]
-async fn a_token_that_was_replaced_or_withdrawn_leads_nowhere() {
+async fn a_replaced_or_revoked_token_no_longer_works() {
     let app = TestApp::start().await;
     let ana = app.member("ana").await;
-    let first = token(&ana).await;
-    assert_eq!(feed(&app, &first).await.status, 200);
-    let second = token(&ana).await;
-    feed(&app, &first).await.expect_code(404, "not_found");
-    assert_eq!(feed(&app, &second).await.status, 200);
+    let first = create_token(&ana).await;
+    assert_eq!(fetch_feed(&app, &first).await.status, 200);
+    let second = create_token(&ana).await;
+    fetch_feed(&app, &first).await.expect_code(404, "not_found");
+    assert_eq!(fetch_feed(&app, &second).await.status, 200);
     // Twice: to withdraw what there is not is no failure, and no event.
     ana.delete("/api/calendar/token").await.expect(200);
     ana.delete("/api/calendar/token").await.expect(200);
-    feed(&app, &second).await.expect_code(404, "not_found");
+    fetch_feed(&app, &second)
+        .await
+        .expect_code(404, "not_found");
     let events = app
         .sql(
             "select e.kind from security_events e join users u on u.id = e.user_id
@@ -337,42 +347,42 @@ async fn a_token_that_was_replaced_or_withdrawn_leads_nowhere() {
 }
 
 #[tokio::test]
-async fn what_is_no_token_leads_nowhere() {
+async fn an_invalid_token_is_rejected() {
     let app = TestApp::start().await;
     let ana = app.member("ana").await;
-    let token = token(&ana).await;
+    let token = create_token(&ana).await;
     let hash = sabor::secret::sha256_hex(token.as_bytes());
     for other in ["x", &hash, &token.to_uppercase(), &"0".repeat(64)] {
-        feed(&app, other).await.expect_code(404, "not_found");
+        fetch_feed(&app, other).await.expect_code(404, "not_found");
     }
     // An empty one is none.
     for query in ["", "?", "?token", "?token=", "?t=1", "?token=a&token=b"] {
-        let answer = app.visitor().get(&format!("/api/calendar{query}")).await;
-        assert_eq!(answer.status, 400, "{query}: {}", answer.text);
+        let response = app.visitor().get(&format!("/api/calendar{query}")).await;
+        assert_eq!(response.status, 400, "{query}: {}", response.text);
     }
 }
 
 #[tokio::test]
-async fn the_feed_of_a_closed_account_is_gone() {
+async fn the_feed_of_a_deactivated_account_is_gone() {
     let app = TestApp::start().await;
-    let token = token(&app.member("ana").await).await;
+    let token = create_token(&app.member("ana").await).await;
     app.sql("update users set is_active = false").await;
-    feed(&app, &token).await.expect_code(404, "not_found");
+    fetch_feed(&app, &token).await.expect_code(404, "not_found");
 }
 
 #[tokio::test]
-async fn a_session_that_has_ended_makes_and_withdraws_no_token() {
+async fn an_ended_session_can_neither_create_nor_revoke_a_token() {
     let app = TestApp::start().await;
     let ana = app.member("ana").await;
-    let token = token(&ana).await;
+    let token = create_token(&ana).await;
     // Redis still holds the record that says it is alive.
     app.sql("delete from user_sessions").await;
     for method in [Method::POST, Method::DELETE] {
         let request = ana.copy().request(method, "/api/calendar/token");
-        let answer = ana.copy().send(request).await;
-        answer.expect_code(401, "session_gone");
+        let response = ana.copy().send(request).await;
+        response.expect_code(401, "session_gone");
     }
-    assert_eq!(feed(&app, &token).await.status, 200);
+    assert_eq!(fetch_feed(&app, &token).await.status, 200);
 }
 
 #[tokio::test]
@@ -384,21 +394,24 @@ async fn the_demo_account_has_no_feed() {
         .expect(200);
     for method in [Method::POST, Method::DELETE] {
         let request = demo.request(method, "/api/calendar/token");
-        let answer = demo.send(request).await;
-        answer.expect_code(403, "demo_account");
+        let response = demo.send(request).await;
+        response.expect_code(403, "demo_account");
     }
 }
 
 #[tokio::test]
-async fn the_token_is_in_no_log_and_not_in_the_database() {
+async fn the_token_appears_in_neither_the_log_nor_the_database() {
     let app = TestApp::start().await;
     let ana = app.member("ana").await;
-    let (making, reading) = (app.function(TOKEN).await, app.function(FEED).await);
-    let first = token(&ana.at_url(&making.url)).await;
-    let second = token(&ana.at_url(&making.url)).await;
+    let (making, reading) = (
+        app.start_function(TOKEN).await,
+        app.start_function(FEED).await,
+    );
+    let first = create_token(&ana.connected_to_url(&making.url)).await;
+    let second = create_token(&ana.connected_to_url(&making.url)).await;
     for (token, status) in [(&first, 404), (&second, 200)] {
         let path = format!("/api/calendar?token={token}");
-        let program = app.visitor().at_url(&reading.url);
+        let program = app.visitor().connected_to_url(&reading.url);
         assert_eq!(program.get(&path).await.status, status);
     }
     let log = making.log() + &reading.log();
@@ -419,14 +432,14 @@ async fn the_token_is_in_no_log_and_not_in_the_database() {
 }
 
 #[tokio::test]
-async fn the_timetable_itself_comes_as_a_calendar_to_whoever_asks_for_one() {
+async fn the_public_schedule_is_available_as_a_calendar() {
     let settings = Settings::default().with("STUDIO_TIMEZONE", "America/Denver");
     let app = TestApp::start_with(settings).await;
     let zone = TimeZone::named("America/Denver").unwrap();
     let seven = NaiveTime::from_hms_opt(19, 0, 0).unwrap();
     app.member("ana").await;
     let days = ["2027-03-13", "2027-03-14"].map(|day| day.parse::<NaiveDate>().unwrap());
-    booked(&app, "Salsa", &days.map(|day| zone.resolve(day, seven))).await;
+    create_booked_classes(&app, "Salsa", &days.map(|day| zone.resolve(day, seven))).await;
     app.sql(
         "update scheduled_classes set is_cancelled = true where start_time > '2027-03-14T12:00Z'",
     )
@@ -436,14 +449,14 @@ async fn the_timetable_itself_comes_as_a_calendar_to_whoever_asks_for_one() {
     let request = visitor
         .request(Method::GET, path)
         .header("accept", "text/calendar");
-    let answer = visitor.send(request).await;
+    let response = visitor.send(request).await;
     assert_eq!(
-        answer.header("content-type"),
+        response.header("content-type"),
         Some("text/calendar; charset=utf-8")
     );
-    let vary: Vec<_> = answer.headers.get_all("vary").iter().collect();
+    let vary: Vec<_> = response.headers.get_all("vary").iter().collect();
     assert!(vary.iter().any(|value| *value == "accept"), "{vary:?}");
-    let Some(read) = read(&answer.text).await else {
+    let Some(read) = parse_calendar(&response.text).await else {
         return;
     };
     let [first, second] = [&read["events"][0], &read["events"][1]];

@@ -1,9 +1,9 @@
 //! What the studio offers, and when: `api/classes/`.
 
 mod availability;
+mod caching;
 mod details;
-mod filters;
-mod kept;
+mod injection;
 mod list;
 mod schedule;
 
@@ -11,20 +11,20 @@ use chrono::{DateTime, DurationRound, TimeDelta, Utc};
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::harness::{Person, TestApp};
+use crate::harness::{TestApp, TestClient};
 
 /// What staff alone may see, put into every instructor here.
 pub const HOURLY_RATE: &str = "4321.09";
 
 /// A class type and an instructor, to make classes of.
 #[derive(Clone, Copy)]
-pub struct Course {
+pub struct ClassTypeAndInstructor {
     pub class_type: Uuid,
     pub instructor: Uuid,
 }
 
 /// A class type of that name, taught by somebody of their own.
-pub async fn course(app: &TestApp, name: &str) -> Course {
+pub async fn create_class_type(app: &TestApp, name: &str) -> ClassTypeAndInstructor {
     let [class_type, instructor] = [(); 2].map(|()| Uuid::now_v7());
     let client = app.app.db().client().await.unwrap();
     let make = format!(
@@ -35,16 +35,20 @@ pub async fn course(app: &TestApp, name: &str) -> Course {
         values ('{class_type}', '{name}', 'All about {name}.', 18, '{{salsa,mambo}}', 'beginner')"
     );
     client.batch_execute(&make).await.unwrap();
-    Course {
+    ClassTypeAndInstructor {
         class_type,
         instructor,
     }
 }
 
 /// A class of an hour, in a room of its own.
-pub async fn class_at(app: &TestApp, course: Course, start: DateTime<Utc>) -> Uuid {
+pub async fn create_class_at(
+    app: &TestApp,
+    course: ClassTypeAndInstructor,
+    start: DateTime<Utc>,
+) -> Uuid {
     let id = Uuid::now_v7();
-    let Course {
+    let ClassTypeAndInstructor {
         class_type,
         instructor,
     } = course;
@@ -61,7 +65,7 @@ pub async fn class_at(app: &TestApp, course: Course, start: DateTime<Utc>) -> Uu
 
 /// Moves the clock to the begin of a minute, so that it lasts for a while, and
 /// what is kept for a minute as well.
-pub fn begin_a_minute(app: &TestApp) -> DateTime<Utc> {
+pub fn advance_to_next_minute(app: &TestApp) -> DateTime<Utc> {
     let clock = app.app.clock();
     let now = clock.now();
     let minute = now.duration_trunc(TimeDelta::minutes(1)).unwrap() + TimeDelta::minutes(1);
@@ -70,17 +74,17 @@ pub fn begin_a_minute(app: &TestApp) -> DateTime<Utc> {
 }
 
 /// As it is written in SQL and in answers.
-pub fn at(text: &str) -> DateTime<Utc> {
+pub fn time(text: &str) -> DateTime<Utc> {
     text.parse().unwrap()
 }
 
 /// The answer of a function that everybody may call.
-pub async fn get(person: &Person, path: &str) -> Value {
+pub async fn get_ok(person: &TestClient, path: &str) -> Value {
     person.get(path).await.expect(200)
 }
 
 /// One field of every item.
-pub fn each(list: &Value, field: &str) -> Vec<Value> {
+pub fn values_of(list: &Value, field: &str) -> Vec<Value> {
     let items = list["items"].as_array().unwrap();
     items.iter().map(|item| item[field].clone()).collect()
 }

@@ -7,7 +7,7 @@ use std::path::Path;
 use reqwest::Method;
 use serde_json::Value;
 
-use crate::harness::{Answer, SITE, Settings, TestApp};
+use crate::harness::{SITE, Settings, TestApp, TestResponse};
 
 const METHODS: [Method; 5] = [
     Method::GET,
@@ -36,7 +36,7 @@ pub fn operations() -> Vec<(Method, String)> {
     operations
 }
 
-fn assert_documented_failure(answer: &Answer, status: u16) {
+fn assert_documented_failure(answer: &TestResponse, status: u16) {
     let body: Value = answer.expect(status);
     assert!(
         body["error"]
@@ -53,12 +53,12 @@ fn is_public(path: &str) -> bool {
     path.starts_with("/api/classes/")
 }
 
-fn assert_headers(answer: &Answer) {
+fn assert_headers(answer: &TestResponse) {
     assert_headers_but_caching(answer);
     assert_eq!(answer.header("cache-control"), Some("no-store"));
 }
 
-fn assert_headers_but_caching(answer: &Answer) {
+fn assert_headers_but_caching(answer: &TestResponse) {
     for (name, value) in [
         ("x-content-type-options", "nosniff"),
         ("x-frame-options", "DENY"),
@@ -171,13 +171,13 @@ async fn only_known_origins_are_answered_by_name() {
     assert_eq!(answer.header("access-control-allow-origin"), Some(SITE));
 }
 
-async fn send_with_origin(request: reqwest::RequestBuilder, origin: &str) -> Answer {
+async fn send_with_origin(request: reqwest::RequestBuilder, origin: &str) -> TestResponse {
     let (client, request) = request.build_split();
     let mut request = request.unwrap();
     request
         .headers_mut()
         .insert("origin", origin.parse().unwrap());
-    Answer::read(client.execute(request).await.unwrap()).await
+    TestResponse::read(client.execute(request).await.unwrap()).await
 }
 
 #[tokio::test]
@@ -202,7 +202,7 @@ async fn with_a_cookie_only_known_pages_change_anything() {
                     .headers_mut()
                     .insert("origin", origin.parse().unwrap());
             }
-            let answer = Answer::read(client.execute(request).await.unwrap()).await;
+            let answer = TestResponse::read(client.execute(request).await.unwrap()).await;
             answer.expect_code(403, "foreign_origin");
         }
         // A neighbour on the same domain is not the page.

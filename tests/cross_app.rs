@@ -2,14 +2,14 @@
 
 mod archive;
 mod backup;
-mod partner;
-mod redeeming;
+mod partner_application;
 mod tokens;
+mod validate;
 
 use reqwest::Client;
 use serde_json::{Value, json};
 
-use crate::harness::{Answer, Person, TestApp};
+use crate::harness::{TestApp, TestClient, TestResponse};
 
 const TOKEN: &str = "/api/cross-app/token";
 const VALIDATE: &str = "/api/cross-app/validate";
@@ -17,33 +17,33 @@ const REVOKE: &str = "/api/cross-app/revoke";
 
 /// The server of a partner application, which is no browser.
 #[derive(Clone)]
-struct Shop {
+struct PartnerServer {
     studio: String,
     name: String,
     secret: String,
 }
 
-impl Shop {
-    async fn open(app: &TestApp, name: &str) -> Self {
+impl PartnerServer {
+    async fn register(app: &TestApp, name: &str) -> Self {
         Self {
             studio: app.url().to_owned(),
             name: name.to_owned(),
-            secret: app.partner(name).await,
+            secret: app.register_partner_app(name).await,
         }
     }
 
-    async fn post(&self, path: &str, body: Value) -> Answer {
+    async fn post(&self, path: &str, body: Value) -> TestResponse {
         let request = Client::new().post(format!("{}{path}", self.studio));
         let request = request.basic_auth(&self.name, Some(&self.secret));
-        Answer::read(request.json(&body).send().await.unwrap()).await
+        TestResponse::read(request.json(&body).send().await.unwrap()).await
     }
 
-    async fn redeem(&self, token: &str) -> Answer {
+    async fn validate(&self, token: &str) -> TestResponse {
         self.post(VALIDATE, json!({ "token": token })).await
     }
 
     /// The same, in front of another process.
-    fn at(&self, other: &TestApp) -> Self {
+    fn connected_to(&self, other: &TestApp) -> Self {
         Self {
             studio: other.url().to_owned(),
             ..self.clone()
@@ -52,13 +52,13 @@ impl Shop {
 }
 
 /// A token for an application, as the site asks for it.
-async fn token_for(person: &Person, app: &str) -> String {
+async fn issue_token(person: &TestClient, app: &str) -> String {
     let issued = person.post(TOKEN, json!({ "targetApp": app })).await;
     issued.expect(200)["token"].as_str().unwrap().to_owned()
 }
 
 /// Makes an account to which these belong.
-async fn account(app: &TestApp, slug: &str, members: &[(&str, &str)]) -> String {
+async fn create_account(app: &TestApp, slug: &str, members: &[(&str, &str)]) -> String {
     let admin = app.admin(&format!("admin-of-{slug}")).await;
     let mut seats = Vec::new();
     for (name, role) in members {

@@ -7,7 +7,7 @@ use sabor::config::Timing;
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
-use crate::harness::{Answer, Person, Settings, TestApp, until};
+use crate::harness::{Settings, TestApp, TestClient, TestResponse, wait_until};
 
 const PATH: &str = "/api/events";
 const EVENTS: &str = env!("CARGO_BIN_EXE_events");
@@ -21,20 +21,20 @@ struct Event {
 }
 
 /// A stream that is being read.
-struct Listening {
+struct EventStream {
     response: Response,
     text: String,
     /// What a browser names when it comes back without any event.
     begins_after: String,
 }
 
-fn asking(person: &Person) -> RequestBuilder {
+fn stream_request(person: &TestClient) -> RequestBuilder {
     person
         .request(Method::GET, PATH)
         .header("accept", "text/event-stream")
 }
 
-impl Listening {
+impl EventStream {
     async fn open(request: RequestBuilder) -> Self {
         let response = request.send().await.unwrap();
         // A browser takes anything else for a failure that is final.
@@ -95,7 +95,7 @@ impl Listening {
     }
 }
 
-async fn tell(app: &TestApp, name: &str, kind: &str, number: u32) {
+async fn insert_event(app: &TestApp, name: &str, kind: &str, number: u32) {
     app.sql(&format!(
         "insert into member_events (id, user_id, kind, data)
         select gen_random_uuid(), id, '{kind}', '{{\"number\": {number}}}'
@@ -104,7 +104,7 @@ async fn tell(app: &TestApp, name: &str, kind: &str, number: u32) {
     .await;
 }
 
-fn lasting(life: Duration) -> Settings {
+fn with_stream_life(life: Duration) -> Settings {
     let timing = Timing {
         stream_life: life,
         ..Timing::default()
@@ -116,18 +116,18 @@ fn lasting(life: Duration) -> Settings {
 }
 
 #[tokio::test]
-async fn what_concerns_a_member_arrives_within_two_seconds_and_nobody_elses() {
+async fn a_member_receives_only_their_own_events_within_two_seconds() {
     let app = TestApp::start().await;
     let ana = app.member("ana").await;
     app.member("ben").await;
-    let mut stream = Listening::start(asking(&ana)).await;
+    let mut stream = EventStream::start(stream_request(&ana)).await;
     let headers = stream.response.headers().clone();
     assert_eq!(headers["cache-control"], "no-store");
     assert_eq!(headers["x-accel-buffering"], "no");
     for number in 1..=3 {
-        tell(&app, "ben", "booking_promoted", 9).await;
+        insert_event(&app, "ben", "booking_promoted", 9).await;
         let told = Instant::now();
-        tell(&app, "ana", "booking_promoted", number).await;
+        insert_event(&app, "ana", "booking_promoted", number).await;
         let event = stream.expect("booking_promoted").await;
         assert!(told.elapsed() < Duration::from_secs(2));
         assert_eq!(event.data["data"], json!({ "number": number }));
@@ -137,27 +137,27 @@ async fn what_concerns_a_member_arrives_within_two_seconds_and_nobody_elses() {
 }
 
 #[tokio::test]
-async fn whoever_comes_back_without_having_heard_of_anything_misses_nothing() {
+async fn a_client_that_reconnects_before_the_first_event_misses_nothing() {
     let app = TestApp::start().await;
     let ana = app.member("ana").await;
-    tell(&app, "ana", "class_moved", 1).await;
-    let first = Listening::start(asking(&ana)).await;
+    insert_event(&app, "ana", "class_moved", 1).await;
+    let first = EventStream::start(stream_request(&ana)).await;
     let begins_after = first.begins_after.clone();
     drop(first);
-    tell(&app, "ana", "class_moved", 2).await;
-    let back = asking(&ana).header("last-event-id", &begins_after);
-    let mut back = Listening::start(back).await;
+    insert_event(&app, "ana", "class_moved", 2).await;
+    let back = stream_request(&ana).header("last-event-id", &begins_after);
+    let mut back = EventStream::start(back).await;
     assert_eq!(back.begins_after, begins_after);
     let event = back.expect("class_moved").await;
     assert_eq!(event.data["data"]["number"], 2);
 }
 
 #[tokio::test]
-async fn whoever_comes_back_misses_nothing_and_hears_nothing_twice() {
+async fn a_reconnecting_client_receives_each_event_once() {
     let app = TestApp::start().await;
     let ana = app.member("ana").await;
-    let mut stream = Listening::start(asking(&ana)).await;
-    tell(&app, "ana", "class_moved", 1).await;
+    let mut stream = EventStream::start(stream_request(&ana)).await;
+    insert_event(&app, "ana", "class_moved", 1).await;
     let seen = stream.expect("class_moved").await.id.unwrap();
     drop(stream);
     // More than are read at once.
@@ -167,7 +167,7 @@ async fn whoever_comes_back_misses_nothing_and_hears_nothing_twice() {
         from users, generate_series(2, 251) n where email = 'ana@example.com'",
     )
     .await;
-    let mut stream = Listening::start(asking(&ana).header("last-event-id", &seen)).await;
+    let mut stream = EventStream::start(stream_request(&ana).header("last-event-id", &seen)).await;
     let mut last = seen.parse::<i64>().unwrap();
     for number in 2..=251 {
         let event = stream.expect("class_moved").await;
@@ -177,32 +177,32 @@ async fn whoever_comes_back_misses_nothing_and_hears_nothing_twice() {
         last = id;
     }
     // Without it a stream begins now.
-    let mut new = Listening::start(asking(&ana)).await;
-    tell(&app, "ana", "class_moved", 252).await;
+    let mut new = EventStream::start(stream_request(&ana)).await;
+    insert_event(&app, "ana", "class_moved", 252).await;
     assert_eq!(new.expect("class_moved").await.data["data"]["number"], 252);
 }
 
 #[tokio::test]
-async fn what_is_no_id_of_an_event_is_refused() {
+async fn an_invalid_last_event_id_is_rejected() {
     let app = TestApp::start().await;
     let ana = app.member("ana").await;
     for id in ["x", "-1", "", "1.5", "99999999999999999999", "1;drop"] {
-        let request = asking(&ana).header("last-event-id", id);
-        let answer = Answer::read(request.send().await.unwrap()).await;
-        let body = answer.expect_code(400, "validation_failed");
+        let request = stream_request(&ana).header("last-event-id", id);
+        let response = TestResponse::read(request.send().await.unwrap()).await;
+        let body = response.expect_code(400, "validation_failed");
         assert!(body["details"]["Last-Event-ID"].is_array());
     }
     let visitor = app.visitor();
-    let answer = Answer::read(asking(&visitor).send().await.unwrap()).await;
-    answer.expect_code(401, "not_signed_in");
+    let response = TestResponse::read(stream_request(&visitor).send().await.unwrap()).await;
+    response.expect_code(401, "not_signed_in");
 }
 
 #[tokio::test]
-async fn a_stream_ends_before_the_platform_ends_it() {
-    let app = TestApp::start_with(lasting(Duration::from_millis(1_500))).await;
+async fn a_stream_ends_before_the_platforms_time_limit() {
+    let app = TestApp::start_with(with_stream_life(Duration::from_millis(1_500))).await;
     let ana = app.member("ana").await;
     let began = Instant::now();
-    let mut stream = Listening::start(asking(&ana)).await;
+    let mut stream = EventStream::start(stream_request(&ana)).await;
     assert!(stream.next().await.is_none());
     let lasted = began.elapsed();
     assert!(lasted >= Duration::from_millis(1_400), "{lasted:?}");
@@ -212,7 +212,7 @@ async fn a_stream_ends_before_the_platform_ends_it() {
 }
 
 #[tokio::test]
-async fn a_session_that_ends_takes_its_stream_along() {
+async fn a_stream_ends_with_its_session() {
     let app = TestApp::start().await;
     let ana = app.member("ana").await;
     let phone = app.visitor();
@@ -221,10 +221,10 @@ async fn a_session_that_ends_takes_its_stream_along() {
         .await
         .expect(200);
     // The notes of both sign-ins are there: what follows is what happens now.
-    let noted = "select count(*) from member_events where kind = 'session_started'";
-    until(async || app.count(noted).await == 2).await;
-    let mut here = Listening::start(asking(&ana)).await;
-    let mut there = Listening::start(asking(&phone)).await;
+    let logged = "select count(*) from member_events where kind = 'session_started'";
+    wait_until(async || app.count(logged).await == 2).await;
+    let mut here = EventStream::start(stream_request(&ana)).await;
+    let mut there = EventStream::start(stream_request(&phone)).await;
     phone.post("/api/auth/logout", json!({})).await.expect(200);
     let mut event = there.expect("session_ended").await;
     if event.id.is_some() {
@@ -244,7 +244,7 @@ async fn a_session_that_ends_takes_its_stream_along() {
 }
 
 #[tokio::test]
-async fn signing_in_changing_the_password_and_ending_sessions_are_told() {
+async fn sign_ins_and_ended_sessions_are_sent_as_events() {
     let app = TestApp::start().await;
     let ana = app.member("ana").await;
     let phone = app.visitor();
@@ -253,12 +253,12 @@ async fn signing_in_changing_the_password_and_ending_sessions_are_told() {
         .await
         .expect(200);
     let started = "select count(*) from member_events where kind = 'session_started'";
-    until(async || app.count(started).await == 2).await;
+    wait_until(async || app.count(started).await == 2).await;
     let list = ana.get("/api/sessions").await.expect(200);
     let id = list["items"][0]["id"].as_str().unwrap();
     ana.delete(&format!("/api/sessions/{id}")).await.expect(200);
     let ended = "select count(*) from member_events where kind = 'session_ended'";
-    until(async || app.count(ended).await == 1).await;
+    wait_until(async || app.count(ended).await == 1).await;
     let form = json!({
         "currentPassword": crate::harness::PASSWORD,
         "newPassword": "otra contraseña larga",
@@ -285,54 +285,54 @@ async fn signing_in_changing_the_password_and_ending_sessions_are_told() {
 }
 
 #[tokio::test]
-async fn without_postgres_a_stream_ends_and_does_not_fall_silent() {
+async fn a_stream_ends_when_postgres_fails() {
     let app = TestApp::start().await;
     let ana = app.member("ana").await;
-    let mut stream = Listening::start(asking(&ana)).await;
-    tell(&app, "ana", "class_moved", 1).await;
+    let mut stream = EventStream::start(stream_request(&ana)).await;
+    insert_event(&app, "ana", "class_moved", 1).await;
     stream.expect("class_moved").await;
     app.app.db().close();
     assert!(stream.next().await.is_none());
 }
 
 #[tokio::test]
-async fn no_connection_is_held_between_two_looks() {
+async fn a_stream_holds_no_database_connection_between_polls() {
     let app = TestApp::start_with(Settings::default().with("POSTGRES_POOL_MAX", "1")).await;
     let ana = app.member("ana").await;
     let mut streams = Vec::new();
     for _ in 0..5 {
-        streams.push(Listening::start(asking(&ana)).await);
+        streams.push(EventStream::start(stream_request(&ana)).await);
     }
     assert!(ana.is_signed_in().await);
-    tell(&app, "ana", "class_moved", 1).await;
+    insert_event(&app, "ana", "class_moved", 1).await;
     for stream in &mut streams {
         stream.expect("class_moved").await;
     }
 }
 
 #[tokio::test]
-async fn a_sixth_stream_is_told_to_come_back_later_and_misses_nothing_until_then() {
+async fn a_sixth_stream_is_asked_to_retry_later_and_misses_nothing() {
     let app = TestApp::start().await;
     let ana = app.member("ana").await;
     let mut streams = Vec::new();
     for _ in 0..5 {
-        streams.push(Listening::start(asking(&ana)).await);
+        streams.push(EventStream::start(stream_request(&ana)).await);
     }
-    let mut sixth = Listening::open(asking(&ana)).await;
+    let mut sixth = EventStream::open(stream_request(&ana)).await;
     let refusal = sixth.block().await.unwrap();
     assert!(sixth.block().await.is_none());
     let (why, id) = refusal.split_once("\nretry: 30000\nid: ").unwrap();
     assert!(why.starts_with(": ") && !why.contains('\n'), "{why}");
-    let back = || Listening::open(asking(&ana).header("last-event-id", id));
-    tell(&app, "ana", "class_moved", 1).await;
+    let back = || EventStream::open(stream_request(&ana).header("last-event-id", id));
+    insert_event(&app, "ana", "class_moved", 1).await;
     assert_eq!(back().await.block().await.unwrap(), refusal);
     ana.get(PATH).await.expect(200);
     let ben = app.member("ben").await;
-    Listening::start(asking(&ben)).await;
+    EventStream::start(stream_request(&ben)).await;
     streams.pop();
     // The server finds out when it next writes, or looks at the connection.
     let mut begun = None;
-    until(async || {
+    wait_until(async || {
         let mut stream = back().await;
         let is_refused = stream.block().await.unwrap() == refusal;
         begun = Some(stream);
@@ -344,14 +344,14 @@ async fn a_sixth_stream_is_told_to_come_back_later_and_misses_nothing_until_then
 }
 
 #[tokio::test]
-async fn the_list_goes_back_page_by_page() {
+async fn past_events_are_listed_page_by_page() {
     let app = TestApp::start().await;
     let ana = app.member("ana").await;
     app.member("ben").await;
     app.sql("delete from member_events").await;
     for number in 1..=5 {
-        tell(&app, "ana", "class_moved", number).await;
-        tell(&app, "ben", "class_moved", 9).await;
+        insert_event(&app, "ana", "class_moved", number).await;
+        insert_event(&app, "ben", "class_moved", 9).await;
     }
     let mut seen = Vec::new();
     let mut path = format!("{PATH}?limit=2");
@@ -368,22 +368,22 @@ async fn the_list_goes_back_page_by_page() {
 }
 
 #[tokio::test]
-async fn a_function_keeps_its_invocation_while_it_streams_and_ends_streams_when_told_to_end() {
+async fn a_function_keeps_its_invocation_open_while_streaming_and_ends_streams_on_sigterm() {
     let app = TestApp::start().await;
     let ana = app.member("ana").await;
-    let mut function = app.function(EVENTS).await;
-    let request = asking(&ana.at_url(&function.url))
+    let mut function = app.start_function(EVENTS).await;
+    let request = stream_request(&ana.connected_to_url(&function.url))
         .header("x-vercel-internal-invocation-id", "i")
         .header("x-vercel-internal-request-id", "7");
-    let mut stream = Listening::start(request).await;
-    tell(&app, "ana", "class_moved", 1).await;
+    let mut stream = EventStream::start(request).await;
+    insert_event(&app, "ana", "class_moved", 1).await;
     stream.expect("class_moved").await;
-    let early = timeout(Duration::from_millis(100), function.message()).await;
+    let early = timeout(Duration::from_millis(100), function.next_message()).await;
     assert!(early.is_err(), "the invocation ended under the stream");
     let told = Instant::now();
-    function.signal("TERM").await;
+    function.send_signal("TERM").await;
     assert!(stream.next().await.is_none());
-    assert!(function.end().await.success());
+    assert!(function.wait_for_exit().await.success());
     assert!(
         told.elapsed() < Duration::from_secs(5),
         "{:?}",

@@ -8,7 +8,7 @@ use sabor::config::Timing;
 use serde_json::json;
 use tokio::process::Command;
 
-use crate::harness::{PASSWORD, Settings, TestApp, until};
+use crate::harness::{PASSWORD, Settings, TestApp, wait_until};
 
 const SESSION: &str = env!("CARGO_BIN_EXE_auth-session");
 const LOGOUT: &str = env!("CARGO_BIN_EXE_auth-logout");
@@ -16,10 +16,10 @@ const REGISTER: &str = env!("CARGO_BIN_EXE_auth-register");
 const SESSIONS_ID: &str = env!("CARGO_BIN_EXE_sessions-id");
 
 #[tokio::test]
-async fn a_function_answers_whatever_address_it_was_rewritten_from() {
+async fn a_function_accepts_any_rewritten_path() {
     let app = TestApp::start().await;
-    let register = app.function(REGISTER).await;
-    let ana = app.visitor().at_url(&register.url);
+    let register = app.start_function(REGISTER).await;
+    let ana = app.visitor().connected_to_url(&register.url);
     let form = json!({ "email": "ana@example.com", "password": PASSWORD, "name": "Ana" });
     ana.post("/signup", form).await.expect(201);
     let phone = app.visitor();
@@ -27,23 +27,27 @@ async fn a_function_answers_whatever_address_it_was_rewritten_from() {
     let list = phone.get("/api/sessions").await.expect(200);
     let id = list["items"][1]["id"].as_str().unwrap();
     // As it may come in production: the segment only in the query.
-    let ending = app.function(SESSIONS_ID).await;
+    let ending = app.start_function(SESSIONS_ID).await;
     let path = format!("/api/sessions/[id]?id={id}");
-    phone.at_url(&ending.url).delete(&path).await.expect(200);
-    let session = app.function(SESSION).await;
-    assert!(!ana.at_url(&session.url).is_signed_in().await);
-    assert!(phone.at_url(&session.url).is_signed_in().await);
+    phone
+        .connected_to_url(&ending.url)
+        .delete(&path)
+        .await
+        .expect(200);
+    let session = app.start_function(SESSION).await;
+    assert!(!ana.connected_to_url(&session.url).is_signed_in().await);
+    assert!(phone.connected_to_url(&session.url).is_signed_in().await);
 }
 
 #[tokio::test]
-async fn the_platform_hears_of_the_end_when_all_is_done_and_not_before() {
+async fn the_end_message_is_sent_after_background_work_has_finished() {
     let app = TestApp::start().await;
     let ana = app.member("ana").await;
-    let mut function = app.function(SESSION).await;
+    let mut function = app.start_function(SESSION).await;
     let held = app
         .redis
         .hold_next(|command| command[0] == "SET", Meanwhile::Waiting);
-    let ana = ana.at_url(&function.url);
+    let ana = ana.connected_to_url(&function.url);
     let request = ana
         .request(Method::GET, "/api/auth/session")
         .header("x-vercel-internal-invocation-id", "i")
@@ -51,26 +55,26 @@ async fn the_platform_hears_of_the_end_when_all_is_done_and_not_before() {
     ana.send(request).await.expect(200);
     held.wait().await;
     // The record is on its way, and Redis keeps it waiting: not ended yet.
-    let early = tokio::time::timeout(Duration::from_millis(100), function.message()).await;
+    let early = tokio::time::timeout(Duration::from_millis(100), function.next_message()).await;
     assert!(early.is_err());
     held.release().await;
-    let end = function.message().await;
+    let end = function.next_message().await;
     assert_eq!(end["type"], "end");
     assert_eq!(end["payload"]["context"]["requestId"], 7);
 }
 
 #[tokio::test]
-async fn a_function_that_was_frozen_while_its_connections_were_cut_goes_on() {
+async fn a_function_recovers_from_connections_cut_while_it_was_frozen() {
     let app = TestApp::start().await;
     let ana = app.member("ana").await;
-    let function = app.function(SESSION).await;
-    let ana = ana.at_url(&function.url);
+    let function = app.start_function(SESSION).await;
+    let ana = ana.connected_to_url(&function.url);
     for _ in 0..5 {
         app.redis.flush().await.unwrap();
         // So that there are several connections to find dead.
         let at_once = futures_util::future::join_all((0..8).map(|_| ana.is_signed_in()));
         assert_eq!(at_once.await, [true; 8]);
-        function.signal("STOP").await;
+        function.send_signal("STOP").await;
         app.sql(
             "select pg_terminate_backend(pid) from pg_stat_activity
             where datname = current_database() and pid <> pg_backend_pid()",
@@ -78,28 +82,28 @@ async fn a_function_that_was_frozen_while_its_connections_were_cut_goes_on() {
         .await;
         app.redis.flush().await.unwrap();
         app.redis.close_connections().await.unwrap();
-        function.signal("CONT").await;
+        function.send_signal("CONT").await;
     }
     assert!(ana.is_signed_in().await);
 }
 
 #[tokio::test]
-async fn a_process_killed_between_commit_and_mark_leaves_a_record_for_its_life_and_no_longer() {
+async fn a_process_killed_before_invalidation_leaves_a_stale_record_only_until_it_expires() {
     let app = TestApp::start().await;
     let ana = app.member("ana").await;
     assert!(ana.is_signed_in().await);
-    until(async || app.redis.count("SET") >= 1).await;
-    let function = app.function(LOGOUT).await;
+    wait_until(async || app.redis.count("SET") >= 1).await;
+    let function = app.start_function(LOGOUT).await;
     let held = app.redis.hold_all(
         |command| command.get(1).is_some_and(|key| key.starts_with("change:")),
         Meanwhile::Waiting,
     );
-    let leaving = ana.at_url(&function.url);
+    let leaving = ana.connected_to_url(&function.url);
     let request =
         tokio::spawn(async move { leaving.post("/api/auth/logout", json!({})).await.status });
     held.wait().await;
     assert_eq!(app.count("select count(*) from user_sessions").await, 0);
-    function.signal("KILL").await;
+    function.send_signal("KILL").await;
     drop(held);
     let _ = request.await;
     let life = Timing::default().record_life;
@@ -110,23 +114,23 @@ async fn a_process_killed_between_commit_and_mark_leaves_a_record_for_its_life_a
 }
 
 #[tokio::test]
-async fn a_function_that_is_asked_to_end_answers_first() {
+async fn a_function_finishes_its_requests_on_sigterm() {
     let app = TestApp::start().await;
     let ana = app.member("ana").await;
-    let mut function = app.function(LOGOUT).await;
-    let held = app.hold("select from user_sessions for update").await;
-    let leaving = ana.at_url(&function.url);
-    let answer = tokio::spawn(async move { leaving.post("/api/auth/logout", json!({})).await });
-    until(async || app.waiting().await == 1).await;
-    function.signal("TERM").await;
+    let mut function = app.start_function(LOGOUT).await;
+    let held = app.hold_locks("select from user_sessions for update").await;
+    let leaving = ana.connected_to_url(&function.url);
+    let response = tokio::spawn(async move { leaving.post("/api/auth/logout", json!({})).await });
+    wait_until(async || app.blocked_statements().await == 1).await;
+    function.send_signal("TERM").await;
     held.release().await;
-    answer.await.unwrap().expect(200);
-    assert!(function.end().await.success());
+    response.await.unwrap().expect(200);
+    assert!(function.wait_for_exit().await.success());
     assert!(!ana.is_signed_in().await);
 }
 
 #[tokio::test]
-async fn a_function_without_its_settings_says_which_and_does_not_start() {
+async fn a_function_with_an_invalid_setting_names_it_and_does_not_start() {
     for (missing, wrong) in [
         ("SESSION_SECRET", "short"),
         ("ENCRYPTION_KEY", "short"),
@@ -152,21 +156,21 @@ async fn a_function_without_its_settings_says_which_and_does_not_start() {
 }
 
 #[tokio::test]
-async fn a_secret_that_others_sign_with_opens_nothing() {
+async fn a_cookie_signed_with_another_secret_is_rejected() {
     let app = TestApp::start().await;
     let ana = app.member("ana").await;
     let settings =
         Settings::default().with("SESSION_SECRET", "another secret of the tests is long too");
-    let other = app.another_with(settings).await;
-    let function = other.function(SESSION).await;
-    assert!(!ana.at_url(&function.url).is_signed_in().await);
+    let other = app.start_another_with(settings).await;
+    let function = other.start_function(SESSION).await;
+    assert!(!ana.connected_to_url(&function.url).is_signed_in().await);
 }
 
 #[tokio::test]
-async fn the_log_has_a_line_of_json_a_request_and_no_secret_in_it() {
+async fn the_log_has_one_json_line_per_request_and_no_secrets() {
     let app = TestApp::start().await;
-    let function = app.function(REGISTER).await;
-    let ana = app.visitor().at_url(&function.url);
+    let function = app.start_function(REGISTER).await;
+    let ana = app.visitor().connected_to_url(&function.url);
     let form = json!({ "email": "ana@example.com", "password": PASSWORD, "name": "Ana" });
     let path = "/api/auth/register?token=of-somebody";
     ana.post(path, form.clone()).await.expect(201);

@@ -2,17 +2,17 @@
 //! functions in front of them, and people who call.
 
 mod authenticator;
-mod crowd;
-mod function;
+mod classes;
+mod client;
+mod databases;
+mod function_process;
 mod github;
-mod links;
-mod oidc;
-mod people;
+mod mail_server;
+mod many_members;
+mod oidc_provider;
+mod outbox;
 mod python;
-mod smtp;
-mod stores;
 mod stripe;
-mod studio;
 
 use std::collections::HashMap;
 use std::net::Ipv4Addr;
@@ -31,16 +31,16 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
 pub use authenticator::Authenticator;
-pub use function::Function;
-pub use github::GitHub;
-pub use oidc::{Mischief, Oidc, Replaced, claims};
-pub use people::{Answer, Person};
+pub use classes::NewClass;
+pub use client::{TestClient, TestResponse};
+pub use databases::{Database, connect, empty_database, postgres_binaries};
+pub use function_process::FunctionProcess;
+pub use github::FakeGitHub;
+pub use mail_server::MailServer;
+pub use oidc_provider::{OidcProvider, ProviderFault, TokenRewrite, decode_claims};
 pub use python::python;
 pub use sabor_dev::wire::Wire;
-pub use smtp::MailServer;
-pub use stores::{Database, binaries, connect, empty_database};
-pub use stripe::{Fault, LocalStripe, Stripe, event, signature};
-pub use studio::Class;
+pub use stripe::{FakeStripe, LocalStripe, StripeFault, sign_event, stripe_event};
 
 /// The password that everybody in these stories has.
 pub const PASSWORD: &str = "una contraseña larga";
@@ -96,21 +96,21 @@ impl TestApp {
     pub async fn start_with(settings: Settings) -> Self {
         let redis = Endpoint::start(Backend::memory(), Options::default());
         let redis = Arc::new(redis.await.unwrap());
-        Self::on(stores::database().await, redis, settings).await
+        Self::start_on(databases::migrated_database().await, redis, settings).await
     }
 
     /// Another process of the same deployment: same stores, same secrets.
-    pub async fn another(&self) -> Self {
-        self.another_with(self.settings.clone()).await
+    pub async fn start_another(&self) -> Self {
+        self.start_another_with(self.settings.clone()).await
     }
 
     /// Another process on the same stores, set up otherwise.
-    pub async fn another_with(&self, settings: Settings) -> Self {
-        Self::on(self.database.clone(), self.redis.clone(), settings).await
+    pub async fn start_another_with(&self, settings: Settings) -> Self {
+        Self::start_on(self.database.clone(), self.redis.clone(), settings).await
     }
 
     /// On a Postgres that only this story has, and may stop.
-    pub async fn on_own_cluster() -> (Self, Arc<Cluster>) {
+    pub async fn start_on_own_cluster() -> (Self, Arc<Cluster>) {
         let cluster = Arc::new(Cluster::start(Default::default()).await.unwrap());
         cluster.create_database("own").await.unwrap();
         let url = cluster.url("own");
@@ -118,14 +118,14 @@ impl TestApp {
         sabor::migrations::up(&mut client).await.unwrap();
         let redis = Endpoint::start(Backend::memory(), Options::default());
         let redis = Arc::new(redis.await.unwrap());
-        let database = Database::elsewhere(url);
+        let database = Database::external(url);
         (
-            Self::on(database, redis, Settings::default()).await,
+            Self::start_on(database, redis, Settings::default()).await,
             cluster,
         )
     }
 
-    async fn on(database: Database, redis: Arc<Endpoint>, settings: Settings) -> Self {
+    async fn start_on(database: Database, redis: Arc<Endpoint>, settings: Settings) -> Self {
         let app = App::new(config(&database, &redis, &settings)).unwrap();
         let router = sabor::http::router(app.clone(), sabor_dev::routes());
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
@@ -150,9 +150,9 @@ impl TestApp {
     }
 
     /// One function as the platform runs it, on the same stores.
-    pub async fn function(&self, executable: &str) -> Function {
+    pub async fn start_function(&self, executable: &str) -> FunctionProcess {
         let variables = environment(&self.database, &self.redis, &self.settings);
-        Function::start(executable, variables).await
+        FunctionProcess::start(executable, variables).await
     }
 
     /// Ends this process as a restart does: nothing in memory remains.
@@ -162,24 +162,24 @@ impl TestApp {
     }
 
     /// Somebody with an address of their own, who is not signed in.
-    pub fn visitor(&self) -> Person {
+    pub fn visitor(&self) -> TestClient {
         // 198.18.0.0/15 is set aside for such uses (RFC 2544).
         let [high, low] = self
             .next_address
             .fetch_add(1, Ordering::Relaxed)
             .to_be_bytes();
-        Person::new(&self.url, Ipv4Addr::new(198, 18, high, low).into())
+        TestClient::new(&self.url, Ipv4Addr::new(198, 18, high, low).into())
     }
 
     /// The same browser at an address of its own, so that no limit is met.
-    pub fn visitor_like(&self, person: &Person) -> Person {
+    pub fn visitor_with_cookie_of(&self, person: &TestClient) -> TestClient {
         let visitor = self.visitor();
         *visitor.cookie.lock().unwrap() = person.cookie();
         visitor
     }
 
     /// Somebody who has registered as `<name>@example.com` and is signed in.
-    pub async fn member(&self, name: &str) -> Person {
+    pub async fn member(&self, name: &str) -> TestClient {
         let person = self.visitor();
         let form = serde_json::json!({
             "email": format!("{name}@example.com"),
@@ -192,7 +192,7 @@ impl TestApp {
     }
 
     /// A member who has been made an administrator, and then signed in.
-    pub async fn admin(&self, name: &str) -> Person {
+    pub async fn admin(&self, name: &str) -> TestClient {
         let person = self.member(name).await;
         let email = format!("{name}@example.com");
         let client = self.app.db().client().await.unwrap();
@@ -206,7 +206,7 @@ impl TestApp {
     }
 
     /// A member who looks after classes and bookings, and then signed in.
-    pub async fn staff(&self, name: &str) -> Person {
+    pub async fn staff(&self, name: &str) -> TestClient {
         let person = self.member(name).await;
         let email = format!("{name}@example.com");
         self.sql(&format!(
@@ -218,7 +218,7 @@ impl TestApp {
     }
 
     /// A partner application at `https://<name>.example`; returns its secret.
-    pub async fn partner(&self, name: &str) -> String {
+    pub async fn register_partner_app(&self, name: &str) -> String {
         let origins = vec![format!("https://{name}.example")];
         let new = NewApp::read(name, origins, true).unwrap();
         let (client, secret) = (self.app.db().client().await.unwrap(), partner_secret(name));
@@ -230,20 +230,20 @@ impl TestApp {
 
     /// Runs SQL past the application; returns the rows.
     pub async fn sql(&self, statement: &str) -> Vec<tokio_postgres::Row> {
-        let client = stores::connect(&self.database).await;
+        let client = databases::connect(&self.database).await;
         client.query(statement, &[]).await.unwrap()
     }
 
     /// Takes locks in a transaction that is open until their release.
-    pub async fn hold(&self, statement: &str) -> Held {
-        let client = stores::connect(&self.database).await;
+    pub async fn hold_locks(&self, statement: &str) -> HeldLocks {
+        let client = databases::connect(&self.database).await;
         let begin = format!("begin; {statement}");
         client.batch_execute(&begin).await.unwrap();
-        Held(client)
+        HeldLocks(client)
     }
 
     /// How many statements wait for a lock that another transaction holds.
-    pub async fn waiting(&self) -> i64 {
+    pub async fn blocked_statements(&self) -> i64 {
         self.count(
             "select count(*) from pg_stat_activity
             where datname = current_database() and wait_event_type = 'Lock'",
@@ -262,10 +262,10 @@ pub fn partner_secret(name: &str) -> String {
     sha256_hex(name.as_bytes())
 }
 
-/// Locks of [`TestApp::hold`].
-pub struct Held(tokio_postgres::Client);
+/// Locks of [`TestApp::hold_locks`].
+pub struct HeldLocks(tokio_postgres::Client);
 
-impl Held {
+impl HeldLocks {
     /// Gives the locks back, with all changed that was.
     pub async fn commit(self) {
         self.0.batch_execute("commit").await.unwrap();
@@ -332,7 +332,7 @@ fn config(database: &str, redis: &Endpoint, settings: &Settings) -> Config {
 /// # Panics
 ///
 /// When it does not within ten seconds.
-pub async fn until(mut condition: impl AsyncFnMut() -> bool) {
+pub async fn wait_until(mut condition: impl AsyncFnMut() -> bool) {
     let started = std::time::Instant::now();
     while !condition().await {
         assert!(started.elapsed().as_secs() < 10, "this never came to hold");

@@ -7,16 +7,16 @@ use sabor::config::MailTransport;
 use sabor::mail::{Sent, send_due};
 use serde_json::{Value, json};
 
-use crate::bookings::{book, cancel, wait_for};
-use crate::harness::{MailServer, Settings, TestApp, until};
+use crate::bookings::{book, cancel, join_waitlist};
+use crate::harness::{MailServer, Settings, TestApp, wait_until};
 
-async fn send(app: &App) -> Sent {
+async fn send_due_mails(app: &App) -> Sent {
     let until = Instant::now() + Duration::from_secs(30);
     send_due(app, until).await.unwrap()
 }
 
 /// Puts a message for the studio into the outbox, to be mailed to `recipient`.
-async fn write(app: &TestApp, recipient: &str) {
+async fn insert_mail(app: &TestApp, recipient: &str) {
     app.sql(&format!(
         "with message as (
             insert into contact_submissions (id, name, email, subject, message)
@@ -52,13 +52,13 @@ fn subjects(mails: &[Value]) -> Vec<&str> {
 }
 
 #[tokio::test]
-async fn a_booking_is_confirmed_in_text_and_html_at_the_studios_own_time() {
+async fn a_booking_confirmation_has_text_and_html_in_the_studios_local_time() {
     let Some(server) = MailServer::start().await else {
         return;
     };
     let settings = server.settings().with("STUDIO_TIMEZONE", "Europe/Madrid");
     let app = TestApp::start_with(settings).await;
-    let class = app.class(3).await;
+    let class = app.create_class(3).await;
     // An hour after the clocks went forward in Madrid: 17:30 in London's winter
     // time is 19:30 there.
     app.sql(
@@ -68,7 +68,7 @@ async fn a_booking_is_confirmed_in_text_and_html_at_the_studios_own_time() {
     .await;
     let ana = app.member("ana").await;
     book(&ana, class).await.expect(201);
-    let mail = &server.wait_for(1).await[0];
+    let mail = &server.wait_for_mails(1).await[0];
     assert_eq!(mail["to"], json!(["ana@example.com"]));
     assert_eq!(mail["type"], "multipart/alternative");
     let headers = &mail["headers"];
@@ -100,23 +100,23 @@ async fn a_booking_is_confirmed_in_text_and_html_at_the_studios_own_time() {
         html.contains("Salsa &#38; Son") && html.contains("7:30 PM"),
         "{html}"
     );
-    until(async || count(&app, "sent_at is null").await == 0).await;
+    wait_until(async || count(&app, "sent_at is null").await == 0).await;
 }
 
 #[tokio::test]
-async fn whoever_waits_hears_of_the_place_and_whoever_goes_of_the_cancellation() {
+async fn waitlist_promotion_and_cancellation_are_mailed() {
     let Some(server) = MailServer::start().await else {
         return;
     };
     let app = TestApp::start_with(server.settings()).await;
-    let class = app.class(1).await;
+    let class = app.create_class(1).await;
     let (ana, ben) = (app.member("ana").await, app.member("ben").await);
-    let answer = book(&ana, class).await;
-    let booking = answer.expect(201);
-    wait_for(&ben, class).await.expect(201);
-    server.wait_for(2).await;
+    let response = book(&ana, class).await;
+    let booking = response.expect(201);
+    join_waitlist(&ben, class).await.expect(201);
+    server.wait_for_mails(2).await;
     cancel(&ana, &booking).await.expect(200);
-    let mails = server.wait_for(4).await;
+    let mails = server.wait_for_mails(4).await;
     let told = |who: &str| -> Vec<String> {
         let to = json!([format!("{who}@example.com")]);
         let mine = mails.iter().filter(|mail| mail["to"] == to);
@@ -132,15 +132,15 @@ async fn whoever_waits_hears_of_the_place_and_whoever_goes_of_the_cancellation()
 }
 
 #[tokio::test]
-async fn a_cancelled_and_a_moved_class_say_why_and_from_when_to_when() {
+async fn mails_about_cancelled_and_moved_classes_state_the_reason_and_both_times() {
     let Some(server) = MailServer::start().await else {
         return;
     };
     let app = TestApp::start_with(server.settings()).await;
-    let class = app.class(3).await;
+    let class = app.create_class(3).await;
     let ana = app.member("ana").await;
     book(&ana, class).await.expect(201);
-    server.wait_for(1).await;
+    server.wait_for_mails(1).await;
     let tell = async |kind: &str, before: &str| {
         app.sql(&format!(
             "insert into mail_outbox (id, recipient, kind, payload)
@@ -148,7 +148,7 @@ async fn a_cancelled_and_a_moved_class_say_why_and_from_when_to_when() {
                 jsonb_build_object('bookingId', id, 'before', {before}) from bookings"
         ))
         .await;
-        send(&app.app).await
+        send_due_mails(&app.app).await
     };
     app.sql(
         "update scheduled_classes set start_time = '2030-07-05T01:00:00Z',
@@ -182,7 +182,7 @@ async fn a_cancelled_and_a_moved_class_say_why_and_from_when_to_when() {
     )
     .await;
     assert_eq!(tell("class_cancelled", "null").await.sent, 1);
-    let mails = server.wait_for(6).await;
+    let mails = server.wait_for_mails(6).await;
     let text = |n: usize| mails[n]["text"].as_str().unwrap();
     let moved = |day: &str, ends: &str, room: &str| {
         format!(
@@ -211,12 +211,12 @@ async fn a_cancelled_and_a_moved_class_say_why_and_from_when_to_when() {
 }
 
 #[tokio::test]
-async fn news_that_does_not_hold_any_more_is_not_sent() {
+async fn outdated_notifications_are_not_sent() {
     let Some(server) = MailServer::start().await else {
         return;
     };
     let app = TestApp::start().await;
-    let class = app.class(3).await;
+    let class = app.create_class(3).await;
     let ana = app.member("ana").await;
     app.sql("delete from mail_outbox").await;
     let booking = book(&ana, class).await.expect(201);
@@ -226,41 +226,45 @@ async fn news_that_does_not_hold_any_more_is_not_sent() {
         (gen_random_uuid(), 'ana@example.com', 'booking_promoted', '{\"bookingId\":7}'),
         (gen_random_uuid(), 'ana@example.com', 'fire_alarm', '{}')")
         .await;
-    let mailing = app.another_with(server.settings()).await;
-    let sent = send(&mailing.app).await;
+    let mailing = app.start_another_with(server.settings()).await;
+    let sent = send_due_mails(&mailing.app).await;
     assert_eq!((sent.sent, sent.dropped), (1, 4));
-    let mails = server.wait_for(1).await;
+    let mails = server.wait_for_mails(1).await;
     assert!(subjects(&mails)[0].starts_with("Cancelled: "));
-    assert_eq!(send(&mailing.app).await, Sent::default());
+    assert_eq!(send_due_mails(&mailing.app).await, Sent::default());
 }
 
 #[tokio::test]
-async fn a_class_that_is_over_is_not_announced() {
+async fn notifications_about_past_classes_are_not_sent() {
     let Some(server) = MailServer::start().await else {
         return;
     };
     let app = TestApp::start().await;
-    let class = app.class(3).await;
+    let class = app.create_class(3).await;
     book(&app.member("ana").await, class).await.expect(201);
-    let mailing = app.another_with(server.settings()).await;
+    let mailing = app.start_another_with(server.settings()).await;
     mailing.app.clock().advance(chrono::TimeDelta::days(4));
-    assert_eq!(send(&mailing.app).await.dropped, 1);
+    assert_eq!(send_due_mails(&mailing.app).await.dropped, 1);
 }
 
 #[tokio::test]
-async fn senders_at_once_deliver_each_mail_once() {
+async fn concurrent_senders_deliver_each_mail_once() {
     let Some(server) = MailServer::start().await else {
         return;
     };
     let app = TestApp::start_with(server.settings()).await;
     for _ in 0..100 {
-        write(&app, "studio@sabor.example").await;
+        insert_mail(&app, "studio@sabor.example").await;
     }
-    let other = app.another().await;
-    let (one, two, three) = tokio::join!(send(&app.app), send(&other.app), send(&other.app));
+    let other = app.start_another().await;
+    let (one, two, three) = tokio::join!(
+        send_due_mails(&app.app),
+        send_due_mails(&other.app),
+        send_due_mails(&other.app)
+    );
     assert_eq!(one.sent + two.sent + three.sent, 100);
     assert!(one.sent > 0 && two.sent > 0 && three.sent > 0);
-    let mails = server.wait_for(100).await;
+    let mails = server.wait_for_mails(100).await;
     let ids: std::collections::BTreeSet<_> = mails
         .iter()
         .map(|mail| mail["headers"]["message-id"].to_string())
@@ -273,19 +277,23 @@ async fn senders_at_once_deliver_each_mail_once() {
 }
 
 #[tokio::test]
-async fn a_refusal_for_now_is_tried_again_later_and_later_and_then_given_up() {
+async fn a_temporary_failure_is_retried_with_growing_delays_and_then_abandoned() {
     let Some(server) = MailServer::start().await else {
         return;
     };
     let app = TestApp::start_with(server.settings()).await;
-    write(&app, "later@example.com").await;
-    write(&app, "ana@example.com").await;
+    insert_mail(&app, "later@example.com").await;
+    insert_mail(&app, "ana@example.com").await;
     let mut pauses = Vec::new();
     for attempt in 1..=10 {
-        let sent = send(&app.app).await;
+        let sent = send_due_mails(&app.app).await;
         assert_eq!(sent.sent, u64::from(attempt == 1), "the other one goes out");
         assert_eq!(sent.given_up, u64::from(attempt == 10));
-        assert_eq!(send(&app.app).await, Sent::default(), "not before its time");
+        assert_eq!(
+            send_due_mails(&app.app).await,
+            Sent::default(),
+            "not before its time"
+        );
         let row = app
             .sql(
                 "select case when isfinite(next_attempt_at)
@@ -299,65 +307,65 @@ async fn a_refusal_for_now_is_tried_again_later_and_later_and_then_given_up() {
     let day = Some(1440);
     let growing = [Some(1), Some(5), Some(30), Some(120), Some(360)];
     assert_eq!(pauses, [&growing[..], &[day, day, day, day, None]].concat());
-    assert_eq!(send(&app.app).await, Sent::default());
+    assert_eq!(send_due_mails(&app.app).await, Sent::default());
 }
 
 #[tokio::test]
-async fn a_recipient_that_there_is_not_is_given_up_at_once() {
+async fn an_unknown_recipient_is_abandoned_immediately() {
     let Some(server) = MailServer::start().await else {
         return;
     };
     let app = TestApp::start_with(server.settings()).await;
-    write(&app, "gone@example.com").await;
-    write(&app, "no address").await;
-    write(&app, "ana@example.com").await;
-    let sent = send(&app.app).await;
+    insert_mail(&app, "gone@example.com").await;
+    insert_mail(&app, "no address").await;
+    insert_mail(&app, "ana@example.com").await;
+    let sent = send_due_mails(&app.app).await;
     assert_eq!((sent.sent, sent.given_up, sent.failed), (1, 2, 0));
     make_due(&app).await;
-    assert_eq!(send(&app.app).await, Sent::default());
+    assert_eq!(send_due_mails(&app.app).await, Sent::default());
     assert_eq!(count(&app, "next_attempt_at = 'infinity'").await, 2);
 }
 
 #[tokio::test]
-async fn a_server_that_does_not_want_us_loses_no_mail() {
+async fn a_server_that_blocks_the_sender_loses_no_mail() {
     let Some(server) = MailServer::start().await else {
         return;
     };
     let app = TestApp::start_with(server.settings()).await;
-    write(&app, "blocked@example.com").await;
-    let sent = send(&app.app).await;
+    insert_mail(&app, "blocked@example.com").await;
+    let sent = send_due_mails(&app.app).await;
     assert_eq!((sent.failed, sent.given_up), (1, 0));
 }
 
 #[tokio::test]
-async fn content_that_is_refused_is_tried_again() {
+async fn rejected_content_is_retried() {
     let Some(server) = MailServer::start().await else {
         return;
     };
     let app = TestApp::start_with(server.settings()).await;
-    write(&app, "broken@example.com").await;
-    let sent = send(&app.app).await;
+    insert_mail(&app, "broken@example.com").await;
+    let sent = send_due_mails(&app.app).await;
     assert_eq!((sent.failed, sent.given_up), (1, 0));
 }
 
 #[tokio::test]
-async fn a_connection_lost_before_the_answer_costs_no_mail_and_shows_its_id_twice() {
+async fn a_connection_lost_before_the_reply_loses_no_mail_and_resends_the_same_id() {
     let Some(server) = MailServer::start().await else {
         return;
     };
     let app = TestApp::start_with(server.settings()).await;
-    write(&app, "cut-before@example.com").await;
-    write(&app, "cut-after@example.com").await;
-    write(&app, "ana@example.com").await;
-    let sent = send(&app.app).await;
+    insert_mail(&app, "cut-before@example.com").await;
+    insert_mail(&app, "cut-after@example.com").await;
+    insert_mail(&app, "ana@example.com").await;
+    let sent = send_due_mails(&app.app).await;
     assert_eq!(
         (sent.sent, sent.failed),
         (1, 2),
         "the others go out all the same"
     );
     make_due(&app).await;
-    assert_eq!(send(&app.app).await.failed, 2);
-    let mails = server.wait_for(3).await;
+    assert_eq!(send_due_mails(&app.app).await.failed, 2);
+    let mails = server.wait_for_mails(3).await;
     let twice: Vec<_> = mails
         .iter()
         .filter(|mail| mail["to"] == json!(["cut-after@example.com"]))
@@ -368,24 +376,24 @@ async fn a_connection_lost_before_the_answer_costs_no_mail_and_shows_its_id_twic
 }
 
 #[tokio::test]
-async fn a_slow_server_is_not_waited_for_for_ever() {
+async fn a_slow_server_times_out() {
     let Some(server) = MailServer::start().await else {
         return;
     };
     let app = TestApp::start_with(server.settings()).await;
-    write(&app, "slow@example.com").await;
+    insert_mail(&app, "slow@example.com").await;
     let mut config = app.app.config().clone();
     let MailTransport::Smtp(smtp) = &mut config.mail.transport else {
         panic!("{:?}", config.mail);
     };
     smtp.deadline = Duration::from_secs(1);
     let hasty = App::new(config).unwrap();
-    assert_eq!(send(&hasty).await.failed, 1);
+    assert_eq!(send_due_mails(&hasty).await.failed, 1);
     hasty.close().await;
 }
 
 #[tokio::test]
-async fn without_a_server_one_try_is_spent_and_the_rest_waits() {
+async fn without_a_server_one_attempt_is_made_and_the_rest_waits() {
     let port = sabor_dev::port::free(None).unwrap();
     let settings = Settings::default()
         .with("SMTP_HOST", "127.0.0.1")
@@ -393,15 +401,15 @@ async fn without_a_server_one_try_is_spent_and_the_rest_waits() {
         .with("MAIL_FROM", "hello@sabor.example");
     let app = TestApp::start_with(settings).await;
     for _ in 0..3 {
-        write(&app, "ana@example.com").await;
+        insert_mail(&app, "ana@example.com").await;
     }
-    let sent = send(&app.app).await;
+    let sent = send_due_mails(&app.app).await;
     assert_eq!((sent.failed, sent.remaining), (1, true));
     assert_eq!(count(&app, "attempts = 0").await, 2);
 }
 
 #[tokio::test]
-async fn nothing_that_a_visitor_types_becomes_a_header() {
+async fn visitor_input_cannot_inject_headers() {
     let Some(server) = MailServer::start().await else {
         return;
     };
@@ -420,8 +428,8 @@ async fn nothing_that_a_visitor_types_becomes_a_header() {
             jsonb_build_object('submissionId', id) from contact_submissions",
     )
     .await;
-    assert_eq!(send(&app.app).await.sent, 1);
-    let mails = server.wait_for(1).await;
+    assert_eq!(send_due_mails(&app.app).await.sent, 1);
+    let mails = server.wait_for_mails(1).await;
     let names: Vec<_> = mails[0]["names"].as_array().unwrap().to_vec();
     assert!(!names.contains(&json!("Bcc")), "{names:?}");
     assert_eq!(mails[0]["to"], json!(["studio@sabor.example"]));
@@ -437,7 +445,7 @@ async fn nothing_that_a_visitor_types_becomes_a_header() {
 }
 
 #[tokio::test]
-async fn a_foreign_server_gets_nothing_without_tls_that_it_can_prove() {
+async fn mail_is_sent_only_over_verified_tls() {
     let folder = tempfile::tempdir().unwrap();
     let issued = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
     let (certificate, key) = (
@@ -456,9 +464,9 @@ async fn a_foreign_server_gets_nothing_without_tls_that_it_can_prove() {
         .with("SMTP_PASS", "of-the-mail")
         .with("SMTP_CA_CERT", issued.cert.pem());
     let app = TestApp::start_with(known.clone()).await;
-    write(&app, "ana@example.com").await;
-    assert_eq!(send(&app.app).await.sent, 1);
-    let mail = &server.wait_for(1).await[0];
+    insert_mail(&app, "ana@example.com").await;
+    assert_eq!(send_due_mails(&app.app).await.sent, 1);
+    let mail = &server.wait_for_mails(1).await[0];
     assert_eq!(
         (&mail["tls"], &mail["user"]),
         (&json!(true), &json!("sabor"))
@@ -470,34 +478,36 @@ async fn a_foreign_server_gets_nothing_without_tls_that_it_can_prove() {
         ("SMTP_HOST", "127.0.0.1".to_owned()),
         ("SMTP_PASS", "wrong".to_owned()),
     ] {
-        let wrong = app.another_with(known.clone().with(name, value)).await;
-        write(&app, "ana@example.com").await;
+        let wrong = app
+            .start_another_with(known.clone().with(name, value))
+            .await;
+        insert_mail(&app, "ana@example.com").await;
         make_due(&app).await;
-        let sent = send(&wrong.app).await;
+        let sent = send_due_mails(&wrong.app).await;
         assert_eq!((sent.sent, sent.failed), (0, 1), "{name}");
     }
-    assert_eq!(server.mails().len(), 1);
+    assert_eq!(server.received().len(), 1);
     // A server that offers no TLS, where TLS is asked for.
     let Some(plain) = MailServer::start().await else {
         return;
     };
     let clear = known.with("SMTP_PORT", plain.port.to_string());
-    let clear = app.another_with(clear).await;
+    let clear = app.start_another_with(clear).await;
     make_due(&app).await;
-    assert_eq!(send(&clear.app).await.sent, 0);
-    assert!(plain.mails().is_empty());
+    assert_eq!(send_due_mails(&clear.app).await.sent, 0);
+    assert!(plain.received().is_empty());
 }
 
 #[tokio::test]
-async fn in_development_mail_is_a_file_that_sorts_by_time() {
+async fn in_development_mails_are_files_sorted_by_time() {
     let app = TestApp::start().await;
     let folder = tempfile::tempdir().unwrap();
     let mut config = app.app.config().clone();
     config.mail.transport = MailTransport::Folder(folder.path().join("mail"));
     let mailing = App::new(config).unwrap();
-    write(&app, "ana@example.com").await;
-    write(&app, "ben@example.com").await;
-    assert_eq!(send(&mailing).await.sent, 2);
+    insert_mail(&app, "ana@example.com").await;
+    insert_mail(&app, "ben@example.com").await;
+    assert_eq!(send_due_mails(&mailing).await.sent, 2);
     let mut files: Vec<_> = std::fs::read_dir(folder.path().join("mail"))
         .unwrap()
         .map(|entry| entry.unwrap().path())

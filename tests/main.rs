@@ -8,13 +8,13 @@
 )]
 
 mod conventions;
-mod database;
+mod database_failures;
 mod events;
-mod faults;
 mod harness;
-mod input;
-mod kv;
+mod internal_errors;
 mod mail;
+mod malformed_requests;
+mod redis;
 mod roles;
 
 mod admin;
@@ -24,7 +24,7 @@ mod calendar;
 mod classes;
 mod contact;
 mod cross_app;
+mod database_tls_and_pooler;
 mod executables;
 mod payments;
-mod postgres;
 mod session;

@@ -1,9 +1,9 @@
 //! Money, as it comes and goes. Checkout Sessions are those of the stand-in in
 //! `harness/stripe.rs`, which replays the shapes that Stripe's reference records.
 
-mod desk;
+mod desk_payments;
 mod refunds;
-mod unpaid;
+mod unpaid_checkouts;
 mod webhook;
 
 use std::time::{Duration, Instant};
@@ -11,53 +11,63 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use crate::bookings::book;
-use crate::harness::{Answer, Person, Stripe, TestApp, event};
+use crate::harness::{FakeStripe, TestApp, TestClient, TestResponse, stripe_event};
 
 /// A studio that takes cards, and who takes them.
-pub async fn studio() -> (TestApp, Stripe) {
-    let stripe = Stripe::start().await;
+pub async fn start_with_stripe() -> (TestApp, FakeStripe) {
+    let stripe = FakeStripe::start().await;
     let app = TestApp::start_with(stripe.settings()).await;
     (app, stripe)
 }
 
-pub async fn pay(person: &Person, booking: &Value, method: &str) -> Answer {
-    let order = json!({ "bookingId": booking["id"], "method": method });
-    person.post("/api/bookings/payment", order).await
+pub async fn start_payment(person: &TestClient, booking: &Value, method: &str) -> TestResponse {
+    let payload = json!({ "bookingId": booking["id"], "method": method });
+    person.post("/api/bookings/payment", payload).await
 }
 
 /// What the member sees of it.
-pub async fn payment(person: &Person, booking: &Value) -> Value {
+pub async fn payment_of(person: &TestClient, booking: &Value) -> Value {
     let id = booking["id"].as_str().unwrap();
     let path = format!("/api/bookings/payment?bookingId={id}");
     person.get(&path).await.expect(200)["payment"].clone()
 }
 
 /// A booking, and the checkout that was begun for it.
-pub async fn checkout(app: &TestApp, stripe: &Stripe, person: &Person) -> (Value, Value) {
-    let booking = book(person, app.class(1).await).await.expect(201);
-    let begun = pay(person, &booking, "card").await.expect(201);
-    let session = stripe.session_at(&begun["checkoutUrl"]);
+pub async fn start_checkout(
+    app: &TestApp,
+    stripe: &FakeStripe,
+    person: &TestClient,
+) -> (Value, Value) {
+    let booking = book(person, app.create_class(1).await).await.expect(201);
+    let begun = start_payment(person, &booking, "card").await.expect(201);
+    let session = stripe.session_by_url(&begun["checkoutUrl"]);
     (booking, session)
 }
 
 /// A booking that was paid by card.
-pub async fn paid(app: &TestApp, stripe: &Stripe, person: &Person) -> (Value, Value) {
-    let (booking, session) = checkout(app, stripe, person).await;
-    let session = stripe.pay(&session);
-    app.hear(&completed(&session)).await.expect(200);
-    assert_eq!(payment(person, &booking).await["status"], "paid");
+pub async fn book_and_pay(
+    app: &TestApp,
+    stripe: &FakeStripe,
+    person: &TestClient,
+) -> (Value, Value) {
+    let (booking, session) = start_checkout(app, stripe, person).await;
+    let session = stripe.complete_checkout(&session);
+    app.deliver_event(&checkout_completed(&session))
+        .await
+        .expect(200);
+    assert_eq!(payment_of(person, &booking).await["status"], "paid");
     (booking, session)
 }
 
 /// That a session was paid.
-pub fn completed(session: &Value) -> Value {
-    told("checkout.session.completed", session)
+pub fn checkout_completed(session: &Value) -> Value {
+    event_about("checkout.session.completed", session)
 }
 
 /// An event with a name of its own kind and object.
-pub fn told(kind: &str, object: &Value) -> Value {
+pub fn event_about(kind: &str, object: &Value) -> Value {
     let id = format!("evt_{kind}_{}", object["id"].as_str().unwrap());
-    event(&id, kind, object)
+    stripe_event(&id, kind, object)
 }
 
 /// The status of a booking.
@@ -70,7 +80,7 @@ pub async fn booking_status(app: &TestApp, booking: &Value) -> String {
 }
 
 /// The clean-up's part: returns how many were released.
-pub async fn release(app: &TestApp) -> u64 {
+pub async fn release_unpaid(app: &TestApp) -> u64 {
     sabor::payment::release_unpaid(&app.app, soon())
         .await
         .unwrap()
@@ -78,7 +88,7 @@ pub async fn release(app: &TestApp) -> u64 {
 }
 
 /// As [`release`], of refunds.
-pub async fn refund(app: &TestApp) -> u64 {
+pub async fn process_refunds(app: &TestApp) -> u64 {
     sabor::payment::refund_due(&app.app, soon())
         .await
         .unwrap()
@@ -90,18 +100,18 @@ fn soon() -> Instant {
 }
 
 /// Half an hour has passed, as far as open card payments know.
-pub async fn half_an_hour_passes(app: &TestApp) {
+pub async fn expire_card_payments(app: &TestApp) {
     app.sql("update payments set expires_at = now() - interval '1 second', next_attempt_at = now() where status = 'pending' and method = 'card'")
         .await;
 }
 
 /// The pause before the next try is over.
-pub async fn the_pause_is_over(app: &TestApp) {
+pub async fn make_payments_due(app: &TestApp) {
     app.sql("update payments set next_attempt_at = now()").await;
 }
 
 /// The events that a member was told, in order.
-pub async fn events(app: &TestApp, kind: &str) -> i64 {
+pub async fn member_event_count(app: &TestApp, kind: &str) -> i64 {
     app.count(&format!(
         "select count(*) from member_events where kind = '{kind}'"
     ))

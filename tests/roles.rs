@@ -5,94 +5,102 @@ use reqwest::Method;
 use serde_json::json;
 
 use crate::conventions::{example, operations};
-use crate::harness::{CRON_SECRET, Person, TestApp};
+use crate::harness::{CRON_SECRET, TestApp, TestClient};
 
 /// Who may call what. A new function has to be added here to pass.
-const TABLE: &[(&str, &str, Who)] = &[
-    ("DELETE", "/api/admin/classes", Who::Staff),
-    ("DELETE", "/api/admin/instructors", Who::Staff),
-    ("DELETE", "/api/admin/schedule", Who::Staff),
-    ("DELETE", "/api/auth/identities", Who::Member),
-    ("DELETE", "/api/auth/me", Who::Member),
-    ("DELETE", "/api/auth/two-factor", Who::Member),
-    ("DELETE", "/api/calendar/token", Who::Member),
-    ("DELETE", "/api/session/sessions", Who::Admin),
-    ("DELETE", "/api/sessions", Who::Member),
-    ("DELETE", "/api/sessions/{id}", Who::Member),
-    ("GET", "/api/admin/accounts", Who::Admin),
-    ("GET", "/api/admin/analytics", Who::Staff),
-    ("GET", "/api/admin/apps", Who::Admin),
-    ("GET", "/api/admin/bookings", Who::Staff),
-    ("GET", "/api/admin/classes", Who::Staff),
-    ("GET", "/api/admin/cleanup-sessions", Who::CronAlone),
-    ("GET", "/api/admin/contacts", Who::Staff),
-    ("GET", "/api/admin/dashboard", Who::Staff),
-    ("GET", "/api/admin/instructors", Who::Staff),
-    ("GET", "/api/admin/schedule", Who::Staff),
-    ("GET", "/api/admin/security-events", Who::Admin),
-    ("GET", "/api/admin/users", Who::Admin),
-    ("GET", "/api/auth/identities", Who::Member),
-    ("GET", "/api/auth/me", Who::Member),
-    ("GET", "/api/auth/oauth/callback/{provider}", Who::Visitor),
-    ("GET", "/api/auth/oauth/{provider}", Who::Visitor),
-    ("GET", "/api/auth/providers", Who::Visitor),
-    ("GET", "/api/auth/session", Who::Member),
-    ("GET", "/api/auth/two-factor", Who::Member),
-    ("GET", "/api/bookings/list", Who::Member),
-    ("GET", "/api/bookings/payment", Who::Member),
-    ("GET", "/api/calendar", Who::Visitor),
-    ("GET", "/api/classes/availability", Who::Visitor),
-    ("GET", "/api/classes/details", Who::Visitor),
-    ("GET", "/api/classes/list", Who::Visitor),
-    ("GET", "/api/classes/schedule", Who::Visitor),
-    ("GET", "/api/events", Who::Member),
-    ("GET", "/api/health", Who::Visitor),
-    ("GET", "/api/session/sessions", Who::Admin),
-    ("GET", "/api/session/test-session", Who::Visitor),
-    ("GET", "/api/sessions", Who::Member),
-    ("PATCH", "/api/admin/accounts", Who::Admin),
-    ("PATCH", "/api/admin/apps", Who::Admin),
-    ("PATCH", "/api/admin/bookings", Who::Staff),
-    ("PATCH", "/api/admin/classes", Who::Staff),
-    ("PATCH", "/api/admin/contacts", Who::Staff),
-    ("PATCH", "/api/admin/instructors", Who::Staff),
-    ("PATCH", "/api/admin/schedule", Who::Staff),
-    ("PATCH", "/api/admin/users", Who::Admin),
-    ("PATCH", "/api/auth/me", Who::Member),
-    ("POST", "/api/admin/accounts", Who::Admin),
-    ("POST", "/api/admin/apps", Who::Admin),
-    ("POST", "/api/admin/bookings", Who::Staff),
-    ("POST", "/api/admin/classes", Who::Staff),
-    ("POST", "/api/admin/cleanup-sessions", Who::CronOrAdmin),
-    ("POST", "/api/admin/init-db", Who::CronOrAdmin),
-    ("POST", "/api/admin/instructors", Who::Staff),
-    ("POST", "/api/admin/schedule", Who::Staff),
-    ("POST", "/api/auth/change-email", Who::Member),
-    ("POST", "/api/auth/change-password", Who::Member),
-    ("POST", "/api/auth/forgot-password", Who::Visitor),
-    ("POST", "/api/auth/login", Who::Visitor),
-    ("POST", "/api/auth/logout", Who::Visitor),
-    ("POST", "/api/auth/oauth/callback/{provider}", Who::Visitor),
-    ("POST", "/api/auth/refresh", Who::Visitor),
-    ("POST", "/api/auth/register", Who::Visitor),
-    ("POST", "/api/auth/reset-password", Who::Visitor),
-    ("POST", "/api/auth/two-factor", Who::Member),
-    ("POST", "/api/auth/verify-email", Who::Member),
-    ("POST", "/api/bookings/cancel", Who::Member),
-    ("POST", "/api/bookings/create", Who::Member),
-    ("POST", "/api/bookings/payment", Who::Member),
-    ("POST", "/api/calendar/token", Who::Member),
-    ("POST", "/api/contact/submit", Who::Visitor),
-    ("POST", "/api/cross-app/revoke", Who::MemberOrPartner),
-    ("POST", "/api/cross-app/token", Who::Member),
-    ("POST", "/api/cross-app/validate", Who::Partner),
-    ("POST", "/api/payments/webhook", Who::Visitor),
-    ("PUT", "/api/auth/two-factor", Who::Member),
+const PERMISSIONS: &[(&str, &str, Access)] = &[
+    ("DELETE", "/api/admin/classes", Access::Staff),
+    ("DELETE", "/api/admin/instructors", Access::Staff),
+    ("DELETE", "/api/admin/schedule", Access::Staff),
+    ("DELETE", "/api/auth/identities", Access::Member),
+    ("DELETE", "/api/auth/me", Access::Member),
+    ("DELETE", "/api/auth/two-factor", Access::Member),
+    ("DELETE", "/api/calendar/token", Access::Member),
+    ("DELETE", "/api/session/sessions", Access::Admin),
+    ("DELETE", "/api/sessions", Access::Member),
+    ("DELETE", "/api/sessions/{id}", Access::Member),
+    ("GET", "/api/admin/accounts", Access::Admin),
+    ("GET", "/api/admin/analytics", Access::Staff),
+    ("GET", "/api/admin/apps", Access::Admin),
+    ("GET", "/api/admin/bookings", Access::Staff),
+    ("GET", "/api/admin/classes", Access::Staff),
+    ("GET", "/api/admin/cleanup-sessions", Access::Cron),
+    ("GET", "/api/admin/contacts", Access::Staff),
+    ("GET", "/api/admin/dashboard", Access::Staff),
+    ("GET", "/api/admin/instructors", Access::Staff),
+    ("GET", "/api/admin/schedule", Access::Staff),
+    ("GET", "/api/admin/security-events", Access::Admin),
+    ("GET", "/api/admin/users", Access::Admin),
+    ("GET", "/api/auth/identities", Access::Member),
+    ("GET", "/api/auth/me", Access::Member),
+    (
+        "GET",
+        "/api/auth/oauth/callback/{provider}",
+        Access::Everyone,
+    ),
+    ("GET", "/api/auth/oauth/{provider}", Access::Everyone),
+    ("GET", "/api/auth/providers", Access::Everyone),
+    ("GET", "/api/auth/session", Access::Member),
+    ("GET", "/api/auth/two-factor", Access::Member),
+    ("GET", "/api/bookings/list", Access::Member),
+    ("GET", "/api/bookings/payment", Access::Member),
+    ("GET", "/api/calendar", Access::Everyone),
+    ("GET", "/api/classes/availability", Access::Everyone),
+    ("GET", "/api/classes/details", Access::Everyone),
+    ("GET", "/api/classes/list", Access::Everyone),
+    ("GET", "/api/classes/schedule", Access::Everyone),
+    ("GET", "/api/events", Access::Member),
+    ("GET", "/api/health", Access::Everyone),
+    ("GET", "/api/session/sessions", Access::Admin),
+    ("GET", "/api/session/test-session", Access::Everyone),
+    ("GET", "/api/sessions", Access::Member),
+    ("PATCH", "/api/admin/accounts", Access::Admin),
+    ("PATCH", "/api/admin/apps", Access::Admin),
+    ("PATCH", "/api/admin/bookings", Access::Staff),
+    ("PATCH", "/api/admin/classes", Access::Staff),
+    ("PATCH", "/api/admin/contacts", Access::Staff),
+    ("PATCH", "/api/admin/instructors", Access::Staff),
+    ("PATCH", "/api/admin/schedule", Access::Staff),
+    ("PATCH", "/api/admin/users", Access::Admin),
+    ("PATCH", "/api/auth/me", Access::Member),
+    ("POST", "/api/admin/accounts", Access::Admin),
+    ("POST", "/api/admin/apps", Access::Admin),
+    ("POST", "/api/admin/bookings", Access::Staff),
+    ("POST", "/api/admin/classes", Access::Staff),
+    ("POST", "/api/admin/cleanup-sessions", Access::CronOrAdmin),
+    ("POST", "/api/admin/init-db", Access::CronOrAdmin),
+    ("POST", "/api/admin/instructors", Access::Staff),
+    ("POST", "/api/admin/schedule", Access::Staff),
+    ("POST", "/api/auth/change-email", Access::Member),
+    ("POST", "/api/auth/change-password", Access::Member),
+    ("POST", "/api/auth/forgot-password", Access::Everyone),
+    ("POST", "/api/auth/login", Access::Everyone),
+    ("POST", "/api/auth/logout", Access::Everyone),
+    (
+        "POST",
+        "/api/auth/oauth/callback/{provider}",
+        Access::Everyone,
+    ),
+    ("POST", "/api/auth/refresh", Access::Everyone),
+    ("POST", "/api/auth/register", Access::Everyone),
+    ("POST", "/api/auth/reset-password", Access::Everyone),
+    ("POST", "/api/auth/two-factor", Access::Member),
+    ("POST", "/api/auth/verify-email", Access::Member),
+    ("POST", "/api/bookings/cancel", Access::Member),
+    ("POST", "/api/bookings/create", Access::Member),
+    ("POST", "/api/bookings/payment", Access::Member),
+    ("POST", "/api/calendar/token", Access::Member),
+    ("POST", "/api/contact/submit", Access::Everyone),
+    ("POST", "/api/cross-app/revoke", Access::MemberOrPartner),
+    ("POST", "/api/cross-app/token", Access::Member),
+    ("POST", "/api/cross-app/validate", Access::Partner),
+    ("POST", "/api/payments/webhook", Access::Everyone),
+    ("PUT", "/api/auth/two-factor", Access::Member),
 ];
 
 #[derive(Clone, Copy, Debug, PartialEq)]
-enum Who {
-    Visitor,
+enum Access {
+    Everyone,
     Member,
     Staff,
     Admin,
@@ -101,7 +109,7 @@ enum Who {
     MemberOrPartner,
     CronOrAdmin,
     /// A GET that changes something is no page's to make.
-    CronAlone,
+    Cron,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -115,20 +123,20 @@ enum Role {
     Cron,
 }
 
-fn allowed(who: Who, role: Role) -> bool {
+fn is_allowed(who: Access, role: Role) -> bool {
     match who {
-        Who::Visitor => true,
-        Who::Member => matches!(role, Role::Member | Role::Staff | Role::Admin),
-        Who::Staff => matches!(role, Role::Staff | Role::Admin),
-        Who::Admin => role == Role::Admin,
-        Who::Partner => role == Role::Partner,
-        Who::MemberOrPartner => role == Role::Partner || allowed(Who::Member, role),
-        Who::CronOrAdmin => matches!(role, Role::Admin | Role::Cron),
-        Who::CronAlone => role == Role::Cron,
+        Access::Everyone => true,
+        Access::Member => matches!(role, Role::Member | Role::Staff | Role::Admin),
+        Access::Staff => matches!(role, Role::Staff | Role::Admin),
+        Access::Admin => role == Role::Admin,
+        Access::Partner => role == Role::Partner,
+        Access::MemberOrPartner => role == Role::Partner || is_allowed(Access::Member, role),
+        Access::CronOrAdmin => matches!(role, Role::Admin | Role::Cron),
+        Access::Cron => role == Role::Cron,
     }
 }
 
-async fn somebody(app: &TestApp, role: Role) -> Person {
+async fn client_with_role(app: &TestApp, role: Role) -> TestClient {
     match role {
         Role::Visitor | Role::Partner | Role::Cron => app.visitor(),
         Role::Anonymous => {
@@ -143,10 +151,10 @@ async fn somebody(app: &TestApp, role: Role) -> Person {
 }
 
 #[tokio::test]
-async fn every_function_for_every_role() {
+async fn every_operation_is_allowed_for_exactly_the_listed_roles() {
     let mut described: Vec<_> = operations();
     described.sort_by_key(|(method, path)| (method.to_string(), path.clone()));
-    let listed: Vec<_> = TABLE
+    let listed: Vec<_> = PERMISSIONS
         .iter()
         .map(|(method, path, _)| (method.parse::<Method>().unwrap(), (*path).to_owned()))
         .collect();
@@ -161,50 +169,50 @@ async fn every_function_for_every_role() {
         Role::Partner,
         Role::Cron,
     ];
-    join_all(roles.map(every_function_for)).await;
+    join_all(roles.map(check_every_operation)).await;
 }
 
-async fn every_function_for(role: Role) {
-    let mut scene = Scene::new(role).await;
-    for (method, path, who) in TABLE {
+async fn check_every_operation(role: Role) {
+    let mut caller = Caller::new(role).await;
+    for (method, path, who) in PERMISSIONS {
         let method: Method = method.parse().unwrap();
-        let mut request = scene.person.request(method.clone(), &example(path));
+        let mut request = caller.person.request(method.clone(), &example(path));
         match role {
             Role::Cron => request = request.bearer_auth(CRON_SECRET),
-            Role::Partner => request = request.basic_auth("ticket-shop", Some(&scene.secret)),
+            Role::Partner => request = request.basic_auth("ticket-shop", Some(&caller.secret)),
             _ => {}
         }
         if method != Method::GET {
             request = request.json(&json!({}));
         }
-        let answer = scene.person.send(request).await;
-        let refused = matches!(answer.status, 401 | 403);
+        let response = caller.person.send(request).await;
+        let refused = matches!(response.status, 401 | 403);
         assert_eq!(
             !refused,
-            allowed(*who, role),
+            is_allowed(*who, role),
             "{role:?} {method} {path}: {}",
-            answer.text
+            response.text
         );
         // What was done may have ended the session.
-        if method != Method::GET && answer.status < 300 {
-            scene = Scene::new(role).await;
+        if method != Method::GET && response.status < 300 {
+            caller = Caller::new(role).await;
         }
     }
 }
 
 /// A studio, and somebody of a role in it.
-struct Scene {
-    person: Person,
+struct Caller {
+    person: TestClient,
     secret: String,
     _app: TestApp,
 }
 
-impl Scene {
+impl Caller {
     async fn new(role: Role) -> Self {
         let app = TestApp::start().await;
         Self {
-            person: somebody(&app, role).await,
-            secret: app.partner("ticket-shop").await,
+            person: client_with_role(&app, role).await,
+            secret: app.register_partner_app("ticket-shop").await,
             _app: app,
         }
     }

@@ -1,10 +1,10 @@
 //! The session model: `api/session/`, `api/sessions`, and what lies beneath.
 
-mod data;
-mod everybodys;
+mod admin_sessions;
 mod expiry;
-mod list;
 mod outages;
+mod own_sessions;
 mod persistence;
 mod races;
+mod session_data;
 mod store;

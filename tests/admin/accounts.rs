@@ -2,16 +2,16 @@
 
 use serde_json::{Value, json};
 
-use crate::harness::{Person, TestApp};
+use crate::harness::{TestApp, TestClient};
 
 const ACCOUNTS: &str = "/api/admin/accounts";
 
-async fn id_of(person: &Person) -> Value {
+async fn id_of(person: &TestClient) -> Value {
     person.get("/api/auth/session").await.expect(200)["user"]["id"].clone()
 }
 
 #[tokio::test]
-async fn members_come_change_their_roles_and_go() {
+async fn account_members_can_be_added_changed_and_removed() {
     let app = TestApp::start().await;
     let admin = app.admin("admin").await;
     let (ana, leo) = (app.member("ana").await, app.member("leo").await);
@@ -43,12 +43,12 @@ async fn members_come_change_their_roles_and_go() {
     assert_eq!(changed["members"].as_array().unwrap().len(), 1);
     let listed = admin.get(ACCOUNTS).await.expect(200);
     assert_eq!(listed["items"], json!([changed]));
-    let noted = "select count(*) from security_events where kind = 'partner_account_changed'";
-    assert_eq!(app.count(noted).await, 3);
+    let logged = "select count(*) from security_events where kind = 'partner_account_changed'";
+    assert_eq!(app.count(logged).await, 3);
 }
 
 #[tokio::test]
-async fn what_cannot_be_is_refused_whole() {
+async fn invalid_changes_are_rejected_as_a_whole() {
     let app = TestApp::start().await;
     let admin = app.admin("admin").await;
     let own = id_of(&admin).await;

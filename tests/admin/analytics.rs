@@ -3,39 +3,39 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
 
-use super::rows::{booking, cancel, class, payment};
-use crate::harness::{Person, Settings, TestApp};
+use super::fixtures::{cancel_booking, insert_booking, insert_class, insert_payment};
+use crate::harness::{Settings, TestApp, TestClient};
 
 const PATH: &str = "/api/admin/analytics";
 
-async fn ask(staff: &Person, question: &str) -> Value {
+async fn analytics(staff: &TestClient, question: &str) -> Value {
     staff.get(&format!("{PATH}?{question}")).await.expect(200)
 }
 
-fn column(answer: &Value, name: &str) -> Vec<i64> {
-    let buckets = answer["buckets"].as_array().unwrap().iter();
+fn column(response: &Value, name: &str) -> Vec<i64> {
+    let buckets = response["buckets"].as_array().unwrap().iter();
     buckets
         .map(|bucket| bucket[name].as_i64().unwrap())
         .collect()
 }
 
 #[tokio::test]
-async fn every_figure_is_what_the_rows_say() {
+async fn every_figure_matches_the_rows() {
     let app = TestApp::start().await;
     let staff = app.staff("sofia").await;
     app.sql("update users set created_at = '2026-05-05T18:00Z'")
         .await;
-    let salsa = class(&app, "Salsa", "2026-05-05T23:00Z", 4).await;
-    let rumba = class(&app, "Rumba", "2026-05-06T01:00Z", 10).await;
+    let salsa = insert_class(&app, "Salsa", "2026-05-05T23:00Z", 4).await;
+    let rumba = insert_class(&app, "Rumba", "2026-05-06T01:00Z", 10).await;
     let made = "2026-05-05T08:00Z";
     for status in ["attended", "attended", "no_show", "booked"] {
-        booking(&app, salsa, status, made).await;
+        insert_booking(&app, salsa, status, made).await;
     }
-    let waiting = booking(&app, salsa, "waitlisted", made).await;
-    let paid = booking(&app, rumba, "attended", made).await;
-    payment(&app, paid, "25.50 USD", "2026-05-05T09:00Z", None).await;
-    let back = booking(&app, rumba, "booked", "2026-05-04T20:00Z").await;
-    payment(
+    let waiting = insert_booking(&app, salsa, "waitlisted", made).await;
+    let paid = insert_booking(&app, rumba, "attended", made).await;
+    insert_payment(&app, paid, "25.50 USD", "2026-05-05T09:00Z", None).await;
+    let back = insert_booking(&app, rumba, "booked", "2026-05-04T20:00Z").await;
+    insert_payment(
         &app,
         back,
         "10.25 USD",
@@ -43,9 +43,9 @@ async fn every_figure_is_what_the_rows_say() {
         Some("2026-05-05T21:00Z"),
     )
     .await;
-    cancel(&app, back, "2026-05-05T20:00Z", false).await;
-    cancel(&app, waiting, "2026-05-05T22:30Z", true).await;
-    let off = class(&app, "Rumba", "2026-05-05T20:00Z", 50).await;
+    cancel_booking(&app, back, "2026-05-05T20:00Z", false).await;
+    cancel_booking(&app, waiting, "2026-05-05T22:30Z", true).await;
+    let off = insert_class(&app, "Rumba", "2026-05-05T20:00Z", 50).await;
     app.sql(&format!(
         "update scheduled_classes set is_cancelled = true where id = '{off}'"
     ))
@@ -59,10 +59,10 @@ async fn every_figure_is_what_the_rows_say() {
     )
     .await;
 
-    let answer = ask(&staff, "from=2026-05-04&to=2026-05-05").await;
-    assert_eq!(answer["timeZone"], "America/Denver");
+    let response = analytics(&staff, "from=2026-05-04&to=2026-05-05").await;
+    assert_eq!(response["timeZone"], "America/Denver");
     assert_eq!(
-        answer["buckets"][1],
+        response["buckets"][1],
         json!({
             "start": "2026-05-05",
             "signUps": 1,
@@ -80,7 +80,7 @@ async fn every_figure_is_what_the_rows_say() {
             "crossAppTokens": { "shop": { "created": 6, "used": 0, "revoked": 0, "expired": 0 } },
         })
     );
-    let types = answer["occupancy"].as_array().unwrap();
+    let types = response["occupancy"].as_array().unwrap();
     assert_eq!(types.len(), 2);
     assert_eq!(types[0]["name"], "Rumba");
     assert_eq!(types[0]["rates"], json!([null, 0.1]));
@@ -90,7 +90,7 @@ async fn every_figure_is_what_the_rows_say() {
 }
 
 #[tokio::test]
-async fn a_day_is_the_studios_own_also_when_the_clocks_change() {
+async fn days_follow_the_studios_time_zone_across_clock_changes() {
     for (zone, days, begins, ends) in [
         (
             "America/Denver",
@@ -120,23 +120,23 @@ async fn a_day_is_the_studios_own_also_when_the_clocks_change() {
         let settings = Settings::default().with("STUDIO_TIMEZONE", zone);
         let app = TestApp::start_with(settings).await;
         let staff = app.staff("sofia").await;
-        let later = class(&app, "Salsa", "2027-01-01T00:00:00Z", 20).await;
+        let later = insert_class(&app, "Salsa", "2027-01-01T00:00:00Z", 20).await;
         for time in [begins, &before(begins), ends, &before(ends)] {
-            let made = booking(&app, later, "booked", time).await;
-            payment(&app, made, "5.00 USD", time, Some(time)).await;
-            cancel(&app, made, time, false).await;
-            class(&app, "Rumba", time, 7).await;
+            let made = insert_booking(&app, later, "booked", time).await;
+            insert_payment(&app, made, "5.00 USD", time, Some(time)).await;
+            cancel_booking(&app, made, time, false).await;
+            insert_class(&app, "Rumba", time, 7).await;
             app.sql(&format!(
                 "update users set created_at = '{time}' where created_at = '2001-01-01'"
             ))
             .await;
         }
         let [from, to] = days;
-        let answer = ask(&staff, &format!("from={from}&to={to}")).await;
+        let response = analytics(&staff, &format!("from={from}&to={to}")).await;
         for name in ["bookings", "cancellations", "signUps", "classes"] {
-            assert_eq!(column(&answer, name), [1, 2, 1], "{name} {zone} {from}");
+            assert_eq!(column(&response, name), [1, 2, 1], "{name} {zone} {from}");
         }
-        let money = &answer["buckets"][1]["revenue"][0];
+        let money = &response["buckets"][1]["revenue"][0];
         assert_eq!(money["paid"], "10.00", "{zone} {from}");
         assert_eq!(money["refunded"], "10.00", "{zone} {from}");
     }
@@ -149,28 +149,28 @@ fn before(time: &str) -> String {
 }
 
 #[tokio::test]
-async fn where_nothing_happened_there_are_zeros_for_thirty_days_up_to_today() {
+async fn an_empty_studio_reports_zeros_for_the_last_thirty_days() {
     let app = TestApp::start().await;
     let staff = app.staff("sofia").await;
     app.sql("update users set created_at = '2001-01-01'").await;
-    let answer = staff.get(PATH).await.expect(200);
-    assert_eq!(column(&answer, "signUps"), [0; 30]);
-    assert_eq!(answer["buckets"][7]["occupancyRate"], json!(null));
+    let response = staff.get(PATH).await.expect(200);
+    assert_eq!(column(&response, "signUps"), [0; 30]);
+    assert_eq!(response["buckets"][7]["occupancyRate"], json!(null));
     assert_eq!(
-        answer["buckets"][7]["revenue"],
+        response["buckets"][7]["revenue"],
         json!([{ "currency": "USD", "paid": "0.00", "refunded": "0.00", "net": "0.00" }])
     );
     let today = "select (now() at time zone 'America/Denver')::date::text";
     let today: String = app.sql(today).await[0].get(0);
-    assert_eq!(answer["to"], today.as_str());
-    assert_eq!(answer["buckets"][29]["start"], today.as_str());
+    assert_eq!(response["to"], today.as_str());
+    assert_eq!(response["buckets"][29]["start"], today.as_str());
 }
 
 #[tokio::test]
-async fn weeks_and_months_add_up_what_their_days_have() {
+async fn weeks_and_months_sum_their_days() {
     let app = TestApp::start().await;
     let staff = app.staff("sofia").await;
-    let later = class(&app, "Salsa", "2027-01-01T00:00Z", 20).await;
+    let later = insert_class(&app, "Salsa", "2027-01-01T00:00Z", 20).await;
     for day in [
         "2026-08-30",
         "2026-08-31",
@@ -178,33 +178,33 @@ async fn weeks_and_months_add_up_what_their_days_have() {
         "2026-09-07",
         "2026-09-30",
     ] {
-        booking(&app, later, "booked", &format!("{day}T18:00Z")).await;
+        insert_booking(&app, later, "booked", &format!("{day}T18:00Z")).await;
         app.sql(&format!(
             "insert into daily_counters (day, name, count) values ('{day}', 'sessions_created', 2)"
         ))
         .await;
     }
     let span = "from=2026-08-30&to=2026-09-30";
-    let weeks = ask(&staff, &format!("{span}&bucket=week")).await;
+    let weeks = analytics(&staff, &format!("{span}&bucket=week")).await;
     assert_eq!(weeks["buckets"][1]["start"], "2026-08-31");
     assert_eq!(column(&weeks, "bookings"), [1, 2, 1, 0, 0, 1]);
     assert_eq!(weeks["buckets"][1]["sessions"]["created"], 4);
-    let months = ask(&staff, &format!("{span}&bucket=month")).await;
+    let months = analytics(&staff, &format!("{span}&bucket=month")).await;
     assert_eq!(column(&months, "bookings"), [2, 3]);
     assert_eq!(months["buckets"][1]["start"], "2026-09-01");
 }
 
 #[tokio::test]
-async fn each_currency_has_its_own_revenue() {
+async fn revenue_is_reported_per_currency() {
     let app = TestApp::start().await;
     let staff = app.staff("sofia").await;
-    let later = class(&app, "Salsa", "2027-01-01T00:00Z", 20).await;
+    let later = insert_class(&app, "Salsa", "2027-01-01T00:00Z", 20).await;
     for amount in ["10.00 EUR", "20.00 USD", "5.00 EUR"] {
-        let made = booking(&app, later, "booked", "2026-05-05T18:00Z").await;
-        payment(&app, made, amount, "2026-05-05T18:00Z", None).await;
+        let made = insert_booking(&app, later, "booked", "2026-05-05T18:00Z").await;
+        insert_payment(&app, made, amount, "2026-05-05T18:00Z", None).await;
     }
-    let back = booking(&app, later, "booked", "2026-05-01T18:00Z").await;
-    payment(
+    let back = insert_booking(&app, later, "booked", "2026-05-01T18:00Z").await;
+    insert_payment(
         &app,
         back,
         "99.99 EUR",
@@ -212,26 +212,26 @@ async fn each_currency_has_its_own_revenue() {
         Some("2026-05-05T18:00Z"),
     )
     .await;
-    let answer = ask(&staff, "from=2026-05-04&to=2026-05-05").await;
+    let response = analytics(&staff, "from=2026-05-04&to=2026-05-05").await;
     assert_eq!(
-        answer["buckets"][1]["revenue"],
+        response["buckets"][1]["revenue"],
         json!([
             { "currency": "EUR", "paid": "15.00", "refunded": "99.99", "net": "-84.99" },
             { "currency": "USD", "paid": "20.00", "refunded": "0.00", "net": "20.00" },
         ])
     );
-    assert_eq!(answer["buckets"][0]["revenue"][0]["net"], "0.00");
+    assert_eq!(response["buckets"][0]["revenue"][0]["net"], "0.00");
 }
 
 #[tokio::test]
-async fn a_spreadsheet_has_the_same_figures_and_no_formula_of_anybodys() {
+async fn the_csv_export_has_the_same_figures_and_no_injected_formulas() {
     let app = TestApp::start().await;
     let staff = app.staff("sofia").await;
     let evil = "=HYPERLINK(\"https://evil.example\",\"Salsa\")";
-    let salsa = class(&app, evil, "2026-05-05T18:00Z", 4).await;
-    class(&app, "Bachata, sensual", "2026-05-05T18:00Z", 4).await;
-    let made = booking(&app, salsa, "attended", "2026-05-05T10:00Z").await;
-    payment(
+    let salsa = insert_class(&app, evil, "2026-05-05T18:00Z", 4).await;
+    insert_class(&app, "Bachata, sensual", "2026-05-05T18:00Z", 4).await;
+    let made = insert_booking(&app, salsa, "attended", "2026-05-05T10:00Z").await;
+    insert_payment(
         &app,
         made,
         "30.00 USD",
@@ -239,20 +239,20 @@ async fn a_spreadsheet_has_the_same_figures_and_no_formula_of_anybodys() {
         Some("2026-05-05T10:00Z"),
     )
     .await;
-    let answer = staff
+    let response = staff
         .get(&format!("{PATH}?from=2026-05-04&to=2026-05-05&format=csv"))
         .await;
-    assert_eq!(answer.status, 200, "{}", answer.text);
+    assert_eq!(response.status, 200, "{}", response.text);
     assert_eq!(
-        answer.header("content-type"),
+        response.header("content-type"),
         Some("text/csv; charset=utf-8")
     );
     assert_eq!(
-        answer.header("content-disposition"),
+        response.header("content-disposition"),
         Some("attachment; filename=\"sabor-2026-05-04-2026-05-05.csv\"")
     );
-    assert_eq!(answer.header("cache-control"), Some("no-store"));
-    let lines: Vec<_> = answer.text.split_terminator("\r\n").collect();
+    assert_eq!(response.header("cache-control"), Some("no-store"));
+    let lines: Vec<_> = response.text.split_terminator("\r\n").collect();
     assert_eq!(
         lines,
         [
@@ -268,7 +268,7 @@ async fn a_spreadsheet_has_the_same_figures_and_no_formula_of_anybodys() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_asked_is_refused_by_name() {
+async fn invalid_query_parameters_are_rejected_by_name() {
     let app = TestApp::start().await;
     let staff = app.staff("sofia").await;
     for (question, field) in [
@@ -282,8 +282,8 @@ async fn what_cannot_be_asked_is_refused_by_name() {
         ("bucket=hour", "bucket"),
         ("format=xlsx", "format"),
     ] {
-        let answer = staff.get(&format!("{PATH}?{question}")).await;
-        let refused = answer.expect_code(400, "validation_failed");
+        let response = staff.get(&format!("{PATH}?{question}")).await;
+        let refused = response.expect_code(400, "validation_failed");
         assert!(refused["details"][field].is_array(), "{question} {refused}");
     }
     let twice = staff

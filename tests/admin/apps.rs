@@ -3,17 +3,17 @@
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::harness::{Person, TestApp};
+use crate::harness::{TestApp, TestClient};
 
 const APPS: &str = "/api/admin/apps";
 
 /// Whether an application is known by this secret.
-async fn is_known(person: &Person, name: &str, secret: &Value) -> bool {
+async fn is_known(person: &TestClient, name: &str, secret: &Value) -> bool {
     let request = person.request(Method::POST, "/api/cross-app/validate");
     let request = request.basic_auth(name, secret.as_str());
     let body = json!({ "token": "00".repeat(32) });
-    let answer = person.send(request.json(&body)).await.expect(401);
-    match answer["code"].as_str().unwrap() {
+    let response = person.send(request.json(&body)).await.expect(401);
+    match response["code"].as_str().unwrap() {
         "token_ended" => true,
         "unknown_application" => false,
         other => panic!("{other}"),
@@ -21,7 +21,7 @@ async fn is_known(person: &Person, name: &str, secret: &Value) -> bool {
 }
 
 #[tokio::test]
-async fn a_secret_is_shown_once_and_kept_as_its_hash() {
+async fn a_secret_is_shown_once_and_stored_as_a_hash() {
     let app = TestApp::start().await;
     let (admin, server) = (app.admin("admin").await, app.visitor());
     let form = json!({
@@ -44,15 +44,15 @@ async fn a_secret_is_shown_once_and_kept_as_its_hash() {
     let kept =
         format!("select count(*) from apps a where strpos(to_jsonb(a)::text, '{secret}') > 0");
     assert_eq!(app.count(&kept).await, 0);
-    let noted = format!(
+    let logged = format!(
         "select count(*) from security_events where kind = 'partner_app_changed'
             and strpos(detail::text, '{secret}') = 0"
     );
-    assert_eq!(app.count(&noted).await, 1);
+    assert_eq!(app.count(&logged).await, 1);
 }
 
 #[tokio::test]
-async fn two_secrets_are_good_while_one_is_rotated() {
+async fn both_secrets_work_during_a_rotation() {
     let app = TestApp::start().await;
     let (admin, server) = (app.admin("admin").await, app.visitor());
     let form = json!({ "name": "shop", "allowedOrigins": [] });
@@ -95,7 +95,7 @@ async fn two_secrets_are_good_while_one_is_rotated() {
 }
 
 #[tokio::test]
-async fn what_is_left_out_stays_and_what_cannot_be_is_refused() {
+async fn omitted_fields_keep_their_value_and_invalid_ones_are_rejected() {
     let app = TestApp::start().await;
     let admin = app.admin("admin").await;
     let form =
@@ -133,11 +133,11 @@ async fn what_is_left_out_stays_and_what_cannot_be_is_refused() {
 }
 
 #[tokio::test]
-async fn whoever_is_no_administrator_any_more_enters_nothing() {
+async fn a_former_administrator_cannot_register_anything() {
     let app = TestApp::start().await;
     let admin = app.admin("admin").await;
     assert!(admin.is_signed_in().await);
-    crate::harness::until(async || app.redis.count("SET") >= 1).await;
+    crate::harness::wait_until(async || app.redis.count("SET") >= 1).await;
     // Past the application: the record in Redis still says otherwise.
     app.sql("update users set is_admin = false, is_staff = true")
         .await;

@@ -3,28 +3,28 @@
 use chrono::TimeDelta;
 use serde_json::{Value, json};
 
-use crate::bookings::{assert_consistent, book, wait_for};
-use crate::harness::{Answer, Person, TestApp};
+use crate::bookings::{assert_bookings_consistent, book, join_waitlist};
+use crate::harness::{TestApp, TestClient, TestResponse};
 
-async fn act(staff: &Person, booking: &Value, action: &str) -> Answer {
+async fn perform_action(staff: &TestClient, booking: &Value, action: &str) -> TestResponse {
     let change = json!({ "bookingId": booking["id"], "action": action });
     staff.patch("/api/admin/bookings", change).await
 }
 
-async fn id_of(person: &Person) -> Value {
+async fn id_of(person: &TestClient) -> Value {
     person.get("/api/auth/me").await.expect(200)["id"].clone()
 }
 
 #[tokio::test]
-async fn the_roster_shows_those_at_the_door_what_they_need_and_nobody_else() {
+async fn the_roster_shows_staff_the_contact_and_medical_details_of_participants() {
     let app = TestApp::start().await;
     let staff = app.staff("sofia").await;
-    let class = app.class(1).await;
+    let class = app.create_class(1).await;
     let (ana, ben) = (app.member("ana").await, app.member("ben").await);
     let told = json!({ "medicalConditions": "asthma", "emergencyContactName": "Luis" });
     ana.patch("/api/auth/me", told).await.expect(200);
     book(&ana, class).await.expect(201);
-    wait_for(&ben, class).await.expect(201);
+    join_waitlist(&ben, class).await.expect(201);
     let path = format!("/api/admin/bookings?scheduledClassId={class}");
     let first = staff.get(&format!("{path}&limit=1")).await.expect(200);
     let entry = &first["items"][0];
@@ -49,58 +49,62 @@ async fn the_roster_shows_those_at_the_door_what_they_need_and_nobody_else() {
 }
 
 #[tokio::test]
-async fn staff_book_for_a_member_and_it_is_noted() {
+async fn a_booking_made_by_staff_for_a_member_is_logged() {
     let app = TestApp::start().await;
     let staff = app.staff("sofia").await;
     let ana = app.member("ana").await;
-    let class = app.class(1).await;
-    let wish = json!({ "userId": id_of(&ana).await, "scheduledClassId": class });
+    let class = app.create_class(1).await;
+    let payload = json!({ "userId": id_of(&ana).await, "scheduledClassId": class });
     let booking = staff
-        .post("/api/admin/bookings", wish.clone())
+        .post("/api/admin/bookings", payload.clone())
         .await
         .expect(201);
     let own = &ana.get("/api/bookings/list").await.expect(200)["items"][0];
     assert_eq!(own["id"], booking["id"]);
-    let again = staff.post("/api/admin/bookings", wish).await;
+    let again = staff.post("/api/admin/bookings", payload).await;
     again.expect_code(409, "already_booked");
-    let nobody = json!({ "userId": class, "scheduledClassId": app.class(1).await });
+    let nobody = json!({ "userId": class, "scheduledClassId": app.create_class(1).await });
     let refused = staff.post("/api/admin/bookings", nobody).await;
     refused.expect_code(404, "not_found");
-    let noted = app
+    let logged = app
         .sql("select detail, user_id::text from security_events where kind = 'booking_changed'")
         .await;
-    assert_eq!(noted.len(), 1);
-    let detail: Value = noted[0].get(0);
+    assert_eq!(logged.len(), 1);
+    let detail: Value = logged[0].get(0);
     assert_eq!(detail["by"], id_of(&staff).await);
     assert_eq!(detail["bookingId"], booking["id"]);
-    assert_eq!(id_of(&ana).await, noted[0].get::<_, String>(1));
-    assert_consistent(&app).await;
+    assert_eq!(id_of(&ana).await, logged[0].get::<_, String>(1));
+    assert_bookings_consistent(&app).await;
 }
 
 #[tokio::test]
-async fn attendance_is_noted_corrected_and_taken_back() {
+async fn attendance_can_be_recorded_corrected_and_undone() {
     let app = TestApp::start().await;
     let staff = app.staff("sofia").await;
     let ana = app.member("ana").await;
-    let class = app.class(1).await;
+    let class = app.create_class(1).await;
     let booking = book(&ana, class).await.expect(201);
-    act(&staff, &booking, "noShow")
+    perform_action(&staff, &booking, "noShow")
         .await
         .expect_code(409, "class_not_started");
     assert_eq!(
-        act(&staff, &booking, "checkIn").await.expect(200)["status"],
+        perform_action(&staff, &booking, "checkIn")
+            .await
+            .expect(200)["status"],
         "attended"
     );
     app.app.clock().advance(TimeDelta::hours(73));
     assert_eq!(
-        act(&staff, &booking, "noShow").await.expect(200)["status"],
+        perform_action(&staff, &booking, "noShow").await.expect(200)["status"],
         "no_show"
     );
     assert_eq!(
-        act(&staff, &booking, "undoAttendance").await.expect(200)["status"],
+        perform_action(&staff, &booking, "undoAttendance")
+            .await
+            .expect(200)["status"],
         "booked"
     );
-    act(&staff, &booking, "dance")
+    perform_action(&staff, &booking, "dance")
         .await
         .expect_code(400, "validation_failed");
     assert_eq!(
@@ -111,37 +115,39 @@ async fn attendance_is_noted_corrected_and_taken_back() {
 }
 
 #[tokio::test]
-async fn who_has_no_place_did_not_come() {
+async fn only_members_with_a_spot_can_be_checked_in() {
     let app = TestApp::start().await;
     let staff = app.staff("sofia").await;
-    let class = app.class(1).await;
+    let class = app.create_class(1).await;
     let (ana, ben) = (app.member("ana").await, app.member("ben").await);
     let booking = book(&ana, class).await.expect(201);
-    let waiting = wait_for(&ben, class).await.expect(201);
-    act(&staff, &waiting, "checkIn")
+    let waiting = join_waitlist(&ben, class).await.expect(201);
+    perform_action(&staff, &waiting, "checkIn")
         .await
         .expect_code(409, "no_place");
-    act(&staff, &booking, "cancel").await.expect(200);
-    act(&staff, &booking, "checkIn")
+    perform_action(&staff, &booking, "cancel").await.expect(200);
+    perform_action(&staff, &booking, "checkIn")
         .await
         .expect_code(409, "no_place");
-    act(&staff, &waiting, "checkIn").await.expect(200);
+    perform_action(&staff, &waiting, "checkIn")
+        .await
+        .expect(200);
     app.app.clock().advance(TimeDelta::hours(73));
     let too_late = json!({ "bookingId": waiting["id"], "action": "cancel", "lenient": true });
     staff
         .patch("/api/admin/bookings", too_late)
         .await
         .expect_code(409, "not_cancellable");
-    assert_consistent(&app).await;
+    assert_bookings_consistent(&app).await;
 }
 
 #[tokio::test]
-async fn staff_may_be_lenient_about_a_late_cancellation() {
+async fn staff_may_waive_the_late_cancellation() {
     let app = TestApp::start().await;
     let staff = app.staff("sofia").await;
     for lenient in [false, true] {
         let person = app.member(&format!("member-{lenient}")).await;
-        let booking = book(&person, app.class(1).await).await.expect(201);
+        let booking = book(&person, app.create_class(1).await).await.expect(201);
         app.app.clock().advance(TimeDelta::hours(71));
         let change = json!({
             "bookingId": booking["id"],
@@ -157,35 +163,39 @@ async fn staff_may_be_lenient_about_a_late_cancellation() {
 }
 
 #[tokio::test]
-async fn what_is_paid_at_the_desk_is_noted_and_given_back_there() {
+async fn desk_payments_are_recorded_and_refunded_at_the_desk() {
     let app = TestApp::start().await;
     let staff = app.staff("sofia").await;
     let ana = app.member("ana").await;
-    let booking = book(&ana, app.class(1).await).await.expect(201);
+    let booking = book(&ana, app.create_class(1).await).await.expect(201);
     assert_eq!(
-        act(&staff, &booking, "markPaid").await.expect(200)["paymentStatus"],
+        perform_action(&staff, &booking, "markPaid")
+            .await
+            .expect(200)["paymentStatus"],
         "paid"
     );
-    act(&staff, &booking, "markPaid")
+    perform_action(&staff, &booking, "markPaid")
         .await
         .expect_code(409, "already_paid");
     assert_eq!(
-        act(&staff, &booking, "refund").await.expect(200)["paymentStatus"],
+        perform_action(&staff, &booking, "refund").await.expect(200)["paymentStatus"],
         "refunded"
     );
-    act(&staff, &booking, "refund")
+    perform_action(&staff, &booking, "refund")
         .await
         .expect_code(409, "nothing_to_refund");
     // Paid again, and given up in time: due back until staff have done it.
-    act(&staff, &booking, "markPaid").await.expect(200);
+    perform_action(&staff, &booking, "markPaid")
+        .await
+        .expect(200);
     assert_eq!(
-        act(&staff, &booking, "cancel").await.expect(200)["paymentStatus"],
+        perform_action(&staff, &booking, "cancel").await.expect(200)["paymentStatus"],
         "refund_due"
     );
     assert_eq!(
-        act(&staff, &booking, "refund").await.expect(200)["paymentStatus"],
+        perform_action(&staff, &booking, "refund").await.expect(200)["paymentStatus"],
         "refunded"
     );
-    let noted = "select count(*) from security_events where kind = 'booking_changed'";
-    assert_eq!(app.count(noted).await, 5);
+    let logged = "select count(*) from security_events where kind = 'booking_changed'";
+    assert_eq!(app.count(logged).await, 5);
 }

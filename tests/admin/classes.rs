@@ -4,17 +4,20 @@ use chrono::TimeDelta;
 use serde_json::{Value, json};
 
 use super::assert_refuses_only;
-use crate::classes::{class_at, course, each, get};
+use crate::classes::{create_class_at, create_class_type, get_ok, values_of};
 use crate::harness::TestApp;
 
 const CLASSES: &str = "/api/admin/classes";
 
 #[tokio::test]
-async fn a_class_type_that_is_entered_is_offered_at_once() {
+async fn a_new_class_type_is_listed_immediately() {
     let app = TestApp::start().await;
     let staff = app.staff("sofia").await;
     let visitor = app.visitor();
-    assert_eq!(get(&visitor, "/api/classes/list").await["items"], json!([]));
+    assert_eq!(
+        get_ok(&visitor, "/api/classes/list").await["items"],
+        json!([])
+    );
     let form = json!({
         "name": "  Salsa en li\u{301}nea ",
         "description": "First line.\r\nSecond.",
@@ -40,8 +43,8 @@ async fn a_class_type_that_is_entered_is_offered_at_once() {
     ] {
         assert_eq!(entered[field], value, "{field}");
     }
-    let offered = get(&visitor, "/api/classes/list").await;
-    assert_eq!(each(&offered, "id"), [entered["id"].clone()]);
+    let offered = get_ok(&visitor, "/api/classes/list").await;
+    assert_eq!(values_of(&offered, "id"), [entered["id"].clone()]);
     // With what may be left out left out.
     let form = json!({ "name": "Rumba", "price": "0" });
     let plain = staff.post(CLASSES, form).await.expect(201);
@@ -52,25 +55,25 @@ async fn a_class_type_that_is_entered_is_offered_at_once() {
 }
 
 #[tokio::test]
-async fn two_class_types_do_not_have_one_name() {
+async fn class_type_names_are_unique() {
     let app = TestApp::start().await;
     let staff = app.staff("sofia").await;
     let form = json!({ "name": "Salsa", "price": "18" });
     staff.post(CLASSES, form.clone()).await.expect(201);
-    let answer = staff.post(CLASSES, form).await;
-    answer.expect_code(409, "class_type_exists");
+    let response = staff.post(CLASSES, form).await;
+    response.expect_code(409, "class_type_exists");
     let rumba = json!({ "name": "Rumba", "price": "18" });
     let rumba = staff.post(CLASSES, rumba).await.expect(201);
     let change = json!({ "id": rumba["id"], "name": "Salsa" });
-    let answer = staff.patch(CLASSES, change).await;
-    answer.expect_code(409, "class_type_exists");
+    let response = staff.patch(CLASSES, change).await;
+    response.expect_code(409, "class_type_exists");
     // Its own name it may keep.
     let change = json!({ "id": rumba["id"], "name": "Rumba" });
     staff.patch(CLASSES, change).await.expect(200);
 }
 
 #[tokio::test]
-async fn what_is_left_out_stays_and_null_takes_the_picture_away() {
+async fn omitted_fields_keep_their_value_and_null_removes_the_image() {
     let app = TestApp::start().await;
     let staff = app.staff("sofia").await;
     let form = json!({ "name": "Salsa", "price": "18", "styles": ["salsa"],
@@ -92,12 +95,12 @@ async fn what_is_left_out_stays_and_null_takes_the_picture_away() {
     assert_eq!(changed["styles"], json!([]));
     assert_eq!(changed["name"], "Salsa");
     let nobody = json!({ "id": "01a1fbec-f5a7-774d-993f-b6dedc6eb201", "name": "X" });
-    let answer = staff.patch(CLASSES, nobody).await;
-    answer.expect_code(404, "not_found");
+    let response = staff.patch(CLASSES, nobody).await;
+    response.expect_code(404, "not_found");
 }
 
 #[tokio::test]
-async fn what_fits_no_column_is_refused_field_by_field() {
+async fn invalid_values_are_rejected_field_by_field() {
     let app = TestApp::start().await;
     let staff = app.staff("sofia").await;
     let good = json!({ "name": "Salsa", "price": "18" });
@@ -133,11 +136,11 @@ async fn what_fits_no_column_is_refused_field_by_field() {
         new[field] = value.clone();
         let mut change = json!({ "id": entered["id"] });
         change[field] = value;
-        for answer in [
+        for response in [
             staff.post(CLASSES, new).await,
             staff.patch(CLASSES, change).await,
         ] {
-            assert_refuses_only(&answer, field);
+            assert_refuses_only(&response, field);
         }
     }
     assert_eq!(app.count("select count(*) from class_types").await, 1);
@@ -148,15 +151,15 @@ async fn what_fits_no_column_is_refused_field_by_field() {
 }
 
 #[tokio::test]
-async fn a_retired_class_type_is_offered_no_more_and_its_classes_take_place() {
+async fn a_retired_class_type_is_no_longer_listed_but_its_classes_remain() {
     let app = TestApp::start().await;
     let staff = app.staff("sofia").await;
-    let salsa = course(&app, "Salsa").await;
+    let salsa = create_class_type(&app, "Salsa").await;
     let now = app.app.clock().now();
     for days in [-2, 2, 3] {
-        class_at(&app, salsa, now + TimeDelta::days(days)).await;
+        create_class_at(&app, salsa, now + TimeDelta::days(days)).await;
     }
-    let off = class_at(&app, salsa, now + TimeDelta::days(4)).await;
+    let off = create_class_at(&app, salsa, now + TimeDelta::days(4)).await;
     app.sql(&format!(
         "update scheduled_classes set is_cancelled = true where id = '{off}'"
     ))
@@ -170,23 +173,26 @@ async fn a_retired_class_type_is_offered_no_more_and_its_classes_take_place() {
     .await;
     let visitor = app.visitor();
     let details = format!("/api/classes/details?id={}", salsa.class_type);
-    get(&visitor, &details).await;
+    get_ok(&visitor, &details).await;
     let path = format!("{CLASSES}?id={}", salsa.class_type);
     let left = json!({ "success": true, "comingClasses": 2, "activePatterns": 1 });
     // Once more is as good as once.
     for _ in 0..2 {
         assert_eq!(staff.delete(&path).await.expect(200), left);
     }
-    assert_eq!(get(&visitor, "/api/classes/list").await["items"], json!([]));
+    assert_eq!(
+        get_ok(&visitor, "/api/classes/list").await["items"],
+        json!([])
+    );
     visitor.get(&details).await.expect_code(404, "not_found");
-    let timetable = get(&visitor, "/api/classes/schedule").await;
-    assert_eq!(each(&timetable, "title").len(), 3);
+    let timetable = get_ok(&visitor, "/api/classes/schedule").await;
+    assert_eq!(values_of(&timetable, "title").len(), 3);
     // Nothing is deleted: staff find it, and can offer it again.
     let retired = staff
         .get(&format!("{CLASSES}?active=false"))
         .await
         .expect(200);
-    assert_eq!(each(&retired, "name"), ["Salsa"]);
+    assert_eq!(values_of(&retired, "name"), ["Salsa"]);
     let active = staff
         .get(&format!("{CLASSES}?active=true"))
         .await
@@ -194,7 +200,7 @@ async fn a_retired_class_type_is_offered_no_more_and_its_classes_take_place() {
     assert_eq!(active["items"], json!([]));
     let change = json!({ "id": salsa.class_type, "isActive": true });
     staff.patch(CLASSES, change).await.expect(200);
-    get(&visitor, &details).await;
+    get_ok(&visitor, &details).await;
     for (id, status) in [
         ("01a1fbec-f5a7-774d-993f-b6dedc6eb201", 404),
         ("salsa", 400),
@@ -208,7 +214,7 @@ async fn a_retired_class_type_is_offered_no_more_and_its_classes_take_place() {
 }
 
 #[tokio::test]
-async fn every_change_is_noted_with_who_made_it_and_what_it_was() {
+async fn every_change_is_logged_with_its_author_and_action() {
     let app = TestApp::start().await;
     let staff = app.staff("sofia").await;
     let me = staff.get("/api/auth/me").await.expect(200);
@@ -229,13 +235,13 @@ async fn every_change_is_noted_with_who_made_it_and_what_it_was() {
             where kind = 'class_type_changed' and user_id is null order by created_at, id",
         )
         .await;
-    let noted: Vec<Value> = rows.iter().map(|row| row.get("detail")).collect();
+    let logged: Vec<Value> = rows.iter().map(|row| row.get("detail")).collect();
     let done = |action: &str| json!({ "by": me["id"], "id": id, "action": action });
-    assert_eq!(noted, [done("create"), done("change"), done("retire")]);
+    assert_eq!(logged, [done("create"), done("change"), done("retire")]);
 }
 
 #[tokio::test]
-async fn a_change_that_cannot_be_noted_is_not_made() {
+async fn a_change_that_cannot_be_logged_is_rolled_back() {
     let app = TestApp::start().await;
     let staff = app.staff("sofia").await;
     app.sql("alter table security_events add constraint full_up check (kind <> 'class_type_changed') not valid")

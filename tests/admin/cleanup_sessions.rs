@@ -5,11 +5,13 @@ use std::time::Duration;
 use reqwest::Method;
 use serde_json::json;
 
-use crate::harness::{Answer, CRON_SECRET, MailServer, Person, Settings, TestApp, connect};
+use crate::harness::{
+    CRON_SECRET, MailServer, Settings, TestApp, TestClient, TestResponse, connect,
+};
 
 const PATH: &str = "/api/admin/cleanup-sessions";
 
-async fn call(person: &Person, method: Method, secret: &str) -> Answer {
+async fn call(person: &TestClient, method: Method, secret: &str) -> TestResponse {
     person
         .send(person.request(method, PATH).bearer_auth(secret))
         .await
@@ -55,7 +57,7 @@ async fn add_tokens(app: &TestApp, ends: &str) {
 }
 
 #[tokio::test]
-async fn exactly_the_expired_go_and_the_answer_says_how_many() {
+async fn only_expired_rows_are_deleted_and_the_response_counts_them() {
     let app = TestApp::start().await;
     add_sessions(&app, 15, 4).await;
     app.sql("insert into login_throttle (key, tries, window_ends_at, expires_at)
@@ -95,7 +97,7 @@ async fn exactly_the_expired_go_and_the_answer_says_how_many() {
 }
 
 #[tokio::test]
-async fn cron_presents_the_secret_and_an_administrator_a_session() {
+async fn cron_authenticates_by_secret_and_administrators_by_session() {
     let app = TestApp::start().await;
     for method in [Method::GET, Method::POST] {
         let visitor = app.visitor();
@@ -118,7 +120,7 @@ async fn cron_presents_the_secret_and_an_administrator_a_session() {
 }
 
 #[tokio::test]
-async fn without_a_secret_nobody_is_cron() {
+async fn without_a_configured_secret_every_cron_request_is_rejected() {
     let app = TestApp::start_with(Settings::default().with("CRON_SECRET", "")).await;
     for secret in ["", "null", "undefined", CRON_SECRET] {
         call(&app.visitor(), Method::GET, secret).await.expect(401);
@@ -126,13 +128,13 @@ async fn without_a_secret_nobody_is_cron() {
 }
 
 #[tokio::test]
-async fn in_development_anybody_may_call() {
+async fn in_development_the_endpoint_needs_no_credentials() {
     let app = TestApp::start_with(Settings::default().with("SABOR_ENV", "development")).await;
     app.visitor().get(PATH).await.expect(200);
 }
 
 #[tokio::test]
-async fn two_at_once_share_the_work() {
+async fn two_concurrent_runs_share_the_work() {
     let app = TestApp::start().await;
     add_sessions(&app, 12_000, 10).await;
     let (one, two) = (app.visitor(), app.visitor());
@@ -140,13 +142,13 @@ async fn two_at_once_share_the_work() {
         call(&one, Method::GET, CRON_SECRET),
         call(&two, Method::GET, CRON_SECRET)
     );
-    let count = |answer: Answer| answer.expect(200)["deletedCount"].as_u64().unwrap();
+    let count = |response: TestResponse| response.expect(200)["deletedCount"].as_u64().unwrap();
     assert_eq!(count(one) + count(two), 12_000);
     assert_eq!(app.count("select count(*) from user_sessions").await, 10);
 }
 
 #[tokio::test]
-async fn what_time_does_not_allow_is_left_for_the_next_run() {
+async fn work_left_at_the_deadline_is_done_by_the_next_run() {
     let app = TestApp::start().await;
     add_sessions(&app, 10, 0).await;
     let none = sabor::cleanup::run_for(&app.app, std::time::Duration::ZERO)
@@ -158,7 +160,7 @@ async fn what_time_does_not_allow_is_left_for_the_next_run() {
 }
 
 #[tokio::test]
-async fn what_happened_is_counted_by_day() {
+async fn session_events_are_counted_per_day() {
     let app = TestApp::start().await;
     app.member("ana").await;
     add_sessions(&app, 3, 0).await;
@@ -172,7 +174,7 @@ async fn what_happened_is_counted_by_day() {
 }
 
 #[tokio::test]
-async fn what_somebody_holds_is_left_for_the_next_run() {
+async fn locked_rows_are_left_for_the_next_run() {
     let app = TestApp::start().await;
     add_sessions(&app, 5, 0).await;
     let mut client = connect(&app.database).await;
@@ -181,8 +183,8 @@ async fn what_somebody_holds_is_left_for_the_next_run() {
     transaction.execute(lock, &[]).await.unwrap();
     let cron = app.visitor();
     let run = call(&cron, Method::GET, CRON_SECRET);
-    let answer = tokio::time::timeout(Duration::from_secs(10), run).await;
-    let body = answer.expect("an end, whoever holds a row").expect(200);
+    let response = tokio::time::timeout(Duration::from_secs(10), run).await;
+    let body = response.expect("an end, whoever holds a row").expect(200);
     assert_eq!(body["deletedCount"], 4);
     transaction.rollback().await.unwrap();
     let body = call(&cron, Method::GET, CRON_SECRET).await.expect(200);
@@ -190,7 +192,7 @@ async fn what_somebody_holds_is_left_for_the_next_run() {
 }
 
 #[tokio::test]
-async fn what_is_older_than_thirty_days_goes_and_what_is_younger_stays() {
+async fn rows_are_deleted_after_thirty_days() {
     let app = TestApp::start().await;
     app.member("ana").await;
     app.sql("delete from member_events").await;
@@ -227,12 +229,12 @@ async fn what_is_older_than_thirty_days_goes_and_what_is_younger_stays() {
 }
 
 #[tokio::test]
-async fn mail_that_is_due_goes_out_by_the_hour() {
+async fn due_mail_is_sent_by_the_cron_run() {
     let Some(server) = MailServer::start().await else {
         return;
     };
     let app = TestApp::start().await;
-    let class = app.class(3).await;
+    let class = app.create_class(3).await;
     let ana = app.member("ana").await;
     app.sql("delete from mail_outbox").await;
     crate::bookings::book(&ana, class).await.expect(201);
@@ -242,7 +244,7 @@ async fn mail_that_is_due_goes_out_by_the_hour() {
         from mail_outbox, unnest(array['later', 'gone']) who",
     )
     .await;
-    let mailing = app.another_with(server.settings()).await;
+    let mailing = app.start_another_with(server.settings()).await;
     let cron = mailing.visitor();
     let body = call(&cron, Method::GET, CRON_SECRET).await.expect(200);
     let details = &body["details"];
@@ -254,13 +256,13 @@ async fn mail_that_is_due_goes_out_by_the_hour() {
         ),
         (&json!(1), &json!(1), &json!(1))
     );
-    assert_eq!(server.wait_for(1).await.len(), 1);
+    assert_eq!(server.wait_for_mails(1).await.len(), 1);
     let again = call(&cron, Method::GET, CRON_SECRET).await.expect(200);
     assert_eq!(again["details"]["mailSent"], 0);
 }
 
 #[tokio::test]
-async fn a_step_that_fails_is_named_and_keeps_no_other_from_its_work() {
+async fn a_failed_step_is_reported_and_the_others_still_run() {
     let app = TestApp::start().await;
     add_sessions(&app, 3, 0).await;
     app.sql("alter table login_throttle rename to elsewhere")
@@ -275,7 +277,7 @@ async fn a_step_that_fails_is_named_and_keeps_no_other_from_its_work() {
 }
 
 #[tokio::test]
-async fn when_all_of_it_fails_cron_is_told() {
+async fn when_every_step_fails_the_run_fails() {
     let app = TestApp::start().await;
     let cron = app.visitor();
     app.app.db().close();

@@ -17,7 +17,7 @@ async fn add_messages(app: &TestApp, count: u32) {
 }
 
 #[tokio::test]
-async fn staff_page_through_what_was_written_newest_first() {
+async fn staff_page_through_messages_newest_first() {
     let app = TestApp::start().await;
     let staff = app.staff("sofia").await;
     add_messages(&app, 5).await;
@@ -36,7 +36,7 @@ async fn staff_page_through_what_was_written_newest_first() {
 }
 
 #[tokio::test]
-async fn what_has_been_dealt_with_says_when_and_by_whom_and_can_be_taken_back() {
+async fn a_processed_message_records_who_and_when_and_can_be_reopened() {
     let app = TestApp::start().await;
     let staff = app.staff("sofia").await;
     add_messages(&app, 3).await;
@@ -46,20 +46,20 @@ async fn what_has_been_dealt_with_says_when_and_by_whom_and_can_be_taken_back() 
         .expect(200);
     let id = &open["items"][0]["id"];
     let note = |processed: bool| json!({ "id": id, "processed": processed });
-    let noted = staff.patch(PATH, note(true)).await.expect(200);
-    assert_eq!(noted["processed"], true);
-    assert!(noted["processedAt"].is_string());
+    let logged = staff.patch(PATH, note(true)).await.expect(200);
+    assert_eq!(logged["processed"], true);
+    assert!(logged["processedAt"].is_string());
     let me = staff.get("/api/auth/me").await.expect(200);
-    assert_eq!(noted["processedBy"], me["id"]);
+    assert_eq!(logged["processedBy"], me["id"]);
     // Whoever says so again changes nothing.
     let admin = app.admin("admin").await;
     let again = admin.patch(PATH, note(true)).await.expect(200);
-    assert_eq!(again, noted);
+    assert_eq!(again, logged);
     let done = staff
         .get(&format!("{PATH}?processed=true"))
         .await
         .expect(200);
-    assert_eq!(done["items"], json!([noted]));
+    assert_eq!(done["items"], json!([logged]));
     let open = staff
         .get(&format!("{PATH}?processed=false"))
         .await
@@ -72,17 +72,17 @@ async fn what_has_been_dealt_with_says_when_and_by_whom_and_can_be_taken_back() 
         .await;
     let told: Vec<Value> = events.iter().map(|row| row.get(0)).collect();
     let me = staff.get("/api/auth/me").await.expect(200)["id"].clone();
-    let noted = |processed| json!({ "by": me, "submissionId": id, "processed": processed });
-    assert_eq!(told, [noted(true), noted(false)]);
+    let logged = |processed| json!({ "by": me, "submissionId": id, "processed": processed });
+    assert_eq!(told, [logged(true), logged(false)]);
 }
 
 #[tokio::test]
-async fn what_is_no_filter_and_no_message_is_refused() {
+async fn invalid_filters_and_unknown_messages_are_rejected() {
     let app = TestApp::start().await;
     let staff = app.staff("sofia").await;
     for query in ["processed=yes", "processed=1", "limit=0", "cursor=x"] {
-        let answer = staff.get(&format!("{PATH}?{query}")).await;
-        let body = answer.expect_code(400, "validation_failed");
+        let response = staff.get(&format!("{PATH}?{query}")).await;
+        let body = response.expect_code(400, "validation_failed");
         let field = query.split('=').next().unwrap();
         assert!(body["details"][field].is_array(), "{query}");
     }

@@ -3,42 +3,42 @@
 use chrono::{DateTime, Utc};
 use serde_json::json;
 
-use super::rows::{booking, cancel, class, payment};
+use super::fixtures::{cancel_booking, insert_booking, insert_class, insert_payment};
 use crate::harness::{Settings, TestApp};
 
 const PATH: &str = "/api/admin/dashboard";
 
 /// Moves the clock to a time.
-fn at(app: &TestApp, time: &str) {
+fn set_clock(app: &TestApp, time: &str) {
     let time: DateTime<Utc> = time.parse().unwrap();
     let clock = app.app.clock();
     clock.advance(time - clock.now());
 }
 
 #[tokio::test]
-async fn today_is_the_studios_day_also_when_it_has_twenty_five_hours() {
+async fn today_follows_the_studios_time_zone_on_a_day_of_twenty_five_hours() {
     let app = TestApp::start().await;
     let staff = app.staff("sofia").await;
     // The clocks of Denver go back on this Sunday.
-    let early = class(&app, "Early", "2027-11-07T06:00Z", 4).await;
-    let late = class(&app, "Late", "2027-11-08T06:59Z", 6).await;
-    class(&app, "Tomorrow", "2027-11-08T07:00Z", 4).await;
-    class(&app, "Yesterday", "2027-11-07T05:59Z", 4).await;
-    let off = class(&app, "Off", "2027-11-07T18:00Z", 90).await;
+    let early = insert_class(&app, "Early", "2027-11-07T06:00Z", 4).await;
+    let late = insert_class(&app, "Late", "2027-11-08T06:59Z", 6).await;
+    insert_class(&app, "Tomorrow", "2027-11-08T07:00Z", 4).await;
+    insert_class(&app, "Yesterday", "2027-11-07T05:59Z", 4).await;
+    let off = insert_class(&app, "Off", "2027-11-07T18:00Z", 90).await;
     app.sql(&format!(
         "update scheduled_classes set is_cancelled = true where id = '{off}'"
     ))
     .await;
-    let made = booking(&app, early, "attended", "2027-11-07T06:00Z").await;
-    payment(&app, made, "25.00 USD", "2027-11-08T06:59Z", None).await;
+    let made = insert_booking(&app, early, "attended", "2027-11-07T06:00Z").await;
+    insert_payment(&app, made, "25.00 USD", "2027-11-08T06:59Z", None).await;
     for _ in 0..6 {
-        booking(&app, late, "booked", "2027-11-07T05:59Z").await;
+        insert_booking(&app, late, "booked", "2027-11-07T05:59Z").await;
     }
-    let waiting = booking(&app, late, "waitlisted", "2027-11-08T06:59Z").await;
-    booking(&app, late, "waitlisted", "2027-11-08T07:00Z").await;
-    let gone = booking(&app, early, "booked", "2027-11-01T00:00Z").await;
-    cancel(&app, gone, "2027-11-08T06:30Z", true).await;
-    payment(
+    let waiting = insert_booking(&app, late, "waitlisted", "2027-11-08T06:59Z").await;
+    insert_booking(&app, late, "waitlisted", "2027-11-08T07:00Z").await;
+    let gone = insert_booking(&app, early, "booked", "2027-11-01T00:00Z").await;
+    cancel_booking(&app, gone, "2027-11-08T06:30Z", true).await;
+    insert_payment(
         &app,
         gone,
         "9.50 USD",
@@ -46,9 +46,9 @@ async fn today_is_the_studios_day_also_when_it_has_twenty_five_hours() {
         Some("2027-11-07T07:00Z"),
     )
     .await;
-    cancel(&app, waiting, "2027-11-08T06:30Z", false).await;
+    cancel_booking(&app, waiting, "2027-11-08T06:30Z", false).await;
 
-    at(&app, "2027-11-08T06:59:30Z");
+    set_clock(&app, "2027-11-08T06:59:30Z");
     let today = staff.get(PATH).await.expect(200);
     assert_eq!(today["date"], "2027-11-07");
     assert_eq!(today["timeZone"], "America/Denver");
@@ -68,18 +68,18 @@ async fn today_is_the_studios_day_also_when_it_has_twenty_five_hours() {
         today["revenue"],
         json!([{ "currency": "USD", "paid": "25.00", "refunded": "9.50", "net": "15.50" }])
     );
-    at(&app, "2027-11-08T07:00:00Z");
+    set_clock(&app, "2027-11-08T07:00:00Z");
     assert_eq!(staff.get(PATH).await.expect(200)["date"], "2027-11-08");
 }
 
 #[tokio::test]
-async fn what_waits_for_somebody_is_counted_whenever_it_came() {
+async fn open_refunds_and_messages_of_any_age_are_counted() {
     let app = TestApp::start().await;
     let staff = app.staff("sofia").await;
-    let class = class(&app, "Salsa", "2026-05-05T18:00Z", 9).await;
+    let class = insert_class(&app, "Salsa", "2026-05-05T18:00Z", 9).await;
     for amount in ["10.00 EUR", "20.00 EUR", "5.00 USD"] {
-        let made = booking(&app, class, "booked", "2026-05-01T18:00Z").await;
-        payment(&app, made, amount, "2026-05-01T18:00Z", None).await;
+        let made = insert_booking(&app, class, "booked", "2026-05-01T18:00Z").await;
+        insert_payment(&app, made, amount, "2026-05-01T18:00Z", None).await;
     }
     app.sql("update payments set status = 'refund_due'").await;
     app.sql(
@@ -106,7 +106,7 @@ async fn what_waits_for_somebody_is_counted_whenever_it_came() {
 }
 
 #[tokio::test]
-async fn the_stores_and_what_stands_before_them_are_shown() {
+async fn the_state_of_postgres_redis_and_the_pool_is_shown() {
     let app = TestApp::start().await;
     let staff = app.staff("sofia").await;
     for _ in 0..3 {
@@ -131,7 +131,7 @@ async fn the_stores_and_what_stands_before_them_are_shown() {
     let without = Settings::default()
         .with("KV_REST_API_URL", "")
         .with("KV_REST_API_TOKEN", "");
-    let other = app.another_with(without).await;
-    let today = staff.at(&other).get(PATH).await.expect(200);
+    let other = app.start_another_with(without).await;
+    let today = staff.connected_to(&other).get(PATH).await.expect(200);
     assert_eq!(today["services"]["kv"]["status"], "not configured");
 }

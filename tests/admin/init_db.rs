@@ -12,7 +12,7 @@ use crate::harness::{CRON_SECRET, Settings, TestApp, connect, empty_database};
 const PATH: &str = "/api/admin/init-db";
 
 #[tokio::test]
-async fn several_at_once_make_the_schema_of_a_new_database_once() {
+async fn concurrent_calls_apply_each_migration_once() {
     let database = empty_database().await;
     let settings = Settings::default().with("POSTGRES_URL", &*database);
     let app = TestApp::start_with(settings).await;
@@ -44,7 +44,7 @@ async fn several_at_once_make_the_schema_of_a_new_database_once() {
 }
 
 #[tokio::test]
-async fn only_cron_and_administrators_may() {
+async fn only_cron_and_administrators_may_migrate() {
     let app = TestApp::start().await;
     let visitor = app.visitor();
     visitor
@@ -61,7 +61,7 @@ async fn only_cron_and_administrators_may() {
 }
 
 #[tokio::test]
-async fn all_the_way_up_down_and_up_again_leaves_what_was_there() {
+async fn migrating_up_down_and_up_again_restores_the_schema() {
     let database = empty_database().await;
     let mut client = connect(&database).await;
     let empty = schema(&client).await;
@@ -77,7 +77,7 @@ async fn all_the_way_up_down_and_up_again_leaves_what_was_there() {
 }
 
 #[tokio::test]
-async fn a_migration_that_was_changed_after_it_was_applied_is_refused() {
+async fn a_migration_that_was_edited_after_it_was_applied_is_rejected() {
     let database = empty_database().await;
     let mut client = connect(&database).await;
     migrations::up(&mut client).await.unwrap();

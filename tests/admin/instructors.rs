@@ -4,13 +4,13 @@ use chrono::TimeDelta;
 use serde_json::{Value, json};
 
 use super::assert_refuses_only;
-use crate::classes::{class_at, course, each, get};
+use crate::classes::{create_class_at, create_class_type, get_ok, values_of};
 use crate::harness::TestApp;
 
 const INSTRUCTORS: &str = "/api/admin/instructors";
 
 #[tokio::test]
-async fn an_instructor_is_entered_with_all_that_staff_know_of_them() {
+async fn an_instructor_is_created_with_every_field() {
     let app = TestApp::start().await;
     let staff = app.staff("sofia").await;
     let account = app
@@ -61,7 +61,7 @@ async fn an_instructor_is_entered_with_all_that_staff_know_of_them() {
 }
 
 #[tokio::test]
-async fn what_is_left_out_stays_and_null_empties() {
+async fn omitted_fields_keep_their_value_and_null_clears_them() {
     let app = TestApp::start().await;
     let staff = app.staff("sofia").await;
     let account = staff.get("/api/auth/me").await.expect(200);
@@ -86,12 +86,12 @@ async fn what_is_left_out_stays_and_null_empties() {
     assert_eq!(changed["specialties"], json!([]));
     assert_eq!(changed["name"], "Rosa");
     let nobody = json!({ "id": "01a1fbec-f5a7-774d-993f-b6dedc6eb201", "name": "X" });
-    let answer = staff.patch(INSTRUCTORS, nobody).await;
-    answer.expect_code(404, "not_found");
+    let response = staff.patch(INSTRUCTORS, nobody).await;
+    response.expect_code(404, "not_found");
 }
 
 #[tokio::test]
-async fn what_fits_no_column_is_refused_field_by_field() {
+async fn invalid_values_are_rejected_field_by_field() {
     let app = TestApp::start().await;
     let staff = app.staff("sofia").await;
     let entered = staff
@@ -126,28 +126,28 @@ async fn what_fits_no_column_is_refused_field_by_field() {
         new[field] = value.clone();
         let mut change = json!({ "id": entered["id"] });
         change[field] = value;
-        for answer in [
+        for response in [
             staff.post(INSTRUCTORS, new).await,
             staff.patch(INSTRUCTORS, change).await,
         ] {
-            assert_refuses_only(&answer, field);
+            assert_refuses_only(&response, field);
         }
     }
     assert_eq!(app.count("select count(*) from instructors").await, 1);
 }
 
 #[tokio::test]
-async fn a_retired_instructor_is_counted_and_kept_with_what_they_still_teach() {
+async fn a_retired_instructor_keeps_their_scheduled_classes() {
     let app = TestApp::start().await;
     let staff = app.staff("sofia").await;
-    let salsa = course(&app, "Salsa").await;
+    let salsa = create_class_type(&app, "Salsa").await;
     let now = app.app.clock().now();
-    class_at(&app, salsa, now - TimeDelta::days(2)).await;
-    class_at(&app, salsa, now + TimeDelta::days(2)).await;
+    create_class_at(&app, salsa, now - TimeDelta::days(2)).await;
+    create_class_at(&app, salsa, now + TimeDelta::days(2)).await;
     let visitor = app.visitor();
     let details = format!("/api/classes/details?id={}", salsa.class_type);
     assert_eq!(
-        get(&visitor, &details).await["instructors"][0]["name"],
+        get_ok(&visitor, &details).await["instructors"][0]["name"],
         "Teacher of Salsa"
     );
     let path = format!("{INSTRUCTORS}?id={}", salsa.instructor);
@@ -155,7 +155,7 @@ async fn a_retired_instructor_is_counted_and_kept_with_what_they_still_teach() {
     for _ in 0..2 {
         assert_eq!(staff.delete(&path).await.expect(200), left);
     }
-    let after = get(&visitor, &details).await;
+    let after = get_ok(&visitor, &details).await;
     assert_eq!(after["instructors"], json!([]));
     // The class itself is theirs until somebody takes it over.
     assert_eq!(
@@ -166,7 +166,7 @@ async fn a_retired_instructor_is_counted_and_kept_with_what_they_still_teach() {
         .get(&format!("{INSTRUCTORS}?active=false"))
         .await
         .expect(200);
-    assert_eq!(each(&retired, "name"), ["Teacher of Salsa"]);
+    assert_eq!(values_of(&retired, "name"), ["Teacher of Salsa"]);
     let back = json!({ "id": salsa.instructor, "isActive": true });
     staff.patch(INSTRUCTORS, back).await.expect(200);
     let nobody = format!("{INSTRUCTORS}?id=01a1fbec-f5a7-774d-993f-b6dedc6eb201");
@@ -178,7 +178,7 @@ async fn a_retired_instructor_is_counted_and_kept_with_what_they_still_teach() {
 }
 
 #[tokio::test]
-async fn every_change_is_noted_and_what_they_earn_is_not() {
+async fn every_change_is_logged_without_the_hourly_rate() {
     let app = TestApp::start().await;
     let staff = app.staff("sofia").await;
     let me = staff.get("/api/auth/me").await.expect(200);
@@ -197,13 +197,13 @@ async fn every_change_is_noted_and_what_they_earn_is_not() {
             order by created_at, id",
         )
         .await;
-    let noted: Vec<Value> = rows.iter().map(|row| row.get("detail")).collect();
+    let logged: Vec<Value> = rows.iter().map(|row| row.get("detail")).collect();
     let done = |action: &str| json!({ "by": me["id"], "id": id, "action": action });
-    assert_eq!(noted, [done("create"), done("change"), done("retire")]);
+    assert_eq!(logged, [done("create"), done("change"), done("retire")]);
 }
 
 #[tokio::test]
-async fn all_are_listed_page_by_page_newest_first() {
+async fn instructors_are_listed_page_by_page_newest_first() {
     let app = TestApp::start().await;
     let staff = app.staff("sofia").await;
     for name in ["One", "Two", "Three"] {
@@ -216,12 +216,12 @@ async fn all_are_listed_page_by_page_newest_first() {
         .get(&format!("{INSTRUCTORS}?limit=2"))
         .await
         .expect(200);
-    assert_eq!(each(&first, "name"), ["Three", "Two"]);
+    assert_eq!(values_of(&first, "name"), ["Three", "Two"]);
     let cursor = first["nextCursor"].as_str().unwrap();
     let rest = staff
         .get(&format!("{INSTRUCTORS}?limit=2&cursor={cursor}"))
         .await;
     let rest = rest.expect(200);
-    assert_eq!(each(&rest, "name"), ["One"]);
+    assert_eq!(values_of(&rest, "name"), ["One"]);
     assert_eq!(rest["nextCursor"], json!(null));
 }

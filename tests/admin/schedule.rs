@@ -5,15 +5,15 @@ use futures_util::future::join_all;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::bookings::{assert_consistent, book, cancel, wait_for};
-use crate::harness::{Answer, Person, Settings, TestApp};
+use crate::bookings::{assert_bookings_consistent, book, cancel, join_waitlist};
+use crate::harness::{Settings, TestApp, TestClient, TestResponse};
 
 const PATH: &str = "/api/admin/schedule";
 
 /// A studio with a class type and two instructors.
 struct Studio {
     app: TestApp,
-    staff: Person,
+    staff: TestClient,
     class_type: Uuid,
     instructors: [Uuid; 2],
 }
@@ -52,7 +52,7 @@ impl Studio {
     }
 
     /// A weekly class of the first instructor in the blue room.
-    fn pattern(&self, day: u32, time: &str) -> Value {
+    fn weekly_class(&self, day: u32, time: &str) -> Value {
         json!({ "pattern": {
             "classTypeId": self.class_type,
             "instructorId": self.instructors[0],
@@ -75,24 +75,24 @@ impl Studio {
         }})
     }
 
-    async fn enter(&self, entry: Value) -> Value {
+    async fn create(&self, entry: Value) -> Value {
         self.staff.post(PATH, entry).await.expect(201)
     }
 
-    async fn class(&self, days: i64, time: &str) -> Uuid {
-        let entered = self.enter(self.occurrence(days, time)).await;
+    async fn create_class(&self, days: i64, time: &str) -> Uuid {
+        let entered = self.create(self.occurrence(days, time)).await;
         entered["occurrenceId"].as_str().unwrap().parse().unwrap()
     }
 
     /// Five hours before the class of a booking begins.
-    fn is_soon(&self, booking: &Value) {
+    fn advance_to_late(&self, booking: &Value) {
         let start = booking["class"]["startTime"].as_str().unwrap();
         let start: DateTime<Utc> = start.parse().unwrap();
         let clock = self.app.app.clock();
         clock.advance(start - clock.now() - TimeDelta::hours(5));
     }
 
-    async fn change(&self, id: Uuid, mut change: Value) -> Answer {
+    async fn change_class(&self, id: Uuid, mut change: Value) -> TestResponse {
         change["id"] = json!(id);
         self.staff
             .patch(PATH, json!({ "occurrence": change }))
@@ -102,8 +102,8 @@ impl Studio {
     /// Local date and time of each class, with its start, from the public timetable.
     async fn timetable(&self, from: &str, to: &str) -> Vec<[String; 3]> {
         let path = format!("/api/classes/schedule?from={from}&to={to}");
-        let answer = self.app.visitor().get(&path).await.expect(200);
-        let items = answer["items"].as_array().unwrap().clone();
+        let response = self.app.visitor().get(&path).await.expect(200);
+        let items = response["items"].as_array().unwrap().clone();
         let text = |item: &Value, name: &str| item[name].as_str().unwrap().to_owned();
         items
             .iter()
@@ -111,37 +111,37 @@ impl Studio {
             .collect()
     }
 
-    async fn mails(&self, kind: &str) -> i64 {
+    async fn mail_count(&self, kind: &str) -> i64 {
         let query = format!("select count(*) from mail_outbox where kind = '{kind}'");
         self.app.count(&query).await
     }
 
-    async fn told(&self, kind: &str) -> i64 {
+    async fn event_count(&self, kind: &str) -> i64 {
         let query = format!("select count(*) from member_events where kind = '{kind}'");
         self.app.count(&query).await
     }
 }
 
 #[tokio::test]
-async fn generating_twice_or_at_once_makes_each_class_once() {
+async fn repeated_and_concurrent_generation_creates_each_class_once() {
     let studio = Studio::open_in("America/Denver", Some("2026-09-01T12:00:00Z")).await;
-    studio.enter(studio.pattern(2, "19:00")).await;
-    studio.enter(studio.pattern(4, "19:00")).await;
+    studio.create(studio.weekly_class(2, "19:00")).await;
+    studio.create(studio.weekly_class(4, "19:00")).await;
     let until = json!({ "generateUntil": "2026-09-30" });
-    let once = join_all((0..8).map(|_| studio.enter(until.clone()))).await;
+    let once = join_all((0..8).map(|_| studio.create(until.clone()))).await;
     let made: u64 = once
         .iter()
-        .map(|answer| answer["generated"].as_u64().unwrap())
+        .map(|response| response["generated"].as_u64().unwrap())
         .sum();
     assert_eq!(made, 9, "five Tuesdays and four Thursdays");
-    let again = studio.enter(until).await;
+    let again = studio.create(until).await;
     assert_eq!(again["generated"], 0);
     assert_eq!(again["alreadyThere"], 9);
     assert_eq!(again["conflicts"], json!([]));
 }
 
 #[tokio::test]
-async fn seven_in_the_evening_stays_seven_in_the_evening_when_the_clocks_change() {
+async fn weekly_classes_keep_their_local_time_when_the_clocks_change() {
     for (zone, now, day, until, week) in [
         (
             "America/Denver",
@@ -185,15 +185,15 @@ async fn seven_in_the_evening_stays_seven_in_the_evening_when_the_clocks_change(
         ),
     ] {
         let studio = Studio::open_in(zone, Some(now)).await;
-        studio.enter(studio.pattern(day, "19:00")).await;
-        studio.enter(json!({ "generateUntil": until })).await;
+        studio.create(studio.weekly_class(day, "19:00")).await;
+        studio.create(json!({ "generateUntil": until })).await;
         let shown = studio.timetable(&now[..10], until).await;
         assert_eq!(shown, week, "{zone}");
     }
 }
 
 #[tokio::test]
-async fn a_class_in_the_hour_that_is_skipped_or_comes_twice_takes_place_once() {
+async fn a_class_in_a_skipped_or_repeated_hour_takes_place_once() {
     for (zone, now, time, until, shown) in [
         (
             "America/Denver",
@@ -225,8 +225,8 @@ async fn a_class_in_the_hour_that_is_skipped_or_comes_twice_takes_place_once() {
         ),
     ] {
         let studio = Studio::open_in(zone, Some(now)).await;
-        studio.enter(studio.pattern(0, time)).await;
-        let made = studio.enter(json!({ "generateUntil": until })).await;
+        studio.create(studio.weekly_class(0, time)).await;
+        let made = studio.create(json!({ "generateUntil": until })).await;
         assert_eq!(made["generated"], 1);
         assert_eq!(
             studio.timetable(&now[..10], until).await,
@@ -237,32 +237,34 @@ async fn a_class_in_the_hour_that_is_skipped_or_comes_twice_takes_place_once() {
 }
 
 #[tokio::test]
-async fn a_class_that_was_moved_is_not_made_again() {
+async fn a_moved_class_is_not_generated_again() {
     let studio = Studio::open_in("America/Denver", Some("2026-09-01T12:00:00Z")).await;
-    studio.enter(studio.pattern(3, "19:00")).await;
+    studio.create(studio.weekly_class(3, "19:00")).await;
     let until = json!({ "generateUntil": "2026-09-02" });
-    studio.enter(until.clone()).await;
+    studio.create(until.clone()).await;
     let id: Uuid = studio.app.sql("select id from scheduled_classes").await[0].get(0);
     studio
-        .change(id, json!({ "date": "2026-09-05", "time": "11:00" }))
+        .change_class(id, json!({ "date": "2026-09-05", "time": "11:00" }))
         .await
         .expect(200);
-    assert_eq!(studio.enter(until).await["alreadyThere"], 1);
+    assert_eq!(studio.create(until).await["alreadyThere"], 1);
     let shown = studio.timetable("2026-09-01", "2026-09-07").await;
     assert_eq!(shown, [["2026-09-05", "11:00", "2026-09-05T17:00:00Z"]]);
 }
 
 #[tokio::test]
-async fn what_is_in_the_way_of_a_weekly_class_is_named_and_the_rest_is_made() {
+async fn generation_reports_conflicts_and_creates_the_other_classes() {
     let studio = Studio::open_in("America/Denver", Some("2026-09-01T12:00:00Z")).await;
-    studio.enter(studio.pattern(3, "19:00")).await;
-    let mut other = studio.pattern(3, "19:30");
+    studio.create(studio.weekly_class(3, "19:00")).await;
+    let mut other = studio.weekly_class(3, "19:30");
     other["pattern"]["instructorId"] = json!(studio.instructors[1]);
-    let same_room = studio.enter(other).await["pattern"]["id"].clone();
-    let mut elsewhere = studio.pattern(3, "19:30");
+    let same_room = studio.create(other).await["pattern"]["id"].clone();
+    let mut elsewhere = studio.weekly_class(3, "19:30");
     elsewhere["pattern"]["room"] = json!("Red");
-    let same_teacher = studio.enter(elsewhere).await["pattern"]["id"].clone();
-    let made = studio.enter(json!({ "generateUntil": "2026-09-02" })).await;
+    let same_teacher = studio.create(elsewhere).await["pattern"]["id"].clone();
+    let made = studio
+        .create(json!({ "generateUntil": "2026-09-02" }))
+        .await;
     assert_eq!(made["generated"], 1);
     let codes: Vec<_> = made["conflicts"]
         .as_array()
@@ -281,16 +283,19 @@ async fn what_is_in_the_way_of_a_weekly_class_is_named_and_the_rest_is_made() {
 }
 
 #[tokio::test]
-async fn a_room_and_an_instructor_are_in_one_place_at_a_time() {
+async fn rooms_and_instructors_cannot_be_double_booked() {
     let studio = Studio::open().await;
     let entry = studio.occurrence(5, "19:00");
     let tries = (0..16).map(|_| studio.staff.post(PATH, entry.clone()));
     let tries = join_all(tries).await;
     assert_eq!(
-        tries.iter().filter(|answer| answer.status == 201).count(),
+        tries
+            .iter()
+            .filter(|response| response.status == 201)
+            .count(),
         1
     );
-    for refused in tries.iter().filter(|answer| answer.status != 201) {
+    for refused in tries.iter().filter(|response| response.status != 201) {
         let code = refused.expect(409)["code"].clone();
         assert!(code == "room_taken" || code == "instructor_taken", "{code}");
     }
@@ -308,16 +313,16 @@ async fn a_room_and_an_instructor_are_in_one_place_at_a_time() {
 }
 
 #[tokio::test]
-async fn cancelling_a_class_cancels_every_booking_and_tells_everybody() {
+async fn cancelling_a_class_cancels_and_notifies_every_booking() {
     let studio = Studio::open().await;
-    let (app, class) = (&studio.app, studio.class(1, "23:00").await);
+    let (app, class) = (&studio.app, studio.create_class(1, "23:00").await);
     studio
-        .change(class, json!({ "maxParticipants": 1 }))
+        .change_class(class, json!({ "maxParticipants": 1 }))
         .await
         .expect(200);
     let (ana, ben) = (app.member("ana").await, app.member("ben").await);
     let booking = book(&ana, class).await.expect(201);
-    wait_for(&ben, class).await.expect(201);
+    join_waitlist(&ben, class).await.expect(201);
     app.sql(&format!(
         "insert into payments (id, booking_id, user_id, amount, currency, method, status, paid_at)
         select gen_random_uuid(), id, user_id, price, currency, 'desk', 'paid', now()
@@ -326,7 +331,7 @@ async fn cancelling_a_class_cancels_every_booking_and_tells_everybody() {
     ))
     .await;
     // Late for a member; the studio is never late.
-    studio.is_soon(&booking);
+    studio.advance_to_late(&booking);
     let path = format!("{PATH}?occurrenceId={class}&reason=The%20floor%20is%20wet");
     let outcome = studio.staff.delete(&path).await.expect(200);
     assert_eq!(outcome["cancelledBookings"], 2);
@@ -340,20 +345,20 @@ async fn cancelling_a_class_cancels_every_booking_and_tells_everybody() {
     }
     let due = "select count(*) from payments where status = 'refund_due'";
     assert_eq!(app.count(due).await, 1);
-    assert_eq!(studio.mails("class_cancelled").await, 2);
-    assert_eq!(studio.told("class_cancelled").await, 2);
+    assert_eq!(studio.mail_count("class_cancelled").await, 2);
+    assert_eq!(studio.event_count("class_cancelled").await, 2);
     studio
         .staff
         .delete(&path)
         .await
         .expect_code(409, "class_cancelled");
-    assert_consistent(app).await;
+    assert_bookings_consistent(app).await;
 }
 
 #[tokio::test]
-async fn whoever_cancelled_too_late_is_paid_back_when_the_class_will_not_be() {
+async fn a_late_cancellation_is_refunded_when_the_class_is_cancelled() {
     let studio = Studio::open().await;
-    let (app, class) = (&studio.app, studio.class(1, "23:00").await);
+    let (app, class) = (&studio.app, studio.create_class(1, "23:00").await);
     let ana = app.member("ana").await;
     let booking = book(&ana, class).await.expect(201);
     let paid = json!({ "bookingId": booking["id"], "action": "markPaid" });
@@ -362,7 +367,7 @@ async fn whoever_cancelled_too_late_is_paid_back_when_the_class_will_not_be() {
         .patch("/api/admin/bookings", paid)
         .await
         .expect(200);
-    studio.is_soon(&booking);
+    studio.advance_to_late(&booking);
     let booking = cancel(&ana, &booking).await.expect(200);
     assert_eq!(booking["lateCancellation"], true);
     assert_eq!(booking["paymentStatus"], "paid");
@@ -371,31 +376,31 @@ async fn whoever_cancelled_too_late_is_paid_back_when_the_class_will_not_be() {
     assert_eq!(outcome["cancelledBookings"], 0);
     let list = ana.get("/api/bookings/list").await.expect(200);
     assert_eq!(list["items"][0]["paymentStatus"], "refund_due");
-    assert_eq!(studio.told("payment_refund_due").await, 1);
-    assert_eq!(studio.told("class_cancelled").await, 0);
+    assert_eq!(studio.event_count("payment_refund_due").await, 1);
+    assert_eq!(studio.event_count("class_cancelled").await, 0);
 }
 
 #[tokio::test]
-async fn a_class_that_moves_or_changes_hands_is_told_to_those_who_booked_it() {
+async fn members_are_notified_when_a_class_moves_or_changes_instructor() {
     let studio = Studio::open().await;
-    let (app, class) = (&studio.app, studio.class(5, "19:00").await);
+    let (app, class) = (&studio.app, studio.create_class(5, "19:00").await);
     let ana = app.member("ana").await;
     book(&ana, class).await.expect(201);
     studio
-        .change(class, json!({ "description": "Bring water" }))
+        .change_class(class, json!({ "description": "Bring water" }))
         .await
         .expect(200);
-    assert_eq!(studio.mails("class_moved").await, 0);
+    assert_eq!(studio.mail_count("class_moved").await, 0);
     studio
-        .change(class, json!({ "time": "20:00" }))
+        .change_class(class, json!({ "time": "20:00" }))
         .await
         .expect(200);
-    assert_eq!(studio.mails("class_moved").await, 1);
+    assert_eq!(studio.mail_count("class_moved").await, 1);
     let second = json!({ "instructorId": studio.instructors[1], "room": "Cellar" });
-    studio.change(class, second).await.expect(200);
+    studio.change_class(class, second).await.expect(200);
     for (kind, times) in [("class_moved", 2), ("instructor_changed", 1)] {
-        assert_eq!(studio.mails(kind).await, times);
-        assert_eq!(studio.told(kind).await, times);
+        assert_eq!(studio.mail_count(kind).await, times);
+        assert_eq!(studio.event_count(kind).await, times);
     }
     let list = ana.get("/api/bookings/list").await.expect(200);
     assert_eq!(list["items"][0]["class"]["instructor"], "Luis");
@@ -404,26 +409,26 @@ async fn a_class_that_moves_or_changes_hands_is_told_to_those_who_booked_it() {
             .await,
         3
     );
-    let noted = "select count(*) from security_events where kind = 'timetable_changed'";
-    assert_eq!(app.count(noted).await, 4);
+    let logged = "select count(*) from security_events where kind = 'timetable_changed'";
+    assert_eq!(app.count(logged).await, 4);
 }
 
 #[tokio::test]
-async fn more_places_go_to_those_who_wait_and_fewer_than_are_taken_are_refused() {
+async fn added_spots_go_to_the_waitlist_and_booked_spots_cannot_be_removed() {
     let studio = Studio::open().await;
-    let (app, class) = (&studio.app, studio.class(5, "19:00").await);
+    let (app, class) = (&studio.app, studio.create_class(5, "19:00").await);
     studio
-        .change(class, json!({ "maxParticipants": 1 }))
+        .change_class(class, json!({ "maxParticipants": 1 }))
         .await
         .expect(200);
     let mut people = Vec::new();
     for name in ["ana", "ben", "eva", "luz"] {
         let person = app.member(name).await;
-        wait_for(&person, class).await.expect(201);
+        join_waitlist(&person, class).await.expect(201);
         people.push(person);
     }
     studio
-        .change(class, json!({ "maxParticipants": 3 }))
+        .change_class(class, json!({ "maxParticipants": 3 }))
         .await
         .expect(200);
     let mut status = Vec::new();
@@ -432,24 +437,28 @@ async fn more_places_go_to_those_who_wait_and_fewer_than_are_taken_are_refused()
         status.push(list["items"][0]["status"].as_str().unwrap().to_owned());
     }
     assert_eq!(status, ["booked", "booked", "booked", "waitlisted"]);
-    let fewer = studio.change(class, json!({ "maxParticipants": 2 })).await;
+    let fewer = studio
+        .change_class(class, json!({ "maxParticipants": 2 }))
+        .await;
     fewer.expect_code(409, "places_taken");
-    assert_eq!(studio.mails("booking_promoted").await, 2);
-    assert_consistent(app).await;
+    assert_eq!(studio.mail_count("booking_promoted").await, 2);
+    assert_bookings_consistent(app).await;
 }
 
 #[tokio::test]
-async fn what_has_begun_stays_and_what_is_retired_makes_nothing_more() {
+async fn started_classes_cannot_change_and_retired_weekly_classes_generate_nothing() {
     let studio = Studio::open().await;
-    let class = studio.class(1, "19:00").await;
-    let past = studio.change(class, json!({ "date": "2020-01-01" })).await;
+    let class = studio.create_class(1, "19:00").await;
+    let past = studio
+        .change_class(class, json!({ "date": "2020-01-01" }))
+        .await;
     past.expect_code(400, "validation_failed");
     studio.app.app.clock().advance(TimeDelta::days(3));
     studio
-        .change(class, json!({ "time": "20:00" }))
+        .change_class(class, json!({ "time": "20:00" }))
         .await
         .expect_code(409, "class_started");
-    let entered = studio.enter(studio.pattern(1, "10:00")).await;
+    let entered = studio.create(studio.weekly_class(1, "10:00")).await;
     let id = entered["pattern"]["id"].as_str().unwrap();
     let retired = studio
         .staff
@@ -459,7 +468,7 @@ async fn what_has_begun_stays_and_what_is_retired_makes_nothing_more() {
     assert_eq!(retired["pattern"]["isActive"], false);
     let until = (studio.app.app.clock().now() + TimeDelta::days(20)).date_naive();
     assert_eq!(
-        studio.enter(json!({ "generateUntil": until })).await["generated"],
+        studio.create(json!({ "generateUntil": until })).await["generated"],
         0
     );
     let listed = studio.staff.get(PATH).await.expect(200);
@@ -467,10 +476,9 @@ async fn what_has_begun_stays_and_what_is_retired_makes_nothing_more() {
 }
 
 #[tokio::test]
-async fn a_form_that_says_nothing_or_too_much_or_nonsense_is_refused() {
+async fn empty_ambiguous_and_invalid_requests_are_rejected() {
     let studio = Studio::open().await;
-    let both =
-        json!({ "generateUntil": "2030-01-01", "pattern": studio.pattern(1, "10:00")["pattern"] });
+    let both = json!({ "generateUntil": "2030-01-01", "pattern": studio.weekly_class(1, "10:00")["pattern"] });
     for (form, code) in [
         (json!({}), "malformed_request"),
         (both, "malformed_request"),
@@ -482,8 +490,8 @@ async fn a_form_that_says_nothing_or_too_much_or_nonsense_is_refused() {
             json!({ "generateUntil": "9999-01-01" }),
             "validation_failed",
         ),
-        (studio.pattern(7, "10:00"), "validation_failed"),
-        (studio.pattern(1, "25:00"), "validation_failed"),
+        (studio.weekly_class(7, "10:00"), "validation_failed"),
+        (studio.weekly_class(1, "25:00"), "validation_failed"),
         (studio.occurrence(-2, "10:00"), "validation_failed"),
     ] {
         studio.staff.post(PATH, form).await.expect_code(400, code);
@@ -505,7 +513,7 @@ async fn a_form_that_says_nothing_or_too_much_or_nonsense_is_refused() {
     ] {
         for kind in ["pattern", "occurrence"] {
             let mut form = match kind {
-                "pattern" => studio.pattern(1, "10:00"),
+                "pattern" => studio.weekly_class(1, "10:00"),
                 _ => studio.occurrence(5, "10:00"),
             };
             form[kind][field] = value.clone();
@@ -514,16 +522,16 @@ async fn a_form_that_says_nothing_or_too_much_or_nonsense_is_refused() {
             assert!(details[format!("{kind}.{field}")].is_array(), "{details}");
         }
     }
-    let class = studio.class(5, "10:00").await;
+    let class = studio.create_class(5, "10:00").await;
     for date in ["+262142-12-31", "-9999-01-01", "1999-12-31", "2200-01-01"] {
         let mut form = studio.occurrence(5, "23:00");
         form["occurrence"]["date"] = json!(date);
         let entered = studio.staff.post(PATH, form).await;
         entered.expect_code(400, "validation_failed");
-        let moved = studio.change(class, json!({ "date": date })).await;
+        let moved = studio.change_class(class, json!({ "date": date })).await;
         moved.expect_code(400, "validation_failed");
         for field in ["effectiveFrom", "effectiveUntil"] {
-            let mut form = studio.pattern(1, "10:00");
+            let mut form = studio.weekly_class(1, "10:00");
             form["pattern"][field] = json!(date);
             let entered = studio.staff.post(PATH, form).await;
             entered.expect_code(400, "validation_failed");

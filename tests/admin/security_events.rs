@@ -2,10 +2,10 @@
 
 use serde_json::{Value, json};
 
-use crate::harness::{PASSWORD, Person, TestApp, until};
+use crate::harness::{PASSWORD, TestApp, TestClient, wait_until};
 
 /// The kinds of a page, newest first.
-async fn kinds(admin: &Person, query: &str) -> Vec<String> {
+async fn kinds(admin: &TestClient, query: &str) -> Vec<String> {
     let path = format!("/api/admin/security-events?{query}");
     let page = admin.get(&path).await.expect(200);
     let items = page["items"].as_array().unwrap().iter();
@@ -15,7 +15,7 @@ async fn kinds(admin: &Person, query: &str) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn what_happened_is_found_by_kind_member_and_address() {
+async fn events_are_found_by_kind_member_and_ip_address() {
     let app = TestApp::start().await;
     let admin = app.admin("admin").await;
     let ana = app.member("ana").await;
@@ -29,7 +29,7 @@ async fn what_happened_is_found_by_kind_member_and_address() {
         .await
         .expect(200);
     let events = "select count(*) from security_events where kind = 'sign_in_failed'";
-    until(async || app.count(events).await == 1).await;
+    wait_until(async || app.count(events).await == 1).await;
 
     let page = admin
         .get("/api/admin/security-events?kind=sign_in_failed")
@@ -59,7 +59,7 @@ async fn what_happened_is_found_by_kind_member_and_address() {
 }
 
 #[tokio::test]
-async fn they_come_by_pages_and_each_once() {
+async fn paging_returns_every_event_once() {
     let app = TestApp::start().await;
     let admin = app.admin("admin").await;
     app.sql(
@@ -92,7 +92,7 @@ async fn they_come_by_pages_and_each_once() {
 }
 
 #[tokio::test]
-async fn what_is_no_kind_no_id_and_no_address_is_refused_by_name() {
+async fn invalid_filters_are_rejected_by_name() {
     let app = TestApp::start().await;
     let admin = app.admin("admin").await;
     for (name, value) in [("kind", "nonsense"), ("userId", "7"), ("ip", "localhost")] {

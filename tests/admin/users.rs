@@ -2,23 +2,23 @@
 
 use serde_json::{Value, json};
 
-use crate::harness::{Answer, Person, TestApp};
+use crate::harness::{TestApp, TestClient, TestResponse};
 
 const PATH: &str = "/api/admin/users";
 
-async fn id_of(person: &Person) -> Value {
+async fn id_of(person: &TestClient) -> Value {
     person.get("/api/auth/me").await.expect(200)["id"].clone()
 }
 
-async fn change(admin: &Person, id: &Value, mut wish: Value) -> Answer {
-    wish["id"] = id.clone();
-    admin.patch(PATH, wish).await
+async fn update(admin: &TestClient, id: &Value, mut fields: Value) -> TestResponse {
+    fields["id"] = id.clone();
+    admin.patch(PATH, fields).await
 }
 
 /// The addresses that a question finds, without their domain, in order.
-async fn found(admin: &Person, question: &str) -> Vec<String> {
-    let answer = admin.get(&format!("{PATH}?{question}")).await.expect(200);
-    let emails = answer["items"].as_array().unwrap().iter();
+async fn search(admin: &TestClient, question: &str) -> Vec<String> {
+    let response = admin.get(&format!("{PATH}?{question}")).await.expect(200);
+    let emails = response["items"].as_array().unwrap().iter();
     let name = |item: &Value| {
         item["email"]
             .as_str()
@@ -31,7 +31,7 @@ async fn found(admin: &Person, question: &str) -> Vec<String> {
     emails.map(name).collect()
 }
 
-async fn add(app: &TestApp, email: &str, first: &str, last: &str) {
+async fn insert_user(app: &TestApp, email: &str, first: &str, last: &str) {
     app.sql(&format!(
         "insert into users (id, email, first_name, last_name)
         values (gen_random_uuid(), '{email}@example.net', '{first}', '{last}')"
@@ -40,13 +40,13 @@ async fn add(app: &TestApp, email: &str, first: &str, last: &str) {
 }
 
 #[tokio::test]
-async fn members_are_found_by_any_part_of_address_or_names() {
+async fn members_are_found_by_any_part_of_their_email_or_name() {
     let app = TestApp::start().await;
     let admin = app.admin("admin").await;
-    add(&app, "one", "Émilie", "Durand").await;
-    add(&app, "two", "José", "García López").await;
-    add(&app, "three_x", "100%", "Sure").await;
-    for (search, emails) in [
+    insert_user(&app, "one", "Émilie", "Durand").await;
+    insert_user(&app, "two", "José", "García López").await;
+    insert_user(&app, "three_x", "100%", "Sure").await;
+    for (text, emails) in [
         ("durand", &["one"][..]),
         ("DURAN", &["one"]),
         ("%C3%A9milie", &["one"]),
@@ -61,21 +61,21 @@ async fn members_are_found_by_any_part_of_address_or_names() {
         ("%27;+drop+table+users;--", &[]),
     ] {
         assert_eq!(
-            found(&admin, &format!("search={search}")).await,
+            search(&admin, &format!("search={text}")).await,
             emails,
-            "{search}"
+            "{text}"
         );
     }
     app.sql("update users set is_staff = true, is_active = false where email like 'two@%'")
         .await;
-    assert_eq!(found(&admin, "role=staff").await, ["two"]);
-    assert_eq!(found(&admin, "role=admin").await, ["admin"]);
-    assert_eq!(found(&admin, "active=false").await, ["two"]);
+    assert_eq!(search(&admin, "role=staff").await, ["two"]);
+    assert_eq!(search(&admin, "role=admin").await, ["admin"]);
+    assert_eq!(search(&admin, "active=false").await, ["two"]);
     assert_eq!(
-        found(&admin, "active=true&search=example.net").await,
+        search(&admin, "active=true&search=example.net").await,
         ["three_x", "one"]
     );
-    assert_eq!(found(&admin, "search=").await.len(), 4);
+    assert_eq!(search(&admin, "search=").await.len(), 4);
     for (question, field) in [
         ("role=owner", "role"),
         ("active=yes", "active"),
@@ -88,7 +88,7 @@ async fn members_are_found_by_any_part_of_address_or_names() {
 }
 
 #[tokio::test]
-async fn the_list_leads_to_every_member_once() {
+async fn paging_returns_every_member_once() {
     let app = TestApp::start().await;
     let admin = app.admin("admin").await;
     app.sql(
@@ -117,7 +117,7 @@ async fn the_list_leads_to_every_member_once() {
 }
 
 #[tokio::test]
-async fn a_new_role_counts_from_the_next_request_on() {
+async fn a_new_role_applies_from_the_next_request() {
     let app = TestApp::start().await;
     let admin = app.admin("admin").await;
     let sofia = app.member("sofia").await;
@@ -126,7 +126,7 @@ async fn a_new_role_counts_from_the_next_request_on() {
         .get("/api/admin/dashboard")
         .await
         .expect_code(403, "forbidden");
-    let changed = change(&admin, &id, json!({ "role": "staff" }))
+    let changed = update(&admin, &id, json!({ "role": "staff" }))
         .await
         .expect(200);
     assert_eq!(
@@ -135,11 +135,11 @@ async fn a_new_role_counts_from_the_next_request_on() {
     );
     sofia.get("/api/admin/dashboard").await.expect(200);
     sofia.get(PATH).await.expect_code(403, "forbidden");
-    change(&admin, &id, json!({ "role": "admin" }))
+    update(&admin, &id, json!({ "role": "admin" }))
         .await
         .expect(200);
     sofia.get(PATH).await.expect(200);
-    change(&admin, &id, json!({ "role": "member" }))
+    update(&admin, &id, json!({ "role": "member" }))
         .await
         .expect(200);
     sofia.get(PATH).await.expect_code(403, "forbidden");
@@ -151,42 +151,42 @@ async fn a_new_role_counts_from_the_next_request_on() {
 }
 
 #[tokio::test]
-async fn nobody_changes_their_own_role_or_closes_themselves_out() {
+async fn administrators_cannot_change_their_own_role_or_deactivate_themselves() {
     let app = TestApp::start().await;
     let admin = app.admin("admin").await;
     let id = id_of(&admin).await;
     for role in ["member", "staff", "admin"] {
-        let answer = change(&admin, &id, json!({ "role": role })).await;
-        answer.expect_code(403, "own_role");
+        let response = update(&admin, &id, json!({ "role": role })).await;
+        response.expect_code(403, "own_role");
     }
-    let answer = change(&admin, &id, json!({ "isActive": false })).await;
-    answer.expect_code(403, "own_account");
-    change(&admin, &id, json!({ "isActive": true }))
+    let response = update(&admin, &id, json!({ "isActive": false })).await;
+    response.expect_code(403, "own_account");
+    update(&admin, &id, json!({ "isActive": true }))
         .await
         .expect(200);
     let nobody = json!("01a1fbec-f5a7-774d-993f-b6dedc6eb201");
-    let answer = change(&admin, &nobody, json!({ "role": "staff" })).await;
-    answer.expect_code(404, "not_found");
-    let answer = change(&admin, &id, json!({ "role": "owner" })).await;
-    answer.expect_code(400, "validation_failed");
+    let response = update(&admin, &nobody, json!({ "role": "staff" })).await;
+    response.expect_code(404, "not_found");
+    let response = update(&admin, &id, json!({ "role": "owner" })).await;
+    response.expect_code(400, "validation_failed");
     admin.get(PATH).await.expect(200);
 }
 
 const ADMINS: &str = "select count(*) from users where is_admin and is_active";
 
 #[tokio::test]
-async fn two_administrators_who_end_each_other_at_once_leave_one() {
-    for wish in [json!({ "role": "member" }), json!({ "isActive": false })] {
+async fn two_administrators_who_remove_each_other_concurrently_leave_one() {
+    for fields in [json!({ "role": "member" }), json!({ "isActive": false })] {
         let app = TestApp::start().await;
         let (one, two) = (app.admin("one").await, app.admin("two").await);
         let ids = (id_of(&one).await, id_of(&two).await);
         // Both have got past the door before either has begun.
-        let held = app.hold("select from users for update").await;
+        let held = app.hold_locks("select from users for update").await;
         let (first, second) = (one.copy(), two.copy());
-        let wishes = (wish.clone(), wish);
-        let first = tokio::spawn(async move { change(&first, &ids.1, wishes.0).await });
-        let second = tokio::spawn(async move { change(&second, &ids.0, wishes.1).await });
-        crate::harness::until(async || app.waiting().await == 2).await;
+        let both_fields = (fields.clone(), fields);
+        let first = tokio::spawn(async move { update(&first, &ids.1, both_fields.0).await });
+        let second = tokio::spawn(async move { update(&second, &ids.0, both_fields.1).await });
+        crate::harness::wait_until(async || app.blocked_statements().await == 2).await;
         held.release().await;
         let mut statuses = [first.await.unwrap().status, second.await.unwrap().status];
         statuses.sort_unstable();
@@ -197,7 +197,7 @@ async fn two_administrators_who_end_each_other_at_once_leave_one() {
 }
 
 #[tokio::test]
-async fn administrators_in_a_ring_cannot_end_one_another_all() {
+async fn administrators_who_remove_each_other_in_a_ring_leave_one() {
     let app = TestApp::start().await;
     let mut ring = Vec::new();
     for name in ["one", "two", "three"] {
@@ -205,14 +205,14 @@ async fn administrators_in_a_ring_cannot_end_one_another_all() {
         let id = id_of(&admin).await;
         ring.push((admin, id));
     }
-    let held = app.hold("select from users for update").await;
+    let held = app.hold_locks("select from users for update").await;
     let calls: Vec<_> = (0..3)
         .map(|number| {
             let (admin, next) = (ring[number].0.copy(), ring[(number + 1) % 3].1.clone());
-            tokio::spawn(async move { change(&admin, &next, json!({ "role": "member" })).await })
+            tokio::spawn(async move { update(&admin, &next, json!({ "role": "member" })).await })
         })
         .collect();
-    crate::harness::until(async || app.waiting().await == 3).await;
+    crate::harness::wait_until(async || app.blocked_statements().await == 3).await;
     held.release().await;
     for call in calls {
         let status = call.await.unwrap().status;
@@ -222,7 +222,7 @@ async fn administrators_in_a_ring_cannot_end_one_another_all() {
 }
 
 #[tokio::test]
-async fn a_closed_account_is_out_everywhere_at_once_until_it_is_opened_again() {
+async fn a_deactivated_account_is_signed_out_everywhere_until_it_is_reactivated() {
     let app = TestApp::start().await;
     let admin = app.admin("admin").await;
     let ana = app.member("ana").await;
@@ -230,7 +230,7 @@ async fn a_closed_account_is_out_everywhere_at_once_until_it_is_opened_again() {
     phone.sign_in_as("ana").await.expect(200);
     let id = id_of(&ana).await;
     assert!(ana.is_signed_in().await && phone.is_signed_in().await);
-    let closed = change(&admin, &id, json!({ "isActive": false }))
+    let closed = update(&admin, &id, json!({ "isActive": false }))
         .await
         .expect(200);
     assert_eq!(
@@ -238,9 +238,9 @@ async fn a_closed_account_is_out_everywhere_at_once_until_it_is_opened_again() {
         (&json!(false), &json!(0))
     );
     assert!(!ana.is_signed_in().await && !phone.is_signed_in().await);
-    let answer = phone.sign_in_as("ana").await;
-    answer.expect_code(401, "invalid_credentials");
-    change(&admin, &id, json!({ "isActive": true }))
+    let response = phone.sign_in_as("ana").await;
+    response.expect_code(401, "invalid_credentials");
+    update(&admin, &id, json!({ "isActive": true }))
         .await
         .expect(200);
     assert!(!ana.is_signed_in().await);
@@ -248,7 +248,7 @@ async fn a_closed_account_is_out_everywhere_at_once_until_it_is_opened_again() {
 }
 
 #[tokio::test]
-async fn a_members_sessions_are_ended_and_their_account_stays_open() {
+async fn an_administrator_can_end_a_members_sessions_without_closing_the_account() {
     let app = TestApp::start().await;
     let admin = app.admin("admin").await;
     let ana = app.member("ana").await;
@@ -256,7 +256,7 @@ async fn a_members_sessions_are_ended_and_their_account_stays_open() {
     phone.sign_in_as("ana").await.expect(200);
     let id = id_of(&ana).await;
     let luis = app.member("luis").await;
-    change(&admin, &id, json!({ "endSessions": true }))
+    update(&admin, &id, json!({ "endSessions": true }))
         .await
         .expect(200);
     assert!(!ana.is_signed_in().await && !phone.is_signed_in().await);
@@ -265,7 +265,7 @@ async fn a_members_sessions_are_ended_and_their_account_stays_open() {
 }
 
 #[tokio::test]
-async fn whoever_typed_the_wrong_password_too_often_is_let_in_again() {
+async fn an_administrator_can_unlock_a_rate_limited_member() {
     let app = TestApp::start().await;
     let admin = app.admin("admin").await;
     let id = id_of(&app.member("ana").await).await;
@@ -279,7 +279,7 @@ async fn whoever_typed_the_wrong_password_too_often_is_let_in_again() {
     let question = format!("{PATH}?search=ana@");
     let shown = admin.get(&question).await.expect(200);
     assert!(shown["items"][0]["lockedUntil"].is_string(), "{shown}");
-    let changed = change(&admin, &id, json!({ "unlock": true }))
+    let changed = update(&admin, &id, json!({ "unlock": true }))
         .await
         .expect(200);
     assert_eq!(changed["lockedUntil"], json!(null));
@@ -289,28 +289,28 @@ async fn whoever_typed_the_wrong_password_too_often_is_let_in_again() {
 }
 
 #[tokio::test]
-async fn every_change_is_noted_with_who_made_it_and_none_that_changed_nothing() {
+async fn every_effective_change_is_logged_with_its_author() {
     let app = TestApp::start().await;
     let admin = app.admin("admin").await;
     let by = id_of(&admin).await;
     let id = id_of(&app.member("ana").await).await;
-    for wish in [
+    for fields in [
         json!({ "role": "staff" }),
         json!({ "role": "staff", "isActive": true }),
         json!({ "isActive": false }),
         json!({ "isActive": true, "role": "member", "endSessions": true, "unlock": true }),
         json!({}),
     ] {
-        change(&admin, &id, wish).await.expect(200);
+        update(&admin, &id, fields).await.expect(200);
     }
-    let noted = app
+    let logged = app
         .sql(&format!(
             "select kind, detail from security_events
             where user_id = '{}' and kind <> 'signed_up' order by created_at, id",
             id.as_str().unwrap()
         ))
         .await;
-    let noted: Vec<(String, Value)> = noted.iter().map(|row| (row.get(0), row.get(1))).collect();
+    let logged: Vec<(String, Value)> = logged.iter().map(|row| (row.get(0), row.get(1))).collect();
     let expected = [
         (
             "role_changed",
@@ -332,5 +332,5 @@ async fn every_change_is_noted_with_who_made_it_and_none_that_changed_nothing() 
         ("sign_in_unlocked", json!({ "by": by, "count": 0 })),
     ];
     let expected = expected.map(|(kind, detail)| (kind.to_owned(), detail));
-    assert_eq!(noted, expected);
+    assert_eq!(logged, expected);
 }

@@ -5,10 +5,10 @@ use serde_json::json;
 use crate::harness::{PASSWORD, Settings, TestApp};
 
 #[tokio::test]
-async fn any_wrong_pair_is_answered_alike() {
+async fn every_wrong_combination_gets_the_same_response() {
     let app = TestApp::start().await;
     app.member("ana").await;
-    let mut answers = Vec::new();
+    let mut responses = Vec::new();
     for (email, password) in [
         ("ana@example.com", "not the password"),
         ("nobody@example.com", PASSWORD),
@@ -21,14 +21,14 @@ async fn any_wrong_pair_is_answered_alike() {
         json["requestId"] = json!(null);
         body.text = json.to_string();
         assert!(body.header("set-cookie").is_none());
-        answers.push(body.text);
+        responses.push(body.text);
     }
-    answers.dedup();
-    assert_eq!(answers.len(), 1);
+    responses.dedup();
+    assert_eq!(responses.len(), 1);
 }
 
 #[tokio::test]
-async fn signing_in_makes_a_new_session_and_ends_the_one_before() {
+async fn signing_in_creates_a_new_session_and_ends_the_previous_one() {
     let app = TestApp::start().await;
     let ana = app.member("ana").await;
     let before = ana.copy();
@@ -39,7 +39,7 @@ async fn signing_in_makes_a_new_session_and_ends_the_one_before() {
 }
 
 #[tokio::test]
-async fn an_identifier_of_the_clients_choosing_is_never_adopted() {
+async fn a_session_id_chosen_by_the_client_is_never_adopted() {
     let app = TestApp::start().await;
     app.member("ana").await;
     let ana = app.visitor();
@@ -50,24 +50,28 @@ async fn an_identifier_of_the_clients_choosing_is_never_adopted() {
 }
 
 #[tokio::test]
-async fn the_cookie_is_for_this_host_over_https_alone_and_no_script_reads_it() {
+async fn the_session_cookie_is_secure_http_only_and_bound_to_the_host() {
     let app = TestApp::start().await;
     app.member("ana").await;
     let form = json!({ "email": "ana@example.com", "password": PASSWORD });
-    let answer = app.visitor().post("/api/auth/login", form).await;
-    let cookie = answer.header("set-cookie").unwrap();
+    let response = app.visitor().post("/api/auth/login", form).await;
+    let cookie = response.header("set-cookie").unwrap();
     let (pair, attributes) = cookie.split_once("; ").unwrap();
     assert!(pair.starts_with("__Host-sabor_session="));
     assert_eq!(
         attributes,
         "Path=/; Max-Age=604800; HttpOnly; SameSite=Lax; Secure"
     );
-    assert!(!answer.text.contains(pair.split(['=', '.']).nth(1).unwrap()));
+    assert!(
+        !response
+            .text
+            .contains(pair.split(['=', '.']).nth(1).unwrap())
+    );
 
     let form = json!({ "email": "ana@example.com", "password": PASSWORD, "remember": true });
-    let answer = app.visitor().post("/api/auth/login", form).await;
+    let response = app.visitor().post("/api/auth/login", form).await;
     assert!(
-        answer
+        response
             .header("set-cookie")
             .unwrap()
             .contains("Max-Age=2592000;")
@@ -75,7 +79,7 @@ async fn the_cookie_is_for_this_host_over_https_alone_and_no_script_reads_it() {
 }
 
 #[tokio::test]
-async fn in_development_the_cookie_goes_over_plain_http() {
+async fn in_development_the_cookie_works_over_plain_http() {
     let settings = Settings::default().with("SABOR_ENV", "development");
     let app = TestApp::start_with(settings).await;
     let ana = app.member("ana").await;
@@ -84,7 +88,7 @@ async fn in_development_the_cookie_goes_over_plain_http() {
 }
 
 #[tokio::test]
-async fn hashes_of_the_earlier_designs_sign_in_and_are_replaced() {
+async fn bcrypt_hashes_still_sign_in_and_are_replaced_by_argon2id() {
     let app = TestApp::start().await;
     app.member("ana").await;
     // bcrypt, ten rounds, of "password of old".
@@ -99,7 +103,7 @@ async fn hashes_of_the_earlier_designs_sign_in_and_are_replaced() {
         .sign_in("ana@example.com", "password of old")
         .await
         .expect(200);
-    crate::harness::until(async || {
+    crate::harness::wait_until(async || {
         let hash: String = app.sql("select password_hash from users").await[0].get(0);
         hash.starts_with("$argon2id$v=19$m=19456,t=2,p=1$")
     })
@@ -119,12 +123,12 @@ async fn a_deactivated_account_does_not_sign_in() {
     let app = TestApp::start().await;
     app.member("ana").await;
     app.sql("update users set is_active = false").await;
-    let answer = app.visitor().sign_in_as("ana").await;
-    answer.expect_code(401, "invalid_credentials");
+    let response = app.visitor().sign_in_as("ana").await;
+    response.expect_code(401, "invalid_credentials");
 }
 
 #[tokio::test]
-async fn who_signs_in_and_who_fails_is_written_down() {
+async fn successful_and_failed_sign_ins_are_logged() {
     let app = TestApp::start().await;
     let ana = app.member("ana").await;
     ana.sign_in_as("ana").await.expect(200);
@@ -134,7 +138,7 @@ async fn who_signs_in_and_who_fails_is_written_down() {
         .expect(401);
     let kinds =
         "select string_agg(kind || ' ' || host(ip), ', ' order by kind) from security_events";
-    crate::harness::until(async || {
+    crate::harness::wait_until(async || {
         let text: Option<String> = app.sql(kinds).await[0].get(0);
         text.as_deref()
             == Some("sign_in_failed 198.18.0.2, signed_in 198.18.0.1, signed_up 198.18.0.1")
@@ -143,7 +147,7 @@ async fn who_signs_in_and_who_fails_is_written_down() {
 }
 
 #[tokio::test]
-async fn the_demo_account_signs_in_without_any_store_looks_and_changes_nothing() {
+async fn the_demo_account_works_read_only_without_any_store() {
     let settings = Settings::default().with("SABOR_ENV", "development");
     let app = TestApp::start_with(
         settings
@@ -183,7 +187,7 @@ async fn the_demo_account_does_not_exist_outside_development() {
 }
 
 #[tokio::test]
-async fn a_demo_record_that_was_made_up_signs_nobody_in() {
+async fn a_forged_demo_cookie_signs_nobody_in() {
     let settings = Settings::default().with("SABOR_ENV", "development");
     let app = TestApp::start_with(settings).await;
     let forged = app.visitor();
@@ -205,7 +209,7 @@ async fn a_demo_record_that_was_made_up_signs_nobody_in() {
 }
 
 #[tokio::test]
-async fn a_demo_record_of_development_is_worth_nothing_in_production() {
+async fn a_demo_cookie_from_development_is_rejected_in_production() {
     let settings = Settings::default().with("SABOR_ENV", "development");
     let app = TestApp::start_with(settings).await;
     let demo = app.visitor();
@@ -213,14 +217,14 @@ async fn a_demo_record_of_development_is_worth_nothing_in_production() {
         .await
         .expect(200);
     // The same secrets, as after a copy of the environment.
-    let production = app.another_with(Settings::default()).await;
-    let carried = demo.at(&production);
+    let production = app.start_another_with(Settings::default()).await;
+    let carried = demo.connected_to(&production);
     *carried.cookie.lock().unwrap() = demo.cookie().map(|cookie| format!("__Host-{cookie}"));
     assert!(!carried.is_signed_in().await);
 }
 
 #[tokio::test]
-async fn a_password_is_hashed_for_nobodys_account_too() {
+async fn an_unknown_account_costs_a_password_hash_too() {
     let app = TestApp::start().await;
     let hasher = app.app.hasher();
     // Whatever takes no turn on the hashing threads is answered at once.
@@ -232,7 +236,7 @@ async fn a_password_is_hashed_for_nobodys_account_too() {
 }
 
 #[tokio::test]
-async fn a_password_that_was_changed_meanwhile_is_not_rehashed_away() {
+async fn a_rehash_does_not_overwrite_a_newer_password() {
     let app = TestApp::start().await;
     app.member("ana").await;
     let id = app.sql("select id from users").await[0].get(0);

@@ -11,15 +11,20 @@ async fn signing_out_ends_the_session_and_clears_the_cookie() {
     let ana = app.member("ana").await;
     let before = ana.copy();
     assert!(before.is_signed_in().await);
-    let answer = ana.post("/api/auth/logout", json!({})).await;
-    assert_eq!(answer.expect(200), json!({ "success": true }));
-    assert!(answer.header("set-cookie").unwrap().contains("Max-Age=0;"));
+    let response = ana.post("/api/auth/logout", json!({})).await;
+    assert_eq!(response.expect(200), json!({ "success": true }));
+    assert!(
+        response
+            .header("set-cookie")
+            .unwrap()
+            .contains("Max-Age=0;")
+    );
     assert!(!before.is_signed_in().await);
     assert_eq!(app.count("select count(*) from user_sessions").await, 0);
 }
 
 #[tokio::test]
-async fn whoever_is_not_signed_in_is_answered_alike() {
+async fn signing_out_without_a_session_succeeds_too() {
     let app = TestApp::start().await;
     let visitor = app.visitor();
     let bare = visitor.request(reqwest::Method::POST, "/api/auth/logout");
@@ -33,7 +38,7 @@ async fn whoever_is_not_signed_in_is_answered_alike() {
 }
 
 #[tokio::test]
-async fn signing_out_everywhere_ends_the_sessions_of_all_devices() {
+async fn signing_out_everywhere_ends_the_sessions_on_all_devices() {
     let app = TestApp::start().await;
     let ana = app.member("ana").await;
     let phone = app.visitor();
@@ -47,7 +52,7 @@ async fn signing_out_everywhere_ends_the_sessions_of_all_devices() {
 }
 
 #[tokio::test]
-async fn what_an_anonymous_session_kept_is_gone_with_it() {
+async fn signing_out_deletes_an_anonymous_session() {
     let app = TestApp::start().await;
     let visitor = app.visitor();
     visitor.get("/api/session/test-session").await.expect(200);
@@ -59,7 +64,7 @@ async fn what_an_anonymous_session_kept_is_gone_with_it() {
 }
 
 #[tokio::test]
-async fn line_11_no_other_site_signs_anybody_out_or_in() {
+async fn other_sites_cannot_sign_anybody_in_or_out() {
     let app = TestApp::start().await;
     let ana = app.member("ana").await;
     // A form of another site: browsers leave the cookie at home.
@@ -72,10 +77,10 @@ async fn line_11_no_other_site_signs_anybody_out_or_in() {
         let mut form = form;
         form.headers_mut()
             .insert("origin", "https://evil.example".parse().unwrap());
-        let answer = reqwest::Client::new().execute(form).await.unwrap();
-        let answer = crate::harness::Answer::read(answer).await;
-        answer.expect_code(403, "foreign_origin");
-        assert!(answer.header("set-cookie").is_none());
+        let response = reqwest::Client::new().execute(form).await.unwrap();
+        let response = crate::harness::TestResponse::read(response).await;
+        response.expect_code(403, "foreign_origin");
+        assert!(response.header("set-cookie").is_none());
     }
     assert!(ana.is_signed_in().await);
 }

@@ -32,13 +32,13 @@ async fn a_member_sees_and_changes_the_whole_profile() {
 }
 
 #[tokio::test]
-async fn a_change_shows_at_once_in_every_session_and_every_process() {
+async fn a_profile_change_is_visible_immediately_in_every_session_and_process() {
     let app = TestApp::start().await;
-    let other = app.another().await;
+    let other = app.start_another().await;
     let ana = app.member("ana").await;
     let phone = app.visitor();
     phone.sign_in_as("ana").await.expect(200);
-    let phone = phone.at(&other);
+    let phone = phone.connected_to(&other);
     for _ in 0..2 {
         phone.get("/api/auth/session").await.expect(200);
     }
@@ -50,18 +50,18 @@ async fn a_change_shows_at_once_in_every_session_and_every_process() {
 }
 
 #[tokio::test]
-async fn what_only_the_studio_may_change_is_no_field() {
+async fn fields_reserved_for_the_studio_are_rejected() {
     let app = TestApp::start().await;
     let ana = app.member("ana").await;
     for field in ["isAdmin", "isStaff", "email", "emailVerified", "password"] {
-        let answer = ana.patch("/api/auth/me", json!({ field: true })).await;
-        let body = answer.expect_code(400, "validation_failed");
+        let response = ana.patch("/api/auth/me", json!({ field: true })).await;
+        let body = response.expect_code(400, "validation_failed");
         assert!(body["details"][field].is_array(), "{field}");
     }
 }
 
 #[tokio::test]
-async fn closing_an_account_takes_the_password_and_ends_all_sessions() {
+async fn closing_an_account_requires_the_password_and_ends_all_sessions() {
     let app = TestApp::start().await;
     let ana = app.member("ana").await;
     let phone = app.visitor();

@@ -3,30 +3,32 @@
 //! The provider `acme` is npm's `oidc-provider`. GitHub cannot be reached from
 //! here: it is a stand-in of ours, which answers as GitHub's documentation says.
 
-mod account;
+mod account_matching;
+mod authorization_flow;
 mod linking;
-mod provider;
-mod round_trip;
+mod provider_responses;
 
 use serde_json::{Value, json};
 
-use crate::harness::{Answer, Oidc, Person, Settings, TestApp};
+use crate::harness::{OidcProvider, Settings, TestApp, TestClient, TestResponse};
 
 const START: &str = "/api/auth/oauth/acme";
 
 /// A provider and a deployment that offers it; `None` where it cannot be had.
-async fn acme() -> Option<(Oidc, TestApp)> {
-    acme_with(|settings| settings).await
+async fn start_with_provider() -> Option<(OidcProvider, TestApp)> {
+    start_with_provider_and(|settings| settings).await
 }
 
-async fn acme_with(change: impl FnOnce(Settings) -> Settings) -> Option<(Oidc, TestApp)> {
-    let oidc = Oidc::start().await?;
-    oidc.account("ana-1", ana()).await;
+async fn start_with_provider_and(
+    change: impl FnOnce(Settings) -> Settings,
+) -> Option<(OidcProvider, TestApp)> {
+    let oidc = OidcProvider::start().await?;
+    oidc.add_account("ana-1", ana_claims()).await;
     let app = TestApp::start_with(change(oidc.settings())).await;
     Some((oidc, app))
 }
 
-fn ana() -> Value {
+fn ana_claims() -> Value {
     json!({
         "email": "ana@example.com", "email_verified": true,
         "given_name": "Ana", "family_name": "Reyes",
@@ -34,42 +36,54 @@ fn ana() -> Value {
 }
 
 /// Where the browser is sent.
-async fn begin(person: &Person, path: &str) -> String {
-    let answer = person.get(path).await;
-    assert_eq!(answer.status, 303, "{}", answer.text);
-    answer.header("location").unwrap().to_owned()
+async fn start_sign_in(person: &TestClient, path: &str) -> String {
+    let response = person.get(path).await;
+    assert_eq!(response.status, 303, "{}", response.text);
+    response.header("location").unwrap().to_owned()
 }
 
 /// The whole way: there, in as `sub`, and back.
-async fn travel(oidc: &Oidc, person: &Person, path: &str, sub: &str) -> Answer {
-    let back = oidc.visit(&begin(person, path).await, sub).await;
+async fn sign_in_via(
+    oidc: &OidcProvider,
+    person: &TestClient,
+    path: &str,
+    sub: &str,
+) -> TestResponse {
+    let back = oidc
+        .complete_sign_in(&start_sign_in(person, path).await, sub)
+        .await;
     person.get(&back).await
 }
 
-async fn sign_in(oidc: &Oidc, person: &Person, sub: &str) -> Answer {
-    travel(oidc, person, START, sub).await
+async fn sign_in(oidc: &OidcProvider, person: &TestClient, sub: &str) -> TestResponse {
+    sign_in_via(oidc, person, START, sub).await
 }
 
 #[track_caller]
-fn assert_leads_to(answer: &Answer, place: &str) {
-    assert_eq!(answer.status, 303, "{}", answer.text);
-    assert_eq!(answer.header("location"), Some(place), "{}", answer.text);
+fn assert_redirects_to(response: &TestResponse, place: &str) {
+    assert_eq!(response.status, 303, "{}", response.text);
+    assert_eq!(
+        response.header("location"),
+        Some(place),
+        "{}",
+        response.text
+    );
 }
 
-async fn who(person: &Person) -> Value {
+async fn profile(person: &TestClient) -> Value {
     person.get("/api/auth/me").await.expect(200)
 }
 
-async fn accounts(app: &TestApp) -> i64 {
+async fn user_count(app: &TestApp) -> i64 {
     app.count("select count(*) from users").await
 }
 
-async fn links(app: &TestApp) -> i64 {
+async fn identity_count(app: &TestApp) -> i64 {
     app.count("select count(*) from user_identities").await
 }
 
 /// A member with a password, whose address has been confirmed.
-async fn confirmed(app: &TestApp, name: &str) -> Person {
+async fn verified_member(app: &TestApp, name: &str) -> TestClient {
     let member = app.member(name).await;
     app.sql(&format!(
         "update users set email_verified_at = now() where email = '{name}@example.com'"
@@ -78,7 +92,7 @@ async fn confirmed(app: &TestApp, name: &str) -> Person {
     member
 }
 
-fn with(query: &str, name: &str, value: &str) -> String {
+fn with_parameter(query: &str, name: &str, value: &str) -> String {
     let (path, query) = query.split_once('?').unwrap();
     let pairs = form_urlencoded::parse(query.as_bytes());
     let pairs = pairs.map(|(known, before)| {
@@ -90,7 +104,7 @@ fn with(query: &str, name: &str, value: &str) -> String {
     format!("{path}?{}", query.finish())
 }
 
-fn without(query: &str, name: &str) -> String {
+fn without_parameter(query: &str, name: &str) -> String {
     let (path, query) = query.split_once('?').unwrap();
     let pairs = form_urlencoded::parse(query.as_bytes());
     let mut left = form_urlencoded::Serializer::new(String::new());
@@ -98,7 +112,7 @@ fn without(query: &str, name: &str) -> String {
     format!("{path}?{}", left.finish())
 }
 
-fn query_of(address: &str, name: &str) -> Option<String> {
+fn parameter(address: &str, name: &str) -> Option<String> {
     let (_, query) = address.split_once('?')?;
     let mut pairs = form_urlencoded::parse(query.as_bytes());
     pairs

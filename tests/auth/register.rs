@@ -29,7 +29,7 @@ async fn a_visitor_registers_and_is_signed_in() {
 }
 
 #[tokio::test]
-async fn of_a_single_name_the_first_word_is_the_first_name() {
+async fn the_first_word_of_a_full_name_is_the_first_name() {
     let app = TestApp::start().await;
     for (email, name, first, last) in [
         ("ana@example.com", "Ana María Reyes", "Ana", "María Reyes"),
@@ -47,18 +47,18 @@ async fn of_a_single_name_the_first_word_is_the_first_name() {
 }
 
 #[tokio::test]
-async fn a_taken_address_is_refused_whatever_its_case() {
+async fn a_taken_email_is_rejected_in_any_letter_case() {
     let app = TestApp::start().await;
     app.member("ana").await;
     let form = json!({ "email": "ANA@example.com", "password": PASSWORD, "name": "Otra" });
-    let answer = app.visitor().post("/api/auth/register", form).await;
-    let body = answer.expect_code(409, "email_taken");
+    let response = app.visitor().post("/api/auth/register", form).await;
+    let body = response.expect_code(409, "email_taken");
     assert_eq!(body["error"], "User with this email already exists");
-    assert!(answer.header("set-cookie").is_none());
+    assert!(response.header("set-cookie").is_none());
 }
 
 #[tokio::test]
-async fn of_many_who_take_one_address_at_once_one_gets_it() {
+async fn of_concurrent_registrations_of_one_email_one_succeeds() {
     let app = TestApp::start().await;
     let tries = (0..8).map(|_| {
         let visitor = app.visitor();
@@ -78,7 +78,7 @@ async fn of_many_who_take_one_address_at_once_one_gets_it() {
 }
 
 #[tokio::test]
-async fn all_that_is_wrong_is_said_at_once() {
+async fn all_invalid_fields_are_reported_at_once() {
     let app = TestApp::start().await;
     let form = json!({
         "email": "nobody",
@@ -107,7 +107,7 @@ async fn all_that_is_wrong_is_said_at_once() {
 }
 
 #[tokio::test]
-async fn passwords_that_are_common_or_ones_own_are_refused() {
+async fn common_and_personal_passwords_are_rejected() {
     let app = TestApp::start().await;
     for password in [
         "password123",
@@ -132,7 +132,7 @@ async fn passwords_that_are_common_or_ones_own_are_refused() {
 }
 
 #[tokio::test]
-async fn what_was_kept_for_a_visitor_is_taken_along_and_the_old_session_ends() {
+async fn session_data_moves_to_the_new_session_on_registration() {
     let app = TestApp::start().await;
     let ana = app.visitor();
     ana.get("/api/session/test-session").await.expect(200);
@@ -146,7 +146,7 @@ async fn what_was_kept_for_a_visitor_is_taken_along_and_the_old_session_ends() {
 }
 
 #[tokio::test]
-async fn registrations_from_one_address_are_limited() {
+async fn registrations_are_rate_limited_by_ip_address() {
     let app = TestApp::start().await;
     let visitor = app.visitor();
     for number in 0..20 {
@@ -159,13 +159,13 @@ async fn registrations_from_one_address_are_limited() {
             .expect(201);
     }
     let form = json!({ "email": "a20@example.com", "password": PASSWORD, "name": "A" });
-    let answer = visitor
+    let response = visitor
         .copy()
         .post("/api/auth/register", form.clone())
         .await;
-    answer.expect_code(429, "too_many_requests");
+    response.expect_code(429, "too_many_requests");
     assert!(
-        answer
+        response
             .header("retry-after")
             .unwrap()
             .parse::<u32>()
@@ -179,7 +179,7 @@ async fn registrations_from_one_address_are_limited() {
 }
 
 #[tokio::test]
-async fn a_dump_of_the_stores_shows_neither_credential_nor_condition() {
+async fn the_stores_contain_no_plaintext_credentials_or_medical_conditions() {
     let app = TestApp::start().await;
     let ana = app.visitor();
     let form = json!({

@@ -4,19 +4,19 @@ use reqwest::Method;
 use reqwest::header::USER_AGENT;
 use serde_json::{Value, json};
 
-use crate::harness::{Answer, Authenticator, PASSWORD, Person, TestApp, until};
+use crate::harness::{Authenticator, PASSWORD, TestApp, TestClient, TestResponse, wait_until};
 
 /// Ana, her app, and her recovery codes.
-struct Enrolled {
-    ana: Person,
+struct TwoFactorMember {
+    ana: TestClient,
     authenticator: Authenticator,
     recovery: Vec<String>,
 }
 
-impl Enrolled {
+impl TwoFactorMember {
     async fn new(app: &TestApp) -> Self {
         let ana = app.member("ana").await;
-        let (authenticator, codes) = Authenticator::enrol(app, &ana, Some(PASSWORD)).await;
+        let (authenticator, codes) = Authenticator::enroll(app, &ana, Some(PASSWORD)).await;
         Self {
             ana,
             authenticator,
@@ -39,78 +39,78 @@ impl Enrolled {
     }
 }
 
-async fn begin(person: &Person) -> Answer {
+async fn begin_setup(person: &TestClient) -> TestResponse {
     let form = json!({ "currentPassword": PASSWORD });
     person.post("/api/auth/two-factor", form).await
 }
 
-async fn confirm(person: &Person, code: &str) -> Answer {
+async fn confirm_setup(person: &TestClient, code: &str) -> TestResponse {
     let request = person.request(Method::PUT, "/api/auth/two-factor");
     person.send(request.json(&json!({ "code": code }))).await
 }
 
-async fn disable(person: &Person, password: &str, code: &str) -> Answer {
+async fn disable(person: &TestClient, password: &str, code: &str) -> TestResponse {
     let form = json!({ "currentPassword": password, "code": code });
     let request = person.request(Method::DELETE, "/api/auth/two-factor");
     person.send(request.json(&form)).await
 }
 
 /// The challenge that the right password leads to.
-async fn challenge(person: &Person) -> String {
-    let answer = person.sign_in_as("ana").await;
-    let body = answer.expect_code(401, "two_factor_required");
-    assert!(answer.header("set-cookie").is_none());
+async fn sign_in_to_challenge(person: &TestClient) -> String {
+    let response = person.sign_in_as("ana").await;
+    let body = response.expect_code(401, "two_factor_required");
+    assert!(response.header("set-cookie").is_none());
     body["challenge"].as_str().unwrap().to_owned()
 }
 
 /// A browser that Ana has not used before, and the challenge that it got.
-async fn challenged(app: &TestApp) -> (Person, String) {
+async fn new_browser_with_challenge(app: &TestApp) -> (TestClient, String) {
     let browser = app.visitor();
-    let token = challenge(&browser).await;
+    let token = sign_in_to_challenge(&browser).await;
     (browser, token)
 }
 
-async fn answer(person: &Person, challenge: &str, code: &str) -> Answer {
+async fn answer_challenge(person: &TestClient, challenge: &str, code: &str) -> TestResponse {
     let form = json!({ "challenge": challenge, "code": code });
     person.post("/api/auth/login", form).await
 }
 
 /// As [`answer()`], on a device on which no code need be asked for again.
-async fn answer_and_trust(person: &Person, challenge: &str, code: &str) {
+async fn answer_and_trust_device(person: &TestClient, challenge: &str, code: &str) {
     let form = json!({ "challenge": challenge, "code": code, "rememberDevice": true });
     person.post("/api/auth/login", form).await.expect(200);
 }
 
 /// A browser in which Ana has said that no code need be asked for.
-async fn trusted(app: &TestApp, ana: &Enrolled) -> Person {
-    let (browser, token) = challenged(app).await;
-    answer_and_trust(&browser, &token, &ana.code(app)).await;
-    app.let_codes_change();
+async fn new_trusted_browser(app: &TestApp, ana: &TwoFactorMember) -> TestClient {
+    let (browser, token) = new_browser_with_challenge(app).await;
+    answer_and_trust_device(&browser, &token, &ana.code(app)).await;
+    app.advance_to_next_code();
     browser
 }
 
 /// Signs in by the password alone: no code is asked for.
-async fn sign_in_without_code(person: &Person) {
-    let answer = person.sign_in_as("ana").await;
-    answer.expect(200);
+async fn sign_in_without_code(person: &TestClient) {
+    let response = person.sign_in_as("ana").await;
+    response.expect(200);
 }
 
-async fn sign_out(person: &Person) {
+async fn sign_out(person: &TestClient) {
     person.post("/api/auth/logout", json!({})).await.expect(200);
 }
 
 /// Of 64 who try one code at once, four with each of sixteen challenges: how
 /// many are signed in.
-async fn signed_in_of_sixty_four(app: &TestApp, code: &str) -> usize {
+async fn count_concurrent_sign_ins(app: &TestApp, code: &str) -> usize {
     let mut challenges = Vec::new();
     for _ in 0..16 {
-        challenges.push(challenged(app).await);
+        challenges.push(new_browser_with_challenge(app).await);
     }
     let tries: Vec<_> = (0..64)
         .map(|number| {
             let (visitor, token) = &challenges[number % 16];
             let (visitor, token, code) = (visitor.copy(), token.clone(), code.to_owned());
-            tokio::spawn(async move { answer(&visitor, &token, &code).await.status })
+            tokio::spawn(async move { answer_challenge(&visitor, &token, &code).await.status })
         })
         .collect();
     let mut winners = 0;
@@ -123,7 +123,7 @@ async fn signed_in_of_sixty_four(app: &TestApp, code: &str) -> usize {
 }
 
 /// Ana's trusted devices are trusted for one more minute.
-async fn let_trust_run_out_soon(app: &TestApp) {
+async fn shorten_device_trust(app: &TestApp) {
     app.sql(
         "update remembered_devices set trusted_until = now() + interval '1 minute'
         where trusted_until is not null",
@@ -132,14 +132,14 @@ async fn let_trust_run_out_soon(app: &TestApp) {
 }
 
 #[tokio::test]
-async fn a_second_factor_is_set_up_with_an_app_and_asked_for_from_then_on() {
+async fn a_second_factor_is_set_up_with_an_authenticator_app_and_then_required() {
     let app = TestApp::start().await;
     let ana = app.member("ana").await;
     let phone = app.visitor();
     sign_in_without_code(&phone).await;
     let status = ana.get("/api/auth/two-factor").await.expect(200);
     assert_eq!(status["enabled"], false);
-    let begun = begin(&ana).await.expect(200);
+    let begun = begin_setup(&ana).await.expect(200);
     assert!(
         begun["otpauthUri"]
             .as_str()
@@ -149,19 +149,21 @@ async fn a_second_factor_is_set_up_with_an_app_and_asked_for_from_then_on() {
     assert!(begun["qrCode"].as_str().unwrap().contains("<svg"));
     // Nothing is asked for before it is confirmed.
     sign_in_without_code(&app.visitor()).await;
-    confirm(&ana, "000000")
+    confirm_setup(&ana, "000000")
         .await
         .expect_code(401, "invalid_code");
     let code = Authenticator::scan(&begun).code(&app);
-    let confirmed = confirm(&ana, &code).await.expect(200);
+    let confirmed = confirm_setup(&ana, &code).await.expect(200);
     assert_eq!(confirmed["recoveryCodes"].as_array().unwrap().len(), 10);
     // Whoever was signed in elsewhere has shown no code.
     assert!(ana.is_signed_in().await);
     assert!(!phone.is_signed_in().await);
-    challenge(&phone).await;
-    assert_eq!(app.mails_of("two_factor_enabled").await, 1);
-    begin(&ana).await.expect_code(409, "two_factor_enabled");
-    confirm(&ana, &code)
+    sign_in_to_challenge(&phone).await;
+    assert_eq!(app.mail_count("two_factor_enabled").await, 1);
+    begin_setup(&ana)
+        .await
+        .expect_code(409, "two_factor_enabled");
+    confirm_setup(&ana, &code)
         .await
         .expect_code(409, "two_factor_enabled");
     let status = ana.get("/api/auth/two-factor").await.expect(200);
@@ -172,14 +174,16 @@ async fn a_second_factor_is_set_up_with_an_app_and_asked_for_from_then_on() {
 }
 
 #[tokio::test]
-async fn password_and_code_in_one_or_in_two_steps() {
+async fn password_and_code_can_be_sent_in_one_or_two_steps() {
     let app = TestApp::start().await;
-    let ana = Enrolled::new(&app).await;
-    let (laptop, token) = challenged(&app).await;
-    let signed_in = answer(&laptop, &token, &ana.code(&app)).await.expect(200);
+    let ana = TwoFactorMember::new(&app).await;
+    let (laptop, token) = new_browser_with_challenge(&app).await;
+    let signed_in = answer_challenge(&laptop, &token, &ana.code(&app))
+        .await
+        .expect(200);
     assert_eq!(signed_in["user"]["email"], "ana@example.com");
     assert!(laptop.is_signed_in().await);
-    app.let_codes_change();
+    app.advance_to_next_code();
     let form = json!({
         "email": "ana@example.com", "password": PASSWORD, "code": ana.code(&app), "mode": "token",
     });
@@ -192,47 +196,49 @@ async fn password_and_code_in_one_or_in_two_steps() {
 }
 
 #[tokio::test]
-async fn line_27_a_code_is_good_once_and_in_the_steps_beside_its_own() {
+async fn a_code_works_once_and_only_within_one_time_step() {
     let app = TestApp::start().await;
-    let ana = Enrolled::new(&app).await;
+    let ana = TwoFactorMember::new(&app).await;
     let code = ana.code(&app);
-    let (visitor, token) = challenged(&app).await;
-    answer(&visitor, &token, &code).await.expect(200);
+    let (visitor, token) = new_browser_with_challenge(&app).await;
+    answer_challenge(&visitor, &token, &code).await.expect(200);
     // Not a second time, by another challenge, nor one before it.
-    let (thief, token) = challenged(&app).await;
-    answer(&thief, &token, &code)
+    let (thief, token) = new_browser_with_challenge(&app).await;
+    answer_challenge(&thief, &token, &code)
         .await
         .expect_code(401, "invalid_code");
     let before = ana.authenticator.code_in(&app, -30);
-    answer(&thief, &token, &before)
+    answer_challenge(&thief, &token, &before)
         .await
         .expect_code(401, "invalid_code");
     let far = ana.authenticator.code_in(&app, 60);
-    answer(&thief, &token, &far)
+    answer_challenge(&thief, &token, &far)
         .await
         .expect_code(401, "invalid_code");
     let next = ana.authenticator.code_in(&app, 30);
-    answer(&thief, &token, &next).await.expect(200);
+    answer_challenge(&thief, &token, &next).await.expect(200);
 }
 
 #[tokio::test]
-async fn line_27_of_sixty_four_with_one_code_at_once_one_signs_in() {
+async fn of_sixty_four_concurrent_uses_of_one_code_one_succeeds() {
     let app = TestApp::start().await;
-    let ana = Enrolled::new(&app).await;
-    let winners = signed_in_of_sixty_four(&app, &ana.code(&app)).await;
+    let ana = TwoFactorMember::new(&app).await;
+    let winners = count_concurrent_sign_ins(&app, &ana.code(&app)).await;
     assert_eq!(winners, 1);
 }
 
 #[tokio::test]
-async fn line_27_a_challenge_has_five_tries_however_many_at_once_and_five_minutes() {
+async fn a_challenge_allows_five_attempts_and_lasts_five_minutes() {
     let app = TestApp::start().await;
-    let ana = Enrolled::new(&app).await;
-    let (visitor, token) = challenged(&app).await;
+    let ana = TwoFactorMember::new(&app).await;
+    let (visitor, token) = new_browser_with_challenge(&app).await;
     let tries: Vec<_> = (0..12)
         .map(|_| {
             let (visitor, token) = (visitor.copy(), token.clone());
             tokio::spawn(async move {
-                let body = answer(&visitor, &token, "000000").await.expect(401);
+                let body = answer_challenge(&visitor, &token, "000000")
+                    .await
+                    .expect(401);
                 body["code"].as_str().unwrap().to_owned()
             })
         })
@@ -253,45 +259,47 @@ async fn line_27_a_challenge_has_five_tries_however_many_at_once_and_five_minute
         7
     );
     // The right one comes too late.
-    let late = answer(&visitor, &token, &ana.code(&app)).await;
+    let late = answer_challenge(&visitor, &token, &ana.code(&app)).await;
     late.expect_code(401, "challenge_ended");
-    let token = challenge(&visitor).await;
+    let token = sign_in_to_challenge(&visitor).await;
     let seconds = "select extract(epoch from expires_at - now())::bigint
         from sign_in_challenges order by id desc limit 1";
     assert!((290..=300).contains(&app.count(seconds).await));
     app.sql("update sign_in_challenges set expires_at = now()")
         .await;
-    let late = answer(&visitor, &token, &ana.code(&app)).await;
+    let late = answer_challenge(&visitor, &token, &ana.code(&app)).await;
     late.expect_code(401, "challenge_ended");
 }
 
 #[tokio::test]
-async fn line_27_an_account_has_ten_codes_whatever_the_number_of_challenges() {
+async fn an_account_has_ten_code_attempts_across_all_challenges() {
     let app = TestApp::start().await;
-    let ana = Enrolled::new(&app).await;
+    let ana = TwoFactorMember::new(&app).await;
     for _ in 0..2 {
-        let (thief, token) = challenged(&app).await;
+        let (thief, token) = new_browser_with_challenge(&app).await;
         for _ in 0..5 {
-            answer(&thief, &token, "000000")
+            answer_challenge(&thief, &token, "000000")
                 .await
                 .expect_code(401, "invalid_code");
         }
     }
-    let (thief, token) = challenged(&app).await;
-    answer(&thief, &token, "000000")
+    let (thief, token) = new_browser_with_challenge(&app).await;
+    answer_challenge(&thief, &token, "000000")
         .await
         .expect_code(429, "too_many_requests");
     // The owner, on a device that is known, is not locked out.
     sign_out(&ana.ana).await;
-    let token = challenge(&ana.ana).await;
-    answer(&ana.ana, &token, &ana.code(&app)).await.expect(200);
+    let token = sign_in_to_challenge(&ana.ana).await;
+    answer_challenge(&ana.ana, &token, &ana.code(&app))
+        .await
+        .expect(200);
 }
 
 #[tokio::test]
-async fn a_challenge_is_bound_to_its_client_and_ends_with_the_password() {
+async fn a_challenge_is_bound_to_its_client_and_ends_when_the_password_changes() {
     let app = TestApp::start().await;
-    let ana = Enrolled::new(&app).await;
-    let (visitor, token) = challenged(&app).await;
+    let ana = TwoFactorMember::new(&app).await;
+    let (visitor, token) = new_browser_with_challenge(&app).await;
     let form = json!({ "challenge": token, "code": ana.code(&app) });
     let elsewhere = app.visitor();
     let request = elsewhere.request(Method::POST, "/api/auth/login");
@@ -306,63 +314,63 @@ async fn a_challenge_is_bound_to_its_client_and_ends_with_the_password() {
         .post("/api/auth/change-password", form)
         .await
         .expect(200);
-    let late = answer(&visitor, &token, &ana.code(&app)).await;
+    let late = answer_challenge(&visitor, &token, &ana.code(&app)).await;
     late.expect_code(401, "challenge_ended");
     for nonsense in ["", "x", &"0".repeat(64)] {
-        let refused = answer(&visitor, nonsense, "000000").await;
+        let refused = answer_challenge(&visitor, nonsense, "000000").await;
         refused.expect_code(401, "challenge_ended");
     }
 }
 
 #[tokio::test]
-async fn line_27_a_recovery_code_is_good_once_however_many_try_it_at_once() {
+async fn a_recovery_code_works_once_even_under_concurrent_use() {
     let app = TestApp::start().await;
-    let ana = Enrolled::new(&app).await;
-    let winners = signed_in_of_sixty_four(&app, &ana.recovery[3]).await;
+    let ana = TwoFactorMember::new(&app).await;
+    let winners = count_concurrent_sign_ins(&app, &ana.recovery[3]).await;
     assert_eq!(winners, 1);
     let left = ana.ana.get("/api/auth/two-factor").await.expect(200);
     assert_eq!(left["recoveryCodesLeft"], 9);
-    assert_eq!(app.mails_of("recovery_code_used").await, 1);
+    assert_eq!(app.mail_count("recovery_code_used").await, 1);
     // As people type it; and nobody else's.
     app.sql("delete from login_throttle").await;
     app.redis.flush().await.unwrap();
-    let (visitor, token) = challenged(&app).await;
+    let (visitor, token) = new_browser_with_challenge(&app).await;
     let typed = ana.recovery[4].to_uppercase().replace('-', " ");
-    answer(&visitor, &token, &typed).await.expect(200);
+    answer_challenge(&visitor, &token, &typed).await.expect(200);
 }
 
 #[tokio::test]
-async fn on_a_device_whose_owner_says_so_no_code_is_asked_for_until_all_sessions_end() {
+async fn a_trusted_device_needs_no_code_until_all_sessions_are_ended() {
     let app = TestApp::start().await;
-    let ana = Enrolled::new(&app).await;
-    let (laptop, token) = challenged(&app).await;
-    answer_and_trust(&laptop, &token, &ana.code(&app)).await;
+    let ana = TwoFactorMember::new(&app).await;
+    let (laptop, token) = new_browser_with_challenge(&app).await;
+    answer_and_trust_device(&laptop, &token, &ana.code(&app)).await;
     let days = "select extract(epoch from trusted_until - now())::bigint / 86400
         from remembered_devices where trusted_until is not null";
     assert_eq!(app.count(days).await, 30);
     sign_out(&laptop).await;
     sign_in_without_code(&laptop).await;
     // Nobody else, and not by the cookie alone.
-    challenge(&app.visitor()).await;
+    sign_in_to_challenge(&app.visitor()).await;
     let status = laptop.get("/api/auth/two-factor").await.expect(200);
     assert_eq!(status["trustedDevices"], 1);
     // To sign in does not prolong it.
-    let_trust_run_out_soon(&app).await;
+    shorten_device_trust(&app).await;
     sign_in_without_code(&laptop).await;
     let minutes = "select count(*) from remembered_devices
         where trusted_until < now() + interval '2 minutes'";
     assert_eq!(app.count(minutes).await, 1);
     // Whoever ends all sessions means the devices, too.
     laptop.delete("/api/sessions?scope=all").await.expect(200);
-    challenge(&laptop).await;
+    sign_in_to_challenge(&laptop).await;
 }
 
 #[tokio::test]
-async fn a_code_that_nobody_asked_for_prolongs_no_trust() {
+async fn an_unrequested_code_does_not_extend_device_trust() {
     let app = TestApp::start().await;
-    let ana = Enrolled::new(&app).await;
-    let laptop = trusted(&app, &ana).await;
-    let_trust_run_out_soon(&app).await;
+    let ana = TwoFactorMember::new(&app).await;
+    let laptop = new_trusted_browser(&app, &ana).await;
+    shorten_device_trust(&app).await;
     let form = json!({
         "email": "ana@example.com", "password": PASSWORD, "code": "x", "rememberDevice": true,
     });
@@ -373,23 +381,25 @@ async fn a_code_that_nobody_asked_for_prolongs_no_trust() {
 }
 
 #[tokio::test]
-async fn who_used_a_shared_browser_before_is_not_trusted_with_it() {
+async fn trust_does_not_extend_to_earlier_cookies_of_a_shared_browser() {
     let app = TestApp::start().await;
-    let ana = Enrolled::new(&app).await;
+    let ana = TwoFactorMember::new(&app).await;
     // Ana has signed in here, and whoever sat here before kept the cookies.
-    let (shared, token) = challenged(&app).await;
-    answer(&shared, &token, &ana.code(&app)).await.expect(200);
+    let (shared, token) = new_browser_with_challenge(&app).await;
+    answer_challenge(&shared, &token, &ana.code(&app))
+        .await
+        .expect(200);
     let before = shared.copy();
-    app.let_codes_change();
+    app.advance_to_next_code();
     sign_out(&shared).await;
-    let token = challenge(&shared).await;
-    answer_and_trust(&shared, &token, &ana.code(&app)).await;
+    let token = sign_in_to_challenge(&shared).await;
+    answer_and_trust_device(&shared, &token, &ana.code(&app)).await;
     sign_in_without_code(&shared).await;
-    challenge(&before).await;
+    sign_in_to_challenge(&before).await;
 }
 
 #[tokio::test]
-async fn two_members_of_one_browser_are_each_known_in_it() {
+async fn a_browser_shared_by_two_members_is_known_for_both() {
     let app = TestApp::start().await;
     let browser = app.member("ana").await;
     let form = json!({ "email": "luis@example.com", "password": PASSWORD, "name": "Luis" });
@@ -399,106 +409,110 @@ async fn two_members_of_one_browser_are_each_known_in_it() {
         sign_in_without_code(&browser).await;
         browser.sign_in_as("luis").await.expect(200);
     }
-    assert_eq!(app.mails_of("new_device").await, 0);
+    assert_eq!(app.mail_count("new_device").await, 0);
     sign_in_without_code(&app.visitor()).await;
-    assert_eq!(app.mails_of("new_device").await, 1);
+    assert_eq!(app.mail_count("new_device").await, 1);
 }
 
 #[tokio::test]
-async fn trust_ends_with_the_second_factor_that_it_was_given_for() {
+async fn device_trust_ends_with_the_second_factor_it_was_given_for() {
     let app = TestApp::start().await;
-    let ana = Enrolled::new(&app).await;
-    let laptop = trusted(&app, &ana).await;
+    let ana = TwoFactorMember::new(&app).await;
+    let laptop = new_trusted_browser(&app, &ana).await;
     disable(&laptop, PASSWORD, &ana.code(&app))
         .await
         .expect(200);
-    let begun = begin(&laptop).await.expect(200);
+    let begun = begin_setup(&laptop).await.expect(200);
     let code = Authenticator::scan(&begun).code(&app);
-    confirm(&laptop, &code).await.expect(200);
-    challenge(&laptop).await;
+    confirm_setup(&laptop, &code).await.expect(200);
+    sign_in_to_challenge(&laptop).await;
 }
 
 #[tokio::test]
-async fn a_session_by_tokens_on_a_trusted_device_is_ended_with_the_device() {
+async fn ending_a_token_session_of_a_trusted_device_forgets_the_device() {
     let app = TestApp::start().await;
-    let ana = Enrolled::new(&app).await;
-    let stolen = trusted(&app, &ana).await;
+    let ana = TwoFactorMember::new(&app).await;
+    let stolen = new_trusted_browser(&app, &ana).await;
     sign_out(&stolen).await;
     let form = json!({ "email": "ana@example.com", "password": PASSWORD, "mode": "token" });
     stolen.post("/api/auth/login", form).await.expect(200);
     ana.end_the_other_session().await;
-    challenge(&stolen).await;
+    sign_in_to_challenge(&stolen).await;
 }
 
 #[tokio::test]
-async fn an_outage_uses_up_neither_code_nor_challenge() {
+async fn an_outage_consumes_neither_code_nor_challenge() {
     let app = TestApp::start().await;
-    let ana = Enrolled::new(&app).await;
+    let ana = TwoFactorMember::new(&app).await;
     for code in [ana.code(&app), ana.recovery[7].clone()] {
-        let (visitor, token) = challenged(&app).await;
+        let (visitor, token) = new_browser_with_challenge(&app).await;
         app.sql("alter table user_sessions rename to elsewhere")
             .await;
-        let failed = answer(&visitor, &token, &code).await;
+        let failed = answer_challenge(&visitor, &token, &code).await;
         assert!(failed.status >= 500, "{failed:?}");
         app.sql("alter table elsewhere rename to user_sessions")
             .await;
-        answer(&visitor, &token, &code).await.expect(200);
+        answer_challenge(&visitor, &token, &code).await.expect(200);
     }
-    assert_eq!(app.mails_of("recovery_code_used").await, 1);
+    assert_eq!(app.mail_count("recovery_code_used").await, 1);
 }
 
 #[tokio::test]
-async fn a_challenge_that_was_answered_is_not_answered_again() {
+async fn a_challenge_cannot_be_used_twice() {
     let app = TestApp::start().await;
-    let ana = Enrolled::new(&app).await;
-    let (visitor, token) = challenged(&app).await;
-    answer(&visitor, &token, &ana.code(&app)).await.expect(200);
-    app.let_codes_change();
-    let again = answer(&visitor.copy(), &token, &ana.code(&app)).await;
+    let ana = TwoFactorMember::new(&app).await;
+    let (visitor, token) = new_browser_with_challenge(&app).await;
+    answer_challenge(&visitor, &token, &ana.code(&app))
+        .await
+        .expect(200);
+    app.advance_to_next_code();
+    let again = answer_challenge(&visitor.copy(), &token, &ana.code(&app)).await;
     again.expect_code(401, "challenge_ended");
 }
 
 #[tokio::test]
-async fn whoever_guesses_codes_is_told_of_to_the_owner() {
+async fn the_owner_is_notified_when_codes_are_guessed() {
     let app = TestApp::start().await;
-    let _ana = Enrolled::new(&app).await;
+    let _ana = TwoFactorMember::new(&app).await;
     for _ in 0..3 {
-        let (thief, token) = challenged(&app).await;
+        let (thief, token) = new_browser_with_challenge(&app).await;
         for _ in 0..5 {
-            answer(&thief, &token, "000000").await;
+            answer_challenge(&thief, &token, "000000").await;
         }
     }
-    assert_eq!(app.mails_of("codes_guessed").await, 1);
-    let noted = "select count(*) from security_events where kind = 'two_factor_throttled'";
-    assert_eq!(app.count(noted).await, 1);
+    assert_eq!(app.mail_count("codes_guessed").await, 1);
+    let logged = "select count(*) from security_events where kind = 'two_factor_throttled'";
+    assert_eq!(app.count(logged).await, 1);
 }
 
 #[tokio::test]
-async fn to_end_the_session_of_a_device_is_to_forget_the_device() {
+async fn ending_the_session_of_a_trusted_device_forgets_the_device() {
     let app = TestApp::start().await;
-    let ana = Enrolled::new(&app).await;
-    let stolen = trusted(&app, &ana).await;
+    let ana = TwoFactorMember::new(&app).await;
+    let stolen = new_trusted_browser(&app, &ana).await;
     ana.end_the_other_session().await;
-    challenge(&stolen).await;
+    sign_in_to_challenge(&stolen).await;
 }
 
 #[tokio::test]
-async fn line_9_to_begin_and_to_take_away_takes_the_password_and_a_code() {
+async fn changing_the_second_factor_requires_the_password_and_a_code() {
     let app = TestApp::start().await;
     let luis = app.member("luis").await;
     for form in [json!({}), json!({ "currentPassword": "guess" })] {
-        let answer = luis.post("/api/auth/two-factor", form).await;
-        assert!(matches!(answer.status, 400 | 403), "{answer:?}");
+        let response = luis.post("/api/auth/two-factor", form).await;
+        assert!(matches!(response.status, 400 | 403), "{response:?}");
     }
     disable(&luis, PASSWORD, "000000")
         .await
         .expect_code(409, "two_factor_not_begun");
-    confirm(&luis, "000000")
+    confirm_setup(&luis, "000000")
         .await
         .expect_code(409, "two_factor_not_begun");
-    let ana = Enrolled::new(&app).await;
-    let (phone, token) = challenged(&app).await;
-    answer(&phone, &token, &ana.recovery[0]).await.expect(200);
+    let ana = TwoFactorMember::new(&app).await;
+    let (phone, token) = new_browser_with_challenge(&app).await;
+    answer_challenge(&phone, &token, &ana.recovery[0])
+        .await
+        .expect(200);
     disable(&ana.ana, "guess", &ana.code(&app))
         .await
         .expect_code(403, "wrong_password");
@@ -509,16 +523,16 @@ async fn line_9_to_begin_and_to_take_away_takes_the_password_and_a_code() {
     disable(&ana.ana, PASSWORD, &ana.code(&app))
         .await
         .expect(200);
-    assert_eq!(app.mails_of("two_factor_disabled").await, 1);
+    assert_eq!(app.mail_count("two_factor_disabled").await, 1);
     assert!(!phone.is_signed_in().await);
     assert_eq!(app.count("select count(*) from recovery_codes").await, 0);
     sign_in_without_code(&app.visitor()).await;
 }
 
 #[tokio::test]
-async fn line_23_a_reset_does_not_bypass_the_second_factor() {
+async fn a_password_reset_does_not_bypass_the_second_factor() {
     let app = TestApp::start().await;
-    let ana = Enrolled::new(&app).await;
+    let ana = TwoFactorMember::new(&app).await;
     let visitor = app.visitor();
     let form = json!({ "email": "ana@example.com" });
     visitor
@@ -536,14 +550,16 @@ async fn line_23_a_reset_does_not_bypass_the_second_factor() {
         .await;
     let body = answered.expect_code(401, "two_factor_required");
     let token = body["challenge"].as_str().unwrap();
-    answer(&visitor, token, &ana.code(&app)).await.expect(200);
+    answer_challenge(&visitor, token, &ana.code(&app))
+        .await
+        .expect(200);
 }
 
 #[tokio::test]
-async fn whoever_has_lost_app_and_codes_is_let_in_again_by_an_administrator() {
+async fn an_administrator_can_remove_a_members_second_factor() {
     let app = TestApp::start().await;
     let admin = app.admin("admin").await;
-    let ana = Enrolled::new(&app).await;
+    let ana = TwoFactorMember::new(&app).await;
     let found = admin.get("/api/admin/users?search=ana").await.expect(200);
     let change = json!({ "id": found["items"][0]["id"], "removeSecondFactor": true });
     admin.patch("/api/admin/users", change).await.expect(200);
@@ -553,17 +569,17 @@ async fn whoever_has_lost_app_and_codes_is_let_in_again_by_an_administrator() {
     let refused = admin.patch("/api/admin/users", change).await;
     refused.expect_code(403, "own_second_factor");
     assert!(!ana.ana.is_signed_in().await);
-    assert_eq!(app.mails_of("two_factor_disabled").await, 1);
+    assert_eq!(app.mail_count("two_factor_disabled").await, 1);
     sign_in_without_code(&app.visitor()).await;
-    let noted = "select count(*) from security_events
+    let logged = "select count(*) from security_events
         where kind = 'two_factor_disabled' and detail ? 'by'";
-    assert_eq!(app.count(noted).await, 1);
+    assert_eq!(app.count(logged).await, 1);
 }
 
 #[tokio::test]
-async fn line_34_no_dump_has_a_secret_or_a_recovery_code_in_the_clear() {
+async fn the_database_contains_no_plaintext_secret_or_recovery_code() {
     let app = TestApp::start().await;
-    let ana = Enrolled::new(&app).await;
+    let ana = TwoFactorMember::new(&app).await;
     let mut dump = String::new();
     for table in [
         "users",
@@ -592,17 +608,19 @@ async fn line_34_no_dump_has_a_secret_or_a_recovery_code_in_the_clear() {
 }
 
 #[tokio::test]
-async fn a_wrong_code_is_noted_and_told_to_nobody_who_does_not_know_the_password() {
+async fn a_wrong_code_is_logged_and_revealed_only_after_the_password() {
     let app = TestApp::start().await;
-    let ana = Enrolled::new(&app).await;
+    let ana = TwoFactorMember::new(&app).await;
     let visitor = app.visitor();
     let form = json!({ "email": "ana@example.com", "password": "guess", "code": ana.code(&app) });
     let refused = visitor.post("/api/auth/login", form).await;
     refused.expect_code(401, "invalid_credentials");
-    let token = challenge(&visitor).await;
-    answer(&visitor, &token, "000000").await.expect(401);
-    let noted = "select count(*) from security_events where kind = 'two_factor_failed'";
-    until(async || app.count(noted).await == 1).await;
+    let token = sign_in_to_challenge(&visitor).await;
+    answer_challenge(&visitor, &token, "000000")
+        .await
+        .expect(401);
+    let logged = "select count(*) from security_events where kind = 'two_factor_failed'";
+    wait_until(async || app.count(logged).await == 1).await;
     let codes: Value = json!([visitor
         .post("/api/auth/login", json!({ "challenge": token }))
         .await

@@ -3,25 +3,25 @@
 use futures_util::future::join_all;
 use serde_json::json;
 
-use super::{assert_consistent, book, cancel, wait_for};
-use crate::harness::{Class, TestApp};
+use super::{assert_bookings_consistent, book, cancel, join_waitlist};
+use crate::harness::{NewClass, TestApp};
 
 #[tokio::test]
-async fn cancelling_promotes_the_first_of_the_line_and_tells_both() {
+async fn cancelling_promotes_the_first_on_the_waitlist_and_notifies_both() {
     let app = TestApp::start().await;
-    let class = app.class(1).await;
+    let class = app.create_class(1).await;
     let [ana, ben, eva] = [
         app.member("ana").await,
         app.member("ben").await,
         app.member("eva").await,
     ];
     let booking = book(&ana, class).await.expect(201);
-    wait_for(&ben, class).await.expect(201);
-    wait_for(&eva, class).await.expect(201);
+    join_waitlist(&ben, class).await.expect(201);
+    join_waitlist(&eva, class).await.expect(201);
     let cancelled = cancel(&ana, &booking).await.expect(200);
     assert_eq!(cancelled["status"], "cancelled");
     assert_eq!(cancelled["lateCancellation"], false);
-    let of = async |person: &crate::harness::Person| {
+    let of = async |person: &crate::harness::TestClient| {
         person.get("/api/bookings/list").await.expect(200)["items"][0].clone()
     };
     assert_eq!(of(&ben).await["status"], "booked");
@@ -40,13 +40,13 @@ async fn cancelling_promotes_the_first_of_the_line_and_tells_both() {
             ("booking_promoted".into(), "ben@example.com".into())
         ]
     );
-    assert_consistent(&app).await;
+    assert_bookings_consistent(&app).await;
 }
 
 #[tokio::test]
-async fn somebody_elses_booking_cannot_be_cancelled() {
+async fn another_members_booking_cannot_be_cancelled() {
     let app = TestApp::start().await;
-    let class = app.class(5).await;
+    let class = app.create_class(5).await;
     let (ana, ben) = (app.member("ana").await, app.member("ben").await);
     let booking = book(&ana, class).await.expect(201);
     cancel(&ben, &booking).await.expect_code(404, "not_found");
@@ -55,13 +55,13 @@ async fn somebody_elses_booking_cannot_be_cancelled() {
 }
 
 #[tokio::test]
-async fn twelve_hours_before_the_start_a_cancellation_becomes_late() {
+async fn a_cancellation_is_late_within_twelve_hours_of_the_start() {
     let app = TestApp::start().await;
     for (starts_in, late) in [(12.1, false), (11.9, true)] {
         let class = app
-            .class_like(Class {
+            .create_class_with(NewClass {
                 starts_in,
-                ..Class::default()
+                ..NewClass::default()
             })
             .await;
         let person = app.member(&format!("ana{late}")).await;
@@ -72,31 +72,31 @@ async fn twelve_hours_before_the_start_a_cancellation_becomes_late() {
 }
 
 #[tokio::test]
-async fn whoever_only_waits_is_never_late() {
+async fn leaving_the_waitlist_is_never_late() {
     let app = TestApp::start().await;
     let class = app
-        .class_like(Class {
+        .create_class_with(NewClass {
             starts_in: 3.0,
             places: 1,
-            ..Class::default()
+            ..NewClass::default()
         })
         .await;
     let (ana, ben) = (app.member("ana").await, app.member("ben").await);
     book(&ana, class).await.expect(201);
-    let waiting = wait_for(&ben, class).await.expect(201);
+    let waiting = join_waitlist(&ben, class).await.expect(201);
     let cancelled = cancel(&ben, &waiting).await.expect(200);
     assert_eq!(cancelled["lateCancellation"], false);
-    assert_consistent(&app).await;
+    assert_bookings_consistent(&app).await;
 }
 
 #[tokio::test]
-async fn what_is_paid_is_due_back_in_time_and_kept_when_late() {
+async fn a_payment_is_refunded_for_a_timely_cancellation_and_kept_for_a_late_one() {
     let app = TestApp::start().await;
     for (starts_in, status) in [(24.0, "refund_due"), (6.0, "paid")] {
         let class = app
-            .class_like(Class {
+            .create_class_with(NewClass {
                 starts_in,
-                ..Class::default()
+                ..NewClass::default()
             })
             .await;
         let person = app
@@ -116,13 +116,13 @@ async fn what_is_paid_is_due_back_in_time_and_kept_when_late() {
 }
 
 #[tokio::test]
-async fn what_has_begun_or_is_cancelled_already_stays_as_it_is() {
+async fn started_and_cancelled_bookings_cannot_be_cancelled() {
     let app = TestApp::start().await;
     let ana = app.member("ana").await;
     let class = app
-        .class_like(Class {
+        .create_class_with(NewClass {
             starts_in: 1.0,
-            ..Class::default()
+            ..NewClass::default()
         })
         .await;
     let booking = book(&ana, class).await.expect(201);
@@ -135,29 +135,32 @@ async fn what_has_begun_or_is_cancelled_already_stays_as_it_is() {
     cancel(&ana, &booking)
         .await
         .expect_code(409, "class_started");
-    let other = app.class(1).await;
+    let other = app.create_class(1).await;
     let booking = book(&ana, other).await.expect(201);
     let tries = join_all((0..8).map(|_| cancel(&ana, &booking))).await;
-    let done = tries.iter().filter(|answer| answer.status == 200).count();
+    let done = tries
+        .iter()
+        .filter(|response| response.status == 200)
+        .count();
     assert_eq!(done, 1);
     cancel(&ana, &booking)
         .await
         .expect_code(409, "not_cancellable");
-    assert_consistent(&app).await;
+    assert_bookings_consistent(&app).await;
 }
 
 #[tokio::test]
-async fn whoever_closes_their_account_gives_up_what_is_still_to_come() {
+async fn closing_an_account_cancels_its_future_bookings() {
     let app = TestApp::start().await;
     let admin = app.admin("adriana").await;
     for by_admin in [false, true] {
-        let (first, second) = (app.class(1).await, app.class(1).await);
+        let (first, second) = (app.create_class(1).await, app.create_class(1).await);
         let ana = app.member(&format!("ana-{by_admin}")).await;
         let ben = app.member(&format!("ben-{by_admin}")).await;
         let booking = book(&ana, first).await.expect(201);
         book(&ana, second).await.expect(201);
         for class in [first, second] {
-            wait_for(&ben, class).await.expect(201);
+            join_waitlist(&ben, class).await.expect(201);
         }
         // Days ahead: a slip at the desk.
         let slip = json!({ "bookingId": booking["id"], "action": "checkIn" });
@@ -176,5 +179,5 @@ async fn whoever_closes_their_account_gives_up_what_is_still_to_come() {
             assert_eq!(booking["status"], "booked");
         }
     }
-    assert_consistent(&app).await;
+    assert_bookings_consistent(&app).await;
 }

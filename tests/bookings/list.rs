@@ -3,17 +3,17 @@
 use chrono::TimeDelta;
 
 use super::book;
-use crate::harness::{Class, TestApp};
+use crate::harness::{NewClass, TestApp};
 
 #[tokio::test]
-async fn upcoming_ones_come_with_the_next_first_and_past_ones_with_the_last_first() {
+async fn upcoming_bookings_are_ascending_and_past_bookings_descending() {
     let app = TestApp::start().await;
     let ana = app.member("ana").await;
     for starts_in in [30.0, 10.0, 20.0] {
         let class = app
-            .class_like(Class {
+            .create_class_with(NewClass {
                 starts_in,
-                ..Class::default()
+                ..NewClass::default()
             })
             .await;
         book(&ana, class).await.expect(201);

@@ -3,7 +3,7 @@
 use chrono::TimeDelta;
 use serde_json::{Value, json};
 
-use super::{at, begin_a_minute, class_at, course, get};
+use super::{advance_to_next_minute, create_class_at, create_class_type, get_ok, time};
 use crate::harness::{Settings, TestApp};
 
 fn starts(details: &Value) -> Vec<String> {
@@ -13,15 +13,15 @@ fn starts(details: &Value) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn a_class_type_comes_with_who_teaches_it_and_its_next_classes() {
+async fn a_class_type_is_returned_with_its_instructors_and_next_classes() {
     let app = TestApp::start().await;
-    let salsa = course(&app, "Salsa").await;
-    let other = course(&app, "Bachata").await;
+    let salsa = create_class_type(&app, "Salsa").await;
+    let other = create_class_type(&app, "Bachata").await;
     // A Friday in winter, far ahead; Denver is seven hours behind.
-    let id = class_at(&app, salsa, at("2199-01-05T02:00:00Z")).await;
-    class_at(&app, other, at("2199-01-06T02:00:00Z")).await;
+    let id = create_class_at(&app, salsa, time("2199-01-05T02:00:00Z")).await;
+    create_class_at(&app, other, time("2199-01-06T02:00:00Z")).await;
     let path = format!("/api/classes/details?id={}", salsa.class_type);
-    let details = get(&app.visitor(), &path).await;
+    let details = get_ok(&app.visitor(), &path).await;
     assert_eq!(details["name"], "Salsa");
     assert_eq!(details["price"], "18.00");
     assert_eq!(
@@ -64,44 +64,44 @@ async fn a_class_type_comes_with_who_teaches_it_and_its_next_classes() {
 }
 
 #[tokio::test]
-async fn the_next_classes_are_twenty_and_none_that_is_cancelled() {
+async fn the_next_twenty_classes_are_listed_without_cancelled_ones() {
     let app = TestApp::start().await;
-    let salsa = course(&app, "Salsa").await;
-    let first = at("2199-01-05T02:00:00Z");
+    let salsa = create_class_type(&app, "Salsa").await;
+    let first = time("2199-01-05T02:00:00Z");
     for week in 0..22 {
-        class_at(&app, salsa, first + TimeDelta::weeks(week)).await;
+        create_class_at(&app, salsa, first + TimeDelta::weeks(week)).await;
     }
     app.sql(&format!(
         "update scheduled_classes set is_cancelled = true where start_time = '{first}'"
     ))
     .await;
     let path = format!("/api/classes/details?id={}", salsa.class_type);
-    let starts = starts(&get(&app.visitor(), &path).await);
+    let starts = starts(&get_ok(&app.visitor(), &path).await);
     assert_eq!(starts.len(), 20);
     assert_eq!(starts[0], "2199-01-12T02:00:00Z");
     assert!(starts.is_sorted());
 }
 
 #[tokio::test]
-async fn a_class_that_has_begun_is_not_among_the_next_although_the_answer_was_kept() {
+async fn a_started_class_is_removed_even_from_a_cached_response() {
     let app = TestApp::start().await;
-    let salsa = course(&app, "Salsa").await;
-    let minute = begin_a_minute(&app);
+    let salsa = create_class_type(&app, "Salsa").await;
+    let minute = advance_to_next_minute(&app);
     let clock = app.app.clock();
-    class_at(&app, salsa, minute + TimeDelta::minutes(2)).await;
+    create_class_at(&app, salsa, minute + TimeDelta::minutes(2)).await;
     let path = format!("/api/classes/details?id={}", salsa.class_type);
     let visitor = app.visitor();
-    assert_eq!(starts(&get(&visitor, &path).await).len(), 1);
+    assert_eq!(starts(&get_ok(&visitor, &path).await).len(), 1);
     clock.advance(TimeDelta::minutes(1));
-    assert_eq!(starts(&get(&visitor, &path).await).len(), 1);
+    assert_eq!(starts(&get_ok(&visitor, &path).await).len(), 1);
     clock.advance(TimeDelta::minutes(1));
-    assert_eq!(starts(&get(&visitor, &path).await).len(), 0);
+    assert_eq!(starts(&get_ok(&visitor, &path).await).len(), 0);
 }
 
 #[tokio::test]
-async fn what_is_unknown_or_retired_is_not_there() {
+async fn unknown_and_retired_class_types_are_not_found() {
     let app = TestApp::start().await;
-    let salsa = course(&app, "Salsa").await;
+    let salsa = create_class_type(&app, "Salsa").await;
     app.sql("update class_types set is_active = false").await;
     let visitor = app.visitor();
     for id in [
@@ -109,23 +109,23 @@ async fn what_is_unknown_or_retired_is_not_there() {
         salsa.instructor.to_string(),
         "01a1fbec-f5a7-774d-993f-b6dedc6eb201".to_owned(),
     ] {
-        let answer = visitor.get(&format!("/api/classes/details?id={id}")).await;
-        answer.expect_code(404, "not_found");
-        assert_eq!(answer.header("cache-control"), Some("no-store"));
+        let response = visitor.get(&format!("/api/classes/details?id={id}")).await;
+        response.expect_code(404, "not_found");
+        assert_eq!(response.header("cache-control"), Some("no-store"));
     }
-    let answer = visitor.get("/api/classes/details").await;
-    let failure = answer.expect_code(400, "validation_failed");
+    let response = visitor.get("/api/classes/details").await;
+    let failure = response.expect_code(400, "validation_failed");
     assert_eq!(failure["details"]["id"][0], "must be a UUID");
 }
 
 #[tokio::test]
-async fn the_studios_own_clocks_are_shown() {
+async fn times_are_shown_in_the_studios_time_zone() {
     let settings = Settings::default().with("STUDIO_TIMEZONE", "Europe/Madrid");
     let app = TestApp::start_with(settings).await;
-    let salsa = course(&app, "Salsa").await;
-    class_at(&app, salsa, at("2199-07-05T17:00:00Z")).await;
+    let salsa = create_class_type(&app, "Salsa").await;
+    create_class_at(&app, salsa, time("2199-07-05T17:00:00Z")).await;
     let path = format!("/api/classes/details?id={}", salsa.class_type);
-    let details = get(&app.visitor(), &path).await;
+    let details = get_ok(&app.visitor(), &path).await;
     let class = &details["upcomingClasses"][0];
     assert_eq!(class["localTime"], "19:00");
     assert_eq!(class["timeZone"], "Europe/Madrid");

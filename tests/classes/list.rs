@@ -3,22 +3,22 @@
 use chrono::TimeDelta;
 use serde_json::json;
 
-use super::{begin_a_minute, class_at, course, each, get};
+use super::{advance_to_next_minute, create_class_at, create_class_type, get_ok, values_of};
 use crate::harness::TestApp;
 
 const LIST: &str = "/api/classes/list";
 
 #[tokio::test]
-async fn a_visitor_sees_what_is_offered_and_nothing_that_is_retired() {
+async fn visitors_see_active_class_types_only() {
     let app = TestApp::start().await;
-    let salsa = course(&app, "Salsa").await;
-    let bachata = course(&app, "Bachata").await;
+    let salsa = create_class_type(&app, "Salsa").await;
+    let bachata = create_class_type(&app, "Bachata").await;
     app.sql(&format!(
         "update class_types set is_active = false where id = '{}'",
         bachata.class_type
     ))
     .await;
-    let list = get(&app.visitor(), LIST).await;
+    let list = get_ok(&app.visitor(), LIST).await;
     assert_eq!(
         list,
         json!({
@@ -40,10 +40,10 @@ async fn a_visitor_sees_what_is_offered_and_nothing_that_is_retired() {
 }
 
 #[tokio::test]
-async fn a_list_is_of_the_level_and_the_style_that_is_wanted() {
+async fn the_list_can_be_filtered_by_level_and_style() {
     let app = TestApp::start().await;
-    course(&app, "Salsa").await;
-    course(&app, "Rumba").await;
+    create_class_type(&app, "Salsa").await;
+    create_class_type(&app, "Rumba").await;
     app.sql(
         "update class_types set difficulty_level = 'all-levels', styles = '{rumba,afro-cuban}'
         where name = 'Rumba'",
@@ -60,17 +60,17 @@ async fn a_list_is_of_the_level_and_the_style_that_is_wanted() {
         ("level=beginner&style=rumba", vec![]),
         ("level=&style=", vec!["Rumba", "Salsa"]),
     ] {
-        let list = get(&visitor, &format!("{LIST}?{query}")).await;
-        assert_eq!(each(&list, "name"), names, "{query}");
+        let list = get_ok(&visitor, &format!("{LIST}?{query}")).await;
+        assert_eq!(values_of(&list, "name"), names, "{query}");
     }
 }
 
 #[tokio::test]
-async fn a_teacher_teaches_what_is_in_the_timetable_and_what_is_to_come() {
+async fn the_instructor_filter_covers_weekly_and_upcoming_classes() {
     let app = TestApp::start().await;
-    let now = begin_a_minute(&app);
+    let now = advance_to_next_minute(&app);
     let [weekly, ended, coming, past, off] =
-        ["Weekly", "Ended", "Coming", "Past", "Off"].map(|name| course(&app, name));
+        ["Weekly", "Ended", "Coming", "Past", "Off"].map(|name| create_class_type(&app, name));
     let (weekly, ended, coming, past, off) = (
         weekly.await,
         ended.await,
@@ -79,7 +79,7 @@ async fn a_teacher_teaches_what_is_in_the_timetable_and_what_is_to_come() {
         off.await,
     );
     // All of them are taught by whoever teaches the first.
-    let taught = |course: super::Course| super::Course {
+    let taught = |course: super::ClassTypeAndInstructor| super::ClassTypeAndInstructor {
         instructor: weekly.instructor,
         ..course
     };
@@ -92,9 +92,9 @@ async fn a_teacher_teaches_what_is_in_the_timetable_and_what_is_to_come() {
         ))
         .await;
     }
-    class_at(&app, taught(coming), now + TimeDelta::days(3)).await;
-    class_at(&app, taught(past), now - TimeDelta::days(3)).await;
-    let cancelled = class_at(&app, taught(off), now + TimeDelta::days(4)).await;
+    create_class_at(&app, taught(coming), now + TimeDelta::days(3)).await;
+    create_class_at(&app, taught(past), now - TimeDelta::days(3)).await;
+    let cancelled = create_class_at(&app, taught(off), now + TimeDelta::days(4)).await;
     app.sql(&format!(
         "update scheduled_classes set is_cancelled = true where id = '{cancelled}'"
     ))
@@ -102,26 +102,29 @@ async fn a_teacher_teaches_what_is_in_the_timetable_and_what_is_to_come() {
     let visitor = app.visitor();
     let path = format!("{LIST}?instructor={}", weekly.instructor);
     assert_eq!(
-        each(&get(&visitor, &path).await, "name"),
+        values_of(&get_ok(&visitor, &path).await, "name"),
         ["Coming", "Weekly"]
     );
     // Once the class has begun it is to come no more, whatever is kept.
     app.app.clock().advance(TimeDelta::days(3));
-    assert_eq!(each(&get(&visitor, &path).await, "name"), ["Weekly"]);
+    assert_eq!(
+        values_of(&get_ok(&visitor, &path).await, "name"),
+        ["Weekly"]
+    );
 }
 
 #[tokio::test]
-async fn a_list_is_read_page_by_page() {
+async fn the_list_is_paginated() {
     let app = TestApp::start().await;
     for name in ["One", "Two", "Three"] {
-        course(&app, name).await;
+        create_class_type(&app, name).await;
     }
     let visitor = app.visitor();
     let mut names = Vec::new();
     let mut path = format!("{LIST}?limit=1");
     loop {
-        let page = get(&visitor, &path).await;
-        names.extend(each(&page, "name"));
+        let page = get_ok(&visitor, &path).await;
+        names.extend(values_of(&page, "name"));
         let Some(cursor) = page["nextCursor"].as_str() else {
             break;
         };

@@ -23,16 +23,16 @@ fn message_with(field: &str, value: Value) -> Value {
 }
 
 #[tokio::test]
-async fn a_message_is_kept_with_where_it_came_from() {
+async fn a_message_is_stored_with_its_sender_and_ip_address() {
     let app = TestApp::start().await;
-    let answer = app.visitor().post(PATH, message()).await.expect(201);
-    assert_eq!(answer["success"], true);
+    let response = app.visitor().post(PATH, message()).await.expect(201);
+    assert_eq!(response["success"], true);
     let rows = app
         .sql("select id::text, name, email, phone, subject, message, host(ip_address), is_processed from contact_submissions")
         .await;
     assert_eq!(rows.len(), 1);
     let text = |column: usize| rows[0].get::<_, String>(column);
-    assert_eq!(answer["id"], text(0));
+    assert_eq!(response["id"], text(0));
     assert_eq!(text(1), "Nadia Flores");
     assert_eq!(text(2), "nadia@example.com");
     assert_eq!(text(3), "+1 720 555 0101");
@@ -45,7 +45,7 @@ async fn a_message_is_kept_with_where_it_came_from() {
 }
 
 #[tokio::test]
-async fn all_that_is_wrong_is_said_at_once() {
+async fn all_invalid_fields_are_reported_at_once() {
     let app = TestApp::start().await;
     let empty = json!({ "name": " ", "email": "x", "subject": "a\nb", "message": " \n " });
     let body = app
@@ -60,17 +60,17 @@ async fn all_that_is_wrong_is_said_at_once() {
 }
 
 #[tokio::test]
-async fn a_filled_honeypot_is_answered_alike_and_dropped() {
+async fn a_message_with_a_filled_honeypot_is_dropped_with_the_usual_response() {
     let app = TestApp::start().await;
     let real = app.visitor().post(PATH, message()).await;
     let trapped = message_with("website", json!("https://casino.example"));
     let fake = app.visitor().post(PATH, trapped).await;
-    let shape = |answer: &crate::harness::Answer| {
-        let body = answer.expect(201);
+    let shape = |response: &crate::harness::TestResponse| {
+        let body = response.expect(201);
         let names: Vec<_> = body.as_object().unwrap().keys().cloned().collect();
         let id = body["id"].as_str().unwrap();
         let kind = (id.len(), id.as_bytes()[14]);
-        (answer.status, names, kind, body["success"].clone())
+        (response.status, names, kind, body["success"].clone())
     };
     assert_eq!(shape(&real), shape(&fake));
     let kept = app.count("select count(*) from contact_submissions").await;
@@ -83,21 +83,21 @@ async fn a_filled_honeypot_is_answered_alike_and_dropped() {
 }
 
 #[tokio::test]
-async fn an_address_leaves_ten_messages_an_hour() {
+async fn an_ip_address_may_send_ten_messages_an_hour() {
     let app = TestApp::start().await;
     let visitor = app.visitor();
     for n in 0..10 {
         let message = message_with("email", json!(format!("n{n}@example.com")));
         visitor.post(PATH, message).await.expect(201);
     }
-    let answer = visitor.post(PATH, message()).await;
-    answer.expect_code(429, "too_many_requests");
-    assert!(answer.header("retry-after").is_some());
+    let response = visitor.post(PATH, message()).await;
+    response.expect_code(429, "too_many_requests");
+    assert!(response.header("retry-after").is_some());
     app.visitor().post(PATH, message()).await.expect(201);
 }
 
 #[tokio::test]
-async fn an_email_address_leaves_five_messages_an_hour_from_wherever() {
+async fn an_email_address_may_send_five_messages_an_hour() {
     let app = TestApp::start().await;
     for _ in 0..5 {
         app.visitor().post(PATH, message()).await.expect(201);
@@ -107,7 +107,7 @@ async fn an_email_address_leaves_five_messages_an_hour_from_wherever() {
 }
 
 #[tokio::test]
-async fn the_studio_gets_a_mail_and_answers_the_visitor() {
+async fn the_studio_receives_a_mail_that_replies_to_the_visitor() {
     let Some(server) = MailServer::start().await else {
         return;
     };
@@ -115,7 +115,7 @@ async fn the_studio_gets_a_mail_and_answers_the_visitor() {
     let evil = "<script>alert('x')</script>";
     let message = message_with("name", json!(evil));
     app.visitor().post(PATH, message).await.expect(201);
-    let mail = &server.wait_for(1).await[0];
+    let mail = &server.wait_for_mails(1).await[0];
     assert_eq!(mail["to"], json!(["studio@sabor.example"]));
     assert_eq!(mail["headers"]["subject"], "Contact: Private lessons");
     let reply_to = mail["headers"]["reply-to"].as_str().unwrap();
@@ -128,7 +128,7 @@ async fn the_studio_gets_a_mail_and_answers_the_visitor() {
 }
 
 #[tokio::test]
-async fn without_a_way_to_mail_the_message_waits_in_the_outbox() {
+async fn without_a_mail_server_the_message_waits_in_the_outbox() {
     let settings = Settings::default().with("CONTACT_TO", "studio@sabor.example");
     let app = TestApp::start_with(settings).await;
     app.visitor().post(PATH, message()).await.expect(201);

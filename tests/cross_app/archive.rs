@@ -3,10 +3,10 @@
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::{REVOKE, Shop, TOKEN, token_for};
-use crate::harness::{Answer, CRON_SECRET, Settings, TestApp, until};
+use super::{PartnerServer, REVOKE, TOKEN, issue_token};
+use crate::harness::{CRON_SECRET, Settings, TestApp, TestResponse, wait_until};
 
-async fn clean_up(app: &TestApp) -> Answer {
+async fn clean_up(app: &TestApp) -> TestResponse {
     let cron = app.visitor();
     let request = cron.request(Method::POST, "/api/admin/cleanup-sessions");
     cron.send(request.bearer_auth(CRON_SECRET)).await
@@ -15,9 +15,9 @@ async fn clean_up(app: &TestApp) -> Answer {
 /// As by three instances; returns how many tokens went to the archive.
 async fn clean_up_three_times_at_once(app: &TestApp) -> i64 {
     let others = [
-        app.another().await,
-        app.another().await,
-        app.another().await,
+        app.start_another().await,
+        app.start_another().await,
+        app.start_another().await,
     ];
     let runs = others.map(|other| tokio::spawn(async move { clean_up(&other).await.expect(200) }));
     let mut moved = 0;
@@ -31,9 +31,9 @@ async fn clean_up_three_times_at_once(app: &TestApp) -> i64 {
 
 /// Tokens of the last 400 days, twelve hours before now on each day, of which a quarter
 /// each was used, revoked, both, and neither.
-async fn fill(app: &TestApp, count: u32) {
+async fn insert_tokens(app: &TestApp, count: u32) {
     app.member("ana").await;
-    app.partner("shop").await;
+    app.register_partner_app("shop").await;
     app.sql(&format!(
         "insert into cross_app_sessions (id, token_hash, user_id, target_app, ip_address,
             created_at, expires_at, used_at, revoked_at)
@@ -47,7 +47,7 @@ async fn fill(app: &TestApp, count: u32) {
 }
 
 /// How many tokens each part of the archive holds, by its name.
-async fn archived(app: &TestApp) -> Vec<(String, i64)> {
+async fn archived_by_month(app: &TestApp) -> Vec<(String, i64)> {
     let parts = "select tableoid::regclass::text, count(*)
         from cross_app_sessions_archive group by 1 order by 1";
     let parts = app.sql(parts).await;
@@ -55,7 +55,7 @@ async fn archived(app: &TestApp) -> Vec<(String, i64)> {
 }
 
 /// All that the daily counters say of tokens.
-async fn counted(app: &TestApp) -> Vec<(String, i64)> {
+async fn token_counters(app: &TestApp) -> Vec<(String, i64)> {
     let sums = "select name, sum(count)::bigint from daily_counters
         where starts_with(name, 'cross_app_') group by 1 order by 1";
     let sums = app.sql(sums).await;
@@ -63,11 +63,11 @@ async fn counted(app: &TestApp) -> Vec<(String, i64)> {
 }
 
 #[tokio::test]
-async fn of_400_days_each_token_lies_in_its_month_and_a_second_run_changes_nothing() {
+async fn tokens_are_archived_by_month_and_a_second_run_changes_nothing() {
     const COUNT: u32 = 40_000;
     let settings = Settings::default().with("ARCHIVE_RETENTION_MONTHS", "24");
     let app = TestApp::start_with(settings).await;
-    fill(&app, COUNT).await;
+    insert_tokens(&app, COUNT).await;
     let due =
         "select 'cross_app_sessions_archive_' || to_char(created_at at time zone 'utc', 'YYYY_MM'),
             count(*)
@@ -85,7 +85,7 @@ async fn of_400_days_each_token_lies_in_its_month_and_a_second_run_changes_nothi
     assert_eq!(cleaned["details"]["crossAppArchived"], old);
     assert_eq!(cleaned["details"]["archiveMonthsDropped"], 0);
     assert_eq!(cleaned["details"]["failed"], json!([]));
-    assert_eq!(archived(&app).await, due);
+    assert_eq!(archived_by_month(&app).await, due);
     let live = app.count("select count(*) from cross_app_sessions").await;
     assert_eq!(live + old, i64::from(COUNT));
     let quarter = i64::from(COUNT) / 4;
@@ -95,12 +95,12 @@ async fn of_400_days_each_token_lies_in_its_month_and_a_second_run_changes_nothi
         ("cross_app_revoked:shop".to_owned(), 2 * quarter),
         ("cross_app_used:shop".to_owned(), 2 * quarter),
     ];
-    assert_eq!(counted(&app).await, sums);
+    assert_eq!(token_counters(&app).await, sums);
 
     let again = clean_up(&app).await.expect(200);
     assert_eq!(again["details"]["crossAppArchived"], 0);
-    assert_eq!(archived(&app).await, due);
-    assert_eq!(counted(&app).await, sums);
+    assert_eq!(archived_by_month(&app).await, due);
+    assert_eq!(token_counters(&app).await, sums);
     // The month that comes has its place already.
     let ahead = "select count(*) from pg_class where relname =
         'cross_app_sessions_archive_' || to_char(now() at time zone 'utc' + interval '1 month', 'YYYY_MM')";
@@ -108,10 +108,10 @@ async fn of_400_days_each_token_lies_in_its_month_and_a_second_run_changes_nothi
 }
 
 #[tokio::test]
-async fn months_are_dropped_when_their_time_is_over_and_their_figures_stay() {
+async fn expired_months_are_dropped_and_their_totals_remain() {
     let settings = Settings::default().with("ARCHIVE_RETENTION_MONTHS", "3");
     let app = TestApp::start_with(settings).await;
-    fill(&app, 4_000).await;
+    insert_tokens(&app, 4_000).await;
     let cleaned = clean_up(&app).await.expect(200);
     // 400 days and twelve hours begin in one of two months.
     let months = "select count(*) from generate_series(
@@ -129,18 +129,18 @@ async fn months_are_dropped_when_their_time_is_over_and_their_figures_stay() {
             .await
             > 0
     );
-    let created = &counted(&app).await[0];
+    let created = &token_counters(&app).await[0];
     assert_eq!(created, &("cross_app_created:shop".to_owned(), 4_000));
     let again = clean_up(&app).await.expect(200);
     assert_eq!(again["details"]["archiveMonthsDropped"], 0);
-    assert_eq!(counted(&app).await[0].1, 4_000);
+    assert_eq!(token_counters(&app).await[0].1, 4_000);
 }
 
 #[tokio::test]
-async fn the_ends_of_months_are_those_of_utc_whatever_zone_the_database_is_in() {
+async fn months_are_in_utc_in_any_database_time_zone() {
     let settings = Settings::default().with("ARCHIVE_RETENTION_MONTHS", "1200");
     let app = TestApp::start_with(settings).await;
-    let shop = Shop::open(&app, "shop").await;
+    let shop = PartnerServer::register(&app, "shop").await;
     let ana = app.member("ana").await;
     for at in [
         "2024-02-29T23:59:59.999999Z",
@@ -148,7 +148,7 @@ async fn the_ends_of_months_are_those_of_utc_whatever_zone_the_database_is_in() 
         "2024-12-31T23:59:59.999999Z",
         "2025-01-01T00:00:00Z",
     ] {
-        token_for(&ana, &shop.name).await;
+        issue_token(&ana, &shop.name).await;
         app.sql(&format!(
             "update cross_app_sessions set created_at = '{at}' where created_at > '2026-01-01'"
         ))
@@ -159,28 +159,28 @@ async fn the_ends_of_months_are_those_of_utc_whatever_zone_the_database_is_in() 
             'alter database %I set timezone to ''Pacific/Auckland''', current_database()); end $$",
     )
     .await;
-    clean_up(&app.another().await).await.expect(200);
+    clean_up(&app.start_another().await).await.expect(200);
     let one = |month: &str| (format!("cross_app_sessions_archive_{month}"), 1);
     assert_eq!(
-        archived(&app).await,
+        archived_by_month(&app).await,
         ["2024_02", "2024_03", "2024_12", "2025_01"].map(one)
     );
 }
 
 #[tokio::test]
-async fn several_at_once_and_one_that_is_killed_neither_lose_nor_double_a_token() {
+async fn concurrent_and_killed_runs_neither_lose_nor_duplicate_tokens() {
     let settings = Settings::default().with("ARCHIVE_RETENTION_MONTHS", "24");
     let app = TestApp::start_with(settings).await;
-    fill(&app, 12_000).await;
+    insert_tokens(&app, 12_000).await;
     // The first has its places, and is killed while it moves what belongs there.
     app.sql("select make_cross_app_archive_partitions(now() - interval '410 days', now() + interval '1 month')")
         .await;
     let locked = app
-        .hold("lock table cross_app_sessions_archive in exclusive mode")
+        .hold_locks("lock table cross_app_sessions_archive in exclusive mode")
         .await;
-    let other = app.another().await;
+    let other = app.start_another().await;
     let killed = tokio::spawn(async move { clean_up(&other).await });
-    until(async || app.waiting().await == 1).await;
+    wait_until(async || app.blocked_statements().await == 1).await;
     app.sql(
         "select pg_terminate_backend(pid) from pg_stat_activity
         where datname = current_database() and wait_event_type = 'Lock'",
@@ -209,29 +209,29 @@ async fn several_at_once_and_one_that_is_killed_neither_lose_nor_double_a_token(
     let old =
         "select count(*) from cross_app_sessions where created_at <= now() - interval '30 days'";
     assert_eq!(app.count(old).await, 0);
-    assert_eq!(counted(&app).await[0].1, 12_000);
+    assert_eq!(token_counters(&app).await[0].1, 12_000);
 }
 
 #[tokio::test]
-async fn while_months_are_dropped_another_run_fills_them_without_trouble() {
+async fn months_can_be_dropped_while_another_run_archives() {
     let settings = Settings::default().with("ARCHIVE_RETENTION_MONTHS", "1");
     let app = TestApp::start_with(settings).await;
-    fill(&app, 24_000).await;
+    insert_tokens(&app, 24_000).await;
     let old =
         "select count(*) from cross_app_sessions where created_at <= now() - interval '30 days'";
     let old = app.count(old).await;
     let moved = clean_up_three_times_at_once(&app).await;
     assert_eq!(moved, old);
-    assert_eq!(counted(&app).await[0].1, 24_000);
+    assert_eq!(token_counters(&app).await[0].1, 24_000);
 }
 
 #[tokio::test]
-async fn a_month_into_which_a_token_is_still_to_go_is_not_dropped() {
+async fn a_month_with_unarchived_tokens_is_not_dropped() {
     let settings = Settings::default().with("ARCHIVE_RETENTION_MONTHS", "1");
     let app = TestApp::start_with(settings).await;
-    fill(&app, 400).await;
+    insert_tokens(&app, 400).await;
     let held = app
-        .hold("select from cross_app_sessions order by created_at limit 1 for update")
+        .hold_locks("select from cross_app_sessions order by created_at limit 1 for update")
         .await;
     clean_up(&app).await.expect(200);
     let oldest = "select count(*) from cross_app_sessions_archive a where tableoid = (
@@ -244,12 +244,12 @@ async fn a_month_into_which_a_token_is_still_to_go_is_not_dropped() {
 }
 
 #[tokio::test]
-async fn a_token_that_has_expired_stands_as_expired_whatever_is_done_to_it_later() {
+async fn an_expired_token_stays_counted_as_expired() {
     let app = TestApp::start().await;
-    let shop = Shop::open(&app, "shop").await;
+    let shop = PartnerServer::register(&app, "shop").await;
     let ana = app.member("ana").await;
-    let wish = json!({ "targetApp": "shop" });
-    let issued = ana.post(TOKEN, wish).await.expect(200);
+    let payload = json!({ "targetApp": "shop" });
+    let issued = ana.post(TOKEN, payload).await.expect(200);
     app.sql("update cross_app_sessions set expires_at = now()")
         .await;
     clean_up(&app).await.expect(200);
@@ -257,34 +257,34 @@ async fn a_token_that_has_expired_stands_as_expired_whatever_is_done_to_it_later
         .await
         .expect(200);
     let token = issued["token"].as_str().unwrap();
-    shop.redeem(token).await.expect_code(401, "token_ended");
+    shop.validate(token).await.expect_code(401, "token_ended");
     clean_up(&app).await.expect(200);
     let one = |what: &str| (format!("cross_app_{what}:shop"), 1);
-    assert_eq!(counted(&app).await, ["created", "expired"].map(one));
+    assert_eq!(token_counters(&app).await, ["created", "expired"].map(one));
 }
 
 #[tokio::test]
-async fn staff_see_at_once_what_became_of_tokens_and_the_clean_up_changes_nothing_in_it() {
+async fn token_analytics_are_current_and_not_changed_by_the_clean_up() {
     let app = TestApp::start().await;
     let (shop, market) = (
-        Shop::open(&app, "shop").await,
-        Shop::open(&app, "market").await,
+        PartnerServer::register(&app, "shop").await,
+        PartnerServer::register(&app, "market").await,
     );
     let (ana, staff) = (app.member("ana").await, app.staff("sofia").await);
-    let used = token_for(&ana, "shop").await;
-    shop.redeem(&used).await.expect(200);
-    let wish = json!({ "targetApp": "shop" });
-    let revoked = ana.post(TOKEN, wish).await.expect(200);
+    let used = issue_token(&ana, "shop").await;
+    shop.validate(&used).await.expect(200);
+    let payload = json!({ "targetApp": "shop" });
+    let revoked = ana.post(TOKEN, payload).await.expect(200);
     ana.post(REVOKE, json!({ "id": revoked["id"] }))
         .await
         .expect(200);
-    token_for(&ana, "shop").await;
+    issue_token(&ana, "shop").await;
     app.sql(
         "update cross_app_sessions set expires_at = now()
         where used_at is null and revoked_at is null",
     )
     .await;
-    token_for(&ana, &market.name).await;
+    issue_token(&ana, &market.name).await;
 
     let expected = json!({
         "market": { "created": 1, "used": 0, "revoked": 0, "expired": 0 },
@@ -296,13 +296,13 @@ async fn staff_see_at_once_what_became_of_tokens_and_the_clean_up_changes_nothin
         .get(0);
     let path = format!("/api/admin/analytics?from={today}&to={today}");
     let figures = async || {
-        let answer = staff.get(&path).await.expect(200);
-        answer["buckets"][0]["crossAppTokens"].clone()
+        let response = staff.get(&path).await.expect(200);
+        response["buckets"][0]["crossAppTokens"].clone()
     };
     assert_eq!(figures().await, expected);
     clean_up(&app).await.expect(200);
     assert_eq!(figures().await, expected);
-    token_for(&ana, &market.name).await;
+    issue_token(&ana, &market.name).await;
     assert_eq!(figures().await["market"]["created"], 2);
     let sheet = staff.get(&format!("{path}&format=csv")).await;
     assert!(sheet.text.contains("shop: tokens revoked"));

@@ -5,8 +5,8 @@ use std::process::Command;
 use reqwest::Method;
 use serde_json::json;
 
-use super::{Shop, TOKEN, account, token_for};
-use crate::harness::{CRON_SECRET, PASSWORD, TestApp, binaries, is_ci};
+use super::{PartnerServer, TOKEN, create_account, issue_token};
+use crate::harness::{CRON_SECRET, PASSWORD, TestApp, is_ci, postgres_binaries};
 
 /// What is backed up, in the order in which it refers to one another.
 const TABLES: [&str; 9] = [
@@ -23,7 +23,7 @@ const TABLES: [&str; 9] = [
 
 /// A program of Postgres: beside the server that runs here, or on PATH.
 async fn program(name: &str) -> Command {
-    let beside = binaries().await.join(name);
+    let beside = postgres_binaries().await.join(name);
     Command::new(if beside.exists() { beside } else { name.into() })
 }
 
@@ -62,17 +62,17 @@ async fn rows(app: &TestApp, table: &str) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn what_was_backed_up_is_put_back_row_by_row() {
+async fn a_backup_restores_every_row() {
     let app = TestApp::start().await;
     if !has_programs(&app).await {
         return;
     }
-    let shop = Shop::open(&app, "shop").await;
+    let shop = PartnerServer::register(&app, "shop").await;
     let ana = app.member("ana").await;
-    let id = account(&app, "casa", &[("ana", "owner")]).await;
-    let wish = json!({ "targetApp": "shop", "accountId": id });
+    let id = create_account(&app, "casa", &[("ana", "owner")]).await;
+    let payload = json!({ "targetApp": "shop", "accountId": id });
     for _ in 0..3 {
-        ana.post(TOKEN, wish.clone()).await.expect(200);
+        ana.post(TOKEN, payload.clone()).await.expect(200);
     }
     app.sql(
         "update cross_app_sessions set created_at = created_at - interval '1 month' * n
@@ -88,7 +88,7 @@ async fn what_was_backed_up_is_put_back_row_by_row() {
     cron.send(request.bearer_auth(CRON_SECRET))
         .await
         .expect(200);
-    let token = token_for(&ana, "shop").await;
+    let token = issue_token(&ana, "shop").await;
 
     let mut dump = program("pg_dump").await;
     dump.args(["--data-only", "--load-via-partition-root", "--no-owner"]);
@@ -116,6 +116,9 @@ async fn what_was_backed_up_is_put_back_row_by_row() {
         assert_eq!(rows(&restored, table).await, before, "{table}");
     }
     // And it is alive: who was signed in is, and the token good.
-    assert!(ana.at(&restored).is_signed_in().await);
-    shop.at(&restored).redeem(&token).await.expect(200);
+    assert!(ana.connected_to(&restored).is_signed_in().await);
+    shop.connected_to(&restored)
+        .validate(&token)
+        .await
+        .expect(200);
 }

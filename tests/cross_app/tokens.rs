@@ -3,13 +3,13 @@
 use reqwest::Method;
 use serde_json::json;
 
-use super::{REVOKE, Shop, TOKEN, account, token_for};
+use super::{PartnerServer, REVOKE, TOKEN, create_account, issue_token};
 use crate::harness::TestApp;
 
 #[tokio::test]
-async fn a_token_lasts_fifteen_minutes_and_is_kept_as_its_hash_alone() {
+async fn a_token_lasts_fifteen_minutes_and_is_stored_as_a_hash() {
     let app = TestApp::start().await;
-    let shop = Shop::open(&app, "shop").await;
+    let shop = PartnerServer::register(&app, "shop").await;
     let ana = app.member("ana").await;
     let issued = ana.post(TOKEN, json!({ "targetApp": "shop" })).await;
     let issued = issued.expect(200);
@@ -33,59 +33,59 @@ async fn a_token_lasts_fifteen_minutes_and_is_kept_as_its_hash_alone() {
 #[tokio::test]
 async fn a_token_does_not_outlast_its_session() {
     let app = TestApp::start().await;
-    Shop::open(&app, "shop").await;
+    PartnerServer::register(&app, "shop").await;
     let ana = app.member("ana").await;
     app.sql(
         "update user_sessions set expires_at = now() + interval '2 minutes',
             absolute_expires_at = now() + interval '2 minutes'",
     )
     .await;
-    token_for(&ana, "shop").await;
+    issue_token(&ana, "shop").await;
     let within = "select count(*) from cross_app_sessions
         where expires_at <= now() + interval '2 minutes'";
     assert_eq!(app.count(within).await, 1);
 }
 
 #[tokio::test]
-async fn it_is_issued_for_applications_that_there_are_and_accounts_one_belongs_to() {
+async fn tokens_require_a_known_application_and_membership_in_the_account() {
     let app = TestApp::start().await;
-    Shop::open(&app, "shop").await;
+    PartnerServer::register(&app, "shop").await;
     let (ana, _) = (app.member("ana").await, app.member("leo").await);
-    let foreign = account(&app, "leos", &[("leo", "owner")]).await;
-    let own = account(&app, "anas", &[("ana", "member")]).await;
+    let foreign = create_account(&app, "leos", &[("leo", "owner")]).await;
+    let own = create_account(&app, "anas", &[("ana", "member")]).await;
 
     for name in ["market", "Shop", "", "a:b"] {
         let refused = ana.post(TOKEN, json!({ "targetApp": name })).await;
         assert!(refused.expect(400)["details"]["targetApp"].is_array());
     }
-    let wish = |account: &str| json!({ "targetApp": "shop", "accountId": account });
-    let refused = ana.post(TOKEN, wish(&foreign)).await;
+    let payload = |account: &str| json!({ "targetApp": "shop", "accountId": account });
+    let refused = ana.post(TOKEN, payload(&foreign)).await;
     refused.expect_code(403, "not_a_member");
     let nowhere = "00000000-0000-4000-8000-000000000000";
-    let refused = ana.post(TOKEN, wish(nowhere)).await;
+    let refused = ana.post(TOKEN, payload(nowhere)).await;
     refused.expect_code(403, "not_a_member");
     assert_eq!(
         app.count("select count(*) from cross_app_sessions").await,
         0
     );
-    ana.post(TOKEN, wish(&own)).await.expect(200);
+    ana.post(TOKEN, payload(&own)).await.expect(200);
 
     app.sql("update apps set is_active = false").await;
-    let refused = ana.post(TOKEN, wish(&own)).await;
+    let refused = ana.post(TOKEN, payload(&own)).await;
     assert!(refused.expect(400)["details"]["targetApp"].is_array());
     app.visitor()
-        .post(TOKEN, wish(&own))
+        .post(TOKEN, payload(&own))
         .await
         .expect_code(401, "not_signed_in");
 }
 
 #[tokio::test]
-async fn the_browser_is_sent_to_origins_of_the_application_alone() {
+async fn return_addresses_must_belong_to_the_application() {
     let app = TestApp::start().await;
-    Shop::open(&app, "shop").await;
+    PartnerServer::register(&app, "shop").await;
     let ana = app.member("ana").await;
-    let wish = |to: &str| json!({ "targetApp": "shop", "returnTo": to });
-    ana.post(TOKEN, wish("https://Shop.example/welcome?from=sabor"))
+    let payload = |to: &str| json!({ "targetApp": "shop", "returnTo": to });
+    ana.post(TOKEN, payload("https://Shop.example/welcome?from=sabor"))
         .await
         .expect(200);
     for foreign in [
@@ -97,7 +97,7 @@ async fn the_browser_is_sent_to_origins_of_the_application_alone() {
         "javascript:alert(1)",
         "/welcome",
     ] {
-        let refused = ana.post(TOKEN, wish(foreign)).await;
+        let refused = ana.post(TOKEN, payload(foreign)).await;
         let refused = refused.expect(400);
         assert!(refused["details"]["returnTo"].is_array(), "{foreign}");
     }
@@ -108,39 +108,39 @@ async fn the_browser_is_sent_to_origins_of_the_application_alone() {
 }
 
 #[tokio::test]
-async fn a_member_asks_ten_times_a_minute_from_wherever_they_are() {
+async fn a_member_may_request_ten_tokens_a_minute() {
     let app = TestApp::start().await;
-    Shop::open(&app, "shop").await;
+    PartnerServer::register(&app, "shop").await;
     let (ana, leo) = (app.member("ana").await, app.member("leo").await);
-    let elsewhere = app.visitor_like(&ana);
+    let elsewhere = app.visitor_with_cookie_of(&ana);
     let asks = (0..16).map(|number| {
         let person = [&ana, &elsewhere][number % 2].copy();
         tokio::spawn(async move { person.post(TOKEN, json!({ "targetApp": "shop" })).await })
     });
     let mut issued = 0;
     for asked in asks.collect::<Vec<_>>() {
-        let answer = asked.await.unwrap();
-        if answer.status == 200 {
+        let response = asked.await.unwrap();
+        if response.status == 200 {
             issued += 1;
         } else {
-            answer.expect_code(429, "too_many_requests");
-            assert!(answer.header("retry-after").is_some());
+            response.expect_code(429, "too_many_requests");
+            assert!(response.header("retry-after").is_some());
         }
     }
     assert_eq!(issued, 10);
-    token_for(&leo, "shop").await;
+    issue_token(&leo, "shop").await;
 }
 
 #[tokio::test]
-async fn whoever_signs_out_at_this_moment_is_given_nothing() {
+async fn a_request_during_sign_out_gets_no_token() {
     let app = TestApp::start().await;
-    Shop::open(&app, "shop").await;
+    PartnerServer::register(&app, "shop").await;
     let ana = app.member("ana").await;
-    let ending = app.hold("delete from user_sessions").await;
+    let ending = app.hold_locks("delete from user_sessions").await;
     let asking = ana.copy();
     let asked =
         tokio::spawn(async move { asking.post(TOKEN, json!({ "targetApp": "shop" })).await });
-    crate::harness::until(async || app.waiting().await == 1).await;
+    crate::harness::wait_until(async || app.blocked_statements().await == 1).await;
     ending.commit().await;
     asked.await.unwrap().expect_code(401, "session_gone");
     assert_eq!(
@@ -150,12 +150,12 @@ async fn whoever_signs_out_at_this_moment_is_given_nothing() {
 }
 
 #[tokio::test]
-async fn a_record_in_redis_is_not_enough_to_be_given_one() {
+async fn a_session_record_in_redis_alone_is_not_enough() {
     let app = TestApp::start().await;
-    Shop::open(&app, "shop").await;
+    PartnerServer::register(&app, "shop").await;
     let ana = app.member("ana").await;
     assert!(ana.is_signed_in().await);
-    crate::harness::until(async || app.redis.count("SET") >= 1).await;
+    crate::harness::wait_until(async || app.redis.count("SET") >= 1).await;
     // Past the application, so that no mark is set.
     app.sql("delete from user_sessions").await;
     ana.post(TOKEN, json!({ "targetApp": "shop" }))
@@ -164,15 +164,15 @@ async fn a_record_in_redis_is_not_enough_to_be_given_one() {
 }
 
 #[tokio::test]
-async fn members_revoke_their_own_and_applications_those_that_are_for_them() {
+async fn members_revoke_their_own_tokens_and_applications_those_issued_for_them() {
     let app = TestApp::start().await;
     let (shop, market) = (
-        Shop::open(&app, "shop").await,
-        Shop::open(&app, "market").await,
+        PartnerServer::register(&app, "shop").await,
+        PartnerServer::register(&app, "market").await,
     );
     let (ana, leo) = (app.member("ana").await, app.member("leo").await);
-    let wish = json!({ "targetApp": "shop" });
-    let issued = ana.post(TOKEN, wish).await.expect(200);
+    let payload = json!({ "targetApp": "shop" });
+    let issued = ana.post(TOKEN, payload).await.expect(200);
     let (id, token) = (
         json!({ "id": issued["id"] }),
         json!({ "token": issued["token"] }),
@@ -198,17 +198,17 @@ async fn members_revoke_their_own_and_applications_those_that_are_for_them() {
     let still: String = app.sql(when).await[0].get(0);
     assert_eq!(still, first);
 
-    let other = token_for(&ana, "shop").await;
+    let other = issue_token(&ana, "shop").await;
     shop.post(REVOKE, json!({ "token": other }))
         .await
         .expect(200);
-    shop.redeem(&other).await.expect_code(401, "token_ended");
-    let noted = "select count(*) from security_events where kind = 'cross_app_revoked'";
-    crate::harness::until(async || app.count(noted).await == 2).await;
+    shop.validate(&other).await.expect_code(401, "token_ended");
+    let logged = "select count(*) from security_events where kind = 'cross_app_revoked'";
+    crate::harness::wait_until(async || app.count(logged).await == 2).await;
 }
 
 #[tokio::test]
-async fn a_revocation_names_one_token() {
+async fn a_revocation_must_name_exactly_one_token() {
     let app = TestApp::start().await;
     let ana = app.member("ana").await;
     let id = "00000000-0000-4000-8000-000000000000";
@@ -222,12 +222,12 @@ async fn a_revocation_names_one_token() {
 }
 
 #[tokio::test]
-async fn the_profile_names_the_accounts_that_a_member_belongs_to() {
+async fn the_profile_lists_the_accounts_of_the_member() {
     let app = TestApp::start().await;
     let ana = app.member("ana").await;
     let me = ana.get("/api/auth/me").await.expect(200);
     assert_eq!(me["accounts"], json!([]));
-    let id = account(&app, "casa", &[("ana", "owner")]).await;
+    let id = create_account(&app, "casa", &[("ana", "owner")]).await;
     let of = json!([{ "id": id, "name": "Casa Latina", "slug": "casa", "role": "owner" }]);
     let me = ana.get("/api/auth/me").await.expect(200);
     assert_eq!(me["accounts"], of);

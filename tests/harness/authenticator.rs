@@ -5,7 +5,7 @@ use reqwest::Method;
 use sabor::totp;
 use serde_json::{Value, json};
 
-use super::{Person, TestApp};
+use super::{TestApp, TestClient};
 
 /// What the app has been told.
 pub struct Authenticator {
@@ -33,21 +33,25 @@ impl Authenticator {
 
     /// Sets somebody's second factor up; the recovery codes as well. The code
     /// that confirmed it is used up, and another shown.
-    pub async fn enrol(app: &TestApp, person: &Person, password: Option<&str>) -> (Self, Value) {
+    pub async fn enroll(
+        app: &TestApp,
+        person: &TestClient,
+        password: Option<&str>,
+    ) -> (Self, Value) {
         const PATH: &str = "/api/auth/two-factor";
         let form = json!({ "currentPassword": password });
         let authenticator = Self::scan(&person.post(PATH, form).await.expect(200));
         let form = json!({ "code": authenticator.code(app) });
         let confirm = person.request(Method::PUT, PATH).json(&form);
         let mut confirmed = person.send(confirm).await.expect(200);
-        app.let_codes_change();
+        app.advance_to_next_code();
         (authenticator, confirmed["recoveryCodes"].take())
     }
 }
 
 impl TestApp {
     /// Waits until authenticator apps show another code.
-    pub fn let_codes_change(&self) {
+    pub fn advance_to_next_code(&self) {
         self.app.clock().advance(TimeDelta::seconds(30));
     }
 }

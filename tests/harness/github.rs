@@ -23,7 +23,7 @@ use super::Settings;
 const TOKEN: &str = "gho_of_these_stories";
 
 /// The stand-in.
-pub struct GitHub {
+pub struct FakeGitHub {
     pub url: String,
     shared: Arc<Mutex<Shared>>,
     server: JoinHandle<()>,
@@ -37,7 +37,7 @@ struct Shared {
 
 type Site = State<Arc<Mutex<Shared>>>;
 
-impl GitHub {
+impl FakeGitHub {
     pub async fn start() -> Self {
         let shared = Arc::<Mutex<Shared>>::default();
         let router = Router::new()
@@ -67,12 +67,12 @@ impl GitHub {
     }
 
     /// The addresses of the account that signs in.
-    pub fn addresses(&self, addresses: Value) {
+    pub fn set_emails(&self, addresses: Value) {
         self.shared.lock().unwrap().addresses = addresses;
     }
 
     /// What a browser does there: agrees, and is sent back with a code.
-    pub fn visit(&self, authorize: &str) -> String {
+    pub fn complete_sign_in(&self, authorize: &str) -> String {
         let (page, query) = authorize.split_once('?').unwrap();
         assert_eq!(page, format!("{}/login/oauth/authorize", self.url));
         let query: HashMap<_, _> = form_urlencoded::parse(query.as_bytes()).collect();
@@ -85,7 +85,7 @@ impl GitHub {
     }
 }
 
-impl Drop for GitHub {
+impl Drop for FakeGitHub {
     fn drop(&mut self) {
         self.server.abort();
     }

@@ -24,27 +24,27 @@ use serde_json::{Value, json};
 use tokio::process::{Child, Command};
 use tokio::task::JoinHandle;
 
-use super::{Answer, Person, Settings, TestApp};
+use super::{Settings, TestApp, TestClient, TestResponse};
 
 const SECRET_KEY: &str = "sk_test_of_these_stories";
 const WEBHOOK_SECRET: &str = "whsec_of_these_stories";
 
 /// What goes wrong with the next request.
 #[derive(Clone, Copy, Debug)]
-pub enum Fault {
+pub enum StripeFault {
     /// Not done, and answered with this status.
-    Refused(u16),
+    Status(u16),
     /// Done, and the answer lost.
-    Lost,
+    ResponseLost,
     /// Not done, and no answer within the story.
-    Silent,
+    Unresponsive,
     /// Not done; the failure is kept under the key.
-    Kept,
+    StoredError,
 }
 
 /// A request that came.
 #[derive(Clone, Debug)]
-pub struct Call {
+pub struct RecordedRequest {
     pub method: String,
     pub path: String,
     pub form: HashMap<String, String>,
@@ -52,7 +52,7 @@ pub struct Call {
 }
 
 /// The stand-in.
-pub struct Stripe {
+pub struct FakeStripe {
     pub url: String,
     state: Arc<Mutex<Account>>,
     server: JoinHandle<()>,
@@ -63,14 +63,14 @@ struct Account {
     clock: Clock,
     sessions: HashMap<String, Value>,
     refunds: HashMap<String, Value>,
-    keys: HashMap<String, Kept>,
-    faults: VecDeque<Fault>,
-    calls: Vec<Call>,
+    keys: HashMap<String, StoredResponse>,
+    faults: VecDeque<StripeFault>,
+    calls: Vec<RecordedRequest>,
     refund_status: Option<&'static str>,
     made: usize,
 }
 
-struct Kept {
+struct StoredResponse {
     form: HashMap<String, String>,
     status: u16,
     body: Value,
@@ -78,10 +78,10 @@ struct Kept {
 
 type Shared = Arc<Mutex<Account>>;
 
-impl Stripe {
+impl FakeStripe {
     pub async fn start() -> Self {
         let state = Shared::default();
-        let router = Router::new().fallback(answer).with_state(state.clone());
+        let router = Router::new().fallback(serve).with_state(state.clone());
         let listener = tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0));
         let listener = listener.await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
@@ -97,17 +97,17 @@ impl Stripe {
     }
 
     /// What goes wrong with the next requests, one after another.
-    pub fn fail(&self, faults: &[Fault]) {
+    pub fn fail_next(&self, faults: &[StripeFault]) {
         self.state.lock().unwrap().faults.extend(faults);
     }
 
     /// What becomes of refunds from now on, `succeeded` unless told.
-    pub fn refunds_are(&self, status: &'static str) {
+    pub fn set_refund_status(&self, status: &'static str) {
         self.state.lock().unwrap().refund_status = Some(status);
     }
 
     /// What becomes of a refund that was begun.
-    pub fn refund_becomes(&self, id: &str, status: &str) -> Value {
+    pub fn update_refund(&self, id: &str, status: &str) -> Value {
         let mut state = self.state.lock().unwrap();
         let refund = state.refunds.get_mut(id).unwrap();
         refund["status"] = json!(status);
@@ -115,7 +115,7 @@ impl Stripe {
     }
 
     /// The requests that came to this path, in order.
-    pub fn calls(&self, method: &str, path: &str) -> Vec<Call> {
+    pub fn requests(&self, method: &str, path: &str) -> Vec<RecordedRequest> {
         let state = self.state.lock().unwrap();
         let calls = state.calls.iter();
         calls
@@ -147,7 +147,7 @@ impl Stripe {
     }
 
     /// The session behind a checkout's address.
-    pub fn session_at(&self, url: &Value) -> Value {
+    pub fn session_by_url(&self, url: &Value) -> Value {
         let sessions = self.sessions();
         let found = sessions.iter().find(|session| session["url"] == *url);
         found
@@ -156,7 +156,7 @@ impl Stripe {
     }
 
     /// Somebody pays: the session as Stripe tells of it then.
-    pub fn pay(&self, session: &Value) -> Value {
+    pub fn complete_checkout(&self, session: &Value) -> Value {
         self.change(session, |session| {
             let intent = session["id"].as_str().unwrap().replace("cs_", "pi_");
             session["payment_intent"] = json!(intent);
@@ -167,15 +167,15 @@ impl Stripe {
     }
 
     /// Somebody tries to pay in a way that takes days.
-    pub fn begin_to_pay(&self, session: &Value) -> Value {
-        let session = self.pay(session);
+    pub fn complete_checkout_without_payment(&self, session: &Value) -> Value {
+        let session = self.complete_checkout(session);
         self.change(&session, |session| {
             session["payment_status"] = json!("unpaid")
         })
     }
 
     /// Its time is up.
-    pub fn expire(&self, session: &Value) -> Value {
+    pub fn expire_checkout(&self, session: &Value) -> Value {
         self.change(session, |session| {
             session["status"] = json!("expired");
             session["url"] = Value::Null;
@@ -191,7 +191,7 @@ impl Stripe {
     }
 }
 
-impl Drop for Stripe {
+impl Drop for FakeStripe {
     fn drop(&mut self) {
         self.server.abort();
     }
@@ -204,7 +204,7 @@ fn settings(url: &str) -> Settings {
         .with("STRIPE_API_BASE", url)
 }
 
-async fn answer(
+async fn serve(
     State(state): State<Shared>,
     method: Method,
     uri: Uri,
@@ -218,7 +218,7 @@ async fn answer(
     };
     let fault = {
         let mut state = state.lock().unwrap();
-        let call = Call {
+        let call = RecordedRequest {
             method: method.to_string(),
             path: uri.path().to_owned(),
             form: fields(&body),
@@ -234,25 +234,27 @@ async fn answer(
     assert!(header("stripe-version").is_some());
     let key = header("idempotency-key");
     match fault {
-        Some(Fault::Refused(status)) => return reply(status, &refusal("api_error", "", "")),
-        Some(Fault::Silent) => std::future::pending().await,
-        Some(Fault::Kept) => {
-            let kept = Kept {
+        Some(StripeFault::Status(status)) => {
+            return json_response(status, &error_body("api_error", "", ""));
+        }
+        Some(StripeFault::Unresponsive) => std::future::pending().await,
+        Some(StripeFault::StoredError) => {
+            let kept = StoredResponse {
                 form: fields(&body),
                 status: 500,
-                body: refusal("api_error", "", ""),
+                body: error_body("api_error", "", ""),
             };
             state.lock().unwrap().keys.insert(key.unwrap(), kept);
-            return reply(500, &refusal("api_error", "", ""));
+            return json_response(500, &error_body("api_error", "", ""));
         }
-        Some(Fault::Lost) | None => {}
+        Some(StripeFault::ResponseLost) | None => {}
     }
     let response = {
         let mut state = state.lock().unwrap();
-        state.once(&method, uri.path(), fields(&body), key)
+        state.handle_once(&method, uri.path(), fields(&body), key)
     };
     match fault {
-        Some(Fault::Lost) => reply(502, &Value::Null),
+        Some(StripeFault::ResponseLost) => json_response(502, &Value::Null),
         _ => response,
     }
 }
@@ -264,12 +266,12 @@ fn fields(body: &[u8]) -> HashMap<String, String> {
     url.query_pairs().into_owned().collect()
 }
 
-fn reply(status: u16, body: &Value) -> Response {
+fn json_response(status: u16, body: &Value) -> Response {
     (StatusCode::from_u16(status).unwrap(), axum::Json(body)).into_response()
 }
 
 /// <https://docs.stripe.com/api/errors>
-fn refusal(kind: &str, code: &str, param: &str) -> Value {
+fn error_body(kind: &str, code: &str, param: &str) -> Value {
     json!({ "error": { "type": kind, "code": code, "param": param, "message": "No." } })
 }
 
@@ -277,7 +279,7 @@ const INVALID: &str = "invalid_request_error";
 
 impl Account {
     /// <https://docs.stripe.com/api/idempotent_requests>
-    fn once(
+    fn handle_once(
         &mut self,
         method: &Method,
         path: &str,
@@ -286,23 +288,28 @@ impl Account {
     ) -> Response {
         if let Some(kept) = key.as_ref().and_then(|key| self.keys.get(key)) {
             if kept.form != form {
-                return reply(400, &refusal("idempotency_error", "", ""));
+                return json_response(400, &error_body("idempotency_error", "", ""));
             }
-            let mut again = reply(kept.status, &kept.body);
+            let mut again = json_response(kept.status, &kept.body);
             let replayed = "true".parse().unwrap();
             again.headers_mut().insert("idempotent-replayed", replayed);
             return again;
         }
-        let (status, body) = self.act(method, path, &form);
+        let (status, body) = self.handle(method, path, &form);
         // What fails validation is not kept.
         if let (Some(key), true) = (key, status != 400) {
             let body = body.clone();
-            self.keys.insert(key, Kept { form, status, body });
+            self.keys.insert(key, StoredResponse { form, status, body });
         }
-        reply(status, &body)
+        json_response(status, &body)
     }
 
-    fn act(&mut self, method: &Method, path: &str, form: &HashMap<String, String>) -> (u16, Value) {
+    fn handle(
+        &mut self,
+        method: &Method,
+        path: &str,
+        form: &HashMap<String, String>,
+    ) -> (u16, Value) {
         let parts: Vec<&str> = path.split('/').skip(1).collect();
         match (method.as_str(), parts.as_slice()) {
             ("POST", ["v1", "checkout", "sessions"]) => self.create_session(form),
@@ -314,18 +321,18 @@ impl Account {
                         session["url"] = Value::Null;
                         (200, session.clone())
                     }
-                    Some(_) => (400, refusal(INVALID, "", "")),
-                    None => (404, refusal(INVALID, "resource_missing", "id")),
+                    Some(_) => (400, error_body(INVALID, "", "")),
+                    None => (404, error_body(INVALID, "resource_missing", "id")),
                 }
             }
             ("POST", ["v1", "refunds"]) => self.create_refund(form),
             ("GET", ["v1", "refunds", id]) => self.find(&self.refunds, id),
-            _ => (404, refusal(INVALID, "", "")),
+            _ => (404, error_body(INVALID, "", "")),
         }
     }
 
     fn find(&self, things: &HashMap<String, Value>, id: &str) -> (u16, Value) {
-        let missing = || (404, refusal(INVALID, "resource_missing", "id"));
+        let missing = || (404, error_body(INVALID, "resource_missing", "id"));
         things
             .get(id)
             .map_or_else(missing, |thing| (200, thing.clone()))
@@ -339,10 +346,10 @@ impl Account {
         let expires_at: i64 = form["expires_at"].parse().unwrap();
         let now = self.clock.now().timestamp();
         if !(now + 30 * 60..=now + 24 * 60 * 60).contains(&expires_at) {
-            return (400, refusal(INVALID, "", "expires_at"));
+            return (400, error_body(INVALID, "", "expires_at"));
         }
         if amount < 50 && currency == "usd" {
-            return (400, refusal(INVALID, "amount_too_small", ""));
+            return (400, error_body(INVALID, "amount_too_small", ""));
         }
         self.made += 1;
         let id = format!("cs_test_{:04}", self.made);
@@ -385,14 +392,17 @@ impl Account {
             .values()
             .find(|session| session["payment_intent"] == **intent);
         let Some(session) = session else {
-            return (404, refusal(INVALID, "resource_missing", "payment_intent"));
+            return (
+                404,
+                error_body(INVALID, "resource_missing", "payment_intent"),
+            );
         };
         let taken = self
             .refunds
             .values()
             .any(|refund| refund["payment_intent"] == **intent && refund["status"] != "failed");
         if taken {
-            return (400, refusal(INVALID, "charge_already_refunded", ""));
+            return (400, error_body(INVALID, "charge_already_refunded", ""));
         }
         self.made += 1;
         let id = format!("re_{:04}", self.made);
@@ -416,7 +426,7 @@ impl Account {
 }
 
 /// An event, in the shape of <https://docs.stripe.com/api/events/object>.
-pub fn event(id: &str, kind: &str, object: &Value) -> Value {
+pub fn stripe_event(id: &str, kind: &str, object: &Value) -> Value {
     json!({
         "id": id,
         "object": "event",
@@ -431,7 +441,7 @@ pub fn event(id: &str, kind: &str, object: &Value) -> Value {
 }
 
 /// As Stripe signs with the secret of these stories.
-pub fn signature(time: i64, body: &str) -> String {
+pub fn sign_event(time: i64, body: &str) -> String {
     let key = hmac::Key::new(hmac::HMAC_SHA256, WEBHOOK_SECRET.as_bytes());
     let tag = hmac::sign(&key, format!("{time}.{body}").as_bytes());
     let hex: String = tag
@@ -444,25 +454,30 @@ pub fn signature(time: i64, body: &str) -> String {
 
 impl TestApp {
     /// Stripe tells an event; returns what it is answered.
-    pub async fn hear(&self, event: &Value) -> Answer {
-        self.hear_from(&self.visitor(), event).await
+    pub async fn deliver_event(&self, event: &Value) -> TestResponse {
+        self.deliver_event_from(&self.visitor(), event).await
     }
 
     /// As [`TestApp::hear`], over one connection of Stripe's.
-    async fn hear_from(&self, stripe: &Person, event: &Value) -> Answer {
+    async fn deliver_event_from(&self, stripe: &TestClient, event: &Value) -> TestResponse {
         let body = event.to_string();
-        let signed = signature(self.app.clock().now().timestamp(), &body);
-        self.hear_signed(stripe, &signed, body).await
+        let signed = sign_event(self.app.clock().now().timestamp(), &body);
+        self.deliver_signed_event(stripe, &signed, body).await
     }
 
     /// Whoever it is tells something, signed or not.
-    pub async fn hear_signed(&self, caller: &Person, signature: &str, body: String) -> Answer {
+    pub async fn deliver_signed_event(
+        &self,
+        caller: &TestClient,
+        signature: &str,
+        body: String,
+    ) -> TestResponse {
         let request = caller
             .request(Method::POST, "/api/payments/webhook")
             .header("content-type", "application/json; charset=utf-8")
             .header("stripe-signature", signature)
             .body(body);
-        Answer::read(request.send().await.unwrap()).await
+        TestResponse::read(request.send().await.unwrap()).await
     }
 }
 
@@ -487,7 +502,7 @@ impl LocalStripe {
             .unwrap();
         let url = format!("http://127.0.0.1:{port}");
         let up = async || reqwest::get(&url).await.is_ok();
-        super::until(up).await;
+        super::wait_until(up).await;
         Self { url, process }
     }
 

@@ -4,11 +4,14 @@ use futures_util::future::join_all;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::{events, paid, payment, refund, studio, the_pause_is_over, told};
+use super::{
+    book_and_pay, event_about, make_payments_due, member_event_count, payment_of, process_refunds,
+    start_with_stripe,
+};
 use crate::bookings::{book, cancel};
-use crate::harness::{Class, Fault, LocalStripe, TestApp, python, until};
+use crate::harness::{LocalStripe, NewClass, StripeFault, TestApp, python, wait_until};
 
-async fn status(app: &TestApp) -> String {
+async fn payment_status(app: &TestApp) -> String {
     let rows = app.sql("select status from payments").await;
     rows[0].get(0)
 }
@@ -16,150 +19,158 @@ async fn status(app: &TestApp) -> String {
 /// Rule: a timely cancellation of a paid booking becomes `refund_due`, and card
 /// payments are refunded through the provider.
 #[tokio::test]
-async fn a_timely_cancellation_pays_the_card_back() {
-    let (app, stripe) = studio().await;
+async fn a_timely_cancellation_refunds_the_card() {
+    let (app, stripe) = start_with_stripe().await;
     let ana = app.member("ana").await;
-    let (booking, session) = paid(&app, &stripe, &ana).await;
+    let (booking, session) = book_and_pay(&app, &stripe, &ana).await;
     cancel(&ana, &booking).await.expect(200);
-    until(async || status(&app).await == "refunded").await;
-    let calls = stripe.calls("POST", "/v1/refunds");
+    wait_until(async || payment_status(&app).await == "refunded").await;
+    let calls = stripe.requests("POST", "/v1/refunds");
     assert_eq!(calls.len(), 1);
     assert_eq!(calls[0].form["payment_intent"], session["payment_intent"]);
     // All of it, so that no amount is named.
     assert!(!calls[0].form.contains_key("amount"));
-    let payment = payment(&ana, &booking).await;
+    let payment = payment_of(&ana, &booking).await;
     assert!(payment["refundedAt"].is_string());
-    assert_eq!(events(&app, "payment_refunded").await, 1);
+    assert_eq!(member_event_count(&app, "payment_refunded").await, 1);
     // Stripe tells what it has answered.
-    let updated = told("refund.updated", &stripe.refunds()[0]);
-    app.hear(&updated).await.expect(200);
-    assert_eq!(events(&app, "payment_refunded").await, 1);
+    let updated = event_about("refund.updated", &stripe.refunds()[0]);
+    app.deliver_event(&updated).await.expect(200);
+    assert_eq!(member_event_count(&app, "payment_refunded").await, 1);
 }
 
 /// Rule: a late cancellation is not refunded.
 #[tokio::test]
-async fn a_late_cancellation_is_not_paid_back() {
-    let (app, stripe) = studio().await;
+async fn a_late_cancellation_is_not_refunded() {
+    let (app, stripe) = start_with_stripe().await;
     let ana = app.member("ana").await;
-    let (booking, _) = paid(&app, &stripe, &ana).await;
+    let (booking, _) = book_and_pay(&app, &stripe, &ana).await;
     app.sql("update scheduled_classes set start_time = now() + interval '11 hours', end_time = now() + interval '12 hours'")
         .await;
     let cancelled = cancel(&ana, &booking).await.expect(200);
     assert_eq!(cancelled["lateCancellation"], true);
-    assert_eq!(refund(&app).await, 0);
-    assert_eq!(status(&app).await, "paid");
+    assert_eq!(process_refunds(&app).await, 0);
+    assert_eq!(payment_status(&app).await, "paid");
     assert!(stripe.refunds().is_empty());
 }
 
 /// Rule: every booking of a cancelled occurrence becomes `refund_due`, however
 /// near its start: card payments are refunded through the provider.
 #[tokio::test]
-async fn a_cancelled_class_pays_every_card_back() {
-    let (app, stripe) = studio().await;
+async fn a_cancelled_class_refunds_every_card() {
+    let (app, stripe) = start_with_stripe().await;
     let (ana, sofia) = (app.member("ana").await, app.staff("sofia").await);
-    let (booking, _) = paid(&app, &stripe, &ana).await;
+    let (booking, _) = book_and_pay(&app, &stripe, &ana).await;
     app.sql("update scheduled_classes set start_time = now() + interval '1 hour', end_time = now() + interval '2 hours'")
         .await;
     let class = booking["scheduledClassId"].as_str().unwrap();
     let path = format!("/api/admin/schedule?occurrenceId={class}");
     sofia.delete(&path).await.expect(200);
-    until(async || status(&app).await == "refunded").await;
+    wait_until(async || payment_status(&app).await == "refunded").await;
     assert_eq!(stripe.refunds().len(), 1);
 }
 
 #[tokio::test]
-async fn a_refund_that_takes_its_time_is_waited_for() {
-    let (app, stripe) = studio().await;
+async fn a_pending_refund_is_awaited() {
+    let (app, stripe) = start_with_stripe().await;
     let ana = app.member("ana").await;
-    paid(&app, &stripe, &ana).await;
+    book_and_pay(&app, &stripe, &ana).await;
     app.sql("update payments set status = 'refund_due'").await;
-    stripe.refunds_are("pending");
-    assert_eq!(refund(&app).await, 0);
-    assert_eq!(status(&app).await, "refund_due");
+    stripe.set_refund_status("pending");
+    assert_eq!(process_refunds(&app).await, 0);
+    assert_eq!(payment_status(&app).await, "refund_due");
     // Asked again, it is looked at and not made again.
-    the_pause_is_over(&app).await;
-    assert_eq!(refund(&app).await, 0);
-    assert_eq!(stripe.calls("POST", "/v1/refunds").len(), 1);
+    make_payments_due(&app).await;
+    assert_eq!(process_refunds(&app).await, 0);
+    assert_eq!(stripe.requests("POST", "/v1/refunds").len(), 1);
     let id = stripe.refunds()[0]["id"].as_str().unwrap().to_owned();
-    let there = stripe.refund_becomes(&id, "succeeded");
-    app.hear(&told("refund.updated", &there)).await.expect(200);
-    assert_eq!(status(&app).await, "refunded");
-    the_pause_is_over(&app).await;
-    assert_eq!(refund(&app).await, 0);
+    let there = stripe.update_refund(&id, "succeeded");
+    app.deliver_event(&event_about("refund.updated", &there))
+        .await
+        .expect(200);
+    assert_eq!(payment_status(&app).await, "refunded");
+    make_payments_due(&app).await;
+    assert_eq!(process_refunds(&app).await, 0);
     assert_eq!(stripe.refunds().len(), 1);
 }
 
 #[tokio::test]
-async fn a_refund_that_failed_is_begun_again_and_noted() {
-    let (app, stripe) = studio().await;
+async fn a_failed_refund_is_retried_and_logged() {
+    let (app, stripe) = start_with_stripe().await;
     let ana = app.member("ana").await;
-    paid(&app, &stripe, &ana).await;
+    book_and_pay(&app, &stripe, &ana).await;
     app.sql("update payments set status = 'refund_due'").await;
-    stripe.refunds_are("pending");
-    refund(&app).await;
+    stripe.set_refund_status("pending");
+    process_refunds(&app).await;
     let id = stripe.refunds()[0]["id"].as_str().unwrap().to_owned();
-    let failed = stripe.refund_becomes(&id, "failed");
-    app.hear(&told("refund.failed", &failed)).await.expect(200);
-    assert_eq!(status(&app).await, "refund_due");
-    let noted = "select count(*) from security_events where kind = 'payment_mismatch'";
-    assert_eq!(app.count(noted).await, 1);
-    stripe.refunds_are("succeeded");
-    the_pause_is_over(&app).await;
-    assert_eq!(refund(&app).await, 1);
-    assert_eq!(status(&app).await, "refunded");
-    let calls = stripe.calls("POST", "/v1/refunds");
+    let failed = stripe.update_refund(&id, "failed");
+    app.deliver_event(&event_about("refund.failed", &failed))
+        .await
+        .expect(200);
+    assert_eq!(payment_status(&app).await, "refund_due");
+    let logged = "select count(*) from security_events where kind = 'payment_mismatch'";
+    assert_eq!(app.count(logged).await, 1);
+    stripe.set_refund_status("succeeded");
+    make_payments_due(&app).await;
+    assert_eq!(process_refunds(&app).await, 1);
+    assert_eq!(payment_status(&app).await, "refunded");
+    let calls = stripe.requests("POST", "/v1/refunds");
     assert_eq!(calls.len(), 2);
     assert_ne!(calls[0].key, calls[1].key);
 }
 
 #[tokio::test]
-async fn what_stripe_does_not_answer_is_tried_again_with_growing_pauses() {
-    let (app, stripe) = studio().await;
+async fn a_refund_without_a_stripe_response_is_retried_with_growing_delays() {
+    let (app, stripe) = start_with_stripe().await;
     let ana = app.member("ana").await;
-    paid(&app, &stripe, &ana).await;
+    book_and_pay(&app, &stripe, &ana).await;
     app.sql("update payments set status = 'refund_due'").await;
     let mut before = 0.0;
     for _ in 0..3 {
-        stripe.fail(&[Fault::Refused(500); 3]);
-        assert_eq!(refund(&app).await, 0);
+        stripe.fail_next(&[StripeFault::Status(500); 3]);
+        assert_eq!(process_refunds(&app).await, 0);
         // Nobody asks before the pause is over.
-        let asked = stripe.calls("POST", "/v1/refunds").len();
-        assert_eq!(refund(&app).await, 0);
-        assert_eq!(stripe.calls("POST", "/v1/refunds").len(), asked);
+        let asked = stripe.requests("POST", "/v1/refunds").len();
+        assert_eq!(process_refunds(&app).await, 0);
+        assert_eq!(stripe.requests("POST", "/v1/refunds").len(), asked);
         let rows = app
             .sql("select extract(epoch from next_attempt_at - now())::float8 from payments")
             .await;
         let pause: f64 = rows[0].get(0);
         assert!(pause > before * 1.5 && pause > 30.0, "{pause}");
         before = pause;
-        the_pause_is_over(&app).await;
+        make_payments_due(&app).await;
     }
-    assert_eq!(refund(&app).await, 1);
-    let calls = stripe.calls("POST", "/v1/refunds");
+    assert_eq!(process_refunds(&app).await, 1);
+    let calls = stripe.requests("POST", "/v1/refunds");
     assert!(calls.iter().all(|call| call.key == calls[0].key));
     assert_eq!(stripe.refunds().len(), 1);
 }
 
 #[tokio::test]
-async fn a_lost_answer_pays_nothing_back_twice() {
-    let (app, stripe) = studio().await;
+async fn a_lost_stripe_response_does_not_refund_twice() {
+    let (app, stripe) = start_with_stripe().await;
     let ana = app.member("ana").await;
-    paid(&app, &stripe, &ana).await;
+    book_and_pay(&app, &stripe, &ana).await;
     app.sql("update payments set status = 'refund_due'").await;
-    stripe.fail(&[Fault::Lost, Fault::Refused(500), Fault::Refused(500)]);
-    assert_eq!(refund(&app).await, 0);
-    the_pause_is_over(&app).await;
-    assert_eq!(refund(&app).await, 1);
+    stripe.fail_next(&[
+        StripeFault::ResponseLost,
+        StripeFault::Status(500),
+        StripeFault::Status(500),
+    ]);
+    assert_eq!(process_refunds(&app).await, 0);
+    make_payments_due(&app).await;
+    assert_eq!(process_refunds(&app).await, 1);
     assert_eq!(stripe.refunds().len(), 1);
 }
 
 #[tokio::test]
-async fn what_was_paid_back_at_stripes_own_pages_is_refunded() {
-    let (app, stripe) = studio().await;
+async fn a_refund_made_in_the_stripe_dashboard_is_recognized() {
+    let (app, stripe) = start_with_stripe().await;
     let ana = app.member("ana").await;
-    paid(&app, &stripe, &ana).await;
+    book_and_pay(&app, &stripe, &ana).await;
     app.sql("update payments set status = 'refund_due'").await;
-    assert_eq!(refund(&app).await, 1);
+    assert_eq!(process_refunds(&app).await, 1);
     // As if it had been somebody else's, and we had not heard of it.
     app.sql("alter table payments disable trigger payments_forward")
         .await;
@@ -167,37 +178,40 @@ async fn what_was_paid_back_at_stripes_own_pages_is_refunded() {
         "update payments set status = 'refund_due', provider_refund = null, id = gen_random_uuid()",
     )
     .await;
-    the_pause_is_over(&app).await;
-    assert_eq!(refund(&app).await, 1);
-    assert_eq!(status(&app).await, "refunded");
+    make_payments_due(&app).await;
+    assert_eq!(process_refunds(&app).await, 1);
+    assert_eq!(payment_status(&app).await, "refunded");
     assert_eq!(stripe.refunds().len(), 1);
 }
 
 #[tokio::test]
-async fn many_at_once_pay_each_back_once() {
-    let (app, stripe) = studio().await;
+async fn concurrent_runs_refund_each_payment_once() {
+    let (app, stripe) = start_with_stripe().await;
     let ana = app.member("ana").await;
     for _ in 0..4 {
-        paid(&app, &stripe, &ana).await;
+        book_and_pay(&app, &stripe, &ana).await;
     }
     app.sql("update payments set status = 'refund_due'").await;
-    let done: u64 = join_all((0..16).map(|_| refund(&app))).await.iter().sum();
+    let done: u64 = join_all((0..16).map(|_| process_refunds(&app)))
+        .await
+        .iter()
+        .sum();
     assert_eq!(done, 4);
-    assert_eq!(stripe.calls("POST", "/v1/refunds").len(), 4);
-    assert_eq!(events(&app, "payment_refunded").await, 4);
+    assert_eq!(stripe.requests("POST", "/v1/refunds").len(), 4);
+    assert_eq!(member_event_count(&app, "payment_refunded").await, 4);
 }
 
 /// Against PyPI's `localstripe`, a real process: what it covers of what we
 /// call, which is refunds of payment intents. Checkout it answers with 404.
 #[tokio::test]
-async fn localstripe_takes_our_refund() {
+async fn localstripe_accepts_our_refund() {
     let Some(python) = python().await else {
         return;
     };
     let stripe = LocalStripe::start(&python).await;
     let app = TestApp::start_with(stripe.settings()).await;
     let ana = app.member("ana").await;
-    let booking = book(&ana, app.class_like(Class::default()).await)
+    let booking = book(&ana, app.create_class_with(NewClass::default()).await)
         .await
         .expect(201);
     let intent = stripe
@@ -216,8 +230,8 @@ async fn localstripe_takes_our_refund() {
         from bookings b"
     ))
     .await;
-    assert_eq!(refund(&app).await, 1);
-    assert_eq!(payment(&ana, &booking).await["status"], "refunded");
+    assert_eq!(process_refunds(&app).await, 1);
+    assert_eq!(payment_of(&ana, &booking).await["status"], "refunded");
     let reference: String = app.sql("select provider_refund from payments").await[0].get(0);
     let url = format!("{}/v1/refunds?payment_intent={money}", stripe.url);
     let request = reqwest::Client::new().get(url).bearer_auth("sk_test");
@@ -233,6 +247,6 @@ async fn localstripe_takes_our_refund() {
         .await;
     app.sql("update payments set status = 'refund_due', next_attempt_at = now()")
         .await;
-    assert_eq!(refund(&app).await, 0);
-    assert_eq!(status(&app).await, "refund_due");
+    assert_eq!(process_refunds(&app).await, 0);
+    assert_eq!(payment_status(&app).await, "refund_due");
 }

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use sabor::session::NewSession;
 
-use crate::harness::{PASSWORD, TestApp, until};
+use crate::harness::{PASSWORD, TestApp, wait_until};
 
 /// Makes every session look as it would after so long without use.
-async fn rest(app: &TestApp, lapse: &str) {
+async fn age_sessions(app: &TestApp, lapse: &str) {
     app.redis.flush().await.unwrap();
     let rested = format!(
         "update user_sessions set created_at = created_at - interval '{lapse}',
@@ -19,32 +19,32 @@ async fn rest(app: &TestApp, lapse: &str) {
 }
 
 #[tokio::test]
-async fn a_session_rests_for_a_day_and_no_longer() {
+async fn a_session_expires_after_a_day_without_use() {
     let app = TestApp::start().await;
     let ana = app.member("ana").await;
-    rest(&app, "23 hours 50 minutes").await;
+    age_sessions(&app, "23 hours 50 minutes").await;
     assert!(ana.is_signed_in().await);
     // That was a use: another day.
-    rest(&app, "23 hours 50 minutes").await;
+    age_sessions(&app, "23 hours 50 minutes").await;
     assert!(ana.is_signed_in().await);
-    rest(&app, "24 hours").await;
+    age_sessions(&app, "24 hours").await;
     assert!(!ana.is_signed_in().await);
 }
 
 #[tokio::test]
-async fn whatever_the_use_it_ends_after_seven_days() {
+async fn a_session_ends_after_seven_days_regardless_of_use() {
     let app = TestApp::start().await;
     let ana = app.member("ana").await;
     for _ in 0..8 {
-        rest(&app, "20 hours").await;
+        age_sessions(&app, "20 hours").await;
         assert!(ana.is_signed_in().await);
     }
-    rest(&app, "8 hours").await;
+    age_sessions(&app, "8 hours").await;
     assert!(!ana.is_signed_in().await);
 }
 
 #[tokio::test]
-async fn a_remembered_one_rests_for_seven_days_and_ends_after_thirty() {
+async fn a_remembered_session_idles_for_seven_days_and_ends_after_thirty() {
     let app = TestApp::start().await;
     app.member("ana").await;
     let ana = app.visitor();
@@ -52,39 +52,39 @@ async fn a_remembered_one_rests_for_seven_days_and_ends_after_thirty() {
         serde_json::json!({ "email": "ana@example.com", "password": PASSWORD, "remember": true });
     ana.post("/api/auth/login", form).await.expect(200);
     for _ in 0..4 {
-        rest(&app, "6 days 23 hours").await;
+        age_sessions(&app, "6 days 23 hours").await;
         assert!(ana.is_signed_in().await);
     }
-    rest(&app, "2 days 4 hours").await;
+    age_sessions(&app, "2 days 4 hours").await;
     assert!(!ana.is_signed_in().await);
 }
 
 #[tokio::test]
-async fn a_record_in_redis_ends_with_its_session() {
+async fn a_redis_record_expires_with_its_session() {
     let app = TestApp::start().await;
     let ana = app.member("ana").await;
     app.sql("update user_sessions set expires_at = now() + interval '1 second'")
         .await;
     assert!(ana.is_signed_in().await);
     assert!(ana.is_signed_in().await);
-    until(async || !ana.is_signed_in().await).await;
+    wait_until(async || !ana.is_signed_in().await).await;
 }
 
 #[tokio::test]
-async fn use_is_written_down_once_in_four_minutes() {
+async fn activity_is_recorded_at_most_every_four_minutes() {
     let app = TestApp::start().await;
     let ana = app.member("ana").await;
     let lag = "select extract(epoch from now() - last_activity)::bigint from user_sessions";
-    rest(&app, "3 minutes").await;
+    age_sessions(&app, "3 minutes").await;
     assert!(ana.is_signed_in().await);
     assert!(app.count(lag).await >= 180);
-    rest(&app, "2 minutes").await;
+    age_sessions(&app, "2 minutes").await;
     assert!(ana.is_signed_in().await);
     assert!(app.count(lag).await < 60);
 }
 
 #[tokio::test]
-async fn a_callers_own_lapse_is_honoured() {
+async fn a_custom_time_to_live_is_honored() {
     let app = TestApp::start().await;
     let sessions = app.app.sessions();
     let new = NewSession {
@@ -94,15 +94,15 @@ async fn a_callers_own_lapse_is_honoured() {
     let (token, _) = sessions.create(new).await.unwrap();
     let key = token.key();
     assert!(sessions.get(&key).await.unwrap().is_some());
-    until(async || sessions.get(&key).await.unwrap().is_none()).await;
+    wait_until(async || sessions.get(&key).await.unwrap().is_none()).await;
     assert!(sessions.touch(&key).await.is_err());
 }
 
 #[tokio::test]
-async fn one_that_has_ended_is_not_brought_back_by_asking_for_it() {
+async fn reading_an_ended_session_does_not_revive_it() {
     let app = TestApp::start().await;
     let ana = app.member("ana").await;
-    rest(&app, "25 hours").await;
+    age_sessions(&app, "25 hours").await;
     for _ in 0..3 {
         assert!(!ana.is_signed_in().await);
     }
@@ -111,12 +111,12 @@ async fn one_that_has_ended_is_not_brought_back_by_asking_for_it() {
 }
 
 #[tokio::test]
-async fn one_that_has_ended_is_not_written_to() {
+async fn an_ended_session_cannot_be_written() {
     let app = TestApp::start().await;
     let sessions = app.app.sessions();
     let (token, _) = sessions.create(NewSession::default()).await.unwrap();
     let key = token.key();
-    rest(&app, "25 hours").await;
+    age_sessions(&app, "25 hours").await;
     let data = serde_json::json!({ "basket": 1 });
     for outcome in [
         sessions.set(&key, data.clone()).await,
@@ -132,11 +132,11 @@ async fn one_that_has_ended_is_not_written_to() {
 }
 
 #[tokio::test]
-async fn a_touch_moves_the_idle_end_and_never_past_the_last_one() {
+async fn a_touch_extends_the_idle_expiry_up_to_the_absolute_expiry() {
     let app = TestApp::start().await;
     let sessions = app.app.sessions();
     let (token, created) = sessions.create(NewSession::default()).await.unwrap();
-    rest(&app, "20 hours").await;
+    age_sessions(&app, "20 hours").await;
     let touched = sessions.touch(&token.key()).await.unwrap();
     assert!(touched.expires_at >= created.expires_at);
     app.sql(
@@ -149,13 +149,13 @@ async fn a_touch_moves_the_idle_end_and_never_past_the_last_one() {
 }
 
 #[tokio::test]
-async fn a_record_is_not_believed_for_longer_than_its_session_lives() {
+async fn a_redis_record_never_outlives_its_session() {
     let app = TestApp::start().await;
     let ana = app.member("ana").await;
     app.sql("update user_sessions set expires_at = now() + interval '1 minute'")
         .await;
     assert!(ana.is_signed_in().await);
-    until(async || app.redis.count("SET") >= 1).await;
+    wait_until(async || app.redis.count("SET") >= 1).await;
     let log = app.redis.log();
     let mut commands = log.iter().flat_map(|entry| &entry.commands);
     let written = commands.find(|command| command[0] == "SET").unwrap();

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use redis_endpoint::{Meanwhile, Mode};
 use serde_json::json;
 
-use crate::harness::{Settings, TestApp, until};
+use crate::harness::{Settings, TestApp, wait_until};
 
 /// Everything that a Redis can do wrong while it is there, or not.
 const TROUBLE: [Mode; 8] = [
@@ -22,7 +22,7 @@ const TROUBLE: [Mode; 8] = [
 ];
 
 #[tokio::test]
-async fn whatever_redis_does_nobody_notices_but_by_the_clock() {
+async fn every_kind_of_redis_failure_only_slows_requests_down() {
     for mode in TROUBLE {
         let app = TestApp::start().await;
         let ana = app.member("ana").await;
@@ -44,36 +44,36 @@ async fn whatever_redis_does_nobody_notices_but_by_the_clock() {
 }
 
 #[tokio::test]
-async fn a_sign_out_that_redis_did_not_hear_of_holds_in_other_processes_too_once_it_is_back() {
+async fn a_sign_out_during_a_redis_outage_reaches_other_processes_afterwards() {
     for mode in [Mode::Away, Mode::ReadOnly, Mode::Silent] {
         let app = TestApp::start().await;
-        let other = app.another().await;
+        let other = app.start_another().await;
         let ana = app.member("ana").await;
-        let there = ana.at(&other);
+        let there = ana.connected_to(&other);
         assert!(there.is_signed_in().await);
-        until(async || app.redis.count("SET") >= 1).await;
+        wait_until(async || app.redis.count("SET") >= 1).await;
         let before = ana.copy();
         app.redis.set_mode(mode).await.unwrap();
         ana.post("/api/auth/logout", json!({})).await.expect(200);
         app.redis.set_mode(Mode::Normal).await.unwrap();
         // At once where it was made, and as soon as the mark is heard elsewhere.
         assert!(!before.is_signed_in().await, "{mode:?}");
-        until(async || !there.is_signed_in().await).await;
+        wait_until(async || !there.is_signed_in().await).await;
     }
 }
 
 #[tokio::test]
-async fn a_revocation_waits_a_second_for_its_marks_and_no_longer() {
+async fn a_revocation_waits_at_most_a_second_for_its_invalidation() {
     let app = TestApp::start().await;
     let ana = app.member("ana").await;
     app.redis.set_mode(Mode::Silent).await.unwrap();
     let leaving = ana.post("/api/auth/logout", json!({}));
-    let answer = tokio::time::timeout(Duration::from_secs(8), leaving).await;
-    answer.expect("an answer without marks").expect(200);
+    let response = tokio::time::timeout(Duration::from_secs(8), leaving).await;
+    response.expect("an answer without marks").expect(200);
 }
 
 #[tokio::test]
-async fn what_was_read_while_redis_did_not_answer_is_not_written_back() {
+async fn a_session_read_while_redis_was_unresponsive_is_not_cached() {
     let app = TestApp::start().await;
     let ana = app.member("ana").await;
     let held = app
@@ -84,13 +84,13 @@ async fn what_was_read_while_redis_did_not_answer_is_not_written_back() {
     held.release().await;
     app.app.db().close();
     for _ in 0..3 {
-        let answer = ana.get("/api/auth/session").await;
-        answer.expect_code(503, "unavailable");
+        let response = ana.get("/api/auth/session").await;
+        response.expect_code(503, "unavailable");
     }
 }
 
 #[tokio::test]
-async fn a_redis_that_comes_back_empty_costs_nobody_their_session() {
+async fn an_empty_redis_ends_no_session() {
     let app = TestApp::start().await;
     let ana = app.member("ana").await;
     let luis = app.member("luis").await;
@@ -103,12 +103,12 @@ async fn a_redis_that_comes_back_empty_costs_nobody_their_session() {
 }
 
 #[tokio::test]
-async fn a_redis_that_comes_back_with_old_records_ends_nobodys_sign_out_here() {
+async fn stale_redis_records_do_not_undo_a_sign_out() {
     let app = TestApp::start().await;
     let ana = app.member("ana").await;
     let before = ana.copy();
     assert!(before.is_signed_in().await);
-    until(async || app.redis.count("SET") >= 1).await;
+    wait_until(async || app.redis.count("SET") >= 1).await;
     let old = app.redis.snapshot().await.unwrap();
     app.redis.set_mode(Mode::Away).await.unwrap();
     ana.post("/api/auth/logout", json!({})).await.expect(200);
@@ -117,12 +117,12 @@ async fn a_redis_that_comes_back_with_old_records_ends_nobodys_sign_out_here() {
     for _ in 0..20 {
         assert!(!before.is_signed_in().await);
     }
-    let other = app.another().await;
-    until(async || !before.at(&other).is_signed_in().await).await;
+    let other = app.start_another().await;
+    wait_until(async || !before.connected_to(&other).is_signed_in().await).await;
 }
 
 #[tokio::test]
-async fn a_dead_redis_costs_its_deadline_a_few_times_and_no_more() {
+async fn an_unresponsive_redis_is_skipped_after_a_few_timeouts() {
     let settings = Settings::default().with("KV_TIMEOUT_MS", "200");
     let app = TestApp::start_with(settings).await;
     let ana = app.member("ana").await;
@@ -137,7 +137,7 @@ async fn a_dead_redis_costs_its_deadline_a_few_times_and_no_more() {
     // And it is found again by itself.
     app.redis.set_mode(Mode::Normal).await.unwrap();
     app.redis.clear_log();
-    until(async || {
+    wait_until(async || {
         assert!(ana.is_signed_in().await);
         app.redis.count("MGET") > 0
     })
@@ -145,7 +145,7 @@ async fn a_dead_redis_costs_its_deadline_a_few_times_and_no_more() {
 }
 
 #[tokio::test]
-async fn without_redis_sessions_live_in_postgres_alone() {
+async fn sessions_work_with_postgres_alone() {
     let settings = Settings::default().with("KV_REST_API_URL", "");
     let app = TestApp::start_with(settings).await;
     let ana = app.member("ana").await;
@@ -162,11 +162,11 @@ async fn without_redis_sessions_live_in_postgres_alone() {
 }
 
 #[tokio::test]
-async fn with_postgres_down_a_known_session_goes_on_and_nothing_is_taken_for_no() {
-    let (app, cluster) = TestApp::on_own_cluster().await;
+async fn without_postgres_cached_sessions_continue_and_other_requests_return_503() {
+    let (app, cluster) = TestApp::start_on_own_cluster().await;
     let ana = app.member("ana").await;
     assert!(ana.is_signed_in().await);
-    until(async || app.redis.count("SET") >= 1).await;
+    wait_until(async || app.redis.count("SET") >= 1).await;
     let unknown = app.visitor();
     unknown.sign_in_as("ana").await.expect(200);
     let health = app.visitor().get("/api/health").await.expect(200);
@@ -175,10 +175,10 @@ async fn with_postgres_down_a_known_session_goes_on_and_nothing_is_taken_for_no(
 
     assert!(ana.is_signed_in().await);
     for (person, path) in [(&unknown, "/api/auth/session"), (&ana, "/api/auth/me")] {
-        let answer = person.get(path).await;
-        answer.expect_code(503, "unavailable");
-        assert!(answer.header("retry-after").is_some());
-        assert!(answer.header("set-cookie").is_none());
+        let response = person.get(path).await;
+        response.expect_code(503, "unavailable");
+        assert!(response.header("retry-after").is_some());
+        assert!(response.header("set-cookie").is_none());
     }
     ana.post("/api/auth/logout", json!({}))
         .await
@@ -203,8 +203,8 @@ async fn with_postgres_down_a_known_session_goes_on_and_nothing_is_taken_for_no(
 }
 
 #[tokio::test]
-async fn postgres_restarted_under_load_costs_some_503_and_nothing_else() {
-    let (app, cluster) = TestApp::on_own_cluster().await;
+async fn a_postgres_restart_under_load_loses_no_confirmed_write() {
+    let (app, cluster) = TestApp::start_on_own_cluster().await;
     let ana = app.member("ana").await;
     let stop = Arc::new(AtomicBool::new(false));
     let load: Vec<_> = (0..4)
@@ -213,19 +213,19 @@ async fn postgres_restarted_under_load_costs_some_503_and_nothing_else() {
             tokio::spawn(async move {
                 let mut counted = 0_u64;
                 while !stop.load(Ordering::Relaxed) {
-                    let answer = ana.get("/api/session/test-session").await;
-                    assert!(matches!(answer.status, 200 | 503), "{}", answer.text);
-                    counted += u64::from(answer.status == 200);
+                    let response = ana.get("/api/session/test-session").await;
+                    assert!(matches!(response.status, 200 | 503), "{}", response.text);
+                    counted += u64::from(response.status == 200);
                 }
                 counted
             })
         })
         .collect();
     let visits = "select coalesce((session_data ->> 'visits')::bigint, 0) from user_sessions";
-    until(async || app.count(visits).await > 50).await;
+    wait_until(async || app.count(visits).await > 50).await;
     cluster.restart().await.unwrap();
     let after = app.count(visits).await;
-    until(async || app.count(visits).await > after + 50).await;
+    wait_until(async || app.count(visits).await > after + 50).await;
     stop.store(true, Ordering::Relaxed);
     let mut confirmed = 0;
     for one in load {
@@ -238,7 +238,7 @@ async fn postgres_restarted_under_load_costs_some_503_and_nothing_else() {
 }
 
 #[tokio::test]
-async fn a_postgres_that_says_nothing_is_503_and_not_a_hang() {
+async fn an_unresponsive_postgres_returns_503() {
     // Somebody listens there, and never answers.
     let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = silent.local_addr().unwrap().port();
@@ -249,7 +249,7 @@ async fn a_postgres_that_says_nothing_is_503_and_not_a_hang() {
         )
         .with("POSTGRES_CONNECT_TIMEOUT_MS", "300");
     let app = TestApp::start_with(settings).await;
-    let answer = app.visitor().sign_in_as("ana").await;
-    answer.expect_code(503, "unavailable");
-    assert!(!answer.text.contains(&port.to_string()));
+    let response = app.visitor().sign_in_as("ana").await;
+    response.expect_code(503, "unavailable");
+    assert!(!response.text.contains(&port.to_string()));
 }

@@ -5,7 +5,7 @@ use serde_json::json;
 use crate::harness::TestApp;
 
 #[tokio::test]
-async fn eight_steps_across_a_restart_and_a_second_process() {
+async fn a_session_survives_a_restart_and_works_in_a_second_process() {
     let app = TestApp::start().await;
     // 1. Somebody registers, and 2. is signed in.
     let ana = app.member("ana").await;
@@ -13,15 +13,15 @@ async fn eight_steps_across_a_restart_and_a_second_process() {
     // 3. The session is in the database.
     assert_eq!(app.count("select count(*) from user_sessions").await, 1);
     // 4. A second process knows it.
-    let second = app.another().await;
-    assert!(ana.at(&second).is_signed_in().await);
+    let second = app.start_another().await;
+    assert!(ana.connected_to(&second).is_signed_in().await);
     // 5. After a restart of the first, with an empty Redis, it is still there.
     app.redis.flush().await.unwrap();
-    let third = app.another().await;
+    let third = app.start_another().await;
     app.stop().await;
-    assert!(ana.at(&third).is_signed_in().await);
+    assert!(ana.connected_to(&third).is_signed_in().await);
     // 6. What one process writes the other reads.
-    let (here, there) = (ana.at(&second), ana.at(&third));
+    let (here, there) = (ana.connected_to(&second), ana.connected_to(&third));
     here.get("/api/session/test-session").await.expect(200);
     let visits = there.get("/api/session/test-session").await.expect(200);
     assert_eq!(visits["visits"], 2);
@@ -30,11 +30,11 @@ async fn eight_steps_across_a_restart_and_a_second_process() {
     assert!(!there.is_signed_in().await);
     // 8. And it can begin again.
     there.sign_in_as("ana").await.expect(200);
-    assert!(there.at(&second).is_signed_in().await);
+    assert!(there.connected_to(&second).is_signed_in().await);
 }
 
 #[tokio::test]
-async fn a_rotated_secret_keeps_everybody_signed_in_and_a_withdrawn_one_does_not() {
+async fn a_rotated_secret_keeps_sessions_and_a_removed_secret_ends_them() {
     let app = TestApp::start().await;
     let ana = app.member("ana").await;
     let old = "the secret of the tests is long enough";
@@ -44,13 +44,13 @@ async fn a_rotated_secret_keeps_everybody_signed_in_and_a_withdrawn_one_does_not
         .clone()
         .with("SESSION_SECRET", format!("{new},{old}"));
     assert!(
-        ana.at(&app.another_with(rotated).await)
+        ana.connected_to(&app.start_another_with(rotated).await)
             .is_signed_in()
             .await
     );
     let withdrawn = settings.with("SESSION_SECRET", new);
     assert!(
-        !ana.at(&app.another_with(withdrawn).await)
+        !ana.connected_to(&app.start_another_with(withdrawn).await)
             .is_signed_in()
             .await
     );

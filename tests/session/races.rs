@@ -13,7 +13,7 @@ use sabor::session::{Admission, Credential, Proof, Token};
 use serde_json::json;
 use uuid::Uuid;
 
-use crate::harness::{Answer, PASSWORD, Person, Settings, TestApp, connect, until};
+use crate::harness::{PASSWORD, Settings, TestApp, TestClient, TestResponse, connect, wait_until};
 
 const NEW: &str = "otra contraseña larga";
 
@@ -26,7 +26,7 @@ fn hold_write_back(app: &TestApp) -> Held {
 }
 
 /// A member whose record is on its way to Redis, and held.
-async fn member_with_late_record(app: &TestApp) -> (Person, Held) {
+async fn member_with_late_record(app: &TestApp) -> (TestClient, Held) {
     let ana = app.member("ana").await;
     let held = hold_write_back(app);
     assert!(ana.is_signed_in().await);
@@ -34,12 +34,12 @@ async fn member_with_late_record(app: &TestApp) -> (Person, Held) {
     (ana, held)
 }
 
-async fn key(app: &TestApp) -> String {
+async fn session_key(app: &TestApp) -> String {
     app.sql("select session_key from user_sessions").await[0].get(0)
 }
 
 #[tokio::test]
-async fn sign_out_against_a_concurrent_read() {
+async fn a_sign_out_wins_over_a_concurrent_read() {
     let app = TestApp::start().await;
     let (ana, held) = member_with_late_record(&app).await;
     let before = ana.copy();
@@ -49,11 +49,11 @@ async fn sign_out_against_a_concurrent_read() {
 }
 
 #[tokio::test]
-async fn a_write_back_that_arrives_minutes_late() {
+async fn a_cache_write_that_arrives_minutes_late_is_ignored() {
     let app = TestApp::start().await;
     let (ana, held) = member_with_late_record(&app).await;
     let before = ana.copy();
-    let key = key(&app).await;
+    let key = session_key(&app).await;
     ana.post("/api/auth/logout", json!({})).await.expect(200);
     // The mark has come to its end, and only then the record arrives.
     app.app.clock().advance(TimeDelta::seconds(361));
@@ -63,7 +63,7 @@ async fn a_write_back_that_arrives_minutes_late() {
 }
 
 #[tokio::test]
-async fn a_change_of_what_the_record_carries_against_a_write_back() {
+async fn a_profile_change_wins_over_a_concurrent_cache_write() {
     let app = TestApp::start().await;
     let (ana, held) = member_with_late_record(&app).await;
     ana.patch("/api/auth/me", json!({ "firstName": "Anita" }))
@@ -75,7 +75,7 @@ async fn a_change_of_what_the_record_carries_against_a_write_back() {
     // And once more, when a mark stands already.
     let second = hold_write_back(&app);
     app.redis
-        .lose(&format!("session:{}", key(&app).await))
+        .lose(&format!("session:{}", session_key(&app).await))
         .await
         .unwrap();
     assert!(ana.is_signed_in().await);
@@ -89,7 +89,7 @@ async fn a_change_of_what_the_record_carries_against_a_write_back() {
 }
 
 #[tokio::test]
-async fn a_password_change_against_a_sign_in_that_has_verified_the_old_one() {
+async fn a_password_change_wins_over_a_sign_in_with_the_old_password() {
     let app = TestApp::start().await;
     let ana = app.member("ana").await;
     let user: Uuid = app.sql("select id from users").await[0].get(0);
@@ -109,7 +109,7 @@ async fn a_password_change_against_a_sign_in_that_has_verified_the_old_one() {
             .expect_code(401, "invalid_credentials");
         stolen
     });
-    until(async || app.waiting().await == 1).await;
+    wait_until(async || app.blocked_statements().await == 1).await;
     // What change-password does, in the transaction that holds the row.
     transaction
         .batch_execute(
@@ -125,7 +125,7 @@ async fn a_password_change_against_a_sign_in_that_has_verified_the_old_one() {
 }
 
 #[tokio::test]
-async fn a_proof_made_before_the_password_changed_makes_no_session() {
+async fn a_proof_of_the_old_password_creates_no_session() {
     let app = TestApp::start().await;
     let ana = app.member("ana").await;
     let proof = proof(&app).await;
@@ -137,7 +137,7 @@ async fn a_proof_made_before_the_password_changed_makes_no_session() {
 }
 
 #[tokio::test]
-async fn revoke_all_against_a_sign_in() {
+async fn a_proof_from_before_a_revocation_creates_no_session() {
     let app = TestApp::start().await;
     let ana = app.member("ana").await;
     let proof_before = proof(&app).await;
@@ -149,7 +149,7 @@ async fn revoke_all_against_a_sign_in() {
 }
 
 #[tokio::test]
-async fn sign_ins_and_revocations_at_once_leave_nobody_signed_in_by_an_old_proof() {
+async fn concurrent_sign_ins_and_revocations_leave_no_old_session() {
     let app = TestApp::start().await;
     let ana = app.member("ana").await;
     for _ in 0..40 {
@@ -166,20 +166,20 @@ async fn sign_ins_and_revocations_at_once_leave_nobody_signed_in_by_an_old_proof
 }
 
 #[tokio::test]
-async fn a_sign_in_between_the_deletion_and_the_commit_ends_with_the_others() {
+async fn a_sign_in_between_deletion_and_commit_is_ended_too() {
     let app = TestApp::start().await;
     let ana = app.member("ana").await;
     let proof = proof(&app).await;
     // The change has ended the sessions that it saw, and is yet to commit.
     let held = app
-        .hold("lock table security_events in exclusive mode")
+        .hold_locks("lock table security_events in exclusive mode")
         .await;
     let form = json!({ "currentPassword": PASSWORD, "newPassword": NEW });
     let changing = tokio::spawn(async move {
-        let answer = ana.post("/api/auth/change-password", form).await;
-        answer.expect(200)
+        let response = ana.post("/api/auth/change-password", form).await;
+        response.expect(200)
     });
-    until(async || app.waiting().await == 1).await;
+    wait_until(async || app.blocked_statements().await == 1).await;
     // Whoever had proved the old password signs in now, and looks around.
     let sessions = app.app.sessions().clone();
     let late = tokio::spawn(async move {
@@ -192,7 +192,7 @@ async fn a_sign_in_between_the_deletion_and_the_commit_ends_with_the_others() {
         sessions.get(&key).await.unwrap();
         Some(key)
     });
-    until(async || late.is_finished() || app.waiting().await == 2).await;
+    wait_until(async || late.is_finished() || app.blocked_statements().await == 2).await;
     tokio::time::sleep(Duration::from_millis(50)).await;
     held.release().await;
     changing.await.unwrap();
@@ -203,17 +203,17 @@ async fn a_sign_in_between_the_deletion_and_the_commit_ends_with_the_others() {
 }
 
 #[tokio::test]
-async fn two_changes_from_one_session_at_once_find_it_alive() {
+async fn concurrent_revocations_from_one_session_both_succeed() {
     let app = TestApp::start().await;
     let ana = app.member("ana").await;
-    let held = app.hold("select from users for update").await;
+    let held = app.hold_locks("select from users for update").await;
     let clicks: Vec<_> = (0..2)
         .map(|_| {
             let ana = ana.copy();
             tokio::spawn(async move { ana.delete("/api/sessions").await })
         })
         .collect();
-    until(async || app.waiting().await == 2).await;
+    wait_until(async || app.blocked_statements().await == 2).await;
     held.release().await;
     for click in clicks {
         click.await.unwrap().expect(200);
@@ -221,16 +221,16 @@ async fn two_changes_from_one_session_at_once_find_it_alive() {
 }
 
 #[tokio::test]
-async fn to_end_all_while_the_others_are_being_ended_ends_this_one_too() {
+async fn a_concurrent_sign_out_everywhere_ends_the_current_session_too() {
     let app = TestApp::start().await;
     let ana = app.member("ana").await;
-    let held = app.hold("select from users for update").await;
+    let held = app.hold_locks("select from users for update").await;
     let (first, second) = (ana.copy(), ana.copy());
     let others = tokio::spawn(async move { first.delete("/api/sessions").await });
-    until(async || app.waiting().await == 1).await;
+    wait_until(async || app.blocked_statements().await == 1).await;
     let all = json!({ "all": true });
     let all = tokio::spawn(async move { second.post("/api/auth/logout", all).await });
-    until(async || app.waiting().await == 2).await;
+    wait_until(async || app.blocked_statements().await == 2).await;
     held.release().await;
     others.await.unwrap().expect(200);
     all.await.unwrap().expect(200);
@@ -238,13 +238,13 @@ async fn to_end_all_while_the_others_are_being_ended_ends_this_one_too() {
 }
 
 #[tokio::test]
-async fn a_sign_out_while_the_others_are_being_ended_spoils_no_figure() {
+async fn a_sign_out_during_a_revocation_keeps_the_counters_correct() {
     let app = TestApp::start().await;
     let ana = app.member("ana").await;
-    let held = app.hold("select from users for update").await;
+    let held = app.hold_locks("select from users for update").await;
     let (first, second) = (ana.copy(), ana.copy());
     let others = tokio::spawn(async move { first.delete("/api/sessions").await });
-    until(async || app.waiting().await == 1).await;
+    wait_until(async || app.blocked_statements().await == 1).await;
     second.post("/api/auth/logout", json!({})).await.expect(200);
     held.release().await;
     others.await.unwrap().expect_code(401, "session_gone");
@@ -275,27 +275,27 @@ async fn sign_in_with(app: &TestApp, proof: Proof) -> Option<Token> {
 }
 
 #[tokio::test]
-async fn a_caller_who_hangs_up_does_not_end_the_revocation() {
+async fn a_revocation_completes_when_the_caller_disconnects() {
     let app = TestApp::start().await;
     let ana = app.member("ana").await;
     assert!(ana.is_signed_in().await);
-    let key = key(&app).await;
-    let held = app.hold("select from user_sessions for update").await;
+    let key = session_key(&app).await;
+    let held = app.hold_locks("select from user_sessions for update").await;
     let leaving = ana.copy();
     let request = tokio::spawn(async move { leaving.post("/api/auth/logout", json!({})).await });
-    until(async || app.waiting().await == 1).await;
+    wait_until(async || app.blocked_statements().await == 1).await;
     request.abort();
     assert!(request.await.is_err());
     held.release().await;
     let mark = format!("change:{key}");
-    until(async || app.redis.get(&mark).await.unwrap().is_some()).await;
+    wait_until(async || app.redis.get(&mark).await.unwrap().is_some()).await;
     assert!(!ana.is_signed_in().await);
 }
 
 #[tokio::test]
-async fn many_interleavings_of_reads_and_sign_outs_across_two_processes() {
+async fn a_destroyed_session_is_never_read_again_in_either_process() {
     let app = TestApp::start().await;
-    let other = app.another().await;
+    let other = app.start_another().await;
     app.member("ana").await;
     for round in 0..150_u64 {
         let token = sign_in_with(&app, proof(&app).await).await.unwrap();
@@ -328,11 +328,11 @@ async fn many_interleavings_of_reads_and_sign_outs_across_two_processes() {
 }
 
 #[tokio::test]
-async fn a_check_costs_one_command_and_no_query() {
+async fn a_session_check_costs_one_redis_command_and_no_query() {
     let app = TestApp::start().await;
     let ana = app.member("ana").await;
     assert!(ana.is_signed_in().await);
-    until(async || app.redis.count("SET") >= 1).await;
+    wait_until(async || app.redis.count("SET") >= 1).await;
     app.redis.clear_log();
     // Nobody can be asked: Postgres is out of reach.
     app.app.db().close();
@@ -347,7 +347,7 @@ async fn a_check_costs_one_command_and_no_query() {
 // model found to fail.
 
 #[tokio::test]
-async fn not_the_variant_that_lets_a_record_of_unknown_age_stay_because_a_key_is_free() {
+async fn a_late_record_is_replaced_by_a_newer_one() {
     // NX: a late record would be kept out by a newer one only.
     let app = TestApp::start().await;
     let (ana, held) = member_with_late_record(&app).await;
@@ -359,8 +359,8 @@ async fn not_the_variant_that_lets_a_record_of_unknown_age_stay_because_a_key_is
     // A newer record takes the place of the late one.
     let seen = before.get("/api/auth/session").await.expect(200);
     assert_eq!(seen["user"]["firstName"], "Anita");
-    let record = format!("session:{}", key(&app).await);
-    until(async || {
+    let record = format!("session:{}", session_key(&app).await);
+    wait_until(async || {
         app.redis
             .get(&record)
             .await
@@ -372,7 +372,7 @@ async fn not_the_variant_that_lets_a_record_of_unknown_age_stay_because_a_key_is
 }
 
 #[tokio::test]
-async fn not_the_variant_whose_record_lives_from_its_arrival() {
+async fn a_records_lifetime_counts_from_its_creation_not_its_arrival() {
     let app = TestApp::start().await;
     let (ana, held) = member_with_late_record(&app).await;
     app.app.clock().advance(TimeDelta::seconds(301));
@@ -384,16 +384,16 @@ async fn not_the_variant_whose_record_lives_from_its_arrival() {
 }
 
 #[tokio::test]
-async fn not_the_variant_whose_mark_ends_before_the_record() {
+async fn an_invalidation_generation_outlives_the_record() {
     let app = TestApp::start().await;
     let ana = app.member("ana").await;
     assert!(ana.is_signed_in().await);
-    let key = key(&app).await;
+    let key = session_key(&app).await;
     let record = format!("session:{key}");
-    until(async || app.redis.get(&record).await.unwrap().is_some()).await;
+    wait_until(async || app.redis.get(&record).await.unwrap().is_some()).await;
     let left = async |name: &str| {
-        let answer = app.redis.command(&["PTTL", name]).await.unwrap();
-        answer.as_i64().unwrap()
+        let response = app.redis.command(&["PTTL", name]).await.unwrap();
+        response.as_i64().unwrap()
     };
     let record_left = left(&record).await;
     assert!((1..=300_000).contains(&record_left), "{record_left}");
@@ -403,25 +403,25 @@ async fn not_the_variant_whose_mark_ends_before_the_record() {
 }
 
 #[tokio::test]
-async fn not_the_variant_whose_changer_writes_its_result() {
+async fn a_change_removes_the_record_instead_of_writing_it() {
     let app = TestApp::start().await;
     let ana = app.member("ana").await;
     assert!(ana.is_signed_in().await);
-    let record = format!("session:{}", key(&app).await);
-    until(async || app.redis.get(&record).await.unwrap().is_some()).await;
+    let record = format!("session:{}", session_key(&app).await);
+    wait_until(async || app.redis.get(&record).await.unwrap().is_some()).await;
     ana.get("/api/session/test-session").await.expect(200);
     assert!(app.redis.get(&record).await.unwrap().is_none());
 }
 
 #[tokio::test]
-async fn not_the_variant_that_sends_a_mark_twice() {
+async fn every_retry_of_an_invalidation_uses_a_new_generation() {
     let app = TestApp::start().await;
     let ana = app.member("ana").await;
     app.redis.set_mode(Mode::ReadOnly).await.unwrap();
     ana.post("/api/auth/logout", json!({})).await.expect(200);
-    until(async || marks(&app).len() >= 2).await;
+    wait_until(async || generations_sent(&app).len() >= 2).await;
     app.redis.set_mode(Mode::Normal).await.unwrap();
-    let mut marks = marks(&app);
+    let mut marks = generations_sent(&app);
     let sent = marks.len();
     marks.sort();
     marks.dedup();
@@ -429,21 +429,21 @@ async fn not_the_variant_that_sends_a_mark_twice() {
 }
 
 #[tokio::test]
-async fn not_the_variant_that_marks_before_the_commit() {
+async fn an_invalidation_is_sent_after_the_commit() {
     let app = TestApp::start().await;
     let ana = app.member("ana").await;
-    let held = app.hold("select from user_sessions for update").await;
+    let held = app.hold_locks("select from user_sessions for update").await;
     let leaving = ana.copy();
-    let answer = tokio::spawn(async move { leaving.post("/api/auth/logout", json!({})).await });
-    until(async || app.waiting().await == 1).await;
-    assert_eq!(marks(&app), Vec::<String>::new());
+    let response = tokio::spawn(async move { leaving.post("/api/auth/logout", json!({})).await });
+    wait_until(async || app.blocked_statements().await == 1).await;
+    assert_eq!(generations_sent(&app), Vec::<String>::new());
     held.release().await;
-    answer.await.unwrap().expect(200);
-    assert_eq!(marks(&app).len(), 1);
+    response.await.unwrap().expect(200);
+    assert_eq!(generations_sent(&app).len(), 1);
 }
 
 /// The values of all marks that Redis was asked to set.
-fn marks(app: &TestApp) -> Vec<String> {
+fn generations_sent(app: &TestApp) -> Vec<String> {
     let log = app.redis.log();
     let commands = log.iter().flat_map(|entry| &entry.commands);
     commands
@@ -453,7 +453,7 @@ fn marks(app: &TestApp) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn a_record_that_redis_should_have_lost_signs_in_for_its_life_and_changes_nothing() {
+async fn a_stale_redis_record_authenticates_reads_until_it_expires_but_no_writes() {
     let life = Duration::from_secs(2);
     let timing = Timing {
         record_life: life,
@@ -468,8 +468,8 @@ async fn a_record_that_redis_should_have_lost_signs_in_for_its_life_and_changes_
     let ana = app.member("ana").await;
     let before = ana.copy();
     assert!(before.is_signed_in().await);
-    let record = format!("session:{}", key(&app).await);
-    until(async || app.redis.get(&record).await.unwrap().is_some()).await;
+    let record = format!("session:{}", session_key(&app).await);
+    wait_until(async || app.redis.get(&record).await.unwrap().is_some()).await;
     let old = app.redis.snapshot().await.unwrap();
     ana.post("/api/auth/logout", json!({})).await.expect(200);
     assert!(!before.is_signed_in().await);
@@ -480,14 +480,14 @@ async fn a_record_that_redis_should_have_lost_signs_in_for_its_life_and_changes_
         (Method::DELETE, "/api/sessions"),
     ] {
         let request = before.copy().request(method, path).json(&json!({}));
-        let answer = before.copy().send(request).await;
-        assert_eq!(answer.status, 401, "{path}: {}", answer.text);
+        let response = before.copy().send(request).await;
+        assert_eq!(response.status, 401, "{path}: {}", response.text);
     }
-    until(async || !before.is_signed_in().await).await;
+    wait_until(async || !before.is_signed_in().await).await;
 }
 
 #[tokio::test]
-async fn a_session_that_is_kept_through_a_revocation_goes_on_changing_things() {
+async fn a_session_that_revokes_the_others_can_still_write() {
     let app = TestApp::start().await;
     let ana = app.member("ana").await;
     for round in 0..20 {
@@ -505,7 +505,7 @@ async fn a_session_that_is_kept_through_a_revocation_goes_on_changing_things() {
 }
 
 /// What a thief who has the cookie of a session would do with it.
-async fn assert_changes_nothing(person: &Person, others_id: Uuid) {
+async fn assert_changes_nothing(person: &TestClient, others_id: Uuid) {
     let one = format!("/api/sessions/{others_id}");
     let password = json!({ "currentPassword": PASSWORD, "newPassword": NEW });
     for (method, path, body) in [
@@ -520,15 +520,15 @@ async fn assert_changes_nothing(person: &Person, others_id: Uuid) {
         (Method::DELETE, &one, json!({})),
     ] {
         let person = person.copy();
-        let answer = person
+        let response = person
             .send(person.request(method.clone(), path).json(&body))
             .await;
-        assert_eq!(answer.status, 401, "{method} {path}: {}", answer.text);
+        assert_eq!(response.status, 401, "{method} {path}: {}", response.text);
     }
 }
 
 #[tokio::test]
-async fn a_session_that_only_redis_holds_for_alive_changes_nothing() {
+async fn a_session_that_exists_only_in_redis_cannot_write() {
     let ends = [
         "delete from user_sessions where id = '{id}'",
         "update user_sessions set expires_at = now() where id = '{id}'",
@@ -538,7 +538,7 @@ async fn a_session_that_only_redis_holds_for_alive_changes_nothing() {
         let app = TestApp::start().await;
         let ana = app.member("ana").await;
         let session = ana.get("/api/auth/session").await.expect(200)["session"].clone();
-        until(async || app.redis.count("SET") >= 1).await;
+        wait_until(async || app.redis.count("SET") >= 1).await;
         let phone = app.visitor();
         phone.sign_in_as("ana").await.expect(200);
         let rows = "select id from user_sessions order by created_at desc";
@@ -557,7 +557,7 @@ async fn a_session_that_only_redis_holds_for_alive_changes_nothing() {
 }
 
 #[tokio::test]
-async fn a_session_of_one_member_changes_no_other() {
+async fn a_session_cannot_end_another_members_sessions() {
     let app = TestApp::start().await;
     let ana = app.member("ana").await;
     app.member("luis").await;
@@ -573,7 +573,7 @@ async fn a_session_of_one_member_changes_no_other() {
 }
 
 /// A process with one connection to Postgres.
-async fn with_one_connection() -> TestApp {
+async fn start_with_one_connection() -> TestApp {
     let settings = Settings::default().with("POSTGRES_POOL_MAX", "1");
     TestApp::start_with(settings).await
 }
@@ -581,31 +581,35 @@ async fn with_one_connection() -> TestApp {
 /// Sends a request that needs a password, and runs `change` when that has been
 /// proved and not yet been used: the only connection goes to the request for
 /// its proof, then here, and then to the request again.
-async fn between_proof_and_use(app: &TestApp, request: RequestBuilder, change: &str) -> Answer {
+async fn run_between_proof_and_use(
+    app: &TestApp,
+    request: RequestBuilder,
+    change: &str,
+) -> TestResponse {
     let first = app.app.db().client().await.unwrap();
-    let answer = tokio::spawn(request.send());
-    until(async || app.app.db().state().waiting == 1).await;
+    let response = tokio::spawn(request.send());
+    wait_until(async || app.app.db().state().waiting == 1).await;
     let process = app.app.clone();
     let second = tokio::spawn(async move { process.db().client().await.unwrap() });
-    until(async || app.app.db().state().waiting == 2).await;
+    wait_until(async || app.app.db().state().waiting == 2).await;
     drop(first);
     let second = second.await.unwrap();
     let client = connect(&app.database).await;
     client.batch_execute(change).await.unwrap();
     drop(second);
-    Answer::read(answer.await.unwrap().unwrap()).await
+    TestResponse::read(response.await.unwrap().unwrap()).await
 }
 
 #[tokio::test]
-async fn who_proved_the_password_before_it_was_changed_elsewhere_changes_nothing() {
+async fn a_password_proof_is_void_after_a_concurrent_password_change() {
     for (method, path) in [
         (Method::POST, "/api/auth/change-password"),
         (Method::DELETE, "/api/auth/me"),
     ] {
-        let app = with_one_connection().await;
+        let app = start_with_one_connection().await;
         let ana = app.member("ana").await;
         assert!(ana.is_signed_in().await);
-        until(async || app.redis.count("SET") >= 1).await;
+        wait_until(async || app.redis.count("SET") >= 1).await;
         let mut form = json!({ "currentPassword": PASSWORD });
         if method == Method::POST {
             form["newPassword"] = json!(NEW);
@@ -614,8 +618,8 @@ async fn who_proved_the_password_before_it_was_changed_elsewhere_changes_nothing
         let change = "
             update users set session_epoch = session_epoch + 1, password_hash = 'another';
             update user_sessions set epoch = epoch + 1";
-        let answer = between_proof_and_use(&app, request, change).await;
-        answer.expect_code(403, "wrong_password");
+        let response = run_between_proof_and_use(&app, request, change).await;
+        response.expect_code(403, "wrong_password");
         let changed =
             "select count(*) from users where password_hash <> 'another' or not is_active";
         assert_eq!(app.count(changed).await, 0, "{path}");
@@ -623,14 +627,14 @@ async fn who_proved_the_password_before_it_was_changed_elsewhere_changes_nothing
 }
 
 #[tokio::test]
-async fn who_proved_the_password_before_a_revocation_simply_proves_it_again() {
-    let app = with_one_connection().await;
+async fn a_sign_in_during_a_revocation_verifies_the_password_again() {
+    let app = start_with_one_connection().await;
     app.member("ana").await;
     let form = json!({ "email": "ana@example.com", "password": PASSWORD });
     let visitor = app.visitor();
     let request = visitor.request(Method::POST, "/api/auth/login").json(&form);
     let change = "update users set session_epoch = session_epoch + 1; delete from user_sessions";
-    between_proof_and_use(&app, request, change)
+    run_between_proof_and_use(&app, request, change)
         .await
         .expect(200);
     // When the password was changed, it is the old one that is proved again.
@@ -641,13 +645,13 @@ async fn who_proved_the_password_before_a_revocation_simply_proves_it_again() {
         "update users set session_epoch = session_epoch + 1, password_hash = '{another}';
         delete from user_sessions"
     );
-    let answer = between_proof_and_use(&app, request, &change).await;
-    answer.expect_code(401, "invalid_credentials");
+    let response = run_between_proof_and_use(&app, request, &change).await;
+    response.expect_code(401, "invalid_credentials");
     assert_eq!(app.count("select count(*) from user_sessions").await, 0);
 }
 
 #[tokio::test]
-async fn a_proof_of_somebody_whom_the_studio_has_closed_out_makes_no_session() {
+async fn a_proof_for_a_deactivated_account_creates_no_session() {
     let app = TestApp::start().await;
     let ana = app.member("ana").await;
     let proof = proof(&app).await;
@@ -658,25 +662,25 @@ async fn a_proof_of_somebody_whom_the_studio_has_closed_out_makes_no_session() {
 }
 
 #[tokio::test]
-async fn a_read_waits_for_nobody_who_holds_the_row() {
+async fn a_read_does_not_wait_for_a_row_lock() {
     let app = TestApp::start().await;
     let ana = app.member("ana").await;
     app.sql("update user_sessions set last_activity = now() - interval '10 minutes'")
         .await;
-    let held = app.hold("select from user_sessions for update").await;
+    let held = app.hold_locks("select from user_sessions for update").await;
     let read = tokio::time::timeout(Duration::from_secs(10), ana.is_signed_in());
     assert!(read.await.expect("an answer, whoever holds the row"));
     held.release().await;
 }
 
 #[tokio::test]
-async fn somebody_whom_the_studio_has_closed_out_changes_nothing_either() {
+async fn a_deactivated_member_cannot_write() {
     let app = TestApp::start().await;
     let ana = app.member("ana").await;
     let phone = app.visitor();
     phone.sign_in_as("ana").await.expect(200);
     assert!(ana.is_signed_in().await);
-    until(async || app.redis.count("SET") >= 1).await;
+    wait_until(async || app.redis.count("SET") >= 1).await;
     let rows = "select id from user_sessions order by created_at desc";
     let others_id: Uuid = app.sql(rows).await[0].get(0);
     app.sql("update users set is_active = false").await;
@@ -688,8 +692,8 @@ async fn somebody_whom_the_studio_has_closed_out_changes_nothing_either() {
     ] {
         let person = ana.copy();
         let request = person.request(method.clone(), path).json(&json!({}));
-        let answer = person.send(request).await;
-        answer.expect_code(401, "session_gone");
+        let response = person.send(request).await;
+        response.expect_code(401, "session_gone");
     }
     assert_eq!(app.count("select count(*) from user_sessions").await, 2);
 }

@@ -8,7 +8,7 @@ use serde_json::json;
 use crate::harness::TestApp;
 
 #[tokio::test]
-async fn a_session_is_created_read_back_updated_with_its_other_fields_kept_and_destroyed() {
+async fn a_session_can_be_created_read_updated_and_destroyed() {
     let app = TestApp::start().await;
     let sessions = app.app.sessions();
     let new = NewSession {
@@ -44,7 +44,7 @@ async fn a_session_is_created_read_back_updated_with_its_other_fields_kept_and_d
 }
 
 #[tokio::test]
-async fn all_length_and_clear_are_about_everybody() {
+async fn all_length_and_clear_cover_every_session() {
     let app = TestApp::start().await;
     let sessions = app.app.sessions();
     let mut keys = Vec::new();
@@ -65,7 +65,7 @@ async fn all_length_and_clear_are_about_everybody() {
 }
 
 #[tokio::test]
-async fn a_write_to_a_session_that_has_ended_says_so_and_makes_none() {
+async fn a_write_to_an_ended_session_fails_and_creates_nothing() {
     let app = TestApp::start().await;
     let sessions = app.app.sessions();
     let (token, _) = sessions.create(NewSession::default()).await.unwrap();
@@ -82,7 +82,7 @@ async fn a_write_to_a_session_that_has_ended_says_so_and_makes_none() {
 }
 
 #[tokio::test]
-async fn what_does_not_fit_is_refused_and_nothing_is_lost() {
+async fn invalid_session_data_is_rejected_and_the_old_data_kept() {
     let app = TestApp::start().await;
     let sessions = app.app.sessions();
     let new = NewSession {
@@ -110,7 +110,7 @@ async fn what_does_not_fit_is_refused_and_nothing_is_lost() {
 }
 
 #[tokio::test]
-async fn two_updates_of_different_fields_at_once_both_stay() {
+async fn concurrent_updates_of_different_fields_are_all_kept() {
     let app = TestApp::start().await;
     let sessions = app.app.sessions();
     let (token, _) = sessions.create(NewSession::default()).await.unwrap();

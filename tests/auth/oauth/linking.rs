@@ -6,24 +6,27 @@ use futures_util::future::{join, join_all};
 use reqwest::Method;
 use serde_json::json;
 
-use super::{START, accounts, acme, ana, assert_leads_to, begin, links, sign_in, who};
-use crate::harness::{Mischief, PASSWORD, until};
+use super::{
+    START, ana_claims, assert_redirects_to, identity_count, profile, sign_in, start_sign_in,
+    start_with_provider, user_count,
+};
+use crate::harness::{PASSWORD, ProviderFault, wait_until};
 
 #[tokio::test]
-async fn a_member_links_a_provider_and_unlinks_it_again() {
-    let Some((oidc, app)) = acme().await else {
+async fn a_member_links_and_unlinks_a_provider() {
+    let Some((oidc, app)) = start_with_provider().await else {
         return;
     };
     // Under another address, which nobody has confirmed: its owner is here.
     let nadia = app.member("nadia").await;
     let before = nadia.cookie();
-    let answer = sign_in(&oidc, &nadia, "ana-1").await;
-    assert_leads_to(&answer, "/");
+    let response = sign_in(&oidc, &nadia, "ana-1").await;
+    assert_redirects_to(&response, "/");
     assert_eq!(nadia.cookie(), before);
-    assert_eq!((accounts(&app).await, links(&app).await), (1, 1));
+    assert_eq!((user_count(&app).await, identity_count(&app).await), (1, 1));
     let phone = app.visitor();
     sign_in(&oidc, &phone, "ana-1").await;
-    assert_eq!(who(&phone).await["email"], "nadia@example.com");
+    assert_eq!(profile(&phone).await["email"], "nadia@example.com");
     let ways = nadia.get("/api/auth/identities").await.expect(200);
     assert_eq!(ways["hasPassword"], true);
     assert_eq!(ways["items"][0]["provider"], "acme");
@@ -35,31 +38,31 @@ async fn a_member_links_a_provider_and_unlinks_it_again() {
     other.delete(&path).await.expect_code(404, "not_found");
     nadia.delete(&path).await.expect(200);
     nadia.delete(&path).await.expect_code(404, "not_found");
-    assert_eq!(links(&app).await, 0);
+    assert_eq!(identity_count(&app).await, 0);
     let mails = "select count(*) from mail_outbox where recipient = 'nadia@example.com'
         and kind in ('identity_linked', 'identity_unlinked')";
     assert_eq!(app.count(mails).await, 2);
 }
 
 #[tokio::test]
-async fn whoever_holds_a_session_of_old_links_no_way_in_of_their_own() {
-    let Some((oidc, app)) = acme().await else {
+async fn an_old_session_cannot_link_a_provider() {
+    let Some((oidc, app)) = start_with_provider().await else {
         return;
     };
     let nadia = app.member("nadia").await;
     app.sql("update user_sessions set created_at = created_at - interval '11 minutes'")
         .await;
-    let answer = sign_in(&oidc, &nadia, "ana-1").await;
-    answer.expect_code(403, "sign_in_again");
-    assert_eq!(links(&app).await, 0);
+    let response = sign_in(&oidc, &nadia, "ana-1").await;
+    response.expect_code(403, "sign_in_again");
+    assert_eq!(identity_count(&app).await, 0);
 }
 
 #[tokio::test]
-async fn the_last_way_in_stays() {
-    let Some((oidc, app)) = acme().await else {
+async fn the_last_sign_in_method_cannot_be_removed() {
+    let Some((oidc, app)) = start_with_provider().await else {
         return;
     };
-    oidc.account("ana-2", ana()).await;
+    oidc.add_account("ana-2", ana_claims()).await;
     let ana = app.visitor();
     sign_in(&oidc, &ana, "ana-1").await;
     let ids = async || -> Vec<String> {
@@ -74,19 +77,19 @@ async fn the_last_way_in_stays() {
         let path = format!("/api/auth/identities?id={id}");
         ana.copy().delete(&path).await
     };
-    let answer = unlink(&ids().await[0]).await;
-    answer.expect_code(409, "last_way_in");
+    let response = unlink(&ids().await[0]).await;
+    response.expect_code(409, "last_way_in");
     sign_in(&oidc, &ana, "ana-2").await;
     let both = ids().await;
     assert_eq!(both.len(), 2);
     // Of two at once, one waits for the other and sees what it has done.
-    let held = app.hold("select id from users for update").await;
+    let held = app.hold_locks("select id from users for update").await;
     let released = async {
-        until(async || app.waiting().await == 2).await;
+        wait_until(async || app.blocked_statements().await == 2).await;
         held.release().await;
     };
-    let (answers, ()) = join(join_all(both.iter().map(unlink)), released).await;
-    let mut statuses: Vec<_> = answers.iter().map(|answer| answer.status).collect();
+    let (responses, ()) = join(join_all(both.iter().map(unlink)), released).await;
+    let mut statuses: Vec<_> = responses.iter().map(|response| response.status).collect();
     statuses.sort_unstable();
     assert_eq!(statuses, [200, 409]);
     // A link to a provider that is not offered any more lets nobody in.
@@ -97,29 +100,29 @@ async fn the_last_way_in_stays() {
     let rows = app
         .sql("select id::text from user_identities where provider = 'acme'")
         .await;
-    let answer = unlink(&rows[0].get(0)).await;
-    answer.expect_code(409, "last_way_in");
+    let response = unlink(&rows[0].get(0)).await;
+    response.expect_code(409, "last_way_in");
 }
 
 #[tokio::test]
-async fn another_members_account_at_the_provider_cannot_be_linked() {
-    let Some((oidc, app)) = acme().await else {
+async fn an_identity_of_another_member_cannot_be_linked() {
+    let Some((oidc, app)) = start_with_provider().await else {
         return;
     };
     sign_in(&oidc, &app.visitor(), "ana-1").await;
     let nadia = app.member("nadia").await;
-    let answer = sign_in(&oidc, &nadia, "ana-1").await;
-    answer.expect_code(409, "identity_taken");
-    assert_eq!(who(&nadia).await["email"], "nadia@example.com");
-    assert_eq!(links(&app).await, 1);
+    let response = sign_in(&oidc, &nadia, "ana-1").await;
+    response.expect_code(409, "identity_taken");
+    assert_eq!(profile(&nadia).await["email"], "nadia@example.com");
+    assert_eq!(identity_count(&app).await, 1);
 }
 
 #[tokio::test]
-async fn no_other_site_begins_a_linking() {
-    let Some((oidc, app)) = acme().await else {
+async fn other_sites_cannot_start_linking() {
+    let Some((oidc, app)) = start_with_provider().await else {
         return;
     };
-    oidc.account(
+    oidc.add_account(
         "mallory",
         json!({ "email": "mallory@example.com", "email_verified": true }),
     )
@@ -127,44 +130,52 @@ async fn no_other_site_begins_a_linking() {
     for site in ["cross-site", "same-site"] {
         let nadia = app.member(site).await;
         let request = nadia.request(Method::GET, START);
-        let answer = nadia.send(request.header("sec-fetch-site", site)).await;
-        let there = answer.header("location").unwrap();
-        let answer = nadia.get(&oidc.visit(there, "mallory").await).await;
-        assert_leads_to(&answer, "/");
+        let response = nadia.send(request.header("sec-fetch-site", site)).await;
+        let there = response.header("location").unwrap();
+        let response = nadia
+            .get(&oidc.complete_sign_in(there, "mallory").await)
+            .await;
+        assert_redirects_to(&response, "/");
         // It was an ordinary sign-in, and the member's account has no new door.
-        assert_eq!(who(&nadia).await["email"], "mallory@example.com");
+        assert_eq!(profile(&nadia).await["email"], "mallory@example.com");
     }
-    assert_eq!(links(&app).await, 1);
+    assert_eq!(identity_count(&app).await, 1);
 }
 
 #[tokio::test]
-async fn a_linking_ends_with_the_session_or_the_epoch_that_it_began_under() {
-    let Some((oidc, app)) = acme().await else {
+async fn linking_fails_after_the_session_or_the_epoch_has_ended() {
+    let Some((oidc, app)) = start_with_provider().await else {
         return;
     };
     let nadia = app.member("nadia").await;
-    let back = oidc.visit(&begin(&nadia, START).await, "ana-1").await;
+    let back = oidc
+        .complete_sign_in(&start_sign_in(&nadia, START).await, "ana-1")
+        .await;
     nadia.post("/api/auth/logout", json!({})).await.expect(200);
     nadia.get(&back).await.expect_code(400, "oauth_state");
     let sign_in = async || {
-        let answer = nadia.sign_in_as("nadia").await;
-        answer.expect(200);
+        let response = nadia.sign_in_as("nadia").await;
+        response.expect(200);
     };
     sign_in().await;
     // Also when it ends while the provider is asked.
-    let back = oidc.visit(&begin(&nadia, START).await, "ana-1").await;
+    let back = oidc
+        .complete_sign_in(&start_sign_in(&nadia, START).await, "ana-1")
+        .await;
     let release = Arc::new(tokio::sync::Notify::new());
-    oidc.misbehave(Mischief::Held(release.clone()));
+    oidc.set_fault(ProviderFault::HoldTokenRequest(release.clone()));
     let ended = async {
-        until(async || oidc.calls("/token") == 1).await;
+        wait_until(async || oidc.request_count("/token") == 1).await;
         app.sql("delete from user_sessions").await;
         release.notify_one();
     };
-    let (answer, ()) = join(nadia.get(&back), ended).await;
-    answer.expect_code(401, "session_gone");
-    oidc.misbehave(Mischief::None);
+    let (response, ()) = join(nadia.get(&back), ended).await;
+    response.expect_code(401, "session_gone");
+    oidc.set_fault(ProviderFault::None);
     sign_in().await;
-    let back = oidc.visit(&begin(&nadia, START).await, "ana-1").await;
+    let back = oidc
+        .complete_sign_in(&start_sign_in(&nadia, START).await, "ana-1")
+        .await;
     // It ends all other sessions, and keeps this one.
     let form = json!({ "currentPassword": PASSWORD, "newPassword": "otra contraseña larga" });
     nadia
@@ -173,22 +184,22 @@ async fn a_linking_ends_with_the_session_or_the_epoch_that_it_began_under() {
         .expect(200);
     nadia.get(&back).await.expect_code(400, "oauth_state");
     assert!(nadia.is_signed_in().await);
-    assert_eq!(links(&app).await, 0);
+    assert_eq!(identity_count(&app).await, 0);
 }
 
 #[tokio::test]
-async fn a_member_without_a_password_shows_anew_who_they_are_by_their_provider() {
-    let Some((oidc, app)) = acme().await else {
+async fn a_member_without_a_password_reauthenticates_with_their_provider() {
+    let Some((oidc, app)) = start_with_provider().await else {
         return;
     };
     let ana = app.visitor();
     sign_in(&oidc, &ana, "ana-1").await;
     app.sql("update user_sessions set created_at = created_at - interval '11 minutes'")
         .await;
-    let answer = ana.post("/api/auth/two-factor", json!({})).await;
-    answer.expect_code(403, "sign_in_again");
+    let response = ana.post("/api/auth/two-factor", json!({})).await;
+    response.expect_code(403, "sign_in_again");
     let before = ana.copy();
-    assert_leads_to(&sign_in(&oidc, &ana, "ana-1").await, "/");
+    assert_redirects_to(&sign_in(&oidc, &ana, "ana-1").await, "/");
     assert_ne!(ana.cookie(), before.cookie());
     assert!(!before.is_signed_in().await);
     ana.post("/api/auth/two-factor", json!({}))

@@ -1,0 +1,128 @@
+//! Who may still change something, at the moment of the change.
+
+use chrono::NaiveDate;
+use reqwest::Method;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::harness::{TestApp, TestClient, wait_until};
+
+/// Everything that staff can change, as it is asked for.
+fn staff_actions(today: NaiveDate) -> Vec<(Method, String, Value)> {
+    let id = Uuid::now_v7();
+    let at = |method, path: &str, body| (method, format!("/api/admin/{path}"), body);
+    let class = json!({
+        "classTypeId": id, "instructorId": id, "room": "Main", "date": "2199-01-01", "time": "19:00",
+    });
+    let pattern = json!({
+        "classTypeId": id, "instructorId": id, "room": "Main", "dayOfWeek": 1, "startTime": "19:00",
+    });
+    let payload = json!({ "userId": id, "scheduledClassId": id });
+    let mut changes = vec![
+        at(Method::POST, "bookings", payload),
+        at(
+            Method::PATCH,
+            "contacts",
+            json!({ "id": id, "processed": true }),
+        ),
+        at(Method::POST, "schedule", json!({ "pattern": pattern })),
+        at(Method::POST, "schedule", json!({ "occurrence": class })),
+        at(Method::POST, "schedule", json!({ "generateUntil": today })),
+        at(
+            Method::PATCH,
+            "schedule",
+            json!({ "pattern": { "id": id } }),
+        ),
+        at(
+            Method::PATCH,
+            "schedule",
+            json!({ "occurrence": { "id": id } }),
+        ),
+        at(
+            Method::DELETE,
+            &format!("schedule?patternId={id}"),
+            Value::Null,
+        ),
+        at(
+            Method::DELETE,
+            &format!("schedule?occurrenceId={id}"),
+            Value::Null,
+        ),
+        at(
+            Method::POST,
+            "classes",
+            json!({ "name": "Salsa", "price": "18" }),
+        ),
+        at(Method::POST, "instructors", json!({ "name": "Rosa" })),
+    ];
+    for what in ["classes", "instructors"] {
+        changes.push(at(Method::PATCH, what, json!({ "id": id })));
+        changes.push(at(Method::DELETE, &format!("{what}?id={id}"), Value::Null));
+    }
+    for action in [
+        "checkIn",
+        "noShow",
+        "undoAttendance",
+        "cancel",
+        "markPaid",
+        "refund",
+    ] {
+        let change = json!({ "bookingId": id, "action": action });
+        changes.push(at(Method::PATCH, "bookings", change));
+    }
+    changes
+}
+
+async fn assert_all_rejected(app: &TestApp, staff: &TestClient, status: u16, code: &str) {
+    let today = app.app.clock().now().date_naive();
+    for (method, path, body) in staff_actions(today) {
+        // A refusal takes the cookie away.
+        let staff = staff.copy();
+        let request = staff.request(method.clone(), &path);
+        let request = if body.is_null() {
+            request
+        } else {
+            request.json(&body)
+        };
+        let response = staff.send(request).await;
+        assert_eq!(
+            response.status, status,
+            "{method} {path} {body}: {response:?}"
+        );
+        response.expect_code(status, code);
+    }
+}
+
+#[tokio::test]
+async fn every_staff_action_is_authorized_by_postgres_not_by_redis() {
+    let app = TestApp::start().await;
+    let staff = app.staff("sofia").await;
+    staff.get("/api/admin/classes").await.expect(200);
+    // Redis is not told.
+    app.sql("update users set is_staff = false").await;
+    staff.get("/api/admin/classes").await.expect(200);
+    assert_all_rejected(&app, &staff, 403, "forbidden").await;
+    app.sql("update users set is_staff = true").await;
+    app.sql("delete from user_sessions").await;
+    staff.get("/api/admin/classes").await.expect(200);
+    assert_all_rejected(&app, &staff, 401, "session_gone").await;
+}
+
+#[tokio::test]
+async fn an_administrator_who_acts_during_their_own_password_change_stays_signed_in() {
+    let app = TestApp::start().await;
+    let admin = app.admin("admin").await;
+    // As the change does it: the epoch rises, and the session that is kept with it.
+    let changing = app
+        .hold_locks(
+            "update users set session_epoch = session_epoch + 1;
+            update user_sessions set epoch = epoch + 1",
+        )
+        .await;
+    let acting = admin.copy();
+    let form = json!({ "name": "Casa", "slug": "casa" });
+    let acted = tokio::spawn(async move { acting.post("/api/admin/accounts", form).await });
+    wait_until(async || app.blocked_statements().await == 1).await;
+    changing.commit().await;
+    acted.await.unwrap().expect(201);
+}

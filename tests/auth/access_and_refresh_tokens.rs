@@ -1,0 +1,426 @@
+//! Access and refresh tokens: `api/auth/refresh.rs`, `mode: "token"`, and the
+//! scenarios of the earlier account platform.
+
+use reqwest::Method;
+use reqwest::header::{AUTHORIZATION, USER_AGENT};
+use serde_json::{Value, json};
+
+use crate::harness::{PASSWORD, TestApp, TestClient, TestResponse, wait_until};
+
+/// A program of Ana's, and its tokens.
+struct ApiClient {
+    person: TestClient,
+    access: String,
+    refresh: String,
+}
+
+impl ApiClient {
+    fn new(person: TestClient, tokens: &Value) -> Self {
+        let text = |name: &str| tokens[name].as_str().unwrap().to_owned();
+        Self {
+            person,
+            access: text("accessToken"),
+            refresh: text("refreshToken"),
+        }
+    }
+
+    /// Signs in as a member that there is.
+    async fn sign_in(app: &TestApp) -> Self {
+        let person = app.visitor();
+        let form = json!({ "email": "ana@example.com", "password": PASSWORD, "mode": "token" });
+        let tokens = person.post("/api/auth/login", form).await.expect(200);
+        Self::new(person, &tokens)
+    }
+
+    async fn call(&self, method: Method, path: &str) -> TestResponse {
+        let request = self.person.request(method, path);
+        let request = request.header(AUTHORIZATION, format!("Bearer {}", self.access));
+        self.person.send(request).await
+    }
+
+    async fn is_signed_in(&self) -> bool {
+        let response = self.call(Method::GET, "/api/auth/session").await;
+        assert!(matches!(response.status, 200 | 401), "{response:?}");
+        response.status == 200
+    }
+}
+
+async fn refresh(person: &TestClient, token: &str) -> TestResponse {
+    let form = json!({ "refreshToken": token });
+    person.post("/api/auth/refresh", form).await
+}
+
+#[tokio::test]
+async fn an_api_client_signs_in_with_tokens_and_gets_no_cookie() {
+    let app = TestApp::start().await;
+    app.member("ana").await;
+    let person = app.visitor();
+    let form = json!({ "email": "ana@example.com", "password": PASSWORD, "mode": "token" });
+    let response = person.post("/api/auth/login", form).await;
+    let body = response.expect(200);
+    assert!(response.header("set-cookie").is_none());
+    assert_eq!(body["expiresIn"], 900);
+    assert_eq!(body["user"]["email"], "ana@example.com");
+    let program = ApiClient::new(person, &body);
+    let session = program
+        .call(Method::GET, "/api/auth/session")
+        .await
+        .expect(200);
+    let month =
+        day_number(&session["session"]["expiresAt"]) - day_number(&session["session"]["createdAt"]);
+    assert_eq!(month, 30);
+    // A write needs no `Origin`: no page adds this header by itself.
+    let request = program.person.request(Method::PATCH, "/api/auth/me");
+    let request = request
+        .header(AUTHORIZATION, format!("bearer {}", program.access))
+        .header("origin", "https://elsewhere.example")
+        .json(&json!({ "phone": "+1 303 555 0100" }));
+    program.person.send(request).await.expect(200);
+}
+
+fn day_number(time: &Value) -> i64 {
+    let time: chrono::DateTime<chrono::Utc> = time.as_str().unwrap().parse().unwrap();
+    time.timestamp() / 86_400
+}
+
+#[tokio::test]
+async fn registration_and_sign_in_create_separate_sessions() {
+    let app = TestApp::start().await;
+    let person = app.visitor();
+    let form = json!({
+        "email": "ana@example.com", "password": PASSWORD, "name": "Ana Reyes", "mode": "token",
+    });
+    let tokens = person.post("/api/auth/register", form).await.expect(201);
+    let first = ApiClient::new(person, &tokens);
+    let second = ApiClient::sign_in(&app).await;
+    assert_eq!(app.count("select count(*) from user_sessions").await, 2);
+    let list = first.call(Method::GET, "/api/sessions").await.expect(200);
+    assert_eq!(list["items"].as_array().unwrap().len(), 2);
+    let keys = "select count(*) from user_sessions where session_key = 'sid:' || id";
+    assert_eq!(app.count(keys).await, 2);
+    // Signing out ends the one and not the other.
+    first
+        .call(Method::POST, "/api/auth/logout")
+        .await
+        .expect(200);
+    assert!(!first.is_signed_in().await);
+    assert!(second.is_signed_in().await);
+    let refused = refresh(&first.person, &first.refresh).await;
+    refused.expect_code(401, "refresh_token_refused");
+}
+
+#[tokio::test]
+async fn ending_all_sessions_ends_their_tokens() {
+    let app = TestApp::start().await;
+    let ana = app.member("ana").await;
+    let (first, second) = (
+        ApiClient::sign_in(&app).await,
+        ApiClient::sign_in(&app).await,
+    );
+    // Both have a record in Redis.
+    assert!(first.is_signed_in().await && second.is_signed_in().await);
+    ana.delete("/api/sessions?scope=all").await.expect(200);
+    for program in [&first, &second] {
+        assert!(!program.is_signed_in().await);
+        let refused = refresh(&program.person, &program.refresh).await;
+        refused.expect_code(401, "refresh_token_refused");
+    }
+    assert_eq!(app.count("select count(*) from refresh_tokens").await, 0);
+}
+
+#[tokio::test]
+async fn expired_sessions_are_cleaned_up_with_their_tokens() {
+    let app = TestApp::start().await;
+    app.member("ana").await;
+    let program = ApiClient::sign_in(&app).await;
+    refresh(&program.person, &program.refresh).await.expect(200);
+    app.sql(
+        "update user_sessions set absolute_expires_at = now() - interval '1 s',
+        expires_at = now() - interval '1 s' where session_key like 'sid:%'",
+    )
+    .await;
+    let cleaned = sabor::cleanup::run(&app.app).await.unwrap();
+    assert_eq!(cleaned.sessions, 1);
+    assert_eq!(app.count("select count(*) from refresh_tokens").await, 0);
+}
+
+#[tokio::test]
+async fn a_refresh_token_can_sign_out_after_the_access_token_has_expired() {
+    let app = TestApp::start().await;
+    app.member("ana").await;
+    let program = ApiClient::sign_in(&app).await;
+    app.app.clock().advance(chrono::TimeDelta::minutes(16));
+    assert!(!program.is_signed_in().await);
+    let form = json!({ "refreshToken": program.refresh });
+    program
+        .person
+        .post("/api/auth/logout", form)
+        .await
+        .expect(200);
+    let refused = refresh(&program.person, &program.refresh).await;
+    refused.expect_code(401, "refresh_token_refused");
+    // Whoever was not signed in is answered alike.
+    for token in ["", "nonsense", &"0".repeat(64)] {
+        let form = json!({ "refreshToken": token });
+        program
+            .person
+            .post("/api/auth/logout", form)
+            .await
+            .expect(200);
+    }
+}
+
+#[tokio::test]
+async fn a_refresh_token_can_end_all_sessions() {
+    let app = TestApp::start().await;
+    let ana = app.member("ana").await;
+    let program = ApiClient::sign_in(&app).await;
+    let form = json!({ "refreshToken": program.refresh, "all": true });
+    app.visitor()
+        .post("/api/auth/logout", form)
+        .await
+        .expect(200);
+    assert!(!ana.is_signed_in().await && !program.is_signed_in().await);
+}
+
+#[tokio::test]
+async fn each_refresh_token_works_once_and_returns_its_successor() {
+    let app = TestApp::start().await;
+    app.member("ana").await;
+    let mut program = ApiClient::sign_in(&app).await;
+    for _ in 0..3 {
+        let before = program.refresh.clone();
+        let tokens = refresh(&program.person, &before).await.expect(200);
+        assert_eq!(tokens["user"]["email"], "ana@example.com");
+        program = ApiClient::new(program.person, &tokens);
+        assert_ne!(program.refresh, before);
+        assert!(program.is_signed_in().await);
+    }
+    let live = "select count(*) from refresh_tokens where replaced_at is null";
+    assert_eq!(app.count(live).await, 1);
+    assert_eq!(
+        app.count("select count(*) from user_sessions where session_key like 'sid:%'")
+            .await,
+        1
+    );
+}
+
+#[tokio::test]
+async fn a_replayed_refresh_token_ends_the_family_and_its_access_tokens() {
+    let app = TestApp::start().await;
+    let other = app.start_another().await;
+    app.member("ana").await;
+    let stolen = ApiClient::sign_in(&app).await;
+    let tokens = refresh(&stolen.person, &stolen.refresh).await.expect(200);
+    let next = ApiClient::new(stolen.person.copy(), &tokens);
+    assert!(next.is_signed_in().await);
+    // Long after, not within the grace for an answer that was lost.
+    app.sql("update refresh_tokens set replaced_at = replaced_at - interval '11 s'")
+        .await;
+    let refused = refresh(&stolen.person, &stolen.refresh).await;
+    refused.expect_code(401, "refresh_token_refused");
+    assert!(!next.is_signed_in().await);
+    let elsewhere = ApiClient {
+        person: next.person.connected_to(&other),
+        access: next.access.clone(),
+        refresh: next.refresh.clone(),
+    };
+    assert!(!elsewhere.is_signed_in().await);
+    let refused = refresh(&next.person, &next.refresh).await;
+    refused.expect_code(401, "refresh_token_refused");
+    let logged = "select count(*) from security_events where kind = 'refresh_replayed'";
+    wait_until(async || app.count(logged).await == 1).await;
+}
+
+#[tokio::test]
+async fn a_lost_response_is_repeated_only_for_the_same_client() {
+    let app = TestApp::start().await;
+    app.member("ana").await;
+    let program = ApiClient::sign_in(&app).await;
+    let first = refresh(&program.person, &program.refresh).await.expect(200);
+    let again = refresh(&program.person, &program.refresh).await.expect(200);
+    assert_eq!(first["refreshToken"], again["refreshToken"]);
+    // Another program, within the same ten seconds, has stolen it.
+    let form = json!({ "refreshToken": program.refresh });
+    let request = program.person.request(Method::POST, "/api/auth/refresh");
+    let request = request.header(USER_AGENT, "thief/1.0").json(&form);
+    let refused = program.person.send(request).await;
+    refused.expect_code(401, "refresh_token_refused");
+    let after = ApiClient::new(program.person.copy(), &again);
+    assert!(!after.is_signed_in().await);
+}
+
+#[tokio::test]
+async fn the_grace_period_ends_when_the_successor_is_used() {
+    let app = TestApp::start().await;
+    app.member("ana").await;
+    let program = ApiClient::sign_in(&app).await;
+    let next = refresh(&program.person, &program.refresh).await.expect(200);
+    let next = ApiClient::new(program.person.copy(), &next);
+    refresh(&next.person, &next.refresh).await.expect(200);
+    let refused = refresh(&program.person, &program.refresh).await;
+    refused.expect_code(401, "refresh_token_refused");
+    assert_eq!(app.count("select count(*) from refresh_tokens").await, 0);
+}
+
+#[tokio::test]
+async fn sixty_four_concurrent_refreshes_create_one_successor() {
+    let app = TestApp::start().await;
+    app.member("ana").await;
+    let program = ApiClient::sign_in(&app).await;
+    let tries: Vec<_> = (0..64)
+        .map(|_| {
+            let (person, token) = (program.person.copy(), program.refresh.clone());
+            tokio::spawn(async move { refresh(&person, &token).await })
+        })
+        .collect();
+    let mut successors = Vec::new();
+    for one in tries {
+        let body = one.await.unwrap().expect(200);
+        successors.push(body["refreshToken"].as_str().unwrap().to_owned());
+    }
+    successors.dedup();
+    assert_eq!(successors.len(), 1);
+    assert_eq!(app.count("select count(*) from refresh_tokens").await, 2);
+}
+
+#[tokio::test]
+async fn a_refresh_token_family_has_an_absolute_expiry() {
+    let app = TestApp::start().await;
+    app.member("ana").await;
+    let program = ApiClient::sign_in(&app).await;
+    let next = refresh(&program.person, &program.refresh).await.expect(200);
+    let ends = "select count(distinct r.expires_at) from refresh_tokens r
+        join user_sessions s on s.id = r.session_id and s.absolute_expires_at = r.expires_at";
+    assert_eq!(app.count(ends).await, 1);
+    // The thirty days have passed, but for the clean-up.
+    app.sql(
+        "update user_sessions set created_at = created_at - interval '30 days',
+            expires_at = now(), absolute_expires_at = now() where session_key like 'sid:%'",
+    )
+    .await;
+    app.sql("update refresh_tokens set expires_at = now()")
+        .await;
+    let next = ApiClient::new(program.person, &next);
+    let refused = refresh(&next.person, &next.refresh).await;
+    refused.expect_code(401, "refresh_token_refused");
+}
+
+#[tokio::test]
+async fn a_revocation_wins_over_a_concurrent_refresh() {
+    let app = TestApp::start().await;
+    let ana = app.member("ana").await;
+    for _ in 0..20 {
+        ana.sign_in_as("ana").await.expect(200);
+        let program = ApiClient::sign_in(&app).await;
+        let (refreshed, revoked) = tokio::join!(
+            refresh(&program.person, &program.refresh),
+            ana.delete("/api/sessions?scope=all"),
+        );
+        revoked.expect(200);
+        assert!(matches!(refreshed.status, 200 | 401), "{refreshed:?}");
+        if refreshed.status == 200 {
+            let next = ApiClient::new(program.person, &refreshed.expect(200));
+            assert!(!next.is_signed_in().await);
+            refresh(&next.person, &next.refresh).await.expect(401);
+        }
+        assert_eq!(app.count("select count(*) from refresh_tokens").await, 0);
+    }
+}
+
+#[tokio::test]
+async fn an_access_token_ends_after_fifteen_minutes_or_with_its_session() {
+    let app = TestApp::start().await;
+    let ana = app.member("ana").await;
+    let program = ApiClient::sign_in(&app).await;
+    assert!(program.is_signed_in().await);
+    let list = ana.get("/api/sessions").await.expect(200);
+    let items = list["items"].as_array().unwrap();
+    let other = items.iter().find(|one| one["current"] == false).unwrap();
+    let path = format!("/api/sessions/{}", other["id"].as_str().unwrap());
+    ana.delete(&path).await.expect(200);
+    assert!(!program.is_signed_in().await);
+    let program = ApiClient::sign_in(&app).await;
+    app.app.clock().advance(chrono::TimeDelta::minutes(15));
+    assert!(program.is_signed_in().await, "five seconds of leeway");
+    app.app.clock().advance(chrono::TimeDelta::seconds(6));
+    assert!(!program.is_signed_in().await);
+}
+
+#[tokio::test]
+async fn a_forged_token_is_rejected_without_touching_a_store() {
+    let app = TestApp::start().await;
+    let ana = app.member("ana").await;
+    let program = ApiClient::sign_in(&app).await;
+    // A token and a cookie: it is judged by the token alone.
+    let request = ana.request(Method::GET, "/api/auth/session");
+    let request = request.header(AUTHORIZATION, format!("Bearer {}x", program.access));
+    let response = ana.send(request).await;
+    response.expect_code(401, "not_signed_in");
+    assert!(response.header("set-cookie").is_none());
+    assert!(ana.is_signed_in().await);
+    let kept = app.redis.command(&["DBSIZE"]).await.unwrap();
+    for forged in ["", "x", "a.b.c", "Bearer", &program.refresh] {
+        let request = app.visitor().request(Method::GET, "/api/auth/session");
+        let request = request.header(AUTHORIZATION, format!("Bearer {forged}"));
+        ana.copy().send(request).await.expect(401);
+    }
+    assert_eq!(app.redis.command(&["DBSIZE"]).await.unwrap(), kept);
+}
+
+#[tokio::test]
+async fn cookie_and_token_credentials_are_not_interchangeable() {
+    let app = TestApp::start().await;
+    let ana = app.member("ana").await;
+    let program = ApiClient::sign_in(&app).await;
+    // The hash of the refresh token is no cookie, and its own text is none.
+    let cookie = ana.cookie().unwrap();
+    for value in [&program.refresh, &program.access] {
+        *ana.cookie.lock().unwrap() = Some(format!("__Host-sabor_session={value}"));
+        assert!(!ana.is_signed_in().await);
+    }
+    let token = cookie.split('=').nth(1).unwrap();
+    let token = token.split('.').next().unwrap();
+    let refused = refresh(&app.visitor(), token).await;
+    refused.expect_code(401, "refresh_token_refused");
+}
+
+#[tokio::test]
+async fn the_database_contains_no_usable_refresh_token() {
+    let app = TestApp::start().await;
+    app.member("ana").await;
+    let program = ApiClient::sign_in(&app).await;
+    let next = refresh(&program.person, &program.refresh).await.expect(200);
+    let rows = app
+        .sql("select row_to_json(t)::text from refresh_tokens t")
+        .await;
+    for row in rows {
+        let text: String = row.get(0);
+        for token in [&program.refresh, next["refreshToken"].as_str().unwrap()] {
+            assert!(!text.contains(token));
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_library_finds_a_session_by_its_refresh_token() {
+    let app = TestApp::start().await;
+    app.member("ana").await;
+    let program = ApiClient::sign_in(&app).await;
+    let sessions = app.app.sessions();
+    let token = sabor::session::Token::parse(&program.refresh).unwrap();
+    let found = sessions
+        .find_by_refresh_token(&token)
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(found.user.unwrap().email, "ana@example.com");
+    refresh(&program.person, &program.refresh).await.expect(200);
+    assert!(
+        sessions
+            .find_by_refresh_token(&token)
+            .await
+            .unwrap()
+            .is_none()
+    );
+}

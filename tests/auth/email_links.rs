@@ -1,0 +1,484 @@
+//! Links in mails: `api/auth/forgot-password.rs`, `reset-password.rs`,
+//! `verify-email.rs`, `change-email.rs`.
+
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::harness::{
+    MailServer, PASSWORD, SITE, Settings, TestApp, TestClient, TestResponse, wait_until,
+};
+
+const NEW: &str = "otra contraseña larga";
+
+async fn request_reset(person: &TestClient, email: &str) -> TestResponse {
+    let form = json!({ "email": email });
+    person.post("/api/auth/forgot-password", form).await
+}
+
+async fn reset_password(person: &TestClient, token: &str, password: &str) -> TestResponse {
+    let form = json!({ "token": token, "newPassword": password });
+    person.post("/api/auth/reset-password", form).await
+}
+
+async fn verify_email(person: &TestClient, token: &str) -> TestResponse {
+    let form = json!({ "token": token });
+    person.post("/api/auth/verify-email", form).await
+}
+
+/// A link to a new password for Ana, as it was mailed.
+async fn reset_token(app: &TestApp) -> String {
+    request_reset(&app.visitor(), "ana@example.com")
+        .await
+        .expect(202);
+    app.mailed_token("reset_password", "ana@example.com").await
+}
+
+#[tokio::test]
+async fn a_forgotten_password_is_reset_by_a_mailed_link() {
+    let Some(server) = MailServer::start().await else {
+        return;
+    };
+    let app = TestApp::start_with(server.settings()).await;
+    app.member("ana").await;
+    request_reset(&app.visitor(), "Ana@Example.com ")
+        .await
+        .expect(202);
+    let mails = server.wait_for_mails(1).await;
+    let mail = &mails[0];
+    assert_eq!(mail["to"], json!(["ana@example.com"]));
+    let text = mail["text"].as_str().unwrap();
+    let begin = format!("{SITE}/reset-password.html#token=");
+    let token = text
+        .split(&begin)
+        .nth(1)
+        .unwrap()
+        .split_whitespace()
+        .next()
+        .unwrap();
+    assert!(
+        mail["html"]
+            .as_str()
+            .unwrap()
+            .contains(&format!("{begin}{token}"))
+    );
+    reset_password(&app.visitor(), token, NEW).await.expect(200);
+    app.visitor().sign_in_as("ana").await.expect(401);
+    app.visitor()
+        .sign_in("ana@example.com", NEW)
+        .await
+        .expect(200);
+    let told: Vec<Value> = server.wait_for_mails(3).await;
+    let subjects: Vec<_> = told
+        .iter()
+        .map(|mail| mail["headers"]["subject"].as_str().unwrap())
+        .collect();
+    assert!(
+        subjects.contains(&"You have a new password"),
+        "{subjects:?}"
+    );
+    assert!(
+        subjects.contains(&"A new sign-in to your account"),
+        "{subjects:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_reset_request_is_answered_alike_with_or_without_an_account() {
+    let app = TestApp::start().await;
+    app.member("ana").await;
+    let mut responses = Vec::new();
+    for email in ["ana@example.com", "nobody@example.com"] {
+        let response = request_reset(&app.visitor(), email).await;
+        responses.push((response.status, response.text));
+    }
+    responses.dedup();
+    assert_eq!(responses.len(), 1);
+    assert_eq!(app.mail_count("reset_password").await, 1);
+    assert_eq!(
+        app.count("select count(*) from one_time_tokens where purpose = 'reset_password'")
+            .await,
+        1
+    );
+}
+
+#[tokio::test]
+async fn a_reset_link_works_once_for_an_hour_and_a_newer_link_replaces_it() {
+    let app = TestApp::start().await;
+    app.member("ana").await;
+    let (older, newer) = (reset_token(&app).await, reset_token(&app).await);
+    reset_password(&app.visitor(), &older, NEW)
+        .await
+        .expect_code(400, "link_ended");
+    reset_password(&app.visitor(), &newer, NEW)
+        .await
+        .expect(200);
+    reset_password(&app.visitor(), &newer, NEW)
+        .await
+        .expect_code(400, "link_ended");
+    let late = reset_token(&app).await;
+    let minutes = "select extract(epoch from expires_at - created_at)::bigint / 60
+        from one_time_tokens where purpose = 'reset_password'";
+    assert_eq!(app.count(minutes).await, 60);
+    app.sql("update one_time_tokens set expires_at = now()")
+        .await;
+    reset_password(&app.visitor(), &late, NEW)
+        .await
+        .expect_code(400, "link_ended");
+}
+
+#[tokio::test]
+async fn a_verification_link_works_once_for_a_day_and_a_newer_link_replaces_it() {
+    let app = TestApp::start().await;
+    let ana = app.member("ana").await;
+    let older = app.mailed_token("verify_email", "ana@example.com").await;
+    let hours = "select extract(epoch from expires_at - created_at)::bigint / 3600
+        from one_time_tokens";
+    assert_eq!(app.count(hours).await, 24);
+    ana.post("/api/auth/verify-email", json!({}))
+        .await
+        .expect(202);
+    let newer = app.mailed_token("verify_email", "ana@example.com").await;
+    verify_email(&app.visitor(), &older)
+        .await
+        .expect_code(400, "link_ended");
+    let seen = ana.get("/api/auth/session").await.expect(200);
+    assert_eq!(seen["user"]["emailVerified"], false);
+    verify_email(&app.visitor(), &newer).await.expect(200);
+    // Every session shows it at once.
+    let seen = ana.get("/api/auth/session").await.expect(200);
+    assert_eq!(seen["user"]["emailVerified"], true);
+    verify_email(&app.visitor(), &newer)
+        .await
+        .expect_code(400, "link_ended");
+    let again = ana.post("/api/auth/verify-email", json!({})).await;
+    again.expect_code(409, "email_verified");
+    let visitor = app.visitor();
+    let response = visitor.post("/api/auth/verify-email", json!({})).await;
+    response.expect_code(401, "not_signed_in");
+}
+
+#[tokio::test]
+async fn of_sixty_four_concurrent_redemptions_one_succeeds() {
+    let app = TestApp::start().await;
+    app.member("ana").await;
+    let link = app.mailed_token("verify_email", "ana@example.com").await;
+    let tries: Vec<_> = (0..64)
+        .map(|_| {
+            let (visitor, link) = (app.visitor(), link.clone());
+            tokio::spawn(async move { verify_email(&visitor, &link).await.status })
+        })
+        .collect();
+    let mut statuses = Vec::new();
+    for one in tries {
+        statuses.push(one.await.unwrap());
+    }
+    statuses.sort_unstable();
+    assert_eq!(statuses, [vec![200], vec![400; 63]].concat());
+    // So too of eight who each bring another password: each is hashed first.
+    let link = reset_token(&app).await;
+    let tries: Vec<_> = (0..8)
+        .map(|number| {
+            let (visitor, link) = (app.visitor(), link.clone());
+            let password = format!("otra contraseña {number}");
+            tokio::spawn(async move {
+                let response = reset_password(&visitor, &link, &password).await;
+                (response.status == 200).then_some(password)
+            })
+        })
+        .collect();
+    let mut winners = Vec::new();
+    for one in tries {
+        winners.extend(one.await.unwrap());
+    }
+    assert_eq!(winners.len(), 1);
+    app.visitor()
+        .sign_in("ana@example.com", &winners[0])
+        .await
+        .expect(200);
+}
+
+#[tokio::test]
+async fn get_head_and_rejected_passwords_do_not_consume_a_link() {
+    let app = TestApp::start().await;
+    app.member("ana").await;
+    let link = reset_token(&app).await;
+    let visitor = app.visitor();
+    for path in ["/api/auth/reset-password", "/api/auth/verify-email"] {
+        for method in [Method::GET, Method::HEAD] {
+            let path = format!("{path}?token={link}");
+            let response = visitor.send(visitor.request(method, &path)).await;
+            assert_eq!(response.status, 405);
+        }
+    }
+    for bad in ["short", "password123", "ana@example.com"] {
+        let body = reset_password(&visitor, &link, bad).await.expect(400);
+        assert!(body["details"]["newPassword"].is_array(), "{body}");
+    }
+    // Nor is it good for anything else.
+    verify_email(&visitor, &link)
+        .await
+        .expect_code(400, "link_ended");
+    reset_password(&visitor, &link, NEW).await.expect(200);
+}
+
+#[tokio::test]
+async fn the_database_contains_no_link_token() {
+    let app = TestApp::start().await;
+    app.member("ana").await;
+    let links = [
+        reset_token(&app).await,
+        app.mailed_token("verify_email", "ana@example.com").await,
+    ];
+    for table in ["one_time_tokens", "mail_outbox", "security_events", "users"] {
+        let rows = app
+            .sql(&format!("select row_to_json(t)::text from {table} t"))
+            .await;
+        for row in rows {
+            let text: String = row.get(0);
+            assert!(links.iter().all(|link| !text.contains(link)), "{table}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_reset_ends_all_sessions_and_notifies_the_owner_without_signing_in() {
+    let app = TestApp::start().await;
+    let ana = app.member("ana").await;
+    let link = reset_token(&app).await;
+    let visitor = app.visitor();
+    reset_password(&visitor, &link, NEW).await.expect(200);
+    assert_eq!(visitor.cookie(), None);
+    assert!(!ana.is_signed_in().await);
+    assert_eq!(app.mail_count("password_reset").await, 1);
+    let logged = "select count(*) from security_events where kind = 'password_reset'";
+    assert_eq!(app.count(logged).await, 1);
+}
+
+#[tokio::test]
+async fn a_forged_host_header_does_not_change_a_mailed_link() {
+    let Some(server) = MailServer::start().await else {
+        return;
+    };
+    let app = TestApp::start_with(server.settings()).await;
+    app.member("ana").await;
+    let visitor = app.visitor();
+    let request = visitor.request(Method::POST, "/api/auth/forgot-password");
+    let request = request
+        .header("host", "evil.example")
+        .header("x-forwarded-host", "evil.example")
+        .header("x-forwarded-proto", "http")
+        .header("forwarded", "host=evil.example")
+        .json(&json!({ "email": "ana@example.com" }));
+    visitor.send(request).await.expect(202);
+    let mails = server.wait_for_mails(1).await;
+    for part in ["text", "html"] {
+        let part = mails[0][part].as_str().unwrap();
+        assert!(part.contains(&format!("{SITE}/reset-password.html#token=")));
+        assert!(!part.contains("evil.example"));
+    }
+}
+
+#[tokio::test]
+async fn a_password_change_invalidates_earlier_links() {
+    let app = TestApp::start().await;
+    let ana = app.member("ana").await;
+    let link = reset_token(&app).await;
+    let form = json!({ "currentPassword": PASSWORD, "newPassword": NEW });
+    ana.post("/api/auth/change-password", form)
+        .await
+        .expect(200);
+    assert_eq!(app.mail_count("password_changed").await, 1);
+    let refused = reset_password(&app.visitor(), &link, "una tercera contraseña").await;
+    refused.expect_code(400, "link_ended");
+}
+
+#[tokio::test]
+async fn a_pending_email_change_ends_when_all_sessions_end() {
+    for way in ["reset", "password", "sessions"] {
+        let app = TestApp::start().await;
+        let ana = app.member("ana").await;
+        // Whoever has her password asks for a change, and waits.
+        let thief = app.visitor();
+        thief.sign_in_as("ana").await.expect(200);
+        let form = json!({ "newEmail": "thief@example.com", "currentPassword": PASSWORD });
+        thief.post("/api/auth/change-email", form).await.expect(202);
+        let link = app.mailed_token("verify_email", "thief@example.com").await;
+        match way {
+            "reset" => {
+                let reset_link = reset_token(&app).await;
+                reset_password(&ana, &reset_link, NEW).await.expect(200);
+            }
+            "password" => {
+                let form = json!({ "currentPassword": PASSWORD, "newPassword": NEW });
+                ana.post("/api/auth/change-password", form)
+                    .await
+                    .expect(200);
+            }
+            _ => drop(ana.delete("/api/sessions?scope=all").await.expect(200)),
+        }
+        verify_email(&thief, &link)
+            .await
+            .expect_code(400, "link_ended");
+        let kept = "select count(*) from users where email = 'ana@example.com'";
+        assert_eq!(app.count(kept).await, 1, "{way}");
+    }
+}
+
+#[tokio::test]
+async fn a_reset_by_the_owner_removes_identities_linked_by_a_stranger() {
+    let app = TestApp::start().await;
+    app.member("ana").await;
+    // A stranger did, and linked a provider of their own.
+    app.sql(
+        "insert into user_identities (id, user_id, provider, subject)
+        select gen_random_uuid(), id, 'google', '7' from users",
+    )
+    .await;
+    // Its owner has confirmed the address meanwhile, as the mail asked for.
+    let link = app.mailed_token("verify_email", "ana@example.com").await;
+    verify_email(&app.visitor(), &link).await.expect(200);
+    let link = reset_token(&app).await;
+    reset_password(&app.visitor(), &link, NEW).await.expect(200);
+    app.visitor()
+        .sign_in("ana@example.com", NEW)
+        .await
+        .expect(200);
+    assert_eq!(app.count("select count(*) from user_identities").await, 0);
+}
+
+#[tokio::test]
+async fn requesting_a_taken_address_replaces_an_earlier_request() {
+    let app = TestApp::start().await;
+    let (ana, _luis) = (app.member("ana").await, app.member("luis").await);
+    let ask = |new: &str| {
+        let form = json!({ "newEmail": new, "currentPassword": PASSWORD });
+        ana.post("/api/auth/change-email", form)
+    };
+    ask("first@example.com").await.expect(202);
+    let link = app.mailed_token("verify_email", "first@example.com").await;
+    ask("luis@example.com").await.expect(202);
+    // As after any newer one.
+    verify_email(&ana, &link)
+        .await
+        .expect_code(400, "link_ended");
+}
+
+#[tokio::test]
+async fn a_deactivated_account_gets_no_link() {
+    let app = TestApp::start().await;
+    app.member("ana").await;
+    let link = reset_token(&app).await;
+    app.sql("update users set is_active = false").await;
+    request_reset(&app.visitor(), "ana@example.com")
+        .await
+        .expect(202);
+    assert_eq!(app.mail_count("reset_password").await, 1);
+    reset_password(&app.visitor(), &link, NEW)
+        .await
+        .expect_code(400, "link_ended");
+    let link = app.mailed_token("verify_email", "ana@example.com").await;
+    verify_email(&app.visitor(), &link)
+        .await
+        .expect_code(400, "link_ended");
+}
+
+#[tokio::test]
+async fn an_email_changes_on_confirmation_and_the_old_address_is_notified() {
+    let app = TestApp::start().await;
+    let ana = app.member("ana").await;
+    let link_of_old = reset_token(&app).await;
+    let ask = |new: &str, password: &str| {
+        let form = json!({ "newEmail": new, "currentPassword": password });
+        ana.post("/api/auth/change-email", form)
+    };
+    ask("anita@example.com", "guess")
+        .await
+        .expect_code(403, "wrong_password");
+    ask("ana@example.com", PASSWORD).await.expect(400);
+    ask("nonsense", PASSWORD).await.expect(400);
+    ask("Anita@Example.com", PASSWORD).await.expect(202);
+    // Not yet.
+    let seen = ana.get("/api/auth/session").await.expect(200);
+    assert_eq!(seen["user"]["email"], "ana@example.com");
+    assert_eq!(app.mail_count("email_change_asked").await, 1);
+    let link = app.mailed_token("verify_email", "anita@example.com").await;
+    verify_email(&app.visitor(), &link).await.expect(200);
+    let seen = ana.get("/api/auth/session").await.expect(200);
+    assert_eq!(seen["user"]["email"], "anita@example.com");
+    assert_eq!(seen["user"]["emailVerified"], true);
+    let told = "select count(*) from mail_outbox
+        where kind = 'email_changed' and recipient = 'ana@example.com'";
+    assert_eq!(app.count(told).await, 1);
+    // What had been mailed to the old address leads nowhere.
+    reset_password(&app.visitor(), &link_of_old, NEW)
+        .await
+        .expect_code(400, "link_ended");
+    app.visitor().sign_in_as("ana").await.expect(401);
+    app.visitor().sign_in_as("anita").await.expect(200);
+}
+
+#[tokio::test]
+async fn only_the_owner_learns_that_an_address_is_taken() {
+    let app = TestApp::start().await;
+    let (ana, _luis) = (app.member("ana").await, app.member("luis").await);
+    let form = json!({ "newEmail": "luis@example.com", "currentPassword": PASSWORD });
+    ana.post("/api/auth/change-email", form).await.expect(202);
+    let told = "select count(*) from mail_outbox
+        where kind = 'account_exists' and recipient = 'luis@example.com'";
+    assert_eq!(app.count(told).await, 1);
+    // Taken between the asking and the confirming.
+    let form = json!({ "newEmail": "new@example.com", "currentPassword": PASSWORD });
+    ana.post("/api/auth/change-email", form).await.expect(202);
+    let link = app.mailed_token("verify_email", "new@example.com").await;
+    app.member("new").await;
+    verify_email(&app.visitor(), &link)
+        .await
+        .expect_code(409, "email_taken");
+    let seen = ana.get("/api/auth/session").await.expect(200);
+    assert_eq!(seen["user"]["email"], "ana@example.com");
+}
+
+#[tokio::test]
+async fn with_required_verification_nobody_signs_in_before_confirming() {
+    let settings = Settings::default().with("REQUIRE_EMAIL_VERIFICATION", "true");
+    let app = TestApp::start_with(settings).await;
+    let form = json!({ "email": "ana@example.com", "password": PASSWORD, "name": "Ana" });
+    let visitor = app.visitor();
+    let first = visitor.post("/api/auth/register", form.clone()).await;
+    first.expect(202);
+    assert_eq!(visitor.cookie(), None);
+    // Whether there is an account already is answered alike.
+    let again = app.visitor().post("/api/auth/register", form).await;
+    assert_eq!((again.status, &again.text), (first.status, &first.text));
+    assert_eq!(app.mail_count("account_exists").await, 1);
+    assert_eq!(app.count("select count(*) from users").await, 1);
+    // The right password is told, and a link mailed again; a wrong one is not.
+    let before = app.mail_count("verify_email").await;
+    visitor
+        .sign_in("ana@example.com", "guess")
+        .await
+        .expect_code(401, "invalid_credentials");
+    visitor
+        .sign_in_as("ana")
+        .await
+        .expect_code(403, "email_not_verified");
+    assert_eq!(app.mail_count("verify_email").await, before + 1);
+    let link = app.mailed_token("verify_email", "ana@example.com").await;
+    verify_email(&app.visitor(), &link).await.expect(200);
+    visitor.sign_in_as("ana").await.expect(200);
+}
+
+#[tokio::test]
+async fn an_outage_does_not_consume_a_link() {
+    let app = TestApp::start().await;
+    app.member("ana").await;
+    let link = reset_token(&app).await;
+    app.sql("alter table user_sessions rename to elsewhere")
+        .await;
+    let response = reset_password(&app.visitor(), &link, NEW).await;
+    assert!(response.status >= 500, "{response:?}");
+    app.sql("alter table elsewhere rename to user_sessions")
+        .await;
+    reset_password(&app.visitor(), &link, NEW).await.expect(200);
+    wait_until(async || app.mail_count("password_reset").await == 1).await;
+}

@@ -1,0 +1,238 @@
+//! Which account a provider leads to, or makes.
+
+use futures_util::future::{join, join_all};
+use reqwest::Method;
+use reqwest::header::ACCEPT;
+use serde_json::json;
+
+use super::{
+    START, ana_claims, assert_redirects_to, identity_count, profile, sign_in, start_sign_in,
+    start_with_provider, user_count, verified_member,
+};
+use crate::harness::{Authenticator, wait_until};
+
+#[tokio::test]
+async fn the_first_sign_in_creates_an_account_and_the_next_one_finds_it() {
+    let Some((oidc, app)) = start_with_provider().await else {
+        return;
+    };
+    let first = app.visitor();
+    assert_redirects_to(&sign_in(&oidc, &first, "ana-1").await, "/");
+    let made = profile(&first).await;
+    assert_eq!(made["email"], "ana@example.com");
+    assert_eq!(made["name"], "Ana Reyes");
+    assert_eq!(made["emailVerified"], true);
+    // The address may change at the provider: it is not what one is known by.
+    let mut moved = ana_claims();
+    moved["email"] = json!("reyes@example.com");
+    oidc.add_account("ana-1", moved).await;
+    let second = app.visitor();
+    assert_redirects_to(&sign_in(&oidc, &second, "ana-1").await, "/");
+    let again = profile(&second).await;
+    assert_eq!(
+        (&again["id"], &again["email"]),
+        (&made["id"], &made["email"])
+    );
+    assert_eq!(user_count(&app).await, 1);
+    let sessions = second.get("/api/sessions").await.expect(200);
+    assert_eq!(sessions["items"].as_array().unwrap().len(), 2);
+    let ways = second.get("/api/auth/identities").await.expect(200);
+    assert_eq!(ways["hasPassword"], false);
+    assert_eq!(ways["items"][0]["email"], "reyes@example.com");
+}
+
+#[tokio::test]
+async fn an_account_with_the_same_verified_email_is_linked_and_its_owner_notified() {
+    let Some((oidc, app)) = start_with_provider().await else {
+        return;
+    };
+    let ana = verified_member(&app, "ana").await;
+    let elsewhere = app.visitor();
+    assert_redirects_to(&sign_in(&oidc, &elsewhere, "ana-1").await, "/");
+    assert_eq!(profile(&elsewhere).await["id"], profile(&ana).await["id"]);
+    assert_eq!((user_count(&app).await, identity_count(&app).await), (1, 1));
+    let told = "select count(*) from mail_outbox where kind = 'identity_linked'
+        and recipient = 'ana@example.com' and payload #>> '{notice,other}' = 'Acme'";
+    assert_eq!(app.count(told).await, 1);
+    let logged = "select count(*) from security_events where kind = 'identity_linked'
+        and detail ->> 'provider' = 'acme'";
+    assert_eq!(app.count(logged).await, 1);
+    // The password is still one.
+    elsewhere.sign_in_as("ana").await.expect(200);
+}
+
+#[tokio::test]
+async fn an_account_with_an_unverified_email_is_not_linked_automatically() {
+    let Some((oidc, app)) = start_with_provider().await else {
+        return;
+    };
+    // Whoever registered may have used somebody else's address.
+    app.member("ana").await;
+    let owner = app.visitor();
+    let response = sign_in(&oidc, &owner, "ana-1").await;
+    response.expect_code(409, "account_exists");
+    assert!(!owner.is_signed_in().await);
+    assert_eq!((user_count(&app).await, identity_count(&app).await), (1, 0));
+}
+
+#[tokio::test]
+async fn an_email_reassigned_at_the_provider_does_not_open_the_account() {
+    let Some((oidc, app)) = start_with_provider().await else {
+        return;
+    };
+    sign_in(&oidc, &app.visitor(), "ana-1").await;
+    oidc.add_account("ana-2", ana_claims()).await;
+    let heir = app.visitor();
+    let response = sign_in(&oidc, &heir, "ana-2").await;
+    response.expect_code(409, "account_exists");
+    assert_eq!(identity_count(&app).await, 1);
+}
+
+#[tokio::test]
+async fn an_email_not_verified_by_the_provider_opens_and_creates_nothing() {
+    let Some((oidc, app)) = start_with_provider().await else {
+        return;
+    };
+    verified_member(&app, "ana").await;
+    let mut claims = ana_claims();
+    for told in [json!(false), json!("false"), json!(1), json!(null)] {
+        claims["email_verified"] = told;
+        oidc.add_account("mallory", claims.clone()).await;
+        let response = sign_in(&oidc, &app.visitor(), "mallory").await;
+        response.expect_code(403, "email_unverified");
+    }
+    claims["email"] = json!("mallory@example.com");
+    oidc.add_account("mallory", claims).await;
+    let response = sign_in(&oidc, &app.visitor(), "mallory").await;
+    response.expect_code(403, "email_unverified");
+    assert_eq!((user_count(&app).await, identity_count(&app).await), (1, 0));
+}
+
+#[tokio::test]
+async fn a_provider_does_not_bypass_required_email_verification() {
+    let Some((oidc, app)) = start_with_provider().await else {
+        return;
+    };
+    let nadia = app.member("nadia").await;
+    assert_redirects_to(&sign_in(&oidc, &nadia, "ana-1").await, "/");
+    let settings = oidc.settings().with("REQUIRE_EMAIL_VERIFICATION", "true");
+    let strict = app.start_another_with(settings).await;
+    let phone = strict.visitor();
+    let response = sign_in(&oidc, &phone, "ana-1").await;
+    response.expect_code(403, "email_not_verified");
+    assert!(!phone.is_signed_in().await);
+}
+
+#[tokio::test]
+async fn a_deactivated_account_is_neither_opened_nor_recreated() {
+    let Some((oidc, app)) = start_with_provider().await else {
+        return;
+    };
+    sign_in(&oidc, &app.visitor(), "ana-1").await;
+    app.sql("update users set is_active = false").await;
+    let response = sign_in(&oidc, &app.visitor(), "ana-1").await;
+    response.expect_code(403, "account_closed");
+    app.sql("delete from user_identities").await;
+    let response = sign_in(&oidc, &app.visitor(), "ana-1").await;
+    response.expect_code(403, "account_closed");
+    assert_eq!((user_count(&app).await, identity_count(&app).await), (1, 0));
+}
+
+#[tokio::test]
+async fn concurrent_first_sign_ins_create_one_member() {
+    let Some((oidc, app)) = start_with_provider().await else {
+        return;
+    };
+    let mut backs = Vec::new();
+    for _ in 0..6 {
+        let person = app.visitor();
+        let back = oidc
+            .complete_sign_in(&start_sign_in(&person, START).await, "ana-1")
+            .await;
+        backs.push((person, back));
+    }
+    let responses = join_all(backs.iter().map(|(person, back)| person.get(back))).await;
+    for response in &responses {
+        assert_redirects_to(response, "/");
+    }
+    assert_eq!((user_count(&app).await, identity_count(&app).await), (1, 1));
+    assert_eq!(app.count("select count(*) from user_sessions").await, 6);
+}
+
+#[tokio::test]
+async fn a_sign_in_that_meets_a_new_account_looks_up_its_identity_again() {
+    let Some((oidc, app)) = start_with_provider().await else {
+        return;
+    };
+    sign_in(&oidc, &app.visitor(), "ana-1").await;
+    app.sql("update user_identities set subject = 'not yet'")
+        .await;
+    let person = app.visitor();
+    let back = oidc
+        .complete_sign_in(&start_sign_in(&person, START).await, "ana-1")
+        .await;
+    // The link has been looked for, and the account not yet.
+    let held = app
+        .hold_locks(
+            "lock table users in access exclusive mode;
+            update user_identities set subject = 'ana-1'",
+        )
+        .await;
+    let linked = async {
+        wait_until(async || app.blocked_statements().await == 1).await;
+        held.commit().await;
+    };
+    let (response, ()) = join(person.get(&back), linked).await;
+    assert_redirects_to(&response, "/");
+    assert_eq!((user_count(&app).await, identity_count(&app).await), (1, 1));
+}
+
+#[tokio::test]
+async fn session_data_is_kept_and_the_device_is_recognized_next_time() {
+    let Some((oidc, app)) = start_with_provider().await else {
+        return;
+    };
+    let ana = app.visitor();
+    ana.get("/api/session/test-session").await.expect(200);
+    let anonymous = ana.copy();
+    assert_redirects_to(&sign_in(&oidc, &ana, "ana-1").await, "/");
+    assert_ne!(ana.cookie(), anonymous.cookie());
+    let later = ana.get("/api/session/test-session").await.expect(200);
+    assert_eq!(later["visits"], 2);
+    ana.post("/api/auth/logout", json!({})).await.expect(200);
+    assert_redirects_to(&sign_in(&oidc, &ana, "ana-1").await, "/");
+    let told = "select count(*) from mail_outbox where kind = 'new_device'";
+    assert_eq!(app.count(told).await, 0);
+    assert_redirects_to(&sign_in(&oidc, &app.visitor(), "ana-1").await, "/");
+    assert_eq!(app.count(told).await, 1);
+}
+
+#[tokio::test]
+async fn a_provider_sign_in_also_requires_the_second_factor() {
+    let Some((oidc, app)) = start_with_provider().await else {
+        return;
+    };
+    let ana = app.visitor();
+    sign_in(&oidc, &ana, "ana-1").await;
+    let (authenticator, _) = Authenticator::enroll(&app, &ana, None).await;
+    let phone = app.visitor();
+    let path = format!("{START}?returnTo=/classes?a=b&remember=true");
+    let back = oidc
+        .complete_sign_in(&start_sign_in(&phone, &path).await, "ana-1")
+        .await;
+    let request = phone.request(Method::GET, &back);
+    let response = phone.send(request.header(ACCEPT, "text/html")).await;
+    assert_redirects_to(&response, "/#two-factor=%2Fclasses%3Fa%3Db");
+    assert!(!phone.is_signed_in().await);
+    let cookie = response.header("set-cookie").unwrap();
+    assert!(cookie.starts_with("__Host-sabor_challenge="), "{cookie}");
+    assert!(cookie.contains("Max-Age=300"), "{cookie}");
+    let code = authenticator.code(&app);
+    let response = phone.post("/api/auth/login", json!({ "code": code })).await;
+    response.expect(200);
+    assert_eq!(profile(&phone).await["email"], "ana@example.com");
+    // A program is told as it is after a password.
+    let response = sign_in(&oidc, &app.visitor(), "ana-1").await;
+    let body = response.expect_code(401, "two_factor_required");
+    assert!(body["challenge"].is_string());
+}

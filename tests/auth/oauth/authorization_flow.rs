@@ -1,0 +1,304 @@
+//! The way there and back: what goes out, what comes back, and to whom.
+
+use reqwest::Method;
+use reqwest::header::ACCEPT;
+use serde_json::json;
+
+use super::{
+    START, assert_redirects_to, parameter, profile, sign_in, sign_in_via, start_sign_in,
+    start_with_provider, start_with_provider_and, with_parameter, without_parameter,
+};
+use crate::harness::{TestClient, TestResponse, wait_until};
+
+#[tokio::test]
+async fn the_authorization_request_has_pkce_state_nonce_and_our_own_redirect_uri() {
+    let Some((oidc, app)) = start_with_provider().await else {
+        return;
+    };
+    let visitor = app.visitor();
+    // Whatever host the caller names.
+    let request = visitor.request(Method::GET, START);
+    let response = visitor
+        .send(request.header("x-forwarded-host", "evil.example"))
+        .await;
+    let there = response.header("location").unwrap();
+    assert!(there.starts_with(&format!("{}/auth?", oidc.url)), "{there}");
+    for (name, value) in [
+        ("response_type", "code"),
+        ("client_id", "sabor"),
+        ("scope", "openid email profile"),
+        ("code_challenge_method", "S256"),
+        (
+            "redirect_uri",
+            "https://sabor.example/api/auth/oauth/callback/acme",
+        ),
+    ] {
+        assert_eq!(parameter(there, name).as_deref(), Some(value), "{name}");
+    }
+    for name in ["state", "nonce", "code_challenge"] {
+        assert!(parameter(there, name).unwrap().len() >= 43, "{name}");
+    }
+    let cookie = response.header("set-cookie").unwrap();
+    let (pair, attributes) = cookie.split_once("; ").unwrap();
+    assert!(pair.starts_with("__Host-sabor_oauth="));
+    assert_eq!(
+        attributes,
+        "Path=/; Max-Age=600; HttpOnly; SameSite=Lax; Secure"
+    );
+    // Neither of the two that hold it together is in the table, nor the verifier.
+    let rows = app
+        .sql("select row_to_json(oauth_states)::text from oauth_states")
+        .await;
+    let row: String = rows[0].get(0);
+    let state = parameter(there, "state").unwrap();
+    let held = pair.split_once('=').unwrap().1;
+    assert!(!row.contains(&state) && !row.contains(held), "{row}");
+}
+
+#[tokio::test]
+async fn the_provider_may_respond_with_form_post() {
+    let Some((oidc, app)) = start_with_provider().await else {
+        return;
+    };
+    let ana = app.visitor();
+    let there = start_sign_in(&ana, START).await;
+    let form = oidc
+        .complete_sign_in(&format!("{there}&response_mode=form_post"), "ana-1")
+        .await;
+    // With a session's cookie: old browsers send it along.
+    let request = app
+        .member("nadia")
+        .await
+        .request(Method::POST, "/api/auth/oauth/callback/acme")
+        .header("content-type", "application/x-www-form-urlencoded")
+        .body(form);
+    let (client, request) = request.build_split();
+    let mut request = request.unwrap();
+    let origin = oidc.url.parse().unwrap();
+    request.headers_mut().insert("origin", origin);
+    let response = TestResponse::read(client.execute(request).await.unwrap()).await;
+    assert_eq!(response.status, 303, "{}", response.text);
+    assert!(response.header("set-cookie").is_none());
+    let back = response.header("location").unwrap();
+    assert!(back.starts_with("/api/auth/oauth/callback/acme?code="));
+    assert_redirects_to(&ana.get(back).await, "/");
+    assert_eq!(profile(&ana).await["email"], "ana@example.com");
+    let json = ana.post("/api/auth/oauth/callback/acme", json!({})).await;
+    json.expect_code(400, "malformed_request");
+}
+
+#[tokio::test]
+async fn a_declined_sign_in_is_reported_as_json_or_by_redirect() {
+    let Some((oidc, app)) = start_with_provider().await else {
+        return;
+    };
+    let response = sign_in(&oidc, &app.visitor(), "nobody").await;
+    response.expect_code(403, "access_denied");
+    let visitor = app.visitor();
+    let back = oidc
+        .complete_sign_in(&start_sign_in(&visitor, START).await, "nobody")
+        .await;
+    let request = visitor.request(Method::GET, &back);
+    let response = visitor
+        .send(request.header(ACCEPT, "text/html,*/*;q=0.8"))
+        .await;
+    assert_redirects_to(&response, "/#oauth=access_denied");
+    wait_until(async || {
+        app.count(
+            "select count(*) from security_events where kind = 'provider_sign_in_failed'
+            and detail = '{\"provider\": \"acme\", \"code\": \"access_denied\"}'",
+        )
+        .await
+            == 2
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_state_works_once_for_its_provider_in_the_browser_that_started() {
+    let Some((oidc, app)) = start_with_provider_and(|settings| {
+        settings
+            .with("OAUTH_GITHUB_CLIENT_ID", "sabor")
+            .with("OAUTH_GITHUB_CLIENT_SECRET", "secret")
+    })
+    .await
+    else {
+        return;
+    };
+    let ana = app.visitor();
+    let back = oidc
+        .complete_sign_in(&start_sign_in(&ana, START).await, "ana-1")
+        .await;
+    let refused = async |person: &TestClient, path: &str| {
+        let response = person.get(path).await;
+        response.expect_code(400, "oauth_state");
+    };
+    // Somebody is sent a link to what another has begun.
+    refused(&app.visitor(), &back).await;
+    let other = app.visitor();
+    start_sign_in(&other, START).await;
+    refused(&other, &back).await;
+    refused(&ana, &with_parameter(&back, "state", &"ab".repeat(32))).await;
+    refused(&ana, &without_parameter(&back, "state")).await;
+    refused(&ana, &back.replace("/acme?", "/github?")).await;
+    // None of these has used it up.
+    assert_redirects_to(&ana.get(&back).await, "/");
+    refused(&ana, &back).await;
+    assert_eq!(app.count("select count(*) from oauth_states").await, 1);
+}
+
+#[tokio::test]
+async fn two_tabs_can_sign_in_in_parallel() {
+    let Some((oidc, app)) = start_with_provider().await else {
+        return;
+    };
+    let ana = app.visitor();
+    let one = start_sign_in(&ana, START).await;
+    let two = start_sign_in(&ana, &format!("{START}?returnTo=/classes")).await;
+    assert_redirects_to(
+        &ana.get(&oidc.complete_sign_in(&one, "ana-1").await).await,
+        "/",
+    );
+    // Signing in in the first tab is no reason to link in the second.
+    let response = ana.get(&oidc.complete_sign_in(&two, "ana-1").await).await;
+    assert_redirects_to(&response, "/classes");
+}
+
+#[tokio::test]
+async fn a_state_expires_after_ten_minutes() {
+    let Some((oidc, app)) = start_with_provider().await else {
+        return;
+    };
+    let ana = app.visitor();
+    let back = oidc
+        .complete_sign_in(&start_sign_in(&ana, START).await, "ana-1")
+        .await;
+    let lasts = "select count(*) from oauth_states
+        where expires_at between now() + interval '9 minutes' and now() + interval '10 minutes'";
+    assert_eq!(app.count(lasts).await, 1);
+    app.sql("update oauth_states set expires_at = now() - interval '1 second'")
+        .await;
+    ana.get(&back).await.expect_code(400, "oauth_state");
+}
+
+#[tokio::test]
+async fn an_authorization_code_works_once_and_only_for_its_own_sign_in() {
+    let Some((oidc, app)) = start_with_provider().await else {
+        return;
+    };
+    let ana = app.visitor();
+    let back = oidc
+        .complete_sign_in(&start_sign_in(&ana, START).await, "ana-1")
+        .await;
+    let code = parameter(&back, "code").unwrap();
+    assert_redirects_to(&ana.get(&back).await, "/");
+    let thief = app.visitor();
+    let put_in = async |code: &str| {
+        let own = oidc
+            .complete_sign_in(&start_sign_in(&thief, START).await, "ana-1")
+            .await;
+        let response = thief.get(&with_parameter(&own, "code", code)).await;
+        response.expect_code(400, "oauth_refused");
+    };
+    put_in(&code).await;
+    // One that has not been used does not fit another sign-in's verifier.
+    let fresh = app.visitor();
+    let back = oidc
+        .complete_sign_in(&start_sign_in(&fresh, START).await, "ana-1")
+        .await;
+    put_in(&parameter(&back, "code").unwrap()).await;
+    assert!(!thief.is_signed_in().await);
+}
+
+#[tokio::test]
+async fn a_callback_with_another_or_missing_issuer_is_rejected() {
+    let Some((oidc, app)) = start_with_provider().await else {
+        return;
+    };
+    let ana = app.visitor();
+    let back = oidc
+        .complete_sign_in(&start_sign_in(&ana, START).await, "ana-1")
+        .await;
+    let foreign = with_parameter(&back, "iss", "https://other.example");
+    ana.get(&foreign).await.expect_code(400, "oauth_refused");
+    // This one says that it always names itself.
+    let back = oidc
+        .complete_sign_in(&start_sign_in(&ana, START).await, "ana-1")
+        .await;
+    let nameless = without_parameter(&back, "iss");
+    ana.get(&nameless).await.expect_code(400, "oauth_refused");
+    let back = oidc
+        .complete_sign_in(&start_sign_in(&ana, START).await, "ana-1")
+        .await;
+    let twice = format!("{back}&code=another");
+    ana.get(&twice).await.expect_code(400, "malformed_request");
+}
+
+#[tokio::test]
+async fn return_paths_lead_only_to_this_site() {
+    let Some((oidc, app)) = start_with_provider().await else {
+        return;
+    };
+    let ana = app.visitor();
+    let path = format!("{START}?returnTo=%2Fclasses%3Fstyle%3Dsalsa%23week&remember=true");
+    let response = sign_in_via(&oidc, &ana, &path, "ana-1").await;
+    assert_redirects_to(&response, "/classes?style=salsa#week");
+    let cookies: Vec<_> = response.headers.get_all("set-cookie").iter().collect();
+    let session = cookies[0].to_str().unwrap();
+    assert!(session.contains("Max-Age=2592000"), "{session}");
+    for foreign in [
+        "https://evil.example",
+        "//evil.example",
+        "/%5Cevil.example",
+        "%5C%5Cevil.example",
+        "/%09/evil.example",
+        "/%0d%0aset-cookie:a=b",
+        "javascript:alert(1)",
+        "evil.example",
+    ] {
+        let path = format!("{START}?returnTo={foreign}");
+        let response = app.visitor().get(&path).await;
+        let body = response.expect_code(400, "validation_failed");
+        assert!(body["details"]["returnTo"].is_array(), "{foreign}");
+    }
+    let response = app.visitor().get("/api/auth/oauth/nobody").await;
+    response.expect_code(404, "not_found");
+}
+
+#[tokio::test]
+async fn the_executables_accept_rewritten_paths() {
+    let Some((oidc, app)) = start_with_provider().await else {
+        return;
+    };
+    let start = app
+        .start_function(env!("CARGO_BIN_EXE_auth-oauth-provider"))
+        .await;
+    let back = app.start_function(env!("CARGO_BIN_EXE_auth-oauth-callback-provider"));
+    let back = back.await;
+    let ana = app.visitor().connected_to_url(&start.url);
+    let there = start_sign_in(&ana, "/api/auth/oauth/[provider]?provider=acme").await;
+    let path = oidc.complete_sign_in(&there, "ana-1").await;
+    let path = path.replace("/acme?", "/[provider]?provider=acme&");
+    let ana = ana.connected_to_url(&back.url);
+    assert_redirects_to(&ana.get(&path).await, "/");
+    assert!(ana.connected_to(&app).is_signed_in().await);
+}
+
+#[tokio::test]
+async fn starts_and_failures_are_rate_limited_by_ip_address() {
+    let Some((_oidc, app)) = start_with_provider().await else {
+        return;
+    };
+    let visitor = app.visitor();
+    for _ in 0..15 {
+        start_sign_in(&visitor, START).await;
+        let response = visitor.get("/api/auth/oauth/callback/acme").await;
+        response.expect_code(400, "oauth_state");
+    }
+    visitor
+        .get(START)
+        .await
+        .expect_code(429, "too_many_requests");
+    let response = visitor.get("/api/auth/oauth/callback/acme").await;
+    response.expect_code(429, "too_many_requests");
+}

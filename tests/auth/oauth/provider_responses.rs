@@ -1,0 +1,307 @@
+//! What a provider says of itself and of whoever signs in, and how far it is believed.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::TimeDelta;
+use serde_json::{Value, json};
+
+use super::{
+    START, ana_claims, assert_redirects_to, profile, sign_in, start_sign_in, start_with_provider,
+    start_with_provider_and, user_count, with_parameter,
+};
+use crate::harness::{
+    FakeGitHub, OidcProvider, ProviderFault, Settings, TestApp, TestClient, TokenRewrite,
+    decode_claims,
+};
+
+#[tokio::test]
+async fn an_id_token_is_accepted_only_if_every_claim_is_valid() {
+    let Some((oidc, app)) = start_with_provider().await else {
+        return;
+    };
+    // Signed again by a known key, it is believed: so the rest is not refused
+    // for its signature.
+    oidc.rewrite_claims(|_| {});
+    assert_redirects_to(&sign_in(&oidc, &app.visitor(), "ana-1").await, "/");
+
+    let now = app.app.clock().now().timestamp();
+    let lies: [(&str, Value); 11] = [
+        ("nonce", json!("of another sign-in")),
+        ("nonce", Value::Null),
+        ("aud", json!("another client")),
+        ("aud", json!(["sabor", "another client"])),
+        ("azp", json!("another client")),
+        ("iss", json!("https://other.example")),
+        ("exp", json!(now - 61)),
+        ("exp", Value::Null),
+        ("iat", json!(now + 300)),
+        ("sub", json!("")),
+        ("sub", json!("a".repeat(256))),
+    ];
+    for (claim, value) in lies {
+        let told = format!("{claim}: {value}");
+        oidc.rewrite_claims(move |claims| {
+            claims[claim] = value.clone();
+            // Else the provider is asked again, and tells of somebody else.
+            claims["email"] = json!("ana@example.com");
+        });
+        let visitor = app.visitor();
+        let response = sign_in(&oidc, &visitor, "ana-1").await;
+        assert_eq!(response.status, 400, "{told}: {}", response.text);
+        response.expect_code(400, "oauth_refused");
+        assert!(!visitor.is_signed_in().await, "{told}");
+    }
+    // A minute is not held against a provider's clock.
+    oidc.rewrite_claims(move |claims| {
+        claims["exp"] = json!(now - 20);
+        claims["iat"] = json!(now + 20);
+        claims["aud"] = json!(["another client", "sabor"]);
+        claims["azp"] = json!("sabor");
+    });
+    assert_redirects_to(&sign_in(&oidc, &app.visitor(), "ana-1").await, "/");
+}
+
+#[tokio::test]
+async fn id_token_expiry_is_checked_against_our_clock() {
+    let Some((oidc, app)) = start_with_provider().await else {
+        return;
+    };
+    let ana = app.visitor();
+    let back = oidc
+        .complete_sign_in(&start_sign_in(&ana, START).await, "ana-1")
+        .await;
+    app.app.clock().advance(TimeDelta::hours(2));
+    ana.get(&back).await.expect_code(400, "oauth_refused");
+}
+
+#[tokio::test]
+async fn an_id_token_without_a_valid_signature_is_rejected() {
+    use base64::Engine;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
+    let Some((oidc, app)) = start_with_provider().await else {
+        return;
+    };
+    let headed = |header: Value| {
+        move |token: &str| {
+            let claims = token.split('.').nth(1).unwrap();
+            let header = BASE64.encode(header.to_string());
+            format!("{header}.{claims}.{}", BASE64.encode("signature"))
+        }
+    };
+    let altered = |token: &str| {
+        let mut claims = decode_claims(token);
+        claims["email"] = json!("admin@example.com");
+        let parts: Vec<_> = token.split('.').collect();
+        let claims = BASE64.encode(claims.to_string());
+        format!("{}.{claims}.{}", parts[0], parts[2])
+    };
+    let unsigned = |token: &str| {
+        let claims = token.split('.').nth(1).unwrap();
+        let header = BASE64.encode(json!({ "alg": "none" }).to_string());
+        format!("{header}.{claims}.")
+    };
+    let tokens: [TokenRewrite; 8] = [
+        Arc::new(altered),
+        Arc::new(unsigned),
+        Arc::new(headed(json!({ "alg": "none" }))),
+        Arc::new(headed(json!({ "alg": "HS256", "kid": "of-the-proxy" }))),
+        Arc::new(headed(json!({ "alg": "ES256", "kid": "of-the-proxy" }))),
+        Arc::new(headed(json!({ "alg": "RS256", "kid": "of-the-proxy" }))),
+        Arc::new(headed(json!({ "alg": "ES256", "kid": "unheard of" }))),
+        Arc::new(|_: &str| "no token".to_owned()),
+    ];
+    for (at, token) in tokens.into_iter().enumerate() {
+        oidc.set_fault(ProviderFault::IdToken(token));
+        let response = sign_in(&oidc, &app.visitor(), "ana-1").await;
+        assert_eq!(response.status, 400, "{at}: {}", response.text);
+        response.expect_code(400, "oauth_refused");
+    }
+    assert_eq!(user_count(&app).await, 0);
+}
+
+#[tokio::test]
+async fn every_asymmetric_signing_algorithm_is_supported() {
+    let Some(oidc) = OidcProvider::start().await else {
+        return;
+    };
+    oidc.add_account("ana-1", ana_claims()).await;
+    let app = TestApp::start_with(oidc.settings()).await;
+    for algorithm in ["RS384", "RS512", "PS256", "ES256", "ES384", "EdDSA"] {
+        let client = format!("sabor-{algorithm}");
+        let settings = oidc.settings().with("OAUTH_ACME_CLIENT_ID", client);
+        let app = app.start_another_with(settings).await;
+        assert_redirects_to(&sign_in(&oidc, &app.visitor(), "ana-1").await, "/");
+    }
+    // What else there is, a provider may sign by as well; it is not taken.
+    let settings = oidc.settings().with("OAUTH_ACME_CLIENT_ID", "sabor-HS256");
+    let app = app.start_another_with(settings).await;
+    let response = sign_in(&oidc, &app.visitor(), "ana-1").await;
+    response.expect_code(400, "oauth_refused");
+}
+
+#[tokio::test]
+async fn metadata_is_fetched_once_and_keys_again_for_an_unknown_key_id() {
+    let Some((oidc, app)) = start_with_provider().await else {
+        return;
+    };
+    const METADATA: &str = "/.well-known/openid-configuration";
+    for _ in 0..3 {
+        assert_redirects_to(&sign_in(&oidc, &app.visitor(), "ana-1").await, "/");
+    }
+    assert_eq!(
+        (oidc.request_count(METADATA), oidc.request_count("/jwks")),
+        (1, 1)
+    );
+    let token = |token: &str| {
+        let (_, rest) = token.split_once('.').unwrap();
+        let header = r#"{"alg":"RS256","kid":"a-new-one"}"#;
+        let header =
+            base64::Engine::encode(&base64::engine::general_purpose::URL_SAFE_NO_PAD, header);
+        format!("{header}.{rest}")
+    };
+    oidc.set_fault(ProviderFault::IdToken(Arc::new(token)));
+    let response = sign_in(&oidc, &app.visitor(), "ana-1").await;
+    response.expect_code(400, "oauth_refused");
+    assert_eq!(oidc.request_count("/jwks"), 2);
+}
+
+#[tokio::test]
+async fn userinfo_about_another_subject_is_rejected() {
+    let Some((oidc, app)) = start_with_provider().await else {
+        return;
+    };
+    oidc.set_fault(ProviderFault::Userinfo(Arc::new(|told| {
+        told["sub"] = json!("somebody-else");
+    })));
+    let response = sign_in(&oidc, &app.visitor(), "ana-1").await;
+    response.expect_code(400, "oauth_refused");
+}
+
+#[tokio::test]
+async fn metadata_with_another_issuer_or_an_unsafe_endpoint_is_rejected() {
+    let Some((oidc, app)) = start_with_provider().await else {
+        return;
+    };
+    let foreign = |told: &mut Value| told["issuer"] = json!("https://other.example");
+    oidc.set_fault(ProviderFault::Metadata(Arc::new(foreign)));
+    let response = app.visitor().get(START).await;
+    response.expect_code(503, "unavailable");
+    let script = |told: &mut Value| told["authorization_endpoint"] = json!("javascript:alert(1)");
+    oidc.set_fault(ProviderFault::Metadata(Arc::new(script)));
+    let response = app.visitor().get(START).await;
+    response.expect_code(503, "unavailable");
+}
+
+#[tokio::test]
+async fn an_unavailable_or_slow_provider_fails_fast() {
+    let patience = Duration::from_millis(500);
+    let Some((oidc, app)) = start_with_provider_and(|settings| Settings {
+        provider_deadline: Some(patience),
+        ..settings
+    })
+    .await
+    else {
+        return;
+    };
+    let ana = app.visitor();
+    let backs = [
+        oidc.complete_sign_in(&start_sign_in(&ana, START).await, "ana-1")
+            .await,
+        oidc.complete_sign_in(&start_sign_in(&ana, START).await, "ana-1")
+            .await,
+    ];
+    for (mischief, back) in [ProviderFault::Unavailable, ProviderFault::Unresponsive]
+        .into_iter()
+        .zip(backs)
+    {
+        oidc.set_fault(mischief);
+        let started = std::time::Instant::now();
+        let response = ana.get(&back).await;
+        response.expect_code(503, "unavailable");
+        assert!(response.header("retry-after").is_some());
+        assert!(started.elapsed() < Duration::from_secs(5));
+    }
+    let elsewhere = app.start_another_with(Settings {
+        provider_deadline: Some(patience),
+        ..oidc
+            .settings()
+            .with("OAUTH_ACME_ISSUER", "http://127.0.0.1:9")
+    });
+    let response = elsewhere.await.visitor().get(START).await;
+    response.expect_code(503, "unavailable");
+    assert!(!ana.is_signed_in().await);
+}
+
+#[tokio::test]
+async fn configured_providers_are_listed_publicly() {
+    let settings = Settings::default()
+        .with("OAUTH_GOOGLE_CLIENT_ID", "a")
+        .with("OAUTH_GOOGLE_CLIENT_SECRET", "b")
+        .with("OAUTH_GITHUB_CLIENT_ID", "a")
+        .with("OAUTH_GITHUB_CLIENT_SECRET", "b");
+    let app = TestApp::start_with(settings).await;
+    let listed = app.visitor().get("/api/auth/providers").await.expect(200);
+    assert_eq!(
+        listed["items"],
+        json!([
+            { "name": "github", "label": "GitHub" },
+            { "name": "google", "label": "Google" },
+        ])
+    );
+    let none = TestApp::start().await;
+    let listed = none.visitor().get("/api/auth/providers").await.expect(200);
+    assert_eq!(listed["items"], json!([]));
+}
+
+#[tokio::test]
+async fn github_sign_in_uses_the_verified_primary_email() {
+    let github = FakeGitHub::start().await;
+    let app = TestApp::start_with(github.settings()).await;
+    let address = |email: &str, primary: bool, verified: bool| {
+        json!({
+            "email": email, "primary": primary, "verified": verified, "visibility": "private",
+        })
+    };
+    let visit = async |person: &TestClient| {
+        let there = start_sign_in(person, "/api/auth/oauth/github").await;
+        person.get(&github.complete_sign_in(&there)).await
+    };
+    github.set_emails(json!([
+        address("other@example.com", false, true),
+        address("ana@example.com", true, false),
+    ]));
+    let response = visit(&app.visitor()).await;
+    response.expect_code(403, "email_unverified");
+    github.set_emails(json!([
+        address("other@example.com", false, true),
+        address("ana@example.com", true, true),
+    ]));
+    let ana = app.visitor();
+    assert_redirects_to(&visit(&ana).await, "/");
+    let made = profile(&ana).await;
+    assert_eq!(made["email"], "ana@example.com");
+    assert_eq!(
+        (&made["firstName"], &made["lastName"]),
+        (&json!("Ana"), &json!("Reyes"))
+    );
+    let stranger = app.visitor();
+    let there = start_sign_in(&stranger, "/api/auth/oauth/github").await;
+    let back = with_parameter(&github.complete_sign_in(&there), "code", "wrong");
+    stranger.get(&back).await.expect_code(400, "oauth_refused");
+}
+
+#[tokio::test]
+async fn client_secret_post_is_supported() {
+    let Some(oidc) = OidcProvider::start().await else {
+        return;
+    };
+    oidc.add_account("ana-1", ana_claims()).await;
+    let settings = oidc.settings().with("OAUTH_ACME_CLIENT_ID", "sabor-post");
+    let app = TestApp::start_with(settings).await;
+    let post = |told: &mut Value| {
+        told["token_endpoint_auth_methods_supported"] = json!(["client_secret_post"]);
+    };
+    oidc.set_fault(ProviderFault::Metadata(Arc::new(post)));
+    assert_redirects_to(&sign_in(&oidc, &app.visitor(), "ana-1").await, "/");
+}

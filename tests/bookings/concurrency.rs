@@ -1,0 +1,198 @@
+//! Everybody at once: through the functions' own executables, as many
+//! processes as the platform would start, with the invariants looked at all
+//! the while.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use futures_util::StreamExt;
+use futures_util::future::join;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::{assert_bookings_consistent, book, cancel, join_waitlist};
+use crate::harness::{TestApp, TestClient, TestResponse};
+
+const CREATE: &str = env!("CARGO_BIN_EXE_bookings-create");
+const CANCEL: &str = env!("CARGO_BIN_EXE_bookings-cancel");
+
+const AT_ONCE: usize = 64;
+
+/// A function in a process of its own; returns where it answers.
+async fn start_function(app: &TestApp, executable: &str) -> String {
+    let mut function = app.start_function(executable).await;
+    let url = function.url.clone();
+    // It tells the platform of each request; somebody has to listen.
+    tokio::spawn(async move {
+        loop {
+            function.next_message().await;
+        }
+    });
+    url
+}
+
+/// Looks at the invariants until `work` is done.
+async fn while_checking_invariants<T>(app: &TestApp, work: impl Future<Output = T>) -> T {
+    let done = AtomicBool::new(false);
+    let watch = async {
+        while !done.load(Ordering::Relaxed) {
+            assert_bookings_consistent(app).await;
+        }
+    };
+    let work = async {
+        let value = work.await;
+        done.store(true, Ordering::Relaxed);
+        value
+    };
+    let (value, ()) = join(work, watch).await;
+    assert_bookings_consistent(app).await;
+    value
+}
+
+struct Attempt {
+    sent: Instant,
+    answered: Instant,
+    response: TestResponse,
+}
+
+async fn book_concurrently(app: &TestApp, class: Uuid, waitlist: bool) -> Vec<Attempt> {
+    let crowd = app.members(2_000).await;
+    let functions = [
+        start_function(app, CREATE).await,
+        start_function(app, CREATE).await,
+    ];
+    let attempts = crowd.iter().enumerate().map(async |(number, person)| {
+        let person = person.connected_to_url(&functions[number % functions.len()]);
+        let sent = Instant::now();
+        let response = match waitlist {
+            true => join_waitlist(&person, class).await,
+            false => book(&person, class).await,
+        };
+        let answered = Instant::now();
+        Attempt {
+            sent,
+            answered,
+            response,
+        }
+    });
+    let attempts = futures_util::stream::iter(attempts).buffer_unordered(AT_ONCE);
+    while_checking_invariants(app, attempts.collect()).await
+}
+
+#[tokio::test]
+async fn of_two_thousand_concurrent_members_exactly_twenty_get_a_spot() {
+    let app = TestApp::start().await;
+    let class = app.create_class(20).await;
+    let attempts = book_concurrently(&app, class, false).await;
+    let booked = attempts
+        .iter()
+        .filter(|attempt| attempt.response.status == 201);
+    assert_eq!(booked.count(), 20);
+    for refused in attempts
+        .iter()
+        .filter(|attempt| attempt.response.status != 201)
+    {
+        refused.response.expect_code(409, "class_full");
+    }
+    assert_eq!(app.count("select count(*) from bookings").await, 20);
+}
+
+#[tokio::test]
+async fn two_thousand_concurrent_members_are_waitlisted_in_order_of_arrival() {
+    let app = TestApp::start().await;
+    let class = app.create_class(20).await;
+    let attempts = book_concurrently(&app, class, true).await;
+    let rows = app
+        .sql("select id::text, waitlist_position from bookings where status = 'waitlisted'")
+        .await;
+    assert_eq!(rows.len(), 1_980);
+    let ticket = |id: &Value| {
+        let row = rows.iter().find(|row| id == row.get::<_, &str>(0));
+        row.map(|row| row.get::<_, i64>(1))
+    };
+    let mut waiting: Vec<(i64, &Attempt)> = attempts
+        .iter()
+        .filter_map(|attempt| Some((ticket(&attempt.response.expect(201)["id"])?, attempt)))
+        .collect();
+    assert_eq!(waiting.len(), 1_980);
+    waiting.sort_by_key(|(ticket, _)| *ticket);
+    // Whoever had an answer before another even asked, is before them.
+    let mut last_sent = waiting[0].1.sent;
+    for (ticket, attempt) in waiting {
+        assert!(
+            attempt.answered >= last_sent,
+            "ticket {ticket} is out of order"
+        );
+        last_sent = last_sent.max(attempt.sent);
+    }
+}
+
+#[tokio::test]
+async fn a_minute_of_random_bookings_and_cancellations_stays_consistent() {
+    let app = TestApp::start().await;
+    let mut classes = Vec::new();
+    for places in [1, 2, 3, 5, 8] {
+        classes.push(app.create_class(places).await);
+    }
+    let crowd = app.members(60).await;
+    let create = start_function(&app, CREATE).await;
+    let giving_up = start_function(&app, CANCEL).await;
+    let end = Instant::now() + Duration::from_secs(60);
+    let people = crowd.iter().enumerate().map(async |(seed, person)| {
+        let mut random = seed as u64 + 1;
+        let mut bookings: Vec<Value> = Vec::new();
+        let (booking, cancelling) = (
+            person.connected_to_url(&create),
+            person.connected_to_url(&giving_up),
+        );
+        let mut done = 0;
+        while Instant::now() < end {
+            random_step(&mut random, &classes, &mut bookings, &booking, &cancelling).await;
+            done += 1;
+        }
+        done
+    });
+    let done: Vec<usize> =
+        while_checking_invariants(&app, futures_util::future::join_all(people)).await;
+    let promoted = "select count(*) from mail_outbox where kind = 'booking_promoted'";
+    assert!(
+        app.count(promoted).await > 100,
+        "hardly anybody was promoted"
+    );
+    assert!(done.iter().sum::<usize>() > 1_000);
+    // Every promotion was told once, to whoever was promoted.
+    let told = "select count(*) from member_events where kind = 'booking_promoted'";
+    assert_eq!(app.count(told).await, app.count(promoted).await);
+}
+
+/// One step of somebody who cannot decide. A generator of our own (xorshift),
+/// for the steps are to be the same each time.
+async fn random_step(
+    random: &mut u64,
+    classes: &[Uuid],
+    bookings: &mut Vec<Value>,
+    booking: &TestClient,
+    cancelling: &TestClient,
+) {
+    *random ^= *random << 13;
+    *random ^= *random >> 7;
+    *random ^= *random << 17;
+    let choice = *random as usize;
+    if choice.is_multiple_of(2) && !bookings.is_empty() {
+        let given_up = bookings.swap_remove(choice / 2 % bookings.len());
+        cancel(cancelling, &given_up).await.expect(200);
+        return;
+    }
+    let payload = json!({
+        "scheduledClassId": classes[choice / 2 % classes.len()],
+        "joinWaitlist": !choice.is_multiple_of(3),
+    });
+    let response = booking.post("/api/bookings/create", payload).await;
+    match response.status {
+        201 => bookings.push(response.expect(201)),
+        _ => {
+            let code = response.expect(409)["code"].clone();
+            assert!(code == "class_full" || code == "already_booked", "{code}");
+        }
+    }
+}

@@ -1,0 +1,221 @@
+//! Answers that are kept: by Redis, by caches in between, and by browsers.
+
+use chrono::TimeDelta;
+use redis_endpoint::Mode;
+use reqwest::Method;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::{
+    ClassTypeAndInstructor, advance_to_next_minute, create_class_at, create_class_type, get_ok,
+};
+use crate::bookings::{book, cancel};
+use crate::harness::{TestApp, TestClient, TestResponse, wait_until};
+
+/// A class in two days, and every address that tells of it.
+async fn create_class_and_paths(app: &TestApp) -> (ClassTypeAndInstructor, Uuid, [String; 5]) {
+    let salsa = create_class_type(app, "Salsa").await;
+    let start = app.app.clock().now() + TimeDelta::days(2);
+    let id = create_class_at(app, salsa, start).await;
+    let paths = [
+        "/api/classes/list".to_owned(),
+        format!("/api/classes/list?instructor={}", salsa.instructor),
+        format!("/api/classes/details?id={}", salsa.class_type),
+        "/api/classes/schedule".to_owned(),
+        format!("/api/classes/availability?ids={id}"),
+    ];
+    (salsa, id, paths)
+}
+
+/// Which of the answers `write` ends: only those then show what was changed
+/// behind the functions' back.
+async fn invalidated_by(
+    app: &TestApp,
+    paths: &[String],
+    write: impl Future<Output = ()>,
+) -> Vec<bool> {
+    advance_to_next_minute(app);
+    let visitor = app.visitor();
+    let mut before = Vec::new();
+    for path in paths {
+        before.push(get_ok(&visitor, path).await);
+    }
+    app.sql("update class_types set description = description || '!', styles = styles || '{son}'")
+        .await;
+    app.sql("update scheduled_classes set max_participants = max_participants + 1")
+        .await;
+    write.await;
+    let mut ended = Vec::new();
+    for (path, before) in paths.iter().zip(&before) {
+        ended.push(get_ok(&visitor, path).await != *before);
+    }
+    ended
+}
+
+#[tokio::test]
+async fn a_response_is_cached_until_a_write_invalidates_it() {
+    let app = TestApp::start().await;
+    let (_, _, paths) = create_class_and_paths(&app).await;
+    assert_eq!(invalidated_by(&app, &paths, async {}).await, [false; 5]);
+}
+
+#[tokio::test]
+async fn bookings_invalidate_the_schedule_but_not_the_catalog() {
+    let app = TestApp::start().await;
+    let (_, id, paths) = create_class_and_paths(&app).await;
+    let ana = app.member("ana").await;
+    let booked = async { drop(book(&ana, id).await.expect(201)) };
+    assert_eq!(
+        invalidated_by(&app, &paths, booked).await,
+        [false, true, true, true, true]
+    );
+    let booking = ana.get("/api/bookings/list").await.expect(200)["items"][0].clone();
+    let given_up = async { drop(cancel(&ana, &booking).await.expect(200)) };
+    assert_eq!(
+        invalidated_by(&app, &paths, given_up).await,
+        [false, true, true, true, true]
+    );
+    // A refusal changes nothing, and ends nothing.
+    let refused = async { drop(cancel(&ana, &booking).await.expect(409)) };
+    assert_eq!(invalidated_by(&app, &paths, refused).await, [false; 5]);
+}
+
+#[tokio::test]
+async fn catalog_changes_invalidate_every_response_that_shows_them() {
+    let app = TestApp::start().await;
+    let (salsa, _, paths) = create_class_and_paths(&app).await;
+    let staff = app.staff("sofia").await;
+    let class_type = json!({ "id": salsa.class_type, "description": "New." });
+    let instructor = json!({ "id": salsa.instructor, "bio": "New." });
+    let new = json!({ "name": "Rumba", "price": "20" });
+    let writes: [(Method, &str, Value, u16); 5] = [
+        (Method::PATCH, "/api/admin/classes", class_type, 200),
+        (Method::PATCH, "/api/admin/instructors", instructor, 200),
+        (Method::POST, "/api/admin/classes", new.clone(), 201),
+        (
+            Method::POST,
+            "/api/admin/instructors",
+            json!({ "name": "Rosa" }),
+            201,
+        ),
+        (
+            Method::DELETE,
+            &format!("/api/admin/instructors?id={}", salsa.instructor),
+            json!({}),
+            200,
+        ),
+    ];
+    for (method, path, body, status) in writes {
+        let write = async {
+            let request = staff.request(method.clone(), path).json(&body);
+            staff.send(request).await.expect(status);
+        };
+        assert_eq!(
+            invalidated_by(&app, &paths, write).await,
+            [true; 5],
+            "{method} {path}"
+        );
+    }
+    let refused = async {
+        staff.post("/api/admin/classes", new).await.expect(409);
+    };
+    assert_eq!(invalidated_by(&app, &paths, refused).await, [false; 5]);
+    // Another's session, another's profile: nothing of this is touched.
+    let elsewhere = async {
+        let change = json!({ "phone": "+1 303 555 0100" });
+        staff.patch("/api/auth/me", change).await.expect(200);
+    };
+    assert_eq!(invalidated_by(&app, &paths, elsewhere).await, [false; 5]);
+}
+
+async fn get_if_none_match(person: &TestClient, path: &str, tag: &str) -> TestResponse {
+    let request = person.request(Method::GET, path);
+    person.send(request.header("if-none-match", tag)).await
+}
+
+#[tokio::test]
+async fn a_matching_etag_returns_not_modified() {
+    let app = TestApp::start().await;
+    let (_, id, paths) = create_class_and_paths(&app).await;
+    let visitor = app.visitor();
+    for path in &paths {
+        let first = visitor.get(path).await;
+        first.expect(200);
+        let tag = first.header("etag").unwrap().to_owned();
+        let kept = first.header("cache-control").unwrap().to_owned();
+        assert!(kept.contains("stale-while-revalidate="), "{kept}");
+        for known in [
+            tag.clone(),
+            format!("W/{tag}"),
+            format!("\"x\", {tag}"),
+            "*".to_owned(),
+        ] {
+            let again = get_if_none_match(&visitor, path, &known).await;
+            assert_eq!((again.status, again.text.as_str()), (304, ""), "{path}");
+            assert_eq!(again.header("etag"), Some(tag.as_str()));
+            assert_eq!(again.header("cache-control"), Some(kept.as_str()));
+        }
+        get_if_none_match(&visitor, path, "\"x\"").await.expect(200);
+    }
+    // A booking makes another answer of it, under another tag.
+    let tag = visitor
+        .get(&paths[4])
+        .await
+        .header("etag")
+        .unwrap()
+        .to_owned();
+    book(&app.member("ana").await, id).await.expect(201);
+    let changed = get_if_none_match(&visitor, &paths[4], &tag)
+        .await
+        .expect(200);
+    assert_eq!(changed["items"][0]["placesLeft"], 19);
+}
+
+#[tokio::test]
+async fn an_invalidation_is_retried_until_redis_accepts_it() {
+    let app = TestApp::start().await;
+    let (salsa, _, paths) = create_class_and_paths(&app).await;
+    let staff = app.staff("sofia").await;
+    let before = get_ok(&app.visitor(), &paths[0]).await;
+    app.redis.set_mode(Mode::Away).await.unwrap();
+    let change = json!({ "id": salsa.class_type, "description": "Another one" });
+    staff.patch("/api/admin/classes", change).await.expect(200);
+    app.redis.set_mode(Mode::Normal).await.unwrap();
+    wait_until(async || get_ok(&app.visitor(), &paths[0]).await != before).await;
+}
+
+#[tokio::test]
+async fn without_redis_every_response_comes_from_postgres() {
+    let app = TestApp::start().await;
+    let (_, id, paths) = create_class_and_paths(&app).await;
+    let ana = app.member("ana").await;
+    let visitor = app.visitor();
+    app.redis.set_mode(Mode::Away).await.unwrap();
+    for path in &paths {
+        let response = visitor.get(path).await;
+        response.expect(200);
+        assert!(response.header("etag").is_some());
+    }
+    book(&ana, id).await.expect(201);
+    let room = get_ok(&visitor, &paths[4]).await;
+    assert_eq!(room["items"][0]["placesLeft"], 19);
+}
+
+#[tokio::test]
+async fn without_postgres_only_cached_responses_are_available() {
+    let app = TestApp::start().await;
+    let (_, _, paths) = create_class_and_paths(&app).await;
+    let visitor = app.visitor();
+    // As on a process that has not yet connected.
+    let settings = crate::harness::Settings::default().with(
+        "POSTGRES_URL",
+        "postgres://nobody@127.0.0.1:1/none?sslmode=disable",
+    );
+    let alone = app.start_another_with(settings).await;
+    let there = visitor.connected_to(&alone);
+    let kept = get_ok(&visitor, &paths[0]).await;
+    assert_eq!(get_ok(&there, &paths[0]).await, kept);
+    let response = there.get(&paths[3]).await;
+    response.expect_code(503, "unavailable");
+    assert_eq!(response.header("cache-control"), Some("no-store"));
+}

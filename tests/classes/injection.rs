@@ -1,0 +1,126 @@
+//! Whatever stands in a query, it is a value and nothing more.
+
+use super::{create_class_at, create_class_type};
+use crate::conventions::operations;
+use crate::harness::TestApp;
+
+/// What has been tried elsewhere.
+const ATTACKS: &[&str] = &[
+    "'",
+    "' or '1'='1",
+    "'; drop table class_types; --",
+    "1) union select hourly_rate from instructors --",
+    "{salsa}",
+    "$1",
+    "%",
+    "\\",
+    "\u{0}",
+    "\u{7}",
+    "\u{202e}💃",
+    "null",
+    "[]",
+    "-1",
+    "99999999999999999999",
+    "*\r\nFLUSHALL",
+    "<script>alert(1)</script>",
+];
+
+#[tokio::test]
+async fn query_parameters_cannot_inject_anything() {
+    let app = TestApp::start().await;
+    let staff = app.staff("sofia").await;
+    let salsa = create_class_type(&app, "Salsa").await;
+    create_class_at(&app, salsa, app.app.clock().now()).await;
+    let mut asked = 0;
+    for (path, fields) in [
+        (
+            "/api/classes/list",
+            &["level", "style", "instructor", "limit", "cursor"][..],
+        ),
+        ("/api/classes/details", &["id"]),
+        (
+            "/api/classes/schedule",
+            &[
+                "from",
+                "to",
+                "tz",
+                "classType",
+                "instructor",
+                "limit",
+                "cursor",
+            ],
+        ),
+        ("/api/classes/availability", &["ids"]),
+        ("/api/admin/classes", &["active", "limit", "cursor"]),
+        ("/api/admin/instructors", &["active", "limit", "cursor"]),
+    ] {
+        assert!(operations().iter().any(|(_, known)| known == path));
+        for field in fields {
+            for value in ATTACKS {
+                let escaped: String = value.bytes().map(|byte| format!("%{byte:02x}")).collect();
+                let response = staff.get(&format!("{path}?{field}={escaped}")).await;
+                // A style may be anything; there is only none that is called so.
+                let due = if *field == "style" {
+                    &[200, 400][..]
+                } else {
+                    &[400]
+                };
+                assert!(
+                    due.contains(&response.status),
+                    "{path} {field} {value} {}",
+                    response.text
+                );
+                assert!(!response.text.contains("Salsa"), "{path} {field} {value}");
+                asked += 1;
+            }
+        }
+        let twice = format!("{path}?{0}=a&{0}=b", fields[0]);
+        staff
+            .get(&twice)
+            .await
+            .expect_code(400, "malformed_request");
+        staff.get(&format!("{path}?%ff=%fe")).await;
+    }
+    assert!(asked > 300);
+    assert_eq!(app.count("select count(*) from class_types").await, 1);
+}
+
+#[tokio::test]
+async fn the_hourly_rate_appears_in_no_public_response() {
+    let app = TestApp::start().await;
+    let salsa = create_class_type(&app, "Salsa").await;
+    let now = app.app.clock().now();
+    let id = create_class_at(&app, salsa, now + chrono::TimeDelta::days(2)).await;
+    // Members see no more of it than visitors, and neither do staff there.
+    let people = [
+        app.visitor(),
+        app.member("ana").await,
+        app.staff("sofia").await,
+    ];
+    let rate = super::HOURLY_RATE;
+    for person in &people {
+        for path in [
+            "/api/classes/list".to_owned(),
+            format!("/api/classes/list?instructor={}", salsa.instructor),
+            format!("/api/classes/details?id={}", salsa.class_type),
+            "/api/classes/schedule".to_owned(),
+            format!("/api/classes/availability?ids={id}"),
+        ] {
+            let response = person.get(&path).await;
+            assert_eq!(response.status, 200, "{path}");
+            assert!(response.text.contains(&id.to_string()) || path.contains("list"));
+            let text = response.text.to_lowercase();
+            assert!(!text.contains("rate") && !text.contains(rate), "{path}");
+            // Neither is it in what Redis keeps.
+            let kept = app.redis.command(&["KEYS", "cache:*"]).await.unwrap();
+            for key in kept.as_array().unwrap() {
+                let key = key.as_str().unwrap();
+                let value = app.redis.command(&["GET", key]).await.unwrap();
+                assert!(!value.to_string().contains(rate), "{key}");
+            }
+        }
+    }
+    let staff = &people[2];
+    let list = staff.get("/api/admin/instructors").await.expect(200);
+    assert_eq!(list["items"][0]["hourlyRate"], rate);
+}

@@ -1,0 +1,148 @@
+//! A partner application, from beginning to end: a server of its own at an
+//! origin of its own, and a browser that goes from one to the other.
+
+use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
+use std::sync::{Arc, Mutex};
+
+use axum::Router;
+use axum::extract::{Query, State};
+use axum::http::StatusCode;
+use axum::http::header::{COOKIE, HeaderMap, SET_COOKIE};
+use axum::response::IntoResponse;
+use axum::routing::get;
+use reqwest::redirect::Policy;
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+
+use super::{TOKEN, VALIDATE};
+use crate::harness::TestApp;
+
+/// What the server of the ticket shop knows.
+struct TicketShop {
+    /// Where the studio is.
+    studio: String,
+    secret: Mutex<String>,
+    /// Who is signed in at the shop, by its own cookie.
+    guests: Mutex<BTreeMap<String, Value>>,
+}
+
+/// Redeems what the browser brings, and lets it in with a cookie of the shop's.
+async fn welcome(
+    State(shop): State<Arc<TicketShop>>,
+    Query(query): Query<BTreeMap<String, String>>,
+) -> impl IntoResponse {
+    let secret = shop.secret.lock().unwrap().clone();
+    let response = reqwest::Client::new()
+        .post(format!("{}{VALIDATE}", shop.studio))
+        .basic_auth("ticket-shop", Some(secret))
+        .json(&json!({ "token": query["token"] }))
+        .send()
+        .await
+        .unwrap();
+    if response.status() != 200 {
+        return (
+            StatusCode::FORBIDDEN,
+            HeaderMap::new(),
+            "no ticket for you".to_owned(),
+        );
+    }
+    let guest: Value = response.json().await.unwrap();
+    let name = guest["user"]["firstName"].as_str().unwrap().to_owned();
+    // Of the shop's own making: what the studio tells is no secret.
+    let own = sabor::random::hex::<32>();
+    let mut headers = HeaderMap::new();
+    let cookie = format!("shop={own}; HttpOnly");
+    headers.insert(SET_COOKIE, cookie.parse().unwrap());
+    shop.guests
+        .lock()
+        .unwrap()
+        .insert(format!("shop={own}"), guest);
+    (StatusCode::OK, headers, format!("Hello {name}"))
+}
+
+/// Who is there, as the shop knows them by itself.
+async fn tickets(State(shop): State<Arc<TicketShop>>, headers: HeaderMap) -> impl IntoResponse {
+    let cookie = headers.get(COOKIE).map(|c| c.to_str().unwrap().to_owned());
+    let guests = shop.guests.lock().unwrap();
+    match cookie.and_then(|cookie| guests.get(&cookie).cloned()) {
+        Some(guest) => (StatusCode::OK, guest["account"]["slug"].to_string()),
+        None => (StatusCode::UNAUTHORIZED, String::new()),
+    }
+}
+
+#[tokio::test]
+async fn a_member_signs_in_to_the_ticket_shop() {
+    let app = TestApp::start().await;
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+    let origin = format!("http://{}", listener.local_addr().unwrap());
+    let admin = app.admin("admin").await;
+    let form = json!({ "name": "ticket-shop", "allowedOrigins": [origin] });
+    let entered = admin.post("/api/admin/apps", form).await.expect(201);
+    let secret = entered["secret"].as_str().unwrap().to_owned();
+    let shop = Arc::new(TicketShop {
+        studio: app.url().to_owned(),
+        secret: Mutex::new(secret),
+        guests: Mutex::default(),
+    });
+    let routes = Router::new()
+        .route("/welcome", get(welcome))
+        .route("/tickets", get(tickets))
+        .with_state(shop.clone());
+    let served = tokio::spawn(async move { axum::serve(listener, routes).await });
+
+    let ana = app.member("ana").await;
+    let account = super::create_account(&app, "casa", &[("ana", "owner")]).await;
+    // The shop's side of the browser: what the studio sets is not sent there.
+    let browser = reqwest::Client::builder().redirect(Policy::none());
+    let browser = browser.build().unwrap();
+    let tickets = format!("{origin}/tickets");
+    assert_eq!(browser.get(&tickets).send().await.unwrap().status(), 401);
+
+    let payload = json!({
+        "targetApp": "ticket-shop",
+        "accountId": account,
+        "returnTo": format!("{origin}/welcome"),
+    });
+    let issued = ana.post(TOKEN, payload.clone()).await.expect(200);
+    let arrival = format!(
+        "{origin}/welcome?token={}",
+        issued["token"].as_str().unwrap()
+    );
+    let arrived = browser.get(&arrival).send().await.unwrap();
+    assert_eq!(arrived.status(), 200);
+    let cookie = arrived.headers()[SET_COOKIE.as_str()].to_str().unwrap();
+    let cookie = cookie.split(';').next().unwrap().to_owned();
+    assert_eq!(arrived.text().await.unwrap(), "Hello ana");
+    let known = browser.get(&tickets).header("cookie", &cookie);
+    let known = known.send().await.unwrap();
+    assert_eq!(known.status(), 200);
+    assert_eq!(known.text().await.unwrap(), "\"casa\"");
+    // Back in the browser's history, the address is worth nothing.
+    let again = browser.get(&arrival).send().await.unwrap();
+    assert_eq!(again.status(), 403);
+
+    // The secret is rotated: the shop goes on with the old one, then the new.
+    let change = json!({ "id": entered["id"], "rotateSecret": true });
+    let rotated = admin.patch("/api/admin/apps", change).await.expect(200);
+    for secret in [None, rotated["secret"].as_str()] {
+        if let Some(secret) = secret {
+            *shop.secret.lock().unwrap() = secret.to_owned();
+        }
+        let issued = ana.post(TOKEN, payload.clone()).await.expect(200);
+        let arrival = format!(
+            "{origin}/welcome?token={}",
+            issued["token"].as_str().unwrap()
+        );
+        assert_eq!(browser.get(&arrival).send().await.unwrap().status(), 200);
+    }
+    // Signed out on the way: the shop lets nobody in.
+    let issued = ana.post(TOKEN, payload).await.expect(200);
+    ana.post("/api/auth/logout", json!({})).await.expect(200);
+    let arrival = format!(
+        "{origin}/welcome?token={}",
+        issued["token"].as_str().unwrap()
+    );
+    assert_eq!(browser.get(&arrival).send().await.unwrap().status(), 403);
+    served.abort();
+}

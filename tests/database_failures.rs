@@ -1,0 +1,140 @@
+//! What the pool and the transactions promise when the wire or Postgres fails.
+
+use std::time::{Duration, Instant};
+
+use chrono::TimeDelta;
+use sabor::Error;
+use serde_json::json;
+
+use crate::harness::{Settings, TestApp, Wire, wait_until};
+
+/// A process that reaches the stores of `app` through a wire that can fail.
+async fn behind_faulty_proxy(app: &TestApp) -> (TestApp, Wire) {
+    let wire = Wire::to(&app.database).await.unwrap();
+    let settings = Settings::default().with("POSTGRES_URL", wire.url());
+    (app.start_another_with(settings).await, wire)
+}
+
+#[tokio::test]
+async fn a_rolled_back_transaction_changes_nothing() {
+    let app = TestApp::start().await;
+    let insert = "insert into user_sessions (id, session_key, login_method, expires_at,
+        absolute_expires_at) values (gen_random_uuid(), 'k', 'anonymous', now(), now())";
+    let outcome = app.app.db().transaction(async |client| {
+        client.batch_execute(insert).await?;
+        Err::<(), _>(Error::FORBIDDEN)
+    });
+    assert!(matches!(outcome.await, Err(Error::Forbidden { .. })));
+    assert_eq!(app.count("select count(*) from user_sessions").await, 0);
+    // And whoever is given the connection next is in no transaction of another.
+    let outcome = app.app.db().transaction(async |client| {
+        client.batch_execute(insert).await?;
+        Ok(())
+    });
+    outcome.await.unwrap();
+    assert_eq!(app.count("select count(*) from user_sessions").await, 1);
+}
+
+#[tokio::test]
+async fn a_request_that_gets_no_connection_in_time_returns_503() {
+    let settings = Settings::default()
+        .with("POSTGRES_POOL_MAX", "1")
+        .with("POSTGRES_POOL_TIMEOUT_MS", "100");
+    let app = TestApp::start_with(settings).await;
+    let only = app.app.db().client().await.unwrap();
+    let visitor = app.visitor();
+    let response = visitor.sign_in_as("ana");
+    let response = tokio::time::timeout(Duration::from_secs(10), response).await;
+    let response = response.expect("an answer, whoever holds the connection");
+    response.expect_code(503, "unavailable");
+    assert!(response.header("retry-after").is_some());
+    drop(only);
+    visitor.sign_in_as("ana").await.expect(401);
+}
+
+#[tokio::test]
+async fn a_read_on_a_broken_connection_is_retried() {
+    let app = TestApp::start().await;
+    let (far, wire) = behind_faulty_proxy(&app).await;
+    let ana = app.member("ana").await;
+    wire.cut_before("with stale as");
+    assert!(ana.connected_to(&far).is_signed_in().await);
+}
+
+#[tokio::test]
+async fn a_connection_that_went_dead_while_idle_costs_no_write() {
+    // Long enough to doubt it, and long enough to drop it unasked.
+    for pause in [5, 31] {
+        let app = TestApp::start().await;
+        let (far, wire) = behind_faulty_proxy(&app).await;
+        let ana = app.member("ana").await.connected_to(&far);
+        ana.get("/api/session/test-session").await.expect(200);
+        wire.silence();
+        far.app.clock().advance(TimeDelta::seconds(pause));
+        let started = Instant::now();
+        ana.post("/api/auth/logout", json!({})).await.expect(200);
+        assert!(started.elapsed() < Duration::from_secs(10));
+    }
+}
+
+#[tokio::test]
+async fn a_statement_without_a_response_times_out_and_its_connection_is_discarded() {
+    let app = TestApp::start().await;
+    let (far, wire) = behind_faulty_proxy(&app).await;
+    let ana = app.member("ana").await.connected_to(&far);
+    ana.get("/api/session/test-session").await.expect(200);
+    wire.silence();
+    let leaving = ana.post("/api/auth/logout", json!({}));
+    let response = tokio::time::timeout(Duration::from_secs(30), leaving).await;
+    let response = response.expect("an answer, though Postgres gives none");
+    response.expect_code(503, "unavailable");
+    assert!(ana.cookie().is_some());
+    ana.post("/api/auth/logout", json!({})).await.expect(200);
+}
+
+#[tokio::test]
+async fn a_change_with_an_unknown_commit_outcome_still_invalidates_the_cache() {
+    for (word, path) in [
+        ("delete from user_sessions", "/api/auth/logout"),
+        ("COMMIT", "/api/auth/logout?all"),
+    ] {
+        let app = TestApp::start().await;
+        let (far, wire) = behind_faulty_proxy(&app).await;
+        let ana = app.member("ana").await;
+        assert!(ana.is_signed_in().await);
+        wait_until(async || app.redis.count("SET") >= 1).await;
+        wire.cut_after(word);
+        let form = json!({ "all": path.ends_with("all") });
+        let leaving = ana.connected_to(&far);
+        let response = leaving.post("/api/auth/logout", form).await;
+        response.expect_code(503, "unavailable");
+        assert!(leaving.cookie().is_some(), "{path}");
+        // It happened; the other process had a record of the session.
+        assert_eq!(app.count("select count(*) from user_sessions").await, 0);
+        assert!(!ana.is_signed_in().await, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn a_deadlocked_transaction_is_retried() {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    let app = TestApp::start().await;
+    let tries = Arc::new(AtomicU32::new(0));
+    let counted = tries.clone();
+    let done = app.app.sessions().transaction(move |client| {
+        let first = counted.fetch_add(1, Ordering::Relaxed) == 0;
+        Box::pin(async move {
+            if first {
+                // As Postgres tells the one of two that it picks to give way.
+                let deadlock = "do $$ begin raise sqlstate '40P01'; end $$";
+                client.batch_execute(deadlock).await?;
+            }
+            let (value, keys) = ((), Vec::new());
+            Ok(sabor::session::Changed { value, keys })
+        })
+    });
+    done.await.unwrap();
+    assert_eq!(tries.load(Ordering::Relaxed), 2);
+}

@@ -1,0 +1,79 @@
+//! A function's own executable, and the part that the platform plays for it.
+
+use std::collections::HashMap;
+use std::fs::{self, File};
+use std::process::ExitStatus;
+
+use serde_json::Value;
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::net::{UnixListener, UnixStream};
+use tokio::process::{Child, Command};
+
+/// A process; it ends when this is dropped.
+pub struct FunctionProcess {
+    /// Where it answers.
+    pub url: String,
+    messages: BufReader<UnixStream>,
+    process: Child,
+    folder: tempfile::TempDir,
+}
+
+impl FunctionProcess {
+    /// Starts `executable` (from `env!("CARGO_BIN_EXE_…")`) and waits for it to
+    /// say that it listens.
+    pub async fn start(executable: &str, variables: HashMap<&'static str, String>) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let socket = folder.path().join("ipc");
+        let listener = UnixListener::bind(&socket).unwrap();
+        // The platform chooses the port.
+        let port = sabor_dev::port::free(None).unwrap();
+        let process = Command::new(executable)
+            .env_clear()
+            .envs(variables)
+            .env("VERCEL_DEV_PORT", port.to_string())
+            .env("VERCEL_IPC_PATH", &socket)
+            .stdout(File::create(folder.path().join("log")).unwrap())
+            .kill_on_drop(true)
+            .spawn()
+            .unwrap();
+        let (stream, _) = listener.accept().await.unwrap();
+        let mut function = Self {
+            url: format!("http://127.0.0.1:{port}"),
+            messages: BufReader::new(stream),
+            process,
+            folder,
+        };
+        assert_eq!(function.next_message().await["type"], "server-started");
+        function
+    }
+
+    /// The next message to the platform, logs left out.
+    pub async fn next_message(&mut self) -> Value {
+        loop {
+            let mut bytes = Vec::new();
+            self.messages.read_until(0, &mut bytes).await.unwrap();
+            bytes.pop();
+            let message: Value = serde_json::from_slice(&bytes).unwrap();
+            if message["type"] != "log" {
+                return message;
+            }
+        }
+    }
+
+    /// What it has logged so far.
+    pub fn log(&self) -> String {
+        fs::read_to_string(self.folder.path().join("log")).unwrap()
+    }
+
+    /// Sends a signal by its name, such as `STOP`.
+    pub async fn send_signal(&self, name: &str) {
+        let process = self.process.id().unwrap().to_string();
+        let sent = Command::new("kill").args(["-s", name, &process]).status();
+        assert!(sent.await.unwrap().success());
+    }
+
+    /// Waits for it to end by itself.
+    pub async fn wait_for_exit(&mut self) -> ExitStatus {
+        self.process.wait().await.unwrap()
+    }
+}

@@ -1,0 +1,76 @@
+//! What a caller is told of faults of ours: that there was one, and its number.
+
+use std::net::Ipv4Addr;
+
+use sabor::{Result, Routes};
+use serde_json::json;
+use tokio::net::TcpListener;
+use utoipa::openapi::HttpMethod;
+
+use crate::harness::{SITE, Settings, TestApp, TestResponse};
+
+async fn panics() -> Result<()> {
+    panic!("the address of the database is secret");
+}
+
+#[tokio::test]
+async fn a_panicking_handler_returns_a_documented_500() {
+    let app = TestApp::start().await;
+    let broken = Routes::new().add("/api/broken".to_owned(), &[HttpMethod::Get], panics);
+    let router = sabor::http::router(app.app.clone(), vec![broken]);
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+    let url = format!("http://{}/api/broken", listener.local_addr().unwrap());
+    tokio::spawn(async move { sabor_dev::serve(listener, router).await });
+    // Twice: the process goes on.
+    for _ in 0..2 {
+        let request = reqwest::Client::new().get(&url).header("origin", SITE);
+        let response = TestResponse::read(request.send().await.unwrap()).await;
+        let body = response.expect_code(500, "internal");
+        assert_eq!(body["error"], "Something went wrong on our side");
+        assert_eq!(response.header("x-request-id"), body["requestId"].as_str());
+        assert_eq!(response.header("cache-control"), Some("no-store"));
+        assert!(!response.text.contains("secret"));
+        // A page may see this, too.
+        assert_eq!(response.header("access-control-allow-origin"), Some(SITE));
+    }
+}
+
+#[tokio::test]
+async fn driver_errors_are_not_shown_to_the_caller() {
+    // Postgres refuses: a fault of ours.
+    let app = TestApp::start().await;
+    app.sql("alter table users rename column first_name to another")
+        .await;
+    let response = app.visitor().sign_in_as("ana").await;
+    let body = response.expect_code(500, "internal");
+    assert_eq!(body["error"], "Something went wrong on our side");
+    assert_eq!(body.as_object().unwrap().len(), 3, "{body}");
+    // Nobody is there: an outage.
+    let nowhere = "postgres://nobody@127.0.0.1:1/nothing?sslmode=disable";
+    let settings = Settings::default().with("POSTGRES_URL", nowhere);
+    let app = TestApp::start_with(settings).await;
+    let response = app.visitor().sign_in_as("ana").await;
+    let body = response.expect_code(503, "unavailable");
+    let sentence = "The service is not available right now; please try again";
+    assert_eq!(body["error"], sentence);
+    assert_eq!(body.as_object().unwrap().len(), 3, "{body}");
+}
+
+#[tokio::test]
+async fn an_encrypted_value_copied_to_another_row_cannot_be_decrypted() {
+    let app = TestApp::start().await;
+    let ana = app.member("ana").await;
+    let luis = app.member("luis").await;
+    let patch = json!({ "medicalConditions": "asma leve" });
+    ana.patch("/api/auth/me", patch).await.expect(200);
+    app.sql(
+        "update users set medical_conditions =
+            (select medical_conditions from users where email = 'ana@example.com')",
+    )
+    .await;
+    let me = ana.get("/api/auth/me").await.expect(200);
+    assert_eq!(me["medicalConditions"], "asma leve");
+    let response = luis.get("/api/auth/me").await;
+    response.expect_code(500, "internal");
+    assert!(!response.text.contains("asma"));
+}

@@ -1,0 +1,252 @@
+//! What comes in broken: a clear 4xx in the documented shape, and never more.
+
+use reqwest::Method;
+use reqwest::header::CONTENT_TYPE;
+use serde_json::{Value, json};
+
+use crate::conventions::{example, operations};
+use crate::harness::{PASSWORD, TestApp, TestClient, TestResponse, partner_secret};
+
+const JSON: &str = "application/json";
+
+async fn send(
+    person: &TestClient,
+    method: &Method,
+    path: &str,
+    kind: &str,
+    body: Vec<u8>,
+) -> TestResponse {
+    let mut request = person.request(method.clone(), &example(path));
+    if path == "/api/cross-app/validate" {
+        request = request.basic_auth("shop", Some(partner_secret("shop")));
+    }
+    person
+        .copy()
+        .send(request.header(CONTENT_TYPE, kind).body(body))
+        .await
+}
+
+/// The operations that take a body, with the fields of it.
+fn operations_with_body() -> Vec<(Method, String, Vec<String>)> {
+    let document = serde_json::from_str::<Value>(&sabor_dev::document().unwrap()).unwrap();
+    let mut forms = Vec::new();
+    for (method, path) in operations() {
+        let operation = &document["paths"][&path][method.as_str().to_lowercase()];
+        let schema = &operation["requestBody"]["content"][JSON]["schema"];
+        let name = schema["$ref"]
+            .as_str()
+            .or(schema["oneOf"][0]["$ref"].as_str());
+        let Some(name) = name.and_then(|name| name.rsplit('/').next()) else {
+            continue;
+        };
+        let properties = &document["components"]["schemas"][name]["properties"];
+        let fields = properties.as_object().unwrap().keys().cloned().collect();
+        forms.push((method, path, fields));
+    }
+    forms
+}
+
+#[tokio::test]
+async fn bodies_that_are_not_json_objects_are_rejected_everywhere() {
+    let app = TestApp::start().await;
+    app.register_partner_app("shop").await;
+    let ana = app.admin("ana").await;
+    let deep = "{\"a\":".repeat(50_000).into_bytes();
+    assert!(operations_with_body().len() >= 6);
+    for (method, path, _) in operations_with_body() {
+        for body in [
+            b"{".to_vec(),
+            b"[]".to_vec(),
+            b"null".to_vec(),
+            b"\"text\"".to_vec(),
+            b"{} {}".to_vec(),
+            b"{\"a\":1e999999}".to_vec(),
+            b"{\"\xff\xfe\":1}".to_vec(),
+            b"\x00".to_vec(),
+            deep.clone(),
+        ] {
+            let response = send(&ana, &method, &path, JSON, body.clone()).await;
+            let shown = String::from_utf8_lossy(&body[..body.len().min(20)]);
+            assert_eq!(response.status, 400, "{path} {shown} {}", response.text);
+            assert!(response.expect(400)["code"].is_string());
+        }
+        for kind in [
+            "text/plain",
+            "application/x-www-form-urlencoded",
+            "multipart/form-data",
+            "json",
+        ] {
+            let response = send(&ana, &method, &path, kind, b"{}".to_vec()).await;
+            response.expect_code(415, "not_json");
+        }
+        let large = format!("{{\"email\":\"{}\"}}", "x".repeat(1024 * 1024));
+        let response = send(&ana, &method, &path, JSON, large.into_bytes()).await;
+        response.expect_code(413, "body_too_large");
+    }
+}
+
+#[tokio::test]
+async fn no_field_value_causes_a_server_error() {
+    let values = [
+        json!(null),
+        json!(7),
+        json!(-1.5e300),
+        json!(true),
+        json!([]),
+        json!({}),
+        json!(""),
+        json!("\u{0}"),
+        json!("\u{7}bell"),
+        json!("'; drop table users; --"),
+        json!("x".repeat(100_000)),
+        json!("9999-99-99"),
+        json!("\u{202e}\u{1F483}\u{301}"),
+    ];
+    for (method, path, fields) in operations_with_body() {
+        // Anew for each form: one of them closes the account.
+        let app = TestApp::start().await;
+        app.register_partner_app("shop").await;
+        let ana = app.admin("ana").await;
+        for field in &fields {
+            for value in &values {
+                let visitor = app.visitor_with_cookie_of(&ana);
+                let body = body_with(&fields, field, value);
+                let response = send(
+                    &visitor,
+                    &method,
+                    &path,
+                    JSON,
+                    body.to_string().into_bytes(),
+                )
+                .await;
+                assert!(
+                    response.status < 500,
+                    "{path} {field} {value}: {}",
+                    response.text
+                );
+                if response.status >= 400 {
+                    let failure: Value = serde_json::from_str(&response.text).unwrap();
+                    assert!(failure["error"].is_string() && failure["code"].is_string());
+                }
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn unknown_and_duplicate_fields_are_rejected_by_name() {
+    let app = TestApp::start().await;
+    app.register_partner_app("shop").await;
+    let ana = app.admin("ana").await;
+    for (method, path, fields) in operations_with_body() {
+        let body = br#"{"shoeSize":1}"#.to_vec();
+        let response = send(&ana, &method, &path, JSON, body).await;
+        let details = response.expect_code(400, "validation_failed")["details"].clone();
+        assert_eq!(
+            details["shoeSize"][0], "is not a field of this request",
+            "{path}"
+        );
+        let body = format!("{{\"{0}\":null,\"{0}\":null}}", fields[0]);
+        let response = send(&ana, &method, &path, JSON, body.into_bytes()).await;
+        response.expect_code(400, "validation_failed");
+    }
+    assert!(ana.is_signed_in().await);
+}
+
+/// Every field with a value that would do, but one.
+fn body_with(fields: &[String], field: &str, value: &Value) -> Value {
+    let mut body = json!({});
+    for name in fields {
+        let usual = match name.as_str() {
+            "email" => json!("new@example.com"),
+            "password" | "confirmPassword" | "newPassword" | "currentPassword" => json!(PASSWORD),
+            "firstName" | "lastName" => json!("Ana"),
+            _ => continue,
+        };
+        body[name] = usual;
+    }
+    body[field] = value.clone();
+    body
+}
+
+#[tokio::test]
+async fn damaged_cookies_and_bearer_tokens_are_treated_as_signed_out() {
+    let app = TestApp::start().await;
+    app.register_partner_app("shop").await;
+    let ana = app.admin("ana").await;
+    let good = ana.cookie().unwrap();
+    let (name, value) = good.split_once('=').unwrap();
+    app.redis.clear_log();
+    for bad in [
+        String::new(),
+        ".".to_owned(),
+        value.to_uppercase(),
+        value[..64].to_owned(),
+        format!("{value}0"),
+        format!("{}.{}", "0".repeat(64), value.split('.').nth(1).unwrap()),
+        "demo.99999999999999.00".to_owned(),
+        "x".repeat(7_000),
+    ] {
+        *ana.cookie.lock().unwrap() = Some(format!("{name}={bad}"));
+        let response = ana.copy().get("/api/auth/session").await;
+        response.expect_code(401, "not_signed_in");
+        assert!(
+            response.header("set-cookie").unwrap().contains("Max-Age=0"),
+            "{bad}"
+        );
+    }
+    // None of them cost a look at any store.
+    assert_eq!(app.redis.requests(), 0);
+    // A bearer is judged alone, whatever the cookie.
+    *ana.cookie.lock().unwrap() = Some(good.clone());
+    for bearer in ["", "x", "eyJhbGciOiJub25lIn0.e30."] {
+        let request = ana
+            .request(Method::GET, "/api/auth/session")
+            .bearer_auth(bearer);
+        ana.copy()
+            .send(request)
+            .await
+            .expect_code(401, "not_signed_in");
+    }
+    assert!(ana.is_signed_in().await);
+    // A token is taken from the cookie and from nowhere else.
+    let token = value.split('.').next().unwrap();
+    for path in [
+        format!("/api/auth/session?token={token}"),
+        format!("/api/auth/session?sid={value}"),
+    ] {
+        app.visitor().get(&path).await.expect(401);
+    }
+}
+
+#[tokio::test]
+async fn an_error_unrelated_to_the_cookie_does_not_clear_it() {
+    let app = TestApp::start().await;
+    app.register_partner_app("shop").await;
+    let ana = app.admin("ana").await;
+    // A link on any site leads here.
+    let response = ana.get("/api/admin/cleanup-sessions").await;
+    response.expect_code(401, "not_signed_in");
+    assert_eq!(response.header("set-cookie"), None);
+    let request = ana.request(Method::GET, "/api/auth/session");
+    let response = ana.send(request.bearer_auth("x")).await;
+    response.expect_code(401, "not_signed_in");
+    assert_eq!(response.header("set-cookie"), None);
+}
+
+#[tokio::test]
+async fn unrelated_cookies_do_not_hide_the_session_cookie() {
+    let app = TestApp::start().await;
+    app.register_partner_app("shop").await;
+    let ana = app.admin("ana").await;
+    let request = app.visitor().request(Method::GET, "/api/auth/session");
+    let cookies = format!("nombre=José; {}", ana.cookie().unwrap());
+    let cookies = http_value(cookies.as_bytes());
+    let response =
+        TestResponse::read(request.header("cookie", cookies).send().await.unwrap()).await;
+    response.expect(200);
+}
+
+fn http_value(bytes: &[u8]) -> reqwest::header::HeaderValue {
+    reqwest::header::HeaderValue::from_bytes(bytes).unwrap()
+}

@@ -1,0 +1,148 @@
+//! Money across the desk, as staff note it.
+
+use sabor::Error;
+use sabor::models::payment::{self, Payment, Status};
+use serde_json::Value;
+use uuid::Uuid;
+
+use super::{
+    book_and_pay, booking_status, checkout_completed, member_event_count, start_checkout,
+    start_payment, start_with_stripe,
+};
+use crate::bookings::{book, cancel, join_waitlist};
+use crate::harness::{NewClass, TestApp, wait_until};
+
+fn id(booking: &Value) -> Uuid {
+    booking["id"].as_str().unwrap().parse().unwrap()
+}
+
+async fn mark_paid(app: &TestApp, booking: &Value) -> Result<Payment, Error> {
+    let now = app.app.clock().now();
+    let marked = app
+        .app
+        .db()
+        .transaction(async |client| payment::mark_paid_at_desk(client, id(booking), now).await);
+    marked.await
+}
+
+async fn refund_at_desk(app: &TestApp, booking: &Value) -> Result<Payment, Error> {
+    let now = app.app.clock().now();
+    let refunded = app
+        .app
+        .db()
+        .transaction(async |client| payment::refund(client, id(booking), now).await);
+    refunded.await
+}
+
+#[tokio::test]
+async fn a_desk_payment_is_recorded_with_or_without_a_prior_request() {
+    let (app, _stripe) = start_with_stripe().await;
+    let ana = app.member("ana").await;
+    for announced in [true, false] {
+        let booking = book(&ana, app.create_class(1).await).await.expect(201);
+        if announced {
+            start_payment(&ana, &booking, "desk").await.expect(201);
+        }
+        let marked = mark_paid(&app, &booking).await.unwrap();
+        assert_eq!(marked.status, Status::Paid);
+        assert_eq!(
+            mark_paid(&app, &booking).await.unwrap_err().code(),
+            "already_paid"
+        );
+    }
+    assert_eq!(app.count("select count(*) from payments").await, 2);
+    assert_eq!(member_event_count(&app, "payment_paid").await, 2);
+}
+
+#[tokio::test]
+async fn bookings_without_a_spot_or_a_price_cannot_be_paid_at_the_desk() {
+    let (app, _stripe) = start_with_stripe().await;
+    let (ana, ben) = (app.member("ana").await, app.member("ben").await);
+    let class = app.create_class(1).await;
+    let booking = book(&ana, class).await.expect(201);
+    let waiting = join_waitlist(&ben, class).await.expect(201);
+    assert_eq!(
+        mark_paid(&app, &waiting).await.unwrap_err().code(),
+        "not_payable"
+    );
+    assert_eq!(
+        refund_at_desk(&app, &booking).await.unwrap_err().code(),
+        "nothing_to_refund"
+    );
+    cancel(&ana, &booking).await.expect(200);
+    assert_eq!(
+        mark_paid(&app, &booking).await.unwrap_err().code(),
+        "not_payable"
+    );
+    let free = NewClass {
+        price: "0.00",
+        ..NewClass::default()
+    };
+    let free = book(&ana, app.create_class_with(free).await)
+        .await
+        .expect(201);
+    assert_eq!(
+        mark_paid(&app, &free).await.unwrap_err().code(),
+        "nothing_to_pay"
+    );
+}
+
+#[tokio::test]
+async fn paying_at_the_desk_during_an_open_checkout_charges_once() {
+    let (app, stripe) = start_with_stripe().await;
+    let ana = app.member("ana").await;
+    let (booking, session) = start_checkout(&app, &stripe, &ana).await;
+    mark_paid(&app, &booking).await.unwrap();
+    // Before the checkout is closed, it is paid all the same.
+    let session = stripe.complete_checkout(&session);
+    app.deliver_event(&checkout_completed(&session))
+        .await
+        .expect(200);
+    wait_until(async || stripe.refunds().len() == 1).await;
+    wait_until(async || member_event_count(&app, "payment_refunded").await == 1).await;
+    let paid = "select count(*) from payments where status = 'paid' and method = 'desk'";
+    assert_eq!(app.count(paid).await, 1);
+    assert_eq!(booking_status(&app, &booking).await, "booked");
+}
+
+/// Rule: desk payments are refunded by staff.
+#[tokio::test]
+async fn a_desk_payment_of_a_timely_cancellation_is_refunded_by_staff() {
+    let (app, stripe) = start_with_stripe().await;
+    let ana = app.member("ana").await;
+    let booking = book(&ana, app.create_class(1).await).await.expect(201);
+    mark_paid(&app, &booking).await.unwrap();
+    cancel(&ana, &booking).await.expect(200);
+    super::process_refunds(&app).await;
+    let due = "select count(*) from payments where status = 'refund_due'";
+    assert_eq!(app.count(due).await, 1);
+    assert_eq!(
+        refund_at_desk(&app, &booking).await.unwrap().status,
+        Status::Refunded
+    );
+    assert_eq!(
+        refund_at_desk(&app, &booking).await.unwrap_err().code(),
+        "nothing_to_refund"
+    );
+    assert!(stripe.refunds().is_empty());
+    assert_eq!(member_event_count(&app, "payment_refunded").await, 1);
+}
+
+#[tokio::test]
+async fn staff_refund_a_card_payment_through_stripe() {
+    let (app, stripe) = start_with_stripe().await;
+    let ana = app.member("ana").await;
+    let (booking, _) = book_and_pay(&app, &stripe, &ana).await;
+    assert_eq!(
+        refund_at_desk(&app, &booking).await.unwrap().status,
+        Status::RefundDue
+    );
+    assert_eq!(super::process_refunds(&app).await, 1);
+    assert_eq!(stripe.refunds().len(), 1);
+    assert_eq!(
+        super::payment_of(&ana, &booking).await["status"],
+        "refunded"
+    );
+    // It was the money, not the place.
+    assert_eq!(booking_status(&app, &booking).await, "booked");
+}

@@ -1,0 +1,105 @@
+//! Redis as the library offers it: `lib/src/kv.rs`.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use redis_endpoint::Mode;
+use sabor::kv::Cache;
+
+use crate::harness::{TestApp, wait_until};
+
+#[tokio::test]
+async fn values_can_be_set_read_incremented_and_expired() {
+    let app = TestApp::start().await;
+    let kv = app.app.kv().unwrap();
+    assert_eq!(kv.get("name").await.unwrap(), None);
+    kv.set("name", "Ana María ñ 💃", Duration::from_secs(60))
+        .await
+        .unwrap();
+    assert_eq!(
+        kv.get("name").await.unwrap().as_deref(),
+        Some("Ana María ñ 💃")
+    );
+    assert!(kv.exists("name").await.unwrap());
+    assert!(kv.delete("name").await.unwrap());
+    assert!(!kv.delete("name").await.unwrap());
+    assert!(!kv.exists("name").await.unwrap());
+    for number in 1..=3 {
+        assert_eq!(kv.increment("count").await.unwrap(), number);
+    }
+    assert!(kv.expire("count", Duration::from_millis(50)).await.unwrap());
+    assert!(!kv.expire("nothing", Duration::from_secs(1)).await.unwrap());
+    wait_until(async || kv.get("count").await.unwrap().is_none()).await;
+}
+
+#[tokio::test]
+async fn a_cached_value_is_computed_once_until_its_namespace_is_invalidated() {
+    let app = TestApp::start().await;
+    let kv = app.app.kv().unwrap().clone();
+    let cache = Cache::new(Some(kv.clone()), "schedule");
+    let other = Cache::new(Some(kv), "classes");
+    let worked_out = AtomicU32::new(0);
+    let load = async || Ok(worked_out.fetch_add(1, Ordering::Relaxed));
+    for _ in 0..3 {
+        assert_eq!(cache.get_or("week", load()).await.unwrap(), 0);
+    }
+    other.invalidate().await.unwrap();
+    assert_eq!(cache.get_or("week", load()).await.unwrap(), 0);
+    cache.invalidate().await.unwrap();
+    assert_eq!(cache.get_or("week", load()).await.unwrap(), 1);
+    let ttl = app
+        .redis
+        .command(&["PTTL", "cache:schedule:week"])
+        .await
+        .unwrap();
+    assert!((3_500_000..=3_600_000).contains(&ttl.as_i64().unwrap()));
+}
+
+#[tokio::test]
+async fn a_value_computed_before_an_invalidation_is_not_used_after_it() {
+    let app = TestApp::start().await;
+    let cache = Cache::new(app.app.kv().cloned(), "schedule");
+    // The change comes while the old answer is still being worked out.
+    let stale = cache.get_or("week", async {
+        cache.invalidate().await.unwrap();
+        Ok("old".to_owned())
+    });
+    assert_eq!(stale.await.unwrap(), "old");
+    let fresh = cache.get_or("week", async { Ok("new".to_owned()) });
+    assert_eq!(fresh.await.unwrap(), "new");
+}
+
+#[tokio::test]
+async fn without_redis_values_are_computed_every_time() {
+    let app = TestApp::start().await;
+    let cache = Cache::new(app.app.kv().cloned(), "schedule");
+    app.redis.set_mode(Mode::Away).await.unwrap();
+    for number in 0..5 {
+        assert_eq!(
+            cache.get_or("week", async { Ok(number) }).await.unwrap(),
+            number
+        );
+    }
+    assert!(cache.invalidate().await.is_err());
+}
+
+#[tokio::test]
+async fn the_cache_has_a_bounded_number_of_slots_and_never_mixes_up_keys() {
+    let app = TestApp::start().await;
+    let cache = Cache::new(app.app.kv().cloned(), "schedule");
+    let ask = async |number: u32| {
+        let load = Box::pin(async move { Ok(format!("answer to {number}")) });
+        cache.text("week", number.to_string(), load).await.unwrap()
+    };
+    for _ in 0..2 {
+        for number in 0..3_000 {
+            assert_eq!(ask(number).await, format!("answer to {number}"));
+        }
+    }
+    let kept = app.redis.command(&["KEYS", "cache:*"]).await.unwrap();
+    assert!((500..=1_024).contains(&kept.as_array().unwrap().len()));
+    // What was asked last is kept.
+    let load = Box::pin(async { Ok("another".to_owned()) });
+    let last = cache.text("week", "2999".to_owned(), load).await.unwrap();
+    assert_eq!(last, "answer to 2999");
+}

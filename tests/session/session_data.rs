@@ -1,0 +1,135 @@
+//! `api/session/test-session.rs`
+
+use sabor::session::{Admission, Credential, NewSession, Proof};
+use serde_json::json;
+
+use crate::harness::TestApp;
+
+#[tokio::test]
+async fn visits_are_counted_and_the_token_stays_in_the_cookie() {
+    let app = TestApp::start().await;
+    let visitor = app.visitor();
+    let first = visitor.get("/api/session/test-session").await;
+    let token = visitor.cookie().unwrap();
+    let token = token.split(['=', '.']).nth(1).unwrap();
+    assert!(!first.text.contains(token));
+    assert_eq!(first.expect(200)["visits"], 1);
+    let second = visitor.get("/api/session/test-session").await;
+    assert_eq!(second.header("set-cookie"), None);
+    assert_eq!(second.expect(200)["visits"], 2);
+    assert_eq!(
+        first.expect(200)["sessionId"],
+        second.expect(200)["sessionId"]
+    );
+}
+
+#[tokio::test]
+async fn concurrent_visits_are_all_counted() {
+    let app = TestApp::start().await;
+    let visitor = app.visitor();
+    visitor.get("/api/session/test-session").await.expect(200);
+    let visits: Vec<_> = (0..32)
+        .map(|_| {
+            let visitor = visitor.copy();
+            tokio::spawn(async move { visitor.get("/api/session/test-session").await.status })
+        })
+        .collect();
+    for visit in visits {
+        assert_eq!(visit.await.unwrap(), 200);
+    }
+    let body = visitor.get("/api/session/test-session").await.expect(200);
+    assert_eq!(body["visits"], 34);
+}
+
+#[tokio::test]
+async fn anonymous_session_data_moves_to_one_signed_in_session_only() {
+    let app = TestApp::start().await;
+    app.member("ana").await;
+    app.member("luis").await;
+    let visitor = app.visitor();
+    visitor.get("/api/session/test-session").await.expect(200);
+    assert!(!visitor.is_signed_in().await);
+    let (ana, luis) = (visitor.copy(), visitor.copy());
+    ana.sign_in_as("ana").await.expect(200);
+    luis.sign_in_as("luis").await.expect(200);
+    let visits = ana.get("/api/session/test-session").await.expect(200);
+    assert_eq!(visits["visits"], 2);
+    let visits = luis.get("/api/session/test-session").await.expect(200);
+    assert_eq!(visits["visits"], 1);
+}
+
+#[tokio::test]
+async fn rejected_requests_keep_the_anonymous_session() {
+    let app = TestApp::start().await;
+    let visitor = app.visitor();
+    visitor.get("/api/session/test-session").await.expect(200);
+    for path in ["/api/auth/session", "/api/auth/me", "/api/sessions"] {
+        let response = visitor.get(path).await;
+        response.expect_code(401, "not_signed_in");
+        assert_eq!(response.header("set-cookie"), None);
+    }
+    let visits = visitor.get("/api/session/test-session").await.expect(200);
+    assert_eq!(visits["visits"], 2);
+}
+
+#[tokio::test]
+async fn session_data_of_a_member_is_not_passed_on() {
+    let app = TestApp::start().await;
+    let ana = app.member("ana").await;
+    app.member("luis").await;
+    ana.get("/api/session/test-session").await.expect(200);
+    ana.sign_in_as("luis").await.expect(200);
+    let visits = ana.get("/api/session/test-session").await.expect(200);
+    assert_eq!(visits["visits"], 1);
+}
+
+#[tokio::test]
+async fn a_stale_cookie_gets_a_new_session() {
+    let app = TestApp::start().await;
+    let visitor = app.visitor();
+    visitor.get("/api/session/test-session").await.expect(200);
+    let stale = visitor.cookie();
+    visitor
+        .copy()
+        .post("/api/auth/logout", json!({}))
+        .await
+        .expect(200);
+    let body = visitor.get("/api/session/test-session").await.expect(200);
+    assert_eq!(body["visits"], 1);
+    assert_ne!(visitor.cookie(), stale);
+}
+
+#[tokio::test]
+async fn asking_for_the_session_keeps_the_anonymous_session() {
+    let app = TestApp::start().await;
+    let visitor = app.visitor();
+    visitor.get("/api/session/test-session").await.expect(200);
+    // What every page asks first.
+    let response = visitor.get("/api/auth/session").await;
+    response.expect_code(401, "not_signed_in");
+    assert_eq!(response.header("set-cookie"), None);
+    let visits = visitor.get("/api/session/test-session").await.expect(200);
+    assert_eq!(visits["visits"], 2);
+}
+
+#[tokio::test]
+async fn a_failed_sign_in_keeps_the_anonymous_session_data() {
+    let app = TestApp::start().await;
+    app.member("ana").await;
+    let sessions = app.app.sessions();
+    let kept = NewSession {
+        data: json!({ "basket": 1 }),
+        ..NewSession::default()
+    };
+    let (token, _) = sessions.create(kept).await.unwrap();
+    let overtaken = Proof {
+        user_id: app.sql("select id from users").await[0].get(0),
+        epoch: -1,
+        method: "password".to_owned(),
+    };
+    let mut admission = Admission::new(overtaken, Credential::cookie(false));
+    admission.before = Some(token.key());
+    assert!(!sessions.sign_in(admission).await.unwrap());
+    let left = sessions.get(&token.key()).await.unwrap();
+    assert_eq!(left.map(|left| left.data), Some(json!({ "basket": 1 })));
+}
