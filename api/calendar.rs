@@ -3,7 +3,8 @@
 use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use axum::response::IntoResponse;
 use sabor::http::Query;
-use sabor::{App, Error, Exit, Result, Routes, calendar, routes, serve};
+use sabor::values::ical;
+use sabor::{App, Error, Exit, Result, Routes, routes, serve};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
@@ -30,9 +31,9 @@ pub fn route() -> Routes {
 ))]
 async fn read(app: App, Query(feed): Query<Feed>) -> Result<impl IntoResponse> {
     let no_token = || Error::field("token", "must be given");
-    let text = calendar::feed(&app, &feed.token.ok_or_else(no_token)?).await?;
+    let text = ical::feed(&app, &feed.token.ok_or_else(no_token)?).await?;
     let headers = [
-        (CONTENT_TYPE, calendar::CONTENT_TYPE),
+        (CONTENT_TYPE, ical::CONTENT_TYPE),
         (CONTENT_DISPOSITION, "inline; filename=\"sabor.ics\""),
     ];
     Ok((headers, text))

@@ -2,9 +2,9 @@
 
 use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
-use sabor::events;
 use sabor::http::{Json, List, Member, Page, PageParams, accepts};
 use sabor::models::member_event::{self, MemberEvent, Shown};
+use sabor::notify::events;
 use sabor::{App, Exit, Result, Routes, routes, serve};
 
 /// The routes of this function.

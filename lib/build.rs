@@ -1,4 +1,4 @@
-//! Packs the list of common passwords, which `src/password/common.rs` embeds.
+//! Packs the list of common passwords, which `src/crypto/password/common.rs` embeds.
 
 use std::error::Error;
 use std::fs;
@@ -6,7 +6,7 @@ use std::path::Path;
 
 use fst::Set;
 
-const LIST: &str = "src/password/common.txt";
+const LIST: &str = "src/crypto/password/common.txt";
 
 fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo::rerun-if-changed={LIST}");

@@ -5,7 +5,7 @@ use std::process::Stdio;
 
 use chrono::{DateTime, Days, NaiveDate, NaiveTime, Utc};
 use reqwest::Method;
-use sabor::time_zone::TimeZone;
+use sabor::values::time_zone::TimeZone;
 use serde_json::Value;
 use tokio::io::AsyncWriteExt;
 use tokio::process::Command;
@@ -351,7 +351,7 @@ async fn an_invalid_token_is_rejected() {
     let app = TestApp::start().await;
     let ana = app.member("ana").await;
     let token = create_token(&ana).await;
-    let hash = sabor::secret::sha256_hex(token.as_bytes());
+    let hash = sabor::crypto::secret::sha256_hex(token.as_bytes());
     for other in ["x", &hash, &token.to_uppercase(), &"0".repeat(64)] {
         fetch_feed(&app, other).await.expect_code(404, "not_found");
     }
@@ -423,7 +423,7 @@ async fn the_token_appears_in_neither_the_log_nor_the_database() {
         )
         .await;
     let mut kept: Vec<String> = kept.iter().map(|row| row.get(0)).collect();
-    let hash = sabor::secret::sha256_hex(second.as_bytes());
+    let hash = sabor::crypto::secret::sha256_hex(second.as_bytes());
     assert!(kept.iter().any(|table| table.contains(&hash)));
     kept.push(log);
     for token in [first, second] {

@@ -27,7 +27,7 @@ async fn tls_uses_channel_binding_and_requires_a_trusted_certificate() {
     let cluster = Cluster::start(options).await.unwrap();
     cluster.create_database("own").await.unwrap();
     let plain = cluster.url("own");
-    sabor::migrations::up(&mut connect(&plain).await)
+    sabor::store::migrations::up(&mut connect(&plain).await)
         .await
         .unwrap();
     let settings = Settings::default().with(
@@ -61,7 +61,7 @@ async fn tls_uses_channel_binding_and_requires_a_trusted_certificate() {
 async fn everything_works_behind_a_pooler_in_transaction_mode() {
     let cluster = Cluster::start(Options::default()).await.unwrap();
     cluster.create_database("own").await.unwrap();
-    sabor::migrations::up(&mut connect(&cluster.url("own")).await)
+    sabor::store::migrations::up(&mut connect(&cluster.url("own")).await)
         .await
         .unwrap();
     if !PgBouncer::available() {

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use reqwest::{Method, RequestBuilder, Response};
-use sabor::config::Timing;
+use sabor::runtime::config::Timing;
 use serde_json::{Value, json};
 use tokio::time::timeout;
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use redis_endpoint::Meanwhile;
 use reqwest::Method;
-use sabor::config::Timing;
+use sabor::runtime::config::Timing;
 use serde_json::json;
 use tokio::process::Command;
 

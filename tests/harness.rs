@@ -21,9 +21,9 @@ use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 
 use redis_endpoint::{Backend, Endpoint, Options};
-use sabor::config::Timing;
+use sabor::crypto::secret::sha256_hex;
 use sabor::models::app::NewApp;
-use sabor::secret::sha256_hex;
+use sabor::runtime::config::Timing;
 use sabor::session::Token;
 use sabor::{App, Config};
 use sabor_dev::postgres::Cluster;
@@ -115,7 +115,7 @@ impl TestApp {
         cluster.create_database("own").await.unwrap();
         let url = cluster.url("own");
         let mut client = connect(&url).await;
-        sabor::migrations::up(&mut client).await.unwrap();
+        sabor::store::migrations::up(&mut client).await.unwrap();
         let redis = Endpoint::start(Backend::memory(), Options::default());
         let redis = Arc::new(redis.await.unwrap());
         let database = Database::external(url);

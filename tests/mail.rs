@@ -1,10 +1,10 @@
-//! `lib/src/mail.rs`: the outbox, against a mail server of others' making.
+//! `lib/src/notify/mail.rs`: the outbox, against a mail server of others' making.
 
 use std::time::{Duration, Instant};
 
 use sabor::App;
-use sabor::config::MailTransport;
-use sabor::mail::{Sent, send_due};
+use sabor::notify::mail::{Sent, send_due};
+use sabor::runtime::config::MailTransport;
 use serde_json::{Value, json};
 
 use crate::bookings::{book, cancel, join_waitlist};

@@ -81,7 +81,7 @@ pub async fn booking_status(app: &TestApp, booking: &Value) -> String {
 
 /// The clean-up's part: returns how many were released.
 pub async fn release_unpaid(app: &TestApp) -> u64 {
-    sabor::payment::release_unpaid(&app.app, soon())
+    sabor::payments::reconcile::release_unpaid(&app.app, soon())
         .await
         .unwrap()
         .count
@@ -89,7 +89,7 @@ pub async fn release_unpaid(app: &TestApp) -> u64 {
 
 /// As [`release`], of refunds.
 pub async fn process_refunds(app: &TestApp) -> u64 {
-    sabor::payment::refund_due(&app.app, soon())
+    sabor::payments::reconcile::refund_due(&app.app, soon())
         .await
         .unwrap()
         .count

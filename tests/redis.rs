@@ -1,10 +1,10 @@
-//! Redis as the library offers it: `lib/src/kv.rs`.
+//! Redis as the library offers it: `lib/src/store/redis.rs`.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use redis_endpoint::Mode;
-use sabor::kv::Cache;
+use sabor::store::redis::Cache;
 
 use crate::harness::{TestApp, wait_until};
 

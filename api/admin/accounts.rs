@@ -1,8 +1,9 @@
 //! GET, POST, PATCH /api/admin/accounts — on whose behalf members act.
 
-use sabor::accounts::{self, Change, Entry};
 use sabor::http::{Admin, Client, Created, Json, List, Page, PageParams};
 use sabor::models::account::Shown;
+use sabor::partners::organizations;
+use sabor::partners::organizations::{Change, Entry};
 use sabor::{App, Exit, Result, Routes, routes, serve};
 
 /// The routes of this function.
@@ -16,7 +17,7 @@ pub fn route() -> Routes {
     (status = 400, description = "No such limit or cursor"),
 ))]
 async fn list(app: App, _admin: Admin, page: Page) -> Result<Json<List<Shown>>> {
-    accounts::list(&app, page).await.map(Json)
+    organizations::list(&app, page).await.map(Json)
 }
 
 /// Makes one, with the members that are given.
@@ -30,7 +31,7 @@ async fn make(
     Admin(admin): Admin,
     Json(entry): Json<Entry>,
 ) -> Result<Created<Shown>> {
-    let made = accounts::make(&app, &client, &admin, entry);
+    let made = organizations::make(&app, &client, &admin, entry);
     made.await.map(Created)
 }
 
@@ -47,7 +48,7 @@ async fn change(
     Admin(admin): Admin,
     Json(change): Json<Change>,
 ) -> Result<Json<Shown>> {
-    let changed = accounts::change(&app, &client, &admin, change);
+    let changed = organizations::change(&app, &client, &admin, change);
     changed.await.map(Json)
 }
 

@@ -1,7 +1,8 @@
 //! GET /api/admin/analytics — how the studio has done, day by day.
 
-use sabor::analytics::{self, Analytics, Params, Shown};
 use sabor::http::{Query, Staff};
+use sabor::reports::analytics;
+use sabor::reports::analytics::{Analytics, Params, Shown};
 use sabor::{App, Exit, Result, Routes, routes, serve};
 
 /// The routes of this function.

@@ -2,7 +2,8 @@
 
 use sabor::http::{Admin, Client, Created, Json, List, Page, PageParams};
 use sabor::models::app::Shown;
-use sabor::partner_apps::{self, AppWithSecret, Change, Entry};
+use sabor::partners::apps;
+use sabor::partners::apps::{AppWithSecret, Change, Entry};
 use sabor::{App, Exit, Result, Routes, routes, serve};
 
 /// The routes of this function.
@@ -16,7 +17,7 @@ pub fn route() -> Routes {
     (status = 400, description = "No such limit or cursor"),
 ))]
 async fn list(app: App, _admin: Admin, page: Page) -> Result<Json<List<Shown>>> {
-    partner_apps::list(&app, page).await.map(Json)
+    apps::list(&app, page).await.map(Json)
 }
 
 /// Enters one. Its secret is shown this once.
@@ -30,7 +31,7 @@ async fn enter(
     Admin(admin): Admin,
     Json(entry): Json<Entry>,
 ) -> Result<Created<AppWithSecret>> {
-    let entered = partner_apps::enter(&app, &client, &admin, entry);
+    let entered = apps::enter(&app, &client, &admin, entry);
     entered.await.map(Created)
 }
 
@@ -47,7 +48,7 @@ async fn change(
     Admin(admin): Admin,
     Json(change): Json<Change>,
 ) -> Result<Json<AppWithSecret>> {
-    let changed = partner_apps::change(&app, &client, &admin, change);
+    let changed = apps::change(&app, &client, &admin, change);
     changed.await.map(Json)
 }
 

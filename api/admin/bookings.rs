@@ -1,6 +1,7 @@
 //! GET, POST, PATCH /api/admin/bookings — the roster, and the front desk.
 
-use sabor::front_desk::{self, Change, OnBehalf, Roster};
+use sabor::bookings::front_desk;
+use sabor::bookings::front_desk::{Change, OnBehalf, Roster};
 use sabor::http::{Answered, Client, Json, KeyParams, Keyed, List, Page, PageParams, Query, Staff};
 use sabor::models::booking::{RosterEntry, Shown};
 use sabor::{App, Exit, Result, Routes, routes, serve};

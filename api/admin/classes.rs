@@ -1,7 +1,8 @@
 //! GET, POST, PATCH, DELETE /api/admin/classes — what the studio offers.
 
-use sabor::catalogue::class_types::{self, Change, Entry};
-use sabor::catalogue::{Activity, Retirement, Wanted};
+use sabor::classes::catalogue::class_types;
+use sabor::classes::catalogue::class_types::{Change, Entry};
+use sabor::classes::catalogue::{Activity, Retirement, Wanted};
 use sabor::http::{Client, Created, Json, List, Page, PageParams, Query, Staff};
 use sabor::models::class_type::ShownToStaff;
 use sabor::{App, Exit, Result, Routes, routes, serve};

@@ -1,8 +1,9 @@
 //! GET, PATCH /api/admin/contacts — what visitors wrote to the studio.
 
-use sabor::contact::{self, Inbox, Processing};
 use sabor::http::{Client, Json, List, Page, PageParams, Query, Staff};
 use sabor::models::contact::Shown;
+use sabor::notify::contact;
+use sabor::notify::contact::{Inbox, Processing};
 use sabor::{App, Exit, Result, Routes, routes, serve};
 
 /// The routes of this function.

@@ -1,7 +1,8 @@
 //! GET /api/admin/dashboard — the studio today, at a glance.
 
-use sabor::dashboard::{self, Dashboard};
 use sabor::http::{Json, Staff};
+use sabor::reports::dashboard;
+use sabor::reports::dashboard::Dashboard;
 use sabor::{App, Exit, Result, Routes, routes, serve};
 
 /// The routes of this function.

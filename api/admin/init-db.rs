@@ -1,7 +1,8 @@
 //! POST /api/admin/init-db — apply pending migrations.
 
 use sabor::http::{Cron, Json, OpenInDevelopment};
-use sabor::{App, Exit, Result, Routes, db, migrations, routes, serve};
+use sabor::store::{migrations, postgres};
+use sabor::{App, Exit, Result, Routes, routes, serve};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -23,7 +24,7 @@ pub fn route() -> Routes {
     (status = 200, body = Migrated, description = "The schema is up to date"),
 ))]
 async fn migrate(app: App, _cron: OpenInDevelopment<Cron>) -> Result<Json<Migrated>> {
-    let mut client = db::connect_direct(app.config()).await?;
+    let mut client = postgres::connect_direct(app.config()).await?;
     let applied = migrations::up(&mut client).await?;
     Ok(Json(Migrated {
         success: true,

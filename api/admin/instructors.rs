@@ -1,7 +1,8 @@
 //! GET, POST, PATCH, DELETE /api/admin/instructors — who teaches.
 
-use sabor::catalogue::instructors::{self, Change, Entry};
-use sabor::catalogue::{Activity, Retirement, Wanted};
+use sabor::classes::catalogue::instructors;
+use sabor::classes::catalogue::instructors::{Change, Entry};
+use sabor::classes::catalogue::{Activity, Retirement, Wanted};
 use sabor::http::{Client, Created, Json, List, Page, PageParams, Query, Staff};
 use sabor::models::instructor::ShownToStaff;
 use sabor::{App, Exit, Result, Routes, routes, serve};

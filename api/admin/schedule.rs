@@ -1,8 +1,9 @@
 //! GET, POST, PATCH, DELETE /api/admin/schedule — look after the timetable.
 
+use sabor::classes::timetable;
+use sabor::classes::timetable::{Change, Entry, Outcome, Removal};
 use sabor::http::{Client, Created, Json, List, Page, PageParams, Query, Staff};
 use sabor::models::class_schedule::Shown;
-use sabor::timetable::{self, Change, Entry, Outcome, Removal};
 use sabor::{App, Exit, Result, Routes, routes, serve};
 
 /// The routes of this function.

@@ -1,7 +1,8 @@
 //! GET /api/admin/security-events — what happened to accounts.
 
+use sabor::admin::security_events;
+use sabor::admin::security_events::{Search, Shown};
 use sabor::http::{Admin, Json, List, Page, PageParams, Query};
-use sabor::security_events::{self, Search, Shown};
 use sabor::{App, Exit, Result, Routes, routes, serve};
 
 /// The routes of this function.

@@ -1,6 +1,7 @@
 //! GET, PATCH /api/admin/users — find members; change what they may do.
 
-use sabor::administration::{self, AccountChange, Search};
+use sabor::admin::users;
+use sabor::admin::users::{AccountChange, Search};
 use sabor::http::{Admin, Client, Json, List, Page, PageParams, Query};
 use sabor::models::user::administration::ShownToAdmin;
 use sabor::{App, Exit, Result, Routes, routes, serve};
@@ -21,7 +22,7 @@ async fn list(
     Query(search): Query<Search>,
     page: Page,
 ) -> Result<Json<List<ShownToAdmin>>> {
-    administration::list(&app, search, page).await.map(Json)
+    users::list(&app, search, page).await.map(Json)
 }
 
 /// Changes what is given and leaves the rest. Every session of the member
@@ -37,7 +38,7 @@ async fn change(
     Admin(admin): Admin,
     Json(form): Json<AccountChange>,
 ) -> Result<Json<ShownToAdmin>> {
-    let changed = administration::change(&app, &client, &admin, form);
+    let changed = users::change(&app, &client, &admin, form);
     changed.await.map(Json)
 }
 

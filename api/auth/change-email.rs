@@ -1,8 +1,9 @@
 //! POST /api/auth/change-email — another address for the account.
 
 use sabor::http::{Accepted, Client, Json, Member, Success};
-use sabor::shapes::EmailAddress;
-use sabor::{App, Exit, Result, Routes, email_address, routes, serve};
+use sabor::identity::email_change;
+use sabor::values::schema::EmailAddress;
+use sabor::{App, Exit, Result, Routes, routes, serve};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
@@ -37,7 +38,7 @@ async fn change(
     Json(form): Json<EmailChange>,
 ) -> Result<Accepted> {
     let current = form.current_password.as_deref();
-    email_address::ask_for_change(&app, &client, &member, &form.new_email, current).await?;
+    email_change::ask_for_change(&app, &client, &member, &form.new_email, current).await?;
     Ok(Accepted)
 }
 

@@ -1,8 +1,9 @@
 //! POST /api/auth/change-password — a new password for one who knows the old one.
 
 use sabor::http::{Client, Json, Member, Success};
-use sabor::shapes::NewPassword;
-use sabor::{App, Exit, Result, Routes, profile, routes, serve};
+use sabor::identity::profile;
+use sabor::values::schema::NewPassword;
+use sabor::{App, Exit, Result, Routes, routes, serve};
 use serde::Deserialize;
 use utoipa::ToSchema;
 

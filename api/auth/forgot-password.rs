@@ -1,8 +1,9 @@
 //! POST /api/auth/forgot-password — mail a link to a new password.
 
 use sabor::http::{Accepted, Client, Json, Success};
-use sabor::shapes::EmailAddress;
-use sabor::{App, Exit, Result, Routes, password_reset, routes, serve};
+use sabor::identity::password_reset;
+use sabor::values::schema::EmailAddress;
+use sabor::{App, Exit, Result, Routes, routes, serve};
 use serde::Deserialize;
 use utoipa::ToSchema;
 

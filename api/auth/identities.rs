@@ -1,7 +1,8 @@
 //! GET, DELETE /api/auth/identities — the providers by which a member signs in.
 
 use sabor::http::{Client, Json, Member, Query, Success, query};
-use sabor::identities::{self, WaysIn};
+use sabor::identity::linked_providers;
+use sabor::identity::linked_providers::WaysIn;
 use sabor::{App, Error, Exit, Result, Routes, routes, serve};
 use serde::Deserialize;
 use utoipa::IntoParams;
@@ -24,7 +25,7 @@ pub fn route() -> Routes {
     (status = 200, body = WaysIn, description = "All of them, and whether there is a password"),
 ))]
 async fn list(app: App, member: Member) -> Result<Json<WaysIn>> {
-    identities::list(&app, &member).await.map(Json)
+    linked_providers::list(&app, &member).await.map(Json)
 }
 
 /// Unlinks one, but never the last way in.
@@ -42,7 +43,7 @@ async fn unlink(
 ) -> Result<Json<Success>> {
     let id = query::id(which.id.as_deref().unwrap_or_default());
     let id = id.map_err(|problem| Error::field("id", problem))?;
-    identities::unlink(&app, &client, &member, id).await?;
+    linked_providers::unlink(&app, &client, &member, id).await?;
     Ok(Success::ANSWER)
 }
 

@@ -1,8 +1,9 @@
 //! POST /api/auth/login — from e-mail address and password to a session.
 
 use sabor::http::{Arrival, Json};
-use sabor::sign_in::{Login, SignedIn, Welcome, sign_in};
-use sabor::{App, Exit, Result, Routes, demo, routes, serve};
+use sabor::identity::demo;
+use sabor::identity::sign_in::{Login, SignedIn, Welcome, sign_in};
+use sabor::{App, Exit, Result, Routes, routes, serve};
 
 /// The routes of this function.
 pub fn route() -> Routes {

@@ -1,7 +1,8 @@
 //! GET, PATCH, DELETE /api/auth/me — the member's own account.
 
 use sabor::http::{Client, Json, Member, SetCookie, Success};
-use sabor::profile::{self, Patch, Whole};
+use sabor::identity::profile;
+use sabor::identity::profile::{Patch, Whole};
 use sabor::{App, Exit, Result, Routes, routes, serve};
 use serde::Deserialize;
 use utoipa::ToSchema;

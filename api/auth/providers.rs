@@ -1,7 +1,8 @@
 //! GET /api/auth/providers — by which providers one may sign in.
 
 use sabor::http::Json;
-use sabor::oauth::{self, Providers};
+use sabor::identity::oauth;
+use sabor::identity::oauth::Providers;
 use sabor::{App, Exit, Routes, routes, serve};
 
 /// The routes of this function.

@@ -1,8 +1,8 @@
 //! POST /api/auth/refresh — from a refresh token to the next pair of tokens.
 
 use sabor::http::{Client, Json};
-use sabor::refresh::{Refresh, refresh};
-use sabor::sign_in::SignedIn;
+use sabor::identity::sign_in::SignedIn;
+use sabor::identity::token_refresh::{Refresh, refresh};
 use sabor::{App, Exit, Result, Routes, routes, serve};
 
 /// The routes of this function.

@@ -1,8 +1,8 @@
 //! POST /api/auth/register — make an account, and sign in.
 
 use sabor::http::{Arrival, Json};
-use sabor::registration::{Registered, Registration, register_account};
-use sabor::sign_in::SignedIn;
+use sabor::identity::registration::{Registered, Registration, register_account};
+use sabor::identity::sign_in::SignedIn;
 use sabor::{App, Exit, Result, Routes, routes, serve};
 
 /// The routes of this function.

@@ -1,8 +1,9 @@
 //! POST /api/auth/reset-password — a new password, by a link from a mail.
 
 use sabor::http::{Client, Json, Success};
-use sabor::shapes::NewPassword;
-use sabor::{App, Exit, Result, Routes, password_reset, routes, serve};
+use sabor::identity::password_reset;
+use sabor::values::schema::NewPassword;
+use sabor::{App, Exit, Result, Routes, routes, serve};
 use serde::Deserialize;
 use utoipa::ToSchema;
 

@@ -1,7 +1,10 @@
 //! GET, POST, PUT, DELETE /api/auth/two-factor — the member's second factor.
 
 use sabor::http::{Client, Json, Member, Success};
-use sabor::two_factor::{self, Beginning, Confirmation, Enrolment, RecoveryCodes, Removal, Status};
+use sabor::identity::two_factor;
+use sabor::identity::two_factor::{
+    Beginning, Confirmation, Enrolment, RecoveryCodes, Removal, Status,
+};
 use sabor::{App, Exit, Result, Routes, routes, serve};
 
 /// The routes of this function.

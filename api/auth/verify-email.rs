@@ -2,7 +2,8 @@
 
 use axum::response::{IntoResponse, Response};
 use sabor::http::{Accepted, Client, Member, OptionalJson, Success};
-use sabor::{App, Exit, Result, Routes, email_address, routes, serve};
+use sabor::identity::email_change;
+use sabor::{App, Exit, Result, Routes, routes, serve};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
@@ -35,10 +36,10 @@ async fn verify(
     OptionalJson(form): OptionalJson<Verification>,
 ) -> Result<Response> {
     let Some(token) = &form.token else {
-        email_address::ask_again(&app, &client, &member?).await?;
+        email_change::ask_again(&app, &client, &member?).await?;
         return Ok(Accepted.into_response());
     };
-    email_address::confirm(&app, &client, token).await?;
+    email_change::confirm(&app, &client, token).await?;
     Ok(Success::ANSWER.into_response())
 }
 

@@ -1,6 +1,7 @@
 //! POST /api/bookings/cancel — give a place up.
 
-use sabor::bookings::{self, Regret};
+use sabor::bookings::member;
+use sabor::bookings::member::Regret;
 use sabor::http::{Answered, KeyParams, Keyed, Member};
 use sabor::models::booking::Shown;
 use sabor::{App, Exit, Result, Routes, routes, serve};
@@ -19,7 +20,7 @@ pub fn route() -> Routes {
     (status = 409, description = "`class_started`, `not_cancellable`; or `idempotency_key_reused`"),
 ))]
 async fn cancel(app: App, member: Member, Keyed { key, form }: Keyed<Regret>) -> Result<Answered> {
-    bookings::cancel(&app, &member, key, &form).await
+    member::cancel(&app, &member, key, &form).await
 }
 
 fn main() -> Exit {

@@ -1,6 +1,7 @@
 //! POST /api/bookings/create — book a place in a class.
 
-use sabor::bookings::{self, Wish};
+use sabor::bookings::member;
+use sabor::bookings::member::Wish;
 use sabor::http::{Answered, KeyParams, Keyed, Member};
 use sabor::models::booking::Shown;
 use sabor::{App, Exit, Result, Routes, routes, serve};
@@ -18,7 +19,7 @@ pub fn route() -> Routes {
     (status = 409, description = "`class_full`, `already_booked`, `class_started`, `class_cancelled`, `waitlist_closed`; or `idempotency_key_reused`"),
 ))]
 async fn create(app: App, member: Member, Keyed { key, form }: Keyed<Wish>) -> Result<Answered> {
-    bookings::create(&app, &member, key, &form).await
+    member::create(&app, &member, key, &form).await
 }
 
 fn main() -> Exit {

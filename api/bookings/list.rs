@@ -1,6 +1,7 @@
 //! GET /api/bookings/list — the member's own bookings.
 
-use sabor::bookings::{self, Period};
+use sabor::bookings::member;
+use sabor::bookings::member::Period;
 use sabor::http::{Json, List, Member, Page, PageParams, Query};
 use sabor::models::booking::Shown;
 use sabor::{App, Exit, Result, Routes, routes, serve};
@@ -21,7 +22,7 @@ async fn list(
     Query(period): Query<Period>,
     page: Page,
 ) -> Result<Json<List<Shown>>> {
-    bookings::list(&app, &member, period, page).await.map(Json)
+    member::list(&app, &member, period, page).await.map(Json)
 }
 
 fn main() -> Exit {

@@ -2,7 +2,8 @@
 
 use sabor::http::{Answered, Json, KeyParams, Keyed, Member, Query};
 use sabor::models::payment::Shown;
-use sabor::payment::{self, OfBooking, Order, Payable};
+use sabor::payments::checkout;
+use sabor::payments::checkout::{OfBooking, Order, Payable};
 use sabor::{App, Exit, Result, Routes, routes, serve};
 
 /// The routes of this function.
@@ -17,7 +18,7 @@ pub fn route() -> Routes {
     (status = 404, description = "The member has no such booking"),
 ))]
 async fn show(app: App, member: Member, Query(payable): Query<Payable>) -> Result<Json<OfBooking>> {
-    let found = payment::of_booking(&app, &member, payable);
+    let found = checkout::of_booking(&app, &member, payable);
     found.await.map(Json)
 }
 
@@ -32,7 +33,7 @@ async fn show(app: App, member: Member, Query(payable): Query<Payable>) -> Resul
     (status = 503, description = "Stripe does not answer: the same request goes on where this one stopped"),
 ))]
 async fn start(app: App, member: Member, Keyed { key, form }: Keyed<Order>) -> Result<Answered> {
-    payment::start(&app, &member, key, &form).await
+    checkout::start(&app, &member, key, &form).await
 }
 
 fn main() -> Exit {

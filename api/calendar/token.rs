@@ -1,6 +1,7 @@
 //! POST, DELETE /api/calendar/token — the secret in the address of a member's calendar.
 
-use sabor::calendar::token::{self, Made};
+use sabor::bookings::calendar::token;
+use sabor::bookings::calendar::token::Made;
 use sabor::http::{Client, Created, Json, Member, Success};
 use sabor::{App, Exit, Result, Routes, routes, serve};
 

@@ -1,8 +1,9 @@
 //! GET /api/classes/availability — how much room there is in several classes.
 
+use sabor::classes::public_schedule;
+use sabor::classes::public_schedule::Named;
 use sabor::http::{CopyParams, List, Public, Query};
 use sabor::models::occurrence::Availability;
-use sabor::schedule::{self, Named};
 use sabor::{App, Exit, Result, Routes, routes, serve};
 
 /// The routes of this function.
@@ -18,7 +19,7 @@ pub fn route() -> Routes {
     (status = 400, description = "No ids, more than 100, or one that is none"),
 ))]
 async fn show(app: App, Query(named): Query<Named>) -> Result<Public> {
-    schedule::availability(&app, named).await
+    public_schedule::availability(&app, named).await
 }
 
 fn main() -> Exit {

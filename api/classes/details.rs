@@ -1,6 +1,7 @@
 //! GET /api/classes/details — one class type, and when it is next.
 
-use sabor::catalogue::{self, Wanted, Whole};
+use sabor::classes::catalogue;
+use sabor::classes::catalogue::{Wanted, Whole};
 use sabor::http::{CopyParams, Public, Query};
 use sabor::{App, Exit, Result, Routes, routes, serve};
 

@@ -1,6 +1,7 @@
 //! GET /api/classes/list — what the studio offers.
 
-use sabor::catalogue::{self, Offer};
+use sabor::classes::catalogue;
+use sabor::classes::catalogue::Offer;
 use sabor::http::{CopyParams, List, Page, PageParams, Public, Query};
 use sabor::models::class_type::Shown;
 use sabor::{App, Exit, Result, Routes, routes, serve};

@@ -1,9 +1,10 @@
 //! GET /api/classes/schedule — the timetable, day by day.
 
 use axum::http::HeaderMap;
+use sabor::classes::public_schedule;
+use sabor::classes::public_schedule::Days;
 use sabor::http::{CopyParams, List, Page, PageParams, Public, Query, accepts};
 use sabor::models::occurrence::Shown;
-use sabor::schedule::{self, Days};
 use sabor::{App, Exit, Result, Routes, routes, serve};
 
 /// The routes of this function.
@@ -26,9 +27,9 @@ async fn show(
     headers: HeaderMap,
 ) -> Result<Public> {
     if accepts(&headers, "text/calendar") {
-        return schedule::calendar(&app, days).await;
+        return public_schedule::calendar(&app, days).await;
     }
-    schedule::show(&app, days, page).await
+    public_schedule::show(&app, days, page).await
 }
 
 fn main() -> Exit {

@@ -1,7 +1,8 @@
 //! POST /api/contact/submit — leave a message for the studio.
 
-use sabor::contact::{self, Message, Received};
 use sabor::http::{Client, Created, Json};
+use sabor::notify::contact;
+use sabor::notify::contact::{Message, Received};
 use sabor::{App, Exit, Result, Routes, routes, serve};
 
 /// The routes of this function.

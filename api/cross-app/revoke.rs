@@ -1,7 +1,8 @@
 //! POST /api/cross-app/revoke — end a token for a partner application.
 
-use sabor::cross_app::{self, Revocation};
 use sabor::http::{Client, Json, MemberOrPartner, Success};
+use sabor::partners::tokens;
+use sabor::partners::tokens::Revocation;
 use sabor::{App, Exit, Result, Routes, routes, serve};
 
 /// The routes of this function.
@@ -21,7 +22,7 @@ async fn revoke(
     by: MemberOrPartner,
     Json(revocation): Json<Revocation>,
 ) -> Result<Json<Success>> {
-    cross_app::revoke(&app, &client, &by, revocation).await?;
+    tokens::revoke(&app, &client, &by, revocation).await?;
     Ok(Success::ANSWER)
 }
 

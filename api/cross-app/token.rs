@@ -1,7 +1,8 @@
 //! POST /api/cross-app/token — go on to a partner application.
 
-use sabor::cross_app::{self, CrossAppToken, Wish};
 use sabor::http::{Client, Json, Member};
+use sabor::partners::tokens;
+use sabor::partners::tokens::{CrossAppToken, Wish};
 use sabor::{App, Exit, Result, Routes, routes, serve};
 
 /// The routes of this function.
@@ -22,7 +23,7 @@ async fn issue(
     member: Member,
     Json(wish): Json<Wish>,
 ) -> Result<Json<CrossAppToken>> {
-    let issued = cross_app::issue(&app, &client, &member, &wish);
+    let issued = tokens::issue(&app, &client, &member, &wish);
     issued.await.map(Json)
 }
 

@@ -1,7 +1,8 @@
 //! POST /api/cross-app/validate — a partner application learns who has come.
 
-use sabor::cross_app::{self, Redemption, SignIn};
 use sabor::http::{Client, Json, Partner};
+use sabor::partners::tokens;
+use sabor::partners::tokens::{Redemption, SignIn};
 use sabor::{App, Exit, Result, Routes, routes, serve};
 
 /// The routes of this function.
@@ -22,7 +23,7 @@ async fn validate(
     partner: Partner,
     Json(redemption): Json<Redemption>,
 ) -> Result<Json<SignIn>> {
-    let validated = cross_app::validate(&app, &client, &partner, &redemption);
+    let validated = tokens::validate(&app, &client, &partner, &redemption);
     validated.await.map(Json)
 }
 

@@ -2,7 +2,8 @@
 
 use axum::http::HeaderMap;
 use sabor::http::{Client, Json, RawJson, Success};
-use sabor::{App, Exit, Result, Routes, payment, routes, serve};
+use sabor::payments::webhook;
+use sabor::{App, Exit, Result, Routes, routes, serve};
 
 /// The routes of this function.
 pub fn route() -> Routes {
@@ -23,7 +24,7 @@ async fn hear(
     headers: HeaderMap,
     RawJson(body): RawJson,
 ) -> Result<Json<Success>> {
-    payment::hear(&app, &caller, &headers, &body).await?;
+    webhook::hear(&app, &caller, &headers, &body).await?;
     Ok(Success::ANSWER)
 }
 

@@ -213,7 +213,10 @@ fn welcome(stack: &Stack) {
         print(&format!("  {:<17} {}", account.email, account.role));
     }
     let password = demo::PASSWORD;
-    print(&format!("  {:<17} needs no database", sabor::demo::EMAIL));
+    print(&format!(
+        "  {:<17} needs no database",
+        sabor::identity::demo::EMAIL
+    ));
     print(&format!("  all with the password {password}"));
     let (app, secret) = (demo::cross_app::APP, demo::cross_app::SECRET);
     print(&format!("  {app:<17} partner application, with the secret"));

@@ -1,9 +1,10 @@
 //! The database as the commands use it: past the pooler, as its owner.
 
 use anyhow::{Context, Result, anyhow, bail};
+use sabor::Config;
 use sabor::models::app::{self, Changes, NewApp, PartnerApp};
 use sabor::session::Token;
-use sabor::{Config, migrations};
+use sabor::store::migrations;
 use tokio_postgres::Client;
 
 use crate::{environment, random};
@@ -42,7 +43,7 @@ pub(crate) fn config(url: &str) -> Result<Config> {
 /// Connects as the functions do: the same TLS, the same reading of the string.
 pub(crate) async fn connect(url: &str) -> Result<Client> {
     let config = config(url)?;
-    let connected = sabor::db::connect_direct(&config).await;
+    let connected = sabor::store::postgres::connect_direct(&config).await;
     connected.with_context(|| format!("the database at {} cannot be reached", place(url)))
 }
 

@@ -5,13 +5,13 @@ mod studio;
 pub(crate) mod year;
 
 use anyhow::Result;
-use sabor::config::StudioConfig;
-use sabor::password::{Hasher, Password};
+use sabor::crypto::password::{Hasher, Password};
+use sabor::runtime::config::StudioConfig;
 use tokio_postgres::Client;
 use uuid::Uuid;
 
 /// The password of all of them.
-pub(crate) const PASSWORD: &str = sabor::demo::PASSWORD;
+pub(crate) const PASSWORD: &str = sabor::identity::demo::PASSWORD;
 
 /// An account of the local database.
 pub(crate) struct Account {

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
-use sabor::random;
+use sabor::crypto::random;
 use serde::Deserialize;
 use tokio::process::Command;
 use tokio::task::JoinSet;

@@ -16,8 +16,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 use http_body_util::Full;
 use hyper::{Method, Request};
-use sabor::password::{Hasher, Password};
-use sabor::secret::{Secret, Signer, sha256_hex};
+use sabor::crypto::password::{Hasher, Password};
+use sabor::crypto::secret::{Secret, Signer, sha256_hex};
 use sabor::session::{AccessTokens, Token};
 
 use self::load::{Call, Load};

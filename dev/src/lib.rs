@@ -31,7 +31,7 @@ mod stack;
 mod statistics;
 pub mod wire;
 
-use sabor::random;
+use sabor::crypto::random;
 
 pub use commands::run;
 pub use openapi::document;

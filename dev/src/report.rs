@@ -12,7 +12,7 @@ use crate::environment;
 /// Writes the rows of a table to `path`.
 pub(crate) fn write(rows: &[impl Serialize], quick: bool, path: &Path) -> Result<()> {
     let report = json!({
-        "at": sabor::clock::Clock::default().now(),
+        "at": sabor::runtime::clock::Clock::default().now(),
         "quick": quick,
         "machine": {
             "system": std::env::consts::OS,
@@ -30,6 +30,6 @@ pub(crate) fn write(rows: &[impl Serialize], quick: bool, path: &Path) -> Result
 
 /// The file of today in a folder of `.sabor/`.
 pub(crate) fn of_today(folder: &str) -> PathBuf {
-    let date = sabor::clock::Clock::default().now().date_naive();
+    let date = sabor::runtime::clock::Clock::default().now().date_naive();
     environment::home().join(format!("{folder}/{date}.json"))
 }

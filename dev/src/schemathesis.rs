@@ -15,7 +15,7 @@ use anyhow::{Context, Result, bail, ensure};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use clap::{Args, ValueEnum};
-use sabor::secret::sha256_hex;
+use sabor::crypto::secret::sha256_hex;
 use sabor::{App, Config};
 use serde_json::json;
 use tokio::net::TcpListener;

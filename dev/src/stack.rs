@@ -80,7 +80,7 @@ impl Stack {
 
         let config = configuration(&variables)?;
         demo::add(&mut database::connect(&postgres).await?, &config.studio).await?;
-        sabor::log::start(true);
+        sabor::runtime::log::start(true);
         let app = App::new(config)?;
         let router = server::site(sabor::http::router(app.clone(), server::routes()))?;
         claim.tell(&Running {

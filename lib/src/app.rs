@@ -8,19 +8,19 @@ use axum::extract::{FromRef, FromRequestParts};
 use http::request::Parts;
 use tokio_util::sync::CancellationToken;
 
-use crate::clock::Clock;
-use crate::config::Config;
-use crate::counters::Counters;
-use crate::db::Db;
+use crate::crypto::password::Hasher;
+use crate::crypto::secret::Signer;
 use crate::error::Result;
-use crate::events::Streams;
-use crate::kv::{Cache, Kv};
-use crate::mail::Sending;
-use crate::outbound::Outbound;
-use crate::password::Hasher;
-use crate::secret::Signer;
+use crate::notify::events::Streams;
+use crate::notify::mail::Sending;
+use crate::payments::stripe::Stripe;
+use crate::runtime::clock::Clock;
+use crate::runtime::config::Config;
+use crate::runtime::http_client::Outbound;
 use crate::session::{self, AccessTokens, Sessions};
-use crate::stripe::Stripe;
+use crate::store::counters::Counters;
+use crate::store::postgres::Db;
+use crate::store::redis::{Cache, Kv};
 
 /// How long an answer about places left may be wrong when Redis did not hear
 /// of a booking; the booking itself is never decided by it.

@@ -8,11 +8,13 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::db::{Statement, chain};
 use crate::error::{Error, Result};
-use crate::mail::{self, Sent};
 use crate::models::cross_app_session;
-use crate::{App, BoxFuture, payment};
+use crate::notify::mail;
+use crate::notify::mail::Sent;
+use crate::payments::reconcile;
+use crate::store::postgres::{Statement, chain};
+use crate::{App, BoxFuture};
 
 /// When to stop, so that the function ends before the platform ends it.
 const BUDGET: Duration = Duration::from_secs(50);
@@ -225,9 +227,9 @@ pub fn run_for(app: &App, budget: Duration) -> BoxFuture<'_, Result<Cleaned>> {
         // Somebody waits for these, in this order, for the first write mail;
         // nobody for the rest, which has a quarter of the time for itself.
         if app.stripe().is_some() {
-            let settled = payment::release_unpaid(app, started + budget / 4).await;
+            let settled = reconcile::release_unpaid(app, started + budget / 4).await;
             let settled = run.step("paymentsSettled", settled).unwrap_or_default();
-            let refunded = payment::refund_due(app, started + budget / 2).await;
+            let refunded = reconcile::refund_due(app, started + budget / 2).await;
             let refunded = run.step("paymentsRefunded", refunded).unwrap_or_default();
             cleaned.payments_settled = settled.count;
             cleaned.payments_refunded = refunded.count;

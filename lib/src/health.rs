@@ -6,8 +6,8 @@ use serde::Serialize;
 use tokio::time::timeout;
 use utoipa::ToSchema;
 
-use crate::db::chain;
 use crate::error::{Error, Result};
+use crate::store::postgres::chain;
 use crate::{App, BoxFuture};
 
 /// Who asks after health wants an answer, not a wait.

@@ -6,43 +6,42 @@
 //! is open to everybody.
 
 mod accept;
-mod answer;
-pub(crate) mod arrival;
 pub mod auth;
-pub mod browser;
+mod cacheable;
 mod client;
 pub(crate) mod cookie;
-mod id;
-mod idempotency;
+pub mod idempotency;
 pub mod json;
+mod oauth;
 mod origin;
 pub mod page;
 mod partner;
-mod provider;
-mod public;
+mod path;
 pub mod query;
+mod response;
 mod routes;
+pub(crate) mod sign_in_context;
 
 use axum::Router;
 use axum::middleware::from_fn_with_state;
 use tower_http::catch_panic::CatchPanicLayer;
 
 pub use self::accept::accepts;
-pub use self::answer::Problem;
-pub use self::arrival::Arrival;
-pub(crate) use self::arrival::set_device;
 pub use self::auth::{Admin, Cron, Member, OpenInDevelopment, Presented, Staff, Visit};
+pub use self::cacheable::{CopyParams, Freshness, Public};
 pub use self::client::Client;
 pub use self::cookie::{Purpose, SetCookie};
-pub use self::id::Id;
 pub use self::idempotency::{Answered, IdempotencyKey, KeyParams, Keyed};
 pub use self::json::{Accepted, Created, Json, OptionalJson, RawJson, Success};
+pub use self::oauth::{OAuthBrowser, Provider, ProviderAnswer};
 pub use self::page::{List, Page, PageParams};
 pub use self::partner::{MemberOrPartner, Partner};
-pub use self::provider::{OAuthBrowser, Provider, ProviderAnswer};
-pub use self::public::{CopyParams, Freshness, Public};
+pub use self::path::Id;
 pub use self::query::Query;
+pub use self::response::Problem;
 pub use self::routes::Routes;
+pub use self::sign_in_context::Arrival;
+pub(crate) use self::sign_in_context::set_device;
 
 use crate::App;
 use crate::error::Error;
@@ -58,8 +57,8 @@ pub fn router(app: App, routes: Vec<Routes>) -> Router {
         .fallback(|| async { Error::NotFound })
         .method_not_allowed_fallback(|| async { Error::MethodNotAllowed })
         .layer(from_fn_with_state(app.clone(), origin::check))
-        .layer(CatchPanicLayer::custom(answer::panicked))
+        .layer(CatchPanicLayer::custom(response::panicked))
         .layer(origin::cors(app.config()))
-        .layer(from_fn_with_state(app.clone(), answer::answer))
+        .layer(from_fn_with_state(app.clone(), response::answer))
         .with_state(app)
 }

@@ -20,9 +20,11 @@ use tokio_util::task::task_tracker::TaskTrackerToken;
 use tower::{Service, ServiceExt};
 use vercel_runtime::{AppState, Request, Response, ResponseBody};
 
-use crate::background::{self, BoxFuture, WaitUntil};
 use crate::http::{Routes, router};
-use crate::{App, Config, log};
+use crate::runtime::background;
+use crate::runtime::background::{BoxFuture, WaitUntil};
+use crate::runtime::log;
+use crate::{App, Config};
 
 /// What `main` of a function returns.
 pub type Exit = ExitCode;
@@ -52,8 +54,8 @@ fn run(routes: Routes) -> Result<(), vercel_runtime::Error> {
         .build()?;
     runtime.block_on(async {
         // Not the sentence that a caller would read, but what is behind it.
-        let app =
-            App::new(config).map_err(|error| crate::db::chain(error.source().unwrap_or(&error)))?;
+        let app = App::new(config)
+            .map_err(|error| crate::store::postgres::chain(error.source().unwrap_or(&error)))?;
         let under_way = TaskTracker::new();
         let service = Function {
             path: Arc::from(routes.path()),

@@ -21,15 +21,14 @@
 //! # Ok(()) }
 //! ```
 
-mod access;
-mod admission;
-mod authority;
+mod access_token;
 mod cache;
+mod create;
+mod locks;
 mod record;
-mod refresh;
-mod shown;
+mod refresh_token;
 mod store;
-mod token;
+mod view;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -38,24 +37,24 @@ use serde_json::{Value, json};
 use tokio_postgres::Client;
 use uuid::Uuid;
 
-pub use self::access::{ACCESS_LIFE, AccessTokens};
-pub use self::admission::{Admission, Credential, Proof, Telling, Trust, insert};
-pub use self::authority::{lock_for_admin, lock_member, lock_owner, require_admin, require_staff};
+pub use self::access_token::{ACCESS_LIFE, AccessTokens};
+pub use self::create::{Admission, Credential, Proof, Telling, Trust, insert};
+pub use self::locks::{lock_for_admin, lock_member, lock_owner, require_admin, require_staff};
 pub use self::record::Session;
-pub use self::refresh::{Refreshed, Rotated};
-pub use self::shown::{Day, Overview, Shown, ShownToAdmin};
+pub use self::refresh_token::{Refreshed, Rotated};
 pub use self::store::{Life, Listed, Origin, Statistics};
-pub use self::token::{Key, Token};
+pub use self::view::{Day, Overview, Shown, ShownToAdmin};
+pub use crate::crypto::token::{Key, Token};
 
 pub(crate) use self::cache::Cache;
 use self::cache::DEADLOCK_TRIES;
 pub(crate) use self::store::alive as session_alive;
-use crate::background::BoxFuture;
-use crate::config::Timing;
-use crate::counters::Counters;
-use crate::db::Db;
 use crate::error::{Error, Result};
 use crate::http::page::Page;
+use crate::runtime::background::BoxFuture;
+use crate::runtime::config::Timing;
+use crate::store::counters::Counters;
+use crate::store::postgres::Db;
 
 /// What is to be kept in a new anonymous session.
 #[derive(Clone, Debug)]
@@ -347,7 +346,7 @@ impl Sessions {
                 .transaction(move |client| {
                     let caller = caller.clone();
                     Box::pin(async move {
-                        authority::lock_caller(client, &caller, user_id).await?;
+                        locks::lock_caller(client, &caller, user_id).await?;
                         let kept = keep_own.then_some(&caller);
                         let keys = store::delete_all_of(client, user_id, kept).await?;
                         let value = keys.len() - usize::from(keep_own);

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use reqwest::Method;
-use sabor::migrations;
+use sabor::store::migrations;
 use serde_json::json;
 use tokio_postgres::Client;
 

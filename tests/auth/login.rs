@@ -228,11 +228,14 @@ async fn an_unknown_account_costs_a_password_hash_too() {
     let app = TestApp::start().await;
     let hasher = app.app.hasher();
     // Whatever takes no turn on the hashing threads is answered at once.
-    let password = sabor::password::Password::typed("guess");
+    let password = sabor::crypto::password::Password::typed("guess");
     let mut verdict = std::pin::pin!(hasher.verify(password, None));
     let mut at_once = std::task::Context::from_waker(std::task::Waker::noop());
     assert!(verdict.as_mut().poll(&mut at_once).is_pending());
-    assert_eq!(verdict.await.unwrap(), sabor::password::Verdict::Wrong);
+    assert_eq!(
+        verdict.await.unwrap(),
+        sabor::crypto::password::Verdict::Wrong
+    );
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! How often something may be tried: `lib/src/throttle.rs`, counted by Redis, and
+//! How often something may be tried: `lib/src/identity/rate_limit.rs`, counted by Redis, and
 //! by Postgres without it.
 
 use serde_json::json;

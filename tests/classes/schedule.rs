@@ -1,7 +1,7 @@
 //! The timetable.
 
 use chrono::{NaiveTime, TimeDelta};
-use sabor::time_zone::TimeZone;
+use sabor::values::time_zone::TimeZone;
 use serde_json::{Value, json};
 
 use super::{create_class_at, create_class_type, get_ok, time, values_of};

@@ -133,7 +133,9 @@ async fn without_a_mail_server_the_message_waits_in_the_outbox() {
     let app = TestApp::start_with(settings).await;
     app.visitor().post(PATH, message()).await.expect(201);
     let until = std::time::Instant::now() + std::time::Duration::from_secs(5);
-    let sent = sabor::mail::send_due(&app.app, until).await.unwrap();
+    let sent = sabor::notify::mail::send_due(&app.app, until)
+        .await
+        .unwrap();
     assert!(sent.remaining && sent.sent == 0 && sent.failed == 0);
     let waiting = "select count(*) from mail_outbox where sent_at is null and attempts = 0";
     assert_eq!(app.count(waiting).await, 1);

@@ -50,7 +50,7 @@ async fn welcome(
     let guest: Value = response.json().await.unwrap();
     let name = guest["user"]["firstName"].as_str().unwrap().to_owned();
     // Of the shop's own making: what the studio tells is no secret.
-    let own = sabor::random::hex::<32>();
+    let own = sabor::crypto::random::hex::<32>();
     let mut headers = HeaderMap::new();
     let cookie = format!("shop={own}; HttpOnly");
     headers.insert(SET_COOKIE, cookie.parse().unwrap());

@@ -2,7 +2,7 @@
 
 use chrono::TimeDelta;
 use reqwest::Method;
-use sabor::totp;
+use sabor::crypto::totp;
 use serde_json::{Value, json};
 
 use super::{TestApp, TestClient};

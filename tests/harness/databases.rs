@@ -57,7 +57,7 @@ async fn start() -> Cluster {
     let cluster = Cluster::start(options).await.unwrap();
     cluster.create_database(TEMPLATE).await.unwrap();
     let mut client = connect(&cluster.url(TEMPLATE)).await;
-    sabor::migrations::up(&mut client).await.unwrap();
+    sabor::store::migrations::up(&mut client).await.unwrap();
     drop(client);
     cluster
 }

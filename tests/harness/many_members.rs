@@ -1,7 +1,7 @@
 //! Very many members at once, made past the application: two thousand
 //! passwords to hash would be another story.
 
-use sabor::secret::{Secret, Signer};
+use sabor::crypto::secret::{Secret, Signer};
 use sabor::session::{self, Admission, Credential, Proof, Token};
 use uuid::Uuid;
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 use chrono::TimeDelta;
 use redis_endpoint::{Held, Meanwhile, Mode};
 use reqwest::{Method, RequestBuilder};
-use sabor::config::Timing;
+use sabor::runtime::config::Timing;
 use sabor::session::{Admission, Credential, Proof, Token};
 use serde_json::json;
 use uuid::Uuid;

@@ -3,7 +3,8 @@
 use axum::http::HeaderMap;
 use axum::response::Response;
 use sabor::http::{Arrival, OAuthBrowser, Provider, Query};
-use sabor::oauth::{self, Wanted};
+use sabor::identity::oauth;
+use sabor::identity::oauth::Wanted;
 use sabor::{App, Exit, Routes, routes, serve};
 
 /// The routes of this function.

@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use http_body_util::Full;
 use hyper::{Method, StatusCode};
-use sabor::password::{Hasher, Password};
-use sabor::secret::sha256_hex;
+use sabor::crypto::password::{Hasher, Password};
+use sabor::crypto::secret::sha256_hex;
 use serde_json::json;
 
 use super::session_check::commands_each;

@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use hyper::StatusCode;
-use sabor::clock::Clock;
-use sabor::config::StudioConfig;
-use sabor::db::Db;
 use sabor::models::booking::{self, NewBooking};
+use sabor::runtime::clock::Clock;
+use sabor::runtime::config::StudioConfig;
+use sabor::store::postgres::Db;
 use sabor::{Config, Error};
 use serde_json::json;
 use tokio::task::JoinSet;

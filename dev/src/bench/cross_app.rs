@@ -9,7 +9,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use http_body_util::Full;
 use hyper::{Method, StatusCode};
-use sabor::secret::sha256_hex;
+use sabor::crypto::secret::sha256_hex;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 use tokio_postgres::Client;

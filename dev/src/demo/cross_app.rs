@@ -4,7 +4,7 @@
 //! for none lasts longer than a quarter of an hour.
 
 use anyhow::Result;
-use sabor::secret::sha256_hex;
+use sabor::crypto::secret::sha256_hex;
 use tokio_postgres::GenericClient;
 
 /// The name of the application.

@@ -6,7 +6,7 @@
 //! is the days that have come into reach since.
 
 use anyhow::Result;
-use sabor::config::StudioConfig;
+use sabor::runtime::config::StudioConfig;
 use tokio_postgres::GenericClient;
 use uuid::Uuid;
 

@@ -1,8 +1,8 @@
 //! A year of a busy studio, for measurements: `cargo dev seed --year`.
 
 use anyhow::{Result, bail};
-use sabor::config::StudioConfig;
-use sabor::password::{Hasher, Password};
+use sabor::crypto::password::{Hasher, Password};
+use sabor::runtime::config::StudioConfig;
 use tokio_postgres::Client;
 use tokio_postgres::types::ToSql;
 

@@ -9,7 +9,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 use chrono::{DateTime, TimeDelta, Utc};
 use hyper::header::AUTHORIZATION;
-use sabor::clock::Clock;
+use sabor::runtime::clock::Clock;
 use sabor::session::ACCESS_LIFE;
 use serde::Deserialize;
 use serde_json::json;

@@ -12,7 +12,7 @@ use clap::ValueEnum;
 use hyper::Response;
 use hyper::body::Bytes;
 use redis_endpoint::Mode;
-use sabor::secret::sha256_hex;
+use sabor::crypto::secret::sha256_hex;
 use serde::Serialize;
 use tempfile::TempDir;
 use tokio_postgres::Client;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
-use sabor::secret::sha256_hex;
+use sabor::crypto::secret::sha256_hex;
 use tokio_postgres::Client;
 use uuid::Uuid;
 

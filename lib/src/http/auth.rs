@@ -7,10 +7,10 @@ use http::{HeaderValue, Method};
 
 use super::cookie::{self, Purpose};
 use crate::App;
-use crate::background::BoxFuture;
-use crate::demo;
 use crate::error::{Error, Result};
+use crate::identity::demo;
 use crate::models::user::User;
+use crate::runtime::background::BoxFuture;
 use crate::session::{Key, Session, Token};
 
 /// The credential that a request came with, judged as far as that goes without
@@ -270,7 +270,7 @@ mod properties {
     use uuid::Uuid;
 
     use super::*;
-    use crate::arbitrary::{app, header_value};
+    use crate::testing::arbitrary::{app, header_value};
 
     static HOUSE: LazyLock<App> =
         LazyLock::new(|| app(&[("CRON_SECRET", "of-cron-16-characters")]));

@@ -71,7 +71,7 @@ mod properties {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::arbitrary::header_value;
+    use crate::testing::arbitrary::header_value;
 
     fn asked(headers: &[(&'static str, &HeaderValue)], socket: IpAddr) -> Parts {
         let mut parts = Request::new(()).into_parts().0;

@@ -170,7 +170,7 @@ mod properties {
     use proptest::sample::select;
 
     use super::*;
-    use crate::arbitrary::{app, header_value, headers};
+    use crate::testing::arbitrary::{app, header_value, headers};
 
     static HOUSE: LazyLock<App> = LazyLock::new(|| app(&[]));
 

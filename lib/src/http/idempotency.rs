@@ -1,5 +1,7 @@
 //! `Idempotency-Key`: a request that may be sent again, and is done once.
 
+pub mod run;
+
 use axum::extract::{FromRequest, Request};
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, StatusCode};
@@ -10,8 +12,8 @@ use utoipa::IntoParams;
 
 use super::json::{json_bytes, parse};
 use crate::App;
+use crate::crypto::secret::sha256_hex;
 use crate::error::{Error, Result};
-use crate::secret::sha256_hex;
 
 /// What a client named its request, and a digest of what it asked for
 /// (draft-ietf-httpapi-idempotency-key-header).
@@ -127,7 +129,7 @@ mod properties {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::arbitrary::{fair, header_value, headers};
+    use crate::testing::arbitrary::{fair, header_value, headers};
 
     fn read(value: HeaderValue) -> Option<String> {
         fair(IdempotencyKey::read(&headers(

@@ -15,8 +15,8 @@ use tokio::time::timeout;
 use utoipa::ToSchema;
 
 use crate::App;
-use crate::background::BoxFuture;
 use crate::error::{Error, Result};
+use crate::runtime::background::BoxFuture;
 
 /// The largest body that is read.
 const LIMIT: usize = 1024 * 1024;
@@ -349,9 +349,10 @@ mod properties {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::arbitrary::{bytes, fair, form, json, json_text, text};
-    use crate::timetable::Entry;
-    use crate::{bookings, profile, registration, sign_in};
+    use crate::bookings::member;
+    use crate::classes::timetable::Entry;
+    use crate::identity::{profile, registration, sign_in};
+    use crate::testing::arbitrary::{bytes, fair, form, json, json_text, text};
 
     const FORMS: [&str; 5] = ["registration", "login", "booking", "profile", "timetable"];
 
@@ -397,7 +398,7 @@ mod properties {
         match of {
             "registration" => parse::<registration::Registration>(body).map(|_| ()),
             "login" => parse::<sign_in::Login>(body).map(|_| ()),
-            "booking" => parse::<bookings::Wish>(body).map(|_| ()),
+            "booking" => parse::<member::Wish>(body).map(|_| ()),
             "profile" => parse::<profile::Patch>(body).map(|_| ()),
             _ => parse::<Entry>(body).map(|_| ()),
         }

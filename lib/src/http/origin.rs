@@ -109,7 +109,7 @@ pub(super) fn cors(config: &Config) -> CorsLayer {
             HeaderName::from_static("idempotency-key"),
             HeaderName::from_static("last-event-id"),
         ])
-        .expose_headers([super::answer::REQUEST_ID, header::RETRY_AFTER])
+        .expose_headers([super::response::REQUEST_ID, header::RETRY_AFTER])
         .max_age(std::time::Duration::from_secs(60 * 60))
 }
 
@@ -119,7 +119,7 @@ mod properties {
     use proptest::sample::Index;
 
     use super::*;
-    use crate::arbitrary::{altered_text, character, config, header_value, text};
+    use crate::testing::arbitrary::{altered_text, character, config, header_value, text};
 
     fn asked(origin: &HeaderValue, host: &str) -> HeaderMap {
         let host = HeaderValue::from_str(host).unwrap();

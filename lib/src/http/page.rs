@@ -170,7 +170,9 @@ mod properties {
     use proptest::sample::Index;
 
     use super::*;
-    use crate::arbitrary::{altered_text, bytes, character, fair, query as any_query, text, uri};
+    use crate::testing::arbitrary::{
+        altered_text, bytes, character, fair, query as any_query, text, uri,
+    };
 
     fn cursor(cursor: String) -> Result<Page> {
         Page::parse(&PageParams {

@@ -123,7 +123,7 @@ mod properties {
     use proptest::sample::Index;
 
     use super::*;
-    use crate::arbitrary::{altered_text, bytes, character, header_value, text};
+    use crate::testing::arbitrary::{altered_text, bytes, character, header_value, text};
 
     fn read(value: &[u8]) -> Option<Partner> {
         let value = HeaderValue::from_bytes(value).ok()?;

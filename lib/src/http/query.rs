@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use crate::App;
 use crate::error::{Error, Result};
-use crate::text::Problem;
+use crate::values::form::Problem;
 
 /// What stands behind the question mark, as texts: what each of them means is
 /// for the function to find out, which can then name the one that is wrong. A
@@ -72,7 +72,7 @@ mod properties {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::arbitrary::{query, text, uri, uuid};
+    use crate::testing::arbitrary::{query, text, uri, uuid};
 
     type Params = BTreeMap<String, String>;
 

@@ -7,10 +7,10 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::from_json;
-use crate::db::Statement;
+use crate::crypto::random;
 use crate::error::{Error, OnConstraint, Result};
 use crate::http::Page;
-use crate::random;
+use crate::store::postgres::Statement;
 
 /// So many members an account has at the most: a list of accounts shows them all.
 pub const MOST_MEMBERS: usize = 100;

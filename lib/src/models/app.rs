@@ -6,11 +6,11 @@ use tokio_postgres::{Client, Row};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::db::Statement;
+use crate::crypto::random;
 use crate::error::{Error, OnConstraint, Result};
 use crate::http::Page;
-use crate::random;
 use crate::session::Token;
+use crate::store::postgres::Statement;
 
 /// A partner application, without its secret.
 #[derive(Clone, Debug)]
@@ -111,10 +111,10 @@ pub async fn list(client: &Client, page: &Page) -> Result<Vec<PartnerApp>> {
     rows.iter().map(PartnerApp::from_row).collect()
 }
 
-/// An application to be entered; read by [`crate::partner_apps`].
+/// An application to be entered; read by [`crate::partners::apps`].
 #[derive(Clone, Debug)]
 pub struct NewApp {
-    /// See [`crate::partner_apps::name`].
+    /// See [`crate::partners::apps::name`].
     pub name: String,
     /// As a browser sends them.
     pub allowed_origins: Vec<String>,

@@ -15,11 +15,11 @@ pub use self::cancel::{Cancellation, cancel, cancel_all_of, promote};
 pub(super) use self::create::{CLASS_CANCELLED, CLASS_STARTED};
 pub use self::create::{NewBooking, create};
 pub use self::roster::{Attendance, RosterEntry, note_attendance, roster};
-use crate::db::Statement;
 use crate::error::{Error, Result};
 use crate::http::Page;
-use crate::money::Money;
-use crate::text::Problem;
+use crate::store::postgres::Statement;
+use crate::values::form::Problem;
+use crate::values::money::Money;
 
 /// How far a booking has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]

@@ -5,8 +5,8 @@ use tokio_postgres::{Client, Row};
 use uuid::Uuid;
 
 use super::booking::Status;
-use crate::db::Statement;
 use crate::error::Result;
+use crate::store::postgres::Statement;
 
 /// A booking as a calendar needs it.
 #[derive(Clone, Debug)]

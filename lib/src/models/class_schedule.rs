@@ -6,11 +6,11 @@ use tokio_postgres::{Client, Row};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::db::Statement;
+use crate::crypto::random;
 use crate::error::{Error, OnConstraint, Result};
 use crate::http::Page;
-use crate::random;
-use crate::time_zone::TimeZone;
+use crate::store::postgres::Statement;
+use crate::values::time_zone::TimeZone;
 
 /// A class that comes every week.
 #[derive(Clone, Debug)]

@@ -10,11 +10,11 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 pub use self::details::{Details, details};
-use crate::db::Statement;
+use crate::crypto::random;
 use crate::error::{Error, OnConstraint, Result};
 use crate::http::Page;
-use crate::money::Money;
-use crate::random;
+use crate::store::postgres::Statement;
+use crate::values::money::Money;
 
 /// For whom a class is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]

@@ -6,12 +6,12 @@ use tokio_postgres::{Client, Row};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::db::Statement;
+use crate::crypto::random;
 use crate::error::Result;
 use crate::http::Client as Caller;
 use crate::http::page::Page;
 use crate::models::user::Email;
-use crate::random;
+use crate::store::postgres::Statement;
 
 /// A message to be stored.
 #[derive(Clone, Debug)]

@@ -9,11 +9,11 @@ use uuid::Uuid;
 use super::account::{Membership, membership_json};
 use super::from_json;
 use super::user::{User, user_columns};
-use crate::db::Statement;
+use crate::crypto::random;
 use crate::error::{Error, OnConstraint, Result};
 use crate::http::{Client as Caller, Partner};
-use crate::random;
 use crate::session::{Key, Token, session_alive};
+use crate::store::postgres::Statement;
 
 /// How long a token is good, in seconds.
 const LIFE_SECONDS: u32 = 15 * 60;

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use tokio_postgres::Client;
 
-use crate::db::Statement;
 use crate::error::Result;
+use crate::store::postgres::Statement;
 
 // In the order of the names, so that two instances cannot lock each other out.
 static ADD: Statement = Statement::new(

@@ -9,8 +9,8 @@ use tokio_postgres::{Client, Row};
 use uuid::Uuid;
 
 use super::cross_app_session::uncounted_outcomes;
-use crate::db::Statement;
 use crate::error::Result;
+use crate::store::postgres::Statement;
 
 /// A day of the studio's zone, and when it begins and ends: from the
 /// parameters that hold the time and the zone.

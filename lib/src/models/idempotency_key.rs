@@ -5,9 +5,9 @@ use serde_json::Value;
 use tokio_postgres::Client;
 use uuid::Uuid;
 
-use crate::db::Statement;
 use crate::error::{Error, Result};
 use crate::http::{Answered, IdempotencyKey};
+use crate::store::postgres::Statement;
 
 // A second request under the same key waits here until the first one's
 // transaction has ended. A key that has expired, and was not cleaned up yet, is

@@ -12,11 +12,11 @@ use uuid::Uuid;
 
 use super::class_type::Retired;
 use super::from_json;
-use crate::db::Statement;
+use crate::crypto::random;
 use crate::error::{Error, OnConstraint, Result};
 use crate::http::Page;
-use crate::money::Money;
-use crate::random;
+use crate::store::postgres::Statement;
+use crate::values::money::Money;
 
 /// Addresses by the name of the network that they are on.
 pub type Links = BTreeMap<String, String>;

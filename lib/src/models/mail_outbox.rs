@@ -6,12 +6,12 @@ use serde::Deserialize;
 use tokio_postgres::{Client, Row};
 use uuid::Uuid;
 
-use crate::config::StudioConfig;
-use crate::db::Statement;
+use crate::crypto::random;
 use crate::error::Result;
-use crate::mail::Notice;
-use crate::money::Money;
-use crate::random;
+use crate::notify::mail::Notice;
+use crate::runtime::config::StudioConfig;
+use crate::store::postgres::Statement;
+use crate::values::money::Money;
 
 /// After so many tries a mail is given up.
 pub const MOST_TRIES: i32 = 10;

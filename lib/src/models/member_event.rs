@@ -7,9 +7,9 @@ use tokio_postgres::{Client, Row};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::db::Statement;
 use crate::error::Result;
 use crate::http::page::Page;
+use crate::store::postgres::Statement;
 
 /// An event as it is stored.
 #[derive(Clone, Debug)]

@@ -3,11 +3,11 @@
 use tokio_postgres::Client;
 use uuid::Uuid;
 
-use crate::db::Statement;
-use crate::encryption::Keyring;
+use crate::crypto::encryption::Keyring;
+use crate::crypto::random;
 use crate::error::Result;
-use crate::random;
 use crate::session::{Key, Token, session_alive};
+use crate::store::postgres::Statement;
 
 /// How long somebody may take at the provider, in seconds.
 pub const LIFE_SECONDS: u32 = 600;

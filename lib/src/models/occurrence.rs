@@ -10,10 +10,10 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::class_type::Level;
-use crate::db::Statement;
 use crate::error::Result;
 use crate::http::Page;
-use crate::money::Money;
+use crate::store::postgres::Statement;
+use crate::values::money::Money;
 
 /// A class on one day, with what its type and its instructor add to it.
 #[derive(Clone, Debug)]

@@ -4,11 +4,11 @@ use serde_json::Value;
 use tokio_postgres::Client;
 use uuid::Uuid;
 
-use crate::db::Statement;
+use crate::crypto::random;
 use crate::error::Result;
 use crate::http::Client as Caller;
-use crate::random;
 use crate::session::Token;
+use crate::store::postgres::Statement;
 
 /// What a link is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

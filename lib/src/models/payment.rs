@@ -20,10 +20,10 @@ pub use self::begin::{Begun, Checkout, abandon, begin, renew, store};
 pub use self::desk::{mark_paid_at_desk, refund};
 pub use self::due::{claim_refund, claim_unclosed, claim_unpaid, note_refund};
 pub use self::settle::{Outcome, Received, ended, paid, refund_failed, refunded};
-use crate::db::Statement;
 use crate::error::{Error, Result};
 use crate::models::booking::{self, Booking};
-use crate::money::Money;
+use crate::store::postgres::Statement;
+use crate::values::money::Money;
 
 /// How it is paid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]

@@ -4,8 +4,8 @@
 use tokio_postgres::Client;
 use uuid::Uuid;
 
-use crate::db::Statement;
 use crate::error::Result;
+use crate::store::postgres::Statement;
 
 /// A browser that an account knows.
 #[derive(Clone, Debug, PartialEq, Eq)]

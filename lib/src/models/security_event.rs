@@ -7,12 +7,14 @@ use serde_json::{Value, json};
 use tokio_postgres::{Client, Row};
 use uuid::Uuid;
 
-use crate::background::{self, BoxFuture};
-use crate::db::{Statement, chain};
+use crate::App;
+use crate::crypto::random;
 use crate::error::Result;
 use crate::http::Client as Caller;
 use crate::http::page::Page;
-use crate::{App, random};
+use crate::runtime::background;
+use crate::runtime::background::BoxFuture;
+use crate::store::postgres::{Statement, chain};
 
 macro_rules! kinds {
     ($($(#[$doc:meta])+ $kind:ident = $text:literal,)+) => {

@@ -2,10 +2,10 @@
 
 use tokio_postgres::Client;
 
-use crate::db::Statement;
+use crate::crypto::random;
 use crate::error::Result;
-use crate::random;
 use crate::session::{Proof, Token};
+use crate::store::postgres::Statement;
 
 /// How long a code may take to come, in seconds.
 const LIFE_SECONDS: f64 = 300.0;

@@ -2,9 +2,9 @@
 
 use tokio_postgres::Client;
 
-use crate::db::Statement;
 use crate::error::Result;
-use crate::throttle::{Subject, Wait};
+use crate::identity::rate_limit::{Subject, Wait};
+use crate::store::postgres::Statement;
 
 // A try is counted before it is made, under the row's lock, so that any number
 // at once do not exceed the limit. One during a wait is not made, and not

@@ -18,10 +18,10 @@ use tokio_postgres::{Client, Row};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::db::Statement;
-use crate::encryption::Keyring;
+use crate::crypto::encryption::Keyring;
+use crate::crypto::random;
 use crate::error::{Error, OnConstraint, Result};
-use crate::random;
+use crate::store::postgres::Statement;
 
 /// How well somebody dances.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -236,7 +236,7 @@ static INSERT: Statement = Statement::new(
     ),
 );
 
-/// Makes an account. The hash comes from [`crate::password::Hasher::hash`];
+/// Makes an account. The hash comes from [`crate::crypto::password::Hasher::hash`];
 /// without one it is signed in to through a provider only.
 ///
 /// # Errors

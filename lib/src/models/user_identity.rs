@@ -4,9 +4,9 @@ use chrono::{DateTime, Utc};
 use tokio_postgres::Client;
 use uuid::Uuid;
 
-use crate::db::Statement;
+use crate::crypto::random;
 use crate::error::Result;
-use crate::random;
+use crate::store::postgres::Statement;
 
 /// An account at a provider that is linked to a member's.
 #[derive(Clone, Debug)]

@@ -2,8 +2,8 @@
 
 use tokio_postgres::Client;
 
-use crate::db::Statement;
 use crate::error::Result;
+use crate::store::postgres::Statement;
 
 // Whoever is told the same at the same time waits here until the other's
 // transaction has ended.

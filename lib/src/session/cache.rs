@@ -17,13 +17,14 @@ use tokio_postgres::Client;
 
 use super::record::Record;
 use super::{Changed, Key, Session};
-use crate::background::{self, BoxFuture};
-use crate::clock::Clock;
-use crate::config::Timing;
-use crate::db::{Db, chain};
+use crate::crypto::random;
 use crate::error::{Error, Result, database_error};
-use crate::kv::Kv;
-use crate::random;
+use crate::runtime::background;
+use crate::runtime::background::BoxFuture;
+use crate::runtime::clock::Clock;
+use crate::runtime::config::Timing;
+use crate::store::postgres::{Db, chain};
+use crate::store::redis::Kv;
 
 /// How long an answer waits for its marks.
 const MARK_WAIT: Duration = Duration::from_secs(1);

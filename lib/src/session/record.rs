@@ -133,8 +133,8 @@ mod properties {
     use serde_json::json;
 
     use super::*;
-    use crate::arbitrary::{altered, bytes, json, text, uuid};
     use crate::session::Token;
+    use crate::testing::arbitrary::{altered, bytes, json, text, uuid};
 
     fn session(id: Uuid, data: Value) -> Session {
         let at = DateTime::from_timestamp(1_800_000_000, 0).unwrap();

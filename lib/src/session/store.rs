@@ -13,12 +13,12 @@ use uuid::Uuid;
 
 pub use self::listed::{Listed, Statistics};
 pub(crate) use self::listed::{all, length, list, statistics};
-use crate::config::Timing;
-use crate::db::Statement;
+use crate::crypto::random;
 use crate::error::{Error, OnConstraint, Result};
 use crate::models::user::{User, user_columns};
-use crate::random;
+use crate::runtime::config::Timing;
 use crate::session::{Key, Session};
+use crate::store::postgres::Statement;
 
 /// How long a session lasts without use, and in all.
 #[derive(Clone, Copy, Debug)]

@@ -3,7 +3,8 @@
 use axum::http::HeaderMap;
 use axum::response::Response;
 use sabor::http::{Arrival, OAuthBrowser, Provider, ProviderAnswer};
-use sabor::oauth::{self, Returned, SeeOther};
+use sabor::identity::oauth;
+use sabor::identity::oauth::{Returned, SeeOther};
 use sabor::{App, Exit, Result, Routes, routes, serve};
 
 /// The routes of this function.

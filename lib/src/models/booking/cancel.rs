@@ -7,10 +7,10 @@ use uuid::Uuid;
 
 use super::create::CLASS_STARTED;
 use super::{Booking, find, lock_class};
-use crate::config::StudioConfig;
-use crate::db::Statement;
 use crate::error::{Error, Result};
 use crate::models::member_event::{self, NewEvent};
+use crate::runtime::config::StudioConfig;
+use crate::store::postgres::Statement;
 
 /// A booking to be cancelled.
 #[derive(Clone, Debug)]

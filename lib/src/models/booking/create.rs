@@ -5,10 +5,10 @@ use tokio_postgres::Client;
 use uuid::Uuid;
 
 use super::{Booking, find};
-use crate::config::StudioConfig;
-use crate::db::Statement;
+use crate::crypto::random;
 use crate::error::{Error, OnConstraint, Result};
-use crate::random;
+use crate::runtime::config::StudioConfig;
+use crate::store::postgres::Statement;
 
 /// A booking to be made.
 #[derive(Clone, Copy, Debug)]

@@ -8,12 +8,12 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::{Status, lock_class, standing_columns};
-use crate::db::Statement;
-use crate::encryption::Keyring;
+use crate::crypto::encryption::Keyring;
 use crate::error::{Error, Result};
 use crate::http::Page;
 use crate::models::user;
-use crate::money::Money;
+use crate::store::postgres::Statement;
+use crate::values::money::Money;
 
 /// A line of the roster.
 #[derive(Clone, Debug, Serialize, ToSchema)]

@@ -5,11 +5,11 @@ use tokio_postgres::Client;
 use uuid::Uuid;
 
 use super::Shown;
-use crate::db::Statement;
 use crate::error::{Error, Result};
 use crate::models::from_json;
 use crate::models::instructor::{self, instructor_json};
 use crate::models::occurrence::{Occurrence, occurrence_columns};
+use crate::store::postgres::Statement;
 
 /// A class type, who teaches it, and when it is next.
 #[derive(Clone, Debug)]

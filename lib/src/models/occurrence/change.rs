@@ -5,14 +5,14 @@ use serde_json::{Value, json};
 use tokio_postgres::{Client, Row};
 use uuid::Uuid;
 
-use crate::config::StudioConfig;
-use crate::db::Statement;
+use crate::crypto::random;
 use crate::error::{Error, OnConstraint, Result};
 use crate::models::booking;
 use crate::models::class_schedule::{no_class_type, no_instructor};
 use crate::models::member_event::{self, NewEvent};
-use crate::money::Money;
-use crate::random;
+use crate::runtime::config::StudioConfig;
+use crate::store::postgres::Statement;
+use crate::values::money::Money;
 
 /// A class of its own, of no pattern.
 #[derive(Clone, Debug)]

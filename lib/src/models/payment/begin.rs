@@ -8,10 +8,10 @@ use super::{
     ALREADY_PAID, Method, NOT_PAYABLE, NOTHING_TO_PAY, Payment, Status, give_up, lock, open,
     payment_columns,
 };
-use crate::db::Statement;
+use crate::crypto::random;
 use crate::error::{Error, Result};
 use crate::models::booking;
-use crate::random;
+use crate::store::postgres::Statement;
 
 /// How long a card payment holds its place: the thirty minutes that a checkout
 /// lasts, and one more. Stripe refuses an end that is less than thirty minutes

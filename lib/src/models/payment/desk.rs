@@ -9,10 +9,10 @@ use super::{
     ALREADY_PAID, Method, NOT_PAYABLE, NOTHING_TO_PAY, Payment, Status, give_up, lock, open,
     payment_columns,
 };
-use crate::db::Statement;
+use crate::crypto::random;
 use crate::error::{Error, Result};
 use crate::models::booking;
-use crate::random;
+use crate::store::postgres::Statement;
 
 static PAID_AT_DESK: Statement = Statement::new(
     "payment.paid_at_desk",
@@ -58,7 +58,7 @@ pub async fn mark_paid_at_desk(
             if let Some(card) = other {
                 give_up(client, card.id).await?;
             }
-            let new: &[&dyn crate::db::Param] = &[
+            let new: &[&dyn crate::store::postgres::Param] = &[
                 &random::id(),
                 &booking_id,
                 &booking.user_id,

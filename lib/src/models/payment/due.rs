@@ -9,8 +9,8 @@ use tokio_postgres::Client;
 use uuid::Uuid;
 
 use super::{Payment, payment_columns};
-use crate::db::Statement;
 use crate::error::Result;
+use crate::store::postgres::Statement;
 
 macro_rules! claim {
     ($name:literal, $due:literal) => {

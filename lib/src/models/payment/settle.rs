@@ -10,12 +10,12 @@ use tokio_postgres::Client;
 use uuid::Uuid;
 
 use super::{Method, Payment, Status, lock, payment_columns};
-use crate::config::StudioConfig;
-use crate::db::Statement;
 use crate::error::Result;
 use crate::models::booking::{self, Booking, Cancellation};
 use crate::models::member_event::{self, NewEvent};
-use crate::stripe::minor_units;
+use crate::payments::stripe::minor_units;
+use crate::runtime::config::StudioConfig;
+use crate::store::postgres::Statement;
 
 /// What has changed.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -7,9 +7,9 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::{Shown, User, user_columns};
-use crate::db::Statement;
 use crate::error::Result;
 use crate::http::page::Page;
+use crate::store::postgres::Statement;
 
 /// What somebody may do; each may do what the one before may.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]

@@ -4,10 +4,10 @@ use tokio_postgres::{Client, Row};
 use uuid::Uuid;
 
 use super::{EMAIL_TAKEN, User, WRONG_PASSWORD, user_columns};
-use crate::db::Statement;
 use crate::error::{OnConstraint, Result};
 use crate::models::remembered_device::Device;
 use crate::session::{Key, Proof, Token, session_alive};
+use crate::store::postgres::Statement;
 
 /// What a sign-in needs to know of an account.
 #[derive(Debug)]

@@ -4,10 +4,10 @@
 use tokio_postgres::Client;
 use uuid::Uuid;
 
-use crate::db::Statement;
-use crate::encryption::Keyring;
+use crate::crypto::encryption::Keyring;
+use crate::crypto::random;
 use crate::error::Result;
-use crate::random;
+use crate::store::postgres::Statement;
 
 /// How it stands.
 #[derive(Clone, Debug)]

@@ -3,7 +3,8 @@
 use chrono::{Datelike, NaiveDate};
 use email_address::{EmailAddress, Options};
 
-use crate::text::{self, Problem};
+use crate::values::form;
+use crate::values::form::Problem;
 
 /// An e-mail address, in lower case.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -16,7 +17,7 @@ impl Email {
     ///
     /// A sentence for the person who typed it.
     pub fn parse(typed: &str) -> Result<Self, Problem> {
-        let text = text::required_line(typed, 255)?.to_lowercase();
+        let text = form::required_line(typed, 255)?.to_lowercase();
         let options = Options::default()
             .with_required_tld()
             .without_display_text()
@@ -42,7 +43,7 @@ impl Email {
 ///
 /// A sentence for the person who typed it; so for all that follow.
 pub fn first_name(typed: &str) -> Result<String, Problem> {
-    text::required_line(typed, 100)
+    form::required_line(typed, 100)
 }
 
 /// The other name, which may be empty.
@@ -51,7 +52,7 @@ pub fn first_name(typed: &str) -> Result<String, Problem> {
 ///
 /// As [`first_name`].
 pub fn last_name(typed: &str) -> Result<String, Problem> {
-    text::line(typed, 100)
+    form::line(typed, 100)
 }
 
 /// Whom to call when something happens.
@@ -60,7 +61,7 @@ pub fn last_name(typed: &str) -> Result<String, Problem> {
 ///
 /// As [`first_name`].
 pub fn contact_name(typed: &str) -> Result<String, Problem> {
-    text::required_line(typed, 200)
+    form::required_line(typed, 200)
 }
 
 /// What a teacher should know.
@@ -69,7 +70,7 @@ pub fn contact_name(typed: &str) -> Result<String, Problem> {
 ///
 /// As [`first_name`].
 pub fn medical_conditions(typed: &str) -> Result<String, Problem> {
-    text::paragraphs(typed, 2_000)
+    form::paragraphs(typed, 2_000)
 }
 
 /// A day on which somebody alive may have been born.
@@ -90,7 +91,7 @@ pub fn date_of_birth(date: NaiveDate, today: NaiveDate) -> Result<NaiveDate, Pro
 ///
 /// As [`first_name`].
 pub fn phone(typed: &str) -> Result<String, Problem> {
-    let text = text::required_line(typed, 20)?;
+    let text = form::required_line(typed, 20)?;
     let digits = text.chars().filter(char::is_ascii_digit).count();
     let written = |c: char| c.is_ascii_digit() || "+-(). /".contains(c);
     if digits < 5 || !text.chars().all(written) {
@@ -139,7 +140,7 @@ mod properties {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::arbitrary::{fits_column, text};
+    use crate::testing::arbitrary::{fits_column, text};
 
     /// Addresses, nearly: parts of any length in letters of any kind.
     fn address() -> impl Strategy<Value = String> {

@@ -5,9 +5,9 @@ use tokio_postgres::{Client, Row};
 use uuid::Uuid;
 
 use super::Origin;
-use crate::db::Statement;
 use crate::error::Result;
 use crate::http::page::Page;
+use crate::store::postgres::Statement;
 
 /// A session, as the lists of sessions have it.
 #[derive(Clone, Debug)]

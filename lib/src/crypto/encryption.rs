@@ -1,0 +1,155 @@
+//! Encryption at rest of what a dump of the database must not show.
+
+use std::fmt;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use ring::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
+use ring::digest::{SHA256, digest};
+
+use crate::crypto::random;
+use crate::error::{Error, Result};
+
+const KEY_ID_LEN: usize = 4;
+
+/// The keys of `ENCRYPTION_KEY`: the first encrypts, all decrypt.
+///
+/// A sealed value is `key id (4) ‖ nonce (12) ‖ ciphertext ‖ tag (16)`, by
+/// AES-256-GCM (NIST SP 800-38D) under a random nonce. The key id is the
+/// beginning of the key's SHA-256, so that rotation needs no numbering.
+#[derive(Clone)]
+pub struct Keyring(Vec<([u8; KEY_ID_LEN], LessSafeKey)>);
+
+impl Keyring {
+    /// Reads keys of 32 bytes, each in base64 or hex; `None` if one is not.
+    pub fn parse(keys: &[String]) -> Option<Self> {
+        let keys = keys.iter().map(|text| {
+            let bytes = hex::decode(text).or_else(|_| BASE64.decode(text)).ok()?;
+            let key = UnboundKey::new(&AES_256_GCM, &bytes).ok()?;
+            let mut id = [0; KEY_ID_LEN];
+            id.copy_from_slice(&digest(&SHA256, &bytes).as_ref()[..KEY_ID_LEN]);
+            Some((id, LessSafeKey::new(key)))
+        });
+        keys.collect::<Option<_>>().map(Self)
+    }
+
+    /// Encrypts `plain`. `place` names the row and column that it is for:
+    /// copied into another row, it does not open.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Internal`] for a text beyond the cipher's 64 GiB.
+    pub fn seal(&self, place: &str, plain: &str) -> Result<Vec<u8>> {
+        let (id, key) = &self.0[0];
+        let nonce = random::bytes::<NONCE_LEN>();
+        let mut text = plain.as_bytes().to_vec();
+        key.seal_in_place_append_tag(
+            Nonce::assume_unique_for_key(nonce),
+            Aad::from(place.as_bytes()),
+            &mut text,
+        )
+        .map_err(|_| Error::internal("the text is too long to encrypt"))?;
+        Ok([&id[..], &nonce[..], &text[..]].concat())
+    }
+
+    /// Decrypts what [`Keyring::seal`] made for the same place.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Internal`] when the key is no longer listed, or when the value
+    /// was altered or moved.
+    pub fn open(&self, place: &str, sealed: &[u8]) -> Result<String> {
+        let damaged = || Error::internal("an encrypted value does not open");
+        let (id, rest) = sealed.split_at_checked(KEY_ID_LEN).ok_or_else(damaged)?;
+        let (nonce, text) = rest.split_at_checked(NONCE_LEN).ok_or_else(damaged)?;
+        let (_, key) = self
+            .0
+            .iter()
+            .find(|(known, _)| known == id)
+            .ok_or_else(|| Error::internal("ENCRYPTION_KEY no longer lists the key of a value"))?;
+        let nonce = Nonce::try_assume_unique_for_key(nonce).map_err(|_| damaged())?;
+        let mut text = text.to_vec();
+        let plain = key
+            .open_in_place(nonce, Aad::from(place.as_bytes()), &mut text)
+            .map_err(|_| damaged())?;
+        String::from_utf8(plain.to_vec()).map_err(|_| damaged())
+    }
+}
+
+impl fmt::Debug for Keyring {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Keyring(…)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn keyring(seeds: &[u8]) -> Keyring {
+        let keys: Vec<_> = seeds.iter().map(|seed| hex::encode([*seed; 32])).collect();
+        Keyring::parse(&keys).unwrap()
+    }
+
+    #[test]
+    fn what_is_sealed_opens_in_its_place_only() {
+        let keys = keyring(&[1]);
+        let sealed = keys.seal("users.medical_conditions:7", "asma").unwrap();
+        assert!(!sealed.windows(4).any(|part| part == b"asma"));
+        assert_eq!(
+            keys.open("users.medical_conditions:7", &sealed).unwrap(),
+            "asma"
+        );
+        assert!(keys.open("users.medical_conditions:8", &sealed).is_err());
+    }
+
+    #[test]
+    fn a_rotated_key_still_opens_and_a_withdrawn_one_does_not() {
+        let sealed = keyring(&[1]).seal("place", "texto").unwrap();
+        assert_eq!(keyring(&[2, 1]).open("place", &sealed).unwrap(), "texto");
+        assert!(keyring(&[2]).open("place", &sealed).is_err());
+    }
+
+    #[test]
+    fn an_altered_or_shortened_value_does_not_open() {
+        let keys = keyring(&[1]);
+        let mut sealed = keys.seal("place", "texto").unwrap();
+        assert!(keys.open("place", &sealed[..10]).is_err());
+        *sealed.last_mut().unwrap() ^= 1;
+        assert!(keys.open("place", &sealed).is_err());
+    }
+
+    #[test]
+    fn keys_are_read_from_hex_and_base64_and_refused_otherwise() {
+        let base64 = BASE64.encode([7; 32]);
+        assert!(Keyring::parse(&[base64]).is_some());
+        for bad in ["", "abcd", &"ab".repeat(31), "not a key at all"] {
+            assert!(Keyring::parse(&[bad.to_owned()]).is_none(), "{bad}");
+        }
+    }
+}
+
+#[cfg(test)]
+mod properties {
+    use proptest::prelude::*;
+    use proptest::sample::Index;
+
+    use super::*;
+    use crate::testing::arbitrary::{altered, bytes, text};
+
+    proptest! {
+        #[test]
+        fn any_text_opens_in_its_place_and_nothing_that_was_altered_does(
+            plain in text(), place in text(), other in text(), made_up in bytes(),
+            at in any::<Index>(), flip in any::<u8>(),
+        ) {
+            let keys = Keyring::parse(&["11".repeat(32)]).unwrap();
+            let sealed = keys.seal(&place, &plain).unwrap();
+            assert_eq!(keys.open(&place, &sealed).unwrap(), plain);
+            assert!(place == other || keys.open(&other, &sealed).is_err());
+            assert!(keys.open(&place, &altered(&sealed, at, flip)).is_err());
+            assert!(keys.open(&place, &sealed[..at.index(sealed.len())]).is_err());
+            assert!(keys.open(&place, &made_up).is_err());
+        }
+    }
+}

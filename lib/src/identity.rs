@@ -1,0 +1,13 @@
+//! Accounts: registration, sign-in, and everything that proves who a member is.
+
+pub mod demo;
+pub mod email_change;
+pub mod linked_providers;
+pub mod oauth;
+pub mod password_reset;
+pub mod profile;
+pub mod rate_limit;
+pub mod registration;
+pub mod sign_in;
+pub mod token_refresh;
+pub mod two_factor;

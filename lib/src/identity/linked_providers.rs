@@ -1,0 +1,123 @@
+//! The accounts at providers by which a member signs in.
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use crate::error::{Error, Result};
+use crate::http::{Client, Member};
+use crate::identity::demo;
+use crate::identity::oauth::label;
+use crate::models::security_event::{self, Kind};
+use crate::models::user_identity::{self, Identity};
+use crate::notify::mail;
+use crate::notify::mail::{Notice, NoticeKind};
+use crate::session::Changed;
+use crate::{App, BoxFuture, session};
+
+const LAST_WAY_IN: Error = Error::Conflict {
+    code: "last_way_in",
+    message: "You could not sign in any more; please set a password first",
+};
+
+/// An account at a provider, as its owner sees it.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = Identity)]
+pub struct Shown {
+    id: Uuid,
+    provider: String,
+    email: Option<String>,
+    linked_at: DateTime<Utc>,
+}
+
+impl From<Identity> for Shown {
+    fn from(identity: Identity) -> Self {
+        Self {
+            id: identity.id,
+            provider: identity.provider,
+            email: identity.email,
+            linked_at: identity.linked_at,
+        }
+    }
+}
+
+/// What a member signs in by.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct WaysIn {
+    items: Vec<Shown>,
+    has_password: bool,
+}
+
+/// What a member signs in by.
+///
+/// # Errors
+///
+/// [`Error::Unavailable`].
+pub fn list<'a>(app: &'a App, member: &'a Member) -> BoxFuture<'a, Result<WaysIn>> {
+    Box::pin(async move {
+        if demo::is_demo(&member.user) {
+            return Ok(WaysIn {
+                items: Vec::new(),
+                has_password: true,
+            });
+        }
+        let id = member.user.id;
+        let read = app
+            .db()
+            .read(async move |postgres| user_identity::list(postgres, id).await);
+        let (has_password, identities) = read.await?;
+        Ok(WaysIn {
+            items: identities.into_iter().map(Shown::from).collect(),
+            has_password,
+        })
+    })
+}
+
+/// Unlinks one of the accounts, unless there would be no way in any more.
+///
+/// # Errors
+///
+/// [`Error::NotFound`]; 409 `last_way_in`; [`Error::SessionGone`];
+/// [`Error::Unavailable`].
+pub fn unlink<'a>(
+    app: &'a App,
+    client: &'a Client,
+    member: &'a Member,
+    id: Uuid,
+) -> BoxFuture<'a, Result<()>> {
+    Box::pin(async move {
+        let (key, user) = (member.key()?.clone(), member.user.clone());
+        let notice = Notice::of(client, app.clock().now());
+        let (shared, client) = (app.clone(), client.clone());
+        let unlinked = app.sessions().transaction(move |postgres| {
+            let (key, user, notice) = (key.clone(), user.clone(), notice.clone());
+            let (app, client) = (shared.clone(), client.clone());
+            Box::pin(async move {
+                // Of two that are unlinked at once, the second waits here.
+                session::lock_member(postgres, &key, user.id).await?;
+                let (has_password, identities) = user_identity::list(postgres, user.id).await?;
+                let (gone, left): (Vec<_>, Vec<_>) =
+                    identities.into_iter().partition(|one| one.id == id);
+                let gone = gone.first().ok_or(Error::NotFound)?;
+                // A provider that is not set up any more lets nobody in.
+                let usable = |one: &Identity| app.config().providers.contains_key(&one.provider);
+                if !has_password && !left.iter().any(usable) {
+                    return Err(LAST_WAY_IN);
+                }
+                user_identity::delete(postgres, user.id, id).await?;
+                let notice = notice.naming(&label(&app, &gone.provider));
+                mail::notify(postgres, NoticeKind::IdentityUnlinked, &user, notice).await?;
+                let detail = serde_json::json!({ "provider": gone.provider });
+                let kind = Kind::IdentityUnlinked;
+                security_event::insert_with(postgres, kind, Some(user.id), &client, detail).await?;
+                Ok(Changed::nothing(()))
+            })
+        });
+        unlinked.await?;
+        mail::send_due_soon(app);
+        Ok(())
+    })
+}

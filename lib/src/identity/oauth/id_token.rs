@@ -1,0 +1,314 @@
+//! The ID token: a provider's signed word on who somebody is (OpenID Connect
+//! Core 1.0 § 3.1.3.7).
+//!
+//! `jsonwebtoken` reads it; its signature is checked by ring, which is linked
+//! for TLS anyway. The claims are checked here, for our clock is not the
+//! system's. `openidconnect` would do all of it, and bring `rsa` along, which
+//! leaks keys by the time it takes (RUSTSEC-2023-0071), and dozens of crates.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use jsonwebtoken::crypto::{CryptoProvider, JwtVerifier, KeyUtils};
+use jsonwebtoken::errors::{ErrorKind, Result as JwtResult};
+use jsonwebtoken::jwk::{Jwk, PublicKeyUse};
+use jsonwebtoken::signature::{self, Verifier};
+use jsonwebtoken::{
+    Algorithm, AlgorithmFamily, DecodingKey, DecodingKeyKind, Header, Validation, decode,
+    decode_header,
+};
+use ring::signature::{self as rings, RsaPublicKeyComponents, UnparsedPublicKey};
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::claims::Claims;
+use crate::crypto::secret::Secret;
+
+/// How far a provider's clock may be from ours.
+const LEEWAY: TimeDelta = TimeDelta::seconds(60);
+
+/// What an ID token has to say.
+#[derive(Debug)]
+pub(super) struct Expected<'a> {
+    pub(super) issuer: &'a str,
+    pub(super) client_id: &'a str,
+    pub(super) nonce: &'a str,
+    pub(super) now: DateTime<Utc>,
+}
+
+/// Why one is not believed. Quotes nothing of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Refusal {
+    /// The keys may have changed since they were read.
+    UnknownKey,
+    /// Whatever the keys.
+    Because(&'static str),
+}
+
+/// The parts of a token that are of no concern beyond this file.
+#[derive(Debug, Deserialize)]
+struct Token {
+    iss: String,
+    aud: Audience,
+    azp: Option<String>,
+    exp: f64,
+    iat: f64,
+    nbf: Option<f64>,
+    nonce: Option<String>,
+    #[serde(flatten)]
+    claims: Claims,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+enum Audience {
+    One(String),
+    Several(Vec<String>),
+}
+
+impl Audience {
+    fn names(&self) -> &[String] {
+        match self {
+            Self::One(name) => std::slice::from_ref(name),
+            Self::Several(names) => names,
+        }
+    }
+}
+
+/// Reads a token that one of `keys` has signed, for this sign-in.
+pub(super) fn verify(
+    token: &str,
+    keys: &[Value],
+    expected: &Expected<'_>,
+) -> Result<Claims, Refusal> {
+    let header = decode_header(token).map_err(|_| Refusal::Because("it cannot be read"))?;
+    let key = find(keys, &header)?;
+    let key = DecodingKey::from_jwk(&key).map_err(|_| Refusal::Because("its key is of no use"))?;
+    // Refused when it has been installed before.
+    let _ = RING.install_default();
+    let mut validation = Validation::new(header.alg);
+    validation.required_spec_claims.clear();
+    (validation.validate_exp, validation.validate_aud) = (false, false);
+    let token = decode::<Token>(token, &key, &validation).map_err(|error| {
+        Refusal::Because(match error.kind() {
+            ErrorKind::InvalidSignature => "its signature does not fit",
+            ErrorKind::Json(_) => "a claim is missing, or of the wrong kind",
+            _ => "it cannot be read, or its key is of another kind",
+        })
+    })?;
+    check(&token.claims, expected)?;
+    Ok(token.claims.claims)
+}
+
+fn check(token: &Token, expected: &Expected<'_>) -> Result<(), Refusal> {
+    let refuse = |sentence| Err(Refusal::Because(sentence));
+    if token.iss != expected.issuer {
+        return refuse("it is another issuer's");
+    }
+    let names = token.aud.names();
+    if !names.iter().any(|name| name == expected.client_id) {
+        return refuse("it is for another client");
+    }
+    let party = token.azp.as_deref();
+    if party.is_some_and(|azp| azp != expected.client_id) || (names.len() > 1 && party.is_none()) {
+        return refuse("it was issued to another client");
+    }
+    let earliest = (expected.now - LEEWAY).timestamp() as f64;
+    let latest = (expected.now + LEEWAY).timestamp() as f64;
+    if token.exp <= earliest {
+        return refuse("it has expired");
+    }
+    if token.iat > latest || token.nbf.is_some_and(|nbf| nbf > latest) {
+        return refuse("it is of the future");
+    }
+    let nonce = token.nonce.as_deref().unwrap_or_default();
+    if !Secret::new(expected.nonce).matches(nonce) {
+        return refuse("it is of another sign-in");
+    }
+    Ok(())
+}
+
+/// The key that a token names, or the only one that it can be when it names none.
+fn find(keys: &[Value], header: &Header) -> Result<Jwk, Refusal> {
+    // Each by itself: one of a kind that is not known here does no harm.
+    let jwks = keys
+        .iter()
+        .filter_map(|key| Jwk::deserialize(key).ok())
+        .filter(|jwk| {
+            let algorithm = jwk.common.key_algorithm.map(|known| format!("{known:?}"));
+            let fits = algorithm.is_none_or(|name| name == format!("{:?}", header.alg));
+            let encrypts = jwk.common.public_key_use == Some(PublicKeyUse::Encryption);
+            fits && !encrypts
+        });
+    let Some(kid) = &header.kid else {
+        let mut jwks = jwks;
+        return match (jwks.next(), jwks.next()) {
+            (Some(only), None) => Ok(only),
+            _ => Err(Refusal::Because("it names no key")),
+        };
+    };
+    let mut named = jwks.filter(|jwk| jwk.common.key_id.as_ref() == Some(kid));
+    named.next().ok_or(Refusal::UnknownKey)
+}
+
+/// Checks signatures, and does nothing else.
+static RING: CryptoProvider = CryptoProvider {
+    signer_factory: |_, _| Err(ErrorKind::InvalidAlgorithm.into()),
+    verifier_factory: verifier,
+    key_utils: KeyUtils::new_unimplemented(),
+};
+
+struct RingVerifier {
+    algorithm: Algorithm,
+    key: DecodingKey,
+}
+
+/// For signatures that only the provider can have made. `HS256` and its like are
+/// not among them, whose secret would be a public key, known to all; and `none`
+/// is not even read.
+fn verifier(algorithm: &Algorithm, key: &DecodingKey) -> JwtResult<Box<dyn JwtVerifier>> {
+    let family = match algorithm {
+        Algorithm::RS256 | Algorithm::RS384 | Algorithm::RS512 | Algorithm::PS256 => {
+            AlgorithmFamily::Rsa
+        }
+        Algorithm::ES256 | Algorithm::ES384 => AlgorithmFamily::Ec,
+        Algorithm::EdDSA => AlgorithmFamily::Ed,
+        _ => return Err(ErrorKind::InvalidAlgorithm.into()),
+    };
+    if key.family() != family {
+        return Err(ErrorKind::InvalidKeyFormat.into());
+    }
+    Ok(Box::new(RingVerifier {
+        algorithm: *algorithm,
+        key: key.clone(),
+    }))
+}
+
+impl Verifier<Vec<u8>> for RingVerifier {
+    fn verify(&self, message: &[u8], told: &Vec<u8>) -> Result<(), signature::Error> {
+        let outcome = match self.key.kind() {
+            DecodingKeyKind::RsaModulusExponent { n, e } => {
+                let parameters = match self.algorithm {
+                    Algorithm::RS256 => &rings::RSA_PKCS1_2048_8192_SHA256,
+                    Algorithm::RS384 => &rings::RSA_PKCS1_2048_8192_SHA384,
+                    Algorithm::RS512 => &rings::RSA_PKCS1_2048_8192_SHA512,
+                    Algorithm::PS256 => &rings::RSA_PSS_2048_8192_SHA256,
+                    _ => return Err(signature::Error::new()),
+                };
+                RsaPublicKeyComponents { n, e }.verify(parameters, message, told)
+            }
+            DecodingKeyKind::SecretOrDer(bytes) => {
+                let algorithm: &dyn rings::VerificationAlgorithm = match self.algorithm {
+                    Algorithm::ES256 => &rings::ECDSA_P256_SHA256_FIXED,
+                    Algorithm::ES384 => &rings::ECDSA_P384_SHA384_FIXED,
+                    Algorithm::EdDSA => &rings::ED25519,
+                    _ => return Err(signature::Error::new()),
+                };
+                UnparsedPublicKey::new(algorithm, bytes).verify(message, told)
+            }
+        };
+        outcome.map_err(|_| signature::Error::new())
+    }
+}
+
+impl JwtVerifier for RingVerifier {
+    fn algorithm(&self) -> Algorithm {
+        self.algorithm
+    }
+}
+
+#[cfg(test)]
+mod properties {
+    use std::sync::LazyLock;
+
+    use base64::Engine;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
+    use proptest::prelude::*;
+    use proptest::sample::Index;
+    use ring::signature::{Ed25519KeyPair, KeyPair};
+    use serde_json::json;
+
+    use super::*;
+    use crate::testing::arbitrary::{altered_text, bytes, character, json, text};
+
+    static PROVIDER: LazyLock<Ed25519KeyPair> =
+        LazyLock::new(|| Ed25519KeyPair::from_seed_unchecked(&[7; 32]).unwrap());
+
+    fn jwk() -> Value {
+        let point = BASE64.encode(PROVIDER.public_key());
+        json!({ "kty": "OKP", "crv": "Ed25519", "kid": "one", "alg": "EdDSA", "use": "sig", "x": point })
+    }
+
+    fn signed(header: &Value, claims: &Value) -> String {
+        let [header, claims] = [header, claims].map(|part| BASE64.encode(part.to_string()));
+        let signed = format!("{header}.{claims}");
+        let signature = BASE64.encode(PROVIDER.sign(signed.as_bytes()));
+        format!("{signed}.{signature}")
+    }
+
+    fn header() -> Value {
+        json!({ "alg": "EdDSA", "kid": "one" })
+    }
+
+    fn claims() -> Value {
+        json!({
+            "iss": "https://id.example", "aud": "us", "sub": "1", "nonce": "n",
+            "exp": 1_800_000_300, "iat": 1_800_000_000,
+        })
+    }
+
+    fn verify(token: &str, keys: &[Value]) -> Result<Claims, Refusal> {
+        let expected = Expected {
+            issuer: "https://id.example",
+            client_id: "us",
+            nonce: "n",
+            now: DateTime::from_timestamp(1_800_000_000, 0).unwrap(),
+        };
+        super::verify(token, keys, &expected)
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_is_believed_whatever_the_keys(
+            told in text(), parts in prop::array::uniform3(bytes()), key in json(), head in json(),
+            alg in prop::sample::select(vec!["none", "HS256", "EdDSA", "RS256", "ES256", "ES512"]),
+        ) {
+            let keys = [jwk(), key, json!({ "kty": "oct", "k": BASE64.encode(&parts[2]), "kid": "one" })];
+            let [a, b, c] = parts.map(|part| BASE64.encode(part));
+            let header = BASE64.encode(json!({ "alg": alg, "kid": "one", "crit": head }).to_string());
+            let claims = BASE64.encode(claims().to_string());
+            for token in [told, format!("{a}.{b}.{c}"), format!("{header}.{claims}.{c}"), format!("{header}.{b}.{c}")] {
+                assert!(verify(&token, &keys).is_err(), "{token}");
+            }
+        }
+
+        #[test]
+        fn a_token_that_was_altered_or_cut_is_refused(
+            place in any::<Index>(), by in prop_oneof![character(), prop::char::range('-', 'z')],
+        ) {
+            let token = signed(&header(), &claims());
+            assert!(verify(&token, &[jwk()]).is_ok());
+            let cut = token[..place.index(token.len())].to_owned();
+            for token in altered_text(&token, place, by).into_iter().chain([cut]) {
+                assert!(verify(&token, &[jwk()]).is_err(), "{token}");
+            }
+        }
+
+        #[test]
+        fn what_the_provider_has_signed_and_says_something_else_is_refused(
+            field in prop::sample::select(vec!["iss", "aud", "azp", "nonce", "exp", "iat", "nbf", "sub"]),
+            value in prop_oneof![json(), text().prop_map(Value::from), (1_799_999_000..1_800_001_000_i64).prop_map(Value::from)],
+        ) {
+            let mut told = claims();
+            told[field] = value.clone();
+            let number = value.as_f64();
+            let good = match field {
+                "exp" => number.is_some_and(|end| end > 1_799_999_940.0),
+                "iat" => number.is_some_and(|begin| begin <= 1_800_000_060.0),
+                "nbf" => value.is_null() || number.is_some_and(|begin| begin <= 1_800_000_060.0),
+                "sub" => value.is_string(),
+                "azp" => value.is_null(),
+                _ => false,
+            };
+            assert_eq!(verify(&signed(&header(), &told), &[jwk()]).is_ok(), good, "{told}");
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! A new password for one who does not know the old one, by a link in a mail.
+
+use serde_json::json;
+
+use crate::crypto::password::Password;
+use crate::error::{Error, Result};
+use crate::http::Client;
+use crate::identity::rate_limit;
+use crate::identity::rate_limit::{FORGOT_ADDRESS, FORGOT_EMAIL, LINK_ADDRESS, Subject};
+use crate::models::one_time_token::{self, Purpose};
+use crate::models::security_event::{self, Kind};
+use crate::models::user::{self, Email};
+use crate::notify::mail;
+use crate::notify::mail::{Link, Notice, NoticeKind};
+use crate::session::{Changed, Token};
+use crate::{App, BoxFuture, session};
+
+/// Mails a link, if there is such an account; whether there is, the answer does
+/// not tell, nor the time that it takes.
+///
+/// # Errors
+///
+/// [`Error::Invalid`]; [`Error::TooManyRequests`]; [`Error::Unavailable`].
+pub fn forgot<'a>(app: &'a App, client: &'a Client, email: &'a str) -> BoxFuture<'a, Result<()>> {
+    Box::pin(async move {
+        let email = Email::parse(email).map_err(|why| Error::field("email", why))?;
+        let subjects = [
+            Subject::address(FORGOT_ADDRESS, client.address),
+            Subject::email(FORGOT_EMAIL, email.as_str()),
+        ];
+        rate_limit::take(app, &subjects).await?;
+        let (link, token) = Link::new(&app.config().encryption_keys)?;
+        let mut notice = Notice::of(client, app.clock().now());
+        let id = link.id;
+        notice.link = Some(link);
+        let mail = one_time_token::ResetMail {
+            email: email.as_str(),
+            id,
+            token: &token,
+            notice: json!(notice),
+            client,
+        };
+        mail.write(&*app.db().client().await?).await?;
+        mail::send_due_soon(app);
+        Ok(())
+    })
+}
+
+/// Sets a new password and ends all sessions. Signs nobody in; a second factor
+/// stays what it is.
+///
+/// # Errors
+///
+/// [`Error::LinkEnded`]; [`Error::Invalid`], which leaves the link as it is;
+/// [`Error::TooManyRequests`]; [`Error::Unavailable`].
+pub fn reset<'a>(
+    app: &'a App,
+    client: &'a Client,
+    token: &'a str,
+    new_password: &'a str,
+) -> BoxFuture<'a, Result<()>> {
+    Box::pin(async move {
+        rate_limit::take(app, &[Subject::address(LINK_ADDRESS, client.address)]).await?;
+        let token = Token::parse(token).ok_or(Error::LinkEnded)?;
+        let (link, user) = {
+            let postgres = app.db().client().await?;
+            let link = one_time_token::find(&postgres, Purpose::ResetPassword, &token).await?;
+            let link = link.ok_or(Error::LinkEnded)?;
+            let known = user::credentials_of(&postgres, link.user_id, &[]).await?;
+            (link, known.ok_or(Error::LinkEnded)?.user)
+        };
+        let personal = [user.email.as_str(), &user.first_name, &user.last_name];
+        let password = Password::chosen(new_password, &personal)
+            .map_err(|problem| Error::field("newPassword", problem))?;
+        let hash = app.hasher().hash(password).await?;
+        let (client, now) = (client.clone(), app.clock().now());
+        let reset = app.sessions().transaction(move |postgres| {
+            let (token, hash, link) = (token.clone(), hash.clone(), link.clone());
+            let (client, user) = (client.clone(), user.clone());
+            Box::pin(async move {
+                let id = link.user_id;
+                session::lock_owner(postgres, id).await?;
+                let redeemed =
+                    one_time_token::redeem(postgres, Purpose::ResetPassword, &token).await?;
+                if !redeemed {
+                    return Err(Error::LinkEnded);
+                }
+                if !user::reset_password(postgres, id, &link.email, &hash).await? {
+                    return Err(Error::LinkEnded);
+                }
+                user::forget_stranger(postgres, id).await?;
+                one_time_token::end(postgres, Purpose::VerifyEmail, id).await?;
+                let keys = session::end_all_of(postgres, id, None).await?;
+                let notice = Notice::of(&client, now);
+                mail::notify(postgres, NoticeKind::PasswordReset, &user, notice).await?;
+                security_event::insert(postgres, Kind::PasswordReset, Some(id), &client).await?;
+                Ok(Changed { value: (), keys })
+            })
+        });
+        reset.await?;
+        mail::send_due_soon(app);
+        Ok(())
+    })
+}

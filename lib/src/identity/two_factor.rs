@@ -1,0 +1,394 @@
+//! The second factor: how it is set up and taken away, and how a code is judged.
+
+use serde::{Deserialize, Serialize};
+use tokio_postgres::Client as Postgres;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use crate::crypto::secret::sha256_hex;
+use crate::crypto::{random, totp};
+use crate::error::{Error, Result};
+use crate::http::{Client, Member};
+use crate::identity::profile;
+use crate::identity::rate_limit;
+use crate::identity::rate_limit::{SECOND_FACTOR, SECOND_FACTOR_DAY, Subject};
+use crate::models::remembered_device;
+use crate::models::security_event::{self, Kind};
+use crate::models::user::{self, Credentials, User, second_factor};
+use crate::notify::mail;
+use crate::notify::mail::{Notice, NoticeKind};
+use crate::session::Changed;
+use crate::{App, BoxFuture, session};
+
+/// How many recovery codes there are at first.
+const RECOVERY_CODES: usize = 10;
+
+const WRONG_CODE: Error = Error::Unauthorized {
+    code: "invalid_code",
+    message: "This code is not right, or has been used",
+};
+
+const ENABLED: Error = Error::Conflict {
+    code: "two_factor_enabled",
+    message: "A second factor is set up already: take it away first",
+};
+
+const NOT_BEGUN: Error = Error::Conflict {
+    code: "two_factor_not_begun",
+    message: "There is no second factor to confirm or to take away",
+};
+
+/// How a member's second factor stands.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = TwoFactor)]
+pub struct Status {
+    /// Whether a code is asked for at sign-in.
+    enabled: bool,
+    /// Recovery codes that have not been used.
+    recovery_codes_left: i64,
+    /// On how many devices no code is asked for.
+    trusted_devices: i64,
+}
+
+/// What an authenticator app has to know, in three forms of the same.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = TwoFactorEnrolment)]
+pub struct Enrolment {
+    /// In base32, for whoever types it.
+    secret: String,
+    /// `otpauth://totp/…`, for a link on a telephone.
+    otpauth_uri: String,
+    /// An SVG image, to be photographed.
+    qr_code: String,
+}
+
+/// Codes for the day the telephone is lost; shown once.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct RecoveryCodes {
+    success: bool,
+    /// Each is good once, in the place of a code of the app.
+    recovery_codes: Vec<String>,
+}
+
+/// What it takes to begin.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schema(as = TwoFactorBeginning)]
+pub struct Beginning {
+    /// Left out by an account that has none: it shows a sign-in through its
+    /// provider in the last ten minutes instead.
+    #[schema(format = "password")]
+    current_password: Option<String>,
+}
+
+/// What confirms that the app knows the secret.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schema(as = TwoFactorConfirmation)]
+pub struct Confirmation {
+    /// Six digits, of the app that has just been told the secret.
+    #[schema(examples("123456"))]
+    code: String,
+}
+
+/// What it takes to take it away.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schema(as = TwoFactorRemoval)]
+pub struct Removal {
+    /// As where it begins.
+    #[schema(format = "password")]
+    current_password: Option<String>,
+    /// Of the app, or a recovery code.
+    #[schema(examples("123456"))]
+    code: String,
+}
+
+/// How the member's second factor stands.
+///
+/// # Errors
+///
+/// [`Error::Unavailable`].
+pub fn status<'a>(app: &'a App, member: &'a Member) -> BoxFuture<'a, Result<Status>> {
+    Box::pin(async move {
+        member.key()?;
+        let (keys, id) = (app.config().encryption_keys.clone(), member.user.id);
+        app.db()
+            .read(async move |client| {
+                let factor = second_factor::find(client, &keys, id).await?;
+                let factor = factor.ok_or(Error::SessionGone)?;
+                Ok(Status {
+                    enabled: factor.is_confirmed,
+                    recovery_codes_left: factor.codes_left,
+                    trusted_devices: remembered_device::count_trusted(client, id).await?,
+                })
+            })
+            .await
+    })
+}
+
+/// Begins: makes a secret, which asks for nothing before it is confirmed.
+///
+/// # Errors
+///
+/// As [`profile::prove_again`]; 409 `two_factor_enabled`.
+pub fn begin<'a>(
+    app: &'a App,
+    client: &'a Client,
+    member: &'a Member,
+    form: &'a Beginning,
+) -> BoxFuture<'a, Result<Enrolment>> {
+    Box::pin(async move {
+        let (key, current) = (member.key()?.clone(), form.current_password.as_deref());
+        let proof = profile::prove_again(app, client, member, current).await?;
+        let secret = totp::generate();
+        let told = totp::enrol(&secret, "Sabor con Flow", &member.user.email)?;
+        let keyring = app.config().encryption_keys.clone();
+        let begun = app.sessions().transaction(move |postgres| {
+            let (key, proof, keyring) = (key.clone(), proof.clone(), keyring.clone());
+            Box::pin(async move {
+                session::lock_member(postgres, &key, proof.user_id).await?;
+                user::require_epoch(postgres, &proof).await?;
+                if !second_factor::begin(postgres, &keyring, proof.user_id, &secret).await? {
+                    return Err(ENABLED);
+                }
+                Ok(Changed::nothing(()))
+            })
+        });
+        begun.await?;
+        Ok(Enrolment {
+            secret: told.secret,
+            otpauth_uri: told.uri,
+            qr_code: told.qr_code,
+        })
+    })
+}
+
+/// Confirms by a code that the app knows the secret. All other sessions end:
+/// they have shown none.
+///
+/// # Errors
+///
+/// 401 `invalid_code`; 409 `two_factor_enabled` or `two_factor_not_begun`;
+/// [`Error::TooManyRequests`]; [`Error::SessionGone`]; [`Error::Unavailable`].
+pub fn confirm<'a>(
+    app: &'a App,
+    client: &'a Client,
+    member: &'a Member,
+    form: &'a Confirmation,
+) -> BoxFuture<'a, Result<RecoveryCodes>> {
+    Box::pin(async move {
+        let key = member.key()?.clone();
+        let id = member.user.id;
+        rate_limit::take(app, &[Subject::email(SECOND_FACTOR, &member.user.email)]).await?;
+        let factor = {
+            let postgres = app.db().client().await?;
+            second_factor::find(&postgres, &app.config().encryption_keys, id).await?
+        };
+        let factor = factor.ok_or(Error::SessionGone)?;
+        if factor.is_confirmed {
+            return Err(ENABLED);
+        }
+        let (secret, sealed) = factor.secret.zip(factor.sealed).ok_or(NOT_BEGUN)?;
+        let now = app.clock().now();
+        let step = totp::step_of(&secret, &digits(&form.code), now)?.ok_or(WRONG_CODE)?;
+        let codes: Vec<String> = (0..RECOVERY_CODES).map(|_| recovery_code()).collect();
+        let hashes: Vec<String> = codes.iter().map(|code| hash(id, code)).collect();
+        let about = Notice::of(client, now);
+        let client = client.clone();
+        let user = member.user.clone();
+        let confirmed = app.sessions().transaction(move |postgres| {
+            let (key, hashes, client) = (key.clone(), hashes.clone(), client.clone());
+            let (user, about, sealed) = (user.clone(), about.clone(), sealed.clone());
+            Box::pin(async move {
+                session::lock_member(postgres, &key, id).await?;
+                if !second_factor::confirm(postgres, id, step, sealed).await? {
+                    return Err(ENABLED);
+                }
+                second_factor::replace_codes(postgres, id, hashes).await?;
+                let keys = session::end_all_of(postgres, id, Some(&key)).await?;
+                mail::notify(postgres, NoticeKind::TwoFactorEnabled, &user, about).await?;
+                security_event::insert(postgres, Kind::TwoFactorEnabled, Some(id), &client).await?;
+                Ok(Changed { value: (), keys })
+            })
+        });
+        confirmed.await?;
+        rate_limit::forgive(app, &[Subject::email(SECOND_FACTOR, &member.user.email)]);
+        mail::send_due_soon(app);
+        Ok(RecoveryCodes {
+            success: true,
+            recovery_codes: codes,
+        })
+    })
+}
+
+/// Takes it away, for one who knows the password and has a code.
+///
+/// # Errors
+///
+/// As [`profile::prove_again`]; 401 `invalid_code`; 409 `two_factor_not_begun`.
+pub fn disable<'a>(
+    app: &'a App,
+    client: &'a Client,
+    member: &'a Member,
+    form: &'a Removal,
+) -> BoxFuture<'a, Result<()>> {
+    Box::pin(async move {
+        let (key, current) = (member.key()?.clone(), form.current_password.as_deref());
+        let proof = profile::prove_again(app, client, member, current).await?;
+        let known = {
+            let postgres = app.db().client().await?;
+            user::credentials_of(&postgres, member.user.id, &[]).await?
+        };
+        let known = known.ok_or(Error::SessionGone)?;
+        if !known.has_second_factor {
+            return Err(NOT_BEGUN);
+        }
+        let evidence = judge(app, client, &known, &form.code).await?;
+        let (about, client) = (Notice::of(client, app.clock().now()), client.clone());
+        let user = member.user.clone();
+        let removed = app.sessions().transaction(move |postgres| {
+            let (key, proof, client) = (key.clone(), proof.clone(), client.clone());
+            let (user, about, evidence) = (user.clone(), about.clone(), evidence.clone());
+            Box::pin(async move {
+                let id = proof.user_id;
+                session::lock_member(postgres, &key, id).await?;
+                user::require_epoch(postgres, &proof).await?;
+                evidence.take(postgres, id).await?;
+                second_factor::remove(postgres, id).await?;
+                let keys = session::end_all_of(postgres, id, Some(&key)).await?;
+                mail::notify(postgres, NoticeKind::TwoFactorDisabled, &user, about).await?;
+                security_event::insert(postgres, Kind::TwoFactorDisabled, Some(id), &client)
+                    .await?;
+                Ok(Changed { value: (), keys })
+            })
+        });
+        removed.await?;
+        mail::send_due_soon(app);
+        Ok(())
+    })
+}
+
+/// A code that was right when it was judged. It is used up where what it was
+/// shown for happens, in the same transaction.
+#[derive(Clone, Debug)]
+pub(crate) enum Evidence {
+    /// Of the app, at this step.
+    Step(i64),
+    /// A recovery code, by its hash.
+    Recovery(String),
+}
+
+impl Evidence {
+    /// Uses it up.
+    ///
+    /// # Errors
+    ///
+    /// 401 `invalid_code` when somebody else has just done so.
+    pub(crate) async fn take(&self, postgres: &Postgres, id: Uuid) -> Result<()> {
+        let taken = match self {
+            Self::Step(step) => second_factor::take_step(postgres, id, *step).await?,
+            Self::Recovery(hash) => second_factor::take_code(postgres, id, hash).await?,
+        };
+        taken.then_some(()).ok_or(WRONG_CODE)
+    }
+}
+
+/// Judges a code of the app, or a recovery code.
+///
+/// # Errors
+///
+/// 401 `invalid_code`; [`Error::TooManyRequests`]; [`Error::Unavailable`].
+pub(crate) async fn judge(
+    app: &App,
+    client: &Client,
+    known: &Credentials,
+    code: &str,
+) -> Result<Evidence> {
+    let user = &known.user;
+    // Whoever tries from elsewhere has the password; they do not use up the
+    // tries of a device that the account knows.
+    let subjects = match &known.device {
+        Some(device) => [SECOND_FACTOR, SECOND_FACTOR_DAY]
+            .map(|limit| Subject::device(limit, &user.email, device.id))
+            .to_vec(),
+        None => vec![
+            Subject::email(SECOND_FACTOR, &user.email),
+            Subject::email(SECOND_FACTOR_DAY, &user.email),
+        ],
+    };
+    let tried = rate_limit::take(app, &subjects).await;
+    if let Err(Error::TooManyRequests { is_new: true, .. }) = tried {
+        tell_of_guesses(app, client, user).await?;
+    }
+    tried?;
+    let postgres = app.db().client().await?;
+    if let Some(evidence) = right(app, &postgres, known, code).await? {
+        rate_limit::forgive(app, &subjects);
+        return Ok(evidence);
+    }
+    security_event::note(app, Kind::TwoFactorFailed, Some(user.id), client);
+    Err(WRONG_CODE)
+}
+
+/// Whoever has so many wrong codes had the right password: its owner should
+/// know.
+async fn tell_of_guesses(app: &App, client: &Client, user: &User) -> Result<()> {
+    let postgres = app.db().client().await?;
+    let notice = Notice::of(client, app.clock().now());
+    mail::notify(&postgres, NoticeKind::CodesGuessed, user, notice).await?;
+    let (kind, id) = (Kind::TwoFactorThrottled, Some(user.id));
+    security_event::insert(&postgres, kind, id, client).await?;
+    mail::send_due_soon(app);
+    Ok(())
+}
+
+async fn right(
+    app: &App,
+    postgres: &Postgres,
+    known: &Credentials,
+    code: &str,
+) -> Result<Option<Evidence>> {
+    let (id, now) = (known.user.id, app.clock().now());
+    let code = digits(code);
+    if code.len() != 6 {
+        let hash = hash(id, &code);
+        let is_there = second_factor::has_code(postgres, id, &hash).await?;
+        return Ok(is_there.then_some(Evidence::Recovery(hash)));
+    }
+    let keys = &app.config().encryption_keys;
+    let factor = second_factor::find(postgres, keys, id).await?;
+    let Some((secret, last)) = factor.and_then(|one| Some((one.secret?, one.last_step))) else {
+        return Ok(None);
+    };
+    let step = totp::step_of(&secret, &code, now)?;
+    let is_new = |step: &i64| last.is_none_or(|last| last < *step);
+    Ok(step.filter(is_new).map(Evidence::Step))
+}
+
+/// As people type it: with blanks, hyphens and capitals.
+fn digits(code: &str) -> String {
+    let kept = code.chars().filter(|c| !c.is_whitespace() && *c != '-');
+    kept.take(64).collect::<String>().to_ascii_lowercase()
+}
+
+/// Eighty random bits, in four groups of Crockford's base 32, which has no
+/// letters that look alike.
+fn recovery_code() -> String {
+    const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
+    let letters = random::bytes::<16>().map(|byte| char::from(ALPHABET[usize::from(byte & 31)]));
+    let groups: Vec<String> = letters
+        .chunks(4)
+        .map(|four| four.iter().collect())
+        .collect();
+    groups.join("-")
+}
+
+/// A code of eighty bits needs no slow hash; bound to its owner, it is found in
+/// nobody else's rows.
+fn hash(id: Uuid, code: &str) -> String {
+    sha256_hex(format!("{id}:{}", digits(code)).as_bytes())
+}

@@ -1,0 +1,5 @@
+//! Messages to people: mail, events, and the contact form.
+
+pub mod contact;
+pub mod events;
+pub mod mail;

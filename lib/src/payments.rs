@@ -1,0 +1,7 @@
+//! Payments: Stripe Checkout, the webhook, and reconciliation.
+
+pub mod checkout;
+pub mod reconcile;
+mod settlement;
+pub mod stripe;
+pub mod webhook;

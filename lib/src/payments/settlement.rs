@@ -1,0 +1,57 @@
+//! What the webhook and the reconciliation do with an outcome alike.
+
+use std::net::Ipv4Addr;
+
+use serde_json::json;
+use tokio_postgres::Client;
+
+use crate::error::Result;
+use crate::http::Client as Caller;
+use crate::models::payment::{Outcome, Received};
+use crate::models::security_event::{self, Kind};
+use crate::payments::stripe::Session;
+
+pub(super) fn of_session(session: &Session) -> Received<'_> {
+    Received {
+        payment_id: session.payment_id(),
+        reference: Some(&session.id),
+        provider_payment: session.payment_intent.as_deref(),
+        provider_refund: None,
+        amount: session.amount_total,
+        currency: session.currency.as_deref(),
+    }
+}
+
+/// What nobody can settle but a person is a security event, and in the log.
+pub(super) async fn note_mismatch(
+    client: &Client,
+    outcome: &Outcome,
+    caller: &Caller,
+) -> Result<()> {
+    let Outcome::Mismatch {
+        payment_id,
+        user_id,
+        problem,
+    } = outcome
+    else {
+        return Ok(());
+    };
+    tracing::error!(%payment_id, problem, "a payment has to be looked at");
+    let detail = json!({ "paymentId": payment_id, "problem": problem });
+    security_event::insert_with(
+        client,
+        Kind::PaymentMismatch,
+        Some(*user_id),
+        caller,
+        detail,
+    )
+    .await
+}
+
+/// The house itself, where nobody called.
+pub(super) fn house() -> Caller {
+    Caller {
+        address: Ipv4Addr::LOCALHOST.into(),
+        user_agent: None,
+    }
+}

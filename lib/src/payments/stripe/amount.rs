@@ -1,0 +1,59 @@
+//! Amounts as Stripe counts them: in the smallest unit of the currency
+//! (<https://docs.stripe.com/currencies>).
+
+use rust_decimal::Decimal;
+use rust_decimal::prelude::ToPrimitive;
+
+use crate::values::money::Money;
+
+/// Without a smaller unit.
+const WHOLE: [&str; 15] = [
+    "BIF", "CLP", "DJF", "GNF", "JPY", "KMF", "KRW", "MGA", "PYG", "RWF", "VND", "VUV", "XAF",
+    "XOF", "XPF",
+];
+
+/// Without a smaller unit as well, but counted by Stripe in hundredths, as they
+/// once were: 5 ISK are 500.
+const WHOLE_IN_HUNDREDTHS: [&str; 2] = ["ISK", "UGX"];
+
+/// With a thousandth part.
+const THOUSANDTHS: [&str; 5] = ["BHD", "JOD", "KWD", "OMR", "TND"];
+
+/// How many of its smallest unit an amount is. `None` when the currency has no
+/// unit as small as the amount needs: nothing is ever rounded.
+pub fn minor_units(amount: Money, currency: &str) -> Option<i64> {
+    let amount = amount.as_column();
+    let factor = match currency {
+        whole if WHOLE.contains(&whole) => 1,
+        thousandths if THOUSANDTHS.contains(&thousandths) => 1_000,
+        _ => 100,
+    };
+    if WHOLE_IN_HUNDREDTHS.contains(&currency) && !amount.fract().is_zero() {
+        return None;
+    }
+    let units = amount * Decimal::from(factor);
+    units.fract().is_zero().then(|| units.to_i64()).flatten()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_amount_is_counted_in_the_smallest_unit_of_its_currency() {
+        for (amount, currency, units) in [
+            ("25.00", "USD", Some(2_500)),
+            ("0.5", "EUR", Some(50)),
+            ("99999999.99", "USD", Some(9_999_999_999)),
+            ("2500", "JPY", Some(2_500)),
+            ("2500.50", "JPY", None),
+            ("5", "ISK", Some(500)),
+            ("5", "UGX", Some(500)),
+            ("5.5", "UGX", None),
+            ("1.25", "KWD", Some(1_250)),
+        ] {
+            let amount = Money::parse(amount).unwrap();
+            assert_eq!(minor_units(amount, currency), units, "{amount} {currency}");
+        }
+    }
+}

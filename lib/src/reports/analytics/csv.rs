@@ -1,0 +1,108 @@
+//! The series as a spreadsheet.
+
+use super::{Analytics, Bucket, CrossAppFigures, SessionFigures};
+use crate::error::Result;
+use crate::reports::dashboard;
+use crate::values::csv::{Cell, Spreadsheet};
+
+impl Analytics {
+    /// A line for each piece; the types' occupancy stands in columns of their
+    /// own, after all that is always there.
+    pub(super) fn spreadsheet(&self) -> Result<Spreadsheet> {
+        let mut apps: Vec<&String> = self
+            .buckets
+            .iter()
+            .flat_map(|bucket| bucket.cross_app_tokens.keys())
+            .collect();
+        apps.sort_unstable();
+        apps.dedup();
+        let lines = self.buckets.iter().enumerate();
+        let lines = lines.map(|(number, bucket)| {
+            let types = self.occupancy.iter().map(|of| rate(of.rates[number]));
+            let tokens = apps.iter().flat_map(|app| {
+                let figures = bucket.cross_app_tokens.get(*app).copied();
+                figures.unwrap_or_default().counts().map(Cell::count)
+            });
+            bucket
+                .cells()
+                .into_iter()
+                .chain(tokens)
+                .chain(types)
+                .collect()
+        });
+        let rows = std::iter::once(self.heading(&apps)).chain(lines);
+        Spreadsheet::new(
+            format!("sabor-{}-{}.csv", self.from, self.to),
+            rows.collect(),
+        )
+    }
+
+    fn heading(&self, apps: &[&String]) -> Vec<Cell> {
+        let fixed = [
+            "Start",
+            "Sign-ups",
+            "Bookings",
+            "Cancellations",
+            "Late cancellations",
+            "Attended",
+            "No-shows",
+            "Classes",
+            "Places",
+            "Taken",
+            "Occupancy",
+            "Sessions created",
+            "Sessions used",
+            "Sessions ended",
+            "Sessions revoked",
+            "Sessions expired",
+        ];
+        let currencies = self.buckets.first().map_or(&[][..], |first| &first.revenue);
+        let money = currencies.iter().flat_map(|revenue| {
+            ["Paid", "Refunded", "Net"].map(|what| format!("{what} {}", revenue.currency()))
+        });
+        let tokens = apps
+            .iter()
+            .flat_map(|app| CrossAppFigures::HEADINGS.map(|what| format!("{app}: tokens {what}")));
+        let types = self
+            .occupancy
+            .iter()
+            .map(|of| format!("{}: occupancy", of.name));
+        let heading = fixed.map(str::to_owned).into_iter().chain(money);
+        heading.chain(tokens).chain(types).map(Cell::Text).collect()
+    }
+}
+
+impl Bucket {
+    fn cells(&self) -> Vec<Cell> {
+        let counts = [
+            self.sign_ups,
+            self.bookings,
+            self.cancellations,
+            self.late_cancellations,
+            self.attended,
+            self.no_shows,
+            self.classes,
+            self.places,
+            self.taken,
+        ];
+        let SessionFigures {
+            created,
+            used,
+            ended,
+            revoked,
+            expired,
+        } = self.sessions;
+        let sessions = [created, used, ended, revoked, expired];
+        let money = self.revenue.iter().flat_map(dashboard::Revenue::amounts);
+        std::iter::once(Cell::Number(self.start.to_string()))
+            .chain(counts.map(Cell::count))
+            .chain([rate(self.occupancy_rate)])
+            .chain(sessions.map(Cell::count))
+            .chain(money.map(|amount| Cell::Number(amount.to_owned())))
+            .collect()
+    }
+}
+
+fn rate(rate: Option<f64>) -> Cell {
+    rate.map_or(Cell::Empty, |rate| Cell::Number(rate.to_string()))
+}

@@ -1,0 +1,6 @@
+//! Postgres, Redis, migrations, and counters.
+
+pub mod counters;
+pub mod migrations;
+pub mod postgres;
+pub mod redis;

@@ -1,0 +1,165 @@
+//! The schema, step by step, forwards and back.
+//!
+//! A runner of our own because the known libraries that fit the driver only
+//! go forward, and have no lock: of several callers at once, most fail.
+
+use tokio_postgres::{Client, Transaction};
+
+use crate::crypto::secret::sha256_hex;
+use crate::error::{Error, Result};
+use crate::store::postgres::Statement;
+
+struct Migration {
+    version: i32,
+    name: &'static str,
+    up: &'static str,
+    down: &'static str,
+}
+
+macro_rules! migration {
+    ($version:literal, $name:literal) => {
+        Migration {
+            version: $version,
+            name: $name,
+            up: include_str!(concat!("../../../migrations/", $name, ".up.sql")),
+            down: include_str!(concat!("../../../migrations/", $name, ".down.sql")),
+        }
+    };
+}
+
+static MIGRATIONS: [Migration; 5] = [
+    migration!(1, "0001_initial"),
+    migration!(2, "0002_classes"),
+    migration!(3, "0003_bookings"),
+    migration!(4, "0004_identity"),
+    migration!(5, "0005_cross_app"),
+];
+
+/// One lock for all who migrate this database: "sabor" in ASCII. Whoever waits
+/// for it waits as long as a migration takes, so it is no [`Statement`], which
+/// has a deadline.
+const TAKE_LOCK: &str = "select pg_advisory_xact_lock(x'7361626f72'::bigint)";
+
+static EXISTS: Statement = Statement::new(
+    "migration.exists",
+    "select to_regclass('schema_migrations') is not null",
+);
+static APPLIED: Statement = Statement::new(
+    "migration.applied",
+    "select version, checksum from schema_migrations order by version",
+);
+static NOTE: Statement = Statement::new(
+    "migration.note",
+    "insert into schema_migrations (version, name, checksum) values ($1, $2, $3)",
+);
+static FORGET: Statement = Statement::new(
+    "migration.forget",
+    "delete from schema_migrations where version = $1",
+);
+
+const CREATE_LIST: &str = "
+    create table if not exists schema_migrations (
+        version integer primary key,
+        name text not null,
+        checksum varchar(64) not null,
+        applied_at timestamptz not null default now()
+    )";
+
+/// Applies what is pending, each migration in a transaction of its own.
+/// Returns the names of those that this call applied. Any number of callers
+/// at once apply each one once.
+///
+/// # Errors
+///
+/// [`Error::Internal`] when a migration fails, which leaves the schema as the
+/// last good one made it, or when an applied one has been changed since;
+/// [`Error::Unavailable`] when Postgres does not answer.
+pub async fn up(client: &mut Client) -> Result<Vec<String>> {
+    let mut names = Vec::new();
+    for migration in &MIGRATIONS {
+        let transaction = client.transaction().await?;
+        let applied = applied(&transaction).await?;
+        let found = applied
+            .iter()
+            .find(|(version, _)| *version == migration.version);
+        match found {
+            None => {
+                apply(&transaction, migration).await?;
+                names.push(migration.name.to_owned());
+            }
+            Some((_, checksum)) if *checksum != sha256_hex(migration.up.as_bytes()) => {
+                return Err(Error::internal(format!(
+                    "migration {} was changed after it had been applied: write a new one instead",
+                    migration.name
+                )));
+            }
+            Some(_) => {}
+        }
+        transaction.commit().await?;
+    }
+    Ok(names)
+}
+
+/// Takes back the last `count` migrations, newest first, each in a
+/// transaction of its own. Returns their names. What the tables held is gone.
+///
+/// # Errors
+///
+/// As [`up`].
+pub async fn down(client: &mut Client, count: usize) -> Result<Vec<String>> {
+    let mut names = Vec::new();
+    for migration in MIGRATIONS.iter().rev() {
+        if names.len() == count {
+            break;
+        }
+        let transaction = client.transaction().await?;
+        let applied = applied(&transaction).await?;
+        if applied
+            .iter()
+            .any(|(version, _)| *version == migration.version)
+        {
+            revert(&transaction, migration).await?;
+            names.push(migration.name.to_owned());
+        }
+        transaction.commit().await?;
+    }
+    Ok(names)
+}
+
+/// Waits for whoever else migrates, then lists what has been applied.
+async fn applied(transaction: &Transaction<'_>) -> Result<Vec<(i32, String)>> {
+    let client = transaction.client();
+    transaction.batch_execute(TAKE_LOCK).await?;
+    if !EXISTS.one(client, &[]).await?.try_get::<_, bool>(0)? {
+        transaction.batch_execute(CREATE_LIST).await?;
+    }
+    let rows = APPLIED.all(client, &[]).await?;
+    rows.iter()
+        .map(|row| Ok((row.try_get("version")?, row.try_get("checksum")?)))
+        .collect()
+}
+
+async fn apply(transaction: &Transaction<'_>, migration: &Migration) -> Result<()> {
+    transaction.batch_execute(migration.up).await?;
+    let checksum = sha256_hex(migration.up.as_bytes());
+    NOTE.execute(
+        transaction.client(),
+        &[&migration.version, &migration.name, &checksum],
+    )
+    .await
+}
+
+/// The last one takes the list itself along, so that an empty schema is left.
+async fn revert(transaction: &Transaction<'_>, migration: &Migration) -> Result<()> {
+    transaction.batch_execute(migration.down).await?;
+    if migration.version == 1 {
+        transaction
+            .batch_execute("drop table schema_migrations")
+            .await?;
+    } else {
+        FORGET
+            .execute(transaction.client(), &[&migration.version])
+            .await?;
+    }
+    Ok(())
+}

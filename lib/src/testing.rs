@@ -1,0 +1,3 @@
+//! Inputs for the modules named `properties`.
+
+pub(crate) mod arbitrary;

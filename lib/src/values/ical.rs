@@ -1,0 +1,412 @@
+//! Classes as calendar programs read them: iCalendar (RFC 5545), with the
+//! studio's time zone inside.
+//!
+//! The lines are written here and not by the crate `icalendar`: that one makes
+//! no `VTIMEZONE`, puts random ids and the time of day into components, and
+//! folds some lines after 76 octets instead of 75.
+
+use std::fmt::Display;
+
+use chrono::{DateTime, Datelike, NaiveDateTime, TimeZone as _, Utc};
+use uuid::Uuid;
+
+pub use crate::bookings::calendar::feed::feed;
+use crate::values::time_zone::TimeZone;
+
+/// The media type of what [`render`] writes.
+pub const CONTENT_TYPE: &str = "text/calendar; charset=utf-8";
+
+/// How long a line may be, its break not counted (§ 3.1).
+const LINE_OCTETS: usize = 75;
+
+/// What became of an event (§ 3.8.1.11).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Status {
+    /// It takes place.
+    Confirmed,
+    /// It may.
+    Tentative,
+    /// It does not; a calendar program that knows of it takes it out.
+    Cancelled,
+}
+
+impl Status {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Confirmed => "CONFIRMED",
+            Self::Tentative => "TENTATIVE",
+            Self::Cancelled => "CANCELLED",
+        }
+    }
+}
+
+/// One event.
+#[derive(Clone, Debug)]
+pub struct Entry {
+    /// The same for as long as it is the same event, whatever changes of it.
+    pub uid: Uuid,
+    /// Rises with each change that a calendar program has to take over.
+    pub sequence: i32,
+    /// What became of it.
+    pub status: Status,
+    /// When it begins.
+    pub start: DateTime<Utc>,
+    /// When it ends.
+    pub end: DateTime<Utc>,
+    /// What it is called.
+    pub summary: String,
+    /// Where it is.
+    pub location: String,
+    /// What else there is to say; the address of the site comes after it.
+    pub description: String,
+    /// When anything of it changed last.
+    pub modified: DateTime<Utc>,
+}
+
+/// A calendar of these events, in the local times of `zone`. `site_url` is
+/// where each of them leads.
+pub fn render(zone: &TimeZone, site_url: &str, entries: &[Entry]) -> String {
+    let mut lines = Lines::default();
+    lines.add("BEGIN", "VCALENDAR");
+    lines.add("VERSION", "2.0");
+    lines.add("PRODID", "-//Sabor//Sabor con Flow//EN");
+    lines.add("CALSCALE", "GREGORIAN");
+    lines.add("X-WR-CALNAME", "Sabor con Flow");
+    lines.add("X-WR-TIMEZONE", zone.name());
+    lines.add("REFRESH-INTERVAL;VALUE=DURATION", "PT1H");
+    // The same for Outlook, which is older than RFC 7986.
+    lines.add("X-PUBLISHED-TTL", "PT1H");
+    time_zone(&mut lines, zone, entries);
+    for entry in entries {
+        event(&mut lines, zone, site_url, entry);
+    }
+    lines.add("END", "VCALENDAR");
+    lines.0
+}
+
+/// The zone as far as these events need it: from the year before the first of
+/// them, so that what holds on New Year's Day has begun in here, to the end of
+/// the last one's year. Each change stands for itself, without a rule that a
+/// parliament may end.
+fn time_zone(lines: &mut Lines, zone: &TimeZone, entries: &[Entry]) {
+    // A calendar has to have a component (§ 3.6): without any events, this.
+    let first = entries.iter().map(|entry| entry.start).min();
+    let last = entries.iter().map(|entry| entry.end).max();
+    let since = new_year(first.unwrap_or_default().year() - 1);
+    let until = new_year(last.unwrap_or_default().year() + 1);
+    let local = zone.local(since);
+    lines.add("BEGIN", "VTIMEZONE");
+    lines.add("TZID", zone.name());
+    Observance {
+        kind: "STANDARD",
+        since: local.naive_local(),
+        from: local.offset(),
+        to: local.offset(),
+        name: &zone.abbreviation(since),
+    }
+    .add_to(lines);
+    for change in zone.transitions(since, until) {
+        Observance {
+            kind: if change.is_dst {
+                "DAYLIGHT"
+            } else {
+                "STANDARD"
+            },
+            since: change.at.with_timezone(&change.offset_before).naive_local(),
+            from: &change.offset_before,
+            to: &change.offset_after,
+            name: &change.abbreviation,
+        }
+        .add_to(lines);
+    }
+    lines.add("END", "VTIMEZONE");
+}
+
+fn new_year(year: i32) -> DateTime<Utc> {
+    let day = Utc.with_ymd_and_hms(year, 1, 1, 0, 0, 0);
+    day.single().unwrap_or_default()
+}
+
+/// What the clocks show from a moment on (§ 3.6.5).
+struct Observance<'a, Offset> {
+    kind: &'a str,
+    /// By the clock before.
+    since: NaiveDateTime,
+    from: Offset,
+    to: Offset,
+    name: &'a str,
+}
+
+impl<Offset: Display> Observance<'_, Offset> {
+    fn add_to(&self, lines: &mut Lines) {
+        // `+02:00` is written `+0200` (§ 3.3.14).
+        let digits = |offset: &Offset| offset.to_string().replace(':', "");
+        lines.add("BEGIN", self.kind);
+        lines.add("DTSTART", &local(self.since));
+        lines.add("TZOFFSETFROM", &digits(&self.from));
+        lines.add("TZOFFSETTO", &digits(&self.to));
+        lines.add("TZNAME", self.name);
+        lines.add("END", self.kind);
+    }
+}
+
+fn event(lines: &mut Lines, zone: &TimeZone, site_url: &str, entry: &Entry) {
+    let modified = utc(entry.modified);
+    lines.add("BEGIN", "VEVENT");
+    lines.add("UID", &entry.uid.to_string());
+    lines.add("SEQUENCE", &entry.sequence.to_string());
+    lines.add("STATUS", entry.status.as_str());
+    // In a calendar without METHOD these two are the same (§ 3.8.7.2).
+    lines.add("DTSTAMP", &modified);
+    lines.add("LAST-MODIFIED", &modified);
+    moment(lines, "DTSTART", zone, entry.start);
+    moment(lines, "DTEND", zone, entry.end);
+    lines.add_text("SUMMARY", &entry.summary);
+    lines.add_text("LOCATION", &entry.location);
+    let description = format!("{}\n{site_url}", entry.description);
+    lines.add_text("DESCRIPTION", description.trim_start());
+    lines.add("URL", site_url);
+    lines.add("END", "VEVENT");
+}
+
+/// By the studio's clock; in UTC where that shows the time for the second time
+/// that day, which no local time can say (§ 3.3.5).
+fn moment(lines: &mut Lines, name: &str, zone: &TimeZone, time: DateTime<Utc>) {
+    let shown = zone.local(time).naive_local();
+    if zone.resolve(shown.date(), shown.time()) == time {
+        lines.add(&format!("{name};TZID={}", zone.name()), &local(shown));
+    } else {
+        lines.add(name, &utc(time));
+    }
+}
+
+fn local(time: NaiveDateTime) -> String {
+    time.format("%Y%m%dT%H%M%S").to_string()
+}
+
+fn utc(time: DateTime<Utc>) -> String {
+    time.format("%Y%m%dT%H%M%SZ").to_string()
+}
+
+/// Content lines (§ 3.1).
+#[derive(Default)]
+struct Lines(String);
+
+impl Lines {
+    /// A value that needs no escaping.
+    fn add(&mut self, name: &str, value: &str) {
+        let mut room = LINE_OCTETS;
+        for c in name.chars().chain([':']).chain(value.chars()) {
+            if c.len_utf8() > room {
+                self.0.push_str("\r\n ");
+                room = LINE_OCTETS - 1;
+            }
+            self.0.push(c);
+            room -= c.len_utf8();
+        }
+        self.0.push_str("\r\n");
+    }
+
+    /// What people typed (§ 3.3.11). A control character cannot be escaped,
+    /// and would end a line or worse.
+    fn add_text(&mut self, name: &str, text: &str) {
+        let mut escaped = String::with_capacity(text.len());
+        for c in text.replace("\r\n", "\n").chars() {
+            match c {
+                '\n' => escaped.push_str("\\n"),
+                '\\' | ';' | ',' => escaped.extend(['\\', c]),
+                c if c.is_control() && c != '\t' => escaped.push(' '),
+                c => escaped.push(c),
+            }
+        }
+        self.add(name, &escaped);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line(text: &str) -> String {
+        let mut lines = Lines::default();
+        lines.add_text("SUMMARY", text);
+        lines.0
+    }
+
+    fn entry(start: &str, end: &str) -> Entry {
+        let at = |text: &str| text.parse::<DateTime<Utc>>().unwrap();
+        Entry {
+            uid: Uuid::nil(),
+            sequence: 0,
+            status: Status::Confirmed,
+            start: at(start),
+            end: at(end),
+            summary: "Salsa".to_owned(),
+            location: "Room 1".to_owned(),
+            description: "With Marisol".to_owned(),
+            modified: at(start),
+        }
+    }
+
+    fn rendered(zone: &str, entries: &[Entry]) -> String {
+        render(
+            &TimeZone::named(zone).unwrap(),
+            "https://sabor.example",
+            entries,
+        )
+    }
+
+    #[test]
+    fn what_people_typed_is_one_escaped_line() {
+        assert_eq!(
+            line("a, b; c\\d\r\ne\nf:g"),
+            "SUMMARY:a\\, b\\; c\\\\d\\ne\\nf:g\r\n"
+        );
+        assert_eq!(line("a\rEND:VEVENT\u{85}\0"), "SUMMARY:a END:VEVENT  \r\n");
+    }
+
+    #[test]
+    fn no_line_is_longer_than_75_octets_and_no_character_is_cut() {
+        for text in ["x".repeat(142), "x".repeat(143), "💃é老".repeat(60)] {
+            let folded = line(&text);
+            assert!(folded.split("\r\n").all(|line| line.len() <= 75));
+            let unfolded = folded.replace("\r\n ", "");
+            assert_eq!(unfolded.strip_prefix("SUMMARY:").unwrap().trim_end(), text);
+        }
+        // Exactly full, and not folded for nothing.
+        assert_eq!(line(&"x".repeat(67)).matches("\r\n").count(), 1);
+        assert_eq!(line(&"x".repeat(68)).matches("\r\n").count(), 2);
+    }
+
+    #[test]
+    fn a_time_that_comes_for_the_second_time_that_day_is_told_in_utc() {
+        let text = rendered(
+            "America/Denver",
+            &[entry("2026-11-01T07:30:00Z", "2026-11-01T08:30:00Z")],
+        );
+        assert!(text.contains("DTSTART;TZID=America/Denver:20261101T013000\r\n"));
+        assert!(text.contains("DTEND:20261101T083000Z\r\n"), "{text}");
+    }
+
+    #[test]
+    fn a_zone_without_changes_and_a_calendar_without_events_have_their_component() {
+        for (zone, offset) in [("UTC", "+0000"), ("America/Phoenix", "-0700")] {
+            let text = rendered(
+                zone,
+                &[entry("2026-07-01T02:00:00Z", "2026-07-01T03:00:00Z")],
+            );
+            assert_eq!(text.matches("BEGIN:STANDARD").count(), 1);
+            assert!(text.contains(&format!("TZOFFSETTO:{offset}\r\n")), "{text}");
+            assert!(rendered(zone, &[]).contains("BEGIN:VTIMEZONE"));
+        }
+    }
+}
+
+#[cfg(test)]
+mod properties {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+    use proptest::sample::select;
+
+    use super::*;
+    use crate::testing::arbitrary::{text, uuid};
+
+    fn unfolded(text: &str) -> Vec<String> {
+        let lines = text.strip_suffix("\r\n").unwrap().split("\r\n");
+        let mut whole: Vec<String> = Vec::new();
+        for line in lines {
+            match line.strip_prefix(' ') {
+                Some(more) => whole.last_mut().unwrap().push_str(more),
+                None => whole.push(line.to_owned()),
+            }
+        }
+        whole
+    }
+
+    /// RFC 5545 § 3.3.11, backwards.
+    fn unescaped(value: &str) -> String {
+        let mut text = String::new();
+        let mut characters = value.chars();
+        while let Some(c) = characters.next() {
+            match (c, c == '\\') {
+                (_, true) => match characters.next().unwrap() {
+                    'n' => text.push('\n'),
+                    escaped => text.push(escaped),
+                },
+                _ => text.push(c),
+            }
+        }
+        text
+    }
+
+    /// What a calendar can hold of a text.
+    fn kept(text: &str) -> String {
+        let c = |c: char| {
+            if c.is_control() && c != '\n' && c != '\t' {
+                ' '
+            } else {
+                c
+            }
+        };
+        text.replace("\r\n", "\n").chars().map(c).collect()
+    }
+
+    fn assert_lines(text: &str) {
+        for line in text.strip_suffix("\r\n").unwrap().split("\r\n") {
+            assert!(line.len() <= LINE_OCTETS && !line.is_empty(), "{line:?}");
+            assert!(
+                !line.contains(|c: char| c.is_control() && c != '\t'),
+                "{line:?}"
+            );
+        }
+    }
+
+    fn entry() -> impl Strategy<Value = Entry> {
+        let texts = (text(), text(), text());
+        let times = (946_684_800..7_258_118_400_i64, 1..2_000_i64);
+        (texts, times, uuid(), any::<i32>()).prop_map(|(texts, (start, length), uid, sequence)| {
+            let start = DateTime::from_timestamp(start, 0).unwrap();
+            Entry {
+                uid,
+                sequence,
+                status: Status::Tentative,
+                start,
+                end: start + chrono::TimeDelta::minutes(length),
+                summary: texts.0,
+                location: texts.1,
+                description: texts.2,
+                modified: start,
+            }
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_comes_back_from_an_unfolded_line(text in text()) {
+            let mut lines = Lines::default();
+            lines.add_text("SUMMARY", &text);
+            assert_lines(&lines.0);
+            let [line] = &unfolded(&lines.0)[..] else { panic!("{:?}", lines.0) };
+            assert_eq!(unescaped(line.strip_prefix("SUMMARY:").unwrap()), kept(&text));
+        }
+
+        #[test]
+        fn no_name_of_a_class_adds_a_line_or_an_event(
+            entries in vec(entry(), 0..3), zone in select(vec!["UTC", "America/Denver", "Europe/Madrid"]),
+        ) {
+            let text = render(&TimeZone::named(zone).unwrap(), "https://sabor.example", &entries);
+            assert_lines(&text);
+            let lines = unfolded(&text);
+            let of = |name: &str| lines.iter().filter(|line| line.starts_with(name)).count();
+            assert_eq!((of("BEGIN:VEVENT"), of("END:VEVENT")), (entries.len(), entries.len()));
+            assert_eq!((of("BEGIN:VCALENDAR"), of("BEGIN:VTIMEZONE")), (1, 1));
+            for (name, texts) in [
+                ("SUMMARY:", entries.iter().map(|entry| &entry.summary).collect::<Vec<_>>()),
+                ("LOCATION:", entries.iter().map(|entry| &entry.location).collect()),
+            ] {
+                let told = lines.iter().filter_map(|line| line.strip_prefix(name)).map(unescaped);
+                assert!(told.eq(texts.into_iter().map(|text| kept(text))));
+            }
+        }
+    }
+}

@@ -1,0 +1,322 @@
+//! The studio's clock on the wall: the one place that knows time zones.
+//!
+//! Jiff carries the IANA database in 0.5 MB; chrono-tz takes 1.9, more than an
+//! executable has room for. Only functions that resolve local times have it:
+//! what merely shows one asks Postgres (`at time zone`).
+
+use chrono::{DateTime, FixedOffset, NaiveDate, NaiveTime, TimeDelta, Timelike, Utc};
+use jiff::Timestamp;
+use jiff::tz::{self, AmbiguousOffset};
+
+use crate::error::{Error, Result};
+use crate::runtime::config::StudioConfig;
+
+/// A time zone of the IANA database.
+#[derive(Clone, Debug)]
+pub struct TimeZone {
+    name: String,
+    rules: tz::TimeZone,
+}
+
+/// A moment at which the clocks change.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Transition {
+    /// When.
+    pub at: DateTime<Utc>,
+    /// From UTC, until then.
+    pub offset_before: FixedOffset,
+    /// From UTC, from then on.
+    pub offset_after: FixedOffset,
+    /// What the time is called from then on, such as `MDT`.
+    pub abbreviation: String,
+    /// Whether it is summer time from then on.
+    pub is_dst: bool,
+}
+
+impl TimeZone {
+    /// The zone of this name; `None` when there is none.
+    pub fn named(name: &str) -> Option<Self> {
+        let rules = tz::TimeZone::get(name).ok()?;
+        // As the database spells it, whatever the case it was asked for in.
+        let name = rules.iana_name()?.to_owned();
+        Some(Self { name, rules })
+    }
+
+    /// The studio's zone.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Internal`] that names `STUDIO_TIMEZONE` when there is none.
+    pub fn of_studio(studio: &StudioConfig) -> Result<Self> {
+        Self::named(&studio.time_zone)
+            .ok_or_else(|| Error::internal("STUDIO_TIMEZONE: there is no such time zone"))
+    }
+
+    /// Its name, such as `America/Denver`.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The moment at which the clock on the wall shows `time` on `date`. A time
+    /// that is skipped moves to the next that exists; of one that comes twice
+    /// it is the first.
+    pub fn resolve(&self, date: NaiveDate, time: NaiveTime) -> DateTime<Utc> {
+        let local = date.and_time(time);
+        let offset = match self.rules.to_ambiguous_timestamp(civil(local)).offset() {
+            AmbiguousOffset::Unambiguous { offset } => offset,
+            AmbiguousOffset::Fold { before, .. } => before,
+            // Read by the old clock, it falls as far behind the change as it
+            // was in the gap: the change itself is what comes next.
+            AmbiguousOffset::Gap { before, .. } => {
+                let inside = local.and_utc() - seconds(before);
+                return self.last_change(inside).unwrap_or(inside);
+            }
+        };
+        local.and_utc() - seconds(offset)
+    }
+
+    /// What the clock on the wall shows at `time`.
+    pub fn local(&self, time: DateTime<Utc>) -> DateTime<FixedOffset> {
+        time.with_timezone(&offset(self.rules.to_offset(stamp(time))))
+    }
+
+    /// What the time is called at `time`, such as `MST`.
+    pub fn abbreviation(&self, time: DateTime<Utc>) -> String {
+        let info = self.rules.to_offset_info(stamp(time));
+        info.abbreviation().to_owned()
+    }
+
+    /// The changes of the clocks after `from` and before `until`, in order.
+    pub fn transitions(&self, from: DateTime<Utc>, until: DateTime<Utc>) -> Vec<Transition> {
+        self.rules
+            .following(stamp(from))
+            .map(|change| Transition {
+                at: moment(change.timestamp()),
+                offset_before: self.offset_before(moment(change.timestamp())),
+                offset_after: offset(change.offset()),
+                abbreviation: change.abbreviation().to_owned(),
+                is_dst: change.dst().is_dst(),
+            })
+            .take_while(|change| change.at < until)
+            .collect()
+    }
+
+    fn offset_before(&self, change: DateTime<Utc>) -> FixedOffset {
+        offset(self.rules.to_offset(stamp(change - TimeDelta::seconds(1))))
+    }
+
+    /// The last change at or before `time`.
+    fn last_change(&self, time: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        let after = stamp(time + TimeDelta::seconds(1));
+        let change = self.rules.preceding(after).next()?;
+        Some(moment(change.timestamp()))
+    }
+}
+
+fn civil(local: chrono::NaiveDateTime) -> jiff::civil::DateTime {
+    let days = local.date() - NaiveDate::default();
+    let date = jiff::civil::date(1970, 1, 1);
+    let span = jiff::Span::new().days(days.num_days().clamp(-3_000_000, 3_000_000));
+    let (hour, minute, second) = (local.hour(), local.minute(), local.second());
+    // Within the years that the database is for, none of this can fail.
+    date.saturating_add(span)
+        .at(hour as i8, minute as i8, second as i8, 0)
+}
+
+fn stamp(time: DateTime<Utc>) -> Timestamp {
+    Timestamp::from_second(time.timestamp()).unwrap_or(Timestamp::MAX)
+}
+
+fn moment(stamp: Timestamp) -> DateTime<Utc> {
+    DateTime::from_timestamp(stamp.as_second(), 0).unwrap_or(DateTime::<Utc>::MAX_UTC)
+}
+
+fn seconds(offset: tz::Offset) -> TimeDelta {
+    TimeDelta::seconds(i64::from(offset.seconds()))
+}
+
+fn offset(offset: tz::Offset) -> FixedOffset {
+    FixedOffset::east_opt(offset.seconds()).unwrap_or_else(|| {
+        // No zone has ever been a day off; UTC is then as wrong as any other.
+        FixedOffset::east_opt(0).expect("zero is an offset")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn resolved(zone: &str, local: &str) -> String {
+        let (date, time) = local.split_once(' ').unwrap();
+        let time = NaiveTime::parse_from_str(time, "%H:%M").unwrap();
+        let zone = TimeZone::named(zone).unwrap();
+        let utc = zone.resolve(date.parse().unwrap(), time);
+        let local = zone.local(utc).format("%m-%d %H:%M");
+        format!(
+            "{} = {local} {}",
+            utc.format("%H:%MZ"),
+            zone.abbreviation(utc)
+        )
+    }
+
+    #[test]
+    fn seven_in_the_evening_is_seven_in_the_evening_all_year() {
+        for (zone, date, shown) in [
+            ("America/Denver", "2026-03-07", "02:00Z = 03-07 19:00 MST"),
+            ("America/Denver", "2026-03-08", "01:00Z = 03-08 19:00 MDT"),
+            ("America/Denver", "2026-10-31", "01:00Z = 10-31 19:00 MDT"),
+            ("America/Denver", "2026-11-01", "02:00Z = 11-01 19:00 MST"),
+            ("Europe/Madrid", "2026-03-28", "18:00Z = 03-28 19:00 CET"),
+            ("Europe/Madrid", "2026-03-29", "17:00Z = 03-29 19:00 CEST"),
+            ("Europe/Madrid", "2026-10-24", "17:00Z = 10-24 19:00 CEST"),
+            ("Europe/Madrid", "2026-10-25", "18:00Z = 10-25 19:00 CET"),
+        ] {
+            assert_eq!(resolved(zone, &format!("{date} 19:00")), shown);
+        }
+    }
+
+    #[test]
+    fn a_time_that_is_skipped_moves_to_the_next_that_exists() {
+        for (zone, local, shown) in [
+            (
+                "America/Denver",
+                "2026-03-08 01:59",
+                "08:59Z = 03-08 01:59 MST",
+            ),
+            (
+                "America/Denver",
+                "2026-03-08 02:00",
+                "09:00Z = 03-08 03:00 MDT",
+            ),
+            (
+                "America/Denver",
+                "2026-03-08 02:30",
+                "09:00Z = 03-08 03:00 MDT",
+            ),
+            (
+                "America/Denver",
+                "2026-03-08 02:59",
+                "09:00Z = 03-08 03:00 MDT",
+            ),
+            (
+                "America/Denver",
+                "2026-03-08 03:00",
+                "09:00Z = 03-08 03:00 MDT",
+            ),
+            (
+                "Europe/Madrid",
+                "2026-03-29 02:30",
+                "01:00Z = 03-29 03:00 CEST",
+            ),
+            // There, midnight itself is skipped.
+            (
+                "America/Santiago",
+                "2026-09-06 00:00",
+                "04:00Z = 09-06 01:00 -03",
+            ),
+        ] {
+            assert_eq!(resolved(zone, local), shown, "{local}");
+        }
+    }
+
+    #[test]
+    fn of_a_time_that_comes_twice_it_is_the_first() {
+        for (zone, local, shown) in [
+            (
+                "America/Denver",
+                "2026-11-01 01:30",
+                "07:30Z = 11-01 01:30 MDT",
+            ),
+            (
+                "America/Denver",
+                "2026-11-01 02:00",
+                "09:00Z = 11-01 02:00 MST",
+            ),
+            (
+                "Europe/Madrid",
+                "2026-10-25 02:30",
+                "00:30Z = 10-25 02:30 CEST",
+            ),
+        ] {
+            assert_eq!(resolved(zone, local), shown, "{local}");
+        }
+    }
+
+    #[test]
+    fn the_changes_of_a_year_are_two_and_of_utc_none() {
+        let year = |name: &str| {
+            let at = |text: &str| text.parse::<DateTime<Utc>>().unwrap();
+            let zone = TimeZone::named(name).unwrap();
+            zone.transitions(at("2026-01-01T00:00:00Z"), at("2027-01-01T00:00:00Z"))
+        };
+        let [spring, autumn] = <[_; 2]>::try_from(year("America/Denver")).unwrap();
+        assert_eq!(spring.at.to_rfc3339(), "2026-03-08T09:00:00+00:00");
+        assert_eq!((spring.abbreviation.as_str(), spring.is_dst), ("MDT", true));
+        assert_eq!(spring.offset_before.to_string(), "-07:00");
+        assert_eq!(spring.offset_after.to_string(), "-06:00");
+        assert_eq!(autumn.at.to_rfc3339(), "2026-11-01T08:00:00+00:00");
+        assert_eq!(autumn.offset_before, spring.offset_after);
+        assert!(year("UTC").is_empty());
+    }
+
+    #[test]
+    fn a_name_is_of_the_database_or_of_nothing() {
+        assert_eq!(
+            TimeZone::named("europe/madrid").unwrap().name(),
+            "Europe/Madrid"
+        );
+        for name in [
+            "",
+            "Denver",
+            "America/Denvr",
+            "../etc/passwd",
+            "America/Denver\0",
+            "+02:00",
+        ] {
+            assert!(TimeZone::named(name).is_none(), "{name}");
+        }
+    }
+}
+
+#[cfg(test)]
+mod properties {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::testing::arbitrary::text;
+
+    fn zone() -> impl Strategy<Value = TimeZone> {
+        let names: Vec<_> = tz::db().available().map(|name| name.to_string()).collect();
+        prop::sample::select(names).prop_map(|name| TimeZone::named(&name).unwrap())
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_the_clock_shows_leads_back_to_a_moment_at_which_it_shows_it(
+            zone in zone(), seconds in 946_684_800..7_258_118_400_i64,
+        ) {
+            let time = DateTime::from_timestamp(seconds, 0).unwrap();
+            let shown = zone.local(time).naive_local();
+            let resolved = zone.resolve(shown.date(), shown.time());
+            // Of two such moments it is the first.
+            assert_eq!(zone.local(resolved).naive_local(), shown);
+            assert!(resolved <= time && time - resolved < TimeDelta::hours(25));
+        }
+
+        #[test]
+        fn every_day_and_time_of_the_calendar_is_some_moment(
+            zone in zone(), days in any::<i32>(), second in 0..86_400_u32, name in text(),
+        ) {
+            let date = NaiveDate::from_num_days_from_ce_opt(days);
+            let time = NaiveTime::from_num_seconds_from_midnight_opt(second, 0).unwrap();
+            if let Some(date) = date.filter(|date| (1900..9_000).contains(&chrono::Datelike::year(date))) {
+                let shown = zone.local(zone.resolve(date, time)).naive_local();
+                let late = shown - date.and_time(time);
+                assert!(late >= TimeDelta::zero() && late <= TimeDelta::hours(24), "{shown}");
+            }
+            if let Some(zone) = TimeZone::named(&name) {
+                assert!(zone.name().eq_ignore_ascii_case(&name));
+            }
+        }
+    }
+}
