@@ -25,7 +25,8 @@ pub fn example(path: &str) -> String {
 
 /// Every described operation: method and path.
 pub fn operations() -> Vec<(Method, String)> {
-    let document = serde_json::from_str::<Value>(&sabor_dev::document().unwrap()).unwrap();
+    let document =
+        serde_json::from_str::<Value>(&sabor_testing::openapi::document().unwrap()).unwrap();
     let mut operations = Vec::new();
     for (path, item) in document["paths"].as_object().unwrap() {
         for method in item.as_object().unwrap().keys() {
@@ -301,13 +302,14 @@ fn collect(folder: &Path, files: &mut Vec<std::path::PathBuf>) {
 fn the_description_in_the_repository_is_the_one_that_the_code_gives() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let written = fs::read_to_string(root.join("public/openapi.json")).unwrap_or_default();
-    let given = sabor_dev::document().unwrap();
+    let given = sabor_testing::openapi::document().unwrap();
     assert!(written.trim() == given.trim(), "run `cargo dev openapi`");
 }
 
 #[test]
 fn the_description_refers_to_nothing_that_it_does_not_have() {
-    let document: Value = serde_json::from_str(&sabor_dev::document().unwrap()).unwrap();
+    let document: Value =
+        serde_json::from_str(&sabor_testing::openapi::document().unwrap()).unwrap();
     let mut left = vec![&document];
     while let Some(value) = left.pop() {
         if let Some(reference) = value["$ref"].as_str() {
@@ -335,7 +337,8 @@ fn source_of(folder: &str) -> String {
 
 #[test]
 fn every_body_of_json_is_described_with_an_example() {
-    let document: Value = serde_json::from_str(&sabor_dev::document().unwrap()).unwrap();
+    let document: Value =
+        serde_json::from_str(&sabor_testing::openapi::document().unwrap()).unwrap();
     let codes = codes();
     let mut bodies = 0;
     let mut left = vec![&document];
@@ -359,7 +362,7 @@ fn every_body_of_json_is_described_with_an_example() {
 
 #[test]
 fn every_code_of_a_failure_is_described() {
-    let document = sabor_dev::document().unwrap();
+    let document = sabor_testing::openapi::document().unwrap();
     let codes = codes();
     assert!(codes.len() > 60, "{codes:?}");
     for code in codes {

@@ -1,4 +1,4 @@
-//! What the pool and the transactions promise when the wire or Postgres fails.
+//! What the pool and the transactions promise when the connection or Postgres fails.
 
 use std::time::{Duration, Instant};
 
@@ -6,13 +6,13 @@ use chrono::TimeDelta;
 use sabor::Error;
 use serde_json::json;
 
-use crate::harness::{Settings, TestApp, Wire, wait_until};
+use crate::harness::{FaultyProxy, Settings, TestApp, wait_until};
 
-/// A process that reaches the stores of `app` through a wire that can fail.
-async fn behind_faulty_proxy(app: &TestApp) -> (TestApp, Wire) {
-    let wire = Wire::to(&app.database).await.unwrap();
-    let settings = Settings::default().with("POSTGRES_URL", wire.url());
-    (app.start_another_with(settings).await, wire)
+/// A process that reaches the stores of `app` through a proxy that can fail.
+async fn behind_faulty_proxy(app: &TestApp) -> (TestApp, FaultyProxy) {
+    let proxy = FaultyProxy::start(&app.database).await.unwrap();
+    let settings = Settings::default().with("POSTGRES_URL", proxy.url());
+    (app.start_another_with(settings).await, proxy)
 }
 
 #[tokio::test]
@@ -55,9 +55,9 @@ async fn a_request_that_gets_no_connection_in_time_returns_503() {
 #[tokio::test]
 async fn a_read_on_a_broken_connection_is_retried() {
     let app = TestApp::start().await;
-    let (far, wire) = behind_faulty_proxy(&app).await;
+    let (far, proxy) = behind_faulty_proxy(&app).await;
     let ana = app.member("ana").await;
-    wire.cut_before("with stale as");
+    proxy.disconnect_before("with stale as");
     assert!(ana.connected_to(&far).is_signed_in().await);
 }
 
@@ -66,10 +66,10 @@ async fn a_connection_that_went_dead_while_idle_costs_no_write() {
     // Long enough to doubt it, and long enough to drop it unasked.
     for pause in [5, 31] {
         let app = TestApp::start().await;
-        let (far, wire) = behind_faulty_proxy(&app).await;
+        let (far, proxy) = behind_faulty_proxy(&app).await;
         let ana = app.member("ana").await.connected_to(&far);
         ana.get("/api/session/test-session").await.expect(200);
-        wire.silence();
+        proxy.stall_open_connections();
         far.app.clock().advance(TimeDelta::seconds(pause));
         let started = Instant::now();
         ana.post("/api/auth/logout", json!({})).await.expect(200);
@@ -80,10 +80,10 @@ async fn a_connection_that_went_dead_while_idle_costs_no_write() {
 #[tokio::test]
 async fn a_statement_without_a_response_times_out_and_its_connection_is_discarded() {
     let app = TestApp::start().await;
-    let (far, wire) = behind_faulty_proxy(&app).await;
+    let (far, proxy) = behind_faulty_proxy(&app).await;
     let ana = app.member("ana").await.connected_to(&far);
     ana.get("/api/session/test-session").await.expect(200);
-    wire.silence();
+    proxy.stall_open_connections();
     let leaving = ana.post("/api/auth/logout", json!({}));
     let response = tokio::time::timeout(Duration::from_secs(30), leaving).await;
     let response = response.expect("an answer, though Postgres gives none");
@@ -99,11 +99,11 @@ async fn a_change_with_an_unknown_commit_outcome_still_invalidates_the_cache() {
         ("COMMIT", "/api/auth/logout?all"),
     ] {
         let app = TestApp::start().await;
-        let (far, wire) = behind_faulty_proxy(&app).await;
+        let (far, proxy) = behind_faulty_proxy(&app).await;
         let ana = app.member("ana").await;
         assert!(ana.is_signed_in().await);
         wait_until(async || app.redis.count("SET") >= 1).await;
-        wire.cut_after(word);
+        proxy.disconnect_after(word);
         let form = json!({ "all": path.ends_with("all") });
         let leaving = ana.connected_to(&far);
         let response = leaving.post("/api/auth/logout", form).await;

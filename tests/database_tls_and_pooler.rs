@@ -1,8 +1,8 @@
 //! Postgres as hosting providers offer it: by TLS, and behind a pooler.
 
 use rcgen::{CertifiedKey, generate_simple_self_signed};
-use sabor_dev::pooler::PgBouncer;
-use sabor_dev::postgres::{Cluster, Options, Tls};
+use sabor_testing::pgbouncer::PgBouncer;
+use sabor_testing::postgres::{Cluster, Options, Tls};
 use serde_json::json;
 
 use crate::harness::{Settings, TestApp, connect, is_ci};

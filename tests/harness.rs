@@ -26,7 +26,7 @@ use sabor::models::app::NewApp;
 use sabor::runtime::config::Timing;
 use sabor::session::Token;
 use sabor::{App, Config};
-use sabor_dev::postgres::Cluster;
+use sabor_testing::postgres::Cluster;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
@@ -39,7 +39,7 @@ pub use github::FakeGitHub;
 pub use mail_server::MailServer;
 pub use oidc_provider::{OidcProvider, ProviderFault, TokenRewrite, decode_claims};
 pub use python::python;
-pub use sabor_dev::wire::Wire;
+pub use sabor_testing::faulty_proxy::FaultyProxy;
 pub use stripe::{FakeStripe, LocalStripe, StripeFault, sign_event, stripe_event};
 
 /// The password that everybody in these stories has.
@@ -127,11 +127,13 @@ impl TestApp {
 
     async fn start_on(database: Database, redis: Arc<Endpoint>, settings: Settings) -> Self {
         let app = App::new(config(&database, &redis, &settings)).unwrap();
-        let router = sabor::http::router(app.clone(), sabor_dev::routes());
+        let router = sabor::http::router(app.clone(), sabor_testing::functions::routes());
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let server = tokio::spawn(async move {
-            sabor_dev::serve(listener, router).await.unwrap();
+            sabor_testing::functions::serve(listener, router)
+                .await
+                .unwrap();
         });
         Self {
             app,

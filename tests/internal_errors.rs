@@ -20,7 +20,7 @@ async fn a_panicking_handler_returns_a_documented_500() {
     let router = sabor::http::router(app.app.clone(), vec![broken]);
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
     let url = format!("http://{}/api/broken", listener.local_addr().unwrap());
-    tokio::spawn(async move { sabor_dev::serve(listener, router).await });
+    tokio::spawn(async move { sabor_testing::functions::serve(listener, router).await });
     // Twice: the process goes on.
     for _ in 0..2 {
         let request = reqwest::Client::new().get(&url).header("origin", SITE);

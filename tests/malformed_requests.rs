@@ -28,7 +28,8 @@ async fn send(
 
 /// The operations that take a body, with the fields of it.
 fn operations_with_body() -> Vec<(Method, String, Vec<String>)> {
-    let document = serde_json::from_str::<Value>(&sabor_dev::document().unwrap()).unwrap();
+    let document =
+        serde_json::from_str::<Value>(&sabor_testing::openapi::document().unwrap()).unwrap();
     let mut forms = Vec::new();
     for (method, path) in operations() {
         let operation = &document["paths"][&path][method.as_str().to_lowercase()];

@@ -2,7 +2,7 @@
 //!
 //! A figure is a ratio to something measured in the same run on the same
 //! machine, except where it counts something. It is measured in the
-//! [`lab`](crate::lab); [`peers`] are the others, the rows are in the modules named
+//! [`testbed`](crate::testbed); [`peers`] are the others, the rows are in the modules named
 //! after them, and [`table`] shows them.
 
 mod accounts;
@@ -25,12 +25,14 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 use clap::{Args, ValueEnum};
+use sabor_testing::environment;
+use sabor_testing::progress::status;
 
 use self::peers::Peers;
 use self::table::Row;
-use crate::lab::{Lab, function};
-use crate::progress::{print, say};
-use crate::{environment, report};
+use crate::report;
+use crate::terminal::print;
+use crate::testbed::{Testbed, function};
 
 /// More than all functions that are measured at once have.
 const CONNECTIONS: u16 = 300;
@@ -80,28 +82,28 @@ impl Measurement {
         name.map_or_else(String::new, |name| name.get_name().to_owned())
     }
 
-    async fn rows(self, lab: &Lab, peers: &Peers) -> Result<Vec<Row>> {
+    async fn rows(self, testbed: &Testbed, peers: &Peers) -> Result<Vec<Row>> {
         match self {
-            Self::SessionCheck => session_check::throughput(lab, peers).await,
-            Self::WithoutRedis => session_check::without_redis(lab).await,
-            Self::RoundTrips => session_check::round_trips(lab).await,
-            Self::ColdStart => start::cold(lab, peers).await,
-            Self::Memory => start::memory_and_size(lab, peers).await,
-            Self::SignIn => accounts::sign_in(lab).await,
-            Self::Operations => accounts::operations(lab).await,
-            Self::UnknownAccount => accounts::unknown_account(lab).await,
-            Self::Refresh => accounts::refresh(lab).await,
-            Self::CrossApp => cross_app::issue_and_redeem(lab).await,
-            Self::Archive => cross_app::archive(lab).await,
-            Self::Flood => flood::sign_ins(lab).await,
-            Self::RedisDead => outage::redis_dead(lab).await,
-            Self::ManySessions => volume::many_sessions(lab).await,
-            Self::CleanUp => volume::clean_up(lab).await,
-            Self::HitRatio => session_check::hit_ratio(lab).await,
-            Self::Scale => scale::large(lab).await,
-            Self::Booking => booking::crowd(lab).await,
-            Self::Schedule => studio::schedule(lab).await,
-            Self::Queries => studio::queries(lab).await,
+            Self::SessionCheck => session_check::throughput(testbed, peers).await,
+            Self::WithoutRedis => session_check::without_redis(testbed).await,
+            Self::RoundTrips => session_check::round_trips(testbed).await,
+            Self::ColdStart => start::cold(testbed, peers).await,
+            Self::Memory => start::memory_and_size(testbed, peers).await,
+            Self::SignIn => accounts::sign_in(testbed).await,
+            Self::Operations => accounts::operations(testbed).await,
+            Self::UnknownAccount => accounts::unknown_account(testbed).await,
+            Self::Refresh => accounts::refresh(testbed).await,
+            Self::CrossApp => cross_app::issue_and_redeem(testbed).await,
+            Self::Archive => cross_app::archive(testbed).await,
+            Self::Flood => flood::sign_ins(testbed).await,
+            Self::RedisDead => outage::redis_dead(testbed).await,
+            Self::ManySessions => volume::many_sessions(testbed).await,
+            Self::CleanUp => volume::clean_up(testbed).await,
+            Self::HitRatio => session_check::hit_ratio(testbed).await,
+            Self::Scale => scale::large(testbed).await,
+            Self::Booking => booking::crowd(testbed).await,
+            Self::Schedule => studio::schedule(testbed).await,
+            Self::Queries => studio::queries(testbed).await,
         }
     }
 }
@@ -112,19 +114,19 @@ pub(crate) async fn run(options: Options) -> Result<()> {
         return again_in_release();
     }
     function::build().await?;
-    let lab = Lab::open(options.quick, CONNECTIONS).await?;
+    let testbed = Testbed::open(options.quick, CONNECTIONS).await?;
     let peers = Peers::default();
     let all = Measurement::value_variants().iter().copied();
     let mut rows = Vec::new();
     for measurement in all.filter(|one| options.only.is_empty() || options.only.contains(one)) {
-        say(&format!("Measuring {} …", measurement.name()));
-        match measurement.rows(&lab, &peers).await {
+        status(&format!("Measuring {} …", measurement.name()));
+        match measurement.rows(&testbed, &peers).await {
             Ok(measured) => rows.extend(measured),
             // What the others have shown is not lost for that.
             Err(error) => rows.push(Row::not_measured(measurement.name(), &format!("{error:#}"))),
         }
     }
-    lab.close().await?;
+    testbed.close().await?;
     table::show(&rows);
     let path = options.json.unwrap_or_else(|| report::of_today("bench"));
     report::write(&rows, options.quick, &path)?;
@@ -134,7 +136,7 @@ pub(crate) async fn run(options: Options) -> Result<()> {
 
 /// A load generator that is not optimised would measure itself.
 fn again_in_release() -> Result<()> {
-    say("Building the benchmark itself for release …");
+    status("Building the benchmark itself for release …");
     let built = Command::new("cargo")
         .args(["build", "--release", "--package", "sabor-dev"])
         .current_dir(environment::repository())

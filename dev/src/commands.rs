@@ -5,15 +5,15 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
 use clap::{Parser, Subcommand};
+use sabor_testing::progress::status;
+use sabor_testing::{environment, postgres};
 use tokio::process::Command as Program;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use crate::claim::{Claim, Holder};
-use crate::progress::{print, say};
+use crate::lock_file::{Holder, LockFile};
 use crate::stack::{self, Stack};
-use crate::{
-    bench, database, demo, drill, environment, fuzz, openapi, postgres, schemathesis, statistics,
-};
+use crate::terminal::print;
+use crate::{bench, database, demo, drill, fuzz, openapi, schemathesis, statistics};
 
 /// Brings the whole product up on this machine: Postgres, Redis, migrations,
 /// demo data, all functions and the site on one port. Ctrl-C stops it; the
@@ -126,7 +126,7 @@ enum Sessions {
 
 /// Does what the command line says.
 #[must_use]
-pub fn run() -> ExitCode {
+pub(crate) fn run() -> ExitCode {
     let arguments = Arguments::parse();
     let runtime = match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime,
@@ -139,7 +139,7 @@ pub fn run() -> ExitCode {
 }
 
 fn failed(error: &anyhow::Error) -> ExitCode {
-    say(&format!("cargo dev: {error:#}"));
+    status(&format!("cargo dev: {error:#}"));
     ExitCode::FAILURE
 }
 
@@ -232,7 +232,7 @@ fn welcome(stack: &Stack) {
 }
 
 async fn reset() -> Result<()> {
-    let _claim = Claim::take("cargo dev reset")?;
+    let _lock_file = LockFile::take("cargo dev reset")?;
     postgres::remove(&stack::cluster_directory()).await?;
     let mail = environment::home().join("mail");
     if mail.exists() {
@@ -249,7 +249,7 @@ async fn migrate(down: Option<usize>, deployment: bool) -> Result<()> {
         (true, None) => bail!("--deployment: set {} first", database::DIRECT.join(" or ")),
         (false, exported) => {
             if exported.is_some() {
-                say("This is about the local database; --deployment makes it about the other.");
+                status("This is about the local database; --deployment makes it about the other.");
             }
             let local = Local::open("cargo dev migrate").await?;
             let done = database::migrate(&local.url, down).await;
@@ -286,7 +286,7 @@ async fn seed_year() -> Result<()> {
         let studio = database::config(&local.url)?.studio;
         let mut client = database::connect(&local.url).await?;
         demo::add(&mut client, &studio).await?;
-        say("Adding a year of a busy studio …");
+        status("Adding a year of a busy studio …");
         demo::year::add(&mut client, &studio).await
     };
     let seeded = seeded.await;
@@ -332,15 +332,15 @@ async fn psql(arguments: &[String]) -> Result<()> {
 /// The local database: of the stack that runs, or started for one command.
 struct Local {
     url: String,
-    ours: Option<(postgres::Cluster, Claim)>,
+    ours: Option<(postgres::Cluster, LockFile)>,
 }
 
 impl Local {
     async fn open(command: &str) -> Result<Self> {
-        match Claim::seek(command)? {
-            Holder::Us(claim) => {
-                let (cluster, url) = stack::start_cluster(&claim).await?;
-                let ours = Some((cluster, claim));
+        match LockFile::seek(command)? {
+            Holder::Us(lock_file) => {
+                let (cluster, url) = stack::start_cluster(&lock_file).await?;
+                let ours = Some((cluster, lock_file));
                 Ok(Self { url, ours })
             }
             Holder::Other(running) => match running.postgres {
@@ -352,7 +352,7 @@ impl Local {
 
     async fn close(self) -> Result<()> {
         match self.ours {
-            Some((cluster, _claim)) => cluster.stop().await,
+            Some((cluster, _lock_file)) => cluster.stop().await,
             None => Ok(()),
         }
     }

@@ -2,12 +2,12 @@
 
 use anyhow::{Context, Result, anyhow, bail};
 use sabor::Config;
+use sabor::crypto::random;
 use sabor::models::app::{self, Changes, NewApp, PartnerApp};
 use sabor::session::Token;
 use sabor::store::migrations;
+use sabor_testing::environment;
 use tokio_postgres::Client;
-
-use crate::{environment, random};
 
 /// The names under which a host gives the connection string that does not
 /// lead through a pooler.

@@ -26,14 +26,15 @@ use std::time::Duration;
 use anyhow::{Result, bail, ensure};
 use chrono::TimeDelta;
 use clap::{Args, ValueEnum};
+use sabor_testing::progress::status;
 
 use self::ledger::Outcome;
 use self::play::{Play, Terms};
 use self::stage::{Kind, Stage};
 use self::table::Row;
 use self::verdict::{Bound, MARK_LOST};
-use crate::progress::{print, say};
-use crate::{lab, report};
+use crate::terminal::print;
+use crate::{report, testbed};
 
 /// What to play.
 #[derive(Args)]
@@ -166,7 +167,9 @@ impl Drill {
     /// What is not on this machine.
     fn lacks(self, stage: &Stage) -> Option<&'static str> {
         match self {
-            Self::RedisKilled if stage.lab.redis.server.is_none() => Some("install redis-server"),
+            Self::RedisKilled if stage.testbed.redis.server.is_none() => {
+                Some("install redis-server")
+            }
             one if one.moves_clock() && clock::library().is_none() => Some("install faketime"),
             _ => None,
         }
@@ -244,7 +247,7 @@ impl Drill {
 /// Plays, prints the table and writes the figures; fails when a verdict does, or
 /// when there is none.
 pub(crate) async fn run(options: Options) -> Result<()> {
-    lab::function::build().await?;
+    testbed::function::build().await?;
     let stage = Arc::new(Stage::open(options.short).await?);
     let all = Drill::value_variants().iter().copied();
     let (mut rows, mut lost) = (Vec::new(), None);
@@ -254,14 +257,14 @@ pub(crate) async fn run(options: Options) -> Result<()> {
             rows.push(Row::not_run(name, bound, why));
             continue;
         }
-        say(&format!("Playing {name} …"));
+        status(&format!("Playing {name} …"));
         let played = drill.play(&stage).await;
         let row = played.unwrap_or_else(|error| Row::broken_off(name, bound, &error));
-        row.say();
+        row.report();
         if !row.is_good()
             && let Err(error) = stage.mend().await
         {
-            say(&format!("Nothing can be played any more: {error:#}"));
+            status(&format!("Nothing can be played any more: {error:#}"));
             lost = Some("the one before has left nothing to play on");
         }
         rows.push(row);

@@ -6,8 +6,8 @@ use std::io::ErrorKind;
 use std::path::Path;
 
 use anyhow::{Context, Result};
-
-use crate::{private_file, random};
+use sabor::crypto::random;
+use sabor_testing::private_file;
 
 /// By its first line a file is known to be ours.
 const MARK: &str =

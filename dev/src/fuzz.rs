@@ -13,13 +13,14 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
 use sabor::crypto::random;
+use sabor_testing::environment;
+use sabor_testing::progress::status;
 use serde::Deserialize;
 use tokio::process::Command;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-use crate::environment;
-use crate::progress::{self, print, say};
+use crate::terminal::print;
 
 /// The crates that read bytes from outside, and where each stands.
 const CRATES: [(&str, &str); 2] = [
@@ -64,7 +65,7 @@ pub(crate) async fn run(options: Options) -> Result<()> {
     let share = Duration::from_secs(60).mul_f64(f64::from(minutes) * workers as f64)
         / u32::try_from(properties.len())?;
     let (count, seconds) = (properties.len(), share.as_secs_f64());
-    say(&format!(
+    status(&format!(
         "{count} properties, {seconds:.1} s for each, {workers} at a time …"
     ));
     let mut rows = try_all(properties, share, workers).await?;
@@ -92,7 +93,7 @@ async fn try_all(
         };
         let (property, tried) = ended??;
         let found = tried.found.as_ref().map_or("", |_| ", and one that fails");
-        say(&format!(
+        status(&format!(
             "  {}: {} cases{found}",
             property.name, tried.cases
         ));
@@ -139,7 +140,7 @@ struct Target {
 /// Builds the tests of all crates, as fast as what deploys but for checks that
 /// catch more, and lists their properties.
 async fn properties() -> Result<Vec<Property>> {
-    say("Building the properties …");
+    status("Building the properties …");
     let built = Command::new("cargo")
         .args(["test", "--no-run", "--profile", "fuzz", "--lib"])
         .args(["--message-format", "json-render-diagnostics"])
@@ -282,7 +283,7 @@ fn show(rows: &[(Property, Tried)]) -> Result<()> {
     let lines: Vec<_> = std::iter::once(heads)
         .chain(rows.iter().map(|(property, tried)| cells(property, tried)))
         .collect();
-    progress::table(&lines, |column| column == 1 || column == 2);
+    crate::terminal::table(&lines, |column| column == 1 || column == 2);
     let cases: u64 = rows.iter().map(|(_, tried)| tried.cases).sum();
     print(&format!("\n{} properties, {cases} cases.", rows.len()));
     let mut failed = 0;

@@ -1,7 +1,27 @@
-//! `cargo dev`: see `cargo dev --help`.
+//! `cargo dev`: the local stack, the benchmark and the drills. Nothing here is
+//! deployed. `cargo dev --help` lists the commands.
+
+mod bench;
+mod commands;
+mod database;
+mod demo;
+mod drill;
+mod env_file;
+mod fuzz;
+mod lock_file;
+mod openapi;
+mod redis;
+mod report;
+mod schemathesis;
+mod site;
+mod stack;
+mod statistics;
+mod terminal;
+mod testbed;
+mod vercel_json;
 
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    sabor_dev::run()
+    commands::run()
 }

@@ -2,9 +2,7 @@
 
 use anyhow::{Context, Result};
 use redis_endpoint::{Backend, Endpoint, Options, RedisServer};
-
-use crate::environment;
-use crate::port;
+use sabor_testing::{environment, port};
 
 /// The endpoint, and the Redis behind it where that is our own.
 pub(crate) struct Redis {

@@ -4,10 +4,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
+use sabor_testing::environment;
 use serde::Serialize;
 use serde_json::json;
-
-use crate::environment;
 
 /// Writes the rows of a table to `path`.
 pub(crate) fn write(rows: &[impl Serialize], quick: bool, path: &Path) -> Result<()> {

@@ -17,13 +17,15 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use clap::{Args, ValueEnum};
 use sabor::crypto::secret::sha256_hex;
 use sabor::{App, Config};
+use sabor_testing::progress::{self, status};
+use sabor_testing::{environment, functions};
 use serde_json::json;
 use tokio::net::TcpListener;
 use tokio::process::Command;
 
-use crate::lab::{DATABASE, Lab, PASSWORD};
-use crate::progress::{self, print, say};
-use crate::{demo, environment, server};
+use crate::terminal::print;
+use crate::testbed::{DATABASE, PASSWORD, Testbed};
+use crate::{demo, site};
 
 /// The same requests each time, but for what they meet in the database.
 const SEED: u32 = 20_261_121;
@@ -95,36 +97,37 @@ type Answers = BTreeMap<String, BTreeMap<String, u64>>;
 /// When an answer was not as described, with what Schemathesis said of it.
 pub(crate) async fn run(options: Options) -> Result<()> {
     let folder = install().await?;
-    let lab = Lab::open(true, CONNECTIONS).await?;
-    let tested = test(&lab, &folder, options).await;
-    lab.close().await?;
+    let testbed = Testbed::open(true, CONNECTIONS).await?;
+    let tested = test(&testbed, &folder, options).await;
+    testbed.close().await?;
     tested
 }
 
-async fn test(lab: &Lab, folder: &Path, options: Options) -> Result<()> {
-    let variables = lab.variables(DATABASE, true);
+async fn test(testbed: &Testbed, folder: &Path, options: Options) -> Result<()> {
+    let variables = testbed.variables(DATABASE, true);
     let owned = variables.iter();
     let owned = owned.map(|(name, value)| ((*name).to_owned(), value.clone()));
     let config = Config::read(&owned.collect())?;
-    prepare(lab, &config).await?;
+    prepare(testbed, &config).await?;
 
     let app = App::new(config)?;
-    let router = server::site(sabor::http::router(app.clone(), server::routes()))?;
+    let router = site::site(sabor::http::router(app.clone(), functions::routes()))?;
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
     let url = format!("http://{}", listener.local_addr()?);
-    let server = tokio::spawn(server::serve(listener, router));
+    let server = tokio::spawn(functions::serve(listener, router));
 
     let mut all = Vec::new();
     let mut failed = Vec::new();
     let roles = Role::value_variants().iter().copied();
     for role in roles.filter(|role| options.role.is_empty() || options.role.contains(role)) {
         let what = format!("Asking as {}", role.name());
-        let (answers, faults) = progress::during(&what, ask(lab, folder, &url, role)).await?;
+        let (answers, faults) =
+            progress::show_while(&what, ask(testbed, folder, &url, role)).await?;
         let told = answers.get(role.mark());
         let known = told.is_some_and(|statuses| statuses.contains_key("200"));
         ensure!(known, "the {} was never known as one", role.name());
         if !faults.is_empty() {
-            say(&faults);
+            status(&faults);
             failed.push(role.name());
         }
         all.push((role, answers));
@@ -139,8 +142,8 @@ async fn test(lab: &Lab, folder: &Path, options: Options) -> Result<()> {
 }
 
 /// Gives the laboratory a studio, and members their roles.
-async fn prepare(lab: &Lab, config: &Config) -> Result<()> {
-    let mut client = lab.cluster.connect(DATABASE).await?;
+async fn prepare(testbed: &Testbed, config: &Config) -> Result<()> {
+    let mut client = testbed.cluster.connect(DATABASE).await?;
     demo::add(&mut client, &config.studio).await?;
     let admins = Role::Admin.members().map(email).collect::<Vec<_>>();
     let promote = "update users set is_admin = true, is_staff = true where email = any($1)";
@@ -153,14 +156,14 @@ fn email(number: usize) -> String {
 }
 
 /// Asks as one role; returns what was answered, and what was not as described.
-async fn ask(lab: &Lab, folder: &Path, url: &str, role: Role) -> Result<(Answers, String)> {
+async fn ask(testbed: &Testbed, folder: &Path, url: &str, role: Role) -> Result<(Answers, String)> {
     let (mut answers, mut faults) = (Answers::new(), String::new());
     let walks = (1..=WALKS).map(|number| ("stateful", SEED + number));
     for (phases, seed) in [("examples,coverage,fuzzing", SEED)]
         .into_iter()
         .chain(walks)
     {
-        let (answered, said) = run_once(lab, folder, url, role, phases, seed).await?;
+        let (answered, said) = run_once(testbed, folder, url, role, phases, seed).await?;
         for (operation, statuses) in answered {
             let all = answers.entry(operation).or_default();
             for (status, count) in statuses {
@@ -175,7 +178,7 @@ async fn ask(lab: &Lab, folder: &Path, url: &str, role: Role) -> Result<(Answers
 /// Runs Schemathesis; returns what was answered, and what it said of answers
 /// that were not as described.
 async fn run_once(
-    lab: &Lab,
+    testbed: &Testbed,
     folder: &Path,
     url: &str,
     role: Role,
@@ -186,12 +189,12 @@ async fn run_once(
     let partner = [demo::cross_app::APP, demo::cross_app::SECRET].join(":");
     let settings = json!({
         "url": url,
-        "origin": lab.origin(),
+        "origin": testbed.origin(),
         "accounts": role.members().map(email).collect::<Vec<_>>(),
         "password": PASSWORD,
         "isAdmin": role == Role::Admin,
         "partner": format!("Basic {}", BASE64.encode(partner)),
-        "cron": lab.cron_bearer(),
+        "cron": testbed.cron_bearer(),
         "seed": seed,
         "answers": answers,
     });
@@ -244,7 +247,7 @@ fn show(all: &[(Role, Answers)]) {
             failed,
         ]);
     }
-    progress::table(&lines, |column| column > 0);
+    crate::terminal::table(&lines, |column| column > 0);
     for operation in all.iter().flat_map(|(_, answers)| answers.keys()) {
         let done = all.iter().any(|(_, answers)| {
             let statuses = answers.get(operation).into_iter().flatten();
@@ -267,7 +270,7 @@ async fn install() -> Result<PathBuf> {
     let folder = environment::home().join(format!("schemathesis-{version}"));
     if !folder.join("bin/schemathesis").exists() {
         let what = "Fetching Schemathesis from PyPI, once";
-        progress::during(what, fetch(&folder)).await?;
+        progress::show_while(what, fetch(&folder)).await?;
     }
     fs::write(folder.join("hooks.py"), HOOKS)?;
     fs::write(folder.join("schemathesis.toml"), CONFIGURATION)?;

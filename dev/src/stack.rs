@@ -6,14 +6,15 @@ use std::path::PathBuf;
 use anyhow::{Result, anyhow, bail};
 use axum::Router;
 use sabor::{App, Config};
+use sabor_testing::postgres::{Cluster, Options};
+use sabor_testing::progress::status;
+use sabor_testing::{environment, functions};
 use tokio::net::TcpListener;
 
-use crate::claim::{Claim, Running};
 use crate::env_file::{self, Variables};
-use crate::postgres::{Cluster, Options};
-use crate::progress::say;
+use crate::lock_file::{LockFile, Running};
 use crate::redis::Redis;
-use crate::{database, demo, environment, server};
+use crate::{database, demo, site};
 
 /// Where the site is unless that port is taken.
 const PORT: u16 = 3000;
@@ -30,7 +31,7 @@ pub(crate) struct Stack {
     listener: TcpListener,
     router: Router,
     /// Last, so that it is given back when all else has ended.
-    _claim: Claim,
+    _lock_file: LockFile,
 }
 
 /// Where the local cluster lives.
@@ -40,10 +41,10 @@ pub(crate) fn cluster_directory() -> PathBuf {
 
 /// The local cluster, and the connection string of its database, which may
 /// still be empty.
-pub(crate) async fn start_cluster(claim: &Claim) -> Result<(Cluster, String)> {
+pub(crate) async fn start_cluster(lock_file: &LockFile) -> Result<(Cluster, String)> {
     let cluster = Cluster::start(Options {
         directory: Some(cluster_directory()),
-        port: claim.last.postgres_port,
+        port: lock_file.last.postgres_port,
         ..Options::default()
     })
     .await?;
@@ -59,15 +60,15 @@ pub(crate) async fn start_cluster(claim: &Claim) -> Result<(Cluster, String)> {
 impl Stack {
     /// Brings everything up. `wished` is the port that a person asked for.
     pub(crate) async fn start(wished: Option<u16>, write_env: bool) -> Result<Self> {
-        let mut claim = Claim::take("cargo dev")?;
+        let mut lock_file = LockFile::take("cargo dev")?;
         let listener = listen(wished).await?;
         let port = listener.local_addr()?.port();
         let url = format!("http://localhost:{port}");
-        let (cluster, postgres) = start_cluster(&claim).await?;
-        say(&database::migrate(&postgres, None).await?);
+        let (cluster, postgres) = start_cluster(&lock_file).await?;
+        status(&database::migrate(&postgres, None).await?);
 
         let secrets = env_file::secrets(&environment::home().join("secrets"))?;
-        let redis = Redis::start(claim.last.redis_port, redis_token(&secrets)).await?;
+        let redis = Redis::start(lock_file.last.redis_port, redis_token(&secrets)).await?;
         let mut variables = vec![
             ("SABOR_ENV", "development".to_owned()),
             ("SITE_URL", url.clone()),
@@ -82,8 +83,8 @@ impl Stack {
         demo::add(&mut database::connect(&postgres).await?, &config.studio).await?;
         sabor::runtime::log::start(true);
         let app = App::new(config)?;
-        let router = server::site(sabor::http::router(app.clone(), server::routes()))?;
-        claim.tell(&Running {
+        let router = site::site(sabor::http::router(app.clone(), functions::routes()))?;
+        lock_file.tell(&Running {
             command: "cargo dev".to_owned(),
             process: std::process::id(),
             url: Some(url.clone()),
@@ -98,15 +99,15 @@ impl Stack {
             app,
             listener,
             router,
-            _claim: claim,
+            _lock_file: lock_file,
         })
     }
 
     /// Serves until `end`, then stops everything in order.
     pub(crate) async fn serve(self, end: impl Future<Output = ()>) -> Result<()> {
         tokio::select! {
-            served = server::serve(self.listener, self.router) => served?,
-            () = end => say("Stopping …"),
+            served = functions::serve(self.listener, self.router) => served?,
+            () = end => status("Stopping …"),
         }
         self.app.close().await;
         self.cluster.stop().await
@@ -146,7 +147,7 @@ fn origins(port: u16) -> String {
 fn write_env_file(variables: &Variables, force: bool) -> Result<()> {
     let aside = environment::home().join("env.before");
     if !env_file::write(&environment::env_file(), variables, force.then_some(&aside))? {
-        say(
+        status(
             "Your .env is left as it is, so `vercel dev --local` does not use this stack. \
              `cargo dev --write-env` replaces it and keeps yours in .sabor/env.before.",
         );
@@ -163,7 +164,7 @@ async fn listen(wished: Option<u16>) -> Result<TcpListener> {
     for port in PORT..PORT + 100 {
         if let Ok(listener) = listen_at(port).await {
             if port != PORT {
-                say(&format!(
+                status(&format!(
                     "Port {PORT} is taken by another program: using {port}."
                 ));
             }

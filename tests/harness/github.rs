@@ -49,7 +49,9 @@ impl FakeGitHub {
         let listener = listener.await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let server = tokio::spawn(async move {
-            sabor_dev::serve(listener, router).await.unwrap();
+            sabor_testing::functions::serve(listener, router)
+                .await
+                .unwrap();
         });
         Self {
             url,

@@ -154,7 +154,9 @@ impl OidcProvider {
         });
         let router = Router::new().fallback(pass).with_state(shared.clone());
         let server = tokio::spawn(async move {
-            sabor_dev::serve(listener, router).await.unwrap();
+            sabor_testing::functions::serve(listener, router)
+                .await
+                .unwrap();
         });
         Some(Self {
             url,

@@ -86,7 +86,9 @@ impl FakeStripe {
         let listener = listener.await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let server = tokio::spawn(async move {
-            sabor_dev::serve(listener, router).await.unwrap();
+            sabor_testing::functions::serve(listener, router)
+                .await
+                .unwrap();
         });
         Self { url, state, server }
     }
@@ -491,7 +493,7 @@ pub struct LocalStripe {
 impl LocalStripe {
     /// `None`: it is not installed here. `python` is what runs it.
     pub async fn start(python: &std::path::Path) -> Self {
-        let port = sabor_dev::port::free(None).unwrap();
+        let port = sabor_testing::port::free(None).unwrap();
         let process = Command::new(python)
             .args(["-m", "localstripe", "--from-scratch", "--port"])
             .arg(port.to_string())

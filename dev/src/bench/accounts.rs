@@ -6,34 +6,34 @@ use anyhow::Result;
 use http_body_util::Full;
 use hyper::{Method, StatusCode};
 use sabor::crypto::password::{Hasher, Password};
+use sabor::crypto::random;
 use sabor::crypto::secret::sha256_hex;
 use serde_json::json;
 
 use super::session_check::commands_each;
 use super::table::{Row, Unit};
-use crate::lab::load::{Call, Figures, Load};
-use crate::lab::server::Server;
-use crate::lab::{DATABASE, Lab, PASSWORD};
-use crate::random;
+use crate::testbed::load::{Call, Figures, Load};
+use crate::testbed::server::Server;
+use crate::testbed::{DATABASE, PASSWORD, Testbed};
 
 /// Calls in a round, and with their equals in another.
 const ROUND: usize = 10;
 
 /// Signing in, one at a time and eight at once, beside the hash alone.
-pub(super) async fn sign_in(lab: &Lab) -> Result<Vec<Row>> {
-    let server = lab.function("/api/auth/login").await?;
-    sign_ins(lab, &server, 2, 1).await?;
+pub(super) async fn sign_in(testbed: &Testbed) -> Result<Vec<Row>> {
+    let server = testbed.function("/api/auth/login").await?;
+    sign_ins(testbed, &server, 2, 1).await?;
     let hasher = Hasher::new(1);
     let hash = hasher.hash(Password::typed(PASSWORD)).await?;
     let (mut alone, mut ours) = (Vec::new(), Vec::new());
-    for _ in 0..lab.rounds() {
+    for _ in 0..testbed.rounds() {
         alone.push(hashes(&hasher, &hash).await?);
-        ours.push(sign_ins(lab, &server, ROUND, 1).await?);
+        ours.push(sign_ins(testbed, &server, ROUND, 1).await?);
     }
     let [alone, ours] = [alone, ours].map(|rounds| Figures::of_all(&rounds).percentile(0.5));
     let (what, beyond) = ("sign-in beyond argon2 alone", ours - alone);
     let single = Row::at_most(what, beyond, Unit::Milliseconds, 5.0);
-    let crowd = sign_ins(lab, &server, 20 * lab.rounds(), 8).await?;
+    let crowd = sign_ins(testbed, &server, 20 * testbed.rounds(), 8).await?;
     Ok(vec![
         single.detail(format!("{ours:.1} ms against {alone:.1} ms")),
         p95("sign-in, 8 at once, p95", &crowd, 200.0),
@@ -41,8 +41,13 @@ pub(super) async fn sign_in(lab: &Lab) -> Result<Vec<Row>> {
     ])
 }
 
-async fn sign_ins(lab: &Lab, server: &Server, count: usize, at_once: usize) -> Result<Figures> {
-    let calls = (0..count).map(|_| lab.sign_in(PASSWORD));
+async fn sign_ins(
+    testbed: &Testbed,
+    server: &Server,
+    count: usize,
+    at_once: usize,
+) -> Result<Figures> {
+    let calls = (0..count).map(|_| testbed.sign_in(PASSWORD));
     let load = Load::once(server.address, calls.collect::<Result<_>>()?);
     load.connections(at_once).run().await
 }
@@ -68,7 +73,7 @@ async fn hashes(hasher: &Hasher, hash: &str) -> Result<Figures> {
     Ok(Figures::new(latencies, begun.elapsed()))
 }
 
-impl Lab {
+impl Testbed {
     /// A sign-in of a member, whoever it is.
     pub(super) fn sign_in(&self, password: &str) -> Result<Call> {
         let number = random::below(256);
@@ -81,29 +86,33 @@ impl Lab {
 }
 
 /// What else one waits for, one at a time, at p95.
-pub(super) async fn operations(lab: &Lab) -> Result<Vec<Row>> {
-    let count = if lab.quick { 100 } else { 300 };
-    let check = lab.function("/api/auth/session").await?;
-    let warm = lab.warm_checks()?;
-    lab.warm(&check, &warm).await?;
+pub(super) async fn operations(testbed: &Testbed) -> Result<Vec<Row>> {
+    let count = if testbed.quick { 100 } else { 300 };
+    let check = testbed.function("/api/auth/session").await?;
+    let warm = testbed.warm_checks()?;
+    testbed.warm(&check, &warm).await?;
     let hits = warm.into_iter().cycle().take(count).collect();
     let hits = Load::once(check.address, hits).run().await?;
-    let misses = Load::once(check.address, lab.fresh_checks(count)?)
+    let misses = Load::once(check.address, testbed.fresh_checks(count)?)
         .run()
         .await?;
-    let health = lab.function("/api/health").await?;
-    let healthy = |_| Ok(lab.call(Method::GET, "/api/health").body(Full::default())?);
+    let health = testbed.function("/api/health").await?;
+    let healthy = |_| {
+        Ok(testbed
+            .call(Method::GET, "/api/health")
+            .body(Full::default())?)
+    };
     let healthy = (0..count).map(healthy).collect::<Result<_>>()?;
     let healthy = Load::once(health.address, healthy).run().await?;
-    lab.redis.endpoint.clear_log();
-    let out = sign_out(lab, count).await?;
-    let ended = lab.redis.endpoint.commands();
-    lab.redis.endpoint.clear_log();
-    let login = lab.function("/api/auth/login").await?;
-    let calls = (0..ROUND).map(|_| lab.sign_in(PASSWORD));
+    testbed.redis.endpoint.clear_log();
+    let out = sign_out(testbed, count).await?;
+    let ended = testbed.redis.endpoint.commands();
+    testbed.redis.endpoint.clear_log();
+    let login = testbed.function("/api/auth/login").await?;
+    let calls = (0..ROUND).map(|_| testbed.sign_in(PASSWORD));
     let load = Load::once(login.address, calls.collect::<Result<_>>()?);
     load.run().await?;
-    let begun = lab.redis.endpoint.commands();
+    let begun = testbed.redis.endpoint.commands();
     Ok(vec![
         commands_each("a sign-in", begun, ROUND),
         commands_each("a sign-out", ended, count),
@@ -111,7 +120,7 @@ pub(super) async fn operations(lab: &Lab) -> Result<Vec<Row>> {
         p95("session look-up with a query, p95", &misses, 50.0),
         p95("sign-out, p95", &out, 20.0),
         p95("health, p95", &healthy, 100.0),
-        register(lab).await?,
+        register(testbed).await?,
     ])
 }
 
@@ -120,9 +129,9 @@ fn p95(what: &str, figures: &Figures, bound: f64) -> Row {
     row.detail(format!("median {:.2} ms", figures.percentile(0.5)))
 }
 
-async fn sign_out(lab: &Lab, count: usize) -> Result<Figures> {
-    let server = lab.function("/api/auth/logout").await?;
-    let mut calls = lab.fresh_checks(count)?;
+async fn sign_out(testbed: &Testbed, count: usize) -> Result<Figures> {
+    let server = testbed.function("/api/auth/logout").await?;
+    let mut calls = testbed.fresh_checks(count)?;
     for call in &mut calls {
         *call.method_mut() = Method::POST;
         *call.uri_mut() = "/api/auth/logout".parse()?;
@@ -133,16 +142,16 @@ async fn sign_out(lab: &Lab, count: usize) -> Result<Figures> {
     Load::once(server.address, calls).run().await
 }
 
-async fn register(lab: &Lab) -> Result<Row> {
-    let server = lab.function("/api/auth/register").await?;
+async fn register(testbed: &Testbed) -> Result<Row> {
+    let server = testbed.function("/api/auth/register").await?;
     let hasher = Hasher::new(1);
     let hash = hasher.hash(Password::typed(PASSWORD)).await?;
     let (mut alone, mut ours) = (Vec::new(), Vec::new());
-    for _ in 0..lab.rounds() {
+    for _ in 0..testbed.rounds() {
         let forms = (0..ROUND).map(|_| {
             let email = format!("{}@example.com", random::hex::<8>());
             let form = json!({ "email": email, "password": PASSWORD, "name": "Ana García" });
-            lab.post("/api/auth/register", &form)
+            testbed.post("/api/auth/register", &form)
         });
         let load = Load::once(server.address, forms.collect::<Result<_>>()?);
         ours.push(load.expect(StatusCode::CREATED).run().await?);
@@ -155,17 +164,17 @@ async fn register(lab: &Lab) -> Result<Row> {
 }
 
 /// Whether the time that a refusal takes tells if there is such an account.
-pub(super) async fn unknown_account(lab: &Lab) -> Result<Vec<Row>> {
+pub(super) async fn unknown_account(testbed: &Testbed) -> Result<Vec<Row>> {
     const TRIES: usize = 200;
-    let server = lab.function("/api/auth/login").await?;
-    refuse(&server, vec![lab.sign_in("wrong password")?]).await?;
+    let server = testbed.function("/api/auth/login").await?;
+    refuse(&server, vec![testbed.sign_in("wrong password")?]).await?;
     let (mut known, mut unknown) = (Vec::new(), Vec::new());
     for _ in 0..TRIES / ROUND {
-        let calls = (0..ROUND).map(|_| lab.sign_in("wrong password"));
+        let calls = (0..ROUND).map(|_| testbed.sign_in("wrong password"));
         known.push(refuse(&server, calls.collect::<Result<_>>()?).await?);
         let calls = (0..ROUND).map(|_| {
             let email = format!("{}@example.com", random::hex::<8>());
-            lab.post(
+            testbed.post(
                 "/api/auth/login",
                 &json!({ "email": email, "password": "wrong password" }),
             )
@@ -182,19 +191,19 @@ pub(super) async fn unknown_account(lab: &Lab) -> Result<Vec<Row>> {
 }
 
 /// Refreshing, one at a time: each with a token of its own, that is good once.
-pub(super) async fn refresh(lab: &Lab) -> Result<Vec<Row>> {
-    let count = if lab.quick { 100 } else { 300 };
+pub(super) async fn refresh(testbed: &Testbed) -> Result<Vec<Row>> {
+    let count = if testbed.quick { 100 } else { 300 };
     let tokens: Vec<_> = (0..count).map(|_| random::hex::<32>()).collect();
     let hashes: Vec<_> = tokens
         .iter()
         .map(|token| sha256_hex(token.as_bytes()))
         .collect();
-    let client = lab.cluster.connect(DATABASE).await?;
+    let client = testbed.cluster.connect(DATABASE).await?;
     client.execute(INSERT_FAMILIES, &[&hashes]).await?;
-    let server = lab.function("/api/auth/refresh").await?;
+    let server = testbed.function("/api/auth/refresh").await?;
     let form = |token: &String| {
         let form = json!({ "refreshToken": token });
-        lab.post("/api/auth/refresh", &form)
+        testbed.post("/api/auth/refresh", &form)
     };
     let calls = tokens.iter().map(form).collect::<Result<_>>()?;
     let figures = Load::once(server.address, calls).run().await?;

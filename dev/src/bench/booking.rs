@@ -18,10 +18,9 @@ use tokio_postgres::types::{ToSql, Type};
 use uuid::Uuid;
 
 use super::table::{Row, Unit};
-use crate::lab::function;
-use crate::lab::load::{Call, Figures, Load, median};
-use crate::lab::server::Server;
-use crate::lab::{Expired, Lab};
+use crate::testbed::load::{Call, Figures, Load, median};
+use crate::testbed::server::Server;
+use crate::testbed::{Expired, Testbed, function};
 
 const DATABASE: &str = "crowd";
 
@@ -35,25 +34,27 @@ const AT_ONCE: usize = 64;
 /// its statement and by the transaction that one would write without much
 /// thought, such that it goes through every pooler, and with statements that
 /// stay prepared. Rounds alternate, each about a class of its own.
-pub(super) async fn crowd(lab: &Lab) -> Result<Vec<Row>> {
-    lab.fill_with(DATABASE, MEMBERS, MEMBERS, Expired::None)
+pub(super) async fn crowd(testbed: &Testbed) -> Result<Vec<Row>> {
+    testbed
+        .fill_with(DATABASE, MEMBERS, MEMBERS, Expired::None)
         .await?;
-    let client = lab.cluster.connect(DATABASE).await?;
-    let variables = lab.variables(DATABASE, true);
+    let client = testbed.cluster.connect(DATABASE).await?;
+    let variables = testbed.variables(DATABASE, true);
     let server = function::start("/api/bookings/create", &variables).await?;
     // Whoever books has looked around before: their session is in Redis.
     let looking = function::start("/api/auth/session", &variables).await?;
-    lab.warm(&looking, &lab.checks(DATABASE, 1..=MEMBERS)?)
+    testbed
+        .warm(&looking, &testbed.checks(DATABASE, 1..=MEMBERS)?)
         .await?;
     looking.stop().await?;
-    let pool = Arc::new(pool(lab)?);
+    let pool = Arc::new(pool(testbed)?);
     let members = client
         .query("select id from users order by id", &[])
         .await?;
     let members: Arc<[Uuid]> = members.iter().map(|row| row.get(0)).collect();
     let (mut ours, mut past) = (Vec::new(), [Vec::new(), Vec::new(), Vec::new()]);
-    for _ in 0..lab.rounds() {
-        ours.push(through_the_function(lab, &client, &server).await?);
+    for _ in 0..testbed.rounds() {
+        ours.push(through_the_function(testbed, &client, &server).await?);
         for (way, rounds) in [Way::Statement, Way::Transaction, Way::Prepared]
             .into_iter()
             .zip(&mut past)
@@ -64,7 +65,7 @@ pub(super) async fn crowd(lab: &Lab) -> Result<Vec<Row>> {
     pool.close();
     server.stop().await?;
     drop(client);
-    lab.cluster.drop_database(DATABASE).await?;
+    testbed.cluster.drop_database(DATABASE).await?;
     Ok(rows(&ours, &past))
 }
 
@@ -105,9 +106,13 @@ fn rows(ours: &[Figures], past: &[Vec<Figures>; 3]) -> Vec<Row> {
     ]
 }
 
-async fn through_the_function(lab: &Lab, client: &Client, server: &Server) -> Result<Figures> {
+async fn through_the_function(
+    testbed: &Testbed,
+    client: &Client,
+    server: &Server,
+) -> Result<Figures> {
     let class = add_class(client).await?;
-    let calls = (1..=MEMBERS).map(|member| lab.booking(member, class));
+    let calls = (1..=MEMBERS).map(|member| testbed.booking(member, class));
     let load = Load::once(server.address, calls.collect::<Result<_>>()?);
     let load = load.expect(StatusCode::CREATED).or(StatusCode::CONFLICT);
     let figures = load.connections(AT_ONCE).run().await?;
@@ -115,7 +120,7 @@ async fn through_the_function(lab: &Lab, client: &Client, server: &Server) -> Re
     Ok(figures)
 }
 
-impl Lab {
+impl Testbed {
     /// A wish for a place, by the member of this number.
     fn booking(&self, member: usize, class: Uuid) -> Result<Call> {
         let mut call = self.post(
@@ -131,8 +136,8 @@ impl Lab {
 }
 
 /// As many connections as the function has, and patience.
-fn pool(lab: &Lab) -> Result<Db> {
-    let mut variables = lab.variables(DATABASE, false);
+fn pool(testbed: &Testbed) -> Result<Db> {
+    let mut variables = testbed.variables(DATABASE, false);
     variables.push(("POSTGRES_POOL_TIMEOUT_MS", "60000".to_owned()));
     let owned = variables
         .into_iter()

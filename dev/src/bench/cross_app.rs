@@ -9,16 +9,15 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use http_body_util::Full;
 use hyper::{Method, StatusCode};
+use sabor::crypto::random;
 use sabor::crypto::secret::sha256_hex;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 use tokio_postgres::Client;
 
 use super::table::{Row, Unit};
-use crate::lab::function;
-use crate::lab::load::{Call, Connection, Figures, Load};
-use crate::lab::{DATABASE, Lab};
-use crate::random;
+use crate::testbed::load::{Call, Connection, Figures, Load};
+use crate::testbed::{DATABASE, Testbed, function};
 
 /// The partner application.
 const APP: &str = "ticket-shop";
@@ -34,28 +33,28 @@ const CONNECTIONS: usize = 16;
 
 /// A token is issued and redeemed: each by its own function, by members of whom
 /// none meets the limit.
-pub(super) async fn issue_and_redeem(lab: &Lab) -> Result<Vec<Row>> {
-    let count = if lab.quick { 400 } else { 4_000 };
+pub(super) async fn issue_and_redeem(testbed: &Testbed) -> Result<Vec<Row>> {
+    let count = if testbed.quick { 400 } else { 4_000 };
     let secret = random::hex::<32>();
-    let client = lab.cluster.connect(DATABASE).await?;
+    let client = testbed.cluster.connect(DATABASE).await?;
     let hash = sha256_hex(secret.as_bytes());
     client.execute(INSERT_APP, &[&APP, &hash]).await?;
-    let issuer = lab.function("/api/cross-app/token").await?;
-    let redeemer = lab.function("/api/cross-app/validate").await?;
+    let issuer = testbed.function("/api/cross-app/token").await?;
+    let redeemer = testbed.function("/api/cross-app/validate").await?;
     let basic = format!("Basic {}", BASE64.encode(format!("{APP}:{secret}")));
     // Each is used some eight times, as by somebody who has been at the site before.
-    let sessions = lab.fresh_sessions(SESSIONS);
+    let sessions = testbed.fresh_sessions(SESSIONS);
     let pair = |number: usize| {
-        let issue = lab.call(Method::POST, "/api/cross-app/token");
+        let issue = testbed.call(Method::POST, "/api/cross-app/token");
         let issue = issue.header(
             "cookie",
-            lab.cookie(DATABASE, sessions.start + number % SESSIONS)?,
+            testbed.cookie(DATABASE, sessions.start + number % SESSIONS)?,
         );
         // As the site's own page sends it.
         let issue = issue.header("sec-fetch-site", "same-origin");
         let issue = issue.header("content-type", "application/json");
         let issue = issue.body(Full::from(json!({ "targetApp": APP }).to_string()))?;
-        let redeem = lab.call(Method::POST, "/api/cross-app/validate");
+        let redeem = testbed.call(Method::POST, "/api/cross-app/validate");
         let redeem = redeem.header("authorization", &basic);
         let redeem = redeem.header("content-type", "application/json");
         Ok((issue, redeem.body(Full::default())?))
@@ -131,12 +130,14 @@ const INSERT_APP: &str = "
 
 /// The tokens of 400 days, counted and archived by the clean-up. What it leaves is
 /// checked: each token in its month, and the figures those of what was there.
-pub(super) async fn archive(lab: &Lab) -> Result<Vec<Row>> {
+pub(super) async fn archive(testbed: &Testbed) -> Result<Vec<Row>> {
     const PATH: &str = "/api/admin/cleanup-sessions";
-    let count: i32 = if lab.quick { 100_000 } else { 1_000_000 };
+    let count: i32 = if testbed.quick { 100_000 } else { 1_000_000 };
     let database = "archive";
-    lab.fill(database, 1_000, crate::lab::Expired::None).await?;
-    let client = lab.cluster.connect(database).await?;
+    testbed
+        .fill(database, 1_000, crate::testbed::Expired::None)
+        .await?;
+    let client = testbed.cluster.connect(database).await?;
     client.execute(INSERT_APP, &[&APP, &""]).await?;
     client.execute(INSERT_TOKENS, &[&count, &APP]).await?;
     client
@@ -144,14 +145,14 @@ pub(super) async fn archive(lab: &Lab) -> Result<Vec<Row>> {
         .await?;
     let due = texts(&client, MONTHS_DUE).await?;
 
-    let mut variables = lab.variables(database, true);
+    let mut variables = testbed.variables(database, true);
     // So that no month is dropped, and all of them can be counted.
     variables.push(("ARCHIVE_RETENTION_MONTHS", "24".to_owned()));
     let cleaner = function::start(PATH, &variables).await?;
     let begun = Instant::now();
     let mut runs = 0;
     while client.query_one(OLD, &[]).await?.try_get(0)? {
-        let call = vec![lab.cron(PATH)?];
+        let call = vec![testbed.cron(PATH)?];
         Load::once(cleaner.address, call).run().await?;
         runs += 1;
     }
@@ -159,7 +160,7 @@ pub(super) async fn archive(lab: &Lab) -> Result<Vec<Row>> {
     let archived = texts(&client, MONTHS_ARCHIVED).await?;
     ensure!(archived == due, "a token is not in its month");
     let figures = texts(&client, FIGURES).await?;
-    Load::once(cleaner.address, vec![lab.cron(PATH)?])
+    Load::once(cleaner.address, vec![testbed.cron(PATH)?])
         .run()
         .await?;
     let again = (
@@ -176,7 +177,7 @@ pub(super) async fn archive(lab: &Lab) -> Result<Vec<Row>> {
     ensure!(figures == expected, "the figures are {figures:?}");
     cleaner.stop().await?;
     drop(client);
-    lab.cluster.drop_database(database).await?;
+    testbed.cluster.drop_database(database).await?;
     let what = format!("archive of {count} tokens of 400 days, in seconds");
     let detail = format!(
         "in {runs} run(s), {} months; each token found in its own",

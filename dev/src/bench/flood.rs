@@ -6,25 +6,25 @@ use anyhow::Result;
 use hyper::StatusCode;
 
 use super::table::{Row, Unit};
-use crate::lab::load::{Figures, Load};
-use crate::lab::{Lab, PASSWORD};
+use crate::testbed::load::{Figures, Load};
+use crate::testbed::{PASSWORD, Testbed};
 
 /// Who sign in at once, each on a connection of their own.
 const CROWD: usize = 200;
 
 /// Two hundred sign-ins at once: all are answered, memory stays within bounds,
 /// and session checks, which another function answers on the same cores, go on.
-pub(super) async fn sign_ins(lab: &Lab) -> Result<Vec<Row>> {
-    let check = lab.function("/api/auth/session").await?;
-    let warm = lab.warm_checks()?;
-    lab.warm(&check, &warm).await?;
+pub(super) async fn sign_ins(testbed: &Testbed) -> Result<Vec<Row>> {
+    let check = testbed.function("/api/auth/session").await?;
+    let warm = testbed.warm_checks()?;
+    testbed.warm(&check, &warm).await?;
     // As many as one instance is asked for on a busy day.
     let checks = Load::once(check.address, warm)
         .connections(4)
         .pause(Duration::from_millis(5));
     let quiet = checks.clone().during(Duration::from_secs(5)).run().await?;
-    let login = lab.function("/api/auth/login").await?;
-    let crowd = (0..CROWD).map(|_| lab.sign_in(PASSWORD));
+    let login = testbed.function("/api/auth/login").await?;
+    let crowd = (0..CROWD).map(|_| testbed.sign_in(PASSWORD));
     let crowd = Load::once(login.address, crowd.collect::<Result<_>>()?)
         .connections(CROWD)
         .or(StatusCode::TOO_MANY_REQUESTS)

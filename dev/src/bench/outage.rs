@@ -6,9 +6,9 @@ use anyhow::Result;
 use redis_endpoint::Mode;
 
 use super::table::{Row, Unit};
-use crate::lab::Lab;
-use crate::lab::load::{Figures, Load, median};
-use crate::lab::server::Server;
+use crate::testbed::Testbed;
+use crate::testbed::load::{Figures, Load, median};
+use crate::testbed::server::Server;
 
 const CONNECTIONS: usize = 16;
 
@@ -16,18 +16,18 @@ const CONNECTIONS: usize = 16;
 const DEADLINE: Duration = Duration::from_millis(250);
 
 /// Session checks with a Redis that is dead, against a deployment without one.
-pub(super) async fn redis_dead(lab: &Lab) -> Result<Vec<Row>> {
+pub(super) async fn redis_dead(testbed: &Testbed) -> Result<Vec<Row>> {
     let mut rows = Vec::new();
     for (mode, how) in [
         (Mode::Silent, "swallows requests"),
         (Mode::Away, "refuses connections"),
     ] {
-        let without = lab.function_without_redis("/api/auth/session").await?;
-        checks(lab, &without).await?;
+        let without = testbed.function_without_redis("/api/auth/session").await?;
+        checks(testbed, &without).await?;
         let (mut alone, mut dead) = (Vec::new(), Vec::new());
-        for _ in 0..lab.rounds() {
-            alone.push(checks(lab, &without).await?);
-            dead.push(while_dead(lab, mode).await?);
+        for _ in 0..testbed.rounds() {
+            alone.push(checks(testbed, &without).await?);
+            dead.push(while_dead(testbed, mode).await?);
         }
         rows.extend(outcome(how, &alone, &dead));
     }
@@ -35,18 +35,18 @@ pub(super) async fn redis_dead(lab: &Lab) -> Result<Vec<Row>> {
 }
 
 /// What a process that was well meets when Redis dies.
-async fn while_dead(lab: &Lab, mode: Mode) -> Result<Figures> {
-    let server = lab.function("/api/auth/session").await?;
-    checks(lab, &server).await?;
-    lab.redis.set_mode(mode).await?;
-    let figures = checks(lab, &server).await;
-    lab.redis.set_mode(Mode::Normal).await?;
+async fn while_dead(testbed: &Testbed, mode: Mode) -> Result<Figures> {
+    let server = testbed.function("/api/auth/session").await?;
+    checks(testbed, &server).await?;
+    testbed.redis.set_mode(mode).await?;
+    let figures = checks(testbed, &server).await;
+    testbed.redis.set_mode(Mode::Normal).await?;
     figures
 }
 
-async fn checks(lab: &Lab, server: &Server) -> Result<Figures> {
-    let load = Load::once(server.address, lab.warm_checks()?).connections(CONNECTIONS);
-    load.during(Duration::from_secs(if lab.quick { 2 } else { 4 }))
+async fn checks(testbed: &Testbed, server: &Server) -> Result<Figures> {
+    let load = Load::once(server.address, testbed.warm_checks()?).connections(CONNECTIONS);
+    load.during(Duration::from_secs(if testbed.quick { 2 } else { 4 }))
         .run()
         .await
 }

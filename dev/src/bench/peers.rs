@@ -10,17 +10,16 @@ use std::process::Stdio;
 use anyhow::{Context, Result, anyhow, bail};
 use http_body_util::Full;
 use hyper::Request;
+use sabor_testing::progress::{self, status};
+use sabor_testing::{environment, port};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::Command;
 use tokio::sync::OnceCell;
 use tokio::time::timeout;
 
-use crate::environment;
-use crate::lab::Lab;
-use crate::lab::load::Call;
-use crate::lab::server::{START_WITHIN, Server, Variables};
-use crate::port;
-use crate::progress::{self, say};
+use crate::testbed::Testbed;
+use crate::testbed::load::Call;
+use crate::testbed::server::{START_WITHIN, Server, Variables};
 
 /// How many sessions a peer makes before it is measured.
 const SESSIONS: usize = 16;
@@ -96,15 +95,18 @@ impl Peers {
     /// # Errors
     ///
     /// When it could not be installed or set up, with the reason.
-    pub(super) async fn start(&self, lab: &Lab, peer: Peer) -> Result<(Server, Vec<Call>)> {
+    pub(super) async fn start(&self, testbed: &Testbed, peer: Peer) -> Result<(Server, Vec<Call>)> {
         let once = async || {
-            set_up(lab, peer)
+            set_up(testbed, peer)
                 .await
                 .map_err(|error| format!("{error:#}"))
         };
         let ready = self.set_up[peer as usize].get_or_init(once).await;
         let ready = ready.as_ref().map_err(|reason| anyhow!(reason.clone()))?;
-        let server = ready.installed.start(peer, &variables(lab, peer)).await?;
+        let server = ready
+            .installed
+            .start(peer, &variables(testbed, peer))
+            .await?;
         let calls = ready.cookies.iter().map(|cookie| {
             let call = Request::get(peer.session_check()).header("host", "127.0.0.1");
             call.header("cookie", cookie).body(Full::default())
@@ -113,16 +115,16 @@ impl Peers {
     }
 }
 
-async fn set_up(lab: &Lab, peer: Peer) -> Result<SetUp> {
+async fn set_up(testbed: &Testbed, peer: Peer) -> Result<SetUp> {
     let installed = install().await?;
-    say(&format!("Setting {} up …", peer.name()));
-    lab.cluster.create_database(&peer.database()).await?;
-    let cookies = installed.set_up(peer, &variables(lab, peer)).await?;
+    status(&format!("Setting {} up …", peer.name()));
+    testbed.cluster.create_database(&peer.database()).await?;
+    let cookies = installed.set_up(peer, &variables(testbed, peer)).await?;
     Ok(SetUp { installed, cookies })
 }
 
-fn variables(lab: &Lab, peer: Peer) -> Variables {
-    let mut variables = lab.backing(&peer.database());
+fn variables(testbed: &Testbed, peer: Peer) -> Variables {
+    let mut variables = testbed.backing(&peer.database());
     variables.push(("NODE_ENV", "production".to_owned()));
     // Node itself is looked for there.
     variables.extend(environment::variable("PATH").map(|path| ("PATH", path)));
@@ -145,7 +147,7 @@ async fn install() -> Result<Installed> {
         return Ok(Installed(folder));
     }
     let what = "Fetching the peers from the npm registry, once";
-    progress::during(what, run_npm(&folder)).await?;
+    progress::show_while(what, run_npm(&folder)).await?;
     // Last: half an installation must not be taken for a whole one.
     fs::write(&manifest, wanted)?;
     Ok(Installed(folder))

@@ -4,9 +4,8 @@ use std::path::PathBuf;
 use std::process::Stdio;
 
 use anyhow::{Context, Result, bail};
+use sabor_testing::postgres::Cluster;
 use tokio::process::Command;
-
-use crate::postgres::Cluster;
 
 const DATABASE: &str = "pgbench";
 

@@ -7,13 +7,12 @@ use anyhow::{Context, Result};
 use futures_util::future::try_join_all;
 use http_body_util::Full;
 use hyper::Method;
+use sabor_testing::pgbouncer::PgBouncer;
 
 use super::table::{Row, Unit};
-use crate::lab::function;
-use crate::lab::load::{Call, Figures, Load};
-use crate::lab::server::Server;
-use crate::lab::{Expired, Lab};
-use crate::pooler::PgBouncer;
+use crate::testbed::load::{Call, Figures, Load};
+use crate::testbed::server::Server;
+use crate::testbed::{Expired, Testbed, function};
 
 const DATABASE: &str = "large";
 const CHECK: &str = "/api/auth/session";
@@ -29,31 +28,32 @@ const CONNECTIONS: u16 = 20;
 const CHECKS: usize = 40;
 
 /// What it takes to keep them, to find one of them, and to serve them.
-pub(super) async fn large(lab: &Lab) -> Result<Vec<Row>> {
-    let members = if lab.quick { 50_000 } else { 1_000_000 };
-    lab.fill_with(DATABASE, members, members, Expired::None)
+pub(super) async fn large(testbed: &Testbed) -> Result<Vec<Row>> {
+    let members = if testbed.quick { 50_000 } else { 1_000_000 };
+    testbed
+        .fill_with(DATABASE, members, members, Expired::None)
         .await?;
-    let client = lab.cluster.connect(DATABASE).await?;
+    let client = testbed.cluster.connect(DATABASE).await?;
     // Before anything is read: who asks for all of them has to be known as such.
     let promote = "update users set is_admin = true where id = md5('member1')::uuid";
     client.execute(promote, &[]).await?;
     drop(client);
-    let mut rows = sizes(lab, members).await?;
-    rows.extend(questions(lab, members).await?);
-    match instances(lab, members).await {
+    let mut rows = sizes(testbed, members).await?;
+    rows.extend(questions(testbed, members).await?);
+    match instances(testbed, members).await {
         Ok(measured) => rows.extend(measured),
         Err(error) => rows.push(Row::not_measured(
             "instances on one pooler",
             &format!("{error:#}"),
         )),
     }
-    lab.cluster.drop_database(DATABASE).await?;
+    testbed.cluster.drop_database(DATABASE).await?;
     Ok(rows)
 }
 
 /// Bytes that each of them takes, indexes included.
-async fn sizes(lab: &Lab, members: usize) -> Result<Vec<Row>> {
-    let client = lab.cluster.connect(DATABASE).await?;
+async fn sizes(testbed: &Testbed, members: usize) -> Result<Vec<Row>> {
+    let client = testbed.cluster.connect(DATABASE).await?;
     let mut rows = Vec::new();
     for (what, table) in [("a member", "users"), ("a session", "user_sessions")] {
         let question = "select pg_total_relation_size($1::text::regclass)";
@@ -62,10 +62,12 @@ async fn sizes(lab: &Lab, members: usize) -> Result<Vec<Row>> {
         let row = Row::noted(format!("bytes of {what} in Postgres"), each, Unit::Count);
         rows.push(row.detail(format!("{members} of them take {} MB", bytes / 1_000_000)));
     }
-    let server = function::start(CHECK, &lab.variables(DATABASE, true)).await?;
-    lab.warm(&server, &lab.checks(DATABASE, [1])?).await?;
+    let server = function::start(CHECK, &testbed.variables(DATABASE, true)).await?;
+    testbed
+        .warm(&server, &testbed.checks(DATABASE, [1])?)
+        .await?;
     server.stop().await?;
-    if let Some(bytes) = lab.record_size(DATABASE, 1).await? {
+    if let Some(bytes) = testbed.record_size(DATABASE, 1).await? {
         let row = Row::noted("bytes of a session's record in Redis", bytes, Unit::Count);
         rows.push(row.detail("key and overhead included (MEMORY USAGE)"));
     }
@@ -73,7 +75,7 @@ async fn sizes(lab: &Lab, members: usize) -> Result<Vec<Row>> {
 }
 
 /// What administrators and cron ask of all of them at once.
-async fn questions(lab: &Lab, members: usize) -> Result<Vec<Row>> {
+async fn questions(testbed: &Testbed, members: usize) -> Result<Vec<Row>> {
     let last = format!("member{}@", members - 7);
     let searches = [&last, "member+4711", "nobody", ""];
     let searches = searches.map(|text| format!("/api/admin/users?search={text}"));
@@ -87,7 +89,7 @@ async fn questions(lab: &Lab, members: usize) -> Result<Vec<Row>> {
     ];
     let mut rows = Vec::new();
     for (what, paths) in asked {
-        let figures = ask(lab, &paths).await?;
+        let figures = ask(testbed, &paths).await?;
         let what = format!("{what}, among {members}, p95");
         let row = Row::noted(what, figures.percentile(0.95), Unit::Milliseconds);
         rows.push(row.detail(format!("median {:.1} ms", figures.percentile(0.5))));
@@ -96,17 +98,17 @@ async fn questions(lab: &Lab, members: usize) -> Result<Vec<Row>> {
 }
 
 /// Asks these in turn, as an administrator.
-async fn ask(lab: &Lab, paths: &[String]) -> Result<Figures> {
+async fn ask(testbed: &Testbed, paths: &[String]) -> Result<Figures> {
     let path = paths.first().map_or("", String::as_str);
     let path = path.split('?').next().unwrap_or_default();
-    let server = function::start(path, &lab.variables(DATABASE, true)).await?;
+    let server = function::start(path, &testbed.variables(DATABASE, true)).await?;
     let call = |path: &String| {
-        let call = lab.call(Method::GET, path);
-        let call = call.header("cookie", lab.cookie(DATABASE, 1)?);
+        let call = testbed.call(Method::GET, path);
+        let call = call.header("cookie", testbed.cookie(DATABASE, 1)?);
         Ok(call.body(Full::default())?)
     };
     let calls = paths.iter().map(call).collect::<Result<Vec<Call>>>()?;
-    lab.warm(&server, &calls).await?;
+    testbed.warm(&server, &calls).await?;
     let calls = calls.into_iter().cycle().take(40).collect();
     let figures = Load::once(server.address, calls).run().await?;
     server.stop().await?;
@@ -115,9 +117,9 @@ async fn ask(lab: &Lab, paths: &[String]) -> Result<Figures> {
 
 /// So many processes on one pooler: each cold, then with what is not in Redis,
 /// then with what is.
-async fn instances(lab: &Lab, members: usize) -> Result<Vec<Row>> {
-    let pooler = PgBouncer::start(&lab.cluster, DATABASE, CONNECTIONS).await?;
-    let mut variables = lab.variables(DATABASE, true);
+async fn instances(testbed: &Testbed, members: usize) -> Result<Vec<Row>> {
+    let pooler = PgBouncer::start(&testbed.cluster, DATABASE, CONNECTIONS).await?;
+    let mut variables = testbed.variables(DATABASE, true);
     variables.retain(|(name, _)| *name != "POSTGRES_URL");
     variables.push(("POSTGRES_URL", pooler.url()));
     let begun = Instant::now();
@@ -128,10 +130,10 @@ async fn instances(lab: &Lab, members: usize) -> Result<Vec<Row>> {
     let mut calls = (1..=members).step_by(step.max(1));
     let each: Vec<Vec<Call>> = servers
         .iter()
-        .map(|_| lab.checks(DATABASE, calls.by_ref().take(CHECKS)))
+        .map(|_| testbed.checks(DATABASE, calls.by_ref().take(CHECKS)))
         .collect::<Result<_>>()?;
     let misses = ask_all(&servers, &each).await?;
-    let open = lab.connections(DATABASE).await?;
+    let open = testbed.connections(DATABASE).await?;
     let hits = ask_all(&servers, &each).await?;
     let mut memory = 0.0;
     for server in servers {
@@ -180,7 +182,7 @@ async fn ask_all(servers: &[Server], calls: &[Vec<Call>]) -> Result<Figures> {
     Ok(Figures::of_all(&all).within(begun.elapsed()))
 }
 
-impl Lab {
+impl Testbed {
     /// What a session's record takes in Redis; `None` where that is not a real one.
     async fn record_size(&self, database: &str, number: usize) -> Result<Option<f64>> {
         let key = self.session_key(database, number)?;

@@ -8,9 +8,9 @@ use anyhow::{Context, Result};
 use super::peers::{Peer, Peers};
 use super::pgbench::Pgbench;
 use super::table::{Row, Unit};
-use crate::lab::load::{Call, Figures, Load, median};
-use crate::lab::server::Server;
-use crate::lab::{DATABASE, Lab};
+use crate::testbed::load::{Call, Figures, Load, median};
+use crate::testbed::server::Server;
+use crate::testbed::{DATABASE, Testbed};
 
 const CONNECTIONS: usize = 16;
 
@@ -50,14 +50,14 @@ impl Contestant {
 }
 
 /// Throughput and p99 of warm session checks, beside the peers and the ceilings.
-pub(super) async fn throughput(lab: &Lab, peers: &Peers) -> Result<Vec<Row>> {
-    let (mut all, mut rows) = contestants(lab, peers).await?;
-    let time = Duration::from_secs(if lab.quick { 1 } else { 3 });
+pub(super) async fn throughput(testbed: &Testbed, peers: &Peers) -> Result<Vec<Row>> {
+    let (mut all, mut rows) = contestants(testbed, peers).await?;
+    let time = Duration::from_secs(if testbed.quick { 1 } else { 3 });
     for contestant in &all {
         contestant.run(Duration::from_millis(500)).await?;
     }
     let before = all[0].processor_time()?;
-    for _ in 0..lab.rounds() {
+    for _ in 0..testbed.rounds() {
         for contestant in &mut all {
             let figures = contestant.run(time).await?;
             contestant.rounds.push(figures);
@@ -78,7 +78,11 @@ pub(super) async fn throughput(lab: &Lab, peers: &Peers) -> Result<Vec<Row>> {
     rows.push(processor_time(ours, before, after));
     let share = 100.0 * ours.rate() / redis.rate();
     let what = "session check / the Redis endpoint's own GET";
-    let detail = format!("{}, {} behind it", rates(ours, redis), lab.redis.behind());
+    let detail = format!(
+        "{}, {} behind it",
+        rates(ours, redis),
+        testbed.redis.behind()
+    );
     rows.push(Row::at_least(what, share, Unit::Percent, 45.0).detail(detail));
     Ok(rows)
 }
@@ -100,8 +104,8 @@ fn processor_time(ours: &Contestant, before: (f64, f64), after: (f64, f64)) -> R
 }
 
 /// Sabor, the Redis endpoint, and those peers that there are; a row for each other.
-async fn contestants(lab: &Lab, peers: &Peers) -> Result<(Vec<Contestant>, Vec<Row>)> {
-    let server = lab.function("/api/auth/session").await?;
+async fn contestants(testbed: &Testbed, peers: &Peers) -> Result<(Vec<Contestant>, Vec<Row>)> {
+    let server = testbed.function("/api/auth/session").await?;
     let contestant = |name, address, calls, server| Contestant {
         name,
         address,
@@ -109,16 +113,16 @@ async fn contestants(lab: &Lab, peers: &Peers) -> Result<(Vec<Contestant>, Vec<R
         rounds: Vec::new(),
         server,
     };
-    let calls = lab.warm_checks()?;
-    lab.warm(&server, &calls).await?;
-    let (redis, get) = lab.redis_get()?;
+    let calls = testbed.warm_checks()?;
+    testbed.warm(&server, &calls).await?;
+    let (redis, get) = testbed.redis_get()?;
     let mut all = vec![
         contestant("Sabor", server.address, calls, Some(server)),
         contestant("Redis", redis, vec![get], None),
     ];
     let mut rows = Vec::new();
     for peer in Peer::ALL {
-        match peers.start(lab, peer).await {
+        match peers.start(testbed, peer).await {
             Ok((server, calls)) => {
                 all.push(contestant(peer.name(), server.address, calls, Some(server)));
             }
@@ -160,10 +164,10 @@ fn rates(ours: &Contestant, other: &Contestant) -> String {
 }
 
 /// What a session check on a hit asks of Redis and of Postgres.
-pub(super) async fn round_trips(lab: &Lab) -> Result<Vec<Row>> {
+pub(super) async fn round_trips(testbed: &Testbed) -> Result<Vec<Row>> {
     const HITS: usize = 1_000;
-    let (_, before) = asked(lab, 0).await?;
-    let (commands, after) = asked(lab, HITS).await?;
+    let (_, before) = asked(testbed, 0).await?;
+    let (commands, after) = asked(testbed, HITS).await?;
     let queries = (after - before) as f64 / HITS as f64;
     let per_hit = commands.requests as f64 / HITS as f64;
     let detail = format!("{} MGET in {} requests", commands.mget, commands.requests);
@@ -183,12 +187,12 @@ struct Commands {
 
 /// Counts what a new process asks for `hits` hits, with the queries of its
 /// whole life.
-async fn asked(lab: &Lab, hits: usize) -> Result<(Commands, i64)> {
-    let redis = &lab.redis.endpoint;
-    let before = lab.transactions(DATABASE).await?;
-    let server = lab.function("/api/auth/session").await?;
-    let calls = lab.fresh_checks(16)?;
-    lab.warm(&server, &calls).await?;
+async fn asked(testbed: &Testbed, hits: usize) -> Result<(Commands, i64)> {
+    let redis = &testbed.redis.endpoint;
+    let before = testbed.transactions(DATABASE).await?;
+    let server = testbed.function("/api/auth/session").await?;
+    let calls = testbed.fresh_checks(16)?;
+    testbed.warm(&server, &calls).await?;
     // Records are written after the answer.
     tokio::time::sleep(Duration::from_millis(500)).await;
     redis.clear_log();
@@ -199,23 +203,23 @@ async fn asked(lab: &Lab, hits: usize) -> Result<(Commands, i64)> {
         mget: redis.count("MGET"),
     };
     server.stop().await?;
-    Ok((commands, lab.transactions(DATABASE).await? - before))
+    Ok((commands, testbed.transactions(DATABASE).await? - before))
 }
 
 /// Checks that Redis cannot answer, beside what Postgres alone can do.
-pub(super) async fn without_redis(lab: &Lab) -> Result<Vec<Row>> {
+pub(super) async fn without_redis(testbed: &Testbed) -> Result<Vec<Row>> {
     let what = "session check from Postgres / pgbench, select only";
-    let pgbench = match Pgbench::prepare(&lab.cluster).await {
+    let pgbench = match Pgbench::prepare(&testbed.cluster).await {
         Ok(pgbench) => pgbench,
         Err(error) => return Ok(vec![Row::not_measured(what, &format!("{error:#}"))]),
     };
-    let server = lab.function_without_redis("/api/auth/session").await?;
-    let calls = lab.warm_checks()?;
-    lab.warm(&server, &calls).await?;
+    let server = testbed.function_without_redis("/api/auth/session").await?;
+    let calls = testbed.warm_checks()?;
+    testbed.warm(&server, &calls).await?;
     let load = Load::once(server.address, calls).connections(CONNECTIONS);
     let load = load.during(Duration::from_secs(2));
     let (mut ours, mut ceiling) = (Vec::new(), Vec::new());
-    for _ in 0..lab.rounds() {
+    for _ in 0..testbed.rounds() {
         ours.push(load.run().await?.rate());
         ceiling.push(pgbench.run(CONNECTIONS).await?);
     }
@@ -227,21 +231,21 @@ pub(super) async fn without_redis(lab: &Lab) -> Result<Vec<Row>> {
 }
 
 /// The share of hits when members browse: a request every ten seconds a session.
-pub(super) async fn hit_ratio(lab: &Lab) -> Result<Vec<Row>> {
+pub(super) async fn hit_ratio(testbed: &Testbed) -> Result<Vec<Row>> {
     const SESSIONS: usize = 200;
     const EVERY: Duration = Duration::from_secs(10);
     let what = "hits under a browsing load";
-    if lab.quick {
+    if testbed.quick {
         return Ok(vec![Row::not_measured(
             what,
             "it takes ten minutes; run it without --quick",
         )]);
     }
-    let server = lab.function("/api/auth/session").await?;
-    let redis = &lab.redis.endpoint;
+    let server = testbed.function("/api/auth/session").await?;
+    let redis = &testbed.redis.endpoint;
     redis.clear_log();
     // Two lives of a record, so that each is seen to end twice.
-    let load = Load::once(server.address, lab.fresh_checks(SESSIONS)?)
+    let load = Load::once(server.address, testbed.fresh_checks(SESSIONS)?)
         .connections(SESSIONS)
         .pause(EVERY)
         .during(Duration::from_secs(600));

@@ -8,10 +8,9 @@ use hyper::Method;
 
 use super::peers::{Peer, Peers};
 use super::table::{Row, Unit};
-use crate::lab::function;
-use crate::lab::load::{Call, Load, median};
-use crate::lab::server::Server;
-use crate::lab::{DATABASE, Lab};
+use crate::testbed::load::{Call, Load, median};
+use crate::testbed::server::Server;
+use crate::testbed::{DATABASE, Testbed, function};
 
 const CHECK: &str = "/api/auth/session";
 
@@ -19,17 +18,17 @@ const CHECK: &str = "/api/auth/session";
 const STARTED: [Peer; 2] = [Peer::DesignA, Peer::BetterAuth];
 
 /// From the start of a process to its first answer of a session check.
-pub(super) async fn cold(lab: &Lab, peers: &Peers) -> Result<Vec<Row>> {
+pub(super) async fn cold(testbed: &Testbed, peers: &Peers) -> Result<Vec<Row>> {
     let (mut hits, mut misses, mut others) =
         (Vec::new(), Vec::new(), vec![Vec::new(); STARTED.len()]);
-    let warm = lab.warm_checks()?;
-    lab.warm(&lab.function(CHECK).await?, &warm).await?;
-    for _ in 0..2 * lab.rounds() + 1 {
-        hits.push(first_answer(lab.function(CHECK).await?, warm[0].clone()).await?);
-        let fresh = lab.fresh_checks(1)?.remove(0);
-        misses.push(first_answer(lab.function(CHECK).await?, fresh).await?);
+    let warm = testbed.warm_checks()?;
+    testbed.warm(&testbed.function(CHECK).await?, &warm).await?;
+    for _ in 0..2 * testbed.rounds() + 1 {
+        hits.push(first_answer(testbed.function(CHECK).await?, warm[0].clone()).await?);
+        let fresh = testbed.fresh_checks(1)?.remove(0);
+        misses.push(first_answer(testbed.function(CHECK).await?, fresh).await?);
         for (times, peer) in others.iter_mut().zip(STARTED) {
-            if let Ok((server, calls)) = peers.start(lab, peer).await {
+            if let Ok((server, calls)) = peers.start(testbed, peer).await {
                 times.push(first_answer(server, calls[0].clone()).await?);
             }
         }
@@ -50,20 +49,20 @@ pub(super) async fn cold(lab: &Lab, peers: &Peers) -> Result<Vec<Row>> {
         ),
     ];
     for (times, peer) in others.into_iter().zip(STARTED) {
-        rows.push(against(lab, peers, hit, median(times), peer).await);
+        rows.push(against(testbed, peers, hit, median(times), peer).await);
     }
-    rows.extend(parts(lab).await?);
+    rows.extend(parts(testbed).await?);
     Ok(rows)
 }
 
 /// What the milliseconds of a cold start go into.
-async fn parts(lab: &Lab) -> Result<Vec<Row>> {
-    let (warm, rounds) = (lab.warm_checks()?, 4 * lab.rounds() + 1);
+async fn parts(testbed: &Testbed) -> Result<Vec<Row>> {
+    let (warm, rounds) = (testbed.warm_checks()?, 4 * testbed.rounds() + 1);
     let mut parts: [Vec<f64>; 7] = Default::default();
     for _ in 0..rounds {
         let mut put = |part: usize, took: f64| parts[part].push(took);
         put(0, process_alone().await?);
-        let server = lab.function(CHECK).await?;
+        let server = testbed.function(CHECK).await?;
         put(1, milliseconds(server.listened_after));
         for part in [2, 3] {
             let begun = Instant::now();
@@ -74,7 +73,7 @@ async fn parts(lab: &Lab) -> Result<Vec<Row>> {
         }
         server.stop().await?;
         let begun = Instant::now();
-        let client = lab.cluster.connect(DATABASE).await?;
+        let client = testbed.cluster.connect(DATABASE).await?;
         put(4, milliseconds(begun.elapsed()));
         for part in [5, 6] {
             let begun = Instant::now();
@@ -125,9 +124,9 @@ async fn first_answer(server: Server, call: Call) -> Result<f64> {
     Ok(took)
 }
 
-async fn against(lab: &Lab, peers: &Peers, ours: f64, theirs: f64, peer: Peer) -> Row {
+async fn against(testbed: &Testbed, peers: &Peers, ours: f64, theirs: f64, peer: Peer) -> Row {
     let what = format!("cold start / {}'s", peer.name());
-    if let Err(error) = peers.start(lab, peer).await {
+    if let Err(error) = peers.start(testbed, peer).await {
         return Row::not_measured(what, &format!("{error:#}"));
     }
     let row = match peer {
@@ -139,13 +138,13 @@ async fn against(lab: &Lab, peers: &Peers, ours: f64, theirs: f64, peer: Peer) -
 
 /// Memory of every function when it has answered once and rests, and the size
 /// of its executable.
-pub(super) async fn memory_and_size(lab: &Lab, peers: &Peers) -> Result<Vec<Row>> {
+pub(super) async fn memory_and_size(testbed: &Testbed, peers: &Peers) -> Result<Vec<Row>> {
     let (mut memory, mut sizes) = (Vec::new(), Vec::new());
     for (path, executable) in function::executables()? {
         let server =
-            function::start_executable(&executable, &lab.variables(DATABASE, true)).await?;
+            function::start_executable(&executable, &testbed.variables(DATABASE, true)).await?;
         // Whatever it answers: some want a body, a method, or a member.
-        let call = lab.call(Method::TRACE, &path).body(Full::default())?;
+        let call = testbed.call(Method::TRACE, &path).body(Full::default())?;
         Load::once(server.address, vec![call])
             .expect(hyper::StatusCode::METHOD_NOT_ALLOWED)
             .run()
@@ -153,8 +152,8 @@ pub(super) async fn memory_and_size(lab: &Lab, peers: &Peers) -> Result<Vec<Row>
         memory.push((rested(&server).await?, path.clone()));
         sizes.push((std::fs::metadata(&executable)?.len() as f64 / 1e6, path));
     }
-    let server = lab.function(CHECK).await?;
-    lab.warm(&server, &lab.warm_checks()?).await?;
+    let server = testbed.function(CHECK).await?;
+    testbed.warm(&server, &testbed.warm_checks()?).await?;
     let busy = rested(&server).await?;
     let mut rows = vec![
         most("memory of an idle function", memory, 14.0),
@@ -167,7 +166,7 @@ pub(super) async fn memory_and_size(lab: &Lab, peers: &Peers) -> Result<Vec<Row>
         most("size of an executable", sizes, 6.0),
     ];
     for peer in STARTED {
-        rows.push(memory_against(lab, peers, busy, peer).await);
+        rows.push(memory_against(testbed, peers, busy, peer).await);
     }
     Ok(rows)
 }
@@ -189,10 +188,10 @@ fn most(what: &str, mut values: Vec<(f64, String)>, bound: f64) -> Row {
     Row::at_most(what, most, Unit::Megabytes, bound).detail(detail)
 }
 
-async fn memory_against(lab: &Lab, peers: &Peers, ours: f64, peer: Peer) -> Row {
+async fn memory_against(testbed: &Testbed, peers: &Peers, ours: f64, peer: Peer) -> Row {
     let what = format!("its memory / {}'s", peer.name());
     let theirs = async {
-        let (server, calls) = peers.start(lab, peer).await?;
+        let (server, calls) = peers.start(testbed, peer).await?;
         Load::once(server.address, calls).run().await?;
         rested(&server).await
     };

@@ -7,15 +7,14 @@ use anyhow::{Result, ensure};
 use chrono::{Days, NaiveDate};
 use http_body_util::Full;
 use hyper::Method;
+use sabor_testing::progress::status;
 use tokio::sync::OnceCell;
 use uuid::Uuid;
 
 use super::table::{Row, Unit};
-use crate::lab::Lab;
-use crate::lab::function;
-use crate::lab::load::{Call, Figures, Load, median};
-use crate::lab::server::{Server, Variables};
-use crate::progress::say;
+use crate::testbed::load::{Call, Figures, Load, median};
+use crate::testbed::server::{Server, Variables};
+use crate::testbed::{Testbed, function};
 use crate::{database, demo};
 
 const DATABASE: &str = "year";
@@ -28,37 +27,37 @@ const SCHEDULE: &str = "/api/classes/schedule";
 static YEAR: OnceCell<()> = OnceCell::const_new();
 
 /// The database with a year in it, and an administrator who is signed in.
-async fn year(lab: &Lab) -> Result<()> {
+async fn year(testbed: &Testbed) -> Result<()> {
     let make = async || {
-        say("  writing a year of a busy studio …");
-        lab.cluster.create_database(DATABASE).await?;
-        let url = lab.cluster.url(DATABASE);
+        status("  writing a year of a busy studio …");
+        testbed.cluster.create_database(DATABASE).await?;
+        let url = testbed.cluster.url(DATABASE);
         database::migrate(&url, None).await?;
         let studio = database::config(&url)?.studio;
         let mut client = database::connect(&url).await?;
         demo::add(&mut client, &studio).await?;
         demo::year::add(&mut client, &studio).await?;
-        lab.sign_in_admin(&client, DATABASE).await
+        testbed.sign_in_admin(&client, DATABASE).await
     };
     YEAR.get_or_try_init(make).await.copied()
 }
 
 /// The public schedule: kept in Redis, and asked of Postgres each time.
-pub(super) async fn schedule(lab: &Lab) -> Result<Vec<Row>> {
-    year(lab).await?;
-    let kept = function::start(SCHEDULE, &lab.variables(DATABASE, true)).await?;
-    let asked = function::start(SCHEDULE, &lab.variables(DATABASE, false)).await?;
-    let calls = vec![lab.get(SCHEDULE, None)?];
+pub(super) async fn schedule(testbed: &Testbed) -> Result<Vec<Row>> {
+    year(testbed).await?;
+    let kept = function::start(SCHEDULE, &testbed.variables(DATABASE, true)).await?;
+    let asked = function::start(SCHEDULE, &testbed.variables(DATABASE, false)).await?;
+    let calls = vec![testbed.get(SCHEDULE, None)?];
     for server in [&kept, &asked] {
-        lab.warm(server, &calls).await?;
+        testbed.warm(server, &calls).await?;
     }
-    let time = Duration::from_secs(if lab.quick { 1 } else { 2 });
+    let time = Duration::from_secs(if testbed.quick { 1 } else { 2 });
     let load = |server: &Server| {
         let load = Load::once(server.address, calls.clone());
         load.connections(CONNECTIONS).during(time)
     };
     let (mut warm, mut bare) = (Vec::new(), Vec::new());
-    for _ in 0..lab.rounds() {
+    for _ in 0..testbed.rounds() {
         warm.push(load(&kept).run().await?);
         bare.push(load(&asked).run().await?);
     }
@@ -82,9 +81,9 @@ pub(super) async fn schedule(lab: &Lab) -> Result<Vec<Row>> {
 }
 
 /// What staff and administrators ask of a year, one at a time.
-pub(super) async fn queries(lab: &Lab) -> Result<Vec<Row>> {
-    year(lab).await?;
-    let client = lab.cluster.connect(DATABASE).await?;
+pub(super) async fn queries(testbed: &Testbed) -> Result<Vec<Row>> {
+    year(testbed).await?;
+    let client = testbed.cluster.connect(DATABASE).await?;
     let question =
         "select id from scheduled_classes order by current_participants desc, id limit 40";
     let classes = client.query(question, &[]).await?;
@@ -109,8 +108,8 @@ pub(super) async fn queries(lab: &Lab) -> Result<Vec<Row>> {
         format!("/api/admin/users?search={text}")
     });
     let (with, without) = (
-        lab.variables(DATABASE, true),
-        lab.variables(DATABASE, false),
+        testbed.variables(DATABASE, true),
+        testbed.variables(DATABASE, false),
     );
     let asked: [(&str, &Variables, Vec<String>); 6] = [
         ("dashboard", &with, vec!["/api/admin/dashboard".to_owned()]),
@@ -133,7 +132,7 @@ pub(super) async fn queries(lab: &Lab) -> Result<Vec<Row>> {
     let mut rows = Vec::new();
     for (what, variables, paths) in asked {
         let what = format!("{what}, p95 in a year's data");
-        match measure(lab, variables, &paths).await {
+        match measure(testbed, variables, &paths).await {
             Ok(figures) => rows.push(
                 Row::at_most(what, figures.percentile(0.95), Unit::Milliseconds, 50.0)
                     .detail(format!("median {:.1} ms", figures.percentile(0.5))),
@@ -145,21 +144,21 @@ pub(super) async fn queries(lab: &Lab) -> Result<Vec<Row>> {
 }
 
 /// Asks each path in turn, often enough for a percentile.
-async fn measure(lab: &Lab, variables: &Variables, paths: &[String]) -> Result<Figures> {
+async fn measure(testbed: &Testbed, variables: &Variables, paths: &[String]) -> Result<Figures> {
     let path = paths.first().map_or("", String::as_str);
     let path = path.split('?').next().unwrap_or_default();
     let server = function::start(path, variables).await?;
-    let calls = paths.iter().map(|path| lab.get(path, Some(DATABASE)));
+    let calls = paths.iter().map(|path| testbed.get(path, Some(DATABASE)));
     let calls = calls.collect::<Result<Vec<_>>>()?;
-    lab.warm(&server, &calls).await?;
-    let count = if lab.quick { 60 } else { 300 };
+    testbed.warm(&server, &calls).await?;
+    let count = if testbed.quick { 60 } else { 300 };
     let calls = calls.into_iter().cycle().take(count).collect();
     let figures = Load::once(server.address, calls).run().await?;
     server.stop().await?;
     Ok(figures)
 }
 
-impl Lab {
+impl Testbed {
     /// A look at something; with a database, by its administrator.
     fn get(&self, path: &str, database: Option<&str>) -> Result<Call> {
         let mut call = self.call(Method::GET, path);
@@ -172,7 +171,7 @@ impl Lab {
     /// Makes the first session of a database one of its administrator.
     async fn sign_in_admin(&self, client: &tokio_postgres::Client, database: &str) -> Result<()> {
         let made = client
-            .execute(crate::lab::INSERT_ADMIN_SESSION, &[&database])
+            .execute(crate::testbed::INSERT_ADMIN_SESSION, &[&database])
             .await?;
         ensure!(made == 1, "there is no administrator in {database}");
         Ok(())

@@ -2,8 +2,6 @@
 
 use serde::Serialize;
 
-use crate::progress;
-
 /// What a value counts.
 #[derive(Clone, Copy, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -107,5 +105,5 @@ pub(super) fn show(rows: &[Row]) {
     let lines: Vec<[String; 5]> = std::iter::once(heads)
         .chain(rows.iter().map(Row::cells))
         .collect();
-    progress::table(&lines, |column| column == 1);
+    crate::terminal::table(&lines, |column| column == 1);
 }

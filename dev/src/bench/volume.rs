@@ -5,10 +5,9 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 
 use super::table::{Row, Unit};
-use crate::lab::function;
-use crate::lab::load::{Call, Figures, Load, median};
-use crate::lab::server::Server;
-use crate::lab::{Expired, Lab};
+use crate::testbed::load::{Call, Figures, Load, median};
+use crate::testbed::server::Server;
+use crate::testbed::{Expired, Testbed, function};
 
 const CONNECTIONS: usize = 16;
 
@@ -27,9 +26,10 @@ struct Site {
 }
 
 impl Site {
-    async fn open(lab: &Lab, database: &'static str, sessions: usize) -> Result<Self> {
-        lab.fill(database, sessions, Expired::None).await?;
-        let server = function::start("/api/auth/session", &lab.variables(database, true)).await?;
+    async fn open(testbed: &Testbed, database: &'static str, sessions: usize) -> Result<Self> {
+        testbed.fill(database, sessions, Expired::None).await?;
+        let server =
+            function::start("/api/auth/session", &testbed.variables(database, true)).await?;
         Ok(Self {
             database,
             sessions,
@@ -41,35 +41,35 @@ impl Site {
 
     /// Asks for sessions from all over the table, once each, then for some of
     /// them again and again.
-    async fn round(&mut self, lab: &Lab, number: usize) -> Result<()> {
-        let calls = self.scattered(lab, number * MISSES, MISSES)?;
+    async fn round(&mut self, testbed: &Testbed, number: usize) -> Result<()> {
+        let calls = self.scattered(testbed, number * MISSES, MISSES)?;
         let load = Load::once(self.server.address, calls.clone()).connections(CONNECTIONS);
         self.misses.push(load.run().await?.rate());
         let again = calls.into_iter().take(64).collect::<Vec<_>>();
-        lab.warm(&self.server, &again).await?;
+        testbed.warm(&self.server, &again).await?;
         let load = Load::once(self.server.address, again).connections(CONNECTIONS);
-        let load = load.during(Duration::from_secs(if lab.quick { 1 } else { 2 }));
+        let load = load.during(Duration::from_secs(if testbed.quick { 1 } else { 2 }));
         self.hits.push(load.run().await?.rate());
         Ok(())
     }
 
     /// Checks of different sessions that lie far apart: a step that has no
     /// factor in common with their number meets each of them once.
-    fn scattered(&self, lab: &Lab, from: usize, count: usize) -> Result<Vec<Call>> {
+    fn scattered(&self, testbed: &Testbed, from: usize, count: usize) -> Result<Vec<Call>> {
         const STEP: usize = 7_919_317;
         let number = |index| 1 + index * STEP % self.sessions;
-        lab.checks(self.database, (from..from + count).map(number))
+        testbed.checks(self.database, (from..from + count).map(number))
     }
 }
 
 /// Session checks among many sessions against the same among few.
-pub(super) async fn many_sessions(lab: &Lab) -> Result<Vec<Row>> {
-    let many = if lab.quick { 200_000 } else { 10_000_000 };
-    let mut few = Site::open(lab, "few", FEW).await?;
-    let mut many = Site::open(lab, "many", many).await?;
-    for number in 0..lab.rounds() {
-        few.round(lab, number).await?;
-        many.round(lab, number).await?;
+pub(super) async fn many_sessions(testbed: &Testbed) -> Result<Vec<Row>> {
+    let many = if testbed.quick { 200_000 } else { 10_000_000 };
+    let mut few = Site::open(testbed, "few", FEW).await?;
+    let mut many = Site::open(testbed, "many", many).await?;
+    for number in 0..testbed.rounds() {
+        few.round(testbed, number).await?;
+        many.round(testbed, number).await?;
     }
     let row = |name, many: (usize, &[f64]), few: &[f64]| {
         let (count, rates) = many;
@@ -84,40 +84,42 @@ pub(super) async fn many_sessions(lab: &Lab) -> Result<Vec<Row>> {
     ];
     for site in [few, many] {
         site.server.stop().await?;
-        lab.cluster.drop_database(site.database).await?;
+        testbed.cluster.drop_database(site.database).await?;
     }
     Ok(rows)
 }
 
 /// Removing the expired half of the sessions, and what others notice of it.
-pub(super) async fn clean_up(lab: &Lab) -> Result<Vec<Row>> {
+pub(super) async fn clean_up(testbed: &Testbed) -> Result<Vec<Row>> {
     const PATH: &str = "/api/admin/cleanup-sessions";
-    let sessions = if lab.quick { 200_000 } else { 2_000_000 };
+    let sessions = if testbed.quick { 200_000 } else { 2_000_000 };
     let database = "expired";
-    lab.fill(database, sessions, Expired::EverySecond).await?;
-    let variables = lab.variables(database, true);
+    testbed
+        .fill(database, sessions, Expired::EverySecond)
+        .await?;
+    let variables = testbed.variables(database, true);
     let check = function::start("/api/auth/session", &variables).await?;
     let cleaner = function::start(PATH, &variables).await?;
-    browse(lab, database, &check, 0).await?;
+    browse(testbed, database, &check, 0).await?;
 
-    let quiet = browse(lab, database, &check, 1).await?;
+    let quiet = browse(testbed, database, &check, 1).await?;
     let cleaning = async {
         let begun = Instant::now();
         let mut runs = 0;
-        while lab.expired(database).await? > 0 {
-            Load::once(cleaner.address, vec![lab.cron(PATH)?])
+        while testbed.expired(database).await? > 0 {
+            Load::once(cleaner.address, vec![testbed.cron(PATH)?])
                 .run()
                 .await?;
             runs += 1;
         }
         Ok::<_, anyhow::Error>((begun.elapsed(), runs))
     };
-    let (cleaned, meanwhile) = tokio::join!(cleaning, browse(lab, database, &check, 2));
+    let (cleaned, meanwhile) = tokio::join!(cleaning, browse(testbed, database, &check, 2));
     let ((took, runs), meanwhile) = (cleaned?, meanwhile?);
     for server in [check, cleaner] {
         server.stop().await?;
     }
-    lab.cluster.drop_database(database).await?;
+    testbed.cluster.drop_database(database).await?;
 
     let seconds = took.as_secs_f64();
     let what = format!(
@@ -139,17 +141,22 @@ pub(super) async fn clean_up(lab: &Lab) -> Result<Vec<Row>> {
 
 /// Four members at a time who browse: of 31 checks one is a miss, as with a
 /// request every ten seconds. They leave the machine room for the clean-up.
-async fn browse(lab: &Lab, database: &str, server: &Server, part: usize) -> Result<Figures> {
+async fn browse(
+    testbed: &Testbed,
+    database: &str,
+    server: &Server,
+    part: usize,
+) -> Result<Figures> {
     let mut calls = Vec::new();
     for number in 0..500 {
         let live = |index: usize| 2 * index + 1;
         let again = (0..30).map(|index| live(index % 16));
-        calls.extend(lab.checks(database, again)?);
-        calls.extend(lab.checks(database, [live(100 + part * 500 + number)])?);
+        calls.extend(testbed.checks(database, again)?);
+        calls.extend(testbed.checks(database, [live(100 + part * 500 + number)])?);
     }
     let load = Load::once(server.address, calls).connections(4);
     let load = load.pause(Duration::from_millis(5));
-    load.during(Duration::from_secs(if lab.quick { 3 } else { 10 }))
+    load.during(Duration::from_secs(if testbed.quick { 3 } else { 10 }))
         .run()
         .await
 }

@@ -3,11 +3,11 @@
 use anyhow::{Result, bail};
 use sabor::crypto::password::{Hasher, Password};
 use sabor::runtime::config::StudioConfig;
+use sabor_testing::progress::status;
 use tokio_postgres::Client;
 use tokio_postgres::types::ToSql;
 
 use super::PASSWORD;
-use crate::progress::say;
 
 /// The steps in order, with what is said of each. All of them take the
 /// studio's time zone, its currency and a password hash.
@@ -45,7 +45,7 @@ pub(crate) async fn add(client: &mut Client, studio: &StudioConfig) -> Result<()
     let values: [&(dyn ToSql + Sync); 3] = [&studio.time_zone, &studio.currency, &hash];
     transaction.execute(settings, &values).await?;
     for (what, statement) in STEPS {
-        say(&format!("  writing {what} …"));
+        status(&format!("  writing {what} …"));
         transaction.batch_execute(statement).await?;
     }
     transaction.commit().await?;

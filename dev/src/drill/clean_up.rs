@@ -9,9 +9,9 @@ use tokio_postgres::Client;
 
 use super::play::Play;
 use super::stage::{APP, Stage};
-use crate::lab::function;
-use crate::lab::load::Connection;
-use crate::lab::server::Server;
+use crate::testbed::function;
+use crate::testbed::load::Connection;
+use crate::testbed::server::Server;
 
 const PATH: &str = "/api/admin/cleanup-sessions";
 
@@ -81,7 +81,7 @@ pub(super) async fn overlap(play: &Play) -> Result<()> {
 /// What a clean-up says that it has done.
 async fn clean_up(stage: &Stage, server: &Server) -> Result<Value> {
     let mut connection = Connection::open(server.address).await?;
-    let (status, body) = connection.ask(stage.lab.cron(PATH)?).await?;
+    let (status, body) = connection.ask(stage.testbed.cron(PATH)?).await?;
     let body: Value = serde_json::from_slice(&body)?;
     ensure!(
         status == StatusCode::OK,

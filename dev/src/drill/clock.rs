@@ -18,7 +18,7 @@ use uuid::Uuid;
 use super::ledger::Outcome;
 use super::play::Play;
 use super::stage::{Instance, Kind, Stage};
-use crate::lab::{DATABASE, PASSWORD};
+use crate::testbed::{DATABASE, PASSWORD};
 
 /// How long a process may take to notice.
 const NOTICED_WITHIN: Duration = Duration::from_secs(10);
@@ -93,7 +93,7 @@ async fn sign_in(play: &Play) -> Result<Claims> {
     let (number, _) = play.stage.next_member();
     let email = format!("member{number}@example.com");
     let form = json!({ "email": email, "password": PASSWORD, "mode": "token" });
-    let call = || play.stage.lab.post(Kind::SignIn.path(), &form);
+    let call = || play.stage.testbed.post(Kind::SignIn.path(), &form);
     let known = play.insist(Kind::SignIn, call).await?;
     let claims = known.answer.text("accessToken");
     let claims = claims.and_then(|token| token.split('.').nth(1));
@@ -110,7 +110,7 @@ async fn checks_by(play: &Play, by: TimeDelta, of: &Claims) -> Result<bool> {
         (now, Outcome::Done),
         (now - ACCESS_LIFE * 2, Outcome::Refused),
     );
-    let tokens = play.stage.lab.access_tokens(&of.iss);
+    let tokens = play.stage.testbed.access_tokens(&of.iss);
     let mut holds = true;
     for (issued, expected) in [new, old] {
         let bearer = format!("Bearer {}", tokens.issue(of.sid, of.sub, issued));
@@ -139,7 +139,7 @@ async fn noticed(play: &Play, by: TimeDelta, session: &Claims) -> Result<()> {
         if begun.elapsed() > NOTICED_WITHIN {
             break;
         }
-        let cookie = stage.lab.cookie(DATABASE, member)?;
+        let cookie = stage.testbed.cookie(DATABASE, member)?;
         let call = play.post(Kind::Book, &cookie, &wish)?;
         let answer = play.ask(Kind::Book, 0, call).await?;
         let booked = answer.text("bookedAt").and_then(|text| text.parse().ok());

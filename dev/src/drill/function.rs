@@ -32,7 +32,7 @@ pub(super) async fn frozen(play: &Play) -> Result<()> {
     let both = [Kind::Check, Kind::Book].map(|kind| stage.one(kind, 0));
     let both: Vec<&Instance> = both.into_iter().flatten().collect();
     let is_record = |command: &[String]| matches!(command, [name, key, ..] if name == "SET" && key.starts_with("session:"));
-    let redis = &stage.lab.redis.endpoint;
+    let redis = &stage.testbed.redis.endpoint;
     let late = redis.hold_all(is_record, Meanwhile::Acknowledged);
     for instance in &both {
         instance.signal("STOP").await?;

@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use super::ledger::{Answer, Asked, Ledger, Outcome};
 use super::stage::{Kind, Stage};
-use crate::lab::load::Call;
+use crate::testbed::load::Call;
 
 /// Between two tries of somebody who does not know, at first and in the end.
 pub(super) const AGAIN: Duration = Duration::from_millis(100);
@@ -155,7 +155,7 @@ impl Play {
     }
 
     pub(super) fn get(&self, path: &str, (name, value): (HeaderName, &str)) -> Result<Call> {
-        let call = self.stage.lab.call(Method::GET, path);
+        let call = self.stage.testbed.call(Method::GET, path);
         Ok(call.header(name, value).body(Full::default())?)
     }
 
@@ -165,12 +165,12 @@ impl Play {
 
     pub(super) fn refresh(&self, token: &str) -> Result<Call> {
         let body = json!({ "refreshToken": token });
-        self.stage.lab.post(Kind::Refresh.path(), &body)
+        self.stage.testbed.post(Kind::Refresh.path(), &body)
     }
 
     /// As the site's own page sends it.
     pub(super) fn post(&self, kind: Kind, cookie: &str, body: &Value) -> Result<Call> {
-        let mut call = self.stage.lab.post(kind.path(), body)?;
+        let mut call = self.stage.testbed.post(kind.path(), body)?;
         let headers = call.headers_mut();
         headers.insert("cookie", cookie.parse()?);
         headers.insert("sec-fetch-site", "same-origin".parse()?);

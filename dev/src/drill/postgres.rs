@@ -4,40 +4,40 @@ use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
+use sabor_testing::faulty_proxy::ProxyMode;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use super::play::Play;
-use crate::lab::DATABASE;
-use crate::wire::State;
+use crate::testbed::DATABASE;
 
 /// Killed with -9; what was committed is recovered when it starts. That the
 /// machine dies as well is not played: a throw-away cluster runs without fsync.
 pub(super) async fn killed(play: &Play) -> Result<()> {
-    play.stage.lab.cluster.kill().await?;
+    play.stage.testbed.cluster.kill().await?;
     play.stage.last().await;
-    play.stage.lab.cluster.restart().await
+    play.stage.testbed.cluster.restart().await
 }
 
 /// Stopped in order, and started at once: as when a host updates it.
 pub(super) async fn restarted(play: &Play) -> Result<()> {
-    play.stage.lab.cluster.restart().await
+    play.stage.testbed.cluster.restart().await
 }
 
 /// What is sent to it vanishes. The connections of then never carry again.
 pub(super) async fn silent(play: &Play) -> Result<()> {
-    cut_off(play, State::Silent).await
+    cut_off(play, ProxyMode::Stall).await
 }
 
 /// Connections end, and new ones are refused.
 pub(super) async fn reset(play: &Play) -> Result<()> {
-    cut_off(play, State::Cut).await
+    cut_off(play, ProxyMode::Disconnect).await
 }
 
-async fn cut_off(play: &Play, state: State) -> Result<()> {
-    play.stage.wire.set(state);
+async fn cut_off(play: &Play, mode: ProxyMode) -> Result<()> {
+    play.stage.proxy.set_mode(mode);
     play.stage.last().await;
-    play.stage.wire.set(State::Sound);
+    play.stage.proxy.set_mode(ProxyMode::Forward);
     Ok(())
 }
 
@@ -46,7 +46,7 @@ async fn cut_off(play: &Play, state: State) -> Result<()> {
 pub(super) async fn full(play: &Play) -> Result<()> {
     const END_THEIRS: &str =
         "select count(pg_terminate_backend(pid)) from pg_stat_activity where datname = $1";
-    let cluster = &play.stage.lab.cluster;
+    let cluster = &play.stage.testbed.cluster;
     let ours = cluster.connect("postgres").await?;
     let mut taken = Vec::new();
     let begun = Instant::now();

@@ -7,7 +7,7 @@ use redis_endpoint::Mode;
 
 use super::play::Play;
 use super::stage::{Kind, Stage};
-use crate::lab::DATABASE;
+use crate::testbed::DATABASE;
 
 /// Longer than anybody waits for it.
 const SLOW: Duration = Duration::from_secs(2);
@@ -18,7 +18,7 @@ const COUNTED_WITHIN: Duration = Duration::from_secs(15);
 /// Lets nothing be counted of what was before.
 pub(super) async fn prepare(stage: &Stage) -> Result<()> {
     stage.renew().await?;
-    stage.lab.redis.endpoint.clear_log();
+    stage.testbed.redis.endpoint.clear_log();
     let client = stage.postgres().await?;
     Ok(client.batch_execute(FORGET).await?)
 }
@@ -32,7 +32,7 @@ pub(super) async fn is_felt(play: &Play, counter: &str) -> Result<()> {
         ensure!(in_time, "the functions do not miss Redis: no {counter}");
         // They write it down beside an answer.
         let turn = play.stage.next();
-        let cookie = play.stage.lab.cookie(DATABASE, 1)?;
+        let cookie = play.stage.testbed.cookie(DATABASE, 1)?;
         play.ask(Kind::Check, turn, play.check(&cookie)?).await?;
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
@@ -40,14 +40,14 @@ pub(super) async fn is_felt(play: &Play, counter: &str) -> Result<()> {
 }
 
 fn ensure_used(play: &Play) -> Result<()> {
-    let asked = play.stage.lab.redis.endpoint.count("MGET");
+    let asked = play.stage.testbed.redis.endpoint.count("MGET");
     ensure!(asked > 0, "the functions do not use Redis");
     Ok(())
 }
 
 /// Killed with -9, and started again: empty, on the same port.
 pub(super) async fn killed(play: &Play) -> Result<()> {
-    let server = play.stage.lab.redis.server.as_ref();
+    let server = play.stage.testbed.redis.server.as_ref();
     let server = server.context("there is no redis-server")?;
     ensure_used(play)?;
     server.kill().await?;
@@ -66,7 +66,7 @@ pub(super) async fn slow(play: &Play) -> Result<()> {
 }
 
 async fn misbehaving(play: &Play, mode: Mode) -> Result<()> {
-    let redis = &play.stage.lab.redis;
+    let redis = &play.stage.testbed.redis;
     ensure_used(play)?;
     redis.set_mode(mode).await?;
     play.stage.last().await;
@@ -75,7 +75,7 @@ async fn misbehaving(play: &Play, mode: Mode) -> Result<()> {
 
 /// Everything is lost, ten times, while it is in use.
 pub(super) async fn emptied(play: &Play) -> Result<()> {
-    let redis = &play.stage.lab.redis.endpoint;
+    let redis = &play.stage.testbed.redis.endpoint;
     ensure_used(play)?;
     for _ in 0..10 {
         let held = redis.command(&["DBSIZE"]).await.map_err(Error::msg)?;

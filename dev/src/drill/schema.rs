@@ -5,14 +5,15 @@ use std::net::SocketAddr;
 use anyhow::{Result, ensure};
 use http_body_util::Full;
 use hyper::{Method, StatusCode};
+use sabor_testing::progress;
 use serde_json::Value;
 use tokio::task::JoinSet;
 
 use super::play::Play;
 use super::stage::Stage;
-use crate::lab::load::{Call, Connection};
-use crate::lab::{DATABASE, function};
-use crate::{database, progress};
+use crate::database;
+use crate::testbed::load::{Call, Connection};
+use crate::testbed::{DATABASE, function};
 
 const INIT: &str = "/api/admin/init-db";
 
@@ -86,7 +87,7 @@ async fn migrations(stage: &Stage) -> Result<i64> {
 }
 
 async fn migrate(stage: &Stage, down: Option<usize>) -> Result<()> {
-    let url = stage.lab.cluster.url(DATABASE);
+    let url = stage.testbed.cluster.url(DATABASE);
     tried(async || database::migrate(&url, down).await.map(drop)).await
 }
 
@@ -100,7 +101,7 @@ async fn tried(work: impl AsyncFn() -> Result<()>) -> Result<()> {
     let mut tries = 1;
     loop {
         match work().await {
-            Err(error) if tries < TRIES => progress::say(&format!("  again: {error:#}")),
+            Err(error) if tries < TRIES => progress::status(&format!("  again: {error:#}")),
             outcome => return outcome,
         }
         tries += 1;
@@ -108,7 +109,7 @@ async fn tried(work: impl AsyncFn() -> Result<()>) -> Result<()> {
 }
 
 fn call(stage: &Stage) -> Result<Call> {
-    let mut call = stage.lab.cron(INIT)?;
+    let mut call = stage.testbed.cron(INIT)?;
     *call.method_mut() = Method::POST;
     *call.body_mut() = Full::default();
     Ok(call)

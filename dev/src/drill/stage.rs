@@ -12,19 +12,19 @@ use clap::ValueEnum;
 use hyper::Response;
 use hyper::body::Bytes;
 use redis_endpoint::Mode;
+use sabor::crypto::random;
 use sabor::crypto::secret::sha256_hex;
+use sabor_testing::faulty_proxy::{FaultyProxy, ProxyMode};
 use serde::Serialize;
 use tempfile::TempDir;
 use tokio_postgres::Client;
 use uuid::Uuid;
 
-use crate::lab::function;
-use crate::lab::load::{Call, Connection};
-use crate::lab::redis::Redis;
-use crate::lab::server::{Server, Variables};
-use crate::lab::{DATABASE, Lab, MEMBERS};
-use crate::wire::{State, Wire};
-use crate::{database, random};
+use crate::database;
+use crate::testbed::load::{Call, Connection};
+use crate::testbed::redis::Redis;
+use crate::testbed::server::{Server, Variables};
+use crate::testbed::{DATABASE, MEMBERS, Testbed, function};
 
 /// The partner application.
 pub(super) const APP: &str = "ticket-shop";
@@ -154,9 +154,9 @@ impl Instance {
 }
 
 pub(super) struct Stage {
-    pub(super) lab: Lab,
+    pub(super) testbed: Testbed,
     /// Between all functions and Postgres.
-    pub(super) wire: Wire,
+    pub(super) proxy: FaultyProxy,
     pub(super) instances: Vec<Instance>,
     /// For what a drill writes.
     pub(super) folder: TempDir,
@@ -169,11 +169,11 @@ pub(super) struct Stage {
 
 impl Stage {
     pub(super) async fn open(short: bool) -> Result<Self> {
-        let lab = Lab::open(short, CONNECTIONS).await?;
-        let wire = Wire::to(&lab.cluster.url(DATABASE)).await?;
+        let testbed = Testbed::open(short, CONNECTIONS).await?;
+        let proxy = FaultyProxy::start(&testbed.cluster.url(DATABASE)).await?;
         let mut stage = Self {
-            lab,
-            wire,
+            testbed,
+            proxy,
             instances: Vec::new(),
             folder: tempfile::tempdir()?,
             app_secret: random::hex::<32>(),
@@ -195,16 +195,16 @@ impl Stage {
 
     /// What the functions are given: Postgres is at the other end of the wire.
     pub(super) fn variables(&self) -> Variables {
-        let mut variables = self.lab.variables(DATABASE, true);
+        let mut variables = self.testbed.variables(DATABASE, true);
         variables.retain(|(name, _)| *name != "POSTGRES_URL");
-        variables.push(("POSTGRES_URL", self.wire.url().to_owned()));
+        variables.push(("POSTGRES_URL", self.proxy.url().to_owned()));
         variables.push(("POSTGRES_POOL_MAX", POOL.to_string()));
         variables
     }
 
     /// Past the wire.
     pub(super) async fn postgres(&self) -> Result<Client> {
-        Ok(self.lab.cluster.connect(DATABASE).await?)
+        Ok(self.testbed.cluster.connect(DATABASE).await?)
     }
 
     /// The processes of a function.
@@ -283,16 +283,16 @@ impl Stage {
     pub(super) async fn mend(&self) -> Result<()> {
         let Redis {
             endpoint, server, ..
-        } = &self.lab.redis;
-        self.wire.set(State::Sound);
-        self.lab.redis.set_mode(Mode::Normal).await?;
+        } = &self.testbed.redis;
+        self.proxy.set_mode(ProxyMode::Forward);
+        self.testbed.redis.set_mode(Mode::Normal).await?;
         if let (Some(server), Err(_)) = (server, endpoint.command(&["PING"]).await) {
             server.start_again().await?;
         }
         if self.postgres().await.is_err() {
-            self.lab.cluster.restart().await?;
+            self.testbed.cluster.restart().await?;
         }
-        database::migrate(&self.lab.cluster.url(DATABASE), None).await?;
+        database::migrate(&self.testbed.cluster.url(DATABASE), None).await?;
         self.add_app().await?;
         self.renew().await
     }

@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use anyhow::Result;
+use sabor_testing::progress;
 use serde::Serialize;
 
 use super::ledger::{Asked, Outcome};
 use super::play::Play;
 use super::stage::Kind;
 use super::verdict::{Bound, longest_life};
-use crate::lab::load::Figures;
-use crate::progress;
+use crate::testbed::load::Figures;
 
 /// One drill.
 #[derive(Serialize)]
@@ -148,7 +148,7 @@ impl Row {
     }
 
     /// How each function fared, and what is wrong.
-    pub(super) fn say(&self) {
+    pub(super) fn report(&self) {
         for share in &self.during {
             let Share {
                 requests,
@@ -157,13 +157,13 @@ impl Row {
                 p99_ms,
                 ..
             } = share;
-            progress::say(&format!(
+            progress::status(&format!(
                 "  {:<16}{answered:>5.0} % answered, {unavailable:>3.0} % 503, p99 {p99_ms:>7.1} ms, of {requests}",
                 share.kind.name()
             ));
         }
         for (sentence, count) in &self.wrongs {
-            progress::say(&format!("  WRONG ({count} ×) {sentence}"));
+            progress::status(&format!("  WRONG ({count} ×) {sentence}"));
         }
     }
 
@@ -245,5 +245,5 @@ pub(super) fn show(rows: &[Row]) {
     let lines: Vec<[String; 7]> = std::iter::once(heads.map(str::to_owned))
         .chain(rows.iter().map(Row::cells))
         .collect();
-    progress::table(&lines, |column| column == 1 || column == 5);
+    crate::terminal::table(&lines, |column| column == 1 || column == 5);
 }

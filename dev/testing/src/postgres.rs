@@ -2,7 +2,7 @@
 //!
 //! ```no_run
 //! # async fn example() -> anyhow::Result<()> {
-//! use sabor_dev::postgres::{Cluster, Options};
+//! use sabor_testing::postgres::{Cluster, Options};
 //!
 //! let cluster = Cluster::start(Options::default()).await?;
 //! cluster.create_database("studio").await?;
@@ -16,6 +16,7 @@ mod directory;
 mod held_log;
 mod keeper;
 mod package;
+mod tls;
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -26,6 +27,7 @@ use anyhow::{Context, Result, bail};
 use tokio_postgres::{Client, NoTls};
 
 pub use directory::remove;
+pub use tls::Tls;
 
 use crate::port;
 use crate::progress;
@@ -59,21 +61,6 @@ pub struct Options {
     pub tls: Option<Tls>,
 }
 
-/// A server's certificate and its key, both in PEM.
-#[derive(Clone)]
-pub struct Tls {
-    /// The certificate, followed by those that sign it.
-    pub certificate: String,
-    /// Its private key.
-    pub key: String,
-}
-
-impl std::fmt::Debug for Tls {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Tls").finish_non_exhaustive()
-    }
-}
-
 /// A Postgres on a free port of this machine. It ends with its owner, even
 /// with one that is killed.
 #[derive(Debug)]
@@ -98,7 +85,7 @@ impl Cluster {
             Some(directory) => Directory::kept(directory)?,
             None => Directory::temporary(options.on_disk)?,
         };
-        let binaries = Binaries::find(&directory).await?;
+        let binaries = Binaries::find(directory.major_version(), directory.account()).await?;
         // First, so that the port of one that is still stopping is free again.
         let log = directory.take_log(&binaries).await?;
         let port = port::free(options.port)?;
@@ -254,7 +241,7 @@ impl Cluster {
         if is_new && !self.directory.is_throw_away() {
             let path = self.directory.path().display();
             let what = format!("Making a Postgres cluster in {path}, once");
-            progress::during(&what, ready).await?;
+            progress::show_while(&what, ready).await?;
         } else {
             ready.await?;
         }

@@ -9,12 +9,13 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use rustix::fs::{Access, StatVfs, access, statvfs};
 use rustix::process::geteuid;
+use sabor::crypto::random;
 
-use super::Tls;
 use super::account::Account;
 use super::binaries::Binaries;
 use super::held_log;
-use crate::{private_file, progress, random};
+use super::tls::Tls;
+use crate::{private_file, progress};
 
 /// Where Linux keeps files in memory. A database is three hundred of them, and
 /// ext4 looks at each inode that was given up in the last minutes before it
@@ -144,7 +145,7 @@ async fn until_free(log: &Path, ask_to_stop: impl Fn()) -> Result<File> {
     if let Some(file) = held_log::try_take(log)? {
         return Ok(file);
     }
-    progress::during("Waiting for the previous Postgres to stop", async {
+    progress::show_while("Waiting for the previous Postgres to stop", async {
         let started = Instant::now();
         while started.elapsed() < STOP_WITHIN {
             ask_to_stop();

@@ -12,9 +12,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
+use sabor_testing::environment;
 use serde::{Deserialize, Serialize};
-
-use crate::environment;
 
 /// How long a child may hold the lock of one who was killed.
 const INHERITED_FOR: Duration = Duration::from_millis(500);
@@ -36,7 +35,7 @@ pub(crate) struct Running {
 
 /// The right to run the stack of this checkout, as long as this lives.
 #[derive(Debug)]
-pub(crate) struct Claim {
+pub(crate) struct LockFile {
     file: File,
     /// What ran last.
     pub(crate) last: Running,
@@ -45,12 +44,12 @@ pub(crate) struct Claim {
 /// Who has the stack.
 pub(crate) enum Holder {
     /// We do, from now on.
-    Us(Claim),
+    Us(LockFile),
     /// Somebody else.
     Other(Running),
 }
 
-impl Claim {
+impl LockFile {
     /// Takes the stack for `command`, or tells who has it.
     pub(crate) fn seek(command: &str) -> Result<Holder> {
         let home = environment::home();
@@ -77,19 +76,19 @@ impl Claim {
         if !is_ours {
             return Ok(Holder::Other(found));
         }
-        let mut claim = Self { file, last: found };
-        claim.tell(&Running {
+        let mut lock_file = Self { file, last: found };
+        lock_file.tell(&Running {
             command: command.to_owned(),
             process: std::process::id(),
-            ..claim.last.without_addresses()
+            ..lock_file.last.without_addresses()
         })?;
-        Ok(Holder::Us(claim))
+        Ok(Holder::Us(lock_file))
     }
 
     /// Takes the stack for `command`.
     pub(crate) fn take(command: &str) -> Result<Self> {
         match Self::seek(command)? {
-            Holder::Us(claim) => Ok(claim),
+            Holder::Us(lock_file) => Ok(lock_file),
             Holder::Other(running) => bail!("{}", running.sentence()),
         }
     }

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let here = PathBuf::from(variable("CARGO_MANIFEST_DIR")?);
-    let api = fs::canonicalize(here.join("../api"))?;
+    let api = fs::canonicalize(here.join("../../api"))?;
     println!("cargo::rerun-if-changed={}", api.display());
     let mut files = Vec::new();
     collect(&api, &mut files)?;

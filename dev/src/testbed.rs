@@ -17,15 +17,16 @@ use anyhow::{Context, Result, ensure};
 use http_body_util::Full;
 use hyper::{Method, Request};
 use sabor::crypto::password::{Hasher, Password};
+use sabor::crypto::random;
 use sabor::crypto::secret::{Secret, Signer, sha256_hex};
 use sabor::session::{AccessTokens, Token};
+use sabor_testing::postgres::{Cluster, Options};
+use sabor_testing::progress::status;
 
 use self::load::{Call, Load};
 use self::redis::Redis;
 use self::server::{Server, Variables};
-use crate::postgres::{Cluster, Options};
-use crate::progress::say;
-use crate::{database, random};
+use crate::database;
 
 /// The database of all measurements that need no other.
 pub(crate) const DATABASE: &str = "sabor";
@@ -54,7 +55,7 @@ const CONNECTED: &str = "select exists (
 /// throw-away cluster does without.
 const SETTINGS: [(&str, &str); 2] = [("shared_buffers", "512MB"), ("max_wal_size", "4GB")];
 
-pub(crate) struct Lab {
+pub(crate) struct Testbed {
     /// Shorter, and with fewer rows.
     pub(crate) quick: bool,
     pub(crate) redis: Redis,
@@ -66,9 +67,9 @@ pub(crate) struct Lab {
     next_address: AtomicUsize,
 }
 
-impl Lab {
+impl Testbed {
     pub(crate) async fn open(quick: bool, connections: u16) -> Result<Self> {
-        say("Starting Postgres and Redis …");
+        status("Starting Postgres and Redis …");
         let connections = connections.to_string();
         let settings = [SETTINGS.as_slice(), &[("max_connections", &connections)]].concat();
         let settings = settings
@@ -79,7 +80,7 @@ impl Lab {
             on_disk: true,
             ..Options::default()
         });
-        let lab = Self {
+        let testbed = Self {
             quick,
             redis: Redis::start().await?,
             cluster: cluster.await?,
@@ -89,8 +90,8 @@ impl Lab {
             next_session: AtomicUsize::new(WARM + 1),
             next_address: AtomicUsize::new(0),
         };
-        lab.fill(DATABASE, 10_000, Expired::None).await?;
-        Ok(lab)
+        testbed.fill(DATABASE, 10_000, Expired::None).await?;
+        Ok(testbed)
     }
 
     pub(crate) async fn close(self) -> Result<()> {
@@ -109,7 +110,7 @@ impl Lab {
         self.fill_with(name, MEMBERS, sessions, expired).await
     }
 
-    /// As [`Lab::fill`], with so many members; sessions are theirs in turn.
+    /// As [`Testbed::fill`], with so many members; sessions are theirs in turn.
     pub(crate) async fn fill_with(
         &self,
         name: &str,
@@ -127,7 +128,7 @@ impl Lab {
         for first in (1..=sessions).step_by(BATCH) {
             let last = sessions.min(first + BATCH - 1);
             if sessions > BATCH {
-                say(&format!("  writing session {first} of {sessions} …"));
+                status(&format!("  writing session {first} of {sessions} …"));
             }
             let (first, last) = (i32::try_from(first)?, i32::try_from(last)?);
             client

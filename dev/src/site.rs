@@ -1,8 +1,6 @@
 //! All functions and the site on one port.
 
 use std::convert::Infallible;
-use std::io;
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use anyhow::Result;
@@ -12,15 +10,12 @@ use axum::http::header::CACHE_CONTROL;
 use axum::http::uri::PathAndQuery;
 use axum::http::{HeaderValue, Uri};
 use axum::response::{IntoResponse, Response};
-use tokio::net::TcpListener;
+use sabor_testing::environment;
 use tower::ServiceExt;
 use tower_http::services::{ServeDir, ServeFile};
 use tower_http::set_status::SetStatus;
 
-use crate::environment;
-use crate::platform::Platform;
-
-include!(concat!(env!("OUT_DIR"), "/api.rs"));
+use crate::vercel_json::Platform;
 
 /// As Vercel serves what lies in `public/`: a browser asks each time.
 const ASK_EACH_TIME: HeaderValue = HeaderValue::from_static("public, max-age=0, must-revalidate");
@@ -39,7 +34,7 @@ struct Site {
 /// # Errors
 ///
 /// When `vercel.json` cannot be read, or holds what cannot be played here.
-pub fn site(functions: Router) -> Result<Router> {
+pub(crate) fn site(functions: Router) -> Result<Router> {
     let root = environment::repository();
     let missing = ServeFile::new(root.join("public/404.html"));
     let site = Site {
@@ -78,19 +73,6 @@ fn with_path(uri: &Uri, path: &str) -> Uri {
     let mut parts = uri.clone().into_parts();
     parts.path_and_query = PathAndQuery::try_from(format!("{path}{query}")).ok();
     Uri::from_parts(parts).unwrap_or_else(|_| uri.clone())
-}
-
-/// Serves `router` for as long as this is awaited.
-///
-/// # Errors
-///
-/// None that are known: a failed `accept` is tried again.
-pub async fn serve(listener: TcpListener, router: Router) -> io::Result<()> {
-    axum::serve(
-        listener,
-        router.into_make_service_with_connect_info::<SocketAddr>(),
-    )
-    .await
 }
 
 #[cfg(test)]

@@ -174,7 +174,7 @@ mod tests {
 
     #[test]
     fn our_own_file_is_understood() {
-        let path = crate::environment::repository().join("vercel.json");
+        let path = sabor_testing::environment::repository().join("vercel.json");
         assert!(Platform::read(&path).is_ok());
     }
 }

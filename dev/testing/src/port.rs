@@ -3,9 +3,8 @@
 use std::net::{Ipv4Addr, SocketAddr};
 
 use anyhow::{Context, Result};
+use sabor::crypto::random;
 use tokio::net::TcpSocket;
-
-use crate::random;
 
 /// Below the ports that systems give to outgoing connections: until the
 /// program takes its port, and while it is stopped, no connection does.
