@@ -3,7 +3,7 @@
 use sabor::http::{Client, Json, Member, Success};
 use sabor::identity::two_factor;
 use sabor::identity::two_factor::{
-    Beginning, Confirmation, Enrolment, RecoveryCodes, Removal, Status,
+    Beginning, Confirmation, Enrollment, RecoveryCodes, Removal, Status,
 };
 use sabor::{App, Exit, Result, Routes, routes, serve};
 
@@ -23,7 +23,7 @@ async fn status(app: App, member: Member) -> Result<Json<Status>> {
 /// Makes a secret for an authenticator app. No code is asked for before it has
 /// been confirmed; to begin again makes another.
 #[utoipa::path(post, path = "/api/auth/two-factor", tag = "auth", security(("session" = [])), request_body = Beginning, responses(
-    (status = 200, body = Enrolment, description = "The secret, as text, link and picture; never shown again"),
+    (status = 200, body = Enrollment, description = "The secret, as text, link and picture; never shown again"),
     (status = 403, description = "`wrong_password`; `sign_in_again`; or sent from a foreign page"),
     (status = 409, description = "There is one already: `two_factor_enabled`"),
     (status = 429, description = "Too many tries; see `Retry-After`"),
@@ -33,7 +33,7 @@ async fn begin(
     client: Client,
     member: Member,
     Json(form): Json<Beginning>,
-) -> Result<Json<Enrolment>> {
+) -> Result<Json<Enrollment>> {
     let begun = two_factor::begin(&app, &client, &member, &form);
     begun.await.map(Json)
 }

@@ -234,7 +234,7 @@ async fn an_unknown_account_costs_a_password_hash_too() {
     assert!(verdict.as_mut().poll(&mut at_once).is_pending());
     assert_eq!(
         verdict.await.unwrap(),
-        sabor::crypto::password::Verdict::Wrong
+        sabor::crypto::password::PasswordCheck::Wrong
     );
 }
 

@@ -1,4 +1,4 @@
-//! Encryption at rest of what a dump of the database must not show.
+//! Encryption at rest, for columns that a database dump must not reveal.
 
 use std::fmt;
 
@@ -12,16 +12,17 @@ use crate::error::{Error, Result};
 
 const KEY_ID_LEN: usize = 4;
 
-/// The keys of `ENCRYPTION_KEY`: the first encrypts, all decrypt.
+/// The keys of `ENCRYPTION_KEY`. The first key encrypts, all keys decrypt.
 ///
-/// A sealed value is `key id (4) ‖ nonce (12) ‖ ciphertext ‖ tag (16)`, by
-/// AES-256-GCM (NIST SP 800-38D) under a random nonce. The key id is the
-/// beginning of the key's SHA-256, so that rotation needs no numbering.
+/// A sealed value is `key id (4) ‖ nonce (12) ‖ ciphertext ‖ tag (16)`, encrypted
+/// with AES-256-GCM (NIST SP 800-38D) under a random nonce. The key id is the
+/// first four bytes of the key's SHA-256, so keys need no numbers.
 #[derive(Clone)]
 pub struct Keyring(Vec<([u8; KEY_ID_LEN], LessSafeKey)>);
 
 impl Keyring {
-    /// Reads keys of 32 bytes, each in base64 or hex; `None` if one is not.
+    /// Parses keys of 32 bytes, each in base64 or hex. Returns `None` if one of
+    /// them is neither.
     pub fn parse(keys: &[String]) -> Option<Self> {
         let keys = keys.iter().map(|text| {
             let bytes = hex::decode(text).or_else(|_| BASE64.decode(text)).ok()?;
@@ -33,44 +34,44 @@ impl Keyring {
         keys.collect::<Option<_>>().map(Self)
     }
 
-    /// Encrypts `plain`. `place` names the row and column that it is for:
-    /// copied into another row, it does not open.
+    /// Encrypts `plain`. The additional authenticated data `aad` names the column
+    /// and row, so a value copied into another row cannot be decrypted there.
     ///
     /// # Errors
     ///
-    /// [`Error::Internal`] for a text beyond the cipher's 64 GiB.
-    pub fn seal(&self, place: &str, plain: &str) -> Result<Vec<u8>> {
+    /// [`Error::Internal`] if the text exceeds the cipher's limit of 64 GiB.
+    pub fn seal(&self, aad: &str, plain: &str) -> Result<Vec<u8>> {
         let (id, key) = &self.0[0];
         let nonce = random::bytes::<NONCE_LEN>();
         let mut text = plain.as_bytes().to_vec();
         key.seal_in_place_append_tag(
             Nonce::assume_unique_for_key(nonce),
-            Aad::from(place.as_bytes()),
+            Aad::from(aad.as_bytes()),
             &mut text,
         )
-        .map_err(|_| Error::internal("the text is too long to encrypt"))?;
+        .map_err(|_| Error::internal("text is too long to encrypt"))?;
         Ok([&id[..], &nonce[..], &text[..]].concat())
     }
 
-    /// Decrypts what [`Keyring::seal`] made for the same place.
+    /// Decrypts a value that [`Keyring::seal`] made with the same `aad`.
     ///
     /// # Errors
     ///
-    /// [`Error::Internal`] when the key is no longer listed, or when the value
-    /// was altered or moved.
-    pub fn open(&self, place: &str, sealed: &[u8]) -> Result<String> {
-        let damaged = || Error::internal("an encrypted value does not open");
+    /// [`Error::Internal`] if the key is no longer listed, or if the value was
+    /// altered or moved.
+    pub fn open(&self, aad: &str, sealed: &[u8]) -> Result<String> {
+        let damaged = || Error::internal("failed to decrypt a stored value");
         let (id, rest) = sealed.split_at_checked(KEY_ID_LEN).ok_or_else(damaged)?;
         let (nonce, text) = rest.split_at_checked(NONCE_LEN).ok_or_else(damaged)?;
         let (_, key) = self
             .0
             .iter()
             .find(|(known, _)| known == id)
-            .ok_or_else(|| Error::internal("ENCRYPTION_KEY no longer lists the key of a value"))?;
+            .ok_or_else(|| Error::internal("ENCRYPTION_KEY lacks the key of a stored value"))?;
         let nonce = Nonce::try_assume_unique_for_key(nonce).map_err(|_| damaged())?;
         let mut text = text.to_vec();
         let plain = key
-            .open_in_place(nonce, Aad::from(place.as_bytes()), &mut text)
+            .open_in_place(nonce, Aad::from(aad.as_bytes()), &mut text)
             .map_err(|_| damaged())?;
         String::from_utf8(plain.to_vec()).map_err(|_| damaged())
     }
@@ -92,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_sealed_opens_in_its_place_only() {
+    fn a_sealed_value_opens_only_with_its_own_aad() {
         let keys = keyring(&[1]);
         let sealed = keys.seal("users.medical_conditions:7", "asma").unwrap();
         assert!(!sealed.windows(4).any(|part| part == b"asma"));
@@ -104,23 +105,23 @@ mod tests {
     }
 
     #[test]
-    fn a_rotated_key_still_opens_and_a_withdrawn_one_does_not() {
-        let sealed = keyring(&[1]).seal("place", "texto").unwrap();
-        assert_eq!(keyring(&[2, 1]).open("place", &sealed).unwrap(), "texto");
-        assert!(keyring(&[2]).open("place", &sealed).is_err());
+    fn a_rotated_key_still_decrypts_and_a_removed_key_does_not() {
+        let sealed = keyring(&[1]).seal("aad", "texto").unwrap();
+        assert_eq!(keyring(&[2, 1]).open("aad", &sealed).unwrap(), "texto");
+        assert!(keyring(&[2]).open("aad", &sealed).is_err());
     }
 
     #[test]
-    fn an_altered_or_shortened_value_does_not_open() {
+    fn an_altered_or_shortened_value_cannot_be_decrypted() {
         let keys = keyring(&[1]);
-        let mut sealed = keys.seal("place", "texto").unwrap();
-        assert!(keys.open("place", &sealed[..10]).is_err());
+        let mut sealed = keys.seal("aad", "texto").unwrap();
+        assert!(keys.open("aad", &sealed[..10]).is_err());
         *sealed.last_mut().unwrap() ^= 1;
-        assert!(keys.open("place", &sealed).is_err());
+        assert!(keys.open("aad", &sealed).is_err());
     }
 
     #[test]
-    fn keys_are_read_from_hex_and_base64_and_refused_otherwise() {
+    fn keys_are_parsed_from_hex_and_base64_and_anything_else_is_rejected() {
         let base64 = BASE64.encode([7; 32]);
         assert!(Keyring::parse(&[base64]).is_some());
         for bad in ["", "abcd", &"ab".repeat(31), "not a key at all"] {
@@ -139,17 +140,17 @@ mod properties {
 
     proptest! {
         #[test]
-        fn any_text_opens_in_its_place_and_nothing_that_was_altered_does(
-            plain in text(), place in text(), other in text(), made_up in bytes(),
+        fn any_text_opens_with_its_aad_and_no_altered_value_opens(
+            plain in text(), aad in text(), other in text(), made_up in bytes(),
             at in any::<Index>(), flip in any::<u8>(),
         ) {
             let keys = Keyring::parse(&["11".repeat(32)]).unwrap();
-            let sealed = keys.seal(&place, &plain).unwrap();
-            assert_eq!(keys.open(&place, &sealed).unwrap(), plain);
-            assert!(place == other || keys.open(&other, &sealed).is_err());
-            assert!(keys.open(&place, &altered(&sealed, at, flip)).is_err());
-            assert!(keys.open(&place, &sealed[..at.index(sealed.len())]).is_err());
-            assert!(keys.open(&place, &made_up).is_err());
+            let sealed = keys.seal(&aad, &plain).unwrap();
+            assert_eq!(keys.open(&aad, &sealed).unwrap(), plain);
+            assert!(aad == other || keys.open(&other, &sealed).is_err());
+            assert!(keys.open(&aad, &altered(&sealed, at, flip)).is_err());
+            assert!(keys.open(&aad, &sealed[..at.index(sealed.len())]).is_err());
+            assert!(keys.open(&aad, &made_up).is_err());
         }
     }
 }

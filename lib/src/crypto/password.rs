@@ -1,4 +1,4 @@
-//! Passwords: what is accepted, and how they are hashed.
+//! Passwords: the rules for new ones, and hashing.
 
 mod common;
 
@@ -15,34 +15,37 @@ use unicode_normalization::UnicodeNormalization;
 use crate::error::{Error, Result};
 use crate::values::form::Problem;
 
-const MIN_CHARACTERS: usize = 8;
-const MAX_CHARACTERS: usize = 128;
+/// The least number of characters of a new password.
+pub const MIN_CHARACTERS: usize = 8;
 
-/// Where whoever guesses passwords here begins.
+/// The greatest number of characters of a new password.
+pub const MAX_CHARACTERS: usize = 128;
+
+/// The studio's name, which somebody who guesses passwords would try first.
 const STUDIO: &str = "Sabor con Flow";
 
-/// A shorter word is part of too many good passwords.
+/// Shorter names and addresses are ignored: too many good passwords contain them.
 const MIN_PERSONAL_CHARACTERS: usize = 4;
 
-/// A password as it was typed, in normal form C (NIST SP 800-63B, 5.1.1.2).
+/// A password in normal form C (NIST SP 800-63B, 5.1.1.2).
 #[derive(Clone)]
 pub struct Password(String);
 
 impl Password {
-    /// Takes what somebody typed to sign in, whatever it is: rules are for new
-    /// passwords, and an old one may be from before them.
+    /// Takes a password that was typed to sign in. It is not checked, because an
+    /// old password may predate the current rules.
     pub fn typed(text: &str) -> Self {
         Self(text.nfc().collect())
     }
 
-    /// Reads a new password: 8 to 128 characters, nothing else about its
-    /// composition; not a common one, nor one that says no more than
-    /// `personal` (the account's e-mail address and names) or the studio's name.
+    /// Parses a new password. It must have 8 to 128 characters of any kind. It must
+    /// not be a common password, and it must contain more than `personal` (the
+    /// account's e-mail address and names) or the studio's name.
     ///
     /// # Errors
     ///
-    /// A sentence for the person who chose it.
-    pub fn chosen(text: &str, personal: &[&str]) -> Result<Self, Problem> {
+    /// A sentence that says which rule the password breaks.
+    pub fn parse_new(text: &str, personal: &[&str]) -> Result<Self, Problem> {
         let password = Self::typed(text);
         let characters = password.0.chars().count();
         if characters < MIN_CHARACTERS {
@@ -52,19 +55,21 @@ impl Password {
             return Err(format!("must have at most {MAX_CHARACTERS} characters"));
         }
         let lower = password.0.to_lowercase();
-        if common::is_common(&lower) || is_row(&lower) {
+        if common::is_common(&lower) || is_sequence(&lower) {
             return Err("is one of the most common passwords".to_owned());
         }
         if is_personal(&lower, personal) {
-            return Err("must be more than your e-mail address, name, or the studio's".to_owned());
+            return Err(
+                "must be more than your e-mail address, your name, or the studio's name".to_owned(),
+            );
         }
         Ok(password)
     }
 }
 
-/// Whether each character is the one after, before, or same as the last:
-/// `aaaaaaaa`, `23456789`, `zyxwvuts`.
-fn is_row(text: &str) -> bool {
+/// Returns whether the characters repeat, ascend or descend: `aaaaaaaa`,
+/// `23456789`, `zyxwvuts`.
+fn is_sequence(text: &str) -> bool {
     let codes: Vec<_> = text.chars().map(|c| i64::from(u32::from(c))).collect();
     [-1, 0, 1].iter().any(|step| {
         let mut pairs = codes.windows(2);
@@ -72,8 +77,9 @@ fn is_row(text: &str) -> bool {
     })
 }
 
-/// Whether a password is an address, the part before its `@`, a name, two of
-/// them, or the studio, and beside that only digits and signs: `Ana-García_86!`.
+/// Returns whether a password is an e-mail address, the part before its `@`, one or
+/// two names, or the studio's name, with at most digits and punctuation added:
+/// `Ana-García_86!`.
 fn is_personal(password: &str, personal: &[&str]) -> bool {
     let password = letters_and_digits(password);
     let before_at = personal.iter().filter_map(|word| word.split('@').next());
@@ -91,7 +97,7 @@ fn is_personal(password: &str, personal: &[&str]) -> bool {
     })
 }
 
-/// What is left without spaces and signs, in lower case and normal form C.
+/// Returns the letters and digits of a text, in lower case and normal form C.
 fn letters_and_digits(text: &str) -> String {
     let lower = text.nfc().flat_map(char::to_lowercase);
     lower.filter(|c| c.is_alphanumeric()).collect()
@@ -103,112 +109,117 @@ impl fmt::Debug for Password {
     }
 }
 
-/// What a comparison with a stored hash has shown.
+/// The result of comparing a password with a stored hash.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verdict {
-    /// Not the password.
+pub enum PasswordCheck {
+    /// It is not the password.
     Wrong,
-    /// The password, hashed as it would be today.
-    Right,
-    /// The password, in a hash to be replaced: bcrypt, or weaker parameters.
+    /// It is the password.
+    Correct,
+    /// It is the password, but the hash is bcrypt or has weaker parameters and
+    /// should be replaced.
     Outdated,
 }
 
-/// OWASP's recommendation: 19 MiB, two passes, one lane.
+/// The parameters that OWASP recommends: 19 MiB, two passes, one lane.
 const MEMORY_KIB: u32 = 19 * 1024;
 const PASSES: u32 = 2;
 const LANES: u32 = 1;
 
-/// How long a sign-in waits for its turn to hash.
-const TURN: Duration = Duration::from_secs(5);
+/// How long a request waits for a permit to hash.
+const PERMIT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// A hash of no password, under today's parameters, against which a password
-/// is verified when there is no account: the work is the same.
-const NOBODY: &str = "$argon2id$v=19$m=19456,t=2,p=1$c2Fib3Igbm9ib2R5IQ$\
+/// A hash of no password, with the current parameters. A password is compared with
+/// it when there is no account, so that the work is the same.
+const NO_ACCOUNT: &str = "$argon2id$v=19$m=19456,t=2,p=1$c2Fib3Igbm9ib2R5IQ$\
     AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 
-/// Hashes and verifies on threads of their own, a few at a time: each takes
-/// 19 MiB, and more at once than there are cores only wait for one another.
+/// Hashes and verifies passwords on blocking threads, a few at a time. Each hash
+/// takes 19 MiB, and running more of them than there are cores gains nothing.
 ///
-/// The memory is kept and used again. Given back to the system's allocator
-/// each time, it came back in another place: blocks are aligned to 64 bytes, a
-/// freed one is too small for the next by that much, and a function that had
-/// signed in some hundred members held 400 MB.
+/// The memory is reused. When it was returned to the system's allocator after each
+/// hash, the heap fragmented: blocks are aligned to 64 bytes, so a freed block was
+/// slightly too small for the next one, and a process that had signed in a few
+/// hundred members held 400 MB.
 #[derive(Clone)]
 pub struct Hasher {
-    turns: Arc<Semaphore>,
-    spare: Arc<Mutex<Vec<Memory>>>,
+    permits: Arc<Semaphore>,
+    free_memory: Arc<Mutex<Vec<Memory>>>,
 }
 
-/// What one hash works in.
+/// The working memory of one hash.
 type Memory = Vec<Block>;
 
 impl Hasher {
-    /// At most `at_once` at a time.
+    /// Makes a hasher that runs at most `at_once` hashes at a time.
     pub fn new(at_once: usize) -> Self {
         Self {
-            turns: Arc::new(Semaphore::new(at_once.max(1))),
-            spare: Arc::default(),
+            permits: Arc::new(Semaphore::new(at_once.max(1))),
+            free_memory: Arc::default(),
         }
     }
 
-    /// The PHC string of a password, to be stored.
+    /// Hashes a password. Returns the PHC string to store.
     ///
     /// # Errors
     ///
-    /// [`Error::Unavailable`] when too many wait for their turn.
+    /// [`Error::Unavailable`] if too many hashes are waiting.
     pub async fn hash(&self, password: Password) -> Result<String> {
-        self.in_turn(move |memory| new_hash(&password, memory))
-            .await
+        self.run(move |memory| new_hash(&password, memory)).await
     }
 
-    /// Compares a password with a stored hash, or with nobody's: argon2id, or
-    /// bcrypt of the earlier designs.
+    /// Compares a password with a stored hash: argon2id, or bcrypt from an earlier
+    /// version of Sabor. Without a hash it does the same work and returns
+    /// [`PasswordCheck::Wrong`].
     ///
     /// # Errors
     ///
-    /// [`Error::Unavailable`] when too many wait for their turn;
-    /// [`Error::Internal`] when the hash is of neither kind.
-    pub async fn verify(&self, password: Password, hash: Option<&str>) -> Result<Verdict> {
-        let hash = hash.unwrap_or(NOBODY).to_owned();
-        self.in_turn(move |memory| compare(&password, &hash, memory))
+    /// [`Error::Unavailable`] if too many hashes are waiting;
+    /// [`Error::Internal`] if the hash is of neither kind.
+    pub async fn verify(&self, password: Password, hash: Option<&str>) -> Result<PasswordCheck> {
+        let hash = hash.unwrap_or(NO_ACCOUNT).to_owned();
+        self.run(move |memory| compare(&password, &hash, memory))
             .await
     }
 
-    async fn in_turn<T: Send + 'static>(
+    /// Runs `work` on a blocking thread once a permit is free.
+    async fn run<T: Send + 'static>(
         &self,
         work: impl FnOnce(&mut Memory) -> Result<T> + Send + 'static,
     ) -> Result<T> {
-        let turn = self.turn().await?;
+        let permit = self.acquire_permit().await?;
         let hasher = self.clone();
-        let done = tokio::task::spawn_blocking(move || {
-            step_back();
-            let mut memory = hasher.spare().pop().unwrap_or_default();
+        let hashed = tokio::task::spawn_blocking(move || {
+            lower_thread_priority();
+            let mut memory = hasher.free_memory().pop().unwrap_or_default();
             let outcome = work(&mut memory);
-            hasher.spare().push(memory);
-            drop(turn);
+            hasher.free_memory().push(memory);
+            drop(permit);
             outcome
         });
-        done.await.map_err(internal)?
+        hashed.await.map_err(internal)?
     }
 
-    fn spare(&self) -> MutexGuard<'_, Vec<Memory>> {
-        self.spare.lock().unwrap_or_else(PoisonError::into_inner)
+    fn free_memory(&self) -> MutexGuard<'_, Vec<Memory>> {
+        self.free_memory
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
-    async fn turn(&self) -> Result<OwnedSemaphorePermit> {
-        match timeout(TURN, self.turns.clone().acquire_owned()).await {
-            Ok(turn) => turn.map_err(internal),
-            Err(_) => Err(Error::unavailable("too many passwords wait to be hashed")),
+    async fn acquire_permit(&self) -> Result<OwnedSemaphorePermit> {
+        match timeout(PERMIT_TIMEOUT, self.permits.clone().acquire_owned()).await {
+            Ok(permit) => permit.map_err(internal),
+            Err(_) => Err(Error::unavailable(
+                "too many passwords are waiting to be hashed",
+            )),
         }
     }
 }
 
-/// Lets everything else on the machine go before this thread: a flood of sign-ins
-/// takes what the cores have left, and not what session checks need. Linux alone
-/// has a priority for each thread; there it may be refused, which costs no more
-/// than the order.
-fn step_back() {
+/// Lowers the priority of this thread, so that a flood of sign-ins leaves the cores
+/// to session checks. Only Linux has priorities for single threads. If the system
+/// refuses, only the scheduling order is lost.
+fn lower_thread_priority() {
     #[cfg(target_os = "linux")]
     {
         const NICE: i32 = 10;
@@ -222,7 +233,7 @@ fn step_back() {
     }
 }
 
-/// Today's parameters.
+/// The parameters for new hashes.
 fn params() -> Result<Params> {
     Params::new(MEMORY_KIB, PASSES, LANES, None).map_err(internal)
 }
@@ -231,7 +242,7 @@ fn new_hash(password: &Password, memory: &mut Memory) -> Result<String> {
     let (params, salt) = (params()?, Salt::generate());
     let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params.clone());
     let mut out = [0; Params::DEFAULT_OUTPUT_LEN];
-    fill(&argon2, password, &salt, &mut out, memory)?;
+    hash_into(&argon2, password, &salt, &mut out, memory)?;
     let hash = PasswordHash {
         algorithm: Algorithm::Argon2id.ident(),
         version: Some(Version::V0x13.into()),
@@ -242,7 +253,7 @@ fn new_hash(password: &Password, memory: &mut Memory) -> Result<String> {
     Ok(hash.to_string())
 }
 
-fn fill(
+fn hash_into(
     argon2: &Argon2<'_>,
     password: &Password,
     salt: &[u8],
@@ -258,13 +269,12 @@ fn fill(
         .map_err(internal)
 }
 
-fn compare(password: &Password, hash: &str, memory: &mut Memory) -> Result<Verdict> {
+fn compare(password: &Password, hash: &str, memory: &mut Memory) -> Result<PasswordCheck> {
+    // The prefix of bcrypt in the modular crypt format.
     if hash.starts_with("$2") {
-        let right = bcrypt::verify(&password.0, hash).map_err(internal)?;
-        return Ok(if right {
-            Verdict::Outdated
-        } else {
-            Verdict::Wrong
+        return Ok(match bcrypt::verify(&password.0, hash).map_err(internal)? {
+            true => PasswordCheck::Outdated,
+            false => PasswordCheck::Wrong,
         });
     }
     let parsed = PasswordHash::new(hash).map_err(internal)?;
@@ -274,20 +284,21 @@ fn compare(password: &Password, hash: &str, memory: &mut Memory) -> Result<Verdi
         .map_or(Ok(Version::default()), Version::try_from);
     let params = Params::try_from(&parsed).map_err(internal)?;
     let (Some(salt), Some(expected)) = (parsed.salt, parsed.hash) else {
-        return Err(Error::internal("a stored hash is no hash"));
+        return Err(Error::internal(
+            "stored password hash has no salt or no hash",
+        ));
     };
     let argon2 = Argon2::new(algorithm, version.map_err(internal)?, params.clone());
     let mut out = vec![0; expected.len()];
-    fill(&argon2, password, &salt, &mut out, memory)?;
-    // An `Output` compares in a time that tells nothing of where two differ.
+    hash_into(&argon2, password, &salt, &mut out, memory)?;
+    // `Output` compares in constant time.
     if Output::new(&out).map_err(internal)? != expected {
-        return Ok(Verdict::Wrong);
+        return Ok(PasswordCheck::Wrong);
     }
-    let weaker = params.m_cost() < MEMORY_KIB || params.t_cost() < PASSES;
-    Ok(if weaker {
-        Verdict::Outdated
-    } else {
-        Verdict::Right
+    let is_weaker = params.m_cost() < MEMORY_KIB || params.t_cost() < PASSES;
+    Ok(match is_weaker {
+        true => PasswordCheck::Outdated,
+        false => PasswordCheck::Correct,
     })
 }
 
@@ -301,13 +312,13 @@ mod tests {
 
     use super::*;
 
-    /// Those of Maximiliana Núñez, whose e-mail address is `ana@example.com`.
-    fn chosen(text: &str) -> Result<Password, Problem> {
-        Password::chosen(text, &["ana@example.com", "Maximiliana", "Núñez"])
+    /// Parses a new password of Maximiliana Núñez, `ana@example.com`.
+    fn parse_new(text: &str) -> Result<Password, Problem> {
+        Password::parse_new(text, &["ana@example.com", "Maximiliana", "Núñez"])
     }
 
     #[test]
-    fn any_characters_make_a_password() {
+    fn a_password_may_have_any_characters() {
         for good in [
             "ñandú rápido",
             "        x",
@@ -315,15 +326,15 @@ mod tests {
             "una contraseña larga",
             &"üñ".repeat(64),
         ] {
-            assert!(chosen(good).is_ok(), "{good}");
+            assert!(parse_new(good).is_ok(), "{good}");
         }
         for bad in ["short", &"üñ".repeat(65)] {
-            assert!(chosen(bad).is_err(), "{bad}");
+            assert!(parse_new(bad).is_err(), "{bad}");
         }
     }
 
     #[test]
-    fn common_passwords_and_rows_of_characters_are_refused() {
+    fn common_passwords_and_sequences_of_characters_are_rejected() {
         for bad in [
             "password123",
             "PassWord1",
@@ -334,12 +345,12 @@ mod tests {
             "3456789:;<=",
             "onmlkjihgfed",
         ] {
-            assert!(chosen(bad).is_err(), "{bad}");
+            assert!(parse_new(bad).is_err(), "{bad}");
         }
     }
 
     #[test]
-    fn what_says_no_more_than_ones_address_or_names_is_refused() {
+    fn a_password_made_of_the_address_or_names_is_rejected() {
         for bad in [
             "Ana@Example.com",
             "ana@example.com1!",
@@ -352,37 +363,38 @@ mod tests {
             "sabor con flow",
             "SaborConFlow2026!",
         ] {
-            assert!(chosen(bad).is_err(), "{bad}");
+            assert!(parse_new(bad).is_err(), "{bad}");
         }
-        assert!(Password::chosen("maximiliana7", &["maximiliana@example.com"]).is_err());
+        assert!(Password::parse_new("maximiliana7", &["maximiliana@example.com"]).is_err());
     }
 
     #[test]
-    fn words_beside_ones_name_and_names_of_three_letters_make_a_password() {
+    fn other_words_beside_a_name_and_names_of_three_letters_are_accepted() {
         for good in [
             "maximiliana baila salsa",
             "núñez y gatos",
             "ana-84-62-19",
             "sabor con limón",
         ] {
-            assert!(chosen(good).is_ok(), "{good}");
+            assert!(parse_new(good).is_ok(), "{good}");
         }
-        assert!(Password::chosen("ñandú rápido", &["", "", ""]).is_ok());
+        assert!(Password::parse_new("ñandú rápido", &["", "", ""]).is_ok());
     }
 
     #[test]
-    fn nobody_costs_what_somebody_costs() {
-        let nobody = PasswordHash::new(NOBODY).unwrap();
-        let today = new_hash(&Password::typed("x"), &mut Memory::new()).unwrap();
-        let today = PasswordHash::new(&today).unwrap();
+    fn an_unknown_account_costs_the_same_work_as_a_known_one() {
+        let unknown = PasswordHash::new(NO_ACCOUNT).unwrap();
+        let known = new_hash(&Password::typed("x"), &mut Memory::new()).unwrap();
+        let known = PasswordHash::new(&known).unwrap();
         let cost = |hash| Params::try_from(hash).unwrap();
-        assert_eq!(cost(&nobody), cost(&today));
-        let verdict = compare(&Password::typed("anything"), NOBODY, &mut Memory::new()).unwrap();
-        assert_eq!(verdict, Verdict::Wrong);
+        assert_eq!(cost(&unknown), cost(&known));
+        let password = Password::typed("anything");
+        let check = compare(&password, NO_ACCOUNT, &mut Memory::new()).unwrap();
+        assert_eq!(check, PasswordCheck::Wrong);
     }
 
     #[tokio::test]
-    async fn what_is_hashed_verifies_whatever_form_it_is_typed_in() {
+    async fn a_password_verifies_in_any_unicode_normal_form() {
         let hasher = Hasher::new(1);
         let hash = hasher
             .hash(Password::typed("caf\u{e9} con leche"))
@@ -391,27 +403,27 @@ mod tests {
         let typed = Password::typed("cafe\u{301} con leche");
         assert_eq!(
             hasher.verify(typed, Some(&hash)).await.unwrap(),
-            Verdict::Right
+            PasswordCheck::Correct
         );
         let wrong = Password::typed("cafe con leche");
         assert_eq!(
             hasher.verify(wrong, Some(&hash)).await.unwrap(),
-            Verdict::Wrong
+            PasswordCheck::Wrong
         );
     }
 
     #[test]
-    fn bcrypt_and_weaker_hashes_verify_and_are_outdated() {
+    fn bcrypt_and_weaker_hashes_verify_as_outdated() {
         let password = Password::typed("password of old");
         let mut memory = Memory::new();
         let old = bcrypt::hash("password of old", 4).unwrap();
         assert_eq!(
             compare(&password, &old, &mut memory).unwrap(),
-            Verdict::Outdated
+            PasswordCheck::Outdated
         );
         assert_eq!(
             compare(&Password::typed("other"), &old, &mut memory).unwrap(),
-            Verdict::Wrong
+            PasswordCheck::Wrong
         );
         let weak = Argon2::new(
             Algorithm::Argon2id,
@@ -421,7 +433,7 @@ mod tests {
         let weak = weak.hash_password(b"password of old").unwrap().to_string();
         assert_eq!(
             compare(&password, &weak, &mut memory).unwrap(),
-            Verdict::Outdated
+            PasswordCheck::Outdated
         );
     }
 }
@@ -435,18 +447,18 @@ mod properties {
 
     proptest! {
         #[test]
-        fn any_password_of_a_fair_length_is_taken_whole_or_refused_without_being_quoted(
+        fn a_password_of_valid_length_is_kept_unchanged_or_rejected_without_being_quoted(
             typed in text(), personal in text(),
         ) {
             let length = typed.nfc().count();
-            match Password::chosen(&typed, &[&personal]) {
+            match Password::parse_new(&typed, &[&personal]) {
                 Ok(password) => {
-                    assert!((8..=128).contains(&length));
+                    assert!((MIN_CHARACTERS..=MAX_CHARACTERS).contains(&length));
                     assert!(password.0.nfd().eq(typed.nfd()));
                 }
                 Err(problem) => assert!(length < 8 || !problem.contains(&typed), "{problem}"),
             }
-            assert!(Password::chosen(&personal, &[&personal]).is_err() || personal.chars().count() < 12
+            assert!(Password::parse_new(&personal, &[&personal]).is_err() || personal.chars().count() < 12
                 || personal.chars().filter(|c| c.is_alphanumeric()).count() < 4);
         }
     }

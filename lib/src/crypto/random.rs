@@ -1,33 +1,36 @@
-//! The one place where randomness is read: the operating system's generator.
+//! Random values from the operating system's generator. No other file reads
+//! randomness.
 
 use ring::rand::{SecureRandom, SystemRandom};
 use uuid::Uuid;
 
-/// `N` unpredictable bytes.
+/// Returns `N` random bytes.
 ///
 /// # Panics
 ///
-/// When the operating system has no randomness to give: nothing that Sabor
-/// does would be safe then, and the panic is answered with a 500.
+/// If the operating system returns no randomness. Nothing would be secure
+/// without it, and the panic becomes a 500 response.
 pub fn bytes<const N: usize>() -> [u8; N] {
     let mut bytes = [0; N];
     SystemRandom::new()
         .fill(&mut bytes)
-        .expect("the operating system gives random bytes");
+        .expect("the operating system returns random bytes");
     bytes
 }
 
-/// `N` unpredictable bytes as lower-case hex.
+/// Returns `N` random bytes as lower-case hex.
 pub fn hex<const N: usize>() -> String {
     hex::encode(bytes::<N>())
 }
 
-/// A new row's id: a version 7 UUID, so that new rows lie together in an index.
+/// Returns the id for a new row: a version 7 UUID, so that new rows are adjacent
+/// in an index.
 pub fn id() -> Uuid {
     Uuid::now_v7()
 }
 
-/// A number below `bound`, for spreading retries; not for secrets.
+/// Returns a number below `bound`, for jitter. It is slightly biased, so it is not
+/// for secrets.
 pub fn below(bound: u64) -> u64 {
     u64::from_le_bytes(bytes::<8>()) % bound.max(1)
 }

@@ -1,4 +1,5 @@
-//! Values that must never be seen: in a log, an error, or JSON.
+//! Secret texts, signatures, and hashes. A secret never appears in a log, an
+//! error, or JSON.
 
 use std::fmt;
 
@@ -6,25 +7,25 @@ use ring::{digest, hkdf, hmac};
 
 use crate::crypto::random;
 
-/// A secret text. `Debug` shows nothing of it, and it has no `Display`.
+/// A secret text. Its `Debug` output is redacted, and it has no `Display`.
 #[derive(Clone)]
 pub struct Secret(String);
 
 impl Secret {
-    /// Wraps a text that is to stay unseen.
+    /// Wraps a text that must stay secret.
     pub fn new(text: impl Into<String>) -> Self {
         Self(text.into())
     }
 
-    /// The text itself, for the one place that needs it.
+    /// Returns the text itself.
     pub fn expose(&self) -> &str {
         &self.0
     }
 
-    /// Compares in a time that tells nothing of where the two differ.
+    /// Compares with another text. The time does not depend on where they differ.
     ///
-    /// Both sides are authenticated under a key made for this comparison, so
-    /// that neither length nor content steers how long it takes.
+    /// Both sides are hashed with HMAC under a key made for this comparison, so
+    /// the time depends on neither the length nor the content of the secret.
     pub fn matches(&self, other: &str) -> bool {
         let key = hmac::Key::new(hmac::HMAC_SHA256, &random::bytes::<32>());
         let tag = hmac::sign(&key, self.0.as_bytes());
@@ -38,33 +39,33 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// Signs with the first of `SESSION_SECRET`'s keys and verifies with all.
+/// Signs with the first key of `SESSION_SECRET` and verifies with all of them.
 ///
-/// Every use derives keys of its own (HKDF-SHA256, RFC 5869), so that a
-/// signature made for one use is worthless for another.
+/// Each purpose has derived keys of its own (HKDF-SHA256, RFC 5869), so a
+/// signature made for one purpose is invalid for another.
 #[derive(Clone)]
 pub struct Signer(Vec<hmac::Key>);
 
 impl Signer {
-    /// Keys for the use that `purpose` names, one for each secret.
+    /// Derives the signing keys for `purpose`, one for each secret.
     pub fn derive(secrets: &[Secret], purpose: &'static str) -> Self {
-        Self(derived_keys(secrets, purpose))
+        Self(derive_keys(secrets, purpose))
     }
 
-    /// The signature of `message`, as 64 lower-case hex characters.
+    /// Signs `message`. The signature is 64 lower-case hex characters.
     pub fn sign(&self, message: &str) -> String {
         hex::encode(hmac::sign(&self.0[0], message.as_bytes()))
     }
 
-    /// Whether one of the keys made `signature` for `message`.
+    /// Returns whether one of the keys made `signature` for `message`.
     pub fn verify(&self, message: &str, signature: &str) -> bool {
-        // Capitals, which are never written here, would be read as well: then
-        // one cookie had many texts.
+        // Upper-case hex decodes to the same bytes. It is rejected, so that a
+        // signed value has exactly one valid form.
         let Ok(tag) = hex::decode(signature) else {
             return false;
         };
-        let as_written = !signature.bytes().any(|byte| byte.is_ascii_uppercase());
-        as_written
+        let is_lower_case = !signature.bytes().any(|byte| byte.is_ascii_uppercase());
+        is_lower_case
             && self
                 .0
                 .iter()
@@ -78,21 +79,21 @@ impl fmt::Debug for Signer {
     }
 }
 
-/// Keys for the use that `purpose` names, one for each secret.
-pub(crate) fn derived_keys(secrets: &[Secret], purpose: &'static str) -> Vec<hmac::Key> {
+/// Derives the HMAC keys for `purpose`, one for each secret.
+pub(crate) fn derive_keys(secrets: &[Secret], purpose: &'static str) -> Vec<hmac::Key> {
     let keys = secrets.iter().map(|secret| {
         let salt = hkdf::Salt::new(hkdf::HKDF_SHA256, b"sabor");
         let extracted = salt.extract(secret.expose().as_bytes());
         let info = [purpose.as_bytes()];
         let expanded = extracted
             .expand(&info, hmac::HMAC_SHA256)
-            .expect("one hash length is always within HKDF's bound");
+            .expect("HKDF can expand to one hash length");
         hmac::Key::from(expanded)
     });
     keys.collect()
 }
 
-/// SHA-256 of `bytes`, as 64 lower-case hex characters.
+/// Returns the SHA-256 of `bytes` as 64 lower-case hex characters.
 pub fn sha256_hex(bytes: &[u8]) -> String {
     hex::encode(digest::digest(&digest::SHA256, bytes))
 }
@@ -106,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rotated_secret_still_verifies_and_no_longer_signs() {
+    fn a_rotated_secret_verifies_but_does_not_sign() {
         let before = Signer::derive(&secrets(&["old"]), "cookie");
         let after = Signer::derive(&secrets(&["new", "old"]), "cookie");
         assert!(after.verify("token", &before.sign("token")));
@@ -114,14 +115,14 @@ mod tests {
     }
 
     #[test]
-    fn a_signature_is_worthless_for_another_use() {
+    fn a_signature_is_invalid_for_another_purpose() {
         let cookie = Signer::derive(&secrets(&["secret"]), "cookie");
         let access = Signer::derive(&secrets(&["secret"]), "access token");
         assert!(!access.verify("token", &cookie.sign("token")));
     }
 
     #[test]
-    fn a_signature_in_capitals_is_none() {
+    fn a_signature_in_upper_case_is_invalid() {
         let signer = Signer::derive(&secrets(&["secret"]), "cookie");
         let signature = signer.sign("token");
         assert!(signer.verify("token", &signature));
@@ -129,13 +130,13 @@ mod tests {
     }
 
     #[test]
-    fn debug_shows_nothing() {
-        let shown = format!("{:?}", Secret::new("hunter2hunter2"));
-        assert!(!shown.contains("hunter2"));
+    fn debug_output_is_redacted() {
+        let output = format!("{:?}", Secret::new("hunter2hunter2"));
+        assert!(!output.contains("hunter2"));
     }
 
     #[test]
-    fn only_the_same_text_matches() {
+    fn a_secret_matches_only_the_same_text() {
         let secret = Secret::new("cron");
         assert!(secret.matches("cron"));
         assert!(!secret.matches("cro") && !secret.matches("cron ") && !secret.matches(""));

@@ -1,4 +1,4 @@
-//! The token that a browser holds, and the key under which the stores know it.
+//! Tokens that clients hold, and the keys under which the stores know sessions.
 
 use std::fmt;
 
@@ -8,53 +8,53 @@ use uuid::Uuid;
 use crate::crypto::random;
 use crate::crypto::secret::{Signer, sha256_hex};
 
-/// A secret that a client holds: 32 random bytes as 64 lower-case hex
-/// characters. It is with the client alone; what is stored is its hash, of a
-/// session's token the [`Key`].
+/// A secret that only its client holds: 32 random bytes as 64 lower-case hex
+/// characters. The stores have its hash, which for a session's token is the
+/// [`Key`].
 #[derive(Clone)]
 pub struct Token(String);
 
 impl Token {
-    /// A new token, from the operating system's generator.
+    /// Generates a random token.
     pub fn generate() -> Self {
         Self(random::hex::<32>())
     }
 
-    /// Reads a token; `None` for anything but 64 lower-case hex characters.
+    /// Parses a token. Returns `None` for anything but 64 lower-case hex characters.
     pub fn parse(text: &str) -> Option<Self> {
         let hex = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
         (text.len() == 64 && text.bytes().all(hex)).then(|| Self(text.to_owned()))
     }
 
-    /// The 64 characters, for whoever hands the token to its owner.
+    /// Returns the 64 characters, to send them to the client.
     pub fn expose(&self) -> &str {
         &self.0
     }
 
-    /// The name of the session in both stores.
+    /// Returns the key of the session in both stores.
     pub fn key(&self) -> Key {
         Key(self.hash())
     }
 
-    /// What a store knows of it: its SHA-256, in hex.
+    /// Returns the SHA-256 of the token in hex, which is what a store keeps.
     pub fn hash(&self) -> String {
         sha256_hex(self.0.as_bytes())
     }
 
-    /// What takes its place: HMAC-SHA256 of `seed` under this token, so that
-    /// only who holds the one can work out the other.
+    /// Derives the token that replaces this one: HMAC-SHA256 of `seed` under this
+    /// token. Only the holder of this token can derive it.
     pub(crate) fn successor(&self, seed: &[u8]) -> Self {
         let key = hmac::Key::new(hmac::HMAC_SHA256, self.0.as_bytes());
         Self(hex::encode(hmac::sign(&key, seed)))
     }
 
-    /// What the cookie holds: `token.signature`.
+    /// Returns the value of the cookie: `token.signature`.
     pub fn signed(&self, signer: &Signer) -> String {
         format!("{}.{}", self.0, signer.sign(&self.0))
     }
 
-    /// Reads a cookie; `None` when it is forged or damaged, told before any
-    /// store is asked.
+    /// Reads the value of a cookie. Returns `None` if it is forged or damaged, which
+    /// needs no query.
     pub fn verified(cookie: &str, signer: &Signer) -> Option<Self> {
         let (token, signature) = cookie.split_once('.')?;
         let token = Self::parse(token)?;
@@ -68,19 +68,21 @@ impl fmt::Debug for Token {
     }
 }
 
-/// `user_sessions.session_key`: the SHA-256 of a cookie's token, or of a session
-/// with a refresh token `sid:` and its id. A cookie is always hashed and the
-/// other always prefixed, so that neither can name the other's. Whoever reads it in a store can sign in as nobody; it is not shown all the same.
+/// The key of a session in both stores (`user_sessions.session_key`).
+///
+/// It is the SHA-256 of the cookie's token, or `sid:` and the session's id if the
+/// session uses a refresh token. The prefix keeps the two kinds apart. The key
+/// alone does not let anybody sign in, but its `Debug` output is redacted too.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Key(String);
 
 impl Key {
-    /// Of a session that an access token names.
+    /// The key of a session that uses an access token and a refresh token.
     pub fn of_session(id: Uuid) -> Self {
         Self(format!("sid:{id}"))
     }
 
-    /// A key as Postgres returns it.
+    /// Wraps a key that Postgres returned.
     pub(crate) fn from_column(text: String) -> Self {
         Self(text)
     }
@@ -116,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn a_signed_token_comes_back_and_its_key_is_not_the_token() {
+    fn a_signed_token_is_read_back_and_its_key_is_not_the_token() {
         let token = Token::generate();
         let read = Token::verified(&token.signed(&signer()), &signer()).unwrap();
         assert_eq!(read.expose(), token.expose());
@@ -124,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn whatever_is_altered_in_a_cookie_is_refused() {
+    fn an_altered_cookie_is_rejected() {
         let cookie = Token::generate().signed(&signer());
         for at in 0..cookie.len() {
             let mut bytes = cookie.clone().into_bytes();
@@ -153,28 +155,28 @@ mod properties {
 
     proptest! {
         #[test]
-        fn no_text_is_a_cookie_that_was_not_signed(told in text(), token in "[0-9a-f]{64}", tag in "[0-9a-fA-F]{0,64}") {
-            assert!(Token::verified(&told, &signer()).is_none());
+        fn an_unsigned_text_is_not_a_cookie(sent in text(), token in "[0-9a-f]{64}", tag in "[0-9a-fA-F]{0,64}") {
+            assert!(Token::verified(&sent, &signer()).is_none());
             assert!(Token::verified(&format!("{token}.{tag}"), &signer()).is_none());
-            assert!(Token::verified(&format!("{token}.{told}"), &signer()).is_none());
+            assert!(Token::verified(&format!("{token}.{sent}"), &signer()).is_none());
         }
 
         #[test]
-        fn a_cookie_with_any_one_character_changed_added_or_lost_is_refused(
-            place in any::<Index>(),
+        fn a_cookie_with_one_character_changed_added_or_removed_is_rejected(
+            position in any::<Index>(),
             by in prop_oneof![character(), prop::char::range('0', 'f')],
             token in "[0-9a-f]{64}",
         ) {
             let cookie = Token(token).signed(&signer());
             assert!(Token::verified(&cookie, &signer()).is_some());
-            if let Some(altered) = altered_text(&cookie, place, by) {
+            if let Some(altered) = altered_text(&cookie, position, by) {
                 assert!(Token::verified(&altered, &signer()).is_none());
             }
-            let upper = cookie.chars().nth(place.index(cookie.len())).unwrap().to_ascii_uppercase();
-            if let Some(altered) = altered_text(&cookie, place, upper) {
+            let upper = cookie.chars().nth(position.index(cookie.len())).unwrap().to_ascii_uppercase();
+            if let Some(altered) = altered_text(&cookie, position, upper) {
                 assert!(Token::verified(&altered, &signer()).is_none());
             }
-            let (before, after) = cookie.split_at(place.index(cookie.len()));
+            let (before, after) = cookie.split_at(position.index(cookie.len()));
             assert!(Token::verified(before, &signer()).is_none());
             assert!(Token::verified(&format!("{before}{by}{after}"), &signer()).is_none());
         }

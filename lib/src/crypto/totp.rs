@@ -1,5 +1,5 @@
-//! Codes of an authenticator app (TOTP, RFC 6238): six digits of SHA-1, a new one
-//! every thirty seconds, which is what the apps understand.
+//! Codes of an authenticator app (TOTP, RFC 6238). The parameters are those that
+//! every app supports: SHA-1, six digits, thirty seconds.
 
 use chrono::{DateTime, Utc};
 use qrcode::QrCode;
@@ -9,58 +9,58 @@ use totp_rs::{Builder, Totp};
 use crate::crypto::random;
 use crate::error::{Error, Result};
 
-/// A secret of 160 bits, as RFC 4226 § 4 recommends.
-pub fn generate() -> [u8; 20] {
+/// Generates a secret of 160 bits, as RFC 4226 § 4 recommends.
+pub fn generate_secret() -> [u8; 20] {
     random::bytes()
 }
 
-/// The step whose code this is: now, the one before, or the one after. `None`
-/// when it is of none.
+/// Returns the time step whose code this is: the current one, the previous, or the
+/// next. Returns `None` if the code is wrong.
 ///
 /// # Errors
 ///
-/// [`Error::Internal`] for a secret that cannot be one.
-pub fn step_of(secret: &[u8], code: &str, now: DateTime<Utc>) -> Result<Option<i64>> {
+/// [`Error::Internal`] if the secret is too short.
+pub fn find_step(secret: &[u8], code: &str, now: DateTime<Utc>) -> Result<Option<i64>> {
     let now = u64::try_from(now.timestamp()).unwrap_or_default();
     let step = totp(secret)?.check(code, now);
     Ok(step.and_then(|step| i64::try_from(step).ok()))
 }
 
-/// The code of this moment, for whoever plays the app.
+/// Returns the code at a time. Tests use it in place of an app.
 ///
 /// # Errors
 ///
-/// As [`step_of`].
+/// [`Error::Internal`] if the secret is too short.
 pub fn code_at(secret: &[u8], now: DateTime<Utc>) -> Result<String> {
     let now = u64::try_from(now.timestamp()).unwrap_or_default();
     Ok(totp(secret)?.generate(now).to_string())
 }
 
-/// What an app has to know.
-pub struct Enrolment {
-    /// The secret, in base32, for whoever types it.
+/// A secret in the three forms in which an app can take it.
+pub struct Enrollment {
+    /// The secret in base32, for typing.
     pub secret: String,
-    /// The same for a link: `otpauth://totp/…`.
+    /// The `otpauth://totp/…` URI, for a link.
     pub uri: String,
-    /// The same to be photographed, as SVG: dark on light, whatever the page.
+    /// The URI as a QR code in SVG, dark on light.
     pub qr_code: String,
 }
 
-/// How an app is told of a secret: it shows it under the name of `issuer` and
-/// the account.
+/// Makes the enrollment for a secret. The app shows it under the names of the
+/// issuer and the account.
 ///
 /// # Errors
 ///
-/// [`Error::Internal`] for a secret or a name that cannot be one.
-pub fn enrol(secret: &[u8], issuer: &str, account: &str) -> Result<Enrolment> {
+/// [`Error::Internal`] if the secret is too short, or if a name is invalid.
+pub fn enroll(secret: &[u8], issuer: &str, account: &str) -> Result<Enrollment> {
     let app = builder(secret)
-        // It stands between the two in the label.
+        // The label has a colon between issuer and account, so neither may have one.
         .with_issuer(Some(issuer.replace(':', " ")))
         .with_account_name(account.replace(':', " "));
     let app = app.build().map_err(internal)?;
     let uri = app.to_url().map_err(internal)?;
     let code = QrCode::new(&uri).map_err(internal)?;
-    Ok(Enrolment {
+    Ok(Enrollment {
         secret: app.secret().to_base32(),
         qr_code: code
             .render::<svg::Color<'_>>()
@@ -77,7 +77,7 @@ fn builder(secret: &[u8]) -> Builder {
         .with_step_duration(30)
 }
 
-/// The account does not matter for a code.
+/// The account name is required, but has no influence on the codes.
 fn totp(secret: &[u8]) -> Result<Totp> {
     builder(secret)
         .with_account_name("-")
@@ -86,14 +86,14 @@ fn totp(secret: &[u8]) -> Result<Totp> {
 }
 
 fn internal(error: impl std::fmt::Display) -> Error {
-    Error::internal(format!("a second factor: {error}"))
+    Error::internal(format!("invalid second factor: {error}"))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    // The secret and two of the codes of RFC 6238, appendix B, cut to six digits.
+    // The secret and two of the codes of RFC 6238, appendix B, as six digits.
     const SECRET: &[u8] = b"12345678901234567890";
 
     fn at(seconds: i64) -> DateTime<Utc> {
@@ -101,31 +101,36 @@ mod tests {
     }
 
     #[test]
-    fn a_code_is_good_in_its_step_and_in_the_two_beside_it() {
+    fn a_code_is_valid_in_its_step_and_in_the_two_adjacent_ones() {
         assert_eq!(code_at(SECRET, at(59)).unwrap(), "287082");
         assert_eq!(code_at(SECRET, at(1_111_111_109)).unwrap(), "081804");
         for (seconds, step) in [(29, Some(1)), (59, Some(1)), (89, Some(1)), (90, None)] {
             assert_eq!(
-                step_of(SECRET, "287082", at(seconds)).unwrap(),
+                find_step(SECRET, "287082", at(seconds)).unwrap(),
                 step,
                 "{seconds}"
             );
         }
         for bad in ["", "28708", "2870820", "abcdef", "２８７０８２"] {
-            assert_eq!(step_of(SECRET, bad, at(59)).unwrap(), None, "{bad}");
+            assert_eq!(find_step(SECRET, bad, at(59)).unwrap(), None, "{bad}");
         }
     }
 
     #[test]
-    fn an_app_is_told_the_secret_in_three_ways() {
-        let told = enrol(SECRET, "Sabor: Flow", "ana+1@example.com").unwrap();
-        assert_eq!(told.secret, "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ");
+    fn an_enrollment_has_the_secret_in_three_forms() {
+        let enrollment = enroll(SECRET, "Sabor: Flow", "ana+1@example.com").unwrap();
+        assert_eq!(enrollment.secret, "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ");
         assert!(
-            told.uri
+            enrollment
+                .uri
                 .starts_with("otpauth://totp/Sabor%20%20Flow:ana%2B1%40example.com?")
         );
-        assert!(told.uri.contains(&format!("secret={}", told.secret)));
-        assert!(told.qr_code.contains("<svg"));
+        assert!(
+            enrollment
+                .uri
+                .contains(&format!("secret={}", enrollment.secret))
+        );
+        assert!(enrollment.qr_code.contains("<svg"));
     }
 }
 
@@ -140,30 +145,30 @@ mod properties {
 
     proptest! {
         #[test]
-        fn a_code_is_good_beside_its_own_time_and_nothing_else_is_a_code(
+        fn a_code_is_valid_near_its_own_time_and_no_other_text_is_a_code(
             secret in any::<[u8; 20]>(), now in 100..4_000_000_000_i64, typed in text(), steps in -3..4_i64,
         ) {
             let at = |seconds| DateTime::from_timestamp(seconds, 0).unwrap();
             let code = code_at(&secret, at(now)).unwrap();
-            let then = step_of(&secret, &code, at(now + 30 * steps)).unwrap();
+            let then = find_step(&secret, &code, at(now + 30 * steps)).unwrap();
             if steps.abs() <= 1 {
                 assert!(then.is_some());
             }
             if typed.len() != 6 || !typed.bytes().all(|byte| byte.is_ascii_digit()) {
-                assert_eq!(step_of(&secret, &typed, at(now)).unwrap(), None, "{typed:?}");
+                assert_eq!(find_step(&secret, &typed, at(now)).unwrap(), None, "{typed:?}");
             }
         }
 
         #[test]
-        fn an_app_is_told_the_very_secret_whatever_the_account_is_called(
+        fn an_app_gets_the_same_secret_whatever_the_account_name(
             secret in any::<[u8; 20]>(),
             typed in prop_oneof!["[!-~]{1,64}@[a-z]{1,9}\\.example", "[aé💃]{1,16}@[aé]{1,30}\\.example", text()],
         ) {
             let Ok(email) = Email::parse(&typed) else { return Ok(()) };
-            let told = enrol(&secret, "Sabor con Flow", email.as_str()).unwrap();
-            let uri = Url::parse(&told.uri).unwrap();
+            let enrollment = enroll(&secret, "Sabor con Flow", email.as_str()).unwrap();
+            let uri = Url::parse(&enrollment.uri).unwrap();
             let of = |name| uri.query_pairs().filter(move |(key, _)| key == name).map(|(_, value)| value);
-            assert!(of("secret").eq([&*told.secret]), "{uri}");
+            assert!(of("secret").eq([&*enrollment.secret]), "{uri}");
             assert!(of("issuer").eq(["Sabor con Flow"]), "{uri}");
             assert!(uri.fragment().is_none() && uri.host_str() == Some("totp"), "{uri}");
         }

@@ -190,7 +190,7 @@ fn read(form: &Registration, today: NaiveDate) -> Result<(NewUser, Password)> {
     let first_name = check.check(named, user::first_name(first));
     let last_name = check.check("lastName", user::last_name(last));
     let personal = [&form.email, first, last];
-    let password = check.check("password", Password::chosen(&form.password, &personal));
+    let password = check.check("password", Password::parse_new(&form.password, &personal));
     if form
         .confirm_password
         .as_ref()

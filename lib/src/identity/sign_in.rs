@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 
 pub(crate) use self::response::{Entry, Second, Wish, admit};
 pub use self::response::{SignedIn, TokenPair, Welcome};
-use crate::crypto::password::{Password, Verdict};
+use crate::crypto::password::{Password, PasswordCheck};
 use crate::error::{Error, Result};
 use crate::http::{Arrival, Client};
 use crate::identity::rate_limit;
@@ -339,7 +339,9 @@ async fn check(
         .and_then(|known| known.password_hash.as_deref());
     let verdict = app.hasher().verify(password, hash).await?;
     match usable {
-        Some(known) if verdict != Verdict::Wrong => Ok((known, verdict == Verdict::Outdated)),
+        Some(known) if verdict != PasswordCheck::Wrong => {
+            Ok((known, verdict == PasswordCheck::Outdated))
+        }
         other => {
             let user_id = other.map(|known| known.user.id);
             security_event::note(app, Kind::SignInFailed, user_id, client);

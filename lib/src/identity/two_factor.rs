@@ -54,8 +54,8 @@ pub struct Status {
 /// What an authenticator app has to know, in three forms of the same.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-#[schema(as = TwoFactorEnrolment)]
-pub struct Enrolment {
+#[schema(as = TwoFactorEnrollment)]
+pub struct Enrollment {
     /// In base32, for whoever types it.
     secret: String,
     /// `otpauth://totp/…`, for a link on a telephone.
@@ -140,12 +140,12 @@ pub fn begin<'a>(
     client: &'a Client,
     member: &'a Member,
     form: &'a Beginning,
-) -> BoxFuture<'a, Result<Enrolment>> {
+) -> BoxFuture<'a, Result<Enrollment>> {
     Box::pin(async move {
         let (key, current) = (member.key()?.clone(), form.current_password.as_deref());
         let proof = profile::prove_again(app, client, member, current).await?;
-        let secret = totp::generate();
-        let told = totp::enrol(&secret, "Sabor con Flow", &member.user.email)?;
+        let secret = totp::generate_secret();
+        let told = totp::enroll(&secret, "Sabor con Flow", &member.user.email)?;
         let keyring = app.config().encryption_keys.clone();
         let begun = app.sessions().transaction(move |postgres| {
             let (key, proof, keyring) = (key.clone(), proof.clone(), keyring.clone());
@@ -159,7 +159,7 @@ pub fn begin<'a>(
             })
         });
         begun.await?;
-        Ok(Enrolment {
+        Ok(Enrollment {
             secret: told.secret,
             otpauth_uri: told.uri,
             qr_code: told.qr_code,
@@ -194,7 +194,7 @@ pub fn confirm<'a>(
         }
         let (secret, sealed) = factor.secret.zip(factor.sealed).ok_or(NOT_BEGUN)?;
         let now = app.clock().now();
-        let step = totp::step_of(&secret, &digits(&form.code), now)?.ok_or(WRONG_CODE)?;
+        let step = totp::find_step(&secret, &digits(&form.code), now)?.ok_or(WRONG_CODE)?;
         let codes: Vec<String> = (0..RECOVERY_CODES).map(|_| recovery_code()).collect();
         let hashes: Vec<String> = codes.iter().map(|code| hash(id, code)).collect();
         let about = Notice::of(client, now);
@@ -364,7 +364,7 @@ async fn right(
     let Some((secret, last)) = factor.and_then(|one| Some((one.secret?, one.last_step))) else {
         return Ok(None);
     };
-    let step = totp::step_of(&secret, &code, now)?;
+    let step = totp::find_step(&secret, &code, now)?;
     let is_new = |step: &i64| last.is_none_or(|last| last < *step);
     Ok(step.filter(is_new).map(Evidence::Step))
 }

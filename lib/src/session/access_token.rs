@@ -14,7 +14,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::Key;
-use crate::crypto::secret::{Secret, derived_keys, sha256_hex};
+use crate::crypto::secret::{Secret, derive_keys, sha256_hex};
 
 /// How long one is good.
 pub const ACCESS_LIFE: TimeDelta = TimeDelta::minutes(15);
@@ -51,7 +51,7 @@ struct Claims {
 impl AccessTokens {
     /// Tokens of the site at `issuer`, for its own API.
     pub fn new(secrets: &[Secret], issuer: &str) -> Self {
-        let keys = derived_keys(secrets, "access token").into_iter();
+        let keys = derive_keys(secrets, "access token").into_iter();
         Self {
             keys: keys.map(AccessKey::new).collect(),
             issuer: issuer.to_owned(),

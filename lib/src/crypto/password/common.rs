@@ -1,20 +1,19 @@
-//! The passwords that are tried first, of 8 and more characters.
+//! The most common passwords of 8 and more characters.
 //!
-//! `common.txt` has where they are from. A finite state transducer holds them
-//! in 5 bytes each, is searched where it lies in the executable, and refuses
-//! nothing but them. Rejected: the text itself, twice as large; four bytes of a
-//! hash each, a fifth smaller, which would refuse a good password now and then,
-//! and show nobody why.
+//! `common.txt` lists them and says where they are from. A finite state transducer
+//! in the executable holds them in 5 bytes each and is searched in place. Two
+//! alternatives were rejected: the text itself is twice as large, and four bytes
+//! of a hash each are a fifth smaller but would sometimes match a good password.
 
 use fst::Set;
 
-/// Made of `common.txt` by `build.rs`. Named by one function alone, so that
-/// executables that set no password do not carry it.
+/// Built from `common.txt` by `build.rs`. Only one function refers to it, so
+/// executables that set no password do not contain it.
 const PACKED: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/common_passwords.fst"));
 
-/// Whether a password, in lower case and normal form C, is one of them.
+/// Returns whether a password, in lower case and normal form C, is common.
 pub(super) fn is_common(lower: &str) -> bool {
-    let common = Set::new(PACKED).expect("build.rs has packed them");
+    let common = Set::new(PACKED).expect("build.rs builds a valid set");
     common.contains(lower)
 }
 
@@ -27,7 +26,7 @@ mod tests {
     const LIST: &str = include_str!("common.txt");
 
     #[test]
-    fn every_password_of_the_list_is_common_and_could_have_been_chosen() {
+    fn every_listed_password_is_common_and_would_otherwise_be_accepted() {
         for password in LIST.lines() {
             assert!(is_common(password), "{password}");
             assert!(password.chars().count() >= 8, "{password}");
@@ -37,7 +36,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_else_is_common() {
+    fn an_unlisted_password_is_not_common() {
         for password in LIST.lines().step_by(100) {
             assert!(!is_common(&format!("{password} con flow")), "{password}");
             assert!(!is_common(&password[..4]), "{password}");
@@ -46,7 +45,7 @@ mod tests {
     }
 
     #[test]
-    fn the_list_is_long_and_packed_small() {
+    fn the_list_is_long_and_its_packed_form_is_small() {
         assert!(LIST.lines().count() > 75_000);
         assert!(PACKED.len() < 400_000, "{} bytes", PACKED.len());
     }
