@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use redis_endpoint::Meanwhile;
+use redis_endpoint::WhileHeld;
 use reqwest::Method;
 use sabor::runtime::config::Timing;
 use serde_json::json;
@@ -46,7 +46,7 @@ async fn the_end_message_is_sent_after_background_work_has_finished() {
     let mut function = app.start_function(SESSION).await;
     let held = app
         .redis
-        .hold_next(|command| command[0] == "SET", Meanwhile::Waiting);
+        .hold_next(|command| command[0] == "SET", WhileHeld::Wait);
     let ana = ana.connected_to_url(&function.url);
     let request = ana
         .request(Method::GET, "/api/auth/session")
@@ -96,7 +96,7 @@ async fn a_process_killed_before_invalidation_leaves_a_stale_record_only_until_i
     let function = app.start_function(LOGOUT).await;
     let held = app.redis.hold_all(
         |command| command.get(1).is_some_and(|key| key.starts_with("change:")),
-        Meanwhile::Waiting,
+        WhileHeld::Wait,
     );
     let leaving = ana.connected_to_url(&function.url);
     let request =

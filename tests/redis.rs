@@ -73,7 +73,7 @@ async fn a_value_computed_before_an_invalidation_is_not_used_after_it() {
 async fn without_redis_values_are_computed_every_time() {
     let app = TestApp::start().await;
     let cache = Cache::new(app.app.kv().cloned(), "schedule");
-    app.redis.set_mode(Mode::Away).await.unwrap();
+    app.redis.set_mode(Mode::Unreachable).await.unwrap();
     for number in 0..5 {
         assert_eq!(
             cache.get_or("week", async { Ok(number) }).await.unwrap(),

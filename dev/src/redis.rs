@@ -24,15 +24,15 @@ impl Redis {
             _ => None,
         };
         let (backend, behind) = match (&named, &server) {
-            (Some(url), _) => (Backend::real(url).await.context("REDIS_URL")?, "REDIS_URL"),
-            (None, Some(server)) => (Backend::real(&server.url()).await?, "redis-server"),
+            (Some(url), _) => (Backend::redis(url).await.context("REDIS_URL")?, "REDIS_URL"),
+            (None, Some(server)) => (Backend::redis(&server.url()).await?, "redis-server"),
             (None, None) => (Backend::memory(), "memory"),
         };
         let options = Options {
             port: port::free(port)?,
             token: token.to_owned(),
             // Nobody reads it here.
-            log: 0,
+            log_capacity: 0,
         };
         Ok(Self {
             endpoint: Endpoint::start(backend, options).await?,

@@ -16,7 +16,7 @@ async fn end_lockout(app: &TestApp, key: &str) {
     let pattern = format!("throttle:{key}*");
     let keys = app.redis.command(&["KEYS", &pattern]).await.unwrap();
     for key in keys.as_array().unwrap() {
-        app.redis.lose(key.as_str().unwrap()).await.unwrap();
+        app.redis.evict(key.as_str().unwrap()).await.unwrap();
     }
     app.sql(&format!(
         "update login_throttle set tries = 0, window_ends_at = now(),

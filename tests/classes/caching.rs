@@ -177,7 +177,7 @@ async fn an_invalidation_is_retried_until_redis_accepts_it() {
     let (salsa, _, paths) = create_class_and_paths(&app).await;
     let staff = app.staff("sofia").await;
     let before = get_ok(&app.visitor(), &paths[0]).await;
-    app.redis.set_mode(Mode::Away).await.unwrap();
+    app.redis.set_mode(Mode::Unreachable).await.unwrap();
     let change = json!({ "id": salsa.class_type, "description": "Another one" });
     staff.patch("/api/admin/classes", change).await.expect(200);
     app.redis.set_mode(Mode::Normal).await.unwrap();
@@ -190,7 +190,7 @@ async fn without_redis_every_response_comes_from_postgres() {
     let (_, id, paths) = create_class_and_paths(&app).await;
     let ana = app.member("ana").await;
     let visitor = app.visitor();
-    app.redis.set_mode(Mode::Away).await.unwrap();
+    app.redis.set_mode(Mode::Unreachable).await.unwrap();
     for path in &paths {
         let response = visitor.get(path).await;
         response.expect(200);

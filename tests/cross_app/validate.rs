@@ -320,7 +320,7 @@ async fn tokens_work_without_redis() {
     let app = TestApp::start().await;
     let shop = PartnerServer::register(&app, "shop").await;
     let ana = app.member("ana").await;
-    app.redis.set_mode(Mode::Away).await.unwrap();
+    app.redis.set_mode(Mode::Unreachable).await.unwrap();
     let token = issue_token(&ana, "shop").await;
     shop.validate(&token).await.expect(200);
     shop.validate(&token).await.expect_code(401, "token_ended");

@@ -4,14 +4,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use redis_endpoint::{Meanwhile, Mode};
+use redis_endpoint::{Mode, WhileHeld};
 use serde_json::json;
 
 use crate::harness::{Settings, TestApp, wait_until};
 
 /// Everything that a Redis can do wrong while it is there, or not.
 const TROUBLE: [Mode; 8] = [
-    Mode::Away,
+    Mode::Unreachable,
     Mode::Slow(Duration::from_secs(2)),
     Mode::ReadOnly,
     Mode::Silent,
@@ -45,7 +45,7 @@ async fn every_kind_of_redis_failure_only_slows_requests_down() {
 
 #[tokio::test]
 async fn a_sign_out_during_a_redis_outage_reaches_other_processes_afterwards() {
-    for mode in [Mode::Away, Mode::ReadOnly, Mode::Silent] {
+    for mode in [Mode::Unreachable, Mode::ReadOnly, Mode::Silent] {
         let app = TestApp::start().await;
         let other = app.start_another().await;
         let ana = app.member("ana").await;
@@ -78,7 +78,7 @@ async fn a_session_read_while_redis_was_unresponsive_is_not_cached() {
     let ana = app.member("ana").await;
     let held = app
         .redis
-        .hold_next(|command| command[0] == "MGET", Meanwhile::Waiting);
+        .hold_next(|command| command[0] == "MGET", WhileHeld::Wait);
     // The mark that stands is not known: under which would it be written?
     assert!(ana.is_signed_in().await);
     held.release().await;
@@ -110,7 +110,7 @@ async fn stale_redis_records_do_not_undo_a_sign_out() {
     assert!(before.is_signed_in().await);
     wait_until(async || app.redis.count("SET") >= 1).await;
     let old = app.redis.snapshot().await.unwrap();
-    app.redis.set_mode(Mode::Away).await.unwrap();
+    app.redis.set_mode(Mode::Unreachable).await.unwrap();
     ana.post("/api/auth/logout", json!({})).await.expect(200);
     app.redis.restore(&old).await.unwrap();
     app.redis.set_mode(Mode::Normal).await.unwrap();

@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use chrono::TimeDelta;
-use redis_endpoint::{Held, Meanwhile, Mode};
+use redis_endpoint::{Held, Mode, WhileHeld};
 use reqwest::{Method, RequestBuilder};
 use sabor::runtime::config::Timing;
 use sabor::session::{Admission, Credential, Proof, Token};
@@ -21,7 +21,7 @@ const NEW: &str = "otra contraseña larga";
 fn hold_write_back(app: &TestApp) -> Held {
     app.redis.hold_next(
         |command| command[0] == "SET" && command[1].starts_with("session:"),
-        Meanwhile::Acknowledged,
+        WhileHeld::Acknowledge,
     )
 }
 
@@ -57,7 +57,7 @@ async fn a_cache_write_that_arrives_minutes_late_is_ignored() {
     ana.post("/api/auth/logout", json!({})).await.expect(200);
     // The mark has come to its end, and only then the record arrives.
     app.app.clock().advance(TimeDelta::seconds(361));
-    assert!(app.redis.lose(&format!("change:{key}")).await.unwrap());
+    assert!(app.redis.evict(&format!("change:{key}")).await.unwrap());
     held.release().await;
     assert!(!before.is_signed_in().await);
 }
@@ -75,7 +75,7 @@ async fn a_profile_change_wins_over_a_concurrent_cache_write() {
     // And once more, when a mark stands already.
     let second = hold_write_back(&app);
     app.redis
-        .lose(&format!("session:{}", session_key(&app).await))
+        .evict(&format!("session:{}", session_key(&app).await))
         .await
         .unwrap();
     assert!(ana.is_signed_in().await);

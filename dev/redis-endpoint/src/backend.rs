@@ -1,61 +1,61 @@
-//! Where commands are run: in memory, or by a real Redis.
+//! Where commands are run: in memory, or by a Redis server.
 
 use std::io;
 use std::sync::{Mutex, PoisonError};
 
-use serde_json::Value;
-
 use crate::memory::Memory;
-use crate::real::Real;
-
-/// A command's result, or Redis' error text.
-pub(crate) type Reply = Result<Value, String>;
+use crate::reply::CommandResult;
+use crate::upstream::Upstream;
 
 /// Where an endpoint keeps its data.
 pub struct Backend(Store);
 
 enum Store {
     Memory(Mutex<Memory>),
-    Real(Real),
+    Upstream(Box<Upstream>),
 }
 
 impl Backend {
-    /// A database in memory, empty, with string values and the commands that
-    /// Sabor uses. Ends are honoured by wall clock.
+    /// Creates an empty database in memory, with string values and the commands
+    /// that Sabor uses. Keys expire by the system's clock.
     pub fn memory() -> Self {
         Self(Store::Memory(Mutex::default()))
     }
 
-    /// A real Redis, at `redis://[:password@]host[:port][/database]` or
-    /// `unix:///path/to/socket`, without percent-encoding. Every command is passed on, except those that
-    /// would change the connection itself. A lost connection is made again
-    /// with the next command.
+    /// Uses the Redis server at `redis://[user:password@]host[:port][/database]`,
+    /// `rediss://…` for TLS, or `unix:///path/to/socket`. Special characters in
+    /// user and password are percent-encoded. TLS trusts the system's root
+    /// certificates, or those in the file that `SSL_CERT_FILE` names.
+    ///
+    /// Every command is passed on, except those that would change the shared
+    /// connection. A lost connection is replaced when the next command arrives.
     ///
     /// # Errors
     ///
-    /// When the URL is of no use, or nothing there answers a PING.
-    pub async fn real(url: &str) -> io::Result<Self> {
-        let real = Real::connect(url)?;
-        match real.run(&[vec!["PING".to_owned()]], false).await {
-            Ok(replies) if matches!(replies[..], [Ok(_)]) => Ok(Self(Store::Real(real))),
-            other => Err(io::Error::other(format!("no Redis to use: {other:?}"))),
+    /// When the URL is invalid, or the server does not reply to a PING.
+    pub async fn redis(url: &str) -> io::Result<Self> {
+        let upstream = Upstream::new(url).map_err(io::Error::other)?;
+        let ping = upstream.run(&[vec!["PING".to_owned()]], false).await;
+        match ping.and_then(|replies| replies.into_iter().collect::<Result<Vec<_>, _>>()) {
+            Ok(_) => Ok(Self(Store::Upstream(Box::new(upstream)))),
+            Err(text) => Err(io::Error::other(format!("cannot use Redis: {text}"))),
         }
     }
 
-    /// Runs commands in order and gives the reply of each. `atomic` lets no
-    /// other command between them, and runs none when one is refused
-    /// beforehand, which is then the error.
+    /// Runs commands in order and returns the result of each. With `atomic`, no
+    /// other command runs between them, and none runs when one is invalid: the
+    /// error then says why.
     pub(crate) async fn run(
         &self,
         commands: &[Vec<String>],
         atomic: bool,
-    ) -> Result<Vec<Reply>, String> {
+    ) -> Result<Vec<CommandResult>, String> {
         match &self.0 {
             Store::Memory(memory) => {
                 let mut memory = memory.lock().unwrap_or_else(PoisonError::into_inner);
                 memory.run(commands, atomic)
             }
-            Store::Real(real) => real.run(commands, atomic).await,
+            Store::Upstream(upstream) => upstream.run(commands, atomic).await,
         }
     }
 }

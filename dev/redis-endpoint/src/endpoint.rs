@@ -1,24 +1,19 @@
-//! The endpoint: its port, its data, and direct access to them.
+//! The endpoint: starting it, its settings, and direct access to its data.
 
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::atomic::AtomicU64;
-use std::sync::{Arc, Mutex, MutexGuard};
-use std::time::{Duration, Instant};
+use std::net::SocketAddr;
+use std::sync::Arc;
 
 use serde_json::Value;
-use tokio::net::TcpSocket;
-use tokio::sync::oneshot;
-use tokio::task::JoinHandle;
+use tokio::sync::Mutex;
 
-use crate::backend::{Backend, Reply};
-use crate::faults::{Hold, Mode, lock, refusal};
-use crate::http;
-use crate::log::Log;
-use crate::protocol::Path;
-
-/// How long another process may take from its fork to its program.
-const FORKED_WITHIN: Duration = Duration::from_secs(5);
+use crate::backend::Backend;
+use crate::hold::{Hold, Predicate, WhileHeld};
+use crate::listener::Listener;
+use crate::log::LogEntry;
+use crate::mode::Mode;
+use crate::reply::{CommandResult, Encoding, Reply};
+use crate::state::State;
 
 /// Settings of an [`Endpoint`].
 #[derive(Clone, Debug)]
@@ -28,7 +23,7 @@ pub struct Options {
     /// The token that requests must carry.
     pub token: String,
     /// How many requests [`Endpoint::log`] keeps.
-    pub log: usize,
+    pub log_capacity: usize,
 }
 
 impl Default for Options {
@@ -37,277 +32,260 @@ impl Default for Options {
         Self {
             port: 0,
             token: "local".to_owned(),
-            log: 1000,
+            log_capacity: 1000,
         }
     }
 }
 
-/// A running endpoint. It ends when this is dropped.
+/// A running endpoint. It stops when this is dropped.
 pub struct Endpoint {
     address: SocketAddr,
-    pub(crate) shared: Arc<Shared>,
-    pub(crate) door: tokio::sync::Mutex<Door>,
+    state: Arc<State>,
+    listener: Mutex<Listener>,
 }
 
 impl Endpoint {
-    /// Starts to listen on 127.0.0.1, on tasks of the current tokio runtime.
+    /// Starts to listen on 127.0.0.1, in tasks of the current tokio runtime.
     ///
     /// # Errors
     ///
     /// When the port is taken.
     pub async fn start(backend: Backend, options: Options) -> io::Result<Self> {
-        let shared = Arc::new(Shared {
-            backend,
-            authorization: format!("Bearer {}", options.token),
-            mode: Mutex::default(),
-            holds: Mutex::default(),
-            log: Mutex::new(Log::new(options.log)),
-            connections: AtomicU64::new(0),
-        });
-        let mut door = Door::new(options.port)?;
-        door.open(&shared)?;
+        let state = State::new(backend, &options.token, options.log_capacity);
+        let state = Arc::new(state);
+        let mut listener = Listener::new(options.port)?;
+        listener.open(&state)?;
         Ok(Self {
-            address: door.address,
-            shared,
-            door: tokio::sync::Mutex::new(door),
+            address: listener.address,
+            state,
+            listener: Mutex::new(listener),
         })
     }
 
-    /// The address to give to a client, such as `http://127.0.0.1:8079`.
+    /// The URL for clients, such as `http://127.0.0.1:8079`.
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
     }
 
-    /// The token to give to a client.
+    /// The token for clients.
     pub fn token(&self) -> &str {
-        self.shared.authorization.trim_start_matches("Bearer ")
+        self.state.authorization.trim_start_matches("Bearer ")
     }
 
-    /// Runs a command directly: no mode, hold or log has a part in it.
+    /// Changes how clients are treated. Requests that arrive after this returns
+    /// meet the new mode. Those that [`Mode::Silent`] accepted stay unanswered.
+    ///
+    /// # Errors
+    ///
+    /// When the port cannot be taken again after [`Mode::Unreachable`].
+    pub async fn set_mode(&self, mode: Mode) -> io::Result<()> {
+        self.state.set_mode(mode);
+        let mut listener = self.listener.lock().await;
+        match mode {
+            Mode::Unreachable => listener.close().await,
+            _ => listener.open(&self.state),
+        }
+    }
+
+    /// Closes every connection and keeps accepting new ones.
+    ///
+    /// # Errors
+    ///
+    /// When the port cannot be taken again.
+    pub async fn close_connections(&self) -> io::Result<()> {
+        let mut listener = self.listener.lock().await;
+        listener.close().await?;
+        match self.state.mode() {
+            Mode::Unreachable => Ok(()),
+            _ => listener.open(&self.state),
+        }
+    }
+
+    /// Holds the next request in which a command matches, without running it.
+    /// The predicate gets the command's name and arguments.
+    pub fn hold_next(
+        &self,
+        predicate: impl FnMut(&[String]) -> bool + Send + 'static,
+        while_held: WhileHeld,
+    ) -> Held {
+        self.hold(Box::new(predicate), while_held, 1)
+    }
+
+    /// Holds every request in which a command matches, without running it, until
+    /// the requests are released.
+    pub fn hold_all(
+        &self,
+        predicate: impl FnMut(&[String]) -> bool + Send + 'static,
+        while_held: WhileHeld,
+    ) -> Held {
+        self.hold(Box::new(predicate), while_held, usize::MAX)
+    }
+
+    fn hold(&self, predicate: Predicate, while_held: WhileHeld, limit: usize) -> Held {
+        let hold = Arc::new(Hold::new(predicate, while_held, limit));
+        self.state.add_hold(&hold);
+        Held {
+            state: Arc::clone(&self.state),
+            hold,
+        }
+    }
+
+    /// The last requests, oldest first, up to [`Options::log_capacity`]. A request
+    /// is logged before it is run. One with a wrong token, path or body is not
+    /// logged.
+    pub fn log(&self) -> Vec<LogEntry> {
+        self.state.log().entries()
+    }
+
+    /// How many HTTP requests were logged.
+    pub fn requests(&self) -> u64 {
+        self.state.log().requests()
+    }
+
+    /// How many commands were logged.
+    pub fn commands(&self) -> u64 {
+        self.state.log().commands()
+    }
+
+    /// How often this command was logged.
+    pub fn count(&self, name: &str) -> u64 {
+        self.state.log().count(name)
+    }
+
+    /// Empties the log and sets all counters to 0.
+    pub fn clear_log(&self) {
+        self.state.log().clear();
+    }
+
+    /// Runs a command directly. Mode, holds and log do not apply.
     ///
     /// # Errors
     ///
     /// Redis' error text.
     pub async fn command(&self, words: &[&str]) -> Result<Value, String> {
-        let command = words.iter().map(|&word| word.to_owned()).collect();
-        let replies = self.shared.backend.run(&[command], false).await?;
-        replies.into_iter().next().unwrap_or(Ok(Value::Null))
+        let reply = self.run(words).await?;
+        Ok(reply.to_json(Encoding::Text))
     }
 
-    /// The value of a key, read directly.
+    async fn run(&self, words: &[&str]) -> CommandResult {
+        let command = words.iter().map(|&word| word.to_owned()).collect();
+        let results = self.state.backend.run(&[command], false).await?;
+        results.into_iter().next().unwrap_or(Ok(Reply::Nil))
+    }
+
+    /// Reads the value of a key directly.
     ///
     /// # Errors
     ///
-    /// Redis' error text, as for all that follow.
+    /// Redis' error text.
     pub async fn get(&self, key: &str) -> Result<Option<String>, String> {
-        let value = self.command(&["GET", key]).await?;
-        Ok(value.as_str().map(str::to_owned))
+        let value = self.run(&["GET", key]).await?;
+        Ok(value.as_text().map(Into::into))
     }
 
-    /// Writes a value directly, without an end.
+    /// Writes a value directly, without expiry.
     ///
     /// # Errors
     ///
     /// Redis' error text.
     pub async fn set(&self, key: &str, value: &str) -> Result<(), String> {
-        self.command(&["SET", key, value]).await.map(drop)
+        self.run(&["SET", key, value]).await.map(drop)
     }
 
-    /// Loses a key, as an eviction or a failover would; says whether it was there.
+    /// Removes a key, as an eviction or a failover would. Returns whether the key
+    /// existed.
     ///
     /// # Errors
     ///
     /// Redis' error text.
-    pub async fn lose(&self, key: &str) -> Result<bool, String> {
-        self.command(&["DEL", key]).await.map(|count| count == 1)
+    pub async fn evict(&self, key: &str) -> Result<bool, String> {
+        let count = self.run(&["DEL", key]).await?;
+        Ok(count == Reply::Integer(1))
     }
 
-    /// Loses everything.
+    /// Removes every key.
     ///
     /// # Errors
     ///
     /// Redis' error text.
     pub async fn flush(&self) -> Result<(), String> {
-        self.command(&["FLUSHDB"]).await.map(drop)
+        self.run(&["FLUSHDB"]).await.map(drop)
     }
 
-    /// The strings there are, with their ends.
+    /// Copies all keys, with their values and expiry.
     ///
     /// # Errors
     ///
-    /// Redis' error text; a key that holds no string is one.
+    /// Redis' error text. A key whose value is not a string is an error.
     pub async fn snapshot(&self) -> Result<Snapshot, String> {
         let mut entries = Vec::new();
-        let keys = self.command(&["KEYS", "*"]).await?;
-        for key in keys
-            .as_array()
-            .into_iter()
-            .flatten()
-            .filter_map(Value::as_str)
-        {
-            let ends = self.command(&["PEXPIRETIME", key]).await?.as_i64();
-            // One that ended in between is left out.
-            if let Some(value) = self.get(key).await? {
-                entries.push((key.to_owned(), value, ends.filter(|&ends| ends >= 0)));
+        let Reply::Array(keys) = self.run(&["KEYS", "*"]).await? else {
+            return Err("ERR KEYS did not return an array".to_owned());
+        };
+        for key in keys.iter().filter_map(Reply::as_text) {
+            let expires_at = self.run(&["PEXPIRETIME", &key]).await?.as_integer();
+            // A key that has expired since KEYS is left out.
+            if let Some(value) = self.get(&key).await? {
+                let expires_at = expires_at.filter(|&time| time >= 0);
+                entries.push((key.into_owned(), value, expires_at));
             }
         }
         Ok(Snapshot(entries))
     }
 
-    /// Puts the database back to a snapshot. What has ended since stays ended.
+    /// Replaces all keys with those of a snapshot. Keys that have expired since
+    /// stay expired.
     ///
     /// # Errors
     ///
     /// Redis' error text.
     pub async fn restore(&self, snapshot: &Snapshot) -> Result<(), String> {
         self.flush().await?;
-        for (key, value, ends) in &snapshot.0 {
-            match ends {
-                Some(ends) => {
-                    self.command(&["SET", key, value, "PXAT", &ends.to_string()])
-                        .await?
-                }
-                None => self.command(&["SET", key, value]).await?,
+        for (key, value, expires_at) in &snapshot.0 {
+            match expires_at.map(|time| time.to_string()) {
+                Some(time) => self.run(&["SET", key, value, "PXAT", &time]).await?,
+                None => self.run(&["SET", key, value]).await?,
             };
         }
         Ok(())
     }
 }
 
-/// A database as it once was; see [`Endpoint::restore`].
+/// A copy of a database; see [`Endpoint::restore`].
 #[derive(Clone, Debug)]
 pub struct Snapshot(Vec<(String, String, Option<i64>)>);
 
-/// What the endpoint's connections have in common.
-pub(crate) struct Shared {
-    backend: Backend,
-    pub(crate) authorization: String,
-    mode: Mutex<Mode>,
-    holds: Mutex<Vec<Arc<Hold>>>,
-    log: Mutex<Log>,
-    pub(crate) connections: AtomicU64,
+/// Held requests. When this is dropped without [`Held::release`], they are never
+/// run, and the connections of waiting clients are closed.
+pub struct Held {
+    state: Arc<State>,
+    hold: Arc<Hold>,
 }
 
-impl Shared {
-    pub(crate) fn mode(&self) -> Mode {
-        *lock(&self.mode)
+impl Held {
+    /// Waits until at least one request is held.
+    pub async fn wait(&self) {
+        self.hold.wait().await;
     }
 
-    pub(crate) fn set_mode(&self, mode: Mode) {
-        *lock(&self.mode) = mode;
+    /// The commands held so far, in the order of arrival.
+    pub fn commands(&self) -> Vec<Vec<String>> {
+        self.hold.commands()
     }
 
-    pub(crate) fn holds(&self) -> MutexGuard<'_, Vec<Arc<Hold>>> {
-        lock(&self.holds)
-    }
-
-    pub(crate) fn log(&self) -> MutexGuard<'_, Log> {
-        lock(&self.log)
-    }
-
-    /// Runs the commands of a request as the mode lets it; the error refuses
-    /// the request as a whole.
-    pub(crate) async fn run(
-        &self,
-        path: Path,
-        commands: &[Vec<String>],
-    ) -> Result<Vec<Reply>, String> {
-        let mode = self.mode();
-        let refusals: Vec<_> = commands
-            .iter()
-            .map(|command| refusal(mode, command))
-            .collect();
-        let atomic = path == Path::MultiExec;
-        if refusals.iter().all(Option::is_none) {
-            return self.backend.run(commands, atomic).await;
-        }
-        if atomic {
-            return Err("EXECABORT Transaction discarded because of previous errors.".to_owned());
-        }
-        let mut replies = Vec::new();
-        for (command, refusal) in commands.iter().zip(refusals) {
-            match refusal {
-                Some(text) => replies.push(Err(text)),
-                None => replies.extend(
-                    self.backend
-                        .run(std::slice::from_ref(command), false)
-                        .await?,
-                ),
-            }
-        }
-        Ok(replies)
-    }
-}
-
-/// The port. It stays ours while the endpoint is away: a socket that is bound
-/// and does not listen refuses connections.
-pub(crate) struct Door {
-    address: SocketAddr,
-    bound: Option<TcpSocket>,
-    server: Option<Server>,
-}
-
-struct Server {
-    stop: oneshot::Sender<()>,
-    task: JoinHandle<()>,
-}
-
-impl Door {
-    fn new(port: u16) -> io::Result<Self> {
-        let bound = bind(SocketAddr::from((Ipv4Addr::LOCALHOST, port)))?;
-        Ok(Self {
-            address: bound.local_addr()?,
-            bound: Some(bound),
-            server: None,
-        })
-    }
-
-    pub(crate) fn open(&mut self, shared: &Arc<Shared>) -> io::Result<()> {
-        if self.server.is_some() {
-            return Ok(());
-        }
-        let socket = match self.bound.take() {
-            Some(socket) => socket,
-            None => bind(self.address)?,
-        };
-        let listener = socket.listen(1024)?;
-        let (stop, stopped) = oneshot::channel();
-        let task = tokio::spawn(http::serve(listener, Arc::clone(shared), stopped));
-        self.server = Some(Server { stop, task });
-        Ok(())
-    }
-
-    pub(crate) async fn close(&mut self) -> io::Result<()> {
-        if let Some(Server { stop, task }) = self.server.take() {
-            drop(stop);
-            _ = task.await;
-            self.bound = Some(bind_again(self.address).await?);
-        }
-        Ok(())
-    }
-}
-
-/// A process that is being started just now holds a copy of whatever listened,
-/// until it executes its program.
-async fn bind_again(address: SocketAddr) -> io::Result<TcpSocket> {
-    let started = Instant::now();
-    loop {
-        match bind(address) {
-            Err(error)
-                if error.kind() == io::ErrorKind::AddrInUse
-                    && started.elapsed() < FORKED_WITHIN =>
-            {
-                tokio::time::sleep(Duration::from_millis(1)).await;
-            }
-            outcome => return outcome,
+    /// Runs the held requests in the order of arrival and responds to clients
+    /// that still wait. A request runs even if its client is gone.
+    pub async fn release(self) {
+        self.state.remove_hold(&self.hold);
+        for request in self.hold.take() {
+            let results = self.state.run(request.path, &request.commands).await;
+            _ = request.response.send(results);
         }
     }
 }
 
-fn bind(address: SocketAddr) -> io::Result<TcpSocket> {
-    let socket = TcpSocket::new_v4()?;
-    // Connections that have just ended must not keep the port.
-    socket.set_reuseaddr(true)?;
-    socket.bind(address)?;
-    Ok(socket)
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.state.remove_hold(&self.hold);
+    }
 }

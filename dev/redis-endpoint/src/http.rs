@@ -1,4 +1,4 @@
-//! The HTTP server: connections, requests, and the modes' part in answering.
+//! The HTTP server: connections, requests, and what each mode does to them.
 
 use std::io;
 use std::pin::Pin;
@@ -18,14 +18,16 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 
-use crate::endpoint::Shared;
-use crate::faults::{Fate, Mode};
+use crate::hold::HeldResponse;
+use crate::mode::Mode;
 use crate::protocol::{self, Path};
+use crate::reply::Encoding;
+use crate::state::State;
 
-/// Accepts connections until `stopped`; then they have all ended, too.
+/// Accepts connections until `stopped`, then closes them all.
 pub(crate) async fn serve(
     listener: TcpListener,
-    shared: Arc<Shared>,
+    state: Arc<State>,
     mut stopped: oneshot::Receiver<()>,
 ) {
     let mut connections = JoinSet::new();
@@ -33,10 +35,10 @@ pub(crate) async fn serve(
         tokio::select! {
             accepted = listener.accept() => match accepted {
                 Ok((stream, _)) => {
-                    let number = shared.connections.fetch_add(1, Ordering::Relaxed);
-                    connections.spawn(converse(stream, number, Arc::clone(&shared)));
+                    let number = state.connections.fetch_add(1, Ordering::Relaxed);
+                    connections.spawn(serve_connection(stream, number, Arc::clone(&state)));
                 }
-                // Out of file descriptors: some come back with time.
+                // Out of file descriptors: wait until some are closed.
                 Err(_) => tokio::time::sleep(Duration::from_millis(10)).await,
             },
             Some(_) = connections.join_next() => {}
@@ -47,26 +49,26 @@ pub(crate) async fn serve(
     connections.shutdown().await;
 }
 
-async fn converse(stream: TcpStream, number: u64, shared: Arc<Shared>) {
-    // An answer is one small write, and nothing is gained by holding it back.
+async fn serve_connection(stream: TcpStream, number: u64, state: Arc<State>) {
+    // A response is one small write, so nothing is gained by delaying it.
     _ = stream.set_nodelay(true);
-    let service = service_fn(|request| answer(Arc::clone(&shared), number, request));
-    // However it ends, there is nobody to tell.
+    let service = service_fn(|request| respond(Arc::clone(&state), number, request));
+    // A failed connection concerns its client alone.
     _ = http1::Builder::new()
         .serve_connection(TokioIo::new(stream), service)
         .await;
 }
 
-/// Answers one request. An error ends the connection without an answer.
-async fn answer(
-    shared: Arc<Shared>,
+/// Responds to one request. An error closes the connection without a response.
+async fn respond(
+    state: Arc<State>,
     connection: u64,
     request: Request<Incoming>,
-) -> io::Result<Response<Answer>> {
-    let mode = shared.mode();
+) -> io::Result<Response<ResponseBody>> {
+    let mode = state.mode();
     let authorization = request.headers().get(AUTHORIZATION);
     let known =
-        authorization.is_some_and(|value| value.as_bytes() == shared.authorization.as_bytes());
+        authorization.is_some_and(|value| value.as_bytes() == state.authorization.as_bytes());
     if !known || mode == Mode::Unauthorized {
         return Ok(json(
             StatusCode::UNAUTHORIZED,
@@ -81,6 +83,10 @@ async fn answer(
         ));
     };
     let name = request.uri().path().to_owned();
+    let encoding = match request.headers().get("upstash-encoding") {
+        Some(value) if value.as_bytes() == b"base64" => Encoding::Base64,
+        _ => Encoding::Text,
+    };
     let body = request
         .into_body()
         .collect()
@@ -90,62 +96,62 @@ async fn answer(
         Ok(commands) => commands,
         Err(text) => return Ok(json(StatusCode::BAD_REQUEST, protocol::error(&text))),
     };
-    shared.log().add(connection, &name, &commands);
+    state.log().add(connection, &name, &commands);
 
     match mode {
         Mode::Silent => return std::future::pending().await,
         Mode::NotJson => return Ok(page()),
         _ => {}
     }
-    let replies = match shared.catch(path, &commands) {
-        None => shared.run(path, &commands).await,
-        Some(Fate::Now(replies)) => Ok(replies),
-        Some(Fate::Later(replies)) => replies.await.map_err(io::Error::other)?,
-        Some(Fate::CutOff) => return Err(io::Error::other("cut off")),
+    let results = match state.try_hold(path, &commands) {
+        None => state.run(path, &commands).await,
+        Some(HeldResponse::Now(results)) => Ok(results),
+        Some(HeldResponse::Later(results)) => results.await.map_err(io::Error::other)?,
+        Some(HeldResponse::Disconnect) => return Err(io::Error::other("cut off")),
     };
-    let (status, body) = match replies {
-        Ok(replies) => protocol::render(path, &replies),
+    let (status, body) = match results {
+        Ok(results) => protocol::render(path, &results, encoding),
         Err(text) => (StatusCode::BAD_REQUEST, protocol::error(&text)),
     };
     let mut response = json(status, body);
     match mode {
         Mode::Slow(time) => tokio::time::sleep(time).await,
-        Mode::CutOff => response = response.map(Answer::cut),
+        Mode::CutOff => response = response.map(ResponseBody::cut),
         _ => {}
     }
     Ok(response)
 }
 
-fn json(status: StatusCode, body: String) -> Response<Answer> {
-    let mut response = Response::new(Answer::Whole(Some(body.into())));
+fn json(status: StatusCode, body: String) -> Response<ResponseBody> {
+    let mut response = Response::new(ResponseBody::Whole(Some(body.into())));
     *response.status_mut() = status;
     let json = HeaderValue::from_static("application/json");
     response.headers_mut().insert(CONTENT_TYPE, json);
     response
 }
 
-fn page() -> Response<Answer> {
+fn page() -> Response<ResponseBody> {
     let html = Bytes::from_static(b"<html><body>Back soon</body></html>");
-    let mut response = Response::new(Answer::Whole(Some(html)));
+    let mut response = Response::new(ResponseBody::Whole(Some(html)));
     let html = HeaderValue::from_static("text/html");
     response.headers_mut().insert(CONTENT_TYPE, html);
     response
 }
 
-/// A body in one frame, which goes out in one write with its head.
-enum Answer {
+/// A body in one frame, which is sent in one write with the headers.
+enum ResponseBody {
     Whole(Option<Bytes>),
     Cut(Cut),
 }
 
-/// The first half of a body that was announced as `length` bytes.
+/// The first half of a body whose announced length is `length` bytes.
 struct Cut {
     half: Option<Bytes>,
     length: u64,
     flushed: bool,
 }
 
-impl Answer {
+impl ResponseBody {
     fn cut(self) -> Self {
         let Self::Whole(Some(bytes)) = self else {
             return self;
@@ -158,7 +164,7 @@ impl Answer {
     }
 }
 
-impl Body for Answer {
+impl Body for ResponseBody {
     type Data = Bytes;
     type Error = io::Error;
 
@@ -178,7 +184,7 @@ impl Body for Answer {
         if cut.flushed {
             return Poll::Ready(Some(Err(io::Error::other("cut off"))));
         }
-        // hyper writes out what it has before it asks again.
+        // hyper writes what it has before it polls again.
         cut.flushed = true;
         context.waker().wake_by_ref();
         Poll::Pending

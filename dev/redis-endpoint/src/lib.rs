@@ -1,10 +1,10 @@
 //! Upstash's REST protocol for local use and for tests.
 //!
-//! An [`Endpoint`] answers `/`, `/pipeline` and `/multi-exec` as Upstash does,
-//! from memory or in front of a real Redis ([`Backend`]); [`RedisServer`] is a
-//! private one. It can be made to misbehave while it runs ([`Mode`]), to keep a
-//! chosen command and deliver it later ([`Endpoint::hold_next`]), and it tells
-//! what it was asked ([`Endpoint::log`]).
+//! An [`Endpoint`] serves `/`, `/pipeline` and `/multi-exec` as Upstash does, from
+//! memory or in front of a Redis server ([`Backend`]). [`RedisServer`] starts a
+//! private server. While an endpoint runs, it can misbehave ([`Mode`]), hold a
+//! chosen command back ([`Endpoint::hold_next`]), and report its requests
+//! ([`Endpoint::log`]).
 //!
 //! ```no_run
 //! use redis_endpoint::{Backend, Endpoint, Mode, Options};
@@ -13,7 +13,7 @@
 //! let endpoint = Endpoint::start(Backend::memory(), Options::default()).await?;
 //! println!("{} {}", endpoint.url(), endpoint.token());
 //!
-//! endpoint.set_mode(Mode::Away).await?;
+//! endpoint.set_mode(Mode::Unreachable).await?;
 //! endpoint.set_mode(Mode::Normal).await?;
 //! # Ok(())
 //! # }
@@ -21,16 +21,21 @@
 
 mod backend;
 mod endpoint;
-mod faults;
+mod hold;
 mod http;
+mod listener;
 mod log;
 mod memory;
+mod mode;
 mod protocol;
-mod real;
 mod redis_server;
+mod reply;
+mod state;
+mod upstream;
 
 pub use backend::Backend;
-pub use endpoint::{Endpoint, Options, Snapshot};
-pub use faults::{Held, Meanwhile, Mode};
-pub use log::Entry;
+pub use endpoint::{Endpoint, Held, Options, Snapshot};
+pub use hold::WhileHeld;
+pub use log::LogEntry;
+pub use mode::Mode;
 pub use redis_server::RedisServer;

@@ -1,30 +1,29 @@
-//! A small Redis in memory: string values, expiry, Redis' own error texts.
+//! A small Redis in memory: string values, expiry, and Redis' error texts.
 
 use std::collections::HashMap;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use serde_json::Value;
-
-use crate::backend::Reply;
+use crate::reply::{CommandResult, Reply};
 
 const NOT_AN_INTEGER: &str = "ERR value is not an integer or out of range";
 const SYNTAX: &str = "ERR syntax error";
+const NOT_IN_MEMORY: &str = "ERR this option is not available in memory; run redis-server for it";
 
-/// Each command with the fewest and the most arguments that it takes.
+/// Each command, with its minimum and maximum number of arguments.
 const COMMANDS: [(&str, usize, usize); 19] = [
     ("DBSIZE", 0, 0),
     ("DEL", 1, usize::MAX),
     ("ECHO", 1, 1),
     ("EXISTS", 1, usize::MAX),
-    ("EXPIRE", 2, 2),
+    ("EXPIRE", 2, 3),
     ("FLUSHDB", 0, 1),
     ("GET", 1, 1),
     ("INCR", 1, 1),
     ("INCRBY", 2, 2),
     ("KEYS", 1, 1),
     ("MGET", 1, usize::MAX),
-    ("PEXPIRE", 2, 2),
-    ("PEXPIREAT", 2, 2),
+    ("PEXPIRE", 2, 3),
+    ("PEXPIREAT", 2, 3),
     ("PEXPIRETIME", 1, 1),
     ("PING", 0, 1),
     ("PTTL", 1, 1),
@@ -36,14 +35,14 @@ const COMMANDS: [(&str, usize, usize); 19] = [
 #[derive(Default)]
 pub(crate) struct Memory {
     entries: HashMap<String, Entry>,
-    /// With this many entries, those that have ended are swept out.
+    /// At this number of entries, expired ones are removed.
     sweep_at: usize,
 }
 
 struct Entry {
     value: String,
-    /// Unix milliseconds.
-    ends: Option<i64>,
+    /// In Unix milliseconds.
+    expires_at: Option<i64>,
 }
 
 impl Memory {
@@ -51,9 +50,11 @@ impl Memory {
         &mut self,
         commands: &[Vec<String>],
         atomic: bool,
-    ) -> Result<Vec<Reply>, String> {
-        if atomic && commands.iter().any(|command| check(command).is_err()) {
-            return Err("EXECABORT Transaction discarded because of previous errors.".to_owned());
+    ) -> Result<Vec<CommandResult>, String> {
+        if atomic && let Some(error) = commands.iter().find_map(|command| validate(command).err()) {
+            return Err(format!(
+                "EXECABORT Transaction discarded because of previous errors. ({error})"
+            ));
         }
         let now = SystemTime::now()
             .duration_since(UNIX_EPOCH)
@@ -65,20 +66,20 @@ impl Memory {
             .collect())
     }
 
-    fn apply(&mut self, command: &[String], now: i64) -> Reply {
-        let name = check(command)?;
+    fn apply(&mut self, command: &[String], now: i64) -> CommandResult {
+        let name = validate(command)?;
         let words: Vec<&str> = command[1..].iter().map(String::as_str).collect();
         match (name, &words[..]) {
             ("GET", [key]) => Ok(self.value(key, now)),
             ("MGET", keys) => Ok(keys.iter().map(|key| self.value(key, now)).collect()),
             ("SET", [key, value, options @ ..]) => self.set(key, value, options, now),
             ("DEL", keys) => Ok(count(keys, |key| self.remove(key, now))),
-            ("EXISTS", keys) => Ok(count(keys, |key| self.alive(key, now).is_some())),
+            ("EXISTS", keys) => Ok(count(keys, |key| self.live(key, now).is_some())),
             ("EXPIRE" | "PEXPIRE" | "PEXPIREAT", [key, time]) => self.expire(name, key, time, now),
             // Rounded to the nearest second, as Redis does.
-            ("TTL", [key]) => Ok(self.end(key, now, |ends| (ends - now + 500) / 1000)),
-            ("PTTL", [key]) => Ok(self.end(key, now, |ends| ends - now)),
-            ("PEXPIRETIME", [key]) => Ok(self.end(key, now, |ends| ends)),
+            ("TTL", [key]) => Ok(self.expiry(key, now, |time| (time - now + 500) / 1000)),
+            ("PTTL", [key]) => Ok(self.expiry(key, now, |time| time - now)),
+            ("PEXPIRETIME", [key]) => Ok(self.expiry(key, now, |time| time)),
             ("INCR", [key]) => self.add(key, 1, now),
             ("INCRBY", [key, amount]) => self.add(key, integer(amount)?, now),
             ("KEYS", [pattern]) => {
@@ -86,12 +87,12 @@ impl Memory {
                 let keys = self.entries.keys();
                 Ok(keys
                     .filter(|key| matches(pattern.as_bytes(), key.as_bytes()))
-                    .cloned()
+                    .map(String::as_str)
                     .collect())
             }
             ("DBSIZE", []) => {
                 self.sweep(now);
-                Ok(self.entries.len().into())
+                Ok((self.entries.len() as i64).into())
             }
             ("FLUSHDB", _) => {
                 self.entries.clear();
@@ -99,30 +100,32 @@ impl Memory {
             }
             ("PING", []) => Ok("PONG".into()),
             ("PING" | "ECHO", [text]) => Ok((*text).into()),
-            ("TIME", []) => Ok([now / 1000, now % 1000 * 1000]
-                .iter()
-                .map(i64::to_string)
-                .collect()),
-            _ => Err(SYNTAX.to_owned()),
+            ("TIME", []) => {
+                let [seconds, microseconds] =
+                    [now / 1000, now % 1000 * 1000].map(|part| part.to_string());
+                Ok([&*seconds, &*microseconds].into_iter().collect())
+            }
+            _ => Err(NOT_IN_MEMORY.to_owned()),
         }
     }
 
-    fn set(&mut self, key: &str, value: &str, options: &[&str], now: i64) -> Reply {
+    fn set(&mut self, key: &str, value: &str, options: &[&str], now: i64) -> CommandResult {
         let options = SetOptions::parse(options, now)?;
-        let there = self.alive(key, now);
+        let existing = self.live(key, now);
         if options
-            .only_if
-            .is_some_and(|wanted| wanted != there.is_some())
+            .required
+            .is_some_and(|wanted| wanted != existing.is_some())
         {
-            return Ok(Value::Null);
+            return Ok(Reply::Nil);
         }
-        let ends = if options.keep {
-            there.and_then(|entry| entry.ends)
+        let expires_at = if options.keep_expiry {
+            existing.and_then(|entry| entry.expires_at)
         } else {
-            options.ends
+            options.expires_at
         };
         let value = value.to_owned();
-        self.entries.insert(key.to_owned(), Entry { value, ends });
+        self.entries
+            .insert(key.to_owned(), Entry { value, expires_at });
         if self.entries.len() > self.sweep_at {
             self.sweep(now);
             self.sweep_at = 2 * self.entries.len() + 1024;
@@ -130,24 +133,24 @@ impl Memory {
         Ok("OK".into())
     }
 
-    fn expire(&mut self, name: &str, key: &str, time: &str, now: i64) -> Reply {
+    fn expire(&mut self, name: &str, key: &str, time: &str, now: i64) -> CommandResult {
         let (unit, from) = match name {
             "EXPIRE" => (1000, now),
             "PEXPIRE" => (1, now),
             _ => (1, 0),
         };
-        let ends = absolute(time, unit, from)?.ok_or_else(|| invalid_expire(name))?;
-        Ok(match self.alive(key, now) {
+        let expires_at = absolute_time(time, unit, from)?.ok_or_else(|| invalid_expire(name))?;
+        Ok(match self.live(key, now) {
             Some(entry) => {
-                entry.ends = Some(ends);
+                entry.expires_at = Some(expires_at);
                 1.into()
             }
             None => 0.into(),
         })
     }
 
-    fn add(&mut self, key: &str, amount: i64, now: i64) -> Reply {
-        let old = match self.alive(key, now) {
+    fn add(&mut self, key: &str, amount: i64, now: i64) -> CommandResult {
+        let old = match self.live(key, now) {
             Some(entry) => integer(&entry.value)?,
             None => 0,
         };
@@ -157,47 +160,47 @@ impl Memory {
         Ok(sum.into())
     }
 
-    fn value(&mut self, key: &str, now: i64) -> Value {
-        match self.alive(key, now) {
+    fn value(&mut self, key: &str, now: i64) -> Reply {
+        match self.live(key, now) {
             Some(entry) => entry.value.as_str().into(),
-            None => Value::Null,
+            None => Reply::Nil,
         }
     }
 
-    /// -2 for an absent key, -1 for one without an end.
-    fn end(&mut self, key: &str, now: i64, show: impl Fn(i64) -> i64) -> Value {
-        match self.alive(key, now) {
-            Some(entry) => entry.ends.map_or(-1, show).into(),
+    /// Returns -2 for an absent key and -1 for a key without expiry.
+    fn expiry(&mut self, key: &str, now: i64, show: impl Fn(i64) -> i64) -> Reply {
+        match self.live(key, now) {
+            Some(entry) => entry.expires_at.map_or(-1, show).into(),
             None => (-2).into(),
         }
     }
 
     fn remove(&mut self, key: &str, now: i64) -> bool {
         let removed = self.entries.remove(key);
-        removed.is_some_and(|entry| entry.alive(now))
+        removed.is_some_and(|entry| entry.is_live(now))
     }
 
-    fn alive(&mut self, key: &str, now: i64) -> Option<&mut Entry> {
-        self.entries.get_mut(key).filter(|entry| entry.alive(now))
+    fn live(&mut self, key: &str, now: i64) -> Option<&mut Entry> {
+        self.entries.get_mut(key).filter(|entry| entry.is_live(now))
     }
 
     fn sweep(&mut self, now: i64) {
-        self.entries.retain(|_, entry| entry.alive(now));
+        self.entries.retain(|_, entry| entry.is_live(now));
     }
 }
 
 impl Entry {
-    fn alive(&self, now: i64) -> bool {
-        self.ends.is_none_or(|ends| ends > now)
+    fn is_live(&self, now: i64) -> bool {
+        self.expires_at.is_none_or(|time| time > now)
     }
 }
 
 #[derive(Default)]
 struct SetOptions {
-    ends: Option<i64>,
-    keep: bool,
-    /// Whether the key must be there, or must not.
-    only_if: Option<bool>,
+    expires_at: Option<i64>,
+    keep_expiry: bool,
+    /// Whether the key must exist (`true`) or must not (`false`).
+    required: Option<bool>,
 }
 
 impl SetOptions {
@@ -205,67 +208,81 @@ impl SetOptions {
         let mut options = Self::default();
         let mut words = words.iter();
         while let Some(word) = words.next() {
-            let ends = options.keep || options.ends.is_some();
+            let has_expiry = options.keep_expiry || options.expires_at.is_some();
             let (unit, from) = match word.to_ascii_uppercase().as_str() {
-                "NX" if options.only_if.is_none() => {
-                    options.only_if = Some(false);
+                "NX" if options.required.is_none() => {
+                    options.required = Some(false);
                     continue;
                 }
-                "XX" if options.only_if.is_none() => {
-                    options.only_if = Some(true);
+                "XX" if options.required.is_none() => {
+                    options.required = Some(true);
                     continue;
                 }
-                "KEEPTTL" if !ends => {
-                    options.keep = true;
+                "KEEPTTL" if !has_expiry => {
+                    options.keep_expiry = true;
                     continue;
                 }
-                "EX" if !ends => (1000, now),
-                "PX" if !ends => (1, now),
-                "EXAT" if !ends => (1000, 0),
-                "PXAT" if !ends => (1, 0),
+                "EX" if !has_expiry => (1000, now),
+                "PX" if !has_expiry => (1, now),
+                "EXAT" if !has_expiry => (1000, 0),
+                "PXAT" if !has_expiry => (1, 0),
+                "GET" => return Err(NOT_IN_MEMORY.to_owned()),
                 _ => return Err(SYNTAX.to_owned()),
             };
             let time = words.next().ok_or(SYNTAX)?;
             let positive = integer(time)? > 0;
-            let ends = absolute(time, unit, from)?.filter(|_| positive);
-            options.ends = Some(ends.ok_or_else(|| invalid_expire("SET"))?);
+            let expires_at = absolute_time(time, unit, from)?.filter(|_| positive);
+            options.expires_at = Some(expires_at.ok_or_else(|| invalid_expire("SET"))?);
         }
         Ok(options)
     }
 }
 
-/// The command's name in capitals, if there is such a command and it takes as
-/// many arguments.
-fn check(command: &[String]) -> Result<&'static str, String> {
-    let [name, words @ ..] = command else {
+/// Returns the command's name in capitals. Fails when the command is unknown or
+/// takes another number of arguments.
+fn validate(command: &[String]) -> Result<&'static str, String> {
+    let [name, arguments @ ..] = command else {
         return Err("ERR empty command".to_owned());
     };
     let known = COMMANDS
         .iter()
         .find(|(known, ..)| name.eq_ignore_ascii_case(known));
     match known {
-        Some((known, least, most)) if (*least..=*most).contains(&words.len()) => Ok(known),
+        Some((known, least, most)) if (*least..=*most).contains(&arguments.len()) => Ok(known),
         Some((known, ..)) => {
             let name = known.to_ascii_lowercase();
             Err(format!(
                 "ERR wrong number of arguments for '{name}' command"
             ))
         }
-        None => {
-            let words: String = words.iter().map(|word| format!("'{word}' ")).collect();
-            Err(format!(
-                "ERR unknown command '{name}', with args beginning with: {words}"
-            ))
-        }
+        None => Err(unknown_command(name, arguments)),
     }
 }
 
-fn count(keys: &[&str], mut holds: impl FnMut(&str) -> bool) -> Value {
-    keys.iter().filter(|key| holds(key)).count().into()
+/// Redis' own text, which quotes at most 128 bytes of arguments, and a hint.
+fn unknown_command(name: &str, arguments: &[String]) -> String {
+    let mut quoted = String::new();
+    for argument in arguments {
+        let room = 128_usize.saturating_sub(quoted.len());
+        if room == 0 {
+            break;
+        }
+        let argument = &argument[..argument.floor_char_boundary(room)];
+        quoted += &format!("'{argument}' ");
+    }
+    format!(
+        "ERR unknown command '{name}', with args beginning with: {quoted}\
+         (in memory there are commands for strings only; run redis-server for the others)"
+    )
 }
 
-/// The time in Unix milliseconds, unless there is no such time.
-fn absolute(time: &str, unit: i64, from: i64) -> Result<Option<i64>, String> {
+fn count(keys: &[&str], mut holds: impl FnMut(&str) -> bool) -> Reply {
+    let count = keys.iter().filter(|key| holds(key)).count();
+    (count as i64).into()
+}
+
+/// Returns the time in Unix milliseconds, or `None` when it is out of range.
+fn absolute_time(time: &str, unit: i64, from: i64) -> Result<Option<i64>, String> {
     let time = integer(time)?.checked_mul(unit);
     Ok(time.and_then(|time| time.checked_add(from)))
 }
@@ -279,7 +296,7 @@ fn integer(text: &str) -> Result<i64, String> {
     text.parse().map_err(|_| NOT_AN_INTEGER.to_owned())
 }
 
-/// Redis' patterns as far as `*` and `?` go.
+/// Matches a pattern of Redis, of which only `*` and `?` are supported.
 fn matches(pattern: &[u8], text: &[u8]) -> bool {
     match (pattern, text) {
         ([b'*', rest @ ..], _) => (0..=text.len()).any(|skip| matches(rest, &text[skip..])),

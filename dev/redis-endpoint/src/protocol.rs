@@ -1,4 +1,4 @@
-//! The bodies of Upstash's REST protocol.
+//! The request and response bodies of Upstash's REST protocol.
 
 use std::fmt;
 
@@ -6,9 +6,9 @@ use hyper::StatusCode;
 use serde::de::{Deserialize, Deserializer, Visitor};
 use serde_json::Value;
 
-use crate::backend::Reply;
+use crate::reply::{CommandResult, Encoding};
 
-/// Which of the protocol's three paths was asked.
+/// One of the protocol's three paths.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Path {
     Single,
@@ -27,7 +27,7 @@ impl Path {
     }
 }
 
-/// Reads the commands of a request; the error is the one to answer with.
+/// Parses the commands of a request. The error is the text to respond with.
 pub(crate) fn parse(path: Path, body: &[u8]) -> Result<Vec<Vec<String>>, String> {
     let commands: serde_json::Result<Vec<Vec<Word>>> = match path {
         Path::Single => serde_json::from_slice(body).map(|command| vec![command]),
@@ -41,48 +41,49 @@ pub(crate) fn parse(path: Path, body: &[u8]) -> Result<Vec<Vec<String>>, String>
     Ok(commands.into_iter().map(words).collect())
 }
 
-/// Writes replies as the body of an answer, with its HTTP status.
-pub(crate) fn render(path: Path, replies: &[Reply]) -> (StatusCode, String) {
-    match (path, replies) {
-        (Path::Single, [reply]) => {
-            let mut body = String::new();
-            write(&mut body, reply);
-            let status = match reply {
-                Ok(_) => StatusCode::OK,
-                Err(_) => StatusCode::BAD_REQUEST,
-            };
-            (status, body)
-        }
-        _ => {
-            let mut body = String::from("[");
-            for (index, reply) in replies.iter().enumerate() {
-                body += if index == 0 { "" } else { "," };
-                write(&mut body, reply);
-            }
-            body.push(']');
-            (StatusCode::OK, body)
-        }
+/// Returns the status and body of the response to a request.
+pub(crate) fn render(
+    path: Path,
+    results: &[CommandResult],
+    encoding: Encoding,
+) -> (StatusCode, String) {
+    let mut body = String::new();
+    if let (Path::Single, [result]) = (path, results) {
+        write(&mut body, result, encoding);
+        let status = match result {
+            Ok(_) => StatusCode::OK,
+            Err(_) => StatusCode::BAD_REQUEST,
+        };
+        return (status, body);
     }
+    body.push('[');
+    for (index, result) in results.iter().enumerate() {
+        body += if index == 0 { "" } else { "," };
+        write(&mut body, result, encoding);
+    }
+    body.push(']');
+    (StatusCode::OK, body)
 }
 
 /// The body that refuses a request as a whole.
 pub(crate) fn error(text: &str) -> String {
     let mut body = String::new();
-    write(&mut body, &Err(text.to_owned()));
+    write(&mut body, &Err(text.to_owned()), Encoding::Text);
     body
 }
 
-fn write(body: &mut String, reply: &Reply) {
-    let (name, value) = match reply {
-        Ok(value) => ("result", value.to_string()),
-        Err(text) => ("error", Value::from(text.as_str()).to_string()),
+fn write(body: &mut String, result: &CommandResult, encoding: Encoding) {
+    let (name, value) = match result {
+        Ok(reply) => ("result", reply.to_json(encoding)),
+        Err(text) => ("error", Value::from(text.as_str())),
     };
-    for part in ["{\"", name, "\":", &value, "}"] {
+    for part in ["{\"", name, "\":", &value.to_string(), "}"] {
         body.push_str(part);
     }
 }
 
-/// One word of a command: Upstash takes a number for its digits.
+/// A command's name or argument. Upstash accepts numbers and booleans as well as
+/// strings.
 struct Word(String);
 
 impl<'de> Deserialize<'de> for Word {
@@ -97,7 +98,7 @@ impl Visitor<'_> for AnyWord {
     type Value = Word;
 
     fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("a string or a number")
+        formatter.write_str("a string, a number or a boolean")
     }
 
     fn visit_str<E>(self, text: &str) -> Result<Word, E> {
@@ -106,6 +107,10 @@ impl Visitor<'_> for AnyWord {
 
     fn visit_string<E>(self, text: String) -> Result<Word, E> {
         Ok(Word(text))
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Word, E> {
+        Ok(Word(value.to_string()))
     }
 
     fn visit_i64<E>(self, number: i64) -> Result<Word, E> {

@@ -1,4 +1,4 @@
-//! A private `redis-server` that does not outlive its owner.
+//! A private `redis-server` that stops when its owner stops.
 
 use std::env;
 use std::fs;
@@ -12,8 +12,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tokio::net::UnixStream;
 
-/// Runs the server until standard input ends, which it does when its owner
-/// ends, however that comes about; kills and starts it in between, as told.
+/// Runs the server until standard input ends. That happens when the owner stops,
+/// even if it is killed. Until then, kills and starts the server on command.
 const WATCH: &str = r#"
 dir=$1
 start() {
@@ -21,37 +21,37 @@ start() {
         --save '' --appendonly no --logfile "$dir/log" --databases 16 &
     pid=$!
 }
-# Once for each start: by the next time the number may be a stranger's.
-end() {
+# Kills once for each start: later the pid may belong to another process.
+stop() {
     [ "$pid" ] && kill -9 "$pid" && wait "$pid"
     pid=
 }
 start
-while read -r order; do $order; done
-end
+while read -r command; do $command; done
+stop
 rm -rf "$dir"
 "#;
 
-/// A `redis-server` of one's own, on a Unix socket in a temporary directory,
-/// keeping nothing on disk. It ends when this is dropped, and also when the
-/// process is killed.
+/// A private `redis-server` on a Unix socket in a temporary directory. It stores
+/// nothing on disk. It stops when this is dropped, and also when the process is
+/// killed.
 pub struct RedisServer {
     watcher: Child,
     directory: PathBuf,
 }
 
 impl RedisServer {
-    /// Whether `redis-server` is on the PATH.
+    /// Returns whether `redis-server` is on the PATH.
     pub fn available() -> bool {
         let path = env::var_os("PATH").unwrap_or_default();
         env::split_paths(&path).any(|directory| directory.join("redis-server").is_file())
     }
 
-    /// Starts a server and waits until it accepts connections, at most 10 s.
+    /// Starts a server and waits until it accepts connections, for at most 10 s.
     ///
     /// # Errors
     ///
-    /// When it cannot be started; the text ends with its log.
+    /// When the server does not start. The text ends with the server's log.
     pub async fn start() -> io::Result<Self> {
         let directory = private_directory()?;
         let watcher = Command::new("sh")
@@ -60,43 +60,42 @@ impl RedisServer {
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
-            // Ctrl-C is for the owner alone; the server follows in order.
+            // Ctrl-C must reach the owner alone, which then stops the server.
             .process_group(0)
             .spawn()?;
         let server = Self { watcher, directory };
-        server.until(true).await?;
+        server.wait_until(true).await?;
         Ok(server)
     }
 
-    /// Kills the server with -9, and what it holds is gone; waits until it has
-    /// ended.
+    /// Kills the server, which loses its data, and waits until it has stopped.
     ///
     /// # Errors
     ///
-    /// When it does not end.
+    /// When the server does not stop within 10 s.
     pub async fn kill(&self) -> io::Result<()> {
-        self.order("end")?;
-        self.until(false).await
+        self.send("stop")?;
+        self.wait_until(false).await
     }
 
-    /// Starts a server that was killed, empty, at the same address.
+    /// Starts a killed server again, empty, at the same address.
     ///
     /// # Errors
     ///
-    /// As [`RedisServer::start`].
-    pub async fn start_again(&self) -> io::Result<()> {
-        self.order("start")?;
-        self.until(true).await
+    /// When the server does not start within 10 s.
+    pub async fn restart(&self) -> io::Result<()> {
+        self.send("start")?;
+        self.wait_until(true).await
     }
 
-    fn order(&self, order: &str) -> io::Result<()> {
-        let mut orders = self.watcher.stdin.as_ref();
-        let orders = orders.as_mut().ok_or(io::ErrorKind::BrokenPipe)?;
-        writeln!(orders, "{order}")
+    fn send(&self, command: &str) -> io::Result<()> {
+        let mut stdin = self.watcher.stdin.as_ref();
+        let stdin = stdin.as_mut().ok_or(io::ErrorKind::BrokenPipe)?;
+        writeln!(stdin, "{command}")
     }
 
-    /// Waits until it accepts connections, or until it does not.
-    async fn until(&self, up: bool) -> io::Result<()> {
+    /// Waits until the server accepts connections, or until it does not.
+    async fn wait_until(&self, up: bool) -> io::Result<()> {
         let ready = async {
             while UnixStream::connect(self.socket()).await.is_ok() != up {
                 tokio::time::sleep(Duration::from_millis(2)).await;
@@ -105,12 +104,12 @@ impl RedisServer {
         let in_time = tokio::time::timeout(Duration::from_secs(10), ready).await;
         in_time.map_err(|_| {
             let log = fs::read_to_string(self.directory.join("log")).unwrap_or_default();
-            let does = if up { "start" } else { "end" };
-            io::Error::other(format!("redis-server does not {does}:\n{log}"))
+            let verb = if up { "start" } else { "stop" };
+            io::Error::other(format!("redis-server did not {verb}:\n{log}"))
         })
     }
 
-    /// The address for [`Backend::real`](crate::Backend::real).
+    /// The URL for [`Backend::redis`](crate::Backend::redis).
     pub fn url(&self) -> String {
         format!("unix://{}", self.socket().display())
     }
@@ -123,13 +122,13 @@ impl RedisServer {
 impl Drop for RedisServer {
     fn drop(&mut self) {
         drop(self.watcher.stdin.take());
-        // What remains of it in the worst case is a directory.
+        // If this fails, only the directory is left behind.
         _ = self.watcher.wait();
     }
 }
 
-/// A new directory that only its owner may enter. Its path is short: that of a
-/// Unix socket ends at some hundred bytes.
+/// Creates a directory that only its owner may enter. Its path is short, because
+/// the path of a Unix socket is limited to about a hundred bytes.
 fn private_directory() -> io::Result<PathBuf> {
     static COUNT: AtomicU64 = AtomicU64::new(0);
     let count = COUNT.fetch_add(1, Ordering::Relaxed);

@@ -20,7 +20,7 @@ pub(super) async fn redis_dead(testbed: &Testbed) -> Result<Vec<Row>> {
     let mut rows = Vec::new();
     for (mode, how) in [
         (Mode::Silent, "swallows requests"),
-        (Mode::Away, "refuses connections"),
+        (Mode::Unreachable, "refuses connections"),
     ] {
         let without = testbed.function_without_redis("/api/auth/session").await?;
         checks(testbed, &without).await?;

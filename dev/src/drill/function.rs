@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
-use redis_endpoint::Meanwhile;
+use redis_endpoint::WhileHeld;
 
 use super::play::Play;
 use super::stage::{Instance, Kind};
@@ -33,7 +33,7 @@ pub(super) async fn frozen(play: &Play) -> Result<()> {
     let both: Vec<&Instance> = both.into_iter().flatten().collect();
     let is_record = |command: &[String]| matches!(command, [name, key, ..] if name == "SET" && key.starts_with("session:"));
     let redis = &stage.testbed.redis.endpoint;
-    let late = redis.hold_all(is_record, Meanwhile::Acknowledged);
+    let late = redis.hold_all(is_record, WhileHeld::Acknowledge);
     for instance in &both {
         instance.signal("STOP").await?;
     }

@@ -52,12 +52,12 @@ pub(super) async fn killed(play: &Play) -> Result<()> {
     ensure_used(play)?;
     server.kill().await?;
     play.stage.last().await;
-    Ok(server.start_again().await?)
+    Ok(server.restart().await?)
 }
 
 /// Nobody listens at its address; it comes back with what it held.
 pub(super) async fn away(play: &Play) -> Result<()> {
-    misbehaving(play, Mode::Away).await
+    misbehaving(play, Mode::Unreachable).await
 }
 
 /// Every answer takes two seconds; what was asked is done at once.

@@ -287,7 +287,7 @@ impl Stage {
         self.proxy.set_mode(ProxyMode::Forward);
         self.testbed.redis.set_mode(Mode::Normal).await?;
         if let (Some(server), Err(_)) = (server, endpoint.command(&["PING"]).await) {
-            server.start_again().await?;
+            server.restart().await?;
         }
         if self.postgres().await.is_err() {
             self.testbed.cluster.restart().await?;

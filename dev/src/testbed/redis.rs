@@ -26,7 +26,7 @@ impl Redis {
             .enable_all()
             .build()?;
         let options = Options {
-            log: 0,
+            log_capacity: 0,
             ..Options::default()
         };
         let starting = runtime.spawn(async {
@@ -35,7 +35,7 @@ impl Redis {
                 false => None,
             };
             let backend = match &server {
-                Some(server) => Backend::real(&server.url()).await?,
+                Some(server) => Backend::redis(&server.url()).await?,
                 None => Backend::memory(),
             };
             let endpoint = Endpoint::start(backend, options).await?;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use redis_endpoint::{Endpoint, Meanwhile, Mode};
+use redis_endpoint::{Endpoint, Mode, WhileHeld};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream, UnixStream};
 use upstash_redis_rs::{Command, Error, Redis};
@@ -37,7 +37,7 @@ async fn a_late_answer_is_never_that_of_a_later_request() {
     redis.set("new", "right").unwrap().send().await.unwrap();
 
     for round in 1..=20 {
-        let held = endpoint.hold_next(|command| command[1] == "old", Meanwhile::Waiting);
+        let held = endpoint.hold_next(|command| command[1] == "old", WhileHeld::Wait);
         let given_up = tokio::spawn(redis.get("old").unwrap().send());
         held.wait().await;
         given_up.abort();

@@ -4,7 +4,7 @@ use std::io::{BufRead, BufReader};
 use std::process::{Command as Process, Stdio};
 use std::time::Duration;
 
-use redis_endpoint::{Endpoint, Meanwhile, RedisServer};
+use redis_endpoint::{Endpoint, RedisServer, WhileHeld};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
 use upstash_redis_rs::{Command, Error};
@@ -20,7 +20,7 @@ fn sets(command: &[String]) -> bool {
 async fn a_held_command_is_run_when_it_is_released() {
     let endpoint = endpoint().await;
     let redis = client(&endpoint);
-    let held = endpoint.hold_next(sets, Meanwhile::Waiting);
+    let held = endpoint.hold_next(sets, WhileHeld::Wait);
     let waiting = tokio::spawn(redis.set("key", "held").unwrap().send());
     held.wait().await;
     assert_eq!(held.commands(), [["SET", "key", "held"]]);
@@ -35,7 +35,7 @@ async fn a_held_command_is_run_when_it_is_released() {
 async fn a_held_command_is_run_though_its_client_has_gone() {
     let endpoint = endpoint().await;
     let redis = client(&endpoint);
-    let held = endpoint.hold_next(sets, Meanwhile::Waiting);
+    let held = endpoint.hold_next(sets, WhileHeld::Wait);
     let late = tokio::spawn(redis.set("key", "late").unwrap().send());
     held.wait().await;
     late.abort();
@@ -49,14 +49,14 @@ async fn a_held_command_is_run_though_its_client_has_gone() {
 async fn a_held_command_can_be_acknowledged_or_cut_off_or_lost() {
     let endpoint = endpoint().await;
     let redis = client(&endpoint);
-    let held = endpoint.hold_all(sets, Meanwhile::Acknowledged);
+    let held = endpoint.hold_all(sets, WhileHeld::Acknowledge);
     assert!(redis.set("a", "1").unwrap().send().await.unwrap());
     assert!(redis.set("b", "2").unwrap().send().await.unwrap());
     assert_eq!(endpoint.get("a").await.unwrap(), None);
     held.release().await;
     assert_eq!(endpoint.get("b").await.unwrap().as_deref(), Some("2"));
 
-    let held = endpoint.hold_next(sets, Meanwhile::CutOff);
+    let held = endpoint.hold_next(sets, WhileHeld::Disconnect);
     let answer = redis.set("c", "3").unwrap().send().await;
     assert!(matches!(answer, Err(Error::Transport(_))), "{answer:?}");
     drop(held);
@@ -92,7 +92,7 @@ async fn old_records_come_back(endpoint: Endpoint) {
 
     endpoint.set("forever", "new").await.unwrap();
     endpoint.set("other", "new").await.unwrap();
-    assert!(endpoint.lose("ending").await.unwrap());
+    assert!(endpoint.evict("ending").await.unwrap());
     endpoint.restore(&snapshot).await.unwrap();
 
     assert_eq!(

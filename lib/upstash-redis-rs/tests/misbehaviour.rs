@@ -122,7 +122,7 @@ async fn a_server_that_went_away_is_found_again() {
     let redis = client(&endpoint);
     redis.ping().send().await.unwrap();
     for _ in 0..3 {
-        endpoint.set_mode(Mode::Away).await.unwrap();
+        endpoint.set_mode(Mode::Unreachable).await.unwrap();
         let answer = redis.ping().send().await;
         assert!(
             matches!(answer, Err(Error::Connect(_) | Error::Transport(_))),

@@ -1,0 +1,92 @@
+//! The port that an endpoint listens on.
+
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::net::TcpSocket;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+use crate::http;
+use crate::state::State;
+
+/// How long a new process may hold copies of our sockets, between its fork and
+/// the start of its program.
+const FORK_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// A port on 127.0.0.1, kept while it is closed: a socket that is bound but does
+/// not listen refuses connections.
+pub(crate) struct Listener {
+    pub(crate) address: SocketAddr,
+    bound: Option<TcpSocket>,
+    server: Option<Server>,
+}
+
+struct Server {
+    stop: oneshot::Sender<()>,
+    task: JoinHandle<()>,
+}
+
+impl Listener {
+    /// Reserves the port; 0 takes a free one.
+    pub(crate) fn new(port: u16) -> io::Result<Self> {
+        let bound = bind(SocketAddr::from((Ipv4Addr::LOCALHOST, port)))?;
+        Ok(Self {
+            address: bound.local_addr()?,
+            bound: Some(bound),
+            server: None,
+        })
+    }
+
+    /// Starts to serve, unless it does already.
+    pub(crate) fn open(&mut self, state: &Arc<State>) -> io::Result<()> {
+        if self.server.is_some() {
+            return Ok(());
+        }
+        let socket = match self.bound.take() {
+            Some(socket) => socket,
+            None => bind(self.address)?,
+        };
+        let listener = socket.listen(1024)?;
+        let (stop, stopped) = oneshot::channel();
+        let task = tokio::spawn(http::serve(listener, Arc::clone(state), stopped));
+        self.server = Some(Server { stop, task });
+        Ok(())
+    }
+
+    /// Closes all connections and refuses new ones.
+    pub(crate) async fn close(&mut self) -> io::Result<()> {
+        if let Some(Server { stop, task }) = self.server.take() {
+            drop(stop);
+            _ = task.await;
+            self.bound = Some(bind_again(self.address).await?);
+        }
+        Ok(())
+    }
+}
+
+/// Binds a port that was just closed. A process that is being started holds a
+/// copy of the old socket until it executes its program.
+async fn bind_again(address: SocketAddr) -> io::Result<TcpSocket> {
+    let started = Instant::now();
+    loop {
+        match bind(address) {
+            Err(error)
+                if error.kind() == io::ErrorKind::AddrInUse && started.elapsed() < FORK_TIMEOUT =>
+            {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+            outcome => return outcome,
+        }
+    }
+}
+
+fn bind(address: SocketAddr) -> io::Result<TcpSocket> {
+    let socket = TcpSocket::new_v4()?;
+    // Otherwise connections that were just closed would keep the port taken.
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    Ok(socket)
+}

@@ -1,0 +1,61 @@
+//! Misbehavior on demand.
+
+use std::time::Duration;
+
+/// How an endpoint treats its clients. Direct access, as by
+/// [`Endpoint::command`](crate::Endpoint::command), is never affected.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Mode {
+    /// Answers as Upstash does.
+    #[default]
+    Normal,
+    /// Drops all connections and refuses new ones.
+    Unreachable,
+    /// Runs commands at once and responds after this time.
+    Slow(Duration),
+    /// Refuses commands that write, with `READONLY …`.
+    ReadOnly,
+    /// Accepts requests, does not run them, and never responds.
+    Silent,
+    /// Does not run commands; responds with an HTML page and status 200.
+    NotJson,
+    /// Runs commands and closes the connection halfway through the response.
+    CutOff,
+    /// Responds with 401 to every token.
+    Unauthorized,
+    /// Does not run commands; each one fails with an error of its own.
+    CommandErrors,
+}
+
+impl Mode {
+    /// The error that this command fails with, if any.
+    pub(crate) fn refusal(self, command: &[String]) -> Option<String> {
+        let name = command.first().map_or("", String::as_str);
+        match self {
+            Self::CommandErrors => Some("ERR refused by the endpoint's mode".to_owned()),
+            Self::ReadOnly if writes(name) => {
+                Some("READONLY You can't write against a read only replica.".to_owned())
+            }
+            _ => None,
+        }
+    }
+}
+
+fn writes(name: &str) -> bool {
+    const READS: [&str; 13] = [
+        "DBSIZE",
+        "ECHO",
+        "EXISTS",
+        "GET",
+        "KEYS",
+        "MGET",
+        "PEXPIRETIME",
+        "PING",
+        "PTTL",
+        "SCAN",
+        "TIME",
+        "TTL",
+        "TYPE",
+    ];
+    !READS.iter().any(|read| name.eq_ignore_ascii_case(read))
+}

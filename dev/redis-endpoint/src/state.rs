@@ -1,0 +1,91 @@
+//! What an endpoint's connections share.
+
+use std::slice;
+use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::backend::Backend;
+use crate::hold::{HeldResponse, Hold, Results};
+use crate::log::Log;
+use crate::mode::Mode;
+use crate::protocol::Path;
+
+pub(crate) struct State {
+    pub(crate) backend: Backend,
+    /// The value that the `Authorization` header must have.
+    pub(crate) authorization: String,
+    pub(crate) connections: AtomicU64,
+    mode: Mutex<Mode>,
+    holds: Mutex<Vec<Arc<Hold>>>,
+    log: Mutex<Log>,
+}
+
+impl State {
+    pub(crate) fn new(backend: Backend, token: &str, log_capacity: usize) -> Self {
+        Self {
+            backend,
+            authorization: format!("Bearer {token}"),
+            connections: AtomicU64::new(0),
+            mode: Mutex::default(),
+            holds: Mutex::default(),
+            log: Mutex::new(Log::new(log_capacity)),
+        }
+    }
+
+    pub(crate) fn mode(&self) -> Mode {
+        *lock(&self.mode)
+    }
+
+    pub(crate) fn set_mode(&self, mode: Mode) {
+        *lock(&self.mode) = mode;
+    }
+
+    pub(crate) fn log(&self) -> MutexGuard<'_, Log> {
+        lock(&self.log)
+    }
+
+    pub(crate) fn add_hold(&self, hold: &Arc<Hold>) {
+        lock(&self.holds).push(Arc::clone(hold));
+    }
+
+    pub(crate) fn remove_hold(&self, removed: &Arc<Hold>) {
+        lock(&self.holds).retain(|hold| !Arc::ptr_eq(hold, removed));
+    }
+
+    /// Holds the request if it matches one of the holds.
+    pub(crate) fn try_hold(&self, path: Path, commands: &[Vec<String>]) -> Option<HeldResponse> {
+        let holds = lock(&self.holds);
+        holds.iter().find_map(|hold| hold.try_hold(path, commands))
+    }
+
+    /// Runs the commands of a request, as far as the mode permits.
+    pub(crate) async fn run(&self, path: Path, commands: &[Vec<String>]) -> Results {
+        let mode = self.mode();
+        let refusals: Vec<_> = commands
+            .iter()
+            .map(|command| mode.refusal(command))
+            .collect();
+        let atomic = path == Path::MultiExec;
+        if refusals.iter().all(Option::is_none) {
+            return self.backend.run(commands, atomic).await;
+        }
+        if atomic {
+            return Err("EXECABORT Transaction discarded because of previous errors.".to_owned());
+        }
+        let mut results = Vec::new();
+        for (command, refusal) in commands.iter().zip(refusals) {
+            match refusal {
+                Some(text) => results.push(Err(text)),
+                None => {
+                    let result = self.backend.run(slice::from_ref(command), false).await?;
+                    results.extend(result);
+                }
+            }
+        }
+        Ok(results)
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,261 @@
+//! The Redis server that an endpoint forwards commands to.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use redis::aio::MultiplexedConnection;
+use redis::{
+    AsyncConnectionConfig, Client, Cmd, IntoConnectionInfo, Pipeline, ProtocolVersion, RedisResult,
+    ServerError, Value,
+};
+use tokio::sync::Mutex;
+
+use crate::reply::{CommandResult, Reply};
+
+/// Requests share the connections. With two, one batch of commands is under way
+/// while the other's replies are read.
+const CONNECTIONS: usize = 2;
+
+/// How many requests a connection may have waiting to be written.
+const BUFFERED_REQUESTS: usize = 1024;
+
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// A connection that was idle for longer is tested before it is used.
+const IDLE_LIMIT: Duration = Duration::from_millis(500);
+
+/// Commands that change the connection, which all requests share.
+const REFUSED: [&str; 17] = [
+    "AUTH",
+    "CLIENT",
+    "DISCARD",
+    "EXEC",
+    "HELLO",
+    "MONITOR",
+    "MULTI",
+    "PSUBSCRIBE",
+    "PSYNC",
+    "QUIT",
+    "RESET",
+    "SELECT",
+    "SSUBSCRIBE",
+    "SUBSCRIBE",
+    "SYNC",
+    "UNWATCH",
+    "WATCH",
+];
+
+/// A script flag that Upstash has and Redis does not know. It only permits
+/// scripts to run in parallel.
+const KEY_LOCKING: &str = "allow-key-locking";
+
+pub(crate) struct Upstream {
+    client: Client,
+    config: AsyncConnectionConfig,
+    connections: [Mutex<Option<Connection>>; CONNECTIONS],
+    next: AtomicUsize,
+}
+
+struct Connection {
+    link: MultiplexedConnection,
+    /// `None` after an error: the connection may be closed.
+    last_used: Option<Instant>,
+}
+
+impl Upstream {
+    pub(crate) fn new(url: &str) -> RedisResult<Self> {
+        let info = url.into_connection_info()?;
+        // Upstash's REST protocol has the reply types of RESP2. The library's
+        // name is not sent: a user may have no permission for CLIENT.
+        let redis = info.redis_settings().clone();
+        let redis = redis
+            .set_protocol(ProtocolVersion::RESP2)
+            .set_skip_set_lib_name();
+        let tcp = info.tcp_settings().clone().set_nodelay(true);
+        let config = AsyncConnectionConfig::new()
+            .set_connection_timeout(Some(CONNECT_TIMEOUT))
+            .set_response_timeout(None)
+            .set_pipeline_buffer_size(BUFFERED_REQUESTS);
+        Ok(Self {
+            client: Client::open(info.set_redis_settings(redis).set_tcp_settings(tcp))?,
+            config,
+            connections: Default::default(),
+            next: AtomicUsize::new(0),
+        })
+    }
+
+    /// Runs commands in order and returns the result of each. An error refuses
+    /// them all, or reports that the connection failed.
+    pub(crate) async fn run(
+        &self,
+        commands: &[Vec<String>],
+        atomic: bool,
+    ) -> Result<Vec<CommandResult>, String> {
+        if commands.iter().any(|command| is_refused(command)) {
+            return Err("ERR this command is not available over REST".to_owned());
+        }
+        let replies = self.send(commands, atomic).await;
+        let mut replies = replies.map_err(|error| format!("ERR Redis did not reply: {error}"))?;
+        if atomic {
+            replies = match replies.pop() {
+                Some(Value::Array(replies)) => replies,
+                Some(Value::ServerError(error)) => return Err(error_text(&error)),
+                _ => return Err("ERR Redis did not reply to EXEC with an array".to_owned()),
+            };
+        }
+        Ok(replies.into_iter().map(command_result).collect())
+    }
+
+    async fn send(&self, commands: &[Vec<String>], atomic: bool) -> RedisResult<Vec<Value>> {
+        let turn = self.next.fetch_add(1, Ordering::Relaxed);
+        let slot = &self.connections[turn % CONNECTIONS];
+        let mut link = self.connection(slot).await?;
+        let replies = match commands {
+            [command] if !atomic => {
+                let reply = link.send_packed_command(&packed(command)).await;
+                reply.map(|reply| vec![reply])
+            }
+            _ => {
+                let pipeline = pipeline(commands, atomic);
+                let count = pipeline.len();
+                link.send_packed_commands(&pipeline, 0, count).await
+            }
+        };
+        if replies.is_err()
+            && let Some(connection) = &mut *slot.lock().await
+        {
+            connection.last_used = None;
+        }
+        replies
+    }
+
+    /// Returns an open connection.
+    ///
+    /// A command that was written is never sent again, because it may have been
+    /// applied. A connection that may be closed is therefore tested first.
+    async fn connection(
+        &self,
+        slot: &Mutex<Option<Connection>>,
+    ) -> RedisResult<MultiplexedConnection> {
+        let mut slot = slot.lock().await;
+        if let Some(connection) = &mut *slot {
+            let recent = connection
+                .last_used
+                .is_some_and(|time| time.elapsed() < IDLE_LIMIT);
+            if recent || is_open(&mut connection.link).await {
+                connection.last_used = Some(Instant::now());
+                return Ok(connection.link.clone());
+            }
+        }
+        *slot = None;
+        let link = self
+            .client
+            .get_multiplexed_async_connection_with_config(&self.config)
+            .await?;
+        *slot = Some(Connection {
+            link: link.clone(),
+            last_used: Some(Instant::now()),
+        });
+        Ok(link)
+    }
+}
+
+async fn is_open(link: &mut MultiplexedConnection) -> bool {
+    let ping = redis::cmd("PING");
+    let reply = tokio::time::timeout(CONNECT_TIMEOUT, link.send_packed_command(&ping));
+    matches!(reply.await, Ok(Ok(_)))
+}
+
+fn is_refused(command: &[String]) -> bool {
+    let name = command.first().map_or("", String::as_str);
+    let is_name = |refused: &&str| name.eq_ignore_ascii_case(refused);
+    name.is_empty() || REFUSED.iter().any(is_name)
+}
+
+fn packed(command: &[String]) -> Cmd {
+    let script = script_position(command);
+    let mut packed = Cmd::new();
+    for (position, argument) in command.iter().enumerate() {
+        if script == Some(position)
+            && let Some(accepted) = without_key_locking(argument)
+        {
+            packed.arg(accepted);
+        } else {
+            packed.arg(argument);
+        }
+    }
+    packed
+}
+
+fn script_position(command: &[String]) -> Option<usize> {
+    let is = |position: usize, word| {
+        let found: Option<&String> = command.get(position);
+        found.is_some_and(|found| found.eq_ignore_ascii_case(word))
+    };
+    if is(0, "EVAL") || is(0, "EVAL_RO") {
+        Some(1)
+    } else if is(0, "SCRIPT") && is(1, "LOAD") {
+        Some(2)
+    } else {
+        None
+    }
+}
+
+/// Returns the script without [`KEY_LOCKING`], if it has that flag. Its hash then
+/// differs from the one that clients compute, so EVALSHA always falls back to EVAL.
+fn without_key_locking(script: &str) -> Option<String> {
+    let (flags, body) = script.strip_prefix("#!lua flags=")?.split_once('\n')?;
+    let kept: Vec<&str> = flags
+        .split(',')
+        .filter(|flag| flag.trim() != KEY_LOCKING)
+        .collect();
+    match &kept[..] {
+        [] => Some(format!("#!lua\n{body}")),
+        _ => Some(format!("#!lua flags={}\n{body}", kept.join(","))),
+    }
+}
+
+/// The transaction is written out, because the client's own reports errors for
+/// the transaction as a whole.
+fn pipeline(commands: &[Vec<String>], atomic: bool) -> Pipeline {
+    let mut pipeline = redis::pipe();
+    if atomic {
+        pipeline.cmd("MULTI");
+    }
+    for command in commands {
+        pipeline.add_command(packed(command));
+    }
+    if atomic {
+        pipeline.cmd("EXEC");
+    }
+    pipeline
+}
+
+/// Converts a reply. An error within an array is the result of its command.
+fn command_result(value: Value) -> CommandResult {
+    Ok(match value {
+        Value::Nil => Reply::Nil,
+        Value::Int(number) => Reply::Integer(number),
+        Value::Okay => "OK".into(),
+        Value::SimpleString(text) => Reply::String(text.into_bytes()),
+        Value::BulkString(bytes) => Reply::String(bytes),
+        Value::Array(items) => {
+            let items = items.into_iter().map(command_result);
+            Reply::Array(items.collect::<Result<_, _>>()?)
+        }
+        Value::ServerError(error) => return Err(error_text(&error)),
+        other => {
+            return Err(format!(
+                "ERR Redis sent a reply that RESP2 lacks: {other:?}"
+            ));
+        }
+    })
+}
+
+/// The error as Redis wrote it.
+fn error_text(error: &ServerError) -> String {
+    match error.details() {
+        Some(details) => format!("{} {details}", error.code()),
+        None => error.code().to_owned(),
+    }
+}

@@ -1,0 +1,240 @@
+//! How commands and replies pass to and from a Redis server.
+
+use std::fs;
+use std::net::TcpListener;
+use std::path::Path;
+use std::process::Stdio;
+use std::time::Duration;
+
+use redis_endpoint::{Backend, Endpoint};
+use serde_json::json;
+use tokio::process::Command;
+
+use crate::{endpoint, redis};
+
+/// Set for the process in which TLS trusts the test's certificate.
+const TLS_URL: &str = "REDIS_ENDPOINT_TLS_URL";
+
+/// Opens a TCP port of the given kind on a server that has a Unix socket alone.
+async fn open_port(endpoint: &Endpoint, kind: &str) -> u16 {
+    let free = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = free.local_addr().unwrap().port();
+    drop(free);
+    config(endpoint, kind, &port.to_string()).await;
+    port
+}
+
+async fn config(endpoint: &Endpoint, name: &str, value: &str) {
+    let done = endpoint.command(&["CONFIG", "SET", name, value]).await;
+    assert_eq!(done, Ok(json!("OK")), "{name}");
+}
+
+#[tokio::test]
+async fn a_password_may_be_percent_encoded() {
+    let Some((_server, admin)) = redis().await else {
+        return;
+    };
+    let port = open_port(&admin, "port").await;
+    let rules = [">p@ss:w/rd%? é", "on", "~*", "+get", "+set", "+ping"];
+    let user = [&["ACL", "SETUSER", "ana+maria"], &rules[..]].concat();
+    assert_eq!(admin.command(&user).await, Ok(json!("OK")));
+
+    let url = |password| format!("redis://ana%2Bmaria:{password}@127.0.0.1:{port}");
+    let ana = endpoint(&url("p%40ss%3Aw%2Frd%25%3F%20%C3%A9")).await;
+    ana.set("key", "value").await.unwrap();
+    assert_eq!(ana.get("key").await.unwrap().as_deref(), Some("value"));
+    let refused = ana.command(&["DEL", "key"]).await.unwrap_err();
+    assert!(refused.starts_with("NOPERM "), "{refused}");
+
+    let wrong = Backend::redis(&url("wrong")).await;
+    let error = wrong.err().unwrap().to_string();
+    assert!(error.contains("authentication failed"), "{error}");
+}
+
+#[tokio::test]
+async fn a_database_may_be_chosen() {
+    let Some((_server, zero)) = redis().await else {
+        return;
+    };
+    let port = open_port(&zero, "port").await;
+    let seven = endpoint(&format!("redis://127.0.0.1:{port}/7")).await;
+    seven.set("key", "value").await.unwrap();
+    assert_eq!(zero.get("key").await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn a_rediss_url_is_encrypted_and_its_certificate_is_verified() {
+    if let Ok(url) = std::env::var(TLS_URL) {
+        return values_pass(&url).await;
+    }
+    let Some((_server, admin)) = redis().await else {
+        return;
+    };
+    let directory = tempfile::tempdir().unwrap();
+    let path = |name| directory.path().join(name).display().to_string();
+    let names = vec!["localhost".to_owned(), "127.0.0.1".to_owned()];
+    let certificate = rcgen::generate_simple_self_signed(names).unwrap();
+    fs::write(path("certificate"), certificate.cert.pem()).unwrap();
+    fs::write(path("key"), certificate.signing_key.serialize_pem()).unwrap();
+    let files = [
+        "tls-auth-clients",
+        "no",
+        "tls-cert-file",
+        &path("certificate"),
+        "tls-key-file",
+        &path("key"),
+    ];
+    let set = [&["CONFIG", "SET"], &files[..]].concat();
+    assert_eq!(admin.command(&set).await, Ok(json!("OK")));
+    let port = open_port(&admin, "tls-port").await;
+    let url = format!("rediss://localhost:{port}");
+
+    let untrusted = Backend::redis(&url).await;
+    let error = untrusted.err().unwrap().to_string();
+    assert!(error.contains("certificate"), "{error}");
+    let plain = Backend::redis(&url.replace("rediss:", "redis:")).await;
+    assert!(plain.is_err(), "the port accepts unencrypted connections");
+
+    // The trusted certificates come from the environment, which only a new
+    // process can have of its own.
+    let test = "upstream::a_rediss_url_is_encrypted_and_its_certificate_is_verified";
+    let child = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", test])
+        .env("SSL_CERT_FILE", Path::new(&path("certificate")))
+        .env(TLS_URL, &url)
+        .stdin(Stdio::null())
+        .output()
+        .await
+        .unwrap();
+    let output = String::from_utf8_lossy(&child.stdout);
+    assert!(
+        child.status.success() && output.contains("1 passed"),
+        "{output}"
+    );
+    assert_eq!(admin.get("a").await.unwrap().as_deref(), Some("value"));
+}
+
+async fn values_pass(url: &str) {
+    let endpoint = endpoint(url).await;
+    endpoint.set("a", "value").await.unwrap();
+    assert_eq!(endpoint.get("a").await.unwrap().as_deref(), Some("value"));
+    let long = "0123456789".repeat(100_000);
+    endpoint.set("b", &long).await.unwrap();
+    assert_eq!(endpoint.get("b").await.unwrap(), Some(long));
+}
+
+#[tokio::test]
+async fn a_url_that_is_no_redis_url_is_refused() {
+    for url in ["", "localhost:6379", "http://localhost", "redis://h/x"] {
+        assert!(Backend::redis(url).await.is_err(), "{url}");
+    }
+}
+
+#[tokio::test]
+async fn arguments_and_replies_pass_unchanged() {
+    let Some((_server, endpoint)) = redis().await else {
+        return;
+    };
+    let eval = async |script: &str| endpoint.command(&["EVAL", script, "0"]).await;
+    for argument in ["", "a\r\n$5\0\"\\", "ñ 💃", "-1", "GET key"] {
+        let echo = endpoint.command(&["ECHO", argument]).await;
+        assert_eq!(echo, Ok(json!(argument)));
+    }
+    assert_eq!(
+        eval("return {1, {2, 'ñ', {}}, false, {ok = 'FINE'}}").await,
+        Ok(json!([1, [2, "ñ", []], null, "FINE"]))
+    );
+    assert_eq!(eval("return {}").await, Ok(json!([])));
+    assert_eq!(eval("return false").await, Ok(json!(null)));
+    for number in [i64::MAX, i64::MIN, 0] {
+        let text = number.to_string();
+        endpoint.set("number", &text).await.unwrap();
+        let reply = endpoint.command(&["INCRBY", "number", "0"]).await;
+        assert_eq!(reply, Ok(json!(number)));
+        assert_eq!(endpoint.command(&["GET", "number"]).await, Ok(json!(text)));
+    }
+}
+
+#[tokio::test]
+async fn the_script_flag_that_upstash_alone_has_is_removed() {
+    let Some((_server, endpoint)) = redis().await else {
+        return;
+    };
+    for (flags, works) in [
+        ("allow-key-locking", true),
+        ("no-writes,allow-key-locking", true),
+        ("unknown-flag", false),
+    ] {
+        let script = format!("#!lua flags={flags}\nreturn redis.call('GET', 'key')");
+        let reply = endpoint.command(&["eval", &script, "0"]).await;
+        assert_eq!(reply.is_ok(), works, "{flags}: {reply:?}");
+        let reply = endpoint.command(&["SCRIPT", "LOAD", &script]).await;
+        assert_eq!(reply.is_ok(), works, "{flags}: {reply:?}");
+    }
+    let script = "#!lua flags=no-writes,allow-key-locking\nreturn redis.call('SET', 'key', 'a')";
+    let error = endpoint.command(&["EVAL", script, "0"]).await.unwrap_err();
+    assert!(error.contains("read-only script"), "{error}");
+}
+
+#[tokio::test]
+async fn error_texts_pass_unchanged() {
+    let Some((_server, endpoint)) = redis().await else {
+        return;
+    };
+    endpoint.command(&["RPUSH", "list", "a"]).await.unwrap();
+    for (command, expected) in [
+        (
+            &["INCR", "list"][..],
+            "WRONGTYPE Operation against a key holding the wrong kind of value",
+        ),
+        (
+            &["EVALSHA", "0123456789012345678901234567890123456789", "0"],
+            "NOSCRIPT No matching script. Please use EVAL.",
+        ),
+        (
+            &["EVAL", "return {err = 'MINE  two  spaces'}", "0"],
+            "MINE  two  spaces",
+        ),
+        (
+            &["EVAL", "return {1, {err = 'INNER error'}}", "0"],
+            "INNER error",
+        ),
+        (
+            &["SELECT", "1"],
+            "ERR this command is not available over REST",
+        ),
+    ] {
+        let error = endpoint.command(command).await.unwrap_err();
+        assert_eq!(error, expected, "{command:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_restarted_while_idle_costs_no_command() {
+    let Some((server, endpoint)) = redis().await else {
+        return;
+    };
+    for _ in 0..2 {
+        endpoint.set("key", "value").await.unwrap();
+        server.kill().await.unwrap();
+        server.restart().await.unwrap();
+        tokio::time::sleep(Duration::from_millis(600)).await;
+        assert_eq!(endpoint.get("key").await, Ok(None));
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_is_down_is_an_error_until_it_is_back() {
+    let Some((server, endpoint)) = redis().await else {
+        return;
+    };
+    server.kill().await.unwrap();
+    for _ in 0..5 {
+        let error = endpoint.get("key").await.unwrap_err();
+        assert!(error.starts_with("ERR Redis did not reply: "), "{error}");
+    }
+    server.restart().await.unwrap();
+    for _ in 0..5 {
+        assert_eq!(endpoint.get("key").await, Ok(None));
+    }
+}
