@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod official_client;
 mod upstream;
 
 use redis_endpoint::{Backend, Endpoint, Options, RedisServer};
