@@ -9,7 +9,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use tokio_postgres::Client;
-use upstash_redis_rs::ReResponse;
+use upstash_redis_rs::Reply;
 use uuid::Uuid;
 
 use crate::crypto::secret::sha256_hex;
@@ -241,7 +241,7 @@ async fn count(kv: &Kv, subjects: &[Subject]) -> Result<Vec<Counted>> {
         })
         .await?;
     let counted = answers.chunks(3).map(|answer| match answer {
-        [_, ReResponse::Integer(tries), ReResponse::Integer(left_ms)] => Ok(Counted {
+        [_, Reply::Integer(tries), Reply::Integer(left_ms)] => Ok(Counted {
             tries: *tries,
             left_ms: *left_ms,
         }),

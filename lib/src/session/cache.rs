@@ -234,7 +234,7 @@ impl Cache {
 
     async fn mark_batch(&self, kv: &Kv, keys: &[Key]) -> Result<Vec<Key>, upstash_redis_rs::Error> {
         let redis = kv.redis();
-        let mut pipeline = redis.pipeline().deadline(MARK_WAIT);
+        let mut pipeline = redis.pipeline().timeout(MARK_WAIT);
         for key in keys {
             // New for every attempt: a mark that arrives twice would lift the
             // ban on what was written between its arrivals.
@@ -245,7 +245,7 @@ impl Cache {
                 .push(redis.del(&[&key.record()])?)
                 .push(redis.set(&key.mark(), &mark)?.px(life));
         }
-        let answers = pipeline.send().await?;
+        let answers = pipeline.exec().await?;
         let heard = answers.chunks(2).map(|pair| pair.iter().all(Result::is_ok));
         let unheard = keys.iter().zip(heard).filter(|(_, heard)| !heard);
         Ok(unheard.map(|(key, _)| key.clone()).collect())

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use upstash_redis_rs::{Answering, Batch, Command, ReResponse, Redis, Request};
+use upstash_redis_rs::{Command, Pipeline, Redis, Reply, ReplyFuture, Request};
 
 use crate::crypto::random;
 use crate::crypto::secret::sha256_hex;
@@ -52,7 +52,7 @@ impl Kv {
             Error::internal(format!("{variable}: {error}"))
         })?;
         Ok(Self {
-            redis: redis.with_deadline(config.timeout),
+            redis: redis.with_timeout(config.timeout),
             breaker: Arc::default(),
         })
     }
@@ -159,9 +159,9 @@ impl Kv {
     /// As stated for [`Kv`], also when a single command is refused.
     pub fn transaction(
         &self,
-        fill: impl FnOnce(&Redis, Batch) -> Result<Batch, upstash_redis_rs::Error>,
-    ) -> BoxFuture<'_, Result<Vec<ReResponse>>> {
-        let answers = fill(&self.redis, self.redis.transaction()).map(Batch::send);
+        fill: impl FnOnce(&Redis, Pipeline) -> Result<Pipeline, upstash_redis_rs::Error>,
+    ) -> BoxFuture<'_, Result<Vec<Reply>>> {
+        let answers = fill(&self.redis, self.redis.multi()).map(Pipeline::exec);
         let answers = self.in_breaker(answers);
         Box::pin(async move {
             let answers: Result<_, _> = answers.await?.into_iter().collect();
@@ -200,13 +200,13 @@ impl Kv {
     fn guarded<C: Command>(
         &self,
         request: Result<C, upstash_redis_rs::Error>,
-    ) -> BoxFuture<'_, Result<C::Answer>> {
+    ) -> BoxFuture<'_, Result<C::Output>> {
         self.in_breaker(request.map(Command::send))
     }
 
     fn in_breaker<T: Send + 'static>(
         &self,
-        request: Result<Answering<T>, upstash_redis_rs::Error>,
+        request: Result<ReplyFuture<T>, upstash_redis_rs::Error>,
     ) -> BoxFuture<'_, Result<T>> {
         Box::pin(async move {
             let request = request.map_err(|error| Error::Internal(Box::new(error)))?;

@@ -1,4 +1,4 @@
-//! One command: what it says, how long it may take, what it answers.
+//! Single commands.
 
 use std::fmt;
 use std::future::Future;
@@ -9,50 +9,51 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::transport::Path;
-use crate::{Error, FromResponse, Redis, response};
+use crate::{Error, FromReply, Redis, reply};
 
-/// An answer under way.
+/// A request that resolves to its reply.
 ///
-/// Nothing is sent before it is polled. Dropping it gives the request up and
-/// closes its connection; the command may have been applied all the same.
-pub type Answering<T> = Pin<Box<dyn Future<Output = Result<T, Error>> + Send>>;
+/// Nothing is sent before the future is polled. Dropping it cancels the request
+/// and closes its connection, but the command may have been applied.
+pub type ReplyFuture<T> = Pin<Box<dyn Future<Output = Result<T, Error>> + Send>>;
 
-/// A command that is ready to be sent, alone or in a [`Batch`](crate::Batch).
+/// A command that can be sent, alone or in a [`Pipeline`](crate::Pipeline).
 pub trait Command: Sized {
-    /// What Redis answers to it.
-    type Answer: FromResponse + Send + 'static;
+    /// The type of the reply.
+    type Output: FromReply + Send + 'static;
 
-    /// The command in its plain form.
-    fn into_request(self) -> Request<Self::Answer>;
+    /// Converts the command to its general form.
+    fn into_request(self) -> Request<Self::Output>;
 
-    /// Sets how long the answer may take, connecting included, instead of the
-    /// client's own deadline.
-    fn deadline(self, deadline: Duration) -> Request<Self::Answer> {
+    /// Sets how long the request may take, including connecting. This replaces the
+    /// client's timeout.
+    fn timeout(self, timeout: Duration) -> Request<Self::Output> {
         let mut request = self.into_request();
-        request.deadline = deadline;
+        request.timeout = timeout;
         request
     }
 
-    /// Sends the command and reads its answer.
+    /// Sends the command and reads its reply.
     ///
     /// # Errors
     ///
-    /// Any [`Error`] but the `Invalid…` ones of making a client or a command.
-    fn send(self) -> Answering<Self::Answer> {
+    /// Any [`Error`] except [`Error::InvalidUrl`], [`Error::InvalidToken`] and
+    /// [`Error::InvalidCommand`].
+    fn send(self) -> ReplyFuture<Self::Output> {
         let request = self.into_request();
         let body = Value::from(request.arguments).to_string();
-        let answer = request.redis.execute(Path::Single, body, request.deadline);
-        Box::pin(async move { response::one(&answer.await?)?.read() })
+        let response = request.redis.execute(Path::Single, body, request.timeout);
+        Box::pin(async move { reply::parse(&response.await?)?.read() })
     }
 }
 
-/// A command and its arguments, answered with a `T`.
+/// A command with its arguments. Its reply is a `T`.
 #[must_use = "a command does nothing until it is sent"]
 pub struct Request<T> {
     redis: Redis,
     pub(crate) arguments: Vec<String>,
-    deadline: Duration,
-    answer: PhantomData<fn() -> T>,
+    timeout: Duration,
+    reply: PhantomData<fn() -> T>,
 }
 
 impl<T> Request<T> {
@@ -61,55 +62,55 @@ impl<T> Request<T> {
         Self {
             redis: redis.clone(),
             arguments: words.map(|&word| word.to_owned()).collect(),
-            deadline: redis.deadline(),
-            answer: PhantomData,
+            timeout: redis.timeout(),
+            reply: PhantomData,
         }
     }
 }
 
-impl<T: FromResponse + Send + 'static> Command for Request<T> {
-    type Answer = T;
+impl<T: FromReply + Send + 'static> Command for Request<T> {
+    type Output = T;
 
     fn into_request(self) -> Request<T> {
         self
     }
 }
 
-/// Shows the command's name alone: keys and values may be secrets.
+/// Shows the command's name alone, because keys and values may be secrets.
 impl<T> fmt::Debug for Request<T> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter
             .debug_struct("Request")
             .field("command", &self.arguments.first())
-            .field("deadline", &self.deadline)
+            .field("timeout", &self.timeout)
             .finish_non_exhaustive()
     }
 }
 
-/// `SET`, with its options. It answers whether the value was written, which is
-/// `false` only when [`Set::nx`] was asked for and the key is there.
+/// `SET` with its options. Returns whether the value was written, which is `false`
+/// only when [`Set::nx`] is set and the key exists.
 #[derive(Debug)]
 #[must_use = "a command does nothing until it is sent"]
 pub struct Set(pub(crate) Request<bool>);
 
 impl Set {
-    /// Ends the key after this many seconds, more than 0.
+    /// Expires the key after this many seconds, which must be positive.
     pub fn ex(self, seconds: u64) -> Self {
         self.option("EX").option(&seconds.to_string())
     }
 
-    /// Ends the key after this many milliseconds, more than 0.
+    /// Expires the key after this many milliseconds, which must be positive.
     pub fn px(self, milliseconds: u64) -> Self {
         self.option("PX").option(&milliseconds.to_string())
     }
 
-    /// Ends the key at this time, in milliseconds since 1970 UTC. A time that
-    /// is past deletes the key.
+    /// Expires the key at this time, in milliseconds since 1970 UTC. A time in the
+    /// past deletes the key.
     pub fn pxat(self, unix_milliseconds: u64) -> Self {
         self.option("PXAT").option(&unix_milliseconds.to_string())
     }
 
-    /// Writes only where the key is absent.
+    /// Writes only if the key does not exist.
     pub fn nx(self) -> Self {
         self.option("NX")
     }
@@ -121,7 +122,7 @@ impl Set {
 }
 
 impl Command for Set {
-    type Answer = bool;
+    type Output = bool;
 
     fn into_request(self) -> Request<bool> {
         self.0

@@ -1,53 +1,53 @@
-//! What can go wrong with a request.
+//! The errors of this crate.
 
 use std::time::Duration;
 
-/// Why a request could not be made, or was not answered as it should have been.
+/// Why a client or a command could not be created, or why a request failed.
 ///
-/// No variant carries the token, a key or a value of the request. The text in
-/// [`Error::Command`] is the server's, which may quote the command.
+/// No variant contains the token, a key or a value of the request. An exception is
+/// the text in [`Error::Command`], which is the server's and may quote the command.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The URL given to [`Redis::new`](crate::Redis::new) is of no use.
+    /// The URL given to [`Redis::new`](crate::Redis::new) is invalid.
     #[error("the Redis URL {0}")]
     InvalidUrl(&'static str),
-    /// The token contains what cannot stand in an HTTP header.
-    #[error("the Redis token cannot stand in an HTTP header")]
+    /// The token contains characters that an HTTP header cannot have.
+    #[error("the Redis token contains characters that an HTTP header cannot have")]
     InvalidToken,
-    /// The command was refused before sending.
+    /// The command is invalid. It was not sent.
     #[error("invalid Redis command: {0}")]
     InvalidCommand(&'static str),
-    /// No whole answer within this time. The command may have been applied.
+    /// Redis did not respond within this time. The command may have been applied.
     #[error("Redis did not answer within {0:?}")]
-    Deadline(Duration),
-    /// No connection could be made. Nothing was sent.
+    Timeout(Duration),
+    /// The connection could not be established. The command was not sent.
     #[error("cannot connect to Redis")]
     Connect(#[source] Source),
-    /// The connection failed under way. The command may have been applied.
+    /// The connection failed during the request. The command may have been applied.
     #[error("the connection to Redis failed")]
     Transport(#[source] Source),
-    /// The server does not accept the token (401).
+    /// The server rejected the token (401).
     #[error("Redis does not accept the token")]
     Unauthorized,
-    /// Redis refused the command, with this text, such as `ERR syntax error`.
-    #[error("Redis refused the command: {0}")]
+    /// Redis rejected the command with this text, such as `ERR syntax error`.
+    #[error("Redis rejected the command: {0}")]
     Command(String),
-    /// The answer is not what the protocol documents.
-    #[error("unexpected answer from Redis: {0}")]
+    /// The response does not follow the protocol.
+    #[error("unexpected response from Redis: {0}")]
     Protocol(String),
 }
 
-/// The cause of a failed connection, as the HTTP client gave it.
+/// The cause of a failed connection, as the HTTP client reports it.
 type Source = Box<dyn std::error::Error + Send + Sync>;
 
 impl Error {
-    /// Whether the deadline passed.
+    /// Returns whether the timeout expired.
     pub fn is_timeout(&self) -> bool {
-        matches!(self, Self::Deadline(_))
+        matches!(self, Self::Timeout(_))
     }
 
-    /// Whether the server was reached and answered this very command with an
-    /// error. All else says nothing about the command.
+    /// Returns whether Redis replied to this command with an error. No other error
+    /// says whether the command was applied.
     pub fn is_command(&self) -> bool {
         matches!(self, Self::Command(_))
     }

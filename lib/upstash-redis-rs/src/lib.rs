@@ -1,28 +1,28 @@
 //! A client for Upstash Redis over its REST protocol.
 //!
-//! Upstash answers Redis commands sent as JSON over HTTPS: one command to `/`,
-//! many to `/pipeline`, an atomic group to `/multi-exec`. This crate speaks
-//! that protocol on stable Rust, with a deadline on every request.
+//! Upstash accepts Redis commands as JSON over HTTPS: a single command at `/`,
+//! several at `/pipeline`, a transaction at `/multi-exec`. Every request of this
+//! client has a timeout.
 //!
 //! ```no_run
 //! use std::time::Duration;
 //! use upstash_redis_rs::{Command, Redis};
 //!
 //! # async fn example() -> Result<(), upstash_redis_rs::Error> {
-//! let redis = Redis::new("https://eu1-example.upstash.io", "the token")?;
+//! let redis = Redis::new("https://eu1-example.upstash.io", "token")?;
 //!
 //! redis.set("greeting", "hello")?.ex(60).send().await?;
 //! let greeting: Option<String> = redis.get("greeting")?.send().await?;
 //!
-//! let answers = redis
+//! let results = redis
 //!     .pipeline()
 //!     .push(redis.del(&["greeting"])?)
 //!     .push(redis.incr("visits")?)
-//!     .deadline(Duration::from_millis(500))
-//!     .send()
+//!     .timeout(Duration::from_millis(500))
+//!     .exec()
 //!     .await?;
-//! for answer in answers {
-//!     println!("{:?}", answer?);
+//! for result in results {
+//!     println!("{:?}", result?);
 //! }
 //! # Ok(())
 //! # }
@@ -30,16 +30,16 @@
 //!
 //! # Connections
 //!
-//! Connections are kept and used again, with three rules.
+//! Connections are reused, with three rules.
 //!
-//! - A connection whose request was given up, by its deadline or because its
-//!   future was dropped, is closed. The next request cannot meet a late answer.
-//! - A connection that has lain idle longer than [`Redis::with_idle_limit`]
-//!   says is closed rather than used. This is judged by wall clock, because
-//!   timers stand still in a frozen instance.
-//! - Where the other side closed an idle connection, and this is known before
-//!   anything was written, the request goes out again on another connection.
-//!   Once something was written it is never repeated: it may have been applied.
+//! - When a request times out or its future is dropped, its connection is closed.
+//!   A late response can therefore never reach another request.
+//! - A connection that was idle for longer than [`Redis::with_idle_timeout`] is
+//!   closed instead of reused. Idle time is measured by the system clock, because
+//!   timers stop while a serverless instance is frozen.
+//! - When the server closed an idle connection, and the client notices before it
+//!   writes, the request is sent on another connection. A request that was written
+//!   is never sent again, because it may have been applied.
 //!
 //! # Relation to the registry's crate
 //!
@@ -50,18 +50,17 @@
 //!
 //! # Runtime
 //!
-//! Futures must be polled on a tokio runtime that has its network and time
-//! drivers enabled.
+//! Futures must be polled on a tokio runtime with its I/O and time drivers enabled.
 
-mod batch;
 mod command;
 mod error;
+mod pipeline;
 mod redis;
-mod response;
+mod reply;
 mod transport;
 
-pub use batch::Batch;
-pub use command::{Answering, Command, Request, Set};
+pub use command::{Command, ReplyFuture, Request, Set};
 pub use error::Error;
+pub use pipeline::Pipeline;
 pub use redis::Redis;
-pub use response::{FromResponse, ReResponse};
+pub use reply::{FromReply, Reply};

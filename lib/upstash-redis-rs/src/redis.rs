@@ -1,4 +1,4 @@
-//! The client, and the commands that it makes.
+//! The client and its commands.
 
 use std::fmt;
 use std::sync::Arc;
@@ -7,24 +7,24 @@ use std::time::Duration;
 use hyper::body::Bytes;
 
 use crate::transport::{Path, Transport};
-use crate::{Answering, Batch, Error, ReResponse, Request, Set};
+use crate::{Error, Pipeline, Reply, ReplyFuture, Request, Set};
 
-/// A database at Upstash, or at an endpoint that answers alike.
+/// A client for one database at Upstash, or at an endpoint with the same protocol.
 ///
-/// Cheap to clone; clones share their connections. Nothing is connected before
-/// the first request.
+/// Clones are cheap and share their connections. The client connects when the
+/// first request is sent.
 #[derive(Clone)]
 pub struct Redis {
     transport: Arc<Transport>,
-    deadline: Duration,
+    timeout: Duration,
 }
 
 impl Redis {
-    /// How long an answer may take unless something else is said.
-    pub const DEADLINE: Duration = Duration::from_secs(5);
+    /// The default timeout of a request.
+    pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(5);
 
-    /// A client for the database at `url`, `https://…` or, for local use,
-    /// `http://…`, with or without a path. The token goes with each request.
+    /// Creates a client for the database at `url`, which begins with `https://` or,
+    /// for local use, `http://`. It may have a path. Each request sends the token.
     ///
     /// # Errors
     ///
@@ -32,160 +32,165 @@ impl Redis {
     pub fn new(url: &str, token: &str) -> Result<Self, Error> {
         Ok(Self {
             transport: Arc::new(Transport::new(url, token)?),
-            deadline: Self::DEADLINE,
+            timeout: Self::DEFAULT_TIMEOUT,
         })
     }
 
-    /// Sets how long an answer may take, connecting included, for commands that
-    /// say nothing else.
+    /// Sets how long a request may take, including connecting. Commands and
+    /// pipelines may override it.
     #[must_use]
-    pub fn with_deadline(mut self, deadline: Duration) -> Self {
-        self.deadline = deadline;
+    pub fn with_timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
         self
     }
 
-    /// Sets how long a connection may lie idle and still be used, for this
-    /// client and its clones: 15 s unless something else is said.
+    /// Sets how long a connection may be idle and still be reused, for this client
+    /// and its clones. The default is 15 s.
     #[must_use]
-    pub fn with_idle_limit(self, limit: Duration) -> Self {
-        self.transport.set_idle_limit(limit);
+    pub fn with_idle_timeout(self, timeout: Duration) -> Self {
+        self.transport.set_idle_timeout(timeout);
         self
     }
 
-    /// `GET`: the value, if the key is there.
+    /// `GET`: returns the value, or `None` when the key does not exist.
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidCommand`] when the key is empty, as for every command
-    /// below that takes a key.
+    /// [`Error::InvalidCommand`] when the key is empty.
     pub fn get(&self, key: &str) -> Result<Request<Option<String>>, Error> {
-        self.keyed("GET", &[key], &[])
+        self.with_keys("GET", &[key], &[])
     }
 
-    /// `SET`: writes the value, and takes away an end that the key had.
+    /// `SET`: writes the value and removes the key's expiry.
     ///
     /// # Errors
     ///
     /// [`Error::InvalidCommand`] when the key is empty.
     pub fn set(&self, key: &str, value: &str) -> Result<Set, Error> {
-        self.keyed("SET", &[key], &[value]).map(Set)
+        self.with_keys("SET", &[key], &[value]).map(Set)
     }
 
-    /// `MGET`: the value of each key, in order.
+    /// `MGET`: returns the value of each key, in order.
     ///
     /// # Errors
     ///
     /// [`Error::InvalidCommand`] when there is no key, or an empty one.
     pub fn mget(&self, keys: &[&str]) -> Result<Request<Vec<Option<String>>>, Error> {
-        self.keyed("MGET", keys, &[])
+        self.with_keys("MGET", keys, &[])
     }
 
-    /// `DEL`: how many of the keys were there and are gone.
+    /// `DEL`: deletes keys and returns how many of them existed.
     ///
     /// # Errors
     ///
     /// [`Error::InvalidCommand`] when there is no key, or an empty one.
     pub fn del(&self, keys: &[&str]) -> Result<Request<i64>, Error> {
-        self.keyed("DEL", keys, &[])
+        self.with_keys("DEL", keys, &[])
     }
 
-    /// `EXISTS`: how many of the keys are there; one named twice counts twice.
+    /// `EXISTS`: returns how many of the keys exist. A repeated key counts again.
     ///
     /// # Errors
     ///
     /// [`Error::InvalidCommand`] when there is no key, or an empty one.
     pub fn exists(&self, keys: &[&str]) -> Result<Request<i64>, Error> {
-        self.keyed("EXISTS", keys, &[])
+        self.with_keys("EXISTS", keys, &[])
     }
 
-    /// `EXPIRE`: ends the key after so many seconds; `false` when it is absent.
-    /// Zero or less deletes it.
+    /// `EXPIRE`: expires the key after this many seconds and returns whether it
+    /// exists. Zero or less deletes the key.
     ///
     /// # Errors
     ///
     /// [`Error::InvalidCommand`] when the key is empty.
     pub fn expire(&self, key: &str, seconds: i64) -> Result<Request<bool>, Error> {
-        self.keyed("EXPIRE", &[key], &[&seconds.to_string()])
+        self.with_keys("EXPIRE", &[key], &[&seconds.to_string()])
     }
 
-    /// `PEXPIRE`: as [`Redis::expire`], in milliseconds.
+    /// `PEXPIRE`: like [`Redis::expire`], in milliseconds.
     ///
     /// # Errors
     ///
     /// [`Error::InvalidCommand`] when the key is empty.
     pub fn pexpire(&self, key: &str, milliseconds: i64) -> Result<Request<bool>, Error> {
-        self.keyed("PEXPIRE", &[key], &[&milliseconds.to_string()])
+        self.with_keys("PEXPIRE", &[key], &[&milliseconds.to_string()])
     }
 
-    /// `INCR`: adds one and answers the sum; an absent key counts as 0.
+    /// `INCR`: adds one and returns the sum. A key that does not exist counts as 0.
     ///
     /// # Errors
     ///
     /// [`Error::InvalidCommand`] when the key is empty.
     pub fn incr(&self, key: &str) -> Result<Request<i64>, Error> {
-        self.keyed("INCR", &[key], &[])
+        self.with_keys("INCR", &[key], &[])
     }
 
-    /// `INCRBY`: adds `amount` and answers the sum; an absent key counts as 0.
+    /// `INCRBY`: adds `amount` and returns the sum. A key that does not exist counts
+    /// as 0.
     ///
     /// # Errors
     ///
     /// [`Error::InvalidCommand`] when the key is empty.
     pub fn incrby(&self, key: &str, amount: i64) -> Result<Request<i64>, Error> {
-        self.keyed("INCRBY", &[key], &[&amount.to_string()])
+        self.with_keys("INCRBY", &[key], &[&amount.to_string()])
     }
 
-    /// `PING`: answers `PONG`.
+    /// `PING`: returns `PONG`.
     pub fn ping(&self) -> Request<String> {
         Request::new(self, "PING", &[])
     }
 
-    /// `DBSIZE`: how many keys there are.
+    /// `DBSIZE`: returns the number of keys.
     pub fn dbsize(&self) -> Request<i64> {
         Request::new(self, "DBSIZE", &[])
     }
 
-    /// `FLUSHDB`: deletes every key. Answers `true`.
+    /// `FLUSHDB`: deletes every key and returns `true`.
     pub fn flushdb(&self) -> Request<bool> {
         Request::new(self, "FLUSHDB", &[])
     }
 
-    /// Any other command, its name first: `["ECHO", "hello"]`. The answer comes
-    /// as it is, to be read with [`ReResponse::read`].
+    /// Creates any other command, such as `["ECHO", "hello"]`. [`Reply::read`]
+    /// converts its reply.
     ///
     /// # Errors
     ///
     /// [`Error::InvalidCommand`] when there is no name.
-    pub fn command(&self, words: &[&str]) -> Result<Request<ReResponse>, Error> {
+    pub fn command(&self, words: &[&str]) -> Result<Request<Reply>, Error> {
         match words {
-            [] | ["", ..] => Err(Error::InvalidCommand("a command begins with its name")),
+            [] | ["", ..] => Err(Error::InvalidCommand("the name of the command is missing")),
             [name, arguments @ ..] => Ok(Request::new(self, name, arguments)),
         }
     }
 
-    /// Several commands in one request, run one after another. Commands of
-    /// others may run between them.
-    pub fn pipeline(&self) -> Batch {
-        Batch::new(self, Path::Pipeline)
+    /// Creates a pipeline: several commands in one request, run in order. Commands
+    /// of other clients may run between them.
+    pub fn pipeline(&self) -> Pipeline {
+        Pipeline::new(self, Path::Pipeline)
     }
 
-    /// Several commands in one request, run as one: all of them, or none when
-    /// Redis refuses one beforehand. One that fails while running undoes no
-    /// other.
-    pub fn transaction(&self) -> Batch {
-        Batch::new(self, Path::MultiExec)
+    /// Creates a transaction (`MULTI`): several commands in one request, with no
+    /// other command between them. None runs if one is invalid. A command that fails
+    /// while it runs does not undo the others.
+    pub fn multi(&self) -> Pipeline {
+        Pipeline::new(self, Path::MultiExec)
     }
 
-    pub(crate) fn deadline(&self) -> Duration {
-        self.deadline
+    pub(crate) fn timeout(&self) -> Duration {
+        self.timeout
     }
 
-    pub(crate) fn execute(&self, path: Path, body: String, deadline: Duration) -> Answering<Bytes> {
-        Arc::clone(&self.transport).execute(path, body, deadline)
+    pub(crate) fn execute(
+        &self,
+        path: Path,
+        body: String,
+        timeout: Duration,
+    ) -> ReplyFuture<Bytes> {
+        Arc::clone(&self.transport).execute(path, body, timeout)
     }
 
-    /// Redis itself takes an empty key; with us it is a key that was forgotten.
-    fn keyed<T>(&self, name: &str, keys: &[&str], rest: &[&str]) -> Result<Request<T>, Error> {
+    /// Refuses empty keys. Redis accepts them, but here they are mistakes.
+    fn with_keys<T>(&self, name: &str, keys: &[&str], rest: &[&str]) -> Result<Request<T>, Error> {
         if keys.is_empty() {
             return Err(Error::InvalidCommand("a key is missing"));
         }
@@ -196,14 +201,14 @@ impl Redis {
     }
 }
 
-/// Shows the address and never the token.
+/// Shows the URL and not the token.
 impl fmt::Debug for Redis {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter
             .debug_struct("Redis")
             .field("url", &self.transport.url())
             .field("token", &"<redacted>")
-            .field("deadline", &self.deadline)
+            .field("timeout", &self.timeout)
             .finish()
     }
 }

@@ -1,7 +1,7 @@
-//! HTTP: connections, the deadline, and what each status means.
+//! HTTP: connections, timeouts, and the meaning of each status.
 //!
-//! Nothing here is generic: many executables link this crate, and generic or
-//! `async fn` bodies would be compiled again in each of them.
+//! The public path through this module has no generic functions and no `async fn`,
+//! because each executable that links this crate would compile them again.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
@@ -16,19 +16,19 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use rustls::{ClientConfig, RootCertStore};
 
-use crate::{Answering, Error, response};
+use crate::{Error, ReplyFuture, reply};
 
-/// How long a connection may lie idle and still be used. Upstash keeps one
-/// longer; what lies between may close it earlier, and a new one costs little.
-const IDLE_LIMIT: Duration = Duration::from_secs(15);
+/// How long a connection may be idle and still be reused. Upstash keeps connections
+/// longer, but a proxy in between may not, and a new connection costs little.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(15);
 
-/// The largest answer that is read, in bytes.
-const MAX_ANSWER: usize = 16 * 1024 * 1024;
+/// The largest response body that is read, in bytes.
+const MAX_BODY: usize = 16 * 1024 * 1024;
 
 type Connector = HttpsConnector<HttpConnector>;
 type HttpClient = Client<Connector, Full<Bytes>>;
 
-/// Which of the protocol's three paths a request goes to.
+/// One of the protocol's three paths.
 #[derive(Clone, Copy)]
 pub(crate) enum Path {
     Single,
@@ -46,39 +46,37 @@ pub(crate) struct Transport {
     pool: Mutex<Pool>,
 }
 
-/// The connections, and when one was last asked for.
+/// The connections, and when one was last used.
 struct Pool {
     client: HttpClient,
-    asked: SystemTime,
-    idle_limit: Duration,
+    last_used: SystemTime,
+    idle_timeout: Duration,
 }
 
 impl Transport {
     pub(crate) fn new(url: &str, token: &str) -> Result<Self, Error> {
-        let base: Uri = url.parse().map_err(|_| Error::InvalidUrl("is no URL"))?;
+        let base: Uri = url.parse().map_err(|_| Error::InvalidUrl("is invalid"))?;
         let tls = match base.scheme_str() {
             Some("https") => true,
             Some("http") => false,
             _ => {
-                return Err(Error::InvalidUrl(
-                    "begins with neither https:// nor http://",
-                ));
+                return Err(Error::InvalidUrl("must begin with https:// or http://"));
             }
         };
-        // A password in the URL would be shown by `Debug`, and means nothing here.
+        // `Debug` shows the URL, so it must not contain a password.
         if base
             .authority()
             .is_none_or(|host| host.as_str().contains('@'))
             || base.query().is_some()
         {
             return Err(Error::InvalidUrl(
-                "is more than a scheme, a host and a path",
+                "may have a scheme, a host and a path only",
             ));
         }
         let url = url.trim_end_matches('/').to_owned();
         let at = |path| {
             let uri = format!("{url}{path}").parse();
-            uri.map_err(|_| Error::InvalidUrl("takes no path"))
+            uri.map_err(|_| Error::InvalidUrl("cannot be extended with a path"))
         };
 
         let bearer = HeaderValue::try_from(format!("Bearer {token}"));
@@ -90,35 +88,35 @@ impl Transport {
             single: at("")?,
             pipeline: at("/pipeline")?,
             multi_exec: at("/multi-exec")?,
-            pool: Mutex::new(Pool::new(&connector, IDLE_LIMIT)),
+            pool: Mutex::new(Pool::new(&connector, IDLE_TIMEOUT)),
             url,
             authorization,
             connector,
         })
     }
 
-    pub(crate) fn set_idle_limit(&self, limit: Duration) {
-        *self.pool() = Pool::new(&self.connector, limit);
+    pub(crate) fn set_idle_timeout(&self, timeout: Duration) {
+        *self.pool() = Pool::new(&self.connector, timeout);
     }
 
     pub(crate) fn url(&self) -> &str {
         &self.url
     }
 
-    /// Sends one request and gives the body of a good answer.
+    /// Sends one request and returns the body of a successful response.
     ///
-    /// Whether the deadline passes or the caller drops the future, the exchange
-    /// is dropped with it, and hyper closes the connection that it was on.
+    /// When the timeout expires or the caller drops the future, hyper closes the
+    /// connection.
     pub(crate) fn execute(
         self: Arc<Self>,
         path: Path,
         body: String,
-        deadline: Duration,
-    ) -> Answering<Bytes> {
+        timeout: Duration,
+    ) -> ReplyFuture<Bytes> {
         Box::pin(async move {
-            tokio::time::timeout(deadline, self.exchange(path, body))
+            tokio::time::timeout(timeout, self.exchange(path, body))
                 .await
-                .map_err(|_| Error::Deadline(deadline))?
+                .map_err(|_| Error::Timeout(timeout))?
         })
     }
 
@@ -130,7 +128,7 @@ impl Transport {
             StatusCode::OK => Ok(body),
             StatusCode::UNAUTHORIZED => Err(Error::Unauthorized),
             StatusCode::BAD_REQUEST => {
-                response::one(&body)?;
+                reply::parse(&body)?;
                 Err(Error::protocol("a result with HTTP status 400"))
             }
             other => Err(Error::Protocol(format!("HTTP status {}", other.as_u16()))),
@@ -152,20 +150,19 @@ impl Transport {
         request
     }
 
-    /// The client, with a fresh pool after a pause longer than the idle limit.
+    /// Returns the client, with a new pool after a pause longer than the idle timeout.
     ///
-    /// The pool judges idleness too, each connection by itself, but by a clock
-    /// that may stand still while the instance is frozen; and no freeze longer
-    /// than the limit can fall between two requests without such a pause.
+    /// The pool also measures how long each connection was idle, but by a clock that
+    /// may stop while the instance is frozen. The system clock shows such a pause.
     fn client(&self) -> HttpClient {
         let now = SystemTime::now();
         let mut pool = self.pool();
-        // A clock that was set back tells nothing: begin afresh.
-        let pause = now.duration_since(pool.asked).unwrap_or(Duration::MAX);
-        if pause > pool.idle_limit {
-            *pool = Pool::new(&self.connector, pool.idle_limit);
+        // After the clock was set back, the pause is unknown: use a new pool.
+        let pause = now.duration_since(pool.last_used).unwrap_or(Duration::MAX);
+        if pause > pool.idle_timeout {
+            *pool = Pool::new(&self.connector, pool.idle_timeout);
         }
-        pool.asked = now;
+        pool.last_used = now;
         pool.client.clone()
     }
 
@@ -175,22 +172,22 @@ impl Transport {
 }
 
 impl Pool {
-    fn new(connector: &Connector, idle_limit: Duration) -> Self {
+    fn new(connector: &Connector, idle_timeout: Duration) -> Self {
         let client = Client::builder(TokioExecutor::new())
-            .pool_idle_timeout(idle_limit)
+            .pool_idle_timeout(idle_timeout)
             .pool_timer(TokioTimer::new())
-            // Only what was certainly not written goes out again.
+            // Retries only requests that were certainly not written.
             .retry_canceled_requests(true)
             .build(connector.clone());
         Self {
             client,
-            asked: SystemTime::now(),
-            idle_limit,
+            last_used: SystemTime::now(),
+            idle_timeout,
         }
     }
 }
 
-/// Public roots are loaded for https alone; plain http shares the type.
+/// Creates the connector. The public root certificates are loaded for https only.
 fn connector(tls: bool) -> Result<Connector, Error> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let config = ClientConfig::builder_with_provider(provider)
@@ -203,7 +200,7 @@ fn connector(tls: bool) -> Result<Connector, Error> {
     };
     let mut tcp = HttpConnector::new();
     tcp.enforce_http(false);
-    // A request is one small write, and nothing is gained by holding it back.
+    // A request is one small write, so nothing is gained by delaying it.
     tcp.set_nodelay(true);
     Ok(HttpsConnectorBuilder::new()
         .with_tls_config(config.with_no_client_auth())
@@ -213,10 +210,10 @@ fn connector(tls: bool) -> Result<Connector, Error> {
 }
 
 async fn read(body: Incoming) -> Result<Bytes, Error> {
-    match Limited::new(body, MAX_ANSWER).collect().await {
+    match Limited::new(body, MAX_BODY).collect().await {
         Ok(whole) => Ok(whole.to_bytes()),
         Err(error) if error.is::<LengthLimitError>() => {
-            Err(Error::protocol("an answer of more than 16 MiB"))
+            Err(Error::protocol("the response is larger than 16 MiB"))
         }
         Err(error) => Err(Error::Transport(error)),
     }

@@ -1,4 +1,4 @@
-//! Which connection a request goes out on, and which it must not.
+//! How connections are reused, and when they must not be.
 
 use std::time::Duration;
 
@@ -12,13 +12,13 @@ use crate::{client, endpoint};
 /// Long enough for a request to arrive.
 const SHORT: Duration = Duration::from_millis(300);
 
-/// On which connection the last request came.
+/// The connection of the last request.
 fn last_connection(endpoint: &Endpoint) -> u64 {
     endpoint.log().last().unwrap().connection
 }
 
 #[tokio::test]
-async fn a_connection_is_used_again() {
+async fn a_connection_is_reused() {
     let endpoint = endpoint().await;
     let redis = client(&endpoint);
     for _ in 0..10 {
@@ -30,7 +30,7 @@ async fn a_connection_is_used_again() {
 }
 
 #[tokio::test]
-async fn a_late_answer_is_never_that_of_a_later_request() {
+async fn a_late_response_never_reaches_another_request() {
     let endpoint = endpoint().await;
     let redis = client(&endpoint);
     redis.set("old", "late").unwrap().send().await.unwrap();
@@ -38,10 +38,10 @@ async fn a_late_answer_is_never_that_of_a_later_request() {
 
     for round in 1..=20 {
         let held = endpoint.hold_next(|command| command[1] == "old", WhileHeld::Wait);
-        let given_up = tokio::spawn(redis.get("old").unwrap().send());
+        let cancelled = tokio::spawn(redis.get("old").unwrap().send());
         held.wait().await;
-        given_up.abort();
-        assert!(given_up.await.unwrap_err().is_cancelled());
+        cancelled.abort();
+        assert!(cancelled.await.unwrap_err().is_cancelled());
         let connection = last_connection(&endpoint);
         held.release().await;
 
@@ -51,8 +51,8 @@ async fn a_late_answer_is_never_that_of_a_later_request() {
     }
 }
 
-/// A server that does as the test says, byte by byte.
-async fn by_hand() -> (TcpListener, Redis) {
+/// A server whose bytes the test writes itself.
+async fn raw_server() -> (TcpListener, Redis) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/prefix/", listener.local_addr().unwrap());
     let redis = Redis::new(&url, "token").unwrap();
@@ -62,12 +62,12 @@ async fn by_hand() -> (TcpListener, Redis) {
 /// Accepts a connection and reads a request from it.
 async fn request(listener: &TcpListener) -> (TcpStream, String) {
     let accepted = tokio::time::timeout(Duration::from_secs(10), listener.accept()).await;
-    let (mut stream, _) = accepted.expect("the client makes no connection").unwrap();
+    let (mut stream, _) = accepted.expect("the client does not connect").unwrap();
     let text = next_request(&mut stream).await;
     (stream, text)
 }
 
-/// Reads up to the end of a body, which is the end of its JSON array.
+/// Reads up to the end of the body, which is a JSON array.
 async fn next_request(stream: &mut TcpStream) -> String {
     let mut bytes = Vec::new();
     while !bytes.ends_with(b"]") {
@@ -76,14 +76,14 @@ async fn next_request(stream: &mut TcpStream) -> String {
     String::from_utf8(bytes).unwrap()
 }
 
-fn answer(body: &str) -> String {
+fn response(body: &str) -> String {
     format!(
         "HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{body}",
         body.len()
     )
 }
 
-/// Waits until the client has closed the connection.
+/// Waits until the client closes the connection.
 async fn assert_closed(mut stream: TcpStream) {
     let mut byte = [0];
     let end = tokio::time::timeout(Duration::from_secs(10), stream.read(&mut byte)).await;
@@ -92,21 +92,21 @@ async fn assert_closed(mut stream: TcpStream) {
 }
 
 #[tokio::test]
-async fn a_connection_given_up_at_the_deadline_is_closed() {
-    let (listener, redis) = by_hand().await;
-    let late = redis.get("old").unwrap().deadline(SHORT).send();
+async fn a_timeout_closes_the_connection() {
+    let (listener, redis) = raw_server().await;
+    let late = redis.get("old").unwrap().timeout(SHORT).send();
     let (late, (first, _)) = tokio::join!(late, request(&listener));
     assert!(late.unwrap_err().is_timeout());
     assert_closed(first).await;
 }
 
 #[tokio::test]
-async fn a_connection_given_up_half_way_through_the_answer_is_closed() {
-    let (listener, redis) = by_hand().await;
-    let late = redis.get("old").unwrap().deadline(SHORT).send();
+async fn a_timeout_within_the_response_closes_the_connection() {
+    let (listener, redis) = raw_server().await;
+    let late = redis.get("old").unwrap().timeout(SHORT).send();
     let (late, mut first) = tokio::join!(late, async {
         let (mut first, _) = request(&listener).await;
-        let half = answer(r#"{"result":"late"}"#);
+        let half = response(r#"{"result":"late"}"#);
         first
             .write_all(&half.as_bytes()[..half.len() - 5])
             .await
@@ -114,12 +114,12 @@ async fn a_connection_given_up_half_way_through_the_answer_is_closed() {
         first
     });
     assert!(late.unwrap_err().is_timeout());
-    // Its end may reach a client that has already closed.
+    // The write fails if the client has already closed the connection.
     _ = first.write_all(b"ate\"}").await;
     let next = redis.get("new").unwrap().send();
     let (next, _) = tokio::join!(next, async {
         let (mut second, _) = request(&listener).await;
-        let body = answer(r#"{"result":"right"}"#);
+        let body = response(r#"{"result":"right"}"#);
         second.write_all(body.as_bytes()).await.unwrap();
         second
     });
@@ -128,11 +128,11 @@ async fn a_connection_given_up_half_way_through_the_answer_is_closed() {
 }
 
 #[tokio::test]
-async fn a_connection_whose_future_was_dropped_is_closed() {
-    let (listener, redis) = by_hand().await;
+async fn dropping_the_future_closes_the_connection() {
+    let (listener, redis) = raw_server().await;
     let mut dropped = redis.get("old").unwrap().send();
     let (first, _) = tokio::select! {
-        _ = &mut dropped => panic!("nobody has answered"),
+        _ = &mut dropped => panic!("the server did not respond"),
         first = request(&listener) => first,
     };
     drop(dropped);
@@ -140,13 +140,13 @@ async fn a_connection_whose_future_was_dropped_is_closed() {
 }
 
 #[tokio::test]
-async fn a_request_says_what_the_protocol_asks_for() {
-    let (listener, redis) = by_hand().await;
+async fn a_request_follows_the_protocol() {
+    let (listener, redis) = raw_server().await;
     let ping = redis.ping().send();
     let (pong, text) = tokio::join!(ping, async {
         let (mut stream, text) = request(&listener).await;
         stream
-            .write_all(answer(r#"{"result":"PONG"}"#).as_bytes())
+            .write_all(response(r#"{"result":"PONG"}"#).as_bytes())
             .await
             .unwrap();
         text.to_ascii_lowercase()
@@ -165,8 +165,8 @@ async fn a_request_says_what_the_protocol_asks_for() {
 }
 
 #[tokio::test]
-async fn answers_of_another_shape_are_protocol_errors() {
-    let (listener, redis) = by_hand().await;
+async fn unexpected_bodies_are_protocol_errors() {
+    let (listener, redis) = raw_server().await;
     for body in [
         "",
         "{}",
@@ -179,7 +179,7 @@ async fn answers_of_another_shape_are_protocol_errors() {
         let incr = redis.incr("n").unwrap().send();
         let (number, _) = tokio::join!(incr, async {
             let (mut stream, _) = request(&listener).await;
-            let text = answer(body).replace("\r\n\r\n", "\r\nconnection: close\r\n\r\n");
+            let text = response(body).replace("\r\n\r\n", "\r\nconnection: close\r\n\r\n");
             stream.write_all(text.as_bytes()).await.unwrap();
             stream
         });
@@ -191,26 +191,26 @@ async fn answers_of_another_shape_are_protocol_errors() {
 }
 
 #[tokio::test]
-async fn an_answer_without_end_is_not_read_to_its_end() {
-    let (listener, redis) = by_hand().await;
-    let answer = redis.ping().send();
-    let (answer, ()) = tokio::join!(answer, async {
+async fn a_response_that_is_too_long_is_refused() {
+    let (listener, redis) = raw_server().await;
+    let ping = redis.ping().send();
+    let (result, ()) = tokio::join!(ping, async {
         let (mut stream, _) = request(&listener).await;
         let head = "HTTP/1.1 200 OK\r\ncontent-length: 99999999999\r\n\r\n";
         stream.write_all(head.as_bytes()).await.unwrap();
         while stream.write_all(&[b'x'; 65536]).await.is_ok() {}
     });
-    assert!(matches!(answer, Err(Error::Protocol(text)) if text.contains("16 MiB")));
+    assert!(matches!(result, Err(Error::Protocol(text)) if text.contains("16 MiB")));
 }
 
 #[tokio::test]
-async fn a_connection_closed_while_idle_costs_no_request() {
+async fn a_connection_closed_while_idle_fails_no_request() {
     let endpoint = endpoint().await;
     let redis = client(&endpoint);
     for round in 0..20 {
         redis.incr("n").unwrap().send().await.unwrap();
         endpoint.close_connections().await.unwrap();
-        // What wakes an instance is an event, and others are seen with it.
+        // Lets the client see the closed connection.
         tokio::task::yield_now().await;
         let next = redis.incr("n").unwrap().send().await;
         assert_eq!(next.unwrap(), 2 * round + 2);
@@ -218,9 +218,9 @@ async fn a_connection_closed_while_idle_costs_no_request() {
 }
 
 #[tokio::test]
-async fn a_request_that_meets_a_closed_connection_goes_out_on_another() {
-    let (listener, redis) = by_hand().await;
-    let pong = answer(r#"{"result":"PONG"}"#);
+async fn a_request_on_a_closed_connection_is_sent_on_another() {
+    let (listener, redis) = raw_server().await;
+    let pong = response(r#"{"result":"PONG"}"#);
     let (first, stream) = tokio::join!(redis.ping().send(), async {
         let (mut stream, _) = request(&listener).await;
         stream.write_all(pong.as_bytes()).await.unwrap();
@@ -228,16 +228,16 @@ async fn a_request_that_meets_a_closed_connection_goes_out_on_another() {
     });
     first.unwrap();
 
-    let (bell, rung) = UnixStream::pair().unwrap();
-    bell.writable().await.unwrap();
+    let (sender, receiver) = UnixStream::pair().unwrap();
+    sender.writable().await.unwrap();
     let woken = tokio::spawn(async move {
-        rung.readable().await.unwrap();
+        receiver.readable().await.unwrap();
         redis.ping().send().await
     });
     tokio::task::yield_now().await;
-    // The runtime sees both at once, as an instance does that was frozen: first
-    // what wakes it, then the end of its connection.
-    bell.try_write(b"!").unwrap();
+    // The runtime sees both events at once, as in an instance that was frozen: first
+    // the event that wakes it, then the end of its connection.
+    sender.try_write(b"!").unwrap();
     drop(stream);
 
     let (again, _stream) = tokio::join!(woken, async {
@@ -249,13 +249,13 @@ async fn a_request_that_meets_a_closed_connection_goes_out_on_another() {
 }
 
 #[tokio::test]
-async fn a_connection_from_before_a_freeze_is_not_used() {
+async fn a_connection_from_before_a_freeze_is_not_reused() {
     let endpoint = endpoint().await;
-    let redis = client(&endpoint).with_idle_limit(Duration::from_millis(50));
+    let redis = client(&endpoint).with_idle_timeout(Duration::from_millis(50));
     redis.ping().send().await.unwrap();
     assert_eq!(last_connection(&endpoint), 0);
 
-    // An instance that is frozen runs nothing, and its timers stand still.
+    // While an instance is frozen, its timers stop.
     tokio::time::pause();
     std::thread::sleep(Duration::from_millis(60));
     tokio::time::resume();
@@ -265,20 +265,20 @@ async fn a_connection_from_before_a_freeze_is_not_used() {
 }
 
 #[tokio::test]
-async fn an_https_url_is_never_spoken_to_in_plain_text() {
+async fn an_https_url_is_never_used_without_tls() {
     let endpoint = endpoint().await;
     let url = endpoint.url().replace("http://", "https://");
-    let answer = Redis::new(&url, endpoint.token())
+    let result = Redis::new(&url, endpoint.token())
         .unwrap()
         .ping()
         .send()
         .await;
-    assert!(matches!(answer, Err(Error::Connect(_))), "{answer:?}");
+    assert!(matches!(result, Err(Error::Connect(_))), "{result:?}");
     assert_eq!(endpoint.requests(), 0);
 }
 
 #[tokio::test]
-async fn requests_given_up_in_great_number_leave_the_client_sound() {
+async fn many_timeouts_do_not_mix_up_replies() {
     let endpoint = endpoint().await;
     let redis = client(&endpoint);
     endpoint
@@ -290,10 +290,10 @@ async fn requests_given_up_in_great_number_leave_the_client_sound() {
         let redis = redis.clone();
         tasks.spawn(async move {
             let text = number.to_string();
-            let deadline = Duration::from_millis(number % 10 + 1);
-            let echo = redis.command(&["ECHO", &text]).unwrap().deadline(deadline);
+            let timeout = Duration::from_millis(number % 10 + 1);
+            let echo = redis.command(&["ECHO", &text]).unwrap().timeout(timeout);
             match echo.send().await {
-                Ok(answer) => assert_eq!(answer.read::<String>().unwrap(), text),
+                Ok(reply) => assert_eq!(reply.read::<String>().unwrap(), text),
                 Err(error) => assert!(error.is_timeout(), "{error:?}"),
             }
         });

@@ -1,4 +1,4 @@
-//! What the endpoint offers to tests: holds, its log, its data, a private Redis.
+//! The endpoint's tools for tests: holds, log, snapshots, and a private server.
 
 use std::io::{BufRead, BufReader};
 use std::process::{Command as Process, Stdio};
@@ -9,18 +9,18 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
 use upstash_redis_rs::{Command, Error};
 
-use crate::contract::real;
+use crate::commands::redis;
 use crate::{client, endpoint, unix_milliseconds};
 
-fn sets(command: &[String]) -> bool {
+fn is_set(command: &[String]) -> bool {
     command[0] == "SET"
 }
 
 #[tokio::test]
-async fn a_held_command_is_run_when_it_is_released() {
+async fn a_held_command_runs_when_it_is_released() {
     let endpoint = endpoint().await;
     let redis = client(&endpoint);
-    let held = endpoint.hold_next(sets, WhileHeld::Wait);
+    let held = endpoint.hold_next(is_set, WhileHeld::Wait);
     let waiting = tokio::spawn(redis.set("key", "held").unwrap().send());
     held.wait().await;
     assert_eq!(held.commands(), [["SET", "key", "held"]]);
@@ -32,10 +32,10 @@ async fn a_held_command_is_run_when_it_is_released() {
 }
 
 #[tokio::test]
-async fn a_held_command_is_run_though_its_client_has_gone() {
+async fn a_held_command_runs_even_if_its_client_is_gone() {
     let endpoint = endpoint().await;
     let redis = client(&endpoint);
-    let held = endpoint.hold_next(sets, WhileHeld::Wait);
+    let held = endpoint.hold_next(is_set, WhileHeld::Wait);
     let late = tokio::spawn(redis.set("key", "late").unwrap().send());
     held.wait().await;
     late.abort();
@@ -46,19 +46,19 @@ async fn a_held_command_is_run_though_its_client_has_gone() {
 }
 
 #[tokio::test]
-async fn a_held_command_can_be_acknowledged_or_cut_off_or_lost() {
+async fn a_held_command_can_be_acknowledged_or_disconnected_or_dropped() {
     let endpoint = endpoint().await;
     let redis = client(&endpoint);
-    let held = endpoint.hold_all(sets, WhileHeld::Acknowledge);
+    let held = endpoint.hold_all(is_set, WhileHeld::Acknowledge);
     assert!(redis.set("a", "1").unwrap().send().await.unwrap());
     assert!(redis.set("b", "2").unwrap().send().await.unwrap());
     assert_eq!(endpoint.get("a").await.unwrap(), None);
     held.release().await;
     assert_eq!(endpoint.get("b").await.unwrap().as_deref(), Some("2"));
 
-    let held = endpoint.hold_next(sets, WhileHeld::Disconnect);
-    let answer = redis.set("c", "3").unwrap().send().await;
-    assert!(matches!(answer, Err(Error::Transport(_))), "{answer:?}");
+    let held = endpoint.hold_next(is_set, WhileHeld::Disconnect);
+    let result = redis.set("c", "3").unwrap().send().await;
+    assert!(matches!(result, Err(Error::Transport(_))), "{result:?}");
     drop(held);
     assert_eq!(endpoint.get("c").await.unwrap(), None);
     assert!(redis.set("c", "4").unwrap().send().await.unwrap());
@@ -69,8 +69,8 @@ async fn requests_are_logged_and_counted() {
     let endpoint = endpoint().await;
     let redis = client(&endpoint);
     redis.ping().send().await.unwrap();
-    let batch = redis.pipeline().push(redis.ping()).push(redis.dbsize());
-    batch.send().await.unwrap();
+    let pipeline = redis.pipeline().push(redis.ping()).push(redis.dbsize());
+    pipeline.exec().await.unwrap();
     assert_eq!(endpoint.requests(), 2);
     assert_eq!((endpoint.count("ping"), endpoint.count("GET")), (2, 0));
     let log = endpoint.log();
@@ -81,18 +81,18 @@ async fn requests_are_logged_and_counted() {
     assert_eq!((endpoint.requests(), endpoint.log().len()), (0, 0));
 }
 
-async fn old_records_come_back(endpoint: Endpoint) {
-    let end = (unix_milliseconds() + 100_000).to_string();
+async fn a_snapshot_is_restored(endpoint: Endpoint) {
+    let expires_at = (unix_milliseconds() + 100_000).to_string();
     endpoint.set("forever", "old").await.unwrap();
     endpoint
-        .command(&["SET", "ending", "old", "PXAT", &end])
+        .command(&["SET", "expiring", "old", "PXAT", &expires_at])
         .await
         .unwrap();
     let snapshot = endpoint.snapshot().await.unwrap();
 
     endpoint.set("forever", "new").await.unwrap();
     endpoint.set("other", "new").await.unwrap();
-    assert!(endpoint.evict("ending").await.unwrap());
+    assert!(endpoint.evict("expiring").await.unwrap());
     endpoint.restore(&snapshot).await.unwrap();
 
     assert_eq!(
@@ -100,25 +100,25 @@ async fn old_records_come_back(endpoint: Endpoint) {
         Some("old")
     );
     assert_eq!(endpoint.get("other").await.unwrap(), None);
-    let restored = endpoint.command(&["PEXPIRETIME", "ending"]).await;
-    assert_eq!(restored.unwrap().to_string(), end);
+    let restored = endpoint.command(&["PEXPIRETIME", "expiring"]).await;
+    assert_eq!(restored.unwrap().to_string(), expires_at);
 }
 
 #[tokio::test]
-async fn old_records_come_back_in_memory() {
-    old_records_come_back(endpoint().await).await;
+async fn a_snapshot_is_restored_in_memory() {
+    a_snapshot_is_restored(endpoint().await).await;
 }
 
 #[tokio::test]
-async fn old_records_come_back_in_a_real_redis() {
-    if let Some((_server, endpoint)) = real().await {
-        old_records_come_back(endpoint).await;
+async fn a_snapshot_is_restored_on_a_redis_server() {
+    if let Some((_server, endpoint)) = redis().await {
+        a_snapshot_is_restored(endpoint).await;
     }
 }
 
 #[tokio::test]
 async fn commands_that_would_change_the_shared_connection_are_refused() {
-    if let Some((_server, endpoint)) = real().await {
+    if let Some((_server, endpoint)) = redis().await {
         for command in [&["select", "1"][..], &["MULTI"], &["SUBSCRIBE", "a"]] {
             let refused = endpoint.command(command).await.unwrap_err();
             assert_eq!(refused, "ERR this command is not available over REST");
@@ -127,10 +127,10 @@ async fn commands_that_would_change_the_shared_connection_are_refused() {
 }
 
 #[tokio::test]
-async fn a_connection_to_redis_is_made_again() {
-    if let Some((_server, endpoint)) = real().await {
+async fn a_lost_connection_to_redis_is_replaced() {
+    if let Some((_server, endpoint)) = redis().await {
         endpoint.set("key", "value").await.unwrap();
-        // Not through the endpoint, which is to lose its connections.
+        // Not through the endpoint, whose connections are closed here.
         let socket = endpoint.command(&["CONFIG", "GET", "unixsocket"]).await;
         let socket = socket.unwrap()[1].as_str().unwrap().to_owned();
         let mut direct = UnixStream::connect(socket).await.unwrap();
@@ -144,22 +144,23 @@ async fn a_connection_to_redis_is_made_again() {
     }
 }
 
-/// Run by the test below, in a process of its own.
-#[tokio::test]
-#[ignore = "waits until it is killed"]
-async fn owner() {
-    let server = RedisServer::start().await.unwrap();
-    println!("\nserver at {}", server.url());
-    std::future::pending::<()>().await;
-}
+/// Set for the process that owns a server until it is killed.
+const OWNER: &str = "REDIS_SERVER_OWNER";
 
 #[tokio::test]
-async fn a_private_redis_ends_with_its_owner_however_that_ends() {
+async fn a_private_redis_stops_when_its_owner_is_killed() {
     if !RedisServer::available() {
         return;
     }
+    if std::env::var_os(OWNER).is_some() {
+        let server = RedisServer::start().await.unwrap();
+        println!("\nserver at {}", server.url());
+        return std::future::pending().await;
+    }
+    let test = "endpoint::a_private_redis_stops_when_its_owner_is_killed";
     let mut owner = Process::new(std::env::current_exe().unwrap())
-        .args(["--exact", "endpoint::owner", "--ignored", "--nocapture"])
+        .args(["--exact", test, "--nocapture"])
+        .env(OWNER, "")
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();

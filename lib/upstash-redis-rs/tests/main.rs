@@ -1,16 +1,16 @@
-//! The client against the local endpoint, and the endpoint against the client.
+//! The client and the local endpoint, tested against each other.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod commands;
 mod connections;
-mod contract;
 mod endpoint;
-mod misbehaviour;
+mod misbehavior;
 
 use redis_endpoint::{Backend, Endpoint, Options};
 use upstash_redis_rs::Redis;
 
-/// An endpoint of one's own, in memory.
+/// Starts an endpoint with its data in memory.
 async fn endpoint() -> Endpoint {
     Endpoint::start(Backend::memory(), Options::default())
         .await

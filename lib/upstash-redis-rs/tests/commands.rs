@@ -1,12 +1,12 @@
-//! What client and endpoint promise, the same from memory and from a real Redis.
+//! Commands and their replies, which are the same in memory and on a Redis server.
 
 use redis_endpoint::{Backend, Endpoint, Options, RedisServer};
-use upstash_redis_rs::{Command, Error, ReResponse, Redis};
+use upstash_redis_rs::{Command, Error, Redis, Reply};
 
 use crate::{client, unix_milliseconds};
 
 /// Makes two tests of each case, one for each backend.
-macro_rules! contract {
+macro_rules! on_both_backends {
     ($($case:ident)*) => {
         mod memory {
             $(#[tokio::test]
@@ -15,10 +15,10 @@ macro_rules! contract {
                 super::$case(crate::client(&endpoint)).await;
             })*
         }
-        mod real {
+        mod redis {
             $(#[tokio::test]
             async fn $case() {
-                if let Some((_server, endpoint)) = super::real().await {
+                if let Some((_server, endpoint)) = super::redis().await {
                     super::$case(crate::client(&endpoint)).await;
                 }
             })*
@@ -26,34 +26,34 @@ macro_rules! contract {
     };
 }
 
-contract! {
-    a_value_is_read_back
-    any_text_is_a_key_and_a_value
-    set_ends_a_key_when_it_is_told_to
-    set_nx_leaves_what_is_there
-    set_takes_an_end_away
-    several_keys_are_read_at_once
-    keys_are_deleted_and_counted
+on_both_backends! {
+    a_written_value_is_read
+    any_text_may_be_a_key_and_a_value
+    set_expires_a_key_at_the_given_time
+    set_nx_keeps_an_existing_value
+    set_removes_the_expiry
+    mget_reads_several_keys
+    del_and_exists_count_keys
     counters_count
-    a_key_is_given_an_end
+    expire_expires_a_key
     the_database_is_counted_and_emptied
     errors_have_the_texts_of_redis
     any_command_can_be_sent
-    a_pipeline_answers_each_command
-    a_transaction_is_run_as_one
+    a_pipeline_returns_a_result_for_each_command
+    no_command_runs_between_those_of_a_transaction
     a_transaction_with_an_unknown_command_is_not_run
-    parallel_requests_get_their_own_answers
+    parallel_requests_get_their_own_replies
 }
 
-/// An endpoint in front of a real Redis. Without one the case is left out,
-/// except in CI, which has one.
-pub(crate) async fn real() -> Option<(RedisServer, Endpoint)> {
+/// Starts an endpoint in front of a private Redis server. Without redis-server,
+/// the test is left out, except on CI.
+pub(crate) async fn redis() -> Option<(RedisServer, Endpoint)> {
     if !RedisServer::available() {
         assert!(
             std::env::var_os("CI").is_none(),
-            "the contract needs redis-server on the PATH; install it (Debian: redis-server)"
+            "redis-server is needed (Debian: redis-server)"
         );
-        println!("left out: there is no redis-server on the PATH");
+        println!("left out: redis-server is not on the PATH");
         return None;
     }
     let server = RedisServer::start().await.unwrap();
@@ -70,20 +70,20 @@ async fn set(redis: &Redis, key: &str, value: &str) {
     assert!(redis.set(key, value).unwrap().send().await.unwrap());
 }
 
-/// The rest of a key's life in milliseconds, -1 for no end, -2 for no key.
-async fn rest(redis: &Redis, key: &str) -> i64 {
-    let answer = redis.command(&["PTTL", key]).unwrap().send().await;
-    answer.unwrap().read().unwrap()
+/// The key's time to live in milliseconds, -1 without expiry, -2 without the key.
+async fn pttl(redis: &Redis, key: &str) -> i64 {
+    let reply = redis.command(&["PTTL", key]).unwrap().send().await;
+    reply.unwrap().read().unwrap()
 }
 
-async fn a_value_is_read_back(redis: Redis) {
+async fn a_written_value_is_read(redis: Redis) {
     assert_eq!(get(&redis, "key").await, None);
     set(&redis, "key", "value").await;
     assert_eq!(get(&redis, "key").await.as_deref(), Some("value"));
     assert_eq!(redis.ping().send().await.unwrap(), "PONG");
 }
 
-async fn any_text_is_a_key_and_a_value(redis: Redis) {
+async fn any_text_may_be_a_key_and_a_value(redis: Redis) {
     for text in [
         "Šabor 💃",
         "a \"b\"\\\r\n\0",
@@ -100,14 +100,14 @@ async fn any_text_is_a_key_and_a_value(redis: Redis) {
     assert_eq!(get(&redis, "key").await, Some(long));
 }
 
-async fn set_ends_a_key_when_it_is_told_to(redis: Redis) {
+async fn set_expires_a_key_at_the_given_time(redis: Redis) {
     let set = |key| redis.set(key, "value").unwrap();
     let now = unix_milliseconds();
     assert!(set("ex").ex(100).send().await.unwrap());
     assert!(set("px").px(100_000).send().await.unwrap());
     assert!(set("pxat").pxat(now + 100_000).send().await.unwrap());
     for key in ["ex", "px", "pxat"] {
-        assert!((90_000..=100_000).contains(&rest(&redis, key).await));
+        assert!((90_000..=100_000).contains(&pttl(&redis, key).await));
     }
     assert!(set("pxat").pxat(now - 1000).send().await.unwrap());
     assert_eq!(get(&redis, "pxat").await, None);
@@ -116,37 +116,37 @@ async fn set_ends_a_key_when_it_is_told_to(redis: Redis) {
     while get(&redis, "px").await.is_some() {}
 }
 
-async fn set_nx_leaves_what_is_there(redis: Redis) {
+async fn set_nx_keeps_an_existing_value(redis: Redis) {
     let set = |value| redis.set("key", value).unwrap().nx().px(100_000);
     assert!(set("first").send().await.unwrap());
     assert!(!set("second").send().await.unwrap());
     assert_eq!(get(&redis, "key").await.as_deref(), Some("first"));
 }
 
-async fn set_takes_an_end_away(redis: Redis) {
-    let ending = redis.set("key", "value").unwrap().ex(100);
-    assert!(ending.send().await.unwrap());
+async fn set_removes_the_expiry(redis: Redis) {
+    let expiring = redis.set("key", "value").unwrap().ex(100);
+    assert!(expiring.send().await.unwrap());
     let kept = redis.command(&["SET", "key", "value", "KEEPTTL"]).unwrap();
     kept.send().await.unwrap();
-    assert!(rest(&redis, "key").await > 0);
+    assert!(pttl(&redis, "key").await > 0);
     set(&redis, "key", "value").await;
-    assert_eq!(rest(&redis, "key").await, -1);
+    assert_eq!(pttl(&redis, "key").await, -1);
 }
 
-async fn several_keys_are_read_at_once(redis: Redis) {
+async fn mget_reads_several_keys(redis: Redis) {
     set(&redis, "a", "1").await;
     set(&redis, "c", "3").await;
     let values = redis.mget(&["a", "b", "c"]).unwrap().send().await.unwrap();
     assert_eq!(values, [Some("1".to_owned()), None, Some("3".to_owned())]);
 }
 
-async fn keys_are_deleted_and_counted(redis: Redis) {
+async fn del_and_exists_count_keys(redis: Redis) {
     set(&redis, "a", "1").await;
     set(&redis, "b", "2").await;
-    let there = redis.exists(&["a", "a", "b", "c"]).unwrap();
-    assert_eq!(there.send().await.unwrap(), 3);
-    let gone = redis.del(&["a", "b", "c"]).unwrap();
-    assert_eq!(gone.send().await.unwrap(), 2);
+    let exists = redis.exists(&["a", "a", "b", "c"]).unwrap();
+    assert_eq!(exists.send().await.unwrap(), 3);
+    let del = redis.del(&["a", "b", "c"]).unwrap();
+    assert_eq!(del.send().await.unwrap(), 2);
     assert_eq!(get(&redis, "a").await, None);
 }
 
@@ -156,21 +156,21 @@ async fn counters_count(redis: Redis) {
     assert_eq!(redis.incrby("n", -50).unwrap().send().await.unwrap(), -8);
     assert!(redis.expire("n", 100).unwrap().send().await.unwrap());
     assert_eq!(redis.incr("n").unwrap().send().await.unwrap(), -7);
-    assert!(rest(&redis, "n").await > 0, "counting keeps the end");
+    assert!(pttl(&redis, "n").await > 0, "counting must keep the expiry");
 }
 
-async fn a_key_is_given_an_end(redis: Redis) {
+async fn expire_expires_a_key(redis: Redis) {
     assert!(!redis.expire("key", 100).unwrap().send().await.unwrap());
     set(&redis, "key", "value").await;
-    assert_eq!(rest(&redis, "key").await, -1);
+    assert_eq!(pttl(&redis, "key").await, -1);
     assert!(redis.expire("key", 100).unwrap().send().await.unwrap());
-    assert!((90_000..=100_000).contains(&rest(&redis, "key").await));
+    assert!((90_000..=100_000).contains(&pttl(&redis, "key").await));
     assert!(redis.pexpire("key", 50_000).unwrap().send().await.unwrap());
-    assert!((40_000..=50_000).contains(&rest(&redis, "key").await));
+    assert!((40_000..=50_000).contains(&pttl(&redis, "key").await));
     let ttl = redis.command(&["TTL", "key"]).unwrap().send().await;
-    assert_eq!(ttl.unwrap(), ReResponse::Integer(50));
+    assert_eq!(ttl.unwrap(), Reply::Integer(50));
     assert!(redis.pexpire("key", 0).unwrap().send().await.unwrap());
-    assert_eq!(rest(&redis, "key").await, -2);
+    assert_eq!(pttl(&redis, "key").await, -2);
 }
 
 async fn the_database_is_counted_and_emptied(redis: Redis) {
@@ -178,7 +178,7 @@ async fn the_database_is_counted_and_emptied(redis: Redis) {
     set(&redis, "change:1", "b").await;
     let past = redis.set("past", "c").unwrap().pxat(1);
     assert!(past.send().await.unwrap());
-    // Redis counts a key that has ended until somebody asks for it.
+    // Redis counts an expired key until a command reads it.
     assert_eq!(get(&redis, "past").await, None);
     assert_eq!(redis.dbsize().send().await.unwrap(), 2);
     let keys = redis.command(&["KEYS", "s?ss*:*"]).unwrap().send().await;
@@ -238,9 +238,9 @@ async fn errors_have_the_texts_of_redis(redis: Redis) {
             "ERR syntax error",
         ),
     ] {
-        let answer = redis.command(&command).unwrap().send().await;
-        let Err(Error::Command(text)) = answer else {
-            panic!("{command:?} was answered with {answer:?}");
+        let reply = redis.command(&command).unwrap().send().await;
+        let Err(Error::Command(text)) = reply else {
+            panic!("{command:?}: {reply:?}");
         };
         // In memory, an unknown command's text ends with a hint.
         assert!(text.starts_with(expected), "{command:?}: {text}");
@@ -249,89 +249,89 @@ async fn errors_have_the_texts_of_redis(redis: Redis) {
 
 async fn any_command_can_be_sent(redis: Redis) {
     let echo = redis.command(&["echo", "hello"]).unwrap().send().await;
-    assert_eq!(echo.unwrap(), ReResponse::Text("hello".to_owned()));
+    assert_eq!(echo.unwrap(), Reply::String("hello".to_owned()));
     let time = redis.command(&["TIME"]).unwrap().send().await.unwrap();
     let time: Vec<String> = time.read().unwrap();
     let seconds: u64 = time[0].parse().unwrap();
     assert!(seconds.abs_diff(unix_milliseconds() / 1000) <= 1);
 }
 
-async fn a_pipeline_answers_each_command(redis: Redis) {
+async fn a_pipeline_returns_a_result_for_each_command(redis: Redis) {
     set(&redis, "word", "x").await;
-    let answers = redis
+    let results = redis
         .pipeline()
         .push(redis.set("key", "value").unwrap().ex(100))
         .push(redis.incr("word").unwrap())
         .push(redis.get("key").unwrap())
         .push(redis.get("absent").unwrap())
         .push(redis.mget(&["key", "absent"]).unwrap())
-        .send()
+        .exec()
         .await
         .unwrap();
-    let [set, incr, get, absent, both] = answers.try_into().unwrap();
+    let [set, incr, get, absent, both] = results.try_into().unwrap();
     assert!(set.unwrap().read::<bool>().unwrap());
     assert!(matches!(incr, Err(Error::Command(text)) if text.starts_with("ERR value is not")));
-    assert_eq!(get.unwrap(), ReResponse::Text("value".to_owned()));
-    assert_eq!(absent.unwrap(), ReResponse::Nil);
+    assert_eq!(get.unwrap(), Reply::String("value".to_owned()));
+    assert_eq!(absent.unwrap(), Reply::Nil);
     let both: Vec<Option<String>> = both.unwrap().read().unwrap();
     assert_eq!(both, [Some("value".to_owned()), None]);
 }
 
-async fn a_transaction_is_run_as_one(redis: Redis) {
+async fn no_command_runs_between_those_of_a_transaction(redis: Redis) {
     set(&redis, "word", "x").await;
-    let answers = redis
-        .transaction()
+    let results = redis
+        .multi()
         .push(redis.incr("n").unwrap())
         .push(redis.incr("word").unwrap())
         .push(redis.incr("n").unwrap())
-        .send()
+        .exec()
         .await
         .unwrap();
-    let [first, failed, second] = answers.try_into().unwrap();
-    assert_eq!(first.unwrap(), ReResponse::Integer(1));
+    let [first, failed, second] = results.try_into().unwrap();
+    assert_eq!(first.unwrap(), Reply::Integer(1));
     assert!(failed.unwrap_err().is_command());
-    assert_eq!(second.unwrap(), ReResponse::Integer(2));
+    assert_eq!(second.unwrap(), Reply::Integer(2));
 
-    // Each raises two counters; if another came between, they would differ.
-    let raise = || async {
-        let answers = redis
-            .transaction()
+    // Each adds one to both counters. If another ran in between, they would differ.
+    let increment_both = || async {
+        let results = redis
+            .multi()
             .push(redis.incr("a").unwrap())
             .push(redis.incr("b").unwrap())
-            .send()
+            .exec()
             .await
             .unwrap();
-        let counts: Vec<i64> = answers
+        let counts: Vec<i64> = results
             .into_iter()
-            .map(|answer| answer.unwrap().read().unwrap())
+            .map(|result| result.unwrap().read().unwrap())
             .collect();
         assert_eq!(counts[0], counts[1]);
     };
     tokio::join!(
-        raise(),
-        raise(),
-        raise(),
-        raise(),
-        raise(),
-        raise(),
-        raise(),
-        raise()
+        increment_both(),
+        increment_both(),
+        increment_both(),
+        increment_both(),
+        increment_both(),
+        increment_both(),
+        increment_both(),
+        increment_both()
     );
     assert_eq!(get(&redis, "a").await.as_deref(), Some("8"));
 }
 
 async fn a_transaction_with_an_unknown_command_is_not_run(redis: Redis) {
-    let answer = redis
-        .transaction()
+    let result = redis
+        .multi()
         .push(redis.incr("n").unwrap())
         .push(redis.command(&["FOO"]).unwrap())
-        .send()
+        .exec()
         .await;
-    assert!(matches!(answer, Err(Error::Command(text)) if text.starts_with("EXECABORT")));
+    assert!(matches!(result, Err(Error::Command(text)) if text.starts_with("EXECABORT")));
     assert_eq!(get(&redis, "n").await, None);
 }
 
-async fn parallel_requests_get_their_own_answers(redis: Redis) {
+async fn parallel_requests_get_their_own_replies(redis: Redis) {
     let mut tasks = tokio::task::JoinSet::new();
     for number in 0..50 {
         let redis = redis.clone();
@@ -347,7 +347,7 @@ async fn parallel_requests_get_their_own_answers(redis: Redis) {
 }
 
 #[tokio::test]
-async fn what_can_be_checked_is_an_error_before_sending() {
+async fn invalid_arguments_are_refused_before_sending() {
     let endpoint = crate::endpoint().await;
     let redis = client(&endpoint);
     let invalid = |error| matches!(error, Error::InvalidCommand(_));
@@ -355,18 +355,18 @@ async fn what_can_be_checked_is_an_error_before_sending() {
     assert!(invalid(redis.mget(&[]).unwrap_err()));
     assert!(invalid(redis.del(&["a", ""]).unwrap_err()));
     assert!(invalid(redis.command(&[]).unwrap_err()));
-    assert!(invalid(redis.pipeline().send().await.unwrap_err()));
+    assert!(invalid(redis.pipeline().exec().await.unwrap_err()));
     assert_eq!(endpoint.requests(), 0);
 
-    let no_url = |url| matches!(Redis::new(url, "token"), Err(Error::InvalidUrl(_)));
-    assert!(no_url("") && no_url("localhost") && no_url("redis://localhost"));
-    assert!(no_url("https://user:word@host") && no_url("https://host/?a=b"));
+    let invalid_url = |url| matches!(Redis::new(url, "token"), Err(Error::InvalidUrl(_)));
+    assert!(invalid_url("") && invalid_url("localhost") && invalid_url("redis://localhost"));
+    assert!(invalid_url("https://user:word@host") && invalid_url("https://host/?a=b"));
     let token = Redis::new("https://host", "a\nb");
     assert!(matches!(token, Err(Error::InvalidToken)));
 }
 
 #[tokio::test]
-async fn nothing_secret_is_shown() {
+async fn debug_output_contains_no_secrets() {
     let redis = Redis::new("https://host/", "the-token").unwrap();
     let set = redis.set("the-key", "the-value").unwrap();
     let shown = format!(

@@ -1,0 +1,71 @@
+//! Several commands in one request.
+
+use std::fmt;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::transport::Path;
+use crate::{Command, Error, Redis, Reply, ReplyFuture, reply};
+
+/// Commands that are sent in one request, as a pipeline or as a transaction.
+#[must_use = "commands do nothing until they are sent"]
+pub struct Pipeline {
+    redis: Redis,
+    path: Path,
+    commands: Vec<Vec<String>>,
+    timeout: Duration,
+}
+
+impl Pipeline {
+    pub(crate) fn new(redis: &Redis, path: Path) -> Self {
+        Self {
+            redis: redis.clone(),
+            path,
+            commands: Vec::new(),
+            timeout: redis.timeout(),
+        }
+    }
+
+    /// Appends a command. A timeout of the command itself has no effect.
+    pub fn push(mut self, command: impl Command) -> Self {
+        self.commands.push(command.into_request().arguments);
+        self
+    }
+
+    /// Sets how long the request may take, including connecting.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
+        self
+    }
+
+    /// Sends the commands and returns the result of each, in order. A command can
+    /// fail with [`Error::Command`] while others succeed.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidCommand`] when there is no command. [`Error::Command`] when
+    /// Redis refused all of them. The errors of [`Command::send`].
+    pub fn exec(self) -> ReplyFuture<Vec<Result<Reply, Error>>> {
+        let expected = self.commands.len();
+        let body = Value::from(self.commands).to_string();
+        let response = self.redis.execute(self.path, body, self.timeout);
+        Box::pin(async move {
+            if expected == 0 {
+                return Err(Error::InvalidCommand("the pipeline is empty"));
+            }
+            reply::parse_many(&response.await?, expected)
+        })
+    }
+}
+
+/// Shows the number of commands, because keys and values may be secrets.
+impl fmt::Debug for Pipeline {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Pipeline")
+            .field("commands", &self.commands.len())
+            .field("timeout", &self.timeout)
+            .finish_non_exhaustive()
+    }
+}
