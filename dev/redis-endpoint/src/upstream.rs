@@ -201,8 +201,9 @@ fn script_position(command: &[String]) -> Option<usize> {
     }
 }
 
-/// Returns the script without [`KEY_LOCKING`], if it has that flag. Its hash then
-/// differs from the one that clients compute, so EVALSHA always falls back to EVAL.
+/// Returns the script without [`KEY_LOCKING`], if its first line has flags. Clients
+/// compute the hash of the original script, so for them EVALSHA always fails with
+/// NOSCRIPT and they use EVAL.
 fn without_key_locking(script: &str) -> Option<String> {
     let (flags, body) = script.strip_prefix("#!lua flags=")?.split_once('\n')?;
     let kept: Vec<&str> = flags
@@ -215,8 +216,8 @@ fn without_key_locking(script: &str) -> Option<String> {
     }
 }
 
-/// The transaction is written out, because the client's own reports errors for
-/// the transaction as a whole.
+/// MULTI and EXEC are sent as plain commands. A transaction of the crate `redis`
+/// would replace the server's error texts.
 fn pipeline(commands: &[Vec<String>], atomic: bool) -> Pipeline {
     let mut pipeline = redis::pipe();
     if atomic {
