@@ -2,9 +2,10 @@
 
 use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
-use sabor::http::{Json, List, Member, Page, PageParams, accepts};
+use sabor::http::{Json, List, Member, PageParams, accepts};
 use sabor::models::member_event::{self, MemberEvent, Shown};
 use sabor::notify::events;
+use sabor::store::page::Page;
 use sabor::{App, Exit, Result, Routes, routes, serve};
 
 /// The routes of this function.

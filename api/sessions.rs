@@ -1,8 +1,10 @@
 //! GET, DELETE /api/sessions — the member's own sessions.
 
-use sabor::http::{Client, Json, List, Member, Page, PageParams, Query, SetCookie};
+use sabor::http::{Json, List, Member, PageParams, Query, SetCookie};
 use sabor::models::security_event::{self, Kind};
 use sabor::session::{Listed, Shown};
+use sabor::store::page::Page;
+use sabor::values::caller::Caller;
 use sabor::{App, Error, Exit, Result, Routes, routes, serve};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -55,7 +57,7 @@ async fn list(app: App, member: Member, page: Page) -> Result<Json<List<Shown>>>
 ))]
 async fn end(
     app: App,
-    client: Client,
+    client: Caller,
     member: Member,
     Query(scope): Query<Scope>,
 ) -> Result<(Option<SetCookie>, Json<Ended>)> {

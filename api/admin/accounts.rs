@@ -1,9 +1,11 @@
 //! GET, POST, PATCH /api/admin/accounts — on whose behalf members act.
 
-use sabor::http::{Admin, Client, Created, Json, List, Page, PageParams};
+use sabor::http::{Admin, Created, Json, List, PageParams};
 use sabor::models::account::Shown;
 use sabor::partners::organizations;
 use sabor::partners::organizations::{Change, Entry};
+use sabor::store::page::Page;
+use sabor::values::caller::Caller;
 use sabor::{App, Exit, Result, Routes, routes, serve};
 
 /// The routes of this function.
@@ -27,7 +29,7 @@ async fn list(app: App, _admin: Admin, page: Page) -> Result<Json<List<Shown>>> 
 ))]
 async fn make(
     app: App,
-    client: Client,
+    client: Caller,
     Admin(admin): Admin,
     Json(entry): Json<Entry>,
 ) -> Result<Created<Shown>> {
@@ -44,7 +46,7 @@ async fn make(
 ))]
 async fn change(
     app: App,
-    client: Client,
+    client: Caller,
     Admin(admin): Admin,
     Json(change): Json<Change>,
 ) -> Result<Json<Shown>> {

@@ -1,9 +1,11 @@
 //! GET, POST, PATCH /api/admin/apps — partner applications.
 
-use sabor::http::{Admin, Client, Created, Json, List, Page, PageParams};
+use sabor::http::{Admin, Created, Json, List, PageParams};
 use sabor::models::app::Shown;
 use sabor::partners::apps;
 use sabor::partners::apps::{AppWithSecret, Change, Entry};
+use sabor::store::page::Page;
+use sabor::values::caller::Caller;
 use sabor::{App, Exit, Result, Routes, routes, serve};
 
 /// The routes of this function.
@@ -27,7 +29,7 @@ async fn list(app: App, _admin: Admin, page: Page) -> Result<Json<List<Shown>>> 
 ))]
 async fn enter(
     app: App,
-    client: Client,
+    client: Caller,
     Admin(admin): Admin,
     Json(entry): Json<Entry>,
 ) -> Result<Created<AppWithSecret>> {
@@ -44,7 +46,7 @@ async fn enter(
 ))]
 async fn change(
     app: App,
-    client: Client,
+    client: Caller,
     Admin(admin): Admin,
     Json(change): Json<Change>,
 ) -> Result<Json<AppWithSecret>> {

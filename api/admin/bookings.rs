@@ -2,8 +2,10 @@
 
 use sabor::bookings::front_desk;
 use sabor::bookings::front_desk::{Change, OnBehalf, Roster};
-use sabor::http::{Answered, Client, Json, KeyParams, Keyed, List, Page, PageParams, Query, Staff};
+use sabor::http::{Answered, Json, KeyParams, Keyed, List, PageParams, Query, Staff};
 use sabor::models::booking::{RosterEntry, Shown};
+use sabor::store::page::Page;
+use sabor::values::caller::Caller;
 use sabor::{App, Exit, Result, Routes, routes, serve};
 
 /// The routes of this function.
@@ -34,7 +36,7 @@ async fn roster(
 ))]
 async fn book(
     app: App,
-    client: Client,
+    client: Caller,
     Staff(staff): Staff,
     Keyed { key, form }: Keyed<OnBehalf>,
 ) -> Result<Answered> {
@@ -50,7 +52,7 @@ async fn book(
 ))]
 async fn change(
     app: App,
-    client: Client,
+    client: Caller,
     Staff(staff): Staff,
     Keyed { key, form }: Keyed<Change>,
 ) -> Result<Answered> {

@@ -3,8 +3,10 @@
 use sabor::classes::catalogue::class_types;
 use sabor::classes::catalogue::class_types::{Change, Entry};
 use sabor::classes::catalogue::{Activity, Retirement, Wanted};
-use sabor::http::{Client, Created, Json, List, Page, PageParams, Query, Staff};
+use sabor::http::{Created, Json, List, PageParams, Query, Staff};
 use sabor::models::class_type::ShownToStaff;
+use sabor::store::page::Page;
+use sabor::values::caller::Caller;
 use sabor::{App, Exit, Result, Routes, routes, serve};
 
 /// The routes of this function.
@@ -33,7 +35,7 @@ async fn list(
 ))]
 async fn enter(
     app: App,
-    client: Client,
+    client: Caller,
     Staff(staff): Staff,
     Json(entry): Json<Entry>,
 ) -> Result<Created<ShownToStaff>> {
@@ -50,7 +52,7 @@ async fn enter(
 ))]
 async fn change(
     app: App,
-    client: Client,
+    client: Caller,
     Staff(staff): Staff,
     Json(change): Json<Change>,
 ) -> Result<Json<ShownToStaff>> {
@@ -67,7 +69,7 @@ async fn change(
 ))]
 async fn retire(
     app: App,
-    client: Client,
+    client: Caller,
     Staff(staff): Staff,
     Query(wanted): Query<Wanted>,
 ) -> Result<Json<Retirement>> {

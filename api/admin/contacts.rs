@@ -1,9 +1,11 @@
 //! GET, PATCH /api/admin/contacts — what visitors wrote to the studio.
 
-use sabor::http::{Client, Json, List, Page, PageParams, Query, Staff};
+use sabor::http::{Json, List, PageParams, Query, Staff};
 use sabor::models::contact::Shown;
 use sabor::notify::contact;
 use sabor::notify::contact::{Inbox, Processing};
+use sabor::store::page::Page;
+use sabor::values::caller::Caller;
 use sabor::{App, Exit, Result, Routes, routes, serve};
 
 /// The routes of this function.
@@ -32,7 +34,7 @@ async fn list(
 ))]
 async fn process(
     app: App,
-    client: Client,
+    client: Caller,
     Staff(member): Staff,
     Json(processing): Json<Processing>,
 ) -> Result<Json<Shown>> {

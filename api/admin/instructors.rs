@@ -3,8 +3,10 @@
 use sabor::classes::catalogue::instructors;
 use sabor::classes::catalogue::instructors::{Change, Entry};
 use sabor::classes::catalogue::{Activity, Retirement, Wanted};
-use sabor::http::{Client, Created, Json, List, Page, PageParams, Query, Staff};
+use sabor::http::{Created, Json, List, PageParams, Query, Staff};
 use sabor::models::instructor::ShownToStaff;
+use sabor::store::page::Page;
+use sabor::values::caller::Caller;
 use sabor::{App, Exit, Result, Routes, routes, serve};
 
 /// The routes of this function.
@@ -32,7 +34,7 @@ async fn list(
 ))]
 async fn enter(
     app: App,
-    client: Client,
+    client: Caller,
     Staff(staff): Staff,
     Json(entry): Json<Entry>,
 ) -> Result<Created<ShownToStaff>> {
@@ -48,7 +50,7 @@ async fn enter(
 ))]
 async fn change(
     app: App,
-    client: Client,
+    client: Caller,
     Staff(staff): Staff,
     Json(change): Json<Change>,
 ) -> Result<Json<ShownToStaff>> {
@@ -65,7 +67,7 @@ async fn change(
 ))]
 async fn retire(
     app: App,
-    client: Client,
+    client: Caller,
     Staff(staff): Staff,
     Query(wanted): Query<Wanted>,
 ) -> Result<Json<Retirement>> {

@@ -2,8 +2,10 @@
 
 use sabor::classes::timetable;
 use sabor::classes::timetable::{Change, Entry, Outcome, Removal};
-use sabor::http::{Client, Created, Json, List, Page, PageParams, Query, Staff};
+use sabor::http::{Created, Json, List, PageParams, Query, Staff};
 use sabor::models::class_schedule::Shown;
+use sabor::store::page::Page;
+use sabor::values::caller::Caller;
 use sabor::{App, Exit, Result, Routes, routes, serve};
 
 /// The routes of this function.
@@ -28,7 +30,7 @@ async fn list(app: App, _staff: Staff, page: Page) -> Result<Json<List<Shown>>> 
 ))]
 async fn enter(
     app: App,
-    client: Client,
+    client: Caller,
     Staff(staff): Staff,
     Json(entry): Json<Entry>,
 ) -> Result<Created<Outcome>> {
@@ -45,7 +47,7 @@ async fn enter(
 ))]
 async fn change(
     app: App,
-    client: Client,
+    client: Caller,
     Staff(staff): Staff,
     Json(change): Json<Change>,
 ) -> Result<Json<Outcome>> {
@@ -63,7 +65,7 @@ async fn change(
 ))]
 async fn remove(
     app: App,
-    client: Client,
+    client: Caller,
     Staff(staff): Staff,
     Query(removal): Query<Removal>,
 ) -> Result<Json<Outcome>> {

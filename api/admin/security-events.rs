@@ -2,7 +2,8 @@
 
 use sabor::admin::security_events;
 use sabor::admin::security_events::{Search, Shown};
-use sabor::http::{Admin, Json, List, Page, PageParams, Query};
+use sabor::http::{Admin, Json, List, PageParams, Query};
+use sabor::store::page::Page;
 use sabor::{App, Exit, Result, Routes, routes, serve};
 
 /// The routes of this function.

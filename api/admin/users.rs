@@ -2,8 +2,10 @@
 
 use sabor::admin::users;
 use sabor::admin::users::{AccountChange, Search};
-use sabor::http::{Admin, Client, Json, List, Page, PageParams, Query};
+use sabor::http::{Admin, Json, List, PageParams, Query};
 use sabor::models::user::administration::ShownToAdmin;
+use sabor::store::page::Page;
+use sabor::values::caller::Caller;
 use sabor::{App, Exit, Result, Routes, routes, serve};
 
 /// The routes of this function.
@@ -34,7 +36,7 @@ async fn list(
 ))]
 async fn change(
     app: App,
-    client: Client,
+    client: Caller,
     Admin(admin): Admin,
     Json(form): Json<AccountChange>,
 ) -> Result<Json<ShownToAdmin>> {

@@ -1,7 +1,8 @@
 //! POST /api/auth/change-email — another address for the account.
 
-use sabor::http::{Accepted, Client, Json, Member, Success};
+use sabor::http::{Accepted, Json, Member, Success};
 use sabor::identity::email_change;
+use sabor::values::caller::Caller;
 use sabor::values::schema::EmailAddress;
 use sabor::{App, Exit, Result, Routes, routes, serve};
 use serde::Deserialize;
@@ -33,7 +34,7 @@ pub fn route() -> Routes {
 ))]
 async fn change(
     app: App,
-    client: Client,
+    client: Caller,
     member: Member,
     Json(form): Json<EmailChange>,
 ) -> Result<Accepted> {

@@ -1,7 +1,8 @@
 //! POST /api/auth/change-password — a new password for one who knows the old one.
 
-use sabor::http::{Client, Json, Member, Success};
+use sabor::http::{Json, Member, Success};
 use sabor::identity::profile;
+use sabor::values::caller::Caller;
 use sabor::values::schema::NewPassword;
 use sabor::{App, Exit, Result, Routes, routes, serve};
 use serde::Deserialize;
@@ -32,7 +33,7 @@ pub fn route() -> Routes {
 ))]
 async fn change(
     app: App,
-    client: Client,
+    client: Caller,
     member: Member,
     Json(form): Json<PasswordChange>,
 ) -> Result<Json<Success>> {

@@ -1,7 +1,8 @@
 //! POST /api/auth/forgot-password — mail a link to a new password.
 
-use sabor::http::{Accepted, Client, Json, Success};
+use sabor::http::{Accepted, Json, Success};
 use sabor::identity::password_reset;
+use sabor::values::caller::Caller;
 use sabor::values::schema::EmailAddress;
 use sabor::{App, Exit, Result, Routes, routes, serve};
 use serde::Deserialize;
@@ -26,7 +27,7 @@ pub fn route() -> Routes {
     (status = 202, body = Success, description = "If there is such an account, a mail is on its way"),
     (status = 429, description = "Too many mails; see `Retry-After`"),
 ))]
-async fn forgot(app: App, client: Client, Json(form): Json<Forgotten>) -> Result<Accepted> {
+async fn forgot(app: App, client: Caller, Json(form): Json<Forgotten>) -> Result<Accepted> {
     password_reset::forgot(&app, &client, &form.email).await?;
     Ok(Accepted)
 }

@@ -1,8 +1,9 @@
 //! GET, DELETE /api/auth/identities — the providers by which a member signs in.
 
-use sabor::http::{Client, Json, Member, Query, Success, query};
+use sabor::http::{Json, Member, Query, Success, query};
 use sabor::identity::linked_providers;
 use sabor::identity::linked_providers::WaysIn;
+use sabor::values::caller::Caller;
 use sabor::{App, Error, Exit, Result, Routes, routes, serve};
 use serde::Deserialize;
 use utoipa::IntoParams;
@@ -37,7 +38,7 @@ async fn list(app: App, member: Member) -> Result<Json<WaysIn>> {
 ))]
 async fn unlink(
     app: App,
-    client: Client,
+    client: Caller,
     member: Member,
     Query(which): Query<Which>,
 ) -> Result<Json<Success>> {

@@ -1,8 +1,9 @@
 //! POST /api/auth/logout — end this session, or all of the member's.
 
-use sabor::http::{Client, Json, OptionalJson, Presented, SetCookie, Success};
+use sabor::http::{Json, OptionalJson, Presented, SetCookie, Success};
 use sabor::models::security_event::{self, Kind};
 use sabor::session::{Key, Token};
+use sabor::values::caller::Caller;
 use sabor::{App, Error, Exit, Result, Routes, routes, serve};
 use serde::Deserialize;
 use utoipa::ToSchema;
@@ -29,7 +30,7 @@ pub fn route() -> Routes {
 ))]
 async fn logout(
     app: App,
-    client: Client,
+    client: Caller,
     presented: Presented,
     OptionalJson(form): OptionalJson<Logout>,
 ) -> Result<(Option<SetCookie>, Json<Success>)> {

@@ -1,8 +1,9 @@
 //! GET, PATCH, DELETE /api/auth/me — the member's own account.
 
-use sabor::http::{Client, Json, Member, SetCookie, Success};
+use sabor::http::{Json, Member, SetCookie, Success};
 use sabor::identity::profile;
 use sabor::identity::profile::{Patch, Whole};
+use sabor::values::caller::Caller;
 use sabor::{App, Exit, Result, Routes, routes, serve};
 use serde::Deserialize;
 use utoipa::ToSchema;
@@ -45,7 +46,7 @@ async fn change(app: App, member: Member, Json(patch): Json<Patch>) -> Result<Js
 ))]
 async fn deactivate(
     app: App,
-    client: Client,
+    client: Caller,
     member: Member,
     Json(form): Json<Deactivation>,
 ) -> Result<(SetCookie, Json<Success>)> {

@@ -1,8 +1,9 @@
 //! POST /api/auth/refresh — from a refresh token to the next pair of tokens.
 
-use sabor::http::{Client, Json};
+use sabor::http::Json;
 use sabor::identity::sign_in::SignedIn;
 use sabor::identity::token_refresh::{Refresh, refresh};
+use sabor::values::caller::Caller;
 use sabor::{App, Exit, Result, Routes, routes, serve};
 
 /// The routes of this function.
@@ -17,7 +18,7 @@ pub fn route() -> Routes {
     (status = 200, body = SignedIn, description = "The next pair; the refresh token that was sent is good no more"),
     (status = 401, description = "`refresh_token_refused`: unknown, used, or its session has ended; sign in again"),
 ))]
-async fn renew(app: App, client: Client, Json(form): Json<Refresh>) -> Result<Json<SignedIn>> {
+async fn renew(app: App, client: Caller, Json(form): Json<Refresh>) -> Result<Json<SignedIn>> {
     refresh(&app, &client, &form).await.map(Json)
 }
 

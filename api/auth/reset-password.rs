@@ -1,7 +1,8 @@
 //! POST /api/auth/reset-password — a new password, by a link from a mail.
 
-use sabor::http::{Client, Json, Success};
+use sabor::http::{Json, Success};
 use sabor::identity::password_reset;
+use sabor::values::caller::Caller;
 use sabor::values::schema::NewPassword;
 use sabor::{App, Exit, Result, Routes, routes, serve};
 use serde::Deserialize;
@@ -28,7 +29,7 @@ pub fn route() -> Routes {
     (status = 400, description = "`link_ended`; or a password that is refused, which leaves the link as it is"),
     (status = 429, description = "Too many tries; see `Retry-After`"),
 ))]
-async fn reset(app: App, client: Client, Json(form): Json<PasswordReset>) -> Result<Json<Success>> {
+async fn reset(app: App, client: Caller, Json(form): Json<PasswordReset>) -> Result<Json<Success>> {
     password_reset::reset(&app, &client, &form.token, &form.new_password).await?;
     Ok(Success::ANSWER)
 }

@@ -1,10 +1,11 @@
 //! GET, POST, PUT, DELETE /api/auth/two-factor — the member's second factor.
 
-use sabor::http::{Client, Json, Member, Success};
+use sabor::http::{Json, Member, Success};
 use sabor::identity::two_factor;
 use sabor::identity::two_factor::{
     Beginning, Confirmation, Enrollment, RecoveryCodes, Removal, Status,
 };
+use sabor::values::caller::Caller;
 use sabor::{App, Exit, Result, Routes, routes, serve};
 
 /// The routes of this function.
@@ -30,7 +31,7 @@ async fn status(app: App, member: Member) -> Result<Json<Status>> {
 ))]
 async fn begin(
     app: App,
-    client: Client,
+    client: Caller,
     member: Member,
     Json(form): Json<Beginning>,
 ) -> Result<Json<Enrollment>> {
@@ -47,7 +48,7 @@ async fn begin(
 ))]
 async fn confirm(
     app: App,
-    client: Client,
+    client: Caller,
     member: Member,
     Json(form): Json<Confirmation>,
 ) -> Result<Json<RecoveryCodes>> {
@@ -65,7 +66,7 @@ async fn confirm(
 ))]
 async fn disable(
     app: App,
-    client: Client,
+    client: Caller,
     member: Member,
     Json(form): Json<Removal>,
 ) -> Result<Json<Success>> {

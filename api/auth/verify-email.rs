@@ -1,8 +1,9 @@
 //! POST /api/auth/verify-email — confirm an address, or have the link mailed again.
 
 use axum::response::{IntoResponse, Response};
-use sabor::http::{Accepted, Client, Member, OptionalJson, Success};
+use sabor::http::{Accepted, Member, OptionalJson, Success};
 use sabor::identity::email_change;
+use sabor::values::caller::Caller;
 use sabor::{App, Exit, Result, Routes, routes, serve};
 use serde::Deserialize;
 use utoipa::ToSchema;
@@ -31,7 +32,7 @@ pub fn route() -> Routes {
 ))]
 async fn verify(
     app: App,
-    client: Client,
+    client: Caller,
     member: Result<Member>,
     OptionalJson(form): OptionalJson<Verification>,
 ) -> Result<Response> {

@@ -2,8 +2,9 @@
 
 use sabor::bookings::member;
 use sabor::bookings::member::Period;
-use sabor::http::{Json, List, Member, Page, PageParams, Query};
+use sabor::http::{Json, List, Member, PageParams, Query};
 use sabor::models::booking::Shown;
+use sabor::store::page::Page;
 use sabor::{App, Exit, Result, Routes, routes, serve};
 
 /// The routes of this function.

@@ -2,7 +2,8 @@
 
 use sabor::bookings::calendar::token;
 use sabor::bookings::calendar::token::Made;
-use sabor::http::{Client, Created, Json, Member, Success};
+use sabor::http::{Created, Json, Member, Success};
+use sabor::values::caller::Caller;
 use sabor::{App, Exit, Result, Routes, routes, serve};
 
 /// The routes of this function.
@@ -16,7 +17,7 @@ pub fn route() -> Routes {
     (status = 201, body = Made, description = "The token and the address, told this once"),
     (status = 403, description = "`demo_account`; or sent from a foreign page"),
 ))]
-async fn make(app: App, client: Client, member: Member) -> Result<Created<Made>> {
+async fn make(app: App, client: Caller, member: Member) -> Result<Created<Made>> {
     token::make(&app, &client, &member).await.map(Created)
 }
 
@@ -25,7 +26,7 @@ async fn make(app: App, client: Client, member: Member) -> Result<Created<Made>>
     (status = 200, body = Success, description = "There is none any more"),
     (status = 403, description = "`demo_account`; or sent from a foreign page"),
 ))]
-async fn withdraw(app: App, client: Client, member: Member) -> Result<Json<Success>> {
+async fn withdraw(app: App, client: Caller, member: Member) -> Result<Json<Success>> {
     token::withdraw(&app, &client, &member).await?;
     Ok(Success::ANSWER)
 }

@@ -2,8 +2,9 @@
 
 use sabor::classes::catalogue;
 use sabor::classes::catalogue::Offer;
-use sabor::http::{CopyParams, List, Page, PageParams, Public, Query};
+use sabor::http::{CopyParams, List, PageParams, Public, Query};
 use sabor::models::class_type::Shown;
+use sabor::store::page::Page;
 use sabor::{App, Exit, Result, Routes, routes, serve};
 
 /// The routes of this function.

@@ -3,8 +3,9 @@
 use axum::http::HeaderMap;
 use sabor::classes::public_schedule;
 use sabor::classes::public_schedule::Days;
-use sabor::http::{CopyParams, List, Page, PageParams, Public, Query, accepts};
+use sabor::http::{CopyParams, List, PageParams, Public, Query, accepts};
 use sabor::models::occurrence::Shown;
+use sabor::store::page::Page;
 use sabor::{App, Exit, Result, Routes, routes, serve};
 
 /// The routes of this function.

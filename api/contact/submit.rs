@@ -1,8 +1,9 @@
 //! POST /api/contact/submit — leave a message for the studio.
 
-use sabor::http::{Client, Created, Json};
+use sabor::http::{Created, Json};
 use sabor::notify::contact;
 use sabor::notify::contact::{Message, Received};
+use sabor::values::caller::Caller;
 use sabor::{App, Exit, Result, Routes, routes, serve};
 
 /// The routes of this function.
@@ -17,7 +18,7 @@ pub fn route() -> Routes {
 ))]
 async fn submit(
     app: App,
-    client: Client,
+    client: Caller,
     Json(message): Json<Message>,
 ) -> Result<Created<Received>> {
     contact::submit(&app, &client, &message).await.map(Created)

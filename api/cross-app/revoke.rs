@@ -1,8 +1,9 @@
 //! POST /api/cross-app/revoke — end a token for a partner application.
 
-use sabor::http::{Client, Json, MemberOrPartner, Success};
+use sabor::http::{Json, MemberOrPartner, Success};
 use sabor::partners::tokens;
 use sabor::partners::tokens::Revocation;
+use sabor::values::caller::Caller;
 use sabor::{App, Exit, Result, Routes, routes, serve};
 
 /// The routes of this function.
@@ -18,7 +19,7 @@ pub fn route() -> Routes {
 ))]
 async fn revoke(
     app: App,
-    client: Client,
+    client: Caller,
     by: MemberOrPartner,
     Json(revocation): Json<Revocation>,
 ) -> Result<Json<Success>> {

@@ -1,8 +1,9 @@
 //! POST /api/cross-app/token — go on to a partner application.
 
-use sabor::http::{Client, Json, Member};
+use sabor::http::{Json, Member};
 use sabor::partners::tokens;
 use sabor::partners::tokens::{CrossAppToken, Wish};
+use sabor::values::caller::Caller;
 use sabor::{App, Exit, Result, Routes, routes, serve};
 
 /// The routes of this function.
@@ -19,7 +20,7 @@ pub fn route() -> Routes {
 ))]
 async fn issue(
     app: App,
-    client: Client,
+    client: Caller,
     member: Member,
     Json(wish): Json<Wish>,
 ) -> Result<Json<CrossAppToken>> {

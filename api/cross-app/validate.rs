@@ -1,8 +1,9 @@
 //! POST /api/cross-app/validate — a partner application learns who has come.
 
-use sabor::http::{Client, Json, Partner};
+use sabor::http::{Json, Partner};
 use sabor::partners::tokens;
 use sabor::partners::tokens::{Redemption, SignIn};
+use sabor::values::caller::Caller;
 use sabor::{App, Exit, Result, Routes, routes, serve};
 
 /// The routes of this function.
@@ -19,7 +20,7 @@ pub fn route() -> Routes {
 ))]
 async fn validate(
     app: App,
-    client: Client,
+    client: Caller,
     partner: Partner,
     Json(redemption): Json<Redemption>,
 ) -> Result<Json<SignIn>> {

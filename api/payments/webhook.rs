@@ -1,8 +1,9 @@
 //! POST /api/payments/webhook — what Stripe tells of payments.
 
 use axum::http::HeaderMap;
-use sabor::http::{Client, Json, RawJson, Success};
+use sabor::http::{Json, RawJson, Success};
 use sabor::payments::webhook;
+use sabor::values::caller::Caller;
 use sabor::{App, Exit, Result, Routes, routes, serve};
 
 /// The routes of this function.
@@ -20,7 +21,7 @@ pub fn route() -> Routes {
 ))]
 async fn hear(
     app: App,
-    caller: Client,
+    caller: Caller,
     headers: HeaderMap,
     RawJson(body): RawJson,
 ) -> Result<Json<Success>> {

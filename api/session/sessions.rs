@@ -1,8 +1,10 @@
 //! GET, DELETE /api/session/sessions — everybody's sessions.
 
-use sabor::http::{Admin, Client, Json, List, OpenInDevelopment, Page, PageParams};
+use sabor::http::{Admin, Json, List, OpenInDevelopment, PageParams};
 use sabor::models::security_event::{self, Kind};
 use sabor::session::{Listed, Overview, ShownToAdmin};
+use sabor::store::page::Page;
+use sabor::values::caller::Caller;
 use sabor::{App, Exit, Result, Routes, routes, serve};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -51,7 +53,7 @@ async fn list(
 ))]
 async fn clear(
     app: App,
-    client: Client,
+    client: Caller,
     OpenInDevelopment(admin): OpenInDevelopment<Admin>,
 ) -> Result<Json<Cleared>> {
     let by = admin

@@ -1,7 +1,8 @@
 //! GET /api/session/test-session — a visit counter, kept in the session's data.
 
-use sabor::http::{Client, Json, SetCookie, Visit};
+use sabor::http::{Json, SetCookie, Visit};
 use sabor::session::{Life, NewSession};
+use sabor::values::caller::Caller;
 use sabor::{App, Error, Exit, Result, Routes, routes, serve};
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -28,7 +29,7 @@ pub fn route() -> Routes {
 ))]
 async fn count(
     app: App,
-    client: Client,
+    client: Caller,
     visit: Option<Visit>,
 ) -> Result<(Option<SetCookie>, Json<Visits>)> {
     if let Some(visit) = visit {
@@ -42,7 +43,7 @@ async fn count(
     let data = json!({ "visits": 1 });
     let new = NewSession {
         data,
-        origin: client.origin(),
+        caller: Some(client),
         ttl: None,
     };
     let (token, session) = app.sessions().create(new).await?;

@@ -1,7 +1,8 @@
 //! DELETE /api/sessions/{id} — end one of the member's own sessions.
 
-use sabor::http::{Client, Id, Json, Member, Success};
+use sabor::http::{Id, Json, Member, Success};
 use sabor::models::security_event::{self, Kind};
+use sabor::values::caller::Caller;
 use sabor::{App, Error, Exit, Result, Routes, routes, serve};
 
 /// The routes of this function.
@@ -16,7 +17,7 @@ pub fn route() -> Routes {
     (status = 400, description = "Not an id"),
     (status = 404, description = "The member has no such session"),
 ))]
-async fn end(app: App, client: Client, member: Member, Id(id): Id) -> Result<Json<Success>> {
+async fn end(app: App, client: Caller, member: Member, Id(id): Id) -> Result<Json<Success>> {
     if !app.sessions().delete_one(member.key()?, id).await? {
         return Err(Error::NotFound);
     }

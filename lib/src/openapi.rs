@@ -8,9 +8,8 @@
 mod examples;
 mod links;
 
-use utoipa::__dev::{SchemaReferences, Tags};
 use utoipa::openapi::path::{Operation, PathItem};
-use utoipa::openapi::schema::{Schema, SchemaType, Type};
+use utoipa::openapi::schema::{SchemaType, Type};
 use utoipa::openapi::security::{
     ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityRequirement, SecurityScheme,
 };
@@ -19,35 +18,9 @@ use utoipa::openapi::{
     Components, ContentBuilder, Header, HttpMethod, Info, License, ObjectBuilder, OpenApi, Paths,
     Ref, RefOr, Response, ResponseBuilder, Server,
 };
-use utoipa::{PartialSchema, Path, ToSchema};
+use utoipa::{PartialSchema, ToSchema};
 
 use crate::http::{Problem, Routes};
-
-/// One operation and the schemas that it speaks of.
-pub struct Described {
-    path: String,
-    methods: Vec<HttpMethod>,
-    operation: Operation,
-    schemas: Vec<(String, RefOr<Schema>)>,
-}
-
-impl Routes {
-    /// Adds what a handler says of itself.
-    #[must_use]
-    pub fn described<P: Path + SchemaReferences + Tags<'static>>(mut self) -> Self {
-        let mut schemas = Vec::new();
-        P::schemas(&mut schemas);
-        let mut operation = P::operation();
-        operation.tags = Some(P::tags().into_iter().map(str::to_owned).collect());
-        self.operations.push(Described {
-            path: P::path(),
-            methods: P::methods(),
-            operation,
-            schemas,
-        });
-        self
-    }
-}
 
 /// The whole description, of all functions.
 pub fn document(routes: Vec<Routes>) -> OpenApi {

@@ -10,7 +10,7 @@
 //! ```no_run
 //! # async fn example(app: sabor::App) -> sabor::Result<()> {
 //! use serde_json::json;
-//! use sabor::session::{NewSession, Origin};
+//! use sabor::session::NewSession;
 //!
 //! let sessions = app.sessions();
 //! let (token, session) = sessions.create(NewSession::default()).await?;
@@ -24,6 +24,7 @@
 mod access_token;
 mod cache;
 mod create;
+pub mod demo;
 mod locks;
 mod record;
 mod refresh_token;
@@ -38,23 +39,24 @@ use tokio_postgres::Client;
 use uuid::Uuid;
 
 pub use self::access_token::{ACCESS_LIFE, AccessTokens};
-pub use self::create::{Admission, Credential, Proof, Telling, Trust, insert};
+pub(crate) use self::create::DEVICE_LIFE;
+pub use self::create::{Admission, Credential, Telling, Trust, insert};
 pub use self::locks::{lock_for_admin, lock_member, lock_owner, require_admin, require_staff};
 pub use self::record::Session;
 pub use self::refresh_token::{Refreshed, Rotated};
-pub use self::store::{Life, Listed, Origin, Statistics};
+pub use self::store::{Life, Listed, Statistics};
 pub use self::view::{Day, Overview, Shown, ShownToAdmin};
 pub use crate::crypto::token::{Key, Token};
 
 pub(crate) use self::cache::Cache;
 use self::cache::DEADLOCK_TRIES;
-pub(crate) use self::store::alive as session_alive;
 use crate::error::{Error, Result};
-use crate::http::page::Page;
 use crate::runtime::background::BoxFuture;
 use crate::runtime::config::Timing;
 use crate::store::counters::Counters;
+use crate::store::page::Page;
 use crate::store::postgres::Db;
+use crate::values::caller::Caller;
 
 /// What is to be kept in a new anonymous session.
 #[derive(Clone, Debug)]
@@ -62,7 +64,7 @@ pub struct NewSession {
     /// A JSON object of at most 16 KiB.
     pub data: Value,
     /// Where it is made.
-    pub origin: Origin,
+    pub caller: Option<Caller>,
     /// Bounds its life in all; without it, seven days.
     pub ttl: Option<Duration>,
 }
@@ -71,7 +73,7 @@ impl Default for NewSession {
     fn default() -> Self {
         Self {
             data: json!({}),
-            origin: Origin::default(),
+            caller: None,
             ttl: None,
         }
     }
@@ -175,8 +177,14 @@ impl Sessions {
             storable(&new.data)?;
             let token = Token::generate();
             let client = self.db.client().await?;
-            let session =
-                store::create(&client, &token.key(), &new.data, &new.origin, new.ttl).await?;
+            let session = store::create(
+                &client,
+                &token.key(),
+                &new.data,
+                new.caller.as_ref(),
+                new.ttl,
+            )
+            .await?;
             self.counters.add("sessions_created", 1);
             Ok((token, session))
         })

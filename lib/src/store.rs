@@ -2,5 +2,6 @@
 
 pub mod counters;
 pub mod migrations;
+pub mod page;
 pub mod postgres;
 pub mod redis;

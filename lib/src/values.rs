@@ -1,8 +1,10 @@
 //! Values that are parsed once: form fields, money, time zones, and file formats.
 
+pub mod caller;
 pub mod csv;
 pub mod form;
 pub mod ical;
+pub mod minor_units;
 pub mod money;
 pub mod schema;
 pub mod time_zone;

@@ -2,7 +2,8 @@
 //! passwords to hash would be another story.
 
 use sabor::crypto::secret::{Secret, Signer};
-use sabor::session::{self, Admission, Credential, Proof, Token};
+use sabor::models::user::Proof;
+use sabor::session::{self, Admission, Credential, Token};
 use uuid::Uuid;
 
 use super::{SESSION_SECRET, TestApp, TestClient};

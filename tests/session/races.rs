@@ -8,8 +8,9 @@ use std::time::Duration;
 use chrono::TimeDelta;
 use redis_endpoint::{Held, Mode, WhileHeld};
 use reqwest::{Method, RequestBuilder};
+use sabor::models::user::Proof;
 use sabor::runtime::config::Timing;
-use sabor::session::{Admission, Credential, Proof, Token};
+use sabor::session::{Admission, Credential, Token};
 use serde_json::json;
 use uuid::Uuid;
 

@@ -1,6 +1,7 @@
 //! `api/session/test-session.rs`
 
-use sabor::session::{Admission, Credential, NewSession, Proof};
+use sabor::models::user::Proof;
+use sabor::session::{Admission, Credential, NewSession};
 use serde_json::json;
 
 use crate::harness::TestApp;

@@ -1,8 +1,9 @@
 //! The verbs of the session store, as the earlier designs named them.
 
 use sabor::Error;
-use sabor::http::Page;
-use sabor::session::{NewSession, Origin};
+use sabor::session::NewSession;
+use sabor::store::page::Page;
+use sabor::values::caller::Caller;
 use serde_json::json;
 
 use crate::harness::TestApp;
@@ -13,10 +14,10 @@ async fn a_session_can_be_created_read_updated_and_destroyed() {
     let sessions = app.app.sessions();
     let new = NewSession {
         data: json!({ "basket": ["salsa"], "language": "es" }),
-        origin: Origin {
-            ip: Some("192.0.2.7".parse().unwrap()),
+        caller: Some(Caller {
+            address: "192.0.2.7".parse().unwrap(),
             user_agent: Some("a test".to_owned()),
-        },
+        }),
         ttl: None,
     };
     let (token, created) = sessions.create(new).await.unwrap();
@@ -26,8 +27,8 @@ async fn a_session_can_be_created_read_updated_and_destroyed() {
     assert_eq!(read.id, created.id);
     assert_eq!(read.data, json!({ "basket": ["salsa"], "language": "es" }));
     let listed = &sessions.all(Page::default()).await.unwrap()[0];
-    assert_eq!(listed.origin.ip, Some("192.0.2.7".parse().unwrap()));
-    assert_eq!(listed.origin.user_agent.as_deref(), Some("a test"));
+    assert_eq!(listed.ip_address, Some("192.0.2.7".parse().unwrap()));
+    assert_eq!(listed.user_agent.as_deref(), Some("a test"));
 
     let updated = sessions
         .update(&key, json!({ "language": "en" }))

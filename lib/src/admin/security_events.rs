@@ -9,8 +9,9 @@ use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
 use crate::error::Result;
-use crate::http::{List, Page};
+use crate::http::List;
 use crate::models::security_event::{self, Event, Filter, Kind};
+use crate::store::page::Page;
 use crate::values::form::Form;
 use crate::values::user_agent::{browser, device};
 use crate::{App, BoxFuture};

@@ -5,10 +5,11 @@ use tokio_postgres::Client as Postgres;
 use uuid::Uuid;
 
 use crate::error::Result;
-use crate::http::{Client, Member};
+use crate::http::Member;
 use crate::models::security_event::{self, Kind};
 use crate::session::{self, Key};
 use crate::store::postgres::Db;
+use crate::values::caller::Caller;
 
 /// One thing that somebody of the staff does. Whether they may is asked of
 /// Postgres in the same transaction: what let the request in may be a record
@@ -17,7 +18,7 @@ use crate::store::postgres::Db;
 pub struct Act {
     key: Key,
     by: Uuid,
-    caller: Client,
+    caller: Caller,
     /// Whether it takes an administrator.
     needs_admin: bool,
 }
@@ -28,7 +29,7 @@ impl Act {
     /// # Errors
     ///
     /// As [`Member::key`].
-    pub fn new(staff: &Member, caller: &Client) -> Result<Self> {
+    pub fn new(staff: &Member, caller: &Caller) -> Result<Self> {
         Ok(Self {
             key: staff.key()?.clone(),
             by: staff.user.id,
@@ -42,7 +43,7 @@ impl Act {
     /// # Errors
     ///
     /// As [`Member::key`].
-    pub fn of_admin(admin: &Member, caller: &Client) -> Result<Self> {
+    pub fn of_admin(admin: &Member, caller: &Caller) -> Result<Self> {
         let act = Self::new(admin, caller)?;
         Ok(Self {
             needs_admin: true,

@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use crate::bookings::member;
 use crate::error::{Error, Result};
-use crate::http::{Client, List, Member, Page, query};
+use crate::http::{List, Member, query};
 use crate::identity::rate_limit;
 use crate::models::booking;
 use crate::models::security_event::{self, Kind};
@@ -19,6 +19,8 @@ use crate::models::user::second_factor;
 use crate::notify::mail;
 use crate::notify::mail::{Notice, NoticeKind};
 use crate::session::{Changed, Key};
+use crate::store::page::Page;
+use crate::values::caller::Caller;
 use crate::values::form;
 use crate::values::form::{Form, Problem};
 use crate::{App, BoxFuture, session};
@@ -124,7 +126,7 @@ pub fn list(app: &App, search: Search, page: Page) -> BoxFuture<'_, Result<List<
 /// [`Error::Unavailable`].
 pub fn change<'a>(
     app: &'a App,
-    caller: &'a Client,
+    caller: &'a Caller,
     admin: &'a Member,
     change: AccountChange,
 ) -> BoxFuture<'a, Result<ShownToAdmin>> {
@@ -288,7 +290,7 @@ impl<'c> Work<'c> {
         self.events.push((kind, detail));
     }
 
-    async fn finish(mut self, caller: &Client) -> Result<Changed<Done>> {
+    async fn finish(mut self, caller: &Caller) -> Result<Changed<Done>> {
         let id = self.account.user.id;
         for (kind, detail) in std::mem::take(&mut self.events) {
             security_event::insert_with(self.client, kind, Some(id), caller, detail).await?;

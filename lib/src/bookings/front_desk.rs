@@ -12,11 +12,13 @@ use crate::bookings::member;
 use crate::bookings::member::reason;
 use crate::error::{Error, Result};
 use crate::http::idempotency::run;
-use crate::http::{Answered, Client as Caller, IdempotencyKey, List, Member, Page, query};
+use crate::http::{Answered, IdempotencyKey, List, Member, query};
 use crate::models::booking::{self, Attendance, Cancellation, NewBooking, RosterEntry, Shown};
 use crate::models::payment;
 use crate::models::security_event::Kind;
 use crate::runtime::config::StudioConfig;
+use crate::store::page::Page;
+use crate::values::caller::Caller;
 use crate::values::form::Form;
 use crate::{App, BoxFuture};
 

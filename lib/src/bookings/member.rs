@@ -6,10 +6,11 @@ use uuid::Uuid;
 
 use crate::error::Result;
 use crate::http::idempotency::run;
-use crate::http::{Answered, IdempotencyKey, List, Member, Page};
+use crate::http::{Answered, IdempotencyKey, List, Member};
 use crate::models::booking::{self, Booking, Cancellation, NewBooking, Shown, When};
 use crate::notify::mail;
 use crate::payments::reconcile;
+use crate::store::page::Page;
 use crate::values::form;
 use crate::values::form::Form;
 use crate::{App, BoxFuture};

@@ -18,10 +18,11 @@ use uuid::Uuid;
 
 use crate::admin::staff_action::Act;
 use crate::error::Result;
-use crate::http::{Freshness, List, Page, Public, query};
+use crate::http::{Freshness, List, Public, query};
 use crate::models::class_type::{self, ClassType, Details, Filter, Level, Retired};
 use crate::models::security_event::Kind;
 use crate::models::{instructor, occurrence};
+use crate::store::page::Page;
 use crate::values::form;
 use crate::values::form::{Form, Problem};
 use crate::{App, BoxFuture};

@@ -6,8 +6,9 @@ use utoipa::IntoParams;
 use uuid::Uuid;
 
 use crate::error::{Error, Result};
-use crate::http::{Freshness, List, Page, Public, query};
+use crate::http::{Freshness, List, Public, query};
 use crate::models::occurrence::{self, Occurrence, Window};
+use crate::store::page::Page;
 use crate::values::form::{Form, Problem};
 use crate::values::ical;
 use crate::values::ical::{Entry, Status};

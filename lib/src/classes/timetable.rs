@@ -13,9 +13,11 @@ use uuid::Uuid;
 use crate::admin::staff_action::Act;
 use crate::bookings::member;
 use crate::error::{Error, Result};
-use crate::http::{Client, List, Member, Page, query};
+use crate::http::{List, Member, query};
 use crate::models::class_schedule::{self, Conflict, Pattern, Shown};
 use crate::models::security_event::Kind;
+use crate::store::page::Page;
+use crate::values::caller::Caller;
 use crate::values::form;
 use crate::values::form::{Form, Problem};
 use crate::values::time_zone::TimeZone;
@@ -117,7 +119,7 @@ pub fn list(app: &App, page: Page) -> BoxFuture<'_, Result<List<Shown>>> {
 /// `room_taken`, `instructor_taken`; [`Error::Unavailable`].
 pub fn enter<'a>(
     app: &'a App,
-    caller: &'a Client,
+    caller: &'a Caller,
     staff: &'a Member,
     entry: Entry,
 ) -> BoxFuture<'a, Result<Outcome>> {
@@ -147,7 +149,7 @@ pub fn enter<'a>(
 /// `class_started`, `class_cancelled`; [`Error::Unavailable`].
 pub fn change<'a>(
     app: &'a App,
-    caller: &'a Client,
+    caller: &'a Caller,
     staff: &'a Member,
     change: Change,
 ) -> BoxFuture<'a, Result<Outcome>> {
@@ -170,7 +172,7 @@ pub fn change<'a>(
 /// As [`change`].
 pub fn remove<'a>(
     app: &'a App,
-    caller: &'a Client,
+    caller: &'a Caller,
     staff: &'a Member,
     removal: Removal,
 ) -> BoxFuture<'a, Result<Outcome>> {
@@ -222,7 +224,7 @@ struct Timetable<'a> {
 }
 
 impl<'a> Timetable<'a> {
-    fn new(app: &'a App, caller: &Client, staff: &Member) -> Result<Self> {
+    fn new(app: &'a App, caller: &Caller, staff: &Member) -> Result<Self> {
         Ok(Self {
             app,
             act: Act::new(staff, caller)?,

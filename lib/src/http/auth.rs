@@ -8,10 +8,9 @@ use http::{HeaderValue, Method};
 use super::cookie::{self, Purpose};
 use crate::App;
 use crate::error::{Error, Result};
-use crate::identity::demo;
 use crate::models::user::User;
 use crate::runtime::background::BoxFuture;
-use crate::session::{Key, Session, Token};
+use crate::session::{Key, Session, Token, demo};
 
 /// The credential that a request came with, judged as far as that goes without
 /// asking any store. For what is open to everybody but treats a session with
@@ -51,7 +50,11 @@ impl Presented {
         let Some(cookie) = cookie::presented(app, &parts.headers, Purpose::Session) else {
             return Self::Nothing;
         };
-        if let Some(session) = demo::session(app, cookie) {
+        let demo = app
+            .config()
+            .demo_account
+            .then(|| demo::session(cookie, app.demo_signer(), app.clock().now()));
+        if let Some(session) = demo.flatten() {
             return Self::Demo(Box::new(session));
         }
         match Token::verified(cookie, app.cookie_signer()) {

@@ -4,40 +4,28 @@ pub mod run;
 
 use axum::extract::{FromRequest, Request};
 use axum::response::{IntoResponse, Response};
-use http::{HeaderMap, StatusCode};
-use serde::Serialize;
+use http::HeaderMap;
 use serde::de::DeserializeOwned;
-use serde_json::Value;
 use utoipa::IntoParams;
 
 use super::json::{json_bytes, parse};
 use crate::App;
 use crate::crypto::secret::sha256_hex;
 use crate::error::{Error, Result};
+pub use crate::models::idempotency_key::{Answered, IdempotencyKey};
 
-/// What a client named its request, and a digest of what it asked for
-/// (draft-ietf-httpapi-idempotency-key-header).
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct IdempotencyKey {
-    pub(crate) key: String,
-    /// SHA-256 of method, path and body, in hex.
-    pub(crate) request_hash: String,
-}
-
-impl IdempotencyKey {
-    fn read(headers: &HeaderMap) -> Result<Option<String>> {
-        let Some(value) = headers.get("idempotency-key") else {
-            return Ok(None);
-        };
-        let text = value.to_str().map(str::trim).unwrap_or_default();
-        // A header may also hold a tab.
-        if !(1..=255).contains(&text.len()) || text.contains('\t') {
-            return Err(Error::malformed(
-                "Idempotency-Key must have 1 to 255 printable ASCII characters",
-            ));
-        }
-        Ok(Some(text.to_owned()))
+fn read_key(headers: &HeaderMap) -> Result<Option<String>> {
+    let Some(value) = headers.get("idempotency-key") else {
+        return Ok(None);
+    };
+    let text = value.to_str().map(str::trim).unwrap_or_default();
+    // A header may also hold a tab.
+    if !(1..=255).contains(&text.len()) || text.contains('\t') {
+        return Err(Error::malformed(
+            "Idempotency-Key must have 1 to 255 printable ASCII characters",
+        ));
     }
+    Ok(Some(text.to_owned()))
 }
 
 /// The header, for the description.
@@ -71,7 +59,7 @@ impl<T: DeserializeOwned> FromRequest<App> for Keyed<T> {
 
     async fn from_request(request: Request, _: &App) -> Result<Self> {
         let (parts, body) = request.into_parts();
-        let key = IdempotencyKey::read(&parts.headers)?;
+        let key = read_key(&parts.headers)?;
         let bytes = json_bytes(&parts.headers, body).await?;
         let key = key.map(|key| {
             let asked = format!("{} {}\n", parts.method, parts.uri.path());
@@ -80,40 +68,6 @@ impl<T: DeserializeOwned> FromRequest<App> for Keyed<T> {
         });
         let form = parse(&bytes)?;
         Ok(Self { key, form })
-    }
-}
-
-/// An answer that can be kept, and given again.
-#[derive(Clone, Debug)]
-pub struct Answered {
-    /// 200 or 201.
-    pub status: StatusCode,
-    /// The JSON of it.
-    pub body: Value,
-}
-
-impl Answered {
-    /// 200 and `body`.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Internal`] when `body` has no JSON; so below.
-    pub fn ok(body: &impl Serialize) -> Result<Self> {
-        Self::new(StatusCode::OK, body)
-    }
-
-    /// 201 and `body`.
-    ///
-    /// # Errors
-    ///
-    /// As [`Answered::ok`].
-    pub fn created(body: &impl Serialize) -> Result<Self> {
-        Self::new(StatusCode::CREATED, body)
-    }
-
-    fn new(status: StatusCode, body: &impl Serialize) -> Result<Self> {
-        let body = serde_json::to_value(body).map_err(|error| Error::Internal(Box::new(error)))?;
-        Ok(Self { status, body })
     }
 }
 
@@ -132,10 +86,7 @@ mod properties {
     use crate::testing::arbitrary::{fair, header_value, headers};
 
     fn read(value: HeaderValue) -> Option<String> {
-        fair(IdempotencyKey::read(&headers(
-            "idempotency-key",
-            vec![value],
-        )))?
+        fair(read_key(&headers("idempotency-key", vec![value])))?
     }
 
     proptest! {

@@ -1,20 +1,14 @@
 //! Lists, a page at a time.
 
 use axum::extract::FromRequestParts;
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
-use chrono::{DateTime, Datelike, Utc};
 use http::request::Parts;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
-use uuid::Uuid;
 
 use crate::App;
 use crate::error::{Error, Result};
 use crate::http::query;
-
-const DEFAULT_LIMIT: usize = 50;
-const MAX_LIMIT: usize = 100;
+use crate::store::page::{DEFAULT_LIMIT, MAX_LIMIT, Page, Position, decode, encode};
 
 /// `?limit=` and `?cursor=` of a list.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -27,27 +21,9 @@ pub struct PageParams {
     cursor: Option<String>,
 }
 
-/// Which part of a list is wanted, newest first.
-#[derive(Clone, Copy, Debug)]
-pub struct Page {
-    limit: usize,
-    after: Option<(DateTime<Utc>, Uuid)>,
-}
-
-impl Page {
-    /// Time and id of the last item before this page, as statements take them.
-    pub fn after(&self) -> (Option<DateTime<Utc>>, Option<Uuid>) {
-        self.after.unzip()
-    }
-
-    /// How many rows to ask for: one more than the page holds tells that there
-    /// is another page.
-    pub fn fetch(&self) -> i64 {
-        self.limit as i64 + 1
-    }
-
-    fn parse(params: &PageParams) -> Result<Self> {
-        let limit = match &params.limit {
+impl PageParams {
+    fn page(&self) -> Result<Page> {
+        let limit = match &self.limit {
             None => DEFAULT_LIMIT,
             Some(text) => text
                 .parse()
@@ -55,23 +31,14 @@ impl Page {
                 .filter(|limit| (1..=MAX_LIMIT).contains(limit))
                 .ok_or_else(|| Error::field("limit", "must be a number from 1 to 100"))?,
         };
-        let after = match &params.cursor {
+        let after = match &self.cursor {
             None => None,
             Some(text) => Some(
                 decode(text)
                     .ok_or_else(|| Error::field("cursor", "must be the nextCursor of a page"))?,
             ),
         };
-        Ok(Self { limit, after })
-    }
-}
-
-impl Default for Page {
-    fn default() -> Self {
-        Self {
-            limit: DEFAULT_LIMIT,
-            after: None,
-        }
+        Ok(Page::new(limit, after))
     }
 }
 
@@ -79,7 +46,7 @@ impl FromRequestParts<App> for Page {
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut Parts, _: &App) -> Result<Self> {
-        Self::parse(&query::read(&parts.uri)?)
+        query::read::<PageParams>(&parts.uri)?.page()
     }
 }
 
@@ -94,17 +61,20 @@ pub struct List<T> {
 }
 
 impl<T> List<T> {
-    /// Makes a page of the rows that [`Page::fetch`] asked for. `place` tells
-    /// by what a row was sorted, `show` what is answered of it.
+    /// Makes a page of the rows that [`Page::fetch`] asked for. `position` is
+    /// the position of a row, and `show` turns a row into an item.
     pub fn new<R>(
         mut rows: Vec<R>,
         page: Page,
-        place: impl Fn(&R) -> (DateTime<Utc>, Uuid),
+        position: impl Fn(&R) -> Position,
         show: impl Fn(R) -> T,
     ) -> Self {
-        let more = rows.len() > page.limit;
-        rows.truncate(page.limit);
-        let next_cursor = rows.last().filter(|_| more).map(|row| encode(place(row)));
+        let more = rows.len() > page.limit();
+        rows.truncate(page.limit());
+        let next_cursor = rows
+            .last()
+            .filter(|_| more)
+            .map(|row| encode(position(row)));
         Self {
             items: rows.into_iter().map(show).collect(),
             next_cursor,
@@ -112,28 +82,21 @@ impl<T> List<T> {
     }
 }
 
-fn encode((time, id): (DateTime<Utc>, Uuid)) -> String {
-    BASE64.encode(format!("{}.{id}", time.timestamp_micros()))
-}
-
-fn decode(cursor: &str) -> Option<(DateTime<Utc>, Uuid)> {
-    let text = String::from_utf8(BASE64.decode(cursor).ok()?).ok()?;
-    let (micros, id) = text.split_once('.')?;
-    // Postgres' calendar ends long before this one's does.
-    let time = DateTime::from_timestamp_micros(micros.parse().ok()?)
-        .filter(|time| (1..=9_999).contains(&time.year()))?;
-    Some((time, id.parse().ok()?))
-}
-
 #[cfg(test)]
 mod tests {
+    use base64::Engine;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
+    use chrono::DateTime;
+    use uuid::Uuid;
+
     use super::*;
 
     fn parse(limit: Option<&str>, cursor: Option<&str>) -> Result<Page> {
-        Page::parse(&PageParams {
+        let params = PageParams {
             limit: limit.map(str::to_owned),
             cursor: cursor.map(str::to_owned),
-        })
+        };
+        params.page()
     }
 
     #[test]
@@ -166,8 +129,13 @@ mod tests {
 
 #[cfg(test)]
 mod properties {
+    use base64::Engine;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
+    use chrono::{DateTime, Datelike, Utc};
     use proptest::prelude::*;
     use proptest::sample::Index;
+
+    use uuid::Uuid;
 
     use super::*;
     use crate::testing::arbitrary::{
@@ -175,10 +143,11 @@ mod properties {
     };
 
     fn cursor(cursor: String) -> Result<Page> {
-        Page::parse(&PageParams {
+        let params = PageParams {
             limit: None,
             cursor: Some(cursor),
-        })
+        };
+        params.page()
     }
 
     fn place() -> impl Strategy<Value = (DateTime<Utc>, Uuid)> {
@@ -215,8 +184,8 @@ mod properties {
             query in any_query(&["limit", "cursor", "limit", "x"]), limit in any::<i64>(),
         ) {
             let read = |text: &str| {
-                let params = query::read(&uri(text)?).ok()?;
-                fair(Page::parse(&params))
+                let params: PageParams = query::read(&uri(text)?).ok()?;
+                fair(params.page())
             };
             assert!(read(&query).is_none_or(|page| (2..=101).contains(&page.fetch())));
             let page = read(&format!("limit={limit}"));

@@ -10,49 +10,30 @@ use http::{HeaderMap, HeaderValue};
 use super::Member;
 use crate::App;
 use crate::error::{Error, Result};
+pub use crate::models::app::Partner;
 use crate::session::Token;
 
-/// Who a partner application *says* it is (RFC 6749 § 2.3.1, RFC 7617): not
-/// checked yet. Each statement of [`crate::models::cross_app_session`] that does
-/// something for one takes this, and checks name and hash itself, which saves a
-/// round trip. What cannot be a secret at all is refused before any I/O.
-#[derive(Clone, Debug)]
-pub struct Partner {
-    name: String,
-    secret: Token,
-}
-
-impl Partner {
-    pub(crate) fn name(&self) -> &str {
-        &self.name
+/// Names and secrets are of letters, digits and hyphens, which the form
+/// encoding that RFC 6749 wants before base64 leaves as they are.
+fn read(headers: &HeaderMap) -> Option<Partner> {
+    if !is_basic(headers) {
+        return None;
     }
-
-    pub(crate) fn secret_hash(&self) -> String {
-        self.secret.hash()
-    }
-
-    /// Names and secrets are of letters, digits and hyphens, which the form
-    /// encoding that RFC 6749 wants before base64 leaves as they are.
-    fn read(headers: &HeaderMap) -> Option<Self> {
-        if !is_basic(headers) {
-            return None;
-        }
-        let (_, told) = headers.get(AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
-        let told = String::from_utf8(BASE64.decode(told.trim()).ok()?).ok()?;
-        let (name, secret) = told.split_once(':')?;
-        Some(Self {
-            // Postgres would refuse the whole statement.
-            name: (!name.contains('\0')).then(|| name.to_owned())?,
-            secret: Token::parse(secret)?,
-        })
-    }
+    let (_, told) = headers.get(AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
+    let told = String::from_utf8(BASE64.decode(told.trim()).ok()?).ok()?;
+    let (name, secret) = told.split_once(':')?;
+    Some(Partner {
+        // Postgres would refuse the whole statement.
+        name: (!name.contains('\0')).then(|| name.to_owned())?,
+        secret: Token::parse(secret)?,
+    })
 }
 
 impl FromRequestParts<App> for Partner {
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut Parts, _: &App) -> Result<Self> {
-        Self::read(&parts.headers).ok_or(Error::UnknownPartner)
+        read(&parts.headers).ok_or(Error::UnknownPartner)
     }
 }
 
@@ -91,7 +72,7 @@ mod tests {
 
     fn read(value: &str) -> Option<Partner> {
         let value = HeaderValue::from_str(value).unwrap();
-        Partner::read(&HeaderMap::from_iter([(AUTHORIZATION, value)]))
+        super::read(&HeaderMap::from_iter([(AUTHORIZATION, value)]))
     }
 
     #[test]
@@ -100,7 +81,7 @@ mod tests {
         let good = BASE64.encode(format!("ticket-shop:{secret}"));
         for scheme in ["Basic", "basic", "BASIC"] {
             let partner = read(&format!("{scheme} {good}")).unwrap();
-            assert_eq!(partner.name(), "ticket-shop");
+            assert_eq!(partner.name, "ticket-shop");
         }
         let encoded = |text: &str| format!("Basic {}", BASE64.encode(text));
         for bad in [
@@ -127,7 +108,7 @@ mod properties {
 
     fn read(value: &[u8]) -> Option<Partner> {
         let value = HeaderValue::from_bytes(value).ok()?;
-        Partner::read(&HeaderMap::from_iter([(AUTHORIZATION, value)]))
+        super::read(&HeaderMap::from_iter([(AUTHORIZATION, value)]))
     }
 
     proptest! {

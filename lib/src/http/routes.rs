@@ -3,7 +3,17 @@
 use axum::Router;
 use axum::handler::Handler;
 use axum::routing::{MethodFilter, MethodRouter};
+#[cfg(feature = "openapi")]
+use utoipa::__dev::{SchemaReferences, Tags};
+#[cfg(feature = "openapi")]
+use utoipa::Path;
 use utoipa::openapi::HttpMethod;
+#[cfg(feature = "openapi")]
+use utoipa::openapi::RefOr;
+#[cfg(feature = "openapi")]
+use utoipa::openapi::path::Operation;
+#[cfg(feature = "openapi")]
+use utoipa::openapi::schema::Schema;
 
 use crate::App;
 
@@ -14,7 +24,7 @@ pub struct Routes {
     methods: MethodRouter<App>,
     /// The described operations; for the API description alone.
     #[cfg(feature = "openapi")]
-    pub operations: Vec<crate::openapi::Described>,
+    pub operations: Vec<DescribedOperation>,
 }
 
 impl Routes {
@@ -52,6 +62,34 @@ impl Routes {
 
     pub(super) fn add_to(self, router: Router<App>) -> Router<App> {
         router.route(&self.path, self.methods)
+    }
+}
+
+/// One operation and the schemas that it speaks of.
+#[cfg(feature = "openapi")]
+pub struct DescribedOperation {
+    pub(crate) path: String,
+    pub(crate) methods: Vec<HttpMethod>,
+    pub(crate) operation: Operation,
+    pub(crate) schemas: Vec<(String, RefOr<Schema>)>,
+}
+
+#[cfg(feature = "openapi")]
+impl Routes {
+    /// Adds what a handler says of itself.
+    #[must_use]
+    pub fn described<P: Path + SchemaReferences + Tags<'static>>(mut self) -> Self {
+        let mut schemas = Vec::new();
+        P::schemas(&mut schemas);
+        let mut operation = P::operation();
+        operation.tags = Some(P::tags().into_iter().map(str::to_owned).collect());
+        self.operations.push(DescribedOperation {
+            path: P::path(),
+            methods: P::methods(),
+            operation,
+            schemas,
+        });
+        self
     }
 }
 

@@ -1,20 +1,17 @@
 //! Whoever wants to be let in, and what they come with.
 
 use std::convert::Infallible;
-use std::time::Duration;
 
 use axum::extract::FromRequestParts;
 use http::request::Parts;
 use uuid::Uuid;
 
+use super::Presented;
 use super::cookie::{self, Purpose, SetCookie};
-use super::{Client, Presented};
 use crate::App;
 use crate::crypto::secret::sha256_hex;
-use crate::session::{Key, Token};
-
-/// How long a browser is known without a sign-in.
-pub(crate) const DEVICE_LIFE: Duration = Duration::from_secs(180 * 24 * 60 * 60);
+use crate::session::{DEVICE_LIFE, Key, Token};
+use crate::values::caller::Caller;
 
 /// So many accounts of one browser are looked at.
 const MOST_DEVICES: usize = 8;
@@ -23,7 +20,7 @@ const MOST_DEVICES: usize = 8;
 #[derive(Clone, Debug)]
 pub struct Arrival {
     /// Where it calls from.
-    pub client: Client,
+    pub client: Caller,
     /// The session that it has had so far, alive or not.
     pub before: Option<Key>,
     /// By what accounts may know this browser; the signatures are ours.
@@ -44,7 +41,7 @@ impl FromRequestParts<App> for Arrival {
         let challenge = challenge.and_then(Token::parse);
         Ok(Self {
             before: Presented::of(parts, app).key(),
-            client: Client::from_request_parts(parts, app).await?,
+            client: Caller::from_request_parts(parts, app).await?,
             devices,
             challenge,
         })

@@ -1,7 +1,7 @@
 //! Whether an address is its member's, and how an account gets another.
 
 use crate::error::{Error, Result};
-use crate::http::{Client, Member};
+use crate::http::Member;
 use crate::identity::profile;
 use crate::identity::rate_limit;
 use crate::identity::rate_limit::{CHANGE_EMAIL, LINK_ADDRESS, Subject, VERIFY_EMAIL};
@@ -11,6 +11,7 @@ use crate::models::user::{self, Email, User};
 use crate::notify::mail;
 use crate::notify::mail::{Notice, NoticeKind};
 use crate::session::{Changed, Key, Token};
+use crate::values::caller::Caller;
 use crate::{App, BoxFuture, session};
 
 const VERIFIED: Error = Error::Conflict {
@@ -26,7 +27,7 @@ const VERIFIED: Error = Error::Conflict {
 /// [`Error::Unavailable`].
 pub fn ask_again<'a>(
     app: &'a App,
-    client: &'a Client,
+    client: &'a Caller,
     member: &'a Member,
 ) -> BoxFuture<'a, Result<()>> {
     Box::pin(async move {
@@ -43,7 +44,7 @@ pub fn ask_again<'a>(
 /// As [`ask_again`].
 pub(crate) async fn send_verification(
     app: &App,
-    client: &Client,
+    client: &Caller,
     user: &User,
     key: Option<Key>,
 ) -> Result<()> {
@@ -84,7 +85,7 @@ pub(crate) async fn send_verification(
 ///
 /// [`Error::LinkEnded`]; 409 `email_taken`; [`Error::TooManyRequests`];
 /// [`Error::Unavailable`].
-pub fn confirm<'a>(app: &'a App, client: &'a Client, token: &'a str) -> BoxFuture<'a, Result<()>> {
+pub fn confirm<'a>(app: &'a App, client: &'a Caller, token: &'a str) -> BoxFuture<'a, Result<()>> {
     Box::pin(async move {
         rate_limit::take(app, &[Subject::address(LINK_ADDRESS, client.address)]).await?;
         let token = Token::parse(token).ok_or(Error::LinkEnded)?;
@@ -133,7 +134,7 @@ pub fn confirm<'a>(app: &'a App, client: &'a Client, token: &'a str) -> BoxFutur
 /// [`Error::Invalid`]; as [`profile::prove_again`].
 pub fn ask_for_change<'a>(
     app: &'a App,
-    client: &'a Client,
+    client: &'a Caller,
     member: &'a Member,
     new_email: &'a str,
     current_password: Option<&'a str>,

@@ -6,14 +6,14 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::error::{Error, Result};
-use crate::http::{Client, Member};
-use crate::identity::demo;
+use crate::http::Member;
 use crate::identity::oauth::label;
 use crate::models::security_event::{self, Kind};
 use crate::models::user_identity::{self, Identity};
 use crate::notify::mail;
 use crate::notify::mail::{Notice, NoticeKind};
 use crate::session::Changed;
+use crate::values::caller::Caller;
 use crate::{App, BoxFuture, session};
 
 const LAST_WAY_IN: Error = Error::Conflict {
@@ -58,7 +58,7 @@ pub struct WaysIn {
 /// [`Error::Unavailable`].
 pub fn list<'a>(app: &'a App, member: &'a Member) -> BoxFuture<'a, Result<WaysIn>> {
     Box::pin(async move {
-        if demo::is_demo(&member.user) {
+        if session::demo::is_demo(&member.user) {
             return Ok(WaysIn {
                 items: Vec::new(),
                 has_password: true,
@@ -84,7 +84,7 @@ pub fn list<'a>(app: &'a App, member: &'a Member) -> BoxFuture<'a, Result<WaysIn
 /// [`Error::Unavailable`].
 pub fn unlink<'a>(
     app: &'a App,
-    client: &'a Client,
+    client: &'a Caller,
     member: &'a Member,
     id: Uuid,
 ) -> BoxFuture<'a, Result<()>> {

@@ -4,7 +4,6 @@ use serde_json::json;
 
 use crate::crypto::password::Password;
 use crate::error::{Error, Result};
-use crate::http::Client;
 use crate::identity::rate_limit;
 use crate::identity::rate_limit::{FORGOT_ADDRESS, FORGOT_EMAIL, LINK_ADDRESS, Subject};
 use crate::models::one_time_token::{self, Purpose};
@@ -13,6 +12,7 @@ use crate::models::user::{self, Email};
 use crate::notify::mail;
 use crate::notify::mail::{Link, Notice, NoticeKind};
 use crate::session::{Changed, Token};
+use crate::values::caller::Caller;
 use crate::{App, BoxFuture, session};
 
 /// Mails a link, if there is such an account; whether there is, the answer does
@@ -21,7 +21,7 @@ use crate::{App, BoxFuture, session};
 /// # Errors
 ///
 /// [`Error::Invalid`]; [`Error::TooManyRequests`]; [`Error::Unavailable`].
-pub fn forgot<'a>(app: &'a App, client: &'a Client, email: &'a str) -> BoxFuture<'a, Result<()>> {
+pub fn forgot<'a>(app: &'a App, client: &'a Caller, email: &'a str) -> BoxFuture<'a, Result<()>> {
     Box::pin(async move {
         let email = Email::parse(email).map_err(|why| Error::field("email", why))?;
         let subjects = [
@@ -55,7 +55,7 @@ pub fn forgot<'a>(app: &'a App, client: &'a Client, email: &'a str) -> BoxFuture
 /// [`Error::TooManyRequests`]; [`Error::Unavailable`].
 pub fn reset<'a>(
     app: &'a App,
-    client: &'a Client,
+    client: &'a Caller,
     token: &'a str,
     new_password: &'a str,
 ) -> BoxFuture<'a, Result<()>> {

@@ -7,17 +7,19 @@ use utoipa::ToSchema;
 use crate::bookings::member;
 use crate::crypto::password::Password;
 use crate::error::{Error, Result};
+use crate::http::Member;
 use crate::http::json::given;
-use crate::http::{Client, Member};
-use crate::identity::{demo, sign_in};
+use crate::identity::sign_in;
 use crate::models::account::{self, Membership};
 use crate::models::booking;
 use crate::models::one_time_token::{self, Purpose};
 use crate::models::security_event::{self, Kind};
+use crate::models::user::Proof;
 use crate::models::user::{self, Changes, ExperienceLevel, Profile, User};
 use crate::notify::mail;
 use crate::notify::mail::{Notice, NoticeKind};
-use crate::session::{Changed, Proof};
+use crate::session::Changed;
+use crate::values::caller::Caller;
 use crate::values::form::{Form, Problem};
 use crate::values::schema::PhoneNumber;
 use crate::{App, BoxFuture, session};
@@ -141,7 +143,7 @@ pub fn show(app: &App, member: Member) -> BoxFuture<'_, Result<Whole>> {
     Box::pin(async move {
         let keys = app.config().encryption_keys.clone();
         let id = member.user.id;
-        if demo::is_demo(&member.user) {
+        if session::demo::is_demo(&member.user) {
             return Ok(Whole::new(member.user, Profile::default(), Vec::new()));
         }
         // Both on their way at once: one round trip.
@@ -188,7 +190,7 @@ pub fn change<'a>(app: &'a App, member: &'a Member, patch: Patch) -> BoxFuture<'
 /// [`Error::SessionGone`]; [`Error::Unavailable`].
 pub fn change_password<'a>(
     app: &'a App,
-    client: &'a Client,
+    client: &'a Caller,
     member: &'a Member,
     current: Option<&'a str>,
     new: &'a str,
@@ -232,7 +234,7 @@ pub fn change_password<'a>(
 /// [`Error::Unavailable`].
 pub fn deactivate<'a>(
     app: &'a App,
-    client: &'a Client,
+    client: &'a Caller,
     member: &'a Member,
     current: Option<&'a str>,
 ) -> BoxFuture<'a, Result<()>> {
@@ -272,7 +274,7 @@ pub fn deactivate<'a>(
 /// [`Error::SessionGone`]; [`Error::Unavailable`].
 pub async fn prove_again(
     app: &App,
-    client: &Client,
+    client: &Caller,
     member: &Member,
     password: Option<&str>,
 ) -> Result<Proof> {

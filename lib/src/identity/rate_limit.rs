@@ -5,31 +5,19 @@
 //! administration finds it and ends it. Between the two a count may be lost
 //! when Redis goes or comes back, so that somebody has their tries twice.
 
-use std::net::IpAddr;
 use std::time::Duration;
 
 use tokio_postgres::Client;
 use upstash_redis_rs::Reply;
-use uuid::Uuid;
 
 use crate::crypto::secret::sha256_hex;
 use crate::error::{Error, Result};
-use crate::models::throttle;
+use crate::models::throttle::{self, Wait};
+pub use crate::models::throttle::{Limit, Subject};
 use crate::runtime::background;
 use crate::store::postgres::chain;
 use crate::store::redis::Kv;
 use crate::{App, BoxFuture};
-
-/// So many tries in a window; who uses them up waits, longer each time.
-#[derive(Clone, Copy, Debug)]
-pub struct Limit {
-    /// What is tried.
-    name: &'static str,
-    /// Tries in a window.
-    tries: i32,
-    /// The window, in seconds; also the first wait.
-    window: f64,
-}
 
 macro_rules! limits {
     ($($(#[$doc:meta])+ $name:ident = $label:literal, $tries:literal in $seconds:literal;)+) => {$(
@@ -76,100 +64,9 @@ limits! {
     CONTACT_EMAIL = "contact_email", 5 in 3600.0;
 }
 
-/// The longest wait: a member is never locked out for good.
-const LONGEST_WAIT_SECONDS: f64 = 15.0 * 60.0;
-
-/// Whose tries are counted. An e-mail address is kept as its hash: the table
-/// is no list of who tried what.
-#[derive(Clone, Debug)]
-pub struct Subject {
-    limit: Limit,
-    key: String,
-}
-
-impl Subject {
-    /// An address alone. IPv6 counts by /64, which one subscriber has whole.
-    pub fn address(limit: Limit, address: IpAddr) -> Self {
-        Self {
-            limit,
-            key: format!("{}:{}", limit.name, network(address)),
-        }
-    }
-
-    /// An e-mail address alone, wherever it is given.
-    pub fn email(limit: Limit, email: &str) -> Self {
-        Self {
-            limit,
-            key: format!("{}:{}", limit.name, sha256_hex(email.as_bytes())),
-        }
-    }
-
-    /// A member, wherever they are.
-    pub fn member(limit: Limit, id: Uuid) -> Self {
-        Self {
-            limit,
-            key: format!("{}:{id}", limit.name),
-        }
-    }
-
-    /// A device of an account's.
-    pub fn device(limit: Limit, email: &str, id: Uuid) -> Self {
-        let account = sha256_hex(email.as_bytes());
-        Self {
-            limit,
-            key: format!("{}:{account}:{id}", limit.name),
-        }
-    }
-
-    /// An account, known or not, and an address together.
-    pub fn account(limit: Limit, email: &str, address: IpAddr) -> Self {
-        let account = sha256_hex(email.as_bytes());
-        Self {
-            limit,
-            key: format!("{}:{account}:{}", limit.name, network(address)),
-        }
-    }
-}
-
-impl Subject {
-    /// Its row in Postgres.
-    pub(crate) fn key(&self) -> &str {
-        &self.key
-    }
-
-    /// Tries in a window.
-    pub(crate) fn tries(&self) -> i32 {
-        self.limit.tries
-    }
-
-    /// The window, in seconds; also the first wait.
-    pub(crate) fn window(&self) -> f64 {
-        self.limit.window
-    }
-
-    /// How long it waits at the most, in seconds.
-    pub(crate) fn longest_wait(&self) -> f64 {
-        LONGEST_WAIT_SECONDS.max(self.limit.window)
-    }
-
-    fn counter(&self) -> String {
-        counter(&self.key)
-    }
-}
-
 /// Where Redis counts the tries of a key.
 fn counter(key: &str) -> String {
     format!("throttle:{key}")
-}
-
-fn network(address: IpAddr) -> String {
-    match address.to_canonical() {
-        IpAddr::V4(v4) => v4.to_string(),
-        IpAddr::V6(v6) => {
-            let [a, b, c, d, ..] = v6.segments();
-            format!("{a:x}:{b:x}:{c:x}:{d:x}::/64")
-        }
-    }
 }
 
 /// Counts one try for each subject, also when another of them has none left.
@@ -208,30 +105,13 @@ struct Counted {
     left_ms: i64,
 }
 
-/// How long somebody has to wait.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Wait {
-    /// 0: not at all.
-    pub(crate) seconds: f64,
-    /// Whether this try is the one that has led to it.
-    pub(crate) is_new: bool,
-}
-
-impl Wait {
-    /// Of several waits the longest counts.
-    pub(crate) fn note(&mut self, seconds: f64, is_new: bool) {
-        self.seconds = self.seconds.max(seconds);
-        self.is_new |= is_new;
-    }
-}
-
 /// One transaction for all: each counter is made with its end, if it is not
 /// there, and then counts.
 async fn count(kv: &Kv, subjects: &[Subject]) -> Result<Vec<Counted>> {
     let answers = kv
         .transaction(|redis, mut batch| {
             for subject in subjects {
-                let (counter, window) = (subject.counter(), millis(subject.window()));
+                let (counter, window) = (counter(subject.key()), millis(subject.window()));
                 batch = batch
                     .push(redis.set(&counter, "0")?.nx().px(window))
                     .push(redis.incr(&counter)?)
@@ -255,7 +135,7 @@ async fn count(kv: &Kv, subjects: &[Subject]) -> Result<Vec<Counted>> {
 async fn longest_wait(app: &App, kv: &Kv, subjects: &[Subject], counted: &[Counted]) -> Wait {
     let mut longest = Wait::default();
     for (subject, Counted { tries, left_ms }) in subjects.iter().zip(counted) {
-        let limit = i64::from(subject.limit.tries);
+        let limit = i64::from(subject.tries());
         match tries - limit {
             ..=0 => {}
             1 => longest.note(block(app, kv, subject).await, true),
@@ -274,7 +154,7 @@ async fn block(app: &App, kv: &Kv, subject: &Subject) -> f64 {
         subject.window()
     });
     let ttl = Duration::from_secs_f64(wait);
-    if let Err(error) = kv.expire(&subject.counter(), ttl).await {
+    if let Err(error) = kv.expire(&counter(subject.key()), ttl).await {
         tracing::warn!(error = %chain(&error), "a wait ends with its window");
     }
     wait
@@ -288,7 +168,7 @@ fn millis(seconds: f64) -> u64 {
 /// the answer.
 pub fn forgive(app: &App, subjects: &[Subject]) {
     let app = app.clone();
-    let keys: Vec<String> = subjects.iter().map(|one| one.key.clone()).collect();
+    let keys: Vec<String> = subjects.iter().map(|one| one.key().to_owned()).collect();
     background::spawn(async move {
         forget(&app, &keys).await;
         let forgiven = async { throttle::forgive(&*app.db().client().await?, &keys).await };
@@ -333,7 +213,11 @@ mod tests {
 
     #[test]
     fn an_address_cannot_be_varied_within_what_one_subscriber_has() {
-        let key = |text: &str| Subject::address(SIGN_IN_ADDRESS, text.parse().unwrap()).key;
+        let key = |text: &str| {
+            Subject::address(SIGN_IN_ADDRESS, text.parse().unwrap())
+                .key()
+                .to_owned()
+        };
         assert_eq!(key("2001:db8:1:2::3"), key("2001:db8:1:2:ffff::9"));
         assert_ne!(key("2001:db8:1:2::3"), key("2001:db8:1:3::3"));
         assert_eq!(key("::ffff:192.0.2.1"), key("192.0.2.1"));

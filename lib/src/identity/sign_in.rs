@@ -9,7 +9,7 @@ pub(crate) use self::response::{Entry, Second, Wish, admit};
 pub use self::response::{SignedIn, TokenPair, Welcome};
 use crate::crypto::password::{Password, PasswordCheck};
 use crate::error::{Error, Result};
-use crate::http::{Arrival, Client};
+use crate::http::Arrival;
 use crate::identity::rate_limit;
 use crate::identity::rate_limit::{SIGN_IN_ACCOUNT, SIGN_IN_ADDRESS, SIGN_IN_DEVICE, Subject};
 use crate::identity::two_factor::Evidence;
@@ -17,10 +17,12 @@ use crate::identity::{email_change, two_factor};
 use crate::models::remembered_device::Device;
 use crate::models::security_event::{self, Kind};
 use crate::models::sign_in_challenge::{self, Challenge};
+use crate::models::user::Proof;
 use crate::models::user::{self, Credentials, Email, User};
 use crate::runtime::background;
-use crate::session::{Credential, Proof, Token};
+use crate::session::{Credential, Token};
 use crate::store::postgres::chain;
+use crate::values::caller::Caller;
 use crate::values::form::Form;
 use crate::{App, BoxFuture};
 
@@ -224,7 +226,7 @@ async fn by_challenge(
 /// # Errors
 ///
 /// 403 `email_not_verified`; [`Error::Unavailable`].
-pub(crate) async fn require_verified(app: &App, client: &Client, user: &User) -> Result<()> {
+pub(crate) async fn require_verified(app: &App, client: &Caller, user: &User) -> Result<()> {
     if !app.config().require_email_verification || user.email_verified {
         return Ok(());
     }
@@ -273,7 +275,7 @@ pub(crate) async fn require_code(
 /// [`Error::TooManyRequests`]; [`Error::Unavailable`].
 pub fn verify<'a>(
     app: &'a App,
-    client: &'a Client,
+    client: &'a Caller,
     email: &'a str,
     password: &'a str,
     devices: &'a [Token],
@@ -317,7 +319,7 @@ pub fn verify<'a>(
 
 /// The try that leads to a wait is noted; those during it are not, for there is
 /// no end of them.
-async fn take_try(app: &App, client: &Client, subjects: &[Subject]) -> Result<()> {
+async fn take_try(app: &App, client: &Caller, subjects: &[Subject]) -> Result<()> {
     let taken = rate_limit::take(app, subjects).await;
     if let Err(Error::TooManyRequests { is_new: true, .. }) = taken {
         security_event::note(app, Kind::SignInThrottled, None, client);
@@ -329,7 +331,7 @@ async fn take_try(app: &App, client: &Client, subjects: &[Subject]) -> Result<()
 /// hash is to be replaced.
 async fn check(
     app: &App,
-    client: &Client,
+    client: &Caller,
     known: Option<Credentials>,
     password: Password,
 ) -> Result<(Credentials, bool)> {

@@ -4,10 +4,10 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 
 use crate::error::{Error, Result};
-use crate::http::Client;
 use crate::identity::sign_in::{SignedIn, TokenPair};
 use crate::models::security_event::{self, Kind};
 use crate::session::{Refreshed, Token};
+use crate::values::caller::Caller;
 use crate::{App, BoxFuture};
 
 const REFUSED: Error = Error::Unauthorized {
@@ -30,7 +30,7 @@ pub struct Refresh {
 /// 401 `refresh_token_refused`; [`Error::Unavailable`]: the token is still good.
 pub fn refresh<'a>(
     app: &'a App,
-    client: &'a Client,
+    client: &'a Caller,
     form: &'a Refresh,
 ) -> BoxFuture<'a, Result<SignedIn>> {
     Box::pin(async move {

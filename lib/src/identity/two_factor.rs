@@ -8,7 +8,7 @@ use uuid::Uuid;
 use crate::crypto::secret::sha256_hex;
 use crate::crypto::{random, totp};
 use crate::error::{Error, Result};
-use crate::http::{Client, Member};
+use crate::http::Member;
 use crate::identity::profile;
 use crate::identity::rate_limit;
 use crate::identity::rate_limit::{SECOND_FACTOR, SECOND_FACTOR_DAY, Subject};
@@ -18,6 +18,7 @@ use crate::models::user::{self, Credentials, User, second_factor};
 use crate::notify::mail;
 use crate::notify::mail::{Notice, NoticeKind};
 use crate::session::Changed;
+use crate::values::caller::Caller;
 use crate::{App, BoxFuture, session};
 
 /// How many recovery codes there are at first.
@@ -137,7 +138,7 @@ pub fn status<'a>(app: &'a App, member: &'a Member) -> BoxFuture<'a, Result<Stat
 /// As [`profile::prove_again`]; 409 `two_factor_enabled`.
 pub fn begin<'a>(
     app: &'a App,
-    client: &'a Client,
+    client: &'a Caller,
     member: &'a Member,
     form: &'a Beginning,
 ) -> BoxFuture<'a, Result<Enrollment>> {
@@ -176,7 +177,7 @@ pub fn begin<'a>(
 /// [`Error::TooManyRequests`]; [`Error::SessionGone`]; [`Error::Unavailable`].
 pub fn confirm<'a>(
     app: &'a App,
-    client: &'a Client,
+    client: &'a Caller,
     member: &'a Member,
     form: &'a Confirmation,
 ) -> BoxFuture<'a, Result<RecoveryCodes>> {
@@ -232,7 +233,7 @@ pub fn confirm<'a>(
 /// As [`profile::prove_again`]; 401 `invalid_code`; 409 `two_factor_not_begun`.
 pub fn disable<'a>(
     app: &'a App,
-    client: &'a Client,
+    client: &'a Caller,
     member: &'a Member,
     form: &'a Removal,
 ) -> BoxFuture<'a, Result<()>> {
@@ -304,7 +305,7 @@ impl Evidence {
 /// 401 `invalid_code`; [`Error::TooManyRequests`]; [`Error::Unavailable`].
 pub(crate) async fn judge(
     app: &App,
-    client: &Client,
+    client: &Caller,
     known: &Credentials,
     code: &str,
 ) -> Result<Evidence> {
@@ -336,7 +337,7 @@ pub(crate) async fn judge(
 
 /// Whoever has so many wrong codes had the right password: its owner should
 /// know.
-async fn tell_of_guesses(app: &App, client: &Client, user: &User) -> Result<()> {
+async fn tell_of_guesses(app: &App, client: &Caller, user: &User) -> Result<()> {
     let postgres = app.db().client().await?;
     let notice = Notice::of(client, app.clock().now());
     mail::notify(&postgres, NoticeKind::CodesGuessed, user, notice).await?;

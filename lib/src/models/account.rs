@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::from_json;
 use crate::crypto::random;
 use crate::error::{Error, OnConstraint, Result};
-use crate::http::Page;
+use crate::store::page::Page;
 use crate::store::postgres::Statement;
 
 /// So many members an account has at the most: a list of accounts shows them all.

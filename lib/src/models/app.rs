@@ -8,9 +8,21 @@ use uuid::Uuid;
 
 use crate::crypto::random;
 use crate::error::{Error, OnConstraint, Result};
-use crate::http::Page;
 use crate::session::Token;
+use crate::store::page::Page;
 use crate::store::postgres::Statement;
+
+/// Who a partner application *says* it is (RFC 6749 § 2.3.1, RFC 7617): not
+/// checked yet. Each statement of [`crate::models::cross_app_session`] that does
+/// something for one takes this, and checks name and hash itself, which saves a
+/// round trip. What cannot be a secret at all is refused before any I/O.
+#[derive(Clone, Debug)]
+pub struct Partner {
+    /// The name of the application.
+    pub name: String,
+    /// Its secret.
+    pub secret: Token,
+}
 
 /// A partner application, without its secret.
 #[derive(Clone, Debug)]

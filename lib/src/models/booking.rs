@@ -16,7 +16,7 @@ pub(super) use self::create::{CLASS_CANCELLED, CLASS_STARTED};
 pub use self::create::{NewBooking, create};
 pub use self::roster::{Attendance, RosterEntry, note_attendance, roster};
 use crate::error::{Error, Result};
-use crate::http::Page;
+use crate::store::page::Page;
 use crate::store::postgres::Statement;
 use crate::values::form::Problem;
 use crate::values::money::Money;

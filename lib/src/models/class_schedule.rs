@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use crate::crypto::random;
 use crate::error::{Error, OnConstraint, Result};
-use crate::http::Page;
+use crate::store::page::Page;
 use crate::store::postgres::Statement;
 use crate::values::time_zone::TimeZone;
 

@@ -12,7 +12,7 @@ use uuid::Uuid;
 pub use self::details::{Details, details};
 use crate::crypto::random;
 use crate::error::{Error, OnConstraint, Result};
-use crate::http::Page;
+use crate::store::page::Page;
 use crate::store::postgres::Statement;
 use crate::values::money::Money;
 

@@ -8,10 +8,10 @@ use uuid::Uuid;
 
 use crate::crypto::random;
 use crate::error::Result;
-use crate::http::Client as Caller;
-use crate::http::page::Page;
 use crate::models::user::Email;
+use crate::store::page::Page;
 use crate::store::postgres::Statement;
+use crate::values::caller::Caller;
 
 /// A message to be stored.
 #[derive(Clone, Debug)]

@@ -11,9 +11,11 @@ use super::from_json;
 use super::user::{User, user_columns};
 use crate::crypto::random;
 use crate::error::{Error, OnConstraint, Result};
-use crate::http::{Client as Caller, Partner};
-use crate::session::{Key, Token, session_alive};
+use crate::models::app::Partner;
+use crate::models::user_session::session_alive;
+use crate::session::{Key, Token};
 use crate::store::postgres::Statement;
+use crate::values::caller::Caller;
 
 /// How long a token is good, in seconds.
 const LIFE_SECONDS: u32 = 15 * 60;
@@ -224,8 +226,8 @@ pub async fn validate(
         .one(
             client,
             &[
-                &partner.name(),
-                &partner.secret_hash(),
+                &partner.name,
+                &partner.secret.hash(),
                 &token.hash(),
                 &random::id(),
                 &caller.address,
@@ -351,9 +353,9 @@ pub async fn revoke_as_partner(
     which: &Which,
 ) -> Result<Revoked> {
     let (id, hash) = which.as_params();
-    let (name, secret_hash) = (partner.name(), partner.secret_hash());
+    let (name, secret_hash) = (&partner.name, partner.secret.hash());
     let row = REVOKE_AS_PARTNER
-        .one(client, &[&name, &secret_hash, &id, &hash])
+        .one(client, &[name, &secret_hash, &id, &hash])
         .await?;
     revoked(&row, Error::UnknownPartner)
 }

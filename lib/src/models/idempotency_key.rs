@@ -1,13 +1,56 @@
 //! The first answers to requests that may be sent again.
 
 use http::StatusCode;
+use serde::Serialize;
 use serde_json::Value;
 use tokio_postgres::Client;
 use uuid::Uuid;
 
 use crate::error::{Error, Result};
-use crate::http::{Answered, IdempotencyKey};
 use crate::store::postgres::Statement;
+
+/// What a client named its request, and a digest of what it asked for
+/// (draft-ietf-httpapi-idempotency-key-header).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IdempotencyKey {
+    pub(crate) key: String,
+    /// SHA-256 of method, path and body, in hex.
+    pub(crate) request_hash: String,
+}
+
+/// An answer that can be kept, and given again.
+#[derive(Clone, Debug)]
+pub struct Answered {
+    /// 200 or 201.
+    pub status: StatusCode,
+    /// The JSON of it.
+    pub body: Value,
+}
+
+impl Answered {
+    /// 200 and `body`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Internal`] when `body` has no JSON; so below.
+    pub fn ok(body: &impl Serialize) -> Result<Self> {
+        Self::new(StatusCode::OK, body)
+    }
+
+    /// 201 and `body`.
+    ///
+    /// # Errors
+    ///
+    /// As [`Answered::ok`].
+    pub fn created(body: &impl Serialize) -> Result<Self> {
+        Self::new(StatusCode::CREATED, body)
+    }
+
+    fn new(status: StatusCode, body: &impl Serialize) -> Result<Self> {
+        let body = serde_json::to_value(body).map_err(|error| Error::Internal(Box::new(error)))?;
+        Ok(Self { status, body })
+    }
+}
 
 // A second request under the same key waits here until the first one's
 // transaction has ended. A key that has expired, and was not cleaned up yet, is

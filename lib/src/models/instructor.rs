@@ -14,7 +14,7 @@ use super::class_type::Retired;
 use super::from_json;
 use crate::crypto::random;
 use crate::error::{Error, OnConstraint, Result};
-use crate::http::Page;
+use crate::store::page::Page;
 use crate::store::postgres::Statement;
 use crate::values::money::Money;
 

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use crate::crypto::random;
 use crate::error::Result;
-use crate::notify::mail::Notice;
+use crate::models::mail_notice::Notice;
 use crate::runtime::config::StudioConfig;
 use crate::store::postgres::Statement;
 use crate::values::money::Money;

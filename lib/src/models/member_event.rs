@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::error::Result;
-use crate::http::page::Page;
+use crate::store::page::Page;
 use crate::store::postgres::Statement;
 
 /// An event as it is stored.

@@ -6,7 +6,8 @@ use uuid::Uuid;
 use crate::crypto::encryption::Keyring;
 use crate::crypto::random;
 use crate::error::Result;
-use crate::session::{Key, Token, session_alive};
+use crate::models::user_session::session_alive;
+use crate::session::{Key, Token};
 use crate::store::postgres::Statement;
 
 /// How long somebody may take at the provider, in seconds.

@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::class_type::Level;
 use crate::error::Result;
-use crate::http::Page;
+use crate::store::page::Page;
 use crate::store::postgres::Statement;
 use crate::values::money::Money;
 

@@ -6,9 +6,9 @@ use uuid::Uuid;
 
 use crate::crypto::random;
 use crate::error::Result;
-use crate::http::Client as Caller;
 use crate::session::Token;
 use crate::store::postgres::Statement;
+use crate::values::caller::Caller;
 
 /// What a link is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -10,11 +10,11 @@ use uuid::Uuid;
 use crate::App;
 use crate::crypto::random;
 use crate::error::Result;
-use crate::http::Client as Caller;
-use crate::http::page::Page;
 use crate::runtime::background;
 use crate::runtime::background::BoxFuture;
+use crate::store::page::Page;
 use crate::store::postgres::{Statement, chain};
+use crate::values::caller::Caller;
 
 macro_rules! kinds {
     ($($(#[$doc:meta])+ $kind:ident = $text:literal,)+) => {

@@ -4,7 +4,8 @@ use tokio_postgres::Client;
 
 use crate::crypto::random;
 use crate::error::Result;
-use crate::session::{Proof, Token};
+use crate::models::user::Proof;
+use crate::session::Token;
 use crate::store::postgres::Statement;
 
 /// How long a code may take to come, in seconds.

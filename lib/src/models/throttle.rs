@@ -1,10 +1,128 @@
 //! Tries as Postgres counts them, and the waits that they have led to.
 
-use tokio_postgres::Client;
+use std::net::IpAddr;
 
+use tokio_postgres::Client;
+use uuid::Uuid;
+
+use crate::crypto::secret::sha256_hex;
 use crate::error::Result;
-use crate::identity::rate_limit::{Subject, Wait};
 use crate::store::postgres::Statement;
+
+/// So many tries in a window; who uses them up waits, longer each time.
+#[derive(Clone, Copy, Debug)]
+pub struct Limit {
+    /// What is tried.
+    pub name: &'static str,
+    /// Tries in a window.
+    pub tries: i32,
+    /// The window, in seconds; also the first wait.
+    pub window: f64,
+}
+
+/// The longest wait: a member is never locked out for good.
+const LONGEST_WAIT_SECONDS: f64 = 15.0 * 60.0;
+
+/// Whose tries are counted. An e-mail address is kept as its hash: the table
+/// is no list of who tried what.
+#[derive(Clone, Debug)]
+pub struct Subject {
+    limit: Limit,
+    key: String,
+}
+
+impl Subject {
+    /// An address alone. IPv6 counts by /64, which one subscriber has whole.
+    pub fn address(limit: Limit, address: IpAddr) -> Self {
+        Self {
+            limit,
+            key: format!("{}:{}", limit.name, network(address)),
+        }
+    }
+
+    /// An e-mail address alone, wherever it is given.
+    pub fn email(limit: Limit, email: &str) -> Self {
+        Self {
+            limit,
+            key: format!("{}:{}", limit.name, sha256_hex(email.as_bytes())),
+        }
+    }
+
+    /// A member, wherever they are.
+    pub fn member(limit: Limit, id: Uuid) -> Self {
+        Self {
+            limit,
+            key: format!("{}:{id}", limit.name),
+        }
+    }
+
+    /// A device of an account's.
+    pub fn device(limit: Limit, email: &str, id: Uuid) -> Self {
+        let account = sha256_hex(email.as_bytes());
+        Self {
+            limit,
+            key: format!("{}:{account}:{id}", limit.name),
+        }
+    }
+
+    /// An account, known or not, and an address together.
+    pub fn account(limit: Limit, email: &str, address: IpAddr) -> Self {
+        let account = sha256_hex(email.as_bytes());
+        Self {
+            limit,
+            key: format!("{}:{account}:{}", limit.name, network(address)),
+        }
+    }
+}
+
+impl Subject {
+    /// Its row in Postgres.
+    pub(crate) fn key(&self) -> &str {
+        &self.key
+    }
+
+    /// Tries in a window.
+    pub(crate) fn tries(&self) -> i32 {
+        self.limit.tries
+    }
+
+    /// The window, in seconds; also the first wait.
+    pub(crate) fn window(&self) -> f64 {
+        self.limit.window
+    }
+
+    /// How long it waits at the most, in seconds.
+    pub(crate) fn longest_wait(&self) -> f64 {
+        LONGEST_WAIT_SECONDS.max(self.limit.window)
+    }
+}
+
+fn network(address: IpAddr) -> String {
+    match address.to_canonical() {
+        IpAddr::V4(v4) => v4.to_string(),
+        IpAddr::V6(v6) => {
+            let [a, b, c, d, ..] = v6.segments();
+            format!("{a:x}:{b:x}:{c:x}:{d:x}::/64")
+        }
+    }
+}
+
+/// How long somebody has to wait.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Wait {
+    /// 0: not at all.
+    pub(crate) seconds: f64,
+    /// Whether this try is the one that has led to it.
+    pub(crate) is_new: bool,
+}
+
+impl Wait {
+    /// Of several waits the longest counts.
+    pub(crate) fn note(&mut self, seconds: f64, is_new: bool) {
+        self.seconds = self.seconds.max(seconds);
+        self.is_new |= is_new;
+    }
+}
 
 // A try is counted before it is made, under the row's lock, so that any number
 // at once do not exceed the limit. One during a wait is not made, and not

@@ -2,6 +2,7 @@
 
 pub mod administration;
 mod credentials;
+mod proof;
 pub mod second_factor;
 mod typed;
 
@@ -9,6 +10,7 @@ pub use self::credentials::{
     Credentials, Reauthentication, credentials, credentials_of, deactivate, forget_stranger,
     reauthentication, rehash, require_epoch, reset_password, set_password, verify_email,
 };
+pub use self::proof::Proof;
 pub use self::typed::{
     Email, contact_name, date_of_birth, first_name, last_name, medical_conditions, phone,
 };

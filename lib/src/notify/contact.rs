@@ -8,13 +8,15 @@ use uuid::Uuid;
 use crate::admin::staff_action::Act;
 use crate::crypto::random;
 use crate::error::{Error, Result};
-use crate::http::{Client, List, Member, Page, query};
+use crate::http::{List, Member, query};
 use crate::identity::rate_limit;
 use crate::identity::rate_limit::{CONTACT_ADDRESS, CONTACT_EMAIL, Subject};
 use crate::models::contact::{self, NewSubmission, Shown, Submission};
 use crate::models::security_event::Kind;
 use crate::models::user::{self, Email};
 use crate::notify::mail;
+use crate::store::page::Page;
+use crate::values::caller::Caller;
 use crate::values::form::{Form, paragraphs, required_line};
 use crate::values::schema::{EmailAddress, PhoneNumber};
 use crate::{App, BoxFuture};
@@ -85,7 +87,7 @@ pub struct Received {
 /// [`Error::Unavailable`].
 pub fn submit<'a>(
     app: &'a App,
-    client: &'a Client,
+    client: &'a Caller,
     message: &'a Message,
 ) -> BoxFuture<'a, Result<Received>> {
     Box::pin(async move {
@@ -153,7 +155,7 @@ pub struct Processing {
 /// [`Error::NotFound`]; [`Error::Unavailable`].
 pub fn process<'a>(
     app: &'a App,
-    client: &'a Client,
+    client: &'a Caller,
     staff: &'a Member,
     processing: &'a Processing,
 ) -> BoxFuture<'a, Result<Submission>> {

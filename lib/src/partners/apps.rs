@@ -8,11 +8,13 @@ use uuid::Uuid;
 
 use crate::admin::staff_action::Act;
 use crate::error::Result;
-use crate::http::{Client, List, Member, Page};
+use crate::http::{List, Member};
 use crate::models::app::{self, Changes, NewApp, PartnerApp, Shown};
 use crate::models::cross_app_session;
 use crate::models::security_event::Kind;
 use crate::session::Token;
+use crate::store::page::Page;
+use crate::values::caller::Caller;
 use crate::values::form;
 use crate::values::form::{Form, Problem};
 use crate::values::schema::Origin;
@@ -211,7 +213,7 @@ pub fn list(app: &App, page: Page) -> BoxFuture<'_, Result<List<Shown>>> {
 /// [`crate::Error::Unavailable`].
 pub fn enter<'a>(
     app: &'a App,
-    caller: &'a Client,
+    caller: &'a Caller,
     admin: &'a Member,
     entry: Entry,
 ) -> BoxFuture<'a, Result<AppWithSecret>> {
@@ -238,7 +240,7 @@ pub fn enter<'a>(
 /// [`crate::Error::SessionGone`]; [`crate::Error::Unavailable`].
 pub fn change<'a>(
     app: &'a App,
-    caller: &'a Client,
+    caller: &'a Caller,
     admin: &'a Member,
     change: Change,
 ) -> BoxFuture<'a, Result<AppWithSecret>> {

@@ -10,9 +10,11 @@ use uuid::Uuid;
 
 use crate::admin::staff_action::Act;
 use crate::error::Result;
-use crate::http::{Client, List, Member, Page};
+use crate::http::{List, Member};
 use crate::models::account::{self, MOST_MEMBERS, Role, Shown};
 use crate::models::security_event::Kind;
+use crate::store::page::Page;
+use crate::values::caller::Caller;
 use crate::values::form;
 use crate::values::form::{Form, Problem};
 use crate::values::schema::Slug;
@@ -107,7 +109,7 @@ pub fn list(app: &App, page: Page) -> BoxFuture<'_, Result<List<Shown>>> {
 /// [`crate::Error::Unavailable`].
 pub fn make<'a>(
     app: &'a App,
-    caller: &'a Client,
+    caller: &'a Caller,
     admin: &'a Member,
     entry: Entry,
 ) -> BoxFuture<'a, Result<Shown>> {
@@ -138,7 +140,7 @@ pub fn make<'a>(
 /// [`crate::Error::SessionGone`]; [`crate::Error::Unavailable`].
 pub fn change<'a>(
     app: &'a App,
-    caller: &'a Client,
+    caller: &'a Caller,
     admin: &'a Member,
     change: Change,
 ) -> BoxFuture<'a, Result<Shown>> {

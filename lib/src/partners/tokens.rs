@@ -13,7 +13,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::error::{Error, Result};
-use crate::http::{Client, Member, MemberOrPartner, Partner};
+use crate::http::{Member, MemberOrPartner, Partner};
 use crate::identity::rate_limit;
 use crate::identity::rate_limit::{CROSS_APP_TOKEN, Subject};
 use crate::models::account::Membership;
@@ -22,6 +22,7 @@ use crate::models::security_event::{self, Kind};
 use crate::models::user;
 use crate::partners::apps;
 use crate::session::Token;
+use crate::values::caller::Caller;
 use crate::values::form::{Form, Problem};
 use crate::{App, BoxFuture};
 
@@ -77,7 +78,7 @@ impl From<Issued> for CrossAppToken {
 /// [`Error::Unavailable`].
 pub fn issue<'a>(
     app: &'a App,
-    caller: &'a Client,
+    caller: &'a Caller,
     member: &'a Member,
     wish: &'a Wish,
 ) -> BoxFuture<'a, Result<CrossAppToken>> {
@@ -174,7 +175,7 @@ impl From<Validated> for SignIn {
 /// was; [`Error::Unavailable`].
 pub fn validate<'a>(
     app: &'a App,
-    caller: &'a Client,
+    caller: &'a Caller,
     partner: &'a Partner,
     redemption: &'a Redemption,
 ) -> BoxFuture<'a, Result<SignIn>> {
@@ -185,7 +186,7 @@ pub fn validate<'a>(
             Verdict::Good(validated) => Ok((*validated).into()),
             Verdict::Ended => Err(Error::TokenEnded),
             Verdict::Elsewhere => {
-                let detail = serde_json::json!({ "app": partner.name() });
+                let detail = serde_json::json!({ "app": partner.name });
                 security_event::note_with(app, Kind::CrossAppRefused, None, caller, detail);
                 Err(OTHER_APP)
             }
@@ -224,7 +225,7 @@ impl Revocation {
 /// [`Error::UnknownPartner`]; [`Error::SessionGone`]; [`Error::Unavailable`].
 pub fn revoke<'a>(
     app: &'a App,
-    caller: &'a Client,
+    caller: &'a Caller,
     by: &'a MemberOrPartner,
     revocation: Revocation,
 ) -> BoxFuture<'a, Result<()>> {
@@ -238,7 +239,7 @@ pub fn revoke<'a>(
             }
             MemberOrPartner::Partner(partner) => {
                 let revoked = cross_app_session::revoke_as_partner(&client, partner, &which);
-                (revoked.await?, serde_json::json!({ "app": partner.name() }))
+                (revoked.await?, serde_json::json!({ "app": partner.name }))
             }
         };
         if revoked.is_new {

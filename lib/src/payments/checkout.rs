@@ -16,8 +16,9 @@ use crate::http::{Answered, IdempotencyKey, Member, query};
 use crate::models::idempotency_key;
 use crate::models::payment::{self, Begun, Checkout, Method, Payment, Shown};
 use crate::payments::reconcile::{self, settle_soon};
-use crate::payments::stripe::{Failure, NewSession, minor_units};
+use crate::payments::stripe::{Failure, NewSession};
 use crate::values::form::Form;
+use crate::values::minor_units::minor_units;
 use crate::{App, BoxFuture};
 
 /// How often a checkout is asked for, under another key each time.

@@ -263,7 +263,7 @@ async fn back(
         payment_id: Some(payment.id),
         provider_payment: Some(money),
         provider_refund: refund,
-        amount: crate::payments::stripe::minor_units(payment.amount, &payment.currency),
+        amount: crate::values::minor_units::minor_units(payment.amount, &payment.currency),
         currency: Some(&payment.currency),
         ..Received::default()
     };

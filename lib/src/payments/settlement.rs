@@ -6,10 +6,10 @@ use serde_json::json;
 use tokio_postgres::Client;
 
 use crate::error::Result;
-use crate::http::Client as Caller;
 use crate::models::payment::{Outcome, Received};
 use crate::models::security_event::{self, Kind};
 use crate::payments::stripe::Session;
+use crate::values::caller::Caller;
 
 pub(super) fn of_session(session: &Session) -> Received<'_> {
     Received {

@@ -4,7 +4,6 @@
 //! changes something carries an `Idempotency-Key`, so that it may be sent again
 //! whenever no answer came.
 
-mod amount;
 mod webhook;
 
 use std::collections::HashMap;
@@ -19,7 +18,6 @@ use thiserror::Error;
 use tokio::time::{sleep, timeout};
 use uuid::Uuid;
 
-pub use self::amount::minor_units;
 pub use self::webhook::{Charge, Event, Told};
 use crate::crypto::random;
 use crate::error::Error;

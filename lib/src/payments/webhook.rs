@@ -5,12 +5,12 @@ use http::HeaderMap;
 use tokio_postgres::Client;
 
 use crate::error::{Error, Result};
-use crate::http::Client as Caller;
 use crate::models::payment::{self, Outcome, Received};
 use crate::models::webhook_event;
 use crate::payments::reconcile::follow;
 use crate::payments::settlement::{note_mismatch, of_session};
 use crate::payments::stripe::{Charge, Event, Refund, Told};
+use crate::values::caller::Caller;
 use crate::{App, BoxFuture};
 
 /// Hears what Stripe tells, once, whatever came before it. What is of no

@@ -1,15 +1,15 @@
 //! The environment, read once and turned into [`Config`].
 
+mod environment;
 mod oauth;
 mod postgres;
 mod studio;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::str::FromStr;
 use std::time::Duration;
 
-use thiserror::Error;
-
+pub use self::environment::{ConfigError, Variables};
+use self::environment::{Environment, exact_origin, refuse};
 pub use self::oauth::{Protocol, ProviderConfig};
 pub use self::postgres::PostgresConfig;
 pub use self::studio::{MailConfig, MailTransport, SmtpConfig, StripeConfig, StudioConfig};
@@ -98,14 +98,6 @@ impl Default for Timing {
     }
 }
 
-/// Why the environment cannot be used: one line that names the variable.
-#[derive(Debug, Error)]
-#[error("{variable}: {problem}")]
-pub struct ConfigError {
-    variable: String,
-    problem: String,
-}
-
 impl Config {
     /// Reads the process environment.
     ///
@@ -148,71 +140,6 @@ impl Config {
             stripe: studio::stripe(&env)?,
             timing: Timing::default(),
         })
-    }
-}
-
-/// What is set, by name.
-pub type Variables = BTreeMap<String, String>;
-
-struct Environment<'a>(&'a Variables);
-
-impl Environment<'_> {
-    /// A variable that is set to nothing counts as not set.
-    fn text(&self, name: &str) -> Option<String> {
-        let value = self.0.get(name)?.trim();
-        (!value.is_empty()).then(|| value.to_owned())
-    }
-
-    fn names(&self) -> impl Iterator<Item = &str> {
-        self.0.keys().map(String::as_str)
-    }
-
-    /// The first of `names` that is set, with its name.
-    fn first(&self, names: &[&'static str]) -> Option<(&'static str, String)> {
-        names
-            .iter()
-            .find_map(|name| self.text(name).map(|value| (*name, value)))
-    }
-
-    fn parse<T: FromStr>(&self, name: &str, default: T, what: &str) -> Result<T, ConfigError> {
-        match self.text(name) {
-            None => Ok(default),
-            Some(value) => value
-                .parse()
-                .map_err(|_| refuse(name, format!("must be {what}"))),
-        }
-    }
-
-    fn millis(&self, name: &str, default: u64) -> Result<Duration, ConfigError> {
-        let millis = self.parse(name, default, "a whole number of milliseconds")?;
-        if millis == 0 {
-            return Err(refuse(name, "must be at least 1"));
-        }
-        Ok(Duration::from_millis(millis))
-    }
-
-    fn flag(&self, name: &str, default: bool) -> Result<bool, ConfigError> {
-        match self.text(name).as_deref() {
-            None => Ok(default),
-            Some("true" | "1" | "on" | "yes") => Ok(true),
-            Some("false" | "0" | "off" | "no") => Ok(false),
-            Some(_) => Err(refuse(name, "must be true or false")),
-        }
-    }
-
-    fn list(&self, name: &str) -> Vec<String> {
-        let text = self.text(name).unwrap_or_default();
-        text.split(',')
-            .map(|part| part.trim().to_owned())
-            .filter(|part| !part.is_empty())
-            .collect()
-    }
-}
-
-fn refuse(variable: &str, problem: impl Into<String>) -> ConfigError {
-    ConfigError {
-        variable: variable.to_owned(),
-        problem: problem.into(),
     }
 }
 
@@ -323,23 +250,6 @@ fn origins(env: &Environment<'_>) -> Result<BTreeSet<String>, ConfigError> {
         origins.extend(env.text(name).map(|host| format!("https://{host}")));
     }
     Ok(origins)
-}
-
-/// `scheme://host[:port]` and no more, in the form in which a browser sends it.
-fn exact_origin(name: &str, text: &str) -> Result<String, ConfigError> {
-    let origin = text.trim_end_matches('/').to_ascii_lowercase();
-    let host = origin
-        .strip_prefix("https://")
-        .or_else(|| origin.strip_prefix("http://"));
-    match host {
-        Some(host) if !host.is_empty() && !host.contains(['/', '?', '#', '@', '*', ' ']) => {
-            Ok(origin)
-        }
-        _ => Err(refuse(
-            name,
-            "must hold origins such as https://example.com, without a path",
-        )),
-    }
 }
 
 #[cfg(test)]

@@ -1,16 +1,19 @@
 //! How somebody who has proved who they are gets a session.
 
+use std::time::Duration;
+
 use serde_json::Value;
 use tokio_postgres::Client;
 use uuid::Uuid;
 
-use super::store::{Life, Origin};
+use super::store::Life;
 use super::{Key, Token};
 use crate::crypto::random;
 use crate::error::Result;
-use crate::http::sign_in_context::DEVICE_LIFE;
 use crate::models::security_event::Kind;
+use crate::models::user::Proof;
 use crate::store::postgres::Statement;
+use crate::values::caller::Caller;
 
 // The member's row is locked against whoever raises the epoch. Without that, a
 // session made after they deleted, and read before they commit, would leave a
@@ -79,28 +82,8 @@ static INSERT: Statement = Statement::new(
     select id from made",
 );
 
-/// A proof of who somebody is, made under an epoch: when that has passed, the
-/// proof is worth nothing any more.
-#[derive(Clone, Debug)]
-pub struct Proof {
-    /// Who it is.
-    pub user_id: Uuid,
-    /// The member's `session_epoch` when it was proved.
-    pub epoch: i32,
-    /// How it was proved: `password`, or a provider's name.
-    pub method: String,
-}
-
-impl Proof {
-    /// Of somebody whose account has been made just now.
-    pub fn of_new(user_id: Uuid, method: &str) -> Self {
-        Self {
-            user_id,
-            epoch: 0,
-            method: method.to_owned(),
-        }
-    }
-}
+/// How long a browser is known after its last sign-in.
+pub(crate) const DEVICE_LIFE: Duration = Duration::from_secs(180 * 24 * 60 * 60);
 
 /// What a client is to hold of its session.
 #[derive(Clone, Debug)]
@@ -164,7 +147,7 @@ pub struct Admission {
     /// one kept is taken along.
     pub before: Option<Key>,
     /// Where it is made.
-    pub origin: Origin,
+    pub caller: Option<Caller>,
     /// What the client is to hold.
     pub credential: Credential,
     /// By what a browser is to be known from now on, and whether it needs no
@@ -204,7 +187,7 @@ impl Admission {
         Self {
             proof,
             before: None,
-            origin: Origin::default(),
+            caller: None,
             credential,
             device: None,
             telling: Telling::Nobody,
@@ -222,7 +205,7 @@ pub async fn insert(client: &Client, admission: &Admission) -> Result<bool> {
     let Admission {
         proof,
         before,
-        origin,
+        caller,
         credential,
         ..
     } = admission;
@@ -248,8 +231,10 @@ pub async fn insert(client: &Client, admission: &Admission) -> Result<bool> {
                 &proof.user_id,
                 &key.as_str(),
                 &proof.epoch,
-                &origin.ip,
-                &origin.user_agent,
+                &caller.as_ref().map(|caller| caller.address),
+                &caller
+                    .as_ref()
+                    .and_then(|caller| caller.user_agent.as_deref()),
                 &proof.method,
                 &remembered,
                 &before.as_ref().map(Key::as_str),

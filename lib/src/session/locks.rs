@@ -5,8 +5,9 @@ use tokio_postgres::{Client, Row};
 use uuid::Uuid;
 
 use super::Key;
-use super::store::{alive, keys_of};
+use super::store::keys_of;
 use crate::error::{Error, Result};
+use crate::models::user_session::session_alive;
 use crate::store::postgres::{Param, Statement};
 
 static LOCK_MEMBER: Statement = Statement::new(
@@ -19,7 +20,7 @@ static LOCK_CALLER: Statement = Statement::new(
     concat!(
         "select s.id from user_sessions s join users u on u.id = s.user_id
         where s.session_key = $1 and s.user_id = $2 and ",
-        alive!(),
+        session_alive!(),
         " for no key update of s"
     ),
 );
@@ -109,7 +110,7 @@ static ROLE: Statement = Statement::new(
         "select u.is_admin, u.is_staff or u.is_admin as is_staff
         from user_sessions s join users u on u.id = s.user_id
         where s.session_key = $1 and ",
-        alive!()
+        session_alive!()
     ),
 );
 

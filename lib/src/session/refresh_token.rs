@@ -8,11 +8,12 @@
 use tokio_postgres::{Client, Row};
 use uuid::Uuid;
 
-use super::store::{alive, destroy};
+use super::store::destroy;
 use super::{Changed, Key, Sessions, Token};
 use crate::crypto::random;
 use crate::error::Result;
 use crate::models::user::{User, user_columns};
+use crate::models::user_session::session_alive;
 use crate::runtime::background::BoxFuture;
 use crate::store::postgres::Statement;
 
@@ -62,7 +63,7 @@ static ROTATE: Statement = Statement::new(
         user_columns!("u"),
         " from user_sessions s join users u on u.id = s.user_id
             where s.id = $2 and ",
-        alive!(),
+        session_alive!(),
         "), replaced as (
             update refresh_tokens r
             set replaced_at = clock_timestamp(), successor_seed = $3, replaced_by = $4

@@ -3,7 +3,6 @@
 
 mod listed;
 
-use std::net::IpAddr;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -16,9 +15,11 @@ pub(crate) use self::listed::{all, length, list, statistics};
 use crate::crypto::random;
 use crate::error::{Error, OnConstraint, Result};
 use crate::models::user::{User, user_columns};
+use crate::models::user_session::session_alive;
 use crate::runtime::config::Timing;
 use crate::session::{Key, Session};
 use crate::store::postgres::Statement;
+use crate::values::caller::Caller;
 
 /// How long a session lasts without use, and in all.
 #[derive(Clone, Copy, Debug)]
@@ -59,26 +60,6 @@ impl Life {
     }
 }
 
-/// What is known of a client when it gets a session.
-#[derive(Clone, Debug, Default)]
-pub struct Origin {
-    /// Its address.
-    pub ip: Option<IpAddr>,
-    /// What it says it is.
-    pub user_agent: Option<String>,
-}
-
-/// Alive: not expired, and nobody's, or of an active member under the epoch
-/// that the member has now.
-macro_rules! alive {
-    () => {
-        "s.expires_at > now()
-           and (s.user_id is null or (u.is_active and u.session_epoch = s.epoch))"
-    };
-}
-
-pub(crate) use alive;
-
 /// The end that use moves forward, from the parameters that hold the two idle
 /// lapses in seconds.
 macro_rules! moved_end {
@@ -118,7 +99,7 @@ static FIND: Statement = Statement::new(
         "
         from user_sessions s left join users u on u.id = s.user_id
         where s.session_key = $1 and ",
-        alive!()
+        session_alive!()
     ),
 );
 
@@ -174,7 +155,7 @@ pub(crate) async fn create(
     client: &Client,
     key: &Key,
     data: &Value,
-    origin: &Origin,
+    caller: Option<&Caller>,
     ttl: Option<Duration>,
 ) -> Result<Session> {
     let absolute = ttl.unwrap_or(Life::DEFAULT.absolute);
@@ -185,8 +166,8 @@ pub(crate) async fn create(
                 &random::id(),
                 &key.as_str(),
                 data,
-                &origin.ip,
-                &origin.user_agent,
+                &caller.map(|caller| caller.address),
+                &caller.and_then(|caller| caller.user_agent.as_deref()),
                 &absolute.min(Life::DEFAULT.idle).as_secs_f64(),
                 &absolute.as_secs_f64(),
             ],
@@ -288,7 +269,7 @@ static DELETE_ONE: Statement = Statement::new(
         "with caller as (
             select s.user_id from user_sessions s join users u on u.id = s.user_id
             where s.session_key = $1 and ",
-        alive!(),
+        session_alive!(),
         "), gone as (
             delete from user_sessions t using caller
             where t.id = $2 and t.user_id = caller.user_id

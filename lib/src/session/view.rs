@@ -82,13 +82,13 @@ impl Listed {
 
     /// As its member sees it, from the session `current`.
     pub fn shown(self, current: Uuid) -> Shown {
-        let user_agent = self.origin.user_agent.unwrap_or_default();
+        let user_agent = self.user_agent.unwrap_or_default();
         Shown {
             current: self.id == current,
             id: self.id,
             device: device(&user_agent),
             browser: browser(&user_agent),
-            ip_address: self.origin.ip,
+            ip_address: self.ip_address,
             login_method: self.login_method,
             created_at: self.created_at,
             last_active: self.last_activity,

@@ -5,10 +5,11 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::error::Result;
-use crate::models::daily_counter;
+use tokio_postgres::Client;
+
 use crate::runtime::background;
 use crate::runtime::clock::Clock;
-use crate::store::postgres::{Db, chain};
+use crate::store::postgres::{Db, Statement, chain};
 
 /// One write in so many milliseconds, at the most.
 const WRITE_EVERY_MS: i64 = 5_000;
@@ -82,7 +83,7 @@ impl Counters {
 
     async fn add_all(&self, counted: &BTreeMap<&'static str, u64>) -> Result<()> {
         let client = self.0.db.client().await?;
-        daily_counter::add(&client, counted).await
+        add(&client, counted).await
     }
 
     fn counted(&self) -> MutexGuard<'_, BTreeMap<&'static str, u64>> {
@@ -91,4 +92,27 @@ impl Counters {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+// In the order of the names, so that two instances cannot lock each other out.
+static ADD: Statement = Statement::new(
+    "daily_counter.add",
+    "insert into daily_counters as c (day, name, count)
+    select (now() at time zone 'utc')::date, name, count
+    from unnest($1::text[], $2::bigint[]) as t (name, count) order by name
+    on conflict (day, name) do update set count = c.count + excluded.count",
+);
+
+/// Adds to today's figures, by their names.
+///
+/// # Errors
+///
+/// [`crate::Error::Unavailable`].
+async fn add(client: &Client, counted: &BTreeMap<&'static str, u64>) -> Result<()> {
+    let names: Vec<String> = counted.keys().map(|name| (*name).to_owned()).collect();
+    let counts: Vec<i64> = counted
+        .values()
+        .map(|count| i64::try_from(*count).unwrap_or(i64::MAX))
+        .collect();
+    ADD.execute(client, &[&names, &counts]).await
 }

@@ -110,8 +110,8 @@ mod properties {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::payments::stripe::minor_units;
     use crate::testing::arbitrary::text;
+    use crate::values::minor_units::minor_units;
 
     proptest! {
         #[test]

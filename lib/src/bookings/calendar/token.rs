@@ -7,10 +7,11 @@ use utoipa::ToSchema;
 use crate::crypto::random;
 use crate::crypto::secret::sha256_hex;
 use crate::error::Result;
-use crate::http::{Client, Member};
+use crate::http::Member;
 use crate::models::calendar;
 use crate::models::security_event::{self, Kind};
 use crate::session::Changed;
+use crate::values::caller::Caller;
 use crate::{App, BoxFuture, session};
 
 /// A feed's token, told once.
@@ -31,7 +32,7 @@ pub struct Made {
 /// 403 `demo_account`; [`crate::Error::SessionGone`]; [`crate::Error::Unavailable`].
 pub fn make<'a>(
     app: &'a App,
-    client: &'a Client,
+    client: &'a Caller,
     member: &'a Member,
 ) -> BoxFuture<'a, Result<Made>> {
     Box::pin(async move {
@@ -50,7 +51,7 @@ pub fn make<'a>(
 /// As [`make`].
 pub fn withdraw<'a>(
     app: &'a App,
-    client: &'a Client,
+    client: &'a Caller,
     member: &'a Member,
 ) -> BoxFuture<'a, Result<()>> {
     replace(app, client, member, None)
@@ -60,7 +61,7 @@ pub fn withdraw<'a>(
 /// way back in.
 fn replace<'a>(
     app: &'a App,
-    client: &'a Client,
+    client: &'a Caller,
     member: &'a Member,
     hash: Option<String>,
 ) -> BoxFuture<'a, Result<()>> {

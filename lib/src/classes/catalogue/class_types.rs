@@ -10,9 +10,11 @@ use super::{
 use crate::admin::staff_action::Act;
 use crate::error::Result;
 use crate::http::json::given;
-use crate::http::{Client, List, Member, Page};
+use crate::http::{List, Member};
 use crate::models::class_type::{self, Changes, ClassType, Level, NewClassType, ShownToStaff};
 use crate::models::security_event::Kind;
+use crate::store::page::Page;
+use crate::values::caller::Caller;
 use crate::values::form;
 use crate::values::form::{Form, Problem};
 use crate::values::money::Money;
@@ -167,7 +169,7 @@ pub fn list(
 /// [`crate::Error::Invalid`]; 409 `class_type_exists`; [`crate::Error::Unavailable`].
 pub fn enter<'a>(
     app: &'a App,
-    caller: &'a Client,
+    caller: &'a Caller,
     staff: &'a Member,
     entry: Entry,
 ) -> BoxFuture<'a, Result<ShownToStaff>> {
@@ -192,7 +194,7 @@ pub fn enter<'a>(
 /// `class_type_exists`; [`crate::Error::Unavailable`].
 pub fn change<'a>(
     app: &'a App,
-    caller: &'a Client,
+    caller: &'a Caller,
     staff: &'a Member,
     change: Change,
 ) -> BoxFuture<'a, Result<ShownToStaff>> {
@@ -216,7 +218,7 @@ pub fn change<'a>(
 /// [`crate::Error::Invalid`]; [`crate::Error::NotFound`]; [`crate::Error::Unavailable`].
 pub fn retire<'a>(
     app: &'a App,
-    caller: &'a Client,
+    caller: &'a Caller,
     staff: &'a Member,
     wanted: Wanted,
 ) -> BoxFuture<'a, Result<Retirement>> {

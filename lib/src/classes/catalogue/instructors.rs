@@ -10,9 +10,11 @@ use super::{Activity, Retirement, Wanted, description, edit, https_url, lines, s
 use crate::admin::staff_action::Act;
 use crate::error::Result;
 use crate::http::json::given;
-use crate::http::{Client, List, Member, Page};
+use crate::http::{List, Member};
 use crate::models::instructor::{self, Changes, Instructor, Links, NewInstructor, ShownToStaff};
 use crate::models::security_event::Kind;
+use crate::store::page::Page;
+use crate::values::caller::Caller;
 use crate::values::form;
 use crate::values::form::{Form, Problem};
 use crate::values::money::Money;
@@ -214,7 +216,7 @@ pub fn list(
 /// [`crate::Error::Invalid`]; [`crate::Error::Unavailable`].
 pub fn enter<'a>(
     app: &'a App,
-    caller: &'a Client,
+    caller: &'a Caller,
     staff: &'a Member,
     entry: Entry,
 ) -> BoxFuture<'a, Result<ShownToStaff>> {
@@ -238,7 +240,7 @@ pub fn enter<'a>(
 /// [`crate::Error::Invalid`]; [`crate::Error::NotFound`]; [`crate::Error::Unavailable`].
 pub fn change<'a>(
     app: &'a App,
-    caller: &'a Client,
+    caller: &'a Caller,
     staff: &'a Member,
     change: Change,
 ) -> BoxFuture<'a, Result<ShownToStaff>> {
@@ -262,7 +264,7 @@ pub fn change<'a>(
 /// [`crate::Error::Invalid`]; [`crate::Error::NotFound`]; [`crate::Error::Unavailable`].
 pub fn retire<'a>(
     app: &'a App,
-    caller: &'a Client,
+    caller: &'a Caller,
     staff: &'a Member,
     wanted: Wanted,
 ) -> BoxFuture<'a, Result<Retirement>> {

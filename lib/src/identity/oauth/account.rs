@@ -6,16 +6,18 @@ use uuid::Uuid;
 use super::claims::Identity;
 use super::{STATE_UNKNOWN, label};
 use crate::error::{Error, Result};
-use crate::http::{Arrival, Client, SetCookie};
+use crate::http::{Arrival, SetCookie};
 use crate::identity::profile;
 use crate::identity::sign_in::{Entry, Wish};
 use crate::models::oauth_state::{Linking, State};
 use crate::models::security_event::{self, Kind};
+use crate::models::user::Proof;
 use crate::models::user::{self, Credentials, Email, ExperienceLevel, NewUser, Profile, User};
 use crate::models::user_identity;
 use crate::notify::mail;
 use crate::notify::mail::{Notice, NoticeKind};
-use crate::session::{Changed, Credential, Proof, Telling, Token};
+use crate::session::{Changed, Credential, Telling, Token};
+use crate::values::caller::Caller;
 use crate::{App, BoxFuture, session};
 
 const EMAIL_UNVERIFIED: Error = Error::Forbidden {
@@ -123,7 +125,7 @@ enum Found {
 #[derive(Clone)]
 struct Settling {
     app: App,
-    client: Client,
+    client: Caller,
     devices: Vec<Token>,
     identity: Identity,
     linking: Option<Linking>,

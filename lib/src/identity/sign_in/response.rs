@@ -8,17 +8,17 @@ use uuid::Uuid;
 
 use super::CHALLENGE_ENDED;
 use crate::error::Result;
-use crate::http::{Arrival, Client, Json, Purpose, SetCookie, set_device};
+use crate::http::{Arrival, Json, Purpose, SetCookie, set_device};
 use crate::identity::two_factor::Evidence;
 use crate::models::remembered_device::Device;
 use crate::models::security_event::{self, Kind};
 use crate::models::sign_in_challenge;
+use crate::models::user::Proof;
 use crate::models::user::{self, User};
 use crate::notify::mail;
 use crate::notify::mail::{Notice, NoticeKind};
-use crate::session::{
-    ACCESS_LIFE, Admission, Changed, Credential, Key, Proof, Telling, Token, Trust,
-};
+use crate::session::{ACCESS_LIFE, Admission, Changed, Credential, Key, Telling, Token, Trust};
+use crate::values::caller::Caller;
 use crate::{App, BoxFuture, session};
 
 /// The answer to whoever has signed in.
@@ -186,7 +186,7 @@ impl Second {
         &self,
         postgres: &Postgres,
         user: &User,
-        client: &Client,
+        client: &Caller,
         notice: Notice,
     ) -> Result<()> {
         session::lock_owner(postgres, user.id).await?;
@@ -259,7 +259,7 @@ impl Entry {
         Admission {
             proof: wish.proof.clone(),
             before: self.arrival.before.clone(),
-            origin: self.arrival.client.origin(),
+            caller: Some(self.arrival.client.clone()),
             credential: wish.credential.clone(),
             device: self.device.clone().map(|token| (token, trust)),
             telling,

@@ -10,8 +10,8 @@ use uuid::Uuid;
 use super::{Status, lock_class, standing_columns};
 use crate::crypto::encryption::Keyring;
 use crate::error::{Error, Result};
-use crate::http::Page;
 use crate::models::user;
+use crate::store::page::Page;
 use crate::store::postgres::Statement;
 use crate::values::money::Money;
 

@@ -13,9 +13,9 @@ use super::{Method, Payment, Status, lock, payment_columns};
 use crate::error::Result;
 use crate::models::booking::{self, Booking, Cancellation};
 use crate::models::member_event::{self, NewEvent};
-use crate::payments::stripe::minor_units;
 use crate::runtime::config::StudioConfig;
 use crate::store::postgres::Statement;
+use crate::values::minor_units::minor_units;
 
 /// What has changed.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::{Shown, User, user_columns};
 use crate::error::Result;
-use crate::http::page::Page;
+use crate::store::page::Page;
 use crate::store::postgres::Statement;
 
 /// What somebody may do; each may do what the one before may.

@@ -6,7 +6,9 @@ use uuid::Uuid;
 use super::{EMAIL_TAKEN, User, WRONG_PASSWORD, user_columns};
 use crate::error::{OnConstraint, Result};
 use crate::models::remembered_device::Device;
-use crate::session::{Key, Proof, Token, session_alive};
+use crate::models::user::Proof;
+use crate::models::user_session::session_alive;
+use crate::session::{Key, Token};
 use crate::store::postgres::Statement;
 
 /// What a sign-in needs to know of an account.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::{ConfigError, Environment, refuse};
+use super::environment::{ConfigError, Environment, refuse};
 use crate::crypto::secret::Secret;
 use crate::runtime::http_client::may_be_called;
 

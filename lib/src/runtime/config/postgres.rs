@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio_postgres::config::{Host, SslMode};
 
-use super::{ConfigError, Environment, refuse};
+use super::environment::{ConfigError, Environment, refuse};
 
 /// How to reach Postgres, and how many connections to hold.
 #[derive(Clone, Debug)]

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use email_address::{EmailAddress, Options};
 
-use super::{ConfigError, Environment, exact_origin, refuse};
+use super::environment::{ConfigError, Environment, exact_origin, refuse};
 use crate::crypto::secret::Secret;
 use crate::runtime::http_client::may_be_called;
 

@@ -1,12 +1,13 @@
 //! Lists of sessions, and counts over them.
 
+use std::net::IpAddr;
+
 use chrono::{DateTime, NaiveDate, Utc};
 use tokio_postgres::{Client, Row};
 use uuid::Uuid;
 
-use super::Origin;
 use crate::error::Result;
-use crate::http::page::Page;
+use crate::store::page::Page;
 use crate::store::postgres::Statement;
 
 /// A session, as the lists of sessions have it.
@@ -18,8 +19,10 @@ pub struct Listed {
     pub user_id: Option<Uuid>,
     /// The e-mail address of whose it is.
     pub email: Option<String>,
-    /// Where it was made.
-    pub origin: Origin,
+    /// The IP address that created it.
+    pub ip_address: Option<IpAddr>,
+    /// The `User-Agent` that created it.
+    pub user_agent: Option<String>,
     /// How it was made.
     pub login_method: String,
     /// When it was made.
@@ -97,10 +100,8 @@ fn listed(row: &Row) -> Result<Listed> {
         id: row.try_get("id")?,
         user_id: row.try_get("user_id")?,
         email: row.try_get("email")?,
-        origin: Origin {
-            ip: row.try_get("ip_address")?,
-            user_agent: row.try_get("user_agent")?,
-        },
+        ip_address: row.try_get("ip_address")?,
+        user_agent: row.try_get("user_agent")?,
         login_method: row.try_get("login_method")?,
         created_at: row.try_get("created_at")?,
         last_activity: row.try_get("last_activity")?,

@@ -1,4 +1,4 @@
-//! Who calls: the address and what the client says of itself.
+//! The extractor for [`Caller`].
 
 use std::convert::Infallible;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -9,28 +9,9 @@ use http::header::USER_AGENT;
 use http::request::Parts;
 
 use crate::App;
-use crate::session::Origin;
+use crate::values::caller::Caller;
 
-/// The other side of a request.
-#[derive(Clone, Debug)]
-pub struct Client {
-    /// Where it calls from.
-    pub address: IpAddr,
-    /// What it says it is, at most 512 characters of it.
-    pub user_agent: Option<String>,
-}
-
-impl Client {
-    /// What a session keeps of it.
-    pub fn origin(&self) -> Origin {
-        Origin {
-            ip: Some(self.address),
-            user_agent: self.user_agent.clone(),
-        }
-    }
-}
-
-impl FromRequestParts<App> for Client {
+impl FromRequestParts<App> for Caller {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Self::Rejection> {

@@ -1,0 +1,103 @@
+//! Environment variables and how their values are read.
+
+use std::collections::BTreeMap;
+use std::str::FromStr;
+use std::time::Duration;
+
+use thiserror::Error;
+
+/// Why the environment cannot be used: one line that names the variable.
+#[derive(Debug, Error)]
+#[error("{variable}: {problem}")]
+pub struct ConfigError {
+    variable: String,
+    problem: String,
+}
+
+/// What is set, by name.
+pub type Variables = BTreeMap<String, String>;
+
+/// The variables, and how each kind of value is read.
+pub(super) struct Environment<'a>(pub(super) &'a Variables);
+
+impl Environment<'_> {
+    /// A variable that is set to nothing counts as not set.
+    pub(super) fn text(&self, name: &str) -> Option<String> {
+        let value = self.0.get(name)?.trim();
+        (!value.is_empty()).then(|| value.to_owned())
+    }
+
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.keys().map(String::as_str)
+    }
+
+    /// The first of `names` that is set, with its name.
+    pub(super) fn first(&self, names: &[&'static str]) -> Option<(&'static str, String)> {
+        names
+            .iter()
+            .find_map(|name| self.text(name).map(|value| (*name, value)))
+    }
+
+    pub(super) fn parse<T: FromStr>(
+        &self,
+        name: &str,
+        default: T,
+        what: &str,
+    ) -> Result<T, ConfigError> {
+        match self.text(name) {
+            None => Ok(default),
+            Some(value) => value
+                .parse()
+                .map_err(|_| refuse(name, format!("must be {what}"))),
+        }
+    }
+
+    pub(super) fn millis(&self, name: &str, default: u64) -> Result<Duration, ConfigError> {
+        let millis = self.parse(name, default, "a whole number of milliseconds")?;
+        if millis == 0 {
+            return Err(refuse(name, "must be at least 1"));
+        }
+        Ok(Duration::from_millis(millis))
+    }
+
+    pub(super) fn flag(&self, name: &str, default: bool) -> Result<bool, ConfigError> {
+        match self.text(name).as_deref() {
+            None => Ok(default),
+            Some("true" | "1" | "on" | "yes") => Ok(true),
+            Some("false" | "0" | "off" | "no") => Ok(false),
+            Some(_) => Err(refuse(name, "must be true or false")),
+        }
+    }
+
+    pub(super) fn list(&self, name: &str) -> Vec<String> {
+        let text = self.text(name).unwrap_or_default();
+        text.split(',')
+            .map(|part| part.trim().to_owned())
+            .filter(|part| !part.is_empty())
+            .collect()
+    }
+}
+
+pub(super) fn refuse(variable: &str, problem: impl Into<String>) -> ConfigError {
+    ConfigError {
+        variable: variable.to_owned(),
+        problem: problem.into(),
+    }
+}
+
+/// `scheme://host[:port]` and no more, in the form in which a browser sends it.
+pub(super) fn exact_origin(name: &str, text: &str) -> Result<String, ConfigError> {
+    let origin = text.trim_end_matches('/').to_ascii_lowercase();
+    let host = origin
+        .strip_prefix("https://")
+        .or_else(|| origin.strip_prefix("http://"));
+    match host {
+        Some(host) if !host.is_empty() && !host.contains(['/', '?', '#', '@', '*', ' ']) => {
+            Ok(origin)
+        }
+        _ => Err(refuse(
+            name,
+            "must hold origins such as https://example.com, without a path",
+        )),
+    }
+}

@@ -1,0 +1,22 @@
+//! Who sends a request.
+
+use std::net::{IpAddr, Ipv4Addr};
+
+/// The client that sends a request.
+#[derive(Clone, Debug)]
+pub struct Caller {
+    /// Its IP address.
+    pub address: IpAddr,
+    /// Its `User-Agent`, cut to 512 characters.
+    pub user_agent: Option<String>,
+}
+
+impl Caller {
+    /// Sabor itself, for work that no request asked for.
+    pub fn internal() -> Self {
+        Self {
+            address: Ipv4Addr::LOCALHOST.into(),
+            user_agent: None,
+        }
+    }
+}
