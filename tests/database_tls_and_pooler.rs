@@ -64,7 +64,7 @@ async fn everything_works_behind_a_pooler_in_transaction_mode() {
     sabor::store::migrations::up(&mut connect(&cluster.url("own")).await)
         .await
         .unwrap();
-    if !PgBouncer::available() {
+    if !PgBouncer::is_installed() {
         assert!(
             !is_ci(),
             "pgbouncer is not installed (apt install pgbouncer)"

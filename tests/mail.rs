@@ -394,7 +394,7 @@ async fn a_slow_server_times_out() {
 
 #[tokio::test]
 async fn without_a_server_one_attempt_is_made_and_the_rest_waits() {
-    let port = sabor_testing::port::free(None).unwrap();
+    let port = sabor_testing::port::find_free(None).unwrap();
     let settings = Settings::default()
         .with("SMTP_HOST", "127.0.0.1")
         .with("SMTP_PORT", port.to_string())

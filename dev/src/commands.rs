@@ -233,7 +233,7 @@ fn welcome(stack: &Stack) {
 
 async fn reset() -> Result<()> {
     let _lock_file = LockFile::take("cargo dev reset")?;
-    postgres::remove(&stack::cluster_directory()).await?;
+    postgres::remove_data(&stack::cluster_directory()).await?;
     let mail = environment::home().join("mail");
     if mail.exists() {
         fs::remove_dir_all(&mail)

@@ -29,7 +29,7 @@ impl Redis {
             (None, None) => (Backend::memory(), "memory"),
         };
         let options = Options {
-            port: port::free(port)?,
+            port: port::find_free(port)?,
             token: token.to_owned(),
             // Nobody reads it here.
             log_capacity: 0,

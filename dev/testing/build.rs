@@ -1,5 +1,5 @@
-//! Makes every file under `api/` a module of the local server, so that it
-//! serves what deploys and nobody keeps a second list.
+//! Generates a module for every file under `api/`, so that the local server runs
+//! the deployed code and there is no second list of routes.
 
 use std::env;
 use std::error::Error;
@@ -8,8 +8,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let here = PathBuf::from(variable("CARGO_MANIFEST_DIR")?);
-    let api = fs::canonicalize(here.join("../../api"))?;
+    let crate_folder = PathBuf::from(variable("CARGO_MANIFEST_DIR")?);
+    let api = fs::canonicalize(crate_folder.join("../../api"))?;
     println!("cargo::rerun-if-changed={}", api.display());
     let mut files = Vec::new();
     collect(&api, &mut files)?;
@@ -22,13 +22,13 @@ fn main() -> Result<(), Box<dyn Error>> {
         write!(
             modules,
             "#[path = {file:?}]\n\
-             #[expect(dead_code, unreachable_pub, reason = \"as an executable it has a main\")]\n\
+             #[expect(dead_code, unreachable_pub, reason = \"the file is also an executable\")]\n\
              mod {name};\n\n"
         )?;
         writeln!(routes, "        {name}::route(),")?;
     }
     let list = format!(
-        "/// The routes of every file under `api/`.\n\
+        "/// Returns the routes of every file under `api/`.\n\
          #[must_use]\n\
          pub fn routes() -> Vec<sabor::Routes> {{\n    vec![\n{routes}    ]\n}}\n"
     );
@@ -39,7 +39,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// What Vercel makes functions of: files of Rust whose path has no `/_` or `/.`.
+/// Collects the files that Vercel deploys as functions: `.rs` files whose path has
+/// no part that begins with `_` or `.`.
 fn collect(folder: &Path, files: &mut Vec<PathBuf>) -> Result<(), Box<dyn Error>> {
     for entry in fs::read_dir(folder)? {
         let path = entry?.path();
@@ -60,7 +61,7 @@ fn collect(folder: &Path, files: &mut Vec<PathBuf>) -> Result<(), Box<dyn Error>
     Ok(())
 }
 
-/// Numbered, because `a/b.rs` and `a_b.rs` would both be `a_b`.
+/// Returns a unique module name. The number tells `a/b.rs` from `a_b.rs`.
 fn module_name(number: usize, file: &Path) -> String {
     let path = file.with_extension("").to_string_lossy().to_lowercase();
     let words = path.split(|c: char| !c.is_ascii_alphanumeric());
@@ -71,7 +72,7 @@ fn module_name(number: usize, file: &Path) -> String {
 fn variable(name: &str) -> Result<String, env::VarError> {
     #[expect(
         clippy::disallowed_methods,
-        reason = "cargo tells a build script by variables alone"
+        reason = "Cargo passes these values in the environment"
     )]
     env::var(name)
 }

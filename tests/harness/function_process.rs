@@ -26,7 +26,7 @@ impl FunctionProcess {
         let socket = folder.path().join("ipc");
         let listener = UnixListener::bind(&socket).unwrap();
         // The platform chooses the port.
-        let port = sabor_testing::port::free(None).unwrap();
+        let port = sabor_testing::port::find_free(None).unwrap();
         let process = Command::new(executable)
             .env_clear()
             .envs(variables)

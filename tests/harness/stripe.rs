@@ -493,7 +493,7 @@ pub struct LocalStripe {
 impl LocalStripe {
     /// `None`: it is not installed here. `python` is what runs it.
     pub async fn start(python: &std::path::Path) -> Self {
-        let port = sabor_testing::port::free(None).unwrap();
+        let port = sabor_testing::port::find_free(None).unwrap();
         let process = Command::new(python)
             .args(["-m", "localstripe", "--from-scratch", "--port"])
             .arg(port.to_string())

@@ -190,7 +190,7 @@ impl Installed {
 
     /// Starts the peer, and waits until it says that it listens.
     async fn start(&self, peer: Peer, variables: &Variables) -> Result<Server> {
-        let port = port::free(None)?;
+        let port = port::find_free(None)?;
         let mut variables = variables.clone();
         variables.push(("PORT", port.to_string()));
         let mut command = self.node(peer);

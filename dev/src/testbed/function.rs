@@ -68,7 +68,7 @@ pub(crate) async fn start_executable(executable: &Path, variables: &Variables) -
     let folder = tempfile::tempdir()?;
     let socket = folder.path().join("ipc");
     let listener = UnixListener::bind(&socket)?;
-    let port = port::free(None)?;
+    let port = port::find_free(None)?;
     let mut variables = variables.clone();
     variables.push(("VERCEL_DEV_PORT", port.to_string()));
     variables.push(("VERCEL_IPC_PATH", socket.display().to_string()));

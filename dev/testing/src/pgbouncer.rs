@@ -1,5 +1,5 @@
-//! PgBouncer in front of a private Postgres, as a host's pooler is: transaction
-//! mode, and fewer connections than callers.
+//! PgBouncer in front of a private Postgres. It pools like a hosting provider's
+//! pooler: transaction mode, and fewer connections than clients.
 
 use std::fs::{self, Permissions};
 use std::net::Ipv4Addr;
@@ -16,13 +16,13 @@ use tokio::process::{Child, Command};
 use crate::port;
 use crate::postgres::Cluster;
 
-const PLACES: [&str; 3] = [
+const PATHS: [&str; 3] = [
     "/usr/sbin/pgbouncer",
     "/usr/bin/pgbouncer",
     "/opt/homebrew/bin/pgbouncer",
 ];
 
-/// A PgBouncer of its own. It ends when this is dropped.
+/// A running PgBouncer. Dropping it stops the process.
 pub struct PgBouncer {
     port: u16,
     database: String,
@@ -31,25 +31,26 @@ pub struct PgBouncer {
 }
 
 impl PgBouncer {
-    /// Whether there is one on this machine.
+    /// Returns whether PgBouncer is installed.
     #[must_use]
-    pub fn available() -> bool {
+    pub fn is_installed() -> bool {
         program().is_some()
     }
 
-    /// Starts it in front of a database, with so many connections to Postgres.
+    /// Starts PgBouncer in front of a database, with at most `connections`
+    /// connections to Postgres.
     ///
     /// # Errors
     ///
-    /// When it is not installed, or does not listen within ten seconds.
+    /// Fails if PgBouncer is not installed or does not listen within ten seconds.
     pub async fn start(cluster: &Cluster, database: &str, connections: u16) -> Result<Self> {
         let program = program().context("pgbouncer is not installed (apt install pgbouncer)")?;
         let folder = tempfile::tempdir()?;
-        let port = port::free(None)?;
+        let port = port::find_free(None)?;
         let file = folder.path().join("pgbouncer.ini");
         fs::write(&file, settings(cluster, database, connections, port)?)?;
         let mut command = Command::new(program);
-        // It refuses to run as root, and then has to read its settings as somebody else.
+        // PgBouncer refuses to run as root. Another account must read its settings.
         if geteuid().is_root() {
             fs::set_permissions(folder.path(), Permissions::from_mode(0o755))?;
             command.args(["-u", "nobody"]);
@@ -61,7 +62,7 @@ impl PgBouncer {
             .stdout(Stdio::null())
             .kill_on_drop(true)
             .spawn()?;
-        listens(port).await?;
+        wait_until_listening(port).await?;
         Ok(Self {
             port,
             database: database.to_owned(),
@@ -70,7 +71,7 @@ impl PgBouncer {
         })
     }
 
-    /// The connection string that leads through it.
+    /// Returns the connection string that leads through the pooler.
     #[must_use]
     pub fn url(&self) -> String {
         let Self { port, database, .. } = self;
@@ -79,7 +80,7 @@ impl PgBouncer {
 }
 
 fn program() -> Option<&'static str> {
-    PLACES.into_iter().find(|path| Path::new(path).exists())
+    PATHS.into_iter().find(|path| Path::new(path).exists())
 }
 
 fn settings(cluster: &Cluster, database: &str, connections: u16, port: u16) -> Result<String> {
@@ -95,7 +96,7 @@ fn settings(cluster: &Cluster, database: &str, connections: u16, port: u16) -> R
     ))
 }
 
-async fn listens(port: u16) -> Result<()> {
+async fn wait_until_listening(port: u16) -> Result<()> {
     for _ in 0..200 {
         if TcpStream::connect((Ipv4Addr::LOCALHOST, port))
             .await
@@ -105,5 +106,5 @@ async fn listens(port: u16) -> Result<()> {
         }
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
-    bail!("pgbouncer does not listen")
+    bail!("pgbouncer did not start to listen")
 }

@@ -1,4 +1,4 @@
-//! Ports for programs that have to be told theirs.
+//! Ports for programs that cannot choose one themselves.
 
 use std::net::{Ipv4Addr, SocketAddr};
 
@@ -6,27 +6,27 @@ use anyhow::{Context, Result};
 use sabor::crypto::random;
 use tokio::net::TcpSocket;
 
-/// Below the ports that systems give to outgoing connections: until the
-/// program takes its port, and while it is stopped, no connection does.
+/// Below the range that systems use for outgoing connections, so that no such
+/// connection takes the port before the program starts or while it is stopped.
 const PORTS: std::ops::Range<u16> = 20_000..32_000;
 
-/// The wished port, if it is free, or another that is.
+/// Returns the preferred port if it is free, otherwise a random free one.
 ///
 /// # Errors
 ///
-/// When no free one is found in a hundred tries.
-pub fn free(wished: Option<u16>) -> Result<u16> {
+/// Fails if a hundred random ports are all in use.
+pub fn find_free(preferred: Option<u16>) -> Result<u16> {
     let width = u64::from(PORTS.end - PORTS.start);
     let others = (0..100).map(|_| PORTS.start + random::below(width) as u16);
-    wished
+    preferred
         .into_iter()
         .chain(others)
         .find(|port| is_free(*port))
         .context("no free port was found")
 }
 
-/// Asks by a socket that does not listen: a process that is being started just
-/// now may hold a copy of it for a while, which then is in nobody's way.
+/// Tests a port with a socket that is bound but does not listen. A child process
+/// that inherits a copy of such a socket does not block the port.
 fn is_free(port: u16) -> bool {
     TcpSocket::new_v4().is_ok_and(|socket| {
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));

@@ -1,4 +1,4 @@
-//! A private Postgres: the local stack's, and the tests'.
+//! A private Postgres for the local stack and the tests.
 //!
 //! ```no_run
 //! # async fn example() -> anyhow::Result<()> {
@@ -13,9 +13,9 @@
 mod account;
 mod binaries;
 mod directory;
-mod held_log;
-mod keeper;
-mod package;
+mod locked_log;
+mod npm_package;
+mod supervisor;
 mod tls;
 
 use std::fs::File;
@@ -26,77 +26,76 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use tokio_postgres::{Client, NoTls};
 
-pub use directory::remove;
+pub use directory::remove_data;
 pub use tls::Tls;
 
 use crate::port;
 use crate::progress;
 use binaries::Binaries;
 use directory::Directory;
-use keeper::Keeper;
+use supervisor::Supervisor;
 
-/// Faster by far, and worthless after a crash of the machine. Not
-/// `synchronous_commit=off`: beside these it gains nothing, and [`Cluster::kill`]
-/// would lose what was committed, which no test expects.
-const THROW_AWAY_SETTINGS: [&str; 2] = ["fsync=off", "full_page_writes=off"];
+/// Much faster, but the data do not survive a crash of the machine.
+/// `synchronous_commit=off` would gain nothing more, and [`Cluster::kill`] would lose
+/// committed transactions.
+const TEMPORARY_SETTINGS: [&str; 2] = ["fsync=off", "full_page_writes=off"];
 
-/// Recovery after a killed run takes seconds.
-const START_WITHIN: Duration = Duration::from_secs(60);
+/// Includes the recovery after a killed run, which takes seconds.
+const START_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// How a cluster is to be.
+/// How to set up a cluster.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
-    /// Where the cluster lives, and stays. Without it the cluster is a
-    /// throw-away one, gone with its owner. A directory has one owner at a
-    /// time: whoever else still runs on it is stopped.
+    /// The directory of a permanent cluster. A Postgres that still runs on it is
+    /// stopped. `None` makes a temporary cluster, which is removed when its owner
+    /// ends.
     pub directory: Option<PathBuf>,
-    /// The port to listen on, if it is free.
+    /// The preferred port. A random one is used if it is taken.
     pub port: Option<u16>,
-    /// Whether a throw-away cluster is to live on a disk, as one that grows or
-    /// is measured must; others live in memory where the system has room there.
+    /// Keeps a temporary cluster on disk, for large data and for measurements.
+    /// Otherwise it is kept in memory if there is room.
     pub on_disk: bool,
-    /// Further settings, such as `("max_connections", "300")`.
+    /// Additional settings, such as `("max_connections", "300")`.
     pub settings: Vec<(String, String)>,
-    /// The server's certificate; connections without TLS stay possible.
+    /// The server's certificate. Connections without TLS stay possible.
     pub tls: Option<Tls>,
 }
 
-/// A Postgres on a free port of this machine. It ends with its owner, even
-/// with one that is killed.
+/// A running Postgres. It stops when its owner ends, even if the owner is killed.
 #[derive(Debug)]
 pub struct Cluster {
     directory: Directory,
     binaries: Binaries,
     settings: Vec<String>,
     port: u16,
-    keeper: Mutex<Option<Keeper>>,
+    supervisor: Mutex<Option<Supervisor>>,
 }
 
 impl Cluster {
-    /// Finds or fetches Postgres, makes the cluster when it is not there yet,
-    /// and waits until it accepts connections.
+    /// Finds or installs Postgres, creates the cluster if needed, starts it and waits
+    /// until it accepts connections.
     ///
     /// # Errors
     ///
-    /// When there is neither a Postgres of at least version 15 nor npm, or
-    /// Postgres does not start; the message quotes what it said.
+    /// Fails if neither Postgres 15 or newer nor npm is installed, or if Postgres does
+    /// not start. The message then quotes its log.
     pub async fn start(options: Options) -> Result<Self> {
         let directory = match &options.directory {
-            Some(directory) => Directory::kept(directory)?,
+            Some(directory) => Directory::permanent(directory)?,
             None => Directory::temporary(options.on_disk)?,
         };
         let binaries = Binaries::find(directory.major_version(), directory.account()).await?;
-        // First, so that the port of one that is still stopping is free again.
-        let log = directory.take_log(&binaries).await?;
-        let port = port::free(options.port)?;
+        // Taken first, so that a Postgres that is still stopping has released its port.
+        let log = directory.lock_log(&binaries).await?;
+        let port = port::find_free(options.port)?;
         let mut settings = vec![
             "listen_addresses=127.0.0.1".to_owned(),
             format!("port={port}"),
-            // A socket's path may have about 100 bytes; a checkout's may have more.
+            // A socket's path is limited to about 100 bytes, which a checkout's may exceed.
             "unix_socket_directories=".to_owned(),
         ];
-        if directory.is_throw_away() {
-            settings.extend(THROW_AWAY_SETTINGS.map(str::to_owned));
+        if directory.is_temporary() {
+            settings.extend(TEMPORARY_SETTINGS.map(str::to_owned));
         }
         if let Some(tls) = &options.tls {
             settings.extend(directory.write_certificate(tls)?);
@@ -112,13 +111,13 @@ impl Cluster {
             binaries,
             settings,
             port,
-            keeper: Mutex::new(None),
+            supervisor: Mutex::new(None),
         };
         cluster.launch(log).await?;
         Ok(cluster)
     }
 
-    /// The connection string of `database`.
+    /// Returns the connection string of `database`.
     #[must_use]
     pub fn url(&self, database: &str) -> String {
         let password = self.directory.password();
@@ -128,13 +127,13 @@ impl Cluster {
         )
     }
 
-    /// The port that it listens on, the same after a restart.
+    /// Returns the port that Postgres listens on, which a restart keeps.
     #[must_use]
     pub fn port(&self) -> u16 {
         self.port
     }
 
-    /// Where the binaries in use are, `pg_dump` among them on most machines.
+    /// Returns the folder of the binaries. On most machines it contains `pg_dump`.
     #[must_use]
     pub fn binaries(&self) -> &Path {
         &self.binaries.folder
@@ -144,7 +143,7 @@ impl Cluster {
     ///
     /// # Errors
     ///
-    /// The driver's.
+    /// Fails if Postgres is stopped or the database does not exist.
     pub async fn connect(&self, database: &str) -> Result<Client, tokio_postgres::Error> {
         let (client, connection) = tokio_postgres::connect(&self.url(database), NoTls).await?;
         tokio::spawn(connection);
@@ -155,18 +154,19 @@ impl Cluster {
     ///
     /// # Errors
     ///
-    /// When there is one of that name, or Postgres is stopped.
+    /// Fails if the database exists or Postgres is stopped.
     pub async fn create_database(&self, name: &str) -> Result<()> {
         self.create_database_from_template(name, "template1").await
     }
 
-    /// Creates a database as a copy of `template`, to which nobody may be connected.
+    /// Creates a database as a copy of `template`.
     ///
     /// # Errors
     ///
-    /// As [`Cluster::create_database`], and while somebody is connected.
+    /// Fails like [`Cluster::create_database`], and while another client is connected
+    /// to the template.
     pub async fn create_database_from_template(&self, name: &str, template: &str) -> Result<()> {
-        let [name, template] = [name, template].map(quoted);
+        let [name, template] = [name, template].map(quote);
         let statement = format!("create database {name} template {template}");
         self.connect("postgres")
             .await?
@@ -175,83 +175,86 @@ impl Cluster {
         Ok(())
     }
 
-    /// Removes a database, and whoever is still connected to it.
+    /// Removes a database if it exists, and closes the connections to it.
     ///
     /// # Errors
     ///
-    /// When Postgres is stopped.
+    /// Fails if Postgres is stopped.
     pub async fn drop_database(&self, name: &str) -> Result<()> {
-        let statement = format!("drop database if exists {} with (force)", quoted(name));
+        let statement = format!("drop database if exists {} with (force)", quote(name));
         let client = self.connect("postgres").await?;
         Ok(client.batch_execute(&statement).await?)
     }
 
-    /// Stops Postgres: running statements are cut, what was committed is
-    /// kept. Does nothing when it is stopped.
+    /// Stops Postgres with a fast shutdown: running statements are canceled, committed
+    /// data are kept. Does nothing if it is stopped.
     ///
     /// # Errors
     ///
-    /// When the operating system refuses.
+    /// Fails if the supervising shell cannot be waited for.
     pub async fn stop(&self) -> Result<()> {
         self.end("stop").await
     }
 
-    /// Kills the postmaster with -9, as a machine that runs out of memory would.
+    /// Kills the postmaster with SIGKILL, like the kernel when memory runs out.
     ///
     /// # Errors
     ///
-    /// When the operating system refuses.
+    /// Fails if the supervising shell cannot be waited for.
     pub async fn kill(&self) -> Result<()> {
         self.end("kill").await
     }
 
-    /// Starts Postgres again, on the same port, having stopped it if it runs.
+    /// Stops Postgres if it runs, and starts it on the same port.
     ///
     /// # Errors
     ///
-    /// As [`Cluster::start`].
+    /// Fails if Postgres does not start, like [`Cluster::start`].
     pub async fn restart(&self) -> Result<()> {
         self.stop().await?;
-        let log = self.directory.take_log(&self.binaries).await?;
+        let log = self.directory.lock_log(&self.binaries).await?;
         self.launch(log).await
     }
 
-    async fn end(&self, order: &'static str) -> Result<()> {
-        let keeper = self
-            .keeper
+    async fn end(&self, command: &'static str) -> Result<()> {
+        let supervisor = self
+            .supervisor
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .take();
-        match keeper {
-            Some(keeper) => Ok(keeper.end(order).await?),
+        match supervisor {
+            Some(supervisor) => Ok(supervisor.end(command).await?),
             None => Ok(()),
         }
     }
 
     async fn launch(&self, log: File) -> Result<()> {
         let is_new = self.directory.major_version().is_none();
-        let mut arguments = self.directory.keeper_arguments();
+        let mut arguments = self.directory.supervisor_arguments();
         arguments.push(self.binaries.folder.clone().into());
         for setting in &self.settings {
             arguments.extend(["-c".into(), setting.into()]);
         }
-        let keeper = Keeper::start(arguments, self.directory.account(), log)
-            .context("a shell cannot be started")?;
-        let ready = self.until_ready(&keeper);
-        if is_new && !self.directory.is_throw_away() {
+        let supervisor = Supervisor::start(arguments, self.directory.account(), log)
+            .context("cannot start a shell")?;
+        let ready = self.wait_until_ready(&supervisor);
+        if is_new && !self.directory.is_temporary() {
             let path = self.directory.path().display();
-            let what = format!("Making a Postgres cluster in {path}, once");
+            let what = format!("Creating a Postgres cluster in {path} (first run only)");
             progress::show_while(&what, ready).await?;
         } else {
             ready.await?;
         }
-        *self.keeper.lock().unwrap_or_else(PoisonError::into_inner) = Some(keeper);
+        *self
+            .supervisor
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = Some(supervisor);
         Ok(())
     }
 
-    /// Waits until Postgres answers. It gives no other sign that can be
-    /// awaited from outside: `pg_ctl --wait` asks again and again, too.
-    async fn until_ready(&self, keeper: &Keeper) -> Result<()> {
+    /// Polls until Postgres accepts a connection. There is no event to wait for;
+    /// `pg_ctl --wait` polls as well.
+    async fn wait_until_ready(&self, supervisor: &Supervisor) -> Result<()> {
         let started = Instant::now();
         let log = self.directory.log();
         loop {
@@ -262,13 +265,16 @@ impl Cluster {
                         .code()
                         .is_some_and(|code| code.code().starts_with("28")) =>
                 {
-                    return Err(error).context("Postgres refuses its own password");
+                    return Err(error).context("Postgres rejected the password in its directory");
                 }
-                Err(_) if keeper.has_ended() => {
-                    bail!("Postgres did not start; {}", held_log::last_words(&log));
+                Err(_) if supervisor.has_ended() => {
+                    bail!("Postgres did not start: {}", locked_log::last_lines(&log));
                 }
-                Err(_) if started.elapsed() > START_WITHIN => {
-                    bail!("Postgres does not answer; {}", held_log::last_words(&log));
+                Err(_) if started.elapsed() > START_TIMEOUT => {
+                    bail!(
+                        "Postgres does not respond: {}",
+                        locked_log::last_lines(&log)
+                    );
                 }
                 Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
             }
@@ -278,18 +284,18 @@ impl Cluster {
 
 impl Drop for Cluster {
     fn drop(&mut self) {
-        let keeper = self
-            .keeper
+        let supervisor = self
+            .supervisor
             .get_mut()
             .unwrap_or_else(PoisonError::into_inner);
-        // While Postgres runs, its keeper removes what is to be thrown away:
-        // only the keeper can wait for its end first.
-        if keeper.is_none() {
-            self.directory.throw_away();
+        // While Postgres runs, only its supervisor can wait for its end before the
+        // directory is removed.
+        if supervisor.is_none() {
+            self.directory.remove_if_temporary();
         }
     }
 }
 
-fn quoted(identifier: &str) -> String {
+fn quote(identifier: &str) -> String {
     format!("\"{}\"", identifier.replace('"', "\"\""))
 }

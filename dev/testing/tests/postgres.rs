@@ -1,8 +1,8 @@
-//! What becomes of a cluster when things go wrong.
+//! Tests of a private Postgres, above all of what a killed owner leaves behind.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -10,24 +10,20 @@ use std::time::{Duration, Instant};
 
 use sabor_testing::postgres::{self, Cluster, Options};
 
-/// A process that holds a cluster until it is killed.
+/// A process that runs a cluster until it is killed.
 struct Owner {
     process: Child,
-    /// What it printed once the cluster was up; empty if it was not asked.
+    /// The cluster's connection string. Empty if `start` did not wait for it.
     url: String,
 }
 
 impl Owner {
-    /// Starts this very executable again, as `an_owner`.
     fn start(directory: Option<&Path>, wait: bool) -> Self {
-        let mut process = Command::new(std::env::current_exe().unwrap())
-            .args(["an_owner", "--exact", "--ignored", "--nocapture"])
-            .stdin(Stdio::piped())
+        let mut process = Command::new(env!("CARGO_BIN_EXE_hold-cluster"))
+            .args(directory)
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
-        let directory = directory.map_or(String::new(), |path| path.display().to_string());
-        writeln!(process.stdin.as_mut().unwrap(), "{directory}").unwrap();
         let mut url = String::new();
         if wait {
             let lines = BufReader::new(process.stdout.take().unwrap()).lines();
@@ -45,26 +41,8 @@ impl Owner {
     }
 }
 
-#[tokio::test]
-#[ignore = "the other end of the tests about a killed owner"]
-async fn an_owner() {
-    let mut directory = String::new();
-    std::io::stdin().read_line(&mut directory).unwrap();
-    let directory = Some(directory.trim())
-        .filter(|path| !path.is_empty())
-        .map(PathBuf::from);
-    let cluster = Cluster::start(Options {
-        directory,
-        ..Options::default()
-    })
-    .await
-    .unwrap();
-    println!("\n{}", cluster.url("postgres"));
-    std::future::pending::<()>().await;
-}
-
-/// Waits for what must come true, and fails when it does not.
-async fn eventually(what: &str, condition: impl Fn() -> bool) {
+/// Polls until the condition holds. Fails after a minute.
+async fn wait_until(what: &str, condition: impl Fn() -> bool) {
     let started = Instant::now();
     while !condition() {
         assert!(started.elapsed() < Duration::from_secs(60), "{what}");
@@ -80,25 +58,25 @@ async fn connect(url: &str) -> tokio_postgres::Client {
     client
 }
 
-async fn make_a_table(url: &str) {
+async fn create_table(url: &str) {
     let statement = "create table t as select 'salsa'::text as style";
     connect(url).await.batch_execute(statement).await.unwrap();
 }
 
-async fn ask(url: &str, question: &str) -> String {
+async fn query_text(url: &str, query: &str) -> String {
     let client = connect(url).await;
-    client.query_one(question, &[]).await.unwrap().get(0)
+    client.query_one(query, &[]).await.unwrap().get(0)
 }
 
-fn kept(directory: &Path) -> Options {
+fn permanent(directory: &Path) -> Options {
     Options {
         directory: Some(directory.join("postgres")),
         ..Options::default()
     }
 }
 
-/// A folder that Postgres can reach when root runs the tests.
-fn folder() -> tempfile::TempDir {
+/// Creates a folder that the account of Postgres can enter if root runs the tests.
+fn create_folder() -> tempfile::TempDir {
     use std::os::unix::fs::PermissionsExt;
     let folder = tempfile::tempdir().unwrap();
     std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
@@ -106,7 +84,7 @@ fn folder() -> tempfile::TempDir {
 }
 
 #[tokio::test]
-async fn two_clusters_run_side_by_side_and_the_second_finds_its_port_taken() {
+async fn two_clusters_run_side_by_side_although_both_prefer_one_port() {
     let first = Cluster::start(Options::default()).await.unwrap();
     let options = Options {
         port: Some(first.port()),
@@ -121,8 +99,8 @@ async fn two_clusters_run_side_by_side_and_the_second_finds_its_port_taken() {
 }
 
 #[tokio::test]
-async fn a_wished_port_is_taken_when_it_is_free() {
-    let port = sabor_testing::port::free(None).unwrap();
+async fn a_preferred_port_is_used_if_it_is_free() {
+    let port = sabor_testing::port::find_free(None).unwrap();
     let options = Options {
         port: Some(port),
         ..Options::default()
@@ -131,11 +109,11 @@ async fn a_wished_port_is_taken_when_it_is_free() {
 }
 
 #[tokio::test]
-async fn a_template_is_copied_with_its_rows() {
+async fn a_database_made_from_a_template_has_its_rows() {
     let cluster = Cluster::start(Options::default()).await.unwrap();
     cluster.create_database("template").await.unwrap();
-    make_a_table(&cluster.url("template")).await;
-    // Postgres waits some seconds for whoever is still leaving the template.
+    create_table(&cluster.url("template")).await;
+    // Postgres waits a few seconds for the connection to the template to close.
     cluster
         .create_database_from_template("a \"copy\"", "template")
         .await
@@ -146,27 +124,27 @@ async fn a_template_is_copied_with_its_rows() {
 }
 
 #[tokio::test]
-async fn rows_and_port_outlast_a_restart_and_a_kill() {
+async fn a_restart_after_a_kill_keeps_rows_and_port() {
     let cluster = Cluster::start(Options::default()).await.unwrap();
     let url = cluster.url("postgres");
-    make_a_table(&url).await;
-    let data = PathBuf::from(ask(&url, "show data_directory").await);
+    create_table(&url).await;
+    let data = PathBuf::from(query_text(&url, "show data_directory").await);
     cluster.kill().await.unwrap();
     assert!(
         data.join("postmaster.pid").exists(),
-        "it had no time to tidy up"
+        "a killed Postgres leaves its PID file"
     );
     assert!(cluster.connect("postgres").await.is_err());
     cluster.restart().await.unwrap();
-    assert_eq!(ask(&url, "select style from t").await, "salsa");
+    assert_eq!(query_text(&url, "select style from t").await, "salsa");
     cluster.restart().await.unwrap();
-    assert_eq!(ask(&url, "select style from t").await, "salsa");
+    assert_eq!(query_text(&url, "select style from t").await, "salsa");
 }
 
 #[tokio::test]
-async fn a_stopped_throw_away_cluster_leaves_nothing() {
+async fn a_stopped_temporary_cluster_leaves_no_directory() {
     let cluster = Cluster::start(Options::default()).await.unwrap();
-    let data = PathBuf::from(ask(&cluster.url("postgres"), "show data_directory").await);
+    let data = PathBuf::from(query_text(&cluster.url("postgres"), "show data_directory").await);
     cluster.stop().await.unwrap();
     assert!(data.exists());
     drop(cluster);
@@ -176,94 +154,98 @@ async fn a_stopped_throw_away_cluster_leaves_nothing() {
 #[tokio::test]
 async fn a_killed_owner_leaves_no_postgres_and_no_directory() {
     let owner = Owner::start(None, true);
-    let data = PathBuf::from(ask(&owner.url, "show data_directory").await);
-    let port: u16 = ask(&owner.url, "show port").await.parse().unwrap();
+    let data = PathBuf::from(query_text(&owner.url, "show data_directory").await);
+    let port: u16 = query_text(&owner.url, "show port").await.parse().unwrap();
     assert!(data.exists() && TcpStream::connect(("127.0.0.1", port)).is_ok());
     owner.kill();
-    eventually("the directory goes", || !data.parent().unwrap().exists()).await;
+    wait_until("the directory is removed", || {
+        !data.parent().unwrap().exists()
+    })
+    .await;
     assert!(TcpStream::connect(("127.0.0.1", port)).is_err());
 }
 
 #[tokio::test]
-async fn an_owner_killed_while_it_runs_loses_no_row() {
-    let folder = folder();
-    let owner = Owner::start(kept(folder.path()).directory.as_deref(), true);
-    make_a_table(&owner.url).await;
+async fn a_killed_owner_loses_no_row() {
+    let folder = create_folder();
+    let owner = Owner::start(permanent(folder.path()).directory.as_deref(), true);
+    create_table(&owner.url).await;
     owner.kill();
-    // At once: the killed one's Postgres is still stopping.
-    let cluster = Cluster::start(kept(folder.path())).await.unwrap();
+    // The old Postgres is still stopping.
+    let cluster = Cluster::start(permanent(folder.path())).await.unwrap();
     assert_eq!(
-        ask(&cluster.url("postgres"), "select style from t").await,
+        query_text(&cluster.url("postgres"), "select style from t").await,
         "salsa"
     );
 }
 
 #[tokio::test]
-async fn an_owner_killed_during_initdb_does_no_harm() {
-    let folder = folder();
+async fn an_owner_killed_during_initdb_leaves_a_usable_directory() {
+    let folder = create_folder();
     let directory = folder.path().join("postgres");
     let owner = Owner::start(Some(&directory), false);
-    eventually("initdb begins", || directory.join("data.new").exists()).await;
+    wait_until("initdb starts", || directory.join("data.new").exists()).await;
     owner.kill();
-    let cluster = Cluster::start(kept(folder.path())).await.unwrap();
+    let cluster = Cluster::start(permanent(folder.path())).await.unwrap();
     assert!(cluster.connect("postgres").await.is_ok());
 }
 
 #[tokio::test]
-async fn half_a_cluster_is_made_anew() {
-    let folder = folder();
-    let whole = Cluster::start(kept(folder.path())).await.unwrap();
+async fn an_incomplete_cluster_is_created_again() {
+    let folder = create_folder();
+    let whole = Cluster::start(permanent(folder.path())).await.unwrap();
     whole.stop().await.unwrap();
-    let [data, half] = ["postgres/data", "postgres/data.new"].map(|path| folder.path().join(path));
-    std::fs::rename(data, &half).unwrap();
-    std::fs::remove_file(half.join("PG_VERSION")).unwrap();
-    let cluster = Cluster::start(kept(folder.path())).await.unwrap();
+    let [data, incomplete] =
+        ["postgres/data", "postgres/data.new"].map(|path| folder.path().join(path));
+    std::fs::rename(data, &incomplete).unwrap();
+    std::fs::remove_file(incomplete.join("PG_VERSION")).unwrap();
+    let cluster = Cluster::start(permanent(folder.path())).await.unwrap();
     assert!(cluster.connect("postgres").await.is_ok());
-    assert!(!half.exists());
+    assert!(!incomplete.exists());
 }
 
 #[tokio::test]
-async fn the_number_of_another_process_in_postmaster_pid_is_not_believed() {
+async fn a_stale_pid_file_with_the_id_of_another_process_is_ignored() {
     let other = Cluster::start(Options::default()).await.unwrap();
     let line = "select split_part(pg_read_file('postmaster.pid'), e'\\n', 1)";
-    let alive = ask(&other.url("postgres"), line).await;
+    let other_pid = query_text(&other.url("postgres"), line).await;
 
-    let folder = folder();
-    let cluster = Cluster::start(kept(folder.path())).await.unwrap();
+    let folder = create_folder();
+    let cluster = Cluster::start(permanent(folder.path())).await.unwrap();
     cluster.stop().await.unwrap();
     std::fs::write(
         folder.path().join("postgres/data/postmaster.pid"),
-        format!("{alive}\n"),
+        format!("{other_pid}\n"),
     )
     .unwrap();
     cluster.restart().await.unwrap();
     assert!(
         other.connect("postgres").await.is_ok(),
-        "and that process is left alone"
+        "the other process still runs"
     );
 }
 
 #[tokio::test]
-async fn what_is_removed_is_gone_and_the_next_start_is_empty() {
-    let folder = folder();
-    let cluster = Cluster::start(kept(folder.path())).await.unwrap();
+async fn removed_data_are_gone_after_the_next_start() {
+    let folder = create_folder();
+    let cluster = Cluster::start(permanent(folder.path())).await.unwrap();
     cluster.create_database("studio").await.unwrap();
     cluster.stop().await.unwrap();
-    postgres::remove(&folder.path().join("postgres"))
+    postgres::remove_data(&folder.path().join("postgres"))
         .await
         .unwrap();
-    let cluster = Cluster::start(kept(folder.path())).await.unwrap();
+    let cluster = Cluster::start(permanent(folder.path())).await.unwrap();
     assert!(cluster.connect("studio").await.is_err());
 }
 
 #[tokio::test]
-async fn why_postgres_did_not_start_is_told() {
+async fn the_error_says_why_postgres_did_not_start() {
     let settings = vec![("shared_buffers".to_owned(), "salsa".to_owned())];
-    let refused = Cluster::start(Options {
+    let error = Cluster::start(Options {
         settings,
         ..Options::default()
     })
     .await
     .unwrap_err();
-    assert!(refused.to_string().contains("shared_buffers"), "{refused}");
+    assert!(error.to_string().contains("shared_buffers"), "{error}");
 }

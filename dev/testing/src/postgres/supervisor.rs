@@ -1,0 +1,92 @@
+//! Stops Postgres when its owner ends, even if the owner is killed.
+//!
+//! A process that is killed with SIGKILL cannot stop its children. So a small shell
+//! script starts Postgres and waits at the end of a pipe. When the owner dies, the
+//! operating system closes the other end, and the script stops Postgres.
+//! (`prctl(PR_SET_PDEATHSIG)` works on Linux only and needs `unsafe`.)
+
+use std::ffi::OsStr;
+use std::fs::File;
+use std::io::{self, Write};
+use std::os::unix::process::CommandExt;
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::thread::{self, JoinHandle};
+
+use super::account::Account;
+
+const SCRIPT: &str = include_str!("supervisor.sh");
+
+/// Variables that would change the behavior or the data directory of Postgres.
+const REMOVED_VARIABLES: [&str; 6] = [
+    "PGCLIENTENCODING",
+    "PGDATA",
+    "PGDATESTYLE",
+    "PGOPTIONS",
+    "PGPORT",
+    "PGTZ",
+];
+
+/// A running Postgres and the shell that supervises it. Dropping this stops
+/// Postgres without waiting for it.
+#[derive(Debug)]
+pub(super) struct Supervisor {
+    shell: Child,
+    commands: ChildStdin,
+    postgres: JoinHandle<()>,
+}
+
+impl Supervisor {
+    /// Starts the script. Only Postgres holds its standard output, so that the end of
+    /// the output is the end of Postgres. Messages go to `log`.
+    pub(super) fn start<A: AsRef<OsStr>>(
+        arguments: impl IntoIterator<Item = A>,
+        account: &Account,
+        log: File,
+    ) -> io::Result<Self> {
+        let mut command = Command::new("sh");
+        command.args(["-c", SCRIPT, "supervisor"]).args(arguments);
+        for name in REMOVED_VARIABLES {
+            command.env_remove(name);
+        }
+        account.apply_to(&mut command);
+        let mut shell = command
+            .env("LC_ALL", "C")
+            .current_dir("/")
+            // Ctrl-C in a terminal reaches only the owner, which stops Postgres in order.
+            .process_group(0)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(log)
+            .spawn()?;
+        let (Some(commands), Some(mut output)) = (shell.stdin.take(), shell.stdout.take()) else {
+            return Err(io::Error::other("the shell has no pipes"));
+        };
+        let postgres = thread::spawn(move || {
+            let _ = io::copy(&mut output, &mut io::sink());
+        });
+        Ok(Self {
+            shell,
+            commands,
+            postgres,
+        })
+    }
+
+    /// Returns whether Postgres and all its children have ended.
+    pub(super) fn has_ended(&self) -> bool {
+        self.postgres.is_finished()
+    }
+
+    /// Sends the shell its only command, `stop` or `kill`, and waits until everything
+    /// has ended.
+    pub(super) async fn end(mut self, command: &'static str) -> io::Result<()> {
+        let ending = move || {
+            // The write fails if the shell was killed.
+            let _ = writeln!(self.commands, "{command}");
+            drop(self.commands);
+            self.shell.wait()?;
+            let _ = self.postgres.join();
+            Ok(())
+        };
+        tokio::task::spawn_blocking(ending).await?
+    }
+}
