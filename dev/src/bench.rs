@@ -128,7 +128,9 @@ pub(crate) async fn run(options: Options) -> Result<()> {
     }
     testbed.close().await?;
     table::show(&rows);
-    let path = options.json.unwrap_or_else(|| report::of_today("bench"));
+    let path = options
+        .json
+        .unwrap_or_else(|| report::default_path("bench"));
     report::write(&rows, options.quick, &path)?;
     print(&format!("\nThe figures are in {}.", path.display()));
     Ok(())

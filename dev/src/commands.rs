@@ -1,4 +1,4 @@
-//! What a person types after `cargo dev`.
+//! The command line of `cargo dev`.
 
 use std::fs;
 use std::process::ExitCode;
@@ -10,53 +10,53 @@ use sabor_testing::{environment, postgres};
 use tokio::process::Command as Program;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use crate::lock_file::{Holder, LockFile};
+use crate::lock_file::{Lock, LockFile};
 use crate::stack::{self, Stack};
 use crate::terminal::print;
-use crate::{bench, database, demo, drill, fuzz, openapi, schemathesis, statistics};
+use crate::{bench, database, demo, drill, fuzz, openapi, schemathesis, session_stats};
 
-/// Brings the whole product up on this machine: Postgres, Redis, migrations,
-/// demo data, all functions and the site on one port. Ctrl-C stops it; the
-/// data stay. Run it again after a change: it rebuilds from the files that deploy.
+/// Starts the whole product on this machine: Postgres, Redis, migrations, demo data,
+/// and all functions and the site on one port. Ctrl-C stops it and keeps the data.
+/// Run it again after a change to rebuild.
 #[derive(Parser)]
 #[command(name = "cargo dev", bin_name = "cargo dev")]
 struct Arguments {
     #[command(subcommand)]
     command: Option<Command>,
-    /// The site's port, and no other [default: 3000, or the next that is free]
+    /// The site's port [default: 3000, or the next free one]
     #[arg(long)]
     port: Option<u16>,
-    /// Replace a .env that you wrote yourself (kept as .sabor/env.before)
+    /// Replace a .env that you wrote yourself, and keep it as .sabor/env.before
     #[arg(long)]
     write_env: bool,
 }
 
 #[derive(Subcommand)]
 enum Command {
-    /// Empty the local data; refused while the stack runs
+    /// Delete the local data. Refused while the stack runs
     Reset,
-    /// Apply the migrations that are pending, or take some back
+    /// Apply the pending migrations, or revert some
     Migrate {
-        /// Take back the last N, and what their tables hold
+        /// Revert the last N migrations. Data in their tables are lost
         #[arg(long, value_name = "N")]
         down: Option<usize>,
-        /// On the database that POSTGRES_URL_NON_POOLING or
-        /// DATABASE_URL_UNPOOLED names, not on the local one
+        /// Use the database in POSTGRES_URL_NON_POOLING or DATABASE_URL_UNPOOLED
+        /// instead of the local one
         #[arg(long)]
         deployment: bool,
     },
-    /// Add what there would be after a while; works while the stack runs
+    /// Add data of a longer time. Works while the stack runs
     Seed {
         /// A year of a busy studio: 5 000 members, 100 000 bookings
         #[arg(long, required = true)]
         year: bool,
     },
-    /// The first administrator, who is not made over HTTP
+    /// Administrators: the first one cannot be made over HTTP
     #[command(subcommand)]
     Admin(Admin),
-    /// Partner applications, to which members go on without signing in again: a
-    /// deployment's when POSTGRES_URL_NON_POOLING or DATABASE_URL_UNPOOLED names
-    /// one, else the local ones
+    /// Partner applications, which members enter without signing in again. Uses the
+    /// database in POSTGRES_URL_NON_POOLING or DATABASE_URL_UNPOOLED if one is set,
+    /// otherwise the local one
     #[command(subcommand)]
     App(App),
     /// Sessions, and tokens for partner applications
@@ -64,53 +64,54 @@ enum Command {
     Sessions(Sessions),
     /// Open psql on the local database
     Psql {
-        /// Passed on to psql
+        /// Arguments for psql
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
     /// Write public/openapi.json
     Openapi,
-    /// Measure what the functions cost, against what else one could take
+    /// Measure the functions, and compare them with other session stores
     Bench(bench::Options),
-    /// Ask everything that public/openapi.json describes, as a visitor, a member
-    /// and an administrator, whether it is so
+    /// Test every operation in public/openapi.json with Schemathesis, as a visitor, a
+    /// member and an administrator
     Schemathesis(schemathesis::Options),
-    /// Try what reads bytes from outside with inputs that nobody has tried yet
+    /// Run the property tests of all parsers with new random inputs
     Fuzz(fuzz::Options),
-    /// Break what the functions stand on, under load, and look whether anything
-    /// that was confirmed is lost
+    /// Break Postgres, Redis or the functions under load, and check that nothing that
+    /// was confirmed is lost
     Drill(drill::Options),
 }
 
 #[derive(Subcommand)]
 enum Admin {
-    /// Make an account an administrator's: a deployment's when
-    /// POSTGRES_URL_NON_POOLING or DATABASE_URL_UNPOOLED names one, else a local one
+    /// Make an account an administrator. Uses the database in POSTGRES_URL_NON_POOLING
+    /// or DATABASE_URL_UNPOOLED if one is set, otherwise the local one
     Grant {
-        /// The address that the account signs in with
+        /// The account's e-mail address
         email: String,
     },
 }
 
 #[derive(Subcommand)]
 enum App {
-    /// Enter an application, and show its secret this once
+    /// Add an application, and show its secret once
     Add {
         /// Lower-case letters, digits and hyphens
         name: String,
-        /// Where a browser may take a token, such as https://shop.example; may
-        /// be given more than once
+        /// An origin that may receive a token, such as https://shop.example. Can be
+        /// repeated
         #[arg(long = "origin", required = true, value_name = "ORIGIN")]
         origins: Vec<String>,
-        /// Let a token be validated again while it lasts
+        /// Allow a token to be validated more than once before it expires
         #[arg(long)]
         reusable: bool,
     },
-    /// Make another secret, and show it this once; the previous one stays good
+    /// Create a new secret, and show it once. The previous one stays valid
     Rotate {
-        /// As it was entered
+        /// The application's name
         name: String,
-        /// End all others at once, as when one has leaked, or two are good already
+        /// Revoke all other secrets at once. Use it if a secret has leaked or if two are
+        /// valid already
         #[arg(long)]
         end_previous: bool,
     },
@@ -118,43 +119,43 @@ enum App {
 
 #[derive(Subcommand)]
 enum Sessions {
-    /// How many there are, by day and state, and how Postgres fares with them: of
-    /// a deployment when POSTGRES_URL_NON_POOLING or DATABASE_URL_UNPOOLED names
-    /// one, else of the local database
+    /// Show counts by day and state, and statistics of the tables. Uses the database
+    /// in POSTGRES_URL_NON_POOLING or DATABASE_URL_UNPOOLED if one is set, otherwise
+    /// the local one
     Stats,
 }
 
-/// Does what the command line says.
+/// Parses the command line and runs the command.
 #[must_use]
 pub(crate) fn run() -> ExitCode {
     let arguments = Arguments::parse();
     let runtime = match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime,
-        Err(error) => return failed(&error.into()),
+        Err(error) => return report_failure(&error.into()),
     };
     match runtime.block_on(dispatch(arguments)) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => failed(&error),
+        Err(error) => report_failure(&error),
     }
 }
 
-fn failed(error: &anyhow::Error) -> ExitCode {
+fn report_failure(error: &anyhow::Error) -> ExitCode {
     status(&format!("cargo dev: {error:#}"));
     ExitCode::FAILURE
 }
 
 async fn dispatch(arguments: Arguments) -> Result<()> {
     match arguments.command {
-        None => up(arguments.port, arguments.write_env).await,
+        None => start_stack(arguments.port, arguments.write_env).await,
         Some(Command::Reset) => reset().await,
         Some(Command::Migrate { down, deployment }) => migrate(down, deployment).await,
         Some(Command::Seed { year: _ }) => seed_year().await,
         Some(Command::Admin(Admin::Grant { email })) => {
             let grant = async |url: &str| database::grant_admin(url, &email).await;
-            on_either("cargo dev admin grant", grant).await
+            on_deployment_or_local("cargo dev admin grant", grant).await
         }
         Some(Command::App(change)) => {
-            on_either("cargo dev app", async |url| match change {
+            on_deployment_or_local("cargo dev app", async |url| match change {
                 App::Add {
                     name,
                     origins,
@@ -167,59 +168,58 @@ async fn dispatch(arguments: Arguments) -> Result<()> {
             .await
         }
         Some(Command::Sessions(Sessions::Stats)) => {
-            on_either("cargo dev sessions", statistics::show).await
+            on_deployment_or_local("cargo dev sessions", session_stats::show).await
         }
         Some(Command::Psql { arguments }) => psql(&arguments).await,
         Some(Command::Openapi) => {
             print(&openapi::write()?);
             Ok(())
         }
-        Some(Command::Bench(options)) => unless_asked_to_end(bench::run(options)).await,
-        Some(Command::Fuzz(options)) => unless_asked_to_end(fuzz::run(options)).await,
-        Some(Command::Schemathesis(options)) => {
-            unless_asked_to_end(schemathesis::run(options)).await
-        }
-        Some(Command::Drill(options)) => unless_asked_to_end(drill::run(options)).await,
+        Some(Command::Bench(options)) => until_stopped(bench::run(options)).await,
+        Some(Command::Fuzz(options)) => until_stopped(fuzz::run(options)).await,
+        Some(Command::Schemathesis(options)) => until_stopped(schemathesis::run(options)).await,
+        Some(Command::Drill(options)) => until_stopped(drill::run(options)).await,
     }
 }
 
-/// Does what takes long; what it has started ends with us.
-async fn unless_asked_to_end(work: impl Future<Output = Result<()>>) -> Result<()> {
-    let mut end = End::listen()?;
+/// Runs a long command until it ends or a signal asks to stop. Everything that it
+/// started ends with this process.
+async fn until_stopped(work: impl Future<Output = Result<()>>) -> Result<()> {
+    let mut signals = StopSignals::listen()?;
     tokio::select! {
-        done = work => done,
-        () = end.asked() => bail!("stopped before the end"),
+        result = work => result,
+        () = signals.received() => bail!("stopped before it finished"),
     }
 }
 
-async fn up(port: Option<u16>, write_env: bool) -> Result<()> {
-    let mut end = End::listen()?;
+async fn start_stack(port: Option<u16>, write_env: bool) -> Result<()> {
+    let mut signals = StopSignals::listen()?;
     let stack = tokio::select! {
         stack = Stack::start(port, write_env) => stack?,
-        // What has been started so far ends with us.
-        () = end.asked() => return Ok(()),
+        // Everything that was started so far ends with this process.
+        () = signals.received() => return Ok(()),
     };
-    welcome(&stack);
-    stack.serve(end.asked()).await
+    print_welcome(&stack);
+    stack.serve(signals.received()).await
 }
 
-fn welcome(stack: &Stack) {
+fn print_welcome(stack: &Stack) {
     let url = &stack.url;
     print(&format!(
         "\nSabor is up: {url} (Redis: {})\n",
-        stack.redis.behind
+        stack.redis.storage
     ));
     for account in &demo::ACCOUNTS {
         print(&format!("  {:<17} {}", account.email, account.role));
     }
     let password = demo::PASSWORD;
     print(&format!(
-        "  {:<17} needs no database",
+        "  {:<17} works without a database",
         sabor::identity::demo::EMAIL
     ));
-    print(&format!("  all with the password {password}"));
+    print(&format!("  The password of all accounts is: {password}"));
     let (app, secret) = (demo::cross_app::APP, demo::cross_app::SECRET);
-    print(&format!("  {app:<17} partner application, with the secret"));
+    print(&format!("  {app:<17} partner application with the secret"));
     print(&format!("                    {secret}\n"));
     print(&format!(
         "  curl {url}/api/auth/login -H 'content-type: application/json' \\"
@@ -228,60 +228,67 @@ fn welcome(stack: &Stack) {
     print(&format!(
         "    -d '{{\"email\":\"{email}\",\"password\":\"{password}\"}}'\n"
     ));
-    print("Ctrl-C stops it; the data stay. `cargo dev --help` tells what else there is.");
+    print("Ctrl-C stops the stack and keeps the data. `cargo dev --help` lists more commands.");
 }
 
 async fn reset() -> Result<()> {
-    let _lock_file = LockFile::take("cargo dev reset")?;
+    let _lock_file = LockFile::acquire("cargo dev reset")?;
     postgres::remove_data(&stack::cluster_directory()).await?;
     let mail = environment::home().join("mail");
     if mail.exists() {
-        fs::remove_dir_all(&mail)
-            .with_context(|| format!("{} cannot be removed", mail.display()))?;
+        fs::remove_dir_all(&mail).with_context(|| format!("cannot remove {}", mail.display()))?;
     }
-    print("The local data are gone; `cargo dev` begins with new ones.");
+    print("The local data are deleted. `cargo dev` creates new ones.");
     Ok(())
 }
 
 async fn migrate(down: Option<usize>, deployment: bool) -> Result<()> {
-    match (deployment, database::deployment()) {
+    match (deployment, database::deployment_url()) {
         (true, Some(url)) => print(&database::migrate(&url, down).await?),
-        (true, None) => bail!("--deployment: set {} first", database::DIRECT.join(" or ")),
+        (true, None) => bail!(
+            "--deployment needs {} in the environment",
+            database::DIRECT_URL_VARIABLES.join(" or ")
+        ),
         (false, exported) => {
             if exported.is_some() {
-                status("This is about the local database; --deployment makes it about the other.");
+                status(
+                    "Using the local database. --deployment selects the one in the environment.",
+                );
             }
-            let local = Local::open("cargo dev migrate").await?;
-            let done = database::migrate(&local.url, down).await;
+            let local = LocalDatabase::open("cargo dev migrate").await?;
+            let result = database::migrate(&local.url, down).await;
             local.close().await?;
-            print(&done?);
+            print(&result?);
         }
     }
     Ok(())
 }
 
-/// Does something with the deployment's database when there is one in the
-/// environment, else with the local one; says what was done.
-async fn on_either(command: &str, work: impl AsyncFnOnce(&str) -> Result<String>) -> Result<()> {
-    if let Some(url) = database::deployment() {
+/// Runs `work` on the deployment's database if the environment names one, otherwise on
+/// the local one. Prints the message that `work` returns.
+async fn on_deployment_or_local(
+    command: &str,
+    work: impl AsyncFnOnce(&str) -> Result<String>,
+) -> Result<()> {
+    if let Some(url) = database::deployment_url() {
         print(&work(&url).await?);
         return Ok(());
     }
-    let local = Local::open(command).await?;
-    let done = async {
-        // A cluster that was made for this command has no tables yet.
+    let local = LocalDatabase::open(command).await?;
+    let result = async {
+        // A cluster that was just created has no tables yet.
         database::migrate(&local.url, None).await?;
         work(&local.url).await
     };
-    let done = done.await;
+    let result = result.await;
     local.close().await?;
-    print(&done?);
+    print(&result?);
     Ok(())
 }
 
 async fn seed_year() -> Result<()> {
-    let local = Local::open("cargo dev seed").await?;
-    let seeded = async {
+    let local = LocalDatabase::open("cargo dev seed").await?;
+    let seeding = async {
         database::migrate(&local.url, None).await?;
         let studio = database::config(&local.url)?.studio;
         let mut client = database::connect(&local.url).await?;
@@ -289,22 +296,22 @@ async fn seed_year() -> Result<()> {
         status("Adding a year of a busy studio …");
         demo::year::add(&mut client, &studio).await
     };
-    let seeded = seeded.await;
+    let seeded = seeding.await;
     local.close().await?;
     seeded?;
-    print("The local database holds a year of a busy studio.");
+    print("Added a year of a busy studio to the local database.");
     Ok(())
 }
 
 async fn psql(arguments: &[String]) -> Result<()> {
-    let local = Local::open("cargo dev psql").await?;
+    let local = LocalDatabase::open("cargo dev psql").await?;
     let config: tokio_postgres::Config = local.url.parse()?;
     let password = config.get_password().unwrap_or_default();
-    // Ctrl-C in psql cuts a statement off; it must not end us before psql.
-    let _end = End::listen()?;
+    // Ctrl-C in psql cancels a statement. It must not end this process.
+    let _signals = StopSignals::listen()?;
     let status = Program::new("psql")
         .args(arguments)
-        // By variables, for every user can read a command line.
+        // Passed by variables, because every user can read a command line.
         .env("PGHOST", "127.0.0.1")
         .env(
             "PGPORT",
@@ -321,7 +328,7 @@ async fn psql(arguments: &[String]) -> Result<()> {
         .await;
     local.close().await?;
     let status = status.context(
-        "psql cannot be run: install it (`apt install postgresql-client`, `brew install libpq`)",
+        "cannot run psql. Install it (`apt install postgresql-client` or `brew install libpq`)",
     )?;
     if !status.success() {
         bail!("psql ended with {status}");
@@ -329,43 +336,43 @@ async fn psql(arguments: &[String]) -> Result<()> {
     Ok(())
 }
 
-/// The local database: of the stack that runs, or started for one command.
-struct Local {
+/// The local database, of the running stack or started for one command.
+struct LocalDatabase {
     url: String,
-    ours: Option<(postgres::Cluster, LockFile)>,
+    started: Option<(postgres::Cluster, LockFile)>,
 }
 
-impl Local {
+impl LocalDatabase {
     async fn open(command: &str) -> Result<Self> {
-        match LockFile::seek(command)? {
-            Holder::Us(lock_file) => {
+        match LockFile::try_acquire(command)? {
+            Lock::Acquired(lock_file) => {
                 let (cluster, url) = stack::start_cluster(&lock_file).await?;
-                let ours = Some((cluster, lock_file));
-                Ok(Self { url, ours })
+                let started = Some((cluster, lock_file));
+                Ok(Self { url, started })
             }
-            Holder::Other(running) => match running.postgres {
-                Some(url) => Ok(Self { url, ours: None }),
-                None => bail!("{}", running.sentence()),
+            Lock::HeldBy(running) => match running.postgres {
+                Some(url) => Ok(Self { url, started: None }),
+                None => bail!("{}", running.message()),
             },
         }
     }
 
     async fn close(self) -> Result<()> {
-        match self.ours {
+        match self.started {
             Some((cluster, _lock_file)) => cluster.stop().await,
             None => Ok(()),
         }
     }
 }
 
-/// The ways in which a person, or the system, asks a program to end.
-struct End {
+/// The signals that ask a program to stop.
+struct StopSignals {
     interrupt: Signal,
     terminate: Signal,
     hang_up: Signal,
 }
 
-impl End {
+impl StopSignals {
     fn listen() -> Result<Self> {
         Ok(Self {
             interrupt: signal(SignalKind::interrupt())?,
@@ -374,7 +381,7 @@ impl End {
         })
     }
 
-    async fn asked(&mut self) {
+    async fn received(&mut self) {
         tokio::select! {
             _ = self.interrupt.recv() => {}
             _ = self.terminate.recv() => {}

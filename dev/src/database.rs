@@ -1,4 +1,4 @@
-//! The database as the commands use it: past the pooler, as its owner.
+//! Direct access to the database as its owner, past the pooler.
 
 use anyhow::{Context, Result, anyhow, bail};
 use sabor::Config;
@@ -9,29 +9,30 @@ use sabor::store::migrations;
 use sabor_testing::environment;
 use tokio_postgres::Client;
 
-/// The names under which a host gives the connection string that does not
-/// lead through a pooler.
-pub(crate) const DIRECT: [&str; 2] = ["POSTGRES_URL_NON_POOLING", "DATABASE_URL_UNPOOLED"];
+/// The variables in which hosting providers set the direct connection string.
+pub(crate) const DIRECT_URL_VARIABLES: [&str; 2] =
+    ["POSTGRES_URL_NON_POOLING", "DATABASE_URL_UNPOOLED"];
 
-/// The deployment that the environment names, if it does.
-pub(crate) fn deployment() -> Option<String> {
-    DIRECT.into_iter().find_map(environment::variable)
+/// Returns the connection string of the deployment in the environment, if one is set.
+pub(crate) fn deployment_url() -> Option<String> {
+    DIRECT_URL_VARIABLES
+        .into_iter()
+        .find_map(environment::variable)
 }
 
-/// What the functions would read on this database, as far as it concerns what
-/// is done here.
+/// Reads the functions' configuration for this database.
 pub(crate) fn config(url: &str) -> Result<Config> {
-    const TAKEN: [&str; 4] = [
+    const KEPT: [&str; 4] = [
         "POSTGRES_CA_CERT",
         "POSTGRES_CONNECT_TIMEOUT_MS",
         "STUDIO_TIMEZONE",
         "STUDIO_CURRENCY",
     ];
     let mut variables = environment::variables();
-    variables.retain(|name, _| TAKEN.contains(&name.as_str()));
+    variables.retain(|name, _| KEPT.contains(&name.as_str()));
     for (name, value) in [
         ("POSTGRES_URL", url.to_owned()),
-        // Required, and of no use here: a deployment's own stay where they are.
+        // Required by the configuration, but not used by these commands.
         ("SESSION_SECRET", random::hex::<32>()),
         ("ENCRYPTION_KEY", random::hex::<32>()),
     ] {
@@ -40,53 +41,59 @@ pub(crate) fn config(url: &str) -> Result<Config> {
     Ok(Config::read(&variables)?)
 }
 
-/// Connects as the functions do: the same TLS, the same reading of the string.
+/// Connects like the functions, with the same TLS settings and URL parsing.
 pub(crate) async fn connect(url: &str) -> Result<Client> {
     let config = config(url)?;
     let connected = sabor::store::postgres::connect_direct(&config).await;
-    connected.with_context(|| format!("the database at {} cannot be reached", place(url)))
+    connected.with_context(|| format!("cannot connect to the database at {}", location(url)))
 }
 
-/// Applies what is pending, or takes back the last `down`; says what was done.
+/// Applies the pending migrations, or reverts the last `down`. Returns a message.
 pub(crate) async fn migrate(url: &str, down: Option<usize>) -> Result<String> {
     let mut client = connect(url).await?;
     let (names, done) = match down {
         None => (migrations::up(&mut client).await?, "Applied"),
-        Some(count) => (migrations::down(&mut client, count).await?, "Took back"),
+        Some(count) => (migrations::down(&mut client, count).await?, "Reverted"),
     };
     Ok(match names.is_empty() {
-        true => format!("{}: nothing to do.", place(url)),
-        false => format!("{}: {done} {}.", place(url), names.join(", ")),
+        true => format!("{}: no migration to apply or revert.", location(url)),
+        false => format!("{}: {done} {}.", location(url), names.join(", ")),
     })
 }
 
-/// Makes the account an administrator's; says so.
+/// Makes the account an administrator. Returns a message.
 pub(crate) async fn grant_admin(url: &str, email: &str) -> Result<String> {
     let client = connect(url).await?;
     if !sabor::models::user::grant_admin(&client, email).await? {
-        bail!("{} has no account {email}: register it first", place(url));
+        bail!(
+            "{} has no account {email}. Register it first",
+            location(url)
+        );
     }
-    Ok(format!("{}: {email} is an administrator now.", place(url)))
+    Ok(format!(
+        "{}: {email} is now an administrator.",
+        location(url)
+    ))
 }
 
-/// Enters a partner application; shows its secret.
+/// Adds a partner application. Returns a message with its secret.
 pub(crate) async fn add_app(
     url: &str,
     name: &str,
     origins: Vec<String>,
     single_use: bool,
 ) -> Result<String> {
-    let new = NewApp::read(name, origins, single_use).map_err(sentence)?;
+    let new = NewApp::read(name, origins, single_use).map_err(to_terminal_error)?;
     let (client, secret) = (connect(url).await?, Token::generate());
     let app = app::insert(&client, &new, &secret).await?;
-    Ok(shown(url, &app, &secret))
+    Ok(secret_message(url, &app, &secret))
 }
 
-/// Gives a partner application another secret, and shows it.
+/// Replaces a partner application's secret. Returns a message with the new one.
 pub(crate) async fn rotate_app(url: &str, name: &str, end_rotation: bool) -> Result<String> {
     let (client, secret) = (connect(url).await?, Token::generate());
     let Some(app) = app::find(&client, name).await? else {
-        bail!("{} has no application {name}", place(url));
+        bail!("{} has no application {name}", location(url));
     };
     let changes = Changes {
         secret: Some(secret.clone()),
@@ -94,22 +101,20 @@ pub(crate) async fn rotate_app(url: &str, name: &str, end_rotation: bool) -> Res
         ..Changes::default()
     };
     let app = app::update(&client, app.id, &changes).await?;
-    Ok(shown(url, &app, &secret))
+    Ok(secret_message(url, &app, &secret))
 }
 
-fn shown(url: &str, app: &PartnerApp, secret: &Token) -> String {
+fn secret_message(url: &str, app: &PartnerApp, secret: &Token) -> String {
     let previous = match app.is_rotating {
-        true => {
-            "\nThe previous one stays good until it is ended: PATCH /api/admin/apps, endRotation."
-        }
+        true => "\nThe previous secret stays valid until PATCH /api/admin/apps with endRotation.",
         false => "",
     };
-    let (place, name, secret) = (place(url), &app.name, secret.expose());
-    format!("{place}: {name} has the secret\n\n  {secret}\n\nIt is not shown again.{previous}")
+    let (location, name, secret) = (location(url), &app.name, secret.expose());
+    format!("{location}: the secret of {name} is\n\n  {secret}\n\nIt is not shown again.{previous}")
 }
 
-/// What is wrong with each field, for a terminal.
-fn sentence(error: sabor::Error) -> anyhow::Error {
+/// Converts a validation error to one line that names each field.
+fn to_terminal_error(error: sabor::Error) -> anyhow::Error {
     let details = error.details().into_iter().flatten();
     let problems: Vec<_> = details
         .map(|(field, problems)| format!("{field} {}", problems.join(", ")))
@@ -120,8 +125,8 @@ fn sentence(error: sabor::Error) -> anyhow::Error {
     }
 }
 
-/// A connection string without its password: host and database.
-fn place(url: &str) -> String {
+/// Returns the host and database of a connection string, without the password.
+fn location(url: &str) -> String {
     let after_user = url.rsplit_once('@').map_or(url, |(_, rest)| rest);
     after_user.split('?').next().unwrap_or_default().to_owned()
 }

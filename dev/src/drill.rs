@@ -270,7 +270,9 @@ pub(crate) async fn run(options: Options) -> Result<()> {
         rows.push(row);
     }
     table::show(&rows);
-    let path = options.json.unwrap_or_else(|| report::of_today("drill"));
+    let path = options
+        .json
+        .unwrap_or_else(|| report::default_path("drill"));
     report::write(&rows, options.short, &path)?;
     print(&format!("\nThe figures are in {}.", path.display()));
     let mut missing: Vec<&str> = rows.iter().filter_map(Row::missing).collect();

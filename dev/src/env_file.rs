@@ -1,4 +1,4 @@
-//! `.env`, by which `vercel dev --local` in another shell finds the stack.
+//! The `.env` file through which `vercel dev --local` finds the stack.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -9,15 +9,18 @@ use anyhow::{Context, Result};
 use sabor::crypto::random;
 use sabor_testing::private_file;
 
-/// By its first line a file is known to be ours.
-const MARK: &str =
-    "# Written by `cargo dev` at each start. Take this line out to keep the file as yours.";
+/// The first line of a file that `cargo dev` wrote.
+const HEADER: &str =
+    "# Written by `cargo dev` on every start. Remove this line to keep your own changes.";
 
-/// What the functions are told, in order.
+/// How the header of a generated file begins, also in files of earlier versions.
+const HEADER_START: &str = "# Written by `cargo dev` ";
+
+/// Variables for the functions, in the order of the file.
 pub(crate) type Variables = Vec<(&'static str, String)>;
 
-/// The secrets of this checkout: made once, so that sessions and encrypted
-/// columns outlast a restart of the stack.
+/// The secrets of this checkout. They are created once, so that sessions and encrypted
+/// columns stay valid after a restart.
 const SECRETS: [&str; 4] = [
     "SESSION_SECRET",
     "ENCRYPTION_KEY",
@@ -25,50 +28,52 @@ const SECRETS: [&str; 4] = [
     "KV_REST_API_TOKEN",
 ];
 
-/// Reads the secrets kept in `path`, having made those that are missing.
-pub(crate) fn secrets(path: &Path) -> Result<Variables> {
-    let text = read(path)?.unwrap_or_default();
-    let kept: BTreeMap<_, _> = text
+/// Reads the secrets from `path`. Creates and stores the missing ones.
+pub(crate) fn read_or_create_secrets(path: &Path) -> Result<Variables> {
+    let text = read_if_exists(path)?.unwrap_or_default();
+    let stored: BTreeMap<_, _> = text
         .lines()
         .filter_map(|line| line.split_once('='))
         .collect();
     let secrets: Variables = SECRETS
         .into_iter()
-        .map(|name| match kept.get(name) {
+        .map(|name| match stored.get(name) {
             Some(secret) => (name, (*secret).to_owned()),
             None => (name, random::hex::<32>()),
         })
         .collect();
-    if lines(&secrets) != text {
-        private_file::write(path, &lines(&secrets))?;
+    if to_lines(&secrets) != text {
+        private_file::write(path, &to_lines(&secrets))?;
     }
     Ok(secrets)
 }
 
-/// Brings `path` up to date; false when a person wrote it, and it was left
-/// alone. Where `aside` is given, that file is moved there instead.
-pub(crate) fn write(path: &Path, variables: &Variables, aside: Option<&Path>) -> Result<bool> {
-    let is_a_persons = read(path)?.is_some_and(|text| text.lines().next() != Some(MARK));
-    if is_a_persons {
-        let Some(aside) = aside else { return Ok(false) };
-        private_file::write(aside, &read(path)?.unwrap_or_default())?;
+/// Writes the variables to `path`. A file that a person wrote is first copied to
+/// `backup`; without a `backup` it is not changed, and the function returns false.
+pub(crate) fn write(path: &Path, variables: &Variables, backup: Option<&Path>) -> Result<bool> {
+    let is_handwritten = read_if_exists(path)?.is_some_and(|text| !text.starts_with(HEADER_START));
+    if is_handwritten {
+        let Some(backup) = backup else {
+            return Ok(false);
+        };
+        private_file::write(backup, &read_if_exists(path)?.unwrap_or_default())?;
     }
-    private_file::write(path, &format!("{MARK}\n{}", lines(variables)))?;
+    private_file::write(path, &format!("{HEADER}\n{}", to_lines(variables)))?;
     Ok(true)
 }
 
-fn lines(variables: &Variables) -> String {
+fn to_lines(variables: &Variables) -> String {
     variables
         .iter()
         .map(|(name, value)| format!("{name}={value}\n"))
         .collect()
 }
 
-fn read(path: &Path) -> Result<Option<String>> {
+fn read_if_exists(path: &Path) -> Result<Option<String>> {
     match fs::read_to_string(path) {
         Ok(text) => Ok(Some(text)),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(error).with_context(|| format!("{} cannot be read", path.display())),
+        Err(error) => Err(error).with_context(|| format!("cannot read {}", path.display())),
     }
 }
 
@@ -83,32 +88,32 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_a_person_wrote_is_left_alone_until_asked() {
+    fn a_handwritten_file_is_replaced_only_on_request() {
         let folder = tempfile::tempdir().unwrap();
-        let [path, aside] = [".env", "aside"].map(|name| folder.path().join(name));
-        let theirs = "MAIL_FROM=ana@sabor.dev\n";
-        fs::write(&path, theirs).unwrap();
+        let [path, backup] = [".env", "backup"].map(|name| folder.path().join(name));
+        let original = "MAIL_FROM=ana@sabor.dev\n";
+        fs::write(&path, original).unwrap();
 
         assert!(!write(&path, &variables("http://localhost:3000"), None).unwrap());
-        assert_eq!(fs::read_to_string(&path).unwrap(), theirs);
+        assert_eq!(fs::read_to_string(&path).unwrap(), original);
 
-        assert!(write(&path, &variables("http://localhost:3000"), Some(&aside)).unwrap());
+        assert!(write(&path, &variables("http://localhost:3000"), Some(&backup)).unwrap());
         assert!(
             fs::read_to_string(&path)
                 .unwrap()
                 .contains("SITE_URL=http://localhost:3000\n")
         );
-        assert_eq!(fs::read_to_string(&aside).unwrap(), theirs);
+        assert_eq!(fs::read_to_string(&backup).unwrap(), original);
     }
 
     #[test]
-    fn our_own_file_is_brought_up_to_date_and_private() {
+    fn a_generated_file_is_replaced_and_private() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join(".env");
         assert!(write(&path, &variables("http://localhost:3000"), None).unwrap());
         assert!(write(&path, &variables("http://localhost:3001"), None).unwrap());
         let text = fs::read_to_string(&path).unwrap();
-        assert_eq!(text, format!("{MARK}\nSITE_URL=http://localhost:3001\n"));
+        assert_eq!(text, format!("{HEADER}\nSITE_URL=http://localhost:3001\n"));
         assert_eq!(
             fs::metadata(&path).unwrap().permissions().mode() & 0o777,
             0o600
@@ -116,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_file_is_a_persons() {
+    fn an_empty_file_is_handwritten() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join(".env");
         fs::write(&path, "").unwrap();
@@ -124,14 +129,14 @@ mod tests {
     }
 
     #[test]
-    fn secrets_stay_and_a_new_one_is_added_to_them() {
+    fn stored_secrets_are_kept_and_missing_ones_added() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("secrets");
-        fs::write(&path, "SESSION_SECRET=kept\n").unwrap();
-        let first = secrets(&path).unwrap();
-        assert_eq!(first[0], ("SESSION_SECRET", "kept".to_owned()));
+        fs::write(&path, "SESSION_SECRET=stored\n").unwrap();
+        let first = read_or_create_secrets(&path).unwrap();
+        assert_eq!(first[0], ("SESSION_SECRET", "stored".to_owned()));
         assert_eq!(first[1].1.len(), 64);
-        assert_eq!(secrets(&path).unwrap(), first);
+        assert_eq!(read_or_create_secrets(&path).unwrap(), first);
         assert_eq!(
             fs::metadata(&path).unwrap().permissions().mode() & 0o777,
             0o600

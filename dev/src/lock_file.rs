@@ -1,9 +1,8 @@
-//! One stack a checkout: who runs it, and where.
+//! The lock file that allows one stack per checkout.
 //!
-//! `.sabor/stack.json` is locked by whoever runs the stack, and tells the
-//! others where it is. The operating system gives the lock back, however its
-//! holder ends; what the file says stays, so that the next run can take the
-//! same ports.
+//! The process that runs the stack holds a lock on `.sabor/stack.json`, in which
+//! other commands find its addresses. The operating system releases the lock when the
+//! process ends. The content stays, so that the next run can use the same ports.
 
 use std::fs::{self, File, TryLockError};
 use std::io::{Read, Seek, Write};
@@ -15,43 +14,42 @@ use anyhow::{Context, Result, bail};
 use sabor_testing::environment;
 use serde::{Deserialize, Serialize};
 
-/// How long a child may hold the lock of one who was killed.
+/// How long a child process may hold the lock of a killed parent.
 const INHERITED_FOR: Duration = Duration::from_millis(500);
 
-/// What runs, or ran last.
+/// The running stack, or the last one.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
 #[serde(default)]
 pub(crate) struct Running {
-    /// What a person typed.
+    /// The command that a person typed.
     pub(crate) command: String,
     pub(crate) process: u32,
-    /// Where the site is.
+    /// The site's address.
     pub(crate) url: Option<String>,
-    /// The connection string of the local database, once it is migrated.
+    /// The connection string of the local database. Set once it is migrated.
     pub(crate) postgres: Option<String>,
     pub(crate) postgres_port: Option<u16>,
     pub(crate) redis_port: Option<u16>,
 }
 
-/// The right to run the stack of this checkout, as long as this lives.
+/// The locked file. Dropping it releases the lock.
 #[derive(Debug)]
 pub(crate) struct LockFile {
     file: File,
-    /// What ran last.
+    /// The stack that ran last.
     pub(crate) last: Running,
 }
 
-/// Who has the stack.
-pub(crate) enum Holder {
-    /// We do, from now on.
-    Us(LockFile),
-    /// Somebody else.
-    Other(Running),
+/// The result of an attempt to lock the file.
+pub(crate) enum Lock {
+    Acquired(LockFile),
+    /// Another process holds the lock.
+    HeldBy(Running),
 }
 
 impl LockFile {
-    /// Takes the stack for `command`, or tells who has it.
-    pub(crate) fn seek(command: &str) -> Result<Holder> {
+    /// Locks the file for `command`, or returns what holds the lock.
+    pub(crate) fn try_acquire(command: &str) -> Result<Lock> {
         let home = environment::home();
         let path = home.join("stack.json");
         let mut options = File::options();
@@ -64,37 +62,37 @@ impl LockFile {
         let opened = fs::create_dir_all(&home).and_then(|()| options.open(&path));
         let mut file = opened.with_context(|| {
             format!(
-                "{} cannot be written; does another user own it?",
+                "cannot write {}. Check whether another user owns it",
                 path.display()
             )
         })?;
-        let is_ours = lock(&file)?;
+        let is_acquired = lock(&file)?;
         let mut text = String::new();
         file.read_to_string(&mut text)?;
-        // Nothing, or half of it, when its writer is only just beginning.
+        // The text is empty or incomplete if its writer is just starting.
         let found: Running = serde_json::from_str(&text).unwrap_or_default();
-        if !is_ours {
-            return Ok(Holder::Other(found));
+        if !is_acquired {
+            return Ok(Lock::HeldBy(found));
         }
         let mut lock_file = Self { file, last: found };
-        lock_file.tell(&Running {
+        lock_file.write(&Running {
             command: command.to_owned(),
             process: std::process::id(),
             ..lock_file.last.without_addresses()
         })?;
-        Ok(Holder::Us(lock_file))
+        Ok(Lock::Acquired(lock_file))
     }
 
-    /// Takes the stack for `command`.
-    pub(crate) fn take(command: &str) -> Result<Self> {
-        match Self::seek(command)? {
-            Holder::Us(lock_file) => Ok(lock_file),
-            Holder::Other(running) => bail!("{}", running.sentence()),
+    /// Locks the file for `command`. Fails if another process holds the lock.
+    pub(crate) fn acquire(command: &str) -> Result<Self> {
+        match Self::try_acquire(command)? {
+            Lock::Acquired(lock_file) => Ok(lock_file),
+            Lock::HeldBy(running) => bail!("{}", running.message()),
         }
     }
 
-    /// Tells others what runs now.
-    pub(crate) fn tell(&mut self, running: &Running) -> Result<()> {
+    /// Writes what runs now, for other commands to read.
+    pub(crate) fn write(&mut self, running: &Running) -> Result<()> {
         let text = serde_json::to_string(running)?;
         self.file.set_len(0)?;
         self.file.rewind()?;
@@ -103,10 +101,10 @@ impl LockFile {
     }
 }
 
-/// Whether the lock is ours now.
+/// Tries to lock the file, and returns whether it succeeded.
 ///
-/// One who is killed while starting a program leaves the lock to its child
-/// until that has become the program, which does not inherit it.
+/// If the previous holder was killed between `fork` and `exec`, its child holds the
+/// lock for a moment longer. So this retries for a short time.
 fn lock(file: &File) -> Result<bool> {
     let started = Instant::now();
     loop {
@@ -117,14 +115,15 @@ fn lock(file: &File) -> Result<bool> {
             }
             Err(TryLockError::WouldBlock) => return Ok(false),
             Err(TryLockError::Error(error)) => {
-                return Err(error).context("stack.json cannot be locked");
+                return Err(error).context("cannot lock stack.json");
             }
         }
     }
 }
 
 impl Running {
-    /// For the time until the stack is up again; the ports are kept.
+    /// Returns the entry of a stack that is starting: the addresses are not valid yet,
+    /// the ports are kept.
     fn without_addresses(&self) -> Self {
         Self {
             url: None,
@@ -133,15 +132,15 @@ impl Running {
         }
     }
 
-    /// What keeps the stack from being taken, for a person.
-    pub(crate) fn sentence(&self) -> String {
+    /// Returns an error message that says what holds the lock.
+    pub(crate) fn message(&self) -> String {
         let what = format!(
-            "`{}` (process {}) runs already in this checkout",
+            "`{}` (process {}) is already running in this checkout",
             self.command, self.process
         );
         match &self.url {
-            Some(url) => format!("{what}, at {url}: stop it first"),
-            None => format!("{what}: wait for it, or stop it first"),
+            Some(url) => format!("{what}, at {url}. Stop it first"),
+            None => format!("{what}. Wait for it or stop it first"),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What was measured or tried, as JSON, for programs.
+//! Results of the benchmark and the drills as JSON.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,7 +8,7 @@ use sabor_testing::environment;
 use serde::Serialize;
 use serde_json::json;
 
-/// Writes the rows of a table to `path`.
+/// Writes the rows of a table, the time and the machine to `path`.
 pub(crate) fn write(rows: &[impl Serialize], quick: bool, path: &Path) -> Result<()> {
     let report = json!({
         "at": sabor::runtime::clock::Clock::default().now(),
@@ -24,11 +24,11 @@ pub(crate) fn write(rows: &[impl Serialize], quick: bool, path: &Path) -> Result
         fs::create_dir_all(folder)?;
     }
     fs::write(path, serde_json::to_string_pretty(&report)?)
-        .with_context(|| format!("{} cannot be written", path.display()))
+        .with_context(|| format!("cannot write {}", path.display()))
 }
 
-/// The file of today in a folder of `.sabor/`.
-pub(crate) fn of_today(folder: &str) -> PathBuf {
+/// Returns the path of today's file in a folder of `.sabor/`.
+pub(crate) fn default_path(folder: &str) -> PathBuf {
     let date = sabor::runtime::clock::Clock::default().now().date_naive();
     environment::home().join(format!("{folder}/{date}.json"))
 }

@@ -1,4 +1,4 @@
-//! The local stack: Postgres, Redis, and the functions on them.
+//! The local stack: Postgres, Redis, the functions and the site.
 
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
 use std::path::PathBuf;
@@ -12,35 +12,35 @@ use sabor_testing::{environment, functions};
 use tokio::net::TcpListener;
 
 use crate::env_file::{self, Variables};
+use crate::local_redis::LocalRedis;
 use crate::lock_file::{LockFile, Running};
-use crate::redis::Redis;
 use crate::{database, demo, site};
 
-/// Where the site is unless that port is taken.
+/// The site's preferred port.
 const PORT: u16 = 3000;
 
-/// The local database.
+/// The name of the local database.
 const DATABASE: &str = "sabor";
 
 /// Everything that `cargo dev` runs.
 pub(crate) struct Stack {
     pub(crate) url: String,
-    pub(crate) redis: Redis,
+    pub(crate) redis: LocalRedis,
     cluster: Cluster,
     app: App,
     listener: TcpListener,
     router: Router,
-    /// Last, so that it is given back when all else has ended.
+    /// The last field, so that the lock is released after everything else has stopped.
     _lock_file: LockFile,
 }
 
-/// Where the local cluster lives.
+/// Returns the directory of the local cluster.
 pub(crate) fn cluster_directory() -> PathBuf {
     environment::home().join("postgres")
 }
 
-/// The local cluster, and the connection string of its database, which may
-/// still be empty.
+/// Starts the local cluster. Returns it with the connection string of its database,
+/// which is empty in a new cluster.
 pub(crate) async fn start_cluster(lock_file: &LockFile) -> Result<(Cluster, String)> {
     let cluster = Cluster::start(Options {
         directory: Some(cluster_directory()),
@@ -49,8 +49,8 @@ pub(crate) async fn start_cluster(lock_file: &LockFile) -> Result<(Cluster, Stri
     })
     .await?;
     let client = cluster.connect("postgres").await?;
-    let question = "select 1 from pg_database where datname = $1";
-    if client.query_opt(question, &[&DATABASE]).await?.is_none() {
+    let query = "select 1 from pg_database where datname = $1";
+    if client.query_opt(query, &[&DATABASE]).await?.is_none() {
         cluster.create_database(DATABASE).await?;
     }
     let url = cluster.url(DATABASE);
@@ -58,33 +58,33 @@ pub(crate) async fn start_cluster(lock_file: &LockFile) -> Result<(Cluster, Stri
 }
 
 impl Stack {
-    /// Brings everything up. `wished` is the port that a person asked for.
-    pub(crate) async fn start(wished: Option<u16>, write_env: bool) -> Result<Self> {
-        let mut lock_file = LockFile::take("cargo dev")?;
-        let listener = listen(wished).await?;
+    /// Starts everything. `requested_port` comes from the command line.
+    pub(crate) async fn start(requested_port: Option<u16>, write_env: bool) -> Result<Self> {
+        let mut lock_file = LockFile::acquire("cargo dev")?;
+        let listener = listen(requested_port).await?;
         let port = listener.local_addr()?.port();
         let url = format!("http://localhost:{port}");
         let (cluster, postgres) = start_cluster(&lock_file).await?;
         status(&database::migrate(&postgres, None).await?);
 
-        let secrets = env_file::secrets(&environment::home().join("secrets"))?;
-        let redis = Redis::start(lock_file.last.redis_port, redis_token(&secrets)).await?;
+        let secrets = env_file::read_or_create_secrets(&environment::home().join("secrets"))?;
+        let redis = LocalRedis::start(lock_file.last.redis_port, redis_token(&secrets)).await?;
         let mut variables = vec![
             ("SABOR_ENV", "development".to_owned()),
             ("SITE_URL", url.clone()),
-            ("ALLOWED_ORIGINS", origins(port)),
+            ("ALLOWED_ORIGINS", allowed_origins(port)),
             ("POSTGRES_URL", postgres.clone()),
             ("KV_REST_API_URL", redis.endpoint.url()),
         ];
         variables.extend(secrets);
         write_env_file(&variables, write_env)?;
 
-        let config = configuration(&variables)?;
+        let config = read_config(&variables)?;
         demo::add(&mut database::connect(&postgres).await?, &config.studio).await?;
         sabor::runtime::log::start(true);
         let app = App::new(config)?;
         let router = site::site(sabor::http::router(app.clone(), functions::routes()))?;
-        lock_file.tell(&Running {
+        lock_file.write(&Running {
             command: "cargo dev".to_owned(),
             process: std::process::id(),
             url: Some(url.clone()),
@@ -103,11 +103,11 @@ impl Stack {
         })
     }
 
-    /// Serves until `end`, then stops everything in order.
-    pub(crate) async fn serve(self, end: impl Future<Output = ()>) -> Result<()> {
+    /// Serves until `stop` completes, then stops everything in order.
+    pub(crate) async fn serve(self, stop: impl Future<Output = ()>) -> Result<()> {
         tokio::select! {
             served = functions::serve(self.listener, self.router) => served?,
-            () = end => status("Stopping …"),
+            () = stop => status("Stopping …"),
         }
         self.app.close().await;
         self.cluster.stop().await
@@ -121,12 +121,12 @@ fn redis_token(secrets: &Variables) -> &str {
     found.map_or("", |(_, token)| token)
 }
 
-/// What the functions read: the local stack, and of the environment only what
-/// does not lead away from it.
-fn configuration(variables: &Variables) -> Result<Config> {
+/// Reads the functions' configuration from `variables` and the process environment,
+/// without the variables that would select a deployment's database.
+fn read_config(variables: &Variables) -> Result<Config> {
     let mut all = environment::variables();
-    // An exported string of a deployment must not be migrated from here.
-    all.retain(|name, _| !database::DIRECT.contains(&name.as_str()));
+    // The stack must not migrate a deployment's database.
+    all.retain(|name, _| !database::DIRECT_URL_VARIABLES.contains(&name.as_str()));
     all.extend(
         variables
             .iter()
@@ -135,51 +135,55 @@ fn configuration(variables: &Variables) -> Result<Config> {
     Ok(Config::read(&all)?)
 }
 
-/// `localhost` is allowed as the site's own; a person may as well type the address.
-fn origins(port: u16) -> String {
-    let ours = format!("http://127.0.0.1:{port}");
+/// Adds the numeric address, because people also open the site by it. The site's own
+/// origin, `localhost`, is always allowed.
+fn allowed_origins(port: u16) -> String {
+    let numeric = format!("http://127.0.0.1:{port}");
     match environment::variable("ALLOWED_ORIGINS") {
-        Some(theirs) => format!("{ours},{theirs}"),
-        None => ours,
+        Some(others) => format!("{numeric},{others}"),
+        None => numeric,
     }
 }
 
 fn write_env_file(variables: &Variables, force: bool) -> Result<()> {
-    let aside = environment::home().join("env.before");
-    if !env_file::write(&environment::env_file(), variables, force.then_some(&aside))? {
+    let backup = environment::home().join("env.before");
+    if !env_file::write(
+        &environment::env_file(),
+        variables,
+        force.then_some(&backup),
+    )? {
         status(
-            "Your .env is left as it is, so `vercel dev --local` does not use this stack. \
-             `cargo dev --write-env` replaces it and keeps yours in .sabor/env.before.",
+            "Your own .env was not changed, so `vercel dev --local` does not use this stack. \
+             `cargo dev --write-env` replaces it and keeps yours as .sabor/env.before.",
         );
     }
     Ok(())
 }
 
-async fn listen(wished: Option<u16>) -> Result<TcpListener> {
-    if let Some(port) = wished {
+async fn listen(requested_port: Option<u16>) -> Result<TcpListener> {
+    if let Some(port) = requested_port {
         return listen_at(port).await.map_err(|error| {
-            anyhow!("port {port} cannot be used ({error:#}): choose another by --port")
+            anyhow!("cannot use port {port} ({error:#}). Choose another one with --port")
         });
     }
     for port in PORT..PORT + 100 {
         if let Ok(listener) = listen_at(port).await {
             if port != PORT {
-                status(&format!(
-                    "Port {PORT} is taken by another program: using {port}."
-                ));
+                status(&format!("Another program uses port {PORT}. Using {port}."));
             }
             return Ok(listener);
         }
     }
-    bail!("no port from {PORT} on is free: choose one by --port")
+    bail!("no port from {PORT} on is free. Choose one with --port")
 }
 
-/// Whoever answers there already has the port: to bind beside a server that
-/// listens on `::1` or, on macOS, on all addresses, is no error.
+/// Binds a port after checking that no server responds on it. The bind alone would
+/// succeed next to a server on `::1` or, on macOS, on all addresses.
 async fn listen_at(port: u16) -> Result<TcpListener> {
-    let answers = |address: SocketAddr| port != 0 && TcpStream::connect(address).is_ok();
-    if answers((Ipv4Addr::LOCALHOST, port).into()) || answers((Ipv6Addr::LOCALHOST, port).into()) {
-        bail!("another program listens there");
+    let is_taken = |address: SocketAddr| port != 0 && TcpStream::connect(address).is_ok();
+    if is_taken((Ipv4Addr::LOCALHOST, port).into()) || is_taken((Ipv6Addr::LOCALHOST, port).into())
+    {
+        bail!("another program listens on it");
     }
     Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await?)
 }

@@ -1,4 +1,4 @@
-//! `cargo dev` as a person meets it, and after it was killed.
+//! Tests of the `cargo dev` commands and of what a killed one leaves behind.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -12,13 +12,13 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-/// A checkout's `.sabor/`, in a folder of its own.
+/// A temporary folder that stands for a checkout.
 struct Checkout(tempfile::TempDir);
 
 impl Checkout {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        // Open to the account that runs Postgres where root runs the tests.
+        // If root runs the tests, another account runs Postgres and must enter the folder.
         fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
         Self(folder)
     }
@@ -43,7 +43,7 @@ impl Checkout {
         command
     }
 
-    /// Runs a command to its end.
+    /// Runs a command and waits for it.
     fn run(&self, arguments: &[&str]) -> Output {
         self.command(arguments).output().unwrap()
     }
@@ -69,11 +69,11 @@ impl Checkout {
         running["postgres"].as_str().unwrap().to_owned()
     }
 
-    async fn ask(&self, question: &str) -> String {
+    async fn query_text(&self, query: &str) -> String {
         let connected = tokio_postgres::connect(&self.postgres(), tokio_postgres::NoTls).await;
         let (client, connection) = connected.unwrap();
         tokio::spawn(connection);
-        client.query_one(question, &[]).await.unwrap().get(0)
+        client.query_one(query, &[]).await.unwrap().get(0)
     }
 }
 
@@ -84,20 +84,23 @@ struct Stack {
 }
 
 impl Stack {
-    /// Waits until it is up; returns the site's address.
-    fn up(&mut self) -> String {
+    /// Waits until the stack is up. Returns the site's address.
+    fn wait_until_up(&mut self) -> String {
         let line = self
             .output
             .by_ref()
             .map(Result::unwrap)
             .find(|line| line.contains("is up: "));
         let Some(line) = line else {
-            panic!("it ended: {:?}", self.progress.by_ref().collect::<Vec<_>>());
+            panic!(
+                "the stack ended: {:?}",
+                self.progress.by_ref().collect::<Vec<_>>()
+            );
         };
         line.split(' ').nth(3).unwrap().to_owned()
     }
 
-    fn says(&mut self, text: &str) -> bool {
+    fn reports(&mut self, text: &str) -> bool {
         self.progress
             .by_ref()
             .map(Result::unwrap)
@@ -126,7 +129,7 @@ impl Stack {
     }
 }
 
-fn until(what: &str, condition: impl Fn() -> bool) {
+fn wait_until(what: &str, condition: impl Fn() -> bool) {
     let started = Instant::now();
     while !condition() {
         assert!(started.elapsed() < Duration::from_secs(60), "{what}");
@@ -134,8 +137,8 @@ fn until(what: &str, condition: impl Fn() -> bool) {
     }
 }
 
-fn until_exists(path: &Path) {
-    until(&path.display().to_string(), || path.exists());
+fn wait_for_file(path: &Path) {
+    wait_until(&path.display().to_string(), || path.exists());
 }
 
 fn text(bytes: &[u8]) -> String {
@@ -143,7 +146,7 @@ fn text(bytes: &[u8]) -> String {
 }
 
 #[tokio::test]
-async fn killed_at_any_moment_it_comes_up_again_with_every_row() {
+async fn a_stack_killed_at_any_step_starts_again_with_all_rows() {
     let checkout = Checkout::new();
     for moment in [
         ".sabor/stack.json",
@@ -155,28 +158,28 @@ async fn killed_at_any_moment_it_comes_up_again_with_every_row() {
         ".env",
     ] {
         let stack = checkout.start(&[]);
-        until_exists(&checkout.path(moment));
+        wait_for_file(&checkout.path(moment));
         stack.kill();
     }
     let mut stack = checkout.start(&[]);
-    stack.up();
+    stack.wait_until_up();
     let secrets = fs::read_to_string(checkout.path(".sabor/secrets")).unwrap();
     let renamed =
         "update users set first_name = 'Eva' where email = 'ana@sabor.dev' returning email::text";
-    checkout.ask(renamed).await;
+    checkout.query_text(renamed).await;
     stack.kill();
 
     let mut stack = checkout.start(&[]);
-    stack.up();
+    stack.wait_until_up();
     stack.terminate();
-    assert!(stack.says("Stopping"));
+    assert!(stack.reports("Stopping"));
     stack.kill();
 
     let mut stack = checkout.start(&[]);
-    stack.up();
+    stack.wait_until_up();
     let question = "select string_agg(first_name, ' ' order by email) from users
         where email like '%@sabor.dev'";
-    assert_eq!(checkout.ask(question).await, "Adriana Eva Sofia");
+    assert_eq!(checkout.query_text(question).await, "Adriana Eva Sofia");
     assert_eq!(
         fs::read_to_string(checkout.path(".sabor/secrets")).unwrap(),
         secrets
@@ -185,15 +188,16 @@ async fn killed_at_any_moment_it_comes_up_again_with_every_row() {
 }
 
 #[tokio::test]
-async fn a_second_one_in_the_same_checkout_says_where_the_first_is() {
+async fn a_second_stack_in_the_same_checkout_names_the_address_of_the_first() {
     let checkout = Checkout::new();
     let mut first = checkout.start(&[]);
-    let url = first.up();
+    let url = first.wait_until_up();
     for command in [&[][..], &["reset"]] {
         let refused = checkout.run(command);
         assert!(!refused.status.success());
         assert!(
-            text(&refused.stderr).contains(&format!("runs already in this checkout, at {url}"))
+            text(&refused.stderr)
+                .contains(&format!("is already running in this checkout, at {url}"))
         );
     }
     first.stop();
@@ -203,28 +207,28 @@ async fn a_second_one_in_the_same_checkout_says_where_the_first_is() {
 async fn two_checkouts_run_side_by_side() {
     let checkouts = [Checkout::new(), Checkout::new()];
     let mut stacks = checkouts.each_ref().map(|checkout| checkout.start(&[]));
-    let urls = stacks.each_mut().map(Stack::up);
+    let urls = stacks.each_mut().map(Stack::wait_until_up);
     assert_ne!(urls[0], urls[1]);
     assert_ne!(checkouts[0].postgres(), checkouts[1].postgres());
     stacks.into_iter().for_each(Stack::stop);
 }
 
 #[test]
-fn a_port_that_was_asked_for_and_is_taken_is_refused() {
+fn a_requested_port_that_is_taken_is_an_error() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port().to_string();
     let refused = Checkout::new().run(&["--port", &port]);
     assert!(!refused.status.success());
-    assert!(text(&refused.stderr).contains(&format!("port {port} cannot be used")));
+    assert!(text(&refused.stderr).contains(&format!("cannot use port {port}")));
 }
 
 #[test]
-fn a_persons_env_file_stays_until_write_env() {
+fn a_handwritten_env_file_is_replaced_only_by_write_env() {
     let checkout = Checkout::new();
     fs::write(checkout.path(".env"), "MAIL_FROM=ana@sabor.dev\n").unwrap();
     let mut stack = checkout.start(&[]);
-    assert!(stack.says("Your .env is left as it is"));
-    stack.up();
+    assert!(stack.reports("Your own .env was not changed"));
+    stack.wait_until_up();
     stack.stop();
     assert_eq!(
         fs::read_to_string(checkout.path(".env")).unwrap(),
@@ -232,7 +236,7 @@ fn a_persons_env_file_stays_until_write_env() {
     );
 
     let mut stack = checkout.start(&["--write-env"]);
-    let url = stack.up();
+    let url = stack.wait_until_up();
     stack.stop();
     assert!(
         fs::read_to_string(checkout.path(".env"))
@@ -243,26 +247,27 @@ fn a_persons_env_file_stays_until_write_env() {
 }
 
 #[tokio::test]
-async fn a_partner_application_is_there_to_try_and_others_are_entered_by_hand() {
+async fn the_demo_data_have_a_partner_application_and_commands_add_others() {
     let checkout = Checkout::new();
-    let good = "select string_agg((used_at is null and expires_at > now())::text, ' '
+    let are_valid = "select string_agg((used_at is null and expires_at > now())::text, ' '
             order by created_at)
         from cross_app_sessions where target_app = 'ticket-shop' and account_id is not null";
     let used = "with used as (update cross_app_sessions set used_at = now() returning 1)
         select count(*)::text from used";
     let mut stack = checkout.start(&[]);
-    stack.up();
-    assert_eq!(checkout.ask(good).await, "false true");
-    assert_eq!(checkout.ask(used).await, "2");
+    stack.wait_until_up();
+    assert_eq!(checkout.query_text(are_valid).await, "false true");
+    assert_eq!(checkout.query_text(used).await, "2");
     stack.stop();
     let mut stack = checkout.start(&[]);
-    stack.up();
-    assert_eq!(checkout.ask(good).await, "false true");
+    stack.wait_until_up();
+    assert_eq!(checkout.query_text(are_valid).await, "false true");
 
     let add = ["app", "add", "shop", "--origin", "https://shop.example"];
     let added = checkout.run(&add);
-    let has_secret = |said: &str| {
-        said.split_whitespace()
+    let has_secret = |output: &str| {
+        output
+            .split_whitespace()
             .any(|word| word.len() == 64 && word.chars().all(|c| c.is_ascii_hexdigit()))
     };
     assert!(has_secret(&text(&added.stdout)), "{added:?}");
@@ -277,7 +282,7 @@ async fn a_partner_application_is_there_to_try_and_others_are_entered_by_hand() 
     let shown = checkout.run(&["sessions", "stats"]);
     for line in [
         "expired  ticket-shop",
-        "good     ticket-shop",
+        "valid    ticket-shop",
         "user_sessions_key",
     ] {
         assert!(text(&shown.stdout).contains(line), "{shown:?}");
@@ -286,10 +291,10 @@ async fn a_partner_application_is_there_to_try_and_others_are_entered_by_hand() 
 }
 
 #[tokio::test]
-async fn commands_use_the_running_stack_or_start_one_and_reset_empties_it() {
+async fn commands_use_the_running_stack_or_start_postgres_and_reset_deletes_the_data() {
     let checkout = Checkout::new();
     let mut stack = checkout.start(&[]);
-    stack.up();
+    stack.wait_until_up();
     assert!(
         checkout
             .run(&["admin", "grant", "ana@sabor.dev"])
@@ -297,7 +302,7 @@ async fn commands_use_the_running_stack_or_start_one_and_reset_empties_it() {
             .success()
     );
     let question = "select is_admin::text from users where email = 'ana@sabor.dev'";
-    assert_eq!(checkout.ask(question).await, "true");
+    assert_eq!(checkout.query_text(question).await, "true");
     stack.stop();
 
     let unknown = checkout.run(&["admin", "grant", "nobody@sabor.dev"]);
@@ -308,15 +313,12 @@ async fn commands_use_the_running_stack_or_start_one_and_reset_empties_it() {
         text(&applied.stdout).contains("Applied 0001"),
         "{applied:?}"
     );
-    let taken_back = checkout.run(&["migrate", "--down", "1"]);
-    assert!(
-        text(&taken_back.stdout).contains("Took back"),
-        "{taken_back:?}"
-    );
+    let reverted = checkout.run(&["migrate", "--down", "1"]);
+    assert!(text(&reverted.stdout).contains("Reverted"), "{reverted:?}");
 }
 
 #[tokio::test]
-async fn the_studio_is_added_once_and_a_year_of_it_when_asked_for() {
+async fn the_demo_studio_is_added_once_and_a_year_of_it_on_request() {
     const COUNTS: &str = "select concat_ws(' ', (select count(*) from class_types),
         (select count(*) from instructors), (select count(*) from class_schedules),
         (select count(*) from scheduled_classes), (select count(*) from bookings),
@@ -324,23 +326,23 @@ async fn the_studio_is_added_once_and_a_year_of_it_when_asked_for() {
         (select count(*) from contact_submissions))";
     let checkout = Checkout::new();
     let mut stack = checkout.start(&[]);
-    stack.up();
-    let counts = checkout.ask(COUNTS).await;
+    stack.wait_until_up();
+    let counts = checkout.query_text(COUNTS).await;
     assert!(counts.starts_with("8 5 24 "), "{counts}");
-    // A class that collides with another would be missing here.
+    // An occurrence that overlaps another one would be missing.
     let fewest = "select min(n)::text from (
         select count(*) as n from scheduled_classes group by class_schedule_id) t";
-    assert_eq!(checkout.ask(fewest).await, "11");
+    assert_eq!(checkout.query_text(fewest).await, "11");
     let kinds = "select string_agg(distinct status, ' ' order by status) from bookings";
     assert_eq!(
-        checkout.ask(kinds).await,
+        checkout.query_text(kinds).await,
         "attended booked cancelled no_show waitlisted"
     );
     let kinds =
         "select string_agg(distinct method || ' ' || status, ', ' order by method || ' ' || status)
         from payments";
     assert_eq!(
-        checkout.ask(kinds).await,
+        checkout.query_text(kinds).await,
         "card paid, card refunded, desk paid, desk pending, desk refund_due"
     );
     let changed = "with dearer as (
@@ -353,20 +355,20 @@ async fn the_studio_is_added_once_and_a_year_of_it_when_asked_for() {
             where id = (select id from bookings where status = 'booked' order by id limit 1)
         )
         select count(*)::text from dearer";
-    assert_eq!(checkout.ask(changed).await, "1");
+    assert_eq!(checkout.query_text(changed).await, "1");
     stack.stop();
 
     let mut stack = checkout.start(&[]);
-    stack.up();
-    assert_eq!(checkout.ask(COUNTS).await, counts);
+    stack.wait_until_up();
+    assert_eq!(checkout.query_text(COUNTS).await, counts);
     let price = "select price_per_class::text from class_types where name = 'Salsa On2'";
-    assert_eq!(checkout.ask(price).await, "99.00");
+    assert_eq!(checkout.query_text(price).await, "99.00");
     let year = checkout.run(&["seed", "--year"]);
     assert!(year.status.success(), "{year:?}");
     let of_the_year = "select count(*)::text from bookings b join users u on u.id = b.user_id
         where u.email like 'year%'";
-    assert_eq!(checkout.ask(of_the_year).await, "100000");
+    assert_eq!(checkout.query_text(of_the_year).await, "100000");
     let again = checkout.run(&["seed", "--year"]);
-    assert!(text(&again.stderr).contains("has its year already"));
+    assert!(text(&again.stderr).contains("already has a year of data"));
     stack.stop();
 }

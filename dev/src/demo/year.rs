@@ -1,4 +1,4 @@
-//! A year of a busy studio, for measurements: `cargo dev seed --year`.
+//! A year of a busy studio for measurements: `cargo dev seed --year`.
 
 use anyhow::{Result, bail};
 use sabor::crypto::password::{Hasher, Password};
@@ -9,8 +9,8 @@ use tokio_postgres::types::ToSql;
 
 use super::PASSWORD;
 
-/// The steps in order, with what is said of each. All of them take the
-/// studio's time zone, its currency and a password hash.
+/// The statements in order, with progress messages. They read the studio's time zone,
+/// currency and a password hash from settings.
 const STEPS: [(&str, &str); 12] = [
     ("5 000 members", MEMBERS),
     ("8 class types", CLASS_TYPES),
@@ -23,22 +23,24 @@ const STEPS: [(&str, &str); 12] = [
     ("800 contact submissions", CONTACT),
     ("60 000 security events", SECURITY_EVENTS),
     ("a year of counters", COUNTERS),
-    ("what members were told of it", MEMBER_EVENTS),
+    ("member events", MEMBER_EVENTS),
 ];
 
-/// Adds the year, all of it or nothing.
+/// Adds the year in one transaction.
 ///
 /// # Errors
 ///
-/// When the database has it already, or what came of it contradicts itself.
+/// Fails if the database already has the year, or if the generated rows are
+/// inconsistent.
 pub(crate) async fn add(client: &mut Client, studio: &StudioConfig) -> Result<()> {
-    let known = "select exists (select from users where email = 'year1@example.com')";
-    if client.query_one(known, &[]).await?.get(0) {
-        bail!("this database has its year already; `cargo dev reset` empties it");
+    let exists = "select exists (select from users where email = 'year1@example.com')";
+    if client.query_one(exists, &[]).await?.get(0) {
+        bail!("this database already has a year of data. `cargo dev reset` deletes it");
     }
     let hash = Hasher::new(1).hash(Password::typed(PASSWORD)).await?;
     let transaction = client.transaction().await?;
-    // A statement that needs none of them still has to know what they are.
+    // Settings instead of parameters: not every statement uses all three, and Postgres
+    // cannot infer the type of an unused parameter.
     let settings =
         "select set_config('seed.zone', $1, true), set_config('seed.currency', $2, true),
         set_config('seed.hash', $3, true)";
@@ -52,7 +54,10 @@ pub(crate) async fn add(client: &mut Client, studio: &StudioConfig) -> Result<()
     client.batch_execute("vacuum analyze").await?;
     match client.query_opt(CONTRADICTIONS, &[]).await? {
         None => Ok(()),
-        Some(row) => bail!("the year contradicts itself: {}", row.get::<_, String>(0)),
+        Some(row) => bail!(
+            "the generated data are inconsistent: {}",
+            row.get::<_, String>(0)
+        ),
     }
 }
 
@@ -67,7 +72,7 @@ const MEMBERS: &str = "
         '+1 303 555 ' || lpad((n % 10000)::text, 4, '0'), n % 50 > 0, created, created
     from generate_series(1, 5000) n
     cross join lateral (
-        -- Half of them were there before; the others came during the year.
+        -- Half of them registered before the year, the others during it.
         select now() - make_interval(mins => case when n % 2 = 0 then 525600 + n else n * 105 end)
     ) t (created)";
 
@@ -81,8 +86,8 @@ const INSTRUCTORS: &str = "
     insert into instructors (id, name, hourly_rate)
     select md5('year instructor ' || n)::uuid, 'Instructor ' || n, 40 + n from generate_series(1, 8) n";
 
-// Monday to Saturday, four rooms, two classes an evening in each. Whoever
-// teaches in a room stays there for the evening.
+// Monday to Saturday, four rooms, two classes an evening in each. An instructor stays
+// in one room for the evening.
 const PATTERNS: &str = "
     insert into class_schedules (id, class_type_id, instructor_id, day_of_week, start_time,
         duration_minutes, max_participants, room, effective_from)
@@ -93,7 +98,7 @@ const PATTERNS: &str = "
     from generate_series(1, 6) day, generate_series(0, 1) slot, generate_series(0, 3) room,
         lateral (select day * 8 + slot * 4 + room) t (n)";
 
-// Every fifth of those to come is smaller than the wish for it.
+// Every fifth future occurrence has fewer spots than there are requests.
 const OCCURRENCES: &str = "
     insert into scheduled_classes (id, class_type_id, instructor_id, class_schedule_id,
         occurrence_date, title, start_time, end_time, max_participants, room, is_cancelled)
@@ -113,8 +118,8 @@ const OCCURRENCES: &str = "
     where s.id in (select md5('year pattern ' || n)::uuid from generate_series(8, 55) n)
       and extract(dow from day) = s.day_of_week";
 
-// 100 000 wishes, dealt out to the occurrences in turn. 131 and 5 000 have no
-// factor in common: nobody is dealt the same occurrence twice.
+// 100 000 requests, distributed over the occurrences in turn. 131 and 5 000 are
+// coprime, so that no member gets the same occurrence twice.
 const BOOKINGS: &str = "
     with classes as (
         select id, start_time, max_participants,
@@ -179,7 +184,7 @@ const PAYMENTS: &str = "
     where c.class_schedule_id in (select md5('year pattern ' || n)::uuid from generate_series(8, 55) n)
       and b.status <> 'waitlisted'";
 
-// A tenth of them wait for the clean-up, another is nobody's.
+// A tenth of them are expired, another tenth anonymous.
 const SESSIONS: &str = "
     insert into user_sessions (id, user_id, session_key, ip_address, user_agent, login_method,
         created_at, last_activity, expires_at, absolute_expires_at)
@@ -226,7 +231,7 @@ const MEMBER_EVENTS: &str = "
       and user_id in (select md5('year member ' || n)::uuid from generate_series(1, 5000) n)
     order by user_id";
 
-// Of the year alone: what a developer has done to the rest is theirs.
+// Checks only the rows of the year. A developer may have changed others.
 const CONTRADICTIONS: &str = "
     with classes as (
         select * from scheduled_classes

@@ -1,29 +1,29 @@
-//! The local stand-in for Upstash.
+//! The local stack's replacement for Upstash.
 
 use anyhow::{Context, Result};
 use redis_endpoint::{Backend, Endpoint, Options, RedisServer};
 use sabor_testing::{environment, port};
 
-/// The endpoint, and the Redis behind it where that is our own.
-pub(crate) struct Redis {
+/// The endpoint and, if the stack started one, the Redis server behind it.
+pub(crate) struct LocalRedis {
     pub(crate) endpoint: Endpoint,
-    /// What it stands in front of, for a person.
-    pub(crate) behind: String,
+    /// A name of what stores the data, for the terminal.
+    pub(crate) storage: String,
     _server: Option<RedisServer>,
 }
 
-impl Redis {
-    /// In front of `REDIS_URL` or `KV_URL`; else of a private `redis-server`,
-    /// where there is one; else in memory. `port` is taken if it is free.
+impl LocalRedis {
+    /// Starts the endpoint in front of `REDIS_URL` or `KV_URL`, else of a private
+    /// `redis-server` if it is installed, else in memory.
     pub(crate) async fn start(port: Option<u16>, token: &str) -> Result<Self> {
-        let named = ["REDIS_URL", "KV_URL"]
+        let configured_url = ["REDIS_URL", "KV_URL"]
             .into_iter()
             .find_map(environment::variable);
-        let server = match named {
+        let server = match configured_url {
             None if RedisServer::available() => Some(RedisServer::start().await?),
             _ => None,
         };
-        let (backend, behind) = match (&named, &server) {
+        let (backend, storage) = match (&configured_url, &server) {
             (Some(url), _) => (Backend::redis(url).await.context("REDIS_URL")?, "REDIS_URL"),
             (None, Some(server)) => (Backend::redis(&server.url()).await?, "redis-server"),
             (None, None) => (Backend::memory(), "memory"),
@@ -31,12 +31,12 @@ impl Redis {
         let options = Options {
             port: port::find_free(port)?,
             token: token.to_owned(),
-            // Nobody reads it here.
+            // The stack does not read the command log.
             log_capacity: 0,
         };
         Ok(Self {
             endpoint: Endpoint::start(backend, options).await?,
-            behind: behind.to_owned(),
+            storage: storage.to_owned(),
             _server: server,
         })
     }

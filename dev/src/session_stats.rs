@@ -1,18 +1,18 @@
-//! `cargo dev sessions stats`: how many sessions and tokens there are, and how
-//! Postgres fares with their tables, by its own statistics.
+//! `cargo dev sessions stats`: counts of sessions and tokens, and the statistics of
+//! their tables.
 
 use anyhow::Result;
 use tokio_postgres::{Client, Row};
 
 use crate::database;
 
-/// What there is in the database at `url`, as a text for a terminal.
+/// Returns the statistics of the database at `url` as text for the terminal.
 pub(crate) async fn show(url: &str) -> Result<String> {
     let client = database::connect(url).await?;
     let parts = [
         ("Sessions by state", SESSIONS.to_owned()),
         (
-            "Sessions of the last 30 days, by the day they were made (UTC)",
+            "Sessions of the last 30 days by day of creation (UTC)",
             SESSION_DAYS.to_owned(),
         ),
         (
@@ -20,7 +20,7 @@ pub(crate) async fn show(url: &str) -> Result<String> {
             TOKENS.to_owned(),
         ),
         (
-            "Those of the last 30 days, by the day they were made (UTC)",
+            "Tokens of the last 30 days by day of creation (UTC)",
             TOKEN_DAYS.to_owned(),
         ),
         ("Tables", tables()),
@@ -41,8 +41,8 @@ const SESSIONS: &str = "
     from user_sessions group by 1 order by 1";
 
 const SESSION_DAYS: &str = "
-    select (created_at at time zone 'utc')::date::text as day, count(*)::text as made,
-        count(*) filter (where expires_at > now())::text as alive,
+    select (created_at at time zone 'utc')::date::text as day, count(*)::text as created,
+        count(*) filter (where expires_at > now())::text as active,
         count(*) filter (where expires_at <= now())::text as expired
     from user_sessions where created_at > now() - interval '30 days'
     group by 1 order by 1";
@@ -50,19 +50,19 @@ const SESSION_DAYS: &str = "
 const TOKENS: &str = "
     select case when revoked_at is not null then 'revoked' when used_at is not null then 'used'
             when expires_at <= now() then 'expired' when session_id is null then 'session ended'
-            else 'good' end as state,
+            else 'valid' end as state,
         target_app as application, count(*)::text as tokens
     from cross_app_sessions group by 1, 2 order by 1, 2";
 
 const TOKEN_DAYS: &str = "
-    select (created_at at time zone 'utc')::date::text as day, count(*)::text as made,
+    select (created_at at time zone 'utc')::date::text as day, count(*)::text as created,
         count(used_at)::text as used, count(revoked_at)::text as revoked,
         count(*) filter (where used_at is null and revoked_at is null
             and expires_at <= now())::text as expired
     from cross_app_sessions where created_at > now() - interval '30 days'
     group by 1 order by 1";
 
-/// The tables that it is about; of the archive each month, known by its name.
+/// Selects the tables of sessions and tokens, and each month of the archive.
 const CONDITION: &str = "
     (s.relname in ('user_sessions', 'refresh_tokens', 'remembered_devices', 'cross_app_sessions')
         or starts_with(s.relname, 'cross_app_sessions_archive'))";
@@ -73,7 +73,7 @@ fn tables() -> String {
             n_live_tup::text as live, n_dead_tup::text as dead,
             coalesce(to_char(greatest(last_vacuum, last_autovacuum) at time zone 'utc',
                 'YYYY-MM-DD HH24:MI'), 'never') as vacuumed,
-            seq_scan::text as \"whole scans\", coalesce(idx_scan, 0)::text as \"index scans\"
+            seq_scan::text as \"sequential scans\", coalesce(idx_scan, 0)::text as \"index scans\"
         from pg_stat_user_tables s where {CONDITION} order by 1"
     )
 }
@@ -86,8 +86,7 @@ fn indexes() -> String {
     )
 }
 
-/// The rows of a query, all of them texts, in columns: the first to the left,
-/// the others, numbers most of them, to the right.
+/// Returns the rows of a query as an aligned table. All columns are texts.
 async fn table(client: &Client, query: &str) -> Result<String> {
     let statement = client.prepare(query).await?;
     let rows = client.query(&statement, &[]).await?;
