@@ -1,23 +1,23 @@
-//! `cargo dev drill`: what is lost, sold twice or believed too long when something
-//! breaks.
+//! `cargo dev drill`: injects faults under load and checks that nothing confirmed is
+//! lost, sold twice or served stale for too long.
 //!
-//! A drill is a fault under load, played on a [`stage`]: the functions' own
-//! executables, a real Postgres and a real Redis. The load is in [`traffic`] and
-//! [`play`], what it was told in the [`ledger`], and whether that is so in the [`verdict`]. The
-//! faults are in the modules named after what they break.
+//! A drill runs in an [`environment`]: the functions' own executables, a real Postgres
+//! and a real Redis. [`traffic`] generates the load through a [`run`], which records
+//! all responses in its [`log`]. Afterwards [`checks`] compares the log with the
+//! database. The other modules hold the faults and are named after what they break.
 
+mod checks;
 mod clean_up;
 mod clock;
+mod environment;
 mod function;
-mod ledger;
-mod play;
+mod log;
 mod postgres;
 mod redis;
+mod row;
+mod run;
 mod schema;
-mod stage;
-mod table;
 mod traffic;
-mod verdict;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -28,27 +28,27 @@ use chrono::TimeDelta;
 use clap::{Args, ValueEnum};
 use sabor_testing::progress::status;
 
-use self::ledger::Outcome;
-use self::play::{Play, Terms};
-use self::stage::{Kind, Stage};
-use self::table::Row;
-use self::verdict::{Bound, MARK_LOST};
+use self::checks::{RECORD_LIFETIME, StalenessLimit};
+use self::environment::{Environment, Operation};
+use self::log::Outcome;
+use self::row::Row;
+use self::run::{Run, Tolerance};
 use crate::terminal::print;
 use crate::{report, testbed};
 
-/// What to play.
+/// Options of `cargo dev drill`.
 #[derive(Args)]
 pub(crate) struct Options {
-    /// Shorter faults, four minutes for all of them
+    /// Use shorter faults: four minutes for all drills instead of seven
     #[arg(long)]
     short: bool,
-    /// Only these drills; may be given more than once
+    /// Run only this drill. Can be repeated
     #[arg(long, value_name = "NAME")]
     only: Vec<Drill>,
-    /// Succeed also when what a drill needs is not installed
+    /// Succeed even if a drill cannot run because a program is not installed
     #[arg(long)]
     allow_missing: bool,
-    /// Where to write the figures [default: .sabor/drill/<date>.json]
+    /// Where to write the results [default: .sabor/drill/<date>.json]
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
 }
@@ -81,48 +81,50 @@ impl Drill {
         name.map_or_else(String::new, |name| name.get_name().to_owned())
     }
 
-    /// Breaks something, and mends it.
-    async fn fault(self, play: &Play) -> Result<()> {
+    /// Injects the fault and ends it.
+    async fn inject(self, run: &Run) -> Result<()> {
         match self {
-            Self::RedisKilled => redis::killed(play).await,
-            Self::RedisAway => redis::away(play).await,
-            Self::RedisEmptied => redis::emptied(play).await,
-            Self::RedisSlow => redis::slow(play).await,
-            Self::PostgresKilled => postgres::killed(play).await,
-            Self::PostgresRestarted => postgres::restarted(play).await,
-            Self::PostgresSilent => postgres::silent(play).await,
-            Self::PostgresReset => postgres::reset(play).await,
-            Self::PostgresFull => postgres::full(play).await,
-            Self::FunctionKilled => function::killed(play).await,
-            Self::FunctionFrozen => function::frozen(play).await,
-            Self::ClockHourAhead => clock::jump(play, TimeDelta::hours(1)).await,
-            Self::ClockDaysAhead => clock::jump(play, TimeDelta::days(2)).await,
-            Self::ClockDaysBack => clock::jump(play, TimeDelta::days(-2)).await,
-            Self::CleanUpsOverlap => clean_up::overlap(play).await,
-            Self::SchemaOlder => schema::older(play).await,
-            Self::SchemaNewer => schema::newer(play).await,
-            Self::MigrationsAtOnce => schema::at_once(play).await,
+            Self::RedisKilled => redis::killed(run).await,
+            Self::RedisAway => redis::away(run).await,
+            Self::RedisEmptied => redis::emptied(run).await,
+            Self::RedisSlow => redis::slow(run).await,
+            Self::PostgresKilled => postgres::killed(run).await,
+            Self::PostgresRestarted => postgres::restarted(run).await,
+            Self::PostgresSilent => postgres::silent(run).await,
+            Self::PostgresReset => postgres::reset(run).await,
+            Self::PostgresFull => postgres::full(run).await,
+            Self::FunctionKilled => function::killed(run).await,
+            Self::FunctionFrozen => function::frozen(run).await,
+            Self::ClockHourAhead => clock::jump(run, TimeDelta::hours(1)).await,
+            Self::ClockDaysAhead => clock::jump(run, TimeDelta::days(2)).await,
+            Self::ClockDaysBack => clock::jump(run, TimeDelta::days(-2)).await,
+            Self::CleanUpsOverlap => clean_up::overlap(run).await,
+            Self::SchemaOlder => schema::older(run).await,
+            Self::SchemaNewer => schema::newer(run).await,
+            Self::MigrationsAtOnce => schema::at_once(run).await,
         }
     }
 
-    /// What the README states (The session model).
-    fn bound(self) -> Bound {
+    /// Returns for how long an ended session may still be accepted.
+    fn staleness_limit(self) -> StalenessLimit {
         match self {
-            Self::RedisAway | Self::RedisSlow => Bound::AfterReturn(Duration::from_secs(1)),
-            Self::RedisKilled | Self::RedisEmptied => Bound::For(MARK_LOST),
-            _ => Bound::AtOnce,
+            Self::RedisAway | Self::RedisSlow => {
+                StalenessLimit::AfterRecovery(Duration::from_secs(1))
+            }
+            Self::RedisKilled | Self::RedisEmptied => StalenessLimit::Always(RECORD_LIFETIME),
+            _ => StalenessLimit::None,
         }
     }
 
-    /// How requests may fail while the fault lasts.
-    fn may_fail(self) -> &'static [Outcome] {
+    /// Returns how requests may fail during the fault.
+    fn tolerated_failures(self) -> &'static [Outcome] {
         match self {
             Self::PostgresKilled
             | Self::PostgresRestarted
             | Self::PostgresSilent
             | Self::PostgresReset
-            | Self::PostgresFull => &[Outcome::Unavailable, Outcome::Cut],
-            Self::FunctionKilled | Self::FunctionFrozen => &[Outcome::Cut],
+            | Self::PostgresFull => &[Outcome::Unavailable, Outcome::NoResponse],
+            Self::FunctionKilled | Self::FunctionFrozen => &[Outcome::NoResponse],
             Self::SchemaOlder | Self::SchemaNewer | Self::MigrationsAtOnce => {
                 &[Outcome::Unavailable]
             }
@@ -130,27 +132,27 @@ impl Drill {
         }
     }
 
-    /// How long what begins after it may still fail of it. What was asked of a
-    /// Postgres that was silent holds its connection until its deadline (15 s), and
-    /// who comes meanwhile may find none.
-    fn recovery(self) -> Duration {
+    /// Returns for how long after the fault new requests may still fail. A statement sent
+    /// to a stalled Postgres keeps its connection until its timeout of 15 s, so that the
+    /// pool may be empty.
+    fn recovery_time(self) -> Duration {
         match self {
             Self::PostgresSilent => Duration::from_secs(16),
             _ => Duration::from_secs(1),
         }
     }
 
-    /// What has no table meanwhile, and loses what was in it.
-    fn excused(self) -> &'static [Kind] {
+    /// Returns the operations whose table is missing during the fault and loses its rows.
+    fn exempt_operations(self) -> &'static [Operation] {
         match self {
-            Self::SchemaOlder | Self::MigrationsAtOnce => &[Kind::Issue, Kind::Redeem],
+            Self::SchemaOlder | Self::MigrationsAtOnce => &[Operation::Issue, Operation::Redeem],
             _ => &[],
         }
     }
 
-    /// How long clients wait: longer than a statement may take (15 s), unless it
-    /// is for one who will not answer.
-    fn patience(self) -> Duration {
+    /// Returns the clients' timeout. It is longer than the statement timeout of 15 s, but
+    /// short for a frozen function, which never responds.
+    fn client_timeout(self) -> Duration {
         match self {
             Self::FunctionFrozen => Duration::from_secs(2),
             _ => Duration::from_secs(20),
@@ -164,25 +166,25 @@ impl Drill {
         )
     }
 
-    /// What is not on this machine.
-    fn lacks(self, stage: &Stage) -> Option<&'static str> {
+    /// Returns what to install if this machine lacks a required program.
+    fn missing_requirement(self, environment: &Environment) -> Option<&'static str> {
         match self {
-            Self::RedisKilled if stage.testbed.redis.server.is_none() => {
+            Self::RedisKilled if environment.testbed.redis.server.is_none() => {
                 Some("install redis-server")
             }
-            one if one.moves_clock() && clock::library().is_none() => Some("install faketime"),
+            one if one.moves_clock() && clock::find_library().is_none() => Some("install faketime"),
             _ => None,
         }
     }
 
-    /// Makes sure that it was felt: a drill in which nothing breaks would show
-    /// nothing. The others look to that themselves.
-    async fn is_felt(self, play: &Play) -> Result<()> {
+    /// Fails if the fault had no effect, because the drill would then prove nothing. The
+    /// other drills check this in their fault.
+    async fn check_effect(self, run: &Run) -> Result<()> {
         match self {
             Self::RedisKilled | Self::RedisAway | Self::RedisSlow => {
-                redis::is_felt(play, "redis_away").await
+                redis::check_effect(run, "redis_away").await
             }
-            Self::RedisEmptied => redis::is_felt(play, "redis_misses").await,
+            Self::RedisEmptied => redis::check_effect(run, "redis_misses").await,
             Self::PostgresKilled
             | Self::PostgresRestarted
             | Self::PostgresSilent
@@ -190,103 +192,108 @@ impl Drill {
             | Self::PostgresFull
             | Self::FunctionKilled
             | Self::FunctionFrozen => {
-                ensure!(play.is_felt(), "no request has failed of it");
+                ensure!(run.has_effect(), "no request failed because of the fault");
                 Ok(())
             }
             _ => Ok(()),
         }
     }
 
-    async fn prepare(self, stage: &Stage) -> Result<()> {
+    async fn prepare(self, environment: &Environment) -> Result<()> {
         match self {
             Self::RedisKilled | Self::RedisAway | Self::RedisEmptied | Self::RedisSlow => {
-                redis::prepare(stage).await
+                redis::prepare(environment).await
             }
-            one if one.moves_clock() => clock::prepare(stage).await,
+            one if one.moves_clock() => clock::prepare(environment).await,
             _ => Ok(()),
         }
     }
 
-    async fn play(self, stage: &Arc<Stage>) -> Result<Row> {
-        self.prepare(stage).await?;
-        let terms = Terms {
-            may_fail: self.may_fail(),
-            recovery: self.recovery(),
-            excused: self.excused(),
-            patience: self.patience(),
+    async fn run(self, environment: &Arc<Environment>) -> Result<Row> {
+        self.prepare(environment).await?;
+        let tolerance = Tolerance {
+            may_fail: self.tolerated_failures(),
+            recovery: self.recovery_time(),
+            exempt: self.exempt_operations(),
+            client_timeout: self.client_timeout(),
         };
-        let play = Arc::new(Play::new(stage.clone(), terms).await?);
-        let mut actors = traffic::begin(&play);
-        tokio::time::sleep(stage.quiet()).await;
-        play.breaks();
-        // From here on an error is a wrong among others: what else was found stays.
-        let played = self.fault(&play).await;
-        play.is_mended();
-        if played.is_err() {
-            // What is not mended can be judged by nobody.
-            actors.shutdown().await;
-            play.note(played);
-            return Row::new(self.name(), &play, self.bound(), &play.ledger.requests());
+        let run = Arc::new(Run::new(environment.clone(), tolerance).await?);
+        let mut clients = traffic::start_clients(&run);
+        tokio::time::sleep(environment.warm_up_duration()).await;
+        run.start_fault();
+        // From here on errors are recorded like violations, so that the others are kept.
+        let result = self.inject(&run).await;
+        run.end_fault();
+        if result.is_err() {
+            // Without a repaired environment the checks would be meaningless.
+            clients.shutdown().await;
+            run.record_error(result);
+            return Row::new(
+                self.name(),
+                &run,
+                self.staleness_limit(),
+                &run.log.requests(),
+            );
         }
-        play.note(stage.well().await);
-        play.end();
-        while let Some(ended) = actors.join_next().await {
-            play.note(ended?);
+        run.record_error(environment.wait_until_healthy().await);
+        run.stop();
+        while let Some(ended) = clients.join_next().await {
+            run.record_error(ended?);
         }
-        let requests = play.ledger.requests();
-        self.bound().pass(play.fault()?.1).await;
-        play.note(self.is_felt(&play).await);
-        play.note(verdict::judge(&play, self.bound()).await);
+        let requests = run.log.requests();
+        self.staleness_limit().wait(run.fault_period()?.1).await;
+        run.record_error(self.check_effect(&run).await);
+        run.record_error(checks::run_all(&run, self.staleness_limit()).await);
         if self.moves_clock() {
-            play.note(clock::clear(stage).await);
+            run.record_error(clock::reset(environment).await);
         }
-        Row::new(self.name(), &play, self.bound(), &requests)
+        Row::new(self.name(), &run, self.staleness_limit(), &requests)
     }
 }
 
-/// Plays, prints the table and writes the figures; fails when a verdict does, or
-/// when there is none.
+/// Runs the drills, prints the table and writes the results. Fails if a drill failed or
+/// could not run.
 pub(crate) async fn run(options: Options) -> Result<()> {
     testbed::function::build().await?;
-    let stage = Arc::new(Stage::open(options.short).await?);
+    let environment = Arc::new(Environment::open(options.short).await?);
     let all = Drill::value_variants().iter().copied();
     let (mut rows, mut lost) = (Vec::new(), None);
     for drill in all.filter(|one| options.only.is_empty() || options.only.contains(one)) {
-        let (name, bound) = (drill.name(), drill.bound());
-        if let Some(why) = lost.or_else(|| drill.lacks(&stage)) {
-            rows.push(Row::not_run(name, bound, why));
+        let (name, limit) = (drill.name(), drill.staleness_limit());
+        if let Some(why) = lost.or_else(|| drill.missing_requirement(&environment)) {
+            rows.push(Row::not_run(name, limit, why));
             continue;
         }
-        status(&format!("Playing {name} …"));
-        let played = drill.play(&stage).await;
-        let row = played.unwrap_or_else(|error| Row::broken_off(name, bound, &error));
+        status(&format!("Running {name} …"));
+        let result = drill.run(&environment).await;
+        let row = result.unwrap_or_else(|error| Row::aborted(name, limit, &error));
         row.report();
-        if !row.is_good()
-            && let Err(error) = stage.mend().await
+        if !row.passed()
+            && let Err(error) = environment.repair().await
         {
-            status(&format!("Nothing can be played any more: {error:#}"));
-            lost = Some("the one before has left nothing to play on");
+            status(&format!("The environment cannot be repaired: {error:#}"));
+            lost = Some("the environment could not be repaired after the previous drill");
         }
         rows.push(row);
     }
-    table::show(&rows);
+    row::print_table(&rows);
     let path = options
         .json
         .unwrap_or_else(|| report::default_path("drill"));
     report::write(&rows, options.short, &path)?;
-    print(&format!("\nThe figures are in {}.", path.display()));
+    print(&format!("\nWrote the results to {}.", path.display()));
     let mut missing: Vec<&str> = rows.iter().filter_map(Row::missing).collect();
     if !missing.is_empty() {
         let count = missing.len();
         missing.dedup();
         let (all, why) = (rows.len(), missing.join(", "));
-        print(&format!("{count} of {all} were not run: {why}."));
+        print(&format!("{count} of {all} drills did not run: {why}."));
     }
-    if !rows.iter().all(Row::is_good) {
-        bail!("a drill has found something wrong");
+    if !rows.iter().all(Row::passed) {
+        bail!("a drill failed");
     }
     if !missing.is_empty() && !options.allow_missing {
-        bail!("a drill was not run; --allow-missing leaves it at that");
+        bail!("a drill did not run; --allow-missing permits that");
     }
     Ok(())
 }

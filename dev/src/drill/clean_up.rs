@@ -1,4 +1,4 @@
-//! Two clean-ups at once, and one of them dies.
+//! Two concurrent clean-ups, one of which is killed.
 
 use std::time::{Duration, Instant};
 
@@ -7,90 +7,90 @@ use hyper::StatusCode;
 use serde_json::Value;
 use tokio_postgres::Client;
 
-use super::play::Play;
-use super::stage::{APP, Stage};
+use super::environment::{APP, Environment};
+use super::run::Run;
 use crate::testbed::function;
 use crate::testbed::load::Connection;
 use crate::testbed::server::Server;
 
 const PATH: &str = "/api/admin/cleanup-sessions";
 
-/// What is made for each round: expired sessions, and old tokens as many.
+/// The number of expired sessions and of old tokens that each round creates.
 const ROWS: i32 = 4_000;
 
-/// How long the last of it may take.
-const DONE_WITHIN: Duration = Duration::from_secs(20);
+/// How long the final clean-up may take.
+const CLEANUP_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// By then one has been killed in the middle, if one can be.
+/// The most rounds until a clean-up was killed half-way.
 const ROUNDS: i32 = 30;
 
-/// Again and again two processes clean up at the same moment; every third time
-/// one of them is killed in the middle. In the end nothing is left that was to go,
-/// each token is in the archive once, and nothing else has gone.
-pub(super) async fn overlap(play: &Play) -> Result<()> {
-    let (stage, client) = (&play.stage, play.stage.postgres().await?);
-    let one = function::start(PATH, &stage.variables()).await?;
+/// Runs two clean-ups at once, repeatedly. In every third round one is killed half-way.
+/// At the end nothing expired is left, and each token is in the archive once.
+pub(super) async fn overlap(run: &Run) -> Result<()> {
+    let (environment, client) = (&run.environment, run.environment.connect().await?);
+    let one = function::start(PATH, &environment.variables()).await?;
     let (begun, mut round, mut tokens, mut killed) = (Instant::now(), 0, 0, 0);
-    while begun.elapsed() < stage.lasting() || killed == 0 && round < ROUNDS {
+    while begun.elapsed() < environment.fault_duration() || killed == 0 && round < ROUNDS {
         round += 1;
         client.execute(INSERT_SESSIONS, &[&ROWS]).await?;
         tokens += client
             .execute(INSERT_TOKENS, &[&ROWS, &round, &APP])
             .await?;
-        let other = function::start(PATH, &stage.variables()).await?;
-        let both =
-            async { tokio::try_join!(clean_up(stage, &one), clean_up(stage, &other)).map(drop) };
+        let other = function::start(PATH, &environment.variables()).await?;
+        let both = async {
+            tokio::try_join!(clean_up(environment, &one), clean_up(environment, &other)).map(drop)
+        };
         if round % 3 == 0 {
-            let before = expired(&client).await?;
-            let in_the_middle = async {
-                while expired(&client).await? == before {}
+            let before = count_expired(&client).await?;
+            let half_way = async {
+                while count_expired(&client).await? == before {}
                 Ok::<_, anyhow::Error>(())
             };
             tokio::select! {
                 cleaned = both => cleaned?,
-                begun = in_the_middle => begun?,
+                begun = half_way => begun?,
             }
             other.stop().await?;
-            killed += i32::from(expired(&client).await? > 0);
+            killed += i32::from(count_expired(&client).await? > 0);
         } else {
             both.await?;
             other.stop().await?;
         }
     }
-    ensure!(killed > 0, "no clean-up was killed in the middle");
+    ensure!(killed > 0, "no clean-up was killed half-way");
     let begun = Instant::now();
     loop {
-        let told = clean_up(stage, &one).await?;
-        // Not `remaining`, which mail is that waits: there is no mail server here.
-        if told["deletedCount"] == 0 && told["details"]["crossAppArchived"] == 0 {
+        let response = clean_up(environment, &one).await?;
+        // `remaining` counts queued mail, which cannot be sent without a mail server.
+        if response["deletedCount"] == 0 && response["details"]["crossAppArchived"] == 0 {
             break;
         }
-        let in_time = begun.elapsed() < DONE_WITHIN;
-        ensure!(in_time, "the clean-up comes to no end: {told}");
+        let in_time = begun.elapsed() < CLEANUP_TIMEOUT;
+        ensure!(in_time, "the clean-up does not finish: {response}");
     }
     one.stop().await?;
-    let gone = expired(&client).await? == 0;
-    play.expect(gone, "clean-up: what had expired is still there");
+    let gone = count_expired(&client).await? == 0;
+    run.check(gone, "clean-up: an expired session is left");
     let row = client.query_one(ARCHIVED, &[]).await?;
     let (rows, distinct): (i64, i64) = (row.try_get(0)?, row.try_get(1)?);
     let once = u64::try_from(rows)? == tokens && rows == distinct;
-    play.expect(once, "clean-up: a token is not in the archive once");
-    Ok(client.batch_execute(FORGET).await?)
+    run.check(
+        once,
+        "clean-up: a token is missing in the archive or duplicated",
+    );
+    Ok(client.batch_execute(CLEAR_ARCHIVE).await?)
 }
 
-/// What a clean-up says that it has done.
-async fn clean_up(stage: &Stage, server: &Server) -> Result<Value> {
+/// Runs a clean-up. Returns its response.
+async fn clean_up(environment: &Environment, server: &Server) -> Result<Value> {
     let mut connection = Connection::open(server.address).await?;
-    let (status, body) = connection.ask(stage.testbed.cron(PATH)?).await?;
+    let (status, body) = connection.ask(environment.testbed.cron(PATH)?).await?;
     let body: Value = serde_json::from_slice(&body)?;
-    ensure!(
-        status == StatusCode::OK,
-        "the clean-up was answered with {status}"
-    );
+    ensure!(status == StatusCode::OK, "the clean-up returned {status}");
     Ok(body)
 }
 
-async fn expired(client: &Client) -> Result<i64> {
+async fn count_expired(client: &Client) -> Result<i64> {
     let question = "select count(*) from user_sessions where expires_at <= now()";
     Ok(client.query_one(question, &[]).await?.try_get(0)?)
 }
@@ -114,4 +114,4 @@ const INSERT_TOKENS: &str = "
 const ARCHIVED: &str =
     "select count(*), count(distinct token_hash) from cross_app_sessions_archive";
 
-const FORGET: &str = "delete from cross_app_sessions_archive";
+const CLEAR_ARCHIVE: &str = "delete from cross_app_sessions_archive";

@@ -1,4 +1,4 @@
-//! The clock of one process jumps while it runs, by Debian's libfaketime.
+//! Moves the clock of a running process, with Debian's libfaketime.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -15,16 +15,16 @@ use serde::Deserialize;
 use serde_json::json;
 use uuid::Uuid;
 
-use super::ledger::Outcome;
-use super::play::Play;
-use super::stage::{Instance, Kind, Stage};
+use super::environment::{Environment, Instance, Operation};
+use super::log::Outcome;
+use super::run::Run;
 use crate::testbed::{DATABASE, PASSWORD};
 
-/// How long a process may take to notice.
-const NOTICED_WITHIN: Duration = Duration::from_secs(10);
+/// How long a process may take to use the new time.
+const CLOCK_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The library that stands between a process and its clock.
-pub(super) fn library() -> Option<PathBuf> {
+/// Finds the library that changes a process's clock.
+pub(super) fn find_library() -> Option<PathBuf> {
     const PATH: &str = "faketime/libfaketime.so.1";
     let folders = fs::read_dir("/usr/lib").into_iter().flatten().flatten();
     let found = folders.map(|folder| folder.path().join(PATH));
@@ -33,55 +33,59 @@ pub(super) fn library() -> Option<PathBuf> {
         .find(|path| path.is_file())
 }
 
-/// One process of each function that has two.
-fn affected(stage: &Stage) -> Vec<&Instance> {
-    let both = [Kind::Check, Kind::Book].map(|kind| stage.one(kind, 0));
+/// Returns one process of each function that has two.
+fn affected(environment: &Environment) -> Vec<&Instance> {
+    let both =
+        [Operation::Check, Operation::Book].map(|operation| environment.instance(operation, 0));
     both.into_iter().flatten().collect()
 }
 
-/// Where the affected processes read by how much they are off.
-fn file(stage: &Stage) -> PathBuf {
-    stage.folder.path().join("clock")
+/// Returns the file from which the affected processes read their clock offset.
+fn offset_file(environment: &Environment) -> PathBuf {
+    environment.folder.path().join("clock")
 }
 
-/// Has the affected processes started anew, with clocks that can be moved.
-pub(super) async fn prepare(stage: &Stage) -> Result<()> {
-    let library = library().context("there is no libfaketime")?;
-    set(stage, TimeDelta::zero())?;
-    let mut variables = stage.variables();
+/// Restarts the affected processes with clocks that can be moved.
+pub(super) async fn prepare(environment: &Environment) -> Result<()> {
+    let library = find_library().context("libfaketime is not installed")?;
+    set_offset(environment, TimeDelta::zero())?;
+    let mut variables = environment.variables();
     variables.extend([
         ("LD_PRELOAD", library.display().to_string()),
-        ("FAKETIME_TIMESTAMP_FILE", file(stage).display().to_string()),
+        (
+            "FAKETIME_TIMESTAMP_FILE",
+            offset_file(environment).display().to_string(),
+        ),
         ("FAKETIME_NO_CACHE", "1".to_owned()),
-        // A wall clock that is set moves no other.
+        // Setting the wall clock does not change the monotonic clock.
         ("FAKETIME_DONT_FAKE_MONOTONIC", "1".to_owned()),
         ("DONT_FAKE_MONOTONIC", "1".to_owned()),
     ]);
-    for instance in affected(stage) {
-        instance.start_again(&variables).await?;
+    for instance in affected(environment) {
+        instance.restart(&variables).await?;
     }
     Ok(())
 }
 
-/// Gives them clocks that are right again.
-pub(super) async fn clear(stage: &Stage) -> Result<()> {
-    for instance in affected(stage) {
-        instance.start_again(&stage.variables()).await?;
+/// Restarts the affected processes with the correct clock.
+pub(super) async fn reset(environment: &Environment) -> Result<()> {
+    for instance in affected(environment) {
+        instance.restart(&environment.variables()).await?;
     }
     Ok(())
 }
 
-/// The clock jumps, and after a while back.
-pub(super) async fn jump(play: &Play, by: TimeDelta) -> Result<()> {
-    let session = sign_in(play).await?;
-    set(&play.stage, by)?;
-    noticed(play, by, &session).await?;
-    play.stage.last().await;
-    set(&play.stage, TimeDelta::zero())?;
-    noticed(play, TimeDelta::zero(), &session).await
+/// Moves the clock, and back after the duration of a fault.
+pub(super) async fn jump(run: &Run, by: TimeDelta) -> Result<()> {
+    let session = sign_in(run).await?;
+    set_offset(&run.environment, by)?;
+    wait_until_used(run, by, &session).await?;
+    run.environment.wait_fault_duration().await;
+    set_offset(&run.environment, TimeDelta::zero())?;
+    wait_until_used(run, TimeDelta::zero(), &session).await
 }
 
-/// Who has issued an access token, and whose it is.
+/// The claims of an access token.
 #[derive(Deserialize)]
 struct Claims {
     iss: String,
@@ -89,66 +93,70 @@ struct Claims {
     sid: Uuid,
 }
 
-async fn sign_in(play: &Play) -> Result<Claims> {
-    let (number, _) = play.stage.next_member();
+async fn sign_in(run: &Run) -> Result<Claims> {
+    let (number, _) = run.environment.next_member();
     let email = format!("member{number}@example.com");
     let form = json!({ "email": email, "password": PASSWORD, "mode": "token" });
-    let call = || play.stage.testbed.post(Kind::SignIn.path(), &form);
-    let known = play.insist(Kind::SignIn, call).await?;
-    let claims = known.answer.text("accessToken");
+    let call = || {
+        run.environment
+            .testbed
+            .post(Operation::SignIn.path(), &form)
+    };
+    let result = run.request_until_definite(Operation::SignIn, call).await?;
+    let claims = result.response.text("accessToken");
     let claims = claims.and_then(|token| token.split('.').nth(1));
-    let claims = BASE64.decode(claims.context("a sign-in without a token")?)?;
+    let claims = BASE64.decode(claims.context("the sign-in returned no access token")?)?;
     Ok(serde_json::from_slice(&claims)?)
 }
 
-/// Whether a session check goes by a clock that is off by so much: a token that
-/// is new by it is good, and one that has run out by it is not. A process that is
-/// behind would let in the second, one that is ahead refuse the first.
-async fn checks_by(play: &Play, by: TimeDelta, of: &Claims) -> Result<bool> {
+/// Returns whether session checks use a clock with this offset. By that clock, a new
+/// token is valid and an old one expired. A process with an earlier clock would accept
+/// the old one; a process with a later clock would reject the new one.
+async fn checks_by(run: &Run, by: TimeDelta, of: &Claims) -> Result<bool> {
     let now = Clock::default().now() + by;
     let (new, old) = (
-        (now, Outcome::Done),
-        (now - ACCESS_LIFE * 2, Outcome::Refused),
+        (now, Outcome::Success),
+        (now - ACCESS_LIFE * 2, Outcome::Rejected),
     );
-    let tokens = play.stage.testbed.access_tokens(&of.iss);
+    let tokens = run.environment.testbed.access_tokens(&of.iss);
     let mut holds = true;
     for (issued, expected) in [new, old] {
         let bearer = format!("Bearer {}", tokens.issue(of.sid, of.sub, issued));
-        let call = play.get(Kind::Check.path(), (AUTHORIZATION, &bearer))?;
-        let answer = play.ask(Kind::Check, 0, call).await?;
-        holds &= answer.outcome == expected;
+        let call = run.get(Operation::Check.path(), (AUTHORIZATION, &bearer))?;
+        let response = run.send(Operation::Check, 0, call).await?;
+        holds &= response.outcome == expected;
     }
     Ok(holds)
 }
 
-/// By renaming, so that nobody reads half of it.
-fn set(stage: &Stage, by: TimeDelta) -> Result<()> {
-    let new = stage.folder.path().join("clock.new");
+/// Sets the offset. The rename makes the change atomic.
+fn set_offset(environment: &Environment, by: TimeDelta) -> Result<()> {
+    let new = environment.folder.path().join("clock.new");
     fs::write(&new, format!("{:+}\n", by.num_seconds()))?;
-    Ok(fs::rename(new, file(stage))?)
+    Ok(fs::rename(new, offset_file(environment))?)
 }
 
-/// Waits until a place is booked at a time that is off by so much, and sessions
-/// are checked by such a clock: a drill in which no clock has jumped would show
-/// nothing. By the `Date` of an answer it would not be seen, which never goes back.
-async fn noticed(play: &Play, by: TimeDelta, session: &Claims) -> Result<()> {
-    let (stage, begun) = (&play.stage, Instant::now());
-    let class = stage.add_classes().await?[0];
-    let wish = json!({ "scheduledClassId": class, "joinWaitlist": true });
+/// Waits until a booking has a time with this offset and session checks use it.
+/// Otherwise the drill would prove nothing. The `Date` header cannot show it, because it
+/// never goes back.
+async fn wait_until_used(run: &Run, by: TimeDelta, session: &Claims) -> Result<()> {
+    let (environment, begun) = (&run.environment, Instant::now());
+    let class = environment.add_classes().await?[0];
+    let body = json!({ "scheduledClassId": class, "joinWaitlist": true });
     for member in 1.. {
-        if begun.elapsed() > NOTICED_WITHIN {
+        if begun.elapsed() > CLOCK_TIMEOUT {
             break;
         }
-        let cookie = stage.testbed.cookie(DATABASE, member)?;
-        let call = play.post(Kind::Book, &cookie, &wish)?;
-        let answer = play.ask(Kind::Book, 0, call).await?;
-        let booked = answer.text("bookedAt").and_then(|text| text.parse().ok());
+        let cookie = environment.testbed.cookie(DATABASE, member)?;
+        let call = run.post(Operation::Book, &cookie, &body)?;
+        let response = run.send(Operation::Book, 0, call).await?;
+        let booked = response.text("bookedAt").and_then(|text| text.parse().ok());
         let off = booked.map(|at: DateTime<Utc>| at - Clock::default().now() - by);
         let is_off = off.is_some_and(|off| off.abs() < TimeDelta::seconds(60));
-        if is_off && checks_by(play, by, session).await? {
+        if is_off && checks_by(run, by, session).await? {
             return Ok(());
         }
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
-    bail!("the clock does not jump")
+    bail!("the process does not use the new time")
 }

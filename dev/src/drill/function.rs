@@ -1,49 +1,48 @@
-//! A process of a function dies, or stands still.
+//! A function process is killed or frozen.
 
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
 use redis_endpoint::WhileHeld;
 
-use super::play::Play;
-use super::stage::{Instance, Kind};
+use super::environment::{Instance, Operation};
+use super::run::Run;
 
-/// One process after another is killed with -9 in the middle of what it does, and
-/// another is started in its place.
-pub(super) async fn killed(play: &Play) -> Result<()> {
-    let (stage, begun) = (&play.stage, Instant::now());
-    let variables = stage.variables();
-    for instance in stage.instances.iter().cycle() {
-        if begun.elapsed() > stage.lasting() {
+/// Kills one process after another with SIGKILL, and replaces each.
+pub(super) async fn killed(run: &Run) -> Result<()> {
+    let (environment, begun) = (&run.environment, Instant::now());
+    let variables = environment.variables();
+    for instance in environment.instances.iter().cycle() {
+        if begun.elapsed() > environment.fault_duration() {
             break;
         }
-        instance.start_again(&variables).await?;
+        instance.restart(&variables).await?;
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
     Ok(())
 }
 
-/// One process of each function that has two stands still, as an instance that
-/// the platform freezes, in the middle of what it does. What is written of sessions
-/// meanwhile comes to Redis only after the thaw, and must not bring back any that
-/// others have ended.
-pub(super) async fn frozen(play: &Play) -> Result<()> {
-    let stage = &play.stage;
-    let both = [Kind::Check, Kind::Book].map(|kind| stage.one(kind, 0));
+/// Freezes one process of each function that has two, like the platform freezes an idle
+/// instance. Session records written meanwhile reach Redis after the thaw, and must not
+/// restore sessions that others have ended.
+pub(super) async fn frozen(run: &Run) -> Result<()> {
+    let environment = &run.environment;
+    let both =
+        [Operation::Check, Operation::Book].map(|operation| environment.instance(operation, 0));
     let both: Vec<&Instance> = both.into_iter().flatten().collect();
     let is_record = |command: &[String]| matches!(command, [name, key, ..] if name == "SET" && key.starts_with("session:"));
-    let redis = &stage.testbed.redis.endpoint;
+    let redis = &environment.testbed.redis.endpoint;
     let late = redis.hold_all(is_record, WhileHeld::Acknowledge);
     for instance in &both {
         instance.signal("STOP").await?;
     }
-    // Longer than a statement may take (15 s), unless it is to be short.
-    tokio::time::sleep(stage.lasting() * 2).await;
+    // Longer than the statement timeout of 15 s, unless the drill is short.
+    tokio::time::sleep(environment.fault_duration() * 2).await;
     for instance in &both {
         instance.signal("CONT").await?;
     }
     let held = late.commands().len();
     late.release().await;
-    ensure!(held > 0, "nothing came late to Redis");
+    ensure!(held > 0, "no write reached Redis late");
     Ok(())
 }

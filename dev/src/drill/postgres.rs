@@ -1,4 +1,4 @@
-//! Postgres dies, is restarted, is cut off, or has no connection left.
+//! Postgres is killed, restarted, unreachable or out of connections.
 
 use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};
@@ -8,75 +8,77 @@ use sabor_testing::faulty_proxy::ProxyMode;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use super::play::Play;
+use super::run::Run;
 use crate::testbed::DATABASE;
 
-/// Killed with -9; what was committed is recovered when it starts. That the
-/// machine dies as well is not played: a throw-away cluster runs without fsync.
-pub(super) async fn killed(play: &Play) -> Result<()> {
-    play.stage.testbed.cluster.kill().await?;
-    play.stage.last().await;
-    play.stage.testbed.cluster.restart().await
+/// Kills Postgres with SIGKILL. Committed data are recovered at the next start. A crash
+/// of the machine is not simulated, because temporary clusters run without fsync.
+pub(super) async fn killed(run: &Run) -> Result<()> {
+    run.environment.testbed.cluster.kill().await?;
+    run.environment.wait_fault_duration().await;
+    run.environment.testbed.cluster.restart().await
 }
 
-/// Stopped in order, and started at once: as when a host updates it.
-pub(super) async fn restarted(play: &Play) -> Result<()> {
-    play.stage.testbed.cluster.restart().await
+/// Stops Postgres in order and starts it at once, like an update by the hosting
+/// provider.
+pub(super) async fn restarted(run: &Run) -> Result<()> {
+    run.environment.testbed.cluster.restart().await
 }
 
-/// What is sent to it vanishes. The connections of then never carry again.
-pub(super) async fn silent(play: &Play) -> Result<()> {
-    cut_off(play, ProxyMode::Stall).await
+/// Stalls all connections. Those that are open now stay broken afterwards.
+pub(super) async fn silent(run: &Run) -> Result<()> {
+    with_proxy_mode(run, ProxyMode::Stall).await
 }
 
-/// Connections end, and new ones are refused.
-pub(super) async fn reset(play: &Play) -> Result<()> {
-    cut_off(play, ProxyMode::Disconnect).await
+/// Closes all connections, and new ones at once.
+pub(super) async fn reset(run: &Run) -> Result<()> {
+    with_proxy_mode(run, ProxyMode::Disconnect).await
 }
 
-async fn cut_off(play: &Play, mode: ProxyMode) -> Result<()> {
-    play.stage.proxy.set_mode(mode);
-    play.stage.last().await;
-    play.stage.proxy.set_mode(ProxyMode::Forward);
+async fn with_proxy_mode(run: &Run, mode: ProxyMode) -> Result<()> {
+    run.environment.proxy.set_mode(mode);
+    run.environment.wait_fault_duration().await;
+    run.environment.proxy.set_mode(ProxyMode::Forward);
     Ok(())
 }
 
-/// Somebody else takes every connection that there is, and each that the
-/// functions had or come by.
-pub(super) async fn full(play: &Play) -> Result<()> {
-    const END_THEIRS: &str =
+/// Takes all connections, including those of the functions, which are terminated.
+pub(super) async fn full(run: &Run) -> Result<()> {
+    const TERMINATE_OTHERS: &str =
         "select count(pg_terminate_backend(pid)) from pg_stat_activity where datname = $1";
-    let cluster = &play.stage.testbed.cluster;
-    let ours = cluster.connect("postgres").await?;
+    let cluster = &run.environment.testbed.cluster;
+    let client = cluster.connect("postgres").await?;
     let mut taken = Vec::new();
     let begun = Instant::now();
-    while begun.elapsed() < play.stage.lasting() {
-        ours.execute(END_THEIRS, &[&DATABASE]).await?;
-        while let Some(another) = take_connection(cluster.port()).await? {
-            taken.push(another);
+    while begun.elapsed() < run.environment.fault_duration() {
+        client.execute(TERMINATE_OTHERS, &[&DATABASE]).await?;
+        while let Some(connection) = take_connection(cluster.port()).await? {
+            taken.push(connection);
         }
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     Ok(())
 }
 
-/// `too_many_connections`, the field of an error that has its code.
+/// The code field of the error `too_many_connections`.
 const TOO_MANY: &str = "C53300\0";
 
-/// Takes one of the connections that Postgres has to give: it waits for our
-/// password, which costs nobody anything. `None` when none is left, which Postgres
-/// must say itself.
+/// Takes one connection, on which Postgres waits for a password. Returns `None` if
+/// Postgres reports that none is left.
 async fn take_connection(port: u16) -> Result<Option<TcpStream>> {
-    // Length and version 3.0, then names and values, each with a NUL behind.
-    const GREETING: &[u8] = b"\0\0\0\x26\0\x03\0\0user\0sabor\0database\0postgres\0\0";
+    // The length, protocol version 3.0, and NUL-terminated names and values.
+    const STARTUP_MESSAGE: &[u8] = b"\0\0\0\x26\0\x03\0\0user\0sabor\0database\0postgres\0\0";
     let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await?;
-    stream.write_all(GREETING).await?;
+    stream.write_all(STARTUP_MESSAGE).await?;
     if stream.read_u8().await? == b'R' {
         return Ok(Some(stream));
     }
-    let mut told = Vec::new();
-    stream.read_to_end(&mut told).await?;
-    let told = String::from_utf8_lossy(&told);
-    ensure!(told.contains(TOO_MANY), "Postgres refuses: {told}");
+    let mut response = Vec::new();
+    stream.read_to_end(&mut response).await?;
+    let response = String::from_utf8_lossy(&response);
+    ensure!(
+        response.contains(TOO_MANY),
+        "unexpected response of Postgres: {response}"
+    );
     Ok(None)
 }

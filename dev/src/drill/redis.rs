@@ -1,91 +1,92 @@
-//! Redis dies, goes away, forgets, or takes its time.
+//! Redis is killed, unreachable, emptied or slow.
 
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Error, Result, ensure};
 use redis_endpoint::Mode;
 
-use super::play::Play;
-use super::stage::{Kind, Stage};
+use super::environment::{Environment, Operation};
+use super::run::Run;
 use crate::testbed::DATABASE;
 
-/// Longer than anybody waits for it.
+/// Longer than the functions' timeout.
 const SLOW: Duration = Duration::from_secs(2);
 
-/// Within so long the functions write what they have counted.
-const COUNTED_WITHIN: Duration = Duration::from_secs(15);
+/// The functions write their counters within this time.
+const COUNTER_TIMEOUT: Duration = Duration::from_secs(15);
 
-/// Lets nothing be counted of what was before.
-pub(super) async fn prepare(stage: &Stage) -> Result<()> {
-    stage.renew().await?;
-    stage.testbed.redis.endpoint.clear_log();
-    let client = stage.postgres().await?;
-    Ok(client.batch_execute(FORGET).await?)
+/// Restarts the functions and clears the counters of earlier drills.
+pub(super) async fn prepare(environment: &Environment) -> Result<()> {
+    environment.restart_functions().await?;
+    environment.testbed.redis.endpoint.clear_log();
+    let client = environment.connect().await?;
+    Ok(client.batch_execute(CLEAR_COUNTERS).await?)
 }
 
-/// Waits until the functions have counted that they missed it: a drill in which
-/// they do without it anyway would show nothing.
-pub(super) async fn is_felt(play: &Play, counter: &str) -> Result<()> {
-    let (client, begun) = (play.stage.postgres().await?, Instant::now());
-    while client.query_one(COUNTED, &[&counter]).await?.try_get(0)? {
-        let in_time = begun.elapsed() < COUNTED_WITHIN;
-        ensure!(in_time, "the functions do not miss Redis: no {counter}");
-        // They write it down beside an answer.
-        let turn = play.stage.next();
-        let cookie = play.stage.testbed.cookie(DATABASE, 1)?;
-        play.ask(Kind::Check, turn, play.check(&cookie)?).await?;
+/// Waits until the functions have counted failed accesses to Redis. Otherwise the drill
+/// would prove nothing.
+pub(super) async fn check_effect(run: &Run, counter: &str) -> Result<()> {
+    let (client, begun) = (run.environment.connect().await?, Instant::now());
+    while client.query_one(IS_ZERO, &[&counter]).await?.try_get(0)? {
+        let in_time = begun.elapsed() < COUNTER_TIMEOUT;
+        ensure!(in_time, "the functions counted no {counter}");
+        // A function writes its counters after a response.
+        let turn = run.environment.next_number();
+        let cookie = run.environment.testbed.cookie(DATABASE, 1)?;
+        run.send(Operation::Check, turn, run.session_check(&cookie)?)
+            .await?;
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     Ok(())
 }
 
-fn ensure_used(play: &Play) -> Result<()> {
-    let asked = play.stage.testbed.redis.endpoint.count("MGET");
-    ensure!(asked > 0, "the functions do not use Redis");
+fn ensure_used(run: &Run) -> Result<()> {
+    let commands = run.environment.testbed.redis.endpoint.count("MGET");
+    ensure!(commands > 0, "the functions did not use Redis");
     Ok(())
 }
 
-/// Killed with -9, and started again: empty, on the same port.
-pub(super) async fn killed(play: &Play) -> Result<()> {
-    let server = play.stage.testbed.redis.server.as_ref();
-    let server = server.context("there is no redis-server")?;
-    ensure_used(play)?;
+/// Kills Redis with SIGKILL, and starts it again on the same port, without data.
+pub(super) async fn killed(run: &Run) -> Result<()> {
+    let server = run.environment.testbed.redis.server.as_ref();
+    let server = server.context("redis-server is not installed")?;
+    ensure_used(run)?;
     server.kill().await?;
-    play.stage.last().await;
+    run.environment.wait_fault_duration().await;
     Ok(server.restart().await?)
 }
 
-/// Nobody listens at its address; it comes back with what it held.
-pub(super) async fn away(play: &Play) -> Result<()> {
-    misbehaving(play, Mode::Unreachable).await
+/// Stops listening, and comes back with its data.
+pub(super) async fn away(run: &Run) -> Result<()> {
+    with_mode(run, Mode::Unreachable).await
 }
 
-/// Every answer takes two seconds; what was asked is done at once.
-pub(super) async fn slow(play: &Play) -> Result<()> {
-    misbehaving(play, Mode::Slow(SLOW)).await
+/// Runs commands at once, but delays every response by two seconds.
+pub(super) async fn slow(run: &Run) -> Result<()> {
+    with_mode(run, Mode::Slow(SLOW)).await
 }
 
-async fn misbehaving(play: &Play, mode: Mode) -> Result<()> {
-    let redis = &play.stage.testbed.redis;
-    ensure_used(play)?;
+async fn with_mode(run: &Run, mode: Mode) -> Result<()> {
+    let redis = &run.environment.testbed.redis;
+    ensure_used(run)?;
     redis.set_mode(mode).await?;
-    play.stage.last().await;
+    run.environment.wait_fault_duration().await;
     redis.set_mode(Mode::Normal).await
 }
 
-/// Everything is lost, ten times, while it is in use.
-pub(super) async fn emptied(play: &Play) -> Result<()> {
-    let redis = &play.stage.testbed.redis.endpoint;
-    ensure_used(play)?;
+/// Deletes all data, ten times.
+pub(super) async fn emptied(run: &Run) -> Result<()> {
+    let redis = &run.environment.testbed.redis.endpoint;
+    ensure_used(run)?;
     for _ in 0..10 {
         let held = redis.command(&["DBSIZE"]).await.map_err(Error::msg)?;
-        ensure!(held != 0, "there was nothing in Redis to be lost");
+        ensure!(held != 0, "Redis held no data to delete");
         redis.flush().await.map_err(Error::msg)?;
-        tokio::time::sleep(play.stage.lasting() / 10).await;
+        tokio::time::sleep(run.environment.fault_duration() / 10).await;
     }
     Ok(())
 }
 
-const FORGET: &str = "delete from daily_counters where starts_with(name, 'redis_')";
+const CLEAR_COUNTERS: &str = "delete from daily_counters where starts_with(name, 'redis_')";
 
-const COUNTED: &str = "select coalesce(sum(count), 0) = 0 from daily_counters where name = $1";
+const IS_ZERO: &str = "select coalesce(sum(count), 0) = 0 from daily_counters where name = $1";

@@ -1,4 +1,4 @@
-//! Functions and schema are not of one deployment.
+//! The schema is older or newer than the functions.
 
 use std::net::SocketAddr;
 
@@ -9,115 +9,132 @@ use sabor_testing::progress;
 use serde_json::Value;
 use tokio::task::JoinSet;
 
-use super::play::Play;
-use super::stage::Stage;
+use super::environment::Environment;
+use super::run::Run;
 use crate::database;
 use crate::testbed::load::{Call, Connection};
 use crate::testbed::{DATABASE, function};
 
 const INIT: &str = "/api/admin/init-db";
 
-/// How many call it at once, of two processes.
+/// The number of concurrent callers, on two processes.
 const CALLERS: usize = 8;
 
-/// How often something is tried that meets a deadlock with what goes on.
-const TRIES: usize = 5;
+/// How often a schema change that may deadlock with the load is attempted.
+const ATTEMPTS: usize = 5;
 
-/// The newest migration is taken back while the functions run, and comes again.
-pub(super) async fn older(play: &Play) -> Result<()> {
-    migrate(&play.stage, Some(1)).await?;
-    play.stage.last().await;
-    migrate(&play.stage, None).await?;
-    play.stage.add_app().await
+/// Reverts the newest migration while the functions run, and applies it again.
+pub(super) async fn older(run: &Run) -> Result<()> {
+    migrate(&run.environment, Some(1)).await?;
+    run.environment.wait_fault_duration().await;
+    migrate(&run.environment, None).await?;
+    run.environment.add_app().await
 }
 
-/// The newest migration is pending, and eight apply it at once: one of them does.
-pub(super) async fn at_once(play: &Play) -> Result<()> {
-    let stage = &play.stage;
-    let variables = stage.variables();
+/// Eight callers apply a pending migration at once. Exactly one must succeed.
+pub(super) async fn at_once(run: &Run) -> Result<()> {
+    let environment = &run.environment;
+    let variables = environment.variables();
     let one = function::start(INIT, &variables).await?;
     let other = function::start(INIT, &variables).await?;
-    let all = migrations(stage).await?;
-    migrate(stage, Some(1)).await?;
-    let taken_back = migrations(stage).await? == all - 1;
-    ensure!(taken_back, "no migration is pending");
+    let all = count_migrations(environment).await?;
+    migrate(environment, Some(1)).await?;
+    let is_reverted = count_migrations(environment).await? == all - 1;
+    ensure!(is_reverted, "no migration is pending");
     let mut callers = JoinSet::new();
     for number in 0..CALLERS {
         let server = if number % 2 == 0 { &one } else { &other };
-        callers.spawn(init(server.address, call(stage)?));
+        callers.spawn(init(server.address, init_request(environment)?));
     }
     let mut applied = 0;
     while let Some(called) = callers.join_next().await {
         applied += called??;
     }
-    // None, where the one that did it lost its answer and asked again.
-    let once = applied <= 1 && migrations(stage).await? == all;
-    play.expect(once, "init-db: a migration was not applied once");
+    // Zero if the caller that applied it lost the response and tried again.
+    let once = applied <= 1 && count_migrations(environment).await? == all;
+    run.check(once, "init-db: a migration was not applied exactly once");
     one.stop().await?;
     other.stop().await?;
-    stage.add_app().await
+    environment.add_app().await
 }
 
-/// What a later deployment might add is there already: columns, a table, a value
-/// that a check lets through, a migration that nobody here knows.
-pub(super) async fn newer(play: &Play) -> Result<()> {
-    let stage = &play.stage;
-    let client = stage.postgres().await?;
-    let row = client.query_one(STATUS_KNOWN, &[]).await?;
-    let known: String = row.try_get(0)?;
-    let widened = known.replacen("CHECK (", "CHECK (status = 'held' or ", 1);
-    ensure!(widened != known, "{known} cannot be widened");
-    change(stage, &format!("{ADD}; {}", status_known(&widened))).await?;
-    play.stage.last().await;
-    let server = function::start(INIT, &stage.variables()).await?;
-    let applied = init(server.address, call(stage)?).await?;
-    play.expect(
+/// Adds what a later deployment might add: columns, a table, a value that a check
+/// constraint allows, and an unknown migration.
+pub(super) async fn newer(run: &Run) -> Result<()> {
+    let environment = &run.environment;
+    let client = environment.connect().await?;
+    let row = client.query_one(STATUS_CONSTRAINT, &[]).await?;
+    let original: String = row.try_get(0)?;
+    let widened = original.replacen("CHECK (", "CHECK (status = 'held' or ", 1);
+    ensure!(
+        widened != original,
+        "cannot extend the constraint {original}"
+    );
+    change(
+        environment,
+        &format!("{ADD}; {}", set_status_constraint(&widened)),
+    )
+    .await?;
+    run.environment.wait_fault_duration().await;
+    let server = function::start(INIT, &environment.variables()).await?;
+    let applied = init(server.address, init_request(environment)?).await?;
+    run.check(
         applied == 0,
-        "init-db: something was applied to a newer schema",
+        "init-db: a migration was applied to a newer schema",
     );
     server.stop().await?;
-    change(stage, &format!("{TAKE_BACK}; {}", status_known(&known))).await
+    change(
+        environment,
+        &format!("{REVERT}; {}", set_status_constraint(&original)),
+    )
+    .await
 }
 
-/// How many migrations there are in the database.
-async fn migrations(stage: &Stage) -> Result<i64> {
+/// Counts the applied migrations.
+async fn count_migrations(environment: &Environment) -> Result<i64> {
     let question = "select count(*) from schema_migrations";
-    let row = stage.postgres().await?.query_one(question, &[]).await?;
+    let row = environment
+        .connect()
+        .await?
+        .query_one(question, &[])
+        .await?;
     Ok(row.try_get(0)?)
 }
 
-async fn migrate(stage: &Stage, down: Option<usize>) -> Result<()> {
-    let url = stage.testbed.cluster.url(DATABASE);
-    tried(async || database::migrate(&url, down).await.map(drop)).await
+async fn migrate(environment: &Environment, down: Option<usize>) -> Result<()> {
+    let url = environment.testbed.cluster.url(DATABASE);
+    retry(async || database::migrate(&url, down).await.map(drop)).await
 }
 
-async fn change(stage: &Stage, statements: &str) -> Result<()> {
-    let client = stage.postgres().await?;
-    tried(async || Ok(client.batch_execute(statements).await?)).await
+async fn change(environment: &Environment, statements: &str) -> Result<()> {
+    let client = environment.connect().await?;
+    retry(async || Ok(client.batch_execute(statements).await?)).await
 }
 
-/// Who changes a schema that is in use may lose a deadlock, and does it again.
-async fn tried(work: impl AsyncFn() -> Result<()>) -> Result<()> {
-    let mut tries = 1;
+/// Retries a schema change, which can lose a deadlock against the load.
+async fn retry(work: impl AsyncFn() -> Result<()>) -> Result<()> {
+    let mut attempts = 1;
     loop {
         match work().await {
-            Err(error) if tries < TRIES => progress::status(&format!("  again: {error:#}")),
+            Err(error) if attempts < ATTEMPTS => {
+                progress::status(&format!("  Retrying after: {error:#}"))
+            }
             outcome => return outcome,
         }
-        tries += 1;
+        attempts += 1;
     }
 }
 
-fn call(stage: &Stage) -> Result<Call> {
-    let mut call = stage.testbed.cron(INIT)?;
+fn init_request(environment: &Environment) -> Result<Call> {
+    let mut call = environment.testbed.cron(INIT)?;
     *call.method_mut() = Method::POST;
     *call.body_mut() = Full::default();
     Ok(call)
 }
 
-/// Applies what is pending, until it is told that nothing is; how much that was.
+/// Calls `init-db` until it succeeds. Returns the number of applied migrations.
 async fn init(address: SocketAddr, call: Call) -> Result<usize> {
-    let mut tries = 1;
+    let mut attempts = 1;
     loop {
         let mut connection = Connection::open(address).await?;
         let (status, body) = connection.ask(call.clone()).await?;
@@ -125,13 +142,13 @@ async fn init(address: SocketAddr, call: Call) -> Result<usize> {
             let body: Value = serde_json::from_slice(&body)?;
             return Ok(body["applied"].as_array().map_or(0, Vec::len));
         }
-        let lost = status == StatusCode::SERVICE_UNAVAILABLE && tries < TRIES;
-        ensure!(lost, "{INIT} was answered with {status}");
-        tries += 1;
+        let lost = status == StatusCode::SERVICE_UNAVAILABLE && attempts < ATTEMPTS;
+        ensure!(lost, "{INIT} returned {status}");
+        attempts += 1;
     }
 }
 
-// By names that no migration will have.
+// With names that no migration will use.
 const ADD: &str = "
     alter table users add column drill_nickname text;
     alter table user_sessions add column drill_country text;
@@ -140,19 +157,19 @@ const ADD: &str = "
     insert into schema_migrations (version, name, checksum)
         select max(version) + 1, 'drill_vouchers', '' from schema_migrations";
 
-const TAKE_BACK: &str = "
+const REVERT: &str = "
     alter table users drop column drill_nickname;
     alter table user_sessions drop column drill_country;
     alter table bookings drop column drill_note;
     drop table drill_vouchers;
     delete from schema_migrations where name = 'drill_vouchers'";
 
-const STATUS_KNOWN: &str = "
+const STATUS_CONSTRAINT: &str = "
     select pg_get_constraintdef(oid) from pg_constraint
     where conrelid = 'bookings'::regclass and conname = 'bookings_status_known'";
 
-/// Puts this check in the place of the one that there is.
-fn status_known(check: &str) -> String {
+/// Returns the statement that replaces the constraint.
+fn set_status_constraint(check: &str) -> String {
     format!(
         "alter table bookings drop constraint bookings_status_known,
             add constraint bookings_status_known {check}"

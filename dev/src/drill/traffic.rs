@@ -1,8 +1,8 @@
-//! The load: what members do, and what they were told.
+//! The load: clients of several kinds.
 //!
-//! Each of the actors does what a good client does: asks again, elsewhere, until
-//! it knows; and what it was told stands in the [`ledger`](super::ledger). What no fault excuses
-//! is noted there at once, as a wrong.
+//! Each client retries like a good client, on the other process, until the response is
+//! definite. It records what was confirmed in the [`log`](super::log), and violations
+//! that no fault justifies.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -17,380 +17,415 @@ use tokio::task::JoinSet;
 use tokio::time::sleep;
 use uuid::Uuid;
 
-use super::ledger::{Booked, Outcome, Sighting, Standing};
-use super::play::{AGAIN, Known, Play};
-use super::stage::{APP, Kind, STANDING};
+use super::environment::{APP, Operation, PERMANENT_SESSIONS};
+use super::log::{Booking, Outcome, SessionState, StaleRead};
+use super::run::{FinalAnswer, RETRY_PAUSE, Run};
 use crate::testbed::{DATABASE, PASSWORD};
 
-/// As many classes a member books.
-const WISHES: usize = 3;
+/// How many classes a member books.
+const CLASSES_PER_MEMBER: usize = 3;
 
-/// For how long a lost answer to a refresh is given again.
+/// How long a retried refresh returns the same response.
 const GRACE: Duration = Duration::from_secs(10);
 
-/// Sends everybody in.
-pub(super) fn begin(play: &Arc<Play>) -> JoinSet<Result<()>> {
-    let mut actors = JoinSet::new();
+/// Starts all clients.
+pub(super) fn start_clients(run: &Arc<Run>) -> JoinSet<Result<()>> {
+    let mut clients = JoinSet::new();
     for _ in 0..6 {
-        actors.spawn(members(play.clone()));
+        clients.spawn(book_and_cancel(run.clone()));
     }
     for _ in 0..2 {
-        actors.spawn(newcomers(play.clone()));
-        actors.spawn(programs(play.clone()));
-        actors.spawn(travellers(play.clone()));
-        actors.spawn(writers(play.clone()));
+        clients.spawn(register_and_change_password(run.clone()));
+        clients.spawn(use_tokens(run.clone()));
+        clients.spawn(issue_and_redeem(run.clone()));
+        clients.spawn(send_messages(run.clone()));
     }
     for turn in 0..6 {
-        actors.spawn(lookers(play.clone(), turn));
-        actors.spawn(watchers(play.clone(), turn));
+        clients.spawn(check_active_sessions(run.clone(), turn));
+        clients.spawn(check_ended_sessions(run.clone(), turn));
     }
-    actors
+    clients
 }
 
-/// Members come, book, change their minds, and go.
-async fn members(play: Arc<Play>) -> Result<()> {
-    while play.goes_on() {
-        let (number, round) = play.stage.next_member();
+/// Members sign in, book, cancel and sign out.
+async fn book_and_cancel(run: Arc<Run>) -> Result<()> {
+    while run.is_running() {
+        let (number, round) = run.environment.next_member();
         let email = format!("member{number}@example.com");
-        let Some(here) = sign_in(&play, &email, PASSWORD).await? else {
+        let Some(own) = sign_in(&run, &email, PASSWORD).await? else {
             continue;
         };
-        let Some(there) = sign_in(&play, &email, PASSWORD).await? else {
+        let Some(other) = sign_in(&run, &email, PASSWORD).await? else {
             continue;
         };
         let mut booked = Vec::new();
-        for offset in 0..WISHES {
-            // Who comes round again within a drill wants others.
-            let class = number + round * WISHES + offset;
-            let class = play.classes[class % play.classes.len()];
-            booked.extend(book(&play, &here, class, number.is_multiple_of(2)).await?);
+        for offset in 0..CLASSES_PER_MEMBER {
+            // In the next round a member books other classes.
+            let class = number + round * CLASSES_PER_MEMBER + offset;
+            let class = run.classes[class % run.classes.len()];
+            booked.extend(book(&run, &own, class, number.is_multiple_of(2)).await?);
         }
-        end_from_afar(&play, &here, &there).await?;
+        end_other_session(&run, &own, &other).await?;
         for booking in booked.into_iter().skip(number % 3) {
-            cancel(&play, &here, booking).await?;
+            cancel(&run, &own, booking).await?;
         }
-        // Some stay, so that it shows whether they are let.
+        // Some stay signed in, so that the checks cover active sessions.
         if !number.is_multiple_of(4) {
-            sign_out(&play, &here).await?;
+            sign_out(&run, &own).await?;
         }
     }
     Ok(())
 }
 
-async fn sign_in(play: &Play, email: &str, password: &str) -> Result<Option<String>> {
+async fn sign_in(run: &Run, email: &str, password: &str) -> Result<Option<String>> {
     let form = json!({ "email": email, "password": password });
-    let call = || play.stage.testbed.post(Kind::SignIn.path(), &form);
-    let known = play.insist(Kind::SignIn, call).await?;
-    let cookie = known.answer.cookie().filter(|_| known.is_done());
+    let call = || {
+        run.environment
+            .testbed
+            .post(Operation::SignIn.path(), &form)
+    };
+    let result = run.request_until_definite(Operation::SignIn, call).await?;
+    let cookie = result.response.cookie().filter(|_| result.succeeded());
     match &cookie {
-        Some(cookie) => play.ledger.stands(cookie, Standing::Alive),
-        None => play.unexplained(Kind::SignIn, &known),
+        Some(cookie) => run.log.set_session(cookie, SessionState::Active),
+        None => run.report_unexpected(Operation::SignIn, &result),
     }
     Ok(cookie)
 }
 
-/// Books once, whatever becomes of the first try; some ask again although they
-/// know, and must be told the same.
-async fn book(play: &Play, cookie: &str, class: Uuid, waits: bool) -> Result<Option<Uuid>> {
-    let (key, wish) = (
+/// Books with an idempotency key, and repeats the request, which must return the same
+/// response.
+async fn book(run: &Run, cookie: &str, class: Uuid, join_waitlist: bool) -> Result<Option<Uuid>> {
+    let (key, body) = (
         Uuid::now_v7(),
-        json!({ "scheduledClassId": class, "joinWaitlist": waits }),
+        json!({ "scheduledClassId": class, "joinWaitlist": join_waitlist }),
     );
-    let call = || play.keyed(Kind::Book, cookie, key, &wish);
-    let known = play.insist(Kind::Book, call).await?;
-    if !known.is_done() {
-        let full = !waits && known.answer.is(StatusCode::CONFLICT, "class_full");
+    let call = || run.post_with_key(Operation::Book, cookie, key, &body);
+    let result = run.request_until_definite(Operation::Book, call).await?;
+    if !result.succeeded() {
+        let full = !join_waitlist && result.response.is(StatusCode::CONFLICT, "class_full");
         if !full {
-            play.unexplained(Kind::Book, &known);
+            run.report_unexpected(Operation::Book, &result);
         }
         return Ok(None);
     }
-    let id = known.answer.id().context("a booking has an id")?;
-    let has_place = known.answer.text("status") == Some("booked");
-    let booked = Booked { class, has_place };
-    play.ledger.deeds().booked.insert(id, booked);
-    let again = play.insist(Kind::Book, call).await?;
-    if again.answer.outcome.is_known() && again.answer.body != known.answer.body {
-        play.ledger
-            .wrong("book: the same Idempotency-Key was answered otherwise");
+    let id = result.response.id().context("the booking has no id")?;
+    let has_spot = result.response.text("status") == Some("booked");
+    let booked = Booking { class, has_spot };
+    run.log.confirmed().booked.insert(id, booked);
+    let again = run.request_until_definite(Operation::Book, call).await?;
+    if again.response.outcome.is_definite() && again.response.body != result.response.body {
+        run.log
+            .violation("book: the same Idempotency-Key returned another response");
     }
     Ok(Some(id))
 }
 
-async fn cancel(play: &Play, cookie: &str, booking: Uuid) -> Result<()> {
-    play.ledger.deeds().regretted.insert(booking);
-    let (key, regret) = (Uuid::now_v7(), json!({ "bookingId": booking }));
-    let call = || play.keyed(Kind::Cancel, cookie, key, &regret);
-    let known = play.insist(Kind::Cancel, call).await?;
-    match known.is_done() {
-        true => _ = play.ledger.deeds().cancelled.insert(booking),
-        false => play.unexplained(Kind::Cancel, &known),
+async fn cancel(run: &Run, cookie: &str, booking: Uuid) -> Result<()> {
+    run.log.confirmed().cancellation_requested.insert(booking);
+    let (key, body) = (Uuid::now_v7(), json!({ "bookingId": booking }));
+    let call = || run.post_with_key(Operation::Cancel, cookie, key, &body);
+    let result = run.request_until_definite(Operation::Cancel, call).await?;
+    match result.succeeded() {
+        true => _ = run.log.confirmed().cancelled.insert(booking),
+        false => run.report_unexpected(Operation::Cancel, &result),
     }
     Ok(())
 }
 
-async fn sign_out(play: &Play, cookie: &str) -> Result<()> {
-    play.ledger.stands(cookie, Standing::Ending);
-    let call = || play.post(Kind::SignOut, cookie, &json!({}));
-    let known = play.insist(Kind::SignOut, call).await?;
-    match known.is_done() {
-        true => play.ledger.ends(cookie, true),
-        false => play.unexplained(Kind::SignOut, &known),
+async fn sign_out(run: &Run, cookie: &str) -> Result<()> {
+    run.log.set_session(cookie, SessionState::Ending);
+    let call = || run.post(Operation::SignOut, cookie, &json!({}));
+    let result = run.request_until_definite(Operation::SignOut, call).await?;
+    match result.succeeded() {
+        true => run.log.end_session(cookie, true),
+        false => run.report_unexpected(Operation::SignOut, &result),
     }
     Ok(())
 }
 
-/// Ends the session `there` from the one that is `here`.
-async fn end_from_afar(play: &Play, here: &str, there: &str) -> Result<()> {
-    let known = play.insist(Kind::Check, || play.check(there)).await?;
-    let id = known.answer.body["session"]["id"]
+/// Ends the session `other` from the session `own`.
+async fn end_other_session(run: &Run, own: &str, other: &str) -> Result<()> {
+    let result = run
+        .request_until_definite(Operation::Check, || run.session_check(other))
+        .await?;
+    let id = result.response.body["session"]["id"]
         .as_str()
         .map(str::to_owned);
-    let Some(id) = id.filter(|_| known.is_done()) else {
-        play.unexplained(Kind::Check, &known);
+    let Some(id) = id.filter(|_| result.succeeded()) else {
+        run.report_unexpected(Operation::Check, &result);
         return Ok(());
     };
-    play.ledger.stands(there, Standing::Ending);
+    run.log.set_session(other, SessionState::Ending);
     let call = || {
-        let call = play
-            .stage
+        let call = run
+            .environment
             .testbed
             .call(Method::DELETE, &format!("/api/sessions/{id}"));
         let call = call
-            .header("cookie", here)
+            .header("cookie", own)
             .header("sec-fetch-site", "same-origin");
         Ok(call.body(Full::default())?)
     };
-    let known = play.insist(Kind::Revoke, call).await?;
-    let gone = known.doubted && known.answer.is(StatusCode::NOT_FOUND, "not_found");
-    match known.is_done() || gone {
-        true => play.ledger.ends(there, known.is_done()),
-        false => play.unexplained(Kind::Revoke, &known),
+    let result = run.request_until_definite(Operation::Revoke, call).await?;
+    let gone = result.was_retried && result.response.is(StatusCode::NOT_FOUND, "not_found");
+    match result.succeeded() || gone {
+        true => run.log.end_session(other, result.succeeded()),
+        false => run.report_unexpected(Operation::Revoke, &result),
     }
     Ok(())
 }
 
-/// Newcomers register, and change their password, which ends what they have
-/// elsewhere.
-async fn newcomers(play: Arc<Play>) -> Result<()> {
+/// New members register and change their password, which ends their other sessions.
+async fn register_and_change_password(run: Arc<Run>) -> Result<()> {
     const NEW: &str = "another horse battery";
-    while play.goes_on() {
+    while run.is_running() {
         let email = format!("{}@example.com", Uuid::now_v7());
-        let Some(here) = register(&play, &email).await? else {
+        let Some(own) = register(&run, &email).await? else {
             continue;
         };
-        let Some(there) = sign_in(&play, &email, PASSWORD).await? else {
+        let Some(other) = sign_in(&run, &email, PASSWORD).await? else {
             continue;
         };
-        play.ledger.stands(&there, Standing::Ending);
+        run.log.set_session(&other, SessionState::Ending);
         let form = json!({ "currentPassword": PASSWORD, "newPassword": NEW });
-        let call = || play.post(Kind::ChangePassword, &here, &form);
-        let known = play.insist(Kind::ChangePassword, call).await?;
-        let changed = known.doubted && known.answer.is(StatusCode::FORBIDDEN, "wrong_password");
-        if !known.is_done() && !changed {
-            play.unexplained(Kind::ChangePassword, &known);
+        let call = || run.post(Operation::ChangePassword, &own, &form);
+        let result = run
+            .request_until_definite(Operation::ChangePassword, call)
+            .await?;
+        let changed =
+            result.was_retried && result.response.is(StatusCode::FORBIDDEN, "wrong_password");
+        if !result.succeeded() && !changed {
+            run.report_unexpected(Operation::ChangePassword, &result);
             continue;
         }
-        play.ledger.ends(&there, known.is_done());
-        sign_in(&play, &email, NEW).await?;
+        run.log.end_session(&other, result.succeeded());
+        sign_in(&run, &email, NEW).await?;
         let form = json!({ "email": email, "password": PASSWORD });
-        let call = || play.stage.testbed.post(Kind::SignIn.path(), &form);
-        let known = play.insist(Kind::SignIn, call).await?;
-        if known.is_done() {
-            play.ledger
-                .wrong("sign-in: by a password that had been changed");
+        let call = || {
+            run.environment
+                .testbed
+                .post(Operation::SignIn.path(), &form)
+        };
+        let result = run.request_until_definite(Operation::SignIn, call).await?;
+        if result.succeeded() {
+            run.log
+                .violation("sign-in: the old password was accepted after its change");
         }
         sleep(Duration::from_millis(200)).await;
     }
     Ok(())
 }
 
-/// The cookie of a new account.
-async fn register(play: &Play, email: &str) -> Result<Option<String>> {
+/// Registers an account. Returns its session cookie.
+async fn register(run: &Run, email: &str) -> Result<Option<String>> {
     let form = json!({ "email": email, "password": PASSWORD, "name": "Nueva Alumna" });
-    let call = || play.stage.testbed.post(Kind::Register.path(), &form);
-    let known = play.insist(Kind::Register, call).await?;
-    if known.doubted && known.answer.is(StatusCode::CONFLICT, "email_taken") {
-        return sign_in(play, email, PASSWORD).await;
+    let call = || {
+        run.environment
+            .testbed
+            .post(Operation::Register.path(), &form)
+    };
+    let result = run
+        .request_until_definite(Operation::Register, call)
+        .await?;
+    if result.was_retried && result.response.is(StatusCode::CONFLICT, "email_taken") {
+        return sign_in(run, email, PASSWORD).await;
     }
-    if !known.is_done() {
-        play.unexplained(Kind::Register, &known);
+    if !result.succeeded() {
+        run.report_unexpected(Operation::Register, &result);
         return Ok(None);
     }
-    play.ledger.deeds().registered.insert(email.to_owned());
-    let cookie = known
-        .answer
+    run.log.confirmed().registered.insert(email.to_owned());
+    let cookie = result
+        .response
         .cookie()
-        .context("who registers is signed in")?;
-    play.ledger.stands(&cookie, Standing::Alive);
+        .context("the registration set no session cookie")?;
+    run.log.set_session(&cookie, SessionState::Active);
     Ok(Some(cookie))
 }
 
-/// Programs hold tokens, and exchange them again and again.
-async fn programs(play: Arc<Play>) -> Result<()> {
-    while play.goes_on() {
-        let email = format!("member{}@example.com", play.stage.next_member().0);
+/// API clients sign in for tokens and refresh them.
+async fn use_tokens(run: Arc<Run>) -> Result<()> {
+    while run.is_running() {
+        let email = format!("member{}@example.com", run.environment.next_member().0);
         let form = json!({ "email": email, "password": PASSWORD, "mode": "token" });
-        let call = || play.stage.testbed.post(Kind::SignIn.path(), &form);
-        let known = play.insist(Kind::SignIn, call).await?;
-        let Some(first) = known
-            .answer
+        let call = || {
+            run.environment
+                .testbed
+                .post(Operation::SignIn.path(), &form)
+        };
+        let result = run.request_until_definite(Operation::SignIn, call).await?;
+        let Some(first) = result
+            .response
             .text("refreshToken")
-            .filter(|_| known.is_done())
+            .filter(|_| result.succeeded())
         else {
-            play.unexplained(Kind::SignIn, &known);
+            run.report_unexpected(Operation::SignIn, &result);
             continue;
         };
-        let last = exchange(&play, first.to_owned()).await?;
-        play.ledger.deeds().refreshable.extend(last);
+        let last = refresh_repeatedly(&run, first.to_owned()).await?;
+        run.log.confirmed().refresh_tokens.extend(last);
     }
     Ok(())
 }
 
-/// Exchanges a token some times; the last one that is known to be good.
-async fn exchange(play: &Play, mut token: String) -> Result<Option<String>> {
+/// Refreshes a token several times. Returns the last valid one.
+async fn refresh_repeatedly(run: &Run, mut token: String) -> Result<Option<String>> {
     for _ in 0..12 {
-        let known = play.insist(Kind::Refresh, || play.refresh(&token)).await?;
-        let next = known
-            .answer
+        let result = run
+            .request_until_definite(Operation::Refresh, || run.refresh_request(&token))
+            .await?;
+        let next = result
+            .response
             .text("refreshToken")
-            .filter(|_| known.is_done());
+            .filter(|_| result.succeeded());
         let Some(next) = next.map(str::to_owned) else {
-            // Not given again any more: the family has ended, as it should.
-            let late = known.doubted && known.first.elapsed() > GRACE;
+            // The grace period is over, and the family has ended as it should.
+            let late = result.was_retried && result.first.elapsed() > GRACE;
             if !late {
-                play.unexplained(Kind::Refresh, &known);
+                run.report_unexpected(Operation::Refresh, &result);
             }
             return Ok(None);
         };
         token = next;
         let access = format!(
             "Bearer {}",
-            known.answer.text("accessToken").unwrap_or_default()
+            result.response.text("accessToken").unwrap_or_default()
         );
-        let call = play.get(Kind::Check.path(), (AUTHORIZATION, &access))?;
-        // By the process whose clock nobody moves: the token's end goes by it.
-        let seen = play.ask(Kind::Check, 1, call).await?;
-        if seen.outcome == Outcome::Refused {
-            play.ledger
-                .wrong("check: an access token that is good was refused");
+        let call = run.get(Operation::Check.path(), (AUTHORIZATION, &access))?;
+        // Process 1 has the correct clock, by which the token expires.
+        let seen = run.send(Operation::Check, 1, call).await?;
+        if seen.outcome == Outcome::Rejected {
+            run.log
+                .violation("check: a valid access token was rejected");
         }
         sleep(Duration::from_millis(200)).await;
     }
     Ok(Some(token))
 }
 
-/// Members go on to the partner application, whose server redeems their token
-/// twice at once.
-async fn travellers(play: Arc<Play>) -> Result<()> {
-    while play.goes_on() {
-        let number = play.stage.next_session();
-        let cookie = play.stage.testbed.cookie(DATABASE, number)?;
-        let call = || play.post(Kind::Issue, &cookie, &json!({ "targetApp": APP }));
-        let known = play.insist(Kind::Issue, call).await?;
-        let token = known.answer.text("token").zip(known.answer.id());
-        let Some((token, id)) = token.filter(|_| known.is_done()) else {
-            play.unexplained(Kind::Issue, &known);
-            sleep(AGAIN).await;
+/// Members go to the partner application, whose server redeems each token twice at
+/// once.
+async fn issue_and_redeem(run: Arc<Run>) -> Result<()> {
+    while run.is_running() {
+        let number = run.environment.next_session();
+        let cookie = run.environment.testbed.cookie(DATABASE, number)?;
+        let call = || run.post(Operation::Issue, &cookie, &json!({ "targetApp": APP }));
+        let result = run.request_until_definite(Operation::Issue, call).await?;
+        let token = result.response.text("token").zip(result.response.id());
+        let Some((token, id)) = token.filter(|_| result.succeeded()) else {
+            run.report_unexpected(Operation::Issue, &result);
+            sleep(RETRY_PAUSE).await;
             continue;
         };
-        let issued = known.answer.answered;
-        play.ledger.deeds().issued.insert(id, issued);
+        let issued = result.response.received_at;
+        run.log.confirmed().issued.insert(id, issued);
         let call = || {
-            let mut call = play
-                .stage
+            let mut call = run
+                .environment
                 .testbed
-                .post(Kind::Redeem.path(), &json!({ "token": token }))?;
+                .post(Operation::Redeem.path(), &json!({ "token": token }))?;
             let headers = call.headers_mut();
-            headers.insert("authorization", play.stage.partner().parse()?);
+            headers.insert(
+                "authorization",
+                run.environment.partner_credentials().parse()?,
+            );
             Ok(call)
         };
-        let redeem = || play.insist(Kind::Redeem, call);
+        let redeem = || run.request_until_definite(Operation::Redeem, call);
         let (one, other) = tokio::join!(redeem(), redeem());
-        judge_redemptions(&play, (id, issued), &[one?, other?]);
-        sleep(AGAIN).await;
+        check_redemptions(&run, (id, issued), &[one?, other?]);
+        sleep(RETRY_PAUSE).await;
     }
     Ok(())
 }
 
-fn judge_redemptions(play: &Play, (id, issued): (Uuid, Instant), both: &[Known; 2]) {
-    let done = both.iter().filter(|known| known.is_done()).count();
-    let doubted = both
+fn check_redemptions(run: &Run, (id, issued): (Uuid, Instant), both: &[FinalAnswer; 2]) {
+    let done = both.iter().filter(|result| result.succeeded()).count();
+    let was_retried = both
         .iter()
-        .any(|known| known.doubted || !known.answer.outcome.is_known());
+        .any(|result| result.was_retried || !result.response.outcome.is_definite());
     match done {
-        0 if doubted || play.may_lose(Kind::Redeem, issued) => {}
-        0 => play
-            .ledger
-            .wrong("redeem: a token that was issued is good for nobody"),
-        1 => _ = play.ledger.deeds().redeemed.insert(id, issued),
-        _ => play.ledger.wrong("redeem: a token was redeemed twice"),
+        0 if was_retried || run.may_lose(Operation::Redeem, issued) => {}
+        0 => run
+            .log
+            .violation("redeem: an issued token could not be redeemed"),
+        1 => _ = run.log.confirmed().redeemed.insert(id, issued),
+        _ => run.log.violation("redeem: a token was redeemed twice"),
     }
-    for known in both.iter().filter(|known| !known.is_done()) {
-        if !known.answer.is(StatusCode::UNAUTHORIZED, "token_ended") {
-            play.unexplained(Kind::Redeem, known);
+    for result in both.iter().filter(|result| !result.succeeded()) {
+        if !result.response.is(StatusCode::UNAUTHORIZED, "token_ended") {
+            run.report_unexpected(Operation::Redeem, result);
         }
     }
 }
 
-/// Visitors write to the studio.
-async fn writers(play: Arc<Play>) -> Result<()> {
-    while play.goes_on() {
+/// Visitors send contact messages.
+async fn send_messages(run: Arc<Run>) -> Result<()> {
+    while run.is_running() {
         let message = json!({
             "name": "Una Visitante", "email": format!("{}@example.com", Uuid::now_v7()),
             "subject": "Clases", "message": "¿Hay sitio?",
         });
-        let call = || play.stage.testbed.post(Kind::Contact.path(), &message);
-        let known = play.insist(Kind::Contact, call).await?;
-        match known.answer.id().filter(|_| known.is_done()) {
-            Some(id) => _ = play.ledger.deeds().messages.insert(id),
-            None => play.unexplained(Kind::Contact, &known),
+        let call = || {
+            run.environment
+                .testbed
+                .post(Operation::Contact.path(), &message)
+        };
+        let result = run.request_until_definite(Operation::Contact, call).await?;
+        match result.response.id().filter(|_| result.succeeded()) {
+            Some(id) => _ = run.log.confirmed().messages.insert(id),
+            None => run.report_unexpected(Operation::Contact, &result),
         }
         sleep(Duration::from_millis(150)).await;
     }
     Ok(())
 }
 
-/// Sessions that live are looked at: nobody may be told that they do not.
-async fn lookers(play: Arc<Play>, turn: usize) -> Result<()> {
-    while play.goes_on() {
-        let number = play.stage.next();
-        let alive = play.ledger.alive();
-        let fresh = alive
-            .get(below(alive.len()))
+/// Checks active sessions, which must not be rejected.
+async fn check_active_sessions(run: Arc<Run>, turn: usize) -> Result<()> {
+    while run.is_running() {
+        let number = run.environment.next_number();
+        let active = run.log.active_sessions();
+        let fresh = active
+            .get(random_below(active.len()))
             .filter(|_| number.is_multiple_of(2));
-        let (cookie, stands) = match fresh {
+        let (cookie, is_permanent) = match fresh {
             Some(cookie) => (cookie.clone(), false),
             None => (
-                play.stage.testbed.cookie(DATABASE, 1 + below(STANDING))?,
+                run.environment
+                    .testbed
+                    .cookie(DATABASE, 1 + random_below(PERMANENT_SESSIONS))?,
                 true,
             ),
         };
-        let answer = play.ask(Kind::Check, turn, play.check(&cookie)?).await?;
-        // It may have been ended meanwhile.
-        if answer.outcome == Outcome::Refused && (stands || play.ledger.is_alive(&cookie)) {
-            play.ledger
-                .wrong("check: a session that lives was told that it does not");
+        let response = run
+            .send(Operation::Check, turn, run.session_check(&cookie)?)
+            .await?;
+        // Another client may have ended it meanwhile.
+        if response.outcome == Outcome::Rejected && (is_permanent || run.log.is_active(&cookie)) {
+            run.log.violation("check: an active session was rejected");
         }
         sleep(Duration::from_millis(20)).await;
     }
     Ok(())
 }
 
-/// Sessions that have ended are looked at, the latest most often: who is told
-/// that one lives is noted.
-async fn watchers(play: Arc<Play>, turn: usize) -> Result<()> {
-    while play.goes_on() {
-        let ended = play.ledger.ended();
-        let back = match play.stage.next() % 3 {
-            0 => below(ended.len()),
-            _ => below(ended.len().min(8)),
+/// Checks ended sessions, mostly recent ones, and records which are still accepted.
+async fn check_ended_sessions(run: Arc<Run>, turn: usize) -> Result<()> {
+    while run.is_running() {
+        let ended = run.log.ended_sessions();
+        let back = match run.environment.next_number() % 3 {
+            0 => random_below(ended.len()),
+            _ => random_below(ended.len().min(8)),
         };
         if let Some((cookie, ended)) = ended.iter().rev().nth(back) {
-            let answer = play.ask(Kind::Check, turn, play.check(cookie)?).await?;
-            if answer.outcome == Outcome::Done {
-                let (ended, asked) = (*ended, answer.asked);
-                play.ledger.sighted(Sighting { ended, asked });
+            let response = run
+                .send(Operation::Check, turn, run.session_check(cookie)?)
+                .await?;
+            if response.outcome == Outcome::Success {
+                let (ended, sent_at) = (*ended, response.sent_at);
+                run.log.record_stale_read(StaleRead { ended, sent_at });
             }
         }
         sleep(Duration::from_millis(20)).await;
@@ -398,7 +433,7 @@ async fn watchers(play: Arc<Play>, turn: usize) -> Result<()> {
     Ok(())
 }
 
-/// A number below `end`; 0 for 0.
-fn below(end: usize) -> usize {
+/// Returns a random number below `end`, or 0 if `end` is 0.
+fn random_below(end: usize) -> usize {
     random::below(end.max(1) as u64) as usize
 }

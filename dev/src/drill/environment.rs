@@ -1,4 +1,4 @@
-//! Where drills are played: the stores, and the functions in several processes.
+//! The environment of the drills: the stores and several function processes.
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -26,31 +26,31 @@ use crate::testbed::redis::Redis;
 use crate::testbed::server::{Server, Variables};
 use crate::testbed::{DATABASE, MEMBERS, Testbed, function};
 
-/// The partner application.
+/// The name of the partner application.
 pub(super) const APP: &str = "ticket-shop";
 
-/// Small classes, so that most who want a place do not get one.
+/// Small classes, so that most booking requests find no free spot.
 const CLASSES: usize = 12;
-const PLACES: i32 = 3;
+const SPOTS: i32 = 3;
 
-/// As many sessions are looked at all the time.
-pub(super) const STANDING: usize = 64;
+/// The number of sessions that are checked all the time and never ended.
+pub(super) const PERMANENT_SESSIONS: usize = 64;
 
-/// What Postgres has, and each process at most: all of it is enough for all of
-/// them, and soon taken.
+/// The limits of Postgres and of each process. There are just enough connections for
+/// all processes, so that a drill can exhaust them quickly.
 const CONNECTIONS: u16 = 100;
 const POOL: u16 = 5;
 
-/// How long everything may take to be well again.
-const RECOVER_WITHIN: Duration = Duration::from_secs(60);
+/// How long all processes may take to recover.
+const RECOVERY_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// A process that has answered so often in a row is well again.
-const WELL: usize = 5;
+/// A process is healthy after this many responses in a row.
+const HEALTHY_STREAK: usize = 5;
 
-/// What is asked for, each of a function of its own.
+/// An operation of the clients. Each belongs to one function.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, ValueEnum)]
 #[serde(rename_all = "kebab-case")]
-pub(super) enum Kind {
+pub(super) enum Operation {
     Check,
     SignIn,
     SignOut,
@@ -65,7 +65,7 @@ pub(super) enum Kind {
     Contact,
 }
 
-impl Kind {
+impl Operation {
     pub(super) fn path(self) -> &'static str {
         match self {
             Self::Check => "/api/auth/session",
@@ -88,7 +88,8 @@ impl Kind {
         name.map_or_else(String::new, |name| name.get_name().to_owned())
     }
 
-    /// Of these two processes each may have seen what the other has not.
+    /// Returns the number of processes. Two processes show whether one knows what
+    /// happened in the other.
     fn processes(self) -> usize {
         match self {
             Self::Check | Self::Book => 2,
@@ -97,27 +98,27 @@ impl Kind {
     }
 }
 
-/// A process of a function, or another in its place.
+/// A function process, which can be replaced by a new one.
 pub(super) struct Instance {
-    pub(super) kind: Kind,
+    pub(super) operation: Operation,
     server: tokio::sync::Mutex<Option<Server>>,
     address: Mutex<SocketAddr>,
-    /// How often it has answered since it last failed.
+    /// The number of responses since the last failure.
     streak: AtomicUsize,
 }
 
 impl Instance {
-    async fn start(kind: Kind, variables: &Variables) -> Result<Self> {
-        let server = function::start(kind.path(), variables).await?;
+    async fn start(operation: Operation, variables: &Variables) -> Result<Self> {
+        let server = function::start(operation.path(), variables).await?;
         Ok(Self {
-            kind,
+            operation,
             address: Mutex::new(server.address),
             server: tokio::sync::Mutex::new(Some(server)),
             streak: AtomicUsize::new(0),
         })
     }
 
-    /// Ends it with -9.
+    /// Kills the process with SIGKILL.
     pub(super) async fn kill(&self) -> Result<()> {
         match self.server.lock().await.take() {
             Some(server) => server.stop().await,
@@ -125,10 +126,10 @@ impl Instance {
         }
     }
 
-    /// Starts another in its place, which is killed if it still runs.
-    pub(super) async fn start_again(&self, variables: &Variables) -> Result<()> {
+    /// Kills the process if it runs, and starts a new one.
+    pub(super) async fn restart(&self, variables: &Variables) -> Result<()> {
         self.kill().await?;
-        let server = function::start(self.kind.path(), variables).await?;
+        let server = function::start(self.operation.path(), variables).await?;
         *self.address.lock().unwrap_or_else(PoisonError::into_inner) = server.address;
         *self.server.lock().await = Some(server);
         Ok(())
@@ -136,29 +137,33 @@ impl Instance {
 
     pub(super) async fn signal(&self, name: &str) -> Result<()> {
         let server = self.server.lock().await;
-        server.as_ref().context("it has ended")?.signal(name).await
+        server
+            .as_ref()
+            .context("the process has ended")?
+            .signal(name)
+            .await
     }
 
-    /// Asks on a connection of its own, so that none outlives a process.
-    pub(super) async fn ask(&self, call: Call) -> Result<Response<Bytes>> {
+    /// Sends a request on a new connection, so that no connection outlives a process.
+    pub(super) async fn send(&self, call: Call) -> Result<Response<Bytes>> {
         let address = *self.address.lock().unwrap_or_else(PoisonError::into_inner);
         Connection::open(address).await?.ask_whole(call).await
     }
 
-    pub(super) fn note(&self, answered: bool) {
-        match answered {
+    pub(super) fn record_response(&self, received_at: bool) {
+        match received_at {
             true => _ = self.streak.fetch_add(1, Ordering::Relaxed),
             false => self.streak.store(0, Ordering::Relaxed),
         }
     }
 }
 
-pub(super) struct Stage {
+pub(super) struct Environment {
     pub(super) testbed: Testbed,
-    /// Between all functions and Postgres.
+    /// Sits between all functions and Postgres.
     pub(super) proxy: FaultyProxy,
     pub(super) instances: Vec<Instance>,
-    /// For what a drill writes.
+    /// For files that a drill writes.
     pub(super) folder: TempDir,
     app_secret: String,
     short: bool,
@@ -167,11 +172,11 @@ pub(super) struct Stage {
     next_session: AtomicUsize,
 }
 
-impl Stage {
+impl Environment {
     pub(super) async fn open(short: bool) -> Result<Self> {
         let testbed = Testbed::open(short, CONNECTIONS).await?;
         let proxy = FaultyProxy::start(&testbed.cluster.url(DATABASE)).await?;
-        let mut stage = Self {
+        let mut environment = Self {
             testbed,
             proxy,
             instances: Vec::new(),
@@ -182,18 +187,18 @@ impl Stage {
             next_member: AtomicUsize::new(0),
             next_session: AtomicUsize::new(0),
         };
-        stage.add_app().await?;
-        let variables = stage.variables();
-        for kind in Kind::value_variants() {
-            for _ in 0..kind.processes() {
-                let instance = Instance::start(*kind, &variables).await?;
-                stage.instances.push(instance);
+        environment.add_app().await?;
+        let variables = environment.variables();
+        for operation in Operation::value_variants() {
+            for _ in 0..operation.processes() {
+                let instance = Instance::start(*operation, &variables).await?;
+                environment.instances.push(instance);
             }
         }
-        Ok(stage)
+        Ok(environment)
     }
 
-    /// What the functions are given: Postgres is at the other end of the wire.
+    /// Returns the functions' variables. They reach Postgres through the proxy.
     pub(super) fn variables(&self) -> Variables {
         let mut variables = self.testbed.variables(DATABASE, true);
         variables.retain(|(name, _)| *name != "POSTGRES_URL");
@@ -202,85 +207,87 @@ impl Stage {
         variables
     }
 
-    /// Past the wire.
-    pub(super) async fn postgres(&self) -> Result<Client> {
+    /// Connects to Postgres directly, past the proxy.
+    pub(super) async fn connect(&self) -> Result<Client> {
         Ok(self.testbed.cluster.connect(DATABASE).await?)
     }
 
-    /// The processes of a function.
-    pub(super) fn all(&self, kind: Kind) -> impl Iterator<Item = &Instance> {
-        self.instances.iter().filter(move |one| one.kind == kind)
+    /// Returns the processes of a function.
+    pub(super) fn instances_of(&self, operation: Operation) -> impl Iterator<Item = &Instance> {
+        self.instances
+            .iter()
+            .filter(move |one| one.operation == operation)
     }
 
-    /// One process of a function; of two, by turns.
-    pub(super) fn one(&self, kind: Kind, turn: usize) -> Option<&Instance> {
-        self.all(kind).nth(turn % kind.processes())
+    /// Returns a process of a function. `turn` selects one of two.
+    pub(super) fn instance(&self, operation: Operation, turn: usize) -> Option<&Instance> {
+        self.instances_of(operation)
+            .nth(turn % operation.processes())
     }
 
-    /// A number that nobody has had.
-    pub(super) fn next(&self) -> usize {
+    /// Returns a new number.
+    pub(super) fn next_number(&self) -> usize {
         self.next.fetch_add(1, Ordering::Relaxed)
     }
 
-    /// The number of a member who has not come for long, and how often all have.
+    /// Returns the number of the next member, and the number of completed rounds.
     pub(super) fn next_member(&self) -> (usize, usize) {
         let turn = self.next_member.fetch_add(1, Ordering::Relaxed);
         (turn % MEMBERS, turn / MEMBERS)
     }
 
-    /// The number of a session that nobody ends, of a member who has not acted
-    /// for long: each in turn, for how often one may is limited.
+    /// Returns the number of the next session that is never ended. They take turns
+    /// because of the rate limit per member.
     pub(super) fn next_session(&self) -> usize {
         let turn = self.next_session.fetch_add(1, Ordering::Relaxed);
-        STANDING + 1 + turn % (MEMBERS - STANDING)
+        PERMANENT_SESSIONS + 1 + turn % (MEMBERS - PERMANENT_SESSIONS)
     }
 
-    /// How long all is well before a fault.
-    pub(super) fn quiet(&self) -> Duration {
+    /// Returns how long the load runs before the fault.
+    pub(super) fn warm_up_duration(&self) -> Duration {
         Duration::from_millis(if self.short { 1_000 } else { 4_000 })
     }
 
-    /// How long a fault lasts.
-    pub(super) fn lasting(&self) -> Duration {
+    /// Returns how long a fault lasts.
+    pub(super) fn fault_duration(&self) -> Duration {
         Duration::from_secs(if self.short { 3 } else { 10 })
     }
 
-    /// Lets a fault last.
-    pub(super) async fn last(&self) {
-        tokio::time::sleep(self.lasting()).await;
+    /// Waits for the duration of a fault.
+    pub(super) async fn wait_fault_duration(&self) {
+        tokio::time::sleep(self.fault_duration()).await;
     }
 
-    /// Waits until each process has answered several times in a row.
-    pub(super) async fn well(&self) -> Result<()> {
+    /// Waits until each process has responded several times in a row.
+    pub(super) async fn wait_until_healthy(&self) -> Result<()> {
         for instance in &self.instances {
-            instance.note(false);
+            instance.record_response(false);
         }
         let begun = Instant::now();
-        let ailing = || {
+        let unhealthy = || {
             let mut all = self.instances.iter();
-            all.find(|one| one.streak.load(Ordering::Relaxed) < WELL)
+            all.find(|one| one.streak.load(Ordering::Relaxed) < HEALTHY_STREAK)
         };
-        while let Some(instance) = ailing() {
-            if begun.elapsed() > RECOVER_WITHIN {
-                bail!("{} does not answer again", instance.kind.path());
+        while let Some(instance) = unhealthy() {
+            if begun.elapsed() > RECOVERY_TIMEOUT {
+                bail!("{} did not recover", instance.operation.path());
             }
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
         Ok(())
     }
 
-    /// Has every process started anew, with nothing counted and nothing known.
-    pub(super) async fn renew(&self) -> Result<()> {
+    /// Restarts every process, which clears its counters and caches.
+    pub(super) async fn restart_functions(&self) -> Result<()> {
         let variables = self.variables();
         for instance in &self.instances {
-            instance.start_again(&variables).await?;
+            instance.restart(&variables).await?;
         }
         Ok(())
     }
 
-    /// Puts right what a drill has left that came to no good end; fails where
-    /// nothing can be played here any more.
-    pub(super) async fn mend(&self) -> Result<()> {
+    /// Repairs the environment after a failed drill. Fails if no other drill can run.
+    pub(super) async fn repair(&self) -> Result<()> {
         let Redis {
             endpoint, server, ..
         } = &self.testbed.redis;
@@ -289,37 +296,37 @@ impl Stage {
         if let (Some(server), Err(_)) = (server, endpoint.command(&["PING"]).await) {
             server.restart().await?;
         }
-        if self.postgres().await.is_err() {
+        if self.connect().await.is_err() {
             self.testbed.cluster.restart().await?;
         }
         database::migrate(&self.testbed.cluster.url(DATABASE), None).await?;
         self.add_app().await?;
-        self.renew().await
+        self.restart_functions().await
     }
 
-    /// Enters the partner application, if it is not there.
+    /// Adds the partner application if it is missing.
     pub(super) async fn add_app(&self) -> Result<()> {
         const INSERT: &str = "
             insert into apps (id, name, secret_hash, allowed_origins)
             values (gen_random_uuid(), $1, $2, '{}')
             on conflict (name) do update set secret_hash = excluded.secret_hash";
         let hash = sha256_hex(self.app_secret.as_bytes());
-        let client = self.postgres().await?;
+        let client = self.connect().await?;
         client.execute(INSERT, &[&APP, &hash]).await?;
         Ok(())
     }
 
-    /// What the partner application's server presents.
-    pub(super) fn partner(&self) -> String {
+    /// Returns the partner server's `Authorization` header.
+    pub(super) fn partner_credentials(&self) -> String {
         format!(
             "Basic {}",
             BASE64.encode(format!("{APP}:{}", self.app_secret))
         )
     }
 
-    /// Makes the classes of a drill.
+    /// Creates the occurrences of a drill.
     pub(super) async fn add_classes(&self) -> Result<Vec<Uuid>> {
-        // So far ahead that no clock of a drill brings them near.
+        // Far enough in the future for every drill that moves a clock.
         const INSERT: &str = "
             with instructor as (
                 insert into instructors (id, name) values ($1, 'Marisol Vega')
@@ -330,11 +337,11 @@ impl Stage {
                 end_time, max_participants, room)
             values ($1, $1, $1, 'Salsa', now() + interval '30 days',
                 now() + interval '30 days 1 hour', $2, $1::text)";
-        let client = self.postgres().await?;
+        let client = self.connect().await?;
         let mut classes = Vec::new();
         for _ in 0..CLASSES {
             let id = Uuid::now_v7();
-            client.execute(INSERT, &[&id, &PLACES]).await?;
+            client.execute(INSERT, &[&id, &SPOTS]).await?;
             classes.push(id);
         }
         Ok(classes)

@@ -1,0 +1,256 @@
+//! The result of a drill as a row of the table.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use anyhow::Result;
+use sabor_testing::progress;
+use serde::Serialize;
+
+use super::checks::{StalenessLimit, longest_stale_read};
+use super::environment::Operation;
+use super::log::{Outcome, Request};
+use super::run::Run;
+use crate::testbed::load::Figures;
+
+/// The result of one drill.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Row {
+    drill: String,
+    requests: usize,
+    /// During the fault, by operation.
+    during: Vec<Share>,
+    /// Of all requests.
+    failed: Failed,
+    /// The longest time after its end that a session was accepted, in milliseconds.
+    longest_stale_read_ms: f64,
+    limit: String,
+    /// Milliseconds from the end of the fault to the last request that failed.
+    recovery_ms: f64,
+    /// Violations with their counts.
+    violations: BTreeMap<String, usize>,
+    /// Why the drill did not run.
+    not_run: Option<String>,
+}
+
+/// How an operation responded during the fault.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Share {
+    operation: Operation,
+    requests: usize,
+    /// Percentage of 2xx and 4xx.
+    answered: f64,
+    /// Percentage of 503.
+    unavailable: f64,
+    p99_ms: f64,
+}
+
+#[derive(Default, Serialize)]
+struct Failed {
+    unavailable: usize,
+    server_errors: usize,
+    no_response: usize,
+}
+
+impl Failed {
+    fn of(requests: &[Request]) -> Self {
+        let count = |outcome| requests.iter().filter(|one| one.outcome == outcome).count();
+        Self {
+            unavailable: count(Outcome::Unavailable),
+            server_errors: count(Outcome::ServerError),
+            no_response: count(Outcome::NoResponse),
+        }
+    }
+
+    fn summary(&self) -> String {
+        let operations = [
+            (self.unavailable, Outcome::Unavailable),
+            (self.server_errors, Outcome::ServerError),
+            (self.no_response, Outcome::NoResponse),
+        ];
+        let there = operations.iter().filter(|(count, _)| *count > 0);
+        let texts: Vec<String> = there
+            .map(|(count, outcome)| format!("{count} {}", outcome.name()))
+            .collect();
+        match texts.is_empty() {
+            true => "none".to_owned(),
+            false => texts.join(", "),
+        }
+    }
+}
+
+impl Row {
+    /// Creates the row of a drill whose clients have finished.
+    pub(super) fn new(
+        drill: String,
+        run: &Run,
+        limit: StalenessLimit,
+        requests: &[Request],
+    ) -> Result<Self> {
+        let (log, (fault_start, fault_end)) = (&run.log, run.fault_period()?);
+        let during = |one: &&Request| fault_start <= one.sent_at && one.sent_at <= fault_end;
+        let during: Vec<Request> = requests.iter().filter(during).copied().collect();
+        let failures = requests.iter().filter(|one| !one.outcome.is_definite());
+        let last = failures.map(|one| one.received_at).max();
+        let recovery = last.map(|last| last.saturating_duration_since(fault_end));
+        Ok(Self {
+            drill,
+            requests: requests.len(),
+            during: shares(&during),
+            failed: Failed::of(requests),
+            longest_stale_read_ms: millis(longest_stale_read(log)),
+            limit: limit.name(),
+            recovery_ms: millis(recovery.unwrap_or_default()),
+            violations: log.violations(),
+            not_run: None,
+        })
+    }
+
+    pub(super) fn not_run(drill: String, limit: StalenessLimit, why: &str) -> Self {
+        Self {
+            not_run: Some(why.to_owned()),
+            ..Self::empty(drill, limit)
+        }
+    }
+
+    /// Creates the row of a drill that ended with an error.
+    pub(super) fn aborted(drill: String, limit: StalenessLimit, error: &anyhow::Error) -> Self {
+        Self {
+            violations: BTreeMap::from([(format!("{error:#}"), 1)]),
+            ..Self::empty(drill, limit)
+        }
+    }
+
+    fn empty(drill: String, limit: StalenessLimit) -> Self {
+        Self {
+            drill,
+            requests: 0,
+            during: Vec::new(),
+            failed: Failed::default(),
+            longest_stale_read_ms: 0.0,
+            limit: limit.name(),
+            recovery_ms: 0.0,
+            violations: BTreeMap::new(),
+            not_run: None,
+        }
+    }
+
+    /// Returns whether there are no violations. True for a drill that did not run.
+    pub(super) fn passed(&self) -> bool {
+        self.violations.is_empty()
+    }
+
+    /// Returns why the drill did not run.
+    pub(super) fn missing(&self) -> Option<&str> {
+        self.not_run.as_deref()
+    }
+
+    /// Writes the figures of each operation and the violations as status lines.
+    pub(super) fn report(&self) {
+        for share in &self.during {
+            let Share {
+                requests,
+                answered,
+                unavailable,
+                p99_ms,
+                ..
+            } = share;
+            progress::status(&format!(
+                "  {:<16}{answered:>5.0} % definite, {unavailable:>3.0} % 503, p99 {p99_ms:>7.1} ms, {requests} requests",
+                share.operation.name()
+            ));
+        }
+        for (sentence, count) in &self.violations {
+            progress::status(&format!("  VIOLATION ({count} ×) {sentence}"));
+        }
+    }
+
+    fn cells(&self) -> [String; 7] {
+        if let Some(why) = &self.not_run {
+            let [dash, result] = ["–".to_owned(), format!("not run: {why}")];
+            let [a, b, c, d, e] = std::array::from_fn(|_| dash.clone());
+            return [self.drill.clone(), a, b, c, d, e, result];
+        }
+        let all: usize = self.during.iter().map(|share| share.requests).sum();
+        let answered = self
+            .during
+            .iter()
+            .map(|share| share.answered * share.requests as f64);
+        // The sum of an empty iterator is -0.
+        let answered = (0.0 + answered.sum::<f64>()) / all.max(1) as f64;
+        let worst = self
+            .during
+            .iter()
+            .min_by(|a, b| a.answered.total_cmp(&b.answered));
+        let worst = worst.map_or(String::new(), |worst| {
+            format!(" ({} {:.0})", worst.operation.name(), worst.answered)
+        });
+        [
+            self.drill.clone(),
+            self.requests.to_string(),
+            format!("{answered:.0} %{worst}"),
+            self.failed.summary(),
+            format!("{:.0} ms ({})", self.longest_stale_read_ms, self.limit),
+            format!("{:.1} s", self.recovery_ms / 1_000.0),
+            match self.passed() {
+                true => "passed".to_owned(),
+                false => format!(
+                    "FAILED: {}",
+                    self.violations
+                        .keys()
+                        .cloned()
+                        .collect::<Vec<_>>()
+                        .join("; ")
+                ),
+            },
+        ]
+    }
+}
+
+fn shares(requests: &[Request]) -> Vec<Share> {
+    let mut by_kind: BTreeMap<Operation, Vec<Request>> = BTreeMap::new();
+    for one in requests {
+        by_kind.entry(one.operation).or_default().push(*one);
+    }
+    let share = |(operation, requests): (Operation, Vec<Request>)| {
+        let count = |is: fn(Outcome) -> bool| {
+            let count = requests.iter().filter(|one| is(one.outcome)).count();
+            100.0 * count as f64 / requests.len() as f64
+        };
+        let latencies = requests
+            .iter()
+            .map(|one| one.received_at - one.sent_at)
+            .collect();
+        Share {
+            operation,
+            requests: requests.len(),
+            answered: count(Outcome::is_definite),
+            unavailable: count(|outcome| outcome == Outcome::Unavailable),
+            p99_ms: Figures::new(latencies, Duration::ZERO).percentile(0.99),
+        }
+    };
+    by_kind.into_iter().map(share).collect()
+}
+
+fn millis(duration: Duration) -> f64 {
+    duration.as_secs_f64() * 1_000.0
+}
+
+/// Prints the results of all drills.
+pub(super) fn print_table(rows: &[Row]) {
+    let heads = [
+        "drill",
+        "requests",
+        "definite responses during the fault (lowest)",
+        "failed requests",
+        "stale read (limit)",
+        "recovery",
+        "result",
+    ];
+    let lines: Vec<[String; 7]> = std::iter::once(heads.map(str::to_owned))
+        .chain(rows.iter().map(Row::cells))
+        .collect();
+    crate::terminal::table(&lines, |column| column == 1 || column == 5);
+}

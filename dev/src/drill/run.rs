@@ -1,0 +1,254 @@
+//! One run of a drill: sending requests, retrying them, and recording the responses.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use http_body_util::Full;
+use hyper::header::{COOKIE, HeaderName};
+use hyper::{Method, StatusCode};
+use serde_json::{Value, json};
+use tokio::time::{sleep, timeout};
+use uuid::Uuid;
+
+use super::environment::{Environment, Operation};
+use super::log::{ApiResponse, Log, Outcome, Request};
+use crate::testbed::load::Call;
+
+/// The first and the longest pause before a client retries.
+pub(super) const RETRY_PAUSE: Duration = Duration::from_millis(100);
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+
+/// What a fault is allowed to cause.
+pub(super) struct Tolerance {
+    /// How requests may fail.
+    pub(super) may_fail: &'static [Outcome],
+    /// How long after the fault new requests may still fail.
+    pub(super) recovery: Duration,
+    /// Operations that need not work during the fault and whose data may be lost.
+    pub(super) exempt: &'static [Operation],
+    /// How long a client waits for a response.
+    pub(super) client_timeout: Duration,
+}
+
+/// A running drill with its log.
+pub(super) struct Run {
+    pub(super) environment: Arc<Environment>,
+    pub(super) log: Log,
+    pub(super) classes: Vec<Uuid>,
+    tolerance: Tolerance,
+    fault_start: OnceLock<Instant>,
+    fault_end: OnceLock<Instant>,
+    is_over: AtomicBool,
+}
+
+impl Run {
+    pub(super) async fn new(environment: Arc<Environment>, tolerance: Tolerance) -> Result<Self> {
+        Ok(Self {
+            classes: environment.add_classes().await?,
+            environment,
+            log: Log::default(),
+            tolerance,
+            fault_start: OnceLock::new(),
+            fault_end: OnceLock::new(),
+            is_over: AtomicBool::new(false),
+        })
+    }
+
+    /// Records the start of the fault.
+    pub(super) fn start_fault(&self) {
+        self.fault_start.get_or_init(Instant::now);
+    }
+
+    /// Records the end of the fault.
+    pub(super) fn end_fault(&self) {
+        self.fault_end.get_or_init(Instant::now);
+    }
+
+    /// Returns the start and the end of the fault.
+    pub(super) fn fault_period(&self) -> Result<(Instant, Instant)> {
+        let fault = self.fault_start.get().zip(self.fault_end.get());
+        let (fault_start, fault_end) = fault.context("the fault has not started and ended")?;
+        Ok((*fault_start, *fault_end))
+    }
+
+    /// Returns whether a request can have been affected by the fault.
+    fn overlaps_fault(&self, sent_at: Instant, received_at: Instant) -> bool {
+        let begun = self
+            .fault_start
+            .get()
+            .is_some_and(|fault_start| *fault_start <= received_at);
+        let over = |fault_end: &Instant| *fault_end + self.tolerance.recovery < sent_at;
+        begun && !self.fault_end.get().is_some_and(over)
+    }
+
+    /// Returns whether any response is acceptable.
+    fn is_exempt(&self, operation: Operation, response: &ApiResponse) -> bool {
+        self.tolerance.exempt.contains(&operation)
+            && self.overlaps_fault(response.sent_at, response.received_at)
+    }
+
+    /// Returns whether data created at that time may be lost.
+    pub(super) fn may_lose(&self, operation: Operation, made: Instant) -> bool {
+        let is_later = |fault_end: &Instant| *fault_end < made;
+        self.tolerance.exempt.contains(&operation) && !self.fault_end.get().is_some_and(is_later)
+    }
+
+    /// Returns why a failure is not acceptable, or `None` if it is.
+    pub(super) fn unexpected_failure(&self, request: &Request) -> Option<&'static str> {
+        let is_stated = self.tolerance.may_fail.contains(&request.outcome)
+            || request.outcome == Outcome::ServerError
+                && self.tolerance.exempt.contains(&request.operation);
+        match self.overlaps_fault(request.sent_at, request.received_at) {
+            _ if request.outcome.is_definite() => None,
+            false => Some("outside the fault"),
+            true if is_stated => None,
+            true => Some("which this fault does not justify"),
+        }
+    }
+
+    /// Returns whether a request failed because of the fault.
+    pub(super) fn has_effect(&self) -> bool {
+        let failed = |one: &Request| self.tolerance.may_fail.contains(&one.outcome);
+        let requests = self.log.requests().into_iter();
+        let mut failed = requests.filter(failed);
+        failed.any(|one| self.overlaps_fault(one.sent_at, one.received_at))
+    }
+
+    /// Tells the clients to finish.
+    pub(super) fn stop(&self) {
+        self.is_over.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn is_running(&self) -> bool {
+        !self.is_over.load(Ordering::Relaxed)
+    }
+
+    /// Sends a request once.
+    pub(super) async fn send(
+        &self,
+        operation: Operation,
+        turn: usize,
+        call: Call,
+    ) -> Result<ApiResponse> {
+        let instance = self.environment.instance(operation, turn);
+        let instance = instance.context("the operation has no process")?;
+        let sent_at = Instant::now();
+        let response = timeout(self.tolerance.client_timeout, instance.send(call)).await;
+        let response = ApiResponse::new(sent_at, response.ok().and_then(Result::ok));
+        instance.record_response(response.outcome.is_definite());
+        self.log.record(operation, &response);
+        Ok(response)
+    }
+
+    /// Sends a request until the response is definite. Two processes take turns.
+    pub(super) async fn request_until_definite(
+        &self,
+        operation: Operation,
+        call: impl Fn() -> Result<Call>,
+    ) -> Result<FinalAnswer> {
+        let (first, mut was_retried, mut pause) = (Instant::now(), false, RETRY_PAUSE);
+        loop {
+            let response = self
+                .send(operation, self.environment.next_number(), call()?)
+                .await?;
+            if response.outcome.is_definite() || !self.is_running() {
+                return Ok(FinalAnswer {
+                    response,
+                    was_retried,
+                    first,
+                });
+            }
+            was_retried = true;
+            sleep(pause).await;
+            pause = LONGEST_PAUSE.min(pause * 2);
+        }
+    }
+
+    pub(super) fn get(&self, path: &str, (name, value): (HeaderName, &str)) -> Result<Call> {
+        let call = self.environment.testbed.call(Method::GET, path);
+        Ok(call.header(name, value).body(Full::default())?)
+    }
+
+    pub(super) fn session_check(&self, cookie: &str) -> Result<Call> {
+        self.get(Operation::Check.path(), (COOKIE, cookie))
+    }
+
+    pub(super) fn refresh_request(&self, token: &str) -> Result<Call> {
+        let body = json!({ "refreshToken": token });
+        self.environment
+            .testbed
+            .post(Operation::Refresh.path(), &body)
+    }
+
+    /// Builds a request like the site's own pages.
+    pub(super) fn post(&self, operation: Operation, cookie: &str, body: &Value) -> Result<Call> {
+        let mut call = self.environment.testbed.post(operation.path(), body)?;
+        let headers = call.headers_mut();
+        headers.insert("cookie", cookie.parse()?);
+        headers.insert("sec-fetch-site", "same-origin".parse()?);
+        Ok(call)
+    }
+
+    pub(super) fn post_with_key(
+        &self,
+        operation: Operation,
+        cookie: &str,
+        key: Uuid,
+        body: &Value,
+    ) -> Result<Call> {
+        let mut call = self.post(operation, cookie, body)?;
+        let headers = call.headers_mut();
+        headers.insert("idempotency-key", key.to_string().parse()?);
+        Ok(call)
+    }
+
+    /// Records an error as a violation.
+    pub(super) fn record_error(&self, outcome: Result<()>) {
+        if let Err(error) = outcome {
+            self.log.violation(format!("{error:#}"));
+        }
+    }
+
+    /// Records a violation unless the condition holds.
+    pub(super) fn check(&self, holds: bool, message: &str) {
+        if !holds {
+            self.log.violation(message);
+        }
+    }
+
+    /// Records an unexpected response as a violation, unless it is not definite or a
+    /// rate limit that the retries have hit.
+    pub(super) fn report_unexpected(
+        &self,
+        operation: Operation,
+        FinalAnswer {
+            response,
+            was_retried,
+            ..
+        }: &FinalAnswer,
+    ) {
+        let limited = *was_retried && response.status == StatusCode::TOO_MANY_REQUESTS.as_u16();
+        if response.outcome.is_definite() && !limited && !self.is_exempt(operation, response) {
+            let code = response.text("code").unwrap_or("no code");
+            let (name, status) = (operation.name(), response.status);
+            self.log
+                .violation(format!("{name}: unexpected response {status} {code}"));
+        }
+    }
+}
+
+/// The response that ended the retries.
+pub(super) struct FinalAnswer {
+    pub(super) response: ApiResponse,
+    /// Whether an earlier attempt may have succeeded.
+    pub(super) was_retried: bool,
+    pub(super) first: Instant,
+}
+
+impl FinalAnswer {
+    pub(super) fn succeeded(&self) -> bool {
+        self.response.outcome == Outcome::Success
+    }
+}
