@@ -1,23 +1,22 @@
-//! `cargo dev bench`: what Sabor costs, against what else one could take.
+//! `cargo dev bench`: measures the functions and compares them with other session stores.
 //!
-//! A figure is a ratio to something measured in the same run on the same
-//! machine, except where it counts something. It is measured in the
-//! [`testbed`](crate::testbed); [`peers`] are the others, the rows are in the modules named
-//! after them, and [`table`] shows them.
+//! Most figures are ratios to something measured in the same run on the same machine.
+//! The functions run in the [`testbed`](crate::testbed), [`peers`] are the other stores,
+//! and each module measures some rows of the table.
 
-mod accounts;
 mod booking;
 mod cross_app;
-mod flood;
-mod outage;
+mod footprint;
+mod large_studio;
+mod many_sessions;
 mod peers;
 mod pgbench;
-mod scale;
+mod redis_outage;
+mod row;
 mod session_check;
-mod start;
-mod studio;
-mod table;
-mod volume;
+mod sign_in;
+mod sign_in_burst;
+mod year_of_data;
 
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
@@ -29,29 +28,29 @@ use sabor_testing::environment;
 use sabor_testing::progress::status;
 
 use self::peers::Peers;
-use self::table::Row;
+use self::row::Row;
 use crate::report;
 use crate::terminal::print;
 use crate::testbed::{Testbed, function};
 
-/// More than all functions that are measured at once have.
+/// Enough for all functions that run at once.
 const CONNECTIONS: u16 = 300;
 
-/// How to measure.
+/// Options of `cargo dev bench`.
 #[derive(Args)]
 pub(crate) struct Options {
-    /// Shorter, and with fewer rows in the tables
+    /// Measure for a shorter time, with fewer rows in the database
     #[arg(long)]
     quick: bool,
-    /// Only these rows; may be given more than once
+    /// Measure only this row. Can be repeated
     #[arg(long, value_name = "ROW")]
     only: Vec<Measurement>,
-    /// Where to write the figures [default: .sabor/bench/<date>.json]
+    /// Where to write the results [default: .sabor/bench/<date>.json]
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
 }
 
-/// Rows that are measured together.
+/// A measurement, which results in one or more rows.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Measurement {
     SessionCheck,
@@ -87,34 +86,34 @@ impl Measurement {
             Self::SessionCheck => session_check::throughput(testbed, peers).await,
             Self::WithoutRedis => session_check::without_redis(testbed).await,
             Self::RoundTrips => session_check::round_trips(testbed).await,
-            Self::ColdStart => start::cold(testbed, peers).await,
-            Self::Memory => start::memory_and_size(testbed, peers).await,
-            Self::SignIn => accounts::sign_in(testbed).await,
-            Self::Operations => accounts::operations(testbed).await,
-            Self::UnknownAccount => accounts::unknown_account(testbed).await,
-            Self::Refresh => accounts::refresh(testbed).await,
+            Self::ColdStart => footprint::cold(testbed, peers).await,
+            Self::Memory => footprint::memory_and_size(testbed, peers).await,
+            Self::SignIn => sign_in::sign_in(testbed).await,
+            Self::Operations => sign_in::operations(testbed).await,
+            Self::UnknownAccount => sign_in::unknown_account(testbed).await,
+            Self::Refresh => sign_in::refresh(testbed).await,
             Self::CrossApp => cross_app::issue_and_redeem(testbed).await,
             Self::Archive => cross_app::archive(testbed).await,
-            Self::Flood => flood::sign_ins(testbed).await,
-            Self::RedisDead => outage::redis_dead(testbed).await,
-            Self::ManySessions => volume::many_sessions(testbed).await,
-            Self::CleanUp => volume::clean_up(testbed).await,
+            Self::Flood => sign_in_burst::sign_ins(testbed).await,
+            Self::RedisDead => redis_outage::redis_dead(testbed).await,
+            Self::ManySessions => many_sessions::many_sessions(testbed).await,
+            Self::CleanUp => many_sessions::clean_up(testbed).await,
             Self::HitRatio => session_check::hit_ratio(testbed).await,
-            Self::Scale => scale::large(testbed).await,
+            Self::Scale => large_studio::large(testbed).await,
             Self::Booking => booking::crowd(testbed).await,
-            Self::Schedule => studio::schedule(testbed).await,
-            Self::Queries => studio::queries(testbed).await,
+            Self::Schedule => year_of_data::schedule(testbed).await,
+            Self::Queries => year_of_data::queries(testbed).await,
         }
     }
 }
 
-/// Measures, prints the table and writes the figures.
+/// Measures, prints the table and writes the results.
 pub(crate) async fn run(options: Options) -> Result<()> {
     if cfg!(debug_assertions) {
-        return again_in_release();
+        return run_in_release();
     }
     function::build().await?;
-    let testbed = Testbed::open(options.quick, CONNECTIONS).await?;
+    let testbed = Testbed::start(options.quick, CONNECTIONS).await?;
     let peers = Peers::default();
     let all = Measurement::value_variants().iter().copied();
     let mut rows = Vec::new();
@@ -122,35 +121,39 @@ pub(crate) async fn run(options: Options) -> Result<()> {
         status(&format!("Measuring {} …", measurement.name()));
         match measurement.rows(&testbed, &peers).await {
             Ok(measured) => rows.extend(measured),
-            // What the others have shown is not lost for that.
+            // The other measurements are kept.
             Err(error) => rows.push(Row::not_measured(measurement.name(), &format!("{error:#}"))),
         }
     }
-    testbed.close().await?;
-    table::show(&rows);
+    testbed.stop().await?;
+    row::print_table(&rows);
     let path = options
         .json
         .unwrap_or_else(|| report::default_path("bench"));
     report::write(&rows, options.quick, &path)?;
-    print(&format!("\nThe figures are in {}.", path.display()));
+    print(&format!("\nWrote the results to {}.", path.display()));
     Ok(())
 }
 
-/// A load generator that is not optimised would measure itself.
-fn again_in_release() -> Result<()> {
-    status("Building the benchmark itself for release …");
+/// Builds the benchmark in the release profile and runs it. An unoptimized load
+/// generator would be the bottleneck.
+fn run_in_release() -> Result<()> {
+    status("Building the benchmark in the release profile …");
     let built = Command::new("cargo")
         .args(["build", "--release", "--package", "sabor-dev"])
         .current_dir(environment::repository())
         .status()
-        .context("cargo cannot be run")?;
+        .context("cannot run cargo")?;
     if !built.success() {
-        bail!("the benchmark does not build");
+        bail!("the benchmark failed to build");
     }
     let here = std::env::current_exe()?;
-    let target = here.ancestors().nth(2).context("no target directory")?;
+    let target = here
+        .ancestors()
+        .nth(2)
+        .context("the target directory was not found")?;
     let mut command = Command::new(target.join("release/sabor-dev"));
     command.args(std::env::args_os().skip(1));
-    // Takes our place, so that Ctrl-C and the like reach it and no other.
-    Err(command.exec()).context("the benchmark cannot be started")
+    // Replaces this process, so that signals such as Ctrl-C reach the new one.
+    Err(command.exec()).context("cannot start the benchmark")
 }

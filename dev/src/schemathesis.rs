@@ -97,14 +97,14 @@ type Answers = BTreeMap<String, BTreeMap<String, u64>>;
 /// When an answer was not as described, with what Schemathesis said of it.
 pub(crate) async fn run(options: Options) -> Result<()> {
     let folder = install().await?;
-    let testbed = Testbed::open(true, CONNECTIONS).await?;
+    let testbed = Testbed::start(true, CONNECTIONS).await?;
     let tested = test(&testbed, &folder, options).await;
-    testbed.close().await?;
+    testbed.stop().await?;
     tested
 }
 
 async fn test(testbed: &Testbed, folder: &Path, options: Options) -> Result<()> {
-    let variables = testbed.variables(DATABASE, true);
+    let variables = testbed.function_variables(DATABASE, true);
     let owned = variables.iter();
     let owned = owned.map(|(name, value)| ((*name).to_owned(), value.clone()));
     let config = Config::read(&owned.collect())?;
@@ -216,8 +216,8 @@ async fn run_once(
         .context("Schemathesis cannot be run")?;
     let text = String::from_utf8_lossy(&said.stdout).into_owned();
     let answered = fs::read(&answers).with_context(|| {
-        let words = String::from_utf8_lossy(&said.stderr).into_owned();
-        format!("Schemathesis did not begin: {text}{words}")
+        let output = String::from_utf8_lossy(&said.stderr).into_owned();
+        format!("Schemathesis did not begin: {text}{output}")
     })?;
     fs::remove_file(&answers)?;
     let failed = !said.status.success();
@@ -303,8 +303,8 @@ async fn python(interpreter: &Path, arguments: &[&str], path: &Path) -> Result<(
         .await
         .context("python3 cannot be run: install it, with venv")?;
     if !done.status.success() {
-        let words = String::from_utf8_lossy(&done.stderr).into_owned();
-        bail!("Schemathesis could not be installed: {}", words.trim());
+        let output = String::from_utf8_lossy(&done.stderr).into_owned();
+        bail!("Schemathesis could not be installed: {}", output.trim());
     }
     Ok(())
 }

@@ -1,7 +1,7 @@
-//! Where functions are measured and put to the test: one Postgres, one Redis,
-//! members and sessions, and the functions' own executables in front of them.
+//! The environment of the benchmark, the drills and Schemathesis: a Postgres and a Redis
+//! with members and sessions, and the functions' own executables.
 //!
-//! [`function`] plays the platform's part, [`load`] asks.
+//! [`function`] starts executables like the platform, [`load`] generates requests.
 
 pub(crate) mod function;
 pub(crate) mod load;
@@ -28,35 +28,34 @@ use self::redis::Redis;
 use self::server::{Server, Variables};
 use crate::database;
 
-/// The database of all measurements that need no other.
+/// The default database.
 pub(crate) const DATABASE: &str = "sabor";
 
-/// The site that the functions belong to.
+/// The functions' public host.
 const HOST: &str = "sabor.example";
 
-/// What the members sign in with.
+/// The members' password.
 pub(crate) const PASSWORD: &str = "correct horse battery";
 
 pub(crate) const MEMBERS: usize = 1_000;
 
-/// Rows that are written by one statement, between two signs of life.
+/// How many rows one statement writes, between two progress messages.
 const BATCH: usize = 250_000;
 
-/// As many sessions as are asked for again and again.
+/// The number of sessions in [`Testbed::warm_checks`].
 const WARM: usize = 64;
 
-/// How long connections may take to end with the process that had them.
-const END_WITHIN: Duration = Duration::from_secs(10);
+/// How long connections may take to close after their process has ended.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(10);
 
-const CONNECTED: &str = "select exists (
+const HAS_CONNECTIONS: &str = "select exists (
     select from pg_stat_activity where datname = $1 and backend_type = 'client backend')";
 
-/// Postgres as a small deployment has it, but for durability, which a
-/// throw-away cluster does without.
+/// Settings of a small deployment. A temporary cluster is not durable, however.
 const SETTINGS: [(&str, &str); 2] = [("shared_buffers", "512MB"), ("max_wal_size", "4GB")];
 
 pub(crate) struct Testbed {
-    /// Shorter, and with fewer rows.
+    /// Whether to measure for a shorter time and with fewer rows.
     pub(crate) quick: bool,
     pub(crate) redis: Redis,
     pub(crate) cluster: Cluster,
@@ -68,7 +67,7 @@ pub(crate) struct Testbed {
 }
 
 impl Testbed {
-    pub(crate) async fn open(quick: bool, connections: u16) -> Result<Self> {
+    pub(crate) async fn start(quick: bool, connections: u16) -> Result<Self> {
         status("Starting Postgres and Redis …");
         let connections = connections.to_string();
         let settings = [SETTINGS.as_slice(), &[("max_connections", &connections)]].concat();
@@ -90,28 +89,36 @@ impl Testbed {
             next_session: AtomicUsize::new(WARM + 1),
             next_address: AtomicUsize::new(0),
         };
-        testbed.fill(DATABASE, 10_000, Expired::None).await?;
+        testbed
+            .create_database(DATABASE, 10_000, Expired::None)
+            .await?;
         Ok(testbed)
     }
 
-    pub(crate) async fn close(self) -> Result<()> {
+    pub(crate) async fn stop(self) -> Result<()> {
         self.cluster.stop().await
     }
 
-    /// Rounds are short and alternate, so that what disturbs the machine
-    /// disturbs both sides.
+    /// Returns the number of rounds. Competitors take turns in short rounds, so that
+    /// disturbances of the machine affect all of them.
     pub(crate) fn rounds(&self) -> usize {
         if self.quick { 3 } else { 7 }
     }
 
-    /// Makes a migrated database with members and `sessions` sessions, each
-    /// last used ten minutes ago, as most are when a request comes.
-    pub(crate) async fn fill(&self, name: &str, sessions: usize, expired: Expired) -> Result<()> {
-        self.fill_with(name, MEMBERS, sessions, expired).await
+    /// Creates a migrated database with [`MEMBERS`] members and `sessions` sessions, last
+    /// used ten minutes ago like most sessions when a request arrives.
+    pub(crate) async fn create_database(
+        &self,
+        name: &str,
+        sessions: usize,
+        expired: Expired,
+    ) -> Result<()> {
+        self.create_database_with(name, MEMBERS, sessions, expired)
+            .await
     }
 
-    /// As [`Testbed::fill`], with so many members; sessions are theirs in turn.
-    pub(crate) async fn fill_with(
+    /// Like [`Testbed::create_database`], with `members` members, who own the sessions in turn.
+    pub(crate) async fn create_database_with(
         &self,
         name: &str,
         members: usize,
@@ -138,40 +145,46 @@ impl Testbed {
         Ok(client.batch_execute("vacuum analyze").await?)
     }
 
-    /// The sessions that wait for the clean-up.
-    pub(crate) async fn expired(&self, database: &str) -> Result<i64> {
+    /// Counts the expired sessions.
+    pub(crate) async fn count_expired(&self, database: &str) -> Result<i64> {
         let client = self.cluster.connect(database).await?;
-        let question = "select count(*) from user_sessions where expires_at <= now()";
-        Ok(client.query_one(question, &[]).await?.try_get(0)?)
+        let query = "select count(*) from user_sessions where expires_at <= now()";
+        Ok(client.query_one(query, &[]).await?.try_get(0)?)
     }
 
-    /// The transactions that ended in a database so far. A connection tells of
-    /// its last ones when it ends, so that the end of all is waited for.
-    pub(crate) async fn transactions(&self, name: &str) -> Result<i64> {
+    /// Counts the transactions of a database. Waits until all connections have closed,
+    /// because each reports its last transactions at its end.
+    pub(crate) async fn count_transactions(&self, name: &str) -> Result<i64> {
         let client = self.cluster.connect("postgres").await?;
-        let begun = Instant::now();
-        while client.query_one(CONNECTED, &[&name]).await?.try_get(0)? {
-            ensure!(begun.elapsed() < END_WITHIN, "{name} is still connected to");
+        let started = Instant::now();
+        while client
+            .query_one(HAS_CONNECTIONS, &[&name])
+            .await?
+            .try_get(0)?
+        {
+            ensure!(
+                started.elapsed() < CLOSE_TIMEOUT,
+                "{name} still has connections"
+            );
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
-        let question =
-            "select xact_commit + xact_rollback from pg_stat_database where datname = $1";
-        Ok(client.query_one(question, &[&name]).await?.try_get(0)?)
+        let query = "select xact_commit + xact_rollback from pg_stat_database where datname = $1";
+        Ok(client.query_one(query, &[&name]).await?.try_get(0)?)
     }
 
-    /// Starts a function as a deployment has it.
-    pub(crate) async fn function(&self, path: &str) -> Result<Server> {
-        function::start(path, &self.variables(DATABASE, true)).await
+    /// Starts a function configured like a deployment.
+    pub(crate) async fn start_function(&self, path: &str) -> Result<Server> {
+        function::start(path, &self.function_variables(DATABASE, true)).await
     }
 
-    /// Starts a function of a deployment that has no Redis.
-    pub(crate) async fn function_without_redis(&self, path: &str) -> Result<Server> {
-        function::start(path, &self.variables(DATABASE, false)).await
+    /// Starts a function configured like a deployment without Redis.
+    pub(crate) async fn start_function_without_redis(&self, path: &str) -> Result<Server> {
+        function::start(path, &self.function_variables(DATABASE, false)).await
     }
 
-    /// What a deployment sets for a function.
-    pub(crate) fn variables(&self, database: &str, with_redis: bool) -> Variables {
-        let mut variables = self.backing(database);
+    /// Returns the environment variables of a deployment.
+    pub(crate) fn function_variables(&self, database: &str, with_redis: bool) -> Variables {
+        let mut variables = self.store_variables(database);
         if !with_redis {
             variables.retain(|(name, _)| !name.starts_with("KV_"));
         }
@@ -185,8 +198,9 @@ impl Testbed {
         variables
     }
 
-    /// Both stores, and the secret that a peer signs with as well.
-    pub(crate) fn backing(&self, database: &str) -> Variables {
+    /// Returns the variables of both stores and the session secret, which the peers use
+    /// too.
+    pub(crate) fn store_variables(&self, database: &str) -> Variables {
         let redis = &self.redis.endpoint;
         vec![
             ("POSTGRES_URL", self.cluster.url(database)),
@@ -196,24 +210,24 @@ impl Testbed {
         ]
     }
 
-    /// Checks of the sessions that are asked for again and again.
+    /// Returns checks of the sessions that are checked repeatedly.
     pub(crate) fn warm_checks(&self) -> Result<Vec<Call>> {
-        self.checks(DATABASE, 1..=WARM)
+        self.session_checks(DATABASE, 1..=WARM)
     }
 
-    /// Checks of sessions that nobody has asked for before.
+    /// Returns checks of sessions that were never checked before.
     pub(crate) fn fresh_checks(&self, count: usize) -> Result<Vec<Call>> {
-        self.checks(DATABASE, self.fresh_sessions(count))
+        self.session_checks(DATABASE, self.fresh_sessions(count))
     }
 
-    /// The numbers of sessions that nobody has asked for before.
+    /// Returns the numbers of sessions that were never used before.
     pub(crate) fn fresh_sessions(&self, count: usize) -> Range<usize> {
         let first = self.next_session.fetch_add(count, Ordering::Relaxed);
         first..first + count
     }
 
-    /// Checks of the sessions with these numbers.
-    pub(crate) fn checks(
+    /// Returns checks of the sessions with these numbers.
+    pub(crate) fn session_checks(
         &self,
         database: &str,
         numbers: impl IntoIterator<Item = usize>,
@@ -226,29 +240,29 @@ impl Testbed {
         numbers.into_iter().map(check).collect()
     }
 
-    /// The cookie of a session, as signing in would have set it.
+    /// Returns the cookie that a sign-in sets for this session.
     pub(crate) fn cookie(&self, database: &str, number: usize) -> Result<String> {
-        // The functions refuse it should they ever derive their key otherwise.
+        // If the functions derived their key differently, they would reject this cookie.
         let secret = Secret::new(self.session_secret.clone());
         let signer = Signer::derive(&[secret], "session cookie");
         let token = token(database, number)?;
         Ok(format!("__Host-sabor_session={}", token.signed(&signer)))
     }
 
-    /// Issues access tokens as the functions of this issuer do.
+    /// Returns an issuer of valid access tokens.
     pub(crate) fn access_tokens(&self, issuer: &str) -> AccessTokens {
         AccessTokens::new(&[Secret::new(self.session_secret.clone())], issuer)
     }
 
-    /// A call of a function, with what the platform adds to it; each comes
-    /// from an address of its own, lest the throttle is what is measured.
+    /// Builds a request with the platform's headers. Each one has a different client
+    /// address, so that the rate limit has no effect.
     pub(crate) fn call(&self, method: Method, path: &str) -> hyper::http::request::Builder {
         let [_, a, b, c] = self
             .next_address
             .fetch_add(1, Ordering::Relaxed)
             .to_be_bytes()[4..]
         else {
-            unreachable!("eight bytes less four are four")
+            unreachable!("the last four of eight bytes")
         };
         Request::builder()
             .method(method)
@@ -263,38 +277,38 @@ impl Testbed {
             .header("x-vercel-internal-request-id", "1")
     }
 
-    /// A call with a body of JSON.
+    /// Builds a request with a JSON body.
     pub(crate) fn post(&self, path: &str, body: &serde_json::Value) -> Result<Call> {
         let call = self.call(Method::POST, path);
         let call = call.header("content-type", "application/json");
         Ok(call.body(Full::from(body.to_string()))?)
     }
 
-    /// The call by which the platform's cron starts the clean-up.
-    pub(crate) fn cron(&self, path: &str) -> Result<Call> {
+    /// Builds the request of the platform's cron job.
+    pub(crate) fn cron_request(&self, path: &str) -> Result<Call> {
         let call = self.call(Method::GET, path);
         let call = call.header("authorization", self.cron_bearer());
         Ok(call.body(Full::default())?)
     }
 
-    /// Where the site's own pages are.
+    /// Returns the origin of the site's own pages.
     pub(crate) fn origin(&self) -> String {
         format!("https://{HOST}")
     }
 
-    /// What cron calls with.
+    /// Returns the cron job's `Authorization` header.
     pub(crate) fn cron_bearer(&self) -> String {
         format!("Bearer {}", self.cron_secret)
     }
 
-    /// Where a session's record is in Redis.
+    /// Returns the Redis key of a session's record.
     pub(crate) fn session_key(&self, database: &str, number: usize) -> Result<String> {
         let key = sha256_hex(token(database, number)?.expose().as_bytes());
         Ok(format!("session:{key}"))
     }
 
-    /// Reads one session's record from Redis, past Sabor.
-    pub(crate) fn redis_get(&self) -> Result<(SocketAddr, Call)> {
+    /// Returns a request that reads a session record directly from the Redis endpoint.
+    pub(crate) fn redis_read_request(&self) -> Result<(SocketAddr, Call)> {
         let redis = &self.redis.endpoint;
         let host = redis.url().trim_start_matches("http://").to_owned();
         let command = serde_json::json!(["GET", self.session_key(DATABASE, 1)?]);
@@ -305,8 +319,8 @@ impl Testbed {
         Ok((host.parse()?, call))
     }
 
-    /// Lets a function read sessions once, so that it is warm and they are in Redis.
-    pub(crate) async fn warm(&self, server: &Server, calls: &[Call]) -> Result<()> {
+    /// Sends the requests twice, so that the function is warm and the sessions are in Redis.
+    pub(crate) async fn warm_up(&self, server: &Server, calls: &[Call]) -> Result<()> {
         for _ in 0..2 {
             Load::once(server.address, calls.to_vec()).run().await?;
         }
@@ -314,7 +328,7 @@ impl Testbed {
     }
 }
 
-/// Which of the sessions have expired.
+/// Which sessions are expired.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Expired {
     None,
@@ -322,10 +336,10 @@ pub(crate) enum Expired {
     EverySecond,
 }
 
-/// The token of a session that [`INSERT_SESSIONS`] has made.
+/// Returns the token of a session that [`INSERT_SESSIONS`] created.
 fn token(database: &str, number: usize) -> Result<Token> {
     let text = sha256_hex(format!("{database} {number}").as_bytes());
-    Token::parse(&text).context("64 hex characters are a token")
+    Token::parse(&text).context("a token has 64 hex digits")
 }
 
 const INSERT_MEMBERS: &str = "
@@ -344,7 +358,7 @@ const INSERT_SESSIONS: &str = "
         now() + interval '5 days'
     from generate_series($1::int, $2::int) n";
 
-/// The session of number 1, of the administrator among the demo accounts.
+/// Inserts session 1 for the demo data's administrator.
 pub(crate) const INSERT_ADMIN_SESSION: &str = "
     insert into user_sessions (id, user_id, session_key, login_method, expires_at, absolute_expires_at)
     select gen_random_uuid(), id,

@@ -1,4 +1,4 @@
-//! A crowd that wants the same few places, all at once.
+//! Many members who book the same few spots at once.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -17,8 +17,8 @@ use tokio_postgres::Client;
 use tokio_postgres::types::{ToSql, Type};
 use uuid::Uuid;
 
-use super::table::{Row, Unit};
-use crate::testbed::load::{Call, Figures, Load, median};
+use super::row::{Row, Unit};
+use crate::testbed::load::{Call, Load, LoadStats, median};
 use crate::testbed::server::Server;
 use crate::testbed::{Expired, Testbed, function};
 
@@ -26,76 +26,78 @@ const DATABASE: &str = "crowd";
 
 const MEMBERS: usize = 2_000;
 
-const PLACES: i32 = 20;
+const SPOTS: i32 = 20;
 
 const AT_ONCE: usize = 64;
 
-/// Two thousand members and twenty places: through the function, and past it by
-/// its statement and by the transaction that one would write without much
-/// thought, such that it goes through every pooler, and with statements that
-/// stay prepared. Rounds alternate, each about a class of its own.
+/// Compares four ways to book: through the function, with the function's statement alone,
+/// with a simple transaction that works with every pooler, and with the same transaction
+/// with prepared statements. Each round uses a new occurrence.
 pub(super) async fn crowd(testbed: &Testbed) -> Result<Vec<Row>> {
     testbed
-        .fill_with(DATABASE, MEMBERS, MEMBERS, Expired::None)
+        .create_database_with(DATABASE, MEMBERS, MEMBERS, Expired::None)
         .await?;
     let client = testbed.cluster.connect(DATABASE).await?;
-    let variables = testbed.variables(DATABASE, true);
+    let variables = testbed.function_variables(DATABASE, true);
     let server = function::start("/api/bookings/create", &variables).await?;
-    // Whoever books has looked around before: their session is in Redis.
-    let looking = function::start("/api/auth/session", &variables).await?;
+    // The sessions are in Redis, because members browse before they book.
+    let check = function::start("/api/auth/session", &variables).await?;
     testbed
-        .warm(&looking, &testbed.checks(DATABASE, 1..=MEMBERS)?)
+        .warm_up(&check, &testbed.session_checks(DATABASE, 1..=MEMBERS)?)
         .await?;
-    looking.stop().await?;
+    check.stop().await?;
     let pool = Arc::new(pool(testbed)?);
     let members = client
         .query("select id from users order by id", &[])
         .await?;
     let members: Arc<[Uuid]> = members.iter().map(|row| row.get(0)).collect();
-    let (mut ours, mut past) = (Vec::new(), [Vec::new(), Vec::new(), Vec::new()]);
+    let (mut by_function, mut direct) = (Vec::new(), [Vec::new(), Vec::new(), Vec::new()]);
     for _ in 0..testbed.rounds() {
-        ours.push(through_the_function(testbed, &client, &server).await?);
-        for (way, rounds) in [Way::Statement, Way::Transaction, Way::Prepared]
-            .into_iter()
-            .zip(&mut past)
+        by_function.push(book_through_function(testbed, &client, &server).await?);
+        for (method, rounds) in [
+            DirectMethod::Statement,
+            DirectMethod::Transaction,
+            DirectMethod::Prepared,
+        ]
+        .into_iter()
+        .zip(&mut direct)
         {
-            rounds.push(past_the_function(&client, &pool, &members, way).await?);
+            rounds.push(book_directly(&client, &pool, &members, method).await?);
         }
     }
     pool.close();
     server.stop().await?;
     drop(client);
     testbed.cluster.drop_database(DATABASE).await?;
-    Ok(rows(&ours, &past))
+    Ok(rows(&by_function, &direct))
 }
 
-fn rows(ours: &[Figures], past: &[Vec<Figures>; 3]) -> Vec<Row> {
-    let took = |rounds: &[Figures]| {
+fn rows(by_function: &[LoadStats], direct: &[Vec<LoadStats>; 3]) -> Vec<Row> {
+    let took = |rounds: &[LoadStats]| {
         let took = rounds
             .iter()
             .map(|round| round.count() as f64 / round.rate());
         1_000.0 * median(took.collect())
     };
-    let (all, rounds) = (Figures::of_all(ours), ours.len());
-    let ours = took(ours);
-    let [statement, transaction, prepared] = past.each_ref().map(|rounds| took(rounds));
-    let what = format!("booking: {MEMBERS} members, {PLACES} places, {AT_ONCE} at once");
+    let (all, rounds) = (LoadStats::merge(by_function), by_function.len());
+    let function_time = took(by_function);
+    let [statement, transaction, prepared] = direct.each_ref().map(|rounds| took(rounds));
+    let what = format!("booking: {MEMBERS} members, {SPOTS} spots, {AT_ONCE} at once");
     let ratio = Row::at_least(
-        "its statement against a transaction of several, both without HTTP",
+        "… a transaction / the function's statement, both without HTTP",
         transaction / statement,
         Unit::Times,
         5.0,
     );
-    let kept = Row::noted(
-        "… against one whose statements stay prepared",
+    let kept = Row::info(
+        "… a transaction with prepared statements / the statement",
         prepared / statement,
         Unit::Times,
     );
     vec![
-        Row::noted(what, ours, Unit::Milliseconds).detail(format!(
-            "exactly {PLACES} booked in each of {rounds} rounds"
-        )),
-        Row::noted(
+        Row::info(what, function_time, Unit::Milliseconds)
+            .detail(format!("exactly {SPOTS} booked in each of {rounds} rounds")),
+        Row::info(
             "… p95 of a request",
             all.percentile(0.95),
             Unit::Milliseconds,
@@ -106,22 +108,24 @@ fn rows(ours: &[Figures], past: &[Vec<Figures>; 3]) -> Vec<Row> {
     ]
 }
 
-async fn through_the_function(
+async fn book_through_function(
     testbed: &Testbed,
     client: &Client,
     server: &Server,
-) -> Result<Figures> {
+) -> Result<LoadStats> {
     let class = add_class(client).await?;
     let calls = (1..=MEMBERS).map(|member| testbed.booking(member, class));
     let load = Load::once(server.address, calls.collect::<Result<_>>()?);
-    let load = load.expect(StatusCode::CREATED).or(StatusCode::CONFLICT);
+    let load = load
+        .expect(StatusCode::CREATED)
+        .or_expect(StatusCode::CONFLICT);
     let figures = load.connections(AT_ONCE).run().await?;
     check(client, class).await?;
     Ok(figures)
 }
 
 impl Testbed {
-    /// A wish for a place, by the member of this number.
+    /// Builds the booking request of a member.
     fn booking(&self, member: usize, class: Uuid) -> Result<Call> {
         let mut call = self.post(
             "/api/bookings/create",
@@ -129,15 +133,15 @@ impl Testbed {
         )?;
         let headers = call.headers_mut();
         headers.insert("cookie", self.cookie(DATABASE, member)?.parse()?);
-        // The page that asks is ours.
+        // A request of the site's own page.
         headers.insert("sec-fetch-site", "same-origin".parse()?);
         Ok(call)
     }
 }
 
-/// As many connections as the function has, and patience.
+/// Creates a pool as large as the function's, with a long timeout.
 fn pool(testbed: &Testbed) -> Result<Db> {
-    let mut variables = testbed.variables(DATABASE, false);
+    let mut variables = testbed.function_variables(DATABASE, false);
     variables.push(("POSTGRES_POOL_TIMEOUT_MS", "60000".to_owned()));
     let owned = variables
         .into_iter()
@@ -146,22 +150,22 @@ fn pool(testbed: &Testbed) -> Result<Db> {
     Ok(Db::new(&config.postgres, Clock::default())?)
 }
 
-/// How a place is taken without the function.
+/// How to book without the function.
 #[derive(Clone, Copy)]
-enum Way {
+enum DirectMethod {
     Statement,
     Transaction,
     Prepared,
 }
 
-async fn past_the_function(
+async fn book_directly(
     client: &Client,
     pool: &Arc<Db>,
     members: &Arc<[Uuid]>,
-    way: Way,
-) -> Result<Figures> {
+    method: DirectMethod,
+) -> Result<LoadStats> {
     let class = add_class(client).await?;
-    let (next, begun) = (Arc::new(AtomicUsize::new(0)), Instant::now());
+    let (next, started) = (Arc::new(AtomicUsize::new(0)), Instant::now());
     let mut callers = JoinSet::new();
     for _ in 0..AT_ONCE {
         let (pool, next, members) = (Arc::clone(pool), Arc::clone(&next), Arc::clone(members));
@@ -169,10 +173,14 @@ async fn past_the_function(
             let mut latencies = Vec::new();
             while let Some(member) = members.get(next.fetch_add(1, Ordering::Relaxed)) {
                 let asked = Instant::now();
-                match way {
-                    Way::Statement => by_the_statement(&pool, class, *member).await?,
-                    Way::Transaction => by_the_transaction(&pool, class, *member, false).await?,
-                    Way::Prepared => by_the_transaction(&pool, class, *member, true).await?,
+                match method {
+                    DirectMethod::Statement => book_by_statement(&pool, class, *member).await?,
+                    DirectMethod::Transaction => {
+                        book_by_transaction(&pool, class, *member, false).await?
+                    }
+                    DirectMethod::Prepared => {
+                        book_by_transaction(&pool, class, *member, true).await?
+                    }
                 }
                 latencies.push(asked.elapsed());
             }
@@ -183,13 +191,13 @@ async fn past_the_function(
     while let Some(ended) = callers.join_next().await {
         latencies.extend(ended??);
     }
-    let figures = Figures::new(latencies, begun.elapsed());
+    let figures = LoadStats::new(latencies, started.elapsed());
     check(client, class).await?;
     Ok(figures)
 }
 
-/// What the function does once it knows who asks.
-async fn by_the_statement(pool: &Db, class: Uuid, member: Uuid) -> Result<()> {
+/// Books with the function's own statement.
+async fn book_by_statement(pool: &Db, class: Uuid, member: Uuid) -> Result<()> {
     let studio = StudioConfig {
         time_zone: "UTC".to_owned(),
         currency: "USD".to_owned(),
@@ -210,8 +218,8 @@ async fn by_the_statement(pool: &Db, class: Uuid, member: Uuid) -> Result<()> {
     }
 }
 
-/// Lock, count, decide, insert, update: a round trip each.
-async fn by_the_transaction(pool: &Db, class: Uuid, member: Uuid, prepared: bool) -> Result<()> {
+/// Books with five statements: lock, count, insert, update, commit.
+async fn book_by_transaction(pool: &Db, class: Uuid, member: Uuid, prepared: bool) -> Result<()> {
     const LOCK: &str = "select max_participants from scheduled_classes where id = $1 for update";
     const COUNT: &str = "select count(*) from bookings where scheduled_class_id = $1
         and status in ('booked', 'attended', 'no_show')";
@@ -231,11 +239,11 @@ async fn by_the_transaction(pool: &Db, class: Uuid, member: Uuid, prepared: bool
             ids.iter().map(|id| (id as _, Type::UUID)).collect();
         transaction.query_typed(sql, &typed).await
     };
-    let places = ask(LOCK, &[class]).await?;
+    let spots = ask(LOCK, &[class]).await?;
     let taken = ask(COUNT, &[class]).await?;
-    let places: i32 = places.first().context("the class is gone")?.get(0);
-    let taken: i64 = taken.first().context("a count has a row")?.get(0);
-    if taken < i64::from(places) {
+    let spots: i32 = spots.first().context("the occurrence is missing")?.get(0);
+    let taken: i64 = taken.first().context("the count is missing")?.get(0);
+    if taken < i64::from(spots) {
         ask(INSERT, &[Uuid::now_v7(), member, class]).await?;
         ask(UPDATE, &[class]).await?;
     }
@@ -244,21 +252,21 @@ async fn by_the_transaction(pool: &Db, class: Uuid, member: Uuid, prepared: bool
 
 async fn add_class(client: &Client) -> Result<Uuid> {
     let id = Uuid::now_v7();
-    client.execute(INSERT_CLASS, &[&id, &PLACES]).await?;
+    client.execute(INSERT_CLASS, &[&id, &SPOTS]).await?;
     Ok(id)
 }
 
-/// Says that every place was taken once, and none twice.
+/// Checks that exactly all spots are booked.
 async fn check(client: &Client, class: Uuid) -> Result<()> {
-    let question =
+    let query =
         "select count(*), (select current_participants from scheduled_classes where id = $1)
         from bookings where scheduled_class_id = $1 and status = 'booked'";
-    let row = client.query_one(question, &[&class]).await?;
+    let row = client.query_one(query, &[&class]).await?;
     let (booked, counted): (i64, i32) = (row.try_get(0)?, row.try_get(1)?);
-    let places = (i64::from(PLACES), PLACES);
+    let spots = (i64::from(SPOTS), SPOTS);
     ensure!(
-        (booked, counted) == places,
-        "{booked} are booked and {counted} counted for {PLACES} places"
+        (booked, counted) == spots,
+        "{booked} bookings and a counter of {counted} for {SPOTS} spots"
     );
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! Going on to partner applications, and what is kept of it.
+//! Tokens for partner applications, and their archive.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -15,34 +15,34 @@ use serde_json::{Value, json};
 use tokio::task::JoinSet;
 use tokio_postgres::Client;
 
-use super::table::{Row, Unit};
-use crate::testbed::load::{Call, Connection, Figures, Load};
+use super::row::{Row, Unit};
+use crate::testbed::load::{Call, Connection, Load, LoadStats};
 use crate::testbed::{DATABASE, Testbed, function};
 
-/// The partner application.
+/// The name of the partner application.
 const APP: &str = "ticket-shop";
 
-/// So many pairs are not counted.
+/// The number of pairs that are not measured.
 const WARM_UP: usize = 100;
 
-/// The sessions that take turns.
+/// The number of sessions, which take turns.
 const SESSIONS: usize = 500;
 
-/// Members who go on at once.
+/// The number of concurrent members.
 const CONNECTIONS: usize = 16;
 
-/// A token is issued and redeemed: each by its own function, by members of whom
-/// none meets the limit.
+/// Measures issuing and redeeming a token. The sessions are so many that none reaches the
+/// rate limit.
 pub(super) async fn issue_and_redeem(testbed: &Testbed) -> Result<Vec<Row>> {
     let count = if testbed.quick { 400 } else { 4_000 };
     let secret = random::hex::<32>();
     let client = testbed.cluster.connect(DATABASE).await?;
     let hash = sha256_hex(secret.as_bytes());
     client.execute(INSERT_APP, &[&APP, &hash]).await?;
-    let issuer = testbed.function("/api/cross-app/token").await?;
-    let redeemer = testbed.function("/api/cross-app/validate").await?;
+    let issuer = testbed.start_function("/api/cross-app/token").await?;
+    let redeemer = testbed.start_function("/api/cross-app/validate").await?;
     let basic = format!("Basic {}", BASE64.encode(format!("{APP}:{secret}")));
-    // Each is used some eight times, as by somebody who has been at the site before.
+    // Each session is used about eight times.
     let sessions = testbed.fresh_sessions(SESSIONS);
     let pair = |number: usize| {
         let issue = testbed.call(Method::POST, "/api/cross-app/token");
@@ -50,7 +50,7 @@ pub(super) async fn issue_and_redeem(testbed: &Testbed) -> Result<Vec<Row>> {
             "cookie",
             testbed.cookie(DATABASE, sessions.start + number % SESSIONS)?,
         );
-        // As the site's own page sends it.
+        // A request of the site's own page.
         let issue = issue.header("sec-fetch-site", "same-origin");
         let issue = issue.header("content-type", "application/json");
         let issue = issue.body(Full::from(json!({ "targetApp": APP }).to_string()))?;
@@ -64,13 +64,13 @@ pub(super) async fn issue_and_redeem(testbed: &Testbed) -> Result<Vec<Row>> {
     let mut connections = JoinSet::new();
     for _ in 0..CONNECTIONS {
         let (pairs, next) = (pairs.clone(), next.clone());
-        let mut there = Connection::open(issuer.address).await?;
-        let mut back = Connection::open(redeemer.address).await?;
+        let mut to_issuer = Connection::open(issuer.address).await?;
+        let mut to_redeemer = Connection::open(redeemer.address).await?;
         connections.spawn(async move {
             let mut latencies = Vec::new();
             while let Some((issue, redeem)) = pairs.get(next.fetch_add(1, Ordering::Relaxed)) {
                 let asked = Instant::now();
-                go_on(&mut there, &mut back, issue, redeem).await?;
+                issue_then_redeem(&mut to_issuer, &mut to_redeemer, issue, redeem).await?;
                 latencies.push((asked, asked.elapsed()));
             }
             Ok::<_, anyhow::Error>(latencies)
@@ -82,20 +82,20 @@ pub(super) async fn issue_and_redeem(testbed: &Testbed) -> Result<Vec<Row>> {
     }
     all.sort_unstable();
     let first = all.get(WARM_UP);
-    let begun = first.map_or_else(Instant::now, |(asked, _)| *asked);
+    let started = first.map_or_else(Instant::now, |(asked, _)| *asked);
     let latencies = all.into_iter().skip(WARM_UP).map(|(_, latency)| latency);
-    let figures = Figures::new(latencies.collect(), begun.elapsed());
+    let figures = LoadStats::new(latencies.collect(), started.elapsed());
     Ok(vec![
-        Row::noted(
-            "cross-app: issued and redeemed, per second",
+        Row::info(
+            "cross-app: tokens issued and redeemed per second",
             figures.rate(),
             Unit::Count,
         )
         .detail(format!(
-            "{} of {CONNECTIONS} members at once",
+            "{} by {CONNECTIONS} concurrent members",
             figures.count()
         )),
-        Row::noted(
+        Row::info(
             "cross-app: issue and redeem, p95",
             figures.percentile(0.95),
             Unit::Milliseconds,
@@ -104,20 +104,20 @@ pub(super) async fn issue_and_redeem(testbed: &Testbed) -> Result<Vec<Row>> {
     ])
 }
 
-async fn go_on(
-    there: &mut Connection,
-    back: &mut Connection,
+async fn issue_then_redeem(
+    issuer: &mut Connection,
+    redeemer: &mut Connection,
     issue: &Call,
     redeem: &Call,
 ) -> Result<()> {
-    let issued = answered(there.ask(issue.clone()).await?)?;
+    let issued = parse_success(issuer.send(issue.clone()).await?)?;
     let mut redeem = redeem.clone();
     *redeem.body_mut() = Full::from(json!({ "token": issued["token"] }).to_string());
-    answered(back.ask(redeem).await?)?;
+    parse_success(redeemer.send(redeem).await?)?;
     Ok(())
 }
 
-fn answered((status, body): (StatusCode, hyper::body::Bytes)) -> Result<Value> {
+fn parse_success((status, body): (StatusCode, hyper::body::Bytes)) -> Result<Value> {
     if status != StatusCode::OK {
         bail!("{status}: {}", String::from_utf8_lossy(&body));
     }
@@ -128,14 +128,14 @@ const INSERT_APP: &str = "
     insert into apps (id, name, secret_hash, allowed_origins)
     values (gen_random_uuid(), $1, $2, '{}')";
 
-/// The tokens of 400 days, counted and archived by the clean-up. What it leaves is
-/// checked: each token in its month, and the figures those of what was there.
+/// Measures the archive of 400 days of tokens. Afterwards each token must be in the
+/// partition of its month, and the daily counters must match.
 pub(super) async fn archive(testbed: &Testbed) -> Result<Vec<Row>> {
     const PATH: &str = "/api/admin/cleanup-sessions";
     let count: i32 = if testbed.quick { 100_000 } else { 1_000_000 };
     let database = "archive";
     testbed
-        .fill(database, 1_000, crate::testbed::Expired::None)
+        .create_database(database, 1_000, crate::testbed::Expired::None)
         .await?;
     let client = testbed.cluster.connect(database).await?;
     client.execute(INSERT_APP, &[&APP, &""]).await?;
@@ -145,22 +145,25 @@ pub(super) async fn archive(testbed: &Testbed) -> Result<Vec<Row>> {
         .await?;
     let due = texts(&client, MONTHS_DUE).await?;
 
-    let mut variables = testbed.variables(database, true);
-    // So that no month is dropped, and all of them can be counted.
+    let mut variables = testbed.function_variables(database, true);
+    // Keeps all months, so that all tokens can be counted.
     variables.push(("ARCHIVE_RETENTION_MONTHS", "24".to_owned()));
     let cleaner = function::start(PATH, &variables).await?;
-    let begun = Instant::now();
+    let started = Instant::now();
     let mut runs = 0;
     while client.query_one(OLD, &[]).await?.try_get(0)? {
-        let call = vec![testbed.cron(PATH)?];
+        let call = vec![testbed.cron_request(PATH)?];
         Load::once(cleaner.address, call).run().await?;
         runs += 1;
     }
-    let took = begun.elapsed().as_secs_f64();
+    let took = started.elapsed().as_secs_f64();
     let archived = texts(&client, MONTHS_ARCHIVED).await?;
-    ensure!(archived == due, "a token is not in its month");
+    ensure!(
+        archived == due,
+        "a token is not in the partition of its month"
+    );
     let figures = texts(&client, FIGURES).await?;
-    Load::once(cleaner.address, vec![testbed.cron(PATH)?])
+    Load::once(cleaner.address, vec![testbed.cron_request(PATH)?])
         .run()
         .await?;
     let again = (
@@ -169,20 +172,17 @@ pub(super) async fn archive(testbed: &Testbed) -> Result<Vec<Row>> {
     );
     ensure!(
         again == (archived, figures.clone()),
-        "a second run changes something"
+        "a second run changed something"
     );
     let quarter = i64::from(count) / 4;
     let expected = [("created", 4), ("expired", 1), ("revoked", 2), ("used", 2)];
     let expected = expected.map(|(what, parts)| (format!("{what}:{APP}"), parts * quarter));
-    ensure!(figures == expected, "the figures are {figures:?}");
+    ensure!(figures == expected, "unexpected counters: {figures:?}");
     cleaner.stop().await?;
     drop(client);
     testbed.cluster.drop_database(database).await?;
-    let what = format!("archive of {count} tokens of 400 days, in seconds");
-    let detail = format!(
-        "in {runs} run(s), {} months; each token found in its own",
-        due.len()
-    );
+    let what = format!("archive of {count} tokens of 400 days in seconds");
+    let detail = format!("in {runs} run(s), into {} months", due.len());
     Ok(vec![
         Row::at_most(what, took, Unit::Count, 60.0).detail(detail),
     ])

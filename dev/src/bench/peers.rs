@@ -1,7 +1,7 @@
-//! What Sabor is measured against, from the npm registry.
+//! The session stores that Sabor is compared with, from the npm registry.
 //!
-//! Each peer is a program of a page in `peers/`, written to be fast: production
-//! mode, a pool as large as a function's, the same Postgres and the same Redis.
+//! Each peer is a short program in `peers/`, written to be fast: it runs in production
+//! mode with the same pool size, Postgres and Redis as a function.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -19,9 +19,9 @@ use tokio::time::timeout;
 
 use crate::testbed::Testbed;
 use crate::testbed::load::Call;
-use crate::testbed::server::{START_WITHIN, Server, Variables};
+use crate::testbed::server::{START_TIMEOUT, Server, Variables};
 
-/// How many sessions a peer makes before it is measured.
+/// The number of sessions that a peer creates before it is measured.
 const SESSIONS: usize = 16;
 
 const FILES: [(&str, &str); 5] = [
@@ -35,7 +35,7 @@ const FILES: [(&str, &str); 5] = [
     ("better-auth.mjs", include_str!("peers/better-auth.mjs")),
 ];
 
-/// Another way to keep sessions.
+/// Another session store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Peer {
     DesignA,
@@ -54,7 +54,7 @@ impl Peer {
         }
     }
 
-    /// Its database.
+    /// Returns the name of the peer's database.
     fn database(self) -> String {
         self.name().replace([' ', '-'], "_").to_lowercase()
     }
@@ -67,7 +67,7 @@ impl Peer {
         }
     }
 
-    /// Where it tells who is signed in.
+    /// Returns the path of the session check.
     fn session_check(self) -> &'static str {
         match self {
             Self::BetterAuth => "/api/auth/get-session",
@@ -76,25 +76,25 @@ impl Peer {
     }
 }
 
-/// The peers, each set up when it is first asked for.
+/// The peers. Each is set up when it is first started.
 #[derive(Default)]
 pub(super) struct Peers {
-    /// What setting each of them up has come to.
+    /// The result of each set-up.
     set_up: [OnceCell<Result<SetUp, String>>; Peer::ALL.len()],
 }
 
-/// A peer that has its schema, and the cookies of its sessions.
+/// An installed peer with a schema and the cookies of its sessions.
 struct SetUp {
     installed: Installed,
     cookies: Vec<String>,
 }
 
 impl Peers {
-    /// Starts a peer; tells with it the calls by which it checks its sessions.
+    /// Starts a peer. Returns it with its session checks.
     ///
     /// # Errors
     ///
-    /// When it could not be installed or set up, with the reason.
+    /// Fails with the reason if the peer could not be installed or set up.
     pub(super) async fn start(&self, testbed: &Testbed, peer: Peer) -> Result<(Server, Vec<Call>)> {
         let once = async || {
             set_up(testbed, peer)
@@ -117,16 +117,16 @@ impl Peers {
 
 async fn set_up(testbed: &Testbed, peer: Peer) -> Result<SetUp> {
     let installed = install().await?;
-    status(&format!("Setting {} up …", peer.name()));
+    status(&format!("Setting up {} …", peer.name()));
     testbed.cluster.create_database(&peer.database()).await?;
     let cookies = installed.set_up(peer, &variables(testbed, peer)).await?;
     Ok(SetUp { installed, cookies })
 }
 
 fn variables(testbed: &Testbed, peer: Peer) -> Variables {
-    let mut variables = testbed.backing(&peer.database());
+    let mut variables = testbed.store_variables(&peer.database());
     variables.push(("NODE_ENV", "production".to_owned()));
-    // Node itself is looked for there.
+    // Needed to find Node.js.
     variables.extend(environment::variable("PATH").map(|path| ("PATH", path)));
     variables
 }
@@ -134,7 +134,7 @@ fn variables(testbed: &Testbed, peer: Peer) -> Variables {
 /// The folder in which the peers are installed.
 struct Installed(PathBuf);
 
-/// Installs what is not installed yet.
+/// Installs the peers unless they are installed.
 async fn install() -> Result<Installed> {
     let folder = environment::home().join("bench/peers");
     fs::create_dir_all(&folder)?;
@@ -146,9 +146,9 @@ async fn install() -> Result<Installed> {
     if fs::read_to_string(&manifest).is_ok_and(|installed| installed == wanted) {
         return Ok(Installed(folder));
     }
-    let what = "Fetching the peers from the npm registry, once";
+    let what = "Installing the peers from the npm registry (first run only)";
     progress::show_while(what, run_npm(&folder)).await?;
-    // Last: half an installation must not be taken for a whole one.
+    // Written last, so that an incomplete installation is not used.
     fs::write(&manifest, wanted)?;
     Ok(Installed(folder))
 }
@@ -160,16 +160,16 @@ async fn run_npm(folder: &Path) -> Result<()> {
         .kill_on_drop(true)
         .output()
         .await
-        .context("npm cannot be run: install Node")?;
+        .context("cannot run npm. Install Node.js")?;
     if !done.status.success() {
-        let words = String::from_utf8_lossy(&done.stderr).into_owned();
-        bail!("npm could not install the peers: {}", words.trim());
+        let output = String::from_utf8_lossy(&done.stderr).into_owned();
+        bail!("npm failed to install the peers: {}", output.trim());
     }
     Ok(())
 }
 
 impl Installed {
-    /// Makes the peer's schema and its sessions; returns their cookies.
+    /// Creates the peer's schema and sessions. Returns the cookies.
     async fn set_up(&self, peer: Peer, variables: &Variables) -> Result<Vec<String>> {
         let done = self
             .node(peer)
@@ -178,17 +178,17 @@ impl Installed {
             .envs(variables.iter().map(|(name, value)| (*name, value)))
             .output()
             .await
-            .context("node cannot be run")?;
+            .context("cannot run node")?;
         let cookies = String::from_utf8(done.stdout)?;
         let cookies: Vec<String> = cookies.lines().map(str::to_owned).collect();
         if !done.status.success() || cookies.len() != SESSIONS {
-            let words = String::from_utf8_lossy(&done.stderr).into_owned();
-            bail!("{} could not be set up: {}", peer.name(), words.trim());
+            let output = String::from_utf8_lossy(&done.stderr).into_owned();
+            bail!("cannot set up {}: {}", peer.name(), output.trim());
         }
         Ok(cookies)
     }
 
-    /// Starts the peer, and waits until it says that it listens.
+    /// Starts the peer, and waits until it listens.
     async fn start(&self, peer: Peer, variables: &Variables) -> Result<Server> {
         let port = port::find_free(None)?;
         let mut variables = variables.clone();
@@ -196,11 +196,15 @@ impl Installed {
         let mut command = self.node(peer);
         command.stdout(Stdio::piped());
         let mut server = Server::spawn(command, port, &variables)?;
-        let output = server.process().stdout.take().context("it has no output")?;
+        let output = server
+            .process()
+            .stdout
+            .take()
+            .context("the peer has no output")?;
         let mut lines = BufReader::new(output).lines();
-        match timeout(START_WITHIN, lines.next_line()).await {
+        match timeout(START_TIMEOUT, lines.next_line()).await {
             Ok(Ok(Some(_))) => Ok(server),
-            _ => bail!("{} does not start", peer.name()),
+            _ => bail!("{} did not start", peer.name()),
         }
     }
 

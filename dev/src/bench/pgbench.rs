@@ -1,4 +1,4 @@
-//! What Postgres can do by itself, by its own measure.
+//! `pgbench`, which measures Postgres alone.
 
 use std::path::PathBuf;
 use std::process::Stdio;
@@ -9,52 +9,54 @@ use tokio::process::Command;
 
 const DATABASE: &str = "pgbench";
 
-/// `pgbench` and a database for it.
+/// An installed `pgbench` with its database.
 pub(super) struct Pgbench {
     program: PathBuf,
     url: String,
 }
 
 impl Pgbench {
+    /// Creates and fills the database.
+    ///
     /// # Errors
     ///
-    /// When there is no `pgbench` on this machine.
+    /// Fails if `pgbench` is not installed.
     pub(super) async fn prepare(cluster: &Cluster) -> Result<Self> {
         cluster.create_database(DATABASE).await?;
-        let beside = cluster.binaries().join("pgbench");
+        let bundled = cluster.binaries().join("pgbench");
         let pgbench = Self {
-            program: match beside.exists() {
-                true => beside,
+            program: match bundled.exists() {
+                true => bundled,
                 false => "pgbench".into(),
             },
             url: cluster.url(DATABASE),
         };
-        pgbench.tell(&["--initialize", "--quiet"]).await?;
+        pgbench.execute(&["--initialize", "--quiet"]).await?;
         Ok(pgbench)
     }
 
-    /// Two seconds of reading by primary key, in transactions a second.
+    /// Reads by primary key for two seconds. Returns transactions per second.
     pub(super) async fn run(&self, clients: usize) -> Result<f64> {
         let clients = format!("--client={clients}");
-        let told = self
-            .tell(&["--select-only", "--no-vacuum", "--time=2", &clients])
+        let output = self
+            .execute(&["--select-only", "--no-vacuum", "--time=2", &clients])
             .await?;
-        let rate = told.lines().find_map(|line| line.strip_prefix("tps = "));
+        let rate = output.lines().find_map(|line| line.strip_prefix("tps = "));
         let rate = rate.and_then(|rest| rest.split(' ').next());
-        Ok(rate.context("pgbench does not tell its rate")?.parse()?)
+        Ok(rate.context("pgbench reported no rate")?.parse()?)
     }
 
-    async fn tell(&self, arguments: &[&str]) -> Result<String> {
+    async fn execute(&self, arguments: &[&str]) -> Result<String> {
         let done = Command::new(&self.program)
             .args(arguments)
             .arg(&self.url)
             .stdin(Stdio::null())
             .output()
             .await
-            .context("there is no pgbench (Debian's `postgresql-contrib` has it)")?;
+            .context("cannot run pgbench. Install it (`apt install postgresql-contrib`)")?;
         if !done.status.success() {
-            let words = String::from_utf8_lossy(&done.stderr).into_owned();
-            bail!("pgbench: {}", words.trim());
+            let output = String::from_utf8_lossy(&done.stderr).into_owned();
+            bail!("pgbench: {}", output.trim());
         }
         Ok(String::from_utf8(done.stdout)?)
     }

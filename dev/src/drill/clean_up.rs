@@ -29,8 +29,8 @@ const ROUNDS: i32 = 30;
 pub(super) async fn overlap(run: &Run) -> Result<()> {
     let (environment, client) = (&run.environment, run.environment.connect().await?);
     let one = function::start(PATH, &environment.variables()).await?;
-    let (begun, mut round, mut tokens, mut killed) = (Instant::now(), 0, 0, 0);
-    while begun.elapsed() < environment.fault_duration() || killed == 0 && round < ROUNDS {
+    let (started, mut round, mut tokens, mut killed) = (Instant::now(), 0, 0, 0);
+    while started.elapsed() < environment.fault_duration() || killed == 0 && round < ROUNDS {
         round += 1;
         client.execute(INSERT_SESSIONS, &[&ROWS]).await?;
         tokens += client
@@ -48,7 +48,7 @@ pub(super) async fn overlap(run: &Run) -> Result<()> {
             };
             tokio::select! {
                 cleaned = both => cleaned?,
-                begun = half_way => begun?,
+                started = half_way => started?,
             }
             other.stop().await?;
             killed += i32::from(count_expired(&client).await? > 0);
@@ -58,14 +58,14 @@ pub(super) async fn overlap(run: &Run) -> Result<()> {
         }
     }
     ensure!(killed > 0, "no clean-up was killed half-way");
-    let begun = Instant::now();
+    let started = Instant::now();
     loop {
         let response = clean_up(environment, &one).await?;
         // `remaining` counts queued mail, which cannot be sent without a mail server.
         if response["deletedCount"] == 0 && response["details"]["crossAppArchived"] == 0 {
             break;
         }
-        let in_time = begun.elapsed() < CLEANUP_TIMEOUT;
+        let in_time = started.elapsed() < CLEANUP_TIMEOUT;
         ensure!(in_time, "the clean-up does not finish: {response}");
     }
     one.stop().await?;
@@ -84,15 +84,17 @@ pub(super) async fn overlap(run: &Run) -> Result<()> {
 /// Runs a clean-up. Returns its response.
 async fn clean_up(environment: &Environment, server: &Server) -> Result<Value> {
     let mut connection = Connection::open(server.address).await?;
-    let (status, body) = connection.ask(environment.testbed.cron(PATH)?).await?;
+    let (status, body) = connection
+        .send(environment.testbed.cron_request(PATH)?)
+        .await?;
     let body: Value = serde_json::from_slice(&body)?;
     ensure!(status == StatusCode::OK, "the clean-up returned {status}");
     Ok(body)
 }
 
 async fn count_expired(client: &Client) -> Result<i64> {
-    let question = "select count(*) from user_sessions where expires_at <= now()";
-    Ok(client.query_one(question, &[]).await?.try_get(0)?)
+    let query = "select count(*) from user_sessions where expires_at <= now()";
+    Ok(client.query_one(query, &[]).await?.try_get(0)?)
 }
 
 const INSERT_SESSIONS: &str = "

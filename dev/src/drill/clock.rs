@@ -140,11 +140,11 @@ fn set_offset(environment: &Environment, by: TimeDelta) -> Result<()> {
 /// Otherwise the drill would prove nothing. The `Date` header cannot show it, because it
 /// never goes back.
 async fn wait_until_used(run: &Run, by: TimeDelta, session: &Claims) -> Result<()> {
-    let (environment, begun) = (&run.environment, Instant::now());
+    let (environment, started) = (&run.environment, Instant::now());
     let class = environment.add_classes().await?[0];
     let body = json!({ "scheduledClassId": class, "joinWaitlist": true });
     for member in 1.. {
-        if begun.elapsed() > CLOCK_TIMEOUT {
+        if started.elapsed() > CLOCK_TIMEOUT {
             break;
         }
         let cookie = environment.testbed.cookie(DATABASE, member)?;

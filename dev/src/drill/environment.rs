@@ -147,7 +147,7 @@ impl Instance {
     /// Sends a request on a new connection, so that no connection outlives a process.
     pub(super) async fn send(&self, call: Call) -> Result<Response<Bytes>> {
         let address = *self.address.lock().unwrap_or_else(PoisonError::into_inner);
-        Connection::open(address).await?.ask_whole(call).await
+        Connection::open(address).await?.send_full(call).await
     }
 
     pub(super) fn record_response(&self, received_at: bool) {
@@ -174,7 +174,7 @@ pub(super) struct Environment {
 
 impl Environment {
     pub(super) async fn open(short: bool) -> Result<Self> {
-        let testbed = Testbed::open(short, CONNECTIONS).await?;
+        let testbed = Testbed::start(short, CONNECTIONS).await?;
         let proxy = FaultyProxy::start(&testbed.cluster.url(DATABASE)).await?;
         let mut environment = Self {
             testbed,
@@ -200,7 +200,7 @@ impl Environment {
 
     /// Returns the functions' variables. They reach Postgres through the proxy.
     pub(super) fn variables(&self) -> Variables {
-        let mut variables = self.testbed.variables(DATABASE, true);
+        let mut variables = self.testbed.function_variables(DATABASE, true);
         variables.retain(|(name, _)| *name != "POSTGRES_URL");
         variables.push(("POSTGRES_URL", self.proxy.url().to_owned()));
         variables.push(("POSTGRES_POOL_MAX", POOL.to_string()));
@@ -263,13 +263,13 @@ impl Environment {
         for instance in &self.instances {
             instance.record_response(false);
         }
-        let begun = Instant::now();
+        let started = Instant::now();
         let unhealthy = || {
             let mut all = self.instances.iter();
             all.find(|one| one.streak.load(Ordering::Relaxed) < HEALTHY_STREAK)
         };
         while let Some(instance) = unhealthy() {
-            if begun.elapsed() > RECOVERY_TIMEOUT {
+            if started.elapsed() > RECOVERY_TIMEOUT {
                 bail!("{} did not recover", instance.operation.path());
             }
             tokio::time::sleep(Duration::from_millis(20)).await;

@@ -10,10 +10,10 @@ use super::run::Run;
 
 /// Kills one process after another with SIGKILL, and replaces each.
 pub(super) async fn killed(run: &Run) -> Result<()> {
-    let (environment, begun) = (&run.environment, Instant::now());
+    let (environment, started) = (&run.environment, Instant::now());
     let variables = environment.variables();
     for instance in environment.instances.iter().cycle() {
-        if begun.elapsed() > environment.fault_duration() {
+        if started.elapsed() > environment.fault_duration() {
             break;
         }
         instance.restart(&variables).await?;

@@ -49,8 +49,8 @@ pub(super) async fn full(run: &Run) -> Result<()> {
     let cluster = &run.environment.testbed.cluster;
     let client = cluster.connect("postgres").await?;
     let mut taken = Vec::new();
-    let begun = Instant::now();
-    while begun.elapsed() < run.environment.fault_duration() {
+    let started = Instant::now();
+    while started.elapsed() < run.environment.fault_duration() {
         client.execute(TERMINATE_OTHERS, &[&DATABASE]).await?;
         while let Some(connection) = take_connection(cluster.port()).await? {
             taken.push(connection);

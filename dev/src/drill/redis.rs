@@ -26,9 +26,9 @@ pub(super) async fn prepare(environment: &Environment) -> Result<()> {
 /// Waits until the functions have counted failed accesses to Redis. Otherwise the drill
 /// would prove nothing.
 pub(super) async fn check_effect(run: &Run, counter: &str) -> Result<()> {
-    let (client, begun) = (run.environment.connect().await?, Instant::now());
+    let (client, started) = (run.environment.connect().await?, Instant::now());
     while client.query_one(IS_ZERO, &[&counter]).await?.try_get(0)? {
-        let in_time = begun.elapsed() < COUNTER_TIMEOUT;
+        let in_time = started.elapsed() < COUNTER_TIMEOUT;
         ensure!(in_time, "the functions counted no {counter}");
         // A function writes its counters after a response.
         let turn = run.environment.next_number();

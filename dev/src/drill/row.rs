@@ -11,7 +11,7 @@ use super::checks::{StalenessLimit, longest_stale_read};
 use super::environment::Operation;
 use super::log::{Outcome, Request};
 use super::run::Run;
-use crate::testbed::load::Figures;
+use crate::testbed::load::LoadStats;
 
 /// The result of one drill.
 #[derive(Serialize)]
@@ -228,7 +228,7 @@ fn shares(requests: &[Request]) -> Vec<Share> {
             requests: requests.len(),
             answered: count(Outcome::is_definite),
             unavailable: count(|outcome| outcome == Outcome::Unavailable),
-            p99_ms: Figures::new(latencies, Duration::ZERO).percentile(0.99),
+            p99_ms: LoadStats::new(latencies, Duration::ZERO).percentile(0.99),
         }
     };
     by_kind.into_iter().map(share).collect()

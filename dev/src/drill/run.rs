@@ -75,12 +75,12 @@ impl Run {
 
     /// Returns whether a request can have been affected by the fault.
     fn overlaps_fault(&self, sent_at: Instant, received_at: Instant) -> bool {
-        let begun = self
+        let started = self
             .fault_start
             .get()
             .is_some_and(|fault_start| *fault_start <= received_at);
         let over = |fault_end: &Instant| *fault_end + self.tolerance.recovery < sent_at;
-        begun && !self.fault_end.get().is_some_and(over)
+        started && !self.fault_end.get().is_some_and(over)
     }
 
     /// Returns whether any response is acceptable.

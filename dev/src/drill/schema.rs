@@ -92,12 +92,8 @@ pub(super) async fn newer(run: &Run) -> Result<()> {
 
 /// Counts the applied migrations.
 async fn count_migrations(environment: &Environment) -> Result<i64> {
-    let question = "select count(*) from schema_migrations";
-    let row = environment
-        .connect()
-        .await?
-        .query_one(question, &[])
-        .await?;
+    let query = "select count(*) from schema_migrations";
+    let row = environment.connect().await?.query_one(query, &[]).await?;
     Ok(row.try_get(0)?)
 }
 
@@ -126,7 +122,7 @@ async fn retry(work: impl AsyncFn() -> Result<()>) -> Result<()> {
 }
 
 fn init_request(environment: &Environment) -> Result<Call> {
-    let mut call = environment.testbed.cron(INIT)?;
+    let mut call = environment.testbed.cron_request(INIT)?;
     *call.method_mut() = Method::POST;
     *call.body_mut() = Full::default();
     Ok(call)
@@ -137,7 +133,7 @@ async fn init(address: SocketAddr, call: Call) -> Result<usize> {
     let mut attempts = 1;
     loop {
         let mut connection = Connection::open(address).await?;
-        let (status, body) = connection.ask(call.clone()).await?;
+        let (status, body) = connection.send(call.clone()).await?;
         if status == StatusCode::OK {
             let body: Value = serde_json::from_slice(&body)?;
             return Ok(body["applied"].as_array().map_or(0, Vec::len));

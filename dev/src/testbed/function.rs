@@ -1,8 +1,7 @@
-//! The platform's part: a function's own executable, started as Vercel does.
+//! Starts a function's executable like Vercel.
 //!
-//! The executable is given a port and a Unix socket. Over the socket it says
-//! that it listens, and of each request when it has ended, in JSON with a NUL
-//! behind; requests carry the numbers that it names then.
+//! The executable receives a port and a Unix socket. On the socket it reports that it
+//! listens and which requests have ended, in NUL-terminated JSON.
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -16,35 +15,38 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio::process::Command;
 use tokio::time::timeout;
 
-use super::server::{START_WITHIN, Server, Variables};
+use super::server::{START_TIMEOUT, Server, Variables};
 
-/// A message of the function; its payload is of no interest here.
+/// A message of the function, without its payload.
 #[derive(Deserialize)]
 struct Message {
     #[serde(rename = "type")]
     kind: String,
 }
 
-/// Builds all functions, as they are deployed.
+/// Builds all functions in the release profile.
 pub(crate) async fn build() -> Result<()> {
-    status("Building the functions, as they deploy …");
+    status("Building the functions …");
     let built = Command::new("cargo")
         .args(["build", "--release", "--bins"])
         .kill_on_drop(true)
         .current_dir(environment::repository())
         .status();
-    let status = built.await.context("cargo cannot be run")?;
+    let status = built.await.context("cannot run cargo")?;
     if !status.success() {
-        bail!("the functions do not build");
+        bail!("the functions failed to build");
     }
     Ok(())
 }
 
-/// The executables, by the paths of their functions.
+/// Returns the executables with the paths of their functions.
 pub(crate) fn executables() -> Result<Vec<(String, PathBuf)>> {
     let here = std::env::current_exe()?;
-    // Ours or the one beside it: a drill need not be built for release itself.
-    let target = here.ancestors().nth(2).context("no target directory")?;
+    // The drills run in the debug profile, so the folder may be a sibling of ours.
+    let target = here
+        .ancestors()
+        .nth(2)
+        .context("the target directory was not found")?;
     let folder = target.join("release");
     let executable = |path: &str| {
         let name = path.trim_start_matches("/api/").replace('/', "-");
@@ -56,7 +58,7 @@ pub(crate) fn executables() -> Result<Vec<(String, PathBuf)>> {
         .collect())
 }
 
-/// Starts the function of this path, and waits until it says that it listens.
+/// Starts the function with this path, and waits until it listens.
 pub(crate) async fn start(path: &str, variables: &Variables) -> Result<Server> {
     let executables = executables()?;
     let found = executables.iter().find(|(of, _)| of == path);
@@ -73,21 +75,21 @@ pub(crate) async fn start_executable(executable: &Path, variables: &Variables) -
     variables.push(("VERCEL_DEV_PORT", port.to_string()));
     variables.push(("VERCEL_IPC_PATH", socket.display().to_string()));
     let mut command = Command::new(executable);
-    // Its log; who reads it on the platform is not on this machine.
+    // The function's log is discarded.
     command.stdin(Stdio::null()).stdout(Stdio::null());
     let mut server = Server::spawn(command, port, &variables)?;
     tokio::select! {
-        started = timeout(START_WITHIN, started(&listener)) => {
-            let messages = started.context("the function does not say that it listens")??;
-            server.listens();
-            tokio::spawn(read_on(messages));
+        started = timeout(START_TIMEOUT, wait_until_started(&listener)) => {
+            let messages = started.context("the function did not report that it listens")??;
+            server.mark_listening();
+            tokio::spawn(discard_messages(messages));
         }
         ended = server.process().wait() => bail!("{} ended with {}", executable.display(), ended?),
     }
     Ok(server)
 }
 
-async fn started(listener: &UnixListener) -> Result<BufReader<UnixStream>> {
+async fn wait_until_started(listener: &UnixListener) -> Result<BufReader<UnixStream>> {
     let (stream, _) = listener.accept().await?;
     let mut messages = BufReader::new(stream);
     loop {
@@ -102,9 +104,8 @@ async fn started(listener: &UnixListener) -> Result<BufReader<UnixStream>> {
     }
 }
 
-/// Takes every message until the function ends: it would wait for a reader
-/// that does not read.
-async fn read_on(mut messages: BufReader<UnixStream>) {
+/// Discards further messages. The function would block if nobody read them.
+async fn discard_messages(mut messages: BufReader<UnixStream>) {
     let mut text = Vec::new();
     while messages
         .read_until(0, &mut text)

@@ -1,7 +1,7 @@
-//! The load generator: connections that are kept, and every latency counted.
+//! A load generator with keep-alive connections.
 //!
-//! Of our own, so that nothing need be installed, and exact: no histogram
-//! stands between a request and the percentile that it falls into.
+//! Written for this project, so that nothing has to be installed. It keeps every latency
+//! instead of a histogram, so that percentiles are exact.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -17,19 +17,19 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 
-/// A request, with a body that can be sent again.
+/// A request with a body that can be sent repeatedly.
 pub(crate) type Call = Request<Full<Bytes>>;
 
 /// When to stop.
 #[derive(Clone, Copy)]
 pub(crate) enum Until {
-    /// After so long; the calls are repeated in turn.
+    /// After this time. The calls are repeated in order.
     Elapsed(Duration),
-    /// When each call has been made once.
+    /// When each call was sent once.
     AllCalled,
 }
 
-/// What is asked of whom, and how hard.
+/// Which calls to send to which server, and how.
 #[derive(Clone)]
 pub(crate) struct Load {
     address: SocketAddr,
@@ -41,7 +41,7 @@ pub(crate) struct Load {
 }
 
 impl Load {
-    /// Each of `calls` once, one after another, each to be answered by 200.
+    /// Sends each call once, one after another. Each must return 200.
     pub(crate) fn once(address: SocketAddr, calls: Vec<Call>) -> Self {
         Self {
             address,
@@ -58,57 +58,57 @@ impl Load {
         self
     }
 
-    /// Repeats the calls for so long.
+    /// Repeats the calls for this time.
     pub(crate) fn during(mut self, time: Duration) -> Self {
         self.until = Until::Elapsed(time);
         self
     }
 
-    /// Lets each connection rest between two calls.
+    /// Pauses each connection between two calls.
     pub(crate) fn pause(mut self, pause: Duration) -> Self {
         self.pause = pause;
         self
     }
 
-    /// Whatever else is answered is an error: a refusal is soon given, and
-    /// must not be taken for speed.
+    /// Sets the only accepted status. Any other is an error, because a quick rejection
+    /// must not count as fast.
     pub(crate) fn expect(mut self, status: StatusCode) -> Self {
         self.expected = vec![status];
         self
     }
 
-    /// This one is right as well.
-    pub(crate) fn or(mut self, status: StatusCode) -> Self {
+    /// Accepts another status as well.
+    pub(crate) fn or_expect(mut self, status: StatusCode) -> Self {
         self.expected.push(status);
         self
     }
 
-    /// Makes the calls, on a thread of its own.
-    pub(crate) async fn run(&self) -> Result<Figures> {
+    /// Sends the calls from a separate thread.
+    pub(crate) async fn run(&self) -> Result<LoadStats> {
         let load = Arc::new(self.clone());
         tokio::task::spawn_blocking(move || {
             let runtime = tokio::runtime::Builder::new_current_thread()
                 .enable_all()
                 .build()?;
-            runtime.block_on(load.drive())
+            runtime.block_on(load.run_connections())
         })
         .await?
     }
 
-    async fn drive(self: Arc<Self>) -> Result<Figures> {
+    async fn run_connections(self: Arc<Self>) -> Result<LoadStats> {
         let (next, started) = (Arc::new(AtomicUsize::new(0)), Instant::now());
         let mut connections = JoinSet::new();
         for _ in 0..self.connections {
-            connections.spawn(Arc::clone(&self).converse(Arc::clone(&next), started));
+            connections.spawn(Arc::clone(&self).run_connection(Arc::clone(&next), started));
         }
         let mut latencies = Vec::new();
         while let Some(ended) = connections.join_next().await {
             latencies.extend(ended??);
         }
-        Ok(Figures::new(latencies, started.elapsed()))
+        Ok(LoadStats::new(latencies, started.elapsed()))
     }
 
-    async fn converse(
+    async fn run_connection(
         self: Arc<Self>,
         next: Arc<AtomicUsize>,
         started: Instant,
@@ -117,7 +117,7 @@ impl Load {
         let mut latencies = Vec::new();
         while let Some(call) = self.call(next.fetch_add(1, Ordering::Relaxed), started) {
             let asked = Instant::now();
-            self.make(&mut connection, call).await?;
+            self.send(&mut connection, call).await?;
             latencies.push(asked.elapsed());
             if !self.pause.is_zero() {
                 tokio::time::sleep(self.pause).await;
@@ -134,18 +134,18 @@ impl Load {
         }
     }
 
-    async fn make(&self, connection: &mut Connection, call: Call) -> Result<()> {
+    async fn send(&self, connection: &mut Connection, call: Call) -> Result<()> {
         let path = call.uri().path().to_owned();
-        let (status, body) = connection.ask(call).await?;
+        let (status, body) = connection.send(call).await?;
         if !self.expected.contains(&status) {
             let body = String::from_utf8_lossy(&body);
-            bail!("{path} was answered with {status}: {body}");
+            bail!("{path} returned {status}: {body}");
         }
         Ok(())
     }
 }
 
-/// A connection to a server, kept from call to call.
+/// A keep-alive connection to a server.
 pub(crate) struct Connection(SendRequest<Full<Bytes>>);
 
 impl Connection {
@@ -153,55 +153,55 @@ impl Connection {
         let stream = TcpStream::connect(address).await?;
         stream.set_nodelay(true)?;
         let (sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
-        // Its end shows in the sender.
+        // Errors of the connection show in the sender.
         tokio::spawn(connection);
         Ok(Self(sender))
     }
 
-    /// The answer to a call, whatever it is.
-    pub(crate) async fn ask(&mut self, call: Call) -> Result<(StatusCode, Bytes)> {
-        let (head, body) = self.ask_whole(call).await?.into_parts();
+    /// Sends a call. Returns status and body of any response.
+    pub(crate) async fn send(&mut self, call: Call) -> Result<(StatusCode, Bytes)> {
+        let (head, body) = self.send_full(call).await?.into_parts();
         Ok((head.status, body))
     }
 
-    /// The same, with its headers.
-    pub(crate) async fn ask_whole(&mut self, call: Call) -> Result<Response<Bytes>> {
+    /// Sends a call. Returns the whole response.
+    pub(crate) async fn send_full(&mut self, call: Call) -> Result<Response<Bytes>> {
         let path = call.uri().path().to_owned();
         self.0.ready().await?;
         let answer = self.0.send_request(call).await;
-        let answer = answer.with_context(|| format!("{path} was not answered"))?;
+        let answer = answer.with_context(|| format!("{path} did not respond"))?;
         let (head, body) = answer.into_parts();
         Ok(Response::from_parts(head, body.collect().await?.to_bytes()))
     }
 }
 
-/// What came of a load.
+/// The latencies of a load.
 #[derive(Clone, Default)]
-pub(crate) struct Figures {
-    /// Shortest first.
+pub(crate) struct LoadStats {
+    /// In ascending order.
     latencies: Vec<Duration>,
     elapsed: Duration,
 }
 
-impl Figures {
+impl LoadStats {
     pub(crate) fn new(mut latencies: Vec<Duration>, elapsed: Duration) -> Self {
         latencies.sort_unstable();
         Self { latencies, elapsed }
     }
 
-    /// Those of several rounds together.
-    pub(crate) fn of_all(rounds: &[Self]) -> Self {
+    /// Merges the latencies of several rounds.
+    pub(crate) fn merge(rounds: &[Self]) -> Self {
         let latencies = rounds.iter().flat_map(|round| round.latencies.clone());
         let elapsed = rounds.iter().map(|round| round.elapsed).sum();
         Self::new(latencies.collect(), elapsed)
     }
 
-    /// The same, of loads that went on at once.
-    pub(crate) fn within(self, elapsed: Duration) -> Self {
+    /// Replaces the elapsed time, for loads that ran concurrently.
+    pub(crate) fn with_elapsed(self, elapsed: Duration) -> Self {
         Self { elapsed, ..self }
     }
 
-    /// Answers a second.
+    /// Returns the responses per second.
     pub(crate) fn rate(&self) -> f64 {
         self.latencies.len() as f64 / self.elapsed.as_secs_f64()
     }
@@ -210,15 +210,15 @@ impl Figures {
         self.latencies.len()
     }
 
-    /// The latency, in milliseconds, that this share of the answers kept within.
+    /// Returns a percentile of the latencies in milliseconds.
     pub(crate) fn percentile(&self, share: f64) -> f64 {
         let rank = (self.latencies.len() as f64 * share).ceil() as usize;
         let latency = self.latencies.get(rank.saturating_sub(1));
         latency.map_or(f64::NAN, |latency| latency.as_secs_f64() * 1_000.0)
     }
 
-    /// How many answers took so long, or longer.
-    pub(crate) fn count_from(&self, latency: Duration) -> usize {
+    /// Counts the responses that took at least this long.
+    pub(crate) fn count_at_least(&self, latency: Duration) -> usize {
         self.latencies
             .iter()
             .filter(|took| **took >= latency)
@@ -226,7 +226,7 @@ impl Figures {
     }
 }
 
-/// The middle one: of several short rounds it forgives what disturbed some.
+/// Returns the median, which ignores rounds that were disturbed.
 pub(crate) fn median(mut values: Vec<f64>) -> f64 {
     values.sort_unstable_by(f64::total_cmp);
     values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
@@ -239,12 +239,12 @@ mod tests {
     #[test]
     fn a_percentile_is_a_latency_that_occurred() {
         let latencies = (1..=200).rev().map(Duration::from_millis).collect();
-        let figures = Figures::new(latencies, Duration::from_secs(2));
+        let figures = LoadStats::new(latencies, Duration::from_secs(2));
         assert_eq!(
             [0.5, 0.95, 0.99, 1.0].map(|share| figures.percentile(share)),
             [100.0, 190.0, 198.0, 200.0]
         );
-        assert_eq!(figures.count_from(Duration::from_millis(199)), 2);
+        assert_eq!(figures.count_at_least(Duration::from_millis(199)), 2);
         assert_eq!(figures.rate(), 100.0);
     }
 }

@@ -1,4 +1,4 @@
-//! The Redis endpoint of the laboratory, away from the load generator's threads.
+//! The testbed's Redis endpoint, on its own thread.
 
 use std::io;
 use std::sync::Arc;
@@ -7,14 +7,13 @@ use anyhow::Result;
 use redis_endpoint::{Backend, Endpoint, Mode, Options, RedisServer};
 use tokio::runtime::{Builder, Runtime};
 
-/// An endpoint on a thread of its own, in front of a private `redis-server`
-/// where there is one, as in the local stack; else with its data in memory.
-/// Never of one that somebody has named: what it holds is lost here.
+/// An endpoint in front of a private `redis-server` if one is installed, otherwise with
+/// its data in memory. It never uses `REDIS_URL`, because the data are deleted.
 pub(crate) struct Redis {
     pub(crate) endpoint: Arc<Endpoint>,
-    /// `None` when it has been stopped.
+    /// `None` after the stop.
     runtime: Option<Runtime>,
-    /// `None`: in memory.
+    /// `None` if the data are in memory.
     pub(crate) server: Option<RedisServer>,
 }
 
@@ -49,17 +48,17 @@ impl Redis {
         })
     }
 
-    /// What holds its data.
-    pub(crate) fn behind(&self) -> &'static str {
+    /// Returns a name of what stores the data.
+    pub(crate) fn storage(&self) -> &'static str {
         self.server.as_ref().map_or("memory", |_| "redis-server")
     }
 
-    /// Lets it misbehave, or not.
+    /// Sets how the endpoint behaves.
     pub(crate) async fn set_mode(&self, mode: Mode) -> Result<()> {
         let endpoint = Arc::clone(&self.endpoint);
         let work = async move { endpoint.set_mode(mode).await };
         match &self.runtime {
-            // What it starts to listen with belongs onto its own thread, too.
+            // New listeners must run on the endpoint's own thread as well.
             Some(runtime) => Ok(runtime.spawn(work).await??),
             None => Ok(()),
         }
@@ -68,7 +67,7 @@ impl Redis {
 
 impl Drop for Redis {
     fn drop(&mut self) {
-        // A runtime must not be waited for within another.
+        // Dropping a runtime inside another one would panic.
         if let Some(runtime) = self.runtime.take() {
             runtime.shutdown_background();
         }

@@ -1,11 +1,11 @@
-//! Many sessions: reading one among them, and removing those that have expired.
+//! Session checks among many sessions, and the clean-up of expired ones.
 
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
 
-use super::table::{Row, Unit};
-use crate::testbed::load::{Call, Figures, Load, median};
+use super::row::{Row, Unit};
+use crate::testbed::load::{Call, Load, LoadStats, median};
 use crate::testbed::server::Server;
 use crate::testbed::{Expired, Testbed, function};
 
@@ -13,10 +13,10 @@ const CONNECTIONS: usize = 16;
 
 const FEW: usize = 10_000;
 
-/// How many different sessions are asked for in a round of misses.
+/// How many different sessions a round of misses checks.
 const MISSES: usize = 1_000;
 
-/// A database with so many sessions, and a function on it.
+/// A database with a number of sessions, and a function on it.
 struct Site {
     database: &'static str,
     sessions: usize,
@@ -27,9 +27,14 @@ struct Site {
 
 impl Site {
     async fn open(testbed: &Testbed, database: &'static str, sessions: usize) -> Result<Self> {
-        testbed.fill(database, sessions, Expired::None).await?;
-        let server =
-            function::start("/api/auth/session", &testbed.variables(database, true)).await?;
+        testbed
+            .create_database(database, sessions, Expired::None)
+            .await?;
+        let server = function::start(
+            "/api/auth/session",
+            &testbed.function_variables(database, true),
+        )
+        .await?;
         Ok(Self {
             database,
             sessions,
@@ -39,30 +44,29 @@ impl Site {
         })
     }
 
-    /// Asks for sessions from all over the table, once each, then for some of
-    /// them again and again.
+    /// Checks sessions from all over the table once each, then some of them repeatedly.
     async fn round(&mut self, testbed: &Testbed, number: usize) -> Result<()> {
         let calls = self.scattered(testbed, number * MISSES, MISSES)?;
         let load = Load::once(self.server.address, calls.clone()).connections(CONNECTIONS);
         self.misses.push(load.run().await?.rate());
         let again = calls.into_iter().take(64).collect::<Vec<_>>();
-        testbed.warm(&self.server, &again).await?;
+        testbed.warm_up(&self.server, &again).await?;
         let load = Load::once(self.server.address, again).connections(CONNECTIONS);
         let load = load.during(Duration::from_secs(if testbed.quick { 1 } else { 2 }));
         self.hits.push(load.run().await?.rate());
         Ok(())
     }
 
-    /// Checks of different sessions that lie far apart: a step that has no
-    /// factor in common with their number meets each of them once.
+    /// Returns checks of distinct sessions that are far apart. The step is coprime to the
+    /// number of sessions, so that none repeats.
     fn scattered(&self, testbed: &Testbed, from: usize, count: usize) -> Result<Vec<Call>> {
         const STEP: usize = 7_919_317;
         let number = |index| 1 + index * STEP % self.sessions;
-        testbed.checks(self.database, (from..from + count).map(number))
+        testbed.session_checks(self.database, (from..from + count).map(number))
     }
 }
 
-/// Session checks among many sessions against the same among few.
+/// Compares session checks among many sessions with those among few.
 pub(super) async fn many_sessions(testbed: &Testbed) -> Result<Vec<Row>> {
     let many = if testbed.quick { 200_000 } else { 10_000_000 };
     let mut few = Site::open(testbed, "few", FEW).await?;
@@ -89,30 +93,30 @@ pub(super) async fn many_sessions(testbed: &Testbed) -> Result<Vec<Row>> {
     Ok(rows)
 }
 
-/// Removing the expired half of the sessions, and what others notice of it.
+/// Measures the clean-up of expired sessions, and session checks meanwhile.
 pub(super) async fn clean_up(testbed: &Testbed) -> Result<Vec<Row>> {
     const PATH: &str = "/api/admin/cleanup-sessions";
     let sessions = if testbed.quick { 200_000 } else { 2_000_000 };
     let database = "expired";
     testbed
-        .fill(database, sessions, Expired::EverySecond)
+        .create_database(database, sessions, Expired::EverySecond)
         .await?;
-    let variables = testbed.variables(database, true);
+    let variables = testbed.function_variables(database, true);
     let check = function::start("/api/auth/session", &variables).await?;
     let cleaner = function::start(PATH, &variables).await?;
     browse(testbed, database, &check, 0).await?;
 
     let quiet = browse(testbed, database, &check, 1).await?;
     let cleaning = async {
-        let begun = Instant::now();
+        let started = Instant::now();
         let mut runs = 0;
-        while testbed.expired(database).await? > 0 {
-            Load::once(cleaner.address, vec![testbed.cron(PATH)?])
+        while testbed.count_expired(database).await? > 0 {
+            Load::once(cleaner.address, vec![testbed.cron_request(PATH)?])
                 .run()
                 .await?;
             runs += 1;
         }
-        Ok::<_, anyhow::Error>((begun.elapsed(), runs))
+        Ok::<_, anyhow::Error>((started.elapsed(), runs))
     };
     let (cleaned, meanwhile) = tokio::join!(cleaning, browse(testbed, database, &check, 2));
     let ((took, runs), meanwhile) = (cleaned?, meanwhile?);
@@ -123,14 +127,14 @@ pub(super) async fn clean_up(testbed: &Testbed) -> Result<Vec<Row>> {
 
     let seconds = took.as_secs_f64();
     let what = format!(
-        "clean-up of {} of {sessions} sessions, in seconds",
+        "clean-up of {} of {sessions} sessions in seconds",
         sessions / 2
     );
     let (before, during) = (quiet.percentile(0.99), meanwhile.percentile(0.99));
     Ok(vec![
         Row::at_most(what, seconds, Unit::Count, 60.0).detail(format!("in {runs} run(s)")),
         Row::at_most(
-            "p99 of session checks meanwhile / quiet",
+            "session check p99 during the clean-up / before",
             during / before,
             Unit::Times,
             2.0,
@@ -139,20 +143,20 @@ pub(super) async fn clean_up(testbed: &Testbed) -> Result<Vec<Row>> {
     ])
 }
 
-/// Four members at a time who browse: of 31 checks one is a miss, as with a
-/// request every ten seconds. They leave the machine room for the clean-up.
+/// Simulates four members who browse: one of 31 checks is a miss, as with a request
+/// every ten seconds. They leave CPU time for the clean-up.
 async fn browse(
     testbed: &Testbed,
     database: &str,
     server: &Server,
     part: usize,
-) -> Result<Figures> {
+) -> Result<LoadStats> {
     let mut calls = Vec::new();
     for number in 0..500 {
         let live = |index: usize| 2 * index + 1;
         let again = (0..30).map(|index| live(index % 16));
-        calls.extend(testbed.checks(database, again)?);
-        calls.extend(testbed.checks(database, [live(100 + part * 500 + number)])?);
+        calls.extend(testbed.session_checks(database, again)?);
+        calls.extend(testbed.session_checks(database, [live(100 + part * 500 + number)])?);
     }
     let load = Load::once(server.address, calls).connections(4);
     let load = load.pause(Duration::from_millis(5));

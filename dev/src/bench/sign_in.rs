@@ -1,4 +1,4 @@
-//! Signing in, and what else one waits for.
+//! Sign-in, registration, sign-out and refresh.
 
 use std::time::{Duration, Instant};
 
@@ -10,18 +10,18 @@ use sabor::crypto::random;
 use sabor::crypto::secret::sha256_hex;
 use serde_json::json;
 
+use super::row::{Row, Unit};
 use super::session_check::commands_each;
-use super::table::{Row, Unit};
-use crate::testbed::load::{Call, Figures, Load};
+use crate::testbed::load::{Call, Load, LoadStats};
 use crate::testbed::server::Server;
 use crate::testbed::{DATABASE, PASSWORD, Testbed};
 
-/// Calls in a round, and with their equals in another.
+/// The number of calls in a round.
 const ROUND: usize = 10;
 
-/// Signing in, one at a time and eight at once, beside the hash alone.
+/// Compares sign-ins, one at a time and eight at once, with the hash function alone.
 pub(super) async fn sign_in(testbed: &Testbed) -> Result<Vec<Row>> {
-    let server = testbed.function("/api/auth/login").await?;
+    let server = testbed.start_function("/api/auth/login").await?;
     sign_ins(testbed, &server, 2, 1).await?;
     let hasher = Hasher::new(1);
     let hash = hasher.hash(Password::typed(PASSWORD)).await?;
@@ -30,13 +30,13 @@ pub(super) async fn sign_in(testbed: &Testbed) -> Result<Vec<Row>> {
         alone.push(hashes(&hasher, &hash).await?);
         ours.push(sign_ins(testbed, &server, ROUND, 1).await?);
     }
-    let [alone, ours] = [alone, ours].map(|rounds| Figures::of_all(&rounds).percentile(0.5));
-    let (what, beyond) = ("sign-in beyond argon2 alone", ours - alone);
+    let [alone, ours] = [alone, ours].map(|rounds| LoadStats::merge(&rounds).percentile(0.5));
+    let (what, beyond) = ("sign-in minus argon2 alone", ours - alone);
     let single = Row::at_most(what, beyond, Unit::Milliseconds, 5.0);
     let crowd = sign_ins(testbed, &server, 20 * testbed.rounds(), 8).await?;
     Ok(vec![
         single.detail(format!("{ours:.1} ms against {alone:.1} ms")),
-        p95("sign-in, 8 at once, p95", &crowd, 200.0),
+        p95("8 concurrent sign-ins, p95", &crowd, 200.0),
         memory(&server),
     ])
 }
@@ -46,35 +46,35 @@ async fn sign_ins(
     server: &Server,
     count: usize,
     at_once: usize,
-) -> Result<Figures> {
+) -> Result<LoadStats> {
     let calls = (0..count).map(|_| testbed.sign_in(PASSWORD));
     let load = Load::once(server.address, calls.collect::<Result<_>>()?);
     load.connections(at_once).run().await
 }
 
-/// The most that hashing may hold: 19 MiB for each core, above an idle function.
+/// Checks the peak memory: 19 MiB of hashing per core more than an idle function.
 fn memory(server: &Server) -> Row {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let (what, bound) = ("most memory of signing in", 14.0 + 20.0 * cores as f64);
+    let (what, bound) = ("peak memory of sign-ins", 14.0 + 20.0 * cores as f64);
     match server.peak_memory() {
         Ok(peak) => Row::at_most(what, peak, Unit::Megabytes, bound),
         Err(error) => Row::not_measured(what, &format!("{error:#}")),
     }
 }
 
-async fn hashes(hasher: &Hasher, hash: &str) -> Result<Figures> {
-    let begun = Instant::now();
+async fn hashes(hasher: &Hasher, hash: &str) -> Result<LoadStats> {
+    let started = Instant::now();
     let mut latencies = Vec::new();
     for _ in 0..ROUND {
         let asked = Instant::now();
         hasher.verify(Password::typed(PASSWORD), Some(hash)).await?;
         latencies.push(asked.elapsed());
     }
-    Ok(Figures::new(latencies, begun.elapsed()))
+    Ok(LoadStats::new(latencies, started.elapsed()))
 }
 
 impl Testbed {
-    /// A sign-in of a member, whoever it is.
+    /// Builds the sign-in of a random member.
     pub(super) fn sign_in(&self, password: &str) -> Result<Call> {
         let number = random::below(256);
         let email = format!("member{number}@example.com");
@@ -85,18 +85,18 @@ impl Testbed {
     }
 }
 
-/// What else one waits for, one at a time, at p95.
+/// Measures further operations, one at a time.
 pub(super) async fn operations(testbed: &Testbed) -> Result<Vec<Row>> {
     let count = if testbed.quick { 100 } else { 300 };
-    let check = testbed.function("/api/auth/session").await?;
+    let check = testbed.start_function("/api/auth/session").await?;
     let warm = testbed.warm_checks()?;
-    testbed.warm(&check, &warm).await?;
+    testbed.warm_up(&check, &warm).await?;
     let hits = warm.into_iter().cycle().take(count).collect();
     let hits = Load::once(check.address, hits).run().await?;
     let misses = Load::once(check.address, testbed.fresh_checks(count)?)
         .run()
         .await?;
-    let health = testbed.function("/api/health").await?;
+    let health = testbed.start_function("/api/health").await?;
     let healthy = |_| {
         Ok(testbed
             .call(Method::GET, "/api/health")
@@ -108,13 +108,13 @@ pub(super) async fn operations(testbed: &Testbed) -> Result<Vec<Row>> {
     let out = sign_out(testbed, count).await?;
     let ended = testbed.redis.endpoint.commands();
     testbed.redis.endpoint.clear_log();
-    let login = testbed.function("/api/auth/login").await?;
+    let login = testbed.start_function("/api/auth/login").await?;
     let calls = (0..ROUND).map(|_| testbed.sign_in(PASSWORD));
     let load = Load::once(login.address, calls.collect::<Result<_>>()?);
     load.run().await?;
-    let begun = testbed.redis.endpoint.commands();
+    let started = testbed.redis.endpoint.commands();
     Ok(vec![
-        commands_each("a sign-in", begun, ROUND),
+        commands_each("a sign-in", started, ROUND),
         commands_each("a sign-out", ended, count),
         p95("session look-up in Redis, p95", &hits, 10.0),
         p95("session look-up with a query, p95", &misses, 50.0),
@@ -124,18 +124,18 @@ pub(super) async fn operations(testbed: &Testbed) -> Result<Vec<Row>> {
     ])
 }
 
-fn p95(what: &str, figures: &Figures, bound: f64) -> Row {
+fn p95(what: &str, figures: &LoadStats, bound: f64) -> Row {
     let row = Row::at_most(what, figures.percentile(0.95), Unit::Milliseconds, bound);
     row.detail(format!("median {:.2} ms", figures.percentile(0.5)))
 }
 
-async fn sign_out(testbed: &Testbed, count: usize) -> Result<Figures> {
-    let server = testbed.function("/api/auth/logout").await?;
+async fn sign_out(testbed: &Testbed, count: usize) -> Result<LoadStats> {
+    let server = testbed.start_function("/api/auth/logout").await?;
     let mut calls = testbed.fresh_checks(count)?;
     for call in &mut calls {
         *call.method_mut() = Method::POST;
         *call.uri_mut() = "/api/auth/logout".parse()?;
-        // The page that asks is ours.
+        // A request of the site's own page.
         call.headers_mut()
             .insert("sec-fetch-site", "same-origin".parse()?);
     }
@@ -143,7 +143,7 @@ async fn sign_out(testbed: &Testbed, count: usize) -> Result<Figures> {
 }
 
 async fn register(testbed: &Testbed) -> Result<Row> {
-    let server = testbed.function("/api/auth/register").await?;
+    let server = testbed.start_function("/api/auth/register").await?;
     let hasher = Hasher::new(1);
     let hash = hasher.hash(Password::typed(PASSWORD)).await?;
     let (mut alone, mut ours) = (Vec::new(), Vec::new());
@@ -157,16 +157,17 @@ async fn register(testbed: &Testbed) -> Result<Row> {
         ours.push(load.expect(StatusCode::CREATED).run().await?);
         alone.push(hashes(&hasher, &hash).await?);
     }
-    let [alone, ours] = [alone, ours].map(|rounds| Figures::of_all(&rounds).percentile(0.95));
-    let what = "register beyond argon2 alone, p95";
+    let [alone, ours] = [alone, ours].map(|rounds| LoadStats::merge(&rounds).percentile(0.95));
+    let what = "registration minus argon2 alone, p95";
     let row = Row::at_most(what, ours - alone, Unit::Milliseconds, 10.0);
     Ok(row.detail(format!("{ours:.1} ms against {alone:.1} ms")))
 }
 
-/// Whether the time that a refusal takes tells if there is such an account.
+/// Compares the response times for an unknown account and a wrong password, which must
+/// not reveal whether the account exists.
 pub(super) async fn unknown_account(testbed: &Testbed) -> Result<Vec<Row>> {
     const TRIES: usize = 200;
-    let server = testbed.function("/api/auth/login").await?;
+    let server = testbed.start_function("/api/auth/login").await?;
     refuse(&server, vec![testbed.sign_in("wrong password")?]).await?;
     let (mut known, mut unknown) = (Vec::new(), Vec::new());
     for _ in 0..TRIES / ROUND {
@@ -181,16 +182,16 @@ pub(super) async fn unknown_account(testbed: &Testbed) -> Result<Vec<Row>> {
         });
         unknown.push(refuse(&server, calls.collect::<Result<_>>()?).await?);
     }
-    let [known, unknown] = [known, unknown].map(|rounds| Figures::of_all(&rounds).percentile(0.5));
+    let [known, unknown] = [known, unknown].map(|rounds| LoadStats::merge(&rounds).percentile(0.5));
     let apart = 100.0 * (unknown - known).abs() / known;
-    let what = "unknown account and wrong password, apart";
+    let what = "difference between unknown account and wrong password";
     let detail = format!("medians of {TRIES} each: {unknown:.2} ms and {known:.2} ms");
     Ok(vec![
         Row::at_most(what, apart, Unit::Percent, 2.0).detail(detail),
     ])
 }
 
-/// Refreshing, one at a time: each with a token of its own, that is good once.
+/// Measures refreshes, one at a time, each with its own single-use token.
 pub(super) async fn refresh(testbed: &Testbed) -> Result<Vec<Row>> {
     let count = if testbed.quick { 100 } else { 300 };
     let tokens: Vec<_> = (0..count).map(|_| random::hex::<32>()).collect();
@@ -200,7 +201,7 @@ pub(super) async fn refresh(testbed: &Testbed) -> Result<Vec<Row>> {
         .collect();
     let client = testbed.cluster.connect(DATABASE).await?;
     client.execute(INSERT_FAMILIES, &[&hashes]).await?;
-    let server = testbed.function("/api/auth/refresh").await?;
+    let server = testbed.start_function("/api/auth/refresh").await?;
     let form = |token: &String| {
         let form = json!({ "refreshToken": token });
         testbed.post("/api/auth/refresh", &form)
@@ -228,9 +229,9 @@ const INSERT_FAMILIES: &str = "
     from (select id, expires_at, row_number() over () as number from made) made
     join unnest($1::text[]) with ordinality as token (hash, number) using (number)";
 
-async fn refuse(server: &Server, calls: Vec<Call>) -> Result<Figures> {
+async fn refuse(server: &Server, calls: Vec<Call>) -> Result<LoadStats> {
     let load = Load::once(server.address, calls);
-    // What is noted after an answer is not to be in the way of the next.
+    // Work after a response must not delay the next request.
     let load = load.pause(Duration::from_millis(10));
     load.expect(StatusCode::UNAUTHORIZED).run().await
 }

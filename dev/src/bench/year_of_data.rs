@@ -1,5 +1,4 @@
-//! The schedule that everybody looks at, and the queries of those who look
-//! after a studio that has had a busy year.
+//! The public schedule, and staff queries on a year of data.
 
 use std::time::Duration;
 
@@ -11,8 +10,8 @@ use sabor_testing::progress::status;
 use tokio::sync::OnceCell;
 use uuid::Uuid;
 
-use super::table::{Row, Unit};
-use crate::testbed::load::{Call, Figures, Load, median};
+use super::row::{Row, Unit};
+use crate::testbed::load::{Call, Load, LoadStats, median};
 use crate::testbed::server::{Server, Variables};
 use crate::testbed::{Testbed, function};
 use crate::{database, demo};
@@ -23,11 +22,11 @@ const CONNECTIONS: usize = 16;
 
 const SCHEDULE: &str = "/api/classes/schedule";
 
-/// Made by whichever measurement comes first.
+/// Whether the database exists. The first measurement creates it.
 static YEAR: OnceCell<()> = OnceCell::const_new();
 
-/// The database with a year in it, and an administrator who is signed in.
-async fn year(testbed: &Testbed) -> Result<()> {
+/// Creates the database with a year of data and an administrator's session.
+async fn create_year(testbed: &Testbed) -> Result<()> {
     let make = async || {
         status("  writing a year of a busy studio …");
         testbed.cluster.create_database(DATABASE).await?;
@@ -42,14 +41,14 @@ async fn year(testbed: &Testbed) -> Result<()> {
     YEAR.get_or_try_init(make).await.copied()
 }
 
-/// The public schedule: kept in Redis, and asked of Postgres each time.
+/// Measures the public schedule with the cache in Redis, and without it.
 pub(super) async fn schedule(testbed: &Testbed) -> Result<Vec<Row>> {
-    year(testbed).await?;
-    let kept = function::start(SCHEDULE, &testbed.variables(DATABASE, true)).await?;
-    let asked = function::start(SCHEDULE, &testbed.variables(DATABASE, false)).await?;
+    create_year(testbed).await?;
+    let kept = function::start(SCHEDULE, &testbed.function_variables(DATABASE, true)).await?;
+    let asked = function::start(SCHEDULE, &testbed.function_variables(DATABASE, false)).await?;
     let calls = vec![testbed.get(SCHEDULE, None)?];
     for server in [&kept, &asked] {
-        testbed.warm(server, &calls).await?;
+        testbed.warm_up(server, &calls).await?;
     }
     let time = Duration::from_secs(if testbed.quick { 1 } else { 2 });
     let load = |server: &Server| {
@@ -64,29 +63,28 @@ pub(super) async fn schedule(testbed: &Testbed) -> Result<Vec<Row>> {
     for server in [kept, asked] {
         server.stop().await?;
     }
-    let rate = |rounds: &[Figures]| median(rounds.iter().map(Figures::rate).collect());
+    let rate = |rounds: &[LoadStats]| median(rounds.iter().map(LoadStats::rate).collect());
     let (warm_rate, bare_rate) = (rate(&warm), rate(&bare));
-    let all = Figures::of_all(&warm);
+    let all = LoadStats::merge(&warm);
     Ok(vec![
-        Row::noted("schedule, kept, 16 connections", warm_rate, Unit::Rate),
-        Row::noted("… p95", all.percentile(0.95), Unit::Milliseconds)
+        Row::info(
+            "schedule from the cache, 16 connections",
+            warm_rate,
+            Unit::Rate,
+        ),
+        Row::info("… p95", all.percentile(0.95), Unit::Milliseconds)
             .detail(format!("median {:.2} ms", all.percentile(0.5))),
-        Row::noted(
-            "… against asking Postgres",
-            warm_rate / bare_rate,
-            Unit::Times,
-        )
-        .detail(format!("{warm_rate:.0} /s against {bare_rate:.0} /s")),
+        Row::info("… / from Postgres", warm_rate / bare_rate, Unit::Times)
+            .detail(format!("{warm_rate:.0} /s against {bare_rate:.0} /s")),
     ])
 }
 
-/// What staff and administrators ask of a year, one at a time.
+/// Measures queries of staff and administrators on a year of data, one at a time.
 pub(super) async fn queries(testbed: &Testbed) -> Result<Vec<Row>> {
-    year(testbed).await?;
+    create_year(testbed).await?;
     let client = testbed.cluster.connect(DATABASE).await?;
-    let question =
-        "select id from scheduled_classes order by current_participants desc, id limit 40";
-    let classes = client.query(question, &[]).await?;
+    let query = "select id from scheduled_classes order by current_participants desc, id limit 40";
+    let classes = client.query(query, &[]).await?;
     let roster = classes.iter().map(|row| {
         format!(
             "/api/admin/bookings?scheduledClassId={}",
@@ -108,8 +106,8 @@ pub(super) async fn queries(testbed: &Testbed) -> Result<Vec<Row>> {
         format!("/api/admin/users?search={text}")
     });
     let (with, without) = (
-        testbed.variables(DATABASE, true),
-        testbed.variables(DATABASE, false),
+        testbed.function_variables(DATABASE, true),
+        testbed.function_variables(DATABASE, false),
     );
     let asked: [(&str, &Variables, Vec<String>); 6] = [
         ("dashboard", &with, vec!["/api/admin/dashboard".to_owned()]),
@@ -125,13 +123,17 @@ pub(super) async fn queries(testbed: &Testbed) -> Result<Vec<Row>> {
                 .map(|cut| format!("{year}&bucket={cut}"))
                 .into(),
         ),
-        ("members, searched", &with, searches.into()),
+        ("member search", &with, searches.into()),
         ("roster", &with, roster.collect()),
-        ("schedule, not kept", &without, vec![SCHEDULE.to_owned()]),
+        (
+            "schedule without the cache",
+            &without,
+            vec![SCHEDULE.to_owned()],
+        ),
     ];
     let mut rows = Vec::new();
     for (what, variables, paths) in asked {
-        let what = format!("{what}, p95 in a year's data");
+        let what = format!("{what}: p95 on a year of data");
         match measure(testbed, variables, &paths).await {
             Ok(figures) => rows.push(
                 Row::at_most(what, figures.percentile(0.95), Unit::Milliseconds, 50.0)
@@ -143,14 +145,14 @@ pub(super) async fn queries(testbed: &Testbed) -> Result<Vec<Row>> {
     Ok(rows)
 }
 
-/// Asks each path in turn, often enough for a percentile.
-async fn measure(testbed: &Testbed, variables: &Variables, paths: &[String]) -> Result<Figures> {
+/// Requests each path in turn, often enough for a percentile.
+async fn measure(testbed: &Testbed, variables: &Variables, paths: &[String]) -> Result<LoadStats> {
     let path = paths.first().map_or("", String::as_str);
     let path = path.split('?').next().unwrap_or_default();
     let server = function::start(path, variables).await?;
     let calls = paths.iter().map(|path| testbed.get(path, Some(DATABASE)));
     let calls = calls.collect::<Result<Vec<_>>>()?;
-    testbed.warm(&server, &calls).await?;
+    testbed.warm_up(&server, &calls).await?;
     let count = if testbed.quick { 60 } else { 300 };
     let calls = calls.into_iter().cycle().take(count).collect();
     let figures = Load::once(server.address, calls).run().await?;
@@ -159,7 +161,7 @@ async fn measure(testbed: &Testbed, variables: &Variables, paths: &[String]) -> 
 }
 
 impl Testbed {
-    /// A look at something; with a database, by its administrator.
+    /// Builds a GET request. With a database, its administrator sends it.
     fn get(&self, path: &str, database: Option<&str>) -> Result<Call> {
         let mut call = self.call(Method::GET, path);
         if let Some(database) = database {
@@ -168,12 +170,12 @@ impl Testbed {
         Ok(call.body(Full::default())?)
     }
 
-    /// Makes the first session of a database one of its administrator.
+    /// Creates session 1 of a database for its administrator.
     async fn sign_in_admin(&self, client: &tokio_postgres::Client, database: &str) -> Result<()> {
         let made = client
             .execute(crate::testbed::INSERT_ADMIN_SESSION, &[&database])
             .await?;
-        ensure!(made == 1, "there is no administrator in {database}");
+        ensure!(made == 1, "{database} has no administrator");
         Ok(())
     }
 }

@@ -1,28 +1,30 @@
-//! Redis dead: how much slower, and for whom.
+//! Session checks while Redis is down.
 
 use std::time::Duration;
 
 use anyhow::Result;
 use redis_endpoint::Mode;
 
-use super::table::{Row, Unit};
+use super::row::{Row, Unit};
 use crate::testbed::Testbed;
-use crate::testbed::load::{Figures, Load, median};
+use crate::testbed::load::{Load, LoadStats, median};
 use crate::testbed::server::Server;
 
 const CONNECTIONS: usize = 16;
 
-/// `KV_TIMEOUT_MS`, unless somebody sets it.
+/// The default of `KV_TIMEOUT_MS`.
 const DEADLINE: Duration = Duration::from_millis(250);
 
-/// Session checks with a Redis that is dead, against a deployment without one.
+/// Compares session checks while Redis is down with a deployment without Redis.
 pub(super) async fn redis_dead(testbed: &Testbed) -> Result<Vec<Row>> {
     let mut rows = Vec::new();
     for (mode, how) in [
-        (Mode::Silent, "swallows requests"),
+        (Mode::Silent, "does not respond"),
         (Mode::Unreachable, "refuses connections"),
     ] {
-        let without = testbed.function_without_redis("/api/auth/session").await?;
+        let without = testbed
+            .start_function_without_redis("/api/auth/session")
+            .await?;
         checks(testbed, &without).await?;
         let (mut alone, mut dead) = (Vec::new(), Vec::new());
         for _ in 0..testbed.rounds() {
@@ -34,9 +36,9 @@ pub(super) async fn redis_dead(testbed: &Testbed) -> Result<Vec<Row>> {
     Ok(rows)
 }
 
-/// What a process that was well meets when Redis dies.
-async fn while_dead(testbed: &Testbed, mode: Mode) -> Result<Figures> {
-    let server = testbed.function("/api/auth/session").await?;
+/// Measures a warm process after Redis went down.
+async fn while_dead(testbed: &Testbed, mode: Mode) -> Result<LoadStats> {
+    let server = testbed.start_function("/api/auth/session").await?;
     checks(testbed, &server).await?;
     testbed.redis.set_mode(mode).await?;
     let figures = checks(testbed, &server).await;
@@ -44,26 +46,28 @@ async fn while_dead(testbed: &Testbed, mode: Mode) -> Result<Figures> {
     figures
 }
 
-async fn checks(testbed: &Testbed, server: &Server) -> Result<Figures> {
+async fn checks(testbed: &Testbed, server: &Server) -> Result<LoadStats> {
     let load = Load::once(server.address, testbed.warm_checks()?).connections(CONNECTIONS);
     load.during(Duration::from_secs(if testbed.quick { 2 } else { 4 }))
         .run()
         .await
 }
 
-fn outcome(how: &str, alone: &[Figures], dead: &[Figures]) -> Vec<Row> {
-    let rate = |rounds: &[Figures]| median(rounds.iter().map(Figures::rate).collect());
+fn outcome(how: &str, alone: &[LoadStats], dead: &[LoadStats]) -> Vec<Row> {
+    let rate = |rounds: &[LoadStats]| median(rounds.iter().map(LoadStats::rate).collect());
     let (without, with) = (rate(alone), rate(dead));
-    let late = dead.iter().map(|round| round.count_from(DEADLINE) as f64);
+    let late = dead
+        .iter()
+        .map(|round| round.count_at_least(DEADLINE) as f64);
     let late = late.fold(0.0, f64::max);
-    let requests = dead.iter().map(Figures::count).min().unwrap_or(0);
+    let requests = dead.iter().map(LoadStats::count).min().unwrap_or(0);
     let what = format!("Redis {how}: session checks / without Redis");
-    let waited = format!("Redis {how}: requests that waited for the deadline");
+    let waited = format!("Redis {how}: requests that waited for the timeout");
     vec![
         Row::at_least(what, 100.0 * with / without, Unit::Percent, 60.0)
             .detail(format!("{with:.0} /s against {without:.0} /s")),
-        // At the moment of its death one request is under way on each connection.
+        // One request per connection may be in flight when Redis goes down.
         Row::at_most(waited, late, Unit::Count, CONNECTIONS as f64)
-            .detail(format!("the most of a round; of {requests} or more")),
+            .detail(format!("most in a round, of at least {requests}")),
     ]
 }

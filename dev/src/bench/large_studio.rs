@@ -1,5 +1,4 @@
-//! A large studio chain: a million members, and a hundred processes that share
-//! one pooler.
+//! A large studio chain: a million members, and a hundred processes on one pooler.
 
 use std::time::Instant;
 
@@ -9,32 +8,31 @@ use http_body_util::Full;
 use hyper::Method;
 use sabor_testing::pgbouncer::PgBouncer;
 
-use super::table::{Row, Unit};
-use crate::testbed::load::{Call, Figures, Load};
+use super::row::{Row, Unit};
+use crate::testbed::load::{Call, Load, LoadStats};
 use crate::testbed::server::Server;
 use crate::testbed::{Expired, Testbed, function};
 
 const DATABASE: &str = "large";
 const CHECK: &str = "/api/auth/session";
 
-/// As many functions of one kind as there are requests at a time, for Vercel
-/// starts another when all are busy.
+/// The number of processes. Vercel starts another one when all are busy.
 const INSTANCES: usize = 100;
 
-/// What the pooler may open to Postgres, for all of them.
+/// The pooler's connections to Postgres, for all processes.
 const CONNECTIONS: u16 = 20;
 
-/// Checks that each instance answers in a round.
+/// Session checks per instance in a round.
 const CHECKS: usize = 40;
 
-/// What it takes to keep them, to find one of them, and to serve them.
+/// Measures the storage of all members, queries among them, and many instances.
 pub(super) async fn large(testbed: &Testbed) -> Result<Vec<Row>> {
     let members = if testbed.quick { 50_000 } else { 1_000_000 };
     testbed
-        .fill_with(DATABASE, members, members, Expired::None)
+        .create_database_with(DATABASE, members, members, Expired::None)
         .await?;
     let client = testbed.cluster.connect(DATABASE).await?;
-    // Before anything is read: who asks for all of them has to be known as such.
+    // Done before the first request, because session records in Redis hold the role.
     let promote = "update users set is_admin = true where id = md5('member1')::uuid";
     client.execute(promote, &[]).await?;
     drop(client);
@@ -51,38 +49,38 @@ pub(super) async fn large(testbed: &Testbed) -> Result<Vec<Row>> {
     Ok(rows)
 }
 
-/// Bytes that each of them takes, indexes included.
+/// Measures the bytes per member and session, including indexes.
 async fn sizes(testbed: &Testbed, members: usize) -> Result<Vec<Row>> {
     let client = testbed.cluster.connect(DATABASE).await?;
     let mut rows = Vec::new();
     for (what, table) in [("a member", "users"), ("a session", "user_sessions")] {
-        let question = "select pg_total_relation_size($1::text::regclass)";
-        let bytes: i64 = client.query_one(question, &[&table]).await?.get(0);
+        let query = "select pg_total_relation_size($1::text::regclass)";
+        let bytes: i64 = client.query_one(query, &[&table]).await?.get(0);
         let each = bytes as f64 / members as f64;
-        let row = Row::noted(format!("bytes of {what} in Postgres"), each, Unit::Count);
-        rows.push(row.detail(format!("{members} of them take {} MB", bytes / 1_000_000)));
+        let row = Row::info(format!("bytes of {what} in Postgres"), each, Unit::Count);
+        rows.push(row.detail(format!("{members} take {} MB", bytes / 1_000_000)));
     }
-    let server = function::start(CHECK, &testbed.variables(DATABASE, true)).await?;
+    let server = function::start(CHECK, &testbed.function_variables(DATABASE, true)).await?;
     testbed
-        .warm(&server, &testbed.checks(DATABASE, [1])?)
+        .warm_up(&server, &testbed.session_checks(DATABASE, [1])?)
         .await?;
     server.stop().await?;
     if let Some(bytes) = testbed.record_size(DATABASE, 1).await? {
-        let row = Row::noted("bytes of a session's record in Redis", bytes, Unit::Count);
+        let row = Row::info("bytes of a session's record in Redis", bytes, Unit::Count);
         rows.push(row.detail("key and overhead included (MEMORY USAGE)"));
     }
     Ok(rows)
 }
 
-/// What administrators and cron ask of all of them at once.
+/// Measures queries of administrators over all members.
 async fn questions(testbed: &Testbed, members: usize) -> Result<Vec<Row>> {
     let last = format!("member{}@", members - 7);
     let searches = [&last, "member+4711", "nobody", ""];
     let searches = searches.map(|text| format!("/api/admin/users?search={text}"));
     let asked = [
-        ("a member searched", searches.to_vec()),
+        ("member search", searches.to_vec()),
         (
-            "everybody's sessions, with statistics",
+            "all sessions, with statistics",
             vec!["/api/session/sessions".to_owned()],
         ),
         ("dashboard", vec!["/api/admin/dashboard".to_owned()]),
@@ -90,47 +88,47 @@ async fn questions(testbed: &Testbed, members: usize) -> Result<Vec<Row>> {
     let mut rows = Vec::new();
     for (what, paths) in asked {
         let figures = ask(testbed, &paths).await?;
-        let what = format!("{what}, among {members}, p95");
-        let row = Row::noted(what, figures.percentile(0.95), Unit::Milliseconds);
+        let what = format!("{what} among {members}: p95");
+        let row = Row::info(what, figures.percentile(0.95), Unit::Milliseconds);
         rows.push(row.detail(format!("median {:.1} ms", figures.percentile(0.5))));
     }
     Ok(rows)
 }
 
-/// Asks these in turn, as an administrator.
-async fn ask(testbed: &Testbed, paths: &[String]) -> Result<Figures> {
+/// Requests the paths in turn as an administrator.
+async fn ask(testbed: &Testbed, paths: &[String]) -> Result<LoadStats> {
     let path = paths.first().map_or("", String::as_str);
     let path = path.split('?').next().unwrap_or_default();
-    let server = function::start(path, &testbed.variables(DATABASE, true)).await?;
+    let server = function::start(path, &testbed.function_variables(DATABASE, true)).await?;
     let call = |path: &String| {
         let call = testbed.call(Method::GET, path);
         let call = call.header("cookie", testbed.cookie(DATABASE, 1)?);
         Ok(call.body(Full::default())?)
     };
     let calls = paths.iter().map(call).collect::<Result<Vec<Call>>>()?;
-    testbed.warm(&server, &calls).await?;
+    testbed.warm_up(&server, &calls).await?;
     let calls = calls.into_iter().cycle().take(40).collect();
     let figures = Load::once(server.address, calls).run().await?;
     server.stop().await?;
     Ok(figures)
 }
 
-/// So many processes on one pooler: each cold, then with what is not in Redis,
-/// then with what is.
+/// Measures many processes on one pooler: first cold and with sessions from Postgres,
+/// then with sessions from Redis.
 async fn instances(testbed: &Testbed, members: usize) -> Result<Vec<Row>> {
     let pooler = PgBouncer::start(&testbed.cluster, DATABASE, CONNECTIONS).await?;
-    let mut variables = testbed.variables(DATABASE, true);
+    let mut variables = testbed.function_variables(DATABASE, true);
     variables.retain(|(name, _)| *name != "POSTGRES_URL");
     variables.push(("POSTGRES_URL", pooler.url()));
-    let begun = Instant::now();
+    let started = Instant::now();
     let starting = (0..INSTANCES).map(|_| function::start(CHECK, &variables));
     let servers = try_join_all(starting).await?;
-    let started = begun.elapsed();
+    let started = started.elapsed();
     let step = members / (INSTANCES * CHECKS + 1);
     let mut calls = (1..=members).step_by(step.max(1));
     let each: Vec<Vec<Call>> = servers
         .iter()
-        .map(|_| testbed.checks(DATABASE, calls.by_ref().take(CHECKS)))
+        .map(|_| testbed.session_checks(DATABASE, calls.by_ref().take(CHECKS)))
         .collect::<Result<_>>()?;
     let misses = ask_all(&servers, &each).await?;
     let open = testbed.connections(DATABASE).await?;
@@ -140,50 +138,47 @@ async fn instances(testbed: &Testbed, members: usize) -> Result<Vec<Row>> {
         memory += server.memory().await?;
         server.stop().await?;
     }
-    let row = |what: &str, figures: &Figures| {
-        let what = format!("{INSTANCES} instances at once, {what}");
-        let row = Row::noted(what, figures.rate(), Unit::Rate);
+    let row = |what: &str, figures: &LoadStats| {
+        let what = format!("{INSTANCES} concurrent instances, {what}");
+        let row = Row::info(what, figures.rate(), Unit::Rate);
         row.detail(format!(
-            "{} answers, none but 200; p99 {:.0} ms",
+            "{} responses, all with status 200; p99 {:.0} ms",
             figures.count(),
             figures.percentile(0.99)
         ))
     };
     Ok(vec![
         Row::at_most(
-            format!("{INSTANCES} instances: connections of Postgres"),
+            format!("{INSTANCES} instances: connections to Postgres"),
             open as f64,
             Unit::Count,
             f64::from(CONNECTIONS),
         )
         .detail("through one PgBouncer, in transaction mode"),
-        row("each cold, all sessions from Postgres", &misses),
-        row("the same again, from Redis", &hits),
-        Row::noted(
+        row("cold, sessions from Postgres", &misses),
+        row("warm, sessions from Redis", &hits),
+        Row::info(
             format!("memory of {INSTANCES} instances"),
             memory,
             Unit::Megabytes,
         )
-        .detail(format!(
-            "all of them started within {:.1} s",
-            started.as_secs_f64()
-        )),
+        .detail(format!("all started within {:.1} s", started.as_secs_f64())),
     ])
 }
 
-/// Each server is asked its calls on one connection, all of them at once.
-async fn ask_all(servers: &[Server], calls: &[Vec<Call>]) -> Result<Figures> {
-    let begun = Instant::now();
+/// Sends each server its calls on one connection, to all servers concurrently.
+async fn ask_all(servers: &[Server], calls: &[Vec<Call>]) -> Result<LoadStats> {
+    let started = Instant::now();
     let asked = servers.iter().zip(calls);
     let asked = asked.map(|(server, calls)| async move {
         Load::once(server.address, calls.clone()).run().await
     });
     let all = try_join_all(asked).await?;
-    Ok(Figures::of_all(&all).within(begun.elapsed()))
+    Ok(LoadStats::merge(&all).with_elapsed(started.elapsed()))
 }
 
 impl Testbed {
-    /// What a session's record takes in Redis; `None` where that is not a real one.
+    /// Returns the size of a session record, or `None` if Redis is not a real one.
     async fn record_size(&self, database: &str, number: usize) -> Result<Option<f64>> {
         let key = self.session_key(database, number)?;
         let told = self
@@ -194,11 +189,11 @@ impl Testbed {
         Ok(told.ok().and_then(|bytes| bytes.as_f64()))
     }
 
-    /// How many connections a database has, ours not counted.
+    /// Counts the connections of a database.
     async fn connections(&self, database: &str) -> Result<i64> {
         let client = self.cluster.connect("postgres").await?;
-        let question = "select count(*) from pg_stat_activity where datname = $1";
-        let row = client.query_one(question, &[&database]).await;
-        row?.try_get(0).context("a count is a number")
+        let query = "select count(*) from pg_stat_activity where datname = $1";
+        let row = client.query_one(query, &[&database]).await;
+        row?.try_get(0).context("the count is missing")
     }
 }

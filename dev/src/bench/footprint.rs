@@ -1,4 +1,4 @@
-//! What a function costs before it does anything: time, memory, size.
+//! The footprint of a function: cold start, memory and executable size.
 
 use std::time::{Duration, Instant};
 
@@ -7,27 +7,32 @@ use http_body_util::Full;
 use hyper::Method;
 
 use super::peers::{Peer, Peers};
-use super::table::{Row, Unit};
+use super::row::{Row, Unit};
 use crate::testbed::load::{Call, Load, median};
 use crate::testbed::server::Server;
 use crate::testbed::{DATABASE, Testbed, function};
 
 const CHECK: &str = "/api/auth/session";
 
-/// Whose start and memory are compared.
-const STARTED: [Peer; 2] = [Peer::DesignA, Peer::BetterAuth];
+/// The peers to compare with.
+const COMPARED_PEERS: [Peer; 2] = [Peer::DesignA, Peer::BetterAuth];
 
-/// From the start of a process to its first answer of a session check.
+/// Measures the time from the start of a process to its first session check.
 pub(super) async fn cold(testbed: &Testbed, peers: &Peers) -> Result<Vec<Row>> {
-    let (mut hits, mut misses, mut others) =
-        (Vec::new(), Vec::new(), vec![Vec::new(); STARTED.len()]);
+    let (mut hits, mut misses, mut others) = (
+        Vec::new(),
+        Vec::new(),
+        vec![Vec::new(); COMPARED_PEERS.len()],
+    );
     let warm = testbed.warm_checks()?;
-    testbed.warm(&testbed.function(CHECK).await?, &warm).await?;
+    testbed
+        .warm_up(&testbed.start_function(CHECK).await?, &warm)
+        .await?;
     for _ in 0..2 * testbed.rounds() + 1 {
-        hits.push(first_answer(testbed.function(CHECK).await?, warm[0].clone()).await?);
+        hits.push(first_answer(testbed.start_function(CHECK).await?, warm[0].clone()).await?);
         let fresh = testbed.fresh_checks(1)?.remove(0);
-        misses.push(first_answer(testbed.function(CHECK).await?, fresh).await?);
-        for (times, peer) in others.iter_mut().zip(STARTED) {
+        misses.push(first_answer(testbed.start_function(CHECK).await?, fresh).await?);
+        for (times, peer) in others.iter_mut().zip(COMPARED_PEERS) {
             if let Ok((server, calls)) = peers.start(testbed, peer).await {
                 times.push(first_answer(server, calls[0].clone()).await?);
             }
@@ -36,85 +41,85 @@ pub(super) async fn cold(testbed: &Testbed, peers: &Peers) -> Result<Vec<Row>> {
     let (hit, miss) = (median(hits), median(misses));
     let mut rows = vec![
         Row::at_most(
-            "cold start to a session check, hit",
+            "cold start with a session check from Redis",
             hit,
             Unit::Milliseconds,
-            15.0,
+            8.0,
         ),
         Row::at_most(
-            "cold start to a session check, with a query",
+            "cold start with a session check from Postgres",
             miss,
             Unit::Milliseconds,
             25.0,
         ),
     ];
-    for (times, peer) in others.into_iter().zip(STARTED) {
+    for (times, peer) in others.into_iter().zip(COMPARED_PEERS) {
         rows.push(against(testbed, peers, hit, median(times), peer).await);
     }
     rows.extend(parts(testbed).await?);
     Ok(rows)
 }
 
-/// What the milliseconds of a cold start go into.
+/// Measures the parts of a cold start.
 async fn parts(testbed: &Testbed) -> Result<Vec<Row>> {
     let (warm, rounds) = (testbed.warm_checks()?, 4 * testbed.rounds() + 1);
     let mut parts: [Vec<f64>; 7] = Default::default();
     for _ in 0..rounds {
         let mut put = |part: usize, took: f64| parts[part].push(took);
         put(0, process_alone().await?);
-        let server = testbed.function(CHECK).await?;
-        put(1, milliseconds(server.listened_after));
+        let server = testbed.start_function(CHECK).await?;
+        put(1, milliseconds(server.listen_time));
         for part in [2, 3] {
-            let begun = Instant::now();
+            let started = Instant::now();
             Load::once(server.address, vec![warm[0].clone()])
                 .run()
                 .await?;
-            put(part, milliseconds(begun.elapsed()));
+            put(part, milliseconds(started.elapsed()));
         }
         server.stop().await?;
-        let begun = Instant::now();
+        let started = Instant::now();
         let client = testbed.cluster.connect(DATABASE).await?;
-        put(4, milliseconds(begun.elapsed()));
+        put(4, milliseconds(started.elapsed()));
         for part in [5, 6] {
-            let begun = Instant::now();
+            let started = Instant::now();
             client.query_typed(LOOK_UP, &[]).await?;
-            put(part, milliseconds(begun.elapsed()));
+            put(part, milliseconds(started.elapsed()));
         }
     }
     let names = [
-        "a process that ends for want of a setting",
-        "until it listens",
-        "the first answer from there, hit",
-        "the second answer",
-        "of a query: connecting to Postgres",
-        "of a query: the first statement of a connection",
-        "of a query: the second",
+        "a process that ends because of a missing setting",
+        "until the function listens",
+        "the first response after that, from Redis",
+        "the second response",
+        "for a query: connecting to Postgres",
+        "for a query: the first statement of a connection",
+        "for a query: the second statement",
     ];
     let rows = names.into_iter().zip(parts).map(|(what, took)| {
-        let what = format!("of a cold start: {what}");
-        Row::noted(what, median(took), Unit::Milliseconds)
+        let what = format!("part of a cold start: {what}");
+        Row::info(what, median(took), Unit::Milliseconds)
     });
     Ok(rows.collect())
 }
 
-/// Starting a function that has no configuration: the program is loaded, reads
-/// its environment, says what is missing, and ends.
+/// Measures a function without configuration: it loads, reads its environment, reports
+/// what is missing, and ends.
 async fn process_alone() -> Result<f64> {
     let executables = function::executables()?;
     let found = executables.iter().find(|(path, _)| path == CHECK);
-    let (_, executable) = found.context("there is no session check")?;
-    let begun = Instant::now();
+    let (_, executable) = found.context("the session check has no executable")?;
+    let started = Instant::now();
     let mut command = tokio::process::Command::new(executable);
     command.env_clear().stderr(std::process::Stdio::null());
     command.status().await?;
-    Ok(milliseconds(begun.elapsed()))
+    Ok(milliseconds(started.elapsed()))
 }
 
 fn milliseconds(took: Duration) -> f64 {
     took.as_secs_f64() * 1_000.0
 }
 
-/// What a session check asks of the tables, less the session itself.
+/// Reads the tables of a session check, without a matching row.
 const LOOK_UP: &str = "select u.id, s.id from user_sessions s join users u on u.id = s.user_id
     where s.session_key = 'none'";
 
@@ -125,25 +130,26 @@ async fn first_answer(server: Server, call: Call) -> Result<f64> {
 }
 
 async fn against(testbed: &Testbed, peers: &Peers, ours: f64, theirs: f64, peer: Peer) -> Row {
-    let what = format!("cold start / {}'s", peer.name());
+    let what = format!("cold start / {}", peer.name());
     if let Err(error) = peers.start(testbed, peer).await {
         return Row::not_measured(what, &format!("{error:#}"));
     }
     let row = match peer {
         Peer::DesignA => Row::at_most(what, ours / theirs, Unit::Times, 1.0 / 15.0),
-        _ => Row::noted(what, ours / theirs, Unit::Times),
+        _ => Row::info(what, ours / theirs, Unit::Times),
     };
     row.detail(format!("{ours:.1} ms against {theirs:.0} ms"))
 }
 
-/// Memory of every function when it has answered once and rests, and the size
-/// of its executable.
+/// Measures the idle memory of every function after one response, and the size of its
+/// executable.
 pub(super) async fn memory_and_size(testbed: &Testbed, peers: &Peers) -> Result<Vec<Row>> {
     let (mut memory, mut sizes) = (Vec::new(), Vec::new());
     for (path, executable) in function::executables()? {
         let server =
-            function::start_executable(&executable, &testbed.variables(DATABASE, true)).await?;
-        // Whatever it answers: some want a body, a method, or a member.
+            function::start_executable(&executable, &testbed.function_variables(DATABASE, true))
+                .await?;
+        // TRACE works for every function: it needs no body and no signed-in member.
         let call = testbed.call(Method::TRACE, &path).body(Full::default())?;
         Load::once(server.address, vec![call])
             .expect(hyper::StatusCode::METHOD_NOT_ALLOWED)
@@ -152,20 +158,20 @@ pub(super) async fn memory_and_size(testbed: &Testbed, peers: &Peers) -> Result<
         memory.push((rested(&server).await?, path.clone()));
         sizes.push((std::fs::metadata(&executable)?.len() as f64 / 1e6, path));
     }
-    let server = testbed.function(CHECK).await?;
-    testbed.warm(&server, &testbed.warm_checks()?).await?;
+    let server = testbed.start_function(CHECK).await?;
+    testbed.warm_up(&server, &testbed.warm_checks()?).await?;
     let busy = rested(&server).await?;
     let mut rows = vec![
-        most("memory of an idle function", memory, 14.0),
+        largest("memory of an idle function", memory, 14.0),
         Row::at_most(
-            "memory of a session check that has served",
+            "memory of a busy session check",
             busy,
             Unit::Megabytes,
             14.0,
         ),
-        most("size of an executable", sizes, 6.0),
+        largest("size of an executable", sizes, 10.0),
     ];
-    for peer in STARTED {
+    for peer in COMPARED_PEERS {
         rows.push(memory_against(testbed, peers, busy, peer).await);
     }
     Ok(rows)
@@ -176,27 +182,27 @@ async fn rested(server: &Server) -> Result<f64> {
     server.memory().await
 }
 
-/// The most of all, beside the least.
-fn most(what: &str, mut values: Vec<(f64, String)>, bound: f64) -> Row {
+/// Returns a row with the largest value. The details name the smallest one.
+fn largest(what: &str, mut values: Vec<(f64, String)>, bound: f64) -> Row {
     values.sort_by(|(a, _), (b, _)| a.total_cmp(b));
     let (least, of_least) = values.first().cloned().unwrap_or_default();
     let (most, of_most) = values.last().cloned().unwrap_or_default();
     let detail = format!(
-        "{of_most}; least {least:.2} MB, {of_least}; {} functions",
+        "{of_most}; smallest {least:.2} MB, {of_least}; {} functions",
         values.len()
     );
     Row::at_most(what, most, Unit::Megabytes, bound).detail(detail)
 }
 
 async fn memory_against(testbed: &Testbed, peers: &Peers, ours: f64, peer: Peer) -> Row {
-    let what = format!("its memory / {}'s", peer.name());
+    let what = format!("memory / {}", peer.name());
     let theirs = async {
         let (server, calls) = peers.start(testbed, peer).await?;
         Load::once(server.address, calls).run().await?;
         rested(&server).await
     };
     match theirs.await {
-        Ok(theirs) => Row::noted(what, ours / theirs, Unit::Times)
+        Ok(theirs) => Row::info(what, ours / theirs, Unit::Times)
             .detail(format!("{ours:.1} MB against {theirs:.0} MB")),
         Err(error) => Row::not_measured(what, &format!("{error:#}")),
     }

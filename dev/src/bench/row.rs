@@ -1,59 +1,59 @@
-//! The table that comes of it.
+//! The rows of the result table.
 
 use serde::Serialize;
 
-/// What a value counts.
+/// The unit of a value.
 #[derive(Clone, Copy, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum Unit {
-    /// How often one goes into the other.
+    /// A ratio.
     Times,
     Milliseconds,
     Megabytes,
     Count,
     Percent,
-    /// Requests a second.
+    /// Requests per second.
     Rate,
 }
 
-/// One line of the table.
+/// A row of the table.
 #[derive(Serialize)]
 pub(super) struct Row {
     what: String,
     value: Option<f64>,
     unit: Unit,
-    /// What the value was made of, or why there is none.
+    /// How the value was computed, or why it is missing.
     detail: String,
     target: String,
-    reached: Option<bool>,
+    is_met: Option<bool>,
 }
 
 impl Row {
-    /// A figure that has no target of its own.
-    pub(super) fn noted(what: impl Into<String>, value: f64, unit: Unit) -> Self {
+    /// Creates a row without a target.
+    pub(super) fn info(what: impl Into<String>, value: f64, unit: Unit) -> Self {
         Self {
             what: what.into(),
             value: Some(value),
             unit,
             detail: String::new(),
             target: String::new(),
-            reached: None,
+            is_met: None,
         }
     }
 
     pub(super) fn at_least(what: impl Into<String>, value: f64, unit: Unit, bound: f64) -> Self {
         Self {
-            target: format!("≥ {}", shown(bound, unit)),
-            reached: Some(value >= bound),
-            ..Self::noted(what, value, unit)
+            target: format!("≥ {}", format_value(bound, unit)),
+            is_met: Some(value >= bound),
+            ..Self::info(what, value, unit)
         }
     }
 
     pub(super) fn at_most(what: impl Into<String>, value: f64, unit: Unit, bound: f64) -> Self {
         Self {
-            target: format!("≤ {}", shown(bound, unit)),
-            reached: Some(value <= bound),
-            ..Self::noted(what, value, unit)
+            target: format!("≤ {}", format_value(bound, unit)),
+            is_met: Some(value <= bound),
+            ..Self::info(what, value, unit)
         }
     }
 
@@ -61,7 +61,7 @@ impl Row {
         Self {
             value: None,
             detail: format!("not measured: {why}"),
-            ..Self::noted(what, 0.0, Unit::Count)
+            ..Self::info(what, 0.0, Unit::Count)
         }
     }
 
@@ -71,19 +71,19 @@ impl Row {
     }
 
     fn cells(&self) -> [String; 5] {
-        let reached = match self.reached {
+        let is_met = match self.is_met {
             None => "",
             Some(true) => "yes",
             Some(false) => "NO",
         };
         let value = self
             .value
-            .map_or("–".to_owned(), |value| shown(value, self.unit));
-        [&self.what, &value, &self.target, reached, &self.detail].map(str::to_owned)
+            .map_or("–".to_owned(), |value| format_value(value, self.unit));
+        [&self.what, &value, &self.target, is_met, &self.detail].map(str::to_owned)
     }
 }
 
-fn shown(value: f64, unit: Unit) -> String {
+fn format_value(value: f64, unit: Unit) -> String {
     let digits = match value.abs() {
         size if size >= 100.0 || size == size.trunc() => 0,
         size if size >= 10.0 => 1,
@@ -99,9 +99,9 @@ fn shown(value: f64, unit: Unit) -> String {
     }
 }
 
-/// Prints the rows under one another.
-pub(super) fn show(rows: &[Row]) {
-    let heads = ["what", "measured", "target", "reached", "from"].map(str::to_owned);
+/// Prints all rows as a table.
+pub(super) fn print_table(rows: &[Row]) {
+    let heads = ["measurement", "value", "target", "met", "details"].map(str::to_owned);
     let lines: Vec<[String; 5]> = std::iter::once(heads)
         .chain(rows.iter().map(Row::cells))
         .collect();
