@@ -1,4 +1,4 @@
-//! What a developer begins with: accounts, a studio, and a partner application.
+//! The demo data of the local stack: accounts, a studio and a partner application.
 
 pub(crate) mod cross_app;
 mod studio;
@@ -10,7 +10,7 @@ use sabor::runtime::config::StudioConfig;
 use tokio_postgres::Client;
 use uuid::Uuid;
 
-/// The password of all of them.
+/// The password of all accounts.
 pub(crate) const PASSWORD: &str = sabor::identity::demo::PASSWORD;
 
 /// An account of the local database.
@@ -42,8 +42,7 @@ const fn account(
     }
 }
 
-/// Adds what is missing, all of it or nothing. What is there is left as its
-/// developer has made it.
+/// Adds the missing demo data in one transaction. Existing rows are not changed.
 pub(crate) async fn add(client: &mut Client, studio: &StudioConfig) -> Result<()> {
     let hash = Hasher::new(1).hash(Password::typed(PASSWORD)).await?;
     let transaction = client.transaction().await?;

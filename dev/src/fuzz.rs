@@ -1,9 +1,8 @@
-//! `cargo dev fuzz`: the properties of what reads bytes from outside, with inputs
-//! that nobody has tried yet.
+//! `cargo dev fuzz`: runs the property tests of all parsers with new random inputs.
 //!
-//! They stand beside what they are of, in modules named `properties`, and run in
-//! `cargo test` as well: with a few inputs, always the same. Here each has a
-//! share of the time, and in every round a new seed.
+//! The property tests are in modules named `properties` next to the code. `cargo test`
+//! runs them with a few fixed inputs. Here they share the time, and each round has a new
+//! seed.
 
 use std::path::PathBuf;
 use std::process::Stdio;
@@ -20,45 +19,45 @@ use tokio::process::Command;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-use crate::terminal::print;
+use crate::terminal::{self, print};
 
-/// The crates that read bytes from outside, and where each stands.
+/// The crates with property tests, and their folders.
 const CRATES: [(&str, &str); 2] = [
     ("sabor", "lib"),
     ("upstash-redis-rs", "lib/upstash-redis-rs"),
 ];
 
-/// What one round may have, whatever its share; then another seed is due.
+/// The most inputs in a round. The next round uses another seed.
 const MOST_CASES: u32 = 1_000_000;
 
-/// So many inputs tell how fast a property is.
+/// The inputs of the first round, which shows how fast a property is.
 const FIRST_CASES: u32 = 256;
 
-/// How much longer than expected a round may take before it counts as hanging.
+/// How much longer than expected a round may take before it counts as an endless loop.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// How long to look.
+/// Options of `cargo dev fuzz`.
 #[derive(Args)]
 pub(crate) struct Options {
-    /// Two minutes in all, beside building
+    /// Run for two minutes in total, plus building
     #[arg(long, conflicts_with = "minutes")]
     short: bool,
-    /// So many minutes in all, beside building
+    /// Minutes to run in total, plus building
     #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..))]
     minutes: u32,
-    /// Only properties with this in their name; may be given more than once
+    /// Run only properties whose name contains this. Can be repeated
     #[arg(long, value_name = "NAME")]
     only: Vec<String>,
 }
 
-/// Tries every property, and prints what was found.
+/// Runs every property, and prints the results.
 pub(crate) async fn run(options: Options) -> Result<()> {
-    let mut properties = properties().await?;
+    let mut properties = find_properties().await?;
     let is_wanted =
         |name: &str| options.only.is_empty() || options.only.iter().any(|part| name.contains(part));
     properties.retain(|property| is_wanted(&property.name));
     if properties.is_empty() {
-        bail!("there is no property of that name");
+        bail!("no property has a matching name");
     }
     let minutes = if options.short { 2 } else { options.minutes };
     let workers = available_parallelism().map_or(1, usize::from);
@@ -68,40 +67,43 @@ pub(crate) async fn run(options: Options) -> Result<()> {
     status(&format!(
         "{count} properties, {seconds:.1} s for each, {workers} at a time …"
     ));
-    let mut rows = try_all(properties, share, workers).await?;
+    let mut rows = run_all(properties, share, workers).await?;
     rows.sort_by(|(one, _), (other, _)| one.name.cmp(&other.name));
-    show(&rows)
+    print_results(&rows)
 }
 
-async fn try_all(
+async fn run_all(
     properties: Vec<Property>,
     share: Duration,
     workers: usize,
-) -> Result<Vec<(Property, Tried)>> {
+) -> Result<Vec<(Property, Outcome)>> {
     let mut waiting = properties.into_iter();
     let mut running = JoinSet::new();
     let mut rows = Vec::new();
     loop {
         for property in waiting.by_ref().take(workers - running.len()) {
             running.spawn(async move {
-                let tried = property.run_for(share).await?;
-                anyhow::Ok((property, tried))
+                let outcome = property.run_for(share).await?;
+                anyhow::Ok((property, outcome))
             });
         }
         let Some(ended) = running.join_next().await else {
             return Ok(rows);
         };
-        let (property, tried) = ended??;
-        let found = tried.found.as_ref().map_or("", |_| ", and one that fails");
+        let (property, outcome) = ended??;
+        let failure = outcome
+            .failure
+            .as_ref()
+            .map_or("", |_| ", one of which fails");
         status(&format!(
-            "  {}: {} cases{found}",
-            property.name, tried.cases
+            "  {}: {} cases{failure}",
+            property.name, outcome.cases
         ));
-        rows.push((property, tried));
+        rows.push((property, outcome));
     }
 }
 
-/// One test that says what holds whatever comes.
+/// A property test.
 struct Property {
     name: String,
     package: &'static str,
@@ -109,25 +111,26 @@ struct Property {
     executable: PathBuf,
 }
 
-/// What has come of one.
+/// The result of a property.
 #[derive(Default)]
-struct Tried {
-    /// Inputs of which it held; those of the round that failed are not counted.
+struct Outcome {
+    /// The number of inputs that passed, without those of a failed round.
     cases: u64,
     took: Duration,
-    found: Option<Found>,
+    failure: Option<Failure>,
 }
 
-struct Found {
+/// A round that failed.
+struct Failure {
     seed: u64,
     cases: u32,
-    /// The smallest input of which it does not hold, and what else the test said.
+    /// The smallest failing input, and the test's message.
     report: String,
 }
 
-/// What cargo says of something that it has built.
+/// A line of Cargo's output about a built artifact.
 #[derive(Deserialize)]
-struct Built {
+struct Artifact {
     target: Target,
     executable: Option<PathBuf>,
 }
@@ -137,9 +140,8 @@ struct Target {
     name: String,
 }
 
-/// Builds the tests of all crates, as fast as what deploys but for checks that
-/// catch more, and lists their properties.
-async fn properties() -> Result<Vec<Property>> {
+/// Builds the tests of all crates in the profile `fuzz`, and lists their properties.
+async fn find_properties() -> Result<Vec<Property>> {
     status("Building the properties …");
     let built = Command::new("cargo")
         .args(["test", "--no-run", "--profile", "fuzz", "--lib"])
@@ -149,26 +151,26 @@ async fn properties() -> Result<Vec<Property>> {
         .kill_on_drop(true)
         .current_dir(environment::repository())
         .output();
-    let built = built.await.context("cargo cannot be run")?;
+    let built = built.await.context("cannot run cargo")?;
     if !built.status.success() {
-        bail!("the properties do not build");
+        bail!("the properties failed to build");
     }
-    let told = String::from_utf8_lossy(&built.stdout).into_owned();
+    let output = String::from_utf8_lossy(&built.stdout).into_owned();
     let mut properties = Vec::new();
     for (package, folder) in CRATES {
-        let ours = |built: &Built| built.target.name == package.replace('-', "_");
-        let executable = told
+        let ours = |built: &Artifact| built.target.name == package.replace('-', "_");
+        let executable = output
             .lines()
             .filter_map(|line| serde_json::from_str(line).ok())
             .filter(ours)
             .find_map(|built| built.executable)
-            .with_context(|| format!("cargo names no tests of {package}"))?;
-        properties.extend(properties_of(package, folder, executable).await?);
+            .with_context(|| format!("Cargo reported no test executable of {package}"))?;
+        properties.extend(list_properties(package, folder, executable).await?);
     }
     Ok(properties)
 }
 
-async fn properties_of(
+async fn list_properties(
     package: &'static str,
     folder: &str,
     executable: PathBuf,
@@ -178,7 +180,10 @@ async fn properties_of(
         .kill_on_drop(true)
         .output()
         .await?;
-    ensure!(listed.status.success(), "{package} does not list its tests");
+    ensure!(
+        listed.status.success(),
+        "the tests of {package} cannot be listed"
+    );
     let folder = environment::repository().join(folder);
     let names = String::from_utf8_lossy(&listed.stdout).into_owned();
     let names = names.lines().filter_map(|line| line.strip_suffix(": test"));
@@ -194,38 +199,42 @@ async fn properties_of(
 }
 
 impl Property {
-    /// Rounds of inputs, each of another seed, until time is up or one fails.
-    async fn run_for(&self, share: Duration) -> Result<Tried> {
-        let mut tried = Tried::default();
+    /// Runs rounds with different seeds until the time is over or one fails.
+    async fn run_for(&self, share: Duration) -> Result<Outcome> {
+        let mut outcome = Outcome::default();
         let mut cases = FIRST_CASES;
         let started = Instant::now();
         loop {
             let seed = u64::from_le_bytes(random::bytes());
             let left = share.saturating_sub(started.elapsed());
-            let begun = Instant::now();
-            tried.found = self.round(seed, cases, left).await?;
-            let took = begun.elapsed();
-            tried.took = started.elapsed();
-            if tried.found.is_some() {
-                return Ok(tried);
+            let round_start = Instant::now();
+            outcome.failure = self.run_round(seed, cases, left).await?;
+            let took = round_start.elapsed();
+            outcome.took = started.elapsed();
+            if outcome.failure.is_some() {
+                return Ok(outcome);
             }
-            tried.cases += u64::from(cases);
-            let left = share.saturating_sub(tried.took);
+            outcome.cases += u64::from(cases);
+            let left = share.saturating_sub(outcome.took);
             if left.is_zero() {
-                return Ok(tried);
+                return Ok(outcome);
             }
-            cases = next_round(cases, took, left);
+            cases = next_round_size(cases, took, left);
         }
     }
 
-    /// `None` when it held of all of them: a test that ends well has run as many
-    /// as it was told to.
-    async fn round(&self, seed: u64, cases: u32, expected: Duration) -> Result<Option<Found>> {
+    /// Runs one round. Returns `None` if the property holds for all inputs.
+    async fn run_round(
+        &self,
+        seed: u64,
+        cases: u32,
+        expected: Duration,
+    ) -> Result<Option<Failure>> {
         let ran = Command::new(&self.executable)
             .args(["--exact", &self.name, "--nocapture"])
             .env("PROPTEST_CASES", cases.to_string())
             .env("PROPTEST_RNG_SEED", seed.to_string())
-            // Inputs that a property is not about are not counted, however many.
+            // Any number of inputs may be rejected by a property's assumptions.
             .env("PROPTEST_MAX_GLOBAL_REJECTS", u32::MAX.to_string())
             .env("RUST_BACKTRACE", "0")
             .current_dir(&self.folder)
@@ -237,79 +246,83 @@ impl Property {
                 if output.status.success() {
                     return Ok(None);
                 }
-                failure(&String::from_utf8_lossy(&output.stderr))
+                extract_failure(&String::from_utf8_lossy(&output.stderr))
             }
-            Err(_) => "does not come to an end".to_owned(),
+            Err(_) => "does not finish".to_owned(),
         };
-        Ok(Some(Found {
+        Ok(Some(Failure {
             seed,
             cases,
             report,
         }))
     }
 
-    fn repeated(&self, found: &Found) -> String {
+    fn reproduce_command(&self, failure: &Failure) -> String {
         format!(
             "PROPTEST_RNG_SEED={} PROPTEST_CASES={} cargo test --package {} --lib -- --exact {}",
-            found.seed, found.cases, self.package, self.name
+            failure.seed, failure.cases, self.package, self.name
         )
     }
 }
 
-/// As many as fit into what is left, and at most ten times as many as before:
-/// what was measured on a few says little of many.
-fn next_round(cases: u32, took: Duration, left: Duration) -> u32 {
+/// Returns the inputs that fit into the remaining time, but at most ten times as many as
+/// before, because a small round is a poor estimate.
+fn next_round_size(cases: u32, took: Duration, left: Duration) -> u32 {
     let fitting = f64::from(cases) * left.as_secs_f64() / took.as_secs_f64().max(0.001);
     let bound = MOST_CASES.min(cases.saturating_mul(10));
     (fitting as u32).clamp(1, bound)
 }
 
-/// What a test said of its failure, without what is the same of each.
-fn failure(output: &str) -> String {
+/// Extracts the failure from a test's output.
+fn extract_failure(output: &str) -> String {
     let lines = output.lines().map(str::trim_end);
-    let said = lines
+    let lines = lines
         .skip_while(|line| !line.starts_with("Test failed: ") && !line.contains("panicked at"))
         .take_while(|line| !line.starts_with("\tsuccesses: "));
-    let told: Vec<_> = said.collect();
-    match told.is_empty() {
-        true => "failed without saying why".to_owned(),
-        false => told.join("\n"),
+    let output: Vec<_> = lines.collect();
+    match output.is_empty() {
+        true => "failed without a message".to_owned(),
+        false => output.join("\n"),
     }
 }
 
-/// Prints the rows under one another, and below them what was found.
-fn show(rows: &[(Property, Tried)]) -> Result<()> {
-    let heads = ["property", "cases", "seconds", "found"].map(str::to_owned);
-    let lines: Vec<_> = std::iter::once(heads)
-        .chain(rows.iter().map(|(property, tried)| cells(property, tried)))
+/// Prints the results as a table, and the failures below it.
+fn print_results(rows: &[(Property, Outcome)]) -> Result<()> {
+    let header = ["property", "cases", "seconds", "result"];
+    let lines: Vec<_> = rows
+        .iter()
+        .map(|(property, outcome)| cells(property, outcome))
         .collect();
-    crate::terminal::table(&lines, |column| column == 1 || column == 2);
-    let cases: u64 = rows.iter().map(|(_, tried)| tried.cases).sum();
+    terminal::print_table(&header, &lines, |column| column == 1 || column == 2);
+    let cases: u64 = rows.iter().map(|(_, outcome)| outcome.cases).sum();
     print(&format!("\n{} properties, {cases} cases.", rows.len()));
     let mut failed = 0;
-    for (property, tried) in rows {
-        if let Some(found) = &tried.found {
+    for (property, outcome) in rows {
+        if let Some(failure) = &outcome.failure {
             failed += 1;
-            print(&format!("\n{}\n{}", property.name, found.report));
-            print(&format!("Again: {}", property.repeated(found)));
+            print(&format!("\n{}\n{}", property.name, failure.report));
+            print(&format!(
+                "Reproduce with: {}",
+                property.reproduce_command(failure)
+            ));
         }
     }
     match failed {
         0 => Ok(()),
-        some => bail!("{some} of the properties do not hold"),
+        some => bail!("{some} properties failed"),
     }
 }
 
-fn cells(property: &Property, tried: &Tried) -> [String; 4] {
-    let found = match &tried.found {
-        None => "nothing",
-        Some(_) => "SEE BELOW",
+fn cells(property: &Property, outcome: &Outcome) -> Vec<String> {
+    let failure = match &outcome.failure {
+        None => "passed",
+        Some(_) => "FAILED, see below",
     };
-    [
+    vec![
         property.name.replace("properties::", ""),
-        tried.cases.to_string(),
-        format!("{:.1}", tried.took.as_secs_f64()),
-        found.to_owned(),
+        outcome.cases.to_string(),
+        format!("{:.1}", outcome.took.as_secs_f64()),
+        failure.to_owned(),
     ]
 }
 
@@ -318,20 +331,23 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_round_fills_what_is_left_and_grows_step_by_step() {
+    fn a_round_fills_the_remaining_time_and_grows_step_by_step() {
         let second = Duration::from_secs(1);
-        assert_eq!(next_round(256, second, second * 4), 1_024);
-        assert_eq!(next_round(256, second, second * 60), 2_560);
-        assert_eq!(next_round(256, second * 9, second / 1_000), 1);
-        assert_eq!(next_round(u32::MAX, Duration::ZERO, second), MOST_CASES);
+        assert_eq!(next_round_size(256, second, second * 4), 1_024);
+        assert_eq!(next_round_size(256, second, second * 60), 2_560);
+        assert_eq!(next_round_size(256, second * 9, second / 1_000), 1);
+        assert_eq!(
+            next_round_size(u32::MAX, Duration::ZERO, second),
+            MOST_CASES
+        );
     }
 
     #[test]
-    fn of_a_failure_the_input_is_told_and_nothing_around_it() {
+    fn a_failure_is_reported_with_its_input_only() {
         let output = "running 1 test\nproptest: Saving this\n\nthread 'x' panicked at x.rs:1:2:\n\
             Test failed: left.\nminimal failing input: told = \"a\"\n\tsuccesses: 3\nnote: run with";
-        let told = failure(output);
-        assert!(told.starts_with("thread 'x' panicked"), "{told}");
-        assert!(told.ends_with("told = \"a\""), "{told}");
+        let output = extract_failure(output);
+        assert!(output.starts_with("thread 'x' panicked"), "{output}");
+        assert!(output.ends_with("told = \"a\""), "{output}");
     }
 }

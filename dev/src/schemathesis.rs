@@ -1,9 +1,7 @@
-//! `cargo dev schemathesis`: whether the functions do what `public/openapi.json`
-//! says, asked by Schemathesis (from PyPI) as a visitor, a member and an
-//! administrator.
+//! `cargo dev schemathesis`: tests the functions against `public/openapi.json` with
+//! Schemathesis (from PyPI), as a visitor, a member and an administrator.
 //!
-//! Everything is on a stack of its own, configured as a deployment is; what the
-//! run leaves behind is gone with it.
+//! The functions run on a temporary stack that is configured like a deployment.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -23,34 +21,34 @@ use serde_json::json;
 use tokio::net::TcpListener;
 use tokio::process::Command;
 
-use crate::terminal::print;
+use crate::terminal::{self, print};
 use crate::testbed::{DATABASE, PASSWORD, Testbed};
 use crate::{demo, site};
 
-/// The same requests each time, but for what they meet in the database.
+/// A fixed seed, so that every run sends the same requests. Only the data differ.
 const SEED: u32 = 20_261_121;
 
-/// Walks from answer to request; each ends where what it meets is not what it
-/// met before, so that there are several, with seeds of their own.
-const WALKS: u32 = 8;
+/// The number of stateful runs, each with its own seed. A run ends early if a response
+/// differs from a previous one.
+const STATEFUL_RUNS: u32 = 8;
 
-/// More than the pool of the one process has.
+/// More than the pool of the single process.
 const CONNECTIONS: u16 = 50;
 
-/// Schemathesis, and all that it stands on, as it was when this was last tried.
+/// Schemathesis and its dependencies with exact versions.
 const REQUIREMENTS: &str = include_str!("schemathesis/requirements.txt");
 const HOOKS: &str = include_str!("schemathesis/hooks.py");
 const CONFIGURATION: &str = include_str!("schemathesis/schemathesis.toml");
 
-/// As whom to ask.
+/// Options of `cargo dev schemathesis`.
 #[derive(Args)]
 pub(crate) struct Options {
-    /// Only as this one; may be given more than once
+    /// Test only as this role. Can be repeated
     #[arg(long, value_name = "ROLE")]
     role: Vec<Role>,
 }
 
-/// Who asks.
+/// The role of the client.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Role {
     Visitor,
@@ -67,9 +65,9 @@ impl Role {
         }
     }
 
-    /// What shows that it was this role which was asked for: an operation that is
-    /// done for no lesser one.
-    fn mark(self) -> &'static str {
+    /// Returns an operation that succeeds for this role and for no lower one. It shows that
+    /// the requests had the role.
+    fn probe(self) -> &'static str {
         match self {
             Self::Visitor => "GET /api/classes/list",
             Self::Member => "GET /api/auth/me",
@@ -77,7 +75,7 @@ impl Role {
         }
     }
 
-    /// The numbers of the laboratory's members that have it.
+    /// Returns the numbers of the testbed's members that have the role.
     fn members(self) -> std::ops::Range<usize> {
         match self {
             Self::Visitor => 0..0,
@@ -87,14 +85,15 @@ impl Role {
     }
 }
 
-/// Answers by status, by operation.
-type Answers = BTreeMap<String, BTreeMap<String, u64>>;
+/// The number of responses by operation and status.
+type Responses = BTreeMap<String, BTreeMap<String, u64>>;
 
-/// Puts the description to the test, and prints what was asked and answered.
+/// Runs the tests, and prints the number of responses.
 ///
 /// # Errors
 ///
-/// When an answer was not as described, with what Schemathesis said of it.
+/// Fails if a response differs from the description. The report of Schemathesis is
+/// printed first.
 pub(crate) async fn run(options: Options) -> Result<()> {
     let folder = install().await?;
     let testbed = Testbed::start(true, CONNECTIONS).await?;
@@ -111,7 +110,7 @@ async fn test(testbed: &Testbed, folder: &Path, options: Options) -> Result<()> 
     prepare(testbed, &config).await?;
 
     let app = App::new(config)?;
-    let router = site::site(sabor::http::router(app.clone(), functions::routes()))?;
+    let router = site::router(sabor::http::router(app.clone(), functions::routes()))?;
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
     let url = format!("http://{}", listener.local_addr()?);
     let server = tokio::spawn(functions::serve(listener, router));
@@ -120,28 +119,35 @@ async fn test(testbed: &Testbed, folder: &Path, options: Options) -> Result<()> 
     let mut failed = Vec::new();
     let roles = Role::value_variants().iter().copied();
     for role in roles.filter(|role| options.role.is_empty() || options.role.contains(role)) {
-        let what = format!("Asking as {}", role.name());
-        let (answers, faults) =
-            progress::show_while(&what, ask(testbed, folder, &url, role)).await?;
-        let told = answers.get(role.mark());
-        let known = told.is_some_and(|statuses| statuses.contains_key("200"));
-        ensure!(known, "the {} was never known as one", role.name());
-        if !faults.is_empty() {
-            status(&faults);
+        let what = format!("Testing as {}", role.name());
+        let (responses, failures) =
+            progress::show_while(&what, test_role(testbed, folder, &url, role)).await?;
+        let statuses_of_probe = responses.get(role.probe());
+        let has_role = statuses_of_probe.is_some_and(|statuses| statuses.contains_key("200"));
+        ensure!(
+            has_role,
+            "no request succeeded with the role {}",
+            role.name()
+        );
+        if !failures.is_empty() {
+            status(&failures);
             failed.push(role.name());
         }
-        all.push((role, answers));
+        all.push((role, responses));
     }
     server.abort();
     app.close().await;
-    show(&all);
+    print_responses(&all);
     if !failed.is_empty() {
-        bail!("not as described, asked as {}", failed.join(", as "));
+        bail!(
+            "responses differ from the description for: {}",
+            failed.join(", ")
+        );
     }
     Ok(())
 }
 
-/// Gives the laboratory a studio, and members their roles.
+/// Adds the demo studio, and gives members their roles.
 async fn prepare(testbed: &Testbed, config: &Config) -> Result<()> {
     let mut client = testbed.cluster.connect(DATABASE).await?;
     demo::add(&mut client, &config.studio).await?;
@@ -155,28 +161,32 @@ fn email(number: usize) -> String {
     format!("member{number}@example.com")
 }
 
-/// Asks as one role; returns what was answered, and what was not as described.
-async fn ask(testbed: &Testbed, folder: &Path, url: &str, role: Role) -> Result<(Answers, String)> {
-    let (mut answers, mut faults) = (Answers::new(), String::new());
-    let walks = (1..=WALKS).map(|number| ("stateful", SEED + number));
+/// Runs all phases for one role. Returns the responses and the reports of failures.
+async fn test_role(
+    testbed: &Testbed,
+    folder: &Path,
+    url: &str,
+    role: Role,
+) -> Result<(Responses, String)> {
+    let (mut responses, mut failures) = (Responses::new(), String::new());
+    let walks = (1..=STATEFUL_RUNS).map(|number| ("stateful", SEED + number));
     for (phases, seed) in [("examples,coverage,fuzzing", SEED)]
         .into_iter()
         .chain(walks)
     {
-        let (answered, said) = run_once(testbed, folder, url, role, phases, seed).await?;
-        for (operation, statuses) in answered {
-            let all = answers.entry(operation).or_default();
+        let (responses_of_run, report) = run_once(testbed, folder, url, role, phases, seed).await?;
+        for (operation, statuses) in responses_of_run {
+            let all = responses.entry(operation).or_default();
             for (status, count) in statuses {
                 *all.entry(status).or_default() += count;
             }
         }
-        faults.extend(said);
+        failures.extend(report);
     }
-    Ok((answers, faults))
+    Ok((responses, failures))
 }
 
-/// Runs Schemathesis; returns what was answered, and what it said of answers
-/// that were not as described.
+/// Runs Schemathesis once. Returns the responses, and its report if it failed.
 async fn run_once(
     testbed: &Testbed,
     folder: &Path,
@@ -184,8 +194,8 @@ async fn run_once(
     role: Role,
     phases: &str,
     seed: u32,
-) -> Result<(Answers, Option<String>)> {
-    let answers = folder.join("answers.json");
+) -> Result<(Responses, Option<String>)> {
+    let responses = folder.join("responses.json");
     let partner = [demo::cross_app::APP, demo::cross_app::SECRET].join(":");
     let settings = json!({
         "url": url,
@@ -196,9 +206,9 @@ async fn run_once(
         "partner": format!("Basic {}", BASE64.encode(partner)),
         "cron": testbed.cron_bearer(),
         "seed": seed,
-        "answers": answers,
+        "responses": responses,
     });
-    let said = Command::new(folder.join("bin/schemathesis"))
+    let report = Command::new(folder.join("bin/schemathesis"))
         .arg("--config-file")
         .arg(folder.join("schemathesis.toml"))
         .arg("run")
@@ -213,31 +223,34 @@ async fn run_once(
         .kill_on_drop(true)
         .output()
         .await
-        .context("Schemathesis cannot be run")?;
-    let text = String::from_utf8_lossy(&said.stdout).into_owned();
-    let answered = fs::read(&answers).with_context(|| {
-        let output = String::from_utf8_lossy(&said.stderr).into_owned();
-        format!("Schemathesis did not begin: {text}{output}")
+        .context("cannot run Schemathesis")?;
+    let text = String::from_utf8_lossy(&report.stdout).into_owned();
+    let responses_of_run = fs::read(&responses).with_context(|| {
+        let output = String::from_utf8_lossy(&report.stderr).into_owned();
+        format!("Schemathesis did not start: {text}{output}")
     })?;
-    fs::remove_file(&answers)?;
-    let failed = !said.status.success();
-    Ok((serde_json::from_slice(&answered)?, failed.then_some(text)))
+    fs::remove_file(&responses)?;
+    let failed = !report.status.success();
+    Ok((
+        serde_json::from_slice(&responses_of_run)?,
+        failed.then_some(text),
+    ))
 }
 
-fn show(all: &[(Role, Answers)]) {
-    let heads = ["role", "operations", "requests", "2xx", "3xx", "4xx", "5xx"];
-    let mut lines = vec![heads.map(str::to_owned)];
-    let mut never: Vec<&str> = Vec::new();
-    for (role, answers) in all {
+fn print_responses(all: &[(Role, Responses)]) {
+    let header = ["role", "operations", "requests", "2xx", "3xx", "4xx", "5xx"];
+    let mut lines = Vec::new();
+    let mut never_successful: Vec<&str> = Vec::new();
+    for (role, responses) in all {
         let count = |class: &str| {
-            let statuses = answers.values().flatten();
+            let statuses = responses.values().flatten();
             let counts = statuses.filter(|(status, _)| status.starts_with(class));
             counts.map(|(_, count)| count).sum::<u64>().to_string()
         };
-        let operations = answers.len().to_string();
+        let operations = responses.len().to_string();
         let counts = ["", "2", "3", "4", "5"].map(count);
         let [all, ok, on, refused, failed] = counts;
-        lines.push([
+        lines.push(vec![
             role.name().to_owned(),
             operations,
             all,
@@ -247,37 +260,40 @@ fn show(all: &[(Role, Answers)]) {
             failed,
         ]);
     }
-    crate::terminal::table(&lines, |column| column > 0);
-    for operation in all.iter().flat_map(|(_, answers)| answers.keys()) {
-        let done = all.iter().any(|(_, answers)| {
-            let statuses = answers.get(operation).into_iter().flatten();
+    terminal::print_table(&header, &lines, |column| column > 0);
+    for operation in all.iter().flat_map(|(_, responses)| responses.keys()) {
+        let done = all.iter().any(|(_, responses)| {
+            let statuses = responses.get(operation).into_iter().flatten();
             statuses
                 .into_iter()
                 .any(|(status, _)| status.starts_with(['2', '3']))
         });
-        if !done && !never.contains(&operation.as_str()) {
-            never.push(operation);
+        if !done && !never_successful.contains(&operation.as_str()) {
+            never_successful.push(operation);
         }
     }
-    if !never.is_empty() {
-        print(&format!("\nRefused each time: {}", never.join(", ")));
+    if !never_successful.is_empty() {
+        print(&format!(
+            "\nOperations that never succeeded: {}",
+            never_successful.join(", ")
+        ));
     }
 }
 
-/// The folder with Schemathesis and what it reads; installs it once.
+/// Installs Schemathesis unless it is installed. Returns its folder.
 async fn install() -> Result<PathBuf> {
     let version = &sha256_hex(REQUIREMENTS.as_bytes())[..12];
     let folder = environment::home().join(format!("schemathesis-{version}"));
     if !folder.join("bin/schemathesis").exists() {
-        let what = "Fetching Schemathesis from PyPI, once";
-        progress::show_while(what, fetch(&folder)).await?;
+        let what = "Installing Schemathesis from PyPI (first run only)";
+        progress::show_while(what, download(&folder)).await?;
     }
     fs::write(folder.join("hooks.py"), HOOKS)?;
     fs::write(folder.join("schemathesis.toml"), CONFIGURATION)?;
     Ok(folder)
 }
 
-async fn fetch(folder: &Path) -> Result<()> {
+async fn download(folder: &Path) -> Result<()> {
     let wanted = folder.with_extension("txt");
     fs::write(&wanted, REQUIREMENTS)?;
     python(Path::new("python3"), &["-m", "venv", "--clear"], folder).await?;
@@ -301,10 +317,10 @@ async fn python(interpreter: &Path, arguments: &[&str], path: &Path) -> Result<(
         .kill_on_drop(true)
         .output()
         .await
-        .context("python3 cannot be run: install it, with venv")?;
+        .context("cannot run python3. Install it with its module venv")?;
     if !done.status.success() {
         let output = String::from_utf8_lossy(&done.stderr).into_owned();
-        bail!("Schemathesis could not be installed: {}", output.trim());
+        bail!("cannot install Schemathesis: {}", output.trim());
     }
     Ok(())
 }

@@ -2,9 +2,9 @@
 //! their tables.
 
 use anyhow::Result;
-use tokio_postgres::{Client, Row};
+use tokio_postgres::{Client, Column, Row};
 
-use crate::database;
+use crate::{database, terminal};
 
 /// Returns the statistics of the database at `url` as text for the terminal.
 pub(crate) async fn show(url: &str) -> Result<String> {
@@ -86,38 +86,18 @@ fn indexes() -> String {
     )
 }
 
-/// Returns the rows of a query as an aligned table. All columns are texts.
+/// Returns the rows of a query as an aligned table. All columns are texts. Those after
+/// the first are mostly numbers and aligned to the right.
 async fn table(client: &Client, query: &str) -> Result<String> {
     let statement = client.prepare(query).await?;
     let rows = client.query(&statement, &[]).await?;
     if rows.is_empty() {
         return Ok("  none\n".to_owned());
     }
-    let heading = statement
-        .columns()
-        .iter()
-        .map(|column| column.name().to_owned());
-    let mut lines: Vec<Vec<String>> = vec![heading.collect()];
-    lines.extend(rows.iter().map(texts));
-    let width = |column: usize| {
-        lines
-            .iter()
-            .map(|line| line[column].len())
-            .max()
-            .unwrap_or(0)
-    };
-    let widths: Vec<usize> = (0..lines[0].len()).map(width).collect();
-    let mut text = String::new();
-    for line in &lines {
-        for (column, (cell, width)) in line.iter().zip(&widths).enumerate() {
-            match column {
-                0 => text.push_str(&format!("  {cell:<width$}")),
-                _ => text.push_str(&format!("  {cell:>width$}")),
-            }
-        }
-        text.push('\n');
-    }
-    Ok(text)
+    let header: Vec<&str> = statement.columns().iter().map(Column::name).collect();
+    let rows: Vec<_> = rows.iter().map(texts).collect();
+    let lines = terminal::format_table(&header, &rows, |column| column > 0);
+    Ok(lines.iter().map(|line| format!("  {line}\n")).collect())
 }
 
 fn texts(row: &Row) -> Vec<String> {

@@ -1,4 +1,4 @@
-//! All functions and the site on one port.
+//! The functions and the site behind one router, like on Vercel.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -15,53 +15,52 @@ use tower::ServiceExt;
 use tower_http::services::{ServeDir, ServeFile};
 use tower_http::set_status::SetStatus;
 
-use crate::vercel_json::Platform;
+use crate::vercel_json::VercelJson;
 
-/// As Vercel serves what lies in `public/`: a browser asks each time.
-const ASK_EACH_TIME: HeaderValue = HeaderValue::from_static("public, max-age=0, must-revalidate");
+/// Vercel's `Cache-Control` for files in `public/`: browsers revalidate on every use.
+const REVALIDATE: HeaderValue = HeaderValue::from_static("public, max-age=0, must-revalidate");
 
-/// What is at an address: a function, or a file of `public/`.
+/// Serves functions and the files of `public/`.
 #[derive(Clone)]
 struct Site {
-    platform: Arc<Platform>,
+    vercel_json: Arc<VercelJson>,
     functions: Router,
     files: ServeDir<SetStatus<ServeFile>>,
 }
 
-/// Puts the site around the functions as Vercel does: `public/`, and the
-/// rewrites and headers of `vercel.json`.
+/// Adds `public/` and the rewrites and headers of `vercel.json` to the functions.
 ///
 /// # Errors
 ///
-/// When `vercel.json` cannot be read, or holds what cannot be played here.
-pub(crate) fn site(functions: Router) -> Result<Router> {
+/// Fails if `vercel.json` cannot be read or has an unsupported pattern.
+pub(crate) fn router(functions: Router) -> Result<Router> {
     let root = environment::repository();
     let missing = ServeFile::new(root.join("public/404.html"));
     let site = Site {
-        platform: Arc::new(Platform::read(&root.join("vercel.json"))?),
+        vercel_json: Arc::new(VercelJson::read(&root.join("vercel.json"))?),
         functions,
         files: ServeDir::new(root.join("public")).not_found_service(missing),
     };
-    // A fallback sees a request before anything has matched its path, so that
-    // it can still be rewritten; a layer of a router comes too late for that.
-    Ok(Router::new().fallback(move |request: Request| site.clone().answer(request)))
+    // A fallback runs before a path is matched, so that it can rewrite the path. A layer
+    // would run too late.
+    Ok(Router::new().fallback(move |request: Request| site.clone().respond(request)))
 }
 
 impl Site {
-    async fn answer(self, mut request: Request) -> Result<Response, Infallible> {
-        let asked_for = request.uri().path().to_owned();
-        if let Some(destination) = self.platform.destination(&asked_for) {
+    async fn respond(self, mut request: Request) -> Result<Response, Infallible> {
+        let requested_path = request.uri().path().to_owned();
+        if let Some(destination) = self.vercel_json.destination(&requested_path) {
             *request.uri_mut() = with_path(request.uri(), destination);
         }
         let mut response = if request.uri().path().starts_with("/api/") {
             self.functions.oneshot(request).await?
         } else {
             let mut response = self.files.oneshot(request).await?.into_response();
-            response.headers_mut().insert(CACHE_CONTROL, ASK_EACH_TIME);
+            response.headers_mut().insert(CACHE_CONTROL, REVALIDATE);
             response
         };
-        self.platform
-            .add_headers(&asked_for, response.headers_mut());
+        self.vercel_json
+            .add_headers(&requested_path, response.headers_mut());
         Ok(response)
     }
 }
@@ -83,9 +82,9 @@ mod tests {
 
     use super::*;
 
-    async fn ask(method: &str, address: &str) -> (Response, String) {
+    async fn send(method: &str, address: &str) -> (Response, String) {
         let register = post(|uri: Uri| async move { uri.to_string() });
-        let site = site(Router::new().route("/api/auth/register", register)).unwrap();
+        let site = router(Router::new().route("/api/auth/register", register)).unwrap();
         let request = Request::builder().method(method).uri(address);
         let response = site
             .oneshot(request.body(Body::empty()).unwrap())
@@ -98,15 +97,15 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_rewritten_address_keeps_its_query_and_the_functions_own_headers() {
-        let (response, body) = ask("POST", "/signup?from=page").await;
+    async fn a_rewritten_request_keeps_its_query_and_the_functions_headers() {
+        let (response, body) = send("POST", "/signup?from=page").await;
         assert_eq!(body, "/api/auth/register?from=page");
         assert!(!response.headers().contains_key(CONTENT_SECURITY_POLICY));
     }
 
     #[tokio::test]
-    async fn what_is_no_function_carries_the_policy_of_pages() {
-        let (response, _) = ask("GET", "/no-such-page").await;
+    async fn a_missing_page_has_the_security_policy_of_pages() {
+        let (response, _) = send("GET", "/no-such-page").await;
         assert_eq!(response.status(), 404);
         let policy = response.headers()[CONTENT_SECURITY_POLICY]
             .to_str()

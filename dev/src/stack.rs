@@ -83,7 +83,7 @@ impl Stack {
         demo::add(&mut database::connect(&postgres).await?, &config.studio).await?;
         sabor::runtime::log::start(true);
         let app = App::new(config)?;
-        let router = site::site(sabor::http::router(app.clone(), functions::routes()))?;
+        let router = site::router(sabor::http::router(app.clone(), functions::routes()))?;
         lock_file.write(&Running {
             command: "cargo dev".to_owned(),
             process: std::process::id(),

@@ -8,21 +8,57 @@ pub(crate) fn print(line: &str) {
     let _ = writeln!(io::stdout(), "{line}");
 }
 
-/// Prints rows with aligned columns. Figures are aligned to the right.
-pub(crate) fn table<const N: usize>(lines: &[[String; N]], is_figure: impl Fn(usize) -> bool) {
+/// Prints a table.
+pub(crate) fn print_table(
+    header: &[&str],
+    rows: &[Vec<String>],
+    is_right_aligned: impl Fn(usize) -> bool,
+) {
+    for line in format_table(header, rows, is_right_aligned) {
+        print(&line);
+    }
+}
+
+/// Returns the lines of a table with aligned columns.
+pub(crate) fn format_table(
+    header: &[&str],
+    rows: &[Vec<String>],
+    is_right_aligned: impl Fn(usize) -> bool,
+) -> Vec<String> {
+    let header = header.iter().map(|cell| (*cell).to_owned()).collect();
+    let lines: Vec<&Vec<String>> = std::iter::once(&header).chain(rows).collect();
     let width = |column: usize| {
         let widths = lines.iter().map(|line| line[column].chars().count());
         widths.max().unwrap_or(0)
     };
-    let widths: [usize; N] = std::array::from_fn(width);
-    for line in lines {
-        let cells = line.iter().enumerate().map(|(column, cell)| {
-            let width = widths[column];
-            match is_figure(column) {
-                true => format!("{cell:>width$}"),
-                false => format!("{cell:<width$}"),
-            }
+    let widths: Vec<usize> = (0..header.len()).map(width).collect();
+    let format_line = |line: &&Vec<String>| {
+        let cells = line.iter().zip(&widths).enumerate();
+        let cells = cells.map(|(column, (cell, width))| match is_right_aligned(column) {
+            true => format!("{cell:>width$}"),
+            false => format!("{cell:<width$}"),
         });
-        print(cells.collect::<Vec<_>>().join("  ").trim_end());
+        cells.collect::<Vec<_>>().join("  ").trim_end().to_owned()
+    };
+    lines.iter().map(format_line).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_are_aligned_and_figures_to_the_right() {
+        let rows = [["salsa", "5"], ["cha-cha-chá", "120"]];
+        let rows = rows.map(|row| row.map(str::to_owned).to_vec());
+        let lines = format_table(&["class", "spots"], &rows, |column| column == 1);
+        assert_eq!(
+            lines,
+            [
+                "class        spots",
+                "salsa            5",
+                "cha-cha-chá    120",
+            ]
+        );
     }
 }

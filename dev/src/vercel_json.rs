@@ -1,5 +1,4 @@
-//! The part of `vercel.json` that the local server plays, so that an address
-//! answers here as it does when deployed.
+//! The rewrites and headers of `vercel.json`, applied by the local server like on Vercel.
 
 use std::path::Path;
 
@@ -9,7 +8,7 @@ use serde::Deserialize;
 
 /// Rewrites and headers of `vercel.json`.
 #[derive(Debug)]
-pub(crate) struct Platform {
+pub(crate) struct VercelJson {
     rewrites: Vec<(Pattern, String)>,
     headers: Vec<(Pattern, HeaderMap)>,
 }
@@ -43,20 +42,21 @@ struct Header {
     value: String,
 }
 
-/// The kinds of `source` that our `vercel.json` has. Any other is refused
-/// here, before it works when deployed and not locally.
+/// The forms of `source` that `vercel.json` uses. Others are an error, so that the local
+/// server never differs from Vercel.
 #[derive(Debug)]
 enum Pattern {
     /// `/signup`
     Exactly(String),
-    /// `/((?!api/|signup$).*)`: everything but what begins with, or is, one of these.
+    /// `/((?!api/|signup$).*)`: all paths except those that begin with one of these. `$`
+    /// marks an exact path.
     Except(Vec<String>),
 }
 
-impl Platform {
+impl VercelJson {
     pub(crate) fn read(path: &Path) -> Result<Self> {
         let text = std::fs::read_to_string(path);
-        let text = text.with_context(|| format!("{} cannot be read", path.display()))?;
+        let text = text.with_context(|| format!("cannot read {}", path.display()))?;
         Self::parse(&text).context("vercel.json")
     }
 
@@ -74,21 +74,21 @@ impl Platform {
         })
     }
 
-    /// Which path answers instead of `path`.
+    /// Returns the path to which `path` is rewritten.
     pub(crate) fn destination(&self, path: &str) -> Option<&str> {
         let mut rewrites = self.rewrites.iter();
         let found = rewrites.find(|(source, _)| source.matches(path));
         found.map(|(_, destination)| destination.as_str())
     }
 
-    /// What an answer to `path`, as the browser asked for it, carries besides its own.
-    pub(crate) fn add_headers(&self, path: &str, answer: &mut HeaderMap) {
+    /// Adds the headers for the requested `path` to a response.
+    pub(crate) fn add_headers(&self, path: &str, response: &mut HeaderMap) {
         for (_, headers) in self
             .headers
             .iter()
             .filter(|(source, _)| source.matches(path))
         {
-            answer.extend(headers.clone());
+            response.extend(headers.clone());
         }
     }
 }
@@ -112,7 +112,7 @@ impl Pattern {
                 Ok(Self::Except(list.split('|').map(str::to_owned).collect()))
             }
             None if is_plain(source) => Ok(Self::Exactly(source.to_owned())),
-            _ => bail!("the local server does not know how to match {source:?}"),
+            _ => bail!("the local server does not support the pattern {source:?}"),
         }
     }
 
@@ -143,18 +143,18 @@ mod tests {
     }"#;
 
     #[test]
-    fn a_rewrite_names_the_function_that_answers() {
-        let platform = Platform::parse(SETTINGS).unwrap();
-        assert_eq!(platform.destination("/signup"), Some("/api/auth/register"));
-        assert_eq!(platform.destination("/signup/more"), None);
+    fn a_rewrite_returns_its_destination() {
+        let settings = VercelJson::parse(SETTINGS).unwrap();
+        assert_eq!(settings.destination("/signup"), Some("/api/auth/register"));
+        assert_eq!(settings.destination("/signup/more"), None);
     }
 
     #[test]
-    fn pages_carry_the_headers_and_functions_their_own() {
-        let platform = Platform::parse(SETTINGS).unwrap();
+    fn only_pages_get_the_headers() {
+        let settings = VercelJson::parse(SETTINGS).unwrap();
         let count = |path| {
             let mut headers = HeaderMap::new();
-            platform.add_headers(path, &mut headers);
+            settings.add_headers(path, &mut headers);
             headers.len()
         };
         assert_eq!(
@@ -165,16 +165,16 @@ mod tests {
     }
 
     #[test]
-    fn a_pattern_that_would_not_work_here_is_refused() {
+    fn an_unsupported_pattern_is_an_error() {
         for source in ["/(.*)", "/users/:id", "/a+"] {
             let text = format!(r#"{{"rewrites": [{{"source": "{source}", "destination": "/"}}]}}"#);
-            assert!(Platform::parse(&text).is_err(), "{source}");
+            assert!(VercelJson::parse(&text).is_err(), "{source}");
         }
     }
 
     #[test]
-    fn our_own_file_is_understood() {
+    fn the_repositorys_file_is_supported() {
         let path = sabor_testing::environment::repository().join("vercel.json");
-        assert!(Platform::read(&path).is_ok());
+        assert!(VercelJson::read(&path).is_ok());
     }
 }

@@ -149,7 +149,7 @@ pub(super) async fn memory_and_size(testbed: &Testbed, peers: &Peers) -> Result<
         let server =
             function::start_executable(&executable, &testbed.function_variables(DATABASE, true))
                 .await?;
-        // TRACE works for every function: it needs no body and no signed-in member.
+        // No function supports TRACE, so that all of them return 405 at once.
         let call = testbed.call(Method::TRACE, &path).body(Full::default())?;
         Load::once(server.address, vec![call])
             .expect(hyper::StatusCode::METHOD_NOT_ALLOWED)

@@ -2,6 +2,8 @@
 
 use serde::Serialize;
 
+use crate::terminal;
+
 /// The unit of a value.
 #[derive(Clone, Copy, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -70,7 +72,7 @@ impl Row {
         self
     }
 
-    fn cells(&self) -> [String; 5] {
+    fn cells(&self) -> Vec<String> {
         let is_met = match self.is_met {
             None => "",
             Some(true) => "yes",
@@ -79,7 +81,9 @@ impl Row {
         let value = self
             .value
             .map_or("–".to_owned(), |value| format_value(value, self.unit));
-        [&self.what, &value, &self.target, is_met, &self.detail].map(str::to_owned)
+        [&self.what, &value, &self.target, is_met, &self.detail]
+            .map(str::to_owned)
+            .to_vec()
     }
 }
 
@@ -101,9 +105,7 @@ fn format_value(value: f64, unit: Unit) -> String {
 
 /// Prints all rows as a table.
 pub(super) fn print_table(rows: &[Row]) {
-    let heads = ["measurement", "value", "target", "met", "details"].map(str::to_owned);
-    let lines: Vec<[String; 5]> = std::iter::once(heads)
-        .chain(rows.iter().map(Row::cells))
-        .collect();
-    crate::terminal::table(&lines, |column| column == 1);
+    let header = ["measurement", "value", "target", "met", "details"];
+    let cells: Vec<_> = rows.iter().map(Row::cells).collect();
+    terminal::print_table(&header, &cells, |column| column == 1);
 }

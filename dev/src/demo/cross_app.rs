@@ -1,7 +1,7 @@
-//! A partner application to try, an account, and tokens for both.
+//! A demo partner application, an account, and tokens for both.
 //!
-//! The application and the account are added once; the tokens anew each time,
-//! for none lasts longer than a quarter of an hour.
+//! The application and the account are added once. The tokens are created on every start,
+//! because they expire after 15 minutes.
 
 use anyhow::Result;
 use sabor::crypto::secret::sha256_hex;
@@ -10,17 +10,17 @@ use tokio_postgres::GenericClient;
 /// The name of the application.
 pub(crate) const APP: &str = "ticket-shop";
 
-/// Its secret: of this machine's database alone, so that a `curl` can be written
-/// down. Any other is random, and shown once.
+/// The application's secret. It is fixed so that documentation can show a `curl` command,
+/// and valid in local databases only.
 pub(crate) const SECRET: &str = "5ab0125ab0125ab0125ab0125ab0125ab0125ab0125ab0125ab0125ab0125ab0";
 
-/// A token of Ana's that is good for fifteen minutes from each start.
+/// Ana's token, valid for 15 minutes after each start.
 const ACTIVE_TOKEN: &str = "ac71fe0000000000000000000000000000000000000000000000000000000000";
 
-/// One that is good no more.
+/// An expired token.
 const EXPIRED_TOKEN: &str = "dead0000000000000000000000000000000000000000000000000000000000ff";
 
-/// Adds what is missing, and makes the tokens anew.
+/// Adds what is missing, and replaces the tokens.
 pub(super) async fn add(client: &impl GenericClient) -> Result<()> {
     let secret_hash = sha256_hex(SECRET.as_bytes());
     client.execute(APPS, &[&APP, &secret_hash]).await?;
@@ -28,7 +28,7 @@ pub(super) async fn add(client: &impl GenericClient) -> Result<()> {
     client.execute(MEMBERS, &[]).await?;
     client.execute(SESSION, &[]).await?;
     let tokens = [ACTIVE_TOKEN, EXPIRED_TOKEN].map(|token| sha256_hex(token.as_bytes()));
-    client.execute(FORGET, &[&tokens.as_slice()]).await?;
+    client.execute(DELETE_TOKENS, &[&tokens.as_slice()]).await?;
     let [active, expired] = &tokens;
     client.execute(TOKENS, &[active, expired, &APP]).await?;
     Ok(())
@@ -51,7 +51,8 @@ const MEMBERS: &str = "
     where a.id = md5('demo account')::uuid
     on conflict do nothing";
 
-// Of nobody's browser: its key is no hash of a token. The tokens end with it.
+// The tokens need a session. No browser can use it, because its key is not the hash of a
+// token.
 const SESSION: &str = "
     insert into user_sessions (id, user_id, session_key, epoch, login_method, expires_at,
         absolute_expires_at)
@@ -62,7 +63,7 @@ const SESSION: &str = "
         created_at = now(), expires_at = excluded.expires_at,
         absolute_expires_at = excluded.absolute_expires_at";
 
-const FORGET: &str = "delete from cross_app_sessions where token_hash = any ($1)";
+const DELETE_TOKENS: &str = "delete from cross_app_sessions where token_hash = any ($1)";
 
 const TOKENS: &str = "
     insert into cross_app_sessions (id, token_hash, user_id, account_id, session_id, target_app,

@@ -1,9 +1,7 @@
-//! A believable studio to begin with: what it offers, who teaches it, when,
-//! and who comes.
+//! A demo studio: class types, instructors, a timetable, members and bookings.
 //!
-//! Every row has an id that follows from what it is, so that a second run
-//! finds it and leaves it as its developer has made it. What a later day adds
-//! is the days that have come into reach since.
+//! Every row has an ID derived from its content, so that a second run does not change it.
+//! A run on a later day adds the occurrences of new days.
 
 use anyhow::Result;
 use sabor::runtime::config::StudioConfig;
@@ -18,10 +16,10 @@ pub(super) async fn add(
 ) -> Result<()> {
     client.execute(CLASS_TYPES, &[]).await?;
     client.execute(INSTRUCTORS, &[]).await?;
-    client.execute(PATTERNS, &[&studio.time_zone]).await?;
+    client.execute(WEEKLY_CLASSES, &[&studio.time_zone]).await?;
     client.execute(MEMBERS, &[&password_hash]).await?;
     let made = client.query(OCCURRENCES, &[&studio.time_zone]).await?;
-    // In those alone: in the others somebody may have cancelled by now.
+    // Only in new occurrences. In others a developer may have canceled bookings.
     let made: Vec<Uuid> = made.iter().map(|row| row.get(0)).collect();
     client
         .execute(BOOKINGS, &[&made, &studio.currency, &studio.time_zone])
@@ -76,7 +74,7 @@ const INSTRUCTORS: &str = "
     on conflict do nothing";
 
 // Weekday (0 is Sunday), time, room, class type, instructor.
-const PATTERNS: &str = "
+const WEEKLY_CLASSES: &str = "
     insert into class_schedules (id, class_type_id, instructor_id, day_of_week, start_time,
         duration_minutes, max_participants, room, effective_from)
     select md5('demo pattern ' || number)::uuid, c.id, i.id, day, time,
@@ -142,9 +140,9 @@ const OCCURRENCES: &str = "
     on conflict do nothing
     returning id";
 
-// Who comes follows from the hashes of names. On a day each member goes to one
-// of the two rooms, for nobody dances in both at once. The sought-after classes
-// draw more than they hold: those have a waitlist.
+// Hashes of names decide who books. Each member uses one of the two rooms on a day, so
+// that no bookings overlap. Popular classes have more requests than spots, and so a
+// waitlist.
 const BOOKINGS: &str = "
     with classes as (
         select c.*, start_time < now() as past, p.price_per_class as price,
@@ -171,7 +169,7 @@ const BOOKINGS: &str = "
     ), ranked as (
         select *, die / 128 % 10 = 0 as gone, die / 4096 % 3 = 0 as late,
             row_number() over (partition by id, die / 128 % 10 = 0 order by die / 256, user_id) as rank,
-            -- Made some days ahead, and never in what is still to come.
+            -- Booked some days before the class, and never in the future.
             least(start_time, now()) - make_interval(hours => 16 + die / 512 % 120) as made_at
         from dice
     )
@@ -179,7 +177,7 @@ const BOOKINGS: &str = "
         currency, booked_at, cancelled_at, late_cancellation, cancellation_reason, created_at)
     select md5('demo booking ' || user_id || ' ' || id)::uuid, user_id, id, status,
         case status when 'waitlisted' then nextval('waitlist_tickets') end, price, $2, made_at,
-        -- In time: at some moment between the booking and the last that is.
+        -- In time: between the booking and the end of the cancellation window.
         case when not gone then null when late and past then start_time - interval '3 hours'
             else made_at + (least(now(), start_time - interval '14 hours') - made_at)
                 * (1 + die / 1024 % 8) / 10 end,
@@ -197,7 +195,7 @@ const BOOKINGS: &str = "
     order by id, rank
     on conflict do nothing";
 
-// A card is charged when it is booked; at the desk one pays when one comes.
+// Cards are charged when booking, payments at the desk are made on arrival.
 const PAYMENTS: &str = "
     insert into payments (id, booking_id, user_id, amount, currency, method, status, provider,
         provider_reference, provider_payment, paid_at, refunded_at, created_at)
@@ -227,7 +225,7 @@ const PAYMENTS: &str = "
     ) decided
     where b.scheduled_class_id = any ($1) and b.status <> 'waitlisted' and b.price > 0
       and b.id = md5('demo booking ' || b.user_id || ' ' || b.scheduled_class_id)::uuid
-      -- Whoever cancels before paying at the desk owes nothing.
+      -- A booking canceled before its payment at the desk has no payment.
       and (card or b.status <> 'cancelled' or die % 4 = 0)
     on conflict do nothing";
 

@@ -15,7 +15,7 @@ const STEPS: [(&str, &str); 12] = [
     ("5 000 members", MEMBERS),
     ("8 class types", CLASS_TYPES),
     ("8 instructors", INSTRUCTORS),
-    ("48 patterns", PATTERNS),
+    ("48 weekly classes", WEEKLY_CLASSES),
     ("2 900 occurrences", OCCURRENCES),
     ("100 000 bookings", BOOKINGS),
     ("their payments", PAYMENTS),
@@ -52,7 +52,7 @@ pub(crate) async fn add(client: &mut Client, studio: &StudioConfig) -> Result<()
     }
     transaction.commit().await?;
     client.batch_execute("vacuum analyze").await?;
-    match client.query_opt(CONTRADICTIONS, &[]).await? {
+    match client.query_opt(INCONSISTENCIES, &[]).await? {
         None => Ok(()),
         Some(row) => bail!(
             "the generated data are inconsistent: {}",
@@ -88,7 +88,7 @@ const INSTRUCTORS: &str = "
 
 // Monday to Saturday, four rooms, two classes an evening in each. An instructor stays
 // in one room for the evening.
-const PATTERNS: &str = "
+const WEEKLY_CLASSES: &str = "
     insert into class_schedules (id, class_type_id, instructor_id, day_of_week, start_time,
         duration_minutes, max_participants, room, effective_from)
     select md5('year pattern ' || n)::uuid, md5('year class type ' || 1 + n % 8)::uuid,
@@ -136,7 +136,7 @@ const BOOKINGS: &str = "
     ), ranked as (
         select *, die < 120 as gone, die < 30 and past as late,
             row_number() over (partition by id, die < 120 order by n) as rank,
-            -- What is still to come was booked over eight weeks, not all in the last days.
+            -- Future occurrences were booked over the last eight weeks.
             least(start_time, now()) - make_interval(mins => 1200
                 + case when past then die * 13 else n * 31 % 80000 end) as made_at
         from wishes
@@ -232,23 +232,23 @@ const MEMBER_EVENTS: &str = "
     order by user_id";
 
 // Checks only the rows of the year. A developer may have changed others.
-const CONTRADICTIONS: &str = "
+const INCONSISTENCIES: &str = "
     with classes as (
         select * from scheduled_classes
         where class_schedule_id in (select md5('year pattern ' || n)::uuid from generate_series(8, 55) n)
     ), booked as (
         select b.* from bookings b join classes c on c.id = b.scheduled_class_id
     )
-    select 'an occurrence counts ' || c.current_participants || ' of ' || count(b.id) || ' places'
+    select 'an occurrence counts ' || c.current_participants || ' of ' || count(b.id) || ' spots'
     from classes c
     left join booked b on b.scheduled_class_id = c.id and b.status in ('booked', 'attended', 'no_show')
     group by c.id, c.current_participants having c.current_participants <> count(b.id)
     union all
-    select 'somebody waits for a free place' from classes c
+    select 'a waitlist entry although a spot is free' from classes c
     where current_participants < max_participants and start_time > now()
       and exists (select from bookings b where b.scheduled_class_id = c.id and b.status = 'waitlisted')
     union all
-    select 'something is from the future' from booked where created_at > now() or cancelled_at > now()
+    select 'a time in the future' from booked where created_at > now() or cancelled_at > now()
     union all
     select 'cancelled before it was made' from booked where cancelled_at < created_at
     union all

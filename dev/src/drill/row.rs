@@ -11,6 +11,7 @@ use super::checks::{StalenessLimit, longest_stale_read};
 use super::environment::Operation;
 use super::log::{Outcome, Request};
 use super::run::Run;
+use crate::terminal;
 use crate::testbed::load::LoadStats;
 
 /// The result of one drill.
@@ -167,11 +168,11 @@ impl Row {
         }
     }
 
-    fn cells(&self) -> [String; 7] {
+    fn cells(&self) -> Vec<String> {
         if let Some(why) = &self.not_run {
             let [dash, result] = ["–".to_owned(), format!("not run: {why}")];
             let [a, b, c, d, e] = std::array::from_fn(|_| dash.clone());
-            return [self.drill.clone(), a, b, c, d, e, result];
+            return vec![self.drill.clone(), a, b, c, d, e, result];
         }
         let all: usize = self.during.iter().map(|share| share.requests).sum();
         let answered = self
@@ -187,7 +188,7 @@ impl Row {
         let worst = worst.map_or(String::new(), |worst| {
             format!(" ({} {:.0})", worst.operation.name(), worst.answered)
         });
-        [
+        vec![
             self.drill.clone(),
             self.requests.to_string(),
             format!("{answered:.0} %{worst}"),
@@ -240,7 +241,7 @@ fn millis(duration: Duration) -> f64 {
 
 /// Prints the results of all drills.
 pub(super) fn print_table(rows: &[Row]) {
-    let heads = [
+    let header = [
         "drill",
         "requests",
         "definite responses during the fault (lowest)",
@@ -249,8 +250,6 @@ pub(super) fn print_table(rows: &[Row]) {
         "recovery",
         "result",
     ];
-    let lines: Vec<[String; 7]> = std::iter::once(heads.map(str::to_owned))
-        .chain(rows.iter().map(Row::cells))
-        .collect();
-    crate::terminal::table(&lines, |column| column == 1 || column == 5);
+    let cells: Vec<_> = rows.iter().map(Row::cells).collect();
+    terminal::print_table(&header, &cells, |column| column == 1 || column == 5);
 }

@@ -1,6 +1,6 @@
-"""What Schemathesis cannot know: who asks, from where, and that a session ends.
+"""Hooks that give Schemathesis sessions, client addresses and IDs of existing rows.
 
-Loaded by Schemathesis, which `cargo dev schemathesis` starts once for each role.
+`cargo dev schemathesis` runs Schemathesis once for each role, which loads this file.
 """
 
 import atexit
@@ -19,56 +19,57 @@ import schemathesis
 SETTINGS = json.loads(os.environ["SABOR_SCHEMATHESIS"])
 ORIGIN = SETTINGS["origin"]
 
-# What an id is an id of: by where it was answered, and by the field it stands in.
-OF_PATHS = {
+# The kind of object that an ID belongs to, by the path of the response and by the
+# field's name.
+KIND_BY_PATH = {
     "/api/admin/accounts": "account",
     "/api/admin/apps": "app",
     "/api/admin/bookings": "booking",
     "/api/admin/classes": "class type",
     "/api/admin/contacts": "message",
     "/api/admin/instructors": "instructor",
-    "/api/admin/schedule": "pattern",
+    "/api/admin/schedule": "weekly class",
     "/api/admin/users": "member",
     "/api/bookings/create": "booking",
     "/api/bookings/list": "booking",
     "/api/classes/details": "class type",
     "/api/classes/list": "class type",
-    "/api/classes/schedule": "class",
+    "/api/classes/schedule": "occurrence",
     "/api/sessions": "session",
     "/api/sessions/{id}": "session",
 }
-OF_FIELDS = {
+KIND_BY_FIELD = {
     "accountId": "account",
     "bookingId": "booking",
     "classType": "class type",
     "classTypeId": "class type",
-    "ids": "class",
+    "ids": "occurrence",
     "instructor": "instructor",
     "instructorId": "instructor",
-    "occurrence": "class",
-    "occurrenceId": "class",
-    "patternId": "pattern",
-    "scheduledClassId": "class",
+    "occurrence": "occurrence",
+    "occurrenceId": "occurrence",
+    "patternId": "weekly class",
+    "scheduledClassId": "occurrence",
     "user": "member",
     "userId": "member",
 }
 ID = re.compile("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
-# Each run begins where no other has been.
+# Each run starts at different addresses.
 addresses = itertools.count(SETTINGS["seed"] % 1000 * 10_000 + 1)
 known = collections.defaultdict(list)
 choice = random.Random(SETTINGS["seed"])
-answers = collections.defaultdict(collections.Counter)
+responses = collections.defaultdict(collections.Counter)
 
 
 def next_address():
-    """A client of its own, lest the throttle is what is tested."""
+    """Return a new client address, so that the rate limit has no effect."""
     number = next(addresses)
     return f"10.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}"
 
 
 class Browser:
-    """Signs in with an account of the role, again and again while that works."""
+    """Signs in with the accounts of the role. Each is used until its sign-in fails."""
 
     def __init__(self):
         self.accounts = collections.deque(SETTINGS["accounts"])
@@ -77,18 +78,18 @@ class Browser:
     def sign_in(self):
         while self.accounts:
             form = {"email": self.accounts[0], "password": SETTINGS["password"]}
-            answer = requests.post(
+            response = requests.post(
                 SETTINGS["url"] + "/api/auth/login",
                 json=form,
                 headers={"origin": ORIGIN, "x-real-ip": next_address()},
                 timeout=30,
             )
-            if answer.status_code == 200:
-                self.cookie = answer.headers["set-cookie"].split(";")[0]
+            if response.status_code == 200:
+                self.cookie = response.headers["set-cookie"].split(";")[0]
                 return
-            # It has been closed meanwhile, or has another password.
+            # The account was closed meanwhile, or its password changed.
             self.accounts.popleft()
-        raise RuntimeError("no account of this role signs in any more")
+        raise RuntimeError("no account of this role can sign in any more")
 
 
 browser = Browser()
@@ -96,17 +97,17 @@ browser = Browser()
 
 @schemathesis.auth(refresh_interval=None)
 class Caller:
-    """The role's session, or what an operation asks for instead of one."""
+    """Authenticates with the role's session, or with what the operation needs instead."""
 
     def get(self, case, context):
-        ways = {name for way in case.operation.definition.raw.get("security", []) for name in way}
-        if SETTINGS["accounts"] and "session" in ways:
+        schemes = {name for scheme in case.operation.definition.raw.get("security", []) for name in scheme}
+        if SETTINGS["accounts"] and "session" in schemes:
             if browser.cookie is None:
                 browser.sign_in()
             return {"cookie": browser.cookie, "origin": ORIGIN}
-        if SETTINGS["accounts"] and "partner" in ways:
+        if SETTINGS["accounts"] and "partner" in schemes:
             return {"authorization": SETTINGS["partner"]}
-        if SETTINGS["isAdmin"] and "cron" in ways:
+        if SETTINGS["isAdmin"] and "cron" in schemes:
             return {"authorization": SETTINGS["cron"]}
         return None
 
@@ -119,22 +120,22 @@ def is_json(response):
 
 
 def each_id(value, kind):
-    """Every id in `value`, with what it is an id of, and a way to replace it."""
+    """Yield every ID in `value` with its kind and a function that replaces it."""
     for key, inner in value.items() if isinstance(value, dict) else enumerate(value):
-        of = kind if isinstance(value, list) else OF_FIELDS.get(key, kind)
+        inner_kind = kind if isinstance(value, list) else KIND_BY_FIELD.get(key, kind)
         if isinstance(inner, (dict, list)):
-            yield from each_id(inner, of)
-        elif isinstance(inner, str) and ID.fullmatch(inner) and (key == "id" or key in OF_FIELDS):
-            yield of, inner, functools.partial(value.__setitem__, key)
+            yield from each_id(inner, inner_kind)
+        elif isinstance(inner, str) and ID.fullmatch(inner) and (key == "id" or key in KIND_BY_FIELD):
+            yield inner_kind, inner, functools.partial(value.__setitem__, key)
 
 
 def with_known_ids(context, part):
-    """Asks, every other time, for something that there is."""
+    """Replace every other ID by one of an existing row."""
     if isinstance(part, dict):
-        kind = OF_PATHS.get(context.operation.path)
-        for of, _, replace in each_id(part, kind):
-            if known[of] and choice.random() < 0.5:
-                replace(choice.choice(known[of]))
+        kind = KIND_BY_PATH.get(context.operation.path)
+        for id_kind, _, replace in each_id(part, kind):
+            if known[id_kind] and choice.random() < 0.5:
+                replace(choice.choice(known[id_kind]))
     return part
 
 
@@ -155,7 +156,7 @@ def map_path_parameters(context, path_parameters):
 
 @schemathesis.hook
 def filter_body(context, body):
-    # Blanks at the ends of a text do not count, which no schema can say.
+    # The functions trim texts, which no schema can express.
     return all(text == text.strip() for text in texts(body))
 
 
@@ -169,8 +170,7 @@ def texts(value):
 
 @schemathesis.hook
 def before_load_schema(context, raw_schema):
-    # Such a parameter counts as left out; the library that the description is
-    # made with does not know the word for it.
+    # An empty parameter counts as missing. utoipa cannot declare `allowEmptyValue`.
     for path in raw_schema["paths"].values():
         for operation in path.values():
             for parameter in operation.get("parameters", []):
@@ -181,7 +181,7 @@ def before_load_schema(context, raw_schema):
 
 
 def require_headers(value):
-    """What is said of an answer's headers is to be so of each such answer."""
+    """Declare all response headers as required."""
     for name, inner in value.items() if isinstance(value, dict) else enumerate(value):
         if name == "headers" and isinstance(inner, dict):
             for header in inner.values():
@@ -191,7 +191,7 @@ def require_headers(value):
 
 
 def check_examples(value, components):
-    """Examples of requests are sent; those of answers have to fit as well."""
+    """Validate all examples against their schemas."""
     if isinstance(value, dict) and "schema" in value and "example" in value:
         schema = {**value["schema"], "components": components}
         jsonschema_rs.validate(schema, value["example"])
@@ -207,18 +207,18 @@ def before_call(context, case, kwargs):
 
 @schemathesis.hook
 def after_call(context, case, response):
-    answers[case.operation.label][str(response.status_code)] += 1
+    responses[case.operation.label][str(response.status_code)] += 1
     if response.status_code < 300 and is_json(response):
-        for of, found, _ in each_id([response.json()], OF_PATHS.get(case.path)):
-            if found not in known[of]:
-                known[of].append(found)
-    # It signed itself out, closed its account, or has another password now.
+        for kind, found, _ in each_id([response.json()], KIND_BY_PATH.get(case.path)):
+            if found not in known[kind]:
+                known[kind].append(found)
+    # The session was signed out, its account closed, or its password changed.
     sent = response.request.headers.get("cookie", "")
     if response.status_code == 401 and browser.cookie and browser.cookie in sent:
         browser.cookie = None
 
 
 @atexit.register
-def tell():
-    with open(SETTINGS["answers"], "w", encoding="utf-8") as file:
-        json.dump(answers, file)
+def write_responses():
+    with open(SETTINGS["responses"], "w", encoding="utf-8") as file:
+        json.dump(responses, file)

@@ -1,5 +1,5 @@
-// better-auth with Redis as its secondary storage: sessions are read from
-// there, and members are kept in Postgres.
+// better-auth with Redis as secondary storage, from which it reads sessions, and members
+// in Postgres.
 
 import http from 'node:http';
 import { Redis } from '@upstash/redis';
@@ -11,7 +11,7 @@ import * as peer from './peer.mjs';
 const redis = new Redis({
   url: peer.KV_REST_API_URL,
   token: peer.KV_REST_API_TOKEN,
-  // It does its own.
+  // better-auth serializes values itself.
   automaticDeserialization: false,
 });
 
@@ -25,7 +25,7 @@ const auth = betterAuth({
     delete: (key) => redis.del(key),
   },
   emailAndPassword: { enabled: true },
-  // One address asks for all of it.
+  // All requests come from one address.
   rateLimit: { enabled: false },
   telemetry: { enabled: false },
 });

@@ -1,5 +1,5 @@
-// The earlier design A, without a framework: the session in Redis, extended by
-// each request, and the member read from Postgres.
+// The earlier design A without a framework: each request extends the session in Redis
+// and reads the member from Postgres.
 
 import { randomBytes } from 'node:crypto';
 import http from 'node:http';
@@ -27,10 +27,10 @@ async function session(request) {
   const id = /(?:^|; *)session_id=([0-9a-f]{64})/.exec(request.headers.cookie ?? '')?.[1];
   const found = id && (await redis.get(`session:${id}`));
   if (!found) return [401, { error: 'Not signed in' }];
-  // Neither waits for the other, which is kinder than the design was.
+  // Concurrent, which is faster than the original design.
   const [{ rows }] = await Promise.all([
     pool.query({ name: 'user', text: SELECT_USER, values: [found.userId] }),
-    // SETEX by its newer name, which the endpoint knows without a redis-server, too.
+    // `SET` with `EX` instead of `SETEX`, which the in-memory endpoint does not have.
     redis.set(`session:${id}`, found, { ex: LIFE_SECONDS }),
   ]);
   return rows[0]?.is_active ? [200, { user: rows[0], session: found }] : [401, { error: 'Not signed in' }];
@@ -48,7 +48,7 @@ async function login(request) {
   return [200, { success: true }, { 'set-cookie': `session_id=${id}; HttpOnly; Path=/` }];
 }
 
-async function answer(request, response) {
+async function handle(request, response) {
   try {
     const handler = request.url === '/api/auth/login' ? login : session;
     const [status, body, headers] = await handler(request);
@@ -82,4 +82,4 @@ async function setup() {
 }
 
 if (peer.isSetup) await setup();
-else peer.serve(http.createServer(answer));
+else peer.serve(http.createServer(handle));

@@ -1,4 +1,4 @@
-// express-session with its usual Postgres store, extended by each request.
+// express-session with its usual Postgres store. Each request extends the session.
 
 import connectPgSimple from 'connect-pg-simple';
 import { sign } from 'cookie-signature';
@@ -35,9 +35,9 @@ async function setup() {
     const id = `session${n}`;
     const expires = new Date(Date.now() + LIFE_MS).toISOString();
     const user = { id: n, email: `member${n}@example.com`, firstName: 'Member', lastName: String(n) };
-    const kept = { cookie: { originalMaxAge: LIFE_MS, expires, httpOnly: true, path: '/' }, user };
+    const stored = { cookie: { originalMaxAge: LIFE_MS, expires, httpOnly: true, path: '/' }, user };
     await new Promise((done, failed) =>
-      store.set(id, kept, (error) => (error ? failed(error) : done())),
+      store.set(id, stored, (error) => (error ? failed(error) : done())),
     );
     console.log(`connect.sid=${encodeURIComponent(`s:${sign(id, peer.SESSION_SECRET)}`)}`);
   }

@@ -1,10 +1,10 @@
-// What the peers have in common. `node <peer> setup` makes the schema and
-// prints a cookie a line, one for each session; `node <peer>` serves, and
-// prints a line as soon as it does.
+// Shared code of the peers. `node <peer> setup <count>` creates the schema and the
+// sessions, and prints a cookie per line. `node <peer>` serves, and prints a line once it
+// listens.
 
 export const { POSTGRES_URL, KV_REST_API_URL, KV_REST_API_TOKEN, SESSION_SECRET } = process.env;
 
-// As many connections as a function of Sabor has.
+// The pool size of Sabor's functions.
 export const POOL_MAX = 20;
 
 export const isSetup = process.argv[2] === 'setup';
