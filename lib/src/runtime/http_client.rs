@@ -1,20 +1,20 @@
 //! Calls to the outside: HTTPS to those whose services the house uses.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use http::{HeaderMap, Request, StatusCode, Uri};
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::body::{Bytes, Incoming};
-use hyper_rustls::{ConfigBuilderExt, HttpsConnector, HttpsConnectorBuilder};
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
-use rustls::ClientConfig;
 use thiserror::Error;
 use tokio::time::timeout;
 
 use crate::runtime::background::BoxFuture;
+use crate::runtime::tls;
 
 /// The largest answer that is read, in bytes.
 const MAX_ANSWER: usize = 1024 * 1024;
@@ -101,20 +101,12 @@ pub(crate) fn may_be_called(address: &Uri) -> bool {
     }
 }
 
-/// TLS by ring and the public roots, as the client of Redis has it: its code
-/// is linked already.
 fn client() -> HttpClient {
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let tls = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .expect("ring has what the default versions of TLS need")
-        .with_webpki_roots()
-        .with_no_client_auth();
     let mut tcp = HttpConnector::new();
     tcp.enforce_http(false);
     tcp.set_nodelay(true);
     let connector = HttpsConnectorBuilder::new()
-        .with_tls_config(tls)
+        .with_tls_config(tls::client_config(tls::public_roots()))
         .https_or_http()
         .enable_http1()
         .wrap_connector(tcp);

@@ -11,9 +11,6 @@ use deadpool_postgres::{
     Timeouts,
 };
 use rust_decimal::Decimal;
-use rustls::RootCertStore;
-use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject;
 use tokio::time::timeout;
 use tokio_postgres::config::SslMode;
 use tokio_postgres::error::DbError;
@@ -27,6 +24,7 @@ use crate::error::{Error, Result, database_error};
 use crate::runtime::background::BoxFuture;
 use crate::runtime::clock::Clock;
 use crate::runtime::config::PostgresConfig;
+use crate::runtime::tls;
 
 /// Longer than any statement of ours takes; a server that was cut off without
 /// a word would otherwise hold its request for good.
@@ -274,7 +272,7 @@ pub async fn connect_direct(config: &crate::Config) -> Result<Client> {
         tokio::spawn(async move { connection.await.unwrap_or_else(trouble) });
         return Ok(client);
     }
-    let (client, connection) = direct.connect(tls(&config.postgres)?).await?;
+    let (client, connection) = direct.connect(tls_connector(&config.postgres)?).await?;
     tokio::spawn(async move { connection.await.unwrap_or_else(trouble) });
     Ok(client)
 }
@@ -288,33 +286,22 @@ fn manager(config: &PostgresConfig) -> Result<Manager> {
     if connection.get_ssl_mode() == SslMode::Disable {
         return Ok(Manager::from_config(connection, NoTls, recycling));
     }
-    Ok(Manager::from_config(connection, tls(config)?, recycling))
+    Ok(Manager::from_config(
+        connection,
+        tls_connector(config)?,
+        recycling,
+    ))
 }
 
 /// TLS that verifies the server: against `POSTGRES_CA_CERT` alone when it is
 /// given, else against the public roots.
-fn tls(config: &PostgresConfig) -> Result<MakeRustlsConnect> {
-    let mut roots = RootCertStore::empty();
-    match &config.ca_certificate {
-        None => roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned()),
-        Some(pem) => {
-            let unreadable = || Error::internal("POSTGRES_CA_CERT: must be a PEM certificate");
-            for certificate in CertificateDer::pem_slice_iter(pem.as_bytes()) {
-                let certificate = certificate.map_err(|_| unreadable())?;
-                roots.add(certificate).map_err(|_| unreadable())?;
-            }
-            if roots.is_empty() {
-                return Err(unreadable());
-            }
-        }
-    }
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let client = rustls::ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(|error| Error::Internal(Box::new(error)))?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    Ok(MakeRustlsConnect::new(client))
+fn tls_connector(config: &PostgresConfig) -> Result<MakeRustlsConnect> {
+    let roots = match &config.ca_certificate {
+        None => tls::public_roots(),
+        Some(pem) => tls::roots_from_pem(pem)
+            .ok_or_else(|| Error::internal("POSTGRES_CA_CERT: must be a PEM certificate"))?,
+    };
+    Ok(MakeRustlsConnect::new(tls::client_config(roots)))
 }
 
 /// Postgres is starting, stopping, or was asked before it listened.

@@ -10,11 +10,10 @@ use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderValue, Method, Request, StatusCode, Uri};
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::body::{Bytes, Incoming};
-use hyper_rustls::{ConfigBuilderExt, HttpsConnector, HttpsConnectorBuilder};
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
-use rustls::{ClientConfig, RootCertStore};
 
 use crate::{Error, ReplyFuture, reply};
 
@@ -56,13 +55,9 @@ struct Pool {
 impl Transport {
     pub(crate) fn new(url: &str, token: &str) -> Result<Self, Error> {
         let base: Uri = url.parse().map_err(|_| Error::InvalidUrl("is invalid"))?;
-        let tls = match base.scheme_str() {
-            Some("https") => true,
-            Some("http") => false,
-            _ => {
-                return Err(Error::InvalidUrl("must begin with https:// or http://"));
-            }
-        };
+        if !matches!(base.scheme_str(), Some("https" | "http")) {
+            return Err(Error::InvalidUrl("must begin with https:// or http://"));
+        }
         // `Debug` shows the URL, so it must not contain a password.
         if base
             .authority()
@@ -83,7 +78,7 @@ impl Transport {
         let mut authorization = bearer.map_err(|_| Error::InvalidToken)?;
         authorization.set_sensitive(true);
 
-        let connector = connector(tls)?;
+        let connector = connector()?;
         Ok(Self {
             single: at("")?,
             pipeline: at("/pipeline")?,
@@ -187,23 +182,14 @@ impl Pool {
     }
 }
 
-/// Creates the connector. The public root certificates are loaded for https only.
-fn connector(tls: bool) -> Result<Connector, Error> {
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(|error| Error::Connect(error.into()))?;
-    let config = if tls {
-        config.with_webpki_roots()
-    } else {
-        config.with_root_certificates(RootCertStore::empty())
-    };
+fn connector() -> Result<Connector, Error> {
     let mut tcp = HttpConnector::new();
     tcp.enforce_http(false);
     // A request is one small write, so nothing is gained by delaying it.
     tcp.set_nodelay(true);
     Ok(HttpsConnectorBuilder::new()
-        .with_tls_config(config.with_no_client_auth())
+        .with_provider_and_webpki_roots(rustls::crypto::ring::default_provider())
+        .map_err(|error| Error::Connect(error.into()))?
         .https_or_http()
         .enable_http1()
         .wrap_connector(tcp))
