@@ -311,6 +311,38 @@ async fn a_temporary_failure_is_retried_with_growing_delays_and_then_abandoned()
 }
 
 #[tokio::test]
+async fn a_domain_in_any_script_is_written_in_ascii() {
+    let Some(server) = MailServer::start().await else {
+        return;
+    };
+    let settings = server
+        .settings()
+        .with("MAIL_FROM", "Estudio <hola@señal.example>");
+    let app = TestApp::start_with(settings).await;
+    let converted = [
+        ("bücher.example", "xn--bcher-kva.example"),
+        ("пример.example", "xn--e1afmkfd.example"),
+        ("例え.example", "xn--r8jz45g.example"),
+        ("مثال.example", "xn--mgbh0fb.example"),
+    ];
+    for (domain, _) in converted {
+        insert_mail(&app, &format!("ana@{domain}")).await;
+    }
+    // The invisible character in this domain is not allowed in a domain name.
+    insert_mail(&app, "ana@a\u{200d}b.example").await;
+    let sent = send_due_mails(&app.app).await;
+    assert_eq!((sent.sent, sent.given_up), (4, 1));
+    let mails = server.wait_for_mails(4).await;
+    for (_, ascii) in converted {
+        let address = format!("ana@{ascii}");
+        let mail = mails.iter().find(|mail| mail["to"] == json!([address]));
+        let headers = &mail.unwrap()["headers"];
+        assert_eq!(headers["to"], json!(address));
+        assert_eq!(headers["from"], "Estudio <hola@xn--seal-hqa.example>");
+    }
+}
+
+#[tokio::test]
 async fn an_unknown_recipient_is_abandoned_immediately() {
     let Some(server) = MailServer::start().await else {
         return;

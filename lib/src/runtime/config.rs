@@ -367,7 +367,9 @@ mod tests {
             ("MAIL_FROM", "Sabor con Flow <hello@studio.example>"),
             ("MAIL_FROM", "hello@studio.example"),
             ("MAIL_FROM", "Estudio ñandú <hello@studio.example>"),
+            ("MAIL_FROM", "Estudio <hola@señal.example>"),
             ("CONTACT_TO", "hello@studio.example"),
+            ("CONTACT_TO", "hola@señal.example"),
         ] {
             assert!(read(&[(name, good)]).is_ok(), "{name}={good}");
         }
@@ -376,6 +378,7 @@ mod tests {
             ("MAIL_FROM", "hello@"),
             ("CONTACT_TO", "Sabor <hello@studio.example>"),
             ("CONTACT_TO", "studio"),
+            ("CONTACT_TO", "señal@studio.example"),
         ] {
             assert!(problem(&[(name, bad)]).starts_with(name), "{name}={bad}");
         }

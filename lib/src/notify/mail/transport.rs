@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use lettre::address::AddressError;
 use lettre::message::header::{HeaderName, HeaderValue};
 use lettre::message::{Mailbox, MultiPart};
 use lettre::transport::smtp::Error as SmtpError;
@@ -51,10 +52,12 @@ impl<'a> Carrier<'a> {
     ///
     /// A sentence for the log, when `MAIL_FROM` is no sender.
     pub(super) fn new(config: &'a MailConfig) -> Result<Self, String> {
-        let from = config.from.parse();
+        let invalid = "MAIL_FROM is no e-mail address";
+        let Mailbox { name, email } = config.from.parse().map_err(|_| invalid.to_owned())?;
+        let email = with_ascii_domain(email).map_err(|_| invalid.to_owned())?;
         Ok(Self {
             config,
-            from: from.map_err(|_| "MAIL_FROM is no e-mail address".to_owned())?,
+            from: Mailbox::new(name, email),
             connection: None,
         })
     }
@@ -63,7 +66,7 @@ impl<'a> Carrier<'a> {
     /// responsible for it.
     pub(super) async fn send(&mut self, due: &Due, letter: Letter) -> Result<(), Trouble> {
         let never = |error: &dyn std::error::Error| Trouble::Never(chain(error));
-        let to: Address = due.recipient.parse().map_err(|error| never(&error))?;
+        let to = parse_address(&due.recipient).map_err(|error| never(&error))?;
         let message = message(&self.from, &to, due, letter).map_err(|error| never(&error))?;
         match &self.config.transport {
             MailTransport::Smtp(config) => self.by_smtp(config, &to, &message.formatted()).await,
@@ -106,6 +109,21 @@ impl<'a> Carrier<'a> {
     }
 }
 
+/// Reads an address. The domain is returned in ASCII, which every mail server
+/// accepts: `bücher.example` becomes `xn--bcher-kva.example`.
+fn parse_address(text: &str) -> Result<Address, AddressError> {
+    with_ascii_domain(text.parse()?)
+}
+
+fn with_ascii_domain(address: Address) -> Result<Address, AddressError> {
+    if address.domain().is_ascii() {
+        return Ok(address);
+    }
+    let domain =
+        idna::domain_to_ascii(address.domain()).map_err(|_| AddressError::InvalidDomain)?;
+    Address::new(address.user(), domain)
+}
+
 fn message(
     from: &Mailbox,
     to: &Address,
@@ -124,7 +142,7 @@ fn message(
             "auto-generated".to_owned(),
         ));
     if let Some((name, address)) = letter.reply_to
-        && let Ok(address) = address.parse()
+        && let Ok(address) = parse_address(&address)
     {
         builder = builder.reply_to(Mailbox::new(Some(name), address));
     }
@@ -260,7 +278,7 @@ mod properties {
 
     fn written(letter: Letter, to: &str) -> String {
         let from = "Sabor con Flow <hello@studio.example>".parse().unwrap();
-        let message = message(&from, &to.parse().unwrap(), &due(to), letter).unwrap();
+        let message = message(&from, &parse_address(to).unwrap(), &due(to), letter).unwrap();
         String::from_utf8(message.formatted()).unwrap()
     }
 
@@ -304,19 +322,22 @@ mod properties {
         }
 
         #[test]
-        fn whatever_address_an_account_has_the_mail_goes_there_alone(
-            typed in prop_oneof![text(), "[!-~]{1,20}@[a-z.-]{1,20}", "\"[ -~]{1,20}\"@[a-z]{1,9}\\.example"],
+        fn mail_goes_only_to_the_accounts_address(
+            typed in prop_oneof![text(), "[!-~]{1,20}@[a-z.-]{1,20}", "[a-z]{1,9}@[^@]{1,9}\\.example", "\"[ -~]{1,20}\"@[a-z]{1,9}\\.example"],
         ) {
             let Ok(email) = Email::parse(&typed) else { return Ok(()) };
-            if !email.as_str().rsplit('@').next().unwrap().is_ascii() {
-                return Ok(());
-            }
+            let address = match parse_address(email.as_str()) {
+                // No domain in ASCII stands for this one, so none has a mailbox.
+                Err(_) if !email.as_str().rsplit('@').next().unwrap().is_ascii() => return Ok(()),
+                address => address.unwrap(),
+            };
+            assert!(address.domain().is_ascii());
             let letter = Letter {
                 subject: "Hola".to_owned(), text: String::new(), html: String::new(), reply_to: None,
             };
             let headers = headers(&written(letter, email.as_str()));
             let to: Vec<_> = headers.iter().filter(|(name, _)| name == "To").collect();
-            assert_eq!(to, [&("To".to_owned(), email.as_str().to_owned())]);
+            assert_eq!(to, [&("To".to_owned(), address.to_string())]);
         }
     }
 }

@@ -185,10 +185,11 @@ fn checked(
     options: Options,
 ) -> Result<Option<String>, ConfigError> {
     let text = env.text(name);
-    // A name in letters that are no ASCII is no trouble; an address would be.
+    // The name and the domain may be in any script: both are encoded in a mail.
+    // A mailbox name could only be sent as it is, which many servers refuse.
     let is_good = |text: &String| {
         EmailAddress::parse_with_options(text, options)
-            .is_ok_and(|parsed| parsed.email().is_ascii())
+            .is_ok_and(|parsed| parsed.local_part().is_ascii())
     };
     match text {
         Some(text) if !is_good(&text) => Err(refuse(name, problem)),
