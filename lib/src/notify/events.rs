@@ -7,16 +7,16 @@
 //! session counts as used.
 
 use std::collections::HashMap;
-use std::pin::Pin;
+use std::convert::Infallible;
+use std::future::ready;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
-use axum::body::Body;
-use axum::response::Response;
-use http::header::CONTENT_TYPE;
-use http::{HeaderMap, HeaderName, HeaderValue};
-use hyper::body::{Bytes, Frame};
+use axum::response::sse::{Event, KeepAlive, Sse};
+use axum::response::{IntoResponse, Response};
+use futures_util::stream::{self, StreamExt};
+use http::header::CACHE_CONTROL;
+use http::{HeaderMap, HeaderName};
 use uuid::Uuid;
 
 use crate::error::{Error, Result};
@@ -29,27 +29,36 @@ use crate::{App, BoxFuture};
 /// How often a stream looks.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// How long it is silent at most, so that nobody on the way takes it for dead.
-const SILENCE: Duration = Duration::from_secs(10);
+/// A stream without events sends a comment this often, so that no proxy on the
+/// way closes it.
+const KEEP_ALIVE: Duration = Duration::from_secs(10);
 
-/// What a stream begins with: how long a browser waits before it comes back, in
-/// milliseconds, and from where on it is told, which it takes for the number
-/// of the last event. Without it, whoever was told of nothing before the stream
-/// ended would miss what happens until it is back.
-fn beginning(after: i64) -> String {
-    format!("retry: 1000\nid: {after}\n\n")
+/// Returns the first event of a stream: how long the browser waits before it
+/// reconnects, and the id after which the stream begins. The browser sends this
+/// id when it reconnects before any other event, and so misses nothing.
+fn first_event(after: i64) -> Event {
+    Event::default()
+        .retry(Duration::from_secs(1))
+        .id(after.to_string())
 }
 
-/// All that is said to whoever has too many open: to come back in half a
-/// minute, and from where on they are then told. Not 429: a browser comes back
-/// after an answer that ends, and never after one that is a failure.
-fn refusal(after: i64) -> String {
-    format!(": {MOST_STREAMS} streams are open already\nretry: 30000\nid: {after}\n\n")
+/// Returns the only event that a member with too many streams gets: reconnect in
+/// half a minute, and continue after this id. It is not a 429, because a browser
+/// reconnects after a response that ends, but never after one that failed.
+fn refusal(after: i64) -> Event {
+    Event::default()
+        .comment(format!("{MOST_STREAMS} streams are open already"))
+        .retry(Duration::from_secs(30))
+        .id(after.to_string())
 }
 
-/// What it says when the session has ended. Without a number, and told from
-/// the end of another session by its data.
-const ENDED: &str = "event: session_ended\ndata: {\"current\":true}\n\n";
+/// Returns the last event of a stream whose session has ended. It has no id, and
+/// its data distinguishes it from the end of another session.
+fn session_ended() -> Event {
+    Event::default()
+        .event("session_ended")
+        .data(r#"{"current":true}"#)
+}
 
 /// How many events are read at once.
 const BATCH: i64 = 100;
@@ -129,7 +138,7 @@ pub fn stream<'a>(
             }
         };
         let Some(place) = place else {
-            return Ok(answer(refusal(after).into()));
+            return Ok(respond(stream::once(ready(refusal(after)))));
         };
         let stream = Stream {
             place,
@@ -139,25 +148,26 @@ pub fn stream<'a>(
             after,
             ends,
             looks_at: Instant::now(),
-            spoke_at: Instant::now(),
             is_over: false,
         };
-        let begun = (Box::new(stream), beginning(after));
-        let body = StreamBody(Some(Box::pin(std::future::ready(Some(begun)))));
-        Ok(answer(Body::new(body)))
+        let batches = stream::unfold(stream, |mut stream| async move {
+            let events = stream.next().await?;
+            Some((events, stream))
+        });
+        let first = stream::once(ready(first_event(after)));
+        Ok(respond(first.chain(batches.flat_map(stream::iter))))
     })
 }
 
-fn answer(body: Body) -> Response {
-    let mut response = Response::new(body);
-    let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
-    // What stands between is to pass each event on as it comes.
-    headers.insert(
-        HeaderName::from_static("x-accel-buffering"),
-        HeaderValue::from_static("no"),
-    );
-    response
+fn respond(events: impl stream::Stream<Item = Event> + Send + 'static) -> Response {
+    let keep_alive = KeepAlive::new().interval(KEEP_ALIVE);
+    let stream = Sse::new(events.map(Ok::<_, Infallible>)).keep_alive(keep_alive);
+    let headers = [
+        (CACHE_CONTROL, "no-store"),
+        // Proxies must pass each event on as it comes.
+        (HeaderName::from_static("x-accel-buffering"), "no"),
+    ];
+    (headers, stream).into_response()
 }
 
 fn last_event_id(headers: &HeaderMap) -> Result<Option<i64>> {
@@ -178,13 +188,13 @@ struct Stream {
     after: i64,
     ends: Instant,
     looks_at: Instant,
-    spoke_at: Instant,
     is_over: bool,
 }
 
 impl Stream {
-    /// What to send next. `None`: it ends, and whoever wants more comes back.
-    async fn next(&mut self) -> Option<String> {
+    /// Waits for the next events. Returns `None` when the stream ends; the
+    /// browser then reconnects.
+    async fn next(&mut self) -> Option<Vec<Event>> {
         let ending = self.place.app.ending().clone();
         while !self.is_over {
             let wake = self.looks_at.min(self.ends);
@@ -200,15 +210,8 @@ impl Stream {
                 return None;
             };
             match seen {
-                Ok(text) if !text.is_empty() => {
-                    self.spoke_at = Instant::now();
-                    return Some(text);
-                }
-                Ok(_) if self.spoke_at.elapsed() >= SILENCE => {
-                    self.spoke_at = Instant::now();
-                    return Some(":\n\n".to_owned());
-                }
-                Ok(_) => {}
+                Ok(events) if events.is_empty() => {}
+                Ok(events) => return Some(events),
                 // Better an end that the browser sees than a silence that it
                 // takes for "nothing has happened".
                 Err(error) => {
@@ -220,14 +223,14 @@ impl Stream {
         None
     }
 
-    async fn look(&mut self) -> Result<String> {
+    async fn look(&mut self) -> Result<Vec<Event>> {
         let (app, user_id, after) = (&self.place.app, self.place.user_id, self.after);
         if let Some(key) = &self.key {
             let session = app.sessions().get(key).await?;
             let user = session.and_then(|session| session.user);
             if user.is_none_or(|user| user.id != user_id) {
                 self.is_over = true;
-                return Ok(ENDED.to_owned());
+                return Ok(vec![session_ended()]);
             }
         }
         let events = app
@@ -237,53 +240,23 @@ impl Stream {
         let more = events.len() as i64 == BATCH;
         self.looks_at = Instant::now() + if more { Duration::ZERO } else { PAUSE };
         self.after = events.last().map_or(after, |event| event.seq);
-        events.into_iter().map(text).collect()
+        events.into_iter().map(to_sse).collect()
     }
 }
 
-/// One event. JSON has no line breaks, and a kind is a word of ours.
-fn text(event: MemberEvent) -> Result<String> {
-    let (seq, kind) = (event.seq, event.kind.clone());
-    let data = serde_json::to_string(&Shown::from(event));
-    let data = data.map_err(|error| Error::Internal(Box::new(error)))?;
-    Ok(format!("id: {seq}\nevent: {kind}\ndata: {data}\n\n"))
-}
-
-type Next = BoxFuture<'static, Option<(Box<Stream>, String)>>;
-
-/// A stream as a body: whoever hangs up drops it, wherever it stands.
-struct StreamBody(Option<Next>);
-
-impl http_body::Body for StreamBody {
-    type Data = Bytes;
-    type Error = std::convert::Infallible;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
-        let Some(next) = &mut self.0 else {
-            return Poll::Ready(None);
-        };
-        match ready!(next.as_mut().poll(context)) {
-            Some((mut stream, text)) => {
-                self.0 = Some(Box::pin(async move {
-                    let text = stream.next().await?;
-                    Some((stream, text))
-                }));
-                Poll::Ready(Some(Ok(Frame::data(text.into()))))
-            }
-            None => {
-                self.0 = None;
-                Poll::Ready(None)
-            }
-        }
-    }
+fn to_sse(event: MemberEvent) -> Result<Event> {
+    let sse = Event::default()
+        .id(event.seq.to_string())
+        .event(&event.kind);
+    sse.json_data(Shown::from(event))
+        .map_err(|error| Error::Internal(Box::new(error)))
 }
 
 #[cfg(test)]
 mod properties {
     use proptest::prelude::*;
+
+    use http::HeaderValue;
 
     use super::*;
     use crate::testing::arbitrary::{fair, header_value, headers};
