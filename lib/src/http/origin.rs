@@ -30,6 +30,11 @@ const ANSWERED_BY_FORM: &str = "/api/auth/oauth/callback/{provider}";
 /// old browsers. Without a cookie there is nothing to abuse, and a request
 /// with a bearer is judged by that alone, which no browser adds by itself; a
 /// name and a password (`Basic`) it might.
+///
+/// `tower_http::csrf` is more lenient and cannot be made stricter: it accepts a
+/// request with neither `Origin` nor `Sec-Fetch-Site`, `Sec-Fetch-Site: none`,
+/// and any `Origin` with the host of the request, even over plain HTTP. Its
+/// exemptions see only method and path, and ours depend on `Authorization`.
 pub(super) async fn check(
     State(app): State<App>,
     request: Request,
