@@ -11,7 +11,7 @@ use super::is_ci;
 /// From PyPI.
 const PACKAGES: [&str; 3] = [
     "aiosmtpd==1.4.6",
-    "icalendar==7.3.0",
+    "icalendar==7.3.2",
     "localstripe==1.15.10",
 ];
 
