@@ -84,24 +84,24 @@ impl Drill {
     /// Injects the fault and ends it.
     async fn inject(self, run: &Run) -> Result<()> {
         match self {
-            Self::RedisKilled => redis::killed(run).await,
-            Self::RedisAway => redis::away(run).await,
-            Self::RedisEmptied => redis::emptied(run).await,
-            Self::RedisSlow => redis::slow(run).await,
-            Self::PostgresKilled => postgres::killed(run).await,
-            Self::PostgresRestarted => postgres::restarted(run).await,
-            Self::PostgresSilent => postgres::silent(run).await,
-            Self::PostgresReset => postgres::reset(run).await,
-            Self::PostgresFull => postgres::full(run).await,
-            Self::FunctionKilled => function::killed(run).await,
-            Self::FunctionFrozen => function::frozen(run).await,
-            Self::ClockHourAhead => clock::jump(run, TimeDelta::hours(1)).await,
-            Self::ClockDaysAhead => clock::jump(run, TimeDelta::days(2)).await,
-            Self::ClockDaysBack => clock::jump(run, TimeDelta::days(-2)).await,
-            Self::CleanUpsOverlap => clean_up::overlap(run).await,
-            Self::SchemaOlder => schema::older(run).await,
-            Self::SchemaNewer => schema::newer(run).await,
-            Self::MigrationsAtOnce => schema::at_once(run).await,
+            Self::RedisKilled => redis::kill(run).await,
+            Self::RedisAway => redis::make_unreachable(run).await,
+            Self::RedisEmptied => redis::flush_repeatedly(run).await,
+            Self::RedisSlow => redis::slow_down(run).await,
+            Self::PostgresKilled => postgres::kill(run).await,
+            Self::PostgresRestarted => postgres::restart(run).await,
+            Self::PostgresSilent => postgres::stall(run).await,
+            Self::PostgresReset => postgres::disconnect(run).await,
+            Self::PostgresFull => postgres::exhaust_connections(run).await,
+            Self::FunctionKilled => function::kill(run).await,
+            Self::FunctionFrozen => function::freeze(run).await,
+            Self::ClockHourAhead => clock::move_clock(run, TimeDelta::hours(1)).await,
+            Self::ClockDaysAhead => clock::move_clock(run, TimeDelta::days(2)).await,
+            Self::ClockDaysBack => clock::move_clock(run, TimeDelta::days(-2)).await,
+            Self::CleanUpsOverlap => clean_up::run_concurrently(run).await,
+            Self::SchemaOlder => schema::use_older_schema(run).await,
+            Self::SchemaNewer => schema::use_newer_schema(run).await,
+            Self::MigrationsAtOnce => schema::migrate_concurrently(run).await,
         }
     }
 
@@ -255,7 +255,7 @@ impl Drill {
 /// could not run.
 pub(crate) async fn run(options: Options) -> Result<()> {
     testbed::function::build().await?;
-    let environment = Arc::new(Environment::open(options.short).await?);
+    let environment = Arc::new(Environment::start(options.short).await?);
     let all = Drill::value_variants().iter().copied();
     let (mut rows, mut lost) = (Vec::new(), None);
     for drill in all.filter(|one| options.only.is_empty() || options.only.contains(one)) {

@@ -181,12 +181,12 @@ impl Testbed {
     /// Returns the size of a session record, or `None` if Redis is not a real one.
     async fn record_size(&self, database: &str, number: usize) -> Result<Option<f64>> {
         let key = self.session_key(database, number)?;
-        let told = self
+        let size = self
             .redis
             .endpoint
             .command(&["MEMORY", "USAGE", &key])
             .await;
-        Ok(told.ok().and_then(|bytes| bytes.as_f64()))
+        Ok(size.ok().and_then(|bytes| bytes.as_f64()))
     }
 
     /// Counts the connections of a database.

@@ -26,7 +26,7 @@ const ROUNDS: i32 = 30;
 
 /// Runs two clean-ups at once, repeatedly. In every third round one is killed half-way.
 /// At the end nothing expired is left, and each token is in the archive once.
-pub(super) async fn overlap(run: &Run) -> Result<()> {
+pub(super) async fn run_concurrently(run: &Run) -> Result<()> {
     let (environment, client) = (&run.environment, run.environment.connect().await?);
     let one = function::start(PATH, &environment.variables()).await?;
     let (started, mut round, mut tokens, mut killed) = (Instant::now(), 0, 0, 0);

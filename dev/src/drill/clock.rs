@@ -76,7 +76,7 @@ pub(super) async fn reset(environment: &Environment) -> Result<()> {
 }
 
 /// Moves the clock, and back after the duration of a fault.
-pub(super) async fn jump(run: &Run, by: TimeDelta) -> Result<()> {
+pub(super) async fn move_clock(run: &Run, by: TimeDelta) -> Result<()> {
     let session = sign_in(run).await?;
     set_offset(&run.environment, by)?;
     wait_until_used(run, by, &session).await?;

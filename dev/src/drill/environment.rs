@@ -173,7 +173,7 @@ pub(super) struct Environment {
 }
 
 impl Environment {
-    pub(super) async fn open(short: bool) -> Result<Self> {
+    pub(super) async fn start(short: bool) -> Result<Self> {
         let testbed = Testbed::start(short, CONNECTIONS).await?;
         let proxy = FaultyProxy::start(&testbed.cluster.url(DATABASE)).await?;
         let mut environment = Self {

@@ -9,7 +9,7 @@ use super::environment::{Instance, Operation};
 use super::run::Run;
 
 /// Kills one process after another with SIGKILL, and replaces each.
-pub(super) async fn killed(run: &Run) -> Result<()> {
+pub(super) async fn kill(run: &Run) -> Result<()> {
     let (environment, started) = (&run.environment, Instant::now());
     let variables = environment.variables();
     for instance in environment.instances.iter().cycle() {
@@ -25,7 +25,7 @@ pub(super) async fn killed(run: &Run) -> Result<()> {
 /// Freezes one process of each function that has two, like the platform freezes an idle
 /// instance. Session records written meanwhile reach Redis after the thaw, and must not
 /// restore sessions that others have ended.
-pub(super) async fn frozen(run: &Run) -> Result<()> {
+pub(super) async fn freeze(run: &Run) -> Result<()> {
     let environment = &run.environment;
     let both =
         [Operation::Check, Operation::Book].map(|operation| environment.instance(operation, 0));

@@ -13,7 +13,7 @@ use crate::testbed::DATABASE;
 
 /// Kills Postgres with SIGKILL. Committed data are recovered at the next start. A crash
 /// of the machine is not simulated, because temporary clusters run without fsync.
-pub(super) async fn killed(run: &Run) -> Result<()> {
+pub(super) async fn kill(run: &Run) -> Result<()> {
     run.environment.testbed.cluster.kill().await?;
     run.environment.wait_fault_duration().await;
     run.environment.testbed.cluster.restart().await
@@ -21,17 +21,17 @@ pub(super) async fn killed(run: &Run) -> Result<()> {
 
 /// Stops Postgres in order and starts it at once, like an update by the hosting
 /// provider.
-pub(super) async fn restarted(run: &Run) -> Result<()> {
+pub(super) async fn restart(run: &Run) -> Result<()> {
     run.environment.testbed.cluster.restart().await
 }
 
 /// Stalls all connections. Those that are open now stay broken afterwards.
-pub(super) async fn silent(run: &Run) -> Result<()> {
+pub(super) async fn stall(run: &Run) -> Result<()> {
     with_proxy_mode(run, ProxyMode::Stall).await
 }
 
 /// Closes all connections, and new ones at once.
-pub(super) async fn reset(run: &Run) -> Result<()> {
+pub(super) async fn disconnect(run: &Run) -> Result<()> {
     with_proxy_mode(run, ProxyMode::Disconnect).await
 }
 
@@ -43,7 +43,7 @@ async fn with_proxy_mode(run: &Run, mode: ProxyMode) -> Result<()> {
 }
 
 /// Takes all connections, including those of the functions, which are terminated.
-pub(super) async fn full(run: &Run) -> Result<()> {
+pub(super) async fn exhaust_connections(run: &Run) -> Result<()> {
     const TERMINATE_OTHERS: &str =
         "select count(pg_terminate_backend(pid)) from pg_stat_activity where datname = $1";
     let cluster = &run.environment.testbed.cluster;

@@ -47,7 +47,7 @@ fn ensure_used(run: &Run) -> Result<()> {
 }
 
 /// Kills Redis with SIGKILL, and starts it again on the same port, without data.
-pub(super) async fn killed(run: &Run) -> Result<()> {
+pub(super) async fn kill(run: &Run) -> Result<()> {
     let server = run.environment.testbed.redis.server.as_ref();
     let server = server.context("redis-server is not installed")?;
     ensure_used(run)?;
@@ -57,12 +57,12 @@ pub(super) async fn killed(run: &Run) -> Result<()> {
 }
 
 /// Stops listening, and comes back with its data.
-pub(super) async fn away(run: &Run) -> Result<()> {
+pub(super) async fn make_unreachable(run: &Run) -> Result<()> {
     with_mode(run, Mode::Unreachable).await
 }
 
 /// Runs commands at once, but delays every response by two seconds.
-pub(super) async fn slow(run: &Run) -> Result<()> {
+pub(super) async fn slow_down(run: &Run) -> Result<()> {
     with_mode(run, Mode::Slow(SLOW)).await
 }
 
@@ -75,7 +75,7 @@ async fn with_mode(run: &Run, mode: Mode) -> Result<()> {
 }
 
 /// Deletes all data, ten times.
-pub(super) async fn emptied(run: &Run) -> Result<()> {
+pub(super) async fn flush_repeatedly(run: &Run) -> Result<()> {
     let redis = &run.environment.testbed.redis.endpoint;
     ensure_used(run)?;
     for _ in 0..10 {

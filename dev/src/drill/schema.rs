@@ -24,7 +24,7 @@ const CALLERS: usize = 8;
 const ATTEMPTS: usize = 5;
 
 /// Reverts the newest migration while the functions run, and applies it again.
-pub(super) async fn older(run: &Run) -> Result<()> {
+pub(super) async fn use_older_schema(run: &Run) -> Result<()> {
     migrate(&run.environment, Some(1)).await?;
     run.environment.wait_fault_duration().await;
     migrate(&run.environment, None).await?;
@@ -32,7 +32,7 @@ pub(super) async fn older(run: &Run) -> Result<()> {
 }
 
 /// Eight callers apply a pending migration at once. Exactly one must succeed.
-pub(super) async fn at_once(run: &Run) -> Result<()> {
+pub(super) async fn migrate_concurrently(run: &Run) -> Result<()> {
     let environment = &run.environment;
     let variables = environment.variables();
     let one = function::start(INIT, &variables).await?;
@@ -60,7 +60,7 @@ pub(super) async fn at_once(run: &Run) -> Result<()> {
 
 /// Adds what a later deployment might add: columns, a table, a value that a check
 /// constraint allows, and an unknown migration.
-pub(super) async fn newer(run: &Run) -> Result<()> {
+pub(super) async fn use_newer_schema(run: &Run) -> Result<()> {
     let environment = &run.environment;
     let client = environment.connect().await?;
     let row = client.query_one(STATUS_CONSTRAINT, &[]).await?;
