@@ -19,7 +19,7 @@ struct Feed {
 
 /// The routes of this function.
 pub fn route() -> Routes {
-    routes![read]
+    routes![get_calendar]
 }
 
 /// The member's bookings of classes from 90 days ago on, as iCalendar; what
@@ -29,7 +29,7 @@ pub fn route() -> Routes {
     (status = 400, description = "No token"),
     (status = 404, description = "No feed has this token, or no longer"),
 ))]
-async fn read(app: App, Query(feed): Query<Feed>) -> Result<impl IntoResponse> {
+async fn get_calendar(app: App, Query(feed): Query<Feed>) -> Result<impl IntoResponse> {
     let no_token = || Error::field("token", "must be given");
     let text = ical::feed(&app, &feed.token.ok_or_else(no_token)?).await?;
     let headers = [

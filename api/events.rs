@@ -10,7 +10,7 @@ use sabor::{App, Exit, Result, Routes, routes, serve};
 
 /// The routes of this function.
 pub fn route() -> Routes {
-    routes![events]
+    routes![list_events]
 }
 
 /// With `Accept: text/event-stream` the events from now on, or from the one
@@ -25,7 +25,7 @@ pub fn route() -> Routes {
     (status = 200, content((List<Shown> = "application/json"), (String = "text/event-stream")), description = "A page of them, or the stream"),
     (status = 400, description = "No such limit, cursor or `Last-Event-ID`"),
 ))]
-async fn events(app: App, member: Member, page: Page, headers: HeaderMap) -> Result<Response> {
+async fn list_events(app: App, member: Member, page: Page, headers: HeaderMap) -> Result<Response> {
     if accepts(&headers, "text/event-stream") {
         return events::stream(&app, &member, &headers).await;
     }

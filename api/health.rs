@@ -9,14 +9,14 @@ use utoipa::ToSchema;
 
 #[derive(Serialize, ToSchema)]
 struct Health {
-    status: health::Overall,
+    status: health::HealthStatus,
     timestamp: DateTime<Utc>,
-    services: health::Services,
+    services: health::ServicesHealth,
 }
 
 /// The routes of this function.
 pub fn route() -> Routes {
-    routes![health]
+    routes![check_health]
 }
 
 /// Asks Postgres and Redis at the same time. Says nothing of either but
@@ -25,11 +25,11 @@ pub fn route() -> Routes {
     (status = 200, body = Health, description = "Healthy, or degraded: without Redis all works, more slowly"),
     (status = 503, body = Health, description = "Unhealthy: without Postgres little works"),
 ))]
-async fn health(app: App) -> (StatusCode, Json<Health>) {
+async fn check_health(app: App) -> (StatusCode, Json<Health>) {
     let services = health::check(&app).await;
     let status = services.overall();
     let code = match status {
-        health::Overall::Unhealthy => StatusCode::SERVICE_UNAVAILABLE,
+        health::HealthStatus::Unhealthy => StatusCode::SERVICE_UNAVAILABLE,
         _ => StatusCode::OK,
     };
     let timestamp = app.clock().now();

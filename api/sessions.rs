@@ -13,28 +13,28 @@ use utoipa::{IntoParams, ToSchema};
 #[into_params(parameter_in = Query)]
 struct Scope {
     /// `all` ends this session as well; `others` unless given.
-    #[param(inline, value_type = Option<Which>)]
+    #[param(inline, value_type = Option<ScopeValue>)]
     scope: Option<String>,
 }
 
 #[derive(ToSchema)]
 #[schema(rename_all = "lowercase")]
 #[expect(dead_code, reason = "for the description alone")]
-enum Which {
+enum ScopeValue {
     Others,
     All,
 }
 
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-struct Ended {
+struct EndSessionsResult {
     success: bool,
     ended_count: usize,
 }
 
 /// The routes of this function.
 pub fn route() -> Routes {
-    routes![list, end]
+    routes![list_sessions, end_sessions]
 }
 
 /// Newest first, with what a member recognises them by.
@@ -42,7 +42,7 @@ pub fn route() -> Routes {
     (status = 200, body = List<Shown>, description = "A page of them"),
     (status = 400, description = "No such limit or cursor"),
 ))]
-async fn list(app: App, member: Member, page: Page) -> Result<Json<List<Shown>>> {
+async fn list_sessions(app: App, member: Member, page: Page) -> Result<Json<List<Shown>>> {
     let rows = app.sessions().list(member.user.id, page).await?;
     let current = member.visit.session.id;
     Ok(Json(List::new(rows, page, Listed::place, |row| {
@@ -52,15 +52,15 @@ async fn list(app: App, member: Member, page: Page) -> Result<Json<List<Shown>>>
 
 /// Ends all others, or with `?scope=all` this one too.
 #[utoipa::path(delete, path = "/api/sessions", tag = "sessions", security(("session" = [])), params(Scope), responses(
-    (status = 200, body = Ended, description = "They have ended"),
+    (status = 200, body = EndSessionsResult, description = "They have ended"),
     (status = 400, description = "No such scope"),
 ))]
-async fn end(
+async fn end_sessions(
     app: App,
     client: Caller,
     member: Member,
     Query(scope): Query<Scope>,
-) -> Result<(Option<SetCookie>, Json<Ended>)> {
+) -> Result<(Option<SetCookie>, Json<EndSessionsResult>)> {
     let all = match scope.scope.as_deref() {
         None | Some("others") => false,
         Some("all") => true,
@@ -74,7 +74,7 @@ async fn end(
     let cookie = all.then(|| SetCookie::clear_session(&app));
     Ok((
         cookie,
-        Json(Ended {
+        Json(EndSessionsResult {
             success: true,
             ended_count,
         }),

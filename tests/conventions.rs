@@ -307,6 +307,25 @@ fn the_description_in_the_repository_is_the_one_that_the_code_gives() {
 }
 
 #[test]
+fn every_operation_has_an_id_of_its_own_that_makes_a_method_name() {
+    let document: Value = serde_json::from_str(&sabor_dev::document().unwrap()).unwrap();
+    let paths = document["paths"].as_object().unwrap().values();
+    let operations = paths.flat_map(|item| item.as_object().unwrap().values());
+    let mut ids = BTreeSet::new();
+    for operation in operations {
+        let id = operation["operationId"].as_str().unwrap();
+        // ^[a-z]+[A-Za-z]+$
+        assert!(
+            id.len() > 1
+                && id.starts_with(|c: char| c.is_ascii_lowercase())
+                && id.chars().all(|c| c.is_ascii_alphabetic()),
+            "{id}"
+        );
+        assert!(ids.insert(id), "{id} is used twice");
+    }
+}
+
+#[test]
 fn the_description_refers_to_nothing_that_it_does_not_have() {
     let document: Value =
         serde_json::from_str(&sabor_testing::openapi::document().unwrap()).unwrap();

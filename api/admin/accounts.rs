@@ -10,7 +10,7 @@ use sabor::{App, Exit, Result, Routes, routes, serve};
 
 /// The routes of this function.
 pub fn route() -> Routes {
-    routes![list, make, change]
+    routes![list_organizations, create_organization, update_organization]
 }
 
 /// Newest first, each with all of its members.
@@ -18,7 +18,7 @@ pub fn route() -> Routes {
     (status = 200, body = List<Shown>, description = "A page of them"),
     (status = 400, description = "No such limit or cursor"),
 ))]
-async fn list(app: App, _admin: Admin, page: Page) -> Result<Json<List<Shown>>> {
+async fn list_organizations(app: App, _admin: Admin, page: Page) -> Result<Json<List<Shown>>> {
     organizations::list(&app, page).await.map(Json)
 }
 
@@ -27,7 +27,7 @@ async fn list(app: App, _admin: Admin, page: Page) -> Result<Json<List<Shown>>> 
     (status = 201, body = Shown, description = "Made"),
     (status = 409, description = "`slug_taken`"),
 ))]
-async fn make(
+async fn create_organization(
     app: App,
     client: Caller,
     Admin(admin): Admin,
@@ -44,7 +44,7 @@ async fn make(
     (status = 404, description = "There is no such account"),
     (status = 409, description = "`slug_taken`, or `account_full`: it has a hundred members"),
 ))]
-async fn change(
+async fn update_organization(
     app: App,
     client: Caller,
     Admin(admin): Admin,

@@ -7,7 +7,7 @@ use sabor::{App, Exit, Result, Routes, routes, serve};
 
 /// The routes of this function.
 pub fn route() -> Routes {
-    routes![show]
+    routes![get_analytics]
 }
 
 /// Days are those of the studio's time zone. With `format=csv` a file for a
@@ -19,7 +19,7 @@ pub fn route() -> Routes {
     )),
     (status = 400, description = "No such day, bucket or format; or too long a time"),
 ))]
-async fn show(app: App, _staff: Staff, Query(params): Query<Params>) -> Result<Shown> {
+async fn get_analytics(app: App, _staff: Staff, Query(params): Query<Params>) -> Result<Shown> {
     analytics::show(&app, params).await
 }
 

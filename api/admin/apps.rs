@@ -10,7 +10,7 @@ use sabor::{App, Exit, Result, Routes, routes, serve};
 
 /// The routes of this function.
 pub fn route() -> Routes {
-    routes![list, enter, change]
+    routes![list_partner_apps, create_partner_app, update_partner_app]
 }
 
 /// Newest first, without their secrets.
@@ -18,7 +18,7 @@ pub fn route() -> Routes {
     (status = 200, body = List<Shown>, description = "A page of them"),
     (status = 400, description = "No such limit or cursor"),
 ))]
-async fn list(app: App, _admin: Admin, page: Page) -> Result<Json<List<Shown>>> {
+async fn list_partner_apps(app: App, _admin: Admin, page: Page) -> Result<Json<List<Shown>>> {
     apps::list(&app, page).await.map(Json)
 }
 
@@ -27,7 +27,7 @@ async fn list(app: App, _admin: Admin, page: Page) -> Result<Json<List<Shown>>> 
     (status = 201, body = AppWithSecret, description = "Entered; the secret is for its server"),
     (status = 409, description = "`name_taken`"),
 ))]
-async fn enter(
+async fn create_partner_app(
     app: App,
     client: Caller,
     Admin(admin): Admin,
@@ -44,7 +44,7 @@ async fn enter(
     (status = 404, description = "There is no such application"),
     (status = 409, description = "`rotating`: two secrets are good already"),
 ))]
-async fn change(
+async fn update_partner_app(
     app: App,
     client: Caller,
     Admin(admin): Admin,

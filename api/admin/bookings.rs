@@ -10,7 +10,7 @@ use sabor::{App, Exit, Result, Routes, routes, serve};
 
 /// The routes of this function.
 pub fn route() -> Routes {
-    routes![roster, book, change]
+    routes![list_roster, create_booking_for_member, update_booking]
 }
 
 /// Who comes to a class, in the order of booking, with what a teacher should know.
@@ -19,7 +19,7 @@ pub fn route() -> Routes {
     (status = 400, description = "No such limit or cursor, or no class named"),
     (status = 404, description = "There is no such class"),
 ))]
-async fn roster(
+async fn list_roster(
     app: App,
     _staff: Staff,
     Query(of): Query<Roster>,
@@ -34,7 +34,7 @@ async fn roster(
     (status = 404, description = "There is no such member or class"),
     (status = 409, description = "`class_full`, `already_booked`, `class_started`, `class_cancelled`, `waitlist_closed`; or `idempotency_key_reused`"),
 ))]
-async fn book(
+async fn create_booking_for_member(
     app: App,
     client: Caller,
     Staff(staff): Staff,
@@ -50,7 +50,7 @@ async fn book(
     (status = 404, description = "There is no such booking"),
     (status = 409, description = "`class_not_started`, `no_place`, `not_cancellable`, `class_started`, `already_paid`, `not_payable`, `nothing_to_pay`, `nothing_to_refund`; or `idempotency_key_reused`"),
 ))]
-async fn change(
+async fn update_booking(
     app: App,
     client: Caller,
     Staff(staff): Staff,

@@ -11,7 +11,12 @@ use sabor::{App, Exit, Result, Routes, routes, serve};
 
 /// The routes of this function.
 pub fn route() -> Routes {
-    routes![list, enter, change, retire]
+    routes![
+        list_all_class_types,
+        create_class_type,
+        update_class_type,
+        retire_class_type
+    ]
 }
 
 /// Newest first, retired ones too.
@@ -19,7 +24,7 @@ pub fn route() -> Routes {
     (status = 200, body = List<ShownToStaff>, description = "A page of them"),
     (status = 400, description = "No such limit or cursor, or `active` is neither true nor false"),
 ))]
-async fn list(
+async fn list_all_class_types(
     app: App,
     _staff: Staff,
     Query(activity): Query<Activity>,
@@ -33,7 +38,7 @@ async fn list(
     (status = 201, body = ShownToStaff, description = "Entered"),
     (status = 409, description = "The name is taken: `class_type_exists`"),
 ))]
-async fn enter(
+async fn create_class_type(
     app: App,
     client: Caller,
     Staff(staff): Staff,
@@ -50,7 +55,7 @@ async fn enter(
     (status = 404, description = "There is no such class type"),
     (status = 409, description = "The name is taken: `class_type_exists`"),
 ))]
-async fn change(
+async fn update_class_type(
     app: App,
     client: Caller,
     Staff(staff): Staff,
@@ -67,7 +72,7 @@ async fn change(
     (status = 400, description = "No id"),
     (status = 404, description = "There is no such class type"),
 ))]
-async fn retire(
+async fn retire_class_type(
     app: App,
     client: Caller,
     Staff(staff): Staff,

@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-struct CleanUp {
+struct CleanupResult {
     /// Whether every step did its work.
     success: bool,
     /// For people, such as `Cleaned up 15 expired sessions`.
@@ -21,7 +21,7 @@ struct CleanUp {
     remaining: bool,
 }
 
-impl From<Cleaned> for CleanUp {
+impl From<Cleaned> for CleanupResult {
     fn from(cleaned: Cleaned) -> Self {
         Self {
             success: cleaned.failed.is_empty(),
@@ -35,22 +35,25 @@ impl From<Cleaned> for CleanUp {
 
 /// The routes of this function.
 pub fn route() -> Routes {
-    routes![by_cron, by_hand]
+    routes![run_scheduled_cleanup, run_cleanup]
 }
 
 /// As Vercel Cron calls it: once, twice, late, or not at all.
 #[utoipa::path(get, path = "/api/admin/cleanup-sessions", tag = "operations", security(("cron" = [])), responses(
-    (status = 200, body = CleanUp, description = "What was removed"),
+    (status = 200, body = CleanupResult, description = "What was removed"),
 ))]
-async fn by_cron(app: App, _cron: OpenInDevelopment<Cron>) -> Result<Json<CleanUp>> {
+async fn run_scheduled_cleanup(
+    app: App,
+    _cron: OpenInDevelopment<Cron>,
+) -> Result<Json<CleanupResult>> {
     Ok(Json(cleanup::run(&app).await?.into()))
 }
 
 /// As an administrator calls it, or a script with the secret.
 #[utoipa::path(post, path = "/api/admin/cleanup-sessions", tag = "operations", security(("cron" = []), ("session" = [])), responses(
-    (status = 200, body = CleanUp, description = "What was removed"),
+    (status = 200, body = CleanupResult, description = "What was removed"),
 ))]
-async fn by_hand(app: App, _cron: OpenInDevelopment<Cron>) -> Result<Json<CleanUp>> {
+async fn run_cleanup(app: App, _cron: OpenInDevelopment<Cron>) -> Result<Json<CleanupResult>> {
     Ok(Json(cleanup::run(&app).await?.into()))
 }
 

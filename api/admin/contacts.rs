@@ -10,7 +10,7 @@ use sabor::{App, Exit, Result, Routes, routes, serve};
 
 /// The routes of this function.
 pub fn route() -> Routes {
-    routes![list, process]
+    routes![list_contact_submissions, update_contact_submission]
 }
 
 /// Newest first.
@@ -18,7 +18,7 @@ pub fn route() -> Routes {
     (status = 200, body = List<Shown>, description = "A page of them"),
     (status = 400, description = "No such filter, limit or cursor"),
 ))]
-async fn list(
+async fn list_contact_submissions(
     app: App,
     _staff: Staff,
     Query(inbox): Query<Inbox>,
@@ -32,7 +32,7 @@ async fn list(
     (status = 200, body = Shown, description = "The message as it is now"),
     (status = 404, description = "There is no such message"),
 ))]
-async fn process(
+async fn update_contact_submission(
     app: App,
     client: Caller,
     Staff(member): Staff,

@@ -7,14 +7,14 @@ use sabor::{App, Exit, Result, Routes, routes, serve};
 
 /// The routes of this function.
 pub fn route() -> Routes {
-    routes![show]
+    routes![get_dashboard]
 }
 
 /// Today is the day that it is where the studio is.
 #[utoipa::path(get, path = "/api/admin/dashboard", tag = "administration", security(("session" = [])), responses(
     (status = 200, body = Dashboard, description = "Today's classes, bookings and money, and how the service stands"),
 ))]
-async fn show(app: App, _staff: Staff) -> Result<Json<Dashboard>> {
+async fn get_dashboard(app: App, _staff: Staff) -> Result<Json<Dashboard>> {
     dashboard::show(&app).await.map(Json)
 }
 

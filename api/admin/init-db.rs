@@ -7,7 +7,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 #[derive(Serialize, ToSchema)]
-struct Migrated {
+struct MigrationResult {
     success: bool,
     /// What this call applied, in order; nothing when all had been.
     applied: Vec<String>,
@@ -15,18 +15,21 @@ struct Migrated {
 
 /// The routes of this function.
 pub fn route() -> Routes {
-    routes![migrate]
+    routes![apply_migrations]
 }
 
 /// Creates the schema on a new database. Called by several at once, each
 /// migration is applied once.
 #[utoipa::path(post, path = "/api/admin/init-db", tag = "operations", security(("cron" = []), ("session" = [])), responses(
-    (status = 200, body = Migrated, description = "The schema is up to date"),
+    (status = 200, body = MigrationResult, description = "The schema is up to date"),
 ))]
-async fn migrate(app: App, _cron: OpenInDevelopment<Cron>) -> Result<Json<Migrated>> {
+async fn apply_migrations(
+    app: App,
+    _cron: OpenInDevelopment<Cron>,
+) -> Result<Json<MigrationResult>> {
     let mut client = postgres::connect_direct(app.config()).await?;
     let applied = migrations::up(&mut client).await?;
-    Ok(Json(Migrated {
+    Ok(Json(MigrationResult {
         success: true,
         applied,
     }))

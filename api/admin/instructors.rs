@@ -11,7 +11,12 @@ use sabor::{App, Exit, Result, Routes, routes, serve};
 
 /// The routes of this function.
 pub fn route() -> Routes {
-    routes![list, enter, change, retire]
+    routes![
+        list_instructors,
+        create_instructor,
+        update_instructor,
+        retire_instructor
+    ]
 }
 
 /// Newest first, retired ones too, with what they earn.
@@ -19,7 +24,7 @@ pub fn route() -> Routes {
     (status = 200, body = List<ShownToStaff>, description = "A page of them"),
     (status = 400, description = "No such limit or cursor, or `active` is neither true nor false"),
 ))]
-async fn list(
+async fn list_instructors(
     app: App,
     _staff: Staff,
     Query(activity): Query<Activity>,
@@ -32,7 +37,7 @@ async fn list(
 #[utoipa::path(post, path = "/api/admin/instructors", tag = "administration", security(("session" = [])), request_body = Entry, responses(
     (status = 201, body = ShownToStaff, description = "Entered"),
 ))]
-async fn enter(
+async fn create_instructor(
     app: App,
     client: Caller,
     Staff(staff): Staff,
@@ -48,7 +53,7 @@ async fn enter(
     (status = 200, body = ShownToStaff, description = "As it is now"),
     (status = 404, description = "There is no such instructor"),
 ))]
-async fn change(
+async fn update_instructor(
     app: App,
     client: Caller,
     Staff(staff): Staff,
@@ -65,7 +70,7 @@ async fn change(
     (status = 400, description = "No id"),
     (status = 404, description = "There is no such instructor"),
 ))]
-async fn retire(
+async fn retire_instructor(
     app: App,
     client: Caller,
     Staff(staff): Staff,

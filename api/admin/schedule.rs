@@ -10,7 +10,12 @@ use sabor::{App, Exit, Result, Routes, routes, serve};
 
 /// The routes of this function.
 pub fn route() -> Routes {
-    routes![list, enter, change, remove]
+    routes![
+        list_weekly_classes,
+        create_timetable_entry,
+        update_timetable_entry,
+        remove_timetable_entry
+    ]
 }
 
 /// The classes that come every week, newest first, retired ones too.
@@ -18,7 +23,7 @@ pub fn route() -> Routes {
     (status = 200, body = List<Shown>, description = "A page of them"),
     (status = 400, description = "No such limit or cursor"),
 ))]
-async fn list(app: App, _staff: Staff, page: Page) -> Result<Json<List<Shown>>> {
+async fn list_weekly_classes(app: App, _staff: Staff, page: Page) -> Result<Json<List<Shown>>> {
     timetable::list(&app, page).await.map(Json)
 }
 
@@ -28,7 +33,7 @@ async fn list(app: App, _staff: Staff, page: Page) -> Result<Json<List<Shown>>> 
     (status = 201, body = Outcome, description = "Entered, or made"),
     (status = 409, description = "`room_taken`, `instructor_taken`"),
 ))]
-async fn enter(
+async fn create_timetable_entry(
     app: App,
     client: Caller,
     Staff(staff): Staff,
@@ -45,7 +50,7 @@ async fn enter(
     (status = 404, description = "There is no such pattern or class"),
     (status = 409, description = "`room_taken`, `instructor_taken`, `places_taken`, `class_started`, `class_cancelled`"),
 ))]
-async fn change(
+async fn update_timetable_entry(
     app: App,
     client: Caller,
     Staff(staff): Staff,
@@ -63,7 +68,7 @@ async fn change(
     (status = 404, description = "There is no such pattern or class"),
     (status = 409, description = "`class_started`, `class_cancelled`"),
 ))]
-async fn remove(
+async fn remove_timetable_entry(
     app: App,
     client: Caller,
     Staff(staff): Staff,

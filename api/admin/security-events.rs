@@ -8,7 +8,7 @@ use sabor::{App, Exit, Result, Routes, routes, serve};
 
 /// The routes of this function.
 pub fn route() -> Routes {
-    routes![list]
+    routes![list_security_events]
 }
 
 /// Sign-ins, failures, waits, and changes of passwords, roles and sessions,
@@ -17,7 +17,7 @@ pub fn route() -> Routes {
     (status = 200, body = List<Shown>, description = "A page of them"),
     (status = 400, description = "No such kind, id, address, limit or cursor"),
 ))]
-async fn list(
+async fn list_security_events(
     app: App,
     _admin: Admin,
     Query(search): Query<Search>,

@@ -10,7 +10,7 @@ use sabor::{App, Exit, Result, Routes, routes, serve};
 
 /// The routes of this function.
 pub fn route() -> Routes {
-    routes![list, change]
+    routes![list_users, update_user]
 }
 
 /// Newest first; the search looks into address and names.
@@ -18,7 +18,7 @@ pub fn route() -> Routes {
     (status = 200, body = List<ShownToAdmin>, description = "A page of them"),
     (status = 400, description = "No such role, limit or cursor"),
 ))]
-async fn list(
+async fn list_users(
     app: App,
     _admin: Admin,
     Query(search): Query<Search>,
@@ -34,7 +34,7 @@ async fn list(
     (status = 403, description = "One's own role: `own_role`; closing one's own account: `own_account`; removing one's own second factor: `own_second_factor`"),
     (status = 404, description = "There is no such member"),
 ))]
-async fn change(
+async fn update_user(
     app: App,
     client: Caller,
     Admin(admin): Admin,

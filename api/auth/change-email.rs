@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 
 #[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct EmailChange {
+struct ChangeEmail {
     #[schema(value_type = EmailAddress)]
     new_email: String,
     /// Left out by an account that has none: it shows a sign-in through its
@@ -21,22 +21,22 @@ struct EmailChange {
 
 /// The routes of this function.
 pub fn route() -> Routes {
-    routes![change]
+    routes![change_email]
 }
 
 /// The address changes when the link that is mailed to the new one has been
 /// confirmed; the old one is told. Whether the new one is taken, only its owner
 /// is told.
-#[utoipa::path(post, path = "/api/auth/change-email", tag = "auth", security(("session" = [])), request_body = EmailChange, responses(
+#[utoipa::path(post, path = "/api/auth/change-email", tag = "auth", security(("session" = [])), request_body = ChangeEmail, responses(
     (status = 202, body = Success, description = "A link is on its way to the new address"),
     (status = 403, description = "`wrong_password`; `sign_in_again`; or sent from a foreign page"),
     (status = 429, description = "Too many tries, or too many mails; see `Retry-After`"),
 ))]
-async fn change(
+async fn change_email(
     app: App,
     client: Caller,
     member: Member,
-    Json(form): Json<EmailChange>,
+    Json(form): Json<ChangeEmail>,
 ) -> Result<Accepted> {
     let current = form.current_password.as_deref();
     email_change::ask_for_change(&app, &client, &member, &form.new_email, current).await?;

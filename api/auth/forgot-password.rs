@@ -10,24 +10,27 @@ use utoipa::ToSchema;
 
 #[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-#[schema(as = ForgottenPassword)]
-struct Forgotten {
+struct RequestPasswordReset {
     #[schema(value_type = EmailAddress)]
     email: String,
 }
 
 /// The routes of this function.
 pub fn route() -> Routes {
-    routes![forgot]
+    routes![request_password_reset]
 }
 
 /// Answers alike whether or not there is such an account. The link is good for
 /// an hour, and once; the newest ends those before it.
-#[utoipa::path(post, path = "/api/auth/forgot-password", tag = "auth", request_body = Forgotten, responses(
+#[utoipa::path(post, path = "/api/auth/forgot-password", tag = "auth", request_body = RequestPasswordReset, responses(
     (status = 202, body = Success, description = "If there is such an account, a mail is on its way"),
     (status = 429, description = "Too many mails; see `Retry-After`"),
 ))]
-async fn forgot(app: App, client: Caller, Json(form): Json<Forgotten>) -> Result<Accepted> {
+async fn request_password_reset(
+    app: App,
+    client: Caller,
+    Json(form): Json<RequestPasswordReset>,
+) -> Result<Accepted> {
     password_reset::forgot(&app, &client, &form.email).await?;
     Ok(Accepted)
 }

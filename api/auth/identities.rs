@@ -18,14 +18,14 @@ struct Which {
 
 /// The routes of this function.
 pub fn route() -> Routes {
-    routes![list, unlink]
+    routes![list_sign_in_methods, unlink_provider]
 }
 
 /// The oldest link first. To link another, go to `/api/auth/oauth/{provider}`.
 #[utoipa::path(get, path = "/api/auth/identities", tag = "auth", security(("session" = [])), responses(
     (status = 200, body = WaysIn, description = "All of them, and whether there is a password"),
 ))]
-async fn list(app: App, member: Member) -> Result<Json<WaysIn>> {
+async fn list_sign_in_methods(app: App, member: Member) -> Result<Json<WaysIn>> {
     linked_providers::list(&app, &member).await.map(Json)
 }
 
@@ -36,7 +36,7 @@ async fn list(app: App, member: Member) -> Result<Json<WaysIn>> {
     (status = 404, description = "The member has no such link"),
     (status = 409, description = "`last_way_in`: no password, and no other provider"),
 ))]
-async fn unlink(
+async fn unlink_provider(
     app: App,
     client: Caller,
     member: Member,

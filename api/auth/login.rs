@@ -2,12 +2,12 @@
 
 use sabor::http::{Arrival, Json};
 use sabor::identity::demo;
-use sabor::identity::sign_in::{Login, SignedIn, Welcome, sign_in};
+use sabor::identity::sign_in::{self, Login, SignedIn, Welcome};
 use sabor::{App, Exit, Result, Routes, routes, serve};
 
 /// The routes of this function.
 pub fn route() -> Routes {
-    routes![login]
+    routes![sign_in]
 }
 
 /// Always a new session: the one that the client had before ends, and what it
@@ -20,10 +20,10 @@ pub fn route() -> Routes {
     (status = 403, description = "`email_not_verified`: another link has been mailed"),
     (status = 429, description = "Too many tries; see `Retry-After`"),
 ))]
-async fn login(app: App, arrival: Arrival, Json(form): Json<Login>) -> Result<Welcome> {
+async fn sign_in(app: App, arrival: Arrival, Json(form): Json<Login>) -> Result<Welcome> {
     match demo::sign_in(&app, &form) {
         Some(welcome) => Ok(welcome),
-        None => sign_in(&app, &arrival, &form).await,
+        None => sign_in::sign_in(&app, &arrival, &form).await,
     }
 }
 

@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 
 #[derive(Default, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct Logout {
+struct SignOut {
     /// Ends every session of the member, on all devices.
     #[serde(default)]
     all: bool,
@@ -20,19 +20,19 @@ struct Logout {
 
 /// The routes of this function.
 pub fn route() -> Routes {
-    routes![logout]
+    routes![sign_out]
 }
 
 /// Answers alike when nobody was signed in. Without Postgres it is 503 and the
 /// cookie stays: what may go on has not been signed out of.
-#[utoipa::path(post, path = "/api/auth/logout", tag = "auth", request_body = Option<Logout>, responses(
+#[utoipa::path(post, path = "/api/auth/logout", tag = "auth", request_body = Option<SignOut>, responses(
     (status = 200, body = Success, description = "Signed out; the cookie is cleared"),
 ))]
-async fn logout(
+async fn sign_out(
     app: App,
     client: Caller,
     presented: Presented,
-    OptionalJson(form): OptionalJson<Logout>,
+    OptionalJson(form): OptionalJson<SignOut>,
 ) -> Result<(Option<SetCookie>, Json<Success>)> {
     // Only a cookie that was judged is cleared: with `Authorization` it was not.
     let by_cookie = !matches!(presented, Presented::Bearer(_) | Presented::Unknown);

@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 
 #[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct Deactivation {
+struct DeactivateAccount {
     /// The password, once more. Left out by an account that has none: it shows a
     /// sign-in through its provider in the last ten minutes instead.
     #[schema(format = "password")]
@@ -19,14 +19,14 @@ struct Deactivation {
 
 /// The routes of this function.
 pub fn route() -> Routes {
-    routes![show, change, deactivate]
+    routes![get_profile, update_profile, deactivate_account]
 }
 
 /// All that is kept of the member, medical conditions included.
 #[utoipa::path(get, path = "/api/auth/me", tag = "auth", security(("session" = [])), responses(
     (status = 200, body = Whole, description = "The whole profile"),
 ))]
-async fn show(app: App, member: Member) -> Result<Json<Whole>> {
+async fn get_profile(app: App, member: Member) -> Result<Json<Whole>> {
     profile::show(&app, member).await.map(Json)
 }
 
@@ -34,21 +34,21 @@ async fn show(app: App, member: Member) -> Result<Json<Whole>> {
 #[utoipa::path(patch, path = "/api/auth/me", tag = "auth", security(("session" = [])), request_body = Patch, responses(
     (status = 200, body = Whole, description = "The whole profile as it is now"),
 ))]
-async fn change(app: App, member: Member, Json(patch): Json<Patch>) -> Result<Json<Whole>> {
+async fn update_profile(app: App, member: Member, Json(patch): Json<Patch>) -> Result<Json<Whole>> {
     profile::change(&app, &member, patch).await.map(Json)
 }
 
 /// Closes the account and ends all its sessions; nothing is deleted.
-#[utoipa::path(delete, path = "/api/auth/me", tag = "auth", security(("session" = [])), request_body = Deactivation, responses(
+#[utoipa::path(delete, path = "/api/auth/me", tag = "auth", security(("session" = [])), request_body = DeactivateAccount, responses(
     (status = 200, body = Success, description = "Deactivated; the cookie is cleared"),
     (status = 403, description = "`wrong_password`; `sign_in_again`; or sent from a foreign page"),
     (status = 429, description = "Too many tries; see `Retry-After`"),
 ))]
-async fn deactivate(
+async fn deactivate_account(
     app: App,
     client: Caller,
     member: Member,
-    Json(form): Json<Deactivation>,
+    Json(form): Json<DeactivateAccount>,
 ) -> Result<(SetCookie, Json<Success>)> {
     profile::deactivate(&app, &client, &member, form.current_password.as_deref()).await?;
     Ok((SetCookie::clear_session(&app), Success::ANSWER))

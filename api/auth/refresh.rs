@@ -8,7 +8,7 @@ use sabor::{App, Exit, Result, Routes, routes, serve};
 
 /// The routes of this function.
 pub fn route() -> Routes {
-    routes![renew]
+    routes![refresh_tokens]
 }
 
 /// A refresh token is good once. When its answer was lost, the same program may
@@ -18,7 +18,11 @@ pub fn route() -> Routes {
     (status = 200, body = SignedIn, description = "The next pair; the refresh token that was sent is good no more"),
     (status = 401, description = "`refresh_token_refused`: unknown, used, or its session has ended; sign in again"),
 ))]
-async fn renew(app: App, client: Caller, Json(form): Json<Refresh>) -> Result<Json<SignedIn>> {
+async fn refresh_tokens(
+    app: App,
+    client: Caller,
+    Json(form): Json<Refresh>,
+) -> Result<Json<SignedIn>> {
     refresh(&app, &client, &form).await.map(Json)
 }
 

@@ -7,7 +7,7 @@ use sabor::{App, Exit, Result, Routes, routes, serve};
 
 /// The routes of this function.
 pub fn route() -> Routes {
-    routes![register]
+    routes![register_member]
 }
 
 /// The account and its first session are made together or not at all. A link
@@ -18,7 +18,7 @@ pub fn route() -> Routes {
     (status = 409, description = "There is an account with this address: `email_taken`"),
     (status = 429, description = "Too many registrations; see `Retry-After`"),
 ))]
-async fn register(
+async fn register_member(
     app: App,
     arrival: Arrival,
     Json(form): Json<Registration>,

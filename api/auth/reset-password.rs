@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 
 #[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct PasswordReset {
+struct ResetPassword {
     /// From the link.
     token: String,
     /// 8 to 128 characters; not a common one, nor the e-mail address or name.
@@ -20,16 +20,20 @@ struct PasswordReset {
 
 /// The routes of this function.
 pub fn route() -> Routes {
-    routes![reset]
+    routes![reset_password]
 }
 
 /// Ends all sessions and signs nobody in; a second factor is asked for as before.
-#[utoipa::path(post, path = "/api/auth/reset-password", tag = "auth", request_body = PasswordReset, responses(
+#[utoipa::path(post, path = "/api/auth/reset-password", tag = "auth", request_body = ResetPassword, responses(
     (status = 200, body = Success, description = "Set; the link is good no more"),
     (status = 400, description = "`link_ended`; or a password that is refused, which leaves the link as it is"),
     (status = 429, description = "Too many tries; see `Retry-After`"),
 ))]
-async fn reset(app: App, client: Caller, Json(form): Json<PasswordReset>) -> Result<Json<Success>> {
+async fn reset_password(
+    app: App,
+    client: Caller,
+    Json(form): Json<ResetPassword>,
+) -> Result<Json<Success>> {
     password_reset::reset(&app, &client, &form.token, &form.new_password).await?;
     Ok(Success::ANSWER)
 }

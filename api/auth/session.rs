@@ -10,14 +10,14 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 #[derive(Serialize, ToSchema)]
-struct Current {
+struct CurrentSession {
     user: user::Shown,
-    session: Lasting,
+    session: ActiveSession,
 }
 
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-struct Lasting {
+struct ActiveSession {
     /// As in the list of sessions; not a credential.
     id: Uuid,
     created_at: DateTime<Utc>,
@@ -28,7 +28,7 @@ struct Lasting {
     remembered: bool,
 }
 
-impl From<Session> for Lasting {
+impl From<Session> for ActiveSession {
     fn from(session: Session) -> Self {
         Self {
             id: session.id,
@@ -42,15 +42,15 @@ impl From<Session> for Lasting {
 
 /// The routes of this function.
 pub fn route() -> Routes {
-    routes![session]
+    routes![get_session]
 }
 
 /// The check that every page makes: one round trip to Redis, and no query.
 #[utoipa::path(get, path = "/api/auth/session", tag = "auth", security(("session" = [])), responses(
-    (status = 200, body = Current, description = "Signed in"),
+    (status = 200, body = CurrentSession, description = "Signed in"),
 ))]
-async fn session(member: Member) -> Json<Current> {
-    Json(Current {
+async fn get_session(member: Member) -> Json<CurrentSession> {
+    Json(CurrentSession {
         user: member.user.into(),
         session: member.visit.session.into(),
     })

@@ -10,14 +10,19 @@ use sabor::{App, Exit, Result, Routes, routes, serve};
 
 /// The routes of this function.
 pub fn route() -> Routes {
-    routes![status, begin, confirm, disable]
+    routes![
+        get_two_factor,
+        start_two_factor,
+        confirm_two_factor,
+        disable_two_factor
+    ]
 }
 
 /// Whether there is one, and how many recovery codes are left.
 #[utoipa::path(get, path = "/api/auth/two-factor", tag = "auth", security(("session" = [])), responses(
     (status = 200, body = Status, description = "How it stands"),
 ))]
-async fn status(app: App, member: Member) -> Result<Json<Status>> {
+async fn get_two_factor(app: App, member: Member) -> Result<Json<Status>> {
     two_factor::status(&app, &member).await.map(Json)
 }
 
@@ -29,7 +34,7 @@ async fn status(app: App, member: Member) -> Result<Json<Status>> {
     (status = 409, description = "There is one already: `two_factor_enabled`"),
     (status = 429, description = "Too many tries; see `Retry-After`"),
 ))]
-async fn begin(
+async fn start_two_factor(
     app: App,
     client: Caller,
     member: Member,
@@ -46,7 +51,7 @@ async fn begin(
     (status = 409, description = "`two_factor_not_begun`, or `two_factor_enabled` already"),
     (status = 429, description = "Too many tries; see `Retry-After`"),
 ))]
-async fn confirm(
+async fn confirm_two_factor(
     app: App,
     client: Caller,
     member: Member,
@@ -64,7 +69,7 @@ async fn confirm(
     (status = 409, description = "There is none: `two_factor_not_begun`"),
     (status = 429, description = "Too many tries; see `Retry-After`"),
 ))]
-async fn disable(
+async fn disable_two_factor(
     app: App,
     client: Caller,
     member: Member,

@@ -10,19 +10,19 @@ use utoipa::ToSchema;
 
 #[derive(Default, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct Verification {
+struct VerifyEmail {
     /// From the link. Without it a member who is signed in is mailed another.
     token: Option<String>,
 }
 
 /// The routes of this function.
 pub fn route() -> Routes {
-    routes![verify]
+    routes![verify_email]
 }
 
 /// Nothing but this redeems a link: to look at its page, as scanners of mail do,
 /// does not. Confirms the account's address, or the new one of a change.
-#[utoipa::path(post, path = "/api/auth/verify-email", tag = "auth", request_body = Option<Verification>, responses(
+#[utoipa::path(post, path = "/api/auth/verify-email", tag = "auth", request_body = Option<VerifyEmail>, responses(
     (status = 200, body = Success, description = "Confirmed; the link is good no more"),
     (status = 202, body = Success, description = "Another link is on its way; those before it are good no more"),
     (status = 400, description = "`link_ended`: used, too old, or followed by a newer one"),
@@ -30,11 +30,11 @@ pub fn route() -> Routes {
     (status = 409, description = "`email_verified` already; or `email_taken` by another account meanwhile"),
     (status = 429, description = "Too many tries, or too many mails; see `Retry-After`"),
 ))]
-async fn verify(
+async fn verify_email(
     app: App,
     client: Caller,
     member: Result<Member>,
-    OptionalJson(form): OptionalJson<Verification>,
+    OptionalJson(form): OptionalJson<VerifyEmail>,
 ) -> Result<Response> {
     let Some(token) = &form.token else {
         email_change::ask_again(&app, &client, &member?).await?;

@@ -8,7 +8,7 @@ use sabor::{App, Exit, Result, Routes, routes, serve};
 
 /// The routes of this function.
 pub fn route() -> Routes {
-    routes![cancel]
+    routes![cancel_booking]
 }
 
 /// Cancels a booking of the member's; the place goes to whoever waits first.
@@ -19,7 +19,11 @@ pub fn route() -> Routes {
     (status = 404, description = "The member has no such booking"),
     (status = 409, description = "`class_started`, `not_cancellable`; or `idempotency_key_reused`"),
 ))]
-async fn cancel(app: App, member: Member, Keyed { key, form }: Keyed<Regret>) -> Result<Answered> {
+async fn cancel_booking(
+    app: App,
+    member: Member,
+    Keyed { key, form }: Keyed<Regret>,
+) -> Result<Answered> {
     member::cancel(&app, &member, key, &form).await
 }
 

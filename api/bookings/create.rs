@@ -8,7 +8,7 @@ use sabor::{App, Exit, Result, Routes, routes, serve};
 
 /// The routes of this function.
 pub fn route() -> Routes {
-    routes![create]
+    routes![create_booking]
 }
 
 /// Books a place, or with `joinWaitlist` one in the line for it when the class
@@ -18,7 +18,11 @@ pub fn route() -> Routes {
     (status = 404, description = "There is no such class"),
     (status = 409, description = "`class_full`, `already_booked`, `class_started`, `class_cancelled`, `waitlist_closed`; or `idempotency_key_reused`"),
 ))]
-async fn create(app: App, member: Member, Keyed { key, form }: Keyed<Wish>) -> Result<Answered> {
+async fn create_booking(
+    app: App,
+    member: Member,
+    Keyed { key, form }: Keyed<Wish>,
+) -> Result<Answered> {
     member::create(&app, &member, key, &form).await
 }
 

@@ -9,7 +9,7 @@ use sabor::{App, Exit, Result, Routes, routes, serve};
 
 /// The routes of this function.
 pub fn route() -> Routes {
-    routes![list]
+    routes![list_bookings]
 }
 
 /// Cancelled ones too, each with its class.
@@ -17,7 +17,7 @@ pub fn route() -> Routes {
     (status = 200, body = List<Shown>, description = "A page of them"),
     (status = 400, description = "No such `when`, limit or cursor"),
 ))]
-async fn list(
+async fn list_bookings(
     app: App,
     member: Member,
     Query(period): Query<Period>,

@@ -8,7 +8,7 @@ use sabor::{App, Exit, Result, Routes, routes, serve};
 
 /// The routes of this function.
 pub fn route() -> Routes {
-    routes![show, start]
+    routes![get_booking_payment, start_booking_payment]
 }
 
 /// The last payment of a booking.
@@ -17,7 +17,11 @@ pub fn route() -> Routes {
     (status = 400, description = "`bookingId` is missing, or no UUID"),
     (status = 404, description = "The member has no such booking"),
 ))]
-async fn show(app: App, member: Member, Query(payable): Query<Payable>) -> Result<Json<OfBooking>> {
+async fn get_booking_payment(
+    app: App,
+    member: Member,
+    Query(payable): Query<Payable>,
+) -> Result<Json<OfBooking>> {
     let found = checkout::of_booking(&app, &member, payable);
     found.await.map(Json)
 }
@@ -32,7 +36,11 @@ async fn show(app: App, member: Member, Query(payable): Query<Payable>) -> Resul
     (status = 409, description = "`not_payable`, `nothing_to_pay`, `already_paid`, `card_not_available`, `card_not_possible`, `payment_under_way`, `payment_replaced`; or `idempotency_key_reused`"),
     (status = 503, description = "Stripe does not answer: the same request goes on where this one stopped"),
 ))]
-async fn start(app: App, member: Member, Keyed { key, form }: Keyed<Order>) -> Result<Answered> {
+async fn start_booking_payment(
+    app: App,
+    member: Member,
+    Keyed { key, form }: Keyed<Order>,
+) -> Result<Answered> {
     checkout::start(&app, &member, key, &form).await
 }
 

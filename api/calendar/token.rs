@@ -8,7 +8,7 @@ use sabor::{App, Exit, Result, Routes, routes, serve};
 
 /// The routes of this function.
 pub fn route() -> Routes {
-    routes![make, withdraw]
+    routes![create_calendar_token, delete_calendar_token]
 }
 
 /// Makes a token, and so an address for the member's calendar; the one before
@@ -17,7 +17,7 @@ pub fn route() -> Routes {
     (status = 201, body = Made, description = "The token and the address, told this once"),
     (status = 403, description = "`demo_account`; or sent from a foreign page"),
 ))]
-async fn make(app: App, client: Caller, member: Member) -> Result<Created<Made>> {
+async fn create_calendar_token(app: App, client: Caller, member: Member) -> Result<Created<Made>> {
     token::make(&app, &client, &member).await.map(Created)
 }
 
@@ -26,7 +26,7 @@ async fn make(app: App, client: Caller, member: Member) -> Result<Created<Made>>
     (status = 200, body = Success, description = "There is none any more"),
     (status = 403, description = "`demo_account`; or sent from a foreign page"),
 ))]
-async fn withdraw(app: App, client: Caller, member: Member) -> Result<Json<Success>> {
+async fn delete_calendar_token(app: App, client: Caller, member: Member) -> Result<Json<Success>> {
     token::withdraw(&app, &client, &member).await?;
     Ok(Success::ANSWER)
 }

@@ -8,7 +8,7 @@ use sabor::{App, Exit, Result, Routes, routes, serve};
 
 /// The routes of this function.
 pub fn route() -> Routes {
-    routes![show]
+    routes![list_availability]
 }
 
 /// In the order of their start, each once; one that there is not is left out.
@@ -18,7 +18,7 @@ pub fn route() -> Routes {
     (status = 304, description = "As in the answer whose `ETag` was given"),
     (status = 400, description = "No ids, more than 100, or one that is none"),
 ))]
-async fn show(app: App, Query(named): Query<Named>) -> Result<Public> {
+async fn list_availability(app: App, Query(named): Query<Named>) -> Result<Public> {
     public_schedule::availability(&app, named).await
 }
 

@@ -7,7 +7,7 @@ use sabor::{App, Exit, Result, Routes, routes, serve};
 
 /// The routes of this function.
 pub fn route() -> Routes {
-    routes![show]
+    routes![get_class_type]
 }
 
 /// The class type, who teaches it, and its next twenty classes.
@@ -17,7 +17,7 @@ pub fn route() -> Routes {
     (status = 400, description = "No id"),
     (status = 404, description = "There is no such class type, or it is retired"),
 ))]
-async fn show(app: App, Query(wanted): Query<Wanted>) -> Result<Public> {
+async fn get_class_type(app: App, Query(wanted): Query<Wanted>) -> Result<Public> {
     catalogue::details(&app, wanted).await
 }
 

@@ -9,7 +9,7 @@ use sabor::{App, Exit, Result, Routes, routes, serve};
 
 /// The routes of this function.
 pub fn route() -> Routes {
-    routes![list]
+    routes![list_class_types]
 }
 
 /// Class types, newest first; those that are retired are not among them.
@@ -18,7 +18,7 @@ pub fn route() -> Routes {
     (status = 304, description = "As in the answer whose `ETag` was given"),
     (status = 400, description = "No such level, style, instructor, limit or cursor"),
 ))]
-async fn list(app: App, Query(offer): Query<Offer>, page: Page) -> Result<Public> {
+async fn list_class_types(app: App, Query(offer): Query<Offer>, page: Page) -> Result<Public> {
     catalogue::list(&app, offer, page).await
 }
 

@@ -10,7 +10,7 @@ use sabor::{App, Exit, Result, Routes, routes, serve};
 
 /// The routes of this function.
 pub fn route() -> Routes {
-    routes![show]
+    routes![list_schedule]
 }
 
 /// Classes in the order of their start, cancelled ones too. Two weeks from
@@ -21,7 +21,7 @@ pub fn route() -> Routes {
     (status = 304, description = "As in the answer whose `ETag` was given"),
     (status = 400, description = "No such day, time zone, id, limit or cursor; or more than 92 days"),
 ))]
-async fn show(
+async fn list_schedule(
     app: App,
     Query(days): Query<Days>,
     page: Page,

@@ -8,7 +8,7 @@ use sabor::{App, Exit, Result, Routes, routes, serve};
 
 /// The routes of this function.
 pub fn route() -> Routes {
-    routes![submit]
+    routes![submit_contact_form]
 }
 
 /// Stores the message and mails it to the studio.
@@ -16,7 +16,7 @@ pub fn route() -> Routes {
     (status = 201, body = Received, description = "It has arrived"),
     (status = 429, description = "Too many messages; see `Retry-After`"),
 ))]
-async fn submit(
+async fn submit_contact_form(
     app: App,
     client: Caller,
     Json(message): Json<Message>,

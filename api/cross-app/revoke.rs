@@ -8,7 +8,7 @@ use sabor::{App, Exit, Result, Routes, routes, serve};
 
 /// The routes of this function.
 pub fn route() -> Routes {
-    routes![revoke]
+    routes![revoke_cross_app_token]
 }
 
 /// By the token or by its id: a member one of theirs, an application one that
@@ -17,7 +17,7 @@ pub fn route() -> Routes {
     (status = 200, body = Success, description = "It is revoked, now or before"),
     (status = 404, description = "There is no such token, or it is somebody else's"),
 ))]
-async fn revoke(
+async fn revoke_cross_app_token(
     app: App,
     client: Caller,
     by: MemberOrPartner,

@@ -8,7 +8,7 @@ use sabor::{App, Exit, Result, Routes, routes, serve};
 
 /// The routes of this function.
 pub fn route() -> Routes {
-    routes![issue]
+    routes![create_cross_app_token]
 }
 
 /// Issues a token that the application's server redeems within fifteen
@@ -18,7 +18,7 @@ pub fn route() -> Routes {
     (status = 403, description = "`not_a_member`: the member does not belong to the account"),
     (status = 429, description = "Too many; see `Retry-After`"),
 ))]
-async fn issue(
+async fn create_cross_app_token(
     app: App,
     client: Caller,
     member: Member,

@@ -8,7 +8,7 @@ use sabor::{App, Exit, Result, Routes, routes, serve};
 
 /// The routes of this function.
 pub fn route() -> Routes {
-    routes![validate]
+    routes![validate_cross_app_token]
 }
 
 /// Redeems a token, once: of any number of tries at once, one succeeds. For an
@@ -18,7 +18,7 @@ pub fn route() -> Routes {
     (status = 401, description = "`token_ended`: unknown, used, revoked, expired, its session has ended, or its account was left; `unknown_application`: the name or the secret is not right"),
     (status = 403, description = "`wrong_application`: the token was made for another, is neither used, revoked nor expired, and stays as it was"),
 ))]
-async fn validate(
+async fn validate_cross_app_token(
     app: App,
     client: Caller,
     partner: Partner,

@@ -8,7 +8,7 @@ use sabor::{App, Exit, Result, Routes, routes, serve};
 
 /// The routes of this function.
 pub fn route() -> Routes {
-    routes![hear]
+    routes![handle_stripe_webhook]
 }
 
 /// For Stripe alone: an event, signed in `Stripe-Signature`. Each takes effect
@@ -19,7 +19,7 @@ pub fn route() -> Routes {
     (status = 400, description = "`bad_signature`: not Stripe's, or older than five minutes; or it cannot be read"),
     (status = 404, description = "No card payments are configured"),
 ))]
-async fn hear(
+async fn handle_stripe_webhook(
     app: App,
     caller: Caller,
     headers: HeaderMap,

@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-struct Everybodys {
+struct AllSessions {
     statistics: Overview,
     #[serde(flatten)]
     list: List<ShownToAdmin>,
@@ -20,42 +20,42 @@ struct Everybodys {
 
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-struct Cleared {
+struct EndAllSessionsResult {
     success: bool,
     deleted_count: usize,
 }
 
 /// The routes of this function.
 pub fn route() -> Routes {
-    routes![list, clear]
+    routes![list_all_sessions, end_all_sessions]
 }
 
 /// Newest first, with counts over all of them.
 #[utoipa::path(get, path = "/api/session/sessions", tag = "administration", security(("session" = [])), params(PageParams), responses(
-    (status = 200, body = Everybodys, description = "A page of them"),
+    (status = 200, body = AllSessions, description = "A page of them"),
     (status = 400, description = "No such limit or cursor"),
 ))]
-async fn list(
+async fn list_all_sessions(
     app: App,
     OpenInDevelopment(admin): OpenInDevelopment<Admin>,
     page: Page,
-) -> Result<Json<Everybodys>> {
+) -> Result<Json<AllSessions>> {
     let statistics = app.sessions().statistics().await?.into();
     let rows = app.sessions().all(page).await?;
     let current = admin.map_or(Uuid::nil(), |Admin(member)| member.visit.session.id);
     let list = List::new(rows, page, Listed::place, |row| row.shown_to_admin(current));
-    Ok(Json(Everybodys { statistics, list }))
+    Ok(Json(AllSessions { statistics, list }))
 }
 
 /// Ends every session there is, the caller's too.
 #[utoipa::path(delete, path = "/api/session/sessions", tag = "administration", security(("session" = [])), responses(
-    (status = 200, body = Cleared, description = "They have ended"),
+    (status = 200, body = EndAllSessionsResult, description = "They have ended"),
 ))]
-async fn clear(
+async fn end_all_sessions(
     app: App,
     client: Caller,
     OpenInDevelopment(admin): OpenInDevelopment<Admin>,
-) -> Result<Json<Cleared>> {
+) -> Result<Json<EndAllSessionsResult>> {
     let by = admin
         .as_ref()
         .map(|Admin(member)| member.key())
@@ -63,7 +63,7 @@ async fn clear(
     let deleted_count = app.sessions().clear(by).await?;
     let user_id = admin.map(|Admin(member)| member.user.id);
     security_event::note(&app, Kind::SessionsCleared, user_id, &client);
-    Ok(Json(Cleared {
+    Ok(Json(EndAllSessionsResult {
         success: true,
         deleted_count,
     }))

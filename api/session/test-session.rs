@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-struct Visits {
+struct VisitCount {
     /// The public id, never the token.
     session_id: Uuid,
     visits: u64,
@@ -19,19 +19,19 @@ struct Visits {
 
 /// The routes of this function.
 pub fn route() -> Routes {
-    routes![count]
+    routes![count_visit]
 }
 
 /// Makes an anonymous session when there is none. A GET that changes
 /// something, but only a number in the caller's own session.
 #[utoipa::path(get, path = "/api/session/test-session", tag = "sessions", responses(
-    (status = 200, body = Visits, description = "Counted; `Set-Cookie` when the session is new"),
+    (status = 200, body = VisitCount, description = "Counted; `Set-Cookie` when the session is new"),
 ))]
-async fn count(
+async fn count_visit(
     app: App,
     client: Caller,
     visit: Option<Visit>,
-) -> Result<(Option<SetCookie>, Json<Visits>)> {
+) -> Result<(Option<SetCookie>, Json<VisitCount>)> {
     if let Some(visit) = visit {
         match app.sessions().increment(visit.key()?, "visits").await {
             Ok(data) => return Ok((None, Json(visits(visit.session.id, &data)))),
@@ -51,9 +51,9 @@ async fn count(
     Ok((Some(cookie), Json(visits(session.id, &session.data))))
 }
 
-fn visits(session_id: Uuid, data: &Value) -> Visits {
+fn visits(session_id: Uuid, data: &Value) -> VisitCount {
     let visits = data["visits"].as_u64().unwrap_or_default();
-    Visits { session_id, visits }
+    VisitCount { session_id, visits }
 }
 
 fn main() -> Exit {

@@ -7,7 +7,7 @@ use sabor::{App, Error, Exit, Result, Routes, routes, serve};
 
 /// The routes of this function.
 pub fn route() -> Routes {
-    routes![end]
+    routes![end_session]
 }
 
 /// Of another member's session it says what it says of none at all.
@@ -17,7 +17,12 @@ pub fn route() -> Routes {
     (status = 400, description = "Not an id"),
     (status = 404, description = "The member has no such session"),
 ))]
-async fn end(app: App, client: Caller, member: Member, Id(id): Id) -> Result<Json<Success>> {
+async fn end_session(
+    app: App,
+    client: Caller,
+    member: Member,
+    Id(id): Id,
+) -> Result<Json<Success>> {
     if !app.sessions().delete_one(member.key()?, id).await? {
         return Err(Error::NotFound);
     }

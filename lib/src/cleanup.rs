@@ -60,7 +60,7 @@ pub struct Cleaned {
 /// What is answered beside the sessions.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-#[schema(as = CleanUpDetails)]
+#[schema(as = CleanupDetails)]
 pub struct Details {
     throttle: u64,
     /// Links from mails, sign-ins that were begun, and devices.

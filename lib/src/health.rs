@@ -16,7 +16,7 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// One word for all of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
-pub enum Overall {
+pub enum HealthStatus {
     /// Everything answers.
     Healthy,
     /// Redis does not: everything works, more slowly.
@@ -27,7 +27,7 @@ pub enum Overall {
 
 /// Whether a service answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
-pub enum Status {
+pub enum ServiceStatus {
     /// It answers.
     #[serde(rename = "connected")]
     Connected,
@@ -41,8 +41,8 @@ pub enum Status {
 
 /// One service.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct Service {
-    status: Status,
+pub struct ServiceHealth {
+    status: ServiceStatus,
     /// How long it took to answer, such as `4ms`; only when it did.
     #[serde(skip_serializing_if = "Option::is_none")]
     latency: Option<String>,
@@ -50,49 +50,49 @@ pub struct Service {
 
 /// What Sabor stands on.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct Services {
+pub struct ServicesHealth {
     /// Postgres.
-    database: Service,
+    database: ServiceHealth,
     /// Redis.
-    kv: Service,
+    kv: ServiceHealth,
 }
 
-impl Services {
+impl ServicesHealth {
     /// One word for all of them.
-    pub fn overall(&self) -> Overall {
+    pub fn overall(&self) -> HealthStatus {
         match (self.database.status, self.kv.status) {
-            (Status::Connected, Status::Disconnected) => Overall::Degraded,
-            (Status::Connected, _) => Overall::Healthy,
-            _ => Overall::Unhealthy,
+            (ServiceStatus::Connected, ServiceStatus::Disconnected) => HealthStatus::Degraded,
+            (ServiceStatus::Connected, _) => HealthStatus::Healthy,
+            _ => HealthStatus::Unhealthy,
         }
     }
 }
 
 /// Asks both at the same time, for a second at the most.
-pub async fn check(app: &App) -> Services {
+pub async fn check(app: &App) -> ServicesHealth {
     let database = service(Some(Box::pin(app.db().ping())));
     let kv = service(app.kv().map(|kv| kv.ping()));
     let (database, kv) = tokio::join!(database, kv);
-    Services { database, kv }
+    ServicesHealth { database, kv }
 }
 
-async fn service(ping: Option<BoxFuture<'_, Result<Duration>>>) -> Service {
-    let silent = |status| Service {
+async fn service(ping: Option<BoxFuture<'_, Result<Duration>>>) -> ServiceHealth {
+    let silent = |status| ServiceHealth {
         status,
         latency: None,
     };
     let Some(ping) = ping else {
-        return silent(Status::NotConfigured);
+        return silent(ServiceStatus::NotConfigured);
     };
     let late = |_| Err(Error::unavailable("no answer within a second"));
     match timeout(PATIENCE, ping).await.unwrap_or_else(late) {
-        Ok(latency) => Service {
-            status: Status::Connected,
+        Ok(latency) => ServiceHealth {
+            status: ServiceStatus::Connected,
             latency: Some(format!("{}ms", latency.as_millis())),
         },
         Err(error) => {
             tracing::warn!(error = %chain(&error), "health");
-            silent(Status::Disconnected)
+            silent(ServiceStatus::Disconnected)
         }
     }
 }

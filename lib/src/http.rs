@@ -37,7 +37,7 @@ pub use self::page::{List, PageParams};
 pub use self::partner::{MemberOrPartner, Partner};
 pub use self::path::Id;
 pub use self::query::Query;
-pub use self::response::Problem;
+pub use self::response::ErrorResponse;
 pub use self::routes::Routes;
 pub use self::sign_in_context::Arrival;
 pub(crate) use self::sign_in_context::set_device;

@@ -20,16 +20,16 @@ use utoipa::openapi::{
 };
 use utoipa::{PartialSchema, ToSchema};
 
-use crate::http::{Problem, Routes};
+use crate::http::{ErrorResponse, Routes};
 
-/// The whole description, of all functions.
+/// The description of all functions.
 pub fn document(routes: Vec<Routes>) -> OpenApi {
     let mut paths = Paths::new();
     let mut components = Components::new();
-    let mut schemas = vec![(Problem::name().into_owned(), Problem::schema())];
-    Problem::schemas(&mut schemas);
+    let mut schemas = vec![(ErrorResponse::name().into_owned(), ErrorResponse::schema())];
+    ErrorResponse::schemas(&mut schemas);
     for mut described in routes.into_iter().flat_map(|routes| routes.operations) {
-        name(&mut described.operation, &described.path);
+        name(&mut described.operation);
         summarise(&mut described.operation);
         complete(&mut described.operation, &described.methods);
         schemas.append(&mut described.schemas);
@@ -42,6 +42,7 @@ pub fn document(routes: Vec<Routes>) -> OpenApi {
     document.components = Some(components);
     document.servers = Some(vec![Server::new("/")]);
     document.tags = Some(tags());
+    let mut document = name_lists(&document);
     sort(&mut document);
     links::add(&mut document);
     examples::add(&mut document);
@@ -56,7 +57,7 @@ fn info() -> Info {
          JSON in and out, in UTF-8; a request has at most 1 MiB. Times are in UTC (RFC 3339), days \
          and times of day where the studio is, amounts of money texts such as `\"25.00\"`. A field that \
          is not described is refused, not passed over; an empty parameter of a query counts as left out.\n\n\
-         A failure is always a `Problem`: `error` is for a person, `code` for a program. `not_found` \
+         A failure is always a `ErrorResponse`: `error` is for a person, `code` for a program. `not_found` \
          (404), `method_not_allowed` (405) and `too_many_requests` (429) are not told again at each \
          operation. Every answer carries `x-request-id`, by which it is found in the log. What fails \
          with 429 or 503 may be tried again after `Retry-After` seconds.\n\n\
@@ -135,12 +136,34 @@ fn add_security_schemes(components: &mut Components) {
     }
 }
 
-/// A handler's name is its own only within its file: `auth.me.change`.
-fn name(operation: &mut Operation, path: &str) {
-    let file = path.trim_start_matches("/api/").replace('/', ".");
-    let file = file.replace(['{', '}'], "");
+/// Makes the handler's name, such as `create_booking`, the operation's id:
+/// `createBooking`. Clients that are generated from the description name their
+/// methods by it.
+fn name(operation: &mut Operation) {
     let handler = operation.operation_id.take().unwrap_or_default();
-    operation.operation_id = Some(format!("{file}.{handler}"));
+    let mut words = handler.split('_');
+    let mut id = words.next().unwrap_or_default().to_owned();
+    for word in words {
+        let (first, rest) = word.split_at(1);
+        id.push_str(&first.to_uppercase());
+        id.push_str(rest);
+    }
+    operation.operation_id = Some(id);
+}
+
+/// Renames the schemas that utoipa calls `List_Booking` to `BookingList`, and
+/// what refers to them.
+fn name_lists(document: &OpenApi) -> OpenApi {
+    let schemas = document
+        .components
+        .iter()
+        .flat_map(|all| all.schemas.keys());
+    let items = schemas.filter_map(|name| name.strip_prefix("List_"));
+    let mut text = document.to_json().unwrap_or_default();
+    for item in items {
+        text = text.replace(&format!("List_{item}\""), &format!("{item}List\""));
+    }
+    serde_json::from_str(&text).unwrap_or_else(|error| panic!("a list cannot be renamed: {error}"))
 }
 
 /// The first sentence of what a handler says is its headline.
@@ -274,7 +297,7 @@ fn add_failures(components: &mut Components) {
 /// What every answer of this status is like.
 fn answer(status: &str, response: &mut Response) {
     if status.starts_with(['4', '5']) && response.content.is_empty() {
-        let problem = Ref::from_schema_name(Problem::name());
+        let problem = Ref::from_schema_name(ErrorResponse::name());
         let content = ContentBuilder::new().schema(Some(problem)).build();
         let content = ("application/json".to_owned(), RefOr::T(content));
         response.content.extend([content]);

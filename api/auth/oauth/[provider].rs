@@ -9,7 +9,7 @@ use sabor::{App, Exit, Routes, routes, serve};
 
 /// The routes of this function.
 pub fn route() -> Routes {
-    routes![begin]
+    routes![start_provider_sign_in]
 }
 
 /// Sends the browser to the provider, which sends it back to
@@ -24,7 +24,7 @@ pub fn route() -> Routes {
     (status = 429, description = "Too many tries; see `Retry-After`"),
     (status = 503, description = "The provider does not answer; see `Retry-After`"),
 ))]
-async fn begin(
+async fn start_provider_sign_in(
     app: App,
     arrival: Arrival,
     browser: OAuthBrowser,

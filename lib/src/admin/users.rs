@@ -79,6 +79,7 @@ fn role(typed: &str) -> Result<Role, Problem> {
 #[derive(Clone, Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[schema(example = json!({"id": "0198c1a0-4b1e-7d2a-9c35-5b6f0e1d2c3a", "role": "staff"}))]
+#[schema(as = UpdateUser)]
 pub struct AccountChange {
     /// Whose account.
     id: Uuid,

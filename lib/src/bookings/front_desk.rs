@@ -25,7 +25,7 @@ use crate::{App, BoxFuture};
 /// Whom staff book for, and what.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-#[schema(as = BookingOnBehalf)]
+#[schema(as = CreateBookingForMember)]
 pub struct OnBehalf {
     user_id: Uuid,
     scheduled_class_id: Uuid,
@@ -37,7 +37,7 @@ pub struct OnBehalf {
 /// What staff do with a booking.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-#[schema(as = BookingChange)]
+#[schema(as = UpdateBooking)]
 pub struct Change {
     booking_id: Uuid,
     action: Action,

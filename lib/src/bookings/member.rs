@@ -53,7 +53,7 @@ pub fn list<'a>(
 /// What somebody wants to come to.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-#[schema(as = NewBooking)]
+#[schema(as = CreateBooking)]
 pub struct Wish {
     scheduled_class_id: Uuid,
     /// Wait for a place when there is none.
@@ -64,7 +64,7 @@ pub struct Wish {
 /// What somebody cannot come to.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-#[schema(as = Cancellation)]
+#[schema(as = CancelBooking)]
 pub struct Regret {
     booking_id: Uuid,
     /// At most 500 characters, for the studio.

@@ -194,6 +194,7 @@ fn minute(app: &App) -> DateTime<Utc> {
 /// What is left of something that has been retired.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = RetirementResult)]
 pub struct Retirement {
     success: bool,
     /// Classes to come that still refer to it, and take place.

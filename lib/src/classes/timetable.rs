@@ -29,7 +29,7 @@ use weekly::{PatternChange, PatternEntry};
 /// One thing to be entered.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-#[schema(as = TimetableEntry, example = json!({"pattern": {"classTypeId": "0198c1a0-4b1e-7d2a-9c35-5b6f0e1d2c3a", "instructorId": "0198c1a0-4b1e-7d2a-9c35-5b6f0e1d2c3a", "dayOfWeek": 4, "startTime": "19:00", "room": "Studio A"}}))]
+#[schema(as = CreateTimetableEntry, example = json!({"pattern": {"classTypeId": "0198c1a0-4b1e-7d2a-9c35-5b6f0e1d2c3a", "instructorId": "0198c1a0-4b1e-7d2a-9c35-5b6f0e1d2c3a", "dayOfWeek": 4, "startTime": "19:00", "room": "Studio A"}}))]
 pub struct Entry {
     /// A class that comes every week.
     pattern: Option<PatternEntry>,
@@ -43,7 +43,7 @@ pub struct Entry {
 /// One thing to be changed.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-#[schema(as = TimetableChange, example = json!({"occurrence": {"id": "0198c1a0-4b1e-7d2a-9c35-5b6f0e1d2c3a", "date": "2026-03-15", "time": "20:00"}}))]
+#[schema(as = UpdateTimetableEntry, example = json!({"occurrence": {"id": "0198c1a0-4b1e-7d2a-9c35-5b6f0e1d2c3a", "date": "2026-03-15", "time": "20:00"}}))]
 pub struct Change {
     /// A class that comes every week: what has come of it already stays.
     pattern: Option<PatternChange>,
@@ -71,7 +71,7 @@ pub struct Removal {
 /// What came of it: the fields that concern what was asked for.
 #[derive(Debug, Default, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-#[schema(as = TimetableOutcome)]
+#[schema(as = TimetableResult)]
 pub struct Outcome {
     /// The pattern as it is now.
     #[serde(skip_serializing_if = "Option::is_none")]

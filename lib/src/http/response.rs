@@ -24,7 +24,7 @@ use crate::store::postgres::chain;
 /// The body of every failure.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-pub struct Problem {
+pub struct ErrorResponse {
     /// A sentence for a person.
     error: String,
     /// For programs: a name in snake_case that tells it from other failures.
@@ -118,7 +118,7 @@ fn request_id(headers: &HeaderMap) -> String {
 /// Gives the bare response the documented body; its headers stay, `Allow` and
 /// those of CORS among them.
 fn explain(error: &Error, id: &str, is_browser: bool, response: &mut Response) {
-    let problem = Problem {
+    let problem = ErrorResponse {
         error: error.to_string(),
         code: error.code().to_owned(),
         details: error.details().cloned(),

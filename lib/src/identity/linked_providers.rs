@@ -24,7 +24,7 @@ const LAST_WAY_IN: Error = Error::Conflict {
 /// An account at a provider, as its owner sees it.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-#[schema(as = Identity)]
+#[schema(as = LinkedProvider)]
 pub struct Shown {
     id: Uuid,
     provider: String,
@@ -46,6 +46,7 @@ impl From<Identity> for Shown {
 /// What a member signs in by.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = SignInMethods)]
 pub struct WaysIn {
     items: Vec<Shown>,
     has_password: bool,

@@ -71,6 +71,7 @@ pub struct Offered {
 
 /// All that are configured.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = ProviderList)]
 pub struct Providers {
     items: Vec<Offered>,
 }
@@ -162,7 +163,7 @@ impl IntoResponse for SeeOther {
 /// [`ProviderAnswer`], which takes each but once.
 #[derive(Debug, IntoParams, ToSchema)]
 #[into_params(parameter_in = Query)]
-#[schema(as = ProviderAnswer)]
+#[schema(as = ProviderCallback)]
 #[expect(dead_code, reason = "for the description alone")]
 pub struct Returned {
     /// Good for the exchange, once.

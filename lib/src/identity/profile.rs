@@ -63,6 +63,7 @@ impl Whole {
 /// `null`, or nothing but blanks, empties one that may be empty.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schema(as = UpdateProfile)]
 pub struct Patch {
     #[schema(max_length = 100, examples("Ana"))]
     first_name: Option<String>,

@@ -26,6 +26,7 @@ use crate::{App, BoxFuture, session};
 /// What somebody fills in to get an account.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schema(as = RegisterMember)]
 pub struct Registration {
     #[schema(value_type = EmailAddress)]
     email: String,

@@ -39,6 +39,7 @@ const NOT_VERIFIED: Error = Error::Forbidden {
 /// How a session is carried.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
+#[schema(as = SessionMode)]
 pub enum Mode {
     /// By a cookie, which a browser sends along by itself.
     #[default]
@@ -51,6 +52,7 @@ pub enum Mode {
 /// a code.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schema(as = SignIn)]
 pub struct Login {
     /// Required, but with a `challenge`.
     #[schema(examples("ana@example.com"))]

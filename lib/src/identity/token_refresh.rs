@@ -18,6 +18,7 @@ const REFUSED: Error = Error::Unauthorized {
 /// What a program comes with when its access token has run out.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schema(as = RefreshTokens)]
 pub struct Refresh {
     /// The last one that it was given.
     refresh_token: String,

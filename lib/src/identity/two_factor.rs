@@ -42,7 +42,7 @@ const NOT_BEGUN: Error = Error::Conflict {
 /// How a member's second factor stands.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-#[schema(as = TwoFactor)]
+#[schema(as = TwoFactorStatus)]
 pub struct Status {
     /// Whether a code is asked for at sign-in.
     enabled: bool,
@@ -77,7 +77,7 @@ pub struct RecoveryCodes {
 /// What it takes to begin.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-#[schema(as = TwoFactorBeginning)]
+#[schema(as = StartTwoFactor)]
 pub struct Beginning {
     /// Left out by an account that has none: it shows a sign-in through its
     /// provider in the last ten minutes instead.
@@ -88,7 +88,7 @@ pub struct Beginning {
 /// What confirms that the app knows the secret.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-#[schema(as = TwoFactorConfirmation)]
+#[schema(as = ConfirmTwoFactor)]
 pub struct Confirmation {
     /// Six digits, of the app that has just been told the secret.
     #[schema(examples("123456"))]
@@ -98,7 +98,7 @@ pub struct Confirmation {
 /// What it takes to take it away.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-#[schema(as = TwoFactorRemoval)]
+#[schema(as = DisableTwoFactor)]
 pub struct Removal {
     /// As where it begins.
     #[schema(format = "password")]

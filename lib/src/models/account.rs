@@ -18,7 +18,7 @@ pub const MOST_MEMBERS: usize = 100;
 /// What a member is to an account. What that means is each application's to say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
-#[schema(as = AccountRole)]
+#[schema(as = OrganizationRole)]
 pub enum Role {
     /// It is theirs.
     Owner,
@@ -41,7 +41,7 @@ impl Role {
 /// An account, as one of its members sees it.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-#[schema(as = OwnAccount)]
+#[schema(as = OrganizationMembership)]
 pub struct Membership {
     id: Uuid,
     name: String,
@@ -61,7 +61,7 @@ pub(crate) use membership_json;
 /// An account and all who belong to it, as administrators see it.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-#[schema(as = PartnerAccount)]
+#[schema(as = Organization)]
 pub struct Shown {
     id: Uuid,
     name: String,
@@ -76,6 +76,7 @@ pub struct Shown {
 /// Somebody who belongs to an account.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = OrganizationMember)]
 struct AccountMember {
     user_id: Uuid,
     email: String,

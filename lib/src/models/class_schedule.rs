@@ -107,7 +107,7 @@ struct Day {
 /// A pattern as staff see it.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-#[schema(as = Pattern)]
+#[schema(as = WeeklyClass)]
 pub struct Shown {
     id: Uuid,
     class_type_id: Uuid,
@@ -359,6 +359,7 @@ pub struct Generated {
 /// A day on which a class could not be.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = ScheduleConflict)]
 pub struct Conflict {
     pattern_id: Uuid,
     date: NaiveDate,

@@ -19,6 +19,7 @@ use crate::values::money::Money;
 /// For whom a class is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
+#[schema(as = ClassLevel)]
 pub enum Level {
     /// For whoever is new to it.
     Beginner,
@@ -168,7 +169,7 @@ pub struct Shown {
 /// A class type as those see it who look after it.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-#[schema(as = AnyClassType)]
+#[schema(as = StaffClassType)]
 pub struct ShownToStaff {
     #[serde(flatten)]
     class_type: Shown,

@@ -56,7 +56,7 @@ pub struct Shown {
 /// An instructor as staff see them.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-#[schema(as = AnyInstructor)]
+#[schema(as = StaffInstructor)]
 pub struct ShownToStaff {
     #[serde(flatten)]
     profile: Shown,

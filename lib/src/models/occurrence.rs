@@ -141,7 +141,7 @@ fn places_left(is_cancelled: bool, max: i32, current: i32) -> i32 {
 /// A class in the timetable.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-#[schema(as = ScheduledClass)]
+#[schema(as = Occurrence)]
 pub struct Shown {
     id: Uuid,
     class_type_id: Uuid,
@@ -171,6 +171,7 @@ pub struct Shown {
 
 /// Who teaches a class.
 #[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = ClassInstructor)]
 pub struct Teacher {
     id: Uuid,
     name: String,
@@ -237,6 +238,7 @@ pub async fn between(
 /// How much room there is in a class.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = ClassAvailability)]
 pub struct Availability {
     id: Uuid,
     start_time: DateTime<Utc>,

@@ -24,6 +24,7 @@ use crate::{App, BoxFuture};
 /// What a visitor fills in.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schema(as = CreateContactSubmission)]
 pub struct Message {
     #[schema(min_length = 1, max_length = 200, examples("Ana Morales"))]
     name: String,
@@ -72,6 +73,7 @@ impl Message {
 
 /// The answer to whoever has written.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = ContactSubmissionReceipt)]
 pub struct Received {
     success: bool,
     /// To refer to it.
@@ -142,6 +144,7 @@ pub fn list(app: &App, inbox: Inbox, page: Page) -> BoxFuture<'_, Result<List<Sh
 /// What staff say of a message.
 #[derive(Clone, Copy, Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schema(as = UpdateContactSubmission)]
 pub struct Processing {
     id: Uuid,
     /// Whether it has been dealt with.

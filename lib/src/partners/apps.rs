@@ -29,7 +29,7 @@ const MOST_ORIGINS: usize = 20;
 /// An application as it is entered.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-#[schema(as = NewPartnerApp)]
+#[schema(as = CreatePartnerApp)]
 pub struct Entry {
     /// Lower-case letters, digits and hyphens, at most 50; it never changes.
     #[schema(
@@ -74,7 +74,7 @@ impl NewApp {
 /// What is to be changed of an application; what is left out stays as it is.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-#[schema(as = PartnerAppChange, example = json!({"id": "0198c1a0-4b1e-7d2a-9c35-5b6f0e1d2c3a", "rotateSecret": true}))]
+#[schema(as = UpdatePartnerApp, example = json!({"id": "0198c1a0-4b1e-7d2a-9c35-5b6f0e1d2c3a", "rotateSecret": true}))]
 pub struct Change {
     id: Uuid,
     /// All of them, in place of those before.
@@ -174,6 +174,7 @@ fn origins(typed: Vec<String>) -> Result<Vec<String>, Problem> {
 /// An application, and its secret where there is a new one.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = PartnerAppWithSecret)]
 pub struct AppWithSecret {
     #[serde(flatten)]
     app: Shown,

@@ -23,7 +23,7 @@ use crate::{App, BoxFuture};
 /// An account as it is made.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-#[schema(as = NewAccount)]
+#[schema(as = CreateOrganization)]
 pub struct Entry {
     /// At most 200 characters.
     #[schema(min_length = 1, max_length = 200, examples("Casa Latina"))]
@@ -40,7 +40,7 @@ pub struct Entry {
 /// What a member is to be to an account.
 #[derive(Clone, Copy, Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-#[schema(as = AccountSeat)]
+#[schema(as = SetOrganizationMember)]
 struct Seat {
     user_id: Uuid,
     /// Null: they belong to it no more.
@@ -50,7 +50,7 @@ struct Seat {
 /// What is to be changed of an account; what is left out stays as it is.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-#[schema(as = PartnerAccountChange)]
+#[schema(as = UpdateOrganization)]
 pub struct Change {
     id: Uuid,
     /// At most 200 characters.

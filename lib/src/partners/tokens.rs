@@ -34,7 +34,7 @@ const OTHER_APP: Error = Error::Forbidden {
 /// Where a member wants to go on to.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-#[schema(as = CrossAppRequest)]
+#[schema(as = CreateCrossAppToken)]
 pub struct Wish {
     /// The name of a partner application.
     #[schema(examples("ticket-shop"))]
@@ -112,7 +112,7 @@ fn origin_of_address(address: &str) -> Result<String, Problem> {
 /// What a partner application redeems.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-#[schema(as = CrossAppRedemption)]
+#[schema(as = ValidateCrossAppToken)]
 pub struct Redemption {
     /// As the browser has brought it.
     #[schema(examples("3f0c…"))]
@@ -197,7 +197,7 @@ pub fn validate<'a>(
 /// Which token is to be revoked: one of the two.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-#[schema(as = CrossAppRevocation, example = json!({"id": "0198c1a0-4b1e-7d2a-9c35-5b6f0e1d2c3a"}))]
+#[schema(as = RevokeCrossAppToken, example = json!({"id": "0198c1a0-4b1e-7d2a-9c35-5b6f0e1d2c3a"}))]
 pub struct Revocation {
     /// As it was issued.
     token: Option<String>,

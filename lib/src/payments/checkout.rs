@@ -27,6 +27,7 @@ const KEYS: u32 = 3;
 /// How somebody wants to pay.
 #[derive(Clone, Copy, Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schema(as = StartPayment)]
 pub struct Order {
     booking_id: Uuid,
     method: Method,
@@ -34,6 +35,7 @@ pub struct Order {
 
 /// The payment of a booking.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = BookingPayment)]
 pub struct OfBooking {
     /// The last one; null when none was begun.
     payment: Option<Shown>,

@@ -31,6 +31,7 @@ const CROSS_APP: &str = "cross_app_";
 /// Into what the time is cut.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
+#[schema(as = BucketSize)]
 pub enum Cut {
     /// From midnight to midnight.
     #[default]
@@ -171,6 +172,7 @@ pub struct Analytics {
 /// A day, a week or a month.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = AnalyticsBucket)]
 struct Bucket {
     /// Its first day.
     start: NaiveDate,
@@ -198,6 +200,7 @@ struct Bucket {
 /// What became of tokens for a partner application.
 #[derive(Clone, Copy, Debug, Default, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = CrossAppTokenFigures)]
 struct CrossAppFigures {
     created: i64,
     /// By the last day on which they were validated.
@@ -225,6 +228,7 @@ struct SessionFigures {
 /// The classes of one type.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = ClassTypeOccupancy)]
 struct Occupancy {
     class_type_id: Uuid,
     name: String,

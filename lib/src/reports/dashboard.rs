@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::error::Result;
-use crate::health::{self, Services};
+use crate::health::{self, ServicesHealth};
 use crate::models::figures::{self, ClassToday, MoneyToday, Today};
 use crate::store::postgres::PoolState;
 use crate::{App, BoxFuture};
@@ -42,13 +42,13 @@ pub struct Dashboard {
     contacts_unprocessed: i64,
     redis: Redis,
     pool: Pool,
-    services: Services,
+    services: ServicesHealth,
 }
 
 /// One of today's classes.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-#[schema(as = ClassToday)]
+#[schema(as = TodaysClass)]
 struct Class {
     id: Uuid,
     title: String,
@@ -119,7 +119,7 @@ struct RefundsDue {
 /// How sessions were read today (UTC), as far as the processes have told.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-#[schema(as = RedisToday)]
+#[schema(as = SessionCacheFigures)]
 struct Redis {
     /// From Redis.
     hits: i64,
@@ -134,6 +134,7 @@ struct Redis {
 /// The connections to Postgres of the process that answers.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = ConnectionPool)]
 struct Pool {
     /// Those that exist.
     size: usize,
@@ -167,7 +168,7 @@ pub fn show(app: &App) -> BoxFuture<'_, Result<Dashboard>> {
 
 type Figures = (Today, Vec<ClassToday>, Vec<MoneyToday>);
 
-fn dashboard(app: &App, (today, classes, money): Figures, services: Services) -> Dashboard {
+fn dashboard(app: &App, (today, classes, money): Figures, services: ServicesHealth) -> Dashboard {
     let held = || classes.iter().filter(|class| !class.is_cancelled);
     let places = held().map(|class| i64::from(class.max_participants)).sum();
     let taken = held()

@@ -37,7 +37,7 @@ pub struct Shown {
 /// A session in the administrators' list.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-#[schema(as = AnySession)]
+#[schema(as = AdminSession)]
 pub struct ShownToAdmin {
     #[serde(flatten)]
     session: Shown,
@@ -69,6 +69,7 @@ pub struct Overview {
 
 /// A day's figure.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = DailyCount)]
 pub struct Day {
     day: NaiveDate,
     count: i64,

@@ -34,7 +34,7 @@ pub struct PhoneNumber(pub String);
 /// A time of day on the studio's clock.
 #[derive(Debug, ToSchema)]
 #[schema(pattern = "^([01][0-9]|2[0-3]):[0-5][0-9]$", examples("19:00"))]
-pub struct ClockTime(pub String);
+pub struct TimeOfDay(pub String);
 
 /// A name for programs and addresses.
 #[derive(Debug, ToSchema)]
@@ -54,7 +54,7 @@ pub struct Slug(pub String);
     pattern = r"^\s*https://[^\s@/?#]+([/?#]\S*)?\s*$",
     examples("https://cdn.example.com/salsa.jpg")
 )]
-pub struct HttpsAddress(pub String);
+pub struct HttpsUrl(pub String);
 
 /// The origin of a site, by https; on this machine also by http.
 #[derive(Debug, ToSchema)]

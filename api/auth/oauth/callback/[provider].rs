@@ -9,7 +9,7 @@ use sabor::{App, Exit, Result, Routes, routes, serve};
 
 /// The routes of this function.
 pub fn route() -> Routes {
-    routes![finish, receive]
+    routes![finish_provider_sign_in, receive_provider_form]
 }
 
 /// Where the provider sends the browser. Signs in to the account that is linked,
@@ -25,7 +25,7 @@ pub fn route() -> Routes {
     (status = 429, description = "Too many tries; see `Retry-After`"),
     (status = 503, description = "The provider does not answer; see `Retry-After`"),
 ))]
-async fn finish(
+async fn finish_provider_sign_in(
     app: App,
     arrival: Arrival,
     browser: OAuthBrowser,
@@ -45,7 +45,10 @@ async fn finish(
     (status = 400, description = "It cannot be read"),
     (status = 404, description = "No such provider is configured"),
 ))]
-async fn receive(Provider(config): Provider, told: ProviderAnswer) -> Result<SeeOther> {
+async fn receive_provider_form(
+    Provider(config): Provider,
+    told: ProviderAnswer,
+) -> Result<SeeOther> {
     Ok(oauth::receive(&config, &told))
 }
 

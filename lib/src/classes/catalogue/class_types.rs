@@ -18,7 +18,7 @@ use crate::values::caller::Caller;
 use crate::values::form;
 use crate::values::form::{Form, Problem};
 use crate::values::money::Money;
-use crate::values::schema::HttpsAddress;
+use crate::values::schema::HttpsUrl;
 use crate::{App, BoxFuture};
 
 /// What each change is noted as.
@@ -27,7 +27,7 @@ const KIND: Kind = Kind::ClassTypeChanged;
 /// A class type as it is entered.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-#[schema(as = NewClassType)]
+#[schema(as = CreateClassType)]
 pub struct Entry {
     /// At most 100 characters; no two class types have the same.
     #[schema(min_length = 1, max_length = 100, examples("Salsa Foundations"))]
@@ -51,7 +51,7 @@ pub struct Entry {
     /// For one class.
     price: Money,
     /// By https; null: no picture.
-    #[schema(value_type = Option<HttpsAddress>)]
+    #[schema(value_type = Option<HttpsUrl>)]
     image_url: Option<String>,
 }
 
@@ -91,7 +91,7 @@ impl Entry {
 /// it is; `null` takes the picture away.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-#[schema(as = ClassTypeChange)]
+#[schema(as = UpdateClassType)]
 pub struct Change {
     id: Uuid,
     #[schema(min_length = 1, max_length = 100, examples("Salsa Foundations"))]
@@ -107,7 +107,7 @@ pub struct Change {
     max_participants: Option<i32>,
     price: Option<Money>,
     #[serde(default, deserialize_with = "given")]
-    #[schema(value_type = Option<HttpsAddress>)]
+    #[schema(value_type = Option<HttpsUrl>)]
     image_url: Option<Option<String>>,
     /// True offers a retired one again.
     is_active: Option<bool>,

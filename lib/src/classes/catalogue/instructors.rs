@@ -18,7 +18,7 @@ use crate::values::caller::Caller;
 use crate::values::form;
 use crate::values::form::{Form, Problem};
 use crate::values::money::Money;
-use crate::values::schema::HttpsAddress;
+use crate::values::schema::HttpsUrl;
 use crate::{App, BoxFuture};
 
 /// What each change is noted as.
@@ -27,7 +27,7 @@ const KIND: Kind = Kind::InstructorChanged;
 /// An instructor as they are entered.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-#[schema(as = NewInstructor)]
+#[schema(as = CreateInstructor)]
 pub struct Entry {
     /// At most 200 characters.
     #[schema(min_length = 1, max_length = 200, examples("Marisol Vega"))]
@@ -53,11 +53,11 @@ pub struct Entry {
     /// Staff alone see it; null: not agreed on.
     hourly_rate: Option<Money>,
     /// By https; null: no picture.
-    #[schema(value_type = Option<HttpsAddress>)]
+    #[schema(value_type = Option<HttpsUrl>)]
     profile_image_url: Option<String>,
     /// Addresses by https, by the name of the network; at most 10.
     #[serde(default)]
-    #[schema(value_type = BTreeMap<String, HttpsAddress>)]
+    #[schema(value_type = BTreeMap<String, HttpsUrl>)]
     social_media_links: BTreeMap<String, String>,
 }
 
@@ -95,7 +95,7 @@ impl Entry {
 /// it is; `null` empties one that may be empty.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-#[schema(as = InstructorChange)]
+#[schema(as = UpdateInstructor)]
 pub struct Change {
     id: Uuid,
     #[schema(min_length = 1, max_length = 200, examples("Marisol Vega"))]
@@ -115,10 +115,10 @@ pub struct Change {
     #[schema(value_type = Option<Money>)]
     hourly_rate: Option<Option<Money>>,
     #[serde(default, deserialize_with = "given")]
-    #[schema(value_type = Option<HttpsAddress>)]
+    #[schema(value_type = Option<HttpsUrl>)]
     profile_image_url: Option<Option<String>>,
     /// All of them, in place of those before.
-    #[schema(value_type = Option<BTreeMap<String, HttpsAddress>>)]
+    #[schema(value_type = Option<BTreeMap<String, HttpsUrl>>)]
     social_media_links: Option<BTreeMap<String, String>>,
     /// True brings a retired one back.
     is_active: Option<bool>,

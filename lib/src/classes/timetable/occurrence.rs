@@ -14,7 +14,7 @@ use crate::models::occurrence::change::{self as occurrence, Changes, NewOccurren
 use crate::values::form;
 use crate::values::form::{Form, Problem};
 use crate::values::money::Money;
-use crate::values::schema::ClockTime;
+use crate::values::schema::TimeOfDay;
 
 /// What is said of a class that would begin before now.
 const PAST: &str = "must not be in the past";
@@ -22,12 +22,13 @@ const PAST: &str = "must not be in the past";
 /// A class of its own.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schema(as = CreateOccurrence)]
 pub(super) struct OccurrenceEntry {
     class_type_id: Uuid,
     instructor_id: Uuid,
     date: NaiveDate,
     /// On the studio's clock: `19:00`.
-    #[schema(value_type = ClockTime)]
+    #[schema(value_type = TimeOfDay)]
     time: String,
     /// As the class type has it, unless given; so below.
     #[schema(minimum = 1, maximum = 1_440)]
@@ -72,11 +73,12 @@ impl OccurrenceEntry {
 /// What is to be changed of a class; what is left out stays.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schema(as = UpdateOccurrence)]
 pub(super) struct OccurrenceChange {
     id: Uuid,
     date: Option<NaiveDate>,
     /// On the studio's clock: `19:00`.
-    #[schema(value_type = Option<ClockTime>)]
+    #[schema(value_type = Option<TimeOfDay>)]
     time: Option<String>,
     #[schema(minimum = 1, maximum = 1_440)]
     duration_minutes: Option<i32>,

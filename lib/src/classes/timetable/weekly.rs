@@ -15,7 +15,7 @@ use crate::models::class_schedule::{self, Changes};
 use crate::models::occurrence::change as occurrence;
 use crate::values::form;
 use crate::values::form::{Form, Problem};
-use crate::values::schema::ClockTime;
+use crate::values::schema::TimeOfDay;
 
 /// So far ahead classes can be made of patterns.
 const LONGEST_AHEAD: TimeDelta = TimeDelta::days(366);
@@ -23,6 +23,7 @@ const LONGEST_AHEAD: TimeDelta = TimeDelta::days(366);
 /// A class that comes every week.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schema(as = CreateWeeklyClass)]
 pub(super) struct PatternEntry {
     class_type_id: Uuid,
     instructor_id: Uuid,
@@ -30,7 +31,7 @@ pub(super) struct PatternEntry {
     #[schema(minimum = 0, maximum = 6)]
     day_of_week: i32,
     /// On the studio's clock: `19:00`.
-    #[schema(value_type = ClockTime)]
+    #[schema(value_type = TimeOfDay)]
     start_time: String,
     /// As the class type has it, unless given.
     #[schema(minimum = 1, maximum = 1_440)]
@@ -70,6 +71,7 @@ impl PatternEntry {
 /// What is to be changed of a pattern; what is left out stays.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schema(as = UpdateWeeklyClass)]
 pub(super) struct PatternChange {
     id: Uuid,
     instructor_id: Option<Uuid>,
@@ -77,7 +79,7 @@ pub(super) struct PatternChange {
     #[schema(minimum = 0, maximum = 6)]
     day_of_week: Option<i32>,
     /// On the studio's clock: `19:00`.
-    #[schema(value_type = Option<ClockTime>)]
+    #[schema(value_type = Option<TimeOfDay>)]
     start_time: Option<String>,
     #[schema(minimum = 1, maximum = 1_440)]
     duration_minutes: Option<i32>,

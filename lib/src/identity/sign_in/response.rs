@@ -24,6 +24,7 @@ use crate::{App, BoxFuture, session};
 /// The answer to whoever has signed in.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = SignInResponse)]
 pub struct SignedIn {
     success: bool,
     user: user::Shown,
@@ -49,6 +50,7 @@ pub struct TokenPair {
 #[derive(ToSchema)]
 #[schema(rename_all = "camelCase")]
 #[expect(dead_code, reason = "for the description alone")]
+#[schema(as = TokenPair)]
 struct MaybeTokens {
     /// With `mode: token`: for `Authorization: Bearer …`.
     #[schema(required = false)]

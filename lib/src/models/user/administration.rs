@@ -14,6 +14,7 @@ use crate::store::postgres::Statement;
 /// What somebody may do; each may do what the one before may.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
+#[schema(as = UserRole)]
 pub enum Role {
     /// Look after themselves.
     Member,
@@ -78,7 +79,7 @@ impl Account {
 /// An account in the administrators' list.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-#[schema(as = Account)]
+#[schema(as = UserAccount)]
 pub struct ShownToAdmin {
     #[serde(flatten)]
     user: Shown,
