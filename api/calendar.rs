@@ -1,4 +1,4 @@
-//! GET /api/calendar — a member's classes, for their calendar program.
+//! GET /api/calendar — a member's classes as an iCalendar feed.
 
 use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use axum::response::IntoResponse;
@@ -10,9 +10,9 @@ use utoipa::IntoParams;
 
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
-struct Feed {
-    /// As `/api/calendar/token` made it. Programs that read calendars send no
-    /// cookie, so it stands in the address.
+struct CalendarQuery {
+    /// The token from `/api/calendar/token`. It is part of the address because
+    /// calendar programs send no cookie.
     #[param(required)]
     token: Option<String>,
 }
@@ -22,16 +22,15 @@ pub fn route() -> Routes {
     routes![get_calendar]
 }
 
-/// The member's bookings of classes from 90 days ago on, as iCalendar; what
-/// was cancelled stays in it, and says so.
-#[utoipa::path(get, path = "/api/calendar", tag = "calendar", params(Feed), responses(
-    (status = 200, body = String, content_type = "text/calendar", description = "In the studio's time zone, which is described in it"),
-    (status = 400, description = "No token"),
-    (status = 404, description = "No feed has this token, or no longer"),
+/// Returns the member's bookings as iCalendar, from 90 days ago on. Cancelled
+/// bookings stay in the feed, marked as cancelled.
+#[utoipa::path(get, path = "/api/calendar", tag = "calendar", params(CalendarQuery), responses(
+    (status = 200, body = String, content_type = "text/calendar", description = "The calendar, in the studio's time zone"),
+    (status = 404, description = "`not_found`: no feed has this token"),
 ))]
-async fn get_calendar(app: App, Query(feed): Query<Feed>) -> Result<impl IntoResponse> {
+async fn get_calendar(app: App, Query(query): Query<CalendarQuery>) -> Result<impl IntoResponse> {
     let no_token = || Error::field("token", "must be given");
-    let text = ical::feed(&app, &feed.token.ok_or_else(no_token)?).await?;
+    let text = ical::feed(&app, &query.token.ok_or_else(no_token)?).await?;
     let headers = [
         (CONTENT_TYPE, ical::CONTENT_TYPE),
         (CONTENT_DISPOSITION, "inline; filename=\"sabor.ics\""),

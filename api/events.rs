@@ -1,4 +1,4 @@
-//! GET /api/events — what concerns the member, as a list or as it happens.
+//! GET /api/events — the member's events, as a list or a stream.
 
 use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
@@ -13,17 +13,17 @@ pub fn route() -> Routes {
     routes![list_events]
 }
 
-/// With `Accept: text/event-stream` the events from now on, or from the one
-/// after `Last-Event-ID`, as server-sent events; they end after less than a
-/// minute, and a browser comes back by itself. A member's sixth stream at a time
-/// ends at once, and the browser comes back in half a minute. Else a list,
-/// newest first.
+/// Lists the member's events, newest first, or streams them. With `Accept:
+/// text/event-stream` the response streams new events, or all events after
+/// `Last-Event-ID`, as server-sent events. A stream ends after less than a
+/// minute, and browsers reconnect on their own. A member has at most five
+/// streams: a sixth ends at once, and the browser reconnects after half a
+/// minute.
 ///
-/// A failure is final for a browser's `EventSource`: after a 503 the page has to
-/// come back by itself, with a new one.
-#[utoipa::path(get, path = "/api/events", tag = "events", security(("session" = [])), params(PageParams, ("Last-Event-ID" = Option<String>, Header, description = "Of the last event that was heard; those after it follow")), responses(
-    (status = 200, content((List<Shown> = "application/json"), (String = "text/event-stream")), description = "A page of them, or the stream"),
-    (status = 400, description = "No such limit, cursor or `Last-Event-ID`"),
+/// A failed request ends a browser's `EventSource`. After a 503 the page has to
+/// create a new one.
+#[utoipa::path(get, path = "/api/events", tag = "events", security(("session" = [])), params(PageParams, ("Last-Event-ID" = Option<String>, Header, description = "The id of the last event that was received; the stream starts after it")), responses(
+    (status = 200, content((List<Shown> = "application/json"), (String = "text/event-stream")), description = "One page of the list, or the stream"),
 ))]
 async fn list_events(app: App, member: Member, page: Page, headers: HeaderMap) -> Result<Response> {
     if accepts(&headers, "text/event-stream") {

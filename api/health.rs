@@ -1,4 +1,4 @@
-//! GET /api/health — is everything reachable?
+//! GET /api/health — the health of the service.
 
 use axum::http::StatusCode;
 use chrono::{DateTime, Utc};
@@ -19,11 +19,11 @@ pub fn route() -> Routes {
     routes![check_health]
 }
 
-/// Asks Postgres and Redis at the same time. Says nothing of either but
-/// whether it answers and how fast.
+/// Checks Postgres and Redis. The response tells only whether each of them
+/// answers, and how fast.
 #[utoipa::path(get, path = "/api/health", tag = "operations", responses(
-    (status = 200, body = Health, description = "Healthy, or degraded: without Redis all works, more slowly"),
-    (status = 503, body = Health, description = "Unhealthy: without Postgres little works"),
+    (status = 200, body = Health, description = "Healthy, or degraded: without Redis everything works, but more slowly"),
+    (status = 503, body = Health, description = "Unhealthy: without Postgres most requests fail"),
 ))]
 async fn check_health(app: App) -> (StatusCode, Json<Health>) {
     let services = health::check(&app).await;

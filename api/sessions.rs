@@ -11,15 +11,15 @@ use utoipa::{IntoParams, ToSchema};
 
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
-struct Scope {
-    /// `all` ends this session as well; `others` unless given.
+struct EndSessionsQuery {
+    /// `all` also ends this session. The default is `others`.
     #[param(inline, value_type = Option<ScopeValue>)]
     scope: Option<String>,
 }
 
 #[derive(ToSchema)]
 #[schema(rename_all = "lowercase")]
-#[expect(dead_code, reason = "for the description alone")]
+#[expect(dead_code, reason = "only the API description uses it")]
 enum ScopeValue {
     Others,
     All,
@@ -37,10 +37,9 @@ pub fn route() -> Routes {
     routes![list_sessions, end_sessions]
 }
 
-/// Newest first, with what a member recognises them by.
+/// Lists the member's sessions, newest first.
 #[utoipa::path(get, path = "/api/sessions", tag = "sessions", security(("session" = [])), params(PageParams), responses(
-    (status = 200, body = List<Shown>, description = "A page of them"),
-    (status = 400, description = "No such limit or cursor"),
+    (status = 200, body = List<Shown>, description = "One page of the list"),
 ))]
 async fn list_sessions(app: App, member: Member, page: Page) -> Result<Json<List<Shown>>> {
     let rows = app.sessions().list(member.user.id, page).await?;
@@ -50,18 +49,17 @@ async fn list_sessions(app: App, member: Member, page: Page) -> Result<Json<List
     })))
 }
 
-/// Ends all others, or with `?scope=all` this one too.
-#[utoipa::path(delete, path = "/api/sessions", tag = "sessions", security(("session" = [])), params(Scope), responses(
-    (status = 200, body = EndSessionsResult, description = "They have ended"),
-    (status = 400, description = "No such scope"),
+/// Ends all other sessions of the member, or with `scope=all` this one too.
+#[utoipa::path(delete, path = "/api/sessions", tag = "sessions", security(("session" = [])), params(EndSessionsQuery), responses(
+    (status = 200, body = EndSessionsResult, description = "The sessions have ended"),
 ))]
 async fn end_sessions(
     app: App,
     client: Caller,
     member: Member,
-    Query(scope): Query<Scope>,
+    Query(query): Query<EndSessionsQuery>,
 ) -> Result<(Option<SetCookie>, Json<EndSessionsResult>)> {
-    let all = match scope.scope.as_deref() {
+    let all = match query.scope.as_deref() {
         None | Some("others") => false,
         Some("all") => true,
         Some(_) => return Err(Error::field("scope", "must be others or all")),

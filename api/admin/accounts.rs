@@ -1,4 +1,4 @@
-//! GET, POST, PATCH /api/admin/accounts — on whose behalf members act.
+//! GET, POST, PATCH /api/admin/accounts — organizations that members act for.
 
 use sabor::http::{Admin, Created, Json, List, PageParams};
 use sabor::models::account::Shown;
@@ -13,19 +13,18 @@ pub fn route() -> Routes {
     routes![list_organizations, create_organization, update_organization]
 }
 
-/// Newest first, each with all of its members.
+/// Lists organizations with their members, newest first.
 #[utoipa::path(get, path = "/api/admin/accounts", tag = "administration", security(("session" = [])), params(PageParams), responses(
-    (status = 200, body = List<Shown>, description = "A page of them"),
-    (status = 400, description = "No such limit or cursor"),
+    (status = 200, body = List<Shown>, description = "One page of the list"),
 ))]
 async fn list_organizations(app: App, _admin: Admin, page: Page) -> Result<Json<List<Shown>>> {
     organizations::list(&app, page).await.map(Json)
 }
 
-/// Makes one, with the members that are given.
+/// Creates an organization with the given members.
 #[utoipa::path(post, path = "/api/admin/accounts", tag = "administration", security(("session" = [])), request_body = Entry, responses(
-    (status = 201, body = Shown, description = "Made"),
-    (status = 409, description = "`slug_taken`"),
+    (status = 201, body = Shown, description = "The new organization"),
+    (status = 409, description = "`slug_taken`: another organization has this slug"),
 ))]
 async fn create_organization(
     app: App,
@@ -37,12 +36,13 @@ async fn create_organization(
     made.await.map(Created)
 }
 
-/// Changes what is given and leaves the rest. A member whose role is null
-/// belongs to it no more, and their tokens for it are worth nothing.
+/// Updates an organization. Fields that are left out keep their values. A
+/// member whose role is null leaves the organization, and their tokens for it
+/// stop working.
 #[utoipa::path(patch, path = "/api/admin/accounts", tag = "administration", security(("session" = [])), request_body = Change, responses(
-    (status = 200, body = Shown, description = "As it is now"),
-    (status = 404, description = "There is no such account"),
-    (status = 409, description = "`slug_taken`, or `account_full`: it has a hundred members"),
+    (status = 200, body = Shown, description = "The updated organization"),
+    (status = 404, description = "`not_found`: no organization has this id"),
+    (status = 409, description = "`slug_taken`: another organization has this slug. `account_full`: an organization has at most 100 members"),
 ))]
 async fn update_organization(
     app: App,

@@ -1,4 +1,4 @@
-//! GET /api/admin/analytics — how the studio has done, day by day.
+//! GET /api/admin/analytics — the studio's figures over time.
 
 use sabor::http::{Query, Staff};
 use sabor::reports::analytics;
@@ -10,14 +10,15 @@ pub fn route() -> Routes {
     routes![get_analytics]
 }
 
-/// Days are those of the studio's time zone. With `format=csv` a file for a
-/// spreadsheet, a line for each day, week or month.
+/// Returns figures by day, week or month. Days are those of the studio's time
+/// zone. With `format=csv` the response is a CSV file with one line per day,
+/// week or month.
 #[utoipa::path(get, path = "/api/admin/analytics", tag = "administration", security(("session" = [])), params(Params), responses(
-    (status = 200, description = "The series", content(
+    (status = 200, description = "The figures", content(
         (Analytics = "application/json"),
         (String = "text/csv"),
     )),
-    (status = 400, description = "No such day, bucket or format; or too long a time"),
+    (status = 400, description = "`validation_failed`: a parameter is invalid, or the range is too long for its bucket size"),
 ))]
 async fn get_analytics(app: App, _staff: Staff, Query(params): Query<Params>) -> Result<Shown> {
     analytics::show(&app, params).await

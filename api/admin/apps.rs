@@ -13,19 +13,19 @@ pub fn route() -> Routes {
     routes![list_partner_apps, create_partner_app, update_partner_app]
 }
 
-/// Newest first, without their secrets.
+/// Lists partner applications without their secrets, newest first.
 #[utoipa::path(get, path = "/api/admin/apps", tag = "administration", security(("session" = [])), params(PageParams), responses(
-    (status = 200, body = List<Shown>, description = "A page of them"),
-    (status = 400, description = "No such limit or cursor"),
+    (status = 200, body = List<Shown>, description = "One page of the list"),
 ))]
 async fn list_partner_apps(app: App, _admin: Admin, page: Page) -> Result<Json<List<Shown>>> {
     apps::list(&app, page).await.map(Json)
 }
 
-/// Enters one. Its secret is shown this once.
+/// Registers a partner application. Its secret is returned only in this
+/// response.
 #[utoipa::path(post, path = "/api/admin/apps", tag = "administration", security(("session" = [])), request_body = Entry, responses(
-    (status = 201, body = AppWithSecret, description = "Entered; the secret is for its server"),
-    (status = 409, description = "`name_taken`"),
+    (status = 201, body = AppWithSecret, description = "The new application and its secret"),
+    (status = 409, description = "`name_taken`: another application has this name"),
 ))]
 async fn create_partner_app(
     app: App,
@@ -37,12 +37,12 @@ async fn create_partner_app(
     entered.await.map(Created)
 }
 
-/// Changes what is given and leaves the rest. While a secret is rotated, two
-/// are good.
+/// Updates a partner application. Fields that are left out keep their values.
+/// During a secret rotation both the old and the new secret work.
 #[utoipa::path(patch, path = "/api/admin/apps", tag = "administration", security(("session" = [])), request_body = Change, responses(
-    (status = 200, body = AppWithSecret, description = "As it is now, with the secret if there is a new one"),
-    (status = 404, description = "There is no such application"),
-    (status = 409, description = "`rotating`: two secrets are good already"),
+    (status = 200, body = AppWithSecret, description = "The updated application, with its secret if a new one was made"),
+    (status = 404, description = "`not_found`: no application has this id"),
+    (status = 409, description = "`rotating`: a rotation is in progress, and both secrets work"),
 ))]
 async fn update_partner_app(
     app: App,

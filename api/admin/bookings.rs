@@ -1,4 +1,4 @@
-//! GET, POST, PATCH /api/admin/bookings — the roster, and the front desk.
+//! GET, POST, PATCH /api/admin/bookings — the roster and the front desk.
 
 use sabor::bookings::front_desk;
 use sabor::bookings::front_desk::{Change, OnBehalf, Roster};
@@ -13,26 +13,26 @@ pub fn route() -> Routes {
     routes![list_roster, create_booking_for_member, update_booking]
 }
 
-/// Who comes to a class, in the order of booking, with what a teacher should know.
+/// Lists the bookings of a class in the order they were made. Each entry has
+/// the contact and medical details that a teacher needs.
 #[utoipa::path(get, path = "/api/admin/bookings", tag = "administration", security(("session" = [])), params(Roster, PageParams), responses(
-    (status = 200, body = List<RosterEntry>, description = "A page of the roster"),
-    (status = 400, description = "No such limit or cursor, or no class named"),
-    (status = 404, description = "There is no such class"),
+    (status = 200, body = List<RosterEntry>, description = "One page of the roster"),
+    (status = 404, description = "`not_found`: no class has this id"),
 ))]
 async fn list_roster(
     app: App,
     _staff: Staff,
-    Query(of): Query<Roster>,
+    Query(query): Query<Roster>,
     page: Page,
 ) -> Result<Json<List<RosterEntry>>> {
-    front_desk::roster(&app, of, page).await.map(Json)
+    front_desk::roster(&app, query, page).await.map(Json)
 }
 
-/// Books for a member. `Idempotency-Key` is honoured, here and below.
+/// Books a class for a member.
 #[utoipa::path(post, path = "/api/admin/bookings", tag = "administration", security(("session" = [])), params(KeyParams), request_body = OnBehalf, responses(
-    (status = 201, body = Shown, description = "Booked, or on the waitlist"),
-    (status = 404, description = "There is no such member or class"),
-    (status = 409, description = "`class_full`, `already_booked`, `class_started`, `class_cancelled`, `waitlist_closed`; or `idempotency_key_reused`"),
+    (status = 201, body = Shown, description = "The new booking; `status` tells whether it is on the waitlist"),
+    (status = 404, description = "`not_found`: no member or class has this id"),
+    (status = 409, description = "`class_full`: no spot is free. `already_booked`: the member has booked this class. `class_started`, `class_cancelled`: the class cannot be booked any more. `waitlist_closed`: the waitlist is closed shortly before the class. `idempotency_key_reused`: the key belongs to another request"),
 ))]
 async fn create_booking_for_member(
     app: App,
@@ -43,12 +43,12 @@ async fn create_booking_for_member(
     front_desk::book_on_behalf(&app, &client, &staff, key, &form).await
 }
 
-/// Checks in, notes who did not come, takes that back, cancels, notes what was
-/// paid at the desk, or gives money back.
+/// Updates a booking at the front desk. Staff can check a member in, mark a
+/// no-show, undo either, cancel, record a payment at the desk, and refund.
 #[utoipa::path(patch, path = "/api/admin/bookings", tag = "administration", security(("session" = [])), params(KeyParams), request_body = Change, responses(
-    (status = 200, body = Shown, description = "The booking as it is now"),
-    (status = 404, description = "There is no such booking"),
-    (status = 409, description = "`class_not_started`, `no_place`, `not_cancellable`, `class_started`, `already_paid`, `not_payable`, `nothing_to_pay`, `nothing_to_refund`; or `idempotency_key_reused`"),
+    (status = 200, body = Shown, description = "The updated booking"),
+    (status = 404, description = "`not_found`: no booking has this id"),
+    (status = 409, description = "`class_not_started`: attendance is recorded from the start of the class. `no_place`: the booking holds no spot. `not_cancellable`: the booking cannot be cancelled. `class_started`: the class has started. `already_paid`, `not_payable`, `nothing_to_pay`, `nothing_to_refund`: the payment does not allow this action. `idempotency_key_reused`: the key belongs to another request"),
 ))]
 async fn update_booking(
     app: App,

@@ -1,4 +1,4 @@
-//! GET, POST, PATCH, DELETE /api/admin/classes — what the studio offers.
+//! GET, POST, PATCH, DELETE /api/admin/classes — the class types that the studio offers.
 
 use sabor::classes::catalogue::class_types;
 use sabor::classes::catalogue::class_types::{Change, Entry};
@@ -19,10 +19,9 @@ pub fn route() -> Routes {
     ]
 }
 
-/// Newest first, retired ones too.
+/// Lists all class types, newest first. Retired ones are included.
 #[utoipa::path(get, path = "/api/admin/classes", tag = "administration", security(("session" = [])), params(Activity, PageParams), responses(
-    (status = 200, body = List<ShownToStaff>, description = "A page of them"),
-    (status = 400, description = "No such limit or cursor, or `active` is neither true nor false"),
+    (status = 200, body = List<ShownToStaff>, description = "One page of the list"),
 ))]
 async fn list_all_class_types(
     app: App,
@@ -33,10 +32,10 @@ async fn list_all_class_types(
     class_types::list(&app, activity, page).await.map(Json)
 }
 
-/// Enters one.
+/// Creates a class type.
 #[utoipa::path(post, path = "/api/admin/classes", tag = "administration", security(("session" = [])), request_body = Entry, responses(
-    (status = 201, body = ShownToStaff, description = "Entered"),
-    (status = 409, description = "The name is taken: `class_type_exists`"),
+    (status = 201, body = ShownToStaff, description = "The new class type"),
+    (status = 409, description = "`class_type_exists`: another class type has this name"),
 ))]
 async fn create_class_type(
     app: App,
@@ -48,12 +47,12 @@ async fn create_class_type(
     entered.await.map(Created)
 }
 
-/// Changes what is given and leaves the rest; `null` empties a field that may
-/// be empty.
+/// Updates a class type. Fields that are left out keep their values, and `null`
+/// clears an optional field.
 #[utoipa::path(patch, path = "/api/admin/classes", tag = "administration", security(("session" = [])), request_body = Change, responses(
-    (status = 200, body = ShownToStaff, description = "As it is now"),
-    (status = 404, description = "There is no such class type"),
-    (status = 409, description = "The name is taken: `class_type_exists`"),
+    (status = 200, body = ShownToStaff, description = "The updated class type"),
+    (status = 404, description = "`not_found`: no class type has this id"),
+    (status = 409, description = "`class_type_exists`: another class type has this name"),
 ))]
 async fn update_class_type(
     app: App,
@@ -65,12 +64,11 @@ async fn update_class_type(
     changed.await.map(Json)
 }
 
-/// Retires one; nothing is deleted. What is in the timetable stays there, and
-/// is counted.
+/// Retires a class type. Nothing is deleted: weekly classes and occurrences
+/// that refer to it stay, and the response counts them.
 #[utoipa::path(delete, path = "/api/admin/classes", tag = "administration", security(("session" = [])), params(Wanted), responses(
-    (status = 200, body = Retirement, description = "Retired, now or before"),
-    (status = 400, description = "No id"),
-    (status = 404, description = "There is no such class type"),
+    (status = 200, body = Retirement, description = "The class type is retired"),
+    (status = 404, description = "`not_found`: no class type has this id"),
 ))]
 async fn retire_class_type(
     app: App,

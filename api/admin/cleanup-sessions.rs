@@ -1,4 +1,4 @@
-//! GET, POST /api/admin/cleanup-sessions — remove what has expired, archive what is old, send what is due.
+//! GET, POST /api/admin/cleanup-sessions — deletes expired rows, archives old ones, and sends due mail.
 
 use sabor::cleanup::{self, Cleaned, Details};
 use sabor::http::{Cron, Json, OpenInDevelopment};
@@ -9,15 +9,16 @@ use utoipa::ToSchema;
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct CleanupResult {
-    /// Whether every step did its work.
+    /// Whether every step succeeded.
     success: bool,
-    /// For people, such as `Cleaned up 15 expired sessions`.
+    /// A message for people, such as `Cleaned up 15 expired sessions`.
     message: String,
-    /// Sessions.
+    /// The number of deleted sessions.
     deleted_count: u64,
-    /// Whatever else.
+    /// The other figures.
     details: Details,
-    /// Time ran out, or something is away; the next run does the rest.
+    /// Whether work is left for the next run, because time ran out or a service
+    /// is unavailable.
     remaining: bool,
 }
 
@@ -38,9 +39,10 @@ pub fn route() -> Routes {
     routes![run_scheduled_cleanup, run_cleanup]
 }
 
-/// As Vercel Cron calls it: once, twice, late, or not at all.
+/// Runs the clean-up for Vercel Cron. It is safe to run at any time and any
+/// number of times.
 #[utoipa::path(get, path = "/api/admin/cleanup-sessions", tag = "operations", security(("cron" = [])), responses(
-    (status = 200, body = CleanupResult, description = "What was removed"),
+    (status = 200, body = CleanupResult, description = "What was cleaned up"),
 ))]
 async fn run_scheduled_cleanup(
     app: App,
@@ -49,9 +51,10 @@ async fn run_scheduled_cleanup(
     Ok(Json(cleanup::run(&app).await?.into()))
 }
 
-/// As an administrator calls it, or a script with the secret.
+/// Runs the clean-up for an administrator, or for a script that has the cron
+/// secret.
 #[utoipa::path(post, path = "/api/admin/cleanup-sessions", tag = "operations", security(("cron" = []), ("session" = [])), responses(
-    (status = 200, body = CleanupResult, description = "What was removed"),
+    (status = 200, body = CleanupResult, description = "What was cleaned up"),
 ))]
 async fn run_cleanup(app: App, _cron: OpenInDevelopment<Cron>) -> Result<Json<CleanupResult>> {
     Ok(Json(cleanup::run(&app).await?.into()))

@@ -1,4 +1,4 @@
-//! GET, PATCH /api/admin/contacts — what visitors wrote to the studio.
+//! GET, PATCH /api/admin/contacts — messages from the contact form.
 
 use sabor::http::{Json, List, PageParams, Query, Staff};
 use sabor::models::contact::Shown;
@@ -13,10 +13,9 @@ pub fn route() -> Routes {
     routes![list_contact_submissions, update_contact_submission]
 }
 
-/// Newest first.
+/// Lists messages from the contact form, newest first.
 #[utoipa::path(get, path = "/api/admin/contacts", tag = "administration", security(("session" = [])), params(Inbox, PageParams), responses(
-    (status = 200, body = List<Shown>, description = "A page of them"),
-    (status = 400, description = "No such filter, limit or cursor"),
+    (status = 200, body = List<Shown>, description = "One page of the list"),
 ))]
 async fn list_contact_submissions(
     app: App,
@@ -27,10 +26,10 @@ async fn list_contact_submissions(
     contact::list(&app, inbox, page).await.map(Json)
 }
 
-/// Notes that a message has been dealt with, or has not after all.
+/// Marks a message as processed or unprocessed.
 #[utoipa::path(patch, path = "/api/admin/contacts", tag = "administration", security(("session" = [])), request_body = Processing, responses(
-    (status = 200, body = Shown, description = "The message as it is now"),
-    (status = 404, description = "There is no such message"),
+    (status = 200, body = Shown, description = "The updated message"),
+    (status = 404, description = "`not_found`: no message has this id"),
 ))]
 async fn update_contact_submission(
     app: App,

@@ -1,4 +1,4 @@
-//! GET /api/admin/dashboard — the studio today, at a glance.
+//! GET /api/admin/dashboard — the studio's day at a glance.
 
 use sabor::http::{Json, Staff};
 use sabor::reports::dashboard;
@@ -10,9 +10,9 @@ pub fn route() -> Routes {
     routes![get_dashboard]
 }
 
-/// Today is the day that it is where the studio is.
+/// Returns today's figures. Today is the current day in the studio's time zone.
 #[utoipa::path(get, path = "/api/admin/dashboard", tag = "administration", security(("session" = [])), responses(
-    (status = 200, body = Dashboard, description = "Today's classes, bookings and money, and how the service stands"),
+    (status = 200, body = Dashboard, description = "Today's classes, bookings and revenue, and the health of the service"),
 ))]
 async fn get_dashboard(app: App, _staff: Staff) -> Result<Json<Dashboard>> {
     dashboard::show(&app).await.map(Json)

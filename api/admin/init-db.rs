@@ -1,4 +1,4 @@
-//! POST /api/admin/init-db — apply pending migrations.
+//! POST /api/admin/init-db — applies pending migrations.
 
 use sabor::http::{Cron, Json, OpenInDevelopment};
 use sabor::store::{migrations, postgres};
@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 #[derive(Serialize, ToSchema)]
 struct MigrationResult {
     success: bool,
-    /// What this call applied, in order; nothing when all had been.
+    /// The migrations that this call applied, in order.
     applied: Vec<String>,
 }
 
@@ -18,8 +18,8 @@ pub fn route() -> Routes {
     routes![apply_migrations]
 }
 
-/// Creates the schema on a new database. Called by several at once, each
-/// migration is applied once.
+/// Applies pending migrations, and so creates the schema of a new database.
+/// Concurrent calls apply each migration once.
 #[utoipa::path(post, path = "/api/admin/init-db", tag = "operations", security(("cron" = []), ("session" = [])), responses(
     (status = 200, body = MigrationResult, description = "The schema is up to date"),
 ))]

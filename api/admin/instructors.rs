@@ -1,4 +1,4 @@
-//! GET, POST, PATCH, DELETE /api/admin/instructors — who teaches.
+//! GET, POST, PATCH, DELETE /api/admin/instructors — the people who teach.
 
 use sabor::classes::catalogue::instructors;
 use sabor::classes::catalogue::instructors::{Change, Entry};
@@ -19,10 +19,10 @@ pub fn route() -> Routes {
     ]
 }
 
-/// Newest first, retired ones too, with what they earn.
+/// Lists all instructors, newest first. Retired ones are included, and so are
+/// hourly rates.
 #[utoipa::path(get, path = "/api/admin/instructors", tag = "administration", security(("session" = [])), params(Activity, PageParams), responses(
-    (status = 200, body = List<ShownToStaff>, description = "A page of them"),
-    (status = 400, description = "No such limit or cursor, or `active` is neither true nor false"),
+    (status = 200, body = List<ShownToStaff>, description = "One page of the list"),
 ))]
 async fn list_instructors(
     app: App,
@@ -33,9 +33,9 @@ async fn list_instructors(
     instructors::list(&app, activity, page).await.map(Json)
 }
 
-/// Enters one.
+/// Creates an instructor.
 #[utoipa::path(post, path = "/api/admin/instructors", tag = "administration", security(("session" = [])), request_body = Entry, responses(
-    (status = 201, body = ShownToStaff, description = "Entered"),
+    (status = 201, body = ShownToStaff, description = "The new instructor"),
 ))]
 async fn create_instructor(
     app: App,
@@ -47,11 +47,11 @@ async fn create_instructor(
     entered.await.map(Created)
 }
 
-/// Changes what is given and leaves the rest; `null` empties a field that may
-/// be empty.
+/// Updates an instructor. Fields that are left out keep their values, and
+/// `null` clears an optional field.
 #[utoipa::path(patch, path = "/api/admin/instructors", tag = "administration", security(("session" = [])), request_body = Change, responses(
-    (status = 200, body = ShownToStaff, description = "As it is now"),
-    (status = 404, description = "There is no such instructor"),
+    (status = 200, body = ShownToStaff, description = "The updated instructor"),
+    (status = 404, description = "`not_found`: no instructor has this id"),
 ))]
 async fn update_instructor(
     app: App,
@@ -63,12 +63,11 @@ async fn update_instructor(
     changed.await.map(Json)
 }
 
-/// Retires one; nothing is deleted. What is in the timetable stays there, and
-/// is counted.
+/// Retires an instructor. Nothing is deleted: weekly classes and occurrences
+/// that refer to it stay, and the response counts them.
 #[utoipa::path(delete, path = "/api/admin/instructors", tag = "administration", security(("session" = [])), params(Wanted), responses(
-    (status = 200, body = Retirement, description = "Retired, now or before"),
-    (status = 400, description = "No id"),
-    (status = 404, description = "There is no such instructor"),
+    (status = 200, body = Retirement, description = "The instructor is retired"),
+    (status = 404, description = "`not_found`: no instructor has this id"),
 ))]
 async fn retire_instructor(
     app: App,

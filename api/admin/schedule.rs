@@ -1,4 +1,4 @@
-//! GET, POST, PATCH, DELETE /api/admin/schedule — look after the timetable.
+//! GET, POST, PATCH, DELETE /api/admin/schedule — weekly classes and their occurrences.
 
 use sabor::classes::timetable;
 use sabor::classes::timetable::{Change, Entry, Outcome, Removal};
@@ -18,20 +18,20 @@ pub fn route() -> Routes {
     ]
 }
 
-/// The classes that come every week, newest first, retired ones too.
+/// Lists weekly classes, newest first. Retired ones are included.
 #[utoipa::path(get, path = "/api/admin/schedule", tag = "administration", security(("session" = [])), params(PageParams), responses(
-    (status = 200, body = List<Shown>, description = "A page of them"),
-    (status = 400, description = "No such limit or cursor"),
+    (status = 200, body = List<Shown>, description = "One page of the list"),
 ))]
 async fn list_weekly_classes(app: App, _staff: Staff, page: Page) -> Result<Json<List<Shown>>> {
     timetable::list(&app, page).await.map(Json)
 }
 
-/// Enters a weekly class or a class of its own, or makes the classes of all
-/// weekly ones; making them twice makes nothing twice.
+/// Creates a weekly class or a single occurrence, or generates the occurrences
+/// of all weekly classes up to a day. Occurrences that exist are not generated
+/// again.
 #[utoipa::path(post, path = "/api/admin/schedule", tag = "administration", security(("session" = [])), request_body = Entry, responses(
-    (status = 201, body = Outcome, description = "Entered, or made"),
-    (status = 409, description = "`room_taken`, `instructor_taken`"),
+    (status = 201, body = Outcome, description = "What was created"),
+    (status = 409, description = "`room_taken`: another class is in the room at that time. `instructor_taken`: the instructor teaches another class at that time"),
 ))]
 async fn create_timetable_entry(
     app: App,
@@ -43,12 +43,12 @@ async fn create_timetable_entry(
     entered.await.map(Created)
 }
 
-/// Changes a weekly class, or moves a class, gives it to another instructor,
-/// or changes what is told of it. Who has booked it is told.
+/// Updates a weekly class or an occurrence. Members who have booked the
+/// occurrence are notified.
 #[utoipa::path(patch, path = "/api/admin/schedule", tag = "administration", security(("session" = [])), request_body = Change, responses(
-    (status = 200, body = Outcome, description = "Changed"),
-    (status = 404, description = "There is no such pattern or class"),
-    (status = 409, description = "`room_taken`, `instructor_taken`, `places_taken`, `class_started`, `class_cancelled`"),
+    (status = 200, body = Outcome, description = "The result"),
+    (status = 404, description = "`not_found`: no weekly class or occurrence has this id"),
+    (status = 409, description = "`room_taken`: another class is in the room at that time. `instructor_taken`: the instructor teaches another class at that time. `places_taken`: more members have booked than the new limit allows. `class_started`, `class_cancelled`: the occurrence cannot be changed any more"),
 ))]
 async fn update_timetable_entry(
     app: App,
@@ -60,13 +60,14 @@ async fn update_timetable_entry(
     changed.await.map(Json)
 }
 
-/// Retires a weekly class, or cancels a class with all its bookings: what was
-/// paid is due back, and everybody is told.
+/// Retires a weekly class, or cancels an occurrence. Cancelling an occurrence
+/// cancels its bookings, makes their payments due for refund, and notifies the
+/// members.
 #[utoipa::path(delete, path = "/api/admin/schedule", tag = "administration", security(("session" = [])), params(Removal), responses(
-    (status = 200, body = Outcome, description = "Retired, or cancelled"),
-    (status = 400, description = "Neither a pattern nor a class, or both"),
-    (status = 404, description = "There is no such pattern or class"),
-    (status = 409, description = "`class_started`, `class_cancelled`"),
+    (status = 200, body = Outcome, description = "The result"),
+    (status = 400, description = "`validation_failed`: give exactly one of `patternId` and `occurrenceId`"),
+    (status = 404, description = "`not_found`: no weekly class or occurrence has this id"),
+    (status = 409, description = "`class_started`: the occurrence has started. `class_cancelled`: the occurrence is already cancelled"),
 ))]
 async fn remove_timetable_entry(
     app: App,

@@ -1,4 +1,4 @@
-//! GET /api/admin/security-events — what happened to accounts.
+//! GET /api/admin/security-events — the security log of all accounts.
 
 use sabor::admin::security_events;
 use sabor::admin::security_events::{Search, Shown};
@@ -11,11 +11,10 @@ pub fn route() -> Routes {
     routes![list_security_events]
 }
 
-/// Sign-ins, failures, waits, and changes of passwords, roles and sessions,
-/// newest first.
+/// Lists security events, newest first. Events are sign-ins, failed attempts,
+/// lockouts, and changes of passwords, roles and sessions.
 #[utoipa::path(get, path = "/api/admin/security-events", tag = "administration", security(("session" = [])), params(Search, PageParams), responses(
-    (status = 200, body = List<Shown>, description = "A page of them"),
-    (status = 400, description = "No such kind, id, address, limit or cursor"),
+    (status = 200, body = List<Shown>, description = "One page of the list"),
 ))]
 async fn list_security_events(
     app: App,

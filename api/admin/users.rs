@@ -1,4 +1,4 @@
-//! GET, PATCH /api/admin/users — find members; change what they may do.
+//! GET, PATCH /api/admin/users — user accounts.
 
 use sabor::admin::users;
 use sabor::admin::users::{AccountChange, Search};
@@ -13,10 +13,10 @@ pub fn route() -> Routes {
     routes![list_users, update_user]
 }
 
-/// Newest first; the search looks into address and names.
+/// Lists user accounts, newest first. `search` matches e-mail addresses and
+/// names.
 #[utoipa::path(get, path = "/api/admin/users", tag = "administration", security(("session" = [])), params(Search, PageParams), responses(
-    (status = 200, body = List<ShownToAdmin>, description = "A page of them"),
-    (status = 400, description = "No such role, limit or cursor"),
+    (status = 200, body = List<ShownToAdmin>, description = "One page of the list"),
 ))]
 async fn list_users(
     app: App,
@@ -27,12 +27,12 @@ async fn list_users(
     users::list(&app, search, page).await.map(Json)
 }
 
-/// Changes what is given and leaves the rest. Every session of the member
-/// sees it at once.
+/// Updates a user account. Fields that are left out keep their values. The
+/// change applies to all sessions of the user at once.
 #[utoipa::path(patch, path = "/api/admin/users", tag = "administration", security(("session" = [])), request_body = AccountChange, responses(
-    (status = 200, body = ShownToAdmin, description = "The account as it is now"),
-    (status = 403, description = "One's own role: `own_role`; closing one's own account: `own_account`; removing one's own second factor: `own_second_factor`"),
-    (status = 404, description = "There is no such member"),
+    (status = 200, body = ShownToAdmin, description = "The updated account"),
+    (status = 403, description = "`own_role`: administrators cannot change their own role. `own_account`: administrators cannot close their own account. `own_second_factor`: administrators cannot remove their own second factor here"),
+    (status = 404, description = "`not_found`: no user has this id"),
 ))]
 async fn update_user(
     app: App,

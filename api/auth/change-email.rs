@@ -1,4 +1,4 @@
-//! POST /api/auth/change-email — another address for the account.
+//! POST /api/auth/change-email — changes the account's e-mail address.
 
 use sabor::http::{Accepted, Json, Member, Success};
 use sabor::identity::email_change;
@@ -13,8 +13,8 @@ use utoipa::ToSchema;
 struct ChangeEmail {
     #[schema(value_type = EmailAddress)]
     new_email: String,
-    /// Left out by an account that has none: it shows a sign-in through its
-    /// provider in the last ten minutes instead.
+    /// An account without a password leaves this out; it needs a sign-in through
+    /// its provider in the last ten minutes.
     #[schema(format = "password")]
     current_password: Option<String>,
 }
@@ -24,13 +24,14 @@ pub fn route() -> Routes {
     routes![change_email]
 }
 
-/// The address changes when the link that is mailed to the new one has been
-/// confirmed; the old one is told. Whether the new one is taken, only its owner
-/// is told.
+/// Mails a confirmation link to a new e-mail address. The address changes when
+/// the link is confirmed, and the old address is notified. The response does
+/// not tell whether another account has the new address; only the owner of that
+/// address learns it by mail.
 #[utoipa::path(post, path = "/api/auth/change-email", tag = "auth", security(("session" = [])), request_body = ChangeEmail, responses(
-    (status = 202, body = Success, description = "A link is on its way to the new address"),
-    (status = 403, description = "`wrong_password`; `sign_in_again`; or sent from a foreign page"),
-    (status = 429, description = "Too many tries, or too many mails; see `Retry-After`"),
+    (status = 202, body = Success, description = "A link was mailed to the new address"),
+    (status = 403, description = "`wrong_password`: the current password is wrong. `sign_in_again`: an account without a password needs a sign-in from the last ten minutes"),
+    (status = 429, description = "`too_many_requests`: too many attempts or e-mails; wait for `Retry-After` seconds"),
 ))]
 async fn change_email(
     app: App,

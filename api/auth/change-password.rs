@@ -1,4 +1,4 @@
-//! POST /api/auth/change-password — a new password for one who knows the old one.
+//! POST /api/auth/change-password — changes the password.
 
 use sabor::http::{Json, Member, Success};
 use sabor::identity::profile;
@@ -11,11 +11,12 @@ use utoipa::ToSchema;
 #[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct ChangePassword {
-    /// Left out by an account that has none: it shows a sign-in through its
-    /// provider in the last ten minutes instead.
+    /// An account without a password leaves this out; it needs a sign-in through
+    /// its provider in the last ten minutes.
     #[schema(format = "password")]
     current_password: Option<String>,
-    /// 8 to 128 characters; not a common one, nor the e-mail address or name.
+    /// 8 to 128 characters. Common passwords, the e-mail address and the name are
+    /// rejected.
     #[schema(value_type = NewPassword)]
     new_password: String,
 }
@@ -25,11 +26,12 @@ pub fn route() -> Routes {
     routes![change_password]
 }
 
-/// Ends all other sessions, and every sign-in that is under way.
+/// Changes the password. All other sessions and pending sign-ins of the account
+/// end.
 #[utoipa::path(post, path = "/api/auth/change-password", tag = "auth", security(("session" = [])), request_body = ChangePassword, responses(
-    (status = 200, body = Success, description = "Changed; this session goes on"),
-    (status = 403, description = "`wrong_password`; `sign_in_again`; or sent from a foreign page"),
-    (status = 429, description = "Too many tries; see `Retry-After`"),
+    (status = 200, body = Success, description = "The password was changed; this session continues"),
+    (status = 403, description = "`wrong_password`: the current password is wrong. `sign_in_again`: an account without a password needs a sign-in from the last ten minutes"),
+    (status = 429, description = "`too_many_requests`: too many attempts; wait for `Retry-After` seconds"),
 ))]
 async fn change_password(
     app: App,

@@ -1,4 +1,4 @@
-//! POST /api/auth/forgot-password — mail a link to a new password.
+//! POST /api/auth/forgot-password — mails a password reset link.
 
 use sabor::http::{Accepted, Json, Success};
 use sabor::identity::password_reset;
@@ -20,11 +20,12 @@ pub fn route() -> Routes {
     routes![request_password_reset]
 }
 
-/// Answers alike whether or not there is such an account. The link is good for
-/// an hour, and once; the newest ends those before it.
+/// Mails a link for setting a new password. The response is the same whether or
+/// not the account exists. The link works once, for an hour, and a newer link
+/// replaces it.
 #[utoipa::path(post, path = "/api/auth/forgot-password", tag = "auth", request_body = RequestPasswordReset, responses(
-    (status = 202, body = Success, description = "If there is such an account, a mail is on its way"),
-    (status = 429, description = "Too many mails; see `Retry-After`"),
+    (status = 202, body = Success, description = "If the account exists, a link was mailed"),
+    (status = 429, description = "`too_many_requests`: too many e-mails; wait for `Retry-After` seconds"),
 ))]
 async fn request_password_reset(
     app: App,

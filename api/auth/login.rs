@@ -1,4 +1,4 @@
-//! POST /api/auth/login — from e-mail address and password to a session.
+//! POST /api/auth/login — signs a member in.
 
 use sabor::http::{Arrival, Json};
 use sabor::identity::demo;
@@ -10,15 +10,16 @@ pub fn route() -> Routes {
     routes![sign_in]
 }
 
-/// Always a new session: the one that the client had before ends, and what it
-/// kept while nobody was signed in is taken along. Where a second factor is due
-/// the answer is 401 `two_factor_required` with a `challenge`; within five
-/// minutes, and five tries, send `challenge` and `code` here.
+/// Signs in with an e-mail address and a password. A new session always
+/// replaces the caller's previous one and keeps the data of an anonymous
+/// session. If the account has a second factor, the response is 401
+/// `two_factor_required` with a `challenge`. Send the `challenge` and the
+/// `code` to this endpoint within five minutes; five attempts are allowed.
 #[utoipa::path(post, path = "/api/auth/login", tag = "auth", request_body = Login, responses(
-    (status = 200, body = SignedIn, description = "Signed in. `Set-Cookie` carries the session, or with `mode: token` the body has the tokens"),
-    (status = 401, description = "Alike for every wrong pair: `invalid_credentials`. Or `two_factor_required`, with `challenge`; `invalid_code`; `challenge_ended`: start again"),
-    (status = 403, description = "`email_not_verified`: another link has been mailed"),
-    (status = 429, description = "Too many tries; see `Retry-After`"),
+    (status = 200, body = SignedIn, description = "Signed in. `Set-Cookie` carries the session; with `mode: token` the body has the tokens"),
+    (status = 401, description = "`invalid_credentials`: the e-mail address or the password is wrong. `two_factor_required`: a code is needed; see `challenge`. `invalid_code`: the code is wrong. `challenge_ended`: the challenge has ended; start again"),
+    (status = 403, description = "`email_not_verified`: the e-mail address is not confirmed; another link was mailed"),
+    (status = 429, description = "`too_many_requests`: too many attempts; wait for `Retry-After` seconds"),
 ))]
 async fn sign_in(app: App, arrival: Arrival, Json(form): Json<Login>) -> Result<Welcome> {
     match demo::sign_in(&app, &form) {

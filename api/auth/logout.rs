@@ -1,4 +1,4 @@
-//! POST /api/auth/logout — end this session, or all of the member's.
+//! POST /api/auth/logout — ends the session.
 
 use sabor::http::{Json, OptionalJson, Presented, SetCookie, Success};
 use sabor::models::security_event::{self, Kind};
@@ -11,10 +11,11 @@ use utoipa::ToSchema;
 #[derive(Default, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct SignOut {
-    /// Ends every session of the member, on all devices.
+    /// Ends all sessions of the member, on all devices.
     #[serde(default)]
     all: bool,
-    /// Ends the session of this one, also when its access token has run out.
+    /// Ends the session of this refresh token, even if its access token has
+    /// expired.
     refresh_token: Option<String>,
 }
 
@@ -23,8 +24,9 @@ pub fn route() -> Routes {
     routes![sign_out]
 }
 
-/// Answers alike when nobody was signed in. Without Postgres it is 503 and the
-/// cookie stays: what may go on has not been signed out of.
+/// Ends the session, or all sessions of the member. The response is the same if
+/// nobody was signed in. If Postgres is unavailable, the response is 503 and
+/// the cookie stays, because the session may still be valid.
 #[utoipa::path(post, path = "/api/auth/logout", tag = "auth", request_body = Option<SignOut>, responses(
     (status = 200, body = Success, description = "Signed out; the cookie is cleared"),
 ))]
@@ -34,7 +36,7 @@ async fn sign_out(
     presented: Presented,
     OptionalJson(form): OptionalJson<SignOut>,
 ) -> Result<(Option<SetCookie>, Json<Success>)> {
-    // Only a cookie that was judged is cleared: with `Authorization` it was not.
+    // With `Authorization` the cookie was not checked, and so it is not cleared.
     let by_cookie = !matches!(presented, Presented::Bearer(_) | Presented::Unknown);
     let token = form.refresh_token.as_deref().and_then(Token::parse);
     let by_token = match &token {
@@ -42,19 +44,20 @@ async fn sign_out(
         None => None,
     };
     for key in [presented.key(), by_token].into_iter().flatten() {
-        let whose = match form.all {
+        let user_id = match form.all {
             true => end_all(&app, &key).await?,
             false => app.sessions().destroy(&key).await?.flatten(),
         };
-        if whose.is_some() {
-            security_event::note(&app, Kind::SignedOut, whose, &client);
+        if user_id.is_some() {
+            security_event::note(&app, Kind::SignedOut, user_id, &client);
         }
     }
     let cookie = by_cookie.then(|| SetCookie::clear_session(&app));
     Ok((cookie, Success::ANSWER))
 }
 
-/// Whose sessions were ended; `None` when that one had ended already.
+/// Ends all sessions of the session's user. Returns the user's id, or `None` if
+/// the session had already ended.
 async fn end_all(app: &App, key: &Key) -> Result<Option<uuid::Uuid>> {
     let session = app.sessions().get(key).await?;
     let Some(user) = session.and_then(|session| session.user) else {

@@ -11,8 +11,8 @@ use utoipa::ToSchema;
 #[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct DeactivateAccount {
-    /// The password, once more. Left out by an account that has none: it shows a
-    /// sign-in through its provider in the last ten minutes instead.
+    /// An account without a password leaves this out; it needs a sign-in through
+    /// its provider in the last ten minutes.
     #[schema(format = "password")]
     current_password: Option<String>,
 }
@@ -22,27 +22,28 @@ pub fn route() -> Routes {
     routes![get_profile, update_profile, deactivate_account]
 }
 
-/// All that is kept of the member, medical conditions included.
+/// Returns the member's profile, including medical conditions.
 #[utoipa::path(get, path = "/api/auth/me", tag = "auth", security(("session" = [])), responses(
-    (status = 200, body = Whole, description = "The whole profile"),
+    (status = 200, body = Whole, description = "The profile"),
 ))]
 async fn get_profile(app: App, member: Member) -> Result<Json<Whole>> {
     profile::show(&app, member).await.map(Json)
 }
 
-/// Changes what is given and leaves the rest; `null` empties a field.
+/// Updates the member's profile. Fields that are left out keep their values,
+/// and `null` clears an optional field.
 #[utoipa::path(patch, path = "/api/auth/me", tag = "auth", security(("session" = [])), request_body = Patch, responses(
-    (status = 200, body = Whole, description = "The whole profile as it is now"),
+    (status = 200, body = Whole, description = "The updated profile"),
 ))]
 async fn update_profile(app: App, member: Member, Json(patch): Json<Patch>) -> Result<Json<Whole>> {
     profile::change(&app, &member, patch).await.map(Json)
 }
 
-/// Closes the account and ends all its sessions; nothing is deleted.
+/// Closes the account and ends all its sessions. No data is deleted.
 #[utoipa::path(delete, path = "/api/auth/me", tag = "auth", security(("session" = [])), request_body = DeactivateAccount, responses(
-    (status = 200, body = Success, description = "Deactivated; the cookie is cleared"),
-    (status = 403, description = "`wrong_password`; `sign_in_again`; or sent from a foreign page"),
-    (status = 429, description = "Too many tries; see `Retry-After`"),
+    (status = 200, body = Success, description = "The account is closed and the cookie is cleared"),
+    (status = 403, description = "`wrong_password`: the current password is wrong. `sign_in_again`: an account without a password needs a sign-in from the last ten minutes"),
+    (status = 429, description = "`too_many_requests`: too many attempts; wait for `Retry-After` seconds"),
 ))]
 async fn deactivate_account(
     app: App,

@@ -1,4 +1,4 @@
-//! GET /api/auth/providers — by which providers one may sign in.
+//! GET /api/auth/providers — the providers that visitors can sign in through.
 
 use sabor::http::Json;
 use sabor::identity::oauth;
@@ -10,9 +10,9 @@ pub fn route() -> Routes {
     routes![list_providers]
 }
 
-/// Those that are configured, for the page's buttons.
+/// Lists the configured providers by name.
 #[utoipa::path(get, path = "/api/auth/providers", tag = "auth", responses(
-    (status = 200, body = Providers, description = "By name; there may be none"),
+    (status = 200, body = Providers, description = "The providers; the list may be empty"),
 ))]
 async fn list_providers(app: App) -> Json<Providers> {
     Json(oauth::providers(&app))

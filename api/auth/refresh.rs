@@ -1,4 +1,4 @@
-//! POST /api/auth/refresh — from a refresh token to the next pair of tokens.
+//! POST /api/auth/refresh — exchanges a refresh token for new tokens.
 
 use sabor::http::Json;
 use sabor::identity::sign_in::SignedIn;
@@ -11,12 +11,13 @@ pub fn route() -> Routes {
     routes![refresh_tokens]
 }
 
-/// A refresh token is good once. When its answer was lost, the same program may
-/// ask again within ten seconds and gets the same; whoever comes later with one
-/// that was replaced ends the session, for one of the two has stolen it.
+/// Exchanges a refresh token for a new pair of tokens. A refresh token works
+/// once. The same client may repeat the request within ten seconds, in case the
+/// response was lost, and gets the same tokens. Later reuse ends the session,
+/// because the token may be stolen.
 #[utoipa::path(post, path = "/api/auth/refresh", tag = "auth", request_body = Refresh, responses(
-    (status = 200, body = SignedIn, description = "The next pair; the refresh token that was sent is good no more"),
-    (status = 401, description = "`refresh_token_refused`: unknown, used, or its session has ended; sign in again"),
+    (status = 200, body = SignedIn, description = "The new tokens; the old refresh token no longer works"),
+    (status = 401, description = "`refresh_token_refused`: the token is unknown or used, or its session has ended; sign in again"),
 ))]
 async fn refresh_tokens(
     app: App,

@@ -1,4 +1,4 @@
-//! POST /api/auth/register — make an account, and sign in.
+//! POST /api/auth/register — creates an account.
 
 use sabor::http::{Arrival, Json};
 use sabor::identity::registration::{Registered, Registration, register_account};
@@ -10,13 +10,13 @@ pub fn route() -> Routes {
     routes![register_member]
 }
 
-/// The account and its first session are made together or not at all. A link
-/// that confirms the address is mailed in any case.
+/// Creates an account and signs in. A link that confirms the e-mail address is
+/// mailed.
 #[utoipa::path(post, path = "/api/auth/register", tag = "auth", request_body = Registration, responses(
-    (status = 201, body = SignedIn, description = "Registered and signed in. `Set-Cookie` carries the session, or with `mode: token` the body has the tokens"),
-    (status = 202, body = sabor::http::Success, description = "Where addresses have to be confirmed first: a mail is on its way, whether or not there was an account"),
-    (status = 409, description = "There is an account with this address: `email_taken`"),
-    (status = 429, description = "Too many registrations; see `Retry-After`"),
+    (status = 201, body = SignedIn, description = "Registered and signed in. `Set-Cookie` carries the session; with `mode: token` the body has the tokens"),
+    (status = 202, body = sabor::http::Success, description = "The e-mail address has to be confirmed first. The response is the same if the address already has an account"),
+    (status = 409, description = "`email_taken`: an account has this e-mail address"),
+    (status = 429, description = "`too_many_requests`: too many registrations; wait for `Retry-After` seconds"),
 ))]
 async fn register_member(
     app: App,

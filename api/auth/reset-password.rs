@@ -1,4 +1,4 @@
-//! POST /api/auth/reset-password — a new password, by a link from a mail.
+//! POST /api/auth/reset-password — sets a new password with a link from an e-mail.
 
 use sabor::http::{Json, Success};
 use sabor::identity::password_reset;
@@ -11,9 +11,10 @@ use utoipa::ToSchema;
 #[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct ResetPassword {
-    /// From the link.
+    /// The token from the link.
     token: String,
-    /// 8 to 128 characters; not a common one, nor the e-mail address or name.
+    /// 8 to 128 characters. Common passwords, the e-mail address and the name are
+    /// rejected.
     #[schema(value_type = NewPassword)]
     new_password: String,
 }
@@ -23,11 +24,12 @@ pub fn route() -> Routes {
     routes![reset_password]
 }
 
-/// Ends all sessions and signs nobody in; a second factor is asked for as before.
+/// Sets a new password and ends all sessions of the account. The caller is not
+/// signed in, and a second factor stays in place.
 #[utoipa::path(post, path = "/api/auth/reset-password", tag = "auth", request_body = ResetPassword, responses(
-    (status = 200, body = Success, description = "Set; the link is good no more"),
-    (status = 400, description = "`link_ended`; or a password that is refused, which leaves the link as it is"),
-    (status = 429, description = "Too many tries; see `Retry-After`"),
+    (status = 200, body = Success, description = "The password was set; the link no longer works"),
+    (status = 400, description = "`link_ended`: the link is used, expired or replaced. A rejected password leaves the link as it is"),
+    (status = 429, description = "`too_many_requests`: too many attempts; wait for `Retry-After` seconds"),
 ))]
 async fn reset_password(
     app: App,

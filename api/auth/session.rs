@@ -1,4 +1,4 @@
-//! GET /api/auth/session — who is signed in, and until when.
+//! GET /api/auth/session — the current session and its user.
 
 use chrono::{DateTime, Utc};
 use sabor::http::{Json, Member};
@@ -18,12 +18,12 @@ struct CurrentSession {
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct ActiveSession {
-    /// As in the list of sessions; not a credential.
+    /// The session's id, as in the list of sessions. It is not a credential.
     id: Uuid,
     created_at: DateTime<Utc>,
-    /// At most five minutes off.
+    /// The time of the last request; up to five minutes late.
     last_activity: DateTime<Utc>,
-    /// Moves forward with use, up to an absolute end.
+    /// Moves forward with use, up to an absolute limit.
     expires_at: DateTime<Utc>,
     remembered: bool,
 }
@@ -45,9 +45,10 @@ pub fn route() -> Routes {
     routes![get_session]
 }
 
-/// The check that every page makes: one round trip to Redis, and no query.
+/// Returns the current session and its user. Pages call this on every load: it
+/// takes one round trip to Redis and no query.
 #[utoipa::path(get, path = "/api/auth/session", tag = "auth", security(("session" = [])), responses(
-    (status = 200, body = CurrentSession, description = "Signed in"),
+    (status = 200, body = CurrentSession, description = "The session is valid"),
 ))]
 async fn get_session(member: Member) -> Json<CurrentSession> {
     Json(CurrentSession {

@@ -18,21 +18,22 @@ pub fn route() -> Routes {
     ]
 }
 
-/// Whether there is one, and how many recovery codes are left.
+/// Returns whether the second factor is enabled and how many recovery codes are
+/// left.
 #[utoipa::path(get, path = "/api/auth/two-factor", tag = "auth", security(("session" = [])), responses(
-    (status = 200, body = Status, description = "How it stands"),
+    (status = 200, body = Status, description = "The status of the second factor"),
 ))]
 async fn get_two_factor(app: App, member: Member) -> Result<Json<Status>> {
     two_factor::status(&app, &member).await.map(Json)
 }
 
-/// Makes a secret for an authenticator app. No code is asked for before it has
-/// been confirmed; to begin again makes another.
+/// Creates a secret for an authenticator app. The second factor is enabled once
+/// a code confirms the secret; starting again replaces the secret.
 #[utoipa::path(post, path = "/api/auth/two-factor", tag = "auth", security(("session" = [])), request_body = Beginning, responses(
-    (status = 200, body = Enrollment, description = "The secret, as text, link and picture; never shown again"),
-    (status = 403, description = "`wrong_password`; `sign_in_again`; or sent from a foreign page"),
-    (status = 409, description = "There is one already: `two_factor_enabled`"),
-    (status = 429, description = "Too many tries; see `Retry-After`"),
+    (status = 200, body = Enrollment, description = "The secret as text, link and QR code; it is returned only once"),
+    (status = 403, description = "`wrong_password`: the current password is wrong. `sign_in_again`: an account without a password needs a sign-in from the last ten minutes"),
+    (status = 409, description = "`two_factor_enabled`: the second factor is already enabled"),
+    (status = 429, description = "`too_many_requests`: too many attempts; wait for `Retry-After` seconds"),
 ))]
 async fn start_two_factor(
     app: App,
@@ -44,12 +45,13 @@ async fn start_two_factor(
     begun.await.map(Json)
 }
 
-/// From now on a code is asked for at each sign-in. All other sessions end.
+/// Enables the second factor. From then on each sign-in needs a code. All other
+/// sessions end.
 #[utoipa::path(put, path = "/api/auth/two-factor", tag = "auth", security(("session" = [])), request_body = Confirmation, responses(
-    (status = 200, body = RecoveryCodes, description = "Confirmed; ten recovery codes, shown this once"),
-    (status = 401, description = "Not signed in; or `invalid_code`"),
-    (status = 409, description = "`two_factor_not_begun`, or `two_factor_enabled` already"),
-    (status = 429, description = "Too many tries; see `Retry-After`"),
+    (status = 200, body = RecoveryCodes, description = "Enabled; the response has ten recovery codes, which are returned only once"),
+    (status = 401, description = "`invalid_code`: the code is wrong"),
+    (status = 409, description = "`two_factor_not_begun`: no secret was created. `two_factor_enabled`: the second factor is already enabled"),
+    (status = 429, description = "`too_many_requests`: too many attempts; wait for `Retry-After` seconds"),
 ))]
 async fn confirm_two_factor(
     app: App,
@@ -61,13 +63,14 @@ async fn confirm_two_factor(
     confirmed.await.map(Json)
 }
 
-/// Takes it away, with password and code. All other sessions end.
+/// Disables the second factor. This needs the password and a code. All other
+/// sessions end.
 #[utoipa::path(delete, path = "/api/auth/two-factor", tag = "auth", security(("session" = [])), request_body = Removal, responses(
-    (status = 200, body = Success, description = "From now on no code is asked for"),
-    (status = 401, description = "Not signed in; or `invalid_code`"),
-    (status = 403, description = "`wrong_password`; `sign_in_again`; or sent from a foreign page"),
-    (status = 409, description = "There is none: `two_factor_not_begun`"),
-    (status = 429, description = "Too many tries; see `Retry-After`"),
+    (status = 200, body = Success, description = "Disabled; sign-ins need no code"),
+    (status = 401, description = "`invalid_code`: the code is wrong"),
+    (status = 403, description = "`wrong_password`: the current password is wrong. `sign_in_again`: an account without a password needs a sign-in from the last ten minutes"),
+    (status = 409, description = "`two_factor_not_begun`: the second factor is not enabled"),
+    (status = 429, description = "`too_many_requests`: too many attempts; wait for `Retry-After` seconds"),
 ))]
 async fn disable_two_factor(
     app: App,

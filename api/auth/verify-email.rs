@@ -1,4 +1,4 @@
-//! POST /api/auth/verify-email — confirm an address, or have the link mailed again.
+//! POST /api/auth/verify-email — confirms an e-mail address.
 
 use axum::response::{IntoResponse, Response};
 use sabor::http::{Accepted, Member, OptionalJson, Success};
@@ -11,7 +11,8 @@ use utoipa::ToSchema;
 #[derive(Default, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct VerifyEmail {
-    /// From the link. Without it a member who is signed in is mailed another.
+    /// The token from the link. If it is left out, a signed-in member is mailed
+    /// another link.
     token: Option<String>,
 }
 
@@ -20,15 +21,16 @@ pub fn route() -> Routes {
     routes![verify_email]
 }
 
-/// Nothing but this redeems a link: to look at its page, as scanners of mail do,
-/// does not. Confirms the account's address, or the new one of a change.
+/// Confirms the account's e-mail address, or its new address after a change.
+/// Without a token, a signed-in member is mailed another link. Only this
+/// request uses up a link; opening its page, as mail scanners do, does not.
 #[utoipa::path(post, path = "/api/auth/verify-email", tag = "auth", request_body = Option<VerifyEmail>, responses(
-    (status = 200, body = Success, description = "Confirmed; the link is good no more"),
-    (status = 202, body = Success, description = "Another link is on its way; those before it are good no more"),
-    (status = 400, description = "`link_ended`: used, too old, or followed by a newer one"),
-    (status = 401, description = "Without a token, and not signed in"),
-    (status = 409, description = "`email_verified` already; or `email_taken` by another account meanwhile"),
-    (status = 429, description = "Too many tries, or too many mails; see `Retry-After`"),
+    (status = 200, body = Success, description = "The address is confirmed; the link no longer works"),
+    (status = 202, body = Success, description = "Another link was mailed; earlier links no longer work"),
+    (status = 400, description = "`link_ended`: the link is used, expired or replaced"),
+    (status = 401, description = "`not_signed_in`: the request has no token and nobody is signed in"),
+    (status = 409, description = "`email_verified`: the address is already confirmed. `email_taken`: another account has taken the address"),
+    (status = 429, description = "`too_many_requests`: too many attempts or e-mails; wait for `Retry-After` seconds"),
 ))]
 async fn verify_email(
     app: App,

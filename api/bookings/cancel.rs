@@ -1,4 +1,4 @@
-//! POST /api/bookings/cancel — give a place up.
+//! POST /api/bookings/cancel — cancels a booking.
 
 use sabor::bookings::member;
 use sabor::bookings::member::Regret;
@@ -11,13 +11,12 @@ pub fn route() -> Routes {
     routes![cancel_booking]
 }
 
-/// Cancels a booking of the member's; the place goes to whoever waits first.
-/// Late cancellations are marked so, and not paid back. `Idempotency-Key` is
-/// honoured.
+/// Cancels one of the member's bookings. The spot goes to the first member on
+/// the waitlist. A late cancellation is marked as such and not refunded.
 #[utoipa::path(post, path = "/api/bookings/cancel", tag = "bookings", security(("session" = [])), params(KeyParams), request_body = Regret, responses(
-    (status = 200, body = Shown, description = "Cancelled; `lateCancellation` tells whether it was too late for a refund"),
-    (status = 404, description = "The member has no such booking"),
-    (status = 409, description = "`class_started`, `not_cancellable`; or `idempotency_key_reused`"),
+    (status = 200, body = Shown, description = "The cancelled booking; `lateCancellation` tells whether it was too late for a refund"),
+    (status = 404, description = "`not_found`: the member has no booking with this id"),
+    (status = 409, description = "`class_started`: the class has started. `not_cancellable`: the booking cannot be cancelled. `idempotency_key_reused`: the key belongs to another request"),
 ))]
 async fn cancel_booking(
     app: App,

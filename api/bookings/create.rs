@@ -1,4 +1,4 @@
-//! POST /api/bookings/create — book a place in a class.
+//! POST /api/bookings/create — books a spot in a class.
 
 use sabor::bookings::member;
 use sabor::bookings::member::Wish;
@@ -11,12 +11,12 @@ pub fn route() -> Routes {
     routes![create_booking]
 }
 
-/// Books a place, or with `joinWaitlist` one in the line for it when the class
-/// is full. `Idempotency-Key` is honoured.
+/// Books a spot in a class. If the class is full and `joinWaitlist` is set, the
+/// member joins the waitlist.
 #[utoipa::path(post, path = "/api/bookings/create", tag = "bookings", security(("session" = [])), params(KeyParams), request_body = Wish, responses(
-    (status = 201, body = Shown, description = "Booked, or on the waitlist: see `status`"),
-    (status = 404, description = "There is no such class"),
-    (status = 409, description = "`class_full`, `already_booked`, `class_started`, `class_cancelled`, `waitlist_closed`; or `idempotency_key_reused`"),
+    (status = 201, body = Shown, description = "The new booking; `status` tells whether it is on the waitlist"),
+    (status = 404, description = "`not_found`: no class has this id"),
+    (status = 409, description = "`class_full`: no spot is free. `already_booked`: the member has booked this class. `class_started`, `class_cancelled`: the class cannot be booked any more. `waitlist_closed`: the waitlist is closed shortly before the class. `idempotency_key_reused`: the key belongs to another request"),
 ))]
 async fn create_booking(
     app: App,

@@ -1,4 +1,4 @@
-//! GET /api/bookings/list — the member's own bookings.
+//! GET /api/bookings/list — the member's bookings.
 
 use sabor::bookings::member;
 use sabor::bookings::member::Period;
@@ -12,10 +12,10 @@ pub fn route() -> Routes {
     routes![list_bookings]
 }
 
-/// Cancelled ones too, each with its class.
+/// Lists the member's bookings with their classes. Cancelled bookings are
+/// included.
 #[utoipa::path(get, path = "/api/bookings/list", tag = "bookings", security(("session" = [])), params(Period, PageParams), responses(
-    (status = 200, body = List<Shown>, description = "A page of them"),
-    (status = 400, description = "No such `when`, limit or cursor"),
+    (status = 200, body = List<Shown>, description = "One page of the list"),
 ))]
 async fn list_bookings(
     app: App,

@@ -1,4 +1,4 @@
-//! GET, POST /api/bookings/payment — what a booking costs, and paying it.
+//! GET, POST /api/bookings/payment — the payment of a booking.
 
 use sabor::http::{Answered, Json, KeyParams, Keyed, Member, Query};
 use sabor::models::payment::Shown;
@@ -11,11 +11,10 @@ pub fn route() -> Routes {
     routes![get_booking_payment, start_booking_payment]
 }
 
-/// The last payment of a booking.
+/// Returns the latest payment of a booking.
 #[utoipa::path(get, path = "/api/bookings/payment", tag = "bookings", security(("session" = [])), params(Payable), responses(
-    (status = 200, body = OfBooking, description = "`payment` is null when none was begun; `checkoutUrl` is there while it can be paid by card"),
-    (status = 400, description = "`bookingId` is missing, or no UUID"),
-    (status = 404, description = "The member has no such booking"),
+    (status = 200, body = OfBooking, description = "`payment` is null if none was started; `checkoutUrl` is set while it can be paid by card"),
+    (status = 404, description = "`not_found`: the member has no booking with this id"),
 ))]
 async fn get_booking_payment(
     app: App,
@@ -26,15 +25,15 @@ async fn get_booking_payment(
     found.await.map(Json)
 }
 
-/// Begins a payment: by `card` the answer says where to pay, and the place is
-/// held for half an hour; at the `desk` it is held. Sent again, it finds the
-/// payment that was begun; the other method replaces it. `Idempotency-Key` is
-/// honoured.
+/// Starts a payment. For `card`, the response has the address of the payment
+/// page and the spot is held for half an hour; for `desk`, the spot is held
+/// without a limit. A repeated request returns the payment that was started,
+/// and the other method replaces it.
 #[utoipa::path(post, path = "/api/bookings/payment", tag = "bookings", security(("session" = [])), params(KeyParams), request_body = Order, responses(
-    (status = 201, body = Shown, description = "The payment; by card with `checkoutUrl`"),
-    (status = 404, description = "The member has no such booking"),
-    (status = 409, description = "`not_payable`, `nothing_to_pay`, `already_paid`, `card_not_available`, `card_not_possible`, `payment_under_way`, `payment_replaced`; or `idempotency_key_reused`"),
-    (status = 503, description = "Stripe does not answer: the same request goes on where this one stopped"),
+    (status = 201, body = Shown, description = "The payment; a card payment has `checkoutUrl`"),
+    (status = 404, description = "`not_found`: the member has no booking with this id"),
+    (status = 409, description = "`not_payable`: the booking holds no spot. `nothing_to_pay`: the class is free. `already_paid`: the booking is paid. `card_not_available`: card payments are not configured. `card_not_possible`: the amount cannot be paid by card. `payment_under_way`: a card payment was made and is not confirmed yet. `payment_replaced`: another request replaced the payment. `idempotency_key_reused`: the key belongs to another request"),
+    (status = 503, description = "`unavailable`: Stripe does not answer; repeat the request to continue it"),
 ))]
 async fn start_booking_payment(
     app: App,

@@ -1,4 +1,4 @@
-//! POST, DELETE /api/calendar/token — the secret in the address of a member's calendar.
+//! POST, DELETE /api/calendar/token — the token of a member's calendar feed.
 
 use sabor::bookings::calendar::token;
 use sabor::bookings::calendar::token::Made;
@@ -11,20 +11,20 @@ pub fn route() -> Routes {
     routes![create_calendar_token, delete_calendar_token]
 }
 
-/// Makes a token, and so an address for the member's calendar; the one before
-/// ends.
+/// Creates a token and with it the address of the member's calendar feed. A
+/// previous token stops working.
 #[utoipa::path(post, path = "/api/calendar/token", tag = "calendar", security(("session" = [])), responses(
-    (status = 201, body = Made, description = "The token and the address, told this once"),
-    (status = 403, description = "`demo_account`; or sent from a foreign page"),
+    (status = 201, body = Made, description = "The token and the address; they are returned only once"),
+    (status = 403, description = "`demo_account`: the demo account cannot change anything"),
 ))]
 async fn create_calendar_token(app: App, client: Caller, member: Member) -> Result<Created<Made>> {
     token::make(&app, &client, &member).await.map(Created)
 }
 
-/// Ends the member's calendar; its address is 404 from then on.
+/// Deletes the token. The address of the feed returns 404 from then on.
 #[utoipa::path(delete, path = "/api/calendar/token", tag = "calendar", security(("session" = [])), responses(
-    (status = 200, body = Success, description = "There is none any more"),
-    (status = 403, description = "`demo_account`; or sent from a foreign page"),
+    (status = 200, body = Success, description = "The member has no calendar feed"),
+    (status = 403, description = "`demo_account`: the demo account cannot change anything"),
 ))]
 async fn delete_calendar_token(app: App, client: Caller, member: Member) -> Result<Json<Success>> {
     token::withdraw(&app, &client, &member).await?;

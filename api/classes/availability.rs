@@ -1,4 +1,4 @@
-//! GET /api/classes/availability — how much room there is in several classes.
+//! GET /api/classes/availability — free spots in several classes.
 
 use sabor::classes::public_schedule;
 use sabor::classes::public_schedule::Named;
@@ -11,12 +11,12 @@ pub fn route() -> Routes {
     routes![list_availability]
 }
 
-/// In the order of their start, each once; one that there is not is left out.
-/// All of them are in the one answer: `nextCursor` is always null.
+/// Lists the free spots of several classes, ordered by start time. Unknown ids
+/// are left out. The response has all classes on one page, so `nextCursor` is
+/// always null.
 #[utoipa::path(get, path = "/api/classes/availability", tag = "classes", params(Named, CopyParams), responses(
-    (status = 200, body = List<Availability>, description = "It has an `ETag`"),
-    (status = 304, description = "As in the answer whose `ETag` was given"),
-    (status = 400, description = "No ids, more than 100, or one that is none"),
+    (status = 200, body = List<Availability>, description = "The availability of the classes, with an `ETag`"),
+    (status = 304, description = "The response that the caller has is current"),
 ))]
 async fn list_availability(app: App, Query(named): Query<Named>) -> Result<Public> {
     public_schedule::availability(&app, named).await

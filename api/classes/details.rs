@@ -1,4 +1,4 @@
-//! GET /api/classes/details — one class type, and when it is next.
+//! GET /api/classes/details — a class type and its next occurrences.
 
 use sabor::classes::catalogue;
 use sabor::classes::catalogue::{Wanted, Whole};
@@ -10,12 +10,11 @@ pub fn route() -> Routes {
     routes![get_class_type]
 }
 
-/// The class type, who teaches it, and its next twenty classes.
+/// Returns a class type, its instructors, and its next twenty occurrences.
 #[utoipa::path(get, path = "/api/classes/details", tag = "classes", params(Wanted, CopyParams), responses(
-    (status = 200, body = Whole, description = "It has an `ETag`"),
-    (status = 304, description = "As in the answer whose `ETag` was given"),
-    (status = 400, description = "No id"),
-    (status = 404, description = "There is no such class type, or it is retired"),
+    (status = 200, body = Whole, description = "The class type, with an `ETag`"),
+    (status = 304, description = "The response that the caller has is current"),
+    (status = 404, description = "`not_found`: no class type has this id, or it is retired"),
 ))]
 async fn get_class_type(app: App, Query(wanted): Query<Wanted>) -> Result<Public> {
     catalogue::details(&app, wanted).await

@@ -1,4 +1,4 @@
-//! GET /api/classes/list — what the studio offers.
+//! GET /api/classes/list — the class types that the studio offers.
 
 use sabor::classes::catalogue;
 use sabor::classes::catalogue::Offer;
@@ -12,11 +12,10 @@ pub fn route() -> Routes {
     routes![list_class_types]
 }
 
-/// Class types, newest first; those that are retired are not among them.
+/// Lists class types, newest first. Retired ones are left out.
 #[utoipa::path(get, path = "/api/classes/list", tag = "classes", params(Offer, PageParams, CopyParams), responses(
-    (status = 200, body = List<Shown>, description = "A page of them; it has an `ETag`"),
-    (status = 304, description = "As in the answer whose `ETag` was given"),
-    (status = 400, description = "No such level, style, instructor, limit or cursor"),
+    (status = 200, body = List<Shown>, description = "One page of the list, with an `ETag`"),
+    (status = 304, description = "The response that the caller has is current"),
 ))]
 async fn list_class_types(app: App, Query(offer): Query<Offer>, page: Page) -> Result<Public> {
     catalogue::list(&app, offer, page).await

@@ -1,4 +1,4 @@
-//! GET /api/classes/schedule — the timetable, day by day.
+//! GET /api/classes/schedule — the public timetable.
 
 use axum::http::HeaderMap;
 use sabor::classes::public_schedule;
@@ -13,13 +13,12 @@ pub fn route() -> Routes {
     routes![list_schedule]
 }
 
-/// Classes in the order of their start, cancelled ones too. Two weeks from
-/// today, unless other days are asked for. With `Accept: text/calendar` all of
-/// those days as iCalendar.
+/// Lists occurrences ordered by start time, cancelled ones included. The
+/// default range is two weeks from today. With `Accept: text/calendar` the
+/// response is iCalendar and has all days of the range.
 #[utoipa::path(get, path = "/api/classes/schedule", tag = "classes", params(Days, PageParams, CopyParams), responses(
-    (status = 200, body = List<Shown>, description = "A page of them; it has an `ETag`"),
-    (status = 304, description = "As in the answer whose `ETag` was given"),
-    (status = 400, description = "No such day, time zone, id, limit or cursor; or more than 92 days"),
+    (status = 200, body = List<Shown>, description = "One page of the list, with an `ETag`"),
+    (status = 304, description = "The response that the caller has is current"),
 ))]
 async fn list_schedule(
     app: App,

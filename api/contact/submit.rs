@@ -1,4 +1,4 @@
-//! POST /api/contact/submit — leave a message for the studio.
+//! POST /api/contact/submit — sends a message to the studio.
 
 use sabor::http::{Created, Json};
 use sabor::notify::contact;
@@ -11,10 +11,10 @@ pub fn route() -> Routes {
     routes![submit_contact_form]
 }
 
-/// Stores the message and mails it to the studio.
+/// Stores a message and mails it to the studio.
 #[utoipa::path(post, path = "/api/contact/submit", tag = "contact", request_body = Message, responses(
-    (status = 201, body = Received, description = "It has arrived"),
-    (status = 429, description = "Too many messages; see `Retry-After`"),
+    (status = 201, body = Received, description = "The message was received"),
+    (status = 429, description = "`too_many_requests`: too many messages; wait for `Retry-After` seconds"),
 ))]
 async fn submit_contact_form(
     app: App,

@@ -1,4 +1,4 @@
-//! POST /api/cross-app/revoke — end a token for a partner application.
+//! POST /api/cross-app/revoke — revokes a cross-app token.
 
 use sabor::http::{Json, MemberOrPartner, Success};
 use sabor::partners::tokens;
@@ -11,11 +11,12 @@ pub fn route() -> Routes {
     routes![revoke_cross_app_token]
 }
 
-/// By the token or by its id: a member one of theirs, an application one that
-/// is for it. Once more is as good as once.
+/// Revokes a cross-app token by its value or its id. A member can revoke their
+/// own tokens, and an application can revoke tokens that were issued for it.
+/// Revoking a token again has no effect.
 #[utoipa::path(post, path = "/api/cross-app/revoke", tag = "cross-app", security(("session" = []), ("partner" = [])), request_body = Revocation, responses(
-    (status = 200, body = Success, description = "It is revoked, now or before"),
-    (status = 404, description = "There is no such token, or it is somebody else's"),
+    (status = 200, body = Success, description = "The token is revoked"),
+    (status = 404, description = "`not_found`: the caller has no such token"),
 ))]
 async fn revoke_cross_app_token(
     app: App,

@@ -1,4 +1,4 @@
-//! POST /api/cross-app/token — go on to a partner application.
+//! POST /api/cross-app/token — issues a token for a partner application.
 
 use sabor::http::{Json, Member};
 use sabor::partners::tokens;
@@ -11,12 +11,13 @@ pub fn route() -> Routes {
     routes![create_cross_app_token]
 }
 
-/// Issues a token that the application's server redeems within fifteen
-/// minutes. It ends with the session that asks for it. Ten a minute.
+/// Issues a token that signs the member in at a partner application. The
+/// application's server validates it within fifteen minutes. The token ends
+/// with the session that requested it. Ten tokens a minute are allowed.
 #[utoipa::path(post, path = "/api/cross-app/token", tag = "cross-app", security(("session" = [])), request_body = Wish, responses(
-    (status = 200, body = CrossAppToken, description = "To be taken to the application by the browser"),
-    (status = 403, description = "`not_a_member`: the member does not belong to the account"),
-    (status = 429, description = "Too many; see `Retry-After`"),
+    (status = 200, body = CrossAppToken, description = "The token, for the browser to hand to the application"),
+    (status = 403, description = "`not_a_member`: the member does not belong to the organization"),
+    (status = 429, description = "`too_many_requests`: too many tokens; wait for `Retry-After` seconds"),
 ))]
 async fn create_cross_app_token(
     app: App,

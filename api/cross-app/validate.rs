@@ -1,4 +1,4 @@
-//! POST /api/cross-app/validate — a partner application learns who has come.
+//! POST /api/cross-app/validate — validates a cross-app token for a partner application.
 
 use sabor::http::{Json, Partner};
 use sabor::partners::tokens;
@@ -11,12 +11,13 @@ pub fn route() -> Routes {
     routes![validate_cross_app_token]
 }
 
-/// Redeems a token, once: of any number of tries at once, one succeeds. For an
-/// application that is registered otherwise it stays good while it lasts.
+/// Validates a cross-app token and uses it up: of several concurrent requests
+/// one succeeds. For an application with `singleUse: false` the token stays
+/// valid until it expires.
 #[utoipa::path(post, path = "/api/cross-app/validate", tag = "cross-app", security(("partner" = [])), request_body = Redemption, responses(
-    (status = 200, body = SignIn, description = "Who it is, and for which account"),
-    (status = 401, description = "`token_ended`: unknown, used, revoked, expired, its session has ended, or its account was left; `unknown_application`: the name or the secret is not right"),
-    (status = 403, description = "`wrong_application`: the token was made for another, is neither used, revoked nor expired, and stays as it was"),
+    (status = 200, body = SignIn, description = "The user, and the organization they act for"),
+    (status = 401, description = "`token_ended`: the token is unknown, used, revoked or expired, its session has ended, or the member has left the organization. `unknown_application`: the name or the secret of the application is wrong"),
+    (status = 403, description = "`wrong_application`: the token was issued for another application; it stays valid"),
 ))]
 async fn validate_cross_app_token(
     app: App,

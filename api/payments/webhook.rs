@@ -1,4 +1,4 @@
-//! POST /api/payments/webhook — what Stripe tells of payments.
+//! POST /api/payments/webhook — receives events from Stripe.
 
 use axum::http::HeaderMap;
 use sabor::http::{Json, RawJson, Success};
@@ -11,13 +11,13 @@ pub fn route() -> Routes {
     routes![handle_stripe_webhook]
 }
 
-/// For Stripe alone: an event, signed in `Stripe-Signature`. Each takes effect
-/// once, in whatever order and however often they come; what is of no concern
-/// is answered alike.
-#[utoipa::path(post, path = "/api/payments/webhook", tag = "payments", params(("Stripe-Signature" = String, Header, description = "As Stripe makes it of the body")), request_body(content = Object, description = "An event of Stripe's"), responses(
-    (status = 200, body = Success, description = "Heard"),
-    (status = 400, description = "`bad_signature`: not Stripe's, or older than five minutes; or it cannot be read"),
-    (status = 404, description = "No card payments are configured"),
+/// Handles an event from Stripe, signed in `Stripe-Signature`. Each event takes
+/// effect once, in any order and however often it is delivered. Other kinds of
+/// events are accepted and ignored.
+#[utoipa::path(post, path = "/api/payments/webhook", tag = "payments", params(("Stripe-Signature" = String, Header, description = "Stripe's signature of the body")), request_body(content = Object, description = "An event from Stripe"), responses(
+    (status = 200, body = Success, description = "The event was handled or ignored"),
+    (status = 400, description = "`bad_signature`: the signature is wrong or older than five minutes"),
+    (status = 404, description = "`not_found`: card payments are not configured"),
 ))]
 async fn handle_stripe_webhook(
     app: App,

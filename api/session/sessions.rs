@@ -1,4 +1,4 @@
-//! GET, DELETE /api/session/sessions — everybody's sessions.
+//! GET, DELETE /api/session/sessions — the sessions of all users.
 
 use sabor::http::{Admin, Json, List, OpenInDevelopment, PageParams};
 use sabor::models::security_event::{self, Kind};
@@ -30,10 +30,9 @@ pub fn route() -> Routes {
     routes![list_all_sessions, end_all_sessions]
 }
 
-/// Newest first, with counts over all of them.
+/// Lists all sessions with statistics, newest first.
 #[utoipa::path(get, path = "/api/session/sessions", tag = "administration", security(("session" = [])), params(PageParams), responses(
-    (status = 200, body = AllSessions, description = "A page of them"),
-    (status = 400, description = "No such limit or cursor"),
+    (status = 200, body = AllSessions, description = "One page of the list"),
 ))]
 async fn list_all_sessions(
     app: App,
@@ -47,9 +46,9 @@ async fn list_all_sessions(
     Ok(Json(AllSessions { statistics, list }))
 }
 
-/// Ends every session there is, the caller's too.
+/// Ends all sessions, including the caller's.
 #[utoipa::path(delete, path = "/api/session/sessions", tag = "administration", security(("session" = [])), responses(
-    (status = 200, body = EndAllSessionsResult, description = "They have ended"),
+    (status = 200, body = EndAllSessionsResult, description = "All sessions have ended"),
 ))]
 async fn end_all_sessions(
     app: App,

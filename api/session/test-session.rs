@@ -1,4 +1,4 @@
-//! GET /api/session/test-session — a visit counter, kept in the session's data.
+//! GET /api/session/test-session — counts visits in the session's data.
 
 use sabor::http::{Json, SetCookie, Visit};
 use sabor::session::{Life, NewSession};
@@ -12,7 +12,7 @@ use uuid::Uuid;
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct VisitCount {
-    /// The public id, never the token.
+    /// The session's id. It is not a credential.
     session_id: Uuid,
     visits: u64,
 }
@@ -22,10 +22,10 @@ pub fn route() -> Routes {
     routes![count_visit]
 }
 
-/// Makes an anonymous session when there is none. A GET that changes
-/// something, but only a number in the caller's own session.
+/// Counts a visit and creates an anonymous session if there is none. This GET
+/// changes state, but only a number in the caller's own session.
 #[utoipa::path(get, path = "/api/session/test-session", tag = "sessions", responses(
-    (status = 200, body = VisitCount, description = "Counted; `Set-Cookie` when the session is new"),
+    (status = 200, body = VisitCount, description = "The count; `Set-Cookie` carries a new session"),
 ))]
 async fn count_visit(
     app: App,
@@ -35,7 +35,7 @@ async fn count_visit(
     if let Some(visit) = visit {
         match app.sessions().increment(visit.key()?, "visits").await {
             Ok(data) => return Ok((None, Json(visits(visit.session.id, &data)))),
-            // It ended between the look and the count: a new one, then.
+            // The session ended in between: create a new one.
             Err(Error::SessionGone) => {}
             Err(error) => return Err(error),
         }

@@ -1,4 +1,4 @@
-//! DELETE /api/sessions/{id} — end one of the member's own sessions.
+//! DELETE /api/sessions/{id} — ends one of the member's sessions.
 
 use sabor::http::{Id, Json, Member, Success};
 use sabor::models::security_event::{self, Kind};
@@ -10,12 +10,12 @@ pub fn route() -> Routes {
     routes![end_session]
 }
 
-/// Of another member's session it says what it says of none at all.
+/// Ends one of the member's sessions. The response is the same for an unknown
+/// session and for another member's.
 #[utoipa::path(delete, path = "/api/sessions/{id}", tag = "sessions", security(("session" = [])),
-    params(("id" = uuid::Uuid, Path, description = "As in the list of sessions")), responses(
-    (status = 200, body = Success, description = "It has ended"),
-    (status = 400, description = "Not an id"),
-    (status = 404, description = "The member has no such session"),
+    params(("id" = uuid::Uuid, Path, description = "The session's id, from the list of sessions")), responses(
+    (status = 200, body = Success, description = "The session has ended"),
+    (status = 404, description = "`not_found`: the member has no session with this id"),
 ))]
 async fn end_session(
     app: App,

@@ -1,9 +1,9 @@
-//! The API description, collected from what every handler says of itself.
+//! The OpenAPI description, collected from the descriptions of the handlers.
 //!
-//! Only the local server is built with this (`openapi` feature): a deployed
-//! function carries none of it. What follows from how an operation is called
-//! is added here, so that no handler has to say it again: its failures and
-//! headers, examples of every body, and what one does next with an answer.
+//! Only the local server is built with it (`openapi` feature); deployed
+//! functions do without. Whatever follows from how an operation is called is
+//! added here, so that handlers need not repeat it: common failures, headers,
+//! examples of every body, and links to the operations that come next.
 
 mod examples;
 mod links;
@@ -23,15 +23,16 @@ use utoipa::{PartialSchema, ToSchema};
 use crate::http::{ErrorResponse, Routes};
 
 /// The description of all functions.
+/// The description of all functions.
 pub fn document(routes: Vec<Routes>) -> OpenApi {
     let mut paths = Paths::new();
     let mut components = Components::new();
     let mut schemas = vec![(ErrorResponse::name().into_owned(), ErrorResponse::schema())];
     ErrorResponse::schemas(&mut schemas);
     for mut described in routes.into_iter().flat_map(|routes| routes.operations) {
-        name(&mut described.operation);
-        summarise(&mut described.operation);
-        complete(&mut described.operation, &described.methods);
+        name_operation(&mut described.operation);
+        summarize(&mut described.operation);
+        complete_operation(&mut described.operation, &described.methods);
         schemas.append(&mut described.schemas);
         paths.add_path_operation(described.path, described.methods, described.operation);
     }
@@ -54,16 +55,18 @@ fn info() -> Info {
     info.description = Some(
         "The back end of a dance studio: accounts, sessions, the timetable, bookings, payments, \
          and partner applications.\n\n\
-         JSON in and out, in UTF-8; a request has at most 1 MiB. Times are in UTC (RFC 3339), days \
-         and times of day where the studio is, amounts of money texts such as `\"25.00\"`. A field that \
-         is not described is refused, not passed over; an empty parameter of a query counts as left out.\n\n\
-         A failure is always a `ErrorResponse`: `error` is for a person, `code` for a program. `not_found` \
-         (404), `method_not_allowed` (405) and `too_many_requests` (429) are not told again at each \
-         operation. Every answer carries `x-request-id`, by which it is found in the log. What fails \
-         with 429 or 503 may be tried again after `Retry-After` seconds.\n\n\
-         Browsers are signed in by a cookie, programs by `mode: \"token\"`: an access token of a \
-         quarter of an hour, and a refresh token that is good once. With a cookie, a request \
-         that changes something has to come from an allowed `Origin`."
+         Requests and responses are JSON in UTF-8. A request body may have up to 1 MiB. Times are \
+         in UTC (RFC 3339); dates and times of day are in the studio's time zone. Amounts of money \
+         are strings such as `\"25.00\"`. Unknown fields are rejected. An empty query parameter \
+         counts as absent.\n\n\
+         Every failure has the body `ErrorResponse`: `error` is a message for people, `code` is for \
+         programs. `not_found` (404), `method_not_allowed` (405) and `too_many_requests` (429) can \
+         occur everywhere and are not listed for each operation. Every response has the header \
+         `x-request-id`, which identifies it in the log. Requests that fail with 429 or 503 can be \
+         retried after `Retry-After` seconds.\n\n\
+         Browsers are signed in with a cookie. Other clients sign in with `mode: \"token\"`, which \
+         gives them an access token for 15 minutes and a refresh token that works once. A request \
+         that changes something and is authorized by a cookie must come from an allowed `Origin`."
             .to_owned(),
     );
     info.license = Some(License::new("MIT OR Apache-2.0"));
@@ -72,23 +75,23 @@ fn info() -> Info {
 
 fn tags() -> Vec<Tag> {
     let tags = [
-        ("auth", "Accounts, and the ways into them"),
-        ("sessions", "Where a member is signed in"),
-        ("classes", "What the studio offers, and when. For everybody"),
-        ("bookings", "Places in classes, and what they cost"),
-        ("payments", "What the payment provider tells"),
+        ("auth", "Accounts, sign-in and second factor"),
+        ("sessions", "The sessions of a member"),
         (
-            "calendar",
-            "A member's classes in their own calendar program",
+            "classes",
+            "Class types and the timetable, open to everybody",
         ),
-        ("events", "What concerns a member, as it happens"),
+        ("bookings", "Bookings of classes, and their payments"),
+        ("payments", "Events from the payment provider"),
+        ("calendar", "A member's classes as a calendar feed"),
+        ("events", "A member's events, as a list or a stream"),
         (
             "cross-app",
-            "On to partner applications, without signing in again",
+            "Tokens that sign members in at partner applications",
         ),
         ("contact", "Messages to the studio"),
         ("administration", "For staff and administrators"),
-        ("operations", "For whoever runs the service"),
+        ("operations", "For operators of the service"),
     ];
     let tag = |(name, description)| {
         let mut tag = Tag::new(name);
@@ -101,8 +104,8 @@ fn tags() -> Vec<Tag> {
 fn add_security_schemes(components: &mut Components) {
     let cookie = ApiKeyValue::with_description(
         "__Host-sabor_session",
-        "Set by signing in; `sabor_session` over plain http on localhost. An unsafe request \
-         with it must come from an allowed `Origin`.",
+        "Set when a member signs in; named `sabor_session` over plain HTTP on localhost. A \
+         request that changes something must come from an allowed `Origin`.",
     );
     let http = |scheme, description: &str| {
         let scheme = Http::builder().scheme(scheme);
@@ -114,21 +117,21 @@ fn add_security_schemes(components: &mut Components) {
             "accessToken",
             http(
                 HttpAuthScheme::Bearer,
-                "The `accessToken` of signing in with `mode: \"token\"`, or of `/api/auth/refresh`.",
+                "The `accessToken` from signing in with `mode: \"token\"` or from `/api/auth/refresh`.",
             ),
         ),
         (
             "partner",
             http(
                 HttpAuthScheme::Basic,
-                "A partner application's name and secret.",
+                "The name and secret of a partner application.",
             ),
         ),
         (
             "cron",
             http(
                 HttpAuthScheme::Bearer,
-                "`CRON_SECRET`, as Vercel Cron presents it.",
+                "The `CRON_SECRET`, as Vercel Cron sends it.",
             ),
         ),
     ] {
@@ -139,7 +142,7 @@ fn add_security_schemes(components: &mut Components) {
 /// Makes the handler's name, such as `create_booking`, the operation's id:
 /// `createBooking`. Clients that are generated from the description name their
 /// methods by it.
-fn name(operation: &mut Operation) {
+fn name_operation(operation: &mut Operation) {
     let handler = operation.operation_id.take().unwrap_or_default();
     let mut words = handler.split('_');
     let mut id = words.next().unwrap_or_default().to_owned();
@@ -166,8 +169,8 @@ fn name_lists(document: &OpenApi) -> OpenApi {
     serde_json::from_str(&text).unwrap_or_else(|error| panic!("a list cannot be renamed: {error}"))
 }
 
-/// The first sentence of what a handler says is its headline.
-fn summarise(operation: &mut Operation) {
+/// Makes the first sentence of a handler's documentation its summary.
+fn summarize(operation: &mut Operation) {
     let text = operation.summary.take().unwrap_or_default();
     let text = text.replace('\n', " ");
     let rest = operation.description.take().unwrap_or_default();
@@ -177,8 +180,8 @@ fn summarise(operation: &mut Operation) {
     operation.description = Some(more.trim().to_owned()).filter(|text| !text.is_empty());
 }
 
-/// Adds what follows from how an operation is called.
-fn complete(operation: &mut Operation, methods: &[HttpMethod]) {
+/// Adds the failures and headers that follow from how an operation is called.
+fn complete_operation(operation: &mut Operation, methods: &[HttpMethod]) {
     let by_session = SecurityRequirement::new("session", [] as [&str; 0]);
     let security = operation.security.as_mut();
     if let Some(ways) = security.filter(|ways| ways.contains(&by_session)) {
@@ -188,9 +191,9 @@ fn complete(operation: &mut Operation, methods: &[HttpMethod]) {
     for failure in failures(operation, is_safe) {
         let responses = &mut operation.responses.responses;
         match responses.get_mut(failure.status) {
-            // What a handler says of its own comes on top.
+            // The description from the handler comes first.
             Some(RefOr::T(own)) if own.content.is_empty() => {
-                own.description = format!("{}. Or {}", own.description, failure.description);
+                own.description = format!("{}. {}", own.description, failure.description);
             }
             Some(_) => {}
             None => {
@@ -201,12 +204,12 @@ fn complete(operation: &mut Operation, methods: &[HttpMethod]) {
     }
     for (status, response) in &mut operation.responses.responses {
         if let RefOr::T(response) = response {
-            answer(status, response);
+            complete_response(status, response);
         }
     }
 }
 
-/// A failure that no handler has to describe.
+/// A failure that handlers need not describe.
 struct Failure {
     name: &'static str,
     status: &'static str,
@@ -216,17 +219,17 @@ struct Failure {
 const INVALID: Failure = Failure {
     name: "Invalid",
     status: "400",
-    description: "`validation_failed`: see `details`. `malformed_request`: it cannot be read",
+    description: "`validation_failed`: a field is invalid; see `details`. `malformed_request`: the request cannot be read",
 };
 const NOT_SIGNED_IN: Failure = Failure {
     name: "NotSignedIn",
     status: "401",
-    description: "`not_signed_in`, or not any more: `session_gone`",
+    description: "`not_signed_in`: the request has no valid credential. `session_gone`: the session has ended",
 };
 const FORBIDDEN: Failure = Failure {
     name: "Forbidden",
     status: "403",
-    description: "`forbidden`: not allowed. `foreign_origin`: sent from a foreign page",
+    description: "`forbidden`: the caller may not do this. `foreign_origin`: the request came from a page of another site",
 };
 const TIMEOUT: Failure = Failure {
     name: "Timeout",
@@ -236,25 +239,25 @@ const TIMEOUT: Failure = Failure {
 const TOO_LARGE: Failure = Failure {
     name: "TooLarge",
     status: "413",
-    description: "`body_too_large`: more than 1 MiB",
+    description: "`body_too_large`: the body is larger than 1 MiB",
 };
 const NOT_JSON: Failure = Failure {
     name: "NotJson",
     status: "415",
-    description: "`not_json`: the body is not announced as JSON",
+    description: "`not_json`: the `Content-Type` is not `application/json`",
 };
 const INTERNAL: Failure = Failure {
     name: "Internal",
     status: "500",
-    description: "`internal`: a fault on our side",
+    description: "`internal`: an error in the service",
 };
 const UNAVAILABLE: Failure = Failure {
     name: "Unavailable",
     status: "503",
-    description: "`unavailable`: a backing service does not answer",
+    description: "`unavailable`: a service that Sabor depends on does not answer",
 };
 
-/// Those that follow from how an operation is called.
+/// Returns the failures that follow from how an operation is called.
 fn failures(operation: &Operation, is_safe: bool) -> Vec<Failure> {
     let mut failures = vec![INTERNAL, UNAVAILABLE];
     if operation.request_body.is_some() || operation.parameters.is_some() {
@@ -288,14 +291,14 @@ fn add_failures(components: &mut Components) {
     ] {
         let response = ResponseBuilder::new().description(failure.description);
         let mut response = response.build();
-        answer(failure.status, &mut response);
+        complete_response(failure.status, &mut response);
         let name = failure.name.to_owned();
         components.responses.insert(name, RefOr::T(response));
     }
 }
 
-/// What every answer of this status is like.
-fn answer(status: &str, response: &mut Response) {
+/// Adds the body and headers that every response of this status has.
+fn complete_response(status: &str, response: &mut Response) {
     if status.starts_with(['4', '5']) && response.content.is_empty() {
         let problem = Ref::from_schema_name(ErrorResponse::name());
         let content = ContentBuilder::new().schema(Some(problem)).build();
@@ -306,15 +309,18 @@ fn answer(status: &str, response: &mut Response) {
 }
 
 fn add_headers(status: &str, response: &mut Response) {
-    let mut headers = vec![("x-request-id", "By which this answer is found in the log.")];
+    let mut headers = vec![("x-request-id", "Identifies the request in the log.")];
     match status {
         "401" => headers.push((
             "WWW-Authenticate",
-            "How to call instead (RFC 9110, 11.6.1).",
+            "The authentication scheme to use (RFC 9110, section 11.6.1).",
         )),
-        "429" | "503" => headers.push(("Retry-After", "Try again after so many seconds.")),
-        "303" => headers.push(("Location", "Where to go on.")),
-        "304" => headers.push(("ETag", "Of what the caller has already.")),
+        "429" | "503" => headers.push((
+            "Retry-After",
+            "The number of seconds to wait before a retry.",
+        )),
+        "303" => headers.push(("Location", "The address to go to.")),
+        "304" => headers.push(("ETag", "The tag of the response that the caller has.")),
         _ => {}
     }
     for (name, description) in headers {
@@ -330,8 +336,8 @@ fn add_headers(status: &str, response: &mut Response) {
     }
 }
 
-/// Files come from a directory in any order; a description that is compared
-/// has one.
+/// Sorts the paths. The files of a directory come in any order, and the
+/// description is compared with a stored one.
 fn sort(document: &mut OpenApi) {
     let paths = std::mem::take(&mut document.paths.paths);
     let mut sorted: Vec<(String, PathItem)> = paths.into_iter().collect();

@@ -1,4 +1,4 @@
-//! GET /api/auth/oauth/{provider} — begin a sign-in through a provider.
+//! GET /api/auth/oauth/{provider} — starts a sign-in through a provider.
 
 use axum::http::HeaderMap;
 use axum::response::Response;
@@ -12,17 +12,17 @@ pub fn route() -> Routes {
     routes![start_provider_sign_in]
 }
 
-/// Sends the browser to the provider, which sends it back to
-/// `/api/auth/oauth/callback/{provider}` within ten minutes. Of a member who is
-/// signed in it links the provider to the account, unless another site has
-/// sent the browser here.
+/// Redirects the browser to the provider. The provider redirects it back to
+/// `/api/auth/oauth/callback/{provider}`, which works for ten minutes. If a
+/// member is signed in and the request comes from this site, the provider is
+/// linked to their account.
 #[utoipa::path(get, path = "/api/auth/oauth/{provider}", tag = "auth",
-    params(("provider" = String, Path, description = "As in the list of providers"), Wanted), responses(
-    (status = 303, description = "To the provider. Of a failure, for a browser: to `/#oauth=<code>`"),
-    (status = 400, description = "`returnTo` is no path of this site"),
-    (status = 404, description = "No such provider is configured"),
-    (status = 429, description = "Too many tries; see `Retry-After`"),
-    (status = 503, description = "The provider does not answer; see `Retry-After`"),
+    params(("provider" = String, Path, description = "The provider's name, from the list of providers"), Wanted), responses(
+    (status = 303, description = "Redirect to the provider; a browser is redirected to `/#oauth=<code>` if the request fails"),
+    (status = 400, description = "`validation_failed`: `returnTo` is not a path of this site"),
+    (status = 404, description = "`not_found`: this provider is not configured"),
+    (status = 429, description = "`too_many_requests`: too many attempts; wait for `Retry-After` seconds"),
+    (status = 503, description = "`unavailable`: the provider does not answer; retry after `Retry-After` seconds"),
 ))]
 async fn start_provider_sign_in(
     app: App,

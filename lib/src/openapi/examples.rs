@@ -1,7 +1,7 @@
-//! An example of every body, put together from its fields.
+//! Examples of all bodies, composed from the fields of their schemas.
 //!
-//! What a schema says of itself comes first (`examples`, `enum`, a format);
-//! what a field of this name holds, wherever it occurs, is in `examples.json`.
+//! A schema's own example comes first (`example`, `examples`, `enum`). Otherwise
+//! `examples.json` has a value by the name of the field, or the format gives one.
 
 use serde_json::{Map, Value, json};
 use utoipa::openapi::content::Content;
@@ -10,11 +10,11 @@ use utoipa::openapi::{OpenApi, RefOr, Response};
 use super::links::of_path;
 use crate::error::{Details, Error};
 
-/// Adds an example to every body that is JSON.
+/// Adds an example to every JSON body.
 ///
 /// # Panics
 ///
-/// When `examples.json` is not JSON.
+/// Panics when `examples.json` is not valid JSON.
 pub(super) fn add(document: &mut OpenApi) {
     let components = serde_json::to_value(&document.components).unwrap_or_default();
     let fields = serde_json::from_str(include_str!("examples.json"));
@@ -26,39 +26,39 @@ pub(super) fn add(document: &mut OpenApi) {
     for operation in document.paths.paths.values_mut().flat_map(of_path) {
         if let Some(RefOr::T(body)) = &mut operation.request_body {
             for content in body.content.values_mut() {
-                set(content, &schemas, Side::Request);
+                set_example(content, &schemas, Side::Request);
             }
         }
         for (status, response) in &mut operation.responses.responses {
-            add_to_answer(status, response, &schemas);
+            add_to_response(status, response, &schemas);
         }
     }
     if let Some(components) = &mut document.components {
         for response in components.responses.values_mut() {
-            add_to_answer("", response, &schemas);
+            add_to_response("", response, &schemas);
         }
     }
 }
 
-fn add_to_answer(status: &str, response: &mut RefOr<Response>, schemas: &Schemas<'_>) {
+fn add_to_response(status: &str, response: &mut RefOr<Response>, schemas: &Schemas<'_>) {
     let RefOr::T(response) = response else {
         return;
     };
     let code = named_code(status, &response.description);
-    let code = code.unwrap_or_else(|| usual_code(status).to_owned());
+    let code = code.unwrap_or_else(|| default_code(status).to_owned());
     for content in response.content.values_mut() {
-        set(content, schemas, Side::Answer);
+        set_example(content, schemas, Side::Response);
         if let RefOr::T(content) = content
             && let Some(Value::Object(body)) = &mut content.example
             && body.contains_key("requestId")
         {
-            tell(body, &code);
+            set_code(body, &code);
         }
     }
 }
 
-/// Makes the example of a failure one with this code.
-fn tell(problem: &mut Map<String, Value>, code: &str) {
+/// Gives the example of a failure this code, with its message.
+fn set_code(problem: &mut Map<String, Value>, code: &str) {
     let known = [
         Error::NotSignedIn,
         Error::NotFound,
@@ -73,9 +73,9 @@ fn tell(problem: &mut Map<String, Value>, code: &str) {
         Error::internal(""),
     ];
     let known = known.iter().find(|error| error.code() == code);
-    let sentence = known.map_or_else(|| "Why not, for a person".to_owned(), ToString::to_string);
+    let message = known.map_or_else(|| "A message for people".to_owned(), ToString::to_string);
     problem.insert("code".to_owned(), json!(code));
-    problem.insert("error".to_owned(), json!(sentence));
+    problem.insert("error".to_owned(), json!(message));
     for (extra, of) in [
         ("details", "validation_failed"),
         ("challenge", "two_factor_required"),
@@ -86,7 +86,7 @@ fn tell(problem: &mut Map<String, Value>, code: &str) {
     }
 }
 
-fn usual_code(status: &str) -> &'static str {
+fn default_code(status: &str) -> &'static str {
     match status {
         "400" => "validation_failed",
         "401" => "not_signed_in",
@@ -98,8 +98,8 @@ fn usual_code(status: &str) -> &'static str {
     }
 }
 
-/// The first code that the description of a failure names. Of one word are names
-/// of fields as well, which 400s are about.
+/// Returns the first code that the description of a failure names. Descriptions
+/// of 400s also quote names of fields, so only names with an underscore count.
 fn named_code(status: &str, description: &str) -> Option<String> {
     let mut quoted = description.split('`').skip(1).step_by(2);
     let is_code = |text: &&str| {
@@ -109,33 +109,34 @@ fn named_code(status: &str, description: &str) -> Option<String> {
     quoted.find(is_code).map(str::to_owned)
 }
 
-fn set(content: &mut RefOr<Content>, schemas: &Schemas<'_>, side: Side) {
+fn set_example(content: &mut RefOr<Content>, schemas: &Schemas<'_>, side: Side) {
     let RefOr::T(content) = content else {
         return;
     };
     let schema = serde_json::to_value(&content.schema).unwrap_or_default();
-    // A text that is no JSON is not put together of anything.
+    // Bodies that are not JSON get no example.
     if schema["type"] != "string" {
         content.example = Some(schemas.example("", &schema, side));
     }
 }
 
-/// Whether a body is sent or received: what is sent has no more than it needs.
+/// Whether a body is a request or a response. Request examples have only the
+/// required fields.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Side {
     Request,
-    Answer,
+    Response,
 }
 
 struct Schemas<'a> {
-    /// By their names.
+    /// The schemas by name.
     named: &'a Value,
-    /// What fields hold, by theirs.
+    /// Example values by field name.
     fields: Map<String, Value>,
 }
 
 impl Schemas<'_> {
-    /// An example of a schema that stands under this name.
+    /// Composes an example of a schema that is the value of field `name`.
     fn example(&self, name: &str, schema: &Value, side: Side) -> Value {
         if let Some(own) = own_example(schema) {
             return own;
@@ -176,7 +177,7 @@ impl Schemas<'_> {
             Value::String(_) => is("string"),
             Value::Array(_) => is("array"),
             Value::Null => is("null"),
-            // One with fields of its own is made of them.
+            // An object with properties is composed from them.
             Value::Object(_) => is("object") && schema.get("properties").is_none(),
         };
         if let Some(known) = self.fields.get(name).filter(|value| fits(value)) {
@@ -202,7 +203,7 @@ impl Schemas<'_> {
     fn object(&self, schema: &Value, side: Side) -> Value {
         let required = schema["required"].as_array();
         let needed = |name: &str, of: &Value| {
-            side == Side::Answer
+            side == Side::Response
                 || required.is_some_and(|required| required.contains(&json!(name)))
                 || own_example(of).is_some()
         };
@@ -213,7 +214,7 @@ impl Schemas<'_> {
     }
 }
 
-/// What a schema says of itself.
+/// Returns the schema's own example.
 fn own_example(schema: &Value) -> Option<Value> {
     let first = |list: &str| {
         schema[list]

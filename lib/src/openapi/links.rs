@@ -1,11 +1,11 @@
-//! What one does next with an answer: links from operation to operation.
+//! Links from a response to the operations that use its values.
 
 use serde_json::{Value, json};
 use utoipa::openapi::link::Link;
 use utoipa::openapi::path::{Operation, PathItem};
 use utoipa::openapi::{OpenApi, RefOr};
 
-/// Where a value of an answer goes.
+/// Where the target operation takes the value.
 enum To {
     /// A parameter of the path or the query.
     Parameter(&'static str),
@@ -14,8 +14,8 @@ enum To {
 }
 use To::{Field, Parameter};
 
-/// An answer of an operation, the operation that follows, the place in the
-/// answer, and where it goes there.
+/// Source operation, its response status, target operation, a JSON pointer into
+/// the response body, and where the target takes the value.
 const LINKS: [(&str, &str, &str, &str, To); 41] = [
     (
         "registerMember",
@@ -294,32 +294,32 @@ const LINKS: [(&str, &str, &str, &str, To); 41] = [
     ),
 ];
 
-/// Adds every link to the answer that it begins with.
+/// Adds the links to the responses of their source operations.
 ///
 /// # Panics
 ///
-/// When one names an operation or an answer that there is not.
+/// Panics when a link names an operation or a response that does not exist.
 pub(super) fn add(document: &mut OpenApi) {
-    for (from, status, to, pointer, place) in LINKS {
-        let known = operations(document).any(|operation| is(operation, to));
+    for (from, status, to, pointer, target) in LINKS {
+        let known = operations(document).any(|operation| has_id(operation, to));
         assert!(known, "a link leads to {to}, which does not exist");
-        let from_operation = operations(document).find(|operation| is(operation, from));
+        let from_operation = operations(document).find(|operation| has_id(operation, from));
         let response =
             from_operation.and_then(|operation| operation.responses.responses.get_mut(status));
         let Some(RefOr::T(response)) = response else {
-            panic!("a link begins with {status} of {from}, which does not exist");
+            panic!("a link starts at {status} of {from}, which does not exist");
         };
-        let name = format!("{to}.{}", place.name());
+        let name = format!("{to}.{}", target.name());
         response
             .links
-            .insert(name, RefOr::T(link(to, pointer, &place)));
+            .insert(name, RefOr::T(link(to, pointer, &target)));
     }
 }
 
-fn link(to: &str, pointer: &str, place: &To) -> Link {
+fn link(to: &str, pointer: &str, target: &To) -> Link {
     let value = format!("$response.body#{pointer}");
     let link = Link::builder().operation_id(to);
-    match place {
+    match target {
         Parameter(name) => link.parameter(*name, value),
         Field(name) => link.request_body(Some(json!({ *name: Value::String(value) }))),
     }
@@ -334,7 +334,7 @@ impl To {
     }
 }
 
-fn is(operation: &Operation, id: &str) -> bool {
+fn has_id(operation: &Operation, id: &str) -> bool {
     operation.operation_id.as_deref() == Some(id)
 }
 
@@ -342,7 +342,7 @@ fn operations(document: &mut OpenApi) -> impl Iterator<Item = &mut Operation> {
     document.paths.paths.values_mut().flat_map(of_path)
 }
 
-/// The operations of a path.
+/// Returns the operations of a path.
 pub(super) fn of_path(path: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
     let PathItem {
         get,

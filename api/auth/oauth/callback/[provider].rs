@@ -1,4 +1,4 @@
-//! GET, POST /api/auth/oauth/callback/{provider} — finish a sign-in through a provider.
+//! GET, POST /api/auth/oauth/callback/{provider} — completes a sign-in through a provider.
 
 use axum::http::HeaderMap;
 use axum::response::Response;
@@ -12,18 +12,19 @@ pub fn route() -> Routes {
     routes![finish_provider_sign_in, receive_provider_form]
 }
 
-/// Where the provider sends the browser. Signs in to the account that is linked,
-/// links it or makes it; good once, in the browser that began.
+/// Receives the browser from the provider. Signs in to the linked account,
+/// links the provider to the signed-in member, or creates an account. Works
+/// once, in the browser that started the sign-in.
 #[utoipa::path(get, path = "/api/auth/oauth/callback/{provider}", tag = "auth",
-    params(("provider" = String, Path, description = "As in the list of providers"), Returned), responses(
-    (status = 303, description = "Signed in, or linked: to the return path; `Set-Cookie` carries the session. Of a failure, for a browser: to `/#oauth=<code>`, or where a code is due to `/#two-factor=<return path>`"),
-    (status = 400, description = "`oauth_state`: begun elsewhere, used, or too old; `oauth_refused`: no code, or no good one"),
-    (status = 401, description = "`two_factor_required`, with `challenge`; `session_gone`, of a member who links"),
-    (status = 403, description = "`access_denied` by its owner; `email_unverified` by the provider, or `email_not_verified` with us; `account_closed`"),
-    (status = 404, description = "No such provider is configured"),
-    (status = 409, description = "`account_exists`, whose address is not confirmed or has another link; `identity_taken` by another member; `identity_overtaken` by another request at the same moment, to be tried again"),
-    (status = 429, description = "Too many tries; see `Retry-After`"),
-    (status = 503, description = "The provider does not answer; see `Retry-After`"),
+    params(("provider" = String, Path, description = "The provider's name, from the list of providers"), Returned), responses(
+    (status = 303, description = "Redirect to the return path; `Set-Cookie` carries the session. If the request fails, a browser is redirected to `/#oauth=<code>`, or to `/#two-factor=<return path>` when a code is needed"),
+    (status = 400, description = "`oauth_state`: the sign-in was started in another browser, is used, or has expired. `oauth_refused`: the provider sent no valid code"),
+    (status = 401, description = "`two_factor_required`: a code is needed; see `challenge`. `session_gone`: the session of the member who links has ended"),
+    (status = 403, description = "`access_denied`: the user refused access. `email_unverified`: the provider has not verified the e-mail address. `email_not_verified`: the account's e-mail address is not confirmed. `account_closed`: the account is closed"),
+    (status = 404, description = "`not_found`: this provider is not configured"),
+    (status = 409, description = "`account_exists`: an account has this e-mail address, but the address is not confirmed or has another link. `identity_taken`: another member has linked this provider account. `identity_overtaken`: another request changed the link at the same time; try again"),
+    (status = 429, description = "`too_many_requests`: too many attempts; wait for `Retry-After` seconds"),
+    (status = 503, description = "`unavailable`: the provider does not answer; retry after `Retry-After` seconds"),
 ))]
 async fn finish_provider_sign_in(
     app: App,
@@ -31,25 +32,24 @@ async fn finish_provider_sign_in(
     browser: OAuthBrowser,
     Provider(config): Provider,
     headers: HeaderMap,
-    told: ProviderAnswer,
+    answer: ProviderAnswer,
 ) -> Response {
-    let finished = oauth::finish(&app, &arrival, &browser, &config, &told).await;
+    let finished = oauth::finish(&app, &arrival, &browser, &config, &answer).await;
     oauth::answer(&app, &headers, finished)
 }
 
-/// The same by a form, for providers that answer so.
+/// Receives the response of a provider that sends it as a form.
 #[utoipa::path(post, path = "/api/auth/oauth/callback/{provider}", tag = "auth",
-    params(("provider" = String, Path, description = "As in the list of providers")),
+    params(("provider" = String, Path, description = "The provider's name, from the list of providers")),
     request_body(content = Returned, content_type = "application/x-www-form-urlencoded"), responses(
-    (status = 303, description = "On to GET, with what came: only there the browser's cookies come along"),
-    (status = 400, description = "It cannot be read"),
-    (status = 404, description = "No such provider is configured"),
+    (status = 303, description = "Redirect to the GET endpoint with the same parameters; the browser sends its cookies only there"),
+    (status = 404, description = "`not_found`: this provider is not configured"),
 ))]
 async fn receive_provider_form(
     Provider(config): Provider,
-    told: ProviderAnswer,
+    answer: ProviderAnswer,
 ) -> Result<SeeOther> {
-    Ok(oauth::receive(&config, &told))
+    Ok(oauth::receive(&config, &answer))
 }
 
 fn main() -> Exit {
