@@ -18,7 +18,7 @@ pub fn route() -> Routes {
         (Analytics = "application/json"),
         (String = "text/csv"),
     )),
-    (status = 400, description = "`validation_failed`: a parameter is invalid, or the range is too long for its bucket size"),
+    (status = 400, description = "A parameter is invalid, or the range is too long for its bucket size"),
 ))]
 async fn get_analytics(app: App, _staff: Staff, Query(params): Query<Params>) -> Result<Shown> {
     analytics::show(&app, params).await

@@ -65,7 +65,7 @@ async fn update_timetable_entry(
 /// members.
 #[utoipa::path(delete, path = "/api/admin/schedule", tag = "administration", security(("session" = [])), params(Removal), responses(
     (status = 200, body = Outcome, description = "The result"),
-    (status = 400, description = "`validation_failed`: give exactly one of `patternId` and `occurrenceId`"),
+    (status = 400, description = "Exactly one of `patternId` and `occurrenceId` must be given"),
     (status = 404, description = "`not_found`: no weekly class or occurrence has this id"),
     (status = 409, description = "`class_started`: the occurrence has started. `class_cancelled`: the occurrence is already cancelled"),
 ))]

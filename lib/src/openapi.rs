@@ -23,7 +23,6 @@ use utoipa::{PartialSchema, ToSchema};
 use crate::http::{ErrorResponse, Routes};
 
 /// The description of all functions.
-/// The description of all functions.
 pub fn document(routes: Vec<Routes>) -> OpenApi {
     let mut paths = Paths::new();
     let mut components = Components::new();
@@ -43,7 +42,7 @@ pub fn document(routes: Vec<Routes>) -> OpenApi {
     document.components = Some(components);
     document.servers = Some(vec![Server::new("/")]);
     document.tags = Some(tags());
-    let mut document = name_lists(&document);
+    name_lists(&mut document);
     sort(&mut document);
     links::add(&mut document);
     examples::add(&mut document);
@@ -154,19 +153,46 @@ fn name_operation(operation: &mut Operation) {
     operation.operation_id = Some(id);
 }
 
-/// Renames the schemas that utoipa calls `List_Booking` to `BookingList`, and
-/// what refers to them.
-fn name_lists(document: &OpenApi) -> OpenApi {
-    let schemas = document
-        .components
-        .iter()
-        .flat_map(|all| all.schemas.keys());
-    let items = schemas.filter_map(|name| name.strip_prefix("List_"));
-    let mut text = document.to_json().unwrap_or_default();
-    for item in items {
-        text = text.replace(&format!("List_{item}\""), &format!("{item}List\""));
+/// Renames the schemas that utoipa calls `List_Booking` to `BookingList`.
+fn name_lists(document: &mut OpenApi) {
+    for operation in document.paths.paths.values_mut().flat_map(links::of_path) {
+        for response in operation.responses.responses.values_mut() {
+            let RefOr::T(response) = response else {
+                continue;
+            };
+            for content in response.content.values_mut() {
+                if let RefOr::T(content) = content
+                    && let Some(RefOr::Ref(reference)) = &mut content.schema
+                {
+                    name_list(&mut reference.ref_location);
+                }
+            }
+        }
     }
-    serde_json::from_str(&text).unwrap_or_else(|error| panic!("a list cannot be renamed: {error}"))
+    let Some(components) = &mut document.components else {
+        return;
+    };
+    let schemas = std::mem::take(&mut components.schemas).into_iter();
+    components.schemas = schemas
+        .map(|(mut name, mut schema)| {
+            name_list(&mut name);
+            if let RefOr::T(Schema::AllOf(all)) = &mut schema {
+                for part in &mut all.items {
+                    if let RefOr::Ref(reference) = part {
+                        name_list(&mut reference.ref_location);
+                    }
+                }
+            }
+            (name, schema)
+        })
+        .collect();
+}
+
+/// Turns `List_Booking` at the end of a name into `BookingList`.
+fn name_list(name: &mut String) {
+    if let Some((before, item)) = name.split_once("List_") {
+        *name = format!("{before}{item}List");
+    }
 }
 
 /// Makes the first sentence of a handler's documentation its summary.

@@ -19,7 +19,7 @@ pub fn route() -> Routes {
 #[utoipa::path(get, path = "/api/auth/oauth/{provider}", tag = "auth",
     params(("provider" = String, Path, description = "The provider's name, from the list of providers"), Wanted), responses(
     (status = 303, description = "Redirect to the provider; a browser is redirected to `/#oauth=<code>` if the request fails"),
-    (status = 400, description = "`validation_failed`: `returnTo` is not a path of this site"),
+    (status = 400, description = "`returnTo` is not a path of this site"),
     (status = 404, description = "`not_found`: this provider is not configured"),
     (status = 429, description = "`too_many_requests`: too many attempts; wait for `Retry-After` seconds"),
     (status = 503, description = "`unavailable`: the provider does not answer; retry after `Retry-After` seconds"),
