@@ -308,7 +308,8 @@ fn the_description_in_the_repository_is_the_one_that_the_code_gives() {
 
 #[test]
 fn every_operation_has_an_id_of_its_own_that_makes_a_method_name() {
-    let document: Value = serde_json::from_str(&sabor_dev::document().unwrap()).unwrap();
+    let document: Value =
+        serde_json::from_str(&sabor_testing::openapi::document().unwrap()).unwrap();
     let paths = document["paths"].as_object().unwrap().values();
     let operations = paths.flat_map(|item| item.as_object().unwrap().values());
     let mut ids = BTreeSet::new();
