@@ -43,7 +43,7 @@ pub fn route() -> Routes {
 ))]
 async fn list_sessions(app: App, member: Member, page: Page) -> Result<Json<List<Shown>>> {
     let rows = app.sessions().list(member.user.id, page).await?;
-    let current = member.visit.session.id;
+    let current = member.active_session.session.id;
     Ok(Json(List::new(rows, page, Listed::place, |row| {
         row.shown(current)
     })))

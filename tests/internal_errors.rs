@@ -51,8 +51,8 @@ async fn driver_errors_are_not_shown_to_the_caller() {
     let app = TestApp::start_with(settings).await;
     let response = app.visitor().sign_in_as("ana").await;
     let body = response.expect_code(503, "unavailable");
-    let sentence = "The service is not available right now; please try again";
-    assert_eq!(body["error"], sentence);
+    let message = "The service is temporarily unavailable; please try again";
+    assert_eq!(body["error"], message);
     assert_eq!(body.as_object().unwrap().len(), 3, "{body}");
 }
 

@@ -41,7 +41,7 @@ async fn change_password(
 ) -> Result<Json<Success>> {
     let current = form.current_password.as_deref();
     profile::change_password(&app, &client, &member, current, &form.new_password).await?;
-    Ok(Success::ANSWER)
+    Ok(Success::RESPONSE)
 }
 
 fn main() -> Exit {

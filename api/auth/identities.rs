@@ -46,7 +46,7 @@ async fn unlink_provider(
     let id = query::id(query.id.as_deref().unwrap_or_default());
     let id = id.map_err(|problem| Error::field("id", problem))?;
     linked_providers::unlink(&app, &client, &member, id).await?;
-    Ok(Success::ANSWER)
+    Ok(Success::RESPONSE)
 }
 
 fn main() -> Exit {

@@ -1,6 +1,6 @@
 //! POST /api/auth/login — signs a member in.
 
-use sabor::http::{Arrival, Json};
+use sabor::http::{Json, SignInContext};
 use sabor::identity::demo;
 use sabor::identity::sign_in::{self, Login, SignedIn, Welcome};
 use sabor::{App, Exit, Result, Routes, routes, serve};
@@ -21,10 +21,10 @@ pub fn route() -> Routes {
     (status = 403, description = "`email_not_verified`: the e-mail address is not confirmed; another link was mailed"),
     (status = 429, description = "`too_many_requests`: too many attempts; wait for `Retry-After` seconds"),
 ))]
-async fn sign_in(app: App, arrival: Arrival, Json(form): Json<Login>) -> Result<Welcome> {
+async fn sign_in(app: App, context: SignInContext, Json(form): Json<Login>) -> Result<Welcome> {
     match demo::sign_in(&app, &form) {
         Some(welcome) => Ok(welcome),
-        None => sign_in::sign_in(&app, &arrival, &form).await,
+        None => sign_in::sign_in(&app, &context, &form).await,
     }
 }
 

@@ -1,6 +1,6 @@
 //! POST /api/auth/logout — ends the session.
 
-use sabor::http::{Json, OptionalJson, Presented, SetCookie, Success};
+use sabor::http::{Credential, Json, OptionalJson, SetCookie, Success};
 use sabor::models::security_event::{self, Kind};
 use sabor::session::{Key, Token};
 use sabor::values::caller::Caller;
@@ -33,17 +33,20 @@ pub fn route() -> Routes {
 async fn sign_out(
     app: App,
     client: Caller,
-    presented: Presented,
+    credential: Credential,
     OptionalJson(form): OptionalJson<SignOut>,
 ) -> Result<(Option<SetCookie>, Json<Success>)> {
     // With `Authorization` the cookie was not checked, and so it is not cleared.
-    let by_cookie = !matches!(presented, Presented::Bearer(_) | Presented::Unknown);
+    let by_cookie = !matches!(
+        credential,
+        Credential::Bearer(_) | Credential::InvalidHeader
+    );
     let token = form.refresh_token.as_deref().and_then(Token::parse);
     let by_token = match &token {
         Some(token) => app.sessions().key_by_refresh_token(token).await?,
         None => None,
     };
-    for key in [presented.key(), by_token].into_iter().flatten() {
+    for key in [credential.key(), by_token].into_iter().flatten() {
         let user_id = match form.all {
             true => end_all(&app, &key).await?,
             false => app.sessions().destroy(&key).await?.flatten(),
@@ -53,7 +56,7 @@ async fn sign_out(
         }
     }
     let cookie = by_cookie.then(|| SetCookie::clear_session(&app));
-    Ok((cookie, Success::ANSWER))
+    Ok((cookie, Success::RESPONSE))
 }
 
 /// Ends all sessions of the session's user. Returns the user's id, or `None` if

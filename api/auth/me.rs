@@ -52,7 +52,7 @@ async fn deactivate_account(
     Json(form): Json<DeactivateAccount>,
 ) -> Result<(SetCookie, Json<Success>)> {
     profile::deactivate(&app, &client, &member, form.current_password.as_deref()).await?;
-    Ok((SetCookie::clear_session(&app), Success::ANSWER))
+    Ok((SetCookie::clear_session(&app), Success::RESPONSE))
 }
 
 fn main() -> Exit {

@@ -1,6 +1,6 @@
 //! POST /api/auth/register — creates an account.
 
-use sabor::http::{Arrival, Json};
+use sabor::http::{Json, SignInContext};
 use sabor::identity::registration::{Registered, Registration, register_account};
 use sabor::identity::sign_in::SignedIn;
 use sabor::{App, Exit, Result, Routes, routes, serve};
@@ -20,10 +20,10 @@ pub fn route() -> Routes {
 ))]
 async fn register_member(
     app: App,
-    arrival: Arrival,
+    context: SignInContext,
     Json(form): Json<Registration>,
 ) -> Result<Registered> {
-    register_account(&app, &arrival, &form).await
+    register_account(&app, &context, &form).await
 }
 
 fn main() -> Exit {

@@ -37,7 +37,7 @@ async fn reset_password(
     Json(form): Json<ResetPassword>,
 ) -> Result<Json<Success>> {
     password_reset::reset(&app, &client, &form.token, &form.new_password).await?;
-    Ok(Success::ANSWER)
+    Ok(Success::RESPONSE)
 }
 
 fn main() -> Exit {

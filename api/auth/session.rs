@@ -12,12 +12,12 @@ use uuid::Uuid;
 #[derive(Serialize, ToSchema)]
 struct CurrentSession {
     user: user::Shown,
-    session: ActiveSession,
+    session: SessionDetails,
 }
 
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-struct ActiveSession {
+struct SessionDetails {
     /// The session's id, as in the list of sessions. It is not a credential.
     id: Uuid,
     created_at: DateTime<Utc>,
@@ -28,7 +28,7 @@ struct ActiveSession {
     remembered: bool,
 }
 
-impl From<Session> for ActiveSession {
+impl From<Session> for SessionDetails {
     fn from(session: Session) -> Self {
         Self {
             id: session.id,
@@ -53,7 +53,7 @@ pub fn route() -> Routes {
 async fn get_session(member: Member) -> Json<CurrentSession> {
     Json(CurrentSession {
         user: member.user.into(),
-        session: member.visit.session.into(),
+        session: member.active_session.session.into(),
     })
 }
 

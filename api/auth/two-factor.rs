@@ -79,7 +79,7 @@ async fn disable_two_factor(
     Json(form): Json<Removal>,
 ) -> Result<Json<Success>> {
     two_factor::disable(&app, &client, &member, &form).await?;
-    Ok(Success::ANSWER)
+    Ok(Success::RESPONSE)
 }
 
 fn main() -> Exit {

@@ -43,7 +43,7 @@ async fn verify_email(
         return Ok(Accepted.into_response());
     };
     email_change::confirm(&app, &client, token).await?;
-    Ok(Success::ANSWER.into_response())
+    Ok(Success::RESPONSE.into_response())
 }
 
 fn main() -> Exit {

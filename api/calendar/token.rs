@@ -28,7 +28,7 @@ async fn create_calendar_token(app: App, client: Caller, member: Member) -> Resu
 ))]
 async fn delete_calendar_token(app: App, client: Caller, member: Member) -> Result<Json<Success>> {
     token::withdraw(&app, &client, &member).await?;
-    Ok(Success::ANSWER)
+    Ok(Success::RESPONSE)
 }
 
 fn main() -> Exit {

@@ -2,7 +2,7 @@
 
 use sabor::classes::public_schedule;
 use sabor::classes::public_schedule::Named;
-use sabor::http::{CopyParams, List, Public, Query};
+use sabor::http::{CacheableResponse, IfNoneMatchParams, List, Query};
 use sabor::models::occurrence::Availability;
 use sabor::{App, Exit, Result, Routes, routes, serve};
 
@@ -14,11 +14,11 @@ pub fn route() -> Routes {
 /// Lists the free spots of several classes, ordered by start time. Unknown ids
 /// are left out. The response has all classes on one page, so `nextCursor` is
 /// always null.
-#[utoipa::path(get, path = "/api/classes/availability", tag = "classes", params(Named, CopyParams), responses(
+#[utoipa::path(get, path = "/api/classes/availability", tag = "classes", params(Named, IfNoneMatchParams), responses(
     (status = 200, body = List<Availability>, description = "The availability of the classes, with an `ETag`"),
     (status = 304, description = "The response that the caller has is current"),
 ))]
-async fn list_availability(app: App, Query(named): Query<Named>) -> Result<Public> {
+async fn list_availability(app: App, Query(named): Query<Named>) -> Result<CacheableResponse> {
     public_schedule::availability(&app, named).await
 }
 

@@ -2,7 +2,7 @@
 
 use sabor::classes::catalogue;
 use sabor::classes::catalogue::{Wanted, Whole};
-use sabor::http::{CopyParams, Public, Query};
+use sabor::http::{CacheableResponse, IfNoneMatchParams, Query};
 use sabor::{App, Exit, Result, Routes, routes, serve};
 
 /// The routes of this function.
@@ -11,12 +11,12 @@ pub fn route() -> Routes {
 }
 
 /// Returns a class type, its instructors, and its next twenty occurrences.
-#[utoipa::path(get, path = "/api/classes/details", tag = "classes", params(Wanted, CopyParams), responses(
+#[utoipa::path(get, path = "/api/classes/details", tag = "classes", params(Wanted, IfNoneMatchParams), responses(
     (status = 200, body = Whole, description = "The class type, with an `ETag`"),
     (status = 304, description = "The response that the caller has is current"),
     (status = 404, description = "`not_found`: no class type has this id, or it is retired"),
 ))]
-async fn get_class_type(app: App, Query(wanted): Query<Wanted>) -> Result<Public> {
+async fn get_class_type(app: App, Query(wanted): Query<Wanted>) -> Result<CacheableResponse> {
     catalogue::details(&app, wanted).await
 }
 

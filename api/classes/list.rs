@@ -2,7 +2,7 @@
 
 use sabor::classes::catalogue;
 use sabor::classes::catalogue::Offer;
-use sabor::http::{CopyParams, List, PageParams, Public, Query};
+use sabor::http::{CacheableResponse, IfNoneMatchParams, List, PageParams, Query};
 use sabor::models::class_type::Shown;
 use sabor::store::page::Page;
 use sabor::{App, Exit, Result, Routes, routes, serve};
@@ -13,11 +13,15 @@ pub fn route() -> Routes {
 }
 
 /// Lists class types, newest first. Retired ones are left out.
-#[utoipa::path(get, path = "/api/classes/list", tag = "classes", params(Offer, PageParams, CopyParams), responses(
+#[utoipa::path(get, path = "/api/classes/list", tag = "classes", params(Offer, PageParams, IfNoneMatchParams), responses(
     (status = 200, body = List<Shown>, description = "One page of the list, with an `ETag`"),
     (status = 304, description = "The response that the caller has is current"),
 ))]
-async fn list_class_types(app: App, Query(offer): Query<Offer>, page: Page) -> Result<Public> {
+async fn list_class_types(
+    app: App,
+    Query(offer): Query<Offer>,
+    page: Page,
+) -> Result<CacheableResponse> {
     catalogue::list(&app, offer, page).await
 }
 

@@ -3,7 +3,7 @@
 use axum::http::HeaderMap;
 use sabor::classes::public_schedule;
 use sabor::classes::public_schedule::Days;
-use sabor::http::{CopyParams, List, PageParams, Public, Query, accepts};
+use sabor::http::{CacheableResponse, IfNoneMatchParams, List, PageParams, Query, accepts};
 use sabor::models::occurrence::Shown;
 use sabor::store::page::Page;
 use sabor::{App, Exit, Result, Routes, routes, serve};
@@ -16,7 +16,7 @@ pub fn route() -> Routes {
 /// Lists occurrences ordered by start time, cancelled ones included. The
 /// default range is two weeks from today. With `Accept: text/calendar` the
 /// response is iCalendar and has all days of the range.
-#[utoipa::path(get, path = "/api/classes/schedule", tag = "classes", params(Days, PageParams, CopyParams), responses(
+#[utoipa::path(get, path = "/api/classes/schedule", tag = "classes", params(Days, PageParams, IfNoneMatchParams), responses(
     (status = 200, body = List<Shown>, description = "One page of the list, with an `ETag`"),
     (status = 304, description = "The response that the caller has is current"),
 ))]
@@ -25,7 +25,7 @@ async fn list_schedule(
     Query(days): Query<Days>,
     page: Page,
     headers: HeaderMap,
-) -> Result<Public> {
+) -> Result<CacheableResponse> {
     if accepts(&headers, "text/calendar") {
         return public_schedule::calendar(&app, days).await;
     }

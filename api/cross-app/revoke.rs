@@ -25,7 +25,7 @@ async fn revoke_cross_app_token(
     Json(revocation): Json<Revocation>,
 ) -> Result<Json<Success>> {
     tokens::revoke(&app, &client, &by, revocation).await?;
-    Ok(Success::ANSWER)
+    Ok(Success::RESPONSE)
 }
 
 fn main() -> Exit {

@@ -26,7 +26,7 @@ async fn handle_stripe_webhook(
     RawJson(body): RawJson,
 ) -> Result<Json<Success>> {
     webhook::hear(&app, &caller, &headers, &body).await?;
-    Ok(Success::ANSWER)
+    Ok(Success::RESPONSE)
 }
 
 fn main() -> Exit {

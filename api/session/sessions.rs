@@ -41,7 +41,9 @@ async fn list_all_sessions(
 ) -> Result<Json<AllSessions>> {
     let statistics = app.sessions().statistics().await?.into();
     let rows = app.sessions().all(page).await?;
-    let current = admin.map_or(Uuid::nil(), |Admin(member)| member.visit.session.id);
+    let current = admin.map_or(Uuid::nil(), |Admin(member)| {
+        member.active_session.session.id
+    });
     let list = List::new(rows, page, Listed::place, |row| row.shown_to_admin(current));
     Ok(Json(AllSessions { statistics, list }))
 }

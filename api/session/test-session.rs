@@ -1,6 +1,6 @@
 //! GET /api/session/test-session — counts visits in the session's data.
 
-use sabor::http::{Json, SetCookie, Visit};
+use sabor::http::{ActiveSession, Json, SetCookie};
 use sabor::session::{Life, NewSession};
 use sabor::values::caller::Caller;
 use sabor::{App, Error, Exit, Result, Routes, routes, serve};
@@ -30,11 +30,11 @@ pub fn route() -> Routes {
 async fn count_visit(
     app: App,
     client: Caller,
-    visit: Option<Visit>,
+    active: Option<ActiveSession>,
 ) -> Result<(Option<SetCookie>, Json<VisitCount>)> {
-    if let Some(visit) = visit {
-        match app.sessions().increment(visit.key()?, "visits").await {
-            Ok(data) => return Ok((None, Json(visits(visit.session.id, &data)))),
+    if let Some(active) = active {
+        match app.sessions().increment(active.key()?, "visits").await {
+            Ok(data) => return Ok((None, Json(visits(active.session.id, &data)))),
             // The session ended in between: create a new one.
             Err(Error::SessionGone) => {}
             Err(error) => return Err(error),

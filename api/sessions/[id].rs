@@ -27,7 +27,7 @@ async fn end_session(
         return Err(Error::NotFound);
     }
     security_event::note(&app, Kind::SessionEnded, Some(member.user.id), &client);
-    Ok(Success::ANSWER)
+    Ok(Success::RESPONSE)
 }
 
 fn main() -> Exit {

@@ -1,4 +1,4 @@
-//! What can go wrong, and how a caller is told.
+//! The errors, with the status, code and message that the caller gets.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -13,15 +13,15 @@ use tokio_postgres::error::SqlState;
 
 use crate::session::Token;
 
-/// A [`std::result::Result`] whose error can be answered.
+/// A [`std::result::Result`] with an [`Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// What is wrong with each field, by its name in the request.
+/// Messages about invalid fields, by the field's name in the request.
 pub type Details = BTreeMap<String, Vec<String>>;
 
 type Source = Box<dyn std::error::Error + Send + Sync>;
 
-/// A refusal as it is kept, to be given again.
+/// A rejection as it is stored under an `Idempotency-Key`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Refusal {
     status: u16,
@@ -30,114 +30,113 @@ pub struct Refusal {
     details: Option<Details>,
 }
 
-/// Every failure that a function answers with.
+/// All failures of a request.
 ///
-/// The text of a variant is the sentence that a person reads; what a driver
-/// said stays in the source, which is logged once and never answered.
+/// The `Display` text is the message for people. The source, such as a driver's
+/// error, is logged once and never returned.
 #[derive(Debug, Error)]
 pub enum Error {
-    /// 400 `validation_failed`: `details` say which field, and why.
-    #[error("Please check the highlighted fields")]
+    /// 400 `validation_failed`: `details` names the fields.
+    #[error("Some fields are invalid")]
     Invalid(Details),
-    /// 400 `malformed_request`: the request cannot be read at all.
+    /// 400 `malformed_request`: the request cannot be parsed.
     #[error("{0}")]
     Malformed(&'static str),
-    /// 400 `bad_signature`: it says that it comes from a provider, and does not,
-    /// or came too late.
-    #[error("The signature does not fit, or is too old")]
+    /// 400 `bad_signature`: the signature of a webhook is wrong or too old.
+    #[error("The signature is invalid or too old")]
     BadSignature,
-    /// 400 `link_ended`: a link from a mail that was used, is too old, or was
-    /// followed by a newer one; alike for one that never was.
-    #[error("This link has been used or is too old; please ask for a new one")]
+    /// 400 `link_ended`: the token of a mailed link is used, expired, replaced or
+    /// unknown.
+    #[error("This link has been used or has expired; please request a new one")]
     LinkEnded,
-    /// 400 with a code of its own: what was sent is of no use, or not any more.
+    /// 400 with its own code.
     #[error("{message}")]
     Refused {
-        /// For programs.
+        /// The code, for programs.
         code: &'static str,
-        /// For people.
+        /// The message, for people.
         message: &'static str,
     },
-    /// 401 `not_signed_in`: no credential, or one that is no longer good.
+    /// 401 `not_signed_in`: there is no valid credential.
     #[error("Please sign in")]
     NotSignedIn,
-    /// 401 `not_signed_in` as well: the cookie that came is forged, damaged, or
-    /// of a session that has ended. Only this, and `SessionGone`, clear it.
+    /// 401 `not_signed_in`: the session cookie is forged or damaged, or its session
+    /// has ended. Only this and `SessionGone` clear the cookie.
     #[error("Please sign in")]
     CookieRefused,
-    /// 401 `invalid_credentials`: alike for every wrong pair.
+    /// 401 `invalid_credentials`: the e-mail address or the password is wrong.
     #[error("Invalid credentials")]
     InvalidCredentials,
-    /// 401 `session_gone`: the session ended while the request was under way.
-    #[error("This session has ended; please sign in again")]
+    /// 401 `session_gone`: the session ended during the request.
+    #[error("Your session has ended; please sign in again")]
     SessionGone,
-    /// 401 with a code of its own: what was shown is no proof.
+    /// 401 with its own code.
     #[error("{message}")]
     Unauthorized {
-        /// For programs.
+        /// The code, for programs.
         code: &'static str,
-        /// For people.
+        /// The message, for people.
         message: &'static str,
     },
-    /// 401 `unknown_application`: no partner application, or not its secret.
-    #[error("The application's name or secret is not right")]
+    /// 401 `unknown_application`: the name or the secret of a partner application
+    /// is wrong.
+    #[error("The application's name or secret is wrong")]
     UnknownPartner,
-    /// 401 `token_ended`: a cross-app token that is unknown, used, revoked or
-    /// expired, whose session has ended, or whose member has left the account that
-    /// it is for; alike for each.
-    #[error("This token has been used or is too old")]
+    /// 401 `token_ended`: a cross-app token is unknown, used, revoked or expired, its
+    /// session has ended, or its member has left the organization.
+    #[error("This token has been used or has expired")]
     TokenEnded,
-    /// 401 `two_factor_required`: the first factor was right, and the second is
-    /// due. The answer carries a `challenge`, to be sent back with the code.
-    #[error("Please enter the code of your authenticator app")]
+    /// 401 `two_factor_required`: the password is correct and a code is needed. The
+    /// response has the `challenge` to send with the code.
+    #[error("Please enter the code from your authenticator app")]
     TwoFactorRequired(Token),
-    /// 403 with a code of its own: signed in, but not allowed.
+    /// 403 with its own code.
     #[error("{message}")]
     Forbidden {
-        /// For programs.
+        /// The code, for programs.
         code: &'static str,
-        /// For people.
+        /// The message, for people.
         message: &'static str,
     },
     /// 404 `not_found`.
-    #[error("There is nothing here")]
+    #[error("Not found")]
     NotFound,
-    /// 405 `method_not_allowed`; the answer carries `Allow`.
-    #[error("This address does not answer that method")]
+    /// 405 `method_not_allowed`; the response has the header `Allow`.
+    #[error("Method not allowed")]
     MethodNotAllowed,
     /// 408 `request_timeout`: the body did not arrive in time.
-    #[error("The request took too long to arrive")]
+    #[error("The request body did not arrive in time")]
     RequestTimeout,
-    /// 409 with a code of its own: it contradicts what is there.
+    /// 409 with its own code: the request conflicts with the current state.
     #[error("{message}")]
     Conflict {
-        /// For programs.
+        /// The code, for programs.
         code: &'static str,
-        /// For people.
+        /// The message, for people.
         message: &'static str,
     },
-    /// The refusal that the first request under this `Idempotency-Key` got.
+    /// The rejection of the first request with this `Idempotency-Key`.
     #[error("{}", .0.message)]
     Repeated(Refusal),
     /// 413 `body_too_large`.
-    #[error("The request is larger than 1 MiB")]
+    #[error("The request body is larger than 1 MiB")]
     BodyTooLarge,
     /// 415 `not_json`.
-    #[error("Send JSON, with the header Content-Type: application/json")]
+    #[error("The request needs the header Content-Type: application/json")]
     NotJson,
     /// 429 `too_many_requests`, with `Retry-After`.
-    #[error("Too many tries; please wait")]
+    #[error("Too many attempts; please try again later")]
     TooManyRequests {
-        /// How long to wait.
+        /// The time to wait.
         retry_after: Duration,
-        /// Whether this try has led to it, and not one before.
+        /// Whether this attempt was the one that reached the limit.
         is_new: bool,
     },
-    /// 503 `unavailable`, with `Retry-After`: a store does not answer. Never
-    /// to be taken for "not signed in", nor for "not found".
-    #[error("The service is not available right now; please try again")]
+    /// 503 `unavailable`, with `Retry-After`: a store does not answer. It must not
+    /// be mistaken for "not signed in" or "not found".
+    #[error("The service is temporarily unavailable; please try again")]
     Unavailable(#[source] Source),
-    /// 500 `internal`: a fault of ours.
+    /// 500 `internal`: an error in the service.
     #[error("Something went wrong on our side")]
     Internal(#[source] Source),
 }
@@ -149,32 +148,32 @@ impl Error {
         message: "You are not allowed to do this",
     };
 
-    /// A fault of ours that no driver reported, told to the log alone.
-    pub fn internal(sentence: impl Into<Source>) -> Self {
-        Self::Internal(sentence.into())
+    /// Makes an internal error with a message for the log.
+    pub fn internal(message: impl Into<Source>) -> Self {
+        Self::Internal(message.into())
     }
 
-    /// A store that does not answer, told to the log alone.
-    pub fn unavailable(sentence: impl Into<Source>) -> Self {
-        Self::Unavailable(sentence.into())
+    /// Makes an outage error with a message for the log.
+    pub fn unavailable(message: impl Into<Source>) -> Self {
+        Self::Unavailable(message.into())
     }
 
-    /// A request that cannot be read, with the sentence to answer.
-    pub fn malformed(sentence: &'static str) -> Self {
-        Self::Malformed(sentence)
+    /// Makes the error of a malformed request, with a message for the caller.
+    pub fn malformed(message: &'static str) -> Self {
+        Self::Malformed(message)
     }
 
-    /// One field that is wrong.
+    /// Makes the error of a single invalid field.
     pub fn field(name: &str, problem: impl Into<String>) -> Self {
         Self::Invalid(Details::from([(name.to_owned(), vec![problem.into()])]))
     }
 
-    /// What is kept of a refusal, so that the same request gets the same
-    /// answer. `None` for what may turn out otherwise when it is tried again.
+    /// Returns the rejection to store, so that a repeated request gets the same
+    /// response. `None` for failures that a retry may overcome.
     pub(crate) fn refusal(&self) -> Option<Refusal> {
         let status = self.status();
-        let lasting = status.is_client_error() && status != StatusCode::TOO_MANY_REQUESTS;
-        lasting.then(|| Refusal {
+        let is_final = status.is_client_error() && status != StatusCode::TOO_MANY_REQUESTS;
+        is_final.then(|| Refusal {
             status: status.as_u16(),
             code: self.code().to_owned(),
             message: self.to_string(),
@@ -182,7 +181,7 @@ impl Error {
         })
     }
 
-    /// What is wrong with each field, where fields were refused.
+    /// Returns the invalid fields.
     pub fn details(&self) -> Option<&Details> {
         match self {
             Self::Invalid(details) => Some(details),
@@ -191,7 +190,7 @@ impl Error {
         }
     }
 
-    /// What is to be sent along with the code that is asked for.
+    /// Returns the challenge to send with the second-factor code.
     pub fn challenge(&self) -> Option<&Token> {
         match self {
             Self::TwoFactorRequired(token) => Some(token),
@@ -199,7 +198,7 @@ impl Error {
         }
     }
 
-    /// The HTTP status.
+    /// Returns the HTTP status.
     pub fn status(&self) -> StatusCode {
         match self {
             Self::Invalid(_)
@@ -231,7 +230,7 @@ impl Error {
         }
     }
 
-    /// The name by which a program tells it from the others.
+    /// Returns the machine-readable code.
     pub fn code(&self) -> &str {
         match self {
             Self::Invalid(_) => "validation_failed",
@@ -260,7 +259,7 @@ impl Error {
         }
     }
 
-    /// When to try again, for the statuses that say so.
+    /// Returns the value of `Retry-After`, for 429 and 503.
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::TooManyRequests { retry_after, .. } => Some(*retry_after),
@@ -270,9 +269,9 @@ impl Error {
     }
 }
 
-/// The bare status, with the error beside it. `http::answer` makes the
-/// documented body of it: only there the request's id is known, and only
-/// there is anything logged.
+/// Returns the bare status with the error as an extension. The layer
+/// `http::response` writes the body, because it knows the request's id, and logs
+/// the error.
 impl IntoResponse for Error {
     fn into_response(self) -> Response {
         let mut response = self.status().into_response();
@@ -294,16 +293,17 @@ impl From<tokio_postgres::Error> for Error {
     fn from(error: tokio_postgres::Error) -> Self {
         match error.code() {
             Some(code) if !is_outage(code) => Self::Internal(Box::new(error)),
-            // Without a state it is the connection that failed, or, when a
-            // value does not fit its column's type, a fault of ours.
+            // Without a state the connection failed, or a value does not fit the
+            // type of its column.
             None if is_conversion(&error) => Self::Internal(Box::new(error)),
             _ => Self::Unavailable(Box::new(error)),
         }
     }
 }
 
-/// Class 08 (connection), 53 (resources), 57 (shutdown, start-up, a cancelled
-/// statement), 40 (rolled back, as by a deadlock), and a standby that cannot write.
+/// Returns whether a state means an outage: class 08 (connection), 53 (resources),
+/// 57 (shutdown, startup, a cancelled statement), 40 (rollback, such as after a
+/// deadlock), or a read-only standby.
 fn is_outage(state: &SqlState) -> bool {
     let code = state.code();
     ["08", "53", "57", "25006", "40"]
@@ -316,31 +316,31 @@ fn is_conversion(error: &tokio_postgres::Error) -> bool {
     text.starts_with("error serializing") || text.starts_with("error deserializing")
 }
 
-/// Turns the violation of a named constraint into a domain error, where it
-/// can happen: Postgres decides races, and this reads its decision.
+/// Turns the violation of a named constraint into a domain error. Postgres decides
+/// races by its constraints.
 pub trait OnConstraint<T> {
-    /// `error` in place of a violation of `constraint`; all else unchanged.
+    /// Replaces a violation of `constraint` by `error`. Other errors stay.
     ///
     /// # Errors
     ///
-    /// `error`, or what was there already.
+    /// Fails with `error` or with the original error.
     fn on_constraint(self, constraint: &str, error: Error) -> Result<T>;
 }
 
 impl<T> OnConstraint<T> for Result<T> {
     fn on_constraint(self, constraint: &str, error: Error) -> Result<T> {
-        self.map_err(|original| match violated(&original) {
+        self.map_err(|original| match violated_constraint(&original) {
             Some(name) if name == constraint => error,
             _ => original,
         })
     }
 }
 
-fn violated(error: &Error) -> Option<&str> {
+fn violated_constraint(error: &Error) -> Option<&str> {
     database_error(error)?.constraint()
 }
 
-/// What Postgres itself reported, if it was Postgres.
+/// Returns the error that Postgres reported, if it was Postgres.
 pub(crate) fn database_error(error: &Error) -> Option<&tokio_postgres::error::DbError> {
     let (Error::Internal(source) | Error::Unavailable(source)) = error else {
         return None;

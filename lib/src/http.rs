@@ -1,11 +1,9 @@
-//! HTTP: what stands between the platform and a handler.
+//! HTTP: the router with its layers, the extractors, and the responses.
 //!
-//! [`router`] puts the layers around the functions' routes; a handler sees
-//! only its extractors. Who may call is among them: [`Member`], [`Admin`],
-//! [`Cron`] and their like are the authorization, and a handler without one
-//! is open to everybody.
+//! Extractors such as [`Member`], [`Admin`] and [`Cron`] are the authorization:
+//! the signature of a handler says who may call it. A handler without one is
+//! open to everybody.
 
-mod accept;
 pub mod auth;
 mod cacheable;
 mod caller;
@@ -26,10 +24,9 @@ use axum::Router;
 use axum::middleware::from_fn_with_state;
 use tower_http::catch_panic::CatchPanicLayer;
 
-pub use self::accept::accepts;
-pub use self::auth::{Admin, Cron, Member, OpenInDevelopment, Presented, Staff, Visit};
-pub use self::cacheable::{CopyParams, Freshness, Public};
-pub use self::cookie::{Purpose, SetCookie};
+pub use self::auth::{ActiveSession, Admin, Credential, Cron, Member, OpenInDevelopment, Staff};
+pub use self::cacheable::{CacheableResponse, Freshness, IfNoneMatchParams, accepts};
+pub use self::cookie::{CookiePurpose, SetCookie};
 pub use self::idempotency::{Answered, IdempotencyKey, KeyParams, Keyed};
 pub use self::json::{Accepted, Created, Json, OptionalJson, RawJson, Success};
 pub use self::oauth::{OAuthBrowser, Provider, ProviderAnswer};
@@ -39,14 +36,13 @@ pub use self::path::Id;
 pub use self::query::Query;
 pub use self::response::ErrorResponse;
 pub use self::routes::Routes;
-pub use self::sign_in_context::Arrival;
+pub use self::sign_in_context::SignInContext;
 pub(crate) use self::sign_in_context::set_device;
 
 use crate::App;
 use crate::error::Error;
 
-/// All of `routes`, with everything that each request passes on its way in
-/// and out.
+/// Builds the router of `routes`, with the layers that every request passes.
 pub fn router(app: App, routes: Vec<Routes>) -> Router {
     let mut router: Router<App> = Router::new();
     for routes in routes {
@@ -56,8 +52,8 @@ pub fn router(app: App, routes: Vec<Routes>) -> Router {
         .fallback(|| async { Error::NotFound })
         .method_not_allowed_fallback(|| async { Error::MethodNotAllowed })
         .layer(from_fn_with_state(app.clone(), origin::check))
-        .layer(CatchPanicLayer::custom(response::panicked))
+        .layer(CatchPanicLayer::custom(response::panic_response))
         .layer(origin::cors(app.config()))
-        .layer(from_fn_with_state(app.clone(), response::answer))
+        .layer(from_fn_with_state(app.clone(), response::complete))
         .with_state(app)
 }

@@ -2,7 +2,7 @@
 
 use axum::http::HeaderMap;
 use axum::response::Response;
-use sabor::http::{Arrival, OAuthBrowser, Provider, Query};
+use sabor::http::{OAuthBrowser, Provider, Query, SignInContext};
 use sabor::identity::oauth;
 use sabor::identity::oauth::Wanted;
 use sabor::{App, Exit, Routes, routes, serve};
@@ -26,13 +26,13 @@ pub fn route() -> Routes {
 ))]
 async fn start_provider_sign_in(
     app: App,
-    arrival: Arrival,
+    context: SignInContext,
     browser: OAuthBrowser,
     Provider(config): Provider,
     headers: HeaderMap,
     Query(wanted): Query<Wanted>,
 ) -> Response {
-    let begun = oauth::begin(&app, &arrival, &browser, &config, &wanted).await;
+    let begun = oauth::begin(&app, &context, &browser, &config, &wanted).await;
     oauth::answer(&app, &headers, begun)
 }
 

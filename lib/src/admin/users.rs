@@ -63,7 +63,7 @@ impl Search {
                 form::line(typed, 200)
             }),
             role: check.check_filled("role", self.role.as_deref(), role),
-            active: check.check_filled("active", self.active.as_deref(), query::truth),
+            active: check.check_filled("active", self.active.as_deref(), query::boolean),
         };
         check.finish()?;
         Ok(filter)

@@ -105,7 +105,7 @@ pub fn roster(app: &App, of: Roster, page: Page) -> BoxFuture<'_, Result<List<Ro
         let mut check = Form::default();
         let class = of.scheduled_class_id.unwrap_or_default();
         let class = check.check("scheduledClassId", query::id(&class));
-        let cancelled = check.check_filled("cancelled", of.cancelled.as_deref(), query::truth);
+        let cancelled = check.check_filled("cancelled", of.cancelled.as_deref(), query::boolean);
         check.finish()?;
         let (class, cancelled) = (class.unwrap_or_default(), cancelled == Some(true));
         let keys = app.config().encryption_keys.clone();

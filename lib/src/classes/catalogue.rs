@@ -18,7 +18,7 @@ use uuid::Uuid;
 
 use crate::admin::staff_action::Act;
 use crate::error::Result;
-use crate::http::{Freshness, List, Public, query};
+use crate::http::{CacheableResponse, Freshness, List, query};
 use crate::models::class_type::{self, ClassType, Details, Filter, Level, Retired};
 use crate::models::security_event::Kind;
 use crate::models::{instructor, occurrence};
@@ -73,7 +73,7 @@ fn style(typed: &str) -> Result<String, Problem> {
 /// # Errors
 ///
 /// [`crate::Error::Invalid`]; [`crate::Error::Unavailable`].
-pub fn list(app: &App, offer: Offer, page: Page) -> BoxFuture<'_, Result<Public>> {
+pub fn list(app: &App, offer: Offer, page: Page) -> BoxFuture<'_, Result<CacheableResponse>> {
     Box::pin(async move {
         let filter = offer.read()?;
         let now = minute(app);
@@ -84,7 +84,7 @@ pub fn list(app: &App, offer: Offer, page: Page) -> BoxFuture<'_, Result<Public>
         };
         let asked = format!("{filter:?} {page:?} {at:?}");
         let text = cache.text("list", asked, read_list(app, filter, now, page));
-        Ok(Public::json(text.await?, Freshness::Catalogue))
+        Ok(CacheableResponse::json(text.await?, Freshness::Catalog))
     })
 }
 
@@ -101,7 +101,7 @@ fn read_list(
             .read(async move |client| class_type::offered(client, &filter, now, &zone, &page).await)
             .await?;
         let currency = &app.config().studio.currency;
-        Public::written(&List::new(rows, page, ClassType::place, |row| {
+        CacheableResponse::to_json(&List::new(rows, page, ClassType::place, |row| {
             row.shown(currency)
         }))
     })
@@ -149,14 +149,14 @@ pub struct Whole {
 ///
 /// [`crate::Error::Invalid`]; [`crate::Error::NotFound`], for a retired one too;
 /// [`crate::Error::Unavailable`].
-pub fn details(app: &App, wanted: Wanted) -> BoxFuture<'_, Result<Public>> {
+pub fn details(app: &App, wanted: Wanted) -> BoxFuture<'_, Result<CacheableResponse>> {
     Box::pin(async move {
         let (id, now) = (wanted.read()?, minute(app));
         let asked = format!("{id} {now:?}");
         let text = app
             .schedule()
             .text("details", asked, read_details(app, id, now));
-        Ok(Public::json(text.await?, Freshness::Schedule))
+        Ok(CacheableResponse::json(text.await?, Freshness::Schedule))
     })
 }
 
@@ -172,7 +172,7 @@ fn read_details(app: &App, id: Uuid, now: DateTime<Utc>) -> BoxFuture<'_, Result
             next,
         } = found.await?;
         let studio = &app.config().studio;
-        Public::written(&Whole {
+        CacheableResponse::to_json(&Whole {
             class_type,
             instructors,
             upcoming_classes: next
@@ -225,7 +225,7 @@ pub struct Activity {
 impl Activity {
     fn read(&self) -> Result<Option<bool>> {
         let mut check = Form::default();
-        let active = check.check_filled("active", self.active.as_deref(), query::truth);
+        let active = check.check_filled("active", self.active.as_deref(), query::boolean);
         check.finish()?;
         Ok(active)
     }

@@ -6,7 +6,7 @@ use utoipa::IntoParams;
 use uuid::Uuid;
 
 use crate::error::{Error, Result};
-use crate::http::{Freshness, List, Public, query};
+use crate::http::{CacheableResponse, Freshness, List, query};
 use crate::models::occurrence::{self, Occurrence, Window};
 use crate::store::page::Page;
 use crate::values::form::{Form, Problem};
@@ -145,7 +145,7 @@ fn day(typed: &str) -> Result<NaiveDate, Problem> {
 /// # Errors
 ///
 /// As [`Days::read`]; [`Error::Unavailable`].
-pub fn show(app: &App, days: Days, page: Page) -> BoxFuture<'_, Result<Public>> {
+pub fn show(app: &App, days: Days, page: Page) -> BoxFuture<'_, Result<CacheableResponse>> {
     Box::pin(async move {
         // Today is a day by now, and so part of the key.
         let excerpt = days.read(app, app.clock().now())?;
@@ -153,7 +153,7 @@ pub fn show(app: &App, days: Days, page: Page) -> BoxFuture<'_, Result<Public>> 
         let text = app
             .schedule()
             .text("timetable", asked, read(app, excerpt, page));
-        Ok(Public::json(text.await?, Freshness::Schedule))
+        Ok(CacheableResponse::json(text.await?, Freshness::Schedule))
     })
 }
 
@@ -165,7 +165,7 @@ fn read(app: &App, excerpt: Excerpt, page: Page) -> BoxFuture<'_, Result<String>
             .db()
             .read(async move |client| occurrence::between(client, &window, Some(&page)).await)
             .await?;
-        Public::written(&List::new(rows, page, Occurrence::place, |class| {
+        CacheableResponse::to_json(&List::new(rows, page, Occurrence::place, |class| {
             let local = zone.local(class.start_time).naive_local();
             class.shown(local, zone.name(), currency)
         }))
@@ -178,14 +178,14 @@ fn read(app: &App, excerpt: Excerpt, page: Page) -> BoxFuture<'_, Result<String>
 /// # Errors
 ///
 /// As [`show`].
-pub fn calendar(app: &App, days: Days) -> BoxFuture<'_, Result<Public>> {
+pub fn calendar(app: &App, days: Days) -> BoxFuture<'_, Result<CacheableResponse>> {
     Box::pin(async move {
         let excerpt = days.read(app, app.clock().now())?;
         let asked = excerpt.key();
         let text = app
             .schedule()
             .text("calendar", asked, read_calendar(app, excerpt));
-        Ok(Public::text(
+        Ok(CacheableResponse::text(
             ical::CONTENT_TYPE,
             text.await?,
             Freshness::Schedule,
@@ -260,14 +260,14 @@ impl Named {
 /// # Errors
 ///
 /// [`Error::Invalid`]; [`Error::Unavailable`].
-pub fn availability(app: &App, named: Named) -> BoxFuture<'_, Result<Public>> {
+pub fn availability(app: &App, named: Named) -> BoxFuture<'_, Result<CacheableResponse>> {
     Box::pin(async move {
         let ids = named.read()?;
         let asked = format!("{ids:?}");
         let text = app
             .schedule()
             .text("availability", asked, read_availability(app, ids));
-        Ok(Public::json(text.await?, Freshness::Schedule))
+        Ok(CacheableResponse::json(text.await?, Freshness::Schedule))
     })
 }
 
@@ -277,7 +277,7 @@ fn read_availability(app: &App, ids: Vec<Uuid>) -> BoxFuture<'_, Result<String>>
             .db()
             .read(async move |client| occurrence::availability(client, &ids).await)
             .await?;
-        Public::written(&List {
+        CacheableResponse::to_json(&List {
             items,
             next_cursor: None,
         })

@@ -1,38 +1,37 @@
-//! Who may call: the extractors that are the security policy.
+//! The extractors that authenticate and authorize the caller.
 
 use axum::extract::{FromRequestParts, OptionalFromRequestParts};
 use http::header::AUTHORIZATION;
 use http::request::Parts;
 use http::{HeaderValue, Method};
 
-use super::cookie::{self, Purpose};
+use super::cookie::{self, CookiePurpose};
 use crate::App;
 use crate::error::{Error, Result};
 use crate::models::user::User;
 use crate::runtime::background::BoxFuture;
 use crate::session::{Key, Session, Token, demo};
 
-/// The credential that a request came with, judged as far as that goes without
-/// asking any store. For what is open to everybody but treats a session with
-/// care, such as signing in and out.
+/// The credential of a request, checked without any I/O. Handlers that are open
+/// to everybody but need the session, such as signing in and out, take it.
 #[derive(Debug)]
-pub enum Presented {
-    /// None at all.
-    Nothing,
-    /// `Authorization`, with nothing in it that is good.
-    Unknown,
-    /// A cookie that is forged or damaged.
-    Refused,
-    /// A cookie of ours; whether its session is alive nobody has asked yet.
+pub enum Credential {
+    /// The request has no credential.
+    Missing,
+    /// An `Authorization` header without a valid access token.
+    InvalidHeader,
+    /// A session cookie that is forged or damaged.
+    InvalidCookie,
+    /// A correctly signed session cookie. Its session may have ended.
     Cookie(Key),
-    /// An access token of ours, likewise.
+    /// A valid access token. Its session may have ended.
     Bearer(Key),
-    /// The development account, whose record is in its cookie.
+    /// The demo account, whose session is stored in its cookie.
     Demo(Box<Session>),
 }
 
-impl Presented {
-    /// The key of the session, if there is one.
+impl Credential {
+    /// Returns the key of the session, if there is one.
     pub fn key(self) -> Option<Key> {
         match self {
             Self::Cookie(key) | Self::Bearer(key) => Some(key),
@@ -41,14 +40,14 @@ impl Presented {
     }
 
     pub(super) fn of(parts: &Parts, app: &App) -> Self {
-        // A request with `Authorization` is judged by it alone.
+        // If there is an `Authorization` header, the cookie is ignored.
         if let Some(value) = parts.headers.get(AUTHORIZATION) {
             let token = bearer(value);
             let key = token.and_then(|token| app.access_tokens().verify(token, app.clock().now()));
-            return key.map_or(Self::Unknown, Self::Bearer);
+            return key.map_or(Self::InvalidHeader, Self::Bearer);
         }
-        let Some(cookie) = cookie::presented(app, &parts.headers, Purpose::Session) else {
-            return Self::Nothing;
+        let Some(cookie) = cookie::read(app, &parts.headers, CookiePurpose::Session) else {
+            return Self::Missing;
         };
         let demo = app
             .config()
@@ -59,19 +58,19 @@ impl Presented {
         }
         match Token::verified(cookie, app.cookie_signer()) {
             Some(token) => Self::Cookie(token.key()),
-            None => Self::Refused,
+            None => Self::InvalidCookie,
         }
     }
 }
 
-/// The token of `Authorization: Bearer …`; the scheme in any case (RFC 9110
-/// § 11.1).
+/// Returns the token of `Authorization: Bearer …`. The scheme is
+/// case-insensitive (RFC 9110, section 11.1).
 fn bearer(value: &HeaderValue) -> Option<&str> {
     let (scheme, token) = value.to_str().ok()?.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }
 
-impl FromRequestParts<App> for Presented {
+impl FromRequestParts<App> for Credential {
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self> {
@@ -79,37 +78,39 @@ impl FromRequestParts<App> for Presented {
     }
 }
 
-/// A session that is alive, signed in or not. As `Option<Visit>` it is `None`
-/// for whoever has none.
+/// A session that has not ended, signed in or anonymous. Extract it as
+/// `Option<ActiveSession>`.
 #[derive(Debug)]
-pub struct Visit {
-    /// What is known of it.
+pub struct ActiveSession {
+    /// The session's data.
     pub session: Session,
     key: Option<Key>,
 }
 
-impl Visit {
-    /// The session's name in the stores, for what changes it.
+impl ActiveSession {
+    /// Returns the session's key in the stores, which every change of it needs.
     ///
     /// # Errors
     ///
-    /// 403 `demo_account`: that one has no row, and changes nothing.
+    /// Fails with 403 `demo_account` for the demo account, which has no row.
     pub fn key(&self) -> Result<&Key> {
         self.key.as_ref().ok_or(Error::Forbidden {
             code: "demo_account",
-            message: "The demo account can look at everything and change nothing",
+            message: "The demo account cannot change anything",
         })
     }
 
-    fn of(presented: Presented, app: &App) -> BoxFuture<'_, Result<Option<Self>>> {
+    fn of(credential: Credential, app: &App) -> BoxFuture<'_, Result<Option<Self>>> {
         Box::pin(async move {
-            match presented {
-                Presented::Nothing | Presented::Unknown | Presented::Refused => Ok(None),
-                Presented::Demo(session) => Ok(Some(Self {
+            match credential {
+                Credential::Missing | Credential::InvalidHeader | Credential::InvalidCookie => {
+                    Ok(None)
+                }
+                Credential::Demo(session) => Ok(Some(Self {
                     session: *session,
                     key: None,
                 })),
-                Presented::Cookie(key) | Presented::Bearer(key) => {
+                Credential::Cookie(key) | Credential::Bearer(key) => {
                     let session = app.sessions().get(&key).await?;
                     Ok(session.map(|session| Self {
                         session,
@@ -121,44 +122,49 @@ impl Visit {
     }
 }
 
-impl OptionalFromRequestParts<App> for Visit {
+impl OptionalFromRequestParts<App> for ActiveSession {
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Option<Self>> {
-        Self::of(Presented::of(parts, app), app).await
+        Self::of(Credential::of(parts, app), app).await
     }
 }
 
-/// Somebody who is signed in.
+/// A user who is signed in.
 #[derive(Debug)]
 pub struct Member {
-    /// Who it is.
+    /// The user.
     pub user: User,
-    /// The session that says so.
-    pub visit: Visit,
+    /// Their session.
+    pub active_session: ActiveSession,
 }
 
 impl Member {
-    /// As [`Visit::key`].
+    /// Returns the key of the session; see [`ActiveSession::key`].
     ///
     /// # Errors
     ///
-    /// As [`Visit::key`].
+    /// Fails with 403 `demo_account` for the demo account.
     pub fn key(&self) -> Result<&Key> {
-        self.visit.key()
+        self.active_session.key()
     }
 
     fn of<'a>(parts: &Parts, app: &'a App) -> BoxFuture<'a, Result<Self>> {
-        let presented = Presented::of(parts, app);
+        let credential = Credential::of(parts, app);
         Box::pin(async move {
-            let nobody = match presented {
-                Presented::Refused | Presented::Cookie(_) => Error::CookieRefused,
+            let not_signed_in = match credential {
+                Credential::InvalidCookie | Credential::Cookie(_) => Error::CookieRefused,
                 _ => Error::NotSignedIn,
             };
-            let visit = Visit::of(presented, app).await?.ok_or(nobody)?;
-            // A visitor's cookie is good, for what it is.
-            let user = visit.session.user.clone().ok_or(Error::NotSignedIn)?;
-            Ok(Self { user, visit })
+            let active = ActiveSession::of(credential, app)
+                .await?
+                .ok_or(not_signed_in)?;
+            // The cookie of an anonymous session is valid, and stays.
+            let user = active.session.user.clone().ok_or(Error::NotSignedIn)?;
+            Ok(Self {
+                user,
+                active_session: active,
+            })
         })
     }
 }
@@ -171,7 +177,7 @@ impl FromRequestParts<App> for Member {
     }
 }
 
-/// A member who may look after classes and bookings; an administrator too.
+/// A member with the staff or the administrator role.
 #[derive(Debug)]
 pub struct Staff(pub Member);
 
@@ -188,7 +194,7 @@ impl FromRequestParts<App> for Staff {
     }
 }
 
-/// A member who may do everything.
+/// A member with the administrator role.
 #[derive(Debug)]
 pub struct Admin(pub Member);
 
@@ -205,23 +211,23 @@ impl FromRequestParts<App> for Admin {
     }
 }
 
-/// Vercel Cron, by `Authorization: Bearer <CRON_SECRET>`, or an administrator.
+/// Vercel Cron, authenticated by `Authorization: Bearer <CRON_SECRET>`, or an
+/// administrator.
 #[derive(Debug)]
 pub struct Cron;
 
 impl Cron {
     fn of<'a>(parts: &Parts, app: &'a App) -> BoxFuture<'a, Result<Self>> {
-        let told = parts.headers.get(AUTHORIZATION);
-        if let Some(told) = told {
-            let known = bearer(told)
+        if let Some(value) = parts.headers.get(AUTHORIZATION) {
+            let is_cron = bearer(value)
                 .zip(app.config().cron_secret.as_ref())
-                .is_some_and(|(told, secret)| secret.matches(told));
-            if known {
+                .is_some_and(|(token, secret)| secret.matches(token));
+            if is_cron {
                 return Box::pin(async { Ok(Self) });
             }
         }
-        // A cookie comes along with every GET, also with one that another
-        // site caused: by cookie, only what the origin check has seen.
+        // The browser also sends the cookie with a GET that another site caused,
+        // and the origin check does not cover GET.
         if parts.method == Method::GET || parts.method == Method::HEAD {
             return Box::pin(async { Err(Error::NotSignedIn) });
         }
@@ -244,7 +250,8 @@ impl FromRequestParts<App> for Cron {
     }
 }
 
-/// `E`, or anybody at all in development. Who came without being `E` is `None`.
+/// Requires `E`, except in development, where everybody may call. The value is
+/// `None` for a caller who is not `E`.
 #[derive(Debug)]
 pub struct OpenInDevelopment<E>(pub Option<E>);
 
@@ -275,41 +282,40 @@ mod properties {
     use super::*;
     use crate::testing::arbitrary::{app, header_value};
 
-    static HOUSE: LazyLock<App> =
-        LazyLock::new(|| app(&[("CRON_SECRET", "of-cron-16-characters")]));
+    static APP: LazyLock<App> = LazyLock::new(|| app(&[("CRON_SECRET", "of-cron-16-characters")]));
 
-    fn presented(authorization: &HeaderValue, cookie: Option<&HeaderValue>) -> Presented {
+    fn read(authorization: &HeaderValue, cookie: Option<&HeaderValue>) -> Credential {
         let mut request = Request::new(()).into_parts().0;
         request.headers.insert(AUTHORIZATION, authorization.clone());
         if let Some(cookie) = cookie {
             request.headers.insert(http::header::COOKIE, cookie.clone());
         }
-        Presented::of(&request, &HOUSE)
+        Credential::of(&request, &APP)
     }
 
     proptest! {
         #[test]
-        fn whatever_authorization_holds_it_names_no_session_of_its_own(
-            told in header_value(), scheme in prop_oneof!["", "(B|b)earer ", "Basic "],
+        fn an_invalid_authorization_header_never_yields_a_session(
+            value in header_value(), scheme in prop_oneof!["", "(B|b)earer ", "Basic "],
         ) {
-            let value = [scheme.as_bytes(), told.as_bytes()].concat();
+            let value = [scheme.as_bytes(), value.as_bytes()].concat();
             let value = HeaderValue::from_bytes(&value).unwrap();
-            assert!(matches!(presented(&value, None), Presented::Unknown));
-            // Beside it a cookie counts for nothing, however good it is.
+            assert!(matches!(read(&value, None), Credential::InvalidHeader));
+            // A valid cookie beside it is ignored.
             let token = Token::generate();
-            let cookie = format!("__Host-sabor_session={}", token.signed(HOUSE.cookie_signer()));
+            let cookie = format!("__Host-sabor_session={}", token.signed(APP.cookie_signer()));
             let cookie = HeaderValue::from_str(&cookie).unwrap();
-            assert!(matches!(presented(&value, Some(&cookie)), Presented::Unknown));
+            assert!(matches!(read(&value, Some(&cookie)), Credential::InvalidHeader));
         }
 
         #[test]
-        fn a_bearer_is_read_in_any_case_and_with_any_blanks(
+        fn the_bearer_scheme_is_read_in_any_case_and_with_any_blanks(
             scheme in "[Bb][Ee][Aa][Rr][Ee][Rr]", blanks in "[ \t]{0,3}", id in any::<u128>(),
         ) {
             let id = Uuid::from_u128(id);
-            let token = HOUSE.access_tokens().issue(id, id, HOUSE.clock().now());
+            let token = APP.access_tokens().issue(id, id, APP.clock().now());
             let value = HeaderValue::from_str(&format!("{scheme} {blanks}{token}{blanks}")).unwrap();
-            let Presented::Bearer(key) = presented(&value, None) else {
+            let Credential::Bearer(key) = read(&value, None) else {
                 panic!("{value:?}");
             };
             assert_eq!(key, Key::of_session(id));

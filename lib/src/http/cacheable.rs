@@ -1,7 +1,8 @@
-//! Answers that everybody may see, and that caches may keep for a while.
+//! Responses that everybody may see and that caches may keep for a while, and
+//! the choice of a media type by `Accept`.
 
 use axum::response::{IntoResponse, Response};
-use http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH, VARY};
+use http::header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH, VARY};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use serde::Serialize;
 use utoipa::IntoParams;
@@ -9,61 +10,63 @@ use utoipa::IntoParams;
 use crate::crypto::secret::sha256_hex;
 use crate::error::{Error, Result};
 
-/// How long Vercel's cache may answer in our place (`Cache-Control` with
-/// `s-maxage` and `stale-while-revalidate`, RFC 9111 and RFC 5861).
+/// How long Vercel's cache may answer (`Cache-Control` with `s-maxage` and
+/// `stale-while-revalidate`, RFC 9111 and RFC 5861).
 #[derive(Clone, Copy, Debug)]
 pub enum Freshness {
-    /// What changes a few times a day: for a minute, and for ten more while
-    /// it asks us.
-    Catalogue,
-    /// Places left: for five seconds, and for half a minute more while it asks us.
+    /// For data that changes a few times a day: fresh for a minute, then served
+    /// stale for up to ten more minutes while the cache revalidates.
+    Catalog,
+    /// For free spots: fresh for five seconds, then served stale for up to half a
+    /// minute while the cache revalidates.
     Schedule,
 }
 
 impl Freshness {
     fn header(self) -> HeaderValue {
         HeaderValue::from_static(match self {
-            Self::Catalogue => "public, max-age=0, s-maxage=60, stale-while-revalidate=600",
+            Self::Catalog => "public, max-age=0, s-maxage=60, stale-while-revalidate=600",
             Self::Schedule => "public, max-age=0, s-maxage=5, stale-while-revalidate=30",
         })
     }
 }
 
-/// The header by which a copy is asked about, for the description.
+/// The `If-None-Match` header, for the API description.
 #[derive(Debug, IntoParams)]
 #[into_params(parameter_in = Header)]
-#[expect(dead_code, reason = "for the description alone")]
-pub struct CopyParams {
-    /// The `ETag` of the answer that the caller has: if it is still good, 304.
+#[expect(dead_code, reason = "only the API description uses it")]
+pub struct IfNoneMatchParams {
+    /// The `ETag` of the response that the caller has. If it is current, the
+    /// response is 304.
     #[param(rename = "If-None-Match")]
     tag: Option<String>,
 }
 
-/// A body with its `ETag`. Whoever has it already (`If-None-Match`) is
-/// answered 304 without it.
+/// A cacheable body with an `ETag`. A request whose `If-None-Match` names the tag
+/// is answered with 304 and no body.
 #[derive(Debug)]
-pub struct Public {
+pub struct CacheableResponse {
     body: String,
     content_type: HeaderValue,
     freshness: Freshness,
 }
 
-impl Public {
-    /// The JSON of `body`, for [`Public::json`] now or later.
+impl CacheableResponse {
+    /// Serializes `body`, for [`CacheableResponse::json`].
     ///
     /// # Errors
     ///
-    /// [`Error::Internal`] when it has none.
-    pub fn written(body: &impl Serialize) -> Result<String> {
+    /// Fails with [`Error::Internal`] when `body` cannot be serialized.
+    pub fn to_json(body: &impl Serialize) -> Result<String> {
         serde_json::to_string(body).map_err(|error| Error::Internal(Box::new(error)))
     }
 
-    /// A body that is JSON already.
+    /// Makes a response of a JSON text.
     pub fn json(body: String, freshness: Freshness) -> Self {
         Self::text("application/json", body, freshness)
     }
 
-    /// A body of another type.
+    /// Makes a response of a text of another type.
     pub fn text(content_type: &'static str, body: String, freshness: Freshness) -> Self {
         Self {
             body,
@@ -73,7 +76,7 @@ impl Public {
     }
 }
 
-impl IntoResponse for Public {
+impl IntoResponse for CacheableResponse {
     fn into_response(self) -> Response {
         let tag = format!("\"{}\"", &sha256_hex(self.body.as_bytes())[..32]);
         let mut response = self.body.into_response();
@@ -88,13 +91,27 @@ impl IntoResponse for Public {
     }
 }
 
-/// The tags that a request names; taken before it is passed on.
+/// Returns whether `Accept` names this media type. A wildcard does not count:
+/// functions answer JSON unless another type is asked for.
+pub fn accepts(headers: &HeaderMap, media_type: &str) -> bool {
+    let mut accepted = headers.get_all(ACCEPT).iter();
+    accepted.any(|value| {
+        let kinds = value.to_str().unwrap_or_default();
+        kinds.split(',').any(|kind| {
+            let kind = kind.split(';').next().unwrap_or_default();
+            kind.trim().eq_ignore_ascii_case(media_type)
+        })
+    })
+}
+
+/// Returns the tags in `If-None-Match`. They are read before the request is
+/// passed on.
 pub(super) fn known_tags(headers: &HeaderMap) -> Option<HeaderValue> {
     headers.get(IF_NONE_MATCH).cloned()
 }
 
-/// Makes a 304 of an answer that the caller has already (RFC 9110 § 13.1.2:
-/// compared weakly, `*` is any).
+/// Turns the response into a 304 if the caller has it. Tags are compared weakly,
+/// and `*` matches any (RFC 9110, section 13.1.2).
 pub(super) fn revalidate(known: Option<&HeaderValue>, response: &mut Response) {
     let tag = response
         .headers()
@@ -123,27 +140,27 @@ mod properties {
     use super::*;
     use crate::testing::arbitrary::{header_value, text};
 
-    fn answered(body: String, known: &HeaderValue) -> Response {
-        let mut response = Public::json(body, Freshness::Schedule).into_response();
+    fn response_to(body: String, known: &HeaderValue) -> Response {
+        let mut response = CacheableResponse::json(body, Freshness::Schedule).into_response();
         revalidate(Some(known), &mut response);
         response
     }
 
     proptest! {
         #[test]
-        fn whoever_has_the_answer_is_spared_it_and_nobody_else_is(
-            body in text(), told in header_value(), others in "(\"[a-z]{0,9}\", ?){0,3}",
+        fn a_caller_who_has_the_response_gets_304_and_others_get_the_body(
+            body in text(), value in header_value(), others in "(\"[a-z]{0,9}\", ?){0,3}",
         ) {
-            let whole = Public::json(body.clone(), Freshness::Schedule).into_response();
+            let whole = CacheableResponse::json(body.clone(), Freshness::Schedule).into_response();
             let tag = whole.headers()[ETAG].to_str().unwrap();
             for known in [format!("{others}{tag}"), format!("W/{tag}, {others}"), "*".to_owned()] {
                 let known = HeaderValue::from_str(&known).unwrap();
-                let status = answered(body.clone(), &known).status();
+                let status = response_to(body.clone(), &known).status();
                 assert_eq!(status, StatusCode::NOT_MODIFIED, "{known:?}");
             }
-            let told = Some(told).filter(|told| !told.as_bytes().contains(&b'*'));
-            for known in told.into_iter().chain(HeaderValue::from_str(&others)) {
-                assert_eq!(answered(body.clone(), &known).status(), StatusCode::OK);
+            let value = Some(value).filter(|value| !value.as_bytes().contains(&b'*'));
+            for known in value.into_iter().chain(HeaderValue::from_str(&others)) {
+                assert_eq!(response_to(body.clone(), &known).status(), StatusCode::OK);
             }
         }
     }

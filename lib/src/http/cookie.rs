@@ -1,4 +1,4 @@
-//! Cookies: of the session, and what else a browser is known by.
+//! The cookies: session, remembered devices, and pending sign-ins.
 
 use std::time::Duration;
 
@@ -12,22 +12,22 @@ use crate::session::{Life, Token};
 
 /// What a cookie is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Purpose {
-    /// The session.
+pub enum CookiePurpose {
+    /// The session token.
     Session,
-    /// The browser, by which an account knows it again: one for each account
-    /// that is used in it.
+    /// A remembered device. A browser has one for each account that uses it.
     Device,
-    /// The sign-in through a provider that this browser has begun.
+    /// A sign-in through a provider that this browser has started.
     OAuth,
-    /// The sign-in that waits for a code.
+    /// A sign-in that waits for a second-factor code.
     Challenge,
 }
 
-impl Purpose {
-    /// Over https the prefix makes browsers refuse a cookie of this name that
-    /// another host, or plain http, has set (RFC 6265bis, 4.1.3.2).
-    fn cookie(self, app: &App) -> &'static str {
+impl CookiePurpose {
+    /// Returns the cookie's name. Over HTTPS the `__Host-` prefix makes browsers
+    /// reject a cookie of this name from another host or from plain HTTP (RFC
+    /// 6265bis, section 4.1.3.2).
+    fn cookie_name(self, app: &App) -> &'static str {
         match (self, app.config().development) {
             (Self::Session, false) => "__Host-sabor_session",
             (Self::Session, true) => "sabor_session",
@@ -41,25 +41,26 @@ impl Purpose {
     }
 }
 
-/// The cookie of a request, unverified.
-pub(crate) fn presented<'a>(
+/// Returns the value of a cookie of the request, unverified.
+pub(crate) fn read<'a>(
     app: &App,
     headers: &'a HeaderMap,
-    purpose: Purpose,
+    purpose: CookiePurpose,
 ) -> Option<&'a str> {
-    let name = purpose.cookie(app);
+    let name = purpose.cookie_name(app);
     pairs(headers)
         .find(|(key, _)| *key == name)
         .map(|(_, value)| value)
 }
 
-/// The cookies of a request that are several of a kind, unverified.
-pub(crate) fn presented_all<'a>(
+/// Returns the values of all cookies of this purpose that have a suffix,
+/// unverified.
+pub(crate) fn read_all<'a>(
     app: &App,
     headers: &'a HeaderMap,
-    purpose: Purpose,
+    purpose: CookiePurpose,
 ) -> impl Iterator<Item = &'a str> + use<'a> {
-    let name = purpose.cookie(app);
+    let name = purpose.cookie_name(app);
     pairs(headers)
         .filter(move |(key, _)| {
             key.strip_prefix(name)
@@ -73,25 +74,25 @@ fn pairs(headers: &HeaderMap) -> impl Iterator<Item = (&str, &str)> {
         .get_all(COOKIE)
         .iter()
         .flat_map(|value| value.as_bytes().split(|byte| *byte == b';'))
-        // Each by itself: another's cookie may hold what is no text.
+        // Pair by pair, because a foreign cookie may not be UTF-8.
         .filter_map(|pair| std::str::from_utf8(pair).ok())
         .filter_map(|pair| pair.trim().split_once('='))
 }
 
-/// A cookie for a browser to keep, or to forget.
+/// A `Set-Cookie` header that stores or clears a cookie.
 #[derive(Debug)]
 pub struct SetCookie(String);
 
 impl SetCookie {
-    /// Holds `value`, which must have nothing in it that a cookie has not.
-    pub(crate) fn new(app: &App, purpose: Purpose, value: &str, max_age: Duration) -> Self {
-        Self::named(app, purpose, "", value, max_age)
+    /// Stores `value`, which must consist of characters that a cookie allows.
+    pub(crate) fn new(app: &App, purpose: CookiePurpose, value: &str, max_age: Duration) -> Self {
+        Self::with_suffix(app, purpose, "", value, max_age)
     }
 
-    /// As [`SetCookie::new`], one of several: `suffix` tells which.
-    pub(crate) fn named(
+    /// Stores `value` in one of several cookies of a purpose, named by `suffix`.
+    pub(crate) fn with_suffix(
         app: &App,
-        purpose: Purpose,
+        purpose: CookiePurpose,
         suffix: &str,
         value: &str,
         max_age: Duration,
@@ -103,30 +104,30 @@ impl SetCookie {
         };
         Self(format!(
             "{}{suffix}={value}; Path=/; Max-Age={}; HttpOnly; SameSite=Lax{secure}",
-            purpose.cookie(app),
+            purpose.cookie_name(app),
             max_age.as_secs(),
         ))
     }
 
-    /// A session's token, for its owner. It lasts as long as the session may.
+    /// Stores a session token for the session's maximum lifetime.
     pub fn session(app: &App, token: &Token, life: Life) -> Self {
         let value = token.signed(app.cookie_signer());
-        Self::new(app, Purpose::Session, &value, life.absolute)
+        Self::new(app, CookiePurpose::Session, &value, life.absolute)
     }
 
-    /// Takes a cookie away again.
-    pub fn clear(app: &App, purpose: Purpose) -> Self {
+    /// Clears a cookie.
+    pub fn clear(app: &App, purpose: CookiePurpose) -> Self {
         Self::new(app, purpose, "", Duration::ZERO)
     }
 
-    /// Takes the session's token away again.
+    /// Clears the session cookie.
     pub fn clear_session(app: &App) -> Self {
-        Self::clear(app, Purpose::Session)
+        Self::clear(app, CookiePurpose::Session)
     }
 }
 
 impl SetCookie {
-    /// Adds several to an answer. Each has been made of what a header may hold.
+    /// Adds cookies to a response.
     pub(crate) fn append(cookies: Vec<Self>, response: &mut Response) {
         let values = cookies
             .iter()
@@ -148,11 +149,11 @@ impl IntoResponseParts for SetCookie {
     }
 }
 
-/// A cookie that was refused is cleared; on an outage nothing is known of it,
-/// and it stays.
-pub(super) fn clear_refused(app: &App, error: &Error, headers: &mut HeaderMap) {
-    let refused = matches!(error, Error::CookieRefused | Error::SessionGone);
-    if !refused || headers.contains_key(SET_COOKIE) {
+/// Clears the session cookie if it was rejected. On an outage its state is not
+/// known, and it stays.
+pub(super) fn clear_rejected(app: &App, error: &Error, headers: &mut HeaderMap) {
+    let rejected = matches!(error, Error::CookieRefused | Error::SessionGone);
+    if !rejected || headers.contains_key(SET_COOKIE) {
         return;
     }
     let SetCookie(text) = SetCookie::clear_session(app);
@@ -172,14 +173,14 @@ mod properties {
     use super::*;
     use crate::testing::arbitrary::{app, header_value, headers};
 
-    static HOUSE: LazyLock<App> = LazyLock::new(|| app(&[]));
+    static APP: LazyLock<App> = LazyLock::new(|| app(&[]));
 
     fn found(headers: &HeaderMap) -> Option<Token> {
-        let told = presented(&HOUSE, headers, Purpose::Session)?;
-        Token::verified(told, HOUSE.cookie_signer())
+        let value = read(&APP, headers, CookiePurpose::Session)?;
+        Token::verified(value, APP.cookie_signer())
     }
 
-    /// Cookies of others: whole, broken, and of names that are nearly ours.
+    /// Foreign cookies: valid ones, broken ones, and ones with similar names.
     fn others() -> impl Strategy<Value = HeaderValue> {
         let name = select(vec![
             "",
@@ -210,27 +211,27 @@ mod properties {
 
     proptest! {
         #[test]
-        fn whatever_the_header_holds_it_is_no_session_unless_we_signed_it(
-            told in vec(header_value(), 0..3), token in "[0-9a-f]{64}", tag in "[0-9a-f]{64}",
+        fn a_cookie_without_our_signature_is_no_session(
+            values in vec(header_value(), 0..3), token in "[0-9a-f]{64}", tag in "[0-9a-f]{64}",
         ) {
-            assert!(found(&headers("cookie", told.clone())).is_none());
+            assert!(found(&headers("cookie", values.clone())).is_none());
             let mut guessed = format!("__Host-sabor_session={token}.{tag};").into_bytes();
-            guessed.extend(told.iter().flat_map(|value| value.as_bytes()));
+            guessed.extend(values.iter().flat_map(|value| value.as_bytes()));
             let guessed = HeaderValue::from_bytes(&guessed).unwrap();
             assert!(found(&headers("cookie", vec![guessed])).is_none());
         }
 
         #[test]
-        fn the_session_is_found_among_any_cookies_of_others(
+        fn the_session_is_found_among_foreign_cookies(
             before in vec(others(), 0..3), after in vec(others(), 0..3),
             beside in others(), space in "[ \t]{0,3}",
         ) {
             let token = Token::generate();
-            let ours = token.signed(HOUSE.cookie_signer());
+            let ours = token.signed(APP.cookie_signer());
             let mut line = beside.as_bytes().to_vec();
             line.extend(format!(";{space}__Host-sabor_session={ours}{space};").bytes());
             line.extend(beside.as_bytes());
-            // Another one further on is not looked at: the first counts.
+            // The first cookie of the name counts.
             line.extend(b"; __Host-sabor_session=another");
             let line = HeaderValue::from_bytes(&line).unwrap();
             let all = before.into_iter().chain([line]).chain(after).collect();
@@ -239,17 +240,17 @@ mod properties {
         }
 
         #[test]
-        fn what_a_browser_is_given_is_what_it_brings_back(suffix in "_[0-9a-f]{8}") {
+        fn a_stored_cookie_is_read_back(suffix in "_[0-9a-f]{8}") {
             let token = Token::generate();
-            let SetCookie(given) = SetCookie::named(
-                &HOUSE, Purpose::Device, &suffix, token.expose(), Duration::from_secs(60),
+            let SetCookie(header) = SetCookie::with_suffix(
+                &APP, CookiePurpose::Device, &suffix, token.expose(), Duration::from_secs(60),
             );
-            let (pair, _) = given.split_once(';').unwrap();
+            let (pair, _) = header.split_once(';').unwrap();
             let pair = HeaderValue::from_str(pair).unwrap();
             let headers = headers("cookie", vec![pair]);
-            let brought: Vec<_> = presented_all(&HOUSE, &headers, Purpose::Device).collect();
-            assert_eq!(brought, [token.expose()]);
-            assert!(presented(&HOUSE, &headers, Purpose::Device).is_none());
+            let values: Vec<_> = read_all(&APP, &headers, CookiePurpose::Device).collect();
+            assert_eq!(values, [token.expose()]);
+            assert!(read(&APP, &headers, CookiePurpose::Device).is_none());
         }
     }
 }

@@ -1,4 +1,4 @@
-//! JSON in, with the documented failures, and JSON out.
+//! JSON request bodies, with the documented failures, and JSON responses.
 
 use std::time::Duration;
 
@@ -18,17 +18,17 @@ use crate::App;
 use crate::error::{Error, Result};
 use crate::runtime::background::BoxFuture;
 
-/// The largest body that is read.
-const LIMIT: usize = 1024 * 1024;
+/// The maximum size of a body.
+const MAX_BODY_BYTES: usize = 1024 * 1024;
 
-/// So many characters are said of the name of a field that is not known.
-const MOST_NAMED: usize = 100;
+/// Longer names of unknown fields are truncated in error details.
+const MAX_NAME_CHARS: usize = 100;
 
-/// How long a body may take to arrive.
-const ARRIVAL: Duration = Duration::from_secs(10);
+/// The time that a body may take to arrive.
+const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// A JSON body. As an extractor it refuses what is not JSON (415), is too
-/// large (413), or does not fit the type (400, naming the field).
+/// A JSON body. As an extractor it rejects a body that is not JSON (415), is too
+/// large (413), or does not fit the type (400, with the field's name).
 #[derive(Debug)]
 pub struct Json<T>(pub T);
 
@@ -48,7 +48,7 @@ impl<T: Serialize> IntoResponse for Json<T> {
     }
 }
 
-/// As [`Json`], where the body may be left out: then it is the default.
+/// An optional JSON body. An empty body gives the default value.
 #[derive(Debug)]
 pub struct OptionalJson<T>(pub T);
 
@@ -68,19 +68,19 @@ impl<T: DeserializeOwned + Default> FromRequest<App> for OptionalJson<T> {
     }
 }
 
-/// Tells `null` from a field that is not there: with it, and `default`, the
-/// outer `None` is a field that was left out.
+/// Deserializes a field that may be absent or `null`. Used with `default`: an
+/// absent field is `None`, and `null` is `Some(None)`.
 ///
 /// # Errors
 ///
-/// What `T` makes of the value.
-pub fn given<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
+/// Fails when `T` cannot be deserialized.
+pub fn nullable<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Option<Option<T>>, D::Error> {
     Option::deserialize(deserializer).map(Some)
 }
 
-/// A JSON body as it came, for whoever has to check a signature over it first.
+/// The bytes of a JSON body, for handlers that check a signature first.
 #[derive(Debug)]
 pub struct RawJson(pub Vec<u8>);
 
@@ -93,7 +93,7 @@ impl FromRequest<App> for RawJson {
     }
 }
 
-/// 201 and a JSON body.
+/// A 201 response with a JSON body.
 #[derive(Debug)]
 pub struct Created<T>(pub T);
 
@@ -103,24 +103,24 @@ impl<T: Serialize> IntoResponse for Created<T> {
     }
 }
 
-/// The answer when there is nothing more to say: `{"success": true}`.
+/// The response of an operation that returns no data: `{"success": true}`.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Success {
     success: bool,
 }
 
 impl Success {
-    /// Ready to be answered.
-    pub const ANSWER: Json<Self> = Json(Self { success: true });
+    /// The 200 response.
+    pub const RESPONSE: Json<Self> = Json(Self { success: true });
 }
 
-/// 202 and `{"success": true}`: it is on its way.
+/// The 202 response `{"success": true}`.
 #[derive(Debug)]
 pub struct Accepted;
 
 impl IntoResponse for Accepted {
     fn into_response(self) -> Response {
-        (StatusCode::ACCEPTED, Success::ANSWER).into_response()
+        (StatusCode::ACCEPTED, Success::RESPONSE).into_response()
     }
 }
 
@@ -129,7 +129,7 @@ fn split(request: Request) -> (HeaderMap, Body) {
     (parts.headers, body)
 }
 
-/// Whatever the type, the same code reads it: it is compiled once, here.
+/// Reads a JSON body. It is not generic, so that it is compiled once.
 pub(super) fn json_bytes<'a>(headers: &'a HeaderMap, body: Body) -> BoxFuture<'a, Result<Vec<u8>>> {
     Box::pin(async move {
         if !is_json(headers) {
@@ -139,12 +139,12 @@ pub(super) fn json_bytes<'a>(headers: &'a HeaderMap, body: Body) -> BoxFuture<'a
     })
 }
 
-/// The body of a form that a page has sent by itself, as it came.
+/// Reads the body of a submitted HTML form.
 pub(super) fn form_bytes(request: Request) -> BoxFuture<'static, Result<Vec<u8>>> {
     Box::pin(async move {
         let (headers, body) = split(request);
         if !is_of_type(&headers, "application/x-www-form-urlencoded") {
-            return Err(Error::malformed("The body must be a form"));
+            return Err(Error::malformed("The request body must be a form"));
         }
         read(body).await
     })
@@ -164,59 +164,62 @@ fn is_of_type(headers: &HeaderMap, media_type: &str) -> bool {
 
 fn read(body: Body) -> BoxFuture<'static, Result<Vec<u8>>> {
     Box::pin(async move {
-        let collected = timeout(ARRIVAL, Limited::new(body, LIMIT).collect());
+        let collected = timeout(BODY_TIMEOUT, Limited::new(body, MAX_BODY_BYTES).collect());
         match collected.await {
             Ok(Ok(body)) => Ok(body.to_bytes().into()),
             Ok(Err(error)) if error.is::<LengthLimitError>() => Err(Error::BodyTooLarge),
-            Ok(Err(_)) => Err(Error::malformed("The request ended before its body did")),
+            Ok(Err(_)) => Err(Error::malformed("The request body is incomplete")),
             Err(_) => Err(Error::RequestTimeout),
         }
     })
 }
 
 pub(crate) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
-    // A struct could also be read from an array, field by field: not here.
+    // Serde would also read a struct from an array.
     if bytes
         .trim_ascii_start()
         .first()
         .is_some_and(|first| *first != b'{')
     {
-        return Err(Error::malformed("The body must be a JSON object"));
+        return Err(Error::malformed("The request body must be a JSON object"));
     }
     let mut json = serde_json::Deserializer::from_slice(bytes);
     let value: T = serde_path_to_error::deserialize(&mut json).map_err(|error| {
         match error.inner().classify() {
-            // An enum takes what is no name of it, such as null, for bad syntax.
+            // Serde reports an unknown value of an enum, such as null, as a syntax error.
             Category::Syntax if serde_json::from_slice::<serde_json::Value>(bytes).is_ok() => {
-                Error::field(&error.path().to_string(), "must be one of its values")
+                Error::field(
+                    &error.path().to_string(),
+                    "must be one of the allowed values",
+                )
             }
-            _ => refusal(&error.path().to_string(), error.inner()),
+            _ => describe(&error.path().to_string(), error.inner()),
         }
     })?;
-    json.end().map_err(|error| refusal(".", &error))?;
+    json.end().map_err(|error| describe(".", &error))?;
     Ok(value)
 }
 
-/// Says what is wrong with which field; where it is not a field, that the
-/// whole is not JSON. No value is quoted: it may be a password.
-fn refusal(path: &str, error: &serde_json::Error) -> Error {
+/// Describes what is wrong with a field, or that the body is not JSON. No value
+/// is quoted, because it may be a password.
+fn describe(path: &str, error: &serde_json::Error) -> Error {
     if error.classify() != Category::Data {
-        return Error::malformed("The body is not valid JSON");
+        return Error::malformed("The request body is not valid JSON");
     }
     let text = error.to_string();
     let sentence = text
         .rsplit_once(" at line ")
-        .map_or(&*text, |(told, _)| told);
+        .map_or(&*text, |(sentence, _)| sentence);
     if sentence.starts_with("unknown field `") {
-        return Error::field(&begun(path), "is not a field of this request");
+        return Error::field(&truncated(path), "is not a known field");
     }
-    let path = begun(if path == "." { "" } else { path });
+    let path = truncated(if path == "." { "" } else { path });
     for (prefix, problem) in [
         ("missing field `", "is required"),
         ("duplicate field `", "is given twice"),
     ] {
         if let Some(name) = sentence.strip_prefix(prefix) {
-            // serde names it in the text alone: the path ends above it.
+            // The path that serde reports ends at the parent object.
             let dot = if path.is_empty() { "" } else { "." };
             let name = name.trim_end_matches('`');
             return Error::field(&format!("{path}{dot}{name}"), problem);
@@ -225,20 +228,21 @@ fn refusal(path: &str, error: &serde_json::Error) -> Error {
     Error::field(&path, unquoted(sentence))
 }
 
-/// A name that somebody else has thought of may be of any length.
-fn begun(path: &str) -> String {
-    match path.char_indices().nth(MOST_NAMED) {
+/// Shortens a name, which the caller may choose at any length.
+fn truncated(path: &str) -> String {
+    match path.char_indices().nth(MAX_NAME_CHARS) {
         Some((end, _)) => format!("{}…", &path[..end]),
         None => path.to_owned(),
     }
 }
 
-/// `invalid type: string, expected u8`, of what has the string in it as well.
+/// Removes the value from a message: `invalid type: string "x", expected u8`
+/// becomes `invalid type: string, expected u8`.
 fn unquoted(sentence: &str) -> String {
     let known = ["invalid type: ", "invalid value: ", "unknown variant "];
     match sentence.rsplit_once(", expected ") {
-        Some((told, expected)) if known.iter().any(|kind| told.starts_with(kind)) => {
-            let kind = told.split(['`', '"']).next().unwrap_or_default();
+        Some((problem, expected)) if known.iter().any(|kind| problem.starts_with(kind)) => {
+            let kind = problem.split(['`', '"']).next().unwrap_or_default();
             format!("{}, expected {expected}", kind.trim_end())
         }
         _ => sentence.to_owned(),
@@ -251,7 +255,7 @@ mod tests {
 
     #[derive(Debug, Deserialize)]
     #[serde(rename_all = "camelCase", deny_unknown_fields)]
-    #[expect(dead_code, reason = "only its refusals are looked at")]
+    #[expect(dead_code, reason = "only errors are tested")]
     struct Form {
         first_name: String,
         age: Option<u8>,
@@ -267,18 +271,18 @@ mod tests {
         B,
     }
 
-    fn refused(json: &[u8]) -> Error {
+    fn error_of(json: &[u8]) -> Error {
         parse::<Form>(json).unwrap_err()
     }
 
     #[test]
-    fn what_is_wrong_is_said_of_its_field() {
+    fn an_error_names_its_field() {
         for (json, field, problem) in [
             (&br#"{}"#[..], "firstName", "is required"),
             (
                 br#"{"firstName":"a","shoe":1}"#,
                 "shoe",
-                "is not a field of this request",
+                "is not a known field",
             ),
             (
                 br#"{"firstName":"a","firstName":"b"}"#,
@@ -294,7 +298,7 @@ mod tests {
                 "unknown variant",
             ),
         ] {
-            let Error::Invalid(details) = refused(json) else {
+            let Error::Invalid(details) = error_of(json) else {
                 panic!("{}", String::from_utf8_lossy(json));
             };
             assert!(details[field][0].starts_with(problem), "{details:?}");
@@ -302,9 +306,9 @@ mod tests {
     }
 
     #[test]
-    fn a_field_within_another_is_named_with_both() {
+    fn a_nested_field_is_named_with_its_parent() {
         #[derive(Debug, Deserialize)]
-        #[expect(dead_code, reason = "only its refusals are looked at")]
+        #[expect(dead_code, reason = "only errors are tested")]
         struct Around {
             form: Option<Form>,
         }
@@ -325,7 +329,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_json_is_malformed() {
+    fn a_body_that_is_not_json_is_malformed() {
         let deep = "[".repeat(100_000);
         for json in [
             &b""[..],
@@ -336,7 +340,7 @@ mod tests {
             br#"{"firstName":"a"} x"#,
             deep.as_bytes(),
         ] {
-            assert!(matches!(refused(json), Error::Malformed(_)));
+            assert!(matches!(error_of(json), Error::Malformed(_)));
         }
     }
 }
@@ -356,9 +360,9 @@ mod properties {
 
     const FORMS: [&str; 5] = ["registration", "login", "booking", "profile", "timetable"];
 
-    /// Each form with an example that has all of its fields.
-    fn example(of: &str) -> Value {
-        match of {
+    /// Returns an example of each form with all of its fields.
+    fn example(form: &str) -> Value {
+        match form {
             "registration" => json!({
                 "email": "ana@example.com", "password": "correct horse", "confirmPassword": "x",
                 "firstName": "Ana", "lastName": "Reyes", "name": "Ana Reyes", "phone": "555 0100",
@@ -394,8 +398,8 @@ mod properties {
         }
     }
 
-    fn read(of: &str, body: &[u8]) -> Result<()> {
-        match of {
+    fn read(form: &str, body: &[u8]) -> Result<()> {
+        match form {
             "registration" => parse::<registration::Registration>(body).map(|_| ()),
             "login" => parse::<sign_in::Login>(body).map(|_| ()),
             "booking" => parse::<member::Wish>(body).map(|_| ()),
@@ -404,15 +408,15 @@ mod properties {
         }
     }
 
-    /// The paths of all fields that a form could have, or that this one has.
+    /// Collects the paths of all fields of a value.
     fn paths(value: &Value, above: &str, known: &mut BTreeSet<String>) {
         for (name, value) in value.as_object().into_iter().flatten() {
             let path = format!("{above}{name}");
             paths(value, &format!("{path}."), known);
             known.insert(path);
         }
-        for (place, value) in value.as_array().into_iter().flatten().enumerate() {
-            let path = format!("{}[{place}]", above.trim_end_matches('.'));
+        for (index, value) in value.as_array().into_iter().flatten().enumerate() {
+            let path = format!("{}[{index}]", above.trim_end_matches('.'));
             paths(value, &format!("{path}."), known);
             known.insert(path);
         }
@@ -425,7 +429,7 @@ mod properties {
 
     proptest! {
         #[test]
-        fn a_form_is_read_or_refused_for_a_field_that_it_has_or_should_have((name, form) in forms()) {
+        fn a_form_is_read_or_rejected_for_one_of_its_fields((name, form) in forms()) {
             let outcome = read(name, form.to_string().as_bytes());
             let mut known = BTreeSet::new();
             paths(&example(name), "", &mut known);
@@ -439,7 +443,7 @@ mod properties {
         }
 
         #[test]
-        fn any_bytes_and_any_json_are_a_form_or_a_fair_refusal(
+        fn any_bytes_and_any_json_are_read_or_rejected(
             bytes in bytes(), text in json_text(), value in json(),
         ) {
             for name in FORMS {
@@ -452,7 +456,7 @@ mod properties {
         }
 
         #[test]
-        fn a_refusal_quotes_no_value(
+        fn an_error_quotes_no_value(
             secret in "[a-z]{12}", number in 1_000_000_000..i64::MAX, rest in text(),
             field in prop::sample::select(vec!["password", "email", "mode", "dateOfBirth", "remember", "experienceLevel"]),
         ) {
@@ -464,17 +468,17 @@ mod properties {
                 let mut form = example("registration");
                 form[field] = value;
                 let Err(error) = read("registration", form.to_string().as_bytes()) else { continue };
-                let told = format!("{error} {:?}", error.details());
-                assert!(!told.contains(&secret) && !told.contains(&number.to_string()), "{told}");
+                let message = format!("{error} {:?}", error.details());
+                assert!(!message.contains(&secret) && !message.contains(&number.to_string()), "{message}");
                 let fraction = (number as f64 / 4096.0).to_string();
-                assert!(!told.contains(&fraction), "{told}");
+                assert!(!message.contains(&fraction), "{message}");
             }
         }
     }
 
-    fn is_path(known: &str, told: &str) -> bool {
-        // A long name is told by its beginning, a place in a list by its number.
-        told.strip_suffix('…')
-            .map_or(told == known, |begun| known.starts_with(begun))
+    fn is_path(known: &str, path: &str) -> bool {
+        // A long name is truncated.
+        path.strip_suffix('…')
+            .map_or(path == known, |start| known.starts_with(start))
     }
 }

@@ -1,10 +1,10 @@
-//! What comes back from a sign-in provider, and the browser that brings it.
+//! The extractors of sign-ins through a provider.
 
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use http::Method;
 use http::request::Parts;
 
-use super::cookie::{self, Purpose};
+use super::cookie::{self, CookiePurpose};
 use super::json;
 use crate::App;
 use crate::error::{Error, Result};
@@ -12,8 +12,8 @@ use crate::http::path::segment;
 use crate::runtime::config::ProviderConfig;
 use crate::session::Token;
 
-/// The configured provider that `{provider}` in the function's path names; any
-/// other is 404.
+/// The configured provider that `{provider}` in the path names. Unknown names
+/// are 404.
 #[derive(Clone, Debug)]
 pub struct Provider(pub ProviderConfig);
 
@@ -29,40 +29,41 @@ impl FromRequestParts<App> for Provider {
     }
 }
 
-/// The browser that a sign-in through a provider is bound to.
+/// The browser that a sign-in through a provider belongs to.
 #[derive(Clone, Debug)]
 pub struct OAuthBrowser {
-    /// What its cookie holds; `None`: nothing that is well-formed.
+    /// The token in its cookie, if it is well-formed.
     pub token: Option<Token>,
-    /// Whether a page of another site has sent it here.
-    pub from_elsewhere: bool,
+    /// Whether another site sent the browser here.
+    pub is_cross_site: bool,
 }
 
 impl FromRequestParts<App> for OAuthBrowser {
     type Rejection = std::convert::Infallible;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Self::Rejection> {
-        let token = cookie::presented(app, &parts.headers, Purpose::OAuth);
-        // A neighbour on the same domain is another site here, as it is for
-        // the origin check. `none`: its owner typed the address.
+        let token = cookie::read(app, &parts.headers, CookiePurpose::OAuth);
+        // `same-site` counts as another site, as it does in the origin check.
+        // `none` means that the user entered the address.
         let site = parts.headers.get("sec-fetch-site");
         Ok(Self {
             token: token.and_then(Token::parse),
-            from_elsewhere: site.is_some_and(|site| site != "same-origin" && site != "none"),
+            is_cross_site: site.is_some_and(|site| site != "same-origin" && site != "none"),
         })
     }
 }
 
-/// A provider's answer (RFC 6749 § 4.1.2, RFC 9207).
+/// The parameters of a provider's response (RFC 6749, section 4.1.2, and RFC
+/// 9207).
 #[derive(Clone, Debug, Default)]
 pub struct ProviderAnswer {
-    /// Good for the exchange, once.
+    /// The authorization code.
     pub code: Option<String>,
-    /// What went out with the browser.
+    /// The state that was sent to the provider.
     pub state: Option<String>,
-    /// Who answers.
+    /// The issuer.
     pub iss: Option<String>,
-    /// Why there is no code.
+    /// Why the provider sent no code.
     pub error: Option<String>,
 }
 
@@ -70,22 +71,22 @@ impl ProviderAnswer {
     fn parse(text: &[u8]) -> Result<Self> {
         let mut answer = Self::default();
         for (name, value) in form_urlencoded::parse(text) {
-            let place = match &*name {
+            let field = match &*name {
                 "code" => &mut answer.code,
                 "state" => &mut answer.state,
                 "iss" => &mut answer.iss,
                 "error" => &mut answer.error,
                 _ => continue,
             };
-            // Of two, one may be checked and the other used (RFC 6749 § 3.1).
-            if place.replace(value.into_owned()).is_some() {
+            // Otherwise one could be checked and the other used (RFC 6749, section 3.1).
+            if field.replace(value.into_owned()).is_some() {
                 return Err(Error::malformed("A parameter is given twice"));
             }
         }
         Ok(answer)
     }
 
-    /// The answer as a query. What else came with it stays behind.
+    /// Formats the known parameters as a query string.
     pub fn to_query(&self) -> String {
         let mut query = form_urlencoded::Serializer::new(String::new());
         for (name, value) in [
@@ -123,7 +124,7 @@ mod properties {
 
     proptest! {
         #[test]
-        fn any_answer_comes_back_from_its_query_and_nothing_beside_it(
+        fn the_known_parameters_survive_a_query_and_others_are_dropped(
             code in of(text()), state in of(text()), iss in of(text()), error in of(text()), more in text(),
         ) {
             let answer = ProviderAnswer { code, state, iss, error };
@@ -135,12 +136,12 @@ mod properties {
         }
 
         #[test]
-        fn any_bytes_are_an_answer_or_refused_and_what_is_given_twice_is_refused(
+        fn any_bytes_are_read_or_rejected_and_duplicates_are_rejected(
             form in bytes(), query in query(&["code", "state", "iss", "error"]),
         ) {
             fair(ProviderAnswer::parse(&form));
             if let Some(answer) = fair(ProviderAnswer::parse(query.as_bytes())) {
-                // What goes on is a header's value.
+                // The query becomes part of a `Location` header.
                 assert!(http::HeaderValue::from_str(&answer.to_query()).is_ok());
             }
             for name in ["code", "state", "iss", "error"] {

@@ -8,7 +8,7 @@ use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::{Method, Uri};
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
-use super::cookie::{self, Purpose};
+use super::cookie::{self, CookiePurpose};
 use super::partner;
 use crate::error::{Error, Result};
 use crate::{App, Config};
@@ -48,7 +48,7 @@ pub(super) async fn check(
     let exempt = path.is_some_and(|path| path.as_str() == ANSWERED_BY_FORM);
     let headers = request.headers();
     let by_hand = headers.contains_key(header::AUTHORIZATION) && !partner::is_basic(headers);
-    let by_cookie = cookie::presented(&app, headers, Purpose::Session).is_some() && !by_hand;
+    let by_cookie = cookie::read(&app, headers, CookiePurpose::Session).is_some() && !by_hand;
     // A page of another site that says where it is from has no business here even
     // without a cookie: it could sign somebody out, or in as somebody else.
     let says_foreign = headers.contains_key(header::ORIGIN) && !by_hand;

@@ -1,4 +1,4 @@
-//! Lists, a page at a time.
+//! Paged lists.
 
 use axum::extract::FromRequestParts;
 use http::request::Parts;
@@ -10,14 +10,14 @@ use crate::error::{Error, Result};
 use crate::http::query;
 use crate::store::page::{DEFAULT_LIMIT, MAX_LIMIT, Page, Position, decode, encode};
 
-/// `?limit=` and `?cursor=` of a list.
+/// The query parameters of a paged list.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct PageParams {
-    /// How many items, 1 to 100; 50 unless given.
+    /// The maximum number of items, 1 to 100. The default is 50.
     #[param(value_type = Option<i32>, minimum = 1, maximum = 100)]
     limit: Option<String>,
-    /// The `nextCursor` of the page before.
+    /// The `nextCursor` of the previous page.
     cursor: Option<String>,
 }
 
@@ -50,18 +50,18 @@ impl FromRequestParts<App> for Page {
     }
 }
 
-/// One page of a list.
+/// A page of a list.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct List<T> {
-    /// In the order of the list.
+    /// The items in the order of the list.
     pub items: Vec<T>,
-    /// What to give as `cursor` for the next page; null on the last.
+    /// The `cursor` of the next page. Null on the last page.
     pub next_cursor: Option<String>,
 }
 
 impl<T> List<T> {
-    /// Makes a page of the rows that [`Page::fetch`] asked for. `position` is
+    /// Makes a page of the rows that were read with [`Page::fetch`]. `position` returns
     /// the position of a row, and `show` turns a row into an item.
     pub fn new<R>(
         mut rows: Vec<R>,
@@ -100,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cursor_leads_to_where_it_was_made() {
+    fn a_cursor_leads_back_to_its_position() {
         let place = (
             DateTime::from_timestamp_micros(1_800_000_000_123_456).unwrap(),
             Uuid::max(),
@@ -111,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_limit_and_no_cursor_is_refused() {
+    fn an_invalid_limit_or_cursor_is_rejected() {
         for limit in ["0", "101", "-1", "x", "1e1", "99999999999999999999"] {
             assert!(parse(Some(limit), None).is_err(), "{limit}");
         }
@@ -160,13 +160,13 @@ mod properties {
 
     proptest! {
         #[test]
-        fn a_cursor_leads_to_wherever_a_row_can_be(place in place()) {
+        fn a_cursor_can_hold_any_position(place in place()) {
             let page = cursor(encode(place)).unwrap();
             assert_eq!(page.after(), (Some(place.0), Some(place.1)));
         }
 
         #[test]
-        fn any_other_text_is_refused_or_leads_to_a_year_that_postgres_has(
+        fn any_other_text_is_rejected_or_gives_a_year_that_postgres_supports(
             text in text(), inside in bytes(), micros in any::<i64>(),
             at in place(), place in any::<Index>(), by in character(),
         ) {
@@ -180,7 +180,7 @@ mod properties {
         }
 
         #[test]
-        fn any_query_is_a_page_of_at_most_a_hundred_or_refused(
+        fn any_query_is_rejected_or_gives_at_most_a_hundred_items(
             query in any_query(&["limit", "cursor", "limit", "x"]), limit in any::<i64>(),
         ) {
             let read = |text: &str| {

@@ -1,4 +1,4 @@
-//! Partner applications that call: name and secret, by `Authorization: Basic`.
+//! Authentication of partner applications by `Authorization: Basic`.
 
 use axum::extract::FromRequestParts;
 use base64::Engine;
@@ -13,17 +13,17 @@ use crate::error::{Error, Result};
 pub use crate::models::app::Partner;
 use crate::session::Token;
 
-/// Names and secrets are of letters, digits and hyphens, which the form
-/// encoding that RFC 6749 wants before base64 leaves as they are.
+/// Reads the header. RFC 6749 requires form encoding before base64; names and secrets
+/// have only characters that it leaves unchanged.
 fn read(headers: &HeaderMap) -> Option<Partner> {
     if !is_basic(headers) {
         return None;
     }
-    let (_, told) = headers.get(AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
-    let told = String::from_utf8(BASE64.decode(told.trim()).ok()?).ok()?;
-    let (name, secret) = told.split_once(':')?;
+    let (_, encoded) = headers.get(AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
+    let decoded = String::from_utf8(BASE64.decode(encoded.trim()).ok()?).ok()?;
+    let (name, secret) = decoded.split_once(':')?;
     Some(Partner {
-        // Postgres would refuse the whole statement.
+        // Postgres rejects a text with a NUL.
         name: (!name.contains('\0')).then(|| name.to_owned())?,
         secret: Token::parse(secret)?,
     })
@@ -37,19 +37,21 @@ impl FromRequestParts<App> for Partner {
     }
 }
 
-/// Whether a request says who it is by name and secret, right or wrong.
+/// Returns whether the request uses Basic authentication.
 pub(super) fn is_basic(headers: &HeaderMap) -> bool {
-    let told = headers.get(AUTHORIZATION).map(HeaderValue::as_bytes);
-    told.and_then(|told| told.get(..6))
+    let value = headers.get(AUTHORIZATION).map(HeaderValue::as_bytes);
+    value
+        .and_then(|value| value.get(..6))
         .is_some_and(|scheme| scheme.eq_ignore_ascii_case(b"basic "))
 }
 
-/// A member, or a partner application: whoever comes with `Basic` is no member.
+/// A member or a partner application. With Basic authentication the caller is a
+/// partner application.
 #[derive(Debug)]
 pub enum MemberOrPartner {
-    /// Signed in.
+    /// A signed-in member.
     Member(Box<Member>),
-    /// By name and secret.
+    /// A partner application, not verified yet.
     Partner(Partner),
 }
 
@@ -76,7 +78,7 @@ mod tests {
     }
 
     #[test]
-    fn name_and_secret_are_read_and_nothing_else_is() {
+    fn only_a_well_formed_name_and_secret_are_read() {
         let secret = "0123456789abcdef".repeat(4);
         let good = BASE64.encode(format!("ticket-shop:{secret}"));
         for scheme in ["Basic", "basic", "BASIC"] {
@@ -113,26 +115,26 @@ mod properties {
 
     proptest! {
         #[test]
-        fn any_name_and_secret_come_back(
+        fn any_name_and_secret_are_read_back(
             scheme in "[Bb][Aa][Ss][Ii][Cc]", blanks in " {0,2}", name in text(), secret in "[0-9a-f]{64}",
         ) {
             let encoded = BASE64.encode(format!("{name}:{secret}"));
             let partner = read(format!("{scheme} {blanks}{encoded}{blanks}").as_bytes());
-            // A colon ends the name (RFC 7617 § 2), and Postgres takes no NUL.
-            let told = partner.map(|partner| (partner.name, partner.secret.expose().to_owned()));
+            // A colon ends the name (RFC 7617, section 2), and a NUL is rejected.
+            let read = partner.map(|partner| (partner.name, partner.secret.expose().to_owned()));
             let possible = !name.contains([':', '\0']);
-            assert_eq!(told, possible.then_some((name, secret)));
+            assert_eq!(read, possible.then_some((name, secret)));
         }
 
         #[test]
-        fn nothing_else_is_a_partner(
-            told in header_value(), inside in bytes(), secret in "[0-9a-f]{64}",
-            place in any::<Index>(), by in character(),
+        fn any_other_header_is_rejected(
+            value in header_value(), inside in bytes(), secret in "[0-9a-f]{64}",
+            index in any::<Index>(), by in character(),
         ) {
-            assert!(read(told.as_bytes()).is_none());
+            assert!(read(value.as_bytes()).is_none());
             assert!(read(format!("Basic {}", BASE64.encode(inside)).as_bytes()).is_none());
-            let altered = altered_text(&secret, place, by).filter(|text| Token::parse(text).is_none());
-            for secret in altered.into_iter().chain([secret[..place.index(64)].to_owned()]) {
+            let altered = altered_text(&secret, index, by).filter(|text| Token::parse(text).is_none());
+            for secret in altered.into_iter().chain([secret[..index.index(64)].to_owned()]) {
                 let encoded = BASE64.encode(format!("ticket-shop:{secret}"));
                 assert!(read(format!("Basic {encoded}").as_bytes()).is_none(), "{secret:?}");
             }

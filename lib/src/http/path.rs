@@ -1,4 +1,4 @@
-//! What stands in a path: an id, or another dynamic segment.
+//! Parameters in the path.
 
 use axum::extract::{FromRequestParts, RawPathParams};
 use http::request::Parts;
@@ -7,7 +7,7 @@ use uuid::Uuid;
 use crate::App;
 use crate::error::{Error, Result};
 
-/// The UUID that stands for `{id}` in the function's path; anything else is 400.
+/// The UUID in the place of `{id}` in the path. Anything else is 400.
 #[derive(Clone, Copy, Debug)]
 pub struct Id(pub Uuid);
 
@@ -23,11 +23,11 @@ impl FromRequestParts<App> for Id {
     }
 }
 
-/// What stands for `{name}` in the function's path.
+/// Returns the path parameter `{name}`.
 pub(super) async fn segment(parts: &mut Parts, app: &App, name: &str) -> Result<Option<String>> {
     let params = RawPathParams::from_request_parts(parts, app)
         .await
-        .map_err(|_| Error::malformed("The address cannot be read"))?;
+        .map_err(|_| Error::malformed("The path is not valid"))?;
     let mut params = params.iter();
     Ok(params
         .find(|(known, _)| *known == name)

@@ -1,4 +1,4 @@
-//! The query of an address.
+//! Query parameters.
 
 use axum::extract::FromRequestParts;
 use http::Uri;
@@ -10,10 +10,9 @@ use crate::App;
 use crate::error::{Error, Result};
 use crate::values::form::Problem;
 
-/// What stands behind the question mark, as texts: what each of them means is
-/// for the function to find out, which can then name the one that is wrong. A
-/// parameter that is empty, as forms send those that nobody filled in, counts
-/// as left out.
+/// The query parameters, as strings. The features parse them, so that an error
+/// can name the parameter. An empty parameter counts as absent, because HTML
+/// forms send empty fields.
 #[derive(Debug)]
 pub struct Query<T>(pub T);
 
@@ -25,13 +24,13 @@ impl<T: DeserializeOwned> FromRequestParts<App> for Query<T> {
     }
 }
 
-/// Reads the query of an address.
+/// Reads the query parameters of a URI.
 ///
 /// # Errors
 ///
-/// [`Error::Malformed`], or as `T` has it.
+/// Fails with [`Error::Malformed`] when the query string is not valid.
 pub(crate) fn read<T: DeserializeOwned>(uri: &Uri) -> Result<T> {
-    let unreadable = || Error::malformed("The query cannot be read");
+    let unreadable = || Error::malformed("The query string is not valid");
     let pairs = uri.query().unwrap_or_default().split('&');
     let filled_in = pairs.filter(|pair| {
         pair.split_once('=')
@@ -44,23 +43,23 @@ pub(crate) fn read<T: DeserializeOwned>(uri: &Uri) -> Result<T> {
     Ok(params)
 }
 
-/// Reads an id.
+/// Parses an id.
 ///
 /// # Errors
 ///
-/// A sentence for the person who typed it; so below.
+/// Fails with a message for the caller.
 pub fn id(typed: &str) -> Result<Uuid, Problem> {
-    // Of the ways to write one, only that in which ids are answered.
+    // Only the hyphenated form, which responses use.
     let parsed = Uuid::try_parse(typed).ok().filter(|_| typed.len() == 36);
     parsed.ok_or_else(|| "must be a UUID".to_owned())
 }
 
-/// Reads `true` or `false`.
+/// Parses `true` or `false`.
 ///
 /// # Errors
 ///
-/// As [`id`].
-pub fn truth(typed: &str) -> Result<bool, Problem> {
+/// Fails with a message for the caller.
+pub fn boolean(typed: &str) -> Result<bool, Problem> {
     let parsed = typed.parse();
     parsed.map_err(|_| "must be true or false".to_owned())
 }
@@ -78,7 +77,7 @@ mod properties {
 
     proptest! {
         #[test]
-        fn an_id_is_read_in_the_form_in_which_it_is_answered_and_in_no_other(
+        fn only_the_hyphenated_form_of_an_id_is_read(
             uuid in uuid(), text in text(),
         ) {
             assert_eq!(id(&uuid.to_string()), Ok(uuid));
@@ -91,7 +90,7 @@ mod properties {
         }
 
         #[test]
-        fn an_empty_parameter_counts_as_left_out(query in query(&["from", "to", "x"])) {
+        fn an_empty_parameter_counts_as_absent(query in query(&["from", "to", "x"])) {
             if let Some(params) = uri(&query).and_then(|uri| read::<Params>(&uri).ok()) {
                 assert!(params.values().all(|value| !value.is_empty()), "{params:?}");
                 for around in [format!("{query}&y="), format!("y&{query}"), format!("y=&{query}&&")] {
@@ -102,7 +101,7 @@ mod properties {
         }
 
         #[test]
-        fn what_is_filled_in_comes_back(value in "[ -~]{1,40}") {
+        fn an_encoded_value_is_read_back(value in "[ -~]{1,40}") {
             let written: String = value.bytes().map(|byte| format!("%{byte:02x}")).collect();
             let params: Params = read(&uri(&format!("a={written}&b=&c")).unwrap()).unwrap();
             assert_eq!(params, Params::from([("a".to_owned(), value)]));

@@ -1,5 +1,5 @@
-//! What every answer carries: the documented failure, the request's id, the
-//! security headers, and a line in the log.
+//! The outermost layer: error bodies, request ids, security headers, and the
+//! request log.
 
 use std::any::Any;
 use std::sync::Arc;
@@ -18,25 +18,26 @@ use crate::App;
 use crate::crypto::random;
 use crate::error::{Details, Error};
 use crate::http::cacheable;
-use crate::http::cookie::{self, Purpose};
+use crate::http::cookie::{self, CookiePurpose};
 use crate::store::postgres::chain;
 
-/// The body of every failure.
+/// The body of every failed request.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ErrorResponse {
-    /// A sentence for a person.
+    /// A message for people.
     error: String,
-    /// For programs: a name in snake_case that tells it from other failures.
+    /// The kind of failure, for programs.
     code: String,
-    /// What is wrong with each field; only where fields were refused.
+    /// What is wrong with each field. Only present when fields are invalid.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(inline)]
     details: Option<Details>,
-    /// Only where a code is asked for: what to send along with it.
+    /// The challenge to send with the code. Only present when a second-factor code
+    /// is needed.
     #[serde(skip_serializing_if = "Option::is_none")]
     challenge: Option<String>,
-    /// The request's id, as in the header `x-request-id` and in the log.
+    /// The id of the request, as in the header `x-request-id` and in the log.
     request_id: String,
 }
 
@@ -44,8 +45,7 @@ pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id"
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 const VERCEL_ID: HeaderName = HeaderName::from_static("x-vercel-id");
 
-/// What is personal must not be kept, and what is an API need not run, be
-/// framed, or be guessed at.
+/// Headers for every response that does not set them itself.
 const HEADERS: [(HeaderName, HeaderValue); 6] = [
     (
         header::CONTENT_SECURITY_POLICY,
@@ -67,8 +67,8 @@ const HEADERS: [(HeaderName, HeaderValue); 6] = [
     (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
 ];
 
-/// The outermost layer.
-pub(super) async fn answer(State(app): State<App>, request: Request, next: Next) -> Response {
+/// Completes and logs every response.
+pub(super) async fn complete(State(app): State<App>, request: Request, next: Next) -> Response {
     let started = Instant::now();
     let id = request_id(request.headers());
     let method = request.method().clone();
@@ -80,23 +80,23 @@ pub(super) async fn answer(State(app): State<App>, request: Request, next: Next)
         .iter()
         .any(|name| request.headers().contains_key(name));
     let known_tags = cacheable::known_tags(request.headers());
-    // A request with `Authorization` was judged by that alone.
-    let has_cookie = cookie::presented(&app, request.headers(), Purpose::Session).is_some()
+    // With `Authorization` the cookie was not checked.
+    let has_cookie = cookie::read(&app, request.headers(), CookiePurpose::Session).is_some()
         && !request.headers().contains_key(header::AUTHORIZATION);
 
     let mut response = next.run(request).await;
 
     let error = response.extensions_mut().remove::<Arc<Error>>();
     if let Some(error) = &error {
-        explain(error, &id, is_browser, &mut response);
+        write_error(error, &id, is_browser, &mut response);
         if has_cookie {
-            cookie::clear_refused(&app, error, response.headers_mut());
+            cookie::clear_rejected(&app, error, response.headers_mut());
         }
     }
     cacheable::revalidate(known_tags.as_ref(), &mut response);
     complete_headers(&id, response.headers_mut());
     app.counters().write_when_due();
-    log(&Line {
+    log(&LogEntry {
         id: &id,
         method: &method,
         route: route.as_deref().unwrap_or("-"),
@@ -115,22 +115,23 @@ fn request_id(headers: &HeaderMap) -> String {
         .map_or_else(|| random::id().to_string(), str::to_owned)
 }
 
-/// Gives the bare response the documented body; its headers stay, `Allow` and
-/// those of CORS among them.
-fn explain(error: &Error, id: &str, is_browser: bool, response: &mut Response) {
-    let problem = ErrorResponse {
+/// Writes the documented body into the bare response of an error. Its headers,
+/// such as `Allow` and those of CORS, stay.
+fn write_error(error: &Error, id: &str, is_browser: bool, response: &mut Response) {
+    let body = ErrorResponse {
         error: error.to_string(),
         code: error.code().to_owned(),
         details: error.details().cloned(),
         challenge: error.challenge().map(|token| token.expose().to_owned()),
         request_id: id.to_owned(),
     };
-    let (parts, body) = axum::Json(problem).into_response().into_parts();
+    let (parts, body) = axum::Json(body).into_response().into_parts();
     *response.body_mut() = body;
     let headers = response.headers_mut();
     headers.remove(header::CONTENT_LENGTH);
     headers.extend(parts.headers);
-    // RFC 9110 § 15.5.2 wants one. For `Basic` a browser would ask its owner.
+    // Required by RFC 9110, section 15.5.2. `Basic` would make a browser ask the
+    // user for a password.
     if response.status() == StatusCode::UNAUTHORIZED {
         let kind = HeaderValue::from_static(match error {
             Error::UnknownPartner | Error::TokenEnded if !is_browser => "Basic realm=\"sabor\"",
@@ -158,8 +159,8 @@ fn complete_headers(id: &str, headers: &mut HeaderMap) {
     }
 }
 
-/// A panic is a fault of ours like another: told to the log, not to the caller.
-pub(super) fn panicked(cause: Box<dyn Any + Send>) -> Response<Body> {
+/// Turns a panic into a 500. The message is logged and not returned.
+pub(super) fn panic_response(cause: Box<dyn Any + Send>) -> Response<Body> {
     let text = cause
         .downcast_ref::<&str>()
         .map(|text| (*text).to_owned())
@@ -168,7 +169,7 @@ pub(super) fn panicked(cause: Box<dyn Any + Send>) -> Response<Body> {
     Error::internal(format!("a handler panicked: {text}")).into_response()
 }
 
-struct Line<'a> {
+struct LogEntry<'a> {
     id: &'a str,
     method: &'a Method,
     route: &'a str,
@@ -177,22 +178,23 @@ struct Line<'a> {
     error: Option<&'a Error>,
 }
 
-/// One line a request; the query and the body may hold secrets and are left out.
-fn log(line: &Line<'_>) {
-    let ms = line.started.elapsed().as_secs_f64() * 1_000.0;
+/// Logs one line per request. Query and body are left out, because they may hold
+/// secrets.
+fn log(entry: &LogEntry<'_>) {
+    let ms = entry.started.elapsed().as_secs_f64() * 1_000.0;
     let ms = (ms * 10.0).round() / 10.0;
-    let (request, method, route) = (line.id, line.method.as_str(), line.route);
-    let status = line.status.as_u16();
-    match line.error {
+    let (request, method, route) = (entry.id, entry.method.as_str(), entry.route);
+    let status = entry.status.as_u16();
+    match entry.error {
         Some(error @ (Error::Internal(_) | Error::Unavailable(_))) => {
             let cause = chain(error);
-            tracing::error!(request, method, route, status, ms, cause, "failed");
+            tracing::error!(request, method, route, status, ms, cause, "request failed");
         }
         Some(error) => {
             let code = error.code();
-            tracing::info!(request, method, route, status, ms, code, "refused");
+            tracing::info!(request, method, route, status, ms, code, "request rejected");
         }
-        None => tracing::info!(request, method, route, status, ms, "answered"),
+        None => tracing::info!(request, method, route, status, ms, "request served"),
     }
 }
 
@@ -205,8 +207,8 @@ mod properties {
 
     proptest! {
         #[test]
-        fn every_request_has_an_id_that_a_header_and_a_line_of_the_log_can_hold(told in header_value()) {
-            let id = request_id(&headers("x-vercel-id", vec![told]));
+        fn every_request_id_fits_a_header_and_a_log_line(value in header_value()) {
+            let id = request_id(&headers("x-vercel-id", vec![value]));
             assert!((1..=200).contains(&id.len()) && !id.contains(['\r', '\n']), "{id:?}");
             assert!(HeaderValue::from_str(&id).is_ok());
         }

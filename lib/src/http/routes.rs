@@ -1,4 +1,4 @@
-//! The routes of one function, made of their descriptions.
+//! The routes of a function, built from the descriptions of its handlers.
 
 use axum::Router;
 use axum::handler::Handler;
@@ -17,33 +17,33 @@ use utoipa::openapi::schema::Schema;
 
 use crate::App;
 
-/// What a function answers: one path, and its methods. Made by [`routes!`](crate::routes).
+/// The path of a function and its methods. Built by [`routes!`](crate::routes).
 #[derive(Default)]
 pub struct Routes {
     path: String,
     methods: MethodRouter<App>,
-    /// The described operations; for the API description alone.
+    /// The operations, for the API description.
     #[cfg(feature = "openapi")]
     pub operations: Vec<DescribedOperation>,
 }
 
 impl Routes {
-    /// Nothing yet.
+    /// Makes empty routes.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// The path, such as `/api/sessions/{id}`.
+    /// Returns the path, such as `/api/sessions/{id}`.
     pub fn path(&self) -> &str {
         &self.path
     }
 
-    /// Adds a handler under the path and the methods that its description names.
+    /// Adds a handler for the path and methods of its description.
     ///
     /// # Panics
     ///
-    /// When it describes another path than the handlers before: a file is a
-    /// function, and a function has one path.
+    /// Panics when the path differs from that of earlier handlers: a function has
+    /// one path.
     pub fn add<H, T>(mut self, path: String, methods: &[HttpMethod], handler: H) -> Self
     where
         H: Handler<T, App>,
@@ -51,7 +51,7 @@ impl Routes {
     {
         assert!(
             self.path.is_empty() || self.path == path,
-            "one file, one path"
+            "the handlers of a function must have the same path"
         );
         self.path = path;
         for method in methods {
@@ -105,16 +105,16 @@ fn filter(method: &HttpMethod) -> MethodFilter {
         HttpMethod::Trace => MethodFilter::TRACE,
         #[expect(
             unreachable_patterns,
-            reason = "a later version of OpenAPI knows more methods"
+            reason = "a later version of OpenAPI may have more methods"
         )]
-        _ => panic!("no method of this API"),
+        _ => panic!("the API does not use this method"),
     }
 }
 
-/// The routes of a function, from its handlers: `routes![list, end_others]`.
+/// Builds the routes of a function from its handlers: `routes![list_sessions,
+/// end_sessions]`.
 ///
-/// Path and method stand once, in a handler's `#[utoipa::path(…)]`, and are
-/// read from there.
+/// Path and method are read from `#[utoipa::path(…)]` of each handler.
 #[macro_export]
 macro_rules! routes {
     ($($handler:ident),+ $(,)?) => {{
@@ -133,7 +133,7 @@ macro_rules! routes {
     }};
 }
 
-/// Adds the description of an operation, where anybody asks for it.
+/// Adds the description of a handler to its routes.
 #[cfg(feature = "openapi")]
 #[macro_export]
 #[doc(hidden)]
@@ -143,7 +143,7 @@ macro_rules! describe {
     };
 }
 
-/// Adds the description of an operation, where anybody asks for it.
+/// Does nothing: deployed functions carry no descriptions.
 #[cfg(not(feature = "openapi"))]
 #[macro_export]
 #[doc(hidden)]

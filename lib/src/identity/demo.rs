@@ -2,7 +2,7 @@
 //! Redis are down, looks at what every member may look at, and changes nothing.
 
 use crate::App;
-use crate::http::{Purpose, SetCookie};
+use crate::http::{CookiePurpose, SetCookie};
 use crate::identity::sign_in::{Login, Welcome};
 use crate::session::demo::{LIFE, user};
 
@@ -23,6 +23,6 @@ pub fn sign_in(app: &App, login: &Login) -> Option<Welcome> {
     let ends_ms = app.clock().now_ms() + LIFE.as_millis() as i64;
     let record = format!("demo.{ends_ms}");
     let value = format!("{record}.{}", app.demo_signer().sign(&record));
-    let cookie = SetCookie::new(app, Purpose::Session, &value, LIFE);
+    let cookie = SetCookie::new(app, CookiePurpose::Session, &value, LIFE);
     Some(Welcome::with_cookie(cookie, user(app.clock().now())))
 }

@@ -24,7 +24,9 @@ use self::account::Settled;
 use self::claims::Identity;
 use self::provider::Provider;
 use crate::error::{Error, Result};
-use crate::http::{Arrival, OAuthBrowser, ProviderAnswer, Purpose, SetCookie, accepts, query};
+use crate::http::{
+    CookiePurpose, OAuthBrowser, ProviderAnswer, SetCookie, SignInContext, accepts, query,
+};
 use crate::identity::rate_limit;
 use crate::identity::rate_limit::{OAUTH_ADDRESS, Subject};
 use crate::identity::sign_in::{Wish, admit, require_code, require_verified};
@@ -112,7 +114,7 @@ impl Wanted {
         if !is_own_path(return_path) {
             return Err(Error::field("returnTo", "must be a path of this site"));
         }
-        let remember = self.remember.as_deref().map(query::truth).transpose();
+        let remember = self.remember.as_deref().map(query::boolean).transpose();
         let remember = remember.map_err(|problem| Error::field("remember", problem))?;
         Ok((return_path, remember.unwrap_or_default()))
     }
@@ -195,7 +197,7 @@ pub fn answer(app: &App, headers: &HeaderMap, outcome: Result<SeeOther, Stopped>
     let Stopped { error, return_path } = stopped;
     let challenge = error.challenge().map(|token| {
         let value = token.expose();
-        SetCookie::new(app, Purpose::Challenge, value, CHALLENGE_LIFE)
+        SetCookie::new(app, CookiePurpose::Challenge, value, CHALLENGE_LIFE)
     });
     let fragment = match &challenge {
         Some(_) => ("two-factor", return_path),
@@ -239,14 +241,14 @@ impl From<Error> for Stopped {
 /// when it is the provider that does not answer.
 pub fn begin<'a>(
     app: &'a App,
-    arrival: &'a Arrival,
+    context: &'a SignInContext,
     browser: &'a OAuthBrowser,
     config: &'a ProviderConfig,
     wanted: &'a Wanted,
 ) -> BoxFuture<'a, Result<SeeOther, Stopped>> {
     Box::pin(async move {
         let (return_path, remember) = wanted.read()?;
-        let subject = Subject::address(OAUTH_ADDRESS, arrival.client.address);
+        let subject = Subject::address(OAUTH_ADDRESS, context.client.address);
         rate_limit::take(app, &[subject]).await?;
         let provider = Provider::find(app, config).await?;
         let token = browser.token.clone().unwrap_or_else(Token::generate);
@@ -257,13 +259,16 @@ pub fn begin<'a>(
             remember,
             // Another site could have an account of its own linked to a
             // member's: what it begins is an ordinary sign-in.
-            linking: arrival.before.as_ref().filter(|_| !browser.from_elsewhere),
+            linking: context
+                .previous_session
+                .as_ref()
+                .filter(|_| !browser.is_cross_site),
         };
         let postgres = app.db().client().await?;
         let keys = &app.config().encryption_keys;
         let started = oauth_state::insert(&postgres, keys, &new).await?;
         let life = Duration::from_secs(LIFE_SECONDS.into());
-        let cookie = SetCookie::new(app, Purpose::OAuth, token.expose(), life);
+        let cookie = SetCookie::new(app, CookiePurpose::OAuth, token.expose(), life);
         let there = provider.authorization_url(&started)?;
         Ok(SeeOther::to(there, vec![cookie]))
     })
@@ -279,7 +284,7 @@ pub fn begin<'a>(
 /// member who links; [`Error::Unavailable`].
 pub fn finish<'a>(
     app: &'a App,
-    arrival: &'a Arrival,
+    context: &'a SignInContext,
     browser: &'a OAuthBrowser,
     config: &'a ProviderConfig,
     told: &'a ProviderAnswer,
@@ -287,16 +292,16 @@ pub fn finish<'a>(
     Box::pin(async move {
         let Some(state) = consume(app, browser, config, told).await? else {
             // Costs a query, and anybody can send it.
-            let subject = Subject::address(OAUTH_ADDRESS, arrival.client.address);
+            let subject = Subject::address(OAUTH_ADDRESS, context.client.address);
             rate_limit::take(app, &[subject]).await?;
-            note_failure(app, arrival, config, &STATE_UNKNOWN);
+            note_failure(app, context, config, &STATE_UNKNOWN);
             return Err(STATE_UNKNOWN.into());
         };
-        let outcome = let_in(app, arrival, config, told, &state).await;
+        let outcome = let_in(app, context, config, told, &state).await;
         if let Err(error) = &outcome
             && error.challenge().is_none()
         {
-            note_failure(app, arrival, config, error);
+            note_failure(app, context, config, error);
         }
         outcome.map_err(|error| Stopped {
             error,
@@ -305,10 +310,10 @@ pub fn finish<'a>(
     })
 }
 
-fn note_failure(app: &App, arrival: &Arrival, config: &ProviderConfig, error: &Error) {
+fn note_failure(app: &App, context: &SignInContext, config: &ProviderConfig, error: &Error) {
     let detail = serde_json::json!({ "provider": config.name, "code": error.code() });
     let kind = Kind::ProviderSignInFailed;
-    security_event::note_with(app, kind, None, &arrival.client, detail);
+    security_event::note_with(app, kind, None, &context.client, detail);
 }
 
 /// What this browser has begun with this provider, once.
@@ -329,7 +334,7 @@ async fn consume(
 
 async fn let_in(
     app: &App,
-    arrival: &Arrival,
+    context: &SignInContext,
     config: &ProviderConfig,
     told: &ProviderAnswer,
     state: &State,
@@ -337,15 +342,15 @@ async fn let_in(
     let identity = identify(app, config, told, state).await?;
     let mut tries = 1;
     loop {
-        let settled = account::settle(app, arrival, &identity, state).await?;
+        let settled = account::settle(app, context, &identity, state).await?;
         mail::send_due_soon(app);
         let cookies = match settled {
             Settled::Linked => Some(Vec::new()),
             Settled::Made(cookies) => Some(cookies),
             Settled::Known(known) => {
                 let proof = known.proof(&identity.provider);
-                require_verified(app, &arrival.client, &known.user).await?;
-                require_code(app, arrival, &known, &proof, None, state.remember).await?;
+                require_verified(app, &context.client, &known.user).await?;
+                require_code(app, context, &known, &proof, None, state.remember).await?;
                 let wish = Wish {
                     second: None,
                     device: known.device,
@@ -354,7 +359,7 @@ async fn let_in(
                     user: known.user,
                     proof,
                 };
-                let welcome = admit(app, arrival, wish).await?;
+                let welcome = admit(app, context, wish).await?;
                 welcome.map(|welcome| welcome.into_cookies())
             }
         };

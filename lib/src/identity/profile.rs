@@ -8,7 +8,7 @@ use crate::bookings::member;
 use crate::crypto::password::Password;
 use crate::error::{Error, Result};
 use crate::http::Member;
-use crate::http::json::given;
+use crate::http::json::nullable;
 use crate::identity::sign_in;
 use crate::models::account::{self, Membership};
 use crate::models::booking;
@@ -69,20 +69,20 @@ pub struct Patch {
     first_name: Option<String>,
     #[schema(max_length = 100)]
     last_name: Option<String>,
-    #[serde(default, deserialize_with = "given")]
+    #[serde(default, deserialize_with = "nullable")]
     #[schema(value_type = Option<PhoneNumber>)]
     phone: Option<Option<String>>,
-    #[serde(default, deserialize_with = "given")]
+    #[serde(default, deserialize_with = "nullable")]
     #[schema(value_type = Option<NaiveDate>)]
     date_of_birth: Option<Option<NaiveDate>>,
-    #[serde(default, deserialize_with = "given")]
+    #[serde(default, deserialize_with = "nullable")]
     #[schema(value_type = Option<String>, max_length = 200)]
     emergency_contact_name: Option<Option<String>>,
-    #[serde(default, deserialize_with = "given")]
+    #[serde(default, deserialize_with = "nullable")]
     #[schema(value_type = Option<PhoneNumber>)]
     emergency_contact_phone: Option<Option<String>>,
     experience_level: Option<ExperienceLevel>,
-    #[serde(default, deserialize_with = "given")]
+    #[serde(default, deserialize_with = "nullable")]
     #[schema(value_type = Option<String>, max_length = 2_000, examples("Left knee, since 2019"))]
     medical_conditions: Option<Option<String>>,
     marketing_consent: Option<bool>,

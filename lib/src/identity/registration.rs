@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 
 use crate::crypto::password::Password;
 use crate::error::{Error, Result};
-use crate::http::{Accepted, Arrival};
+use crate::http::{Accepted, SignInContext};
 use crate::identity::rate_limit;
 use crate::identity::rate_limit::{REGISTER_ADDRESS, REGISTER_EMAIL, Subject};
 use crate::identity::sign_in::{Entry, Mode, Welcome, Wish};
@@ -90,13 +90,13 @@ impl IntoResponse for Registered {
 /// [`Error::TooManyRequests`]; [`Error::Unavailable`].
 pub fn register_account<'a>(
     app: &'a App,
-    arrival: &'a Arrival,
+    context: &'a SignInContext,
     form: &'a Registration,
 ) -> BoxFuture<'a, Result<Registered>> {
     Box::pin(async move {
         let (new, password) = read(form, app.clock().now().date_naive())?;
         let subjects = [
-            Subject::address(REGISTER_ADDRESS, arrival.client.address),
+            Subject::address(REGISTER_ADDRESS, context.client.address),
             Subject::email(REGISTER_EMAIL, new.email.as_str()),
         ];
         rate_limit::take(app, &subjects).await?;
@@ -106,15 +106,15 @@ pub fn register_account<'a>(
             Mode::Token => Credential::tokens(),
         };
         let registered = if app.config().require_email_verification {
-            match insert(app, arrival, new.clone(), hash, None).await {
+            match insert(app, context, new.clone(), hash, None).await {
                 Err(Error::Conflict { code, .. }) if code == user::EMAIL_TAKEN_CODE => {
-                    tell_owner(app, arrival, &new.email).await?;
+                    tell_owner(app, context, &new.email).await?;
                 }
                 outcome => drop(outcome?),
             }
             Registered::Pending
         } else {
-            let wish = insert(app, arrival, new, hash, Some(credential)).await?;
+            let wish = insert(app, context, new, hash, Some(credential)).await?;
             let wish = wish.ok_or_else(|| Error::internal("a new account let nobody in"))?;
             app.counters().add("sessions_created", 1);
             Registered::SignedIn(Box::new(wish))
@@ -128,14 +128,14 @@ pub fn register_account<'a>(
 /// credential its first session.
 async fn insert(
     app: &App,
-    arrival: &Arrival,
+    context: &SignInContext,
     new: NewUser,
     hash: String,
     credential: Option<Credential>,
 ) -> Result<Option<Welcome>> {
     let keys = app.config().encryption_keys.clone();
-    let entry = Entry::first(arrival, credential.as_ref());
-    let (first, client) = (entry.clone(), arrival.client.clone());
+    let entry = Entry::first(context, credential.as_ref());
+    let (first, client) = (entry.clone(), context.client.clone());
     let notice = Notice::of(&client, app.clock().now());
     let made = app.sessions().transaction(move |postgres| {
         let (new, hash, keys) = (new.clone(), hash.clone(), keys.clone());
@@ -170,8 +170,8 @@ async fn insert(
 
 /// Somebody has registered with the address of an account: its owner is told,
 /// and nobody else.
-async fn tell_owner(app: &App, arrival: &Arrival, email: &Email) -> Result<()> {
-    let notice = Notice::of(&arrival.client, app.clock().now());
+async fn tell_owner(app: &App, context: &SignInContext, email: &Email) -> Result<()> {
+    let notice = Notice::of(&context.client, app.clock().now());
     let postgres = app.db().client().await?;
     match user::credentials(&postgres, email.as_str(), &[]).await? {
         Some(owner) => mail::notify_of_use(&postgres, &owner, notice).await,

@@ -9,7 +9,7 @@ pub(crate) use self::response::{Entry, Second, Wish, admit};
 pub use self::response::{SignedIn, TokenPair, Welcome};
 use crate::crypto::password::{Password, PasswordCheck};
 use crate::error::{Error, Result};
-use crate::http::Arrival;
+use crate::http::SignInContext;
 use crate::identity::rate_limit;
 use crate::identity::rate_limit::{SIGN_IN_ACCOUNT, SIGN_IN_ADDRESS, SIGN_IN_DEVICE, Subject};
 use crate::identity::two_factor::Evidence;
@@ -86,22 +86,22 @@ pub struct Login {
 /// [`Error::Unavailable`].
 pub fn sign_in<'a>(
     app: &'a App,
-    arrival: &'a Arrival,
+    context: &'a SignInContext,
     login: &'a Login,
 ) -> BoxFuture<'a, Result<Welcome>> {
     Box::pin(async move {
-        let shown = login.read(arrival)?;
+        let shown = login.read(context)?;
         let mut tries = 1;
         loop {
             let wish = match &shown {
                 Shown::Password(email, password) => {
-                    by_password(app, arrival, login, email, password).await?
+                    by_password(app, context, login, email, password).await?
                 }
                 Shown::Challenge(token, code) => {
-                    by_challenge(app, arrival, login, token, code).await?
+                    by_challenge(app, context, login, token, code).await?
                 }
             };
-            if let Some(welcome) = admit(app, arrival, wish).await? {
+            if let Some(welcome) = admit(app, context, wish).await? {
                 return Ok(welcome);
             }
             // The password, the role or the sessions were changed between the
@@ -128,14 +128,14 @@ impl Login {
         typed.eq_ignore_ascii_case(email) && self.password.as_deref() == Some(password)
     }
 
-    fn read<'a>(&'a self, arrival: &Arrival) -> Result<Shown<'a>> {
+    fn read<'a>(&'a self, context: &SignInContext) -> Result<Shown<'a>> {
         // What is empty is a wrong pair like another.
         if let (Some(email), Some(password)) = (&self.email, &self.password) {
             return Ok(Shown::Password(email, password));
         }
         let token = match &self.challenge {
             Some(text) => Some(Token::parse(text).ok_or(CHALLENGE_ENDED)?),
-            None => arrival.challenge.clone(),
+            None => context.challenge.clone(),
         };
         let missing = match (&self.email, &self.password, token) {
             (None, None, Some(token)) => match &self.code {
@@ -165,16 +165,23 @@ impl Login {
 
 async fn by_password(
     app: &App,
-    arrival: &Arrival,
+    context: &SignInContext,
     login: &Login,
     email: &str,
     password: &str,
 ) -> Result<Wish> {
-    let known = verify(app, &arrival.client, email, password, &arrival.devices).await?;
+    let known = verify(
+        app,
+        &context.client,
+        email,
+        password,
+        &context.device_tokens,
+    )
+    .await?;
     let proof = known.proof("password");
-    require_verified(app, &arrival.client, &known.user).await?;
+    require_verified(app, &context.client, &known.user).await?;
     let code = login.code.as_deref().filter(|code| !code.is_empty());
-    let evidence = require_code(app, arrival, &known, &proof, code, login.remember).await?;
+    let evidence = require_code(app, context, &known, &proof, code, login.remember).await?;
     Ok(Wish {
         // Given and not asked for, a code says nothing of the device.
         trust: login.remember_device && evidence.is_some(),
@@ -191,18 +198,18 @@ async fn by_password(
 
 async fn by_challenge(
     app: &App,
-    arrival: &Arrival,
+    context: &SignInContext,
     login: &Login,
     token: &Token,
     code: &str,
 ) -> Result<Wish> {
-    let (client, user_agent) = (&arrival.client, arrival.client.user_agent.as_deref());
+    let (client, user_agent) = (&context.client, context.client.user_agent.as_deref());
     let (challenge, known) = {
         let postgres = app.db().client().await?;
         let challenge = sign_in_challenge::take_try(&postgres, token, user_agent).await?;
         let challenge = challenge.ok_or(CHALLENGE_ENDED)?;
         let id = challenge.proof.user_id;
-        let known = user::credentials_of(&postgres, id, &arrival.devices).await?;
+        let known = user::credentials_of(&postgres, id, &context.device_tokens).await?;
         (challenge, known)
     };
     let Challenge { proof, remember } = challenge;
@@ -246,7 +253,7 @@ pub(crate) async fn require_verified(app: &App, client: &Caller, user: &User) ->
 /// [`Error::TwoFactorRequired`] without a code; as [`two_factor::judge`] with one.
 pub(crate) async fn require_code(
     app: &App,
-    arrival: &Arrival,
+    context: &SignInContext,
     known: &Credentials,
     proof: &Proof,
     code: Option<&str>,
@@ -257,12 +264,12 @@ pub(crate) async fn require_code(
         return Ok(None);
     }
     if let Some(code) = code {
-        let judged = two_factor::judge(app, &arrival.client, known, code);
+        let judged = two_factor::judge(app, &context.client, known, code);
         return judged.await.map(Some);
     }
     let (token, proof) = (Token::generate(), proof.clone());
     let challenge = Challenge { proof, remember };
-    let user_agent = arrival.client.user_agent.as_deref();
+    let user_agent = context.client.user_agent.as_deref();
     let postgres = app.db().client().await?;
     sign_in_challenge::insert(&postgres, &token, &challenge, user_agent).await?;
     Err(Error::TwoFactorRequired(token))

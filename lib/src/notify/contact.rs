@@ -131,7 +131,7 @@ pub struct Inbox {
 pub fn list(app: &App, inbox: Inbox, page: Page) -> BoxFuture<'_, Result<List<Shown>>> {
     Box::pin(async move {
         let mut check = Form::default();
-        let processed = check.check_filled("processed", inbox.processed.as_deref(), query::truth);
+        let processed = check.check_filled("processed", inbox.processed.as_deref(), query::boolean);
         check.finish()?;
         let rows = app
             .db()

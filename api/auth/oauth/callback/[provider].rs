@@ -2,7 +2,7 @@
 
 use axum::http::HeaderMap;
 use axum::response::Response;
-use sabor::http::{Arrival, OAuthBrowser, Provider, ProviderAnswer};
+use sabor::http::{OAuthBrowser, Provider, ProviderAnswer, SignInContext};
 use sabor::identity::oauth;
 use sabor::identity::oauth::{Returned, SeeOther};
 use sabor::{App, Exit, Result, Routes, routes, serve};
@@ -28,13 +28,13 @@ pub fn route() -> Routes {
 ))]
 async fn finish_provider_sign_in(
     app: App,
-    arrival: Arrival,
+    context: SignInContext,
     browser: OAuthBrowser,
     Provider(config): Provider,
     headers: HeaderMap,
     answer: ProviderAnswer,
 ) -> Response {
-    let finished = oauth::finish(&app, &arrival, &browser, &config, &answer).await;
+    let finished = oauth::finish(&app, &context, &browser, &config, &answer).await;
     oauth::answer(&app, &headers, finished)
 }
 

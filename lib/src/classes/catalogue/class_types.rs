@@ -9,7 +9,7 @@ use super::{
 };
 use crate::admin::staff_action::Act;
 use crate::error::Result;
-use crate::http::json::given;
+use crate::http::json::nullable;
 use crate::http::{List, Member};
 use crate::models::class_type::{self, Changes, ClassType, Level, NewClassType, ShownToStaff};
 use crate::models::security_event::Kind;
@@ -106,7 +106,7 @@ pub struct Change {
     #[schema(minimum = 1, maximum = 1_000)]
     max_participants: Option<i32>,
     price: Option<Money>,
-    #[serde(default, deserialize_with = "given")]
+    #[serde(default, deserialize_with = "nullable")]
     #[schema(value_type = Option<HttpsUrl>)]
     image_url: Option<Option<String>>,
     /// True offers a retired one again.

@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::{Activity, Retirement, Wanted, description, edit, https_url, lines, style};
 use crate::admin::staff_action::Act;
 use crate::error::Result;
-use crate::http::json::given;
+use crate::http::json::nullable;
 use crate::http::{List, Member};
 use crate::models::instructor::{self, Changes, Instructor, Links, NewInstructor, ShownToStaff};
 use crate::models::security_event::Kind;
@@ -100,7 +100,7 @@ pub struct Change {
     id: Uuid,
     #[schema(min_length = 1, max_length = 200, examples("Marisol Vega"))]
     name: Option<String>,
-    #[serde(default, deserialize_with = "given")]
+    #[serde(default, deserialize_with = "nullable")]
     #[schema(value_type = Option<Uuid>)]
     user_id: Option<Option<Uuid>>,
     #[schema(max_length = 5_000)]
@@ -111,10 +111,10 @@ pub struct Change {
     certifications: Option<Vec<String>>,
     #[schema(minimum = 0, maximum = 100)]
     experience_years: Option<i32>,
-    #[serde(default, deserialize_with = "given")]
+    #[serde(default, deserialize_with = "nullable")]
     #[schema(value_type = Option<Money>)]
     hourly_rate: Option<Option<Money>>,
-    #[serde(default, deserialize_with = "given")]
+    #[serde(default, deserialize_with = "nullable")]
     #[schema(value_type = Option<HttpsUrl>)]
     profile_image_url: Option<Option<String>>,
     /// All of them, in place of those before.

@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::{Outcome, Timetable, clock, day, room};
 use crate::classes::catalogue::{description, minutes, places};
 use crate::error::{Error, Result};
-use crate::http::json::given;
+use crate::http::json::nullable;
 use crate::models::occurrence::change::{self as occurrence, Changes, NewOccurrence};
 use crate::values::form;
 use crate::values::form::{Form, Problem};
@@ -93,7 +93,7 @@ pub(super) struct OccurrenceChange {
     #[schema(minimum = 1, maximum = 1_000)]
     max_participants: Option<i32>,
     /// Null: what its type costs.
-    #[serde(default, deserialize_with = "given")]
+    #[serde(default, deserialize_with = "nullable")]
     #[schema(value_type = Option<Money>)]
     price: Option<Option<Money>>,
 }

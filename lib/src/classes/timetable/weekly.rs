@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::{Outcome, Timetable, clock, day, room};
 use crate::classes::catalogue::{minutes, places};
 use crate::error::{Error, Result};
-use crate::http::json::given;
+use crate::http::json::nullable;
 use crate::models::class_schedule::{self, Changes};
 use crate::models::occurrence::change as occurrence;
 use crate::values::form;
@@ -89,7 +89,7 @@ pub(super) struct PatternChange {
     room: Option<String>,
     effective_from: Option<NaiveDate>,
     /// Null: until further notice.
-    #[serde(default, deserialize_with = "given")]
+    #[serde(default, deserialize_with = "nullable")]
     #[schema(value_type = Option<NaiveDate>)]
     effective_until: Option<Option<NaiveDate>>,
     /// True brings a retired one back.

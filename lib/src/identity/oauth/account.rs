@@ -6,7 +6,7 @@ use uuid::Uuid;
 use super::claims::Identity;
 use super::{STATE_UNKNOWN, label};
 use crate::error::{Error, Result};
-use crate::http::{Arrival, SetCookie};
+use crate::http::{SetCookie, SignInContext};
 use crate::identity::profile;
 use crate::identity::sign_in::{Entry, Wish};
 use crate::models::oauth_state::{Linking, State};
@@ -65,13 +65,13 @@ pub(super) fn credential(state: &State) -> Credential {
 /// As [`super::finish`].
 pub(super) async fn settle(
     app: &App,
-    arrival: &Arrival,
+    context: &SignInContext,
     identity: &Identity,
     state: &State,
 ) -> Result<Settled> {
     let mut tries = 1;
     loop {
-        let settled = settle_once(app, arrival, identity, state).await;
+        let settled = settle_once(app, context, identity, state).await;
         match settled {
             // Somebody else made the account, or the link, since it was looked for.
             Err(Error::Conflict { code, .. })
@@ -86,16 +86,16 @@ pub(super) async fn settle(
 
 async fn settle_once(
     app: &App,
-    arrival: &Arrival,
+    context: &SignInContext,
     identity: &Identity,
     state: &State,
 ) -> Result<Settled> {
     let credential = credential(state);
-    let entry = Entry::first(arrival, Some(&credential));
+    let entry = Entry::first(context, Some(&credential));
     let settling = Settling {
         app: app.clone(),
-        client: arrival.client.clone(),
-        devices: arrival.devices.clone(),
+        client: context.client.clone(),
+        devices: context.device_tokens.clone(),
         identity: identity.clone(),
         linking: state.linking.clone(),
         entry: entry.clone(),

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::CHALLENGE_ENDED;
 use crate::error::Result;
-use crate::http::{Arrival, Json, Purpose, SetCookie, set_device};
+use crate::http::{CookiePurpose, Json, SetCookie, SignInContext, set_device};
 use crate::identity::two_factor::Evidence;
 use crate::models::remembered_device::Device;
 use crate::models::security_event::{self, Kind};
@@ -139,12 +139,12 @@ pub(crate) struct Second {
 /// Makes the session. `None` when the proof has been overtaken.
 pub(crate) fn admit<'a>(
     app: &'a App,
-    arrival: &'a Arrival,
+    context: &'a SignInContext,
     wish: Wish,
 ) -> BoxFuture<'a, Result<Option<Welcome>>> {
     Box::pin(async move {
-        let entry = Entry::new(arrival, &wish);
-        let notice = Notice::of(&arrival.client, app.clock().now());
+        let entry = Entry::new(context, &wish);
+        let notice = Notice::of(&context.client, app.clock().now());
         // A device that is known may have been given a new name.
         let news = wish.device.is_none().then(|| notice.payload(wish.user.id));
         let telling = Telling::SignedIn(news);
@@ -152,7 +152,7 @@ pub(crate) fn admit<'a>(
         let made = match wish.second.clone() {
             None => app.sessions().sign_in(admission).await?,
             Some(second) => {
-                let (user, client) = (wish.user.clone(), arrival.client.clone());
+                let (user, client) = (wish.user.clone(), context.client.clone());
                 let made = app.sessions().transaction(move |postgres| {
                     let (second, admission) = (second.clone(), admission.clone());
                     let (user, client) = (user.clone(), client.clone());
@@ -210,17 +210,17 @@ impl Second {
 /// A session about to be made, and the browser that it is made in.
 #[derive(Clone)]
 pub(crate) struct Entry {
-    arrival: Arrival,
+    context: SignInContext,
     /// What the browser is known by from now on; most programs have no such thing.
     device: Option<Token>,
 }
 
 impl Entry {
     /// For a member who signs in.
-    fn new(arrival: &Arrival, wish: &Wish) -> Self {
+    fn new(context: &SignInContext, wish: &Wish) -> Self {
         let is_browser = matches!(wish.credential, Credential::Cookie { .. });
         let known = wish.device.as_ref().and_then(|device| {
-            let mut devices = arrival.devices.iter();
+            let mut devices = context.device_tokens.iter();
             devices.find(|token| token.hash() == device.token_hash)
         });
         // What somebody else may have put into this browser, or taken out of it,
@@ -228,7 +228,7 @@ impl Entry {
         // new.
         let is_new = is_browser && (known.is_none() || wish.trust);
         Self {
-            arrival: arrival.clone(),
+            context: context.clone(),
             device: match is_new {
                 true => Some(Token::generate()),
                 false => known.cloned(),
@@ -237,17 +237,17 @@ impl Entry {
     }
 
     /// For a new account, in a browser or not.
-    pub(crate) fn first(arrival: &Arrival, credential: Option<&Credential>) -> Self {
+    pub(crate) fn first(context: &SignInContext, credential: Option<&Credential>) -> Self {
         let is_browser = matches!(credential, Some(Credential::Cookie { .. }));
         Self {
-            arrival: arrival.clone(),
+            context: context.clone(),
             device: is_browser.then(Token::generate),
         }
     }
 
     /// The session that ends with it.
     pub(crate) fn before(&self) -> Vec<Key> {
-        self.arrival.before.iter().cloned().collect()
+        self.context.previous_session.iter().cloned().collect()
     }
 
     /// What is to become the session.
@@ -260,8 +260,8 @@ impl Entry {
         };
         Admission {
             proof: wish.proof.clone(),
-            before: self.arrival.before.clone(),
-            caller: Some(self.arrival.client.clone()),
+            before: self.context.previous_session.clone(),
+            caller: Some(self.context.client.clone()),
             credential: wish.credential.clone(),
             device: self.device.clone().map(|token| (token, trust)),
             telling,
@@ -283,8 +283,8 @@ impl Entry {
                 refresh,
             } => Some(TokenPair::new(app, *session_id, &wish.user, refresh)),
         };
-        if self.arrival.challenge.is_some() {
-            cookies.push(SetCookie::clear(app, Purpose::Challenge));
+        if self.context.challenge.is_some() {
+            cookies.push(SetCookie::clear(app, CookiePurpose::Challenge));
         }
         Welcome {
             cookies,
