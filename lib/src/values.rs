@@ -1,4 +1,4 @@
-//! Values that are parsed once: form fields, money, time zones, and file formats.
+//! Parsed values and file formats: form fields, money, time zones, CSV, iCalendar.
 
 pub mod caller;
 pub mod csv;

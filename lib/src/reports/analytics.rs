@@ -17,7 +17,7 @@ use crate::http::Json;
 use crate::models::figures::{self, Attendance, Buckets, Counted, Flow};
 use crate::reports::dashboard;
 use crate::reports::dashboard::share;
-use crate::values::csv::Spreadsheet;
+use crate::values::csv::CsvFile;
 use crate::values::form::{Form, Problem};
 use crate::{App, BoxFuture};
 
@@ -248,7 +248,7 @@ pub enum Shown {
     /// For a program.
     Json(Box<Analytics>),
     /// For a spreadsheet.
-    Csv(Spreadsheet),
+    Csv(CsvFile),
 }
 
 impl IntoResponse for Shown {

@@ -1,4 +1,4 @@
-//! Who sends a request.
+//! The caller of a request.
 
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -12,7 +12,7 @@ pub struct Caller {
 }
 
 impl Caller {
-    /// Sabor itself, for work that no request asked for.
+    /// Makes the caller of work that no request caused, such as the clean-up.
     pub fn internal() -> Self {
         Self {
             address: Ipv4Addr::LOCALHOST.into(),

@@ -1,5 +1,4 @@
-//! Tables for a spreadsheet: CSV (RFC 4180) that nobody's name can turn into
-//! a formula.
+//! CSV files (RFC 4180) that are safe to open in a spreadsheet.
 
 use axum::response::{IntoResponse, Response};
 use http::HeaderValue;
@@ -7,32 +6,32 @@ use http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 
 use crate::error::{Error, Result};
 
-/// With one of these a formula begins, or what some spreadsheets pass over before
-/// one (OWASP, CSV injection; ASVS 5.0, 1.2.10).
-const CALCULATED: [char; 8] = ['=', '+', '-', '@', '\t', '\r', '\n', '\0'];
+/// Characters that start a formula, or that some spreadsheets skip before one
+/// (OWASP, CSV injection; ASVS 5.0, 1.2.10).
+const FORMULA_STARTS: [char; 8] = ['=', '+', '-', '@', '\t', '\r', '\n', '\0'];
 
-/// One cell.
+/// A cell.
 #[derive(Clone, Debug)]
 pub enum Cell {
-    /// What somebody typed, or may have.
+    /// Text that may come from a user.
     Text(String),
-    /// A number or a date of ours: it stays what it is, with its minus before it.
+    /// A number or a date that the program wrote. It is never escaped.
     Number(String),
-    /// There is no value.
+    /// No value.
     Empty,
 }
 
 impl Cell {
-    /// A count.
+    /// Makes a cell of a count.
     pub fn count(count: i64) -> Self {
         Self::Number(count.to_string())
     }
 
-    /// What is written. A text that a spreadsheet would calculate gets an
-    /// apostrophe before it, by which it is shown instead.
-    fn written(self) -> String {
+    /// Returns the text of the cell. A text that starts like a formula gets an
+    /// apostrophe, so that spreadsheets show it instead of evaluating it.
+    fn into_text(self) -> String {
         match self {
-            Self::Text(text) if text.starts_with(CALCULATED) => {
+            Self::Text(text) if text.starts_with(FORMULA_STARTS) => {
                 format!("'{text}")
             }
             Self::Text(text) | Self::Number(text) => text,
@@ -41,27 +40,27 @@ impl Cell {
     }
 }
 
-/// A table that is offered as a file.
+/// A CSV file for download.
 #[derive(Debug)]
-pub struct Spreadsheet {
+pub struct CsvFile {
     file_name: String,
     body: Vec<u8>,
 }
 
-impl Spreadsheet {
-    /// Writes the rows; the first is the heading. The name is of letters,
-    /// digits, dots and dashes.
+impl CsvFile {
+    /// Writes the rows; the first is the header. The file name may have letters,
+    /// digits, dots and hyphens.
     ///
     /// # Errors
     ///
-    /// [`Error::Internal`] when the rows are not equally long.
+    /// Fails with [`Error::Internal`] when the rows have different lengths.
     pub fn new(file_name: String, rows: Vec<Vec<Cell>>) -> Result<Self> {
         let mut writer = csv::WriterBuilder::new()
             .terminator(csv::Terminator::CRLF)
             .from_writer(Vec::new());
         for row in rows {
             writer
-                .write_record(row.into_iter().map(Cell::written))
+                .write_record(row.into_iter().map(Cell::into_text))
                 .map_err(|error| Error::Internal(Box::new(error)))?;
         }
         let body = writer
@@ -71,7 +70,7 @@ impl Spreadsheet {
     }
 }
 
-impl IntoResponse for Spreadsheet {
+impl IntoResponse for CsvFile {
     fn into_response(self) -> Response {
         let disposition = format!("attachment; filename=\"{}\"", self.file_name);
         let mut response = self.body.into_response();
@@ -90,7 +89,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_text_is_shown_and_never_calculated() {
+    fn a_text_is_never_evaluated_as_a_formula() {
         for (typed, written) in [
             ("=1+1", "'=1+1"),
             ("+1", "'+1"),
@@ -101,16 +100,16 @@ mod tests {
             ("\0=1", "'\0=1"),
             ("Salsa = joy", "Salsa = joy"),
         ] {
-            assert_eq!(Cell::Text(typed.to_owned()).written(), written);
+            assert_eq!(Cell::Text(typed.to_owned()).into_text(), written);
         }
-        assert_eq!(Cell::Number("-12.50".to_owned()).written(), "-12.50");
+        assert_eq!(Cell::Number("-12.50".to_owned()).into_text(), "-12.50");
     }
 
     #[test]
     fn quotes_commas_and_line_breaks_stay_in_their_cell() {
         let row = vec![Cell::Text("a \"b\", c\nd".to_owned()), Cell::count(7)];
-        let sheet = Spreadsheet::new("x.csv".to_owned(), vec![row]).unwrap();
-        assert_eq!(sheet.body, b"\"a \"\"b\"\", c\nd\",7\r\n");
+        let file = CsvFile::new("x.csv".to_owned(), vec![row]).unwrap();
+        assert_eq!(file.body, b"\"a \"\"b\"\", c\nd\",7\r\n");
     }
 }
 
@@ -124,7 +123,7 @@ mod properties {
 
     proptest! {
         #[test]
-        fn every_text_comes_back_from_its_cell_and_none_is_a_formula(
+        fn every_text_is_read_back_and_none_is_a_formula(
             rows in vec(prop::array::uniform3(text()), 1..5), count in any::<i64>(),
         ) {
             let written = rows.iter().map(|row| {
@@ -133,8 +132,8 @@ mod properties {
             });
             let heading = ["a", "b", "c", "count", "none"].map(|name| Cell::Text(name.to_owned()));
             let written = [heading.to_vec()].into_iter().chain(written).collect();
-            let sheet = Spreadsheet::new("x.csv".to_owned(), written).unwrap();
-            let mut reader = csv::ReaderBuilder::new().from_reader(&sheet.body[..]);
+            let file = CsvFile::new("x.csv".to_owned(), written).unwrap();
+            let mut reader = csv::ReaderBuilder::new().from_reader(&file.body[..]);
             let read: Vec<_> = reader.records().map(|record| record.unwrap()).collect();
             assert_eq!(read.len(), rows.len());
             for (read, row) in read.iter().zip(&rows) {

@@ -1,4 +1,4 @@
-//! Texts that people typed, and how a form's fields become values.
+//! Parsing of form fields.
 
 use std::net::Ipv4Addr;
 
@@ -7,24 +7,24 @@ use unicode_normalization::UnicodeNormalization;
 
 use crate::error::{Details, Error};
 
-/// What is wrong with a field, for the person who filled it in.
+/// What is wrong with a field, as a message for the user.
 pub type Problem = String;
 
-/// One line: trimmed, in normal form C, without control characters, of at most
-/// `max` characters. May be empty.
+/// Parses a line of at most `max` characters: trims it, normalizes it to NFC, and
+/// rejects control characters. The line may be empty.
 ///
 /// # Errors
 ///
-/// A sentence for the person who typed it.
+/// Fails with a message for the user.
 pub fn line(text: &str, max: usize) -> Result<String, Problem> {
     bounded(text, max, |c| c.is_control())
 }
 
-/// As [`line()`], but not empty.
+/// Parses a line that must not be empty.
 ///
 /// # Errors
 ///
-/// As [`line()`].
+/// Fails with a message for the user.
 pub fn required_line(text: &str, max: usize) -> Result<String, Problem> {
     match line(text, max)? {
         empty if empty.is_empty() => Err("must not be empty".to_owned()),
@@ -32,35 +32,34 @@ pub fn required_line(text: &str, max: usize) -> Result<String, Problem> {
     }
 }
 
-/// A name for programs and addresses: lower-case letters, digits and hyphens, at
-/// least one and at most `max`.
+/// Parses a slug: 1 to `max` lowercase letters, digits and hyphens.
 ///
 /// # Errors
 ///
-/// As [`line()`]; `example` is in the sentence.
+/// Fails with a message for the user, which quotes `example`.
 pub fn slug(text: &str, max: usize, example: &str) -> Result<String, Problem> {
     let slug = text.trim();
     let known = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
     if slug.is_empty() || !slug.chars().all(known) {
-        let rule = "must be of lower-case letters, digits and hyphens, such as";
+        let rule = "must consist of lowercase letters, digits and hyphens, such as";
         return Err(format!("{rule} {example}"));
     }
     line(slug, max)
 }
 
-/// As [`line()`], but line breaks stay.
+/// Parses a text that may have line breaks, otherwise like [`line()`].
 ///
 /// # Errors
 ///
-/// As [`line()`].
+/// Fails with a message for the user.
 pub fn paragraphs(text: &str, max: usize) -> Result<String, Problem> {
     let text = text.replace("\r\n", "\n");
     bounded(&text, max, |c| c.is_control() && c != '\n' && c != '\t')
 }
 
-fn bounded(text: &str, max: usize, refused: impl Fn(char) -> bool) -> Result<String, Problem> {
+fn bounded(text: &str, max: usize, forbidden: impl Fn(char) -> bool) -> Result<String, Problem> {
     let text: String = text.trim().nfc().collect();
-    if text.chars().any(refused) {
+    if text.chars().any(forbidden) {
         return Err("must not contain control characters".to_owned());
     }
     if text.chars().count() > max {
@@ -69,11 +68,11 @@ fn bounded(text: &str, max: usize, refused: impl Fn(char) -> bool) -> Result<Str
     Ok(text)
 }
 
-/// A whole number, both bounds allowed.
+/// Checks that a number lies between two bounds, both included.
 ///
 /// # Errors
 ///
-/// As [`line()`].
+/// Fails with a message for the user.
 pub fn between(number: i32, least: i32, most: i32) -> Result<i32, Problem> {
     if (least..=most).contains(&number) {
         return Ok(number);
@@ -81,17 +80,17 @@ pub fn between(number: i32, least: i32, most: i32) -> Result<i32, Problem> {
     Err(format!("must be a whole number from {least} to {most}"))
 }
 
-/// Collects what is wrong with the fields of a form, so that all of it can be
-/// said at once.
+/// Collects the problems of a form's fields, so that a response can report all of
+/// them.
 #[derive(Debug, Default)]
 pub struct Form {
-    /// What the names of its fields begin with.
+    /// The prefix of the fields' names.
     prefix: String,
     details: Details,
 }
 
 impl Form {
-    /// A form that is the field `name` of another: its own fields are called
+    /// Makes a form that is the field `name` of another. Its fields are reported as
     /// `name.field`.
     #[must_use]
     pub fn part(name: &str) -> Self {
@@ -101,7 +100,7 @@ impl Form {
         }
     }
 
-    /// The value of a field, or `None` and a note of what is wrong with it.
+    /// Returns the value of a field, or records its problem and returns `None`.
     pub fn check<T>(&mut self, field: &str, parsed: Result<T, Problem>) -> Option<T> {
         match parsed {
             Ok(value) => Some(value),
@@ -112,14 +111,14 @@ impl Form {
         }
     }
 
-    /// Notes what is wrong with a field.
+    /// Records a problem of a field.
     pub fn refuse(&mut self, field: &str, problem: &str) {
         let name = format!("{}{field}", self.prefix);
         let problems = self.details.entry(name).or_default();
         problems.push(problem.to_owned());
     }
 
-    /// As [`Form::check`], for a field that may be left out.
+    /// Checks a field that may be absent.
     pub fn check_given<G, T>(
         &mut self,
         field: &str,
@@ -129,7 +128,7 @@ impl Form {
         self.check(field, given.map(parse).transpose()).flatten()
     }
 
-    /// As [`Form::check_given`], for a text that may be left empty as well.
+    /// Checks a text that may be absent or blank.
     pub fn check_filled<T>(
         &mut self,
         field: &str,
@@ -140,11 +139,11 @@ impl Form {
         self.check_given(field, given, parse)
     }
 
-    /// Everything that was wrong, as the answer.
+    /// Returns an error if any field has a problem.
     ///
     /// # Errors
     ///
-    /// [`Error::Invalid`] when there was anything.
+    /// Fails with [`Error::Invalid`], which lists all problems.
     pub fn finish(self) -> Result<(), Error> {
         if self.details.is_empty() {
             Ok(())
@@ -154,19 +153,20 @@ impl Form {
     }
 }
 
-/// The port behind a host, or `usual`; `None` where something else stands there,
-/// or a name before the host.
-pub(crate) fn port(authority: &Authority, usual: u16) -> Option<u16> {
+/// Returns the port of an authority, or `default` if it has none. Returns `None` if
+/// the port is malformed or there is a user name.
+pub(crate) fn port(authority: &Authority, default: u16) -> Option<u16> {
     let behind = authority.as_str().strip_prefix(authority.host())?;
     match behind.strip_prefix(':') {
-        None if behind.is_empty() => Some(usual),
+        None if behind.is_empty() => Some(default),
         Some(digits) if digits.bytes().all(|byte| byte.is_ascii_digit()) => digits.parse().ok(),
         _ => None,
     }
 }
 
-/// Whether a browser leaves a host as it stands, but for its case. One whose last
-/// part is a number it takes for an address, and writes all four (WHATWG URL § 3.5).
+/// Returns whether a browser keeps a host as written, except for its case. A host
+/// whose last part is a number is read as an IPv4 address and rewritten (WHATWG
+/// URL, section 3.5).
 pub(crate) fn is_host_as_written(host: &str) -> bool {
     let host = host.to_ascii_lowercase();
     let last = host.strip_suffix('.').unwrap_or(&host).rsplit('.').next();
@@ -183,7 +183,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_line_is_trimmed_and_normalised() {
+    fn a_line_is_trimmed_and_normalized() {
         assert_eq!(line("  Jose\u{301}  ", 10).unwrap(), "Jos\u{e9}");
         assert!(line("a\u{0}b", 10).is_err());
         assert!(line("a\nb", 10).is_err());
@@ -191,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn the_bound_counts_characters_as_the_column_does() {
+    fn the_limit_counts_characters_as_postgres_does() {
         assert!(line("ééé", 3).is_ok());
         assert!(line("éééé", 3).is_err());
     }
@@ -213,11 +213,11 @@ mod properties {
 
     proptest! {
         #[test]
-        fn what_is_taken_fits_its_column_and_is_taken_again_as_it_is(typed in text(), max in 0..300_usize) {
+        fn a_parsed_text_fits_its_column_and_parses_to_itself(typed in text(), max in 0..300_usize) {
             for read in [line, required_line, paragraphs] {
-                let Ok(taken) = read(&typed, max) else { continue };
-                assert!(fits_column(&taken, max) && is_nfc(&taken), "{taken:?}");
-                assert_eq!(read(&taken, max), Ok(taken));
+                let Ok(parsed) = read(&typed, max) else { continue };
+                assert!(fits_column(&parsed, max) && is_nfc(&parsed), "{parsed:?}");
+                assert_eq!(read(&parsed, max), Ok(parsed));
             }
             if let Ok(line) = line(&typed, max) {
                 assert!(!line.contains(char::is_control), "{line:?}");
@@ -225,12 +225,12 @@ mod properties {
         }
 
         #[test]
-        fn what_has_no_control_characters_and_is_short_enough_is_taken(typed in "\\PC{0,50}") {
+        fn a_short_text_without_control_characters_is_accepted(typed in "\\PC{0,50}") {
             assert_eq!(line(&typed, 150).map(|line| line.nfd().to_string()), Ok(typed.trim().nfd().to_string()));
         }
 
         #[test]
-        fn a_slug_needs_no_escaping_anywhere(typed in text(), good in " ?[a-z0-9-]{1,30} ?") {
+        fn a_slug_needs_no_escaping(typed in text(), good in " ?[a-z0-9-]{1,30} ?") {
             if let Ok(slug) = slug(&typed, 30, "salsa") {
                 assert!(slug.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-'));
             }

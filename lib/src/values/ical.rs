@@ -1,9 +1,7 @@
-//! Classes as calendar programs read them: iCalendar (RFC 5545), with the
-//! studio's time zone inside.
+//! iCalendar files (RFC 5545) with an embedded time zone.
 //!
-//! The lines are written here and not by the crate `icalendar`: that one makes
-//! no `VTIMEZONE`, puts random ids and the time of day into components, and
-//! folds some lines after 76 octets instead of 75.
+//! The crate `icalendar` does not fit: it writes no `VTIMEZONE`, adds random ids and
+//! the current time, and folds some lines after 76 octets instead of 75.
 
 use std::fmt::Display;
 
@@ -13,20 +11,20 @@ use uuid::Uuid;
 pub use crate::bookings::calendar::feed::feed;
 use crate::values::time_zone::TimeZone;
 
-/// The media type of what [`render`] writes.
+/// The media type of a calendar.
 pub const CONTENT_TYPE: &str = "text/calendar; charset=utf-8";
 
-/// How long a line may be, its break not counted (§ 3.1).
+/// The maximum length of a line without its break (section 3.1).
 const LINE_OCTETS: usize = 75;
 
-/// What became of an event (§ 3.8.1.11).
+/// The status of an event (section 3.8.1.11).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Status {
-    /// It takes place.
+    /// The event takes place.
     Confirmed,
-    /// It may.
+    /// The event may take place.
     Tentative,
-    /// It does not; a calendar program that knows of it takes it out.
+    /// The event is cancelled. Calendar programs remove it.
     Cancelled,
 }
 
@@ -40,26 +38,26 @@ impl Status {
     }
 }
 
-/// One event.
+/// An event.
 #[derive(Clone, Debug)]
 pub struct Entry {
-    /// The same for as long as it is the same event, whatever changes of it.
+    /// The id, which stays the same when the event changes.
     pub uid: Uuid,
-    /// Rises with each change that a calendar program has to take over.
+    /// The revision, which increases with every change.
     pub sequence: i32,
-    /// What became of it.
+    /// The status.
     pub status: Status,
-    /// When it begins.
+    /// The start.
     pub start: DateTime<Utc>,
-    /// When it ends.
+    /// The end.
     pub end: DateTime<Utc>,
-    /// What it is called.
+    /// The title.
     pub summary: String,
-    /// Where it is.
+    /// The place.
     pub location: String,
-    /// What else there is to say; the address of the site comes after it.
+    /// The description. The site's address is appended to it.
     pub description: String,
-    /// When anything of it changed last.
+    /// The time of the last change.
     pub modified: DateTime<Utc>,
 }
 
@@ -84,12 +82,12 @@ pub fn render(zone: &TimeZone, site_url: &str, entries: &[Entry]) -> String {
     lines.0
 }
 
-/// The zone as far as these events need it: from the year before the first of
-/// them, so that what holds on New Year's Day has begun in here, to the end of
-/// the last one's year. Each change stands for itself, without a rule that a
-/// parliament may end.
+/// Writes the time zone for the years of the events, starting with the year before
+/// the first event, so that the offset on January 1 is defined. Each change of the
+/// clocks is listed; there are no recurrence rules, which a law may change.
 fn time_zone(lines: &mut Lines, zone: &TimeZone, entries: &[Entry]) {
-    // A calendar has to have a component (§ 3.6): without any events, this.
+    // A calendar needs at least one component (section 3.6), so the zone is written
+    // even without events.
     let first = entries.iter().map(|entry| entry.start).min();
     let last = entries.iter().map(|entry| entry.end).max();
     let since = new_year(first.unwrap_or_default().year() - 1);
@@ -127,10 +125,10 @@ fn new_year(year: i32) -> DateTime<Utc> {
     day.single().unwrap_or_default()
 }
 
-/// What the clocks show from a moment on (§ 3.6.5).
+/// A time zone observance (section 3.6.5).
 struct Observance<'a, Offset> {
     kind: &'a str,
-    /// By the clock before.
+    /// The start, in local time before the change.
     since: NaiveDateTime,
     from: Offset,
     to: Offset,
@@ -139,7 +137,7 @@ struct Observance<'a, Offset> {
 
 impl<Offset: Display> Observance<'_, Offset> {
     fn add_to(&self, lines: &mut Lines) {
-        // `+02:00` is written `+0200` (§ 3.3.14).
+        // `+02:00` is written `+0200` (section 3.3.14).
         let digits = |offset: &Offset| offset.to_string().replace(':', "");
         lines.add("BEGIN", self.kind);
         lines.add("DTSTART", &local(self.since));
@@ -156,7 +154,7 @@ fn event(lines: &mut Lines, zone: &TimeZone, site_url: &str, entry: &Entry) {
     lines.add("UID", &entry.uid.to_string());
     lines.add("SEQUENCE", &entry.sequence.to_string());
     lines.add("STATUS", entry.status.as_str());
-    // In a calendar without METHOD these two are the same (§ 3.8.7.2).
+    // Both are the same in a calendar without METHOD (section 3.8.7.2).
     lines.add("DTSTAMP", &modified);
     lines.add("LAST-MODIFIED", &modified);
     moment(lines, "DTSTART", zone, entry.start);
@@ -169,8 +167,8 @@ fn event(lines: &mut Lines, zone: &TimeZone, site_url: &str, entry: &Entry) {
     lines.add("END", "VEVENT");
 }
 
-/// By the studio's clock; in UTC where that shows the time for the second time
-/// that day, which no local time can say (§ 3.3.5).
+/// Writes a time in the zone. The second occurrence of an ambiguous local time is
+/// written in UTC, because local times mean the first one (section 3.3.5).
 fn moment(lines: &mut Lines, name: &str, zone: &TimeZone, time: DateTime<Utc>) {
     let shown = zone.local(time).naive_local();
     if zone.resolve(shown.date(), shown.time()) == time {
@@ -188,12 +186,12 @@ fn utc(time: DateTime<Utc>) -> String {
     time.format("%Y%m%dT%H%M%SZ").to_string()
 }
 
-/// Content lines (§ 3.1).
+/// Content lines (section 3.1).
 #[derive(Default)]
 struct Lines(String);
 
 impl Lines {
-    /// A value that needs no escaping.
+    /// Adds a line whose value needs no escaping.
     fn add(&mut self, name: &str, value: &str) {
         let mut room = LINE_OCTETS;
         for c in name.chars().chain([':']).chain(value.chars()) {
@@ -207,8 +205,8 @@ impl Lines {
         self.0.push_str("\r\n");
     }
 
-    /// What people typed (§ 3.3.11). A control character cannot be escaped,
-    /// and would end a line or worse.
+    /// Adds a line with a text from a user (section 3.3.11). Control characters,
+    /// which cannot be escaped, become spaces.
     fn add_text(&mut self, name: &str, text: &str) {
         let mut escaped = String::with_capacity(text.len());
         for c in text.replace("\r\n", "\n").chars() {
@@ -257,7 +255,7 @@ mod tests {
     }
 
     #[test]
-    fn what_people_typed_is_one_escaped_line() {
+    fn a_text_becomes_one_escaped_line() {
         assert_eq!(
             line("a, b; c\\d\r\ne\nf:g"),
             "SUMMARY:a\\, b\\; c\\\\d\\ne\\nf:g\r\n"
@@ -266,20 +264,20 @@ mod tests {
     }
 
     #[test]
-    fn no_line_is_longer_than_75_octets_and_no_character_is_cut() {
+    fn lines_are_folded_at_75_octets_between_characters() {
         for text in ["x".repeat(142), "x".repeat(143), "💃é老".repeat(60)] {
             let folded = line(&text);
             assert!(folded.split("\r\n").all(|line| line.len() <= 75));
             let unfolded = folded.replace("\r\n ", "");
             assert_eq!(unfolded.strip_prefix("SUMMARY:").unwrap().trim_end(), text);
         }
-        // Exactly full, and not folded for nothing.
+        // A line of exactly 75 octets is not folded.
         assert_eq!(line(&"x".repeat(67)).matches("\r\n").count(), 1);
         assert_eq!(line(&"x".repeat(68)).matches("\r\n").count(), 2);
     }
 
     #[test]
-    fn a_time_that_comes_for_the_second_time_that_day_is_told_in_utc() {
+    fn the_second_occurrence_of_a_local_time_is_written_in_utc() {
         let text = rendered(
             "America/Denver",
             &[entry("2026-11-01T07:30:00Z", "2026-11-01T08:30:00Z")],
@@ -289,7 +287,7 @@ mod tests {
     }
 
     #[test]
-    fn a_zone_without_changes_and_a_calendar_without_events_have_their_component() {
+    fn the_time_zone_is_written_without_changes_and_without_events() {
         for (zone, offset) in [("UTC", "+0000"), ("America/Phoenix", "-0700")] {
             let text = rendered(
                 zone,
@@ -323,7 +321,7 @@ mod properties {
         whole
     }
 
-    /// RFC 5545 § 3.3.11, backwards.
+    /// Reverses the escaping of RFC 5545, section 3.3.11.
     fn unescaped(value: &str) -> String {
         let mut text = String::new();
         let mut characters = value.chars();
@@ -339,8 +337,8 @@ mod properties {
         text
     }
 
-    /// What a calendar can hold of a text.
-    fn kept(text: &str) -> String {
+    /// Returns a text as a calendar can hold it.
+    fn sanitized(text: &str) -> String {
         let c = |c: char| {
             if c.is_control() && c != '\n' && c != '\t' {
                 ' '
@@ -382,16 +380,16 @@ mod properties {
 
     proptest! {
         #[test]
-        fn any_text_comes_back_from_an_unfolded_line(text in text()) {
+        fn any_text_is_read_back_from_an_unfolded_line(text in text()) {
             let mut lines = Lines::default();
             lines.add_text("SUMMARY", &text);
             assert_lines(&lines.0);
             let [line] = &unfolded(&lines.0)[..] else { panic!("{:?}", lines.0) };
-            assert_eq!(unescaped(line.strip_prefix("SUMMARY:").unwrap()), kept(&text));
+            assert_eq!(unescaped(line.strip_prefix("SUMMARY:").unwrap()), sanitized(&text));
         }
 
         #[test]
-        fn no_name_of_a_class_adds_a_line_or_an_event(
+        fn no_text_adds_a_line_or_an_event(
             entries in vec(entry(), 0..3), zone in select(vec!["UTC", "America/Denver", "Europe/Madrid"]),
         ) {
             let text = render(&TimeZone::named(zone).unwrap(), "https://sabor.example", &entries);
@@ -404,8 +402,8 @@ mod properties {
                 ("SUMMARY:", entries.iter().map(|entry| &entry.summary).collect::<Vec<_>>()),
                 ("LOCATION:", entries.iter().map(|entry| &entry.location).collect()),
             ] {
-                let told = lines.iter().filter_map(|line| line.strip_prefix(name)).map(unescaped);
-                assert!(told.eq(texts.into_iter().map(|text| kept(text))));
+                let read = lines.iter().filter_map(|line| line.strip_prefix(name)).map(unescaped);
+                assert!(read.eq(texts.into_iter().map(|text| sanitized(text))));
             }
         }
     }

@@ -1,4 +1,4 @@
-//! Amounts of money, in the studio's currency.
+//! Amounts of money in the studio's currency.
 
 use std::fmt;
 
@@ -8,19 +8,18 @@ use utoipa::ToSchema;
 
 use crate::values::form::Problem;
 
-/// An amount with at most two decimals, from 0 to 99 999 999.99: what a column
-/// `numeric(10, 2)` holds. In JSON a string such as `"25.00"`, for a number
-/// there would be rounded by whoever reads it.
+/// An amount from 0 to 99999999.99 with at most two decimals. In JSON it is a string
+/// such as `"25.00"`, because clients may round numbers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, ToSchema)]
 #[schema(value_type = String, pattern = r"^\d{1,8}(\.\d{1,2})?$", examples("25.00"))]
 pub struct Money(Decimal);
 
 impl Money {
-    /// Reads what somebody typed: digits, and at most two decimals after a point.
+    /// Parses an amount: digits, and at most two decimals after a point.
     ///
     /// # Errors
     ///
-    /// A sentence for the person who typed it.
+    /// Fails with a message for the user.
     pub fn parse(typed: &str) -> Result<Self, Problem> {
         let typed = typed.trim();
         let (whole, decimals) = typed.split_once('.').unwrap_or((typed, "0"));
@@ -34,19 +33,19 @@ impl Money {
         Ok(Self::from_column(amount))
     }
 
-    /// As it stands in a column.
+    /// Converts from a `numeric(10, 2)` column.
     pub fn from_column(amount: Decimal) -> Self {
         let mut amount = amount;
         amount.rescale(2);
         Self(amount)
     }
 
-    /// As a statement takes it.
+    /// Converts to a statement parameter.
     pub fn as_column(self) -> Decimal {
         self.0
     }
 
-    /// Whether there is nothing to pay.
+    /// Returns whether the amount is zero.
     pub fn is_zero(self) -> bool {
         self.0.is_zero()
     }
@@ -76,7 +75,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_amount_is_shown_with_two_decimals() {
+    fn an_amount_is_formatted_with_two_decimals() {
         for (typed, shown) in [
             ("25", "25.00"),
             ("0.5", "0.50"),
@@ -87,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_amount_is_refused() {
+    fn a_malformed_amount_is_rejected() {
         for typed in [
             "",
             "-1",
@@ -115,7 +114,7 @@ mod properties {
 
     proptest! {
         #[test]
-        fn an_amount_comes_back_from_its_text_and_is_counted_to_the_cent(
+        fn an_amount_is_read_back_and_converted_to_the_cent(
             cents in 0..9_999_999_999_i64, text in prop_oneof![text(), "[0-9]{0,9}[.,]?[0-9]{0,3}"],
         ) {
             let shown = format!("{}.{:02}", cents / 100, cents % 100);

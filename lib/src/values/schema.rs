@@ -1,17 +1,18 @@
-//! What texts look like that have to look like something, for the description.
+//! Schemas of text formats, for the API description.
 //!
-//! A form has plain texts, so that all that is wrong with it can be said at
-//! once; in the description these stand in their place (`value_type`). Who
-//! reads a text, beside the noun it belongs to, has the last word.
+//! Forms have plain strings, so that all invalid fields can be reported at once.
+//! The description shows these types in their place (`value_type`). The parser of
+//! each field is authoritative.
 
 use utoipa::ToSchema;
 
-/// An e-mail address. Upper and lower case are the same.
+/// An e-mail address. Case is ignored.
 #[derive(Debug, ToSchema)]
 #[schema(format = "email", max_length = 255, examples("ana@example.com"))]
 pub struct EmailAddress(pub String);
 
-/// 8 to 128 characters; not a common one, nor the e-mail address or name.
+/// 8 to 128 characters. Common passwords, the e-mail address and the name are
+/// rejected.
 #[derive(Debug, ToSchema)]
 #[schema(
     format = "password",
@@ -21,8 +22,7 @@ pub struct EmailAddress(pub String);
 )]
 pub struct NewPassword(pub String);
 
-/// A telephone number as people write it, with at least five digits; empty is
-/// none.
+/// A phone number with at least five digits. An empty string means none.
 #[derive(Debug, ToSchema)]
 #[schema(
     max_length = 20,
@@ -31,12 +31,12 @@ pub struct NewPassword(pub String);
 )]
 pub struct PhoneNumber(pub String);
 
-/// A time of day on the studio's clock.
+/// A time of day in the studio's time zone.
 #[derive(Debug, ToSchema)]
 #[schema(pattern = "^([01][0-9]|2[0-3]):[0-5][0-9]$", examples("19:00"))]
 pub struct TimeOfDay(pub String);
 
-/// A name for programs and addresses.
+/// A short name for use in addresses.
 #[derive(Debug, ToSchema)]
 #[schema(
     min_length = 1,
@@ -46,7 +46,7 @@ pub struct TimeOfDay(pub String);
 )]
 pub struct Slug(pub String);
 
-/// The address of a picture or a page, by https and without a name or password.
+/// An HTTPS address without user name or password.
 #[derive(Debug, ToSchema)]
 #[schema(
     format = "uri",
@@ -56,7 +56,7 @@ pub struct Slug(pub String);
 )]
 pub struct HttpsUrl(pub String);
 
-/// The origin of a site, by https; on this machine also by http.
+/// The origin of a site. It must use HTTPS, or HTTP on localhost.
 #[derive(Debug, ToSchema)]
 #[schema(
     pattern = r"^\s*https?://[^\s/?#@]+/?\s*$",
@@ -64,7 +64,7 @@ pub struct HttpsUrl(pub String);
 )]
 pub struct Origin(pub String);
 
-/// Several ids, separated by commas; at most 100.
+/// Up to 100 ids, separated by commas.
 #[derive(Debug, ToSchema)]
 #[schema(
     pattern = r"^[-0-9a-fA-F, ]+$",

@@ -1,8 +1,8 @@
-//! The studio's clock on the wall: the one place that knows time zones.
+//! Time zones.
 //!
-//! Jiff carries the IANA database in 0.5 MB; chrono-tz takes 1.9, more than an
-//! executable has room for. Only functions that resolve local times have it:
-//! what merely shows one asks Postgres (`at time zone`).
+//! Jiff embeds the IANA database in 0.5 MB. chrono-tz needs 1.9 MB, which is more
+//! than an executable has room for. Only functions that resolve local times link
+//! it; the others let Postgres format times (`at time zone`).
 
 use chrono::{DateTime, FixedOffset, NaiveDate, NaiveTime, TimeDelta, Timelike, Utc};
 use jiff::Timestamp;
@@ -18,55 +18,54 @@ pub struct TimeZone {
     rules: tz::TimeZone,
 }
 
-/// A moment at which the clocks change.
+/// A change of the clocks.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Transition {
-    /// When.
+    /// The time of the change.
     pub at: DateTime<Utc>,
-    /// From UTC, until then.
+    /// The offset from UTC before the change.
     pub offset_before: FixedOffset,
-    /// From UTC, from then on.
+    /// The offset from UTC after the change.
     pub offset_after: FixedOffset,
-    /// What the time is called from then on, such as `MDT`.
+    /// The abbreviation after the change, such as `MDT`.
     pub abbreviation: String,
-    /// Whether it is summer time from then on.
+    /// Whether daylight saving time applies after the change.
     pub is_dst: bool,
 }
 
 impl TimeZone {
-    /// The zone of this name; `None` when there is none.
+    /// Finds a time zone by name.
     pub fn named(name: &str) -> Option<Self> {
         let rules = tz::TimeZone::get(name).ok()?;
-        // As the database spells it, whatever the case it was asked for in.
+        // In the database's spelling, because the lookup ignores case.
         let name = rules.iana_name()?.to_owned();
         Some(Self { name, rules })
     }
 
-    /// The studio's zone.
+    /// Returns the studio's time zone.
     ///
     /// # Errors
     ///
-    /// [`Error::Internal`] that names `STUDIO_TIMEZONE` when there is none.
+    /// Fails with [`Error::Internal`] when `STUDIO_TIMEZONE` is unknown.
     pub fn of_studio(studio: &StudioConfig) -> Result<Self> {
         Self::named(&studio.time_zone)
-            .ok_or_else(|| Error::internal("STUDIO_TIMEZONE: there is no such time zone"))
+            .ok_or_else(|| Error::internal("STUDIO_TIMEZONE is not a known time zone"))
     }
 
-    /// Its name, such as `America/Denver`.
+    /// Returns the name, such as `America/Denver`.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// The moment at which the clock on the wall shows `time` on `date`. A time
-    /// that is skipped moves to the next that exists; of one that comes twice
-    /// it is the first.
+    /// Converts a local time to UTC. A skipped local time becomes the next one that
+    /// exists. An ambiguous local time means its first occurrence.
     pub fn resolve(&self, date: NaiveDate, time: NaiveTime) -> DateTime<Utc> {
         let local = date.and_time(time);
         let offset = match self.rules.to_ambiguous_timestamp(civil(local)).offset() {
             AmbiguousOffset::Unambiguous { offset } => offset,
             AmbiguousOffset::Fold { before, .. } => before,
-            // Read by the old clock, it falls as far behind the change as it
-            // was in the gap: the change itself is what comes next.
+            // With the old offset, the time lies after the change. The next local
+            // time that exists is the change itself.
             AmbiguousOffset::Gap { before, .. } => {
                 let inside = local.and_utc() - seconds(before);
                 return self.last_change(inside).unwrap_or(inside);
@@ -75,18 +74,18 @@ impl TimeZone {
         local.and_utc() - seconds(offset)
     }
 
-    /// What the clock on the wall shows at `time`.
+    /// Converts a time to local time.
     pub fn local(&self, time: DateTime<Utc>) -> DateTime<FixedOffset> {
         time.with_timezone(&offset(self.rules.to_offset(stamp(time))))
     }
 
-    /// What the time is called at `time`, such as `MST`.
+    /// Returns the zone's abbreviation at a time, such as `MST`.
     pub fn abbreviation(&self, time: DateTime<Utc>) -> String {
         let info = self.rules.to_offset_info(stamp(time));
         info.abbreviation().to_owned()
     }
 
-    /// The changes of the clocks after `from` and before `until`, in order.
+    /// Returns the changes of the clocks after `from` and before `until`, in order.
     pub fn transitions(&self, from: DateTime<Utc>, until: DateTime<Utc>) -> Vec<Transition> {
         self.rules
             .following(stamp(from))
@@ -105,7 +104,7 @@ impl TimeZone {
         offset(self.rules.to_offset(stamp(change - TimeDelta::seconds(1))))
     }
 
-    /// The last change at or before `time`.
+    /// Returns the last change at or before `time`.
     fn last_change(&self, time: DateTime<Utc>) -> Option<DateTime<Utc>> {
         let after = stamp(time + TimeDelta::seconds(1));
         let change = self.rules.preceding(after).next()?;
@@ -118,7 +117,7 @@ fn civil(local: chrono::NaiveDateTime) -> jiff::civil::DateTime {
     let date = jiff::civil::date(1970, 1, 1);
     let span = jiff::Span::new().days(days.num_days().clamp(-3_000_000, 3_000_000));
     let (hour, minute, second) = (local.hour(), local.minute(), local.second());
-    // Within the years that the database is for, none of this can fail.
+    // This cannot fail within the years that the database covers.
     date.saturating_add(span)
         .at(hour as i8, minute as i8, second as i8, 0)
 }
@@ -137,7 +136,7 @@ fn seconds(offset: tz::Offset) -> TimeDelta {
 
 fn offset(offset: tz::Offset) -> FixedOffset {
     FixedOffset::east_opt(offset.seconds()).unwrap_or_else(|| {
-        // No zone has ever been a day off; UTC is then as wrong as any other.
+        // Offsets are always less than a day.
         FixedOffset::east_opt(0).expect("zero is an offset")
     })
 }
@@ -160,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn seven_in_the_evening_is_seven_in_the_evening_all_year() {
+    fn a_local_time_stays_the_same_all_year() {
         for (zone, date, shown) in [
             ("America/Denver", "2026-03-07", "02:00Z = 03-07 19:00 MST"),
             ("America/Denver", "2026-03-08", "01:00Z = 03-08 19:00 MDT"),
@@ -176,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn a_time_that_is_skipped_moves_to_the_next_that_exists() {
+    fn a_skipped_local_time_becomes_the_next_one() {
         for (zone, local, shown) in [
             (
                 "America/Denver",
@@ -208,7 +207,7 @@ mod tests {
                 "2026-03-29 02:30",
                 "01:00Z = 03-29 03:00 CEST",
             ),
-            // There, midnight itself is skipped.
+            // Midnight is skipped in Santiago.
             (
                 "America/Santiago",
                 "2026-09-06 00:00",
@@ -220,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn of_a_time_that_comes_twice_it_is_the_first() {
+    fn an_ambiguous_local_time_means_its_first_occurrence() {
         for (zone, local, shown) in [
             (
                 "America/Denver",
@@ -243,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn the_changes_of_a_year_are_two_and_of_utc_none() {
+    fn denver_has_two_changes_a_year_and_utc_has_none() {
         let year = |name: &str| {
             let at = |text: &str| text.parse::<DateTime<Utc>>().unwrap();
             let zone = TimeZone::named(name).unwrap();
@@ -260,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_is_of_the_database_or_of_nothing() {
+    fn only_names_of_the_database_are_found() {
         assert_eq!(
             TimeZone::named("europe/madrid").unwrap().name(),
             "Europe/Madrid"
@@ -292,19 +291,19 @@ mod properties {
 
     proptest! {
         #[test]
-        fn whatever_the_clock_shows_leads_back_to_a_moment_at_which_it_shows_it(
+        fn a_local_time_resolves_to_a_time_that_shows_it(
             zone in zone(), seconds in 946_684_800..7_258_118_400_i64,
         ) {
             let time = DateTime::from_timestamp(seconds, 0).unwrap();
             let shown = zone.local(time).naive_local();
             let resolved = zone.resolve(shown.date(), shown.time());
-            // Of two such moments it is the first.
+            // An ambiguous time resolves to its first occurrence.
             assert_eq!(zone.local(resolved).naive_local(), shown);
             assert!(resolved <= time && time - resolved < TimeDelta::hours(25));
         }
 
         #[test]
-        fn every_day_and_time_of_the_calendar_is_some_moment(
+        fn every_date_and_time_resolves(
             zone in zone(), days in any::<i32>(), second in 0..86_400_u32, name in text(),
         ) {
             let date = NaiveDate::from_num_days_from_ce_opt(days);

@@ -1,10 +1,10 @@
-//! What a member recognises a session by: the browser and the device.
+//! Names of browsers and devices, by which members recognize their sessions.
 
-/// The name of the browser, or of the program, that this user agent belongs to.
+/// Returns the name of the browser or program.
 ///
-/// Every browser claims to be the older ones as well, so the order matters.
-/// A list to recognise one's own sessions by needs no more than this; the
-/// libraries that know thousands weigh more than a function.
+/// Browsers also name their predecessors, so the order matters. A short list is
+/// enough to recognize one's own sessions; libraries with complete lists are larger
+/// than a function.
 pub fn browser(user_agent: &str) -> &'static str {
     const KNOWN: [(&str, &str); 11] = [
         ("Edg", "Edge"),
@@ -22,7 +22,7 @@ pub fn browser(user_agent: &str) -> &'static str {
     first(&KNOWN, user_agent).unwrap_or("Unknown browser")
 }
 
-/// What kind of device this user agent runs on.
+/// Returns the kind of device.
 pub fn device(user_agent: &str) -> &'static str {
     const KNOWN: [(&str, &str); 8] = [
         ("iPhone", "iPhone"),
@@ -37,8 +37,8 @@ pub fn device(user_agent: &str) -> &'static str {
     first(&KNOWN, user_agent).unwrap_or("Unknown device")
 }
 
-fn first(known: &[(&str, &'static str)], user_agent: &str) -> Option<&'static str> {
-    known
+fn first(names: &[(&str, &'static str)], user_agent: &str) -> Option<&'static str> {
+    names
         .iter()
         .find(|(mark, _)| user_agent.contains(mark))
         .map(|(_, name)| *name)
@@ -49,7 +49,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_browser_is_known_by_what_only_it_says() {
+    fn a_browser_is_recognized_by_its_own_token() {
         let edge = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like \
             Gecko) Chrome/140.0.0.0 Safari/537.36 Edg/140.0.0.0";
         assert_eq!((browser(edge), device(edge)), ("Edge", "Windows"));

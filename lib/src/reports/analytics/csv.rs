@@ -3,12 +3,12 @@
 use super::{Analytics, Bucket, CrossAppFigures, SessionFigures};
 use crate::error::Result;
 use crate::reports::dashboard;
-use crate::values::csv::{Cell, Spreadsheet};
+use crate::values::csv::{Cell, CsvFile};
 
 impl Analytics {
     /// A line for each piece; the types' occupancy stands in columns of their
     /// own, after all that is always there.
-    pub(super) fn spreadsheet(&self) -> Result<Spreadsheet> {
+    pub(super) fn spreadsheet(&self) -> Result<CsvFile> {
         let mut apps: Vec<&String> = self
             .buckets
             .iter()
@@ -31,7 +31,7 @@ impl Analytics {
                 .collect()
         });
         let rows = std::iter::once(self.heading(&apps)).chain(lines);
-        Spreadsheet::new(
+        CsvFile::new(
             format!("sabor-{}-{}.csv", self.from, self.to),
             rows.collect(),
         )
