@@ -16,7 +16,7 @@ use crate::notify::mail::Sending;
 use crate::payments::stripe::Stripe;
 use crate::runtime::clock::Clock;
 use crate::runtime::config::Config;
-use crate::runtime::http_client::Outbound;
+use crate::runtime::http_client::HttpClient;
 use crate::session::{self, AccessTokens, Sessions};
 use crate::store::counters::Counters;
 use crate::store::postgres::Db;
@@ -48,7 +48,7 @@ struct Inner {
     streams: Streams,
     ending: CancellationToken,
     stripe: Option<Stripe>,
-    outbound: Outbound,
+    http_client: HttpClient,
     providers: Cache,
     config: Config,
 }
@@ -79,7 +79,7 @@ impl App {
             streams: Streams::default(),
             ending: CancellationToken::new(),
             stripe: config.stripe.clone().map(Stripe::new),
-            outbound: Outbound::default(),
+            http_client: HttpClient::default(),
             providers: Cache::new(kv.clone(), "providers"),
             clock,
             db,
@@ -177,8 +177,8 @@ impl App {
         self.0.stripe.as_ref()
     }
 
-    pub(crate) fn outbound(&self) -> &Outbound {
-        &self.0.outbound
+    pub(crate) fn http_client(&self) -> &HttpClient {
+        &self.0.http_client
     }
 
     /// What sign-in providers publish of themselves: addresses and keys.

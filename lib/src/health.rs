@@ -1,4 +1,4 @@
-//! Whether what Sabor stands on answers, and how fast.
+//! Health checks of Postgres and Redis.
 
 use std::time::Duration;
 
@@ -10,45 +10,45 @@ use crate::error::{Error, Result};
 use crate::store::postgres::chain;
 use crate::{App, BoxFuture};
 
-/// Who asks after health wants an answer, not a wait.
-const PATIENCE: Duration = Duration::from_secs(1);
+/// The time limit of a health check.
+const TIMEOUT: Duration = Duration::from_secs(1);
 
-/// One word for all of it.
+/// The overall health.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum HealthStatus {
-    /// Everything answers.
+    /// Postgres and Redis answer.
     Healthy,
-    /// Redis does not: everything works, more slowly.
+    /// Redis does not answer: everything works, but more slowly.
     Degraded,
-    /// Postgres does not: little works.
+    /// Postgres does not answer: most requests fail.
     Unhealthy,
 }
 
 /// Whether a service answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub enum ServiceStatus {
-    /// It answers.
+    /// The service answers.
     #[serde(rename = "connected")]
     Connected,
-    /// It does not.
+    /// The service does not answer.
     #[serde(rename = "disconnected")]
     Disconnected,
-    /// There is none, by choice.
+    /// The service is not configured.
     #[serde(rename = "not configured")]
     NotConfigured,
 }
 
-/// One service.
+/// The health of a service.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct ServiceHealth {
     status: ServiceStatus,
-    /// How long it took to answer, such as `4ms`; only when it did.
+    /// The response time, such as `4ms`. Only present if the service answers.
     #[serde(skip_serializing_if = "Option::is_none")]
     latency: Option<String>,
 }
 
-/// What Sabor stands on.
+/// The health of each service.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct ServicesHealth {
     /// Postgres.
@@ -58,7 +58,7 @@ pub struct ServicesHealth {
 }
 
 impl ServicesHealth {
-    /// One word for all of them.
+    /// Returns the overall health.
     pub fn overall(&self) -> HealthStatus {
         match (self.database.status, self.kv.status) {
             (ServiceStatus::Connected, ServiceStatus::Disconnected) => HealthStatus::Degraded,
@@ -68,7 +68,7 @@ impl ServicesHealth {
     }
 }
 
-/// Asks both at the same time, for a second at the most.
+/// Checks both services concurrently, for at most a second.
 pub async fn check(app: &App) -> ServicesHealth {
     let database = service(Some(Box::pin(app.db().ping())));
     let kv = service(app.kv().map(|kv| kv.ping()));
@@ -77,22 +77,22 @@ pub async fn check(app: &App) -> ServicesHealth {
 }
 
 async fn service(ping: Option<BoxFuture<'_, Result<Duration>>>) -> ServiceHealth {
-    let silent = |status| ServiceHealth {
+    let without_latency = |status| ServiceHealth {
         status,
         latency: None,
     };
     let Some(ping) = ping else {
-        return silent(ServiceStatus::NotConfigured);
+        return without_latency(ServiceStatus::NotConfigured);
     };
     let late = |_| Err(Error::unavailable("no answer within a second"));
-    match timeout(PATIENCE, ping).await.unwrap_or_else(late) {
+    match timeout(TIMEOUT, ping).await.unwrap_or_else(late) {
         Ok(latency) => ServiceHealth {
             status: ServiceStatus::Connected,
             latency: Some(format!("{}ms", latency.as_millis())),
         },
         Err(error) => {
-            tracing::warn!(error = %chain(&error), "health");
-            silent(ServiceStatus::Disconnected)
+            tracing::warn!(error = %chain(&error), "health check failed");
+            without_latency(ServiceStatus::Disconnected)
         }
     }
 }

@@ -1,4 +1,4 @@
-//! A function as Vercel runs it: the only file that knows `vercel_runtime`.
+//! The adapter between a function's routes and Vercel's Rust runtime.
 
 use std::convert::Infallible;
 use std::error::Error;
@@ -26,14 +26,14 @@ use crate::runtime::background::{BoxFuture, WaitUntil};
 use crate::runtime::log;
 use crate::{App, Config};
 
-/// What `main` of a function returns.
+/// The return type of a function's `main`.
 pub type Exit = ExitCode;
 
-/// Serves one function until the platform ends it. A configuration that cannot
-/// be used ends it at once, with one line that names the variable.
+/// Serves a function until the platform stops it. With an invalid configuration
+/// it exits at once, with one line that names the variable.
 ///
-/// Neither generic nor `async`, so that it is compiled once and not again in
-/// every executable.
+/// It is neither generic nor `async`, so that it is compiled once and not in every
+/// executable.
 pub fn serve(routes: Routes) -> Exit {
     match run(routes) {
         Ok(()) => ExitCode::SUCCESS,
@@ -47,49 +47,49 @@ pub fn serve(routes: Routes) -> Exit {
 fn run(routes: Routes) -> Result<(), vercel_runtime::Error> {
     let config = Config::from_env()?;
     log::start(config.development);
-    // One thread serves more than the two that there are to be had, starts
-    // sooner and holds a fifth of the memory; hashing has threads of its own.
+    // One thread is faster than two here, starts sooner, and needs a fifth of the
+    // memory. Password hashing has its own threads.
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
     runtime.block_on(async {
-        // Not the sentence that a caller would read, but what is behind it.
+        // The message for callers would hide the cause.
         let app = App::new(config)
             .map_err(|error| crate::store::postgres::chain(error.source().unwrap_or(&error)))?;
-        let under_way = TaskTracker::new();
+        let in_progress = TaskTracker::new();
         let service = Function {
             path: Arc::from(routes.path()),
             router: router(app.clone(), vec![routes]),
-            under_way: under_way.clone(),
+            in_progress: in_progress.clone(),
         };
-        tokio::spawn(end_when_told(app.clone()));
+        tokio::spawn(shut_down_on_sigterm(app.clone()));
         let outcome = vercel_runtime::run(service).await;
-        // SIGTERM ends the runtime's loop, not what has been asked before it.
-        under_way.close();
-        under_way.wait().await;
+        // SIGTERM ends the runtime's loop, but not the requests that are in progress.
+        in_progress.close();
+        in_progress.wait().await;
         app.close().await;
         outcome
     })
 }
 
-/// The runtime hears of SIGTERM as well, and waits for all that is under way:
-/// a stream would hold the process for most of a minute.
-async fn end_when_told(app: App) {
+/// Ends event streams on SIGTERM. The runtime waits for requests in progress, and
+/// a stream would delay the exit by up to a minute.
+async fn shut_down_on_sigterm(app: App) {
     match signal(SignalKind::terminate()) {
-        Ok(mut told) => {
-            told.recv().await;
+        Ok(mut sigterm) => {
+            sigterm.recv().await;
             app.end();
         }
-        Err(error) => tracing::warn!(%error, "SIGTERM is not heard"),
+        Err(error) => tracing::warn!(%error, "failed to listen for SIGTERM"),
     }
 }
 
-/// The adapter: one request in, one answer out, nothing copied on the way.
+/// The adapter from Vercel's request and response types to the router's.
 #[derive(Clone)]
 struct Function {
     path: Arc<str>,
     router: Router,
-    under_way: TaskTracker,
+    in_progress: TaskTracker,
 }
 
 impl Service<(AppState, Request)> for Function {
@@ -106,29 +106,29 @@ impl Service<(AppState, Request)> for Function {
         let (mut parts, body) = request.into_parts();
         parts.uri = own_uri(&parts.uri, &self.path);
         let request = http::Request::from_parts(parts, Body::new(body));
-        let under_way = self.under_way.token();
+        let in_progress = self.in_progress.token();
         Box::pin(async move {
             let wait_until: WaitUntil = Arc::new(move |work| state.wait_until(work));
             let request = background::scope(wait_until.clone(), router.oneshot(request));
-            let answer = request
+            let response = request
                 .await
                 .unwrap_or_else(|never: Infallible| match never {});
-            Ok(answer.map(|body| pass_through(body, &wait_until, under_way)))
+            Ok(response.map(|body| pass_through(body, &wait_until, in_progress)))
         })
     }
 }
 
-/// Whatever address the browser asked for, this function is what was meant:
-/// after a rewrite it still sees the address from before. Only a dynamic
-/// segment is taken from there, or from the query, where the platform repeats
-/// it, when the path has it in brackets or not at all.
-fn own_uri(asked: &Uri, own: &str) -> Uri {
-    let query = asked.query().unwrap_or_default();
+/// Returns the URI with the function's own path. After a rewrite the request has
+/// the original address. A dynamic segment is taken from that address, or from the
+/// query, where the platform repeats it, if the path has it in brackets or not at
+/// all.
+fn own_uri(requested: &Uri, own: &str) -> Uri {
+    let query = requested.query().unwrap_or_default();
     let path = match own.split_once('{') {
         None => own.to_owned(),
         Some((before, rest)) => {
             let name = rest.trim_end_matches('}');
-            let in_path = asked
+            let in_path = requested
                 .path()
                 .strip_prefix(before)
                 .filter(|segment| !segment.is_empty() && !segment.contains(['/', '[']))
@@ -147,14 +147,13 @@ fn own_uri(asked: &Uri, own: &str) -> Uri {
         .unwrap_or_else(|_| Uri::from_static("/"))
 }
 
-/// An answer whose body is not ready at once is sent in two writes, and the
-/// second waits for the first to be acknowledged: the body keeps its length,
-/// and is there when it is first asked for.
+/// Wraps the body of a response without losing its length. A body that is not
+/// ready at once is sent in two writes, and the second waits for an
+/// acknowledgment of the first.
 ///
-/// The platform takes an invocation for ended when its handler has returned.
-/// A body of unknown length is a stream, which goes on after that, and keeps
-/// the invocation until it ends.
-fn pass_through(body: Body, wait_until: &WaitUntil, under_way: TaskTrackerToken) -> ResponseBody {
+/// The platform ends an invocation when the handler returns. A body of unknown
+/// length is a stream, and keeps the invocation alive until it ends.
+fn pass_through(body: Body, wait_until: &WaitUntil, in_progress: TaskTrackerToken) -> ResponseBody {
     let size = http_body::Body::size_hint(&body);
     let stream = size.exact().is_none().then(|| {
         let (sender, ended) = oneshot::channel();
@@ -167,18 +166,17 @@ fn pass_through(body: Body, wait_until: &WaitUntil, under_way: TaskTrackerToken)
         size,
         ended: http_body::Body::is_end_stream(&body),
         body: SyncWrapper::new(body),
-        _until_taken: (under_way, stream),
+        _until_consumed: (in_progress, stream),
     }))
 }
 
-/// A body that may be shared between threads, as the platform's crate demands,
-/// although nobody does.
+/// A body that is `Sync`, as `vercel_runtime` requires.
 struct PassThrough {
     body: SyncWrapper<Body>,
     size: SizeHint,
     ended: bool,
-    /// They tell of the end by being dropped.
-    _until_taken: (TaskTrackerToken, Option<oneshot::Sender<()>>),
+    /// Dropped when the body is consumed, which marks the request as completed.
+    _until_consumed: (TaskTrackerToken, Option<oneshot::Sender<()>>),
 }
 
 impl http_body::Body for PassThrough {
@@ -219,12 +217,12 @@ impl http_body::Body for PassThrough {
 mod tests {
     use super::*;
 
-    fn own(asked: &str, path: &str) -> String {
-        own_uri(&asked.parse().unwrap(), path).to_string()
+    fn own(requested: &str, path: &str) -> String {
+        own_uri(&requested.parse().unwrap(), path).to_string()
     }
 
     #[test]
-    fn a_rewritten_address_becomes_the_functions_own_and_keeps_its_query() {
+    fn a_rewritten_address_gets_the_functions_path_and_keeps_its_query() {
         assert_eq!(own("/signup", "/api/auth/register"), "/api/auth/register");
         assert_eq!(
             own("/signup?a=b", "/api/auth/register"),
@@ -237,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn a_dynamic_segment_is_read_from_the_path_or_else_from_the_query() {
+    fn a_dynamic_segment_is_read_from_the_path_or_the_query() {
         let path = "/api/sessions/{id}";
         assert_eq!(own("/api/sessions/7?id=7", path), "/api/sessions/7?id=7");
         assert_eq!(own("/api/sessions/[id]?id=7", path), "/api/sessions/7?id=7");

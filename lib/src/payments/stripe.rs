@@ -24,7 +24,7 @@ use crate::error::Error;
 use crate::runtime::background::BoxFuture;
 use crate::runtime::config::StripeConfig;
 use crate::runtime::http_client;
-use crate::runtime::http_client::Outbound;
+use crate::runtime::http_client::HttpClient;
 use crate::store::postgres::chain;
 
 /// The shapes below are of this version, whatever the account's own is.
@@ -36,7 +36,7 @@ const TRIES: u32 = 3;
 /// Stripe, as one account sees it.
 pub struct Stripe {
     config: StripeConfig,
-    outbound: Outbound,
+    http_client: HttpClient,
 }
 
 /// Why a request came to nothing.
@@ -203,7 +203,7 @@ impl Stripe {
     pub fn new(config: StripeConfig) -> Self {
         Self {
             config,
-            outbound: Outbound::default(),
+            http_client: HttpClient::default(),
         }
     }
 
@@ -343,7 +343,7 @@ impl Stripe {
                 let mut tries = 1;
                 loop {
                     let request = self.request(&method, &path, &form, key.as_deref())?;
-                    let outcome = judge(self.outbound.send(request, deadline).await);
+                    let outcome = judge(self.http_client.send(request, deadline).await);
                     if tries == TRIES || !matches!(outcome, Err(Failure::Unavailable(_))) {
                         return outcome;
                     }
@@ -400,7 +400,9 @@ fn pause(tries: u32) -> Duration {
     Duration::from_millis(u64::from(tries) * 200 + random::below(200))
 }
 
-fn judge(outcome: Result<http_client::Answer, http_client::Failure>) -> Result<Vec<u8>, Failure> {
+fn judge(
+    outcome: Result<http_client::HttpResponse, http_client::HttpError>,
+) -> Result<Vec<u8>, Failure> {
     let answer = outcome.map_err(|error| Failure::Unavailable(chain(&error)))?;
     let status = answer.status;
     if status.is_success() {

@@ -1,36 +1,35 @@
-//! The one place where the wall clock is read.
+//! The wall clock. Nothing else reads the time.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-/// Tells the time of day; a test moves it.
+/// A clock that tests can advance.
 ///
-/// What Postgres decides goes by Postgres' own `now()`; this clock judges
-/// what needs no query: a record's end, a signed record's age, a pause
-/// between two uses of a connection.
+/// Statements use Postgres' own `now()`. This clock is for decisions without a
+/// query, such as whether a cached session record has expired.
 #[derive(Clone, Debug, Default)]
 pub struct Clock {
     ahead_ms: Arc<AtomicI64>,
 }
 
 impl Clock {
-    /// The time now.
+    /// Returns the current time.
     pub fn now(&self) -> DateTime<Utc> {
-        #[expect(clippy::disallowed_methods, reason = "this is the one place")]
+        #[expect(clippy::disallowed_methods, reason = "only this module reads the time")]
         let now = Utc::now();
         now + TimeDelta::milliseconds(self.ahead_ms.load(Ordering::Relaxed))
     }
 
-    /// The time now, in milliseconds since 1970.
+    /// Returns the current time in milliseconds since 1970.
     pub fn now_ms(&self) -> i64 {
         self.now().timestamp_millis()
     }
 
-    /// Moves this clock, and every copy of it, by `lapse`.
-    pub fn advance(&self, lapse: TimeDelta) {
+    /// Advances this clock and all its clones by `by`.
+    pub fn advance(&self, by: TimeDelta) {
         self.ahead_ms
-            .fetch_add(lapse.num_milliseconds(), Ordering::Relaxed);
+            .fetch_add(by.num_milliseconds(), Ordering::Relaxed);
     }
 }

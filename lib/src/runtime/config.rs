@@ -1,4 +1,4 @@
-//! The environment, read once and turned into [`Config`].
+//! The configuration, read once from the environment.
 
 mod environment;
 mod oauth;
@@ -9,81 +9,81 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 pub use self::environment::{ConfigError, Variables};
-use self::environment::{Environment, exact_origin, refuse};
+use self::environment::{Environment, exact_origin, invalid};
 pub use self::oauth::{Protocol, ProviderConfig};
 pub use self::postgres::PostgresConfig;
 pub use self::studio::{MailConfig, MailTransport, SmtpConfig, StripeConfig, StudioConfig};
 use crate::crypto::encryption::Keyring;
 use crate::crypto::secret::Secret;
-use crate::runtime::http_client::may_be_called;
+use crate::runtime::http_client::may_receive_secrets;
 
-/// Everything that can be set from outside.
+/// The configuration of a process.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// `SABOR_ENV=development`, as `cargo dev` and the tests set it. Opens the
-    /// routes that are marked so, and allows cookies over plain http.
+    /// `SABOR_ENV=development`, which `cargo dev` and the tests set. It opens
+    /// routes that are marked for it and allows cookies over plain HTTP.
     pub development: bool,
-    /// Whether Vercel runs this (`VERCEL=1`): only then are its headers believed.
+    /// Whether the process runs on Vercel (`VERCEL=1`). Only then are Vercel's
+    /// headers trusted.
     pub on_vercel: bool,
-    /// How to reach Postgres for requests.
+    /// Postgres, for requests.
     pub postgres: PostgresConfig,
-    /// How to reach Postgres for migrations: past the pooler, when the
-    /// environment names a way.
+    /// Postgres, for migrations: without the pooler if a direct address is set.
     pub postgres_direct: tokio_postgres::Config,
-    /// How to reach Redis; `None` leaves the sessions to Postgres alone.
+    /// Redis. Without it, sessions are read from Postgres.
     pub redis: Option<RedisConfig>,
-    /// `SESSION_SECRET`: the first signs, all verify.
+    /// `SESSION_SECRET`: the first secret signs, all verify.
     pub session_secrets: Vec<Secret>,
-    /// `ENCRYPTION_KEY`: the first encrypts, all decrypt.
+    /// `ENCRYPTION_KEY`: the first key encrypts, all decrypt.
     pub encryption_keys: Keyring,
-    /// `CRON_SECRET`: what Vercel Cron presents. Without it only an
-    /// administrator may call what cron calls.
+    /// `CRON_SECRET`: the bearer token of Vercel Cron. Without it only
+    /// administrators may run cron jobs.
     pub cron_secret: Option<Secret>,
-    /// The origins that may call with a member's cookie: `ALLOWED_ORIGINS` and
-    /// the deployment's own.
+    /// The origins that may send requests with a session cookie:
+    /// `ALLOWED_ORIGINS` and the deployment's own.
     pub origins: BTreeSet<String>,
-    /// `DEMO_ACCOUNT`: whether the account that needs no store signs in.
-    /// Never outside development.
+    /// `DEMO_ACCOUNT`: whether the demo account is enabled. Only in development.
     pub demo_account: bool,
-    /// `REQUIRE_EMAIL_VERIFICATION`: whether an address has to be confirmed
-    /// before its account signs in.
+    /// `REQUIRE_EMAIL_VERIFICATION`: whether members have to confirm their e-mail
+    /// address before they can sign in.
     pub require_email_verification: bool,
-    /// Providers by which members may sign in, by name.
+    /// The sign-in providers by name.
     pub providers: BTreeMap<String, ProviderConfig>,
-    /// The rules of the house.
+    /// The studio's name, rules and time zone.
     pub studio: StudioConfig,
-    /// How mail leaves it.
+    /// Mail.
     pub mail: MailConfig,
-    /// Card payments; `None` leaves the desk.
+    /// Card payments. Without it members pay at the desk.
     pub stripe: Option<StripeConfig>,
-    /// The lapses of the session model.
+    /// The intervals of the session model.
     pub timing: Timing,
 }
 
-/// How to reach Redis over Upstash's REST protocol.
+/// The address of Redis, which speaks Upstash's REST protocol.
 #[derive(Clone, Debug)]
 pub struct RedisConfig {
-    /// The variables that the next two come from, for a message about them.
+    /// The variables of URL and token, for error messages.
     pub variables: [&'static str; 2],
-    /// Where it answers.
+    /// The URL.
     pub url: String,
-    /// Its bearer token.
+    /// The bearer token.
     pub token: Secret,
-    /// `KV_TIMEOUT_MS`: how long a request waits for it.
+    /// `KV_TIMEOUT_MS`: how long a request waits for Redis.
     pub timeout: Duration,
 }
 
-/// The lapses of the session model. Only tests have other values: the
-/// protocol was checked with these in this proportion.
+/// The intervals of the session model. Only tests change them; the protocol was
+/// verified with these proportions.
 #[derive(Clone, Copy, Debug)]
 pub struct Timing {
-    /// How long a record in Redis may be believed.
+    /// How long a session record in Redis is valid.
     pub record_life: Duration,
-    /// How long a mark stands; it must outlive every record that it ends.
+    /// How long an invalidation is kept. It must outlive the records that it
+    /// invalidates.
     pub mark_life: Duration,
-    /// How far `last_activity` may lag before a read brings it up to date.
+    /// How old `last_activity` may get before a read updates it.
     pub touch_after: Duration,
-    /// How long a stream of events lasts: less than its function may run.
+    /// How long an event stream lasts. It must end before the function's limit.
     pub stream_life: Duration,
 }
 
@@ -103,22 +103,26 @@ impl Config {
     ///
     /// # Errors
     ///
-    /// Names the first variable that is missing or malformed, never its value.
+    /// Fails with the name of the first missing or malformed variable. The message
+    /// never quotes the value.
     pub fn from_env() -> Result<Self, ConfigError> {
-        #[expect(clippy::disallowed_methods, reason = "this is the one place")]
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "only this module reads the environment"
+        )]
         let variables = std::env::vars_os();
-        // What is no text is none of ours.
+        // Variables that are not UTF-8 are not ours.
         let texts = variables.filter_map(|(name, value)| {
             Some((name.into_string().ok()?, value.into_string().ok()?))
         });
         Self::read(&texts.collect())
     }
 
-    /// Reads what `variables` say.
+    /// Reads the configuration from `variables`.
     ///
     /// # Errors
     ///
-    /// As [`Config::from_env`].
+    /// Fails as [`Config::from_env`] does.
     pub fn read(variables: &Variables) -> Result<Self, ConfigError> {
         let env = Environment(variables);
         let development = development(&env)?;
@@ -143,13 +147,13 @@ impl Config {
     }
 }
 
-/// Development is only what says so, and a deployment can never say so: there
-/// it would open the routes that cron and administrators alone may call.
+/// Returns whether `SABOR_ENV` is `development`. It is rejected on a deployment,
+/// because it opens administrative routes.
 fn development(env: &Environment<'_>) -> Result<bool, ConfigError> {
     match env.text("SABOR_ENV").as_deref() {
         None | Some("production") => return Ok(false),
         Some("development") => {}
-        Some(_) => return Err(refuse("SABOR_ENV", "must be development or production")),
+        Some(_) => return Err(invalid("SABOR_ENV", "must be development or production")),
     }
     let deployed = matches!(
         env.text("VERCEL_ENV").as_deref(),
@@ -157,9 +161,9 @@ fn development(env: &Environment<'_>) -> Result<bool, ConfigError> {
     );
     let node_production = env.text("NODE_ENV").as_deref() == Some("production");
     if deployed || node_production {
-        return Err(refuse(
+        return Err(invalid(
             "SABOR_ENV",
-            "development is refused on a deployment and with NODE_ENV=production",
+            "must not be development on a deployment or with NODE_ENV=production",
         ));
     }
     Ok(true)
@@ -175,16 +179,16 @@ fn redis(env: &Environment<'_>) -> Result<Option<RedisConfig>, ConfigError> {
         let Some(url) = env.text(url_name) else {
             continue;
         };
-        // The token would cross a network in the clear.
-        if !url.parse().is_ok_and(|url| may_be_called(&url)) {
-            return Err(refuse(
+        // Otherwise the token would be sent unencrypted.
+        if !url.parse().is_ok_and(|url| may_receive_secrets(&url)) {
+            return Err(invalid(
                 url_name,
-                "must begin with https:// (or be http:// on this machine)",
+                "must start with https:// (or http:// on this machine)",
             ));
         }
         let token = env
             .text(token_name)
-            .ok_or_else(|| refuse(token_name, format!("is required beside {url_name}")))?;
+            .ok_or_else(|| invalid(token_name, format!("is required when {url_name} is set")))?;
         return Ok(Some(RedisConfig {
             variables: [url_name, token_name],
             url,
@@ -199,13 +203,13 @@ fn session_secrets(env: &Environment<'_>) -> Result<Vec<Secret>, ConfigError> {
     let name = "SESSION_SECRET";
     let secrets = env.list(name);
     if secrets.is_empty() {
-        return Err(refuse(
+        return Err(invalid(
             name,
-            "is required: at least 32 bytes, such as of `openssl rand -hex 32`",
+            "is required: at least 32 bytes, such as from `openssl rand -hex 32`",
         ));
     }
     if secrets.iter().any(|secret| secret.len() < 32) {
-        return Err(refuse(name, "each secret must have at least 32 bytes"));
+        return Err(invalid(name, "each secret must have at least 32 bytes"));
     }
     Ok(secrets.into_iter().map(Secret::new).collect())
 }
@@ -214,12 +218,12 @@ fn encryption_keys(env: &Environment<'_>) -> Result<Keyring, ConfigError> {
     let name = "ENCRYPTION_KEY";
     let keys = env.list(name);
     if keys.is_empty() {
-        return Err(refuse(
+        return Err(invalid(
             name,
-            "is required: 32 bytes in base64 or hex, such as of `openssl rand -hex 32`",
+            "is required: 32 bytes in base64 or hex, such as from `openssl rand -hex 32`",
         ));
     }
-    Keyring::parse(&keys).ok_or_else(|| refuse(name, "each key must be 32 bytes in base64 or hex"))
+    Keyring::parse(&keys).ok_or_else(|| invalid(name, "each key must be 32 bytes in base64 or hex"))
 }
 
 fn cron_secret(env: &Environment<'_>, development: bool) -> Result<Option<Secret>, ConfigError> {
@@ -227,13 +231,13 @@ fn cron_secret(env: &Environment<'_>, development: bool) -> Result<Option<Secret
         return Ok(None);
     };
     if secret.len() < 16 && !development {
-        return Err(refuse("CRON_SECRET", "must have at least 16 characters"));
+        return Err(invalid("CRON_SECRET", "must have at least 16 characters"));
     }
     Ok(Some(Secret::new(secret)))
 }
 
-/// The deployment's own addresses are always allowed; Vercel names them
-/// without a scheme.
+/// Returns the allowed origins. The deployment's own addresses are always
+/// included; Vercel's variables have no scheme.
 fn origins(env: &Environment<'_>) -> Result<BTreeSet<String>, ConfigError> {
     let mut origins = BTreeSet::new();
     for origin in env.list("ALLOWED_ORIGINS") {
@@ -274,7 +278,7 @@ mod tests {
     }
 
     #[test]
-    fn a_missing_or_short_secret_is_named_and_never_shown() {
+    fn the_error_about_a_secret_names_the_variable_and_hides_the_value() {
         assert!(problem(&[("SESSION_SECRET", "")]).starts_with("SESSION_SECRET: is required"));
         let short = problem(&[(
             "SESSION_SECRET",
@@ -287,7 +291,7 @@ mod tests {
     }
 
     #[test]
-    fn both_generations_of_names_are_read_and_the_first_wins() {
+    fn alternative_variable_names_are_read_and_the_first_wins() {
         let config = read(&[
             ("UPSTASH_REDIS_REST_URL", "https://second.example"),
             ("UPSTASH_REDIS_REST_TOKEN", "two"),
@@ -303,7 +307,7 @@ mod tests {
     }
 
     #[test]
-    fn the_token_of_redis_goes_over_https_alone() {
+    fn redis_must_use_https() {
         let redis = |url| problem(&[("KV_REST_API_URL", url), ("KV_REST_API_TOKEN", "t")]);
         for bad in [
             "http://redis.example",
@@ -317,7 +321,7 @@ mod tests {
     }
 
     #[test]
-    fn development_is_refused_on_a_deployment() {
+    fn development_mode_is_rejected_on_a_deployment() {
         assert!(!read(&[]).unwrap().development);
         assert!(read(&[("SABOR_ENV", "development")]).unwrap().development);
         for (name, value) in [
@@ -325,8 +329,8 @@ mod tests {
             ("VERCEL_ENV", "preview"),
             ("NODE_ENV", "production"),
         ] {
-            let refused = problem(&[("SABOR_ENV", "development"), (name, value)]);
-            assert!(refused.starts_with("SABOR_ENV:"), "{name}={value}");
+            let message = problem(&[("SABOR_ENV", "development"), (name, value)]);
+            assert!(message.starts_with("SABOR_ENV:"), "{name}={value}");
         }
     }
 
@@ -362,7 +366,7 @@ mod tests {
     }
 
     #[test]
-    fn addresses_of_mail_are_checked_before_the_first_mail() {
+    fn mail_addresses_are_checked_at_startup() {
         for (name, good) in [
             ("MAIL_FROM", "Sabor con Flow <hello@studio.example>"),
             ("MAIL_FROM", "hello@studio.example"),
@@ -411,7 +415,7 @@ mod tests {
     }
 
     #[test]
-    fn debug_shows_no_secret() {
+    fn debug_hides_secrets() {
         let config = read(&[
             ("OAUTH_GOOGLE_CLIENT_ID", "us"),
             ("OAUTH_GOOGLE_CLIENT_SECRET", "secret-of-google"),
@@ -498,7 +502,7 @@ mod properties {
 
     proptest! {
         #[test]
-        fn any_environment_is_a_configuration_or_one_line_that_names_a_variable(
+        fn any_environment_is_valid_or_fails_with_one_line_that_names_a_variable(
             pairs in proptest::collection::vec((select(NAMES), value()), 1..6),
         ) {
             let pairs: Vec<_> = pairs.iter().map(|(name, value)| (*name, value.as_str())).collect();

@@ -1,4 +1,4 @@
-//! Calls to the outside: HTTPS to those whose services the house uses.
+//! The HTTPS client for calls to other services.
 
 use std::sync::OnceLock;
 use std::time::Duration;
@@ -16,75 +16,76 @@ use tokio::time::timeout;
 use crate::runtime::background::BoxFuture;
 use crate::runtime::tls;
 
-/// The largest answer that is read, in bytes.
-const MAX_ANSWER: usize = 1024 * 1024;
+/// The maximum size of a response body.
+const MAX_BODY_BYTES: usize = 1024 * 1024;
 
-type HttpClient = Client<HttpsConnector<HttpConnector>, Full<Bytes>>;
+type HyperClient = Client<HttpsConnector<HttpConnector>, Full<Bytes>>;
 
-/// What was answered, whatever the status.
+/// A response with any status.
 #[derive(Debug)]
-pub struct Answer {
+pub struct HttpResponse {
     /// The HTTP status.
     pub status: StatusCode,
-    /// Its headers.
+    /// The headers.
     pub headers: HeaderMap,
-    /// At most 1 MiB.
+    /// The body, of at most 1 MiB.
     pub body: Bytes,
 }
 
-/// Why there is no answer. Whether the request was acted on is not known,
-/// unless there was no connection. Never quotes the request, which holds secrets.
+/// Why there is no response. The request may have been processed, except after
+/// [`HttpError::Connect`]. Messages never quote the request, which holds secrets.
 #[derive(Debug, Error)]
-pub enum Failure {
-    /// An address that no secret may be sent to.
-    #[error("an address that is neither https:// nor http:// on this machine")]
+pub enum HttpError {
+    /// The address is neither HTTPS nor local.
+    #[error("the address must use https://, or http:// on this machine")]
     Address,
-    /// Nobody took the call.
-    #[error("no connection")]
+    /// No connection could be made.
+    #[error("failed to connect")]
     Connect(#[source] hyper_util::client::legacy::Error),
     /// The connection broke.
     #[error("the connection broke")]
     Broken(#[source] Box<dyn std::error::Error + Send + Sync>),
-    /// More than 1 MiB.
-    #[error("an answer of more than 1 MiB")]
+    /// The response is larger than 1 MiB.
+    #[error("the response is larger than 1 MiB")]
     TooLarge,
-    /// It took too long.
-    #[error("no answer within {0:?}")]
+    /// The response did not arrive in time.
+    #[error("no response within {0:?}")]
     Deadline(Duration),
 }
 
-/// A client over HTTP/1.1, made on its first use: most functions never call.
+/// An HTTP/1.1 client, created on first use, because most functions never use it.
 ///
-/// Calls are few, and an instance is frozen between them, so that a connection
-/// that was kept would mostly be found dead: each call makes one of its own.
-/// Redirections are not followed.
+/// Each call opens a new connection. Calls are rare and instances are frozen in
+/// between, so that a kept connection would mostly be dead. Redirects are not
+/// followed.
 #[derive(Default)]
-pub struct Outbound(OnceLock<HttpClient>);
+pub struct HttpClient(OnceLock<HyperClient>);
 
-impl Outbound {
-    /// Sends one request, once.
+impl HttpClient {
+    /// Sends a request without retries.
     ///
     /// # Errors
     ///
-    /// [`Failure`]; a status of failure is an answer.
+    /// Fails with [`HttpError`] when there is no response. A response with an error
+    /// status is not an error.
     pub fn send(
         &self,
         request: Request<Full<Bytes>>,
         deadline: Duration,
-    ) -> BoxFuture<'_, Result<Answer, Failure>> {
+    ) -> BoxFuture<'_, Result<HttpResponse, HttpError>> {
         Box::pin(async move {
-            if !may_be_called(request.uri()) {
-                return Err(Failure::Address);
+            if !may_receive_secrets(request.uri()) {
+                return Err(HttpError::Address);
             }
             let exchanged = timeout(deadline, self.exchange(request));
-            exchanged.await.map_err(|_| Failure::Deadline(deadline))?
+            exchanged.await.map_err(|_| HttpError::Deadline(deadline))?
         })
     }
 
-    async fn exchange(&self, request: Request<Full<Bytes>>) -> Result<Answer, Failure> {
+    async fn exchange(&self, request: Request<Full<Bytes>>) -> Result<HttpResponse, HttpError> {
         let response = self.0.get_or_init(client).request(request).await;
-        let (head, body) = response.map_err(connection_failure)?.into_parts();
-        Ok(Answer {
+        let (head, body) = response.map_err(connection_error)?.into_parts();
+        Ok(HttpResponse {
             status: head.status,
             headers: head.headers,
             body: read(body).await?,
@@ -92,8 +93,9 @@ impl Outbound {
     }
 }
 
-/// In the clear only to this machine, where a stand-in may answer.
-pub(crate) fn may_be_called(address: &Uri) -> bool {
+/// Returns whether secrets may be sent to this address: HTTPS, or HTTP on this
+/// machine.
+pub(crate) fn may_receive_secrets(address: &Uri) -> bool {
     match address.scheme_str() {
         Some("https") => true,
         Some("http") => matches!(address.host(), Some("localhost" | "127.0.0.1" | "[::1]")),
@@ -101,7 +103,7 @@ pub(crate) fn may_be_called(address: &Uri) -> bool {
     }
 }
 
-fn client() -> HttpClient {
+fn client() -> HyperClient {
     let mut tcp = HttpConnector::new();
     tcp.enforce_http(false);
     tcp.set_nodelay(true);
@@ -115,19 +117,19 @@ fn client() -> HttpClient {
         .build(connector)
 }
 
-async fn read(body: Incoming) -> Result<Bytes, Failure> {
-    match Limited::new(body, MAX_ANSWER).collect().await {
+async fn read(body: Incoming) -> Result<Bytes, HttpError> {
+    match Limited::new(body, MAX_BODY_BYTES).collect().await {
         Ok(whole) => Ok(whole.to_bytes()),
-        Err(error) if error.is::<LengthLimitError>() => Err(Failure::TooLarge),
-        Err(error) => Err(Failure::Broken(error)),
+        Err(error) if error.is::<LengthLimitError>() => Err(HttpError::TooLarge),
+        Err(error) => Err(HttpError::Broken(error)),
     }
 }
 
-fn connection_failure(error: hyper_util::client::legacy::Error) -> Failure {
+fn connection_error(error: hyper_util::client::legacy::Error) -> HttpError {
     if error.is_connect() {
-        Failure::Connect(error)
+        HttpError::Connect(error)
     } else {
-        Failure::Broken(error.into())
+        HttpError::Broken(error.into())
     }
 }
 
@@ -136,7 +138,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn in_the_clear_only_this_machine_is_called() {
+    fn plain_http_is_allowed_only_on_this_machine() {
         for (address, called) in [
             ("https://api.stripe.com/v1/refunds", true),
             ("http://127.0.0.1:8420/v1", true),
@@ -148,7 +150,7 @@ mod tests {
             ("/v1/refunds", false),
         ] {
             assert_eq!(
-                may_be_called(&address.parse().unwrap()),
+                may_receive_secrets(&address.parse().unwrap()),
                 called,
                 "{address}"
             );
@@ -164,16 +166,16 @@ mod properties {
 
     proptest! {
         #[test]
-        fn no_address_that_is_called_in_the_clear_leads_away(
+        fn a_plain_http_address_never_leads_to_another_machine(
             address in prop_oneof![
                 "http://[!-~]{0,30}", "http://(localhost|127\\.0\\.0\\.1|\\[::1\\])[!-~]{0,12}", "[a-z]{0,6}://[!-~]{0,20}",
             ],
         ) {
             let Ok(uri) = address.parse::<Uri>() else { return Ok(()) };
-            if !may_be_called(&uri) || uri.scheme_str() == Some("https") {
+            if !may_receive_secrets(&uri) || uri.scheme_str() == Some("https") {
                 return Ok(());
             }
-            // Nor would it by the rules of browsers, which other programs follow.
+            // Also by the WHATWG URL rules.
             let host = url::Url::parse(&address).ok().and_then(|url| Some(url.host_str()?.to_owned()));
             assert!(matches!(host.as_deref(), None | Some("localhost" | "127.0.0.1" | "[::1]")), "{address}");
         }

@@ -1,16 +1,15 @@
-//! The log: lines of JSON on a deployment, lines for people locally.
+//! The log: JSON lines on a deployment, readable lines in development.
 
 use std::io::IsTerminal;
 
-/// Sends what is traced to the standard output. Called once, by whatever is a
-/// process; a second call changes nothing.
+/// Starts logging to standard output. A second call has no effect.
 pub fn start(development: bool) {
     let lines = tracing_subscriber::fmt()
         .with_max_level(tracing::Level::INFO)
         .with_target(false)
-        // A file, or `vercel dev`, would show the codes of the colours.
+        // Files and `vercel dev` would show the escape codes.
         .with_ansi(std::io::stdout().is_terminal());
-    // The only failure is that there is a log already, which then stays.
+    // This only fails if logging was started before.
     let _ = if development {
         lines.compact().try_init()
     } else {

@@ -25,7 +25,7 @@ use crate::error::{Error, Result};
 use crate::models::oauth_state::{Started, State};
 use crate::runtime::background::BoxFuture;
 use crate::runtime::config::{Protocol, ProviderConfig};
-use crate::runtime::http_client::{Answer, may_be_called};
+use crate::runtime::http_client::{self, may_receive_secrets};
 use crate::store::postgres::chain;
 
 /// What a provider says of itself (OpenID Connect Discovery 1.0 § 3); of GitHub,
@@ -326,7 +326,7 @@ async fn discover(app: &App, config: &ProviderConfig) -> Result<Metadata> {
     }
     // The browser is sent there.
     let address = metadata.authorization_endpoint.parse();
-    if !address.is_ok_and(|address| may_be_called(&address)) {
+    if !address.is_ok_and(|address| may_receive_secrets(&address)) {
         return Err(Error::unavailable("a provider names no address of a page"));
     }
     Ok(metadata)
@@ -337,7 +337,7 @@ async fn get(
     config: &ProviderConfig,
     address: &str,
     access_token: Option<&str>,
-) -> Result<Answer> {
+) -> Result<http_client::HttpResponse> {
     let mut request = Request::builder()
         .method(Method::GET)
         .uri(address)
@@ -361,8 +361,8 @@ async fn send(
     app: &App,
     config: &ProviderConfig,
     request: Request<http_body_util::Full<hyper::body::Bytes>>,
-) -> Result<Answer> {
-    let answer = app.outbound().send(request, config.deadline).await;
+) -> Result<http_client::HttpResponse> {
+    let answer = app.http_client().send(request, config.deadline).await;
     let answer = answer.map_err(|failure| unavailable(config, &chain(&failure)))?;
     let status = answer.status;
     if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS {
@@ -376,7 +376,7 @@ fn unavailable(config: &ProviderConfig, cause: &str) -> Error {
     Error::unavailable(format!("{}: {cause}", config.name))
 }
 
-fn understood<T: DeserializeOwned>(answer: &Answer) -> Result<T> {
+fn understood<T: DeserializeOwned>(answer: &http_client::HttpResponse) -> Result<T> {
     if answer.status != StatusCode::OK {
         let status = answer.status.as_u16();
         return Err(Error::unavailable(format!(

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use thiserror::Error;
 
-/// Why the environment cannot be used: one line that names the variable.
+/// An invalid configuration. The message is one line that names the variable.
 #[derive(Debug, Error)]
 #[error("{variable}: {problem}")]
 pub struct ConfigError {
@@ -14,14 +14,14 @@ pub struct ConfigError {
     problem: String,
 }
 
-/// What is set, by name.
+/// Environment variables by name.
 pub type Variables = BTreeMap<String, String>;
 
 /// The variables, and how each kind of value is read.
 pub(super) struct Environment<'a>(pub(super) &'a Variables);
 
 impl Environment<'_> {
-    /// A variable that is set to nothing counts as not set.
+    /// Returns the value of a variable. An empty variable counts as unset.
     pub(super) fn text(&self, name: &str) -> Option<String> {
         let value = self.0.get(name)?.trim();
         (!value.is_empty()).then(|| value.to_owned())
@@ -31,7 +31,7 @@ impl Environment<'_> {
         self.0.keys().map(String::as_str)
     }
 
-    /// The first of `names` that is set, with its name.
+    /// Returns the first of `names` that is set, with its name.
     pub(super) fn first(&self, names: &[&'static str]) -> Option<(&'static str, String)> {
         names
             .iter()
@@ -42,20 +42,20 @@ impl Environment<'_> {
         &self,
         name: &str,
         default: T,
-        what: &str,
+        expected: &str,
     ) -> Result<T, ConfigError> {
         match self.text(name) {
             None => Ok(default),
             Some(value) => value
                 .parse()
-                .map_err(|_| refuse(name, format!("must be {what}"))),
+                .map_err(|_| invalid(name, format!("must be {expected}"))),
         }
     }
 
     pub(super) fn millis(&self, name: &str, default: u64) -> Result<Duration, ConfigError> {
         let millis = self.parse(name, default, "a whole number of milliseconds")?;
         if millis == 0 {
-            return Err(refuse(name, "must be at least 1"));
+            return Err(invalid(name, "must be at least 1"));
         }
         Ok(Duration::from_millis(millis))
     }
@@ -65,7 +65,7 @@ impl Environment<'_> {
             None => Ok(default),
             Some("true" | "1" | "on" | "yes") => Ok(true),
             Some("false" | "0" | "off" | "no") => Ok(false),
-            Some(_) => Err(refuse(name, "must be true or false")),
+            Some(_) => Err(invalid(name, "must be true or false")),
         }
     }
 
@@ -78,14 +78,14 @@ impl Environment<'_> {
     }
 }
 
-pub(super) fn refuse(variable: &str, problem: impl Into<String>) -> ConfigError {
+pub(super) fn invalid(variable: &str, problem: impl Into<String>) -> ConfigError {
     ConfigError {
         variable: variable.to_owned(),
         problem: problem.into(),
     }
 }
 
-/// `scheme://host[:port]` and no more, in the form in which a browser sends it.
+/// Parses an origin, `scheme://host[:port]`, in the form that browsers send.
 pub(super) fn exact_origin(name: &str, text: &str) -> Result<String, ConfigError> {
     let origin = text.trim_end_matches('/').to_ascii_lowercase();
     let host = origin
@@ -95,9 +95,9 @@ pub(super) fn exact_origin(name: &str, text: &str) -> Result<String, ConfigError
         Some(host) if !host.is_empty() && !host.contains(['/', '?', '#', '@', '*', ' ']) => {
             Ok(origin)
         }
-        _ => Err(refuse(
+        _ => Err(invalid(
             name,
-            "must hold origins such as https://example.com, without a path",
+            "must be an origin such as https://example.com, without a path",
         )),
     }
 }

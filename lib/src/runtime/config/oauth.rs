@@ -1,34 +1,33 @@
-//! Sign-in providers: `OAUTH_<PROVIDER>_CLIENT_ID` and its like.
+//! The sign-in providers, from `OAUTH_<PROVIDER>_…` variables.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::environment::{ConfigError, Environment, refuse};
+use super::environment::{ConfigError, Environment, invalid};
 use crate::crypto::secret::Secret;
-use crate::runtime::http_client::may_be_called;
+use crate::runtime::http_client::may_receive_secrets;
 
-/// A provider by which members may sign in.
+/// A sign-in provider.
 #[derive(Clone, Debug)]
 pub struct ProviderConfig {
-    /// As it stands in the path of its function: lower case, with `-` where the
-    /// variable has `_`.
+    /// The name, as in the path: in lower case, with `-` where the variable has
+    /// `_`.
     pub name: String,
-    /// What it speaks.
+    /// The protocol.
     pub protocol: Protocol,
     /// `OAUTH_<PROVIDER>_CLIENT_ID`
     pub client_id: String,
     /// `OAUTH_<PROVIDER>_CLIENT_SECRET`
     pub client_secret: Secret,
-    /// `OAUTH_<PROVIDER>_ISSUER`, without a slash at its end: what an ID token
-    /// has to name, and where its configuration is found. For GitHub the site.
+    /// `OAUTH_<PROVIDER>_ISSUER`, without a trailing slash: the issuer of ID tokens,
+    /// and the base of the discovery document. For GitHub, the site.
     pub issuer: String,
-    /// How long one call to it may take: five seconds. Only tests have other
-    /// values.
+    /// The time limit of a call: five seconds, except in tests.
     pub deadline: Duration,
 }
 
 impl ProviderConfig {
-    /// As people call it.
+    /// Returns the name for people, such as `Google`.
     pub fn label(&self) -> String {
         if self.protocol == Protocol::GitHub {
             return "GitHub".to_owned();
@@ -39,16 +38,16 @@ impl ProviderConfig {
     }
 }
 
-/// What a provider speaks.
+/// The protocol of a provider.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Protocol {
     /// OpenID Connect, with discovery.
     OpenId,
-    /// OAuth 2.0, and an API of its own that says who somebody is.
+    /// OAuth 2.0, with GitHub's API for the user's identity.
     GitHub,
 }
 
-/// The providers that are set up, by name.
+/// Returns the configured providers by name.
 pub(super) fn providers(
     env: &Environment<'_>,
 ) -> Result<BTreeMap<String, ProviderConfig>, ConfigError> {
@@ -72,27 +71,30 @@ fn provider(env: &Environment<'_>, name: &str) -> Result<Option<ProviderConfig>,
     let secret_name = format!("OAUTH_{name}_CLIENT_SECRET");
     let client_secret = env
         .text(&secret_name)
-        .ok_or_else(|| refuse(&secret_name, format!("is required beside {id_name}")))?;
+        .ok_or_else(|| invalid(&secret_name, format!("is required when {id_name} is set")))?;
     let issuer_name = format!("OAUTH_{name}_ISSUER");
     let issuer = env.text(&issuer_name).or_else(|| default_issuer(name));
     let issuer = issuer.ok_or_else(|| {
-        let problem = "is required for a provider other than GOOGLE and GITHUB";
-        refuse(&issuer_name, problem)
+        let problem = "is required for providers other than GOOGLE and GITHUB";
+        invalid(&issuer_name, problem)
     })?;
-    // The secret would cross a network in the clear.
-    if !issuer.parse().is_ok_and(|issuer| may_be_called(&issuer)) {
-        return Err(refuse(
+    // Otherwise the secret would be sent unencrypted.
+    if !issuer
+        .parse()
+        .is_ok_and(|issuer| may_receive_secrets(&issuer))
+    {
+        return Err(invalid(
             &issuer_name,
-            "must begin with https:// (or be http:// on this machine)",
+            "must start with https:// (or http:// on this machine)",
         ));
     }
     let own_name = name.to_ascii_lowercase().replace('_', "-");
-    // How a session was made is kept by this name, beside these.
+    // A session's login method is stored under the provider's name or one of these.
     if ["password", "anonymous"].contains(&own_name.as_str()) {
-        return Err(refuse(&id_name, "the provider needs another name"));
+        return Err(invalid(&id_name, "has a reserved provider name"));
     }
     if own_name.len() > 50 {
-        return Err(refuse(&id_name, "the provider's name is too long"));
+        return Err(invalid(&id_name, "has a provider name that is too long"));
     }
     Ok(Some(ProviderConfig {
         protocol: match name {

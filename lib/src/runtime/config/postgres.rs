@@ -1,4 +1,4 @@
-//! How to reach Postgres, from connection strings as hosting providers write them.
+//! The Postgres configuration, from the connection strings of hosting providers.
 
 use std::net::IpAddr;
 use std::str::FromStr;
@@ -6,24 +6,24 @@ use std::time::Duration;
 
 use tokio_postgres::config::{Host, SslMode};
 
-use super::environment::{ConfigError, Environment, refuse};
+use super::environment::{ConfigError, Environment, invalid};
 
-/// How to reach Postgres, and how many connections to hold.
+/// The connection to Postgres and the size of the pool.
 #[derive(Clone, Debug)]
 pub struct PostgresConfig {
-    /// Host, user, password and TLS mode. Its `Debug` hides the password.
+    /// Host, user, password and TLS mode. `Debug` hides the password.
     pub connection: tokio_postgres::Config,
-    /// `POSTGRES_CA_CERT`, PEM: trusted instead of the public roots.
+    /// `POSTGRES_CA_CERT`: PEM certificates to trust instead of the public roots.
     pub ca_certificate: Option<String>,
-    /// `POSTGRES_POOL_MAX`: connections of one process, at the most.
+    /// `POSTGRES_POOL_MAX`: the maximum number of connections of a process.
     pub pool_max: usize,
-    /// `POSTGRES_POOL_TIMEOUT_MS`: how long a request waits for a free one.
+    /// `POSTGRES_POOL_TIMEOUT_MS`: how long a request waits for a free connection.
     pub pool_timeout: Duration,
-    /// `POSTGRES_CONNECT_TIMEOUT_MS`: how long making one may take.
+    /// `POSTGRES_CONNECT_TIMEOUT_MS`: how long opening a connection may take.
     pub connect_timeout: Duration,
-    /// `POSTGRES_IDLE_TIMEOUT_MS`: after this it is not used again.
+    /// `POSTGRES_IDLE_TIMEOUT_MS`: how long an unused connection is kept.
     pub idle_timeout: Duration,
-    /// `SLOW_QUERY_MS`: a statement that takes longer is logged.
+    /// `SLOW_QUERY_MS`: statements that take longer are logged.
     pub slow_query: Duration,
 }
 
@@ -38,7 +38,7 @@ const DIRECT: [&str; 4] = [
 pub(super) fn postgres(env: &Environment<'_>) -> Result<PostgresConfig, ConfigError> {
     let pool_max = env.parse("POSTGRES_POOL_MAX", 20, "a whole number")?;
     if pool_max == 0 {
-        return Err(refuse("POSTGRES_POOL_MAX", "must be at least 1"));
+        return Err(invalid("POSTGRES_POOL_MAX", "must be at least 1"));
     }
     Ok(PostgresConfig {
         connection: connection(env, &POOLED)?,
@@ -53,7 +53,7 @@ pub(super) fn postgres(env: &Environment<'_>) -> Result<PostgresConfig, ConfigEr
     })
 }
 
-/// The connection past the pooler, where there is one.
+/// Returns the direct connection, or the pooled one if no other is set.
 pub(super) fn direct(env: &Environment<'_>) -> Result<tokio_postgres::Config, ConfigError> {
     connection(env, &DIRECT)
 }
@@ -68,7 +68,7 @@ fn connection(
 ) -> Result<tokio_postgres::Config, ConfigError> {
     let (name, url) = env
         .first(names)
-        .ok_or_else(|| refuse(names[0], "is required: a connection string of Postgres"))?;
+        .ok_or_else(|| invalid(names[0], "is required: a Postgres connection string"))?;
     let mut config = connection_string(name, &url)?;
     config
         .connect_timeout(connect_timeout(env)?)
@@ -76,15 +76,15 @@ fn connection(
     Ok(config)
 }
 
-/// Reads a connection string as hosting providers write it.
+/// Parses a connection string as hosting providers write it.
 ///
-/// The driver refuses some of what they put into its query. What asks for
-/// less checking than is done anyway is taken as the mode that is done; what
-/// speaks to other drivers is passed over; the rest is refused by name.
+/// The driver rejects some of their query parameters. TLS modes that verify less
+/// than this client does are raised to its mode, parameters for other drivers are
+/// ignored, and unknown parameters are rejected by name.
 fn connection_string(name: &str, url: &str) -> Result<tokio_postgres::Config, ConfigError> {
     let (base, query) = url.split_once('?').unwrap_or((url, ""));
-    // Of a password with a bare `?`, `&` or `=` in it a part comes to stand where
-    // the names of parameters do.
+    // If the password has an unescaped `?`, `&` or `=`, a part of it may look like
+    // a parameter name, which must not be quoted.
     let may_hold_password =
         !url.starts_with("postgres") || query.contains('@') || query.contains("password");
     let is_name = |text: &str| text.bytes().all(|b| b.is_ascii_lowercase() || b == b'_');
@@ -103,9 +103,9 @@ fn connection_string(name: &str, url: &str) -> Result<tokio_postgres::Config, Co
             ("sslrootcert", "system")
             | ("pgbouncer" | "connection_limit" | "pool_timeout" | "schema", _) => {}
             ("sslrootcert", _) => {
-                return Err(refuse(
+                return Err(invalid(
                     name,
-                    "sslrootcert cannot be read here: put the certificate into POSTGRES_CA_CERT",
+                    "sslrootcert is not supported: put the certificate into POSTGRES_CA_CERT",
                 ));
             }
             (
@@ -125,12 +125,12 @@ fn connection_string(name: &str, url: &str) -> Result<tokio_postgres::Config, Co
                 _,
             ) => kept.push(pair),
             (unknown, _) if may_hold_password || !is_name(unknown) => {
-                return Err(refuse(name, "is not a connection string of Postgres"));
+                return Err(invalid(name, "is not a valid Postgres connection string"));
             }
             (unknown, _) => {
-                return Err(refuse(
+                return Err(invalid(
                     name,
-                    format!("the parameter {unknown:?} is not understood"),
+                    format!("has the unknown parameter {unknown:?}"),
                 ));
             }
         }
@@ -141,8 +141,8 @@ fn connection_string(name: &str, url: &str) -> Result<tokio_postgres::Config, Co
         format!("{base}?{}", kept.join("&"))
     };
     let mut config = tokio_postgres::Config::from_str(&text)
-        .map_err(|_| refuse(name, "is not a connection string of Postgres"))?;
-    // Across a network nothing goes in the clear unless the string says so.
+        .map_err(|_| invalid(name, "is not a valid Postgres connection string"))?;
+    // Remote connections use TLS unless the string disables it.
     if !mode_given && !is_local(&config) {
         config.ssl_mode(SslMode::Require);
     }
@@ -165,7 +165,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn connection_strings_of_hosting_providers_are_understood() {
+    fn connection_strings_of_hosting_providers_are_parsed() {
         let neon = "postgres://u:p@ep.neon.example/db?sslmode=require&channel_binding=require";
         let config = read(&[("POSTGRES_URL", neon)]).unwrap().postgres.connection;
         assert_eq!(config.get_ssl_mode(), SslMode::Require);
@@ -179,8 +179,8 @@ mod tests {
             let config = read(&[("POSTGRES_URL", &url)]).unwrap();
             assert_eq!(config.postgres.connection.get_ssl_mode(), mode, "{query}");
         }
-        let refused = problem(&[("POSTGRES_URL", "postgres://u@db.example/db?hocus=pocus")]);
-        assert!(refused.contains("\"hocus\"") && !refused.contains("pocus"));
+        let message = problem(&[("POSTGRES_URL", "postgres://u@db.example/db?hocus=pocus")]);
+        assert!(message.contains("\"hocus\"") && !message.contains("pocus"));
         let unescaped = problem(&[("POSTGRES_URL", "postgres://u:pa?ss@h/d?sslmode=require")]);
         assert!(!unescaped.contains("ss@h"), "{unescaped}");
         assert!(
@@ -198,7 +198,7 @@ mod properties {
 
     proptest! {
         #[test]
-        fn of_a_connection_string_that_is_refused_no_part_of_the_password_is_told(
+        fn the_error_about_a_connection_string_hides_the_password(
             secret in "[a-z]{12}", before in "[!-~]{0,6}[?&=]?", after in "[?&=]?[!-~]{0,6}",
             query in "(\\?[a-z_]{1,9}=[a-z]{1,9}(&[a-z_]{1,9}=[a-z]{1,9})?)?",
         ) {

@@ -1,89 +1,86 @@
-//! The house: its rules, its mail, and its card payments.
+//! The configuration of the studio, its mail, and its card payments.
 
 use std::path::PathBuf;
 use std::time::Duration;
 
 use email_address::{EmailAddress, Options};
 
-use super::environment::{ConfigError, Environment, exact_origin, refuse};
+use super::environment::{ConfigError, Environment, exact_origin, invalid};
 use crate::crypto::secret::Secret;
-use crate::runtime::http_client::may_be_called;
+use crate::runtime::http_client::may_receive_secrets;
 
-/// Where and when the studio is, and what it allows.
+/// The studio's name, place and rules.
 #[derive(Clone, Debug)]
 pub struct StudioConfig {
-    /// `STUDIO_TIMEZONE`: a name of the IANA database. Its form is checked
-    /// here; the functions that carry the database check that it is in there.
+    /// `STUDIO_TIMEZONE`: an IANA time zone. Only its form is checked here; the
+    /// functions that link the time zone database look it up.
     pub time_zone: String,
-    /// `STUDIO_CURRENCY`: three letters of ISO 4217.
+    /// `STUDIO_CURRENCY`: an ISO 4217 code.
     pub currency: String,
-    /// `WAITLIST_CUTOFF_HOURS`: so long before the start nobody is promoted
-    /// any more.
+    /// `WAITLIST_CUTOFF_HOURS`: how long before the start of a class its waitlist
+    /// closes.
     pub waitlist_cutoff: Duration,
-    /// `CANCELLATION_WINDOW_HOURS`: a cancellation later than this before the
-    /// start is late, and not refunded.
+    /// `CANCELLATION_WINDOW_HOURS`: how long before the start of a class a
+    /// cancellation becomes late. Late cancellations are not refunded.
     pub cancellation_window: Duration,
-    /// `ARCHIVE_RETENTION_MONTHS`: so long tokens for partner applications stay
-    /// in the archive.
+    /// `ARCHIVE_RETENTION_MONTHS`: how long cross-app tokens stay in the archive.
     pub archive_retention_months: i32,
-    /// Where links in mails and the way back from a payment lead: `SITE_URL`,
-    /// else the address that Vercel gave the production deployment. Without a
-    /// slash at its end.
+    /// `SITE_URL`, or the address of the production deployment on Vercel, without
+    /// a trailing slash. Links in mails and returns from payments lead to it.
     pub site_url: String,
 }
 
-/// How mail leaves the house.
+/// The configuration of outgoing mail.
 #[derive(Clone, Debug)]
 pub struct MailConfig {
-    /// What carries it.
+    /// The transport.
     pub transport: MailTransport,
-    /// `MAIL_FROM`: an address, with or without a name before it.
+    /// `MAIL_FROM`: the sender, with or without a display name.
     pub from: String,
-    /// `CONTACT_TO`: who reads the contact form. `None`: the administration's
-    /// list alone.
+    /// `CONTACT_TO`: the recipient of contact-form messages. If it is `None`, they
+    /// only appear in the administration.
     pub contact_to: Option<String>,
 }
 
-/// What carries mail.
+/// How mail is sent.
 #[derive(Clone, Debug)]
 pub enum MailTransport {
-    /// `SMTP_HOST` and its like.
+    /// By SMTP, if `SMTP_HOST` is set.
     Smtp(SmtpConfig),
-    /// Files in this folder, for a developer to look at.
+    /// As files in this folder, in development.
     Folder(PathBuf),
-    /// Nothing is set: mail waits in the outbox.
+    /// Not at all: mail waits in the outbox.
     Nothing,
 }
 
-/// How to reach the server that takes mail.
+/// The connection to the mail server.
 #[derive(Clone, Debug)]
 pub struct SmtpConfig {
     /// `SMTP_HOST`
     pub host: String,
-    /// `SMTP_PORT`: 465 is TLS from the start, any other STARTTLS; in the
-    /// clear only to this machine.
+    /// `SMTP_PORT`: 465 uses TLS, other ports use STARTTLS. Unencrypted connections
+    /// are made only to this machine.
     pub port: u16,
-    /// `SMTP_CA_CERT`, PEM: trusted instead of the public roots, and then TLS
-    /// is asked of this machine, too.
+    /// `SMTP_CA_CERT`: PEM certificates to trust instead of the public roots. If it
+    /// is set, connections to this machine use TLS too.
     pub ca_certificate: Option<String>,
-    /// `SMTP_USER` and `SMTP_PASS`; `None`: the server asks for neither.
+    /// `SMTP_USER` and `SMTP_PASS`, if the server needs them.
     pub credentials: Option<(String, Secret)>,
-    /// How long it may take to let us in; a mail may take three times that. Both
-    /// together stay below a minute, the pause after a first try.
+    /// The time limit for connecting. Sending a mail may take three times as long.
+    /// Together they stay below a minute, the pause after a first attempt.
     pub deadline: Duration,
 }
 
-/// How to reach Stripe.
+/// The connection to Stripe.
 #[derive(Clone, Debug)]
 pub struct StripeConfig {
     /// `STRIPE_SECRET_KEY`
     pub secret_key: Secret,
-    /// `STRIPE_WEBHOOK_SECRET`: signs what Stripe tells us.
+    /// `STRIPE_WEBHOOK_SECRET`: verifies Stripe's webhook events.
     pub webhook_secret: Secret,
-    /// `STRIPE_API_BASE`, without a slash at its end.
+    /// `STRIPE_API_BASE`, without a trailing slash.
     pub api_base: String,
-    /// How long an answer may take, with all that is tried for it. Only tests
-    /// have another than ten seconds.
+    /// The time limit of a call, including retries: ten seconds, except in tests.
     pub deadline: Duration,
 }
 
@@ -105,9 +102,9 @@ fn time_zone(env: &Environment<'_>) -> Result<String, ConfigError> {
     let name = "STUDIO_TIMEZONE";
     let zone = env.text(name).unwrap_or_else(|| "America/Denver".into());
     let known = |c: char| c.is_ascii_alphanumeric() || "/_+-".contains(c);
-    // A name without an area is an offset, or a rule that no clock change moves.
+    // Names without an area are fixed offsets or legacy names.
     if zone != "UTC" && (!zone.contains('/') || !zone.chars().all(known)) {
-        return Err(refuse(name, "must be a time zone such as America/Denver"));
+        return Err(invalid(name, "must be a time zone such as America/Denver"));
     }
     Ok(zone)
 }
@@ -116,7 +113,7 @@ fn currency(env: &Environment<'_>) -> Result<String, ConfigError> {
     let name = "STUDIO_CURRENCY";
     let currency = env.text(name).unwrap_or_else(|| "USD".into());
     if currency.len() != 3 || !currency.bytes().all(|b| b.is_ascii_uppercase()) {
-        return Err(refuse(name, "must be three capital letters, such as USD"));
+        return Err(invalid(name, "must be three capital letters, such as USD"));
     }
     Ok(currency)
 }
@@ -124,7 +121,7 @@ fn currency(env: &Environment<'_>) -> Result<String, ConfigError> {
 fn hours(env: &Environment<'_>, name: &str, default: u32) -> Result<Duration, ConfigError> {
     let hours: u32 = env.parse(name, default, "a whole number of hours")?;
     if hours > 24 * 30 {
-        return Err(refuse(name, "must be at most 720, which is thirty days"));
+        return Err(invalid(name, "must be at most 720 (thirty days)"));
     }
     Ok(Duration::from_secs(u64::from(hours) * 3_600))
 }
@@ -132,12 +129,13 @@ fn hours(env: &Environment<'_>, name: &str, default: u32) -> Result<Duration, Co
 fn months(env: &Environment<'_>, name: &str, default: i32) -> Result<i32, ConfigError> {
     let months = env.parse(name, default, "a whole number of months")?;
     if !(1..=1_200).contains(&months) {
-        return Err(refuse(name, "must be from 1 to 1200"));
+        return Err(invalid(name, "must be from 1 to 1200"));
     }
     Ok(months)
 }
 
-/// Never taken from a request, which could name any host.
+/// Returns the site's address. It is never taken from a request, which could name
+/// any host.
 fn site_url(env: &Environment<'_>, development: bool) -> Result<String, ConfigError> {
     if let Some(site) = env.text("SITE_URL") {
         return exact_origin("SITE_URL", &site);
@@ -149,9 +147,9 @@ fn site_url(env: &Environment<'_>, development: bool) -> Result<String, ConfigEr
         .into_iter()
         .find(|name| env.text(name).is_some());
     match needed_by {
-        Some(name) if !development => Err(refuse(
+        Some(name) if !development => Err(invalid(
             "SITE_URL",
-            format!("is required beside {name}: links have to lead somewhere"),
+            format!("is required when {name} is set: links need an address"),
         )),
         _ => Ok("http://localhost:3000".into()),
     }
@@ -166,8 +164,7 @@ pub(super) fn mail(env: &Environment<'_>, development: bool) -> Result<MailConfi
     })
 }
 
-/// `Name <address>`, or the address alone. Found out here, and not when the
-/// first mail is to go.
+/// Parses `Name <address>` or an address, so that a mistake is found at startup.
 fn mailbox(env: &Environment<'_>, name: &str) -> Result<Option<String>, ConfigError> {
     let problem = "must look like Sabor con Flow <hello@studio.example>";
     checked(env, name, problem, Options::default())
@@ -185,14 +182,14 @@ fn checked(
     options: Options,
 ) -> Result<Option<String>, ConfigError> {
     let text = env.text(name);
-    // The name and the domain may be in any script: both are encoded in a mail.
-    // A mailbox name could only be sent as it is, which many servers refuse.
-    let is_good = |text: &String| {
+    // The name and the domain may be in any script, because both are encoded. The
+    // local part is sent as it is, and many servers reject non-ASCII characters.
+    let is_valid = |text: &String| {
         EmailAddress::parse_with_options(text, options)
             .is_ok_and(|parsed| parsed.local_part().is_ascii())
     };
     match text {
-        Some(text) if !is_good(&text) => Err(refuse(name, problem)),
+        Some(text) if !is_valid(&text) => Err(invalid(name, problem)),
         text => Ok(text),
     }
 }
@@ -206,13 +203,13 @@ fn transport(env: &Environment<'_>, development: bool) -> Result<MailTransport, 
         });
     };
     if env.text("MAIL_FROM").is_none() {
-        return Err(refuse("MAIL_FROM", "is required beside SMTP_HOST"));
+        return Err(invalid("MAIL_FROM", "is required when SMTP_HOST is set"));
     }
     let credentials = match (env.text("SMTP_USER"), env.text("SMTP_PASS")) {
         (None, None) => None,
         (Some(user), Some(password)) => Some((user, Secret::new(password))),
-        (Some(_), None) => return Err(refuse("SMTP_PASS", "is required beside SMTP_USER")),
-        (None, Some(_)) => return Err(refuse("SMTP_USER", "is required beside SMTP_PASS")),
+        (Some(_), None) => return Err(invalid("SMTP_PASS", "is required when SMTP_USER is set")),
+        (None, Some(_)) => return Err(invalid("SMTP_USER", "is required when SMTP_PASS is set")),
     };
     Ok(MailTransport::Smtp(SmtpConfig {
         host,
@@ -227,22 +224,25 @@ pub(super) fn stripe(env: &Environment<'_>) -> Result<Option<StripeConfig>, Conf
     let Some(secret_key) = env.text("STRIPE_SECRET_KEY") else {
         return Ok(None);
     };
-    // Without it no payment would ever be known to have been made.
+    // Without it no payment would ever be confirmed.
     let webhook_secret = env.text("STRIPE_WEBHOOK_SECRET").ok_or_else(|| {
-        refuse(
+        invalid(
             "STRIPE_WEBHOOK_SECRET",
-            "is required beside STRIPE_SECRET_KEY",
+            "is required when STRIPE_SECRET_KEY is set",
         )
     })?;
     let api_base = env
         .text("STRIPE_API_BASE")
         .unwrap_or_else(|| "https://api.stripe.com".into());
     let api_base = exact_origin("STRIPE_API_BASE", &api_base)?;
-    // The key would cross a network in the clear.
-    if !api_base.parse().is_ok_and(|base| may_be_called(&base)) {
-        return Err(refuse(
+    // Otherwise the key would be sent unencrypted.
+    if !api_base
+        .parse()
+        .is_ok_and(|base| may_receive_secrets(&base))
+    {
+        return Err(invalid(
             "STRIPE_API_BASE",
-            "must begin with https:// (or be http:// on this machine)",
+            "must start with https:// (or http:// on this machine)",
         ));
     }
     Ok(Some(StripeConfig {
