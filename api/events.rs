@@ -3,8 +3,8 @@
 use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
 use sabor::http::{Json, List, Member, PageParams, accepts};
-use sabor::models::member_event::{self, MemberEvent, Shown};
 use sabor::notify::events;
+use sabor::notify::events::MemberEventView;
 use sabor::store::page::Page;
 use sabor::{App, Exit, Result, Routes, routes, serve};
 
@@ -23,15 +23,13 @@ pub fn route() -> Routes {
 /// A failed request ends a browser's `EventSource`. After a 503 the page has to
 /// create a new one.
 #[utoipa::path(get, path = "/api/events", tag = "events", security(("session" = [])), params(PageParams, ("Last-Event-ID" = Option<String>, Header, description = "The id of the last event that was received; the stream starts after it")), responses(
-    (status = 200, content((List<Shown> = "application/json"), (String = "text/event-stream")), description = "One page of the list, or the stream"),
+    (status = 200, content((List<MemberEventView> = "application/json"), (String = "text/event-stream")), description = "One page of the list, or the stream"),
 ))]
 async fn list_events(app: App, member: Member, page: Page, headers: HeaderMap) -> Result<Response> {
     if accepts(&headers, "text/event-stream") {
         return events::stream(&app, &member, &headers).await;
     }
-    let client = app.db().client().await?;
-    let rows = member_event::list(&client, member.user.id, &page).await?;
-    let list = List::new(rows, page, MemberEvent::place, Shown::from);
+    let list = events::list(&app, &member, page).await?;
     Ok(Json(list).into_response())
 }
 

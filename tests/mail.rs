@@ -3,14 +3,14 @@
 use std::time::{Duration, Instant};
 
 use sabor::App;
-use sabor::notify::mail::{Sent, send_due};
+use sabor::notify::mail::{SendSummary, send_due};
 use sabor::runtime::config::MailTransport;
 use serde_json::{Value, json};
 
 use crate::bookings::{book, cancel, join_waitlist};
 use crate::harness::{MailServer, Settings, TestApp, wait_until};
 
-async fn send_due_mails(app: &App) -> Sent {
+async fn send_due_mails(app: &App) -> SendSummary {
     let until = Instant::now() + Duration::from_secs(30);
     send_due(app, until).await.unwrap()
 }
@@ -75,7 +75,7 @@ async fn a_booking_confirmation_has_text_and_html_in_the_studios_local_time() {
     assert_eq!(headers["from"], "Sabor con Flow <hello@sabor.example>");
     assert_eq!(
         headers["subject"],
-        "Booked: Salsa & Son, Sunday, 28 March 2027"
+        "Booked: Salsa & Son, Sunday, March 28, 2027"
     );
     assert_eq!(headers["auto-submitted"], "auto-generated");
     assert!(headers["date"].is_string());
@@ -86,7 +86,7 @@ async fn a_booking_confirmation_has_text_and_html_in_the_studios_local_time() {
     let text = mail["text"].as_str().unwrap();
     for part in [
         "Hola ana,",
-        "Sunday, 28 March 2027, 7:30 PM to 8:30 PM (Madrid time)",
+        "Sunday, March 28, 2027, 7:30 PM to 8:30 PM (Madrid time)",
         "Salsa & Son",
         "Sala Uno",
         "Marisol Vega",
@@ -128,7 +128,7 @@ async fn waitlist_promotion_and_cancellation_are_mailed() {
         told
     };
     assert_eq!(told("ana"), ["Booked", "Cancelled"]);
-    assert_eq!(told("ben"), ["On the waitlist", "You have a place"]);
+    assert_eq!(told("ben"), ["On the waitlist", "You have a spot"]);
 }
 
 #[tokio::test]
@@ -187,13 +187,13 @@ async fn mails_about_cancelled_and_moved_classes_state_the_reason_and_both_times
     let moved = |day: &str, ends: &str, room: &str| {
         format!(
             "was planned for {day}, 7:00 PM to {ends}, in {room}. \
-            It is now on Thursday, 4 July 2030, 7:00 PM to 8:00 PM, in Main."
+            It is now on Thursday, July 4, 2030, 7:00 PM to 8:00 PM, in Main."
         )
     };
     for (mail, told) in [
-        (1, moved("Thursday, 3 January 2030", "8:00 PM", "Main")),
-        (2, moved("Thursday, 4 July 2030", "8:00 PM", "Cellar")),
-        (3, moved("Thursday, 4 July 2030", "8:30 PM", "Main")),
+        (1, moved("Thursday, January 3, 2030", "8:00 PM", "Main")),
+        (2, moved("Thursday, July 4, 2030", "8:00 PM", "Cellar")),
+        (3, moved("Thursday, July 4, 2030", "8:30 PM", "Main")),
     ] {
         assert!(text(mail).contains(&told), "{}", text(mail));
     }
@@ -202,7 +202,7 @@ async fn mails_about_cancelled_and_moved_classes_state_the_reason_and_both_times
     assert!(subjects[2].starts_with("New room: "));
     assert!(text(4).contains("will now be taught by Marisol Vega"));
     assert!(text(5).contains("The <b>roof</b> leaks"));
-    assert!(text(5).contains("Your 25.00 USD go back to your card"));
+    assert!(text(5).contains("We refund 25.00 USD to your card"));
     let html = mails[5]["html"].as_str().unwrap();
     assert!(
         html.contains("The &#60;b&#62;roof&#60;/b&#62; leaks"),
@@ -231,7 +231,7 @@ async fn outdated_notifications_are_not_sent() {
     assert_eq!((sent.sent, sent.dropped), (1, 4));
     let mails = server.wait_for_mails(1).await;
     assert!(subjects(&mails)[0].starts_with("Cancelled: "));
-    assert_eq!(send_due_mails(&mailing.app).await, Sent::default());
+    assert_eq!(send_due_mails(&mailing.app).await, SendSummary::default());
 }
 
 #[tokio::test]
@@ -291,7 +291,7 @@ async fn a_temporary_failure_is_retried_with_growing_delays_and_then_abandoned()
         assert_eq!(sent.given_up, u64::from(attempt == 10));
         assert_eq!(
             send_due_mails(&app.app).await,
-            Sent::default(),
+            SendSummary::default(),
             "not before its time"
         );
         let row = app
@@ -307,7 +307,7 @@ async fn a_temporary_failure_is_retried_with_growing_delays_and_then_abandoned()
     let day = Some(1440);
     let growing = [Some(1), Some(5), Some(30), Some(120), Some(360)];
     assert_eq!(pauses, [&growing[..], &[day, day, day, day, None]].concat());
-    assert_eq!(send_due_mails(&app.app).await, Sent::default());
+    assert_eq!(send_due_mails(&app.app).await, SendSummary::default());
 }
 
 #[tokio::test]
@@ -354,7 +354,7 @@ async fn an_unknown_recipient_is_abandoned_immediately() {
     let sent = send_due_mails(&app.app).await;
     assert_eq!((sent.sent, sent.given_up, sent.failed), (1, 2, 0));
     make_due(&app).await;
-    assert_eq!(send_due_mails(&app.app).await, Sent::default());
+    assert_eq!(send_due_mails(&app.app).await, SendSummary::default());
     assert_eq!(count(&app, "next_attempt_at = 'infinity'").await, 2);
 }
 

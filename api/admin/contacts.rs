@@ -1,9 +1,8 @@
 //! GET, PATCH /api/admin/contacts — messages from the contact form.
 
 use sabor::http::{Json, List, PageParams, Query, Staff};
-use sabor::models::contact::Shown;
 use sabor::notify::contact;
-use sabor::notify::contact::{Inbox, Processing};
+use sabor::notify::contact::{ContactQuery, ContactSubmissionView, UpdateContactSubmission};
 use sabor::store::page::Page;
 use sabor::values::caller::Caller;
 use sabor::{App, Exit, Result, Routes, routes, serve};
@@ -14,30 +13,30 @@ pub fn route() -> Routes {
 }
 
 /// Lists messages from the contact form, newest first.
-#[utoipa::path(get, path = "/api/admin/contacts", tag = "administration", security(("session" = [])), params(Inbox, PageParams), responses(
-    (status = 200, body = List<Shown>, description = "One page of the list"),
+#[utoipa::path(get, path = "/api/admin/contacts", tag = "administration", security(("session" = [])), params(ContactQuery, PageParams), responses(
+    (status = 200, body = List<ContactSubmissionView>, description = "One page of the list"),
 ))]
 async fn list_contact_submissions(
     app: App,
     _staff: Staff,
-    Query(inbox): Query<Inbox>,
+    Query(query): Query<ContactQuery>,
     page: Page,
-) -> Result<Json<List<Shown>>> {
-    contact::list(&app, inbox, page).await.map(Json)
+) -> Result<Json<List<ContactSubmissionView>>> {
+    contact::list(&app, query, page).await.map(Json)
 }
 
 /// Marks a message as processed or unprocessed.
-#[utoipa::path(patch, path = "/api/admin/contacts", tag = "administration", security(("session" = [])), request_body = Processing, responses(
-    (status = 200, body = Shown, description = "The updated message"),
+#[utoipa::path(patch, path = "/api/admin/contacts", tag = "administration", security(("session" = [])), request_body = UpdateContactSubmission, responses(
+    (status = 200, body = ContactSubmissionView, description = "The updated message"),
     (status = 404, description = "`not_found`: no message has this id"),
 ))]
 async fn update_contact_submission(
     app: App,
     client: Caller,
     Staff(member): Staff,
-    Json(processing): Json<Processing>,
-) -> Result<Json<Shown>> {
-    let submission = contact::process(&app, &client, &member, &processing).await?;
+    Json(change): Json<UpdateContactSubmission>,
+) -> Result<Json<ContactSubmissionView>> {
+    let submission = contact::update(&app, &client, &member, &change).await?;
     Ok(Json(submission.into()))
 }
 

@@ -2,7 +2,7 @@
 
 use sabor::http::{Created, Json};
 use sabor::notify::contact;
-use sabor::notify::contact::{Message, Received};
+use sabor::notify::contact::{ContactSubmissionReceipt, CreateContactSubmission};
 use sabor::values::caller::Caller;
 use sabor::{App, Exit, Result, Routes, routes, serve};
 
@@ -12,16 +12,16 @@ pub fn route() -> Routes {
 }
 
 /// Stores a message and mails it to the studio.
-#[utoipa::path(post, path = "/api/contact/submit", tag = "contact", request_body = Message, responses(
-    (status = 201, body = Received, description = "The message was received"),
+#[utoipa::path(post, path = "/api/contact/submit", tag = "contact", request_body = CreateContactSubmission, responses(
+    (status = 201, body = ContactSubmissionReceipt, description = "The message was received"),
     (status = 429, description = "`too_many_requests`: too many messages; wait for `Retry-After` seconds"),
 ))]
 async fn submit_contact_form(
     app: App,
     client: Caller,
-    Json(message): Json<Message>,
-) -> Result<Created<Received>> {
-    contact::submit(&app, &client, &message).await.map(Created)
+    Json(form): Json<CreateContactSubmission>,
+) -> Result<Created<ContactSubmissionReceipt>> {
+    contact::submit(&app, &client, &form).await.map(Created)
 }
 
 fn main() -> Exit {

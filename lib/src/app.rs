@@ -11,8 +11,8 @@ use tokio_util::sync::CancellationToken;
 use crate::crypto::password::Hasher;
 use crate::crypto::secret::Signer;
 use crate::error::Result;
-use crate::notify::events::Streams;
-use crate::notify::mail::Sending;
+use crate::notify::events::EventStreams;
+use crate::notify::mail::SendQueue;
 use crate::payments::stripe::Stripe;
 use crate::runtime::clock::Clock;
 use crate::runtime::config::Config;
@@ -44,9 +44,9 @@ struct Inner {
     access_tokens: AccessTokens,
     catalogue: Cache,
     schedule: Cache,
-    sending: Sending,
-    streams: Streams,
-    ending: CancellationToken,
+    send_queue: SendQueue,
+    streams: EventStreams,
+    shutting_down: CancellationToken,
     stripe: Option<Stripe>,
     http_client: HttpClient,
     providers: Cache,
@@ -75,9 +75,9 @@ impl App {
             access_tokens: AccessTokens::new(&config.session_secrets, &config.studio.site_url),
             catalogue: Cache::new(kv.clone(), "catalogue"),
             schedule: Cache::new(kv.clone(), "schedule").with_ttl(SCHEDULE_TTL),
-            sending: Sending::default(),
-            streams: Streams::default(),
-            ending: CancellationToken::new(),
+            send_queue: SendQueue::default(),
+            streams: EventStreams::default(),
+            shutting_down: CancellationToken::new(),
             stripe: config.stripe.clone().map(Stripe::new),
             http_client: HttpClient::default(),
             providers: Cache::new(kv.clone(), "providers"),
@@ -153,23 +153,23 @@ impl App {
         &self.0.schedule
     }
 
-    pub(crate) fn sending(&self) -> &Sending {
-        &self.0.sending
+    pub(crate) fn send_queue(&self) -> &SendQueue {
+        &self.0.send_queue
     }
 
-    pub(crate) fn streams(&self) -> &Streams {
+    pub(crate) fn streams(&self) -> &EventStreams {
         &self.0.streams
     }
 
     /// Cancelled when the process is about to end.
-    pub(crate) fn ending(&self) -> &CancellationToken {
-        &self.0.ending
+    pub(crate) fn shutting_down(&self) -> &CancellationToken {
+        &self.0.shutting_down
     }
 
     /// Ends what would go on for a while by itself: streams, whose browsers
     /// come back to another process, and rounds of sending mail.
-    pub fn end(&self) {
-        self.ending().cancel();
+    pub fn shut_down(&self) {
+        self.shutting_down().cancel();
     }
 
     /// Card payments, where the configuration has them.

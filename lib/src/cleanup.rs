@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 use crate::error::{Error, Result};
 use crate::models::cross_app_session;
 use crate::notify::mail;
-use crate::notify::mail::Sent;
+use crate::notify::mail::SendSummary;
 use crate::payments::reconcile;
 use crate::store::postgres::{Statement, chain};
 use crate::{App, BoxFuture};
@@ -45,7 +45,7 @@ pub struct Cleaned {
     /// Months of the archive that are not kept any longer.
     pub archive_months_dropped: u64,
     /// Mail that was due.
-    pub sent: Sent,
+    pub sent: SendSummary,
     /// Card payments whose time was up, and that are settled one way or the other.
     pub payments_settled: u64,
     /// Card payments that went back.

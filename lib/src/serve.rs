@@ -78,7 +78,7 @@ async fn shut_down_on_sigterm(app: App) {
     match signal(SignalKind::terminate()) {
         Ok(mut sigterm) => {
             sigterm.recv().await;
-            app.end();
+            app.shut_down();
         }
         Err(error) => tracing::warn!(%error, "failed to listen for SIGTERM"),
     }

@@ -73,7 +73,7 @@ async fn a_forgotten_password_is_reset_by_a_mailed_link() {
         .map(|mail| mail["headers"]["subject"].as_str().unwrap())
         .collect();
     assert!(
-        subjects.contains(&"You have a new password"),
+        subjects.contains(&"Your password has been reset"),
         "{subjects:?}"
     );
     assert!(

@@ -273,7 +273,7 @@ impl<'c> Work<'c> {
         second_factor::remove(self.client, self.account.user.id).await?;
         self.end_sessions().await?;
         let (kind, user) = (NoticeKind::TwoFactorDisabled, &self.account.user);
-        mail::notify(self.client, kind, user, Notice::at(self.now)).await?;
+        mail::notify(self.client, kind, user, Notice::from_studio(self.now)).await?;
         self.note(Kind::TwoFactorDisabled, json!({}));
         Ok(())
     }

@@ -54,7 +54,7 @@ pub(crate) async fn send_verification(
     ];
     rate_limit::take(app, &subjects).await?;
     let keyring = app.config().encryption_keys.clone();
-    let (notice, id) = (Notice::of(client, app.clock().now()), user.id);
+    let (notice, id) = (Notice::from_caller(client, app.clock().now()), user.id);
     let sent = app.sessions().transaction(move |postgres| {
         let (key, keyring, notice) = (key.clone(), keyring.clone(), notice.clone());
         Box::pin(async move {
@@ -110,9 +110,9 @@ pub fn confirm<'a>(app: &'a App, client: &'a Caller, token: &'a str) -> BoxFutur
                 }
                 // What was mailed to the old address leads nowhere any more.
                 one_time_token::end(postgres, Purpose::ResetPassword, link.user_id).await?;
-                let notice = Notice::of(&client, now).naming(&link.email);
+                let notice = Notice::from_caller(&client, now).with_other(&link.email);
                 let (kind, id) = (NoticeKind::EmailChanged, link.user_id);
-                mail::notify_at(postgres, kind, id, &before, notice).await?;
+                mail::notify_address(postgres, kind, id, &before, notice).await?;
                 let kind = Kind::EmailChanged;
                 let detail = serde_json::json!({ "from": before, "to": link.email });
                 security_event::insert_with(postgres, kind, Some(id), &client, detail).await?;
@@ -154,7 +154,7 @@ pub fn ask_for_change<'a>(
         rate_limit::take(app, &subjects).await?;
         let keyring = app.config().encryption_keys.clone();
         let (client, user) = (client.clone(), member.user.clone());
-        let notice = Notice::of(&client, app.clock().now());
+        let notice = Notice::from_caller(&client, app.clock().now());
         let asked = app.sessions().transaction(move |postgres| {
             let (key, proof, keyring) = (key.clone(), proof.clone(), keyring.clone());
             let (client, user) = (client.clone(), user.clone());
@@ -167,7 +167,7 @@ pub fn ask_for_change<'a>(
                     Some(owner) => {
                         // As a new link would: what is left of one tells nothing.
                         one_time_token::end(postgres, Purpose::VerifyEmail, user.id).await?;
-                        mail::notify_of_use(postgres, &owner, notice.clone()).await?;
+                        mail::notify_account_exists(postgres, &owner, notice.clone()).await?;
                     }
                     None => {
                         let (purpose, notice) = (Purpose::VerifyEmail, notice.clone());
@@ -175,7 +175,7 @@ pub fn ask_for_change<'a>(
                     }
                 }
                 let kind = NoticeKind::EmailChangeAsked;
-                mail::notify(postgres, kind, &user, notice.naming(new)).await?;
+                mail::notify(postgres, kind, &user, notice.with_other(new)).await?;
                 let kind = Kind::EmailChangeAsked;
                 let detail = serde_json::json!({ "to": new });
                 security_event::insert_with(postgres, kind, Some(user.id), &client, detail).await?;

@@ -91,7 +91,7 @@ pub fn unlink<'a>(
 ) -> BoxFuture<'a, Result<()>> {
     Box::pin(async move {
         let (key, user) = (member.key()?.clone(), member.user.clone());
-        let notice = Notice::of(client, app.clock().now());
+        let notice = Notice::from_caller(client, app.clock().now());
         let (shared, client) = (app.clone(), client.clone());
         let unlinked = app.sessions().transaction(move |postgres| {
             let (key, user, notice) = (key.clone(), user.clone(), notice.clone());
@@ -109,7 +109,7 @@ pub fn unlink<'a>(
                     return Err(LAST_WAY_IN);
                 }
                 user_identity::delete(postgres, user.id, id).await?;
-                let notice = notice.naming(&label(&app, &gone.provider));
+                let notice = notice.with_other(&label(&app, &gone.provider));
                 mail::notify(postgres, NoticeKind::IdentityUnlinked, &user, notice).await?;
                 let detail = serde_json::json!({ "provider": gone.provider });
                 let kind = Kind::IdentityUnlinked;

@@ -30,7 +30,7 @@ pub fn forgot<'a>(app: &'a App, client: &'a Caller, email: &'a str) -> BoxFuture
         ];
         rate_limit::take(app, &subjects).await?;
         let (link, token) = Link::new(&app.config().encryption_keys)?;
-        let mut notice = Notice::of(client, app.clock().now());
+        let mut notice = Notice::from_caller(client, app.clock().now());
         let id = link.id;
         notice.link = Some(link);
         let mail = one_time_token::ResetMail {
@@ -91,7 +91,7 @@ pub fn reset<'a>(
                 user::forget_stranger(postgres, id).await?;
                 one_time_token::end(postgres, Purpose::VerifyEmail, id).await?;
                 let keys = session::end_all_of(postgres, id, None).await?;
-                let notice = Notice::of(&client, now);
+                let notice = Notice::from_caller(&client, now);
                 mail::notify(postgres, NoticeKind::PasswordReset, &user, notice).await?;
                 security_event::insert(postgres, Kind::PasswordReset, Some(id), &client).await?;
                 Ok(Changed { value: (), keys })

@@ -205,7 +205,7 @@ pub fn change_password<'a>(
         let proof = prove_again(app, client, member, current).await?;
         let hash = app.hasher().hash(password).await?;
         let (client, user) = (client.clone(), user.clone());
-        let notice = Notice::of(&client, app.clock().now());
+        let notice = Notice::from_caller(&client, app.clock().now());
         let changed = app.sessions().transaction(move |postgres| {
             let (key, proof, hash, client) =
                 (key.clone(), proof.clone(), hash.clone(), client.clone());

@@ -136,7 +136,7 @@ async fn insert(
     let keys = app.config().encryption_keys.clone();
     let entry = Entry::first(context, credential.as_ref());
     let (first, client) = (entry.clone(), context.client.clone());
-    let notice = Notice::of(&client, app.clock().now());
+    let notice = Notice::from_caller(&client, app.clock().now());
     let made = app.sessions().transaction(move |postgres| {
         let (new, hash, keys) = (new.clone(), hash.clone(), keys.clone());
         let (entry, client) = (first.clone(), client.clone());
@@ -171,10 +171,10 @@ async fn insert(
 /// Somebody has registered with the address of an account: its owner is told,
 /// and nobody else.
 async fn tell_owner(app: &App, context: &SignInContext, email: &Email) -> Result<()> {
-    let notice = Notice::of(&context.client, app.clock().now());
+    let notice = Notice::from_caller(&context.client, app.clock().now());
     let postgres = app.db().client().await?;
     match user::credentials(&postgres, email.as_str(), &[]).await? {
-        Some(owner) => mail::notify_of_use(&postgres, &owner, notice).await,
+        Some(owner) => mail::notify_account_exists(&postgres, &owner, notice).await,
         None => Ok(()),
     }
 }

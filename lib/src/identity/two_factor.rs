@@ -198,7 +198,7 @@ pub fn confirm<'a>(
         let step = totp::find_step(&secret, &digits(&form.code), now)?.ok_or(WRONG_CODE)?;
         let codes: Vec<String> = (0..RECOVERY_CODES).map(|_| recovery_code()).collect();
         let hashes: Vec<String> = codes.iter().map(|code| hash(id, code)).collect();
-        let about = Notice::of(client, now);
+        let about = Notice::from_caller(client, now);
         let client = client.clone();
         let user = member.user.clone();
         let confirmed = app.sessions().transaction(move |postgres| {
@@ -249,7 +249,10 @@ pub fn disable<'a>(
             return Err(NOT_BEGUN);
         }
         let evidence = judge(app, client, &known, &form.code).await?;
-        let (about, client) = (Notice::of(client, app.clock().now()), client.clone());
+        let (about, client) = (
+            Notice::from_caller(client, app.clock().now()),
+            client.clone(),
+        );
         let user = member.user.clone();
         let removed = app.sessions().transaction(move |postgres| {
             let (key, proof, client) = (key.clone(), proof.clone(), client.clone());
@@ -339,7 +342,7 @@ pub(crate) async fn judge(
 /// know.
 async fn tell_of_guesses(app: &App, client: &Caller, user: &User) -> Result<()> {
     let postgres = app.db().client().await?;
-    let notice = Notice::of(client, app.clock().now());
+    let notice = Notice::from_caller(client, app.clock().now());
     mail::notify(&postgres, NoticeKind::CodesGuessed, user, notice).await?;
     let (kind, id) = (Kind::TwoFactorThrottled, Some(user.id));
     security_event::insert(&postgres, kind, id, client).await?;

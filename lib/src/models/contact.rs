@@ -1,9 +1,7 @@
-//! Messages that visitors leave for the studio.
+//! Messages from the contact form.
 
 use chrono::{DateTime, Utc};
-use serde::Serialize;
 use tokio_postgres::{Client, Row};
-use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::crypto::random;
@@ -13,47 +11,47 @@ use crate::store::page::Page;
 use crate::store::postgres::Statement;
 use crate::values::caller::Caller;
 
-/// A message to be stored.
+/// A message to store.
 #[derive(Clone, Debug)]
-pub struct NewSubmission {
-    /// Who writes.
+pub struct NewContactSubmission {
+    /// The visitor's name.
     pub name: String,
-    /// Where to answer.
+    /// The visitor's e-mail address.
     pub email: Email,
-    /// Where to call, if that was given.
+    /// The visitor's phone number, if given.
     pub phone: Option<String>,
-    /// What about.
+    /// The subject.
     pub subject: String,
     /// The message.
     pub message: String,
 }
 
-/// A message as it is stored.
+/// A stored message.
 #[derive(Clone, Debug)]
-pub struct Submission {
-    /// Its id.
+pub struct ContactSubmission {
+    /// The id.
     pub id: Uuid,
-    /// Who wrote.
+    /// The visitor's name.
     pub name: String,
-    /// Where to answer.
+    /// The visitor's e-mail address.
     pub email: String,
-    /// Where to call, if that was given.
+    /// The visitor's phone number, if given.
     pub phone: Option<String>,
-    /// What about.
+    /// The subject.
     pub subject: String,
     /// The message.
     pub message: String,
-    /// Whether somebody has dealt with it.
+    /// Whether staff have processed it.
     pub is_processed: bool,
-    /// When that was.
+    /// The time at which it was processed.
     pub processed_at: Option<DateTime<Utc>>,
-    /// Who that was; `None` also when their account is gone.
+    /// The user who processed it. `None` also if their account was deleted.
     pub processed_by: Option<Uuid>,
-    /// When it was written.
+    /// The time at which it was submitted.
     pub created_at: DateTime<Utc>,
 }
 
-impl Submission {
+impl ContactSubmission {
     fn from_row(row: &Row) -> Result<Self> {
         Ok(Self {
             id: row.try_get("id")?,
@@ -69,47 +67,13 @@ impl Submission {
         })
     }
 
-    /// What the list is sorted by.
-    pub fn place(&self) -> (DateTime<Utc>, Uuid) {
+    /// Returns the cursor of the message.
+    pub fn cursor(&self) -> (DateTime<Utc>, Uuid) {
         (self.created_at, self.id)
     }
 }
 
-/// A message as staff see it.
-#[derive(Debug, Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-#[schema(as = ContactSubmission)]
-pub struct Shown {
-    id: Uuid,
-    name: String,
-    email: String,
-    phone: Option<String>,
-    subject: String,
-    message: String,
-    processed: bool,
-    processed_at: Option<DateTime<Utc>>,
-    processed_by: Option<Uuid>,
-    created_at: DateTime<Utc>,
-}
-
-impl From<Submission> for Shown {
-    fn from(submission: Submission) -> Self {
-        Self {
-            id: submission.id,
-            name: submission.name,
-            email: submission.email,
-            phone: submission.phone,
-            subject: submission.subject,
-            message: submission.message,
-            processed: submission.is_processed,
-            processed_at: submission.processed_at,
-            processed_by: submission.processed_by,
-            created_at: submission.created_at,
-        }
-    }
-}
-
-// The message and the mail that tells of it, together or not at all.
+// One statement, so that the message and its mail are stored together.
 static INSERT: Statement = Statement::new(
     "contact.insert",
     "with kept as (
@@ -123,15 +87,10 @@ static INSERT: Statement = Statement::new(
     from kept where $10 is not null",
 );
 
-/// Stores a message, and mails it to `studio` if there is such an address.
-/// Returns its id.
-///
-/// # Errors
-///
-/// [`crate::Error::Unavailable`].
+/// Stores a message and returns its id. It is mailed to `studio` if that is given.
 pub async fn insert(
     client: &Client,
-    new: &NewSubmission,
+    new: &NewContactSubmission,
     caller: &Caller,
     studio: Option<&str>,
 ) -> Result<Uuid> {
@@ -156,7 +115,7 @@ pub async fn insert(
     Ok(id)
 }
 
-/// The columns of [`Submission`].
+/// The columns of [`ContactSubmission`].
 macro_rules! columns {
     () => {
         "id, name, email, phone, subject, message, is_processed, processed_at, processed_by,
@@ -173,14 +132,10 @@ static FIND: Statement = Statement::new(
     ),
 );
 
-/// One message.
-///
-/// # Errors
-///
-/// [`crate::Error::Unavailable`].
-pub async fn find(client: &Client, id: Uuid) -> Result<Option<Submission>> {
+/// Finds a message.
+pub async fn find(client: &Client, id: Uuid) -> Result<Option<ContactSubmission>> {
     let row = FIND.opt(client, &[&id]).await?;
-    row.map(|row| Submission::from_row(&row)).transpose()
+    row.map(|row| ContactSubmission::from_row(&row)).transpose()
 }
 
 static LIST: Statement = Statement::new(
@@ -195,27 +150,23 @@ static LIST: Statement = Statement::new(
     ),
 );
 
-/// A page of messages, newest first: all, or those that have been dealt with,
-/// or those that have not.
-///
-/// # Errors
-///
-/// [`crate::Error::Unavailable`].
+/// Lists a page of messages, newest first: all of them, only processed ones, or
+/// only unprocessed ones.
 pub async fn list(
     client: &Client,
     processed: Option<bool>,
     page: &Page,
-) -> Result<Vec<Submission>> {
+) -> Result<Vec<ContactSubmission>> {
     let (time, id) = page.after();
     let rows = LIST
         .all(client, &[&processed, &time, &id, &page.fetch()])
         .await?;
-    rows.iter().map(Submission::from_row).collect()
+    rows.iter().map(ContactSubmission::from_row).collect()
 }
 
-// Who dealt with it first stays the one who did.
-static PROCESS: Statement = Statement::new(
-    "contact.process",
+// The first user who processes a message stays recorded.
+static MARK: Statement = Statement::new(
+    "contact.mark",
     concat!(
         "with before as (
             select id as before_id, is_processed as was_processed
@@ -233,19 +184,15 @@ static PROCESS: Statement = Statement::new(
     ),
 );
 
-/// Notes whether a message has been dealt with, by whom. Says whether that
-/// was news; `None` when there is no such message.
-///
-/// # Errors
-///
-/// [`crate::Error::Unavailable`].
-pub async fn process(
+/// Marks a message as processed or unprocessed. Returns the message and whether it
+/// was changed, or `None` if it does not exist.
+pub async fn mark(
     client: &Client,
     id: Uuid,
     processed: bool,
     by: Uuid,
-) -> Result<Option<(Submission, bool)>> {
-    let row = PROCESS.opt(client, &[&id, &processed, &by]).await?;
-    row.map(|row| Ok((Submission::from_row(&row)?, row.try_get("changed")?)))
+) -> Result<Option<(ContactSubmission, bool)>> {
+    let row = MARK.opt(client, &[&id, &processed, &by]).await?;
+    row.map(|row| Ok((ContactSubmission::from_row(&row)?, row.try_get("changed")?)))
         .transpose()
 }

@@ -1,4 +1,4 @@
-//! What a mail about an account says, as the outbox stores it.
+//! The content of a mail about an account, as the outbox stores it.
 
 use std::net::IpAddr;
 
@@ -16,46 +16,46 @@ use crate::error::{Error, Result};
 use crate::values::caller::Caller;
 use crate::values::user_agent::{browser, device};
 
-/// What a notice tells of what happened.
+/// The facts of an event that a mail reports.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Notice {
-    /// When.
+    /// The time of the event.
     pub at: DateTime<Utc>,
-    /// From where; `None`: it was not on the member's side.
+    /// The caller's IP address. `None` if the studio caused the event.
     pub ip: Option<IpAddr>,
-    /// On what, such as `Firefox on Linux`.
+    /// The caller's device, such as `Firefox on Linux`.
     pub device: Option<String>,
-    /// The other address, of a change; or the provider.
+    /// The new e-mail address, or the provider.
     pub other: Option<String>,
-    /// The link's row, and its token, encrypted: the outbox is in every dump.
+    /// The link. Its token is encrypted, because the outbox is part of every backup.
     pub link: Option<Link>,
 }
 
-/// A link in a mail that has not gone out yet.
+/// A link in a mail that has not been sent.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Link {
-    /// Its row in `one_time_tokens`.
+    /// The id of its row in `one_time_tokens`.
     pub id: Uuid,
     sealed: String,
 }
 
 impl Notice {
-    /// Of something that this client did.
-    pub fn of(client: &Caller, now: DateTime<Utc>) -> Self {
-        let named = client.user_agent.as_deref();
+    /// Makes a notice of an event that a caller caused.
+    pub fn from_caller(caller: &Caller, now: DateTime<Utc>) -> Self {
+        let user_agent = caller.user_agent.as_deref();
         Self {
             at: now,
-            ip: Some(client.address),
-            device: named.map(|agent| format!("{} on {}", browser(agent), device(agent))),
+            ip: Some(caller.address),
+            device: user_agent.map(|agent| format!("{} on {}", browser(agent), device(agent))),
             other: None,
             link: None,
         }
     }
 
-    /// Of something that the studio did.
-    pub fn at(now: DateTime<Utc>) -> Self {
+    /// Makes a notice of an event that the studio caused.
+    pub fn from_studio(now: DateTime<Utc>) -> Self {
         Self {
             at: now,
             ip: None,
@@ -65,38 +65,38 @@ impl Notice {
         }
     }
 
-    /// As it stands in the outbox, for a member.
+    /// Returns the payload for the outbox.
     pub fn payload(&self, user_id: Uuid) -> Value {
         json!({ "userId": user_id, "notice": self })
     }
 
-    /// The same, naming another address or a provider.
+    /// Adds the new e-mail address or the provider.
     #[must_use]
-    pub fn naming(mut self, other: &str) -> Self {
+    pub fn with_other(mut self, other: &str) -> Self {
         self.other = Some(other.to_owned());
         self
     }
 }
 
 impl Link {
-    fn place(id: Uuid) -> String {
+    fn aad(id: Uuid) -> String {
         format!("mail_outbox.link:{id}")
     }
 
-    /// A link, and the token that it carries.
+    /// Makes a link and its token.
     ///
     /// # Errors
     ///
-    /// [`Error::Internal`] when it cannot be encrypted.
+    /// Fails with [`Error::Internal`] when the token cannot be encrypted.
     pub fn new(keys: &Keyring) -> Result<(Self, Token)> {
         let (id, token) = (random::id(), Token::generate());
-        let sealed = BASE64.encode(keys.seal(&Self::place(id), token.expose())?);
+        let sealed = BASE64.encode(keys.seal(&Self::aad(id), token.expose())?);
         Ok((Self { id, sealed }, token))
     }
 
     pub(crate) fn open(&self, keys: &Keyring) -> Result<String> {
         let sealed = BASE64.decode(&self.sealed);
-        let sealed = sealed.map_err(|_| Error::internal("a mail's link cannot be read"))?;
-        keys.open(&Self::place(self.id), &sealed)
+        let sealed = sealed.map_err(|_| Error::internal("the link of a mail cannot be decoded"))?;
+        keys.open(&Self::aad(self.id), &sealed)
     }
 }

@@ -1,4 +1,4 @@
-//! Mail that is due, and what it tells.
+//! The outbox: mails to send, and the data that they report.
 
 use chrono::{DateTime, Utc};
 use rust_decimal::Decimal;
@@ -13,46 +13,46 @@ use crate::runtime::config::StudioConfig;
 use crate::store::postgres::Statement;
 use crate::values::money::Money;
 
-/// After so many tries a mail is given up.
-pub const MOST_TRIES: i32 = 10;
+/// The number of attempts before a mail is abandoned.
+pub const MAX_ATTEMPTS: i32 = 10;
 
-/// A mail that is due, and that nobody else sends for the next minute.
+/// A claimed mail. Nobody else sends it for the next minute.
 #[derive(Clone, Debug)]
-pub struct Due {
-    /// Its row; the mail's `Message-ID` is made of it.
+pub struct DueMail {
+    /// The id, which is also part of the `Message-ID`.
     pub id: Uuid,
-    /// An e-mail address.
+    /// The recipient's e-mail address.
     pub recipient: String,
-    /// What it tells, such as `booking_confirmed`.
+    /// The kind, such as `booking_confirmed`.
     pub kind: String,
-    /// Of which booking, or message.
-    pub payload: Payload,
-    /// Counts this try.
+    /// What the mail is about.
+    pub payload: MailPayload,
+    /// The number of attempts, including this one.
     pub attempts: i32,
-    /// When it was written.
+    /// The time at which the mail was written.
     pub created_at: DateTime<Utc>,
 }
 
-/// What a row names; the rest is read when it is sent.
+/// The payload of a mail. Other data is read when the mail is sent.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Payload {
-    /// Every kind that a member gets.
+pub struct MailPayload {
+    /// The booking, for mails about bookings.
     pub booking_id: Option<Uuid>,
-    /// `class_moved`: when and where the class was to be before.
-    pub before: Option<Before>,
-    /// `contact_received`.
+    /// The previous time and room, for `class_moved`.
+    pub before: Option<PreviousTime>,
+    /// The submission, for `contact_received`.
     pub submission_id: Option<Uuid>,
-    /// Every kind about an account: whose, and what is told of it.
+    /// The user, for mails about accounts.
     pub user_id: Option<Uuid>,
-    /// So too.
+    /// The event, for mails about accounts.
     pub notice: Option<Notice>,
 }
 
-/// When and where a class was to be.
+/// The time and room of a class before it was moved.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Before {
+pub struct PreviousTime {
     start_time: DateTime<Utc>,
     end_time: DateTime<Utc>,
     room: String,
@@ -63,11 +63,7 @@ static INSERT: Statement = Statement::new(
     "insert into mail_outbox (id, recipient, kind, payload) values ($1, $2, $3, $4)",
 );
 
-/// Writes a mail, in the transaction of its reason.
-///
-/// # Errors
-///
-/// [`crate::Error::Unavailable`].
+/// Writes a mail, in the transaction that causes it.
 pub async fn insert(
     client: &Client,
     recipient: &str,
@@ -79,10 +75,10 @@ pub async fn insert(
         .await
 }
 
-// A try is counted before it is made, and the pause after it begins then, too:
-// a sender that dies has left nothing to tidy up, and while one sends, no
-// other takes the same mail. Materialized, for a subquery that is run again
-// would skip what it has just taken, and take another. Mail that is given up is due at no time there is.
+// Claiming counts the attempt and starts the pause before the next one, so that a
+// sender that dies leaves nothing to clean up, and no other sender claims the mail
+// meanwhile. The subquery is materialized, because a second evaluation would skip
+// the locked row and claim another. Abandoned mails are due at `infinity`.
 static CLAIM: Statement = Statement::new(
     "mail_outbox.claim",
     "with due as materialized (
@@ -98,20 +94,16 @@ static CLAIM: Statement = Statement::new(
     returning m.id, m.recipient, m.kind, m.payload, m.attempts, m.created_at",
 );
 
-/// Takes one mail that is due, so that nobody else sends it.
-///
-/// # Errors
-///
-/// [`crate::Error::Unavailable`].
-pub async fn claim(client: &Client) -> Result<Option<Due>> {
+/// Claims a due mail.
+pub async fn claim(client: &Client) -> Result<Option<DueMail>> {
     let row = CLAIM.opt(client, &[]).await?;
     row.map(|row| {
         let payload: serde_json::Value = row.try_get("payload")?;
-        Ok(Due {
+        Ok(DueMail {
             id: row.try_get("id")?,
             recipient: row.try_get("recipient")?,
             kind: row.try_get("kind")?,
-            // What cannot be read names nothing, and there is nothing to tell.
+            // A malformed payload refers to nothing, and the mail is dropped.
             payload: serde_json::from_value(payload).unwrap_or_default(),
             attempts: row.try_get("attempts")?,
             created_at: row.try_get("created_at")?,
@@ -120,18 +112,19 @@ pub async fn claim(client: &Client) -> Result<Option<Due>> {
     .transpose()
 }
 
-static SENT: Statement = Statement::new(
-    "mail_outbox.sent",
+static MARK_SENT: Statement = Statement::new(
+    "mail_outbox.mark_sent",
     "update mail_outbox set sent_at = now() where id = $1",
 );
 
-/// Notes that a mail need not be sent any more.
+/// Marks a mail as sent.
 ///
 /// # Errors
 ///
-/// [`crate::Error::Unavailable`]: it will be sent once more.
-pub async fn sent(client: &Client, id: Uuid) -> Result<()> {
-    SENT.execute(client, &[&id]).await
+/// Fails with [`crate::Error::Unavailable`] on an outage. The mail is then sent
+/// again.
+pub async fn mark_sent(client: &Client, id: Uuid) -> Result<()> {
+    MARK_SENT.execute(client, &[&id]).await
 }
 
 static GIVE_UP: Statement = Statement::new(
@@ -139,61 +132,57 @@ static GIVE_UP: Statement = Statement::new(
     "update mail_outbox set next_attempt_at = 'infinity' where id = $1 and sent_at is null",
 );
 
-/// Notes that a mail cannot be delivered.
+/// Abandons a mail.
 ///
 /// # Errors
 ///
-/// [`crate::Error::Unavailable`]: it will be tried once more.
+/// Fails with [`crate::Error::Unavailable`] on an outage. The mail is then tried
+/// again.
 pub async fn give_up(client: &Client, id: Uuid) -> Result<()> {
     GIVE_UP.execute(client, &[&id]).await
 }
 
-static WAITING: Statement = Statement::new(
-    "mail_outbox.waiting",
+static HAS_DUE: Statement = Statement::new(
+    "mail_outbox.has_due",
     "select exists (
         select from mail_outbox where sent_at is null and next_attempt_at <= now()
-    ) as waiting",
+    ) as has_due",
 );
 
-/// Whether any mail is due.
-///
-/// # Errors
-///
-/// [`crate::Error::Unavailable`].
-pub async fn is_waiting(client: &Client) -> Result<bool> {
-    Ok(WAITING.one(client, &[]).await?.try_get("waiting")?)
+/// Returns whether any mail is due.
+pub async fn has_due(client: &Client) -> Result<bool> {
+    Ok(HAS_DUE.one(client, &[]).await?.try_get("has_due")?)
 }
 
-/// A member as a mail about the account tells of them.
+/// The recipient of a mail about an account.
 #[derive(Clone, Debug)]
-pub struct MemberTold {
-    /// What they are called.
+pub struct MailRecipient {
+    /// The member's first name.
     pub first_name: String,
-    /// When it happened, on the studio's clock, written out.
+    /// The time of the event, formatted in the studio's time zone.
     pub at: String,
 }
 
-static MEMBER: Statement = Statement::new(
-    "mail_outbox.member",
-    "select first_name, to_char($2 at time zone $3, 'FMDD FMMonth YYYY, FMHH12:MI AM')
+static FIND_RECIPIENT: Statement = Statement::new(
+    "mail_outbox.find_recipient",
+    "select first_name, to_char($2 at time zone $3, 'FMMonth FMDD, YYYY, FMHH12:MI AM')
         || ' (' || replace(split_part($3, '/', -1), '_', ' ') || ' time)' as at
     from users where id = $1",
 );
 
-/// The member whom a mail about the account is for. `None` when they are gone.
-///
-/// # Errors
-///
-/// [`crate::Error::Unavailable`].
-pub async fn member(
+/// Finds the recipient of a mail about an account. Returns `None` if the account was
+/// deleted.
+pub async fn find_recipient(
     client: &Client,
     id: Uuid,
     at: DateTime<Utc>,
     studio: &StudioConfig,
-) -> Result<Option<MemberTold>> {
-    let row = MEMBER.opt(client, &[&id, &at, &studio.time_zone]).await?;
+) -> Result<Option<MailRecipient>> {
+    let row = FIND_RECIPIENT
+        .opt(client, &[&id, &at, &studio.time_zone])
+        .await?;
     row.map(|row| {
-        Ok(MemberTold {
+        Ok(MailRecipient {
             first_name: row.try_get("first_name")?,
             at: row.try_get("at")?,
         })
@@ -201,73 +190,73 @@ pub async fn member(
     .transpose()
 }
 
-/// A booking as a mail tells of it. Times are the studio's own, written out.
+/// The booking that a mail reports. Times are formatted in the studio's time zone.
 #[derive(Clone, Debug)]
-pub struct BookingTold {
-    /// The booking's.
+pub struct MailBooking {
+    /// The booking's status.
     pub status: String,
-    /// What the member is called.
+    /// The member's first name.
     pub first_name: String,
-    /// The class.
+    /// The title of the class.
     pub title: String,
-    /// Where it is.
+    /// The room.
     pub room: String,
-    /// Who teaches it.
+    /// The instructor's name.
     pub instructor: String,
-    /// When it is.
-    pub time: Time,
-    /// When and in which room it was to be, before it was moved; `None` when it
-    /// was not, or is back.
-    pub before: Option<(Time, String)>,
+    /// The time of the class.
+    pub time: FormattedTime,
+    /// The previous time and room. `None` if the class was not moved, or was moved
+    /// back.
+    pub before: Option<(FormattedTime, String)>,
     /// Whether the class is over.
     pub is_over: bool,
-    /// Whether the class will not be.
+    /// Whether the class is cancelled.
     pub class_is_cancelled: bool,
-    /// Why it will not be.
+    /// Why the class is cancelled.
     pub class_reason: Option<String>,
-    /// Whether the member cancelled too late for a refund.
+    /// Whether the booking was cancelled too late for a refund.
     pub is_late: bool,
     /// Why the booking was cancelled.
     pub reason: Option<String>,
-    /// What the class costs.
+    /// The price.
     pub price: Money,
-    /// In which currency.
+    /// The currency.
     pub currency: String,
-    /// The last payment there was: its status, method and amount.
-    pub payment: Option<PaymentTold>,
+    /// The latest payment.
+    pub payment: Option<MailPayment>,
 }
 
-/// When a class is, written out.
+/// The time of a class, formatted.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Time {
-    /// Such as `Friday, 7 August 2026`.
+pub struct FormattedTime {
+    /// The day, such as `Friday, August 7, 2026`.
     pub day: String,
-    /// Such as `7:00 PM`.
+    /// The start, such as `7:00 PM`.
     pub starts: String,
-    /// So too.
+    /// The end.
     pub ends: String,
 }
 
-/// A payment as a mail tells of it.
+/// The payment that a mail reports.
 #[derive(Clone, Debug)]
-pub struct PaymentTold {
-    /// The payment's.
+pub struct MailPayment {
+    /// The payment's status.
     pub status: String,
     /// `card` or `desk`.
     pub method: String,
-    /// What was, or is to be, paid.
+    /// The amount.
     pub amount: Money,
 }
 
-// The time of day is worked out here and not by a library, which would weigh
-// on every executable that books.
-static BOOKING: Statement = Statement::new(
-    "mail_outbox.booking",
+// Postgres formats the times, because a time zone library would enlarge every
+// executable that books.
+static FIND_BOOKING: Statement = Statement::new(
+    "mail_outbox.find_booking",
     "select b.status, u.first_name, c.title, c.room, i.name as instructor,
-        to_char(c.start_time at time zone $2, 'FMDay, FMDD FMMonth YYYY') as day,
+        to_char(c.start_time at time zone $2, 'FMDay, FMMonth FMDD, YYYY') as day,
         to_char(c.start_time at time zone $2, 'FMHH12:MI AM') as starts,
         to_char(c.end_time at time zone $2, 'FMHH12:MI AM') as ends,
-        to_char($3 at time zone $2, 'FMDay, FMDD FMMonth YYYY') as day_before,
+        to_char($3 at time zone $2, 'FMDay, FMMonth FMDD, YYYY') as day_before,
         to_char($3 at time zone $2, 'FMHH12:MI AM') as starts_before,
         to_char($5 at time zone $2, 'FMHH12:MI AM') as ends_before,
         $6 as room_before,
@@ -287,41 +276,38 @@ static BOOKING: Statement = Statement::new(
     where b.id = $1",
 );
 
-/// What there is to tell of a booking now. `None` when it is gone.
-///
-/// # Errors
-///
-/// [`crate::Error::Unavailable`].
-pub async fn booking(
+/// Finds the booking of a mail in its current state. Returns `None` if it was
+/// deleted.
+pub async fn find_booking(
     client: &Client,
     id: Uuid,
-    before: Option<&Before>,
+    before: Option<&PreviousTime>,
     studio: &StudioConfig,
     now: DateTime<Utc>,
-) -> Result<Option<BookingTold>> {
+) -> Result<Option<MailBooking>> {
     let start = before.map(|before| before.start_time);
     let end = before.map(|before| before.end_time);
     let room = before.map(|before| before.room.clone());
-    let row = BOOKING
+    let row = FIND_BOOKING
         .opt(client, &[&id, &studio.time_zone, &start, &now, &end, &room])
         .await?;
-    row.map(|row| told(&row)).transpose()
+    row.map(|row| booking_from_row(&row)).transpose()
 }
 
-fn told(row: &Row) -> Result<BookingTold> {
+fn booking_from_row(row: &Row) -> Result<MailBooking> {
     let price: Decimal = row.try_get("price")?;
-    Ok(BookingTold {
+    Ok(MailBooking {
         status: row.try_get("status")?,
         first_name: row.try_get("first_name")?,
         title: row.try_get("title")?,
         room: row.try_get("room")?,
         instructor: row.try_get("instructor")?,
-        time: Time {
+        time: FormattedTime {
             day: row.try_get("day")?,
             starts: row.try_get("starts")?,
             ends: row.try_get("ends")?,
         },
-        before: before(row)?,
+        before: before_from_row(row)?,
         is_over: row.try_get("is_over")?,
         class_is_cancelled: row.try_get("class_is_cancelled")?,
         class_reason: row.try_get("class_reason")?,
@@ -329,16 +315,16 @@ fn told(row: &Row) -> Result<BookingTold> {
         reason: row.try_get("reason")?,
         price: Money::from_column(price),
         currency: row.try_get("currency")?,
-        payment: payment(row)?,
+        payment: payment_from_row(row)?,
     })
 }
 
-fn before(row: &Row) -> Result<Option<(Time, String)>> {
+fn before_from_row(row: &Row) -> Result<Option<(FormattedTime, String)>> {
     let room: Option<String> = row.try_get("room_before")?;
     let was_moved: bool = row.try_get("was_moved")?;
     room.filter(|_| was_moved)
         .map(|room| {
-            let time = Time {
+            let time = FormattedTime {
                 day: row.try_get("day_before")?,
                 starts: row.try_get("starts_before")?,
                 ends: row.try_get("ends_before")?,
@@ -348,12 +334,12 @@ fn before(row: &Row) -> Result<Option<(Time, String)>> {
         .transpose()
 }
 
-fn payment(row: &Row) -> Result<Option<PaymentTold>> {
+fn payment_from_row(row: &Row) -> Result<Option<MailPayment>> {
     let status: Option<String> = row.try_get("payment_status")?;
     status
         .map(|status| {
             let amount: Decimal = row.try_get("payment_amount")?;
-            Ok(PaymentTold {
+            Ok(MailPayment {
                 status,
                 method: row.try_get("payment_method")?,
                 amount: Money::from_column(amount),

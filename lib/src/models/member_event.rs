@@ -1,29 +1,27 @@
-//! What members are told while they are connected, or when they come back.
+//! Events of members, for lists and streams.
 
 use chrono::{DateTime, Utc};
-use serde::Serialize;
 use serde_json::Value;
 use tokio_postgres::{Client, Row};
-use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::error::Result;
 use crate::store::page::Page;
 use crate::store::postgres::Statement;
 
-/// An event as it is stored.
+/// A stored event.
 #[derive(Clone, Debug)]
 pub struct MemberEvent {
-    /// Its row.
+    /// The id.
     pub id: Uuid,
-    /// Its place among the member's events: whoever has seen one of them has
-    /// seen all with a smaller number.
+    /// The sequence number among the member's events. A client that has seen an
+    /// event has seen all events with smaller numbers.
     pub seq: i64,
-    /// What happened, such as `booking_promoted`.
+    /// The kind, such as `booking_promoted`.
     pub kind: String,
-    /// To what.
+    /// The details.
     pub data: Value,
-    /// When.
+    /// The time.
     pub created_at: DateTime<Utc>,
 }
 
@@ -38,107 +36,72 @@ impl MemberEvent {
         })
     }
 
-    /// What a cursor is made of; the statement goes by the id.
-    pub fn place(&self) -> (DateTime<Utc>, Uuid) {
+    /// Returns the cursor of the event. The list statement uses only the id.
+    pub fn cursor(&self) -> (DateTime<Utc>, Uuid) {
         (self.created_at, self.id)
     }
 }
 
-/// An event as its member sees it, in a list and in a stream alike.
-#[derive(Debug, Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-#[schema(as = MemberEvent)]
-pub struct Shown {
-    /// As `Last-Event-ID` names it.
-    id: i64,
-    kind: String,
-    data: Value,
-    created_at: DateTime<Utc>,
-}
-
-impl From<MemberEvent> for Shown {
-    fn from(event: MemberEvent) -> Self {
-        Self {
-            id: event.seq,
-            kind: event.kind,
-            data: event.data,
-            created_at: event.created_at,
-        }
-    }
-}
-
-/// Something that happened to a member.
+/// An event to record.
 #[derive(Clone, Debug)]
-pub struct NewEvent {
-    /// To whom.
+pub struct NewMemberEvent {
+    /// The member.
     pub user_id: Uuid,
-    /// What: `booking_confirmed` and its like.
+    /// The kind, such as `booking_confirmed`.
     pub kind: &'static str,
-    /// What a page needs to know about it.
+    /// The details that a page needs.
     pub data: Value,
 }
 
-// Sorted, for each row takes the lock of its member: two who tell the same
-// members must not wait for one another.
-static TELL: Statement = Statement::new(
-    "member_event.tell",
+// Sorted by member, because each row locks its member's stream: otherwise two
+// transactions for the same members could deadlock.
+static RECORD: Statement = Statement::new(
+    "member_event.record",
     "insert into member_events (id, user_id, kind, data)
     select gen_random_uuid(), user_id, kind, data
     from unnest($1::uuid[], $2::text[], $3::jsonb[]) with ordinality
-        as told (user_id, kind, data, place)
-    order by user_id, place",
+        as event (user_id, kind, data, position)
+    order by user_id, position",
 );
 
-/// Tells members what happened. The last statement of its transaction: from
-/// here on it holds the locks of their streams.
-///
-/// # Errors
-///
-/// [`crate::Error::Unavailable`].
-pub async fn tell(client: &Client, events: &[NewEvent]) -> Result<()> {
+/// Records events. It must be the last statement of its transaction, because it
+/// locks the streams of the members.
+pub async fn record(client: &Client, events: &[NewMemberEvent]) -> Result<()> {
     let users: Vec<Uuid> = events.iter().map(|event| event.user_id).collect();
     let kinds: Vec<&str> = events.iter().map(|event| event.kind).collect();
     let data: Vec<Value> = events.iter().map(|event| event.data.clone()).collect();
-    TELL.execute(client, &[&users, &kinds, &data]).await
+    RECORD.execute(client, &[&users, &kinds, &data]).await
 }
 
-static LATEST: Statement = Statement::new(
-    "member_event.latest",
+static LATEST_SEQ: Statement = Statement::new(
+    "member_event.latest_seq",
     "select coalesce(max(seq), 0) as seq from member_events where user_id = $1",
 );
 
-/// The number of a member's latest event; 0 before the first.
-///
-/// # Errors
-///
-/// [`crate::Error::Unavailable`].
-pub async fn latest(client: &Client, user_id: Uuid) -> Result<i64> {
-    Ok(LATEST.one(client, &[&user_id]).await?.try_get("seq")?)
+/// Returns the sequence number of a member's latest event, or 0.
+pub async fn latest_seq(client: &Client, user_id: Uuid) -> Result<i64> {
+    Ok(LATEST_SEQ.one(client, &[&user_id]).await?.try_get("seq")?)
 }
 
-static AFTER: Statement = Statement::new(
-    "member_event.after",
+static LIST_AFTER: Statement = Statement::new(
+    "member_event.list_after",
     "select id, seq, kind, data, created_at from member_events
     where user_id = $1 and seq > $2 order by seq limit $3",
 );
 
-/// A member's events after a number, oldest first.
-///
-/// # Errors
-///
-/// [`crate::Error::Unavailable`].
-pub async fn after(
+/// Lists up to `limit` events of a member after a sequence number, oldest first.
+pub async fn list_after(
     client: &Client,
     user_id: Uuid,
     seq: i64,
-    most: i64,
+    limit: i64,
 ) -> Result<Vec<MemberEvent>> {
-    let rows = AFTER.all(client, &[&user_id, &seq, &most]).await?;
+    let rows = LIST_AFTER.all(client, &[&user_id, &seq, &limit]).await?;
     rows.iter().map(MemberEvent::from_row).collect()
 }
 
-// By number: the times are those of the transactions' beginnings. Behind an
-// event that has been cleaned up there is nothing left, either.
+// Sorted by sequence number, because the times are the start times of transactions.
+// If the event of the cursor was cleaned up, so were all older events.
 static LIST: Statement = Statement::new(
     "member_event.list",
     "select id, seq, kind, data, created_at from member_events
@@ -148,11 +111,7 @@ static LIST: Statement = Statement::new(
     order by seq desc limit $3",
 );
 
-/// A page of a member's events, newest first.
-///
-/// # Errors
-///
-/// [`crate::Error::Unavailable`].
+/// Lists a page of a member's events, newest first.
 pub async fn list(client: &Client, user_id: Uuid, page: &Page) -> Result<Vec<MemberEvent>> {
     let (_, id) = page.after();
     let rows = LIST.all(client, &[&user_id, &id, &page.fetch()]).await?;

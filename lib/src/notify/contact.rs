@@ -1,5 +1,6 @@
-//! From a visitor's form to the studio, and to somebody who deals with it.
+//! The contact form and its inbox.
 
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use utoipa::{IntoParams, ToSchema};
@@ -11,7 +12,7 @@ use crate::error::{Error, Result};
 use crate::http::{List, Member, query};
 use crate::identity::rate_limit;
 use crate::identity::rate_limit::{CONTACT_ADDRESS, CONTACT_EMAIL, Subject};
-use crate::models::contact::{self, NewSubmission, Shown, Submission};
+use crate::models::contact::{self, ContactSubmission, NewContactSubmission};
 use crate::models::security_event::Kind;
 use crate::models::user::{self, Email};
 use crate::notify::mail;
@@ -21,11 +22,10 @@ use crate::values::form::{Form, paragraphs, required_line};
 use crate::values::schema::{EmailAddress, PhoneNumber};
 use crate::{App, BoxFuture};
 
-/// What a visitor fills in.
+/// The contact form.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-#[schema(as = CreateContactSubmission)]
-pub struct Message {
+pub struct CreateContactSubmission {
     #[schema(min_length = 1, max_length = 200, examples("Ana Morales"))]
     name: String,
     #[schema(value_type = EmailAddress)]
@@ -41,12 +41,12 @@ pub struct Message {
         examples("Do you teach couples before a wedding?")
     )]
     message: String,
-    /// No person sees this field; leave it out or empty.
+    /// A hidden field that must be empty; only bots fill it in.
     website: Option<String>,
 }
 
-impl Message {
-    fn read(&self) -> Result<NewSubmission> {
+impl CreateContactSubmission {
+    fn parse(&self) -> Result<NewContactSubmission> {
         let mut check = Form::default();
         let name = check.check("name", required_line(&self.name, 200));
         let email = check.check("email", Email::parse(&self.email));
@@ -57,7 +57,7 @@ impl Message {
             check.refuse("message", "must not be empty");
         }
         check.finish()?;
-        Ok(NewSubmission {
+        Ok(NewContactSubmission {
             name: name.unwrap_or_default(),
             email: email.unwrap_or_default(),
             phone,
@@ -66,42 +66,40 @@ impl Message {
         })
     }
 
-    fn is_by_a_machine(&self) -> bool {
+    fn is_from_bot(&self) -> bool {
         self.website.as_ref().is_some_and(|text| !text.is_empty())
     }
 }
 
-/// The answer to whoever has written.
+/// The response to a submitted contact form.
 #[derive(Debug, Serialize, ToSchema)]
-#[schema(as = ContactSubmissionReceipt)]
-pub struct Received {
+pub struct ContactSubmissionReceipt {
     success: bool,
-    /// To refer to it.
+    /// The id of the message.
     id: Uuid,
 }
 
-/// Stores a message and tells the studio. One with the field that no person
-/// sees is answered alike, and dropped.
+/// Stores a message and mails it to the studio. A message from a bot gets the same
+/// response and is dropped.
 ///
 /// # Errors
 ///
-/// [`Error::Invalid`] with all that is wrong; [`Error::TooManyRequests`];
-/// [`Error::Unavailable`].
+/// Fails with [`Error::Invalid`] or [`Error::TooManyRequests`].
 pub fn submit<'a>(
     app: &'a App,
     client: &'a Caller,
-    message: &'a Message,
-) -> BoxFuture<'a, Result<Received>> {
+    form: &'a CreateContactSubmission,
+) -> BoxFuture<'a, Result<ContactSubmissionReceipt>> {
     Box::pin(async move {
-        let new = message.read()?;
+        let new = form.parse()?;
         let subjects = [
             Subject::address(CONTACT_ADDRESS, client.address),
             Subject::email(CONTACT_EMAIL, new.email.as_str()),
         ];
         rate_limit::take(app, &subjects).await?;
-        if message.is_by_a_machine() {
-            tracing::info!("a message by a machine was dropped");
-            return Ok(Received {
+        if form.is_from_bot() {
+            tracing::info!("dropped a contact form from a bot");
+            return Ok(ContactSubmissionReceipt {
                 success: true,
                 id: random::id(),
             });
@@ -110,63 +108,109 @@ pub fn submit<'a>(
         let postgres = app.db().client().await?;
         let id = contact::insert(&postgres, &new, client, studio).await?;
         mail::send_due_soon(app);
-        Ok(Received { success: true, id })
+        Ok(ContactSubmissionReceipt { success: true, id })
     })
 }
 
-/// Which messages are wanted.
+/// The query parameters of the inbox.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
-pub struct Inbox {
-    /// `true`: those that have been dealt with; `false`: those that have not.
+pub struct ContactQuery {
+    /// `true` lists processed messages, `false` unprocessed ones. The default is all.
     #[param(value_type = Option<bool>)]
     processed: Option<String>,
 }
 
-/// A page of messages, newest first.
+/// A message from the contact form, as staff see it.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = ContactSubmission)]
+pub struct ContactSubmissionView {
+    id: Uuid,
+    name: String,
+    email: String,
+    phone: Option<String>,
+    subject: String,
+    message: String,
+    processed: bool,
+    processed_at: Option<DateTime<Utc>>,
+    processed_by: Option<Uuid>,
+    created_at: DateTime<Utc>,
+}
+
+impl From<ContactSubmission> for ContactSubmissionView {
+    fn from(submission: ContactSubmission) -> Self {
+        Self {
+            id: submission.id,
+            name: submission.name,
+            email: submission.email,
+            phone: submission.phone,
+            subject: submission.subject,
+            message: submission.message,
+            processed: submission.is_processed,
+            processed_at: submission.processed_at,
+            processed_by: submission.processed_by,
+            created_at: submission.created_at,
+        }
+    }
+}
+
+/// Lists messages, newest first.
 ///
 /// # Errors
 ///
-/// [`Error::Invalid`]; [`Error::Unavailable`].
-pub fn list(app: &App, inbox: Inbox, page: Page) -> BoxFuture<'_, Result<List<Shown>>> {
+/// Fails with [`Error::Invalid`] when a parameter is invalid.
+pub fn list(
+    app: &App,
+    query_params: ContactQuery,
+    page: Page,
+) -> BoxFuture<'_, Result<List<ContactSubmissionView>>> {
     Box::pin(async move {
         let mut check = Form::default();
-        let processed = check.check_filled("processed", inbox.processed.as_deref(), query::boolean);
+        let processed = check.check_filled(
+            "processed",
+            query_params.processed.as_deref(),
+            query::boolean,
+        );
         check.finish()?;
         let rows = app
             .db()
             .read(async move |client| contact::list(client, processed, &page).await)
             .await?;
-        Ok(List::new(rows, page, Submission::place, Shown::from))
+        Ok(List::new(
+            rows,
+            page,
+            ContactSubmission::cursor,
+            ContactSubmissionView::from,
+        ))
     })
 }
 
-/// What staff say of a message.
+/// A change of a message by staff.
 #[derive(Clone, Copy, Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-#[schema(as = UpdateContactSubmission)]
-pub struct Processing {
+pub struct UpdateContactSubmission {
     id: Uuid,
-    /// Whether it has been dealt with.
+    /// Whether the message is processed.
     processed: bool,
 }
 
-/// Notes that a message has been dealt with, or has not after all.
+/// Marks a message as processed or unprocessed.
 ///
 /// # Errors
 ///
-/// [`Error::NotFound`]; [`Error::Unavailable`].
-pub fn process<'a>(
+/// Fails with [`Error::NotFound`] when no message has this id.
+pub fn update<'a>(
     app: &'a App,
     client: &'a Caller,
     staff: &'a Member,
-    processing: &'a Processing,
-) -> BoxFuture<'a, Result<Submission>> {
+    change: &'a UpdateContactSubmission,
+) -> BoxFuture<'a, Result<ContactSubmission>> {
     Box::pin(async move {
         let act = Act::new(staff, client)?;
-        let Processing { id, processed } = *processing;
+        let UpdateContactSubmission { id, processed } = *change;
         let noted = act.transaction(app.db(), async |postgres| {
-            let noted = contact::process(postgres, id, processed, act.by()).await?;
+            let noted = contact::mark(postgres, id, processed, act.by()).await?;
             let (submission, changed) = noted.ok_or(Error::NotFound)?;
             if changed {
                 let detail = json!({ "submissionId": id, "processed": processed });
@@ -190,12 +234,12 @@ mod properties {
 
     proptest! {
         #[test]
-        fn whatever_a_visitor_writes_postgres_takes_it_or_it_is_refused(filled in form(&json!({
+        fn a_form_is_rejected_or_fits_its_columns(filled in form(&json!({
             "name": "Ana", "email": "ana@example.com", "phone": "555 0100",
             "subject": "Salsa", "message": "Hola,\nwhen?", "website": "",
         }))) {
-            let message = fair(parse::<Message>(filled.to_string().as_bytes()));
-            if let Some(new) = message.and_then(|message| fair(message.read())) {
+            let form = fair(parse::<CreateContactSubmission>(filled.to_string().as_bytes()));
+            if let Some(new) = form.and_then(|form| fair(form.parse())) {
                 assert!(fits_column(&new.name, 200) && fits_column(new.email.as_str(), 255));
                 assert!(fits_column(&new.subject, 300) && fits_column(&new.message, 5_000));
                 assert!(!new.subject.contains(char::is_control), "{:?}", new.subject);

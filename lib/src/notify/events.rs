@@ -1,10 +1,8 @@
-//! A member's events as they happen: server-sent events, as the HTML standard
-//! has them.
+//! A member's events, as a list and as a stream of server-sent events.
 //!
-//! A stream looks each second, ends itself before the platform does, and the
-//! browser comes back with the number of the last event that it has seen. It
-//! holds no connection to Postgres between two looks. While it is open the
-//! session counts as used.
+//! A stream polls Postgres every second and holds no connection in between. It ends
+//! before the platform's time limit, and the browser reconnects with the id of the
+//! last event that it has seen. The session counts as used while a stream is open.
 
 use std::collections::HashMap;
 use std::convert::Infallible;
@@ -14,28 +12,32 @@ use std::time::{Duration, Instant};
 
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
-use futures_util::stream::{self, StreamExt};
+use chrono::{DateTime, Utc};
+use futures_util::stream::{self, Stream, StreamExt};
 use http::header::CACHE_CONTROL;
 use http::{HeaderMap, HeaderName};
+use serde::Serialize;
+use serde_json::Value;
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::error::{Error, Result};
-use crate::http::Member;
-use crate::models::member_event::{self, MemberEvent, Shown};
+use crate::http::{List, Member};
+use crate::models::member_event::{self, MemberEvent};
 use crate::session::Key;
+use crate::store::page::Page;
 use crate::store::postgres::chain;
 use crate::{App, BoxFuture};
 
-/// How often a stream looks.
-const PAUSE: Duration = Duration::from_secs(1);
+/// The interval between polls.
+const POLL_INTERVAL: Duration = Duration::from_secs(1);
 
-/// A stream without events sends a comment this often, so that no proxy on the
-/// way closes it.
+/// A stream without events sends a comment this often, so that no proxy closes it.
 const KEEP_ALIVE: Duration = Duration::from_secs(10);
 
-/// Returns the first event of a stream: how long the browser waits before it
-/// reconnects, and the id after which the stream begins. The browser sends this
-/// id when it reconnects before any other event, and so misses nothing.
+/// Returns the first event of a stream: the delay before the browser reconnects, and
+/// the id after which the stream begins. The browser sends this id if it reconnects
+/// before any other event, and so misses nothing.
 fn first_event(after: i64) -> Event {
     Event::default()
         .retry(Duration::from_secs(1))
@@ -45,9 +47,9 @@ fn first_event(after: i64) -> Event {
 /// Returns the only event that a member with too many streams gets: reconnect in
 /// half a minute, and continue after this id. It is not a 429, because a browser
 /// reconnects after a response that ends, but never after one that failed.
-fn refusal(after: i64) -> Event {
+fn too_many_streams(after: i64) -> Event {
     Event::default()
-        .comment(format!("{MOST_STREAMS} streams are open already"))
+        .comment(format!("{MAX_STREAMS} streams are open already"))
         .retry(Duration::from_secs(30))
         .id(after.to_string())
 }
@@ -60,38 +62,38 @@ fn session_ended() -> Event {
         .data(r#"{"current":true}"#)
 }
 
-/// How many events are read at once.
-const BATCH: i64 = 100;
+/// The maximum number of events of a poll.
+const MAX_EVENTS: i64 = 100;
 
-/// How many streams a member may have open in one process: each asks both
-/// stores once a second. A further one ends at once, for if it ended the oldest,
-/// that browser would come back in a second and end the next.
-const MOST_STREAMS: usize = 5;
+/// The maximum number of streams of a member in a process, because each polls both
+/// stores every second. Further streams end at once. If they ended the oldest one
+/// instead, its browser would reconnect and end the next.
+const MAX_STREAMS: usize = 5;
 
-/// The streams of this process.
+/// The number of open streams of this process, by member.
 #[derive(Debug, Default)]
-pub(crate) struct Streams {
+pub(crate) struct EventStreams {
     open: Mutex<HashMap<Uuid, usize>>,
 }
 
-impl Streams {
+impl EventStreams {
     fn lock(&self) -> MutexGuard<'_, HashMap<Uuid, usize>> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// A member's place among the streams; given back when it is dropped.
-struct Place {
+/// A slot for an open stream. Dropping it frees the slot.
+struct StreamSlot {
     app: App,
     user_id: Uuid,
 }
 
-impl Place {
-    /// `None` when the member has too many.
+impl StreamSlot {
+    /// Takes a slot. Returns `None` if the member has too many streams.
     fn take(app: &App, user_id: Uuid) -> Option<Self> {
         let mut open = app.streams().lock();
         let count = open.entry(user_id).or_default();
-        if *count >= MOST_STREAMS {
+        if *count >= MAX_STREAMS {
             return None;
         }
         *count += 1;
@@ -102,7 +104,7 @@ impl Place {
     }
 }
 
-impl Drop for Place {
+impl Drop for StreamSlot {
     fn drop(&mut self) {
         let mut open = self.app.streams().lock();
         if let Some(count) = open.get_mut(&self.user_id) {
@@ -114,11 +116,52 @@ impl Drop for Place {
     }
 }
 
-/// The member's events from now on, or from the one after `Last-Event-ID`.
+/// An event as its member sees it, in a list and in a stream.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = MemberEvent)]
+pub struct MemberEventView {
+    /// The id for `Last-Event-ID`.
+    id: i64,
+    kind: String,
+    data: Value,
+    created_at: DateTime<Utc>,
+}
+
+impl From<MemberEvent> for MemberEventView {
+    fn from(event: MemberEvent) -> Self {
+        Self {
+            id: event.seq,
+            kind: event.kind,
+            data: event.data,
+            created_at: event.created_at,
+        }
+    }
+}
+
+/// Lists the member's events, newest first.
+pub fn list<'a>(
+    app: &'a App,
+    member: &'a Member,
+    page: Page,
+) -> BoxFuture<'a, Result<List<MemberEventView>>> {
+    Box::pin(async move {
+        let client = app.db().client().await?;
+        let events = member_event::list(&client, member.user.id, &page).await?;
+        Ok(List::new(
+            events,
+            page,
+            MemberEvent::cursor,
+            MemberEventView::from,
+        ))
+    })
+}
+
+/// Streams the member's new events, or those after `Last-Event-ID`.
 ///
 /// # Errors
 ///
-/// [`Error::Invalid`] when `Last-Event-ID` is none; [`Error::Unavailable`].
+/// Fails with [`Error::Invalid`] when `Last-Event-ID` is invalid.
 pub fn stream<'a>(
     app: &'a App,
     member: &'a Member,
@@ -128,43 +171,42 @@ pub fn stream<'a>(
         let user_id = member.user.id;
         let ends = Instant::now() + app.config().timing.stream_life;
         let seen = last_event_id(headers)?;
-        let place = Place::take(app, user_id);
+        let slot = StreamSlot::take(app, user_id);
         let after = match seen {
             Some(seen) => seen,
             None => {
                 app.db()
-                    .read(async move |client| member_event::latest(client, user_id).await)
+                    .read(async move |client| member_event::latest_seq(client, user_id).await)
                     .await?
             }
         };
-        let Some(place) = place else {
-            return Ok(respond(stream::once(ready(refusal(after)))));
+        let Some(slot) = slot else {
+            return Ok(respond(stream::once(ready(too_many_streams(after)))));
         };
-        let stream = Stream {
-            place,
-            // The development account has none: its cookie is judged when it
-            // comes back.
+        let poller = EventPoller {
+            slot,
+            // The demo account has no key: its cookie is checked on reconnect.
             key: member.key().ok().cloned(),
             after,
             ends,
-            looks_at: Instant::now(),
-            is_over: false,
+            next_poll_at: Instant::now(),
+            has_ended: false,
         };
-        let batches = stream::unfold(stream, |mut stream| async move {
-            let events = stream.next().await?;
-            Some((events, stream))
+        let batches = stream::unfold(poller, |mut poller| async move {
+            let events = poller.next().await?;
+            Some((events, poller))
         });
         let first = stream::once(ready(first_event(after)));
         Ok(respond(first.chain(batches.flat_map(stream::iter))))
     })
 }
 
-fn respond(events: impl stream::Stream<Item = Event> + Send + 'static) -> Response {
+fn respond(events: impl Stream<Item = Event> + Send + 'static) -> Response {
     let keep_alive = KeepAlive::new().interval(KEEP_ALIVE);
     let stream = Sse::new(events.map(Ok::<_, Infallible>)).keep_alive(keep_alive);
     let headers = [
         (CACHE_CONTROL, "no-store"),
-        // Proxies must pass each event on as it comes.
+        // Proxies must not buffer events.
         (HeaderName::from_static("x-accel-buffering"), "no"),
     ];
     (headers, stream).into_response()
@@ -181,41 +223,42 @@ fn last_event_id(headers: &HeaderMap) -> Result<Option<i64>> {
     }
 }
 
-struct Stream {
-    place: Place,
+/// Reads the events of a stream.
+struct EventPoller {
+    slot: StreamSlot,
     key: Option<Key>,
-    /// The number of the last event that was told.
+    /// The sequence number of the last event that was sent.
     after: i64,
     ends: Instant,
-    looks_at: Instant,
-    is_over: bool,
+    next_poll_at: Instant,
+    has_ended: bool,
 }
 
-impl Stream {
+impl EventPoller {
     /// Waits for the next events. Returns `None` when the stream ends; the
     /// browser then reconnects.
     async fn next(&mut self) -> Option<Vec<Event>> {
-        let ending = self.place.app.ending().clone();
-        while !self.is_over {
-            let wake = self.looks_at.min(self.ends);
+        let shutting_down = self.slot.app.shutting_down().clone();
+        while !self.has_ended {
+            let wake = self.next_poll_at.min(self.ends);
             tokio::select! {
-                () = ending.cancelled() => return None,
+                () = shutting_down.cancelled() => return None,
                 () = tokio::time::sleep_until(wake.into()) => {}
             }
             if Instant::now() >= self.ends {
                 return None;
             }
             let ends = self.ends.into();
-            let Ok(seen) = tokio::time::timeout_at(ends, self.look()).await else {
+            let Ok(polled) = tokio::time::timeout_at(ends, self.poll()).await else {
                 return None;
             };
-            match seen {
+            match polled {
                 Ok(events) if events.is_empty() => {}
                 Ok(events) => return Some(events),
-                // Better an end that the browser sees than a silence that it
-                // takes for "nothing has happened".
+                // The browser reconnects after an end, but would mistake silence for
+                // "no events".
                 Err(error) => {
-                    tracing::warn!(error = %chain(&error), "stream of events ended");
+                    tracing::warn!(error = %chain(&error), "event stream failed");
                     return None;
                 }
             }
@@ -223,22 +266,29 @@ impl Stream {
         None
     }
 
-    async fn look(&mut self) -> Result<Vec<Event>> {
-        let (app, user_id, after) = (&self.place.app, self.place.user_id, self.after);
+    async fn poll(&mut self) -> Result<Vec<Event>> {
+        let (app, user_id, after) = (&self.slot.app, self.slot.user_id, self.after);
         if let Some(key) = &self.key {
             let session = app.sessions().get(key).await?;
             let user = session.and_then(|session| session.user);
             if user.is_none_or(|user| user.id != user_id) {
-                self.is_over = true;
+                self.has_ended = true;
                 return Ok(vec![session_ended()]);
             }
         }
         let events = app
             .db()
-            .read(async move |client| member_event::after(client, user_id, after, BATCH).await)
+            .read(async move |client| {
+                member_event::list_after(client, user_id, after, MAX_EVENTS).await
+            })
             .await?;
-        let more = events.len() as i64 == BATCH;
-        self.looks_at = Instant::now() + if more { Duration::ZERO } else { PAUSE };
+        let is_full = events.len() as i64 == MAX_EVENTS;
+        let pause = if is_full {
+            Duration::ZERO
+        } else {
+            POLL_INTERVAL
+        };
+        self.next_poll_at = Instant::now() + pause;
         self.after = events.last().map_or(after, |event| event.seq);
         events.into_iter().map(to_sse).collect()
     }
@@ -248,24 +298,23 @@ fn to_sse(event: MemberEvent) -> Result<Event> {
     let sse = Event::default()
         .id(event.seq.to_string())
         .event(&event.kind);
-    sse.json_data(Shown::from(event))
+    sse.json_data(MemberEventView::from(event))
         .map_err(|error| Error::Internal(Box::new(error)))
 }
 
 #[cfg(test)]
 mod properties {
-    use proptest::prelude::*;
-
     use http::HeaderValue;
+    use proptest::prelude::*;
 
     use super::*;
     use crate::testing::arbitrary::{fair, header_value, headers};
 
     proptest! {
         #[test]
-        fn the_last_event_is_a_number_or_refused(told in header_value(), number in any::<i64>()) {
+        fn the_last_event_id_is_a_sequence_number(value in header_value(), number in any::<i64>()) {
             let read = |value| fair(last_event_id(&headers("last-event-id", vec![value]))).flatten();
-            assert!(read(told).is_none_or(|number| number >= 0));
+            assert!(read(value).is_none_or(|number| number >= 0));
             let named = HeaderValue::from_str(&number.to_string()).unwrap();
             assert_eq!(read(named), (number >= 0).then_some(number));
         }

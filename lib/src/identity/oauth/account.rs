@@ -233,8 +233,8 @@ impl Settling {
     async fn insert(&self, postgres: &Postgres, user: &User) -> Result<()> {
         self.insert_bare(postgres, user.id).await?;
         let provider = &self.identity.provider;
-        let notice = Notice::of(&self.client, self.app.clock().now());
-        let notice = notice.naming(&label(&self.app, provider));
+        let notice = Notice::from_caller(&self.client, self.app.clock().now());
+        let notice = notice.with_other(&label(&self.app, provider));
         mail::notify(postgres, NoticeKind::IdentityLinked, user, notice).await?;
         let detail = serde_json::json!({ "provider": provider });
         let kind = Kind::IdentityLinked;

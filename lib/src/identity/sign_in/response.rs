@@ -144,7 +144,7 @@ pub(crate) fn admit<'a>(
 ) -> BoxFuture<'a, Result<Option<Welcome>>> {
     Box::pin(async move {
         let entry = Entry::new(context, &wish);
-        let notice = Notice::of(&context.client, app.clock().now());
+        let notice = Notice::from_caller(&context.client, app.clock().now());
         // A device that is known may have been given a new name.
         let news = wish.device.is_none().then(|| notice.payload(wish.user.id));
         let telling = Telling::SignedIn(news);

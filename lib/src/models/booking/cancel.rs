@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::create::CLASS_STARTED;
 use super::{Booking, find, lock_class};
 use crate::error::{Error, Result};
-use crate::models::member_event::{self, NewEvent};
+use crate::models::member_event::{self, NewMemberEvent};
 use crate::runtime::config::StudioConfig;
 use crate::store::postgres::Statement;
 
@@ -67,7 +67,7 @@ pub async fn cancel(
     studio: &StudioConfig,
 ) -> Result<Booking> {
     let events = give_up(client, cancellation, now, studio).await?;
-    member_event::tell(client, &events).await?;
+    member_event::record(client, &events).await?;
     find(client, cancellation.booking_id).await
 }
 
@@ -106,7 +106,7 @@ pub async fn cancel_all_of(
             Err(error) => return Err(error),
         }
     }
-    member_event::tell(client, &events).await
+    member_event::record(client, &events).await
 }
 
 /// Returns what its caller has to tell the members.
@@ -115,7 +115,7 @@ async fn give_up(
     cancellation: &Cancellation,
     now: DateTime<Utc>,
     studio: &StudioConfig,
-) -> Result<Vec<NewEvent>> {
+) -> Result<Vec<NewMemberEvent>> {
     let id = cancellation.booking_id;
     let (class_id, start) = lock_class(client, id, cancellation.owner).await?;
     if start <= now && !cancellation.lenient {
@@ -130,7 +130,7 @@ async fn give_up(
         .await?
         .ok_or(NOT_CANCELLABLE)?;
     let user_id: Uuid = row.try_get("user_id")?;
-    let event = |kind, data| NewEvent {
+    let event = |kind, data| NewMemberEvent {
         user_id,
         kind,
         data,
@@ -187,7 +187,7 @@ pub async fn promote(
     scheduled_class_id: Uuid,
     now: DateTime<Utc>,
     studio: &StudioConfig,
-) -> Result<Vec<NewEvent>> {
+) -> Result<Vec<NewMemberEvent>> {
     let cutoff = studio.waitlist_cutoff.as_secs_f64();
     let rows = PROMOTE
         .all(client, &[&scheduled_class_id, &now, &cutoff])
@@ -195,7 +195,7 @@ pub async fn promote(
     rows.iter()
         .map(|row| {
             let id: Uuid = row.try_get("id")?;
-            Ok(NewEvent {
+            Ok(NewMemberEvent {
                 user_id: row.try_get("user_id")?,
                 kind: "booking_promoted",
                 data: json!({ "bookingId": id, "scheduledClassId": scheduled_class_id }),

@@ -9,7 +9,7 @@ use crate::crypto::random;
 use crate::error::{Error, OnConstraint, Result};
 use crate::models::booking;
 use crate::models::class_schedule::{no_class_type, no_instructor};
-use crate::models::member_event::{self, NewEvent};
+use crate::models::member_event::{self, NewMemberEvent};
 use crate::runtime::config::StudioConfig;
 use crate::store::postgres::Statement;
 use crate::values::money::Money;
@@ -233,7 +233,7 @@ pub async fn update(
         events.extend(notify(client, before.id, kind, told).await?);
     }
     events.extend(booking::promote(client, before.id, now, studio).await?);
-    member_event::tell(client, &events).await
+    member_event::record(client, &events).await
 }
 
 const PLACES_TAKEN: Error = Error::Conflict {
@@ -282,14 +282,14 @@ async fn notify(
     id: Uuid,
     kind: &'static str,
     told: Value,
-) -> Result<Vec<NewEvent>> {
+) -> Result<Vec<NewMemberEvent>> {
     let rows = NOTIFY.all(client, &[&id, &kind, &told]).await?;
     rows.iter().map(|row| event(row, kind, id)).collect()
 }
 
-fn event(row: &Row, kind: &'static str, class_id: Uuid) -> Result<NewEvent> {
+fn event(row: &Row, kind: &'static str, class_id: Uuid) -> Result<NewMemberEvent> {
     let booking_id: Uuid = row.try_get("id")?;
-    Ok(NewEvent {
+    Ok(NewMemberEvent {
         user_id: row.try_get("user_id")?,
         kind,
         data: json!({ "bookingId": booking_id, "scheduledClassId": class_id }),
@@ -348,7 +348,7 @@ pub async fn cancel(
     for row in &rows {
         let told = event(row, "class_cancelled", before.id)?;
         if let Some(payment_id) = row.try_get::<_, Option<Uuid>>("refund_due")? {
-            events.push(NewEvent {
+            events.push(NewMemberEvent {
                 kind: "payment_refund_due",
                 data: json!({ "bookingId": told.data["bookingId"], "paymentId": payment_id }),
                 ..told.clone()
@@ -359,6 +359,6 @@ pub async fn cancel(
             gone += 1;
         }
     }
-    member_event::tell(client, &events).await?;
+    member_event::record(client, &events).await?;
     Ok(gone)
 }

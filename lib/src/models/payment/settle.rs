@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::{Method, Payment, Status, lock, payment_columns};
 use crate::error::Result;
 use crate::models::booking::{self, Booking, Cancellation};
-use crate::models::member_event::{self, NewEvent};
+use crate::models::member_event::{self, NewMemberEvent};
 use crate::runtime::config::StudioConfig;
 use crate::store::postgres::Statement;
 use crate::values::minor_units::minor_units;
@@ -137,12 +137,12 @@ impl Move<'_> {
 
 /// Tells the member; the last thing in the transaction.
 pub(super) async fn tell(client: &Client, payment: &Payment, kind: &'static str) -> Result<()> {
-    let event = NewEvent {
+    let event = NewMemberEvent {
         user_id: payment.user_id,
         kind,
         data: json!({ "bookingId": payment.booking_id, "paymentId": payment.id }),
     };
-    member_event::tell(client, &[event]).await
+    member_event::record(client, &[event]).await
 }
 
 fn mismatch(payment: &Payment, problem: &'static str) -> Outcome {

@@ -1,4 +1,4 @@
-//! What members are told about their own accounts, and the links that they get.
+//! Mails to members about their accounts, and the links in them.
 
 use tokio_postgres::Client as Postgres;
 use uuid::Uuid;
@@ -10,32 +10,32 @@ use crate::models::mail_outbox;
 use crate::models::one_time_token::{self, Purpose};
 use crate::models::user::{Credentials, User};
 
-/// What a member is told.
+/// What a mail about an account reports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NoticeKind {
-    /// A link that confirms an address.
+    /// The link that confirms an e-mail address.
     VerifyEmail,
-    /// A link to a new password.
+    /// The link for a new password.
     ResetPassword,
-    /// Somebody tried to use the address of an account for another.
+    /// Somebody tried to use the member's e-mail address for another account.
     AccountExists,
-    /// To the old address: another one has been asked for.
+    /// To the old address: a change of the address was requested.
     EmailChangeAsked,
-    /// To the old address: another one has taken its place.
+    /// To the old address: the address was changed.
     EmailChanged,
-    /// The password was changed by one who knew it.
+    /// The password was changed with the old password.
     PasswordChanged,
-    /// The password was set anew by a link.
+    /// The password was reset with a link.
     PasswordReset,
-    /// A sign-in on a device that was not known.
+    /// A sign-in on an unknown device.
     NewDevice,
-    /// A code is asked for from now on.
+    /// The second factor was enabled.
     TwoFactorEnabled,
-    /// No code is asked for any more.
+    /// The second factor was disabled.
     TwoFactorDisabled,
-    /// A recovery code was used up.
+    /// A recovery code was used.
     RecoveryCodeUsed,
-    /// Somebody has the password, and tries codes.
+    /// Somebody entered the password and then several wrong codes.
     CodesGuessed,
     /// A provider was linked.
     IdentityLinked,
@@ -61,7 +61,7 @@ impl NoticeKind {
         Self::IdentityUnlinked,
     ];
 
-    /// As it stands in the outbox.
+    /// Returns the kind as stored in the outbox.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::VerifyEmail => "verify_email",
@@ -86,40 +86,31 @@ impl NoticeKind {
     }
 }
 
-/// Writes a notice to a member, in the transaction of what it tells. It goes to
-/// the address in `user`: of a change, the one that it is for.
-///
-/// # Errors
-///
-/// [`Error::Unavailable`].
+/// Writes a notice to a member into the outbox, in the transaction of the change.
 pub async fn notify(
     client: &Postgres,
     kind: NoticeKind,
     user: &User,
     notice: Notice,
 ) -> Result<()> {
-    notify_at(client, kind, user.id, &user.email, notice).await
+    notify_address(client, kind, user.id, &user.email, notice).await
 }
 
-/// Writes to the owner of an account that somebody has tried to use its address.
-/// Who has closed theirs is left alone.
-///
-/// # Errors
-///
-/// [`Error::Unavailable`].
-pub async fn notify_of_use(client: &Postgres, owner: &Credentials, notice: Notice) -> Result<()> {
+/// Notifies the owner of an account that somebody tried to use its e-mail address.
+/// Closed accounts are not notified.
+pub async fn notify_account_exists(
+    client: &Postgres,
+    owner: &Credentials,
+    notice: Notice,
+) -> Result<()> {
     if !owner.is_active {
         return Ok(());
     }
     notify(client, NoticeKind::AccountExists, &owner.user, notice).await
 }
 
-/// As [`notify`], to another address than the account's.
-///
-/// # Errors
-///
-/// [`Error::Unavailable`].
-pub async fn notify_at(
+/// Writes a notice to an address other than the account's.
+pub async fn notify_address(
     client: &Postgres,
     kind: NoticeKind,
     user_id: Uuid,
@@ -129,12 +120,8 @@ pub async fn notify_at(
     mail_outbox::insert(client, address, kind.as_str(), &notice.payload(user_id)).await
 }
 
-/// Writes a mail with a link that is good once; the one before it ends. To
-/// `address`, which it confirms or proves.
-///
-/// # Errors
-///
-/// [`Error::Unavailable`].
+/// Writes a mail with a link to `address`. The link works once, and an earlier link
+/// of the same purpose ends.
 pub async fn send_link(
     client: &Postgres,
     keys: &Keyring,
@@ -150,5 +137,5 @@ pub async fn send_link(
         Purpose::VerifyEmail => NoticeKind::VerifyEmail,
         Purpose::ResetPassword => NoticeKind::ResetPassword,
     };
-    notify_at(client, kind, user_id, address, notice).await
+    notify_address(client, kind, user_id, address, notice).await
 }

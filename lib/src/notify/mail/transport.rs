@@ -1,4 +1,4 @@
-//! What carries a mail out of the house.
+//! Sending a mail by SMTP, or writing it into a folder in development.
 
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -12,47 +12,46 @@ use lettre::transport::smtp::authentication::{Credentials, Mechanism};
 use lettre::transport::smtp::client::{AsyncSmtpConnection, Certificate, TlsParameters};
 use lettre::transport::smtp::commands::{Data, Mail, Rcpt};
 use lettre::transport::smtp::extension::ClientId;
-use lettre::{Address, Message};
+use lettre::{Address, Message as MimeMessage};
 use tokio::time::timeout;
 
-use crate::models::mail_outbox::Due;
-use crate::notify::mail::message::Letter;
+use super::message::Message;
+use crate::models::mail_outbox::DueMail;
 use crate::runtime::config::{MailConfig, MailTransport, SmtpConfig};
 use crate::store::postgres::chain;
 
-/// So many times its deadline the server may take over a mail: it looks into
-/// the content before it answers, and whoever does not wait sends it again
-/// although it was taken.
-const PATIENCE: u32 = 3;
+/// Accepting a mail may take this many times the deadline. The server scans the
+/// content first, and a sender that gives up early would send the mail again.
+const ACCEPT_FACTOR: u32 = 3;
 
-/// How long the server may take to say goodbye.
-const FAREWELL: Duration = Duration::from_secs(1);
+/// How long closing the connection may take.
+const QUIT_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Why a mail did not go out.
+/// Why a mail was not sent.
 #[derive(Debug)]
-pub(super) enum Trouble {
-    /// The server cannot be reached or does not let us in: nothing goes out.
-    Away(String),
-    /// This mail did not; it may later.
-    Later(String),
-    /// This mail never will.
-    Never(String),
+pub(super) enum SendError {
+    /// The server cannot be reached or rejects the connection. No mail can be sent.
+    Unreachable(String),
+    /// This mail was not sent. A retry may succeed.
+    Transient(String),
+    /// This mail cannot be sent.
+    Permanent(String),
 }
 
-/// The way out, for one round of sending: one connection to the server, made
-/// when the first mail needs it.
-pub(super) struct Carrier<'a> {
+/// The connection to the mail server. It is opened for the first mail and used for
+/// all mails of a run.
+pub(super) struct Transport<'a> {
     config: &'a MailConfig,
     from: Mailbox,
     connection: Option<AsyncSmtpConnection>,
 }
 
-impl<'a> Carrier<'a> {
+impl<'a> Transport<'a> {
     /// # Errors
     ///
-    /// A sentence for the log, when `MAIL_FROM` is no sender.
+    /// Fails with a message for the log when `MAIL_FROM` is invalid.
     pub(super) fn new(config: &'a MailConfig) -> Result<Self, String> {
-        let invalid = "MAIL_FROM is no e-mail address";
+        let invalid = "MAIL_FROM is not an e-mail address";
         let Mailbox { name, email } = config.from.parse().map_err(|_| invalid.to_owned())?;
         let email = with_ascii_domain(email).map_err(|_| invalid.to_owned())?;
         Ok(Self {
@@ -62,18 +61,20 @@ impl<'a> Carrier<'a> {
         })
     }
 
-    /// Hands one mail over. When this returns `Ok` somebody else is
-    /// responsible for it.
-    pub(super) async fn send(&mut self, due: &Due, letter: Letter) -> Result<(), Trouble> {
-        let never = |error: &dyn std::error::Error| Trouble::Never(chain(error));
-        let to = parse_address(&due.recipient).map_err(|error| never(&error))?;
-        let message = message(&self.from, &to, due, letter).map_err(|error| never(&error))?;
+    /// Sends a mail. `Ok` means that the server has accepted it.
+    pub(super) async fn send(&mut self, due: &DueMail, message: Message) -> Result<(), SendError> {
+        let permanent = |error: &dyn std::error::Error| SendError::Permanent(chain(error));
+        let to = parse_address(&due.recipient).map_err(|error| permanent(&error))?;
+        let mime =
+            mime_message(&self.from, &to, due, message).map_err(|error| permanent(&error))?;
         match &self.config.transport {
-            MailTransport::Smtp(config) => self.by_smtp(config, &to, &message.formatted()).await,
+            MailTransport::Smtp(config) => self.by_smtp(config, &to, &mime.formatted()).await,
             MailTransport::Folder(folder) => {
-                into_folder(folder.clone(), name(due), message.formatted()).await
+                write_to_folder(folder.clone(), file_name(due), mime.formatted()).await
             }
-            MailTransport::Nothing => Err(Trouble::Away("no transport is set".to_owned())),
+            MailTransport::Nothing => Err(SendError::Unreachable(
+                "no transport is configured".to_owned(),
+            )),
         }
     }
 
@@ -82,34 +83,35 @@ impl<'a> Carrier<'a> {
         config: &SmtpConfig,
         to: &Address,
         message: &[u8],
-    ) -> Result<(), Trouble> {
-        let away = |error: SmtpError| Trouble::Away(chain(&error));
+    ) -> Result<(), SendError> {
+        let unreachable = |error: SmtpError| SendError::Unreachable(chain(&error));
         let mut connection = match self.connection.take() {
             Some(connection) => connection,
             None => timeout(config.deadline, connect(config, self.from.email.domain()))
                 .await
-                .map_err(|_| Trouble::Away("the server took too long to let us in".to_owned()))?
-                .map_err(away)?,
+                .map_err(|_| SendError::Unreachable("connecting took too long".to_owned()))?
+                .map_err(unreachable)?,
         };
-        let handed = hand_over(&mut connection, &self.from.email, to, message);
-        timeout(config.deadline * PATIENCE, handed)
+        let transfer = transfer(&mut connection, &self.from.email, to, message);
+        timeout(config.deadline * ACCEPT_FACTOR, transfer)
             .await
-            .map_err(|_| Trouble::Later("the server took too long".to_owned()))??;
-        // After a refusal the connection is not used again: where its dialogue
-        // stands is not worth finding out.
+            .map_err(|_| {
+                SendError::Transient("the server took too long to accept the mail".to_owned())
+            })??;
+        // After an error the connection is dropped, because its state is unknown.
         self.connection = Some(connection);
         Ok(())
     }
 
-    /// Takes leave of the server.
+    /// Closes the connection.
     pub(super) async fn close(self) {
         if let Some(mut connection) = self.connection {
-            let _ = timeout(FAREWELL, connection.quit()).await;
+            let _ = timeout(QUIT_TIMEOUT, connection.quit()).await;
         }
     }
 }
 
-/// Reads an address. The domain is returned in ASCII, which every mail server
+/// Parses an address. The domain is converted to ASCII, which every mail server
 /// accepts: `bücher.example` becomes `xn--bcher-kva.example`.
 fn parse_address(text: &str) -> Result<Address, AddressError> {
     with_ascii_domain(text.parse()?)
@@ -124,29 +126,32 @@ fn with_ascii_domain(address: Address) -> Result<Address, AddressError> {
     Address::new(address.user(), domain)
 }
 
-fn message(
+fn mime_message(
     from: &Mailbox,
     to: &Address,
-    due: &Due,
-    letter: Letter,
-) -> Result<Message, lettre::error::Error> {
-    let mut builder = Message::builder()
+    due: &DueMail,
+    message: Message,
+) -> Result<MimeMessage, lettre::error::Error> {
+    let mut builder = MimeMessage::builder()
         .from(from.clone())
         .to(Mailbox::new(None, to.clone()))
-        .subject(letter.subject)
-        // The same for every try: whoever gets a mail twice can tell.
+        .subject(message.subject)
+        // The same for every attempt, so that duplicates can be recognized.
         .message_id(Some(format!("<{}@{}>", due.id, from.email.domain())))
-        // RFC 3834: so that no absence note answers it.
+        // Prevents automatic replies (RFC 3834).
         .raw_header(HeaderValue::new(
             HeaderName::new_from_ascii_str("Auto-Submitted"),
             "auto-generated".to_owned(),
         ));
-    if let Some((name, address)) = letter.reply_to
+    if let Some((name, address)) = message.reply_to
         && let Ok(address) = parse_address(&address)
     {
         builder = builder.reply_to(Mailbox::new(Some(name), address));
     }
-    builder.multipart(MultiPart::alternative_plain_html(letter.text, letter.html))
+    builder.multipart(MultiPart::alternative_plain_html(
+        message.text,
+        message.html,
+    ))
 }
 
 async fn connect(config: &SmtpConfig, domain: &str) -> Result<AsyncSmtpConnection, SmtpError> {
@@ -167,9 +172,9 @@ async fn connect(config: &SmtpConfig, domain: &str) -> Result<AsyncSmtpConnectio
     let connecting =
         AsyncSmtpConnection::connect_tokio1(server, Some(config.deadline), &hello, implicit, None);
     let mut connection = connecting.await?;
-    // A name, a password and a member's mail go in the clear to this machine alone.
-    let may_be_clear = config.ca_certificate.is_none() && is_loopback(&config.host);
-    if !encrypted && !may_be_clear {
+    // Unencrypted connections are allowed only to this machine.
+    let may_be_plain = config.ca_certificate.is_none() && is_loopback(&config.host);
+    if !encrypted && !may_be_plain {
         connection.starttls(tls()?, &hello).await?;
     }
     if let Some((user, password)) = &config.credentials {
@@ -186,64 +191,65 @@ fn is_loopback(host: &str) -> bool {
     host == "localhost" || address.is_ok_and(|address| address.is_loopback())
 }
 
-/// RFC 5321, section 3.3. A refusal of the sender is our fault and may be
-/// mended; one of the recipient is final. Many servers tell of the first only
-/// when they hear of the second.
-async fn hand_over(
+/// Transfers a mail (RFC 5321, section 3.3). A rejected recipient is permanent. A
+/// rejected sender can be fixed, and is transient; many servers report it only
+/// after the recipient.
+async fn transfer(
     connection: &mut AsyncSmtpConnection,
     from: &Address,
     to: &Address,
     message: &[u8],
-) -> Result<(), Trouble> {
-    let later = |error: SmtpError| Trouble::Later(chain(&error));
+) -> Result<(), SendError> {
+    let transient = |error: SmtpError| SendError::Transient(chain(&error));
     connection
         .command(Mail::new(Some(from.clone()), Vec::new()))
         .await
-        .map_err(later)?;
+        .map_err(transient)?;
     connection
         .command(Rcpt::new(to.clone(), Vec::new()))
         .await
         .map_err(|error| {
-            let told = chain(&error);
-            if error.is_permanent() && is_about_recipient(&told) {
-                Trouble::Never(told)
+            let response = chain(&error);
+            if error.is_permanent() && is_about_recipient(&response) {
+                SendError::Permanent(response)
             } else {
-                Trouble::Later(told)
+                SendError::Transient(response)
             }
         })?;
-    connection.command(Data).await.map_err(later)?;
-    connection.message(message).await.map_err(later)?;
+    connection.command(Data).await.map_err(transient)?;
+    connection.message(message).await.map_err(transient)?;
     Ok(())
 }
 
-/// By the enhanced status code (RFC 3463), where the server gives one: 5.1 is
-/// an address, 5.2 a mailbox; all else is the server, or what it thinks of us.
-fn is_about_recipient(told: &str) -> bool {
-    let mut words = told.split_whitespace();
+/// Returns whether a rejection concerns the recipient. Of the enhanced status codes
+/// (RFC 3463), 5.1 concerns the address and 5.2 the mailbox. A rejection without
+/// such a code counts as well.
+fn is_about_recipient(response: &str) -> bool {
+    let mut words = response.split_whitespace();
     let code = words.find(|word| {
         word.starts_with("5.") && word.chars().all(|c| c.is_ascii_digit() || c == '.')
     });
     code.is_none_or(|code| code.starts_with("5.1.") || code.starts_with("5.2."))
 }
 
-/// Sorts by time, milliseconds since 1970; the same for every try.
-fn name(due: &Due) -> String {
+/// Returns the file name, which sorts by time and is the same for every attempt.
+fn file_name(due: &DueMail) -> String {
     let written = due.created_at.timestamp_millis();
     format!("{written}-{}-{}.eml", due.kind, due.id)
 }
 
-async fn into_folder(folder: PathBuf, name: String, message: Vec<u8>) -> Result<(), Trouble> {
+async fn write_to_folder(folder: PathBuf, name: String, message: Vec<u8>) -> Result<(), SendError> {
     let written = tokio::task::spawn_blocking(move || {
         std::fs::create_dir_all(&folder)?;
-        // Whoever looks sees a whole mail or none.
-        let beside = folder.join(format!(".{name}"));
-        std::fs::write(&beside, message)?;
-        std::fs::rename(beside, folder.join(name))
+        // Written and renamed, so that a file is always complete.
+        let temporary = folder.join(format!(".{name}"));
+        std::fs::write(&temporary, message)?;
+        std::fs::rename(temporary, folder.join(name))
     });
     match written.await {
         Ok(Ok(())) => Ok(()),
-        Ok(Err(error)) => Err(Trouble::Away(error.to_string())),
-        Err(error) => Err(Trouble::Away(error.to_string())),
+        Ok(Err(error)) => Err(SendError::Unreachable(error.to_string())),
+        Err(error) => Err(SendError::Unreachable(error.to_string())),
     }
 }
 
@@ -254,10 +260,10 @@ mod properties {
     use uuid::Uuid;
 
     use super::*;
-    use crate::models::contact::Submission;
-    use crate::models::mail_outbox::Payload;
+    use crate::models::contact::ContactSubmission;
+    use crate::models::mail_outbox::MailPayload;
     use crate::models::user::Email;
-    use crate::notify::mail::message;
+    use crate::notify::mail::contact;
     use crate::runtime::config::StudioConfig;
     use crate::testing::arbitrary::text;
 
@@ -265,24 +271,24 @@ mod properties {
         crate::testing::arbitrary::config(&[]).studio
     }
 
-    fn due(recipient: &str) -> Due {
-        Due {
+    fn due(recipient: &str) -> DueMail {
+        DueMail {
             id: Uuid::nil(),
             recipient: recipient.to_owned(),
             kind: "contact_received".to_owned(),
-            payload: Payload::default(),
+            payload: MailPayload::default(),
             attempts: 1,
             created_at: DateTime::default(),
         }
     }
 
-    fn written(letter: Letter, to: &str) -> String {
+    fn formatted(message: Message, to: &str) -> String {
         let from = "Sabor con Flow <hello@studio.example>".parse().unwrap();
-        let message = message(&from, &parse_address(to).unwrap(), &due(to), letter).unwrap();
-        String::from_utf8(message.formatted()).unwrap()
+        let mime = mime_message(&from, &parse_address(to).unwrap(), &due(to), message).unwrap();
+        String::from_utf8(mime.formatted()).unwrap()
     }
 
-    /// The headers before the body, each with its folded lines.
+    /// Returns the headers, unfolded.
     fn headers(mail: &str) -> Vec<(String, String)> {
         let (head, _) = mail.split_once("\r\n\r\n").unwrap();
         let whole = head.replace("\r\n ", " ").replace("\r\n\t", " ");
@@ -295,47 +301,47 @@ mod properties {
 
     proptest! {
         #[test]
-        fn no_name_and_no_subject_adds_a_header_or_a_recipient(
+        fn no_text_of_a_visitor_adds_a_header_or_a_recipient(
             name in text(), subject in text(), message in text(), phone in text(),
-            // In small letters, as each is kept.
+            // In lower case, as addresses are stored.
             email in prop_oneof![text(), "[a-z]{1,9}@[a-z]{1,9}\\.example"].prop_map(|email| email.to_lowercase()),
         ) {
             let [name, subject] = [name, subject].map(|text| text.chars().take(300).collect());
-            let submission = Submission {
+            let submission = ContactSubmission {
                 id: Uuid::nil(), name, email, phone: Some(phone), subject, message,
                 is_processed: false, processed_at: None, processed_by: None, created_at: DateTime::default(),
             };
-            let letter = message::contact_received(&submission, &studio()).unwrap();
-            let mail = written(letter, "box@studio.example");
+            let message = contact::compose(&submission, &studio()).unwrap();
+            let mail = formatted(message, "box@studio.example");
             let headers = headers(&mail);
             let names: Vec<_> = headers.iter().map(|(name, _)| name.as_str()).collect();
             let ours = ["From", "To", "Subject", "Message-ID", "Auto-Submitted", "Date", "MIME-Version",
                 "Content-Type", "Content-Transfer-Encoding", "Reply-To"];
-            for (place, name) in names.iter().enumerate() {
-                assert!(ours.contains(name) && !names[..place].contains(name), "{mail}");
+            for (index, name) in names.iter().enumerate() {
+                assert!(ours.contains(name) && !names[..index].contains(name), "{mail}");
             }
             assert!(headers.contains(&("To".to_owned(), "box@studio.example".to_owned())));
-            // No break of theirs is in there, which some servers take for an end of line.
+            // Some servers treat a bare CR or LF as the end of a line.
             let (head, _) = mail.split_once("\r\n\r\n").unwrap();
             assert!(!head.replace("\r\n", "").contains(char::is_control), "{head:?}");
             assert!(mail.lines().all(|line| line.len() <= 998), "{mail:?}");
         }
 
         #[test]
-        fn mail_goes_only_to_the_accounts_address(
+        fn a_mail_goes_only_to_the_address_of_the_account(
             typed in prop_oneof![text(), "[!-~]{1,20}@[a-z.-]{1,20}", "[a-z]{1,9}@[^@]{1,9}\\.example", "\"[ -~]{1,20}\"@[a-z]{1,9}\\.example"],
         ) {
             let Ok(email) = Email::parse(&typed) else { return Ok(()) };
             let address = match parse_address(email.as_str()) {
-                // No domain in ASCII stands for this one, so none has a mailbox.
+                // The domain has no ASCII form, so no mailbox can exist.
                 Err(_) if !email.as_str().rsplit('@').next().unwrap().is_ascii() => return Ok(()),
                 address => address.unwrap(),
             };
             assert!(address.domain().is_ascii());
-            let letter = Letter {
+            let message = Message {
                 subject: "Hola".to_owned(), text: String::new(), html: String::new(), reply_to: None,
             };
-            let headers = headers(&written(letter, email.as_str()));
+            let headers = headers(&formatted(message, email.as_str()));
             let to: Vec<_> = headers.iter().filter(|(name, _)| name == "To").collect();
             assert_eq!(to, [&("To".to_owned(), address.to_string())]);
         }

@@ -1,0 +1,183 @@
+//! Mails about accounts.
+
+use super::message::{Content, Message};
+use super::notice::{Notice, NoticeKind};
+use crate::error::Result;
+use crate::models::mail_outbox::MailRecipient;
+use crate::runtime::config::StudioConfig;
+
+/// Composes the mail of a notice. `token` is the token of its link.
+pub(super) fn compose(
+    kind: NoticeKind,
+    recipient: &MailRecipient,
+    notice: &Notice,
+    token: Option<&str>,
+    studio: &StudioConfig,
+) -> Result<Message> {
+    let other = notice.other.as_deref().unwrap_or_default();
+    let (subject, headline, paragraph) = text(kind, other);
+    let content = Content {
+        studio: &studio.name,
+        subject: subject.to_owned(),
+        headline: headline.to_owned(),
+        greeting: greeting(kind, recipient),
+        paragraphs: vec![paragraph, if_it_was_not_you(kind).to_owned()],
+        facts: facts(recipient, notice),
+        link: link(kind, token, studio),
+        footer: format!(
+            "You receive this e-mail because it concerns your account with {}. \
+             We will never ask you for a password or a code.",
+            studio.name
+        ),
+    };
+    content.render(None)
+}
+
+/// Returns the greeting. The mail to an unconfirmed address has no name, because
+/// anybody may have entered it to send text to a stranger.
+fn greeting(kind: NoticeKind, recipient: &MailRecipient) -> String {
+    match kind {
+        NoticeKind::VerifyEmail => "Hola,".to_owned(),
+        _ => format!("Hola {},", recipient.first_name),
+    }
+}
+
+/// Returns the subject, the headline and the first paragraph.
+fn text(kind: NoticeKind, other: &str) -> (&'static str, &'static str, String) {
+    match kind {
+        NoticeKind::VerifyEmail => (
+            "Please confirm your e-mail address",
+            "Confirm your e-mail address",
+            "Please confirm your e-mail address with the button below. The link works once, for \
+             24 hours."
+                .to_owned(),
+        ),
+        NoticeKind::ResetPassword => (
+            "Reset your password",
+            "Choose a new password",
+            "Choose a new password with the button below. The link works once, for an hour, and a \
+             newer link replaces it."
+                .to_owned(),
+        ),
+        NoticeKind::AccountExists => (
+            "You already have an account",
+            "You already have an account",
+            "Somebody has just tried to use your e-mail address for another account. If it was \
+             you, sign in, or reset your password if you have forgotten it."
+                .to_owned(),
+        ),
+        NoticeKind::EmailChangeAsked => (
+            "Your e-mail address is about to change",
+            "Your e-mail address is about to change",
+            format!(
+                "The e-mail address of your account will change to {other} when that address is \
+                 confirmed."
+            ),
+        ),
+        NoticeKind::EmailChanged => (
+            "Your e-mail address has changed",
+            "Your e-mail address has changed",
+            format!("Your account now has the e-mail address {other}."),
+        ),
+        NoticeKind::PasswordChanged => (
+            "Your password has been changed",
+            "Your password has been changed",
+            "Your password has been changed, and you are signed out on all other devices."
+                .to_owned(),
+        ),
+        NoticeKind::PasswordReset => (
+            "Your password has been reset",
+            "Your password has been reset",
+            "Your password has been reset with a link that we e-mailed to you. You are signed out \
+             on all devices."
+                .to_owned(),
+        ),
+        NoticeKind::NewDevice => (
+            "A new sign-in to your account",
+            "Was this you?",
+            "Please check this sign-in: somebody has signed in to your account on a new device."
+                .to_owned(),
+        ),
+        NoticeKind::TwoFactorEnabled => (
+            "Two-factor authentication is on",
+            "Two-factor authentication is on",
+            "From now on you need a code to sign in. Keep your recovery codes in a place that you \
+             can reach without your phone."
+                .to_owned(),
+        ),
+        NoticeKind::TwoFactorDisabled => (
+            "Two-factor authentication is off",
+            "Two-factor authentication is off",
+            "From now on you can sign in with your password alone.".to_owned(),
+        ),
+        NoticeKind::RecoveryCodeUsed => (
+            "A recovery code has been used",
+            "A recovery code has been used",
+            "One of your recovery codes has been used and no longer works. To get new codes, set \
+             up two-factor authentication again."
+                .to_owned(),
+        ),
+        NoticeKind::CodesGuessed => (
+            "Somebody knows your password",
+            "Somebody knows your password",
+            "Please change your password: somebody has entered it, and then several wrong codes. \
+             They did not get in and are locked out for now."
+                .to_owned(),
+        ),
+        NoticeKind::IdentityLinked => (
+            "A sign-in method was added",
+            "A sign-in method was added",
+            format!("You can now sign in with {other}."),
+        ),
+        NoticeKind::IdentityUnlinked => (
+            "A sign-in method was removed",
+            "A sign-in method was removed",
+            format!("You can no longer sign in with {other}."),
+        ),
+    }
+}
+
+/// Returns what to do if somebody else caused the notice.
+fn if_it_was_not_you(kind: NoticeKind) -> &'static str {
+    match kind {
+        NoticeKind::VerifyEmail | NoticeKind::ResetPassword => {
+            "If you did not request this, you can ignore this e-mail."
+        }
+        NoticeKind::AccountExists => "If it was not you, you can ignore this e-mail.",
+        NoticeKind::EmailChanged => {
+            "If this was not you, reply to this e-mail at once, and we will help you."
+        }
+        _ => {
+            "If this was not you, reset your password at once (\u{201c}Forgot your \
+             password?\u{201d} on the sign-in page). That signs everybody out. Then reply to this \
+             e-mail."
+        }
+    }
+}
+
+fn facts(recipient: &MailRecipient, notice: &Notice) -> Vec<(&'static str, String)> {
+    let mut facts = vec![("When", recipient.at.clone())];
+    facts.extend(notice.device.clone().map(|device| ("Device", device)));
+    facts.extend(notice.ip.map(|ip| ("IP address", ip.to_string())));
+    facts
+}
+
+/// Returns the link. Its token is in the fragment, which browsers do not send.
+fn link(
+    kind: NoticeKind,
+    token: Option<&str>,
+    studio: &StudioConfig,
+) -> Option<(&'static str, String)> {
+    let site = &studio.site_url;
+    match (kind, token) {
+        (NoticeKind::VerifyEmail, Some(token)) => Some((
+            "Confirm my address",
+            format!("{site}/verify-email.html#token={token}"),
+        )),
+        (NoticeKind::ResetPassword, Some(token)) => Some((
+            "Choose a new password",
+            format!("{site}/reset-password.html#token={token}"),
+        )),
+        _ => Some(("Open my account", format!("{site}/"))),
+    }
+}

@@ -1,0 +1,229 @@
+//! Mails about bookings.
+
+use super::message::{Content, Message};
+use crate::error::Result;
+use crate::models::mail_outbox::{MailBooking, MailPayment};
+use crate::runtime::config::StudioConfig;
+
+/// Composes the mail about a booking. Returns `None` if its news is outdated;
+/// another mail has the current news.
+pub(super) fn compose(
+    kind: &str,
+    booking: &MailBooking,
+    studio: &StudioConfig,
+) -> Option<Result<Message>> {
+    let takes_place = !booking.is_over && !booking.class_is_cancelled;
+    let status = booking.status.as_str();
+    let (subject, headline, paragraphs) = match kind {
+        "booking_confirmed" if takes_place && status == "booked" => confirmed(booking),
+        "booking_waitlisted" if takes_place && status == "waitlisted" => waitlisted(booking),
+        "booking_promoted" if takes_place && status == "booked" => promoted(booking),
+        "booking_cancelled" if status == "cancelled" => cancelled(booking, studio),
+        "class_cancelled" if booking.class_is_cancelled => class_cancelled(booking),
+        "class_moved" if takes_place && status != "cancelled" => moved(booking)?,
+        "instructor_changed" if takes_place && status != "cancelled" => new_instructor(booking),
+        _ => return None,
+    };
+    let content = Content {
+        studio: &studio.name,
+        subject,
+        headline: headline.to_owned(),
+        greeting: format!("Hola {},", booking.first_name),
+        paragraphs,
+        facts: facts(booking, studio),
+        link: Some(("Open my bookings", format!("{}/", studio.site_url))),
+        footer: format!(
+            "You receive this e-mail because you have a booking with {}. \
+             If something is wrong, just reply.",
+            studio.name
+        ),
+    };
+    Some(content.render(None))
+}
+
+/// Subject, headline and paragraphs.
+type Text = (String, &'static str, Vec<String>);
+
+fn confirmed(booking: &MailBooking) -> Text {
+    let mut paragraphs = vec![format!(
+        "Your spot in {} is booked. We look forward to dancing with you.",
+        booking.title
+    )];
+    paragraphs.extend(payment_status(booking));
+    (
+        format!("Booked: {}, {}", booking.title, booking.time.day),
+        "Your spot is booked",
+        paragraphs,
+    )
+}
+
+fn waitlisted(booking: &MailBooking) -> Text {
+    (
+        format!("On the waitlist: {}, {}", booking.title, booking.time.day),
+        "You are on the waitlist",
+        vec![
+            format!(
+                "You do not need to do anything: {} is full, and you are on its waitlist.",
+                booking.title
+            ),
+            "We will e-mail you as soon as a spot is yours. There is nothing to pay until then."
+                .to_owned(),
+        ],
+    )
+}
+
+fn promoted(booking: &MailBooking) -> Text {
+    let mut paragraphs = vec![format!(
+        "A spot in {} has become free, and it is yours.",
+        booking.title
+    )];
+    paragraphs.extend(payment_status(booking));
+    paragraphs.push(
+        "If you cannot come, please cancel, so that the next person on the waitlist can dance."
+            .to_owned(),
+    );
+    (
+        format!("You have a spot: {}, {}", booking.title, booking.time.day),
+        "You have a spot",
+        paragraphs,
+    )
+}
+
+/// Describes a started payment. A booking without one was paid, or will be, at the
+/// studio.
+fn payment_status(booking: &MailBooking) -> Option<String> {
+    let payment = booking.payment.as_ref()?;
+    let sum = format!("{} {}", payment.amount, booking.currency);
+    match (payment.status.as_str(), payment.method.as_str()) {
+        ("pending", "card") => Some(format!(
+            "We hold your spot while your card payment of {sum} is in progress."
+        )),
+        ("pending", _) => Some(format!("Please pay {sum} at the desk before the class.")),
+        ("paid", _) => Some(format!(
+            "We have received your payment of {sum}. Thank you!"
+        )),
+        _ => None,
+    }
+}
+
+fn cancelled(booking: &MailBooking, studio: &StudioConfig) -> Text {
+    let mut paragraphs = vec![format!(
+        "Your booking for {} has been cancelled.",
+        booking.title
+    )];
+    paragraphs.extend(reason(booking.reason.as_deref()));
+    match &booking.payment {
+        Some(payment) if booking.is_late && payment.status == "paid" => {
+            let hours = studio.cancellation_window.as_secs() / 3_600;
+            paragraphs.push(format!(
+                "The price is not refunded, because the booking was cancelled less than {hours} \
+                 hours before the class."
+            ));
+        }
+        Some(payment) => paragraphs.extend(refund(payment, &booking.currency)),
+        None => {}
+    }
+    (
+        format!("Cancelled: {}, {}", booking.title, booking.time.day),
+        "Your booking is cancelled",
+        paragraphs,
+    )
+}
+
+fn class_cancelled(booking: &MailBooking) -> Text {
+    let mut paragraphs = vec![format!(
+        "We are sorry: {} on {} has been cancelled, and your booking with it.",
+        booking.title, booking.time.day
+    )];
+    paragraphs.extend(reason(booking.class_reason.as_deref()));
+    if let Some(payment) = &booking.payment {
+        paragraphs.extend(refund(payment, &booking.currency));
+    }
+    (
+        format!("Class cancelled: {}, {}", booking.title, booking.time.day),
+        "This class is cancelled",
+        paragraphs,
+    )
+}
+
+fn reason(reason: Option<&str>) -> Option<String> {
+    let reason = reason.filter(|reason| !reason.is_empty())?;
+    Some(format!("Reason: {reason}"))
+}
+
+fn refund(payment: &MailPayment, currency: &str) -> Option<String> {
+    let sum = format!("{} {currency}", payment.amount);
+    match (payment.status.as_str(), payment.method.as_str()) {
+        ("refund_due", "card") => Some(format!(
+            "We refund {sum} to your card. It can take a few days until your bank shows it."
+        )),
+        ("refund_due", _) => Some(format!("Please collect your refund of {sum} at the desk.")),
+        ("refunded", _) => Some(format!("We have refunded {sum}.")),
+        _ => None,
+    }
+}
+
+/// Describes a change of time or room. Returns `None` if the change was undone.
+fn moved(booking: &MailBooking) -> Option<Text> {
+    let (before, room) = booking.before.as_ref()?;
+    let now = &booking.time;
+    let spot = match booking.status.as_str() {
+        "waitlisted" => "You keep your place on the waitlist",
+        _ => "You keep your spot",
+    };
+    let subject = match before == now {
+        true => format!("New room: {}, {}", booking.title, now.day),
+        false => format!("New time: {}, {} at {}", booking.title, now.day, now.starts),
+    };
+    Some((
+        subject,
+        "Your class has moved",
+        vec![
+            format!(
+                "{} was planned for {}, {} to {}, in {room}. It is now on {}, {} to {}, in {}.",
+                booking.title,
+                before.day,
+                before.starts,
+                before.ends,
+                now.day,
+                now.starts,
+                now.ends,
+                booking.room
+            ),
+            format!("{spot}. If you cannot come, please cancel."),
+        ],
+    ))
+}
+
+fn new_instructor(booking: &MailBooking) -> Text {
+    (
+        format!("New instructor: {}, {}", booking.title, booking.time.day),
+        "Your class has a new instructor",
+        vec![format!(
+            "{} will now be taught by {}. You keep your booking.",
+            booking.title, booking.instructor
+        )],
+    )
+}
+
+fn facts(booking: &MailBooking, studio: &StudioConfig) -> Vec<(&'static str, String)> {
+    // The city of a zone such as `America/Denver`, for people.
+    let city = studio.time_zone.rsplit('/').next().unwrap_or_default();
+    let city = city.replace('_', " ");
+    let mut facts = vec![
+        ("Class", booking.title.clone()),
+        (
+            "When",
+            format!(
+                "{}, {} to {} ({city} time)",
+                booking.time.day, booking.time.starts, booking.time.ends
+            ),
+        ),
+        ("Room", booking.room.clone()),
+        ("Instructor", booking.instructor.clone()),
+    ];
+    if !booking.price.is_zero() {
+        facts.push(("Price", format!("{} {}", booking.price, booking.currency)));
+    }
+    facts
+}

@@ -1,0 +1,60 @@
+//! The mail that brings a message from the contact form to the studio.
+
+use super::message::{Content, Message};
+use crate::error::Result;
+use crate::models::contact::ContactSubmission;
+use crate::runtime::config::StudioConfig;
+
+/// Composes the mail. Replies go to the visitor.
+pub(super) fn compose(submission: &ContactSubmission, studio: &StudioConfig) -> Result<Message> {
+    let mut facts = vec![
+        ("From", submission.name.clone()),
+        ("E-mail", submission.email.clone()),
+    ];
+    facts.extend(submission.phone.clone().map(|phone| ("Phone", phone)));
+    facts.push(("Subject", submission.subject.clone()));
+    let content = Content {
+        studio: &studio.name,
+        subject: format!("Contact: {}", submission.subject),
+        headline: format!("Message from {}", submission.name),
+        greeting: "A message from the contact form:".to_owned(),
+        paragraphs: vec![submission.message.clone()],
+        facts,
+        link: None,
+        footer: format!(
+            "Reply to this e-mail to answer {}. It was sent from the contact form at {}.",
+            submission.name, studio.site_url
+        ),
+    };
+    content.render(Some((submission.name.clone(), submission.email.clone())))
+}
+
+#[cfg(test)]
+mod properties {
+    use chrono::DateTime;
+    use proptest::prelude::*;
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::testing::arbitrary::{config, text};
+
+    proptest! {
+        #[test]
+        fn a_visitors_text_is_never_markup(words in prop_oneof![text(), "[<>&\"'/a-z!=-]{0,60}"]) {
+            let message = |words: &str| {
+                let submission = ContactSubmission {
+                    id: Uuid::nil(), name: words.to_owned(), email: words.to_owned(), phone: Some(words.to_owned()),
+                    subject: words.to_owned(), message: words.to_owned(), is_processed: false,
+                    processed_at: None, processed_by: None, created_at: DateTime::default(),
+                };
+                compose(&submission, &config(&[]).studio).unwrap()
+            };
+            let (message, plain) = (message(&words), message("Ana"));
+            let marks = |html: &str| html.matches(['<', '>']).count();
+            // A paragraph of several lines has breaks in it.
+            let breaks = message.html.matches("<br>").count() - plain.html.matches("<br>").count();
+            assert_eq!(marks(&message.html), marks(&plain.html) + 2 * breaks, "{}", message.html);
+            assert!(!message.subject.contains(char::is_control), "{:?}", message.subject);
+        }
+    }
+}

@@ -1,0 +1,246 @@
+//! Delivery of the outbox.
+//!
+//! A sender claims a mail, sends it, and marks it as sent. Two senders never claim
+//! the same mail. A mail is sent twice only if the server accepts it and the sender
+//! stops before it marks the mail (RFC 5321, section 6.1, has the same gap). Both
+//! copies have the same `Message-ID`, by which mail systems drop duplicates.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use tokio::sync::Mutex;
+
+use super::message::Message;
+use super::notice::NoticeKind;
+use super::transport::{SendError, Transport};
+use super::{account, booking, contact as contact_message};
+use crate::App;
+use crate::error::{Error, Result};
+use crate::models::contact;
+use crate::models::mail_outbox::{self, DueMail, MAX_ATTEMPTS};
+use crate::models::one_time_token;
+use crate::runtime::background;
+use crate::runtime::background::BoxFuture;
+use crate::runtime::config::MailTransport;
+use crate::store::postgres::chain;
+
+/// How long a request's invocation sends mail. The clean-up sends the rest.
+const SEND_TIME: Duration = Duration::from_secs(20);
+
+/// The number of attempts to mark a mail as sent, and the pause between them.
+const MARK_ATTEMPTS: u32 = 4;
+const MARK_PAUSE: Duration = Duration::from_millis(500);
+
+/// The result of sending the due mails.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SendSummary {
+    /// Mails that were sent.
+    pub sent: u64,
+    /// Mails that were dropped because their news was outdated.
+    pub dropped: u64,
+    /// Attempts that failed and will be retried.
+    pub failed: u64,
+    /// Mails that were abandoned.
+    pub given_up: u64,
+    /// Whether due mails are left.
+    pub remaining: bool,
+}
+
+/// The senders of this process: one sends, and at most one waits. The waiting one
+/// sends the mails of any number of requests.
+#[derive(Debug, Default)]
+pub(crate) struct SendQueue {
+    turn: Mutex<()>,
+    has_waiter: AtomicBool,
+}
+
+/// Sends the due mails in the background. It is called after the commit.
+pub fn send_due_soon(app: &App) {
+    if matches!(app.config().mail.transport, MailTransport::Nothing) {
+        return warn_once();
+    }
+    // The waiting sender will find the mails of this commit.
+    if app.send_queue().has_waiter.swap(true, Ordering::AcqRel) {
+        return;
+    }
+    let app = app.clone();
+    background::spawn(async move {
+        let turn = app.send_queue().turn.lock().await;
+        app.send_queue().has_waiter.store(false, Ordering::Release);
+        if let Err(error) = send_due(&app, Instant::now() + SEND_TIME).await {
+            tracing::error!(error = %chain(&error), "failed to send mail");
+        }
+        drop(turn);
+    });
+}
+
+/// Sends the due mails one after another, until none is left or until `until`.
+///
+/// # Errors
+///
+/// Fails with [`Error::Unavailable`] on an outage of Postgres. Mails that were sent
+/// before stay sent.
+pub fn send_due(app: &App, until: Instant) -> BoxFuture<'_, Result<SendSummary>> {
+    Box::pin(async move {
+        let mut summary = SendSummary::default();
+        if matches!(app.config().mail.transport, MailTransport::Nothing) {
+            summary.remaining = mail_outbox::has_due(&*app.db().client().await?).await?;
+            if summary.remaining {
+                warn_once();
+            }
+            return Ok(summary);
+        }
+        let mut transport = match Transport::new(&app.config().mail) {
+            Ok(transport) => transport,
+            Err(problem) => {
+                tracing::error!(problem, "mail stays in the outbox");
+                summary.remaining = true;
+                return Ok(summary);
+            }
+        };
+        let ended = send_until(app, &mut transport, until, &mut summary).await;
+        transport.close().await;
+        ended.map(|()| summary)
+    })
+}
+
+fn warn_once() {
+    static WARNED: AtomicBool = AtomicBool::new(false);
+    if !WARNED.swap(true, Ordering::Relaxed) {
+        tracing::warn!("SMTP_HOST is not set: mail stays in the outbox");
+    }
+}
+
+/// Sends mails. It holds no connection to Postgres while it talks to the mail
+/// server.
+async fn send_until(
+    app: &App,
+    transport: &mut Transport<'_>,
+    until: Instant,
+    summary: &mut SendSummary,
+) -> Result<()> {
+    while Instant::now() < until && !app.shutting_down().is_cancelled() {
+        let Some(due) = mail_outbox::claim(&*app.db().client().await?).await? else {
+            return Ok(());
+        };
+        if due.attempts > MAX_ATTEMPTS {
+            give_up(app, &due, "the last attempt did not complete", summary).await?;
+            continue;
+        }
+        let message = match compose(app, &due).await {
+            Err(error @ Error::Internal(_)) => Err(SendError::Transient(chain(&error))),
+            message => Ok(message?),
+        };
+        let sent = match message {
+            Err(error) => Err(error),
+            Ok(Some(message)) => transport.send(&due, message).await,
+            Ok(None) => {
+                tracing::info!(mail = %due.id, kind = due.kind, "outdated mail dropped");
+                mark_sent(app, &due).await?;
+                summary.dropped += 1;
+                continue;
+            }
+        };
+        match sent {
+            Ok(()) => {
+                mark_sent(app, &due).await?;
+                summary.sent += 1;
+            }
+            Err(SendError::Permanent(cause)) => give_up(app, &due, &cause, summary).await?,
+            Err(SendError::Transient(cause) | SendError::Unreachable(cause))
+                if due.attempts >= MAX_ATTEMPTS =>
+            {
+                give_up(app, &due, &cause, summary).await?;
+            }
+            Err(SendError::Transient(cause)) => retry_later(&due, &cause, summary),
+            Err(SendError::Unreachable(cause)) => {
+                retry_later(&due, &cause, summary);
+                // The other mails keep their attempts until the server answers.
+                summary.remaining = true;
+                return Ok(());
+            }
+        }
+    }
+    summary.remaining = true;
+    Ok(())
+}
+
+/// Marks a mail as sent. This is retried, because an unmarked mail is sent again.
+async fn mark_sent(app: &App, due: &DueMail) -> Result<()> {
+    let id = due.id;
+    let mut attempts = 1;
+    loop {
+        let marked = app
+            .db()
+            .read(async move |client| mail_outbox::mark_sent(client, id).await);
+        match marked.await {
+            Err(error) if attempts == MARK_ATTEMPTS => return Err(error),
+            Err(_) => tokio::time::sleep(MARK_PAUSE).await,
+            Ok(()) => return Ok(()),
+        }
+        attempts += 1;
+    }
+}
+
+fn retry_later(due: &DueMail, cause: &str, summary: &mut SendSummary) {
+    let (mail, kind, attempts) = (due.id, &due.kind, due.attempts);
+    tracing::warn!(%mail, kind, attempts, cause, "failed to send mail, will retry");
+    summary.failed += 1;
+}
+
+async fn give_up(app: &App, due: &DueMail, cause: &str, summary: &mut SendSummary) -> Result<()> {
+    let (mail, kind, attempts) = (due.id, &due.kind, due.attempts);
+    tracing::error!(%mail, kind, attempts, cause, "mail abandoned");
+    mail_outbox::give_up(&*app.db().client().await?, due.id).await?;
+    summary.given_up += 1;
+    Ok(())
+}
+
+/// Composes a mail. Returns `None` if its news is outdated.
+async fn compose(app: &App, due: &DueMail) -> Result<Option<Message>> {
+    match NoticeKind::parse(&due.kind) {
+        Some(kind) => compose_notice(app, kind, due).await,
+        None if due.kind == "contact_received" => compose_contact(app, due).await,
+        None => compose_booking(app, due).await,
+    }
+}
+
+/// Composes a mail about an account. A mail whose link has ended is dropped,
+/// because a newer one was written.
+async fn compose_notice(app: &App, kind: NoticeKind, due: &DueMail) -> Result<Option<Message>> {
+    let studio = &app.config().studio;
+    let (Some(id), Some(notice)) = (due.payload.user_id, &due.payload.notice) else {
+        return Ok(None);
+    };
+    let client = app.db().client().await?;
+    let token = match &notice.link {
+        Some(link) if !one_time_token::is_live(&client, link.id).await? => return Ok(None),
+        Some(link) => Some(link.open(&app.config().encryption_keys)?),
+        None => None,
+    };
+    let recipient = mail_outbox::find_recipient(&client, id, notice.at, studio).await?;
+    let compose = |recipient| account::compose(kind, &recipient, notice, token.as_deref(), studio);
+    recipient.map(compose).transpose()
+}
+
+async fn compose_contact(app: &App, due: &DueMail) -> Result<Option<Message>> {
+    let Some(id) = due.payload.submission_id else {
+        return Ok(None);
+    };
+    let submission = contact::find(&*app.db().client().await?, id).await?;
+    submission
+        .map(|submission| contact_message::compose(&submission, &app.config().studio))
+        .transpose()
+}
+
+async fn compose_booking(app: &App, due: &DueMail) -> Result<Option<Message>> {
+    let (now, studio) = (app.clock().now(), &app.config().studio);
+    let Some(id) = due.payload.booking_id else {
+        return Ok(None);
+    };
+    let (client, before) = (app.db().client().await?, due.payload.before.as_ref());
+    let booking = mail_outbox::find_booking(&client, id, before, studio, now).await?;
+    booking
+        .and_then(|facts| booking::compose(&due.kind, &facts, studio))
+        .transpose()
+}
