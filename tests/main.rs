@@ -16,6 +16,7 @@ mod mail;
 mod malformed_requests;
 mod redis;
 mod roles;
+mod studio_name;
 
 mod admin;
 mod auth;

@@ -201,8 +201,13 @@ fn read_calendar(app: &App, excerpt: Excerpt) -> BoxFuture<'_, Result<String>> {
             .read(async move |client| occurrence::between(client, &window, None).await)
             .await?;
         let entries: Vec<Entry> = classes.into_iter().map(Entry::from).collect();
-        let site = &app.config().studio.site_url;
-        Ok(ical::render(&excerpt.zone, site, &entries))
+        let studio = &app.config().studio;
+        Ok(ical::render(
+            &excerpt.zone,
+            &studio.name,
+            &studio.site_url,
+            &entries,
+        ))
     })
 }
 

@@ -21,9 +21,6 @@ pub const MIN_CHARACTERS: usize = 8;
 /// The greatest number of characters of a new password.
 pub const MAX_CHARACTERS: usize = 128;
 
-/// The studio's name, which somebody who guesses passwords would try first.
-const STUDIO: &str = "Sabor con Flow";
-
 /// Shorter names and addresses are ignored: too many good passwords contain them.
 const MIN_PERSONAL_CHARACTERS: usize = 4;
 
@@ -40,12 +37,12 @@ impl Password {
 
     /// Parses a new password. It must have 8 to 128 characters of any kind. It must
     /// not be a common password, and it must contain more than `personal` (the
-    /// account's e-mail address and names) or the studio's name.
+    /// account's e-mail address and names) or the name of the `studio`.
     ///
     /// # Errors
     ///
     /// A sentence that says which rule the password breaks.
-    pub fn parse_new(text: &str, personal: &[&str]) -> Result<Self, Problem> {
+    pub fn parse_new(text: &str, studio: &str, personal: &[&str]) -> Result<Self, Problem> {
         let password = Self::typed(text);
         let characters = password.0.chars().count();
         if characters < MIN_CHARACTERS {
@@ -58,7 +55,7 @@ impl Password {
         if common::is_common(&lower) || is_sequence(&lower) {
             return Err("is one of the most common passwords".to_owned());
         }
-        if is_personal(&lower, personal) {
+        if is_personal(&lower, studio, personal) {
             return Err(
                 "must be more than your e-mail address, your name, or the studio's name".to_owned(),
             );
@@ -80,14 +77,14 @@ fn is_sequence(text: &str) -> bool {
 /// Returns whether a password is an e-mail address, the part before its `@`, one or
 /// two names, or the studio's name, with at most digits and punctuation added:
 /// `Ana-García_86!`.
-fn is_personal(password: &str, personal: &[&str]) -> bool {
+fn is_personal(password: &str, studio: &str, personal: &[&str]) -> bool {
     let password = letters_and_digits(password);
     let before_at = personal.iter().filter_map(|word| word.split('@').next());
     let names = personal.iter().filter(|word| !word.contains('@'));
     let pairs = names
         .clone()
         .flat_map(|one| names.clone().map(move |other| format!("{one}{other}")));
-    let words = personal.iter().copied().chain(before_at).chain([STUDIO]);
+    let words = personal.iter().copied().chain(before_at).chain([studio]);
     words.map(str::to_owned).chain(pairs).any(|word| {
         let word = letters_and_digits(&word);
         word.chars().count() >= MIN_PERSONAL_CHARACTERS
@@ -312,9 +309,11 @@ mod tests {
 
     use super::*;
 
+    const STUDIO: &str = "Sabor con Flow";
+
     /// Parses a new password of Maximiliana Núñez, `ana@example.com`.
     fn parse_new(text: &str) -> Result<Password, Problem> {
-        Password::parse_new(text, &["ana@example.com", "Maximiliana", "Núñez"])
+        Password::parse_new(text, STUDIO, &["ana@example.com", "Maximiliana", "Núñez"])
     }
 
     #[test]
@@ -365,7 +364,7 @@ mod tests {
         ] {
             assert!(parse_new(bad).is_err(), "{bad}");
         }
-        assert!(Password::parse_new("maximiliana7", &["maximiliana@example.com"]).is_err());
+        assert!(Password::parse_new("maximiliana7", STUDIO, &["maximiliana@example.com"]).is_err());
     }
 
     #[test]
@@ -378,7 +377,7 @@ mod tests {
         ] {
             assert!(parse_new(good).is_ok(), "{good}");
         }
-        assert!(Password::parse_new("ñandú rápido", &["", "", ""]).is_ok());
+        assert!(Password::parse_new("ñandú rápido", STUDIO, &["", "", ""]).is_ok());
     }
 
     #[test]
@@ -451,14 +450,14 @@ mod properties {
             typed in text(), personal in text(),
         ) {
             let length = typed.nfc().count();
-            match Password::parse_new(&typed, &[&personal]) {
+            match Password::parse_new(&typed, "Sabor con Flow", &[&personal]) {
                 Ok(password) => {
                     assert!((MIN_CHARACTERS..=MAX_CHARACTERS).contains(&length));
                     assert!(password.0.nfd().eq(typed.nfd()));
                 }
                 Err(problem) => assert!(length < 8 || !problem.contains(&typed), "{problem}"),
             }
-            assert!(Password::parse_new(&personal, &[&personal]).is_err() || personal.chars().count() < 12
+            assert!(Password::parse_new(&personal, "Sabor con Flow", &[&personal]).is_err() || personal.chars().count() < 12
                 || personal.chars().filter(|c| c.is_alphanumeric()).count() < 4);
         }
     }

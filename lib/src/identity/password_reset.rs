@@ -70,7 +70,7 @@ pub fn reset<'a>(
             (link, known.ok_or(Error::LinkEnded)?.user)
         };
         let personal = [user.email.as_str(), &user.first_name, &user.last_name];
-        let password = Password::parse_new(new_password, &personal)
+        let password = Password::parse_new(new_password, &app.config().studio.name, &personal)
             .map_err(|problem| Error::field("newPassword", problem))?;
         let hash = app.hasher().hash(password).await?;
         let (client, now) = (client.clone(), app.clock().now());

@@ -199,7 +199,7 @@ pub fn change_password<'a>(
     Box::pin(async move {
         let user = &member.user;
         let personal = [user.email.as_str(), &user.first_name, &user.last_name];
-        let password = Password::parse_new(new, &personal)
+        let password = Password::parse_new(new, &app.config().studio.name, &personal)
             .map_err(|problem| Error::field("newPassword", problem))?;
         let key = member.key()?.clone();
         let proof = prove_again(app, client, member, current).await?;

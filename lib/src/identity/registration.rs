@@ -94,7 +94,11 @@ pub fn register_account<'a>(
     form: &'a Registration,
 ) -> BoxFuture<'a, Result<Registered>> {
     Box::pin(async move {
-        let (new, password) = read(form, app.clock().now().date_naive())?;
+        let (new, password) = read(
+            form,
+            &app.config().studio.name,
+            app.clock().now().date_naive(),
+        )?;
         let subjects = [
             Subject::address(REGISTER_ADDRESS, context.client.address),
             Subject::email(REGISTER_EMAIL, new.email.as_str()),
@@ -180,7 +184,7 @@ async fn tell_owner(app: &App, context: &SignInContext, email: &Email) -> Result
 }
 
 /// All that is wrong with the form is said at once.
-fn read(form: &Registration, today: NaiveDate) -> Result<(NewUser, Password)> {
+fn read(form: &Registration, studio: &str, today: NaiveDate) -> Result<(NewUser, Password)> {
     let mut check = Form::default();
     let email = check.check("email", Email::parse(&form.email));
     let (first, last) = names(form);
@@ -192,7 +196,10 @@ fn read(form: &Registration, today: NaiveDate) -> Result<(NewUser, Password)> {
     let first_name = check.check(named, user::first_name(first));
     let last_name = check.check("lastName", user::last_name(last));
     let personal = [&form.email, first, last];
-    let password = check.check("password", Password::parse_new(&form.password, &personal));
+    let password = check.check(
+        "password",
+        Password::parse_new(&form.password, studio, &personal),
+    );
     if form
         .confirm_password
         .as_ref()
@@ -273,9 +280,9 @@ mod properties {
             let Some(form) = fair(parse::<Registration>(filled.to_string().as_bytes())) else {
                 return Ok(());
             };
-            let refused = read(&form, today).err().map(|error| format!("{error} {:?}", error.details()));
+            let refused = read(&form, "Sabor con Flow", today).err().map(|error| format!("{error} {:?}", error.details()));
             assert!(form.password.len() < 12 || !refused.unwrap_or_default().contains(&form.password));
-            if let Some((new, _)) = fair(read(&form, today)) {
+            if let Some((new, _)) = fair(read(&form, "Sabor con Flow", today)) {
                 assert!(fits_column(new.email.as_str(), 255) && fits_column(&new.first_name, 100));
                 assert!(!new.first_name.is_empty() && fits_column(&new.last_name, 100));
                 assert!(new.profile.date_of_birth.is_none_or(|day| day <= today));

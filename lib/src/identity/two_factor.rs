@@ -146,7 +146,7 @@ pub fn begin<'a>(
         let (key, current) = (member.key()?.clone(), form.current_password.as_deref());
         let proof = profile::prove_again(app, client, member, current).await?;
         let secret = totp::generate_secret();
-        let told = totp::enroll(&secret, "Sabor con Flow", &member.user.email)?;
+        let told = totp::enroll(&secret, &app.config().studio.name, &member.user.email)?;
         let keyring = app.config().encryption_keys.clone();
         let begun = app.sessions().transaction(move |postgres| {
             let (key, proof, keyring) = (key.clone(), proof.clone(), keyring.clone());

@@ -126,6 +126,7 @@ impl Config {
     pub fn read(variables: &Variables) -> Result<Self, ConfigError> {
         let env = Environment(variables);
         let development = development(&env)?;
+        let studio = studio::studio(&env, development)?;
         Ok(Self {
             development,
             on_vercel: env.text("VERCEL").is_some(),
@@ -139,8 +140,8 @@ impl Config {
             demo_account: development && env.flag("DEMO_ACCOUNT", true)?,
             require_email_verification: env.flag("REQUIRE_EMAIL_VERIFICATION", false)?,
             providers: oauth::providers(&env)?,
-            studio: studio::studio(&env, development)?,
-            mail: studio::mail(&env, development)?,
+            mail: studio::mail(&env, development, &studio.name)?,
+            studio,
             stripe: studio::stripe(&env)?,
             timing: Timing::default(),
         })
@@ -457,6 +458,7 @@ mod properties {
         "ALLOWED_ORIGINS",
         "SITE_URL",
         "VERCEL_URL",
+        "STUDIO_NAME",
         "STUDIO_TIMEZONE",
         "STUDIO_CURRENCY",
         "WAITLIST_CUTOFF_HOURS",

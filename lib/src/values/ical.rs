@@ -8,7 +8,6 @@ use std::fmt::Display;
 use chrono::{DateTime, Datelike, NaiveDateTime, TimeZone as _, Utc};
 use uuid::Uuid;
 
-pub use crate::bookings::calendar::feed::feed;
 use crate::values::time_zone::TimeZone;
 
 /// The media type of a calendar.
@@ -61,15 +60,15 @@ pub struct Entry {
     pub modified: DateTime<Utc>,
 }
 
-/// A calendar of these events, in the local times of `zone`. `site_url` is
-/// where each of them leads.
-pub fn render(zone: &TimeZone, site_url: &str, entries: &[Entry]) -> String {
+/// Writes a calendar of these events in the local times of `zone`. `name` is the
+/// calendar's name, and each event links to `site_url`.
+pub fn render(zone: &TimeZone, name: &str, site_url: &str, entries: &[Entry]) -> String {
     let mut lines = Lines::default();
     lines.add("BEGIN", "VCALENDAR");
     lines.add("VERSION", "2.0");
-    lines.add("PRODID", "-//Sabor//Sabor con Flow//EN");
+    lines.add("PRODID", "-//Sabor//Calendar//EN");
     lines.add("CALSCALE", "GREGORIAN");
-    lines.add("X-WR-CALNAME", "Sabor con Flow");
+    lines.add_text("X-WR-CALNAME", name);
     lines.add("X-WR-TIMEZONE", zone.name());
     lines.add("REFRESH-INTERVAL;VALUE=DURATION", "PT1H");
     // The same for Outlook, which is older than RFC 7986.
@@ -249,6 +248,7 @@ mod tests {
     fn rendered(zone: &str, entries: &[Entry]) -> String {
         render(
             &TimeZone::named(zone).unwrap(),
+            "Sabor",
             "https://sabor.example",
             entries,
         )
@@ -392,7 +392,7 @@ mod properties {
         fn no_text_adds_a_line_or_an_event(
             entries in vec(entry(), 0..3), zone in select(vec!["UTC", "America/Denver", "Europe/Madrid"]),
         ) {
-            let text = render(&TimeZone::named(zone).unwrap(), "https://sabor.example", &entries);
+            let text = render(&TimeZone::named(zone).unwrap(), "Sabor", "https://sabor.example", &entries);
             assert_lines(&text);
             let lines = unfolded(&text);
             let of = |name: &str| lines.iter().filter(|line| line.starts_with(name)).count();

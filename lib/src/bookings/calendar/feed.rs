@@ -31,7 +31,7 @@ pub fn feed<'a>(app: &'a App, token: &'a str) -> BoxFuture<'a, Result<String>> {
             .await?
             .ok_or(Error::NotFound)?;
         let entries: Vec<_> = booked.into_iter().map(Entry::from).collect();
-        Ok(render(&zone, &studio.site_url, &entries))
+        Ok(render(&zone, &studio.name, &studio.site_url, &entries))
     })
 }
 

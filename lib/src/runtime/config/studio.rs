@@ -12,6 +12,8 @@ use crate::runtime::http_client::may_receive_secrets;
 /// The studio's name, place and rules.
 #[derive(Clone, Debug)]
 pub struct StudioConfig {
+    /// `STUDIO_NAME`: the name in mails, calendars and authenticator apps.
+    pub name: String,
     /// `STUDIO_TIMEZONE`: an IANA time zone. Only its form is checked here; the
     /// functions that link the time zone database look it up.
     pub time_zone: String,
@@ -89,6 +91,7 @@ pub(super) fn studio(
     development: bool,
 ) -> Result<StudioConfig, ConfigError> {
     Ok(StudioConfig {
+        name: name(env)?,
         time_zone: time_zone(env)?,
         currency: currency(env)?,
         waitlist_cutoff: hours(env, "WAITLIST_CUTOFF_HOURS", 2)?,
@@ -96,6 +99,21 @@ pub(super) fn studio(
         archive_retention_months: months(env, "ARCHIVE_RETENTION_MONTHS", 12)?,
         site_url: site_url(env, development)?,
     })
+}
+
+/// Quotation marks and backslashes would need escaping in the sender's name.
+fn name(env: &Environment<'_>) -> Result<String, ConfigError> {
+    let name = env
+        .text("STUDIO_NAME")
+        .unwrap_or_else(|| "Sabor con Flow".into());
+    let forbidden = |c: char| c.is_control() || c == '"' || c == '\\';
+    if name.chars().count() > 100 || name.contains(forbidden) {
+        return Err(invalid(
+            "STUDIO_NAME",
+            "must have at most 100 characters, without quotation marks and backslashes",
+        ));
+    }
+    Ok(name)
 }
 
 fn time_zone(env: &Environment<'_>) -> Result<String, ConfigError> {
@@ -155,18 +173,22 @@ fn site_url(env: &Environment<'_>, development: bool) -> Result<String, ConfigEr
     }
 }
 
-pub(super) fn mail(env: &Environment<'_>, development: bool) -> Result<MailConfig, ConfigError> {
+pub(super) fn mail(
+    env: &Environment<'_>,
+    development: bool,
+    studio: &str,
+) -> Result<MailConfig, ConfigError> {
     Ok(MailConfig {
         transport: transport(env, development)?,
         from: mailbox(env, "MAIL_FROM")?
-            .unwrap_or_else(|| "Sabor con Flow <hello@sabor.dev>".into()),
+            .unwrap_or_else(|| format!("\"{studio}\" <hello@sabor.dev>")),
         contact_to: address(env, "CONTACT_TO")?,
     })
 }
 
 /// Parses `Name <address>` or an address, so that a mistake is found at startup.
 fn mailbox(env: &Environment<'_>, name: &str) -> Result<Option<String>, ConfigError> {
-    let problem = "must look like Sabor con Flow <hello@studio.example>";
+    let problem = "must look like Studio <hello@studio.example>";
     checked(env, name, problem, Options::default())
 }
 
