@@ -1,4 +1,4 @@
-// What members change about the ways into their accounts.
+// The account section: password, e-mail address, two-factor authentication and linked providers.
 
 import { attempt, byId, call, empty, Failure, onClick, onSubmit, say, send } from "/site.js";
 import { providers, startLink } from "/providers.js";
@@ -20,7 +20,7 @@ export async function showAccount(user) {
   }
 }
 
-// Nothing of a member stays in the page for the next one at this screen.
+// Removes all of a member's data from the page, for the next user of the device.
 export function forgetAccount() {
   for (const form of document.querySelectorAll("#account form")) empty(form);
   for (const input of usernames) input.value = "";
@@ -30,7 +30,7 @@ export function forgetAccount() {
   forgetSecrets();
 }
 
-// Closes the part that is done with, and leaves the reader at its name.
+// Closes a part and moves the focus to its summary.
 function close(part) {
   for (const form of part.querySelectorAll("form")) empty(form);
   part.open = false;
@@ -44,33 +44,33 @@ async function mailAgain() {
     if (failure.code === "email_verified") byId("unverified").hidden = true;
     throw failure;
   }
-  say("Another link is on its way. Those before it are good no more.");
+  say("A new link was sent. Earlier links no longer work.");
 }
 
 async function changePassword(form) {
   await send(form);
   close(form.closest("details"));
   await Promise.all([listSessions(), showWaysIn()]);
-  say("Your password is changed. All your other devices are signed out.");
+  say("Your password was changed. You are signed out on all other devices.");
 }
 
 async function changeEmail(form) {
   const { value } = form.elements.newEmail;
   await send(form);
   close(form.closest("details"));
-  say(`A mail is on its way to ${value}. Your address changes when you confirm it by its link.`);
+  say(`An e-mail was sent to ${value}. Your address changes when you open the link in it.`);
 }
 
 async function showFactor() {
   const { enabled, recoveryCodesLeft, trustedDevices } = await call("GET", "/api/auth/two-factor");
   byId("factor").textContent = enabled ? "on" : "off";
   byId("factor-left").textContent =
-    `Recovery codes left: ${recoveryCodesLeft}\nDevices that are not asked for a code: ${trustedDevices}`;
+    `Recovery codes left: ${recoveryCodesLeft}\nDevices that need no code: ${trustedDevices}`;
   byId("factor-on").hidden = !enabled;
   byId("factor-off").hidden = enabled;
 }
 
-// A conflict: it was set up, or taken away, in another window.
+// After a conflict, which means that another window changed the second factor, shows the current state.
 async function sendFactor(form, method) {
   try {
     return await send(form, { method });
@@ -108,23 +108,23 @@ async function confirmFactor(form) {
   byId("factor-codes-title").focus();
   await Promise.all([showFactor(), listSessions()]);
   byId("factor-on").hidden = true;
-  say("Your second factor is on. All your other devices are signed out.");
+  say("Two-factor authentication is on. You are signed out on all other devices.");
 }
 
 async function copyCodes() {
   try {
     await navigator.clipboard.writeText([...byId("codes").children].map((item) => item.textContent).join("\n"));
   } catch {
-    throw new Failure("Your browser does not let this page copy. Please save them as a file, or write them down");
+    throw new Failure("Your browser does not allow copying. Please download the codes or write them down");
   }
-  say("Your recovery codes are copied.");
+  say("Your recovery codes were copied.");
 }
 
 async function removeFactor(form) {
   await sendFactor(form, "DELETE");
   close(form.closest("details"));
   await Promise.all([showFactor(), listSessions()]);
-  say("Your second factor is off. All your other devices are signed out.");
+  say("Two-factor authentication is off. You are signed out on all other devices.");
 }
 
 function forgetSecrets() {
@@ -146,7 +146,7 @@ async function showWaysIn() {
   askForPassword(hasPassword, linked);
 }
 
-// Where there are no providers there is nothing linked, and there is a password.
+// A 404 means that no providers are configured, so the account has a password.
 async function identities() {
   try {
     return await call("GET", "/api/auth/identities");
@@ -156,7 +156,7 @@ async function identities() {
   }
 }
 
-// Who has no password shows by the provider, within ten minutes, who they are.
+// A member without a password confirms changes by a sign-in through a provider in the last ten minutes.
 function askForPassword(hasPassword, linked) {
   for (const input of document.querySelectorAll("#account [name=currentPassword]")) {
     input.disabled = !hasPassword;
@@ -169,8 +169,8 @@ function askForPassword(hasPassword, linked) {
   byId("passwordless").hidden = hasPassword;
   byId("passwordless-hint").textContent = hasPassword
     ? ""
-    : "Your account has no password. To change what is below, sign in by your provider once more, and do it within ten minutes.";
-  byId("again").replaceChildren(...linked.map((provider) => startLink(provider, "Sign in again by")));
+    : "Your account has no password. To make changes below, sign in through your provider again first. The changes are then possible for ten minutes.";
+  byId("again").replaceChildren(...linked.map((provider) => startLink(provider, "Sign in again with")));
 }
 
 function identityRow(identity, offered) {
@@ -188,12 +188,12 @@ async function unlink(identity, label) {
   try {
     await call("DELETE", `/api/auth/identities?id=${encodeURIComponent(identity.id)}`);
   } catch (failure) {
-    // It was unlinked in another window since the list was made.
+    // Another window has unlinked it.
     if (failure.status !== 404) throw failure;
   }
   await showWaysIn();
   byId("ways-in").querySelector("summary").focus();
-  say(`You cannot sign in by ${label} any more.`);
+  say(`You can no longer sign in with ${label}.`);
 }
 
 onClick("mail-again", mailAgain);

@@ -1,4 +1,4 @@
-// The first page: signing up, in and out, by the addresses that anybody may call.
+// The home page: registration, sign-in and sign-out.
 
 import { attempt, byId, call, empty, Failure, onClick, onSubmit, say, send, showOnly, time, whenSignedOut } from "/site.js";
 import { forgetAccount, showAccount } from "/account.js";
@@ -6,16 +6,16 @@ import { providers, startLink, takeFailure } from "/providers.js";
 import { forgetSessions, listSessions } from "/sessions.js";
 
 const FORMS = ["sign-in", "register", "forgot", "two-factor"];
-// The challenge has ended, or there is none: a page that was reloaded has lost it.
-const START_AGAIN = "This sign-in has taken too long, or too many codes. Please start again";
+// The challenge has ended, or was lost when the page was reloaded.
+const START_AGAIN = "This sign-in took too long or had too many wrong codes. Please start again";
 
-// Who is signed in: null for nobody, and undefined while that is not known.
+// The current session: null if nobody is signed in, undefined while that is unknown.
 let current;
-// What the first factor has earned, to be sent along with the second. After a
-// sign-in by a provider the browser keeps it in a cookie instead.
+// The challenge to send with the second-factor code. After a sign-in through a
+// provider it is in a cookie instead.
 let challenge = null;
 
-// A member who shows once more who they are may be asked for a code as well.
+// A signed-in member may also have to enter a code, to confirm a sign-in.
 const wanted = () => {
   const form = FORMS.find((name) => location.hash.split("=")[0] === `#${name}`) ?? FORMS[0];
   return current && form !== "two-factor" ? "member" : form;
@@ -36,7 +36,7 @@ function goTo(form) {
   focusForm();
 }
 
-// Nothing of a member stays in the page for the next one at this screen.
+// Removes all of a member's data from the page, for the next user of the device.
 function showForms() {
   current = null;
   for (const id of ["welcome", "email", "lasting"]) byId(id).textContent = "";
@@ -48,11 +48,11 @@ function showForms() {
 function showMember({ user, session }) {
   byId("welcome").textContent = `Welcome, ${user.firstName}`;
   byId("email").textContent = user.email;
-  byId("lasting").textContent = `If you do not come back, this session ends on ${time(session.expiresAt)}.`;
+  byId("lasting").textContent = `Without further use, this session ends on ${time(session.expiresAt)}.`;
   show();
 }
 
-// Who is signed in is asked each time: no script can read the cookie.
+// Asks the server who is signed in, because scripts cannot read the cookie.
 async function start() {
   current = undefined;
   let answer = null;
@@ -64,8 +64,8 @@ async function start() {
       throw failure;
     }
   }
-  // Before a form is shown: Enter would do nothing while this is under way, and
-  // the cookie of a first visit must not arrive after that of a sign-in.
+  // Before a form is shown: forms do nothing while this runs, and the cookie of an
+  // anonymous session must not arrive after that of a sign-in.
   await Promise.all([count(), offerProviders()]);
   current = answer;
   if (!current) return showForms();
@@ -73,11 +73,11 @@ async function start() {
   await Promise.all([listSessions(), showAccount(current.user)]);
 }
 
-// The counter tells its own failures, for no other part depends on it.
+// The counter shows its own failures, because nothing else depends on it.
 async function count() {
   try {
     const { visits } = await call("GET", "/api/session/test-session");
-    byId("visits").textContent = `In this session: ${visits.toLocaleString()}`;
+    byId("visits").textContent = `Visits in this session: ${visits.toLocaleString()}`;
   } catch (failure) {
     byId("visits").textContent = failure.message;
   }
@@ -85,7 +85,7 @@ async function count() {
 
 async function offerProviders() {
   const offered = await providers();
-  byId("providers").replaceChildren(...offered.map((provider) => startLink(provider, "Sign in by")));
+  byId("providers").replaceChildren(...offered.map((provider) => startLink(provider, "Sign in with")));
   byId("providers").hidden = offered.length === 0;
 }
 
@@ -105,7 +105,7 @@ async function sendCode(form) {
   try {
     await send(form, { challenge: challenge ?? undefined });
   } catch (failure) {
-    // Without any challenge it is taken for a form without address and password.
+    // Without a challenge the server reports a missing e-mail address.
     const isOver = failure.code === "challenge_ended" || failure.details?.email;
     if (!isOver) throw failure;
     challenge = null;
@@ -120,16 +120,16 @@ async function sendCode(form) {
 async function register(form) {
   const email = form.elements.email.value;
   const answer = await send(form);
-  // Where addresses have to be confirmed first nobody is signed in yet, nor told
-  // whether there was an account.
+  // If addresses have to be confirmed first, the response has no user and does not
+  // tell whether an account existed.
   if (answer.user) return enter(form);
-  showSent(form, `A mail is on its way to ${email}. It says what to do next.`);
+  showSent(form, `An e-mail with the next step was sent to ${email}.`);
 }
 
 async function forgot(form) {
   const email = form.elements.email.value;
   await send(form);
-  showSent(form, `If ${email} has an account here, a link to a new password is on its way. It is good for an hour, and once.`);
+  showSent(form, `If ${email} has an account, we have sent a link for a new password to it. The link works once, for an hour.`);
 }
 
 function showSent(form, sentence) {
@@ -150,7 +150,7 @@ async function enter(form) {
 async function signOut(body, sentence) {
   await call("POST", "/api/auth/logout", body);
   showForms();
-  byId("visits").textContent = "In this session: none yet";
+  byId("visits").textContent = "Visits in this session: 0";
   focusForm();
   say(sentence);
 }
@@ -173,12 +173,12 @@ addEventListener("hashchange", () => {
   say("");
   show();
   if (wanted() === "member") return;
-  // Nobody types their address twice.
+  // Copies the address, so that it need not be entered again.
   if (wanted() === "forgot") byId("forgot-email").value = byId("in-email").value;
   focusForm();
 });
 
-// A page that the browser had put aside may show who was signed in then.
+// A page from the back-forward cache may show an ended session.
 addEventListener("pageshow", (event) => event.persisted && attempt(start));
 
 const refused = takeFailure();

@@ -1,6 +1,6 @@
-// On to a partner application, which sends the browser here:
-// /continue.html?app=<name>&returnTo=<address>. Never by the mere look at this
-// page: who leads somebody here must not have them signed in elsewhere.
+// Continues to a partner application, which sends the browser to
+// /continue.html?app=<name>&returnTo=<address>. The member has to click: opening
+// the page must not sign anybody in elsewhere.
 
 import { attempt, byId, call, Failure, onClick, showOnly, whenSignedOut } from "/site.js";
 
@@ -13,7 +13,7 @@ function option(text, value) {
   return option;
 }
 
-// The first account is nobody's: they act for themselves.
+// The first choice is to act for oneself.
 function showAccounts(accounts) {
   const choices = accounts.map(({ id, name }) => option(name, id));
   byId("account").replaceChildren(option("myself", ""), ...choices);
@@ -43,19 +43,19 @@ function signInFirst() {
   byId("sign-in-title").focus();
 }
 
-// What was in the link is nothing that could be mended on this page.
-async function issue(wish) {
+// Errors in the link cannot be fixed on this page.
+async function issue(request) {
   try {
-    return await call("POST", "/api/cross-app/token", wish);
+    return await call("POST", "/api/cross-app/token", request);
   } catch (failure) {
-    if (failure.details?.targetApp) throw new Failure(`${app} is no application that we know`);
-    if (failure.details?.returnTo) throw new Failure(`${app} does not receive anybody at this address. Please begin there once more`);
+    if (failure.details?.targetApp) throw new Failure(`${app} is not a known application`);
+    if (failure.details?.returnTo) throw new Failure(`${app} does not accept this return address. Please start again from the application`);
     throw failure;
   }
 }
 
-// The server knows whether the address is the application's; nobody is sent
-// anywhere before it has said so.
+// The browser is redirected only after the server has checked that the address
+// belongs to the application.
 async function goOn() {
   const accountId = byId("account").value || undefined;
   const { token } = await issue({ targetApp: app, returnTo, accountId });

@@ -1,5 +1,5 @@
-// The API reference, drawn from /openapi.json. What stands there is put in as
-// text, never as HTML.
+// The API reference, rendered from /openapi.json. Its text is inserted as text,
+// never as HTML.
 
 import { Failure, byId, call, say } from "/site.js";
 
@@ -12,7 +12,7 @@ try {
   description = await call("GET", "/openapi.json");
   show();
 } catch (failure) {
-  say(failure instanceof Failure ? failure.message : "The description could not be shown. Please reload this page.", true);
+  say(failure instanceof Failure ? failure.message : "The API reference could not be shown. Please reload this page.", true);
   console.error(failure);
 }
 
@@ -26,11 +26,11 @@ function show() {
   }
   byId("filter").addEventListener("input", filter);
   addEventListener("hashchange", follow);
-  // The browser has looked for the fragment before it was there.
+  // The browser looked for the fragment before it existed.
   follow();
 }
 
-// Shows what the address names, also where the filter has hidden it.
+// Shows the operation in the address, even if the filter hides it.
 function follow() {
   const target = document.getElementById(location.hash.slice(1));
   if (target?.hidden) {
@@ -68,15 +68,15 @@ function article(operation) {
   for (const [type, content] of Object.entries(operation.requestBody?.content ?? {})) {
     parts.push(heading(`Body (${type})`), fields(content.schema));
   }
-  parts.push(heading("Try it"), code(curl(operation), "Command"), heading("Answers"));
+  parts.push(heading("Try it"), code(curl(operation), "Command"), heading("Responses"));
   parts.push(...Object.entries(operation.responses).sort().map(([status, response]) => answer(status, resolve(response))));
   return element("section", { class: "function", id: operation.operationId }, ...parts);
 }
 
 function who(operation) {
-  const names = { session: "a member's session", accessToken: "an access token", partner: "an application's name and secret", cron: "cron's secret" };
+  const names = { session: "a session cookie", accessToken: "an access token", partner: "the name and secret of a partner application", cron: "the cron secret" };
   const ways = (operation.security ?? []).flatMap(Object.keys).map((name) => names[name] ?? name);
-  return ways.length ? `Needs ${ways.join(", or ")}.` : "Open to everybody.";
+  return ways.length ? `Requires ${ways.join(" or ")}.` : "Open to everybody.";
 }
 
 function parameters(list) {
@@ -86,7 +86,7 @@ function parameters(list) {
   }));
 }
 
-// The fields of an object, and of the objects in it.
+// Renders the fields of an object and of nested objects.
 function fields(schema, depth = 0) {
   const { properties, required } = objectOf(schema);
   if (!properties) return element("p", {}, kind(schema));
@@ -101,11 +101,11 @@ function fields(schema, depth = 0) {
 }
 
 function more(inner) {
-  return element("details", {}, element("summary", {}, "Its fields"), inner);
+  return element("details", {}, element("summary", {}, "Fields"), inner);
 }
 
-// The properties of a schema, wherever it has them: by reference, in parts, as
-// one that may be null, or as the items of a list.
+// Collects the properties of a schema from references, parts, nullable variants and
+// list items.
 function objectOf(schema, depth = 0) {
   const resolved = resolve(schema);
   if (depth > HOW_DEEP) return { properties: null, required: new Set() };
@@ -127,7 +127,7 @@ function row(name, required, schema, ...notes) {
   return element("tr", {}, element("th", { scope: "row" }, ...label), element("td", {}, kind(schema), ...prose(text)));
 }
 
-// What a value has to be, in words.
+// Describes the type of a value.
 function kind(schema) {
   const resolved = resolve(schema);
   const choices = resolved.oneOf ?? resolved.anyOf;
@@ -160,7 +160,7 @@ function answer(status, response) {
     if (status < 400) parts.push(fields(content.schema));
   }
   for (const link of Object.values(response.links ?? {})) {
-    parts.push(element("p", {}, "Then: ", element("a", { href: `#${link.operationId}` }, link.operationId)));
+    parts.push(element("p", {}, "Next: ", element("a", { href: `#${link.operationId}` }, link.operationId)));
   }
   const summary = element("summary", {}, element("code", {}, status), element("span", {}, ...inline(response.description)));
   return element("details", { class: "answer" }, summary, ...parts);
@@ -191,11 +191,11 @@ function example(parameter) {
 
 function securityList() {
   const rows = Object.entries(description.components.securitySchemes).map(([name, scheme]) => row(name, false, { type: scheme.scheme ?? scheme.in, description: scheme.description }));
-  return element("div", {}, heading("How to be known"), table(rows));
+  return element("div", {}, heading("Authentication"), table(rows));
 }
 
 function download() {
-  return element("p", {}, "For programs: ", element("a", { href: "/openapi.json" }, "/openapi.json"), ` (OpenAPI ${description.openapi}).`);
+  return element("p", {}, "OpenAPI description: ", element("a", { href: "/openapi.json" }, "/openapi.json"), ` (version ${description.openapi})`);
 }
 
 function filter() {
@@ -210,7 +210,7 @@ function filter() {
   for (const group of document.querySelectorAll(".group")) {
     group.hidden = !group.querySelector(".function:not([hidden]), li:not([hidden])");
   }
-  byId("found").textContent = words.length ? `${found} ${found === 1 ? "function" : "functions"}` : "";
+  byId("found").textContent = words.length ? `${found} ${found === 1 ? "operation" : "operations"}` : "";
 }
 
 function resolve(schema) {
@@ -223,7 +223,7 @@ function heading(text) {
   return element("h4", {}, text);
 }
 
-// Wider than the page it is scrolled, and so has to be reached by keyboard.
+// Wide code scrolls, so that it must be focusable.
 function code(text, label) {
   return element("pre", { tabindex: 0, role: "region", "aria-label": label }, element("code", {}, text));
 }
@@ -232,7 +232,7 @@ function prose(text) {
   return (text ?? "").split("\n\n").filter(Boolean).map((part) => element("p", {}, ...inline(part)));
 }
 
-// Of Markdown, what the description uses: `code` and **strong**.
+// Renders the Markdown that the description uses: `code` and **strong**.
 function inline(text) {
   return text.split(/(`[^`]+`|\*\*[^*]+\*\*)/).map((part) => {
     if (part.startsWith("`")) return element("code", {}, part.slice(1, -1));

@@ -1,6 +1,6 @@
-// The token that a link in a mail carries after the # of its address, which no
-// browser sends to anybody. It is taken out of the address at once, so that it
-// stays in no history, and kept in memory alone.
+// The token of a mailed link. It is in the fragment, which browsers do not send.
+// It is removed from the address at once, so that it is not kept in the history,
+// and is held only in memory.
 
 import { byId, showOnly } from "/site.js";
 
@@ -12,14 +12,14 @@ function take(section) {
   showOnly(token ? section : "no-link");
 }
 
-// Shows `section` to whoever comes by a link; another link in the same window
-// only changes the address.
+// Shows `section` if the address has a token. Opening another link in the same
+// window only changes the fragment.
 export function awaitLink(section) {
   take(section);
   addEventListener("hashchange", () => take(section));
 }
 
-// Sends the token by `work`, and shows what has come of it.
+// Sends the token with `work` and shows the result.
 export async function redeem(work) {
   try {
     await work(token);

@@ -1,29 +1,28 @@
-// Signing in by somebody else: which providers there are, and what they said
-// when it came to nothing.
+// Sign-in providers: their buttons, and messages about failed sign-ins.
 
 import { call, Failure } from "/site.js";
 
 const AGAIN = "Please try again, or sign in another way.";
 
-// By the code after #oauth= in the address that a provider's sign-in ends at.
-const SENTENCES = {
-  oauth_state: "That sign-in took too long, or was begun in another window. Please begin it once more.",
-  access_denied: `You have not allowed the provider to tell us who you are. ${AGAIN}`,
-  email_unverified: "The provider has not confirmed your e-mail address. Confirm it there first, or sign in with a password here.",
-  account_exists: "There is an account with your e-mail address already. Sign in as you usually do, then link the provider under “Other ways to sign in”.",
-  identity_taken: "That sign-in belongs to another account of ours. Unlink it there first, or choose another one.",
-  oauth_refused: `The provider has not confirmed who you are. ${AGAIN}`,
-  unavailable: "The provider cannot be reached just now. Please try again in a few minutes, or sign in another way.",
-  too_many_requests: "Too many tries. Please wait a few minutes, and then try again.",
-  not_signed_in: "Your session has ended meanwhile. Please sign in, and then link the provider again.",
-  sign_in_again: "To link another way in, please sign out and in once more, and then link it within ten minutes.",
-  session_gone: "Your session has ended meanwhile. Please sign in, and then link the provider again.",
+// Messages by the code after #oauth= in the address.
+const MESSAGES = {
+  oauth_state: "The sign-in took too long or was started in another window. Please start again.",
+  access_denied: `You did not allow the provider to share your identity. ${AGAIN}`,
+  email_unverified: "The provider has not verified your e-mail address. Verify it there first, or sign in with a password here.",
+  account_exists: "An account with your e-mail address already exists. Sign in as usual, and then link the provider under “Other sign-in methods”.",
+  identity_taken: "This provider account is linked to another member. Unlink it there first, or choose another one.",
+  oauth_refused: `The provider did not confirm your identity. ${AGAIN}`,
+  unavailable: "The provider is currently unavailable. Please try again in a few minutes, or sign in another way.",
+  too_many_requests: "Too many attempts. Please wait a few minutes and try again.",
+  not_signed_in: "Your session has ended. Please sign in, and then link the provider again.",
+  sign_in_again: "To link a provider, please sign out and sign in again, and then link it within ten minutes.",
+  session_gone: "Your session has ended. Please sign in, and then link the provider again.",
 };
 
 let known = null;
 
-// Asked for once. Nobody needs one in order to sign in: without the list there
-// are no buttons.
+// Loads the providers once. If that fails, their buttons are missing, and members
+// can still sign in with a password.
 export async function providers() {
   try {
     known ??= (await call("GET", "/api/auth/providers")).items;
@@ -33,7 +32,7 @@ export async function providers() {
   return known ?? [];
 }
 
-// A plain link: the provider's page is a page, and the way back leads here.
+// Makes a link to the provider's page, which leads back here.
 export function startLink({ name, label }, words) {
   const link = document.createElement("a");
   link.className = "button plain";
@@ -42,10 +41,10 @@ export function startLink({ name, label }, words) {
   return link;
 }
 
-// What a provider's sign-in ended with, taken out of the address.
+// Returns the message about a failed sign-in and removes its code from the address.
 export function takeFailure() {
   const [, code] = /^#oauth=([a-z_]*)/.exec(location.hash) ?? [];
   if (code === undefined) return null;
   history.replaceState(null, "", location.pathname);
-  return Object.hasOwn(SENTENCES, code) ? SENTENCES[code] : `Signing in by the provider did not work. ${AGAIN}`;
+  return Object.hasOwn(MESSAGES, code) ? MESSAGES[code] : `The sign-in with the provider failed. ${AGAIN}`;
 }

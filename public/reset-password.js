@@ -1,4 +1,4 @@
-// A new password, by a link from a mail.
+// Sets a new password with a mailed link.
 
 import { empty, onSubmit, send } from "/site.js";
 import { awaitLink, redeem } from "/link.js";

@@ -1,4 +1,4 @@
-// Where a member is signed in.
+// The list of the member's sessions.
 
 import { attempt, byId, call, onClick, say, time } from "/site.js";
 
@@ -36,7 +36,7 @@ async function end(session, name) {
   try {
     await call("DELETE", `/api/sessions/${session.id}`);
   } catch (failure) {
-    // It has ended by itself since the list was made.
+    // It has already ended.
     if (failure.status !== 404) throw failure;
   }
   await listSessions();

@@ -1,30 +1,30 @@
-// What every page does alike: asking the server, saying what came of it, and
-// sending a form. What comes from a server is put in as text, never as HTML.
+// Shared by all pages: requests, messages and forms. Text from the server is
+// inserted as text, never as HTML.
 
-const UNREACHABLE = "The studio cannot be reached. Please check your connection and try again.";
-const TOO_SLOW = "The studio is taking too long to answer. Please try again.";
+const UNREACHABLE = "The server cannot be reached. Please check your connection and try again.";
+const TOO_SLOW = "The server took too long to respond. Please try again.";
 const SIGNED_OUT = ["not_signed_in", "session_gone"];
 
-// Failures that are about one field, though the server only names the failure.
+// Failures that concern one field, although the response does not name it.
 const ABOUT_FIELD = {
   email_taken: ["email", "is taken"],
-  wrong_password: ["currentPassword", "is not right"],
-  invalid_code: ["code", "is not right, or has been used"],
+  wrong_password: ["currentPassword", "is wrong"],
+  invalid_code: ["code", "is wrong or has been used"],
 };
 
-let underWay = false;
+let isBusy = false;
 let signedOut = null;
 
 export const byId = (id) => document.getElementById(id);
 
-// What goes wrong, as a sentence for whoever reads it.
+// A failure with a message for the user.
 export class Failure extends Error {
-  constructor(sentence, { status = 0, code = "", details = {}, challenge = null } = {}) {
-    super(/[.!?]$/.test(sentence) ? sentence : `${sentence}.`);
+  constructor(message, { status = 0, code = "", details = {}, challenge = null } = {}) {
+    super(/[.!?]$/.test(message) ? message : `${message}.`);
     Object.assign(this, { status, code, details, challenge });
   }
 
-  // An outage says nothing of the session, nor does a wrong password or code.
+  // An outage or a wrong password does not mean that the session has ended.
   get isSignedOut() {
     return SIGNED_OUT.includes(this.code);
   }
@@ -37,15 +37,14 @@ export async function call(method, address, body) {
     response = await fetch(address, { method, signal: AbortSignal.timeout(30_000), ...sent });
     answer = await response.json();
   } catch (error) {
-    // With a response it is only that what stands before the functions may
-    // answer something else than JSON.
+    // A proxy may send a response that is not JSON.
     if (!response) throw new Failure(error.name === "TimeoutError" ? TOO_SLOW : UNREACHABLE);
   }
   if (response.ok && answer) return answer;
-  let sentence = answer?.error ?? `The studio did not answer as it should (${response.status}). Please try again`;
+  let message = answer?.error ?? `The server sent an unexpected response (${response.status}). Please try again`;
   const seconds = Number(response.headers.get("retry-after"));
-  if (response.status === 429 && seconds > 0) sentence += `. You can try again in ${duration(seconds)}`;
-  throw new Failure(sentence, { ...answer, status: response.status });
+  if (response.status === 429 && seconds > 0) message += `. You can try again in ${duration(seconds)}`;
+  throw new Failure(message, { ...answer, status: response.status });
 }
 
 function duration(seconds) {
@@ -57,22 +56,22 @@ export function time(text) {
   return new Date(text).toLocaleString([], { dateStyle: "medium", timeStyle: "short" });
 }
 
-export function say(sentence, isBad = false) {
-  byId("message").textContent = sentence;
+export function say(message, isBad = false) {
+  byId("message").textContent = message;
   byId("message").classList.toggle("bad", isBad);
 }
 
-// What a page does when it turns out that nobody is signed in any more.
+// Sets what the page does when the session has ended.
 export function whenSignedOut(work) {
   signedOut = work;
 }
 
-// Does one thing at a time: no form is sent twice, and no answer about one
+// Runs one action at a time, so that no form is sent twice and no response about one
 // member arrives after another has signed in.
 export async function attempt(work) {
-  if (underWay) return;
+  if (isBusy) return;
   const focused = document.activeElement;
-  setUnderWay(true);
+  setBusy(true);
   say("");
   try {
     await work();
@@ -87,14 +86,14 @@ export async function attempt(work) {
       console.error(failure);
     }
   } finally {
-    setUnderWay(false);
-    // A button that is disabled loses the focus.
+    setBusy(false);
+    // Disabled buttons lose the focus.
     if (document.activeElement === document.body) focused.focus();
   }
 }
 
-function setUnderWay(value) {
-  underWay = value;
+function setBusy(value) {
+  isBusy = value;
   for (const button of document.querySelectorAll("button")) button.disabled = value;
 }
 
@@ -114,16 +113,16 @@ export function onSubmit(id, work) {
   });
 }
 
-// Sends what is in a form, and shows at each field what is wrong with it.
+// Sends a form and shows the problems of its fields.
 export async function send(form, { method = "POST", ...more } = {}) {
-  // Hidden again, that a password manager knows it for what it is.
+  // Hides the password, so that password managers recognize the field.
   tick(form.querySelector(".reveal"), false);
   showProblems(form, {});
   try {
-    // Only what is empty is refused here; all other rules are the server's.
+    // Only empty fields are checked here. The server checks everything else.
     const empty = [...form.elements].filter((input) => input.validity.valueMissing);
     const details = Object.fromEntries(empty.map((input) => [input.name, ["is required"]]));
-    if (empty.length > 0) throw new Failure("Please check the highlighted fields", { details });
+    if (empty.length > 0) throw new Failure("Please fill in the highlighted fields", { details });
     return await call(method, form.getAttribute("action"), { ...fieldsOf(form), ...more });
   } catch (failure) {
     const [name, problem] = ABOUT_FIELD[failure.code] ?? [];
@@ -151,7 +150,7 @@ function showProblems(form, details) {
   }
 }
 
-// Nothing that was typed stays, and nothing of what was wrong with it.
+// Clears a form and its problems.
 export function empty(form) {
   form.reset();
   showProblems(form, {});
@@ -171,7 +170,7 @@ for (const box of document.querySelectorAll(".reveal")) {
   });
 }
 
-// The keys that a telephone shows for digits have no letters.
+// Phones show a numeric keyboard for codes, but recovery codes have letters.
 for (const box of document.querySelectorAll(".recovery")) {
   box.addEventListener("change", () => {
     box.form.elements.code.inputMode = box.checked ? "text" : "numeric";

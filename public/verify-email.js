@@ -1,5 +1,5 @@
-// Confirming an address, by a link from a mail. Never by the mere look at this
-// page: what searches mails for bad links looks at every one, scripts and all.
+// Confirms an e-mail address with a mailed link. The member has to click, because
+// mail scanners open every link and run its scripts.
 
 import { call, Failure, onClick, say } from "/site.js";
 import { awaitLink, redeem } from "/link.js";
@@ -9,9 +9,9 @@ async function mailAgain() {
     await call("POST", "/api/auth/verify-email");
   } catch (failure) {
     if (!failure.isSignedOut) throw failure;
-    throw new Failure("Only who is signed in is mailed another. Please sign in first");
+    throw new Failure("Please sign in first to request a new link");
   }
-  say("Another link is on its way. Those before it are good no more.");
+  say("A new link was sent. Earlier links no longer work.");
 }
 
 onClick("yes", () => redeem((token) => call("POST", "/api/auth/verify-email", { token })));
