@@ -27,14 +27,14 @@ impl FromRequestParts<App> for Caller {
     }
 }
 
-/// Vercel's headers are believed on Vercel alone, which overwrites what a
-/// caller puts there; anywhere else they would give a caller as many addresses
-/// as it likes, and with them as many tries.
+/// Returns the caller's address. Vercel's headers are trusted only on Vercel, which
+/// overwrites them. Elsewhere a caller could set them and so evade the rate limit.
 fn address(parts: &Parts, on_vercel: bool) -> IpAddr {
-    let told = on_vercel.then(|| forwarded(&parts.headers)).flatten();
+    let forwarded = on_vercel.then(|| forwarded(&parts.headers)).flatten();
     let socket = parts.extensions.get::<ConnectInfo<SocketAddr>>();
-    told.or(socket.map(|ConnectInfo(socket)| socket.ip()))
-        // A function listens on the loopback address alone, and is not told more.
+    forwarded
+        .or(socket.map(|ConnectInfo(socket)| socket.ip()))
+        // A function without this information listens only on the loopback address.
         .unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST))
 }
 
@@ -54,7 +54,7 @@ mod properties {
     use super::*;
     use crate::testing::arbitrary::header_value;
 
-    fn asked(headers: &[(&'static str, &HeaderValue)], socket: IpAddr) -> Parts {
+    fn request_parts(headers: &[(&'static str, &HeaderValue)], socket: IpAddr) -> Parts {
         let mut parts = Request::new(()).into_parts().0;
         for (name, value) in headers {
             parts.headers.append(*name, (*value).clone());
@@ -67,29 +67,29 @@ mod properties {
 
     proptest! {
         #[test]
-        fn off_vercel_no_header_gives_another_address(
-            told in header_value(), ip in any::<IpAddr>(), socket in any::<IpAddr>(),
+        fn off_vercel_no_header_changes_the_address(
+            value in header_value(), ip in any::<IpAddr>(), socket in any::<IpAddr>(),
         ) {
             let named = HeaderValue::from_str(&ip.to_string()).unwrap();
-            for value in [&told, &named] {
-                let parts = asked(&[("x-real-ip", value), ("x-forwarded-for", value)], socket);
+            for value in [&value, &named] {
+                let parts = request_parts(&[("x-real-ip", value), ("x-forwarded-for", value)], socket);
                 assert_eq!(address(&parts, false), socket);
             }
         }
 
         #[test]
-        fn on_vercel_the_first_address_counts_and_what_is_none_is_passed_over(
-            told in header_value(), ip in any::<IpAddr>(), next in any::<IpAddr>(), socket in any::<IpAddr>(),
+        fn on_vercel_the_first_forwarded_address_counts_and_others_are_ignored(
+            value in header_value(), ip in any::<IpAddr>(), next in any::<IpAddr>(), socket in any::<IpAddr>(),
         ) {
             let chain = HeaderValue::from_str(&format!(" {ip} , {next}")).unwrap();
             let real = HeaderValue::from_str(&next.to_string()).unwrap();
-            let parts = asked(&[("x-forwarded-for", &chain)], socket);
+            let parts = request_parts(&[("x-forwarded-for", &chain)], socket);
             assert_eq!(address(&parts, true), ip);
-            let parts = asked(&[("x-forwarded-for", &chain), ("x-real-ip", &real)], socket);
+            let parts = request_parts(&[("x-forwarded-for", &chain), ("x-real-ip", &real)], socket);
             assert_eq!(address(&parts, true), next);
-            let no_address = told.to_str().is_ok_and(|text| text.parse::<IpAddr>().is_err());
-            if no_address && !told.as_bytes().contains(&b',') {
-                let parts = asked(&[("x-forwarded-for", &told), ("x-real-ip", &told)], socket);
+            let no_address = value.to_str().is_ok_and(|text| text.parse::<IpAddr>().is_err());
+            if no_address && !value.as_bytes().contains(&b',') {
+                let parts = request_parts(&[("x-forwarded-for", &value), ("x-real-ip", &value)], socket);
                 assert_eq!(address(&parts, true), socket);
             }
         }
