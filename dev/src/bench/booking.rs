@@ -199,6 +199,7 @@ async fn book_directly(
 /// Books with the function's own statement.
 async fn book_by_statement(pool: &Db, class: Uuid, member: Uuid) -> Result<()> {
     let studio = StudioConfig {
+        name: "Sabor con Flow".to_owned(),
         time_zone: "UTC".to_owned(),
         currency: "USD".to_owned(),
         waitlist_cutoff: Duration::from_secs(2 * 3_600),
