@@ -7,12 +7,15 @@ mod client;
 mod databases;
 mod function_process;
 mod github;
+mod localstripe;
 mod mail_server;
 mod many_members;
 mod oidc_provider;
 mod outbox;
-mod python;
+mod packages;
 mod stripe;
+mod stripe_events;
+mod stripe_sdk;
 
 use std::collections::HashMap;
 use std::net::Ipv4Addr;
@@ -36,11 +39,14 @@ pub use client::{TestClient, TestResponse};
 pub use databases::{Database, connect, empty_database, postgres_binaries};
 pub use function_process::FunctionProcess;
 pub use github::FakeGitHub;
+pub use localstripe::LocalStripe;
 pub use mail_server::MailServer;
 pub use oidc_provider::{OidcProvider, ProviderFault, TokenRewrite, decode_claims};
-pub use python::python;
+pub use packages::python;
 pub use sabor_testing::faulty_proxy::FaultyProxy;
-pub use stripe::{FakeStripe, LocalStripe, StripeFault, sign_event, stripe_event};
+pub use stripe::{FakeStripe, StripeFault};
+pub use stripe_events::{WEBHOOK_SECRET, sign_event, stripe_event};
+pub use stripe_sdk::StripeSdk;
 
 /// The password that everybody in these stories has.
 pub const PASSWORD: &str = "una contraseña larga";

@@ -5,6 +5,7 @@ mod desk_payments;
 mod refunds;
 mod unpaid_checkouts;
 mod webhook;
+mod webhook_signatures;
 
 use std::time::{Duration, Instant};
 

@@ -1,68 +1,103 @@
-//! The app on somebody's telephone that shows the codes of a second factor.
+//! The authenticator app of a member, played by PyPI's `pyotp`.
 
-use chrono::TimeDelta;
+use chrono::{DurationRound, TimeDelta};
 use reqwest::Method;
-use sabor::crypto::totp;
 use serde_json::{Value, json};
+use tokio::process::Command;
 
-use super::{TestApp, TestClient};
+use super::{TestApp, TestClient, python};
 
-/// What the app has been told.
+const PATH: &str = "/api/auth/two-factor";
+
+/// Reads an enrollment URI and prints what it contains.
+const READ_URI: &str = "
+import json, pyotp, sys
+totp = pyotp.parse_uri(sys.argv[1])
+print(json.dumps({
+    'issuer': totp.issuer,
+    'account': totp.name,
+    'secret': totp.secret,
+    'secretHex': totp.byte_secret().hex(),
+    'digits': totp.digits,
+    'interval': totp.interval,
+    'algorithm': totp.digest().name,
+}))";
+
+/// Prints the code of an enrollment URI at a Unix time.
+const SHOW_CODE: &str = "
+import pyotp, sys
+print(pyotp.parse_uri(sys.argv[1]).at(int(sys.argv[2])))";
+
+/// An app that has scanned an enrollment URI.
 pub struct Authenticator {
-    pub secret: Vec<u8>,
+    uri: String,
 }
 
 impl Authenticator {
-    /// Reads what beginning a second factor was answered with.
-    pub fn scan(begun: &Value) -> Self {
+    /// Scans the URI from the response that starts the setup.
+    pub fn scan(setup: &Value) -> Self {
         Self {
-            secret: base32(begun["secret"].as_str().unwrap()),
+            uri: setup["otpauthUri"].as_str().unwrap().to_owned(),
         }
     }
 
-    /// What it shows now.
-    pub fn code(&self, app: &TestApp) -> String {
-        self.code_in(app, 0)
+    /// Returns whether `pyotp` can be used here.
+    pub async fn is_available() -> bool {
+        python().await.is_some()
     }
 
-    /// What it shows so many seconds from now.
-    pub fn code_in(&self, app: &TestApp, seconds: i64) -> String {
-        let then = app.app.clock().now() + TimeDelta::seconds(seconds);
-        totp::code_at(&self.secret, then).unwrap()
-    }
-
-    /// Sets somebody's second factor up; the recovery codes as well. The code
-    /// that confirmed it is used up, and another shown.
+    /// Sets up the second factor of a member; returns the app and the recovery
+    /// codes. Moves the clock on, since the first code has been used.
     pub async fn enroll(
         app: &TestApp,
-        person: &TestClient,
+        member: &TestClient,
         password: Option<&str>,
     ) -> (Self, Value) {
-        const PATH: &str = "/api/auth/two-factor";
         let form = json!({ "currentPassword": password });
-        let authenticator = Self::scan(&person.post(PATH, form).await.expect(200));
-        let form = json!({ "code": authenticator.code(app) });
-        let confirm = person.request(Method::PUT, PATH).json(&form);
-        let mut confirmed = person.send(confirm).await.expect(200);
+        let authenticator = Self::scan(&member.post(PATH, form).await.expect(200));
+        let form = json!({ "code": authenticator.code(app).await });
+        let confirm = member.request(Method::PUT, PATH).json(&form);
+        let mut confirmed = member.send(confirm).await.expect(200);
         app.advance_to_next_code();
         (authenticator, confirmed["recoveryCodes"].take())
     }
-}
 
-impl TestApp {
-    /// Waits until authenticator apps show another code.
-    pub fn advance_to_next_code(&self) {
-        self.app.clock().advance(TimeDelta::seconds(30));
+    /// Returns the current code.
+    pub async fn code(&self, app: &TestApp) -> String {
+        self.code_in(app, 0).await
+    }
+
+    /// Returns the code that is shown `seconds` from now.
+    pub async fn code_in(&self, app: &TestApp, seconds: i64) -> String {
+        let time = app.app.clock().now() + TimeDelta::seconds(seconds);
+        run(SHOW_CODE, &[&self.uri, &time.timestamp().to_string()]).await
+    }
+
+    /// Returns the content of the scanned URI.
+    pub async fn content(&self) -> Value {
+        serde_json::from_str(&run(READ_URI, &[&self.uri]).await).unwrap()
     }
 }
 
-/// RFC 4648 § 6, without padding.
-fn base32(text: &str) -> Vec<u8> {
-    let alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
-    let values = text.chars().map(|c| alphabet.find(c).unwrap());
-    let bits: String = values.map(|value| format!("{value:05b}")).collect();
-    let bytes = bits.as_bytes().chunks_exact(8);
-    bytes
-        .map(|byte| u8::from_str_radix(std::str::from_utf8(byte).unwrap(), 2).unwrap())
-        .collect()
+/// Runs a script; returns what it prints.
+async fn run(script: &str, arguments: &[&str]) -> String {
+    let python = python().await.unwrap();
+    let mut command = Command::new(python);
+    let output = command.args(["-c", script]).args(arguments).output();
+    let output = output.await.unwrap();
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{errors}");
+    String::from_utf8(output.stdout).unwrap().trim().to_owned()
+}
+
+impl TestApp {
+    /// Advances the clock to the start of the next 30-second step, in which
+    /// authenticator apps show another code.
+    pub fn advance_to_next_code(&self) {
+        let clock = self.app.clock();
+        let now = clock.now();
+        let step = now.duration_trunc(TimeDelta::seconds(30)).unwrap();
+        // One second into the step, since the clock only moves by whole milliseconds.
+        clock.advance(step + TimeDelta::seconds(31) - now);
+    }
 }

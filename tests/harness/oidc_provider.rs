@@ -8,7 +8,6 @@
 
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
-use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -27,45 +26,14 @@ use ring::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair};
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
-use tokio::sync::{Notify, OnceCell};
+use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
-use super::{SITE, Settings, is_ci};
-
-const PACKAGE: &str = "oidc-provider@9.13.3";
+use super::packages::{install_script, node_packages};
+use super::{SITE, Settings};
 
 /// Where the provider sends browsers, but for its name.
 const CALLBACK: &str = "/api/auth/oauth/callback";
-
-/// A folder with [`PACKAGE`], made once under `target/`. `None` where that
-/// cannot be had, which on CI is a failure.
-async fn package() -> Option<PathBuf> {
-    static MADE: OnceCell<Option<PathBuf>> = OnceCell::const_new();
-    MADE.get_or_init(make).await.clone()
-}
-
-async fn make() -> Option<PathBuf> {
-    let name = PACKAGE.replace('@', "-");
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
-    if folder.exists() {
-        return Some(folder);
-    }
-    // Under another name until it is whole: two runs may make it at once.
-    let beside = folder.with_extension(std::process::id().to_string());
-    std::fs::create_dir_all(&beside).unwrap();
-    let mut npm = Command::new("npm");
-    npm.args(["install", "--silent", "--no-audit", "--no-fund", "--prefix"])
-        .arg(&beside)
-        .arg(PACKAGE);
-    let status = npm.stdin(Stdio::null()).status().await;
-    if status.is_ok_and(|status| status.success()) {
-        let _ = std::fs::rename(&beside, &folder);
-        return Some(folder);
-    }
-    assert!(!is_ci(), "node and npm are needed");
-    eprintln!("left out: node, or npm's registry, is not to be had");
-    None
-}
 
 /// Changes the claims of an ID token before it is signed again.
 type ClaimsRewrite = Arc<dyn Fn(&mut Value) + Send + Sync>;
@@ -117,18 +85,12 @@ struct Shared {
 impl OidcProvider {
     /// `None`: it cannot be had here.
     pub async fn start() -> Option<Self> {
-        let folder = package().await?;
+        let folder = node_packages().await?;
         let listener = tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0));
         let listener = listener.await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
-        // Beside its packages, where node looks for them.
-        let script = folder.join("oidc_provider.mjs");
-        let beside = folder.join(format!(
-            "oidc-{}.mjs",
-            listener.local_addr().unwrap().port()
-        ));
-        std::fs::write(&beside, include_str!("oidc_provider.mjs")).unwrap();
-        std::fs::rename(&beside, &script).unwrap();
+        let source = include_str!("oidc_provider.mjs");
+        let script = install_script(&folder, "oidc_provider.mjs", source);
         let mut process = Command::new("node")
             .arg(script)
             .arg(&url)

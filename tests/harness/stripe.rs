@@ -1,48 +1,44 @@
-//! Stripe, as far as these stories need it.
+//! A stand-in for Stripe's API of Checkout Sessions and refunds.
 //!
-//! Checkout Sessions are answered by a small server of ours, for PyPI's
-//! `localstripe` does not know them: with the shapes that Stripe's API reference
-//! records (<https://docs.stripe.com/api/checkout/sessions/object>,
-//! <https://docs.stripe.com/api/refunds/object>), and with the few rules that
-//! our client counts on: keys, ends, what is open. What `localstripe` does know,
-//! which is payment intents and their refunds, is told by [`LocalStripe`].
+//! PyPI's `localstripe` does not support Checkout Sessions. The responses have
+//! the shapes of Stripe's API reference
+//! (<https://docs.stripe.com/api/checkout/sessions/object>,
+//! <https://docs.stripe.com/api/refunds/object>). Idempotency keys, expiry and
+//! session states follow Stripe's rules, since our client relies on them.
 
 use std::collections::{HashMap, VecDeque};
 use std::net::Ipv4Addr;
-use std::process::Stdio;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
-use ring::hmac;
 use sabor::runtime::clock::Clock;
 use serde_json::{Value, json};
-use tokio::process::{Child, Command};
 use tokio::task::JoinHandle;
 
-use super::{Settings, TestApp, TestClient, TestResponse};
+use super::Settings;
+use super::stripe_events::WEBHOOK_SECRET;
 
-const SECRET_KEY: &str = "sk_test_of_these_stories";
-const WEBHOOK_SECRET: &str = "whsec_of_these_stories";
+/// The API key of a deployment.
+pub const SECRET_KEY: &str = "sk_test_of_these_stories";
 
-/// What goes wrong with the next request.
+/// How the next request fails.
 #[derive(Clone, Copy, Debug)]
 pub enum StripeFault {
-    /// Not done, and answered with this status.
+    /// It is not processed; the response has this status.
     Status(u16),
-    /// Done, and the answer lost.
+    /// It is processed, but the response is lost.
     ResponseLost,
-    /// Not done, and no answer within the story.
+    /// It is not processed and gets no response.
     Unresponsive,
-    /// Not done; the failure is kept under the key.
+    /// It is not processed, and Stripe stores the error under its idempotency key.
     StoredError,
 }
 
-/// A request that came.
+/// A request that was received.
 #[derive(Clone, Debug)]
 pub struct RecordedRequest {
     pub method: String,
@@ -51,7 +47,7 @@ pub struct RecordedRequest {
     pub key: Option<String>,
 }
 
-/// The stand-in.
+/// The running stand-in; it ends when this is dropped.
 pub struct FakeStripe {
     pub url: String,
     state: Arc<Mutex<Account>>,
@@ -63,11 +59,11 @@ struct Account {
     clock: Clock,
     sessions: HashMap<String, Value>,
     refunds: HashMap<String, Value>,
-    keys: HashMap<String, StoredResponse>,
+    responses_by_key: HashMap<String, StoredResponse>,
     faults: VecDeque<StripeFault>,
-    calls: Vec<RecordedRequest>,
+    requests: Vec<RecordedRequest>,
     refund_status: Option<&'static str>,
-    made: usize,
+    last_id: usize,
 }
 
 struct StoredResponse {
@@ -93,22 +89,22 @@ impl FakeStripe {
         Self { url, state, server }
     }
 
-    /// What makes a deployment use it.
+    /// Returns the settings that make a deployment use it.
     pub fn settings(&self) -> Settings {
         settings(&self.url)
     }
 
-    /// What goes wrong with the next requests, one after another.
+    /// Makes the next requests fail, one after another.
     pub fn fail_next(&self, faults: &[StripeFault]) {
         self.state.lock().unwrap().faults.extend(faults);
     }
 
-    /// What becomes of refunds from now on, `succeeded` unless told.
+    /// Sets the status of new refunds; `succeeded` by default.
     pub fn set_refund_status(&self, status: &'static str) {
         self.state.lock().unwrap().refund_status = Some(status);
     }
 
-    /// What becomes of a refund that was begun.
+    /// Changes the status of a refund; returns the refund.
     pub fn update_refund(&self, id: &str, status: &str) -> Value {
         let mut state = self.state.lock().unwrap();
         let refund = state.refunds.get_mut(id).unwrap();
@@ -116,17 +112,17 @@ impl FakeStripe {
         refund.clone()
     }
 
-    /// The requests that came to this path, in order.
+    /// Returns the requests to this path, in order.
     pub fn requests(&self, method: &str, path: &str) -> Vec<RecordedRequest> {
         let state = self.state.lock().unwrap();
-        let calls = state.calls.iter();
-        calls
-            .filter(|call| call.method == method && call.path == path)
+        let requests = state.requests.iter();
+        requests
+            .filter(|request| request.method == method && request.path == path)
             .cloned()
             .collect()
     }
 
-    /// All sessions there are.
+    /// Returns all Checkout Sessions.
     pub fn sessions(&self) -> Vec<Value> {
         self.state
             .lock()
@@ -137,7 +133,7 @@ impl FakeStripe {
             .collect()
     }
 
-    /// All refunds there are.
+    /// Returns all refunds.
     pub fn refunds(&self) -> Vec<Value> {
         self.state
             .lock()
@@ -148,7 +144,7 @@ impl FakeStripe {
             .collect()
     }
 
-    /// The session behind a checkout's address.
+    /// Returns the session with this checkout URL.
     pub fn session_by_url(&self, url: &Value) -> Value {
         let sessions = self.sessions();
         let found = sessions.iter().find(|session| session["url"] == *url);
@@ -157,7 +153,7 @@ impl FakeStripe {
             .clone()
     }
 
-    /// Somebody pays: the session as Stripe tells of it then.
+    /// Completes a checkout with a payment; returns the session.
     pub fn complete_checkout(&self, session: &Value) -> Value {
         self.change(session, |session| {
             let intent = session["id"].as_str().unwrap().replace("cs_", "pi_");
@@ -168,7 +164,7 @@ impl FakeStripe {
         })
     }
 
-    /// Somebody tries to pay in a way that takes days.
+    /// Completes a checkout with a payment method that takes days to confirm.
     pub fn complete_checkout_without_payment(&self, session: &Value) -> Value {
         let session = self.complete_checkout(session);
         self.change(&session, |session| {
@@ -176,7 +172,7 @@ impl FakeStripe {
         })
     }
 
-    /// Its time is up.
+    /// Expires a checkout; returns the session.
     pub fn expire_checkout(&self, session: &Value) -> Value {
         self.change(session, |session| {
             session["status"] = json!("expired");
@@ -199,7 +195,8 @@ impl Drop for FakeStripe {
     }
 }
 
-fn settings(url: &str) -> Settings {
+/// Returns the settings that make a deployment use the Stripe API at `url`.
+pub fn settings(url: &str) -> Settings {
     Settings::default()
         .with("STRIPE_SECRET_KEY", SECRET_KEY)
         .with("STRIPE_WEBHOOK_SECRET", WEBHOOK_SECRET)
@@ -220,13 +217,13 @@ async fn serve(
     };
     let fault = {
         let mut state = state.lock().unwrap();
-        let call = RecordedRequest {
+        let request = RecordedRequest {
             method: method.to_string(),
             path: uri.path().to_owned(),
             form: fields(&body),
             key: header("idempotency-key"),
         };
-        state.calls.push(call);
+        state.requests.push(request);
         state.faults.pop_front()
     };
     assert_eq!(
@@ -241,12 +238,16 @@ async fn serve(
         }
         Some(StripeFault::Unresponsive) => std::future::pending().await,
         Some(StripeFault::StoredError) => {
-            let kept = StoredResponse {
+            let stored = StoredResponse {
                 form: fields(&body),
                 status: 500,
                 body: error_body("api_error", "", ""),
             };
-            state.lock().unwrap().keys.insert(key.unwrap(), kept);
+            state
+                .lock()
+                .unwrap()
+                .responses_by_key
+                .insert(key.unwrap(), stored);
             return json_response(500, &error_body("api_error", "", ""));
         }
         Some(StripeFault::ResponseLost) | None => {}
@@ -261,7 +262,7 @@ async fn serve(
     }
 }
 
-/// A form's fields; what encodes a query encodes a form.
+/// Parses the fields of a form.
 fn fields(body: &[u8]) -> HashMap<String, String> {
     let text = std::str::from_utf8(body).unwrap();
     let url = reqwest::Url::parse(&format!("http://form/?{text}")).unwrap();
@@ -272,7 +273,7 @@ fn json_response(status: u16, body: &Value) -> Response {
     (StatusCode::from_u16(status).unwrap(), axum::Json(body)).into_response()
 }
 
-/// <https://docs.stripe.com/api/errors>
+/// Returns an error in the shape of <https://docs.stripe.com/api/errors>.
 fn error_body(kind: &str, code: &str, param: &str) -> Value {
     json!({ "error": { "type": kind, "code": code, "param": param, "message": "No." } })
 }
@@ -280,7 +281,8 @@ fn error_body(kind: &str, code: &str, param: &str) -> Value {
 const INVALID: &str = "invalid_request_error";
 
 impl Account {
-    /// <https://docs.stripe.com/api/idempotent_requests>
+    /// Handles a request once per idempotency key
+    /// (<https://docs.stripe.com/api/idempotent_requests>).
     fn handle_once(
         &mut self,
         method: &Method,
@@ -288,20 +290,23 @@ impl Account {
         form: HashMap<String, String>,
         key: Option<String>,
     ) -> Response {
-        if let Some(kept) = key.as_ref().and_then(|key| self.keys.get(key)) {
-            if kept.form != form {
+        if let Some(stored) = key.as_ref().and_then(|key| self.responses_by_key.get(key)) {
+            if stored.form != form {
                 return json_response(400, &error_body("idempotency_error", "", ""));
             }
-            let mut again = json_response(kept.status, &kept.body);
+            let mut response = json_response(stored.status, &stored.body);
             let replayed = "true".parse().unwrap();
-            again.headers_mut().insert("idempotent-replayed", replayed);
-            return again;
+            response
+                .headers_mut()
+                .insert("idempotent-replayed", replayed);
+            return response;
         }
         let (status, body) = self.handle(method, path, &form);
-        // What fails validation is not kept.
+        // Stripe does not store validation errors.
         if let (Some(key), true) = (key, status != 400) {
             let body = body.clone();
-            self.keys.insert(key, StoredResponse { form, status, body });
+            self.responses_by_key
+                .insert(key, StoredResponse { form, status, body });
         }
         json_response(status, &body)
     }
@@ -353,8 +358,8 @@ impl Account {
         if amount < 50 && currency == "usd" {
             return (400, error_body(INVALID, "amount_too_small", ""));
         }
-        self.made += 1;
-        let id = format!("cs_test_{:04}", self.made);
+        self.last_id += 1;
+        let id = format!("cs_test_{:04}", self.last_id);
         let payment_id = &form["metadata[payment_id]"];
         let session = json!({
             "id": id,
@@ -406,8 +411,8 @@ impl Account {
         if taken {
             return (400, error_body(INVALID, "charge_already_refunded", ""));
         }
-        self.made += 1;
-        let id = format!("re_{:04}", self.made);
+        self.last_id += 1;
+        let id = format!("re_{:04}", self.last_id);
         let refund = json!({
             "id": id,
             "object": "refund",
@@ -424,103 +429,5 @@ impl Account {
         });
         self.refunds.insert(id, refund.clone());
         (200, refund)
-    }
-}
-
-/// An event, in the shape of <https://docs.stripe.com/api/events/object>.
-pub fn stripe_event(id: &str, kind: &str, object: &Value) -> Value {
-    json!({
-        "id": id,
-        "object": "event",
-        "api_version": "2025-03-31.basil",
-        "created": 1_700_000_000,
-        "data": { "object": object },
-        "livemode": false,
-        "pending_webhooks": 1,
-        "request": { "id": null, "idempotency_key": null },
-        "type": kind,
-    })
-}
-
-/// As Stripe signs with the secret of these stories.
-pub fn sign_event(time: i64, body: &str) -> String {
-    let key = hmac::Key::new(hmac::HMAC_SHA256, WEBHOOK_SECRET.as_bytes());
-    let tag = hmac::sign(&key, format!("{time}.{body}").as_bytes());
-    let hex: String = tag
-        .as_ref()
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
-    format!("t={time},v1={hex}")
-}
-
-impl TestApp {
-    /// Stripe tells an event; returns what it is answered.
-    pub async fn deliver_event(&self, event: &Value) -> TestResponse {
-        self.deliver_event_from(&self.visitor(), event).await
-    }
-
-    /// As [`TestApp::hear`], over one connection of Stripe's.
-    async fn deliver_event_from(&self, stripe: &TestClient, event: &Value) -> TestResponse {
-        let body = event.to_string();
-        let signed = sign_event(self.app.clock().now().timestamp(), &body);
-        self.deliver_signed_event(stripe, &signed, body).await
-    }
-
-    /// Whoever it is tells something, signed or not.
-    pub async fn deliver_signed_event(
-        &self,
-        caller: &TestClient,
-        signature: &str,
-        body: String,
-    ) -> TestResponse {
-        let request = caller
-            .request(Method::POST, "/api/payments/webhook")
-            .header("content-type", "application/json; charset=utf-8")
-            .header("stripe-signature", signature)
-            .body(body);
-        TestResponse::read(request.send().await.unwrap()).await
-    }
-}
-
-/// PyPI's `localstripe`, in a process of its own.
-pub struct LocalStripe {
-    pub url: String,
-    #[expect(dead_code, reason = "it ends with this")]
-    process: Child,
-}
-
-impl LocalStripe {
-    /// `None`: it is not installed here. `python` is what runs it.
-    pub async fn start(python: &std::path::Path) -> Self {
-        let port = sabor_testing::port::find_free(None).unwrap();
-        let process = Command::new(python)
-            .args(["-m", "localstripe", "--from-scratch", "--port"])
-            .arg(port.to_string())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .kill_on_drop(true)
-            .spawn()
-            .unwrap();
-        let url = format!("http://127.0.0.1:{port}");
-        let up = async || reqwest::get(&url).await.is_ok();
-        super::wait_until(up).await;
-        Self { url, process }
-    }
-
-    pub fn settings(&self) -> Settings {
-        settings(&self.url)
-    }
-
-    /// A call past our client; returns the answer.
-    pub async fn post(&self, path: &str, form: &str) -> Value {
-        let request = reqwest::Client::new()
-            .post(format!("{}{path}", self.url))
-            .bearer_auth(SECRET_KEY)
-            .header("content-type", "application/x-www-form-urlencoded")
-            .body(form.to_owned());
-        let response = request.timeout(Duration::from_secs(10)).send().await;
-        let text = response.unwrap().text().await.unwrap();
-        serde_json::from_str(&text).unwrap_or_else(|_| panic!("{text}"))
     }
 }

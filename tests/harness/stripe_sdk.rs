@@ -1,0 +1,41 @@
+//! Stripe's official SDK (npm `stripe`), which signs webhook events.
+
+use std::path::PathBuf;
+use std::process::Stdio;
+
+use serde_json::json;
+use tokio::io::AsyncWriteExt;
+use tokio::process::Command;
+
+use super::packages::{install_script, node_packages};
+
+/// The signing half of Stripe's SDK.
+pub struct StripeSdk {
+    script: PathBuf,
+}
+
+impl StripeSdk {
+    /// Returns `None` if the SDK cannot be installed here.
+    pub async fn install() -> Option<Self> {
+        let folder = node_packages().await?;
+        let script = install_script(&folder, "stripe_sdk.mjs", include_str!("stripe_sdk.mjs"));
+        Some(Self { script })
+    }
+
+    /// Returns the `Stripe-Signature` header of a payload at a Unix time.
+    pub async fn sign(&self, secret: &str, timestamp: i64, payload: &str) -> String {
+        let mut node = Command::new("node")
+            .arg(&self.script)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let input = json!({ "payload": payload, "secret": secret, "timestamp": timestamp });
+        let mut stdin = node.stdin.take().unwrap();
+        stdin.write_all(input.to_string().as_bytes()).await.unwrap();
+        drop(stdin);
+        let output = node.wait_with_output().await.unwrap();
+        assert!(output.status.success());
+        String::from_utf8(output.stdout).unwrap()
+    }
+}
