@@ -1,4 +1,4 @@
-//! Operations: `api/admin/`.
+//! `api/admin/`: what staff, administrators and cron can do.
 
 mod accounts;
 mod analytics;
@@ -18,9 +18,9 @@ mod users;
 
 use crate::harness::TestResponse;
 
-/// Asserts that an answer finds fault with this field, and with no other.
+/// Asserts that a response rejects this field and no other.
 #[track_caller]
-fn assert_refuses_only(response: &TestResponse, field: &str) {
+fn assert_rejects_only(response: &TestResponse, field: &str) {
     let failure = response.expect_code(400, "validation_failed");
     let details = failure["details"].as_object().unwrap();
     let named: Vec<_> = details.keys().collect();

@@ -1,5 +1,4 @@
-//! Accounts: `api/auth/`. A story that is named after a line holds what that
-//! line of the list of an outside reviewer asks for (README, security).
+//! `api/auth/`: sign-in, registration, and everything about accounts.
 
 mod access_and_refresh_tokens;
 mod change_password;

@@ -1,4 +1,4 @@
-//! Places, and the lines for them.
+//! `api/bookings/`: bookings and waitlists.
 
 mod cancel;
 mod concurrency;
@@ -27,7 +27,7 @@ pub async fn cancel(person: &TestClient, booking: &Value) -> TestResponse {
     person.post("/api/bookings/cancel", payload).await
 }
 
-/// What must hold for every occurrence at every moment.
+/// Asserts the invariants that hold for every occurrence at all times.
 pub async fn assert_bookings_consistent(app: &TestApp) {
     let wrong = app
         .count(
@@ -36,8 +36,8 @@ pub async fn assert_bookings_consistent(app: &TestApp) {
                   and b.status in ('booked', 'attended', 'no_show'))",
         )
         .await;
-    assert_eq!(wrong, 0, "a count is not that of the bookings");
-    let passed_over = app
+    assert_eq!(wrong, 0, "a participant count differs from the bookings");
+    let skipped = app
         .count(
             "select count(*) from scheduled_classes c where current_participants < max_participants
                 and not is_cancelled and start_time > now() + interval '2 hours'
@@ -45,5 +45,5 @@ pub async fn assert_bookings_consistent(app: &TestApp) {
                     and b.status = 'waitlisted')",
         )
         .await;
-    assert_eq!(passed_over, 0, "somebody waits for a place that is free");
+    assert_eq!(skipped, 0, "a member is waitlisted although a spot is free");
 }

@@ -1,5 +1,4 @@
-//! A member's classes in their calendar program, as a parser that is not ours
-//! understands them.
+//! `api/calendar.rs`: the calendar feed, parsed by PyPI's `icalendar`.
 
 use std::process::Stdio;
 
@@ -16,8 +15,8 @@ use crate::harness::{Settings, TestApp, TestClient, TestResponse, python};
 const FEED: &str = env!("CARGO_BIN_EXE_calendar");
 const TOKEN: &str = env!("CARGO_BIN_EXE_calendar-token");
 
-/// Reads a calendar, and tells each moment twice in UTC: as the parser knows
-/// the zone by its name, and as the calendar itself describes it.
+/// Parses a calendar. Each time is printed twice in UTC: with the parser's own
+/// definition of the time zone, and with the `VTIMEZONE` of the calendar.
 const READ: &str = r#"
 import json, sys
 from datetime import timezone
@@ -51,7 +50,7 @@ print(json.dumps({
 }))
 "#;
 
-/// What the parser makes of it; `None` where there is none.
+/// Parses a calendar; returns `None` if the parser cannot be installed here.
 async fn parse_calendar(calendar: &str) -> Option<Value> {
     let mut reader = Command::new(python().await?)
         .args(["-c", READ])
@@ -69,7 +68,7 @@ async fn parse_calendar(calendar: &str) -> Option<Value> {
     Some(read)
 }
 
-/// The one line of this name in a calendar, without its folds.
+/// Returns the value of a property in an unfolded calendar.
 fn property<'a>(unfolded: &'a str, name: &str) -> &'a str {
     let mut lines = unfolded.split("\r\n");
     lines.find_map(|line| line.strip_prefix(name)).unwrap()
@@ -89,13 +88,13 @@ async fn create_token(person: &TestClient) -> String {
     token.to_owned()
 }
 
-/// What a calendar program gets, which has no cookie.
+/// Fetches the feed without a cookie, as a calendar program does.
 async fn fetch_feed(app: &TestApp, token: &str) -> TestResponse {
     let path = format!("/api/calendar?token={token}");
     app.visitor().get(&path).await
 }
 
-/// Makes a class of an hour at each of these moments, and books it for Ana.
+/// Creates a class of one hour at each of these times, and books it for Ana.
 async fn create_booked_classes(app: &TestApp, title: &str, starts: &[DateTime<Utc>]) {
     let starts: Vec<_> = starts.iter().map(DateTime::to_rfc3339).collect();
     let starts = starts.join(",");
@@ -117,8 +116,8 @@ async fn create_booked_classes(app: &TestApp, title: &str, starts: &[DateTime<Ut
 
 #[tokio::test]
 async fn events_keep_their_local_time_across_clock_changes() {
-    // In 2027 the clocks change on 14 March and 7 November in Denver, on 28
-    // March and 31 October in Madrid, all of them Sundays.
+    // In 2027 the clocks change on 14 March and 7 November in Denver, and on 28
+    // March and 31 October in Madrid. All of these are Sundays.
     for (name, offsets) in [
         ("America/Denver", &[6, 7][..]),
         ("Europe/Madrid", &[-2, -1]),
@@ -128,12 +127,12 @@ async fn events_keep_their_local_time_across_clock_changes() {
         let app = TestApp::start_with(Settings::default().with("STUDIO_TIMEZONE", name)).await;
         let token = create_token(&app.member("ana").await).await;
         let zone = TimeZone::named(name).unwrap();
-        let seven = NaiveTime::from_hms_opt(19, 0, 0).unwrap();
+        let seven_pm = NaiveTime::from_hms_opt(19, 0, 0).unwrap();
         let sunday = NaiveDate::from_ymd_opt(2027, 1, 3).unwrap();
-        // Each Saturday, Sunday and Monday of the year.
+        // Every Saturday, Sunday and Monday of the year.
         let days = (0..52).flat_map(|week| [week * 7, week * 7 + 1, week * 7 + 6]);
         let mut starts: Vec<_> = days
-            .map(|days| zone.resolve(sunday + Days::new(days), seven))
+            .map(|days| zone.resolve(sunday + Days::new(days), seven_pm))
             .collect();
         starts.sort();
         create_booked_classes(&app, "Salsa", &starts).await;
@@ -163,7 +162,7 @@ async fn events_keep_their_local_time_across_clock_changes() {
             let shown = local.parse::<chrono::NaiveDateTime>().unwrap();
             seen.insert((start.naive_utc() - shown).num_hours());
         }
-        // So that both halves of the year have really been looked at.
+        // Makes sure that both UTC offsets were covered.
         assert_eq!(seen.into_iter().collect::<Vec<_>>(), offsets, "{name}");
     }
 }
@@ -176,7 +175,7 @@ async fn booking_changes_keep_the_uid_and_raise_the_sequence() {
     let first = book(&ana, class).await.expect(201);
     let second = join_waitlist(&ben, class).await.expect(201);
     let token = create_token(&ben).await;
-    let told = async || {
+    let event = async || {
         let text = unfolded(&fetch_feed(&app, &token).await);
         assert_eq!(property(&text, "UID:"), second["id"].as_str().unwrap());
         assert_eq!(text.matches("BEGIN:VEVENT").count(), 1);
@@ -195,11 +194,11 @@ async fn booking_changes_keep_the_uid_and_raise_the_sequence() {
         )
     };
 
-    let (status, sequence, start, summary) = told().await;
+    let (status, sequence, start, summary) = event().await;
     assert_eq!((status.as_str(), sequence), ("TENTATIVE", 0));
     assert_eq!(summary, "Waitlist: Salsa on a Friday");
     cancel(&ana, &first).await.expect(200);
-    let (status, sequence, same, summary) = told().await;
+    let (status, sequence, same, summary) = event().await;
     assert_eq!((status.as_str(), sequence), ("CONFIRMED", 1));
     assert_eq!(
         (same, summary.as_str()),
@@ -211,22 +210,22 @@ async fn booking_changes_keep_the_uid_and_raise_the_sequence() {
             end_time = end_time + interval '30 minutes', sequence = sequence + 1",
     )
     .await;
-    let (status, sequence, moved, _) = told().await;
+    let (status, sequence, moved, _) = event().await;
     assert_eq!((status.as_str(), sequence), ("CONFIRMED", 2));
     assert_ne!(moved, start);
 
-    // Who was there is corrected to and fro: no sequence may fall by it.
+    // Corrections of the attendance must not lower the sequence.
     for attendance in ["attended", "no_show", "booked"] {
         app.sql(&format!(
             "update bookings set status = '{attendance}' where status <> 'cancelled'"
         ))
         .await;
-        let (status, sequence, ..) = told().await;
+        let (status, sequence, ..) = event().await;
         assert_eq!((status.as_str(), sequence), ("CONFIRMED", 2));
     }
 
     cancel(&ben, &second).await.expect(200);
-    let (status, sequence, _, summary) = told().await;
+    let (status, sequence, _, summary) = event().await;
     assert_eq!((status.as_str(), sequence), ("CANCELLED", 3));
     assert_eq!(summary, "Cancelled: Salsa on a Friday");
 }
@@ -322,7 +321,7 @@ async fn a_replaced_or_revoked_token_no_longer_works() {
     let second = create_token(&ana).await;
     fetch_feed(&app, &first).await.expect_code(404, "not_found");
     assert_eq!(fetch_feed(&app, &second).await.status, 200);
-    // Twice: to withdraw what there is not is no failure, and no event.
+    // Revoking again succeeds and is not logged.
     ana.delete("/api/calendar/token").await.expect(200);
     ana.delete("/api/calendar/token").await.expect(200);
     fetch_feed(&app, &second)
@@ -355,7 +354,7 @@ async fn an_invalid_token_is_rejected() {
     for other in ["x", &hash, &token.to_uppercase(), &"0".repeat(64)] {
         fetch_feed(&app, other).await.expect_code(404, "not_found");
     }
-    // An empty one is none.
+    // An empty token counts as missing.
     for query in ["", "?", "?token", "?token=", "?t=1", "?token=a&token=b"] {
         let response = app.visitor().get(&format!("/api/calendar{query}")).await;
         assert_eq!(response.status, 400, "{query}: {}", response.text);
@@ -375,7 +374,7 @@ async fn an_ended_session_can_neither_create_nor_revoke_a_token() {
     let app = TestApp::start().await;
     let ana = app.member("ana").await;
     let token = create_token(&ana).await;
-    // Redis still holds the record that says it is alive.
+    // Redis still has the record of the session.
     app.sql("delete from user_sessions").await;
     for method in [Method::POST, Method::DELETE] {
         let request = ana.copy().request(method, "/api/calendar/token");
@@ -416,18 +415,18 @@ async fn the_token_appears_in_neither_the_log_nor_the_database() {
     }
     let log = making.log() + &reading.log();
     assert!(log.contains("\"route\":\"/api/calendar\""), "{log}");
-    let kept = app
+    let tables = app
         .sql(
             "select query_to_xml(format('select * from %I', table_name), true, true, '')::text
             from information_schema.tables where table_schema = 'public'",
         )
         .await;
-    let mut kept: Vec<String> = kept.iter().map(|row| row.get(0)).collect();
+    let mut texts: Vec<String> = tables.iter().map(|row| row.get(0)).collect();
     let hash = sabor::crypto::secret::sha256_hex(second.as_bytes());
-    assert!(kept.iter().any(|table| table.contains(&hash)));
-    kept.push(log);
+    assert!(texts.iter().any(|table| table.contains(&hash)));
+    texts.push(log);
     for token in [first, second] {
-        assert!(!kept.iter().any(|text| text.contains(&token)));
+        assert!(!texts.iter().any(|text| text.contains(&token)));
     }
 }
 
@@ -436,10 +435,10 @@ async fn the_public_schedule_is_available_as_a_calendar() {
     let settings = Settings::default().with("STUDIO_TIMEZONE", "America/Denver");
     let app = TestApp::start_with(settings).await;
     let zone = TimeZone::named("America/Denver").unwrap();
-    let seven = NaiveTime::from_hms_opt(19, 0, 0).unwrap();
+    let seven_pm = NaiveTime::from_hms_opt(19, 0, 0).unwrap();
     app.member("ana").await;
     let days = ["2027-03-13", "2027-03-14"].map(|day| day.parse::<NaiveDate>().unwrap());
-    create_booked_classes(&app, "Salsa", &days.map(|day| zone.resolve(day, seven))).await;
+    create_booked_classes(&app, "Salsa", &days.map(|day| zone.resolve(day, seven_pm))).await;
     app.sql(
         "update scheduled_classes set is_cancelled = true where start_time > '2027-03-14T12:00Z'",
     )

@@ -1,4 +1,4 @@
-//! What the studio offers, and when: `api/classes/`.
+//! `api/classes/`: the public catalog and schedule.
 
 mod availability;
 mod caching;
@@ -13,17 +13,17 @@ use uuid::Uuid;
 
 use crate::harness::{TestApp, TestClient};
 
-/// What staff alone may see, put into every instructor here.
+/// The hourly rate of every instructor here, which only staff may see.
 pub const HOURLY_RATE: &str = "4321.09";
 
-/// A class type and an instructor, to make classes of.
+/// A class type and an instructor who teaches it.
 #[derive(Clone, Copy)]
 pub struct ClassTypeAndInstructor {
     pub class_type: Uuid,
     pub instructor: Uuid,
 }
 
-/// A class type of that name, taught by somebody of their own.
+/// Creates a class type of this name, with its own instructor.
 pub async fn create_class_type(app: &TestApp, name: &str) -> ClassTypeAndInstructor {
     let [class_type, instructor] = [(); 2].map(|()| Uuid::now_v7());
     let client = app.app.db().client().await.unwrap();
@@ -41,7 +41,7 @@ pub async fn create_class_type(app: &TestApp, name: &str) -> ClassTypeAndInstruc
     }
 }
 
-/// A class of an hour, in a room of its own.
+/// Creates a class of one hour, in its own room.
 pub async fn create_class_at(
     app: &TestApp,
     course: ClassTypeAndInstructor,
@@ -63,8 +63,8 @@ pub async fn create_class_at(
     id
 }
 
-/// Moves the clock to the begin of a minute, so that it lasts for a while, and
-/// what is kept for a minute as well.
+/// Advances the clock to the start of a minute, so that responses cached for the
+/// current minute stay valid for a while.
 pub fn advance_to_next_minute(app: &TestApp) -> DateTime<Utc> {
     let clock = app.app.clock();
     let now = clock.now();
@@ -73,17 +73,17 @@ pub fn advance_to_next_minute(app: &TestApp) -> DateTime<Utc> {
     minute
 }
 
-/// As it is written in SQL and in answers.
+/// Parses a time.
 pub fn time(text: &str) -> DateTime<Utc> {
     text.parse().unwrap()
 }
 
-/// The answer of a function that everybody may call.
+/// Sends a GET request that must succeed; returns the body.
 pub async fn get_ok(person: &TestClient, path: &str) -> Value {
     person.get(path).await.expect(200)
 }
 
-/// One field of every item.
+/// Returns one field of every item.
 pub fn values_of(list: &Value, field: &str) -> Vec<Value> {
     let items = list["items"].as_array().unwrap();
     items.iter().map(|item| item[field].clone()).collect()

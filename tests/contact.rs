@@ -1,3 +1,3 @@
-//! Messages to the studio.
+//! `api/contact/`: messages to the studio.
 
 mod submit;

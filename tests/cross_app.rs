@@ -1,4 +1,4 @@
-//! From here to partner applications: `api/cross-app/`.
+//! `api/cross-app/`: signing in to partner applications.
 
 mod archive;
 mod backup;
@@ -15,7 +15,7 @@ const TOKEN: &str = "/api/cross-app/token";
 const VALIDATE: &str = "/api/cross-app/validate";
 const REVOKE: &str = "/api/cross-app/revoke";
 
-/// The server of a partner application, which is no browser.
+/// The server of a partner application.
 #[derive(Clone)]
 struct PartnerServer {
     studio: String,
@@ -42,7 +42,7 @@ impl PartnerServer {
         self.post(VALIDATE, json!({ "token": token })).await
     }
 
-    /// The same, in front of another process.
+    /// Returns the same server, connected to another process of the studio.
     fn connected_to(&self, other: &TestApp) -> Self {
         Self {
             studio: other.url().to_owned(),
@@ -51,13 +51,13 @@ impl PartnerServer {
     }
 }
 
-/// A token for an application, as the site asks for it.
+/// Issues a token for an application.
 async fn issue_token(person: &TestClient, app: &str) -> String {
     let issued = person.post(TOKEN, json!({ "targetApp": app })).await;
     issued.expect(200)["token"].as_str().unwrap().to_owned()
 }
 
-/// Makes an account to which these belong.
+/// Creates an account with these members and roles; returns its id.
 async fn create_account(app: &TestApp, slug: &str, members: &[(&str, &str)]) -> String {
     let admin = app.admin(&format!("admin-of-{slug}")).await;
     let mut seats = Vec::new();

@@ -1,4 +1,4 @@
-//! What the pool and the transactions promise when the connection or Postgres fails.
+//! The connection pool and transactions when the connection or Postgres fails.
 
 use std::time::{Duration, Instant};
 
@@ -8,7 +8,7 @@ use serde_json::json;
 
 use crate::harness::{FaultyProxy, Settings, TestApp, wait_until};
 
-/// A process that reaches the stores of `app` through a proxy that can fail.
+/// Starts a process that reaches the database of `app` through a faulty proxy.
 async fn behind_faulty_proxy(app: &TestApp) -> (TestApp, FaultyProxy) {
     let proxy = FaultyProxy::start(&app.database).await.unwrap();
     let settings = Settings::default().with("POSTGRES_URL", proxy.url());
@@ -26,7 +26,7 @@ async fn a_rolled_back_transaction_changes_nothing() {
     });
     assert!(matches!(outcome.await, Err(Error::Forbidden { .. })));
     assert_eq!(app.count("select count(*) from user_sessions").await, 0);
-    // And whoever is given the connection next is in no transaction of another.
+    // The next user of the connection is not inside that transaction.
     let outcome = app.app.db().transaction(async |client| {
         client.batch_execute(insert).await?;
         Ok(())
@@ -45,7 +45,7 @@ async fn a_request_that_gets_no_connection_in_time_returns_503() {
     let visitor = app.visitor();
     let response = visitor.sign_in_as("ana");
     let response = tokio::time::timeout(Duration::from_secs(10), response).await;
-    let response = response.expect("an answer, whoever holds the connection");
+    let response = response.expect("a response without a free connection");
     response.expect_code(503, "unavailable");
     assert!(response.header("retry-after").is_some());
     drop(only);
@@ -63,7 +63,7 @@ async fn a_read_on_a_broken_connection_is_retried() {
 
 #[tokio::test]
 async fn a_connection_that_went_dead_while_idle_costs_no_write() {
-    // Long enough to doubt it, and long enough to drop it unasked.
+    // Long enough to check the connection, and long enough to discard it unchecked.
     for pause in [5, 31] {
         let app = TestApp::start().await;
         let (far, proxy) = behind_faulty_proxy(&app).await;
@@ -86,7 +86,7 @@ async fn a_statement_without_a_response_times_out_and_its_connection_is_discarde
     proxy.stall_open_connections();
     let leaving = ana.post("/api/auth/logout", json!({}));
     let response = tokio::time::timeout(Duration::from_secs(30), leaving).await;
-    let response = response.expect("an answer, though Postgres gives none");
+    let response = response.expect("a response although Postgres does not respond");
     response.expect_code(503, "unavailable");
     assert!(ana.cookie().is_some());
     ana.post("/api/auth/logout", json!({})).await.expect(200);
@@ -109,7 +109,7 @@ async fn a_change_with_an_unknown_commit_outcome_still_invalidates_the_cache() {
         let response = leaving.post("/api/auth/logout", form).await;
         response.expect_code(503, "unavailable");
         assert!(leaving.cookie().is_some(), "{path}");
-        // It happened; the other process had a record of the session.
+        // The commit succeeded, although the other process had a cached record.
         assert_eq!(app.count("select count(*) from user_sessions").await, 0);
         assert!(!ana.is_signed_in().await, "{path}");
     }
@@ -127,7 +127,7 @@ async fn a_deadlocked_transaction_is_retried() {
         let first = counted.fetch_add(1, Ordering::Relaxed) == 0;
         Box::pin(async move {
             if first {
-                // As Postgres tells the one of two that it picks to give way.
+                // The error of the transaction that Postgres aborts.
                 let deadlock = "do $$ begin raise sqlstate '40P01'; end $$";
                 client.batch_execute(deadlock).await?;
             }

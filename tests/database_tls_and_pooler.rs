@@ -1,4 +1,4 @@
-//! Postgres as hosting providers offer it: by TLS, and behind a pooler.
+//! Postgres as hosting providers offer it: with TLS, and behind a pooler.
 
 use rcgen::{CertifiedKey, generate_simple_self_signed};
 use sabor_testing::pgbouncer::PgBouncer;
@@ -49,8 +49,8 @@ async fn tls_uses_channel_binding_and_requires_a_trusted_certificate() {
     assert!(row.get::<_, bool>(0));
     assert_eq!(row.get::<_, &str>(1), "TLSv1.3");
 
-    for stranger in [certificate().certificate, String::new()] {
-        let settings = settings.clone().with("POSTGRES_CA_CERT", stranger);
+    for untrusted in [certificate().certificate, String::new()] {
+        let settings = settings.clone().with("POSTGRES_CA_CERT", untrusted);
         let app = TestApp::start_with(settings).await;
         let response = app.visitor().sign_in_as("ana").await;
         response.expect_code(503, "unavailable");
@@ -69,7 +69,7 @@ async fn everything_works_behind_a_pooler_in_transaction_mode() {
             !is_ci(),
             "pgbouncer is not installed (apt install pgbouncer)"
         );
-        eprintln!("left out: pgbouncer is not installed (apt install pgbouncer)");
+        eprintln!("skipped: pgbouncer is not installed (apt install pgbouncer)");
         return;
     }
     let pooler = PgBouncer::start(&cluster, "own", 3).await.unwrap();

@@ -1,4 +1,4 @@
-//! `api/events.rs`
+//! `api/events.rs`: server-sent events and the list of past events.
 
 use std::time::{Duration, Instant};
 
@@ -12,7 +12,7 @@ use crate::harness::{Settings, TestApp, TestClient, TestResponse, wait_until};
 const PATH: &str = "/api/events";
 const EVENTS: &str = env!("CARGO_BIN_EXE_events");
 
-/// An event as a browser's `EventSource` has it.
+/// An event as a browser's `EventSource` parses it.
 #[derive(Debug)]
 struct Event {
     id: Option<String>,
@@ -20,12 +20,13 @@ struct Event {
     data: Value,
 }
 
-/// A stream that is being read.
+/// An open event stream.
 struct EventStream {
     response: Response,
     text: String,
-    /// What a browser names when it comes back without any event.
-    begins_after: String,
+    /// The event id that the stream starts after. A browser that reconnects before
+    /// the first event sends it.
+    starts_after: String,
 }
 
 fn stream_request(person: &TestClient) -> RequestBuilder {
@@ -37,26 +38,26 @@ fn stream_request(person: &TestClient) -> RequestBuilder {
 impl EventStream {
     async fn open(request: RequestBuilder) -> Self {
         let response = request.send().await.unwrap();
-        // A browser takes anything else for a failure that is final.
+        // For a browser, anything else is a permanent failure.
         assert_eq!(response.status(), 200);
         assert_eq!(response.headers()["content-type"], "text/event-stream");
         Self {
             response,
             text: String::new(),
-            begins_after: String::new(),
+            starts_after: String::new(),
         }
     }
 
     async fn start(request: RequestBuilder) -> Self {
         let mut listening = Self::open(request).await;
-        // With this the stream has decided where it begins.
+        // The first block states where the stream starts.
         let beginning = listening.block().await.unwrap();
         let id = beginning.strip_prefix("retry: 1000\nid: ").unwrap();
-        listening.begins_after = id.to_owned();
+        listening.starts_after = id.to_owned();
         listening
     }
 
-    /// What stands before the next empty line; `None` at the end.
+    /// Returns the text before the next empty line, or `None` at the end.
     async fn block(&mut self) -> Option<String> {
         loop {
             if let Some((block, rest)) = self.text.split_once("\n\n") {
@@ -65,7 +66,7 @@ impl EventStream {
                 return Some(block);
             }
             let chunk = timeout(Duration::from_secs(20), self.response.chunk());
-            let chunk = chunk.await.expect("something is said").unwrap()?;
+            let chunk = chunk.await.expect("a chunk within 20 seconds").unwrap()?;
             self.text += std::str::from_utf8(&chunk).unwrap();
         }
     }
@@ -89,7 +90,7 @@ impl EventStream {
     }
 
     async fn expect(&mut self, kind: &str) -> Event {
-        let event = self.next().await.expect("it goes on");
+        let event = self.next().await.expect("another event");
         assert_eq!(event.kind, kind, "{event:?}");
         event
     }
@@ -126,10 +127,10 @@ async fn a_member_receives_only_their_own_events_within_two_seconds() {
     assert_eq!(headers["x-accel-buffering"], "no");
     for number in 1..=3 {
         insert_event(&app, "ben", "booking_promoted", 9).await;
-        let told = Instant::now();
+        let start = Instant::now();
         insert_event(&app, "ana", "booking_promoted", number).await;
         let event = stream.expect("booking_promoted").await;
-        assert!(told.elapsed() < Duration::from_secs(2));
+        assert!(start.elapsed() < Duration::from_secs(2));
         assert_eq!(event.data["data"], json!({ "number": number }));
         assert_eq!(event.data["kind"], "booking_promoted");
         assert_eq!(event.id.unwrap(), event.data["id"].to_string());
@@ -142,12 +143,12 @@ async fn a_client_that_reconnects_before_the_first_event_misses_nothing() {
     let ana = app.member("ana").await;
     insert_event(&app, "ana", "class_moved", 1).await;
     let first = EventStream::start(stream_request(&ana)).await;
-    let begins_after = first.begins_after.clone();
+    let starts_after = first.starts_after.clone();
     drop(first);
     insert_event(&app, "ana", "class_moved", 2).await;
-    let back = stream_request(&ana).header("last-event-id", &begins_after);
+    let back = stream_request(&ana).header("last-event-id", &starts_after);
     let mut back = EventStream::start(back).await;
-    assert_eq!(back.begins_after, begins_after);
+    assert_eq!(back.starts_after, starts_after);
     let event = back.expect("class_moved").await;
     assert_eq!(event.data["data"]["number"], 2);
 }
@@ -160,7 +161,7 @@ async fn a_reconnecting_client_receives_each_event_once() {
     insert_event(&app, "ana", "class_moved", 1).await;
     let seen = stream.expect("class_moved").await.id.unwrap();
     drop(stream);
-    // More than are read at once.
+    // More events than are read at once.
     app.sql(
         "insert into member_events (id, user_id, kind, data)
         select gen_random_uuid(), id, 'class_moved', jsonb_build_object('number', n)
@@ -176,7 +177,7 @@ async fn a_reconnecting_client_receives_each_event_once() {
         assert!(id > last);
         last = id;
     }
-    // Without it a stream begins now.
+    // Without `Last-Event-ID` a stream starts with new events.
     let mut new = EventStream::start(stream_request(&ana)).await;
     insert_event(&app, "ana", "class_moved", 252).await;
     assert_eq!(new.expect("class_moved").await.data["data"]["number"], 252);
@@ -201,13 +202,13 @@ async fn an_invalid_last_event_id_is_rejected() {
 async fn a_stream_ends_before_the_platforms_time_limit() {
     let app = TestApp::start_with(with_stream_life(Duration::from_millis(1_500))).await;
     let ana = app.member("ana").await;
-    let began = Instant::now();
+    let start = Instant::now();
     let mut stream = EventStream::start(stream_request(&ana)).await;
     assert!(stream.next().await.is_none());
-    let lasted = began.elapsed();
+    let lasted = start.elapsed();
     assert!(lasted >= Duration::from_millis(1_400), "{lasted:?}");
     assert!(lasted < Duration::from_secs(5), "{lasted:?}");
-    // Less than `maxDuration` in vercel.json, which is sixty seconds.
+    // Less than `maxDuration` in vercel.json, which is 60 seconds.
     assert!(Timing::default().stream_life <= Duration::from_secs(55));
 }
 
@@ -220,7 +221,7 @@ async fn a_stream_ends_with_its_session() {
         .sign_in("ana@example.com", crate::harness::PASSWORD)
         .await
         .expect(200);
-    // The notes of both sign-ins are there: what follows is what happens now.
+    // The events of both sign-ins are stored, so the streams start after them.
     let logged = "select count(*) from member_events where kind = 'session_started'";
     wait_until(async || app.count(logged).await == 2).await;
     let mut here = EventStream::start(stream_request(&ana)).await;
@@ -228,14 +229,14 @@ async fn a_stream_ends_with_its_session() {
     phone.post("/api/auth/logout", json!({})).await.expect(200);
     let mut event = there.expect("session_ended").await;
     if event.id.is_some() {
-        // It may hear the note first, which tells of no session in particular.
+        // The stored event may come first; it names no particular session.
         event = there.expect("session_ended").await;
     }
     assert_eq!((event.id, event.data), (None, json!({ "current": true })));
     assert!(there.next().await.is_none());
-    let told = here.expect("session_ended").await;
-    assert!(told.id.is_some() && told.data["data"] == json!({}));
-    // Hearing nothing is no way to stay: Redis forgets, and Postgres says no.
+    let stored = here.expect("session_ended").await;
+    assert!(stored.id.is_some() && stored.data["data"] == json!({}));
+    // A session that is gone from both stores ends its stream.
     app.sql("delete from user_sessions").await;
     app.redis.flush().await.unwrap();
     let own = here.expect("session_ended").await;
@@ -272,16 +273,16 @@ async fn sign_ins_and_ended_sessions_are_sent_as_events() {
         .iter()
         .map(|row| row.get(0))
         .collect();
-    let told = [
+    let expected = [
         "session_started",
         "session_started",
         "session_ended",
         "sessions_ended",
     ];
-    assert_eq!(kinds, told);
-    let as_many = "select count(*) from security_events
+    assert_eq!(kinds, expected);
+    let logged = "select count(*) from security_events
         where kind in ('signed_up', 'signed_in', 'session_ended', 'password_changed')";
-    assert_eq!(app.count(as_many).await, 4);
+    assert_eq!(app.count(logged).await, 4);
 }
 
 #[tokio::test]
@@ -330,7 +331,7 @@ async fn a_sixth_stream_is_asked_to_retry_later_and_misses_nothing() {
     let ben = app.member("ben").await;
     EventStream::start(stream_request(&ben)).await;
     streams.pop();
-    // The server finds out when it next writes, or looks at the connection.
+    // The server notices a closed stream when it next writes or checks it.
     let mut begun = None;
     wait_until(async || {
         let mut stream = back().await;
@@ -379,14 +380,14 @@ async fn a_function_keeps_its_invocation_open_while_streaming_and_ends_streams_o
     insert_event(&app, "ana", "class_moved", 1).await;
     stream.expect("class_moved").await;
     let early = timeout(Duration::from_millis(100), function.next_message()).await;
-    assert!(early.is_err(), "the invocation ended under the stream");
-    let told = Instant::now();
+    assert!(early.is_err(), "the invocation ended before the stream");
+    let start = Instant::now();
     function.send_signal("TERM").await;
     assert!(stream.next().await.is_none());
     assert!(function.wait_for_exit().await.success());
     assert!(
-        told.elapsed() < Duration::from_secs(5),
+        start.elapsed() < Duration::from_secs(5),
         "{:?}",
-        told.elapsed()
+        start.elapsed()
     );
 }

@@ -1,4 +1,5 @@
-//! The functions' own executables, as the platform runs, freezes and ends them.
+//! The executables of the functions, as the platform starts, freezes and stops
+//! them.
 
 use std::time::Duration;
 
@@ -26,7 +27,7 @@ async fn a_function_accepts_any_rewritten_path() {
     phone.sign_in_as("ana").await.expect(200);
     let list = phone.get("/api/sessions").await.expect(200);
     let id = list["items"][1]["id"].as_str().unwrap();
-    // As it may come in production: the segment only in the query.
+    // In production the path segment may be only in the query.
     let ending = app.start_function(SESSIONS_ID).await;
     let path = format!("/api/sessions/[id]?id={id}");
     phone
@@ -54,7 +55,7 @@ async fn the_end_message_is_sent_after_background_work_has_finished() {
         .header("x-vercel-internal-request-id", "7");
     ana.send(request).await.expect(200);
     held.wait().await;
-    // The record is on its way, and Redis keeps it waiting: not ended yet.
+    // Redis has not accepted the record yet, so the invocation has not ended.
     let early = tokio::time::timeout(Duration::from_millis(100), function.next_message()).await;
     assert!(early.is_err());
     held.release().await;
@@ -71,7 +72,7 @@ async fn a_function_recovers_from_connections_cut_while_it_was_frozen() {
     let ana = ana.connected_to_url(&function.url);
     for _ in 0..5 {
         app.redis.flush().await.unwrap();
-        // So that there are several connections to find dead.
+        // Opens several connections.
         let at_once = futures_util::future::join_all((0..8).map(|_| ana.is_signed_in()));
         assert_eq!(at_once.await, [true; 8]);
         function.send_signal("STOP").await;
@@ -131,7 +132,7 @@ async fn a_function_finishes_its_requests_on_sigterm() {
 
 #[tokio::test]
 async fn a_function_with_an_invalid_setting_names_it_and_does_not_start() {
-    for (missing, wrong) in [
+    for (name, invalid) in [
         ("SESSION_SECRET", "short"),
         ("ENCRYPTION_KEY", "short"),
         ("POSTGRES_URL", ""),
@@ -143,14 +144,14 @@ async fn a_function_with_an_invalid_setting_names_it_and_does_not_start() {
             .env("SESSION_SECRET", "0123456789abcdef0123456789abcdef")
             .env("ENCRYPTION_KEY", "11".repeat(32))
             .env("VERCEL_ENV", "production")
-            .env(missing, wrong)
+            .env(name, invalid)
             .output()
             .await
             .unwrap();
         assert!(!output.status.success());
-        let said = String::from_utf8(output.stderr).unwrap();
-        assert_eq!(said.lines().count(), 1, "{said}");
-        assert!(said.starts_with(&format!("sabor: {missing}: ")), "{said}");
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(stderr.lines().count(), 1, "{stderr}");
+        assert!(stderr.starts_with(&format!("sabor: {name}: ")), "{stderr}");
         assert!(output.stdout.is_empty());
     }
 }
@@ -179,7 +180,7 @@ async fn the_log_has_one_json_line_per_request_and_no_secrets() {
     let lines: Vec<serde_json::Value> = log
         .lines()
         .map(|line| serde_json::from_str(line).unwrap())
-        // It also says, once, that there is no server of mail.
+        // Other lines are not about requests.
         .filter(|line: &serde_json::Value| line["status"].is_u64())
         .collect();
     let statuses: Vec<_> = lines.iter().map(|line| line["status"].as_u64()).collect();

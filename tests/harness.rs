@@ -1,5 +1,5 @@
-//! What a story needs: a database of its own, an endpoint of its own, the
-//! functions in front of them, and people who call.
+//! What the tests share: an application with its own database and Redis endpoint,
+//! clients that call it, and stand-ins for external services.
 
 mod authenticator;
 mod classes;
@@ -48,19 +48,19 @@ pub use stripe::{FakeStripe, StripeFault};
 pub use stripe_events::{WEBHOOK_SECRET, sign_event, stripe_event};
 pub use stripe_sdk::StripeSdk;
 
-/// The password that everybody in these stories has.
+/// The password of every member.
 pub const PASSWORD: &str = "una contraseña larga";
 
-/// Where the site is, as far as the functions know.
+/// The address of the site.
 pub const SITE: &str = "https://sabor.example";
 
-/// The bearer that cron presents.
+/// The bearer token of cron.
 pub const CRON_SECRET: &str = "cron-secret-of-the-tests";
 
-/// What cookies are signed with.
+/// The secret that signs cookies.
 const SESSION_SECRET: &str = "the secret of the tests is long enough";
 
-/// The functions as one process serves them.
+/// An application that serves all functions in this process.
 pub struct TestApp {
     pub app: App,
     pub redis: Arc<Endpoint>,
@@ -71,21 +71,21 @@ pub struct TestApp {
     next_address: AtomicU16,
 }
 
-/// What a story wants otherwise than usual.
+/// Deviations from the usual deployment.
 #[derive(Clone, Default)]
 pub struct Settings {
-    /// Of the environment.
+    /// Environment variables.
     pub variables: HashMap<&'static str, String>,
-    /// Shorter lapses of the session model.
+    /// Timing of the session model.
     pub timing: Option<Timing>,
-    /// Less patience with Stripe.
+    /// Deadline of requests to Stripe.
     pub stripe_deadline: Option<Duration>,
-    /// Less patience with sign-in providers.
+    /// Deadline of requests to sign-in providers.
     pub provider_deadline: Option<Duration>,
 }
 
 impl Settings {
-    /// With one variable set.
+    /// Sets an environment variable.
     pub fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
         self.variables.insert(name, value.into());
         self
@@ -93,29 +93,30 @@ impl Settings {
 }
 
 impl TestApp {
-    /// As a deployment has it.
+    /// Starts an application with the settings of a deployment.
     pub async fn start() -> Self {
         Self::start_with(Settings::default()).await
     }
 
-    /// As a deployment has it, but for `settings`.
+    /// Starts an application with these settings.
     pub async fn start_with(settings: Settings) -> Self {
         let redis = Endpoint::start(Backend::memory(), Options::default());
         let redis = Arc::new(redis.await.unwrap());
         Self::start_on(databases::migrated_database().await, redis, settings).await
     }
 
-    /// Another process of the same deployment: same stores, same secrets.
+    /// Starts another process of the same deployment, with the same stores and
+    /// secrets.
     pub async fn start_another(&self) -> Self {
         self.start_another_with(self.settings.clone()).await
     }
 
-    /// Another process on the same stores, set up otherwise.
+    /// Starts another process on the same stores with other settings.
     pub async fn start_another_with(&self, settings: Settings) -> Self {
         Self::start_on(self.database.clone(), self.redis.clone(), settings).await
     }
 
-    /// On a Postgres that only this story has, and may stop.
+    /// Starts an application on its own Postgres cluster, which the test may stop.
     pub async fn start_on_own_cluster() -> (Self, Arc<Cluster>) {
         let cluster = Arc::new(Cluster::start(Default::default()).await.unwrap());
         cluster.create_database("own").await.unwrap();
@@ -152,26 +153,26 @@ impl TestApp {
         }
     }
 
-    /// Where the functions are served.
+    /// Returns the URL of the application.
     pub fn url(&self) -> &str {
         &self.url
     }
 
-    /// One function as the platform runs it, on the same stores.
+    /// Starts one function as its own process, on the same stores.
     pub async fn start_function(&self, executable: &str) -> FunctionProcess {
         let variables = environment(&self.database, &self.redis, &self.settings);
         FunctionProcess::start(executable, variables).await
     }
 
-    /// Ends this process as a restart does: nothing in memory remains.
+    /// Stops the application and drops everything in memory.
     pub async fn stop(self) {
         self.server.abort();
         self.app.close().await;
     }
 
-    /// Somebody with an address of their own, who is not signed in.
+    /// Returns a client with its own IP address, which is not signed in.
     pub fn visitor(&self) -> TestClient {
-        // 198.18.0.0/15 is set aside for such uses (RFC 2544).
+        // 198.18.0.0/15 is reserved for tests (RFC 2544).
         let [high, low] = self
             .next_address
             .fetch_add(1, Ordering::Relaxed)
@@ -179,14 +180,15 @@ impl TestApp {
         TestClient::new(&self.url, Ipv4Addr::new(198, 18, high, low).into())
     }
 
-    /// The same browser at an address of its own, so that no limit is met.
+    /// Returns a client with the same session cookie at a new IP address, so that no
+    /// rate limit applies.
     pub fn visitor_with_cookie_of(&self, person: &TestClient) -> TestClient {
         let visitor = self.visitor();
         *visitor.cookie.lock().unwrap() = person.cookie();
         visitor
     }
 
-    /// Somebody who has registered as `<name>@example.com` and is signed in.
+    /// Registers `<name>@example.com`; returns the signed-in client.
     pub async fn member(&self, name: &str) -> TestClient {
         let person = self.visitor();
         let form = serde_json::json!({
@@ -199,7 +201,7 @@ impl TestApp {
         person
     }
 
-    /// A member who has been made an administrator, and then signed in.
+    /// Registers an administrator; returns the signed-in client.
     pub async fn admin(&self, name: &str) -> TestClient {
         let person = self.member(name).await;
         let email = format!("{name}@example.com");
@@ -213,7 +215,7 @@ impl TestApp {
         person
     }
 
-    /// A member who looks after classes and bookings, and then signed in.
+    /// Registers a member of the staff; returns the signed-in client.
     pub async fn staff(&self, name: &str) -> TestClient {
         let person = self.member(name).await;
         let email = format!("{name}@example.com");
@@ -225,7 +227,8 @@ impl TestApp {
         person
     }
 
-    /// A partner application at `https://<name>.example`; returns its secret.
+    /// Registers a partner application at `https://<name>.example`; returns its
+    /// secret.
     pub async fn register_partner_app(&self, name: &str) -> String {
         let origins = vec![format!("https://{name}.example")];
         let new = NewApp::read(name, origins, true).unwrap();
@@ -236,13 +239,13 @@ impl TestApp {
         secret
     }
 
-    /// Runs SQL past the application; returns the rows.
+    /// Runs SQL without the application; returns the rows.
     pub async fn sql(&self, statement: &str) -> Vec<tokio_postgres::Row> {
         let client = databases::connect(&self.database).await;
         client.query(statement, &[]).await.unwrap()
     }
 
-    /// Takes locks in a transaction that is open until their release.
+    /// Runs a statement in a transaction that stays open and holds its locks.
     pub async fn hold_locks(&self, statement: &str) -> HeldLocks {
         let client = databases::connect(&self.database).await;
         let begin = format!("begin; {statement}");
@@ -250,7 +253,7 @@ impl TestApp {
         HeldLocks(client)
     }
 
-    /// How many statements wait for a lock that another transaction holds.
+    /// Returns how many statements wait for a lock of another transaction.
     pub async fn blocked_statements(&self) -> i64 {
         self.count(
             "select count(*) from pg_stat_activity
@@ -259,27 +262,27 @@ impl TestApp {
         .await
     }
 
-    /// The one number that a query answers with.
+    /// Returns the number that a query selects.
     pub async fn count(&self, query: &str) -> i64 {
         self.sql(query).await[0].get(0)
     }
 }
 
-/// What the application of this name has for a secret.
+/// Returns the secret of the partner application with this name.
 pub fn partner_secret(name: &str) -> String {
     sha256_hex(name.as_bytes())
 }
 
-/// Locks of [`TestApp::hold_locks`].
+/// The open transaction of [`TestApp::hold_locks`].
 pub struct HeldLocks(tokio_postgres::Client);
 
 impl HeldLocks {
-    /// Gives the locks back, with all changed that was.
+    /// Commits the transaction, which releases its locks.
     pub async fn commit(self) {
         self.0.batch_execute("commit").await.unwrap();
     }
 
-    /// Gives the locks back, with nothing changed.
+    /// Rolls the transaction back, which releases its locks.
     pub async fn release(self) {
         self.0.batch_execute("rollback").await.unwrap();
     }
@@ -291,7 +294,7 @@ impl Drop for TestApp {
     }
 }
 
-/// A deployment's environment, with `settings` over it.
+/// Returns the environment of a deployment, with `settings` applied.
 fn environment(
     database: &str,
     redis: &Endpoint,
@@ -300,7 +303,7 @@ fn environment(
     let mut variables = HashMap::from([
         ("POSTGRES_URL", database.to_owned()),
         ("POSTGRES_POOL_MAX", "8".to_owned()),
-        // A machine that does other work as well is no outage.
+        // A busy machine must not look like an outage.
         ("POSTGRES_POOL_TIMEOUT_MS", "20000".to_owned()),
         ("KV_REST_API_URL", redis.url()),
         ("KV_REST_API_TOKEN", redis.token().to_owned()),
@@ -308,7 +311,7 @@ fn environment(
         ("ENCRYPTION_KEY", "11".repeat(32)),
         ("CRON_SECRET", CRON_SECRET.to_owned()),
         ("SITE_URL", SITE.to_owned()),
-        // So that each person has an address of their own.
+        // Accept the IP address that each client sends.
         ("VERCEL", "1".to_owned()),
     ]);
     variables.extend(settings.variables.clone());
@@ -335,24 +338,28 @@ fn config(database: &str, redis: &Endpoint, settings: &Settings) -> Config {
     config
 }
 
-/// Waits until `condition` holds, for what happens after an answer.
+/// Waits until `condition` is true, for work that continues after a response.
 ///
 /// # Panics
 ///
-/// When it does not within ten seconds.
+/// If it is not true within ten seconds.
 pub async fn wait_until(mut condition: impl AsyncFnMut() -> bool) {
     let started = std::time::Instant::now();
     while !condition().await {
-        assert!(started.elapsed().as_secs() < 10, "this never came to hold");
+        assert!(
+            started.elapsed().as_secs() < 10,
+            "the condition did not become true"
+        );
         tokio::time::sleep(std::time::Duration::from_millis(10)).await;
     }
 }
 
-/// Whether what a story needs has to be installed: on CI, always.
+/// Returns whether the tests run on CI, where every required tool must be
+/// installed.
 pub fn is_ci() -> bool {
     #[expect(
         clippy::disallowed_methods,
-        reason = "it is about the run, not the product"
+        reason = "this configures the test run, not the product"
     )]
     std::env::var_os("CI").is_some()
 }

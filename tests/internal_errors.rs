@@ -1,4 +1,4 @@
-//! What a caller is told of faults of ours: that there was one, and its number.
+//! Internal errors: the caller gets an error code and a request id, no details.
 
 use std::net::Ipv4Addr;
 
@@ -21,7 +21,7 @@ async fn a_panicking_handler_returns_a_documented_500() {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
     let url = format!("http://{}/api/broken", listener.local_addr().unwrap());
     tokio::spawn(async move { sabor_testing::functions::serve(listener, router).await });
-    // Twice: the process goes on.
+    // Twice, since the process continues after a panic.
     for _ in 0..2 {
         let request = reqwest::Client::new().get(&url).header("origin", SITE);
         let response = TestResponse::read(request.send().await.unwrap()).await;
@@ -30,14 +30,14 @@ async fn a_panicking_handler_returns_a_documented_500() {
         assert_eq!(response.header("x-request-id"), body["requestId"].as_str());
         assert_eq!(response.header("cache-control"), Some("no-store"));
         assert!(!response.text.contains("secret"));
-        // A page may see this, too.
+        // CORS headers are on error responses too.
         assert_eq!(response.header("access-control-allow-origin"), Some(SITE));
     }
 }
 
 #[tokio::test]
 async fn driver_errors_are_not_shown_to_the_caller() {
-    // Postgres refuses: a fault of ours.
+    // A failed statement is an internal error.
     let app = TestApp::start().await;
     app.sql("alter table users rename column first_name to another")
         .await;
@@ -45,7 +45,7 @@ async fn driver_errors_are_not_shown_to_the_caller() {
     let body = response.expect_code(500, "internal");
     assert_eq!(body["error"], "Something went wrong on our side");
     assert_eq!(body.as_object().unwrap().len(), 3, "{body}");
-    // Nobody is there: an outage.
+    // An unreachable database is an outage.
     let nowhere = "postgres://nobody@127.0.0.1:1/nothing?sslmode=disable";
     let settings = Settings::default().with("POSTGRES_URL", nowhere);
     let app = TestApp::start_with(settings).await;

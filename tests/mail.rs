@@ -1,4 +1,4 @@
-//! `lib/src/notify/mail.rs`: the outbox, against a mail server of others' making.
+//! The mail outbox, with PyPI's `aiosmtpd` as the mail server.
 
 use std::time::{Duration, Instant};
 
@@ -15,7 +15,7 @@ async fn send_due_mails(app: &App) -> SendSummary {
     send_due(app, until).await.unwrap()
 }
 
-/// Puts a message for the studio into the outbox, to be mailed to `recipient`.
+/// Inserts a contact message into the outbox, addressed to `recipient`.
 async fn insert_mail(app: &TestApp, recipient: &str) {
     app.sql(&format!(
         "with message as (
@@ -30,7 +30,7 @@ async fn insert_mail(app: &TestApp, recipient: &str) {
     .await;
 }
 
-/// As if so much time had passed that everything is due again.
+/// Makes every unsent mail due again.
 async fn make_due(app: &TestApp) {
     app.sql(
         "update mail_outbox set next_attempt_at = now()
@@ -59,8 +59,7 @@ async fn a_booking_confirmation_has_text_and_html_in_the_studios_local_time() {
     let settings = server.settings().with("STUDIO_TIMEZONE", "Europe/Madrid");
     let app = TestApp::start_with(settings).await;
     let class = app.create_class(3).await;
-    // An hour after the clocks went forward in Madrid: 17:30 in London's winter
-    // time is 19:30 there.
+    // On this day the clocks go forward in Madrid: 17:30 UTC is 19:30 there.
     app.sql(
         "update scheduled_classes set start_time = '2027-03-28T17:30:00Z',
             end_time = '2027-03-28T18:30:00Z', title = 'Salsa & Son', room = 'Sala Uno'",
@@ -159,7 +158,7 @@ async fn mails_about_cancelled_and_moved_classes_state_the_reason_and_both_times
         let times = format!("'startTime', '{start}', 'endTime', '{end}'");
         format!("jsonb_build_object({times}, 'room', '{room}')")
     };
-    // Denver is seven hours behind in winter, and six in summer.
+    // Denver is seven hours behind UTC in winter, and six in summer.
     let winter = was("2030-01-04T02:00:00Z", "2030-01-04T03:00:00Z", "Main");
     assert_eq!(tell("class_moved", &winter).await.sent, 1);
     let start = "2030-07-05T01:00:00Z";
@@ -167,7 +166,7 @@ async fn mails_about_cancelled_and_moved_classes_state_the_reason_and_both_times
     assert_eq!(tell("class_moved", &room).await.sent, 1);
     let longer = was(start, "2030-07-05T02:30:00Z", "Main");
     assert_eq!(tell("class_moved", &longer).await.sent, 1);
-    // It is when and where it was: nothing to tell.
+    // The class is back at its old time and room, so no mail is sent.
     let back = was("2030-07-05T01:00:00+00:00", "2030-07-05T02:00:00Z", "Main");
     let dropped = tell("class_moved", &back).await;
     assert_eq!((dropped.sent, dropped.dropped), (0, 1));
@@ -270,7 +269,7 @@ async fn concurrent_senders_deliver_each_mail_once() {
         .map(|mail| mail["headers"]["message-id"].to_string())
         .collect();
     assert_eq!((mails.len(), ids.len()), (100, 100));
-    // One connection for a batch: three senders, three connections.
+    // Each sender uses one connection for its batch.
     let peers: std::collections::BTreeSet<_> =
         mails.iter().map(|mail| mail["peer"].as_u64()).collect();
     assert_eq!(peers.len(), 3);
@@ -287,12 +286,12 @@ async fn a_temporary_failure_is_retried_with_growing_delays_and_then_abandoned()
     let mut pauses = Vec::new();
     for attempt in 1..=10 {
         let sent = send_due_mails(&app.app).await;
-        assert_eq!(sent.sent, u64::from(attempt == 1), "the other one goes out");
+        assert_eq!(sent.sent, u64::from(attempt == 1), "the other mail is sent");
         assert_eq!(sent.given_up, u64::from(attempt == 10));
         assert_eq!(
             send_due_mails(&app.app).await,
             SendSummary::default(),
-            "not before its time"
+            "no retry before it is due"
         );
         let row = app
             .sql(
@@ -390,11 +389,7 @@ async fn a_connection_lost_before_the_reply_loses_no_mail_and_resends_the_same_i
     insert_mail(&app, "cut-after@example.com").await;
     insert_mail(&app, "ana@example.com").await;
     let sent = send_due_mails(&app.app).await;
-    assert_eq!(
-        (sent.sent, sent.failed),
-        (1, 2),
-        "the others go out all the same"
-    );
+    assert_eq!((sent.sent, sent.failed), (1, 2), "the other mail is sent");
     make_due(&app).await;
     assert_eq!(send_due_mails(&app.app).await.failed, 2);
     let mails = server.wait_for_mails(3).await;
@@ -419,9 +414,9 @@ async fn a_slow_server_times_out() {
         panic!("{:?}", config.mail);
     };
     smtp.deadline = Duration::from_secs(1);
-    let hasty = App::new(config).unwrap();
-    assert_eq!(send_due_mails(&hasty).await.failed, 1);
-    hasty.close().await;
+    let impatient = App::new(config).unwrap();
+    assert_eq!(send_due_mails(&impatient).await.failed, 1);
+    impatient.close().await;
 }
 
 #[tokio::test]
@@ -446,7 +441,7 @@ async fn visitor_input_cannot_inject_headers() {
         return;
     };
     let app = TestApp::start_with(server.settings()).await;
-    // Past the form, which takes no line break in either.
+    // Direct SQL, since the form rejects line breaks.
     app.sql(
         "insert into contact_submissions (id, name, email, subject, message)
         values ('01a1fbec-f5a7-774d-993f-b6dedc6eb201',
@@ -519,7 +514,7 @@ async fn mail_is_sent_only_over_verified_tls() {
         assert_eq!((sent.sent, sent.failed), (0, 1), "{name}");
     }
     assert_eq!(server.received().len(), 1);
-    // A server that offers no TLS, where TLS is asked for.
+    // A server without TLS, where TLS is required.
     let Some(plain) = MailServer::start().await else {
         return;
     };

@@ -1,11 +1,8 @@
-//! Stories through the public surface: the functions over HTTP, a real
-//! Postgres, and a Redis endpoint that can be made to misbehave.
+//! End-to-end tests over HTTP, with a real Postgres and a Redis endpoint that can
+//! simulate failures. Folders mirror `api/`; `harness/` has what all tests share.
 
-#![expect(clippy::unwrap_used, reason = "in a test, to panic is to fail")]
-#![expect(
-    unreachable_pub,
-    reason = "one binary, and nothing reaches it from outside"
-)]
+#![expect(clippy::unwrap_used, reason = "a panic fails the test")]
+#![expect(unreachable_pub, reason = "a test binary exports nothing")]
 
 mod conventions;
 mod database_failures;

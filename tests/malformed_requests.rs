@@ -1,4 +1,4 @@
-//! What comes in broken: a clear 4xx in the documented shape, and never more.
+//! Malformed requests get a documented 4xx response, never a 5xx.
 
 use reqwest::Method;
 use reqwest::header::CONTENT_TYPE;
@@ -26,7 +26,7 @@ async fn send(
         .await
 }
 
-/// The operations that take a body, with the fields of it.
+/// Returns the operations with a request body, and its fields.
 fn operations_with_body() -> Vec<(Method, String, Vec<String>)> {
     let document =
         serde_json::from_str::<Value>(&sabor_testing::openapi::document().unwrap()).unwrap();
@@ -104,7 +104,7 @@ async fn no_field_value_causes_a_server_error() {
         json!("\u{202e}\u{1F483}\u{301}"),
     ];
     for (method, path, fields) in operations_with_body() {
-        // Anew for each form: one of them closes the account.
+        // A new application for each operation, since one of them closes the account.
         let app = TestApp::start().await;
         app.register_partner_app("shop").await;
         let ana = app.admin("ana").await;
@@ -151,17 +151,17 @@ async fn unknown_and_duplicate_fields_are_rejected_by_name() {
     assert!(ana.is_signed_in().await);
 }
 
-/// Every field with a value that would do, but one.
+/// Returns a body with valid values, except in one field.
 fn body_with(fields: &[String], field: &str, value: &Value) -> Value {
     let mut body = json!({});
     for name in fields {
-        let usual = match name.as_str() {
+        let valid = match name.as_str() {
             "email" => json!("new@example.com"),
             "password" | "confirmPassword" | "newPassword" | "currentPassword" => json!(PASSWORD),
             "firstName" | "lastName" => json!("Ana"),
             _ => continue,
         };
-        body[name] = usual;
+        body[name] = valid;
     }
     body[field] = value.clone();
     body
@@ -193,9 +193,9 @@ async fn damaged_cookies_and_bearer_tokens_are_treated_as_signed_out() {
             "{bad}"
         );
     }
-    // None of them cost a look at any store.
+    // None of them caused a request to Redis.
     assert_eq!(app.redis.requests(), 0);
-    // A bearer is judged alone, whatever the cookie.
+    // With a bearer token, the cookie does not count.
     *ana.cookie.lock().unwrap() = Some(good.clone());
     for bearer in ["", "x", "eyJhbGciOiJub25lIn0.e30."] {
         let request = ana
@@ -207,7 +207,7 @@ async fn damaged_cookies_and_bearer_tokens_are_treated_as_signed_out() {
             .expect_code(401, "not_signed_in");
     }
     assert!(ana.is_signed_in().await);
-    // A token is taken from the cookie and from nowhere else.
+    // A session token is accepted from the cookie only.
     let token = value.split('.').next().unwrap();
     for path in [
         format!("/api/auth/session?token={token}"),
@@ -222,7 +222,7 @@ async fn an_error_unrelated_to_the_cookie_does_not_clear_it() {
     let app = TestApp::start().await;
     app.register_partner_app("shop").await;
     let ana = app.admin("ana").await;
-    // A link on any site leads here.
+    // Any site can link here.
     let response = ana.get("/api/admin/cleanup-sessions").await;
     response.expect_code(401, "not_signed_in");
     assert_eq!(response.header("set-cookie"), None);
@@ -239,12 +239,12 @@ async fn unrelated_cookies_do_not_hide_the_session_cookie() {
     let ana = app.admin("ana").await;
     let request = app.visitor().request(Method::GET, "/api/auth/session");
     let cookies = format!("nombre=José; {}", ana.cookie().unwrap());
-    let cookies = http_value(cookies.as_bytes());
+    let cookies = header_value(cookies.as_bytes());
     let response =
         TestResponse::read(request.header("cookie", cookies).send().await.unwrap()).await;
     response.expect(200);
 }
 
-fn http_value(bytes: &[u8]) -> reqwest::header::HeaderValue {
+fn header_value(bytes: &[u8]) -> reqwest::header::HeaderValue {
     reqwest::header::HeaderValue::from_bytes(bytes).unwrap()
 }

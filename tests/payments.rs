@@ -1,5 +1,5 @@
-//! Money, as it comes and goes. Checkout Sessions are those of the stand-in in
-//! `harness/stripe.rs`, which replays the shapes that Stripe's reference records.
+//! Payments and refunds. The Checkout Sessions are those of the stand-in in
+//! `harness/stripe.rs`.
 
 mod desk_payments;
 mod refunds;
@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use crate::bookings::book;
 use crate::harness::{FakeStripe, TestApp, TestClient, TestResponse, stripe_event};
 
-/// A studio that takes cards, and who takes them.
+/// Starts an application that accepts cards, and its Stripe stand-in.
 pub async fn start_with_stripe() -> (TestApp, FakeStripe) {
     let stripe = FakeStripe::start().await;
     let app = TestApp::start_with(stripe.settings()).await;
@@ -26,26 +26,26 @@ pub async fn start_payment(person: &TestClient, booking: &Value, method: &str) -
     person.post("/api/bookings/payment", payload).await
 }
 
-/// What the member sees of it.
+/// Returns the payment of a booking, as the member sees it.
 pub async fn payment_of(person: &TestClient, booking: &Value) -> Value {
     let id = booking["id"].as_str().unwrap();
     let path = format!("/api/bookings/payment?bookingId={id}");
     person.get(&path).await.expect(200)["payment"].clone()
 }
 
-/// A booking, and the checkout that was begun for it.
+/// Books a class and starts a checkout; returns the booking and the session.
 pub async fn start_checkout(
     app: &TestApp,
     stripe: &FakeStripe,
     person: &TestClient,
 ) -> (Value, Value) {
     let booking = book(person, app.create_class(1).await).await.expect(201);
-    let begun = start_payment(person, &booking, "card").await.expect(201);
-    let session = stripe.session_by_url(&begun["checkoutUrl"]);
+    let started = start_payment(person, &booking, "card").await.expect(201);
+    let session = stripe.session_by_url(&started["checkoutUrl"]);
     (booking, session)
 }
 
-/// A booking that was paid by card.
+/// Books a class and pays by card; returns the booking and the session.
 pub async fn book_and_pay(
     app: &TestApp,
     stripe: &FakeStripe,
@@ -60,18 +60,18 @@ pub async fn book_and_pay(
     (booking, session)
 }
 
-/// That a session was paid.
+/// Returns the event that a session was completed.
 pub fn checkout_completed(session: &Value) -> Value {
     event_about("checkout.session.completed", session)
 }
 
-/// An event with a name of its own kind and object.
+/// Returns an event whose id is derived from its kind and object.
 pub fn event_about(kind: &str, object: &Value) -> Value {
     let id = format!("evt_{kind}_{}", object["id"].as_str().unwrap());
     stripe_event(&id, kind, object)
 }
 
-/// The status of a booking.
+/// Returns the status of a booking.
 pub async fn booking_status(app: &TestApp, booking: &Value) -> String {
     let id = booking["id"].as_str().unwrap();
     let rows = app
@@ -80,7 +80,7 @@ pub async fn booking_status(app: &TestApp, booking: &Value) -> String {
     rows[0].get(0)
 }
 
-/// The clean-up's part: returns how many were released.
+/// Settles expired card payments, as the clean-up does; returns their number.
 pub async fn release_unpaid(app: &TestApp) -> u64 {
     sabor::payments::reconcile::release_unpaid(&app.app, soon())
         .await
@@ -88,7 +88,7 @@ pub async fn release_unpaid(app: &TestApp) -> u64 {
         .count
 }
 
-/// As [`release`], of refunds.
+/// Makes due refunds, as the clean-up does; returns their number.
 pub async fn process_refunds(app: &TestApp) -> u64 {
     sabor::payments::reconcile::refund_due(&app.app, soon())
         .await
@@ -100,18 +100,18 @@ fn soon() -> Instant {
     Instant::now() + Duration::from_secs(20)
 }
 
-/// Half an hour has passed, as far as open card payments know.
+/// Makes all open card payments expire.
 pub async fn expire_card_payments(app: &TestApp) {
     app.sql("update payments set expires_at = now() - interval '1 second', next_attempt_at = now() where status = 'pending' and method = 'card'")
         .await;
 }
 
-/// The pause before the next try is over.
+/// Makes all payments due for their next attempt.
 pub async fn make_payments_due(app: &TestApp) {
     app.sql("update payments set next_attempt_at = now()").await;
 }
 
-/// The events that a member was told, in order.
+/// Returns the number of member events of this kind.
 pub async fn member_event_count(app: &TestApp, kind: &str) -> i64 {
     app.count(&format!(
         "select count(*) from member_events where kind = '{kind}'"

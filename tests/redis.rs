@@ -1,4 +1,4 @@
-//! Redis as the library offers it: `lib/src/store/redis.rs`.
+//! The Redis client and the cache of the library.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -38,8 +38,8 @@ async fn a_cached_value_is_computed_once_until_its_namespace_is_invalidated() {
     let kv = app.app.kv().unwrap().clone();
     let cache = Cache::new(Some(kv.clone()), "schedule");
     let other = Cache::new(Some(kv), "classes");
-    let worked_out = AtomicU32::new(0);
-    let load = async || Ok(worked_out.fetch_add(1, Ordering::Relaxed));
+    let computed = AtomicU32::new(0);
+    let load = async || Ok(computed.fetch_add(1, Ordering::Relaxed));
     for _ in 0..3 {
         assert_eq!(cache.get_or("week", load()).await.unwrap(), 0);
     }
@@ -59,7 +59,7 @@ async fn a_cached_value_is_computed_once_until_its_namespace_is_invalidated() {
 async fn a_value_computed_before_an_invalidation_is_not_used_after_it() {
     let app = TestApp::start().await;
     let cache = Cache::new(app.app.kv().cloned(), "schedule");
-    // The change comes while the old answer is still being worked out.
+    // The invalidation comes while the old value is being computed.
     let stale = cache.get_or("week", async {
         cache.invalidate().await.unwrap();
         Ok("old".to_owned())
@@ -98,7 +98,7 @@ async fn the_cache_has_a_bounded_number_of_slots_and_never_mixes_up_keys() {
     }
     let kept = app.redis.command(&["KEYS", "cache:*"]).await.unwrap();
     assert!((500..=1_024).contains(&kept.as_array().unwrap().len()));
-    // What was asked last is kept.
+    // The last value is cached.
     let load = Box::pin(async { Ok("another".to_owned()) });
     let last = cache.text("week", "2999".to_owned(), load).await.unwrap();
     assert_eq!(last, "answer to 2999");

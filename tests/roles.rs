@@ -1,4 +1,4 @@
-//! Every function for every role: the table of the specification, nothing more.
+//! Which role may call which operation.
 
 use futures_util::future::join_all;
 use reqwest::Method;
@@ -7,7 +7,7 @@ use serde_json::json;
 use crate::conventions::{example, operations};
 use crate::harness::{CRON_SECRET, TestApp, TestClient};
 
-/// Who may call what. A new function has to be added here to pass.
+/// Who may call each operation. New operations must be added here.
 const PERMISSIONS: &[(&str, &str, Access)] = &[
     ("DELETE", "/api/admin/classes", Access::Staff),
     ("DELETE", "/api/admin/instructors", Access::Staff),
@@ -104,11 +104,11 @@ enum Access {
     Member,
     Staff,
     Admin,
-    /// An application, by name and secret.
+    /// A partner application, by name and secret.
     Partner,
     MemberOrPartner,
     CronOrAdmin,
-    /// A GET that changes something is no page's to make.
+    /// Only cron: no page may cause a GET that changes something.
     Cron,
 }
 
@@ -193,14 +193,14 @@ async fn check_every_operation(role: Role) {
             "{role:?} {method} {path}: {}",
             response.text
         );
-        // What was done may have ended the session.
+        // The request may have ended the session.
         if method != Method::GET && response.status < 300 {
             caller = Caller::new(role).await;
         }
     }
 }
 
-/// A studio, and somebody of a role in it.
+/// A client with a role, in an application of its own.
 struct Caller {
     person: TestClient,
     secret: String,

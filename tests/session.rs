@@ -1,4 +1,4 @@
-//! The session model: `api/session/`, `api/sessions`, and what lies beneath.
+//! The session model: `api/session/`, `api/sessions/`, and the session store.
 
 mod admin_sessions;
 mod expiry;

@@ -52,22 +52,22 @@ async fn invalid_changes_are_rejected_as_a_whole() {
     let app = TestApp::start().await;
     let admin = app.admin("admin").await;
     let own = id_of(&admin).await;
-    let nobody = "00000000-0000-4000-8000-000000000000";
+    let unknown_user = "00000000-0000-4000-8000-000000000000";
     let seat = |id: &Value| json!({ "userId": id, "role": "member" });
     for (field, bad) in [
         ("name", json!({ "name": " ", "slug": "x" })),
         ("slug", json!({ "name": "x", "slug": "Casa Latina" })),
         (
             "members",
-            json!({ "name": "x", "slug": "x", "members": [seat(&json!(nobody))] }),
+            json!({ "name": "x", "slug": "x", "members": [seat(&json!(unknown_user))] }),
         ),
         (
             "members",
             json!({ "name": "x", "slug": "x", "members": [seat(&own), seat(&own)] }),
         ),
     ] {
-        let refused = admin.post(ACCOUNTS, bad).await.expect(400);
-        assert!(refused["details"][field].is_array(), "{refused}");
+        let rejected = admin.post(ACCOUNTS, bad).await.expect(400);
+        assert!(rejected["details"][field].is_array(), "{rejected}");
     }
     assert_eq!(app.count("select count(*) from accounts").await, 0);
     let form = json!({ "name": "x", "slug": "x" });
@@ -76,23 +76,23 @@ async fn invalid_changes_are_rejected_as_a_whole() {
         .post(ACCOUNTS, form)
         .await
         .expect_code(409, "slug_taken");
-    let change = json!({ "id": nobody, "name": "y" });
+    let change = json!({ "id": unknown_user, "name": "y" });
     admin.patch(ACCOUNTS, change).await.expect(404);
 
     app.sql(&format!(
-        "with crowd as (
+        "with added as (
             insert into users (id, email, first_name, last_name)
             select id, id || '@example.com', 'Ana', ''
             from (select gen_random_uuid() as id from generate_series(1, 100)) ids returning id
         )
         insert into account_members (account_id, user_id, role)
-        select '{}', id, 'member' from crowd",
+        select '{}', id, 'member' from added",
         made["id"].as_str().unwrap()
     ))
     .await;
     let change = json!({ "id": made["id"], "members": [seat(&own)] });
-    let refused = admin.patch(ACCOUNTS, change).await;
-    refused.expect_code(409, "account_full");
+    let rejected = admin.patch(ACCOUNTS, change).await;
+    rejected.expect_code(409, "account_full");
     let members = "select count(*) from account_members";
     assert_eq!(app.count(members).await, 100);
 }

@@ -8,8 +8,8 @@ use crate::harness::{Settings, TestApp, TestClient};
 
 const PATH: &str = "/api/admin/analytics";
 
-async fn analytics(staff: &TestClient, question: &str) -> Value {
-    staff.get(&format!("{PATH}?{question}")).await.expect(200)
+async fn analytics(staff: &TestClient, query: &str) -> Value {
+    staff.get(&format!("{PATH}?{query}")).await.expect(200)
 }
 
 fn column(response: &Value, name: &str) -> Vec<i64> {
@@ -142,7 +142,7 @@ async fn days_follow_the_studios_time_zone_across_clock_changes() {
     }
 }
 
-/// A microsecond before a full hour.
+/// Returns the time one microsecond earlier.
 fn before(time: &str) -> String {
     let time: DateTime<Utc> = time.parse().unwrap();
     (time - TimeDelta::microseconds(1)).to_rfc3339()
@@ -227,8 +227,8 @@ async fn revenue_is_reported_per_currency() {
 async fn the_csv_export_has_the_same_figures_and_no_injected_formulas() {
     let app = TestApp::start().await;
     let staff = app.staff("sofia").await;
-    let evil = "=HYPERLINK(\"https://evil.example\",\"Salsa\")";
-    let salsa = insert_class(&app, evil, "2026-05-05T18:00Z", 4).await;
+    let formula = "=HYPERLINK(\"https://evil.example\",\"Salsa\")";
+    let salsa = insert_class(&app, formula, "2026-05-05T18:00Z", 4).await;
     insert_class(&app, "Bachata, sensual", "2026-05-05T18:00Z", 4).await;
     let made = insert_booking(&app, salsa, "attended", "2026-05-05T10:00Z").await;
     insert_payment(
@@ -271,7 +271,7 @@ async fn the_csv_export_has_the_same_figures_and_no_injected_formulas() {
 async fn invalid_query_parameters_are_rejected_by_name() {
     let app = TestApp::start().await;
     let staff = app.staff("sofia").await;
-    for (question, field) in [
+    for (query, field) in [
         ("from=yesterday", "from"),
         ("from=2026-02-30", "from"),
         ("to=%2B262142-01-01", "to"),
@@ -282,9 +282,9 @@ async fn invalid_query_parameters_are_rejected_by_name() {
         ("bucket=hour", "bucket"),
         ("format=xlsx", "format"),
     ] {
-        let response = staff.get(&format!("{PATH}?{question}")).await;
-        let refused = response.expect_code(400, "validation_failed");
-        assert!(refused["details"][field].is_array(), "{question} {refused}");
+        let response = staff.get(&format!("{PATH}?{query}")).await;
+        let rejected = response.expect_code(400, "validation_failed");
+        assert!(rejected["details"][field].is_array(), "{query} {rejected}");
     }
     let twice = staff
         .get(&format!("{PATH}?from=2026-05-05&from=2026-05-05"))

@@ -7,8 +7,8 @@ use crate::harness::{TestApp, TestClient};
 
 const APPS: &str = "/api/admin/apps";
 
-/// Whether an application is known by this secret.
-async fn is_known(person: &TestClient, name: &str, secret: &Value) -> bool {
+/// Returns whether the server accepts this secret of an application.
+async fn is_accepted(person: &TestClient, name: &str, secret: &Value) -> bool {
     let request = person.request(Method::POST, "/api/cross-app/validate");
     let request = request.basic_auth(name, secret.as_str());
     let body = json!({ "token": "00".repeat(32) });
@@ -36,7 +36,7 @@ async fn a_secret_is_shown_once_and_stored_as_a_hash() {
     );
     assert_eq!(entered["singleUse"], true);
     assert_eq!(entered["isActive"], true);
-    assert!(is_known(&server, "ticket-shop", secret).await);
+    assert!(is_accepted(&server, "ticket-shop", secret).await);
     let listed = admin.get(APPS).await;
     assert!(!listed.text.contains("ecret"));
     assert_eq!(listed.expect(200)["items"][0]["id"], entered["id"]);
@@ -68,30 +68,30 @@ async fn both_secrets_work_during_a_rotation() {
     let rotated = change(json!({ "rotateSecret": true })).await;
     let second = rotated["secret"].clone();
     assert_eq!(rotated["isRotating"], true);
-    assert!(is_known(&server, "shop", &first).await);
-    assert!(is_known(&server, "shop", &second).await);
+    assert!(is_accepted(&server, "shop", &first).await);
+    assert!(is_accepted(&server, "shop", &second).await);
 
     let ended = change(json!({ "endRotation": true })).await;
     assert_eq!(ended["secret"], json!(null));
     assert_eq!(ended["isRotating"], false);
-    assert!(!is_known(&server, "shop", &first).await);
-    assert!(is_known(&server, "shop", &second).await);
+    assert!(!is_accepted(&server, "shop", &first).await);
+    assert!(is_accepted(&server, "shop", &second).await);
 
-    // One that has leaked ends with the same call.
+    // A leaked secret can be replaced and ended in one call.
     let fresh = change(json!({ "rotateSecret": true, "endRotation": true })).await;
-    assert!(!is_known(&server, "shop", &second).await);
-    assert!(is_known(&server, "shop", &fresh["secret"]).await);
+    assert!(!is_accepted(&server, "shop", &second).await);
+    assert!(is_accepted(&server, "shop", &fresh["secret"]).await);
 
-    // There is no third, so that a call made twice ends nothing that is in use.
+    // A second rotation is rejected, so that a repeated call ends no secret in use.
     let newer = change(json!({ "rotateSecret": true })).await;
     let third = json!({ "id": entered["id"], "rotateSecret": true });
     admin.patch(APPS, third).await.expect_code(409, "rotating");
     for secret in [&fresh["secret"], &newer["secret"]] {
-        assert!(is_known(&server, "shop", secret).await);
+        assert!(is_accepted(&server, "shop", secret).await);
     }
 
     change(json!({ "isActive": false })).await;
-    assert!(!is_known(&server, "shop", &newer["secret"]).await);
+    assert!(!is_accepted(&server, "shop", &newer["secret"]).await);
 }
 
 #[tokio::test]
@@ -125,11 +125,11 @@ async fn omitted_fields_keep_their_value_and_invalid_ones_are_rejected() {
             json!({ "name": "x", "allowedOrigins": vec!["https://a.example"; 21] }),
         ),
     ] {
-        let refused = admin.post(APPS, bad).await.expect(400);
-        assert!(refused["details"][field].is_array(), "{refused}");
+        let rejected = admin.post(APPS, bad).await.expect(400);
+        assert!(rejected["details"][field].is_array(), "{rejected}");
     }
-    let nowhere = json!({ "id": "00000000-0000-4000-8000-000000000000" });
-    admin.patch(APPS, nowhere).await.expect(404);
+    let unknown = json!({ "id": "00000000-0000-4000-8000-000000000000" });
+    admin.patch(APPS, unknown).await.expect(404);
 }
 
 #[tokio::test]
@@ -138,7 +138,7 @@ async fn a_former_administrator_cannot_register_anything() {
     let admin = app.admin("admin").await;
     assert!(admin.is_signed_in().await);
     crate::harness::wait_until(async || app.redis.count("SET") >= 1).await;
-    // Past the application: the record in Redis still says otherwise.
+    // Direct SQL: the session record in Redis still has the old role.
     app.sql("update users set is_admin = false, is_staff = true")
         .await;
     let form = json!({ "name": "shop", "allowedOrigins": [] });

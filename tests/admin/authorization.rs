@@ -1,4 +1,4 @@
-//! Who may still change something, at the moment of the change.
+//! Staff actions are authorized again in Postgres when they are carried out.
 
 use chrono::NaiveDate;
 use reqwest::Method;
@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use crate::harness::{TestApp, TestClient, wait_until};
 
-/// Everything that staff can change, as it is asked for.
+/// Returns a request for each staff action.
 fn staff_actions(today: NaiveDate) -> Vec<(Method, String, Value)> {
     let id = Uuid::now_v7();
     let at = |method, path: &str, body| (method, format!("/api/admin/{path}"), body);
@@ -76,7 +76,7 @@ fn staff_actions(today: NaiveDate) -> Vec<(Method, String, Value)> {
 async fn assert_all_rejected(app: &TestApp, staff: &TestClient, status: u16, code: &str) {
     let today = app.app.clock().now().date_naive();
     for (method, path, body) in staff_actions(today) {
-        // A refusal takes the cookie away.
+        // A 401 response deletes the cookie.
         let staff = staff.copy();
         let request = staff.request(method.clone(), &path);
         let request = if body.is_null() {
@@ -98,7 +98,7 @@ async fn every_staff_action_is_authorized_by_postgres_not_by_redis() {
     let app = TestApp::start().await;
     let staff = app.staff("sofia").await;
     staff.get("/api/admin/classes").await.expect(200);
-    // Redis is not told.
+    // Direct SQL does not invalidate the record in Redis.
     app.sql("update users set is_staff = false").await;
     staff.get("/api/admin/classes").await.expect(200);
     assert_all_rejected(&app, &staff, 403, "forbidden").await;
@@ -112,7 +112,8 @@ async fn every_staff_action_is_authorized_by_postgres_not_by_redis() {
 async fn an_administrator_who_acts_during_their_own_password_change_stays_signed_in() {
     let app = TestApp::start().await;
     let admin = app.admin("admin").await;
-    // As the change does it: the epoch rises, and the session that is kept with it.
+    // As a password change does: it raises the epoch of the account and of the
+    // current session.
     let changing = app
         .hold_locks(
             "update users set session_epoch = session_epoch + 1;

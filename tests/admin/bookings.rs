@@ -1,4 +1,4 @@
-//! The roster, and the front desk.
+//! `api/admin/bookings.rs`: the roster and the front desk.
 
 use chrono::TimeDelta;
 use serde_json::{Value, json};
@@ -21,8 +21,8 @@ async fn the_roster_shows_staff_the_contact_and_medical_details_of_participants(
     let staff = app.staff("sofia").await;
     let class = app.create_class(1).await;
     let (ana, ben) = (app.member("ana").await, app.member("ben").await);
-    let told = json!({ "medicalConditions": "asthma", "emergencyContactName": "Luis" });
-    ana.patch("/api/auth/me", told).await.expect(200);
+    let profile = json!({ "medicalConditions": "asthma", "emergencyContactName": "Luis" });
+    ana.patch("/api/auth/me", profile).await.expect(200);
     book(&ana, class).await.expect(201);
     join_waitlist(&ben, class).await.expect(201);
     let path = format!("/api/admin/bookings?scheduledClassId={class}");
@@ -184,7 +184,7 @@ async fn desk_payments_are_recorded_and_refunded_at_the_desk() {
     perform_action(&staff, &booking, "refund")
         .await
         .expect_code(409, "nothing_to_refund");
-    // Paid again, and given up in time: due back until staff have done it.
+    // Paid again and cancelled in time: the refund is due until staff make it.
     perform_action(&staff, &booking, "markPaid")
         .await
         .expect(200);

@@ -1,9 +1,9 @@
-//! Class types, as staff look after them.
+//! `api/admin/classes.rs`: class types.
 
 use chrono::TimeDelta;
 use serde_json::{Value, json};
 
-use super::assert_refuses_only;
+use super::assert_rejects_only;
 use crate::classes::{create_class_at, create_class_type, get_ok, values_of};
 use crate::harness::TestApp;
 
@@ -45,7 +45,7 @@ async fn a_new_class_type_is_listed_immediately() {
     }
     let offered = get_ok(&visitor, "/api/classes/list").await;
     assert_eq!(values_of(&offered, "id"), [entered["id"].clone()]);
-    // With what may be left out left out.
+    // Optional fields have defaults.
     let form = json!({ "name": "Rumba", "price": "0" });
     let plain = staff.post(CLASSES, form).await.expect(201);
     assert_eq!(plain["level"], "all-levels");
@@ -67,7 +67,7 @@ async fn class_type_names_are_unique() {
     let change = json!({ "id": rumba["id"], "name": "Salsa" });
     let response = staff.patch(CLASSES, change).await;
     response.expect_code(409, "class_type_exists");
-    // Its own name it may keep.
+    // A class type may keep its own name.
     let change = json!({ "id": rumba["id"], "name": "Rumba" });
     staff.patch(CLASSES, change).await.expect(200);
 }
@@ -140,11 +140,11 @@ async fn invalid_values_are_rejected_field_by_field() {
             staff.post(CLASSES, new).await,
             staff.patch(CLASSES, change).await,
         ] {
-            assert_refuses_only(&response, field);
+            assert_rejects_only(&response, field);
         }
     }
     assert_eq!(app.count("select count(*) from class_types").await, 1);
-    // All of it is said at once.
+    // All invalid fields are reported at once.
     let form = json!({ "name": "", "price": "1", "durationMinutes": 0, "styles": [""] });
     let failure = staff.post(CLASSES, form).await.expect(400);
     assert_eq!(failure["details"].as_object().unwrap().len(), 3);
@@ -176,7 +176,7 @@ async fn a_retired_class_type_is_no_longer_listed_but_its_classes_remain() {
     get_ok(&visitor, &details).await;
     let path = format!("{CLASSES}?id={}", salsa.class_type);
     let left = json!({ "success": true, "comingClasses": 2, "activePatterns": 1 });
-    // Once more is as good as once.
+    // Retiring it again changes nothing.
     for _ in 0..2 {
         assert_eq!(staff.delete(&path).await.expect(200), left);
     }
@@ -187,7 +187,7 @@ async fn a_retired_class_type_is_no_longer_listed_but_its_classes_remain() {
     visitor.get(&details).await.expect_code(404, "not_found");
     let timetable = get_ok(&visitor, "/api/classes/schedule").await;
     assert_eq!(values_of(&timetable, "title").len(), 3);
-    // Nothing is deleted: staff find it, and can offer it again.
+    // Nothing is deleted: staff still see it and can reactivate it.
     let retired = staff
         .get(&format!("{CLASSES}?active=false"))
         .await
@@ -227,7 +227,7 @@ async fn every_change_is_logged_with_its_author_and_action() {
     for _ in 0..2 {
         staff.delete(&path).await.expect(200);
     }
-    // What was refused did not happen.
+    // A rejected change is not logged.
     staff.post(CLASSES, form).await.expect(409);
     let rows = app
         .sql(

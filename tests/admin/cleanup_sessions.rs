@@ -31,7 +31,8 @@ async fn add_sessions(app: &TestApp, expired: u32, alive: u32) {
         .await;
 }
 
-/// One of each kind that hangs on an account, ending so.
+/// Inserts one token of each kind that belongs to an account; they expire at
+/// now `ends`.
 async fn add_tokens(app: &TestApp, ends: &str) {
     app.sql(&format!(
         "with member as (
@@ -111,7 +112,7 @@ async fn cron_authenticates_by_secret_and_administrators_by_session() {
     }
     let admin = app.admin("admin").await;
     admin.post(PATH, json!({})).await.expect(200);
-    // A GET with a cookie may come from any page.
+    // Cookies do not authorize a GET, since any page can cause one.
     admin.get(PATH).await.expect(401);
     let ana = app.member("ana").await;
     ana.post(PATH, json!({}))
@@ -184,7 +185,9 @@ async fn locked_rows_are_left_for_the_next_run() {
     let cron = app.visitor();
     let run = call(&cron, Method::GET, CRON_SECRET);
     let response = tokio::time::timeout(Duration::from_secs(10), run).await;
-    let body = response.expect("an end, whoever holds a row").expect(200);
+    let body = response
+        .expect("the run must not wait for the row lock")
+        .expect(200);
     assert_eq!(body["deletedCount"], 4);
     transaction.rollback().await.unwrap();
     let body = call(&cron, Method::GET, CRON_SECRET).await.expect(200);

@@ -51,7 +51,7 @@ async fn a_processed_message_records_who_and_when_and_can_be_reopened() {
     assert!(logged["processedAt"].is_string());
     let me = staff.get("/api/auth/me").await.expect(200);
     assert_eq!(logged["processedBy"], me["id"]);
-    // Whoever says so again changes nothing.
+    // Processing it again changes nothing.
     let admin = app.admin("admin").await;
     let again = admin.patch(PATH, note(true)).await.expect(200);
     assert_eq!(again, logged);
@@ -86,9 +86,9 @@ async fn invalid_filters_and_unknown_messages_are_rejected() {
         let field = query.split('=').next().unwrap();
         assert!(body["details"][field].is_array(), "{query}");
     }
-    let nobodys = json!({ "id": uuid::Uuid::nil(), "processed": true });
+    let unknown = json!({ "id": uuid::Uuid::nil(), "processed": true });
     staff
-        .patch(PATH, nobodys)
+        .patch(PATH, unknown)
         .await
         .expect_code(404, "not_found");
 }

@@ -8,7 +8,7 @@ use crate::harness::{Settings, TestApp};
 
 const PATH: &str = "/api/admin/dashboard";
 
-/// Moves the clock to a time.
+/// Sets the clock to this time.
 fn set_clock(app: &TestApp, time: &str) {
     let time: DateTime<Utc> = time.parse().unwrap();
     let clock = app.app.clock();
@@ -19,7 +19,7 @@ fn set_clock(app: &TestApp, time: &str) {
 async fn today_follows_the_studios_time_zone_on_a_day_of_twenty_five_hours() {
     let app = TestApp::start().await;
     let staff = app.staff("sofia").await;
-    // The clocks of Denver go back on this Sunday.
+    // In Denver the clocks go back on this Sunday.
     let early = insert_class(&app, "Early", "2027-11-07T06:00Z", 4).await;
     let late = insert_class(&app, "Late", "2027-11-08T06:59Z", 6).await;
     insert_class(&app, "Tomorrow", "2027-11-08T07:00Z", 4).await;
@@ -99,7 +99,8 @@ async fn open_refunds_and_messages_of_any_age_are_counted() {
     assert_eq!(today["contactsUnprocessed"], 2);
     assert_eq!(today["occupancyRate"], json!(null));
     assert_eq!(today["classes"], json!([]));
-    // Three with a booking, and Sofia; her session of before signing in has ended.
+    // The three members with a booking, and Sofia. Her first session ended when
+    // she signed in again.
     assert_eq!(today["members"], 4);
     assert_eq!(today["activeSessions"], 1);
     assert_eq!(today["signUps"], 1);

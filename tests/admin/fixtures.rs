@@ -1,12 +1,11 @@
-//! Rows of a small studio, each at a time of its own, for figures to be
-//! checked against.
+//! Inserts rows with chosen times, to check reports against.
 
 use uuid::Uuid;
 
 use crate::harness::TestApp;
 
-/// A class of this type; each has an instructor and a room of its own.
-pub async fn insert_class(app: &TestApp, class_type: &str, starts: &str, places: i32) -> Uuid {
+/// Inserts a class of this type, with its own instructor and room.
+pub async fn insert_class(app: &TestApp, class_type: &str, starts: &str, spots: i32) -> Uuid {
     let id = Uuid::now_v7();
     let class_type = class_type.replace('\'', "''");
     app.sql(&format!(
@@ -18,14 +17,14 @@ pub async fn insert_class(app: &TestApp, class_type: &str, starts: &str, places:
         )
         insert into scheduled_classes (id, class_type_id, instructor_id, title, start_time, end_time,
             max_participants, room)
-        select '{id}', type.id, instructor.id, '{class_type}', t, t + interval '1 hour', {places}, 'Room {id}'
+        select '{id}', type.id, instructor.id, '{class_type}', t, t + interval '1 hour', {spots}, 'Room {id}'
         from instructor, type, (select timestamptz '{starts}' as t) start"
     ))
     .await;
     id
 }
 
-/// A booking of somebody who has been a member for long.
+/// Inserts a booking of a long-standing member.
 pub async fn insert_booking(app: &TestApp, class: Uuid, status: &str, made: &str) -> Uuid {
     let id = Uuid::now_v7();
     app.sql(&format!(
@@ -43,7 +42,7 @@ pub async fn insert_booking(app: &TestApp, class: Uuid, status: &str, made: &str
     id
 }
 
-/// Gives a booking up.
+/// Cancels a booking.
 pub async fn cancel_booking(app: &TestApp, booking: Uuid, at: &str, late: bool) {
     app.sql(&format!(
         "update bookings set status = 'cancelled', waitlist_position = null, cancelled_at = '{at}', late_cancellation = {late}
@@ -52,7 +51,7 @@ pub async fn cancel_booking(app: &TestApp, booking: Uuid, at: &str, late: bool) 
     .await;
 }
 
-/// A payment that was made, and given back if that has a time.
+/// Inserts a payment; it is refunded if `refunded` is a time.
 pub async fn insert_payment(
     app: &TestApp,
     booking: Uuid,

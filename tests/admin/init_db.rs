@@ -1,4 +1,4 @@
-//! `api/admin/init-db.rs`, and the migrations behind it.
+//! `api/admin/init-db.rs`, and the migrations that it applies.
 
 use std::collections::BTreeSet;
 
@@ -92,7 +92,7 @@ async fn every_foreign_key_has_an_index() {
     let database = empty_database().await;
     let mut client = connect(&database).await;
     migrations::up(&mut client).await.unwrap();
-    let bare = client
+    let unindexed = client
         .query(
             "select conrelid::regclass::text || ' ' || conname from pg_constraint c
             where contype = 'f' and not exists (
@@ -102,11 +102,12 @@ async fn every_foreign_key_has_an_index() {
         )
         .await
         .unwrap();
-    let bare: Vec<String> = bare.iter().map(|row| row.get(0)).collect();
-    assert!(bare.is_empty(), "{bare:?}");
+    let unindexed: Vec<String> = unindexed.iter().map(|row| row.get(0)).collect();
+    assert!(unindexed.is_empty(), "{unindexed:?}");
 }
 
-/// Everything that the catalogue knows of the schema, a line each.
+/// Returns the columns, indexes, constraints, triggers and functions of the
+/// schema, one per line.
 async fn schema(client: &Client) -> BTreeSet<String> {
     let lines = "
         select 'column ' || table_name || '.' || column_name || ' ' || data_type || ' '

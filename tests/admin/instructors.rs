@@ -1,9 +1,9 @@
-//! Instructors, as staff look after them.
+//! `api/admin/instructors.rs`
 
 use chrono::TimeDelta;
 use serde_json::{Value, json};
 
-use super::assert_refuses_only;
+use super::assert_rejects_only;
 use crate::classes::{create_class_at, create_class_type, get_ok, values_of};
 use crate::harness::TestApp;
 
@@ -51,7 +51,7 @@ async fn an_instructor_is_created_with_every_field() {
     }
     let list = staff.get(INSTRUCTORS).await.expect(200);
     assert_eq!(list["items"], json!([entered]));
-    // With what may be left out left out.
+    // Optional fields have defaults.
     let plain = staff
         .post(INSTRUCTORS, json!({ "name": "Leo" }))
         .await
@@ -85,8 +85,8 @@ async fn omitted_fields_keep_their_value_and_null_clears_them() {
     assert_eq!(changed["socialMediaLinks"], json!({}));
     assert_eq!(changed["specialties"], json!([]));
     assert_eq!(changed["name"], "Rosa");
-    let nobody = json!({ "id": "01a1fbec-f5a7-774d-993f-b6dedc6eb201", "name": "X" });
-    let response = staff.patch(INSTRUCTORS, nobody).await;
+    let unknown = json!({ "id": "01a1fbec-f5a7-774d-993f-b6dedc6eb201", "name": "X" });
+    let response = staff.patch(INSTRUCTORS, unknown).await;
     response.expect_code(404, "not_found");
 }
 
@@ -130,7 +130,7 @@ async fn invalid_values_are_rejected_field_by_field() {
             staff.post(INSTRUCTORS, new).await,
             staff.patch(INSTRUCTORS, change).await,
         ] {
-            assert_refuses_only(&response, field);
+            assert_rejects_only(&response, field);
         }
     }
     assert_eq!(app.count("select count(*) from instructors").await, 1);
@@ -157,7 +157,7 @@ async fn a_retired_instructor_keeps_their_scheduled_classes() {
     }
     let after = get_ok(&visitor, &details).await;
     assert_eq!(after["instructors"], json!([]));
-    // The class itself is theirs until somebody takes it over.
+    // Scheduled classes keep their instructor.
     assert_eq!(
         after["upcomingClasses"][0]["instructor"]["name"],
         "Teacher of Salsa"
@@ -169,8 +169,8 @@ async fn a_retired_instructor_keeps_their_scheduled_classes() {
     assert_eq!(values_of(&retired, "name"), ["Teacher of Salsa"]);
     let back = json!({ "id": salsa.instructor, "isActive": true });
     staff.patch(INSTRUCTORS, back).await.expect(200);
-    let nobody = format!("{INSTRUCTORS}?id=01a1fbec-f5a7-774d-993f-b6dedc6eb201");
-    staff.delete(&nobody).await.expect_code(404, "not_found");
+    let unknown = format!("{INSTRUCTORS}?id=01a1fbec-f5a7-774d-993f-b6dedc6eb201");
+    staff.delete(&unknown).await.expect_code(404, "not_found");
     staff
         .delete(INSTRUCTORS)
         .await

@@ -1,4 +1,4 @@
-//! The timetable, as staff look after it.
+//! `api/admin/schedule.rs`: weekly classes and their occurrences.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::future::join_all;
@@ -23,14 +23,14 @@ impl Studio {
         Self::open_in("America/Denver", None).await
     }
 
-    /// In this zone; the clocks of its functions show this.
+    /// Opens a studio in this time zone, with the application's clock set to `now`.
     async fn open_in(zone: &str, now: Option<&str>) -> Self {
         let app = TestApp::start_with(Settings::default().with("STUDIO_TIMEZONE", zone)).await;
         let staff = app.staff("sofia").await;
         if let Some(now) = now {
             let now: DateTime<Utc> = now.parse().unwrap();
             let passed = now - app.app.clock().now();
-            // Sessions live by Postgres' clock, classes by the functions'.
+            // Sessions use Postgres' clock, classes the application's.
             app.app.clock().advance(passed);
         }
         let [class_type, first, second] = [(); 3].map(|()| Uuid::now_v7());
@@ -51,7 +51,7 @@ impl Studio {
         }
     }
 
-    /// A weekly class of the first instructor in the blue room.
+    /// Returns a weekly class of the first instructor in the blue room.
     fn weekly_class(&self, day: u32, time: &str) -> Value {
         json!({ "pattern": {
             "classTypeId": self.class_type,
@@ -63,7 +63,7 @@ impl Studio {
         }})
     }
 
-    /// A class of the first instructor in the blue room, so many days ahead.
+    /// Returns an occurrence of the first instructor in the blue room, `days` ahead.
     fn occurrence(&self, days: i64, time: &str) -> Value {
         let date = (self.app.app.clock().now() + TimeDelta::days(days)).date_naive();
         json!({ "occurrence": {
@@ -84,7 +84,8 @@ impl Studio {
         entered["occurrenceId"].as_str().unwrap().parse().unwrap()
     }
 
-    /// Five hours before the class of a booking begins.
+    /// Sets the clock to five hours before the class of a booking starts, when a
+    /// cancellation is late.
     fn advance_to_late(&self, booking: &Value) {
         let start = booking["class"]["startTime"].as_str().unwrap();
         let start: DateTime<Utc> = start.parse().unwrap();
@@ -99,7 +100,8 @@ impl Studio {
             .await
     }
 
-    /// Local date and time of each class, with its start, from the public timetable.
+    /// Returns the local date, local time and start of each class in the public
+    /// schedule.
     async fn timetable(&self, from: &str, to: &str) -> Vec<[String; 3]> {
         let path = format!("/api/classes/schedule?from={from}&to={to}");
         let response = self.app.visitor().get(&path).await.expect(200);
@@ -330,7 +332,7 @@ async fn cancelling_a_class_cancels_and_notifies_every_booking() {
         booking["id"].as_str().unwrap()
     ))
     .await;
-    // Late for a member; the studio is never late.
+    // It is late for members, but not for the studio.
     studio.advance_to_late(&booking);
     let path = format!("{PATH}?occurrenceId={class}&reason=The%20floor%20is%20wet");
     let outcome = studio.staff.delete(&path).await.expect(200);

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::harness::{PASSWORD, TestApp, TestClient, wait_until};
 
-/// The kinds of a page, newest first.
+/// Returns the kinds of the events on a page, newest first.
 async fn kinds(admin: &TestClient, query: &str) -> Vec<String> {
     let path = format!("/api/admin/security-events?{query}");
     let page = admin.get(&path).await.expect(200);
@@ -50,7 +50,7 @@ async fn events_are_found_by_kind_member_and_ip_address() {
     for kind in ["signed_up", "sign_in_failed", "password_changed"] {
         assert!(of_ana.iter().any(|one| one == kind), "{of_ana:?}");
     }
-    // Nothing that was typed is in it.
+    // No password is logged.
     let all = admin.get("/api/admin/security-events").await.text;
     assert!(!all.contains(PASSWORD) && !all.contains("guess"));
     ana.get("/api/admin/security-events")
@@ -84,7 +84,7 @@ async fn paging_returns_every_event_once() {
         };
         path = format!("/api/admin/security-events?kind=signed_in&limit=3&cursor={cursor}");
     }
-    // With the administrator's own.
+    // Seven, and the administrator's own sign-in.
     assert_eq!(seen.len(), 8);
     seen.sort_by_key(Value::to_string);
     seen.dedup();

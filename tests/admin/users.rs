@@ -15,9 +15,9 @@ async fn update(admin: &TestClient, id: &Value, mut fields: Value) -> TestRespon
     admin.patch(PATH, fields).await
 }
 
-/// The addresses that a question finds, without their domain, in order.
-async fn search(admin: &TestClient, question: &str) -> Vec<String> {
-    let response = admin.get(&format!("{PATH}?{question}")).await.expect(200);
+/// Returns the local parts of the emails that a query finds, in order.
+async fn search(admin: &TestClient, query: &str) -> Vec<String> {
+    let response = admin.get(&format!("{PATH}?{query}")).await.expect(200);
     let emails = response["items"].as_array().unwrap().iter();
     let name = |item: &Value| {
         item["email"]
@@ -76,12 +76,12 @@ async fn members_are_found_by_any_part_of_their_email_or_name() {
         ["three_x", "one"]
     );
     assert_eq!(search(&admin, "search=").await.len(), 4);
-    for (question, field) in [
+    for (query, field) in [
         ("role=owner", "role"),
         ("active=yes", "active"),
         ("search=%00", "search"),
     ] {
-        let refused = admin.get(&format!("{PATH}?{question}")).await;
+        let refused = admin.get(&format!("{PATH}?{query}")).await;
         let refused = refused.expect_code(400, "validation_failed");
         assert!(refused["details"][field].is_array(), "{refused}");
     }
@@ -180,7 +180,7 @@ async fn two_administrators_who_remove_each_other_concurrently_leave_one() {
         let app = TestApp::start().await;
         let (one, two) = (app.admin("one").await, app.admin("two").await);
         let ids = (id_of(&one).await, id_of(&two).await);
-        // Both have got past the door before either has begun.
+        // Both requests pass the first authorization before either runs.
         let held = app.hold_locks("select from users for update").await;
         let (first, second) = (one.copy(), two.copy());
         let both_fields = (fields.clone(), fields);
@@ -284,7 +284,7 @@ async fn an_administrator_can_unlock_a_rate_limited_member() {
         .expect(200);
     assert_eq!(changed["lockedUntil"], json!(null));
     ana.sign_in_as("ana").await.expect(200);
-    // It was about her alone.
+    // Another member stays locked out.
     luis.sign_in_as("luis").await.expect(429);
 }
 

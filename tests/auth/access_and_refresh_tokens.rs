@@ -1,5 +1,4 @@
-//! Access and refresh tokens: `api/auth/refresh.rs`, `mode: "token"`, and the
-//! scenarios of the earlier account platform.
+//! Access and refresh tokens: `api/auth/refresh.rs` and `mode: "token"`.
 
 use reqwest::Method;
 use reqwest::header::{AUTHORIZATION, USER_AGENT};
@@ -7,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::harness::{PASSWORD, TestApp, TestClient, TestResponse, wait_until};
 
-/// A program of Ana's, and its tokens.
+/// An API client of Ana's, with its tokens.
 struct ApiClient {
     person: TestClient,
     access: String,
@@ -24,7 +23,7 @@ impl ApiClient {
         }
     }
 
-    /// Signs in as a member that there is.
+    /// Signs in as an existing member.
     async fn sign_in(app: &TestApp) -> Self {
         let person = app.visitor();
         let form = json!({ "email": "ana@example.com", "password": PASSWORD, "mode": "token" });
@@ -61,21 +60,22 @@ async fn an_api_client_signs_in_with_tokens_and_gets_no_cookie() {
     assert!(response.header("set-cookie").is_none());
     assert_eq!(body["expiresIn"], 900);
     assert_eq!(body["user"]["email"], "ana@example.com");
-    let program = ApiClient::new(person, &body);
-    let session = program
+    let client = ApiClient::new(person, &body);
+    let session = client
         .call(Method::GET, "/api/auth/session")
         .await
         .expect(200);
-    let month =
+    let days =
         day_number(&session["session"]["expiresAt"]) - day_number(&session["session"]["createdAt"]);
-    assert_eq!(month, 30);
-    // A write needs no `Origin`: no page adds this header by itself.
-    let request = program.person.request(Method::PATCH, "/api/auth/me");
+    assert_eq!(days, 30);
+    // A write with a bearer token needs no `Origin`, since browsers do not add
+    // that header by themselves.
+    let request = client.person.request(Method::PATCH, "/api/auth/me");
     let request = request
-        .header(AUTHORIZATION, format!("bearer {}", program.access))
+        .header(AUTHORIZATION, format!("bearer {}", client.access))
         .header("origin", "https://elsewhere.example")
         .json(&json!({ "phone": "+1 303 555 0100" }));
-    program.person.send(request).await.expect(200);
+    client.person.send(request).await.expect(200);
 }
 
 fn day_number(time: &Value) -> i64 {
@@ -98,7 +98,7 @@ async fn registration_and_sign_in_create_separate_sessions() {
     assert_eq!(list["items"].as_array().unwrap().len(), 2);
     let keys = "select count(*) from user_sessions where session_key = 'sid:' || id";
     assert_eq!(app.count(keys).await, 2);
-    // Signing out ends the one and not the other.
+    // Signing out ends one session and not the other.
     first
         .call(Method::POST, "/api/auth/logout")
         .await
@@ -117,12 +117,12 @@ async fn ending_all_sessions_ends_their_tokens() {
         ApiClient::sign_in(&app).await,
         ApiClient::sign_in(&app).await,
     );
-    // Both have a record in Redis.
+    // This writes a record of both to Redis.
     assert!(first.is_signed_in().await && second.is_signed_in().await);
     ana.delete("/api/sessions?scope=all").await.expect(200);
-    for program in [&first, &second] {
-        assert!(!program.is_signed_in().await);
-        let refused = refresh(&program.person, &program.refresh).await;
+    for client in [&first, &second] {
+        assert!(!client.is_signed_in().await);
+        let refused = refresh(&client.person, &client.refresh).await;
         refused.expect_code(401, "refresh_token_refused");
     }
     assert_eq!(app.count("select count(*) from refresh_tokens").await, 0);
@@ -132,8 +132,8 @@ async fn ending_all_sessions_ends_their_tokens() {
 async fn expired_sessions_are_cleaned_up_with_their_tokens() {
     let app = TestApp::start().await;
     app.member("ana").await;
-    let program = ApiClient::sign_in(&app).await;
-    refresh(&program.person, &program.refresh).await.expect(200);
+    let client = ApiClient::sign_in(&app).await;
+    refresh(&client.person, &client.refresh).await.expect(200);
     app.sql(
         "update user_sessions set absolute_expires_at = now() - interval '1 s',
         expires_at = now() - interval '1 s' where session_key like 'sid:%'",
@@ -148,21 +148,21 @@ async fn expired_sessions_are_cleaned_up_with_their_tokens() {
 async fn a_refresh_token_can_sign_out_after_the_access_token_has_expired() {
     let app = TestApp::start().await;
     app.member("ana").await;
-    let program = ApiClient::sign_in(&app).await;
+    let client = ApiClient::sign_in(&app).await;
     app.app.clock().advance(chrono::TimeDelta::minutes(16));
-    assert!(!program.is_signed_in().await);
-    let form = json!({ "refreshToken": program.refresh });
-    program
+    assert!(!client.is_signed_in().await);
+    let form = json!({ "refreshToken": client.refresh });
+    client
         .person
         .post("/api/auth/logout", form)
         .await
         .expect(200);
-    let refused = refresh(&program.person, &program.refresh).await;
+    let refused = refresh(&client.person, &client.refresh).await;
     refused.expect_code(401, "refresh_token_refused");
-    // Whoever was not signed in is answered alike.
+    // Unknown tokens get the same response.
     for token in ["", "nonsense", &"0".repeat(64)] {
         let form = json!({ "refreshToken": token });
-        program
+        client
             .person
             .post("/api/auth/logout", form)
             .await
@@ -174,27 +174,27 @@ async fn a_refresh_token_can_sign_out_after_the_access_token_has_expired() {
 async fn a_refresh_token_can_end_all_sessions() {
     let app = TestApp::start().await;
     let ana = app.member("ana").await;
-    let program = ApiClient::sign_in(&app).await;
-    let form = json!({ "refreshToken": program.refresh, "all": true });
+    let client = ApiClient::sign_in(&app).await;
+    let form = json!({ "refreshToken": client.refresh, "all": true });
     app.visitor()
         .post("/api/auth/logout", form)
         .await
         .expect(200);
-    assert!(!ana.is_signed_in().await && !program.is_signed_in().await);
+    assert!(!ana.is_signed_in().await && !client.is_signed_in().await);
 }
 
 #[tokio::test]
 async fn each_refresh_token_works_once_and_returns_its_successor() {
     let app = TestApp::start().await;
     app.member("ana").await;
-    let mut program = ApiClient::sign_in(&app).await;
+    let mut client = ApiClient::sign_in(&app).await;
     for _ in 0..3 {
-        let before = program.refresh.clone();
-        let tokens = refresh(&program.person, &before).await.expect(200);
+        let before = client.refresh.clone();
+        let tokens = refresh(&client.person, &before).await.expect(200);
         assert_eq!(tokens["user"]["email"], "ana@example.com");
-        program = ApiClient::new(program.person, &tokens);
-        assert_ne!(program.refresh, before);
-        assert!(program.is_signed_in().await);
+        client = ApiClient::new(client.person, &tokens);
+        assert_ne!(client.refresh, before);
+        assert!(client.is_signed_in().await);
     }
     let live = "select count(*) from refresh_tokens where replaced_at is null";
     assert_eq!(app.count(live).await, 1);
@@ -214,7 +214,7 @@ async fn a_replayed_refresh_token_ends_the_family_and_its_access_tokens() {
     let tokens = refresh(&stolen.person, &stolen.refresh).await.expect(200);
     let next = ApiClient::new(stolen.person.copy(), &tokens);
     assert!(next.is_signed_in().await);
-    // Long after, not within the grace for an answer that was lost.
+    // The grace period for lost responses is over.
     app.sql("update refresh_tokens set replaced_at = replaced_at - interval '11 s'")
         .await;
     let refused = refresh(&stolen.person, &stolen.refresh).await;
@@ -236,17 +236,17 @@ async fn a_replayed_refresh_token_ends_the_family_and_its_access_tokens() {
 async fn a_lost_response_is_repeated_only_for_the_same_client() {
     let app = TestApp::start().await;
     app.member("ana").await;
-    let program = ApiClient::sign_in(&app).await;
-    let first = refresh(&program.person, &program.refresh).await.expect(200);
-    let again = refresh(&program.person, &program.refresh).await.expect(200);
+    let client = ApiClient::sign_in(&app).await;
+    let first = refresh(&client.person, &client.refresh).await.expect(200);
+    let again = refresh(&client.person, &client.refresh).await.expect(200);
     assert_eq!(first["refreshToken"], again["refreshToken"]);
-    // Another program, within the same ten seconds, has stolen it.
-    let form = json!({ "refreshToken": program.refresh });
-    let request = program.person.request(Method::POST, "/api/auth/refresh");
+    // Another client sends it within the same ten seconds.
+    let form = json!({ "refreshToken": client.refresh });
+    let request = client.person.request(Method::POST, "/api/auth/refresh");
     let request = request.header(USER_AGENT, "thief/1.0").json(&form);
-    let refused = program.person.send(request).await;
+    let refused = client.person.send(request).await;
     refused.expect_code(401, "refresh_token_refused");
-    let after = ApiClient::new(program.person.copy(), &again);
+    let after = ApiClient::new(client.person.copy(), &again);
     assert!(!after.is_signed_in().await);
 }
 
@@ -254,11 +254,11 @@ async fn a_lost_response_is_repeated_only_for_the_same_client() {
 async fn the_grace_period_ends_when_the_successor_is_used() {
     let app = TestApp::start().await;
     app.member("ana").await;
-    let program = ApiClient::sign_in(&app).await;
-    let next = refresh(&program.person, &program.refresh).await.expect(200);
-    let next = ApiClient::new(program.person.copy(), &next);
+    let client = ApiClient::sign_in(&app).await;
+    let next = refresh(&client.person, &client.refresh).await.expect(200);
+    let next = ApiClient::new(client.person.copy(), &next);
     refresh(&next.person, &next.refresh).await.expect(200);
-    let refused = refresh(&program.person, &program.refresh).await;
+    let refused = refresh(&client.person, &client.refresh).await;
     refused.expect_code(401, "refresh_token_refused");
     assert_eq!(app.count("select count(*) from refresh_tokens").await, 0);
 }
@@ -267,10 +267,10 @@ async fn the_grace_period_ends_when_the_successor_is_used() {
 async fn sixty_four_concurrent_refreshes_create_one_successor() {
     let app = TestApp::start().await;
     app.member("ana").await;
-    let program = ApiClient::sign_in(&app).await;
+    let client = ApiClient::sign_in(&app).await;
     let tries: Vec<_> = (0..64)
         .map(|_| {
-            let (person, token) = (program.person.copy(), program.refresh.clone());
+            let (person, token) = (client.person.copy(), client.refresh.clone());
             tokio::spawn(async move { refresh(&person, &token).await })
         })
         .collect();
@@ -288,12 +288,12 @@ async fn sixty_four_concurrent_refreshes_create_one_successor() {
 async fn a_refresh_token_family_has_an_absolute_expiry() {
     let app = TestApp::start().await;
     app.member("ana").await;
-    let program = ApiClient::sign_in(&app).await;
-    let next = refresh(&program.person, &program.refresh).await.expect(200);
+    let client = ApiClient::sign_in(&app).await;
+    let next = refresh(&client.person, &client.refresh).await.expect(200);
     let ends = "select count(distinct r.expires_at) from refresh_tokens r
         join user_sessions s on s.id = r.session_id and s.absolute_expires_at = r.expires_at";
     assert_eq!(app.count(ends).await, 1);
-    // The thirty days have passed, but for the clean-up.
+    // The thirty days have passed, and the clean-up has not run yet.
     app.sql(
         "update user_sessions set created_at = created_at - interval '30 days',
             expires_at = now(), absolute_expires_at = now() where session_key like 'sid:%'",
@@ -301,7 +301,7 @@ async fn a_refresh_token_family_has_an_absolute_expiry() {
     .await;
     app.sql("update refresh_tokens set expires_at = now()")
         .await;
-    let next = ApiClient::new(program.person, &next);
+    let next = ApiClient::new(client.person, &next);
     let refused = refresh(&next.person, &next.refresh).await;
     refused.expect_code(401, "refresh_token_refused");
 }
@@ -312,15 +312,15 @@ async fn a_revocation_wins_over_a_concurrent_refresh() {
     let ana = app.member("ana").await;
     for _ in 0..20 {
         ana.sign_in_as("ana").await.expect(200);
-        let program = ApiClient::sign_in(&app).await;
+        let client = ApiClient::sign_in(&app).await;
         let (refreshed, revoked) = tokio::join!(
-            refresh(&program.person, &program.refresh),
+            refresh(&client.person, &client.refresh),
             ana.delete("/api/sessions?scope=all"),
         );
         revoked.expect(200);
         assert!(matches!(refreshed.status, 200 | 401), "{refreshed:?}");
         if refreshed.status == 200 {
-            let next = ApiClient::new(program.person, &refreshed.expect(200));
+            let next = ApiClient::new(client.person, &refreshed.expect(200));
             assert!(!next.is_signed_in().await);
             refresh(&next.person, &next.refresh).await.expect(401);
         }
@@ -332,35 +332,38 @@ async fn a_revocation_wins_over_a_concurrent_refresh() {
 async fn an_access_token_ends_after_fifteen_minutes_or_with_its_session() {
     let app = TestApp::start().await;
     let ana = app.member("ana").await;
-    let program = ApiClient::sign_in(&app).await;
-    assert!(program.is_signed_in().await);
+    let client = ApiClient::sign_in(&app).await;
+    assert!(client.is_signed_in().await);
     let list = ana.get("/api/sessions").await.expect(200);
     let items = list["items"].as_array().unwrap();
     let other = items.iter().find(|one| one["current"] == false).unwrap();
     let path = format!("/api/sessions/{}", other["id"].as_str().unwrap());
     ana.delete(&path).await.expect(200);
-    assert!(!program.is_signed_in().await);
-    let program = ApiClient::sign_in(&app).await;
+    assert!(!client.is_signed_in().await);
+    let client = ApiClient::sign_in(&app).await;
     app.app.clock().advance(chrono::TimeDelta::minutes(15));
-    assert!(program.is_signed_in().await, "five seconds of leeway");
+    assert!(
+        client.is_signed_in().await,
+        "within the five seconds of leeway"
+    );
     app.app.clock().advance(chrono::TimeDelta::seconds(6));
-    assert!(!program.is_signed_in().await);
+    assert!(!client.is_signed_in().await);
 }
 
 #[tokio::test]
 async fn a_forged_token_is_rejected_without_touching_a_store() {
     let app = TestApp::start().await;
     let ana = app.member("ana").await;
-    let program = ApiClient::sign_in(&app).await;
-    // A token and a cookie: it is judged by the token alone.
+    let client = ApiClient::sign_in(&app).await;
+    // With a token and a cookie, only the token counts.
     let request = ana.request(Method::GET, "/api/auth/session");
-    let request = request.header(AUTHORIZATION, format!("Bearer {}x", program.access));
+    let request = request.header(AUTHORIZATION, format!("Bearer {}x", client.access));
     let response = ana.send(request).await;
     response.expect_code(401, "not_signed_in");
     assert!(response.header("set-cookie").is_none());
     assert!(ana.is_signed_in().await);
     let kept = app.redis.command(&["DBSIZE"]).await.unwrap();
-    for forged in ["", "x", "a.b.c", "Bearer", &program.refresh] {
+    for forged in ["", "x", "a.b.c", "Bearer", &client.refresh] {
         let request = app.visitor().request(Method::GET, "/api/auth/session");
         let request = request.header(AUTHORIZATION, format!("Bearer {forged}"));
         ana.copy().send(request).await.expect(401);
@@ -372,10 +375,10 @@ async fn a_forged_token_is_rejected_without_touching_a_store() {
 async fn cookie_and_token_credentials_are_not_interchangeable() {
     let app = TestApp::start().await;
     let ana = app.member("ana").await;
-    let program = ApiClient::sign_in(&app).await;
-    // The hash of the refresh token is no cookie, and its own text is none.
+    let client = ApiClient::sign_in(&app).await;
+    // Neither the refresh token nor the access token works as a cookie.
     let cookie = ana.cookie().unwrap();
-    for value in [&program.refresh, &program.access] {
+    for value in [&client.refresh, &client.access] {
         *ana.cookie.lock().unwrap() = Some(format!("__Host-sabor_session={value}"));
         assert!(!ana.is_signed_in().await);
     }
@@ -389,14 +392,14 @@ async fn cookie_and_token_credentials_are_not_interchangeable() {
 async fn the_database_contains_no_usable_refresh_token() {
     let app = TestApp::start().await;
     app.member("ana").await;
-    let program = ApiClient::sign_in(&app).await;
-    let next = refresh(&program.person, &program.refresh).await.expect(200);
+    let client = ApiClient::sign_in(&app).await;
+    let next = refresh(&client.person, &client.refresh).await.expect(200);
     let rows = app
         .sql("select row_to_json(t)::text from refresh_tokens t")
         .await;
     for row in rows {
         let text: String = row.get(0);
-        for token in [&program.refresh, next["refreshToken"].as_str().unwrap()] {
+        for token in [&client.refresh, next["refreshToken"].as_str().unwrap()] {
             assert!(!text.contains(token));
         }
     }
@@ -406,16 +409,16 @@ async fn the_database_contains_no_usable_refresh_token() {
 async fn the_library_finds_a_session_by_its_refresh_token() {
     let app = TestApp::start().await;
     app.member("ana").await;
-    let program = ApiClient::sign_in(&app).await;
+    let client = ApiClient::sign_in(&app).await;
     let sessions = app.app.sessions();
-    let token = sabor::session::Token::parse(&program.refresh).unwrap();
+    let token = sabor::session::Token::parse(&client.refresh).unwrap();
     let found = sessions
         .find_by_refresh_token(&token)
         .await
         .unwrap()
         .unwrap();
     assert_eq!(found.user.unwrap().email, "ana@example.com");
-    refresh(&program.person, &program.refresh).await.expect(200);
+    refresh(&client.person, &client.refresh).await.expect(200);
     assert!(
         sessions
             .find_by_refresh_token(&token)

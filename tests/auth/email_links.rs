@@ -1,5 +1,5 @@
 //! Links in mails: `api/auth/forgot-password.rs`, `reset-password.rs`,
-//! `verify-email.rs`, `change-email.rs`.
+//! `verify-email.rs` and `change-email.rs`.
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -25,7 +25,7 @@ async fn verify_email(person: &TestClient, token: &str) -> TestResponse {
     person.post("/api/auth/verify-email", form).await
 }
 
-/// A link to a new password for Ana, as it was mailed.
+/// Requests a password reset for Ana; returns the token from the mail.
 async fn reset_token(app: &TestApp) -> String {
     request_reset(&app.visitor(), "ana@example.com")
         .await
@@ -144,7 +144,7 @@ async fn a_verification_link_works_once_for_a_day_and_a_newer_link_replaces_it()
     let seen = ana.get("/api/auth/session").await.expect(200);
     assert_eq!(seen["user"]["emailVerified"], false);
     verify_email(&app.visitor(), &newer).await.expect(200);
-    // Every session shows it at once.
+    // Every session shows it immediately.
     let seen = ana.get("/api/auth/session").await.expect(200);
     assert_eq!(seen["user"]["emailVerified"], true);
     verify_email(&app.visitor(), &newer)
@@ -174,7 +174,7 @@ async fn of_sixty_four_concurrent_redemptions_one_succeeds() {
     }
     statuses.sort_unstable();
     assert_eq!(statuses, [vec![200], vec![400; 63]].concat());
-    // So too of eight who each bring another password: each is hashed first.
+    // The same holds for eight resets with different passwords, each hashed first.
     let link = reset_token(&app).await;
     let tries: Vec<_> = (0..8)
         .map(|number| {
@@ -214,7 +214,7 @@ async fn get_head_and_rejected_passwords_do_not_consume_a_link() {
         let body = reset_password(&visitor, &link, bad).await.expect(400);
         assert!(body["details"]["newPassword"].is_array(), "{body}");
     }
-    // Nor is it good for anything else.
+    // A reset token does not verify an address.
     verify_email(&visitor, &link)
         .await
         .expect_code(400, "link_ended");
@@ -294,16 +294,16 @@ async fn a_password_change_invalidates_earlier_links() {
 
 #[tokio::test]
 async fn a_pending_email_change_ends_when_all_sessions_end() {
-    for way in ["reset", "password", "sessions"] {
+    for cause in ["reset", "password", "sessions"] {
         let app = TestApp::start().await;
         let ana = app.member("ana").await;
-        // Whoever has her password asks for a change, and waits.
+        // A thief who knows the password requests a change of address.
         let thief = app.visitor();
         thief.sign_in_as("ana").await.expect(200);
         let form = json!({ "newEmail": "thief@example.com", "currentPassword": PASSWORD });
         thief.post("/api/auth/change-email", form).await.expect(202);
         let link = app.mailed_token("verify_email", "thief@example.com").await;
-        match way {
+        match cause {
             "reset" => {
                 let reset_link = reset_token(&app).await;
                 reset_password(&ana, &reset_link, NEW).await.expect(200);
@@ -320,7 +320,7 @@ async fn a_pending_email_change_ends_when_all_sessions_end() {
             .await
             .expect_code(400, "link_ended");
         let kept = "select count(*) from users where email = 'ana@example.com'";
-        assert_eq!(app.count(kept).await, 1, "{way}");
+        assert_eq!(app.count(kept).await, 1, "{cause}");
     }
 }
 
@@ -328,13 +328,13 @@ async fn a_pending_email_change_ends_when_all_sessions_end() {
 async fn a_reset_by_the_owner_removes_identities_linked_by_a_stranger() {
     let app = TestApp::start().await;
     app.member("ana").await;
-    // A stranger did, and linked a provider of their own.
+    // A stranger registered Ana's address and linked their own provider.
     app.sql(
         "insert into user_identities (id, user_id, provider, subject)
         select gen_random_uuid(), id, 'google', '7' from users",
     )
     .await;
-    // Its owner has confirmed the address meanwhile, as the mail asked for.
+    // The owner has confirmed the address in the meantime.
     let link = app.mailed_token("verify_email", "ana@example.com").await;
     verify_email(&app.visitor(), &link).await.expect(200);
     let link = reset_token(&app).await;
@@ -357,7 +357,7 @@ async fn requesting_a_taken_address_replaces_an_earlier_request() {
     ask("first@example.com").await.expect(202);
     let link = app.mailed_token("verify_email", "first@example.com").await;
     ask("luis@example.com").await.expect(202);
-    // As after any newer one.
+    // The earlier link is invalid, as after any newer request.
     verify_email(&ana, &link)
         .await
         .expect_code(400, "link_ended");
@@ -397,7 +397,7 @@ async fn an_email_changes_on_confirmation_and_the_old_address_is_notified() {
     ask("ana@example.com", PASSWORD).await.expect(400);
     ask("nonsense", PASSWORD).await.expect(400);
     ask("Anita@Example.com", PASSWORD).await.expect(202);
-    // Not yet.
+    // The address has not changed yet.
     let seen = ana.get("/api/auth/session").await.expect(200);
     assert_eq!(seen["user"]["email"], "ana@example.com");
     assert_eq!(app.mail_count("email_change_asked").await, 1);
@@ -409,7 +409,7 @@ async fn an_email_changes_on_confirmation_and_the_old_address_is_notified() {
     let told = "select count(*) from mail_outbox
         where kind = 'email_changed' and recipient = 'ana@example.com'";
     assert_eq!(app.count(told).await, 1);
-    // What had been mailed to the old address leads nowhere.
+    // A link mailed to the old address is invalid.
     reset_password(&app.visitor(), &link_of_old, NEW)
         .await
         .expect_code(400, "link_ended");
@@ -426,7 +426,7 @@ async fn only_the_owner_learns_that_an_address_is_taken() {
     let told = "select count(*) from mail_outbox
         where kind = 'account_exists' and recipient = 'luis@example.com'";
     assert_eq!(app.count(told).await, 1);
-    // Taken between the asking and the confirming.
+    // The address is taken between the request and the confirmation.
     let form = json!({ "newEmail": "new@example.com", "currentPassword": PASSWORD });
     ana.post("/api/auth/change-email", form).await.expect(202);
     let link = app.mailed_token("verify_email", "new@example.com").await;
@@ -447,12 +447,12 @@ async fn with_required_verification_nobody_signs_in_before_confirming() {
     let first = visitor.post("/api/auth/register", form.clone()).await;
     first.expect(202);
     assert_eq!(visitor.cookie(), None);
-    // Whether there is an account already is answered alike.
+    // The response is the same if the account exists.
     let again = app.visitor().post("/api/auth/register", form).await;
     assert_eq!((again.status, &again.text), (first.status, &first.text));
     assert_eq!(app.mail_count("account_exists").await, 1);
     assert_eq!(app.count("select count(*) from users").await, 1);
-    // The right password is told, and a link mailed again; a wrong one is not.
+    // Only the correct password gets the specific error and a new link.
     let before = app.mail_count("verify_email").await;
     visitor
         .sign_in("ana@example.com", "guess")

@@ -91,7 +91,7 @@ async fn in_development_the_cookie_works_over_plain_http() {
 async fn bcrypt_hashes_still_sign_in_and_are_replaced_by_argon2id() {
     let app = TestApp::start().await;
     app.member("ana").await;
-    // bcrypt, ten rounds, of "password of old".
+    // A bcrypt hash of "password of old" with cost 10.
     let old = bcrypt_of_old();
     app.sql(&format!("update users set password_hash = '{old}'"))
         .await;
@@ -196,7 +196,7 @@ async fn a_forged_demo_cookie_signs_nobody_in() {
         *forged.cookie.lock().unwrap() = Some(cookie);
         assert!(!forged.is_signed_in().await);
     }
-    // Nor does a later end under the signature of an earlier one.
+    // A later expiry under the signature of an earlier one is rejected too.
     let demo = app.visitor();
     demo.sign_in("demo@sabor.dev", "password123")
         .await
@@ -216,7 +216,7 @@ async fn a_demo_cookie_from_development_is_rejected_in_production() {
     demo.sign_in("demo@sabor.dev", "password123")
         .await
         .expect(200);
-    // The same secrets, as after a copy of the environment.
+    // The same secrets, as if the environment had been copied.
     let production = app.start_another_with(Settings::default()).await;
     let carried = demo.connected_to(&production);
     *carried.cookie.lock().unwrap() = demo.cookie().map(|cookie| format!("__Host-{cookie}"));
@@ -227,13 +227,13 @@ async fn a_demo_cookie_from_development_is_rejected_in_production() {
 async fn an_unknown_account_costs_a_password_hash_too() {
     let app = TestApp::start().await;
     let hasher = app.app.hasher();
-    // Whatever takes no turn on the hashing threads is answered at once.
+    // A verification that skips hashing would be ready at the first poll.
     let password = sabor::crypto::password::Password::typed("guess");
-    let mut verdict = std::pin::pin!(hasher.verify(password, None));
-    let mut at_once = std::task::Context::from_waker(std::task::Waker::noop());
-    assert!(verdict.as_mut().poll(&mut at_once).is_pending());
+    let mut verification = std::pin::pin!(hasher.verify(password, None));
+    let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+    assert!(verification.as_mut().poll(&mut context).is_pending());
     assert_eq!(
-        verdict.await.unwrap(),
+        verification.await.unwrap(),
         sabor::crypto::password::PasswordCheck::Wrong
     );
 }

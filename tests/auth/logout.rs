@@ -67,7 +67,7 @@ async fn signing_out_deletes_an_anonymous_session() {
 async fn other_sites_cannot_sign_anybody_in_or_out() {
     let app = TestApp::start().await;
     let ana = app.member("ana").await;
-    // A form of another site: browsers leave the cookie at home.
+    // A form on another site: browsers send it without the cookie.
     for path in ["/api/auth/logout", "/api/auth/login"] {
         let form = app.visitor().request(Method::POST, path);
         let form = form

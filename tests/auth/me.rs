@@ -23,7 +23,7 @@ async fn a_member_sees_and_changes_the_whole_profile() {
     assert_eq!(changed["name"], "Anita Reyes");
     assert_eq!(changed["medicalConditions"], "asma\nleve");
     assert_eq!(ana.get("/api/auth/me").await.expect(200), changed);
-    // What is left out stays; null empties.
+    // Omitted fields keep their value; null clears a field.
     let patch = json!({ "phone": null, "medicalConditions": "" });
     let changed = ana.patch("/api/auth/me", patch).await.expect(200);
     assert_eq!(changed["phone"], json!(null));

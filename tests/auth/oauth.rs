@@ -1,7 +1,7 @@
-//! `api/auth/oauth/`, `api/auth/identities.rs`, `api/auth/providers.rs`
+//! `api/auth/oauth/`, `api/auth/identities.rs` and `api/auth/providers.rs`.
 //!
-//! The provider `acme` is npm's `oidc-provider`. GitHub cannot be reached from
-//! here: it is a stand-in of ours, which answers as GitHub's documentation says.
+//! The provider `acme` is npm's `oidc-provider`. GitHub cannot run in a test:
+//! a stand-in responds as GitHub's documentation says.
 
 mod account_matching;
 mod authorization_flow;
@@ -14,7 +14,8 @@ use crate::harness::{OidcProvider, Settings, TestApp, TestClient, TestResponse};
 
 const START: &str = "/api/auth/oauth/acme";
 
-/// A provider and a deployment that offers it; `None` where it cannot be had.
+/// Starts a provider and a deployment that offers it. Returns `None` if the
+/// provider cannot be installed here.
 async fn start_with_provider() -> Option<(OidcProvider, TestApp)> {
     start_with_provider_and(|settings| settings).await
 }
@@ -35,14 +36,14 @@ fn ana_claims() -> Value {
     })
 }
 
-/// Where the browser is sent.
+/// Starts a sign-in; returns the address to which the browser is redirected.
 async fn start_sign_in(person: &TestClient, path: &str) -> String {
     let response = person.get(path).await;
     assert_eq!(response.status, 303, "{}", response.text);
     response.header("location").unwrap().to_owned()
 }
 
-/// The whole way: there, in as `sub`, and back.
+/// Signs in at the provider as `sub` and returns to the callback.
 async fn sign_in_via(
     oidc: &OidcProvider,
     person: &TestClient,
@@ -60,11 +61,11 @@ async fn sign_in(oidc: &OidcProvider, person: &TestClient, sub: &str) -> TestRes
 }
 
 #[track_caller]
-fn assert_redirects_to(response: &TestResponse, place: &str) {
+fn assert_redirects_to(response: &TestResponse, location: &str) {
     assert_eq!(response.status, 303, "{}", response.text);
     assert_eq!(
         response.header("location"),
-        Some(place),
+        Some(location),
         "{}",
         response.text
     );
@@ -82,7 +83,7 @@ async fn identity_count(app: &TestApp) -> i64 {
     app.count("select count(*) from user_identities").await
 }
 
-/// A member with a password, whose address has been confirmed.
+/// Registers a member whose email is verified.
 async fn verified_member(app: &TestApp, name: &str) -> TestClient {
     let member = app.member(name).await;
     app.sql(&format!(

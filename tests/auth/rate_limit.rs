@@ -1,17 +1,17 @@
-//! How often something may be tried: `lib/src/identity/rate_limit.rs`, counted by Redis, and
-//! by Postgres without it.
+//! Rate limits. Redis counts the attempts, or Postgres if there is no Redis.
 
 use serde_json::json;
 
 use crate::harness::{PASSWORD, Settings, TestApp, TestClient, TestResponse, wait_until};
 
-/// Once with Redis and once without.
+/// Starts an application with Redis and one without.
 async fn with_and_without_redis() -> [TestApp; 2] {
     let without = Settings::default().with("KV_REST_API_URL", "");
     [TestApp::start().await, TestApp::start_with(without).await]
 }
 
-/// The waits of all keys that begin so pass; how often there was one stays known.
+/// Ends the lockouts of all keys with this prefix. The number of earlier
+/// lockouts is kept.
 async fn end_lockout(app: &TestApp, key: &str) {
     let pattern = format!("throttle:{key}*");
     let keys = app.redis.command(&["KEYS", &pattern]).await.unwrap();
@@ -30,7 +30,7 @@ async fn try_wrong_password(person: &TestClient) -> TestResponse {
     person.copy().sign_in("ana@example.com", "guess").await
 }
 
-/// Guesses until there are no tries left; how long to wait, in seconds.
+/// Tries wrong passwords until the limit is reached; returns the seconds to wait.
 async fn exhaust_attempts(person: &TestClient) -> u64 {
     loop {
         let response = try_wrong_password(person).await;
@@ -59,7 +59,7 @@ async fn an_account_and_ip_address_have_five_attempts_per_minute_even_concurrent
         }
         statuses.sort_unstable();
         assert_eq!(statuses, [[401; 5].to_vec(), [429; 11].to_vec()].concat());
-        // Now not even the right one; but elsewhere nobody is locked out.
+        // Now even the correct password is rejected, but not from another address.
         let response = stranger.sign_in_as("ana").await;
         response.expect_code(429, "too_many_requests");
         let wait: u64 = response.header("retry-after").unwrap().parse().unwrap();
@@ -100,7 +100,7 @@ async fn no_lockout_is_longer_than_fifteen_minutes() {
         app.sql("update login_throttle set strikes = 12").await;
         let wait = exhaust_attempts(&stranger).await;
         assert!((890..=900).contains(&wait), "{wait}");
-        // Redis holds it for as long.
+        // Redis stores the lockout for as long.
         let other = try_wrong_password(&stranger).await;
         let left: u64 = other.header("retry-after").unwrap().parse().unwrap();
         assert!((890..=900).contains(&left), "{left}");
@@ -143,7 +143,7 @@ async fn a_known_device_is_not_locked_out_by_failures_elsewhere() {
     for app in with_and_without_redis().await {
         let ana = app.member("ana").await;
         ana.post("/api/auth/logout", json!({})).await.expect(200);
-        // Behind the same address as hers.
+        // The stranger has the same IP address as Ana.
         let stranger = ana.copy();
         stranger.jar.lock().unwrap().clear();
         exhaust_attempts(&stranger).await;
@@ -154,7 +154,7 @@ async fn a_known_device_is_not_locked_out_by_failures_elsewhere() {
         let response = stranger.sign_in_as("ana").await;
         response.expect_code(429, "too_many_requests");
         ana.sign_in_as("ana").await.expect(200);
-        // It has five tries of its own, and no more.
+        // The known device has five attempts of its own.
         ana.post("/api/auth/logout", json!({})).await.expect(200);
         for _ in 0..5 {
             try_wrong_password(&ana).await.expect(401);
@@ -170,16 +170,16 @@ async fn a_forged_device_cookie_gives_no_extra_attempts() {
     let stranger = app.visitor();
     let (name, mine) = ana.devices().remove(0);
     let (token, signature) = mine.split_once('.').unwrap();
-    let made_up = [
+    let forged = [
         format!("{}.{signature}", "0".repeat(64)),
         token.to_owned(),
-        // Good, and known to another account.
+        // A valid device cookie of another account.
         luis.devices().remove(0).1,
     ];
     for _ in 0..5 {
         try_wrong_password(&stranger).await.expect(401);
     }
-    for device in made_up {
+    for device in forged {
         stranger.jar.lock().unwrap().insert(name.clone(), device);
         try_wrong_password(&stranger).await.expect(429);
     }
@@ -241,7 +241,7 @@ async fn a_lockout_holds_when_redis_is_lost() {
     app.member("ana").await;
     let stranger = app.visitor();
     exhaust_attempts(&stranger).await;
-    // The wait is noted in Postgres as well: without Redis it still stands.
+    // The lockout is stored in Postgres too, so it holds without Redis.
     app.redis.flush().await.unwrap();
     let without = app
         .start_another_with(Settings::default().with("KV_REST_API_URL", ""))
@@ -265,7 +265,7 @@ async fn registration_and_mailed_links_are_limited_by_ip_address_and_by_account(
     let app = TestApp::start().await;
     let register = |email: &str| json!({ "email": email, "password": PASSWORD, "name": "Ana" });
     let forgot = |email: &str| json!({ "email": email });
-    // By account, from ever other addresses.
+    // By account, from changing IP addresses.
     for (path, form, tries) in [
         ("/api/auth/register", register("a@b.example"), 10),
         ("/api/auth/forgot-password", forgot("a@b.example"), 5),
@@ -278,7 +278,7 @@ async fn registration_and_mailed_links_are_limited_by_ip_address_and_by_account(
         response.expect_code(429, "too_many_requests");
         assert!(response.header("retry-after").is_some());
     }
-    // By address, for ever other accounts.
+    // By IP address, for changing accounts.
     let stranger = app.visitor();
     for number in 0..10 {
         let email = format!("c{number}@b.example");
@@ -287,7 +287,7 @@ async fn registration_and_mailed_links_are_limited_by_ip_address_and_by_account(
     }
     let response = stranger.post("/api/auth/forgot-password", forgot("c10@b.example"));
     response.await.expect(429);
-    // Nobody is mailed by us because a member names them.
+    // A member cannot make us send mail to many strangers.
     let ana = app.member("ana").await;
     let ask = |number: usize| {
         let new = format!("stranger{number}@b.example");

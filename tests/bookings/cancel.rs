@@ -1,4 +1,4 @@
-//! Giving a place up.
+//! `api/bookings/cancel.rs`
 
 use futures_util::future::join_all;
 use serde_json::json;
@@ -21,11 +21,11 @@ async fn cancelling_promotes_the_first_on_the_waitlist_and_notifies_both() {
     let cancelled = cancel(&ana, &booking).await.expect(200);
     assert_eq!(cancelled["status"], "cancelled");
     assert_eq!(cancelled["lateCancellation"], false);
-    let of = async |person: &crate::harness::TestClient| {
+    let booking_of = async |person: &crate::harness::TestClient| {
         person.get("/api/bookings/list").await.expect(200)["items"][0].clone()
     };
-    assert_eq!(of(&ben).await["status"], "booked");
-    assert_eq!(of(&eva).await["waitlistPosition"], 1);
+    assert_eq!(booking_of(&ben).await["status"], "booked");
+    assert_eq!(booking_of(&eva).await["waitlistPosition"], 1);
     let mails = app
         .sql(
             "select kind, recipient from mail_outbox where kind in
@@ -77,7 +77,7 @@ async fn leaving_the_waitlist_is_never_late() {
     let class = app
         .create_class_with(NewClass {
             starts_in: 3.0,
-            places: 1,
+            spots: 1,
             ..NewClass::default()
         })
         .await;
@@ -162,9 +162,12 @@ async fn closing_an_account_cancels_its_future_bookings() {
         for class in [first, second] {
             join_waitlist(&ben, class).await.expect(201);
         }
-        // Days ahead: a slip at the desk.
-        let slip = json!({ "bookingId": booking["id"], "action": "checkIn" });
-        admin.patch("/api/admin/bookings", slip).await.expect(200);
+        // Staff check her in days ahead by mistake.
+        let mistake = json!({ "bookingId": booking["id"], "action": "checkIn" });
+        admin
+            .patch("/api/admin/bookings", mistake)
+            .await
+            .expect(200);
         if by_admin {
             let id = ana.get("/api/auth/me").await.expect(200)["id"].clone();
             let change = json!({ "id": id, "isActive": false });

@@ -1,6 +1,5 @@
-//! Everybody at once: through the functions' own executables, as many
-//! processes as the platform would start, with the invariants looked at all
-//! the while.
+//! Many members at once, through several processes of the functions, while the
+//! invariants are checked.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -18,11 +17,11 @@ const CANCEL: &str = env!("CARGO_BIN_EXE_bookings-cancel");
 
 const AT_ONCE: usize = 64;
 
-/// A function in a process of its own; returns where it answers.
+/// Starts a function as its own process; returns its URL.
 async fn start_function(app: &TestApp, executable: &str) -> String {
     let mut function = app.start_function(executable).await;
     let url = function.url.clone();
-    // It tells the platform of each request; somebody has to listen.
+    // Someone has to read the messages to the platform.
     tokio::spawn(async move {
         loop {
             function.next_message().await;
@@ -31,7 +30,7 @@ async fn start_function(app: &TestApp, executable: &str) -> String {
     url
 }
 
-/// Looks at the invariants until `work` is done.
+/// Checks the invariants until `work` is done.
 async fn while_checking_invariants<T>(app: &TestApp, work: impl Future<Output = T>) -> T {
     let done = AtomicBool::new(false);
     let watch = async {
@@ -116,7 +115,7 @@ async fn two_thousand_concurrent_members_are_waitlisted_in_order_of_arrival() {
         .collect();
     assert_eq!(waiting.len(), 1_980);
     waiting.sort_by_key(|(ticket, _)| *ticket);
-    // Whoever had an answer before another even asked, is before them.
+    // A member whose response came before another request was sent is ahead of it.
     let mut last_sent = waiting[0].1.sent;
     for (ticket, attempt) in waiting {
         assert!(
@@ -131,19 +130,19 @@ async fn two_thousand_concurrent_members_are_waitlisted_in_order_of_arrival() {
 async fn a_minute_of_random_bookings_and_cancellations_stays_consistent() {
     let app = TestApp::start().await;
     let mut classes = Vec::new();
-    for places in [1, 2, 3, 5, 8] {
-        classes.push(app.create_class(places).await);
+    for spots in [1, 2, 3, 5, 8] {
+        classes.push(app.create_class(spots).await);
     }
     let crowd = app.members(60).await;
     let create = start_function(&app, CREATE).await;
-    let giving_up = start_function(&app, CANCEL).await;
+    let cancel_url = start_function(&app, CANCEL).await;
     let end = Instant::now() + Duration::from_secs(60);
     let people = crowd.iter().enumerate().map(async |(seed, person)| {
         let mut random = seed as u64 + 1;
         let mut bookings: Vec<Value> = Vec::new();
         let (booking, cancelling) = (
             person.connected_to_url(&create),
-            person.connected_to_url(&giving_up),
+            person.connected_to_url(&cancel_url),
         );
         let mut done = 0;
         while Instant::now() < end {
@@ -157,16 +156,16 @@ async fn a_minute_of_random_bookings_and_cancellations_stays_consistent() {
     let promoted = "select count(*) from mail_outbox where kind = 'booking_promoted'";
     assert!(
         app.count(promoted).await > 100,
-        "hardly anybody was promoted"
+        "too few members were promoted"
     );
     assert!(done.iter().sum::<usize>() > 1_000);
-    // Every promotion was told once, to whoever was promoted.
+    // Each promoted member was notified once.
     let told = "select count(*) from member_events where kind = 'booking_promoted'";
     assert_eq!(app.count(told).await, app.count(promoted).await);
 }
 
-/// One step of somebody who cannot decide. A generator of our own (xorshift),
-/// for the steps are to be the same each time.
+/// Books or cancels at random. The generator is xorshift, so that every run makes
+/// the same choices.
 async fn random_step(
     random: &mut u64,
     classes: &[Uuid],
@@ -179,8 +178,8 @@ async fn random_step(
     *random ^= *random << 17;
     let choice = *random as usize;
     if choice.is_multiple_of(2) && !bookings.is_empty() {
-        let given_up = bookings.swap_remove(choice / 2 % bookings.len());
-        cancel(cancelling, &given_up).await.expect(200);
+        let cancelled = bookings.swap_remove(choice / 2 % bookings.len());
+        cancel(cancelling, &cancelled).await.expect(200);
         return;
     }
     let payload = json!({

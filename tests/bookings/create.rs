@@ -1,4 +1,4 @@
-//! Taking a place.
+//! `api/bookings/create.rs`
 
 use futures_util::future::join_all;
 use reqwest::Method;
@@ -45,7 +45,7 @@ async fn a_member_has_one_active_booking_per_occurrence() {
         refused.expect_code(409, "already_booked");
     }
     assert_bookings_consistent(&app).await;
-    // Cancelled, it may be booked again.
+    // A cancelled class may be booked again.
     let booking = ana.get("/api/bookings/list").await.expect(200)["items"][0].clone();
     cancel(&ana, &booking).await.expect(200);
     book(&ana, class).await.expect(201);
@@ -108,7 +108,7 @@ async fn the_waitlist_closes_before_the_start_and_waiting_members_may_book_a_fre
     let class = app
         .create_class_with(NewClass {
             starts_in: 2.5,
-            places: 1,
+            spots: 1,
             ..NewClass::default()
         })
         .await;
@@ -135,8 +135,8 @@ async fn the_waitlist_closes_before_the_start_and_waiting_members_may_book_a_fre
     assert_bookings_consistent(&app).await;
 }
 
-/// Has a member close their account and book, both at once: the one that is
-/// first to meet what `locked` holds comes first. Returns how the booking went.
+/// Closes an account and books a class concurrently. The request that waits for
+/// the lock first is processed first. Returns the response to the booking.
 async fn booked_while_closing(app: &TestApp, locked: &str, closing_first: bool) -> TestResponse {
     let ana = app.member("ana").await;
     let class = app.create_class(20).await;

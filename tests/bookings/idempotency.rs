@@ -1,4 +1,4 @@
-//! `Idempotency-Key`, on bookings.
+//! The `Idempotency-Key` header on bookings.
 
 use futures_util::future::join_all;
 use reqwest::Method;
@@ -36,7 +36,7 @@ async fn the_same_key_and_body_return_the_first_response() {
         .await
         .expect(200);
     assert_eq!(first, again);
-    // The booking is gone; the answer to the request that made it stays.
+    // The booking is cancelled, but the stored response stays.
     let replayed = post_with_key(&ana, "/api/bookings/create", "once", payload)
         .await
         .expect(201);
@@ -56,7 +56,7 @@ async fn the_same_key_with_another_body_is_rejected() {
     post_with_key(&ana, "/api/bookings/create", "once", other)
         .await
         .expect_code(409, "idempotency_key_reused");
-    // Another member's key is another key.
+    // Keys are separate for each member.
     let ben = app.member("ben").await;
     post_with_key(&ben, "/api/bookings/create", "once", payload)
         .await

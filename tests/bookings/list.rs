@@ -1,4 +1,4 @@
-//! A member's own bookings.
+//! `api/bookings/list.rs`
 
 use chrono::TimeDelta;
 

@@ -1,5 +1,5 @@
-//! Paying for a booking. Checkout is that of `harness/stripe.rs`: recorded
-//! shapes, for `localstripe` does not know Checkout Sessions.
+//! `api/bookings/payment.rs`. The Checkout Sessions are those of the stand-in in
+//! `harness/stripe.rs`, since `localstripe` does not support them.
 
 use std::time::Duration;
 
@@ -91,7 +91,7 @@ async fn a_card_payment_creates_a_checkout_session() {
     assert!(calls[0].key.as_ref().unwrap().starts_with(id));
 }
 
-/// Rule: a desk booking holds its place.
+/// Rule: a booking to be paid at the desk keeps its spot.
 #[tokio::test]
 async fn a_desk_payment_holds_the_spot() {
     let (app, stripe) = start_with_stripe().await;
@@ -123,11 +123,11 @@ async fn bookings_that_cannot_be_paid_are_rejected() {
     let class = app.create_class(1).await;
     let booking = book(&ana, class).await.expect(201);
     let waiting = join_waitlist(&ben, class).await.expect(201);
-    let free = NewClass {
+    let free_class = NewClass {
         price: "0.00",
         ..NewClass::default()
     };
-    let free = book(&ana, app.create_class_with(free).await)
+    let free = book(&ana, app.create_class_with(free_class).await)
         .await
         .expect(201);
     for method in ["card", "desk"] {
@@ -236,7 +236,7 @@ async fn a_request_interrupted_before_the_checkout_can_be_retried() {
         (&first["status"], &first["checkoutUrl"]),
         (&json!("pending"), &Value::Null)
     );
-    // Some minutes later: that end is too near for Stripe by now.
+    // Some minutes later, the planned expiry is too soon for Stripe.
     app.sql("update payments set expires_at = now() + interval '29 minutes'")
         .await;
     let begun = start_payment_with_key(&ana, "once", &booking, "card")
@@ -255,8 +255,8 @@ async fn a_request_interrupted_after_the_checkout_returns_the_same_checkout() {
     let begun = start_payment_with_key(&ana, "once", &booking, "card")
         .await
         .expect(201);
-    // What a process leaves behind that is killed between Stripe's answer and
-    // its own.
+    // The state that a process leaves behind when it is killed between Stripe's
+    // response and its own.
     app.sql("update payments set provider = null, provider_reference = null, checkout_url = null")
         .await;
     app.sql("update idempotency_keys set status = null, body = null")
@@ -304,12 +304,12 @@ async fn a_stripe_outage_cancels_no_booking() {
     response.expect_code(503, "unavailable");
     assert!(response.header("retry-after").is_some());
     assert!(!response.text.contains("sk_test") && !response.text.contains("tripe"));
-    // They never saw where to pay, and did not come back.
+    // The member never saw the checkout and did not return.
     expire_card_payments(&app).await;
     assert_eq!(release_unpaid(&app).await, 1);
     assert_eq!(payment_of(&ana, &booking).await["status"], "cancelled");
     assert_eq!(booking_status(&app, &booking).await, "booked");
-    // Neither does one that Stripe refuses for a fault of ours.
+    // A request that Stripe rejects because of our mistake cancels nothing either.
     stripe.fail_next(&[StripeFault::Status(401)]);
     start_payment(&ana, &booking, "card")
         .await
@@ -360,7 +360,7 @@ async fn zero_decimal_currencies_are_not_multiplied() {
         .await
         .expect(200);
     assert_eq!(payment_of(&ana, &booking).await["status"], "paid");
-    // Half a yen is nothing that could be charged, and nothing is rounded.
+    // Half a yen cannot be charged, and amounts are not rounded.
     let odd = book(&ana, app.create_class_with(yen("2500.50")).await)
         .await
         .expect(201);
@@ -378,7 +378,7 @@ async fn a_card_payment_and_a_desk_payment_replace_each_other() {
     let card = payment_of(&ana, &booking).await;
     let desk = start_payment(&ana, &booking, "desk").await.expect(201);
     assert_ne!(desk["id"], card["id"]);
-    // The checkout that was given up is closed.
+    // The abandoned checkout is expired.
     wait_until(async || {
         let sessions = stripe.sessions();
         sessions
@@ -411,7 +411,7 @@ async fn of_concurrent_card_and_desk_payments_one_remains_open() {
     let open = "select count(*) from payments where status = 'pending'";
     assert_eq!(app.count(open).await, 1);
     assert_eq!(booking_status(&app, &booking).await, "booked");
-    // Every checkout but that of the payment that holds is closed.
+    // Every checkout is expired, except that of the open payment.
     let held = payment_of(&ana, &booking).await["checkoutUrl"].clone();
     wait_until(async || {
         release_unpaid(&app).await;
@@ -426,8 +426,8 @@ async fn of_concurrent_card_and_desk_payments_one_remains_open() {
     .await;
 }
 
-/// Rule: unpaid when its Checkout session ends, the booking is cancelled. Who
-/// comes back before the clean-up is told so.
+/// Rule: a booking that is unpaid when its Checkout Session ends is cancelled,
+/// also if the member returns before the clean-up runs.
 #[tokio::test]
 async fn returning_after_the_checkout_expired_loses_the_spot() {
     let (app, stripe) = start_with_stripe().await;

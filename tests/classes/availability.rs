@@ -1,4 +1,4 @@
-//! Where there is room.
+//! `api/classes/availability.rs`
 
 use serde_json::json;
 use uuid::Uuid;
@@ -25,10 +25,10 @@ async fn the_availability_of_several_classes_is_returned_at_once() {
     let (ana, ben) = (app.member("ana").await, app.member("ben").await);
     book(&ana, full).await.expect(201);
     join_waitlist(&ben, full).await.expect(201);
-    let nowhere = Uuid::now_v7();
-    let path = format!("/api/classes/availability?ids={later},{full},{nowhere},{off},{full}");
+    let unknown = Uuid::now_v7();
+    let path = format!("/api/classes/availability?ids={later},{full},{unknown},{off},{full}");
     let response = get_ok(&app.visitor(), &path).await;
-    // In the order of their start, each once, and only those that there are.
+    // Known classes only, each once, ordered by start.
     assert_eq!(
         values_of(&response, "id"),
         [json!(full), json!(off), json!(later)]

@@ -1,4 +1,4 @@
-//! Answers that are kept: by Redis, by caches in between, and by browsers.
+//! Cached responses: in Redis, in shared caches, and in browsers.
 
 use chrono::TimeDelta;
 use redis_endpoint::Mode;
@@ -12,7 +12,7 @@ use super::{
 use crate::bookings::{book, cancel};
 use crate::harness::{TestApp, TestClient, TestResponse, wait_until};
 
-/// A class in two days, and every address that tells of it.
+/// Creates a class in two days; returns it with every path that shows it.
 async fn create_class_and_paths(app: &TestApp) -> (ClassTypeAndInstructor, Uuid, [String; 5]) {
     let salsa = create_class_type(app, "Salsa").await;
     let start = app.app.clock().now() + TimeDelta::days(2);
@@ -27,8 +27,8 @@ async fn create_class_and_paths(app: &TestApp) -> (ClassTypeAndInstructor, Uuid,
     (salsa, id, paths)
 }
 
-/// Which of the answers `write` ends: only those then show what was changed
-/// behind the functions' back.
+/// Returns which of the cached responses `write` invalidates. Only those show a
+/// change that was made by direct SQL.
 async fn invalidated_by(
     app: &TestApp,
     paths: &[String],
@@ -45,11 +45,11 @@ async fn invalidated_by(
     app.sql("update scheduled_classes set max_participants = max_participants + 1")
         .await;
     write.await;
-    let mut ended = Vec::new();
+    let mut invalidated = Vec::new();
     for (path, before) in paths.iter().zip(&before) {
-        ended.push(get_ok(&visitor, path).await != *before);
+        invalidated.push(get_ok(&visitor, path).await != *before);
     }
-    ended
+    invalidated
 }
 
 #[tokio::test]
@@ -75,7 +75,7 @@ async fn bookings_invalidate_the_schedule_but_not_the_catalog() {
         invalidated_by(&app, &paths, given_up).await,
         [false, true, true, true, true]
     );
-    // A refusal changes nothing, and ends nothing.
+    // A rejected request invalidates nothing.
     let refused = async { drop(cancel(&ana, &booking).await.expect(409)) };
     assert_eq!(invalidated_by(&app, &paths, refused).await, [false; 5]);
 }
@@ -120,12 +120,15 @@ async fn catalog_changes_invalidate_every_response_that_shows_them() {
         staff.post("/api/admin/classes", new).await.expect(409);
     };
     assert_eq!(invalidated_by(&app, &paths, refused).await, [false; 5]);
-    // Another's session, another's profile: nothing of this is touched.
-    let elsewhere = async {
+    // A change of a profile invalidates nothing.
+    let profile_change = async {
         let change = json!({ "phone": "+1 303 555 0100" });
         staff.patch("/api/auth/me", change).await.expect(200);
     };
-    assert_eq!(invalidated_by(&app, &paths, elsewhere).await, [false; 5]);
+    assert_eq!(
+        invalidated_by(&app, &paths, profile_change).await,
+        [false; 5]
+    );
 }
 
 async fn get_if_none_match(person: &TestClient, path: &str, tag: &str) -> TestResponse {
@@ -157,7 +160,7 @@ async fn a_matching_etag_returns_not_modified() {
         }
         get_if_none_match(&visitor, path, "\"x\"").await.expect(200);
     }
-    // A booking makes another answer of it, under another tag.
+    // A booking changes the response and its ETag.
     let tag = visitor
         .get(&paths[4])
         .await
@@ -197,8 +200,8 @@ async fn without_redis_every_response_comes_from_postgres() {
         assert!(response.header("etag").is_some());
     }
     book(&ana, id).await.expect(201);
-    let room = get_ok(&visitor, &paths[4]).await;
-    assert_eq!(room["items"][0]["placesLeft"], 19);
+    let availability = get_ok(&visitor, &paths[4]).await;
+    assert_eq!(availability["items"][0]["placesLeft"], 19);
 }
 
 #[tokio::test]
@@ -206,7 +209,7 @@ async fn without_postgres_only_cached_responses_are_available() {
     let app = TestApp::start().await;
     let (_, _, paths) = create_class_and_paths(&app).await;
     let visitor = app.visitor();
-    // As on a process that has not yet connected.
+    // As in a process that has never connected to Postgres.
     let settings = crate::harness::Settings::default().with(
         "POSTGRES_URL",
         "postgres://nobody@127.0.0.1:1/none?sslmode=disable",

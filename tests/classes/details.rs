@@ -1,4 +1,4 @@
-//! One class type, and when it is next.
+//! `api/classes/details.rs`: one class type and its next classes.
 
 use chrono::TimeDelta;
 use serde_json::{Value, json};
@@ -17,7 +17,7 @@ async fn a_class_type_is_returned_with_its_instructors_and_next_classes() {
     let app = TestApp::start().await;
     let salsa = create_class_type(&app, "Salsa").await;
     let other = create_class_type(&app, "Bachata").await;
-    // A Friday in winter, far ahead; Denver is seven hours behind.
+    // A Friday in winter, far in the future. Denver is seven hours behind UTC.
     let id = create_class_at(&app, salsa, time("2199-01-05T02:00:00Z")).await;
     create_class_at(&app, other, time("2199-01-06T02:00:00Z")).await;
     let path = format!("/api/classes/details?id={}", salsa.class_type);

@@ -1,10 +1,10 @@
-//! Whatever stands in a query, it is a value and nothing more.
+//! Query parameters are treated as values, and no response reveals private data.
 
 use super::{create_class_at, create_class_type};
 use crate::conventions::operations;
 use crate::harness::TestApp;
 
-/// What has been tried elsewhere.
+/// Common injection attempts and invalid values.
 const ATTACKS: &[&str] = &[
     "'",
     "' or '1'='1",
@@ -59,14 +59,14 @@ async fn query_parameters_cannot_inject_anything() {
             for value in ATTACKS {
                 let escaped: String = value.bytes().map(|byte| format!("%{byte:02x}")).collect();
                 let response = staff.get(&format!("{path}?{field}={escaped}")).await;
-                // A style may be anything; there is only none that is called so.
-                let due = if *field == "style" {
+                // Any text is a valid style, but no class has one of these.
+                let expected = if *field == "style" {
                     &[200, 400][..]
                 } else {
                     &[400]
                 };
                 assert!(
-                    due.contains(&response.status),
+                    expected.contains(&response.status),
                     "{path} {field} {value} {}",
                     response.text
                 );
@@ -91,7 +91,7 @@ async fn the_hourly_rate_appears_in_no_public_response() {
     let salsa = create_class_type(&app, "Salsa").await;
     let now = app.app.clock().now();
     let id = create_class_at(&app, salsa, now + chrono::TimeDelta::days(2)).await;
-    // Members see no more of it than visitors, and neither do staff there.
+    // Members and staff see no more here than visitors.
     let people = [
         app.visitor(),
         app.member("ana").await,
@@ -111,7 +111,7 @@ async fn the_hourly_rate_appears_in_no_public_response() {
             assert!(response.text.contains(&id.to_string()) || path.contains("list"));
             let text = response.text.to_lowercase();
             assert!(!text.contains("rate") && !text.contains(rate), "{path}");
-            // Neither is it in what Redis keeps.
+            // It is not in the cached responses in Redis either.
             let kept = app.redis.command(&["KEYS", "cache:*"]).await.unwrap();
             for key in kept.as_array().unwrap() {
                 let key = key.as_str().unwrap();

@@ -1,4 +1,4 @@
-//! What is offered.
+//! `api/classes/list.rs`
 
 use chrono::TimeDelta;
 use serde_json::json;
@@ -78,7 +78,7 @@ async fn the_instructor_filter_covers_weekly_and_upcoming_classes() {
         past.await,
         off.await,
     );
-    // All of them are taught by whoever teaches the first.
+    // The first instructor teaches all of them.
     let taught = |course: super::ClassTypeAndInstructor| super::ClassTypeAndInstructor {
         instructor: weekly.instructor,
         ..course
@@ -105,7 +105,7 @@ async fn the_instructor_filter_covers_weekly_and_upcoming_classes() {
         values_of(&get_ok(&visitor, &path).await, "name"),
         ["Coming", "Weekly"]
     );
-    // Once the class has begun it is to come no more, whatever is kept.
+    // A started class no longer counts, even if the response is cached.
     app.app.clock().advance(TimeDelta::days(3));
     assert_eq!(
         values_of(&get_ok(&visitor, &path).await, "name"),

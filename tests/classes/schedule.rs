@@ -1,4 +1,4 @@
-//! The timetable.
+//! `api/classes/schedule.rs`
 
 use chrono::{NaiveTime, TimeDelta};
 use sabor::values::time_zone::TimeZone;
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::{create_class_at, create_class_type, get_ok, time, values_of};
 use crate::harness::{Settings, TestApp};
 
-/// Day and time of each class, as the clocks on the wall have it.
+/// Returns the local date and time of each class.
 fn local_times(timetable: &Value) -> Vec<String> {
     let dates = values_of(timetable, "localDate");
     let times = values_of(timetable, "localTime");
@@ -19,7 +19,7 @@ fn local_times(timetable: &Value) -> Vec<String> {
 
 #[tokio::test]
 async fn classes_keep_their_local_time_when_the_clocks_change() {
-    // The day before a change and the day of it, at 19:00 there.
+    // The day before a clock change and the day of the change, at 19:00 local time.
     for (zone, days, instants) in [
         (
             "America/Denver",
@@ -57,7 +57,7 @@ async fn classes_keep_their_local_time_when_the_clocks_change() {
         );
         assert_eq!(values_of(&timetable, "startTime"), instants);
         assert_eq!(values_of(&timetable, "timeZone"), [zone; 2]);
-        // Each is found by its own day alone, and on its own day.
+        // Each class is on its own day only.
         for (day, instant) in days.into_iter().zip(instants) {
             let path = format!("/api/classes/schedule?from={day}&to={day}");
             let timetable = get_ok(&app.visitor(), &path).await;
@@ -109,7 +109,7 @@ async fn the_default_range_is_two_weeks_from_today() {
         let time = NaiveTime::from_hms_opt(12, 0, 0).unwrap();
         denver.resolve(today + TimeDelta::days(days), time)
     };
-    // No midnight is near.
+    // Noon, so that no date changes during the test.
     clock.advance(noon(0) - clock.now());
     for days in [-1, 0, 13, 14, 15] {
         create_class_at(&app, salsa, noon(days)).await;
@@ -133,7 +133,7 @@ async fn the_default_range_is_two_weeks_from_today() {
         values_of(&get_ok(&visitor, &path).await, "localDate"),
         dates(&[0, 13, 14])
     );
-    // Tomorrow, today is another day, although the answer is kept.
+    // A day later the default range moves, even if the response is cached.
     clock.advance(TimeDelta::days(1));
     let default = get_ok(&visitor, "/api/classes/schedule").await;
     assert_eq!(values_of(&default, "localDate"), dates(&[13, 14]));
@@ -184,7 +184,7 @@ async fn the_schedule_can_be_filtered_and_is_paginated() {
     );
     let none = format!("{of}&instructor={}", bachata.instructor);
     assert_eq!(values_of(&get_ok(&visitor, &none).await, "title"), [""; 0]);
-    // Two of them begin at once: a page that ends between them loses neither.
+    // Two classes start at the same time: a page that ends between them skips none.
     let mut titles = Vec::new();
     let mut page = get_ok(&visitor, &format!("{path}&limit=1")).await;
     loop {
@@ -226,7 +226,7 @@ async fn invalid_query_parameters_are_rejected_by_name() {
         assert_eq!(details.keys().collect::<Vec<_>>(), [field], "{query}");
         assert_eq!(response.header("cache-control"), Some("no-store"));
     }
-    // 92 days are not too many.
+    // 92 days are allowed.
     get_ok(
         &visitor,
         "/api/classes/schedule?from=2026-01-01&to=2026-04-02",

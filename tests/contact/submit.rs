@@ -40,7 +40,7 @@ async fn a_message_is_stored_with_its_sender_and_ip_address() {
     assert_eq!(text(5), "Hola,\n\ndo you teach bachata for two?");
     assert!(text(6).starts_with("198.18."));
     assert!(!rows[0].get::<_, bool>(7));
-    // Nobody reads the studio's mail here.
+    // No recipient is configured.
     assert_eq!(app.count("select count(*) from mail_outbox").await, 0);
 }
 
@@ -75,7 +75,7 @@ async fn a_message_with_a_filled_honeypot_is_dropped_with_the_usual_response() {
     assert_eq!(shape(&real), shape(&fake));
     let kept = app.count("select count(*) from contact_submissions").await;
     assert_eq!(kept, 1);
-    // A browser that fills nothing in is no machine.
+    // An empty honeypot field is accepted.
     let empty = message_with("website", json!(""));
     app.visitor().post(PATH, empty).await.expect(201);
     let kept = app.count("select count(*) from contact_submissions").await;
@@ -112,15 +112,15 @@ async fn the_studio_receives_a_mail_that_replies_to_the_visitor() {
         return;
     };
     let app = TestApp::start_with(server.settings()).await;
-    let evil = "<script>alert('x')</script>";
-    let message = message_with("name", json!(evil));
+    let name = "<script>alert('x')</script>";
+    let message = message_with("name", json!(name));
     app.visitor().post(PATH, message).await.expect(201);
     let mail = &server.wait_for_mails(1).await[0];
     assert_eq!(mail["to"], json!(["studio@sabor.example"]));
     assert_eq!(mail["headers"]["subject"], "Contact: Private lessons");
     let reply_to = mail["headers"]["reply-to"].as_str().unwrap();
     assert!(reply_to.ends_with("<nadia@example.com>"), "{reply_to}");
-    assert!(mail["text"].as_str().unwrap().contains(evil));
+    assert!(mail["text"].as_str().unwrap().contains(name));
     let html = mail["html"].as_str().unwrap();
     assert!(!html.contains("<script"), "{html}");
     assert!(html.contains("&#60;script&#62;"), "{html}");

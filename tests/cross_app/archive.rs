@@ -1,4 +1,4 @@
-//! What becomes of tokens: counted by the day, and kept by the month.
+//! Tokens are counted by day and archived by month.
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -12,7 +12,8 @@ async fn clean_up(app: &TestApp) -> TestResponse {
     cron.send(request.bearer_auth(CRON_SECRET)).await
 }
 
-/// As by three instances; returns how many tokens went to the archive.
+/// Runs the clean-up in three processes at once; returns the number of archived
+/// tokens.
 async fn clean_up_three_times_at_once(app: &TestApp) -> i64 {
     let others = [
         app.start_another().await,
@@ -29,8 +30,8 @@ async fn clean_up_three_times_at_once(app: &TestApp) -> i64 {
     moved
 }
 
-/// Tokens of the last 400 days, twelve hours before now on each day, of which a quarter
-/// each was used, revoked, both, and neither.
+/// Inserts tokens over the last 400 days. A quarter each is used, revoked, both,
+/// and neither.
 async fn insert_tokens(app: &TestApp, count: u32) {
     app.member("ana").await;
     app.register_partner_app("shop").await;
@@ -46,7 +47,7 @@ async fn insert_tokens(app: &TestApp, count: u32) {
     .await;
 }
 
-/// How many tokens each part of the archive holds, by its name.
+/// Returns the number of tokens in each partition of the archive.
 async fn archived_by_month(app: &TestApp) -> Vec<(String, i64)> {
     let parts = "select tableoid::regclass::text, count(*)
         from cross_app_sessions_archive group by 1 order by 1";
@@ -54,7 +55,7 @@ async fn archived_by_month(app: &TestApp) -> Vec<(String, i64)> {
     parts.iter().map(|row| (row.get(0), row.get(1))).collect()
 }
 
-/// All that the daily counters say of tokens.
+/// Returns the sums of the daily counters of tokens.
 async fn token_counters(app: &TestApp) -> Vec<(String, i64)> {
     let sums = "select name, sum(count)::bigint from daily_counters
         where starts_with(name, 'cross_app_') group by 1 order by 1";
@@ -101,7 +102,7 @@ async fn tokens_are_archived_by_month_and_a_second_run_changes_nothing() {
     assert_eq!(again["details"]["crossAppArchived"], 0);
     assert_eq!(archived_by_month(&app).await, due);
     assert_eq!(token_counters(&app).await, sums);
-    // The month that comes has its place already.
+    // The partition of the next month exists already.
     let ahead = "select count(*) from pg_class where relname =
         'cross_app_sessions_archive_' || to_char(now() at time zone 'utc' + interval '1 month', 'YYYY_MM')";
     assert_eq!(app.count(ahead).await, 1);
@@ -113,7 +114,7 @@ async fn expired_months_are_dropped_and_their_totals_remain() {
     let app = TestApp::start_with(settings).await;
     insert_tokens(&app, 4_000).await;
     let cleaned = clean_up(&app).await.expect(200);
-    // 400 days and twelve hours begin in one of two months.
+    // The oldest month depends on today's date.
     let months = "select count(*) from generate_series(
         date_trunc('month', now() at time zone 'utc' - interval '399 days 12 hours'),
         date_trunc('month', now() at time zone 'utc' - interval '30 days' - interval '3 months') - interval '1 day',
@@ -172,7 +173,7 @@ async fn concurrent_and_killed_runs_neither_lose_nor_duplicate_tokens() {
     let settings = Settings::default().with("ARCHIVE_RETENTION_MONTHS", "24");
     let app = TestApp::start_with(settings).await;
     insert_tokens(&app, 12_000).await;
-    // The first has its places, and is killed while it moves what belongs there.
+    // The partitions exist, and the first run is killed while it moves tokens.
     app.sql("select make_cross_app_archive_partitions(now() - interval '410 days', now() + interval '1 month')")
         .await;
     let locked = app
@@ -186,9 +187,9 @@ async fn concurrent_and_killed_runs_neither_lose_nor_duplicate_tokens() {
         where datname = current_database() and wait_event_type = 'Lock'",
     )
     .await;
-    let told = killed.await.unwrap().expect(200);
-    assert_eq!(told["details"]["failed"], json!(["crossApp"]));
-    assert_eq!(told["remaining"], true);
+    let result = killed.await.unwrap().expect(200);
+    assert_eq!(result["details"]["failed"], json!(["crossApp"]));
+    assert_eq!(result["remaining"], true);
     locked.release().await;
     assert_eq!(
         app.count("select count(*) from cross_app_sessions").await,
@@ -307,7 +308,7 @@ async fn token_analytics_are_current_and_not_changed_by_the_clean_up() {
     let sheet = staff.get(&format!("{path}&format=csv")).await;
     assert!(sheet.text.contains("shop: tokens revoked"));
 
-    // Whoever has gone has been counted, and of a day the rest is not all.
+    // Deleted tokens stay counted.
     for some in ["used_at is not null", "true"] {
         app.sql(&format!("delete from cross_app_sessions where {some}"))
             .await;

@@ -1,4 +1,4 @@
-//! The back-up that the README describes, made and put back.
+//! Makes and restores the backup that the documentation describes.
 
 use std::process::Command;
 
@@ -8,7 +8,7 @@ use serde_json::json;
 use super::{PartnerServer, TOKEN, create_account, issue_token};
 use crate::harness::{CRON_SECRET, PASSWORD, TestApp, is_ci, postgres_binaries};
 
-/// What is backed up, in the order in which it refers to one another.
+/// The tables of the backup, in the order of their references.
 const TABLES: [&str; 9] = [
     "users",
     "remembered_devices",
@@ -21,13 +21,14 @@ const TABLES: [&str; 9] = [
     "cross_app_sessions_archive",
 ];
 
-/// A program of Postgres: beside the server that runs here, or on PATH.
+/// Returns a program of Postgres: next to the server's, or from `PATH`.
 async fn program(name: &str) -> Command {
     let beside = postgres_binaries().await.join(name);
     Command::new(if beside.exists() { beside } else { name.into() })
 }
 
-/// Whether there are `pg_dump` and `psql`, of this server's version or newer.
+/// Returns whether `pg_dump` and `psql` are installed, in at least the server's
+/// version.
 async fn has_programs(app: &TestApp) -> bool {
     let server = app.count("select current_setting('server_version_num')::bigint / 10000");
     let server = server.await;
@@ -41,7 +42,7 @@ async fn has_programs(app: &TestApp) -> bool {
         if number.is_none_or(|number| number < server) {
             let needed = format!("{name} {server} is needed (apt install postgresql-client)");
             assert!(!is_ci(), "{needed}");
-            eprintln!("left out: {needed}");
+            eprintln!("skipped: {needed}");
             return false;
         }
     }
@@ -55,7 +56,7 @@ fn run(command: &mut Command) -> Vec<u8> {
     output.stdout
 }
 
-/// Every row of a table, and where it lies.
+/// Returns every row of a table, with its partition.
 async fn rows(app: &TestApp, table: &str) -> Vec<String> {
     let rows = format!("select tableoid::regclass || ' ' || t::text from {table} t order by 1");
     app.sql(&rows).await.iter().map(|row| row.get(0)).collect()
@@ -115,7 +116,7 @@ async fn a_backup_restores_every_row() {
         assert!(!before.is_empty(), "{table}");
         assert_eq!(rows(&restored, table).await, before, "{table}");
     }
-    // And it is alive: who was signed in is, and the token good.
+    // The restored session and token still work.
     assert!(ana.connected_to(&restored).is_signed_in().await);
     shop.connected_to(&restored)
         .validate(&token)

@@ -1,5 +1,5 @@
-//! A partner application, from beginning to end: a server of its own at an
-//! origin of its own, and a browser that goes from one to the other.
+//! A complete sign-in to a partner application: a server at its own origin, and a
+//! browser that visits both.
 
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
@@ -18,16 +18,17 @@ use tokio::net::TcpListener;
 use super::{TOKEN, VALIDATE};
 use crate::harness::TestApp;
 
-/// What the server of the ticket shop knows.
+/// The state of the ticket shop's server.
 struct TicketShop {
-    /// Where the studio is.
+    /// The URL of the studio.
     studio: String,
     secret: Mutex<String>,
-    /// Who is signed in at the shop, by its own cookie.
+    /// The guests who are signed in at the shop, by its own cookie.
     guests: Mutex<BTreeMap<String, Value>>,
 }
 
-/// Redeems what the browser brings, and lets it in with a cookie of the shop's.
+/// Validates the token that the browser brings, and signs the guest in with a
+/// cookie of the shop.
 async fn welcome(
     State(shop): State<Arc<TicketShop>>,
     Query(query): Query<BTreeMap<String, String>>,
@@ -44,12 +45,12 @@ async fn welcome(
         return (
             StatusCode::FORBIDDEN,
             HeaderMap::new(),
-            "no ticket for you".to_owned(),
+            "invalid token".to_owned(),
         );
     }
     let guest: Value = response.json().await.unwrap();
     let name = guest["user"]["firstName"].as_str().unwrap().to_owned();
-    // Of the shop's own making: what the studio tells is no secret.
+    // A random value: nothing in the studio's response is secret.
     let own = sabor::crypto::random::hex::<32>();
     let mut headers = HeaderMap::new();
     let cookie = format!("shop={own}; HttpOnly");
@@ -61,7 +62,7 @@ async fn welcome(
     (StatusCode::OK, headers, format!("Hello {name}"))
 }
 
-/// Who is there, as the shop knows them by itself.
+/// Returns the account of the guest with this cookie.
 async fn tickets(State(shop): State<Arc<TicketShop>>, headers: HeaderMap) -> impl IntoResponse {
     let cookie = headers.get(COOKIE).map(|c| c.to_str().unwrap().to_owned());
     let guests = shop.guests.lock().unwrap();
@@ -93,7 +94,7 @@ async fn a_member_signs_in_to_the_ticket_shop() {
 
     let ana = app.member("ana").await;
     let account = super::create_account(&app, "casa", &[("ana", "owner")]).await;
-    // The shop's side of the browser: what the studio sets is not sent there.
+    // A separate client, since the studio's cookies are not sent to the shop.
     let browser = reqwest::Client::builder().redirect(Policy::none());
     let browser = browser.build().unwrap();
     let tickets = format!("{origin}/tickets");
@@ -118,11 +119,11 @@ async fn a_member_signs_in_to_the_ticket_shop() {
     let known = known.send().await.unwrap();
     assert_eq!(known.status(), 200);
     assert_eq!(known.text().await.unwrap(), "\"casa\"");
-    // Back in the browser's history, the address is worth nothing.
+    // The address in the browser's history no longer works.
     let again = browser.get(&arrival).send().await.unwrap();
     assert_eq!(again.status(), 403);
 
-    // The secret is rotated: the shop goes on with the old one, then the new.
+    // During a rotation the shop can use the old secret, then the new one.
     let change = json!({ "id": entered["id"], "rotateSecret": true });
     let rotated = admin.patch("/api/admin/apps", change).await.expect(200);
     for secret in [None, rotated["secret"].as_str()] {
@@ -136,7 +137,7 @@ async fn a_member_signs_in_to_the_ticket_shop() {
         );
         assert_eq!(browser.get(&arrival).send().await.unwrap().status(), 200);
     }
-    // Signed out on the way: the shop lets nobody in.
+    // After a sign-out the token is rejected.
     let issued = ana.post(TOKEN, payload).await.expect(200);
     ana.post("/api/auth/logout", json!({})).await.expect(200);
     let arrival = format!(

@@ -1,4 +1,4 @@
-//! `api/cross-app/token.rs` and `api/cross-app/revoke.rs`
+//! `api/cross-app/token.rs` and `api/cross-app/revoke.rs`.
 
 use reqwest::Method;
 use serde_json::json;
@@ -61,8 +61,8 @@ async fn tokens_require_a_known_application_and_membership_in_the_account() {
     let payload = |account: &str| json!({ "targetApp": "shop", "accountId": account });
     let refused = ana.post(TOKEN, payload(&foreign)).await;
     refused.expect_code(403, "not_a_member");
-    let nowhere = "00000000-0000-4000-8000-000000000000";
-    let refused = ana.post(TOKEN, payload(nowhere)).await;
+    let unknown = "00000000-0000-4000-8000-000000000000";
+    let refused = ana.post(TOKEN, payload(unknown)).await;
     refused.expect_code(403, "not_a_member");
     assert_eq!(
         app.count("select count(*) from cross_app_sessions").await,
@@ -156,7 +156,7 @@ async fn a_session_record_in_redis_alone_is_not_enough() {
     let ana = app.member("ana").await;
     assert!(ana.is_signed_in().await);
     crate::harness::wait_until(async || app.redis.count("SET") >= 1).await;
-    // Past the application, so that no mark is set.
+    // Direct SQL, so that Redis is not invalidated.
     app.sql("delete from user_sessions").await;
     ana.post(TOKEN, json!({ "targetApp": "shop" }))
         .await
@@ -192,7 +192,7 @@ async fn members_revoke_their_own_tokens_and_applications_those_issued_for_them(
     assert_eq!(app.count(live).await, 0);
     let when = "select to_char(revoked_at, 'US') from cross_app_sessions";
     let first: String = app.sql(when).await[0].get(0);
-    // Once more is as good as once, from whichever side, and is noted once.
+    // Revoking again, from either side, changes nothing and is not logged.
     shop.post(REVOKE, token.clone()).await.expect(200);
     ana.post(REVOKE, token).await.expect(200);
     let still: String = app.sql(when).await[0].get(0);

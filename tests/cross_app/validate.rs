@@ -1,4 +1,4 @@
-//! `api/cross-app/validate.rs`: line 26 of the security checks.
+//! `api/cross-app/validate.rs`
 
 use redis_endpoint::Mode;
 use reqwest::Method;
@@ -15,18 +15,18 @@ async fn validation_returns_the_member_and_the_account() {
     let id = create_account(&app, "casa", &[("ana", "admin")]).await;
     let payload = json!({ "targetApp": "shop", "accountId": id });
     let issued = ana.post(TOKEN, payload).await.expect(200);
-    let told = shop.validate(issued["token"].as_str().unwrap()).await;
-    let told = told.expect(200);
+    let validated = shop.validate(issued["token"].as_str().unwrap()).await;
+    let validated = validated.expect(200);
     let user = ana.get("/api/auth/session").await.expect(200)["user"].clone();
-    assert_eq!(told["valid"], true);
-    assert_eq!(told["user"], user);
+    assert_eq!(validated["valid"], true);
+    assert_eq!(validated["user"], user);
     assert_eq!(
-        told["account"],
+        validated["account"],
         json!({ "id": id, "name": "Casa Latina", "slug": "casa", "role": "admin" })
     );
-    assert_eq!(told["session"]["id"], issued["id"]);
-    assert_eq!(told["session"]["sourceApp"], "sabor");
-    assert_eq!(told["session"]["expiresAt"], issued["expiresAt"]);
+    assert_eq!(validated["session"]["id"], issued["id"]);
+    assert_eq!(validated["session"]["sourceApp"], "sabor");
+    assert_eq!(validated["session"]["expiresAt"], issued["expiresAt"]);
     let logged = "select count(*) from security_events where kind = 'cross_app_signed_in'
         and detail ->> 'app' = 'shop' and user_id is not null";
     assert_eq!(app.count(logged).await, 1);
@@ -56,8 +56,8 @@ async fn of_64_concurrent_validations_one_succeeds() {
         })
         .collect();
     let mut succeeded = 0;
-    for redeemed in tries {
-        let response = redeemed.await.unwrap();
+    for validation in tries {
+        let response = validation.await.unwrap();
         if response.status == 200 {
             succeeded += 1;
         } else {
@@ -93,7 +93,7 @@ async fn every_ended_token_gets_the_same_response() {
     let admin = app.admin("admin").await;
     app.member("leo").await;
     let mut responses: Vec<(String, Value)> = Vec::new();
-    for how in [
+    for reason in [
         "unknown",
         "no token",
         "used",
@@ -107,7 +107,7 @@ async fn every_ended_token_gets_the_same_response() {
         "left the account",
         "session gone",
     ] {
-        let name = how.replace(' ', "-");
+        let name = reason.replace(' ', "-");
         let ana = app.member(&name).await;
         let account = create_account(&app, &name, &[(&name, "member"), ("leo", "owner")]).await;
         let payload = json!({ "targetApp": "shop", "accountId": account });
@@ -115,7 +115,7 @@ async fn every_ended_token_gets_the_same_response() {
         let mut token = issued["token"].as_str().unwrap().to_owned();
         let (id, row) = (&issued["id"], issued["id"].as_str().unwrap());
         let row = format!("id = '{row}'");
-        match how {
+        match reason {
             "unknown" => token = "00".repeat(32),
             "no token" => token = "?".to_owned(),
             "used" => _ = shop.validate(&token).await.expect(200),
@@ -135,7 +135,7 @@ async fn every_ended_token_gets_the_same_response() {
                 _ = app.sql(&format!("{expire}{row}")).await;
             }
             "password changed" => {
-                // From another session, which ends this one.
+                // Changed in another session, which ends this one.
                 let elsewhere = app.visitor();
                 let email = format!("{name}@example.com");
                 elsewhere.sign_in(&email, PASSWORD).await.expect(200);
@@ -168,10 +168,10 @@ async fn every_ended_token_gets_the_same_response() {
             Some("Basic realm=\"sabor\"")
         );
         body["requestId"].take();
-        responses.push((how.to_owned(), body));
+        responses.push((reason.to_owned(), body));
     }
-    for (how, body) in &responses {
-        assert_eq!(body, &responses[0].1, "{how}");
+    for (reason, body) in &responses {
+        assert_eq!(body, &responses[0].1, "{reason}");
     }
 }
 
@@ -200,7 +200,7 @@ async fn a_wrong_secret_reveals_nothing_and_consumes_nothing() {
         );
     }
     let body = json!({ "token": token });
-    // Neither a member nor nobody at all is an application.
+    // Neither a member nor a visitor is an application.
     for person in [&ana, &app.visitor()] {
         let refused = person.post(VALIDATE, body.clone()).await;
         refused.expect_code(401, "unknown_application");
@@ -225,13 +225,14 @@ async fn a_validation_during_sign_out_is_rejected() {
     let shop = PartnerServer::register(&app, "shop").await;
     let ana = app.member("ana").await;
     let token = issue_token(&ana, "shop").await;
-    // Not committed yet: the statement sees the session, and waits for the token.
+    // The deletion is not committed: the validation sees the session and waits for
+    // the token.
     let ending = app.hold_locks("delete from user_sessions").await;
-    let redeeming = shop.clone();
-    let redeemed = tokio::spawn(async move { redeeming.validate(&token).await });
+    let server = shop.clone();
+    let validation = tokio::spawn(async move { server.validate(&token).await });
     wait_until(async || app.blocked_statements().await == 1).await;
     ending.commit().await;
-    redeemed.await.unwrap().expect_code(401, "token_ended");
+    validation.await.unwrap().expect_code(401, "token_ended");
     let used = "select count(*) from cross_app_sessions where used_at is not null";
     assert_eq!(app.count(used).await, 0);
 }
@@ -306,7 +307,7 @@ async fn browsers_cannot_act_as_applications_and_show_no_password_prompt() {
         let sent = request.json(&json!({ "token": token })).send().await;
         TestResponse::read(sent.unwrap()).await
     };
-    // As with a name and a secret that a browser has kept.
+    // As if a browser had stored the credentials.
     let refused = from("https://evil.example", &shop.secret).await;
     refused.expect_code(403, "foreign_origin");
     let refused = from(SITE, "wrong").await;
@@ -350,7 +351,7 @@ async fn no_request_waits_for_the_archive() {
     let app = TestApp::start().await;
     let shop = PartnerServer::register(&app, "shop").await;
     let ana = app.member("ana").await;
-    // A plan with the archive in it would wait for this.
+    // A query that touches the archive would wait for this lock.
     let locked = app
         .hold_locks("lock table cross_app_sessions_archive in access exclusive mode")
         .await;

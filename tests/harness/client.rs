@@ -1,4 +1,4 @@
-//! Those who call: a browser's habits, as far as the functions can see them.
+//! A client that behaves like a browser: it keeps cookies and sends an origin.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -11,21 +11,21 @@ use serde_json::{Value, json};
 
 use super::{PASSWORD, SITE};
 
-/// Somebody with a browser: keeps the cookie, sends the page's origin.
+/// A browser with its own IP address and cookies.
 pub struct TestClient {
     http: Client,
     url: String,
     address: IpAddr,
-    /// The session's: `name=value`, as it is sent.
+    /// The session cookie, as `name=value`.
     pub cookie: Mutex<Option<String>>,
-    /// All others, by name.
+    /// All other cookies, by name.
     pub jar: Mutex<BTreeMap<String, String>>,
 }
 
 impl TestClient {
     pub fn new(url: &str, address: IpAddr) -> Self {
         Self {
-            // Where an answer leads is part of the story.
+            // The tests check redirects.
             http: Client::builder().redirect(Policy::none()).build().unwrap(),
             url: url.to_owned(),
             address,
@@ -34,12 +34,12 @@ impl TestClient {
         }
     }
 
-    /// The same browser, in front of another process.
+    /// Returns a copy of this browser, connected to another process.
     pub fn connected_to(&self, other: &super::TestApp) -> Self {
         self.connected_to_url(&other.url)
     }
 
-    /// The same browser, at another address of the site.
+    /// Returns a copy of this browser, connected to another URL.
     pub fn connected_to_url(&self, url: &str) -> Self {
         Self {
             http: self.http.clone(),
@@ -50,7 +50,7 @@ impl TestClient {
         }
     }
 
-    /// The same browser, with the cookie as it is now.
+    /// Returns a copy of this browser with its current cookies.
     pub fn copy(&self) -> Self {
         Self {
             http: self.http.clone(),
@@ -65,7 +65,7 @@ impl TestClient {
         self.cookie.lock().unwrap().clone()
     }
 
-    /// By what the accounts that are used here know this browser: name and value.
+    /// Returns the name and value of each device cookie.
     pub fn devices(&self) -> Vec<(String, String)> {
         let jar = self.jar.lock().unwrap();
         let devices = jar
@@ -76,7 +76,7 @@ impl TestClient {
             .collect()
     }
 
-    /// A request as this browser would send it.
+    /// Returns a request with the headers and cookies of this browser.
     pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
         let mut request = self
             .http
@@ -94,17 +94,17 @@ impl TestClient {
         request
     }
 
-    /// Sends a request, and keeps the cookies of its answer.
+    /// Sends a request; stores the cookies of the response.
     pub async fn send(&self, request: RequestBuilder) -> TestResponse {
         let answer = TestResponse::read(request.send().await.unwrap()).await;
         for set in answer.headers.get_all(SET_COOKIE) {
             let pair = set.to_str().unwrap().split(';').next().unwrap();
             let (name, value) = pair.split_once('=').unwrap();
-            let kept = (!value.is_empty()).then(|| value.to_owned());
+            let stored = (!value.is_empty()).then(|| value.to_owned());
             if name.ends_with("sabor_session") {
-                *self.cookie.lock().unwrap() = kept.map(|_| pair.to_owned());
-            } else if let Some(kept) = kept {
-                self.jar.lock().unwrap().insert(name.to_owned(), kept);
+                *self.cookie.lock().unwrap() = stored.map(|_| pair.to_owned());
+            } else if let Some(stored) = stored {
+                self.jar.lock().unwrap().insert(name.to_owned(), stored);
             } else {
                 self.jar.lock().unwrap().remove(name);
             }
@@ -130,7 +130,7 @@ impl TestClient {
         self.send(self.request(Method::DELETE, path)).await
     }
 
-    /// Signs in as the member of this name, with the password that all have.
+    /// Signs in as `<name>@example.com` with [`PASSWORD`].
     pub async fn sign_in_as(&self, name: &str) -> TestResponse {
         self.sign_in(&format!("{name}@example.com"), PASSWORD).await
     }
@@ -140,13 +140,13 @@ impl TestClient {
         self.post("/api/auth/login", form).await
     }
 
-    /// Whether the functions hold this person for signed in.
+    /// Returns whether this browser is signed in.
     ///
     /// # Panics
     ///
-    /// When they say neither yes nor no.
+    /// If the response is neither 200 nor 401.
     pub async fn is_signed_in(&self) -> bool {
-        // Without keeping what the answer does to the cookie: this only asks.
+        // Does not store cookies, so that the check has no effect.
         let request = self.request(Method::GET, "/api/auth/session");
         match TestResponse::read(request.send().await.unwrap()).await {
             TestResponse { status: 200, .. } => true,
@@ -156,7 +156,7 @@ impl TestClient {
     }
 }
 
-/// What came back.
+/// A response that has been read.
 #[derive(Debug)]
 pub struct TestResponse {
     pub status: u16,
@@ -173,14 +173,14 @@ impl TestResponse {
         }
     }
 
-    /// The body, when the status is the one that is due.
+    /// Asserts the status; returns the JSON body.
     #[track_caller]
     pub fn expect(&self, status: u16) -> Value {
         assert_eq!(self.status, status, "{}", self.text);
         serde_json::from_str(&self.text).unwrap_or_else(|_| panic!("not JSON: {}", self.text))
     }
 
-    /// The code of a failure, when the status is the one that is due.
+    /// Asserts the status and the error code; returns the JSON body.
     #[track_caller]
     pub fn expect_code(&self, status: u16, code: &str) -> Value {
         let body = self.expect(status);

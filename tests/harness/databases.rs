@@ -1,4 +1,4 @@
-//! One Postgres for all stories, and a database for each.
+//! One Postgres cluster for all tests, and one database for each.
 
 use std::ops::Deref;
 use std::path::Path;
@@ -16,28 +16,29 @@ static SERVER: OnceCell<TestCluster> = OnceCell::const_new();
 static NEXT: AtomicU32 = AtomicU32::new(0);
 const TEMPLATE: &str = "migrated";
 
-/// The cluster of this run, with a migrated database to copy from.
+/// The cluster of this test run, with a migrated template database.
 struct TestCluster {
     cluster: &'static Cluster,
-    /// The names of databases whose stories have ended.
-    ended: UnboundedSender<String>,
+    /// Receives the names of databases that are no longer used.
+    unused: UnboundedSender<String>,
 }
 
 impl TestCluster {
-    /// It has a runtime of its own: that of the first test would end with the test.
+    /// Returns the cluster, and starts it if necessary. It has its own runtime, since
+    /// that of the first test ends with the test.
     async fn of_this_run() -> &'static Self {
         SERVER
             .get_or_init(|| async {
                 let (started, cluster) = tokio::sync::oneshot::channel();
-                let (ended, databases) = unbounded_channel();
+                let (unused, databases) = unbounded_channel();
                 std::thread::spawn(move || {
                     let runtime = Runtime::new().unwrap();
                     let cluster: &Cluster = Box::leak(Box::new(runtime.block_on(start())));
                     let _ = started.send(cluster);
-                    runtime.block_on(remove(cluster, databases));
+                    runtime.block_on(drop_unused(cluster, databases));
                 });
                 let cluster = cluster.await.unwrap();
-                Self { cluster, ended }
+                Self { cluster, unused }
             })
             .await
     }
@@ -46,7 +47,7 @@ impl TestCluster {
 async fn start() -> Cluster {
     let settings = [
         ("max_connections", "400"),
-        // A copied database is written to the log whole.
+        // Each copied database is written to the log completely.
         ("max_wal_size", "128MB"),
         ("min_wal_size", "32MB"),
     ];
@@ -62,25 +63,25 @@ async fn start() -> Cluster {
     cluster
 }
 
-/// Five hundred databases of 10 MB are more than memory, or a small disk, has.
-async fn remove(cluster: &Cluster, mut databases: UnboundedReceiver<String>) {
+/// Drops unused databases: 500 databases of 10 MB could fill the disk.
+async fn drop_unused(cluster: &Cluster, mut databases: UnboundedReceiver<String>) {
     while let Some(name) = databases.recv().await {
         cluster.drop_database(&name).await.unwrap();
     }
 }
 
-/// A database, by its connection string; it ends with the last who has it.
+/// A database. Dereferences to its URL; it is dropped with the last clone.
 #[derive(Clone)]
 pub struct Database(Arc<Inner>);
 
 struct Inner {
     url: String,
-    /// Its name, when it is of this run's cluster.
+    /// The name, if it belongs to the cluster of this run.
     name: Option<String>,
 }
 
 impl Database {
-    /// One of another cluster, which looks after it.
+    /// Returns a database of another cluster, which is not dropped.
     pub fn external(url: String) -> Self {
         Self(Arc::new(Inner { url, name: None }))
     }
@@ -97,31 +98,31 @@ impl Deref for Database {
 impl Drop for Inner {
     fn drop(&mut self) {
         if let (Some(server), Some(name)) = (SERVER.get(), self.name.take()) {
-            // Nobody removes any more when the run is over.
-            let _ = server.ended.send(name);
+            // At the end of the run the receiver is gone.
+            let _ = server.unused.send(name);
         }
     }
 }
 
-/// Where Postgres' own programs are.
+/// Returns the folder with the programs of Postgres.
 pub async fn postgres_binaries() -> &'static Path {
     TestCluster::of_this_run().await.cluster.binaries()
 }
 
-/// A migrated database that nobody else has.
+/// Creates a migrated database.
 pub async fn migrated_database() -> Database {
     new_database(TEMPLATE).await
 }
 
-/// A database without a schema.
+/// Creates a database without a schema.
 pub async fn empty_database() -> Database {
     new_database("template1").await
 }
 
 async fn new_database(template: &str) -> Database {
     let cluster = TestCluster::of_this_run().await.cluster;
-    let name = format!("story_{}", NEXT.fetch_add(1, Ordering::Relaxed));
-    // Whoever was connected to the template may still be on the way out.
+    let name = format!("test_{}", NEXT.fetch_add(1, Ordering::Relaxed));
+    // An earlier connection to the template may not have closed yet.
     for _ in 0..100 {
         match cluster.create_database_from_template(&name, template).await {
             Ok(()) => {
@@ -135,10 +136,10 @@ async fn new_database(template: &str) -> Database {
             Err(error) => panic!("{error:#}"),
         }
     }
-    panic!("somebody stays connected to {template}");
+    panic!("a connection to {template} stays open");
 }
 
-/// A connection past the application's pool.
+/// Opens a connection without the application's pool.
 pub async fn connect(url: &str) -> Client {
     let (client, connection) = tokio_postgres::connect(url, NoTls).await.unwrap();
     tokio::spawn(connection);

@@ -1,4 +1,4 @@
-//! A function's own executable, and the part that the platform plays for it.
+//! Runs the executable of a function and plays the platform's part.
 
 use std::collections::HashMap;
 use std::fs::{self, File};
@@ -9,9 +9,9 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::process::{Child, Command};
 
-/// A process; it ends when this is dropped.
+/// A running function; it ends when this is dropped.
 pub struct FunctionProcess {
-    /// Where it answers.
+    /// The URL of the function.
     pub url: String,
     messages: BufReader<UnixStream>,
     process: Child,
@@ -19,8 +19,8 @@ pub struct FunctionProcess {
 }
 
 impl FunctionProcess {
-    /// Starts `executable` (from `env!("CARGO_BIN_EXE_…")`) and waits for it to
-    /// say that it listens.
+    /// Starts `executable` (from `env!("CARGO_BIN_EXE_…")`) and waits until it
+    /// listens.
     pub async fn start(executable: &str, variables: HashMap<&'static str, String>) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let socket = folder.path().join("ipc");
@@ -47,7 +47,7 @@ impl FunctionProcess {
         function
     }
 
-    /// The next message to the platform, logs left out.
+    /// Returns the next message to the platform, except log messages.
     pub async fn next_message(&mut self) -> Value {
         loop {
             let mut bytes = Vec::new();
@@ -60,7 +60,7 @@ impl FunctionProcess {
         }
     }
 
-    /// What it has logged so far.
+    /// Returns the log so far.
     pub fn log(&self) -> String {
         fs::read_to_string(self.folder.path().join("log")).unwrap()
     }
@@ -72,7 +72,7 @@ impl FunctionProcess {
         assert!(sent.await.unwrap().success());
     }
 
-    /// Waits for it to end by itself.
+    /// Waits until the process exits.
     pub async fn wait_for_exit(&mut self) -> ExitStatus {
         self.process.wait().await.unwrap()
     }

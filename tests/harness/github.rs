@@ -1,5 +1,5 @@
-//! A stand-in for GitHub, which cannot be reached from here: it answers what
-//! GitHub's documentation says, at the addresses of an Enterprise server
+//! A stand-in for GitHub, which cannot run in a test. It responds as GitHub's
+//! documentation says, at the paths of a GitHub Enterprise server
 //! (<https://docs.github.com/en/apps/oauth-apps/building-oauth-apps/authorizing-oauth-apps>,
 //! <https://docs.github.com/en/rest/users/users>, <https://docs.github.com/en/rest/users/emails>).
 
@@ -22,7 +22,7 @@ use super::Settings;
 
 const TOKEN: &str = "gho_of_these_stories";
 
-/// The stand-in.
+/// The running stand-in; it ends when this is dropped.
 pub struct FakeGitHub {
     pub url: String,
     shared: Arc<Mutex<Shared>>,
@@ -60,7 +60,7 @@ impl FakeGitHub {
         }
     }
 
-    /// What makes a deployment offer it.
+    /// Returns the settings that make a deployment offer it.
     pub fn settings(&self) -> Settings {
         Settings::default()
             .with("OAUTH_GITHUB_CLIENT_ID", "Iv1.sabor")
@@ -68,12 +68,12 @@ impl FakeGitHub {
             .with("OAUTH_GITHUB_ISSUER", &self.url)
     }
 
-    /// The addresses of the account that signs in.
+    /// Sets the email addresses of the account that signs in.
     pub fn set_emails(&self, addresses: Value) {
         self.shared.lock().unwrap().addresses = addresses;
     }
 
-    /// What a browser does there: agrees, and is sent back with a code.
+    /// Approves a sign-in; returns the callback with its code.
     pub fn complete_sign_in(&self, authorize: &str) -> String {
         let (page, query) = authorize.split_once('?').unwrap();
         assert_eq!(page, format!("{}/login/oauth/authorize", self.url));
@@ -93,9 +93,9 @@ impl Drop for FakeGitHub {
     }
 }
 
-/// Refusals come with 200, too.
+/// Exchanges a code for a token. GitHub sends errors with status 200 too.
 async fn exchange(State(shared): Site, headers: HeaderMap, body: Bytes) -> Json<Value> {
-    // Without it, GitHub answers with a form.
+    // Without this header GitHub responds with a form.
     assert_eq!(headers["accept"], "application/json");
     let form: HashMap<_, _> = form_urlencoded::parse(&body).collect();
     assert_eq!(form["client_secret"], "a secret of the stories");

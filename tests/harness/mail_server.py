@@ -1,9 +1,9 @@
-"""An SMTP server that keeps what it is sent, and misbehaves on request.
+"""An SMTP server that prints what it receives and fails on request.
 
-Prints its port, and then each mail that it has taken as a line of JSON. What it
-does to a mail goes by the recipient: gone@ and later@ are refused, blocked@ as if
-for its sender, broken@ is refused with its content, cut-before@ and cut-after@ lose their connection, and
-slow@ has to wait.
+Prints its port, and then each received mail as a line of JSON. The recipient decides
+how a mail is handled: gone@ and later@ are rejected permanently and temporarily,
+blocked@ is rejected because of the sender, broken@ because of the content,
+cut-before@ and cut-after@ lose the connection, and slow@ gets no reply.
 """
 
 import asyncio
@@ -16,7 +16,7 @@ import sys
 from aiosmtpd.smtp import SMTP, AuthResult
 
 
-def kept(envelope, session):
+def to_json(envelope, session):
     mail = email.message_from_bytes(envelope.content, policy=email.policy.default)
     body = lambda kind: mail.get_body((kind,)).get_content()
     return json.dumps({
@@ -52,7 +52,7 @@ class Handler:
         if who == "slow":
             await asyncio.sleep(3600)
         if who != "cut-before":
-            print(kept(envelope, session), flush=True)
+            print(to_json(envelope, session), flush=True)
         if who.startswith("cut-"):
             server.transport.abort()
         return "250 OK"

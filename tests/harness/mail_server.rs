@@ -1,4 +1,4 @@
-//! A mail server of others' making (PyPI's `aiosmtpd`).
+//! A mail server: PyPI's `aiosmtpd`.
 
 use std::path::Path;
 use std::process::Stdio;
@@ -12,20 +12,20 @@ use super::{Settings, python, wait_until};
 
 const CONFIRMATION: &str = "Please confirm your e-mail address";
 
-/// It ends when this is dropped.
+/// The running server; it ends when this is dropped.
 pub struct MailServer {
     pub port: u16,
-    taken: Arc<Mutex<Vec<Value>>>,
+    mails: Arc<Mutex<Vec<Value>>>,
     _process: Child,
 }
 
 impl MailServer {
-    /// One that takes mail in the clear. `None` where Python cannot be had.
+    /// Starts a server without TLS. Returns `None` if it cannot be installed here.
     pub async fn start() -> Option<Self> {
         Self::with(&[]).await
     }
 
-    /// One that wants TLS by STARTTLS and a password, `of-the-mail`.
+    /// Starts a server that requires STARTTLS and the password `of-the-mail`.
     pub async fn with_tls(certificate: &Path, key: &Path) -> Option<Self> {
         Self::with(&[certificate, key]).await
     }
@@ -36,29 +36,29 @@ impl MailServer {
             .arg(script)
             .args(arguments)
             .stdout(Stdio::piped())
-            // It tells at length of each handshake that is refused.
+            // It logs every failed handshake at length.
             .stderr(Stdio::null())
             .kill_on_drop(true)
             .spawn()
             .unwrap();
         let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();
         let port = lines.next_line().await.unwrap().unwrap().parse().unwrap();
-        let taken = Arc::new(Mutex::new(Vec::new()));
-        let keep = taken.clone();
+        let mails = Arc::new(Mutex::new(Vec::new()));
+        let received = mails.clone();
         tokio::spawn(async move {
             while let Ok(Some(line)) = lines.next_line().await {
                 let mail = serde_json::from_str(&line).unwrap();
-                keep.lock().unwrap().push(mail);
+                received.lock().unwrap().push(mail);
             }
         });
         Some(Self {
             port,
-            taken,
+            mails,
             _process: process,
         })
     }
 
-    /// What a deployment has to be told to mail by it.
+    /// Returns the settings that make a deployment use it.
     pub fn settings(&self) -> Settings {
         Settings::default()
             .with("SMTP_HOST", "127.0.0.1")
@@ -67,15 +67,19 @@ impl MailServer {
             .with("CONTACT_TO", "studio@sabor.example")
     }
 
-    /// The mails that it has taken so far, but those that ask every new member
-    /// to confirm their address.
+    /// Returns the mails received so far, except the verification mails to new
+    /// members.
     pub fn received(&self) -> Vec<Value> {
-        let taken = self.taken.lock().unwrap();
-        let asks = |mail: &&Value| mail["headers"]["subject"] == CONFIRMATION;
-        taken.iter().filter(|mail| !asks(mail)).cloned().collect()
+        let mails = self.mails.lock().unwrap();
+        let is_verification = |mail: &&Value| mail["headers"]["subject"] == CONFIRMATION;
+        mails
+            .iter()
+            .filter(|mail| !is_verification(mail))
+            .cloned()
+            .collect()
     }
 
-    /// The mails that it has taken, once there are so many.
+    /// Waits for `count` mails; returns all that were received.
     pub async fn wait_for_mails(&self, count: usize) -> Vec<Value> {
         wait_until(async || self.received().len() >= count).await;
         self.received()

@@ -1,5 +1,4 @@
-//! Very many members at once, made past the application: two thousand
-//! passwords to hash would be another story.
+//! Creates many members by SQL, since hashing thousands of passwords is slow.
 
 use sabor::crypto::secret::{Secret, Signer};
 use sabor::models::user::Proof;
@@ -9,21 +8,21 @@ use uuid::Uuid;
 use super::{SESSION_SECRET, TestApp, TestClient};
 
 impl TestApp {
-    /// So many members, signed in.
+    /// Creates `count` members; returns their signed-in clients.
     pub async fn members(&self, count: usize) -> Vec<TestClient> {
-        let client = self.app.db().client().await.unwrap();
+        let database = self.app.db().client().await.unwrap();
         let ids: Vec<Uuid> = (0..count).map(|_| Uuid::now_v7()).collect();
-        client
+        database
             .execute(
                 "insert into users (id, email, first_name, last_name)
-                select id, id || '@example.com', 'Crowd', '' from unnest($1::uuid[]) id",
+                select id, id || '@example.com', 'Member', '' from unnest($1::uuid[]) id",
                 &[&ids],
             )
             .await
             .unwrap();
         let signer = Signer::derive(&[Secret::new(SESSION_SECRET.to_owned())], "session cookie");
         let first = self.visitor();
-        let mut crowd = Vec::with_capacity(count);
+        let mut members = Vec::with_capacity(count);
         for id in ids {
             let token = Token::generate();
             let credential = Credential::Cookie {
@@ -31,12 +30,12 @@ impl TestApp {
                 remembered: false,
             };
             let admission = Admission::new(Proof::of_new(id, "password"), credential);
-            assert!(session::insert(&client, &admission).await.unwrap());
-            let person = first.copy();
+            assert!(session::insert(&database, &admission).await.unwrap());
+            let client = first.copy();
             let cookie = format!("__Host-sabor_session={}", token.signed(&signer));
-            *person.cookie.lock().unwrap() = Some(cookie);
-            crowd.push(person);
+            *client.cookie.lock().unwrap() = Some(cookie);
+            members.push(client);
         }
-        crowd
+        members
     }
 }

@@ -1,17 +1,17 @@
-// npm's `oidc-provider`, with a few accounts and nobody to ask: whom to sign in
-// stands in `login_hint`, as does that somebody declines.
+// npm's `oidc-provider` without login pages: `login_hint` names the account that
+// signs in, or is `nobody` to decline.
 //
-// In: its issuer, which is the address of the proxy before it, and where it sends
-// browsers back to. Out: its own port, as the first line.
+// Arguments: the issuer, which is the address of the proxy, and the callback
+// address. Output: the port, as the first line.
 
 import { generateKeyPairSync } from 'node:crypto';
 import { createServer } from 'node:http';
 import { Provider } from 'oidc-provider';
 
-// Nobody reads on after the first line, and to write then ends the process.
+// Stdout is closed after the first line, and writing to it would end the process.
 console.info = console.warn = console.error;
 
-// Ends with whoever started it, however that ends.
+// Exits when the parent process ends.
 process.stdin.on('end', () => process.exit()).resume();
 
 const issuer = process.argv[2];

@@ -1,10 +1,9 @@
 //! A sign-in provider: npm's `oidc-provider`, which is certified by the OpenID
-//! Foundation, in a process of its own; and a proxy before it that alters what
-//! it says where a story wants a provider that misbehaves.
+//! Foundation, behind a proxy that can modify its responses.
 //!
-//! What is altered in an ID token is signed again, by a key that the proxy adds
-//! to those of the provider: only so is it refused for what it says, and not
-//! for its signature.
+//! The proxy signs a modified ID token with a key that it adds to those of the
+//! provider. Otherwise the token would be rejected for its signature, not for its
+//! content.
 
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
@@ -32,49 +31,48 @@ use tokio::task::JoinHandle;
 use super::packages::{install_script, node_packages};
 use super::{SITE, Settings};
 
-/// Where the provider sends browsers, but for its name.
+/// The path of the callback, without the provider's name.
 const CALLBACK: &str = "/api/auth/oauth/callback";
 
-/// Changes the claims of an ID token before it is signed again.
-type ClaimsRewrite = Arc<dyn Fn(&mut Value) + Send + Sync>;
+/// Modifies a JSON object in a response.
+type JsonRewrite = Arc<dyn Fn(&mut Value) + Send + Sync>;
 
-/// Makes another token of an ID token.
+/// Replaces an ID token.
 pub type TokenRewrite = Arc<dyn Fn(&str) -> String + Send + Sync>;
 
-/// What the proxy does with what passes it.
+/// What the proxy changes.
 #[derive(Clone, Default)]
 pub enum ProviderFault {
     /// Nothing.
     #[default]
     None,
-    /// Signs other claims.
-    Claims(ClaimsRewrite),
-    /// Replaces the whole token.
+    /// Modifies the claims of the ID token and signs it again.
+    Claims(JsonRewrite),
+    /// Replaces the ID token.
     IdToken(TokenRewrite),
-    /// Changes the discovery document.
-    Metadata(ClaimsRewrite),
-    /// Changes what the provider says when it is asked who somebody is.
-    Userinfo(ClaimsRewrite),
-    /// Answers 503 to everything.
+    /// Modifies the discovery document.
+    Metadata(JsonRewrite),
+    /// Modifies the userinfo response.
+    Userinfo(JsonRewrite),
+    /// Every request gets a 503.
     Unavailable,
-    /// Answers nothing within the story.
+    /// No request gets a response.
     Unresponsive,
-    /// Exchanges no code before it is told to.
+    /// Token requests wait until they are released.
     HoldTokenRequest(Arc<Notify>),
 }
 
-/// The provider that the stories know as `acme`.
+/// The running provider, configured as `acme`; it ends when this is dropped.
 pub struct OidcProvider {
     /// Its issuer.
     pub url: String,
     shared: Arc<Shared>,
     server: JoinHandle<()>,
-    #[expect(dead_code, reason = "it ends with this")]
-    process: Child,
+    _process: Child,
 }
 
 struct Shared {
-    /// Of the real provider.
+    /// The port of the real provider.
     port: u16,
     http: reqwest::Client,
     key: EcdsaKeyPair,
@@ -83,7 +81,7 @@ struct Shared {
 }
 
 impl OidcProvider {
-    /// `None`: it cannot be had here.
+    /// Starts the provider. Returns `None` if it cannot be installed here.
     pub async fn start() -> Option<Self> {
         let folder = node_packages().await?;
         let listener = tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0));
@@ -114,7 +112,7 @@ impl OidcProvider {
             fault: Mutex::default(),
             calls: Mutex::default(),
         });
-        let router = Router::new().fallback(pass).with_state(shared.clone());
+        let router = Router::new().fallback(forward).with_state(shared.clone());
         let server = tokio::spawn(async move {
             sabor_testing::functions::serve(listener, router)
                 .await
@@ -124,11 +122,11 @@ impl OidcProvider {
             url,
             shared,
             server,
-            process,
+            _process: process,
         })
     }
 
-    /// What makes a deployment offer it.
+    /// Returns the settings that make a deployment offer it.
     pub fn settings(&self) -> Settings {
         Settings::default()
             .with("OAUTH_ACME_CLIENT_ID", "sabor")
@@ -139,32 +137,32 @@ impl OidcProvider {
             .with("OAUTH_ACME_ISSUER", &self.url)
     }
 
-    /// An account at the provider, with these claims.
+    /// Adds or replaces an account with these claims at the provider.
     pub async fn add_account(&self, sub: &str, claims: Value) {
         let address = format!("http://127.0.0.1:{}/accounts/{sub}", self.shared.port);
         let sent = self.shared.http.post(address).json(&claims).send();
         assert!(sent.await.unwrap().status().is_success());
     }
 
-    /// What goes wrong from now on.
+    /// Sets what goes wrong from now on.
     pub fn set_fault(&self, fault: ProviderFault) {
         *self.shared.fault.lock().unwrap() = fault;
     }
 
-    /// Other claims from now on, in ID tokens that are signed all the same.
+    /// Modifies the claims of ID tokens from now on.
     pub fn rewrite_claims(&self, change: impl Fn(&mut Value) + Send + Sync + 'static) {
         self.set_fault(ProviderFault::Claims(Arc::new(change)));
     }
 
-    /// How often an address was asked for.
+    /// Returns the number of requests to a path.
     pub fn request_count(&self, path: &str) -> usize {
         let calls = self.shared.calls.lock().unwrap();
         calls.iter().filter(|call| *call == path).count()
     }
 
-    /// What a browser does at the provider: goes where it was sent, and there
-    /// signs in as `sub`, or declines as `nobody`. Returns where it is sent
-    /// back to: path and query, or the fields of a form.
+    /// Signs in at the provider as `sub`, or declines if `sub` is `nobody`, as a
+    /// browser does. Returns the path and query of the callback, or the fields of
+    /// its form.
     pub async fn complete_sign_in(&self, authorize: &str, sub: &str) -> String {
         let mut address = format!("{authorize}&login_hint={sub}");
         let mut jar = BTreeMap::new();
@@ -182,7 +180,7 @@ impl OidcProvider {
                 jar.insert(name.to_owned(), value.to_owned());
             }
             let Some(location) = answer.headers().get(LOCATION) else {
-                // The page whose form a browser sends by itself.
+                // A page with a form that the browser submits automatically.
                 return fields(&answer.text().await.unwrap());
             };
             let location = location.to_str().unwrap();
@@ -194,7 +192,7 @@ impl OidcProvider {
                 None => location.to_owned(),
             };
         }
-        panic!("{address} leads nowhere");
+        panic!("{address} does not lead back to the site");
     }
 }
 
@@ -209,7 +207,7 @@ fn browser() -> reqwest::Client {
     builder.timeout(Duration::from_secs(20)).build().unwrap()
 }
 
-/// The hidden fields of a page, as its form is sent.
+/// Returns the hidden fields of a page, encoded as a form.
 fn fields(page: &str) -> String {
     let inputs = page.split("<input").skip(1).map(|input| {
         let of = |name: &str| {
@@ -225,7 +223,7 @@ fn fields(page: &str) -> String {
     form
 }
 
-async fn pass(
+async fn forward(
     State(shared): State<Arc<Shared>>,
     method: Method,
     uri: Uri,
@@ -244,7 +242,7 @@ async fn pass(
     }
     let address = format!("http://127.0.0.1:{}{uri}", shared.port);
     let mut request = shared.http.request(method, address).body(body);
-    // `Host` too, so that it names addresses of the proxy.
+    // Including `Host`, so that the provider uses the proxy's address.
     for (name, value) in &headers {
         request = request.header(name, value);
     }
@@ -258,9 +256,9 @@ async fn pass(
     }
     let text = answer.bytes().await.unwrap();
     let body = match serde_json::from_slice::<Value>(&text) {
-        Ok(mut told) if status.is_success() => {
-            shared.alter(uri.path(), &fault, &mut told);
-            told.to_string().into()
+        Ok(mut object) if status.is_success() => {
+            shared.modify(uri.path(), &fault, &mut object);
+            object.to_string().into()
         }
         _ => text,
     };
@@ -269,22 +267,22 @@ async fn pass(
 }
 
 impl Shared {
-    fn alter(&self, path: &str, fault: &ProviderFault, told: &mut Value) {
+    fn modify(&self, path: &str, fault: &ProviderFault, object: &mut Value) {
         match (path, fault) {
             ("/jwks", _) => {
-                let keys = told["keys"].as_array_mut().unwrap();
+                let keys = object["keys"].as_array_mut().unwrap();
                 keys.push(self.jwk());
             }
             ("/token", ProviderFault::Claims(change)) => {
-                let mut claims = decode_claims(told["id_token"].as_str().unwrap());
+                let mut claims = decode_claims(object["id_token"].as_str().unwrap());
                 change(&mut claims);
-                told["id_token"] = json!(self.sign(&claims));
+                object["id_token"] = json!(self.sign(&claims));
             }
             ("/token", ProviderFault::IdToken(change)) => {
-                told["id_token"] = json!(change(told["id_token"].as_str().unwrap()));
+                object["id_token"] = json!(change(object["id_token"].as_str().unwrap()));
             }
             ("/.well-known/openid-configuration", ProviderFault::Metadata(change))
-            | ("/me", ProviderFault::Userinfo(change)) => change(told),
+            | ("/me", ProviderFault::Userinfo(change)) => change(object),
             _ => {}
         }
     }
@@ -292,13 +290,13 @@ impl Shared {
     fn jwk(&self) -> Value {
         let (x, y) = self.key.public_key().as_ref()[1..].split_at(32);
         json!({
-            "kty": "EC", "crv": "P-256", "use": "sig", "alg": "ES256", "kid": "of-the-proxy",
+            "kty": "EC", "crv": "P-256", "use": "sig", "alg": "ES256", "kid": "proxy-key",
             "x": BASE64.encode(x), "y": BASE64.encode(y),
         })
     }
 
     fn sign(&self, claims: &Value) -> String {
-        let header = json!({ "alg": "ES256", "kid": "of-the-proxy" }).to_string();
+        let header = json!({ "alg": "ES256", "kid": "proxy-key" }).to_string();
         let signed = format!(
             "{}.{}",
             BASE64.encode(header),
@@ -309,7 +307,7 @@ impl Shared {
     }
 }
 
-/// The claims of a token, whoever signed it.
+/// Returns the claims of a token without checking its signature.
 pub fn decode_claims(token: &str) -> Value {
     let part = token.split('.').nth(1).unwrap();
     serde_json::from_slice(&BASE64.decode(part).unwrap()).unwrap()

@@ -1,5 +1,4 @@
-//! The links in mails that have been written and not sent: read out of the
-//! outbox, with the key that only the functions have.
+//! Reads mails in the outbox.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -8,7 +7,8 @@ use serde_json::Value;
 use super::TestApp;
 
 impl TestApp {
-    /// The token of the last mail of this kind to this address.
+    /// Returns the token of the link in the last mail of this kind to this address.
+    /// It is encrypted in the outbox.
     pub async fn mailed_token(&self, kind: &str, recipient: &str) -> String {
         let rows = self
             .sql(&format!(
@@ -20,12 +20,12 @@ impl TestApp {
         let payload: Value = rows[0].get(0);
         let link = &payload["notice"]["link"];
         let sealed = BASE64.decode(link["sealed"].as_str().unwrap()).unwrap();
-        let place = format!("mail_outbox.link:{}", link["id"].as_str().unwrap());
+        let aad = format!("mail_outbox.link:{}", link["id"].as_str().unwrap());
         let keys = &self.app.config().encryption_keys;
-        keys.open(&place, &sealed).unwrap()
+        keys.open(&aad, &sealed).unwrap()
     }
 
-    /// How many mails of this kind have been written.
+    /// Returns the number of mails of this kind in the outbox.
     pub async fn mail_count(&self, kind: &str) -> i64 {
         self.count(&format!(
             "select count(*) from mail_outbox where kind = '{kind}'"

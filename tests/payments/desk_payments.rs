@@ -1,4 +1,4 @@
-//! Money across the desk, as staff note it.
+//! Payments at the desk, recorded by staff.
 
 use sabor::Error;
 use sabor::models::payment::{self, Payment, Status};
@@ -74,11 +74,11 @@ async fn bookings_without_a_spot_or_a_price_cannot_be_paid_at_the_desk() {
         mark_paid(&app, &booking).await.unwrap_err().code(),
         "not_payable"
     );
-    let free = NewClass {
+    let free_class = NewClass {
         price: "0.00",
         ..NewClass::default()
     };
-    let free = book(&ana, app.create_class_with(free).await)
+    let free = book(&ana, app.create_class_with(free_class).await)
         .await
         .expect(201);
     assert_eq!(
@@ -93,7 +93,7 @@ async fn paying_at_the_desk_during_an_open_checkout_charges_once() {
     let ana = app.member("ana").await;
     let (booking, session) = start_checkout(&app, &stripe, &ana).await;
     mark_paid(&app, &booking).await.unwrap();
-    // Before the checkout is closed, it is paid all the same.
+    // The checkout is paid before it is expired.
     let session = stripe.complete_checkout(&session);
     app.deliver_event(&checkout_completed(&session))
         .await
@@ -143,6 +143,6 @@ async fn staff_refund_a_card_payment_through_stripe() {
         super::payment_of(&ana, &booking).await["status"],
         "refunded"
     );
-    // It was the money, not the place.
+    // A refund does not cancel the booking.
     assert_eq!(booking_status(&app, &booking).await, "booked");
 }

@@ -1,4 +1,4 @@
-//! Money on its way back.
+//! Refunds.
 
 use futures_util::future::join_all;
 use serde_json::{Value, json};
@@ -28,12 +28,12 @@ async fn a_timely_cancellation_refunds_the_card() {
     let calls = stripe.requests("POST", "/v1/refunds");
     assert_eq!(calls.len(), 1);
     assert_eq!(calls[0].form["payment_intent"], session["payment_intent"]);
-    // All of it, so that no amount is named.
+    // A full refund names no amount.
     assert!(!calls[0].form.contains_key("amount"));
     let payment = payment_of(&ana, &booking).await;
     assert!(payment["refundedAt"].is_string());
     assert_eq!(member_event_count(&app, "payment_refunded").await, 1);
-    // Stripe tells what it has answered.
+    // Stripe also sends an event about the refund.
     let updated = event_about("refund.updated", &stripe.refunds()[0]);
     app.deliver_event(&updated).await.expect(200);
     assert_eq!(member_event_count(&app, "payment_refunded").await, 1);
@@ -54,8 +54,8 @@ async fn a_late_cancellation_is_not_refunded() {
     assert!(stripe.refunds().is_empty());
 }
 
-/// Rule: every booking of a cancelled occurrence becomes `refund_due`, however
-/// near its start: card payments are refunded through the provider.
+/// Rule: every paid booking of a cancelled occurrence becomes `refund_due`, no
+/// matter how late, and card payments are refunded through the provider.
 #[tokio::test]
 async fn a_cancelled_class_refunds_every_card() {
     let (app, stripe) = start_with_stripe().await;
@@ -79,13 +79,13 @@ async fn a_pending_refund_is_awaited() {
     stripe.set_refund_status("pending");
     assert_eq!(process_refunds(&app).await, 0);
     assert_eq!(payment_status(&app).await, "refund_due");
-    // Asked again, it is looked at and not made again.
+    // The next run checks the refund and does not make another.
     make_payments_due(&app).await;
     assert_eq!(process_refunds(&app).await, 0);
     assert_eq!(stripe.requests("POST", "/v1/refunds").len(), 1);
     let id = stripe.refunds()[0]["id"].as_str().unwrap().to_owned();
-    let there = stripe.update_refund(&id, "succeeded");
-    app.deliver_event(&event_about("refund.updated", &there))
+    let succeeded = stripe.update_refund(&id, "succeeded");
+    app.deliver_event(&event_about("refund.updated", &succeeded))
         .await
         .expect(200);
     assert_eq!(payment_status(&app).await, "refunded");
@@ -129,7 +129,7 @@ async fn a_refund_without_a_stripe_response_is_retried_with_growing_delays() {
     for _ in 0..3 {
         stripe.fail_next(&[StripeFault::Status(500); 3]);
         assert_eq!(process_refunds(&app).await, 0);
-        // Nobody asks before the pause is over.
+        // There is no retry before it is due.
         let asked = stripe.requests("POST", "/v1/refunds").len();
         assert_eq!(process_refunds(&app).await, 0);
         assert_eq!(stripe.requests("POST", "/v1/refunds").len(), asked);
@@ -171,7 +171,7 @@ async fn a_refund_made_in_the_stripe_dashboard_is_recognized() {
     book_and_pay(&app, &stripe, &ana).await;
     app.sql("update payments set status = 'refund_due'").await;
     assert_eq!(process_refunds(&app).await, 1);
-    // As if it had been somebody else's, and we had not heard of it.
+    // As if the refund had been made elsewhere and we did not know about it.
     app.sql("alter table payments disable trigger payments_forward")
         .await;
     app.sql(
@@ -201,8 +201,7 @@ async fn concurrent_runs_refund_each_payment_once() {
     assert_eq!(member_event_count(&app, "payment_refunded").await, 4);
 }
 
-/// Against PyPI's `localstripe`, a real process: what it covers of what we
-/// call, which is refunds of payment intents. Checkout it answers with 404.
+/// `localstripe` supports refunds of payment intents, but not Checkout Sessions.
 #[tokio::test]
 async fn localstripe_accepts_our_refund() {
     let Some(python) = python().await else {
@@ -240,7 +239,7 @@ async fn localstripe_accepts_our_refund() {
     assert_eq!(refunds["data"][0]["id"], reference.as_str(), "{text}");
     assert_eq!(refunds["data"][0]["amount"], 2_500);
     assert_eq!(refunds["data"][0]["metadata"], json!({ "payment_id": id }));
-    // And says no to what it does not know.
+    // It rejects an unknown payment intent.
     app.sql("update payments set provider_payment = 'pi_unknown', provider_refund = null")
         .await;
     app.sql("alter table payments disable trigger payments_forward")

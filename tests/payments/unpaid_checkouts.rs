@@ -1,4 +1,4 @@
-//! Card payments that were not made in time.
+//! Card payments that are not completed in time.
 
 use futures_util::future::join_all;
 
@@ -10,8 +10,9 @@ use super::{
 use crate::bookings::{assert_bookings_consistent, book, cancel, join_waitlist};
 use crate::harness::{StripeFault, wait_until};
 
-/// Rule: a booking to be paid by card holds its place until its Checkout session
-/// ends (30 min); unpaid then, it is cancelled and the waitlist moves up.
+/// Rule: a booking to be paid by card keeps its spot until its Checkout Session
+/// expires after 30 minutes. If it is unpaid then, it is cancelled and the
+/// waitlist moves up.
 #[tokio::test]
 async fn a_card_payment_holds_the_spot_until_its_checkout_expires() {
     let (app, stripe) = start_with_stripe().await;
@@ -43,13 +44,13 @@ async fn a_last_minute_payment_is_found_before_the_spot_is_released() {
     let (app, stripe) = start_with_stripe().await;
     let ana = app.member("ana").await;
     let (booking, session) = start_checkout(&app, &stripe, &ana).await;
-    // Stripe's event did not arrive.
+    // Stripe's event has not arrived.
     let session = stripe.complete_checkout(&session);
     expire_card_payments(&app).await;
     assert_eq!(release_unpaid(&app).await, 1);
     assert_eq!(payment_of(&ana, &booking).await["status"], "paid");
     assert_eq!(booking_status(&app, &booking).await, "booked");
-    // It arrives after all.
+    // The event arrives late.
     app.deliver_event(&checkout_completed(&session))
         .await
         .expect(200);
@@ -78,7 +79,7 @@ async fn during_a_stripe_outage_no_booking_is_cancelled_and_the_check_is_retried
     let cleaned = sabor::cleanup::run(&app.app).await.unwrap();
     assert_eq!((cleaned.payments_settled, cleaned.remaining), (0, true));
     assert_eq!(booking_status(&app, &booking).await, "booked");
-    // Not before a pause.
+    // There is no retry before it is due.
     assert_eq!(release_unpaid(&app).await, 0);
     make_payments_due(&app).await;
     assert_eq!(release_unpaid(&app).await, 1);
@@ -105,10 +106,10 @@ async fn concurrent_clean_ups_and_events_release_a_booking_once() {
     let session = stripe.expire_checkout(&session);
     expire_card_payments(&app).await;
     let expired = event_about("checkout.session.expired", &session);
-    let heard = async {
+    let delivered = async {
         app.deliver_event(&expired).await.expect(200);
     };
-    futures_util::join!(join_all((0..8).map(|_| release_unpaid(&app))), heard);
+    futures_util::join!(join_all((0..8).map(|_| release_unpaid(&app))), delivered);
     assert_eq!(booking_status(&app, &booking).await, "cancelled");
     assert_eq!(member_event_count(&app, "booking_cancelled").await, 1);
     assert_bookings_consistent(&app).await;

@@ -1,4 +1,4 @@
-//! What Stripe tells: forged, late, again, out of order, at once.
+//! `api/payments/webhook.rs`: late, repeated, reordered and concurrent events.
 
 use futures_util::future::join_all;
 use serde_json::{Value, json};
@@ -11,7 +11,7 @@ use super::{
 use crate::bookings::{assert_bookings_consistent, book, cancel, join_waitlist};
 use crate::harness::{FakeStripe, TestApp, stripe_event, wait_until};
 
-/// Of the money behind a session, in the shape of
+/// Returns the event that the charge of a session was refunded, in the shape of
 /// <https://docs.stripe.com/api/charges/object>.
 fn charge_refunded(session: &Value) -> Value {
     let intent = session["payment_intent"].as_str().unwrap();
@@ -38,11 +38,11 @@ async fn a_completed_checkout_pays_the_booking() {
     let ana = app.member("ana").await;
     let (booking, session) = start_checkout(&app, &stripe, &ana).await;
     let session = stripe.complete_checkout(&session);
-    let heard = app
+    let response = app
         .deliver_event(&checkout_completed(&session))
         .await
         .expect(200);
-    assert_eq!(heard, json!({ "success": true }));
+    assert_eq!(response, json!({ "success": true }));
     let payment = payment_of(&ana, &booking).await;
     assert_eq!(payment["status"], "paid");
     assert!(payment["paidAt"].is_string() && payment["checkoutUrl"].is_null());
@@ -68,7 +68,7 @@ async fn unrelated_events_are_accepted_and_ignored() {
         .expect(200);
     let mut foreign = stripe.complete_checkout(&session);
     for name in ["id", "payment_intent", "client_reference_id"] {
-        foreign[name] = json!("somebody_elses");
+        foreign[name] = json!("unknown");
     }
     foreign["metadata"] = json!({});
     app.deliver_event(&checkout_completed(&foreign))
@@ -90,11 +90,11 @@ async fn sixty_four_concurrent_deliveries_of_one_event_have_one_effect() {
     let (app, stripe) = start_with_stripe().await;
     let ana = app.member("ana").await;
     let (booking, session) = start_checkout(&app, &stripe, &ana).await;
-    let told = checkout_completed(&stripe.complete_checkout(&session));
-    for response in join_all((0..64).map(|_| app.deliver_event(&told))).await {
+    let event = checkout_completed(&stripe.complete_checkout(&session));
+    for response in join_all((0..64).map(|_| app.deliver_event(&event))).await {
         response.expect(200);
     }
-    app.deliver_event(&told).await.expect(200);
+    app.deliver_event(&event).await.expect(200);
     assert_eq!(payment_of(&ana, &booking).await["status"], "paid");
     assert_eq!(member_event_count(&app, "payment_paid").await, 1);
     assert_eq!(app.count("select count(*) from webhook_events").await, 1);
@@ -123,8 +123,8 @@ async fn sixty_four_concurrent_events_about_one_session_have_one_effect() {
     let (booking, session) = start_checkout(&app, &stripe, &ana).await;
     let session = stripe.complete_checkout(&session);
     let named = |n| stripe_event(&format!("evt_{n}"), "checkout.session.completed", &session);
-    let tellings: Vec<Value> = (0..64).map(named).collect();
-    for response in join_all(tellings.iter().map(|told| app.deliver_event(told))).await {
+    let events: Vec<Value> = (0..64).map(named).collect();
+    for response in join_all(events.iter().map(|event| app.deliver_event(event))).await {
         response.expect(200);
     }
     assert_eq!(payment_of(&ana, &booking).await["status"], "paid");
@@ -164,17 +164,16 @@ fn permutations<T: Clone>(things: &[T]) -> Vec<Vec<T>> {
     };
     let mut all = Vec::new();
     for shorter in permutations(rest) {
-        for place in 0..=shorter.len() {
+        for index in 0..=shorter.len() {
             let mut longer = shorter.clone();
-            longer.insert(place, first.clone());
+            longer.insert(index, first.clone());
             all.push(longer);
         }
     }
     all
 }
 
-/// A payment that went back, told in every order: it ends refunded, and no
-/// later news changes that.
+/// The events of a refunded payment, in every order: it ends as refunded.
 #[tokio::test]
 async fn events_in_any_order_end_in_a_refund() {
     let (app, stripe) = start_with_stripe().await;
@@ -182,25 +181,25 @@ async fn events_in_any_order_end_in_a_refund() {
     for (n, order) in permutations(&[0, 1, 2, 3]).into_iter().enumerate() {
         let (booking, session) = start_checkout(&app, &stripe, &ana).await;
         let session = stripe.complete_checkout(&session);
-        // Whoever was first to say that it expired was wrong, or early.
-        let news = [
+        // The expiry event is outdated, since the session has been paid.
+        let events = [
             checkout_completed(&session),
             charge_refunded(&session),
             event_about("checkout.session.expired", &session),
             event_about("checkout.session.async_payment_succeeded", &session),
         ];
         for which in &order {
-            app.deliver_event(&news[*which]).await.expect(200);
+            app.deliver_event(&events[*which]).await.expect(200);
         }
-        // Where it had to go back, Stripe is asked to, and says that it did.
+        // If we have to refund, that happens in the background.
         wait_until(async || payment_of(&ana, &booking).await["status"] == "refunded").await;
         assert_eq!(
             member_event_count(&app, "payment_refunded").await,
             n as i64 + 1,
             "{order:?}"
         );
-        let place = |which| order.iter().position(|w| *w == which).unwrap();
-        let expired_first = (0..4).all(|which| place(2) <= place(which));
+        let position = |which| order.iter().position(|w| *w == which).unwrap();
+        let expired_first = (0..4).all(|which| position(2) <= position(which));
         let status = if expired_first { "cancelled" } else { "booked" };
         assert_eq!(booking_status(&app, &booking).await, status, "{order:?}");
     }
@@ -278,8 +277,7 @@ async fn an_expired_checkout_gives_the_spot_to_the_waitlist() {
     assert_bookings_consistent(&app).await;
 }
 
-/// What people suffer from elsewhere: a cancelled payment that voids a good
-/// booking.
+/// A known defect of other systems: a cancelled payment voids a valid booking.
 #[tokio::test]
 async fn an_abandoned_checkout_does_not_cancel_a_valid_booking() {
     let (app, stripe) = start_with_stripe().await;
@@ -302,7 +300,7 @@ async fn an_abandoned_checkout_does_not_cancel_a_valid_booking() {
     assert_eq!(booking_status(&app, &booking).await, "booked");
 }
 
-/// Another checkout of the same payment, that nobody was shown.
+/// A second checkout of the same payment, which was never shown to the member.
 #[tokio::test]
 async fn the_expiry_of_an_unrelated_checkout_releases_nothing() {
     let (app, stripe) = start_with_stripe().await;
@@ -317,7 +315,7 @@ async fn the_expiry_of_an_unrelated_checkout_releases_nothing() {
     assert_eq!(payment_of(&ana, &booking).await["status"], "pending");
 }
 
-/// Rule: what was paid for a booking that is cancelled meanwhile goes back.
+/// Rule: a payment for a booking that has been cancelled meanwhile is refunded.
 #[tokio::test]
 async fn a_payment_for_a_cancelled_booking_is_refunded() {
     let (app, stripe) = start_with_stripe().await;
@@ -341,10 +339,10 @@ async fn concurrent_payment_and_cancellation_refund_once() {
     let ana = app.member("ana").await;
     for _ in 0..8 {
         let (booking, session) = start_checkout(&app, &stripe, &ana).await;
-        let told = checkout_completed(&stripe.complete_checkout(&session));
-        let (heard, cancelled) =
-            futures_util::join!(app.deliver_event(&told), cancel(&ana, &booking));
-        heard.expect(200);
+        let event = checkout_completed(&stripe.complete_checkout(&session));
+        let (delivered, cancelled) =
+            futures_util::join!(app.deliver_event(&event), cancel(&ana, &booking));
+        delivered.expect(200);
         cancelled.expect(200);
         wait_until(async || payment_of(&ana, &booking).await["status"] == "refunded").await;
     }
@@ -360,9 +358,9 @@ async fn concurrent_payment_and_release_keep_the_paid_booking() {
     for _ in 0..8 {
         let (booking, session) = start_checkout(&app, &stripe, &ana).await;
         expire_card_payments(&app).await;
-        let told = checkout_completed(&stripe.complete_checkout(&session));
-        let (heard, _) = futures_util::join!(app.deliver_event(&told), release_unpaid(&app));
-        heard.expect(200);
+        let event = checkout_completed(&stripe.complete_checkout(&session));
+        let (delivered, _) = futures_util::join!(app.deliver_event(&event), release_unpaid(&app));
+        delivered.expect(200);
         assert_eq!(payment_of(&ana, &booking).await["status"], "paid");
         assert_eq!(booking_status(&app, &booking).await, "booked");
     }

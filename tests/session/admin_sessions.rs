@@ -95,7 +95,7 @@ async fn a_signed_out_administrator_cannot_clear_sessions() {
         .post("/api/auth/logout", serde_json::json!({}))
         .await
         .expect(200);
-    // A replica from before the sign-out takes over: reads are all that is left.
+    // A replica from before the sign-out takes over. It allows reads only.
     app.redis.restore(&old).await.unwrap();
     assert!(before.is_signed_in().await);
     before.delete("/api/session/sessions").await.expect(401);

@@ -1,4 +1,4 @@
-//! When sessions end by themselves.
+//! Idle and absolute expiry of sessions.
 
 use std::time::Duration;
 
@@ -6,16 +6,16 @@ use sabor::session::NewSession;
 
 use crate::harness::{PASSWORD, TestApp, wait_until};
 
-/// Makes every session look as it would after so long without use.
+/// Makes every session look as if it had been unused for `lapse`.
 async fn age_sessions(app: &TestApp, lapse: &str) {
     app.redis.flush().await.unwrap();
-    let rested = format!(
+    let statement = format!(
         "update user_sessions set created_at = created_at - interval '{lapse}',
             last_activity = last_activity - interval '{lapse}',
             expires_at = expires_at - interval '{lapse}',
             absolute_expires_at = absolute_expires_at - interval '{lapse}'"
     );
-    app.sql(&rested).await;
+    app.sql(&statement).await;
 }
 
 #[tokio::test]
@@ -24,7 +24,7 @@ async fn a_session_expires_after_a_day_without_use() {
     let ana = app.member("ana").await;
     age_sessions(&app, "23 hours 50 minutes").await;
     assert!(ana.is_signed_in().await);
-    // That was a use: another day.
+    // That request extended the session by another day.
     age_sessions(&app, "23 hours 50 minutes").await;
     assert!(ana.is_signed_in().await);
     age_sessions(&app, "24 hours").await;
@@ -74,13 +74,14 @@ async fn a_redis_record_expires_with_its_session() {
 async fn activity_is_recorded_at_most_every_four_minutes() {
     let app = TestApp::start().await;
     let ana = app.member("ana").await;
-    let lag = "select extract(epoch from now() - last_activity)::bigint from user_sessions";
+    let idle_seconds =
+        "select extract(epoch from now() - last_activity)::bigint from user_sessions";
     age_sessions(&app, "3 minutes").await;
     assert!(ana.is_signed_in().await);
-    assert!(app.count(lag).await >= 180);
+    assert!(app.count(idle_seconds).await >= 180);
     age_sessions(&app, "2 minutes").await;
     assert!(ana.is_signed_in().await);
-    assert!(app.count(lag).await < 60);
+    assert!(app.count(idle_seconds).await < 60);
 }
 
 #[tokio::test]

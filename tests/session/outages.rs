@@ -1,4 +1,4 @@
-//! What holds when a store is away, slow, or lies.
+//! Sessions while Redis or Postgres is unavailable, slow, or outdated.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,8 +9,8 @@ use serde_json::json;
 
 use crate::harness::{Settings, TestApp, wait_until};
 
-/// Everything that a Redis can do wrong while it is there, or not.
-const TROUBLE: [Mode; 8] = [
+/// Every kind of failure of Redis.
+const REDIS_FAILURES: [Mode; 8] = [
     Mode::Unreachable,
     Mode::Slow(Duration::from_secs(2)),
     Mode::ReadOnly,
@@ -23,7 +23,7 @@ const TROUBLE: [Mode; 8] = [
 
 #[tokio::test]
 async fn every_kind_of_redis_failure_only_slows_requests_down() {
-    for mode in TROUBLE {
+    for mode in REDIS_FAILURES {
         let app = TestApp::start().await;
         let ana = app.member("ana").await;
         app.redis.set_mode(mode).await.unwrap();
@@ -37,7 +37,7 @@ async fn every_kind_of_redis_failure_only_slows_requests_down() {
         let before = ana.copy();
         ana.post("/api/auth/logout", json!({})).await.expect(200);
         assert!(!before.is_signed_in().await, "{mode:?}");
-        // Nor when it is well again.
+        // The sign-out also holds after Redis has recovered.
         app.redis.set_mode(Mode::Normal).await.unwrap();
         assert!(!before.is_signed_in().await, "{mode:?}");
     }
@@ -56,7 +56,8 @@ async fn a_sign_out_during_a_redis_outage_reaches_other_processes_afterwards() {
         app.redis.set_mode(mode).await.unwrap();
         ana.post("/api/auth/logout", json!({})).await.expect(200);
         app.redis.set_mode(Mode::Normal).await.unwrap();
-        // At once where it was made, and as soon as the mark is heard elsewhere.
+        // Immediately in the same process, and elsewhere once Redis has the
+        // invalidation.
         assert!(!before.is_signed_in().await, "{mode:?}");
         wait_until(async || !there.is_signed_in().await).await;
     }
@@ -69,7 +70,9 @@ async fn a_revocation_waits_at_most_a_second_for_its_invalidation() {
     app.redis.set_mode(Mode::Silent).await.unwrap();
     let leaving = ana.post("/api/auth/logout", json!({}));
     let response = tokio::time::timeout(Duration::from_secs(8), leaving).await;
-    response.expect("an answer without marks").expect(200);
+    response
+        .expect("a response without an invalidation")
+        .expect(200);
 }
 
 #[tokio::test]
@@ -79,7 +82,7 @@ async fn a_session_read_while_redis_was_unresponsive_is_not_cached() {
     let held = app
         .redis
         .hold_next(|command| command[0] == "MGET", WhileHeld::Wait);
-    // The mark that stands is not known: under which would it be written?
+    // The current generation is unknown, so no record can be written.
     assert!(ana.is_signed_in().await);
     held.release().await;
     app.app.db().close();
@@ -134,7 +137,7 @@ async fn an_unresponsive_redis_is_skipped_after_a_few_timeouts() {
         waited += u32::from(started.elapsed() >= Duration::from_millis(200));
     }
     assert!(waited <= 4, "{waited} of 30 waited");
-    // And it is found again by itself.
+    // Redis is used again once it responds.
     app.redis.set_mode(Mode::Normal).await.unwrap();
     app.redis.clear_log();
     wait_until(async || {
@@ -167,14 +170,14 @@ async fn without_postgres_cached_sessions_continue_and_other_requests_return_503
     let ana = app.member("ana").await;
     assert!(ana.is_signed_in().await);
     wait_until(async || app.redis.count("SET") >= 1).await;
-    let unknown = app.visitor();
-    unknown.sign_in_as("ana").await.expect(200);
+    let uncached = app.visitor();
+    uncached.sign_in_as("ana").await.expect(200);
     let health = app.visitor().get("/api/health").await.expect(200);
     assert_eq!(health["status"], "healthy");
     cluster.stop().await.unwrap();
 
     assert!(ana.is_signed_in().await);
-    for (person, path) in [(&unknown, "/api/auth/session"), (&ana, "/api/auth/me")] {
+    for (person, path) in [(&uncached, "/api/auth/session"), (&ana, "/api/auth/me")] {
         let response = person.get(path).await;
         response.expect_code(503, "unavailable");
         assert!(response.header("retry-after").is_some());
@@ -184,7 +187,7 @@ async fn without_postgres_cached_sessions_continue_and_other_requests_return_503
         .await
         .expect_code(503, "unavailable");
     assert!(ana.cookie().is_some());
-    // A write that never reached Postgres takes nothing away.
+    // A write that never reached Postgres does not invalidate the record.
     ana.get("/api/session/test-session").await.expect(503);
     assert!(ana.is_signed_in().await);
     let visitor = app.visitor();
@@ -198,7 +201,7 @@ async fn without_postgres_cached_sessions_continue_and_other_requests_return_503
     assert_eq!(health["services"]["kv"]["status"], "connected");
 
     cluster.restart().await.unwrap();
-    assert!(unknown.is_signed_in().await);
+    assert!(uncached.is_signed_in().await);
     ana.post("/api/auth/logout", json!({})).await.expect(200);
 }
 
@@ -231,15 +234,15 @@ async fn a_postgres_restart_under_load_loses_no_confirmed_write() {
     for one in load {
         confirmed += one.await.unwrap();
     }
-    // A visit that was answered is there; one that was not may be there too.
-    let there = u64::try_from(app.count(visits).await).unwrap();
-    assert!(there >= confirmed, "{there} of {confirmed}");
+    // Every confirmed visit is stored; an unconfirmed one may be.
+    let stored = u64::try_from(app.count(visits).await).unwrap();
+    assert!(stored >= confirmed, "{stored} of {confirmed}");
     assert!(ana.is_signed_in().await);
 }
 
 #[tokio::test]
 async fn an_unresponsive_postgres_returns_503() {
-    // Somebody listens there, and never answers.
+    // This listener accepts connections and never responds.
     let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = silent.local_addr().unwrap().port();
     let settings = Settings::default()

@@ -1,4 +1,4 @@
-//! `api/sessions.rs` and `api/sessions/[id].rs`
+//! `api/sessions.rs` and `api/sessions/[id].rs`.
 
 use serde_json::{Value, json};
 
@@ -111,7 +111,7 @@ async fn paging_returns_every_session_once() {
 async fn a_cursor_with_an_out_of_range_time_is_rejected() {
     let app = TestApp::start().await;
     let ana = app.member("ana").await;
-    // `±8000000000000000000.<uuid>`: microseconds, a quarter of a million years.
+    // `±8000000000000000000.<uuid>`: about 250,000 years in microseconds.
     for cursor in [
         "LTgwMDAwMDAwMDAwMDAwMDAwMDAuMDFhMWZiZWMtZjVhNy03NzRkLTk5M2YtYjZkZWRjNmViMjAx",
         "ODAwMDAwMDAwMDAwMDAwMDAwMC4wMWExZmJlYy1mNWE3LTc3NGQtOTkzZi1iNmRlZGM2ZWIyMDE",

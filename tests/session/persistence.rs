@@ -1,4 +1,4 @@
-//! Sessions outlive the process, and are shared by all of them.
+//! Sessions outlive a process and are shared by all processes.
 
 use serde_json::json;
 
@@ -7,28 +7,28 @@ use crate::harness::TestApp;
 #[tokio::test]
 async fn a_session_survives_a_restart_and_works_in_a_second_process() {
     let app = TestApp::start().await;
-    // 1. Somebody registers, and 2. is signed in.
+    // 1. A member registers, and 2. is signed in.
     let ana = app.member("ana").await;
     assert!(ana.is_signed_in().await);
     // 3. The session is in the database.
     assert_eq!(app.count("select count(*) from user_sessions").await, 1);
-    // 4. A second process knows it.
+    // 4. A second process accepts it.
     let second = app.start_another().await;
     assert!(ana.connected_to(&second).is_signed_in().await);
-    // 5. After a restart of the first, with an empty Redis, it is still there.
+    // 5. It survives a restart of the first process with an empty Redis.
     app.redis.flush().await.unwrap();
     let third = app.start_another().await;
     app.stop().await;
     assert!(ana.connected_to(&third).is_signed_in().await);
-    // 6. What one process writes the other reads.
+    // 6. One process reads what the other writes.
     let (here, there) = (ana.connected_to(&second), ana.connected_to(&third));
     here.get("/api/session/test-session").await.expect(200);
     let visits = there.get("/api/session/test-session").await.expect(200);
     assert_eq!(visits["visits"], 2);
-    // 7. Signing out in one ends it in the other.
+    // 7. Signing out in one process ends it in the other.
     here.post("/api/auth/logout", json!({})).await.expect(200);
     assert!(!there.is_signed_in().await);
-    // 8. And it can begin again.
+    // 8. The member can sign in again.
     there.sign_in_as("ana").await.expect(200);
     assert!(there.connected_to(&second).is_signed_in().await);
 }

@@ -1,7 +1,7 @@
-//! Each race that the session model names, played out on purpose.
+//! Every race that the session model names, provoked on purpose.
 //!
-//! Redis' endpoint holds a chosen command back and delivers it when the story
-//! says so, which may be long after its sender has gone.
+//! The Redis endpoint can hold a command back and deliver it later, even after
+//! its sender is gone.
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ use crate::harness::{PASSWORD, Settings, TestApp, TestClient, TestResponse, conn
 
 const NEW: &str = "otra contraseña larga";
 
-/// Holds the next record that a reader writes back; the reader goes on.
+/// Holds back the next record that a reader writes to Redis; the reader continues.
 fn hold_write_back(app: &TestApp) -> Held {
     app.redis.hold_next(
         |command| command[0] == "SET" && command[1].starts_with("session:"),
@@ -26,7 +26,7 @@ fn hold_write_back(app: &TestApp) -> Held {
     )
 }
 
-/// A member whose record is on its way to Redis, and held.
+/// Registers a member whose session record is held back on its way to Redis.
 async fn member_with_late_record(app: &TestApp) -> (TestClient, Held) {
     let ana = app.member("ana").await;
     let held = hold_write_back(app);
@@ -56,7 +56,7 @@ async fn a_cache_write_that_arrives_minutes_late_is_ignored() {
     let before = ana.copy();
     let key = session_key(&app).await;
     ana.post("/api/auth/logout", json!({})).await.expect(200);
-    // The mark has come to its end, and only then the record arrives.
+    // The record arrives after the generation has expired.
     app.app.clock().advance(TimeDelta::seconds(361));
     assert!(app.redis.evict(&format!("change:{key}")).await.unwrap());
     held.release().await;
@@ -73,7 +73,7 @@ async fn a_profile_change_wins_over_a_concurrent_cache_write() {
     held.release().await;
     let seen = ana.get("/api/auth/session").await.expect(200);
     assert_eq!(seen["user"]["firstName"], "Anita");
-    // And once more, when a mark stands already.
+    // The same again, when there is a generation already.
     let second = hold_write_back(&app);
     app.redis
         .evict(&format!("session:{}", session_key(&app).await))
@@ -94,15 +94,15 @@ async fn a_password_change_wins_over_a_sign_in_with_the_old_password() {
     let app = TestApp::start().await;
     let ana = app.member("ana").await;
     let user: Uuid = app.sql("select id from users").await[0].get(0);
-    // Postgres lets the sign-in verify, and then holds its insert back.
+    // The sign-in verifies the password, and then its insert waits for this lock.
     let mut client = connect(&app.database).await;
     let transaction = client.transaction().await.unwrap();
     transaction
         .execute("select from users where id = $1 for update", &[&user])
         .await
         .unwrap();
-    let thief = app.visitor();
-    let (mut signing_in, stolen) = (tokio::task::JoinSet::new(), thief.copy());
+    let client = app.visitor();
+    let (mut signing_in, stolen) = (tokio::task::JoinSet::new(), client.copy());
     signing_in.spawn(async move {
         stolen
             .sign_in_as("ana")
@@ -111,7 +111,7 @@ async fn a_password_change_wins_over_a_sign_in_with_the_old_password() {
         stolen
     });
     wait_until(async || app.blocked_statements().await == 1).await;
-    // What change-password does, in the transaction that holds the row.
+    // A password change, in the transaction that holds the lock.
     transaction
         .batch_execute(
             "update users set session_epoch = session_epoch + 1, password_hash = null;
@@ -145,7 +145,7 @@ async fn a_proof_from_before_a_revocation_creates_no_session() {
     ana.delete("/api/sessions").await.expect(200);
     assert!(sign_in_with(&app, proof_before).await.is_none());
     assert!(ana.is_signed_in().await);
-    // Whoever was caught in between simply proves it again.
+    // The member can sign in again.
     app.visitor().sign_in_as("ana").await.expect(200);
 }
 
@@ -159,7 +159,7 @@ async fn concurrent_sign_ins_and_revocations_leave_no_old_session() {
         revoked.expect(200);
         if let Some(token) = made {
             let session = app.app.sessions().get(&token.key()).await.unwrap();
-            // Made before the revocation: ended by it. There is no third way.
+            // A session from before the revocation is ended by it.
             assert!(session.is_none());
         }
     }
@@ -171,7 +171,7 @@ async fn a_sign_in_between_deletion_and_commit_is_ended_too() {
     let app = TestApp::start().await;
     let ana = app.member("ana").await;
     let proof = proof(&app).await;
-    // The change has ended the sessions that it saw, and is yet to commit.
+    // The change has deleted the sessions and has not committed yet.
     let held = app
         .hold_locks("lock table security_events in exclusive mode")
         .await;
@@ -181,7 +181,7 @@ async fn a_sign_in_between_deletion_and_commit_is_ended_too() {
         response.expect(200)
     });
     wait_until(async || app.blocked_statements().await == 1).await;
-    // Whoever had proved the old password signs in now, and looks around.
+    // A client that verified the old password signs in now and reads its session.
     let sessions = app.app.sessions().clone();
     let late = tokio::spawn(async move {
         let credential = Credential::cookie(false);
@@ -199,7 +199,7 @@ async fn a_sign_in_between_deletion_and_commit_is_ended_too() {
     changing.await.unwrap();
     if let Some(key) = late.await.unwrap() {
         let seen = app.app.sessions().get(&key).await.unwrap();
-        assert!(seen.is_none(), "signed in by a password that is no more");
+        assert!(seen.is_none(), "signed in with the old password");
     }
 }
 
@@ -316,7 +316,7 @@ async fn a_destroyed_session_is_never_read_again_in_either_process() {
             tokio::task::yield_now().await;
         }
         assert!(app.app.sessions().destroy(&key).await.unwrap().is_some());
-        // From the answer on nobody sees it again, in neither process.
+        // After the response no process returns the session.
         for process in [&app, &other] {
             for _ in 0..3 {
                 assert!(process.app.sessions().get(&key).await.unwrap().is_none());
@@ -335,7 +335,7 @@ async fn a_session_check_costs_one_redis_command_and_no_query() {
     assert!(ana.is_signed_in().await);
     wait_until(async || app.redis.count("SET") >= 1).await;
     app.redis.clear_log();
-    // Nobody can be asked: Postgres is out of reach.
+    // Postgres is unreachable, so there can be no query.
     app.app.db().close();
     for _ in 0..10 {
         assert!(ana.is_signed_in().await);
@@ -344,12 +344,12 @@ async fn a_session_check_costs_one_redis_command_and_no_query() {
     assert_eq!(app.redis.count("MGET"), 10);
 }
 
-// What follows shows, variant by variant, that this is none of those that the
+// The following tests exclude, one by one, the variants of the protocol that the
 // model found to fail.
 
 #[tokio::test]
 async fn a_late_record_is_replaced_by_a_newer_one() {
-    // NX: a late record would be kept out by a newer one only.
+    // With `SET NX`, only a newer record would keep a late one out.
     let app = TestApp::start().await;
     let (ana, held) = member_with_late_record(&app).await;
     let before = ana.copy();
@@ -357,7 +357,7 @@ async fn a_late_record_is_replaced_by_a_newer_one() {
         .await
         .expect(200);
     held.release().await;
-    // A newer record takes the place of the late one.
+    // The newer record replaces the late one.
     let seen = before.get("/api/auth/session").await.expect(200);
     assert_eq!(seen["user"]["firstName"], "Anita");
     let record = format!("session:{}", session_key(&app).await);
@@ -379,8 +379,8 @@ async fn a_records_lifetime_counts_from_its_creation_not_its_arrival() {
     app.app.clock().advance(TimeDelta::seconds(301));
     held.release().await;
     app.sql("delete from user_sessions").await;
-    // No mark was set: the row went without the application's knowledge. Only
-    // its own end keeps the late record from being believed.
+    // The row was deleted by SQL, so there is no generation. Only its own expiry
+    // keeps the late record from being used.
     assert!(!ana.is_signed_in().await);
 }
 
@@ -443,7 +443,7 @@ async fn an_invalidation_is_sent_after_the_commit() {
     assert_eq!(generations_sent(&app).len(), 1);
 }
 
-/// The values of all marks that Redis was asked to set.
+/// Returns the values of all generations that Redis was asked to set.
 fn generations_sent(app: &TestApp) -> Vec<String> {
     let log = app.redis.log();
     let commands = log.iter().flat_map(|entry| &entry.commands);
@@ -505,8 +505,8 @@ async fn a_session_that_revokes_the_others_can_still_write() {
     }
 }
 
-/// What a thief who has the cookie of a session would do with it.
-async fn assert_changes_nothing(person: &TestClient, others_id: Uuid) {
+/// Asserts that every write with the cookie of an ended session is rejected.
+async fn assert_every_write_rejected(person: &TestClient, others_id: Uuid) {
     let one = format!("/api/sessions/{others_id}");
     let password = json!({ "currentPassword": PASSWORD, "newPassword": NEW });
     for (method, path, body) in [
@@ -544,12 +544,12 @@ async fn a_session_that_exists_only_in_redis_cannot_write() {
         phone.sign_in_as("ana").await.expect(200);
         let rows = "select id from user_sessions order by created_at desc";
         let others_id = app.sql(rows).await[0].get(0);
-        // No mark is set: this is what a lost one leaves.
+        // No generation is set, as if the invalidation had been lost.
         app.sql(&end.replace("{id}", session["id"].as_str().unwrap()))
             .await;
         assert!(ana.is_signed_in().await, "{end}");
-        assert_changes_nothing(&ana, others_id).await;
-        // None of it was refused for another reason, nor done.
+        assert_every_write_rejected(&ana, others_id).await;
+        // Nothing has changed.
         assert!(phone.is_signed_in().await, "{end}");
         let me = phone.get("/api/auth/me").await.expect(200);
         assert_eq!(me["firstName"], "ana");
@@ -573,15 +573,15 @@ async fn a_session_cannot_end_another_members_sessions() {
     assert!(ana.is_signed_in().await);
 }
 
-/// A process with one connection to Postgres.
+/// Starts a process with one connection to Postgres.
 async fn start_with_one_connection() -> TestApp {
     let settings = Settings::default().with("POSTGRES_POOL_MAX", "1");
     TestApp::start_with(settings).await
 }
 
-/// Sends a request that needs a password, and runs `change` when that has been
-/// proved and not yet been used: the only connection goes to the request for
-/// its proof, then here, and then to the request again.
+/// Sends a request that verifies a password, and runs `change` after the
+/// verification and before its use. The only connection goes to the request for
+/// the verification, then to this function, and then to the request again.
 async fn run_between_proof_and_use(
     app: &TestApp,
     request: RequestBuilder,
@@ -638,7 +638,7 @@ async fn a_sign_in_during_a_revocation_verifies_the_password_again() {
     run_between_proof_and_use(&app, request, change)
         .await
         .expect(200);
-    // When the password was changed, it is the old one that is proved again.
+    // After a password change, the second verification fails.
     let visitor = app.visitor();
     let request = visitor.request(Method::POST, "/api/auth/login").json(&form);
     let another = bcrypt::hash("another password", 4).unwrap();
@@ -658,7 +658,7 @@ async fn a_proof_for_a_deactivated_account_creates_no_session() {
     let proof = proof(&app).await;
     app.sql("update users set is_active = false").await;
     assert!(sign_in_with(&app, proof).await.is_none());
-    // Nor is one believed that there was.
+    // The existing session is rejected too.
     assert!(!ana.is_signed_in().await);
 }
 
@@ -670,7 +670,7 @@ async fn a_read_does_not_wait_for_a_row_lock() {
         .await;
     let held = app.hold_locks("select from user_sessions for update").await;
     let read = tokio::time::timeout(Duration::from_secs(10), ana.is_signed_in());
-    assert!(read.await.expect("an answer, whoever holds the row"));
+    assert!(read.await.expect("a response in spite of the row lock"));
     held.release().await;
 }
 

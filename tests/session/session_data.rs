@@ -105,7 +105,7 @@ async fn asking_for_the_session_keeps_the_anonymous_session() {
     let app = TestApp::start().await;
     let visitor = app.visitor();
     visitor.get("/api/session/test-session").await.expect(200);
-    // What every page asks first.
+    // The request that every page starts with.
     let response = visitor.get("/api/auth/session").await;
     response.expect_code(401, "not_signed_in");
     assert_eq!(response.header("set-cookie"), None);
@@ -123,12 +123,12 @@ async fn a_failed_sign_in_keeps_the_anonymous_session_data() {
         ..NewSession::default()
     };
     let (token, _) = sessions.create(kept).await.unwrap();
-    let overtaken = Proof {
+    let outdated = Proof {
         user_id: app.sql("select id from users").await[0].get(0),
         epoch: -1,
         method: "password".to_owned(),
     };
-    let mut admission = Admission::new(overtaken, Credential::cookie(false));
+    let mut admission = Admission::new(outdated, Credential::cookie(false));
     admission.before = Some(token.key());
     assert!(!sessions.sign_in(admission).await.unwrap());
     let left = sessions.get(&token.key()).await.unwrap();

@@ -1,4 +1,4 @@
-//! The verbs of the session store, as the earlier designs named them.
+//! The operations of the session store.
 
 use sabor::Error;
 use sabor::session::NewSession;

@@ -1,4 +1,4 @@
-//! Which account a provider leads to, or makes.
+//! Which account a provider sign-in opens or creates.
 
 use futures_util::future::{join, join_all};
 use reqwest::Method;
@@ -22,7 +22,8 @@ async fn the_first_sign_in_creates_an_account_and_the_next_one_finds_it() {
     assert_eq!(made["email"], "ana@example.com");
     assert_eq!(made["name"], "Ana Reyes");
     assert_eq!(made["emailVerified"], true);
-    // The address may change at the provider: it is not what one is known by.
+    // A changed email at the provider does not matter: the subject identifies
+    // the member.
     let mut moved = ana_claims();
     moved["email"] = json!("reyes@example.com");
     oidc.add_account("ana-1", moved).await;
@@ -36,9 +37,9 @@ async fn the_first_sign_in_creates_an_account_and_the_next_one_finds_it() {
     assert_eq!(user_count(&app).await, 1);
     let sessions = second.get("/api/sessions").await.expect(200);
     assert_eq!(sessions["items"].as_array().unwrap().len(), 2);
-    let ways = second.get("/api/auth/identities").await.expect(200);
-    assert_eq!(ways["hasPassword"], false);
-    assert_eq!(ways["items"][0]["email"], "reyes@example.com");
+    let methods = second.get("/api/auth/identities").await.expect(200);
+    assert_eq!(methods["hasPassword"], false);
+    assert_eq!(methods["items"][0]["email"], "reyes@example.com");
 }
 
 #[tokio::test]
@@ -57,7 +58,7 @@ async fn an_account_with_the_same_verified_email_is_linked_and_its_owner_notifie
     let logged = "select count(*) from security_events where kind = 'identity_linked'
         and detail ->> 'provider' = 'acme'";
     assert_eq!(app.count(logged).await, 1);
-    // The password is still one.
+    // The password still works.
     elsewhere.sign_in_as("ana").await.expect(200);
 }
 
@@ -66,7 +67,7 @@ async fn an_account_with_an_unverified_email_is_not_linked_automatically() {
     let Some((oidc, app)) = start_with_provider().await else {
         return;
     };
-    // Whoever registered may have used somebody else's address.
+    // The member may have registered somebody else's address.
     app.member("ana").await;
     let owner = app.visitor();
     let response = sign_in(&oidc, &owner, "ana-1").await;
@@ -82,8 +83,8 @@ async fn an_email_reassigned_at_the_provider_does_not_open_the_account() {
     };
     sign_in(&oidc, &app.visitor(), "ana-1").await;
     oidc.add_account("ana-2", ana_claims()).await;
-    let heir = app.visitor();
-    let response = sign_in(&oidc, &heir, "ana-2").await;
+    let new_owner = app.visitor();
+    let response = sign_in(&oidc, &new_owner, "ana-2").await;
     response.expect_code(409, "account_exists");
     assert_eq!(identity_count(&app).await, 1);
 }
@@ -171,7 +172,7 @@ async fn a_sign_in_that_meets_a_new_account_looks_up_its_identity_again() {
     let back = oidc
         .complete_sign_in(&start_sign_in(&person, START).await, "ana-1")
         .await;
-    // The link has been looked for, and the account not yet.
+    // The sign-in has looked up the identity, but not yet the account.
     let held = app
         .hold_locks(
             "lock table users in access exclusive mode;
@@ -234,7 +235,7 @@ async fn a_provider_sign_in_also_requires_the_second_factor() {
     let response = phone.post("/api/auth/login", json!({ "code": code })).await;
     response.expect(200);
     assert_eq!(profile(&phone).await["email"], "ana@example.com");
-    // A program is told as it is after a password.
+    // An API client gets the same response as after a password.
     let response = sign_in(&oidc, &app.visitor(), "ana-1").await;
     let body = response.expect_code(401, "two_factor_required");
     assert!(body["challenge"].is_string());

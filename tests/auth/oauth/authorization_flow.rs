@@ -1,4 +1,4 @@
-//! The way there and back: what goes out, what comes back, and to whom.
+//! The authorization request, the callback, and their state.
 
 use reqwest::Method;
 use reqwest::header::ACCEPT;
@@ -16,7 +16,7 @@ async fn the_authorization_request_has_pkce_state_nonce_and_our_own_redirect_uri
         return;
     };
     let visitor = app.visitor();
-    // Whatever host the caller names.
+    // The host that the caller names does not matter.
     let request = visitor.request(Method::GET, START);
     let response = visitor
         .send(request.header("x-forwarded-host", "evil.example"))
@@ -45,7 +45,7 @@ async fn the_authorization_request_has_pkce_state_nonce_and_our_own_redirect_uri
         attributes,
         "Path=/; Max-Age=600; HttpOnly; SameSite=Lax; Secure"
     );
-    // Neither of the two that hold it together is in the table, nor the verifier.
+    // The table contains neither the state nor the value of the cookie.
     let rows = app
         .sql("select row_to_json(oauth_states)::text from oauth_states")
         .await;
@@ -65,7 +65,7 @@ async fn the_provider_may_respond_with_form_post() {
     let form = oidc
         .complete_sign_in(&format!("{there}&response_mode=form_post"), "ana-1")
         .await;
-    // With a session's cookie: old browsers send it along.
+    // Old browsers send the session cookie along.
     let request = app
         .member("nadia")
         .await
@@ -133,7 +133,7 @@ async fn a_state_works_once_for_its_provider_in_the_browser_that_started() {
         let response = person.get(path).await;
         response.expect_code(400, "oauth_state");
     };
-    // Somebody is sent a link to what another has begun.
+    // An attacker sends somebody a callback link of their own sign-in.
     refused(&app.visitor(), &back).await;
     let other = app.visitor();
     start_sign_in(&other, START).await;
@@ -141,7 +141,7 @@ async fn a_state_works_once_for_its_provider_in_the_browser_that_started() {
     refused(&ana, &with_parameter(&back, "state", &"ab".repeat(32))).await;
     refused(&ana, &without_parameter(&back, "state")).await;
     refused(&ana, &back.replace("/acme?", "/github?")).await;
-    // None of these has used it up.
+    // None of these consumed the state.
     assert_redirects_to(&ana.get(&back).await, "/");
     refused(&ana, &back).await;
     assert_eq!(app.count("select count(*) from oauth_states").await, 1);
@@ -159,7 +159,7 @@ async fn two_tabs_can_sign_in_in_parallel() {
         &ana.get(&oidc.complete_sign_in(&one, "ana-1").await).await,
         "/",
     );
-    // Signing in in the first tab is no reason to link in the second.
+    // The second tab signs in; it does not link to the new session.
     let response = ana.get(&oidc.complete_sign_in(&two, "ana-1").await).await;
     assert_redirects_to(&response, "/classes");
 }
@@ -193,20 +193,20 @@ async fn an_authorization_code_works_once_and_only_for_its_own_sign_in() {
     let code = parameter(&back, "code").unwrap();
     assert_redirects_to(&ana.get(&back).await, "/");
     let thief = app.visitor();
-    let put_in = async |code: &str| {
+    let assert_code_rejected = async |code: &str| {
         let own = oidc
             .complete_sign_in(&start_sign_in(&thief, START).await, "ana-1")
             .await;
         let response = thief.get(&with_parameter(&own, "code", code)).await;
         response.expect_code(400, "oauth_refused");
     };
-    put_in(&code).await;
-    // One that has not been used does not fit another sign-in's verifier.
+    assert_code_rejected(&code).await;
+    // An unused code does not match the verifier of another sign-in.
     let fresh = app.visitor();
     let back = oidc
         .complete_sign_in(&start_sign_in(&fresh, START).await, "ana-1")
         .await;
-    put_in(&parameter(&back, "code").unwrap()).await;
+    assert_code_rejected(&parameter(&back, "code").unwrap()).await;
     assert!(!thief.is_signed_in().await);
 }
 
@@ -221,12 +221,14 @@ async fn a_callback_with_another_or_missing_issuer_is_rejected() {
         .await;
     let foreign = with_parameter(&back, "iss", "https://other.example");
     ana.get(&foreign).await.expect_code(400, "oauth_refused");
-    // This one says that it always names itself.
+    // This provider declares that it always sends its issuer.
     let back = oidc
         .complete_sign_in(&start_sign_in(&ana, START).await, "ana-1")
         .await;
-    let nameless = without_parameter(&back, "iss");
-    ana.get(&nameless).await.expect_code(400, "oauth_refused");
+    let without_issuer = without_parameter(&back, "iss");
+    ana.get(&without_issuer)
+        .await
+        .expect_code(400, "oauth_refused");
     let back = oidc
         .complete_sign_in(&start_sign_in(&ana, START).await, "ana-1")
         .await;

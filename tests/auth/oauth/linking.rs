@@ -1,4 +1,4 @@
-//! Ways in of a member: one more, one less, never none.
+//! Linking and unlinking the providers of a member.
 
 use std::sync::Arc;
 
@@ -17,7 +17,8 @@ async fn a_member_links_and_unlinks_a_provider() {
     let Some((oidc, app)) = start_with_provider().await else {
         return;
     };
-    // Under another address, which nobody has confirmed: its owner is here.
+    // The member's email differs and is unverified. That does not matter, since
+    // the member is signed in.
     let nadia = app.member("nadia").await;
     let before = nadia.cookie();
     let response = sign_in(&oidc, &nadia, "ana-1").await;
@@ -27,13 +28,13 @@ async fn a_member_links_and_unlinks_a_provider() {
     let phone = app.visitor();
     sign_in(&oidc, &phone, "ana-1").await;
     assert_eq!(profile(&phone).await["email"], "nadia@example.com");
-    let ways = nadia.get("/api/auth/identities").await.expect(200);
-    assert_eq!(ways["hasPassword"], true);
-    assert_eq!(ways["items"][0]["provider"], "acme");
-    assert_eq!(ways["items"][0]["email"], "ana@example.com");
-    let id = ways["items"][0]["id"].as_str().unwrap();
+    let methods = nadia.get("/api/auth/identities").await.expect(200);
+    assert_eq!(methods["hasPassword"], true);
+    assert_eq!(methods["items"][0]["provider"], "acme");
+    assert_eq!(methods["items"][0]["email"], "ana@example.com");
+    let id = methods["items"][0]["id"].as_str().unwrap();
     let path = format!("/api/auth/identities?id={id}");
-    // Another member cannot.
+    // Another member cannot unlink it.
     let other = app.member("eva").await;
     other.delete(&path).await.expect_code(404, "not_found");
     nadia.delete(&path).await.expect(200);
@@ -66,11 +67,11 @@ async fn the_last_sign_in_method_cannot_be_removed() {
     let ana = app.visitor();
     sign_in(&oidc, &ana, "ana-1").await;
     let ids = async || -> Vec<String> {
-        let ways = ana.get("/api/auth/identities").await.expect(200);
-        let items = ways["items"].as_array().unwrap();
+        let methods = ana.get("/api/auth/identities").await.expect(200);
+        let items = methods["items"].as_array().unwrap();
         items
             .iter()
-            .map(|one| one["id"].as_str().unwrap().to_owned())
+            .map(|identity| identity["id"].as_str().unwrap().to_owned())
             .collect()
     };
     let unlink = async |id: &String| {
@@ -82,7 +83,7 @@ async fn the_last_sign_in_method_cannot_be_removed() {
     sign_in(&oidc, &ana, "ana-2").await;
     let both = ids().await;
     assert_eq!(both.len(), 2);
-    // Of two at once, one waits for the other and sees what it has done.
+    // Of two concurrent requests, the second waits and sees the effect of the first.
     let held = app.hold_locks("select id from users for update").await;
     let released = async {
         wait_until(async || app.blocked_statements().await == 2).await;
@@ -92,7 +93,7 @@ async fn the_last_sign_in_method_cannot_be_removed() {
     let mut statuses: Vec<_> = responses.iter().map(|response| response.status).collect();
     statuses.sort_unstable();
     assert_eq!(statuses, [200, 409]);
-    // A link to a provider that is not offered any more lets nobody in.
+    // An identity of a provider that is no longer configured does not count.
     sign_in(&oidc, &ana, "ana-1").await;
     sign_in(&oidc, &ana, "ana-2").await;
     app.sql("update user_identities set provider = 'gone' where subject = 'ana-2'")
@@ -136,7 +137,7 @@ async fn other_sites_cannot_start_linking() {
             .get(&oidc.complete_sign_in(there, "mallory").await)
             .await;
         assert_redirects_to(&response, "/");
-        // It was an ordinary sign-in, and the member's account has no new door.
+        // It was an ordinary sign-in; nothing was linked to the member.
         assert_eq!(profile(&nadia).await["email"], "mallory@example.com");
     }
     assert_eq!(identity_count(&app).await, 1);
@@ -158,7 +159,7 @@ async fn linking_fails_after_the_session_or_the_epoch_has_ended() {
         response.expect(200);
     };
     sign_in().await;
-    // Also when it ends while the provider is asked.
+    // The session may also end while the provider is called.
     let back = oidc
         .complete_sign_in(&start_sign_in(&nadia, START).await, "ana-1")
         .await;
@@ -176,7 +177,7 @@ async fn linking_fails_after_the_session_or_the_epoch_has_ended() {
     let back = oidc
         .complete_sign_in(&start_sign_in(&nadia, START).await, "ana-1")
         .await;
-    // It ends all other sessions, and keeps this one.
+    // This ends all other sessions and keeps the current one.
     let form = json!({ "currentPassword": PASSWORD, "newPassword": "otra contraseña larga" });
     nadia
         .post("/api/auth/change-password", form)

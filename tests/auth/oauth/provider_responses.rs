@@ -1,4 +1,4 @@
-//! What a provider says of itself and of whoever signs in, and how far it is believed.
+//! How the responses of a provider are validated.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,13 +20,13 @@ async fn an_id_token_is_accepted_only_if_every_claim_is_valid() {
     let Some((oidc, app)) = start_with_provider().await else {
         return;
     };
-    // Signed again by a known key, it is believed: so the rest is not refused
-    // for its signature.
+    // A token that is signed again with a known key is accepted, so the tokens
+    // below are not rejected for their signature.
     oidc.rewrite_claims(|_| {});
     assert_redirects_to(&sign_in(&oidc, &app.visitor(), "ana-1").await, "/");
 
     let now = app.app.clock().now().timestamp();
-    let lies: [(&str, Value); 11] = [
+    let invalid_claims: [(&str, Value); 11] = [
         ("nonce", json!("of another sign-in")),
         ("nonce", Value::Null),
         ("aud", json!("another client")),
@@ -39,20 +39,20 @@ async fn an_id_token_is_accepted_only_if_every_claim_is_valid() {
         ("sub", json!("")),
         ("sub", json!("a".repeat(256))),
     ];
-    for (claim, value) in lies {
-        let told = format!("{claim}: {value}");
+    for (claim, value) in invalid_claims {
+        let description = format!("{claim}: {value}");
         oidc.rewrite_claims(move |claims| {
             claims[claim] = value.clone();
-            // Else the provider is asked again, and tells of somebody else.
+            // Without an email, the userinfo endpoint would be called.
             claims["email"] = json!("ana@example.com");
         });
         let visitor = app.visitor();
         let response = sign_in(&oidc, &visitor, "ana-1").await;
-        assert_eq!(response.status, 400, "{told}: {}", response.text);
+        assert_eq!(response.status, 400, "{description}: {}", response.text);
         response.expect_code(400, "oauth_refused");
-        assert!(!visitor.is_signed_in().await, "{told}");
+        assert!(!visitor.is_signed_in().await, "{description}");
     }
-    // A minute is not held against a provider's clock.
+    // Clock differences of up to a minute are tolerated.
     oidc.rewrite_claims(move |claims| {
         claims["exp"] = json!(now - 20);
         claims["iat"] = json!(now + 20);
@@ -82,7 +82,7 @@ async fn an_id_token_without_a_valid_signature_is_rejected() {
     let Some((oidc, app)) = start_with_provider().await else {
         return;
     };
-    let headed = |header: Value| {
+    let with_header = |header: Value| {
         move |token: &str| {
             let claims = token.split('.').nth(1).unwrap();
             let header = BASE64.encode(header.to_string());
@@ -104,17 +104,17 @@ async fn an_id_token_without_a_valid_signature_is_rejected() {
     let tokens: [TokenRewrite; 8] = [
         Arc::new(altered),
         Arc::new(unsigned),
-        Arc::new(headed(json!({ "alg": "none" }))),
-        Arc::new(headed(json!({ "alg": "HS256", "kid": "of-the-proxy" }))),
-        Arc::new(headed(json!({ "alg": "ES256", "kid": "of-the-proxy" }))),
-        Arc::new(headed(json!({ "alg": "RS256", "kid": "of-the-proxy" }))),
-        Arc::new(headed(json!({ "alg": "ES256", "kid": "unheard of" }))),
+        Arc::new(with_header(json!({ "alg": "none" }))),
+        Arc::new(with_header(json!({ "alg": "HS256", "kid": "proxy-key" }))),
+        Arc::new(with_header(json!({ "alg": "ES256", "kid": "proxy-key" }))),
+        Arc::new(with_header(json!({ "alg": "RS256", "kid": "proxy-key" }))),
+        Arc::new(with_header(json!({ "alg": "ES256", "kid": "unknown" }))),
         Arc::new(|_: &str| "no token".to_owned()),
     ];
-    for (at, token) in tokens.into_iter().enumerate() {
+    for (index, token) in tokens.into_iter().enumerate() {
         oidc.set_fault(ProviderFault::IdToken(token));
         let response = sign_in(&oidc, &app.visitor(), "ana-1").await;
-        assert_eq!(response.status, 400, "{at}: {}", response.text);
+        assert_eq!(response.status, 400, "{index}: {}", response.text);
         response.expect_code(400, "oauth_refused");
     }
     assert_eq!(user_count(&app).await, 0);
@@ -133,7 +133,7 @@ async fn every_asymmetric_signing_algorithm_is_supported() {
         let app = app.start_another_with(settings).await;
         assert_redirects_to(&sign_in(&oidc, &app.visitor(), "ana-1").await, "/");
     }
-    // What else there is, a provider may sign by as well; it is not taken.
+    // Symmetric algorithms are rejected.
     let settings = oidc.settings().with("OAUTH_ACME_CLIENT_ID", "sabor-HS256");
     let app = app.start_another_with(settings).await;
     let response = sign_in(&oidc, &app.visitor(), "ana-1").await;
@@ -155,7 +155,7 @@ async fn metadata_is_fetched_once_and_keys_again_for_an_unknown_key_id() {
     );
     let token = |token: &str| {
         let (_, rest) = token.split_once('.').unwrap();
-        let header = r#"{"alg":"RS256","kid":"a-new-one"}"#;
+        let header = r#"{"alg":"RS256","kid":"a-new-key"}"#;
         let header =
             base64::Engine::encode(&base64::engine::general_purpose::URL_SAFE_NO_PAD, header);
         format!("{header}.{rest}")
@@ -171,8 +171,8 @@ async fn userinfo_about_another_subject_is_rejected() {
     let Some((oidc, app)) = start_with_provider().await else {
         return;
     };
-    oidc.set_fault(ProviderFault::Userinfo(Arc::new(|told| {
-        told["sub"] = json!("somebody-else");
+    oidc.set_fault(ProviderFault::Userinfo(Arc::new(|userinfo| {
+        userinfo["sub"] = json!("somebody-else");
     })));
     let response = sign_in(&oidc, &app.visitor(), "ana-1").await;
     response.expect_code(400, "oauth_refused");
@@ -183,11 +183,12 @@ async fn metadata_with_another_issuer_or_an_unsafe_endpoint_is_rejected() {
     let Some((oidc, app)) = start_with_provider().await else {
         return;
     };
-    let foreign = |told: &mut Value| told["issuer"] = json!("https://other.example");
+    let foreign = |metadata: &mut Value| metadata["issuer"] = json!("https://other.example");
     oidc.set_fault(ProviderFault::Metadata(Arc::new(foreign)));
     let response = app.visitor().get(START).await;
     response.expect_code(503, "unavailable");
-    let script = |told: &mut Value| told["authorization_endpoint"] = json!("javascript:alert(1)");
+    let script =
+        |metadata: &mut Value| metadata["authorization_endpoint"] = json!("javascript:alert(1)");
     oidc.set_fault(ProviderFault::Metadata(Arc::new(script)));
     let response = app.visitor().get(START).await;
     response.expect_code(503, "unavailable");
@@ -195,9 +196,9 @@ async fn metadata_with_another_issuer_or_an_unsafe_endpoint_is_rejected() {
 
 #[tokio::test]
 async fn an_unavailable_or_slow_provider_fails_fast() {
-    let patience = Duration::from_millis(500);
+    let deadline = Duration::from_millis(500);
     let Some((oidc, app)) = start_with_provider_and(|settings| Settings {
-        provider_deadline: Some(patience),
+        provider_deadline: Some(deadline),
         ..settings
     })
     .await
@@ -223,7 +224,7 @@ async fn an_unavailable_or_slow_provider_fails_fast() {
         assert!(started.elapsed() < Duration::from_secs(5));
     }
     let elsewhere = app.start_another_with(Settings {
-        provider_deadline: Some(patience),
+        provider_deadline: Some(deadline),
         ..oidc
             .settings()
             .with("OAUTH_ACME_ISSUER", "http://127.0.0.1:9")
@@ -299,8 +300,8 @@ async fn client_secret_post_is_supported() {
     oidc.add_account("ana-1", ana_claims()).await;
     let settings = oidc.settings().with("OAUTH_ACME_CLIENT_ID", "sabor-post");
     let app = TestApp::start_with(settings).await;
-    let post = |told: &mut Value| {
-        told["token_endpoint_auth_methods_supported"] = json!(["client_secret_post"]);
+    let post = |metadata: &mut Value| {
+        metadata["token_endpoint_auth_methods_supported"] = json!(["client_secret_post"]);
     };
     oidc.set_fault(ProviderFault::Metadata(Arc::new(post)));
     assert_redirects_to(&sign_in(&oidc, &app.visitor(), "ana-1").await, "/");
