@@ -27,6 +27,17 @@ pub async fn cancel(person: &TestClient, booking: &Value) -> TestResponse {
     person.post("/api/bookings/cancel", payload).await
 }
 
+/// Inserts a payment at the desk for a booking.
+pub async fn insert_desk_payment(app: &TestApp, booking: &Value) {
+    app.sql(&format!(
+        "insert into payments (id, booking_id, user_id, amount, currency, method, status, paid_at)
+        select gen_random_uuid(), id, user_id, price, currency, 'desk', 'paid', now()
+        from bookings where id = '{}'",
+        booking["id"].as_str().unwrap()
+    ))
+    .await;
+}
+
 /// Asserts the invariants that hold for every occurrence at all times.
 pub async fn assert_bookings_consistent(app: &TestApp) {
     let wrong = app

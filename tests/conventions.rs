@@ -190,7 +190,7 @@ async fn with_a_cookie_only_known_pages_change_anything() {
             continue;
         }
         let ana = app.visitor();
-        *ana.cookie.lock().unwrap() = Some("__Host-sabor_session=whatever".to_owned());
+        ana.set_cookie(Some("__Host-sabor_session=whatever".to_owned()));
         for origin in ["https://evil.example", "null", ""] {
             let request = ana
                 .request(method.clone(), &example(&path))

@@ -7,6 +7,7 @@ mod client;
 mod databases;
 mod function_process;
 mod github;
+mod local_server;
 mod localstripe;
 mod mail_server;
 mod many_members;
@@ -24,21 +25,22 @@ use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 
 use redis_endpoint::{Backend, Endpoint, Options};
+use reqwest::Method;
 use sabor::crypto::secret::sha256_hex;
 use sabor::models::app::NewApp;
 use sabor::runtime::config::Timing;
 use sabor::session::Token;
 use sabor::{App, Config};
 use sabor_testing::postgres::Cluster;
-use tokio::net::TcpListener;
-use tokio::task::JoinHandle;
+use uuid::Uuid;
 
 pub use authenticator::Authenticator;
 pub use classes::NewClass;
-pub use client::{TestClient, TestResponse};
+pub use client::{TestClient, TestResponse, send_from_origin};
 pub use databases::{Database, connect, empty_database, postgres_binaries};
 pub use function_process::FunctionProcess;
 pub use github::FakeGitHub;
+pub use local_server::LocalServer;
 pub use localstripe::LocalStripe;
 pub use mail_server::MailServer;
 pub use oidc_provider::{OidcProvider, ProviderFault, TokenRewrite, decode_claims};
@@ -65,9 +67,8 @@ pub struct TestApp {
     pub app: App,
     pub redis: Arc<Endpoint>,
     pub database: Database,
-    url: String,
     settings: Settings,
-    server: JoinHandle<()>,
+    server: LocalServer,
     next_address: AtomicU16,
 }
 
@@ -135,18 +136,11 @@ impl TestApp {
     async fn start_on(database: Database, redis: Arc<Endpoint>, settings: Settings) -> Self {
         let app = App::new(config(&database, &redis, &settings)).unwrap();
         let router = sabor::http::router(app.clone(), sabor_testing::functions::routes());
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
-        let server = tokio::spawn(async move {
-            sabor_testing::functions::serve(listener, router)
-                .await
-                .unwrap();
-        });
+        let server = LocalServer::start(router).await;
         Self {
             app,
             redis,
             database,
-            url,
             settings,
             server,
             next_address: AtomicU16::new(1),
@@ -155,7 +149,7 @@ impl TestApp {
 
     /// Returns the URL of the application.
     pub fn url(&self) -> &str {
-        &self.url
+        &self.server.url
     }
 
     /// Starts one function as its own process, on the same stores.
@@ -166,7 +160,7 @@ impl TestApp {
 
     /// Stops the application and drops everything in memory.
     pub async fn stop(self) {
-        self.server.abort();
+        self.server.stop();
         self.app.close().await;
     }
 
@@ -177,14 +171,14 @@ impl TestApp {
             .next_address
             .fetch_add(1, Ordering::Relaxed)
             .to_be_bytes();
-        TestClient::new(&self.url, Ipv4Addr::new(198, 18, high, low).into())
+        TestClient::new(self.url(), Ipv4Addr::new(198, 18, high, low).into())
     }
 
     /// Returns a client with the same session cookie at a new IP address, so that no
     /// rate limit applies.
     pub fn visitor_with_cookie_of(&self, person: &TestClient) -> TestClient {
         let visitor = self.visitor();
-        *visitor.cookie.lock().unwrap() = person.cookie();
+        visitor.set_cookie(person.cookie());
         visitor
     }
 
@@ -239,6 +233,21 @@ impl TestApp {
         secret
     }
 
+    /// Runs the clean-up as cron does.
+    pub async fn run_clean_up(&self) -> TestResponse {
+        let cron = self.visitor();
+        let request = cron.request(Method::GET, "/api/admin/cleanup-sessions");
+        cron.send(request.bearer_auth(CRON_SECRET)).await
+    }
+
+    /// Marks an occurrence as cancelled by SQL, without notifying anybody.
+    pub async fn mark_cancelled(&self, occurrence: Uuid) {
+        self.sql(&format!(
+            "update scheduled_classes set is_cancelled = true where id = '{occurrence}'"
+        ))
+        .await;
+    }
+
     /// Runs SQL without the application; returns the rows.
     pub async fn sql(&self, statement: &str) -> Vec<tokio_postgres::Row> {
         let client = databases::connect(&self.database).await;
@@ -285,12 +294,6 @@ impl HeldLocks {
     /// Rolls the transaction back, which releases its locks.
     pub async fn release(self) {
         self.0.batch_execute("rollback").await.unwrap();
-    }
-}
-
-impl Drop for TestApp {
-    fn drop(&mut self) {
-        self.server.abort();
     }
 }
 
@@ -352,6 +355,11 @@ pub async fn wait_until(mut condition: impl AsyncFnMut() -> bool) {
         );
         tokio::time::sleep(std::time::Duration::from_millis(10)).await;
     }
+}
+
+/// Encodes bytes in lower-case hexadecimal.
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Returns whether the tests run on CI, where every required tool must be

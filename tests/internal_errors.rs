@@ -1,13 +1,10 @@
 //! Internal errors: the caller gets an error code and a request id, no details.
 
-use std::net::Ipv4Addr;
-
 use sabor::{Result, Routes};
 use serde_json::json;
-use tokio::net::TcpListener;
 use utoipa::openapi::HttpMethod;
 
-use crate::harness::{SITE, Settings, TestApp, TestResponse};
+use crate::harness::{LocalServer, SITE, Settings, TestApp, TestResponse};
 
 async fn panics() -> Result<()> {
     panic!("the address of the database is secret");
@@ -18,9 +15,8 @@ async fn a_panicking_handler_returns_a_documented_500() {
     let app = TestApp::start().await;
     let broken = Routes::new().add("/api/broken".to_owned(), &[HttpMethod::Get], panics);
     let router = sabor::http::router(app.app.clone(), vec![broken]);
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
-    let url = format!("http://{}/api/broken", listener.local_addr().unwrap());
-    tokio::spawn(async move { sabor_testing::functions::serve(listener, router).await });
+    let server = LocalServer::start(router).await;
+    let url = format!("{}/api/broken", server.url);
     // Twice, since the process continues after a panic.
     for _ in 0..2 {
         let request = reqwest::Client::new().get(&url).header("origin", SITE);

@@ -185,7 +185,7 @@ async fn damaged_cookies_and_bearer_tokens_are_treated_as_signed_out() {
         "demo.99999999999999.00".to_owned(),
         "x".repeat(7_000),
     ] {
-        *ana.cookie.lock().unwrap() = Some(format!("{name}={bad}"));
+        ana.set_cookie(Some(format!("{name}={bad}")));
         let response = ana.copy().get("/api/auth/session").await;
         response.expect_code(401, "not_signed_in");
         assert!(
@@ -196,7 +196,7 @@ async fn damaged_cookies_and_bearer_tokens_are_treated_as_signed_out() {
     // None of them caused a request to Redis.
     assert_eq!(app.redis.requests(), 0);
     // With a bearer token, the cookie does not count.
-    *ana.cookie.lock().unwrap() = Some(good.clone());
+    ana.set_cookie(Some(good.clone()));
     for bearer in ["", "x", "eyJhbGciOiJub25lIn0.e30."] {
         let request = ana
             .request(Method::GET, "/api/auth/session")

@@ -186,9 +186,9 @@ async fn check_every_operation(role: Role) {
             request = request.json(&json!({}));
         }
         let response = caller.person.send(request).await;
-        let refused = matches!(response.status, 401 | 403);
+        let rejected = matches!(response.status, 401 | 403);
         assert_eq!(
-            !refused,
+            !rejected,
             is_allowed(*who, role),
             "{role:?} {method} {path}: {}",
             response.text

@@ -2,20 +2,16 @@
 
 use serde_json::{Value, json};
 
-use crate::harness::{TestApp, TestClient};
+use crate::harness::TestApp;
 
 const ACCOUNTS: &str = "/api/admin/accounts";
-
-async fn id_of(person: &TestClient) -> Value {
-    person.get("/api/auth/session").await.expect(200)["user"]["id"].clone()
-}
 
 #[tokio::test]
 async fn account_members_can_be_added_changed_and_removed() {
     let app = TestApp::start().await;
     let admin = app.admin("admin").await;
     let (ana, leo) = (app.member("ana").await, app.member("leo").await);
-    let (ana, leo) = (id_of(&ana).await, id_of(&leo).await);
+    let (ana, leo) = (ana.user_id().await, leo.user_id().await);
     let form = json!({
         "name": " Casa Latina ",
         "slug": "casa",
@@ -51,7 +47,7 @@ async fn account_members_can_be_added_changed_and_removed() {
 async fn invalid_changes_are_rejected_as_a_whole() {
     let app = TestApp::start().await;
     let admin = app.admin("admin").await;
-    let own = id_of(&admin).await;
+    let own = admin.user_id().await;
     let unknown_user = "00000000-0000-4000-8000-000000000000";
     let seat = |id: &Value| json!({ "userId": id, "role": "member" });
     for (field, bad) in [

@@ -46,10 +46,7 @@ async fn every_figure_matches_the_rows() {
     cancel_booking(&app, back, "2026-05-05T20:00Z", false).await;
     cancel_booking(&app, waiting, "2026-05-05T22:30Z", true).await;
     let off = insert_class(&app, "Rumba", "2026-05-05T20:00Z", 50).await;
-    app.sql(&format!(
-        "update scheduled_classes set is_cancelled = true where id = '{off}'"
-    ))
-    .await;
+    app.mark_cancelled(off).await;
     app.sql(
         "insert into daily_counters (day, name, count) values
             ('2026-05-05', 'sessions_created', 9), ('2026-05-05', 'redis_hits', 90),

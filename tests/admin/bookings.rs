@@ -11,10 +11,6 @@ async fn perform_action(staff: &TestClient, booking: &Value, action: &str) -> Te
     staff.patch("/api/admin/bookings", change).await
 }
 
-async fn id_of(person: &TestClient) -> Value {
-    person.get("/api/auth/me").await.expect(200)["id"].clone()
-}
-
 #[tokio::test]
 async fn the_roster_shows_staff_the_contact_and_medical_details_of_participants() {
     let app = TestApp::start().await;
@@ -54,7 +50,7 @@ async fn a_booking_made_by_staff_for_a_member_is_logged() {
     let staff = app.staff("sofia").await;
     let ana = app.member("ana").await;
     let class = app.create_class(1).await;
-    let payload = json!({ "userId": id_of(&ana).await, "scheduledClassId": class });
+    let payload = json!({ "userId": ana.user_id().await, "scheduledClassId": class });
     let booking = staff
         .post("/api/admin/bookings", payload.clone())
         .await
@@ -64,16 +60,16 @@ async fn a_booking_made_by_staff_for_a_member_is_logged() {
     let again = staff.post("/api/admin/bookings", payload).await;
     again.expect_code(409, "already_booked");
     let nobody = json!({ "userId": class, "scheduledClassId": app.create_class(1).await });
-    let refused = staff.post("/api/admin/bookings", nobody).await;
-    refused.expect_code(404, "not_found");
+    let rejected = staff.post("/api/admin/bookings", nobody).await;
+    rejected.expect_code(404, "not_found");
     let logged = app
         .sql("select detail, user_id::text from security_events where kind = 'booking_changed'")
         .await;
     assert_eq!(logged.len(), 1);
     let detail: Value = logged[0].get(0);
-    assert_eq!(detail["by"], id_of(&staff).await);
+    assert_eq!(detail["by"], staff.user_id().await);
     assert_eq!(detail["bookingId"], booking["id"]);
-    assert_eq!(id_of(&ana).await, logged[0].get::<_, String>(1));
+    assert_eq!(ana.user_id().await, logged[0].get::<_, String>(1));
     assert_bookings_consistent(&app).await;
 }
 

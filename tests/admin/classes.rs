@@ -160,10 +160,7 @@ async fn a_retired_class_type_is_no_longer_listed_but_its_classes_remain() {
         create_class_at(&app, salsa, now + TimeDelta::days(days)).await;
     }
     let off = create_class_at(&app, salsa, now + TimeDelta::days(4)).await;
-    app.sql(&format!(
-        "update scheduled_classes set is_cancelled = true where id = '{off}'"
-    ))
-    .await;
+    app.mark_cancelled(off).await;
     app.sql(&format!(
         "insert into class_schedules (id, class_type_id, instructor_id, day_of_week, start_time,
             duration_minutes, max_participants, room, effective_from)

@@ -70,9 +70,7 @@ async fn only_expired_rows_are_deleted_and_the_response_counts_them() {
     .await;
     add_tokens(&app, "- interval '1 second'").await;
     add_tokens(&app, "+ interval '1 hour'").await;
-    let body = call(&app.visitor(), Method::GET, CRON_SECRET)
-        .await
-        .expect(200);
+    let body = app.run_clean_up().await.expect(200);
     assert_eq!(
         body,
         json!({
@@ -165,9 +163,7 @@ async fn session_events_are_counted_per_day() {
     let app = TestApp::start().await;
     app.member("ana").await;
     add_sessions(&app, 3, 0).await;
-    call(&app.visitor(), Method::GET, CRON_SECRET)
-        .await
-        .expect(200);
+    app.run_clean_up().await.expect(200);
     app.app.counters().write().await;
     let counted = "select count from daily_counters where name = ";
     assert_eq!(app.count(&format!("{counted} 'sessions_expired'")).await, 3);
@@ -182,15 +178,14 @@ async fn locked_rows_are_left_for_the_next_run() {
     let transaction = client.transaction().await.unwrap();
     let lock = "select from user_sessions where session_key = 'expired1' for update";
     transaction.execute(lock, &[]).await.unwrap();
-    let cron = app.visitor();
-    let run = call(&cron, Method::GET, CRON_SECRET);
+    let run = app.run_clean_up();
     let response = tokio::time::timeout(Duration::from_secs(10), run).await;
     let body = response
         .expect("the run must not wait for the row lock")
         .expect(200);
     assert_eq!(body["deletedCount"], 4);
     transaction.rollback().await.unwrap();
-    let body = call(&cron, Method::GET, CRON_SECRET).await.expect(200);
+    let body = app.run_clean_up().await.expect(200);
     assert_eq!(body["deletedCount"], 1);
 }
 
@@ -219,9 +214,7 @@ async fn rows_are_deleted_after_thirty_days() {
             app.sql(&statement).await;
         }
     }
-    let body = call(&app.visitor(), Method::GET, CRON_SECRET)
-        .await
-        .expect(200);
+    let body = app.run_clean_up().await.expect(200);
     let details = &body["details"];
     assert_eq!(details["memberEvents"], 1);
     assert_eq!(details["webhookEvents"], 1);
@@ -248,8 +241,7 @@ async fn due_mail_is_sent_by_the_cron_run() {
     )
     .await;
     let mailing = app.start_another_with(server.settings()).await;
-    let cron = mailing.visitor();
-    let body = call(&cron, Method::GET, CRON_SECRET).await.expect(200);
+    let body = mailing.run_clean_up().await.expect(200);
     let details = &body["details"];
     assert_eq!(
         (
@@ -260,7 +252,7 @@ async fn due_mail_is_sent_by_the_cron_run() {
         (&json!(1), &json!(1), &json!(1))
     );
     assert_eq!(server.wait_for_mails(1).await.len(), 1);
-    let again = call(&cron, Method::GET, CRON_SECRET).await.expect(200);
+    let again = mailing.run_clean_up().await.expect(200);
     assert_eq!(again["details"]["mailSent"], 0);
 }
 
@@ -270,9 +262,7 @@ async fn a_failed_step_is_reported_and_the_others_still_run() {
     add_sessions(&app, 3, 0).await;
     app.sql("alter table login_throttle rename to elsewhere")
         .await;
-    let body = call(&app.visitor(), Method::GET, CRON_SECRET)
-        .await
-        .expect(200);
+    let body = app.run_clean_up().await.expect(200);
     assert_eq!(body["success"], false);
     assert_eq!(body["deletedCount"], 3);
     assert_eq!(body["remaining"], true);
@@ -282,9 +272,6 @@ async fn a_failed_step_is_reported_and_the_others_still_run() {
 #[tokio::test]
 async fn when_every_step_fails_the_run_fails() {
     let app = TestApp::start().await;
-    let cron = app.visitor();
     app.app.db().close();
-    call(&cron, Method::GET, CRON_SECRET)
-        .await
-        .expect_code(503, "unavailable");
+    app.run_clean_up().await.expect_code(503, "unavailable");
 }

@@ -25,10 +25,7 @@ async fn today_follows_the_studios_time_zone_on_a_day_of_twenty_five_hours() {
     insert_class(&app, "Tomorrow", "2027-11-08T07:00Z", 4).await;
     insert_class(&app, "Yesterday", "2027-11-07T05:59Z", 4).await;
     let off = insert_class(&app, "Off", "2027-11-07T18:00Z", 90).await;
-    app.sql(&format!(
-        "update scheduled_classes set is_cancelled = true where id = '{off}'"
-    ))
-    .await;
+    app.mark_cancelled(off).await;
     let made = insert_booking(&app, early, "attended", "2027-11-07T06:00Z").await;
     insert_payment(&app, made, "25.00 USD", "2027-11-08T06:59Z", None).await;
     for _ in 0..6 {

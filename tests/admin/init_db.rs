@@ -83,8 +83,8 @@ async fn a_migration_that_was_edited_after_it_was_applied_is_rejected() {
     migrations::up(&mut client).await.unwrap();
     let edit = "update schema_migrations set checksum = 'another'";
     client.batch_execute(edit).await.unwrap();
-    let refused = migrations::up(&mut client).await.unwrap_err();
-    assert!(format!("{refused:?}").contains("0001_initial was changed"));
+    let rejected = migrations::up(&mut client).await.unwrap_err();
+    assert!(format!("{rejected:?}").contains("0001_initial was changed"));
 }
 
 #[tokio::test]

@@ -5,7 +5,9 @@ use futures_util::future::join_all;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::bookings::{assert_bookings_consistent, book, cancel, join_waitlist};
+use crate::bookings::{
+    assert_bookings_consistent, book, cancel, insert_desk_payment, join_waitlist,
+};
 use crate::harness::{Settings, TestApp, TestClient, TestResponse};
 
 const PATH: &str = "/api/admin/schedule";
@@ -297,8 +299,8 @@ async fn rooms_and_instructors_cannot_be_double_booked() {
             .count(),
         1
     );
-    for refused in tries.iter().filter(|response| response.status != 201) {
-        let code = refused.expect(409)["code"].clone();
+    for rejected in tries.iter().filter(|response| response.status != 201) {
+        let code = rejected.expect(409)["code"].clone();
         assert!(code == "room_taken" || code == "instructor_taken", "{code}");
     }
     let mut red = studio.occurrence(5, "19:30");
@@ -325,13 +327,7 @@ async fn cancelling_a_class_cancels_and_notifies_every_booking() {
     let (ana, ben) = (app.member("ana").await, app.member("ben").await);
     let booking = book(&ana, class).await.expect(201);
     join_waitlist(&ben, class).await.expect(201);
-    app.sql(&format!(
-        "insert into payments (id, booking_id, user_id, amount, currency, method, status, paid_at)
-        select gen_random_uuid(), id, user_id, price, currency, 'desk', 'paid', now()
-        from bookings where id = '{}'",
-        booking["id"].as_str().unwrap()
-    ))
-    .await;
+    insert_desk_payment(app, &booking).await;
     // It is late for members, but not for the studio.
     studio.advance_to_late(&booking);
     let path = format!("{PATH}?occurrenceId={class}&reason=The%20floor%20is%20wet");
@@ -519,8 +515,8 @@ async fn empty_ambiguous_and_invalid_requests_are_rejected() {
                 _ => studio.occurrence(5, "10:00"),
             };
             form[kind][field] = value.clone();
-            let refused = studio.staff.post(PATH, form).await;
-            let details = refused.expect_code(400, "validation_failed")["details"].clone();
+            let rejected = studio.staff.post(PATH, form).await;
+            let details = rejected.expect_code(400, "validation_failed")["details"].clone();
             assert!(details[format!("{kind}.{field}")].is_array(), "{details}");
         }
     }

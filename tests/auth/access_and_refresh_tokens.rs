@@ -105,8 +105,8 @@ async fn registration_and_sign_in_create_separate_sessions() {
         .expect(200);
     assert!(!first.is_signed_in().await);
     assert!(second.is_signed_in().await);
-    let refused = refresh(&first.person, &first.refresh).await;
-    refused.expect_code(401, "refresh_token_refused");
+    let rejected = refresh(&first.person, &first.refresh).await;
+    rejected.expect_code(401, "refresh_token_refused");
 }
 
 #[tokio::test]
@@ -122,8 +122,8 @@ async fn ending_all_sessions_ends_their_tokens() {
     ana.delete("/api/sessions?scope=all").await.expect(200);
     for client in [&first, &second] {
         assert!(!client.is_signed_in().await);
-        let refused = refresh(&client.person, &client.refresh).await;
-        refused.expect_code(401, "refresh_token_refused");
+        let rejected = refresh(&client.person, &client.refresh).await;
+        rejected.expect_code(401, "refresh_token_refused");
     }
     assert_eq!(app.count("select count(*) from refresh_tokens").await, 0);
 }
@@ -157,8 +157,8 @@ async fn a_refresh_token_can_sign_out_after_the_access_token_has_expired() {
         .post("/api/auth/logout", form)
         .await
         .expect(200);
-    let refused = refresh(&client.person, &client.refresh).await;
-    refused.expect_code(401, "refresh_token_refused");
+    let rejected = refresh(&client.person, &client.refresh).await;
+    rejected.expect_code(401, "refresh_token_refused");
     // Unknown tokens get the same response.
     for token in ["", "nonsense", &"0".repeat(64)] {
         let form = json!({ "refreshToken": token });
@@ -217,8 +217,8 @@ async fn a_replayed_refresh_token_ends_the_family_and_its_access_tokens() {
     // The grace period for lost responses is over.
     app.sql("update refresh_tokens set replaced_at = replaced_at - interval '11 s'")
         .await;
-    let refused = refresh(&stolen.person, &stolen.refresh).await;
-    refused.expect_code(401, "refresh_token_refused");
+    let rejected = refresh(&stolen.person, &stolen.refresh).await;
+    rejected.expect_code(401, "refresh_token_refused");
     assert!(!next.is_signed_in().await);
     let elsewhere = ApiClient {
         person: next.person.connected_to(&other),
@@ -226,8 +226,8 @@ async fn a_replayed_refresh_token_ends_the_family_and_its_access_tokens() {
         refresh: next.refresh.clone(),
     };
     assert!(!elsewhere.is_signed_in().await);
-    let refused = refresh(&next.person, &next.refresh).await;
-    refused.expect_code(401, "refresh_token_refused");
+    let rejected = refresh(&next.person, &next.refresh).await;
+    rejected.expect_code(401, "refresh_token_refused");
     let logged = "select count(*) from security_events where kind = 'refresh_replayed'";
     wait_until(async || app.count(logged).await == 1).await;
 }
@@ -244,8 +244,8 @@ async fn a_lost_response_is_repeated_only_for_the_same_client() {
     let form = json!({ "refreshToken": client.refresh });
     let request = client.person.request(Method::POST, "/api/auth/refresh");
     let request = request.header(USER_AGENT, "thief/1.0").json(&form);
-    let refused = client.person.send(request).await;
-    refused.expect_code(401, "refresh_token_refused");
+    let rejected = client.person.send(request).await;
+    rejected.expect_code(401, "refresh_token_refused");
     let after = ApiClient::new(client.person.copy(), &again);
     assert!(!after.is_signed_in().await);
 }
@@ -258,8 +258,8 @@ async fn the_grace_period_ends_when_the_successor_is_used() {
     let next = refresh(&client.person, &client.refresh).await.expect(200);
     let next = ApiClient::new(client.person.copy(), &next);
     refresh(&next.person, &next.refresh).await.expect(200);
-    let refused = refresh(&client.person, &client.refresh).await;
-    refused.expect_code(401, "refresh_token_refused");
+    let rejected = refresh(&client.person, &client.refresh).await;
+    rejected.expect_code(401, "refresh_token_refused");
     assert_eq!(app.count("select count(*) from refresh_tokens").await, 0);
 }
 
@@ -302,8 +302,8 @@ async fn a_refresh_token_family_has_an_absolute_expiry() {
     app.sql("update refresh_tokens set expires_at = now()")
         .await;
     let next = ApiClient::new(client.person, &next);
-    let refused = refresh(&next.person, &next.refresh).await;
-    refused.expect_code(401, "refresh_token_refused");
+    let rejected = refresh(&next.person, &next.refresh).await;
+    rejected.expect_code(401, "refresh_token_refused");
 }
 
 #[tokio::test]
@@ -379,13 +379,13 @@ async fn cookie_and_token_credentials_are_not_interchangeable() {
     // Neither the refresh token nor the access token works as a cookie.
     let cookie = ana.cookie().unwrap();
     for value in [&client.refresh, &client.access] {
-        *ana.cookie.lock().unwrap() = Some(format!("__Host-sabor_session={value}"));
+        ana.set_cookie(Some(format!("__Host-sabor_session={value}")));
         assert!(!ana.is_signed_in().await);
     }
     let token = cookie.split('=').nth(1).unwrap();
     let token = token.split('.').next().unwrap();
-    let refused = refresh(&app.visitor(), token).await;
-    refused.expect_code(401, "refresh_token_refused");
+    let rejected = refresh(&app.visitor(), token).await;
+    rejected.expect_code(401, "refresh_token_refused");
 }
 
 #[tokio::test]

@@ -288,8 +288,8 @@ async fn a_password_change_invalidates_earlier_links() {
         .await
         .expect(200);
     assert_eq!(app.mail_count("password_changed").await, 1);
-    let refused = reset_password(&app.visitor(), &link, "una tercera contraseña").await;
-    refused.expect_code(400, "link_ended");
+    let rejected = reset_password(&app.visitor(), &link, "una tercera contraseña").await;
+    rejected.expect_code(400, "link_ended");
 }
 
 #[tokio::test]

@@ -44,7 +44,7 @@ async fn a_session_id_chosen_by_the_client_is_never_adopted() {
     app.member("ana").await;
     let ana = app.visitor();
     let chosen = format!("__Host-sabor_session={0}.{0}", "ab".repeat(32));
-    *ana.cookie.lock().unwrap() = Some(chosen.clone());
+    ana.set_cookie(Some(chosen.clone()));
     ana.sign_in_as("ana").await.expect(200);
     assert_ne!(ana.cookie(), Some(chosen));
 }
@@ -193,7 +193,7 @@ async fn a_forged_demo_cookie_signs_nobody_in() {
     let forged = app.visitor();
     for signature in ["00".repeat(32), String::new(), "demo".to_owned()] {
         let cookie = format!("sabor_session=demo.99999999999999.{signature}");
-        *forged.cookie.lock().unwrap() = Some(cookie);
+        forged.set_cookie(Some(cookie));
         assert!(!forged.is_signed_in().await);
     }
     // A later expiry under the signature of an earlier one is rejected too.
@@ -204,7 +204,9 @@ async fn a_forged_demo_cookie_signs_nobody_in() {
     assert!(demo.is_signed_in().await);
     let cookie = demo.cookie().unwrap();
     let (_, signature) = cookie.rsplit_once('.').unwrap();
-    *demo.cookie.lock().unwrap() = Some(format!("sabor_session=demo.99999999999999.{signature}"));
+    demo.set_cookie(Some(format!(
+        "sabor_session=demo.99999999999999.{signature}"
+    )));
     assert!(!demo.is_signed_in().await);
 }
 
@@ -219,7 +221,7 @@ async fn a_demo_cookie_from_development_is_rejected_in_production() {
     // The same secrets, as if the environment had been copied.
     let production = app.start_another_with(Settings::default()).await;
     let carried = demo.connected_to(&production);
-    *carried.cookie.lock().unwrap() = demo.cookie().map(|cookie| format!("__Host-{cookie}"));
+    carried.set_cookie(demo.cookie().map(|cookie| format!("__Host-{cookie}")));
     assert!(!carried.is_signed_in().await);
 }
 

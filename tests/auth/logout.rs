@@ -3,7 +3,7 @@
 use reqwest::Method;
 use serde_json::json;
 
-use crate::harness::TestApp;
+use crate::harness::{TestApp, send_from_origin};
 
 #[tokio::test]
 async fn signing_out_ends_the_session_and_clears_the_cookie() {
@@ -29,7 +29,7 @@ async fn signing_out_without_a_session_succeeds_too() {
     let visitor = app.visitor();
     let bare = visitor.request(reqwest::Method::POST, "/api/auth/logout");
     visitor.send(bare).await.expect(200);
-    *visitor.cookie.lock().unwrap() = Some("__Host-sabor_session=forged.forged".to_owned());
+    visitor.set_cookie(Some("__Host-sabor_session=forged.forged".to_owned()));
     visitor
         .post("/api/auth/logout", json!({}))
         .await
@@ -69,16 +69,11 @@ async fn other_sites_cannot_sign_anybody_in_or_out() {
     let ana = app.member("ana").await;
     // A form on another site: browsers send it without the cookie.
     for path in ["/api/auth/logout", "/api/auth/login"] {
-        let form = app.visitor().request(Method::POST, path);
-        let form = form
-            .header("content-type", "application/x-www-form-urlencoded")
-            .build()
-            .unwrap();
-        let mut form = form;
-        form.headers_mut()
-            .insert("origin", "https://evil.example".parse().unwrap());
-        let response = reqwest::Client::new().execute(form).await.unwrap();
-        let response = crate::harness::TestResponse::read(response).await;
+        let visitor = app.visitor();
+        let form = visitor
+            .request(Method::POST, path)
+            .header("content-type", "application/x-www-form-urlencoded");
+        let response = send_from_origin(form, "https://evil.example").await;
         response.expect_code(403, "foreign_origin");
         assert!(response.header("set-cookie").is_none());
     }

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::harness::{PASSWORD, TestApp};
+use crate::harness::{PASSWORD, TestApp, hex};
 
 #[tokio::test]
 async fn a_visitor_registers_and_is_signed_in() {
@@ -205,12 +205,8 @@ async fn the_stores_contain_no_plaintext_credentials_or_medical_conditions() {
     }
     let cookie = ana.cookie().unwrap();
     let token = cookie.split(['=', '.']).nth(1).unwrap();
-    for secret in [token, PASSWORD, "asma", &hex("asma leve")] {
+    for secret in [token, PASSWORD, "asma", &hex(b"asma leve")] {
         assert!(!all.contains(secret), "{secret}");
     }
     assert!(all.contains("ana@example.com"));
-}
-
-fn hex(text: &str) -> String {
-    text.bytes().map(|byte| format!("{byte:02x}")).collect()
 }

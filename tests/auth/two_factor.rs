@@ -4,7 +4,7 @@ use reqwest::Method;
 use reqwest::header::USER_AGENT;
 use serde_json::{Value, json};
 
-use crate::harness::{Authenticator, PASSWORD, TestApp, TestClient, TestResponse, wait_until};
+use crate::harness::{Authenticator, PASSWORD, TestApp, TestClient, TestResponse, hex, wait_until};
 
 /// A member with a second factor, her authenticator app, and her recovery codes.
 struct TwoFactorMember {
@@ -349,8 +349,8 @@ async fn a_challenge_is_bound_to_its_client_and_ends_when_the_password_changes()
     let late = answer_challenge(&visitor, &token, &ana.code(&app).await).await;
     late.expect_code(401, "challenge_ended");
     for nonsense in ["", "x", &"0".repeat(64)] {
-        let refused = answer_challenge(&visitor, nonsense, "000000").await;
-        refused.expect_code(401, "challenge_ended");
+        let rejected = answer_challenge(&visitor, nonsense, "000000").await;
+        rejected.expect_code(401, "challenge_ended");
     }
 }
 
@@ -624,8 +624,8 @@ async fn an_administrator_can_remove_a_members_second_factor() {
     // Removing one's own second factor requires the password and a code.
     let own = admin.get("/api/admin/users?search=admin").await.expect(200);
     let change = json!({ "id": own["items"][0]["id"], "removeSecondFactor": true });
-    let refused = admin.patch("/api/admin/users", change).await;
-    refused.expect_code(403, "own_second_factor");
+    let rejected = admin.patch("/api/admin/users", change).await;
+    rejected.expect_code(403, "own_second_factor");
     assert!(!ana.ana.is_signed_in().await);
     assert_eq!(app.mail_count("two_factor_disabled").await, 1);
     sign_in_without_code(&app.visitor()).await;
@@ -654,12 +654,6 @@ async fn the_database_contains_no_plaintext_secret_or_recovery_code() {
             dump += &row.get::<_, String>(0);
         }
     }
-    let hex = |bytes: &[u8]| {
-        bytes
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect::<String>()
-    };
     let content = ana.authenticator.content().await;
     let [base32, secret] = ["secret", "secretHex"].map(|field| content[field].as_str().unwrap());
     // As text, as raw bytes, and as text in a column of bytes.
@@ -680,8 +674,8 @@ async fn a_wrong_code_is_logged_and_revealed_only_after_the_password() {
     let visitor = app.visitor();
     let form =
         json!({ "email": "ana@example.com", "password": "guess", "code": ana.code(&app).await });
-    let refused = visitor.post("/api/auth/login", form).await;
-    refused.expect_code(401, "invalid_credentials");
+    let rejected = visitor.post("/api/auth/login", form).await;
+    rejected.expect_code(401, "invalid_credentials");
     let token = sign_in_to_challenge(&visitor).await;
     answer_challenge(&visitor, &token, "000000")
         .await

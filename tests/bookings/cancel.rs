@@ -3,7 +3,7 @@
 use futures_util::future::join_all;
 use serde_json::json;
 
-use super::{assert_bookings_consistent, book, cancel, join_waitlist};
+use super::{assert_bookings_consistent, book, cancel, insert_desk_payment, join_waitlist};
 use crate::harness::{NewClass, TestApp};
 
 #[tokio::test]
@@ -103,13 +103,7 @@ async fn a_payment_is_refunded_for_a_timely_cancellation_and_kept_for_a_late_one
             .member(&format!("member-of-{status}").replace('_', "-"))
             .await;
         let booking = book(&person, class).await.expect(201);
-        app.sql(&format!(
-            "insert into payments (id, booking_id, user_id, amount, currency, method, status, paid_at)
-            select gen_random_uuid(), id, user_id, price, currency, 'desk', 'paid', now()
-            from bookings where id = {}",
-            booking["id"].to_string().replace('"', "'")
-        ))
-        .await;
+        insert_desk_payment(&app, &booking).await;
         let cancelled = cancel(&person, &booking).await.expect(200);
         assert_eq!(cancelled["paymentStatus"], status);
     }
@@ -127,8 +121,8 @@ async fn started_and_cancelled_bookings_cannot_be_cancelled() {
         .await;
     let booking = book(&ana, class).await.expect(201);
     let long = json!({ "bookingId": booking["id"], "reason": "x".repeat(501) });
-    let refused = ana.post("/api/bookings/cancel", long).await;
-    assert!(refused.expect(400)["details"]["reason"].is_array());
+    let rejected = ana.post("/api/bookings/cancel", long).await;
+    assert!(rejected.expect(400)["details"]["reason"].is_array());
     app.app
         .clock()
         .advance(chrono::TimeDelta::seconds(2 * 3_600));
@@ -169,7 +163,7 @@ async fn closing_an_account_cancels_its_future_bookings() {
             .await
             .expect(200);
         if by_admin {
-            let id = ana.get("/api/auth/me").await.expect(200)["id"].clone();
+            let id = ana.user_id().await;
             let change = json!({ "id": id, "isActive": false });
             admin.patch("/api/admin/users", change).await.expect(200);
         } else {

@@ -87,11 +87,11 @@ async fn of_two_thousand_concurrent_members_exactly_twenty_get_a_spot() {
         .iter()
         .filter(|attempt| attempt.response.status == 201);
     assert_eq!(booked.count(), 20);
-    for refused in attempts
+    for rejected in attempts
         .iter()
         .filter(|attempt| attempt.response.status != 201)
     {
-        refused.response.expect_code(409, "class_full");
+        rejected.response.expect_code(409, "class_full");
     }
     assert_eq!(app.count("select count(*) from bookings").await, 20);
 }

@@ -41,8 +41,8 @@ async fn a_member_has_one_active_booking_per_occurrence() {
         .filter(|response| response.status == 201)
         .count();
     assert_eq!(made, 1);
-    for refused in tries.iter().filter(|response| response.status != 201) {
-        refused.expect_code(409, "already_booked");
+    for rejected in tries.iter().filter(|response| response.status != 201) {
+        rejected.expect_code(409, "already_booked");
     }
     assert_bookings_consistent(&app).await;
     // A cancelled class may be booked again.
@@ -86,10 +86,7 @@ async fn started_cancelled_and_unknown_classes_cannot_be_booked() {
         .await;
     book(&ana, begun).await.expect_code(409, "class_started");
     let cancelled = app.create_class(20).await;
-    app.sql(&format!(
-        "update scheduled_classes set is_cancelled = true where id = '{cancelled}'"
-    ))
-    .await;
+    app.mark_cancelled(cancelled).await;
     book(&ana, cancelled)
         .await
         .expect_code(409, "class_cancelled");

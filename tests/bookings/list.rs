@@ -19,21 +19,14 @@ async fn upcoming_bookings_are_ascending_and_past_bookings_descending() {
         book(&ana, class).await.expect(201);
     }
     let starts = async |query: &str| {
-        let mut starts = Vec::new();
-        let mut cursor = String::new();
-        loop {
-            let page = ana
-                .get(&format!("/api/bookings/list?limit=1{query}{cursor}"))
-                .await
-                .expect(200);
-            for item in page["items"].as_array().unwrap() {
-                starts.push(item["class"]["startTime"].as_str().unwrap().to_owned());
-            }
-            match page["nextCursor"].as_str() {
-                Some(next) => cursor = format!("&cursor={next}"),
-                None => return starts,
-            }
-        }
+        let path = format!("/api/bookings/list?limit=1{query}");
+        let bookings = ana.get_all(&path).await;
+        let starts = bookings
+            .iter()
+            .map(|item| item["class"]["startTime"].as_str());
+        starts
+            .map(|start| start.unwrap().to_owned())
+            .collect::<Vec<_>>()
     };
     let upcoming = starts("").await;
     assert_eq!(upcoming.len(), 3);

@@ -131,12 +131,12 @@ async fn bookings_that_cannot_be_paid_are_rejected() {
         .await
         .expect(201);
     for method in ["card", "desk"] {
-        let refused = start_payment(&ben, &booking, method).await;
-        refused.expect_code(404, "not_found");
-        let refused = start_payment(&ben, &waiting, method).await;
-        refused.expect_code(409, "not_payable");
-        let refused = start_payment(&ana, &free, method).await;
-        refused.expect_code(409, "nothing_to_pay");
+        let rejected = start_payment(&ben, &booking, method).await;
+        rejected.expect_code(404, "not_found");
+        let rejected = start_payment(&ben, &waiting, method).await;
+        rejected.expect_code(409, "not_payable");
+        let rejected = start_payment(&ana, &free, method).await;
+        rejected.expect_code(409, "nothing_to_pay");
     }
     let begun = start_payment(&ana, &booking, "card").await.expect(201);
     let session = stripe.complete_checkout(&stripe.session_by_url(&begun["checkoutUrl"]));
@@ -144,16 +144,16 @@ async fn bookings_that_cannot_be_paid_are_rejected() {
         .await
         .expect(200);
     for method in ["card", "desk"] {
-        let refused = start_payment(&ana, &booking, method).await;
-        refused.expect_code(409, "already_paid");
+        let rejected = start_payment(&ana, &booking, method).await;
+        rejected.expect_code(409, "already_paid");
     }
     cancel(&ben, &waiting).await.expect(200);
     start_payment(&ben, &waiting, "desk")
         .await
         .expect_code(409, "not_payable");
     let payload = json!({ "bookingId": booking["id"], "method": "cash" });
-    let refused = ana.post("/api/bookings/payment", payload).await;
-    let details = refused.expect_code(400, "validation_failed")["details"].clone();
+    let rejected = ana.post("/api/bookings/payment", payload).await;
+    let details = rejected.expect_code(400, "validation_failed")["details"].clone();
     assert!(details["method"].is_array());
 }
 

@@ -18,10 +18,7 @@ async fn the_availability_of_several_classes_is_returned_at_once() {
         })
         .await;
     let off = app.create_class(7).await;
-    app.sql(&format!(
-        "update scheduled_classes set is_cancelled = true where id = '{off}'"
-    ))
-    .await;
+    app.mark_cancelled(off).await;
     let (ana, ben) = (app.member("ana").await, app.member("ben").await);
     book(&ana, full).await.expect(201);
     join_waitlist(&ben, full).await.expect(201);

@@ -76,8 +76,8 @@ async fn bookings_invalidate_the_schedule_but_not_the_catalog() {
         [false, true, true, true, true]
     );
     // A rejected request invalidates nothing.
-    let refused = async { drop(cancel(&ana, &booking).await.expect(409)) };
-    assert_eq!(invalidated_by(&app, &paths, refused).await, [false; 5]);
+    let rejected = async { drop(cancel(&ana, &booking).await.expect(409)) };
+    assert_eq!(invalidated_by(&app, &paths, rejected).await, [false; 5]);
 }
 
 #[tokio::test]
@@ -116,10 +116,10 @@ async fn catalog_changes_invalidate_every_response_that_shows_them() {
             "{method} {path}"
         );
     }
-    let refused = async {
+    let rejected = async {
         staff.post("/api/admin/classes", new).await.expect(409);
     };
-    assert_eq!(invalidated_by(&app, &paths, refused).await, [false; 5]);
+    assert_eq!(invalidated_by(&app, &paths, rejected).await, [false; 5]);
     // A change of a profile invalidates nothing.
     let profile_change = async {
         let change = json!({ "phone": "+1 303 555 0100" });

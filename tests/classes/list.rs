@@ -95,10 +95,7 @@ async fn the_instructor_filter_covers_weekly_and_upcoming_classes() {
     create_class_at(&app, taught(coming), now + TimeDelta::days(3)).await;
     create_class_at(&app, taught(past), now - TimeDelta::days(3)).await;
     let cancelled = create_class_at(&app, taught(off), now + TimeDelta::days(4)).await;
-    app.sql(&format!(
-        "update scheduled_classes set is_cancelled = true where id = '{cancelled}'"
-    ))
-    .await;
+    app.mark_cancelled(cancelled).await;
     let visitor = app.visitor();
     let path = format!("{LIST}?instructor={}", weekly.instructor);
     assert_eq!(
@@ -119,16 +116,10 @@ async fn the_list_is_paginated() {
     for name in ["One", "Two", "Three"] {
         create_class_type(&app, name).await;
     }
-    let visitor = app.visitor();
-    let mut names = Vec::new();
-    let mut path = format!("{LIST}?limit=1");
-    loop {
-        let page = get_ok(&visitor, &path).await;
-        names.extend(values_of(&page, "name"));
-        let Some(cursor) = page["nextCursor"].as_str() else {
-            break;
-        };
-        path = format!("{LIST}?limit=1&cursor={cursor}");
-    }
+    let class_types = app.visitor().get_all(&format!("{LIST}?limit=1")).await;
+    let names: Vec<_> = class_types
+        .iter()
+        .map(|class_type| &class_type["name"])
+        .collect();
     assert_eq!(names, ["Three", "Two", "One"]);
 }

@@ -1,16 +1,9 @@
 //! Tokens are counted by day and archived by month.
 
-use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::{PartnerServer, REVOKE, TOKEN, issue_token};
-use crate::harness::{CRON_SECRET, Settings, TestApp, TestResponse, wait_until};
-
-async fn clean_up(app: &TestApp) -> TestResponse {
-    let cron = app.visitor();
-    let request = cron.request(Method::POST, "/api/admin/cleanup-sessions");
-    cron.send(request.bearer_auth(CRON_SECRET)).await
-}
+use crate::harness::{Settings, TestApp, wait_until};
 
 /// Runs the clean-up in three processes at once; returns the number of archived
 /// tokens.
@@ -20,7 +13,8 @@ async fn clean_up_three_times_at_once(app: &TestApp) -> i64 {
         app.start_another().await,
         app.start_another().await,
     ];
-    let runs = others.map(|other| tokio::spawn(async move { clean_up(&other).await.expect(200) }));
+    let runs =
+        others.map(|other| tokio::spawn(async move { other.run_clean_up().await.expect(200) }));
     let mut moved = 0;
     for run in runs {
         let cleaned: Value = run.await.unwrap();
@@ -82,7 +76,7 @@ async fn tokens_are_archived_by_month_and_a_second_run_changes_nothing() {
         .collect();
     let old: i64 = due.iter().map(|(_, count)| count).sum();
 
-    let cleaned = clean_up(&app).await.expect(200);
+    let cleaned = app.run_clean_up().await.expect(200);
     assert_eq!(cleaned["details"]["crossAppArchived"], old);
     assert_eq!(cleaned["details"]["archiveMonthsDropped"], 0);
     assert_eq!(cleaned["details"]["failed"], json!([]));
@@ -98,7 +92,7 @@ async fn tokens_are_archived_by_month_and_a_second_run_changes_nothing() {
     ];
     assert_eq!(token_counters(&app).await, sums);
 
-    let again = clean_up(&app).await.expect(200);
+    let again = app.run_clean_up().await.expect(200);
     assert_eq!(again["details"]["crossAppArchived"], 0);
     assert_eq!(archived_by_month(&app).await, due);
     assert_eq!(token_counters(&app).await, sums);
@@ -113,7 +107,7 @@ async fn expired_months_are_dropped_and_their_totals_remain() {
     let settings = Settings::default().with("ARCHIVE_RETENTION_MONTHS", "3");
     let app = TestApp::start_with(settings).await;
     insert_tokens(&app, 4_000).await;
-    let cleaned = clean_up(&app).await.expect(200);
+    let cleaned = app.run_clean_up().await.expect(200);
     // The oldest month depends on today's date.
     let months = "select count(*) from generate_series(
         date_trunc('month', now() at time zone 'utc' - interval '399 days 12 hours'),
@@ -132,7 +126,7 @@ async fn expired_months_are_dropped_and_their_totals_remain() {
     );
     let created = &token_counters(&app).await[0];
     assert_eq!(created, &("cross_app_created:shop".to_owned(), 4_000));
-    let again = clean_up(&app).await.expect(200);
+    let again = app.run_clean_up().await.expect(200);
     assert_eq!(again["details"]["archiveMonthsDropped"], 0);
     assert_eq!(token_counters(&app).await[0].1, 4_000);
 }
@@ -160,7 +154,7 @@ async fn months_are_in_utc_in_any_database_time_zone() {
             'alter database %I set timezone to ''Pacific/Auckland''', current_database()); end $$",
     )
     .await;
-    clean_up(&app.start_another().await).await.expect(200);
+    app.start_another().await.run_clean_up().await.expect(200);
     let one = |month: &str| (format!("cross_app_sessions_archive_{month}"), 1);
     assert_eq!(
         archived_by_month(&app).await,
@@ -180,7 +174,7 @@ async fn concurrent_and_killed_runs_neither_lose_nor_duplicate_tokens() {
         .hold_locks("lock table cross_app_sessions_archive in exclusive mode")
         .await;
     let other = app.start_another().await;
-    let killed = tokio::spawn(async move { clean_up(&other).await });
+    let killed = tokio::spawn(async move { other.run_clean_up().await });
     wait_until(async || app.blocked_statements().await == 1).await;
     app.sql(
         "select pg_terminate_backend(pid) from pg_stat_activity
@@ -234,12 +228,12 @@ async fn a_month_with_unarchived_tokens_is_not_dropped() {
     let held = app
         .hold_locks("select from cross_app_sessions order by created_at limit 1 for update")
         .await;
-    clean_up(&app).await.expect(200);
+    app.run_clean_up().await.expect(200);
     let oldest = "select count(*) from cross_app_sessions_archive a where tableoid = (
         select cross_app_archive_partition(min(created_at))::regclass from cross_app_sessions)";
     assert!(app.count(oldest).await > 0);
     held.release().await;
-    let cleaned = clean_up(&app).await.expect(200);
+    let cleaned = app.run_clean_up().await.expect(200);
     assert_eq!(cleaned["details"]["crossAppArchived"], 1);
     assert!(cleaned["details"]["archiveMonthsDropped"].as_i64() > Some(0));
 }
@@ -253,13 +247,13 @@ async fn an_expired_token_stays_counted_as_expired() {
     let issued = ana.post(TOKEN, payload).await.expect(200);
     app.sql("update cross_app_sessions set expires_at = now()")
         .await;
-    clean_up(&app).await.expect(200);
+    app.run_clean_up().await.expect(200);
     ana.post(REVOKE, json!({ "id": issued["id"] }))
         .await
         .expect(200);
     let token = issued["token"].as_str().unwrap();
     shop.validate(token).await.expect_code(401, "token_ended");
-    clean_up(&app).await.expect(200);
+    app.run_clean_up().await.expect(200);
     let one = |what: &str| (format!("cross_app_{what}:shop"), 1);
     assert_eq!(token_counters(&app).await, ["created", "expired"].map(one));
 }
@@ -301,7 +295,7 @@ async fn token_analytics_are_current_and_not_changed_by_the_clean_up() {
         response["buckets"][0]["crossAppTokens"].clone()
     };
     assert_eq!(figures().await, expected);
-    clean_up(&app).await.expect(200);
+    app.run_clean_up().await.expect(200);
     assert_eq!(figures().await, expected);
     issue_token(&ana, &market.name).await;
     assert_eq!(figures().await["market"]["created"], 2);
@@ -312,7 +306,7 @@ async fn token_analytics_are_current_and_not_changed_by_the_clean_up() {
     for some in ["used_at is not null", "true"] {
         app.sql(&format!("delete from cross_app_sessions where {some}"))
             .await;
-        clean_up(&app).await.expect(200);
+        app.run_clean_up().await.expect(200);
         assert_eq!(figures().await["shop"], expected["shop"]);
     }
 }

@@ -2,11 +2,10 @@
 
 use std::process::Command;
 
-use reqwest::Method;
 use serde_json::json;
 
 use super::{PartnerServer, TOKEN, create_account, issue_token};
-use crate::harness::{CRON_SECRET, PASSWORD, TestApp, is_ci, postgres_binaries};
+use crate::harness::{PASSWORD, TestApp, is_ci, postgres_binaries};
 
 /// The tables of the backup, in the order of their references.
 const TABLES: [&str; 9] = [
@@ -84,11 +83,7 @@ async fn a_backup_restores_every_row() {
     let phone = app.visitor();
     let form = json!({ "email": "ana@example.com", "password": PASSWORD, "mode": "token" });
     phone.post("/api/auth/login", form).await.expect(200);
-    let cron = app.visitor();
-    let request = cron.request(Method::POST, "/api/admin/cleanup-sessions");
-    cron.send(request.bearer_auth(CRON_SECRET))
-        .await
-        .expect(200);
+    app.run_clean_up().await.expect(200);
     let token = issue_token(&ana, "shop").await;
 
     let mut dump = program("pg_dump").await;

@@ -2,7 +2,6 @@
 //! browser that visits both.
 
 use std::collections::BTreeMap;
-use std::net::Ipv4Addr;
 use std::sync::{Arc, Mutex};
 
 use axum::Router;
@@ -13,10 +12,9 @@ use axum::response::IntoResponse;
 use axum::routing::get;
 use reqwest::redirect::Policy;
 use serde_json::{Value, json};
-use tokio::net::TcpListener;
 
 use super::{TOKEN, VALIDATE};
-use crate::harness::TestApp;
+use crate::harness::{LocalServer, TestApp};
 
 /// The state of the ticket shop's server.
 struct TicketShop {
@@ -75,8 +73,7 @@ async fn tickets(State(shop): State<Arc<TicketShop>>, headers: HeaderMap) -> imp
 #[tokio::test]
 async fn a_member_signs_in_to_the_ticket_shop() {
     let app = TestApp::start().await;
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
-    let origin = format!("http://{}", listener.local_addr().unwrap());
+    let (listener, origin) = LocalServer::bind().await;
     let admin = app.admin("admin").await;
     let form = json!({ "name": "ticket-shop", "allowedOrigins": [origin] });
     let entered = admin.post("/api/admin/apps", form).await.expect(201);
@@ -90,7 +87,7 @@ async fn a_member_signs_in_to_the_ticket_shop() {
         .route("/welcome", get(welcome))
         .route("/tickets", get(tickets))
         .with_state(shop.clone());
-    let served = tokio::spawn(async move { axum::serve(listener, routes).await });
+    let _server = LocalServer::serve(listener, origin.clone(), routes);
 
     let ana = app.member("ana").await;
     let account = super::create_account(&app, "casa", &[("ana", "owner")]).await;
@@ -145,5 +142,4 @@ async fn a_member_signs_in_to_the_ticket_shop() {
         issued["token"].as_str().unwrap()
     );
     assert_eq!(browser.get(&arrival).send().await.unwrap().status(), 403);
-    served.abort();
 }

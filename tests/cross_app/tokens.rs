@@ -55,15 +55,15 @@ async fn tokens_require_a_known_application_and_membership_in_the_account() {
     let own = create_account(&app, "anas", &[("ana", "member")]).await;
 
     for name in ["market", "Shop", "", "a:b"] {
-        let refused = ana.post(TOKEN, json!({ "targetApp": name })).await;
-        assert!(refused.expect(400)["details"]["targetApp"].is_array());
+        let rejected = ana.post(TOKEN, json!({ "targetApp": name })).await;
+        assert!(rejected.expect(400)["details"]["targetApp"].is_array());
     }
     let payload = |account: &str| json!({ "targetApp": "shop", "accountId": account });
-    let refused = ana.post(TOKEN, payload(&foreign)).await;
-    refused.expect_code(403, "not_a_member");
+    let rejected = ana.post(TOKEN, payload(&foreign)).await;
+    rejected.expect_code(403, "not_a_member");
     let unknown = "00000000-0000-4000-8000-000000000000";
-    let refused = ana.post(TOKEN, payload(unknown)).await;
-    refused.expect_code(403, "not_a_member");
+    let rejected = ana.post(TOKEN, payload(unknown)).await;
+    rejected.expect_code(403, "not_a_member");
     assert_eq!(
         app.count("select count(*) from cross_app_sessions").await,
         0
@@ -71,8 +71,8 @@ async fn tokens_require_a_known_application_and_membership_in_the_account() {
     ana.post(TOKEN, payload(&own)).await.expect(200);
 
     app.sql("update apps set is_active = false").await;
-    let refused = ana.post(TOKEN, payload(&own)).await;
-    assert!(refused.expect(400)["details"]["targetApp"].is_array());
+    let rejected = ana.post(TOKEN, payload(&own)).await;
+    assert!(rejected.expect(400)["details"]["targetApp"].is_array());
     app.visitor()
         .post(TOKEN, payload(&own))
         .await
@@ -97,9 +97,9 @@ async fn return_addresses_must_belong_to_the_application() {
         "javascript:alert(1)",
         "/welcome",
     ] {
-        let refused = ana.post(TOKEN, payload(foreign)).await;
-        let refused = refused.expect(400);
-        assert!(refused["details"]["returnTo"].is_array(), "{foreign}");
+        let rejected = ana.post(TOKEN, payload(foreign)).await;
+        let rejected = rejected.expect(400);
+        assert!(rejected["details"]["returnTo"].is_array(), "{foreign}");
     }
     assert_eq!(
         app.count("select count(*) from cross_app_sessions").await,
@@ -178,12 +178,12 @@ async fn members_revoke_their_own_tokens_and_applications_those_issued_for_them(
         json!({ "token": issued["token"] }),
     );
     for which in [&id, &token] {
-        let refused = leo.post(REVOKE, which.clone()).await;
-        refused.expect_code(404, "not_found");
-        let refused = market.post(REVOKE, which.clone()).await;
-        refused.expect_code(404, "not_found");
-        let refused = app.visitor().post(REVOKE, which.clone()).await;
-        refused.expect_code(401, "not_signed_in");
+        let rejected = leo.post(REVOKE, which.clone()).await;
+        rejected.expect_code(404, "not_found");
+        let rejected = market.post(REVOKE, which.clone()).await;
+        rejected.expect_code(404, "not_found");
+        let rejected = app.visitor().post(REVOKE, which.clone()).await;
+        rejected.expect_code(401, "not_signed_in");
     }
     let live = "select count(*) from cross_app_sessions where revoked_at is null";
     assert_eq!(app.count(live).await, 1);
@@ -212,11 +212,11 @@ async fn a_revocation_must_name_exactly_one_token() {
     let app = TestApp::start().await;
     let ana = app.member("ana").await;
     let id = "00000000-0000-4000-8000-000000000000";
-    let refused = ana.post(REVOKE, json!({})).await.expect(400);
-    assert!(refused["details"]["token"].is_array());
+    let rejected = ana.post(REVOKE, json!({})).await.expect(400);
+    assert!(rejected["details"]["token"].is_array());
     let both = json!({ "id": id, "token": "00".repeat(32) });
-    let refused = ana.post(REVOKE, both).await.expect(400);
-    assert!(refused["details"]["id"].is_array());
+    let rejected = ana.post(REVOKE, both).await.expect(400);
+    assert!(rejected["details"]["id"].is_array());
     ana.post(REVOKE, json!({ "id": id })).await.expect(404);
     ana.post(REVOKE, json!({ "token": "?" })).await.expect(404);
 }

@@ -78,8 +78,8 @@ async fn another_application_is_rejected_and_the_token_stays_valid() {
     );
     let ana = app.member("ana").await;
     let token = issue_token(&ana, "shop").await;
-    let refused = market.validate(&token).await;
-    refused.expect_code(403, "wrong_application");
+    let rejected = market.validate(&token).await;
+    rejected.expect_code(403, "wrong_application");
     let logged = "select count(*) from security_events where kind = 'cross_app_refused'
         and detail ->> 'app' = 'market'";
     wait_until(async || app.count(logged).await == 1).await;
@@ -192,29 +192,29 @@ async fn a_wrong_secret_reveals_nothing_and_consumes_nothing() {
         ("", shop.secret.clone()),
     ] {
         (wrong.name, wrong.secret) = (name.to_owned(), secret);
-        let refused = wrong.validate(&token).await;
-        refused.expect_code(401, "unknown_application");
+        let rejected = wrong.validate(&token).await;
+        rejected.expect_code(401, "unknown_application");
         assert_eq!(
-            refused.header("www-authenticate"),
+            rejected.header("www-authenticate"),
             Some("Basic realm=\"sabor\"")
         );
     }
     let body = json!({ "token": token });
     // Neither a member nor a visitor is an application.
     for person in [&ana, &app.visitor()] {
-        let refused = person.post(VALIDATE, body.clone()).await;
-        refused.expect_code(401, "unknown_application");
+        let rejected = person.post(VALIDATE, body.clone()).await;
+        rejected.expect_code(401, "unknown_application");
     }
     let request = ana
         .request(Method::POST, VALIDATE)
         .bearer_auth(&shop.secret);
-    let refused = ana.send(request.json(&body)).await;
-    refused.expect_code(401, "unknown_application");
+    let rejected = ana.send(request.json(&body)).await;
+    rejected.expect_code(401, "unknown_application");
 
     app.sql("update apps set is_active = false where name = 'shop'")
         .await;
-    let refused = shop.validate(&token).await;
-    refused.expect_code(401, "unknown_application");
+    let rejected = shop.validate(&token).await;
+    rejected.expect_code(401, "unknown_application");
     app.sql("update apps set is_active = true").await;
     shop.validate(&token).await.expect(200);
 }
@@ -308,11 +308,11 @@ async fn browsers_cannot_act_as_applications_and_show_no_password_prompt() {
         TestResponse::read(sent.unwrap()).await
     };
     // As if a browser had stored the credentials.
-    let refused = from("https://evil.example", &shop.secret).await;
-    refused.expect_code(403, "foreign_origin");
-    let refused = from(SITE, "wrong").await;
-    refused.expect_code(401, "unknown_application");
-    assert_eq!(refused.header("www-authenticate"), Some("Bearer"));
+    let rejected = from("https://evil.example", &shop.secret).await;
+    rejected.expect_code(403, "foreign_origin");
+    let rejected = from(SITE, "wrong").await;
+    rejected.expect_code(401, "unknown_application");
+    assert_eq!(rejected.header("www-authenticate"), Some("Bearer"));
     shop.validate(&token).await.expect(200);
 }
 

@@ -17,7 +17,7 @@ pub struct TestClient {
     url: String,
     address: IpAddr,
     /// The session cookie, as `name=value`.
-    pub cookie: Mutex<Option<String>>,
+    cookie: Mutex<Option<String>>,
     /// All other cookies, by name.
     pub jar: Mutex<BTreeMap<String, String>>,
 }
@@ -36,7 +36,7 @@ impl TestClient {
 
     /// Returns a copy of this browser, connected to another process.
     pub fn connected_to(&self, other: &super::TestApp) -> Self {
-        self.connected_to_url(&other.url)
+        self.connected_to_url(other.url())
     }
 
     /// Returns a copy of this browser, connected to another URL.
@@ -52,17 +52,17 @@ impl TestClient {
 
     /// Returns a copy of this browser with its current cookies.
     pub fn copy(&self) -> Self {
-        Self {
-            http: self.http.clone(),
-            url: self.url.clone(),
-            address: self.address,
-            cookie: Mutex::new(self.cookie()),
-            jar: Mutex::new(self.jar.lock().unwrap().clone()),
-        }
+        self.connected_to_url(&self.url)
     }
 
+    /// Returns the session cookie, as `name=value`.
     pub fn cookie(&self) -> Option<String> {
         self.cookie.lock().unwrap().clone()
+    }
+
+    /// Sets or deletes the session cookie.
+    pub fn set_cookie(&self, cookie: Option<String>) {
+        *self.cookie.lock().unwrap() = cookie;
     }
 
     /// Returns the name and value of each device cookie.
@@ -130,6 +130,26 @@ impl TestClient {
         self.send(self.request(Method::DELETE, path)).await
     }
 
+    /// Sends GET requests until the last page of a list; returns all items. The path
+    /// must contain a `?`.
+    pub async fn get_all(&self, path: &str) -> Vec<Value> {
+        let mut items = Vec::new();
+        let mut page = self.get(path).await.expect(200);
+        loop {
+            items.extend(page["items"].as_array().unwrap().iter().cloned());
+            let Some(cursor) = page["nextCursor"].as_str() else {
+                return items;
+            };
+            let next = format!("{path}&cursor={cursor}");
+            page = self.get(&next).await.expect(200);
+        }
+    }
+
+    /// Returns the id of the signed-in member.
+    pub async fn user_id(&self) -> Value {
+        self.get("/api/auth/me").await.expect(200)["id"].clone()
+    }
+
     /// Signs in as `<name>@example.com` with [`PASSWORD`].
     pub async fn sign_in_as(&self, name: &str) -> TestResponse {
         self.sign_in(&format!("{name}@example.com"), PASSWORD).await
@@ -154,6 +174,17 @@ impl TestClient {
             other => panic!("{other:?}"),
         }
     }
+}
+
+/// Sends a request from a page of another origin; stores no cookies.
+pub async fn send_from_origin(request: RequestBuilder, origin: &str) -> TestResponse {
+    let (client, request) = request.build_split();
+    let mut request = request.unwrap();
+    // Replaces the origin that the request has already.
+    request
+        .headers_mut()
+        .insert(ORIGIN, origin.parse().unwrap());
+    TestResponse::read(client.execute(request).await.unwrap()).await
 }
 
 /// A response that has been read.

@@ -4,7 +4,6 @@
 //! <https://docs.github.com/en/rest/users/users>, <https://docs.github.com/en/rest/users/emails>).
 
 use std::collections::HashMap;
-use std::net::Ipv4Addr;
 use std::sync::{Arc, Mutex};
 
 use axum::body::Bytes;
@@ -16,17 +15,15 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 use ring::digest::{SHA256, digest};
 use serde_json::{Value, json};
-use tokio::task::JoinHandle;
 
-use super::Settings;
+use super::{LocalServer, Settings};
 
 const TOKEN: &str = "gho_of_these_stories";
 
 /// The running stand-in; it ends when this is dropped.
 pub struct FakeGitHub {
-    pub url: String,
     shared: Arc<Mutex<Shared>>,
-    server: JoinHandle<()>,
+    server: LocalServer,
 }
 
 #[derive(Default)]
@@ -45,19 +42,8 @@ impl FakeGitHub {
             .route("/api/v3/user", get(user))
             .route("/api/v3/user/emails", get(emails))
             .with_state(shared.clone());
-        let listener = tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0));
-        let listener = listener.await.unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
-        let server = tokio::spawn(async move {
-            sabor_testing::functions::serve(listener, router)
-                .await
-                .unwrap();
-        });
-        Self {
-            url,
-            shared,
-            server,
-        }
+        let server = LocalServer::start(router).await;
+        Self { shared, server }
     }
 
     /// Returns the settings that make a deployment offer it.
@@ -65,7 +51,7 @@ impl FakeGitHub {
         Settings::default()
             .with("OAUTH_GITHUB_CLIENT_ID", "Iv1.sabor")
             .with("OAUTH_GITHUB_CLIENT_SECRET", "a secret of the stories")
-            .with("OAUTH_GITHUB_ISSUER", &self.url)
+            .with("OAUTH_GITHUB_ISSUER", &self.server.url)
     }
 
     /// Sets the email addresses of the account that signs in.
@@ -76,7 +62,7 @@ impl FakeGitHub {
     /// Approves a sign-in; returns the callback with its code.
     pub fn complete_sign_in(&self, authorize: &str) -> String {
         let (page, query) = authorize.split_once('?').unwrap();
-        assert_eq!(page, format!("{}/login/oauth/authorize", self.url));
+        assert_eq!(page, format!("{}/login/oauth/authorize", self.server.url));
         let query: HashMap<_, _> = form_urlencoded::parse(query.as_bytes()).collect();
         assert_eq!(query["client_id"], "Iv1.sabor");
         assert_eq!(query["scope"], "read:user user:email");
@@ -84,12 +70,6 @@ impl FakeGitHub {
         self.shared.lock().unwrap().challenge = query["code_challenge"].to_string();
         let state = &query["state"];
         format!("/api/auth/oauth/callback/github?code=abc&state={state}")
-    }
-}
-
-impl Drop for FakeGitHub {
-    fn drop(&mut self) {
-        self.server.abort();
     }
 }
 

@@ -33,7 +33,7 @@ impl TestApp {
             assert!(session::insert(&database, &admission).await.unwrap());
             let client = first.copy();
             let cookie = format!("__Host-sabor_session={}", token.signed(&signer));
-            *client.cookie.lock().unwrap() = Some(cookie);
+            client.set_cookie(Some(cookie));
             members.push(client);
         }
         members

@@ -6,7 +6,6 @@
 //! content.
 
 use std::collections::BTreeMap;
-use std::net::Ipv4Addr;
 use std::process::Stdio;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -26,10 +25,9 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 use tokio::sync::Notify;
-use tokio::task::JoinHandle;
 
 use super::packages::{install_script, node_packages};
-use super::{SITE, Settings};
+use super::{LocalServer, SITE, Settings};
 
 /// The path of the callback, without the provider's name.
 const CALLBACK: &str = "/api/auth/oauth/callback";
@@ -64,10 +62,8 @@ pub enum ProviderFault {
 
 /// The running provider, configured as `acme`; it ends when this is dropped.
 pub struct OidcProvider {
-    /// Its issuer.
-    pub url: String,
     shared: Arc<Shared>,
-    server: JoinHandle<()>,
+    server: LocalServer,
     _process: Child,
 }
 
@@ -84,9 +80,7 @@ impl OidcProvider {
     /// Starts the provider. Returns `None` if it cannot be installed here.
     pub async fn start() -> Option<Self> {
         let folder = node_packages().await?;
-        let listener = tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0));
-        let listener = listener.await.unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
+        let (listener, url) = LocalServer::bind().await;
         let source = include_str!("oidc_provider.mjs");
         let script = install_script(&folder, "oidc_provider.mjs", source);
         let mut process = Command::new("node")
@@ -113,17 +107,17 @@ impl OidcProvider {
             calls: Mutex::default(),
         });
         let router = Router::new().fallback(forward).with_state(shared.clone());
-        let server = tokio::spawn(async move {
-            sabor_testing::functions::serve(listener, router)
-                .await
-                .unwrap();
-        });
+        let server = LocalServer::serve(listener, url, router);
         Some(Self {
-            url,
             shared,
             server,
             _process: process,
         })
+    }
+
+    /// Returns the issuer.
+    pub fn url(&self) -> &str {
+        &self.server.url
     }
 
     /// Returns the settings that make a deployment offer it.
@@ -134,7 +128,7 @@ impl OidcProvider {
                 "OAUTH_ACME_CLIENT_SECRET",
                 "a secret of the stories, long enough",
             )
-            .with("OAUTH_ACME_ISSUER", &self.url)
+            .with("OAUTH_ACME_ISSUER", self.url())
     }
 
     /// Adds or replaces an account with these claims at the provider.
@@ -188,17 +182,11 @@ impl OidcProvider {
                 return back.to_owned();
             }
             address = match location.strip_prefix('/') {
-                Some(path) => format!("{}/{path}", self.url),
+                Some(path) => format!("{}/{path}", self.url()),
                 None => location.to_owned(),
             };
         }
         panic!("{address} does not lead back to the site");
-    }
-}
-
-impl Drop for OidcProvider {
-    fn drop(&mut self) {
-        self.server.abort();
     }
 }
 

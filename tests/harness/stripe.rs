@@ -7,7 +7,6 @@
 //! session states follow Stripe's rules, since our client relies on them.
 
 use std::collections::{HashMap, VecDeque};
-use std::net::Ipv4Addr;
 use std::sync::{Arc, Mutex};
 
 use axum::Router;
@@ -17,10 +16,9 @@ use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use sabor::runtime::clock::Clock;
 use serde_json::{Value, json};
-use tokio::task::JoinHandle;
 
-use super::Settings;
 use super::stripe_events::WEBHOOK_SECRET;
+use super::{LocalServer, Settings};
 
 /// The API key of a deployment.
 pub const SECRET_KEY: &str = "sk_test_of_these_stories";
@@ -49,9 +47,8 @@ pub struct RecordedRequest {
 
 /// The running stand-in; it ends when this is dropped.
 pub struct FakeStripe {
-    pub url: String,
     state: Arc<Mutex<Account>>,
-    server: JoinHandle<()>,
+    server: LocalServer,
 }
 
 #[derive(Default)]
@@ -78,20 +75,13 @@ impl FakeStripe {
     pub async fn start() -> Self {
         let state = Shared::default();
         let router = Router::new().fallback(serve).with_state(state.clone());
-        let listener = tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0));
-        let listener = listener.await.unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
-        let server = tokio::spawn(async move {
-            sabor_testing::functions::serve(listener, router)
-                .await
-                .unwrap();
-        });
-        Self { url, state, server }
+        let server = LocalServer::start(router).await;
+        Self { state, server }
     }
 
     /// Returns the settings that make a deployment use it.
     pub fn settings(&self) -> Settings {
-        settings(&self.url)
+        settings(&self.server.url)
     }
 
     /// Makes the next requests fail, one after another.
@@ -186,12 +176,6 @@ impl FakeStripe {
         let session = state.sessions.get_mut(id).unwrap();
         how(session);
         session.clone()
-    }
-}
-
-impl Drop for FakeStripe {
-    fn drop(&mut self) {
-        self.server.abort();
     }
 }
 

@@ -4,7 +4,7 @@ use reqwest::Method;
 use ring::hmac;
 use serde_json::{Value, json};
 
-use super::{TestApp, TestResponse};
+use super::{TestApp, TestResponse, hex};
 
 /// The secret that signs webhook events.
 pub const WEBHOOK_SECRET: &str = "whsec_of_these_stories";
@@ -30,12 +30,7 @@ pub fn stripe_event(id: &str, kind: &str, object: &Value) -> Value {
 pub fn sign_event(time: i64, body: &str) -> String {
     let key = hmac::Key::new(hmac::HMAC_SHA256, WEBHOOK_SECRET.as_bytes());
     let tag = hmac::sign(&key, format!("{time}.{body}").as_bytes());
-    let hex: String = tag
-        .as_ref()
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
-    format!("t={time},v1={hex}")
+    format!("t={time},v1={}", hex(tag.as_ref()))
 }
 
 impl TestApp {

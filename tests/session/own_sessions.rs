@@ -80,21 +80,11 @@ async fn paging_returns_every_session_once() {
         from users, generate_series(1, 7) n",
     )
     .await;
-    let mut ids = Vec::new();
-    let mut path = "/api/sessions?limit=3".to_owned();
-    loop {
-        let body = ana.get(&path).await.expect(200);
-        let items = body["items"].as_array().unwrap();
-        ids.extend(
-            items
-                .iter()
-                .map(|item| item["id"].as_str().unwrap().to_owned()),
-        );
-        match body["nextCursor"].as_str() {
-            Some(cursor) => path = format!("/api/sessions?limit=3&cursor={cursor}"),
-            None => break,
-        }
-    }
+    let sessions = ana.get_all("/api/sessions?limit=3").await;
+    let mut ids: Vec<_> = sessions
+        .iter()
+        .map(|session| session["id"].to_string())
+        .collect();
     assert_eq!(ids.len(), 8);
     ids.sort();
     ids.dedup();

@@ -8,7 +8,7 @@ use super::{
     START, assert_redirects_to, parameter, profile, sign_in, sign_in_via, start_sign_in,
     start_with_provider, start_with_provider_and, with_parameter, without_parameter,
 };
-use crate::harness::{TestClient, TestResponse, wait_until};
+use crate::harness::{TestClient, send_from_origin, wait_until};
 
 #[tokio::test]
 async fn the_authorization_request_has_pkce_state_nonce_and_our_own_redirect_uri() {
@@ -22,7 +22,10 @@ async fn the_authorization_request_has_pkce_state_nonce_and_our_own_redirect_uri
         .send(request.header("x-forwarded-host", "evil.example"))
         .await;
     let there = response.header("location").unwrap();
-    assert!(there.starts_with(&format!("{}/auth?", oidc.url)), "{there}");
+    assert!(
+        there.starts_with(&format!("{}/auth?", oidc.url())),
+        "{there}"
+    );
     for (name, value) in [
         ("response_type", "code"),
         ("client_id", "sabor"),
@@ -72,11 +75,7 @@ async fn the_provider_may_respond_with_form_post() {
         .request(Method::POST, "/api/auth/oauth/callback/acme")
         .header("content-type", "application/x-www-form-urlencoded")
         .body(form);
-    let (client, request) = request.build_split();
-    let mut request = request.unwrap();
-    let origin = oidc.url.parse().unwrap();
-    request.headers_mut().insert("origin", origin);
-    let response = TestResponse::read(client.execute(request).await.unwrap()).await;
+    let response = send_from_origin(request, oidc.url()).await;
     assert_eq!(response.status, 303, "{}", response.text);
     assert!(response.header("set-cookie").is_none());
     let back = response.header("location").unwrap();
@@ -129,21 +128,21 @@ async fn a_state_works_once_for_its_provider_in_the_browser_that_started() {
     let back = oidc
         .complete_sign_in(&start_sign_in(&ana, START).await, "ana-1")
         .await;
-    let refused = async |person: &TestClient, path: &str| {
+    let rejected = async |person: &TestClient, path: &str| {
         let response = person.get(path).await;
         response.expect_code(400, "oauth_state");
     };
     // An attacker sends somebody a callback link of their own sign-in.
-    refused(&app.visitor(), &back).await;
+    rejected(&app.visitor(), &back).await;
     let other = app.visitor();
     start_sign_in(&other, START).await;
-    refused(&other, &back).await;
-    refused(&ana, &with_parameter(&back, "state", &"ab".repeat(32))).await;
-    refused(&ana, &without_parameter(&back, "state")).await;
-    refused(&ana, &back.replace("/acme?", "/github?")).await;
+    rejected(&other, &back).await;
+    rejected(&ana, &with_parameter(&back, "state", &"ab".repeat(32))).await;
+    rejected(&ana, &without_parameter(&back, "state")).await;
+    rejected(&ana, &back.replace("/acme?", "/github?")).await;
     // None of these consumed the state.
     assert_redirects_to(&ana.get(&back).await, "/");
-    refused(&ana, &back).await;
+    rejected(&ana, &back).await;
     assert_eq!(app.count("select count(*) from oauth_states").await, 1);
 }
 
