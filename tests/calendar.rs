@@ -154,10 +154,10 @@ async fn events_keep_their_local_time_across_clock_changes() {
             assert!(local.ends_with("T19:00:00"), "{event}");
             assert_eq!(event["zone"], name);
             let end = *start + chrono::TimeDelta::hours(1);
-            for (field, due) in [("start", *start), ("end", end)] {
-                let due = due.to_rfc3339();
-                assert_eq!(event[field], due, "{event}");
-                assert_eq!(event[&format!("{field}Described")], due, "{event}");
+            for (field, expected) in [("start", *start), ("end", end)] {
+                let expected = expected.to_rfc3339();
+                assert_eq!(event[field], expected, "{event}");
+                assert_eq!(event[&format!("{field}Described")], expected, "{event}");
             }
             let shown = local.parse::<chrono::NaiveDateTime>().unwrap();
             seen.insert((start.naive_utc() - shown).num_hours());

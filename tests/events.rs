@@ -224,24 +224,24 @@ async fn a_stream_ends_with_its_session() {
     // The events of both sign-ins are stored, so the streams start after them.
     let logged = "select count(*) from member_events where kind = 'session_started'";
     wait_until(async || app.count(logged).await == 2).await;
-    let mut here = EventStream::start(stream_request(&ana)).await;
-    let mut there = EventStream::start(stream_request(&phone)).await;
+    let mut stream = EventStream::start(stream_request(&ana)).await;
+    let mut phone_stream = EventStream::start(stream_request(&phone)).await;
     phone.post("/api/auth/logout", json!({})).await.expect(200);
-    let mut event = there.expect("session_ended").await;
+    let mut event = phone_stream.expect("session_ended").await;
     if event.id.is_some() {
         // The stored event may come first; it names no particular session.
-        event = there.expect("session_ended").await;
+        event = phone_stream.expect("session_ended").await;
     }
     assert_eq!((event.id, event.data), (None, json!({ "current": true })));
-    assert!(there.next().await.is_none());
-    let stored = here.expect("session_ended").await;
+    assert!(phone_stream.next().await.is_none());
+    let stored = stream.expect("session_ended").await;
     assert!(stored.id.is_some() && stored.data["data"] == json!({}));
     // A session that is gone from both stores ends its stream.
     app.sql("delete from user_sessions").await;
     app.redis.flush().await.unwrap();
-    let own = here.expect("session_ended").await;
+    let own = stream.expect("session_ended").await;
     assert_eq!(own.data, json!({ "current": true }));
-    assert!(here.next().await.is_none());
+    assert!(stream.next().await.is_none());
 }
 
 #[tokio::test]
@@ -332,15 +332,15 @@ async fn a_sixth_stream_is_asked_to_retry_later_and_misses_nothing() {
     EventStream::start(stream_request(&ben)).await;
     streams.pop();
     // The server notices a closed stream when it next writes or checks it.
-    let mut begun = None;
+    let mut accepted = None;
     wait_until(async || {
         let mut stream = back().await;
         let is_refused = stream.block().await.unwrap() == refusal;
-        begun = Some(stream);
+        accepted = Some(stream);
         !is_refused
     })
     .await;
-    let event = begun.unwrap().expect("class_moved").await;
+    let event = accepted.unwrap().expect("class_moved").await;
     assert_eq!(event.data["data"]["number"], 1);
 }
 

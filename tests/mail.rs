@@ -116,18 +116,18 @@ async fn waitlist_promotion_and_cancellation_are_mailed() {
     server.wait_for_mails(2).await;
     cancel(&ana, &booking).await.expect(200);
     let mails = server.wait_for_mails(4).await;
-    let told = |who: &str| -> Vec<String> {
-        let to = json!([format!("{who}@example.com")]);
+    let subjects_to = |name: &str| -> Vec<String> {
+        let to = json!([format!("{name}@example.com")]);
         let mine = mails.iter().filter(|mail| mail["to"] == to);
-        let mut told: Vec<_> = mine
+        let mut subjects: Vec<_> = mine
             .map(|mail| mail["headers"]["subject"].as_str().unwrap())
             .map(|subject| subject.split(':').next().unwrap().to_owned())
             .collect();
-        told.sort();
-        told
+        subjects.sort();
+        subjects
     };
-    assert_eq!(told("ana"), ["Booked", "Cancelled"]);
-    assert_eq!(told("ben"), ["On the waitlist", "You have a spot"]);
+    assert_eq!(subjects_to("ana"), ["Booked", "Cancelled"]);
+    assert_eq!(subjects_to("ben"), ["On the waitlist", "You have a spot"]);
 }
 
 #[tokio::test]
@@ -189,12 +189,12 @@ async fn mails_about_cancelled_and_moved_classes_state_the_reason_and_both_times
             It is now on Thursday, July 4, 2030, 7:00 PM to 8:00 PM, in Main."
         )
     };
-    for (mail, told) in [
+    for (mail, expected) in [
         (1, moved("Thursday, January 3, 2030", "8:00 PM", "Main")),
         (2, moved("Thursday, July 4, 2030", "8:00 PM", "Cellar")),
         (3, moved("Thursday, July 4, 2030", "8:30 PM", "Main")),
     ] {
-        assert!(text(mail).contains(&told), "{}", text(mail));
+        assert!(text(mail).contains(&expected), "{}", text(mail));
     }
     let subjects = subjects(&mails);
     assert!(subjects[1].starts_with("New time: "));

@@ -96,8 +96,8 @@ async fn the_cache_has_a_bounded_number_of_slots_and_never_mixes_up_keys() {
             assert_eq!(ask(number).await, format!("answer to {number}"));
         }
     }
-    let kept = app.redis.command(&["KEYS", "cache:*"]).await.unwrap();
-    assert!((500..=1_024).contains(&kept.as_array().unwrap().len()));
+    let cached = app.redis.command(&["KEYS", "cache:*"]).await.unwrap();
+    assert!((500..=1_024).contains(&cached.as_array().unwrap().len()));
     // The last value is cached.
     let load = Box::pin(async { Ok("another".to_owned()) });
     let last = cache.text("week", "2999".to_owned(), load).await.unwrap();

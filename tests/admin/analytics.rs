@@ -45,8 +45,8 @@ async fn every_figure_matches_the_rows() {
     .await;
     cancel_booking(&app, back, "2026-05-05T20:00Z", false).await;
     cancel_booking(&app, waiting, "2026-05-05T22:30Z", true).await;
-    let off = insert_class(&app, "Rumba", "2026-05-05T20:00Z", 50).await;
-    app.mark_cancelled(off).await;
+    let cancelled = insert_class(&app, "Rumba", "2026-05-05T20:00Z", 50).await;
+    app.mark_cancelled(cancelled).await;
     app.sql(
         "insert into daily_counters (day, name, count) values
             ('2026-05-05', 'sessions_created', 9), ('2026-05-05', 'redis_hits', 90),

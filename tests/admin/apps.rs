@@ -41,9 +41,9 @@ async fn a_secret_is_shown_once_and_stored_as_a_hash() {
     assert!(!listed.text.contains("ecret"));
     assert_eq!(listed.expect(200)["items"][0]["id"], entered["id"]);
     let secret = secret.as_str().unwrap();
-    let kept =
+    let plaintext =
         format!("select count(*) from apps a where strpos(to_jsonb(a)::text, '{secret}') > 0");
-    assert_eq!(app.count(&kept).await, 0);
+    assert_eq!(app.count(&plaintext).await, 0);
     let logged = format!(
         "select count(*) from security_events where kind = 'partner_app_changed'
             and strpos(detail::text, '{secret}') = 0"

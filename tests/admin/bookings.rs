@@ -59,8 +59,8 @@ async fn a_booking_made_by_staff_for_a_member_is_logged() {
     assert_eq!(own["id"], booking["id"]);
     let again = staff.post("/api/admin/bookings", payload).await;
     again.expect_code(409, "already_booked");
-    let nobody = json!({ "userId": class, "scheduledClassId": app.create_class(1).await });
-    let rejected = staff.post("/api/admin/bookings", nobody).await;
+    let unknown_user = json!({ "userId": class, "scheduledClassId": app.create_class(1).await });
+    let rejected = staff.post("/api/admin/bookings", unknown_user).await;
     rejected.expect_code(404, "not_found");
     let logged = app
         .sql("select detail, user_id::text from security_events where kind = 'booking_changed'")

@@ -94,8 +94,8 @@ async fn omitted_fields_keep_their_value_and_null_removes_the_image() {
     assert_eq!(changed["imageUrl"], json!(null));
     assert_eq!(changed["styles"], json!([]));
     assert_eq!(changed["name"], "Salsa");
-    let nobody = json!({ "id": "01a1fbec-f5a7-774d-993f-b6dedc6eb201", "name": "X" });
-    let response = staff.patch(CLASSES, nobody).await;
+    let unknown = json!({ "id": "01a1fbec-f5a7-774d-993f-b6dedc6eb201", "name": "X" });
+    let response = staff.patch(CLASSES, unknown).await;
     response.expect_code(404, "not_found");
 }
 
@@ -159,8 +159,8 @@ async fn a_retired_class_type_is_no_longer_listed_but_its_classes_remain() {
     for days in [-2, 2, 3] {
         create_class_at(&app, salsa, now + TimeDelta::days(days)).await;
     }
-    let off = create_class_at(&app, salsa, now + TimeDelta::days(4)).await;
-    app.mark_cancelled(off).await;
+    let cancelled = create_class_at(&app, salsa, now + TimeDelta::days(4)).await;
+    app.mark_cancelled(cancelled).await;
     app.sql(&format!(
         "insert into class_schedules (id, class_type_id, instructor_id, day_of_week, start_time,
             duration_minutes, max_participants, room, effective_from)
@@ -172,10 +172,10 @@ async fn a_retired_class_type_is_no_longer_listed_but_its_classes_remain() {
     let details = format!("/api/classes/details?id={}", salsa.class_type);
     get_ok(&visitor, &details).await;
     let path = format!("{CLASSES}?id={}", salsa.class_type);
-    let left = json!({ "success": true, "comingClasses": 2, "activePatterns": 1 });
+    let remaining = json!({ "success": true, "comingClasses": 2, "activePatterns": 1 });
     // Retiring it again changes nothing.
     for _ in 0..2 {
-        assert_eq!(staff.delete(&path).await.expect(200), left);
+        assert_eq!(staff.delete(&path).await.expect(200), remaining);
     }
     assert_eq!(
         get_ok(&visitor, "/api/classes/list").await["items"],

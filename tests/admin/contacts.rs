@@ -61,10 +61,10 @@ async fn a_processed_message_records_who_and_when_and_can_be_reopened() {
     let events = app
         .sql("select detail from security_events where kind = 'contact_processed' order by created_at")
         .await;
-    let told: Vec<Value> = events.iter().map(|row| row.get(0)).collect();
+    let details: Vec<Value> = events.iter().map(|row| row.get(0)).collect();
     let me = staff.get("/api/auth/me").await.expect(200)["id"].clone();
     let logged = |processed| json!({ "by": me, "submissionId": id, "processed": processed });
-    assert_eq!(told, [logged(true), logged(false)]);
+    assert_eq!(details, [logged(true), logged(false)]);
 }
 
 #[tokio::test]

@@ -24,8 +24,8 @@ async fn today_follows_the_studios_time_zone_on_a_day_of_twenty_five_hours() {
     let late = insert_class(&app, "Late", "2027-11-08T06:59Z", 6).await;
     insert_class(&app, "Tomorrow", "2027-11-08T07:00Z", 4).await;
     insert_class(&app, "Yesterday", "2027-11-07T05:59Z", 4).await;
-    let off = insert_class(&app, "Off", "2027-11-07T18:00Z", 90).await;
-    app.mark_cancelled(off).await;
+    let cancelled = insert_class(&app, "Off", "2027-11-07T18:00Z", 90).await;
+    app.mark_cancelled(cancelled).await;
     let made = insert_booking(&app, early, "attended", "2027-11-07T06:00Z").await;
     insert_payment(&app, made, "25.00 USD", "2027-11-08T06:59Z", None).await;
     for _ in 0..6 {
@@ -33,11 +33,11 @@ async fn today_follows_the_studios_time_zone_on_a_day_of_twenty_five_hours() {
     }
     let waiting = insert_booking(&app, late, "waitlisted", "2027-11-08T06:59Z").await;
     insert_booking(&app, late, "waitlisted", "2027-11-08T07:00Z").await;
-    let gone = insert_booking(&app, early, "booked", "2027-11-01T00:00Z").await;
-    cancel_booking(&app, gone, "2027-11-08T06:30Z", true).await;
+    let former = insert_booking(&app, early, "booked", "2027-11-01T00:00Z").await;
+    cancel_booking(&app, former, "2027-11-08T06:30Z", true).await;
     insert_payment(
         &app,
-        gone,
+        former,
         "9.50 USD",
         "2027-11-06T00:00Z",
         Some("2027-11-07T07:00Z"),

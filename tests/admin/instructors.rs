@@ -151,9 +151,9 @@ async fn a_retired_instructor_keeps_their_scheduled_classes() {
         "Teacher of Salsa"
     );
     let path = format!("{INSTRUCTORS}?id={}", salsa.instructor);
-    let left = json!({ "success": true, "comingClasses": 1, "activePatterns": 0 });
+    let remaining = json!({ "success": true, "comingClasses": 1, "activePatterns": 0 });
     for _ in 0..2 {
-        assert_eq!(staff.delete(&path).await.expect(200), left);
+        assert_eq!(staff.delete(&path).await.expect(200), remaining);
     }
     let after = get_ok(&visitor, &details).await;
     assert_eq!(after["instructors"], json!([]));

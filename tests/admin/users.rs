@@ -156,8 +156,8 @@ async fn administrators_cannot_change_their_own_role_or_deactivate_themselves() 
     update(&admin, &id, json!({ "isActive": true }))
         .await
         .expect(200);
-    let nobody = json!("01a1fbec-f5a7-774d-993f-b6dedc6eb201");
-    let response = update(&admin, &nobody, json!({ "role": "staff" })).await;
+    let unknown = json!("01a1fbec-f5a7-774d-993f-b6dedc6eb201");
+    let response = update(&admin, &unknown, json!({ "role": "staff" })).await;
     response.expect_code(404, "not_found");
     let response = update(&admin, &id, json!({ "role": "owner" })).await;
     response.expect_code(400, "validation_failed");

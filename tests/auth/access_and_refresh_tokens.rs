@@ -362,13 +362,13 @@ async fn a_forged_token_is_rejected_without_touching_a_store() {
     response.expect_code(401, "not_signed_in");
     assert!(response.header("set-cookie").is_none());
     assert!(ana.is_signed_in().await);
-    let kept = app.redis.command(&["DBSIZE"]).await.unwrap();
+    let size_before = app.redis.command(&["DBSIZE"]).await.unwrap();
     for forged in ["", "x", "a.b.c", "Bearer", &client.refresh] {
         let request = app.visitor().request(Method::GET, "/api/auth/session");
         let request = request.header(AUTHORIZATION, format!("Bearer {forged}"));
         ana.copy().send(request).await.expect(401);
     }
-    assert_eq!(app.redis.command(&["DBSIZE"]).await.unwrap(), kept);
+    assert_eq!(app.redis.command(&["DBSIZE"]).await.unwrap(), size_before);
 }
 
 #[tokio::test]

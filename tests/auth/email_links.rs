@@ -67,8 +67,8 @@ async fn a_forgotten_password_is_reset_by_a_mailed_link() {
         .sign_in("ana@example.com", NEW)
         .await
         .expect(200);
-    let told: Vec<Value> = server.wait_for_mails(3).await;
-    let subjects: Vec<_> = told
+    let mails: Vec<Value> = server.wait_for_mails(3).await;
+    let subjects: Vec<_> = mails
         .iter()
         .map(|mail| mail["headers"]["subject"].as_str().unwrap())
         .collect();
@@ -319,8 +319,8 @@ async fn a_pending_email_change_ends_when_all_sessions_end() {
         verify_email(&thief, &link)
             .await
             .expect_code(400, "link_ended");
-        let kept = "select count(*) from users where email = 'ana@example.com'";
-        assert_eq!(app.count(kept).await, 1, "{cause}");
+        let unchanged = "select count(*) from users where email = 'ana@example.com'";
+        assert_eq!(app.count(unchanged).await, 1, "{cause}");
     }
 }
 
@@ -406,9 +406,9 @@ async fn an_email_changes_on_confirmation_and_the_old_address_is_notified() {
     let seen = ana.get("/api/auth/session").await.expect(200);
     assert_eq!(seen["user"]["email"], "anita@example.com");
     assert_eq!(seen["user"]["emailVerified"], true);
-    let told = "select count(*) from mail_outbox
+    let notified = "select count(*) from mail_outbox
         where kind = 'email_changed' and recipient = 'ana@example.com'";
-    assert_eq!(app.count(told).await, 1);
+    assert_eq!(app.count(notified).await, 1);
     // A link mailed to the old address is invalid.
     reset_password(&app.visitor(), &link_of_old, NEW)
         .await
@@ -423,9 +423,9 @@ async fn only_the_owner_learns_that_an_address_is_taken() {
     let (ana, _luis) = (app.member("ana").await, app.member("luis").await);
     let form = json!({ "newEmail": "luis@example.com", "currentPassword": PASSWORD });
     ana.post("/api/auth/change-email", form).await.expect(202);
-    let told = "select count(*) from mail_outbox
+    let notified = "select count(*) from mail_outbox
         where kind = 'account_exists' and recipient = 'luis@example.com'";
-    assert_eq!(app.count(told).await, 1);
+    assert_eq!(app.count(notified).await, 1);
     // The address is taken between the request and the confirmation.
     let form = json!({ "newEmail": "new@example.com", "currentPassword": PASSWORD });
     ana.post("/api/auth/change-email", form).await.expect(202);

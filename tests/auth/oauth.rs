@@ -50,10 +50,10 @@ async fn sign_in_via(
     path: &str,
     sub: &str,
 ) -> TestResponse {
-    let back = oidc
+    let callback = oidc
         .complete_sign_in(&start_sign_in(person, path).await, sub)
         .await;
-    person.get(&back).await
+    person.get(&callback).await
 }
 
 async fn sign_in(oidc: &OidcProvider, person: &TestClient, sub: &str) -> TestResponse {

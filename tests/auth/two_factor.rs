@@ -147,12 +147,12 @@ async fn a_second_factor_is_set_up_with_an_authenticator_app_and_then_required()
     sign_in_without_code(&phone).await;
     let status = ana.get("/api/auth/two-factor").await.expect(200);
     assert_eq!(status["enabled"], false);
-    let begun = begin_setup(&ana).await.expect(200);
-    assert!(begun["qrCode"].as_str().unwrap().contains("<svg"));
-    let authenticator = Authenticator::scan(&begun);
+    let setup = begin_setup(&ana).await.expect(200);
+    assert!(setup["qrCode"].as_str().unwrap().contains("<svg"));
+    let authenticator = Authenticator::scan(&setup);
     let content = authenticator.content().await;
     assert!(
-        begun["otpauthUri"]
+        setup["otpauthUri"]
             .as_str()
             .unwrap()
             .starts_with("otpauth://totp/")
@@ -160,7 +160,7 @@ async fn a_second_factor_is_set_up_with_an_authenticator_app_and_then_required()
     for (field, value) in [
         ("issuer", json!("Sabor con Flow")),
         ("account", json!("ana@example.com")),
-        ("secret", begun["secret"].clone()),
+        ("secret", setup["secret"].clone()),
         ("digits", json!(6)),
         ("interval", json!(30)),
         ("algorithm", json!("sha1")),
@@ -235,8 +235,8 @@ async fn a_code_works_once_and_only_within_one_time_step() {
     answer_challenge(&thief, &token, &before)
         .await
         .expect_code(401, "invalid_code");
-    let far = ana.authenticator.code_in(&app, 60).await;
-    answer_challenge(&thief, &token, &far)
+    let too_far = ana.authenticator.code_in(&app, 60).await;
+    answer_challenge(&thief, &token, &too_far)
         .await
         .expect_code(401, "invalid_code");
     let next = ana.authenticator.code_in(&app, 30).await;
@@ -464,8 +464,8 @@ async fn device_trust_ends_with_the_second_factor_it_was_given_for() {
     disable(&laptop, PASSWORD, &ana.code(&app).await)
         .await
         .expect(200);
-    let begun = begin_setup(&laptop).await.expect(200);
-    let code = Authenticator::scan(&begun).code(&app).await;
+    let setup = begin_setup(&laptop).await.expect(200);
+    let code = Authenticator::scan(&setup).code(&app).await;
     confirm_setup(&laptop, &code).await.expect(200);
     sign_in_to_challenge(&laptop).await;
 }

@@ -50,8 +50,8 @@ async fn another_members_booking_cannot_be_cancelled() {
     let (ana, ben) = (app.member("ana").await, app.member("ben").await);
     let booking = book(&ana, class).await.expect(201);
     cancel(&ben, &booking).await.expect_code(404, "not_found");
-    let kept = &ana.get("/api/bookings/list").await.expect(200)["items"][0];
-    assert_eq!(kept["status"], "booked");
+    let unchanged = &ana.get("/api/bookings/list").await.expect(200)["items"][0];
+    assert_eq!(unchanged["status"], "booked");
 }
 
 #[tokio::test]

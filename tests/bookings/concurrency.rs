@@ -160,8 +160,8 @@ async fn a_minute_of_random_bookings_and_cancellations_stays_consistent() {
     );
     assert!(done.iter().sum::<usize>() > 1_000);
     // Each promoted member was notified once.
-    let told = "select count(*) from member_events where kind = 'booking_promoted'";
-    assert_eq!(app.count(told).await, app.count(promoted).await);
+    let notified = "select count(*) from member_events where kind = 'booking_promoted'";
+    assert_eq!(app.count(notified).await, app.count(promoted).await);
 }
 
 /// Books or cancels at random. The generator is xorshift, so that every run makes

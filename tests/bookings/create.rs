@@ -25,8 +25,8 @@ async fn a_booking_keeps_its_price_and_the_member_is_notified() {
     let mail = "select count(*) from mail_outbox where kind = 'booking_confirmed'
         and recipient = 'ana@example.com'";
     assert_eq!(app.count(mail).await, 1);
-    let told = "select count(*) from member_events where kind = 'booking_confirmed'";
-    assert_eq!(app.count(told).await, 1);
+    let notified = "select count(*) from member_events where kind = 'booking_confirmed'";
+    assert_eq!(app.count(notified).await, 1);
     assert_bookings_consistent(&app).await;
 }
 
@@ -78,13 +78,13 @@ async fn a_full_class_puts_the_member_on_the_waitlist_in_order() {
 async fn started_cancelled_and_unknown_classes_cannot_be_booked() {
     let app = TestApp::start().await;
     let ana = app.member("ana").await;
-    let begun = app
+    let started = app
         .create_class_with(NewClass {
             starts_in: -0.1,
             ..NewClass::default()
         })
         .await;
-    book(&ana, begun).await.expect_code(409, "class_started");
+    book(&ana, started).await.expect_code(409, "class_started");
     let cancelled = app.create_class(20).await;
     app.mark_cancelled(cancelled).await;
     book(&ana, cancelled)

@@ -57,17 +57,17 @@ async fn a_card_payment_creates_a_checkout_session() {
     let (app, stripe) = start_with_stripe().await;
     let ana = app.member("ana").await;
     let booking = book(&ana, app.create_class(1).await).await.expect(201);
-    let begun = start_payment(&ana, &booking, "card").await.expect(201);
-    assert_eq!(begun["status"], "pending");
+    let started = start_payment(&ana, &booking, "card").await.expect(201);
+    assert_eq!(started["status"], "pending");
     assert_eq!(
-        (&begun["amount"], &begun["currency"]),
+        (&started["amount"], &started["currency"]),
         (&json!("25.00"), &json!("USD"))
     );
-    assert_eq!(payment_of(&ana, &booking).await, begun);
+    assert_eq!(payment_of(&ana, &booking).await, started);
 
     let calls = stripe.requests("POST", "/v1/checkout/sessions");
     let form = &calls[0].form;
-    let id = begun["id"].as_str().unwrap();
+    let id = started["id"].as_str().unwrap();
     let back = format!("{SITE}/?booking={}", booking["id"].as_str().unwrap());
     for (field, value) in [
         ("mode", "payment"),
@@ -97,18 +97,18 @@ async fn a_desk_payment_holds_the_spot() {
     let (app, stripe) = start_with_stripe().await;
     let ana = app.member("ana").await;
     let booking = book(&ana, app.create_class(1).await).await.expect(201);
-    let begun = start_payment(&ana, &booking, "desk").await.expect(201);
+    let started = start_payment(&ana, &booking, "desk").await.expect(201);
     assert_eq!(
-        (&begun["status"], &begun["method"]),
+        (&started["status"], &started["method"]),
         (&json!("pending"), &json!("desk"))
     );
     assert_eq!(
-        (&begun["checkoutUrl"], &begun["expiresAt"]),
+        (&started["checkoutUrl"], &started["expiresAt"]),
         (&Value::Null, &Value::Null)
     );
     assert_eq!(
         start_payment(&ana, &booking, "desk").await.expect(201),
-        begun
+        started
     );
     app.app.clock().advance(chrono::TimeDelta::hours(24));
     assert_eq!(release_unpaid(&app).await, 0);
@@ -138,8 +138,8 @@ async fn bookings_that_cannot_be_paid_are_rejected() {
         let rejected = start_payment(&ana, &free, method).await;
         rejected.expect_code(409, "nothing_to_pay");
     }
-    let begun = start_payment(&ana, &booking, "card").await.expect(201);
-    let session = stripe.complete_checkout(&stripe.session_by_url(&begun["checkoutUrl"]));
+    let started = start_payment(&ana, &booking, "card").await.expect(201);
+    let session = stripe.complete_checkout(&stripe.session_by_url(&started["checkoutUrl"]));
     app.deliver_event(&checkout_completed(&session))
         .await
         .expect(200);
@@ -198,10 +198,10 @@ async fn an_idempotency_key_returns_the_first_response() {
     let (app, stripe) = start_with_stripe().await;
     let ana = app.member("ana").await;
     let booking = book(&ana, app.create_class(1).await).await.expect(201);
-    let begun = start_payment_with_key(&ana, "once", &booking, "card")
+    let started = start_payment_with_key(&ana, "once", &booking, "card")
         .await
         .expect(201);
-    let session = stripe.complete_checkout(&stripe.session_by_url(&begun["checkoutUrl"]));
+    let session = stripe.complete_checkout(&stripe.session_by_url(&started["checkoutUrl"]));
     app.deliver_event(&checkout_completed(&session))
         .await
         .expect(200);
@@ -213,7 +213,7 @@ async fn an_idempotency_key_returns_the_first_response() {
         start_payment_with_key(&ana, "once", &booking, "card")
             .await
             .expect(201),
-        begun
+        started
     );
     start_payment_with_key(&ana, "late", &booking, "card")
         .await
@@ -239,11 +239,11 @@ async fn a_request_interrupted_before_the_checkout_can_be_retried() {
     // Some minutes later, the planned expiry is too soon for Stripe.
     app.sql("update payments set expires_at = now() + interval '29 minutes'")
         .await;
-    let begun = start_payment_with_key(&ana, "once", &booking, "card")
+    let started = start_payment_with_key(&ana, "once", &booking, "card")
         .await
         .expect(201);
-    assert_eq!(begun["id"], first["id"]);
-    assert!(begun["checkoutUrl"].is_string());
+    assert_eq!(started["id"], first["id"]);
+    assert!(started["checkoutUrl"].is_string());
     assert_one_payment_and_session(&app, &stripe).await;
 }
 
@@ -252,7 +252,7 @@ async fn a_request_interrupted_after_the_checkout_returns_the_same_checkout() {
     let (app, stripe) = start_with_stripe().await;
     let ana = app.member("ana").await;
     let booking = book(&ana, app.create_class(1).await).await.expect(201);
-    let begun = start_payment_with_key(&ana, "once", &booking, "card")
+    let started = start_payment_with_key(&ana, "once", &booking, "card")
         .await
         .expect(201);
     // The state that a process leaves behind when it is killed between Stripe's
@@ -265,7 +265,7 @@ async fn a_request_interrupted_after_the_checkout_returns_the_same_checkout() {
         start_payment_with_key(&ana, "once", &booking, "card")
             .await
             .expect(201),
-        begun
+        started
     );
     assert_one_payment_and_session(&app, &stripe).await;
     assert_eq!(stripe.requests("POST", "/v1/checkout/sessions").len(), 2);
@@ -350,8 +350,8 @@ async fn zero_decimal_currencies_are_not_multiplied() {
     let booking = book(&ana, app.create_class_with(yen("2500.00")).await)
         .await
         .expect(201);
-    let begun = start_payment(&ana, &booking, "card").await.expect(201);
-    let session = stripe.complete_checkout(&stripe.session_by_url(&begun["checkoutUrl"]));
+    let started = start_payment(&ana, &booking, "card").await.expect(201);
+    let session = stripe.complete_checkout(&stripe.session_by_url(&started["checkoutUrl"]));
     assert_eq!(
         (&session["amount_total"], &session["currency"]),
         (&json!(2500), &json!("jpy"))

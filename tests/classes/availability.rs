@@ -17,18 +17,18 @@ async fn the_availability_of_several_classes_is_returned_at_once() {
             ..NewClass::default()
         })
         .await;
-    let off = app.create_class(7).await;
-    app.mark_cancelled(off).await;
+    let cancelled = app.create_class(7).await;
+    app.mark_cancelled(cancelled).await;
     let (ana, ben) = (app.member("ana").await, app.member("ben").await);
     book(&ana, full).await.expect(201);
     join_waitlist(&ben, full).await.expect(201);
     let unknown = Uuid::now_v7();
-    let path = format!("/api/classes/availability?ids={later},{full},{unknown},{off},{full}");
+    let path = format!("/api/classes/availability?ids={later},{full},{unknown},{cancelled},{full}");
     let response = get_ok(&app.visitor(), &path).await;
     // Known classes only, each once, ordered by start.
     assert_eq!(
         values_of(&response, "id"),
-        [json!(full), json!(off), json!(later)]
+        [json!(full), json!(cancelled), json!(later)]
     );
     assert_eq!(values_of(&response, "placesLeft"), [0, 0, 20]);
     assert_eq!(values_of(&response, "waitlistLength"), [1, 0, 0]);

@@ -145,8 +145,11 @@ async fn a_matching_etag_returns_not_modified() {
         let first = visitor.get(path).await;
         first.expect(200);
         let tag = first.header("etag").unwrap().to_owned();
-        let kept = first.header("cache-control").unwrap().to_owned();
-        assert!(kept.contains("stale-while-revalidate="), "{kept}");
+        let cache_control = first.header("cache-control").unwrap().to_owned();
+        assert!(
+            cache_control.contains("stale-while-revalidate="),
+            "{cache_control}"
+        );
         for known in [
             tag.clone(),
             format!("W/{tag}"),
@@ -156,7 +159,7 @@ async fn a_matching_etag_returns_not_modified() {
             let again = get_if_none_match(&visitor, path, &known).await;
             assert_eq!((again.status, again.text.as_str()), (304, ""), "{path}");
             assert_eq!(again.header("etag"), Some(tag.as_str()));
-            assert_eq!(again.header("cache-control"), Some(kept.as_str()));
+            assert_eq!(again.header("cache-control"), Some(cache_control.as_str()));
         }
         get_if_none_match(&visitor, path, "\"x\"").await.expect(200);
     }
@@ -215,10 +218,10 @@ async fn without_postgres_only_cached_responses_are_available() {
         "postgres://nobody@127.0.0.1:1/none?sslmode=disable",
     );
     let alone = app.start_another_with(settings).await;
-    let there = visitor.connected_to(&alone);
-    let kept = get_ok(&visitor, &paths[0]).await;
-    assert_eq!(get_ok(&there, &paths[0]).await, kept);
-    let response = there.get(&paths[3]).await;
+    let client = visitor.connected_to(&alone);
+    let cached = get_ok(&visitor, &paths[0]).await;
+    assert_eq!(get_ok(&client, &paths[0]).await, cached);
+    let response = client.get(&paths[3]).await;
     response.expect_code(503, "unavailable");
     assert_eq!(response.header("cache-control"), Some("no-store"));
 }

@@ -112,8 +112,8 @@ async fn the_hourly_rate_appears_in_no_public_response() {
             let text = response.text.to_lowercase();
             assert!(!text.contains("rate") && !text.contains(rate), "{path}");
             // It is not in the cached responses in Redis either.
-            let kept = app.redis.command(&["KEYS", "cache:*"]).await.unwrap();
-            for key in kept.as_array().unwrap() {
+            let keys = app.redis.command(&["KEYS", "cache:*"]).await.unwrap();
+            for key in keys.as_array().unwrap() {
                 let key = key.as_str().unwrap();
                 let value = app.redis.command(&["GET", key]).await.unwrap();
                 assert!(!value.to_string().contains(rate), "{key}");

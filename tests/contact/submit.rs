@@ -73,13 +73,13 @@ async fn a_message_with_a_filled_honeypot_is_dropped_with_the_usual_response() {
         (response.status, names, kind, body["success"].clone())
     };
     assert_eq!(shape(&real), shape(&fake));
-    let kept = app.count("select count(*) from contact_submissions").await;
-    assert_eq!(kept, 1);
+    let stored = app.count("select count(*) from contact_submissions").await;
+    assert_eq!(stored, 1);
     // An empty honeypot field is accepted.
     let empty = message_with("website", json!(""));
     app.visitor().post(PATH, empty).await.expect(201);
-    let kept = app.count("select count(*) from contact_submissions").await;
-    assert_eq!(kept, 2);
+    let stored = app.count("select count(*) from contact_submissions").await;
+    assert_eq!(stored, 2);
 }
 
 #[tokio::test]

@@ -197,10 +197,10 @@ async fn concurrent_and_killed_runs_neither_lose_nor_duplicate_tokens() {
         let count = app.count(&format!("select {count} {everywhere}")).await;
         assert_eq!(count, 12_000);
     }
-    let kept = app
+    let archived = app
         .count("select count(*) from cross_app_sessions_archive")
         .await;
-    assert_eq!(kept, moved);
+    assert_eq!(archived, moved);
     let old =
         "select count(*) from cross_app_sessions where created_at <= now() - interval '30 days'";
     assert_eq!(app.count(old).await, 0);

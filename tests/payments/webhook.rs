@@ -265,8 +265,8 @@ async fn an_expired_checkout_gives_the_spot_to_the_waitlist() {
     let class = app.create_class(1).await;
     let booking = book(&ana, class).await.expect(201);
     let waiting = join_waitlist(&ben, class).await.expect(201);
-    let begun = start_payment(&ana, &booking, "card").await.expect(201);
-    let session = stripe.expire_checkout(&stripe.session_by_url(&begun["checkoutUrl"]));
+    let started = start_payment(&ana, &booking, "card").await.expect(201);
+    let session = stripe.expire_checkout(&stripe.session_by_url(&started["checkoutUrl"]));
     let expired = event_about("checkout.session.expired", &session);
     for response in join_all((0..64).map(|_| app.deliver_event(&expired))).await {
         response.expect(200);
@@ -284,8 +284,8 @@ async fn an_abandoned_checkout_does_not_cancel_a_valid_booking() {
     let ana = app.member("ana").await;
     let (booking, first) = start_checkout(&app, &stripe, &ana).await;
     start_payment(&ana, &booking, "desk").await.expect(201);
-    let begun = start_payment(&ana, &booking, "card").await.expect(201);
-    let second = stripe.session_by_url(&begun["checkoutUrl"]);
+    let started = start_payment(&ana, &booking, "card").await.expect(201);
+    let second = stripe.session_by_url(&started["checkoutUrl"]);
     for kind in ["expired", "async_payment_failed"] {
         app.deliver_event(&event_about(&format!("checkout.session.{kind}"), &first))
             .await

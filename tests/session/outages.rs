@@ -49,8 +49,8 @@ async fn a_sign_out_during_a_redis_outage_reaches_other_processes_afterwards() {
         let app = TestApp::start().await;
         let other = app.start_another().await;
         let ana = app.member("ana").await;
-        let there = ana.connected_to(&other);
-        assert!(there.is_signed_in().await);
+        let elsewhere = ana.connected_to(&other);
+        assert!(elsewhere.is_signed_in().await);
         wait_until(async || app.redis.count("SET") >= 1).await;
         let before = ana.copy();
         app.redis.set_mode(mode).await.unwrap();
@@ -59,7 +59,7 @@ async fn a_sign_out_during_a_redis_outage_reaches_other_processes_afterwards() {
         // Immediately in the same process, and elsewhere once Redis has the
         // invalidation.
         assert!(!before.is_signed_in().await, "{mode:?}");
-        wait_until(async || !there.is_signed_in().await).await;
+        wait_until(async || !elsewhere.is_signed_in().await).await;
     }
 }
 

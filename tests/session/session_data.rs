@@ -118,11 +118,11 @@ async fn a_failed_sign_in_keeps_the_anonymous_session_data() {
     let app = TestApp::start().await;
     app.member("ana").await;
     let sessions = app.app.sessions();
-    let kept = NewSession {
+    let new = NewSession {
         data: json!({ "basket": 1 }),
         ..NewSession::default()
     };
-    let (token, _) = sessions.create(kept).await.unwrap();
+    let (token, _) = sessions.create(new).await.unwrap();
     let outdated = Proof {
         user_id: app.sql("select id from users").await[0].get(0),
         epoch: -1,
@@ -131,6 +131,9 @@ async fn a_failed_sign_in_keeps_the_anonymous_session_data() {
     let mut admission = Admission::new(outdated, Credential::cookie(false));
     admission.before = Some(token.key());
     assert!(!sessions.sign_in(admission).await.unwrap());
-    let left = sessions.get(&token.key()).await.unwrap();
-    assert_eq!(left.map(|left| left.data), Some(json!({ "basket": 1 })));
+    let remaining = sessions.get(&token.key()).await.unwrap();
+    assert_eq!(
+        remaining.map(|remaining| remaining.data),
+        Some(json!({ "basket": 1 }))
+    );
 }

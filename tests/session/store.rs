@@ -106,8 +106,8 @@ async fn invalid_session_data_is_rejected_and_the_old_data_kept() {
             assert!(matches!(outcome, Err(Error::Invalid(_))), "{outcome:?}");
         }
     }
-    let kept = sessions.get(&key).await.unwrap().unwrap().data;
-    assert_eq!(kept, json!({ "kept": true }));
+    let data = sessions.get(&key).await.unwrap().unwrap().data;
+    assert_eq!(data, json!({ "kept": true }));
 }
 
 #[tokio::test]

@@ -52,9 +52,9 @@ async fn an_account_with_the_same_verified_email_is_linked_and_its_owner_notifie
     assert_redirects_to(&sign_in(&oidc, &elsewhere, "ana-1").await, "/");
     assert_eq!(profile(&elsewhere).await["id"], profile(&ana).await["id"]);
     assert_eq!((user_count(&app).await, identity_count(&app).await), (1, 1));
-    let told = "select count(*) from mail_outbox where kind = 'identity_linked'
+    let notified = "select count(*) from mail_outbox where kind = 'identity_linked'
         and recipient = 'ana@example.com' and payload #>> '{notice,other}' = 'Acme'";
-    assert_eq!(app.count(told).await, 1);
+    assert_eq!(app.count(notified).await, 1);
     let logged = "select count(*) from security_events where kind = 'identity_linked'
         and detail ->> 'provider' = 'acme'";
     assert_eq!(app.count(logged).await, 1);
@@ -96,8 +96,8 @@ async fn an_email_not_verified_by_the_provider_opens_and_creates_nothing() {
     };
     verified_member(&app, "ana").await;
     let mut claims = ana_claims();
-    for told in [json!(false), json!("false"), json!(1), json!(null)] {
-        claims["email_verified"] = told;
+    for value in [json!(false), json!("false"), json!(1), json!(null)] {
+        claims["email_verified"] = value;
         oidc.add_account("mallory", claims.clone()).await;
         let response = sign_in(&oidc, &app.visitor(), "mallory").await;
         response.expect_code(403, "email_unverified");
@@ -144,15 +144,20 @@ async fn concurrent_first_sign_ins_create_one_member() {
     let Some((oidc, app)) = start_with_provider().await else {
         return;
     };
-    let mut backs = Vec::new();
+    let mut callbacks = Vec::new();
     for _ in 0..6 {
         let person = app.visitor();
-        let back = oidc
+        let callback = oidc
             .complete_sign_in(&start_sign_in(&person, START).await, "ana-1")
             .await;
-        backs.push((person, back));
+        callbacks.push((person, callback));
     }
-    let responses = join_all(backs.iter().map(|(person, back)| person.get(back))).await;
+    let responses = join_all(
+        callbacks
+            .iter()
+            .map(|(person, callback)| person.get(callback)),
+    )
+    .await;
     for response in &responses {
         assert_redirects_to(response, "/");
     }
@@ -169,7 +174,7 @@ async fn a_sign_in_that_meets_a_new_account_looks_up_its_identity_again() {
     app.sql("update user_identities set subject = 'not yet'")
         .await;
     let person = app.visitor();
-    let back = oidc
+    let callback = oidc
         .complete_sign_in(&start_sign_in(&person, START).await, "ana-1")
         .await;
     // The sign-in has looked up the identity, but not yet the account.
@@ -183,7 +188,7 @@ async fn a_sign_in_that_meets_a_new_account_looks_up_its_identity_again() {
         wait_until(async || app.blocked_statements().await == 1).await;
         held.commit().await;
     };
-    let (response, ()) = join(person.get(&back), linked).await;
+    let (response, ()) = join(person.get(&callback), linked).await;
     assert_redirects_to(&response, "/");
     assert_eq!((user_count(&app).await, identity_count(&app).await), (1, 1));
 }
@@ -202,10 +207,10 @@ async fn session_data_is_kept_and_the_device_is_recognized_next_time() {
     assert_eq!(later["visits"], 2);
     ana.post("/api/auth/logout", json!({})).await.expect(200);
     assert_redirects_to(&sign_in(&oidc, &ana, "ana-1").await, "/");
-    let told = "select count(*) from mail_outbox where kind = 'new_device'";
-    assert_eq!(app.count(told).await, 0);
+    let notified = "select count(*) from mail_outbox where kind = 'new_device'";
+    assert_eq!(app.count(notified).await, 0);
     assert_redirects_to(&sign_in(&oidc, &app.visitor(), "ana-1").await, "/");
-    assert_eq!(app.count(told).await, 1);
+    assert_eq!(app.count(notified).await, 1);
 }
 
 #[tokio::test]
@@ -221,10 +226,10 @@ async fn a_provider_sign_in_also_requires_the_second_factor() {
     let (authenticator, _) = Authenticator::enroll(&app, &ana, None).await;
     let phone = app.visitor();
     let path = format!("{START}?returnTo=/classes?a=b&remember=true");
-    let back = oidc
+    let callback = oidc
         .complete_sign_in(&start_sign_in(&phone, &path).await, "ana-1")
         .await;
-    let request = phone.request(Method::GET, &back);
+    let request = phone.request(Method::GET, &callback);
     let response = phone.send(request.header(ACCEPT, "text/html")).await;
     assert_redirects_to(&response, "/#two-factor=%2Fclasses%3Fa%3Db");
     assert!(!phone.is_signed_in().await);

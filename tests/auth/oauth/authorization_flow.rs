@@ -21,10 +21,10 @@ async fn the_authorization_request_has_pkce_state_nonce_and_our_own_redirect_uri
     let response = visitor
         .send(request.header("x-forwarded-host", "evil.example"))
         .await;
-    let there = response.header("location").unwrap();
+    let authorize_url = response.header("location").unwrap();
     assert!(
-        there.starts_with(&format!("{}/auth?", oidc.url())),
-        "{there}"
+        authorize_url.starts_with(&format!("{}/auth?", oidc.url())),
+        "{authorize_url}"
     );
     for (name, value) in [
         ("response_type", "code"),
@@ -36,10 +36,17 @@ async fn the_authorization_request_has_pkce_state_nonce_and_our_own_redirect_uri
             "https://sabor.example/api/auth/oauth/callback/acme",
         ),
     ] {
-        assert_eq!(parameter(there, name).as_deref(), Some(value), "{name}");
+        assert_eq!(
+            parameter(authorize_url, name).as_deref(),
+            Some(value),
+            "{name}"
+        );
     }
     for name in ["state", "nonce", "code_challenge"] {
-        assert!(parameter(there, name).unwrap().len() >= 43, "{name}");
+        assert!(
+            parameter(authorize_url, name).unwrap().len() >= 43,
+            "{name}"
+        );
     }
     let cookie = response.header("set-cookie").unwrap();
     let (pair, attributes) = cookie.split_once("; ").unwrap();
@@ -53,7 +60,7 @@ async fn the_authorization_request_has_pkce_state_nonce_and_our_own_redirect_uri
         .sql("select row_to_json(oauth_states)::text from oauth_states")
         .await;
     let row: String = rows[0].get(0);
-    let state = parameter(there, "state").unwrap();
+    let state = parameter(authorize_url, "state").unwrap();
     let held = pair.split_once('=').unwrap().1;
     assert!(!row.contains(&state) && !row.contains(held), "{row}");
 }
@@ -64,9 +71,9 @@ async fn the_provider_may_respond_with_form_post() {
         return;
     };
     let ana = app.visitor();
-    let there = start_sign_in(&ana, START).await;
+    let authorize_url = start_sign_in(&ana, START).await;
     let form = oidc
-        .complete_sign_in(&format!("{there}&response_mode=form_post"), "ana-1")
+        .complete_sign_in(&format!("{authorize_url}&response_mode=form_post"), "ana-1")
         .await;
     // Old browsers send the session cookie along.
     let request = app
@@ -78,9 +85,9 @@ async fn the_provider_may_respond_with_form_post() {
     let response = send_from_origin(request, oidc.url()).await;
     assert_eq!(response.status, 303, "{}", response.text);
     assert!(response.header("set-cookie").is_none());
-    let back = response.header("location").unwrap();
-    assert!(back.starts_with("/api/auth/oauth/callback/acme?code="));
-    assert_redirects_to(&ana.get(back).await, "/");
+    let callback = response.header("location").unwrap();
+    assert!(callback.starts_with("/api/auth/oauth/callback/acme?code="));
+    assert_redirects_to(&ana.get(callback).await, "/");
     assert_eq!(profile(&ana).await["email"], "ana@example.com");
     let json = ana.post("/api/auth/oauth/callback/acme", json!({})).await;
     json.expect_code(400, "malformed_request");
@@ -94,10 +101,10 @@ async fn a_declined_sign_in_is_reported_as_json_or_by_redirect() {
     let response = sign_in(&oidc, &app.visitor(), "nobody").await;
     response.expect_code(403, "access_denied");
     let visitor = app.visitor();
-    let back = oidc
+    let callback = oidc
         .complete_sign_in(&start_sign_in(&visitor, START).await, "nobody")
         .await;
-    let request = visitor.request(Method::GET, &back);
+    let request = visitor.request(Method::GET, &callback);
     let response = visitor
         .send(request.header(ACCEPT, "text/html,*/*;q=0.8"))
         .await;
@@ -125,7 +132,7 @@ async fn a_state_works_once_for_its_provider_in_the_browser_that_started() {
         return;
     };
     let ana = app.visitor();
-    let back = oidc
+    let callback = oidc
         .complete_sign_in(&start_sign_in(&ana, START).await, "ana-1")
         .await;
     let rejected = async |person: &TestClient, path: &str| {
@@ -133,16 +140,16 @@ async fn a_state_works_once_for_its_provider_in_the_browser_that_started() {
         response.expect_code(400, "oauth_state");
     };
     // An attacker sends somebody a callback link of their own sign-in.
-    rejected(&app.visitor(), &back).await;
+    rejected(&app.visitor(), &callback).await;
     let other = app.visitor();
     start_sign_in(&other, START).await;
-    rejected(&other, &back).await;
-    rejected(&ana, &with_parameter(&back, "state", &"ab".repeat(32))).await;
-    rejected(&ana, &without_parameter(&back, "state")).await;
-    rejected(&ana, &back.replace("/acme?", "/github?")).await;
+    rejected(&other, &callback).await;
+    rejected(&ana, &with_parameter(&callback, "state", &"ab".repeat(32))).await;
+    rejected(&ana, &without_parameter(&callback, "state")).await;
+    rejected(&ana, &callback.replace("/acme?", "/github?")).await;
     // None of these consumed the state.
-    assert_redirects_to(&ana.get(&back).await, "/");
-    rejected(&ana, &back).await;
+    assert_redirects_to(&ana.get(&callback).await, "/");
+    rejected(&ana, &callback).await;
     assert_eq!(app.count("select count(*) from oauth_states").await, 1);
 }
 
@@ -169,7 +176,7 @@ async fn a_state_expires_after_ten_minutes() {
         return;
     };
     let ana = app.visitor();
-    let back = oidc
+    let callback = oidc
         .complete_sign_in(&start_sign_in(&ana, START).await, "ana-1")
         .await;
     let lasts = "select count(*) from oauth_states
@@ -177,7 +184,7 @@ async fn a_state_expires_after_ten_minutes() {
     assert_eq!(app.count(lasts).await, 1);
     app.sql("update oauth_states set expires_at = now() - interval '1 second'")
         .await;
-    ana.get(&back).await.expect_code(400, "oauth_state");
+    ana.get(&callback).await.expect_code(400, "oauth_state");
 }
 
 #[tokio::test]
@@ -186,11 +193,11 @@ async fn an_authorization_code_works_once_and_only_for_its_own_sign_in() {
         return;
     };
     let ana = app.visitor();
-    let back = oidc
+    let callback = oidc
         .complete_sign_in(&start_sign_in(&ana, START).await, "ana-1")
         .await;
-    let code = parameter(&back, "code").unwrap();
-    assert_redirects_to(&ana.get(&back).await, "/");
+    let code = parameter(&callback, "code").unwrap();
+    assert_redirects_to(&ana.get(&callback).await, "/");
     let thief = app.visitor();
     let assert_code_rejected = async |code: &str| {
         let own = oidc
@@ -202,10 +209,10 @@ async fn an_authorization_code_works_once_and_only_for_its_own_sign_in() {
     assert_code_rejected(&code).await;
     // An unused code does not match the verifier of another sign-in.
     let fresh = app.visitor();
-    let back = oidc
+    let callback = oidc
         .complete_sign_in(&start_sign_in(&fresh, START).await, "ana-1")
         .await;
-    assert_code_rejected(&parameter(&back, "code").unwrap()).await;
+    assert_code_rejected(&parameter(&callback, "code").unwrap()).await;
     assert!(!thief.is_signed_in().await);
 }
 
@@ -215,23 +222,23 @@ async fn a_callback_with_another_or_missing_issuer_is_rejected() {
         return;
     };
     let ana = app.visitor();
-    let back = oidc
+    let callback = oidc
         .complete_sign_in(&start_sign_in(&ana, START).await, "ana-1")
         .await;
-    let foreign = with_parameter(&back, "iss", "https://other.example");
+    let foreign = with_parameter(&callback, "iss", "https://other.example");
     ana.get(&foreign).await.expect_code(400, "oauth_refused");
     // This provider declares that it always sends its issuer.
-    let back = oidc
+    let callback = oidc
         .complete_sign_in(&start_sign_in(&ana, START).await, "ana-1")
         .await;
-    let without_issuer = without_parameter(&back, "iss");
+    let without_issuer = without_parameter(&callback, "iss");
     ana.get(&without_issuer)
         .await
         .expect_code(400, "oauth_refused");
-    let back = oidc
+    let callback = oidc
         .complete_sign_in(&start_sign_in(&ana, START).await, "ana-1")
         .await;
-    let twice = format!("{back}&code=another");
+    let twice = format!("{callback}&code=another");
     ana.get(&twice).await.expect_code(400, "malformed_request");
 }
 
@@ -274,13 +281,13 @@ async fn the_executables_accept_rewritten_paths() {
     let start = app
         .start_function(env!("CARGO_BIN_EXE_auth-oauth-provider"))
         .await;
-    let back = app.start_function(env!("CARGO_BIN_EXE_auth-oauth-callback-provider"));
-    let back = back.await;
+    let callback = app.start_function(env!("CARGO_BIN_EXE_auth-oauth-callback-provider"));
+    let callback = callback.await;
     let ana = app.visitor().connected_to_url(&start.url);
-    let there = start_sign_in(&ana, "/api/auth/oauth/[provider]?provider=acme").await;
-    let path = oidc.complete_sign_in(&there, "ana-1").await;
+    let authorize_url = start_sign_in(&ana, "/api/auth/oauth/[provider]?provider=acme").await;
+    let path = oidc.complete_sign_in(&authorize_url, "ana-1").await;
     let path = path.replace("/acme?", "/[provider]?provider=acme&");
-    let ana = ana.connected_to_url(&back.url);
+    let ana = ana.connected_to_url(&callback.url);
     assert_redirects_to(&ana.get(&path).await, "/");
     assert!(ana.connected_to(&app).is_signed_in().await);
 }

@@ -132,9 +132,9 @@ async fn other_sites_cannot_start_linking() {
         let nadia = app.member(site).await;
         let request = nadia.request(Method::GET, START);
         let response = nadia.send(request.header("sec-fetch-site", site)).await;
-        let there = response.header("location").unwrap();
+        let authorize_url = response.header("location").unwrap();
         let response = nadia
-            .get(&oidc.complete_sign_in(there, "mallory").await)
+            .get(&oidc.complete_sign_in(authorize_url, "mallory").await)
             .await;
         assert_redirects_to(&response, "/");
         // It was an ordinary sign-in; nothing was linked to the member.
@@ -149,18 +149,18 @@ async fn linking_fails_after_the_session_or_the_epoch_has_ended() {
         return;
     };
     let nadia = app.member("nadia").await;
-    let back = oidc
+    let callback = oidc
         .complete_sign_in(&start_sign_in(&nadia, START).await, "ana-1")
         .await;
     nadia.post("/api/auth/logout", json!({})).await.expect(200);
-    nadia.get(&back).await.expect_code(400, "oauth_state");
+    nadia.get(&callback).await.expect_code(400, "oauth_state");
     let sign_in = async || {
         let response = nadia.sign_in_as("nadia").await;
         response.expect(200);
     };
     sign_in().await;
     // The session may also end while the provider is called.
-    let back = oidc
+    let callback = oidc
         .complete_sign_in(&start_sign_in(&nadia, START).await, "ana-1")
         .await;
     let release = Arc::new(tokio::sync::Notify::new());
@@ -170,11 +170,11 @@ async fn linking_fails_after_the_session_or_the_epoch_has_ended() {
         app.sql("delete from user_sessions").await;
         release.notify_one();
     };
-    let (response, ()) = join(nadia.get(&back), ended).await;
+    let (response, ()) = join(nadia.get(&callback), ended).await;
     response.expect_code(401, "session_gone");
     oidc.set_fault(ProviderFault::None);
     sign_in().await;
-    let back = oidc
+    let callback = oidc
         .complete_sign_in(&start_sign_in(&nadia, START).await, "ana-1")
         .await;
     // This ends all other sessions and keeps the current one.
@@ -183,7 +183,7 @@ async fn linking_fails_after_the_session_or_the_epoch_has_ended() {
         .post("/api/auth/change-password", form)
         .await
         .expect(200);
-    nadia.get(&back).await.expect_code(400, "oauth_state");
+    nadia.get(&callback).await.expect_code(400, "oauth_state");
     assert!(nadia.is_signed_in().await);
     assert_eq!(identity_count(&app).await, 0);
 }

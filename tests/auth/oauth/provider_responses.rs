@@ -68,11 +68,11 @@ async fn id_token_expiry_is_checked_against_our_clock() {
         return;
     };
     let ana = app.visitor();
-    let back = oidc
+    let callback = oidc
         .complete_sign_in(&start_sign_in(&ana, START).await, "ana-1")
         .await;
     app.app.clock().advance(TimeDelta::hours(2));
-    ana.get(&back).await.expect_code(400, "oauth_refused");
+    ana.get(&callback).await.expect_code(400, "oauth_refused");
 }
 
 #[tokio::test]
@@ -206,19 +206,19 @@ async fn an_unavailable_or_slow_provider_fails_fast() {
         return;
     };
     let ana = app.visitor();
-    let backs = [
+    let callbacks = [
         oidc.complete_sign_in(&start_sign_in(&ana, START).await, "ana-1")
             .await,
         oidc.complete_sign_in(&start_sign_in(&ana, START).await, "ana-1")
             .await,
     ];
-    for (mischief, back) in [ProviderFault::Unavailable, ProviderFault::Unresponsive]
+    for (mischief, callback) in [ProviderFault::Unavailable, ProviderFault::Unresponsive]
         .into_iter()
-        .zip(backs)
+        .zip(callbacks)
     {
         oidc.set_fault(mischief);
         let started = std::time::Instant::now();
-        let response = ana.get(&back).await;
+        let response = ana.get(&callback).await;
         response.expect_code(503, "unavailable");
         assert!(response.header("retry-after").is_some());
         assert!(started.elapsed() < Duration::from_secs(5));
@@ -265,8 +265,8 @@ async fn github_sign_in_uses_the_verified_primary_email() {
         })
     };
     let visit = async |person: &TestClient| {
-        let there = start_sign_in(person, "/api/auth/oauth/github").await;
-        person.get(&github.complete_sign_in(&there)).await
+        let authorize_url = start_sign_in(person, "/api/auth/oauth/github").await;
+        person.get(&github.complete_sign_in(&authorize_url)).await
     };
     github.set_emails(json!([
         address("other@example.com", false, true),
@@ -287,9 +287,12 @@ async fn github_sign_in_uses_the_verified_primary_email() {
         (&json!("Ana"), &json!("Reyes"))
     );
     let stranger = app.visitor();
-    let there = start_sign_in(&stranger, "/api/auth/oauth/github").await;
-    let back = with_parameter(&github.complete_sign_in(&there), "code", "wrong");
-    stranger.get(&back).await.expect_code(400, "oauth_refused");
+    let authorize_url = start_sign_in(&stranger, "/api/auth/oauth/github").await;
+    let callback = with_parameter(&github.complete_sign_in(&authorize_url), "code", "wrong");
+    stranger
+        .get(&callback)
+        .await
+        .expect_code(400, "oauth_refused");
 }
 
 #[tokio::test]
