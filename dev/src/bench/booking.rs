@@ -33,7 +33,7 @@ const AT_ONCE: usize = 64;
 /// Compares four ways to book: through the function, with the function's statement alone,
 /// with a simple transaction that works with every pooler, and with the same transaction
 /// with prepared statements. Each round uses a new occurrence.
-pub(super) async fn crowd(testbed: &Testbed) -> Result<Vec<Row>> {
+pub(super) async fn compare_methods(testbed: &Testbed) -> Result<Vec<Row>> {
     testbed
         .create_database_with(DATABASE, MEMBERS, MEMBERS, Expired::None)
         .await?;
@@ -119,9 +119,9 @@ async fn book_through_function(
     let load = load
         .expect(StatusCode::CREATED)
         .or_expect(StatusCode::CONFLICT);
-    let figures = load.connections(AT_ONCE).run().await?;
+    let stats = load.connections(AT_ONCE).run().await?;
     check(client, class).await?;
-    Ok(figures)
+    Ok(stats)
 }
 
 impl Testbed {
@@ -172,7 +172,7 @@ async fn book_directly(
         callers.spawn(async move {
             let mut latencies = Vec::new();
             while let Some(member) = members.get(next.fetch_add(1, Ordering::Relaxed)) {
-                let asked = Instant::now();
+                let sent_at = Instant::now();
                 match method {
                     DirectMethod::Statement => book_by_statement(&pool, class, *member).await?,
                     DirectMethod::Transaction => {
@@ -182,7 +182,7 @@ async fn book_directly(
                         book_by_transaction(&pool, class, *member, true).await?
                     }
                 }
-                latencies.push(asked.elapsed());
+                latencies.push(sent_at.elapsed());
             }
             Ok::<_, anyhow::Error>(latencies)
         });
@@ -191,9 +191,9 @@ async fn book_directly(
     while let Some(ended) = callers.join_next().await {
         latencies.extend(ended??);
     }
-    let figures = LoadStats::new(latencies, started.elapsed());
+    let stats = LoadStats::new(latencies, started.elapsed());
     check(client, class).await?;
-    Ok(figures)
+    Ok(stats)
 }
 
 /// Books with the function's own statement.

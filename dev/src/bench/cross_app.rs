@@ -69,9 +69,9 @@ pub(super) async fn issue_and_redeem(testbed: &Testbed) -> Result<Vec<Row>> {
         connections.spawn(async move {
             let mut latencies = Vec::new();
             while let Some((issue, redeem)) = pairs.get(next.fetch_add(1, Ordering::Relaxed)) {
-                let asked = Instant::now();
+                let sent_at = Instant::now();
                 issue_then_redeem(&mut to_issuer, &mut to_redeemer, issue, redeem).await?;
-                latencies.push((asked, asked.elapsed()));
+                latencies.push((sent_at, sent_at.elapsed()));
             }
             Ok::<_, anyhow::Error>(latencies)
         });
@@ -82,7 +82,7 @@ pub(super) async fn issue_and_redeem(testbed: &Testbed) -> Result<Vec<Row>> {
     }
     all.sort_unstable();
     let first = all.get(WARM_UP);
-    let started = first.map_or_else(Instant::now, |(asked, _)| *asked);
+    let started = first.map_or_else(Instant::now, |(sent_at, _)| *sent_at);
     let latencies = all.into_iter().skip(WARM_UP).map(|(_, latency)| latency);
     let figures = LoadStats::new(latencies.collect(), started.elapsed());
     Ok(vec![
@@ -143,7 +143,7 @@ pub(super) async fn archive(testbed: &Testbed) -> Result<Vec<Row>> {
     client
         .batch_execute("vacuum analyze cross_app_sessions")
         .await?;
-    let due = texts(&client, MONTHS_DUE).await?;
+    let due = query_counts(&client, MONTHS_DUE).await?;
 
     let mut variables = testbed.function_variables(database, true);
     // Keeps all months, so that all tokens can be counted.
@@ -157,18 +157,18 @@ pub(super) async fn archive(testbed: &Testbed) -> Result<Vec<Row>> {
         runs += 1;
     }
     let took = started.elapsed().as_secs_f64();
-    let archived = texts(&client, MONTHS_ARCHIVED).await?;
+    let archived = query_counts(&client, MONTHS_ARCHIVED).await?;
     ensure!(
         archived == due,
         "a token is not in the partition of its month"
     );
-    let figures = texts(&client, FIGURES).await?;
+    let figures = query_counts(&client, FIGURES).await?;
     Load::once(cleaner.address, vec![testbed.cron_request(PATH)?])
         .run()
         .await?;
     let again = (
-        texts(&client, MONTHS_ARCHIVED).await?,
-        texts(&client, FIGURES).await?,
+        query_counts(&client, MONTHS_ARCHIVED).await?,
+        query_counts(&client, FIGURES).await?,
     );
     ensure!(
         again == (archived, figures.clone()),
@@ -188,7 +188,7 @@ pub(super) async fn archive(testbed: &Testbed) -> Result<Vec<Row>> {
     ])
 }
 
-async fn texts(client: &Client, query: &str) -> Result<Vec<(String, i64)>> {
+async fn query_counts(client: &Client, query: &str) -> Result<Vec<(String, i64)>> {
     let rows = client.query(query, &[]).await?;
     let pair = |row: &tokio_postgres::Row| Ok((row.try_get(0)?, row.try_get(1)?));
     rows.iter().map(pair).collect()

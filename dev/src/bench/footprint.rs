@@ -18,7 +18,7 @@ const CHECK: &str = "/api/auth/session";
 const COMPARED_PEERS: [Peer; 2] = [Peer::DesignA, Peer::BetterAuth];
 
 /// Measures the time from the start of a process to its first session check.
-pub(super) async fn cold(testbed: &Testbed, peers: &Peers) -> Result<Vec<Row>> {
+pub(super) async fn cold_start(testbed: &Testbed, peers: &Peers) -> Result<Vec<Row>> {
     let (mut hits, mut misses, mut others) = (
         Vec::new(),
         Vec::new(),
@@ -29,12 +29,12 @@ pub(super) async fn cold(testbed: &Testbed, peers: &Peers) -> Result<Vec<Row>> {
         .warm_up(&testbed.start_function(CHECK).await?, &warm)
         .await?;
     for _ in 0..2 * testbed.rounds() + 1 {
-        hits.push(first_answer(testbed.start_function(CHECK).await?, warm[0].clone()).await?);
+        hits.push(first_response(testbed.start_function(CHECK).await?, warm[0].clone()).await?);
         let fresh = testbed.fresh_checks(1)?.remove(0);
-        misses.push(first_answer(testbed.start_function(CHECK).await?, fresh).await?);
+        misses.push(first_response(testbed.start_function(CHECK).await?, fresh).await?);
         for (times, peer) in others.iter_mut().zip(COMPARED_PEERS) {
             if let Ok((server, calls)) = peers.start(testbed, peer).await {
-                times.push(first_answer(server, calls[0].clone()).await?);
+                times.push(first_response(server, calls[0].clone()).await?);
             }
         }
     }
@@ -54,36 +54,36 @@ pub(super) async fn cold(testbed: &Testbed, peers: &Peers) -> Result<Vec<Row>> {
         ),
     ];
     for (times, peer) in others.into_iter().zip(COMPARED_PEERS) {
-        rows.push(against(testbed, peers, hit, median(times), peer).await);
+        rows.push(compare(testbed, peers, hit, median(times), peer).await);
     }
-    rows.extend(parts(testbed).await?);
+    rows.extend(cold_start_parts(testbed).await?);
     Ok(rows)
 }
 
 /// Measures the parts of a cold start.
-async fn parts(testbed: &Testbed) -> Result<Vec<Row>> {
+async fn cold_start_parts(testbed: &Testbed) -> Result<Vec<Row>> {
     let (warm, rounds) = (testbed.warm_checks()?, 4 * testbed.rounds() + 1);
     let mut parts: [Vec<f64>; 7] = Default::default();
     for _ in 0..rounds {
-        let mut put = |part: usize, took: f64| parts[part].push(took);
-        put(0, process_alone().await?);
+        let mut record = |part: usize, took: f64| parts[part].push(took);
+        record(0, unconfigured_process().await?);
         let server = testbed.start_function(CHECK).await?;
-        put(1, milliseconds(server.listen_time));
+        record(1, milliseconds(server.listen_time));
         for part in [2, 3] {
             let started = Instant::now();
             Load::once(server.address, vec![warm[0].clone()])
                 .run()
                 .await?;
-            put(part, milliseconds(started.elapsed()));
+            record(part, milliseconds(started.elapsed()));
         }
         server.stop().await?;
         let started = Instant::now();
         let client = testbed.cluster.connect(DATABASE).await?;
-        put(4, milliseconds(started.elapsed()));
+        record(4, milliseconds(started.elapsed()));
         for part in [5, 6] {
             let started = Instant::now();
-            client.query_typed(LOOK_UP, &[]).await?;
-            put(part, milliseconds(started.elapsed()));
+            client.query_typed(SESSION_QUERY, &[]).await?;
+            record(part, milliseconds(started.elapsed()));
         }
     }
     let names = [
@@ -104,7 +104,7 @@ async fn parts(testbed: &Testbed) -> Result<Vec<Row>> {
 
 /// Measures a function without configuration: it loads, reads its environment, reports
 /// what is missing, and ends.
-async fn process_alone() -> Result<f64> {
+async fn unconfigured_process() -> Result<f64> {
     let executables = function::executables()?;
     let found = executables.iter().find(|(path, _)| path == CHECK);
     let (_, executable) = found.context("the session check has no executable")?;
@@ -120,16 +120,17 @@ fn milliseconds(took: Duration) -> f64 {
 }
 
 /// Reads the tables of a session check, without a matching row.
-const LOOK_UP: &str = "select u.id, s.id from user_sessions s join users u on u.id = s.user_id
+const SESSION_QUERY: &str =
+    "select u.id, s.id from user_sessions s join users u on u.id = s.user_id
     where s.session_key = 'none'";
 
-async fn first_answer(server: Server, call: Call) -> Result<f64> {
-    let took = server.first_answer(call).await?;
+async fn first_response(server: Server, call: Call) -> Result<f64> {
+    let took = server.first_response(call).await?;
     server.stop().await?;
     Ok(took)
 }
 
-async fn against(testbed: &Testbed, peers: &Peers, ours: f64, theirs: f64, peer: Peer) -> Row {
+async fn compare(testbed: &Testbed, peers: &Peers, ours: f64, theirs: f64, peer: Peer) -> Row {
     let what = format!("cold start / {}", peer.name());
     if let Err(error) = peers.start(testbed, peer).await {
         return Row::not_measured(what, &format!("{error:#}"));
@@ -155,12 +156,12 @@ pub(super) async fn memory_and_size(testbed: &Testbed, peers: &Peers) -> Result<
             .expect(hyper::StatusCode::METHOD_NOT_ALLOWED)
             .run()
             .await?;
-        memory.push((rested(&server).await?, path.clone()));
+        memory.push((idle_memory(&server).await?, path.clone()));
         sizes.push((std::fs::metadata(&executable)?.len() as f64 / 1e6, path));
     }
     let server = testbed.start_function(CHECK).await?;
     testbed.warm_up(&server, &testbed.warm_checks()?).await?;
-    let busy = rested(&server).await?;
+    let busy = idle_memory(&server).await?;
     let mut rows = vec![
         largest("memory of an idle function", memory, 14.0),
         Row::at_most(
@@ -172,12 +173,12 @@ pub(super) async fn memory_and_size(testbed: &Testbed, peers: &Peers) -> Result<
         largest("size of an executable", sizes, 10.0),
     ];
     for peer in COMPARED_PEERS {
-        rows.push(memory_against(testbed, peers, busy, peer).await);
+        rows.push(compare_memory(testbed, peers, busy, peer).await);
     }
     Ok(rows)
 }
 
-async fn rested(server: &Server) -> Result<f64> {
+async fn idle_memory(server: &Server) -> Result<f64> {
     tokio::time::sleep(Duration::from_millis(300)).await;
     server.memory().await
 }
@@ -194,12 +195,12 @@ fn largest(what: &str, mut values: Vec<(f64, String)>, bound: f64) -> Row {
     Row::at_most(what, most, Unit::Megabytes, bound).detail(detail)
 }
 
-async fn memory_against(testbed: &Testbed, peers: &Peers, ours: f64, peer: Peer) -> Row {
+async fn compare_memory(testbed: &Testbed, peers: &Peers, ours: f64, peer: Peer) -> Row {
     let what = format!("memory / {}", peer.name());
     let theirs = async {
         let (server, calls) = peers.start(testbed, peer).await?;
         Load::once(server.address, calls).run().await?;
-        rested(&server).await
+        idle_memory(&server).await
     };
     match theirs.await {
         Ok(theirs) => Row::info(what, ours / theirs, Unit::Times)

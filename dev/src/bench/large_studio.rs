@@ -26,7 +26,7 @@ const CONNECTIONS: u16 = 20;
 const CHECKS: usize = 40;
 
 /// Measures the storage of all members, queries among them, and many instances.
-pub(super) async fn large(testbed: &Testbed) -> Result<Vec<Row>> {
+pub(super) async fn measure(testbed: &Testbed) -> Result<Vec<Row>> {
     let members = if testbed.quick { 50_000 } else { 1_000_000 };
     testbed
         .create_database_with(DATABASE, members, members, Expired::None)
@@ -36,8 +36,8 @@ pub(super) async fn large(testbed: &Testbed) -> Result<Vec<Row>> {
     let promote = "update users set is_admin = true where id = md5('member1')::uuid";
     client.execute(promote, &[]).await?;
     drop(client);
-    let mut rows = sizes(testbed, members).await?;
-    rows.extend(questions(testbed, members).await?);
+    let mut rows = storage(testbed, members).await?;
+    rows.extend(admin_queries(testbed, members).await?);
     match instances(testbed, members).await {
         Ok(measured) => rows.extend(measured),
         Err(error) => rows.push(Row::not_measured(
@@ -50,7 +50,7 @@ pub(super) async fn large(testbed: &Testbed) -> Result<Vec<Row>> {
 }
 
 /// Measures the bytes per member and session, including indexes.
-async fn sizes(testbed: &Testbed, members: usize) -> Result<Vec<Row>> {
+async fn storage(testbed: &Testbed, members: usize) -> Result<Vec<Row>> {
     let client = testbed.cluster.connect(DATABASE).await?;
     let mut rows = Vec::new();
     for (what, table) in [("a member", "users"), ("a session", "user_sessions")] {
@@ -73,11 +73,11 @@ async fn sizes(testbed: &Testbed, members: usize) -> Result<Vec<Row>> {
 }
 
 /// Measures queries of administrators over all members.
-async fn questions(testbed: &Testbed, members: usize) -> Result<Vec<Row>> {
+async fn admin_queries(testbed: &Testbed, members: usize) -> Result<Vec<Row>> {
     let last = format!("member{}@", members - 7);
     let searches = [&last, "member+4711", "nobody", ""];
     let searches = searches.map(|text| format!("/api/admin/users?search={text}"));
-    let asked = [
+    let queries = [
         ("member search", searches.to_vec()),
         (
             "all sessions, with statistics",
@@ -86,17 +86,17 @@ async fn questions(testbed: &Testbed, members: usize) -> Result<Vec<Row>> {
         ("dashboard", vec!["/api/admin/dashboard".to_owned()]),
     ];
     let mut rows = Vec::new();
-    for (what, paths) in asked {
-        let figures = ask(testbed, &paths).await?;
+    for (what, paths) in queries {
+        let stats = request_in_turn(testbed, &paths).await?;
         let what = format!("{what} among {members}: p95");
-        let row = Row::info(what, figures.percentile(0.95), Unit::Milliseconds);
-        rows.push(row.detail(format!("median {:.1} ms", figures.percentile(0.5))));
+        let row = Row::info(what, stats.percentile(0.95), Unit::Milliseconds);
+        rows.push(row.detail(format!("median {:.1} ms", stats.percentile(0.5))));
     }
     Ok(rows)
 }
 
 /// Requests the paths in turn as an administrator.
-async fn ask(testbed: &Testbed, paths: &[String]) -> Result<LoadStats> {
+async fn request_in_turn(testbed: &Testbed, paths: &[String]) -> Result<LoadStats> {
     let path = paths.first().map_or("", String::as_str);
     let path = path.split('?').next().unwrap_or_default();
     let server = function::start(path, &testbed.function_variables(DATABASE, true)).await?;
@@ -108,9 +108,9 @@ async fn ask(testbed: &Testbed, paths: &[String]) -> Result<LoadStats> {
     let calls = paths.iter().map(call).collect::<Result<Vec<Call>>>()?;
     testbed.warm_up(&server, &calls).await?;
     let calls = calls.into_iter().cycle().take(40).collect();
-    let figures = Load::once(server.address, calls).run().await?;
+    let stats = Load::once(server.address, calls).run().await?;
     server.stop().await?;
-    Ok(figures)
+    Ok(stats)
 }
 
 /// Measures many processes on one pooler: first cold and with sessions from Postgres,
@@ -130,21 +130,21 @@ async fn instances(testbed: &Testbed, members: usize) -> Result<Vec<Row>> {
         .iter()
         .map(|_| testbed.session_checks(DATABASE, calls.by_ref().take(CHECKS)))
         .collect::<Result<_>>()?;
-    let misses = ask_all(&servers, &each).await?;
+    let misses = request_all(&servers, &each).await?;
     let open = testbed.connections(DATABASE).await?;
-    let hits = ask_all(&servers, &each).await?;
+    let hits = request_all(&servers, &each).await?;
     let mut memory = 0.0;
     for server in servers {
         memory += server.memory().await?;
         server.stop().await?;
     }
-    let row = |what: &str, figures: &LoadStats| {
+    let row = |what: &str, stats: &LoadStats| {
         let what = format!("{INSTANCES} concurrent instances, {what}");
-        let row = Row::info(what, figures.rate(), Unit::Rate);
+        let row = Row::info(what, stats.rate(), Unit::Rate);
         row.detail(format!(
             "{} responses, all with status 200; p99 {:.0} ms",
-            figures.count(),
-            figures.percentile(0.99)
+            stats.count(),
+            stats.percentile(0.99)
         ))
     };
     Ok(vec![
@@ -167,13 +167,13 @@ async fn instances(testbed: &Testbed, members: usize) -> Result<Vec<Row>> {
 }
 
 /// Sends each server its calls on one connection, to all servers concurrently.
-async fn ask_all(servers: &[Server], calls: &[Vec<Call>]) -> Result<LoadStats> {
+async fn request_all(servers: &[Server], calls: &[Vec<Call>]) -> Result<LoadStats> {
     let started = Instant::now();
-    let asked = servers.iter().zip(calls);
-    let asked = asked.map(|(server, calls)| async move {
+    let loads = servers.iter().zip(calls);
+    let loads = loads.map(|(server, calls)| async move {
         Load::once(server.address, calls.clone()).run().await
     });
-    let all = try_join_all(asked).await?;
+    let all = try_join_all(loads).await?;
     Ok(LoadStats::merge(&all).with_elapsed(started.elapsed()))
 }
 

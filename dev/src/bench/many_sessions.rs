@@ -17,7 +17,7 @@ const FEW: usize = 10_000;
 const MISSES: usize = 1_000;
 
 /// A database with a number of sessions, and a function on it.
-struct Site {
+struct SizedDatabase {
     database: &'static str,
     sessions: usize,
     server: Server,
@@ -25,7 +25,7 @@ struct Site {
     misses: Vec<f64>,
 }
 
-impl Site {
+impl SizedDatabase {
     async fn open(testbed: &Testbed, database: &'static str, sessions: usize) -> Result<Self> {
         testbed
             .create_database(database, sessions, Expired::None)
@@ -69,8 +69,8 @@ impl Site {
 /// Compares session checks among many sessions with those among few.
 pub(super) async fn many_sessions(testbed: &Testbed) -> Result<Vec<Row>> {
     let many = if testbed.quick { 200_000 } else { 10_000_000 };
-    let mut few = Site::open(testbed, "few", FEW).await?;
-    let mut many = Site::open(testbed, "many", many).await?;
+    let mut few = SizedDatabase::open(testbed, "few", FEW).await?;
+    let mut many = SizedDatabase::open(testbed, "many", many).await?;
     for number in 0..testbed.rounds() {
         few.round(testbed, number).await?;
         many.round(testbed, number).await?;
@@ -86,9 +86,9 @@ pub(super) async fn many_sessions(testbed: &Testbed) -> Result<Vec<Row>> {
         row("hits", (many.sessions, &many.hits), &few.hits),
         row("misses", (many.sessions, &many.misses), &few.misses),
     ];
-    for site in [few, many] {
-        site.server.stop().await?;
-        testbed.cluster.drop_database(site.database).await?;
+    for sized in [few, many] {
+        sized.server.stop().await?;
+        testbed.cluster.drop_database(sized.database).await?;
     }
     Ok(rows)
 }
@@ -106,7 +106,7 @@ pub(super) async fn clean_up(testbed: &Testbed) -> Result<Vec<Row>> {
     let cleaner = function::start(PATH, &variables).await?;
     browse(testbed, database, &check, 0).await?;
 
-    let quiet = browse(testbed, database, &check, 1).await?;
+    let baseline = browse(testbed, database, &check, 1).await?;
     let cleaning = async {
         let started = Instant::now();
         let mut runs = 0;
@@ -130,7 +130,7 @@ pub(super) async fn clean_up(testbed: &Testbed) -> Result<Vec<Row>> {
         "clean-up of {} of {sessions} sessions in seconds",
         sessions / 2
     );
-    let (before, during) = (quiet.percentile(0.99), meanwhile.percentile(0.99));
+    let (before, during) = (baseline.percentile(0.99), meanwhile.percentile(0.99));
     Ok(vec![
         Row::at_most(what, seconds, Unit::Count, 60.0).detail(format!("in {runs} run(s)")),
         Row::at_most(

@@ -16,7 +16,7 @@ const CONNECTIONS: usize = 16;
 const DEADLINE: Duration = Duration::from_millis(250);
 
 /// Compares session checks while Redis is down with a deployment without Redis.
-pub(super) async fn redis_dead(testbed: &Testbed) -> Result<Vec<Row>> {
+pub(super) async fn session_checks(testbed: &Testbed) -> Result<Vec<Row>> {
     let mut rows = Vec::new();
     for (mode, how) in [
         (Mode::Silent, "does not respond"),
@@ -25,42 +25,42 @@ pub(super) async fn redis_dead(testbed: &Testbed) -> Result<Vec<Row>> {
         let without = testbed
             .start_function_without_redis("/api/auth/session")
             .await?;
-        checks(testbed, &without).await?;
-        let (mut alone, mut dead) = (Vec::new(), Vec::new());
+        measure_checks(testbed, &without).await?;
+        let (mut without_redis, mut down) = (Vec::new(), Vec::new());
         for _ in 0..testbed.rounds() {
-            alone.push(checks(testbed, &without).await?);
-            dead.push(while_dead(testbed, mode).await?);
+            without_redis.push(measure_checks(testbed, &without).await?);
+            down.push(measure_while_down(testbed, mode).await?);
         }
-        rows.extend(outcome(how, &alone, &dead));
+        rows.extend(rows_of(how, &without_redis, &down));
     }
     Ok(rows)
 }
 
 /// Measures a warm process after Redis went down.
-async fn while_dead(testbed: &Testbed, mode: Mode) -> Result<LoadStats> {
+async fn measure_while_down(testbed: &Testbed, mode: Mode) -> Result<LoadStats> {
     let server = testbed.start_function("/api/auth/session").await?;
-    checks(testbed, &server).await?;
+    measure_checks(testbed, &server).await?;
     testbed.redis.set_mode(mode).await?;
-    let figures = checks(testbed, &server).await;
+    let stats = measure_checks(testbed, &server).await;
     testbed.redis.set_mode(Mode::Normal).await?;
-    figures
+    stats
 }
 
-async fn checks(testbed: &Testbed, server: &Server) -> Result<LoadStats> {
+async fn measure_checks(testbed: &Testbed, server: &Server) -> Result<LoadStats> {
     let load = Load::once(server.address, testbed.warm_checks()?).connections(CONNECTIONS);
     load.during(Duration::from_secs(if testbed.quick { 2 } else { 4 }))
         .run()
         .await
 }
 
-fn outcome(how: &str, alone: &[LoadStats], dead: &[LoadStats]) -> Vec<Row> {
+fn rows_of(how: &str, without_redis: &[LoadStats], down: &[LoadStats]) -> Vec<Row> {
     let rate = |rounds: &[LoadStats]| median(rounds.iter().map(LoadStats::rate).collect());
-    let (without, with) = (rate(alone), rate(dead));
-    let late = dead
+    let (without, with) = (rate(without_redis), rate(down));
+    let late = down
         .iter()
         .map(|round| round.count_at_least(DEADLINE) as f64);
     let late = late.fold(0.0, f64::max);
-    let requests = dead.iter().map(LoadStats::count).min().unwrap_or(0);
+    let requests = down.iter().map(LoadStats::count).min().unwrap_or(0);
     let what = format!("Redis {how}: session checks / without Redis");
     let waited = format!("Redis {how}: requests that waited for the timeout");
     vec![

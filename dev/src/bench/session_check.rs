@@ -62,8 +62,8 @@ pub(super) async fn throughput(testbed: &Testbed, peers: &Peers) -> Result<Vec<R
     let before = all[0].cpu_time()?;
     for _ in 0..testbed.rounds() {
         for candidate in &mut all {
-            let figures = candidate.run(time).await?;
-            candidate.rounds.push(figures);
+            let stats = candidate.run(time).await?;
+            candidate.rounds.push(stats);
         }
     }
     let after = all[0].cpu_time()?;
@@ -76,7 +76,7 @@ pub(super) async fn throughput(testbed: &Testbed, peers: &Peers) -> Result<Vec<R
         Unit::Rate,
     ));
     for peer in others {
-        rows.extend(against(ours, peer));
+        rows.extend(compare(ours, peer));
     }
     rows.push(cpu_time(ours, before, after));
     let share = 100.0 * ours.rate() / redis.rate();
@@ -137,7 +137,7 @@ async fn start_candidates(testbed: &Testbed, peers: &Peers) -> Result<(Vec<Candi
     Ok((all, rows))
 }
 
-fn against(ours: &Candidate, peer: &Candidate) -> Vec<Row> {
+fn compare(ours: &Candidate, peer: &Candidate) -> Vec<Row> {
     let what = format!("session check / {}", peer.name);
     let ratio = ours.rate() / peer.rate();
     let bound = match peer.name {

@@ -27,7 +27,7 @@ pub(super) async fn sign_in(testbed: &Testbed) -> Result<Vec<Row>> {
     let hash = hasher.hash(Password::typed(PASSWORD)).await?;
     let (mut alone, mut ours) = (Vec::new(), Vec::new());
     for _ in 0..testbed.rounds() {
-        alone.push(hashes(&hasher, &hash).await?);
+        alone.push(time_hashes(&hasher, &hash).await?);
         ours.push(sign_ins(testbed, &server, ROUND, 1).await?);
     }
     let [alone, ours] = [alone, ours].map(|rounds| LoadStats::merge(&rounds).percentile(0.5));
@@ -62,13 +62,13 @@ fn memory(server: &Server) -> Row {
     }
 }
 
-async fn hashes(hasher: &Hasher, hash: &str) -> Result<LoadStats> {
+async fn time_hashes(hasher: &Hasher, hash: &str) -> Result<LoadStats> {
     let started = Instant::now();
     let mut latencies = Vec::new();
     for _ in 0..ROUND {
-        let asked = Instant::now();
+        let started_at = Instant::now();
         hasher.verify(Password::typed(PASSWORD), Some(hash)).await?;
-        latencies.push(asked.elapsed());
+        latencies.push(started_at.elapsed());
     }
     Ok(LoadStats::new(latencies, started.elapsed()))
 }
@@ -124,9 +124,9 @@ pub(super) async fn operations(testbed: &Testbed) -> Result<Vec<Row>> {
     ])
 }
 
-fn p95(what: &str, figures: &LoadStats, bound: f64) -> Row {
-    let row = Row::at_most(what, figures.percentile(0.95), Unit::Milliseconds, bound);
-    row.detail(format!("median {:.2} ms", figures.percentile(0.5)))
+fn p95(what: &str, stats: &LoadStats, bound: f64) -> Row {
+    let row = Row::at_most(what, stats.percentile(0.95), Unit::Milliseconds, bound);
+    row.detail(format!("median {:.2} ms", stats.percentile(0.5)))
 }
 
 async fn sign_out(testbed: &Testbed, count: usize) -> Result<LoadStats> {
@@ -155,7 +155,7 @@ async fn register(testbed: &Testbed) -> Result<Row> {
         });
         let load = Load::once(server.address, forms.collect::<Result<_>>()?);
         ours.push(load.expect(StatusCode::CREATED).run().await?);
-        alone.push(hashes(&hasher, &hash).await?);
+        alone.push(time_hashes(&hasher, &hash).await?);
     }
     let [alone, ours] = [alone, ours].map(|rounds| LoadStats::merge(&rounds).percentile(0.95));
     let what = "registration minus argon2 alone, p95";
@@ -207,8 +207,8 @@ pub(super) async fn refresh(testbed: &Testbed) -> Result<Vec<Row>> {
         testbed.post("/api/auth/refresh", &form)
     };
     let calls = tokens.iter().map(form).collect::<Result<_>>()?;
-    let figures = Load::once(server.address, calls).run().await?;
-    Ok(vec![p95("refresh, p95", &figures, 50.0)])
+    let stats = Load::once(server.address, calls).run().await?;
+    Ok(vec![p95("refresh, p95", &stats, 50.0)])
 }
 
 const INSERT_FAMILIES: &str = "

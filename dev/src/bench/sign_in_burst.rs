@@ -10,11 +10,11 @@ use crate::testbed::load::{Load, LoadStats};
 use crate::testbed::{PASSWORD, Testbed};
 
 /// The number of concurrent sign-ins, each on its own connection.
-const CROWD: usize = 200;
+const SIGN_INS: usize = 200;
 
 /// Sends 200 sign-ins at once. All must get a response, memory must stay within its
 /// limit, and session checks on the same cores must not become much slower.
-pub(super) async fn sign_ins(testbed: &Testbed) -> Result<Vec<Row>> {
+pub(super) async fn measure(testbed: &Testbed) -> Result<Vec<Row>> {
     let check = testbed.start_function("/api/auth/session").await?;
     let warm = testbed.warm_checks()?;
     testbed.warm_up(&check, &warm).await?;
@@ -22,18 +22,18 @@ pub(super) async fn sign_ins(testbed: &Testbed) -> Result<Vec<Row>> {
     let checks = Load::once(check.address, warm)
         .connections(4)
         .pause(Duration::from_millis(5));
-    let quiet = checks.clone().during(Duration::from_secs(5)).run().await?;
+    let baseline = checks.clone().during(Duration::from_secs(5)).run().await?;
     let login = testbed.start_function("/api/auth/login").await?;
-    let crowd = (0..CROWD).map(|_| testbed.sign_in(PASSWORD));
-    let crowd = Load::once(login.address, crowd.collect::<Result<_>>()?)
-        .connections(CROWD)
+    let burst = (0..SIGN_INS).map(|_| testbed.sign_in(PASSWORD));
+    let burst = Load::once(login.address, burst.collect::<Result<_>>()?)
+        .connections(SIGN_INS)
         .or_expect(StatusCode::TOO_MANY_REQUESTS)
         .or_expect(StatusCode::SERVICE_UNAVAILABLE);
     let meanwhile = checks.during(Duration::from_secs(2));
-    let (crowd, meanwhile) = tokio::join!(crowd.run(), meanwhile.run());
-    let (crowd, meanwhile) = (crowd?, meanwhile?);
-    let p99 = |figures: &LoadStats| figures.percentile(0.99);
-    let (before, during) = (p99(&quiet), p99(&meanwhile));
+    let (burst, meanwhile) = tokio::join!(burst.run(), meanwhile.run());
+    let (burst, meanwhile) = (burst?, meanwhile?);
+    let p99 = |stats: &LoadStats| stats.percentile(0.99);
+    let (before, during) = (p99(&baseline), p99(&meanwhile));
     let what = "session check p99 during the burst / before";
     let detail = format!("{during:.2} ms against {before:.2} ms");
     let (memory, most) = ("200 concurrent sign-ins: peak memory", 300.0);
@@ -44,8 +44,8 @@ pub(super) async fn sign_ins(testbed: &Testbed) -> Result<Vec<Row>> {
         }
         .detail(format!(
             "all {} got a response, the last after {:.1} s",
-            crowd.count(),
-            crowd.percentile(1.0) / 1_000.0
+            burst.count(),
+            burst.percentile(1.0) / 1_000.0
         )),
         Row::at_most(what, during / before, Unit::Times, 3.0).detail(detail),
     ])

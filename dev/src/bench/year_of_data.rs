@@ -44,10 +44,10 @@ async fn create_year(testbed: &Testbed) -> Result<()> {
 /// Measures the public schedule with the cache in Redis, and without it.
 pub(super) async fn schedule(testbed: &Testbed) -> Result<Vec<Row>> {
     create_year(testbed).await?;
-    let kept = function::start(SCHEDULE, &testbed.function_variables(DATABASE, true)).await?;
-    let asked = function::start(SCHEDULE, &testbed.function_variables(DATABASE, false)).await?;
+    let cached = function::start(SCHEDULE, &testbed.function_variables(DATABASE, true)).await?;
+    let uncached = function::start(SCHEDULE, &testbed.function_variables(DATABASE, false)).await?;
     let calls = vec![testbed.get(SCHEDULE, None)?];
-    for server in [&kept, &asked] {
+    for server in [&cached, &uncached] {
         testbed.warm_up(server, &calls).await?;
     }
     let time = Duration::from_secs(if testbed.quick { 1 } else { 2 });
@@ -55,27 +55,31 @@ pub(super) async fn schedule(testbed: &Testbed) -> Result<Vec<Row>> {
         let load = Load::once(server.address, calls.clone());
         load.connections(CONNECTIONS).during(time)
     };
-    let (mut warm, mut bare) = (Vec::new(), Vec::new());
+    let (mut cached_rounds, mut uncached_rounds) = (Vec::new(), Vec::new());
     for _ in 0..testbed.rounds() {
-        warm.push(load(&kept).run().await?);
-        bare.push(load(&asked).run().await?);
+        cached_rounds.push(load(&cached).run().await?);
+        uncached_rounds.push(load(&uncached).run().await?);
     }
-    for server in [kept, asked] {
+    for server in [cached, uncached] {
         server.stop().await?;
     }
     let rate = |rounds: &[LoadStats]| median(rounds.iter().map(LoadStats::rate).collect());
-    let (warm_rate, bare_rate) = (rate(&warm), rate(&bare));
-    let all = LoadStats::merge(&warm);
+    let (cached_rate, uncached_rate) = (rate(&cached_rounds), rate(&uncached_rounds));
+    let all = LoadStats::merge(&cached_rounds);
     Ok(vec![
         Row::info(
             "schedule from the cache, 16 connections",
-            warm_rate,
+            cached_rate,
             Unit::Rate,
         ),
         Row::info("… p95", all.percentile(0.95), Unit::Milliseconds)
             .detail(format!("median {:.2} ms", all.percentile(0.5))),
-        Row::info("… / from Postgres", warm_rate / bare_rate, Unit::Times)
-            .detail(format!("{warm_rate:.0} /s against {bare_rate:.0} /s")),
+        Row::info(
+            "… / from Postgres",
+            cached_rate / uncached_rate,
+            Unit::Times,
+        )
+        .detail(format!("{cached_rate:.0} /s against {uncached_rate:.0} /s")),
     ])
 }
 
@@ -109,7 +113,7 @@ pub(super) async fn queries(testbed: &Testbed) -> Result<Vec<Row>> {
         testbed.function_variables(DATABASE, true),
         testbed.function_variables(DATABASE, false),
     );
-    let asked: [(&str, &Variables, Vec<String>); 6] = [
+    let queries: [(&str, &Variables, Vec<String>); 6] = [
         ("dashboard", &with, vec!["/api/admin/dashboard".to_owned()]),
         (
             "analytics, 30 days",
@@ -132,12 +136,12 @@ pub(super) async fn queries(testbed: &Testbed) -> Result<Vec<Row>> {
         ),
     ];
     let mut rows = Vec::new();
-    for (what, variables, paths) in asked {
+    for (what, variables, paths) in queries {
         let what = format!("{what}: p95 on a year of data");
         match measure(testbed, variables, &paths).await {
-            Ok(figures) => rows.push(
-                Row::at_most(what, figures.percentile(0.95), Unit::Milliseconds, 50.0)
-                    .detail(format!("median {:.1} ms", figures.percentile(0.5))),
+            Ok(stats) => rows.push(
+                Row::at_most(what, stats.percentile(0.95), Unit::Milliseconds, 50.0)
+                    .detail(format!("median {:.1} ms", stats.percentile(0.5))),
             ),
             Err(error) => rows.push(Row::not_measured(what, &format!("{error:#}"))),
         }
@@ -155,9 +159,9 @@ async fn measure(testbed: &Testbed, variables: &Variables, paths: &[String]) -> 
     testbed.warm_up(&server, &calls).await?;
     let count = if testbed.quick { 60 } else { 300 };
     let calls = calls.into_iter().cycle().take(count).collect();
-    let figures = Load::once(server.address, calls).run().await?;
+    let stats = Load::once(server.address, calls).run().await?;
     server.stop().await?;
-    Ok(figures)
+    Ok(stats)
 }
 
 impl Testbed {

@@ -107,14 +107,14 @@ async fn check_sessions(run: &Arc<Run>, client: &Client, limit: StalenessLimit) 
     };
     let (active, ended) = (run.log.active_sessions(), run.log.ended_sessions());
     let keys: Vec<String> = active.iter().map(|cookie| key(cookie)).collect();
-    let there = count(client, SESSIONS, &keys).await?;
+    let existing = count(client, SESSIONS, &keys).await?;
     run.check(
-        there == keys.len(),
+        existing == keys.len(),
         "sign-in: confirmed, but not in Postgres",
     );
     let keys: Vec<String> = ended.iter().map(|(cookie, _)| key(cookie)).collect();
-    let there = count(client, SESSIONS, &keys).await?;
-    run.check(there == 0, "sign-out: confirmed, but still in Postgres");
+    let existing = count(client, SESSIONS, &keys).await?;
+    run.check(existing == 0, "sign-out: confirmed, but still in Postgres");
     let mut accepted = Vec::new();
     for turn in 0..2 {
         for cookie in &active {
@@ -177,8 +177,8 @@ async fn check_bookings(run: &Run, client: &Client) -> Result<()> {
         let is_wanted = !is_cancelled || confirmed.cancellation_requested.contains(&id);
         run.check(is_wanted, "book: canceled without a request");
     }
-    let there = found == confirmed.booked.len();
-    run.check(there, "book: confirmed, but not in Postgres");
+    let all_exist = found == confirmed.booked.len();
+    run.check(all_exist, "book: confirmed, but not in Postgres");
     Ok(())
 }
 
@@ -217,8 +217,8 @@ async fn check_classes(run: &Run, client: &Client) -> Result<()> {
 /// Messages, accounts and tokens that were confirmed exist.
 async fn check_other_changes(run: &Run, client: &Client) -> Result<()> {
     let check_all = async |query, wanted: Vec<Uuid>, message| {
-        let there = count(client, query, &wanted).await?;
-        run.check(there == wanted.len(), message);
+        let existing = count(client, query, &wanted).await?;
+        run.check(existing == wanted.len(), message);
         Ok::<_, anyhow::Error>(())
     };
     let messages = run.log.confirmed().messages.iter().copied().collect();
@@ -229,8 +229,8 @@ async fn check_other_changes(run: &Run, client: &Client) -> Result<()> {
     )
     .await?;
     let registered: Vec<String> = run.log.confirmed().registered.iter().cloned().collect();
-    let there = count(client, USERS, &registered).await?;
-    let all = there == registered.len();
+    let existing = count(client, USERS, &registered).await?;
+    let all = existing == registered.len();
     run.check(all, "register: confirmed, but not in Postgres");
     let kept = |issued: &HashMap<Uuid, Instant>| {
         let kept = issued

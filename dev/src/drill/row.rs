@@ -42,7 +42,7 @@ struct Share {
     operation: Operation,
     requests: usize,
     /// Percentage of 2xx and 4xx.
-    answered: f64,
+    definite: f64,
     /// Percentage of 503.
     unavailable: f64,
     p99_ms: f64,
@@ -71,8 +71,8 @@ impl Failed {
             (self.server_errors, Outcome::ServerError),
             (self.no_response, Outcome::NoResponse),
         ];
-        let there = operations.iter().filter(|(count, _)| *count > 0);
-        let texts: Vec<String> = there
+        let nonzero = operations.iter().filter(|(count, _)| *count > 0);
+        let texts: Vec<String> = nonzero
             .map(|(count, outcome)| format!("{count} {}", outcome.name()))
             .collect();
         match texts.is_empty() {
@@ -153,13 +153,13 @@ impl Row {
         for share in &self.during {
             let Share {
                 requests,
-                answered,
+                definite,
                 unavailable,
                 p99_ms,
                 ..
             } = share;
             progress::status(&format!(
-                "  {:<16}{answered:>5.0} % definite, {unavailable:>3.0} % 503, p99 {p99_ms:>7.1} ms, {requests} requests",
+                "  {:<16}{definite:>5.0} % definite, {unavailable:>3.0} % 503, p99 {p99_ms:>7.1} ms, {requests} requests",
                 share.operation.name()
             ));
         }
@@ -175,23 +175,23 @@ impl Row {
             return vec![self.drill.clone(), a, b, c, d, e, result];
         }
         let all: usize = self.during.iter().map(|share| share.requests).sum();
-        let answered = self
+        let definite = self
             .during
             .iter()
-            .map(|share| share.answered * share.requests as f64);
+            .map(|share| share.definite * share.requests as f64);
         // The sum of an empty iterator is -0.
-        let answered = (0.0 + answered.sum::<f64>()) / all.max(1) as f64;
+        let definite = (0.0 + definite.sum::<f64>()) / all.max(1) as f64;
         let worst = self
             .during
             .iter()
-            .min_by(|a, b| a.answered.total_cmp(&b.answered));
+            .min_by(|a, b| a.definite.total_cmp(&b.definite));
         let worst = worst.map_or(String::new(), |worst| {
-            format!(" ({} {:.0})", worst.operation.name(), worst.answered)
+            format!(" ({} {:.0})", worst.operation.name(), worst.definite)
         });
         vec![
             self.drill.clone(),
             self.requests.to_string(),
-            format!("{answered:.0} %{worst}"),
+            format!("{definite:.0} %{worst}"),
             self.failed.summary(),
             format!("{:.0} ms ({})", self.longest_stale_read_ms, self.limit),
             format!("{:.1} s", self.recovery_ms / 1_000.0),
@@ -227,7 +227,7 @@ fn shares(requests: &[Request]) -> Vec<Share> {
         Share {
             operation,
             requests: requests.len(),
-            answered: count(Outcome::is_definite),
+            definite: count(Outcome::is_definite),
             unavailable: count(|outcome| outcome == Outcome::Unavailable),
             p99_ms: LoadStats::new(latencies, Duration::ZERO).percentile(0.99),
         }

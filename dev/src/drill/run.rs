@@ -90,20 +90,20 @@ impl Run {
     }
 
     /// Returns whether data created at that time may be lost.
-    pub(super) fn may_lose(&self, operation: Operation, made: Instant) -> bool {
-        let is_later = |fault_end: &Instant| *fault_end < made;
+    pub(super) fn may_lose(&self, operation: Operation, created_at: Instant) -> bool {
+        let is_later = |fault_end: &Instant| *fault_end < created_at;
         self.tolerance.exempt.contains(&operation) && !self.fault_end.get().is_some_and(is_later)
     }
 
     /// Returns why a failure is not acceptable, or `None` if it is.
     pub(super) fn unexpected_failure(&self, request: &Request) -> Option<&'static str> {
-        let is_stated = self.tolerance.may_fail.contains(&request.outcome)
+        let is_tolerated = self.tolerance.may_fail.contains(&request.outcome)
             || request.outcome == Outcome::ServerError
                 && self.tolerance.exempt.contains(&request.operation);
         match self.overlaps_fault(request.sent_at, request.received_at) {
             _ if request.outcome.is_definite() => None,
             false => Some("outside the fault"),
-            true if is_stated => None,
+            true if is_tolerated => None,
             true => Some("which this fault does not justify"),
         }
     }
@@ -148,7 +148,7 @@ impl Run {
         operation: Operation,
         call: impl Fn() -> Result<Call>,
     ) -> Result<FinalAnswer> {
-        let (first, mut was_retried, mut pause) = (Instant::now(), false, RETRY_PAUSE);
+        let (started_at, mut was_retried, mut pause) = (Instant::now(), false, RETRY_PAUSE);
         loop {
             let response = self
                 .send(operation, self.environment.next_number(), call()?)
@@ -157,7 +157,7 @@ impl Run {
                 return Ok(FinalAnswer {
                     response,
                     was_retried,
-                    first,
+                    started_at,
                 });
             }
             was_retried = true;
@@ -229,8 +229,12 @@ impl Run {
             ..
         }: &FinalAnswer,
     ) {
-        let limited = *was_retried && response.status == StatusCode::TOO_MANY_REQUESTS.as_u16();
-        if response.outcome.is_definite() && !limited && !self.is_exempt(operation, response) {
+        let is_rate_limited =
+            *was_retried && response.status == StatusCode::TOO_MANY_REQUESTS.as_u16();
+        if response.outcome.is_definite()
+            && !is_rate_limited
+            && !self.is_exempt(operation, response)
+        {
             let code = response.text("code").unwrap_or("no code");
             let (name, status) = (operation.name(), response.status);
             self.log
@@ -244,7 +248,7 @@ pub(super) struct FinalAnswer {
     pub(super) response: ApiResponse,
     /// Whether an earlier attempt may have succeeded.
     pub(super) was_retried: bool,
-    pub(super) first: Instant,
+    pub(super) started_at: Instant,
 }
 
 impl FinalAnswer {

@@ -281,7 +281,7 @@ async fn refresh_repeatedly(run: &Run, mut token: String) -> Result<Option<Strin
             .filter(|_| result.succeeded());
         let Some(next) = next.map(str::to_owned) else {
             // The grace period is over, and the family has ended as it should.
-            let late = result.was_retried && result.first.elapsed() > GRACE;
+            let late = result.was_retried && result.started_at.elapsed() > GRACE;
             if !late {
                 run.report_unexpected(Operation::Refresh, &result);
             }

@@ -116,9 +116,9 @@ impl Load {
         let mut connection = Connection::open(self.address).await?;
         let mut latencies = Vec::new();
         while let Some(call) = self.call(next.fetch_add(1, Ordering::Relaxed), started) {
-            let asked = Instant::now();
+            let sent_at = Instant::now();
             self.send(&mut connection, call).await?;
-            latencies.push(asked.elapsed());
+            latencies.push(sent_at.elapsed());
             if !self.pause.is_zero() {
                 tokio::time::sleep(self.pause).await;
             }
@@ -168,9 +168,9 @@ impl Connection {
     pub(crate) async fn send_full(&mut self, call: Call) -> Result<Response<Bytes>> {
         let path = call.uri().path().to_owned();
         self.0.ready().await?;
-        let answer = self.0.send_request(call).await;
-        let answer = answer.with_context(|| format!("{path} did not respond"))?;
-        let (head, body) = answer.into_parts();
+        let response = self.0.send_request(call).await;
+        let response = response.with_context(|| format!("{path} did not respond"))?;
+        let (head, body) = response.into_parts();
         Ok(Response::from_parts(head, body.collect().await?.to_bytes()))
     }
 }
@@ -239,12 +239,12 @@ mod tests {
     #[test]
     fn a_percentile_is_a_latency_that_occurred() {
         let latencies = (1..=200).rev().map(Duration::from_millis).collect();
-        let figures = LoadStats::new(latencies, Duration::from_secs(2));
+        let stats = LoadStats::new(latencies, Duration::from_secs(2));
         assert_eq!(
-            [0.5, 0.95, 0.99, 1.0].map(|share| figures.percentile(share)),
+            [0.5, 0.95, 0.99, 1.0].map(|share| stats.percentile(share)),
             [100.0, 190.0, 198.0, 200.0]
         );
-        assert_eq!(figures.count_at_least(Duration::from_millis(199)), 2);
-        assert_eq!(figures.rate(), 100.0);
+        assert_eq!(stats.count_at_least(Duration::from_millis(199)), 2);
+        assert_eq!(stats.rate(), 100.0);
     }
 }

@@ -76,7 +76,7 @@ impl Server {
 
     /// Sends the first call to a new server. Returns the milliseconds from the start of
     /// the process to the response.
-    pub(crate) async fn first_answer(&self, call: Call) -> Result<f64> {
+    pub(crate) async fn first_response(&self, call: Call) -> Result<f64> {
         Load::once(self.address, vec![call]).run().await?;
         Ok(self.started.elapsed().as_secs_f64() * 1_000.0)
     }

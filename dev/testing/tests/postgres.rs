@@ -193,8 +193,8 @@ async fn an_owner_killed_during_initdb_leaves_a_usable_directory() {
 #[tokio::test]
 async fn an_incomplete_cluster_is_created_again() {
     let folder = create_folder();
-    let whole = Cluster::start(permanent(folder.path())).await.unwrap();
-    whole.stop().await.unwrap();
+    let cluster = Cluster::start(permanent(folder.path())).await.unwrap();
+    cluster.stop().await.unwrap();
     let [data, incomplete] =
         ["postgres/data", "postgres/data.new"].map(|path| folder.path().join(path));
     std::fs::rename(data, &incomplete).unwrap();
