@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use crate::crypto::password::Hasher;
 use crate::crypto::secret::Signer;
 use crate::error::Result;
-use crate::notify::events::EventStreams;
+use crate::notify::event_streams::EventStreams;
 use crate::notify::mail::SendQueue;
 use crate::payments::stripe::Stripe;
 use crate::runtime::clock::Clock;

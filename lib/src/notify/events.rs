@@ -4,10 +4,8 @@
 //! before the platform's time limit, and the browser reconnects with the id of the
 //! last event that it has seen. The session counts as used while a stream is open.
 
-use std::collections::HashMap;
 use std::convert::Infallible;
 use std::future::ready;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use axum::response::sse::{Event, KeepAlive, Sse};
@@ -24,6 +22,7 @@ use uuid::Uuid;
 use crate::error::{Error, Result};
 use crate::http::{List, Member};
 use crate::models::member_event::{self, MemberEvent};
+use crate::notify::event_streams::{MAX_STREAMS, StreamSlot};
 use crate::session::Key;
 use crate::store::page::Page;
 use crate::store::postgres::chain;
@@ -64,57 +63,6 @@ fn session_ended() -> Event {
 
 /// The maximum number of events of a poll.
 const MAX_EVENTS: i64 = 100;
-
-/// The maximum number of streams of a member in a process, because each polls both
-/// stores every second. Further streams end at once. If they ended the oldest one
-/// instead, its browser would reconnect and end the next.
-const MAX_STREAMS: usize = 5;
-
-/// The number of open streams of this process, by member.
-#[derive(Debug, Default)]
-pub(crate) struct EventStreams {
-    open: Mutex<HashMap<Uuid, usize>>,
-}
-
-impl EventStreams {
-    fn lock(&self) -> MutexGuard<'_, HashMap<Uuid, usize>> {
-        self.open.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// A slot for an open stream. Dropping it frees the slot.
-struct StreamSlot {
-    app: App,
-    user_id: Uuid,
-}
-
-impl StreamSlot {
-    /// Takes a slot. Returns `None` if the member has too many streams.
-    fn take(app: &App, user_id: Uuid) -> Option<Self> {
-        let mut open = app.streams().lock();
-        let count = open.entry(user_id).or_default();
-        if *count >= MAX_STREAMS {
-            return None;
-        }
-        *count += 1;
-        Some(Self {
-            app: app.clone(),
-            user_id,
-        })
-    }
-}
-
-impl Drop for StreamSlot {
-    fn drop(&mut self) {
-        let mut open = self.app.streams().lock();
-        if let Some(count) = open.get_mut(&self.user_id) {
-            *count -= 1;
-            if *count == 0 {
-                open.remove(&self.user_id);
-            }
-        }
-    }
-}
 
 /// An event as its member sees it, in a list and in a stream.
 #[derive(Debug, Serialize, ToSchema)]
@@ -171,7 +119,7 @@ pub fn stream<'a>(
         let user_id = member.user.id;
         let ends = Instant::now() + app.config().timing.stream_life;
         let seen = last_event_id(headers)?;
-        let slot = StreamSlot::take(app, user_id);
+        let slot = app.streams().take_slot(user_id);
         let after = match seen {
             Some(seen) => seen,
             None => {
@@ -184,7 +132,9 @@ pub fn stream<'a>(
             return Ok(respond(stream::once(ready(too_many_streams(after)))));
         };
         let poller = EventPoller {
-            slot,
+            app: app.clone(),
+            user_id,
+            _slot: slot,
             // The demo account has no key: its cookie is checked on reconnect.
             key: member.key().ok().cloned(),
             after,
@@ -225,7 +175,9 @@ fn last_event_id(headers: &HeaderMap) -> Result<Option<i64>> {
 
 /// Reads the events of a stream.
 struct EventPoller {
-    slot: StreamSlot,
+    app: App,
+    user_id: Uuid,
+    _slot: StreamSlot,
     key: Option<Key>,
     /// The sequence number of the last event that was sent.
     after: i64,
@@ -238,7 +190,7 @@ impl EventPoller {
     /// Waits for the next events. Returns `None` when the stream ends; the
     /// browser then reconnects.
     async fn next(&mut self) -> Option<Vec<Event>> {
-        let shutting_down = self.slot.app.shutting_down().clone();
+        let shutting_down = self.app.shutting_down().clone();
         while !self.has_ended {
             let wake = self.next_poll_at.min(self.ends);
             tokio::select! {
@@ -267,7 +219,7 @@ impl EventPoller {
     }
 
     async fn poll(&mut self) -> Result<Vec<Event>> {
-        let (app, user_id, after) = (&self.slot.app, self.slot.user_id, self.after);
+        let (app, user_id, after) = (&self.app, self.user_id, self.after);
         if let Some(key) = &self.key {
             let session = app.sessions().get(key).await?;
             let user = session.and_then(|session| session.user);

@@ -9,10 +9,11 @@ mod contact;
 mod delivery;
 mod message;
 mod notice;
+mod send_queue;
 mod transport;
 
-pub(crate) use self::delivery::SendQueue;
 pub use self::delivery::{SendSummary, send_due, send_due_soon};
 pub use self::notice::{
     Link, Notice, NoticeKind, notify, notify_account_exists, notify_address, send_link,
 };
+pub(crate) use self::send_queue::SendQueue;

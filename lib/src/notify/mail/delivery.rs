@@ -8,8 +8,6 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use tokio::sync::Mutex;
-
 use super::message::Message;
 use super::notice::NoticeKind;
 use super::transport::{SendError, Transport};
@@ -46,27 +44,18 @@ pub struct SendSummary {
     pub remaining: bool,
 }
 
-/// The senders of this process: one sends, and at most one waits. The waiting one
-/// sends the mails of any number of requests.
-#[derive(Debug, Default)]
-pub(crate) struct SendQueue {
-    turn: Mutex<()>,
-    has_waiter: AtomicBool,
-}
-
 /// Sends the due mails in the background. It is called after the commit.
 pub fn send_due_soon(app: &App) {
     if matches!(app.config().mail.transport, MailTransport::Nothing) {
         return warn_once();
     }
     // The waiting sender will find the mails of this commit.
-    if app.send_queue().has_waiter.swap(true, Ordering::AcqRel) {
+    if !app.send_queue().join() {
         return;
     }
     let app = app.clone();
     background::spawn(async move {
-        let turn = app.send_queue().turn.lock().await;
-        app.send_queue().has_waiter.store(false, Ordering::Release);
+        let turn = app.send_queue().take_turn().await;
         if let Err(error) = send_due(&app, Instant::now() + SEND_TIME).await {
             tracing::error!(error = %chain(&error), "failed to send mail");
         }

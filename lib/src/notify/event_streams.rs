@@ -1,0 +1,53 @@
+//! The open event streams of a process.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use uuid::Uuid;
+
+/// The maximum number of streams of a member in a process, because each polls both
+/// stores every second. Further streams end at once. If they ended the oldest one
+/// instead, its browser would reconnect and end the next.
+pub(super) const MAX_STREAMS: usize = 5;
+
+/// The number of open streams by member.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct EventStreams(Arc<Mutex<HashMap<Uuid, usize>>>);
+
+impl EventStreams {
+    /// Takes a slot for a stream. Returns `None` if the member has too many streams.
+    pub(super) fn take_slot(&self, user_id: Uuid) -> Option<StreamSlot> {
+        let mut open = self.lock();
+        let count = open.entry(user_id).or_default();
+        if *count >= MAX_STREAMS {
+            return None;
+        }
+        *count += 1;
+        Some(StreamSlot {
+            streams: self.clone(),
+            user_id,
+        })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<Uuid, usize>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The slot of an open stream. Dropping it frees the slot.
+pub(super) struct StreamSlot {
+    streams: EventStreams,
+    user_id: Uuid,
+}
+
+impl Drop for StreamSlot {
+    fn drop(&mut self) {
+        let mut open = self.streams.lock();
+        if let Some(count) = open.get_mut(&self.user_id) {
+            *count -= 1;
+            if *count == 0 {
+                open.remove(&self.user_id);
+            }
+        }
+    }
+}
