@@ -54,6 +54,7 @@ const HAS_CONNECTIONS: &str = "select exists (
 /// Settings of a small deployment. A temporary cluster is not durable, however.
 const SETTINGS: [(&str, &str); 2] = [("shared_buffers", "512MB"), ("max_wal_size", "4GB")];
 
+/// The running stores, and what requests to the functions need.
 pub(crate) struct Testbed {
     /// Whether to measure for a shorter time and with fewer rows.
     pub(crate) quick: bool,
@@ -117,7 +118,8 @@ impl Testbed {
             .await
     }
 
-    /// Like [`Testbed::create_database`], with `members` members, who own the sessions in turn.
+    /// Like [`Testbed::create_database`], with `members` members, who own the sessions in
+    /// turn.
     pub(crate) async fn create_database_with(
         &self,
         name: &str,

@@ -150,14 +150,16 @@ impl Instance {
         Connection::open(address).await?.send_full(call).await
     }
 
-    pub(super) fn record_response(&self, received_at: bool) {
-        match received_at {
+    /// Counts the responses in a row.
+    pub(super) fn record_response(&self, is_definite: bool) {
+        match is_definite {
             true => _ = self.streak.fetch_add(1, Ordering::Relaxed),
             false => self.streak.store(0, Ordering::Relaxed),
         }
     }
 }
 
+/// The stores, the proxy and the function processes.
 pub(super) struct Environment {
     pub(super) testbed: Testbed,
     /// Sits between all functions and Postgres.

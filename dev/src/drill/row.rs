@@ -66,12 +66,12 @@ impl Failed {
     }
 
     fn summary(&self) -> String {
-        let operations = [
+        let counts = [
             (self.unavailable, Outcome::Unavailable),
             (self.server_errors, Outcome::ServerError),
             (self.no_response, Outcome::NoResponse),
         ];
-        let nonzero = operations.iter().filter(|(count, _)| *count > 0);
+        let nonzero = counts.iter().filter(|(count, _)| *count > 0);
         let texts: Vec<String> = nonzero
             .map(|(count, outcome)| format!("{count} {}", outcome.name()))
             .collect();
