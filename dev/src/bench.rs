@@ -45,7 +45,7 @@ pub(crate) struct Options {
     /// Measure only this row. Can be repeated
     #[arg(long, value_name = "ROW")]
     only: Vec<Measurement>,
-    /// Where to write the results [default: .sabor/bench/<date>.json]
+    /// Where to write the results [default: .sabor/bench/DATE.json]
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
 }

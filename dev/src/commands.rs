@@ -98,8 +98,8 @@ enum App {
     Add {
         /// Lower-case letters, digits and hyphens
         name: String,
-        /// An origin that may receive a token, such as https://shop.example. Can be
-        /// repeated
+        /// An origin that may receive a token, such as `https://shop.example`. Can
+        /// be repeated
         #[arg(long = "origin", required = true, value_name = "ORIGIN")]
         origins: Vec<String>,
         /// Allow a token to be validated more than once before it expires

@@ -2,7 +2,7 @@
 //! lost, sold twice or served stale for too long.
 //!
 //! A drill runs in an [`environment`]: the functions' own executables, a real Postgres
-//! and a real Redis. [`traffic`] generates the load through a [`run`], which records
+//! and a real Redis. [`traffic`] generates the load through a [`Run`], which records
 //! all responses in its [`log`]. Afterwards [`checks`] compares the log with the
 //! database. The other modules hold the faults and are named after what they break.
 
@@ -48,7 +48,7 @@ pub(crate) struct Options {
     /// Succeed even if a drill cannot run because a program is not installed
     #[arg(long)]
     allow_missing: bool,
-    /// Where to write the results [default: .sabor/drill/<date>.json]
+    /// Where to write the results [default: .sabor/drill/DATE.json]
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
 }
