@@ -2,7 +2,7 @@
 
 use sabor::http::{Json, List, Member, PageParams, Query, SetCookie};
 use sabor::models::security_event::{self, Kind};
-use sabor::session::{Listed, Shown};
+use sabor::session::{ListedSession, SessionView};
 use sabor::store::page::Page;
 use sabor::values::caller::Caller;
 use sabor::{App, Error, Exit, Result, Routes, routes, serve};
@@ -39,13 +39,13 @@ pub fn route() -> Routes {
 
 /// Lists the member's sessions, newest first.
 #[utoipa::path(get, path = "/api/sessions", tag = "sessions", security(("session" = [])), params(PageParams), responses(
-    (status = 200, body = List<Shown>, description = "One page of the list"),
+    (status = 200, body = List<SessionView>, description = "One page of the list"),
 ))]
-async fn list_sessions(app: App, member: Member, page: Page) -> Result<Json<List<Shown>>> {
+async fn list_sessions(app: App, member: Member, page: Page) -> Result<Json<List<SessionView>>> {
     let rows = app.sessions().list(member.user.id, page).await?;
     let current = member.active_session.session.id;
-    Ok(Json(List::new(rows, page, Listed::place, |row| {
-        row.shown(current)
+    Ok(Json(List::new(rows, page, ListedSession::cursor, |row| {
+        row.view(current)
     })))
 }
 

@@ -1,10 +1,15 @@
 //! The connection pool and transactions when the connection or Postgres fails.
 
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use chrono::TimeDelta;
 use sabor::Error;
+use sabor::models::idempotency_key::{IdempotencyKey, StoredResponse};
+use sabor::store::client::Client;
 use serde_json::json;
+use tokio::sync::Notify;
+use uuid::Uuid;
 
 use crate::harness::{FaultyProxy, Settings, TestApp, wait_until};
 
@@ -20,15 +25,15 @@ async fn a_rolled_back_transaction_changes_nothing() {
     let app = TestApp::start().await;
     let insert = "insert into user_sessions (id, session_key, login_method, expires_at,
         absolute_expires_at) values (gen_random_uuid(), 'k', 'anonymous', now(), now())";
-    let outcome = app.app.db().transaction(async |client| {
-        client.batch_execute(insert).await?;
+    let outcome = app.app.transaction().run(async |tx| {
+        tx.batch_execute(insert).await?;
         Err::<(), _>(Error::FORBIDDEN)
     });
     assert!(matches!(outcome.await, Err(Error::Forbidden { .. })));
     assert_eq!(app.count("select count(*) from user_sessions").await, 0);
-    // The next user of the connection is not inside that transaction.
-    let outcome = app.app.db().transaction(async |client| {
-        client.batch_execute(insert).await?;
+    // The connection is no longer in a transaction when it is used next.
+    let outcome = app.app.transaction().run(async |tx| {
+        tx.batch_execute(insert).await?;
         Ok(())
     });
     outcome.await.unwrap();
@@ -96,7 +101,7 @@ async fn a_statement_without_a_response_times_out_and_its_connection_is_discarde
 async fn a_change_with_an_unknown_commit_outcome_still_invalidates_the_cache() {
     for (word, path) in [
         ("delete from user_sessions", "/api/auth/logout"),
-        ("COMMIT", "/api/auth/logout?all"),
+        ("commit", "/api/auth/logout?all"),
     ] {
         let app = TestApp::start().await;
         let (far, proxy) = behind_faulty_proxy(&app).await;
@@ -115,26 +120,83 @@ async fn a_change_with_an_unknown_commit_outcome_still_invalidates_the_cache() {
     }
 }
 
+/// Fails once as the statement that Postgres picks to end a deadlock.
+async fn fail_once(client: &Client, tries: &AtomicU32) -> Result<(), Error> {
+    let sqlstate = match tries.fetch_add(1, Ordering::Relaxed) {
+        0 => "40P01",
+        _ => return Ok(()),
+    };
+    let failing = format!("do $$ begin raise sqlstate '{sqlstate}'; end $$");
+    Ok(client.batch_execute(&failing).await?)
+}
+
 #[tokio::test]
 async fn a_deadlocked_transaction_is_retried() {
-    use std::sync::Arc;
-    use std::sync::atomic::{AtomicU32, Ordering};
-
     let app = TestApp::start().await;
-    let tries = Arc::new(AtomicU32::new(0));
-    let counted = tries.clone();
-    let done = app.app.sessions().transaction(move |client| {
-        let first = counted.fetch_add(1, Ordering::Relaxed) == 0;
-        Box::pin(async move {
-            if first {
-                // The error of the transaction that Postgres aborts.
-                let deadlock = "do $$ begin raise sqlstate '40P01'; end $$";
-                client.batch_execute(deadlock).await?;
-            }
-            let (value, keys) = ((), Vec::new());
-            Ok(sabor::session::Changed { value, keys })
-        })
-    });
+    let tries = AtomicU32::new(0);
+    let done = app
+        .app
+        .transaction()
+        .run(async |tx| fail_once(tx, &tries).await);
     done.await.unwrap();
     assert_eq!(tries.load(Ordering::Relaxed), 2);
+}
+
+#[tokio::test]
+async fn a_deadlocked_statement_is_retried() {
+    let app = TestApp::start().await;
+    let tries = AtomicU32::new(0);
+    let done = app
+        .app
+        .transaction()
+        .run_statement(async |client| fail_once(client, &tries).await);
+    done.await.unwrap();
+    assert_eq!(tries.load(Ordering::Relaxed), 2);
+}
+
+#[tokio::test]
+async fn a_deadlocked_idempotent_transaction_is_retried_and_stores_its_response() {
+    let app = TestApp::start().await;
+    let key = IdempotencyKey {
+        key: "a".to_owned(),
+        request_hash: "0".repeat(64),
+    };
+    let tries = AtomicU32::new(0);
+    for _ in 0..2 {
+        let done = app
+            .app
+            .transaction()
+            .idempotent(Uuid::nil(), Some(key.clone()))
+            .run(async |tx| {
+                fail_once(tx, &tries).await?;
+                StoredResponse::ok(&"done")
+            });
+        assert_eq!(done.await.unwrap().body, json!("done"));
+        assert_eq!(tries.load(Ordering::Relaxed), 2);
+    }
+}
+
+#[tokio::test]
+async fn a_transaction_whose_caller_goes_away_is_rolled_back() {
+    let settings = Settings::default().with("POSTGRES_POOL_MAX", "1");
+    let app = TestApp::start_with(settings).await;
+    let insert = "insert into user_sessions (id, session_key, login_method, expires_at,
+        absolute_expires_at) values (gen_random_uuid(), 'k', 'anonymous', now(), now())";
+    let begun = Notify::new();
+    let running = app.app.transaction().run(async |tx| {
+        tx.batch_execute(insert).await?;
+        begun.notify_one();
+        std::future::pending::<Result<(), Error>>().await
+    });
+    tokio::select! {
+        _ = running => unreachable!("it never ends"),
+        () = begun.notified() => {}
+    }
+    // The only connection is usable again, and in no transaction.
+    let client = app.app.db().client().await.unwrap();
+    let left = client
+        .query_one("select count(*) from user_sessions", &[])
+        .await;
+    assert_eq!(left.unwrap().get::<_, i64>(0), 0);
+    assert_eq!(app.count("select count(*) from user_sessions").await, 0);
 }

@@ -4,7 +4,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use redis_endpoint::Mode;
-use sabor::store::redis::Cache;
+use sabor::store::cache::GenerationCache;
+use sabor::store::response_cache::ResponseCache;
 
 use crate::harness::{TestApp, wait_until};
 
@@ -32,20 +33,23 @@ async fn values_can_be_set_read_incremented_and_expired() {
     wait_until(async || kv.get("count").await.unwrap().is_none()).await;
 }
 
+fn response_cache(app: &TestApp, namespace: &'static str) -> ResponseCache {
+    ResponseCache::new(GenerationCache::new(app.app.kv().cloned()), namespace)
+}
+
 #[tokio::test]
 async fn a_cached_value_is_computed_once_until_its_namespace_is_invalidated() {
     let app = TestApp::start().await;
-    let kv = app.app.kv().unwrap().clone();
-    let cache = Cache::new(Some(kv.clone()), "schedule");
-    let other = Cache::new(Some(kv), "classes");
+    let cache = response_cache(&app, "schedule");
+    let other = response_cache(&app, "classes");
     let computed = AtomicU32::new(0);
     let load = async || Ok(computed.fetch_add(1, Ordering::Relaxed));
     for _ in 0..3 {
         assert_eq!(cache.get_or("week", load()).await.unwrap(), 0);
     }
-    other.invalidate().await.unwrap();
+    other.invalidate().await;
     assert_eq!(cache.get_or("week", load()).await.unwrap(), 0);
-    cache.invalidate().await.unwrap();
+    cache.invalidate().await;
     assert_eq!(cache.get_or("week", load()).await.unwrap(), 1);
     let ttl = app
         .redis
@@ -58,10 +62,10 @@ async fn a_cached_value_is_computed_once_until_its_namespace_is_invalidated() {
 #[tokio::test]
 async fn a_value_computed_before_an_invalidation_is_not_used_after_it() {
     let app = TestApp::start().await;
-    let cache = Cache::new(app.app.kv().cloned(), "schedule");
+    let cache = response_cache(&app, "schedule");
     // The invalidation comes while the old value is being computed.
     let stale = cache.get_or("week", async {
-        cache.invalidate().await.unwrap();
+        cache.invalidate().await;
         Ok("old".to_owned())
     });
     assert_eq!(stale.await.unwrap(), "old");
@@ -72,7 +76,7 @@ async fn a_value_computed_before_an_invalidation_is_not_used_after_it() {
 #[tokio::test]
 async fn without_redis_values_are_computed_every_time() {
     let app = TestApp::start().await;
-    let cache = Cache::new(app.app.kv().cloned(), "schedule");
+    let cache = response_cache(&app, "schedule");
     app.redis.set_mode(Mode::Unreachable).await.unwrap();
     for number in 0..5 {
         assert_eq!(
@@ -80,13 +84,34 @@ async fn without_redis_values_are_computed_every_time() {
             number
         );
     }
-    assert!(cache.invalidate().await.is_err());
+}
+
+#[tokio::test]
+async fn a_namespace_that_is_invalidated_during_an_outage_is_invalid_afterwards() {
+    let app = TestApp::start().await;
+    let (cache, elsewhere) = (
+        response_cache(&app, "schedule"),
+        response_cache(&app, "schedule"),
+    );
+    let old = cache.get_or("week", async { Ok("old".to_owned()) });
+    assert_eq!(old.await.unwrap(), "old");
+    app.redis.set_mode(Mode::ReadOnly).await.unwrap();
+    cache.invalidate().await;
+    // This process knows of the change, although Redis still has the old value.
+    let new = cache.get_or("week", async { Ok("new".to_owned()) });
+    assert_eq!(new.await.unwrap(), "new");
+    app.redis.set_mode(Mode::Normal).await.unwrap();
+    wait_until(async || {
+        let value = elsewhere.get_or("week", async { Ok("new".to_owned()) });
+        value.await.unwrap() == "new"
+    })
+    .await;
 }
 
 #[tokio::test]
 async fn the_cache_has_a_bounded_number_of_slots_and_never_mixes_up_keys() {
     let app = TestApp::start().await;
-    let cache = Cache::new(app.app.kv().cloned(), "schedule");
+    let cache = response_cache(&app, "schedule");
     let ask = async |number: u32| {
         let load = Box::pin(async move { Ok(format!("answer to {number}")) });
         cache.text("week", number.to_string(), load).await.unwrap()

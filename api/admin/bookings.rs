@@ -2,7 +2,9 @@
 
 use sabor::bookings::front_desk;
 use sabor::bookings::front_desk::{Change, OnBehalf, Roster};
-use sabor::http::{Answered, Json, KeyParams, Keyed, List, PageParams, Query, Staff};
+use sabor::http::{
+    IdempotencyKeyParams, Idempotent, Json, List, PageParams, Query, Staff, StoredResponse,
+};
 use sabor::models::booking::{RosterEntry, Shown};
 use sabor::store::page::Page;
 use sabor::values::caller::Caller;
@@ -29,7 +31,7 @@ async fn list_roster(
 }
 
 /// Books a class for a member.
-#[utoipa::path(post, path = "/api/admin/bookings", tag = "administration", security(("session" = [])), params(KeyParams), request_body = OnBehalf, responses(
+#[utoipa::path(post, path = "/api/admin/bookings", tag = "administration", security(("session" = [])), params(IdempotencyKeyParams), request_body = OnBehalf, responses(
     (status = 201, body = Shown, description = "The new booking; `status` tells whether it is on the waitlist"),
     (status = 404, description = "`not_found`: no member or class has this id"),
     (status = 409, description = "`class_full`: no spot is free. `already_booked`: the member has booked this class. `class_started`, `class_cancelled`: the class cannot be booked any more. `waitlist_closed`: the waitlist is closed shortly before the class. `idempotency_key_reused`: the key belongs to another request"),
@@ -38,14 +40,14 @@ async fn create_booking_for_member(
     app: App,
     client: Caller,
     Staff(staff): Staff,
-    Keyed { key, form }: Keyed<OnBehalf>,
-) -> Result<Answered> {
+    Idempotent { key, form }: Idempotent<OnBehalf>,
+) -> Result<StoredResponse> {
     front_desk::book_on_behalf(&app, &client, &staff, key, &form).await
 }
 
 /// Updates a booking at the front desk. Staff can check a member in, mark a
 /// no-show, undo either, cancel, record a payment at the desk, and refund.
-#[utoipa::path(patch, path = "/api/admin/bookings", tag = "administration", security(("session" = [])), params(KeyParams), request_body = Change, responses(
+#[utoipa::path(patch, path = "/api/admin/bookings", tag = "administration", security(("session" = [])), params(IdempotencyKeyParams), request_body = Change, responses(
     (status = 200, body = Shown, description = "The updated booking"),
     (status = 404, description = "`not_found`: no booking has this id"),
     (status = 409, description = "`class_not_started`: attendance is recorded from the start of the class. `no_place`: the booking holds no spot. `not_cancellable`: the booking cannot be cancelled. `class_started`: the class has started. `already_paid`, `not_payable`, `nothing_to_pay`, `nothing_to_refund`: the payment does not allow this action. `idempotency_key_reused`: the key belongs to another request"),
@@ -54,8 +56,8 @@ async fn update_booking(
     app: App,
     client: Caller,
     Staff(staff): Staff,
-    Keyed { key, form }: Keyed<Change>,
-) -> Result<Answered> {
+    Idempotent { key, form }: Idempotent<Change>,
+) -> Result<StoredResponse> {
     front_desk::change(&app, &client, &staff, key, &form).await
 }
 

@@ -2,7 +2,7 @@
 
 use sabor::bookings::member;
 use sabor::bookings::member::Regret;
-use sabor::http::{Answered, KeyParams, Keyed, Member};
+use sabor::http::{IdempotencyKeyParams, Idempotent, Member, StoredResponse};
 use sabor::models::booking::Shown;
 use sabor::{App, Exit, Result, Routes, routes, serve};
 
@@ -13,7 +13,7 @@ pub fn route() -> Routes {
 
 /// Cancels one of the member's bookings. The spot goes to the first member on
 /// the waitlist. A late cancellation is marked as such and not refunded.
-#[utoipa::path(post, path = "/api/bookings/cancel", tag = "bookings", security(("session" = [])), params(KeyParams), request_body = Regret, responses(
+#[utoipa::path(post, path = "/api/bookings/cancel", tag = "bookings", security(("session" = [])), params(IdempotencyKeyParams), request_body = Regret, responses(
     (status = 200, body = Shown, description = "The cancelled booking; `lateCancellation` tells whether it was too late for a refund"),
     (status = 404, description = "`not_found`: the member has no booking with this id"),
     (status = 409, description = "`class_started`: the class has started. `not_cancellable`: the booking cannot be cancelled. `idempotency_key_reused`: the key belongs to another request"),
@@ -21,8 +21,8 @@ pub fn route() -> Routes {
 async fn cancel_booking(
     app: App,
     member: Member,
-    Keyed { key, form }: Keyed<Regret>,
-) -> Result<Answered> {
+    Idempotent { key, form }: Idempotent<Regret>,
+) -> Result<StoredResponse> {
     member::cancel(&app, &member, key, &form).await
 }
 

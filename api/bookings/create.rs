@@ -2,7 +2,7 @@
 
 use sabor::bookings::member;
 use sabor::bookings::member::Wish;
-use sabor::http::{Answered, KeyParams, Keyed, Member};
+use sabor::http::{IdempotencyKeyParams, Idempotent, Member, StoredResponse};
 use sabor::models::booking::Shown;
 use sabor::{App, Exit, Result, Routes, routes, serve};
 
@@ -13,7 +13,7 @@ pub fn route() -> Routes {
 
 /// Books a spot in a class. If the class is full and `joinWaitlist` is set, the
 /// member joins the waitlist.
-#[utoipa::path(post, path = "/api/bookings/create", tag = "bookings", security(("session" = [])), params(KeyParams), request_body = Wish, responses(
+#[utoipa::path(post, path = "/api/bookings/create", tag = "bookings", security(("session" = [])), params(IdempotencyKeyParams), request_body = Wish, responses(
     (status = 201, body = Shown, description = "The new booking; `status` tells whether it is on the waitlist"),
     (status = 404, description = "`not_found`: no class has this id"),
     (status = 409, description = "`class_full`: no spot is free. `already_booked`: the member has booked this class. `class_started`, `class_cancelled`: the class cannot be booked any more. `waitlist_closed`: the waitlist is closed shortly before the class. `idempotency_key_reused`: the key belongs to another request"),
@@ -21,8 +21,8 @@ pub fn route() -> Routes {
 async fn create_booking(
     app: App,
     member: Member,
-    Keyed { key, form }: Keyed<Wish>,
-) -> Result<Answered> {
+    Idempotent { key, form }: Idempotent<Wish>,
+) -> Result<StoredResponse> {
     member::create(&app, &member, key, &form).await
 }
 

@@ -1,6 +1,6 @@
 //! GET, POST /api/bookings/payment — the payment of a booking.
 
-use sabor::http::{Answered, Json, KeyParams, Keyed, Member, Query};
+use sabor::http::{IdempotencyKeyParams, Idempotent, Json, Member, Query, StoredResponse};
 use sabor::models::payment::Shown;
 use sabor::payments::checkout;
 use sabor::payments::checkout::{OfBooking, Order, Payable};
@@ -29,7 +29,7 @@ async fn get_booking_payment(
 /// page and the spot is held for half an hour; for `desk`, the spot is held
 /// without a limit. A repeated request returns the payment that was started,
 /// and the other method replaces it.
-#[utoipa::path(post, path = "/api/bookings/payment", tag = "bookings", security(("session" = [])), params(KeyParams), request_body = Order, responses(
+#[utoipa::path(post, path = "/api/bookings/payment", tag = "bookings", security(("session" = [])), params(IdempotencyKeyParams), request_body = Order, responses(
     (status = 201, body = Shown, description = "The payment; a card payment has `checkoutUrl`"),
     (status = 404, description = "`not_found`: the member has no booking with this id"),
     (status = 409, description = "`not_payable`: the booking holds no spot. `nothing_to_pay`: the class is free. `already_paid`: the booking is paid. `card_not_available`: card payments are not configured. `card_not_possible`: the amount cannot be paid by card. `payment_under_way`: a card payment was made and is not confirmed yet. `payment_replaced`: another request replaced the payment. `idempotency_key_reused`: the key belongs to another request"),
@@ -38,8 +38,8 @@ async fn get_booking_payment(
 async fn start_booking_payment(
     app: App,
     member: Member,
-    Keyed { key, form }: Keyed<Order>,
-) -> Result<Answered> {
+    Idempotent { key, form }: Idempotent<Order>,
+) -> Result<StoredResponse> {
     checkout::start(&app, &member, key, &form).await
 }
 

@@ -2,7 +2,7 @@
 
 use sabor::http::{Admin, Json, List, OpenInDevelopment, PageParams};
 use sabor::models::security_event::{self, Kind};
-use sabor::session::{Listed, Overview, ShownToAdmin};
+use sabor::session::{AdminSessionView, ListedSession, SessionStatistics};
 use sabor::store::page::Page;
 use sabor::values::caller::Caller;
 use sabor::{App, Exit, Result, Routes, routes, serve};
@@ -13,9 +13,9 @@ use uuid::Uuid;
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct AllSessions {
-    statistics: Overview,
+    statistics: SessionStatistics,
     #[serde(flatten)]
-    list: List<ShownToAdmin>,
+    list: List<AdminSessionView>,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -39,12 +39,14 @@ async fn list_all_sessions(
     OpenInDevelopment(admin): OpenInDevelopment<Admin>,
     page: Page,
 ) -> Result<Json<AllSessions>> {
-    let statistics = app.sessions().statistics().await?.into();
+    let statistics = app.sessions().statistics().await?;
     let rows = app.sessions().all(page).await?;
     let current = admin.map_or(Uuid::nil(), |Admin(member)| {
         member.active_session.session.id
     });
-    let list = List::new(rows, page, Listed::place, |row| row.shown_to_admin(current));
+    let list = List::new(rows, page, ListedSession::cursor, |row| {
+        row.admin_view(current)
+    });
     Ok(Json(AllSessions { statistics, list }))
 }
 

@@ -1,7 +1,7 @@
 //! GET /api/session/test-session — counts visits in the session's data.
 
 use sabor::http::{ActiveSession, Json, SetCookie};
-use sabor::session::{Life, NewSession};
+use sabor::session::{Life, NewAnonymousSession};
 use sabor::values::caller::Caller;
 use sabor::{App, Error, Exit, Result, Routes, routes, serve};
 use serde::Serialize;
@@ -41,7 +41,7 @@ async fn count_visit(
         }
     }
     let data = json!({ "visits": 1 });
-    let new = NewSession {
+    let new = NewAnonymousSession {
         data,
         caller: Some(client),
         ttl: None,

@@ -5,9 +5,9 @@ use sabor::Config;
 use sabor::crypto::random;
 use sabor::models::app::{self, Changes, NewApp, PartnerApp};
 use sabor::session::Token;
+use sabor::store::client::Client;
 use sabor::store::migrations;
 use sabor_testing::environment;
-use tokio_postgres::Client;
 
 /// The variables in which hosting providers set the direct connection string.
 pub(crate) const DIRECT_URL_VARIABLES: [&str; 2] =

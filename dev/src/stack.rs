@@ -80,7 +80,8 @@ impl Stack {
         write_env_file(&variables, write_env)?;
 
         let config = read_config(&variables)?;
-        demo::add(&mut database::connect(&postgres).await?, &config.studio).await?;
+        let mut client = database::connect(&postgres).await?;
+        demo::add(&mut client, &config.studio).await?;
         sabor::runtime::log::start(true);
         let app = App::new(config)?;
         let router = site::router(sabor::http::router(app.clone(), functions::routes()))?;

@@ -1,4 +1,4 @@
-//! What a process has one of: configuration, pool, Redis, clock.
+//! The state of a process: configuration, connection pool, Redis, clock.
 
 use std::sync::Arc;
 use std::thread::available_parallelism;
@@ -17,17 +17,19 @@ use crate::payments::stripe::Stripe;
 use crate::runtime::clock::Clock;
 use crate::runtime::config::Config;
 use crate::runtime::http_client::HttpClient;
-use crate::session::{self, AccessTokens, Sessions};
+use crate::session::{AccessTokens, SessionCache, Sessions, Transaction};
+use crate::store::cache::GenerationCache;
 use crate::store::counters::Counters;
 use crate::store::postgres::Db;
-use crate::store::redis::{Cache, Kv};
+use crate::store::redis::Kv;
+use crate::store::response_cache::ResponseCache;
 
-/// How long an answer about places left may be wrong when Redis did not hear
-/// of a booking; the booking itself is never decided by it.
+/// How long a response may show an outdated number of free spots, if invalidating it
+/// failed. Bookings do not depend on it.
 const SCHEDULE_TTL: Duration = Duration::from_secs(60);
 
-/// Everything that handlers share. Cheap to clone; made once a process, and
-/// nothing is connected before it is used.
+/// Everything that handlers share. It is made once a process, and cheap to clone.
+/// Nothing is connected before it is used.
 #[derive(Clone)]
 pub struct App(Arc<Inner>);
 
@@ -42,45 +44,46 @@ struct Inner {
     demo_signer: Signer,
     device_signer: Signer,
     access_tokens: AccessTokens,
-    catalogue: Cache,
-    schedule: Cache,
+    catalogue: ResponseCache,
+    schedule: ResponseCache,
     send_queue: SendQueue,
     streams: EventStreams,
     shutting_down: CancellationToken,
     stripe: Option<Stripe>,
     http_client: HttpClient,
-    providers: Cache,
+    providers: ResponseCache,
     config: Config,
 }
 
 impl App {
-    /// Puts the parts together.
+    /// Makes the state from the configuration.
     ///
     /// # Errors
     ///
     /// [`crate::Error::Internal`] when a certificate, URL or token of the
-    /// configuration turns out to be of no use.
+    /// configuration is invalid.
     pub fn new(config: Config) -> Result<Self> {
         let clock = Clock::default();
         let db = Arc::new(Db::new(&config.postgres, clock.clone())?);
         let kv = config.redis.as_ref().map(Kv::new).transpose()?;
         let counters = Counters::new(db.clone(), clock.clone());
-        let cache = session::Cache::new(kv.clone(), clock.clone(), config.timing);
-        let sessions = Sessions::new(db.clone(), cache, counters.clone(), config.timing);
+        let cache = GenerationCache::new(kv.clone());
+        let records = SessionCache::new(cache.clone(), clock.clone(), config.timing);
+        let sessions = Sessions::new(db.clone(), records, counters.clone(), config.timing);
         Ok(Self(Arc::new(Inner {
             hasher: Hasher::new(available_parallelism().map_or(2, usize::from)),
             cookie_signer: Signer::derive(&config.session_secrets, "session cookie"),
             demo_signer: Signer::derive(&config.session_secrets, "demo record"),
             device_signer: Signer::derive(&config.session_secrets, "device cookie"),
             access_tokens: AccessTokens::new(&config.session_secrets, &config.studio.site_url),
-            catalogue: Cache::new(kv.clone(), "catalogue"),
-            schedule: Cache::new(kv.clone(), "schedule").with_ttl(SCHEDULE_TTL),
+            catalogue: ResponseCache::new(cache.clone(), "catalogue"),
+            schedule: ResponseCache::new(cache.clone(), "schedule").with_ttl(SCHEDULE_TTL),
             send_queue: SendQueue::default(),
             streams: EventStreams::default(),
             shutting_down: CancellationToken::new(),
             stripe: config.stripe.clone().map(Stripe::new),
             http_client: HttpClient::default(),
-            providers: Cache::new(kv.clone(), "providers"),
+            providers: ResponseCache::new(cache, "providers"),
             clock,
             db,
             kv,
@@ -90,12 +93,12 @@ impl App {
         })))
     }
 
-    /// What was set from outside.
+    /// The configuration.
     pub fn config(&self) -> &Config {
         &self.0.config
     }
 
-    /// The time.
+    /// The clock.
     pub fn clock(&self) -> &Clock {
         &self.0.clock
     }
@@ -105,7 +108,7 @@ impl App {
         &self.0.db
     }
 
-    /// Redis, where there is one.
+    /// Redis, if it is configured.
     pub fn kv(&self) -> Option<&Kv> {
         self.0.kv.as_ref()
     }
@@ -115,12 +118,17 @@ impl App {
         &self.0.sessions
     }
 
-    /// Figures by day.
+    /// Prepares a transaction. Nothing is sent before it is run.
+    pub fn transaction(&self) -> Transaction<'_> {
+        self.sessions().transaction()
+    }
+
+    /// Daily figures.
     pub fn counters(&self) -> &Counters {
         &self.0.counters
     }
 
-    /// Hashes passwords, a few at a time.
+    /// Hashes passwords, a few at once.
     pub fn hasher(&self) -> &Hasher {
         &self.0.hasher
     }
@@ -142,14 +150,15 @@ impl App {
         &self.0.access_tokens
     }
 
-    /// Answers about class types and instructors; ended by whoever changes one.
-    pub fn catalogue(&self) -> &Cache {
+    /// Cached responses about class types and instructors. A change to one of them
+    /// invalidates these responses, and [`App::schedule`].
+    pub fn catalogue(&self) -> &ResponseCache {
         &self.0.catalogue
     }
 
-    /// Answers about occurrences and the places left in them; ended by whoever
-    /// changes an occurrence or a booking, and with the catalogue.
-    pub fn schedule(&self) -> &Cache {
+    /// Cached responses about occurrences and their free spots. A change to an
+    /// occurrence or a booking invalidates them.
+    pub fn schedule(&self) -> &ResponseCache {
         &self.0.schedule
     }
 
@@ -166,13 +175,13 @@ impl App {
         &self.0.shutting_down
     }
 
-    /// Ends what would go on for a while by itself: streams, whose browsers
-    /// come back to another process, and rounds of sending mail.
+    /// Stops long-running work: event streams, whose browsers reconnect to another
+    /// process, and sending mail.
     pub fn shut_down(&self) {
         self.shutting_down().cancel();
     }
 
-    /// Card payments, where the configuration has them.
+    /// Card payments, if they are configured.
     pub fn stripe(&self) -> Option<&Stripe> {
         self.0.stripe.as_ref()
     }
@@ -181,12 +190,12 @@ impl App {
         &self.0.http_client
     }
 
-    /// What sign-in providers publish of themselves: addresses and keys.
-    pub(crate) fn providers(&self) -> &Cache {
+    /// Cached metadata of sign-in providers: their endpoints and keys.
+    pub(crate) fn providers(&self) -> &ResponseCache {
         &self.0.providers
     }
 
-    /// Writes what is still to be written, then closes the pool.
+    /// Writes the counters, and closes the pool.
     pub async fn close(&self) {
         self.counters().write().await;
         self.db().close();

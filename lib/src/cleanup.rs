@@ -8,12 +8,12 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, chain};
 use crate::models::cross_app_session;
 use crate::notify::mail;
 use crate::notify::mail::SendSummary;
 use crate::payments::reconcile;
-use crate::store::postgres::{Statement, chain};
+use crate::store::statement::Statement;
 use crate::{App, BoxFuture};
 
 /// When to stop, so that the function ends before the platform ends it.

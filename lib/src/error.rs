@@ -9,7 +9,7 @@ use deadpool_postgres::PoolError;
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
-use tokio_postgres::error::SqlState;
+use tokio_postgres::error::{DbError, SqlState};
 
 use crate::session::Token;
 
@@ -341,11 +341,26 @@ fn violated_constraint(error: &Error) -> Option<&str> {
 }
 
 /// Returns the error that Postgres reported, if it was Postgres.
-pub(crate) fn database_error(error: &Error) -> Option<&tokio_postgres::error::DbError> {
+pub(crate) fn database_error(error: &Error) -> Option<&DbError> {
     let (Error::Internal(source) | Error::Unavailable(source)) = error else {
         return None;
     };
     source
         .downcast_ref::<tokio_postgres::Error>()?
         .as_db_error()
+}
+
+/// Formats an error and its causes in one line, for the log.
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        text = match cause.downcast_ref::<DbError>() {
+            // Its details quote the whole row, including a password hash.
+            Some(error) => format!("{text}: {} ({})", error.message(), error.code().code()),
+            None => format!("{text}: {cause}"),
+        };
+        next = cause.source();
+    }
+    text
 }

@@ -6,9 +6,8 @@ use serde::Serialize;
 use tokio::time::timeout;
 use utoipa::ToSchema;
 
-use crate::error::{Error, Result};
-use crate::store::postgres::chain;
-use crate::{App, BoxFuture};
+use crate::App;
+use crate::error::{Error, Result, chain};
 
 /// The time limit of a health check.
 const TIMEOUT: Duration = Duration::from_secs(1);
@@ -70,13 +69,13 @@ impl ServicesHealth {
 
 /// Checks both services concurrently, for at most a second.
 pub async fn check(app: &App) -> ServicesHealth {
-    let database = service(Some(Box::pin(app.db().ping())));
+    let database = service(Some(app.db().ping()));
     let kv = service(app.kv().map(|kv| kv.ping()));
     let (database, kv) = tokio::join!(database, kv);
     ServicesHealth { database, kv }
 }
 
-async fn service(ping: Option<BoxFuture<'_, Result<Duration>>>) -> ServiceHealth {
+async fn service(ping: Option<impl Future<Output = Result<Duration>>>) -> ServiceHealth {
     let without_latency = |status| ServiceHealth {
         status,
         latency: None,

@@ -27,7 +27,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 pub use self::auth::{ActiveSession, Admin, Credential, Cron, Member, OpenInDevelopment, Staff};
 pub use self::cacheable::{CacheableResponse, Freshness, IfNoneMatchParams, accepts};
 pub use self::cookie::{CookiePurpose, SetCookie};
-pub use self::idempotency::{Answered, IdempotencyKey, KeyParams, Keyed};
+pub use self::idempotency::{IdempotencyKey, IdempotencyKeyParams, Idempotent, StoredResponse};
 pub use self::json::{Accepted, Created, Json, OptionalJson, RawJson, Success};
 pub use self::oauth::{OAuthBrowser, Provider, ProviderAnswer};
 pub use self::page::{List, PageParams};

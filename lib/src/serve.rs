@@ -55,7 +55,7 @@ fn run(routes: Routes) -> Result<(), vercel_runtime::Error> {
     runtime.block_on(async {
         // The message for callers would hide the cause.
         let app = App::new(config)
-            .map_err(|error| crate::store::postgres::chain(error.source().unwrap_or(&error)))?;
+            .map_err(|error| crate::error::chain(error.source().unwrap_or(&error)))?;
         let in_progress = TaskTracker::new();
         let service = Function {
             path: Arc::from(routes.path()),

@@ -2,7 +2,7 @@
 
 use sabor::crypto::secret::{Secret, Signer};
 use sabor::models::user::Proof;
-use sabor::session::{self, Admission, Credential, Token};
+use sabor::session::{self, Credential, NewSession, Token};
 use uuid::Uuid;
 
 use super::{SESSION_SECRET, TestApp, TestClient};
@@ -29,8 +29,8 @@ impl TestApp {
                 token: token.clone(),
                 remembered: false,
             };
-            let admission = Admission::new(Proof::of_new(id, "password"), credential);
-            assert!(session::insert(&database, &admission).await.unwrap());
+            let new = NewSession::new(Proof::of_new(id, "password"), credential);
+            assert!(session::create_session(&database, &new).await.unwrap());
             let client = first.copy();
             let cookie = format!("__Host-sabor_session={}", token.signed(&signer));
             client.set_cookie(Some(cookie));

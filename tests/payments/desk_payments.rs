@@ -18,20 +18,18 @@ fn id(booking: &Value) -> Uuid {
 
 async fn mark_paid(app: &TestApp, booking: &Value) -> Result<Payment, Error> {
     let now = app.app.clock().now();
-    let marked = app
-        .app
-        .db()
-        .transaction(async |client| payment::mark_paid_at_desk(client, id(booking), now).await);
-    marked.await
+    app.app
+        .transaction()
+        .run(async |tx| payment::mark_paid_at_desk(tx, id(booking), now).await)
+        .await
 }
 
 async fn refund_at_desk(app: &TestApp, booking: &Value) -> Result<Payment, Error> {
     let now = app.app.clock().now();
-    let refunded = app
-        .app
-        .db()
-        .transaction(async |client| payment::refund(client, id(booking), now).await);
-    refunded.await
+    app.app
+        .transaction()
+        .run(async |tx| payment::refund(tx, id(booking), now).await)
+        .await
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sabor::session::NewSession;
+use sabor::session::NewAnonymousSession;
 
 use crate::harness::{PASSWORD, TestApp, wait_until};
 
@@ -88,9 +88,9 @@ async fn activity_is_recorded_at_most_every_four_minutes() {
 async fn a_custom_time_to_live_is_honored() {
     let app = TestApp::start().await;
     let sessions = app.app.sessions();
-    let new = NewSession {
+    let new = NewAnonymousSession {
         ttl: Some(Duration::from_secs(1)),
-        ..NewSession::default()
+        ..NewAnonymousSession::default()
     };
     let (token, _) = sessions.create(new).await.unwrap();
     let key = token.key();
@@ -115,7 +115,10 @@ async fn reading_an_ended_session_does_not_revive_it() {
 async fn an_ended_session_cannot_be_written() {
     let app = TestApp::start().await;
     let sessions = app.app.sessions();
-    let (token, _) = sessions.create(NewSession::default()).await.unwrap();
+    let (token, _) = sessions
+        .create(NewAnonymousSession::default())
+        .await
+        .unwrap();
     let key = token.key();
     age_sessions(&app, "25 hours").await;
     let data = serde_json::json!({ "basket": 1 });
@@ -136,7 +139,10 @@ async fn an_ended_session_cannot_be_written() {
 async fn a_touch_extends_the_idle_expiry_up_to_the_absolute_expiry() {
     let app = TestApp::start().await;
     let sessions = app.app.sessions();
-    let (token, created) = sessions.create(NewSession::default()).await.unwrap();
+    let (token, created) = sessions
+        .create(NewAnonymousSession::default())
+        .await
+        .unwrap();
     age_sessions(&app, "20 hours").await;
     let touched = sessions.touch(&token.key()).await.unwrap();
     assert!(touched.expires_at >= created.expires_at);

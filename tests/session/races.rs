@@ -10,7 +10,7 @@ use redis_endpoint::{Held, Mode, WhileHeld};
 use reqwest::{Method, RequestBuilder};
 use sabor::models::user::Proof;
 use sabor::runtime::config::Timing;
-use sabor::session::{Admission, Credential, Token};
+use sabor::session::{Credential, NewSession, Token};
 use serde_json::json;
 use uuid::Uuid;
 
@@ -186,7 +186,7 @@ async fn a_sign_in_between_deletion_and_commit_is_ended_too() {
     let late = tokio::spawn(async move {
         let credential = Credential::cookie(false);
         let key = credential.key();
-        let made = sessions.sign_in(Admission::new(proof, credential)).await;
+        let made = sessions.sign_in(NewSession::new(proof, credential)).await;
         if !made.unwrap() {
             return None;
         }
@@ -270,8 +270,8 @@ async fn sign_in_with(app: &TestApp, proof: Proof) -> Option<Token> {
         token: token.clone(),
         remembered: false,
     };
-    let admission = Admission::new(proof, credential);
-    let made = app.app.sessions().sign_in(admission).await;
+    let new = NewSession::new(proof, credential);
+    let made = app.app.sessions().sign_in(new).await;
     made.unwrap().then_some(token)
 }
 

@@ -1,7 +1,7 @@
 //! `api/session/test-session.rs`
 
 use sabor::models::user::Proof;
-use sabor::session::{Admission, Credential, NewSession};
+use sabor::session::{Credential, NewAnonymousSession, NewSession};
 use serde_json::json;
 
 use crate::harness::TestApp;
@@ -118,9 +118,9 @@ async fn a_failed_sign_in_keeps_the_anonymous_session_data() {
     let app = TestApp::start().await;
     app.member("ana").await;
     let sessions = app.app.sessions();
-    let new = NewSession {
+    let new = NewAnonymousSession {
         data: json!({ "basket": 1 }),
-        ..NewSession::default()
+        ..NewAnonymousSession::default()
     };
     let (token, _) = sessions.create(new).await.unwrap();
     let outdated = Proof {
@@ -128,9 +128,9 @@ async fn a_failed_sign_in_keeps_the_anonymous_session_data() {
         epoch: -1,
         method: "password".to_owned(),
     };
-    let mut admission = Admission::new(outdated, Credential::cookie(false));
-    admission.before = Some(token.key());
-    assert!(!sessions.sign_in(admission).await.unwrap());
+    let mut new = NewSession::new(outdated, Credential::cookie(false));
+    new.replaces = Some(token.key());
+    assert!(!sessions.sign_in(new).await.unwrap());
     let remaining = sessions.get(&token.key()).await.unwrap();
     assert_eq!(
         remaining.map(|remaining| remaining.data),

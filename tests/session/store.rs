@@ -1,7 +1,7 @@
 //! The operations of the session store.
 
 use sabor::Error;
-use sabor::session::NewSession;
+use sabor::session::NewAnonymousSession;
 use sabor::store::page::Page;
 use sabor::values::caller::Caller;
 use serde_json::json;
@@ -12,7 +12,7 @@ use crate::harness::TestApp;
 async fn a_session_can_be_created_read_updated_and_destroyed() {
     let app = TestApp::start().await;
     let sessions = app.app.sessions();
-    let new = NewSession {
+    let new = NewAnonymousSession {
         data: json!({ "basket": ["salsa"], "language": "es" }),
         caller: Some(Caller {
             address: "192.0.2.7".parse().unwrap(),
@@ -50,7 +50,10 @@ async fn all_length_and_clear_cover_every_session() {
     let sessions = app.app.sessions();
     let mut keys = Vec::new();
     for _ in 0..5 {
-        let (token, _) = sessions.create(NewSession::default()).await.unwrap();
+        let (token, _) = sessions
+            .create(NewAnonymousSession::default())
+            .await
+            .unwrap();
         keys.push(token.key());
     }
     assert_eq!(sessions.length().await.unwrap(), 5);
@@ -69,7 +72,10 @@ async fn all_length_and_clear_cover_every_session() {
 async fn a_write_to_an_ended_session_fails_and_creates_nothing() {
     let app = TestApp::start().await;
     let sessions = app.app.sessions();
-    let (token, _) = sessions.create(NewSession::default()).await.unwrap();
+    let (token, _) = sessions
+        .create(NewAnonymousSession::default())
+        .await
+        .unwrap();
     let key = token.key();
     sessions.destroy(&key).await.unwrap();
     for outcome in [
@@ -86,9 +92,9 @@ async fn a_write_to_an_ended_session_fails_and_creates_nothing() {
 async fn invalid_session_data_is_rejected_and_the_old_data_kept() {
     let app = TestApp::start().await;
     let sessions = app.app.sessions();
-    let new = NewSession {
+    let new = NewAnonymousSession {
         data: json!({ "kept": true }),
-        ..NewSession::default()
+        ..NewAnonymousSession::default()
     };
     let (token, _) = sessions.create(new).await.unwrap();
     let key = token.key();
@@ -114,7 +120,10 @@ async fn invalid_session_data_is_rejected_and_the_old_data_kept() {
 async fn concurrent_updates_of_different_fields_are_all_kept() {
     let app = TestApp::start().await;
     let sessions = app.app.sessions();
-    let (token, _) = sessions.create(NewSession::default()).await.unwrap();
+    let (token, _) = sessions
+        .create(NewAnonymousSession::default())
+        .await
+        .unwrap();
     let key = token.key();
     let writes: Vec<_> = (0..16)
         .map(|number| {

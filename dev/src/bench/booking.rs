@@ -228,7 +228,8 @@ async fn book_by_transaction(pool: &Db, class: Uuid, member: Uuid, prepared: boo
         "insert into bookings (id, user_id, scheduled_class_id, status, price, currency)
         values ($1, $2, $3, 'booked', 25, 'USD')";
     const UPDATE: &str = "update scheduled_classes set updated_at = now() where id = $1";
-    let mut connection = pool.client().await?;
+    let connection = pool.client().await?.into_pooled();
+    let mut connection = connection.context("the pool lends its own connections")?;
     let transaction = connection.transaction().await?;
     let ask = async |sql: &str, ids: &[Uuid]| {
         if prepared {

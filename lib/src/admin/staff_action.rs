@@ -1,104 +1,80 @@
-//! What staff do: only while they still may, and never without a note of it.
+//! Actions of staff, which are authorized under a lock and recorded as security
+//! events.
 
 use serde_json::{Value, json};
-use tokio_postgres::Client as Postgres;
 use uuid::Uuid;
 
 use crate::error::Result;
 use crate::http::Member;
 use crate::models::security_event::{self, Kind};
-use crate::session::{self, Key};
-use crate::store::postgres::Db;
+use crate::session::{Actor, Tx};
 use crate::values::caller::Caller;
 
-/// One thing that somebody of the staff does. Whether they may is asked of
-/// Postgres in the same transaction: what let the request in may be a record
-/// in Redis that has not heard yet.
+/// An action of a member of staff.
+///
+/// Its transaction begins with [`Transaction::authorize`], because what admitted
+/// the request may be an outdated record in Redis.
+///
+/// [`Transaction::authorize`]: crate::session::Transaction::authorize
 #[derive(Clone, Debug)]
-pub struct Act {
-    key: Key,
-    by: Uuid,
+pub struct StaffAction {
+    actor: Actor,
+    actor_id: Uuid,
     caller: Caller,
-    /// Whether it takes an administrator.
-    needs_admin: bool,
 }
 
-impl Act {
-    /// By whom, and from where.
+impl StaffAction {
+    /// An action that any member of staff may take.
     ///
     /// # Errors
     ///
-    /// As [`Member::key`].
-    pub fn new(staff: &Member, caller: &Caller) -> Result<Self> {
+    /// Those of [`Member::key`].
+    pub fn by_staff(staff: &Member, caller: &Caller) -> Result<Self> {
         Ok(Self {
-            key: staff.key()?.clone(),
-            by: staff.user.id,
+            actor: Actor::staff(staff.key()?.clone()),
+            actor_id: staff.user.id,
             caller: caller.clone(),
-            needs_admin: false,
         })
     }
 
-    /// As [`Act::new`], of what an administrator alone may do.
+    /// An action that only an administrator may take.
     ///
     /// # Errors
     ///
-    /// As [`Member::key`].
-    pub fn of_admin(admin: &Member, caller: &Caller) -> Result<Self> {
-        let act = Self::new(admin, caller)?;
+    /// Those of [`Member::key`].
+    pub fn by_admin(admin: &Member, caller: &Caller) -> Result<Self> {
         Ok(Self {
-            needs_admin: true,
-            ..act
+            actor: Actor::admin(admin.key()?.clone()),
+            actor_id: admin.user.id,
+            caller: caller.clone(),
         })
     }
 
-    /// The member who does it.
-    pub fn by(&self) -> Uuid {
-        self.by
+    /// Returns the id of the member who acts.
+    pub fn actor_id(&self) -> Uuid {
+        self.actor_id
     }
 
-    /// Says that they still may, as the first statement of its transaction.
+    /// Records the action in its transaction. `subject` is the member whom it
+    /// concerns; the id of the member who acts is added to `detail`.
     ///
     /// # Errors
     ///
-    /// As [`session::require_staff`], or [`session::require_admin`].
-    pub async fn begin(&self, postgres: &Postgres) -> Result<()> {
-        if self.needs_admin {
-            return session::require_admin(postgres, &self.key).await;
-        }
-        session::require_staff(postgres, &self.key).await
-    }
-
-    /// Does `work` in a transaction that begins with [`Self::begin`].
-    ///
-    /// # Errors
-    ///
-    /// As [`Self::begin`] and [`Db::transaction`].
-    pub async fn transaction<T>(
+    /// Those of [`security_event::insert_with`].
+    pub async fn record(
         &self,
-        db: &Db,
-        work: impl AsyncFnOnce(&Postgres) -> Result<T>,
-    ) -> Result<T> {
-        let worked = db.transaction(async |postgres| {
-            self.begin(postgres).await?;
-            work(postgres).await
-        });
-        worked.await
-    }
-
-    /// Writes that it was done, in its transaction: `concerning` is the member
-    /// it was done for, and who did it joins the detail.
-    ///
-    /// # Errors
-    ///
-    /// As [`security_event::insert_with`].
-    pub async fn note(
-        &self,
-        postgres: &Postgres,
+        tx: &Tx,
         kind: Kind,
-        concerning: Option<Uuid>,
+        subject: Option<Uuid>,
         mut detail: Value,
     ) -> Result<()> {
-        detail["by"] = json!(self.by);
-        security_event::insert_with(postgres, kind, concerning, &self.caller, detail).await
+        detail["by"] = json!(self.actor_id);
+        security_event::insert_with(tx, kind, subject, &self.caller, detail).await
+    }
+}
+
+impl AsRef<Actor> for StaffAction {
+    fn as_ref(&self) -> &Actor {
+        &self.actor
     }
 }

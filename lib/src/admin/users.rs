@@ -4,7 +4,6 @@
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use tokio_postgres::Client as Postgres;
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
@@ -18,7 +17,7 @@ use crate::models::user::administration::{self, Account, Filter, Role, ShownToAd
 use crate::models::user::second_factor;
 use crate::notify::mail;
 use crate::notify::mail::{Notice, NoticeKind};
-use crate::session::{Changed, Key};
+use crate::session::Tx;
 use crate::store::page::Page;
 use crate::values::caller::Caller;
 use crate::values::form;
@@ -142,20 +141,17 @@ pub fn change<'a>(
         if own && change.is_active == Some(false) {
             return Err(OWN_ACCOUNT);
         }
-        let (key, by, caller) = (admin.key()?.clone(), admin.user.id, caller.clone());
-        let (now, studio) = (app.clock().now(), app.config().studio.clone());
-        let changing = app.sessions().transaction(move |client| {
-            let (key, caller, change) = (key.clone(), caller.clone(), change.clone());
-            let studio = studio.clone();
-            Box::pin(async move {
-                let keys = session::lock_for_admin(client, &key, by, change.id).await?;
-                let mut work = Work::new(client, by, keys, change.id, now).await?;
-                work.run(&change).await?;
-                if work.closed {
-                    booking::cancel_all_of(client, change.id, now, &studio).await?;
-                }
-                work.finish(&caller).await
-            })
+        let (key, by) = (admin.key()?, admin.user.id);
+        let (now, studio) = (app.clock().now(), &app.config().studio);
+        let changing = app.transaction().run(async |tx| {
+            tx.invalidate_sessions(session::lock_for_admin(tx, key, by, change.id).await?);
+            let mut work = Work::new(tx, by, change.id, now).await?;
+            work.run(&change).await?;
+            if work.closed {
+                booking::cancel_all_of(tx, change.id, now, studio).await?;
+                tx.invalidate([app.schedule()]);
+            }
+            work.finish(caller).await
         });
         let Done {
             account,
@@ -165,7 +161,7 @@ pub fn change<'a>(
         rate_limit::forget(app, &unlocked).await;
         mail::send_due_soon(app);
         if !account.is_active {
-            member::follow(app).await;
+            member::after_commit(app);
         }
         app.counters().add("sessions_revoked", ended as u64);
         Ok(account.into())
@@ -183,12 +179,10 @@ struct Done {
 
 /// A change under way, in its transaction.
 struct Work<'c> {
-    client: &'c Postgres,
+    tx: &'c Tx,
     by: Uuid,
     now: DateTime<Utc>,
     account: Account,
-    /// Of the sessions that show the member, and of those that have ended.
-    keys: Vec<Key>,
     ended: usize,
     /// Whether the account was closed: whose is closed does not come.
     closed: bool,
@@ -199,20 +193,13 @@ struct Work<'c> {
 }
 
 impl<'c> Work<'c> {
-    async fn new(
-        client: &'c Postgres,
-        by: Uuid,
-        keys: Vec<Key>,
-        id: Uuid,
-        now: DateTime<Utc>,
-    ) -> Result<Self> {
-        let account = administration::find(client, id).await?;
+    async fn new(tx: &'c Tx, by: Uuid, id: Uuid, now: DateTime<Utc>) -> Result<Self> {
+        let account = administration::find(tx, id).await?;
         Ok(Self {
-            client,
+            tx,
             by,
             now,
             account: account.ok_or(Error::NotFound)?,
-            keys,
             ended: 0,
             closed: false,
             unlocked: Vec::new(),
@@ -236,7 +223,7 @@ impl<'c> Work<'c> {
         }
         if change.unlock {
             let email = &self.account.user.email;
-            self.unlocked = rate_limit::forgive_account(self.client, email).await?;
+            self.unlocked = rate_limit::forgive_account(self.tx, email).await?;
             let count = self.unlocked.len();
             self.note(Kind::SignInUnlocked, json!({ "count": count }));
         }
@@ -246,7 +233,7 @@ impl<'c> Work<'c> {
     async fn set_role(&mut self, to: Role) -> Result<()> {
         let from = self.account.role();
         if from != to {
-            administration::set_role(self.client, self.account.user.id, to).await?;
+            administration::set_role(self.tx, self.account.user.id, to).await?;
             self.note(Kind::RoleChanged, json!({ "from": from, "to": to }));
         }
         Ok(())
@@ -257,7 +244,7 @@ impl<'c> Work<'c> {
         if from == to {
             return Ok(());
         }
-        administration::set_active(self.client, self.account.user.id, to).await?;
+        administration::set_active(self.tx, self.account.user.id, to).await?;
         let kind = if to {
             Kind::AccountActivated
         } else {
@@ -270,19 +257,19 @@ impl<'c> Work<'c> {
     }
 
     async fn remove_second_factor(&mut self) -> Result<()> {
-        second_factor::remove(self.client, self.account.user.id).await?;
+        second_factor::remove(self.tx, self.account.user.id).await?;
         self.end_sessions().await?;
         let (kind, user) = (NoticeKind::TwoFactorDisabled, &self.account.user);
-        mail::notify(self.client, kind, user, Notice::from_studio(self.now)).await?;
+        mail::notify(self.tx, kind, user, Notice::from_studio(self.now)).await?;
         self.note(Kind::TwoFactorDisabled, json!({}));
         Ok(())
     }
 
     async fn end_sessions(&mut self) -> Result<usize> {
-        let ended = session::end_all_of(self.client, self.account.user.id, None).await?;
+        let ended = session::end_all_of(self.tx, self.account.user.id, None).await?;
         let count = ended.len();
         self.ended += count;
-        self.keys.extend(ended);
+        self.tx.invalidate_sessions(ended);
         Ok(count)
     }
 
@@ -291,19 +278,16 @@ impl<'c> Work<'c> {
         self.events.push((kind, detail));
     }
 
-    async fn finish(mut self, caller: &Caller) -> Result<Changed<Done>> {
+    async fn finish(mut self, caller: &Caller) -> Result<Done> {
         let id = self.account.user.id;
         for (kind, detail) in std::mem::take(&mut self.events) {
-            security_event::insert_with(self.client, kind, Some(id), caller, detail).await?;
+            security_event::insert_with(self.tx, kind, Some(id), caller, detail).await?;
         }
-        let account = administration::find(self.client, id).await?;
-        Ok(Changed {
-            value: Done {
-                account: account.ok_or(Error::NotFound)?,
-                ended: self.ended,
-                unlocked: self.unlocked,
-            },
-            keys: self.keys,
+        let account = administration::find(self.tx, id).await?;
+        Ok(Done {
+            account: account.ok_or(Error::NotFound)?,
+            ended: self.ended,
+            unlocked: self.unlocked,
         })
     }
 }

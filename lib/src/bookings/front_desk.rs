@@ -3,20 +3,19 @@
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
 use serde_json::json;
-use tokio_postgres::Client;
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
-use crate::admin::staff_action::Act;
+use crate::admin::staff_action::StaffAction;
 use crate::bookings::member;
 use crate::bookings::member::reason;
 use crate::error::{Error, Result};
-use crate::http::idempotency::run;
-use crate::http::{Answered, IdempotencyKey, List, Member, query};
+use crate::http::{IdempotencyKey, List, Member, StoredResponse, query};
 use crate::models::booking::{self, Attendance, Cancellation, NewBooking, RosterEntry, Shown};
 use crate::models::payment;
 use crate::models::security_event::Kind;
 use crate::runtime::config::StudioConfig;
+use crate::session::{IdempotentTransaction, Tx};
 use crate::store::page::Page;
 use crate::values::caller::Caller;
 use crate::values::form::Form;
@@ -121,39 +120,37 @@ pub fn roster(app: &App, of: Roster, page: Page) -> BoxFuture<'_, Result<List<Ro
 ///
 /// # Errors
 ///
-/// As [`booking::create`], but 404 for a member that there is not, and as
-/// [`run::transaction`].
+/// Those of [`booking::create`], but 404 for an unknown member, and those of
+/// [`IdempotentTransaction::run`](crate::session::IdempotentTransaction::run).
 pub fn book_on_behalf<'a>(
     app: &'a App,
     caller: &Caller,
     staff: &'a Member,
     key: Option<IdempotencyKey>,
     wish: &OnBehalf,
-) -> BoxFuture<'a, Result<Answered>> {
+) -> BoxFuture<'a, Result<StoredResponse>> {
     let new = NewBooking {
         user_id: wish.user_id,
         scheduled_class_id: wish.scheduled_class_id,
         join_waitlist: wish.join_waitlist,
     };
-    let act = Act::new(staff, caller);
+    let act = StaffAction::by_staff(staff, caller);
     Box::pin(async move {
         let desk = Desk::new(app, act?);
-        let once = run::transaction(app.db(), desk.act.by(), key, move |client| {
-            Box::pin(async move {
-                desk.act.begin(client).await?;
-                let made = booking::create(client, new, desk.now, &desk.studio).await;
-                let booking = made.map_err(|error| match error {
+        let response = desk
+            .transaction(key)
+            .run(async |tx| {
+                let created = booking::create(tx, new, desk.now, desk.studio).await;
+                let booking = created.map_err(|error| match error {
                     Error::SessionGone => Error::NotFound,
                     other => other,
                 })?;
-                desk.note(client, booking.user_id, booking.id, "book")
-                    .await?;
-                Answered::created(&Shown::from(booking))
+                desk.record(tx, booking.user_id, booking.id, "book").await?;
+                StoredResponse::created(&Shown::from(booking))
             })
-        });
-        let answered = once.await?;
-        member::follow(app).await;
-        Ok(answered)
+            .await?;
+        member::after_commit(app);
+        Ok(response)
     })
 }
 
@@ -163,14 +160,15 @@ pub fn book_on_behalf<'a>(
 ///
 /// [`Error::Invalid`] for the reason; as [`booking::cancel`],
 /// [`booking::note_attendance`], [`payment::mark_paid_at_desk`],
-/// [`payment::refund`], and [`run::transaction`].
+/// [`payment::refund`], and
+/// [`IdempotentTransaction::run`](crate::session::IdempotentTransaction::run).
 pub fn change<'a>(
     app: &'a App,
     caller: &Caller,
     staff: &'a Member,
     key: Option<IdempotencyKey>,
     change: &Change,
-) -> BoxFuture<'a, Result<Answered>> {
+) -> BoxFuture<'a, Result<StoredResponse>> {
     let mut check = Form::default();
     let reason = check.check_filled("reason", change.reason.as_deref(), reason);
     let cancellation = check.finish().map(|()| Cancellation {
@@ -179,67 +177,66 @@ pub fn change<'a>(
         reason,
         lenient: change.lenient,
     });
-    let (action, act) = (change.action, Act::new(staff, caller));
+    let (action, act) = (change.action, StaffAction::by_staff(staff, caller));
     Box::pin(async move {
         let cancellation = cancellation?;
         let desk = Desk::new(app, act?);
-        let once = run::transaction(app.db(), desk.act.by(), key, move |client| {
-            Box::pin(async move {
-                desk.act.begin(client).await?;
-                desk.run(client, action, &cancellation).await?;
-                let booking = booking::find(client, cancellation.booking_id).await?;
-                Answered::ok(&Shown::from(booking))
+        let response = desk
+            .transaction(key)
+            .run(async |tx| {
+                desk.run(tx, action, &cancellation).await?;
+                let booking = booking::find(tx, cancellation.booking_id).await?;
+                StoredResponse::ok(&Shown::from(booking))
             })
-        });
-        let answered = once.await?;
-        member::follow(app).await;
-        Ok(answered)
+            .await?;
+        member::after_commit(app);
+        Ok(response)
     })
 }
 
-/// Who stands there, when, and by which rules.
-struct Desk {
-    act: Act,
+/// An action at the front desk.
+struct Desk<'a> {
+    app: &'a App,
+    act: StaffAction,
     now: DateTime<Utc>,
-    studio: StudioConfig,
+    studio: &'a StudioConfig,
 }
 
-impl Desk {
-    fn new(app: &App, act: Act) -> Self {
+impl<'a> Desk<'a> {
+    fn new(app: &'a App, act: StaffAction) -> Self {
         Self {
+            app,
             act,
             now: app.clock().now(),
-            studio: app.config().studio.clone(),
+            studio: &app.config().studio,
         }
     }
 
-    async fn run(&self, client: &Client, action: Action, about: &Cancellation) -> Result<()> {
+    fn transaction(&self, key: Option<IdempotencyKey>) -> IdempotentTransaction<'_> {
+        self.app
+            .transaction()
+            .authorize(&self.act)
+            .invalidate([self.app.schedule()])
+            .idempotent(self.act.actor_id(), key)
+    }
+
+    async fn run(&self, tx: &Tx, action: Action, about: &Cancellation) -> Result<()> {
         let (id, now) = (about.booking_id, self.now);
-        let attendance = |attendance| booking::note_attendance(client, id, attendance, now);
+        let attendance = |attendance| booking::note_attendance(tx, id, attendance, now);
         let member = match action {
             Action::CheckIn => attendance(Attendance::Attended).await?,
             Action::NoShow => attendance(Attendance::NoShow).await?,
             Action::UndoAttendance => attendance(Attendance::Unknown).await?,
-            Action::Cancel => {
-                booking::cancel(client, about, now, &self.studio)
-                    .await?
-                    .user_id
-            }
-            Action::MarkPaid => payment::mark_paid_at_desk(client, id, now).await?.user_id,
-            Action::Refund => payment::refund(client, id, now).await?.user_id,
+            Action::Cancel => booking::cancel(tx, about, now, self.studio).await?.user_id,
+            Action::MarkPaid => payment::mark_paid_at_desk(tx, id, now).await?.user_id,
+            Action::Refund => payment::refund(tx, id, now).await?.user_id,
         };
-        self.note(client, member, id, action.as_str()).await
+        self.record(tx, member, id, action.as_str()).await
     }
 
-    async fn note(
-        &self,
-        client: &Client,
-        member: Uuid,
-        booking_id: Uuid,
-        action: &str,
-    ) -> Result<()> {
+    async fn record(&self, tx: &Tx, member: Uuid, booking_id: Uuid, action: &str) -> Result<()> {
         let detail = json!({ "bookingId": booking_id, "action": action });
         let kind = Kind::BookingChanged;
-        self.act.note(client, kind, Some(member), detail).await
+        self.act.record(tx, kind, Some(member), detail).await
     }
 }

@@ -5,8 +5,7 @@ use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
 use crate::error::Result;
-use crate::http::idempotency::run;
-use crate::http::{Answered, IdempotencyKey, List, Member};
+use crate::http::{IdempotencyKey, List, Member, StoredResponse};
 use crate::models::booking::{self, Booking, Cancellation, NewBooking, Shown, When};
 use crate::notify::mail;
 use crate::payments::reconcile;
@@ -76,13 +75,14 @@ pub struct Regret {
 ///
 /// # Errors
 ///
-/// As [`booking::create`], and as [`run::statement`].
+/// Those of [`booking::create`] and of
+/// [`IdempotentTransaction::run_statement`](crate::session::IdempotentTransaction::run_statement).
 pub fn create<'a>(
     app: &'a App,
     member: &'a Member,
     key: Option<IdempotencyKey>,
     wish: &Wish,
-) -> BoxFuture<'a, Result<Answered>> {
+) -> BoxFuture<'a, Result<StoredResponse>> {
     let new = NewBooking {
         user_id: member.user.id,
         scheduled_class_id: wish.scheduled_class_id,
@@ -90,17 +90,18 @@ pub fn create<'a>(
     };
     Box::pin(async move {
         member.key()?;
-        let (now, studio) = (app.clock().now(), app.config().studio.clone());
-        let once = run::statement(app.db(), new.user_id, key, move |client| {
-            Box::pin(async move {
-                let booking = booking::create(client, new, now, &studio).await?;
-                Answered::created(&Shown::from(booking))
+        let (now, studio) = (app.clock().now(), &app.config().studio);
+        let response = app
+            .transaction()
+            .invalidate([app.schedule()])
+            .idempotent(new.user_id, key)
+            .run_statement(async |client| {
+                let booking = booking::create(client, new, now, studio).await?;
+                StoredResponse::created(&Shown::from(booking))
             })
-        });
-        let answered = once.await?;
-        app.schedule().end().await;
+            .await?;
         mail::send_due_soon(app);
-        Ok(answered)
+        Ok(response)
     })
 }
 
@@ -108,14 +109,14 @@ pub fn create<'a>(
 ///
 /// # Errors
 ///
-/// [`crate::Error::Invalid`] for the reason; as [`booking::cancel`], and as
-/// [`run::transaction`].
+/// [`crate::Error::Invalid`] for the reason; those of [`booking::cancel`] and of
+/// [`IdempotentTransaction::run`](crate::session::IdempotentTransaction::run).
 pub fn cancel<'a>(
     app: &'a App,
     member: &'a Member,
     key: Option<IdempotencyKey>,
     regret: &Regret,
-) -> BoxFuture<'a, Result<Answered>> {
+) -> BoxFuture<'a, Result<StoredResponse>> {
     let mut check = Form::default();
     let reason = check.check_filled("reason", regret.reason.as_deref(), reason);
     let cancellation = check.finish().map(|()| Cancellation {
@@ -127,27 +128,25 @@ pub fn cancel<'a>(
     Box::pin(async move {
         member.key()?;
         let cancellation = cancellation?;
-        let (now, studio) = (app.clock().now(), app.config().studio.clone());
-        let once = run::transaction(app.db(), member.user.id, key, move |client| {
-            Box::pin(async move {
-                let booking = booking::cancel(client, &cancellation, now, &studio).await?;
-                Answered::ok(&Shown::from(booking))
+        let (now, studio) = (app.clock().now(), &app.config().studio);
+        let response = app
+            .transaction()
+            .invalidate([app.schedule()])
+            .idempotent(member.user.id, key)
+            .run(async |tx| {
+                let booking = booking::cancel(tx, &cancellation, now, studio).await?;
+                StoredResponse::ok(&Shown::from(booking))
             })
-        });
-        let answered = once.await?;
-        follow(app).await;
-        Ok(answered)
+            .await?;
+        after_commit(app);
+        Ok(response)
     })
 }
 
-/// What follows the commit of a change to bookings: answers about places end,
-/// and mail and money go their way after the answer.
-pub(crate) fn follow(app: &App) -> BoxFuture<'_, ()> {
-    Box::pin(async move {
-        app.schedule().end().await;
-        mail::send_due_soon(app);
-        reconcile::settle_soon(app);
-    })
+/// Sends mail and refunds that a change to bookings made due, after the response.
+pub(crate) fn after_commit(app: &App) {
+    mail::send_due_soon(app);
+    reconcile::settle_soon(app);
 }
 
 /// Why somebody does not come, as they typed it.

@@ -12,16 +12,16 @@ use http::Uri;
 use http::uri::Authority;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use tokio_postgres::Client as Postgres;
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
-use crate::admin::staff_action::Act;
+use crate::admin::staff_action::StaffAction;
 use crate::error::Result;
 use crate::http::{CacheableResponse, Freshness, List, query};
 use crate::models::class_type::{self, ClassType, Details, Filter, Level, Retired};
 use crate::models::security_event::Kind;
 use crate::models::{instructor, occurrence};
+use crate::session::Tx;
 use crate::store::page::Page;
 use crate::values::form;
 use crate::values::form::{Form, Problem};
@@ -231,28 +231,27 @@ impl Activity {
     }
 }
 
-/// Changes a class type or an instructor: does `work`, notes what it was, and
-/// ends the answers that are kept. `work` says, beside what came of it, the id
-/// of what it changed, and nothing when all is as it was.
+/// Changes a class type or an instructor, and records the action. `work` returns a
+/// value and the id of what it changed; `None` when it changed nothing.
 async fn edit<T>(
     app: &App,
-    act: Act,
+    act: StaffAction,
     kind: Kind,
     action: &str,
-    work: impl AsyncFnOnce(&Postgres) -> Result<(T, Option<Uuid>)>,
+    work: impl AsyncFnOnce(&Tx) -> Result<(T, Option<Uuid>)> + Clone,
 ) -> Result<T> {
-    let edited = act.transaction(app.db(), async |client| {
-        let (value, changed) = work(client).await?;
-        if let Some(id) = changed {
-            let detail = json!({ "id": id, "action": action });
-            act.note(client, kind, None, detail).await?;
-        }
-        Ok(value)
-    });
-    let value = edited.await?;
-    app.catalogue().end().await;
-    app.schedule().end().await;
-    Ok(value)
+    app.transaction()
+        .authorize(&act)
+        .invalidate([app.catalogue(), app.schedule()])
+        .run(async |tx| {
+            let (value, changed) = work(tx).await?;
+            if let Some(id) = changed {
+                let detail = json!({ "id": id, "action": action });
+                act.record(tx, kind, None, detail).await?;
+            }
+            Ok(value)
+        })
+        .await
 }
 
 /// Short texts, each once, in the order given.

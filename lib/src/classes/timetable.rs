@@ -6,16 +6,16 @@ mod weekly;
 use chrono::{DateTime, Datelike, NaiveDate, NaiveTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use tokio_postgres::Client as Postgres;
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
-use crate::admin::staff_action::Act;
+use crate::admin::staff_action::StaffAction;
 use crate::bookings::member;
 use crate::error::{Error, Result};
 use crate::http::{List, Member, query};
 use crate::models::class_schedule::{self, Conflict, Pattern, Shown};
 use crate::models::security_event::Kind;
+use crate::session::{Transaction, Tx};
 use crate::store::page::Page;
 use crate::values::caller::Caller;
 use crate::values::form;
@@ -135,7 +135,6 @@ pub fn enter<'a>(
                 ));
             }
         };
-        app.schedule().end().await;
         Ok(outcome)
     })
 }
@@ -160,7 +159,7 @@ pub fn change<'a>(
             (None, Some(occurrence)) => timetable.change_occurrence(occurrence).await?,
             _ => return Err(Error::malformed("Give one of pattern and occurrence")),
         };
-        member::follow(app).await;
+        member::after_commit(app);
         Ok(outcome)
     })
 }
@@ -189,7 +188,7 @@ pub fn remove<'a>(
             (None, Some(id)) => timetable.cancel(id, reason).await?,
             _ => return Err(Error::malformed("Give one of patternId and occurrenceId")),
         };
-        member::follow(app).await;
+        member::after_commit(app);
         Ok(outcome)
     })
 }
@@ -218,7 +217,7 @@ fn room(typed: &str) -> Result<String, Problem> {
 /// The timetable in the hands of somebody of the staff, at one moment.
 struct Timetable<'a> {
     app: &'a App,
-    act: Act,
+    act: StaffAction,
     zone: TimeZone,
     now: DateTime<Utc>,
 }
@@ -227,7 +226,7 @@ impl<'a> Timetable<'a> {
     fn new(app: &'a App, caller: &Caller, staff: &Member) -> Result<Self> {
         Ok(Self {
             app,
-            act: Act::new(staff, caller)?,
+            act: StaffAction::by_staff(staff, caller)?,
             zone: TimeZone::of_studio(&app.config().studio)?,
             now: app.clock().now(),
         })
@@ -237,9 +236,17 @@ impl<'a> Timetable<'a> {
         self.zone.local(self.now).date_naive()
     }
 
-    async fn note(&self, client: &Postgres, detail: Value) -> Result<()> {
+    /// Prepares a transaction that invalidates the schedule.
+    fn transaction(&self) -> Transaction<'_> {
+        self.app
+            .transaction()
+            .authorize(&self.act)
+            .invalidate([self.app.schedule()])
+    }
+
+    async fn record(&self, tx: &Tx, detail: Value) -> Result<()> {
         let kind = Kind::TimetableChanged;
-        self.act.note(client, kind, None, detail).await
+        self.act.record(tx, kind, None, detail).await
     }
 }
 

@@ -90,16 +90,6 @@ impl Key {
     pub(crate) fn as_str(&self) -> &str {
         &self.0
     }
-
-    /// Where Redis holds the record.
-    pub(crate) fn record(&self) -> String {
-        format!("session:{}", self.0)
-    }
-
-    /// Where Redis holds the mark of the last change.
-    pub(crate) fn mark(&self) -> String {
-        format!("change:{}", self.0)
-    }
 }
 
 impl fmt::Debug for Key {

@@ -1,7 +1,5 @@
 //! `Idempotency-Key`: a request that may be sent again, and is done once.
 
-pub mod run;
-
 use axum::extract::{FromRequest, Request};
 use axum::response::{IntoResponse, Response};
 use http::HeaderMap;
@@ -12,7 +10,7 @@ use super::json::{json_bytes, parse};
 use crate::App;
 use crate::crypto::secret::sha256_hex;
 use crate::error::{Error, Result};
-pub use crate::models::idempotency_key::{Answered, IdempotencyKey};
+pub use crate::models::idempotency_key::{IdempotencyKey, StoredResponse};
 
 fn read_key(headers: &HeaderMap) -> Result<Option<String>> {
     let Some(value) = headers.get("idempotency-key") else {
@@ -32,7 +30,7 @@ fn read_key(headers: &HeaderMap) -> Result<Option<String>> {
 #[derive(Debug, IntoParams)]
 #[into_params(parameter_in = Header)]
 #[expect(dead_code, reason = "for the description alone")]
-pub struct KeyParams {
+pub struct IdempotencyKeyParams {
     /// A name for this request, chosen by the client: sent again within 24 hours, it
     /// is answered again, and not done again.
     #[param(
@@ -47,14 +45,14 @@ pub struct KeyParams {
 
 /// A JSON body, as [`super::Json`] has it, with the key that it came under.
 #[derive(Debug)]
-pub struct Keyed<T> {
+pub struct Idempotent<T> {
     /// `None`: the client did not send one.
     pub key: Option<IdempotencyKey>,
     /// The body.
     pub form: T,
 }
 
-impl<T: DeserializeOwned> FromRequest<App> for Keyed<T> {
+impl<T: DeserializeOwned> FromRequest<App> for Idempotent<T> {
     type Rejection = Error;
 
     async fn from_request(request: Request, _: &App) -> Result<Self> {
@@ -71,7 +69,7 @@ impl<T: DeserializeOwned> FromRequest<App> for Keyed<T> {
     }
 }
 
-impl IntoResponse for Answered {
+impl IntoResponse for StoredResponse {
     fn into_response(self) -> Response {
         (self.status, axum::Json(self.body)).into_response()
     }

@@ -16,10 +16,9 @@ use utoipa::ToSchema;
 
 use crate::App;
 use crate::crypto::random;
-use crate::error::{Details, Error};
+use crate::error::{Details, Error, chain};
 use crate::http::cacheable;
 use crate::http::cookie::{self, CookiePurpose};
-use crate::store::postgres::chain;
 
 /// The body of every failed request.
 #[derive(Debug, Serialize, ToSchema)]

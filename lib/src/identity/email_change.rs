@@ -10,7 +10,7 @@ use crate::models::security_event::{self, Kind};
 use crate::models::user::{self, Email, User};
 use crate::notify::mail;
 use crate::notify::mail::{Notice, NoticeKind};
-use crate::session::{Changed, Key, Token};
+use crate::session::{Key, Token};
 use crate::values::caller::Caller;
 use crate::{App, BoxFuture, session};
 
@@ -53,25 +53,21 @@ pub(crate) async fn send_verification(
         Subject::address(CHANGE_EMAIL, client.address),
     ];
     rate_limit::take(app, &subjects).await?;
-    let keyring = app.config().encryption_keys.clone();
+    let keyring = &app.config().encryption_keys;
     let (notice, id) = (Notice::from_caller(client, app.clock().now()), user.id);
-    let sent = app.sessions().transaction(move |postgres| {
-        let (key, keyring, notice) = (key.clone(), keyring.clone(), notice.clone());
-        Box::pin(async move {
-            match &key {
-                Some(key) => session::lock_member(postgres, key, id).await?,
-                None => session::lock_owner(postgres, id).await?,
-            };
-            // As it is now: what is known of the member may be older.
-            let known = user::credentials_of(postgres, id, &[]).await?;
-            let user = known.ok_or(Error::SessionGone)?.user;
-            if user.email_verified {
-                return Err(VERIFIED);
-            }
-            let purpose = Purpose::VerifyEmail;
-            mail::send_link(postgres, &keyring, purpose, id, &user.email, notice).await?;
-            Ok(Changed::nothing(()))
-        })
+    let sent = app.transaction().run(async |tx| {
+        match &key {
+            Some(key) => session::lock_member(tx, key, id).await?,
+            None => session::lock_owner(tx, id).await?,
+        };
+        // Read again: what is known of the member may be outdated.
+        let known = user::credentials_of(tx, id, &[]).await?;
+        let user = known.ok_or(Error::SessionGone)?.user;
+        if user.email_verified {
+            return Err(VERIFIED);
+        }
+        let (purpose, notice) = (Purpose::VerifyEmail, notice.clone());
+        mail::send_link(tx, keyring, purpose, id, &user.email, notice).await
     });
     sent.await?;
     mail::send_due_soon(app);
@@ -89,35 +85,29 @@ pub fn confirm<'a>(app: &'a App, client: &'a Caller, token: &'a str) -> BoxFutur
     Box::pin(async move {
         rate_limit::take(app, &[Subject::address(LINK_ADDRESS, client.address)]).await?;
         let token = Token::parse(token).ok_or(Error::LinkEnded)?;
-        let (client, now) = (client.clone(), app.clock().now());
-        let confirmed = app.sessions().transaction(move |postgres| {
-            let (token, client) = (token.clone(), client.clone());
-            Box::pin(async move {
-                let purpose = Purpose::VerifyEmail;
-                let link = one_time_token::find(postgres, purpose, &token).await?;
-                let link = link.ok_or(Error::LinkEnded)?;
-                let keys = session::lock_owner(postgres, link.user_id).await?;
-                if !one_time_token::redeem(postgres, purpose, &token).await? {
-                    return Err(Error::LinkEnded);
-                }
-                let before = user::verify_email(postgres, link.user_id, &link.email, link.epoch);
-                let before = before.await?;
-                let before = before.ok_or(Error::LinkEnded)?;
-                if before == link.email {
-                    let (kind, id) = (Kind::EmailVerified, Some(link.user_id));
-                    security_event::insert(postgres, kind, id, &client).await?;
-                    return Ok(Changed { value: (), keys });
-                }
-                // What was mailed to the old address leads nowhere any more.
-                one_time_token::end(postgres, Purpose::ResetPassword, link.user_id).await?;
-                let notice = Notice::from_caller(&client, now).with_other(&link.email);
-                let (kind, id) = (NoticeKind::EmailChanged, link.user_id);
-                mail::notify_address(postgres, kind, id, &before, notice).await?;
-                let kind = Kind::EmailChanged;
-                let detail = serde_json::json!({ "from": before, "to": link.email });
-                security_event::insert_with(postgres, kind, Some(id), &client, detail).await?;
-                Ok(Changed { value: (), keys })
-            })
+        let now = app.clock().now();
+        let confirmed = app.transaction().run(async |tx| {
+            let purpose = Purpose::VerifyEmail;
+            let link = one_time_token::find(tx, purpose, &token).await?;
+            let link = link.ok_or(Error::LinkEnded)?;
+            tx.invalidate_sessions(session::lock_owner(tx, link.user_id).await?);
+            if !one_time_token::redeem(tx, purpose, &token).await? {
+                return Err(Error::LinkEnded);
+            }
+            let before = user::verify_email(tx, link.user_id, &link.email, link.epoch).await?;
+            let before = before.ok_or(Error::LinkEnded)?;
+            if before == link.email {
+                let (kind, id) = (Kind::EmailVerified, Some(link.user_id));
+                return security_event::insert(tx, kind, id, client).await;
+            }
+            // Links that were mailed to the old address are no longer valid.
+            one_time_token::end(tx, Purpose::ResetPassword, link.user_id).await?;
+            let notice = Notice::from_caller(client, now).with_other(&link.email);
+            let (kind, id) = (NoticeKind::EmailChanged, link.user_id);
+            mail::notify_address(tx, kind, id, &before, notice).await?;
+            let kind = Kind::EmailChanged;
+            let detail = serde_json::json!({ "from": before, "to": link.email });
+            security_event::insert_with(tx, kind, Some(id), client, detail).await
         });
         confirmed.await?;
         mail::send_due_soon(app);
@@ -144,7 +134,7 @@ pub fn ask_for_change<'a>(
         if new.as_str() == member.user.email {
             return Err(Error::field("newEmail", "is your address already"));
         }
-        let key = member.key()?.clone();
+        let key = member.key()?;
         let proof = profile::prove_again(app, client, member, current_password).await?;
         let subjects = [
             Subject::address(CHANGE_EMAIL, client.address),
@@ -152,35 +142,28 @@ pub fn ask_for_change<'a>(
             Subject::email(VERIFY_EMAIL, new.as_str()),
         ];
         rate_limit::take(app, &subjects).await?;
-        let keyring = app.config().encryption_keys.clone();
-        let (client, user) = (client.clone(), member.user.clone());
-        let notice = Notice::from_caller(&client, app.clock().now());
-        let asked = app.sessions().transaction(move |postgres| {
-            let (key, proof, keyring) = (key.clone(), proof.clone(), keyring.clone());
-            let (client, user) = (client.clone(), user.clone());
-            let (new, notice) = (new.clone(), notice.clone());
-            Box::pin(async move {
-                let new = new.as_str();
-                session::lock_member(postgres, &key, user.id).await?;
-                user::require_epoch(postgres, &proof).await?;
-                match user::credentials(postgres, new, &[]).await? {
-                    Some(owner) => {
-                        // As a new link would: what is left of one tells nothing.
-                        one_time_token::end(postgres, Purpose::VerifyEmail, user.id).await?;
-                        mail::notify_account_exists(postgres, &owner, notice.clone()).await?;
-                    }
-                    None => {
-                        let (purpose, notice) = (Purpose::VerifyEmail, notice.clone());
-                        mail::send_link(postgres, &keyring, purpose, user.id, new, notice).await?;
-                    }
+        let keyring = &app.config().encryption_keys;
+        let (user, new) = (&member.user, new.as_str());
+        let notice = Notice::from_caller(client, app.clock().now());
+        let asked = app.transaction().run(async |tx| {
+            session::lock_member(tx, key, user.id).await?;
+            user::require_epoch(tx, &proof).await?;
+            match user::credentials(tx, new, &[]).await? {
+                Some(owner) => {
+                    // As sending a new link does, so that both cases look the same.
+                    one_time_token::end(tx, Purpose::VerifyEmail, user.id).await?;
+                    mail::notify_account_exists(tx, &owner, notice.clone()).await?;
                 }
-                let kind = NoticeKind::EmailChangeAsked;
-                mail::notify(postgres, kind, &user, notice.with_other(new)).await?;
-                let kind = Kind::EmailChangeAsked;
-                let detail = serde_json::json!({ "to": new });
-                security_event::insert_with(postgres, kind, Some(user.id), &client, detail).await?;
-                Ok(Changed::nothing(()))
-            })
+                None => {
+                    let (purpose, notice) = (Purpose::VerifyEmail, notice.clone());
+                    mail::send_link(tx, keyring, purpose, user.id, new, notice).await?;
+                }
+            }
+            let kind = NoticeKind::EmailChangeAsked;
+            mail::notify(tx, kind, user, notice.clone().with_other(new)).await?;
+            let kind = Kind::EmailChangeAsked;
+            let detail = serde_json::json!({ "to": new });
+            security_event::insert_with(tx, kind, Some(user.id), client, detail).await
         });
         asked.await?;
         mail::send_due_soon(app);

@@ -12,7 +12,6 @@ use crate::models::security_event::{self, Kind};
 use crate::models::user_identity::{self, Identity};
 use crate::notify::mail;
 use crate::notify::mail::{Notice, NoticeKind};
-use crate::session::Changed;
 use crate::values::caller::Caller;
 use crate::{App, BoxFuture, session};
 
@@ -90,32 +89,26 @@ pub fn unlink<'a>(
     id: Uuid,
 ) -> BoxFuture<'a, Result<()>> {
     Box::pin(async move {
-        let (key, user) = (member.key()?.clone(), member.user.clone());
+        let (key, user) = (member.key()?, &member.user);
         let notice = Notice::from_caller(client, app.clock().now());
-        let (shared, client) = (app.clone(), client.clone());
-        let unlinked = app.sessions().transaction(move |postgres| {
-            let (key, user, notice) = (key.clone(), user.clone(), notice.clone());
-            let (app, client) = (shared.clone(), client.clone());
-            Box::pin(async move {
-                // Of two that are unlinked at once, the second waits here.
-                session::lock_member(postgres, &key, user.id).await?;
-                let (has_password, identities) = user_identity::list(postgres, user.id).await?;
-                let (gone, left): (Vec<_>, Vec<_>) =
-                    identities.into_iter().partition(|one| one.id == id);
-                let gone = gone.first().ok_or(Error::NotFound)?;
-                // A provider that is not set up any more lets nobody in.
-                let usable = |one: &Identity| app.config().providers.contains_key(&one.provider);
-                if !has_password && !left.iter().any(usable) {
-                    return Err(LAST_WAY_IN);
-                }
-                user_identity::delete(postgres, user.id, id).await?;
-                let notice = notice.with_other(&label(&app, &gone.provider));
-                mail::notify(postgres, NoticeKind::IdentityUnlinked, &user, notice).await?;
-                let detail = serde_json::json!({ "provider": gone.provider });
-                let kind = Kind::IdentityUnlinked;
-                security_event::insert_with(postgres, kind, Some(user.id), &client, detail).await?;
-                Ok(Changed::nothing(()))
-            })
+        let unlinked = app.transaction().run(async |tx| {
+            // Of two that are unlinked at once, the second waits here.
+            session::lock_member(tx, key, user.id).await?;
+            let (has_password, identities) = user_identity::list(tx, user.id).await?;
+            let (gone, left): (Vec<_>, Vec<_>) =
+                identities.into_iter().partition(|one| one.id == id);
+            let gone = gone.first().ok_or(Error::NotFound)?;
+            // Nobody can sign in with a provider that is no longer configured.
+            let usable = |one: &Identity| app.config().providers.contains_key(&one.provider);
+            if !has_password && !left.iter().any(usable) {
+                return Err(LAST_WAY_IN);
+            }
+            user_identity::delete(tx, user.id, id).await?;
+            let notice = notice.clone().with_other(&label(app, &gone.provider));
+            mail::notify(tx, NoticeKind::IdentityUnlinked, user, notice).await?;
+            let detail = serde_json::json!({ "provider": gone.provider });
+            let kind = Kind::IdentityUnlinked;
+            security_event::insert_with(tx, kind, Some(user.id), client, detail).await
         });
         unlinked.await?;
         mail::send_due_soon(app);

@@ -11,7 +11,7 @@ use crate::models::security_event::{self, Kind};
 use crate::models::user::{self, Email};
 use crate::notify::mail;
 use crate::notify::mail::{Link, Notice, NoticeKind};
-use crate::session::{Changed, Token};
+use crate::session::Token;
 use crate::values::caller::Caller;
 use crate::{App, BoxFuture, session};
 
@@ -40,7 +40,7 @@ pub fn forgot<'a>(app: &'a App, client: &'a Caller, email: &'a str) -> BoxFuture
             notice: json!(notice),
             client,
         };
-        mail.write(&*app.db().client().await?).await?;
+        mail.write(&app.db().client().await?).await?;
         mail::send_due_soon(app);
         Ok(())
     })
@@ -73,29 +73,22 @@ pub fn reset<'a>(
         let password = Password::parse_new(new_password, &app.config().studio.name, &personal)
             .map_err(|problem| Error::field("newPassword", problem))?;
         let hash = app.hasher().hash(password).await?;
-        let (client, now) = (client.clone(), app.clock().now());
-        let reset = app.sessions().transaction(move |postgres| {
-            let (token, hash, link) = (token.clone(), hash.clone(), link.clone());
-            let (client, user) = (client.clone(), user.clone());
-            Box::pin(async move {
-                let id = link.user_id;
-                session::lock_owner(postgres, id).await?;
-                let redeemed =
-                    one_time_token::redeem(postgres, Purpose::ResetPassword, &token).await?;
-                if !redeemed {
-                    return Err(Error::LinkEnded);
-                }
-                if !user::reset_password(postgres, id, &link.email, &hash).await? {
-                    return Err(Error::LinkEnded);
-                }
-                user::forget_stranger(postgres, id).await?;
-                one_time_token::end(postgres, Purpose::VerifyEmail, id).await?;
-                let keys = session::end_all_of(postgres, id, None).await?;
-                let notice = Notice::from_caller(&client, now);
-                mail::notify(postgres, NoticeKind::PasswordReset, &user, notice).await?;
-                security_event::insert(postgres, Kind::PasswordReset, Some(id), &client).await?;
-                Ok(Changed { value: (), keys })
-            })
+        let now = app.clock().now();
+        let reset = app.transaction().run(async |tx| {
+            let id = link.user_id;
+            session::lock_owner(tx, id).await?;
+            if !one_time_token::redeem(tx, Purpose::ResetPassword, &token).await? {
+                return Err(Error::LinkEnded);
+            }
+            if !user::reset_password(tx, id, &link.email, &hash).await? {
+                return Err(Error::LinkEnded);
+            }
+            user::forget_stranger(tx, id).await?;
+            one_time_token::end(tx, Purpose::VerifyEmail, id).await?;
+            tx.invalidate_sessions(session::end_all_of(tx, id, None).await?);
+            let notice = Notice::from_caller(client, now);
+            mail::notify(tx, NoticeKind::PasswordReset, &user, notice).await?;
+            security_event::insert(tx, Kind::PasswordReset, Some(id), client).await
         });
         reset.await?;
         mail::send_due_soon(app);

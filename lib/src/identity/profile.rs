@@ -18,7 +18,6 @@ use crate::models::user::Proof;
 use crate::models::user::{self, Changes, ExperienceLevel, Profile, User};
 use crate::notify::mail;
 use crate::notify::mail::{Notice, NoticeKind};
-use crate::session::Changed;
 use crate::values::caller::Caller;
 use crate::values::form::{Form, Problem};
 use crate::values::schema::PhoneNumber;
@@ -167,16 +166,12 @@ pub fn show(app: &App, member: Member) -> BoxFuture<'_, Result<Whole>> {
 pub fn change<'a>(app: &'a App, member: &'a Member, patch: Patch) -> BoxFuture<'a, Result<Whole>> {
     Box::pin(async move {
         let changes = patch.read(app.clock().now().date_naive())?;
-        let (key, id) = (member.key()?.clone(), member.user.id);
-        let keyring = app.config().encryption_keys.clone();
-        let changed = app.sessions().transaction(move |client| {
-            let (key, keyring, changes) = (key.clone(), keyring.clone(), changes.clone());
-            Box::pin(async move {
-                let keys = session::lock_member(client, &key, id).await?;
-                let (user, profile) = user::update(client, &keyring, id, &changes).await?;
-                let value = (user, profile, account::of_member(client, id).await?);
-                Ok(Changed { value, keys })
-            })
+        let (key, id) = (member.key()?, member.user.id);
+        let keyring = &app.config().encryption_keys;
+        let changed = app.transaction().run(async |tx| {
+            tx.invalidate_sessions(session::lock_member(tx, key, id).await?);
+            let (user, profile) = user::update(tx, keyring, id, &changes).await?;
+            Ok((user, profile, account::of_member(tx, id).await?))
         });
         let (user, profile, accounts) = changed.await?;
         Ok(Whole::new(user, profile, accounts))
@@ -201,25 +196,18 @@ pub fn change_password<'a>(
         let personal = [user.email.as_str(), &user.first_name, &user.last_name];
         let password = Password::parse_new(new, &app.config().studio.name, &personal)
             .map_err(|problem| Error::field("newPassword", problem))?;
-        let key = member.key()?.clone();
+        let key = member.key()?;
         let proof = prove_again(app, client, member, current).await?;
         let hash = app.hasher().hash(password).await?;
-        let (client, user) = (client.clone(), user.clone());
-        let notice = Notice::from_caller(&client, app.clock().now());
-        let changed = app.sessions().transaction(move |postgres| {
-            let (key, proof, hash, client) =
-                (key.clone(), proof.clone(), hash.clone(), client.clone());
-            let (user, notice) = (user.clone(), notice.clone());
-            Box::pin(async move {
-                let id = proof.user_id;
-                session::lock_member(postgres, &key, id).await?;
-                user::set_password(postgres, id, proof.epoch, &hash).await?;
-                let keys = session::end_all_of(postgres, id, Some(&key)).await?;
-                one_time_token::end(postgres, Purpose::ResetPassword, id).await?;
-                mail::notify(postgres, NoticeKind::PasswordChanged, &user, notice).await?;
-                security_event::insert(postgres, Kind::PasswordChanged, Some(id), &client).await?;
-                Ok(Changed { value: (), keys })
-            })
+        let notice = Notice::from_caller(client, app.clock().now());
+        let changed = app.transaction().run(async |tx| {
+            let id = proof.user_id;
+            session::lock_member(tx, key, id).await?;
+            user::set_password(tx, id, proof.epoch, &hash).await?;
+            tx.invalidate_sessions(session::end_all_of(tx, id, Some(key)).await?);
+            one_time_token::end(tx, Purpose::ResetPassword, id).await?;
+            mail::notify(tx, NoticeKind::PasswordChanged, user, notice.clone()).await?;
+            security_event::insert(tx, Kind::PasswordChanged, Some(id), client).await
         });
         changed.await?;
         mail::send_due_soon(app);
@@ -240,26 +228,21 @@ pub fn deactivate<'a>(
     current: Option<&'a str>,
 ) -> BoxFuture<'a, Result<()>> {
     Box::pin(async move {
-        let key = member.key()?.clone();
+        let key = member.key()?;
         let proof = prove_again(app, client, member, current).await?;
-        let (client, now) = (client.clone(), app.clock().now());
-        let studio = app.config().studio.clone();
-        let changed = app.sessions().transaction(move |postgres| {
-            let (key, proof, client) = (key.clone(), proof.clone(), client.clone());
-            let studio = studio.clone();
-            Box::pin(async move {
-                let id = proof.user_id;
-                session::lock_member(postgres, &key, id).await?;
-                user::deactivate(postgres, id, proof.epoch).await?;
-                let keys = session::end_all_of(postgres, id, None).await?;
-                booking::cancel_all_of(postgres, id, now, &studio).await?;
-                let kind = Kind::AccountDeactivated;
-                security_event::insert(postgres, kind, Some(id), &client).await?;
-                Ok(Changed { value: (), keys })
-            })
+        let (now, studio) = (app.clock().now(), &app.config().studio);
+        let transaction = app.transaction().invalidate([app.schedule()]);
+        let changed = transaction.run(async |tx| {
+            let id = proof.user_id;
+            session::lock_member(tx, key, id).await?;
+            user::deactivate(tx, id, proof.epoch).await?;
+            tx.invalidate_sessions(session::end_all_of(tx, id, None).await?);
+            booking::cancel_all_of(tx, id, now, studio).await?;
+            let kind = Kind::AccountDeactivated;
+            security_event::insert(tx, kind, Some(id), client).await
         });
         changed.await?;
-        member::follow(app).await;
+        member::after_commit(app);
         Ok(())
     })
 }

@@ -7,15 +7,14 @@
 
 use std::time::Duration;
 
-use tokio_postgres::Client;
 use upstash_redis_rs::Reply;
 
 use crate::crypto::secret::sha256_hex;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, chain};
 use crate::models::throttle::{self, Wait};
 pub use crate::models::throttle::{Limit, Subject};
 use crate::runtime::background;
-use crate::store::postgres::chain;
+use crate::store::client::Client;
 use crate::store::redis::Kv;
 use crate::{App, BoxFuture};
 
@@ -86,7 +85,7 @@ pub fn take<'a>(app: &'a App, subjects: &'a [Subject]) -> BoxFuture<'a, Result<(
         };
         let wait = match (counted, app.kv()) {
             (Some(counted), Some(kv)) => longest_wait(app, kv, subjects, &counted).await,
-            _ => throttle::take(&*app.db().client().await?, subjects).await?,
+            _ => throttle::take(&app.db().client().await?, subjects).await?,
         };
         if wait.seconds > 0.0 {
             return Err(Error::TooManyRequests {
@@ -148,7 +147,7 @@ async fn longest_wait(app: &App, kv: &Kv, subjects: &[Subject], counted: &[Count
 }
 
 async fn block(app: &App, kv: &Kv, subject: &Subject) -> f64 {
-    let noted = async { throttle::block(&*app.db().client().await?, subject).await };
+    let noted = async { throttle::block(&app.db().client().await?, subject).await };
     let wait = noted.await.unwrap_or_else(|error| {
         tracing::warn!(error = %chain(&error), "a wait was not noted, and is as long as the first");
         subject.window()
@@ -171,7 +170,7 @@ pub fn forgive(app: &App, subjects: &[Subject]) {
     let keys: Vec<String> = subjects.iter().map(|one| one.key().to_owned()).collect();
     background::spawn(async move {
         forget(&app, &keys).await;
-        let forgiven = async { throttle::forgive(&*app.db().client().await?, &keys).await };
+        let forgiven = async { throttle::forgive(&app.db().client().await?, &keys).await };
         if let Err(error) = forgiven.await {
             tracing::warn!(error = %chain(&error), "tries not forgiven");
         }

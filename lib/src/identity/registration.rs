@@ -18,7 +18,7 @@ use crate::models::user::Proof;
 use crate::models::user::{self, Email, ExperienceLevel, NewUser, Profile};
 use crate::notify::mail;
 use crate::notify::mail::Notice;
-use crate::session::{Changed, Credential, Telling};
+use crate::session::{Credential, Notification};
 use crate::values::form::Form;
 use crate::values::schema::{EmailAddress, NewPassword, PhoneNumber};
 use crate::{App, BoxFuture, session};
@@ -137,37 +137,30 @@ async fn insert(
     hash: String,
     credential: Option<Credential>,
 ) -> Result<Option<Welcome>> {
-    let keys = app.config().encryption_keys.clone();
+    let keys = &app.config().encryption_keys;
     let entry = Entry::first(context, credential.as_ref());
-    let (first, client) = (entry.clone(), context.client.clone());
-    let notice = Notice::from_caller(&client, app.clock().now());
-    let made = app.sessions().transaction(move |postgres| {
-        let (new, hash, keys) = (new.clone(), hash.clone(), keys.clone());
-        let (entry, client) = (first.clone(), client.clone());
-        let (credential, notice) = (credential.clone(), notice.clone());
-        Box::pin(async move {
-            let user = user::insert(postgres, &keys, &new, Some(&hash)).await?;
-            let (purpose, id) = (Purpose::VerifyEmail, user.id);
-            mail::send_link(postgres, &keys, purpose, id, &user.email, notice).await?;
-            let Some(credential) = credential else {
-                security_event::insert(postgres, Kind::SignedUp, Some(id), &client).await?;
-                return Ok(Changed::nothing(None));
-            };
-            let wish = Wish {
-                proof: Proof::of_new(id, "password"),
-                second: None,
-                device: None,
-                trust: false,
-                user,
-                credential,
-            };
-            let admission = entry.admission(&wish, Telling::SignedUp);
-            session::insert(postgres, &admission).await?;
-            Ok(Changed {
-                value: Some(wish),
-                keys: entry.before(),
-            })
-        })
+    let client = &context.client;
+    let notice = Notice::from_caller(client, app.clock().now());
+    let made = app.transaction().run(async |tx| {
+        let user = user::insert(tx, keys, &new, Some(&hash)).await?;
+        let (purpose, id) = (Purpose::VerifyEmail, user.id);
+        mail::send_link(tx, keys, purpose, id, &user.email, notice.clone()).await?;
+        let Some(credential) = credential.clone() else {
+            security_event::insert(tx, Kind::SignedUp, Some(id), client).await?;
+            return Ok(None);
+        };
+        let wish = Wish {
+            proof: Proof::of_new(id, "password"),
+            second: None,
+            device: None,
+            trust: false,
+            user,
+            credential,
+        };
+        let new_session = entry.new_session(&wish, Notification::SignedUp);
+        session::create_session(tx, &new_session).await?;
+        tx.invalidate_sessions(new_session.replaces);
+        Ok(Some(wish))
     });
     Ok(made.await?.map(|wish| entry.welcome(app, wish)))
 }

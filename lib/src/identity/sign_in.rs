@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 pub(crate) use self::response::{Entry, Second, Wish, admit};
 pub use self::response::{SignedIn, TokenPair, Welcome};
 use crate::crypto::password::{Password, PasswordCheck};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, chain};
 use crate::http::SignInContext;
 use crate::identity::rate_limit;
 use crate::identity::rate_limit::{SIGN_IN_ACCOUNT, SIGN_IN_ADDRESS, SIGN_IN_DEVICE, Subject};
@@ -21,7 +21,6 @@ use crate::models::user::Proof;
 use crate::models::user::{self, Credentials, Email, User};
 use crate::runtime::background;
 use crate::session::{Credential, Token};
-use crate::store::postgres::chain;
 use crate::values::caller::Caller;
 use crate::values::form::Form;
 use crate::{App, BoxFuture};
@@ -369,7 +368,7 @@ fn rehash(app: &App, known: &Credentials, password: Password) {
     background::spawn(async move {
         let rehashed = async {
             let after = app.hasher().hash(password).await?;
-            user::rehash(&*app.db().client().await?, id, &before, &after).await
+            user::rehash(&app.db().client().await?, id, &before, &after).await
         };
         if let Err(error) = rehashed.await {
             tracing::warn!(error = %chain(&error), "password not rehashed");

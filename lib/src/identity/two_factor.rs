@@ -1,7 +1,6 @@
 //! The second factor: how it is set up and taken away, and how a code is judged.
 
 use serde::{Deserialize, Serialize};
-use tokio_postgres::Client as Postgres;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
@@ -17,7 +16,7 @@ use crate::models::security_event::{self, Kind};
 use crate::models::user::{self, Credentials, User, second_factor};
 use crate::notify::mail;
 use crate::notify::mail::{Notice, NoticeKind};
-use crate::session::Changed;
+use crate::store::client::Client as Postgres;
 use crate::values::caller::Caller;
 use crate::{App, BoxFuture, session};
 
@@ -143,21 +142,18 @@ pub fn begin<'a>(
     form: &'a Beginning,
 ) -> BoxFuture<'a, Result<Enrollment>> {
     Box::pin(async move {
-        let (key, current) = (member.key()?.clone(), form.current_password.as_deref());
+        let (key, current) = (member.key()?, form.current_password.as_deref());
         let proof = profile::prove_again(app, client, member, current).await?;
         let secret = totp::generate_secret();
         let told = totp::enroll(&secret, &app.config().studio.name, &member.user.email)?;
-        let keyring = app.config().encryption_keys.clone();
-        let begun = app.sessions().transaction(move |postgres| {
-            let (key, proof, keyring) = (key.clone(), proof.clone(), keyring.clone());
-            Box::pin(async move {
-                session::lock_member(postgres, &key, proof.user_id).await?;
-                user::require_epoch(postgres, &proof).await?;
-                if !second_factor::begin(postgres, &keyring, proof.user_id, &secret).await? {
-                    return Err(ENABLED);
-                }
-                Ok(Changed::nothing(()))
-            })
+        let keyring = &app.config().encryption_keys;
+        let begun = app.transaction().run(async |tx| {
+            session::lock_member(tx, key, proof.user_id).await?;
+            user::require_epoch(tx, &proof).await?;
+            if !second_factor::begin(tx, keyring, proof.user_id, &secret).await? {
+                return Err(ENABLED);
+            }
+            Ok(())
         });
         begun.await?;
         Ok(Enrollment {
@@ -182,8 +178,7 @@ pub fn confirm<'a>(
     form: &'a Confirmation,
 ) -> BoxFuture<'a, Result<RecoveryCodes>> {
     Box::pin(async move {
-        let key = member.key()?.clone();
-        let id = member.user.id;
+        let (key, id) = (member.key()?, member.user.id);
         rate_limit::take(app, &[Subject::email(SECOND_FACTOR, &member.user.email)]).await?;
         let factor = {
             let postgres = app.db().client().await?;
@@ -198,23 +193,17 @@ pub fn confirm<'a>(
         let step = totp::find_step(&secret, &digits(&form.code), now)?.ok_or(WRONG_CODE)?;
         let codes: Vec<String> = (0..RECOVERY_CODES).map(|_| recovery_code()).collect();
         let hashes: Vec<String> = codes.iter().map(|code| hash(id, code)).collect();
-        let about = Notice::from_caller(client, now);
-        let client = client.clone();
-        let user = member.user.clone();
-        let confirmed = app.sessions().transaction(move |postgres| {
-            let (key, hashes, client) = (key.clone(), hashes.clone(), client.clone());
-            let (user, about, sealed) = (user.clone(), about.clone(), sealed.clone());
-            Box::pin(async move {
-                session::lock_member(postgres, &key, id).await?;
-                if !second_factor::confirm(postgres, id, step, sealed).await? {
-                    return Err(ENABLED);
-                }
-                second_factor::replace_codes(postgres, id, hashes).await?;
-                let keys = session::end_all_of(postgres, id, Some(&key)).await?;
-                mail::notify(postgres, NoticeKind::TwoFactorEnabled, &user, about).await?;
-                security_event::insert(postgres, Kind::TwoFactorEnabled, Some(id), &client).await?;
-                Ok(Changed { value: (), keys })
-            })
+        let notice = Notice::from_caller(client, now);
+        let confirmed = app.transaction().run(async |tx| {
+            session::lock_member(tx, key, id).await?;
+            if !second_factor::confirm(tx, id, step, sealed.clone()).await? {
+                return Err(ENABLED);
+            }
+            second_factor::replace_codes(tx, id, hashes.clone()).await?;
+            tx.invalidate_sessions(session::end_all_of(tx, id, Some(key)).await?);
+            let (kind, user) = (NoticeKind::TwoFactorEnabled, &member.user);
+            mail::notify(tx, kind, user, notice.clone()).await?;
+            security_event::insert(tx, Kind::TwoFactorEnabled, Some(id), client).await
         });
         confirmed.await?;
         rate_limit::forgive(app, &[Subject::email(SECOND_FACTOR, &member.user.email)]);
@@ -238,7 +227,7 @@ pub fn disable<'a>(
     form: &'a Removal,
 ) -> BoxFuture<'a, Result<()>> {
     Box::pin(async move {
-        let (key, current) = (member.key()?.clone(), form.current_password.as_deref());
+        let (key, current) = (member.key()?, form.current_password.as_deref());
         let proof = profile::prove_again(app, client, member, current).await?;
         let known = {
             let postgres = app.db().client().await?;
@@ -249,26 +238,17 @@ pub fn disable<'a>(
             return Err(NOT_BEGUN);
         }
         let evidence = judge(app, client, &known, &form.code).await?;
-        let (about, client) = (
-            Notice::from_caller(client, app.clock().now()),
-            client.clone(),
-        );
-        let user = member.user.clone();
-        let removed = app.sessions().transaction(move |postgres| {
-            let (key, proof, client) = (key.clone(), proof.clone(), client.clone());
-            let (user, about, evidence) = (user.clone(), about.clone(), evidence.clone());
-            Box::pin(async move {
-                let id = proof.user_id;
-                session::lock_member(postgres, &key, id).await?;
-                user::require_epoch(postgres, &proof).await?;
-                evidence.take(postgres, id).await?;
-                second_factor::remove(postgres, id).await?;
-                let keys = session::end_all_of(postgres, id, Some(&key)).await?;
-                mail::notify(postgres, NoticeKind::TwoFactorDisabled, &user, about).await?;
-                security_event::insert(postgres, Kind::TwoFactorDisabled, Some(id), &client)
-                    .await?;
-                Ok(Changed { value: (), keys })
-            })
+        let notice = Notice::from_caller(client, app.clock().now());
+        let removed = app.transaction().run(async |tx| {
+            let id = proof.user_id;
+            session::lock_member(tx, key, id).await?;
+            user::require_epoch(tx, &proof).await?;
+            evidence.take(tx, id).await?;
+            second_factor::remove(tx, id).await?;
+            tx.invalidate_sessions(session::end_all_of(tx, id, Some(key)).await?);
+            let (kind, user) = (NoticeKind::TwoFactorDisabled, &member.user);
+            mail::notify(tx, kind, user, notice.clone()).await?;
+            security_event::insert(tx, Kind::TwoFactorDisabled, Some(id), client).await
         });
         removed.await?;
         mail::send_due_soon(app);

@@ -2,15 +2,16 @@
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
-use tokio_postgres::{Client, Row};
+use tokio_postgres::Row;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::from_json;
 use crate::crypto::random;
 use crate::error::{Error, OnConstraint, Result};
+use crate::store::client::Client;
 use crate::store::page::Page;
-use crate::store::postgres::Statement;
+use crate::store::statement::Statement;
 
 /// So many members an account has at the most: a list of accounts shows them all.
 pub const MOST_MEMBERS: usize = 100;

@@ -2,15 +2,16 @@
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
-use tokio_postgres::{Client, Row};
+use tokio_postgres::Row;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::crypto::random;
 use crate::error::{Error, OnConstraint, Result};
 use crate::session::Token;
+use crate::store::client::Client;
 use crate::store::page::Page;
-use crate::store::postgres::Statement;
+use crate::store::statement::Statement;
 
 /// Who a partner application *says* it is (RFC 6749 § 2.3.1, RFC 7617): not
 /// checked yet. Each statement of [`crate::models::cross_app_session`] that does

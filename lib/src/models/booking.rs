@@ -7,7 +7,7 @@ mod roster;
 use chrono::{DateTime, Utc};
 use rust_decimal::Decimal;
 use serde::Serialize;
-use tokio_postgres::{Client, Row};
+use tokio_postgres::Row;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
@@ -16,8 +16,9 @@ pub(super) use self::create::{CLASS_CANCELLED, CLASS_STARTED};
 pub use self::create::{NewBooking, create};
 pub use self::roster::{Attendance, RosterEntry, note_attendance, roster};
 use crate::error::{Error, Result};
+use crate::store::client::Client;
 use crate::store::page::Page;
-use crate::store::postgres::Statement;
+use crate::store::statement::Statement;
 use crate::values::form::Problem;
 use crate::values::money::Money;
 

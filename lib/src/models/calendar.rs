@@ -1,12 +1,13 @@
 //! What a member's calendar feed shows, and the token that it is found by.
 
 use chrono::{DateTime, Utc};
-use tokio_postgres::{Client, Row};
+use tokio_postgres::Row;
 use uuid::Uuid;
 
 use super::booking::Status;
 use crate::error::Result;
-use crate::store::postgres::Statement;
+use crate::store::client::Client;
+use crate::store::statement::Statement;
 
 /// A booking as a calendar needs it.
 #[derive(Clone, Debug)]

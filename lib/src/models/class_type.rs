@@ -5,15 +5,16 @@ mod details;
 use chrono::{DateTime, Utc};
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
-use tokio_postgres::{Client, Row};
+use tokio_postgres::Row;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
 pub use self::details::{Details, details};
 use crate::crypto::random;
 use crate::error::{Error, OnConstraint, Result};
+use crate::store::client::Client;
 use crate::store::page::Page;
-use crate::store::postgres::Statement;
+use crate::store::statement::Statement;
 use crate::values::money::Money;
 
 /// For whom a class is.

@@ -1,14 +1,15 @@
 //! Messages from the contact form.
 
 use chrono::{DateTime, Utc};
-use tokio_postgres::{Client, Row};
+use tokio_postgres::Row;
 use uuid::Uuid;
 
 use crate::crypto::random;
 use crate::error::Result;
 use crate::models::user::Email;
+use crate::store::client::Client;
 use crate::store::page::Page;
-use crate::store::postgres::Statement;
+use crate::store::statement::Statement;
 use crate::values::caller::Caller;
 
 /// A message to store.

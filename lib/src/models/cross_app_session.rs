@@ -3,7 +3,7 @@
 
 use chrono::{DateTime, Utc};
 use serde_json::Value;
-use tokio_postgres::{Client, Row};
+use tokio_postgres::Row;
 use uuid::Uuid;
 
 use super::account::{Membership, membership_json};
@@ -14,7 +14,8 @@ use crate::error::{Error, OnConstraint, Result};
 use crate::models::app::Partner;
 use crate::models::user_session::session_alive;
 use crate::session::{Key, Token};
-use crate::store::postgres::Statement;
+use crate::store::client::Client;
+use crate::store::statement::Statement;
 use crate::values::caller::Caller;
 
 /// How long a token is good, in seconds.

@@ -3,31 +3,32 @@
 use http::StatusCode;
 use serde::Serialize;
 use serde_json::Value;
-use tokio_postgres::Client;
 use uuid::Uuid;
 
 use crate::error::{Error, Result};
-use crate::store::postgres::Statement;
+use crate::store::client::Client;
+use crate::store::statement::Statement;
 
 /// What a client named its request, and a digest of what it asked for
 /// (draft-ietf-httpapi-idempotency-key-header).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IdempotencyKey {
-    pub(crate) key: String,
+    /// The key as the client sent it.
+    pub key: String,
     /// SHA-256 of method, path and body, in hex.
-    pub(crate) request_hash: String,
+    pub request_hash: String,
 }
 
 /// An answer that can be kept, and given again.
 #[derive(Clone, Debug)]
-pub struct Answered {
+pub struct StoredResponse {
     /// 200 or 201.
     pub status: StatusCode,
     /// The JSON of it.
     pub body: Value,
 }
 
-impl Answered {
+impl StoredResponse {
     /// 200 and `body`.
     ///
     /// # Errors
@@ -41,7 +42,7 @@ impl Answered {
     ///
     /// # Errors
     ///
-    /// As [`Answered::ok`].
+    /// As [`StoredResponse::ok`].
     pub fn created(body: &impl Serialize) -> Result<Self> {
         Self::new(StatusCode::CREATED, body)
     }
@@ -81,7 +82,11 @@ static KEEP: Statement = Statement::new(
 ///
 /// 409 `idempotency_key_reused` when the key came with another request before;
 /// [`Error::Repeated`]; [`Error::Unavailable`].
-pub async fn take(client: &Client, owner: Uuid, key: &IdempotencyKey) -> Result<Option<Answered>> {
+pub async fn take(
+    client: &Client,
+    owner: Uuid,
+    key: &IdempotencyKey,
+) -> Result<Option<StoredResponse>> {
     let row = TAKE
         .one(client, &[&owner.to_string(), &key.key, &key.request_hash])
         .await?;
@@ -100,7 +105,7 @@ pub async fn take(client: &Client, owner: Uuid, key: &IdempotencyKey) -> Result<
         .transpose()
 }
 
-fn replay(status: i32, body: Value) -> Result<Answered> {
+fn replay(status: i32, body: Value) -> Result<StoredResponse> {
     let unreadable = |error: serde_json::Error| Error::Internal(Box::new(error));
     let status = u16::try_from(status)
         .ok()
@@ -111,7 +116,7 @@ fn replay(status: i32, body: Value) -> Result<Answered> {
             serde_json::from_value(body).map_err(unreadable)?,
         ));
     }
-    Ok(Answered { status, body })
+    Ok(StoredResponse { status, body })
 }
 
 /// Keeps the answer to the request that took the key.
@@ -123,7 +128,7 @@ pub async fn keep(
     client: &Client,
     owner: Uuid,
     key: &IdempotencyKey,
-    answer: &Result<Answered>,
+    answer: &Result<StoredResponse>,
 ) -> Result<()> {
     let (status, body) = match answer {
         Ok(answered) => (i32::from(answered.status.as_u16()), answered.body.clone()),

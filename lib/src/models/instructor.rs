@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use tokio_postgres::{Client, Row};
+use tokio_postgres::Row;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
@@ -14,8 +14,9 @@ use super::class_type::Retired;
 use super::from_json;
 use crate::crypto::random;
 use crate::error::{Error, OnConstraint, Result};
+use crate::store::client::Client;
 use crate::store::page::Page;
-use crate::store::postgres::Statement;
+use crate::store::statement::Statement;
 use crate::values::money::Money;
 
 /// Addresses by the name of the network that they are on.

@@ -3,14 +3,15 @@
 use chrono::{DateTime, Utc};
 use rust_decimal::Decimal;
 use serde::Deserialize;
-use tokio_postgres::{Client, Row};
+use tokio_postgres::Row;
 use uuid::Uuid;
 
 use crate::crypto::random;
 use crate::error::Result;
 use crate::models::mail_notice::Notice;
 use crate::runtime::config::StudioConfig;
-use crate::store::postgres::Statement;
+use crate::store::client::Client;
+use crate::store::statement::Statement;
 use crate::values::money::Money;
 
 /// The number of attempts before a mail is abandoned.

@@ -2,12 +2,13 @@
 
 use chrono::{DateTime, Utc};
 use serde_json::Value;
-use tokio_postgres::{Client, Row};
+use tokio_postgres::Row;
 use uuid::Uuid;
 
 use crate::error::Result;
+use crate::store::client::Client;
 use crate::store::page::Page;
-use crate::store::postgres::Statement;
+use crate::store::statement::Statement;
 
 /// A stored event.
 #[derive(Clone, Debug)]

@@ -1,6 +1,5 @@
 //! Sign-ins through a provider that a browser has begun.
 
-use tokio_postgres::Client;
 use uuid::Uuid;
 
 use crate::crypto::encryption::Keyring;
@@ -8,7 +7,8 @@ use crate::crypto::random;
 use crate::error::Result;
 use crate::models::user_session::session_alive;
 use crate::session::{Key, Token};
-use crate::store::postgres::Statement;
+use crate::store::client::Client;
+use crate::store::statement::Statement;
 
 /// How long somebody may take at the provider, in seconds.
 pub const LIFE_SECONDS: u32 = 600;

@@ -5,14 +5,15 @@ pub mod change;
 use chrono::{DateTime, NaiveDate, NaiveDateTime, Utc};
 use rust_decimal::Decimal;
 use serde::Serialize;
-use tokio_postgres::{Client, Row};
+use tokio_postgres::Row;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::class_type::Level;
 use crate::error::Result;
+use crate::store::client::Client;
 use crate::store::page::Page;
-use crate::store::postgres::Statement;
+use crate::store::statement::Statement;
 use crate::values::money::Money;
 
 /// A class on one day, with what its type and its instructor add to it.

@@ -1,13 +1,13 @@
 //! What stands behind the links in mails.
 
 use serde_json::Value;
-use tokio_postgres::Client;
 use uuid::Uuid;
 
 use crate::crypto::random;
 use crate::error::Result;
 use crate::session::Token;
-use crate::store::postgres::Statement;
+use crate::store::client::Client;
+use crate::store::statement::Statement;
 use crate::values::caller::Caller;
 
 /// What a link is for.

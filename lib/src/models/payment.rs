@@ -12,7 +12,7 @@ mod settle;
 use chrono::{DateTime, Utc};
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
-use tokio_postgres::{Client, Row};
+use tokio_postgres::Row;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
@@ -22,7 +22,8 @@ pub use self::due::{claim_refund, claim_unclosed, claim_unpaid, note_refund};
 pub use self::settle::{Outcome, Received, ended, paid, refund_failed, refunded};
 use crate::error::{Error, Result};
 use crate::models::booking::{self, Booking};
-use crate::store::postgres::Statement;
+use crate::store::client::Client;
+use crate::store::statement::Statement;
 use crate::values::money::Money;
 
 /// How it is paid.

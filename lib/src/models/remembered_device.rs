@@ -1,11 +1,11 @@
 //! Browsers that an account knows again. They are noted where a session is made,
 //! in [`crate::session`].
 
-use tokio_postgres::Client;
 use uuid::Uuid;
 
 use crate::error::Result;
-use crate::store::postgres::Statement;
+use crate::store::client::Client;
+use crate::store::statement::Statement;
 
 /// A browser that an account knows.
 #[derive(Clone, Debug, PartialEq, Eq)]

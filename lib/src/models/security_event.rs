@@ -4,16 +4,17 @@ use std::net::IpAddr;
 
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
-use tokio_postgres::{Client, Row};
+use tokio_postgres::Row;
 use uuid::Uuid;
 
 use crate::App;
 use crate::crypto::random;
-use crate::error::Result;
+use crate::error::{Result, chain};
 use crate::runtime::background;
 use crate::runtime::background::BoxFuture;
+use crate::store::client::Client;
 use crate::store::page::Page;
-use crate::store::postgres::{Statement, chain};
+use crate::store::statement::Statement;
 use crate::values::caller::Caller;
 
 macro_rules! kinds {

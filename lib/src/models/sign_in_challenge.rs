@@ -1,12 +1,11 @@
 //! Sign-ins whose first factor has been proved, and whose second is due.
 
-use tokio_postgres::Client;
-
 use crate::crypto::random;
 use crate::error::Result;
 use crate::models::user::Proof;
 use crate::session::Token;
-use crate::store::postgres::Statement;
+use crate::store::client::Client;
+use crate::store::statement::Statement;
 
 /// How long a code may take to come, in seconds.
 const LIFE_SECONDS: f64 = 300.0;

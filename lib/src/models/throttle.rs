@@ -2,12 +2,12 @@
 
 use std::net::IpAddr;
 
-use tokio_postgres::Client;
 use uuid::Uuid;
 
 use crate::crypto::secret::sha256_hex;
 use crate::error::Result;
-use crate::store::postgres::Statement;
+use crate::store::client::Client;
+use crate::store::statement::Statement;
 
 /// So many tries in a window; who uses them up waits, longer each time.
 #[derive(Clone, Copy, Debug)]

@@ -1,12 +1,12 @@
 //! Who members are at the providers that they sign in by.
 
 use chrono::{DateTime, Utc};
-use tokio_postgres::Client;
 use uuid::Uuid;
 
 use crate::crypto::random;
 use crate::error::Result;
-use crate::store::postgres::Statement;
+use crate::store::client::Client;
+use crate::store::statement::Statement;
 
 /// An account at a provider that is linked to a member's.
 #[derive(Clone, Debug)]

@@ -1,9 +1,8 @@
 //! What a provider has told us, so that each thing is heard once.
 
-use tokio_postgres::Client;
-
 use crate::error::Result;
-use crate::store::postgres::Statement;
+use crate::store::client::Client;
+use crate::store::statement::Statement;
 
 // Whoever is told the same at the same time waits here until the other's
 // transaction has ended.

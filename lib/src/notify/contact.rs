@@ -6,7 +6,7 @@ use serde_json::json;
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
-use crate::admin::staff_action::Act;
+use crate::admin::staff_action::StaffAction;
 use crate::crypto::random;
 use crate::error::{Error, Result};
 use crate::http::{List, Member, query};
@@ -207,15 +207,14 @@ pub fn update<'a>(
     change: &'a UpdateContactSubmission,
 ) -> BoxFuture<'a, Result<ContactSubmission>> {
     Box::pin(async move {
-        let act = Act::new(staff, client)?;
+        let act = StaffAction::by_staff(staff, client)?;
         let UpdateContactSubmission { id, processed } = *change;
-        let noted = act.transaction(app.db(), async |postgres| {
-            let noted = contact::mark(postgres, id, processed, act.by()).await?;
+        let noted = app.transaction().authorize(&act).run(async |tx| {
+            let noted = contact::mark(tx, id, processed, act.actor_id()).await?;
             let (submission, changed) = noted.ok_or(Error::NotFound)?;
             if changed {
                 let detail = json!({ "submissionId": id, "processed": processed });
-                act.note(postgres, Kind::ContactProcessed, None, detail)
-                    .await?;
+                act.record(tx, Kind::ContactProcessed, None, detail).await?;
             }
             Ok(submission)
         });

@@ -19,13 +19,12 @@ use serde_json::Value;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, chain};
 use crate::http::{List, Member};
 use crate::models::member_event::{self, MemberEvent};
 use crate::notify::event_streams::{MAX_STREAMS, StreamSlot};
 use crate::session::Key;
 use crate::store::page::Page;
-use crate::store::postgres::chain;
 use crate::{App, BoxFuture};
 
 /// The interval between polls.

@@ -6,7 +6,7 @@ use serde_json::json;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::admin::staff_action::Act;
+use crate::admin::staff_action::StaffAction;
 use crate::error::Result;
 use crate::http::{List, Member};
 use crate::models::app::{self, Changes, NewApp, PartnerApp, Shown};
@@ -219,13 +219,13 @@ pub fn enter<'a>(
     entry: Entry,
 ) -> BoxFuture<'a, Result<AppWithSecret>> {
     Box::pin(async move {
-        let act = Act::of_admin(admin, caller)?;
+        let act = StaffAction::by_admin(admin, caller)?;
         let new = NewApp::read(&entry.name, entry.allowed_origins, entry.single_use)?;
         let secret = Token::generate();
-        let entered = act.transaction(app.db(), async |client| {
-            let entered = app::insert(client, &new, &secret).await?;
+        let entered = app.transaction().authorize(&act).run(async |tx| {
+            let entered = app::insert(tx, &new, &secret).await?;
             let detail = json!({ "app": entered.name, "action": "create" });
-            act.note(client, Kind::PartnerAppChanged, None, detail)
+            act.record(tx, Kind::PartnerAppChanged, None, detail)
                 .await?;
             Ok(entered)
         });
@@ -246,12 +246,12 @@ pub fn change<'a>(
     change: Change,
 ) -> BoxFuture<'a, Result<AppWithSecret>> {
     Box::pin(async move {
-        let act = Act::of_admin(admin, caller)?;
+        let act = StaffAction::by_admin(admin, caller)?;
         let (id, changes) = (change.id, change.read()?);
-        let changed = act.transaction(app.db(), async |client| {
-            let changed = app::update(client, id, &changes).await?;
+        let changed = app.transaction().authorize(&act).run(async |tx| {
+            let changed = app::update(tx, id, &changes).await?;
             if changes.single_use.is_some() || changes.is_active == Some(false) {
-                cross_app_session::revoke_all_for(client, &changed.name).await?;
+                cross_app_session::revoke_all_for(tx, &changed.name).await?;
             }
             let detail = json!({
                 "app": changed.name,
@@ -259,7 +259,7 @@ pub fn change<'a>(
                 "newSecret": changes.secret.is_some(),
                 "oldSecretEnded": changes.end_rotation,
             });
-            act.note(client, Kind::PartnerAppChanged, None, detail)
+            act.record(tx, Kind::PartnerAppChanged, None, detail)
                 .await?;
             Ok(changed)
         });

@@ -8,11 +8,12 @@ use serde_json::json;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::admin::staff_action::Act;
+use crate::admin::staff_action::StaffAction;
 use crate::error::Result;
 use crate::http::{List, Member};
 use crate::models::account::{self, MOST_MEMBERS, Role, Shown};
 use crate::models::security_event::Kind;
+use crate::session::Tx;
 use crate::store::page::Page;
 use crate::values::caller::Caller;
 use crate::values::form;
@@ -114,18 +115,18 @@ pub fn make<'a>(
     entry: Entry,
 ) -> BoxFuture<'a, Result<Shown>> {
     Box::pin(async move {
-        let act = Act::of_admin(admin, caller)?;
+        let act = StaffAction::by_admin(admin, caller)?;
         let mut check = Form::default();
         let name = check.check("name", name(&entry.name)).unwrap_or_default();
         let slug = check.check("slug", slug(&entry.slug)).unwrap_or_default();
         let seats = check.check("members", seats(&entry.members));
         check.finish()?;
         let seats = seats.unwrap_or_default();
-        let made = act.transaction(app.db(), async |client| {
-            let id = account::insert(client, &name, &slug).await?;
-            account::set_members(client, id, &seats).await?;
-            note(&act, client, id, "create").await?;
-            account::find(client, id).await
+        let made = app.transaction().authorize(&act).run(async |tx| {
+            let id = account::insert(tx, &name, &slug).await?;
+            account::set_members(tx, id, &seats).await?;
+            record(&act, tx, id, "create").await?;
+            account::find(tx, id).await
         });
         made.await
     })
@@ -145,7 +146,7 @@ pub fn change<'a>(
     change: Change,
 ) -> BoxFuture<'a, Result<Shown>> {
     Box::pin(async move {
-        let act = Act::of_admin(admin, caller)?;
+        let act = StaffAction::by_admin(admin, caller)?;
         let mut check = Form::default();
         let name = change.name.as_deref().map(name).transpose();
         let name = check.check("name", name).flatten();
@@ -154,18 +155,18 @@ pub fn change<'a>(
         let seats = check.check("members", seats(&change.members));
         check.finish()?;
         let (id, seats) = (change.id, seats.unwrap_or_default());
-        let changed = act.transaction(app.db(), async |client| {
-            account::update(client, id, name.as_deref(), slug.as_deref()).await?;
-            account::set_members(client, id, &seats).await?;
-            note(&act, client, id, "change").await?;
-            account::find(client, id).await
+        let changed = app.transaction().authorize(&act).run(async |tx| {
+            account::update(tx, id, name.as_deref(), slug.as_deref()).await?;
+            account::set_members(tx, id, &seats).await?;
+            record(&act, tx, id, "change").await?;
+            account::find(tx, id).await
         });
         changed.await
     })
 }
 
-async fn note(act: &Act, client: &tokio_postgres::Client, id: Uuid, action: &str) -> Result<()> {
+async fn record(act: &StaffAction, tx: &Tx, id: Uuid, action: &str) -> Result<()> {
     let detail = json!({ "account": id, "action": action });
-    act.note(client, Kind::PartnerAccountChanged, None, detail)
+    act.record(tx, Kind::PartnerAccountChanged, None, detail)
         .await
 }

@@ -97,7 +97,7 @@ pub fn issue<'a>(
             origin: origin.as_deref(),
             caller,
         };
-        let issued = cross_app_session::issue(&*app.db().client().await?, &new).await?;
+        let issued = cross_app_session::issue(&app.db().client().await?, &new).await?;
         Ok(issued.into())
     })
 }

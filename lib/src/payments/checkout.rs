@@ -7,16 +7,16 @@
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
-use tokio_postgres::Client;
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
 use crate::error::{Error, Result};
-use crate::http::{Answered, IdempotencyKey, Member, query};
+use crate::http::{IdempotencyKey, Member, StoredResponse, query};
 use crate::models::idempotency_key;
 use crate::models::payment::{self, Begun, Checkout, Method, Payment, Shown};
 use crate::payments::reconcile::{self, settle_soon};
 use crate::payments::stripe::{Failure, NewSession};
+use crate::store::client::Client;
 use crate::values::form::Form;
 use crate::values::minor_units::minor_units;
 use crate::{App, BoxFuture};
@@ -93,7 +93,7 @@ pub fn start<'a>(
     member: &'a Member,
     key: Option<IdempotencyKey>,
     order: &Order,
-) -> BoxFuture<'a, Result<Answered>> {
+) -> BoxFuture<'a, Result<StoredResponse>> {
     let Order { booking_id, method } = *order;
     Box::pin(async move {
         member.key()?;
@@ -109,7 +109,7 @@ pub fn start<'a>(
             begun = start.begin(booking_id, method).await?;
         }
         let answered = match begun {
-            Step::Answered(answered) => Ok(answered),
+            Step::Done(answered) => Ok(answered),
             Step::Card(checkout) => start.check_out(*checkout).await,
             Step::Overdue(_) => Err(PAYMENT_UNDER_WAY),
         };
@@ -127,7 +127,7 @@ struct Start<'a> {
 }
 
 enum Step {
-    Answered(Answered),
+    Done(StoredResponse),
     Card(Box<Checkout>),
     Overdue(Box<Payment>),
 }
@@ -138,23 +138,23 @@ impl Start<'_> {
     async fn begin(&self, booking_id: Uuid, method: Method) -> Result<Step> {
         let takes_cards = self.app.stripe().is_some();
         let now = self.app.clock().now();
-        let first = self.app.db().transaction(async |client| {
-            if let Some(answered) = self.take(client).await? {
-                return Ok(Ok(Step::Answered(answered)));
+        let first = self.app.transaction().run(async |tx| {
+            if let Some(stored) = self.take(tx).await? {
+                return Ok(Ok(Step::Done(stored)));
             }
-            let begun = payment::begin(client, booking_id, self.owner, method, takes_cards, now);
+            let begun = payment::begin(tx, booking_id, self.owner, method, takes_cards, now);
             match begun.await {
                 Ok(Begun::Desk(payment)) => {
-                    let answered = Answered::created(&payment.shown(now));
-                    self.keep(client, &answered).await?;
-                    Ok(answered.map(Step::Answered))
+                    let response = StoredResponse::created(&payment.shown(now));
+                    self.keep(tx, &response).await?;
+                    Ok(response.map(Step::Done))
                 }
                 Ok(Begun::Card(checkout)) => Ok(Ok(Step::Card(Box::new(checkout)))),
                 Ok(Begun::Overdue(payment)) => Ok(Ok(Step::Overdue(Box::new(payment)))),
                 Err(refused) if refused.refusal().is_some() => {
                     let refused = Err(refused);
-                    self.keep(client, &refused).await?;
-                    Ok(refused.map(Step::Answered))
+                    self.keep(tx, &refused).await?;
+                    Ok(refused.map(Step::Done))
                 }
                 Err(error) => Err(error),
             }
@@ -162,14 +162,14 @@ impl Start<'_> {
         first.await?
     }
 
-    async fn take(&self, client: &Client) -> Result<Option<Answered>> {
+    async fn take(&self, client: &Client) -> Result<Option<StoredResponse>> {
         match &self.key {
             Some(key) => idempotency_key::take(client, self.owner, key).await,
             None => Ok(None),
         }
     }
 
-    async fn keep(&self, client: &Client, answer: &Result<Answered>) -> Result<()> {
+    async fn keep(&self, client: &Client, answer: &Result<StoredResponse>) -> Result<()> {
         match &self.key {
             Some(key) => idempotency_key::keep(client, self.owner, key, answer).await,
             None => Ok(()),
@@ -177,29 +177,29 @@ impl Start<'_> {
     }
 
     /// The second step, where it was not done before, and the third.
-    async fn check_out(&self, checkout: Checkout) -> Result<Answered> {
+    async fn check_out(&self, checkout: Checkout) -> Result<StoredResponse> {
         let id = checkout.payment.id;
         let made = match checkout.payment.provider_reference.clone() {
             Some(reference) => Some((reference, checkout.payment.checkout_url)),
             None => self.session(checkout).await?,
         };
         let now = self.app.clock().now();
-        let last = self.app.db().transaction(async |client| {
-            // First the key, as in the first step: another request under it may
-            // be there, or have been here already.
-            if let Some(answered) = self.take(client).await? {
-                return Ok(Ok(answered));
+        let last = self.app.transaction().run(async |tx| {
+            // First the key, as in the first step: another request under it may run
+            // at this moment, or may have finished.
+            if let Some(stored) = self.take(tx).await? {
+                return Ok(Ok(stored));
             }
-            let Some((reference, url)) = made else {
-                payment::abandon(client, id).await?;
+            let Some((reference, url)) = &made else {
+                payment::abandon(tx, id).await?;
                 let refused = Err(CARD_NOT_POSSIBLE);
-                self.keep(client, &refused).await?;
+                self.keep(tx, &refused).await?;
                 return Ok(refused);
             };
-            let payment = payment::store(client, id, &reference, url).await?;
-            let answer = answer(payment, now);
-            self.keep(client, &answer).await?;
-            Ok(answer)
+            let payment = payment::store(tx, id, reference, url.clone()).await?;
+            let response = answer(payment, now);
+            self.keep(tx, &response).await?;
+            Ok(response)
         });
         last.await?
     }
@@ -258,14 +258,14 @@ impl Start<'_> {
     }
 }
 
-fn answer(payment: Payment, now: DateTime<Utc>) -> Result<Answered> {
+fn answer(payment: Payment, now: DateTime<Utc>) -> Result<StoredResponse> {
     if matches!(
         payment.status,
         payment::Status::Cancelled | payment::Status::Failed
     ) {
         return Err(PAYMENT_REPLACED);
     }
-    Answered::created(&payment.shown(now))
+    StoredResponse::created(&payment.shown(now))
 }
 
 const CARD_NOT_POSSIBLE: Error = Error::Conflict {

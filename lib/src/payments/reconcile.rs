@@ -2,17 +2,15 @@
 
 use std::time::{Duration, Instant};
 
-use tokio_postgres::Client;
-
 use crate::App;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, chain};
 use crate::models::payment::{self, Outcome, Payment, Received};
 use crate::notify::mail;
-use crate::payments::settlement::{house, note_mismatch, of_session};
+use crate::payments::settlement::{house, invalidate_schedule, note_mismatch, of_session};
 use crate::payments::stripe::{Failure, Session, Stripe};
 use crate::runtime::background;
 use crate::runtime::background::BoxFuture;
-use crate::store::postgres::chain;
+use crate::store::client::Client;
 
 /// How long it may go on after an answer.
 const SOON: Duration = Duration::from_secs(20);
@@ -101,7 +99,7 @@ async fn each(
         return Ok(done);
     };
     while Instant::now() < until {
-        let claimed = claim(&*app.db().client().await?).await?;
+        let claimed = claim(&app.db().client().await?).await?;
         let Some(payment) = claimed else {
             return Ok(done);
         };
@@ -193,15 +191,16 @@ async fn settle(app: &App, payment: &Payment, session: Option<&Session>) -> Resu
         payment_id: Some(payment.id),
         ..session.map(of_session).unwrap_or_default()
     };
-    let settled = app.db().transaction(async |client| {
+    let settled = app.transaction().run(async |tx| {
         let outcome = match session {
-            Some(session) if session.is_paid() => payment::paid(client, &received, now).await?,
-            _ => payment::ended(client, &received, false, now, studio).await?,
+            Some(session) if session.is_paid() => payment::paid(tx, &received, now).await?,
+            _ => payment::ended(tx, &received, false, now, studio).await?,
         };
-        note_mismatch(client, &outcome, &house()).await?;
+        note_mismatch(tx, &outcome, &house()).await?;
+        invalidate_schedule(app, tx, &outcome);
         Ok(outcome)
     });
-    follow(app, &settled.await?).await;
+    after_commit(app, &settled.await?);
     Ok(())
 }
 
@@ -238,7 +237,7 @@ async fn pay_back(app: &App, stripe: &Stripe, payment: &Payment) -> Result<Asked
         tracing::error!(payment = %payment.id, "a refund failed");
     }
     // On its way: Stripe tells when it is there, and is asked the next time.
-    payment::note_refund(&*app.db().client().await?, payment.id, &refund.id).await?;
+    payment::note_refund(&app.db().client().await?, payment.id, &refund.id).await?;
     Ok(Asked::Left)
 }
 
@@ -267,21 +266,19 @@ async fn back(
         currency: Some(&payment.currency),
         ..Received::default()
     };
-    let settled = app
-        .db()
-        .transaction(async |client| payment::refunded(client, &received, now).await);
-    let outcome: Outcome = settled.await?;
-    follow(app, &outcome).await;
+    let refunded = app.transaction().run(async |tx| {
+        let outcome = payment::refunded(tx, &received, now).await?;
+        invalidate_schedule(app, tx, &outcome);
+        Ok(outcome)
+    });
+    after_commit(app, &refunded.await?);
     Ok(Asked::Settled)
 }
 
-/// What follows from an outcome, after its transaction.
-pub(super) async fn follow(app: &App, outcome: &Outcome) {
+/// Sends the mail or the refund that an outcome made due, after the response.
+pub(super) fn after_commit(app: &App, outcome: &Outcome) {
     match outcome {
-        Outcome::Released => {
-            app.schedule().end().await;
-            mail::send_due_soon(app);
-        }
+        Outcome::Released => mail::send_due_soon(app),
         Outcome::RefundDue => settle_soon(app),
         _ => {}
     }

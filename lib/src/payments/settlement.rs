@@ -3,12 +3,14 @@
 use std::net::Ipv4Addr;
 
 use serde_json::json;
-use tokio_postgres::Client;
 
+use crate::App;
 use crate::error::Result;
 use crate::models::payment::{Outcome, Received};
 use crate::models::security_event::{self, Kind};
 use crate::payments::stripe::Session;
+use crate::session::Tx;
+use crate::store::client::Client;
 use crate::values::caller::Caller;
 
 pub(super) fn of_session(session: &Session) -> Received<'_> {
@@ -19,6 +21,13 @@ pub(super) fn of_session(session: &Session) -> Received<'_> {
         provider_refund: None,
         amount: session.amount_total,
         currency: session.currency.as_deref(),
+    }
+}
+
+/// Invalidates the schedule if the outcome released a spot.
+pub(super) fn invalidate_schedule(app: &App, tx: &Tx, outcome: &Outcome) {
+    if matches!(outcome, Outcome::Released) {
+        tx.invalidate([app.schedule()]);
     }
 }
 

@@ -20,12 +20,11 @@ use uuid::Uuid;
 
 pub use self::webhook::{Charge, Event, Told};
 use crate::crypto::random;
-use crate::error::Error;
+use crate::error::{Error, chain};
 use crate::runtime::background::BoxFuture;
 use crate::runtime::config::StripeConfig;
 use crate::runtime::http_client;
 use crate::runtime::http_client::HttpClient;
-use crate::store::postgres::chain;
 
 /// The shapes below are of this version, whatever the account's own is.
 const VERSION: &str = "2025-03-31.basil";

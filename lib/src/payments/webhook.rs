@@ -2,14 +2,14 @@
 
 use chrono::{DateTime, Utc};
 use http::HeaderMap;
-use tokio_postgres::Client;
 
 use crate::error::{Error, Result};
 use crate::models::payment::{self, Outcome, Received};
 use crate::models::webhook_event;
-use crate::payments::reconcile::follow;
-use crate::payments::settlement::{note_mismatch, of_session};
+use crate::payments::reconcile::after_commit;
+use crate::payments::settlement::{invalidate_schedule, note_mismatch, of_session};
 use crate::payments::stripe::{Charge, Event, Refund, Told};
+use crate::store::client::Client;
 use crate::values::caller::Caller;
 use crate::{App, BoxFuture};
 
@@ -37,17 +37,18 @@ pub fn hear<'a>(
             return Ok(());
         }
         let outcome = app
-            .db()
-            .transaction(async |client| {
-                if !webhook_event::hear(client, &event.id, &event.kind).await? {
+            .transaction()
+            .run(async |tx| {
+                if !webhook_event::hear(tx, &event.id, &event.kind).await? {
                     return Ok(Outcome::Unchanged);
                 }
-                let outcome = settle(app, client, &event, now).await?;
-                note_mismatch(client, &outcome, caller).await?;
+                let outcome = settle(app, tx, &event, now).await?;
+                note_mismatch(tx, &outcome, caller).await?;
+                invalidate_schedule(app, tx, &outcome);
                 Ok(outcome)
             })
             .await?;
-        follow(app, &outcome).await;
+        after_commit(app, &outcome);
         Ok(())
     })
 }

@@ -1,9 +1,9 @@
 //! The access token: a JWT (RFC 7519), signed by HMAC-SHA256 (RFC 7518 § 3.2).
 //!
-//! By hand, because it never leaves the house: who verifies it has made it. Its
-//! header is one of a few texts that are known beforehand and compared whole,
-//! so that no other algorithm can be talked into. The crate for all JWTs adds
-//! 0.3 MB to each executable, and reads headers that we never write.
+//! It is implemented here because only Sabor issues and verifies it. Its header is
+//! one of a few known texts, and is compared as a whole: no other algorithm can be
+//! smuggled in. A JWT crate would add 0.3 MB to each executable, and would parse
+//! headers that are never issued.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
@@ -13,17 +13,17 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use uuid::Uuid;
 
-use super::Key;
 use crate::crypto::secret::{Secret, derive_keys, sha256_hex};
+use crate::crypto::token::Key;
 
-/// How long one is good.
+/// How long an access token is valid.
 pub const ACCESS_LIFE: TimeDelta = TimeDelta::minutes(15);
 
-/// How far the clocks of two instances may be apart.
+/// How far the clocks of two instances may differ.
 const LEEWAY: TimeDelta = TimeDelta::seconds(5);
 
-/// Issues and verifies access tokens, under keys of `SESSION_SECRET`: the first
-/// signs, all verify.
+/// Issues and verifies access tokens. Their keys are derived from
+/// `SESSION_SECRET`: the first one signs, all of them verify.
 #[derive(Clone)]
 pub struct AccessTokens {
     keys: Vec<AccessKey>,
@@ -32,7 +32,7 @@ pub struct AccessTokens {
 
 #[derive(Clone)]
 struct AccessKey {
-    /// The encoded header of whatever this key has signed.
+    /// The encoded header of the tokens that this key signs.
     header: String,
     key: hmac::Key,
 }
@@ -42,14 +42,14 @@ struct Claims {
     iss: String,
     aud: String,
     sub: Uuid,
-    /// The session.
+    /// The session id.
     sid: Uuid,
     iat: i64,
     exp: i64,
 }
 
 impl AccessTokens {
-    /// Tokens of the site at `issuer`, for its own API.
+    /// Makes the tokens of the site at `issuer`, for its own API.
     pub fn new(secrets: &[Secret], issuer: &str) -> Self {
         let keys = derive_keys(secrets, "access token").into_iter();
         Self {
@@ -58,7 +58,7 @@ impl AccessTokens {
         }
     }
 
-    /// A token for a session of this member.
+    /// Issues a token for a session of this member.
     pub fn issue(&self, session_id: Uuid, user_id: Uuid, now: DateTime<Utc>) -> String {
         let claims = json!(Claims {
             iss: self.issuer.clone(),
@@ -74,8 +74,8 @@ impl AccessTokens {
         format!("{signed}.{signature}")
     }
 
-    /// The key of the session that a token names; `None` when it is forged,
-    /// damaged, or has run out: told before any store is asked.
+    /// Returns the key of the session that a token names. `None` when the token is
+    /// forged, damaged or expired, which takes no I/O.
     pub fn verify(&self, token: &str, now: DateTime<Utc>) -> Option<Key> {
         let (signed, signature) = token.rsplit_once('.')?;
         let (header, claims) = signed.split_once('.')?;
@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_names_its_session_for_a_quarter_of_an_hour() {
+    fn a_token_is_valid_for_fifteen_minutes() {
         let (tokens, session) = (tokens(&["new", "old"]), Uuid::now_v7());
         let token = tokens.issue(session, Uuid::now_v7(), at(0));
         let named = Some(Key::of_session(session));
@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rotated_secret_still_verifies_and_another_house_does_not() {
+    fn a_rotated_secret_still_verifies_and_another_issuer_does_not() {
         let token = tokens(&["old"]).issue(Uuid::now_v7(), Uuid::now_v7(), at(0));
         assert!(tokens(&["new", "old"]).verify(&token, at(1)).is_some());
         assert!(tokens(&["new"]).verify(&token, at(1)).is_none());
@@ -136,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn whatever_is_altered_is_refused() {
+    fn an_altered_token_is_refused() {
         let tokens = tokens(&["secret"]);
         let token = tokens.issue(Uuid::now_v7(), Uuid::now_v7(), at(0));
         for place in 0..token.len() {
@@ -178,7 +178,7 @@ mod properties {
             .prop_map(|seconds| DateTime::from_timestamp(seconds, 0).unwrap())
     }
 
-    /// Signed as one of ours is, whatever it says.
+    /// Signs arbitrary claims with the key of `tokens`.
     fn signed(tokens: &AccessTokens, header: &str, claims: &[u8]) -> String {
         let signed = format!("{header}.{}", BASE64.encode(claims));
         let tag = hmac::sign(&tokens.keys[0].key, signed.as_bytes());
@@ -187,7 +187,7 @@ mod properties {
 
     proptest! {
         #[test]
-        fn any_session_comes_back_from_its_token_as_long_as_it_lasts(
+        fn a_token_returns_its_session_until_it_expires(
             session in uuid(), user in uuid(), now in moment(), age in -1_000..2_000_i64, issuer in text(),
         ) {
             let tokens = tokens("secret", &issuer);
@@ -197,12 +197,12 @@ mod properties {
         }
 
         #[test]
-        fn no_text_is_a_token_and_none_that_was_altered_is(
-            told in text(), session in uuid(), now in moment(), place in any::<Index>(),
+        fn arbitrary_and_altered_texts_are_no_tokens(
+            text in text(), session in uuid(), now in moment(), place in any::<Index>(),
             by in prop_oneof![character(), prop::char::range('+', 'z')],
         ) {
             let tokens = tokens("secret", "https://sabor.example");
-            assert_eq!(tokens.verify(&told, now), None);
+            assert_eq!(tokens.verify(&text, now), None);
             let token = tokens.issue(session, session, now);
             let (before, after) = token.split_at(place.index(token.len()));
             let none = BASE64.encode(r#"{"alg":"none","typ":"JWT"}"#);
@@ -212,8 +212,8 @@ mod properties {
                 Some(before.to_owned()),
                 Some(format!("{before}{by}{after}")),
                 Some(format!("{none}.{rest}")),
-                Some(format!("{told}.{rest}")),
-                Some(format!("{}.{told}", token.rsplit_once('.').unwrap().0)),
+                Some(format!("{text}.{rest}")),
+                Some(format!("{}.{text}", token.rsplit_once('.').unwrap().0)),
             ];
             for forged in forged.into_iter().flatten().filter(|forged| *forged != token) {
                 assert_eq!(tokens.verify(&forged, now), None, "{}", forged);
@@ -221,7 +221,7 @@ mod properties {
         }
 
         #[test]
-        fn another_house_or_secret_does_not_take_it(
+        fn another_issuer_or_secret_does_not_accept_a_token(
             secret in text(), other in text(), issuer in text(), session in uuid(), now in moment(),
         ) {
             prop_assume!(secret != other);
@@ -231,7 +231,7 @@ mod properties {
         }
 
         #[test]
-        fn what_is_signed_with_our_key_and_says_something_else_is_no_session(
+        fn a_signed_token_with_wrong_claims_is_refused(
             claims in bytes(), value in json(), now in moment(),
             field in prop::sample::select(vec!["iss", "aud", "sub", "sid", "iat", "exp"]),
         ) {
@@ -242,14 +242,14 @@ mod properties {
             let good = BASE64.decode(token.split('.').nth(1).unwrap()).unwrap();
             let mut claims: Value = serde_json::from_slice(&good).unwrap();
             claims[field] = value.clone();
-            let told = tokens.verify(&signed(&tokens, &header, claims.to_string().as_bytes()), now);
-            // A time is a number; of which only the end is of any concern.
+            let key = tokens.verify(&signed(&tokens, &header, claims.to_string().as_bytes()), now);
+            // Times are numbers; only the expiry matters.
             let stays = match field {
                 "iat" => value.is_i64(),
                 "exp" => value.as_i64().is_some_and(|end| end > now.timestamp() - 5),
                 _ => false,
             };
-            assert_eq!(told.is_some(), stays, "{}", claims);
+            assert_eq!(key.is_some(), stays, "{}", claims);
         }
     }
 }

@@ -1,9 +1,8 @@
-//! How somebody who has proved who they are gets a session.
+//! Creating the session of a member who has proved who they are.
 
 use std::time::Duration;
 
 use serde_json::Value;
-use tokio_postgres::Client;
 use uuid::Uuid;
 
 use super::store::Life;
@@ -12,17 +11,19 @@ use crate::crypto::random;
 use crate::error::Result;
 use crate::models::security_event::Kind;
 use crate::models::user::Proof;
-use crate::store::postgres::Statement;
+use crate::store::client::Client;
+use crate::store::statement::Statement;
 use crate::values::caller::Caller;
 
-// The member's row is locked against whoever raises the epoch. Without that, a
-// session made after they deleted, and read before they commit, would leave a
-// record in Redis under a mark that nobody replaces. All the rest hangs on that
+// The member's row is locked, so that nobody raises the epoch meanwhile. Without
+// the lock, a session could be created after another transaction has deleted all
+// of them, and be read before that transaction commits. Its record in Redis would
+// then have a generation that nothing replaces. Everything else depends on that
 // row, and is written in the same round trip.
 //
-// A browser is known by its cookie, under the epoch of then; a program, which has
-// none, by the name and the address under which it has signed in before. Trust is
-// given with a code: to sign in does not prolong it.
+// A browser is known by its cookie, under the epoch of the time. A program has no
+// cookie; it is known by the user agent and the address that it has signed in
+// with before. Trust is given with a code; signing in does not extend it.
 static INSERT: Statement = Statement::new(
     "session.insert",
     "with member as (
@@ -85,27 +86,30 @@ static INSERT: Statement = Statement::new(
 /// How long a browser is known after its last sign-in.
 pub(crate) const DEVICE_LIFE: Duration = Duration::from_secs(180 * 24 * 60 * 60);
 
-/// What a client is to hold of its session.
+/// How long a trusted device needs no code, in seconds.
+const TRUST_SECONDS: f64 = 30.0 * 24.0 * 3_600.0;
+
+/// What a client holds as proof of its session.
 #[derive(Clone, Debug)]
 pub enum Credential {
     /// A cookie.
     Cookie {
-        /// What it holds.
+        /// The secret in the cookie.
         token: Token,
-        /// Whether the session is to last.
+        /// Whether the member asked to stay signed in.
         remembered: bool,
     },
-    /// A refresh token, and the access tokens that come of it.
+    /// A refresh token, and the access tokens that are issued with it.
     Tokens {
-        /// What the access tokens name.
+        /// The session that the access tokens name.
         session_id: Uuid,
-        /// The first of its family.
+        /// The first refresh token of the family.
         refresh: Token,
     },
 }
 
 impl Credential {
-    /// A new cookie.
+    /// Makes a new cookie.
     pub fn cookie(remembered: bool) -> Self {
         Self::Cookie {
             token: Token::generate(),
@@ -113,7 +117,7 @@ impl Credential {
         }
     }
 
-    /// A new family of tokens.
+    /// Makes a new family of tokens.
     pub fn tokens() -> Self {
         Self::Tokens {
             session_id: random::id(),
@@ -121,7 +125,7 @@ impl Credential {
         }
     }
 
-    /// The session's name in the stores.
+    /// Returns the key of the session.
     pub fn key(&self) -> Key {
         match self {
             Self::Cookie { token, .. } => token.key(),
@@ -129,7 +133,7 @@ impl Credential {
         }
     }
 
-    /// How long the session lasts.
+    /// Returns how long the session lasts.
     pub fn life(&self) -> Life {
         match self {
             Self::Cookie { remembered, .. } => Life::of(*remembered),
@@ -138,77 +142,75 @@ impl Credential {
     }
 }
 
-/// What becomes a session, of a member who has proved who they are.
+/// A session to be created, for a member who has proved who they are.
 #[derive(Clone, Debug)]
-pub struct Admission {
-    /// Who it is, and how they proved it.
+pub struct NewSession {
+    /// The member, and how they proved who they are.
     pub proof: Proof,
-    /// The session that the client had before: it ends, and what an anonymous
-    /// one kept is taken along.
-    pub before: Option<Key>,
-    /// Where it is made.
+    /// The session that the client had before, which ends. If it was anonymous,
+    /// the new session takes over its data.
+    pub replaces: Option<Key>,
+    /// The client that it is created for.
     pub caller: Option<Caller>,
-    /// What the client is to hold.
+    /// What the client holds.
     pub credential: Credential,
-    /// By what a browser is to be known from now on, and whether it needs no
-    /// code; a program has no such thing.
+    /// The token that the browser is known by from now on, and whether it is
+    /// trusted. Programs have none.
     pub device: Option<(Token, Trust)>,
-    /// Who is told.
-    pub telling: Telling,
+    /// Who is notified.
+    pub notification: Notification,
 }
 
 /// Whether a device needs no code from now on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Trust {
-    /// As it was.
+    /// As before.
     Unchanged,
-    /// None for thirty days: its owner has said so, with a code.
+    /// It needs none for thirty days, as its owner asked, with a code.
     Given,
 }
 
-/// Who is told of a session.
+/// Who is notified of a new session.
 #[derive(Clone, Debug)]
-pub enum Telling {
-    /// Nobody: it is a program of ours that makes it.
-    Nobody,
+pub enum Notification {
+    /// Nobody: a program of ours creates the session.
+    None,
     /// The administration, of a new account.
     SignedUp,
-    /// The administration, and by the mail with this payload, if there is one,
-    /// the member whose account did not know the device.
+    /// The administration. If there is a payload, and the account does not know the
+    /// device, the member is also notified, by a mail with that payload.
     SignedIn(Option<Value>),
 }
 
-/// For how long a trusted device needs no code, in seconds.
-const TRUST_SECONDS: f64 = 30.0 * 24.0 * 3_600.0;
-
-impl Admission {
-    /// By this proof, with this credential, and nothing else known.
+impl NewSession {
+    /// A session with this proof and credential, and nothing else known.
     pub fn new(proof: Proof, credential: Credential) -> Self {
         Self {
             proof,
-            before: None,
+            replaces: None,
             caller: None,
             credential,
             device: None,
-            telling: Telling::Nobody,
+            notification: Notification::None,
         }
     }
 }
 
-/// Makes the session of a member who has proved who they are. `false` when the
-/// proof has been overtaken.
+/// Creates the session of a member who has proved who they are. Returns `false`
+/// when the proof has expired: the member is no longer active, or has ended all
+/// sessions since.
 ///
 /// # Errors
 ///
 /// [`crate::Error::Unavailable`].
-pub async fn insert(client: &Client, admission: &Admission) -> Result<bool> {
-    let Admission {
+pub async fn create_session(client: &Client, new: &NewSession) -> Result<bool> {
+    let NewSession {
         proof,
-        before,
+        replaces,
         caller,
         credential,
         ..
-    } = admission;
+    } = new;
     let (id, refresh_hash, remembered) = match credential {
         Credential::Cookie { remembered, .. } => (random::id(), None, *remembered),
         Credential::Tokens {
@@ -217,11 +219,11 @@ pub async fn insert(client: &Client, admission: &Admission) -> Result<bool> {
         } => (*session_id, Some(refresh.hash()), false),
     };
     let (key, life) = (credential.key(), credential.life());
-    let device = admission.device.as_ref();
-    let (kind, notice) = match &admission.telling {
-        Telling::Nobody => (None, None),
-        Telling::SignedUp => (Some(Kind::SignedUp), None),
-        Telling::SignedIn(notice) => (Some(Kind::SignedIn), notice.clone()),
+    let device = new.device.as_ref();
+    let (kind, notice) = match &new.notification {
+        Notification::None => (None, None),
+        Notification::SignedUp => (Some(Kind::SignedUp), None),
+        Notification::SignedIn(notice) => (Some(Kind::SignedIn), notice.clone()),
     };
     let row = INSERT
         .opt(
@@ -237,7 +239,7 @@ pub async fn insert(client: &Client, admission: &Admission) -> Result<bool> {
                     .and_then(|caller| caller.user_agent.as_deref()),
                 &proof.method,
                 &remembered,
-                &before.as_ref().map(Key::as_str),
+                &replaces.as_ref().map(Key::as_str),
                 &life.idle.as_secs_f64(),
                 &life.absolute.as_secs_f64(),
                 &device.map(|(token, _)| token.hash()),

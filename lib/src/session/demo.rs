@@ -1,4 +1,4 @@
-//! The demo account, of which nothing is stored.
+//! The demo account. Nothing of it is stored.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::json;
 use uuid::Uuid;
 
-use super::Session;
+use super::record::Session;
 use crate::crypto::secret::Signer;
 use crate::models::user::{ExperienceLevel, User};
 
@@ -16,12 +16,12 @@ pub const EMAIL: &str = "demo@sabor.dev";
 /// How long its session lasts.
 pub const LIFE: Duration = Duration::from_secs(15 * 60);
 
-/// Whether this member is the demo account, of which nothing is stored.
+/// Returns whether this member is the demo account.
 pub fn is_demo(user: &User) -> bool {
     user.id.is_nil()
 }
 
-/// The session that a signed record stands for.
+/// Reads the session from its signed cookie.
 pub(crate) fn session(cookie: &str, signer: &Signer, now: DateTime<Utc>) -> Option<Session> {
     let (record, signature) = cookie.rsplit_once('.')?;
     let ends_ms: i64 = record.strip_prefix("demo.")?.parse().ok()?;

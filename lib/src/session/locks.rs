@@ -1,14 +1,16 @@
-//! Whether who acts may do so, said under locks: a record in Redis is enough to
-//! read, and not for what changes members or what staff alone may change.
+//! Checks that a transaction begins with. A record in Redis is enough to read, but
+//! not to change a member, or to do what only staff may do. That is checked in
+//! Postgres, under a lock that lasts until the end of the transaction.
 
-use tokio_postgres::{Client, Row};
+use tokio_postgres::Row;
 use uuid::Uuid;
 
-use super::Key;
 use super::store::keys_of;
+use crate::crypto::token::Key;
 use crate::error::{Error, Result};
 use crate::models::user_session::session_alive;
-use crate::store::postgres::{Param, Statement};
+use crate::store::client::Client;
+use crate::store::statement::{Param, Statement};
 
 static LOCK_MEMBER: Statement = Statement::new(
     "session.lock_member",
@@ -25,38 +27,36 @@ static LOCK_CALLER: Statement = Statement::new(
     ),
 );
 
-/// Locks the member's row and that of the session which acts, in this order,
-/// and says that the session is alive.
+/// Locks the rows of the member and of the session that acts, in this order, and
+/// checks that the session is active.
 ///
 /// # Errors
 ///
-/// [`Error::SessionGone`] when it is not.
+/// [`Error::SessionGone`] when the session has ended.
 pub(crate) async fn lock_caller(client: &Client, caller: &Key, user_id: Uuid) -> Result<()> {
     LOCK_MEMBER.opt(client, &[&user_id]).await?;
-    // In a statement of its own: one that has waited for the member's row
-    // still sees the session as it was before, under the epoch of then.
+    // In a statement of its own: one that has waited for the member's row still
+    // sees the session as it was before, under the epoch of that time.
     let row = LOCK_CALLER
         .opt(client, &[&caller.as_str(), &user_id])
         .await?;
     row.map(|_| ()).ok_or(Error::SessionGone)
 }
 
-/// Says that the session which acts is alive, and locks its member's row, so
-/// that a transaction of [`Sessions::transaction`](super::Sessions::transaction)
-/// may change the member. Returns the keys of all sessions whose record shows
-/// the member.
+/// Locks the row of a member, so that the transaction may change the member, and
+/// checks that the session that acts is active. Returns the keys of all sessions
+/// whose record shows the member.
 ///
 /// # Errors
 ///
-/// [`Error::SessionGone`] when the session that acts has ended.
+/// [`Error::SessionGone`] when the session has ended.
 pub async fn lock_member(client: &Client, caller: &Key, user_id: Uuid) -> Result<Vec<Key>> {
     lock_caller(client, caller, user_id).await?;
     keys_of(client, user_id).await
 }
 
-/// Locks a member's row for one who has shown to be its owner by other means
-/// than a session. Returns the keys of all sessions whose record shows the
-/// member.
+/// Locks the row of a member who has proved who they are by other means than a
+/// session. Returns the keys of all sessions whose record shows the member.
 ///
 /// # Errors
 ///
@@ -66,21 +66,21 @@ pub async fn lock_owner(client: &Client, user_id: Uuid) -> Result<Vec<Key>> {
     keys_of(client, user_id).await
 }
 
-// In the order of their ids, so that two who change each other wait, and do
-// not lock each other out.
+// In the order of their ids: two administrators who change each other wait, and
+// do not run into a deadlock.
 static LOCK_MEMBERS: Statement = Statement::new(
     "session.lock_members",
     "select id from users where id = any ($1) order by id for no key update",
 );
 
-/// As [`lock_member`], for an administrator who changes another member: both
-/// rows are locked, and the one who acts is still an administrator. Returns the
-/// keys of all sessions whose record shows the other.
+/// Locks the rows of an administrator and of the member whom they change, and
+/// checks that the administrator still is one. Returns the keys of all sessions
+/// whose record shows the member.
 ///
 /// # Errors
 ///
-/// [`Error::SessionGone`] when the session that acts has ended;
-/// [`Error::FORBIDDEN`] when its member is no administrator any more.
+/// [`Error::SessionGone`] when the administrator's session has ended;
+/// [`Error::FORBIDDEN`] when its member is no longer an administrator.
 pub async fn lock_for_admin(
     client: &Client,
     caller: &Key,
@@ -90,14 +90,14 @@ pub async fn lock_for_admin(
     LOCK_MEMBERS
         .all(client, &[&vec![admin_id, user_id]])
         .await?;
-    // After the locks: whoever held them may have been about to change just this.
+    // After the locks: who held them may have changed just this.
     lock_caller(client, caller, admin_id).await?;
-    require_admin(client, caller).await?;
+    Actor::admin(caller.clone()).authorize(client).await?;
     keys_of(client, user_id).await
 }
 
-// The member's row alone is locked: whoever ends all sessions, or changes a
-// role, has it first, and the sessions after it.
+// Only the member's row is locked: ending all sessions and changing a role lock
+// it first, and the sessions afterwards.
 static SHARE_MEMBER: Statement = Statement::new(
     "session.share_member",
     "select u.id from user_sessions s join users u on u.id = s.user_id
@@ -114,10 +114,60 @@ static ROLE: Statement = Statement::new(
     ),
 );
 
-/// What the member of a session is, whose row is locked until the end of the
-/// transaction. Asked after the lock, in a statement of its own: one that had
-/// waited for the member's row would compare what it is now with the session as
-/// it was before. Both are on their way at once.
+/// A session that acts for the studio, and the role that it requires.
+#[derive(Clone, Debug)]
+pub struct Actor {
+    key: Key,
+    requires_admin: bool,
+}
+
+impl Actor {
+    /// A session that must belong to staff.
+    pub fn staff(key: Key) -> Self {
+        Self {
+            key,
+            requires_admin: false,
+        }
+    }
+
+    /// A session that must belong to an administrator.
+    pub fn admin(key: Key) -> Self {
+        Self {
+            key,
+            requires_admin: true,
+        }
+    }
+
+    /// Checks that the session is active and its member has the role, which stays
+    /// so until the end of the transaction. Nothing else may be locked before.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::SessionGone`] when the session has ended; [`Error::FORBIDDEN`] when
+    /// its member no longer has the role.
+    pub(super) async fn authorize(&self, client: &Client) -> Result<()> {
+        let role = role_under_lock(client, &self.key).await?;
+        let column = match self.requires_admin {
+            true => "is_admin",
+            false => "is_staff",
+        };
+        match role.try_get(column)? {
+            true => Ok(()),
+            false => Err(Error::FORBIDDEN),
+        }
+    }
+}
+
+impl AsRef<Self> for Actor {
+    fn as_ref(&self) -> &Self {
+        self
+    }
+}
+
+/// Locks the row of the session's member, and returns the member's roles. They are
+/// read after the lock, in a statement of their own: one that had waited for the
+/// row would compare its new state with the session's old one. Both statements are
+/// sent at once.
 async fn role_under_lock(client: &Client, caller: &Key) -> Result<Row> {
     let key = caller.as_str();
     let params: [&dyn Param; 1] = [&key];
@@ -127,32 +177,4 @@ async fn role_under_lock(client: &Client, caller: &Key) -> Result<Row> {
         ROLE.opt(client, &params),
     )?;
     role.ok_or(Error::SessionGone)
-}
-
-/// Says that the session which acts is alive and of the staff; its member is
-/// until the end of the transaction. To be called before the transaction locks
-/// anything else.
-///
-/// # Errors
-///
-/// [`Error::SessionGone`] when it has ended; [`Error::FORBIDDEN`] when its
-/// member is not of the staff any more.
-pub async fn require_staff(client: &Client, caller: &Key) -> Result<()> {
-    match role_under_lock(client, caller).await?.try_get("is_staff")? {
-        true => Ok(()),
-        false => Err(Error::FORBIDDEN),
-    }
-}
-
-/// As [`require_staff`], of an administrator.
-///
-/// # Errors
-///
-/// [`Error::SessionGone`] when it has ended; [`Error::FORBIDDEN`] when its
-/// member is no administrator any more.
-pub async fn require_admin(client: &Client, caller: &Key) -> Result<()> {
-    match role_under_lock(client, caller).await?.try_get("is_admin")? {
-        true => Ok(()),
-        false => Err(Error::FORBIDDEN),
-    }
 }

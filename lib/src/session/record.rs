@@ -1,88 +1,91 @@
-//! A session as it is known to a request, and the record of it that Redis holds.
+//! A session as a request sees it, and its record in Redis.
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use uuid::Uuid;
 
+use crate::crypto::token::Key;
 use crate::models::user::User;
-use crate::session::Key;
+use crate::store::cache::Entry;
 
-/// What stands behind a cookie or an access token.
+/// What a cookie or an access token refers to.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Session {
-    /// The name by which people and programs know it; worthless as a credential.
+    /// The public id, which is no credential.
     pub id: Uuid,
-    /// Who is signed in; `None` for a session that only keeps data.
+    /// The member who is signed in; `None` for an anonymous session.
     pub user: Option<User>,
-    /// What applications keep in it: a JSON object.
+    /// Data of applications: a JSON object.
     pub data: Value,
-    /// Whether it was asked to last (`remember`).
+    /// Whether the member asked to stay signed in (`remember`).
     pub remembered: bool,
-    /// When it was made.
+    /// When it was created.
     pub created_at: DateTime<Utc>,
-    /// When it was last used, at most five minutes off.
+    /// When it was last used, accurate to five minutes.
     pub last_activity: DateTime<Utc>,
-    /// When it ends unless it is used before.
+    /// When it expires unless it is used before.
     pub expires_at: DateTime<Utc>,
-    /// When it ends whatever happens.
+    /// When it expires in any case.
     pub absolute_expires_at: DateTime<Utc>,
 }
 
-/// The format below; a record of any other is not believed.
+/// The version of the format below. Records of other versions are not used.
 const FORMAT: u32 = 1;
 
-/// What Redis holds of a session (`session:<key>`).
+/// A session in Redis (`session:<key>`).
 ///
-/// It is believed only under the mark that stood when it was read from
-/// Postgres, and only until `until_ms`: whatever order things arrive in, a
-/// record from before a change is recognised as such.
-#[derive(Serialize, Deserialize)]
-pub(crate) struct Record {
+/// It is used only under the generation that was current when the session was
+/// read from Postgres, and only until `until_ms`. So a record from before a change
+/// is recognized, in whatever order commands arrive.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Record {
     format: u32,
     key: String,
-    mark: Option<String>,
+    #[serde(rename = "mark")]
+    generation: Option<String>,
     until_ms: i64,
     session: Session,
 }
 
 impl Record {
-    pub(crate) fn new(key: &Key, mark: Option<String>, until_ms: i64, session: Session) -> Self {
+    pub(super) fn new(
+        key: &Key,
+        generation: Option<String>,
+        until_ms: i64,
+        session: Session,
+    ) -> Self {
         Self {
             format: FORMAT,
             key: key.as_str().to_owned(),
-            mark,
+            generation,
             until_ms,
             session,
         }
     }
 
-    pub(crate) fn to_json(&self) -> Option<String> {
-        serde_json::to_string(self).ok()
+    /// Whether this is the record of `key`, in the current format, and may still be
+    /// used. The cache checks its generation.
+    pub(super) fn is_valid(&self, key: &Key, now_ms: i64) -> bool {
+        self.format == FORMAT && self.key == key.as_str() && self.until_ms > now_ms
     }
 
-    /// The session, if the record may be believed now, under this mark.
-    /// Whatever cannot be read is a miss: Redis only ever says yes.
-    pub(crate) fn believed(
-        json: &str,
-        key: &Key,
-        mark: Option<&str>,
-        now_ms: i64,
-    ) -> Option<Session> {
-        let record: Self = serde_json::from_str(json).ok()?;
-        let believed = record.format == FORMAT
-            && record.key == key.as_str()
-            && record.mark.as_deref() == mark
-            && record.until_ms > now_ms;
-        believed.then_some(record.session)
+    pub(super) fn into_session(self) -> Session {
+        self.session
+    }
+}
+
+impl Entry for Record {
+    fn generation(&self) -> Option<&str> {
+        self.generation.as_deref()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::crypto::token::Token;
     use crate::models::user::ExperienceLevel;
-    use crate::session::Token;
 
     fn session() -> Session {
         let at = DateTime::from_timestamp(1_800_000_000, 0).unwrap();
@@ -110,19 +113,17 @@ mod tests {
     }
 
     #[test]
-    fn a_record_is_believed_for_its_key_under_its_mark_in_its_time_only() {
+    fn a_record_is_valid_only_for_its_key_its_time_and_its_format() {
         let (key, other) = (Token::generate().key(), Token::generate().key());
-        let json = Record::new(&key, Some("m".into()), 1_000, session())
-            .to_json()
-            .unwrap();
-        assert!(Record::believed(&json, &key, Some("m"), 999).is_some());
-        assert!(Record::believed(&json, &key, Some("m"), 1_000).is_none());
-        assert!(Record::believed(&json, &key, Some("n"), 999).is_none());
-        assert!(Record::believed(&json, &key, None, 999).is_none());
-        assert!(Record::believed(&json, &other, Some("m"), 999).is_none());
+        let record = Record::new(&key, Some("g".into()), 1_000, session());
+        let json = serde_json::to_string(&record).unwrap();
+        let read = |json: &str| serde_json::from_str::<Record>(json).unwrap();
+        assert_eq!(read(&json).generation(), Some("g"));
+        assert!(read(&json).is_valid(&key, 999));
+        assert!(!read(&json).is_valid(&key, 1_000));
+        assert!(!read(&json).is_valid(&other, 999));
         let older = json.replacen("\"format\":1", "\"format\":0", 1);
-        assert!(Record::believed(&older, &key, Some("m"), 999).is_none());
-        assert!(Record::believed("{\"nonsense\"", &key, None, 0).is_none());
+        assert!(!read(&older).is_valid(&key, 999));
     }
 }
 
@@ -133,7 +134,7 @@ mod properties {
     use serde_json::json;
 
     use super::*;
-    use crate::session::Token;
+    use crate::crypto::token::Token;
     use crate::testing::arbitrary::{altered, bytes, json, text, uuid};
 
     fn session(id: Uuid, data: Value) -> Session {
@@ -150,18 +151,27 @@ mod properties {
         }
     }
 
-    fn mark() -> impl Strategy<Value = Option<String>> {
+    /// As [`GenerationCache::get`](crate::store::cache::GenerationCache::get) does.
+    fn read(json: &str, key: &Key, generation: Option<&str>, now_ms: i64) -> Option<Session> {
+        let record: Record = serde_json::from_str(json).ok()?;
+        let is_current = record.generation() == generation && record.is_valid(key, now_ms);
+        is_current.then(|| record.into_session())
+    }
+
+    fn generation() -> impl Strategy<Value = Option<String>> {
         proptest::option::of(text())
     }
 
     proptest! {
         #[test]
-        fn any_session_comes_back_under_its_key_and_mark_until_its_time(
-            id in uuid(), data in json(), mark in mark(), until in any::<i64>(), now in any::<i64>(),
+        fn a_record_is_read_back_under_its_key_and_generation_until_it_expires(
+            id in uuid(), data in json(), generation in generation(), until in any::<i64>(),
+            now in any::<i64>(),
         ) {
             let key = Token::generate().key();
-            let record = Record::new(&key, mark.clone(), until, session(id, data.clone()));
-            let read = Record::believed(&record.to_json().unwrap(), &key, mark.as_deref(), now);
+            let record = Record::new(&key, generation.clone(), until, session(id, data.clone()));
+            let json = serde_json::to_string(&record).unwrap();
+            let read = read(&json, &key, generation.as_deref(), now);
             let read = read.map(|session| (session.id, session.data));
             // A fraction may lose its last bit, as on its way from Postgres.
             let data: Value = serde_json::from_str(&data.to_string()).unwrap();
@@ -169,30 +179,36 @@ mod properties {
         }
 
         #[test]
-        fn nothing_that_redis_makes_up_is_a_session(told in bytes(), value in json(), mark in mark()) {
+        fn arbitrary_text_is_never_a_session(
+            bytes in bytes(), value in json(), generation in generation(),
+        ) {
             let key = Token::generate().key();
-            let told = String::from_utf8_lossy(&told);
-            let held = json!({ "format": 1, "key": key.as_str(), "mark": mark, "until_ms": 1, "session": value });
-            for told in [&*told, &value.to_string(), &held.to_string()] {
-                assert!(Record::believed(told, &key, mark.as_deref(), 0).is_none());
+            let text = String::from_utf8_lossy(&bytes);
+            let record = json!({
+                "format": 1, "key": key.as_str(), "mark": generation, "until_ms": 1, "session": value,
+            });
+            for text in [&*text, &value.to_string(), &record.to_string()] {
+                assert!(read(text, &key, generation.as_deref(), 0).is_none());
             }
         }
 
         #[test]
-        fn a_record_that_was_cut_is_none_and_one_that_was_changed_is_nobody_elses(
-            id in uuid(), data in json(), mark in mark(), other in mark(), place in any::<Index>(), flip in any::<u8>(),
+        fn a_damaged_record_is_never_the_session_of_another_key(
+            id in uuid(), data in json(), generation in generation(), other in generation(),
+            place in any::<Index>(), flip in any::<u8>(),
         ) {
             let (key, stranger) = (Token::generate().key(), Token::generate().key());
-            let json = Record::new(&key, mark.clone(), 1_000, session(id, data)).to_json().unwrap();
+            let record = Record::new(&key, generation.clone(), 1_000, session(id, data));
+            let json = serde_json::to_string(&record).unwrap();
             let end = json.floor_char_boundary(place.index(json.len()));
-            assert!(Record::believed(&json[..end], &key, mark.as_deref(), 0).is_none());
-            // Redis is believed in what it says of a session, but not of which.
-            let altered = String::from_utf8_lossy(&altered(json.as_bytes(), place, flip)).into_owned();
+            assert!(read(&json[..end], &key, generation.as_deref(), 0).is_none());
+            let altered = altered(json.as_bytes(), place, flip);
+            let altered = String::from_utf8_lossy(&altered).into_owned();
             for json in [&json, &altered] {
-                assert!(Record::believed(json, &stranger, mark.as_deref(), 0).is_none());
+                assert!(read(json, &stranger, generation.as_deref(), 0).is_none());
             }
-            if mark != other {
-                assert!(Record::believed(&json, &key, other.as_deref(), 0).is_none());
+            if generation != other {
+                assert!(read(&json, &key, other.as_deref(), 0).is_none());
             }
         }
     }

@@ -1,52 +1,56 @@
-//! Refresh tokens: each is good once, and hands over to the next.
+//! Refresh tokens. Each can be used once, and is replaced by a successor.
 //!
-//! All that come of one sign-in are a family. Whoever replays one that was
-//! replaced ends the family, for one of the two who held it has stolen it (RFC
-//! 9700 § 4.14.2). An answer that was lost on the way is no theft: for a moment
-//! the same client is given the same successor again.
+//! All tokens of one sign-in are a family. If a token is used again after it was
+//! replaced, one of the two who have it has stolen it, and the family ends (RFC
+//! 9700 § 4.14.2). A client may also have lost the response: for a few seconds, it
+//! gets the same successor again.
 
-use tokio_postgres::{Client, Row};
+use tokio_postgres::Row;
 use uuid::Uuid;
 
+use super::record::Session;
+use super::sessions::Sessions;
 use super::store::destroy;
-use super::{Changed, Key, Sessions, Token};
+use super::transaction::Tx;
 use crate::crypto::random;
+use crate::crypto::token::{Key, Token};
 use crate::error::Result;
 use crate::models::user::{User, user_columns};
 use crate::models::user_session::session_alive;
 use crate::runtime::background::BoxFuture;
-use crate::store::postgres::Statement;
+use crate::store::client::Client;
+use crate::store::statement::Statement;
 
-/// For how long an answer that was lost is given again.
+/// How long the same client gets the same successor again.
 const GRACE_SECONDS: f64 = 10.0;
 
-/// What has become of a refresh token.
+/// The outcome of using a refresh token.
 #[derive(Debug)]
 pub enum Refreshed {
-    /// It has handed over.
+    /// It was replaced.
     Rotated(Box<Rotated>),
-    /// It was never one of ours, or its session has ended.
+    /// It never existed, or its session has ended.
     Unknown,
-    /// It had been replaced before: the session of its family has ended now.
+    /// It had been replaced before, so the session of its family has ended now.
     Replayed {
-        /// Whose it was.
+        /// The member whose session it was.
         user_id: Option<Uuid>,
     },
 }
 
-/// A session that goes on under its next token.
+/// A session that continues with its next refresh token.
 #[derive(Debug)]
 pub struct Rotated {
-    /// What access tokens name.
+    /// The session that access tokens name.
     pub session_id: Uuid,
-    /// Whose it is, as Postgres knows them now.
+    /// The member, as read from Postgres.
     pub user: User,
-    /// The token to come with the next time.
+    /// The token for the next time.
     pub refresh: Token,
 }
 
-// The session's row stands between a rotation and whoever ends the session:
-// they delete it, and its tokens with it, before or after, and win.
+// Ending a session deletes this row, and its tokens with it. The lock makes that
+// happen before or after a rotation, so that it wins either way.
 static LOCK: Statement = Statement::new(
     "refresh.lock",
     "select s.id, s.session_key, s.user_id
@@ -82,7 +86,7 @@ static ROTATE: Statement = Statement::new(
     ),
 );
 
-// Given again to the client that asked before, and while nobody has used it.
+// Only for the client that asked before. Its successor must still be unused.
 static SEED: Statement = Statement::new(
     "refresh.seed",
     "select successor_seed from refresh_tokens
@@ -101,59 +105,45 @@ impl Sessions {
     ///
     /// # Errors
     ///
-    /// [`crate::Error::Unavailable`]: the token is still good, or its successor is
-    /// given again.
-    pub fn refresh(
-        &self,
-        token: Token,
-        user_agent: Option<String>,
-    ) -> BoxFuture<'_, Result<Refreshed>> {
+    /// [`crate::Error::Unavailable`]. The client can try again with the same token:
+    /// it is still valid, or its successor is returned again.
+    pub async fn refresh(&self, token: Token, user_agent: Option<String>) -> Result<Refreshed> {
         let seed = random::bytes::<32>().to_vec();
-        self.transaction(move |client| {
-            let (token, user_agent, seed) = (token.clone(), user_agent.clone(), seed.clone());
-            Box::pin(async move { rotate(client, &token, user_agent, seed).await })
-        })
+        self.transaction()
+            .run(async |tx| rotate(tx, &token, user_agent.as_deref(), &seed).await)
+            .await
     }
 
-    /// The session of a refresh token that has not been replaced. `None` when
+    /// Finds the session of a refresh token that has not been replaced. `None` when
     /// there is none, or it has ended.
     ///
     /// # Errors
     ///
     /// [`crate::Error::Unavailable`].
-    pub fn find_by_refresh_token(
-        &self,
-        token: &Token,
-    ) -> BoxFuture<'_, Result<Option<super::Session>>> {
-        let hash = token.hash();
-        Box::pin(async move {
-            let Some((key, true)) = self.key_of(hash).await? else {
-                return Ok(None);
-            };
-            Ok(self.find(&key).await?.map(|(session, _)| session))
-        })
+    pub async fn find_by_refresh_token(&self, token: &Token) -> Result<Option<Session>> {
+        let Some((key, true)) = self.key_of(token).await? else {
+            return Ok(None);
+        };
+        Ok(self.find(&key).await?.map(|(session, _)| session))
     }
 
-    /// The key of the session of a refresh token, replaced or not, for what ends
-    /// it. `None` when there is none.
+    /// Finds the key of the session of a refresh token, replaced or not, in order to
+    /// end the session. `None` when there is none.
     ///
     /// # Errors
     ///
     /// [`crate::Error::Unavailable`].
     pub fn key_by_refresh_token(&self, token: &Token) -> BoxFuture<'_, Result<Option<Key>>> {
-        let hash = token.hash();
-        Box::pin(async move { Ok(self.key_of(hash).await?.map(|(key, _)| key)) })
+        let token = token.clone();
+        Box::pin(async move { Ok(self.key_of(&token).await?.map(|(key, _)| key)) })
     }
 
-    /// The session that a token belongs to, and whether the token is the last of
-    /// its family.
-    fn key_of(&self, hash: String) -> BoxFuture<'_, Result<Option<(Key, bool)>>> {
-        Box::pin(async move {
-            let found = self
-                .db
-                .read(async move |client| find_key(client, &hash).await);
-            found.await
-        })
+    /// Finds the key of a token's session, and whether the token can still be used.
+    async fn key_of(&self, token: &Token) -> Result<Option<(Key, bool)>> {
+        let hash = token.hash();
+        self.db
+            .read(async |client| find_key(client, &hash).await)
+            .await
     }
 }
 
@@ -175,59 +165,54 @@ async fn find_key(client: &Client, hash: &str) -> Result<Option<(Key, bool)>> {
 }
 
 async fn rotate(
-    client: &Client,
+    tx: &Tx,
     token: &Token,
-    user_agent: Option<String>,
-    seed: Vec<u8>,
-) -> Result<Changed<Refreshed>> {
+    user_agent: Option<&str>,
+    seed: &[u8],
+) -> Result<Refreshed> {
     let hash = token.hash();
-    let unknown = Changed {
-        value: Refreshed::Unknown,
-        keys: Vec::new(),
-    };
-    let Some(held) = LOCK.opt(client, &[&hash]).await? else {
-        return Ok(unknown);
+    let Some(held) = LOCK.opt(tx, &[&hash]).await? else {
+        return Ok(Refreshed::Unknown);
     };
     let session_id: Uuid = held.try_get("id")?;
-    let successor = token.successor(&seed);
+    let successor = token.successor(seed);
     let row = ROTATE
         .opt(
-            client,
+            tx,
             &[
                 &hash,
                 &session_id,
-                &seed,
+                &seed.to_vec(),
                 &user_agent,
                 &random::id(),
                 &successor.hash(),
             ],
         )
         .await?;
-    // Expired, or under an older epoch: nobody's any more, and so no theft.
-    let Some(row) = row else { return Ok(unknown) };
+    // Expired, or of an older epoch: no session is at risk.
+    let Some(row) = row else {
+        return Ok(Refreshed::Unknown);
+    };
     let refresh = if row.try_get("is_replaced")? {
         Some(successor)
     } else {
-        given_again(client, token, user_agent).await?
+        repeat_successor(tx, token, user_agent).await?
     };
     let Some(refresh) = refresh else {
-        return end(client, &held).await;
+        return end_family(tx, &held).await;
     };
-    Ok(Changed {
-        value: Refreshed::Rotated(Box::new(Rotated {
-            session_id,
-            user: User::from_row(&row)?,
-            refresh,
-        })),
-        keys: Vec::new(),
-    })
+    Ok(Refreshed::Rotated(Box::new(Rotated {
+        session_id,
+        user: User::from_row(&row)?,
+        refresh,
+    })))
 }
 
-/// The successor of a token that has just been replaced by the same client.
-async fn given_again(
+/// Returns the successor of a token that the same client has just replaced.
+async fn repeat_successor(
     client: &Client,
     token: &Token,
-    user_agent: Option<String>,
+    user_agent: Option<&str>,
 ) -> Result<Option<Token>> {
     let row = SEED
         .opt(client, &[&token.hash(), &user_agent, &GRACE_SECONDS])
@@ -239,15 +224,12 @@ async fn given_again(
     Ok(unused.map(|_| successor))
 }
 
-/// The end of a family, which is committed: it is not rolled back with the
-/// refusal that it leads to.
-async fn end(client: &Client, held: &Row) -> Result<Changed<Refreshed>> {
+/// Ends a family. This is committed although the request is then refused.
+async fn end_family(tx: &Tx, held: &Row) -> Result<Refreshed> {
     let key = Key::from_column(held.try_get("session_key")?);
-    destroy(client, &key).await?;
-    Ok(Changed {
-        value: Refreshed::Replayed {
-            user_id: held.try_get("user_id")?,
-        },
-        keys: vec![key],
+    destroy(tx, &key).await?;
+    tx.invalidate_sessions([key]);
+    Ok(Refreshed::Replayed {
+        user_id: held.try_get("user_id")?,
     })
 }

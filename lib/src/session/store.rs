@@ -1,56 +1,53 @@
-//! The sessions in Postgres: the truth, and the SQL about one of them; `listed`
-//! has that about many.
-
-mod listed;
+//! The SQL of sessions. `list` has the statements that read many.
 
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use serde_json::Value;
-use tokio_postgres::{Client, Row};
+use tokio_postgres::Row;
 use uuid::Uuid;
 
-pub use self::listed::{Listed, Statistics};
-pub(crate) use self::listed::{all, length, list, statistics};
+use super::record::Session;
 use crate::crypto::random;
+use crate::crypto::token::Key;
 use crate::error::{Error, OnConstraint, Result};
 use crate::models::user::{User, user_columns};
 use crate::models::user_session::session_alive;
 use crate::runtime::config::Timing;
-use crate::session::{Key, Session};
-use crate::store::postgres::Statement;
+use crate::store::client::Client;
+use crate::store::statement::Statement;
 use crate::values::caller::Caller;
 
-/// How long a session lasts without use, and in all.
+/// How long a session lasts.
 #[derive(Clone, Copy, Debug)]
 pub struct Life {
-    /// Without use.
+    /// Until it expires without use.
     pub idle: Duration,
-    /// Whatever happens.
+    /// Until it expires in any case.
     pub absolute: Duration,
 }
 
 const DAY: u64 = 24 * 60 * 60;
 
 impl Life {
-    /// 24 h, 7 d.
+    /// 24 hours without use, 7 days at the most.
     pub const DEFAULT: Self = Self {
         idle: Duration::from_secs(DAY),
         absolute: Duration::from_secs(7 * DAY),
     };
-    /// 7 d, 30 d.
+    /// 7 days without use, 30 days at the most.
     pub const REMEMBERED: Self = Self {
         idle: Duration::from_secs(7 * DAY),
         absolute: Duration::from_secs(30 * DAY),
     };
 
-    /// Of a session with a refresh token: 30 d, used or not.
+    /// 30 days, used or not: a session with a refresh token.
     pub const REFRESHED: Self = Self {
         idle: Duration::from_secs(30 * DAY),
         absolute: Duration::from_secs(30 * DAY),
     };
 
-    /// Of a session that was asked to last, or not.
+    /// Returns the life of a cookie session.
     pub(crate) fn of(remembered: bool) -> Self {
         if remembered {
             Self::REMEMBERED
@@ -60,8 +57,8 @@ impl Life {
     }
 }
 
-/// The end that use moves forward, from the parameters that hold the two idle
-/// lapses in seconds.
+/// The time of expiry after a use, from the parameters that hold the two idle
+/// timeouts in seconds.
 macro_rules! moved_end {
     ($default:literal, $remembered:literal) => {
         concat!(
@@ -103,12 +100,12 @@ static FIND: Statement = Statement::new(
     ),
 );
 
-/// A session, and the time until which a record of it may be believed.
+/// A session, and the time until which a record of it may be used.
 pub(crate) type Found = (Session, DateTime<Utc>);
 
-/// Reads a session that is alive, with the time until which a record of it may
-/// be believed. Brings a `last_activity` that lags up to date, unless somebody
-/// else does so at this moment.
+/// Reads an active session, and the time until which a record of it may be used.
+/// Updates an outdated `last_activity`, unless another transaction holds the row.
+/// To run it twice does no harm.
 pub(crate) async fn find(client: &Client, key: &Key, timing: &Timing) -> Result<Option<Found>> {
     let row = FIND
         .opt(
@@ -150,7 +147,7 @@ static CREATE: Statement = Statement::new(
         last_activity, expires_at, absolute_expires_at, user_id",
 );
 
-/// Makes an anonymous session. `ttl` bounds its life in all.
+/// Creates an anonymous session, which lasts `ttl` at the most.
 pub(crate) async fn create(
     client: &Client,
     key: &Key,
@@ -202,12 +199,12 @@ pub(crate) async fn set(client: &Client, key: &Key, data: &Value) -> Result<Valu
     written(SET.opt(client, &[&key.as_str(), data]).await)
 }
 
-/// Merges `patch` into the data, at the top level.
+/// Merges `patch` into the data at the top level.
 pub(crate) async fn update(client: &Client, key: &Key, patch: &Value) -> Result<Value> {
     written(MERGE.opt(client, &[&key.as_str(), patch]).await)
 }
 
-/// Adds one to a number in the data; what is no number counts as none.
+/// Adds one to a number in the data. Anything but a number counts as 0.
 pub(crate) async fn increment(client: &Client, key: &Key, field: &str) -> Result<Value> {
     written(INCREMENT.opt(client, &[&key.as_str(), &field]).await)
 }
@@ -237,7 +234,7 @@ static TOUCH: Statement = Statement::new(
     ),
 );
 
-/// Notes that a session is in use, whatever was noted before.
+/// Records that a session is in use now.
 pub(crate) async fn touch(client: &Client, key: &Key) -> Result<Session> {
     let row = TOUCH
         .opt(
@@ -257,7 +254,8 @@ static DESTROY: Statement = Statement::new(
     "delete from user_sessions where session_key = $1 returning user_id",
 );
 
-/// Ends the session of this key. `None` when there was none; else whose it was.
+/// Ends the session of this key. Returns its member; `None` when there was no
+/// session.
 pub(crate) async fn destroy(client: &Client, key: &Key) -> Result<Option<Option<Uuid>>> {
     let row = DESTROY.opt(client, &[&key.as_str()]).await?;
     row.map(|row| Ok(row.try_get("user_id")?)).transpose()
@@ -283,9 +281,9 @@ static DELETE_ONE: Statement = Statement::new(
     ),
 );
 
-/// Ends one of the caller's sessions by its public id, if the caller's own is
-/// alive; the device that it was made on is not known any more, unless it is
-/// the caller's as well. `None`: the caller has no such session.
+/// Ends one of the caller's sessions by its public id, if the caller's own session
+/// is active. Forgets the device that it was created on, unless the caller uses
+/// it too. Returns `None` when the caller has no such session.
 pub(crate) async fn delete_one(client: &Client, caller: &Key, id: Uuid) -> Result<Option<Key>> {
     let row = DELETE_ONE.opt(client, &[&caller.as_str(), &id]).await?;
     let gone: Option<String> = row.ok_or(Error::SessionGone)?.try_get("session_key")?;
@@ -315,16 +313,21 @@ static KEEP: Statement = Statement::new(
     select session_key from kept",
 );
 
-/// Ends all sessions of a member but `kept`, and with them every proof of
-/// identity that is under way. To run in a transaction. Returns the keys of
-/// all whose record has changed; the kept one's comes last.
+/// Ends all sessions of a member but `kept`, and voids every proof of identity that
+/// was made before. The transaction must hold the lock of
+/// [`lock_member`](super::lock_member). Returns the keys of all sessions whose
+/// record has changed; that of `kept` comes last.
+///
+/// # Errors
+///
+/// [`Error::Unavailable`].
 pub(crate) async fn delete_all_of(
     client: &Client,
     user_id: Uuid,
     kept: Option<&Key>,
 ) -> Result<Vec<Key>> {
-    // The member first, and the deletion in a statement of its own: a sign-in
-    // that this one cannot see yet has been made under the old epoch.
+    // The member first, and the deletion in a statement of its own: so it also
+    // deletes the sessions that were created until the member was locked.
     let row = RAISE_EPOCH.one(client, &[&user_id]).await?;
     let epoch: i32 = row.try_get("session_epoch")?;
     let kept = kept.map(Key::as_str);
@@ -340,7 +343,7 @@ static KEYS_OF: Statement = Statement::new(
     "select session_key from user_sessions where user_id = $1",
 );
 
-/// The keys of a member's sessions, whose records carry what the member is.
+/// Lists the keys of a member's sessions, whose records show the member.
 pub(crate) async fn keys_of(client: &Client, user_id: Uuid) -> Result<Vec<Key>> {
     keys(&KEYS_OF.all(client, &[&user_id]).await?)
 }
@@ -351,7 +354,7 @@ fn keys(rows: &[Row]) -> Result<Vec<Key>> {
         .collect()
 }
 
-// Not `skip locked`: a session that is in use at this moment is to end as well.
+// Not `skip locked`: sessions that are in use end as well.
 static CLEAR: Statement = Statement::new(
     "session.clear",
     "delete from user_sessions where id in (
@@ -359,7 +362,7 @@ static CLEAR: Statement = Statement::new(
     ) returning session_key",
 );
 
-/// Ends up to `batch` sessions, anybody's.
+/// Ends up to `batch` sessions of anybody.
 pub(crate) async fn clear(client: &Client, batch: i64) -> Result<Vec<Key>> {
     keys(&CLEAR.all(client, &[&batch]).await?)
 }

@@ -1,90 +1,62 @@
-//! Sessions as people see them: never the token, nor its hash.
+//! Sessions as the API returns them, without the token and its hash.
 
 use std::net::IpAddr;
 
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::{DateTime, Utc};
 use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::{Listed, Statistics};
+use super::list::ListedSession;
 use crate::values::user_agent::{browser, device};
 
-/// A session in its member's list.
+/// A session in a member's list.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = Session)]
-pub struct Shown {
-    /// By this it can be ended; it is no credential.
+pub struct SessionView {
+    /// Ends the session when passed to `DELETE /api/sessions/{id}`; it is no credential.
     id: Uuid,
-    /// Such as `iPhone`.
+    /// For example `iPhone`.
     device: &'static str,
-    /// Such as `Safari`.
+    /// For example `Safari`.
     browser: &'static str,
-    /// Where it was made.
+    /// The address that it was created from.
     #[schema(value_type = Option<String>)]
     ip_address: Option<IpAddr>,
-    /// Such as `password`.
+    /// For example `password`.
     login_method: String,
     created_at: DateTime<Utc>,
-    /// At most five minutes off.
+    /// Accurate to five minutes.
     last_active: DateTime<Utc>,
     expires_at: DateTime<Utc>,
-    /// Whether it is the one that asks.
+    /// Whether this request was made with it.
     current: bool,
 }
 
-/// A session in the administrators' list.
+/// A session in the list for administrators.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = AdminSession)]
-pub struct ShownToAdmin {
+pub struct AdminSessionView {
     #[serde(flatten)]
-    session: Shown,
-    /// Whose it is; null for an anonymous one.
+    session: SessionView,
+    /// The member; null for an anonymous session.
     user_id: Option<Uuid>,
-    /// Their address.
+    /// The member's e-mail address.
     email: Option<String>,
 }
 
-/// Counts over all sessions.
-#[derive(Debug, Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-#[schema(as = SessionStatistics)]
-pub struct Overview {
-    /// All rows, expired ones too.
-    total: i64,
-    active: i64,
-    /// Waiting for the clean-up.
-    expired: i64,
-    /// Active, and nobody signed in.
-    anonymous: i64,
-    /// Members with an active session.
-    users: i64,
-    /// Active sessions that a signed-in member has on average.
-    per_user: f64,
-    /// For the last seven days, oldest first.
-    created_per_day: Vec<Day>,
-}
-
-/// A day's figure.
-#[derive(Debug, Serialize, ToSchema)]
-#[schema(as = DailyCount)]
-pub struct Day {
-    day: NaiveDate,
-    count: i64,
-}
-
-impl Listed {
-    /// By what the lists are sorted.
-    pub fn place(&self) -> (DateTime<Utc>, Uuid) {
+impl ListedSession {
+    /// Returns the key that the lists are sorted by.
+    pub fn cursor(&self) -> (DateTime<Utc>, Uuid) {
         (self.created_at, self.id)
     }
 
-    /// As its member sees it, from the session `current`.
-    pub fn shown(self, current: Uuid) -> Shown {
+    /// Returns the view for its member, whose request was made with `current`.
+    pub fn view(self, current: Uuid) -> SessionView {
         let user_agent = self.user_agent.unwrap_or_default();
-        Shown {
+        SessionView {
             current: self.id == current,
             id: self.id,
             device: device(&user_agent),
@@ -97,28 +69,12 @@ impl Listed {
         }
     }
 
-    /// As an administrator sees it.
-    pub fn shown_to_admin(self, current: Uuid) -> ShownToAdmin {
-        ShownToAdmin {
+    /// Returns the view for an administrator.
+    pub fn admin_view(self, current: Uuid) -> AdminSessionView {
+        AdminSessionView {
             user_id: self.user_id,
             email: self.email.clone(),
-            session: self.shown(current),
-        }
-    }
-}
-
-impl From<Statistics> for Overview {
-    fn from(statistics: Statistics) -> Self {
-        let per_user = statistics.per_user();
-        let days = statistics.created_per_day.into_iter();
-        Self {
-            total: statistics.total,
-            active: statistics.active,
-            expired: statistics.expired,
-            anonymous: statistics.anonymous,
-            users: statistics.users,
-            per_user,
-            created_per_day: days.map(|(day, count)| Day { day, count }).collect(),
+            session: self.view(current),
         }
     }
 }

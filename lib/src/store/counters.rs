@@ -1,23 +1,23 @@
-//! Figures by day, counted in passing and written now and then.
+//! Daily figures that are counted in memory, and written every few seconds.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::error::Result;
-use tokio_postgres::Client;
-
+use crate::error::{Result, chain};
 use crate::runtime::background;
 use crate::runtime::clock::Clock;
-use crate::store::postgres::{Db, Statement, chain};
+use crate::store::client::Client;
+use crate::store::postgres::Db;
+use crate::store::statement::Statement;
 
-/// One write in so many milliseconds, at the most.
+/// The shortest time between two writes, in milliseconds.
 const WRITE_EVERY_MS: i64 = 5_000;
 
-/// Counts that outlive the rows which they count (`daily_counters`).
+/// Counts that outlive the rows that they count (`daily_counters`).
 ///
-/// A process that is killed loses the last few seconds of them: they are
-/// figures for people, and nothing is decided by them.
+/// A process that is killed loses the counts of its last few seconds. They are for
+/// people to read; nothing depends on them.
 #[derive(Clone)]
 pub struct Counters(Arc<Inner>);
 
@@ -38,21 +38,21 @@ impl Counters {
         }))
     }
 
-    /// Adds `count` to today's figure of this name.
+    /// Adds `count` to today's figure `name`.
     pub fn add(&self, name: &'static str, count: u64) {
         if count > 0 {
             *self.counted().entry(name).or_default() += count;
         }
     }
 
-    /// Writes what has been counted, after the answer, when it is time to.
+    /// Writes what was counted, in the background, if the last write is a while ago.
     pub(crate) fn write_when_due(&self) {
         let now_ms = self.0.clock.now_ms();
         let written_ms = self.0.written_ms.load(Ordering::Relaxed);
         if now_ms - written_ms < WRITE_EVERY_MS || self.counted().is_empty() {
             return;
         }
-        // Of several requests that come to this point, one writes.
+        // Of several concurrent requests, one writes.
         let exchanged = self.0.written_ms.compare_exchange(
             written_ms,
             now_ms,
@@ -65,15 +65,14 @@ impl Counters {
         }
     }
 
-    /// Writes what has been counted. What cannot be written is kept for the
-    /// next time.
+    /// Writes what was counted. After a failure, it is kept for the next time.
     pub async fn write(&self) {
         let counted = std::mem::take(&mut *self.counted());
         if counted.is_empty() {
             return;
         }
         if let Err(error) = self.add_all(&counted).await {
-            tracing::warn!(error = %chain(&error), "counters not written");
+            tracing::warn!(error = %chain(&error), "failed to write counters");
             let mut newer = self.counted();
             for (name, count) in counted {
                 *newer.entry(name).or_default() += count;
@@ -94,7 +93,7 @@ impl Counters {
     }
 }
 
-// In the order of the names, so that two instances cannot lock each other out.
+// In the order of the names, so that two instances cannot run into a deadlock.
 static ADD: Statement = Statement::new(
     "daily_counter.add",
     "insert into daily_counters as c (day, name, count)

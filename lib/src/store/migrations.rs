@@ -1,13 +1,13 @@
-//! The schema, step by step, forwards and back.
+//! The schema, as migrations that run forwards and back.
 //!
-//! A runner of our own because the known libraries that fit the driver only
-//! go forward, and have no lock: of several callers at once, most fail.
+//! This is a runner of its own, because the known libraries that fit the driver
+//! only run forwards, and have no lock: of several concurrent callers, most fail.
 
+use tokio_postgres::types::Type;
 use tokio_postgres::{Client, Transaction};
 
 use crate::crypto::secret::sha256_hex;
 use crate::error::{Error, Result};
-use crate::store::postgres::Statement;
 
 struct Migration {
     version: i32,
@@ -35,27 +35,14 @@ static MIGRATIONS: [Migration; 5] = [
     migration!(5, "0005_cross_app"),
 ];
 
-/// One lock for all who migrate this database: "sabor" in ASCII. Whoever waits
-/// for it waits as long as a migration takes, so it is no [`Statement`], which
-/// has a deadline.
-const TAKE_LOCK: &str = "select pg_advisory_xact_lock(x'7361626f72'::bigint)";
+/// One lock for everybody who migrates this database: "sabor" in ASCII. None of the
+/// commands here has a deadline: a migration may take long, and others wait for it.
+const LOCK: &str = "select pg_advisory_xact_lock(x'7361626f72'::bigint)";
 
-static EXISTS: Statement = Statement::new(
-    "migration.exists",
-    "select to_regclass('schema_migrations') is not null",
-);
-static APPLIED: Statement = Statement::new(
-    "migration.applied",
-    "select version, checksum from schema_migrations order by version",
-);
-static NOTE: Statement = Statement::new(
-    "migration.note",
-    "insert into schema_migrations (version, name, checksum) values ($1, $2, $3)",
-);
-static FORGET: Statement = Statement::new(
-    "migration.forget",
-    "delete from schema_migrations where version = $1",
-);
+const LIST_EXISTS: &str = "select to_regclass('schema_migrations') is not null";
+const APPLIED: &str = "select version, checksum from schema_migrations order by version";
+const RECORD: &str = "insert into schema_migrations (version, name, checksum) values ($1, $2, $3)";
+const DELETE: &str = "delete from schema_migrations where version = $1";
 
 const CREATE_LIST: &str = "
     create table if not exists schema_migrations (
@@ -65,14 +52,13 @@ const CREATE_LIST: &str = "
         applied_at timestamptz not null default now()
     )";
 
-/// Applies what is pending, each migration in a transaction of its own.
-/// Returns the names of those that this call applied. Any number of callers
-/// at once apply each one once.
+/// Applies the pending migrations, each in a transaction of its own. Returns the
+/// names of those that this call applied. Concurrent callers apply each one once.
 ///
 /// # Errors
 ///
-/// [`Error::Internal`] when a migration fails, which leaves the schema as the
-/// last good one made it, or when an applied one has been changed since;
+/// [`Error::Internal`] when a migration fails, which leaves the schema as the last
+/// successful one made it, or when an applied one has been changed since;
 /// [`Error::Unavailable`] when Postgres does not answer.
 pub async fn up(client: &mut Client) -> Result<Vec<String>> {
     let mut names = Vec::new();
@@ -89,7 +75,7 @@ pub async fn up(client: &mut Client) -> Result<Vec<String>> {
             }
             Some((_, checksum)) if *checksum != sha256_hex(migration.up.as_bytes()) => {
                 return Err(Error::internal(format!(
-                    "migration {} was changed after it had been applied: write a new one instead",
+                    "migration {} was changed after it had been applied; write a new one instead",
                     migration.name
                 )));
             }
@@ -100,12 +86,12 @@ pub async fn up(client: &mut Client) -> Result<Vec<String>> {
     Ok(names)
 }
 
-/// Takes back the last `count` migrations, newest first, each in a
-/// transaction of its own. Returns their names. What the tables held is gone.
+/// Reverts the last `count` migrations, newest first, each in a transaction of its
+/// own. Returns their names. The data in the tables is lost.
 ///
 /// # Errors
 ///
-/// As [`up`].
+/// Those of [`up`].
 pub async fn down(client: &mut Client, count: usize) -> Result<Vec<String>> {
     let mut names = Vec::new();
     for migration in MIGRATIONS.iter().rev() {
@@ -126,14 +112,14 @@ pub async fn down(client: &mut Client, count: usize) -> Result<Vec<String>> {
     Ok(names)
 }
 
-/// Waits for whoever else migrates, then lists what has been applied.
+/// Waits for others who migrate, then lists what has been applied.
 async fn applied(transaction: &Transaction<'_>) -> Result<Vec<(i32, String)>> {
-    let client = transaction.client();
-    transaction.batch_execute(TAKE_LOCK).await?;
-    if !EXISTS.one(client, &[]).await?.try_get::<_, bool>(0)? {
+    transaction.batch_execute(LOCK).await?;
+    let exists = transaction.query_typed(LIST_EXISTS, &[]).await?;
+    if !exists[0].try_get::<_, bool>(0)? {
         transaction.batch_execute(CREATE_LIST).await?;
     }
-    let rows = APPLIED.all(client, &[]).await?;
+    let rows = transaction.query_typed(APPLIED, &[]).await?;
     rows.iter()
         .map(|row| Ok((row.try_get("version")?, row.try_get("checksum")?)))
         .collect()
@@ -142,14 +128,20 @@ async fn applied(transaction: &Transaction<'_>) -> Result<Vec<(i32, String)>> {
 async fn apply(transaction: &Transaction<'_>, migration: &Migration) -> Result<()> {
     transaction.batch_execute(migration.up).await?;
     let checksum = sha256_hex(migration.up.as_bytes());
-    NOTE.execute(
-        transaction.client(),
-        &[&migration.version, &migration.name, &checksum],
-    )
-    .await
+    transaction
+        .query_typed(
+            RECORD,
+            &[
+                (&migration.version, Type::INT4),
+                (&migration.name, Type::TEXT),
+                (&checksum, Type::TEXT),
+            ],
+        )
+        .await?;
+    Ok(())
 }
 
-/// The last one takes the list itself along, so that an empty schema is left.
+/// The last one also drops the list, so that the schema is empty.
 async fn revert(transaction: &Transaction<'_>, migration: &Migration) -> Result<()> {
     transaction.batch_execute(migration.down).await?;
     if migration.version == 1 {
@@ -157,8 +149,8 @@ async fn revert(transaction: &Transaction<'_>, migration: &Migration) -> Result<
             .batch_execute("drop table schema_migrations")
             .await?;
     } else {
-        FORGET
-            .execute(transaction.client(), &[&migration.version])
+        transaction
+            .query_typed(DELETE, &[(&migration.version, Type::INT4)])
             .await?;
     }
     Ok(())

@@ -1,43 +1,34 @@
-//! Postgres: the pool, transactions, health, and the slow-query log.
+//! Postgres: the connection pool, and connections outside of it.
 
-use std::net::IpAddr;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
 use deadpool_postgres::{
-    Hook, HookError, Manager, ManagerConfig, Metrics, Object, Pool, RecyclingMethod, Runtime,
-    Timeouts,
+    Hook, HookError, Manager, ManagerConfig, Metrics, Pool, RecyclingMethod, Runtime, Timeouts,
 };
-use rust_decimal::Decimal;
 use tokio::time::timeout;
+use tokio_postgres::NoTls;
 use tokio_postgres::config::SslMode;
-use tokio_postgres::error::DbError;
-use tokio_postgres::types::{ToSql, Type};
-use tokio_postgres::{Client, NoTls, Row};
 use tokio_postgres_rustls::MakeRustlsConnect;
-use uuid::Uuid;
 
 use crate::crypto::random;
-use crate::error::{Error, Result, database_error};
+use crate::error::{Error, Result, chain, database_error};
 use crate::runtime::background::BoxFuture;
 use crate::runtime::clock::Clock;
 use crate::runtime::config::PostgresConfig;
 use crate::runtime::tls;
+use crate::store::client::Client;
+use crate::store::statement::Statement;
 
-/// Longer than any statement of ours takes; a server that was cut off without
-/// a word would otherwise hold its request for good.
-const STATEMENT_DEADLINE: Duration = Duration::from_secs(15);
-
-/// After a pause this long a connection is asked whether it still lives.
+/// A connection that was not used for this long is probed before it is used.
 const TRUSTED_PAUSE: Duration = Duration::from_secs(1);
 
-/// How long that question may take.
+/// How long a probe may take.
 const PROBE_DEADLINE: Duration = Duration::from_millis(500);
 
-/// How often making a connection is tried: a suspended database wakes in some
-/// hundred milliseconds, and refuses until then.
+/// How often connecting is tried. A suspended database refuses connections while
+/// it wakes, which takes some hundred milliseconds.
 const CONNECT_TRIES: u32 = 3;
 
 /// A pool of connections to Postgres. Nothing is connected before it is used.
@@ -45,29 +36,31 @@ pub struct Db {
     pool: Pool,
     clock: Clock,
     idle_timeout: Duration,
-    pauses: Arc<Pauses>,
+    slow_query: Duration,
+    usage: Arc<Usage>,
 }
 
-/// What the pool can say of itself.
+/// The state of the pool.
 #[derive(Clone, Copy, Debug)]
 pub struct PoolState {
-    /// Connections that exist.
+    /// How many connections there are.
     pub size: usize,
-    /// Connections that nobody uses at the moment.
+    /// How many of them are not in use.
     pub free: usize,
-    /// Requests that wait for one.
+    /// How many requests wait for a connection.
     pub waiting: usize,
 }
 
+static PING: Statement = Statement::new("ping", "select 1");
+
 impl Db {
-    /// A pool as `config` describes it.
+    /// Makes the configured pool.
     ///
     /// # Errors
     ///
-    /// [`Error::Internal`] when `POSTGRES_CA_CERT` holds no certificate.
+    /// [`Error::Internal`] when `POSTGRES_CA_CERT` contains no certificate.
     pub fn new(config: &PostgresConfig, clock: Clock) -> Result<Self> {
-        SLOW_QUERY_MS.store(millis(config.slow_query), Ordering::Relaxed);
-        let pauses = Arc::new(Pauses::new(clock.now_ms()));
+        let usage = Arc::new(Usage::new(clock.now_ms()));
         let pool = Pool::builder(manager(config)?)
             .max_size(config.pool_max)
             .timeouts(Timeouts {
@@ -76,53 +69,53 @@ impl Db {
                 recycle: Some(PROBE_DEADLINE),
             })
             .runtime(Runtime::Tokio1)
-            .pre_recycle(probe_doubted(pauses.clone()))
+            .pre_recycle(probe_suspects(usage.clone()))
             .build()
             .map_err(|error| Error::Internal(Box::new(error)))?;
         Ok(Self {
             pool,
             clock,
             idle_timeout: config.idle_timeout,
-            pauses,
+            slow_query: config.slow_query,
+            usage,
         })
     }
 
-    /// A connection that lives, from the pool or new.
+    /// Takes a connection from the pool, or makes a new one.
     ///
     /// # Errors
     ///
-    /// [`Error::Unavailable`] when none is free in time or Postgres does not
-    /// answer.
-    pub fn client(&self) -> BoxFuture<'_, Result<Object>> {
+    /// [`Error::Unavailable`] when no connection is free in time, or Postgres does
+    /// not answer.
+    pub fn client(&self) -> BoxFuture<'_, Result<Client>> {
         Box::pin(async move {
             self.drop_stale();
             let mut tries = 1;
             loop {
                 match self.pool.get().await.map_err(Error::from) {
+                    Ok(connection) => return Ok(Client::pooled(connection, self.slow_query)),
                     Err(error) if tries < CONNECT_TRIES && is_waking(&error) => {
                         let pause = 50 * u64::from(tries) + random::below(100);
                         tokio::time::sleep(Duration::from_millis(pause)).await;
                         tries += 1;
                     }
-                    outcome => return outcome,
+                    Err(error) => return Err(error),
                 }
             }
         })
     }
 
-    /// Reads, and reads once more when the connection was found closed, on one
-    /// that is new or was seen to live. For statements that change nothing.
+    /// Runs statements that change nothing. They are run again if the connection
+    /// turns out to be closed.
     ///
     /// # Errors
     ///
-    /// What `work` returns, or as [`Db::client`].
-    pub async fn read<T>(&self, work: impl AsyncFn(&Client) -> Result<T>) -> Result<T> {
+    /// What `work` returns, and those of [`Db::client`].
+    pub async fn read<T>(&self, work: impl AsyncFnOnce(&Client) -> Result<T> + Clone) -> Result<T> {
         let client = self.client().await?;
-        match work(&client).await {
-            Err(error) if is_closed(&error) => {
+        match work.clone()(&client).await {
+            Err(error) if self.suspects(&error) => {
                 drop(client);
-                // What ended one has most likely ended others.
-                self.pauses.doubt();
                 let client = self.client().await?;
                 work(&client).await
             }
@@ -130,35 +123,30 @@ impl Db {
         }
     }
 
-    /// Runs `work` in a transaction: committed when it returns a value, rolled
-    /// back when it returns an error, is dropped, or panics.
+    /// Runs a statement that writes, and may be run twice without harm. It is run
+    /// again if the connection turns out to be closed.
     ///
     /// # Errors
     ///
-    /// What `work` returns; [`Error::Unavailable`] when the commit was not
-    /// acknowledged, in which case it may or may not have happened.
-    pub async fn transaction<T>(&self, work: impl AsyncFnOnce(&Client) -> Result<T>) -> Result<T> {
-        let mut tries = 1;
-        loop {
-            let mut client = self.client().await?;
-            let begun = Client::transaction(&mut client);
-            match in_time("begin", begun).await {
-                Ok(transaction) => {
-                    let value = work(transaction.client()).await?;
-                    in_time("commit", transaction.commit()).await?;
-                    return Ok(value);
-                }
-                // Nothing has been written yet: the connection was a dead one.
-                Err(error) if tries == 1 && is_closed(&error) => {
-                    self.pauses.doubt();
-                    tries = 2;
-                }
-                Err(error) => return Err(error),
-            }
-        }
+    /// Those of [`Db::read`].
+    pub async fn repeatable_write<T>(
+        &self,
+        work: impl AsyncFnOnce(&Client) -> Result<T> + Clone,
+    ) -> Result<T> {
+        self.read(work).await
     }
 
-    /// How long Postgres takes to answer.
+    /// Whether the connection turned out to be closed, so that another one is worth
+    /// a try. The others are probed then: what closed one has probably closed more.
+    pub(crate) fn suspects(&self, error: &Error) -> bool {
+        let is_closed = is_closed(error);
+        if is_closed {
+            self.usage.suspect_all();
+        }
+        is_closed
+    }
+
+    /// Measures how long Postgres takes to answer.
     ///
     /// # Errors
     ///
@@ -170,7 +158,7 @@ impl Db {
         Ok(started.elapsed())
     }
 
-    /// The state of the pool, for the dashboard.
+    /// Returns the state of the pool.
     pub fn state(&self) -> PoolState {
         let status = self.pool.status();
         PoolState {
@@ -180,16 +168,16 @@ impl Db {
         }
     }
 
-    /// Closes every connection; whoever asks for one then is refused.
+    /// Closes the pool. [`Db::client`] fails from now on.
     pub fn close(&self) {
         self.pool.close();
     }
 
-    /// An instance is frozen between requests, and what the other side closed
-    /// meanwhile shows only on use. The wall clock tells of the pause; a
-    /// monotonic one may have stood still.
+    /// Drops connections that were idle for too long. An instance is frozen between
+    /// requests, and does not notice then that the server closes connections. The
+    /// pause is measured by the wall clock, as a monotonic clock may stand still.
     fn drop_stale(&self) {
-        let pause = self.pauses.taken_at(self.clock.now_ms());
+        let pause = self.usage.record(self.clock.now_ms());
         if pause > self.idle_timeout {
             self.pool.retain(|_, _| false);
         } else {
@@ -199,53 +187,54 @@ impl Db {
     }
 }
 
-/// When connections were last taken, by the wall clock, and since when those
-/// in the pool are doubted.
-struct Pauses {
-    last_taken_ms: AtomicI64,
-    doubted_since: Mutex<Option<Instant>>,
+/// When connections were last used, which decides which ones are probed.
+struct Usage {
+    last_used_ms: AtomicI64,
+    /// Connections that were last used before this time are probed.
+    suspected_at: Mutex<Option<Instant>>,
 }
 
-impl Pauses {
+impl Usage {
     fn new(now_ms: i64) -> Self {
         Self {
-            last_taken_ms: AtomicI64::new(now_ms),
-            doubted_since: Mutex::new(None),
+            last_used_ms: AtomicI64::new(now_ms),
+            suspected_at: Mutex::new(None),
         }
     }
 
-    /// Notes that a connection is taken now; returns the pause before it.
-    fn taken_at(&self, now_ms: i64) -> Duration {
-        let last = self.last_taken_ms.swap(now_ms, Ordering::Relaxed);
+    /// Records that a connection is used now; returns the pause before.
+    fn record(&self, now_ms: i64) -> Duration {
+        let last = self.last_used_ms.swap(now_ms, Ordering::Relaxed);
         let pause = Duration::from_millis(u64::try_from(now_ms - last).unwrap_or(0));
         if pause > TRUSTED_PAUSE {
-            self.doubt();
+            self.suspect_all();
         }
         pause
     }
 
-    /// Has each connection of now looked at before it is used again.
-    fn doubt(&self) {
-        *self.lock() = Some(Instant::now());
+    /// Has every present connection probed before it is used again.
+    fn suspect_all(&self) {
+        *self.suspected_at() = Some(Instant::now());
     }
 
-    fn doubts(&self, metrics: &Metrics) -> bool {
+    fn is_suspect(&self, metrics: &Metrics) -> bool {
         let last_used = metrics.recycled.unwrap_or(metrics.created);
-        metrics.last_used() > TRUSTED_PAUSE || self.lock().is_some_and(|since| last_used < since)
+        let suspected_at = *self.suspected_at();
+        metrics.last_used() > TRUSTED_PAUSE || suspected_at.is_some_and(|at| last_used < at)
     }
 
-    fn lock(&self) -> MutexGuard<'_, Option<Instant>> {
-        self.doubted_since
+    fn suspected_at(&self) -> MutexGuard<'_, Option<Instant>> {
+        self.suspected_at
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-fn probe_doubted(pauses: Arc<Pauses>) -> Hook {
+fn probe_suspects(usage: Arc<Usage>) -> Hook {
     Hook::async_fn(move |client, metrics| {
-        let doubted = pauses.doubts(metrics);
+        let is_suspect = usage.is_suspect(metrics);
         Box::pin(async move {
-            if !doubted {
+            if !is_suspect {
                 return Ok(());
             }
             match timeout(PROBE_DEADLINE, client.check_connection()).await {
@@ -257,24 +246,26 @@ fn probe_doubted(pauses: Arc<Pauses>) -> Hook {
     })
 }
 
-/// Connects past the pool, for migrations and administration.
+/// Connects without the pool, for migrations and administration.
 ///
 /// # Errors
 ///
 /// [`Error::Unavailable`] when Postgres does not answer or refuses.
 pub async fn connect_direct(config: &crate::Config) -> Result<Client> {
     let direct = &config.postgres_direct;
-    let trouble = |error: tokio_postgres::Error| {
-        tracing::warn!(error = %chain(&error), "connection to Postgres ended");
+    let log = |error: tokio_postgres::Error| {
+        tracing::warn!(error = %chain(&error), "connection to Postgres failed");
     };
-    if direct.get_ssl_mode() == SslMode::Disable {
+    let client = if direct.get_ssl_mode() == SslMode::Disable {
         let (client, connection) = direct.connect(NoTls).await?;
-        tokio::spawn(async move { connection.await.unwrap_or_else(trouble) });
-        return Ok(client);
-    }
-    let (client, connection) = direct.connect(tls_connector(&config.postgres)?).await?;
-    tokio::spawn(async move { connection.await.unwrap_or_else(trouble) });
-    Ok(client)
+        tokio::spawn(async move { connection.await.unwrap_or_else(log) });
+        client
+    } else {
+        let (client, connection) = direct.connect(tls_connector(&config.postgres)?).await?;
+        tokio::spawn(async move { connection.await.unwrap_or_else(log) });
+        client
+    };
+    Ok(Client::direct(client, config.postgres.slow_query))
 }
 
 fn manager(config: &PostgresConfig) -> Result<Manager> {
@@ -282,7 +273,7 @@ fn manager(config: &PostgresConfig) -> Result<Manager> {
     let recycling = ManagerConfig {
         recycling_method: RecyclingMethod::Fast,
     };
-    // The certificates are not even read when nobody is going to be asked for one.
+    // Without TLS, the certificates are not even parsed.
     if connection.get_ssl_mode() == SslMode::Disable {
         return Ok(Manager::from_config(connection, NoTls, recycling));
     }
@@ -293,8 +284,8 @@ fn manager(config: &PostgresConfig) -> Result<Manager> {
     ))
 }
 
-/// TLS that verifies the server: against `POSTGRES_CA_CERT` alone when it is
-/// given, else against the public roots.
+/// Makes TLS that verifies the server against `POSTGRES_CA_CERT` if it is set, else
+/// against the public roots.
 fn tls_connector(config: &PostgresConfig) -> Result<MakeRustlsConnect> {
     let roots = match &config.ca_certificate {
         None => tls::public_roots(),
@@ -304,7 +295,7 @@ fn tls_connector(config: &PostgresConfig) -> Result<MakeRustlsConnect> {
     Ok(MakeRustlsConnect::new(tls::client_config(roots)))
 }
 
-/// Postgres is starting, stopping, or was asked before it listened.
+/// Whether Postgres is starting or stopping, or does not listen yet.
 fn is_waking(error: &Error) -> bool {
     let Error::Unavailable(source) = error else {
         return false;
@@ -315,7 +306,7 @@ fn is_waking(error: &Error) -> bool {
             .is_some_and(|cause| cause.is::<std::io::Error>())
 }
 
-/// The connection ended, before or while it was used.
+/// Whether the connection was closed, before or while it was used.
 fn is_closed(error: &Error) -> bool {
     let Error::Unavailable(source) = error else {
         return false;
@@ -324,171 +315,8 @@ fn is_closed(error: &Error) -> bool {
     driver.is_some_and(tokio_postgres::Error::is_closed) || is_shutdown(error)
 }
 
-async fn in_time<T>(
-    what: &str,
-    asked: impl Future<Output = Result<T, tokio_postgres::Error>>,
-) -> Result<T> {
-    match timeout(STATEMENT_DEADLINE, asked).await {
-        Ok(answered) => Ok(answered?),
-        Err(_) => Err(Error::unavailable(format!("{what} took too long"))),
-    }
-}
-
-/// Class 57P: the server ended the connection, or does not take any yet.
+/// Whether the error is of class 57P: the server ended the connection, or accepts
+/// none yet.
 fn is_shutdown(error: &Error) -> bool {
     database_error(error).is_some_and(|error| error.code().code().starts_with("57P"))
-}
-
-/// An error and all that caused it, in one line for the log.
-pub(crate) fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(cause) = next {
-        text = match cause.downcast_ref::<DbError>() {
-            // Its details quote the whole row, with the hash and all.
-            Some(told) => format!("{text}: {} ({})", told.message(), told.code().code()),
-            None => format!("{text}: {cause}"),
-        };
-        next = cause.source();
-    }
-    text
-}
-
-static PING: Statement = Statement::new("ping", "select 1");
-
-/// From [`PostgresConfig::slow_query`]; a statement knows only its connection.
-static SLOW_QUERY_MS: AtomicU64 = AtomicU64::new(1_000);
-
-/// One SQL statement and the name under which the slow-query log knows it.
-///
-/// It runs without a named prepared statement and with the types of its
-/// parameters stated: one round trip, right through every pooler.
-pub struct Statement {
-    name: &'static str,
-    sql: &'static str,
-}
-
-impl Statement {
-    /// Names `sql`, after the noun and the verb: `session.find`.
-    pub const fn new(name: &'static str, sql: &'static str) -> Self {
-        Self { name, sql }
-    }
-
-    /// All rows.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Unavailable`] when Postgres does not answer, [`Error::Internal`]
-    /// when it refuses.
-    pub fn all<'a>(
-        &'a self,
-        client: &'a Client,
-        params: &'a [&'a dyn Param],
-    ) -> BoxFuture<'a, Result<Vec<Row>>> {
-        Box::pin(async move {
-            let typed: Vec<_> = params
-                .iter()
-                .map(|param| (param.as_sql(), param.sql_type()))
-                .collect();
-            let started = Instant::now();
-            let outcome = in_time(self.name, client.query_typed(self.sql, &typed)).await;
-            self.note(started.elapsed());
-            outcome
-        })
-    }
-
-    /// The first row, if there is one.
-    ///
-    /// # Errors
-    ///
-    /// As [`Statement::all`].
-    pub fn opt<'a>(
-        &'a self,
-        client: &'a Client,
-        params: &'a [&'a dyn Param],
-    ) -> BoxFuture<'a, Result<Option<Row>>> {
-        Box::pin(async move { Ok(self.all(client, params).await?.into_iter().next()) })
-    }
-
-    /// The row that there always is.
-    ///
-    /// # Errors
-    ///
-    /// As [`Statement::all`]; [`Error::Internal`] when there is none.
-    pub fn one<'a>(
-        &'a self,
-        client: &'a Client,
-        params: &'a [&'a dyn Param],
-    ) -> BoxFuture<'a, Result<Row>> {
-        Box::pin(async move {
-            let row = self.opt(client, params).await?;
-            row.ok_or_else(|| Error::internal(format!("{} returned no row", self.name)))
-        })
-    }
-
-    /// Runs it for its effect.
-    ///
-    /// # Errors
-    ///
-    /// As [`Statement::all`].
-    pub fn execute<'a>(
-        &'a self,
-        client: &'a Client,
-        params: &'a [&'a dyn Param],
-    ) -> BoxFuture<'a, Result<()>> {
-        Box::pin(async move { self.all(client, params).await.map(drop) })
-    }
-
-    fn note(&self, elapsed: Duration) {
-        if millis(elapsed) >= SLOW_QUERY_MS.load(Ordering::Relaxed) {
-            tracing::warn!(statement = self.name, ms = millis(elapsed), "slow query");
-        }
-    }
-}
-
-fn millis(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
-}
-
-/// A value that knows its Postgres type, so that nothing has to be prepared.
-pub trait Param: ToSql + Sync {
-    /// The type that is announced for it.
-    fn sql_type(&self) -> Type;
-
-    /// Itself, as the driver takes it.
-    fn as_sql(&self) -> &(dyn ToSql + Sync);
-}
-
-macro_rules! params {
-    ($($rust:ty => $scalar:ident, $array:ident;)+) => {$(
-        impl Param for $rust {
-            fn sql_type(&self) -> Type { Type::$scalar }
-            fn as_sql(&self) -> &(dyn ToSql + Sync) { self }
-        }
-        impl Param for Option<$rust> {
-            fn sql_type(&self) -> Type { Type::$scalar }
-            fn as_sql(&self) -> &(dyn ToSql + Sync) { self }
-        }
-        impl Param for Vec<$rust> {
-            fn sql_type(&self) -> Type { Type::$array }
-            fn as_sql(&self) -> &(dyn ToSql + Sync) { self }
-        }
-    )+};
-}
-
-params! {
-    &str => TEXT, TEXT_ARRAY;
-    String => TEXT, TEXT_ARRAY;
-    Uuid => UUID, UUID_ARRAY;
-    bool => BOOL, BOOL_ARRAY;
-    i32 => INT4, INT4_ARRAY;
-    i64 => INT8, INT8_ARRAY;
-    f64 => FLOAT8, FLOAT8_ARRAY;
-    IpAddr => INET, INET_ARRAY;
-    NaiveDate => DATE, DATE_ARRAY;
-    NaiveTime => TIME, TIME_ARRAY;
-    Decimal => NUMERIC, NUMERIC_ARRAY;
-    DateTime<Utc> => TIMESTAMPTZ, TIMESTAMPTZ_ARRAY;
-    serde_json::Value => JSONB, JSONB_ARRAY;
-    Vec<u8> => BYTEA, BYTEA_ARRAY;
 }

@@ -10,7 +10,6 @@ use crate::error::Result;
 use crate::http::Member;
 use crate::models::calendar;
 use crate::models::security_event::{self, Kind};
-use crate::session::Changed;
 use crate::values::caller::Caller;
 use crate::{App, BoxFuture, session};
 
@@ -66,24 +65,19 @@ fn replace<'a>(
     hash: Option<String>,
 ) -> BoxFuture<'a, Result<()>> {
     Box::pin(async move {
-        let (key, id) = (member.key()?.clone(), member.user.id);
+        let (key, id) = (member.key()?, member.user.id);
         let kind = match hash {
             Some(_) => Kind::CalendarTokenMade,
             None => Kind::CalendarTokenWithdrawn,
         };
-        let client = client.clone();
-        let changed = app.sessions().transaction(move |postgres| {
-            let (key, hash, client) = (key.clone(), hash.clone(), client.clone());
-            Box::pin(async move {
-                session::lock_member(postgres, &key, id).await?;
-                if calendar::set_token(postgres, id, hash).await? {
-                    security_event::insert(postgres, kind, Some(id), &client).await?;
+        app.transaction()
+            .run(async |tx| {
+                session::lock_member(tx, key, id).await?;
+                if calendar::set_token(tx, id, hash.clone()).await? {
+                    security_event::insert(tx, kind, Some(id), client).await?;
                 }
-                // No session's record tells of it.
-                let keys = Vec::new();
-                Ok(Changed { value: (), keys })
+                Ok(())
             })
-        });
-        changed.await
+            .await
     })
 }

@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::{Activity, Retirement, Wanted, description, edit, https_url, lines, style};
-use crate::admin::staff_action::Act;
+use crate::admin::staff_action::StaffAction;
 use crate::error::Result;
 use crate::http::json::nullable;
 use crate::http::{List, Member};
@@ -221,10 +221,10 @@ pub fn enter<'a>(
     entry: Entry,
 ) -> BoxFuture<'a, Result<ShownToStaff>> {
     Box::pin(async move {
-        let act = Act::new(staff, caller)?;
+        let act = StaffAction::by_staff(staff, caller)?;
         let new = entry.read()?;
-        let entered = edit(app, act, KIND, "create", async |client| {
-            let entered = instructor::insert(client, &new).await?;
+        let entered = edit(app, act, KIND, "create", async |tx| {
+            let entered = instructor::insert(tx, &new).await?;
             let id = entered.id();
             Ok((entered, Some(id)))
         });
@@ -245,10 +245,10 @@ pub fn change<'a>(
     change: Change,
 ) -> BoxFuture<'a, Result<ShownToStaff>> {
     Box::pin(async move {
-        let act = Act::new(staff, caller)?;
+        let act = StaffAction::by_staff(staff, caller)?;
         let (id, changes) = (change.id, change.read()?);
-        let changed = edit(app, act, KIND, "change", async |client| {
-            let changed = instructor::update(client, id, &changes).await?;
+        let changed = edit(app, act, KIND, "change", async |tx| {
+            let changed = instructor::update(tx, id, &changes).await?;
             Ok((changed, Some(id)))
         });
         let changed = changed.await?;
@@ -269,10 +269,10 @@ pub fn retire<'a>(
     wanted: Wanted,
 ) -> BoxFuture<'a, Result<Retirement>> {
     Box::pin(async move {
-        let act = Act::new(staff, caller)?;
+        let act = StaffAction::by_staff(staff, caller)?;
         let (id, now) = (wanted.read()?, app.clock().now());
-        let retired = edit(app, act, KIND, "retire", async |client| {
-            let retired = instructor::retire(client, id, now).await?;
+        let retired = edit(app, act, KIND, "retire", async |tx| {
+            let retired = instructor::retire(tx, id, now).await?;
             let changed = retired.was_active.then_some(id);
             Ok((retired, changed))
         });

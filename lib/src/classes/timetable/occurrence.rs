@@ -168,10 +168,10 @@ fn title(typed: &str) -> Result<String, Problem> {
 impl Timetable<'_> {
     pub(super) async fn enter_occurrence(&self, entry: OccurrenceEntry) -> Result<Outcome> {
         let new = entry.read(self)?;
-        let entered = self.act.transaction(self.app.db(), async |client| {
-            occurrence::lock_timetable(client).await?;
-            let id = occurrence::insert(client, &new).await?;
-            self.note(client, json!({ "occurrenceId": id, "action": "enter" }))
+        let entered = self.transaction().run(async |tx| {
+            occurrence::lock_timetable(tx).await?;
+            let id = occurrence::insert(tx, &new).await?;
+            self.record(tx, json!({ "occurrenceId": id, "action": "enter" }))
                 .await?;
             Ok(id)
         });
@@ -183,15 +183,18 @@ impl Timetable<'_> {
 
     pub(super) async fn change_occurrence(&self, change: OccurrenceChange) -> Result<Outcome> {
         let id = change.id;
-        let (mut changes, wanted) = change.read()?;
-        let changed = self.act.transaction(self.app.db(), async |client| {
-            occurrence::lock_timetable(client).await?;
-            let before = occurrence::lock(client, id, self.now).await?;
-            changes.times = wanted.times(&before, self)?;
+        let (changes, wanted) = change.read()?;
+        let changed = self.transaction().run(async |tx| {
+            occurrence::lock_timetable(tx).await?;
+            let before = occurrence::lock(tx, id, self.now).await?;
+            let changes = Changes {
+                times: wanted.times(&before, self)?,
+                ..changes.clone()
+            };
             let studio = &self.app.config().studio;
-            self.note(client, json!({ "occurrenceId": id, "action": "change" }))
+            self.record(tx, json!({ "occurrenceId": id, "action": "change" }))
                 .await?;
-            occurrence::update(client, &before, &changes, self.now, studio).await
+            occurrence::update(tx, &before, &changes, self.now, studio).await
         });
         changed.await?;
         Ok(Outcome {
@@ -201,11 +204,11 @@ impl Timetable<'_> {
     }
 
     pub(super) async fn cancel(&self, id: Uuid, reason: Option<String>) -> Result<Outcome> {
-        let cancelled = self.act.transaction(self.app.db(), async |client| {
-            let before = occurrence::lock(client, id, self.now).await?;
-            self.note(client, json!({ "occurrenceId": id, "action": "cancel" }))
+        let cancelled = self.transaction().run(async |tx| {
+            let before = occurrence::lock(tx, id, self.now).await?;
+            self.record(tx, json!({ "occurrenceId": id, "action": "cancel" }))
                 .await?;
-            occurrence::cancel(client, &before, reason.as_deref(), self.now).await
+            occurrence::cancel(tx, &before, reason.as_deref(), self.now).await
         });
         Ok(Outcome {
             occurrence_id: Some(id),

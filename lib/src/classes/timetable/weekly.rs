@@ -126,13 +126,10 @@ fn weekday(day: i32) -> Result<i32, Problem> {
 impl Timetable<'_> {
     pub(super) async fn enter_pattern(&self, entry: PatternEntry) -> Result<Outcome> {
         let new = entry.read(self.today())?;
-        let entered = self.act.transaction(self.app.db(), async |client| {
-            let pattern = class_schedule::insert(client, &new).await?;
-            self.note(
-                client,
-                json!({ "patternId": pattern.id, "action": "enter" }),
-            )
-            .await?;
+        let entered = self.transaction().run(async |tx| {
+            let pattern = class_schedule::insert(tx, &new).await?;
+            self.record(tx, json!({ "patternId": pattern.id, "action": "enter" }))
+                .await?;
             Ok(pattern)
         });
         Ok(Outcome {
@@ -155,10 +152,10 @@ impl Timetable<'_> {
     }
 
     async fn update_pattern(&self, id: Uuid, changes: &Changes, action: &str) -> Result<Outcome> {
-        let updated = self.act.transaction(self.app.db(), async |client| {
-            let pattern = class_schedule::update(client, id, changes).await?;
-            let coming = class_schedule::coming(client, id, self.now).await?;
-            self.note(client, json!({ "patternId": id, "action": action }))
+        let updated = self.transaction().run(async |tx| {
+            let pattern = class_schedule::update(tx, id, changes).await?;
+            let coming = class_schedule::coming(tx, id, self.now).await?;
+            self.record(tx, json!({ "patternId": id, "action": action }))
                 .await?;
             Ok((pattern, coming))
         });
@@ -178,15 +175,15 @@ impl Timetable<'_> {
                 "must be a day between today and 366 days from now",
             ));
         }
-        let made = self.act.transaction(self.app.db(), async |client| {
-            occurrence::lock_timetable(client).await?;
-            let made = class_schedule::generate(client, &self.zone, today, until, self.now).await?;
+        let made = self.transaction().run(async |tx| {
+            occurrence::lock_timetable(tx).await?;
+            let made = class_schedule::generate(tx, &self.zone, today, until, self.now).await?;
             let detail = json!({
                 "action": "generate",
                 "until": until,
                 "generated": made.generated,
             });
-            self.note(client, detail).await?;
+            self.record(tx, detail).await?;
             Ok(made)
         });
         let made = made.await?;

@@ -1,6 +1,5 @@
 //! Whose account it is that somebody signs in to through a provider.
 
-use tokio_postgres::Client as Postgres;
 use uuid::Uuid;
 
 use super::claims::Identity;
@@ -16,9 +15,9 @@ use crate::models::user::{self, Credentials, Email, ExperienceLevel, NewUser, Pr
 use crate::models::user_identity;
 use crate::notify::mail;
 use crate::notify::mail::{Notice, NoticeKind};
-use crate::session::{Changed, Credential, Telling, Token};
+use crate::session::{Credential, Notification, Token, Tx};
 use crate::values::caller::Caller;
-use crate::{App, BoxFuture, session};
+use crate::{App, session};
 
 const EMAIL_UNVERIFIED: Error = Error::Forbidden {
     code: "email_unverified",
@@ -93,18 +92,15 @@ async fn settle_once(
     let credential = credential(state);
     let entry = Entry::first(context, Some(&credential));
     let settling = Settling {
-        app: app.clone(),
-        client: context.client.clone(),
-        devices: context.device_tokens.clone(),
-        identity: identity.clone(),
-        linking: state.linking.clone(),
-        entry: entry.clone(),
+        app,
+        client: &context.client,
+        devices: &context.device_tokens,
+        identity,
+        linking: state.linking.as_ref(),
+        entry: &entry,
         credential,
     };
-    let settled = app.sessions().transaction(move |postgres| {
-        let settling = settling.clone();
-        Box::pin(async move { settling.run(postgres).await })
-    });
+    let settled = app.transaction().run(async |tx| settling.run(tx).await);
     Ok(match settled.await? {
         Found::Known(known) => Settled::Known(known),
         Found::Linked => Settled::Linked,
@@ -121,127 +117,121 @@ enum Found {
     Linked,
 }
 
-/// All that the transaction needs, which may run more than once.
-#[derive(Clone)]
-struct Settling {
-    app: App,
-    client: Caller,
-    devices: Vec<Token>,
-    identity: Identity,
-    linking: Option<Linking>,
-    entry: Entry,
+/// What the transaction needs, which may run more than once.
+struct Settling<'a> {
+    app: &'a App,
+    client: &'a Caller,
+    devices: &'a [Token],
+    identity: &'a Identity,
+    linking: Option<&'a Linking>,
+    entry: &'a Entry,
     credential: Credential,
 }
 
-impl Settling {
-    fn run<'a>(&'a self, postgres: &'a Postgres) -> BoxFuture<'a, Result<Changed<Found>>> {
-        Box::pin(async move {
-            match &self.linking {
-                Some(linking) => self.link(postgres, linking).await.map(Changed::nothing),
-                None => self.sign_in(postgres).await,
-            }
-        })
+impl Settling<'_> {
+    async fn run(&self, tx: &Tx) -> Result<Found> {
+        match self.linking {
+            Some(linking) => self.link(tx, linking).await,
+            None => self.sign_in(tx).await,
+        }
     }
 
     /// For a member who is signed in.
-    async fn link(&self, postgres: &Postgres, linking: &Linking) -> Result<Found> {
+    async fn link(&self, tx: &Tx, linking: &Linking) -> Result<Found> {
         let Identity {
             provider, subject, ..
         } = &self.identity;
-        session::lock_member(postgres, &linking.key, linking.user_id).await?;
-        let member = self.credentials_of(postgres, linking.user_id).await?;
+        session::lock_member(tx, &linking.key, linking.user_id).await?;
+        let member = self.credentials_of(tx, linking.user_id).await?;
         // The session has been kept while all others were ended: what it began
         // before that ends as well.
         if member.epoch != linking.epoch {
             return Err(STATE_UNKNOWN);
         }
-        match user_identity::owner(postgres, provider, subject).await? {
+        match user_identity::owner(tx, provider, subject).await? {
             // A proof anew of who it is: so members without a password show it.
-            Some(owner) if owner == member.user.id => self.known(postgres, owner).await,
+            Some(owner) if owner == member.user.id => self.known(tx, owner).await,
             Some(_) => Err(IDENTITY_TAKEN),
             None => {
                 // Another way in is for who has just shown who they are, and not
                 // for whoever holds a session of old.
-                let shown = user::reauthentication(postgres, &linking.key, member.user.id);
+                let shown = user::reauthentication(tx, &linking.key, member.user.id);
                 if !shown.await?.ok_or(Error::SessionGone)?.is_fresh {
                     return Err(profile::SIGN_IN_AGAIN);
                 }
-                self.insert(postgres, &member.user).await?;
+                self.insert(tx, &member.user).await?;
                 Ok(Found::Linked)
             }
         }
     }
 
     /// For somebody of whom nothing is known but what the provider says.
-    async fn sign_in(&self, postgres: &Postgres) -> Result<Changed<Found>> {
+    async fn sign_in(&self, tx: &Tx) -> Result<Found> {
         let Identity {
             provider, subject, ..
         } = &self.identity;
-        if let Some(owner) = user_identity::owner(postgres, provider, subject).await? {
-            return self.known(postgres, owner).await.map(Changed::nothing);
+        if let Some(owner) = user_identity::owner(tx, provider, subject).await? {
+            return self.known(tx, owner).await;
         }
         let email = self.identity.verified.as_ref().ok_or(EMAIL_UNVERIFIED)?;
-        match user::credentials(postgres, email.as_str(), &[]).await? {
-            Some(account) => {
-                let found = self.adopt(postgres, account.user.id, email).await;
-                found.map(Changed::nothing)
-            }
-            None => self.make(postgres, email).await,
+        match user::credentials(tx, email.as_str(), &[]).await? {
+            Some(account) => self.adopt(tx, account.user.id, email).await,
+            None => self.make(tx, email).await,
         }
     }
 
-    async fn known(&self, postgres: &Postgres, owner: Uuid) -> Result<Found> {
+    async fn known(&self, tx: &Tx, owner: Uuid) -> Result<Found> {
         let Identity {
             provider,
             subject,
             email,
             ..
         } = &self.identity;
-        let known = self.credentials_of(postgres, owner).await?;
-        user_identity::note_email(postgres, provider, subject, email.as_deref()).await?;
+        let known = self.credentials_of(tx, owner).await?;
+        user_identity::note_email(tx, provider, subject, email.as_deref()).await?;
         Ok(Found::Known(Box::new(known)))
     }
 
     /// Links it to the account with its address: of this the provider is sure.
     /// Whether we are is another question. Somebody may have registered with an
     /// address that is not theirs, and wait for its owner to come.
-    async fn adopt(&self, postgres: &Postgres, id: Uuid, email: &Email) -> Result<Found> {
+    async fn adopt(&self, tx: &Tx, id: Uuid, email: &Email) -> Result<Found> {
         let Identity {
             provider, subject, ..
         } = &self.identity;
-        session::lock_owner(postgres, id).await?;
+        session::lock_owner(tx, id).await?;
         // Another sign-in of theirs has linked it, or made the account, since
         // it was looked for.
-        if let Some(owner) = user_identity::owner(postgres, provider, subject).await? {
-            return self.known(postgres, owner).await;
+        if let Some(owner) = user_identity::owner(tx, provider, subject).await? {
+            return self.known(tx, owner).await;
         }
-        let account = self.credentials_of(postgres, id).await?;
+        let account = self.credentials_of(tx, id).await?;
         if account.user.email != email.as_str() || !account.user.email_verified {
             return Err(ACCOUNT_EXISTS);
         }
         // Its owner is somebody else at this provider: there, the address has
         // changed hands.
-        let (_, identities) = user_identity::list(postgres, id).await?;
+        let (_, identities) = user_identity::list(tx, id).await?;
         if identities.iter().any(|one| one.provider == *provider) {
             return Err(ACCOUNT_EXISTS);
         }
-        self.insert(postgres, &account.user).await?;
+        self.insert(tx, &account.user).await?;
         Ok(Found::Known(Box::new(account)))
     }
 
     /// Links it, and tells the account's owner.
-    async fn insert(&self, postgres: &Postgres, user: &User) -> Result<()> {
-        self.insert_bare(postgres, user.id).await?;
+    async fn insert(&self, tx: &Tx, user: &User) -> Result<()> {
+        self.insert_bare(tx, user.id).await?;
         let provider = &self.identity.provider;
-        let notice = Notice::from_caller(&self.client, self.app.clock().now());
-        let notice = notice.with_other(&label(&self.app, provider));
-        mail::notify(postgres, NoticeKind::IdentityLinked, user, notice).await?;
+        let notice = Notice::from_caller(self.client, self.app.clock().now());
+        let notice = notice.with_other(&label(self.app, provider));
+        mail::notify(tx, NoticeKind::IdentityLinked, user, notice).await?;
         let detail = serde_json::json!({ "provider": provider });
         let kind = Kind::IdentityLinked;
-        security_event::insert_with(postgres, kind, Some(user.id), &self.client, detail).await
+        security_event::insert_with(tx, kind, Some(user.id), self.client, detail).await
     }
 
-    async fn insert_bare(&self, postgres: &Postgres, user_id: Uuid) -> Result<()> {
+    async fn insert_bare(&self, tx: &Tx, user_id: Uuid) -> Result<()> {
         let Identity {
             provider,
             subject,
@@ -249,7 +239,7 @@ impl Settling {
             ..
         } = &self.identity;
         let email = email.as_deref();
-        if user_identity::insert(postgres, user_id, provider, subject, email).await? {
+        if user_identity::insert(tx, user_id, provider, subject, email).await? {
             return Ok(());
         }
         Err(Error::Conflict {
@@ -259,7 +249,7 @@ impl Settling {
     }
 
     /// An account without a password, and its first session.
-    async fn make(&self, postgres: &Postgres, email: &Email) -> Result<Changed<Found>> {
+    async fn make(&self, tx: &Tx, email: &Email) -> Result<Found> {
         let new = NewUser {
             email: email.clone(),
             email_verified: true,
@@ -270,8 +260,8 @@ impl Settling {
             profile: Profile::default(),
         };
         let keys = &self.app.config().encryption_keys;
-        let user = user::insert(postgres, keys, &new, None).await?;
-        self.insert_bare(postgres, user.id).await?;
+        let user = user::insert(tx, keys, &new, None).await?;
+        self.insert_bare(tx, user.id).await?;
         let wish = Wish {
             proof: Proof::of_new(user.id, &self.identity.provider),
             second: None,
@@ -280,17 +270,15 @@ impl Settling {
             user,
             credential: self.credential.clone(),
         };
-        let admission = self.entry.admission(&wish, Telling::SignedUp);
-        session::insert(postgres, &admission).await?;
-        Ok(Changed {
-            value: Found::Made(Box::new(wish)),
-            keys: self.entry.before(),
-        })
+        let new = self.entry.new_session(&wish, Notification::SignedUp);
+        session::create_session(tx, &new).await?;
+        tx.invalidate_sessions(new.replaces);
+        Ok(Found::Made(Box::new(wish)))
     }
 
     /// Of an account that may be used.
-    async fn credentials_of(&self, postgres: &Postgres, id: Uuid) -> Result<Credentials> {
-        let known = user::credentials_of(postgres, id, &self.devices).await?;
+    async fn credentials_of(&self, tx: &Tx, id: Uuid) -> Result<Credentials> {
+        let known = user::credentials_of(tx, id, self.devices).await?;
         // Gone since it was found: then it is as if it had never been.
         let known = known.ok_or(Error::Conflict {
             code: OVERTAKEN_CODE,

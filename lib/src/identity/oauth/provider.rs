@@ -21,12 +21,11 @@ use super::id_token::{self, Expected, Refusal};
 use super::{REFUSED, github};
 use crate::App;
 use crate::crypto::secret::sha256_hex;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, chain};
 use crate::models::oauth_state::{Started, State};
 use crate::runtime::background::BoxFuture;
 use crate::runtime::config::{Protocol, ProviderConfig};
 use crate::runtime::http_client::{self, may_receive_secrets};
-use crate::store::postgres::chain;
 
 /// What a provider says of itself (OpenID Connect Discovery 1.0 § 3); of GitHub,
 /// which does not, what its documentation says.
@@ -208,7 +207,7 @@ impl<'a> Provider<'a> {
         let mut verified = id_token::verify(id_token, &self.keys().await?, &expected);
         if let Err(Refusal::UnknownKey) = verified {
             // It may have changed them within the hour.
-            self.app.providers().end().await;
+            self.app.providers().invalidate().await;
             verified = id_token::verify(id_token, &self.keys().await?, &expected);
         }
         verified.map_err(|refusal| match refusal {

@@ -2,7 +2,6 @@
 
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
-use tokio_postgres::Client as Postgres;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
@@ -17,7 +16,8 @@ use crate::models::user::Proof;
 use crate::models::user::{self, User};
 use crate::notify::mail;
 use crate::notify::mail::{Notice, NoticeKind};
-use crate::session::{ACCESS_LIFE, Admission, Changed, Credential, Key, Telling, Token, Trust};
+use crate::session::{ACCESS_LIFE, Credential, NewSession, Notification, Token, Trust};
+use crate::store::client::Client as Postgres;
 use crate::values::caller::Caller;
 use crate::{App, BoxFuture, session};
 
@@ -147,27 +147,19 @@ pub(crate) fn admit<'a>(
         let notice = Notice::from_caller(&context.client, app.clock().now());
         // A device that is known may have been given a new name.
         let news = wish.device.is_none().then(|| notice.payload(wish.user.id));
-        let telling = Telling::SignedIn(news);
-        let admission = entry.admission(&wish, telling);
-        let made = match wish.second.clone() {
-            None => app.sessions().sign_in(admission).await?,
+        let new = entry.new_session(&wish, Notification::SignedIn(news));
+        let made = match &wish.second {
+            None => app.sessions().sign_in(new).await?,
             Some(second) => {
-                let (user, client) = (wish.user.clone(), context.client.clone());
-                let made = app.sessions().transaction(move |postgres| {
-                    let (second, admission) = (second.clone(), admission.clone());
-                    let (user, client) = (user.clone(), client.clone());
-                    let notice = notice.clone();
-                    Box::pin(async move {
-                        second.take(postgres, &user, &client, notice).await?;
-                        if !session::insert(postgres, &admission).await? {
-                            // With it goes that the code was taken.
-                            return Err(CHALLENGE_ENDED);
-                        }
-                        Ok(Changed {
-                            value: true,
-                            keys: admission.before.into_iter().collect(),
-                        })
-                    })
+                let transaction = app.transaction().invalidate_sessions(new.replaces.clone());
+                let made = transaction.run(async |tx| {
+                    let (user, client) = (&wish.user, &context.client);
+                    second.take(tx, user, client, notice.clone()).await?;
+                    if !session::create_session(tx, &new).await? {
+                        // This also rolls back that the code was used.
+                        return Err(CHALLENGE_ENDED);
+                    }
+                    Ok(true)
                 });
                 let made = made.await?;
                 app.counters().add("sessions_created", 1);
@@ -245,26 +237,21 @@ impl Entry {
         }
     }
 
-    /// The session that ends with it.
-    pub(crate) fn before(&self) -> Vec<Key> {
-        self.context.previous_session.iter().cloned().collect()
-    }
-
-    /// What is to become the session.
-    pub(crate) fn admission(&self, wish: &Wish, telling: Telling) -> Admission {
+    /// Returns the session to be created.
+    pub(crate) fn new_session(&self, wish: &Wish, notification: Notification) -> NewSession {
         // Without a cookie there is nothing to trust.
         let is_browser = matches!(wish.credential, Credential::Cookie { .. });
         let trust = match wish.trust && is_browser {
             true => Trust::Given,
             false => Trust::Unchanged,
         };
-        Admission {
+        NewSession {
             proof: wish.proof.clone(),
-            before: self.context.previous_session.clone(),
+            replaces: self.context.previous_session.clone(),
             caller: Some(self.context.client.clone()),
             credential: wish.credential.clone(),
             device: self.device.clone().map(|token| (token, trust)),
-            telling,
+            notification,
         }
     }
 

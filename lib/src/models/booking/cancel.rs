@@ -2,7 +2,6 @@
 
 use chrono::{DateTime, Utc};
 use serde_json::json;
-use tokio_postgres::Client;
 use uuid::Uuid;
 
 use super::create::CLASS_STARTED;
@@ -10,7 +9,8 @@ use super::{Booking, find, lock_class};
 use crate::error::{Error, Result};
 use crate::models::member_event::{self, NewMemberEvent};
 use crate::runtime::config::StudioConfig;
-use crate::store::postgres::Statement;
+use crate::store::client::Client;
+use crate::store::statement::Statement;
 
 /// A booking to be cancelled.
 #[derive(Clone, Debug)]

@@ -1,14 +1,14 @@
 //! Taking a place, or a place in the line for one.
 
 use chrono::{DateTime, Utc};
-use tokio_postgres::Client;
 use uuid::Uuid;
 
 use super::{Booking, find};
 use crate::crypto::random;
 use crate::error::{Error, OnConstraint, Result};
 use crate::runtime::config::StudioConfig;
-use crate::store::postgres::Statement;
+use crate::store::client::Client;
+use crate::store::statement::Statement;
 
 /// A booking to be made.
 #[derive(Clone, Copy, Debug)]

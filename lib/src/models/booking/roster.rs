@@ -3,7 +3,7 @@
 use chrono::{DateTime, NaiveDate, Utc};
 use rust_decimal::Decimal;
 use serde::Serialize;
-use tokio_postgres::{Client, Row};
+use tokio_postgres::Row;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
@@ -11,8 +11,9 @@ use super::{Status, lock_class, standing_columns};
 use crate::crypto::encryption::Keyring;
 use crate::error::{Error, Result};
 use crate::models::user;
+use crate::store::client::Client;
 use crate::store::page::Page;
-use crate::store::postgres::Statement;
+use crate::store::statement::Statement;
 use crate::values::money::Money;
 
 /// A line of the roster.

@@ -1,7 +1,6 @@
 //! All that is to be told of one class type.
 
 use chrono::{DateTime, NaiveDateTime, Utc};
-use tokio_postgres::Client;
 use uuid::Uuid;
 
 use super::Shown;
@@ -9,7 +8,8 @@ use crate::error::{Error, Result};
 use crate::models::from_json;
 use crate::models::instructor::{self, instructor_json};
 use crate::models::occurrence::{Occurrence, occurrence_columns};
-use crate::store::postgres::Statement;
+use crate::store::client::Client;
+use crate::store::statement::Statement;
 
 /// A class type, who teaches it, and when it is next.
 #[derive(Clone, Debug)]

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
-use tokio_postgres::{Client, Row};
+use tokio_postgres::Row;
 use uuid::Uuid;
 
 use crate::crypto::random;
@@ -11,7 +11,8 @@ use crate::models::booking;
 use crate::models::class_schedule::{no_class_type, no_instructor};
 use crate::models::member_event::{self, NewMemberEvent};
 use crate::runtime::config::StudioConfig;
-use crate::store::postgres::Statement;
+use crate::store::client::Client;
+use crate::store::statement::Statement;
 use crate::values::money::Money;
 
 /// A class of its own, of no pattern.

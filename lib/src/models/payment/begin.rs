@@ -1,7 +1,6 @@
 //! Beginning to pay.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use tokio_postgres::Client;
 use uuid::Uuid;
 
 use super::{
@@ -11,7 +10,8 @@ use super::{
 use crate::crypto::random;
 use crate::error::{Error, Result};
 use crate::models::booking;
-use crate::store::postgres::Statement;
+use crate::store::client::Client;
+use crate::store::statement::Statement;
 
 /// How long a card payment holds its place: the thirty minutes that a checkout
 /// lasts, and one more. Stripe refuses an end that is less than thirty minutes

@@ -1,7 +1,6 @@
 //! What staff do about payments.
 
 use chrono::{DateTime, Utc};
-use tokio_postgres::Client;
 use uuid::Uuid;
 
 use super::settle::tell;
@@ -12,7 +11,8 @@ use super::{
 use crate::crypto::random;
 use crate::error::{Error, Result};
 use crate::models::booking;
-use crate::store::postgres::Statement;
+use crate::store::client::Client;
+use crate::store::statement::Statement;
 
 static PAID_AT_DESK: Statement = Statement::new(
     "payment.paid_at_desk",
@@ -58,7 +58,7 @@ pub async fn mark_paid_at_desk(
             if let Some(card) = other {
                 give_up(client, card.id).await?;
             }
-            let new: &[&dyn crate::store::postgres::Param] = &[
+            let new: &[&dyn crate::store::statement::Param] = &[
                 &random::id(),
                 &booking_id,
                 &booking.user_id,

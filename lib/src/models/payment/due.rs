@@ -5,12 +5,12 @@
 //! it to the next. The pauses double, from a minute to six hours.
 
 use chrono::{DateTime, Utc};
-use tokio_postgres::Client;
 use uuid::Uuid;
 
 use super::{Payment, payment_columns};
 use crate::error::Result;
-use crate::store::postgres::Statement;
+use crate::store::client::Client;
+use crate::store::statement::Statement;
 
 macro_rules! claim {
     ($name:literal, $due:literal) => {

@@ -6,7 +6,6 @@
 
 use chrono::{DateTime, Utc};
 use serde_json::json;
-use tokio_postgres::Client;
 use uuid::Uuid;
 
 use super::{Method, Payment, Status, lock, payment_columns};
@@ -14,7 +13,8 @@ use crate::error::Result;
 use crate::models::booking::{self, Booking, Cancellation};
 use crate::models::member_event::{self, NewMemberEvent};
 use crate::runtime::config::StudioConfig;
-use crate::store::postgres::Statement;
+use crate::store::client::Client;
+use crate::store::statement::Statement;
 use crate::values::minor_units::minor_units;
 
 /// What has changed.

@@ -1,6 +1,6 @@
 //! What proves that an account is somebody's, and what only they change of it.
 
-use tokio_postgres::{Client, Row};
+use tokio_postgres::Row;
 use uuid::Uuid;
 
 use super::{EMAIL_TAKEN, User, WRONG_PASSWORD, user_columns};
@@ -9,7 +9,8 @@ use crate::models::remembered_device::Device;
 use crate::models::user::Proof;
 use crate::models::user_session::session_alive;
 use crate::session::{Key, Token};
-use crate::store::postgres::Statement;
+use crate::store::client::Client;
+use crate::store::statement::Statement;
 
 /// What a sign-in needs to know of an account.
 #[derive(Debug)]

@@ -1,13 +1,13 @@
 //! The second factor of an account: its secret, and the codes for the day the
 //! telephone is lost.
 
-use tokio_postgres::Client;
 use uuid::Uuid;
 
 use crate::crypto::encryption::Keyring;
 use crate::crypto::random;
 use crate::error::Result;
-use crate::store::postgres::Statement;
+use crate::store::client::Client;
+use crate::store::statement::Statement;
 
 /// How it stands.
 #[derive(Clone, Debug)]

@@ -13,14 +13,13 @@ use super::notice::NoticeKind;
 use super::transport::{SendError, Transport};
 use super::{account, booking, contact as contact_message};
 use crate::App;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, chain};
 use crate::models::contact;
 use crate::models::mail_outbox::{self, DueMail, MAX_ATTEMPTS};
 use crate::models::one_time_token;
 use crate::runtime::background;
 use crate::runtime::background::BoxFuture;
 use crate::runtime::config::MailTransport;
-use crate::store::postgres::chain;
 
 /// How long a request's invocation sends mail. The clean-up sends the rest.
 const SEND_TIME: Duration = Duration::from_secs(20);
@@ -73,7 +72,7 @@ pub fn send_due(app: &App, until: Instant) -> BoxFuture<'_, Result<SendSummary>>
     Box::pin(async move {
         let mut summary = SendSummary::default();
         if matches!(app.config().mail.transport, MailTransport::Nothing) {
-            summary.remaining = mail_outbox::has_due(&*app.db().client().await?).await?;
+            summary.remaining = mail_outbox::has_due(&app.db().client().await?).await?;
             if summary.remaining {
                 warn_once();
             }
@@ -109,7 +108,7 @@ async fn send_until(
     summary: &mut SendSummary,
 ) -> Result<()> {
     while Instant::now() < until && !app.shutting_down().is_cancelled() {
-        let Some(due) = mail_outbox::claim(&*app.db().client().await?).await? else {
+        let Some(due) = mail_outbox::claim(&app.db().client().await?).await? else {
             return Ok(());
         };
         if due.attempts > MAX_ATTEMPTS {
@@ -161,7 +160,7 @@ async fn mark_sent(app: &App, due: &DueMail) -> Result<()> {
     loop {
         let marked = app
             .db()
-            .read(async move |client| mail_outbox::mark_sent(client, id).await);
+            .repeatable_write(async move |client| mail_outbox::mark_sent(client, id).await);
         match marked.await {
             Err(error) if attempts == MARK_ATTEMPTS => return Err(error),
             Err(_) => tokio::time::sleep(MARK_PAUSE).await,
@@ -180,7 +179,7 @@ fn retry_later(due: &DueMail, cause: &str, summary: &mut SendSummary) {
 async fn give_up(app: &App, due: &DueMail, cause: &str, summary: &mut SendSummary) -> Result<()> {
     let (mail, kind, attempts) = (due.id, &due.kind, due.attempts);
     tracing::error!(%mail, kind, attempts, cause, "mail abandoned");
-    mail_outbox::give_up(&*app.db().client().await?, due.id).await?;
+    mail_outbox::give_up(&app.db().client().await?, due.id).await?;
     summary.given_up += 1;
     Ok(())
 }
@@ -216,7 +215,7 @@ async fn compose_contact(app: &App, due: &DueMail) -> Result<Option<Message>> {
     let Some(id) = due.payload.submission_id else {
         return Ok(None);
     };
-    let submission = contact::find(&*app.db().client().await?, id).await?;
+    let submission = contact::find(&app.db().client().await?, id).await?;
     submission
         .map(|submission| contact_message::compose(&submission, &app.config().studio))
         .transpose()

@@ -1,6 +1,5 @@
 //! Mails to members about their accounts, and the links in them.
 
-use tokio_postgres::Client as Postgres;
 use uuid::Uuid;
 
 use crate::crypto::encryption::Keyring;
@@ -9,6 +8,7 @@ pub use crate::models::mail_notice::{Link, Notice};
 use crate::models::mail_outbox;
 use crate::models::one_time_token::{self, Purpose};
 use crate::models::user::{Credentials, User};
+use crate::store::client::Client as Postgres;
 
 /// What a mail about an account reports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -16,9 +16,9 @@ use lettre::{Address, Message as MimeMessage};
 use tokio::time::timeout;
 
 use super::message::Message;
+use crate::error::chain;
 use crate::models::mail_outbox::DueMail;
 use crate::runtime::config::{MailConfig, MailTransport, SmtpConfig};
-use crate::store::postgres::chain;
 
 /// Accepting a mail may take this many times the deadline. The server scans the
 /// content first, and a sender that gives up early would send the mail again.

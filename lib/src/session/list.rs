@@ -1,61 +1,68 @@
-//! Lists of sessions, and counts over them.
+//! Lists of sessions, and figures over them.
 
 use std::net::IpAddr;
 
 use chrono::{DateTime, NaiveDate, Utc};
-use tokio_postgres::{Client, Row};
+use serde::Serialize;
+use tokio_postgres::Row;
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::error::Result;
+use crate::store::client::Client;
 use crate::store::page::Page;
-use crate::store::postgres::Statement;
+use crate::store::statement::Statement;
 
-/// A session, as the lists of sessions have it.
+/// A session in a list.
 #[derive(Clone, Debug)]
-pub struct Listed {
-    /// Its public id.
+pub struct ListedSession {
+    /// The public id.
     pub id: Uuid,
-    /// Whose it is; `None` for an anonymous one.
+    /// The member; `None` for an anonymous session.
     pub user_id: Option<Uuid>,
-    /// The e-mail address of whose it is.
+    /// The member's e-mail address, in the list of all sessions.
     pub email: Option<String>,
-    /// The IP address that created it.
+    /// The IP address that it was created from.
     pub ip_address: Option<IpAddr>,
-    /// The `User-Agent` that created it.
+    /// The `User-Agent` that it was created by.
     pub user_agent: Option<String>,
-    /// How it was made.
+    /// How the member signed in, such as `password`.
     pub login_method: String,
-    /// When it was made.
+    /// When it was created.
     pub created_at: DateTime<Utc>,
-    /// When it was last used, at most five minutes off.
+    /// When it was last used, accurate to five minutes.
     pub last_activity: DateTime<Utc>,
-    /// When it ends unless it is used before.
+    /// When it expires unless it is used before.
     pub expires_at: DateTime<Utc>,
 }
 
-/// Counts over all sessions.
-#[derive(Clone, Debug, Default)]
-pub struct Statistics {
-    /// All rows, expired ones too.
+/// Figures over all sessions.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct SessionStatistics {
+    /// Including expired ones.
     pub total: i64,
-    /// Those that have not expired.
+    /// Not expired.
     pub active: i64,
-    /// Those that wait for the clean-up.
+    /// Expired, and to be removed by the next clean-up.
     pub expired: i64,
-    /// Active ones that nobody is signed in to.
+    /// Active, without a member.
     pub anonymous: i64,
     /// Members with an active session.
     pub users: i64,
-    /// New ones a day, for the last seven days, oldest first.
-    pub created_per_day: Vec<(NaiveDate, i64)>,
+    /// Active sessions per signed-in member, on average.
+    pub per_user: f64,
+    /// For the last seven days, oldest first.
+    pub created_per_day: Vec<SessionsCreated>,
 }
 
-impl Statistics {
-    /// Active sessions that a signed-in member has on average; 0 when nobody is.
-    pub fn per_user(&self) -> f64 {
-        let signed_in = self.active - self.anonymous;
-        signed_in as f64 / self.users.max(1) as f64
-    }
+/// How many sessions were created on a day (UTC).
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct SessionsCreated {
+    /// The day.
+    pub day: NaiveDate,
+    /// The number.
+    pub count: i64,
 }
 
 static LIST: Statement = Statement::new(
@@ -68,14 +75,18 @@ static LIST: Statement = Statement::new(
     order by created_at desc, id desc limit $4",
 );
 
-/// A member's sessions, newest first; one more than the page holds when there
-/// are more.
-pub(crate) async fn list(client: &Client, user_id: Uuid, page: &Page) -> Result<Vec<Listed>> {
+/// Lists a member's sessions, newest first, and one more than the page holds if
+/// there are more.
+pub(super) async fn list(
+    client: &Client,
+    user_id: Uuid,
+    page: &Page,
+) -> Result<Vec<ListedSession>> {
     let (time, id) = page.after();
     let rows = LIST
         .all(client, &[&user_id, &time, &id, &page.fetch()])
         .await?;
-    rows.iter().map(listed).collect()
+    rows.iter().map(listed_session).collect()
 }
 
 static ALL: Statement = Statement::new(
@@ -88,15 +99,15 @@ static ALL: Statement = Statement::new(
     order by s.created_at desc, s.id desc limit $3",
 );
 
-/// Everybody's sessions, as [`list`].
-pub(crate) async fn all(client: &Client, page: &Page) -> Result<Vec<Listed>> {
+/// Lists all sessions as [`list`] does.
+pub(super) async fn all(client: &Client, page: &Page) -> Result<Vec<ListedSession>> {
     let (time, id) = page.after();
     let rows = ALL.all(client, &[&time, &id, &page.fetch()]).await?;
-    rows.iter().map(listed).collect()
+    rows.iter().map(listed_session).collect()
 }
 
-fn listed(row: &Row) -> Result<Listed> {
-    Ok(Listed {
+fn listed_session(row: &Row) -> Result<ListedSession> {
+    Ok(ListedSession {
         id: row.try_get("id")?,
         user_id: row.try_get("user_id")?,
         email: row.try_get("email")?,
@@ -114,8 +125,8 @@ static LENGTH: Statement = Statement::new(
     "select count(*) from user_sessions where expires_at > now()",
 );
 
-/// How many sessions have not expired.
-pub(crate) async fn length(client: &Client) -> Result<i64> {
+/// Counts the sessions that have not expired.
+pub(super) async fn length(client: &Client) -> Result<i64> {
     Ok(LENGTH.one(client, &[]).await?.try_get(0)?)
 }
 
@@ -136,19 +147,27 @@ static CREATED_PER_DAY: Statement = Statement::new(
     order by day",
 );
 
-/// Counts over all sessions; a scan, for administration only.
-pub(crate) async fn statistics(client: &Client) -> Result<Statistics> {
+/// Computes figures over all sessions. It reads the whole table.
+pub(super) async fn statistics(client: &Client) -> Result<SessionStatistics> {
     let row = STATISTICS.one(client, &[]).await?;
     let days = CREATED_PER_DAY.all(client, &[]).await?;
-    Ok(Statistics {
+    let (active, anonymous): (i64, i64) = (row.try_get("active")?, row.try_get("anonymous")?);
+    let users: i64 = row.try_get("users")?;
+    Ok(SessionStatistics {
         total: row.try_get("total")?,
-        active: row.try_get("active")?,
+        active,
         expired: row.try_get("expired")?,
-        anonymous: row.try_get("anonymous")?,
-        users: row.try_get("users")?,
+        anonymous,
+        users,
+        per_user: (active - anonymous) as f64 / users.max(1) as f64,
         created_per_day: days
             .iter()
-            .map(|day| Ok((day.try_get("day")?, day.try_get("count")?)))
+            .map(|row| {
+                Ok(SessionsCreated {
+                    day: row.try_get("day")?,
+                    count: row.try_get("count")?,
+                })
+            })
             .collect::<Result<_>>()?,
     })
 }

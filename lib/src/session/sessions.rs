@@ -1,0 +1,400 @@
+//! Reading, creating, changing and ending sessions.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::cache::SessionCache;
+use super::create::{NewSession, create_session};
+use super::list::{self, ListedSession, SessionStatistics};
+use super::locks::{Actor, lock_caller};
+use super::record::Session;
+use super::store;
+use super::transaction::Transaction;
+use crate::crypto::token::{Key, Token};
+use crate::error::{Error, Result};
+use crate::runtime::background::BoxFuture;
+use crate::runtime::config::Timing;
+use crate::store::cache::Lookup;
+use crate::store::counters::Counters;
+use crate::store::page::Page;
+use crate::store::postgres::Db;
+use crate::values::caller::Caller;
+
+/// An anonymous session to be created.
+#[derive(Clone, Debug)]
+pub struct NewAnonymousSession {
+    /// A JSON object of at most 16 KiB.
+    pub data: Value,
+    /// The client that it is created for.
+    pub caller: Option<Caller>,
+    /// How long it lasts at the most; seven days by default.
+    pub ttl: Option<Duration>,
+}
+
+impl Default for NewAnonymousSession {
+    fn default() -> Self {
+        Self {
+            data: json!({}),
+            caller: None,
+            ttl: None,
+        }
+    }
+}
+
+/// All sessions. Cheap to clone.
+///
+/// Every method fails with [`Error::Unavailable`] when Postgres does not answer.
+/// Without Redis, sessions are slower but work. A method that changes a session
+/// fails with [`Error::SessionGone`] when the session has ended.
+#[derive(Clone)]
+pub struct Sessions {
+    pub(super) db: Arc<Db>,
+    cache: SessionCache,
+    counters: Counters,
+    timing: Timing,
+}
+
+impl Sessions {
+    pub(crate) fn new(
+        db: Arc<Db>,
+        cache: SessionCache,
+        counters: Counters,
+        timing: Timing,
+    ) -> Self {
+        Self {
+            db,
+            cache,
+            counters,
+            timing,
+        }
+    }
+
+    /// Prepares a transaction.
+    pub(crate) fn transaction(&self) -> Transaction<'_> {
+        Transaction::new(&self.db, &self.cache)
+    }
+
+    /// Reads a session, from Redis if it has a current record, else from Postgres.
+    /// `None` when there is none, it has expired, or its member has been
+    /// deactivated.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Unavailable`]: whether there is a session is not known.
+    pub fn get(&self, key: &Key) -> BoxFuture<'_, Result<Option<Session>>> {
+        let key = key.clone();
+        Box::pin(async move {
+            let lookup = self.cache.get(&key).await;
+            self.count(&lookup);
+            let generation = match lookup {
+                Lookup::Hit(record) => return Ok(Some(record.into_session())),
+                Lookup::Miss { generation } => Some(generation),
+                Lookup::Unavailable | Lookup::Disabled => None,
+            };
+            let Some((session, until)) = self.find(&key).await? else {
+                return Ok(None);
+            };
+            if let Some(generation) = generation {
+                self.cache.put(&key, generation, until, session.clone());
+            }
+            Ok(Some(session))
+        })
+    }
+
+    fn count<E>(&self, lookup: &Lookup<E>) {
+        let name = match lookup {
+            Lookup::Hit(_) => "redis_hits",
+            Lookup::Miss { .. } => "redis_misses",
+            Lookup::Unavailable => "redis_away",
+            Lookup::Disabled => return,
+        };
+        self.counters.add(name, 1);
+    }
+
+    /// Reads a session from Postgres, in a statement that begins now.
+    pub(super) async fn find(&self, key: &Key) -> Result<Option<store::Found>> {
+        self.db
+            .repeatable_write(async |client| store::find(client, key, &self.timing).await)
+            .await
+    }
+
+    /// Creates an anonymous session. The token is for its owner alone.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Invalid`] when the data is no JSON object, is larger than 16 KiB, or
+    /// contains a NUL.
+    pub fn create(&self, new: NewAnonymousSession) -> BoxFuture<'_, Result<(Token, Session)>> {
+        Box::pin(async move {
+            check_storable(&new.data)?;
+            let token = Token::generate();
+            let client = self.db.client().await?;
+            let session = store::create(
+                &client,
+                &token.key(),
+                &new.data,
+                new.caller.as_ref(),
+                new.ttl,
+            )
+            .await?;
+            self.counters.add("sessions_created", 1);
+            Ok((token, session))
+        })
+    }
+
+    /// Replaces the data. Of two concurrent calls the last one wins. Returns the
+    /// new data.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::SessionGone`]; [`Error::Invalid`] as for [`Sessions::create`].
+    pub async fn set(&self, key: &Key, data: Value) -> Result<Value> {
+        check_storable(&data)?;
+        self.change(key)
+            .run_statement(async |client| store::set(client, key, &data).await)
+            .await
+    }
+
+    /// Merges `patch` into the data at the top level. Other fields stay, also those
+    /// that a concurrent call writes. Returns the new data.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Sessions::set`].
+    pub async fn update(&self, key: &Key, patch: Value) -> Result<Value> {
+        check_storable(&patch)?;
+        self.change(key)
+            .run_statement(async |client| store::update(client, key, &patch).await)
+            .await
+    }
+
+    /// Adds one to the number `field` of the data; N concurrent calls add N.
+    /// Returns the new data.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Sessions::set`].
+    pub fn increment(&self, key: &Key, field: &'static str) -> BoxFuture<'_, Result<Value>> {
+        let key = key.clone();
+        Box::pin(async move {
+            self.change(&key)
+                .run_statement(async |client| store::increment(client, &key, field).await)
+                .await
+        })
+    }
+
+    /// Records that a session is in use, and extends it by its idle timeout.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::SessionGone`].
+    pub async fn touch(&self, key: &Key) -> Result<Session> {
+        self.change(key)
+            .run_statement(async |client| store::touch(client, key).await)
+            .await
+    }
+
+    /// Ends the session of this key. Returns its member: `None` when there was no
+    /// session, `Some(None)` when it was anonymous.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Unavailable`]: the session may not have ended.
+    pub fn destroy(&self, key: &Key) -> BoxFuture<'_, Result<Option<Option<Uuid>>>> {
+        let key = key.clone();
+        Box::pin(async move {
+            let ended = self
+                .change(&key)
+                .run_statement(async |client| store::destroy(client, &key).await)
+                .await?;
+            self.counters
+                .add("sessions_ended", u64::from(ended.is_some()));
+            Ok(ended)
+        })
+    }
+
+    /// Creates the session of a member who has proved who they are, and ends the
+    /// session that it replaces. Returns `false` when the proof has expired.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Unavailable`].
+    pub async fn sign_in(&self, new: NewSession) -> Result<bool> {
+        let created = self
+            .transaction()
+            .invalidate_sessions(new.replaces.clone())
+            .run_statement(async |client| create_session(client, &new).await)
+            .await?;
+        self.counters.add("sessions_created", u64::from(created));
+        Ok(created)
+    }
+
+    /// Ends one of the caller's sessions by its public id. Returns `false` when the
+    /// caller has no such session.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::SessionGone`] when the caller's own session has ended.
+    pub fn delete_one(&self, caller: &Key, id: Uuid) -> BoxFuture<'_, Result<bool>> {
+        let caller = caller.clone();
+        Box::pin(async move {
+            let ended = self
+                .transaction()
+                .run(async |tx| {
+                    let key = store::delete_one(tx, &caller, id).await?;
+                    let ended = key.is_some();
+                    tx.invalidate_sessions(key);
+                    Ok(ended)
+                })
+                .await?;
+            self.counters.add("sessions_revoked", u64::from(ended));
+            Ok(ended)
+        })
+    }
+
+    /// Ends all sessions of the caller, or all but the caller's own. Returns how
+    /// many.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::SessionGone`] when the caller's own session has ended.
+    pub fn delete_all_of(
+        &self,
+        caller: &Key,
+        user_id: Uuid,
+        keep_own: bool,
+    ) -> BoxFuture<'_, Result<usize>> {
+        let caller = caller.clone();
+        Box::pin(async move {
+            let ended = self
+                .transaction()
+                .run(async |tx| {
+                    lock_caller(tx, &caller, user_id).await?;
+                    let kept = keep_own.then_some(&caller);
+                    let keys = store::delete_all_of(tx, user_id, kept).await?;
+                    let ended = keys.len() - usize::from(keep_own);
+                    tx.invalidate_sessions(keys);
+                    Ok(ended)
+                })
+                .await?;
+            self.counters.add("sessions_revoked", ended as u64);
+            Ok(ended)
+        })
+    }
+
+    /// Lists a member's sessions, newest first.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Unavailable`].
+    pub fn list(&self, user_id: Uuid, page: Page) -> BoxFuture<'_, Result<Vec<ListedSession>>> {
+        Box::pin(async move {
+            self.db
+                .read(async |client| list::list(client, user_id, &page).await)
+                .await
+        })
+    }
+
+    /// Lists all sessions, newest first.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Unavailable`].
+    pub fn all(&self, page: Page) -> BoxFuture<'_, Result<Vec<ListedSession>>> {
+        Box::pin(async move {
+            self.db
+                .read(async |client| list::all(client, &page).await)
+                .await
+        })
+    }
+
+    /// Counts the sessions.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Unavailable`].
+    pub async fn length(&self) -> Result<i64> {
+        self.db
+            .read(async |client| list::length(client).await)
+            .await
+    }
+
+    /// Computes figures over all sessions. It reads the whole table.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Unavailable`].
+    pub fn statistics(&self) -> BoxFuture<'_, Result<SessionStatistics>> {
+        Box::pin(async move {
+            self.db
+                .read(async |client| list::statistics(client).await)
+                .await
+        })
+    }
+
+    /// Ends all sessions, in batches. Returns how many. `admin` is the session of
+    /// the administrator who asks for it, if one does.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::SessionGone`] or [`Error::FORBIDDEN`] when `admin` is no longer the
+    /// session of an administrator; [`Error::Unavailable`], after some batches may
+    /// have ended.
+    pub fn clear(&self, admin: Option<&Key>) -> BoxFuture<'_, Result<usize>> {
+        const BATCH: i64 = 2_000;
+        let mut admin = admin.cloned();
+        Box::pin(async move {
+            let mut ended = 0;
+            loop {
+                let mut transaction = self.transaction();
+                // Checked with the first batch only: the session may end with it.
+                if let Some(key) = admin.take() {
+                    transaction = transaction.authorize(Actor::admin(key));
+                }
+                let batch = transaction
+                    .run(async |tx| {
+                        let keys = store::clear(tx, BATCH).await?;
+                        let ended = keys.len();
+                        tx.invalidate_sessions(keys);
+                        Ok(ended)
+                    })
+                    .await?;
+                ended += batch;
+                self.counters.add("sessions_revoked", batch as u64);
+                if batch == 0 {
+                    return Ok(ended);
+                }
+            }
+        })
+    }
+
+    /// Prepares a statement that changes the record of this session.
+    fn change(&self, key: &Key) -> Transaction<'_> {
+        self.transaction().invalidate_sessions([key.clone()])
+    }
+}
+
+/// Rejects what `jsonb` cannot hold before it is sent to Postgres: a NUL in any
+/// text, and anything at the top but an object.
+fn check_storable(data: &Value) -> Result<()> {
+    fn contains_nul(value: &Value) -> bool {
+        match value {
+            Value::String(text) => text.contains('\0'),
+            Value::Array(items) => items.iter().any(contains_nul),
+            Value::Object(fields) => fields
+                .iter()
+                .any(|(name, value)| name.contains('\0') || contains_nul(value)),
+            _ => false,
+        }
+    }
+    if !data.is_object() {
+        return Err(Error::field("data", "must be a JSON object"));
+    }
+    if contains_nul(data) {
+        return Err(Error::field("data", "must not contain NUL"));
+    }
+    Ok(())
+}

@@ -1,0 +1,374 @@
+//! Transactions: the one way to change more than a row.
+//!
+//! ```no_run
+//! # async fn example(app: sabor::App, key: sabor::session::Key) -> sabor::Result<()> {
+//! app.transaction()
+//!     .invalidate([app.schedule()])
+//!     .run(async |tx| {
+//!         tx.execute("delete from user_sessions where session_key = $1", &[&"…"]).await?;
+//!         tx.invalidate_sessions([key.clone()]);
+//!         Ok(())
+//!     })
+//!     .await
+//! # }
+//! ```
+//!
+//! What a change invalidates in Redis is invalidated after its commit, by the
+//! protocol of [`store::cache`](crate::store::cache). It is also invalidated when
+//! nobody knows whether the commit happened, and when the caller has gone away.
+//! It is not invalidated when nothing was committed: a record that is still right
+//! is all that a member has while Postgres is away.
+
+use std::ops::Deref;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use uuid::Uuid;
+
+use crate::crypto::token::Key;
+use crate::error::{Error, Result, chain, database_error};
+use crate::models::idempotency_key::{self, IdempotencyKey, StoredResponse};
+use crate::runtime::background;
+use crate::session::cache::SessionCache;
+use crate::session::locks::Actor;
+use crate::store::cache::{Invalidation, PreparedInvalidation};
+use crate::store::client::Client;
+use crate::store::postgres::Db;
+use crate::store::response_cache::ResponseCache;
+
+/// How often a change is tried that runs into deadlocks.
+const TRIES: u32 = 3;
+
+/// A transaction that is yet to run, and its options.
+#[must_use = "nothing is sent before `run`"]
+pub struct Transaction<'a> {
+    db: &'a Db,
+    cache: &'a SessionCache,
+    actor: Option<Actor>,
+    invalidations: Vec<Invalidation>,
+}
+
+impl<'a> Transaction<'a> {
+    pub(super) fn new(db: &'a Db, cache: &'a SessionCache) -> Self {
+        Self {
+            db,
+            cache,
+            actor: None,
+            invalidations: Vec::new(),
+        }
+    }
+
+    /// Begins the transaction by checking that `actor` still has its role, under
+    /// a lock: what admitted the request may be an outdated record in Redis.
+    pub fn authorize(mut self, actor: impl AsRef<Actor>) -> Self {
+        self.actor = Some(actor.as_ref().clone());
+        self
+    }
+
+    /// Invalidates these cached responses after the commit.
+    pub fn invalidate<'c>(mut self, caches: impl IntoIterator<Item = &'c ResponseCache>) -> Self {
+        let caches = caches.into_iter().map(ResponseCache::invalidation);
+        self.invalidations.extend(caches);
+        self
+    }
+
+    /// Invalidates the records of these sessions after the commit. Keys that only
+    /// the transaction finds out go to [`Tx::invalidate_sessions`].
+    pub fn invalidate_sessions(mut self, keys: impl IntoIterator<Item = Key>) -> Self {
+        self.invalidations.extend(self.cache.invalidations(keys));
+        self
+    }
+
+    /// Stores the response under the key, if there is one, and returns the stored
+    /// response when the request is repeated.
+    pub fn idempotent(self, owner: Uuid, key: Option<IdempotencyKey>) -> IdempotentTransaction<'a> {
+        IdempotentTransaction {
+            transaction: self,
+            owner,
+            key,
+        }
+    }
+
+    /// Runs `work` in a transaction. It is committed when `work` returns a value,
+    /// and rolled back when `work` returns an error, panics, or is dropped. After
+    /// a deadlock, `work` is run again.
+    ///
+    /// # Errors
+    ///
+    /// What `work` returns. With [`Transaction::authorize`],
+    /// [`Error::SessionGone`] or [`Error::FORBIDDEN`]. [`Error::Unavailable`] when
+    /// the commit was not acknowledged; it may have happened.
+    pub async fn run<T>(self, work: impl AsyncFnOnce(&Tx) -> Result<T> + Clone) -> Result<T> {
+        let mut tries = 1;
+        loop {
+            match self.try_run(work.clone()).await {
+                Err(error) if tries < TRIES && is_deadlock(&error) => tries += 1,
+                outcome => return outcome,
+            }
+        }
+    }
+
+    /// Runs `work`, which is a single statement. It commits by itself, and so
+    /// takes one round trip instead of three. After a deadlock, it is run again.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Transaction::run`].
+    pub async fn run_statement<T>(
+        self,
+        work: impl AsyncFnOnce(&Client) -> Result<T> + Clone,
+    ) -> Result<T> {
+        if self.actor.is_some() {
+            return self.run(async move |tx| work(tx).await).await;
+        }
+        let mut tries = 1;
+        loop {
+            let client = Arc::new(self.db.client().await?);
+            match self
+                .commit(client, self.invalidations.clone(), work.clone())
+                .await
+            {
+                Err(error) if tries < TRIES && is_deadlock(&error) => tries += 1,
+                outcome => return outcome,
+            }
+        }
+    }
+
+    async fn try_run<T>(&self, work: impl AsyncFnOnce(&Tx) -> Result<T>) -> Result<T> {
+        let tx = self.begin().await?;
+        let value = work(&tx).await?;
+        let (client, changes) = tx.finish();
+        let invalidations = self.invalidations_of(changes);
+        let commit = async |client: &Client| client.command("commit").await;
+        self.commit(client, invalidations, commit).await?;
+        Ok(value)
+    }
+
+    fn invalidations_of(&self, changes: Changes) -> Vec<Invalidation> {
+        if changes.is_undone {
+            return Vec::new();
+        }
+        let mut invalidations = self.invalidations.clone();
+        invalidations.extend(self.cache.invalidations(changes.sessions));
+        invalidations.extend(changes.responses);
+        invalidations
+    }
+
+    async fn begin(&self) -> Result<Tx> {
+        let tx = match Tx::begin(self.db.client().await?).await {
+            Err(error) if self.db.suspects(&error) => Tx::begin(self.db.client().await?).await?,
+            begun => begun?,
+        };
+        if let Some(actor) = &self.actor {
+            actor.authorize(&tx).await?;
+        }
+        Ok(tx)
+    }
+
+    /// Sends what commits, and invalidates once Postgres has answered.
+    async fn commit<T>(
+        &self,
+        client: Arc<Client>,
+        invalidations: Vec<Invalidation>,
+        send: impl AsyncFnOnce(&Client) -> Result<T>,
+    ) -> Result<T> {
+        let mut commit = Commit {
+            client,
+            invalidation: Some(self.cache.prepare(invalidations)),
+        };
+        let outcome = send(&commit.client).await;
+        let invalidation = commit.invalidation.take();
+        // The connection goes back to the pool before Redis is asked.
+        drop(commit);
+        if may_have_committed(&outcome)
+            && let Some(invalidation) = invalidation
+        {
+            invalidation.run().await;
+        }
+        outcome
+    }
+}
+
+/// A [`Transaction`] whose response is stored under an `Idempotency-Key`.
+#[must_use = "nothing is sent before `run`"]
+pub struct IdempotentTransaction<'a> {
+    transaction: Transaction<'a>,
+    owner: Uuid,
+    key: Option<IdempotencyKey>,
+}
+
+impl IdempotentTransaction<'_> {
+    /// Runs `work` in a transaction, together with storing its response. A
+    /// refusal is stored too: then only what `work` did is rolled back.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Transaction::run`]; [`Error::Repeated`], the refusal of the first
+    /// request; 409 `idempotency_key_reused`.
+    pub async fn run(
+        self,
+        work: impl AsyncFnOnce(&Tx) -> Result<StoredResponse> + Clone,
+    ) -> Result<StoredResponse> {
+        let Some(key) = &self.key else {
+            return self.transaction.run(work).await;
+        };
+        let owner = self.owner;
+        self.transaction
+            .run(async move |tx| run_once(tx, owner, key, work).await)
+            .await?
+    }
+
+    /// Runs `work`, which is a single statement. Without a key, it is sent alone.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`IdempotentTransaction::run`].
+    pub async fn run_statement(
+        self,
+        work: impl AsyncFnOnce(&Client) -> Result<StoredResponse> + Clone,
+    ) -> Result<StoredResponse> {
+        if self.key.is_none() {
+            return self.transaction.run_statement(work).await;
+        }
+        self.run(async move |tx| work(tx).await).await
+    }
+}
+
+/// Runs `work` unless the key has a stored response. The outer error rolls the
+/// transaction back; the inner one is a refusal that is stored.
+async fn run_once(
+    tx: &Tx,
+    owner: Uuid,
+    key: &IdempotencyKey,
+    work: impl AsyncFnOnce(&Tx) -> Result<StoredResponse>,
+) -> Result<Result<StoredResponse>> {
+    if let Some(stored) = idempotency_key::take(tx, owner, key).await? {
+        return Ok(Ok(stored));
+    }
+    tx.command("savepoint work").await?;
+    let response = work(tx).await;
+    match &response {
+        Ok(_) => {}
+        Err(error) if error.refusal().is_some() => {
+            tx.command("rollback to savepoint work").await?;
+            tx.changes().is_undone = true;
+        }
+        Err(_) => return response.map(Ok),
+    }
+    idempotency_key::keep(tx, owner, key, &response).await?;
+    Ok(response)
+}
+
+/// A transaction that has begun. Statements run on it as on its [`Client`].
+pub struct Tx {
+    client: Arc<Client>,
+    is_open: bool,
+    changes: Mutex<Changes>,
+}
+
+/// What a transaction has changed so far.
+#[derive(Default)]
+struct Changes {
+    sessions: Vec<Key>,
+    responses: Vec<Invalidation>,
+    /// Nothing but a stored refusal is committed.
+    is_undone: bool,
+}
+
+impl Tx {
+    async fn begin(client: Client) -> Result<Self> {
+        // Before the statement is sent: a caller who goes away meanwhile must not
+        // leave the connection in a transaction.
+        let tx = Self {
+            client: Arc::new(client),
+            is_open: true,
+            changes: Mutex::default(),
+        };
+        tx.command("begin").await?;
+        Ok(tx)
+    }
+
+    /// Invalidates the records of these sessions after the commit: sessions that
+    /// end, and sessions whose record shows what changes.
+    pub fn invalidate_sessions(&self, keys: impl IntoIterator<Item = Key>) {
+        self.changes().sessions.extend(keys);
+    }
+
+    /// Invalidates these cached responses after the commit, in addition to those of
+    /// [`Transaction::invalidate`].
+    pub fn invalidate<'c>(&self, caches: impl IntoIterator<Item = &'c ResponseCache>) {
+        let caches = caches.into_iter().map(ResponseCache::invalidation);
+        self.changes().responses.extend(caches);
+    }
+
+    /// Hands over the connection, on which the commit is to be sent next.
+    fn finish(mut self) -> (Arc<Client>, Changes) {
+        self.is_open = false;
+        let changes = std::mem::take(&mut *self.changes());
+        (Arc::clone(&self.client), changes)
+    }
+
+    fn changes(&self) -> MutexGuard<'_, Changes> {
+        self.changes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Deref for Tx {
+    type Target = Client;
+
+    fn deref(&self) -> &Client {
+        &self.client
+    }
+}
+
+impl Drop for Tx {
+    /// Rolls back. The connection goes back to the pool once that has been
+    /// answered.
+    fn drop(&mut self) {
+        if !self.is_open {
+            return;
+        }
+        let client = Arc::clone(&self.client);
+        background::spawn(async move {
+            if let Err(error) = client.command("rollback").await {
+                tracing::debug!(error = %chain(&error), "failed to roll back");
+            }
+        });
+    }
+}
+
+/// A commit, or a statement that commits by itself, that is on its way.
+struct Commit {
+    client: Arc<Client>,
+    /// Taken when Postgres has answered.
+    invalidation: Option<PreparedInvalidation>,
+}
+
+impl Drop for Commit {
+    /// If the caller goes away before Postgres has answered, the commit happens
+    /// all the same. A task waits for the answer in the caller's place, and
+    /// invalidates then: an invalidation must not overtake the commit.
+    fn drop(&mut self) {
+        let Some(invalidation) = self.invalidation.take() else {
+            return;
+        };
+        let client = Arc::clone(&self.client);
+        background::spawn(async move {
+            client.wait_until_answered().await;
+            drop(client);
+            invalidation.run().await;
+        });
+    }
+}
+
+/// Whether what was sent may have been committed, error or not.
+fn may_have_committed<T>(outcome: &Result<T>) -> bool {
+    match outcome {
+        Ok(_) => true,
+        Err(error) if is_deadlock(error) => false,
+        Err(error) => matches!(error, Error::Unavailable(_) | Error::Internal(_)),
+    }
+}
+
+fn is_deadlock(error: &Error) -> bool {
+    database_error(error).is_some_and(|error| error.code().code() == "40P01")
+}

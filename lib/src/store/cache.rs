@@ -1,0 +1,306 @@
+//! Cache entries in Redis that are checked by generation.
+//!
+//! Beside its entries, Redis holds a generation: a random text that every change
+//! replaces. A reader fetches an entry and its generation together, and uses the
+//! entry only if it was written under that generation. If not, the reader loads
+//! the value from Postgres, and writes it under the generation that it fetched
+//! before. A change commits first, and replaces the generation afterwards.
+//!
+//! So a value that was loaded before a change carries an old generation and is
+//! ignored, whenever it arrives. Replacing a generation is retried until Redis
+//! acknowledges it. Until then, this process does not read the entries from Redis.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use tokio::sync::oneshot;
+use tokio::time::{sleep, timeout};
+
+use crate::crypto::random;
+use crate::error::{Result, chain};
+use crate::runtime::background;
+use crate::store::redis::Kv;
+
+/// How long a response waits for its invalidations, and how long Redis may take
+/// to acknowledge one attempt.
+const ATTEMPT_DEADLINE: Duration = Duration::from_secs(1);
+
+/// The time between two attempts.
+const RETRY_INTERVAL: Duration = Duration::from_secs(1);
+
+/// How many generations one request to Redis replaces.
+const BATCH: usize = 500;
+
+/// What Redis holds under a key: a value, and the generation it was written under.
+pub(crate) trait Entry: Serialize + DeserializeOwned {
+    /// The generation that the value was read under; `None` when Redis had none.
+    fn generation(&self) -> Option<&str>;
+}
+
+/// The outcome of reading an entry.
+#[derive(Debug)]
+pub(crate) enum Lookup<E> {
+    /// A current entry.
+    Hit(E),
+    /// No current entry, and the generation to write a new one under.
+    Miss {
+        /// `None` when Redis has no generation.
+        generation: Option<String>,
+    },
+    /// Redis did not answer, or an invalidation is outstanding. What is loaded
+    /// must not be written to the cache.
+    Unavailable,
+    /// No Redis is configured.
+    Disabled,
+}
+
+/// Until when Redis keeps an entry.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Expiry {
+    /// For this long after it arrives.
+    After(Duration),
+    /// Until this time, in milliseconds since 1970.
+    At(i64),
+}
+
+/// A generation to be replaced.
+#[derive(Clone, Debug)]
+pub(crate) struct Invalidation {
+    /// The Redis key of the generation.
+    pub(crate) generation: String,
+    /// The Redis key of the only entry of this generation, which is deleted with
+    /// it; `None` when there are many.
+    pub(crate) entry: Option<String>,
+    /// How long Redis keeps the new generation. It must outlive every entry that
+    /// was written before. `None`: forever.
+    pub(crate) keep_for: Option<Duration>,
+    /// How long entries are used at the most, and so how long replacing the
+    /// generation is retried.
+    pub(crate) retry_for: Duration,
+    /// Whether the response waits for the acknowledgment even if Redis has not
+    /// answered for a while.
+    pub(crate) is_urgent: bool,
+}
+
+/// The protocol above, over one Redis. Cheap to clone.
+#[derive(Clone)]
+pub struct GenerationCache {
+    kv: Option<Kv>,
+    pending: PendingInvalidations,
+}
+
+impl GenerationCache {
+    /// Makes the cache. Without `kv`, every lookup says [`Lookup::Disabled`].
+    pub fn new(kv: Option<Kv>) -> Self {
+        Self {
+            kv,
+            pending: PendingInvalidations::default(),
+        }
+    }
+
+    /// Reads the entry at `key` and the generation at `generation`. The entry is
+    /// a hit if it was written under that generation and `is_valid` accepts it.
+    pub(crate) async fn get<E: Entry>(
+        &self,
+        key: &str,
+        generation: &str,
+        is_valid: impl FnOnce(&E) -> bool,
+    ) -> Lookup<E> {
+        let Some(kv) = &self.kv else {
+            return Lookup::Disabled;
+        };
+        if self.pending.contains(generation) {
+            return Lookup::Unavailable;
+        }
+        let Ok(values) = kv.get_many(&[key, generation]).await else {
+            return Lookup::Unavailable;
+        };
+        let Ok([json, generation]) = <[_; 2]>::try_from(values) else {
+            return Lookup::Unavailable;
+        };
+        // An entry that cannot be parsed is a miss.
+        let entry: Option<E> = json.and_then(|json| serde_json::from_str(&json).ok());
+        match entry {
+            Some(entry) if entry.generation() == generation.as_deref() && is_valid(&entry) => {
+                Lookup::Hit(entry)
+            }
+            _ => Lookup::Miss { generation },
+        }
+    }
+
+    /// Writes an entry under the generation that was read before its value was
+    /// loaded. A failure is logged: the entry is then loaded again.
+    pub(crate) async fn put<E: Entry>(&self, key: &str, entry: &E, expiry: Expiry) {
+        let (Some(kv), Ok(json)) = (&self.kv, serde_json::to_string(entry)) else {
+            return;
+        };
+        let written = match expiry {
+            Expiry::After(ttl) => kv.set(key, &json, ttl).await,
+            Expiry::At(until_ms) => kv.set_until(key, &json, until_ms).await,
+        };
+        if let Err(error) = written {
+            tracing::debug!(error = %chain(&error), "failed to write cache entry");
+        }
+    }
+
+    /// Announces invalidations, before the change that causes them is sent to
+    /// Postgres. Until the guard is dropped, this process does not read the
+    /// entries from Redis.
+    pub(crate) fn prepare(&self, mut invalidations: Vec<Invalidation>) -> PreparedInvalidation {
+        if self.kv.is_none() {
+            invalidations.clear();
+        }
+        self.pending.add(&invalidations);
+        PreparedInvalidation {
+            cache: self.clone(),
+            invalidations,
+        }
+    }
+
+    /// Replaces each generation; returns those that Redis did not acknowledge.
+    async fn replace(&self, invalidations: &[Invalidation]) -> Vec<Invalidation> {
+        let Some(kv) = &self.kv else {
+            return Vec::new();
+        };
+        let mut left = Vec::new();
+        for batch in invalidations.chunks(BATCH) {
+            match replace_batch(kv, batch).await {
+                Ok(unacknowledged) => left.extend(unacknowledged),
+                Err(error) => {
+                    let (error, count) = (chain(&error), batch.len());
+                    tracing::warn!(error, count, "failed to invalidate cache entries");
+                    left.extend_from_slice(batch);
+                }
+            }
+        }
+        left
+    }
+}
+
+/// Not stopped by the breaker: an entry that is never asked for again costs
+/// nothing, and one attempt a second is no load.
+async fn replace_batch(
+    kv: &Kv,
+    batch: &[Invalidation],
+) -> Result<Vec<Invalidation>, upstash_redis_rs::Error> {
+    let redis = kv.redis();
+    let mut pipeline = redis.pipeline().timeout(ATTEMPT_DEADLINE);
+    for invalidation in batch {
+        if let Some(entry) = &invalidation.entry {
+            pipeline = pipeline.push(redis.del(&[entry])?);
+        }
+        // New for every attempt. If an old generation arrived twice, entries that
+        // were written in between would become current again.
+        let set = redis.set(&invalidation.generation, &random::hex::<16>())?;
+        pipeline = match invalidation.keep_for {
+            Some(ttl) => pipeline.push(set.px(u64::try_from(ttl.as_millis()).unwrap_or(u64::MAX))),
+            None => pipeline.push(set),
+        };
+    }
+    let mut responses = pipeline.exec().await?.into_iter();
+    let mut left = Vec::new();
+    for invalidation in batch {
+        let commands = 1 + usize::from(invalidation.entry.is_some());
+        let acknowledged = responses
+            .by_ref()
+            .take(commands)
+            .filter(Result::is_ok)
+            .count();
+        if acknowledged < commands {
+            left.push(invalidation.clone());
+        }
+    }
+    Ok(left)
+}
+
+/// Invalidations that are due once a change has been committed. Dropping this
+/// without [`PreparedInvalidation::run`] means that nothing was changed.
+#[must_use]
+pub(crate) struct PreparedInvalidation {
+    cache: GenerationCache,
+    invalidations: Vec<Invalidation>,
+}
+
+impl PreparedInvalidation {
+    /// Replaces the generations in the background, until Redis has acknowledged
+    /// each. Returns after the first attempt.
+    pub(crate) async fn run(self) {
+        if self.invalidations.is_empty() {
+            return;
+        }
+        let (attempted, first_attempt) = oneshot::channel();
+        background::spawn(self.retry_invalidation(attempted));
+        // The sender is dropped only if the runtime is shutting down.
+        let _ = first_attempt.await;
+    }
+
+    async fn retry_invalidation(self, attempted: oneshot::Sender<()>) {
+        let started = Instant::now();
+        let mut attempted = Some(attempted);
+        if !self.must_wait() {
+            attempted.take();
+        }
+        let attempt = self.cache.replace(&self.invalidations);
+        let mut left = match timeout(ATTEMPT_DEADLINE, attempt).await {
+            Ok(left) => left,
+            Err(_) => self.invalidations.clone(),
+        };
+        attempted.take();
+        loop {
+            left.retain(|invalidation| started.elapsed() < invalidation.retry_for);
+            if left.is_empty() {
+                return;
+            }
+            sleep(RETRY_INTERVAL).await;
+            left = self.cache.replace(&left).await;
+        }
+    }
+
+    fn must_wait(&self) -> bool {
+        let is_answering = self.cache.kv.as_ref().is_some_and(Kv::is_answering);
+        is_answering || self.invalidations.iter().any(|one| one.is_urgent)
+    }
+}
+
+impl Drop for PreparedInvalidation {
+    fn drop(&mut self) {
+        self.cache.pending.remove(&self.invalidations);
+    }
+}
+
+/// The generations that a change of this process is about to replace, with the
+/// number of those changes.
+#[derive(Clone, Default)]
+struct PendingInvalidations(Arc<Mutex<HashMap<String, usize>>>);
+
+impl PendingInvalidations {
+    fn contains(&self, generation: &str) -> bool {
+        self.lock().contains_key(generation)
+    }
+
+    fn add(&self, invalidations: &[Invalidation]) {
+        let mut pending = self.lock();
+        for invalidation in invalidations {
+            *pending.entry(invalidation.generation.clone()).or_default() += 1;
+        }
+    }
+
+    fn remove(&self, invalidations: &[Invalidation]) {
+        let mut pending = self.lock();
+        for Invalidation { generation, .. } in invalidations {
+            if let Some(count) = pending.get_mut(generation) {
+                *count -= 1;
+                if *count == 0 {
+                    pending.remove(generation);
+                }
+            }
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, usize>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
