@@ -1,7 +1,8 @@
 //! GET, DELETE /api/sessions — the member's own sessions.
 
+use sabor::admin::security_events;
 use sabor::http::{Json, List, Member, PageParams, Query, SetCookie};
-use sabor::models::security_event::{self, Kind};
+use sabor::models::security_event::Kind;
 use sabor::session::{ListedSession, SessionView};
 use sabor::store::page::Page;
 use sabor::values::caller::Caller;
@@ -68,7 +69,7 @@ async fn end_sessions(
         .sessions()
         .delete_all_of(member.key()?, member.user.id, !all)
         .await?;
-    security_event::note(&app, Kind::SessionsEnded, Some(member.user.id), &client);
+    security_events::record(&app, Kind::SessionsEnded, Some(member.user.id), &client);
     let cookie = all.then(|| SetCookie::clear_session(&app));
     Ok((
         cookie,

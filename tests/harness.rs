@@ -27,7 +27,7 @@ use std::time::Duration;
 use redis_endpoint::{Backend, Endpoint, Options};
 use reqwest::Method;
 use sabor::crypto::secret::sha256_hex;
-use sabor::models::app::NewApp;
+use sabor::models::partner_app::NewApp;
 use sabor::runtime::config::Timing;
 use sabor::session::Token;
 use sabor::{App, Config};
@@ -225,10 +225,10 @@ impl TestApp {
     /// secret.
     pub async fn register_partner_app(&self, name: &str) -> String {
         let origins = vec![format!("https://{name}.example")];
-        let new = NewApp::read(name, origins, true).unwrap();
+        let new = NewApp::parse(name, origins, true).unwrap();
         let (client, secret) = (self.app.db().client().await.unwrap(), partner_secret(name));
         let token = Token::parse(&secret).unwrap();
-        let entered = sabor::models::app::insert(&client, &new, &token);
+        let entered = sabor::models::partner_app::insert(&client, &new, &token);
         entered.await.unwrap();
         secret
     }

@@ -1,9 +1,8 @@
 //! GET, POST, PATCH /api/admin/accounts — organizations that members act for.
 
 use sabor::http::{Admin, Created, Json, List, PageParams};
-use sabor::models::account::Shown;
 use sabor::partners::organizations;
-use sabor::partners::organizations::{Change, Entry};
+use sabor::partners::organizations::{CreateOrganization, OrganizationView, UpdateOrganization};
 use sabor::store::page::Page;
 use sabor::values::caller::Caller;
 use sabor::{App, Exit, Result, Routes, routes, serve};
@@ -15,32 +14,36 @@ pub fn route() -> Routes {
 
 /// Lists organizations with their members, newest first.
 #[utoipa::path(get, path = "/api/admin/accounts", tag = "administration", security(("session" = [])), params(PageParams), responses(
-    (status = 200, body = List<Shown>, description = "One page of the list"),
+    (status = 200, body = List<OrganizationView>, description = "One page of the list"),
 ))]
-async fn list_organizations(app: App, _admin: Admin, page: Page) -> Result<Json<List<Shown>>> {
+async fn list_organizations(
+    app: App,
+    _admin: Admin,
+    page: Page,
+) -> Result<Json<List<OrganizationView>>> {
     organizations::list(&app, page).await.map(Json)
 }
 
 /// Creates an organization with the given members.
-#[utoipa::path(post, path = "/api/admin/accounts", tag = "administration", security(("session" = [])), request_body = Entry, responses(
-    (status = 201, body = Shown, description = "The new organization"),
+#[utoipa::path(post, path = "/api/admin/accounts", tag = "administration", security(("session" = [])), request_body = CreateOrganization, responses(
+    (status = 201, body = OrganizationView, description = "The new organization"),
     (status = 409, description = "`slug_taken`: another organization has this slug"),
 ))]
 async fn create_organization(
     app: App,
     client: Caller,
     Admin(admin): Admin,
-    Json(entry): Json<Entry>,
-) -> Result<Created<Shown>> {
-    let made = organizations::make(&app, &client, &admin, entry);
+    Json(request): Json<CreateOrganization>,
+) -> Result<Created<OrganizationView>> {
+    let made = organizations::create(&app, &client, &admin, request);
     made.await.map(Created)
 }
 
 /// Updates an organization. Fields that are left out keep their values. A
 /// member whose role is null leaves the organization, and their tokens for it
 /// stop working.
-#[utoipa::path(patch, path = "/api/admin/accounts", tag = "administration", security(("session" = [])), request_body = Change, responses(
-    (status = 200, body = Shown, description = "The updated organization"),
+#[utoipa::path(patch, path = "/api/admin/accounts", tag = "administration", security(("session" = [])), request_body = UpdateOrganization, responses(
+    (status = 200, body = OrganizationView, description = "The updated organization"),
     (status = 404, description = "`not_found`: no organization has this id"),
     (status = 409, description = "`slug_taken`: another organization has this slug. `account_full`: an organization has at most 100 members"),
 ))]
@@ -48,9 +51,9 @@ async fn update_organization(
     app: App,
     client: Caller,
     Admin(admin): Admin,
-    Json(change): Json<Change>,
-) -> Result<Json<Shown>> {
-    let changed = organizations::change(&app, &client, &admin, change);
+    Json(request): Json<UpdateOrganization>,
+) -> Result<Json<OrganizationView>> {
+    let changed = organizations::update(&app, &client, &admin, request);
     changed.await.map(Json)
 }
 

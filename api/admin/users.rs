@@ -1,9 +1,8 @@
 //! GET, PATCH /api/admin/users — user accounts.
 
 use sabor::admin::users;
-use sabor::admin::users::{AccountChange, Search};
+use sabor::admin::users::{AccountQuery, AccountView, UpdateUser};
 use sabor::http::{Admin, Json, List, PageParams, Query};
-use sabor::models::user::administration::ShownToAdmin;
 use sabor::store::page::Page;
 use sabor::values::caller::Caller;
 use sabor::{App, Exit, Result, Routes, routes, serve};
@@ -15,22 +14,22 @@ pub fn route() -> Routes {
 
 /// Lists user accounts, newest first. `search` matches e-mail addresses and
 /// names.
-#[utoipa::path(get, path = "/api/admin/users", tag = "administration", security(("session" = [])), params(Search, PageParams), responses(
-    (status = 200, body = List<ShownToAdmin>, description = "One page of the list"),
+#[utoipa::path(get, path = "/api/admin/users", tag = "administration", security(("session" = [])), params(AccountQuery, PageParams), responses(
+    (status = 200, body = List<AccountView>, description = "One page of the list"),
 ))]
 async fn list_users(
     app: App,
     _admin: Admin,
-    Query(search): Query<Search>,
+    Query(query): Query<AccountQuery>,
     page: Page,
-) -> Result<Json<List<ShownToAdmin>>> {
-    users::list(&app, search, page).await.map(Json)
+) -> Result<Json<List<AccountView>>> {
+    users::list(&app, query, page).await.map(Json)
 }
 
 /// Updates a user account. Fields that are left out keep their values. The
 /// change applies to all sessions of the user at once.
-#[utoipa::path(patch, path = "/api/admin/users", tag = "administration", security(("session" = [])), request_body = AccountChange, responses(
-    (status = 200, body = ShownToAdmin, description = "The updated account"),
+#[utoipa::path(patch, path = "/api/admin/users", tag = "administration", security(("session" = [])), request_body = UpdateUser, responses(
+    (status = 200, body = AccountView, description = "The updated account"),
     (status = 403, description = "`own_role`: administrators cannot change their own role. `own_account`: administrators cannot close their own account. `own_second_factor`: administrators cannot remove their own second factor here"),
     (status = 404, description = "`not_found`: no user has this id"),
 ))]
@@ -38,9 +37,9 @@ async fn update_user(
     app: App,
     client: Caller,
     Admin(admin): Admin,
-    Json(form): Json<AccountChange>,
-) -> Result<Json<ShownToAdmin>> {
-    let changed = users::change(&app, &client, &admin, form);
+    Json(form): Json<UpdateUser>,
+) -> Result<Json<AccountView>> {
+    let changed = users::update(&app, &client, &admin, form);
     changed.await.map(Json)
 }
 

@@ -40,7 +40,7 @@ async fn change_email(
     Json(form): Json<ChangeEmail>,
 ) -> Result<Accepted> {
     let current = form.current_password.as_deref();
-    email_change::ask_for_change(&app, &client, &member, &form.new_email, current).await?;
+    email_change::request_change(&app, &client, &member, &form.new_email, current).await?;
     Ok(Accepted)
 }
 

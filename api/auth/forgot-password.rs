@@ -32,7 +32,7 @@ async fn request_password_reset(
     client: Caller,
     Json(form): Json<RequestPasswordReset>,
 ) -> Result<Accepted> {
-    password_reset::forgot(&app, &client, &form.email).await?;
+    password_reset::request_reset(&app, &client, &form.email).await?;
     Ok(Accepted)
 }
 

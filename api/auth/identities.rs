@@ -2,7 +2,7 @@
 
 use sabor::http::{Json, Member, Query, Success, query};
 use sabor::identity::linked_providers;
-use sabor::identity::linked_providers::WaysIn;
+use sabor::identity::linked_providers::SignInMethods;
 use sabor::values::caller::Caller;
 use sabor::{App, Error, Exit, Result, Routes, routes, serve};
 use serde::Deserialize;
@@ -25,9 +25,9 @@ pub fn route() -> Routes {
 /// password. To link a provider, send the browser to
 /// `/api/auth/oauth/{provider}`.
 #[utoipa::path(get, path = "/api/auth/identities", tag = "auth", security(("session" = [])), responses(
-    (status = 200, body = WaysIn, description = "The member's sign-in methods"),
+    (status = 200, body = SignInMethods, description = "The member's sign-in methods"),
 ))]
-async fn list_sign_in_methods(app: App, member: Member) -> Result<Json<WaysIn>> {
+async fn list_sign_in_methods(app: App, member: Member) -> Result<Json<SignInMethods>> {
     linked_providers::list(&app, &member).await.map(Json)
 }
 

@@ -2,7 +2,7 @@
 
 use sabor::http::{Json, SignInContext};
 use sabor::identity::demo;
-use sabor::identity::sign_in::{self, Login, SignedIn, Welcome};
+use sabor::identity::sign_in::{self, Login, SignInBody, SignInResponse};
 use sabor::{App, Exit, Result, Routes, routes, serve};
 
 /// The routes of this function.
@@ -16,12 +16,16 @@ pub fn route() -> Routes {
 /// `two_factor_required` with a `challenge`. Send the `challenge` and the
 /// `code` to this endpoint within five minutes; five attempts are allowed.
 #[utoipa::path(post, path = "/api/auth/login", tag = "auth", request_body = Login, responses(
-    (status = 200, body = SignedIn, description = "Signed in. `Set-Cookie` carries the session; with `mode: token` the body has the tokens"),
+    (status = 200, body = SignInBody, description = "Signed in. `Set-Cookie` carries the session; with `mode: token` the body has the tokens"),
     (status = 401, description = "`invalid_credentials`: the e-mail address or the password is wrong. `two_factor_required`: a code is needed; see `challenge`. `invalid_code`: the code is wrong. `challenge_ended`: the challenge has ended; start again"),
     (status = 403, description = "`email_not_verified`: the e-mail address is not confirmed; another link was mailed"),
     (status = 429, description = "`too_many_requests`: too many attempts; wait for `Retry-After` seconds"),
 ))]
-async fn sign_in(app: App, context: SignInContext, Json(form): Json<Login>) -> Result<Welcome> {
+async fn sign_in(
+    app: App,
+    context: SignInContext,
+    Json(form): Json<Login>,
+) -> Result<SignInResponse> {
     match demo::sign_in(&app, &form) {
         Some(welcome) => Ok(welcome),
         None => sign_in::sign_in(&app, &context, &form).await,

@@ -1,7 +1,8 @@
 //! POST /api/auth/logout — ends the session.
 
+use sabor::admin::security_events;
 use sabor::http::{Credential, Json, OptionalJson, SetCookie, Success};
-use sabor::models::security_event::{self, Kind};
+use sabor::models::security_event::Kind;
 use sabor::session::{Key, Token};
 use sabor::values::caller::Caller;
 use sabor::{App, Error, Exit, Result, Routes, routes, serve};
@@ -52,7 +53,7 @@ async fn sign_out(
             false => app.sessions().destroy(&key).await?.flatten(),
         };
         if user_id.is_some() {
-            security_event::note(&app, Kind::SignedOut, user_id, &client);
+            security_events::record(&app, Kind::SignedOut, user_id, &client);
         }
     }
     let cookie = by_cookie.then(|| SetCookie::clear_session(&app));

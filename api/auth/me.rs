@@ -2,7 +2,7 @@
 
 use sabor::http::{Json, Member, SetCookie, Success};
 use sabor::identity::profile;
-use sabor::identity::profile::{Patch, Whole};
+use sabor::identity::profile::{ProfileView, UpdateProfile};
 use sabor::values::caller::Caller;
 use sabor::{App, Exit, Result, Routes, routes, serve};
 use serde::Deserialize;
@@ -24,19 +24,25 @@ pub fn route() -> Routes {
 
 /// Returns the member's profile, including medical conditions.
 #[utoipa::path(get, path = "/api/auth/me", tag = "auth", security(("session" = [])), responses(
-    (status = 200, body = Whole, description = "The profile"),
+    (status = 200, body = ProfileView, description = "The profile"),
 ))]
-async fn get_profile(app: App, member: Member) -> Result<Json<Whole>> {
-    profile::show(&app, member).await.map(Json)
+async fn get_profile(app: App, member: Member) -> Result<Json<ProfileView>> {
+    profile::get_profile(&app, member).await.map(Json)
 }
 
 /// Updates the member's profile. Fields that are left out keep their values,
 /// and `null` clears an optional field.
-#[utoipa::path(patch, path = "/api/auth/me", tag = "auth", security(("session" = [])), request_body = Patch, responses(
-    (status = 200, body = Whole, description = "The updated profile"),
+#[utoipa::path(patch, path = "/api/auth/me", tag = "auth", security(("session" = [])), request_body = UpdateProfile, responses(
+    (status = 200, body = ProfileView, description = "The updated profile"),
 ))]
-async fn update_profile(app: App, member: Member, Json(patch): Json<Patch>) -> Result<Json<Whole>> {
-    profile::change(&app, &member, patch).await.map(Json)
+async fn update_profile(
+    app: App,
+    member: Member,
+    Json(request): Json<UpdateProfile>,
+) -> Result<Json<ProfileView>> {
+    profile::update_profile(&app, &member, request)
+        .await
+        .map(Json)
 }
 
 /// Closes the account and ends all its sessions. No data is deleted.

@@ -1,8 +1,8 @@
 //! GET /api/auth/providers — the providers that visitors can sign in through.
 
 use sabor::http::Json;
-use sabor::identity::oauth;
-use sabor::identity::oauth::Providers;
+use sabor::identity::oauth::provider_list;
+use sabor::identity::oauth::provider_list::ProviderList;
 use sabor::{App, Exit, Routes, routes, serve};
 
 /// The routes of this function.
@@ -12,10 +12,10 @@ pub fn route() -> Routes {
 
 /// Lists the configured providers by name.
 #[utoipa::path(get, path = "/api/auth/providers", tag = "auth", responses(
-    (status = 200, body = Providers, description = "The providers; the list may be empty"),
+    (status = 200, body = ProviderList, description = "The providers; the list may be empty"),
 ))]
-async fn list_providers(app: App) -> Json<Providers> {
-    Json(oauth::providers(&app))
+async fn list_providers(app: App) -> Json<ProviderList> {
+    Json(provider_list::list(&app))
 }
 
 fn main() -> Exit {

@@ -1,8 +1,8 @@
 //! POST /api/auth/refresh — exchanges a refresh token for new tokens.
 
 use sabor::http::Json;
-use sabor::identity::sign_in::SignedIn;
-use sabor::identity::token_refresh::{Refresh, refresh};
+use sabor::identity::sign_in::SignInBody;
+use sabor::identity::token_refresh::{self, RefreshTokens};
 use sabor::values::caller::Caller;
 use sabor::{App, Exit, Result, Routes, routes, serve};
 
@@ -15,16 +15,18 @@ pub fn route() -> Routes {
 /// once. The same client may repeat the request within ten seconds, in case the
 /// response was lost, and gets the same tokens. Later reuse ends the session,
 /// because the token may be stolen.
-#[utoipa::path(post, path = "/api/auth/refresh", tag = "auth", request_body = Refresh, responses(
-    (status = 200, body = SignedIn, description = "The new tokens; the old refresh token no longer works"),
+#[utoipa::path(post, path = "/api/auth/refresh", tag = "auth", request_body = RefreshTokens, responses(
+    (status = 200, body = SignInBody, description = "The new tokens; the old refresh token no longer works"),
     (status = 401, description = "`refresh_token_refused`: the token is unknown or used, or its session has ended; sign in again"),
 ))]
 async fn refresh_tokens(
     app: App,
     client: Caller,
-    Json(form): Json<Refresh>,
-) -> Result<Json<SignedIn>> {
-    refresh(&app, &client, &form).await.map(Json)
+    Json(form): Json<RefreshTokens>,
+) -> Result<Json<SignInBody>> {
+    token_refresh::refresh_tokens(&app, &client, &form)
+        .await
+        .map(Json)
 }
 
 fn main() -> Exit {

@@ -1,8 +1,8 @@
 //! POST /api/auth/register — creates an account.
 
 use sabor::http::{Json, SignInContext};
-use sabor::identity::registration::{Registered, Registration, register_account};
-use sabor::identity::sign_in::SignedIn;
+use sabor::identity::registration::{Registration, RegistrationResponse, register_account};
+use sabor::identity::sign_in::SignInBody;
 use sabor::{App, Exit, Result, Routes, routes, serve};
 
 /// The routes of this function.
@@ -13,7 +13,7 @@ pub fn route() -> Routes {
 /// Creates an account and signs in. A link that confirms the e-mail address is
 /// mailed.
 #[utoipa::path(post, path = "/api/auth/register", tag = "auth", request_body = Registration, responses(
-    (status = 201, body = SignedIn, description = "Registered and signed in. `Set-Cookie` carries the session; with `mode: token` the body has the tokens"),
+    (status = 201, body = SignInBody, description = "RegistrationResponse and signed in. `Set-Cookie` carries the session; with `mode: token` the body has the tokens"),
     (status = 202, body = sabor::http::Success, description = "The e-mail address has to be confirmed first. The response is the same if the address already has an account"),
     (status = 409, description = "`email_taken`: an account has this e-mail address"),
     (status = 429, description = "`too_many_requests`: too many registrations; wait for `Retry-After` seconds"),
@@ -22,7 +22,7 @@ async fn register_member(
     app: App,
     context: SignInContext,
     Json(form): Json<Registration>,
-) -> Result<Registered> {
+) -> Result<RegistrationResponse> {
     register_account(&app, &context, &form).await
 }
 

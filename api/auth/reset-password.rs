@@ -36,7 +36,7 @@ async fn reset_password(
     client: Caller,
     Json(form): Json<ResetPassword>,
 ) -> Result<Json<Success>> {
-    password_reset::reset(&app, &client, &form.token, &form.new_password).await?;
+    password_reset::reset_password(&app, &client, &form.token, &form.new_password).await?;
     Ok(Success::RESPONSE)
 }
 

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use sabor::http::{Json, Member};
-use sabor::models::user;
+use sabor::identity::view::UserView;
 use sabor::session::Session;
 use sabor::{Exit, Routes, routes, serve};
 use serde::Serialize;
@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 #[derive(Serialize, ToSchema)]
 struct CurrentSession {
-    user: user::Shown,
+    user: UserView,
     session: SessionDetails,
 }
 

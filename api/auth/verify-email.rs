@@ -39,10 +39,10 @@ async fn verify_email(
     OptionalJson(form): OptionalJson<VerifyEmail>,
 ) -> Result<Response> {
     let Some(token) = &form.token else {
-        email_change::ask_again(&app, &client, &member?).await?;
+        email_change::request_verification(&app, &client, &member?).await?;
         return Ok(Accepted.into_response());
     };
-    email_change::confirm(&app, &client, token).await?;
+    email_change::confirm_email(&app, &client, token).await?;
     Ok(Success::RESPONSE.into_response())
 }
 

@@ -2,7 +2,7 @@
 
 use sabor::http::{Json, MemberOrPartner, Success};
 use sabor::partners::tokens;
-use sabor::partners::tokens::Revocation;
+use sabor::partners::tokens::RevokeCrossAppToken;
 use sabor::values::caller::Caller;
 use sabor::{App, Exit, Result, Routes, routes, serve};
 
@@ -14,7 +14,7 @@ pub fn route() -> Routes {
 /// Revokes a cross-app token by its value or its id. A member can revoke their
 /// own tokens, and an application can revoke tokens that were issued for it.
 /// Revoking a token again has no effect.
-#[utoipa::path(post, path = "/api/cross-app/revoke", tag = "cross-app", security(("session" = []), ("partner" = [])), request_body = Revocation, responses(
+#[utoipa::path(post, path = "/api/cross-app/revoke", tag = "cross-app", security(("session" = []), ("partner" = [])), request_body = RevokeCrossAppToken, responses(
     (status = 200, body = Success, description = "The token is revoked"),
     (status = 404, description = "`not_found`: the caller has no such token"),
 ))]
@@ -22,9 +22,9 @@ async fn revoke_cross_app_token(
     app: App,
     client: Caller,
     by: MemberOrPartner,
-    Json(revocation): Json<Revocation>,
+    Json(request): Json<RevokeCrossAppToken>,
 ) -> Result<Json<Success>> {
-    tokens::revoke(&app, &client, &by, revocation).await?;
+    tokens::revoke(&app, &client, &by, request).await?;
     Ok(Success::RESPONSE)
 }
 

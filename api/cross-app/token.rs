@@ -2,7 +2,7 @@
 
 use sabor::http::{Json, Member};
 use sabor::partners::tokens;
-use sabor::partners::tokens::{CrossAppToken, Wish};
+use sabor::partners::tokens::{CreateCrossAppToken, CrossAppToken};
 use sabor::values::caller::Caller;
 use sabor::{App, Exit, Result, Routes, routes, serve};
 
@@ -14,7 +14,7 @@ pub fn route() -> Routes {
 /// Issues a token that signs the member in at a partner application. The
 /// application's server validates it within fifteen minutes. The token ends
 /// with the session that requested it. Ten tokens a minute are allowed.
-#[utoipa::path(post, path = "/api/cross-app/token", tag = "cross-app", security(("session" = [])), request_body = Wish, responses(
+#[utoipa::path(post, path = "/api/cross-app/token", tag = "cross-app", security(("session" = [])), request_body = CreateCrossAppToken, responses(
     (status = 200, body = CrossAppToken, description = "The token, for the browser to hand to the application"),
     (status = 403, description = "`not_a_member`: the member does not belong to the organization"),
     (status = 429, description = "`too_many_requests`: too many tokens; wait for `Retry-After` seconds"),
@@ -23,9 +23,9 @@ async fn create_cross_app_token(
     app: App,
     client: Caller,
     member: Member,
-    Json(wish): Json<Wish>,
+    Json(request): Json<CreateCrossAppToken>,
 ) -> Result<Json<CrossAppToken>> {
-    let issued = tokens::issue(&app, &client, &member, &wish);
+    let issued = tokens::issue(&app, &client, &member, &request);
     issued.await.map(Json)
 }
 

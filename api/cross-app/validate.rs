@@ -2,7 +2,7 @@
 
 use sabor::http::{Json, Partner};
 use sabor::partners::tokens;
-use sabor::partners::tokens::{Redemption, SignIn};
+use sabor::partners::tokens::{CrossAppSignIn, ValidateCrossAppToken};
 use sabor::values::caller::Caller;
 use sabor::{App, Exit, Result, Routes, routes, serve};
 
@@ -14,8 +14,8 @@ pub fn route() -> Routes {
 /// Validates a cross-app token and uses it up: of several concurrent requests
 /// one succeeds. For an application with `singleUse: false` the token stays
 /// valid until it expires.
-#[utoipa::path(post, path = "/api/cross-app/validate", tag = "cross-app", security(("partner" = [])), request_body = Redemption, responses(
-    (status = 200, body = SignIn, description = "The user, and the organization they act for"),
+#[utoipa::path(post, path = "/api/cross-app/validate", tag = "cross-app", security(("partner" = [])), request_body = ValidateCrossAppToken, responses(
+    (status = 200, body = CrossAppSignIn, description = "The user, and the organization they act for"),
     (status = 401, description = "`token_ended`: the token is unknown, used, revoked or expired, its session has ended, or the member has left the organization. `unknown_application`: the name or the secret of the application is wrong"),
     (status = 403, description = "`wrong_application`: the token was issued for another application; it stays valid"),
 ))]
@@ -23,9 +23,9 @@ async fn validate_cross_app_token(
     app: App,
     client: Caller,
     partner: Partner,
-    Json(redemption): Json<Redemption>,
-) -> Result<Json<SignIn>> {
-    let validated = tokens::validate(&app, &client, &partner, &redemption);
+    Json(request): Json<ValidateCrossAppToken>,
+) -> Result<Json<CrossAppSignIn>> {
+    let validated = tokens::validate(&app, &client, &partner, &request);
     validated.await.map(Json)
 }
 

@@ -1,7 +1,8 @@
 //! GET, DELETE /api/session/sessions — the sessions of all users.
 
+use sabor::admin::security_events;
 use sabor::http::{Admin, Json, List, OpenInDevelopment, PageParams};
-use sabor::models::security_event::{self, Kind};
+use sabor::models::security_event::Kind;
 use sabor::session::{AdminSessionView, ListedSession, SessionStatistics};
 use sabor::store::page::Page;
 use sabor::values::caller::Caller;
@@ -65,7 +66,7 @@ async fn end_all_sessions(
         .transpose()?;
     let deleted_count = app.sessions().clear(by).await?;
     let user_id = admin.map(|Admin(member)| member.user.id);
-    security_event::note(&app, Kind::SessionsCleared, user_id, &client);
+    security_events::record(&app, Kind::SessionsCleared, user_id, &client);
     Ok(Json(EndAllSessionsResult {
         success: true,
         deleted_count,

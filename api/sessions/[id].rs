@@ -1,7 +1,8 @@
 //! DELETE /api/sessions/{id} — ends one of the member's sessions.
 
+use sabor::admin::security_events;
 use sabor::http::{Id, Json, Member, Success};
-use sabor::models::security_event::{self, Kind};
+use sabor::models::security_event::Kind;
 use sabor::values::caller::Caller;
 use sabor::{App, Error, Exit, Result, Routes, routes, serve};
 
@@ -26,7 +27,7 @@ async fn end_session(
     if !app.sessions().delete_one(member.key()?, id).await? {
         return Err(Error::NotFound);
     }
-    security_event::note(&app, Kind::SessionEnded, Some(member.user.id), &client);
+    security_events::record(&app, Kind::SessionEnded, Some(member.user.id), &client);
     Ok(Success::RESPONSE)
 }
 

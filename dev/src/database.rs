@@ -3,7 +3,7 @@
 use anyhow::{Context, Result, anyhow, bail};
 use sabor::Config;
 use sabor::crypto::random;
-use sabor::models::app::{self, Changes, NewApp, PartnerApp};
+use sabor::models::partner_app::{self, Changes, NewApp, PartnerApp};
 use sabor::session::Token;
 use sabor::store::client::Client;
 use sabor::store::migrations;
@@ -83,16 +83,16 @@ pub(crate) async fn add_app(
     origins: Vec<String>,
     single_use: bool,
 ) -> Result<String> {
-    let new = NewApp::read(name, origins, single_use).map_err(to_terminal_error)?;
+    let new = NewApp::parse(name, origins, single_use).map_err(to_terminal_error)?;
     let (client, secret) = (connect(url).await?, Token::generate());
-    let app = app::insert(&client, &new, &secret).await?;
+    let app = partner_app::insert(&client, &new, &secret).await?;
     Ok(secret_message(url, &app, &secret))
 }
 
 /// Replaces a partner application's secret. Returns a message with the new one.
 pub(crate) async fn rotate_app(url: &str, name: &str, end_rotation: bool) -> Result<String> {
     let (client, secret) = (connect(url).await?, Token::generate());
-    let Some(app) = app::find(&client, name).await? else {
+    let Some(app) = partner_app::find(&client, name).await? else {
         bail!("{} has no application {name}", location(url));
     };
     let changes = Changes {
@@ -100,7 +100,7 @@ pub(crate) async fn rotate_app(url: &str, name: &str, end_rotation: bool) -> Res
         end_rotation,
         ..Changes::default()
     };
-    let app = app::update(&client, app.id, &changes).await?;
+    let app = partner_app::update(&client, app.id, &changes).await?;
     Ok(secret_message(url, &app, &secret))
 }
 

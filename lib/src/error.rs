@@ -1,6 +1,7 @@
 //! The errors, with the status, code and message that the caller gets.
 
 use std::collections::BTreeMap;
+use std::error::Error as _;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,8 +11,9 @@ use http::StatusCode;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 use tokio_postgres::error::{DbError, SqlState};
+use tokio_postgres::types::{WasNull, WrongType};
 
-use crate::session::Token;
+use crate::crypto::token::Token;
 
 /// A [`std::result::Result`] with an [`Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -107,6 +109,13 @@ pub enum Error {
     /// 408 `request_timeout`: the body did not arrive in time.
     #[error("The request body did not arrive in time")]
     RequestTimeout,
+    /// 409 `email_taken`: another account has this e-mail address.
+    #[error("User with this email already exists")]
+    EmailTaken,
+    /// 409 `identity_overtaken`: another request has linked the same account at a
+    /// provider, or created or deleted the member's account, in the meantime.
+    #[error("Please try again")]
+    IdentityOvertaken,
     /// 409 with its own code: the request conflicts with the current state.
     #[error("{message}")]
     Conflict {
@@ -218,7 +227,9 @@ impl Error {
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::RequestTimeout => StatusCode::REQUEST_TIMEOUT,
-            Self::Conflict { .. } => StatusCode::CONFLICT,
+            Self::EmailTaken | Self::IdentityOvertaken | Self::Conflict { .. } => {
+                StatusCode::CONFLICT
+            }
             Self::Repeated(refusal) => {
                 StatusCode::from_u16(refusal.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
             }
@@ -244,6 +255,8 @@ impl Error {
             | Self::Unauthorized { code, .. }
             | Self::Forbidden { code, .. }
             | Self::Conflict { code, .. } => code,
+            Self::EmailTaken => "email_taken",
+            Self::IdentityOvertaken => "identity_overtaken",
             Self::UnknownPartner => "unknown_application",
             Self::TokenEnded => "token_ended",
             Self::TwoFactorRequired(_) => "two_factor_required",
@@ -311,9 +324,10 @@ fn is_outage(state: &SqlState) -> bool {
         .any(|class| code.starts_with(class))
 }
 
+/// Returns whether a value could not be converted from or to the type of its column.
 fn is_conversion(error: &tokio_postgres::Error) -> bool {
-    let text = error.to_string();
-    text.starts_with("error serializing") || text.starts_with("error deserializing")
+    let source = error.source();
+    source.is_some_and(|source| source.is::<WrongType>() || source.is::<WasNull>())
 }
 
 /// Turns the violation of a named constraint into a domain error. Postgres decides

@@ -1,7 +1,5 @@
-//! One file per noun: its types, and its SQL beside them.
+//! The rows and the SQL. Each file has one noun.
 
-pub mod account;
-pub mod app;
 pub mod booking;
 pub mod calendar;
 pub mod class_schedule;
@@ -17,6 +15,8 @@ pub mod member_event;
 pub mod oauth_state;
 pub mod occurrence;
 pub mod one_time_token;
+pub mod organization;
+pub mod partner_app;
 pub mod payment;
 pub mod remembered_device;
 pub mod security_event;

@@ -4,7 +4,7 @@ use axum::http::HeaderMap;
 use axum::response::Response;
 use sabor::http::{OAuthBrowser, Provider, Query, SignInContext};
 use sabor::identity::oauth;
-use sabor::identity::oauth::Wanted;
+use sabor::identity::oauth::AuthorizationQuery;
 use sabor::{App, Exit, Routes, routes, serve};
 
 /// The routes of this function.
@@ -17,7 +17,7 @@ pub fn route() -> Routes {
 /// member is signed in and the request comes from this site, the provider is
 /// linked to their account.
 #[utoipa::path(get, path = "/api/auth/oauth/{provider}", tag = "auth",
-    params(("provider" = String, Path, description = "The provider's name, from the list of providers"), Wanted), responses(
+    params(("provider" = String, Path, description = "The provider's name, from the list of providers"), AuthorizationQuery), responses(
     (status = 303, description = "Redirect to the provider; a browser is redirected to `/#oauth=<code>` if the request fails"),
     (status = 400, description = "`returnTo` is not a path of this site"),
     (status = 404, description = "`not_found`: this provider is not configured"),
@@ -30,10 +30,10 @@ async fn start_provider_sign_in(
     browser: OAuthBrowser,
     Provider(config): Provider,
     headers: HeaderMap,
-    Query(wanted): Query<Wanted>,
+    Query(query): Query<AuthorizationQuery>,
 ) -> Response {
-    let begun = oauth::begin(&app, &context, &browser, &config, &wanted).await;
-    oauth::answer(&app, &headers, begun)
+    let begun = oauth::begin(&app, &context, &browser, &config, &query).await;
+    oauth::respond(&app, &headers, begun)
 }
 
 fn main() -> Exit {

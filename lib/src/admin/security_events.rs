@@ -1,49 +1,51 @@
-//! What happened to accounts, for administrators to read.
+//! Security events: administrators list them, and the other features record them.
 
 use std::net::IpAddr;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
-use crate::error::Result;
+use crate::error::{Result, chain};
 use crate::http::List;
-use crate::models::security_event::{self, Event, Filter, Kind};
+use crate::models::security_event::{self, Kind, SecurityEvent, SecurityEventFilter};
+use crate::runtime::background;
 use crate::store::page::Page;
+use crate::values::caller::Caller;
 use crate::values::form::Form;
 use crate::values::user_agent::{browser, device};
 use crate::{App, BoxFuture};
 
-/// `?kind=&userId=&ip=` of the list.
+/// The filter of the list.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(rename_all = "camelCase")]
 #[into_params(parameter_in = Query)]
-pub struct Search {
-    /// Such as `sign_in_failed`.
+pub struct SecurityEventQuery {
+    /// The kind of event.
     #[param(example = "sign_in_failed")]
     kind: Option<String>,
-    /// Whom it concerns.
+    /// The member whom the events concern.
     #[param(value_type = Option<Uuid>)]
     user_id: Option<String>,
-    /// Where it was done from.
+    /// The IP address of the client.
     #[param(example = "192.0.2.1")]
     ip: Option<String>,
 }
 
-impl Search {
-    fn read(&self) -> Result<Filter> {
+impl SecurityEventQuery {
+    fn read(&self) -> Result<SecurityEventFilter> {
         let mut check = Form::default();
-        let filter = Filter {
+        let filter = SecurityEventFilter {
             kind: check.check_filled("kind", self.kind.as_deref(), |text| {
-                Kind::parse(text).ok_or_else(|| "is no kind of event".to_owned())
+                Kind::parse(text).ok_or_else(|| "must be a kind of event".to_owned())
             }),
             user_id: check.check_filled("userId", self.user_id.as_deref(), |text| {
                 text.parse().map_err(|_| "must be an id".to_owned())
             }),
             ip: check.check_filled("ip", self.ip.as_deref(), |text| {
-                text.parse().map_err(|_| "must be an address".to_owned())
+                text.parse().map_err(|_| "must be an IP address".to_owned())
             }),
         };
         check.finish()?;
@@ -51,33 +53,34 @@ impl Search {
     }
 }
 
-/// An event as administrators see it.
+/// A security event.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = SecurityEvent)]
-pub struct Shown {
+pub struct SecurityEventView {
     id: Uuid,
-    /// Such as `sign_in_failed`.
+    /// The kind of event, such as `sign_in_failed`.
     kind: String,
-    /// Whom it concerns; null: nobody known, or an account that is gone.
+    /// The member whom the event concerns. Null if the member is unknown or deleted.
     user_id: Option<Uuid>,
-    /// Their address now.
+    /// The member's current e-mail address.
     email: Option<String>,
-    /// Where it was done from; null: from the command line.
+    /// The IP address of the client. Null for the command line.
     #[schema(value_type = Option<String>)]
     ip: Option<IpAddr>,
-    /// Such as `Firefox`; null: it did not say.
+    /// The browser, such as `Firefox`. Null if the client sent no user agent.
     browser: Option<&'static str>,
-    /// Such as `Windows`.
+    /// The operating system, such as `Windows`. Null if the client sent no user agent.
     device: Option<&'static str>,
-    /// What else is to be known, such as `by` whom it was done.
+    /// Details that depend on the kind. `by` is the id of the member who did it, if
+    /// another member did it.
     #[schema(value_type = Object)]
     detail: Value,
     created_at: DateTime<Utc>,
 }
 
-impl From<Event> for Shown {
-    fn from(event: Event) -> Self {
+impl From<SecurityEvent> for SecurityEventView {
+    fn from(event: SecurityEvent) -> Self {
         let named = event.user_agent.as_deref();
         Self {
             browser: named.map(browser),
@@ -93,19 +96,45 @@ impl From<Event> for Shown {
     }
 }
 
-/// A page of the events that fit, newest first.
+/// Lists security events, newest first.
 ///
 /// # Errors
 ///
-/// [`crate::Error::Invalid`]; [`crate::Error::Unavailable`].
-pub fn list(app: &App, search: Search, page: Page) -> BoxFuture<'_, Result<List<Shown>>> {
+/// [`crate::Error::Invalid`] if the filter is invalid.
+pub fn list(
+    app: &App,
+    query: SecurityEventQuery,
+    page: Page,
+) -> BoxFuture<'_, Result<List<SecurityEventView>>> {
     Box::pin(async move {
-        let filter = search.read()?;
+        let filter = query.read()?;
         let rows = app
             .db()
             .read(async move |client| security_event::list(client, filter, &page).await)
             .await?;
-        let place = |event: &Event| (event.created_at, event.id);
-        Ok(List::new(rows, page, place, Shown::from))
+        let cursor = |event: &SecurityEvent| (event.created_at, event.id);
+        Ok(List::new(rows, page, cursor, SecurityEventView::from))
     })
+}
+
+/// Records an event after the response, for a request that changed no row of its own.
+/// An event that cannot be stored is at least in the log.
+pub fn record(app: &App, kind: Kind, user_id: Option<Uuid>, caller: &Caller) {
+    record_with(app, kind, user_id, caller, json!({}));
+}
+
+/// Records an event with details after the response. See [`record`] and
+/// [`security_event::insert_with`].
+pub fn record_with(app: &App, kind: Kind, user_id: Option<Uuid>, caller: &Caller, detail: Value) {
+    let (app, caller) = (app.clone(), caller.clone());
+    background::spawn(async move {
+        let inserted = async {
+            let postgres = app.db().client().await?;
+            security_event::insert_with(&postgres, kind, user_id, &caller, detail).await
+        };
+        if let Err(error) = inserted.await {
+            let kind = kind.as_str();
+            tracing::error!(kind, error = %chain(&error), "failed to record security event");
+        }
+    });
 }

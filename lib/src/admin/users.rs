@@ -1,8 +1,8 @@
-//! What administrators do to accounts: find them, change what they may do,
-//! close and open them, and end their sessions.
+//! Administration of accounts: administrators list them, change roles, deactivate and
+//! reactivate them, and end sessions.
 
 use chrono::{DateTime, Utc};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
@@ -11,9 +11,10 @@ use crate::bookings::member;
 use crate::error::{Error, Result};
 use crate::http::{List, Member, query};
 use crate::identity::rate_limit;
+use crate::identity::view::UserView;
 use crate::models::booking;
 use crate::models::security_event::{self, Kind};
-use crate::models::user::administration::{self, Account, Filter, Role, ShownToAdmin};
+use crate::models::user::account::{self, Account, AccountFilter, Role};
 use crate::models::user::second_factor;
 use crate::notify::mail;
 use crate::notify::mail::{Notice, NoticeKind};
@@ -26,40 +27,43 @@ use crate::{App, BoxFuture, session};
 
 const OWN_ROLE: Error = Error::Forbidden {
     code: "own_role",
-    message: "Nobody changes their own role: ask another administrator",
+    message: "You cannot change your own role; please ask another administrator",
 };
 
 const OWN_ACCOUNT: Error = Error::Forbidden {
     code: "own_account",
-    message: "Nobody closes their own account here: the profile is the place for that",
+    message: "You cannot deactivate your own account here; please use your profile",
 };
 
 const OWN_SECOND_FACTOR: Error = Error::Forbidden {
     code: "own_second_factor",
-    message: "Nobody takes away their own second factor here: the account is the place for that",
+    message: "You cannot remove your own second factor here; please use your account settings",
 };
 
-/// `?search=&role=&active=` of the list.
+/// The greatest number of characters of a search.
+const MAX_SEARCH: usize = 200;
+
+/// The filter of the list.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
-pub struct Search {
-    /// A part of the address or of the names, whatever the case.
+pub struct AccountQuery {
+    /// A part of the e-mail address or the name, in any case.
     #[param(max_length = 200, example = "morales")]
     search: Option<String>,
-    /// `member`, `staff` or `admin`.
+    /// What the member may do.
     #[param(inline, value_type = Option<Role>)]
     role: Option<String>,
-    /// `true` or `false`.
+    /// Whether the account is active.
     #[param(value_type = Option<bool>)]
     active: Option<String>,
 }
 
-impl Search {
-    fn read(&self) -> Result<Filter> {
+impl AccountQuery {
+    fn read(&self) -> Result<AccountFilter> {
         let mut check = Form::default();
-        let filter = Filter {
+        let filter = AccountFilter {
             search: check.check_filled("search", self.search.as_deref(), |typed| {
-                form::line(typed, 200)
+                form::line(typed, MAX_SEARCH)
             }),
             role: check.check_filled("role", self.role.as_deref(), role),
             active: check.check_filled("active", self.active.as_deref(), query::boolean),
@@ -74,62 +78,93 @@ fn role(typed: &str) -> Result<Role, Problem> {
     known.ok_or_else(|| "must be member, staff or admin".to_owned())
 }
 
-/// What is to be done to an account; what is left out stays as it is.
+/// An account, as administrators see it.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = UserAccount)]
+pub struct AccountView {
+    #[serde(flatten)]
+    user: UserView,
+    role: Role,
+    is_active: bool,
+    /// The number of sessions that have not expired.
+    sessions: i64,
+    /// Until when sign-in is blocked after failed attempts, from at least one IP
+    /// address. Null if it is not blocked.
+    locked_until: Option<DateTime<Utc>>,
+}
+
+impl From<Account> for AccountView {
+    fn from(account: Account) -> Self {
+        Self {
+            role: account.role(),
+            is_active: account.is_active,
+            sessions: account.sessions,
+            locked_until: account.locked_until,
+            user: account.user.into(),
+        }
+    }
+}
+
+/// The changes to an account. A field that is left out stays as it is.
 #[derive(Clone, Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[schema(example = json!({"id": "0198c1a0-4b1e-7d2a-9c35-5b6f0e1d2c3a", "role": "staff"}))]
-#[schema(as = UpdateUser)]
-pub struct AccountChange {
-    /// Whose account.
+pub struct UpdateUser {
+    /// The id of the account.
     id: Uuid,
-    /// What they may do from now on; never one's own.
+    /// The new role. Administrators cannot change their own role.
     role: Option<Role>,
-    /// False closes the account, ends its sessions, and gives up what it has
-    /// booked and has not begun. True opens it again.
+    /// False deactivates the account, ends its sessions, and cancels its bookings of classes
+    /// that have not started. True reactivates it.
     is_active: Option<bool>,
-    /// Ends all sessions of theirs.
+    /// Ends all sessions of the member.
     #[serde(default)]
     end_sessions: bool,
-    /// Ends the wait after failed sign-ins.
+    /// Lifts the block after failed sign-ins.
     #[serde(default)]
     unlock: bool,
-    /// Takes the second factor away, of somebody who has lost theirs and the
-    /// recovery codes; ends all sessions, and tells them by mail.
+    /// Removes the second factor, for a member who has lost it and the recovery codes. Also
+    /// ends all sessions and notifies the member by mail.
     #[serde(default)]
     remove_second_factor: bool,
 }
 
-/// A page of the accounts that fit.
+/// Lists accounts, newest first.
 ///
 /// # Errors
 ///
-/// [`Error::Unavailable`].
-pub fn list(app: &App, search: Search, page: Page) -> BoxFuture<'_, Result<List<ShownToAdmin>>> {
+/// [`Error::Invalid`] if the filter is invalid.
+pub fn list(
+    app: &App,
+    query: AccountQuery,
+    page: Page,
+) -> BoxFuture<'_, Result<List<AccountView>>> {
     Box::pin(async move {
-        let filter = search.read()?;
+        let filter = query.read()?;
         let rows = app
             .db()
-            .read(async move |client| administration::list(client, &filter, &page).await)
+            .read(async move |client| account::list(client, &filter, &page).await)
             .await?;
-        Ok(List::new(rows, page, Account::place, ShownToAdmin::from))
+        Ok(List::new(rows, page, Account::cursor, AccountView::from))
     })
 }
 
-/// Changes an account; every session of its owner is told at once. There is
-/// always an administrator left: the one who acts, whose row is locked
-/// meanwhile and who cannot act on their own role.
+/// Updates an account. All sessions of the member show the change immediately. At least one
+/// administrator always remains: the one who acts cannot change their own role, and their row
+/// is locked.
 ///
 /// # Errors
 ///
-/// 403 `own_role`, `own_account`, `own_second_factor`, or [`Error::FORBIDDEN`] when whoever acts is
-/// no administrator any more; [`Error::NotFound`]; [`Error::SessionGone`];
+/// 403 `own_role`, `own_account` or `own_second_factor`; [`Error::FORBIDDEN`] if the caller is
+/// no longer an administrator; [`Error::NotFound`]; [`Error::SessionGone`];
 /// [`Error::Unavailable`].
-pub fn change<'a>(
+pub fn update<'a>(
     app: &'a App,
     caller: &'a Caller,
     admin: &'a Member,
-    change: AccountChange,
-) -> BoxFuture<'a, Result<ShownToAdmin>> {
+    change: UpdateUser,
+) -> BoxFuture<'a, Result<AccountView>> {
     Box::pin(async move {
         let own = change.id == admin.user.id;
         if own && change.role.is_some() {
@@ -143,22 +178,22 @@ pub fn change<'a>(
         }
         let (key, by) = (admin.key()?, admin.user.id);
         let (now, studio) = (app.clock().now(), &app.config().studio);
-        let changing = app.transaction().run(async |tx| {
+        let updated = app.transaction().run(async |tx| {
             tx.invalidate_sessions(session::lock_for_admin(tx, key, by, change.id).await?);
-            let mut work = Work::new(tx, by, change.id, now).await?;
-            work.run(&change).await?;
-            if work.closed {
+            let mut update = AccountUpdate::new(tx, by, change.id, now).await?;
+            update.run(&change).await?;
+            if update.deactivated {
                 booking::cancel_all_of(tx, change.id, now, studio).await?;
                 tx.invalidate([app.schedule()]);
             }
-            work.finish(caller).await
+            update.finish(caller).await
         });
-        let Done {
+        let UpdatedAccount {
             account,
             ended,
             unlocked,
-        } = changing.await?;
-        rate_limit::forget(app, &unlocked).await;
+        } = updated.await?;
+        rate_limit::delete_counters(app, &unlocked).await;
         mail::send_due_soon(app);
         if !account.is_active {
             member::after_commit(app);
@@ -168,46 +203,46 @@ pub fn change<'a>(
     })
 }
 
-/// What a change has come to.
-struct Done {
+/// The result of an update.
+struct UpdatedAccount {
     account: Account,
-    /// How many sessions ended.
+    /// The number of sessions that ended.
     ended: usize,
-    /// See [`Work`].
+    /// The keys of the rate limits that were lifted. Their counters in Redis must be deleted.
     unlocked: Vec<String>,
 }
 
-/// A change under way, in its transaction.
-struct Work<'c> {
+/// An update in progress, in its transaction.
+struct AccountUpdate<'c> {
     tx: &'c Tx,
     by: Uuid,
     now: DateTime<Utc>,
     account: Account,
     ended: usize,
-    /// Whether the account was closed: whose is closed does not come.
-    closed: bool,
-    /// What Redis is still to forget of tries.
+    /// Whether the account was deactivated, so that its bookings must be canceled.
+    deactivated: bool,
+    /// The keys of the rate limits that were lifted.
     unlocked: Vec<String>,
-    /// Written last, for they take the lock of the member's stream.
+    /// The events, which are inserted last because they lock the member's event stream.
     events: Vec<(Kind, Value)>,
 }
 
-impl<'c> Work<'c> {
+impl<'c> AccountUpdate<'c> {
     async fn new(tx: &'c Tx, by: Uuid, id: Uuid, now: DateTime<Utc>) -> Result<Self> {
-        let account = administration::find(tx, id).await?;
+        let account = account::find(tx, id).await?;
         Ok(Self {
             tx,
             by,
             now,
             account: account.ok_or(Error::NotFound)?,
             ended: 0,
-            closed: false,
+            deactivated: false,
             unlocked: Vec::new(),
             events: Vec::new(),
         })
     }
 
-    async fn run(&mut self, change: &AccountChange) -> Result<()> {
+    async fn run(&mut self, change: &UpdateUser) -> Result<()> {
         if let Some(role) = change.role {
             self.set_role(role).await?;
         }
@@ -216,16 +251,16 @@ impl<'c> Work<'c> {
         }
         if change.end_sessions {
             let count = self.end_sessions().await?;
-            self.note(Kind::SessionsEnded, json!({ "count": count }));
+            self.record(Kind::SessionsEnded, json!({ "count": count }));
         }
         if change.remove_second_factor {
             self.remove_second_factor().await?;
         }
         if change.unlock {
             let email = &self.account.user.email;
-            self.unlocked = rate_limit::forgive_account(self.tx, email).await?;
+            self.unlocked = rate_limit::reset_account(self.tx, email).await?;
             let count = self.unlocked.len();
-            self.note(Kind::SignInUnlocked, json!({ "count": count }));
+            self.record(Kind::SignInUnlocked, json!({ "count": count }));
         }
         Ok(())
     }
@@ -233,8 +268,8 @@ impl<'c> Work<'c> {
     async fn set_role(&mut self, to: Role) -> Result<()> {
         let from = self.account.role();
         if from != to {
-            administration::set_role(self.tx, self.account.user.id, to).await?;
-            self.note(Kind::RoleChanged, json!({ "from": from, "to": to }));
+            account::set_role(self.tx, self.account.user.id, to).await?;
+            self.record(Kind::RoleChanged, json!({ "from": from, "to": to }));
         }
         Ok(())
     }
@@ -244,15 +279,15 @@ impl<'c> Work<'c> {
         if from == to {
             return Ok(());
         }
-        administration::set_active(self.tx, self.account.user.id, to).await?;
+        account::set_active(self.tx, self.account.user.id, to).await?;
         let kind = if to {
             Kind::AccountActivated
         } else {
             self.end_sessions().await?;
-            self.closed = true;
+            self.deactivated = true;
             Kind::AccountDeactivated
         };
-        self.note(kind, json!({ "from": from, "to": to }));
+        self.record(kind, json!({ "from": from, "to": to }));
         Ok(())
     }
 
@@ -261,7 +296,7 @@ impl<'c> Work<'c> {
         self.end_sessions().await?;
         let (kind, user) = (NoticeKind::TwoFactorDisabled, &self.account.user);
         mail::notify(self.tx, kind, user, Notice::from_studio(self.now)).await?;
-        self.note(Kind::TwoFactorDisabled, json!({}));
+        self.record(Kind::TwoFactorDisabled, json!({}));
         Ok(())
     }
 
@@ -273,21 +308,33 @@ impl<'c> Work<'c> {
         Ok(count)
     }
 
-    fn note(&mut self, kind: Kind, mut detail: Value) {
+    fn record(&mut self, kind: Kind, mut detail: Value) {
         detail["by"] = json!(self.by);
         self.events.push((kind, detail));
     }
 
-    async fn finish(mut self, caller: &Caller) -> Result<Done> {
+    async fn finish(mut self, caller: &Caller) -> Result<UpdatedAccount> {
         let id = self.account.user.id;
         for (kind, detail) in std::mem::take(&mut self.events) {
             security_event::insert_with(self.tx, kind, Some(id), caller, detail).await?;
         }
-        let account = administration::find(self.tx, id).await?;
-        Ok(Done {
+        let account = account::find(self.tx, id).await?;
+        Ok(UpdatedAccount {
             account: account.ok_or(Error::NotFound)?,
             ended: self.ended,
             unlocked: self.unlocked,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_description_has_the_bound_of_the_parser() {
+        let params = serde_json::to_value(AccountQuery::into_params(|| None)).unwrap();
+        assert_eq!(params[0]["name"], "search");
+        assert_eq!(params[0]["schema"]["maxLength"], MAX_SEARCH);
     }
 }

@@ -16,10 +16,10 @@ use crate::error::{Error, Result};
 use crate::values::form::Problem;
 
 /// The least number of characters of a new password.
-pub const MIN_CHARACTERS: usize = 8;
+const MIN_CHARACTERS: usize = 8;
 
 /// The greatest number of characters of a new password.
-pub const MAX_CHARACTERS: usize = 128;
+const MAX_CHARACTERS: usize = 128;
 
 /// Shorter names and addresses are ignored: too many good passwords contain them.
 const MIN_PERSONAL_CHARACTERS: usize = 4;
@@ -306,14 +306,23 @@ fn internal(error: impl std::error::Error + Send + Sync + 'static) -> Error {
 #[cfg(test)]
 mod tests {
     use argon2::password_hash::PasswordHasher;
+    use utoipa::PartialSchema;
 
     use super::*;
+    use crate::values::schema::NewPassword;
 
     const STUDIO: &str = "Sabor con Flow";
 
     /// Parses a new password of Maximiliana Núñez, `ana@example.com`.
     fn parse_new(text: &str) -> Result<Password, Problem> {
         Password::parse_new(text, STUDIO, &["ana@example.com", "Maximiliana", "Núñez"])
+    }
+
+    #[test]
+    fn the_description_has_the_bounds_of_the_parser() {
+        let schema = serde_json::to_value(NewPassword::schema()).unwrap();
+        assert_eq!(schema["minLength"], MIN_CHARACTERS);
+        assert_eq!(schema["maxLength"], MAX_CHARACTERS);
     }
 
     #[test]
@@ -413,9 +422,9 @@ mod tests {
 
     #[test]
     fn bcrypt_and_weaker_hashes_verify_as_outdated() {
-        let password = Password::typed("password of old");
+        let password = Password::typed("old password");
         let mut memory = Memory::new();
-        let old = bcrypt::hash("password of old", 4).unwrap();
+        let old = bcrypt::hash("old password", 4).unwrap();
         assert_eq!(
             compare(&password, &old, &mut memory).unwrap(),
             PasswordCheck::Outdated
@@ -429,7 +438,7 @@ mod tests {
             Version::V0x13,
             Params::new(8 * 1024, 1, 1, None).unwrap(),
         );
-        let weak = weak.hash_password(b"password of old").unwrap().to_string();
+        let weak = weak.hash_password(b"old password").unwrap().to_string();
         assert_eq!(
             compare(&password, &weak, &mut memory).unwrap(),
             PasswordCheck::Outdated

@@ -403,7 +403,7 @@ mod properties {
             "registration" => parse::<registration::Registration>(body).map(|_| ()),
             "login" => parse::<sign_in::Login>(body).map(|_| ()),
             "booking" => parse::<member::Wish>(body).map(|_| ()),
-            "profile" => parse::<profile::Patch>(body).map(|_| ()),
+            "profile" => parse::<profile::UpdateProfile>(body).map(|_| ()),
             _ => parse::<Entry>(body).map(|_| ()),
         }
     }

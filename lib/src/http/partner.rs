@@ -10,7 +10,7 @@ use http::{HeaderMap, HeaderValue};
 use super::Member;
 use crate::App;
 use crate::error::{Error, Result};
-pub use crate::models::app::Partner;
+pub use crate::models::partner_app::Partner;
 use crate::session::Token;
 
 /// Reads the header. RFC 6749 requires form encoding before base64; names and secrets

@@ -1,9 +1,9 @@
-//! The development account that needs no store: it signs in when Postgres and
-//! Redis are down, looks at what every member may look at, and changes nothing.
+//! Sign-in with the demo account, which needs no store. It works while Postgres and Redis
+//! are down, reads what every member may read, and changes nothing.
 
 use crate::App;
 use crate::http::{CookiePurpose, SetCookie};
-use crate::identity::sign_in::{Login, Welcome};
+use crate::identity::sign_in::{Login, SignInBody, SignInResponse};
 use crate::session::demo::{LIFE, user};
 
 pub use crate::session::demo::EMAIL;
@@ -11,18 +11,19 @@ pub use crate::session::demo::EMAIL;
 /// The password of the demo account.
 pub const PASSWORD: &str = "password123";
 
-/// Signs in as it, if that is what somebody wants and may here; else `None`.
+/// Signs in with the demo account. Returns `None` if the credentials are others, or if the
+/// demo account is not enabled.
 ///
-/// Its record is good for fifteen minutes from now: `demo.<end>.<signature>`. A
-/// session's cookie has one dot and hex before it, so neither can be taken for
-/// the other.
-pub fn sign_in(app: &App, login: &Login) -> Option<Welcome> {
-    if !app.config().demo_account || !login.is_of(EMAIL, PASSWORD) {
+/// The cookie is valid for fifteen minutes and contains `demo.<end>.<signature>`. The cookie
+/// of a stored session has one dot with hex before it, so the two cannot be confused.
+pub fn sign_in(app: &App, login: &Login) -> Option<SignInResponse> {
+    if !app.config().demo_account || !login.matches(EMAIL, PASSWORD) {
         return None;
     }
     let ends_ms = app.clock().now_ms() + LIFE.as_millis() as i64;
     let record = format!("demo.{ends_ms}");
     let value = format!("{record}.{}", app.demo_signer().sign(&record));
     let cookie = SetCookie::new(app, CookiePurpose::Session, &value, LIFE);
-    Some(Welcome::with_cookie(cookie, user(app.clock().now())))
+    let body = SignInBody::new(user(app.clock().now()), None);
+    Some(SignInResponse::new(vec![cookie], body))
 }

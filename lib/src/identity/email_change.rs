@@ -1,10 +1,10 @@
-//! Whether an address is its member's, and how an account gets another.
+//! Confirmation and change of e-mail addresses.
 
 use crate::error::{Error, Result};
 use crate::http::Member;
-use crate::identity::profile;
 use crate::identity::rate_limit;
 use crate::identity::rate_limit::{CHANGE_EMAIL, LINK_ADDRESS, Subject, VERIFY_EMAIL};
+use crate::identity::reauthenticate::reauthenticate;
 use crate::models::one_time_token::{self, Purpose};
 use crate::models::security_event::{self, Kind};
 use crate::models::user::{self, Email, User};
@@ -16,16 +16,16 @@ use crate::{App, BoxFuture, session};
 
 const VERIFIED: Error = Error::Conflict {
     code: "email_verified",
-    message: "Your e-mail address is confirmed already",
+    message: "Your e-mail address is already confirmed",
 };
 
-/// Mails a member the link that confirms their address.
+/// Mails the member a link to confirm their e-mail address.
 ///
 /// # Errors
 ///
 /// 409 `email_verified`; [`Error::TooManyRequests`]; [`Error::SessionGone`];
 /// [`Error::Unavailable`].
-pub fn ask_again<'a>(
+pub fn request_verification<'a>(
     app: &'a App,
     client: &'a Caller,
     member: &'a Member,
@@ -36,12 +36,13 @@ pub fn ask_again<'a>(
     })
 }
 
-/// Mails the link that confirms the address which an account has: asked for by a
-/// session, or by somebody who knows the password and may not sign in yet.
+/// Mails a link to confirm the e-mail address of an account. `key` is the session that
+/// requests it. It is `None` for a sign-in that requires a confirmed address.
 ///
 /// # Errors
 ///
-/// As [`ask_again`].
+/// 409 `email_verified`; [`Error::TooManyRequests`]; [`Error::SessionGone`];
+/// [`Error::Unavailable`].
 pub(crate) async fn send_verification(
     app: &App,
     client: &Caller,
@@ -52,7 +53,7 @@ pub(crate) async fn send_verification(
         Subject::email(VERIFY_EMAIL, &user.email),
         Subject::address(CHANGE_EMAIL, client.address),
     ];
-    rate_limit::take(app, &subjects).await?;
+    rate_limit::count_attempt(app, &subjects).await?;
     let keyring = &app.config().encryption_keys;
     let (notice, id) = (Notice::from_caller(client, app.clock().now()), user.id);
     let sent = app.transaction().run(async |tx| {
@@ -60,8 +61,8 @@ pub(crate) async fn send_verification(
             Some(key) => session::lock_member(tx, key, id).await?,
             None => session::lock_owner(tx, id).await?,
         };
-        // Read again: what is known of the member may be outdated.
-        let known = user::credentials_of(tx, id, &[]).await?;
+        // The member's record may be outdated, so it is read again.
+        let known = user::find_credentials_by_id(tx, id, &[]).await?;
         let user = known.ok_or(Error::SessionGone)?.user;
         if user.email_verified {
             return Err(VERIFIED);
@@ -74,16 +75,20 @@ pub(crate) async fn send_verification(
     Ok(())
 }
 
-/// Confirms the address that a link was mailed to; the account has it from now
-/// on, if it had another. The link is good no more.
+/// Confirms the e-mail address that a link was mailed to. If the account has another
+/// address, it is replaced. The link cannot be used again.
 ///
 /// # Errors
 ///
 /// [`Error::LinkEnded`]; 409 `email_taken`; [`Error::TooManyRequests`];
 /// [`Error::Unavailable`].
-pub fn confirm<'a>(app: &'a App, client: &'a Caller, token: &'a str) -> BoxFuture<'a, Result<()>> {
+pub fn confirm_email<'a>(
+    app: &'a App,
+    client: &'a Caller,
+    token: &'a str,
+) -> BoxFuture<'a, Result<()>> {
     Box::pin(async move {
-        rate_limit::take(app, &[Subject::address(LINK_ADDRESS, client.address)]).await?;
+        rate_limit::count_attempt(app, &[Subject::address(LINK_ADDRESS, client.address)]).await?;
         let token = Token::parse(token).ok_or(Error::LinkEnded)?;
         let now = app.clock().now();
         let confirmed = app.transaction().run(async |tx| {
@@ -101,7 +106,7 @@ pub fn confirm<'a>(app: &'a App, client: &'a Caller, token: &'a str) -> BoxFutur
                 return security_event::insert(tx, kind, id, client).await;
             }
             // Links that were mailed to the old address are no longer valid.
-            one_time_token::end(tx, Purpose::ResetPassword, link.user_id).await?;
+            one_time_token::delete(tx, Purpose::ResetPassword, link.user_id).await?;
             let notice = Notice::from_caller(client, now).with_other(&link.email);
             let (kind, id) = (NoticeKind::EmailChanged, link.user_id);
             mail::notify_address(tx, kind, id, &before, notice).await?;
@@ -115,14 +120,13 @@ pub fn confirm<'a>(app: &'a App, client: &'a Caller, token: &'a str) -> BoxFutur
     })
 }
 
-/// Mails a link to the address that an account is to have, and a notice to the
-/// one that it has. Whether the new one is somebody's already is told to nobody
-/// but its owner.
+/// Mails a link to the new e-mail address, and a notice to the current one. If the new
+/// address belongs to another account, only the owner of that account is told.
 ///
 /// # Errors
 ///
-/// [`Error::Invalid`]; as [`profile::prove_again`].
-pub fn ask_for_change<'a>(
+/// [`Error::Invalid`] for an invalid address; the errors of [`reauthenticate`].
+pub fn request_change<'a>(
     app: &'a App,
     client: &'a Caller,
     member: &'a Member,
@@ -132,26 +136,27 @@ pub fn ask_for_change<'a>(
     Box::pin(async move {
         let new = Email::parse(new_email).map_err(|why| Error::field("newEmail", why))?;
         if new.as_str() == member.user.email {
-            return Err(Error::field("newEmail", "is your address already"));
+            return Err(Error::field("newEmail", "is already your address"));
         }
         let key = member.key()?;
-        let proof = profile::prove_again(app, client, member, current_password).await?;
+        let proof = reauthenticate(app, client, member, current_password).await?;
         let subjects = [
             Subject::address(CHANGE_EMAIL, client.address),
             Subject::email(CHANGE_EMAIL, &member.user.email),
             Subject::email(VERIFY_EMAIL, new.as_str()),
         ];
-        rate_limit::take(app, &subjects).await?;
+        rate_limit::count_attempt(app, &subjects).await?;
         let keyring = &app.config().encryption_keys;
         let (user, new) = (&member.user, new.as_str());
         let notice = Notice::from_caller(client, app.clock().now());
         let asked = app.transaction().run(async |tx| {
             session::lock_member(tx, key, user.id).await?;
             user::require_epoch(tx, &proof).await?;
-            match user::credentials(tx, new, &[]).await? {
+            match user::find_credentials_by_email(tx, new, &[]).await? {
                 Some(owner) => {
-                    // As sending a new link does, so that both cases look the same.
-                    one_time_token::end(tx, Purpose::VerifyEmail, user.id).await?;
+                    // This is what sending a new link does as well, so that both cases look
+                    // the same to the member.
+                    one_time_token::delete(tx, Purpose::VerifyEmail, user.id).await?;
                     mail::notify_account_exists(tx, &owner, notice.clone()).await?;
                 }
                 None => {

@@ -1,4 +1,4 @@
-//! The accounts at providers by which a member signs in.
+//! The accounts at providers that a member has linked.
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use crate::error::{Error, Result};
 use crate::http::Member;
-use crate::identity::oauth::label;
+use crate::identity::oauth::provider_list::label;
 use crate::models::security_event::{self, Kind};
 use crate::models::user_identity::{self, Identity};
 use crate::notify::mail;
@@ -17,21 +17,21 @@ use crate::{App, BoxFuture, session};
 
 const LAST_WAY_IN: Error = Error::Conflict {
     code: "last_way_in",
-    message: "You could not sign in any more; please set a password first",
+    message: "You could no longer sign in; please set a password first",
 };
 
-/// An account at a provider, as its owner sees it.
+/// An account at a provider that the member has linked.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = LinkedProvider)]
-pub struct Shown {
+pub struct IdentityView {
     id: Uuid,
     provider: String,
     email: Option<String>,
     linked_at: DateTime<Utc>,
 }
 
-impl From<Identity> for Shown {
+impl From<Identity> for IdentityView {
     fn from(identity: Identity) -> Self {
         Self {
             id: identity.id,
@@ -42,24 +42,20 @@ impl From<Identity> for Shown {
     }
 }
 
-/// What a member signs in by.
+/// The methods with which the member can sign in.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-#[schema(as = SignInMethods)]
-pub struct WaysIn {
-    items: Vec<Shown>,
+pub struct SignInMethods {
+    /// The linked accounts at providers, oldest first.
+    items: Vec<IdentityView>,
     has_password: bool,
 }
 
-/// What a member signs in by.
-///
-/// # Errors
-///
-/// [`Error::Unavailable`].
-pub fn list<'a>(app: &'a App, member: &'a Member) -> BoxFuture<'a, Result<WaysIn>> {
+/// Returns the methods with which the member can sign in.
+pub fn list<'a>(app: &'a App, member: &'a Member) -> BoxFuture<'a, Result<SignInMethods>> {
     Box::pin(async move {
         if session::demo::is_demo(&member.user) {
-            return Ok(WaysIn {
+            return Ok(SignInMethods {
                 items: Vec::new(),
                 has_password: true,
             });
@@ -69,14 +65,14 @@ pub fn list<'a>(app: &'a App, member: &'a Member) -> BoxFuture<'a, Result<WaysIn
             .db()
             .read(async move |postgres| user_identity::list(postgres, id).await);
         let (has_password, identities) = read.await?;
-        Ok(WaysIn {
-            items: identities.into_iter().map(Shown::from).collect(),
+        Ok(SignInMethods {
+            items: identities.into_iter().map(IdentityView::from).collect(),
             has_password,
         })
     })
 }
 
-/// Unlinks one of the accounts, unless there would be no way in any more.
+/// Unlinks an account at a provider, unless the member could no longer sign in.
 ///
 /// # Errors
 ///
@@ -92,21 +88,22 @@ pub fn unlink<'a>(
         let (key, user) = (member.key()?, &member.user);
         let notice = Notice::from_caller(client, app.clock().now());
         let unlinked = app.transaction().run(async |tx| {
-            // Of two that are unlinked at once, the second waits here.
+            // Concurrent requests wait here, so that they cannot unlink the last two
+            // accounts at once.
             session::lock_member(tx, key, user.id).await?;
             let (has_password, identities) = user_identity::list(tx, user.id).await?;
-            let (gone, left): (Vec<_>, Vec<_>) =
+            let (unlinked, left): (Vec<_>, Vec<_>) =
                 identities.into_iter().partition(|one| one.id == id);
-            let gone = gone.first().ok_or(Error::NotFound)?;
-            // Nobody can sign in with a provider that is no longer configured.
+            let unlinked = unlinked.first().ok_or(Error::NotFound)?;
+            // A provider that is no longer configured cannot be used to sign in.
             let usable = |one: &Identity| app.config().providers.contains_key(&one.provider);
             if !has_password && !left.iter().any(usable) {
                 return Err(LAST_WAY_IN);
             }
             user_identity::delete(tx, user.id, id).await?;
-            let notice = notice.clone().with_other(&label(app, &gone.provider));
+            let notice = notice.clone().with_other(&label(app, &unlinked.provider));
             mail::notify(tx, NoticeKind::IdentityUnlinked, user, notice).await?;
-            let detail = serde_json::json!({ "provider": gone.provider });
+            let detail = serde_json::json!({ "provider": unlinked.provider });
             let kind = Kind::IdentityUnlinked;
             security_event::insert_with(tx, kind, Some(user.id), client, detail).await
         });

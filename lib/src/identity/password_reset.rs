@@ -1,4 +1,4 @@
-//! A new password for one who does not know the old one, by a link in a mail.
+//! Password reset by a link in a mail.
 
 use serde_json::json;
 
@@ -15,20 +15,24 @@ use crate::session::Token;
 use crate::values::caller::Caller;
 use crate::{App, BoxFuture, session};
 
-/// Mails a link, if there is such an account; whether there is, the answer does
-/// not tell, nor the time that it takes.
+/// Mails a link to set a new password, if there is an account with this e-mail address.
+/// Neither the response nor its time shows whether there is one.
 ///
 /// # Errors
 ///
 /// [`Error::Invalid`]; [`Error::TooManyRequests`]; [`Error::Unavailable`].
-pub fn forgot<'a>(app: &'a App, client: &'a Caller, email: &'a str) -> BoxFuture<'a, Result<()>> {
+pub fn request_reset<'a>(
+    app: &'a App,
+    client: &'a Caller,
+    email: &'a str,
+) -> BoxFuture<'a, Result<()>> {
     Box::pin(async move {
         let email = Email::parse(email).map_err(|why| Error::field("email", why))?;
         let subjects = [
             Subject::address(FORGOT_ADDRESS, client.address),
             Subject::email(FORGOT_EMAIL, email.as_str()),
         ];
-        rate_limit::take(app, &subjects).await?;
+        rate_limit::count_attempt(app, &subjects).await?;
         let (link, token) = Link::new(&app.config().encryption_keys)?;
         let mut notice = Notice::from_caller(client, app.clock().now());
         let id = link.id;
@@ -40,33 +44,33 @@ pub fn forgot<'a>(app: &'a App, client: &'a Caller, email: &'a str) -> BoxFuture
             notice: json!(notice),
             client,
         };
-        mail.write(&app.db().client().await?).await?;
+        mail.queue(&app.db().client().await?).await?;
         mail::send_due_soon(app);
         Ok(())
     })
 }
 
-/// Sets a new password and ends all sessions. Signs nobody in; a second factor
-/// stays what it is.
+/// Sets a new password and ends all sessions. The member is not signed in, and a second
+/// factor stays.
 ///
 /// # Errors
 ///
-/// [`Error::LinkEnded`]; [`Error::Invalid`], which leaves the link as it is;
+/// [`Error::LinkEnded`]; [`Error::Invalid`], after which the link is still valid;
 /// [`Error::TooManyRequests`]; [`Error::Unavailable`].
-pub fn reset<'a>(
+pub fn reset_password<'a>(
     app: &'a App,
     client: &'a Caller,
     token: &'a str,
     new_password: &'a str,
 ) -> BoxFuture<'a, Result<()>> {
     Box::pin(async move {
-        rate_limit::take(app, &[Subject::address(LINK_ADDRESS, client.address)]).await?;
+        rate_limit::count_attempt(app, &[Subject::address(LINK_ADDRESS, client.address)]).await?;
         let token = Token::parse(token).ok_or(Error::LinkEnded)?;
         let (link, user) = {
             let postgres = app.db().client().await?;
             let link = one_time_token::find(&postgres, Purpose::ResetPassword, &token).await?;
             let link = link.ok_or(Error::LinkEnded)?;
-            let known = user::credentials_of(&postgres, link.user_id, &[]).await?;
+            let known = user::find_credentials_by_id(&postgres, link.user_id, &[]).await?;
             (link, known.ok_or(Error::LinkEnded)?.user)
         };
         let personal = [user.email.as_str(), &user.first_name, &user.last_name];
@@ -83,8 +87,8 @@ pub fn reset<'a>(
             if !user::reset_password(tx, id, &link.email, &hash).await? {
                 return Err(Error::LinkEnded);
             }
-            user::forget_stranger(tx, id).await?;
-            one_time_token::end(tx, Purpose::VerifyEmail, id).await?;
+            user::unlink_unverified_identities(tx, id).await?;
+            one_time_token::delete(tx, Purpose::VerifyEmail, id).await?;
             tx.invalidate_sessions(session::end_all_of(tx, id, None).await?);
             let notice = Notice::from_caller(client, now);
             mail::notify(tx, NoticeKind::PasswordReset, &user, notice).await?;

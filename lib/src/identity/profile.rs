@@ -1,4 +1,4 @@
-//! What members change about their own accounts.
+//! The member's own profile, password, and account.
 
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
@@ -9,12 +9,13 @@ use crate::crypto::password::Password;
 use crate::error::{Error, Result};
 use crate::http::Member;
 use crate::http::json::nullable;
-use crate::identity::sign_in;
-use crate::models::account::{self, Membership};
+pub use crate::identity::reauthenticate::reauthenticate as prove_again;
+use crate::identity::reauthenticate::reauthenticate;
+use crate::identity::view::{MembershipView, UserView};
 use crate::models::booking;
 use crate::models::one_time_token::{self, Purpose};
+use crate::models::organization::{self, Membership};
 use crate::models::security_event::{self, Kind};
-use crate::models::user::Proof;
 use crate::models::user::{self, Changes, ExperienceLevel, Profile, User};
 use crate::notify::mail;
 use crate::notify::mail::{Notice, NoticeKind};
@@ -23,28 +24,23 @@ use crate::values::form::{Form, Problem};
 use crate::values::schema::PhoneNumber;
 use crate::{App, BoxFuture, session};
 
-pub(crate) const SIGN_IN_AGAIN: Error = Error::Forbidden {
-    code: "sign_in_again",
-    message: "Please sign in once more, and then do this within ten minutes",
-};
-
-/// A member, and all that is theirs alone to see.
+/// The member's own profile.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = Profile)]
-pub struct Whole {
+pub struct ProfileView {
     #[serde(flatten)]
-    user: user::Shown,
+    user: UserView,
     date_of_birth: Option<NaiveDate>,
     emergency_contact_name: Option<String>,
     emergency_contact_phone: Option<String>,
     medical_conditions: Option<String>,
     marketing_consent: bool,
-    /// On whose behalf they may act at partner applications.
-    accounts: Vec<Membership>,
+    /// The organizations on whose behalf the member can act at partner applications.
+    accounts: Vec<MembershipView>,
 }
 
-impl Whole {
+impl ProfileView {
     fn new(user: User, profile: Profile, accounts: Vec<Membership>) -> Self {
         Self {
             user: user.into(),
@@ -53,17 +49,16 @@ impl Whole {
             emergency_contact_phone: profile.emergency_contact_phone,
             medical_conditions: profile.medical_conditions,
             marketing_consent: profile.marketing_consent,
-            accounts,
+            accounts: accounts.into_iter().map(MembershipView::from).collect(),
         }
     }
 }
 
-/// What a member wants changed. A field that is left out stays as it is;
-/// `null`, or nothing but blanks, empties one that may be empty.
+/// The changes to a profile. A field that is left out stays as it is. `null` or blanks clear
+/// an optional field.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-#[schema(as = UpdateProfile)]
-pub struct Patch {
+pub struct UpdateProfile {
     #[schema(max_length = 100, examples("Ana"))]
     first_name: Option<String>,
     #[schema(max_length = 100)]
@@ -87,7 +82,7 @@ pub struct Patch {
     marketing_consent: Option<bool>,
 }
 
-impl Patch {
+impl UpdateProfile {
     fn read(self, today: NaiveDate) -> Result<Changes> {
         let mut check = Form::default();
         let mut text = |field: &str, given: Option<Option<String>>, parse: Parse| {
@@ -134,51 +129,55 @@ impl Patch {
 
 type Parse = fn(&str) -> Result<String, Problem>;
 
-/// All that is kept of a member.
-///
-/// # Errors
-///
-/// [`Error::Unavailable`].
-pub fn show(app: &App, member: Member) -> BoxFuture<'_, Result<Whole>> {
+/// Returns the profile of the member.
+pub fn get_profile(app: &App, member: Member) -> BoxFuture<'_, Result<ProfileView>> {
     Box::pin(async move {
         let keys = app.config().encryption_keys.clone();
         let id = member.user.id;
         if session::demo::is_demo(&member.user) {
-            return Ok(Whole::new(member.user, Profile::default(), Vec::new()));
+            return Ok(ProfileView::new(
+                member.user,
+                Profile::default(),
+                Vec::new(),
+            ));
         }
-        // Both on their way at once: one round trip.
+        // Both queries are sent at once and take one round trip.
         let read = app.db().read(async move |client| {
             tokio::try_join!(
-                user::profile(client, &keys, id),
-                account::of_member(client, id)
+                user::find_profile(client, &keys, id),
+                organization::list_of_member(client, id)
             )
         });
         let (profile, accounts) = read.await?;
-        Ok(Whole::new(member.user, profile, accounts))
+        Ok(ProfileView::new(member.user, profile, accounts))
     })
 }
 
-/// Changes what a member may change; every session of theirs shows it at once.
+/// Updates the profile of the member. All their sessions show the change immediately.
 ///
 /// # Errors
 ///
 /// [`Error::Invalid`]; [`Error::SessionGone`]; [`Error::Unavailable`].
-pub fn change<'a>(app: &'a App, member: &'a Member, patch: Patch) -> BoxFuture<'a, Result<Whole>> {
+pub fn update_profile<'a>(
+    app: &'a App,
+    member: &'a Member,
+    request: UpdateProfile,
+) -> BoxFuture<'a, Result<ProfileView>> {
     Box::pin(async move {
-        let changes = patch.read(app.clock().now().date_naive())?;
+        let changes = request.read(app.clock().now().date_naive())?;
         let (key, id) = (member.key()?, member.user.id);
         let keyring = &app.config().encryption_keys;
         let changed = app.transaction().run(async |tx| {
             tx.invalidate_sessions(session::lock_member(tx, key, id).await?);
             let (user, profile) = user::update(tx, keyring, id, &changes).await?;
-            Ok((user, profile, account::of_member(tx, id).await?))
+            Ok((user, profile, organization::list_of_member(tx, id).await?))
         });
         let (user, profile, accounts) = changed.await?;
-        Ok(Whole::new(user, profile, accounts))
+        Ok(ProfileView::new(user, profile, accounts))
     })
 }
 
-/// Sets a new password, and ends all sessions but this one.
+/// Sets a new password and ends all other sessions of the member.
 ///
 /// # Errors
 ///
@@ -197,7 +196,7 @@ pub fn change_password<'a>(
         let password = Password::parse_new(new, &app.config().studio.name, &personal)
             .map_err(|problem| Error::field("newPassword", problem))?;
         let key = member.key()?;
-        let proof = prove_again(app, client, member, current).await?;
+        let proof = reauthenticate(app, client, member, current).await?;
         let hash = app.hasher().hash(password).await?;
         let notice = Notice::from_caller(client, app.clock().now());
         let changed = app.transaction().run(async |tx| {
@@ -205,7 +204,7 @@ pub fn change_password<'a>(
             session::lock_member(tx, key, id).await?;
             user::set_password(tx, id, proof.epoch, &hash).await?;
             tx.invalidate_sessions(session::end_all_of(tx, id, Some(key)).await?);
-            one_time_token::end(tx, Purpose::ResetPassword, id).await?;
+            one_time_token::delete(tx, Purpose::ResetPassword, id).await?;
             mail::notify(tx, NoticeKind::PasswordChanged, user, notice.clone()).await?;
             security_event::insert(tx, Kind::PasswordChanged, Some(id), client).await
         });
@@ -215,7 +214,7 @@ pub fn change_password<'a>(
     })
 }
 
-/// Closes a member's account, and ends all its sessions.
+/// Deactivates the member's account and ends all its sessions.
 ///
 /// # Errors
 ///
@@ -229,7 +228,7 @@ pub fn deactivate<'a>(
 ) -> BoxFuture<'a, Result<()>> {
     Box::pin(async move {
         let key = member.key()?;
-        let proof = prove_again(app, client, member, current).await?;
+        let proof = reauthenticate(app, client, member, current).await?;
         let (now, studio) = (app.clock().now(), &app.config().studio);
         let transaction = app.transaction().invalidate([app.schedule()]);
         let changed = transaction.run(async |tx| {
@@ -247,37 +246,23 @@ pub fn deactivate<'a>(
     })
 }
 
-/// The password once more, from somebody who is signed in: to be signed in is
-/// not enough for what takes an account away from its owner. Who has none shows
-/// instead that they have signed in through a provider just now.
-///
-/// # Errors
-///
-/// 403 `wrong_password`; without one [`Error::Invalid`], or of an account that
-/// has none 403 `sign_in_again`; [`Error::TooManyRequests`];
-/// [`Error::SessionGone`]; [`Error::Unavailable`].
-pub async fn prove_again(
-    app: &App,
-    client: &Caller,
-    member: &Member,
-    password: Option<&str>,
-) -> Result<Proof> {
-    let Some(password) = password else {
-        let (key, id) = (member.key()?.clone(), member.user.id);
-        let shown = app
-            .db()
-            .read(async move |postgres| user::reauthentication(postgres, &key, id).await);
-        let shown = shown.await?.ok_or(Error::SessionGone)?;
-        if shown.has_password {
-            return Err(Error::field("currentPassword", "is required"));
+#[cfg(test)]
+mod tests {
+    use utoipa::PartialSchema;
+
+    use super::*;
+
+    #[test]
+    fn the_description_has_the_bounds_of_the_parsers() {
+        let schema = serde_json::to_value(UpdateProfile::schema()).unwrap();
+        for (field, max) in [
+            ("firstName", user::MAX_NAME),
+            ("lastName", user::MAX_NAME),
+            ("emergencyContactName", user::MAX_CONTACT_NAME),
+            ("medicalConditions", user::MAX_MEDICAL_CONDITIONS),
+        ] {
+            assert_eq!(schema["properties"][field]["maxLength"], max, "{field}");
         }
-        return shown.recent.ok_or(SIGN_IN_AGAIN);
-    };
-    match sign_in::verify(app, client, &member.user.email, password, &[]).await {
-        Ok(known) if known.user.id == member.user.id => Ok(known.proof("password")),
-        Ok(_) => Err(Error::SessionGone),
-        Err(Error::InvalidCredentials) => Err(user::WRONG_PASSWORD),
-        Err(error) => Err(error),
     }
 }
 
@@ -292,21 +277,23 @@ mod properties {
 
     proptest! {
         #[test]
-        fn whatever_is_changed_postgres_takes_it_and_what_is_left_out_stays(filled in form(&json!({
+        fn any_accepted_change_fits_its_column_and_keeps_what_is_left_out(filled in form(&json!({
             "firstName": "Ana", "lastName": "", "phone": "555 0100", "dateOfBirth": "1990-02-28",
             "emergencyContactPhone": "555 0101", "medicalConditions": "asma", "marketingConsent": true,
         }))) {
             let today = NaiveDate::from_ymd_opt(2026, 11, 21).unwrap();
-            let patch = fair(parse::<Patch>(filled.to_string().as_bytes()));
-            let Some(changes) = patch.and_then(|patch| fair(patch.read(today))) else {
+            let request = fair(parse::<UpdateProfile>(filled.to_string().as_bytes()));
+            let Some(changes) = request.and_then(|request| fair(request.read(today))) else {
                 return Ok(());
             };
             assert_eq!(changes.first_name.is_some(), filled["firstName"].is_string());
             assert_eq!(changes.phone.is_some(), filled.get("phone").is_some());
-            assert!(changes.first_name.is_none_or(|name| !name.is_empty() && fits_column(&name, 100)));
-            assert!(changes.phone.flatten().is_none_or(|phone| fits_column(&phone, 20)));
+            assert!(changes.first_name.is_none_or(|name| !name.is_empty() && fits_column(&name, user::MAX_NAME)));
+            assert!(changes.phone.flatten().is_none_or(|phone| fits_column(&phone, user::MAX_PHONE)));
             let medical = changes.medical_conditions.flatten();
-            assert!(medical.is_none_or(|text| !text.is_empty() && fits_column(&text, 2_000)));
+            assert!(medical.is_none_or(|text| {
+                !text.is_empty() && fits_column(&text, user::MAX_MEDICAL_CONDITIONS)
+            }));
             assert!(changes.date_of_birth.flatten().is_none_or(|day| day <= today));
         }
     }

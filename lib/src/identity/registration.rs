@@ -1,4 +1,4 @@
-//! From a form to an account.
+//! Registration of members.
 
 use axum::response::{IntoResponse, Response};
 use chrono::NaiveDate;
@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 use crate::http::{Accepted, SignInContext};
 use crate::identity::rate_limit;
 use crate::identity::rate_limit::{REGISTER_ADDRESS, REGISTER_EMAIL, Subject};
-use crate::identity::sign_in::{Entry, Mode, Welcome, Wish};
+use crate::identity::sign_in::{AuthenticatedMember, PendingSession, SessionMode, SignInResponse};
 use crate::models::one_time_token::Purpose;
 use crate::models::security_event::{self, Kind};
 use crate::models::user::Proof;
@@ -23,14 +23,14 @@ use crate::values::form::Form;
 use crate::values::schema::{EmailAddress, NewPassword, PhoneNumber};
 use crate::{App, BoxFuture, session};
 
-/// What somebody fills in to get an account.
+/// The form of a registration.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[schema(as = RegisterMember)]
 pub struct Registration {
     #[schema(value_type = EmailAddress)]
     email: String,
-    /// 8 to 128 characters; not a common one, nor the e-mail address or name.
+    /// 8 to 128 characters. Common passwords, the e-mail address and the name are rejected.
     #[schema(value_type = NewPassword)]
     password: String,
     confirm_password: Option<String>,
@@ -38,7 +38,8 @@ pub struct Registration {
     first_name: Option<String>,
     #[schema(max_length = 100, examples("Morales"))]
     last_name: Option<String>,
-    /// Instead of both: the first word is the first name.
+    /// The full name, in place of the first and last name. The first word becomes the first
+    /// name.
     #[schema(max_length = 200, examples("Ana Morales"))]
     name: Option<String>,
     #[schema(value_type = Option<PhoneNumber>)]
@@ -49,99 +50,95 @@ pub struct Registration {
     #[schema(value_type = Option<PhoneNumber>)]
     emergency_contact_phone: Option<String>,
     experience_level: Option<ExperienceLevel>,
-    /// Encrypted at rest, and shown to the member alone.
+    /// Medical conditions that a teacher should know of. They are encrypted in the database.
     #[schema(max_length = 2_000)]
     medical_conditions: Option<String>,
     #[serde(default)]
     marketing_consent: bool,
-    /// How the session is carried.
+    /// How the client holds the session.
     #[serde(default)]
-    mode: Mode,
-    /// Thirty days instead of seven.
+    mode: SessionMode,
+    /// Keeps the session for thirty days instead of seven.
     #[serde(default)]
     remember: bool,
 }
 
-/// What has come of a registration.
+/// The response to a registration.
 #[derive(Debug)]
-pub enum Registered {
-    /// An account and its first session.
-    SignedIn(Box<Welcome>),
-    /// A mail is on its way, whoever has the address.
+pub enum RegistrationResponse {
+    /// The member is signed in.
+    SignedIn(Box<SignInResponse>),
+    /// A mail was sent to the address, whether or not it had an account.
     Pending,
 }
 
-impl IntoResponse for Registered {
+impl IntoResponse for RegistrationResponse {
     fn into_response(self) -> Response {
         match self {
-            Self::SignedIn(welcome) => (StatusCode::CREATED, *welcome).into_response(),
+            Self::SignedIn(response) => (StatusCode::CREATED, *response).into_response(),
             Self::Pending => Accepted.into_response(),
         }
     }
 }
 
-/// Makes an account and its first session, together or not at all. Where an
-/// address has to be confirmed first there is no session yet, and nobody is told
-/// whether there was an account: that is for the mail to say.
+/// Creates an account and its first session in one transaction. If addresses must be
+/// confirmed first, no session is created, and only the mail says whether the address
+/// already had an account.
 ///
 /// # Errors
 ///
-/// [`Error::Invalid`] with all that is wrong; 409 `email_taken`;
+/// [`Error::Invalid`] with the problems of all fields; 409 `email_taken`;
 /// [`Error::TooManyRequests`]; [`Error::Unavailable`].
 pub fn register_account<'a>(
     app: &'a App,
     context: &'a SignInContext,
     form: &'a Registration,
-) -> BoxFuture<'a, Result<Registered>> {
+) -> BoxFuture<'a, Result<RegistrationResponse>> {
     Box::pin(async move {
-        let (new, password) = read(
-            form,
-            &app.config().studio.name,
-            app.clock().now().date_naive(),
-        )?;
+        let studio = &app.config().studio.name;
+        let (new, password) = read(form, studio, app.clock().now().date_naive())?;
         let subjects = [
             Subject::address(REGISTER_ADDRESS, context.client.address),
             Subject::email(REGISTER_EMAIL, new.email.as_str()),
         ];
-        rate_limit::take(app, &subjects).await?;
+        rate_limit::count_attempt(app, &subjects).await?;
         let hash = app.hasher().hash(password).await?;
         let credential = match form.mode {
-            Mode::Cookie => Credential::cookie(form.remember),
-            Mode::Token => Credential::tokens(),
+            SessionMode::Cookie => Credential::cookie(form.remember),
+            SessionMode::Token => Credential::tokens(),
         };
         let registered = if app.config().require_email_verification {
             match insert(app, context, new.clone(), hash, None).await {
-                Err(Error::Conflict { code, .. }) if code == user::EMAIL_TAKEN_CODE => {
-                    tell_owner(app, context, &new.email).await?;
-                }
+                Err(Error::EmailTaken) => notify_owner(app, context, &new.email).await?,
                 outcome => drop(outcome?),
             }
-            Registered::Pending
+            RegistrationResponse::Pending
         } else {
-            let wish = insert(app, context, new, hash, Some(credential)).await?;
-            let wish = wish.ok_or_else(|| Error::internal("a new account let nobody in"))?;
+            let response = insert(app, context, new, hash, Some(credential)).await?;
+            let response =
+                response.ok_or_else(|| Error::internal("registration created no session"))?;
             app.counters().add("sessions_created", 1);
-            Registered::SignedIn(Box::new(wish))
+            RegistrationResponse::SignedIn(Box::new(response))
         };
         mail::send_due_soon(app);
         Ok(registered)
     })
 }
 
-/// The account, the mail that asks for its address to be confirmed, and with a
-/// credential its first session.
+/// Creates the account, sends the mail to confirm its address, and creates the first
+/// session if there is a credential.
 async fn insert(
     app: &App,
     context: &SignInContext,
     new: NewUser,
     hash: String,
     credential: Option<Credential>,
-) -> Result<Option<Welcome>> {
+) -> Result<Option<SignInResponse>> {
     let keys = &app.config().encryption_keys;
-    let entry = Entry::first(context, credential.as_ref());
+    let session = PendingSession::for_new_account(context, credential.as_ref());
     let client = &context.client;
     let notice = Notice::from_caller(client, app.clock().now());
-    let made = app.transaction().run(async |tx| {
+    let created = app.transaction().run(async |tx| {
         let user = user::insert(tx, keys, &new, Some(&hash)).await?;
         let (purpose, id) = (Purpose::VerifyEmail, user.id);
         mail::send_link(tx, keys, purpose, id, &user.email, notice.clone()).await?;
@@ -149,34 +146,33 @@ async fn insert(
             security_event::insert(tx, Kind::SignedUp, Some(id), client).await?;
             return Ok(None);
         };
-        let wish = Wish {
+        let member = AuthenticatedMember {
             proof: Proof::of_new(id, "password"),
-            second: None,
+            second_factor: None,
             device: None,
-            trust: false,
+            trust_device: false,
             user,
             credential,
         };
-        let new_session = entry.new_session(&wish, Notification::SignedUp);
-        session::create_session(tx, &new_session).await?;
-        tx.invalidate_sessions(new_session.replaces);
-        Ok(Some(wish))
+        let new = session.new_session(&member, Notification::SignedUp);
+        session::create_session(tx, &new).await?;
+        tx.invalidate_sessions(new.replaces);
+        Ok(Some(member))
     });
-    Ok(made.await?.map(|wish| entry.welcome(app, wish)))
+    Ok(created.await?.map(|member| session.respond(app, member)))
 }
 
-/// Somebody has registered with the address of an account: its owner is told,
-/// and nobody else.
-async fn tell_owner(app: &App, context: &SignInContext, email: &Email) -> Result<()> {
+/// Mails the owner of an account that somebody has registered with their address.
+async fn notify_owner(app: &App, context: &SignInContext, email: &Email) -> Result<()> {
     let notice = Notice::from_caller(&context.client, app.clock().now());
     let postgres = app.db().client().await?;
-    match user::credentials(&postgres, email.as_str(), &[]).await? {
+    match user::find_credentials_by_email(&postgres, email.as_str(), &[]).await? {
         Some(owner) => mail::notify_account_exists(&postgres, &owner, notice).await,
         None => Ok(()),
     }
 }
 
-/// All that is wrong with the form is said at once.
+/// Reads the form. The error contains the problems of all fields.
 fn read(form: &Registration, studio: &str, today: NaiveDate) -> Result<(NewUser, Password)> {
     let mut check = Form::default();
     let email = check.check("email", Email::parse(&form.email));
@@ -211,11 +207,11 @@ fn read(form: &Registration, studio: &str, today: NaiveDate) -> Result<(NewUser,
     };
     check.finish()?;
     let password =
-        password.ok_or_else(|| Error::internal("a password neither read nor refused"))?;
+        password.ok_or_else(|| Error::internal("password was neither accepted nor rejected"))?;
     Ok((new, password))
 }
 
-/// First and last name; of a single `name`, the first word and the rest.
+/// Returns the first and last name. A single `name` is split after its first word.
 fn names(form: &Registration) -> (&str, &str) {
     match &form.name {
         Some(name) => name
@@ -254,6 +250,27 @@ fn profile(form: &Registration, today: NaiveDate, check: &mut Form) -> Profile {
 }
 
 #[cfg(test)]
+mod tests {
+    use utoipa::PartialSchema;
+
+    use super::*;
+
+    #[test]
+    fn the_description_has_the_bounds_of_the_parsers() {
+        let schema = serde_json::to_value(Registration::schema()).unwrap();
+        for (field, max) in [
+            ("firstName", user::MAX_NAME),
+            ("lastName", user::MAX_NAME),
+            ("name", 2 * user::MAX_NAME),
+            ("emergencyContactName", user::MAX_CONTACT_NAME),
+            ("medicalConditions", user::MAX_MEDICAL_CONDITIONS),
+        ] {
+            assert_eq!(schema["properties"][field]["maxLength"], max, "{field}");
+        }
+    }
+}
+
+#[cfg(test)]
 mod properties {
     use proptest::prelude::*;
     use serde_json::json;
@@ -264,7 +281,7 @@ mod properties {
 
     proptest! {
         #[test]
-        fn whatever_is_filled_in_is_an_account_that_postgres_takes_or_a_fair_refusal(filled in form(&json!({
+        fn any_form_is_either_an_account_that_fits_its_columns_or_a_clear_error(filled in form(&json!({
             "email": "ana@example.com", "password": "correct horse", "firstName": "Ana", "lastName": "Reyes",
             "phone": "555 0100", "dateOfBirth": "1990-02-28", "emergencyContactName": "Luz",
             "medicalConditions": "asma", "experienceLevel": "advanced", "remember": true,
@@ -273,11 +290,12 @@ mod properties {
             let Some(form) = fair(parse::<Registration>(filled.to_string().as_bytes())) else {
                 return Ok(());
             };
-            let refused = read(&form, "Sabor con Flow", today).err().map(|error| format!("{error} {:?}", error.details()));
-            assert!(form.password.len() < 12 || !refused.unwrap_or_default().contains(&form.password));
+            let error = read(&form, "Sabor con Flow", today).err().map(|error| format!("{error} {:?}", error.details()));
+            assert!(form.password.len() < 12 || !error.unwrap_or_default().contains(&form.password));
             if let Some((new, _)) = fair(read(&form, "Sabor con Flow", today)) {
-                assert!(fits_column(new.email.as_str(), 255) && fits_column(&new.first_name, 100));
-                assert!(!new.first_name.is_empty() && fits_column(&new.last_name, 100));
+                assert!(fits_column(new.email.as_str(), user::MAX_EMAIL));
+                assert!(!new.first_name.is_empty() && fits_column(&new.first_name, user::MAX_NAME));
+                assert!(fits_column(&new.last_name, user::MAX_NAME));
                 assert!(new.profile.date_of_birth.is_none_or(|day| day <= today));
             }
         }

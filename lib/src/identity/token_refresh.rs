@@ -1,11 +1,12 @@
-//! From a refresh token to the next pair of tokens.
+//! Exchanges a refresh token for new tokens.
 
 use serde::Deserialize;
 use utoipa::ToSchema;
 
+use crate::admin::security_events;
 use crate::error::{Error, Result};
-use crate::identity::sign_in::{SignedIn, TokenPair};
-use crate::models::security_event::{self, Kind};
+use crate::identity::sign_in::{SignInBody, TokenPair};
+use crate::models::security_event::Kind;
 use crate::session::{Refreshed, Token};
 use crate::values::caller::Caller;
 use crate::{App, BoxFuture};
@@ -15,25 +16,25 @@ const REFUSED: Error = Error::Unauthorized {
     message: "This session has ended; please sign in again",
 };
 
-/// What a program comes with when its access token has run out.
+/// The request for new tokens.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-#[schema(as = RefreshTokens)]
-pub struct Refresh {
-    /// The last one that it was given.
+pub struct RefreshTokens {
+    /// The refresh token from the last response.
     refresh_token: String,
 }
 
-/// Replaces a refresh token by the next.
+/// Exchanges a refresh token for an access token and the next refresh token.
 ///
 /// # Errors
 ///
-/// 401 `refresh_token_refused`; [`Error::Unavailable`]: the token is still good.
-pub fn refresh<'a>(
+/// 401 `refresh_token_refused`; [`Error::Unavailable`], after which the token is still
+/// valid.
+pub fn refresh_tokens<'a>(
     app: &'a App,
     client: &'a Caller,
-    form: &'a Refresh,
-) -> BoxFuture<'a, Result<SignedIn>> {
+    form: &'a RefreshTokens,
+) -> BoxFuture<'a, Result<SignInBody>> {
     Box::pin(async move {
         let token = Token::parse(&form.refresh_token).ok_or(REFUSED)?;
         let user_agent = client.user_agent.clone();
@@ -41,12 +42,12 @@ pub fn refresh<'a>(
             Refreshed::Rotated(rotated) => {
                 let (id, user) = (rotated.session_id, rotated.user);
                 let tokens = TokenPair::new(app, id, &user, &rotated.refresh);
-                Ok(SignedIn::new(user, Some(tokens)))
+                Ok(SignInBody::new(user, Some(tokens)))
             }
             Refreshed::Unknown => Err(REFUSED),
             Refreshed::Replayed { user_id } => {
                 app.counters().add("sessions_revoked", 1);
-                security_event::note(app, Kind::RefreshReplayed, user_id, client);
+                security_events::record(app, Kind::RefreshReplayed, user_id, client);
                 Err(REFUSED)
             }
         }

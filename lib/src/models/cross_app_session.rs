@@ -1,59 +1,59 @@
-//! Tokens that carry a signed-in member to a partner application: the live
-//! ones, and their way into the archive. Of a token only the hash is kept.
+//! Tokens that sign a member in to a partner application, and their archive. Only the
+//! hash of a token is stored.
 
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 use tokio_postgres::Row;
 use uuid::Uuid;
 
-use super::account::{Membership, membership_json};
 use super::from_json;
+use super::organization::{Membership, membership_json};
 use super::user::{User, user_columns};
 use crate::crypto::random;
 use crate::error::{Error, OnConstraint, Result};
-use crate::models::app::Partner;
+use crate::models::partner_app::Partner;
 use crate::models::user_session::session_alive;
 use crate::session::{Key, Token};
 use crate::store::client::Client;
 use crate::store::statement::Statement;
 use crate::values::caller::Caller;
 
-/// How long a token is good, in seconds.
+/// How long a token is valid, in seconds.
 const LIFE_SECONDS: u32 = 15 * 60;
 
-/// A token that a member asks for.
+/// A token to issue.
 #[derive(Debug)]
 pub struct NewToken<'a> {
-    /// The session that is taken along, and whose end ends the token.
+    /// The key of the member's session. The token ends with the session.
     pub key: &'a Key,
-    /// The application that it is for, by its name.
+    /// The name of the partner application.
     pub target_app: &'a str,
-    /// For whom they act; `None`: for themselves.
+    /// The organization that the member acts for. `None` if they act for themselves.
     pub account_id: Option<Uuid>,
-    /// Where the browser is to take it; `None`: the site knows.
+    /// The origin that the browser takes the token to. `None` if it is not checked.
     pub origin: Option<&'a str>,
-    /// Who asks.
+    /// The client that requests the token.
     pub caller: &'a Caller,
 }
 
-/// What was issued.
+/// A token that was issued.
 #[derive(Clone, Debug)]
-pub struct Issued {
-    /// Its row, by which it can be revoked.
+pub struct IssuedToken {
+    /// The id, which can be used to revoke the token.
     pub id: Uuid,
-    /// For its application alone.
+    /// The token for the partner application.
     pub token: Token,
-    /// Fifteen minutes from now, or when its session ends.
+    /// Fifteen minutes from now, or earlier if the session ends before.
     pub expires_at: DateTime<Utc>,
 }
 
 const NOT_A_MEMBER: Error = Error::Forbidden {
     code: "not_a_member",
-    message: "You do not belong to this account",
+    message: "You do not belong to this organization",
 };
 
-// That the session is alive is asked here: a record in Redis is not enough for
-// what makes a credential.
+// Issuing a credential requires a session that is alive in Postgres. A record in Redis
+// is not enough.
 static ISSUE: Statement = Statement::new(
     "cross_app_session.issue",
     concat!(
@@ -85,10 +85,10 @@ static ISSUE: Statement = Statement::new(
 ///
 /// # Errors
 ///
-/// [`Error::SessionGone`]; [`Error::Invalid`] for an application that there is
-/// not, or an origin that is not its own; 403 `not_a_member` of the account;
-/// [`Error::Unavailable`].
-pub async fn issue(client: &Client, new: &NewToken<'_>) -> Result<Issued> {
+/// [`Error::SessionGone`]; [`Error::Invalid`] if the application does not exist or does
+/// not allow the origin; 403 `not_a_member` if the member does not belong to the
+/// organization.
+pub async fn issue(client: &Client, new: &NewToken<'_>) -> Result<IssuedToken> {
     let (id, token) = (random::id(), Token::generate());
     let row = ISSUE
         .one(
@@ -106,7 +106,7 @@ pub async fn issue(client: &Client, new: &NewToken<'_>) -> Result<Issued> {
             ],
         )
         .await
-        // Gone at this very moment.
+        // The session or the membership ended concurrently.
         .on_constraint("cross_app_sessions_session_id_fkey", Error::SessionGone)
         .on_constraint("cross_app_sessions_account_id_fkey", NOT_A_MEMBER)?;
     if !row.try_get::<_, bool>("is_alive")? {
@@ -115,49 +115,49 @@ pub async fn issue(client: &Client, new: &NewToken<'_>) -> Result<Issued> {
     match row.try_get("is_origin")? {
         None => return Err(Error::field("targetApp", "must be a partner application")),
         Some(false) => {
-            let problem = "must lead to an origin of the application";
+            let problem = "must have an origin that the application allows";
             return Err(Error::field("returnTo", problem));
         }
         Some(true) => {}
     }
     let expires_at: Option<DateTime<Utc>> = row.try_get("expires_at")?;
-    Ok(Issued {
+    Ok(IssuedToken {
         id,
         token,
         expires_at: expires_at.ok_or(NOT_A_MEMBER)?,
     })
 }
 
-/// A token that was good, and what it says.
+/// A token that was valid.
 #[derive(Clone, Debug)]
-pub struct Validated {
-    /// Its row, by which it can be revoked.
+pub struct ValidatedToken {
+    /// The id, which can be used to revoke the token.
     pub id: Uuid,
-    /// Where the member is signed in.
+    /// The application where the member is signed in.
     pub source_app: String,
-    /// When it was issued.
+    /// When the token was issued.
     pub created_at: DateTime<Utc>,
-    /// Until when it is good, if its application may use it again.
+    /// Until when the token is valid, if it can be validated more than once.
     pub expires_at: DateTime<Utc>,
-    /// Who it is.
+    /// The member.
     pub user: User,
-    /// For whom they act; `None`: for themselves.
+    /// The organization that the member acts for. `None` if they act for themselves.
     pub account: Option<Membership>,
 }
 
-/// What a partner application is told of a token.
+/// The result of validating a token.
 #[derive(Debug)]
-pub enum Verdict {
-    /// It was good, and is used now.
-    Good(Box<Validated>),
-    /// Unknown, used, revoked, expired, or of a session or a membership that has
-    /// ended: which of these is not told.
+pub enum Validation {
+    /// The token was valid, and is now used.
+    Valid(Box<ValidatedToken>),
+    /// The token is unknown, used, revoked or expired, or its session or membership has
+    /// ended. The result does not say which.
     Ended,
-    /// It is another application's, and as good there as it was.
-    Elsewhere,
+    /// The token is for another application. It stays valid there.
+    WrongApplication,
 }
 
-/// An active application `$1` whose secret has the hash `$2`.
+/// Selects the active application `$1` if its secret has the hash `$2`.
 macro_rules! known_app {
     () => {
         "select name, single_use from apps
@@ -165,10 +165,10 @@ macro_rules! known_app {
     };
 }
 
-// Of any number at once one finds `used_at` null: the others wait for its row,
-// and look again. So does whoever comes while the session ends, for that
-// empties `session_id`. Of a token that may be validated again the first time
-// alone is noted, so that an application cannot fill the table of events.
+// Of concurrent calls exactly one finds `used_at` null: the others wait for the row
+// lock and read the row again. The same holds while the session ends, because that
+// clears `session_id`. Only the first validation of a reusable token is recorded, so
+// that an application cannot fill the table of events.
 static VALIDATE: Statement = Statement::new(
     "cross_app_session.validate",
     concat!(
@@ -178,8 +178,8 @@ static VALIDATE: Statement = Statement::new(
             update cross_app_sessions c set used_at = now()
             from app, user_sessions s join users u on u.id = s.user_id,
                 (select id, used_at is null as is_first from cross_app_sessions
-                 where token_hash = $3) before
-            where c.id = before.id and c.target_app = app.name
+                 where token_hash = $3) previous
+            where c.id = previous.id and c.target_app = app.name
               and c.expires_at > now() and c.revoked_at is null
               and (c.used_at is null or not app.single_use)
               and s.id = c.session_id and ",
@@ -188,11 +188,11 @@ static VALIDATE: Statement = Statement::new(
               and (c.account_id is null or exists (
                 select from account_members m
                 where m.account_id = c.account_id and m.user_id = c.user_id))
-            returning c.id as token_id, before.is_first, c.source_app, c.account_id,
+            returning c.id as token_id, previous.is_first, c.source_app, c.account_id,
                 c.created_at as issued_at, c.expires_at, ",
         user_columns!("u"),
         "
-        ), noted as (
+        ), recorded as (
             insert into security_events (id, user_id, kind, ip, user_agent, detail)
             select $4, used.id, 'cross_app_signed_in', $5, $6, jsonb_build_object('app', $1)
             from used where used.is_first
@@ -200,7 +200,7 @@ static VALIDATE: Statement = Statement::new(
         select exists (select from app) as is_known,
             exists (select from cross_app_sessions
                 where token_hash = $3 and target_app <> $1 and used_at is null
-                  and revoked_at is null and expires_at > now()) as is_elsewhere,
+                  and revoked_at is null and expires_at > now()) as is_for_other_app,
             used.*, case when a.id is not null then ",
         membership_json!(),
         " end as account
@@ -211,18 +211,18 @@ static VALIDATE: Statement = Statement::new(
     ),
 );
 
-/// Asks whether a token is good, and uses it up unless its application may use
-/// it again: one statement, which knows the application by its secret as well.
+/// Validates a token, and uses it up unless its application may reuse it. The same
+/// statement authenticates the application.
 ///
 /// # Errors
 ///
-/// [`Error::UnknownPartner`]; [`Error::Unavailable`].
+/// [`Error::UnknownPartner`].
 pub async fn validate(
     client: &Client,
     partner: &Partner,
     token: &Token,
     caller: &Caller,
-) -> Result<Verdict> {
+) -> Result<Validation> {
     let row = VALIDATE
         .one(
             client,
@@ -239,18 +239,18 @@ pub async fn validate(
     if !row.try_get::<_, bool>("is_known")? {
         return Err(Error::UnknownPartner);
     }
-    if row.try_get("is_elsewhere")? {
-        return Ok(Verdict::Elsewhere);
+    if row.try_get("is_for_other_app")? {
+        return Ok(Validation::WrongApplication);
     }
     Ok(match row.try_get("token_id")? {
-        Some(id) => Verdict::Good(Box::new(validated(id, &row)?)),
-        None => Verdict::Ended,
+        Some(id) => Validation::Valid(Box::new(validated_token(id, &row)?)),
+        None => Validation::Ended,
     })
 }
 
-fn validated(id: Uuid, row: &Row) -> Result<Validated> {
+fn validated_token(id: Uuid, row: &Row) -> Result<ValidatedToken> {
     let account: Option<Value> = row.try_get("account")?;
-    Ok(Validated {
+    Ok(ValidatedToken {
         id,
         source_app: row.try_get("source_app")?,
         created_at: row.try_get("issued_at")?,
@@ -260,25 +260,25 @@ fn validated(id: Uuid, row: &Row) -> Result<Validated> {
     })
 }
 
-/// What a revocation has found.
+/// A token that is revoked.
 #[derive(Clone, Copy, Debug)]
-pub struct Revoked {
-    /// Whose it was.
+pub struct RevokedToken {
+    /// The member whose token it is.
     pub user_id: Uuid,
-    /// Whether it was neither revoked nor expired before.
+    /// Whether the token was valid before.
     pub is_new: bool,
 }
 
-/// Which token is to be revoked.
+/// Identifies the token to revoke.
 #[derive(Clone, Debug)]
-pub enum Which {
-    /// By its row.
+pub enum TokenRef {
+    /// The id of the token.
     Id(Uuid),
-    /// By itself.
+    /// The token itself.
     Token(Token),
 }
 
-impl Which {
+impl TokenRef {
     fn as_params(&self) -> (Option<Uuid>, Option<String>) {
         match self {
             Self::Id(id) => (Some(*id), None),
@@ -330,30 +330,28 @@ static REVOKE_AS_PARTNER: Statement = Statement::new(
     revoke!(known_app!(), "$3", "$4", "c.target_app = by.name"),
 );
 
-/// Revokes one of a member's tokens; once more is as good as once.
+/// Revokes one of a member's own tokens. Revoking it again succeeds.
 ///
 /// # Errors
 ///
-/// [`Error::NotFound`] when they have none such; [`Error::SessionGone`];
-/// [`Error::Unavailable`].
-pub async fn revoke_own(client: &Client, key: &Key, which: &Which) -> Result<Revoked> {
-    let (id, hash) = which.as_params();
+/// [`Error::NotFound`] if the member has no such token; [`Error::SessionGone`].
+pub async fn revoke_own(client: &Client, key: &Key, token: &TokenRef) -> Result<RevokedToken> {
+    let (id, hash) = token.as_params();
     let row = REVOKE_OWN.one(client, &[&key.as_str(), &id, &hash]).await?;
     revoked(&row, Error::SessionGone)
 }
 
-/// Revokes one of the tokens that are for this application, as [`revoke_own`].
+/// Revokes one of the tokens for a partner application. Revoking it again succeeds.
 ///
 /// # Errors
 ///
-/// [`Error::NotFound`] when there is none such; [`Error::UnknownPartner`];
-/// [`Error::Unavailable`].
+/// [`Error::NotFound`] if there is no such token; [`Error::UnknownPartner`].
 pub async fn revoke_as_partner(
     client: &Client,
     partner: &Partner,
-    which: &Which,
-) -> Result<Revoked> {
-    let (id, hash) = which.as_params();
+    token: &TokenRef,
+) -> Result<RevokedToken> {
+    let (id, hash) = token.as_params();
     let (name, secret_hash) = (&partner.name, partner.secret.hash());
     let row = REVOKE_AS_PARTNER
         .one(client, &[name, &secret_hash, &id, &hash])
@@ -361,12 +359,12 @@ pub async fn revoke_as_partner(
     revoked(&row, Error::UnknownPartner)
 }
 
-fn revoked(row: &Row, unknown: Error) -> Result<Revoked> {
+fn revoked(row: &Row, unknown: Error) -> Result<RevokedToken> {
     if !row.try_get::<_, bool>("is_known")? {
         return Err(unknown);
     }
     let owner: Option<Uuid> = row.try_get("user_id")?;
-    Ok(Revoked {
+    Ok(RevokedToken {
         user_id: owner.ok_or(Error::NotFound)?,
         is_new: row.try_get("is_new")?,
     })
@@ -378,24 +376,20 @@ static REVOKE_ALL_FOR: Statement = Statement::new(
     where target_app = $1 and revoked_at is null and expires_at > now()",
 );
 
-/// Revokes all tokens for an application, used ones too, in the transaction that
-/// changes what it may do: what has ended must not come back by that.
-///
-/// # Errors
-///
-/// [`Error::Unavailable`].
+/// Revokes all tokens for an application, including used ones. It is called in the
+/// transaction that changes the application, so that a used token does not become
+/// valid again.
 pub async fn revoke_all_for(client: &Client, target_app: &str) -> Result<()> {
     REVOKE_ALL_FOR.execute(client, &[&target_app]).await
 }
 
-/// What became of tokens, by day (UTC), as daily counters: `(day, name, count)`
-/// with the names `cross_app_<outcome>:<application>`.
+/// Counts the outcomes of tokens by day (UTC), as daily counters: `(day, name, count)`
+/// with names `cross_app_<outcome>:<application>`.
 ///
-/// From the day before the last that was counted on: what happens to a token
-/// happens within fifteen minutes, so that day alone may have been counted too
-/// early. A token that is not counted yet has not gone to the archive. One that
-/// may be validated again, and is on both sides of midnight, may stand as used
-/// on both days.
+/// The count starts with the day before the last counted day: every outcome happens
+/// within fifteen minutes, so only that day can be incomplete. Tokens are counted
+/// before they are archived. A reusable token that is validated before and after
+/// midnight may count as used on both days.
 macro_rules! uncounted_outcomes {
     () => {
         "select (at at time zone 'utc')::date as day,
@@ -416,8 +410,8 @@ macro_rules! uncounted_outcomes {
 }
 pub(super) use uncounted_outcomes;
 
-// In the order of days and names, so that two of these cannot lock each other
-// out. The greater count: of an earlier day some tokens may be archived by now.
+// The order prevents a deadlock between two runs. The greater count wins, because some
+// tokens of an earlier day may be archived by now.
 static COUNT: Statement = Statement::new(
     "cross_app_session.count",
     concat!(
@@ -429,12 +423,8 @@ static COUNT: Statement = Statement::new(
     ),
 );
 
-/// Writes into the daily counters what has become of tokens. To be called before
-/// any of them is archived.
-///
-/// # Errors
-///
-/// [`Error::Unavailable`].
+/// Writes the outcomes of tokens to the daily counters. Must be called before tokens are
+/// archived.
 pub async fn count(client: &Client) -> Result<()> {
     COUNT.execute(client, &[]).await
 }
@@ -446,18 +436,14 @@ static MAKE_PARTITIONS: Statement = Statement::new(
         now() + interval '1 month')",
 );
 
-/// Makes the months of the archive that the tokens there are will need, and
-/// the next one ahead.
-///
-/// # Errors
-///
-/// [`Error::Unavailable`].
+/// Creates the monthly partitions of the archive that the current tokens need, and the
+/// one for the next month.
 pub async fn make_partitions(client: &Client) -> Result<()> {
     MAKE_PARTITIONS.execute(client, &[]).await
 }
 
-/// Moves up to `$1` tokens of more than thirty days ago into the archive, and
-/// counts them. One statement: wherever it is cut off, each is in one place.
+/// Moves up to `$1` tokens that are older than thirty days to the archive, and counts
+/// them. It is one statement, so a failure cannot lose or duplicate a token.
 pub(crate) static ARCHIVE: Statement = Statement::new(
     "cross_app_session.archive",
     "with old as (
@@ -483,13 +469,8 @@ static DROP_PARTITIONS: Statement = Statement::new(
         (select min(created_at) from cross_app_sessions)))",
 );
 
-/// Drops the months of the archive whose last tokens have been there for `months`
-/// months, unless one that is still to come belongs there. Returns how many were
-/// dropped.
-///
-/// # Errors
-///
-/// [`Error::Unavailable`].
+/// Drops the partitions of the archive that are older than `months` months, unless a
+/// token that is not archived yet belongs there. Returns how many were dropped.
 pub async fn drop_partitions(client: &Client, months: i32) -> Result<i32> {
     Ok(DROP_PARTITIONS.one(client, &[&months]).await?.try_get(0)?)
 }

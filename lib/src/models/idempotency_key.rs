@@ -1,4 +1,4 @@
-//! The first answers to requests that may be sent again.
+//! Idempotency keys, and the responses that are stored under them.
 
 use http::StatusCode;
 use serde::Serialize;
@@ -9,40 +9,40 @@ use crate::error::{Error, Result};
 use crate::store::client::Client;
 use crate::store::statement::Statement;
 
-/// What a client named its request, and a digest of what it asked for
+/// An idempotency key and a digest of its request
 /// (draft-ietf-httpapi-idempotency-key-header).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IdempotencyKey {
     /// The key as the client sent it.
     pub key: String,
-    /// SHA-256 of method, path and body, in hex.
+    /// The SHA-256 of method, path and body, in hex.
     pub request_hash: String,
 }
 
-/// An answer that can be kept, and given again.
+/// A response that can be stored and sent again.
 #[derive(Clone, Debug)]
 pub struct StoredResponse {
-    /// 200 or 201.
+    /// The status: 200 or 201.
     pub status: StatusCode,
-    /// The JSON of it.
+    /// The JSON body.
     pub body: Value,
 }
 
 impl StoredResponse {
-    /// 200 and `body`.
+    /// Makes a response with status 200.
     ///
     /// # Errors
     ///
-    /// [`Error::Internal`] when `body` has no JSON; so below.
+    /// [`Error::Internal`] if `body` cannot be serialized.
     pub fn ok(body: &impl Serialize) -> Result<Self> {
         Self::new(StatusCode::OK, body)
     }
 
-    /// 201 and `body`.
+    /// Makes a response with status 201.
     ///
     /// # Errors
     ///
-    /// As [`StoredResponse::ok`].
+    /// [`Error::Internal`] if `body` cannot be serialized.
     pub fn created(body: &impl Serialize) -> Result<Self> {
         Self::new(StatusCode::CREATED, body)
     }
@@ -53,11 +53,10 @@ impl StoredResponse {
     }
 }
 
-// A second request under the same key waits here until the first one's
-// transaction has ended. A key that has expired, and was not cleaned up yet, is
-// as good as new.
-static TAKE: Statement = Statement::new(
-    "idempotency_key.take",
+// A concurrent request with the same key waits here until the transaction of the first one
+// has ended. An expired key that is not cleaned up yet counts as new.
+static CLAIM: Statement = Statement::new(
+    "idempotency_key.claim",
     "insert into idempotency_keys as k (owner, key, request_hash, expires_at)
     values ($1, $2, $3, now() + interval '24 hours')
     on conflict (owner, key) do update set
@@ -69,25 +68,25 @@ static TAKE: Statement = Statement::new(
     returning request_hash, status, body",
 );
 
-static KEEP: Statement = Statement::new(
-    "idempotency_key.keep",
+static STORE_RESPONSE: Statement = Statement::new(
+    "idempotency_key.store_response",
     "update idempotency_keys set status = $3, body = $4 where owner = $1 and key = $2",
 );
 
-/// Takes a key. The answer, if the request has been answered before; a refusal
-/// is an answer, too. `None`: this is the first, or one whose answer nobody
-/// kept; so what follows must be safe to do again, or in the same transaction.
+/// Claims a key. Returns the stored response if the request was answered before. Returns
+/// `None` if this is the first request, or if the response of the first one was not stored.
+/// The request must therefore be safe to repeat, or run in the same transaction.
 ///
 /// # Errors
 ///
-/// 409 `idempotency_key_reused` when the key came with another request before;
-/// [`Error::Repeated`]; [`Error::Unavailable`].
-pub async fn take(
+/// 409 `idempotency_key_reused` if the key was used for another request;
+/// [`Error::Repeated`] if the stored response is an error.
+pub async fn claim(
     client: &Client,
     owner: Uuid,
     key: &IdempotencyKey,
 ) -> Result<Option<StoredResponse>> {
-    let row = TAKE
+    let row = CLAIM
         .one(client, &[&owner.to_string(), &key.key, &key.request_hash])
         .await?;
     let hash: String = row.try_get("request_hash")?;
@@ -110,7 +109,7 @@ fn replay(status: i32, body: Value) -> Result<StoredResponse> {
     let status = u16::try_from(status)
         .ok()
         .and_then(|status| StatusCode::from_u16(status).ok());
-    let status = status.ok_or_else(|| Error::internal("a kept answer has no status"))?;
+    let status = status.ok_or_else(|| Error::internal("stored response has an invalid status"))?;
     if status.is_client_error() {
         return Err(Error::Repeated(
             serde_json::from_value(body).map_err(unreadable)?,
@@ -119,19 +118,16 @@ fn replay(status: i32, body: Value) -> Result<StoredResponse> {
     Ok(StoredResponse { status, body })
 }
 
-/// Keeps the answer to the request that took the key.
-///
-/// # Errors
-///
-/// [`Error::Unavailable`].
-pub async fn keep(
+/// Stores the response to the request that has claimed the key. An error is stored only if
+/// another attempt cannot succeed.
+pub async fn store_response(
     client: &Client,
     owner: Uuid,
     key: &IdempotencyKey,
-    answer: &Result<StoredResponse>,
+    response: &Result<StoredResponse>,
 ) -> Result<()> {
-    let (status, body) = match answer {
-        Ok(answered) => (i32::from(answered.status.as_u16()), answered.body.clone()),
+    let (status, body) = match response {
+        Ok(stored) => (i32::from(stored.status.as_u16()), stored.body.clone()),
         Err(error) => {
             let Some(refusal) = error.refusal() else {
                 return Ok(());
@@ -141,6 +137,7 @@ pub async fn keep(
             (i32::from(error.status().as_u16()), body)
         }
     };
-    KEEP.execute(client, &[&owner.to_string(), &key.key, &status, &body])
+    STORE_RESPONSE
+        .execute(client, &[&owner.to_string(), &key.key, &status, &body])
         .await
 }

@@ -1,4 +1,6 @@
-//! Sign-ins through a provider that a browser has begun.
+//! Sign-ins through a provider that have started and not finished.
+
+use std::time::Duration;
 
 use uuid::Uuid;
 
@@ -10,69 +12,68 @@ use crate::session::{Key, Token};
 use crate::store::client::Client;
 use crate::store::statement::Statement;
 
-/// How long somebody may take at the provider, in seconds.
-pub const LIFE_SECONDS: u32 = 600;
+/// How long a sign-in at the provider may take.
+pub const LIFE: Duration = Duration::from_secs(600);
 
-/// What goes out with the browser, and is to come back from the provider.
+/// The parameters of the authorization request.
 #[derive(Clone, Debug)]
-pub struct Started {
-    /// Goes along in the address.
+pub struct AuthorizationRequest {
+    /// The `state` parameter.
     pub state: Token,
-    /// Stays with us, and is shown when the code is exchanged (RFC 7636).
+    /// The PKCE code verifier (RFC 7636), which is sent with the code.
     pub verifier: Token,
-    /// Stands in the ID token.
+    /// The nonce that the ID token must contain.
     pub nonce: String,
 }
 
-/// A sign-in that begins.
+/// A sign-in that starts.
 #[derive(Debug)]
 pub struct NewState<'a> {
-    /// The provider's name.
+    /// The name of the provider.
     pub provider: &'a str,
-    /// What the browser's cookie holds.
+    /// The token in the browser's cookie.
     pub browser: &'a Token,
-    /// Where it goes when all is well.
+    /// The path that the browser returns to.
     pub return_path: &'a str,
-    /// Whether the session is to last.
+    /// Whether to remember the session for longer.
     pub remember: bool,
-    /// The session of a member who wants the provider linked; anything else is
-    /// an ordinary sign-in.
+    /// The session of a member who links the provider. `None` if this is a sign-in.
     pub linking: Option<&'a Key>,
 }
 
-/// Who wants a provider linked, from which session, under which epoch.
+/// A member who links a provider.
 #[derive(Clone, Debug)]
 pub struct Linking {
     /// The member.
     pub user_id: Uuid,
-    /// Of the session.
+    /// The key of the session.
     pub key: Key,
-    /// The member's `session_epoch` when it began.
+    /// The member's `session_epoch` when the linking request.
     pub epoch: i32,
 }
 
-/// What a provider's answer belongs to.
+/// A sign-in that the provider has returned to.
 #[derive(Debug)]
 pub struct State {
-    /// Shown with the code.
+    /// The PKCE code verifier, which is sent with the code.
     pub verifier: Token,
-    /// To be found in the ID token.
+    /// The nonce that the ID token must contain.
     pub nonce: String,
-    /// An own path.
+    /// The path that the browser returns to.
     pub return_path: String,
-    /// Whether the session is to last.
+    /// Whether to remember the session for longer.
     pub remember: bool,
-    /// `None`: nobody was signed in.
+    /// The member who links the provider. `None` if this is a sign-in.
     pub linking: Option<Linking>,
 }
 
-/// Where the encrypted verifier belongs, and nowhere else.
-fn place(state_hash: &str) -> String {
+/// The additional authenticated data of the encrypted verifier.
+fn aad(state_hash: &str) -> String {
     format!("oauth_states.verifier:{state_hash}")
 }
 
-// Whether somebody is signed in is asked here: a record in Redis is not enough
-// for what changes how an account may be entered.
+// Linking requires a session that is alive in Postgres. A record in Redis is not
+// enough for a change of the ways to sign in.
 static INSERT: Statement = Statement::new(
     "oauth_state.insert",
     concat!(
@@ -89,19 +90,19 @@ static INSERT: Statement = Statement::new(
     ),
 );
 
-/// Keeps a sign-in that begins, for ten minutes.
-///
-/// # Errors
-///
-/// [`crate::Error::Unavailable`].
-pub async fn insert(client: &Client, keys: &Keyring, new: &NewState<'_>) -> Result<Started> {
-    let started = Started {
+/// Stores a sign-in that starts, for ten minutes.
+pub async fn insert(
+    client: &Client,
+    keys: &Keyring,
+    new: &NewState<'_>,
+) -> Result<AuthorizationRequest> {
+    let request = AuthorizationRequest {
         state: Token::generate(),
         verifier: Token::generate(),
         nonce: random::hex::<32>(),
     };
-    let state_hash = started.state.hash();
-    let verifier = keys.seal(&place(&state_hash), started.verifier.expose())?;
+    let state_hash = request.state.hash();
+    let verifier = keys.seal(&aad(&state_hash), request.verifier.expose())?;
     INSERT
         .execute(
             client,
@@ -110,38 +111,37 @@ pub async fn insert(client: &Client, keys: &Keyring, new: &NewState<'_>) -> Resu
                 &new.provider,
                 &new.browser.hash(),
                 &verifier,
-                &started.nonce,
+                &request.nonce,
                 &new.return_path,
                 &new.remember,
-                &f64::from(LIFE_SECONDS),
+                &LIFE.as_secs_f64(),
                 &new.linking.map(Key::as_str),
             ],
         )
         .await?;
-    Ok(started)
+    Ok(request)
 }
 
-// Gone with the first who asks, in time or not. A session that has ended since
-// has taken its row along.
+// The first call deletes the row, whether or not it has expired. If the session has
+// ended since, the row is gone already.
 static CONSUME: Statement = Statement::new(
     "oauth_state.consume",
-    "with gone as (
+    "with consumed as (
         delete from oauth_states
         where state_hash = $1 and browser_hash = $2 and provider = $3
         returning *
     )
-    select gone.*, s.session_key
-    from gone left join user_sessions s on s.id = gone.session_id
-    where gone.expires_at > now()",
+    select consumed.*, s.session_key
+    from consumed left join user_sessions s on s.id = consumed.session_id
+    where consumed.expires_at > now()",
 );
 
-/// Takes a sign-in that this browser has begun with this provider, once.
-/// `None` when there is none, or it has taken too long.
+/// Consumes a sign-in that this browser has started with this provider. Returns `None`
+/// if there is none, or if it has expired.
 ///
 /// # Errors
 ///
-/// [`crate::Error::Unavailable`]; [`crate::Error::Internal`] when what is
-/// encrypted does not open.
+/// [`crate::Error::Internal`] if the verifier cannot be decrypted.
 pub async fn consume(
     client: &Client,
     keys: &Keyring,
@@ -157,7 +157,7 @@ pub async fn consume(
         return Ok(None);
     };
     let sealed: Vec<u8> = row.try_get("verifier")?;
-    let Some(verifier) = Token::parse(&keys.open(&place(&state_hash), &sealed)?) else {
+    let Some(verifier) = Token::parse(&keys.open(&aad(&state_hash), &sealed)?) else {
         return Ok(None);
     };
     let user_id: Option<Uuid> = row.try_get("user_id")?;
@@ -170,7 +170,7 @@ pub async fn consume(
             key: Key::from_column(key),
             epoch,
         }),
-        // The session has ended at this moment.
+        // The session is just ending.
         (Some(_), ..) => return Ok(None),
     };
     Ok(Some(State {

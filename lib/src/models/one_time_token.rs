@@ -1,4 +1,4 @@
-//! What stands behind the links in mails.
+//! The one-time tokens in the links of mails.
 
 use serde_json::Value;
 use uuid::Uuid;
@@ -10,10 +10,10 @@ use crate::store::client::Client;
 use crate::store::statement::Statement;
 use crate::values::caller::Caller;
 
-/// What a link is for.
+/// The purpose of a link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Purpose {
-    /// Confirms an address: the account's, or the one that it is to have.
+    /// Confirms the account's e-mail address, or its new one.
     VerifyEmail,
     /// Sets a new password.
     ResetPassword,
@@ -27,7 +27,7 @@ impl Purpose {
         }
     }
 
-    /// For how long, in seconds.
+    /// Returns how long a token is valid, in seconds.
     fn life(self) -> f64 {
         match self {
             Self::VerifyEmail => 24.0 * 3_600.0,
@@ -36,18 +36,18 @@ impl Purpose {
     }
 }
 
-/// A token that was redeemed.
+/// A valid token.
 #[derive(Clone, Debug)]
-pub struct Redeemed {
-    /// Whose it was.
+pub struct OneTimeToken {
+    /// The member whose token it is.
     pub user_id: Uuid,
-    /// Where it had been mailed.
+    /// The address that the token was mailed to.
     pub email: String,
-    /// The member's `session_epoch` when it was asked for.
+    /// The member's `session_epoch` when the token was issued.
     pub epoch: i32,
 }
 
-// One row a member and purpose: a new token takes the place of the one before.
+// There is one row for each member and purpose: a new token replaces the previous one.
 static ISSUE: Statement = Statement::new(
     "one_time_token.issue",
     "insert into one_time_tokens (id, purpose, user_id, token_hash, email, epoch, expires_at)
@@ -58,11 +58,7 @@ static ISSUE: Statement = Statement::new(
         epoch = excluded.epoch, created_at = now(), expires_at = excluded.expires_at, used_at = null",
 );
 
-/// Keeps a token under the id of its row, and ends the one before it.
-///
-/// # Errors
-///
-/// [`crate::Error::Unavailable`].
+/// Stores a token under the id of its row. It replaces the previous token.
 pub async fn issue(
     client: &Client,
     purpose: Purpose,
@@ -83,17 +79,17 @@ static FIND: Statement = Statement::new(
     where token_hash = $1 and purpose = $2 and used_at is null and expires_at > now()",
 );
 
-/// Whose token this is, without using it up. `None` when it is good no more.
-///
-/// # Errors
-///
-/// [`crate::Error::Unavailable`].
-pub async fn find(client: &Client, purpose: Purpose, token: &Token) -> Result<Option<Redeemed>> {
+/// Finds a token without using it up. Returns `None` if it is no longer valid.
+pub async fn find(
+    client: &Client,
+    purpose: Purpose,
+    token: &Token,
+) -> Result<Option<OneTimeToken>> {
     let row = FIND
         .opt(client, &[&token.hash(), &purpose.as_str()])
         .await?;
     row.map(|row| {
-        Ok(Redeemed {
+        Ok(OneTimeToken {
             user_id: row.try_get("user_id")?,
             email: row.try_get("email")?,
             epoch: row.try_get("epoch")?,
@@ -109,12 +105,8 @@ static REDEEM: Statement = Statement::new(
     returning id",
 );
 
-/// Uses a token up. `false` when it is good no more: of any number at once, one
-/// is told `true`. The member's row is to be locked before.
-///
-/// # Errors
-///
-/// [`crate::Error::Unavailable`].
+/// Uses up a token. Returns `false` if it is no longer valid. Of concurrent calls
+/// exactly one returns `true`. The transaction must have locked the member's row.
 pub async fn redeem(client: &Client, purpose: Purpose, token: &Token) -> Result<bool> {
     let row = REDEEM
         .opt(client, &[&token.hash(), &purpose.as_str()])
@@ -122,19 +114,15 @@ pub async fn redeem(client: &Client, purpose: Purpose, token: &Token) -> Result<
     Ok(row.is_some())
 }
 
-static END: Statement = Statement::new(
-    "one_time_token.end",
+static DELETE: Statement = Statement::new(
+    "one_time_token.delete",
     "delete from one_time_tokens where user_id = $1 and purpose = $2",
 );
 
-/// Ends what is under way of a member's: what led to an account before its
-/// password or address was changed must not lead to it afterwards.
-///
-/// # Errors
-///
-/// [`crate::Error::Unavailable`].
-pub async fn end(client: &Client, purpose: Purpose, user_id: Uuid) -> Result<()> {
-    END.execute(client, &[&user_id, &purpose.as_str()]).await
+/// Deletes a member's token. A link that was issued before a change of the password
+/// or the address must not work after it.
+pub async fn delete(client: &Client, purpose: Purpose, user_id: Uuid) -> Result<()> {
+    DELETE.execute(client, &[&user_id, &purpose.as_str()]).await
 }
 
 static IS_LIVE: Statement = Statement::new(
@@ -142,30 +130,26 @@ static IS_LIVE: Statement = Statement::new(
     "select id from one_time_tokens where id = $1 and used_at is null and expires_at > now()",
 );
 
-/// Whether the token of this row is still good for something.
-///
-/// # Errors
-///
-/// [`crate::Error::Unavailable`].
+/// Returns whether the token of this row is still valid.
 pub async fn is_live(client: &Client, id: Uuid) -> Result<bool> {
     Ok(IS_LIVE.opt(client, &[&id]).await?.is_some())
 }
 
-/// A link to a new password, for whoever reads the mail of an address.
+/// A mail with a link to set a new password.
 pub struct ResetMail<'a> {
-    /// In lower case; of an account or not.
+    /// The e-mail address in lower case, whether or not there is an account.
     pub email: &'a str,
-    /// The token's row.
+    /// The id of the token's row.
     pub id: Uuid,
-    /// What the link carries.
+    /// The token in the link.
     pub token: &'a Token,
-    /// What the mail tells, the sealed token in it.
+    /// The content of the mail, which contains the encrypted token.
     pub notice: Value,
-    /// Who asks.
+    /// The client that requests the mail.
     pub client: &'a Caller,
 }
 
-// All in one, so that an address without an account costs the same round trip.
+// One statement, so that an address without an account costs the same round trip.
 static RESET_MAIL: Statement = Statement::new(
     "one_time_token.reset_mail",
     "with member as (
@@ -189,12 +173,9 @@ static RESET_MAIL: Statement = Statement::new(
 );
 
 impl ResetMail<'_> {
-    /// Writes it, if there is such an account; the link before it ends.
-    ///
-    /// # Errors
-    ///
-    /// [`crate::Error::Unavailable`].
-    pub async fn write(&self, client: &Client) -> Result<()> {
+    /// Queues the mail and replaces the previous token, if there is such an account.
+    /// Records the request in either case.
+    pub async fn queue(&self, client: &Client) -> Result<()> {
         RESET_MAIL
             .execute(
                 client,

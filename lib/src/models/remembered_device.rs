@@ -1,5 +1,5 @@
-//! Browsers that an account knows again. They are noted where a session is made,
-//! in [`crate::session`].
+//! Browsers that an account recognizes. [`crate::session`] stores them when it creates
+//! a session.
 
 use uuid::Uuid;
 
@@ -7,14 +7,14 @@ use crate::error::Result;
 use crate::store::client::Client;
 use crate::store::statement::Statement;
 
-/// A browser that an account knows.
+/// A browser that an account recognizes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Device {
-    /// Its row.
+    /// `remembered_devices.id`
     pub id: Uuid,
-    /// Of the token in its cookie.
+    /// The hash of the token in the browser's cookie.
     pub token_hash: String,
-    /// Whether it needs no code.
+    /// Whether sign-in asks for no code on this device.
     pub is_trusted: bool,
 }
 
@@ -24,11 +24,7 @@ static COUNT_TRUSTED: Statement = Statement::new(
     where d.user_id = $1 and d.trusted_until > now() and d.epoch = u.session_epoch",
 );
 
-/// On how many devices no code is asked for.
-///
-/// # Errors
-///
-/// [`crate::Error::Unavailable`].
+/// Counts the devices on which sign-in asks for no code.
 pub async fn count_trusted(client: &Client, user_id: Uuid) -> Result<i64> {
     Ok(COUNT_TRUSTED.one(client, &[&user_id]).await?.try_get(0)?)
 }

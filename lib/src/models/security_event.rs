@@ -1,4 +1,4 @@
-//! What happened to accounts and sessions, for those who look after them.
+//! Security events: what happened to accounts and sessions, for administrators.
 
 use std::net::IpAddr;
 
@@ -7,11 +7,8 @@ use serde_json::{Value, json};
 use tokio_postgres::Row;
 use uuid::Uuid;
 
-use crate::App;
 use crate::crypto::random;
-use crate::error::{Result, chain};
-use crate::runtime::background;
-use crate::runtime::background::BoxFuture;
+use crate::error::Result;
 use crate::store::client::Client;
 use crate::store::page::Page;
 use crate::store::statement::Statement;
@@ -19,21 +16,21 @@ use crate::values::caller::Caller;
 
 macro_rules! kinds {
     ($($(#[$doc:meta])+ $kind:ident = $text:literal,)+) => {
-        /// What happened.
+        /// The kind of a security event.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         pub enum Kind {
             $($(#[$doc])+ $kind,)+
         }
 
         impl Kind {
-            /// As it stands in the table.
+            /// Returns the value of the column.
             pub fn as_str(self) -> &'static str {
                 match self {
                     $(Self::$kind => $text,)+
                 }
             }
 
-            /// Reads what [`Kind::as_str`] says.
+            /// Parses the value that [`Kind::as_str`] returns.
             pub fn parse(text: &str) -> Option<Self> {
                 match text {
                     $($text => Some(Self::$kind),)+
@@ -45,13 +42,13 @@ macro_rules! kinds {
 }
 
 kinds! {
-    /// An account was made.
+    /// An account was created.
     SignedUp = "signed_up",
-    /// Somebody proved who they are.
+    /// A member signed in.
     SignedIn = "signed_in",
-    /// Somebody failed to.
+    /// A sign-in failed.
     SignInFailed = "sign_in_failed",
-    /// Somebody tried more often than is allowed.
+    /// Sign-in was blocked after too many attempts.
     SignInThrottled = "sign_in_throttled",
     /// A member ended their own session.
     SignedOut = "signed_out",
@@ -59,78 +56,80 @@ kinds! {
     SessionEnded = "session_ended",
     /// A member ended several of their sessions at once.
     SessionsEnded = "sessions_ended",
-    /// An administrator ended all sessions there were.
+    /// An administrator ended all sessions.
     SessionsCleared = "sessions_cleared",
-    /// A password was replaced by one who knew it.
+    /// A member changed their password.
     PasswordChanged = "password_changed",
-    /// A member closed their account.
+    /// An account was deactivated.
     AccountDeactivated = "account_deactivated",
-    /// Somebody was made an administrator.
+    /// A member became an administrator through the command line.
     AdminGranted = "admin_granted",
-    /// Staff noted that a message to the studio has been dealt with, or has not.
+    /// Staff marked a contact message as processed or unprocessed.
     ContactProcessed = "contact_processed",
-    /// Money moved that fits no payment, or a refund failed.
+    /// A money movement matched no payment, or a refund failed.
     PaymentMismatch = "payment_mismatch",
-    /// An administrator gave an account another role.
+    /// An administrator changed the role of an account.
     RoleChanged = "role_changed",
-    /// An administrator opened a closed account again.
+    /// An administrator reactivated an account.
     AccountActivated = "account_activated",
-    /// An administrator ended the wait after failed sign-ins.
+    /// An administrator lifted the block after failed sign-ins.
     SignInUnlocked = "sign_in_unlocked",
-    /// Staff did something with a member's booking.
+    /// Staff changed a member's booking.
     BookingChanged = "booking_changed",
-    /// Staff changed a weekly class, or one class.
+    /// Staff changed a weekly class or one occurrence.
     TimetableChanged = "timetable_changed",
-    /// Staff entered, changed or retired a class type.
+    /// Staff created, changed or retired a class type.
     ClassTypeChanged = "class_type_changed",
-    /// Staff entered, changed or retired an instructor.
+    /// Staff created, changed or retired an instructor.
     InstructorChanged = "instructor_changed",
-    /// A member made the address of their calendar, and ended the one before.
+    /// A member created the address of their calendar feed, which replaced the
+    /// previous one.
     CalendarTokenMade = "calendar_token_made",
-    /// A member ended the address of their calendar.
+    /// A member withdrew the address of their calendar feed.
     CalendarTokenWithdrawn = "calendar_token_withdrawn",
-    /// A refresh token came again after it had been replaced: its session ended.
+    /// A refresh token was used again after it had been replaced, and its session was
+    /// ended.
     RefreshReplayed = "refresh_replayed",
-    /// A link to a new password was asked for.
+    /// A link to set a new password was requested.
     PasswordForgotten = "password_forgotten",
-    /// A password was set by such a link.
+    /// A password was set through such a link.
     PasswordReset = "password_reset",
-    /// An account is to have another address.
+    /// A member requested a change of their e-mail address.
     EmailChangeAsked = "email_change_asked",
-    /// An address was confirmed.
+    /// An e-mail address was confirmed.
     EmailVerified = "email_verified",
-    /// An account has another address.
+    /// The e-mail address of an account was changed.
     EmailChanged = "email_changed",
     /// A second factor was set up.
     TwoFactorEnabled = "two_factor_enabled",
-    /// It was taken away.
+    /// A second factor was removed.
     TwoFactorDisabled = "two_factor_disabled",
-    /// A code was not right.
+    /// A code of a second factor was wrong.
     TwoFactorFailed = "two_factor_failed",
-    /// Somebody tried more codes than are allowed.
+    /// Codes were blocked after too many attempts.
     TwoFactorThrottled = "two_factor_throttled",
-    /// A recovery code was used up.
+    /// A recovery code was used.
     RecoveryCodeUsed = "recovery_code_used",
     /// A provider was linked.
     IdentityLinked = "identity_linked",
     /// A provider was unlinked.
     IdentityUnlinked = "identity_unlinked",
-    /// A partner application has learnt who a member is.
+    /// A partner application signed a member in.
     CrossAppSignedIn = "cross_app_signed_in",
-    /// It came with a token of another application's.
+    /// A partner application presented a token for another application.
     CrossAppRefused = "cross_app_refused",
     /// A token for a partner application was revoked.
     CrossAppRevoked = "cross_app_revoked",
-    /// An administrator entered or changed a partner application.
+    /// An administrator created or changed a partner application.
     PartnerAppChanged = "partner_app_changed",
-    /// An administrator made or changed an account, or who belongs to it.
+    /// An administrator created or changed a partner account or its members.
     PartnerAccountChanged = "partner_account_changed",
-    /// A sign-in through a provider came to nothing.
+    /// A sign-in through a provider failed.
     ProviderSignInFailed = "provider_sign_in_failed",
 }
 
 impl Kind {
-    /// What the member's own devices are told of it, if anything.
+    /// Returns the kind of the event that the member's own devices receive, if any.
     fn member_event(self) -> Option<&'static str> {
         match self {
             Self::SignedUp | Self::SignedIn => Some("session_started"),
@@ -146,35 +145,35 @@ impl Kind {
     }
 }
 
-/// An event as the administration reads it.
+/// A security event.
 #[derive(Clone, Debug)]
-pub struct Event {
-    /// Its row.
+pub struct SecurityEvent {
+    /// `security_events.id`
     pub id: Uuid,
-    /// See [`Kind`].
+    /// The kind, see [`Kind`].
     pub kind: String,
-    /// Whom it concerns; `None`: nobody known, or an account that is gone.
+    /// The member whom it concerns. `None` if the member is unknown or deleted.
     pub user_id: Option<Uuid>,
-    /// Their address now.
+    /// The member's current e-mail address.
     pub email: Option<String>,
-    /// Where it was done from; `None`: from the command line.
+    /// The IP address of the client. `None` for the command line.
     pub ip: Option<IpAddr>,
-    /// By what program; `None`: it did not say.
+    /// The user agent of the client, if it sent one.
     pub user_agent: Option<String>,
-    /// What else is to be known, such as who did it.
+    /// Details that depend on the kind, such as who did it.
     pub detail: Value,
-    /// When.
+    /// When it happened.
     pub created_at: DateTime<Utc>,
 }
 
-/// Which events are wanted; `None` leaves a question open.
+/// Which events to list. `None` does not filter.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Filter {
-    /// What happened.
+pub struct SecurityEventFilter {
+    /// The kind.
     pub kind: Option<Kind>,
-    /// Whom it concerns.
+    /// The member whom it concerns.
     pub user_id: Option<Uuid>,
-    /// Where it was done from.
+    /// The IP address of the client.
     pub ip: Option<IpAddr>,
 }
 
@@ -189,12 +188,13 @@ static LIST: Statement = Statement::new(
     order by e.created_at desc, e.id desc limit $6",
 );
 
-/// Events, newest first; one more than the page holds when there are more.
-///
-/// # Errors
-///
-/// [`crate::Error::Unavailable`].
-pub async fn list(client: &Client, filter: Filter, page: &Page) -> Result<Vec<Event>> {
+/// Lists events, newest first. Returns one row more than the page has if there is a
+/// next page.
+pub async fn list(
+    client: &Client,
+    filter: SecurityEventFilter,
+    page: &Page,
+) -> Result<Vec<SecurityEvent>> {
     let (time, id) = page.after();
     let kind = filter.kind.map(Kind::as_str);
     let rows = LIST
@@ -210,25 +210,27 @@ pub async fn list(client: &Client, filter: Filter, page: &Page) -> Result<Vec<Ev
             ],
         )
         .await?;
-    rows.iter().map(event).collect()
+    rows.iter().map(SecurityEvent::from_row).collect()
 }
 
-fn event(row: &Row) -> Result<Event> {
-    Ok(Event {
-        id: row.try_get("id")?,
-        kind: row.try_get("kind")?,
-        user_id: row.try_get("user_id")?,
-        email: row.try_get("email")?,
-        ip: row.try_get("ip")?,
-        user_agent: row.try_get("user_agent")?,
-        detail: row.try_get("detail")?,
-        created_at: row.try_get("created_at")?,
-    })
+impl SecurityEvent {
+    fn from_row(row: &Row) -> Result<Self> {
+        Ok(Self {
+            id: row.try_get("id")?,
+            kind: row.try_get("kind")?,
+            user_id: row.try_get("user_id")?,
+            email: row.try_get("email")?,
+            ip: row.try_get("ip")?,
+            user_agent: row.try_get("user_agent")?,
+            detail: row.try_get("detail")?,
+            created_at: row.try_get("created_at")?,
+        })
+    }
 }
 
 static INSERT: Statement = Statement::new(
     "security_event.insert",
-    "with written as (
+    "with inserted as (
         insert into security_events (id, user_id, kind, ip, user_agent, detail)
         values ($1, $2, $3, $4, $5, $6)
     )
@@ -236,71 +238,40 @@ static INSERT: Statement = Statement::new(
     select $7, $2, $8 where $2 is not null and $8 is not null",
 );
 
-/// Writes an event, in the transaction of what it tells when `client` is in
-/// one: as its last statement then, for it may take the lock of the member's
-/// stream.
-///
-/// # Errors
-///
-/// [`crate::Error::Unavailable`].
-pub fn insert<'a>(
-    client: &'a Client,
+/// Inserts an event. Inside a transaction this must be the last statement, because it
+/// may lock the member's event stream.
+pub async fn insert(
+    client: &Client,
     kind: Kind,
     user_id: Option<Uuid>,
-    caller: &'a Caller,
-) -> BoxFuture<'a, Result<()>> {
-    insert_with(client, kind, user_id, caller, json!({}))
+    caller: &Caller,
+) -> Result<()> {
+    insert_with(client, kind, user_id, caller, json!({})).await
 }
 
-/// As [`insert`], with what else is to be known of it, such as the id of what
-/// was changed. `user_id` is whom it concerns; whoever did it for them, or to
-/// the studio, is `by` in the detail. Nothing secret: the administration reads it.
-///
-/// # Errors
-///
-/// [`crate::Error::Unavailable`].
-pub fn insert_with<'a>(
-    client: &'a Client,
+/// Inserts an event with details, such as the id of what was changed. `user_id` is the
+/// member whom it concerns. The member who did it, if another, is `by` in the details.
+/// Administrators read the details, so they must not contain secrets. See [`insert`].
+pub async fn insert_with(
+    client: &Client,
     kind: Kind,
     user_id: Option<Uuid>,
-    caller: &'a Caller,
+    caller: &Caller,
     detail: Value,
-) -> BoxFuture<'a, Result<()>> {
-    Box::pin(async move {
-        INSERT
-            .execute(
-                client,
-                &[
-                    &random::id(),
-                    &user_id,
-                    &kind.as_str(),
-                    &Some(caller.address),
-                    &caller.user_agent,
-                    &detail,
-                    &random::id(),
-                    &kind.member_event(),
-                ],
-            )
-            .await
-    })
-}
-
-/// Writes an event after the answer, for what changed no row of its own.
-/// One that cannot be written is in the log at least.
-pub fn note(app: &App, kind: Kind, user_id: Option<Uuid>, caller: &Caller) {
-    note_with(app, kind, user_id, caller, json!({}));
-}
-
-/// As [`note`], with what else is to be known of it; see [`insert_with`].
-pub fn note_with(app: &App, kind: Kind, user_id: Option<Uuid>, caller: &Caller, detail: Value) {
-    let (app, caller) = (app.clone(), caller.clone());
-    background::spawn(async move {
-        let written = async {
-            let client = app.db().client().await?;
-            insert_with(&client, kind, user_id, &caller, detail).await
-        };
-        if let Err(error) = written.await {
-            tracing::error!(kind = kind.as_str(), error = %chain(&error), "security event not written");
-        }
-    });
+) -> Result<()> {
+    INSERT
+        .execute(
+            client,
+            &[
+                &random::id(),
+                &user_id,
+                &kind.as_str(),
+                &Some(caller.address),
+                &caller.user_agent,
+                &detail,
+                &random::id(),
+                &kind.member_event(),
+            ],
+        )
+        .await
 }

@@ -1,4 +1,6 @@
-//! Sign-ins whose first factor has been proved, and whose second is due.
+//! Sign-ins that have passed the first factor and wait for the second.
+
+use std::time::Duration;
 
 use crate::crypto::random;
 use crate::error::Result;
@@ -7,18 +9,18 @@ use crate::session::Token;
 use crate::store::client::Client;
 use crate::store::statement::Statement;
 
-/// How long a code may take to come, in seconds.
-const LIFE_SECONDS: f64 = 300.0;
+/// How long a challenge is valid.
+pub const LIFE: Duration = Duration::from_secs(300);
 
 /// How many codes may be tried.
-const TRIES: i32 = 5;
+const MAX_TRIES: i32 = 5;
 
-/// What was proved before, and how the session is to be.
+/// A sign-in that waits for the second factor.
 #[derive(Clone, Debug)]
 pub struct Challenge {
-    /// The first factor.
+    /// The proof of the first factor.
     pub proof: Proof,
-    /// Whether the session is to last.
+    /// Whether to remember the session for longer.
     pub remember: bool,
 }
 
@@ -29,11 +31,7 @@ static INSERT: Statement = Statement::new(
     values ($1, $2, $3, $4, $5, $6, $7, now() + make_interval(secs => $8))",
 );
 
-/// Keeps a challenge, for the client that is given its token.
-///
-/// # Errors
-///
-/// [`crate::Error::Unavailable`].
+/// Stores a challenge. Only a client with its token and user agent can answer it.
 pub async fn insert(
     client: &Client,
     token: &Token,
@@ -52,14 +50,14 @@ pub async fn insert(
                 &proof.method,
                 &challenge.remember,
                 &user_agent,
-                &LIFE_SECONDS,
+                &LIFE.as_secs_f64(),
             ],
         )
         .await
 }
 
-// Counted before the code is looked at, so that any number of tries at once
-// are not more than are allowed.
+// The try is counted before the code is checked, so that concurrent tries cannot
+// exceed the limit.
 static TAKE_TRY: Statement = Statement::new(
     "sign_in_challenge.take_try",
     "update sign_in_challenges set tries = tries + 1
@@ -68,19 +66,15 @@ static TAKE_TRY: Statement = Statement::new(
     returning user_id, epoch, method, remember",
 );
 
-/// Counts one try. `None` when there is none left, or no such challenge of this
-/// client.
-///
-/// # Errors
-///
-/// [`crate::Error::Unavailable`].
+/// Counts one try. Returns `None` if no try is left, or if this client has no such
+/// challenge.
 pub async fn take_try(
     client: &Client,
     token: &Token,
     user_agent: Option<&str>,
 ) -> Result<Option<Challenge>> {
     let row = TAKE_TRY
-        .opt(client, &[&token.hash(), &TRIES, &user_agent])
+        .opt(client, &[&token.hash(), &MAX_TRIES, &user_agent])
         .await?;
     row.map(|row| {
         Ok(Challenge {
@@ -95,17 +89,13 @@ pub async fn take_try(
     .transpose()
 }
 
-static END: Statement = Statement::new(
-    "sign_in_challenge.end",
+static DELETE: Statement = Statement::new(
+    "sign_in_challenge.delete",
     "delete from sign_in_challenges where token_hash = $1 returning id",
 );
 
-/// Ends a challenge that has been answered. `false` when somebody else has just
-/// answered it.
-///
-/// # Errors
-///
-/// [`crate::Error::Unavailable`].
-pub async fn end(client: &Client, token: &Token) -> Result<bool> {
-    Ok(END.opt(client, &[&token.hash()]).await?.is_some())
+/// Deletes a challenge that was answered. Returns `false` if another request has
+/// deleted it.
+pub async fn delete(client: &Client, token: &Token) -> Result<bool> {
+    Ok(DELETE.opt(client, &[&token.hash()]).await?.is_some())
 }

@@ -1,4 +1,4 @@
-//! Tries as Postgres counts them, and the waits that they have led to.
+//! Rate limits: attempts that Postgres counts, and the blocks that follow.
 
 use std::net::IpAddr;
 
@@ -9,22 +9,23 @@ use crate::error::Result;
 use crate::store::client::Client;
 use crate::store::statement::Statement;
 
-/// So many tries in a window; who uses them up waits, longer each time.
+/// A number of attempts in a time window. Further attempts are blocked, each time for
+/// longer.
 #[derive(Clone, Copy, Debug)]
 pub struct Limit {
-    /// What is tried.
+    /// The name of what is attempted.
     pub name: &'static str,
-    /// Tries in a window.
-    pub tries: i32,
-    /// The window, in seconds; also the first wait.
+    /// The number of attempts in a window.
+    pub attempts: i32,
+    /// The length of the window in seconds, which is also the length of the first block.
     pub window: f64,
 }
 
-/// The longest wait: a member is never locked out for good.
-const LONGEST_WAIT_SECONDS: f64 = 15.0 * 60.0;
+/// The longest block in seconds, unless the window is longer. Nobody is blocked forever.
+const MAX_BLOCK_SECONDS: f64 = 15.0 * 60.0;
 
-/// Whose tries are counted. An e-mail address is kept as its hash: the table
-/// is no list of who tried what.
+/// What attempts are counted for. The key contains the hash of an e-mail address and not
+/// the address, so the table does not show who has tried what.
 #[derive(Clone, Debug)]
 pub struct Subject {
     limit: Limit,
@@ -32,7 +33,8 @@ pub struct Subject {
 }
 
 impl Subject {
-    /// An address alone. IPv6 counts by /64, which one subscriber has whole.
+    /// An IP address. IPv6 addresses count by their /64 network, because one subscriber
+    /// has all addresses of a network.
     pub fn address(limit: Limit, address: IpAddr) -> Self {
         Self {
             limit,
@@ -40,7 +42,7 @@ impl Subject {
         }
     }
 
-    /// An e-mail address alone, wherever it is given.
+    /// An e-mail address, from any client.
     pub fn email(limit: Limit, email: &str) -> Self {
         Self {
             limit,
@@ -48,7 +50,7 @@ impl Subject {
         }
     }
 
-    /// A member, wherever they are.
+    /// A member, from any client.
     pub fn member(limit: Limit, id: Uuid) -> Self {
         Self {
             limit,
@@ -56,7 +58,7 @@ impl Subject {
         }
     }
 
-    /// A device of an account's.
+    /// A device of an account.
     pub fn device(limit: Limit, email: &str, id: Uuid) -> Self {
         let account = sha256_hex(email.as_bytes());
         Self {
@@ -65,7 +67,7 @@ impl Subject {
         }
     }
 
-    /// An account, known or not, and an address together.
+    /// The combination of an account, which need not exist, and an IP address.
     pub fn account(limit: Limit, email: &str, address: IpAddr) -> Self {
         let account = sha256_hex(email.as_bytes());
         Self {
@@ -76,24 +78,24 @@ impl Subject {
 }
 
 impl Subject {
-    /// Its row in Postgres.
+    /// Returns the key of the row in Postgres.
     pub(crate) fn key(&self) -> &str {
         &self.key
     }
 
-    /// Tries in a window.
-    pub(crate) fn tries(&self) -> i32 {
-        self.limit.tries
+    /// Returns the number of attempts in a window.
+    pub(crate) fn attempts(&self) -> i32 {
+        self.limit.attempts
     }
 
-    /// The window, in seconds; also the first wait.
+    /// Returns the length of the window and of the first block, in seconds.
     pub(crate) fn window(&self) -> f64 {
         self.limit.window
     }
 
-    /// How long it waits at the most, in seconds.
-    pub(crate) fn longest_wait(&self) -> f64 {
-        LONGEST_WAIT_SECONDS.max(self.limit.window)
+    /// Returns the length of the longest block, in seconds.
+    pub(crate) fn max_block(&self) -> f64 {
+        MAX_BLOCK_SECONDS.max(self.limit.window)
     }
 }
 
@@ -107,29 +109,28 @@ fn network(address: IpAddr) -> String {
     }
 }
 
-/// How long somebody has to wait.
+/// How long attempts are blocked.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Wait {
-    /// 0: not at all.
+    /// The remaining time in seconds. 0 if attempts are not blocked.
     pub(crate) seconds: f64,
-    /// Whether this try is the one that has led to it.
+    /// Whether this attempt is the one that exceeded the limit.
     pub(crate) is_new: bool,
 }
 
 impl Wait {
-    /// Of several waits the longest counts.
-    pub(crate) fn note(&mut self, seconds: f64, is_new: bool) {
+    /// Adds the wait of another subject. The longest one counts.
+    pub(crate) fn add(&mut self, seconds: f64, is_new: bool) {
         self.seconds = self.seconds.max(seconds);
         self.is_new |= is_new;
     }
 }
 
-// A try is counted before it is made, under the row's lock, so that any number
-// at once do not exceed the limit. One during a wait is not made, and not
-// counted: whoever is impatient has their tries when it is over. The rows are
-// taken in the order of their keys, so that two callers cannot lock each other out.
-static TAKE: Statement = Statement::new(
-    "throttle.take",
+// An attempt is counted before it is made, under the row's lock, so that concurrent
+// attempts cannot exceed the limit. Attempts during a block are not counted. The rows are
+// locked in the order of their keys to prevent deadlocks.
+static COUNT: Statement = Statement::new(
+    "throttle.count",
     "insert into login_throttle as t (key, tries, window_ends_at, expires_at)
     select key, 1, now() + make_interval(secs => seconds),
         now() + interval '1 hour' + make_interval(secs => seconds)
@@ -146,8 +147,8 @@ static TAKE: Statement = Statement::new(
     returning key, tries, extract(epoch from blocked_until - now())::float8 as wait",
 );
 
-// Only the try that first exceeds the window's limit sets the wait; those
-// during a wait are told what is left of it.
+// Only the attempt that first exceeds the limit of the window starts the block. Attempts
+// during the block return the remaining time.
 static BLOCK: Statement = Statement::new(
     "throttle.block",
     "insert into login_throttle as t
@@ -165,74 +166,57 @@ static BLOCK: Statement = Statement::new(
     returning extract(epoch from blocked_until - now())::float8 as wait",
 );
 
-/// Counts one try for each subject. Returns how long whoever tries has to wait.
-///
-/// # Errors
-///
-/// [`crate::Error::Unavailable`].
-pub(crate) async fn take(client: &Client, subjects: &[Subject]) -> Result<Wait> {
+/// Counts one attempt for each subject. Returns how long the caller has to wait.
+pub(crate) async fn count(client: &Client, subjects: &[Subject]) -> Result<Wait> {
     let keys: Vec<String> = subjects.iter().map(|s| s.key().to_owned()).collect();
     let windows: Vec<f64> = subjects.iter().map(Subject::window).collect();
     let mut longest = Wait::default();
-    for row in TAKE.all(client, &[&keys, &windows]).await? {
+    for row in COUNT.all(client, &[&keys, &windows]).await? {
         let key: String = row.try_get("key")?;
         let left: Option<f64> = row.try_get("wait")?;
         let tries: i32 = row.try_get("tries")?;
         let subject = subjects.iter().find(|subject| subject.key() == key);
         if let Some(left) = left {
-            longest.note(left, false);
-        } else if let Some(subject) = subject.filter(|subject| tries > subject.tries()) {
-            longest.note(block(client, subject).await?, true);
+            longest.add(left, false);
+        } else if let Some(subject) = subject.filter(|subject| tries > subject.attempts()) {
+            longest.add(block(client, subject).await?, true);
         }
     }
     Ok(longest)
 }
 
-/// Notes that a subject has used up its tries; the wait doubles with each time
-/// in a row. Returns it, in seconds.
-///
-/// # Errors
-///
-/// [`crate::Error::Unavailable`].
+/// Blocks a subject that has exceeded its limit. Consecutive blocks double in length.
+/// Returns the length in seconds.
 pub async fn block(client: &Client, subject: &Subject) -> Result<f64> {
-    let (window, longest) = (subject.window(), subject.longest_wait());
+    let (window, longest) = (subject.window(), subject.max_block());
     let row = BLOCK
         .opt(client, &[&subject.key(), &window, &longest])
         .await?;
-    // None: somebody else has just set it.
+    // There is no row if another request has started the block.
     Ok(row.map_or(Ok(window), |row| row.try_get("wait"))?)
 }
 
-static FORGIVE: Statement = Statement::new(
-    "throttle.forgive",
+static RESET: Statement = Statement::new(
+    "throttle.reset",
     "delete from login_throttle where key = any ($1)",
 );
 
-/// Forgets the tries of these keys.
-///
-/// # Errors
-///
-/// [`crate::Error::Unavailable`].
-pub async fn forgive(client: &Client, keys: &[String]) -> Result<()> {
-    FORGIVE.execute(client, &[&keys.to_vec()]).await
+/// Deletes the attempts and blocks of these keys.
+pub async fn reset(client: &Client, keys: &[String]) -> Result<()> {
+    RESET.execute(client, &[&keys.to_vec()]).await
 }
 
-// The table is small, for what has expired is removed: an index by prefix
-// would be kept for nothing.
-static FORGIVE_ALL: Statement = Statement::new(
-    "throttle.forgive_all",
+// The table is small, because expired rows are removed. A prefix index is not worth it.
+static RESET_PREFIXES: Statement = Statement::new(
+    "throttle.reset_prefixes",
     "delete from login_throttle t using unnest($1::text[]) as name
     where t.key = name or starts_with(t.key, name || ':') returning t.key",
 );
 
-/// Forgets the tries of all keys that are, or begin with, one of `names`;
-/// returns these keys.
-///
-/// # Errors
-///
-/// [`crate::Error::Unavailable`].
-pub async fn forgive_all(client: &Client, names: &[String]) -> Result<Vec<String>> {
-    let rows = FORGIVE_ALL.all(client, &[&names.to_vec()]).await?;
+/// Deletes the attempts and blocks of all keys that equal one of `names` or extend it by
+/// `:` and more. Returns these keys.
+pub async fn reset_prefixes(client: &Client, names: &[String]) -> Result<Vec<String>> {
+    let rows = RESET_PREFIXES.all(client, &[&names.to_vec()]).await?;
     Ok(rows
         .iter()
         .map(|row| row.try_get("key"))

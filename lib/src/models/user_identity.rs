@@ -1,4 +1,4 @@
-//! Who members are at the providers that they sign in by.
+//! The accounts at providers that members have linked.
 
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
@@ -8,16 +8,16 @@ use crate::error::Result;
 use crate::store::client::Client;
 use crate::store::statement::Statement;
 
-/// An account at a provider that is linked to a member's.
+/// An account at a provider that a member has linked.
 #[derive(Clone, Debug)]
 pub struct Identity {
-    /// Its row.
+    /// `user_identities.id`
     pub id: Uuid,
-    /// The provider's name.
+    /// The name of the provider.
     pub provider: String,
-    /// As the provider told it last; `None`: it did not.
+    /// The e-mail address that the provider last reported, if any.
     pub email: Option<String>,
-    /// When it was linked.
+    /// When the account was linked.
     pub linked_at: DateTime<Utc>,
 }
 
@@ -26,12 +26,8 @@ static OWNER: Statement = Statement::new(
     "select user_id from user_identities where provider = $1 and subject = $2",
 );
 
-/// Whose account it is that this one at a provider is linked to.
-///
-/// # Errors
-///
-/// [`crate::Error::Unavailable`]; so below.
-pub async fn owner(client: &Client, provider: &str, subject: &str) -> Result<Option<Uuid>> {
+/// Returns the member who has linked an account at a provider.
+pub async fn find_owner(client: &Client, provider: &str, subject: &str) -> Result<Option<Uuid>> {
     let row = OWNER.opt(client, &[&provider, &subject]).await?;
     Ok(row.map(|row| row.try_get("user_id")).transpose()?)
 }
@@ -43,12 +39,8 @@ static INSERT: Statement = Statement::new(
     on conflict (provider, subject) do nothing returning id",
 );
 
-/// Links an account at a provider. `false` when it is linked already, be it to
-/// this member or another.
-///
-/// # Errors
-///
-/// As [`owner`].
+/// Links an account at a provider. Returns `false` if it is linked already, to this
+/// member or another.
 pub async fn insert(
     client: &Client,
     user_id: Uuid,
@@ -65,24 +57,20 @@ pub async fn insert(
     Ok(row.is_some())
 }
 
-static NOTE_EMAIL: Statement = Statement::new(
-    "user_identity.note_email",
+static UPDATE_EMAIL: Statement = Statement::new(
+    "user_identity.update_email",
     "update user_identities set email = $3
     where provider = $1 and subject = $2 and email is distinct from $3",
 );
 
-/// Notes the address that the provider tells now.
-///
-/// # Errors
-///
-/// As [`owner`].
-pub async fn note_email(
+/// Updates the e-mail address that the provider reports.
+pub async fn update_email(
     client: &Client,
     provider: &str,
     subject: &str,
     email: Option<&str>,
 ) -> Result<()> {
-    NOTE_EMAIL
+    UPDATE_EMAIL
         .execute(client, &[&provider, &subject, &email])
         .await
 }
@@ -94,12 +82,7 @@ static LIST: Statement = Statement::new(
     where u.id = $1 order by i.linked_at, i.id",
 );
 
-/// What a member signs in by: whether by a password, and the accounts at
-/// providers, the oldest link first.
-///
-/// # Errors
-///
-/// As [`owner`].
+/// Returns whether a member has a password, and the linked accounts, oldest first.
 pub async fn list(client: &Client, user_id: Uuid) -> Result<(bool, Vec<Identity>)> {
     let rows = LIST.all(client, &[&user_id]).await?;
     let mut has_password = false;
@@ -123,11 +106,7 @@ static DELETE: Statement = Statement::new(
     "delete from user_identities where user_id = $1 and id = $2",
 );
 
-/// Unlinks one of a member's accounts at a provider.
-///
-/// # Errors
-///
-/// As [`owner`].
+/// Unlinks an account at a provider.
 pub async fn delete(client: &Client, user_id: Uuid, id: Uuid) -> Result<()> {
     DELETE.execute(client, &[&user_id, &id]).await
 }

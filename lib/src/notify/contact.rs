@@ -96,7 +96,7 @@ pub fn submit<'a>(
             Subject::address(CONTACT_ADDRESS, client.address),
             Subject::email(CONTACT_EMAIL, new.email.as_str()),
         ];
-        rate_limit::take(app, &subjects).await?;
+        rate_limit::count_attempt(app, &subjects).await?;
         if form.is_from_bot() {
             tracing::info!("dropped a contact form from a bot");
             return Ok(ContactSubmissionReceipt {

@@ -1,5 +1,6 @@
-//! What administrators do with partner applications.
+//! Administration of partner applications.
 
+use chrono::{DateTime, Utc};
 use http::Uri;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -9,8 +10,8 @@ use uuid::Uuid;
 use crate::admin::staff_action::StaffAction;
 use crate::error::Result;
 use crate::http::{List, Member};
-use crate::models::app::{self, Changes, NewApp, PartnerApp, Shown};
 use crate::models::cross_app_session;
+use crate::models::partner_app::{self, Changes, NewApp, PartnerApp};
 use crate::models::security_event::Kind;
 use crate::session::Token;
 use crate::store::page::Page;
@@ -20,18 +21,17 @@ use crate::values::form::{Form, Problem};
 use crate::values::schema::Origin;
 use crate::{App, BoxFuture};
 
-/// The longest name, in characters.
+/// The greatest number of characters of a name.
 const MAX_NAME: usize = 50;
 
-/// So many origins at the most.
-const MOST_ORIGINS: usize = 20;
+/// The greatest number of allowed origins.
+const MAX_ORIGINS: usize = 20;
 
-/// An application as it is entered.
+/// The request to create a partner application.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-#[schema(as = CreatePartnerApp)]
-pub struct Entry {
-    /// Lower-case letters, digits and hyphens, at most 50; it never changes.
+pub struct CreatePartnerApp {
+    /// The name: lower-case letters, digits and hyphens. It cannot be changed later.
     #[schema(
         min_length = 1,
         max_length = 50,
@@ -39,10 +39,11 @@ pub struct Entry {
         examples("ticket-shop")
     )]
     name: String,
-    /// Where a browser may take a token, such as `https://shop.example`; at most 20.
+    /// The origins that a browser may take a token to, such as `https://shop.example`.
     #[schema(value_type = Vec<Origin>, max_items = 20)]
     allowed_origins: Vec<String>,
-    /// False: a token may be validated again while it lasts.
+    /// Whether a token can be validated only once. If false, a token can be validated again
+    /// until it expires.
     #[serde(default = "yes")]
     single_use: bool,
 }
@@ -52,12 +53,12 @@ fn yes() -> bool {
 }
 
 impl NewApp {
-    /// Reads what somebody typed.
+    /// Parses the fields of a new application.
     ///
     /// # Errors
     ///
     /// [`crate::Error::Invalid`].
-    pub fn read(typed: &str, allowed_origins: Vec<String>, single_use: bool) -> Result<Self> {
+    pub fn parse(typed: &str, allowed_origins: Vec<String>, single_use: bool) -> Result<Self> {
         let mut check = Form::default();
         let new = Self {
             name: check.check("name", name(typed)).unwrap_or_default(),
@@ -71,33 +72,33 @@ impl NewApp {
     }
 }
 
-/// What is to be changed of an application; what is left out stays as it is.
+/// The changes to a partner application. A field that is left out stays as it is.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-#[schema(as = UpdatePartnerApp, example = json!({"id": "0198c1a0-4b1e-7d2a-9c35-5b6f0e1d2c3a", "rotateSecret": true}))]
-pub struct Change {
+#[schema(example = json!({"id": "0198c1a0-4b1e-7d2a-9c35-5b6f0e1d2c3a", "rotateSecret": true}))]
+pub struct UpdatePartnerApp {
     id: Uuid,
-    /// All of them, in place of those before.
+    /// Replaces all allowed origins.
     #[schema(value_type = Option<Vec<Origin>>, max_items = 20)]
     allowed_origins: Option<Vec<String>>,
-    /// False: a token may be validated again while it lasts. Given, changed or not,
-    /// it revokes the tokens that there are.
+    /// Whether a token can be validated only once. Setting it, even to the same value,
+    /// revokes all tokens for the application.
     single_use: Option<bool>,
-    /// False: nothing is issued for it, what was issued is revoked, and it may
-    /// not call.
+    /// False deactivates the application: its tokens are revoked, no new ones are issued, and
+    /// it may not send requests.
     is_active: Option<bool>,
-    /// Makes a new secret, and shows it once. The previous one stays good until
-    /// `endRotation`; meanwhile there is no third, lest a call that is made twice
-    /// ends the one that is in use.
+    /// Creates a new secret, which is shown only once. The previous secret stays valid until
+    /// `endRotation`. Until then the secret cannot be rotated again, so that a repeated
+    /// request does not invalidate a secret in use.
     #[serde(default)]
     rotate_secret: bool,
-    /// Ends the previous secret. With `rotateSecret`: the new one alone is
-    /// good at once, as when the others have leaked.
+    /// Ends the previous secret. Together with `rotateSecret`, only the new secret is valid,
+    /// for example because the others have leaked.
     #[serde(default)]
     end_rotation: bool,
 }
 
-impl Change {
+impl UpdatePartnerApp {
     fn read(self) -> Result<Changes> {
         let mut check = Form::default();
         let origins = self.allowed_origins.map(origins).transpose();
@@ -113,21 +114,21 @@ impl Change {
     }
 }
 
-/// Reads the name of an application.
+/// Parses the name of an application.
 ///
 /// # Errors
 ///
-/// A sentence for the person who typed it; so below.
+/// A sentence that says what is wrong.
 pub fn name(typed: &str) -> Result<String, Problem> {
     form::slug(typed, MAX_NAME, "ticket-shop")
 }
 
-/// Reads an origin, in the form in which a browser sends it: by https, or on
-/// this machine by http.
+/// Parses an origin as a browser sends it. The scheme must be https, or http for the local
+/// host.
 ///
 /// # Errors
 ///
-/// As [`name`].
+/// A sentence that says what is wrong.
 fn origin(typed: &str) -> Result<String, Problem> {
     let uri: Option<Uri> = typed.trim().parse().ok();
     let bare = uri.filter(|uri| uri.path() == "/" && uri.query().is_none());
@@ -135,12 +136,12 @@ fn origin(typed: &str) -> Result<String, Problem> {
     origin.ok_or_else(|| "must be an origin such as https://shop.example".to_owned())
 }
 
-/// The origin of an address, likewise: without the port that is usual.
+/// Returns the origin of an address as a browser sends it, without the default port.
 pub(crate) fn origin_of(uri: &Uri) -> Option<String> {
     let (scheme, authority) = (uri.scheme_str()?, uri.authority()?);
     let host = authority.host().to_ascii_lowercase();
     let is_local = ["localhost", "127.0.0.1", "[::1]"].contains(&host.as_str());
-    let usual: u16 = match scheme {
+    let default_port: u16 = match scheme {
         "https" => 443,
         "http" if is_local => 80,
         _ => return None,
@@ -148,19 +149,19 @@ pub(crate) fn origin_of(uri: &Uri) -> Option<String> {
     let is_known = |c: char| c.is_ascii_alphanumeric() || "-.".contains(c);
     let is_host = is_local
         || (!host.is_empty() && host.chars().all(is_known) && form::is_host_as_written(&host));
-    let port = form::port(authority, usual)?;
+    let port = form::port(authority, default_port)?;
     if !is_host {
         return None;
     }
-    Some(match port == usual {
+    Some(match port == default_port {
         true => format!("{scheme}://{host}"),
         false => format!("{scheme}://{host}:{port}"),
     })
 }
 
 fn origins(typed: Vec<String>) -> Result<Vec<String>, Problem> {
-    if typed.len() > MOST_ORIGINS {
-        return Err(format!("must not have more than {MOST_ORIGINS} entries"));
+    if typed.len() > MAX_ORIGINS {
+        return Err(format!("must not have more than {MAX_ORIGINS} entries"));
     }
     let mut origins: Vec<String> = typed
         .iter()
@@ -171,18 +172,52 @@ fn origins(typed: Vec<String>) -> Result<Vec<String>, Problem> {
     Ok(origins)
 }
 
-/// An application, and its secret where there is a new one.
+/// A partner application.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-#[schema(as = PartnerAppWithSecret)]
-pub struct AppWithSecret {
+#[schema(as = PartnerApp)]
+pub struct PartnerAppView {
+    id: Uuid,
+    /// The name, which is also the user name of its requests and the target of tokens.
+    name: String,
+    /// The origins that a browser may take a token to.
+    allowed_origins: Vec<String>,
+    /// Whether a token can be validated only once. If false, a token can be validated
+    /// again until it expires.
+    single_use: bool,
+    /// Whether tokens are issued for the application, and whether it may send requests.
+    is_active: bool,
+    /// Whether the previous secret is still valid.
+    is_rotating: bool,
+    created_at: DateTime<Utc>,
+}
+
+impl From<PartnerApp> for PartnerAppView {
+    fn from(app: PartnerApp) -> Self {
+        Self {
+            id: app.id,
+            name: app.name,
+            allowed_origins: app.allowed_origins,
+            single_use: app.single_use,
+            is_active: app.is_active,
+            is_rotating: app.is_rotating,
+            created_at: app.created_at,
+        }
+    }
+}
+
+/// A partner application, and its secret if it is new.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct PartnerAppWithSecret {
     #[serde(flatten)]
-    app: Shown,
-    /// Shown this once: only its hash is kept. Null: it is as it was.
+    app: PartnerAppView,
+    /// The new secret, which is shown only once because only its hash is stored. Null if the
+    /// secret has not changed.
     secret: Option<String>,
 }
 
-impl AppWithSecret {
+impl PartnerAppWithSecret {
     fn new(app: PartnerApp, secret: Option<&Token>) -> Self {
         Self {
             app: app.into(),
@@ -191,89 +226,94 @@ impl AppWithSecret {
     }
 }
 
-/// A page of the applications, newest first.
-///
-/// # Errors
-///
-/// [`crate::Error::Unavailable`].
-pub fn list(app: &App, page: Page) -> BoxFuture<'_, Result<List<Shown>>> {
+/// Lists partner applications, newest first.
+pub fn list(app: &App, page: Page) -> BoxFuture<'_, Result<List<PartnerAppView>>> {
     Box::pin(async move {
         let read = app
             .db()
-            .read(async move |client| app::list(client, &page).await);
+            .read(async move |client| partner_app::list(client, &page).await);
         let rows = read.await?;
-        Ok(List::new(rows, page, PartnerApp::place, Shown::from))
+        Ok(List::new(
+            rows,
+            page,
+            PartnerApp::cursor,
+            PartnerAppView::from,
+        ))
     })
 }
 
-/// Enters an application.
+/// Creates a partner application.
 ///
 /// # Errors
 ///
 /// [`crate::Error::Invalid`]; 409 `name_taken`; [`crate::Error::SessionGone`];
 /// [`crate::Error::Unavailable`].
-pub fn enter<'a>(
+pub fn create<'a>(
     app: &'a App,
     caller: &'a Caller,
     admin: &'a Member,
-    entry: Entry,
-) -> BoxFuture<'a, Result<AppWithSecret>> {
+    request: CreatePartnerApp,
+) -> BoxFuture<'a, Result<PartnerAppWithSecret>> {
     Box::pin(async move {
-        let act = StaffAction::by_admin(admin, caller)?;
-        let new = NewApp::read(&entry.name, entry.allowed_origins, entry.single_use)?;
+        let action = StaffAction::by_admin(admin, caller)?;
+        let new = NewApp::parse(&request.name, request.allowed_origins, request.single_use)?;
         let secret = Token::generate();
-        let entered = app.transaction().authorize(&act).run(async |tx| {
-            let entered = app::insert(tx, &new, &secret).await?;
-            let detail = json!({ "app": entered.name, "action": "create" });
-            act.record(tx, Kind::PartnerAppChanged, None, detail)
+        let created = app.transaction().authorize(&action).run(async |tx| {
+            let created = partner_app::insert(tx, &new, &secret).await?;
+            let detail = json!({ "app": created.name, "action": "create" });
+            action
+                .record(tx, Kind::PartnerAppChanged, None, detail)
                 .await?;
-            Ok(entered)
+            Ok(created)
         });
-        Ok(AppWithSecret::new(entered.await?, Some(&secret)))
+        Ok(PartnerAppWithSecret::new(created.await?, Some(&secret)))
     })
 }
 
-/// Changes an application.
+/// Updates a partner application.
 ///
 /// # Errors
 ///
 /// [`crate::Error::Invalid`]; [`crate::Error::NotFound`]; 409 `rotating`;
 /// [`crate::Error::SessionGone`]; [`crate::Error::Unavailable`].
-pub fn change<'a>(
+pub fn update<'a>(
     app: &'a App,
     caller: &'a Caller,
     admin: &'a Member,
-    change: Change,
-) -> BoxFuture<'a, Result<AppWithSecret>> {
+    request: UpdatePartnerApp,
+) -> BoxFuture<'a, Result<PartnerAppWithSecret>> {
     Box::pin(async move {
-        let act = StaffAction::by_admin(admin, caller)?;
-        let (id, changes) = (change.id, change.read()?);
-        let changed = app.transaction().authorize(&act).run(async |tx| {
-            let changed = app::update(tx, id, &changes).await?;
+        let action = StaffAction::by_admin(admin, caller)?;
+        let (id, changes) = (request.id, request.read()?);
+        let updated = app.transaction().authorize(&action).run(async |tx| {
+            let updated = partner_app::update(tx, id, &changes).await?;
             if changes.single_use.is_some() || changes.is_active == Some(false) {
-                cross_app_session::revoke_all_for(tx, &changed.name).await?;
+                cross_app_session::revoke_all_for(tx, &updated.name).await?;
             }
             let detail = json!({
-                "app": changed.name,
+                "app": updated.name,
                 "action": "change",
                 "newSecret": changes.secret.is_some(),
                 "oldSecretEnded": changes.end_rotation,
             });
-            act.record(tx, Kind::PartnerAppChanged, None, detail)
+            action
+                .record(tx, Kind::PartnerAppChanged, None, detail)
                 .await?;
-            Ok(changed)
+            Ok(updated)
         });
-        let changed = changed.await?;
-        Ok(AppWithSecret::new(changed, changes.secret.as_ref()))
+        let updated = updated.await?;
+        Ok(PartnerAppWithSecret::new(updated, changes.secret.as_ref()))
     })
 }
 
 #[cfg(test)]
 mod tests {
+    use utoipa::PartialSchema;
+
     use super::*;
 
     #[test]
-    fn an_origin_is_what_a_browser_sends_and_nothing_more() {
+    fn an_origin_is_parsed_only_in_the_form_that_a_browser_sends() {
         assert_eq!(
             origin(" https://Shop.Example/ ").unwrap(),
             "https://shop.example"
@@ -314,7 +354,18 @@ mod tests {
     }
 
     #[test]
-    fn a_name_can_stand_before_a_colon() {
+    fn the_description_has_the_bounds_of_the_parsers() {
+        let create = serde_json::to_value(CreatePartnerApp::schema()).unwrap();
+        let update = serde_json::to_value(UpdatePartnerApp::schema()).unwrap();
+        assert_eq!(create["properties"]["name"]["maxLength"], MAX_NAME);
+        for schema in [create, update] {
+            let origins = &schema["properties"]["allowedOrigins"];
+            assert_eq!(origins["maxItems"], MAX_ORIGINS);
+        }
+    }
+
+    #[test]
+    fn a_name_has_no_colon_and_can_be_used_in_basic_authentication() {
         assert_eq!(name(" ticket-shop ").unwrap(), "ticket-shop");
         for bad in ["", "Ticket", "a:b", "a b", "ü", &"x".repeat(51)] {
             assert!(name(bad).is_err(), "{bad}");
@@ -332,7 +383,7 @@ mod properties {
 
     proptest! {
         #[test]
-        fn an_origin_is_what_a_browser_would_send_for_it(
+        fn a_parsed_origin_is_what_a_browser_computes(
             typed in prop_oneof![
                 text(), "https?://[!-~]{0,30}", "https://[a-zA-Z.-]{1,20}(:[0-9]{0,6})?/?",
                 "http://(localhost|127.0.0.1|\\[::1\\])[a-z:.@/0-9]{0,8}",
@@ -341,7 +392,7 @@ mod properties {
             let Ok(taken) = origin(&typed) else { return Ok(()) };
             assert_eq!(origin(&taken), Ok(taken.clone()));
             let url = match Url::parse(typed.trim()) {
-                // A name that nobody can have: no browser ever comes from there.
+                // No host can have this name, so no browser sends it.
                 Err(ParseError::IdnaError) => return Ok(()),
                 read => read.unwrap(),
             };

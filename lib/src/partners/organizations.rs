@@ -1,9 +1,10 @@
-//! What administrators do with accounts: on whose behalf members act at
-//! partner applications.
+//! Administration of organizations, on whose behalf members act at partner applications.
+//! Paths and JSON fields call them accounts.
 
 use std::collections::BTreeSet;
 
-use serde::Deserialize;
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -11,7 +12,9 @@ use uuid::Uuid;
 use crate::admin::staff_action::StaffAction;
 use crate::error::Result;
 use crate::http::{List, Member};
-use crate::models::account::{self, MOST_MEMBERS, Role, Shown};
+use crate::models::organization::{
+    self, MAX_MEMBERS, Organization, OrganizationMember, OrganizationRole,
+};
 use crate::models::security_event::Kind;
 use crate::session::Tx;
 use crate::store::page::Page;
@@ -21,152 +24,230 @@ use crate::values::form::{Form, Problem};
 use crate::values::schema::Slug;
 use crate::{App, BoxFuture};
 
-/// An account as it is made.
+/// The greatest number of characters of a name.
+const MAX_NAME: usize = 200;
+
+/// The greatest number of characters of a slug.
+const MAX_SLUG: usize = 100;
+
+/// The request to create an organization.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-#[schema(as = CreateOrganization)]
-pub struct Entry {
-    /// At most 200 characters.
+pub struct CreateOrganization {
+    /// The name of the organization.
     #[schema(min_length = 1, max_length = 200, examples("Casa Latina"))]
     name: String,
-    /// Its name in addresses: lower-case letters, digits and hyphens, at most 100.
+    /// The name of the organization in URLs: lower-case letters, digits and hyphens.
     #[schema(value_type = Slug)]
     slug: String,
-    /// Who belongs to it from the beginning.
+    /// The first members.
     #[serde(default)]
     #[schema(max_items = 100)]
-    members: Vec<Seat>,
+    members: Vec<SetOrganizationMember>,
 }
 
-/// What a member is to be to an account.
+/// The role that a member gets in an organization.
 #[derive(Clone, Copy, Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-#[schema(as = SetOrganizationMember)]
-struct Seat {
+struct SetOrganizationMember {
     user_id: Uuid,
-    /// Null: they belong to it no more.
-    role: Option<Role>,
+    /// The role. Null removes the member from the organization.
+    role: Option<OrganizationRole>,
 }
 
-/// What is to be changed of an account; what is left out stays as it is.
+/// The changes to an organization. A field that is left out stays as it is.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-#[schema(as = UpdateOrganization)]
-pub struct Change {
+pub struct UpdateOrganization {
     id: Uuid,
-    /// At most 200 characters.
+    /// The name of the organization.
     #[schema(min_length = 1, max_length = 200, examples("Casa Latina"))]
     name: Option<String>,
-    /// Lower-case letters, digits and hyphens, at most 100.
+    /// The name of the organization in URLs: lower-case letters, digits and hyphens.
     #[schema(value_type = Option<Slug>)]
     slug: Option<String>,
-    /// Those whose role changes, who come, and who go; others stay.
+    /// The members to add, change or remove. Other members stay.
     #[serde(default)]
     #[schema(max_items = 100)]
-    members: Vec<Seat>,
+    members: Vec<SetOrganizationMember>,
+}
+
+/// An organization and its members, as administrators see them.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = Organization)]
+pub struct OrganizationView {
+    id: Uuid,
+    name: String,
+    /// The name of the organization in URLs.
+    slug: String,
+    /// The members, in the order in which they joined. An organization has at most 100.
+    members: Vec<OrganizationMemberView>,
+    created_at: DateTime<Utc>,
+    updated_at: DateTime<Utc>,
+}
+
+/// A member of an organization.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = OrganizationMember)]
+struct OrganizationMemberView {
+    user_id: Uuid,
+    email: String,
+    role: OrganizationRole,
+    /// When the member joined the organization.
+    since: DateTime<Utc>,
+}
+
+impl From<Organization> for OrganizationView {
+    fn from(organization: Organization) -> Self {
+        let members = organization.members.into_iter();
+        Self {
+            id: organization.id,
+            name: organization.name,
+            slug: organization.slug,
+            members: members.map(OrganizationMemberView::from).collect(),
+            created_at: organization.created_at,
+            updated_at: organization.updated_at,
+        }
+    }
+}
+
+impl From<OrganizationMember> for OrganizationMemberView {
+    fn from(member: OrganizationMember) -> Self {
+        Self {
+            user_id: member.user_id,
+            email: member.email,
+            role: member.role,
+            since: member.since,
+        }
+    }
 }
 
 fn name(typed: &str) -> Result<String, Problem> {
-    form::required_line(typed, 200)
+    form::required_line(typed, MAX_NAME)
 }
 
 fn slug(typed: &str) -> Result<String, Problem> {
-    form::slug(typed, 100, "casa-latina")
+    form::slug(typed, MAX_SLUG, "casa-latina")
 }
 
-type Seats = Vec<(Uuid, Option<Role>)>;
+type MemberRoles = Vec<(Uuid, Option<OrganizationRole>)>;
 
-fn seats(given: &[Seat]) -> Result<Seats, Problem> {
-    if given.len() > MOST_MEMBERS {
-        return Err(format!("must not have more than {MOST_MEMBERS} entries"));
+fn members(given: &[SetOrganizationMember]) -> Result<MemberRoles, Problem> {
+    if given.len() > MAX_MEMBERS {
+        return Err(format!("must not have more than {MAX_MEMBERS} entries"));
     }
-    let each: BTreeSet<Uuid> = given.iter().map(|seat| seat.user_id).collect();
-    if each.len() < given.len() {
-        return Err("must name each member once".to_owned());
+    let ids: BTreeSet<Uuid> = given.iter().map(|member| member.user_id).collect();
+    if ids.len() < given.len() {
+        return Err("must not contain a member twice".to_owned());
     }
-    Ok(given.iter().map(|seat| (seat.user_id, seat.role)).collect())
+    let roles = given.iter().map(|member| (member.user_id, member.role));
+    Ok(roles.collect())
 }
 
-/// A page of the accounts, newest first, each with its members.
-///
-/// # Errors
-///
-/// [`crate::Error::Unavailable`].
-pub fn list(app: &App, page: Page) -> BoxFuture<'_, Result<List<Shown>>> {
+/// Lists organizations with their members, newest first.
+pub fn list(app: &App, page: Page) -> BoxFuture<'_, Result<List<OrganizationView>>> {
     Box::pin(async move {
         let read = app
             .db()
-            .read(async move |client| account::list(client, &page).await);
+            .read(async move |client| organization::list(client, &page).await);
         let rows = read.await?;
-        Ok(List::new(rows, page, Shown::place, |row| row))
+        Ok(List::new(
+            rows,
+            page,
+            Organization::cursor,
+            OrganizationView::from,
+        ))
     })
 }
 
-/// Makes an account.
+/// Creates an organization.
 ///
 /// # Errors
 ///
 /// [`crate::Error::Invalid`]; 409 `slug_taken`; [`crate::Error::SessionGone`];
 /// [`crate::Error::Unavailable`].
-pub fn make<'a>(
+pub fn create<'a>(
     app: &'a App,
     caller: &'a Caller,
     admin: &'a Member,
-    entry: Entry,
-) -> BoxFuture<'a, Result<Shown>> {
+    request: CreateOrganization,
+) -> BoxFuture<'a, Result<OrganizationView>> {
     Box::pin(async move {
-        let act = StaffAction::by_admin(admin, caller)?;
+        let action = StaffAction::by_admin(admin, caller)?;
         let mut check = Form::default();
-        let name = check.check("name", name(&entry.name)).unwrap_or_default();
-        let slug = check.check("slug", slug(&entry.slug)).unwrap_or_default();
-        let seats = check.check("members", seats(&entry.members));
+        let name = check.check("name", name(&request.name)).unwrap_or_default();
+        let slug = check.check("slug", slug(&request.slug)).unwrap_or_default();
+        let members = check.check("members", members(&request.members));
         check.finish()?;
-        let seats = seats.unwrap_or_default();
-        let made = app.transaction().authorize(&act).run(async |tx| {
-            let id = account::insert(tx, &name, &slug).await?;
-            account::set_members(tx, id, &seats).await?;
-            record(&act, tx, id, "create").await?;
-            account::find(tx, id).await
+        let members = members.unwrap_or_default();
+        let created = app.transaction().authorize(&action).run(async |tx| {
+            let id = organization::insert(tx, &name, &slug).await?;
+            organization::set_members(tx, id, &members).await?;
+            record(&action, tx, id, "create").await?;
+            organization::find(tx, id).await
         });
-        made.await
+        created.await.map(OrganizationView::from)
     })
 }
 
-/// Changes an account, and who belongs to it. Tokens of a member who goes are
-/// worth nothing as long as they are gone.
+/// Updates an organization and its members. The tokens of a removed member are invalid while
+/// the member does not belong to it.
 ///
 /// # Errors
 ///
 /// [`crate::Error::Invalid`]; [`crate::Error::NotFound`]; 409 `slug_taken` or `account_full`;
 /// [`crate::Error::SessionGone`]; [`crate::Error::Unavailable`].
-pub fn change<'a>(
+pub fn update<'a>(
     app: &'a App,
     caller: &'a Caller,
     admin: &'a Member,
-    change: Change,
-) -> BoxFuture<'a, Result<Shown>> {
+    request: UpdateOrganization,
+) -> BoxFuture<'a, Result<OrganizationView>> {
     Box::pin(async move {
-        let act = StaffAction::by_admin(admin, caller)?;
+        let action = StaffAction::by_admin(admin, caller)?;
         let mut check = Form::default();
-        let name = change.name.as_deref().map(name).transpose();
+        let name = request.name.as_deref().map(name).transpose();
         let name = check.check("name", name).flatten();
-        let slug = change.slug.as_deref().map(slug).transpose();
+        let slug = request.slug.as_deref().map(slug).transpose();
         let slug = check.check("slug", slug).flatten();
-        let seats = check.check("members", seats(&change.members));
+        let members = check.check("members", members(&request.members));
         check.finish()?;
-        let (id, seats) = (change.id, seats.unwrap_or_default());
-        let changed = app.transaction().authorize(&act).run(async |tx| {
-            account::update(tx, id, name.as_deref(), slug.as_deref()).await?;
-            account::set_members(tx, id, &seats).await?;
-            record(&act, tx, id, "change").await?;
-            account::find(tx, id).await
+        let (id, members) = (request.id, members.unwrap_or_default());
+        let updated = app.transaction().authorize(&action).run(async |tx| {
+            organization::update(tx, id, name.as_deref(), slug.as_deref()).await?;
+            organization::set_members(tx, id, &members).await?;
+            record(&action, tx, id, "change").await?;
+            organization::find(tx, id).await
         });
-        changed.await
+        updated.await.map(OrganizationView::from)
     })
 }
 
-async fn record(act: &StaffAction, tx: &Tx, id: Uuid, action: &str) -> Result<()> {
-    let detail = json!({ "account": id, "action": action });
-    act.record(tx, Kind::PartnerAccountChanged, None, detail)
+async fn record(action: &StaffAction, tx: &Tx, id: Uuid, name: &str) -> Result<()> {
+    let detail = json!({ "account": id, "action": name });
+    action
+        .record(tx, Kind::PartnerAccountChanged, None, detail)
         .await
+}
+
+#[cfg(test)]
+mod tests {
+    use utoipa::PartialSchema;
+
+    use super::*;
+
+    #[test]
+    fn the_description_has_the_bounds_of_the_parsers() {
+        let create = serde_json::to_value(CreateOrganization::schema()).unwrap();
+        let update = serde_json::to_value(UpdateOrganization::schema()).unwrap();
+        for schema in [create, update] {
+            let properties = &schema["properties"];
+            assert_eq!(properties["name"]["maxLength"], MAX_NAME);
+            assert_eq!(properties["members"]["maxItems"], MAX_MEMBERS);
+        }
+        let slug = serde_json::to_value(Slug::schema()).unwrap();
+        assert_eq!(slug["maxLength"], MAX_SLUG);
+    }
 }

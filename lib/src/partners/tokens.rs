@@ -1,10 +1,9 @@
-//! From here to a partner application, without signing in again.
+//! Cross-app tokens, which sign a member in to a partner application.
 //!
-//! The site asks for a token and takes the browser to the application with it;
-//! the application's server redeems it with its own secret, and learns who it
-//! is and for which account. Until it is redeemed the token is as good as a
-//! password at the application's door, but once, for minutes, and no longer than
-//! its session lives.
+//! The site requests a token and sends the browser to the application with it. The
+//! application's server validates the token with its own secret, and gets the member and
+//! the organization that the member acts for. A token is valid for minutes, by default once, and
+//! not longer than its session.
 
 use chrono::{DateTime, Utc};
 use http::Uri;
@@ -12,37 +11,38 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use crate::admin::security_events;
 use crate::error::{Error, Result};
 use crate::http::{Member, MemberOrPartner, Partner};
 use crate::identity::rate_limit;
 use crate::identity::rate_limit::{CROSS_APP_TOKEN, Subject};
-use crate::models::account::Membership;
-use crate::models::cross_app_session::{self, Issued, NewToken, Validated, Verdict, Which};
-use crate::models::security_event::{self, Kind};
-use crate::models::user;
+use crate::identity::view::{MembershipView, UserView};
+use crate::models::cross_app_session::{
+    self, IssuedToken, NewToken, TokenRef, ValidatedToken, Validation,
+};
+use crate::models::security_event::Kind;
 use crate::partners::apps;
 use crate::session::Token;
 use crate::values::caller::Caller;
 use crate::values::form::{Form, Problem};
 use crate::{App, BoxFuture};
 
-const OTHER_APP: Error = Error::Forbidden {
+const WRONG_APPLICATION: Error = Error::Forbidden {
     code: "wrong_application",
-    message: "This token was made for another application",
+    message: "This token is for another application",
 };
 
-/// Where a member wants to go on to.
+/// The request for a token.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-#[schema(as = CreateCrossAppToken)]
-pub struct Wish {
-    /// The name of a partner application.
+pub struct CreateCrossAppToken {
+    /// The name of the partner application.
     #[schema(examples("ticket-shop"))]
     target_app: String,
-    /// The account that they act for; one that they belong to.
+    /// The organization that the member acts for. The member must belong to it.
     account_id: Option<Uuid>,
-    /// Where the browser is to take the token; its origin must be one of the
-    /// application's. Leave it out only when your own page chose the address.
+    /// The address that the browser takes the token to. The application must allow its
+    /// origin. Leave it out only if your own page has chosen the address.
     #[schema(format = "uri", examples("https://shop.example/welcome"))]
     return_to: Option<String>,
 }
@@ -51,16 +51,16 @@ pub struct Wish {
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct CrossAppToken {
-    /// By which it can be revoked.
+    /// The id of the token, which can be used to revoke it.
     id: Uuid,
-    /// For the application's server, which redeems it.
+    /// The token. The application's server validates it.
     token: String,
-    /// In fifteen minutes, or when the session ends.
+    /// Fifteen minutes from now, or earlier if the session ends before.
     expires_at: DateTime<Utc>,
 }
 
-impl From<Issued> for CrossAppToken {
-    fn from(issued: Issued) -> Self {
+impl From<IssuedToken> for CrossAppToken {
+    fn from(issued: IssuedToken) -> Self {
         Self {
             id: issued.id,
             token: issued.token.expose().to_owned(),
@@ -73,27 +73,28 @@ impl From<Issued> for CrossAppToken {
 ///
 /// # Errors
 ///
-/// [`Error::Invalid`]; 403 `not_a_member` of the account;
-/// [`Error::TooManyRequests`]: ten a minute; [`Error::SessionGone`];
+/// [`Error::Invalid`]; 403 `not_a_member` if the member does not belong to the organization;
+/// [`Error::TooManyRequests`] after ten tokens in a minute; [`Error::SessionGone`];
 /// [`Error::Unavailable`].
 pub fn issue<'a>(
     app: &'a App,
     caller: &'a Caller,
     member: &'a Member,
-    wish: &'a Wish,
+    request: &'a CreateCrossAppToken,
 ) -> BoxFuture<'a, Result<CrossAppToken>> {
     Box::pin(async move {
         let key = member.key()?;
         let mut check = Form::default();
-        let target_app = check.check("targetApp", apps::name(&wish.target_app));
-        let origin = check.check_filled("returnTo", wish.return_to.as_deref(), origin_of_address);
+        let target_app = check.check("targetApp", apps::name(&request.target_app));
+        let origin =
+            check.check_filled("returnTo", request.return_to.as_deref(), origin_of_address);
         check.finish()?;
         let subject = Subject::member(CROSS_APP_TOKEN, member.user.id);
-        rate_limit::take(app, &[subject]).await?;
+        rate_limit::count_attempt(app, &[subject]).await?;
         let new = NewToken {
             key,
             target_app: &target_app.unwrap_or_default(),
-            account_id: wish.account_id,
+            account_id: request.account_id,
             origin: origin.as_deref(),
             caller,
         };
@@ -102,61 +103,60 @@ pub fn issue<'a>(
     })
 }
 
-/// The origin of an address, in the form in which a browser sends it.
+/// Returns the origin of an address, as a browser sends it.
 fn origin_of_address(address: &str) -> Result<String, Problem> {
     let uri: Option<Uri> = address.parse().ok();
     let origin = uri.as_ref().and_then(apps::origin_of);
     origin.ok_or_else(|| "must be an address such as https://shop.example/welcome".to_owned())
 }
 
-/// What a partner application redeems.
+/// The request of a partner application to validate a token.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-#[schema(as = ValidateCrossAppToken)]
-pub struct Redemption {
-    /// As the browser has brought it.
+pub struct ValidateCrossAppToken {
+    /// The token that the browser has brought.
     #[schema(examples("3f0c…"))]
     token: String,
 }
 
-/// The token that somebody sends. What cannot be one is asked for all the same,
-/// as one that nobody has: whether an application is known comes first.
-fn presented(text: &str) -> Token {
+/// Parses a token. An invalid text becomes a random, unknown token, so that the query
+/// still authenticates the application first.
+fn parse_token(text: &str) -> Token {
     Token::parse(text).unwrap_or_else(Token::generate)
 }
 
-/// Who has come, and for whom.
+/// The member whom a token signs in.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-#[schema(as = CrossAppSignIn)]
-pub struct SignIn {
-    /// Always: any other answer is no success.
+pub struct CrossAppSignIn {
+    /// Always true. An invalid token is an error.
     valid: bool,
-    user: user::Shown,
-    /// The account that they act for; null: for themselves.
-    account: Option<Membership>,
-    session: Session,
+    user: UserView,
+    /// The organization that the member acts for. Null if they act for themselves.
+    account: Option<MembershipView>,
+    session: CrossAppSessionView,
 }
 
-/// What is known of the token.
+/// The token that was validated.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = CrossAppSession)]
-struct Session {
-    /// By which it can be revoked.
+struct CrossAppSessionView {
+    /// The id of the token, which can be used to revoke it.
     id: Uuid,
+    /// The application where the member is signed in.
     source_app: String,
     created_at: DateTime<Utc>,
     expires_at: DateTime<Utc>,
 }
 
-impl From<Validated> for SignIn {
-    fn from(validated: Validated) -> Self {
+impl From<ValidatedToken> for CrossAppSignIn {
+    fn from(validated: ValidatedToken) -> Self {
         Self {
             valid: true,
             user: validated.user.into(),
-            account: validated.account,
-            session: Session {
+            account: validated.account.map(MembershipView::from),
+            session: CrossAppSessionView {
                 id: validated.id,
                 source_app: validated.source_app,
                 created_at: validated.created_at,
@@ -166,85 +166,85 @@ impl From<Validated> for SignIn {
     }
 }
 
-/// Redeems a token: of any number of tries at once, one succeeds.
+/// Validates a token. Of concurrent requests with a single-use token exactly one succeeds.
 ///
 /// # Errors
 ///
-/// [`Error::UnknownPartner`]; [`Error::TokenEnded`], alike for one that is unknown,
-/// used, revoked or expired; 403 `wrong_application`, which leaves the token as it
-/// was; [`Error::Unavailable`].
+/// [`Error::UnknownPartner`]; [`Error::TokenEnded`] if the token is unknown, used, revoked or
+/// expired; 403 `wrong_application`, which leaves the token valid; [`Error::Unavailable`].
 pub fn validate<'a>(
     app: &'a App,
     caller: &'a Caller,
     partner: &'a Partner,
-    redemption: &'a Redemption,
-) -> BoxFuture<'a, Result<SignIn>> {
+    request: &'a ValidateCrossAppToken,
+) -> BoxFuture<'a, Result<CrossAppSignIn>> {
     Box::pin(async move {
-        let token = presented(&redemption.token);
+        let token = parse_token(&request.token);
         let client = app.db().client().await?;
         match cross_app_session::validate(&client, partner, &token, caller).await? {
-            Verdict::Good(validated) => Ok((*validated).into()),
-            Verdict::Ended => Err(Error::TokenEnded),
-            Verdict::Elsewhere => {
+            Validation::Valid(validated) => Ok((*validated).into()),
+            Validation::Ended => Err(Error::TokenEnded),
+            Validation::WrongApplication => {
                 let detail = serde_json::json!({ "app": partner.name });
-                security_event::note_with(app, Kind::CrossAppRefused, None, caller, detail);
-                Err(OTHER_APP)
+                security_events::record_with(app, Kind::CrossAppRefused, None, caller, detail);
+                Err(WRONG_APPLICATION)
             }
         }
     })
 }
 
-/// Which token is to be revoked: one of the two.
+/// The request to revoke a token, which is identified by itself or by its id.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-#[schema(as = RevokeCrossAppToken, example = json!({"id": "0198c1a0-4b1e-7d2a-9c35-5b6f0e1d2c3a"}))]
-pub struct Revocation {
-    /// As it was issued.
+#[schema(example = json!({"id": "0198c1a0-4b1e-7d2a-9c35-5b6f0e1d2c3a"}))]
+pub struct RevokeCrossAppToken {
+    /// The token.
     token: Option<String>,
-    /// As it stood beside it.
+    /// The id of the token.
     id: Option<Uuid>,
 }
 
-impl Revocation {
-    fn read(self) -> Result<Which> {
+impl RevokeCrossAppToken {
+    fn read(self) -> Result<TokenRef> {
         match (self.token, self.id) {
-            (Some(token), None) => Ok(Which::Token(presented(&token))),
-            (None, Some(id)) => Ok(Which::Id(id)),
-            (None, None) => Err(Error::field("token", "is required, or id")),
-            (Some(_), Some(_)) => Err(Error::field("id", "must not be given beside token")),
+            (Some(token), None) => Ok(TokenRef::Token(parse_token(&token))),
+            (None, Some(id)) => Ok(TokenRef::Id(id)),
+            (None, None) => Err(Error::field("token", "is required unless there is an id")),
+            (Some(_), Some(_)) => Err(Error::field("id", "must not be combined with a token")),
         }
     }
 }
 
-/// Revokes a token: a member their own, an application one that is for it. Once
-/// more is as good as once.
+/// Revokes a token. A member can revoke their own tokens, and an application the tokens for
+/// it. Revoking a token again succeeds.
 ///
 /// # Errors
 ///
-/// [`Error::NotFound`], also for one that is somebody else's; [`Error::Invalid`];
-/// [`Error::UnknownPartner`]; [`Error::SessionGone`]; [`Error::Unavailable`].
+/// [`Error::NotFound`] if there is no such token, or if it belongs to another member or
+/// application; [`Error::Invalid`]; [`Error::UnknownPartner`]; [`Error::SessionGone`];
+/// [`Error::Unavailable`].
 pub fn revoke<'a>(
     app: &'a App,
     caller: &'a Caller,
     by: &'a MemberOrPartner,
-    revocation: Revocation,
+    request: RevokeCrossAppToken,
 ) -> BoxFuture<'a, Result<()>> {
     Box::pin(async move {
-        let which = revocation.read()?;
+        let token = request.read()?;
         let client = app.db().client().await?;
         let (revoked, detail) = match by {
             MemberOrPartner::Member(member) => {
-                let revoked = cross_app_session::revoke_own(&client, member.key()?, &which);
+                let revoked = cross_app_session::revoke_own(&client, member.key()?, &token);
                 (revoked.await?, serde_json::json!({}))
             }
             MemberOrPartner::Partner(partner) => {
-                let revoked = cross_app_session::revoke_as_partner(&client, partner, &which);
+                let revoked = cross_app_session::revoke_as_partner(&client, partner, &token);
                 (revoked.await?, serde_json::json!({ "app": partner.name }))
             }
         };
         if revoked.is_new {
             let (kind, owner) = (Kind::CrossAppRevoked, Some(revoked.user_id));
-            security_event::note_with(app, kind, owner, caller, detail);
+            security_events::record_with(app, kind, owner, caller, detail);
         }
         Ok(())
     })
@@ -255,7 +255,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn of_an_address_the_origin_is_what_a_browser_would_say() {
+    fn the_origin_of_an_address_is_what_a_browser_sends() {
         assert_eq!(
             origin_of_address("https://Shop.Example/welcome?a=b#c").unwrap(),
             "https://shop.example"
@@ -282,16 +282,16 @@ mod properties {
 
     proptest! {
         #[test]
-        fn a_token_goes_where_a_browser_would_go(
+        fn the_origin_of_an_address_is_what_a_browser_computes(
             typed in prop_oneof![
                 text(), "https?://[!-$&-~]{0,30}", "https://shop\\.example[!-$&-~]{0,12}",
                 "https:[/\\\\]{1,3}[a-z@.]{1,12}[/\\\\@:?#][a-z.@]{0,12}",
             ],
         ) {
             let Ok(origin) = origin_of_address(&typed) else { return Ok(()) };
-            let there = Url::parse(&typed).unwrap();
-            assert_eq!(there.origin().ascii_serialization(), origin);
-            assert!(there.username().is_empty() && there.password().is_none(), "{there}");
+            let url = Url::parse(&typed).unwrap();
+            assert_eq!(url.origin().ascii_serialization(), origin);
+            assert!(url.username().is_empty() && url.password().is_none(), "{url}");
         }
     }
 }

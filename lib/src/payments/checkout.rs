@@ -164,14 +164,14 @@ impl Start<'_> {
 
     async fn take(&self, client: &Client) -> Result<Option<StoredResponse>> {
         match &self.key {
-            Some(key) => idempotency_key::take(client, self.owner, key).await,
+            Some(key) => idempotency_key::claim(client, self.owner, key).await,
             None => Ok(None),
         }
     }
 
     async fn keep(&self, client: &Client, answer: &Result<StoredResponse>) -> Result<()> {
         match &self.key {
-            Some(key) => idempotency_key::keep(client, self.owner, key, answer).await,
+            Some(key) => idempotency_key::store_response(client, self.owner, key, answer).await,
             None => Ok(()),
         }
     }

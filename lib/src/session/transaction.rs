@@ -241,7 +241,7 @@ async fn run_once(
     key: &IdempotencyKey,
     work: impl AsyncFnOnce(&Tx) -> Result<StoredResponse>,
 ) -> Result<Result<StoredResponse>> {
-    if let Some(stored) = idempotency_key::take(tx, owner, key).await? {
+    if let Some(stored) = idempotency_key::claim(tx, owner, key).await? {
         return Ok(Ok(stored));
     }
     tx.command("savepoint work").await?;
@@ -254,7 +254,7 @@ async fn run_once(
         }
         Err(_) => return response.map(Ok),
     }
-    idempotency_key::keep(tx, owner, key, &response).await?;
+    idempotency_key::store_response(tx, owner, key, &response).await?;
     Ok(response)
 }
 

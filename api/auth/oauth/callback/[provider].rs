@@ -4,7 +4,7 @@ use axum::http::HeaderMap;
 use axum::response::Response;
 use sabor::http::{OAuthBrowser, Provider, ProviderAnswer, SignInContext};
 use sabor::identity::oauth;
-use sabor::identity::oauth::{Returned, SeeOther};
+use sabor::identity::oauth::{CallbackParams, SeeOther};
 use sabor::{App, Exit, Result, Routes, routes, serve};
 
 /// The routes of this function.
@@ -16,7 +16,7 @@ pub fn route() -> Routes {
 /// links the provider to the signed-in member, or creates an account. Works
 /// once, in the browser that started the sign-in.
 #[utoipa::path(get, path = "/api/auth/oauth/callback/{provider}", tag = "auth",
-    params(("provider" = String, Path, description = "The provider's name, from the list of providers"), Returned), responses(
+    params(("provider" = String, Path, description = "The provider's name, from the list of providers"), CallbackParams), responses(
     (status = 303, description = "Redirect to the return path; `Set-Cookie` carries the session. If the request fails, a browser is redirected to `/#oauth=<code>`, or to `/#two-factor=<return path>` when a code is needed"),
     (status = 400, description = "`oauth_state`: the sign-in was started in another browser, is used, or has expired. `oauth_refused`: the provider sent no valid code"),
     (status = 401, description = "`two_factor_required`: a code is needed; see `challenge`. `session_gone`: the session of the member who links has ended"),
@@ -35,13 +35,13 @@ async fn finish_provider_sign_in(
     answer: ProviderAnswer,
 ) -> Response {
     let finished = oauth::finish(&app, &context, &browser, &config, &answer).await;
-    oauth::answer(&app, &headers, finished)
+    oauth::respond(&app, &headers, finished)
 }
 
 /// Receives the response of a provider that sends it as a form.
 #[utoipa::path(post, path = "/api/auth/oauth/callback/{provider}", tag = "auth",
     params(("provider" = String, Path, description = "The provider's name, from the list of providers")),
-    request_body(content = Returned, content_type = "application/x-www-form-urlencoded"), responses(
+    request_body(content = CallbackParams, content_type = "application/x-www-form-urlencoded"), responses(
     (status = 303, description = "Redirect to the GET endpoint with the same parameters; the browser sends its cookies only there"),
     (status = 404, description = "`not_found`: this provider is not configured"),
 ))]
@@ -49,7 +49,7 @@ async fn receive_provider_form(
     Provider(config): Provider,
     answer: ProviderAnswer,
 ) -> Result<SeeOther> {
-    Ok(oauth::receive(&config, &answer))
+    Ok(oauth::redirect_to_callback(&config, &answer))
 }
 
 fn main() -> Exit {

@@ -1,17 +1,17 @@
-//! What a provider tells of somebody.
+//! The claims of a provider about a user.
 
 use serde::{Deserialize, Deserializer};
 
 use crate::models::user::{self, Email};
 
-/// The claims that are looked at, by their names in OpenID Connect Core 1.0
-/// § 5.1. What is of the wrong kind counts as not told, but for `sub`.
+/// The claims that are used, with their names in OpenID Connect Core 1.0 § 5.1. A claim
+/// of the wrong type counts as missing, except for `sub`.
 #[derive(Clone, Debug, Deserialize)]
 pub(super) struct Claims {
     pub(super) sub: String,
     #[serde(default, deserialize_with = "text")]
     pub(super) email: Option<String>,
-    #[serde(default, deserialize_with = "truth")]
+    #[serde(default, deserialize_with = "boolean")]
     pub(super) email_verified: bool,
     #[serde(default, deserialize_with = "text")]
     pub(super) given_name: Option<String>,
@@ -21,27 +21,26 @@ pub(super) struct Claims {
     pub(super) name: Option<String>,
 }
 
-/// Some providers write `"true"`; that anything else would count as true must
-/// not be.
-fn truth<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
-    let told = serde_json::Value::deserialize(deserializer)?;
-    Ok(told == true || told == "true")
+/// Accepts `true` and `"true"`, which some providers send. Everything else is false.
+fn boolean<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
+    let value = serde_json::Value::deserialize(deserializer)?;
+    Ok(value == true || value == "true")
 }
 
 fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
-    let told = serde_json::Value::deserialize(deserializer)?;
-    Ok(told.as_str().map(str::to_owned))
+    let value = serde_json::Value::deserialize(deserializer)?;
+    Ok(value.as_str().map(str::to_owned))
 }
 
-/// Somebody as a provider knows them.
+/// A user of a provider.
 #[derive(Clone, Debug)]
 pub(super) struct Identity {
     pub(super) provider: String,
-    /// The provider's own name for them, which is never another's.
+    /// The provider's permanent and unique id of the user.
     pub(super) subject: String,
-    /// As it was told, for its owner to recognise.
+    /// The e-mail address, whether verified or not, for the member to recognize.
     pub(super) email: Option<String>,
-    /// The address, if the provider vouches for it.
+    /// The e-mail address, if the provider has verified it.
     pub(super) verified: Option<Email>,
     pub(super) first_name: String,
     pub(super) last_name: String,
@@ -49,7 +48,7 @@ pub(super) struct Identity {
 
 impl Identity {
     pub(super) fn new(provider: &str, claims: Claims) -> Self {
-        let email = claims.email.and_then(|told| Email::parse(&told).ok());
+        let email = claims.email.and_then(|email| Email::parse(&email).ok());
         let (first_name, last_name) = names(
             claims.given_name.as_deref(),
             claims.family_name.as_deref(),
@@ -67,15 +66,15 @@ impl Identity {
     }
 }
 
-/// Both names, of what there is: nobody is refused for a name that we would
-/// not have taken, for they can change it with us.
+/// Derives the first and last name from the claims. An invalid name is replaced and not
+/// rejected, because the member can change it later.
 fn names(
     given: Option<&str>,
     family: Option<&str>,
-    whole: Option<&str>,
+    full: Option<&str>,
     email: Option<&Email>,
 ) -> (String, String) {
-    let split = whole.unwrap_or_default().trim();
+    let split = full.unwrap_or_default().trim();
     let split = split.split_once(char::is_whitespace).unwrap_or((split, ""));
     let (first, last) = match given {
         Some(given) => (given, family.unwrap_or_default()),
@@ -94,13 +93,13 @@ mod tests {
 
     use super::*;
 
-    fn identity(told: serde_json::Value) -> Identity {
-        Identity::new("acme", Claims::deserialize(told).unwrap())
+    fn identity(claims: serde_json::Value) -> Identity {
+        Identity::new("acme", Claims::deserialize(claims).unwrap())
     }
 
     #[test]
-    fn only_an_address_that_is_vouched_for_counts_as_verified() {
-        for (told, verified) in [
+    fn only_an_address_that_the_provider_has_verified_counts_as_verified() {
+        for (claim, verified) in [
             (json!(true), true),
             (json!("true"), true),
             (json!(false), false),
@@ -108,9 +107,10 @@ mod tests {
             (json!(1), false),
             (json!(null), false),
         ] {
-            let one =
-                identity(json!({ "sub": "1", "email": "Ana@Example.com", "email_verified": told }));
-            assert_eq!(one.verified.is_some(), verified, "{told}");
+            let one = identity(
+                json!({ "sub": "1", "email": "Ana@Example.com", "email_verified": claim }),
+            );
+            assert_eq!(one.verified.is_some(), verified, "{claim}");
             assert_eq!(one.email.as_deref(), Some("ana@example.com"));
         }
         let none = identity(json!({ "sub": "1", "email": "nothing", "email_verified": true }));
@@ -118,8 +118,8 @@ mod tests {
     }
 
     #[test]
-    fn a_name_is_made_of_what_there_is() {
-        for (told, first, last) in [
+    fn a_name_is_derived_from_the_claims_that_are_present() {
+        for (claims, first, last) in [
             (
                 json!({ "given_name": "Ana", "family_name": "Reyes" }),
                 "Ana",
@@ -130,10 +130,10 @@ mod tests {
             (json!({ "name": 7 }), "ana", ""),
             (json!({ "given_name": "a\u{7}" }), "ana", ""),
         ] {
-            let mut told = told;
-            told["sub"] = json!("1");
-            told["email"] = json!("ana@example.com");
-            let one = identity(told);
+            let mut claims = claims;
+            claims["sub"] = json!("1");
+            claims["email"] = json!("ana@example.com");
+            let one = identity(claims);
             assert_eq!((&*one.first_name, &*one.last_name), (first, last));
         }
     }
@@ -149,20 +149,20 @@ mod properties {
 
     proptest! {
         #[test]
-        fn whatever_a_provider_tells_somebody_has_a_name_and_an_address_that_fit(told in form(&json!({
+        fn any_claims_result_in_a_name_and_an_address_that_fit_their_columns(sent in form(&json!({
             "sub": "1", "email": "ana@example.com", "email_verified": true,
             "given_name": "Ana", "family_name": "Reyes", "name": "Ana Reyes",
         }))) {
-            let Ok(claims) = Claims::deserialize(&told) else {
-                assert!(!told["sub"].is_string(), "{told}");
+            let Ok(claims) = Claims::deserialize(&sent) else {
+                assert!(!sent["sub"].is_string(), "{sent}");
                 return Ok(());
             };
             let one = Identity::new("acme", claims);
-            assert!(!one.first_name.is_empty() && fits_column(&one.first_name, 100));
-            assert!(fits_column(&one.last_name, 100));
-            assert!(one.email.is_none_or(|email| fits_column(&email, 255)));
-            let vouched = told["email_verified"] == true || told["email_verified"] == "true";
-            assert!(vouched || one.verified.is_none(), "{told}");
+            assert!(!one.first_name.is_empty() && fits_column(&one.first_name, user::MAX_NAME));
+            assert!(fits_column(&one.last_name, user::MAX_NAME));
+            assert!(one.email.is_none_or(|email| fits_column(&email, user::MAX_EMAIL)));
+            let verified = sent["email_verified"] == true || sent["email_verified"] == "true";
+            assert!(verified || one.verified.is_none(), "{sent}");
         }
     }
 }

@@ -1,14 +1,14 @@
-//! GitHub, which speaks OAuth 2.0 alone: who somebody is, its API says.
+//! GitHub, which supports OAuth 2.0 without OpenID Connect. Its API returns the user.
 //!
-//! After <https://docs.github.com/en/apps/oauth-apps/building-oauth-apps/authorizing-oauth-apps>
+//! Sources: <https://docs.github.com/en/apps/oauth-apps/building-oauth-apps/authorizing-oauth-apps>
 //! and <https://docs.github.com/en/rest/users/emails>.
 
 use serde::Deserialize;
 
 use super::claims::Claims;
-use super::provider::{Metadata, Provider};
+use super::metadata::Metadata;
+use super::request::ProviderClient;
 use crate::error::Result;
-use crate::runtime::background::BoxFuture;
 
 #[derive(Deserialize)]
 struct User {
@@ -24,7 +24,7 @@ struct Address {
     verified: bool,
 }
 
-/// Where GitHub, or a server of GitHub Enterprise, answers.
+/// Returns the endpoints of GitHub or of a GitHub Enterprise server.
 pub(super) fn metadata(site: &str) -> Metadata {
     Metadata {
         issuer: site.to_owned(),
@@ -40,36 +40,31 @@ pub(super) fn metadata(site: &str) -> Metadata {
     }
 }
 
-/// Who the bearer of this access token is.
+/// Returns the claims about the user of this access token.
 ///
 /// # Errors
 ///
-/// As [`Provider::claims`].
-pub(super) fn claims<'a>(
-    github: &'a Provider<'_>,
-    access_token: &'a str,
-) -> BoxFuture<'a, Result<Claims>> {
-    Box::pin(async move {
-        let api = github
-            .metadata
-            .userinfo_endpoint
-            .clone()
-            .unwrap_or_default();
-        let user: User = github
-            .get(&format!("{api}/user"), Some(access_token))
-            .await?;
-        let addresses: Vec<Address> = github
-            .get(&format!("{api}/user/emails"), Some(access_token))
-            .await?;
-        let primary = addresses.into_iter().find(|address| address.primary);
-        Ok(Claims {
-            // The name of an account can change hands; its number does not.
-            sub: user.id.to_string(),
-            email_verified: primary.as_ref().is_some_and(|address| address.verified),
-            email: primary.map(|address| address.email),
-            given_name: None,
-            family_name: None,
-            name: user.name.or(Some(user.login)),
-        })
+/// Those of [`ProviderClient::get`].
+pub(super) async fn claims(
+    client: &ProviderClient<'_>,
+    metadata: &Metadata,
+    access_token: &str,
+) -> Result<Claims> {
+    let api = metadata.userinfo_endpoint.as_deref().unwrap_or_default();
+    let user: User = client
+        .get(&format!("{api}/user"), Some(access_token))
+        .await?;
+    let addresses: Vec<Address> = client
+        .get(&format!("{api}/user/emails"), Some(access_token))
+        .await?;
+    let primary = addresses.into_iter().find(|address| address.primary);
+    Ok(Claims {
+        // A login name can be taken over by another user. The id cannot.
+        sub: user.id.to_string(),
+        email_verified: primary.as_ref().is_some_and(|address| address.verified),
+        email: primary.map(|address| address.email),
+        given_name: None,
+        family_name: None,
+        name: user.name.or(Some(user.login)),
     })
 }

@@ -1,10 +1,9 @@
-//! The ID token: a provider's signed word on who somebody is (OpenID Connect
-//! Core 1.0 § 3.1.3.7).
+//! Verifies ID tokens (OpenID Connect Core 1.0 § 3.1.3.7).
 //!
-//! `jsonwebtoken` reads it; its signature is checked by ring, which is linked
-//! for TLS anyway. The claims are checked here, for our clock is not the
-//! system's. `openidconnect` would do all of it, and bring `rsa` along, which
-//! leaks keys by the time it takes (RUSTSEC-2023-0071), and dozens of crates.
+//! `jsonwebtoken` parses the token, and ring, which is linked for TLS anyway, verifies
+//! the signature. The claims are checked here, because Sabor has its own clock. The
+//! crate `openidconnect` would do all of this, but depends on dozens of crates, among
+//! them `rsa` with a timing side channel (RUSTSEC-2023-0071).
 
 use chrono::{DateTime, TimeDelta, Utc};
 use jsonwebtoken::crypto::{CryptoProvider, JwtVerifier, KeyUtils};
@@ -22,10 +21,10 @@ use serde_json::Value;
 use super::claims::Claims;
 use crate::crypto::secret::Secret;
 
-/// How far a provider's clock may be from ours.
+/// How far the provider's clock may differ from ours.
 const LEEWAY: TimeDelta = TimeDelta::seconds(60);
 
-/// What an ID token has to say.
+/// The values that an ID token must contain.
 #[derive(Debug)]
 pub(super) struct Expected<'a> {
     pub(super) issuer: &'a str,
@@ -34,16 +33,16 @@ pub(super) struct Expected<'a> {
     pub(super) now: DateTime<Utc>,
 }
 
-/// Why one is not believed. Quotes nothing of it.
+/// Why an ID token is refused. It quotes nothing from the token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Refusal {
-    /// The keys may have changed since they were read.
+    /// The key is unknown. The provider may have replaced its keys.
     UnknownKey,
-    /// Whatever the keys.
+    /// Another cause, which newer keys would not change.
     Because(&'static str),
 }
 
-/// The parts of a token that are of no concern beyond this file.
+/// The payload of an ID token.
 #[derive(Debug, Deserialize)]
 struct Token {
     iss: String,
@@ -73,25 +72,25 @@ impl Audience {
     }
 }
 
-/// Reads a token that one of `keys` has signed, for this sign-in.
+/// Verifies a token against the keys of the provider. Returns its claims.
 pub(super) fn verify(
     token: &str,
     keys: &[Value],
     expected: &Expected<'_>,
 ) -> Result<Claims, Refusal> {
-    let header = decode_header(token).map_err(|_| Refusal::Because("it cannot be read"))?;
-    let key = find(keys, &header)?;
-    let key = DecodingKey::from_jwk(&key).map_err(|_| Refusal::Because("its key is of no use"))?;
-    // Refused when it has been installed before.
+    let header = decode_header(token).map_err(|_| Refusal::Because("it cannot be parsed"))?;
+    let key = find_key(keys, &header)?;
+    let key = DecodingKey::from_jwk(&key).map_err(|_| Refusal::Because("its key is invalid"))?;
+    // This fails if the provider is installed already, which is fine.
     let _ = RING.install_default();
     let mut validation = Validation::new(header.alg);
     validation.required_spec_claims.clear();
     (validation.validate_exp, validation.validate_aud) = (false, false);
     let token = decode::<Token>(token, &key, &validation).map_err(|error| {
         Refusal::Because(match error.kind() {
-            ErrorKind::InvalidSignature => "its signature does not fit",
-            ErrorKind::Json(_) => "a claim is missing, or of the wrong kind",
-            _ => "it cannot be read, or its key is of another kind",
+            ErrorKind::InvalidSignature => "its signature is invalid",
+            ErrorKind::Json(_) => "a claim is missing or has the wrong type",
+            _ => "it cannot be parsed, or its key has another algorithm",
         })
     })?;
     check(&token.claims, expected)?;
@@ -101,7 +100,7 @@ pub(super) fn verify(
 fn check(token: &Token, expected: &Expected<'_>) -> Result<(), Refusal> {
     let refuse = |sentence| Err(Refusal::Because(sentence));
     if token.iss != expected.issuer {
-        return refuse("it is another issuer's");
+        return refuse("it is from another issuer");
     }
     let names = token.aud.names();
     if !names.iter().any(|name| name == expected.client_id) {
@@ -117,18 +116,19 @@ fn check(token: &Token, expected: &Expected<'_>) -> Result<(), Refusal> {
         return refuse("it has expired");
     }
     if token.iat > latest || token.nbf.is_some_and(|nbf| nbf > latest) {
-        return refuse("it is of the future");
+        return refuse("it is not valid yet");
     }
     let nonce = token.nonce.as_deref().unwrap_or_default();
     if !Secret::new(expected.nonce).matches(nonce) {
-        return refuse("it is of another sign-in");
+        return refuse("it is for another sign-in");
     }
     Ok(())
 }
 
-/// The key that a token names, or the only one that it can be when it names none.
-fn find(keys: &[Value], header: &Header) -> Result<Jwk, Refusal> {
-    // Each by itself: one of a kind that is not known here does no harm.
+/// Returns the key that the token names. If the token names none, there must be exactly
+/// one suitable key.
+fn find_key(keys: &[Value], header: &Header) -> Result<Jwk, Refusal> {
+    // Each key is parsed on its own, so that keys of an unknown type are skipped.
     let jwks = keys
         .iter()
         .filter_map(|key| Jwk::deserialize(key).ok())
@@ -149,7 +149,7 @@ fn find(keys: &[Value], header: &Header) -> Result<Jwk, Refusal> {
     named.next().ok_or(Refusal::UnknownKey)
 }
 
-/// Checks signatures, and does nothing else.
+/// Verifies signatures with ring. Nothing else is supported.
 static RING: CryptoProvider = CryptoProvider {
     signer_factory: |_, _| Err(ErrorKind::InvalidAlgorithm.into()),
     verifier_factory: verifier,
@@ -161,9 +161,9 @@ struct RingVerifier {
     key: DecodingKey,
 }
 
-/// For signatures that only the provider can have made. `HS256` and its like are
-/// not among them, whose secret would be a public key, known to all; and `none`
-/// is not even read.
+/// Returns the verifier for an asymmetric algorithm. Symmetric algorithms such as `HS256`
+/// are rejected, because the "secret" would be a public key. `jsonwebtoken` does not parse
+/// `none`.
 fn verifier(algorithm: &Algorithm, key: &DecodingKey) -> JwtResult<Box<dyn JwtVerifier>> {
     let family = match algorithm {
         Algorithm::RS256 | Algorithm::RS384 | Algorithm::RS512 | Algorithm::PS256 => {
@@ -183,7 +183,7 @@ fn verifier(algorithm: &Algorithm, key: &DecodingKey) -> JwtResult<Box<dyn JwtVe
 }
 
 impl Verifier<Vec<u8>> for RingVerifier {
-    fn verify(&self, message: &[u8], told: &Vec<u8>) -> Result<(), signature::Error> {
+    fn verify(&self, message: &[u8], signed: &Vec<u8>) -> Result<(), signature::Error> {
         let outcome = match self.key.kind() {
             DecodingKeyKind::RsaModulusExponent { n, e } => {
                 let parameters = match self.algorithm {
@@ -193,7 +193,7 @@ impl Verifier<Vec<u8>> for RingVerifier {
                     Algorithm::PS256 => &rings::RSA_PSS_2048_8192_SHA256,
                     _ => return Err(signature::Error::new()),
                 };
-                RsaPublicKeyComponents { n, e }.verify(parameters, message, told)
+                RsaPublicKeyComponents { n, e }.verify(parameters, message, signed)
             }
             DecodingKeyKind::SecretOrDer(bytes) => {
                 let algorithm: &dyn rings::VerificationAlgorithm = match self.algorithm {
@@ -202,7 +202,7 @@ impl Verifier<Vec<u8>> for RingVerifier {
                     Algorithm::EdDSA => &rings::ED25519,
                     _ => return Err(signature::Error::new()),
                 };
-                UnparsedPublicKey::new(algorithm, bytes).verify(message, told)
+                UnparsedPublicKey::new(algorithm, bytes).verify(message, signed)
             }
         };
         outcome.map_err(|_| signature::Error::new())
@@ -267,40 +267,40 @@ mod properties {
 
     proptest! {
         #[test]
-        fn no_text_is_believed_whatever_the_keys(
-            told in text(), parts in prop::array::uniform3(bytes()), key in json(), head in json(),
+        fn an_unsigned_text_is_refused_whatever_the_keys(
+            sent in text(), parts in prop::array::uniform3(bytes()), key in json(), head in json(),
             alg in prop::sample::select(vec!["none", "HS256", "EdDSA", "RS256", "ES256", "ES512"]),
         ) {
             let keys = [jwk(), key, json!({ "kty": "oct", "k": BASE64.encode(&parts[2]), "kid": "one" })];
             let [a, b, c] = parts.map(|part| BASE64.encode(part));
             let header = BASE64.encode(json!({ "alg": alg, "kid": "one", "crit": head }).to_string());
             let claims = BASE64.encode(claims().to_string());
-            for token in [told, format!("{a}.{b}.{c}"), format!("{header}.{claims}.{c}"), format!("{header}.{b}.{c}")] {
+            for token in [sent, format!("{a}.{b}.{c}"), format!("{header}.{claims}.{c}"), format!("{header}.{b}.{c}")] {
                 assert!(verify(&token, &keys).is_err(), "{token}");
             }
         }
 
         #[test]
-        fn a_token_that_was_altered_or_cut_is_refused(
-            place in any::<Index>(), by in prop_oneof![character(), prop::char::range('-', 'z')],
+        fn a_token_that_was_altered_or_truncated_is_refused(
+            position in any::<Index>(), by in prop_oneof![character(), prop::char::range('-', 'z')],
         ) {
             let token = signed(&header(), &claims());
             assert!(verify(&token, &[jwk()]).is_ok());
-            let cut = token[..place.index(token.len())].to_owned();
-            for token in altered_text(&token, place, by).into_iter().chain([cut]) {
+            let cut = token[..position.index(token.len())].to_owned();
+            for token in altered_text(&token, position, by).into_iter().chain([cut]) {
                 assert!(verify(&token, &[jwk()]).is_err(), "{token}");
             }
         }
 
         #[test]
-        fn what_the_provider_has_signed_and_says_something_else_is_refused(
+        fn a_signed_token_with_a_wrong_claim_is_refused(
             field in prop::sample::select(vec!["iss", "aud", "azp", "nonce", "exp", "iat", "nbf", "sub"]),
             value in prop_oneof![json(), text().prop_map(Value::from), (1_799_999_000..1_800_001_000_i64).prop_map(Value::from)],
         ) {
-            let mut told = claims();
-            told[field] = value.clone();
+            let mut changed = claims();
+            changed[field] = value.clone();
             let number = value.as_f64();
-            let good = match field {
+            let is_valid = match field {
                 "exp" => number.is_some_and(|end| end > 1_799_999_940.0),
                 "iat" => number.is_some_and(|begin| begin <= 1_800_000_060.0),
                 "nbf" => value.is_null() || number.is_some_and(|begin| begin <= 1_800_000_060.0),
@@ -308,7 +308,7 @@ mod properties {
                 "azp" => value.is_null(),
                 _ => false,
             };
-            assert_eq!(verify(&signed(&header(), &told), &[jwk()]).is_ok(), good, "{told}");
+            assert_eq!(verify(&signed(&header(), &changed), &[jwk()]).is_ok(), is_valid, "{changed}");
         }
     }
 }

@@ -1,10 +1,10 @@
-//! What proves that an account is somebody's, and what only they change of it.
+//! What a sign-in checks, and the changes that require it.
 
 use tokio_postgres::Row;
 use uuid::Uuid;
 
-use super::{EMAIL_TAKEN, User, WRONG_PASSWORD, user_columns};
-use crate::error::{OnConstraint, Result};
+use super::member::{User, user_columns};
+use crate::error::{Error, OnConstraint, Result};
 use crate::models::remembered_device::Device;
 use crate::models::user::Proof;
 use crate::models::user_session::session_alive;
@@ -12,24 +12,33 @@ use crate::session::{Key, Token};
 use crate::store::client::Client;
 use crate::store::statement::Statement;
 
-/// What a sign-in needs to know of an account.
+/// The error for a wrong password of a member who is signed in. It is not a 401, which
+/// would tell the page that the session has ended.
+pub const WRONG_PASSWORD: Error = Error::Forbidden {
+    code: "wrong_password",
+    message: "The password is wrong",
+};
+
+/// What a sign-in needs to know about an account.
 #[derive(Debug)]
 pub struct Credentials {
-    /// Whose they are.
+    /// The member.
     pub user: User,
-    /// `None`: signs in through a provider only.
+    /// The hash of the password. `None` if the member signs in only through a
+    /// provider.
     pub password_hash: Option<String>,
-    /// What a proof made now stands under.
+    /// The current `session_epoch`. It becomes part of a [`Proof`].
     pub epoch: i32,
-    /// Whether the account may be used.
+    /// Whether the account is active.
     pub is_active: bool,
-    /// Whether a code is asked for as well.
+    /// Whether sign-in asks for a code.
     pub has_second_factor: bool,
-    /// The device that asks, if the account knows it.
+    /// The device of the request, if the account knows it.
     pub device: Option<Device>,
 }
 
-/// The credentials of the accounts for which `$1` is so, on a device of `$2`.
+/// Selects the credentials of the accounts that match a condition on `$1`, with the
+/// known device among those of `$2`.
 macro_rules! credentials_where {
     ($condition:literal) => {
         concat!(
@@ -45,39 +54,35 @@ macro_rules! credentials_where {
     };
 }
 
-static CREDENTIALS: Statement =
+static CREDENTIALS_BY_EMAIL: Statement =
     Statement::new("user.credentials", credentials_where!("u.email = $1"));
 
-static CREDENTIALS_OF: Statement =
+static CREDENTIALS_BY_ID: Statement =
     Statement::new("user.credentials_of", credentials_where!("u.id = $1"));
 
-/// The credentials of the account with this address, on one of these devices.
-///
-/// # Errors
-///
-/// [`crate::Error::Unavailable`].
-pub async fn credentials(
+/// Returns the credentials of the account with this e-mail address. `devices` are
+/// the tokens of the request's browser.
+pub async fn find_credentials_by_email(
     client: &Client,
     email: &str,
     devices: &[Token],
 ) -> Result<Option<Credentials>> {
     let devices: Vec<String> = devices.iter().map(Token::hash).collect();
-    let row = CREDENTIALS.opt(client, &[&email, &devices]).await?;
+    let row = CREDENTIALS_BY_EMAIL
+        .opt(client, &[&email, &devices])
+        .await?;
     row.map(|row| Credentials::from_row(&row)).transpose()
 }
 
-/// The credentials of an account, on one of these devices.
-///
-/// # Errors
-///
-/// [`crate::Error::Unavailable`].
-pub async fn credentials_of(
+/// Returns the credentials of an account. `devices` are the tokens of the request's
+/// browser.
+pub async fn find_credentials_by_id(
     client: &Client,
     id: Uuid,
     devices: &[Token],
 ) -> Result<Option<Credentials>> {
     let devices: Vec<String> = devices.iter().map(Token::hash).collect();
-    let row = CREDENTIALS_OF.opt(client, &[&id, &devices]).await?;
+    let row = CREDENTIALS_BY_ID.opt(client, &[&id, &devices]).await?;
     row.map(|row| Credentials::from_row(&row)).transpose()
 }
 
@@ -101,7 +106,7 @@ impl Credentials {
         })
     }
 
-    /// What was proved of the account just now, by `method`.
+    /// Returns the proof that the member has just authenticated by `method`.
     pub fn proof(&self, method: &str) -> Proof {
         Proof {
             user_id: self.user.id,
@@ -116,12 +121,8 @@ static REHASH: Statement = Statement::new(
     "update users set password_hash = $3 where id = $1 and password_hash = $2",
 );
 
-/// Replaces a hash by a stronger one of the same password, unless the password
-/// has been changed meanwhile.
-///
-/// # Errors
-///
-/// [`crate::Error::Unavailable`].
+/// Replaces a hash by a stronger one of the same password, unless the password has
+/// been changed in the meantime.
 pub async fn rehash(client: &Client, id: Uuid, before: &str, after: &str) -> Result<()> {
     REHASH.execute(client, &[&id, &before, &after]).await
 }
@@ -132,13 +133,13 @@ static SET_PASSWORD: Statement = Statement::new(
     where id = $1 and session_epoch = $2 returning id",
 );
 
-/// Sets a new password, for one who proved under `epoch` that they know the
-/// old one.
+/// Sets a new password for a member who proved under `epoch` that they know the old
+/// one.
 ///
 /// # Errors
 ///
-/// [`WRONG_PASSWORD`] when that proof has been overtaken: the one that was
-/// typed is no longer the password.
+/// [`WRONG_PASSWORD`] if the epoch has changed since: the old password may no longer
+/// be valid.
 pub async fn set_password(client: &Client, id: Uuid, epoch: i32, hash: &str) -> Result<()> {
     let row = SET_PASSWORD.opt(client, &[&id, &epoch, &hash]).await?;
     row.map(|_| ()).ok_or(WRONG_PASSWORD)
@@ -152,50 +153,43 @@ static RESET_PASSWORD: Statement = Statement::new(
     returning u.id",
 );
 
-/// Sets a new password, for one who has shown that they read the mail of the
-/// account's address. `false` when it has another by now, or is closed.
-///
-/// # Errors
-///
-/// [`crate::Error::Unavailable`].
+/// Sets a new password for a member who has received mail at the account's address,
+/// which also confirms the address. Returns `false` if the account has another
+/// address by now, or is deactivated.
 pub async fn reset_password(client: &Client, id: Uuid, email: &str, hash: &str) -> Result<bool> {
     let row = RESET_PASSWORD.opt(client, &[&id, &email, &hash]).await?;
     Ok(row.is_some())
 }
 
-static FORGET_STRANGER: Statement = Statement::new(
-    "user.forget_stranger",
+static UNLINK_UNVERIFIED: Statement = Statement::new(
+    "user.unlink_unverified_identities",
     "delete from user_identities i using users u
     where u.id = $1 and i.user_id = u.id and i.linked_at < u.email_verified_at",
 );
 
-/// Unlinks the providers that were linked before anybody had shown to read the
-/// mail of the account's address: it may have been registered by a stranger, who
-/// would come back by theirs. A second factor stays, for a reset never takes one
-/// away; an administrator does.
-///
-/// # Errors
-///
-/// [`crate::Error::Unavailable`].
-pub async fn forget_stranger(client: &Client, id: Uuid) -> Result<()> {
-    FORGET_STRANGER.execute(client, &[&id]).await
+/// Unlinks the providers that were linked before the account's address was confirmed.
+/// A stranger may have registered with this address and linked a provider, and could
+/// still sign in through it. A second factor stays: only an administrator can remove
+/// it.
+pub async fn unlink_unverified_identities(client: &Client, id: Uuid) -> Result<()> {
+    UNLINK_UNVERIFIED.execute(client, &[&id]).await
 }
 
 static VERIFY_EMAIL: Statement = Statement::new(
     "user.verify_email",
     "update users u set email = $2, email_verified_at = now()
-    from (select id, email from users where id = $1 for no key update) before
-    where u.id = before.id and u.is_active and (u.email = $2 or u.session_epoch = $3)
-    returning before.email as email_before",
+    from (select id, email from users where id = $1 for no key update) previous
+    where u.id = previous.id and u.is_active and (u.email = $2 or u.session_epoch = $3)
+    returning previous.email as previous_email",
 );
 
-/// Gives an account the address whose mail its owner has shown to read. Returns
-/// the one before; `None` when the account is closed, or when all its sessions
-/// have been ended since another address was asked for, under `epoch`.
+/// Sets the confirmed e-mail address of an account. Returns the previous address.
+/// Returns `None` if the account is deactivated, or if all its sessions were ended
+/// since the change to another address was requested under `epoch`.
 ///
 /// # Errors
 ///
-/// 409 `email_taken`; [`crate::Error::Unavailable`].
+/// 409 `email_taken` if another account has the address.
 pub async fn verify_email(
     client: &Client,
     id: Uuid,
@@ -205,8 +199,8 @@ pub async fn verify_email(
     let row = VERIFY_EMAIL
         .opt(client, &[&id, &email, &epoch])
         .await
-        .on_constraint("users_email_key", EMAIL_TAKEN)?;
-    Ok(row.map(|row| row.try_get("email_before")).transpose()?)
+        .on_constraint("users_email_key", Error::EmailTaken)?;
+    Ok(row.map(|row| row.try_get("previous_email")).transpose()?)
 }
 
 static HAS_EPOCH: Statement = Statement::new(
@@ -214,12 +208,13 @@ static HAS_EPOCH: Statement = Statement::new(
     "select id from users where id = $1 and session_epoch = $2 and is_active",
 );
 
-/// Says that a proof has not been overtaken, in a transaction that has locked
-/// the member's row.
+/// Checks that a proof is still valid, in a transaction that has locked the member's
+/// row.
 ///
 /// # Errors
 ///
-/// [`WRONG_PASSWORD`] when it has: what was typed is no longer the password.
+/// [`WRONG_PASSWORD`] if the epoch has changed since: the password may no longer be
+/// valid.
 pub async fn require_epoch(client: &Client, proof: &Proof) -> Result<()> {
     let row = HAS_EPOCH
         .opt(client, &[&proof.user_id, &proof.epoch])
@@ -240,23 +235,19 @@ static REAUTHENTICATION: Statement = Statement::new(
     ),
 );
 
-/// What a session proves by itself of who uses it.
+/// What a session proves without another password.
 #[derive(Debug)]
 pub struct Reauthentication {
-    /// Whether there is a password to be asked for.
+    /// Whether the account has a password.
     pub has_password: bool,
-    /// Of a sign-in through a provider in the last ten minutes.
+    /// The proof of a sign-in through a provider in the last ten minutes.
     pub recent: Option<Proof>,
-    /// Whether it was made in the last ten minutes, in whatever way.
+    /// Whether the member signed in within the last ten minutes, by any method.
     pub is_fresh: bool,
 }
 
-/// What this session proves; `None` when it has ended.
-///
-/// # Errors
-///
-/// [`crate::Error::Unavailable`].
-pub async fn reauthentication(
+/// Returns what a session proves. Returns `None` if it has ended.
+pub async fn find_reauthentication(
     client: &Client,
     session: &Key,
     id: Uuid,
@@ -283,11 +274,11 @@ static DEACTIVATE: Statement = Statement::new(
     "update users set is_active = false where id = $1 and session_epoch = $2 returning id",
 );
 
-/// Closes an account; nothing of it is deleted.
+/// Deactivates an account. No data is deleted.
 ///
 /// # Errors
 ///
-/// [`WRONG_PASSWORD`] when the proof under `epoch` has been overtaken.
+/// [`WRONG_PASSWORD`] if the epoch has changed since the member proved who they are.
 pub async fn deactivate(client: &Client, id: Uuid, epoch: i32) -> Result<()> {
     let row = DEACTIVATE.opt(client, &[&id, &epoch]).await?;
     row.map(|_| ()).ok_or(WRONG_PASSWORD)

@@ -1,21 +1,21 @@
-//! The proof of who somebody is.
+//! The proof that a member has authenticated.
 
 use uuid::Uuid;
 
-/// A proof of who somebody is, made under an epoch: when that has passed, the
-/// proof is worth nothing any more.
+/// The proof that a member has authenticated. It becomes invalid when the member's epoch
+/// changes.
 #[derive(Clone, Debug)]
 pub struct Proof {
-    /// Who it is.
+    /// The member.
     pub user_id: Uuid,
-    /// The member's `session_epoch` when it was proved.
+    /// The member's `session_epoch` at the time of the proof.
     pub epoch: i32,
-    /// How it was proved: `password`, or a provider's name.
+    /// The method: `password`, or the name of a provider.
     pub method: String,
 }
 
 impl Proof {
-    /// Of somebody whose account has been made just now.
+    /// The proof of a member whose account was just created.
     pub fn of_new(user_id: Uuid, method: &str) -> Self {
         Self {
             user_id,

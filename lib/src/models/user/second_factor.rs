@@ -1,5 +1,5 @@
-//! The second factor of an account: its secret, and the codes for the day the
-//! telephone is lost.
+//! The second factor of an account: the secret that an authenticator app shares, and
+//! the recovery codes.
 
 use uuid::Uuid;
 
@@ -9,23 +9,24 @@ use crate::error::Result;
 use crate::store::client::Client;
 use crate::store::statement::Statement;
 
-/// How it stands.
+/// The second factor of an account.
 #[derive(Clone, Debug)]
 pub struct SecondFactor {
-    /// Shared with the authenticator app; `None`: there is none.
+    /// The secret that the authenticator app shares. `None` if there is none.
     pub secret: Option<Vec<u8>>,
-    /// The same as it stands in the table.
+    /// The encrypted secret, as stored.
     pub sealed: Option<Vec<u8>>,
-    /// Whether its owner has shown a code of it; until then none is asked for.
+    /// Whether the member has confirmed the secret with a code. Sign-in asks for a
+    /// code only then.
     pub is_confirmed: bool,
-    /// The last step whose code was taken: none is taken twice.
+    /// The time step of the last code used. No earlier or equal step is accepted.
     pub last_step: Option<i64>,
-    /// Recovery codes that are left.
+    /// The number of unused recovery codes.
     pub codes_left: i64,
 }
 
-/// Where the encrypted secret of a row belongs, and nowhere else.
-fn place(id: Uuid) -> String {
+/// The additional authenticated data of a member's secret.
+fn aad(id: Uuid) -> String {
     format!("users.totp_secret:{id}")
 }
 
@@ -37,17 +38,17 @@ static FIND: Statement = Statement::new(
     from users u where id = $1",
 );
 
-/// The second factor of an account, confirmed or not.
+/// Returns the second factor of an account, confirmed or not. Returns `None` if the
+/// account does not exist.
 ///
 /// # Errors
 ///
-/// [`crate::Error::Unavailable`]; [`crate::Error::Internal`] when the secret
-/// does not open.
+/// [`crate::Error::Internal`] if the secret cannot be decrypted.
 pub async fn find(client: &Client, keys: &Keyring, id: Uuid) -> Result<Option<SecondFactor>> {
     let row = FIND.opt(client, &[&id]).await?;
     row.map(|row| {
         let sealed: Option<Vec<u8>> = row.try_get("totp_secret")?;
-        let opened = sealed.as_ref().map(|sealed| keys.open(&place(id), sealed));
+        let opened = sealed.as_ref().map(|sealed| keys.open(&aad(id), sealed));
         Ok(SecondFactor {
             sealed: sealed.clone(),
             secret: opened
@@ -67,14 +68,10 @@ static BEGIN: Statement = Statement::new(
     where id = $1 and totp_confirmed_at is null returning id",
 );
 
-/// Keeps a secret that is still to be confirmed, in the place of one that never
-/// was. `false` when there is a confirmed one.
-///
-/// # Errors
-///
-/// [`crate::Error::Unavailable`].
+/// Stores an unconfirmed secret, which replaces another unconfirmed one. Returns
+/// `false` if there is a confirmed secret.
 pub async fn begin(client: &Client, keys: &Keyring, id: Uuid, secret: &[u8]) -> Result<bool> {
-    let sealed = keys.seal(&place(id), &hex::encode(secret))?;
+    let sealed = keys.seal(&aad(id), &hex::encode(secret))?;
     Ok(BEGIN.opt(client, &[&id, &sealed]).await?.is_some())
 }
 
@@ -90,13 +87,9 @@ static CONFIRM: Statement = Statement::new(
     select id from confirmed",
 );
 
-/// From now on a code is asked for, on every device. `false` when it was so
-/// already, or when it has begun anew with another secret than `sealed`, of which
-/// the code was.
-///
-/// # Errors
-///
-/// [`crate::Error::Unavailable`].
+/// Confirms the secret. From then on sign-in asks for a code, on every device.
+/// Returns `false` if a secret is confirmed already, or if `sealed` is no longer the
+/// stored secret.
 pub async fn confirm(client: &Client, id: Uuid, step: i64, sealed: Vec<u8>) -> Result<bool> {
     Ok(CONFIRM.opt(client, &[&id, &step, &sealed]).await?.is_some())
 }
@@ -109,12 +102,8 @@ static TAKE_STEP: Statement = Statement::new(
     returning id",
 );
 
-/// Takes the code of a step. `false` when it, or one after it, was taken: of any
-/// number at once, one is told `true`.
-///
-/// # Errors
-///
-/// [`crate::Error::Unavailable`].
+/// Uses up the code of a time step. Returns `false` if this step or a later one was
+/// used. Of concurrent calls exactly one returns `true`.
 pub async fn take_step(client: &Client, id: Uuid, step: i64) -> Result<bool> {
     Ok(TAKE_STEP.opt(client, &[&id, &step]).await?.is_some())
 }
@@ -130,27 +119,19 @@ static REMOVE: Statement = Statement::new(
     where id = $1",
 );
 
-/// From now on no code is asked for.
-///
-/// # Errors
-///
-/// [`crate::Error::Unavailable`].
+/// Removes the secret and the recovery codes. Sign-in no longer asks for a code.
 pub async fn remove(client: &Client, id: Uuid) -> Result<()> {
     REMOVE.execute(client, &[&id]).await
 }
 
 static REPLACE_CODES: Statement = Statement::new(
     "user.second_factor.replace_codes",
-    "with before as (delete from recovery_codes where user_id = $1)
+    "with previous as (delete from recovery_codes where user_id = $1)
     insert into recovery_codes (id, user_id, code_hash)
     select id, $1, hash from unnest($2::uuid[], $3::text[]) as code (id, hash)",
 );
 
-/// Keeps the hashes of new recovery codes, in the place of all there were.
-///
-/// # Errors
-///
-/// [`crate::Error::Unavailable`].
+/// Replaces all recovery codes by those with these hashes.
 pub async fn replace_codes(client: &Client, id: Uuid, hashes: Vec<String>) -> Result<()> {
     let ids: Vec<Uuid> = hashes.iter().map(|_| random::id()).collect();
     REPLACE_CODES.execute(client, &[&id, &ids, &hashes]).await
@@ -162,11 +143,7 @@ static HAS_CODE: Statement = Statement::new(
     where user_id = $1 and code_hash = $2 and used_at is null",
 );
 
-/// Whether there is such a recovery code, that has not been used.
-///
-/// # Errors
-///
-/// [`crate::Error::Unavailable`].
+/// Returns whether there is an unused recovery code with this hash.
 pub async fn has_code(client: &Client, id: Uuid, hash: &str) -> Result<bool> {
     Ok(HAS_CODE.opt(client, &[&id, &hash]).await?.is_some())
 }
@@ -177,12 +154,8 @@ static TAKE_CODE: Statement = Statement::new(
     where user_id = $1 and code_hash = $2 and used_at is null returning id",
 );
 
-/// Takes a recovery code. `false` when there is none like it, or no more: of any
-/// number at once, one is told `true`.
-///
-/// # Errors
-///
-/// [`crate::Error::Unavailable`].
+/// Uses up a recovery code. Returns `false` if there is no unused code with this hash.
+/// Of concurrent calls exactly one returns `true`.
 pub async fn take_code(client: &Client, id: Uuid, hash: &str) -> Result<bool> {
     Ok(TAKE_CODE.opt(client, &[&id, &hash]).await?.is_some())
 }

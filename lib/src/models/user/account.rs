@@ -1,4 +1,4 @@
-//! Members as administrators find and change them.
+//! Accounts, as administrators list and change them.
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -6,30 +6,31 @@ use tokio_postgres::Row;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::{Shown, User, user_columns};
+use super::member::{User, user_columns};
+use crate::crypto::random;
 use crate::error::Result;
 use crate::store::client::Client;
 use crate::store::page::Page;
 use crate::store::statement::Statement;
 
-/// What somebody may do; each may do what the one before may.
+/// What a member may do. Each role includes the ones before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 #[schema(as = UserRole)]
 pub enum Role {
-    /// Look after themselves.
+    /// Manages their own account and bookings.
     Member,
-    /// Look after classes and bookings.
+    /// Manages classes and bookings.
     Staff,
-    /// Everything.
+    /// Does everything.
     Admin,
 }
 
 impl Role {
-    /// All there are.
+    /// All roles.
     pub const ALL: [Self; 3] = [Self::Member, Self::Staff, Self::Admin];
 
-    /// As it is written in requests and answers.
+    /// Returns the name in requests and responses.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Member => "member",
@@ -39,16 +40,17 @@ impl Role {
     }
 }
 
-/// An account, and how it stands.
+/// An account and its state.
 #[derive(Clone, Debug)]
 pub struct Account {
-    /// Whose it is.
+    /// The member.
     pub user: User,
-    /// Whether it may be used.
+    /// Whether the account is active.
     pub is_active: bool,
-    /// Sessions that have not expired.
+    /// The number of sessions that have not expired.
     pub sessions: i64,
-    /// Until when sign-in waits after failures, from some address at least.
+    /// Until when sign-in is blocked after failed attempts, from at least one IP
+    /// address.
     pub locked_until: Option<DateTime<Utc>>,
 }
 
@@ -62,7 +64,7 @@ impl Account {
         })
     }
 
-    /// What its owner may do.
+    /// Returns what the member may do.
     pub fn role(&self) -> Role {
         match (self.user.is_admin, self.user.is_staff) {
             (true, _) => Role::Admin,
@@ -71,54 +73,25 @@ impl Account {
         }
     }
 
-    /// By what the list is sorted.
-    pub fn place(&self) -> (DateTime<Utc>, Uuid) {
+    /// Returns the position in the list.
+    pub fn cursor(&self) -> (DateTime<Utc>, Uuid) {
         (self.user.created_at, self.user.id)
     }
 }
 
-/// An account in the administrators' list.
-#[derive(Debug, Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-#[schema(as = UserAccount)]
-pub struct ShownToAdmin {
-    #[serde(flatten)]
-    user: Shown,
-    role: Role,
-    is_active: bool,
-    /// How many sessions of theirs have not expired.
-    sessions: i64,
-    /// Until when sign-in waits after failures, from some address at least;
-    /// null: not at all.
-    locked_until: Option<DateTime<Utc>>,
-}
-
-impl From<Account> for ShownToAdmin {
-    fn from(account: Account) -> Self {
-        Self {
-            role: account.role(),
-            is_active: account.is_active,
-            sessions: account.sessions,
-            locked_until: account.locked_until,
-            user: account.user.into(),
-        }
-    }
-}
-
-/// Which accounts are wanted; `None` leaves a question open.
+/// Which accounts to list. `None` does not filter.
 #[derive(Clone, Debug, Default)]
-pub struct Filter {
-    /// A part of the address or of the names, whatever the case.
+pub struct AccountFilter {
+    /// A part of the e-mail address or the name, in any case.
     pub search: Option<String>,
-    /// What the owner may do.
+    /// What the member may do.
     pub role: Option<Role>,
-    /// Whether it may be used.
+    /// Whether the account is active.
     pub active: Option<bool>,
 }
 
-impl Filter {
-    /// The search as `like` takes it: what stands for anything there stands
-    /// for itself here.
+impl AccountFilter {
+    /// Returns the search as a `like` pattern, with its wildcards escaped.
     fn pattern(&self) -> Option<String> {
         let search = self.search.as_deref()?;
         let escaped = search
@@ -129,8 +102,8 @@ impl Filter {
     }
 }
 
-/// The columns of [`Account`], of the rows named `u`. A throttle's key has the
-/// hash of the address in it, see [`crate::models::throttle`].
+/// Selects the columns of [`Account`] for the rows `u`. The key of a throttle contains
+/// the hash of the e-mail address, see [`crate::models::throttle`].
 macro_rules! accounts_of {
     ($rows:literal) => {
         concat!(
@@ -152,9 +125,9 @@ macro_rules! accounts_of {
     };
 }
 
-// The searched expression is that of `users_search_idx`, letter by letter.
+// The searched expression is exactly that of the index `users_search_idx`.
 static LIST: Statement = Statement::new(
-    "user.administration.list",
+    "user.account.list",
     concat!(
         "with page as materialized (
             select * from users
@@ -171,12 +144,9 @@ static LIST: Statement = Statement::new(
     ),
 );
 
-/// Accounts, newest first; one more than the page holds when there are more.
-///
-/// # Errors
-///
-/// [`crate::Error::Unavailable`].
-pub async fn list(client: &Client, filter: &Filter, page: &Page) -> Result<Vec<Account>> {
+/// Lists accounts, newest first. Returns one row more than the page has if there is a
+/// next page.
+pub async fn list(client: &Client, filter: &AccountFilter, page: &Page) -> Result<Vec<Account>> {
     let (time, id) = page.after();
     let role = filter.role.map(Role::as_str);
     let pattern = filter.pattern();
@@ -190,48 +160,55 @@ pub async fn list(client: &Client, filter: &Filter, page: &Page) -> Result<Vec<A
 }
 
 static FIND: Statement = Statement::new(
-    "user.administration.find",
+    "user.account.find",
     concat!(accounts_of!("users u"), " where u.id = $1"),
 );
 
-/// One account.
-///
-/// # Errors
-///
-/// [`crate::Error::Unavailable`].
+/// Returns an account.
 pub async fn find(client: &Client, id: Uuid) -> Result<Option<Account>> {
     let row = FIND.opt(client, &[&id]).await?;
     row.map(|row| Account::from_row(&row)).transpose()
 }
 
 static SET_ROLE: Statement = Statement::new(
-    "user.administration.set_role",
+    "user.account.set_role",
     "update users set is_staff = $2, is_admin = $3 where id = $1",
 );
 
-/// Gives an account another role, in a transaction that has called
+/// Sets the role of an account. The transaction must have called
 /// [`crate::session::lock_for_admin`].
-///
-/// # Errors
-///
-/// [`crate::Error::Unavailable`].
 pub async fn set_role(client: &Client, id: Uuid, role: Role) -> Result<()> {
     let (is_staff, is_admin) = (role == Role::Staff, role == Role::Admin);
     SET_ROLE.execute(client, &[&id, &is_staff, &is_admin]).await
 }
 
 static SET_ACTIVE: Statement = Statement::new(
-    "user.administration.set_active",
+    "user.account.set_active",
     "update users set is_active = $2 where id = $1",
 );
 
-/// Closes an account, or opens it again, as [`set_role`].
-///
-/// # Errors
-///
-/// [`crate::Error::Unavailable`].
+/// Deactivates or reactivates an account. The transaction must have called
+/// [`crate::session::lock_for_admin`].
 pub async fn set_active(client: &Client, id: Uuid, is_active: bool) -> Result<()> {
     SET_ACTIVE.execute(client, &[&id, &is_active]).await
+}
+
+static GRANT_ADMIN: Statement = Statement::new(
+    "user.account.grant_admin",
+    "with granted as (
+        update users set is_admin = true where email = lower($1) and is_active returning id
+    )
+    insert into security_events (id, user_id, kind, detail)
+    select $2, id, 'admin_granted', '{\"by\": \"command line\"}' from granted
+    returning user_id",
+);
+
+/// Makes an active member an administrator, for `cargo dev admin grant`. Returns
+/// `false` if there is no such member. A session that is signed in keeps the old role
+/// in Redis for up to five minutes.
+pub async fn grant_admin(client: &Client, email: &str) -> Result<bool> {
+    let row = GRANT_ADMIN.opt(client, &[&email, &random::id()]).await?;
+    Ok(row.is_some())
 }
 
 #[cfg(test)]
@@ -239,10 +216,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_stands_for_anything_in_sql_stands_for_itself_in_a_search() {
-        let filter = Filter {
+    fn like_wildcards_in_a_search_are_escaped() {
+        let filter = AccountFilter {
             search: Some(r"50%_off\".to_owned()),
-            ..Filter::default()
+            ..AccountFilter::default()
         };
         assert_eq!(filter.pattern().unwrap(), r"%50\%\_off\\%");
     }

@@ -1,4 +1,5 @@
-//! Accounts: on whose behalf members act, and in what role.
+//! Organizations on whose behalf members act at partner applications. The API calls
+//! them organizations.
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -13,23 +14,24 @@ use crate::store::client::Client;
 use crate::store::page::Page;
 use crate::store::statement::Statement;
 
-/// So many members an account has at the most: a list of accounts shows them all.
-pub const MOST_MEMBERS: usize = 100;
+/// The greatest number of members of an organization. A list of organizations contains
+/// all of them.
+pub const MAX_MEMBERS: usize = 100;
 
-/// What a member is to an account. What that means is each application's to say.
+/// The role of a member in an organization. Each partner application decides what a role
+/// allows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
-#[schema(as = OrganizationRole)]
-pub enum Role {
-    /// It is theirs.
+pub enum OrganizationRole {
+    /// Owns the organization.
     Owner,
-    /// They look after it.
+    /// Manages the organization.
     Admin,
-    /// They belong to it.
+    /// Belongs to the organization.
     Member,
 }
 
-impl Role {
+impl OrganizationRole {
     fn as_str(self) -> &'static str {
         match self {
             Self::Owner => "owner",
@@ -39,19 +41,20 @@ impl Role {
     }
 }
 
-/// An account, as one of its members sees it.
-#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-#[schema(as = OrganizationMembership)]
+/// An organization that a member belongs to.
+#[derive(Clone, Debug, Deserialize)]
 pub struct Membership {
-    id: Uuid,
-    name: String,
-    slug: String,
-    /// The member's own.
-    role: Role,
+    /// `accounts.id`
+    pub id: Uuid,
+    /// The name of the organization.
+    pub name: String,
+    /// The name of the organization in URLs.
+    pub slug: String,
+    /// The member's role.
+    pub role: OrganizationRole,
 }
 
-/// The JSON that [`Membership`] reads, of an account `a` and a membership `m`.
+/// The JSON of a [`Membership`], from an account `a` and a membership `m`.
 macro_rules! membership_json {
     () => {
         "jsonb_build_object('id', a.id, 'name', a.name, 'slug', a.slug, 'role', m.role)"
@@ -59,44 +62,48 @@ macro_rules! membership_json {
 }
 pub(crate) use membership_json;
 
-/// An account and all who belong to it, as administrators see it.
-#[derive(Clone, Debug, Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-#[schema(as = Organization)]
-pub struct Shown {
-    id: Uuid,
-    name: String,
-    /// Its name in addresses.
-    slug: String,
-    /// In the order in which they joined; at most 100.
-    members: Vec<AccountMember>,
-    created_at: DateTime<Utc>,
-    updated_at: DateTime<Utc>,
+/// An organization and its members.
+#[derive(Clone, Debug)]
+pub struct Organization {
+    /// `accounts.id`
+    pub id: Uuid,
+    /// The name.
+    pub name: String,
+    /// The name in URLs.
+    pub slug: String,
+    /// The members, in the order in which they joined.
+    pub members: Vec<OrganizationMember>,
+    /// When it was created.
+    pub created_at: DateTime<Utc>,
+    /// When it was last changed.
+    pub updated_at: DateTime<Utc>,
 }
 
-/// Somebody who belongs to an account.
-#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-#[schema(as = OrganizationMember)]
-struct AccountMember {
-    user_id: Uuid,
-    email: String,
-    role: Role,
-    since: DateTime<Utc>,
+/// A member of an organization.
+#[derive(Clone, Debug, Deserialize)]
+pub struct OrganizationMember {
+    /// `users.id`
+    pub user_id: Uuid,
+    /// The member's e-mail address.
+    pub email: String,
+    /// The member's role.
+    pub role: OrganizationRole,
+    /// When the member joined.
+    pub since: DateTime<Utc>,
 }
 
-/// The columns that [`Shown::from_row`] reads, of accounts `a`.
-macro_rules! account_columns {
+/// The columns that [`Organization::from_row`] reads, from accounts `a`.
+macro_rules! organization_columns {
     () => {
         "a.id, a.name, a.slug, a.created_at, a.updated_at, coalesce((
-            select jsonb_agg(jsonb_build_object('userId', m.user_id, 'email', u.email,
+            select jsonb_agg(jsonb_build_object('user_id', m.user_id, 'email', u.email,
                 'role', m.role, 'since', m.created_at) order by m.created_at, m.user_id)
             from account_members m join users u on u.id = m.user_id
             where m.account_id = a.id), '[]') as members"
     };
 }
 
-impl Shown {
+impl Organization {
     fn from_row(row: &Row) -> Result<Self> {
         Ok(Self {
             id: row.try_get("id")?,
@@ -108,55 +115,52 @@ impl Shown {
         })
     }
 
-    /// By what the list is sorted.
-    pub fn place(&self) -> (DateTime<Utc>, Uuid) {
+    /// Returns the position in the list.
+    pub fn cursor(&self) -> (DateTime<Utc>, Uuid) {
         (self.created_at, self.id)
     }
 }
 
 static LIST: Statement = Statement::new(
-    "account.list",
+    "organization.list",
     concat!(
         "select ",
-        account_columns!(),
+        organization_columns!(),
         " from accounts a
         where $1::timestamptz is null or (a.created_at, a.id) < ($1, $2)
         order by a.created_at desc, a.id desc limit $3"
     ),
 );
 
-/// Accounts, newest first; one more than the page holds when there are more.
-///
-/// # Errors
-///
-/// [`Error::Unavailable`].
-pub async fn list(client: &Client, page: &Page) -> Result<Vec<Shown>> {
+/// Lists organizations, newest first. Returns one row more than the page has if there
+/// is a next page.
+pub async fn list(client: &Client, page: &Page) -> Result<Vec<Organization>> {
     let (time, id) = page.after();
     let rows = LIST.all(client, &[&time, &id, &page.fetch()]).await?;
-    rows.iter().map(Shown::from_row).collect()
+    rows.iter().map(Organization::from_row).collect()
 }
 
 static FIND: Statement = Statement::new(
-    "account.find",
+    "organization.find",
     concat!(
         "select ",
-        account_columns!(),
+        organization_columns!(),
         " from accounts a where a.id = $1"
     ),
 );
 
-/// One account.
+/// Returns an organization.
 ///
 /// # Errors
 ///
-/// [`Error::NotFound`]; [`Error::Unavailable`].
-pub async fn find(client: &Client, id: Uuid) -> Result<Shown> {
+/// [`Error::NotFound`].
+pub async fn find(client: &Client, id: Uuid) -> Result<Organization> {
     let row = FIND.opt(client, &[&id]).await?;
-    Shown::from_row(&row.ok_or(Error::NotFound)?)
+    Organization::from_row(&row.ok_or(Error::NotFound)?)
 }
 
 static OF_MEMBER: Statement = Statement::new(
-    "account.of_member",
+    "organization.of_member",
     concat!(
         "select ",
         membership_json!(),
@@ -165,12 +169,8 @@ static OF_MEMBER: Statement = Statement::new(
     ),
 );
 
-/// The accounts that a member belongs to, by their names; at most a hundred.
-///
-/// # Errors
-///
-/// [`Error::Unavailable`].
-pub async fn of_member(client: &Client, user_id: Uuid) -> Result<Vec<Membership>> {
+/// Lists the organizations that a member belongs to, sorted by name, at most a hundred.
+pub async fn list_of_member(client: &Client, user_id: Uuid) -> Result<Vec<Membership>> {
     let rows = OF_MEMBER.all(client, &[&user_id]).await?;
     let accounts = rows.iter().map(|row| from_json(row.try_get("account")?));
     accounts.collect()
@@ -178,19 +178,19 @@ pub async fn of_member(client: &Client, user_id: Uuid) -> Result<Vec<Membership>
 
 const SLUG_TAKEN: Error = Error::Conflict {
     code: "slug_taken",
-    message: "There is an account with this slug",
+    message: "An organization with this slug already exists",
 };
 
 static INSERT: Statement = Statement::new(
-    "account.insert",
+    "organization.insert",
     "insert into accounts (id, name, slug) values ($1, $2, $3)",
 );
 
-/// Makes an account that nobody belongs to yet; returns its id.
+/// Creates an organization without members. Returns its id.
 ///
 /// # Errors
 ///
-/// 409 `slug_taken`; [`Error::Unavailable`].
+/// 409 `slug_taken`.
 pub async fn insert(client: &Client, name: &str, slug: &str) -> Result<Uuid> {
     let id = random::id();
     INSERT
@@ -200,19 +200,19 @@ pub async fn insert(client: &Client, name: &str, slug: &str) -> Result<Uuid> {
     Ok(id)
 }
 
-// Also when nothing is given: whoever changes the members waits here for
-// whoever does so at this moment.
+// This runs even if neither name nor slug is given, because it locks the row against
+// concurrent changes of the members.
 static UPDATE: Statement = Statement::new(
-    "account.update",
+    "organization.update",
     "update accounts set name = coalesce($2, name), slug = coalesce($3, slug)
     where id = $1 returning id",
 );
 
-/// Gives an account other names, where one is given, and locks it.
+/// Updates the name and slug of an organization, where given, and locks its row.
 ///
 /// # Errors
 ///
-/// [`Error::NotFound`]; 409 `slug_taken`; [`Error::Unavailable`].
+/// [`Error::NotFound`]; 409 `slug_taken`.
 pub async fn update(
     client: &Client,
     id: Uuid,
@@ -227,36 +227,35 @@ pub async fn update(
 }
 
 static JOIN: Statement = Statement::new(
-    "account.join",
+    "organization.join",
     "insert into account_members (account_id, user_id, role)
     select $1, id, role from unnest($2::uuid[], $3::text[]) as t (id, role)
     on conflict (account_id, user_id) do update set role = excluded.role",
 );
 static LEAVE: Statement = Statement::new(
-    "account.leave",
+    "organization.leave",
     "delete from account_members where account_id = $1 and user_id = any ($2)",
 );
 static COUNT: Statement = Statement::new(
-    "account.count",
+    "organization.count",
     "select count(*) from account_members where account_id = $1",
 );
 
 const FULL: Error = Error::Conflict {
     code: "account_full",
-    message: "An account has at most a hundred members",
+    message: "An organization has at most a hundred members",
 };
 
-/// Gives members their roles in an account, or takes them out of it (`None`),
-/// in a transaction that has locked it. Each of them stands there once.
+/// Sets the roles of members in an organization. `None` removes a member. No member may
+/// be listed twice, and the transaction must have locked the organization's row.
 ///
 /// # Errors
 ///
-/// [`Error::Invalid`] when one of them is no member of the studio; 409
-/// `account_full`; [`Error::Unavailable`].
+/// [`Error::Invalid`] if one of them has no account; 409 `account_full`.
 pub async fn set_members(
     client: &Client,
     id: Uuid,
-    members: &[(Uuid, Option<Role>)],
+    members: &[(Uuid, Option<OrganizationRole>)],
 ) -> Result<()> {
     let leaving: Vec<Uuid> = members
         .iter()
@@ -268,12 +267,12 @@ pub async fn set_members(
         .filter_map(|(user, role)| Some((*user, role.as_ref()?.as_str().to_owned())))
         .unzip();
     LEAVE.execute(client, &[&id, &leaving]).await?;
-    let unknown = Error::field("members", "must be ids of members");
+    let unknown = Error::field("members", "must be the ids of members");
     JOIN.execute(client, &[&id, &joining, &roles])
         .await
         .on_constraint("account_members_user_id_fkey", unknown)?;
     let count: i64 = COUNT.one(client, &[&id]).await?.try_get(0)?;
-    if usize::try_from(count).is_ok_and(|count| count > MOST_MEMBERS) {
+    if usize::try_from(count).is_ok_and(|count| count > MAX_MEMBERS) {
         return Err(FULL);
     }
     Ok(())

@@ -1,9 +1,7 @@
-//! Partner applications, to which members go on without signing in again.
+//! Partner applications, which members can use without signing in again.
 
 use chrono::{DateTime, Utc};
-use serde::Serialize;
 use tokio_postgres::Row;
-use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::crypto::random;
@@ -13,68 +11,35 @@ use crate::store::client::Client;
 use crate::store::page::Page;
 use crate::store::statement::Statement;
 
-/// Who a partner application *says* it is (RFC 6749 § 2.3.1, RFC 7617): not
-/// checked yet. Each statement of [`crate::models::cross_app_session`] that does
-/// something for one takes this, and checks name and hash itself, which saves a
-/// round trip. What cannot be a secret at all is refused before any I/O.
+/// The credentials that a partner application presents (RFC 6749 § 2.3.1, RFC 7617).
+///
+/// They are not verified yet: each statement of [`crate::models::cross_app_session`]
+/// that acts for an application verifies them itself, which saves a round trip.
 #[derive(Clone, Debug)]
 pub struct Partner {
     /// The name of the application.
     pub name: String,
-    /// Its secret.
+    /// The secret of the application.
     pub secret: Token,
 }
 
 /// A partner application, without its secret.
 #[derive(Clone, Debug)]
 pub struct PartnerApp {
-    /// Its row.
+    /// `apps.id`
     pub id: Uuid,
-    /// Its user name when it calls, and what tokens are made for.
+    /// The name, which is also the user name of its requests and the target of tokens.
     pub name: String,
-    /// Where a browser may take a token.
+    /// The origins that a browser may take a token to.
     pub allowed_origins: Vec<String>,
-    /// False: a token may be validated again while it lasts.
+    /// Whether a token can be validated only once.
     pub single_use: bool,
-    /// False: nothing is issued for it, and it may not call.
+    /// Whether tokens are issued for it, and whether it may send requests.
     pub is_active: bool,
-    /// Whether the previous secret is still good.
+    /// Whether the previous secret is still valid.
     pub is_rotating: bool,
-    /// When it was entered.
+    /// When it was created.
     pub created_at: DateTime<Utc>,
-}
-
-/// A partner application as administrators see it.
-#[derive(Debug, Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-#[schema(as = PartnerApp)]
-pub struct Shown {
-    id: Uuid,
-    /// Its user name when it calls, and what tokens are made for.
-    name: String,
-    /// Where a browser may take a token.
-    allowed_origins: Vec<String>,
-    /// False: a token may be validated again while it lasts.
-    single_use: bool,
-    /// False: nothing is issued for it, and it may not call.
-    is_active: bool,
-    /// Whether the previous secret is still good.
-    is_rotating: bool,
-    created_at: DateTime<Utc>,
-}
-
-impl From<PartnerApp> for Shown {
-    fn from(app: PartnerApp) -> Self {
-        Self {
-            id: app.id,
-            name: app.name,
-            allowed_origins: app.allowed_origins,
-            single_use: app.single_use,
-            is_active: app.is_active,
-            is_rotating: app.is_rotating,
-            created_at: app.created_at,
-        }
-    }
 }
 
 macro_rules! app_columns {
@@ -97,8 +62,8 @@ impl PartnerApp {
         })
     }
 
-    /// By what the list is sorted.
-    pub fn place(&self) -> (DateTime<Utc>, Uuid) {
+    /// Returns the position in the list.
+    pub fn cursor(&self) -> (DateTime<Utc>, Uuid) {
         (self.created_at, self.id)
     }
 }
@@ -113,31 +78,28 @@ static LIST: Statement = Statement::new(
     ),
 );
 
-/// Applications, newest first; one more than the page holds when there are more.
-///
-/// # Errors
-///
-/// [`Error::Unavailable`].
+/// Lists applications, newest first. Returns one row more than the page has if there is
+/// a next page.
 pub async fn list(client: &Client, page: &Page) -> Result<Vec<PartnerApp>> {
     let (time, id) = page.after();
     let rows = LIST.all(client, &[&time, &id, &page.fetch()]).await?;
     rows.iter().map(PartnerApp::from_row).collect()
 }
 
-/// An application to be entered; read by [`crate::partners::apps`].
+/// An application to create.
 #[derive(Clone, Debug)]
 pub struct NewApp {
-    /// See [`crate::partners::apps::name`].
+    /// The name: lower-case letters, digits and hyphens.
     pub name: String,
-    /// As a browser sends them.
+    /// The origins that a browser may take a token to, as browsers send them.
     pub allowed_origins: Vec<String>,
-    /// Whether a token is good once.
+    /// Whether a token can be validated only once.
     pub single_use: bool,
 }
 
 const NAME_TAKEN: Error = Error::Conflict {
     code: "name_taken",
-    message: "There is an application of this name",
+    message: "An application with this name already exists",
 };
 
 static INSERT: Statement = Statement::new(
@@ -149,11 +111,11 @@ static INSERT: Statement = Statement::new(
     ),
 );
 
-/// Enters an application, whose secret is `secret` from now on.
+/// Creates an application with this secret.
 ///
 /// # Errors
 ///
-/// 409 `name_taken`; [`Error::Unavailable`].
+/// 409 `name_taken`.
 pub async fn insert(client: &Client, new: &NewApp, secret: &Token) -> Result<PartnerApp> {
     let row = INSERT
         .one(
@@ -171,18 +133,18 @@ pub async fn insert(client: &Client, new: &NewApp, secret: &Token) -> Result<Par
     PartnerApp::from_row(&row)
 }
 
-/// What is to be changed; `None` leaves a field as it is.
+/// The changes to an application. `None` leaves a field as it is.
 #[derive(Clone, Debug, Default)]
 pub struct Changes {
-    /// All of them, in place of those before.
+    /// Replaces all allowed origins.
     pub allowed_origins: Option<Vec<String>>,
-    /// Whether a token is good once.
+    /// Whether a token can be validated only once.
     pub single_use: Option<bool>,
-    /// Whether tokens are issued for it, and it may call.
+    /// Whether tokens are issued for it, and whether it may send requests.
     pub is_active: Option<bool>,
-    /// Its secret from now on; the one it has stays good beside it.
+    /// A new secret. The current secret becomes the previous one and stays valid.
     pub secret: Option<Token>,
-    /// Whether the previous secret ends: with `secret`, both that there are.
+    /// Ends the previous secret. Together with `secret`, only the new one is valid.
     pub end_rotation: bool,
 }
 
@@ -205,15 +167,15 @@ static EXISTS: Statement = Statement::new("app.exists", "select id from apps whe
 
 const ROTATING: Error = Error::Conflict {
     code: "rotating",
-    message: "Two secrets are good already; please end the one before first",
+    message: "Two secrets are already valid; please end the previous one first",
 };
 
-/// Changes an application.
+/// Updates an application.
 ///
 /// # Errors
 ///
-/// [`Error::NotFound`]; 409 `rotating`: there is no third secret beside two, unless
-/// both end; [`Error::Unavailable`].
+/// [`Error::NotFound`]; 409 `rotating` for a new secret while two are valid, unless
+/// `end_rotation` is set.
 pub async fn update(client: &Client, id: Uuid, changes: &Changes) -> Result<PartnerApp> {
     let row = UPDATE
         .opt(
@@ -241,11 +203,7 @@ static FIND: Statement = Statement::new(
     concat!("select ", app_columns!(), " from apps where name = $1"),
 );
 
-/// An application by its name.
-///
-/// # Errors
-///
-/// [`Error::Unavailable`].
+/// Returns the application with this name.
 pub async fn find(client: &Client, name: &str) -> Result<Option<PartnerApp>> {
     let row = FIND.opt(client, &[&name]).await?;
     row.as_ref().map(PartnerApp::from_row).transpose()

@@ -1,4 +1,4 @@
-//! What people type about themselves, read once, at the border.
+//! Parses the fields that people fill in about themselves.
 
 use chrono::{Datelike, NaiveDate};
 use email_address::{EmailAddress, Options};
@@ -6,78 +6,96 @@ use email_address::{EmailAddress, Options};
 use crate::values::form;
 use crate::values::form::Problem;
 
-/// An e-mail address, in lower case.
+/// The greatest number of characters of an e-mail address.
+pub const MAX_EMAIL: usize = 255;
+
+/// The greatest number of characters of a first name, and of a last name.
+pub const MAX_NAME: usize = 100;
+
+/// The greatest number of characters of an emergency contact's name.
+pub const MAX_CONTACT_NAME: usize = 200;
+
+/// The greatest number of characters of a phone number.
+pub const MAX_PHONE: usize = 20;
+
+/// The least number of digits of a phone number.
+const MIN_PHONE_DIGITS: usize = 5;
+
+/// The greatest number of characters of the medical conditions.
+pub const MAX_MEDICAL_CONDITIONS: usize = 2_000;
+
+/// An e-mail address in lower case.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Email(String);
 
 impl Email {
-    /// Reads what somebody typed: `local@domain.tld`, at most 255 characters.
+    /// Parses an address such as `local@domain.tld`.
     ///
     /// # Errors
     ///
-    /// A sentence for the person who typed it.
+    /// A sentence that says what is wrong.
     pub fn parse(typed: &str) -> Result<Self, Problem> {
-        let text = form::required_line(typed, 255)?.to_lowercase();
+        let text = form::required_line(typed, MAX_EMAIL)?.to_lowercase();
         let options = Options::default()
             .with_required_tld()
             .without_display_text()
             .without_domain_literal();
         let parsed = EmailAddress::parse_with_options(&text, options);
-        // In quotes a name can hold anything: another address, or what the header
-        // of a mail cannot. And `"ana"@` is `ana@`, which may have its account.
+        // A quoted local part may contain another address, or characters that a
+        // mail header cannot. Also, `"ana"@…` and `ana@…` are the same address.
         match parsed {
             Ok(_) if !text.starts_with('"') => Ok(Self(text)),
             _ => Err("must look like ana@example.com".to_owned()),
         }
     }
 
-    /// The address.
+    /// Returns the address.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
 
-/// What somebody is called.
+/// Parses a first name.
 ///
 /// # Errors
 ///
-/// A sentence for the person who typed it; so for all that follow.
+/// A sentence that says what is wrong.
 pub fn first_name(typed: &str) -> Result<String, Problem> {
-    form::required_line(typed, 100)
+    form::required_line(typed, MAX_NAME)
 }
 
-/// The other name, which may be empty.
+/// Parses a last name, which may be empty.
 ///
 /// # Errors
 ///
-/// As [`first_name`].
+/// A sentence that says what is wrong.
 pub fn last_name(typed: &str) -> Result<String, Problem> {
-    form::line(typed, 100)
+    form::line(typed, MAX_NAME)
 }
 
-/// Whom to call when something happens.
+/// Parses the name of an emergency contact.
 ///
 /// # Errors
 ///
-/// As [`first_name`].
+/// A sentence that says what is wrong.
 pub fn contact_name(typed: &str) -> Result<String, Problem> {
-    form::required_line(typed, 200)
+    form::required_line(typed, MAX_CONTACT_NAME)
 }
 
-/// What a teacher should know.
+/// Parses medical conditions, which may have several lines.
 ///
 /// # Errors
 ///
-/// As [`first_name`].
+/// A sentence that says what is wrong.
 pub fn medical_conditions(typed: &str) -> Result<String, Problem> {
-    form::paragraphs(typed, 2_000)
+    form::paragraphs(typed, MAX_MEDICAL_CONDITIONS)
 }
 
-/// A day on which somebody alive may have been born.
+/// Checks a date of birth: from 1900 to today.
 ///
 /// # Errors
 ///
-/// As [`first_name`].
+/// A sentence that says what is wrong.
 pub fn date_of_birth(date: NaiveDate, today: NaiveDate) -> Result<NaiveDate, Problem> {
     if date > today || date.year() < 1900 {
         return Err("must be a day between 1900 and today".to_owned());
@@ -85,27 +103,38 @@ pub fn date_of_birth(date: NaiveDate, today: NaiveDate) -> Result<NaiveDate, Pro
     Ok(date)
 }
 
-/// A telephone number as people write it.
+/// Parses a phone number, with the usual punctuation.
 ///
 /// # Errors
 ///
-/// As [`first_name`].
+/// A sentence that says what is wrong.
 pub fn phone(typed: &str) -> Result<String, Problem> {
-    let text = form::required_line(typed, 20)?;
+    let text = form::required_line(typed, MAX_PHONE)?;
     let digits = text.chars().filter(char::is_ascii_digit).count();
-    let written = |c: char| c.is_ascii_digit() || "+-(). /".contains(c);
-    if digits < 5 || !text.chars().all(written) {
-        return Err("must be a telephone number".to_owned());
+    let is_allowed = |c: char| c.is_ascii_digit() || "+-(). /".contains(c);
+    if digits < MIN_PHONE_DIGITS || !text.chars().all(is_allowed) {
+        return Err("must be a phone number".to_owned());
     }
     Ok(text)
 }
 
 #[cfg(test)]
 mod tests {
+    use utoipa::PartialSchema;
+
     use super::*;
+    use crate::values::schema::{EmailAddress, PhoneNumber};
 
     #[test]
-    fn an_address_is_read_in_lower_case_and_must_lead_somewhere() {
+    fn the_description_has_the_bounds_of_the_parsers() {
+        let email = serde_json::to_value(EmailAddress::schema()).unwrap();
+        let phone = serde_json::to_value(PhoneNumber::schema()).unwrap();
+        assert_eq!(email["maxLength"], MAX_EMAIL);
+        assert_eq!(phone["maxLength"], MAX_PHONE);
+    }
+
+    #[test]
+    fn an_address_is_converted_to_lower_case_and_must_have_a_domain() {
         assert_eq!(
             Email::parse(" Ana@Example.COM ").unwrap().as_str(),
             "ana@example.com"
@@ -127,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn a_telephone_number_has_digits_and_what_stands_between_them() {
+    fn a_phone_number_has_digits_and_punctuation() {
         assert!(phone("+1 (303) 555-0100").is_ok());
         for bad in ["", "1234", "call me", "+1 303 555 0100 ext. 12345"] {
             assert!(phone(bad).is_err(), "{bad}");
@@ -142,7 +171,7 @@ mod properties {
     use super::*;
     use crate::testing::arbitrary::{fits_column, text};
 
-    /// Addresses, nearly: parts of any length in letters of any kind.
+    /// Texts that look like addresses: parts of any length with any letters.
     fn address() -> impl Strategy<Value = String> {
         let part = prop_oneof![
             "[a-zA-Z0-9._-]{1,66}",
@@ -160,33 +189,34 @@ mod properties {
 
     proptest! {
         #[test]
-        fn an_address_is_one_word_that_fits_its_column_and_is_read_again_as_it_is(typed in address()) {
+        fn a_parsed_address_fits_its_column_and_parses_to_itself(typed in address()) {
             let Ok(email) = Email::parse(&typed) else { return Ok(()) };
-            assert!(fits_column(email.as_str(), 255), "{}", email.as_str().chars().count());
+            assert!(fits_column(email.as_str(), MAX_EMAIL), "{}", email.as_str().chars().count());
             assert!(!email.as_str().contains(char::is_control), "{email:?}");
             let (local, domain) = email.as_str().rsplit_once('@').unwrap();
             assert!(!local.is_empty() && domain.contains('.'), "{email:?}");
-            // Whoever has an account can be written to.
+            // A mail can be sent to every account.
             let address = email.as_str().parse::<lettre::Address>();
             assert!(address.is_ok() || !domain.is_ascii(), "{email:?}");
             assert_eq!(Email::parse(email.as_str()), Ok(email));
         }
 
         #[test]
-        fn an_ordinary_address_is_taken_in_any_case_and_between_blanks(
+        fn an_ordinary_address_is_accepted_in_any_case_and_with_surrounding_blanks(
             typed in "[a-zA-Z0-9]{1,20}([.+_-][a-zA-Z0-9]{1,10}){0,2}@[a-zA-Z0-9]{1,20}(\\.[a-zA-Z]{2,9}){1,2}",
         ) {
-            let read = Email::parse(&format!(" {typed}\t"));
-            assert_eq!(read.unwrap().as_str(), typed.to_lowercase());
+            let parsed = Email::parse(&format!(" {typed}\t"));
+            assert_eq!(parsed.unwrap().as_str(), typed.to_lowercase());
         }
 
         #[test]
-        fn whatever_is_taken_of_a_person_fits_its_column(typed in text()) {
-            for (read, max) in [
-                (first_name as fn(&str) -> Result<String, Problem>, 100), (last_name, 100),
-                (contact_name, 200), (phone, 20), (medical_conditions, 2_000),
+        fn a_parsed_field_fits_its_column(typed in text()) {
+            for (parse, max) in [
+                (first_name as fn(&str) -> Result<String, Problem>, MAX_NAME), (last_name, MAX_NAME),
+                (contact_name, MAX_CONTACT_NAME), (phone, MAX_PHONE),
+                (medical_conditions, MAX_MEDICAL_CONDITIONS),
             ] {
-                assert!(read(&typed).is_err() || fits_column(&read(&typed).unwrap(), max));
+                assert!(parse(&typed).is_err() || fits_column(&parse(&typed).unwrap(), max));
             }
         }
     }

@@ -1,0 +1,21 @@
+//! The errors of a sign-in through a provider.
+
+use crate::error::Error;
+
+/// The browser has not started this sign-in, or it has expired.
+pub(super) const STATE_UNKNOWN: Error = Error::Refused {
+    code: "oauth_state",
+    message: "This sign-in was started in another browser or has expired; please start again",
+};
+
+/// The response of the provider is invalid.
+pub(super) const REFUSED: Error = Error::Refused {
+    code: "oauth_refused",
+    message: "The provider's response cannot be accepted; please start again",
+};
+
+/// The member has declined the sign-in at the provider.
+pub(super) const DENIED: Error = Error::Forbidden {
+    code: "access_denied",
+    message: "The sign-in was declined at the provider",
+};

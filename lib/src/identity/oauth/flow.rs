@@ -1,0 +1,207 @@
+//! The two steps of a sign-in through a provider.
+
+use serde_json::json;
+
+use super::account::{self, Resolved};
+use super::claims::Identity;
+use super::errors::{DENIED, STATE_UNKNOWN};
+use super::provider::Provider;
+use super::redirect::{AuthorizationQuery, FailedStep, SeeOther};
+use crate::admin::security_events;
+use crate::error::{Error, Result};
+use crate::http::{CookiePurpose, OAuthBrowser, ProviderAnswer, SetCookie, SignInContext};
+use crate::identity::rate_limit;
+use crate::identity::rate_limit::{OAUTH_ADDRESS, Subject};
+use crate::identity::sign_in::{
+    AuthenticatedMember, create_session, require_code, require_verified,
+};
+use crate::models::oauth_state::{self, NewState, State};
+use crate::models::security_event::Kind;
+use crate::notify::mail;
+use crate::runtime::config::ProviderConfig;
+use crate::session::Token;
+use crate::{App, BoxFuture};
+
+/// The greatest length of a subject, in bytes.
+const MAX_SUBJECT: usize = 255;
+
+/// How often a sign-in is tried when the member's sessions end in the meantime.
+const MAX_TRIES: u32 = 2;
+
+/// Starts a sign-in and redirects the browser to the provider. If the member is signed
+/// in already, the provider will be linked instead.
+///
+/// # Errors
+///
+/// [`Error::Invalid`] for an invalid return path; [`Error::TooManyRequests`];
+/// [`Error::Unavailable`], also if the provider does not respond.
+pub fn begin<'a>(
+    app: &'a App,
+    context: &'a SignInContext,
+    browser: &'a OAuthBrowser,
+    config: &'a ProviderConfig,
+    query: &'a AuthorizationQuery,
+) -> BoxFuture<'a, Result<SeeOther, FailedStep>> {
+    Box::pin(async move {
+        let (return_path, remember) = query.read()?;
+        let subject = Subject::address(OAUTH_ADDRESS, context.client.address);
+        rate_limit::count_attempt(app, &[subject]).await?;
+        let provider = Provider::load(app, config).await?;
+        let token = browser.token.clone().unwrap_or_else(Token::generate);
+        let new = NewState {
+            provider: &config.name,
+            browser: &token,
+            return_path,
+            remember,
+            // Another site could otherwise link its own account at the provider to the
+            // member. A request that another site starts is always a sign-in.
+            linking: context
+                .previous_session
+                .as_ref()
+                .filter(|_| !browser.is_cross_site),
+        };
+        let postgres = app.db().client().await?;
+        let keys = &app.config().encryption_keys;
+        let request = oauth_state::insert(&postgres, keys, &new).await?;
+        let cookie = SetCookie::new(app, CookiePurpose::OAuth, token.expose(), oauth_state::LIFE);
+        let url = provider.authorization_url(&request)?;
+        Ok(SeeOther::to(url, vec![cookie]))
+    })
+}
+
+/// Finishes a sign-in with the provider's authorization response.
+///
+/// # Errors
+///
+/// 400 `oauth_state` or `oauth_refused`; 403 `access_denied`, `email_unverified`,
+/// `email_not_verified` or `account_closed`; 409 `account_exists` or `identity_taken`;
+/// [`Error::TwoFactorRequired`]; [`Error::SessionGone`] if the session of a member who
+/// links has ended; [`Error::Unavailable`].
+pub fn finish<'a>(
+    app: &'a App,
+    context: &'a SignInContext,
+    browser: &'a OAuthBrowser,
+    config: &'a ProviderConfig,
+    answer: &'a ProviderAnswer,
+) -> BoxFuture<'a, Result<SeeOther, FailedStep>> {
+    Box::pin(async move {
+        let Some(state) = consume(app, browser, config, answer).await? else {
+            // Anybody can send such a request, and it costs a query.
+            let subject = Subject::address(OAUTH_ADDRESS, context.client.address);
+            rate_limit::count_attempt(app, &[subject]).await?;
+            record_failure(app, context, config, &STATE_UNKNOWN);
+            return Err(STATE_UNKNOWN.into());
+        };
+        let result = sign_in(app, context, config, answer, &state).await;
+        if let Err(error) = &result
+            && error.challenge().is_none()
+        {
+            record_failure(app, context, config, error);
+        }
+        result.map_err(|error| FailedStep::new(error, state.return_path))
+    })
+}
+
+fn record_failure(app: &App, context: &SignInContext, config: &ProviderConfig, error: &Error) {
+    let detail = json!({ "provider": config.name, "code": error.code() });
+    let kind = Kind::ProviderSignInFailed;
+    security_events::record_with(app, kind, None, &context.client, detail);
+}
+
+/// Consumes the sign-in that this browser has started with this provider.
+async fn consume(
+    app: &App,
+    browser: &OAuthBrowser,
+    config: &ProviderConfig,
+    answer: &ProviderAnswer,
+) -> Result<Option<State>> {
+    let state = answer.state.as_deref().and_then(Token::parse);
+    let (Some(state), Some(token)) = (state, &browser.token) else {
+        return Ok(None);
+    };
+    let postgres = app.db().client().await?;
+    let keys = &app.config().encryption_keys;
+    oauth_state::consume(&postgres, keys, &state, token, &config.name).await
+}
+
+async fn sign_in(
+    app: &App,
+    context: &SignInContext,
+    config: &ProviderConfig,
+    answer: &ProviderAnswer,
+    state: &State,
+) -> Result<SeeOther> {
+    let identity = identify(app, config, answer, state).await?;
+    for _ in 0..MAX_TRIES {
+        if let Some(cookies) = try_sign_in(app, context, &identity, state).await? {
+            return Ok(SeeOther::to(state.return_path.clone(), cookies));
+        }
+    }
+    Err(STATE_UNKNOWN)
+}
+
+/// Signs in, links, or creates an account. Returns the cookies to set. Returns `None` if
+/// the member's sessions were ended between the check and the insert.
+async fn try_sign_in(
+    app: &App,
+    context: &SignInContext,
+    identity: &Identity,
+    state: &State,
+) -> Result<Option<Vec<SetCookie>>> {
+    let resolved = account::resolve(app, context, identity, state).await?;
+    mail::send_due_soon(app);
+    let known = match resolved {
+        Resolved::Linked => return Ok(Some(Vec::new())),
+        Resolved::Created(cookies) => return Ok(Some(cookies)),
+        Resolved::Existing(known) => known,
+    };
+    let proof = known.proof(&identity.provider);
+    require_verified(app, &context.client, &known.user).await?;
+    require_code(app, context, &known, &proof, None, state.remember).await?;
+    let member = AuthenticatedMember {
+        second_factor: None,
+        device: known.device,
+        trust_device: false,
+        credential: account::credential(state),
+        user: known.user,
+        proof,
+    };
+    let response = create_session(app, context, member).await?;
+    Ok(response.map(|response| response.into_cookies()))
+}
+
+/// Returns the user that the provider has authenticated.
+async fn identify(
+    app: &App,
+    config: &ProviderConfig,
+    answer: &ProviderAnswer,
+    state: &State,
+) -> Result<Identity> {
+    let provider = Provider::load(app, config).await?;
+    let metadata = &provider.metadata;
+    // With several providers, one of them could pass on the code of another.
+    let is_issuer = match &answer.iss {
+        Some(iss) => *iss == metadata.issuer,
+        None => !metadata.authorization_response_iss_parameter_supported,
+    };
+    if !is_issuer {
+        return Err(provider.refuse("it is from another provider"));
+    }
+    match answer.error.as_deref() {
+        None => {}
+        Some("access_denied") => return Err(DENIED),
+        Some("server_error" | "temporarily_unavailable") => {
+            return Err(Error::unavailable(
+                "provider reports that it is unavailable",
+            ));
+        }
+        Some(_) => return Err(provider.refuse("it refuses the sign-in")),
+    }
+    let code = answer.code.as_deref();
+    let code = code.ok_or_else(|| provider.refuse("the code is missing"))?;
+    let claims = provider.claims(code, state).await?;
+    if claims.sub.is_empty() || claims.sub.len() > MAX_SUBJECT {
+        return Err(provider.refuse("the subject is empty or too long"));
+    }
+    Ok(Identity::new(&config.name, claims))
+}

@@ -1,0 +1,44 @@
+//! The configured providers.
+
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::App;
+use crate::runtime::config::ProviderConfig;
+
+/// A provider that members can sign in through.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Provider)]
+pub struct ProviderView {
+    /// The name in the path of the sign-in.
+    name: String,
+    /// The name for people.
+    label: String,
+}
+
+/// The configured providers.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ProviderList {
+    items: Vec<ProviderView>,
+}
+
+/// Lists the providers that members can sign in through.
+pub fn list(app: &App) -> ProviderList {
+    let items = app
+        .config()
+        .providers
+        .values()
+        .map(|provider| ProviderView {
+            name: provider.name.clone(),
+            label: provider.label(),
+        });
+    ProviderList {
+        items: items.collect(),
+    }
+}
+
+/// Returns the name for people of a provider, which may no longer be configured.
+pub(crate) fn label(app: &App, name: &str) -> String {
+    let provider = app.config().providers.get(name);
+    provider.map_or_else(|| name.to_owned(), ProviderConfig::label)
+}

@@ -1,0 +1,153 @@
+//! Password checks: at sign-in, and again before sensitive changes.
+
+use crate::App;
+use crate::admin::security_events;
+use crate::crypto::password::{Password, PasswordCheck};
+use crate::error::{Error, Result, chain};
+use crate::http::Member;
+use crate::identity::rate_limit;
+use crate::identity::rate_limit::{SIGN_IN_ACCOUNT, SIGN_IN_ADDRESS, SIGN_IN_DEVICE, Subject};
+use crate::models::security_event::Kind;
+use crate::models::user::{self, Credentials, Email, Proof};
+use crate::runtime::background;
+use crate::session::Token;
+use crate::values::caller::Caller;
+
+/// The error for a member without a password whose sign-in is too old.
+pub(crate) const SIGN_IN_AGAIN: Error = Error::Forbidden {
+    code: "sign_in_again",
+    message: "Please sign in again and repeat this within ten minutes",
+};
+
+/// Checks the password of a member who is signed in. A session alone is not enough for
+/// changes that could take the account away from its owner. A member without a password
+/// must have signed in through a provider within the last ten minutes.
+///
+/// # Errors
+///
+/// 403 `wrong_password`; [`Error::Invalid`] if the password is missing; 403 `sign_in_again`
+/// if the account has no password and the sign-in is too old; [`Error::TooManyRequests`];
+/// [`Error::SessionGone`]; [`Error::Unavailable`].
+pub async fn reauthenticate(
+    app: &App,
+    client: &Caller,
+    member: &Member,
+    password: Option<&str>,
+) -> Result<Proof> {
+    let Some(password) = password else {
+        let (key, id) = (member.key()?.clone(), member.user.id);
+        let session = app
+            .db()
+            .read(async move |postgres| user::find_reauthentication(postgres, &key, id).await);
+        let session = session.await?.ok_or(Error::SessionGone)?;
+        if session.has_password {
+            return Err(Error::field("currentPassword", "is required"));
+        }
+        return session.recent.ok_or(SIGN_IN_AGAIN);
+    };
+    match verify_password(app, client, &member.user.email, password, &[]).await {
+        Ok(known) if known.user.id == member.user.id => Ok(known.proof("password")),
+        Ok(_) => Err(Error::SessionGone),
+        Err(Error::InvalidCredentials) => Err(user::WRONG_PASSWORD),
+        Err(error) => Err(error),
+    }
+}
+
+/// Checks the password of an account. The returned credentials are valid as a proof until
+/// the sessions of the account are ended.
+///
+/// # Errors
+///
+/// [`Error::InvalidCredentials`] if the e-mail address or the password is wrong, which takes
+/// the same time; [`Error::TooManyRequests`]; [`Error::Unavailable`].
+pub(crate) async fn verify_password(
+    app: &App,
+    client: &Caller,
+    email: &str,
+    password: &str,
+    devices: &[Token],
+) -> Result<Credentials> {
+    // An invalid address has no account, and costs the same work.
+    let email = Email::parse(email).unwrap_or_default();
+    let email = email.as_str();
+    // The connection is returned to the pool before the hashing, which takes longer than
+    // all queries of a sign-in together.
+    let load = async || {
+        let postgres = app.db().client().await?;
+        user::find_credentials_by_email(&postgres, email, devices).await
+    };
+    let strangers = vec![
+        Subject::account(SIGN_IN_ACCOUNT, email, client.address),
+        Subject::address(SIGN_IN_ADDRESS, client.address),
+    ];
+    // A blocked attempt costs no query. A browser that may be a known device is looked up
+    // first, because a known device is not blocked by other clients at its address.
+    let (credentials, subjects) = if devices.is_empty() {
+        count_attempt(app, client, &strangers).await?;
+        (load().await?, strangers)
+    } else {
+        let credentials = load().await?;
+        let device = credentials.as_ref().and_then(|known| known.device.as_ref());
+        let subjects = device.map_or(strangers, |device| {
+            vec![Subject::device(SIGN_IN_DEVICE, email, device.id)]
+        });
+        count_attempt(app, client, &subjects).await?;
+        (credentials, subjects)
+    };
+    let credentials = credentials.filter(|known| known.is_active);
+    let (known, check) = check(app, client, credentials, Password::typed(password)).await?;
+    rate_limit::reset(app, &subjects[..1]);
+    if check == PasswordCheck::Outdated {
+        rehash(app, &known, Password::typed(password));
+    }
+    Ok(known)
+}
+
+/// Counts an attempt. Only the attempt that starts a block is recorded, because there is no
+/// limit to those that follow.
+async fn count_attempt(app: &App, client: &Caller, subjects: &[Subject]) -> Result<()> {
+    let counted = rate_limit::count_attempt(app, subjects).await;
+    if let Err(Error::TooManyRequests { is_new: true, .. }) = counted {
+        security_events::record(app, Kind::SignInThrottled, None, client);
+    }
+    counted
+}
+
+/// Compares the password with the hash of the account. The work is the same if there is no
+/// account or no hash.
+async fn check(
+    app: &App,
+    client: &Caller,
+    credentials: Option<Credentials>,
+    password: Password,
+) -> Result<(Credentials, PasswordCheck)> {
+    let hash = credentials
+        .as_ref()
+        .and_then(|known| known.password_hash.as_deref());
+    let check = app.hasher().verify(password, hash).await?;
+    match credentials {
+        Some(known) if check != PasswordCheck::Wrong => Ok((known, check)),
+        other => {
+            let user_id = other.map(|known| known.user.id);
+            security_events::record(app, Kind::SignInFailed, user_id, client);
+            Err(Error::InvalidCredentials)
+        }
+    }
+}
+
+/// Replaces an outdated hash after the response.
+fn rehash(app: &App, known: &Credentials, password: Password) {
+    let (app, id) = (app.clone(), known.user.id);
+    let Some(outdated) = known.password_hash.clone() else {
+        return;
+    };
+    background::spawn(async move {
+        let rehashed = async {
+            let hash = app.hasher().hash(password).await?;
+            user::rehash(&app.db().client().await?, id, &outdated, &hash).await
+        };
+        if let Err(error) = rehashed.await {
+            tracing::warn!(error = %chain(&error), "failed to replace an outdated password hash");
+        }
+    });
+}

@@ -1,0 +1,184 @@
+//! Creates the session of a member who has authenticated.
+
+use super::response::{SignInBody, SignInResponse, TokenPair};
+use crate::error::{Error, Result};
+use crate::http::{CookiePurpose, SetCookie, SignInContext, set_device};
+use crate::identity::two_factor::VerifiedCode;
+use crate::models::remembered_device::Device;
+use crate::models::security_event::{self, Kind};
+use crate::models::sign_in_challenge;
+use crate::models::user::{Proof, User};
+use crate::notify::mail;
+use crate::notify::mail::{Notice, NoticeKind};
+use crate::session::{Credential, NewSession, Notification, Token, Trust, Tx};
+use crate::values::caller::Caller;
+use crate::{App, session};
+
+pub(super) const CHALLENGE_ENDED: Error = Error::Unauthorized {
+    code: "challenge_ended",
+    message: "This sign-in has expired or had too many codes; please start again",
+};
+
+/// A member who has authenticated, and the session that they get.
+#[derive(Clone, Debug)]
+pub(crate) struct AuthenticatedMember {
+    pub(crate) user: User,
+    pub(crate) proof: Proof,
+    /// The second factor, if it was required. It is used up with the session.
+    pub(crate) second_factor: Option<SecondFactor>,
+    pub(crate) credential: Credential,
+    /// The device, if the account recognizes it.
+    pub(crate) device: Option<Device>,
+    /// Whether sign-in requires no code on this device from now on.
+    pub(crate) trust_device: bool,
+}
+
+/// A code that was checked, and the challenge that it answers.
+#[derive(Clone, Debug)]
+pub(crate) struct SecondFactor {
+    pub(super) code: VerifiedCode,
+    pub(super) challenge: Option<Token>,
+}
+
+/// Creates the session. Returns `None` if the proof is no longer valid.
+pub(crate) async fn create_session(
+    app: &App,
+    context: &SignInContext,
+    member: AuthenticatedMember,
+) -> Result<Option<SignInResponse>> {
+    let session = PendingSession::for_member(context, &member);
+    let notice = Notice::from_caller(&context.client, app.clock().now());
+    // A known device may get a new token, so it must not be reported as a new device.
+    let mail = member
+        .device
+        .is_none()
+        .then(|| notice.payload(member.user.id));
+    let new = session.new_session(&member, Notification::SignedIn(mail));
+    let is_created = match &member.second_factor {
+        None => app.sessions().sign_in(new).await?,
+        Some(second_factor) => {
+            let transaction = app.transaction().invalidate_sessions(new.replaces.clone());
+            let created = transaction.run(async |tx| {
+                let (user, client) = (&member.user, &context.client);
+                second_factor
+                    .use_up(tx, user, client, notice.clone())
+                    .await?;
+                if !session::create_session(tx, &new).await? {
+                    // The error rolls back, so the code is not used up.
+                    return Err(CHALLENGE_ENDED);
+                }
+                Ok(())
+            });
+            created.await?;
+            app.counters().add("sessions_created", 1);
+            true
+        }
+    };
+    if !is_created {
+        return Ok(None);
+    }
+    mail::send_due_soon(app);
+    Ok(Some(session.respond(app, member)))
+}
+
+impl SecondFactor {
+    /// Uses up the code and the challenge, in the transaction that creates the session.
+    async fn use_up(&self, tx: &Tx, user: &User, client: &Caller, notice: Notice) -> Result<()> {
+        session::lock_owner(tx, user.id).await?;
+        self.code.use_up(tx, user.id).await?;
+        if let Some(token) = &self.challenge
+            && !sign_in_challenge::delete(tx, token).await?
+        {
+            return Err(CHALLENGE_ENDED);
+        }
+        if let VerifiedCode::Recovery(_) = self.code {
+            mail::notify(tx, NoticeKind::RecoveryCodeUsed, user, notice).await?;
+            let (kind, id) = (Kind::RecoveryCodeUsed, Some(user.id));
+            security_event::insert(tx, kind, id, client).await?;
+        }
+        Ok(())
+    }
+}
+
+/// A session that is not created yet, and the browser that it is for.
+pub(crate) struct PendingSession {
+    context: SignInContext,
+    /// The token by which the account recognizes the browser. `None` for other programs.
+    device: Option<Token>,
+}
+
+impl PendingSession {
+    /// The session of a member who signs in.
+    fn for_member(context: &SignInContext, member: &AuthenticatedMember) -> Self {
+        let is_browser = matches!(member.credential, Credential::Cookie { .. });
+        let known = member.device.as_ref().and_then(|device| {
+            let mut devices = context.device_tokens.iter();
+            devices.find(|token| token.hash() == device.token_hash)
+        });
+        // A trusted device always gets a new token, because somebody else may have put the
+        // old one into this browser, or copied it.
+        let is_new = is_browser && (known.is_none() || member.trust_device);
+        Self {
+            context: context.clone(),
+            device: match is_new {
+                true => Some(Token::generate()),
+                false => known.cloned(),
+            },
+        }
+    }
+
+    /// The first session of a new account.
+    pub(crate) fn for_new_account(
+        context: &SignInContext,
+        credential: Option<&Credential>,
+    ) -> Self {
+        let is_browser = matches!(credential, Some(Credential::Cookie { .. }));
+        Self {
+            context: context.clone(),
+            device: is_browser.then(Token::generate),
+        }
+    }
+
+    /// Returns the session to create.
+    pub(crate) fn new_session(
+        &self,
+        member: &AuthenticatedMember,
+        notification: Notification,
+    ) -> NewSession {
+        // Only a browser can be a trusted device.
+        let is_browser = matches!(member.credential, Credential::Cookie { .. });
+        let trust = match member.trust_device && is_browser {
+            true => Trust::Given,
+            false => Trust::Unchanged,
+        };
+        NewSession {
+            proof: member.proof.clone(),
+            replaces: self.context.previous_session.clone(),
+            caller: Some(self.context.client.clone()),
+            credential: member.credential.clone(),
+            device: self.device.clone().map(|token| (token, trust)),
+            notification,
+        }
+    }
+
+    /// Returns the response once the session is created.
+    pub(crate) fn respond(&self, app: &App, member: AuthenticatedMember) -> SignInResponse {
+        let mut cookies = Vec::new();
+        let tokens = match &member.credential {
+            Credential::Cookie { token, .. } => {
+                cookies.push(SetCookie::session(app, token, member.credential.life()));
+                let device = self.device.iter();
+                cookies.extend(device.map(|token| set_device(app, member.user.id, token)));
+                None
+            }
+            Credential::Tokens {
+                session_id,
+                refresh,
+            } => Some(TokenPair::new(app, *session_id, &member.user, refresh)),
+        };
+        if self.context.challenge.is_some() {
+            cookies.push(SetCookie::clear(app, CookiePurpose::Challenge));
+        }
+        SignInResponse::new(cookies, SignInBody::new(member.user, tokens))
+    }
+}

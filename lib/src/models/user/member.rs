@@ -1,0 +1,119 @@
+//! The row of a member that every request reads.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use tokio_postgres::Row;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use crate::error::{Error, Result};
+
+/// How experienced a dancer is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum ExperienceLevel {
+    /// New to dancing. This is the default.
+    Beginner,
+    /// Knows the basics.
+    Intermediate,
+    /// Dances at a high level.
+    Advanced,
+}
+
+impl ExperienceLevel {
+    /// Returns the value of the column.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Beginner => "beginner",
+            Self::Intermediate => "intermediate",
+            Self::Advanced => "advanced",
+        }
+    }
+
+    fn from_column(text: &str) -> Result<Self> {
+        [Self::Beginner, Self::Intermediate, Self::Advanced]
+            .into_iter()
+            .find(|level| level.as_str() == text)
+            .ok_or_else(|| Error::internal("unknown experience level"))
+    }
+}
+
+/// A member. The session's record in Redis contains it, so every request has it
+/// without a query.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct User {
+    /// `users.id`
+    pub id: Uuid,
+    /// The e-mail address in lower case.
+    pub email: String,
+    /// The first name. Not empty.
+    pub first_name: String,
+    /// The last name. May be empty.
+    pub last_name: String,
+    /// The phone number, if the member gave one.
+    pub phone: Option<String>,
+    /// How experienced the member is.
+    pub experience_level: ExperienceLevel,
+    /// Whether the member may manage classes and bookings.
+    pub is_staff: bool,
+    /// Whether the member may do everything.
+    pub is_admin: bool,
+    /// Whether the e-mail address is confirmed.
+    pub email_verified: bool,
+    /// When the account was created.
+    pub created_at: DateTime<Utc>,
+}
+
+/// The columns that [`User::from_row`] reads, from the table with this alias.
+macro_rules! user_columns {
+    ($alias:literal) => {
+        concat!(
+            $alias,
+            ".id, ",
+            $alias,
+            ".email, ",
+            $alias,
+            ".first_name, ",
+            $alias,
+            ".last_name, ",
+            $alias,
+            ".phone, ",
+            $alias,
+            ".experience_level, ",
+            $alias,
+            ".is_staff, ",
+            $alias,
+            ".is_admin, ",
+            $alias,
+            ".email_verified_at is not null as email_verified, ",
+            $alias,
+            ".created_at"
+        )
+    };
+}
+pub(crate) use user_columns;
+
+impl User {
+    /// Reads the columns of `user_columns!`.
+    pub(crate) fn from_row(row: &Row) -> Result<Self> {
+        Ok(Self {
+            id: row.try_get("id")?,
+            email: row.try_get("email")?,
+            first_name: row.try_get("first_name")?,
+            last_name: row.try_get("last_name")?,
+            phone: row.try_get("phone")?,
+            experience_level: ExperienceLevel::from_column(row.try_get("experience_level")?)?,
+            is_staff: row.try_get("is_staff")?,
+            is_admin: row.try_get("is_admin")?,
+            email_verified: row.try_get("email_verified")?,
+            created_at: row.try_get("created_at")?,
+        })
+    }
+
+    /// Returns the first and last name, separated by a space.
+    pub fn name(&self) -> String {
+        format!("{} {}", self.first_name, self.last_name)
+            .trim_end()
+            .to_owned()
+    }
+}

@@ -1,0 +1,238 @@
+//! What a member may change about themselves.
+
+use chrono::NaiveDate;
+use tokio_postgres::Row;
+use uuid::Uuid;
+
+use super::fields::Email;
+use super::member::{ExperienceLevel, User, user_columns};
+use crate::crypto::encryption::Keyring;
+use crate::crypto::random;
+use crate::error::{Error, OnConstraint, Result};
+use crate::store::client::Client;
+use crate::store::statement::Statement;
+
+/// What is known of a member beyond [`User`]. The member sees it, and staff see it on
+/// the roster of a class that the member has booked.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Profile {
+    /// The date of birth, if the member gave it.
+    pub date_of_birth: Option<NaiveDate>,
+    /// The name of the person to call in an emergency.
+    pub emergency_contact_name: Option<String>,
+    /// The phone number of that person.
+    pub emergency_contact_phone: Option<String>,
+    /// Medical conditions that a teacher should know of. Encrypted in the table.
+    pub medical_conditions: Option<String>,
+    /// Whether the studio may send news by e-mail.
+    pub marketing_consent: bool,
+}
+
+/// An account to create.
+#[derive(Clone, Debug)]
+pub struct NewUser {
+    /// The e-mail address, which is also the name to sign in with.
+    pub email: Email,
+    /// Whether the address is known to belong to the member.
+    pub email_verified: bool,
+    /// The first name. Not empty.
+    pub first_name: String,
+    /// The last name. May be empty.
+    pub last_name: String,
+    /// The phone number, if the member gave one.
+    pub phone: Option<String>,
+    /// How experienced the member is.
+    pub experience_level: ExperienceLevel,
+    /// Everything else.
+    pub profile: Profile,
+}
+
+static INSERT: Statement = Statement::new(
+    "user.insert",
+    concat!(
+        "insert into users as u (id, email, password_hash, first_name, last_name, phone,
+            experience_level, date_of_birth, emergency_contact_name, emergency_contact_phone,
+            medical_conditions, marketing_consent, email_verified_at)
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, case when $13 then now() end)
+        returning ",
+        user_columns!("u")
+    ),
+);
+
+/// Creates an account. The hash comes from [`crate::crypto::password::Hasher::hash`].
+/// An account without a hash can only be signed in to through a provider.
+///
+/// # Errors
+///
+/// 409 `email_taken` if there is an account with this e-mail address.
+pub async fn insert(
+    client: &Client,
+    keys: &Keyring,
+    new: &NewUser,
+    password_hash: Option<&str>,
+) -> Result<User> {
+    let id = random::id();
+    let profile = &new.profile;
+    let medical = seal_medical(keys, id, profile.medical_conditions.as_deref())?;
+    let row = INSERT
+        .one(
+            client,
+            &[
+                &id,
+                &new.email.as_str(),
+                &password_hash,
+                &new.first_name,
+                &new.last_name,
+                &new.phone,
+                &new.experience_level.as_str(),
+                &profile.date_of_birth,
+                &profile.emergency_contact_name,
+                &profile.emergency_contact_phone,
+                &medical,
+                &profile.marketing_consent,
+                &new.email_verified,
+            ],
+        )
+        .await
+        .on_constraint("users_email_key", Error::EmailTaken)?;
+    User::from_row(&row)
+}
+
+/// The additional authenticated data of a member's medical conditions.
+fn medical_aad(id: Uuid) -> String {
+    format!("users.medical_conditions:{id}")
+}
+
+fn seal_medical(keys: &Keyring, id: Uuid, text: Option<&str>) -> Result<Option<Vec<u8>>> {
+    text.map(|text| keys.seal(&medical_aad(id), text))
+        .transpose()
+}
+
+/// Decrypts the medical conditions of a member.
+///
+/// # Errors
+///
+/// [`Error::Internal`] if they cannot be decrypted.
+pub(crate) fn open_medical(
+    keys: &Keyring,
+    id: Uuid,
+    sealed: Option<Vec<u8>>,
+) -> Result<Option<String>> {
+    sealed
+        .map(|sealed| keys.open(&medical_aad(id), &sealed))
+        .transpose()
+}
+
+static PROFILE: Statement = Statement::new(
+    "user.profile",
+    "select date_of_birth, emergency_contact_name, emergency_contact_phone,
+        medical_conditions, marketing_consent
+    from users where id = $1",
+);
+
+/// Returns the profile of a member.
+///
+/// # Errors
+///
+/// [`Error::SessionGone`] if the account no longer exists; [`Error::Internal`] if the
+/// medical conditions cannot be decrypted.
+pub async fn find_profile(client: &Client, keys: &Keyring, id: Uuid) -> Result<Profile> {
+    let row = PROFILE
+        .opt(client, &[&id])
+        .await?
+        .ok_or(Error::SessionGone)?;
+    profile_from_row(&row, keys, id)
+}
+
+fn profile_from_row(row: &Row, keys: &Keyring, id: Uuid) -> Result<Profile> {
+    let medical: Option<Vec<u8>> = row.try_get("medical_conditions")?;
+    Ok(Profile {
+        date_of_birth: row.try_get("date_of_birth")?,
+        emergency_contact_name: row.try_get("emergency_contact_name")?,
+        emergency_contact_phone: row.try_get("emergency_contact_phone")?,
+        medical_conditions: open_medical(keys, id, medical)?,
+        marketing_consent: row.try_get("marketing_consent")?,
+    })
+}
+
+/// The changes to a member's profile. An outer `None` leaves the field as it is, an
+/// inner `None` clears it.
+#[derive(Clone, Debug, Default)]
+pub struct Changes {
+    /// The first name. Not empty.
+    pub first_name: Option<String>,
+    /// The last name. May be empty.
+    pub last_name: Option<String>,
+    /// The phone number.
+    pub phone: Option<Option<String>>,
+    /// The date of birth, in the past.
+    pub date_of_birth: Option<Option<NaiveDate>>,
+    /// The name of the person to call in an emergency.
+    pub emergency_contact_name: Option<Option<String>>,
+    /// The phone number of that person.
+    pub emergency_contact_phone: Option<Option<String>>,
+    /// How experienced the member is.
+    pub experience_level: Option<ExperienceLevel>,
+    /// Medical conditions that a teacher should know of.
+    pub medical_conditions: Option<Option<String>>,
+    /// Whether the studio may send news by e-mail.
+    pub marketing_consent: Option<bool>,
+}
+
+static UPDATE: Statement = Statement::new(
+    "user.update",
+    concat!(
+        "update users u set
+            first_name = coalesce($2, first_name),
+            last_name = coalesce($3, last_name),
+            phone = case when $4 then $5 else phone end,
+            date_of_birth = case when $6 then $7 else date_of_birth end,
+            emergency_contact_name = case when $8 then $9 else emergency_contact_name end,
+            emergency_contact_phone = case when $10 then $11 else emergency_contact_phone end,
+            experience_level = coalesce($12, experience_level),
+            medical_conditions = case when $13 then $14 else medical_conditions end,
+            marketing_consent = coalesce($15, marketing_consent)
+        where id = $1
+        returning date_of_birth, emergency_contact_name, emergency_contact_phone,
+            medical_conditions, marketing_consent, ",
+        user_columns!("u")
+    ),
+);
+
+/// Updates the profile of a member.
+///
+/// # Errors
+///
+/// [`Error::Internal`] if the medical conditions cannot be decrypted.
+pub async fn update(
+    client: &Client,
+    keys: &Keyring,
+    id: Uuid,
+    changes: &Changes,
+) -> Result<(User, Profile)> {
+    let medical = changes.medical_conditions.clone().flatten();
+    let medical = seal_medical(keys, id, medical.as_deref())?;
+    let row = UPDATE
+        .one(
+            client,
+            &[
+                &id,
+                &changes.first_name,
+                &changes.last_name,
+                &changes.phone.is_some(),
+                &changes.phone.clone().flatten(),
+                &changes.date_of_birth.is_some(),
+                &changes.date_of_birth.flatten(),
+                &changes.emergency_contact_name.is_some(),
+                &changes.emergency_contact_name.clone().flatten(),
+                &changes.emergency_contact_phone.is_some(),
+                &changes.emergency_contact_phone.clone().flatten(),
+                &changes.experience_level.map(ExperienceLevel::as_str),
+                &changes.medical_conditions.is_some(),
+                &medical,
+                &changes.marketing_consent,
+            ],
+        )
+        .await?;
+    Ok((User::from_row(&row)?, profile_from_row(&row, keys, id)?))
+}
