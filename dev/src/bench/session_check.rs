@@ -268,6 +268,6 @@ pub(super) async fn hit_ratio(testbed: &Testbed) -> Result<Vec<Row>> {
 
 pub(super) fn commands_each(what: &str, commands: u64, times: usize) -> Row {
     let each = commands as f64 / times as f64;
-    let row = Row::info(format!("commands of Redis: {what}"), each, Unit::Count);
-    row.detail(format!("{commands} of {times}"))
+    let row = Row::info(format!("Redis commands of {what}"), each, Unit::Count);
+    row.detail(format!("{commands} in {times} requests"))
 }
