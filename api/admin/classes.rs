@@ -64,8 +64,8 @@ async fn update_class_type(
     changed.await.map(Json)
 }
 
-/// Retires a class type. Nothing is deleted: weekly classes and occurrences
-/// that refer to it stay, and the response counts them.
+/// Retires a class type. Nothing is deleted: the response counts the weekly classes and
+/// occurrences that still refer to the class type.
 #[utoipa::path(delete, path = "/api/admin/classes", tag = "administration", security(("session" = [])), params(Wanted), responses(
     (status = 200, body = Retirement, description = "The class type is retired"),
     (status = 404, description = "`not_found`: no class type has this id"),

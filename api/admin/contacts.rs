@@ -36,8 +36,8 @@ async fn update_contact_submission(
     Staff(member): Staff,
     Json(change): Json<UpdateContactSubmission>,
 ) -> Result<Json<ContactSubmissionView>> {
-    let submission = contact::update(&app, &client, &member, &change).await?;
-    Ok(Json(submission.into()))
+    let updated = contact::update(&app, &client, &member, &change);
+    updated.await.map(Json)
 }
 
 fn main() -> Exit {

@@ -63,8 +63,8 @@ async fn update_instructor(
     changed.await.map(Json)
 }
 
-/// Retires an instructor. Nothing is deleted: weekly classes and occurrences
-/// that refer to it stay, and the response counts them.
+/// Retires an instructor. Nothing is deleted: the response counts the weekly classes and
+/// occurrences that still refer to the instructor.
 #[utoipa::path(delete, path = "/api/admin/instructors", tag = "administration", security(("session" = [])), params(Wanted), responses(
     (status = 200, body = Retirement, description = "The instructor is retired"),
     (status = 404, description = "`not_found`: no instructor has this id"),

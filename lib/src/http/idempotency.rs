@@ -1,4 +1,4 @@
-//! `Idempotency-Key`: a request that may be sent again, and is done once.
+//! Requests with an `Idempotency-Key`, which can be repeated safely.
 
 use axum::extract::{FromRequest, Request};
 use axum::response::{IntoResponse, Response};
@@ -17,7 +17,7 @@ fn read_key(headers: &HeaderMap) -> Result<Option<String>> {
         return Ok(None);
     };
     let text = value.to_str().map(str::trim).unwrap_or_default();
-    // A header may also hold a tab.
+    // Header values may have tabs.
     if !(1..=255).contains(&text.len()) || text.contains('\t') {
         return Err(Error::malformed(
             "Idempotency-Key must have 1 to 255 printable ASCII characters",
@@ -26,13 +26,13 @@ fn read_key(headers: &HeaderMap) -> Result<Option<String>> {
     Ok(Some(text.to_owned()))
 }
 
-/// The header, for the description.
+/// The `Idempotency-Key` header, for the API description.
 #[derive(Debug, IntoParams)]
 #[into_params(parameter_in = Header)]
-#[expect(dead_code, reason = "for the description alone")]
+#[expect(dead_code, reason = "only the API description uses it")]
 pub struct IdempotencyKeyParams {
-    /// A name for this request, chosen by the client: sent again within 24 hours, it
-    /// is answered again, and not done again.
+    /// A key of the client's choice. A repeated request with the same key within 24
+    /// hours gets the same response and has no further effect.
     #[param(
         rename = "Idempotency-Key",
         min_length = 1,
@@ -43,10 +43,10 @@ pub struct IdempotencyKeyParams {
     key: Option<String>,
 }
 
-/// A JSON body, as [`super::Json`] has it, with the key that it came under.
+/// A JSON body with the request's idempotency key.
 #[derive(Debug)]
 pub struct Idempotent<T> {
-    /// `None`: the client did not send one.
+    /// The key, if the client sent one.
     pub key: Option<IdempotencyKey>,
     /// The body.
     pub form: T,
@@ -60,8 +60,8 @@ impl<T: DeserializeOwned> FromRequest<App> for Idempotent<T> {
         let key = read_key(&parts.headers)?;
         let bytes = json_bytes(&parts.headers, body).await?;
         let key = key.map(|key| {
-            let asked = format!("{} {}\n", parts.method, parts.uri.path());
-            let request_hash = sha256_hex(&[asked.as_bytes(), &bytes].concat());
+            let request = format!("{} {}\n", parts.method, parts.uri.path());
+            let request_hash = sha256_hex(&[request.as_bytes(), &bytes].concat());
             IdempotencyKey { key, request_hash }
         });
         let form = parse(&bytes)?;
@@ -89,10 +89,10 @@ mod properties {
 
     proptest! {
         #[test]
-        fn a_key_is_of_printable_characters_and_fits_its_column(
-            told in header_value(), key in "[!-~]([ -~]{0,260}[!-~])?",
+        fn a_key_is_printable_and_fits_its_column(
+            value in header_value(), key in "[!-~]([ -~]{0,260}[!-~])?",
         ) {
-            if let Some(key) = read(told) {
+            if let Some(key) = read(value) {
                 assert!((1..=255).contains(&key.len()), "{key}");
                 assert!(key.bytes().all(|byte| (b' '..=b'~').contains(&byte)), "{key:?}");
             }

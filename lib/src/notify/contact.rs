@@ -205,20 +205,22 @@ pub fn update<'a>(
     client: &'a Caller,
     staff: &'a Member,
     change: &'a UpdateContactSubmission,
-) -> BoxFuture<'a, Result<ContactSubmission>> {
+) -> BoxFuture<'a, Result<ContactSubmissionView>> {
     Box::pin(async move {
-        let act = StaffAction::by_staff(staff, client)?;
+        let action = StaffAction::by_staff(staff, client)?;
         let UpdateContactSubmission { id, processed } = *change;
-        let noted = app.transaction().authorize(&act).run(async |tx| {
-            let noted = contact::mark(tx, id, processed, act.actor_id()).await?;
-            let (submission, changed) = noted.ok_or(Error::NotFound)?;
+        let updated = app.transaction().authorize(&action).run(async |tx| {
+            let marked = contact::mark(tx, id, processed, action.actor_id()).await?;
+            let (submission, changed) = marked.ok_or(Error::NotFound)?;
             if changed {
                 let detail = json!({ "submissionId": id, "processed": processed });
-                act.record(tx, Kind::ContactProcessed, None, detail).await?;
+                action
+                    .record(tx, Kind::ContactProcessed, None, detail)
+                    .await?;
             }
             Ok(submission)
         });
-        noted.await
+        updated.await.map(ContactSubmissionView::from)
     })
 }
 
