@@ -7,7 +7,7 @@ use std::path::Path;
 use reqwest::Method;
 use serde_json::Value;
 
-use crate::harness::{SITE, Settings, TestApp, TestResponse};
+use crate::harness::{SITE, Settings, TestApp, TestResponse, send_from_origin};
 
 const METHODS: [Method; 5] = [
     Method::GET,
@@ -151,7 +151,7 @@ async fn only_known_origins_are_answered_by_name() {
                 .header("origin", origin)
                 .header("access-control-request-method", method.as_str());
             // Each request here has an origin of its own, not the person's.
-            let answer = send_with_origin(preflight, origin).await;
+            let answer = send_from_origin(preflight, origin).await;
             let expected = allowed.then_some(origin);
             assert_eq!(
                 answer.header("access-control-allow-origin"),
@@ -170,15 +170,6 @@ async fn only_known_origins_are_answered_by_name() {
         )
         .await;
     assert_eq!(answer.header("access-control-allow-origin"), Some(SITE));
-}
-
-async fn send_with_origin(request: reqwest::RequestBuilder, origin: &str) -> TestResponse {
-    let (client, request) = request.build_split();
-    let mut request = request.unwrap();
-    request
-        .headers_mut()
-        .insert("origin", origin.parse().unwrap());
-    TestResponse::read(client.execute(request).await.unwrap()).await
 }
 
 #[tokio::test]
@@ -210,14 +201,14 @@ async fn with_a_cookie_only_known_pages_change_anything() {
         let near = ana
             .request(method.clone(), &example(&path))
             .header("sec-fetch-site", "same-site");
-        send_with_origin(near, "https://other.sabor.example")
+        send_from_origin(near, "https://other.sabor.example")
             .await
             .expect_code(403, "foreign_origin");
         // The page itself, as the browser says.
         let own = ana
             .request(method, &example(&path))
             .header("sec-fetch-site", "same-origin");
-        let answer = send_with_origin(own, "https://preview.example").await;
+        let answer = send_from_origin(own, "https://preview.example").await;
         assert_ne!(answer.status, 403, "{path}");
     }
 }
@@ -235,7 +226,7 @@ async fn in_development_the_page_on_the_same_port_is_known_and_no_other() {
         (format!("http://127.0.0.1:{port}"), 200),
     ] {
         let request = ana.request(Method::POST, "/api/auth/logout");
-        let answer = send_with_origin(request, &origin).await;
+        let answer = send_from_origin(request, &origin).await;
         assert_eq!(answer.status, status, "{origin}");
     }
 }

@@ -26,7 +26,7 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 use tokio::sync::Notify;
 
-use super::packages::{install_script, node_packages};
+use super::packages::{install_script, node_packages, start_node};
 use super::{LocalServer, SITE, Settings};
 
 /// The path of the callback, without the provider's name.
@@ -83,24 +83,28 @@ impl OidcProvider {
         let (listener, url) = LocalServer::bind().await;
         let source = include_str!("oidc_provider.mjs");
         let script = install_script(&folder, "oidc_provider.mjs", source);
-        let mut process = Command::new("node")
-            .arg(script)
-            .arg(&url)
-            .arg(format!("{SITE}{CALLBACK}"))
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .kill_on_drop(true)
-            .spawn()
-            .unwrap();
-        let mut line = String::new();
-        let mut stdout = BufReader::new(process.stdout.take().unwrap());
-        stdout.read_line(&mut line).await.unwrap();
+        let (process, port) = start_node(async || {
+            let mut process = Command::new("node")
+                .arg(&script)
+                .arg(&url)
+                .arg(format!("{SITE}{CALLBACK}"))
+                .stdin(Stdio::piped())
+                .stdout(Stdio::piped())
+                .stderr(Stdio::null())
+                .kill_on_drop(true)
+                .spawn()
+                .unwrap();
+            let mut line = String::new();
+            let mut stdout = BufReader::new(process.stdout.take().unwrap());
+            stdout.read_line(&mut line).await.unwrap();
+            (process, line.trim().parse().unwrap())
+        })
+        .await;
         let random = SystemRandom::new();
         let algorithm = &ECDSA_P256_SHA256_FIXED_SIGNING;
         let pkcs8 = EcdsaKeyPair::generate_pkcs8(algorithm, &random).unwrap();
         let shared = Arc::new(Shared {
-            port: line.trim().parse().unwrap(),
+            port,
             http: browser(),
             key: EcdsaKeyPair::from_pkcs8(algorithm, pkcs8.as_ref(), &random).unwrap(),
             fault: Mutex::default(),

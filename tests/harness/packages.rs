@@ -6,9 +6,11 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::time::Duration;
 
 use tokio::process::Command;
 use tokio::sync::OnceCell;
+use tokio::time::timeout;
 
 use super::is_ci;
 
@@ -56,6 +58,22 @@ pub async fn node_packages() -> Option<PathBuf> {
     };
     let folder = FOLDER.get_or_init(|| install_once(&NODE_PACKAGES, install));
     folder.await.clone()
+}
+
+/// Starts a Node program, and starts it again if it takes longer than 30 seconds.
+///
+/// On a busy machine Node occasionally hangs before it runs the program.
+///
+/// # Panics
+///
+/// If three attempts take too long.
+pub async fn start_node<T>(start: impl AsyncFn() -> T) -> T {
+    for _ in 0..3 {
+        if let Ok(started) = timeout(Duration::from_secs(30), start()).await {
+            return started;
+        }
+    }
+    panic!("node does not start");
 }
 
 /// Writes a script next to the `node_modules` that it imports from; returns its

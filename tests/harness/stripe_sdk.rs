@@ -7,7 +7,7 @@ use serde_json::json;
 use tokio::io::AsyncWriteExt;
 use tokio::process::Command;
 
-use super::packages::{install_script, node_packages};
+use super::packages::{install_script, node_packages, start_node};
 
 /// The signing half of Stripe's SDK.
 pub struct StripeSdk {
@@ -24,17 +24,22 @@ impl StripeSdk {
 
     /// Returns the `Stripe-Signature` header of a payload at a Unix time.
     pub async fn sign(&self, secret: &str, timestamp: i64, payload: &str) -> String {
-        let mut node = Command::new("node")
-            .arg(&self.script)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
         let input = json!({ "payload": payload, "secret": secret, "timestamp": timestamp });
-        let mut stdin = node.stdin.take().unwrap();
-        stdin.write_all(input.to_string().as_bytes()).await.unwrap();
-        drop(stdin);
-        let output = node.wait_with_output().await.unwrap();
+        let input = input.to_string();
+        let output = start_node(async || {
+            let mut node = Command::new("node")
+                .arg(&self.script)
+                .stdin(Stdio::piped())
+                .stdout(Stdio::piped())
+                .kill_on_drop(true)
+                .spawn()
+                .unwrap();
+            let mut stdin = node.stdin.take().unwrap();
+            stdin.write_all(input.as_bytes()).await.unwrap();
+            drop(stdin);
+            node.wait_with_output().await.unwrap()
+        })
+        .await;
         assert!(output.status.success());
         String::from_utf8(output.stdout).unwrap()
     }

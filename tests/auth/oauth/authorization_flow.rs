@@ -139,7 +139,7 @@ async fn a_state_works_once_for_its_provider_in_the_browser_that_started() {
         let response = person.get(path).await;
         response.expect_code(400, "oauth_state");
     };
-    // An attacker sends somebody a callback link of their own sign-in.
+    // An attacker sends a victim the callback link of the attacker's own sign-in.
     rejected(&app.visitor(), &callback).await;
     let other = app.visitor();
     start_sign_in(&other, START).await;
