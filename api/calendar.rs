@@ -2,7 +2,7 @@
 
 use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use axum::response::IntoResponse;
-use sabor::bookings::calendar::feed::feed;
+use sabor::bookings::calendar::feed::render_feed;
 use sabor::http::Query;
 use sabor::values::ical;
 use sabor::{App, Error, Exit, Result, Routes, routes, serve};
@@ -31,7 +31,7 @@ pub fn route() -> Routes {
 ))]
 async fn get_calendar(app: App, Query(query): Query<CalendarQuery>) -> Result<impl IntoResponse> {
     let no_token = || Error::field("token", "must be given");
-    let text = feed(&app, &query.token.ok_or_else(no_token)?).await?;
+    let text = render_feed(&app, &query.token.ok_or_else(no_token)?).await?;
     let headers = [
         (CONTENT_TYPE, ical::CONTENT_TYPE),
         (CONTENT_DISPOSITION, "inline; filename=\"sabor.ics\""),

@@ -1,11 +1,11 @@
 //! GET, POST, PATCH /api/admin/bookings — the roster and the front desk.
 
 use sabor::bookings::front_desk;
-use sabor::bookings::front_desk::{Change, OnBehalf, Roster};
+use sabor::bookings::front_desk::{CreateBookingForMember, RosterQuery, UpdateBooking};
+use sabor::bookings::view::{BookingView, RosterEntryView};
 use sabor::http::{
     IdempotencyKeyParams, Idempotent, Json, List, PageParams, Query, Staff, StoredResponse,
 };
-use sabor::models::booking::{RosterEntry, Shown};
 use sabor::store::page::Page;
 use sabor::values::caller::Caller;
 use sabor::{App, Exit, Result, Routes, routes, serve};
@@ -17,22 +17,22 @@ pub fn route() -> Routes {
 
 /// Lists the bookings of a class in the order they were made. Each entry has
 /// the contact and medical details that a teacher needs.
-#[utoipa::path(get, path = "/api/admin/bookings", tag = "administration", security(("session" = [])), params(Roster, PageParams), responses(
-    (status = 200, body = List<RosterEntry>, description = "One page of the roster"),
+#[utoipa::path(get, path = "/api/admin/bookings", tag = "administration", security(("session" = [])), params(RosterQuery, PageParams), responses(
+    (status = 200, body = List<RosterEntryView>, description = "One page of the roster"),
     (status = 404, description = "`not_found`: no class has this id"),
 ))]
 async fn list_roster(
     app: App,
     _staff: Staff,
-    Query(query): Query<Roster>,
+    Query(query): Query<RosterQuery>,
     page: Page,
-) -> Result<Json<List<RosterEntry>>> {
+) -> Result<Json<List<RosterEntryView>>> {
     front_desk::roster(&app, query, page).await.map(Json)
 }
 
 /// Books a class for a member.
-#[utoipa::path(post, path = "/api/admin/bookings", tag = "administration", security(("session" = [])), params(IdempotencyKeyParams), request_body = OnBehalf, responses(
-    (status = 201, body = Shown, description = "The new booking; `status` tells whether it is on the waitlist"),
+#[utoipa::path(post, path = "/api/admin/bookings", tag = "administration", security(("session" = [])), params(IdempotencyKeyParams), request_body = CreateBookingForMember, responses(
+    (status = 201, body = BookingView, description = "The new booking; `status` tells whether it is on the waitlist"),
     (status = 404, description = "`not_found`: no member or class has this id"),
     (status = 409, description = "`class_full`: no spot is free. `already_booked`: the member has booked this class. `class_started`, `class_cancelled`: the class cannot be booked any more. `waitlist_closed`: the waitlist is closed shortly before the class. `idempotency_key_reused`: the key belongs to another request"),
 ))]
@@ -40,15 +40,15 @@ async fn create_booking_for_member(
     app: App,
     client: Caller,
     Staff(staff): Staff,
-    Idempotent { key, form }: Idempotent<OnBehalf>,
+    Idempotent { key, form }: Idempotent<CreateBookingForMember>,
 ) -> Result<StoredResponse> {
-    front_desk::book_on_behalf(&app, &client, &staff, key, &form).await
+    front_desk::create(&app, &client, &staff, key, &form).await
 }
 
 /// Updates a booking at the front desk. Staff can check a member in, mark a
 /// no-show, undo either, cancel, record a payment at the desk, and refund.
-#[utoipa::path(patch, path = "/api/admin/bookings", tag = "administration", security(("session" = [])), params(IdempotencyKeyParams), request_body = Change, responses(
-    (status = 200, body = Shown, description = "The updated booking"),
+#[utoipa::path(patch, path = "/api/admin/bookings", tag = "administration", security(("session" = [])), params(IdempotencyKeyParams), request_body = UpdateBooking, responses(
+    (status = 200, body = BookingView, description = "The updated booking"),
     (status = 404, description = "`not_found`: no booking has this id"),
     (status = 409, description = "`class_not_started`: attendance is recorded from the start of the class. `no_place`: the booking holds no spot. `not_cancellable`: the booking cannot be cancelled. `class_started`: the class has started. `already_paid`, `not_payable`, `nothing_to_pay`, `nothing_to_refund`: the payment does not allow this action. `idempotency_key_reused`: the key belongs to another request"),
 ))]
@@ -56,9 +56,9 @@ async fn update_booking(
     app: App,
     client: Caller,
     Staff(staff): Staff,
-    Idempotent { key, form }: Idempotent<Change>,
+    Idempotent { key, form }: Idempotent<UpdateBooking>,
 ) -> Result<StoredResponse> {
-    front_desk::change(&app, &client, &staff, key, &form).await
+    front_desk::update(&app, &client, &staff, key, form).await
 }
 
 fn main() -> Exit {

@@ -1,10 +1,11 @@
 //! GET, POST, PATCH, DELETE /api/admin/classes — the class types that the studio offers.
 
-use sabor::classes::catalogue::class_types;
-use sabor::classes::catalogue::class_types::{Change, Entry};
-use sabor::classes::catalogue::{Activity, Retirement, Wanted};
+use sabor::classes::catalog::class_types;
+use sabor::classes::catalog::class_types::{CreateClassType, UpdateClassType};
+use sabor::classes::catalog::maintenance::{ActiveQuery, RetirementView};
+use sabor::classes::catalog::query::IdQuery;
+use sabor::classes::catalog::view::StaffClassTypeView;
 use sabor::http::{Created, Json, List, PageParams, Query, Staff};
-use sabor::models::class_type::ShownToStaff;
 use sabor::store::page::Page;
 use sabor::values::caller::Caller;
 use sabor::{App, Exit, Result, Routes, routes, serve};
@@ -20,37 +21,37 @@ pub fn route() -> Routes {
 }
 
 /// Lists all class types, newest first. Retired ones are included.
-#[utoipa::path(get, path = "/api/admin/classes", tag = "administration", security(("session" = [])), params(Activity, PageParams), responses(
-    (status = 200, body = List<ShownToStaff>, description = "One page of the list"),
+#[utoipa::path(get, path = "/api/admin/classes", tag = "administration", security(("session" = [])), params(ActiveQuery, PageParams), responses(
+    (status = 200, body = List<StaffClassTypeView>, description = "One page of the list"),
 ))]
 async fn list_all_class_types(
     app: App,
     _staff: Staff,
-    Query(activity): Query<Activity>,
+    Query(query): Query<ActiveQuery>,
     page: Page,
-) -> Result<Json<List<ShownToStaff>>> {
-    class_types::list(&app, activity, page).await.map(Json)
+) -> Result<Json<List<StaffClassTypeView>>> {
+    class_types::list(&app, query, page).await.map(Json)
 }
 
 /// Creates a class type.
-#[utoipa::path(post, path = "/api/admin/classes", tag = "administration", security(("session" = [])), request_body = Entry, responses(
-    (status = 201, body = ShownToStaff, description = "The new class type"),
+#[utoipa::path(post, path = "/api/admin/classes", tag = "administration", security(("session" = [])), request_body = CreateClassType, responses(
+    (status = 201, body = StaffClassTypeView, description = "The new class type"),
     (status = 409, description = "`class_type_exists`: another class type has this name"),
 ))]
 async fn create_class_type(
     app: App,
     client: Caller,
     Staff(staff): Staff,
-    Json(entry): Json<Entry>,
-) -> Result<Created<ShownToStaff>> {
-    let entered = class_types::enter(&app, &client, &staff, entry);
-    entered.await.map(Created)
+    Json(form): Json<CreateClassType>,
+) -> Result<Created<StaffClassTypeView>> {
+    let created = class_types::create(&app, &client, &staff, form);
+    created.await.map(Created)
 }
 
 /// Updates a class type. Fields that are left out keep their values, and `null`
 /// clears an optional field.
-#[utoipa::path(patch, path = "/api/admin/classes", tag = "administration", security(("session" = [])), request_body = Change, responses(
-    (status = 200, body = ShownToStaff, description = "The updated class type"),
+#[utoipa::path(patch, path = "/api/admin/classes", tag = "administration", security(("session" = [])), request_body = UpdateClassType, responses(
+    (status = 200, body = StaffClassTypeView, description = "The updated class type"),
     (status = 404, description = "`not_found`: no class type has this id"),
     (status = 409, description = "`class_type_exists`: another class type has this name"),
 ))]
@@ -58,25 +59,25 @@ async fn update_class_type(
     app: App,
     client: Caller,
     Staff(staff): Staff,
-    Json(change): Json<Change>,
-) -> Result<Json<ShownToStaff>> {
-    let changed = class_types::change(&app, &client, &staff, change);
-    changed.await.map(Json)
+    Json(form): Json<UpdateClassType>,
+) -> Result<Json<StaffClassTypeView>> {
+    let updated = class_types::update(&app, &client, &staff, form);
+    updated.await.map(Json)
 }
 
 /// Retires a class type. Nothing is deleted: the response counts the weekly classes and
 /// occurrences that still refer to the class type.
-#[utoipa::path(delete, path = "/api/admin/classes", tag = "administration", security(("session" = [])), params(Wanted), responses(
-    (status = 200, body = Retirement, description = "The class type is retired"),
+#[utoipa::path(delete, path = "/api/admin/classes", tag = "administration", security(("session" = [])), params(IdQuery), responses(
+    (status = 200, body = RetirementView, description = "The class type is retired"),
     (status = 404, description = "`not_found`: no class type has this id"),
 ))]
 async fn retire_class_type(
     app: App,
     client: Caller,
     Staff(staff): Staff,
-    Query(wanted): Query<Wanted>,
-) -> Result<Json<Retirement>> {
-    let retired = class_types::retire(&app, &client, &staff, wanted);
+    Query(query): Query<IdQuery>,
+) -> Result<Json<RetirementView>> {
+    let retired = class_types::retire(&app, &client, &staff, query);
     retired.await.map(Json)
 }
 

@@ -1,10 +1,11 @@
 //! GET, POST, PATCH, DELETE /api/admin/instructors — the people who teach.
 
-use sabor::classes::catalogue::instructors;
-use sabor::classes::catalogue::instructors::{Change, Entry};
-use sabor::classes::catalogue::{Activity, Retirement, Wanted};
+use sabor::classes::catalog::instructors;
+use sabor::classes::catalog::instructors::{CreateInstructor, UpdateInstructor};
+use sabor::classes::catalog::maintenance::{ActiveQuery, RetirementView};
+use sabor::classes::catalog::query::IdQuery;
+use sabor::classes::catalog::view::StaffInstructorView;
 use sabor::http::{Created, Json, List, PageParams, Query, Staff};
-use sabor::models::instructor::ShownToStaff;
 use sabor::store::page::Page;
 use sabor::values::caller::Caller;
 use sabor::{App, Exit, Result, Routes, routes, serve};
@@ -21,61 +22,61 @@ pub fn route() -> Routes {
 
 /// Lists all instructors, newest first. Retired ones are included, and so are
 /// hourly rates.
-#[utoipa::path(get, path = "/api/admin/instructors", tag = "administration", security(("session" = [])), params(Activity, PageParams), responses(
-    (status = 200, body = List<ShownToStaff>, description = "One page of the list"),
+#[utoipa::path(get, path = "/api/admin/instructors", tag = "administration", security(("session" = [])), params(ActiveQuery, PageParams), responses(
+    (status = 200, body = List<StaffInstructorView>, description = "One page of the list"),
 ))]
 async fn list_instructors(
     app: App,
     _staff: Staff,
-    Query(activity): Query<Activity>,
+    Query(query): Query<ActiveQuery>,
     page: Page,
-) -> Result<Json<List<ShownToStaff>>> {
-    instructors::list(&app, activity, page).await.map(Json)
+) -> Result<Json<List<StaffInstructorView>>> {
+    instructors::list(&app, query, page).await.map(Json)
 }
 
 /// Creates an instructor.
-#[utoipa::path(post, path = "/api/admin/instructors", tag = "administration", security(("session" = [])), request_body = Entry, responses(
-    (status = 201, body = ShownToStaff, description = "The new instructor"),
+#[utoipa::path(post, path = "/api/admin/instructors", tag = "administration", security(("session" = [])), request_body = CreateInstructor, responses(
+    (status = 201, body = StaffInstructorView, description = "The new instructor"),
 ))]
 async fn create_instructor(
     app: App,
     client: Caller,
     Staff(staff): Staff,
-    Json(entry): Json<Entry>,
-) -> Result<Created<ShownToStaff>> {
-    let entered = instructors::enter(&app, &client, &staff, entry);
-    entered.await.map(Created)
+    Json(form): Json<CreateInstructor>,
+) -> Result<Created<StaffInstructorView>> {
+    let created = instructors::create(&app, &client, &staff, form);
+    created.await.map(Created)
 }
 
 /// Updates an instructor. Fields that are left out keep their values, and
 /// `null` clears an optional field.
-#[utoipa::path(patch, path = "/api/admin/instructors", tag = "administration", security(("session" = [])), request_body = Change, responses(
-    (status = 200, body = ShownToStaff, description = "The updated instructor"),
+#[utoipa::path(patch, path = "/api/admin/instructors", tag = "administration", security(("session" = [])), request_body = UpdateInstructor, responses(
+    (status = 200, body = StaffInstructorView, description = "The updated instructor"),
     (status = 404, description = "`not_found`: no instructor has this id"),
 ))]
 async fn update_instructor(
     app: App,
     client: Caller,
     Staff(staff): Staff,
-    Json(change): Json<Change>,
-) -> Result<Json<ShownToStaff>> {
-    let changed = instructors::change(&app, &client, &staff, change);
-    changed.await.map(Json)
+    Json(form): Json<UpdateInstructor>,
+) -> Result<Json<StaffInstructorView>> {
+    let updated = instructors::update(&app, &client, &staff, form);
+    updated.await.map(Json)
 }
 
 /// Retires an instructor. Nothing is deleted: the response counts the weekly classes and
 /// occurrences that still refer to the instructor.
-#[utoipa::path(delete, path = "/api/admin/instructors", tag = "administration", security(("session" = [])), params(Wanted), responses(
-    (status = 200, body = Retirement, description = "The instructor is retired"),
+#[utoipa::path(delete, path = "/api/admin/instructors", tag = "administration", security(("session" = [])), params(IdQuery), responses(
+    (status = 200, body = RetirementView, description = "The instructor is retired"),
     (status = 404, description = "`not_found`: no instructor has this id"),
 ))]
 async fn retire_instructor(
     app: App,
     client: Caller,
     Staff(staff): Staff,
-    Query(wanted): Query<Wanted>,
-) -> Result<Json<Retirement>> {
-    let retired = instructors::retire(&app, &client, &staff, wanted);
+    Query(query): Query<IdQuery>,
+) -> Result<Json<RetirementView>> {
+    let retired = instructors::retire(&app, &client, &staff, query);
     retired.await.map(Json)
 }
 

@@ -1,9 +1,9 @@
 //! GET, POST, PATCH, DELETE /api/admin/schedule — weekly classes and their occurrences.
 
 use sabor::classes::timetable;
-use sabor::classes::timetable::{Change, Entry, Outcome, Removal};
+use sabor::classes::timetable::view::{TimetableResult, WeeklyClassView};
+use sabor::classes::timetable::{CreateTimetableEntry, RemovalQuery, UpdateTimetableEntry};
 use sabor::http::{Created, Json, List, PageParams, Query, Staff};
-use sabor::models::class_schedule::Shown;
 use sabor::store::page::Page;
 use sabor::values::caller::Caller;
 use sabor::{App, Exit, Result, Routes, routes, serve};
@@ -20,33 +20,37 @@ pub fn route() -> Routes {
 
 /// Lists weekly classes, newest first. Retired ones are included.
 #[utoipa::path(get, path = "/api/admin/schedule", tag = "administration", security(("session" = [])), params(PageParams), responses(
-    (status = 200, body = List<Shown>, description = "One page of the list"),
+    (status = 200, body = List<WeeklyClassView>, description = "One page of the list"),
 ))]
-async fn list_weekly_classes(app: App, _staff: Staff, page: Page) -> Result<Json<List<Shown>>> {
+async fn list_weekly_classes(
+    app: App,
+    _staff: Staff,
+    page: Page,
+) -> Result<Json<List<WeeklyClassView>>> {
     timetable::list(&app, page).await.map(Json)
 }
 
 /// Creates a weekly class or a single occurrence, or generates the occurrences
 /// of all weekly classes up to a day. Occurrences that exist are not generated
 /// again.
-#[utoipa::path(post, path = "/api/admin/schedule", tag = "administration", security(("session" = [])), request_body = Entry, responses(
-    (status = 201, body = Outcome, description = "What was created"),
+#[utoipa::path(post, path = "/api/admin/schedule", tag = "administration", security(("session" = [])), request_body = CreateTimetableEntry, responses(
+    (status = 201, body = TimetableResult, description = "What was created"),
     (status = 409, description = "`room_taken`: another class is in the room at that time. `instructor_taken`: the instructor teaches another class at that time"),
 ))]
 async fn create_timetable_entry(
     app: App,
     client: Caller,
     Staff(staff): Staff,
-    Json(entry): Json<Entry>,
-) -> Result<Created<Outcome>> {
-    let entered = timetable::enter(&app, &client, &staff, entry);
-    entered.await.map(Created)
+    Json(form): Json<CreateTimetableEntry>,
+) -> Result<Created<TimetableResult>> {
+    let created = timetable::create(&app, &client, &staff, form);
+    created.await.map(Created)
 }
 
 /// Updates a weekly class or an occurrence. Members who have booked the
 /// occurrence are notified.
-#[utoipa::path(patch, path = "/api/admin/schedule", tag = "administration", security(("session" = [])), request_body = Change, responses(
-    (status = 200, body = Outcome, description = "The result"),
+#[utoipa::path(patch, path = "/api/admin/schedule", tag = "administration", security(("session" = [])), request_body = UpdateTimetableEntry, responses(
+    (status = 200, body = TimetableResult, description = "The result"),
     (status = 404, description = "`not_found`: no weekly class or occurrence has this id"),
     (status = 409, description = "`room_taken`: another class is in the room at that time. `instructor_taken`: the instructor teaches another class at that time. `places_taken`: more members have booked than the new limit allows. `class_started`, `class_cancelled`: the occurrence cannot be changed any more"),
 ))]
@@ -54,17 +58,17 @@ async fn update_timetable_entry(
     app: App,
     client: Caller,
     Staff(staff): Staff,
-    Json(change): Json<Change>,
-) -> Result<Json<Outcome>> {
-    let changed = timetable::change(&app, &client, &staff, change);
-    changed.await.map(Json)
+    Json(form): Json<UpdateTimetableEntry>,
+) -> Result<Json<TimetableResult>> {
+    let updated = timetable::update(&app, &client, &staff, form);
+    updated.await.map(Json)
 }
 
 /// Retires a weekly class, or cancels an occurrence. Cancelling an occurrence
 /// cancels its bookings, makes their payments due for refund, and notifies the
 /// members.
-#[utoipa::path(delete, path = "/api/admin/schedule", tag = "administration", security(("session" = [])), params(Removal), responses(
-    (status = 200, body = Outcome, description = "The result"),
+#[utoipa::path(delete, path = "/api/admin/schedule", tag = "administration", security(("session" = [])), params(RemovalQuery), responses(
+    (status = 200, body = TimetableResult, description = "The result"),
     (status = 400, description = "Exactly one of `patternId` and `occurrenceId` must be given"),
     (status = 404, description = "`not_found`: no weekly class or occurrence has this id"),
     (status = 409, description = "`class_started`: the occurrence has started. `class_cancelled`: the occurrence is already cancelled"),
@@ -73,9 +77,9 @@ async fn remove_timetable_entry(
     app: App,
     client: Caller,
     Staff(staff): Staff,
-    Query(removal): Query<Removal>,
-) -> Result<Json<Outcome>> {
-    let removed = timetable::remove(&app, &client, &staff, removal);
+    Query(query): Query<RemovalQuery>,
+) -> Result<Json<TimetableResult>> {
+    let removed = timetable::remove(&app, &client, &staff, query);
     removed.await.map(Json)
 }
 

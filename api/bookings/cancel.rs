@@ -1,9 +1,9 @@
 //! POST /api/bookings/cancel — cancels a booking.
 
 use sabor::bookings::member;
-use sabor::bookings::member::Regret;
+use sabor::bookings::member::CancelBooking;
+use sabor::bookings::view::BookingView;
 use sabor::http::{IdempotencyKeyParams, Idempotent, Member, StoredResponse};
-use sabor::models::booking::Shown;
 use sabor::{App, Exit, Result, Routes, routes, serve};
 
 /// The routes of this function.
@@ -13,17 +13,17 @@ pub fn route() -> Routes {
 
 /// Cancels one of the member's bookings. The spot goes to the first member on
 /// the waitlist. A late cancellation is marked as such and not refunded.
-#[utoipa::path(post, path = "/api/bookings/cancel", tag = "bookings", security(("session" = [])), params(IdempotencyKeyParams), request_body = Regret, responses(
-    (status = 200, body = Shown, description = "The cancelled booking; `lateCancellation` tells whether it was too late for a refund"),
+#[utoipa::path(post, path = "/api/bookings/cancel", tag = "bookings", security(("session" = [])), params(IdempotencyKeyParams), request_body = CancelBooking, responses(
+    (status = 200, body = BookingView, description = "The cancelled booking; `lateCancellation` tells whether it was too late for a refund"),
     (status = 404, description = "`not_found`: the member has no booking with this id"),
     (status = 409, description = "`class_started`: the class has started. `not_cancellable`: the booking cannot be cancelled. `idempotency_key_reused`: the key belongs to another request"),
 ))]
 async fn cancel_booking(
     app: App,
     member: Member,
-    Idempotent { key, form }: Idempotent<Regret>,
+    Idempotent { key, form }: Idempotent<CancelBooking>,
 ) -> Result<StoredResponse> {
-    member::cancel(&app, &member, key, &form).await
+    member::cancel(&app, &member, key, form).await
 }
 
 fn main() -> Exit {

@@ -1,9 +1,9 @@
 //! POST /api/bookings/create — books a spot in a class.
 
 use sabor::bookings::member;
-use sabor::bookings::member::Wish;
+use sabor::bookings::member::CreateBooking;
+use sabor::bookings::view::BookingView;
 use sabor::http::{IdempotencyKeyParams, Idempotent, Member, StoredResponse};
-use sabor::models::booking::Shown;
 use sabor::{App, Exit, Result, Routes, routes, serve};
 
 /// The routes of this function.
@@ -13,15 +13,15 @@ pub fn route() -> Routes {
 
 /// Books a spot in a class. If the class is full and `joinWaitlist` is set, the
 /// member joins the waitlist.
-#[utoipa::path(post, path = "/api/bookings/create", tag = "bookings", security(("session" = [])), params(IdempotencyKeyParams), request_body = Wish, responses(
-    (status = 201, body = Shown, description = "The new booking; `status` tells whether it is on the waitlist"),
+#[utoipa::path(post, path = "/api/bookings/create", tag = "bookings", security(("session" = [])), params(IdempotencyKeyParams), request_body = CreateBooking, responses(
+    (status = 201, body = BookingView, description = "The new booking; `status` tells whether it is on the waitlist"),
     (status = 404, description = "`not_found`: no class has this id"),
     (status = 409, description = "`class_full`: no spot is free. `already_booked`: the member has booked this class. `class_started`, `class_cancelled`: the class cannot be booked any more. `waitlist_closed`: the waitlist is closed shortly before the class. `idempotency_key_reused`: the key belongs to another request"),
 ))]
 async fn create_booking(
     app: App,
     member: Member,
-    Idempotent { key, form }: Idempotent<Wish>,
+    Idempotent { key, form }: Idempotent<CreateBooking>,
 ) -> Result<StoredResponse> {
     member::create(&app, &member, key, &form).await
 }

@@ -1,9 +1,9 @@
 //! GET, POST /api/bookings/payment — the payment of a booking.
 
 use sabor::http::{IdempotencyKeyParams, Idempotent, Json, Member, Query, StoredResponse};
-use sabor::models::payment::Shown;
 use sabor::payments::checkout;
-use sabor::payments::checkout::{OfBooking, Order, Payable};
+use sabor::payments::checkout::{BookingPayment, PaymentQuery, StartPayment};
+use sabor::payments::view::PaymentView;
 use sabor::{App, Exit, Result, Routes, routes, serve};
 
 /// The routes of this function.
@@ -12,16 +12,16 @@ pub fn route() -> Routes {
 }
 
 /// Returns the latest payment of a booking.
-#[utoipa::path(get, path = "/api/bookings/payment", tag = "bookings", security(("session" = [])), params(Payable), responses(
-    (status = 200, body = OfBooking, description = "`payment` is null if none was started; `checkoutUrl` is set while it can be paid by card"),
+#[utoipa::path(get, path = "/api/bookings/payment", tag = "bookings", security(("session" = [])), params(PaymentQuery), responses(
+    (status = 200, body = BookingPayment, description = "`payment` is null if none was started; `checkoutUrl` is set while it can be paid by card"),
     (status = 404, description = "`not_found`: the member has no booking with this id"),
 ))]
 async fn get_booking_payment(
     app: App,
     member: Member,
-    Query(payable): Query<Payable>,
-) -> Result<Json<OfBooking>> {
-    let found = checkout::of_booking(&app, &member, payable);
+    Query(query): Query<PaymentQuery>,
+) -> Result<Json<BookingPayment>> {
+    let found = checkout::find(&app, &member, query);
     found.await.map(Json)
 }
 
@@ -29,8 +29,8 @@ async fn get_booking_payment(
 /// page and the spot is held for half an hour; for `desk`, the spot is held
 /// without a limit. A repeated request returns the payment that was started,
 /// and the other method replaces it.
-#[utoipa::path(post, path = "/api/bookings/payment", tag = "bookings", security(("session" = [])), params(IdempotencyKeyParams), request_body = Order, responses(
-    (status = 201, body = Shown, description = "The payment; a card payment has `checkoutUrl`"),
+#[utoipa::path(post, path = "/api/bookings/payment", tag = "bookings", security(("session" = [])), params(IdempotencyKeyParams), request_body = StartPayment, responses(
+    (status = 201, body = PaymentView, description = "The payment; a card payment has `checkoutUrl`"),
     (status = 404, description = "`not_found`: the member has no booking with this id"),
     (status = 409, description = "`not_payable`: the booking holds no spot. `nothing_to_pay`: the class is free. `already_paid`: the booking is paid. `card_not_available`: card payments are not configured. `card_not_possible`: the amount cannot be paid by card. `payment_under_way`: a card payment was made and is not confirmed yet. `payment_replaced`: another request replaced the payment. `idempotency_key_reused`: the key belongs to another request"),
     (status = 503, description = "`unavailable`: Stripe does not answer; repeat the request to continue it"),
@@ -38,7 +38,7 @@ async fn get_booking_payment(
 async fn start_booking_payment(
     app: App,
     member: Member,
-    Idempotent { key, form }: Idempotent<Order>,
+    Idempotent { key, form }: Idempotent<StartPayment>,
 ) -> Result<StoredResponse> {
     checkout::start(&app, &member, key, &form).await
 }

@@ -1,7 +1,7 @@
 //! POST, DELETE /api/calendar/token — the token of a member's calendar feed.
 
 use sabor::bookings::calendar::token;
-use sabor::bookings::calendar::token::Made;
+use sabor::bookings::calendar::token::CalendarToken;
 use sabor::http::{Created, Json, Member, Success};
 use sabor::values::caller::Caller;
 use sabor::{App, Exit, Result, Routes, routes, serve};
@@ -14,11 +14,15 @@ pub fn route() -> Routes {
 /// Creates a token and with it the address of the member's calendar feed. A
 /// previous token stops working.
 #[utoipa::path(post, path = "/api/calendar/token", tag = "calendar", security(("session" = [])), responses(
-    (status = 201, body = Made, description = "The token and the address; they are returned only once"),
+    (status = 201, body = CalendarToken, description = "The token and the address; they are returned only once"),
     (status = 403, description = "`demo_account`: the demo account cannot change anything"),
 ))]
-async fn create_calendar_token(app: App, client: Caller, member: Member) -> Result<Created<Made>> {
-    token::make(&app, &client, &member).await.map(Created)
+async fn create_calendar_token(
+    app: App,
+    client: Caller,
+    member: Member,
+) -> Result<Created<CalendarToken>> {
+    token::create(&app, &client, &member).await.map(Created)
 }
 
 /// Deletes the token. The address of the feed returns 404 from then on.
@@ -27,7 +31,7 @@ async fn create_calendar_token(app: App, client: Caller, member: Member) -> Resu
     (status = 403, description = "`demo_account`: the demo account cannot change anything"),
 ))]
 async fn delete_calendar_token(app: App, client: Caller, member: Member) -> Result<Json<Success>> {
-    token::withdraw(&app, &client, &member).await?;
+    token::delete(&app, &client, &member).await?;
     Ok(Success::RESPONSE)
 }
 

@@ -1,9 +1,8 @@
 //! GET /api/classes/availability — free spots in several classes.
 
 use sabor::classes::public_schedule;
-use sabor::classes::public_schedule::Named;
+use sabor::classes::public_schedule::{AvailabilityQuery, AvailabilityView};
 use sabor::http::{CacheableResponse, IfNoneMatchParams, List, Query};
-use sabor::models::occurrence::Availability;
 use sabor::{App, Exit, Result, Routes, routes, serve};
 
 /// The routes of this function.
@@ -14,12 +13,15 @@ pub fn route() -> Routes {
 /// Lists the free spots of several classes, ordered by start time. Unknown ids
 /// are left out. The response has all classes on one page, so `nextCursor` is
 /// always null.
-#[utoipa::path(get, path = "/api/classes/availability", tag = "classes", params(Named, IfNoneMatchParams), responses(
-    (status = 200, body = List<Availability>, description = "The availability of the classes, with an `ETag`"),
+#[utoipa::path(get, path = "/api/classes/availability", tag = "classes", params(AvailabilityQuery, IfNoneMatchParams), responses(
+    (status = 200, body = List<AvailabilityView>, description = "The availability of the classes, with an `ETag`"),
     (status = 304, description = "The response that the caller has is current"),
 ))]
-async fn list_availability(app: App, Query(named): Query<Named>) -> Result<CacheableResponse> {
-    public_schedule::availability(&app, named).await
+async fn list_availability(
+    app: App,
+    Query(query): Query<AvailabilityQuery>,
+) -> Result<CacheableResponse> {
+    public_schedule::availability(&app, query).await
 }
 
 fn main() -> Exit {

@@ -1,7 +1,8 @@
 //! GET /api/classes/details — a class type and its next occurrences.
 
-use sabor::classes::catalogue;
-use sabor::classes::catalogue::{Wanted, Whole};
+use sabor::classes::catalog;
+use sabor::classes::catalog::query::IdQuery;
+use sabor::classes::catalog::view::ClassTypeDetails;
 use sabor::http::{CacheableResponse, IfNoneMatchParams, Query};
 use sabor::{App, Exit, Result, Routes, routes, serve};
 
@@ -11,13 +12,13 @@ pub fn route() -> Routes {
 }
 
 /// Returns a class type, its instructors, and its next twenty occurrences.
-#[utoipa::path(get, path = "/api/classes/details", tag = "classes", params(Wanted, IfNoneMatchParams), responses(
-    (status = 200, body = Whole, description = "The class type, with an `ETag`"),
+#[utoipa::path(get, path = "/api/classes/details", tag = "classes", params(IdQuery, IfNoneMatchParams), responses(
+    (status = 200, body = ClassTypeDetails, description = "The class type, with an `ETag`"),
     (status = 304, description = "The response that the caller has is current"),
     (status = 404, description = "`not_found`: no class type has this id, or it is retired"),
 ))]
-async fn get_class_type(app: App, Query(wanted): Query<Wanted>) -> Result<CacheableResponse> {
-    catalogue::details(&app, wanted).await
+async fn get_class_type(app: App, Query(query): Query<IdQuery>) -> Result<CacheableResponse> {
+    catalog::details(&app, query).await
 }
 
 fn main() -> Exit {

@@ -1,9 +1,9 @@
 //! GET /api/classes/list — the class types that the studio offers.
 
-use sabor::classes::catalogue;
-use sabor::classes::catalogue::Offer;
+use sabor::classes::catalog;
+use sabor::classes::catalog::query::CatalogQuery;
+use sabor::classes::catalog::view::ClassTypeView;
 use sabor::http::{CacheableResponse, IfNoneMatchParams, List, PageParams, Query};
-use sabor::models::class_type::Shown;
 use sabor::store::page::Page;
 use sabor::{App, Exit, Result, Routes, routes, serve};
 
@@ -13,16 +13,16 @@ pub fn route() -> Routes {
 }
 
 /// Lists class types, newest first. Retired ones are left out.
-#[utoipa::path(get, path = "/api/classes/list", tag = "classes", params(Offer, PageParams, IfNoneMatchParams), responses(
-    (status = 200, body = List<Shown>, description = "One page of the list, with an `ETag`"),
+#[utoipa::path(get, path = "/api/classes/list", tag = "classes", params(CatalogQuery, PageParams, IfNoneMatchParams), responses(
+    (status = 200, body = List<ClassTypeView>, description = "One page of the list, with an `ETag`"),
     (status = 304, description = "The response that the caller has is current"),
 ))]
 async fn list_class_types(
     app: App,
-    Query(offer): Query<Offer>,
+    Query(query): Query<CatalogQuery>,
     page: Page,
 ) -> Result<CacheableResponse> {
-    catalogue::list(&app, offer, page).await
+    catalog::list(&app, query, page).await
 }
 
 fn main() -> Exit {

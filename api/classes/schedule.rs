@@ -2,9 +2,8 @@
 
 use axum::http::HeaderMap;
 use sabor::classes::public_schedule;
-use sabor::classes::public_schedule::Days;
+use sabor::classes::public_schedule::{OccurrenceView, ScheduleQuery};
 use sabor::http::{CacheableResponse, IfNoneMatchParams, List, PageParams, Query, accepts};
-use sabor::models::occurrence::Shown;
 use sabor::store::page::Page;
 use sabor::{App, Exit, Result, Routes, routes, serve};
 
@@ -16,20 +15,20 @@ pub fn route() -> Routes {
 /// Lists occurrences ordered by start time, cancelled ones included. The
 /// default range is two weeks from today. With `Accept: text/calendar` the
 /// response is iCalendar and has all days of the range.
-#[utoipa::path(get, path = "/api/classes/schedule", tag = "classes", params(Days, PageParams, IfNoneMatchParams), responses(
-    (status = 200, body = List<Shown>, description = "One page of the list, with an `ETag`"),
+#[utoipa::path(get, path = "/api/classes/schedule", tag = "classes", params(ScheduleQuery, PageParams, IfNoneMatchParams), responses(
+    (status = 200, body = List<OccurrenceView>, description = "One page of the list, with an `ETag`"),
     (status = 304, description = "The response that the caller has is current"),
 ))]
 async fn list_schedule(
     app: App,
-    Query(days): Query<Days>,
+    Query(query): Query<ScheduleQuery>,
     page: Page,
     headers: HeaderMap,
 ) -> Result<CacheableResponse> {
     if accepts(&headers, "text/calendar") {
-        return public_schedule::calendar(&app, days).await;
+        return public_schedule::calendar(&app, query).await;
     }
-    public_schedule::show(&app, days, page).await
+    public_schedule::list(&app, query, page).await
 }
 
 fn main() -> Exit {

@@ -25,7 +25,7 @@ async fn handle_stripe_webhook(
     headers: HeaderMap,
     RawJson(body): RawJson,
 ) -> Result<Json<Success>> {
-    webhook::hear(&app, &caller, &headers, &body).await?;
+    webhook::handle(&app, &caller, &headers, &body).await?;
     Ok(Success::RESPONSE)
 }
 

@@ -1,5 +1,7 @@
-//! Bookings: a member's own, those that staff make and change, and the calendar feed.
+//! Bookings: a member's own, the front desk's, and the calendar feed.
 
 pub mod calendar;
+pub mod changes;
 pub mod front_desk;
 pub mod member;
+pub mod view;

@@ -1,5 +1,6 @@
-//! Class types, instructors, and the timetable.
+//! Class types, instructors, and the schedule of classes.
 
-pub mod catalogue;
+pub mod catalog;
+mod fields;
 pub mod public_schedule;
 pub mod timetable;

@@ -1,7 +1,7 @@
-//! What the hourly clean-up does.
+//! The hourly clean-up.
 //!
-//! Nothing but disk space and the punctuality of mail depends on it: expiry is
-//! checked on every read. One step that fails keeps no other from its work.
+//! Only disk space and the punctuality of mail depend on it, because expiry is
+//! checked on every read. A step that fails does not keep the others from running.
 
 use std::time::{Duration, Instant};
 
@@ -9,315 +9,213 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::error::{Error, Result, chain};
-use crate::models::cross_app_session;
+use crate::models::{cross_app_session, expired};
 use crate::notify::mail;
-use crate::notify::mail::SendSummary;
 use crate::payments::reconcile;
 use crate::store::statement::Statement;
 use crate::{App, BoxFuture};
 
-/// When to stop, so that the function ends before the platform ends it.
+/// When to stop, so that the function ends before the platform stops it.
 const BUDGET: Duration = Duration::from_secs(50);
 
-/// Few enough that no lock is held for long.
+/// Rows in a batch. Small, so that no lock is held for long.
 const BATCH: i64 = 5_000;
 
-/// What a clean-up has removed.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Cleaned {
-    /// Sessions that had expired.
-    pub sessions: u64,
-    /// Counts of tries that nobody waits for any more.
-    pub throttle: u64,
-    /// Links from mails, sign-ins that were begun, and devices, whose time was up.
-    /// Refresh tokens go with their sessions.
-    pub tokens: u64,
-    /// Keys whose first answer need not be given again.
-    pub idempotency_keys: u64,
-    /// Mail that was sent, or given up, thirty days ago.
-    pub mail: u64,
-    /// Events that members have had thirty days to look at.
-    pub member_events: u64,
-    /// What a provider told us thirty days ago; it repeats itself for three.
-    pub webhook_events: u64,
-    /// Tokens for partner applications that went to the archive, thirty days old.
-    pub cross_app_archived: u64,
-    /// Months of the archive that are not kept any longer.
-    pub archive_months_dropped: u64,
-    /// Mail that was due.
-    pub sent: SendSummary,
-    /// Card payments whose time was up, and that are settled one way or the other.
-    pub payments_settled: u64,
-    /// Card payments that went back.
-    pub payments_refunded: u64,
-    /// The steps that failed, by name; the log says why.
-    pub failed: Vec<&'static str>,
-    /// Whether time ran out, a step failed, or Stripe or the mail server did not
-    /// answer: the next run does the rest.
+/// The result of a clean-up.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct CleanupResult {
+    /// Whether every step succeeded.
+    success: bool,
+    /// A sentence for people, such as `Cleaned up 15 expired sessions`.
+    message: String,
+    /// Deleted sessions.
+    pub deleted_count: u64,
+    /// The other steps.
+    pub details: CleanupDetails,
+    /// Whether work is left for the next run, because time ran out, a step
+    /// failed, or Stripe or the mail server did not answer.
     pub remaining: bool,
 }
 
-/// What is answered beside the sessions.
-#[derive(Debug, Serialize, ToSchema)]
+/// What a clean-up did besides deleting sessions.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-#[schema(as = CleanupDetails)]
-pub struct Details {
+pub struct CleanupDetails {
+    /// Deleted counts of login attempts.
     throttle: u64,
-    /// Links from mails, sign-ins that were begun, and devices.
+    /// Deleted tokens from mails, unfinished sign-ins, and remembered devices.
     tokens: u64,
+    /// Deleted idempotency keys.
     idempotency_keys: u64,
+    /// Deleted mail that was sent or given up 30 days ago.
     mail: u64,
+    /// Deleted events of members.
     member_events: u64,
+    /// Deleted webhook events.
     webhook_events: u64,
-    /// Tokens for partner applications that went to the archive.
+    /// Cross-app tokens that were moved to the archive.
     cross_app_archived: u64,
-    /// Months of the archive that are not kept any longer.
+    /// Months of the archive that were deleted.
     archive_months_dropped: u64,
-    /// Card payments whose time was up, paid after all or not.
-    payments_settled: u64,
-    /// Card payments that went back.
+    /// Overdue card payments that were settled, paid or not.
+    pub payments_settled: u64,
+    /// Card payments that were refunded.
     payments_refunded: u64,
-    /// Mail that went out.
+    /// Mail that was sent.
     mail_sent: u64,
-    /// Tries to send mail that failed, and are made again.
+    /// Mail that could not be sent and will be retried.
     mail_failed: u64,
-    /// Mail that nobody will try again.
+    /// Mail that could not be sent and will not be retried.
     mail_given_up: u64,
-    /// The steps that failed; the log says why.
+    /// The steps that failed. The log contains the reasons.
     failed: Vec<&'static str>,
 }
 
-impl From<Cleaned> for Details {
-    fn from(cleaned: Cleaned) -> Self {
-        Self {
-            throttle: cleaned.throttle,
-            tokens: cleaned.tokens,
-            idempotency_keys: cleaned.idempotency_keys,
-            mail: cleaned.mail,
-            member_events: cleaned.member_events,
-            webhook_events: cleaned.webhook_events,
-            cross_app_archived: cleaned.cross_app_archived,
-            archive_months_dropped: cleaned.archive_months_dropped,
-            payments_settled: cleaned.payments_settled,
-            payments_refunded: cleaned.payments_refunded,
-            mail_sent: cleaned.sent.sent,
-            mail_failed: cleaned.sent.failed,
-            mail_given_up: cleaned.sent.given_up,
-            failed: cleaned.failed,
-        }
-    }
-}
-
-macro_rules! sweep {
-    ($name:literal, $table:literal, $key:literal, $expired:literal) => {
-        Statement::new(
-            $name,
-            concat!(
-                "with expired as (
-                    select ",
-                $key,
-                " from ",
-                $table,
-                " where ",
-                $expired,
-                "
-                    limit $1 for update skip locked
-                ), gone as (
-                    delete from ",
-                $table,
-                " using expired
-                    where (",
-                $table,
-                ".",
-                $key,
-                ") = (expired.",
-                $key,
-                ") returning 1
-                )
-                select count(*) from gone"
-            ),
-        )
-    };
-}
-
-static SESSIONS: Statement = sweep!(
-    "cleanup.sessions",
-    "user_sessions",
-    "id",
-    "expires_at <= now()"
-);
-static THROTTLE: Statement = sweep!(
-    "cleanup.throttle",
-    "login_throttle",
-    "key",
-    "expires_at <= now()"
-);
-static ONE_TIME_TOKENS: Statement = sweep!(
-    "cleanup.one_time_tokens",
-    "one_time_tokens",
-    "id",
-    "expires_at <= now()"
-);
-static OAUTH_STATES: Statement = sweep!(
-    "cleanup.oauth_states",
-    "oauth_states",
-    "state_hash",
-    "expires_at <= now()"
-);
-static SIGN_IN_CHALLENGES: Statement = sweep!(
-    "cleanup.sign_in_challenges",
-    "sign_in_challenges",
-    "id",
-    "expires_at <= now()"
-);
-static REMEMBERED_DEVICES: Statement = sweep!(
-    "cleanup.remembered_devices",
-    "remembered_devices",
-    "id",
-    "expires_at <= now()"
-);
-static IDEMPOTENCY_KEYS: Statement = sweep!(
-    "cleanup.idempotency_keys",
-    "idempotency_keys",
-    "ctid",
-    "expires_at <= now()"
-);
-static MAIL: Statement = sweep!(
-    "cleanup.mail",
-    "mail_outbox",
-    "id",
-    "sent_at <= now() - interval '30 days' or (sent_at is null
-        and next_attempt_at = 'infinity' and created_at <= now() - interval '30 days')"
-);
-static MEMBER_EVENTS: Statement = sweep!(
-    "cleanup.member_events",
-    "member_events",
-    "id",
-    "created_at <= now() - interval '30 days'"
-);
-static WEBHOOK_EVENTS: Statement = sweep!(
-    "cleanup.webhook_events",
-    "webhook_events",
-    "id",
-    "created_at <= now() - interval '30 days'"
-);
-
-/// Settles payments, sends the mail that is due, removes what has expired, and
-/// archives old tokens, in batches, each its own transaction, until nothing is
-/// left or time runs out. Any number of these at once do not disturb one another,
-/// and a sign-in never waits for them.
+/// Settles payments, sends due mail, deletes expired rows, and archives old
+/// tokens, until nothing is left or time runs out. Works in batches, each in its
+/// own transaction. Concurrent runs do not disturb each other.
 ///
 /// # Errors
 ///
-/// [`Error::Unavailable`] when no step did its work; what was done is done.
-pub fn run(app: &App) -> BoxFuture<'_, Result<Cleaned>> {
+/// [`Error::Unavailable`] when all steps failed.
+pub fn run(app: &App) -> BoxFuture<'_, Result<CleanupResult>> {
     run_for(app, BUDGET)
 }
 
-/// As [`run`], with another budget of time.
+/// As [`run`], with another time budget.
 ///
 /// # Errors
 ///
 /// As [`run`].
-pub fn run_for(app: &App, budget: Duration) -> BoxFuture<'_, Result<Cleaned>> {
+pub fn run_for(app: &App, budget: Duration) -> BoxFuture<'_, Result<CleanupResult>> {
     Box::pin(async move {
         let started = Instant::now();
-        let mut run = Run::default();
-        let mut cleaned = Cleaned::default();
-        // Somebody waits for these, in this order, for the first write mail;
-        // nobody for the rest, which has a quarter of the time for itself.
-        if app.stripe().is_some() {
-            let settled = reconcile::release_unpaid(app, started + budget / 4).await;
-            let settled = run.step("paymentsSettled", settled).unwrap_or_default();
-            let refunded = reconcile::refund_due(app, started + budget / 2).await;
-            let refunded = run.step("paymentsRefunded", refunded).unwrap_or_default();
-            cleaned.payments_settled = settled.count;
-            cleaned.payments_refunded = refunded.count;
-            cleaned.remaining = settled.remaining || refunded.remaining;
-        }
-        let sent = mail::send_due(app, started + budget / 4 * 3).await;
-        cleaned.sent = run.step("mail", sent).unwrap_or_default();
-        cleaned.remaining |= cleaned.sent.remaining;
-        for (name, statement, removed) in [
-            ("sessions", &SESSIONS, &mut cleaned.sessions),
-            ("throttle", &THROTTLE, &mut cleaned.throttle),
-            (
-                "idempotencyKeys",
-                &IDEMPOTENCY_KEYS,
-                &mut cleaned.idempotency_keys,
-            ),
-            ("sentMail", &MAIL, &mut cleaned.mail),
-            ("memberEvents", &MEMBER_EVENTS, &mut cleaned.member_events),
-            (
-                "webhookEvents",
-                &WEBHOOK_EVENTS,
-                &mut cleaned.webhook_events,
-            ),
-        ] {
-            let swept = sweep(app, statement, removed, started + budget).await;
-            cleaned.remaining |= run.step(name, swept).unwrap_or_default();
-        }
-        for statement in [
-            &ONE_TIME_TOKENS,
-            &OAUTH_STATES,
-            &SIGN_IN_CHALLENGES,
-            &REMEMBERED_DEVICES,
-        ] {
-            let swept = sweep(app, statement, &mut cleaned.tokens, started + budget).await;
-            cleaned.remaining |= run.step("tokens", swept).unwrap_or_default();
-        }
-        let archived = archive(app, &mut cleaned, started + budget).await;
-        cleaned.remaining |= run.step("crossApp", archived).unwrap_or_default();
-        app.counters().add("sessions_expired", cleaned.sessions);
-        // The next run is an hour away, and most likely another process's.
+        let until = started + budget;
+        let mut run = Run::new(app);
+        // Members wait for payments and mail, so these come first, payments before
+        // mail because they queue mail. A quarter of the time is left for the rest.
+        run.settle_payments(started + budget / 4, started + budget / 2)
+            .await;
+        run.send_mail(started + budget / 4 * 3).await;
+        run.delete_expired(until).await;
+        run.archive_tokens(until).await;
+        app.counters()
+            .add("sessions_expired", run.report.deleted_count);
+        // The next run is an hour away, and probably in another process.
         app.counters().write().await;
-        cleaned.failed = run.finish()?;
-        cleaned.remaining |= !cleaned.failed.is_empty();
-        tracing::info!(?cleaned, ms = started.elapsed().as_millis(), "cleaned up");
-        Ok(cleaned)
+        let report = run.finish()?;
+        tracing::info!(?report, ms = started.elapsed().as_millis(), "cleaned up");
+        Ok(report)
     })
 }
 
-/// How the steps of one run went.
-#[derive(Default)]
-struct Run {
+/// A run in progress.
+struct Run<'a> {
+    app: &'a App,
+    report: CleanupResult,
     steps: usize,
-    failed: Vec<&'static str>,
-    first: Option<Error>,
+    first_error: Option<Error>,
 }
 
-impl Run {
-    fn step<T>(&mut self, name: &'static str, outcome: Result<T>) -> Option<T> {
+impl<'a> Run<'a> {
+    fn new(app: &'a App) -> Self {
+        Self {
+            app,
+            report: CleanupResult::default(),
+            steps: 0,
+            first_error: None,
+        }
+    }
+
+    /// Takes the result of a step, or records that the step failed.
+    fn step<T: Default>(&mut self, name: &'static str, outcome: Result<T>) -> T {
         self.steps += 1;
-        match outcome {
-            Ok(value) => Some(value),
-            Err(error) => {
-                tracing::error!(step = name, error = %chain(&error), "a step of the clean-up failed");
-                self.failed.push(name);
-                self.first.get_or_insert(error);
-                None
-            }
+        outcome.unwrap_or_else(|error| {
+            tracing::error!(step = name, error = %chain(&error), "a clean-up step failed");
+            self.report.details.failed.push(name);
+            self.first_error.get_or_insert(error);
+            T::default()
+        })
+    }
+
+    async fn settle_payments(&mut self, settle_until: Instant, refund_until: Instant) {
+        if self.app.stripe().is_none() {
+            return;
+        }
+        let settled = reconcile::release_unpaid(self.app, settle_until).await;
+        let settled = self.step("paymentsSettled", settled);
+        let refunded = reconcile::refund_due(self.app, refund_until).await;
+        let refunded = self.step("paymentsRefunded", refunded);
+        self.report.details.payments_settled = settled.count;
+        self.report.details.payments_refunded = refunded.count;
+        self.report.remaining |= settled.remaining || refunded.remaining;
+    }
+
+    async fn send_mail(&mut self, until: Instant) {
+        let sent = mail::send_due(self.app, until).await;
+        let sent = self.step("mail", sent);
+        self.report.details.mail_sent = sent.sent;
+        self.report.details.mail_failed = sent.failed;
+        self.report.details.mail_given_up = sent.given_up;
+        self.report.remaining |= sent.remaining;
+    }
+
+    async fn delete_expired(&mut self, until: Instant) {
+        self.report.deleted_count = self.sweep("sessions", &expired::SESSIONS, until).await;
+        self.report.details.throttle = self.sweep("throttle", &expired::THROTTLE, until).await;
+        self.report.details.idempotency_keys = self
+            .sweep("idempotencyKeys", &expired::IDEMPOTENCY_KEYS, until)
+            .await;
+        self.report.details.mail = self.sweep("sentMail", &expired::MAIL, until).await;
+        self.report.details.member_events = self
+            .sweep("memberEvents", &expired::MEMBER_EVENTS, until)
+            .await;
+        self.report.details.webhook_events = self
+            .sweep("webhookEvents", &expired::WEBHOOK_EVENTS, until)
+            .await;
+        for statement in [
+            &expired::ONE_TIME_TOKENS,
+            &expired::OAUTH_STATES,
+            &expired::SIGN_IN_CHALLENGES,
+            &expired::REMEMBERED_DEVICES,
+        ] {
+            self.report.details.tokens += self.sweep("tokens", statement, until).await;
         }
     }
 
-    /// Cron is told of a failure when all that was tried failed; else the
-    /// answer says what did, and what was done all the same.
-    fn finish(mut self) -> Result<Vec<&'static str>> {
-        match self.first {
-            Some(error) if self.failed.len() == self.steps => Err(error),
-            _ => {
-                self.failed.dedup();
-                Ok(self.failed)
-            }
+    /// Runs a statement in batches, and returns how many rows it has processed.
+    async fn sweep(&mut self, name: &'static str, statement: &Statement, until: Instant) -> u64 {
+        let mut count = 0;
+        let swept = sweep(self.app, statement, &mut count, until).await;
+        self.report.remaining |= self.step(name, swept);
+        count
+    }
+
+    async fn archive_tokens(&mut self, until: Instant) {
+        let archived = archive(self.app, &mut self.report.details, until).await;
+        self.report.remaining |= self.step("crossApp", archived);
+    }
+
+    /// Fails when all steps failed, so that the caller sees a failure. Otherwise
+    /// the report names the steps that failed.
+    fn finish(mut self) -> Result<CleanupResult> {
+        let failed = &mut self.report.details.failed;
+        match self.first_error {
+            Some(error) if failed.len() == self.steps => return Err(error),
+            _ => failed.dedup(),
         }
+        self.report.success = failed.is_empty();
+        self.report.remaining |= !self.report.success;
+        self.report.message = format!("Cleaned up {} expired sessions", self.report.deleted_count);
+        Ok(self.report)
     }
 }
 
-/// Counts what has become of tokens for partner applications, and moves the old
-/// ones to the archive. Each part needs the one before it: what is not counted
-/// yet must not leave, and what leaves needs a place. Returns whether something
-/// is left to do.
-async fn archive(app: &App, cleaned: &mut Cleaned, until: Instant) -> Result<bool> {
+/// Counts the outcomes of cross-app tokens, and moves old tokens to the archive.
+/// The order matters: a token must be counted before it is moved, and a partition
+/// must exist before a token moves into it. Returns whether work is left.
+async fn archive(app: &App, details: &mut CleanupDetails, until: Instant) -> Result<bool> {
     if Instant::now() >= until {
         return Ok(true);
     }
@@ -326,32 +224,28 @@ async fn archive(app: &App, cleaned: &mut Cleaned, until: Instant) -> Result<boo
         cross_app_session::count(&client).await?;
         cross_app_session::make_partitions(&client).await?;
     }
-    let moved = &mut cleaned.cross_app_archived;
+    let moved = &mut details.cross_app_archived;
     if sweep(app, &cross_app_session::ARCHIVE, moved, until).await? {
         return Ok(true);
     }
     let months = app.config().studio.archive_retention_months;
     let client = app.db().client().await?;
     let dropped = cross_app_session::drop_partitions(&client, months).await?;
-    cleaned.archive_months_dropped = u64::try_from(dropped).unwrap_or(0);
+    details.archive_months_dropped = u64::try_from(dropped).unwrap_or(0);
     Ok(false)
 }
 
-/// Returns whether something is left to do.
-async fn sweep(
-    app: &App,
-    statement: &Statement,
-    removed: &mut u64,
-    until: Instant,
-) -> Result<bool> {
+/// Runs a statement in batches, and adds the processed rows to `count`. Returns
+/// whether work is left.
+async fn sweep(app: &App, statement: &Statement, count: &mut u64, until: Instant) -> Result<bool> {
     let client = app.db().client().await?;
     loop {
         if Instant::now() >= until {
             return Ok(true);
         }
-        let count: i64 = statement.one(&client, &[&BATCH]).await?.try_get(0)?;
-        *removed += u64::try_from(count).unwrap_or(0);
-        if count < BATCH {
+        let processed: i64 = statement.one(&client, &[&BATCH]).await?.try_get(0)?;
+        *count += u64::try_from(processed).unwrap_or(0);
+        if processed < BATCH {
             return Ok(false);
         }
     }

@@ -2,11 +2,11 @@
 
 pub mod booking;
 pub mod calendar;
-pub mod class_schedule;
+pub mod catalog;
 pub mod class_type;
 pub mod contact;
 pub mod cross_app_session;
-pub mod figures;
+pub mod expired;
 pub mod idempotency_key;
 pub mod instructor;
 pub mod mail_notice;
@@ -19,6 +19,7 @@ pub mod organization;
 pub mod partner_app;
 pub mod payment;
 pub mod remembered_device;
+pub mod report;
 pub mod security_event;
 pub mod sign_in_challenge;
 pub mod throttle;
@@ -26,6 +27,7 @@ pub mod user;
 pub mod user_identity;
 pub(crate) mod user_session;
 pub mod webhook_event;
+pub mod weekly_class;
 
 use serde::de::DeserializeOwned;
 use serde_json::Value;

@@ -4,4 +4,5 @@ pub mod checkout;
 pub mod reconcile;
 mod settlement;
 pub mod stripe;
+pub mod view;
 pub mod webhook;

@@ -1,3 +1,4 @@
-//! Inputs for the modules named `properties`.
+//! Inputs for the modules named `properties`, and reading the description.
 
 pub(crate) mod arbitrary;
+pub(crate) mod described;

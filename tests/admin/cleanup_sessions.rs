@@ -153,9 +153,9 @@ async fn work_left_at_the_deadline_is_done_by_the_next_run() {
     let none = sabor::cleanup::run_for(&app.app, std::time::Duration::ZERO)
         .await
         .unwrap();
-    assert!(none.remaining && none.sessions == 0);
+    assert!(none.remaining && none.deleted_count == 0);
     let rest = sabor::cleanup::run(&app.app).await.unwrap();
-    assert!(!rest.remaining && rest.sessions == 10);
+    assert!(!rest.remaining && rest.deleted_count == 10);
 }
 
 #[tokio::test]

@@ -140,7 +140,7 @@ async fn expired_sessions_are_cleaned_up_with_their_tokens() {
     )
     .await;
     let cleaned = sabor::cleanup::run(&app.app).await.unwrap();
-    assert_eq!(cleaned.sessions, 1);
+    assert_eq!(cleaned.deleted_count, 1);
     assert_eq!(app.count("select count(*) from refresh_tokens").await, 0);
 }
 

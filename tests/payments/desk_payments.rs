@@ -1,7 +1,7 @@
 //! Payments at the desk, recorded by staff.
 
 use sabor::Error;
-use sabor::models::payment::{self, Payment, Status};
+use sabor::models::payment::{self, Payment, PaymentStatus};
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -42,7 +42,7 @@ async fn a_desk_payment_is_recorded_with_or_without_a_prior_request() {
             start_payment(&ana, &booking, "desk").await.expect(201);
         }
         let marked = mark_paid(&app, &booking).await.unwrap();
-        assert_eq!(marked.status, Status::Paid);
+        assert_eq!(marked.status, PaymentStatus::Paid);
         assert_eq!(
             mark_paid(&app, &booking).await.unwrap_err().code(),
             "already_paid"
@@ -116,7 +116,7 @@ async fn a_desk_payment_of_a_timely_cancellation_is_refunded_by_staff() {
     assert_eq!(app.count(due).await, 1);
     assert_eq!(
         refund_at_desk(&app, &booking).await.unwrap().status,
-        Status::Refunded
+        PaymentStatus::Refunded
     );
     assert_eq!(
         refund_at_desk(&app, &booking).await.unwrap_err().code(),
@@ -133,7 +133,7 @@ async fn staff_refund_a_card_payment_through_stripe() {
     let (booking, _) = book_and_pay(&app, &stripe, &ana).await;
     assert_eq!(
         refund_at_desk(&app, &booking).await.unwrap().status,
-        Status::RefundDue
+        PaymentStatus::RefundDue
     );
     assert_eq!(super::process_refunds(&app).await, 1);
     assert_eq!(stripe.refunds().len(), 1);

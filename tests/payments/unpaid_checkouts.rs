@@ -77,7 +77,10 @@ async fn during_a_stripe_outage_no_booking_is_cancelled_and_the_check_is_retried
     expire_card_payments(&app).await;
     stripe.fail_next(&[StripeFault::Status(500); 3]);
     let cleaned = sabor::cleanup::run(&app.app).await.unwrap();
-    assert_eq!((cleaned.payments_settled, cleaned.remaining), (0, true));
+    assert_eq!(
+        (cleaned.details.payments_settled, cleaned.remaining),
+        (0, true)
+    );
     assert_eq!(booking_status(&app, &booking).await, "booked");
     // There is no retry before it is due.
     assert_eq!(release_unpaid(&app).await, 0);

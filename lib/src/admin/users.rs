@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
-use crate::bookings::member;
+use crate::bookings::changes;
 use crate::error::{Error, Result};
 use crate::http::{List, Member, query};
 use crate::identity::rate_limit;
@@ -196,7 +196,7 @@ pub fn update<'a>(
         rate_limit::delete_counters(app, &unlocked).await;
         mail::send_due_soon(app);
         if !account.is_active {
-            member::after_commit(app);
+            changes::after_commit(app);
         }
         app.counters().add("sessions_revoked", ended as u64);
         Ok(account.into())

@@ -1,4 +1,4 @@
-//! A member's bookings as a calendar feed.
+//! The calendar feed of a member's bookings, and its token.
 
 pub mod feed;
 pub mod token;

@@ -1,4 +1,4 @@
-//! What staff do with other people's bookings.
+//! Bookings that staff make and change for members.
 
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
@@ -6,12 +6,12 @@ use serde_json::json;
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
+use super::changes::{after_commit, reason};
+use super::view::{BookingView, RosterEntryView};
 use crate::admin::staff_action::StaffAction;
-use crate::bookings::member;
-use crate::bookings::member::reason;
 use crate::error::{Error, Result};
 use crate::http::{IdempotencyKey, List, Member, StoredResponse, query};
-use crate::models::booking::{self, Attendance, Cancellation, NewBooking, RosterEntry, Shown};
+use crate::models::booking::{self, Attendance, Cancellation, NewBooking, RosterEntry};
 use crate::models::payment;
 use crate::models::security_event::Kind;
 use crate::runtime::config::StudioConfig;
@@ -21,54 +21,54 @@ use crate::values::caller::Caller;
 use crate::values::form::Form;
 use crate::{App, BoxFuture};
 
-/// Whom staff book for, and what.
+/// A booking to create for a member.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-#[schema(as = CreateBookingForMember)]
-pub struct OnBehalf {
+pub struct CreateBookingForMember {
+    /// The member's id.
     user_id: Uuid,
+    /// The id of the class.
     scheduled_class_id: Uuid,
-    /// Wait for a place when there is none.
+    /// Join the waitlist when the class is full.
     #[serde(default)]
     join_waitlist: bool,
 }
 
-/// What staff do with a booking.
+/// A change to a booking.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-#[schema(as = UpdateBooking)]
-pub struct Change {
+pub struct UpdateBooking {
     booking_id: Uuid,
-    action: Action,
-    /// For `cancel`: at most 500 characters, which the member reads.
+    action: BookingAction,
+    /// For `cancel`: a message that the member reads.
     #[schema(max_length = 500, examples("The studio is closed"))]
     reason: Option<String>,
-    /// For `cancel`: not late, whatever the time, and so paid back.
+    /// For `cancel`: never counts as a late cancellation, so that a payment is
+    /// refunded.
     #[serde(default)]
     lenient: bool,
 }
 
-/// What can be done with a booking.
+/// What staff can do with a booking.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, ToSchema)]
 #[serde(rename_all = "camelCase")]
-#[schema(as = BookingAction)]
-pub enum Action {
-    /// They came.
+pub enum BookingAction {
+    /// The member came.
     CheckIn,
-    /// They did not come.
+    /// The member did not come.
     NoShow,
-    /// Takes either back.
+    /// Takes back a check-in or a no-show.
     UndoAttendance,
-    /// Gives the place up for them.
+    /// Cancels the booking.
     Cancel,
-    /// They paid at the desk.
+    /// The member paid at the desk.
     MarkPaid,
-    /// Gives back what they paid: at the desk it is done with this, to a card
-    /// it goes by itself.
+    /// Refunds the payment. A refund at the desk is recorded; a card payment is
+    /// refunded to the card.
     Refund,
 }
 
-impl Action {
+impl BookingAction {
     fn as_str(self) -> &'static str {
         match self {
             Self::CheckIn => "check_in",
@@ -81,62 +81,72 @@ impl Action {
     }
 }
 
-/// Which roster is wanted.
+/// The query of a roster.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(rename_all = "camelCase")]
 #[into_params(parameter_in = Query, rename_all = "camelCase")]
-pub struct Roster {
-    /// The class.
+pub struct RosterQuery {
+    /// The id of the class.
     #[param(required, value_type = Uuid)]
     scheduled_class_id: Option<String>,
-    /// True: cancelled bookings as well.
+    /// True includes cancelled bookings.
     #[param(value_type = Option<bool>)]
     cancelled: Option<String>,
 }
 
-/// A page of who comes to a class, in the order of booking.
+/// Lists a page of the bookings of a class, in the order of booking.
 ///
 /// # Errors
 ///
-/// [`Error::Invalid`]; [`Error::NotFound`]; [`Error::Unavailable`].
-pub fn roster(app: &App, of: Roster, page: Page) -> BoxFuture<'_, Result<List<RosterEntry>>> {
+/// [`Error::Invalid`] for a query that cannot be parsed; [`Error::NotFound`].
+pub fn roster(
+    app: &App,
+    query: RosterQuery,
+    page: Page,
+) -> BoxFuture<'_, Result<List<RosterEntryView>>> {
     Box::pin(async move {
-        let mut check = Form::default();
-        let class = of.scheduled_class_id.unwrap_or_default();
-        let class = check.check("scheduledClassId", query::id(&class));
-        let cancelled = check.check_filled("cancelled", of.cancelled.as_deref(), query::boolean);
-        check.finish()?;
+        let mut form = Form::default();
+        let class = query.scheduled_class_id.unwrap_or_default();
+        let class = form.check("scheduledClassId", query::id(&class));
+        let cancelled = form.check_filled("cancelled", query.cancelled.as_deref(), query::boolean);
+        form.finish()?;
         let (class, cancelled) = (class.unwrap_or_default(), cancelled == Some(true));
         let keys = app.config().encryption_keys.clone();
         let rows = app
             .db()
-            .read(async move |client| booking::roster(client, &keys, class, cancelled, &page).await)
+            .read(async move |client| {
+                booking::list_roster(client, &keys, class, cancelled, &page).await
+            })
             .await?;
-        Ok(List::new(rows, page, RosterEntry::place, |row| row))
+        Ok(List::new(
+            rows,
+            page,
+            RosterEntry::cursor,
+            RosterEntryView::from,
+        ))
     })
 }
 
-/// Books a place for a member. 201 and the booking.
+/// Books a spot for a member. Responds with 201 and the booking.
 ///
 /// # Errors
 ///
-/// Those of [`booking::create`], but 404 for an unknown member, and those of
-/// [`IdempotentTransaction::run`](crate::session::IdempotentTransaction::run).
-pub fn book_on_behalf<'a>(
+/// As [`booking::create`], except [`Error::NotFound`] for a member who does not
+/// exist, and as [`IdempotentTransaction::run`].
+pub fn create<'a>(
     app: &'a App,
-    caller: &Caller,
+    caller: &'a Caller,
     staff: &'a Member,
     key: Option<IdempotencyKey>,
-    wish: &OnBehalf,
+    form: &CreateBookingForMember,
 ) -> BoxFuture<'a, Result<StoredResponse>> {
     let new = NewBooking {
-        user_id: wish.user_id,
-        scheduled_class_id: wish.scheduled_class_id,
-        join_waitlist: wish.join_waitlist,
+        user_id: form.user_id,
+        scheduled_class_id: form.scheduled_class_id,
+        join_waitlist: form.join_waitlist,
     };
-    let act = StaffAction::by_staff(staff, caller);
     Box::pin(async move {
-        let desk = Desk::new(app, act?);
+        let desk = FrontDesk::new(app, caller, staff)?;
         let response = desk
             .transaction(key)
             .run(async |tx| {
@@ -146,97 +156,131 @@ pub fn book_on_behalf<'a>(
                     other => other,
                 })?;
                 desk.record(tx, booking.user_id, booking.id, "book").await?;
-                StoredResponse::created(&Shown::from(booking))
+                StoredResponse::created(&BookingView::from(booking))
             })
             .await?;
-        member::after_commit(app);
+        after_commit(app);
         Ok(response)
     })
 }
 
-/// Does with a booking what `change` says. 200 and the booking.
+/// Changes a booking. Responds with 200 and the booking.
 ///
 /// # Errors
 ///
 /// [`Error::Invalid`] for the reason; as [`booking::cancel`],
-/// [`booking::note_attendance`], [`payment::mark_paid_at_desk`],
-/// [`payment::refund`], and
-/// [`IdempotentTransaction::run`](crate::session::IdempotentTransaction::run).
-pub fn change<'a>(
+/// [`booking::record_attendance`], [`payment::mark_paid_at_desk`],
+/// [`payment::refund`], and [`IdempotentTransaction::run`].
+pub fn update<'a>(
     app: &'a App,
-    caller: &Caller,
+    caller: &'a Caller,
     staff: &'a Member,
     key: Option<IdempotencyKey>,
-    change: &Change,
+    form: UpdateBooking,
 ) -> BoxFuture<'a, Result<StoredResponse>> {
-    let mut check = Form::default();
-    let reason = check.check_filled("reason", change.reason.as_deref(), reason);
-    let cancellation = check.finish().map(|()| Cancellation {
-        booking_id: change.booking_id,
-        owner: None,
-        reason,
-        lenient: change.lenient,
-    });
-    let (action, act) = (change.action, StaffAction::by_staff(staff, caller));
     Box::pin(async move {
-        let cancellation = cancellation?;
-        let desk = Desk::new(app, act?);
+        let (id, action) = (form.booking_id, form.action);
+        let cancellation = form.parse()?;
+        let desk = FrontDesk::new(app, caller, staff)?;
         let response = desk
             .transaction(key)
             .run(async |tx| {
-                desk.run(tx, action, &cancellation).await?;
-                let booking = booking::find(tx, cancellation.booking_id).await?;
-                StoredResponse::ok(&Shown::from(booking))
+                let member = desk.apply(tx, action, &cancellation).await?;
+                desk.record(tx, member, id, action.as_str()).await?;
+                let booking = booking::find(tx, id).await?;
+                StoredResponse::ok(&BookingView::from(booking))
             })
             .await?;
-        member::after_commit(app);
+        after_commit(app);
         Ok(response)
     })
 }
 
-/// An action at the front desk.
-struct Desk<'a> {
+impl UpdateBooking {
+    /// Parses what [`BookingAction::Cancel`] needs.
+    fn parse(self) -> Result<Cancellation> {
+        let mut form = Form::default();
+        let reason = form.check_filled("reason", self.reason.as_deref(), reason);
+        form.finish()?;
+        Ok(Cancellation {
+            booking_id: self.booking_id,
+            owner: None,
+            reason,
+            lenient: self.lenient,
+        })
+    }
+}
+
+/// A member of staff who changes bookings.
+struct FrontDesk<'a> {
     app: &'a App,
-    act: StaffAction,
+    staff_action: StaffAction,
     now: DateTime<Utc>,
     studio: &'a StudioConfig,
 }
 
-impl<'a> Desk<'a> {
-    fn new(app: &'a App, act: StaffAction) -> Self {
-        Self {
+impl<'a> FrontDesk<'a> {
+    fn new(app: &'a App, caller: &Caller, staff: &Member) -> Result<Self> {
+        Ok(Self {
             app,
-            act,
+            staff_action: StaffAction::by_staff(staff, caller)?,
             now: app.clock().now(),
             studio: &app.config().studio,
-        }
+        })
     }
 
+    /// Prepares a transaction that invalidates the cached schedule.
     fn transaction(&self, key: Option<IdempotencyKey>) -> IdempotentTransaction<'_> {
         self.app
             .transaction()
-            .authorize(&self.act)
+            .authorize(&self.staff_action)
             .invalidate([self.app.schedule()])
-            .idempotent(self.act.actor_id(), key)
+            .idempotent(self.staff_action.actor_id(), key)
     }
 
-    async fn run(&self, tx: &Tx, action: Action, about: &Cancellation) -> Result<()> {
-        let (id, now) = (about.booking_id, self.now);
-        let attendance = |attendance| booking::note_attendance(tx, id, attendance, now);
-        let member = match action {
-            Action::CheckIn => attendance(Attendance::Attended).await?,
-            Action::NoShow => attendance(Attendance::NoShow).await?,
-            Action::UndoAttendance => attendance(Attendance::Unknown).await?,
-            Action::Cancel => booking::cancel(tx, about, now, self.studio).await?.user_id,
-            Action::MarkPaid => payment::mark_paid_at_desk(tx, id, now).await?.user_id,
-            Action::Refund => payment::refund(tx, id, now).await?.user_id,
-        };
-        self.record(tx, member, id, action.as_str()).await
+    /// Runs an action, and returns the id of the booking's member.
+    async fn apply(
+        &self,
+        tx: &Tx,
+        action: BookingAction,
+        cancellation: &Cancellation,
+    ) -> Result<Uuid> {
+        let (id, now) = (cancellation.booking_id, self.now);
+        let attendance = |attendance| booking::record_attendance(tx, id, attendance, now);
+        match action {
+            BookingAction::CheckIn => attendance(Attendance::Attended).await,
+            BookingAction::NoShow => attendance(Attendance::NoShow).await,
+            BookingAction::UndoAttendance => attendance(Attendance::Unknown).await,
+            BookingAction::Cancel => {
+                let booking = booking::cancel(tx, cancellation, now, self.studio).await?;
+                Ok(booking.user_id)
+            }
+            BookingAction::MarkPaid => {
+                let payment = payment::mark_paid_at_desk(tx, id, now).await?;
+                Ok(payment.user_id)
+            }
+            BookingAction::Refund => Ok(payment::refund(tx, id, now).await?.user_id),
+        }
     }
 
+    /// Records an action as a security event, in its transaction.
     async fn record(&self, tx: &Tx, member: Uuid, booking_id: Uuid, action: &str) -> Result<()> {
         let detail = json!({ "bookingId": booking_id, "action": action });
-        let kind = Kind::BookingChanged;
-        self.act.record(tx, kind, Some(member), detail).await
+        self.staff_action
+            .record(tx, Kind::BookingChanged, Some(member), detail)
+            .await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bookings::changes::REASON_MAX;
+    use crate::testing::described::bound;
+
+    #[test]
+    fn the_description_states_the_bounds_that_are_checked() {
+        let described = bound::<UpdateBooking>("reason", "maxLength");
+        assert_eq!(described, REASON_MAX as i64);
     }
 }

@@ -1,92 +1,112 @@
-//! What members do with bookings.
+//! A member's own bookings.
 
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
+use super::changes::{after_commit, reason};
+use super::view::BookingView;
 use crate::error::Result;
 use crate::http::{IdempotencyKey, List, Member, StoredResponse};
-use crate::models::booking::{self, Booking, Cancellation, NewBooking, Shown, When};
+use crate::models::booking::{self, Booking, Cancellation, NewBooking};
 use crate::notify::mail;
-use crate::payments::reconcile;
 use crate::store::page::Page;
-use crate::values::form;
-use crate::values::form::Form;
+use crate::values::form::{Form, Problem};
 use crate::{App, BoxFuture};
 
-/// Which of their bookings somebody wants to see.
+/// The query of a member's bookings.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
-pub struct Period {
-    /// `upcoming`, the next one first, or `past`, the last one first;
-    /// `upcoming` unless given.
-    #[param(inline, value_type = Option<When>)]
+pub struct BookingsQuery {
+    /// `upcoming` lists bookings of classes that have not ended, next one first.
+    /// `past` lists the others, last one first. `upcoming` by default.
+    #[param(inline, value_type = Option<BookingPeriod>)]
     when: Option<String>,
 }
 
-/// A page of a member's bookings, cancelled ones too.
+/// Which bookings to list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ToSchema)]
+#[schema(rename_all = "lowercase")]
+enum BookingPeriod {
+    Upcoming,
+    Past,
+}
+
+impl BookingPeriod {
+    fn parse(text: &str) -> Result<Self, Problem> {
+        match text {
+            "upcoming" => Ok(Self::Upcoming),
+            "past" => Ok(Self::Past),
+            _ => Err("must be upcoming or past".to_owned()),
+        }
+    }
+}
+
+/// Lists a page of a member's bookings, including cancelled ones.
 ///
 /// # Errors
 ///
-/// [`crate::Error::Invalid`]; [`crate::Error::Unavailable`].
+/// [`Error::Invalid`](crate::Error::Invalid) for a query that cannot be parsed.
 pub fn list<'a>(
     app: &'a App,
     member: &Member,
-    period: Period,
+    query: BookingsQuery,
     page: Page,
-) -> BoxFuture<'a, Result<List<Shown>>> {
+) -> BoxFuture<'a, Result<List<BookingView>>> {
     let id = member.user.id;
     Box::pin(async move {
-        let mut check = Form::default();
-        let when = check.check_filled("when", period.when.as_deref(), When::parse);
-        check.finish()?;
-        let (when, now) = (when.unwrap_or(When::Upcoming), app.clock().now());
+        let mut form = Form::default();
+        let period = form.check_filled("when", query.when.as_deref(), BookingPeriod::parse);
+        form.finish()?;
+        let (period, now) = (period.unwrap_or(BookingPeriod::Upcoming), app.clock().now());
         let rows = app
             .db()
-            .read(async move |client| booking::list(client, id, when, now, &page).await)
+            .read(async move |client| match period {
+                BookingPeriod::Upcoming => booking::list_upcoming(client, id, now, &page).await,
+                BookingPeriod::Past => booking::list_past(client, id, now, &page).await,
+            })
             .await?;
-        Ok(List::new(rows, page, Booking::place, Shown::from))
+        Ok(List::new(rows, page, Booking::cursor, BookingView::from))
     })
 }
 
-/// What somebody wants to come to.
+/// A booking to create.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-#[schema(as = CreateBooking)]
-pub struct Wish {
+pub struct CreateBooking {
+    /// The id of the class.
     scheduled_class_id: Uuid,
-    /// Wait for a place when there is none.
+    /// Join the waitlist when the class is full.
     #[serde(default)]
     join_waitlist: bool,
 }
 
-/// What somebody cannot come to.
+/// A booking to cancel.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-#[schema(as = CancelBooking)]
-pub struct Regret {
+pub struct CancelBooking {
     booking_id: Uuid,
-    /// At most 500 characters, for the studio.
+    /// A message for the studio.
     #[schema(max_length = 500, examples("A cold"))]
     reason: Option<String>,
 }
 
-/// Books a place, or one in the line for it. 201 and the booking.
+/// Books a spot, or joins the waitlist. Responds with 201 and the booking.
 ///
 /// # Errors
 ///
-/// Those of [`booking::create`] and of
+/// As [`booking::create`], and as
 /// [`IdempotentTransaction::run_statement`](crate::session::IdempotentTransaction::run_statement).
 pub fn create<'a>(
     app: &'a App,
     member: &'a Member,
     key: Option<IdempotencyKey>,
-    wish: &Wish,
+    form: &CreateBooking,
 ) -> BoxFuture<'a, Result<StoredResponse>> {
     let new = NewBooking {
         user_id: member.user.id,
-        scheduled_class_id: wish.scheduled_class_id,
-        join_waitlist: wish.join_waitlist,
+        scheduled_class_id: form.scheduled_class_id,
+        join_waitlist: form.join_waitlist,
     };
     Box::pin(async move {
         member.key()?;
@@ -97,7 +117,7 @@ pub fn create<'a>(
             .idempotent(new.user_id, key)
             .run_statement(async |client| {
                 let booking = booking::create(client, new, now, studio).await?;
-                StoredResponse::created(&Shown::from(booking))
+                StoredResponse::created(&BookingView::from(booking))
             })
             .await?;
         mail::send_due_soon(app);
@@ -105,29 +125,23 @@ pub fn create<'a>(
     })
 }
 
-/// Cancels a booking of the member's, and gives the place to whoever waits.
+/// Cancels a member's booking, and gives its spot to the first member on the
+/// waitlist. Responds with 200 and the booking.
 ///
 /// # Errors
 ///
-/// [`crate::Error::Invalid`] for the reason; those of [`booking::cancel`] and of
+/// [`Error::Invalid`](crate::Error::Invalid) for the reason; as
+/// [`booking::cancel`], and as
 /// [`IdempotentTransaction::run`](crate::session::IdempotentTransaction::run).
 pub fn cancel<'a>(
     app: &'a App,
     member: &'a Member,
     key: Option<IdempotencyKey>,
-    regret: &Regret,
+    form: CancelBooking,
 ) -> BoxFuture<'a, Result<StoredResponse>> {
-    let mut check = Form::default();
-    let reason = check.check_filled("reason", regret.reason.as_deref(), reason);
-    let cancellation = check.finish().map(|()| Cancellation {
-        booking_id: regret.booking_id,
-        owner: Some(member.user.id),
-        reason,
-        lenient: false,
-    });
     Box::pin(async move {
         member.key()?;
-        let cancellation = cancellation?;
+        let cancellation = form.parse(member)?;
         let (now, studio) = (app.clock().now(), &app.config().studio);
         let response = app
             .transaction()
@@ -135,7 +149,7 @@ pub fn cancel<'a>(
             .idempotent(member.user.id, key)
             .run(async |tx| {
                 let booking = booking::cancel(tx, &cancellation, now, studio).await?;
-                StoredResponse::ok(&Shown::from(booking))
+                StoredResponse::ok(&BookingView::from(booking))
             })
             .await?;
         after_commit(app);
@@ -143,17 +157,29 @@ pub fn cancel<'a>(
     })
 }
 
-/// Sends mail and refunds that a change to bookings made due, after the response.
-pub(crate) fn after_commit(app: &App) {
-    mail::send_due_soon(app);
-    reconcile::settle_soon(app);
+impl CancelBooking {
+    fn parse(self, member: &Member) -> Result<Cancellation> {
+        let mut form = Form::default();
+        let reason = form.check_filled("reason", self.reason.as_deref(), reason);
+        form.finish()?;
+        Ok(Cancellation {
+            booking_id: self.booking_id,
+            owner: Some(member.user.id),
+            reason,
+            lenient: false,
+        })
+    }
 }
 
-/// Why somebody does not come, as they typed it.
-///
-/// # Errors
-///
-/// A sentence for the person who typed it.
-pub fn reason(typed: &str) -> Result<String, form::Problem> {
-    form::paragraphs(typed, 500)
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bookings::changes::REASON_MAX;
+    use crate::testing::described::bound;
+
+    #[test]
+    fn the_description_states_the_bounds_that_are_checked() {
+        let described = bound::<CancelBooking>("reason", "maxLength");
+        assert_eq!(described, REASON_MAX as i64);
+    }
 }

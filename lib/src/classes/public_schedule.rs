@@ -1,96 +1,98 @@
-//! The timetable as visitors see it: what is when, and where there is room.
+//! The public schedule: which classes take place, and how many spots are left.
 
-use chrono::{DateTime, Datelike, NaiveDate, TimeDelta, Utc};
-use serde::Deserialize;
-use utoipa::IntoParams;
+use chrono::{DateTime, Datelike, NaiveDate, NaiveTime, TimeDelta, Utc};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
 use crate::error::{Error, Result};
 use crate::http::{CacheableResponse, Freshness, List, query};
-use crate::models::occurrence::{self, Occurrence, Window};
+use crate::models::class_type::Level;
+use crate::models::occurrence::{self, Availability, Occurrence, OccurrenceFilter};
 use crate::store::page::Page;
 use crate::values::form::{Form, Problem};
 use crate::values::ical;
 use crate::values::ical::{Entry, Status};
+use crate::values::money::Money;
 use crate::values::schema::Ids;
 use crate::values::time_zone::TimeZone;
 use crate::{App, BoxFuture};
 
-/// How many days are shown unless somebody asks for others.
-const DAYS: i64 = 14;
+/// Number of days that are listed by default.
+const DEFAULT_DAYS: i64 = 14;
 
-/// How many may be asked for.
-const MOST_DAYS: i64 = 92;
+/// Most days that can be listed at once.
+const DAYS_MAX: i64 = 92;
 
-/// How many classes may be asked for by their ids.
-const MOST_IDS: usize = 100;
+/// Most ids for which the availability can be read at once.
+const IDS_MAX: usize = 100;
 
-/// `?from=&to=&tz=&classType=&instructor=` of the timetable.
+/// The query of the schedule.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(rename_all = "camelCase")]
 #[into_params(parameter_in = Query, rename_all = "camelCase")]
-pub struct Days {
-    /// The first day, such as `2026-03-08`; today unless given.
+pub struct ScheduleQuery {
+    /// The first day, such as `2026-03-08`; today by default.
     #[param(value_type = Option<NaiveDate>)]
     from: Option<String>,
-    /// The last day, at most 92 days with the first; the fourteenth unless given.
+    /// The last day, at most 92 days including the first; 14 days by default.
     #[param(value_type = Option<NaiveDate>)]
     to: Option<String>,
-    /// Whose days and clocks are meant, such as `Europe/Madrid`; the studio's
-    /// unless given.
+    /// The time zone of the days and of the local times, such as
+    /// `Europe/Madrid`; the studio's by default.
     #[param(example = "Europe/Madrid")]
     tz: Option<String>,
-    /// The id of a class type.
+    /// Only classes of this class type.
     #[param(value_type = Option<Uuid>)]
     class_type: Option<String>,
-    /// The id of an instructor.
+    /// Only classes of this instructor.
     #[param(value_type = Option<Uuid>)]
     instructor: Option<String>,
 }
 
-/// Which part of the timetable somebody wants.
+/// A [`ScheduleQuery`] after parsing.
 #[derive(Clone, Debug)]
-pub struct Excerpt {
-    /// Whose days and clocks are meant.
+pub struct ScheduleRange {
+    /// The time zone of the days and of the local times.
     pub zone: TimeZone,
     /// The first day.
     pub from: NaiveDate,
     /// The last day.
     pub to: NaiveDate,
-    /// `None`: of all types.
+    /// `None`: all class types.
     pub class_type: Option<Uuid>,
-    /// `None`: whoever teaches.
+    /// `None`: all instructors.
     pub instructor: Option<Uuid>,
 }
 
-impl Days {
-    /// Finds out what is meant, at `now`.
+impl ScheduleQuery {
+    /// Parses the query. `now` decides which day is today.
     ///
     /// # Errors
     ///
-    /// [`Error::Invalid`]; [`Error::Internal`] when the studio's own time zone
-    /// is none.
-    pub fn read(&self, app: &App, now: DateTime<Utc>) -> Result<Excerpt> {
-        let mut check = Form::default();
-        let zone = check.check_filled("tz", self.tz.as_deref(), time_zone);
-        let from = check.check_filled("from", self.from.as_deref(), day);
-        let to = check.check_filled("to", self.to.as_deref(), day);
-        let class_type = check.check_filled("classType", self.class_type.as_deref(), query::id);
-        let instructor = check.check_filled("instructor", self.instructor.as_deref(), query::id);
-        check.finish()?;
+    /// [`Error::Invalid`]; [`Error::Internal`] when the studio's time zone is
+    /// unknown.
+    pub fn parse(&self, app: &App, now: DateTime<Utc>) -> Result<ScheduleRange> {
+        let mut form = Form::default();
+        let zone = form.check_filled("tz", self.tz.as_deref(), time_zone);
+        let from = form.check_filled("from", self.from.as_deref(), date);
+        let to = form.check_filled("to", self.to.as_deref(), date);
+        let class_type = form.check_filled("classType", self.class_type.as_deref(), query::id);
+        let instructor = form.check_filled("instructor", self.instructor.as_deref(), query::id);
+        form.finish()?;
         let zone = match zone {
             Some(zone) => zone,
             None => TimeZone::of_studio(&app.config().studio)?,
         };
         let from = from.unwrap_or_else(|| zone.local(now).date_naive());
-        let to = to.unwrap_or(from + TimeDelta::days(DAYS - 1));
-        if !(0..MOST_DAYS).contains(&(to - from).num_days()) {
+        let to = to.unwrap_or(from + TimeDelta::days(DEFAULT_DAYS - 1));
+        if !(0..DAYS_MAX).contains(&(to - from).num_days()) {
             return Err(Error::field(
                 "to",
-                format!("must be one of the {MOST_DAYS} days that begin with from"),
+                format!("must be one of the {DAYS_MAX} days that begin with from"),
             ));
         }
-        Ok(Excerpt {
+        Ok(ScheduleRange {
             zone,
             from,
             to,
@@ -100,20 +102,20 @@ impl Days {
     }
 }
 
-impl Excerpt {
-    /// The same, in instants: from the begin of the first day to the end of
-    /// the last, which are not always at midnight, nor always 24 hours long.
-    pub fn window(&self) -> Window {
-        let begin = |date: NaiveDate| self.zone.resolve(date, chrono::NaiveTime::MIN);
-        Window {
-            from: begin(self.from),
-            until: begin(self.to + TimeDelta::days(1)),
+impl ScheduleRange {
+    /// Returns the same range in UTC. Where the clocks change, a day may start
+    /// later than midnight, and may not have 24 hours.
+    pub fn filter(&self) -> OccurrenceFilter {
+        let start_of = |date: NaiveDate| self.zone.resolve(date, NaiveTime::MIN);
+        OccurrenceFilter {
+            from: start_of(self.from),
+            until: start_of(self.to + TimeDelta::days(1)),
             class_type: self.class_type,
             instructor: self.instructor,
         }
     }
 
-    /// What tells it from every other, for a cache.
+    /// Returns the cache key of the range.
     pub fn key(&self) -> String {
         let zone = self.zone.name();
         let Self {
@@ -127,64 +129,147 @@ impl Excerpt {
     }
 }
 
-fn time_zone(typed: &str) -> Result<TimeZone, Problem> {
-    TimeZone::named(typed).ok_or_else(|| "must be a time zone such as Europe/Madrid".to_owned())
+fn time_zone(text: &str) -> Result<TimeZone, Problem> {
+    TimeZone::named(text).ok_or_else(|| "must be a time zone such as Europe/Madrid".to_owned())
 }
 
-fn day(typed: &str) -> Result<NaiveDate, Problem> {
-    // chrono reads signs, blanks and single digits as well.
-    let as_shown = |day: &NaiveDate| day.to_string() == typed;
-    let parsed: Option<NaiveDate> = typed.parse().ok().filter(as_shown);
+fn date(text: &str) -> Result<NaiveDate, Problem> {
+    // chrono also accepts signs, spaces and single digits.
+    let is_canonical = |date: &NaiveDate| date.to_string() == text;
+    let parsed: Option<NaiveDate> = text.parse().ok().filter(is_canonical);
     parsed
-        .filter(|day| (2000..2200).contains(&day.year()))
+        .filter(|date| (2000..2200).contains(&date.year()))
         .ok_or_else(|| "must be a day such as 2026-03-08".to_owned())
 }
 
-/// A page of the timetable, cancelled classes too, in the order of their start.
+/// A class of the schedule.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = Occurrence)]
+pub struct OccurrenceView {
+    id: Uuid,
+    class_type_id: Uuid,
+    title: String,
+    description: String,
+    start_time: DateTime<Utc>,
+    end_time: DateTime<Utc>,
+    /// The date in `timeZone` on which the class starts.
+    local_date: NaiveDate,
+    /// The local time in `timeZone` at which the class starts, such as `19:00`.
+    local_time: String,
+    /// An IANA time zone.
+    time_zone: String,
+    room: String,
+    instructor: ClassInstructor,
+    level: Level,
+    styles: Vec<String>,
+    price: Money,
+    /// ISO 4217 code.
+    currency: String,
+    /// The number of spots.
+    max_participants: i32,
+    /// The number of free spots; 0 when the class is cancelled.
+    places_left: i32,
+    is_cancelled: bool,
+    cancellation_reason: Option<String>,
+}
+
+/// The instructor of a class.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+struct ClassInstructor {
+    id: Uuid,
+    name: String,
+}
+
+impl OccurrenceView {
+    /// Describes an occurrence, with local times in `zone` and the price in
+    /// `currency`.
+    pub fn new(occurrence: Occurrence, zone: &TimeZone, currency: &str) -> Self {
+        let local = zone.local(occurrence.start_time).naive_local();
+        Self {
+            places_left: places_left(
+                occurrence.is_cancelled,
+                occurrence.max_participants,
+                occurrence.current_participants,
+            ),
+            id: occurrence.id,
+            class_type_id: occurrence.class_type_id,
+            title: occurrence.title,
+            description: occurrence.description,
+            start_time: occurrence.start_time,
+            end_time: occurrence.end_time,
+            local_date: local.date(),
+            local_time: local.format("%H:%M").to_string(),
+            time_zone: zone.name().to_owned(),
+            room: occurrence.room,
+            instructor: ClassInstructor {
+                id: occurrence.instructor_id,
+                name: occurrence.instructor,
+            },
+            level: occurrence.level,
+            styles: occurrence.styles,
+            price: occurrence.price,
+            currency: currency.to_owned(),
+            max_participants: occurrence.max_participants,
+            is_cancelled: occurrence.is_cancelled,
+            cancellation_reason: occurrence.cancellation_reason,
+        }
+    }
+}
+
+fn places_left(is_cancelled: bool, spots: i32, taken: i32) -> i32 {
+    if is_cancelled { 0 } else { spots - taken }
+}
+
+/// Lists a page of the schedule, sorted by start, including cancelled classes.
 ///
 /// # Errors
 ///
-/// As [`Days::read`]; [`Error::Unavailable`].
-pub fn show(app: &App, days: Days, page: Page) -> BoxFuture<'_, Result<CacheableResponse>> {
+/// As [`ScheduleQuery::parse`].
+pub fn list(
+    app: &App,
+    query: ScheduleQuery,
+    page: Page,
+) -> BoxFuture<'_, Result<CacheableResponse>> {
     Box::pin(async move {
-        // Today is a day by now, and so part of the key.
-        let excerpt = days.read(app, app.clock().now())?;
-        let asked = format!("{} {page:?}", excerpt.key());
-        let text = app
+        // A range by default begins today. Parsing resolves it to a date, which
+        // becomes part of the cache key.
+        let range = query.parse(app, app.clock().now())?;
+        let key = format!("{} {page:?}", range.key());
+        let json = app
             .schedule()
-            .text("timetable", asked, read(app, excerpt, page));
-        Ok(CacheableResponse::json(text.await?, Freshness::Schedule))
+            .text("timetable", key, load_list(app, range, page));
+        Ok(CacheableResponse::json(json.await?, Freshness::Schedule))
     })
 }
 
-fn read(app: &App, excerpt: Excerpt, page: Page) -> BoxFuture<'_, Result<String>> {
+fn load_list(app: &App, range: ScheduleRange, page: Page) -> BoxFuture<'_, Result<String>> {
     Box::pin(async move {
-        let (zone, window) = (&excerpt.zone, excerpt.window());
+        let (zone, filter) = (&range.zone, range.filter());
         let currency = &app.config().studio.currency;
         let rows = app
             .db()
-            .read(async move |client| occurrence::between(client, &window, Some(&page)).await)
+            .read(async move |client| occurrence::list(client, &filter, Some(&page)).await)
             .await?;
-        CacheableResponse::to_json(&List::new(rows, page, Occurrence::place, |class| {
-            let local = zone.local(class.start_time).naive_local();
-            class.shown(local, zone.name(), currency)
+        CacheableResponse::to_json(&List::new(rows, page, Occurrence::cursor, |occurrence| {
+            OccurrenceView::new(occurrence, zone, currency)
         }))
     })
 }
 
-/// The timetable as a calendar program reads it: all of the days that are
-/// asked for. Classes that were cancelled stay in it, and say so.
+/// Renders all classes of the range as an iCalendar file. Cancelled classes are
+/// included and marked.
 ///
 /// # Errors
 ///
-/// As [`show`].
-pub fn calendar(app: &App, days: Days) -> BoxFuture<'_, Result<CacheableResponse>> {
+/// As [`list`].
+pub fn calendar(app: &App, query: ScheduleQuery) -> BoxFuture<'_, Result<CacheableResponse>> {
     Box::pin(async move {
-        let excerpt = days.read(app, app.clock().now())?;
-        let asked = excerpt.key();
+        let range = query.parse(app, app.clock().now())?;
+        let key = range.key();
         let text = app
             .schedule()
-            .text("calendar", asked, read_calendar(app, excerpt));
+            .text("calendar", key, load_calendar(app, range));
         Ok(CacheableResponse::text(
             ical::CONTENT_TYPE,
             text.await?,
@@ -193,17 +278,17 @@ pub fn calendar(app: &App, days: Days) -> BoxFuture<'_, Result<CacheableResponse
     })
 }
 
-fn read_calendar(app: &App, excerpt: Excerpt) -> BoxFuture<'_, Result<String>> {
+fn load_calendar(app: &App, range: ScheduleRange) -> BoxFuture<'_, Result<String>> {
     Box::pin(async move {
-        let window = excerpt.window();
-        let classes = app
+        let filter = range.filter();
+        let occurrences = app
             .db()
-            .read(async move |client| occurrence::between(client, &window, None).await)
+            .read(async move |client| occurrence::list(client, &filter, None).await)
             .await?;
-        let entries: Vec<Entry> = classes.into_iter().map(Entry::from).collect();
+        let entries: Vec<Entry> = occurrences.into_iter().map(Entry::from).collect();
         let studio = &app.config().studio;
         Ok(ical::render(
-            &excerpt.zone,
+            &range.zone,
             &studio.name,
             &studio.site_url,
             &entries,
@@ -212,46 +297,49 @@ fn read_calendar(app: &App, excerpt: Excerpt) -> BoxFuture<'_, Result<String>> {
 }
 
 impl From<Occurrence> for Entry {
-    fn from(class: Occurrence) -> Self {
-        let (status, before) = match class.is_cancelled {
+    fn from(occurrence: Occurrence) -> Self {
+        let (status, prefix) = match occurrence.is_cancelled {
             true => (Status::Cancelled, "Cancelled: "),
             false => (Status::Confirmed, ""),
         };
         Self {
-            uid: class.id,
-            sequence: class.sequence,
+            uid: occurrence.id,
+            sequence: occurrence.sequence,
             status,
-            start: class.start_time,
-            end: class.end_time,
-            // Not every program shows a status.
-            summary: format!("{before}{}", class.title),
-            location: class.room,
-            description: format!("With {}", class.instructor),
-            modified: class.updated_at,
+            start: occurrence.start_time,
+            end: occurrence.end_time,
+            // Not every calendar program shows the status.
+            summary: format!("{prefix}{}", occurrence.title),
+            location: occurrence.room,
+            description: format!("With {}", occurrence.instructor),
+            modified: occurrence.updated_at,
         }
     }
 }
 
-/// `?ids=` of the availability.
+/// The query of the availability.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
-pub struct Named {
-    /// Of classes, separated by commas; at most 100.
+pub struct AvailabilityQuery {
+    /// The ids of at most 100 classes, separated by commas.
     #[param(required, inline, value_type = Ids)]
     ids: Option<String>,
 }
 
-impl Named {
-    /// The ids, each once, in their own order: whoever asks for the same
-    /// classes is given the same answer.
-    fn read(&self) -> Result<Vec<Uuid>> {
-        let typed = self.ids.as_deref().unwrap_or_default();
-        let refused = || Error::field("ids", "must be 1 to 100 UUIDs, separated by commas");
+impl AvailabilityQuery {
+    /// Parses, sorts and deduplicates the ids, so that queries for the same
+    /// classes share a cached response.
+    fn parse(&self) -> Result<Vec<Uuid>> {
+        let text = self.ids.as_deref().unwrap_or_default();
+        let invalid = || {
+            let problem = format!("must be 1 to {IDS_MAX} UUIDs, separated by commas");
+            Error::field("ids", problem)
+        };
         let mut ids = Vec::new();
-        for typed in typed.split(',') {
-            ids.push(query::id(typed.trim()).map_err(|_| refused())?);
-            if ids.len() > MOST_IDS {
-                return Err(refused());
+        for id in text.split(',') {
+            ids.push(query::id(id.trim()).map_err(|_| invalid())?);
+            if ids.len() > IDS_MAX {
+                return Err(invalid());
             }
         }
         ids.sort_unstable();
@@ -260,30 +348,68 @@ impl Named {
     }
 }
 
-/// How much room there is in each of some classes.
+/// The free spots of a class.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = ClassAvailability)]
+pub struct AvailabilityView {
+    /// The id of the class.
+    id: Uuid,
+    start_time: DateTime<Utc>,
+    /// The number of spots.
+    max_participants: i32,
+    /// The number of free spots; 0 when the class is cancelled.
+    places_left: i32,
+    /// The number of members on the waitlist.
+    waitlist_length: i64,
+    is_cancelled: bool,
+}
+
+impl From<Availability> for AvailabilityView {
+    fn from(availability: Availability) -> Self {
+        Self {
+            id: availability.id,
+            start_time: availability.start_time,
+            max_participants: availability.max_participants,
+            places_left: places_left(
+                availability.is_cancelled,
+                availability.max_participants,
+                availability.current_participants,
+            ),
+            waitlist_length: availability.waitlist_length,
+            is_cancelled: availability.is_cancelled,
+        }
+    }
+}
+
+/// Reads the availability of several classes, sorted by their start. Ids that do
+/// not exist are left out.
 ///
 /// # Errors
 ///
-/// [`Error::Invalid`]; [`Error::Unavailable`].
-pub fn availability(app: &App, named: Named) -> BoxFuture<'_, Result<CacheableResponse>> {
+/// [`Error::Invalid`] for ids that cannot be parsed.
+pub fn availability(
+    app: &App,
+    query: AvailabilityQuery,
+) -> BoxFuture<'_, Result<CacheableResponse>> {
     Box::pin(async move {
-        let ids = named.read()?;
-        let asked = format!("{ids:?}");
-        let text = app
+        let ids = query.parse()?;
+        let key = format!("{ids:?}");
+        let json = app
             .schedule()
-            .text("availability", asked, read_availability(app, ids));
-        Ok(CacheableResponse::json(text.await?, Freshness::Schedule))
+            .text("availability", key, load_availability(app, ids));
+        Ok(CacheableResponse::json(json.await?, Freshness::Schedule))
     })
 }
 
-fn read_availability(app: &App, ids: Vec<Uuid>) -> BoxFuture<'_, Result<String>> {
+fn load_availability(app: &App, ids: Vec<Uuid>) -> BoxFuture<'_, Result<String>> {
     Box::pin(async move {
-        let items = app
+        let rows = app
             .db()
-            .read(async move |client| occurrence::availability(client, &ids).await)
+            .read(async move |client| occurrence::list_availability(client, &ids).await)
             .await?;
         CacheableResponse::to_json(&List {
-            items,
+            items: rows.into_iter().map(AvailabilityView::from).collect(),
             next_cursor: None,
         })
     })
@@ -299,43 +425,43 @@ mod properties {
     use super::*;
     use crate::testing::arbitrary::{app, fair, query as any_query, text, uri, uuid};
 
-    static HOUSE: LazyLock<App> = LazyLock::new(|| app(&[]));
+    static APP: LazyLock<App> = LazyLock::new(|| app(&[]));
 
     proptest! {
         #[test]
-        fn any_query_is_a_window_of_at_most_92_days_or_refused(
+        fn any_query_is_a_range_of_at_most_92_days_or_refused(
             query in any_query(&["from", "to", "tz", "classType", "instructor"]),
             zone in prop::sample::select(vec!["Europe/Madrid", "Pacific/Apia", "america/denver"]),
         ) {
             let now = DateTime::from_timestamp(1_795_219_200, 0).unwrap();
             for query in [query.clone(), format!("{query}&tz={zone}")] {
-                let days = uri(&query).and_then(|uri| query::read::<Days>(&uri).ok());
-                let Some(excerpt) = days.and_then(|days| fair(days.read(&HOUSE, now))) else {
+                let parsed = uri(&query).and_then(|uri| query::read::<ScheduleQuery>(&uri).ok());
+                let Some(range) = parsed.and_then(|query| fair(query.parse(&APP, now))) else {
                     continue;
                 };
-                let window = excerpt.window();
-                let length = window.until - window.from;
+                let filter = range.filter();
+                let length = filter.until - filter.from;
                 assert!(length > TimeDelta::hours(20) && length < TimeDelta::days(93), "{length}");
-                assert!((1999..=2200).contains(&window.from.year()));
+                assert!((1999..=2200).contains(&filter.from.year()));
             }
         }
 
         #[test]
-        fn ids_are_read_in_any_order_and_anything_else_is_refused(
+        fn ids_are_accepted_in_any_order_and_anything_else_is_refused(
             ids in vec(uuid(), 1..104), text in text(), more in text(),
         ) {
-            let named = |ids: String| fair(Named { ids: Some(ids) }.read());
+            let parsed = |ids: String| fair(AvailabilityQuery { ids: Some(ids) }.parse());
             let texts: Vec<_> = ids.iter().map(ToString::to_string).collect();
             let mut sorted = ids.clone();
             sorted.sort_unstable();
             sorted.dedup();
-            assert_eq!(named(texts.join(", ")), (ids.len() <= 100).then_some(sorted));
-            assert_eq!(named(text), None);
-            assert_eq!(named(format!("{},{more}x", texts[0])), None);
+            assert_eq!(parsed(texts.join(", ")), (ids.len() <= 100).then_some(sorted));
+            assert_eq!(parsed(text), None);
+            assert_eq!(parsed(format!("{},{more}x", texts[0])), None);
         }
 
         #[test]
-        fn a_time_zone_is_one_of_the_database(name in prop_oneof![text(), "[A-Z][a-z]{2,9}/[A-Z][a-z_]{2,9}"]) {
+        fn only_time_zones_of_the_database_are_accepted(name in prop_oneof![text(), "[A-Z][a-z]{2,9}/[A-Z][a-z_]{2,9}"]) {
             if let Ok(zone) = time_zone(&name) {
                 assert!(zone.name().eq_ignore_ascii_case(&name));
             }

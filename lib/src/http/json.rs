@@ -354,7 +354,7 @@ mod properties {
 
     use super::*;
     use crate::bookings::member;
-    use crate::classes::timetable::Entry;
+    use crate::classes::timetable::CreateTimetableEntry;
     use crate::identity::{profile, registration, sign_in};
     use crate::testing::arbitrary::{bytes, fair, form, json, json_text, text};
 
@@ -402,9 +402,9 @@ mod properties {
         match form {
             "registration" => parse::<registration::Registration>(body).map(|_| ()),
             "login" => parse::<sign_in::Login>(body).map(|_| ()),
-            "booking" => parse::<member::Wish>(body).map(|_| ()),
+            "booking" => parse::<member::CreateBooking>(body).map(|_| ()),
             "profile" => parse::<profile::UpdateProfile>(body).map(|_| ()),
-            _ => parse::<Entry>(body).map(|_| ()),
+            _ => parse::<CreateTimetableEntry>(body).map(|_| ()),
         }
     }
 

@@ -4,7 +4,7 @@ use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::bookings::member;
+use crate::bookings::changes;
 use crate::crypto::password::Password;
 use crate::error::{Error, Result};
 use crate::http::Member;
@@ -241,7 +241,7 @@ pub fn deactivate<'a>(
             security_event::insert(tx, kind, Some(id), client).await
         });
         changed.await?;
-        member::after_commit(app);
+        changes::after_commit(app);
         Ok(())
     })
 }

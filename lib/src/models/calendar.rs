@@ -1,48 +1,48 @@
-//! What a member's calendar feed shows, and the token that it is found by.
+//! The bookings in a member's calendar feed, and the feed's token.
 
 use chrono::{DateTime, Utc};
 use tokio_postgres::Row;
 use uuid::Uuid;
 
-use super::booking::Status;
+use super::booking::BookingStatus;
 use crate::error::Result;
 use crate::store::client::Client;
 use crate::store::statement::Statement;
 
-/// A booking as a calendar needs it.
+/// A booking, with what a calendar entry needs of its occurrence.
 #[derive(Clone, Debug)]
-pub struct Booked {
+pub struct CalendarBooking {
     /// `bookings.id`
     pub id: Uuid,
-    /// How far it has come.
-    pub status: Status,
-    /// Whether the class as a whole was cancelled.
+    /// The booking's status.
+    pub status: BookingStatus,
+    /// Whether the occurrence is cancelled.
     pub class_cancelled: bool,
-    /// How often the class has changed.
+    /// The occurrence's iCalendar sequence.
     pub class_sequence: i32,
-    /// What the class is called.
+    /// The occurrence's title.
     pub title: String,
-    /// When it begins.
+    /// When it starts.
     pub start_time: DateTime<Utc>,
     /// When it ends.
     pub end_time: DateTime<Utc>,
-    /// Where it is.
+    /// The room.
     pub room: String,
-    /// Who teaches it.
+    /// The instructor's name.
     pub instructor: String,
-    /// When the booking or its class changed last.
+    /// When the booking or the occurrence was last changed.
     pub modified: DateTime<Utc>,
 }
 
-impl Booked {
-    /// `None` in the row of a member who has booked nothing.
+impl CalendarBooking {
+    /// Returns `None` for the row of a member without bookings.
     fn from_row(row: &Row) -> Result<Option<Self>> {
         let Some(id) = row.try_get("id")? else {
             return Ok(None);
         };
         Ok(Some(Self {
             id,
-            status: Status::from_column(row.try_get("status")?)?,
+            status: BookingStatus::from_column(row.try_get("status")?)?,
             class_cancelled: row.try_get("class_cancelled")?,
             class_sequence: row.try_get("sequence")?,
             title: row.try_get("title")?,
@@ -55,10 +55,11 @@ impl Booked {
     }
 }
 
-// The member always has a row, which tells a feed without bookings from one
-// that there is not. The bound is for who books and cancels without end.
-static OF_TOKEN: Statement = Statement::new(
-    "calendar.of_token",
+// Always returns a row for a member who exists, so that a feed without bookings
+// differs from an unknown token. The limit is for members who book and cancel
+// all the time.
+static LIST_BY_TOKEN: Statement = Statement::new(
+    "calendar.list_by_token",
     "select b.id, b.status, c.is_cancelled as class_cancelled, c.sequence, c.title,
         c.start_time, c.end_time, c.room, i.name as instructor,
         greatest(b.updated_at, c.updated_at) as modified
@@ -72,26 +73,22 @@ static OF_TOKEN: Statement = Statement::new(
     order by c.start_time desc, b.id desc limit 2000",
 );
 
-/// What is booked, of classes that start at `since` or later, by the active
-/// member whose token has this hash; the last class first. `None` when there
-/// is no such member.
-///
-/// # Errors
-///
-/// [`crate::Error::Unavailable`].
-pub async fn of_token(
+/// Lists the bookings of the active member whose feed token has this hash, of
+/// occurrences that start at `since` or later, last one first. Returns `None`
+/// when there is no such member.
+pub async fn list_by_token(
     client: &Client,
     hash: &str,
     since: DateTime<Utc>,
-) -> Result<Option<Vec<Booked>>> {
-    let rows = OF_TOKEN.all(client, &[&hash, &since]).await?;
+) -> Result<Option<Vec<CalendarBooking>>> {
+    let rows = LIST_BY_TOKEN.all(client, &[&hash, &since]).await?;
     if rows.is_empty() {
         return Ok(None);
     }
-    let booked = rows
+    let bookings = rows
         .iter()
-        .filter_map(|row| Booked::from_row(row).transpose());
-    booked.collect::<Result<_>>().map(Some)
+        .filter_map(|row| CalendarBooking::from_row(row).transpose());
+    bookings.collect::<Result<_>>().map(Some)
 }
 
 static SET_TOKEN: Statement = Statement::new(
@@ -100,12 +97,8 @@ static SET_TOKEN: Statement = Statement::new(
     where id = $1 and ($2 is not null or calendar_token_hash is not null) returning id",
 );
 
-/// Sets the hash of the token that a member's feed is found by; `None`: it is
-/// found no more. `false` when there was nothing to take away.
-///
-/// # Errors
-///
-/// [`crate::Error::Unavailable`].
+/// Replaces the hash of a member's feed token; `None` removes it. Returns
+/// `false` when there was no token to remove.
 pub async fn set_token(client: &Client, user_id: Uuid, hash: Option<String>) -> Result<bool> {
     let row = SET_TOKEN.opt(client, &[&user_id, &hash]).await?;
     Ok(row.is_some())

@@ -1,6 +1,4 @@
-//! What the studio offers, whoever teaches it and whenever it is.
-
-mod details;
+//! Class types: what the studio teaches, such as "Salsa Foundations".
 
 use chrono::{DateTime, Utc};
 use rust_decimal::Decimal;
@@ -9,7 +7,8 @@ use tokio_postgres::Row;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-pub use self::details::{Details, details};
+use super::catalog::{self, CatalogItem, RetiredItem, retire_statement};
+use super::security_event::Kind;
 use crate::crypto::random;
 use crate::error::{Error, OnConstraint, Result};
 use crate::store::client::Client;
@@ -17,23 +16,30 @@ use crate::store::page::Page;
 use crate::store::statement::Statement;
 use crate::values::money::Money;
 
-/// For whom a class is.
+/// The dancing level that a class is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 #[schema(as = ClassLevel)]
 pub enum Level {
-    /// For whoever is new to it.
+    /// New dancers.
     Beginner,
-    /// For whoever knows the basics.
+    /// Dancers who know the basics.
     Intermediate,
-    /// For whoever needs no more lessons, and comes for them.
+    /// Advanced dancers.
     Advanced,
-    /// For everybody.
+    /// Everybody.
     AllLevels,
 }
 
 impl Level {
-    /// As it stands in the table, and in a query.
+    const ALL: [Self; 4] = [
+        Self::Beginner,
+        Self::Intermediate,
+        Self::Advanced,
+        Self::AllLevels,
+    ];
+
+    /// The level's name in the table and in queries, such as `all-levels`.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Beginner => "beginner",
@@ -43,47 +49,40 @@ impl Level {
         }
     }
 
-    /// The level of that name.
-    pub fn named(name: &str) -> Option<Self> {
-        [
-            Self::Beginner,
-            Self::Intermediate,
-            Self::Advanced,
-            Self::AllLevels,
-        ]
-        .into_iter()
-        .find(|level| level.as_str() == name)
+    /// Finds the level with this name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|level| level.as_str() == name)
     }
 
     pub(super) fn from_column(text: &str) -> Result<Self> {
-        Self::named(text).ok_or_else(|| Error::internal("a level that is not known"))
+        Self::from_name(text).ok_or_else(|| Error::internal("unknown class level"))
     }
 }
 
-/// Something that is taught here.
+/// A row of `class_types`.
 #[derive(Clone, Debug)]
 pub struct ClassType {
     /// `class_types.id`
     pub id: Uuid,
-    /// One of its kind.
+    /// Unique among class types.
     pub name: String,
     /// May be empty.
     pub description: String,
     /// In lower case.
     pub styles: Vec<String>,
-    /// For whom it is.
+    /// The level it is for.
     pub level: Level,
-    /// How long one class takes.
+    /// How long an occurrence lasts.
     pub duration_minutes: i32,
-    /// How many may come, unless an occurrence says otherwise.
+    /// The number of spots of an occurrence that does not set its own.
     pub max_participants: i32,
-    /// For one class, unless an occurrence says otherwise.
+    /// The price of an occurrence that does not set its own.
     pub price: Money,
     /// `None`: no picture.
     pub image_url: Option<String>,
-    /// Whether it is offered.
+    /// False once retired.
     pub is_active: bool,
-    /// When it was entered.
+    /// When it was created.
     pub created_at: DateTime<Utc>,
     /// When it was last changed.
     pub updated_at: DateTime<Utc>,
@@ -115,84 +114,22 @@ impl ClassType {
             updated_at: row.try_get("updated_at")?,
         })
     }
-
-    /// By what a list of class types is sorted.
-    pub fn place(&self) -> (DateTime<Utc>, Uuid) {
-        (self.created_at, self.id)
-    }
-
-    /// As visitors see it, with prices in `currency`.
-    pub fn shown(self, currency: &str) -> Shown {
-        Shown {
-            id: self.id,
-            name: self.name,
-            description: self.description,
-            styles: self.styles,
-            level: self.level,
-            duration_minutes: self.duration_minutes,
-            max_participants: self.max_participants,
-            price: self.price,
-            currency: currency.to_owned(),
-            image_url: self.image_url,
-        }
-    }
-
-    /// As staff see it, with prices in `currency`.
-    pub fn shown_to_staff(self, currency: &str) -> ShownToStaff {
-        ShownToStaff {
-            is_active: self.is_active,
-            created_at: self.created_at,
-            updated_at: self.updated_at,
-            class_type: self.shown(currency),
-        }
-    }
 }
 
-/// A class type as everybody may see it.
-#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-#[schema(as = ClassType)]
-pub struct Shown {
-    id: Uuid,
-    name: String,
-    description: String,
-    styles: Vec<String>,
-    level: Level,
-    duration_minutes: i32,
-    max_participants: i32,
-    /// For one class; an occurrence may have its own.
-    price: Money,
-    /// In ISO 4217.
-    currency: String,
-    image_url: Option<String>,
-}
-
-/// A class type as those see it who look after it.
-#[derive(Clone, Debug, Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-#[schema(as = StaffClassType)]
-pub struct ShownToStaff {
-    #[serde(flatten)]
-    class_type: Shown,
-    /// False: retired, and offered no more.
-    is_active: bool,
-    created_at: DateTime<Utc>,
-    updated_at: DateTime<Utc>,
-}
-
-/// Which class types are wanted; `None` asks for nothing in particular.
+/// Selects class types; `None` matches all of them.
 #[derive(Clone, Debug, Default)]
-pub struct Filter {
-    /// For whom it is.
+pub struct ClassTypeFilter {
+    /// The level it is for.
     pub level: Option<Level>,
     /// One of its styles, in lower case.
     pub style: Option<String>,
-    /// Who teaches it: in a pattern that goes on, or in a class to come.
+    /// An instructor who teaches it, in a weekly class or in an upcoming
+    /// occurrence.
     pub instructor: Option<Uuid>,
 }
 
-static OFFERED: Statement = Statement::new(
-    "class_type.offered",
+static LIST_OFFERED: Statement = Statement::new(
+    "class_type.list_offered",
     concat!(
         "select ",
         class_type_columns!(),
@@ -212,20 +149,17 @@ static OFFERED: Statement = Statement::new(
     ),
 );
 
-/// A page of what is offered at `now` in the studio's `time_zone`, newest first.
-///
-/// # Errors
-///
-/// [`Error::Unavailable`].
-pub async fn offered(
+/// Reads a page of the active class types, newest first. `now` and the studio's
+/// `time_zone` decide which weekly classes and occurrences are still to come.
+pub async fn list_offered(
     client: &Client,
-    filter: &Filter,
+    filter: &ClassTypeFilter,
     now: DateTime<Utc>,
     time_zone: &str,
     page: &Page,
 ) -> Result<Vec<ClassType>> {
     let (time, id) = page.after();
-    let rows = OFFERED
+    let rows = LIST_OFFERED
         .all(
             client,
             &[
@@ -243,8 +177,71 @@ pub async fn offered(
     rows.iter().map(ClassType::from_row).collect()
 }
 
-static ALL: Statement = Statement::new(
-    "class_type.all",
+static FIND_OFFERED: Statement = Statement::new(
+    "class_type.find_offered",
+    concat!(
+        "select ",
+        class_type_columns!(),
+        " from class_types t where t.id = $1 and t.is_active"
+    ),
+);
+
+/// Finds a class type.
+///
+/// # Errors
+///
+/// [`Error::NotFound`] when there is none with this id or it is retired.
+pub async fn find_offered(client: &Client, id: Uuid) -> Result<ClassType> {
+    let row = FIND_OFFERED.opt(client, &[&id]).await?;
+    ClassType::from_row(&row.ok_or(Error::NotFound)?)
+}
+
+/// A class type to be created.
+#[derive(Clone, Debug)]
+pub struct NewClassType {
+    /// Not empty.
+    pub name: String,
+    /// May be empty.
+    pub description: String,
+    /// In lower case.
+    pub styles: Vec<String>,
+    /// The level it is for.
+    pub level: Level,
+    /// More than 0.
+    pub duration_minutes: i32,
+    /// More than 0.
+    pub max_participants: i32,
+    /// The price of one occurrence.
+    pub price: Money,
+    /// `None`: no picture.
+    pub image_url: Option<String>,
+}
+
+/// What to change of a class type. `None` leaves a field as it is.
+#[derive(Clone, Debug, Default)]
+pub struct ClassTypeChanges {
+    /// Not empty.
+    pub name: Option<String>,
+    /// May be empty.
+    pub description: Option<String>,
+    /// In lower case.
+    pub styles: Option<Vec<String>>,
+    /// The level it is for.
+    pub level: Option<Level>,
+    /// More than 0.
+    pub duration_minutes: Option<i32>,
+    /// More than 0.
+    pub max_participants: Option<i32>,
+    /// The price of one occurrence.
+    pub price: Option<Money>,
+    /// `Some(None)` removes the picture.
+    pub image_url: Option<Option<String>>,
+    /// Retires it, or offers it again.
+    pub is_active: Option<bool>,
+}
+
+static LIST: Statement = Statement::new(
+    "class_type.list",
     concat!(
         "select ",
         class_type_columns!(),
@@ -254,46 +251,6 @@ static ALL: Statement = Statement::new(
         order by t.created_at desc, t.id desc limit $4"
     ),
 );
-
-/// A page of all class types, newest first; of the active or the retired ones
-/// alone where `active` says so.
-///
-/// # Errors
-///
-/// [`Error::Unavailable`].
-pub async fn all(client: &Client, active: Option<bool>, page: &Page) -> Result<Vec<ClassType>> {
-    let (time, id) = page.after();
-    let rows = ALL
-        .all(client, &[&active, &time, &id, &page.fetch()])
-        .await?;
-    rows.iter().map(ClassType::from_row).collect()
-}
-
-/// A class type to be entered.
-#[derive(Clone, Debug)]
-pub struct NewClassType {
-    /// Not empty; at most 100 characters.
-    pub name: String,
-    /// May be empty.
-    pub description: String,
-    /// In lower case.
-    pub styles: Vec<String>,
-    /// For whom it is.
-    pub level: Level,
-    /// 1 to 1440.
-    pub duration_minutes: i32,
-    /// More than 0.
-    pub max_participants: i32,
-    /// For one class.
-    pub price: Money,
-    /// `None`: no picture.
-    pub image_url: Option<String>,
-}
-
-const NAME_TAKEN: Error = Error::Conflict {
-    code: "class_type_exists",
-    message: "There is a class type with this name already",
-};
 
 static INSERT: Statement = Statement::new(
     "class_type.insert",
@@ -305,55 +262,6 @@ static INSERT: Statement = Statement::new(
         class_type_columns!()
     ),
 );
-
-/// Enters a class type.
-///
-/// # Errors
-///
-/// 409 `class_type_exists`; [`Error::Unavailable`].
-pub async fn insert(client: &Client, new: &NewClassType) -> Result<ClassType> {
-    let row = INSERT
-        .one(
-            client,
-            &[
-                &random::id(),
-                &new.name,
-                &new.description,
-                &new.styles,
-                &new.level.as_str(),
-                &new.duration_minutes,
-                &new.max_participants,
-                &new.price.as_column(),
-                &new.image_url,
-            ],
-        )
-        .await
-        .on_constraint("class_types_name_key", NAME_TAKEN)?;
-    ClassType::from_row(&row)
-}
-
-/// What is to be changed; `None` leaves a field as it is.
-#[derive(Clone, Debug, Default)]
-pub struct Changes {
-    /// Not empty; at most 100 characters.
-    pub name: Option<String>,
-    /// May be empty.
-    pub description: Option<String>,
-    /// In lower case.
-    pub styles: Option<Vec<String>>,
-    /// For whom it is.
-    pub level: Option<Level>,
-    /// 1 to 1440.
-    pub duration_minutes: Option<i32>,
-    /// More than 0.
-    pub max_participants: Option<i32>,
-    /// For one class.
-    pub price: Option<Money>,
-    /// The inner `None` takes the picture away.
-    pub image_url: Option<Option<String>>,
-    /// Whether it is offered.
-    pub is_active: Option<bool>,
-}
 
 static UPDATE: Statement = Statement::new(
     "class_type.update",
@@ -374,80 +282,86 @@ static UPDATE: Statement = Statement::new(
     ),
 );
 
-/// Changes a class type. Classes that are in the timetable keep their places;
-/// the price is that of its type, unless a class has its own.
-///
-/// # Errors
-///
-/// [`Error::NotFound`]; 409 `class_type_exists`; [`Error::Unavailable`].
-pub async fn update(client: &Client, id: Uuid, changes: &Changes) -> Result<ClassType> {
-    let row = UPDATE
-        .opt(
-            client,
-            &[
-                &id,
-                &changes.name,
-                &changes.description,
-                &changes.styles.is_some(),
-                &changes.styles.clone().unwrap_or_default(),
-                &changes.level.map(Level::as_str),
-                &changes.duration_minutes,
-                &changes.max_participants,
-                &changes.price.map(Money::as_column),
-                &changes.image_url.is_some(),
-                &changes.image_url.clone().flatten(),
-                &changes.is_active,
-            ],
-        )
-        .await
-        .on_constraint("class_types_name_key", NAME_TAKEN)?
-        .ok_or(Error::NotFound)?;
-    ClassType::from_row(&row)
-}
+static RETIRE: Statement = retire_statement!("class_type.retire", "class_types", "class_type_id");
 
-/// What goes on under something that has been retired.
-#[derive(Clone, Copy, Debug)]
-pub struct Retired {
-    /// Whether it was offered until now.
-    pub was_active: bool,
-    /// Classes to come that are not cancelled.
-    pub coming_classes: i64,
-    /// Patterns that make more of them.
-    pub active_patterns: i64,
-}
+const NAME_TAKEN: Error = Error::Conflict {
+    code: "class_type_exists",
+    message: "There is a class type with this name already",
+};
 
-impl Retired {
-    /// Reads `was_active`, `coming_classes` and `active_patterns`.
-    pub(super) fn from_row(row: &Row) -> Result<Self> {
-        Ok(Self {
-            was_active: row.try_get("was_active")?,
-            coming_classes: row.try_get("coming_classes")?,
-            active_patterns: row.try_get("active_patterns")?,
-        })
+impl CatalogItem for ClassType {
+    type New = NewClassType;
+    type Changes = ClassTypeChanges;
+
+    const CHANGE_EVENT: Kind = Kind::ClassTypeChanged;
+
+    fn id(&self) -> Uuid {
+        self.id
     }
-}
 
-static RETIRE: Statement = Statement::new(
-    "class_type.retire",
-    "with before as (
-        select id, is_active from class_types where id = $1 for no key update
-    ), retired as (
-        update class_types set is_active = false where id = $1 and is_active
-    )
-    select before.is_active as was_active,
-        (select count(*) from scheduled_classes c where c.class_type_id = before.id
-            and c.start_time > $2 and not c.is_cancelled) as coming_classes,
-        (select count(*) from class_schedules s
-            where s.class_type_id = before.id and s.is_active) as active_patterns
-    from before",
-);
+    fn cursor(&self) -> (DateTime<Utc>, Uuid) {
+        (self.created_at, self.id)
+    }
 
-/// Offers a class type no more. What is in the timetable stays there.
-///
-/// # Errors
-///
-/// [`Error::NotFound`]; [`Error::Unavailable`].
-pub async fn retire(client: &Client, id: Uuid, now: DateTime<Utc>) -> Result<Retired> {
-    let row = RETIRE.opt(client, &[&id, &now]).await?;
-    Retired::from_row(&row.ok_or(Error::NotFound)?)
+    async fn list(client: &Client, is_active: Option<bool>, page: &Page) -> Result<Vec<Self>> {
+        let (time, id) = page.after();
+        let rows = LIST
+            .all(client, &[&is_active, &time, &id, &page.fetch()])
+            .await?;
+        rows.iter().map(Self::from_row).collect()
+    }
+
+    /// # Errors
+    ///
+    /// 409 `class_type_exists`.
+    async fn insert(client: &Client, new: &NewClassType) -> Result<Self> {
+        let row = INSERT
+            .one(
+                client,
+                &[
+                    &random::id(),
+                    &new.name,
+                    &new.description,
+                    &new.styles,
+                    &new.level.as_str(),
+                    &new.duration_minutes,
+                    &new.max_participants,
+                    &new.price.as_column(),
+                    &new.image_url,
+                ],
+            )
+            .await
+            .on_constraint("class_types_name_key", NAME_TAKEN)?;
+        Self::from_row(&row)
+    }
+
+    /// Existing occurrences keep their number of spots. A new price applies to
+    /// those that do not set their own.
+    async fn update(client: &Client, id: Uuid, changes: &ClassTypeChanges) -> Result<Self> {
+        let row = UPDATE
+            .opt(
+                client,
+                &[
+                    &id,
+                    &changes.name,
+                    &changes.description,
+                    &changes.styles.is_some(),
+                    &changes.styles.clone().unwrap_or_default(),
+                    &changes.level.map(Level::as_str),
+                    &changes.duration_minutes,
+                    &changes.max_participants,
+                    &changes.price.map(Money::as_column),
+                    &changes.image_url.is_some(),
+                    &changes.image_url.clone().flatten(),
+                    &changes.is_active,
+                ],
+            )
+            .await
+            .on_constraint("class_types_name_key", NAME_TAKEN)?;
+        Self::from_row(&row.ok_or(Error::NotFound)?)
+    }
+
+    async fn retire(client: &Client, id: Uuid, now: DateTime<Utc>) -> Result<RetiredItem> {
+        catalog::retire(client, &RETIRE, id, now).await
+    }
 }

@@ -1,12 +1,10 @@
-//! Classes in the timetable: one on one day.
+//! Occurrences: single classes on one day. The table is `scheduled_classes`.
 
 pub mod change;
 
-use chrono::{DateTime, NaiveDate, NaiveDateTime, Utc};
+use chrono::{DateTime, Utc};
 use rust_decimal::Decimal;
-use serde::Serialize;
 use tokio_postgres::Row;
-use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::class_type::Level;
@@ -16,49 +14,51 @@ use crate::store::page::Page;
 use crate::store::statement::Statement;
 use crate::values::money::Money;
 
-/// A class on one day, with what its type and its instructor add to it.
+/// A row of `scheduled_classes`, with what its class type and its instructor
+/// add to it.
 #[derive(Clone, Debug)]
 pub struct Occurrence {
     /// `scheduled_classes.id`
     pub id: Uuid,
-    /// What is taught.
+    /// The class type's id.
     pub class_type_id: Uuid,
-    /// What it is called on that day.
+    /// The class type's name, unless the occurrence has its own.
     pub title: String,
-    /// Its own, or that of its type.
+    /// The class type's, unless the occurrence has its own.
     pub description: String,
-    /// When it begins.
+    /// When it starts.
     pub start_time: DateTime<Utc>,
     /// When it ends.
     pub end_time: DateTime<Utc>,
-    /// Where it is.
+    /// The room.
     pub room: String,
-    /// Who teaches it.
+    /// The instructor's id.
     pub instructor_id: Uuid,
-    /// What they are called.
+    /// The instructor's name.
     pub instructor: String,
-    /// For whom it is.
+    /// The class type's level.
     pub level: Level,
-    /// In lower case.
+    /// The class type's styles, in lower case.
     pub styles: Vec<String>,
-    /// Its own, or that of its type.
+    /// The class type's, unless the occurrence has its own.
     pub price: Money,
-    /// How many may come.
+    /// The number of spots.
     pub max_participants: i32,
-    /// How many have a place.
+    /// The number of spots that are taken.
     pub current_participants: i32,
-    /// Whether it was called off.
+    /// Whether it is cancelled.
     pub is_cancelled: bool,
-    /// As it was told; `None`: it was not.
+    /// The reason that staff gave; `None`: no reason.
     pub cancellation_reason: Option<String>,
-    /// Rises with each change that a calendar has to take over.
+    /// The iCalendar sequence. It rises with every change that a calendar has
+    /// to pick up.
     pub sequence: i32,
-    /// When it was last changed, a booking counted as well.
+    /// When the row was last changed, also by a booking.
     pub updated_at: DateTime<Utc>,
 }
 
-/// The columns that [`Occurrence::from_row`] reads: of a class `c`, its type
-/// `t`, and its instructor `i`.
+/// The columns that [`Occurrence::from_row`] reads: of an occurrence `c`, its
+/// class type `t`, and its instructor `i`.
 macro_rules! occurrence_columns {
     () => {
         "c.id, c.class_type_id, c.title, coalesce(nullif(c.description, ''), t.description)
@@ -68,11 +68,10 @@ macro_rules! occurrence_columns {
         c.current_participants, c.is_cancelled, c.cancellation_reason, c.sequence, c.updated_at"
     };
 }
-pub(super) use occurrence_columns;
 
 impl Occurrence {
     /// Reads the columns of `occurrence_columns!`.
-    pub(super) fn from_row(row: &Row) -> Result<Self> {
+    fn from_row(row: &Row) -> Result<Self> {
         Ok(Self {
             id: row.try_get("id")?,
             class_type_id: row.try_get("class_type_id")?,
@@ -95,104 +94,27 @@ impl Occurrence {
         })
     }
 
-    /// By what a timetable is sorted.
-    pub fn place(&self) -> (DateTime<Utc>, Uuid) {
+    /// The sort key of the schedule.
+    pub fn cursor(&self) -> (DateTime<Utc>, Uuid) {
         (self.start_time, self.id)
     }
-
-    /// As visitors see it: the clock on the wall of `zone` shows `local` when
-    /// it begins, and prices are in `currency`.
-    pub fn shown(self, local: NaiveDateTime, zone: &str, currency: &str) -> Shown {
-        Shown {
-            places_left: places_left(
-                self.is_cancelled,
-                self.max_participants,
-                self.current_participants,
-            ),
-            id: self.id,
-            class_type_id: self.class_type_id,
-            title: self.title,
-            description: self.description,
-            start_time: self.start_time,
-            end_time: self.end_time,
-            local_date: local.date(),
-            local_time: local.format("%H:%M").to_string(),
-            time_zone: zone.to_owned(),
-            room: self.room,
-            instructor: Teacher {
-                id: self.instructor_id,
-                name: self.instructor,
-            },
-            level: self.level,
-            styles: self.styles,
-            price: self.price,
-            currency: currency.to_owned(),
-            max_participants: self.max_participants,
-            is_cancelled: self.is_cancelled,
-            cancellation_reason: self.cancellation_reason,
-        }
-    }
 }
 
-/// None are left in a class that does not take place.
-fn places_left(is_cancelled: bool, max: i32, current: i32) -> i32 {
-    if is_cancelled { 0 } else { max - current }
-}
-
-/// A class in the timetable.
-#[derive(Clone, Debug, Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-#[schema(as = Occurrence)]
-pub struct Shown {
-    id: Uuid,
-    class_type_id: Uuid,
-    title: String,
-    description: String,
-    start_time: DateTime<Utc>,
-    end_time: DateTime<Utc>,
-    /// The day on which it begins in `timeZone`.
-    local_date: NaiveDate,
-    /// What the clocks show there when it begins: `19:00`.
-    local_time: String,
-    /// A name of the IANA database.
-    time_zone: String,
-    room: String,
-    instructor: Teacher,
-    level: Level,
-    styles: Vec<String>,
-    price: Money,
-    /// In ISO 4217.
-    currency: String,
-    max_participants: i32,
-    /// 0 when it is cancelled.
-    places_left: i32,
-    is_cancelled: bool,
-    cancellation_reason: Option<String>,
-}
-
-/// Who teaches a class.
-#[derive(Clone, Debug, Serialize, ToSchema)]
-#[schema(as = ClassInstructor)]
-pub struct Teacher {
-    id: Uuid,
-    name: String,
-}
-
-/// Which classes are wanted.
+/// Selects occurrences.
 #[derive(Clone, Copy, Debug)]
-pub struct Window {
-    /// Those that begin then or later,
+pub struct OccurrenceFilter {
+    /// The earliest start.
     pub from: DateTime<Utc>,
-    /// but before then.
+    /// The first start that is too late.
     pub until: DateTime<Utc>,
-    /// `None`: of all types.
+    /// `None`: all class types.
     pub class_type: Option<Uuid>,
-    /// `None`: whoever teaches.
+    /// `None`: all instructors.
     pub instructor: Option<Uuid>,
 }
 
-static BETWEEN: Statement = Statement::new(
-    "occurrence.between",
+static LIST: Statement = Statement::new(
+    "occurrence.list",
     concat!(
         "select ",
         occurrence_columns!(),
@@ -207,26 +129,22 @@ static BETWEEN: Statement = Statement::new(
     ),
 );
 
-/// The classes of a window, cancelled ones too, in the order of their start:
-/// a page of them, or all.
-///
-/// # Errors
-///
-/// [`crate::Error::Unavailable`].
-pub async fn between(
+/// Lists occurrences by their start, including cancelled ones: a page of them,
+/// or all.
+pub async fn list(
     client: &Client,
-    window: &Window,
+    filter: &OccurrenceFilter,
     page: Option<&Page>,
 ) -> Result<Vec<Occurrence>> {
     let (time, id) = page.map(Page::after).unwrap_or_default();
-    let rows = BETWEEN
+    let rows = LIST
         .all(
             client,
             &[
-                &window.from,
-                &window.until,
-                &window.class_type,
-                &window.instructor,
+                &filter.from,
+                &filter.until,
+                &filter.class_type,
+                &filter.instructor,
                 &time,
                 &id,
                 &page.map(Page::fetch),
@@ -236,23 +154,52 @@ pub async fn between(
     rows.iter().map(Occurrence::from_row).collect()
 }
 
-/// How much room there is in a class.
-#[derive(Clone, Debug, Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-#[schema(as = ClassAvailability)]
-pub struct Availability {
-    id: Uuid,
-    start_time: DateTime<Utc>,
-    max_participants: i32,
-    /// 0 when it is cancelled.
-    places_left: i32,
-    /// How many wait for a place.
-    waitlist_length: i64,
-    is_cancelled: bool,
+static LIST_UPCOMING: Statement = Statement::new(
+    "occurrence.list_upcoming",
+    concat!(
+        "select ",
+        occurrence_columns!(),
+        " from scheduled_classes c
+        join class_types t on t.id = c.class_type_id
+        join instructors i on i.id = c.instructor_id
+        where c.class_type_id = $1 and c.start_time > $2 and not c.is_cancelled
+        order by c.start_time, c.id limit $3"
+    ),
+);
+
+/// Lists the next occurrences of a class type that are not cancelled, at most
+/// `count`.
+pub async fn list_upcoming(
+    client: &Client,
+    class_type_id: Uuid,
+    now: DateTime<Utc>,
+    count: i64,
+) -> Result<Vec<Occurrence>> {
+    let rows = LIST_UPCOMING
+        .all(client, &[&class_type_id, &now, &count])
+        .await?;
+    rows.iter().map(Occurrence::from_row).collect()
 }
 
-static AVAILABILITY: Statement = Statement::new(
-    "occurrence.availability",
+/// The number of spots of an occurrence, and how many are taken.
+#[derive(Clone, Debug)]
+pub struct Availability {
+    /// `scheduled_classes.id`
+    pub id: Uuid,
+    /// When it starts.
+    pub start_time: DateTime<Utc>,
+    /// The number of spots.
+    pub max_participants: i32,
+    /// The number of spots that are taken.
+    pub current_participants: i32,
+    /// The number of members on the waitlist.
+    pub waitlist_length: i64,
+    /// Whether it is cancelled.
+    pub is_cancelled: bool,
+}
+
+static LIST_AVAILABILITY: Statement = Statement::new(
+    "occurrence.list_availability",
     "select c.id, c.start_time, c.max_participants, c.current_participants, c.is_cancelled,
         (select count(*) from bookings b
             where b.scheduled_class_id = c.id and b.status = 'waitlisted') as waitlist_length
@@ -260,26 +207,19 @@ static AVAILABILITY: Statement = Statement::new(
     order by c.start_time, c.id",
 );
 
-/// How much room there is in each of these classes, in the order of their
-/// start. Those that there are not are left out.
-///
-/// # Errors
-///
-/// [`crate::Error::Unavailable`].
-pub async fn availability(client: &Client, ids: &Vec<Uuid>) -> Result<Vec<Availability>> {
-    let rows = AVAILABILITY.all(client, &[ids]).await?;
+/// Reads the availability of occurrences, sorted by their start. Ids that do
+/// not exist are left out.
+pub async fn list_availability(client: &Client, ids: &Vec<Uuid>) -> Result<Vec<Availability>> {
+    let rows = LIST_AVAILABILITY.all(client, &[ids]).await?;
     rows.iter()
         .map(|row| {
-            let is_cancelled = row.try_get("is_cancelled")?;
-            let max_participants = row.try_get("max_participants")?;
-            let current = row.try_get("current_participants")?;
             Ok(Availability {
                 id: row.try_get("id")?,
                 start_time: row.try_get("start_time")?,
-                max_participants,
-                places_left: places_left(is_cancelled, max_participants, current),
+                max_participants: row.try_get("max_participants")?,
+                current_participants: row.try_get("current_participants")?,
                 waitlist_length: row.try_get("waitlist_length")?,
-                is_cancelled,
+                is_cancelled: row.try_get("is_cancelled")?,
             })
         })
         .collect()

@@ -1,22 +1,18 @@
-//! What a provider has told us, so that each thing is heard once.
+//! Webhook events of the payment provider, each of which takes effect once.
 
 use crate::error::Result;
 use crate::store::client::Client;
 use crate::store::statement::Statement;
 
-// Whoever is told the same at the same time waits here until the other's
+// A concurrent delivery of the same event waits here until the other
 // transaction has ended.
-static HEAR: Statement = Statement::new(
-    "webhook_event.hear",
+static INSERT: Statement = Statement::new(
+    "webhook_event.insert",
     "insert into webhook_events (id, kind) values ($1, $2) on conflict do nothing returning id",
 );
 
-/// Notes an event, in the transaction of its effect. `false`: it was heard
-/// before, and has had it.
-///
-/// # Errors
-///
-/// [`crate::Error::Unavailable`].
-pub async fn hear(client: &Client, id: &str, kind: &str) -> Result<bool> {
-    Ok(HEAR.opt(client, &[&id, &kind]).await?.is_some())
+/// Records an event in the transaction of its effect. Returns `false` when it
+/// was recorded before.
+pub async fn insert(client: &Client, id: &str, kind: &str) -> Result<bool> {
+    Ok(INSERT.opt(client, &[&id, &kind]).await?.is_some())
 }

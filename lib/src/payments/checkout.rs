@@ -1,9 +1,9 @@
 //! Payments that members start.
 //!
-//! No transaction is held while Stripe is called. A card payment is begun in
-//! three steps – a row, a checkout at Stripe, the checkout in the row – and can
-//! be begun again after each: the row is found, and Stripe gives the same
-//! checkout for it.
+//! No transaction is open while Stripe is called. A card payment is started in
+//! three steps: insert the payment, create the checkout at Stripe, store the
+//! checkout with the payment. A request that is repeated after any of them
+//! continues: it finds the payment, and Stripe returns the same checkout for it.
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -13,199 +13,211 @@ use uuid::Uuid;
 use crate::error::{Error, Result};
 use crate::http::{IdempotencyKey, Member, StoredResponse, query};
 use crate::models::idempotency_key;
-use crate::models::payment::{self, Begun, Checkout, Method, Payment, Shown};
+use crate::models::payment::{
+    self, Checkout, Payment, PaymentMethod, PaymentStatus, StartedPayment,
+};
 use crate::payments::reconcile::{self, settle_soon};
-use crate::payments::stripe::{Failure, NewSession};
+use crate::payments::stripe::{NewSession, Refusal, StripeError};
+use crate::payments::view::PaymentView;
 use crate::store::client::Client;
 use crate::values::form::Form;
 use crate::values::minor_units::minor_units;
 use crate::{App, BoxFuture};
 
-/// How often a checkout is asked for, under another key each time.
-const KEYS: u32 = 3;
+/// How many idempotency keys are tried for a checkout.
+const KEYS_MAX: u32 = 3;
 
-/// How somebody wants to pay.
+/// A payment to start.
 #[derive(Clone, Copy, Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-#[schema(as = StartPayment)]
-pub struct Order {
+pub struct StartPayment {
     booking_id: Uuid,
-    method: Method,
+    method: PaymentMethod,
 }
 
 /// The payment of a booking.
 #[derive(Debug, Serialize, ToSchema)]
-#[schema(as = BookingPayment)]
-pub struct OfBooking {
-    /// The last one; null when none was begun.
-    payment: Option<Shown>,
+pub struct BookingPayment {
+    /// The last payment. Null when no payment was started.
+    payment: Option<PaymentView>,
 }
 
-/// Whose payment is wanted.
+/// The query that names a booking.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(rename_all = "camelCase")]
 #[into_params(parameter_in = Query, rename_all = "camelCase")]
-pub struct Payable {
-    /// One of the member's bookings.
+pub struct PaymentQuery {
+    /// The id of a booking of the member.
     #[param(required, value_type = Uuid)]
     booking_id: Option<String>,
 }
 
-/// The last payment of a booking of the member's.
+/// Returns the last payment of a member's booking.
 ///
 /// # Errors
 ///
-/// [`Error::Invalid`]; as [`payment::last`].
-pub fn of_booking<'a>(
+/// [`Error::Invalid`] for an id that is not a UUID; as [`payment::find_last`].
+pub fn find<'a>(
     app: &'a App,
     member: &'a Member,
-    payable: Payable,
-) -> BoxFuture<'a, Result<OfBooking>> {
+    query: PaymentQuery,
+) -> BoxFuture<'a, Result<BookingPayment>> {
     let user_id = member.user.id;
     Box::pin(async move {
-        let mut check = Form::default();
-        let booking = payable.booking_id.unwrap_or_default();
-        let booking = check.check("bookingId", query::id(&booking));
-        check.finish()?;
+        let mut form = Form::default();
+        let booking = query.booking_id.unwrap_or_default();
+        let booking = form.check("bookingId", query::id(&booking));
+        form.finish()?;
         let booking_id = booking.unwrap_or_default();
-        let read = app
+        let found = app
             .db()
-            .read(async move |client| payment::last(client, booking_id, user_id).await);
-        let payment = read.await?;
+            .read(async move |client| payment::find_last(client, booking_id, user_id).await);
+        let payment = found.await?;
         let now = app.clock().now();
-        Ok(OfBooking {
-            payment: payment.map(|payment| payment.shown(now)),
+        Ok(BookingPayment {
+            payment: payment.map(|payment| PaymentView::new(payment, now)),
         })
     })
 }
 
-/// Begins a payment, or finds the one that was begun. 201 and the payment.
+/// Starts a payment, or finds the one that was started before. Responds with 201
+/// and the payment.
 ///
 /// # Errors
 ///
-/// As [`payment::begin`]; 409 `idempotency_key_reused`; 409
-/// `card_not_possible` for an amount that Stripe does not take,
-/// `payment_under_way` when its money is, and `payment_replaced` when it was
-/// given up meanwhile; [`Error::Unavailable`]
-/// when Stripe does not answer: sent again, it goes on where it was.
+/// As [`payment::start`]; 409 `idempotency_key_reused`; 409 `card_not_possible`
+/// when Stripe does not accept the amount; 409 `payment_under_way` when the
+/// payment was made and has not arrived; 409 `payment_replaced` when it was
+/// cancelled meanwhile; [`Error::Unavailable`] when Stripe does not answer, after
+/// which the same request continues where this one stopped.
 pub fn start<'a>(
     app: &'a App,
     member: &'a Member,
     key: Option<IdempotencyKey>,
-    order: &Order,
+    form: &StartPayment,
 ) -> BoxFuture<'a, Result<StoredResponse>> {
-    let Order { booking_id, method } = *order;
+    let StartPayment { booking_id, method } = *form;
     Box::pin(async move {
         member.key()?;
-        let start = Start {
+        let request = PaymentRequest {
             app,
             owner: member.user.id,
             email: &member.user.email,
             key,
         };
-        let mut begun = start.begin(booking_id, method).await?;
-        if let Step::Overdue(payment) = begun {
-            reconcile::conclude_overdue(app, &payment).await?;
-            begun = start.begin(booking_id, method).await?;
+        let mut started = request.insert_payment(booking_id, method).await?;
+        if let Started::Overdue(payment) = started {
+            reconcile::settle_overdue(app, &payment).await?;
+            started = request.insert_payment(booking_id, method).await?;
         }
-        let answered = match begun {
-            Step::Done(answered) => Ok(answered),
-            Step::Card(checkout) => start.check_out(*checkout).await,
-            Step::Overdue(_) => Err(PAYMENT_UNDER_WAY),
+        let response = match started {
+            Started::Responded(response) => Ok(response),
+            Started::Card(checkout) => request.check_out(*checkout).await,
+            Started::Overdue(_) => Err(PAYMENT_UNDER_WAY),
         };
-        // Another payment may have been given up for this one.
+        // The payment with the other method may have been cancelled.
         settle_soon(app);
-        answered
+        response
     })
 }
 
-struct Start<'a> {
+/// A request to start a payment.
+struct PaymentRequest<'a> {
     app: &'a App,
     owner: Uuid,
     email: &'a str,
     key: Option<IdempotencyKey>,
 }
 
-enum Step {
-    Done(StoredResponse),
+/// What the first step has led to.
+enum Started {
+    /// The final response, which may be a stored one.
+    Responded(StoredResponse),
+    /// A card payment that needs a checkout.
     Card(Box<Checkout>),
+    /// A card payment that was not paid in time.
     Overdue(Box<Payment>),
 }
 
-impl Start<'_> {
-    /// The first step, in one transaction with the key that it came under. What
-    /// is refused was refused before anything was written.
-    async fn begin(&self, booking_id: Uuid, method: Method) -> Result<Step> {
-        let takes_cards = self.app.stripe().is_some();
+impl PaymentRequest<'_> {
+    /// The first step, in one transaction with the idempotency key. A refusal
+    /// comes before anything is written, so it is stored under the key as well.
+    async fn insert_payment(&self, booking_id: Uuid, method: PaymentMethod) -> Result<Started> {
+        let accepts_cards = self.app.stripe().is_some();
         let now = self.app.clock().now();
-        let first = self.app.transaction().run(async |tx| {
-            if let Some(stored) = self.take(tx).await? {
-                return Ok(Ok(Step::Done(stored)));
+        let inserted = self.app.transaction().run(async |tx| {
+            if let Some(stored) = self.claim_key(tx).await? {
+                return Ok(Ok(Started::Responded(stored)));
             }
-            let begun = payment::begin(tx, booking_id, self.owner, method, takes_cards, now);
-            match begun.await {
-                Ok(Begun::Desk(payment)) => {
-                    let response = StoredResponse::created(&payment.shown(now));
-                    self.keep(tx, &response).await?;
-                    Ok(response.map(Step::Done))
+            let started = payment::start(tx, booking_id, self.owner, method, accepts_cards, now);
+            match started.await {
+                Ok(StartedPayment::Desk(payment)) => {
+                    let response = StoredResponse::created(&PaymentView::new(payment, now));
+                    self.store_response(tx, &response).await?;
+                    Ok(response.map(Started::Responded))
                 }
-                Ok(Begun::Card(checkout)) => Ok(Ok(Step::Card(Box::new(checkout)))),
-                Ok(Begun::Overdue(payment)) => Ok(Ok(Step::Overdue(Box::new(payment)))),
+                Ok(StartedPayment::Card(checkout)) => Ok(Ok(Started::Card(Box::new(checkout)))),
+                Ok(StartedPayment::Overdue(payment)) => Ok(Ok(Started::Overdue(Box::new(payment)))),
                 Err(refused) if refused.refusal().is_some() => {
                     let refused = Err(refused);
-                    self.keep(tx, &refused).await?;
-                    Ok(refused.map(Step::Done))
+                    self.store_response(tx, &refused).await?;
+                    Ok(refused.map(Started::Responded))
                 }
                 Err(error) => Err(error),
             }
         });
-        first.await?
+        inserted.await?
     }
 
-    async fn take(&self, client: &Client) -> Result<Option<StoredResponse>> {
+    async fn claim_key(&self, client: &Client) -> Result<Option<StoredResponse>> {
         match &self.key {
             Some(key) => idempotency_key::claim(client, self.owner, key).await,
             None => Ok(None),
         }
     }
 
-    async fn keep(&self, client: &Client, answer: &Result<StoredResponse>) -> Result<()> {
+    async fn store_response(
+        &self,
+        client: &Client,
+        response: &Result<StoredResponse>,
+    ) -> Result<()> {
         match &self.key {
-            Some(key) => idempotency_key::store_response(client, self.owner, key, answer).await,
+            Some(key) => idempotency_key::store_response(client, self.owner, key, response).await,
             None => Ok(()),
         }
     }
 
-    /// The second step, where it was not done before, and the third.
+    /// The second step, unless it was done before, and the third.
     async fn check_out(&self, checkout: Checkout) -> Result<StoredResponse> {
         let id = checkout.payment.id;
-        let made = match checkout.payment.provider_reference.clone() {
+        let created = match checkout.payment.provider_reference.clone() {
             Some(reference) => Some((reference, checkout.payment.checkout_url)),
-            None => self.session(checkout).await?,
+            None => self.create_session(checkout).await?,
         };
         let now = self.app.clock().now();
-        let last = self.app.transaction().run(async |tx| {
-            // First the key, as in the first step: another request under it may run
-            // at this moment, or may have finished.
-            if let Some(stored) = self.take(tx).await? {
+        let stored = self.app.transaction().run(async |tx| {
+            // The key first, as in the first step: another request with the same
+            // key may have got here before.
+            if let Some(stored) = self.claim_key(tx).await? {
                 return Ok(Ok(stored));
             }
-            let Some((reference, url)) = &made else {
+            let Some((reference, url)) = &created else {
                 payment::abandon(tx, id).await?;
                 let refused = Err(CARD_NOT_POSSIBLE);
-                self.keep(tx, &refused).await?;
+                self.store_response(tx, &refused).await?;
                 return Ok(refused);
             };
-            let payment = payment::store(tx, id, reference, url.clone()).await?;
-            let response = answer(payment, now);
-            self.keep(tx, &response).await?;
+            let payment = payment::store_checkout(tx, id, reference, url.clone()).await?;
+            let response = respond(payment, now);
+            self.store_response(tx, &response).await?;
             Ok(response)
         });
-        last.await?
+        stored.await?
     }
 
-    /// `None`: Stripe does not take such an amount.
-    async fn session(&self, checkout: Checkout) -> Result<Option<(String, Option<String>)>> {
+    /// Creates the checkout at Stripe, and returns its id and its page. Returns
+    /// `None` when Stripe does not accept the amount.
+    async fn create_session(&self, checkout: Checkout) -> Result<Option<(String, Option<String>)>> {
         let stripe = self.app.stripe().ok_or(Error::NotFound)?;
         let Checkout { mut payment, title } = checkout;
         let Some(amount) = minor_units(payment.amount, &payment.currency) else {
@@ -216,23 +228,26 @@ impl Start<'_> {
             let new = self.new_session(&payment, amount, &title);
             match stripe.create_session(&new).await {
                 Ok(session) => return Ok(Some((session.id, session.url))),
-                Err(failure) if failure.asks_for_another_key() && keys < KEYS => {
-                    tracing::warn!(error = %failure, "a checkout is asked for anew");
+                Err(error) if error.needs_new_key() && keys < KEYS_MAX => {
+                    tracing::warn!(%error, "retrying a checkout with another key");
                     let client = self.app.db().client().await?;
-                    payment = payment::renew(&client, &payment, self.app.clock().now()).await?;
-                    if payment.status != payment::Status::Pending {
+                    payment = payment::extend(&client, &payment, self.app.clock().now()).await?;
+                    if payment.status != PaymentStatus::Pending {
                         return Err(PAYMENT_REPLACED);
                     }
                     keys += 1;
                 }
-                Err(failure) if failure.code().starts_with("amount_too_") => return Ok(None),
-                Err(failure @ Failure::Refused { .. }) => {
-                    // A fault of ours: the booking does not pay for it.
-                    let client = self.app.db().client().await?;
-                    payment::abandon(&client, payment.id).await?;
-                    return Err(failure.into());
+                Err(error) if error.refusal() == Some(Refusal::AmountNotPossible) => {
+                    return Ok(None);
                 }
-                Err(failure) => return Err(failure.into()),
+                Err(error) => {
+                    if let StripeError::Refused { .. } = error {
+                        // The fault is ours, so the booking must not expire.
+                        let client = self.app.db().client().await?;
+                        payment::abandon(&client, payment.id).await?;
+                    }
+                    return Err(error.into());
+                }
             }
         }
     }
@@ -258,14 +273,12 @@ impl Start<'_> {
     }
 }
 
-fn answer(payment: Payment, now: DateTime<Utc>) -> Result<StoredResponse> {
-    if matches!(
-        payment.status,
-        payment::Status::Cancelled | payment::Status::Failed
-    ) {
-        return Err(PAYMENT_REPLACED);
+/// Responds with a payment that has a checkout, unless it was cancelled meanwhile.
+fn respond(payment: Payment, now: DateTime<Utc>) -> Result<StoredResponse> {
+    match payment.status {
+        PaymentStatus::Cancelled | PaymentStatus::Failed => Err(PAYMENT_REPLACED),
+        _ => StoredResponse::created(&PaymentView::new(payment, now)),
     }
-    StoredResponse::created(&payment.shown(now))
 }
 
 const CARD_NOT_POSSIBLE: Error = Error::Conflict {
@@ -275,10 +288,10 @@ const CARD_NOT_POSSIBLE: Error = Error::Conflict {
 
 const PAYMENT_UNDER_WAY: Error = Error::Conflict {
     code: "payment_under_way",
-    message: "This payment has been made, and has not arrived yet",
+    message: "This payment was made and has not arrived yet",
 };
 
 const PAYMENT_REPLACED: Error = Error::Conflict {
     code: "payment_replaced",
-    message: "This payment was given up meanwhile",
+    message: "This payment was cancelled meanwhile",
 };

@@ -1,202 +1,208 @@
-//! What is done past any request: refunds, and checkouts that are over.
+//! Reconciliation with Stripe outside of requests: refunds, and checkouts that
+//! have ended.
 
+use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};
 
 use crate::App;
 use crate::error::{Error, Result, chain};
-use crate::models::payment::{self, Outcome, Payment, Received};
+use crate::models::payment::{self, Outcome, Payment, ProviderReport};
 use crate::notify::mail;
-use crate::payments::settlement::{house, invalidate_schedule, note_mismatch, of_session};
-use crate::payments::stripe::{Failure, Session, Stripe};
+use crate::payments::settlement::{invalidate_schedule, record_mismatch, session_report};
+use crate::payments::stripe::{Refund, Refusal, Session, SessionStatus, Stripe, StripeError};
 use crate::runtime::background;
-use crate::runtime::background::BoxFuture;
 use crate::store::client::Client;
+use crate::values::caller::Caller;
+use crate::values::minor_units::minor_units;
 
-/// How long it may go on after an answer.
-const SOON: Duration = Duration::from_secs(20);
+/// How long the work after a response may take.
+const BACKGROUND_BUDGET: Duration = Duration::from_secs(20);
 
-/// What came of asking Stripe.
-enum Asked {
-    /// It is settled.
+/// The result of checking a payment with Stripe.
+enum Progress {
+    /// The payment is settled.
     Settled,
-    /// It is not, and need not concern anybody: the next time tells.
-    Left,
+    /// The payment is not settled yet, and is checked again later.
+    Waiting,
 }
 
-/// How a run went.
+/// The result of a run.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Done {
-    /// How many are settled, or went back.
+pub struct RunReport {
+    /// The number of payments that were settled or refunded.
     pub count: u64,
-    /// Whether it ended before all that may be asked for now was.
+    /// Whether due payments are left.
     pub remaining: bool,
 }
 
-/// Pays back what is due, and closes checkouts that were given up, after the
-/// answer of whatever caused it. What is not done then, the clean-up does.
+/// Refunds what is due, and closes the checkouts of cancelled payments, in the
+/// background after the response. The clean-up does what is left.
 pub fn settle_soon(app: &App) {
     if app.stripe().is_none() {
         return;
     }
     let app = app.clone();
     background::spawn(async move {
-        let until = Instant::now() + SOON;
+        let until = Instant::now() + BACKGROUND_BUDGET;
         let settled = async {
-            close_given_up(&app, until).await?;
+            close_cancelled(&app, until).await?;
             refund_due(&app, until).await
         };
         if let Err(error) = settled.await {
-            tracing::warn!(error = %chain(&error), "payments not settled yet");
+            tracing::warn!(error = %chain(&error), "failed to settle payments");
         }
     });
 }
 
-/// Pays card payments back that are `refund_due`, until none is left that may
-/// be asked for now, or time is up. What Stripe does not answer to is in the
-/// log, and tried again with growing pauses.
+/// Refunds card payments that are `refund_due`, until no more can be checked now
+/// or time is up. Failures of Stripe are logged, and retried with growing pauses.
 ///
 /// # Errors
 ///
 /// [`Error::Unavailable`] when Postgres does not answer.
-pub fn refund_due(app: &App, until: Instant) -> BoxFuture<'_, Result<Done>> {
-    Box::pin(each(app, until, payment::claim_refund, pay_back))
+pub async fn refund_due(app: &App, until: Instant) -> Result<RunReport> {
+    each(app, until, payment::claim_refund, refund).await
 }
 
-/// Settles card payments whose time is up, as Stripe tells: paid after all, or
-/// not, and then the booking is cancelled and its place goes to whoever waits.
-/// Closes checkouts that were given up. What Stripe does not answer to is in
-/// the log, and left for the next time.
+/// Settles overdue card payments by what Stripe reports: they were paid after all,
+/// or else their bookings are cancelled and the spots go to the waitlist. Closes
+/// the checkouts of cancelled payments. Failures of Stripe are logged, and retried
+/// later.
 ///
 /// # Errors
 ///
 /// [`Error::Unavailable`] when Postgres does not answer.
-pub fn release_unpaid(app: &App, until: Instant) -> BoxFuture<'_, Result<Done>> {
-    Box::pin(async move {
-        let closed = close_given_up(app, until).await?;
-        let now = app.clock().now();
-        let claim = async move |client: &Client| payment::claim_unpaid(client, now).await;
-        let released = each(app, until, claim, conclude).await?;
-        Ok(Done {
-            count: closed.count + released.count,
-            remaining: closed.remaining || released.remaining,
-        })
+pub async fn release_unpaid(app: &App, until: Instant) -> Result<RunReport> {
+    let closed = close_cancelled(app, until).await?;
+    let now = app.clock().now();
+    let claim = async move |client: &Client| payment::claim_unpaid(client, now).await;
+    let released = each(app, until, claim, close).await?;
+    Ok(RunReport {
+        count: closed.count + released.count,
+        remaining: closed.remaining || released.remaining,
     })
 }
 
-async fn close_given_up(app: &App, until: Instant) -> Result<Done> {
-    each(app, until, payment::claim_unclosed, conclude).await
+async fn close_cancelled(app: &App, until: Instant) -> Result<RunReport> {
+    each(app, until, payment::claim_unclosed, close).await
 }
 
-/// Claims one payment after another, and asks Stripe about it.
+/// Claims one payment after the other, and checks it with Stripe.
 async fn each(
     app: &App,
     until: Instant,
     claim: impl AsyncFn(&Client) -> Result<Option<Payment>>,
-    ask: impl AsyncFn(&App, &Stripe, &Payment) -> Result<Asked, Trouble>,
-) -> Result<Done> {
-    let mut done = Done::default();
+    check: impl AsyncFn(&App, &Stripe, &Payment) -> Result<Progress, CheckError>,
+) -> Result<RunReport> {
+    let mut report = RunReport::default();
     let Some(stripe) = app.stripe() else {
-        return Ok(done);
+        return Ok(report);
     };
     while Instant::now() < until {
         let claimed = claim(&app.db().client().await?).await?;
         let Some(payment) = claimed else {
-            return Ok(done);
+            return Ok(report);
         };
-        match reported(&payment, ask(app, stripe, &payment).await)? {
-            Some(Asked::Settled) => done.count += 1,
-            Some(Asked::Left) => {}
+        match log_failure(&payment, check(app, stripe, &payment).await)? {
+            Some(Progress::Settled) => report.count += 1,
+            Some(Progress::Waiting) => {}
             None => break,
         }
     }
-    done.remaining = true;
-    Ok(done)
+    report.remaining = true;
+    Ok(report)
 }
 
-/// What of it ends the run. `None`: Stripe does not answer, and would not to
-/// the next one either.
-fn reported(payment: &Payment, outcome: Result<Asked, Trouble>) -> Result<Option<Asked>> {
+/// Logs a failure of Stripe. Returns `None` when Stripe does not answer: it would
+/// not answer for the next payment either, so the run ends.
+fn log_failure(
+    payment: &Payment,
+    outcome: Result<Progress, CheckError>,
+) -> Result<Option<Progress>> {
     match outcome {
-        Ok(asked) => Ok(Some(asked)),
-        Err(Trouble::Stripe(failure @ (Failure::Refused { .. } | Failure::Kept))) => {
-            tracing::error!(payment = %payment.id, error = %failure, "a payment could not be settled");
-            Ok(Some(Asked::Left))
+        Ok(progress) => Ok(Some(progress)),
+        Err(CheckError::Stripe(
+            error @ (StripeError::Refused { .. } | StripeError::RepeatedFailure),
+        )) => {
+            tracing::error!(payment = %payment.id, %error, "failed to settle a payment");
+            Ok(Some(Progress::Waiting))
         }
-        Err(Trouble::Stripe(failure)) => {
-            tracing::warn!(payment = %payment.id, error = %failure, "a payment is left for the next time");
+        Err(CheckError::Stripe(error @ StripeError::Unavailable(_))) => {
+            tracing::warn!(payment = %payment.id, %error, "postponed a payment");
             Ok(None)
         }
-        Err(Trouble::Ours(error)) => Err(error),
+        Err(CheckError::Other(error)) => Err(error),
     }
 }
 
-/// Which side it is on.
-enum Trouble {
-    Stripe(Failure),
-    Ours(Error),
+/// Why a check failed.
+enum CheckError {
+    Stripe(StripeError),
+    Other(Error),
 }
 
-impl From<Failure> for Trouble {
-    fn from(failure: Failure) -> Self {
-        Self::Stripe(failure)
+impl From<StripeError> for CheckError {
+    fn from(error: StripeError) -> Self {
+        Self::Stripe(error)
     }
 }
 
-impl From<Error> for Trouble {
+impl From<Error> for CheckError {
     fn from(error: Error) -> Self {
-        Self::Ours(error)
+        Self::Other(error)
     }
 }
 
-/// As the clean-up would, for a member who comes back before it.
-pub(super) async fn conclude_overdue(app: &App, payment: &Payment) -> Result<()> {
-    let stripe = app
-        .stripe()
-        .ok_or_else(|| Error::unavailable("a card payment is open, and Stripe not configured"))?;
-    match conclude(app, stripe, payment).await {
+/// Settles an overdue payment ahead of the clean-up, for a member who wants to pay
+/// again.
+pub(super) async fn settle_overdue(app: &App, payment: &Payment) -> Result<()> {
+    let stripe = app.stripe().ok_or_else(|| {
+        Error::unavailable("a card payment is open, but Stripe is not configured")
+    })?;
+    match close(app, stripe, payment).await {
         Ok(_) => Ok(()),
-        Err(Trouble::Stripe(failure)) => Err(failure.into()),
-        Err(Trouble::Ours(error)) => Err(error),
+        Err(CheckError::Stripe(error)) => Err(error.into()),
+        Err(CheckError::Other(error)) => Err(error),
     }
 }
 
-/// Finds out how a checkout has ended, ends it where it has not, and settles
-/// its payment accordingly.
-async fn conclude(app: &App, stripe: &Stripe, payment: &Payment) -> Result<Asked, Trouble> {
+/// Closes the checkout of a payment, and settles the payment by how the checkout
+/// ended.
+async fn close(app: &App, stripe: &Stripe, payment: &Payment) -> Result<Progress, CheckError> {
     let Some(reference) = &payment.provider_reference else {
-        // Nobody was ever shown where to pay.
+        // The member never got a page on which to pay.
         settle(app, payment, None).await?;
-        return Ok(Asked::Settled);
+        return Ok(Progress::Settled);
     };
     let mut session = stripe.session(reference).await?;
-    if session.is("open") {
+    if session.status == Some(SessionStatus::Open) {
         session = match stripe.expire_session(reference).await {
             Ok(session) => session,
-            // It is not open any more.
-            Err(Failure::Refused { .. }) => stripe.session(reference).await?,
-            Err(failure) => return Err(failure.into()),
+            // It was paid or has expired meanwhile.
+            Err(StripeError::Refused { .. }) => stripe.session(reference).await?,
+            Err(error) => return Err(error.into()),
         };
     }
-    if !session.is_paid() && !session.is("expired") {
-        return Ok(Asked::Left);
+    if !session.is_paid() && session.status != Some(SessionStatus::Expired) {
+        return Ok(Progress::Waiting);
     }
     settle(app, payment, Some(&session)).await?;
-    Ok(Asked::Settled)
+    Ok(Progress::Settled)
 }
 
 async fn settle(app: &App, payment: &Payment, session: Option<&Session>) -> Result<()> {
     let now = app.clock().now();
     let studio = &app.config().studio;
-    let received = Received {
+    let report = ProviderReport {
         payment_id: Some(payment.id),
-        ..session.map(of_session).unwrap_or_default()
+        ..session.map(session_report).unwrap_or_default()
     };
     let settled = app.transaction().run(async |tx| {
         let outcome = match session {
-            Some(session) if session.is_paid() => payment::paid(tx, &received, now).await?,
-            _ => payment::ended(tx, &received, false, now, studio).await?,
+            Some(session) if session.is_paid() => payment::settle_paid(tx, &report, now).await?,
+            _ => payment::settle_ended(tx, &report, false, now, studio).await?,
         };
-        note_mismatch(tx, &outcome, &house()).await?;
+        record_mismatch(tx, &outcome, &local_caller()).await?;
         invalidate_schedule(app, tx, &outcome);
         Ok(outcome)
     });
@@ -204,82 +210,92 @@ async fn settle(app: &App, payment: &Payment, session: Option<&Session>) -> Resu
     Ok(())
 }
 
-async fn pay_back(app: &App, stripe: &Stripe, payment: &Payment) -> Result<Asked, Trouble> {
-    let Some(money) = money(stripe, payment).await? else {
-        tracing::error!(payment = %payment.id, "nothing is known of the money to pay back");
-        return Ok(Asked::Left);
+async fn refund(app: &App, stripe: &Stripe, payment: &Payment) -> Result<Progress, CheckError> {
+    let Some(payment_intent) = payment_intent(stripe, payment).await? else {
+        tracing::error!(payment = %payment.id, "the payment to refund is unknown at Stripe");
+        return Ok(Progress::Waiting);
     };
     let mut failed = None;
-    let mut refund = None;
     if let Some(known) = payment.provider_refund.as_deref() {
-        let found = stripe.find_refund(known).await?;
-        if found.has_failed() {
-            failed = Some(known);
-        } else {
-            refund = Some(found);
+        let refund = stripe.find_refund(known).await?;
+        if !refund.has_failed() {
+            return store_refund(app, payment, &payment_intent, &refund).await;
         }
+        failed = Some(known);
     }
-    let refund = match refund {
-        Some(refund) => refund,
-        None => match stripe.refund(payment.id, &money, failed).await {
-            Ok(refund) => refund,
-            // By somebody at Stripe's own pages.
-            Err(failure) if failure.code() == "charge_already_refunded" => {
-                return back(app, payment, &money, None).await;
-            }
-            Err(failure) => return Err(failure.into()),
-        },
-    };
+    match stripe.refund(payment.id, &payment_intent, failed).await {
+        Ok(refund) => store_refund(app, payment, &payment_intent, &refund).await,
+        // Somebody refunded it at Stripe's dashboard.
+        Err(error) if error.refusal() == Some(Refusal::AlreadyRefunded) => {
+            settle_refunded(app, payment, &payment_intent, None).await
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Settles a refund that has succeeded, and stores any other one.
+async fn store_refund(
+    app: &App,
+    payment: &Payment,
+    payment_intent: &str,
+    refund: &Refund,
+) -> Result<Progress, CheckError> {
     if refund.has_succeeded() {
-        return back(app, payment, &money, Some(&refund.id)).await;
+        return settle_refunded(app, payment, payment_intent, Some(&refund.id)).await;
     }
     if refund.has_failed() {
         tracing::error!(payment = %payment.id, "a refund failed");
     }
-    // On its way: Stripe tells when it is there, and is asked the next time.
-    payment::note_refund(&app.db().client().await?, payment.id, &refund.id).await?;
-    Ok(Asked::Left)
+    // Stripe reports when it has succeeded, and the next run checks it again.
+    payment::store_refund(&app.db().client().await?, payment.id, &refund.id).await?;
+    Ok(Progress::Waiting)
 }
 
-/// What Stripe calls the money of a payment.
-async fn money(stripe: &Stripe, payment: &Payment) -> Result<Option<String>, Failure> {
+/// Returns Stripe's id of the payment intent of a payment.
+async fn payment_intent(stripe: &Stripe, payment: &Payment) -> Result<Option<String>, StripeError> {
     match (&payment.provider_payment, &payment.provider_reference) {
-        (Some(money), _) => Ok(Some(money.clone())),
+        (Some(payment_intent), _) => Ok(Some(payment_intent.clone())),
         (None, Some(reference)) => Ok(stripe.session(reference).await?.payment_intent),
         (None, None) => Ok(None),
     }
 }
 
-/// All of it: we ask for no less.
-async fn back(
+/// Settles a payment whose whole amount was refunded.
+async fn settle_refunded(
     app: &App,
     payment: &Payment,
-    money: &str,
+    payment_intent: &str,
     refund: Option<&str>,
-) -> Result<Asked, Trouble> {
+) -> Result<Progress, CheckError> {
     let now = app.clock().now();
-    let received = Received {
+    let report = ProviderReport {
         payment_id: Some(payment.id),
-        provider_payment: Some(money),
+        provider_payment: Some(payment_intent),
         provider_refund: refund,
-        amount: crate::values::minor_units::minor_units(payment.amount, &payment.currency),
+        amount: minor_units(payment.amount, &payment.currency),
         currency: Some(&payment.currency),
-        ..Received::default()
+        ..ProviderReport::default()
     };
-    let refunded = app.transaction().run(async |tx| {
-        let outcome = payment::refunded(tx, &received, now).await?;
-        invalidate_schedule(app, tx, &outcome);
-        Ok(outcome)
-    });
-    after_commit(app, &refunded.await?);
-    Ok(Asked::Settled)
+    let settled = app
+        .transaction()
+        .run(async |tx| payment::settle_refunded(tx, &report, now).await);
+    after_commit(app, &settled.await?);
+    Ok(Progress::Settled)
 }
 
-/// Sends the mail or the refund that an outcome made due, after the response.
+/// Acts on an outcome in the background, after its transaction was committed.
 pub(super) fn after_commit(app: &App, outcome: &Outcome) {
     match outcome {
         Outcome::Released => mail::send_due_soon(app),
         Outcome::RefundDue => settle_soon(app),
-        _ => {}
+        Outcome::Unchanged | Outcome::Changed | Outcome::Mismatch { .. } => {}
+    }
+}
+
+/// The caller that is recorded for changes that no request has caused.
+fn local_caller() -> Caller {
+    Caller {
+        address: Ipv4Addr::LOCALHOST.into(),
+        user_agent: None,
     }
 }

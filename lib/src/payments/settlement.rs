@@ -1,20 +1,20 @@
-//! What the webhook and the reconciliation do with an outcome alike.
-
-use std::net::Ipv4Addr;
+//! What the webhook and the reconciliation have in common when they apply
+//! Stripe's reports.
 
 use serde_json::json;
 
 use crate::App;
 use crate::error::Result;
-use crate::models::payment::{Outcome, Received};
+use crate::models::payment::{Outcome, ProviderReport};
 use crate::models::security_event::{self, Kind};
-use crate::payments::stripe::Session;
+use crate::payments::stripe::{Charge, Refund, Session};
 use crate::session::Tx;
 use crate::store::client::Client;
 use crate::values::caller::Caller;
 
-pub(super) fn of_session(session: &Session) -> Received<'_> {
-    Received {
+/// Converts a Checkout Session to a report.
+pub(super) fn session_report(session: &Session) -> ProviderReport<'_> {
+    ProviderReport {
         payment_id: session.payment_id(),
         reference: Some(&session.id),
         provider_payment: session.payment_intent.as_deref(),
@@ -24,15 +24,32 @@ pub(super) fn of_session(session: &Session) -> Received<'_> {
     }
 }
 
-/// Invalidates the schedule if the outcome released a spot.
-pub(super) fn invalidate_schedule(app: &App, tx: &Tx, outcome: &Outcome) {
-    if matches!(outcome, Outcome::Released) {
-        tx.invalidate([app.schedule()]);
+/// Converts a charge to a report.
+pub(super) fn charge_report(charge: &Charge) -> ProviderReport<'_> {
+    ProviderReport {
+        payment_id: charge.payment_id(),
+        provider_payment: charge.payment_intent.as_deref(),
+        amount: Some(charge.amount),
+        currency: Some(&charge.currency),
+        ..ProviderReport::default()
     }
 }
 
-/// What nobody can settle but a person is a security event, and in the log.
-pub(super) async fn note_mismatch(
+/// Converts a refund to a report.
+pub(super) fn refund_report(refund: &Refund) -> ProviderReport<'_> {
+    ProviderReport {
+        payment_id: refund.payment_id(),
+        provider_payment: refund.payment_intent.as_deref(),
+        provider_refund: Some(&refund.id),
+        amount: Some(refund.amount),
+        currency: Some(&refund.currency),
+        ..ProviderReport::default()
+    }
+}
+
+/// Records a mismatch as a security event and in the log, because only a person
+/// can resolve it. Does nothing for other outcomes.
+pub(super) async fn record_mismatch(
     client: &Client,
     outcome: &Outcome,
     caller: &Caller,
@@ -45,7 +62,7 @@ pub(super) async fn note_mismatch(
     else {
         return Ok(());
     };
-    tracing::error!(%payment_id, problem, "a payment has to be looked at");
+    tracing::error!(%payment_id, problem, "a payment needs manual review");
     let detail = json!({ "paymentId": payment_id, "problem": problem });
     security_event::insert_with(
         client,
@@ -57,10 +74,9 @@ pub(super) async fn note_mismatch(
     .await
 }
 
-/// The house itself, where nobody called.
-pub(super) fn house() -> Caller {
-    Caller {
-        address: Ipv4Addr::LOCALHOST.into(),
-        user_agent: None,
+/// Invalidates the cached schedule when the outcome has released a spot.
+pub(super) fn invalidate_schedule(app: &App, tx: &Tx, outcome: &Outcome) {
+    if matches!(outcome, Outcome::Released) {
+        tx.invalidate([app.schedule()]);
     }
 }

@@ -1,204 +1,155 @@
-//! Stripe: Checkout and refunds over its REST API, and what it tells us.
+//! A client of Stripe's REST API for Checkout and refunds, and the parser of its
+//! webhook events.
 //!
-//! After <https://docs.stripe.com/api>. Requests are forms, answers JSON. What
-//! changes something carries an `Idempotency-Key`, so that it may be sent again
-//! whenever no answer came.
+//! See <https://docs.stripe.com/api>. Requests are forms, and responses are JSON.
+//! Requests that change something carry an `Idempotency-Key`, so that they can be
+//! retried when no response arrives.
 
+mod object;
 mod webhook;
 
-use std::collections::HashMap;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderValue, Method, Request, StatusCode};
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer};
 use thiserror::Error;
 use tokio::time::{sleep, timeout};
 use uuid::Uuid;
 
-pub use self::webhook::{Charge, Event, Told};
+pub use self::object::{Charge, Refund, RefundStatus, Session, SessionStatus};
+pub use self::webhook::{Event, EventKind};
 use crate::crypto::random;
 use crate::error::{Error, chain};
-use crate::runtime::background::BoxFuture;
 use crate::runtime::config::StripeConfig;
 use crate::runtime::http_client;
 use crate::runtime::http_client::HttpClient;
 
-/// The shapes below are of this version, whatever the account's own is.
+/// The API version that requests name and responses are parsed as, whatever the
+/// account's default is.
 const VERSION: &str = "2025-03-31.basil";
 
-/// How often a request is sent, when Stripe asks for patience or does not answer.
+/// How often a request is sent when Stripe asks to slow down or does not answer.
 const TRIES: u32 = 3;
 
-/// Stripe, as one account sees it.
+/// A client of one Stripe account.
 pub struct Stripe {
     config: StripeConfig,
     http_client: HttpClient,
 }
 
-/// Why a request came to nothing.
+/// Why a request failed.
 #[derive(Debug, Error)]
-pub enum Failure {
-    /// Stripe understood, and refuses: asking again changes nothing. Its
-    /// message stays with Stripe, for it may quote what was sent.
-    #[error("Stripe refuses with {status}: {kind} {code} {parameter}")]
+pub enum StripeError {
+    /// Stripe refused the request. Repeating it changes nothing. Stripe's message
+    /// is dropped, because it may quote the request.
+    #[error("Stripe refused the request with {status}: {code} {parameter}")]
     Refused {
         /// The HTTP status.
         status: u16,
-        /// `invalid_request_error` and its like.
-        kind: String,
-        /// Such as `amount_too_small`; empty when it gives none.
+        /// The reason, as far as it matters here.
+        refusal: Refusal,
+        /// Stripe's code, such as `amount_too_small`, or else the type of the
+        /// error; for the log.
         code: String,
-        /// The parameter that it is about; empty when it is about none.
+        /// The parameter that was refused; empty when there is none.
         parameter: String,
     },
-    /// It is not known whether anything was done; it can be asked again, under
-    /// the same key.
+    /// It is unknown whether the request took effect. It can be repeated with the
+    /// same idempotency key.
     #[error("Stripe does not answer: {0}")]
     Unavailable(String),
-    /// A failure on Stripe's side that it keeps under the key, and would give
-    /// again for a day.
-    #[error("Stripe keeps its failure")]
-    Kept,
+    /// Stripe failed, and returns the same failure for the same idempotency key
+    /// for a day.
+    #[error("Stripe repeats an earlier failure")]
+    RepeatedFailure,
 }
 
-impl Failure {
-    /// Stripe's name for the refusal; empty for what is none.
-    pub fn code(&self) -> &str {
+/// The reasons of a refusal that are handled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// The amount is too small or too large for a card payment.
+    AmountNotPossible,
+    /// The charge was refunded before, for example at Stripe's dashboard.
+    AlreadyRefunded,
+    /// The session would end too soon.
+    EndTooSoon,
+    /// The idempotency key was used for another request.
+    IdempotencyKeyReused,
+    /// Any other reason.
+    Other,
+}
+
+impl Refusal {
+    fn new(kind: &str, code: &str, parameter: &str) -> Self {
+        match (kind, code, parameter) {
+            (_, "amount_too_small" | "amount_too_large", _) => Self::AmountNotPossible,
+            (_, "charge_already_refunded", _) => Self::AlreadyRefunded,
+            (_, _, "expires_at") => Self::EndTooSoon,
+            ("idempotency_error", ..) => Self::IdempotencyKeyReused,
+            _ => Self::Other,
+        }
+    }
+}
+
+impl StripeError {
+    /// Returns the reason of a refusal; `None` for other errors.
+    pub fn refusal(&self) -> Option<Refusal> {
         match self {
-            Self::Refused { code, .. } => code,
-            _ => "",
+            Self::Refused { refusal, .. } => Some(*refusal),
+            Self::Unavailable(_) | Self::RepeatedFailure => None,
         }
     }
 
-    /// Whether the same request would do under another key, with another end:
-    /// it names a time too near by now, was sent otherwise before, or failed
-    /// for good.
-    pub(crate) fn asks_for_another_key(&self) -> bool {
+    /// Returns whether the request can succeed with another end and therefore
+    /// another idempotency key.
+    pub(crate) fn needs_new_key(&self) -> bool {
         match self {
-            Self::Refused {
-                kind, parameter, ..
-            } => parameter == "expires_at" || kind == "idempotency_error",
-            Self::Kept => true,
+            Self::Refused { refusal, .. } => {
+                matches!(refusal, Refusal::EndTooSoon | Refusal::IdempotencyKeyReused)
+            }
+            Self::RepeatedFailure => true,
             Self::Unavailable(_) => false,
         }
     }
 }
 
-impl From<Failure> for Error {
-    fn from(failure: Failure) -> Self {
-        match failure {
-            Failure::Refused { .. } => Self::Internal(Box::new(failure)),
-            Failure::Unavailable(_) | Failure::Kept => Self::Unavailable(Box::new(failure)),
+impl From<StripeError> for Error {
+    fn from(error: StripeError) -> Self {
+        match error {
+            StripeError::Refused { .. } => Self::Internal(Box::new(error)),
+            StripeError::Unavailable(_) | StripeError::RepeatedFailure => {
+                Self::Unavailable(Box::new(error))
+            }
         }
     }
 }
 
-/// A Checkout Session to be made.
+/// A Checkout Session to be created.
 #[derive(Clone, Debug)]
 pub struct NewSession<'a> {
-    /// Ours: it comes back with all that Stripe tells of it.
+    /// Our id of the payment, which Stripe repeats in all its reports.
     pub payment_id: Uuid,
-    /// In the smallest unit of the currency.
+    /// The amount in the smallest unit of the currency.
     pub amount: i64,
-    /// In ISO 4217.
+    /// ISO 4217 code.
     pub currency: &'a str,
-    /// What is paid for.
+    /// The title that the page shows.
     pub title: &'a str,
-    /// Who pays.
+    /// The member's e-mail address.
     pub email: &'a str,
-    /// When it ends, if it is not paid; at least thirty minutes from now.
+    /// When the session ends unless it is paid; at least thirty minutes from now.
     pub expires_at: DateTime<Utc>,
-    /// Where the browser goes when it was paid.
+    /// Where Stripe redirects the browser after the payment.
     pub success_url: String,
-    /// Where it goes when it was given up.
+    /// Where Stripe redirects the browser when the member goes back.
     pub cancel_url: String,
 }
 
-/// A Checkout Session.
-#[derive(Clone, Debug, Deserialize)]
-pub struct Session {
-    /// `cs_…`
-    pub id: String,
-    /// Where to pay; `None` when it is over.
-    pub url: Option<String>,
-    /// `open`, `complete` or `expired`.
-    #[serde(default)]
-    pub status: Option<String>,
-    /// `paid`, `unpaid` or `no_payment_required`.
-    pub payment_status: String,
-    /// `pi_…`; `None`: nobody has begun to pay.
-    pub payment_intent: Option<String>,
-    /// In the smallest unit of the currency.
-    pub amount_total: Option<i64>,
-    /// In ISO 4217, lower case.
-    pub currency: Option<String>,
-    client_reference_id: Option<String>,
-    #[serde(default)]
-    metadata: Option<HashMap<String, String>>,
-}
-
-impl Session {
-    /// Which payment of ours it is of, if of any.
-    pub fn payment_id(&self) -> Option<Uuid> {
-        let told = self.client_reference_id.as_deref();
-        told.and_then(|id| id.parse().ok())
-            .or_else(|| payment_id(self.metadata.as_ref()))
-    }
-
-    /// Whether the money is there.
-    pub fn is_paid(&self) -> bool {
-        self.payment_status == "paid"
-    }
-
-    /// Whether it is in the state that Stripe calls so.
-    pub fn is(&self, status: &str) -> bool {
-        self.status.as_deref() == Some(status)
-    }
-}
-
-/// Money on its way back.
-#[derive(Clone, Debug, Deserialize)]
-pub struct Refund {
-    /// `re_…`
-    pub id: String,
-    /// `pending`, `requires_action`, `succeeded`, `failed` or `canceled`.
-    pub status: Option<String>,
-    /// In the smallest unit of the currency.
-    pub amount: i64,
-    /// In ISO 4217, lower case.
-    pub currency: String,
-    /// `pi_…`
-    pub payment_intent: Option<String>,
-    #[serde(default)]
-    metadata: Option<HashMap<String, String>>,
-}
-
-impl Refund {
-    /// As [`Session::payment_id`].
-    pub fn payment_id(&self) -> Option<Uuid> {
-        payment_id(self.metadata.as_ref())
-    }
-
-    /// Whether the money is back.
-    pub fn has_succeeded(&self) -> bool {
-        self.status.as_deref() == Some("succeeded")
-    }
-
-    /// Whether it will never be, by this refund.
-    pub fn has_failed(&self) -> bool {
-        matches!(self.status.as_deref(), Some("failed" | "canceled"))
-    }
-}
-
-fn payment_id(metadata: Option<&HashMap<String, String>>) -> Option<Uuid> {
-    metadata?.get("payment_id")?.parse().ok()
-}
-
 impl Stripe {
-    /// As the configuration has it. Nothing is connected before it is used.
+    /// Makes a client. It does not connect before the first request.
     pub fn new(config: StripeConfig) -> Self {
         Self {
             config,
@@ -206,23 +157,20 @@ impl Stripe {
         }
     }
 
-    /// Makes a Checkout Session; asked twice for the same payment with the same
-    /// end, it is the same session.
+    /// Creates a Checkout Session. Repeated for the same payment with the same end,
+    /// it returns the same session.
     ///
     /// # Errors
     ///
-    /// [`Failure`]; so below.
-    pub fn create_session<'a>(
-        &'a self,
-        new: &NewSession<'_>,
-    ) -> BoxFuture<'a, Result<Session, Failure>> {
+    /// [`StripeError`], like the other requests.
+    pub async fn create_session(&self, new: &NewSession<'_>) -> Result<Session, StripeError> {
         let id = new.payment_id.to_string();
         let expires_at = new.expires_at.timestamp();
         let amount = new.amount.to_string();
         let price = "line_items[0][price_data]";
         let form = form(&[
             ("mode", "payment"),
-            // What settles days later would hold a place for days.
+            // Other methods may settle days later, and would hold the spot for days.
             ("payment_method_types[0]", "card"),
             ("line_items[0][quantity]", "1"),
             (&format!("{price}[currency]"), &new.currency.to_lowercase()),
@@ -237,47 +185,44 @@ impl Stripe {
             ("expires_at", &expires_at.to_string()),
         ]);
         let key = format!("{id}-{expires_at}");
-        self.post("/v1/checkout/sessions".into(), form, Some(key))
+        self.post("/v1/checkout/sessions", form, Some(key)).await
     }
 
-    /// A Checkout Session as it is now.
+    /// Reads a Checkout Session.
     ///
     /// # Errors
     ///
-    /// [`Failure`]
-    pub fn session(&self, id: &str) -> BoxFuture<'_, Result<Session, Failure>> {
-        self.call(
-            Method::GET,
-            format!("/v1/checkout/sessions/{}", name(id)),
-            String::new(),
-            None,
-        )
+    /// [`StripeError`]
+    pub async fn session(&self, id: &str) -> Result<Session, StripeError> {
+        let path = format!("/v1/checkout/sessions/{}", path_segment(id));
+        self.call(Method::GET, &path, String::new(), None).await
     }
 
-    /// Ends a Checkout Session that is open; any other is refused.
+    /// Expires a Checkout Session. Stripe refuses this for sessions that are not
+    /// open.
     ///
     /// # Errors
     ///
-    /// [`Failure`]
-    pub fn expire_session(&self, id: &str) -> BoxFuture<'_, Result<Session, Failure>> {
-        // Once more is refused, which says as much: no key.
-        let path = format!("/v1/checkout/sessions/{}/expire", name(id));
-        self.post(path, String::new(), None)
+    /// [`StripeError`]
+    pub async fn expire_session(&self, id: &str) -> Result<Session, StripeError> {
+        // Needs no key: an expired session cannot be expired again.
+        let path = format!("/v1/checkout/sessions/{}/expire", path_segment(id));
+        self.post(&path, String::new(), None).await
     }
 
-    /// Pays back all of a payment. `failed` is the last refund of it that came
-    /// to nothing, if there was one: this one is another then. Asked twice it
-    /// is the same refund.
+    /// Refunds the whole amount of a payment. Repeated, it returns the same
+    /// refund. After a refund that failed, whose id is `failed`, it creates another
+    /// one.
     ///
     /// # Errors
     ///
-    /// [`Failure`]
-    pub fn refund(
+    /// [`StripeError`]
+    pub async fn refund(
         &self,
         payment_id: Uuid,
         payment_intent: &str,
         failed: Option<&str>,
-    ) -> BoxFuture<'_, Result<Refund, Failure>> {
+    ) -> Result<Refund, StripeError> {
         let id = payment_id.to_string();
         let form = form(&[
             ("payment_intent", payment_intent),
@@ -287,72 +232,65 @@ impl Stripe {
             None => format!("{id}-refund"),
             Some(failed) => format!("{id}-refund-after-{failed}"),
         };
-        self.post("/v1/refunds".into(), form, Some(key))
+        self.post("/v1/refunds", form, Some(key)).await
     }
 
-    /// A refund as it is now.
+    /// Reads a refund.
     ///
     /// # Errors
     ///
-    /// [`Failure`]
-    pub fn find_refund(&self, id: &str) -> BoxFuture<'_, Result<Refund, Failure>> {
-        self.call(
-            Method::GET,
-            format!("/v1/refunds/{}", name(id)),
-            String::new(),
-            None,
-        )
+    /// [`StripeError`]
+    pub async fn find_refund(&self, id: &str) -> Result<Refund, StripeError> {
+        let path = format!("/v1/refunds/{}", path_segment(id));
+        self.call(Method::GET, &path, String::new(), None).await
     }
 
-    fn post<T: DeserializeOwned>(
+    async fn post<T: DeserializeOwned>(
         &self,
-        path: String,
+        path: &str,
         form: String,
         key: Option<String>,
-    ) -> BoxFuture<'_, Result<T, Failure>> {
-        self.call(Method::POST, path, form, key)
+    ) -> Result<T, StripeError> {
+        self.call(Method::POST, path, form, key).await
     }
 
-    fn call<T: DeserializeOwned>(
+    async fn call<T: DeserializeOwned>(
         &self,
         method: Method,
-        path: String,
+        path: &str,
         form: String,
         key: Option<String>,
-    ) -> BoxFuture<'_, Result<T, Failure>> {
-        let answered = self.patiently(method, path, form, key);
-        Box::pin(async move {
-            let body = answered.await?;
-            serde_json::from_slice(&body)
-                .map_err(|error| Failure::Unavailable(format!("an answer not understood: {error}")))
+    ) -> Result<T, StripeError> {
+        let body = self.send(method, path, form, key).await?;
+        serde_json::from_slice(&body).map_err(|error| {
+            StripeError::Unavailable(format!("a response that cannot be parsed: {error}"))
         })
     }
 
-    /// Sends a request until there is an answer that stands, or time is up.
-    fn patiently(
+    /// Sends a request, and retries it until there is a final response or the
+    /// deadline has passed.
+    async fn send(
         &self,
         method: Method,
-        path: String,
+        path: &str,
         form: String,
         key: Option<String>,
-    ) -> BoxFuture<'_, Result<Vec<u8>, Failure>> {
+    ) -> Result<Vec<u8>, StripeError> {
         let deadline = self.config.deadline;
-        Box::pin(async move {
-            let answered = timeout(deadline, async {
-                let mut tries = 1;
-                loop {
-                    let request = self.request(&method, &path, &form, key.as_deref())?;
-                    let outcome = judge(self.http_client.send(request, deadline).await);
-                    if tries == TRIES || !matches!(outcome, Err(Failure::Unavailable(_))) {
-                        return outcome;
-                    }
-                    sleep(pause(tries)).await;
-                    tries += 1;
+        let response = timeout(deadline, async {
+            let mut tries = 1;
+            loop {
+                let request = self.request(&method, path, &form, key.as_deref())?;
+                let outcome = parse_response(self.http_client.send(request, deadline).await);
+                if tries == TRIES || !matches!(outcome, Err(StripeError::Unavailable(_))) {
+                    return outcome;
                 }
-            });
-            let late = |_| Failure::Unavailable(format!("no answer within {deadline:?}"));
-            answered.await.map_err(late)?
-        })
+                sleep(pause(tries)).await;
+                tries += 1;
+            }
+        });
+        let timed_out = |_| StripeError::Unavailable(format!("no response within {deadline:?}"));
+        response.await.map_err(timed_out)?
     }
 
     fn request(
@@ -361,11 +299,12 @@ impl Stripe {
         path: &str,
         form: &str,
         key: Option<&str>,
-    ) -> Result<Request<http_body_util::Full<hyper::body::Bytes>>, Failure> {
-        let unusable = |_| Failure::Unavailable("a request that cannot be made".into());
+    ) -> Result<Request<http_body_util::Full<hyper::body::Bytes>>, StripeError> {
+        let invalid = |_| StripeError::Unavailable("an invalid request".into());
         let bearer = format!("Bearer {}", self.config.secret_key.expose());
-        let mut bearer = HeaderValue::try_from(bearer)
-            .map_err(|_| Failure::Unavailable("STRIPE_SECRET_KEY is no header's value".into()))?;
+        let mut bearer = HeaderValue::try_from(bearer).map_err(|_| {
+            StripeError::Unavailable("STRIPE_SECRET_KEY is not a valid header value".into())
+        })?;
         bearer.set_sensitive(true);
         let mut request = Request::builder()
             .method(method)
@@ -378,7 +317,7 @@ impl Stripe {
         if let Some(key) = key {
             request = request.header("idempotency-key", key);
         }
-        request.body(form.to_owned().into()).map_err(unusable)
+        request.body(form.to_owned().into()).map_err(invalid)
     }
 }
 
@@ -388,8 +327,9 @@ fn form(fields: &[(&str, &str)]) -> String {
     form.finish()
 }
 
-/// Stripe's names are letters, digits and `_`; nothing else comes into a path.
-fn name(id: &str) -> String {
+/// Drops characters that do not occur in Stripe's ids, so that an id cannot change
+/// the path.
+fn path_segment(id: &str) -> String {
     id.chars()
         .filter(|c| c.is_ascii_alphanumeric() || *c == '_')
         .collect()
@@ -399,45 +339,54 @@ fn pause(tries: u32) -> Duration {
     Duration::from_millis(u64::from(tries) * 200 + random::below(200))
 }
 
-fn judge(
-    outcome: Result<http_client::HttpResponse, http_client::HttpError>,
-) -> Result<Vec<u8>, Failure> {
-    let answer = outcome.map_err(|error| Failure::Unavailable(chain(&error)))?;
-    let status = answer.status;
+fn parse_response(
+    response: Result<http_client::HttpResponse, http_client::HttpError>,
+) -> Result<Vec<u8>, StripeError> {
+    let response = response.map_err(|error| StripeError::Unavailable(chain(&error)))?;
+    let status = response.status;
     if status.is_success() {
-        return Ok(answer.body.into());
+        return Ok(response.body.into());
     }
-    // 409: another request under the same key is under way.
+    // 409: another request with the same key is in progress.
     if matches!(status, StatusCode::CONFLICT | StatusCode::TOO_MANY_REQUESTS) {
-        return Err(Failure::Unavailable(format!("HTTP status {status}")));
+        return Err(StripeError::Unavailable(format!("HTTP status {status}")));
     }
     if !status.is_client_error() {
-        let replayed = answer.headers.get("idempotent-replayed");
+        let replayed = response.headers.get("idempotent-replayed");
         if replayed.is_some_and(|value| value == "true") {
-            return Err(Failure::Kept);
+            return Err(StripeError::RepeatedFailure);
         }
-        return Err(Failure::Unavailable(format!("HTTP status {status}")));
+        return Err(StripeError::Unavailable(format!("HTTP status {status}")));
     }
-    let Refusal { error } = serde_json::from_slice(&answer.body).unwrap_or_default();
-    Err(Failure::Refused {
+    let ErrorBody { error } = serde_json::from_slice(&response.body).unwrap_or_default();
+    Err(StripeError::Refused {
         status: status.as_u16(),
-        kind: error.kind.unwrap_or_default(),
-        code: error.code.unwrap_or_default(),
-        parameter: error.param.unwrap_or_default(),
+        refusal: Refusal::new(&error.kind, &error.code, &error.parameter),
+        code: match error.code.is_empty() {
+            true => error.kind,
+            false => error.code,
+        },
+        parameter: error.parameter,
     })
 }
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
-struct Refusal {
-    error: RefusalError,
+struct ErrorBody {
+    error: ErrorDetails,
 }
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
-struct RefusalError {
-    #[serde(rename = "type")]
-    kind: Option<String>,
-    code: Option<String>,
-    param: Option<String>,
+struct ErrorDetails {
+    #[serde(rename = "type", deserialize_with = "text_or_null")]
+    kind: String,
+    #[serde(deserialize_with = "text_or_null")]
+    code: String,
+    #[serde(rename = "param", deserialize_with = "text_or_null")]
+    parameter: String,
+}
+
+fn text_or_null<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    Option::deserialize(deserializer).map(Option::unwrap_or_default)
 }

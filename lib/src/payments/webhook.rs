@@ -1,27 +1,30 @@
-//! Events that Stripe sends to the webhook.
+//! Stripe's webhook.
 
 use chrono::{DateTime, Utc};
 use http::HeaderMap;
 
 use crate::error::{Error, Result};
-use crate::models::payment::{self, Outcome, Received};
+use crate::models::payment::{self, Outcome};
 use crate::models::webhook_event;
 use crate::payments::reconcile::after_commit;
-use crate::payments::settlement::{invalidate_schedule, note_mismatch, of_session};
-use crate::payments::stripe::{Charge, Event, Refund, Told};
+use crate::payments::settlement::{
+    charge_report, invalidate_schedule, record_mismatch, refund_report, session_report,
+};
+use crate::payments::stripe::{Event, EventKind};
 use crate::store::client::Client;
 use crate::values::caller::Caller;
 use crate::{App, BoxFuture};
 
-/// Hears what Stripe tells, once, whatever came before it. What is of no
-/// concern, or of no payment of ours, is heard as well, so that Stripe does not
-/// tell it again.
+/// Applies an event that Stripe reports. Each event takes effect once, in
+/// whatever order events arrive. Events that do not concern us succeed as well,
+/// so that Stripe does not repeat them.
 ///
 /// # Errors
 ///
-/// 404 where there are no card payments; [`Error::BadSignature`];
-/// [`Error::Malformed`]; [`Error::Unavailable`]: Stripe tells it again then.
-pub fn hear<'a>(
+/// [`Error::NotFound`] when card payments are not configured;
+/// [`Error::BadSignature`]; [`Error::Malformed`]; [`Error::Unavailable`], after
+/// which Stripe repeats the event.
+pub fn handle<'a>(
     app: &'a App,
     caller: &'a Caller,
     headers: &'a HeaderMap,
@@ -33,17 +36,17 @@ pub fn hear<'a>(
         let signature = signature.and_then(|value| value.to_str().ok());
         let now = app.clock().now();
         let event = stripe.event(signature.unwrap_or_default(), body, now)?;
-        if matches!(event.told, Told::Nothing) {
+        if matches!(event.kind, EventKind::Ignored) {
             return Ok(());
         }
         let outcome = app
             .transaction()
             .run(async |tx| {
-                if !webhook_event::hear(tx, &event.id, &event.kind).await? {
+                if !webhook_event::insert(tx, &event.id, &event.name).await? {
                     return Ok(Outcome::Unchanged);
                 }
-                let outcome = settle(app, tx, &event, now).await?;
-                note_mismatch(tx, &outcome, caller).await?;
+                let outcome = apply(app, tx, &event, now).await?;
+                record_mismatch(tx, &outcome, caller).await?;
                 invalidate_schedule(app, tx, &outcome);
                 Ok(outcome)
             })
@@ -53,46 +56,29 @@ pub fn hear<'a>(
     })
 }
 
-async fn settle(app: &App, client: &Client, event: &Event, now: DateTime<Utc>) -> Result<Outcome> {
+async fn apply(app: &App, client: &Client, event: &Event, now: DateTime<Utc>) -> Result<Outcome> {
     let studio = &app.config().studio;
-    match &event.told {
-        Told::Paid(session) => payment::paid(client, &of_session(session), now).await,
-        Told::Failed(session) => {
-            payment::ended(client, &of_session(session), true, now, studio).await
+    match &event.kind {
+        EventKind::Paid(session) => {
+            payment::settle_paid(client, &session_report(session), now).await
         }
-        Told::Expired(session) => {
-            payment::ended(client, &of_session(session), false, now, studio).await
+        EventKind::Failed(session) => {
+            payment::settle_ended(client, &session_report(session), true, now, studio).await
         }
-        Told::Charge(charge) if charge.refunded => {
-            payment::refunded(client, &of_charge(charge), now).await
+        EventKind::Expired(session) => {
+            payment::settle_ended(client, &session_report(session), false, now, studio).await
         }
-        Told::Refund(refund) if refund.has_succeeded() => {
-            payment::refunded(client, &of_refund(refund), now).await
+        EventKind::ChargeRefunded(charge) if charge.refunded => {
+            payment::settle_refunded(client, &charge_report(charge), now).await
         }
-        Told::Refund(refund) if refund.has_failed() => {
-            payment::refund_failed(client, &of_refund(refund)).await
+        EventKind::RefundUpdated(refund) if refund.has_succeeded() => {
+            payment::settle_refunded(client, &refund_report(refund), now).await
         }
-        Told::Charge(_) | Told::Refund(_) | Told::Nothing => Ok(Outcome::Unchanged),
-    }
-}
-
-fn of_charge(charge: &Charge) -> Received<'_> {
-    Received {
-        payment_id: charge.payment_id(),
-        provider_payment: charge.payment_intent.as_deref(),
-        amount: Some(charge.amount),
-        currency: Some(&charge.currency),
-        ..Received::default()
-    }
-}
-
-fn of_refund(refund: &Refund) -> Received<'_> {
-    Received {
-        payment_id: refund.payment_id(),
-        provider_payment: refund.payment_intent.as_deref(),
-        provider_refund: Some(&refund.id),
-        amount: Some(refund.amount),
-        currency: Some(&refund.currency),
-        ..Received::default()
+        EventKind::RefundUpdated(refund) if refund.has_failed() => {
+            payment::settle_failed_refund(client, &refund_report(refund)).await
+        }
+        EventKind::ChargeRefunded(_) | EventKind::RefundUpdated(_) | EventKind::Ignored => {
+            Ok(Outcome::Unchanged)
+        }
     }
 }

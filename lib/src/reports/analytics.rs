@@ -1,5 +1,5 @@
-//! How the studio has done: series over days, weeks or months, for a chart or
-//! a spreadsheet.
+//! Analytics: figures by day, week or month, as JSON for charts or as a
+//! spreadsheet.
 
 mod csv;
 
@@ -14,35 +14,34 @@ use uuid::Uuid;
 
 use crate::error::{Error, Result};
 use crate::http::Json;
-use crate::models::figures::{self, Attendance, Buckets, Counted, Flow};
+use crate::models::report::{self, Activity, Attendance, Buckets, CounterTotal};
 use crate::reports::dashboard;
 use crate::reports::dashboard::share;
 use crate::values::csv::CsvFile;
 use crate::values::form::{Form, Problem};
 use crate::{App, BoxFuture};
 
-/// Thirty days, when nothing else is asked for.
+/// The number of days by default.
 const DEFAULT_DAYS: u64 = 30;
 
-/// Counters that tell of tokens for partner applications begin so; the outcome,
-/// a colon, and the application follow.
-const CROSS_APP: &str = "cross_app_";
+/// The prefix of the counters of cross-app tokens. The outcome, a colon, and the
+/// application follow.
+const CROSS_APP_PREFIX: &str = "cross_app_";
 
-/// Into what the time is cut.
+/// The length of a bucket.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
-#[schema(as = BucketSize)]
-pub enum Cut {
-    /// From midnight to midnight.
+pub enum BucketSize {
+    /// A day.
     #[default]
     Day,
-    /// From Monday on (ISO 8601).
+    /// A week that starts on Monday (ISO 8601).
     Week,
-    /// From the first on.
+    /// A calendar month.
     Month,
 }
 
-impl Cut {
+impl BucketSize {
     fn parse(typed: &str) -> Result<Self, Problem> {
         match typed {
             "day" => Ok(Self::Day),
@@ -52,8 +51,8 @@ impl Cut {
         }
     }
 
-    /// How many days may be asked for at once.
-    fn most_days(self) -> i64 {
+    /// The most days that a query can cover.
+    fn days_max(self) -> i64 {
         match self {
             Self::Day => 366,
             Self::Week => 3 * 366,
@@ -61,7 +60,7 @@ impl Cut {
         }
     }
 
-    /// The first day of the piece that follows the one of `day`.
+    /// Returns the first day of the bucket after the one that contains `day`.
     fn next(self, day: NaiveDate) -> Option<NaiveDate> {
         match self {
             Self::Day => day.succ_opt(),
@@ -73,86 +72,92 @@ impl Cut {
     }
 }
 
-/// `?from=&to=&bucket=&format=`
+/// The query of the analytics.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
-pub struct Params {
-    /// The first day, where the studio is; 29 days before the last unless given.
+pub struct AnalyticsQuery {
+    /// The first day in the studio's time zone; 30 days up to `to` by default.
     #[param(value_type = Option<NaiveDate>)]
     from: Option<String>,
-    /// The last day; today unless given.
+    /// The last day; today by default.
     #[param(value_type = Option<NaiveDate>)]
     to: Option<String>,
-    /// `day` (up to 366 days, the default), `week` (up to three years) or
-    /// `month` (up to ten).
-    #[param(inline, value_type = Option<Cut>)]
+    /// `day` covers at most 366 days, `week` three years, and `month` ten years.
+    /// `day` by default.
+    #[param(inline, value_type = Option<BucketSize>)]
     bucket: Option<String>,
-    /// `json` (the default) or `csv`.
+    /// `json` by default.
     #[param(inline, value_type = Option<Format>)]
     format: Option<String>,
 }
 
-#[derive(ToSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ToSchema)]
 #[schema(rename_all = "lowercase")]
-#[expect(dead_code, reason = "for the description alone")]
 enum Format {
+    #[default]
     Json,
     Csv,
 }
 
-/// What is asked for.
-#[derive(Clone, Copy, Debug)]
-struct Question {
-    from: Option<NaiveDate>,
-    to: Option<NaiveDate>,
-    cut: Cut,
-    is_csv: bool,
+impl Format {
+    fn parse(text: &str) -> Result<Self, Problem> {
+        match text {
+            "json" => Ok(Self::Json),
+            "csv" => Ok(Self::Csv),
+            _ => Err("must be json or csv".to_owned()),
+        }
+    }
 }
 
-impl Question {
-    fn read(params: &Params) -> Result<Self> {
-        let mut check = Form::default();
-        let question = Self {
-            from: check.check_filled("from", params.from.as_deref(), day),
-            to: check.check_filled("to", params.to.as_deref(), day),
-            cut: check
-                .check_filled("bucket", params.bucket.as_deref(), Cut::parse)
+/// An [`AnalyticsQuery`] after parsing.
+#[derive(Clone, Copy, Debug)]
+struct ParsedQuery {
+    from: Option<NaiveDate>,
+    to: Option<NaiveDate>,
+    bucket: BucketSize,
+    format: Format,
+}
+
+impl ParsedQuery {
+    fn parse(query: &AnalyticsQuery) -> Result<Self> {
+        let mut form = Form::default();
+        let parsed = Self {
+            from: form.check_filled("from", query.from.as_deref(), date),
+            to: form.check_filled("to", query.to.as_deref(), date),
+            bucket: form
+                .check_filled("bucket", query.bucket.as_deref(), BucketSize::parse)
                 .unwrap_or_default(),
-            is_csv: check
-                .check_filled("format", params.format.as_deref(), |typed| match typed {
-                    "csv" => Ok(true),
-                    "json" => Ok(false),
-                    _ => Err("must be json or csv".to_owned()),
-                })
+            format: form
+                .check_filled("format", query.format.as_deref(), Format::parse)
                 .unwrap_or_default(),
         };
-        check.finish()?;
-        Ok(question)
+        form.finish()?;
+        Ok(parsed)
     }
 
-    /// The days from the first to the last, with what was left open filled in.
-    fn span(&self, today: NaiveDate) -> Result<(NaiveDate, NaiveDate)> {
+    /// Returns the first and the last day, with the defaults filled in.
+    fn range(&self, today: NaiveDate) -> Result<(NaiveDate, NaiveDate)> {
         let to = self.to.unwrap_or(today);
         let from = self.from.unwrap_or(to - Days::new(DEFAULT_DAYS - 1));
         if from > to {
             return Err(Error::field("to", "must not be before from"));
         }
-        let most = self.cut.most_days();
-        if (to - from).num_days() >= most {
-            let problem = format!("must be at most {most} days before to, with this bucket");
+        let days_max = self.bucket.days_max();
+        if (to - from).num_days() >= days_max {
+            let problem = format!("must be at most {days_max} days before to, with this bucket");
             return Err(Error::field("from", problem));
         }
         Ok((from, to))
     }
 }
 
-fn day(typed: &str) -> Result<NaiveDate, Problem> {
-    let day = NaiveDate::parse_from_str(typed, "%Y-%m-%d").ok();
-    day.filter(|day| (2000..2200).contains(&day.year()))
+fn date(text: &str) -> Result<NaiveDate, Problem> {
+    let date = NaiveDate::parse_from_str(text, "%Y-%m-%d").ok();
+    date.filter(|day| (2000..2200).contains(&day.year()))
         .ok_or_else(|| "must be a day such as 2026-11-21".to_owned())
 }
 
-/// Series over a time; the first and the last piece may be cut off by its ends.
+/// Figures by bucket. The first and the last bucket may be cut off by the range.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Analytics {
@@ -160,98 +165,107 @@ pub struct Analytics {
     from: NaiveDate,
     /// The last day.
     to: NaiveDate,
-    bucket: Cut,
-    /// Where the days are; the figures of sessions and tokens are by days of UTC.
+    bucket: BucketSize,
+    /// The time zone of the days. The figures of sessions and cross-app tokens are
+    /// by days of UTC.
     time_zone: String,
-    /// The pieces, in order, also those in which nothing happened.
+    /// All buckets in order, including those in which nothing happened.
     buckets: Vec<Bucket>,
-    /// How the classes of each type were taken, by the names of the types.
-    occupancy: Vec<Occupancy>,
+    /// The occupancy of each class type, sorted by name.
+    occupancy: Vec<ClassTypeOccupancy>,
 }
 
-/// A day, a week or a month.
+/// The figures of a day, a week or a month.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = AnalyticsBucket)]
 struct Bucket {
-    /// Its first day.
+    /// The first day.
     start: NaiveDate,
+    /// Accounts created.
     sign_ups: i64,
-    /// Bookings made, places on a waitlist among them.
+    /// Bookings made, including the waitlist.
     bookings: i64,
-    /// All that were cancelled, late ones among them.
+    /// Bookings cancelled, including late cancellations.
     cancellations: i64,
+    /// Bookings cancelled too late for a refund.
     late_cancellations: i64,
-    /// Members who came, by when the class was; so the next five.
+    /// Members who attended a class that started in this bucket.
     attended: i64,
+    /// Members who did not come to a class that started in this bucket.
     no_shows: i64,
+    /// Classes that started in this bucket.
     classes: i64,
+    /// The spots of these classes.
     places: i64,
+    /// The spots of these classes that were taken.
     taken: i64,
-    /// Share of the places that was taken; null without any.
+    /// The share of the spots that were taken, from 0 to 1. Null when there were no
+    /// spots.
     occupancy_rate: Option<f64>,
-    /// By currency, each of which stands in every piece.
+    /// Payments and refunds by currency. Every bucket contains all currencies.
     revenue: Vec<dashboard::Revenue>,
     sessions: SessionFigures,
-    /// Tokens for partner applications, by the names of those.
-    cross_app_tokens: BTreeMap<String, CrossAppFigures>,
+    /// Figures of cross-app tokens, by the name of the partner application.
+    cross_app_tokens: BTreeMap<String, CrossAppTokenFigures>,
 }
 
-/// What became of tokens for a partner application.
+/// What happened to the cross-app tokens of a partner application.
 #[derive(Clone, Copy, Debug, Default, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-#[schema(as = CrossAppTokenFigures)]
-struct CrossAppFigures {
+struct CrossAppTokenFigures {
     created: i64,
-    /// By the last day on which they were validated.
+    /// Counted on the day of the last validation.
     used: i64,
     revoked: i64,
-    /// Neither used nor revoked.
+    /// Expired without being used or revoked.
     expired: i64,
 }
 
-/// What became of sessions.
+/// What happened to sessions.
 #[derive(Debug, Default, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct SessionFigures {
     created: i64,
-    /// How often one was presented and looked up, where there is a Redis.
+    /// How often a session was looked up. Counted only with Redis.
     used: i64,
-    /// By their owners, with this very session.
+    /// Ended by logging out of the session.
     ended: i64,
-    /// From another session, or by an administrator.
+    /// Revoked from another session or by an administrator.
     revoked: i64,
-    /// Removed by the clean-up.
+    /// Deleted by the clean-up after they expired.
     expired: i64,
 }
 
-/// The classes of one type.
+/// The occupancy of the classes of one type.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-#[schema(as = ClassTypeOccupancy)]
-struct Occupancy {
+struct ClassTypeOccupancy {
     class_type_id: Uuid,
+    /// The name of the class type.
     name: String,
+    /// The number of classes.
     classes: i64,
+    /// The number of their spots.
     places: i64,
+    /// The number of spots that were taken.
     taken: i64,
-    /// Share of the places that was taken.
+    /// The share of the spots that were taken, from 0 to 1.
     rate: Option<f64>,
-    /// The same for each piece of the time, in their order; null where there
-    /// was no class.
+    /// The same share for each bucket. Null where there was no class.
     rates: Vec<Option<f64>>,
 }
 
-/// The series, as they were asked for.
+/// The analytics in the requested format.
 #[derive(Debug)]
-pub enum Shown {
-    /// For a program.
+pub enum AnalyticsResponse {
+    /// As JSON.
     Json(Box<Analytics>),
-    /// For a spreadsheet.
+    /// As a spreadsheet.
     Csv(CsvFile),
 }
 
-impl IntoResponse for Shown {
+impl IntoResponse for AnalyticsResponse {
     fn into_response(self) -> Response {
         match self {
             Self::Json(analytics) => Json(*analytics).into_response(),
@@ -260,77 +274,79 @@ impl IntoResponse for Shown {
     }
 }
 
-/// Sums up: four statements, each of which reads no more than the time that
-/// is asked for, on two connections at once.
+/// Computes the analytics with four statements on two connections. Each statement
+/// reads only the requested range.
 ///
 /// # Errors
 ///
-/// [`Error::Invalid`], also when the time is too long or ends before it
-/// begins; [`Error::Unavailable`].
-pub fn show(app: &App, params: Params) -> BoxFuture<'_, Result<Shown>> {
+/// [`Error::Invalid`], also when the range is too long or ends before it starts.
+pub fn show(app: &App, query: AnalyticsQuery) -> BoxFuture<'_, Result<AnalyticsResponse>> {
     Box::pin(async move {
-        let question = Question::read(&params)?;
-        let told = ask(app, question).await?;
-        let analytics = analytics(told, question.cut, &app.config().studio.currency);
-        if question.is_csv {
-            return analytics.spreadsheet().map(Shown::Csv);
+        let query = ParsedQuery::parse(&query)?;
+        let figures = load(app, query).await?;
+        let analytics = analytics(figures, query.bucket, &app.config().studio.currency);
+        match query.format {
+            Format::Json => Ok(AnalyticsResponse::Json(Box::new(analytics))),
+            Format::Csv => analytics.spreadsheet().map(AnalyticsResponse::Csv),
         }
-        Ok(Shown::Json(Box::new(analytics)))
     })
 }
 
-/// What the statements have told of a time.
-struct Told {
+/// The rows that the statements returned for a range.
+struct Figures {
     from: NaiveDate,
     to: NaiveDate,
     zone: String,
-    flow: Vec<Flow>,
+    activity: Vec<Activity>,
     attendance: Vec<Attendance>,
-    revenue: Vec<figures::Revenue>,
-    counted: Vec<Counted>,
+    revenue: Vec<report::Revenue>,
+    counters: Vec<CounterTotal>,
 }
 
-async fn ask(app: &App, question: Question) -> Result<Told> {
+async fn load(app: &App, query: ParsedQuery) -> Result<Figures> {
     let (zone, now) = (app.config().studio.time_zone.clone(), app.clock().now());
-    let today = match question.to {
+    let today = match query.to {
         Some(to) => to,
         None => today(app, now, zone.clone()).await?,
     };
-    let (from, to) = question.span(today)?;
-    let buckets = cut(from, to, question.cut, &zone);
-    let (one, other) = (buckets.clone(), buckets);
+    let (from, to) = query.range(today)?;
+    let buckets = split(from, to, query.bucket, &zone);
+    let (first, second) = (buckets.clone(), buckets);
     let db = app.db();
-    let ((flow, counted), (attendance, revenue)) = tokio::try_join!(
+    let ((activity, counters), (attendance, revenue)) = tokio::try_join!(
         db.read(async move |client| {
-            tokio::try_join!(figures::flow(client, &one), figures::counters(client, &one))
+            tokio::try_join!(
+                report::activity(client, &first),
+                report::counter_totals(client, &first),
+            )
         }),
         db.read(async move |client| {
             tokio::try_join!(
-                figures::attendance(client, &other),
-                figures::revenue(client, &other),
+                report::attendance(client, &second),
+                report::revenue(client, &second),
             )
         }),
     )?;
-    Ok(Told {
+    Ok(Figures {
         from,
         to,
         zone,
-        flow,
+        activity,
         attendance,
         revenue,
-        counted,
+        counters,
     })
 }
 
 async fn today(app: &App, now: DateTime<Utc>, zone: String) -> Result<NaiveDate> {
     app.db()
-        .read(async move |client| figures::local_date(client, now, &zone).await)
+        .read(async move |client| report::local_date(client, now, &zone).await)
         .await
 }
 
-/// The pieces of a time: whole ones, but for what its ends cut off.
-fn cut(from: NaiveDate, to: NaiveDate, cut: Cut, zone: &str) -> Buckets {
-    let starts = std::iter::successors(Some(from), |start| cut.next(*start));
+/// Splits a range into buckets. The first and the last one are cut off at its ends.
+fn split(from: NaiveDate, to: NaiveDate, bucket: BucketSize, zone: &str) -> Buckets {
+    let starts = std::iter::successors(Some(from), |start| bucket.next(*start));
     let starts: Vec<_> = starts.take_while(|start| *start <= to).collect();
     let ends = starts.iter().skip(1).copied().chain(to.succ_opt());
     Buckets {
@@ -340,66 +356,79 @@ fn cut(from: NaiveDate, to: NaiveDate, cut: Cut, zone: &str) -> Buckets {
     }
 }
 
-fn analytics(told: Told, cut: Cut, own_currency: &str) -> Analytics {
-    let mut currencies: Vec<&str> = told.revenue.iter().map(|r| r.currency.as_str()).collect();
+fn analytics(figures: Figures, bucket: BucketSize, own_currency: &str) -> Analytics {
+    let mut currencies: Vec<&str> = figures
+        .revenue
+        .iter()
+        .map(|revenue| revenue.currency.as_str())
+        .collect();
     currencies.push(own_currency);
     currencies.sort_unstable();
     currencies.dedup();
-    let bucket = |flow: &Flow| bucket(flow, &told, &currencies);
     Analytics {
-        buckets: told.flow.iter().map(bucket).collect(),
-        occupancy: occupancy(&told),
-        from: told.from,
-        to: told.to,
-        bucket: cut,
-        time_zone: told.zone,
+        buckets: figures
+            .activity
+            .iter()
+            .map(|activity| Bucket::new(activity, &figures, &currencies))
+            .collect(),
+        occupancy: occupancy(&figures),
+        from: figures.from,
+        to: figures.to,
+        bucket,
+        time_zone: figures.zone,
     }
 }
 
-fn bucket(flow: &Flow, told: &Told, currencies: &[&str]) -> Bucket {
-    let start = flow.start;
-    let held: Vec<_> = told
-        .attendance
-        .iter()
-        .filter(|class| class.start == start)
-        .collect();
-    let sum = |of: fn(&Attendance) -> i64| held.iter().map(|class| of(class)).sum();
-    let (places, taken) = (sum(|class| class.places), sum(|class| class.taken));
-    let revenue = |currency: &&str| {
-        let mut moved = told.revenue.iter();
-        let moved = moved.find(|moved| moved.start == start && moved.currency == *currency);
-        let (paid, refunded) = moved.map_or((Decimal::ZERO, Decimal::ZERO), |moved| {
-            (moved.paid, moved.refunded)
-        });
-        dashboard::Revenue::new((*currency).to_owned(), paid, refunded)
-    };
-    let counted: BTreeMap<&str, i64> = told
-        .counted
-        .iter()
-        .filter(|counted| counted.start == start)
-        .map(|counted| (counted.name.as_str(), counted.count))
-        .collect();
-    Bucket {
-        start,
-        sign_ups: flow.sign_ups,
-        bookings: flow.bookings,
-        cancellations: flow.cancellations,
-        late_cancellations: flow.late_cancellations,
-        attended: sum(|class| class.attended),
-        no_shows: sum(|class| class.no_shows),
-        classes: sum(|class| class.classes),
-        places,
-        taken,
-        occupancy_rate: share(taken, places),
-        revenue: currencies.iter().map(revenue).collect(),
-        sessions: SessionFigures::of(&counted),
-        cross_app_tokens: cross_app(&counted),
+impl Bucket {
+    fn new(activity: &Activity, figures: &Figures, currencies: &[&str]) -> Self {
+        let start = activity.start;
+        let held: Vec<_> = figures
+            .attendance
+            .iter()
+            .filter(|attendance| attendance.start == start)
+            .collect();
+        let sum = |field: fn(&Attendance) -> i64| held.iter().map(|class| field(class)).sum();
+        let (spots, taken) = (sum(|class| class.spots), sum(|class| class.taken));
+        let counters: BTreeMap<&str, i64> = figures
+            .counters
+            .iter()
+            .filter(|counter| counter.start == start)
+            .map(|counter| (counter.name.as_str(), counter.count))
+            .collect();
+        Self {
+            start,
+            sign_ups: activity.sign_ups,
+            bookings: activity.bookings,
+            cancellations: activity.cancellations,
+            late_cancellations: activity.late_cancellations,
+            attended: sum(|class| class.attended),
+            no_shows: sum(|class| class.no_shows),
+            classes: sum(|class| class.occurrences),
+            places: spots,
+            taken,
+            occupancy_rate: share(taken, spots),
+            revenue: currencies
+                .iter()
+                .map(|currency| revenue(figures, start, currency))
+                .collect(),
+            sessions: SessionFigures::new(&counters),
+            cross_app_tokens: cross_app_tokens(&counters),
+        }
     }
+}
+
+fn revenue(figures: &Figures, start: NaiveDate, currency: &str) -> dashboard::Revenue {
+    let mut rows = figures.revenue.iter();
+    let row = rows.find(|row| row.start == start && row.currency == currency);
+    let (paid, refunded) = row.map_or((Decimal::ZERO, Decimal::ZERO), |row| {
+        (row.paid, row.refunded)
+    });
+    dashboard::Revenue::new(currency.to_owned(), paid, refunded)
 }
 
 impl SessionFigures {
-    fn of(counted: &BTreeMap<&str, i64>) -> Self {
-        let count = |name: &str| counted.get(name).copied().unwrap_or(0);
+    fn new(counters: &BTreeMap<&str, i64>) -> Self {
+        let count = |name: &str| counters.get(name).copied().unwrap_or(0);
         Self {
             created: count("sessions_created"),
             used: count("redis_hits") + count("redis_misses") + count("redis_away"),
@@ -410,11 +439,11 @@ impl SessionFigures {
     }
 }
 
-fn cross_app(counted: &BTreeMap<&str, i64>) -> BTreeMap<String, CrossAppFigures> {
-    let mut apps: BTreeMap<String, CrossAppFigures> = BTreeMap::new();
-    for (name, count) in counted {
-        let Some((outcome, app)) = name.strip_prefix(CROSS_APP).and_then(|n| n.split_once(':'))
-        else {
+fn cross_app_tokens(counters: &BTreeMap<&str, i64>) -> BTreeMap<String, CrossAppTokenFigures> {
+    let mut apps: BTreeMap<String, CrossAppTokenFigures> = BTreeMap::new();
+    for (name, count) in counters {
+        let suffix = name.strip_prefix(CROSS_APP_PREFIX);
+        let Some((outcome, app)) = suffix.and_then(|suffix| suffix.split_once(':')) else {
             continue;
         };
         let figures = apps.entry(app.to_owned()).or_default();
@@ -429,35 +458,27 @@ fn cross_app(counted: &BTreeMap<&str, i64>) -> BTreeMap<String, CrossAppFigures>
     apps
 }
 
-impl CrossAppFigures {
-    const HEADINGS: [&str; 4] = ["created", "used", "revoked", "expired"];
-
-    fn counts(self) -> [i64; 4] {
-        [self.created, self.used, self.revoked, self.expired]
-    }
-}
-
-fn occupancy(told: &Told) -> Vec<Occupancy> {
-    // They come in the order of their types.
-    let types = told
+fn occupancy(figures: &Figures) -> Vec<ClassTypeOccupancy> {
+    // The rows are sorted by class type.
+    let types = figures
         .attendance
         .chunk_by(|one, other| one.class_type_id == other.class_type_id);
-    let of_type = |classes: &[Attendance]| {
-        let first = classes.first()?;
-        let sum = |of: fn(&Attendance) -> i64| classes.iter().map(of).sum();
-        let (places, taken) = (sum(|class| class.places), sum(|class| class.taken));
-        let rate = |flow: &Flow| {
-            let class = classes.iter().find(|class| class.start == flow.start)?;
-            share(class.taken, class.places)
+    let of_type = |rows: &[Attendance]| {
+        let first = rows.first()?;
+        let sum = |field: fn(&Attendance) -> i64| rows.iter().map(field).sum();
+        let (spots, taken) = (sum(|row| row.spots), sum(|row| row.taken));
+        let rate = |activity: &Activity| {
+            let row = rows.iter().find(|row| row.start == activity.start)?;
+            share(row.taken, row.spots)
         };
-        Some(Occupancy {
+        Some(ClassTypeOccupancy {
             class_type_id: first.class_type_id,
             name: first.class_type.clone(),
-            classes: sum(|class| class.classes),
-            places,
+            classes: sum(|row| row.occurrences),
+            places: spots,
             taken,
-            rate: share(taken, places),
-            rates: told.flow.iter().map(rate).collect(),
+            rate: share(taken, spots),
+            rates: figures.activity.iter().map(rate).collect(),
         })
     };
     types.filter_map(of_type).collect()
@@ -471,45 +492,45 @@ mod tests {
         text.parse().unwrap()
     }
 
-    fn starts(from: &str, to: &str, kind: Cut) -> Vec<String> {
-        let buckets = cut(date(from), date(to), kind, "UTC");
+    fn starts(from: &str, to: &str, size: BucketSize) -> Vec<String> {
+        let buckets = split(date(from), date(to), size, "UTC");
         assert_eq!(buckets.starts.len(), buckets.ends.len());
         assert_eq!(buckets.ends.last().unwrap().pred_opt(), Some(date(to)));
         buckets.starts.iter().map(NaiveDate::to_string).collect()
     }
 
     #[test]
-    fn weeks_begin_on_monday_and_months_on_the_first_but_for_the_ends() {
+    fn buckets_start_on_mondays_or_on_the_first_of_the_month() {
         assert_eq!(
-            starts("2026-11-19", "2026-11-24", Cut::Week),
+            starts("2026-11-19", "2026-11-24", BucketSize::Week),
             ["2026-11-19", "2026-11-23"]
         );
         assert_eq!(
-            starts("2026-10-31", "2026-12-01", Cut::Month),
+            starts("2026-10-31", "2026-12-01", BucketSize::Month),
             ["2026-10-31", "2026-11-01", "2026-12-01"]
         );
         assert_eq!(
-            starts("2028-02-28", "2028-03-01", Cut::Day),
+            starts("2028-02-28", "2028-03-01", BucketSize::Day),
             ["2028-02-28", "2028-02-29", "2028-03-01"]
         );
     }
 
     #[test]
-    fn a_time_is_thirty_days_unless_asked_otherwise_and_no_longer_than_allowed() {
-        let question = |from: Option<&str>, to: Option<&str>, cut| Question {
+    fn a_range_is_thirty_days_by_default_and_has_a_longest_length() {
+        let query = |from: Option<&str>, to: Option<&str>, bucket| ParsedQuery {
             from: from.map(date),
             to: to.map(date),
-            cut,
-            is_csv: false,
+            bucket,
+            format: Format::Json,
         };
         let today = date("2026-11-21");
-        let span = question(None, None, Cut::Day).span(today).unwrap();
-        assert_eq!(span, (date("2026-10-23"), today));
-        let year = |from| question(Some(from), Some("2026-12-31"), Cut::Day).span(today);
+        let range = query(None, None, BucketSize::Day).range(today).unwrap();
+        assert_eq!(range, (date("2026-10-23"), today));
+        let year = |from| query(Some(from), Some("2026-12-31"), BucketSize::Day).range(today);
         assert!(year("2025-12-31").is_ok());
         assert!(year("2025-12-30").is_err());
-        let back = question(Some("2026-11-22"), None, Cut::Month);
-        assert!(back.span(today).is_err());
+        let backward = query(Some("2026-11-22"), None, BucketSize::Month);
+        assert!(backward.range(today).is_err());
     }
 }
 
@@ -519,20 +540,20 @@ mod properties {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::testing::arbitrary::{fair, query, uri};
+    use crate::testing::arbitrary::{fair, query as any_query, uri};
 
     proptest! {
         #[test]
-        fn any_query_is_a_span_of_so_many_days_or_refused(query in query(&["from", "to", "bucket", "format"])) {
+        fn any_query_is_a_range_of_the_allowed_length_or_refused(query in any_query(&["from", "to", "bucket", "format"])) {
             let today = NaiveDate::from_ymd_opt(2026, 11, 21).unwrap();
-            let params = uri(&query).and_then(|uri| Query::<Params>::try_from_uri(&uri).ok());
-            let Some(question) = params.and_then(|Query(params)| fair(Question::read(&params))) else {
+            let parsed = uri(&query).and_then(|uri| Query::<AnalyticsQuery>::try_from_uri(&uri).ok());
+            let Some(query) = parsed.and_then(|Query(query)| fair(ParsedQuery::parse(&query))) else {
                 return Ok(());
             };
-            if let Some((from, to)) = fair(question.span(today)) {
-                assert!(from <= to && (to - from).num_days() < question.cut.most_days());
-                let mut pieces = std::iter::successors(Some(from), |day| question.cut.next(*day));
-                assert!(pieces.any(|day| day > to));
+            if let Some((from, to)) = fair(query.range(today)) {
+                assert!(from <= to && (to - from).num_days() < query.bucket.days_max());
+                let mut buckets = std::iter::successors(Some(from), |day| query.bucket.next(*day));
+                assert!(buckets.any(|day| day > to));
             }
         }
     }

@@ -1,4 +1,4 @@
-//! The studio at a glance: what staff look at when they open the house.
+//! The dashboard: the studio's current day at a glance.
 
 use chrono::{DateTime, NaiveDate, Utc};
 use rust_decimal::Decimal;
@@ -8,157 +8,162 @@ use uuid::Uuid;
 
 use crate::error::Result;
 use crate::health::{self, ServicesHealth};
-use crate::models::figures::{self, ClassToday, MoneyToday, Today};
+use crate::models::report::{self, DailyTotals, OccurrenceToday, RevenueToday};
 use crate::store::postgres::PoolState;
 use crate::{App, BoxFuture};
 
-/// Today, where the studio is.
+/// The figures of the current day in the studio's time zone.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Dashboard {
-    /// The day that all of it is about.
+    /// The current date in `timeZone`.
     date: NaiveDate,
-    /// Where that day is.
+    /// The studio's IANA time zone.
     time_zone: String,
-    /// The classes that begin today, in order.
-    classes: Vec<Class>,
-    /// Share of the places in them that is taken; null without any.
+    /// The classes that start today, sorted by start.
+    classes: Vec<OccurrenceTodayView>,
+    /// The share of their spots that are taken, from 0 to 1. Null when there are no
+    /// spots.
     occupancy_rate: Option<f64>,
-    /// Bookings made today, places on a waitlist among them.
+    /// Bookings made today, including the waitlist.
     bookings: i64,
     /// Bookings cancelled today.
     cancellations: i64,
+    /// Bookings cancelled today too late for a refund.
     late_cancellations: i64,
-    /// Accounts made today.
+    /// Accounts created today.
     sign_ups: i64,
-    /// Today's money, by currency.
+    /// Payments and refunds of today, by currency.
     revenue: Vec<Revenue>,
-    /// What is to be given back, by currency, whenever it was paid.
+    /// Refunds that are due, by currency, whenever they were paid.
     refunds_due: Vec<RefundsDue>,
-    /// Accounts that may be used.
+    /// Active accounts.
     members: i64,
+    /// Sessions that have not expired.
     active_sessions: i64,
-    /// Contact submissions that nobody has dealt with.
+    /// Contact submissions that are not processed.
     contacts_unprocessed: i64,
-    redis: Redis,
-    pool: Pool,
+    redis: SessionCacheFigures,
+    pool: ConnectionPool,
     services: ServicesHealth,
 }
 
-/// One of today's classes.
+/// A class that starts today.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = TodaysClass)]
-struct Class {
+struct OccurrenceTodayView {
     id: Uuid,
     title: String,
     start_time: DateTime<Utc>,
     end_time: DateTime<Utc>,
     room: String,
+    /// The instructor's name.
     instructor: String,
+    /// The number of spots.
     places: i32,
+    /// The number of spots that are taken.
     taken: i32,
-    /// Share of the places that is taken.
+    /// The share of the spots that are taken, from 0 to 1.
     occupancy_rate: Option<f64>,
-    /// Members who wait for a place.
+    /// The number of members on the waitlist.
     waitlisted: i64,
     is_cancelled: bool,
 }
 
-/// Money that came and went, in one currency.
+/// Payments and refunds in one currency.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Revenue {
-    /// Three letters of ISO 4217.
+    /// ISO 4217 code.
     currency: String,
-    /// What came in.
+    /// The sum of the payments.
     #[schema(examples("250.00"))]
     paid: String,
-    /// What was given back.
+    /// The sum of the refunds.
     refunded: String,
-    /// The one less the other: may be below zero.
+    /// Payments minus refunds; may be negative.
     net: String,
 }
 
 impl Revenue {
-    /// Of what came in and what was given back.
+    /// Makes the figures of a currency from the sums of its payments and refunds.
     pub(crate) fn new(currency: String, paid: Decimal, refunded: Decimal) -> Self {
         Self {
             currency,
-            paid: amount(paid),
-            refunded: amount(refunded),
-            net: amount(paid - refunded),
+            paid: format_amount(paid),
+            refunded: format_amount(refunded),
+            net: format_amount(paid - refunded),
         }
     }
 
-    /// In what the amounts are.
+    /// The currency of the amounts.
     pub(crate) fn currency(&self) -> &str {
         &self.currency
     }
 
-    /// The three amounts, in the order in which they are shown.
+    /// Payments, refunds and net, as the spreadsheet shows them.
     pub(crate) fn amounts(&self) -> [&str; 3] {
         [&self.paid, &self.refunded, &self.net]
     }
 }
 
-/// A sum, which unlike a price has no bound.
-fn amount(mut amount: Decimal) -> String {
+/// Formats a sum. Unlike a price it has no upper bound, so it is not `Money`.
+fn format_amount(mut amount: Decimal) -> String {
     amount.rescale(2);
     amount.to_string()
 }
 
+/// Due refunds in one currency.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct RefundsDue {
+    /// ISO 4217 code.
     currency: String,
+    /// The number of payments to refund.
     count: i64,
+    /// Their sum.
     amount: String,
 }
 
-/// How sessions were read today (UTC), as far as the processes have told.
+/// Where sessions were read from today (UTC). Processes report these figures with
+/// a delay.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-#[schema(as = SessionCacheFigures)]
-struct Redis {
-    /// From Redis.
+struct SessionCacheFigures {
+    /// Read from Redis.
     hits: i64,
-    /// From Postgres, for they were not in Redis.
+    /// Read from Postgres, because they were not in Redis.
     misses: i64,
-    /// From Postgres, for Redis did not answer.
+    /// Read from Postgres, because Redis did not answer.
     away: i64,
-    /// Share of the hits; null when nothing was read.
+    /// The share of the hits, from 0 to 1. Null when nothing was read.
     hit_ratio: Option<f64>,
 }
 
-/// The connections to Postgres of the process that answers.
+/// The Postgres connections of the process that answers this request.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-#[schema(as = ConnectionPool)]
-struct Pool {
-    /// Those that exist.
+struct ConnectionPool {
+    /// All connections.
     size: usize,
-    /// Those that nobody uses at the moment.
+    /// Connections that are not in use.
     free: usize,
-    /// Requests that wait for one.
+    /// Requests that wait for a connection.
     waiting: usize,
 }
 
-/// Looks at everything: three statements, and the health of the stores
-/// meanwhile.
-///
-/// # Errors
-///
-/// [`crate::Error::Unavailable`].
+/// Reads the dashboard with three statements, and checks the services at the same
+/// time.
 pub fn show(app: &App) -> BoxFuture<'_, Result<Dashboard>> {
     Box::pin(async move {
         let now = app.clock().now();
         let zone = app.config().studio.time_zone.clone();
         let read = app.db().read(async move |client| {
             tokio::try_join!(
-                figures::today(client, now, &zone),
-                figures::classes_today(client, now, &zone),
-                figures::money_today(client, now, &zone),
+                report::daily_totals(client, now, &zone),
+                report::occurrences_today(client, now, &zone),
+                report::revenue_today(client, now, &zone),
             )
         });
         let (figures, services) = tokio::join!(read, health::check(app));
@@ -166,66 +171,74 @@ pub fn show(app: &App) -> BoxFuture<'_, Result<Dashboard>> {
     })
 }
 
-type Figures = (Today, Vec<ClassToday>, Vec<MoneyToday>);
+type Figures = (DailyTotals, Vec<OccurrenceToday>, Vec<RevenueToday>);
 
-fn dashboard(app: &App, (today, classes, money): Figures, services: ServicesHealth) -> Dashboard {
-    let held = || classes.iter().filter(|class| !class.is_cancelled);
-    let places = held().map(|class| i64::from(class.max_participants)).sum();
+fn dashboard(
+    app: &App,
+    (totals, occurrences, revenue): Figures,
+    services: ServicesHealth,
+) -> Dashboard {
+    let held = || occurrences.iter().filter(|class| !class.is_cancelled);
+    let spots = held().map(|class| i64::from(class.max_participants)).sum();
     let taken = held()
         .map(|class| i64::from(class.current_participants))
         .sum();
-    let due = money.iter().filter(|money| money.due_count > 0);
+    let due = revenue.iter().filter(|revenue| revenue.due_count > 0);
     Dashboard {
-        date: today.date,
+        date: totals.date,
         time_zone: app.config().studio.time_zone.clone(),
-        occupancy_rate: share(taken, places),
-        bookings: today.bookings,
-        cancellations: today.cancellations,
-        late_cancellations: today.late_cancellations,
-        sign_ups: today.sign_ups,
+        occupancy_rate: share(taken, spots),
+        bookings: totals.bookings,
+        cancellations: totals.cancellations,
+        late_cancellations: totals.late_cancellations,
+        sign_ups: totals.sign_ups,
         refunds_due: due
-            .map(|money| RefundsDue {
-                currency: money.currency.clone(),
-                count: money.due_count,
-                amount: amount(money.due),
+            .map(|revenue| RefundsDue {
+                currency: revenue.currency.clone(),
+                count: revenue.due_count,
+                amount: format_amount(revenue.due),
             })
             .collect(),
-        revenue: revenue(&app.config().studio.currency, &money),
-        members: today.members,
-        active_sessions: today.active_sessions,
-        contacts_unprocessed: today.contacts,
-        redis: Redis {
-            hits: today.redis_hits,
-            misses: today.redis_misses,
-            away: today.redis_away,
+        revenue: revenue_by_currency(&app.config().studio.currency, &revenue),
+        members: totals.members,
+        active_sessions: totals.active_sessions,
+        contacts_unprocessed: totals.contacts,
+        redis: SessionCacheFigures {
+            hits: totals.redis_hits,
+            misses: totals.redis_misses,
+            away: totals.redis_away,
             hit_ratio: share(
-                today.redis_hits,
-                today.redis_hits + today.redis_misses + today.redis_away,
+                totals.redis_hits,
+                totals.redis_hits + totals.redis_misses + totals.redis_away,
             ),
         },
         pool: app.db().state().into(),
         services,
-        classes: classes.into_iter().map(Class::from).collect(),
+        classes: occurrences
+            .into_iter()
+            .map(OccurrenceTodayView::from)
+            .collect(),
     }
 }
 
-/// The studio's own currency stands there also on a day without a payment.
-fn revenue(own: &str, money: &[MoneyToday]) -> Vec<Revenue> {
-    let nothing = (!money.iter().any(|money| money.currency == own))
+/// Includes the studio's currency on a day without payments as well.
+fn revenue_by_currency(own: &str, revenue: &[RevenueToday]) -> Vec<Revenue> {
+    let none = (!revenue.iter().any(|revenue| revenue.currency == own))
         .then(|| Revenue::new(own.to_owned(), Decimal::ZERO, Decimal::ZERO));
-    let moved = money
+    let paid = revenue
         .iter()
-        .map(|money| Revenue::new(money.currency.clone(), money.paid, money.refunded));
-    nothing.into_iter().chain(moved).collect()
+        .map(|revenue| Revenue::new(revenue.currency.clone(), revenue.paid, revenue.refunded));
+    none.into_iter().chain(paid).collect()
 }
 
-/// A part of a whole, to a tenth of a percent; `None` of nothing.
+/// Returns the share of `part` in `whole`, rounded to a tenth of a percent. `None`
+/// when `whole` is 0.
 pub(crate) fn share(part: i64, whole: i64) -> Option<f64> {
     (whole > 0).then(|| (1_000.0 * part as f64 / whole as f64).round() / 1_000.0)
 }
 
-impl From<ClassToday> for Class {
-    fn from(class: ClassToday) -> Self {
+impl From<OccurrenceToday> for OccurrenceTodayView {
+    fn from(class: OccurrenceToday) -> Self {
         Self {
             id: class.id,
             title: class.title,
@@ -245,7 +258,7 @@ impl From<ClassToday> for Class {
     }
 }
 
-impl From<PoolState> for Pool {
+impl From<PoolState> for ConnectionPool {
     fn from(state: PoolState) -> Self {
         Self {
             size: state.size,

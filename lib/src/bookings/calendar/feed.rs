@@ -1,61 +1,64 @@
-//! A member's own calendar: the classes that they have booked.
+//! A member's calendar feed: the classes that they booked.
 
 use chrono::TimeDelta;
 
 use crate::crypto::secret::sha256_hex;
 use crate::error::{Error, Result};
-use crate::models::booking::Status;
-use crate::models::calendar::{self, Booked};
+use crate::models::booking::BookingStatus;
+use crate::models::calendar::{self, CalendarBooking};
 use crate::values::ical::{self, Entry, render};
 use crate::values::time_zone::TimeZone;
 use crate::{App, BoxFuture};
 
-/// How far back a feed reaches.
-const KEPT: TimeDelta = TimeDelta::days(90);
+/// How far back the feed reaches.
+const HISTORY: TimeDelta = TimeDelta::days(90);
 
-/// The feed of the member who holds `token`: their bookings of classes from 90
-/// days ago on. What was cancelled stays in it, so that calendar programs,
-/// which do not all take out what they no longer find, take it out.
+/// Renders the feed of the member who holds `token`, with the bookings of the
+/// last 90 days and of all upcoming classes. Cancelled bookings stay in the feed,
+/// because some calendar programs do not remove entries that are missing.
 ///
 /// # Errors
 ///
-/// [`Error::NotFound`] when no active member holds it; [`Error::Unavailable`].
-pub fn feed<'a>(app: &'a App, token: &'a str) -> BoxFuture<'a, Result<String>> {
+/// [`Error::NotFound`] when no active member holds the token.
+pub fn render_feed<'a>(app: &'a App, token: &'a str) -> BoxFuture<'a, Result<String>> {
     Box::pin(async move {
         let studio = &app.config().studio;
         let zone = TimeZone::of_studio(studio)?;
-        let (hash, since) = (sha256_hex(token.as_bytes()), app.clock().now() - KEPT);
-        let booked = app
+        let (hash, since) = (sha256_hex(token.as_bytes()), app.clock().now() - HISTORY);
+        let bookings = app
             .db()
-            .read(async move |client| calendar::of_token(client, &hash, since).await)
+            .read(async move |client| calendar::list_by_token(client, &hash, since).await)
             .await?
             .ok_or(Error::NotFound)?;
-        let entries: Vec<_> = booked.into_iter().map(Entry::from).collect();
+        let entries: Vec<_> = bookings.into_iter().map(Entry::from).collect();
         Ok(render(&zone, &studio.name, &studio.site_url, &entries))
     })
 }
 
-impl From<Booked> for Entry {
-    fn from(booked: Booked) -> Self {
-        let (status, before, how_far) = match booked.status {
-            _ if booked.class_cancelled => (ical::Status::Cancelled, "Cancelled: ", 2),
-            Status::Cancelled => (ical::Status::Cancelled, "Cancelled: ", 2),
-            Status::Waitlisted => (ical::Status::Tentative, "Waitlist: ", 0),
-            // One number for the three: who was there is corrected to and fro,
-            // a sequence only rises, and to a calendar it is all the same.
-            Status::Booked | Status::Attended | Status::NoShow => (ical::Status::Confirmed, "", 1),
+impl From<CalendarBooking> for Entry {
+    fn from(booking: CalendarBooking) -> Self {
+        // A calendar accepts an update only with a higher sequence, so the status
+        // adds to it. The statuses with a spot share a number, because attendance
+        // can be corrected in both directions and looks the same in a calendar.
+        let (status, prefix, rank) = match booking.status {
+            _ if booking.class_cancelled => (ical::Status::Cancelled, "Cancelled: ", 2),
+            BookingStatus::Cancelled => (ical::Status::Cancelled, "Cancelled: ", 2),
+            BookingStatus::Waitlisted => (ical::Status::Tentative, "Waitlist: ", 0),
+            BookingStatus::Booked | BookingStatus::Attended | BookingStatus::NoShow => {
+                (ical::Status::Confirmed, "", 1)
+            }
         };
         Self {
-            uid: booked.id,
-            sequence: booked.class_sequence + how_far,
+            uid: booking.id,
+            sequence: booking.class_sequence + rank,
             status,
-            start: booked.start_time,
-            end: booked.end_time,
-            // Not every program shows a status.
-            summary: format!("{before}{}", booked.title),
-            location: booked.room,
-            description: format!("With {}", booked.instructor),
-            modified: booked.modified,
+            start: booking.start_time,
+            end: booking.end_time,
+            // Not every calendar program shows the status.
+            summary: format!("{prefix}{}", booking.title),
+            location: booking.room,
+            description: format!("With {}", booking.instructor),
+            modified: booking.modified,
         }
     }
 }

@@ -1,5 +1,5 @@
-//! The secret in a feed's address: whoever holds it reads that member's
-//! classes, and nothing else.
+//! The token in the address of a calendar feed. It grants read access to the
+//! member's bookings, and to nothing else.
 
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -13,71 +13,63 @@ use crate::models::security_event::{self, Kind};
 use crate::values::caller::Caller;
 use crate::{App, BoxFuture, session};
 
-/// A feed's token, told once.
+/// The token of a calendar feed. It is returned only once.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-#[schema(as = CalendarToken)]
-pub struct Made {
-    /// 64 lower-case hex characters. It is not told again.
+pub struct CalendarToken {
+    /// 64 lower-case hexadecimal characters.
     token: String,
-    /// What to give to a calendar program.
+    /// The address to subscribe to in a calendar program.
     url: String,
 }
 
-/// Makes a token for the member's feed; the one before ends.
+/// Creates the token of the member's feed, and replaces the one before.
 ///
 /// # Errors
 ///
-/// 403 `demo_account`; [`crate::Error::SessionGone`]; [`crate::Error::Unavailable`].
-pub fn make<'a>(
+/// 403 `demo_account`; [`Error::SessionGone`](crate::Error::SessionGone).
+pub fn create<'a>(
     app: &'a App,
-    client: &'a Caller,
+    caller: &'a Caller,
     member: &'a Member,
-) -> BoxFuture<'a, Result<Made>> {
+) -> BoxFuture<'a, Result<CalendarToken>> {
     Box::pin(async move {
         let token = random::hex::<32>();
-        replace(app, client, member, Some(sha256_hex(token.as_bytes()))).await?;
+        replace(app, caller, member, Some(sha256_hex(token.as_bytes()))).await?;
         let site = &app.config().studio.site_url;
         let url = format!("{site}/api/calendar?token={token}");
-        Ok(Made { token, url })
+        Ok(CalendarToken { token, url })
     })
 }
 
-/// Ends the member's feed, if there is one.
+/// Removes the member's feed, if there is one.
 ///
 /// # Errors
 ///
-/// As [`make`].
-pub fn withdraw<'a>(
+/// As [`create`].
+pub fn delete<'a>(
     app: &'a App,
-    client: &'a Caller,
+    caller: &'a Caller,
     member: &'a Member,
 ) -> BoxFuture<'a, Result<()>> {
-    replace(app, client, member, None)
+    Box::pin(replace(app, caller, member, None))
 }
 
-/// Under the lock of the session that acts: one that has been ended makes no
-/// way back in.
-fn replace<'a>(
-    app: &'a App,
-    client: &'a Caller,
-    member: &'a Member,
-    hash: Option<String>,
-) -> BoxFuture<'a, Result<()>> {
-    Box::pin(async move {
-        let (key, id) = (member.key()?, member.user.id);
-        let kind = match hash {
-            Some(_) => Kind::CalendarTokenMade,
-            None => Kind::CalendarTokenWithdrawn,
-        };
-        app.transaction()
-            .run(async |tx| {
-                session::lock_member(tx, key, id).await?;
-                if calendar::set_token(tx, id, hash.clone()).await? {
-                    security_event::insert(tx, kind, Some(id), client).await?;
-                }
-                Ok(())
-            })
-            .await
-    })
+/// Replaces the token under the lock of the current session, so that a session
+/// that has been revoked cannot create one.
+async fn replace(app: &App, caller: &Caller, member: &Member, hash: Option<String>) -> Result<()> {
+    let (key, id) = (member.key()?, member.user.id);
+    let kind = match hash {
+        Some(_) => Kind::CalendarTokenMade,
+        None => Kind::CalendarTokenWithdrawn,
+    };
+    app.transaction()
+        .run(async |tx| {
+            session::lock_member(tx, key, id).await?;
+            if calendar::set_token(tx, id, hash.clone()).await? {
+                security_event::insert(tx, kind, Some(id), caller).await?;
+            }
+            Ok(())
+        })
+        .await
 }

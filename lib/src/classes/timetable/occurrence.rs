@@ -1,4 +1,4 @@
-//! Classes of one day: entered, moved, changed, cancelled.
+//! Creating, changing and cancelling single classes.
 
 use chrono::{DateTime, NaiveDate, NaiveTime, TimeDelta, Utc};
 use serde::Deserialize;
@@ -6,78 +6,89 @@ use serde_json::json;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::{Outcome, Timetable, clock, day, room};
-use crate::classes::catalogue::{description, minutes, places};
+use super::editor::TimetableEditor;
+use super::view::TimetableResult;
+use crate::classes::fields::{clock_time, date, description, duration, participants, room};
 use crate::error::{Error, Result};
 use crate::http::json::nullable;
-use crate::models::occurrence::change::{self as occurrence, Changes, NewOccurrence};
-use crate::values::form;
-use crate::values::form::{Form, Problem};
+use crate::models::occurrence::change::{
+    self as occurrence, LockedOccurrence, NewOccurrence, OccurrenceChanges,
+};
+use crate::values::form::{self, Form, Problem};
 use crate::values::money::Money;
 use crate::values::schema::TimeOfDay;
 
-/// What is said of a class that would begin before now.
-const PAST: &str = "must not be in the past";
+/// Longest title of a class, in characters.
+const TITLE_MAX: usize = 200;
 
-/// A class of its own.
+/// The problem with a start in the past.
+const IN_THE_PAST: &str = "must not be in the past";
+
+/// A class to create that does not come from a weekly class.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-#[schema(as = CreateOccurrence)]
-pub(super) struct OccurrenceEntry {
+pub(super) struct CreateOccurrence {
     class_type_id: Uuid,
     instructor_id: Uuid,
     date: NaiveDate,
-    /// On the studio's clock: `19:00`.
+    /// Local time at the studio, such as `19:00`.
     #[schema(value_type = TimeOfDay)]
     time: String,
-    /// As the class type has it, unless given; so below.
+    /// The class type's by default.
     #[schema(minimum = 1, maximum = 1_440)]
     duration_minutes: Option<i32>,
+    /// The number of spots; the class type's by default.
     #[schema(minimum = 1, maximum = 1_000)]
     max_participants: Option<i32>,
     #[schema(min_length = 1, max_length = 50, examples("Studio A"))]
     room: String,
+    /// The class type's name by default.
     #[schema(min_length = 1, max_length = 200, examples("Rueda, with live music"))]
     title: Option<String>,
+    /// The class type's by default.
     #[schema(max_length = 5_000)]
     description: Option<String>,
+    /// The class type's by default.
     price: Option<Money>,
 }
 
-impl OccurrenceEntry {
-    fn read(self, timetable: &Timetable) -> Result<NewOccurrence> {
-        let mut check = Form::part("occurrence");
-        let time = check.check("time", clock(&self.time));
-        let date = check.check("date", day(self.date));
-        let date = date.unwrap_or_else(|| timetable.today());
-        let start = timetable.zone.resolve(date, time.unwrap_or_default());
-        if start <= timetable.now {
-            check.refuse("date", PAST);
+impl CreateOccurrence {
+    fn parse(self, editor: &TimetableEditor<'_>) -> Result<NewOccurrence> {
+        let mut form = Form::part("occurrence");
+        let time = form.check("time", clock_time(&self.time));
+        let date = form.check("date", date(self.date));
+        let date = date.unwrap_or_else(|| editor.today());
+        let start = editor.zone.resolve(date, time.unwrap_or_default());
+        if start <= editor.now {
+            form.refuse("date", IN_THE_PAST);
         }
         let new = NewOccurrence {
             class_type_id: self.class_type_id,
             instructor_id: self.instructor_id,
             start_time: start,
-            duration_minutes: check.check_given("durationMinutes", self.duration_minutes, minutes),
-            max_participants: check.check_given("maxParticipants", self.max_participants, places),
-            room: check.check("room", room(&self.room)).unwrap_or_default(),
-            title: check.check_given("title", self.title.as_deref(), title),
-            description: check.check_given("description", self.description.as_deref(), description),
+            duration_minutes: form.check_given("durationMinutes", self.duration_minutes, duration),
+            max_participants: form.check_given(
+                "maxParticipants",
+                self.max_participants,
+                participants,
+            ),
+            room: form.check("room", room(&self.room)).unwrap_or_default(),
+            title: form.check_given("title", self.title.as_deref(), title),
+            description: form.check_given("description", self.description.as_deref(), description),
             price: self.price,
         };
-        check.finish()?;
+        form.finish()?;
         Ok(new)
     }
 }
 
-/// What is to be changed of a class; what is left out stays.
+/// What to change of a class. Fields that are left out stay as they are.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-#[schema(as = UpdateOccurrence)]
-pub(super) struct OccurrenceChange {
+pub(super) struct UpdateOccurrence {
     id: Uuid,
     date: Option<NaiveDate>,
-    /// On the studio's clock: `19:00`.
+    /// Local time at the studio, such as `19:00`.
     #[schema(value_type = Option<TimeOfDay>)]
     time: Option<String>,
     #[schema(minimum = 1, maximum = 1_440)]
@@ -89,51 +100,55 @@ pub(super) struct OccurrenceChange {
     title: Option<String>,
     #[schema(max_length = 5_000)]
     description: Option<String>,
-    /// More places go to those who wait.
+    /// The number of spots. Additional spots go to the waitlist.
     #[schema(minimum = 1, maximum = 1_000)]
     max_participants: Option<i32>,
-    /// Null: what its type costs.
+    /// Null: the class type's price.
     #[serde(default, deserialize_with = "nullable")]
     #[schema(value_type = Option<Money>)]
     price: Option<Option<Money>>,
 }
 
-/// When a class is to be; what is left out stays.
+/// The new time of a class. `None` leaves a part of it as it is.
 #[derive(Clone, Copy)]
-struct Move {
+struct NewTime {
     date: Option<NaiveDate>,
     time: Option<NaiveTime>,
     minutes: Option<i32>,
 }
 
-impl OccurrenceChange {
-    fn read(self) -> Result<(Changes, Move)> {
-        let mut check = Form::part("occurrence");
-        let wanted = Move {
-            date: check.check_given("date", self.date, day),
-            time: check.check_given("time", self.time.as_deref(), clock),
-            minutes: check.check_given("durationMinutes", self.duration_minutes, minutes),
+impl UpdateOccurrence {
+    fn parse(self) -> Result<(OccurrenceChanges, NewTime)> {
+        let mut form = Form::part("occurrence");
+        let new_time = NewTime {
+            date: form.check_given("date", self.date, date),
+            time: form.check_given("time", self.time.as_deref(), clock_time),
+            minutes: form.check_given("durationMinutes", self.duration_minutes, duration),
         };
-        let changes = Changes {
+        let changes = OccurrenceChanges {
             times: None,
             instructor_id: self.instructor_id,
-            room: check.check_given("room", self.room.as_deref(), room),
-            title: check.check_given("title", self.title.as_deref(), title),
-            description: check.check_given("description", self.description.as_deref(), description),
-            max_participants: check.check_given("maxParticipants", self.max_participants, places),
+            room: form.check_given("room", self.room.as_deref(), room),
+            title: form.check_given("title", self.title.as_deref(), title),
+            description: form.check_given("description", self.description.as_deref(), description),
+            max_participants: form.check_given(
+                "maxParticipants",
+                self.max_participants,
+                participants,
+            ),
             price: self.price,
         };
-        check.finish()?;
-        Ok((changes, wanted))
+        form.finish()?;
+        Ok((changes, new_time))
     }
 }
 
-impl Move {
-    /// When the class then begins and ends; `None` when nothing of it changes.
-    fn times(
+impl NewTime {
+    /// Returns the new start and end of a class, or `None` when neither changes.
+    fn resolve(
         self,
-        before: &occurrence::Before,
-        timetable: &Timetable,
+        before: &LockedOccurrence,
+        editor: &TimetableEditor<'_>,
     ) -> Result<Option<(DateTime<Utc>, DateTime<Utc>)>> {
         let Self {
             date,
@@ -143,16 +158,16 @@ impl Move {
         if date.is_none() && time.is_none() && minutes.is_none() {
             return Ok(None);
         }
-        let local = timetable.zone.local(before.start_time);
+        let local = editor.zone.local(before.start_time);
         let start = match (date, time) {
             (None, None) => before.start_time,
-            _ => timetable.zone.resolve(
+            _ => editor.zone.resolve(
                 date.unwrap_or(local.date_naive()),
                 time.unwrap_or(local.time()),
             ),
         };
-        if start <= timetable.now {
-            return Err(Error::field("occurrence.date", PAST));
+        if start <= editor.now {
+            return Err(Error::field("occurrence.date", IN_THE_PAST));
         }
         let length = minutes.map_or(before.end_time - before.start_time, |minutes| {
             TimeDelta::minutes(i64::from(minutes))
@@ -161,34 +176,40 @@ impl Move {
     }
 }
 
-fn title(typed: &str) -> Result<String, Problem> {
-    form::required_line(typed, 200)
+fn title(text: &str) -> Result<String, Problem> {
+    form::required_line(text, TITLE_MAX)
 }
 
-impl Timetable<'_> {
-    pub(super) async fn enter_occurrence(&self, entry: OccurrenceEntry) -> Result<Outcome> {
-        let new = entry.read(self)?;
-        let entered = self.transaction().run(async |tx| {
+impl TimetableEditor<'_> {
+    pub(super) async fn create_occurrence(
+        &self,
+        form: CreateOccurrence,
+    ) -> Result<TimetableResult> {
+        let new = form.parse(self)?;
+        let created = self.transaction().run(async |tx| {
             occurrence::lock_timetable(tx).await?;
             let id = occurrence::insert(tx, &new).await?;
             self.record(tx, json!({ "occurrenceId": id, "action": "enter" }))
                 .await?;
             Ok(id)
         });
-        Ok(Outcome {
-            occurrence_id: Some(entered.await?),
-            ..Outcome::default()
+        Ok(TimetableResult {
+            occurrence_id: Some(created.await?),
+            ..TimetableResult::default()
         })
     }
 
-    pub(super) async fn change_occurrence(&self, change: OccurrenceChange) -> Result<Outcome> {
-        let id = change.id;
-        let (changes, wanted) = change.read()?;
-        let changed = self.transaction().run(async |tx| {
+    pub(super) async fn update_occurrence(
+        &self,
+        form: UpdateOccurrence,
+    ) -> Result<TimetableResult> {
+        let id = form.id;
+        let (changes, new_time) = form.parse()?;
+        let updated = self.transaction().run(async |tx| {
             occurrence::lock_timetable(tx).await?;
             let before = occurrence::lock(tx, id, self.now).await?;
-            let changes = Changes {
-                times: wanted.times(&before, self)?,
+            let changes = OccurrenceChanges {
+                times: new_time.resolve(&before, self)?,
                 ..changes.clone()
             };
             let studio = &self.app.config().studio;
@@ -196,24 +217,49 @@ impl Timetable<'_> {
                 .await?;
             occurrence::update(tx, &before, &changes, self.now, studio).await
         });
-        changed.await?;
-        Ok(Outcome {
+        updated.await?;
+        Ok(TimetableResult {
             occurrence_id: Some(id),
-            ..Outcome::default()
+            ..TimetableResult::default()
         })
     }
 
-    pub(super) async fn cancel(&self, id: Uuid, reason: Option<String>) -> Result<Outcome> {
+    pub(super) async fn cancel_occurrence(
+        &self,
+        id: Uuid,
+        reason: Option<String>,
+    ) -> Result<TimetableResult> {
         let cancelled = self.transaction().run(async |tx| {
             let before = occurrence::lock(tx, id, self.now).await?;
             self.record(tx, json!({ "occurrenceId": id, "action": "cancel" }))
                 .await?;
             occurrence::cancel(tx, &before, reason.as_deref(), self.now).await
         });
-        Ok(Outcome {
+        Ok(TimetableResult {
             occurrence_id: Some(id),
             cancelled_bookings: Some(cancelled.await?),
-            ..Outcome::default()
+            ..TimetableResult::default()
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::classes::fields::{DESCRIPTION_MAX, DURATION_MAX, PARTICIPANTS_MAX, ROOM_MAX};
+    use crate::testing::described::bound;
+
+    #[test]
+    fn the_description_states_the_bounds_that_are_checked() {
+        for bound in [bound::<CreateOccurrence>, bound::<UpdateOccurrence>] {
+            assert_eq!(bound("durationMinutes", "maximum"), i64::from(DURATION_MAX));
+            assert_eq!(
+                bound("maxParticipants", "maximum"),
+                i64::from(PARTICIPANTS_MAX)
+            );
+            assert_eq!(bound("room", "maxLength"), ROOM_MAX as i64);
+            assert_eq!(bound("title", "maxLength"), TITLE_MAX as i64);
+            assert_eq!(bound("description", "maxLength"), DESCRIPTION_MAX as i64);
+        }
     }
 }

@@ -1,5 +1,5 @@
-//! Classes that come every week: entered, changed, retired, and made into
-//! the classes of the days to come.
+//! Creating, changing and retiring weekly classes, and generating their
+//! occurrences.
 
 use chrono::{NaiveDate, TimeDelta};
 use serde::Deserialize;
@@ -7,78 +7,85 @@ use serde_json::json;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::{Outcome, Timetable, clock, day, room};
-use crate::classes::catalogue::{minutes, places};
+use super::editor::TimetableEditor;
+use super::view::TimetableResult;
+use crate::classes::fields::{clock_time, date, duration, participants, room};
 use crate::error::{Error, Result};
 use crate::http::json::nullable;
-use crate::models::class_schedule::{self, Changes};
 use crate::models::occurrence::change as occurrence;
-use crate::values::form;
-use crate::values::form::{Form, Problem};
+use crate::models::weekly_class::{self, NewWeeklyClass, WeeklyClassChanges};
+use crate::values::form::{self, Form, Problem};
 use crate::values::schema::TimeOfDay;
 
-/// So far ahead classes can be made of patterns.
-const LONGEST_AHEAD: TimeDelta = TimeDelta::days(366);
+/// How far ahead occurrences can be generated.
+const GENERATION_MAX: TimeDelta = TimeDelta::days(366);
 
-/// A class that comes every week.
+/// A weekly class to create.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-#[schema(as = CreateWeeklyClass)]
-pub(super) struct PatternEntry {
+pub(super) struct CreateWeeklyClass {
     class_type_id: Uuid,
     instructor_id: Uuid,
     /// 0 to 6; 0 is Sunday.
     #[schema(minimum = 0, maximum = 6)]
     day_of_week: i32,
-    /// On the studio's clock: `19:00`.
+    /// Local time at the studio, such as `19:00`.
     #[schema(value_type = TimeOfDay)]
     start_time: String,
-    /// As the class type has it, unless given.
+    /// The class type's by default.
     #[schema(minimum = 1, maximum = 1_440)]
     duration_minutes: Option<i32>,
-    /// As the class type has it, unless given.
+    /// The number of spots; the class type's by default.
     #[schema(minimum = 1, maximum = 1_000)]
     max_participants: Option<i32>,
     #[schema(min_length = 1, max_length = 50, examples("Studio A"))]
     room: String,
-    /// Today, unless given.
+    /// The first day; today by default.
     effective_from: Option<NaiveDate>,
-    /// Until further notice, unless given.
+    /// The last day; until further notice by default.
     effective_until: Option<NaiveDate>,
 }
 
-impl PatternEntry {
-    fn read(self, today: NaiveDate) -> Result<Changes> {
-        let mut check = Form::part("pattern");
-        let until = check.check_given("effectiveUntil", self.effective_until, day);
-        let new = Changes {
-            class_type_id: Some(self.class_type_id),
-            instructor_id: Some(self.instructor_id),
-            day_of_week: check.check("dayOfWeek", weekday(self.day_of_week)),
-            start_time: check.check("startTime", clock(&self.start_time)),
-            duration_minutes: check.check_given("durationMinutes", self.duration_minutes, minutes),
-            max_participants: check.check_given("maxParticipants", self.max_participants, places),
-            room: check.check("room", room(&self.room)),
-            effective_from: check.check("effectiveFrom", day(self.effective_from.unwrap_or(today))),
-            effective_until: Some(until),
-            is_active: None,
+impl CreateWeeklyClass {
+    fn parse(self, today: NaiveDate) -> Result<NewWeeklyClass> {
+        let mut form = Form::part("pattern");
+        let until = form.check_given("effectiveUntil", self.effective_until, date);
+        let new = NewWeeklyClass {
+            class_type_id: self.class_type_id,
+            instructor_id: self.instructor_id,
+            day_of_week: form
+                .check("dayOfWeek", weekday(self.day_of_week))
+                .unwrap_or_default(),
+            start_time: form
+                .check("startTime", clock_time(&self.start_time))
+                .unwrap_or_default(),
+            duration_minutes: form.check_given("durationMinutes", self.duration_minutes, duration),
+            max_participants: form.check_given(
+                "maxParticipants",
+                self.max_participants,
+                participants,
+            ),
+            room: form.check("room", room(&self.room)).unwrap_or_default(),
+            effective_from: form
+                .check("effectiveFrom", date(self.effective_from.unwrap_or(today)))
+                .unwrap_or_default(),
+            effective_until: until,
         };
-        check.finish()?;
+        form.finish()?;
         Ok(new)
     }
 }
 
-/// What is to be changed of a pattern; what is left out stays.
+/// What to change of a weekly class. Fields that are left out stay as they are.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-#[schema(as = UpdateWeeklyClass)]
-pub(super) struct PatternChange {
+pub(super) struct UpdateWeeklyClass {
     id: Uuid,
     instructor_id: Option<Uuid>,
     /// 0 to 6; 0 is Sunday.
     #[schema(minimum = 0, maximum = 6)]
     day_of_week: Option<i32>,
-    /// On the studio's clock: `19:00`.
+    /// Local time at the studio, such as `19:00`.
     #[schema(value_type = Option<TimeOfDay>)]
     start_time: Option<String>,
     #[schema(minimum = 1, maximum = 1_440)]
@@ -92,29 +99,32 @@ pub(super) struct PatternChange {
     #[serde(default, deserialize_with = "nullable")]
     #[schema(value_type = Option<NaiveDate>)]
     effective_until: Option<Option<NaiveDate>>,
-    /// True brings a retired one back.
+    /// True takes a retired weekly class back.
     is_active: Option<bool>,
 }
 
-impl PatternChange {
-    fn read(self) -> Result<Changes> {
-        let mut check = Form::part("pattern");
-        let until = check.check_given("effectiveUntil", self.effective_until, |until| {
-            until.map(day).transpose()
+impl UpdateWeeklyClass {
+    fn parse(self) -> Result<WeeklyClassChanges> {
+        let mut form = Form::part("pattern");
+        let until = form.check_given("effectiveUntil", self.effective_until, |until| {
+            until.map(date).transpose()
         });
-        let changes = Changes {
-            class_type_id: None,
+        let changes = WeeklyClassChanges {
             instructor_id: self.instructor_id,
-            day_of_week: check.check_given("dayOfWeek", self.day_of_week, weekday),
-            start_time: check.check_given("startTime", self.start_time.as_deref(), clock),
-            duration_minutes: check.check_given("durationMinutes", self.duration_minutes, minutes),
-            max_participants: check.check_given("maxParticipants", self.max_participants, places),
-            room: check.check_given("room", self.room.as_deref(), room),
-            effective_from: check.check_given("effectiveFrom", self.effective_from, day),
+            day_of_week: form.check_given("dayOfWeek", self.day_of_week, weekday),
+            start_time: form.check_given("startTime", self.start_time.as_deref(), clock_time),
+            duration_minutes: form.check_given("durationMinutes", self.duration_minutes, duration),
+            max_participants: form.check_given(
+                "maxParticipants",
+                self.max_participants,
+                participants,
+            ),
+            room: form.check_given("room", self.room.as_deref(), room),
+            effective_from: form.check_given("effectiveFrom", self.effective_from, date),
             effective_until: until,
             is_active: self.is_active,
         };
-        check.finish()?;
+        form.finish()?;
         Ok(changes)
     }
 }
@@ -123,75 +133,105 @@ fn weekday(day: i32) -> Result<i32, Problem> {
     form::between(day, 0, 6)
 }
 
-impl Timetable<'_> {
-    pub(super) async fn enter_pattern(&self, entry: PatternEntry) -> Result<Outcome> {
-        let new = entry.read(self.today())?;
-        let entered = self.transaction().run(async |tx| {
-            let pattern = class_schedule::insert(tx, &new).await?;
-            self.record(tx, json!({ "patternId": pattern.id, "action": "enter" }))
+impl TimetableEditor<'_> {
+    pub(super) async fn create_weekly_class(
+        &self,
+        form: CreateWeeklyClass,
+    ) -> Result<TimetableResult> {
+        let new = form.parse(self.today())?;
+        let created = self.transaction().run(async |tx| {
+            let weekly = weekly_class::insert(tx, &new).await?;
+            self.record(tx, json!({ "patternId": weekly.id, "action": "enter" }))
                 .await?;
-            Ok(pattern)
+            Ok(weekly)
         });
-        Ok(Outcome {
-            pattern: Some(entered.await?.into()),
-            ..Outcome::default()
+        Ok(TimetableResult {
+            pattern: Some(created.await?.into()),
+            ..TimetableResult::default()
         })
     }
 
-    pub(super) async fn change_pattern(&self, change: PatternChange) -> Result<Outcome> {
-        let (id, changes) = (change.id, change.read()?);
-        self.update_pattern(id, &changes, "change").await
+    pub(super) async fn update_weekly_class(
+        &self,
+        form: UpdateWeeklyClass,
+    ) -> Result<TimetableResult> {
+        let (id, changes) = (form.id, form.parse()?);
+        self.save(id, &changes, "change").await
     }
 
-    pub(super) async fn retire(&self, id: Uuid) -> Result<Outcome> {
-        let changes = Changes {
+    pub(super) async fn retire_weekly_class(&self, id: Uuid) -> Result<TimetableResult> {
+        let changes = WeeklyClassChanges {
             is_active: Some(false),
-            ..Changes::default()
+            ..WeeklyClassChanges::default()
         };
-        self.update_pattern(id, &changes, "retire").await
+        self.save(id, &changes, "retire").await
     }
 
-    async fn update_pattern(&self, id: Uuid, changes: &Changes, action: &str) -> Result<Outcome> {
+    async fn save(
+        &self,
+        id: Uuid,
+        changes: &WeeklyClassChanges,
+        action: &str,
+    ) -> Result<TimetableResult> {
         let updated = self.transaction().run(async |tx| {
-            let pattern = class_schedule::update(tx, id, changes).await?;
-            let coming = class_schedule::coming(tx, id, self.now).await?;
+            let weekly = weekly_class::update(tx, id, changes).await?;
+            let upcoming = weekly_class::count_upcoming(tx, id, self.now).await?;
             self.record(tx, json!({ "patternId": id, "action": action }))
                 .await?;
-            Ok((pattern, coming))
+            Ok((weekly, upcoming))
         });
-        let (pattern, coming) = updated.await?;
-        Ok(Outcome {
-            pattern: Some(pattern.into()),
-            coming_classes: Some(coming),
-            ..Outcome::default()
+        let (weekly, upcoming) = updated.await?;
+        Ok(TimetableResult {
+            pattern: Some(weekly.into()),
+            coming_classes: Some(upcoming),
+            ..TimetableResult::default()
         })
     }
 
-    pub(super) async fn generate(&self, until: NaiveDate) -> Result<Outcome> {
+    pub(super) async fn generate(&self, until: NaiveDate) -> Result<TimetableResult> {
         let today = self.today();
-        if until < today || until > today + LONGEST_AHEAD {
+        if until < today || until > today + GENERATION_MAX {
             return Err(Error::field(
                 "generateUntil",
                 "must be a day between today and 366 days from now",
             ));
         }
-        let made = self.transaction().run(async |tx| {
+        let generated = self.transaction().run(async |tx| {
             occurrence::lock_timetable(tx).await?;
-            let made = class_schedule::generate(tx, &self.zone, today, until, self.now).await?;
+            let generated = weekly_class::generate(tx, &self.zone, today, until, self.now).await?;
             let detail = json!({
                 "action": "generate",
                 "until": until,
-                "generated": made.generated,
+                "generated": generated.created,
             });
             self.record(tx, detail).await?;
-            Ok(made)
+            Ok(generated)
         });
-        let made = made.await?;
-        Ok(Outcome {
-            generated: Some(made.generated),
-            already_there: Some(made.already_there),
-            conflicts: Some(made.conflicts),
-            ..Outcome::default()
+        let generated = generated.await?;
+        Ok(TimetableResult {
+            generated: Some(generated.created),
+            already_there: Some(generated.already_there),
+            conflicts: Some(generated.conflicts.into_iter().map(Into::into).collect()),
+            ..TimetableResult::default()
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::classes::fields::{DURATION_MAX, PARTICIPANTS_MAX, ROOM_MAX};
+    use crate::testing::described::bound;
+
+    #[test]
+    fn the_description_states_the_bounds_that_are_checked() {
+        for bound in [bound::<CreateWeeklyClass>, bound::<UpdateWeeklyClass>] {
+            assert_eq!(bound("durationMinutes", "maximum"), i64::from(DURATION_MAX));
+            assert_eq!(
+                bound("maxParticipants", "maximum"),
+                i64::from(PARTICIPANTS_MAX)
+            );
+            assert_eq!(bound("room", "maxLength"), ROOM_MAX as i64);
+        }
     }
 }

@@ -1,13 +1,11 @@
-//! Who comes to a class, as those at the door need to know.
+//! The roster of an occurrence.
 
 use chrono::{DateTime, NaiveDate, Utc};
 use rust_decimal::Decimal;
-use serde::Serialize;
 use tokio_postgres::Row;
-use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::{Status, lock_class, standing_columns};
+use super::row::{BookingStatus, computed_columns};
 use crate::crypto::encryption::Keyring;
 use crate::error::{Error, Result};
 use crate::models::user;
@@ -16,38 +14,47 @@ use crate::store::page::Page;
 use crate::store::statement::Statement;
 use crate::values::money::Money;
 
-/// A line of the roster.
-#[derive(Clone, Debug, Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
+/// A booking of an occurrence, with what staff need to know of the member.
+#[derive(Clone, Debug)]
 pub struct RosterEntry {
-    booking_id: Uuid,
-    status: Status,
-    /// 1 for whoever is next; null: not waiting.
-    waitlist_position: Option<i64>,
-    booked_at: DateTime<Utc>,
-    price: Money,
-    /// In ISO 4217.
-    currency: String,
-    /// Of the last payment; null: there is none.
-    payment_status: Option<String>,
-    /// `card` or `desk`, of the same.
-    payment_method: Option<String>,
-    user_id: Uuid,
-    name: String,
-    email: String,
-    phone: Option<String>,
-    date_of_birth: Option<NaiveDate>,
-    emergency_contact_name: Option<String>,
-    emergency_contact_phone: Option<String>,
-    /// What a teacher should know.
-    medical_conditions: Option<String>,
-    #[serde(skip)]
+    /// `bookings.id`
+    pub booking_id: Uuid,
+    /// The booking's status.
+    pub status: BookingStatus,
+    /// The rank on the waitlist, where 1 is next; `None`: not on the waitlist.
+    pub waitlist_position: Option<i64>,
+    /// When it was booked.
+    pub booked_at: DateTime<Utc>,
+    /// The price at the time of booking.
+    pub price: Money,
+    /// ISO 4217 code of the price's currency.
+    pub currency: String,
+    /// The status of the last payment; `None`: there is no payment.
+    pub payment_status: Option<String>,
+    /// The method of the last payment, `card` or `desk`.
+    pub payment_method: Option<String>,
+    /// The member's id.
+    pub user_id: Uuid,
+    /// First and last name.
+    pub name: String,
+    /// The member's e-mail address.
+    pub email: String,
+    /// The member's telephone number.
+    pub phone: Option<String>,
+    /// The member's date of birth.
+    pub date_of_birth: Option<NaiveDate>,
+    /// Whom to call in an emergency.
+    pub emergency_contact_name: Option<String>,
+    /// Their telephone number.
+    pub emergency_contact_phone: Option<String>,
+    /// The member's medical conditions, decrypted.
+    pub medical_conditions: Option<String>,
     created_at: DateTime<Utc>,
 }
 
 impl RosterEntry {
-    /// By what a roster is sorted.
-    pub fn place(&self) -> (DateTime<Utc>, Uuid) {
+    /// The sort key of the roster.
+    pub fn cursor(&self) -> (DateTime<Utc>, Uuid) {
         (self.created_at, self.booking_id)
     }
 
@@ -56,7 +63,7 @@ impl RosterEntry {
         let names: [String; 2] = [row.try_get("first_name")?, row.try_get("last_name")?];
         Ok(Self {
             booking_id: row.try_get("id")?,
-            status: Status::from_column(row.try_get("status")?)?,
+            status: BookingStatus::from_column(row.try_get("status")?)?,
             waitlist_position: row.try_get("waitlist_position")?,
             booked_at: row.try_get("booked_at")?,
             price: Money::from_column(row.try_get::<_, Decimal>("price")?),
@@ -80,15 +87,15 @@ impl RosterEntry {
     }
 }
 
-static ROSTER: Statement = Statement::new(
-    "booking.roster",
+static LIST: Statement = Statement::new(
+    "booking.list_roster",
     concat!(
         "select b.id, b.status, b.booked_at, b.price, b.currency, b.created_at, b.user_id,
             u.first_name, u.last_name, u.email, u.phone, u.date_of_birth,
             u.emergency_contact_name, u.emergency_contact_phone, u.medical_conditions,
             (select p.method from payments p where p.booking_id = b.id
                 order by p.created_at desc, p.id desc limit 1) as payment_method, ",
-        standing_columns!(),
+        computed_columns!(),
         " from bookings b join users u on u.id = b.user_id
         where b.scheduled_class_id = $1 and ($2 or b.status <> 'cancelled')
           and ($3::timestamptz is null or (b.created_at, b.id) > ($3, $4))
@@ -96,17 +103,17 @@ static ROSTER: Statement = Statement::new(
     ),
 );
 
-static EXISTS: Statement = Statement::new(
-    "booking.class_exists",
+static OCCURRENCE_EXISTS: Statement = Statement::new(
+    "booking.occurrence_exists",
     "select 1 from scheduled_classes where id = $1",
 );
 
-/// A page of the roster of an occurrence, in the order of booking.
+/// Reads a page of the roster of an occurrence, in the order of booking.
 ///
 /// # Errors
 ///
-/// 404 for a class that there is not; [`Error::Unavailable`].
-pub async fn roster(
+/// [`Error::NotFound`] when the occurrence does not exist.
+pub async fn list_roster(
     client: &Client,
     keys: &Keyring,
     scheduled_class_id: Uuid,
@@ -114,7 +121,7 @@ pub async fn roster(
     page: &Page,
 ) -> Result<Vec<RosterEntry>> {
     let (time, id) = page.after();
-    let rows = ROSTER
+    let rows = LIST
         .all(
             client,
             &[
@@ -127,74 +134,12 @@ pub async fn roster(
         )
         .await?;
     if rows.is_empty() {
-        let class = EXISTS.opt(client, &[&scheduled_class_id]).await?;
+        let class = OCCURRENCE_EXISTS
+            .opt(client, &[&scheduled_class_id])
+            .await?;
         class.ok_or(Error::NotFound)?;
     }
     rows.iter()
         .map(|row| RosterEntry::from_row(row, keys))
         .collect()
-}
-
-/// Whether somebody came.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Attendance {
-    /// They did.
-    Attended,
-    /// They did not.
-    NoShow,
-    /// Nobody has said so yet; takes back what was said by mistake.
-    Unknown,
-}
-
-static ATTENDANCE: Statement = Statement::new(
-    "booking.attendance",
-    "with booking as (
-        select b.id, b.user_id, b.status, c.start_time <= $3 as begun
-        from bookings b join scheduled_classes c on c.id = b.scheduled_class_id
-        where b.id = $1
-        for no key update of b
-    ), noted as (
-        update bookings b set status = $2 from booking
-        where b.id = booking.id and booking.status in ('booked', 'attended', 'no_show')
-          and (booking.begun or $2 <> 'no_show')
-        returning b.id
-    )
-    select user_id, begun, exists (select from noted) as noted from booking",
-);
-
-/// Notes whether somebody came. To be called in a transaction. Returns who.
-///
-/// # Errors
-///
-/// 404 for a booking that there is not; 409 `class_not_started` for somebody
-/// who may still come; 409 `no_place` for who has none; [`Error::Unavailable`].
-pub async fn note_attendance(
-    client: &Client,
-    booking_id: Uuid,
-    attendance: Attendance,
-    now: DateTime<Utc>,
-) -> Result<Uuid> {
-    let status = match attendance {
-        Attendance::Attended => "attended",
-        Attendance::NoShow => "no_show",
-        Attendance::Unknown => "booked",
-    };
-    lock_class(client, booking_id, None).await?;
-    let row = ATTENDANCE
-        .opt(client, &[&booking_id, &status, &now])
-        .await?
-        .ok_or(Error::NotFound)?;
-    if row.try_get("noted")? {
-        return Ok(row.try_get("user_id")?);
-    }
-    if attendance == Attendance::NoShow && !row.try_get::<_, bool>("begun")? {
-        return Err(Error::Conflict {
-            code: "class_not_started",
-            message: "This class has not begun yet",
-        });
-    }
-    Err(Error::Conflict {
-        code: "no_place",
-        message: "This booking has no place in the class",
-    })
 }

@@ -1,4 +1,5 @@
-//! What staff change in the timetable, and whom it concerns.
+//! Creating, changing and cancelling occurrences, and notifying the members who
+//! booked them.
 
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
@@ -7,34 +8,34 @@ use uuid::Uuid;
 
 use crate::crypto::random;
 use crate::error::{Error, OnConstraint, Result};
-use crate::models::booking;
-use crate::models::class_schedule::{no_class_type, no_instructor};
+use crate::models::booking::{self, CLASS_CANCELLED, CLASS_STARTED};
 use crate::models::member_event::{self, NewMemberEvent};
+use crate::models::weekly_class::{unknown_class_type, unknown_instructor};
 use crate::runtime::config::StudioConfig;
 use crate::store::client::Client;
 use crate::store::statement::Statement;
 use crate::values::money::Money;
 
-/// A class of its own, of no pattern.
+/// An occurrence to be created that does not come from a weekly class.
 #[derive(Clone, Debug)]
 pub struct NewOccurrence {
-    /// What is taught.
+    /// The class type's id.
     pub class_type_id: Uuid,
-    /// Who teaches it.
+    /// The instructor's id.
     pub instructor_id: Uuid,
-    /// When it begins.
+    /// When it starts.
     pub start_time: DateTime<Utc>,
-    /// `None`, here and below: as its class type has it.
+    /// How long it lasts; `None`: as long as the class type.
     pub duration_minutes: Option<i32>,
-    /// How many may come.
+    /// The number of spots; `None`: as many as the class type.
     pub max_participants: Option<i32>,
-    /// Where it is.
+    /// The room.
     pub room: String,
-    /// What it is called.
+    /// `None`: the class type's name.
     pub title: Option<String>,
-    /// What is told of it.
+    /// `None`: the class type's description.
     pub description: Option<String>,
-    /// What it costs.
+    /// `None`: the class type's price.
     pub price: Option<Money>,
 }
 
@@ -43,13 +44,11 @@ static LOCK_TIMETABLE: Statement = Statement::new(
     "select pg_advisory_xact_lock(hashtextextended('timetable', 0))",
 );
 
-/// Makes one transaction at a time change when and where classes are. Two that
-/// want the same place would else wait for each other: each has entered its
-/// class before it looks for others. To be called before all else.
+/// Serializes transactions that change when and where occurrences take place.
 ///
-/// # Errors
-///
-/// [`Error::Unavailable`].
+/// Two transactions that want the same room would otherwise deadlock: each
+/// inserts its occurrence before it checks for others. Must be called before any
+/// other lock is taken.
 pub async fn lock_timetable(client: &Client) -> Result<()> {
     LOCK_TIMETABLE.execute(client, &[]).await
 }
@@ -65,12 +64,12 @@ static INSERT: Statement = Statement::new(
     returning id",
 );
 
-/// Enters a class. Returns its id.
+/// Inserts an occurrence and returns its id.
 ///
 /// # Errors
 ///
-/// 400 for a class type or an instructor that there is not; 409 `room_taken`,
-/// `instructor_taken`; [`Error::Unavailable`].
+/// [`Error::Invalid`] when the class type or the instructor does not exist; 409
+/// `room_taken`, `instructor_taken`.
 pub async fn insert(client: &Client, new: &NewOccurrence) -> Result<Uuid> {
     let id = random::id();
     INSERT
@@ -92,11 +91,11 @@ pub async fn insert(client: &Client, new: &NewOccurrence) -> Result<Uuid> {
         .await
         .on_constraint(
             "scheduled_classes_instructor_id_fkey",
-            no_instructor("occurrence"),
+            unknown_instructor("occurrence"),
         )
         .on_constraint("scheduled_classes_room_free", ROOM_TAKEN)
         .on_constraint("scheduled_classes_instructor_free", INSTRUCTOR_TAKEN)?
-        .ok_or_else(|| no_class_type("occurrence"))?;
+        .ok_or_else(|| unknown_class_type("occurrence"))?;
     Ok(id)
 }
 
@@ -110,12 +109,12 @@ const INSTRUCTOR_TAKEN: Error = Error::Conflict {
     message: "This instructor has another class at that time",
 };
 
-/// A class as it is before it is changed, its row locked.
+/// An occurrence before a change, with its row locked.
 #[derive(Clone, Debug)]
-pub struct Before {
+pub struct LockedOccurrence {
     /// `scheduled_classes.id`
     pub id: Uuid,
-    /// When it begins.
+    /// When it starts.
     pub start_time: DateTime<Utc>,
     /// When it ends.
     pub end_time: DateTime<Utc>,
@@ -129,19 +128,18 @@ static LOCK: Statement = Statement::new(
     from scheduled_classes where id = $1 for no key update",
 );
 
-/// Locks a class that is still to come. To be called in a transaction, before
-/// all else.
+/// Locks an upcoming occurrence. Must be called in a transaction, before the
+/// locks of its bookings are taken.
 ///
 /// # Errors
 ///
-/// 404 when there is none; 409 `class_cancelled`, `class_started`;
-/// [`Error::Unavailable`].
-pub async fn lock(client: &Client, id: Uuid, now: DateTime<Utc>) -> Result<Before> {
+/// [`Error::NotFound`]; 409 `class_cancelled`, `class_started`.
+pub async fn lock(client: &Client, id: Uuid, now: DateTime<Utc>) -> Result<LockedOccurrence> {
     let row = LOCK.opt(client, &[&id]).await?.ok_or(Error::NotFound)?;
     if row.try_get("is_cancelled")? {
-        return Err(booking::CLASS_CANCELLED);
+        return Err(CLASS_CANCELLED);
     }
-    let before = Before {
+    let before = LockedOccurrence {
         id,
         start_time: row.try_get("start_time")?,
         end_time: row.try_get("end_time")?,
@@ -149,27 +147,27 @@ pub async fn lock(client: &Client, id: Uuid, now: DateTime<Utc>) -> Result<Befor
         room: row.try_get("room")?,
     };
     if before.start_time <= now {
-        return Err(booking::CLASS_STARTED);
+        return Err(CLASS_STARTED);
     }
     Ok(before)
 }
 
-/// What is to be changed of a class; `None` stays as it is.
+/// What to change of an occurrence. `None` leaves a field as it is.
 #[derive(Clone, Debug, Default)]
-pub struct Changes {
-    /// When it begins, and when it ends.
+pub struct OccurrenceChanges {
+    /// When it starts and ends.
     pub times: Option<(DateTime<Utc>, DateTime<Utc>)>,
-    /// Who teaches it.
+    /// The instructor's id.
     pub instructor_id: Option<Uuid>,
-    /// Where it is.
+    /// The room.
     pub room: Option<String>,
-    /// What it is called.
+    /// The title.
     pub title: Option<String>,
-    /// What is told of it.
+    /// The description; empty: the class type's.
     pub description: Option<String>,
-    /// How many may come.
+    /// The number of spots.
     pub max_participants: Option<i32>,
-    /// What it costs; the inner `None`: what its type does.
+    /// The price; `Some(None)`: the class type's.
     pub price: Option<Option<Money>>,
 }
 
@@ -189,19 +187,19 @@ static UPDATE: Statement = Statement::new(
     returning start_time, end_time, instructor_id, room",
 );
 
-/// Changes a class that has been locked, and tells those who have booked it
-/// or wait: that it moved, and that somebody else teaches it. More places go
-/// to those who wait.
+/// Changes a locked occurrence. Members who booked it or are on its waitlist are
+/// notified when it moves or gets another instructor. Additional spots go to the
+/// waitlist.
 ///
 /// # Errors
 ///
-/// 400 for an instructor that there is not; 409 `room_taken`,
-/// `instructor_taken`, `places_taken` when more have a place than there would
-/// be; [`Error::Unavailable`].
+/// [`Error::Invalid`] when the instructor does not exist; 409 `room_taken`,
+/// `instructor_taken`; 409 `places_taken` when more spots are taken than there
+/// would be.
 pub async fn update(
     client: &Client,
-    before: &Before,
-    changes: &Changes,
+    before: &LockedOccurrence,
+    changes: &OccurrenceChanges,
     now: DateTime<Utc>,
     studio: &StudioConfig,
 ) -> Result<()> {
@@ -224,14 +222,14 @@ pub async fn update(
         .await
         .on_constraint(
             "scheduled_classes_instructor_id_fkey",
-            no_instructor("occurrence"),
+            unknown_instructor("occurrence"),
         )
         .on_constraint("scheduled_classes_room_free", ROOM_TAKEN)
         .on_constraint("scheduled_classes_instructor_free", INSTRUCTOR_TAKEN)
         .on_constraint("scheduled_classes_places", PLACES_TAKEN)?;
     let mut events = Vec::new();
-    for (kind, told) in news(before, &row)? {
-        events.extend(notify(client, before.id, kind, told).await?);
+    for (kind, payload) in notifications(before, &row)? {
+        events.extend(notify(client, before.id, kind, payload).await?);
     }
     events.extend(booking::promote(client, before.id, now, studio).await?);
     member_event::record(client, &events).await
@@ -239,28 +237,29 @@ pub async fn update(
 
 const PLACES_TAKEN: Error = Error::Conflict {
     code: "places_taken",
-    message: "More members have a place than there would be",
+    message: "More spots are taken than that",
 };
 
-/// What there is to tell, and what a mail needs to know of it.
-fn news(before: &Before, after: &Row) -> Result<Vec<(&'static str, Value)>> {
+/// Decides what members are notified of. Each notification comes with the
+/// payload that its mail needs.
+fn notifications(before: &LockedOccurrence, after: &Row) -> Result<Vec<(&'static str, Value)>> {
     let (start, end): (DateTime<Utc>, DateTime<Utc>) =
         (after.try_get("start_time")?, after.try_get("end_time")?);
     let room: String = after.try_get("room")?;
     let instructor: Uuid = after.try_get("instructor_id")?;
-    let mut news = Vec::new();
+    let mut notifications = Vec::new();
     if (start, end) != (before.start_time, before.end_time) || room != before.room {
         let was = json!({
             "startTime": before.start_time,
             "endTime": before.end_time,
             "room": before.room,
         });
-        news.push(("class_moved", json!({ "before": was })));
+        notifications.push(("class_moved", json!({ "before": was })));
     }
     if instructor != before.instructor_id {
-        news.push(("instructor_changed", json!({})));
+        notifications.push(("instructor_changed", json!({})));
     }
-    Ok(news)
+    Ok(notifications)
 }
 
 static NOTIFY: Statement = Statement::new(
@@ -276,15 +275,16 @@ static NOTIFY: Statement = Statement::new(
     select id, user_id from concerned",
 );
 
-/// Mails all who have booked a class or wait for a place in it. Returns what
-/// its caller has to tell them, as the last thing in the transaction.
+/// Queues a mail for every member who booked an occurrence or is on its
+/// waitlist. Returns their events, which the caller records at the end of its
+/// transaction.
 async fn notify(
     client: &Client,
     id: Uuid,
     kind: &'static str,
-    told: Value,
+    payload: Value,
 ) -> Result<Vec<NewMemberEvent>> {
-    let rows = NOTIFY.all(client, &[&id, &kind, &told]).await?;
+    let rows = NOTIFY.all(client, &[&id, &kind, &payload]).await?;
     rows.iter().map(|row| event(row, kind, id)).collect()
 }
 
@@ -297,9 +297,9 @@ fn event(row: &Row, kind: &'static str, class_id: Uuid) -> Result<NewMemberEvent
     })
 }
 
-// The class has not begun: whoever was checked in ahead of time loses the
-// place as well. Whoever had cancelled too late for a refund gets it now, as
-// the class that the price was kept for will not be.
+// Also cancels bookings that were checked in ahead of time, since the class has
+// not started. A payment that was kept for a late cancellation is refunded too,
+// since the class does not take place.
 static CANCEL: Statement = Statement::new(
     "occurrence.cancel",
     "with class as (
@@ -329,37 +329,33 @@ static CANCEL: Statement = Statement::new(
         on due.booking_id = gone.id",
 );
 
-/// Cancels a class that has been locked, and with it every booking of it.
-/// What was paid becomes `refund_due`, however near the start is. Returns how
-/// many bookings were cancelled.
-///
-/// # Errors
-///
-/// [`Error::Unavailable`].
+/// Cancels a locked occurrence and all its bookings, and returns how many
+/// bookings were cancelled. Their payments become `refund_due`, however near the
+/// start is.
 pub async fn cancel(
     client: &Client,
-    before: &Before,
+    before: &LockedOccurrence,
     reason: Option<&str>,
     now: DateTime<Utc>,
 ) -> Result<usize> {
     let reason = reason.map(str::to_owned);
     let rows = CANCEL.all(client, &[&before.id, &reason, &now]).await?;
     let mut events = Vec::new();
-    let mut gone = 0;
+    let mut cancelled = 0;
     for row in &rows {
-        let told = event(row, "class_cancelled", before.id)?;
+        let event = event(row, "class_cancelled", before.id)?;
         if let Some(payment_id) = row.try_get::<_, Option<Uuid>>("refund_due")? {
             events.push(NewMemberEvent {
                 kind: "payment_refund_due",
-                data: json!({ "bookingId": told.data["bookingId"], "paymentId": payment_id }),
-                ..told.clone()
+                data: json!({ "bookingId": event.data["bookingId"], "paymentId": payment_id }),
+                ..event.clone()
             });
         }
         if row.try_get("is_gone")? {
-            events.push(told);
-            gone += 1;
+            events.push(event);
+            cancelled += 1;
         }
     }
     member_event::record(client, &events).await?;
-    Ok(gone)
+    Ok(cancelled)
 }

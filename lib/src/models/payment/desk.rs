@@ -1,21 +1,21 @@
-//! What staff do about payments.
+//! Payments and refunds that staff record.
 
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-use super::settle::tell;
-use super::{
-    ALREADY_PAID, Method, NOT_PAYABLE, NOTHING_TO_PAY, Payment, Status, give_up, lock, open,
-    payment_columns,
+use super::errors::{ALREADY_PAID, NOT_PAYABLE, NOTHING_TO_PAY};
+use super::row::{
+    Payment, PaymentMethod, PaymentStatus, cancel, lock_booking, lock_open, payment_columns,
+    record_event,
 };
 use crate::crypto::random;
 use crate::error::{Error, Result};
-use crate::models::booking;
+use crate::models::booking::BookingStatus;
 use crate::store::client::Client;
 use crate::store::statement::Statement;
 
-static PAID_AT_DESK: Statement = Statement::new(
-    "payment.paid_at_desk",
+static MARK_PAID: Statement = Statement::new(
+    "payment.mark_paid",
     concat!(
         "update payments p set status = 'paid', paid_at = $2 where id = $1 returning ",
         payment_columns!()
@@ -32,55 +32,58 @@ static INSERT_PAID: Statement = Statement::new(
     ),
 );
 
-/// Notes that a booking was paid at the desk, whether or not that had been
-/// announced. A card payment that waits is given up for it; its checkout is
-/// closed by `payment::settle_soon`, after the transaction. To be called in a
-/// transaction.
+/// Records that a booking was paid at the desk. A pending card payment is
+/// cancelled; its checkout must be closed after the transaction. Must be called
+/// in a transaction.
 ///
 /// # Errors
 ///
-/// 404; 409 `not_payable` for a booking without a place, `nothing_to_pay`,
-/// `already_paid`; [`Error::Unavailable`].
+/// [`Error::NotFound`]; 409 `not_payable` when the booking has no spot; 409
+/// `nothing_to_pay`, `already_paid`.
 pub async fn mark_paid_at_desk(
     client: &Client,
     booking_id: Uuid,
     now: DateTime<Utc>,
 ) -> Result<Payment> {
-    let booking = lock(client, booking_id, None).await?;
-    let row = match open(client, booking_id).await? {
-        Some(payment) if payment.status == Status::Paid => return Err(ALREADY_PAID),
-        _ if !has_place(booking.status) => return Err(NOT_PAYABLE),
+    let booking = lock_booking(client, booking_id, None).await?;
+    let row = match lock_open(client, booking_id).await? {
+        Some(payment) if payment.status == PaymentStatus::Paid => return Err(ALREADY_PAID),
+        _ if !has_spot(booking.status) => return Err(NOT_PAYABLE),
         _ if booking.price.is_zero() => return Err(NOTHING_TO_PAY),
-        Some(payment) if payment.method == Method::Desk => {
-            PAID_AT_DESK.one(client, &[&payment.id, &now]).await?
+        Some(payment) if payment.method == PaymentMethod::Desk => {
+            MARK_PAID.one(client, &[&payment.id, &now]).await?
         }
         other => {
             if let Some(card) = other {
-                give_up(client, card.id).await?;
+                cancel(client, card.id).await?;
             }
-            let new: &[&dyn crate::store::statement::Param] = &[
-                &random::id(),
-                &booking_id,
-                &booking.user_id,
-                &booking.price.as_column(),
-                &booking.currency,
-                &now,
-            ];
-            INSERT_PAID.one(client, new).await?
+            INSERT_PAID
+                .one(
+                    client,
+                    &[
+                        &random::id(),
+                        &booking_id,
+                        &booking.user_id,
+                        &booking.price.as_column(),
+                        &booking.currency,
+                        &now,
+                    ],
+                )
+                .await?
         }
     };
     let payment = Payment::from_row(&row)?;
-    tell(client, &payment, "payment_paid").await?;
+    record_event(client, &payment, "payment_paid").await?;
     Ok(payment)
 }
 
-fn has_place(status: booking::Status) -> bool {
-    use booking::Status::{Attended, Booked, NoShow};
+fn has_spot(status: BookingStatus) -> bool {
+    use BookingStatus::{Attended, Booked, NoShow};
     matches!(status, Booked | Attended | NoShow)
 }
 
-static TO_REFUND: Statement = Statement::new(
-    "payment.to_refund",
+static LOCK_REFUNDABLE: Statement = Statement::new(
+    "payment.lock_refundable",
     concat!(
         "select ",
         payment_columns!(),
@@ -102,27 +105,27 @@ static REFUND: Statement = Statement::new(
     ),
 );
 
-/// Pays back what was paid for a booking: at the desk it is done with this, a
-/// card payment becomes `refund_due` and goes back by `payment::settle_soon`,
-/// after the transaction. To be called in a transaction.
+/// Refunds a booking. A payment at the desk becomes `refunded`. A card payment
+/// becomes `refund_due`, and must be refunded at the provider after the
+/// transaction. Must be called in a transaction.
 ///
 /// # Errors
 ///
-/// 404; 409 `nothing_to_refund`; [`Error::Unavailable`].
+/// [`Error::NotFound`]; 409 `nothing_to_refund`.
 pub async fn refund(client: &Client, booking_id: Uuid, now: DateTime<Utc>) -> Result<Payment> {
-    lock(client, booking_id, None).await?;
-    let paid = TO_REFUND.opt(client, &[&booking_id]).await?;
+    lock_booking(client, booking_id, None).await?;
+    let paid = LOCK_REFUNDABLE.opt(client, &[&booking_id]).await?;
     let paid = Payment::from_row(&paid.ok_or(NOTHING_TO_REFUND)?)?;
     let payment = Payment::from_row(&REFUND.one(client, &[&paid.id, &now]).await?)?;
     let kind = match payment.status {
-        Status::Refunded => "payment_refunded",
+        PaymentStatus::Refunded => "payment_refunded",
         _ => "payment_refund_due",
     };
-    tell(client, &payment, kind).await?;
+    record_event(client, &payment, kind).await?;
     Ok(payment)
 }
 
 const NOTHING_TO_REFUND: Error = Error::Conflict {
     code: "nothing_to_refund",
-    message: "Nothing of this booking can be paid back",
+    message: "There is nothing to refund for this booking",
 };

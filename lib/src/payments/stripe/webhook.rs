@@ -1,76 +1,51 @@
-//! What Stripe tells us, and whether it was Stripe.
-
-use std::collections::HashMap;
+//! Webhook events, and the check of their signatures.
 
 use chrono::{DateTime, Utc};
 use ring::hmac;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
-use uuid::Uuid;
 
-use super::{Refund, Session, Stripe, payment_id};
+use super::Stripe;
+use super::object::{Charge, Refund, Session};
 use crate::error::{Error, Result};
 
-/// How old, or how far ahead, a signature may be, in seconds.
+/// How far the time of a signature may be from now, in seconds.
 const TOLERANCE: i64 = 300;
 
-/// Something that happened at Stripe.
+/// An event that Stripe reports.
 #[derive(Clone, Debug)]
 pub struct Event {
-    /// `evt_…`: the same each time that it is told.
+    /// Such as `evt_…`; the same when Stripe delivers the event again.
     pub id: String,
-    /// `checkout.session.completed` and its like.
-    pub kind: String,
-    /// What it means to us.
-    pub told: Told,
+    /// Stripe's name for the kind of event, such as `checkout.session.completed`.
+    pub name: String,
+    /// What it means to us, and what it is about.
+    pub kind: EventKind,
 }
 
 /// What an event means to us.
 #[derive(Clone, Debug)]
-pub enum Told {
-    /// The money of this session is there.
+pub enum EventKind {
+    /// The session was paid.
     Paid(Session),
-    /// It was tried, and will not come.
+    /// The payment of the session failed.
     Failed(Session),
-    /// The session ended without it.
+    /// The session ended without a payment.
     Expired(Session),
-    /// A charge was paid back, in part or whole.
-    Charge(Charge),
-    /// A refund has come further, or nowhere.
-    Refund(Refund),
-    /// Nothing.
-    Nothing,
-}
-
-/// Money that was taken from a card.
-#[derive(Clone, Debug, Deserialize)]
-pub struct Charge {
-    /// In the smallest unit of the currency.
-    pub amount: i64,
-    /// In ISO 4217, lower case.
-    pub currency: String,
-    /// Whether all of it is back.
-    pub refunded: bool,
-    /// `pi_…`
-    pub payment_intent: Option<String>,
-    #[serde(default)]
-    metadata: Option<HashMap<String, String>>,
-}
-
-impl Charge {
-    /// Which payment of ours it is of, if of any: the metadata of the payment
-    /// intent are those of its charges.
-    pub fn payment_id(&self) -> Option<Uuid> {
-        payment_id(self.metadata.as_ref())
-    }
+    /// A charge was refunded, in part or in whole.
+    ChargeRefunded(Charge),
+    /// The status of a refund changed.
+    RefundUpdated(Refund),
+    /// The event does not concern us.
+    Ignored,
 }
 
 #[derive(Deserialize)]
 struct Envelope {
     id: String,
     #[serde(rename = "type")]
-    kind: String,
+    name: String,
     data: Data,
 }
 
@@ -80,48 +55,47 @@ struct Data {
 }
 
 impl Event {
-    fn read(body: &[u8]) -> Result<Self> {
-        let Envelope { id, kind, data } = serde_json::from_slice(body).map_err(unreadable)?;
-        let told = match kind.as_str() {
+    fn parse(body: &[u8]) -> Result<Self> {
+        let Envelope { id, name, data } = serde_json::from_slice(body).map_err(malformed)?;
+        let kind = match name.as_str() {
             "checkout.session.completed" => {
                 let session: Session = object(data)?;
-                // Unpaid yet: another event tells what becomes of it.
+                // A session that is not paid yet gets another event later.
                 if session.is_paid() {
-                    Told::Paid(session)
+                    EventKind::Paid(session)
                 } else {
-                    Told::Nothing
+                    EventKind::Ignored
                 }
             }
-            "checkout.session.async_payment_succeeded" => Told::Paid(object(data)?),
-            "checkout.session.async_payment_failed" => Told::Failed(object(data)?),
-            "checkout.session.expired" => Told::Expired(object(data)?),
-            "charge.refunded" => Told::Charge(object(data)?),
-            // The last is how older endpoints are told of the first two.
+            "checkout.session.async_payment_succeeded" => EventKind::Paid(object(data)?),
+            "checkout.session.async_payment_failed" => EventKind::Failed(object(data)?),
+            "checkout.session.expired" => EventKind::Expired(object(data)?),
+            "charge.refunded" => EventKind::ChargeRefunded(object(data)?),
+            // Older endpoints receive the third event instead of the first two.
             "refund.updated" | "refund.failed" | "charge.refund.updated" => {
-                Told::Refund(object(data)?)
+                EventKind::RefundUpdated(object(data)?)
             }
-            _ => Told::Nothing,
+            _ => EventKind::Ignored,
         };
-        Ok(Self { id, kind, told })
+        Ok(Self { id, name, kind })
     }
 }
 
 fn object<T: DeserializeOwned>(data: Data) -> Result<T> {
-    serde_json::from_value(data.object).map_err(unreadable)
+    serde_json::from_value(data.object).map_err(malformed)
 }
 
-fn unreadable(_: serde_json::Error) -> Error {
+fn malformed(_: serde_json::Error) -> Error {
     Error::malformed("The event cannot be read")
 }
 
 impl Stripe {
-    /// Reads an event, if Stripe has signed it and not long ago. `signature` is
-    /// the header `Stripe-Signature`.
+    /// Verifies the signature of an event, which must be recent, and parses the
+    /// event. `signature` is the value of the header `Stripe-Signature`.
     ///
     /// # Errors
     ///
-    /// [`Error::BadSignature`], before anything of the body is looked at;
-    /// [`Error::Malformed`].
+    /// [`Error::BadSignature`], before the body is parsed; [`Error::Malformed`].
     pub fn event(&self, signature: &str, body: &[u8], now: DateTime<Utc>) -> Result<Event> {
         let key = hmac::Key::new(
             hmac::HMAC_SHA256,
@@ -130,13 +104,14 @@ impl Stripe {
         if !is_signed(&key, signature, body, now.timestamp()) {
             return Err(Error::BadSignature);
         }
-        Event::read(body)
+        Event::parse(body)
     }
 }
 
-/// `t=<seconds>,v1=<hex>`, of several secrets while one is being replaced
+/// Verifies a header of the form `t=<seconds>,v1=<hex>`. While a secret is being
+/// replaced, it contains a signature for each secret
 /// (<https://docs.stripe.com/webhooks#verify-manually>). Signatures of other
-/// schemes than `v1` are passed over.
+/// schemes than `v1` are ignored.
 fn is_signed(key: &hmac::Key, header: &str, body: &[u8], now: i64) -> bool {
     let parts = || {
         header
@@ -147,7 +122,6 @@ fn is_signed(key: &hmac::Key, header: &str, body: &[u8], now: i64) -> bool {
     let (Some((_, time)), None) = (times.next(), times.next()) else {
         return false;
     };
-    // By its text it is signed, by its number it is judged.
     let recent = time
         .parse::<i64>()
         .is_ok_and(|seconds| now.abs_diff(seconds) <= TOLERANCE.unsigned_abs());
@@ -155,7 +129,7 @@ fn is_signed(key: &hmac::Key, header: &str, body: &[u8], now: i64) -> bool {
     recent
         && parts()
             .filter(|(name, _)| *name == "v1")
-            .filter_map(|(_, told)| hex::decode(told).ok())
+            .filter_map(|(_, signature)| hex::decode(signature).ok())
             .any(|tag| hmac::verify(key, &message, &tag).is_ok())
 }
 
@@ -177,10 +151,10 @@ mod tests {
     }
 
     #[test]
-    fn only_what_was_signed_with_the_secret_is_believed() {
+    fn only_signatures_with_the_secret_are_accepted() {
         let good = sign("whsec", NOW, "{}");
         let other = sign("other", NOW, "{}");
-        for (header, believed) in [
+        for (header, accepted) in [
             (format!("t={NOW},v1={good}"), true),
             (format!("t={NOW}, v1={other}, v1={good}, v0=00"), true),
             (format!("v1={good},t={NOW}"), true),
@@ -196,7 +170,7 @@ mod tests {
         ] {
             assert_eq!(
                 is_signed(&key("whsec"), &header, b"{}", NOW),
-                believed,
+                accepted,
                 "{header}"
             );
         }
@@ -205,8 +179,8 @@ mod tests {
     }
 
     #[test]
-    fn a_signature_is_good_for_five_minutes_either_way() {
-        for (age, believed) in [
+    fn a_signature_is_valid_for_five_minutes_in_both_directions() {
+        for (age, accepted) in [
             (0, true),
             (300, true),
             (-300, true),
@@ -217,7 +191,7 @@ mod tests {
             let header = format!("t={time},v1={}", sign("whsec", time, "{}"));
             assert_eq!(
                 is_signed(&key("whsec"), &header, b"{}", NOW),
-                believed,
+                accepted,
                 "{age}"
             );
         }
@@ -245,7 +219,7 @@ mod properties {
         hex::encode(hmac::sign(&key(), &message))
     }
 
-    /// What may stand in the header beside time and signature.
+    /// Other items that the header may contain.
     fn items() -> impl Strategy<Value = Vec<String>> {
         vec(
             prop_oneof![
@@ -259,7 +233,7 @@ mod properties {
 
     proptest! {
         #[test]
-        fn what_was_signed_is_believed_whatever_stands_beside_it_and_for_five_minutes(
+        fn a_signature_is_valid_for_five_minutes_whatever_else_the_header_contains(
             body in bytes(), time in 0..4_000_000_000_i64, age in -400..400_i64, before in items(), after in items(),
         ) {
             let signed = [format!("t={time}"), format!("v1={}", signature(time, &body))];
@@ -268,7 +242,7 @@ mod properties {
         }
 
         #[test]
-        fn nobody_else_can_sign(
+        fn a_signature_cannot_be_guessed(
             header in "[ -~]{0,80}", guess in "[0-9a-f]{64}", body in bytes(), now in any::<i64>(),
         ) {
             assert!(!is_signed(&key(), &header, &body, now), "{header}");
@@ -276,7 +250,7 @@ mod properties {
         }
 
         #[test]
-        fn one_changed_byte_of_what_was_signed_is_noticed(
+        fn a_changed_byte_invalidates_the_signature(
             body in bytes(), time in 1_000_000_000..4_000_000_000_i64,
             place in any::<Index>(), flip in any::<u8>(), by in character(),
         ) {
@@ -287,21 +261,21 @@ mod properties {
             if !body.is_empty() {
                 assert!(!is_signed(&key(), &header, &altered(&body, place, flip), time));
             }
-            if let Some(time_told) = altered_text(&written, place, by) {
-                // By its own account it may be recent: signed it is not.
-                let now = time_told.parse().unwrap_or(time);
-                assert!(!is_signed(&key(), &format!("t={time_told},v1={tag}"), &body, now));
+            if let Some(other_time) = altered_text(&written, place, by) {
+                // The changed time may be recent, but it is not signed.
+                let now = other_time.parse().unwrap_or(time);
+                assert!(!is_signed(&key(), &format!("t={other_time},v1={tag}"), &body, now));
             }
-            // What begins the body may not have come from the end of the time.
+            // The boundary between time and body is signed.
             let (moved, rest) = written.split_at(9);
             let shifted = [rest.as_bytes(), &body].concat();
             assert!(!is_signed(&key(), &format!("t={moved},v1={tag}"), &shifted, moved.parse().unwrap()));
-            // Other digits of the same time are other bytes.
+            // Another spelling of the same time is not signed.
             assert!(!is_signed(&key(), &format!("t=+{time},v1={tag}"), &body, time));
         }
 
         #[test]
-        fn whatever_was_signed_is_an_event_or_cannot_be_read(
+        fn a_signed_body_is_an_event_or_malformed(
             body in bytes(), value in json(), told in form(&json!({
                 "id": "cs_1", "payment_status": "paid", "amount": 1, "amount_total": 1, "currency": "usd",
                 "refunded": true, "status": "open", "payment_intent": "pi_1", "metadata": { "payment_id": "x" },
@@ -312,15 +286,15 @@ mod properties {
                 "checkout.session.expired", "charge.refunded", "refund.updated", "refund.failed", "other",
             ]),
         ) {
-            fair(Event::read(&body));
+            fair(Event::parse(&body));
             for object in [value, told] {
                 let event = json!({ "id": "evt_1", "type": kind, "data": { "object": object } });
-                if let Some(event) = fair(Event::read(event.to_string().as_bytes())) {
-                    assert_eq!((event.id.as_str(), event.kind.as_str()), ("evt_1", kind));
-                    assert!(kind != "other" || matches!(event.told, Told::Nothing));
-                    // Only what Stripe says is paid is taken for paid.
+                if let Some(event) = fair(Event::parse(event.to_string().as_bytes())) {
+                    assert_eq!((event.id.as_str(), event.name.as_str()), ("evt_1", kind));
+                    assert!(kind != "other" || matches!(event.kind, EventKind::Ignored));
+                    // Only sessions that Stripe reports as paid count as paid.
                     let is_paid = object["payment_status"] == "paid" || kind.ends_with("succeeded");
-                    assert!(is_paid || !matches!(event.told, Told::Paid(_)), "{object}");
+                    assert!(is_paid || !matches!(event.kind, EventKind::Paid(_)), "{object}");
                 }
             }
         }

@@ -1,13 +1,13 @@
-//! The series as a spreadsheet.
+//! The analytics as a spreadsheet.
 
-use super::{Analytics, Bucket, CrossAppFigures, SessionFigures};
+use super::{Analytics, Bucket, CrossAppTokenFigures, SessionFigures};
 use crate::error::Result;
 use crate::reports::dashboard;
 use crate::values::csv::{Cell, CsvFile};
 
 impl Analytics {
-    /// A line for each piece; the types' occupancy stands in columns of their
-    /// own, after all that is always there.
+    /// Makes a spreadsheet with a row for each bucket. The columns of partner
+    /// applications and of class types come after the fixed ones.
     pub(super) fn spreadsheet(&self) -> Result<CsvFile> {
         let mut apps: Vec<&String> = self
             .buckets
@@ -16,21 +16,23 @@ impl Analytics {
             .collect();
         apps.sort_unstable();
         apps.dedup();
-        let lines = self.buckets.iter().enumerate();
-        let lines = lines.map(|(number, bucket)| {
-            let types = self.occupancy.iter().map(|of| rate(of.rates[number]));
+        let rows = self.buckets.iter().enumerate().map(|(number, bucket)| {
             let tokens = apps.iter().flat_map(|app| {
                 let figures = bucket.cross_app_tokens.get(*app).copied();
-                figures.unwrap_or_default().counts().map(Cell::count)
+                token_cells(figures.unwrap_or_default())
             });
+            let rates = self
+                .occupancy
+                .iter()
+                .map(|of_type| rate(of_type.rates[number]));
             bucket
                 .cells()
                 .into_iter()
                 .chain(tokens)
-                .chain(types)
+                .chain(rates)
                 .collect()
         });
-        let rows = std::iter::once(self.heading(&apps)).chain(lines);
+        let rows = std::iter::once(self.heading(&apps)).chain(rows);
         CsvFile::new(
             format!("sabor-{}-{}.csv", self.from, self.to),
             rows.collect(),
@@ -60,9 +62,9 @@ impl Analytics {
         let money = currencies.iter().flat_map(|revenue| {
             ["Paid", "Refunded", "Net"].map(|what| format!("{what} {}", revenue.currency()))
         });
-        let tokens = apps
-            .iter()
-            .flat_map(|app| CrossAppFigures::HEADINGS.map(|what| format!("{app}: tokens {what}")));
+        let tokens = apps.iter().flat_map(|app| {
+            ["created", "used", "revoked", "expired"].map(|what| format!("{app}: tokens {what}"))
+        });
         let types = self
             .occupancy
             .iter()
@@ -101,6 +103,16 @@ impl Bucket {
             .chain(money.map(|amount| Cell::Number(amount.to_owned())))
             .collect()
     }
+}
+
+fn token_cells(figures: CrossAppTokenFigures) -> [Cell; 4] {
+    let CrossAppTokenFigures {
+        created,
+        used,
+        revoked,
+        expired,
+    } = figures;
+    [created, used, revoked, expired].map(Cell::count)
 }
 
 fn rate(rate: Option<f64>) -> Cell {

@@ -1,7 +1,7 @@
-//! What the administration counts: sums over many rows, made by Postgres.
+//! The figures of the dashboard and the analytics, aggregated by Postgres.
 //!
-//! Times fall into days of the studio's zone; each day begins where that zone
-//! has it begin, also when the clocks change. `daily_counters` have days of UTC.
+//! Days are days of the studio's time zone, also when the clocks change. The
+//! days of `daily_counters` are days of UTC.
 
 use chrono::{DateTime, NaiveDate, Utc};
 use rust_decimal::Decimal;
@@ -13,8 +13,9 @@ use crate::error::Result;
 use crate::store::client::Client;
 use crate::store::statement::Statement;
 
-/// A day of the studio's zone, and when it begins and ends: from the
-/// parameters that hold the time and the zone.
+/// Starts a statement with `day`: the studio's current date, and when that day
+/// begins and ends. The arguments are the parameters that hold the time and the
+/// time zone.
 macro_rules! day {
     ($now:literal, $zone:literal) => {
         concat!(
@@ -34,35 +35,35 @@ macro_rules! day {
     };
 }
 
-/// The counts of a day that are one number each.
+/// The totals of a day.
 #[derive(Clone, Debug)]
-pub struct Today {
-    /// Which day it is where the studio is.
+pub struct DailyTotals {
+    /// The studio's current date.
     pub date: NaiveDate,
-    /// Bookings that were made, places on a waitlist among them.
+    /// Bookings that were made, including the waitlist.
     pub bookings: i64,
     /// Bookings that were cancelled.
     pub cancellations: i64,
-    /// Those among them that were late.
+    /// Bookings that were cancelled too late for a refund.
     pub late_cancellations: i64,
-    /// Accounts that were made.
+    /// New accounts.
     pub sign_ups: i64,
-    /// Accounts that may be used.
+    /// Active accounts.
     pub members: i64,
     /// Sessions that have not expired.
     pub active_sessions: i64,
-    /// Contact submissions that nobody has dealt with.
+    /// Contact submissions that are not processed.
     pub contacts: i64,
-    /// Session records read from Redis, on this day of UTC; so the next two.
+    /// Sessions read from Redis, on the current day of UTC.
     pub redis_hits: i64,
-    /// Those that were not in Redis.
+    /// Sessions that were not in Redis, on the current day of UTC.
     pub redis_misses: i64,
-    /// Those that Redis did not answer for.
+    /// Sessions that Redis did not answer for, on the current day of UTC.
     pub redis_away: i64,
 }
 
-static TODAY: Statement = Statement::new(
-    "figures.today",
+static DAILY_TOTALS: Statement = Statement::new(
+    "report.daily_totals",
     concat!(
         day!("$1", "$2"),
         ", redis as (
@@ -87,14 +88,10 @@ static TODAY: Statement = Statement::new(
     ),
 );
 
-/// What has happened today.
-///
-/// # Errors
-///
-/// [`crate::Error::Unavailable`].
-pub async fn today(client: &Client, now: DateTime<Utc>, zone: &str) -> Result<Today> {
-    let row = TODAY.one(client, &[&now, &zone]).await?;
-    Ok(Today {
+/// Reads the totals of the current day.
+pub async fn daily_totals(client: &Client, now: DateTime<Utc>, zone: &str) -> Result<DailyTotals> {
+    let row = DAILY_TOTALS.one(client, &[&now, &zone]).await?;
+    Ok(DailyTotals {
         date: row.try_get("date")?,
         bookings: row.try_get("bookings")?,
         cancellations: row.try_get("cancellations")?,
@@ -109,33 +106,33 @@ pub async fn today(client: &Client, now: DateTime<Utc>, zone: &str) -> Result<To
     })
 }
 
-/// One of today's classes.
+/// An occurrence of the current day.
 #[derive(Clone, Debug)]
-pub struct ClassToday {
+pub struct OccurrenceToday {
     /// `scheduled_classes.id`
     pub id: Uuid,
-    /// What it is called.
+    /// Its title.
     pub title: String,
-    /// When it begins.
+    /// When it starts.
     pub start_time: DateTime<Utc>,
     /// When it ends.
     pub end_time: DateTime<Utc>,
-    /// Where.
+    /// The room.
     pub room: String,
-    /// Who teaches it.
+    /// The instructor's name.
     pub instructor: String,
-    /// Places.
+    /// The number of spots.
     pub max_participants: i32,
-    /// Places that are taken.
+    /// The number of spots that are taken.
     pub current_participants: i32,
-    /// Members who wait for one.
+    /// The number of members on the waitlist.
     pub waitlisted: i64,
-    /// Whether it does not take place.
+    /// Whether it is cancelled.
     pub is_cancelled: bool,
 }
 
-static CLASSES_TODAY: Statement = Statement::new(
-    "figures.classes_today",
+static OCCURRENCES_TODAY: Statement = Statement::new(
+    "report.occurrences_today",
     concat!(
         day!("$1", "$2"),
         "select c.id, c.title, c.start_time, c.end_time, c.room, i.name as instructor,
@@ -149,19 +146,15 @@ static CLASSES_TODAY: Statement = Statement::new(
     ),
 );
 
-/// The classes that begin today, in order.
-///
-/// # Errors
-///
-/// [`crate::Error::Unavailable`].
-pub async fn classes_today(
+/// Lists the occurrences that start on the current day, sorted by start.
+pub async fn occurrences_today(
     client: &Client,
     now: DateTime<Utc>,
     zone: &str,
-) -> Result<Vec<ClassToday>> {
-    let rows = CLASSES_TODAY.all(client, &[&now, &zone]).await?;
-    let class = |row: &Row| {
-        Ok(ClassToday {
+) -> Result<Vec<OccurrenceToday>> {
+    let rows = OCCURRENCES_TODAY.all(client, &[&now, &zone]).await?;
+    let occurrence = |row: &Row| {
+        Ok(OccurrenceToday {
             id: row.try_get("id")?,
             title: row.try_get("title")?,
             start_time: row.try_get("start_time")?,
@@ -174,26 +167,26 @@ pub async fn classes_today(
             is_cancelled: row.try_get("is_cancelled")?,
         })
     };
-    rows.iter().map(class).collect()
+    rows.iter().map(occurrence).collect()
 }
 
-/// Today's money in one currency.
+/// The payments of the current day in one currency.
 #[derive(Clone, Debug)]
-pub struct MoneyToday {
-    /// Three letters of ISO 4217.
+pub struct RevenueToday {
+    /// ISO 4217 code.
     pub currency: String,
-    /// What came in.
+    /// The sum of payments.
     pub paid: Decimal,
-    /// What was given back.
+    /// The sum of refunds.
     pub refunded: Decimal,
-    /// How many payments are to be given back, whenever they were made.
+    /// The number of payments with a due refund, whenever they were made.
     pub due_count: i64,
-    /// How much that is.
+    /// The sum of the due refunds.
     pub due: Decimal,
 }
 
-static MONEY_TODAY: Statement = Statement::new(
-    "figures.money_today",
+static REVENUE_TODAY: Statement = Statement::new(
+    "report.revenue_today",
     concat!(
         day!("$1", "$2"),
         "select currency, sum(paid) as paid, sum(refunded) as refunded,
@@ -211,19 +204,16 @@ static MONEY_TODAY: Statement = Statement::new(
     ),
 );
 
-/// What was paid and refunded today, and what is still to be refunded.
-///
-/// # Errors
-///
-/// [`crate::Error::Unavailable`].
-pub async fn money_today(
+/// Sums up what was paid and refunded on the current day, and what is still to
+/// be refunded.
+pub async fn revenue_today(
     client: &Client,
     now: DateTime<Utc>,
     zone: &str,
-) -> Result<Vec<MoneyToday>> {
-    let rows = MONEY_TODAY.all(client, &[&now, &zone]).await?;
-    let money = |row: &Row| {
-        Ok(MoneyToday {
+) -> Result<Vec<RevenueToday>> {
+    let rows = REVENUE_TODAY.all(client, &[&now, &zone]).await?;
+    let revenue = |row: &Row| {
+        Ok(RevenueToday {
             currency: row.try_get("currency")?,
             paid: row.try_get("paid")?,
             refunded: row.try_get("refunded")?,
@@ -231,37 +221,33 @@ pub async fn money_today(
             due: row.try_get("due")?,
         })
     };
-    rows.iter().map(money).collect()
+    rows.iter().map(revenue).collect()
 }
 
 static LOCAL_DATE: Statement = Statement::new(
-    "figures.local_date",
+    "report.local_date",
     "select ($1 at time zone $2)::date as date",
 );
 
-/// Which day it is where the studio is.
-///
-/// # Errors
-///
-/// [`crate::Error::Unavailable`].
+/// Returns the date at `now` in a time zone.
 pub async fn local_date(client: &Client, now: DateTime<Utc>, zone: &str) -> Result<NaiveDate> {
     let row = LOCAL_DATE.one(client, &[&now, &zone]).await?;
     Ok(row.try_get("date")?)
 }
 
-/// Spans of days, each from its first day up to the first of what follows it.
+/// Consecutive spans of days, such as weeks.
 #[derive(Clone, Debug)]
 pub struct Buckets {
-    /// The first days, in order.
+    /// The first day of each bucket, in order.
     pub starts: Vec<NaiveDate>,
-    /// The days after the last ones.
+    /// The day after the last day of each bucket.
     pub ends: Vec<NaiveDate>,
-    /// Where the days are.
+    /// The time zone of the days.
     pub zone: String,
 }
 
-// Each span is counted by itself, over the part of an index that holds it: to
-// say of each of 100 000 rows into which span it falls takes twice as long.
+// Counting each bucket by a range of an index takes half as long as assigning
+// each of 100,000 rows to its bucket.
 macro_rules! buckets {
     () => {
         "with buckets as materialized (
@@ -272,23 +258,23 @@ macro_rules! buckets {
     };
 }
 
-/// What happened in a span.
+/// Sign-ups, bookings and cancellations in a bucket.
 #[derive(Clone, Debug)]
-pub struct Flow {
-    /// Its first day.
+pub struct Activity {
+    /// The first day of the bucket.
     pub start: NaiveDate,
-    /// Accounts that were made.
+    /// New accounts.
     pub sign_ups: i64,
-    /// Bookings that were made, places on a waitlist among them.
+    /// Bookings that were made, including the waitlist.
     pub bookings: i64,
     /// Bookings that were cancelled.
     pub cancellations: i64,
-    /// Those among them that were late.
+    /// Bookings that were cancelled too late for a refund.
     pub late_cancellations: i64,
 }
 
-static FLOW: Statement = Statement::new(
-    "figures.flow",
+static ACTIVITY: Statement = Statement::new(
+    "report.activity",
     concat!(
         buckets!(),
         "select start,
@@ -305,17 +291,13 @@ static FLOW: Statement = Statement::new(
     ),
 );
 
-/// Sign-ups, bookings and cancellations of each span, in order.
-///
-/// # Errors
-///
-/// [`crate::Error::Unavailable`].
-pub async fn flow(client: &Client, buckets: &Buckets) -> Result<Vec<Flow>> {
-    let rows = FLOW
+/// Counts sign-ups, bookings and cancellations in each bucket.
+pub async fn activity(client: &Client, buckets: &Buckets) -> Result<Vec<Activity>> {
+    let rows = ACTIVITY
         .all(client, &[&buckets.starts, &buckets.ends, &buckets.zone])
         .await?;
-    let flow = |row: &Row| {
-        Ok(Flow {
+    let activity = |row: &Row| {
+        Ok(Activity {
             start: row.try_get("start")?,
             sign_ups: row.try_get("sign_ups")?,
             bookings: row.try_get("bookings")?,
@@ -323,38 +305,38 @@ pub async fn flow(client: &Client, buckets: &Buckets) -> Result<Vec<Flow>> {
             late_cancellations: row.try_get("late_cancellations")?,
         })
     };
-    rows.iter().map(flow).collect()
+    rows.iter().map(activity).collect()
 }
 
-/// The classes of one type that began in a span, and who came.
+/// The occurrences of one class type that started in a bucket, and who attended.
 #[derive(Clone, Debug)]
 pub struct Attendance {
-    /// The first day of the span.
+    /// The first day of the bucket.
     pub start: NaiveDate,
     /// `class_types.id`
     pub class_type_id: Uuid,
-    /// What the type is called.
+    /// The class type's name.
     pub class_type: String,
-    /// How many took place, or are to.
-    pub classes: i64,
-    /// Places in them.
-    pub places: i64,
-    /// Places that are taken.
+    /// The number of occurrences that are not cancelled.
+    pub occurrences: i64,
+    /// The number of their spots.
+    pub spots: i64,
+    /// The number of spots that are taken.
     pub taken: i64,
-    /// Members who came.
+    /// The number of members who attended.
     pub attended: i64,
-    /// Members who had a place and did not.
+    /// The number of members who had a spot and did not come.
     pub no_shows: i64,
 }
 
 static ATTENDANCE: Statement = Statement::new(
-    "figures.attendance",
+    "report.attendance",
     concat!(
         buckets!(),
-        "select start, class_type_id, t.name as class_type, classes, places, taken, no_shows,
+        "select start, class_type_id, t.name as class_type, occurrences, spots, taken, no_shows,
             taken - no_shows - open as attended
         from buckets cross join lateral (
-            select class_type_id, count(*) as classes, sum(max_participants) as places,
+            select class_type_id, count(*) as occurrences, sum(max_participants) as spots,
                 sum(current_participants) as taken, sum(no_shows)::bigint as no_shows,
                 sum(open)::bigint as open
             from scheduled_classes c cross join lateral (
@@ -371,11 +353,8 @@ static ATTENDANCE: Statement = Statement::new(
     ),
 );
 
-/// Places and who took them, by span and class type, in the order of the types.
-///
-/// # Errors
-///
-/// [`crate::Error::Unavailable`].
+/// Counts occurrences, spots and attendance by class type and bucket, sorted by
+/// the name of the class type.
 pub async fn attendance(client: &Client, buckets: &Buckets) -> Result<Vec<Attendance>> {
     let rows = ATTENDANCE
         .all(client, &[&buckets.starts, &buckets.ends, &buckets.zone])
@@ -385,8 +364,8 @@ pub async fn attendance(client: &Client, buckets: &Buckets) -> Result<Vec<Attend
             start: row.try_get("start")?,
             class_type_id: row.try_get("class_type_id")?,
             class_type: row.try_get("class_type")?,
-            classes: row.try_get("classes")?,
-            places: row.try_get("places")?,
+            occurrences: row.try_get("occurrences")?,
+            spots: row.try_get("spots")?,
             taken: row.try_get("taken")?,
             attended: row.try_get("attended")?,
             no_shows: row.try_get("no_shows")?,
@@ -395,21 +374,21 @@ pub async fn attendance(client: &Client, buckets: &Buckets) -> Result<Vec<Attend
     rows.iter().map(attendance).collect()
 }
 
-/// The money of a span in one currency.
+/// The payments of a bucket in one currency.
 #[derive(Clone, Debug)]
 pub struct Revenue {
-    /// The first day of the span.
+    /// The first day of the bucket.
     pub start: NaiveDate,
-    /// Three letters of ISO 4217.
+    /// ISO 4217 code.
     pub currency: String,
-    /// What came in.
+    /// The sum of payments.
     pub paid: Decimal,
-    /// What was given back.
+    /// The sum of refunds.
     pub refunded: Decimal,
 }
 
 static REVENUE: Statement = Statement::new(
-    "figures.revenue",
+    "report.revenue",
     concat!(
         buckets!(),
         "select start, currency, sum(paid) as paid, sum(refunded) as refunded
@@ -424,12 +403,8 @@ static REVENUE: Statement = Statement::new(
     ),
 );
 
-/// What was paid and refunded, by span and currency; where nothing was there
-/// is no row.
-///
-/// # Errors
-///
-/// [`crate::Error::Unavailable`].
+/// Sums up payments and refunds by bucket and currency. Buckets without payments
+/// have no row.
 pub async fn revenue(client: &Client, buckets: &Buckets) -> Result<Vec<Revenue>> {
     let rows = REVENUE
         .all(client, &[&buckets.starts, &buckets.ends, &buckets.zone])
@@ -445,21 +420,21 @@ pub async fn revenue(client: &Client, buckets: &Buckets) -> Result<Vec<Revenue>>
     rows.iter().map(revenue).collect()
 }
 
-/// One of the daily counters in a span.
+/// The sum of one daily counter in a bucket.
 #[derive(Clone, Debug)]
-pub struct Counted {
-    /// The first day of the span.
+pub struct CounterTotal {
+    /// The first day of the bucket.
     pub start: NaiveDate,
-    /// What was counted.
+    /// The counter's name.
     pub name: String,
-    /// How often.
+    /// Its sum.
     pub count: i64,
 }
 
-// What the clean-up has not counted yet is counted here; of what both know, the
-// greater is the newer.
-static COUNTERS: Statement = Statement::new(
-    "figures.counters",
+// Adds the outcomes of cross-app tokens that the clean-up has not counted yet.
+// Where both have a figure, the greater one is newer.
+static COUNTER_TOTALS: Statement = Statement::new(
+    "report.counter_totals",
     concat!(
         "with counted as (
             select day, name, count from daily_counters
@@ -474,22 +449,18 @@ static COUNTERS: Statement = Statement::new(
     ),
 );
 
-/// The daily counters, by span and name; where nothing was counted there is
-/// no row.
-///
-/// # Errors
-///
-/// [`crate::Error::Unavailable`].
-pub async fn counters(client: &Client, buckets: &Buckets) -> Result<Vec<Counted>> {
-    let rows = COUNTERS
+/// Sums up the daily counters by bucket and name. Counters that are 0 have no
+/// row.
+pub async fn counter_totals(client: &Client, buckets: &Buckets) -> Result<Vec<CounterTotal>> {
+    let rows = COUNTER_TOTALS
         .all(client, &[&buckets.starts, &buckets.ends])
         .await?;
-    let counted = |row: &Row| {
-        Ok(Counted {
+    let counter = |row: &Row| {
+        Ok(CounterTotal {
             start: row.try_get("start")?,
             name: row.try_get("name")?,
             count: row.try_get("count")?,
         })
     };
-    rows.iter().map(counted).collect()
+    rows.iter().map(counter).collect()
 }

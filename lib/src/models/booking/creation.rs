@@ -1,23 +1,24 @@
-//! Taking a place, or a place in the line for one.
+//! Booking a spot in an occurrence.
 
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-use super::{Booking, find};
+use super::errors::{CLASS_CANCELLED, CLASS_STARTED};
+use super::row::{Booking, find};
 use crate::crypto::random;
 use crate::error::{Error, OnConstraint, Result};
 use crate::runtime::config::StudioConfig;
 use crate::store::client::Client;
 use crate::store::statement::Statement;
 
-/// A booking to be made.
+/// A booking to be created.
 #[derive(Clone, Copy, Debug)]
 pub struct NewBooking {
-    /// For whom.
+    /// The member's id.
     pub user_id: Uuid,
-    /// For which occurrence.
+    /// The occurrence's id.
     pub scheduled_class_id: Uuid,
-    /// Whether to wait when there is no place.
+    /// Whether to join the waitlist when the class is full.
     pub join_waitlist: bool,
 }
 
@@ -27,15 +28,17 @@ static CREATE: Statement = Statement::new(
     from book_class($1, $2, $3, $4, $5, make_interval(secs => $6), $7)",
 );
 
-/// Books a place, or joins the waitlist where that is wished and there is none.
-/// One statement decides, and writes mail and event: see `book_class` in the
-/// migration.
+/// Books a spot, or joins the waitlist when the class is full and
+/// `join_waitlist` is set.
+///
+/// One statement decides, and writes the mail and the event: see `book_class`
+/// in the migration.
 ///
 /// # Errors
 ///
-/// 404 for a class that there is not; 409 `class_full`, `class_cancelled`,
-/// `class_started`, `waitlist_closed`, `already_booked`; [`Error::SessionGone`]
-/// for a member whose account is closed; [`Error::Unavailable`].
+/// [`Error::NotFound`] when the occurrence does not exist; 409 `class_full`,
+/// `class_cancelled`, `class_started`, `waitlist_closed`, `already_booked`;
+/// [`Error::SessionGone`] when the member's account is closed.
 pub async fn create(
     client: &Client,
     new: NewBooking,
@@ -67,7 +70,7 @@ pub async fn create(
         "waitlist_closed" => Err(WAITLIST_CLOSED),
         "class_unknown" => Err(Error::NotFound),
         "account_closed" => Err(Error::SessionGone),
-        _ => Err(Error::internal("an outcome of booking that is not known")),
+        _ => Err(Error::internal("unknown outcome of book_class")),
     }
 }
 
@@ -81,17 +84,7 @@ const CLASS_FULL: Error = Error::Conflict {
     message: "This class is full",
 };
 
-pub(in crate::models) const CLASS_CANCELLED: Error = Error::Conflict {
-    code: "class_cancelled",
-    message: "This class has been cancelled",
-};
-
-pub(in crate::models) const CLASS_STARTED: Error = Error::Conflict {
-    code: "class_started",
-    message: "This class has already begun",
-};
-
 const WAITLIST_CLOSED: Error = Error::Conflict {
     code: "waitlist_closed",
-    message: "It is too late to wait for a place in this class",
+    message: "The waitlist of this class is closed",
 };

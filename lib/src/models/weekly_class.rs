@@ -1,9 +1,9 @@
-//! Recurring patterns, and the classes that come of them.
+//! Weekly classes, and the occurrences that are generated from them.
+//!
+//! The table is `class_schedules`. The API calls a weekly class a pattern.
 
 use chrono::{DateTime, Datelike, NaiveDate, NaiveTime, Utc};
-use serde::Serialize;
 use tokio_postgres::Row;
-use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::crypto::random;
@@ -13,42 +13,42 @@ use crate::store::page::Page;
 use crate::store::statement::Statement;
 use crate::values::time_zone::TimeZone;
 
-/// A class that comes every week.
+/// A row of `class_schedules`, with the names it refers to.
 #[derive(Clone, Debug)]
-pub struct Pattern {
+pub struct WeeklyClass {
     /// `class_schedules.id`
     pub id: Uuid,
-    /// What is taught,
+    /// The class type's id.
     pub class_type_id: Uuid,
-    /// and what that is called.
+    /// The class type's name.
     pub class_type: String,
-    /// Who teaches it,
+    /// The instructor's id.
     pub instructor_id: Uuid,
-    /// and what they are called.
+    /// The instructor's name.
     pub instructor: String,
     /// 0 to 6; 0 is Sunday.
     pub day_of_week: i32,
     /// On the studio's clock.
     pub start_time: NaiveTime,
-    /// How long it is.
+    /// How long an occurrence lasts.
     pub duration_minutes: i32,
-    /// How many may come.
+    /// The number of spots.
     pub max_participants: i32,
-    /// Where it is.
+    /// The room.
     pub room: String,
-    /// The first day on which it may be.
+    /// The first day on which it can take place.
     pub effective_from: NaiveDate,
-    /// The last; `None`: until further notice.
+    /// The last day; `None`: until further notice.
     pub effective_until: Option<NaiveDate>,
-    /// Whether classes still come of it.
+    /// False once retired: no more occurrences are generated.
     pub is_active: bool,
-    /// When it was entered.
+    /// When it was created.
     pub created_at: DateTime<Utc>,
 }
 
-/// The columns that [`Pattern::from_row`] reads: of a pattern `s`, its class
-/// type `t`, and its instructor `i`.
-macro_rules! pattern_columns {
+/// The columns that [`WeeklyClass::from_row`] reads: of a weekly class `s`, its
+/// class type `t`, and its instructor `i`.
+macro_rules! weekly_class_columns {
     () => {
         "s.id, s.class_type_id, t.name as class_type, s.instructor_id, i.name as instructor,
         s.day_of_week, s.start_time, s.duration_minutes, s.max_participants, s.room,
@@ -56,7 +56,7 @@ macro_rules! pattern_columns {
     };
 }
 
-impl Pattern {
+impl WeeklyClass {
     fn from_row(row: &Row) -> Result<Self> {
         Ok(Self {
             id: row.try_get("id")?,
@@ -76,22 +76,22 @@ impl Pattern {
         })
     }
 
-    /// By what a list of patterns is sorted.
-    pub fn place(&self) -> (DateTime<Utc>, Uuid) {
+    /// The sort key of lists.
+    pub fn cursor(&self) -> (DateTime<Utc>, Uuid) {
         (self.created_at, self.id)
     }
 
-    /// Its days from `first` to `last`, each with the moment at which it begins
-    /// there.
-    fn days(&self, first: NaiveDate, last: NaiveDate, zone: &TimeZone) -> Vec<Day> {
+    /// Returns the dates from `first` to `last` on which it takes place, each
+    /// with its start.
+    fn dates(&self, first: NaiveDate, last: NaiveDate, zone: &TimeZone) -> Vec<PlannedDate> {
         let first = first.max(self.effective_from);
         let last = self.effective_until.map_or(last, |until| last.min(until));
         first
             .iter_days()
             .take_while(|date| *date <= last)
             .filter(|date| date.weekday().num_days_from_sunday() as i32 == self.day_of_week)
-            .map(|date| Day {
-                pattern_id: self.id,
+            .map(|date| PlannedDate {
+                weekly_class_id: self.id,
                 date,
                 start: zone.resolve(date, self.start_time),
             })
@@ -99,63 +99,17 @@ impl Pattern {
     }
 }
 
-struct Day {
-    pattern_id: Uuid,
+struct PlannedDate {
+    weekly_class_id: Uuid,
     date: NaiveDate,
     start: DateTime<Utc>,
 }
 
-/// A pattern as staff see it.
-#[derive(Clone, Debug, Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-#[schema(as = WeeklyClass)]
-pub struct Shown {
-    id: Uuid,
-    class_type_id: Uuid,
-    class_type: String,
-    instructor_id: Uuid,
-    instructor: String,
-    /// 0 to 6; 0 is Sunday.
-    day_of_week: i32,
-    /// On the studio's clock: `19:00`.
-    start_time: String,
-    duration_minutes: i32,
-    max_participants: i32,
-    room: String,
-    effective_from: NaiveDate,
-    /// Null: until further notice.
-    effective_until: Option<NaiveDate>,
-    /// False: no more classes come of it.
-    is_active: bool,
-    created_at: DateTime<Utc>,
-}
-
-impl From<Pattern> for Shown {
-    fn from(pattern: Pattern) -> Self {
-        Self {
-            id: pattern.id,
-            class_type_id: pattern.class_type_id,
-            class_type: pattern.class_type,
-            instructor_id: pattern.instructor_id,
-            instructor: pattern.instructor,
-            day_of_week: pattern.day_of_week,
-            start_time: pattern.start_time.format("%H:%M").to_string(),
-            duration_minutes: pattern.duration_minutes,
-            max_participants: pattern.max_participants,
-            room: pattern.room,
-            effective_from: pattern.effective_from,
-            effective_until: pattern.effective_until,
-            is_active: pattern.is_active,
-            created_at: pattern.created_at,
-        }
-    }
-}
-
 static LIST: Statement = Statement::new(
-    "class_schedule.list",
+    "weekly_class.list",
     concat!(
         "select ",
-        pattern_columns!(),
+        weekly_class_columns!(),
         " from class_schedules s
         join class_types t on t.id = s.class_type_id
         join instructors i on i.id = s.instructor_id
@@ -164,22 +118,18 @@ static LIST: Statement = Statement::new(
     ),
 );
 
-/// A page of all patterns, newest first, retired ones too.
-///
-/// # Errors
-///
-/// [`Error::Unavailable`].
-pub async fn list(client: &Client, page: &Page) -> Result<Vec<Pattern>> {
+/// Reads a page of all weekly classes, newest first, including retired ones.
+pub async fn list(client: &Client, page: &Page) -> Result<Vec<WeeklyClass>> {
     let (time, id) = page.after();
     let rows = LIST.all(client, &[&time, &id, &page.fetch()]).await?;
-    rows.iter().map(Pattern::from_row).collect()
+    rows.iter().map(WeeklyClass::from_row).collect()
 }
 
 static FIND: Statement = Statement::new(
-    "class_schedule.find",
+    "weekly_class.find",
     concat!(
         "select ",
-        pattern_columns!(),
+        weekly_class_columns!(),
         " from class_schedules s
         join class_types t on t.id = s.class_type_id
         join instructors i on i.id = s.instructor_id
@@ -187,39 +137,59 @@ static FIND: Statement = Statement::new(
     ),
 );
 
-async fn find(client: &Client, id: Uuid) -> Result<Pattern> {
+async fn find(client: &Client, id: Uuid) -> Result<WeeklyClass> {
     let row = FIND.opt(client, &[&id]).await?.ok_or(Error::NotFound)?;
-    Pattern::from_row(&row)
+    WeeklyClass::from_row(&row)
 }
 
-/// A pattern to be entered, or what is to be changed of one: `None` is then
-/// what stays as it is.
+/// A weekly class to be created.
+#[derive(Clone, Debug)]
+pub struct NewWeeklyClass {
+    /// The class type's id.
+    pub class_type_id: Uuid,
+    /// The instructor's id.
+    pub instructor_id: Uuid,
+    /// 0 to 6; 0 is Sunday.
+    pub day_of_week: i32,
+    /// On the studio's clock.
+    pub start_time: NaiveTime,
+    /// `None`: as long as the class type.
+    pub duration_minutes: Option<i32>,
+    /// `None`: as many as the class type.
+    pub max_participants: Option<i32>,
+    /// The room.
+    pub room: String,
+    /// The first day on which it can take place.
+    pub effective_from: NaiveDate,
+    /// The last day; `None`: until further notice.
+    pub effective_until: Option<NaiveDate>,
+}
+
+/// What to change of a weekly class. `None` leaves a field as it is.
 #[derive(Clone, Debug, Default)]
-pub struct Changes {
-    /// What is taught; of one that is there it cannot be changed.
-    pub class_type_id: Option<Uuid>,
-    /// Who teaches it.
+pub struct WeeklyClassChanges {
+    /// The instructor's id.
     pub instructor_id: Option<Uuid>,
     /// 0 to 6; 0 is Sunday.
     pub day_of_week: Option<i32>,
     /// On the studio's clock.
     pub start_time: Option<NaiveTime>,
-    /// `None`, here and below: as its class type has it.
+    /// How long an occurrence lasts.
     pub duration_minutes: Option<i32>,
-    /// How many may come.
+    /// The number of spots.
     pub max_participants: Option<i32>,
-    /// Where it is.
+    /// The room.
     pub room: Option<String>,
-    /// The first day on which it may be.
+    /// The first day on which it can take place.
     pub effective_from: Option<NaiveDate>,
-    /// The last; the inner `None` is until further notice.
+    /// The last day; `Some(None)`: until further notice.
     pub effective_until: Option<Option<NaiveDate>>,
-    /// Whether classes still come of it.
+    /// Retires it, or takes it back.
     pub is_active: Option<bool>,
 }
 
 static INSERT: Statement = Statement::new(
-    "class_schedule.insert",
+    "weekly_class.insert",
     "insert into class_schedules (id, class_type_id, instructor_id, day_of_week, start_time,
         duration_minutes, max_participants, room, effective_from, effective_until)
     select $1, t.id, $3, $4, $5, coalesce($6, t.duration_minutes),
@@ -228,13 +198,13 @@ static INSERT: Statement = Statement::new(
     returning id",
 );
 
-/// Enters a pattern.
+/// Inserts a weekly class.
 ///
 /// # Errors
 ///
-/// 400 for a class type or an instructor that there is not, and for an end
-/// before its beginning; [`Error::Unavailable`].
-pub async fn insert(client: &Client, new: &Changes) -> Result<Pattern> {
+/// [`Error::Invalid`] when the class type or the instructor does not exist, or
+/// when the last day is before the first.
+pub async fn insert(client: &Client, new: &NewWeeklyClass) -> Result<WeeklyClass> {
     let id = random::id();
     INSERT
         .opt(
@@ -249,41 +219,42 @@ pub async fn insert(client: &Client, new: &Changes) -> Result<Pattern> {
                 &new.max_participants,
                 &new.room,
                 &new.effective_from,
-                &new.effective_until.flatten(),
+                &new.effective_until,
             ],
         )
         .await
         .on_constraint(
             "class_schedules_instructor_id_fkey",
-            no_instructor("pattern"),
+            unknown_instructor("pattern"),
         )
-        .on_constraint("class_schedules_effective", ends_before())?
-        .ok_or_else(|| no_class_type("pattern"))?;
+        .on_constraint("class_schedules_effective", ends_before_start())?
+        .ok_or_else(|| unknown_class_type("pattern"))?;
     find(client, id).await
 }
 
-/// What is wrong with a form that names nobody.
-pub(super) fn no_instructor(form: &str) -> Error {
+/// The error for an instructor's id that does not exist. `form` is the part of
+/// the request body that contains it.
+pub(super) fn unknown_instructor(form: &str) -> Error {
     Error::field(
         &format!("{form}.instructorId"),
         "there is no such instructor",
     )
 }
 
-/// What is wrong with a form that names nothing that is taught.
-pub(super) fn no_class_type(form: &str) -> Error {
+/// The error for a class type's id that does not exist, or is retired.
+pub(super) fn unknown_class_type(form: &str) -> Error {
     Error::field(
         &format!("{form}.classTypeId"),
         "there is no such class type",
     )
 }
 
-fn ends_before() -> Error {
+fn ends_before_start() -> Error {
     Error::field("pattern.effectiveUntil", "must not be before effectiveFrom")
 }
 
 static UPDATE: Statement = Statement::new(
-    "class_schedule.update",
+    "weekly_class.update",
     "update class_schedules set
         instructor_id = coalesce($2, instructor_id),
         day_of_week = coalesce($3, day_of_week),
@@ -297,12 +268,17 @@ static UPDATE: Statement = Statement::new(
     where id = $1 returning id",
 );
 
-/// Changes a pattern. Classes that have come of it already stay as they are.
+/// Changes a weekly class. Occurrences that were generated before stay as they
+/// are.
 ///
 /// # Errors
 ///
 /// [`Error::NotFound`]; as [`insert`].
-pub async fn update(client: &Client, id: Uuid, changes: &Changes) -> Result<Pattern> {
+pub async fn update(
+    client: &Client,
+    id: Uuid,
+    changes: &WeeklyClassChanges,
+) -> Result<WeeklyClass> {
     UPDATE
         .opt(
             client,
@@ -323,58 +299,54 @@ pub async fn update(client: &Client, id: Uuid, changes: &Changes) -> Result<Patt
         .await
         .on_constraint(
             "class_schedules_instructor_id_fkey",
-            no_instructor("pattern"),
+            unknown_instructor("pattern"),
         )
-        .on_constraint("class_schedules_effective", ends_before())?
+        .on_constraint("class_schedules_effective", ends_before_start())?
         .ok_or(Error::NotFound)?;
     find(client, id).await
 }
 
-static COMING: Statement = Statement::new(
-    "class_schedule.coming",
-    "select count(*) as coming from scheduled_classes
+static COUNT_UPCOMING: Statement = Statement::new(
+    "weekly_class.count_upcoming",
+    "select count(*) as upcoming from scheduled_classes
     where class_schedule_id = $1 and not is_cancelled and start_time > $2",
 );
 
-/// How many classes of a pattern are still to come.
-///
-/// # Errors
-///
-/// [`Error::Unavailable`].
-pub async fn coming(client: &Client, id: Uuid, now: DateTime<Utc>) -> Result<i64> {
-    let row = COMING.one(client, &[&id, &now]).await?;
-    Ok(row.try_get("coming")?)
+/// Counts the upcoming occurrences of a weekly class that are not cancelled.
+pub async fn count_upcoming(client: &Client, id: Uuid, now: DateTime<Utc>) -> Result<i64> {
+    let row = COUNT_UPCOMING.one(client, &[&id, &now]).await?;
+    Ok(row.try_get("upcoming")?)
 }
 
-/// What came of generating.
+/// The result of [`generate`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Generated {
-    /// Classes that were made.
-    pub generated: usize,
-    /// Days that had theirs before.
+    /// Number of occurrences that were created.
+    pub created: usize,
+    /// Number of dates that had their occurrence before.
     pub already_there: usize,
-    /// Days that got none.
+    /// Dates for which no occurrence could be created.
     pub conflicts: Vec<Conflict>,
 }
 
-/// A day on which a class could not be.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-#[schema(as = ScheduleConflict)]
+/// A date for which no occurrence could be created.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Conflict {
-    pattern_id: Uuid,
-    date: NaiveDate,
+    /// The weekly class's id.
+    pub weekly_class_id: Uuid,
+    /// The date.
+    pub date: NaiveDate,
     /// `room_taken`, `instructor_taken`, or `retired` when the class type or
     /// the instructor is.
-    code: String,
+    pub code: String,
 }
 
-// Whoever generates at the same time waits, and then finds what is there.
-static ACTIVE: Statement = Statement::new(
-    "class_schedule.active",
+// The lock makes a concurrent call wait until this one's occurrences exist.
+static LOCK_ACTIVE: Statement = Statement::new(
+    "weekly_class.lock_active",
     concat!(
         "select ",
-        pattern_columns!(),
+        weekly_class_columns!(),
         " from class_schedules s
         join class_types t on t.id = s.class_type_id
         join instructors i on i.id = s.instructor_id
@@ -382,48 +354,47 @@ static ACTIVE: Statement = Statement::new(
     ),
 );
 
-// Without a target, "do nothing" covers the exclusion constraints as well.
+// "on conflict do nothing" without a target covers the exclusion constraints as
+// well.
 static GENERATE: Statement = Statement::new(
-    "class_schedule.generate",
+    "weekly_class.generate",
     "insert into scheduled_classes (id, class_type_id, instructor_id, class_schedule_id,
         occurrence_date, title, start_time, end_time, max_participants, room)
-    select day.id, s.class_type_id, s.instructor_id, s.id, day.date, t.name, day.start,
-        day.start + make_interval(mins => s.duration_minutes), s.max_participants, s.room
+    select planned.id, s.class_type_id, s.instructor_id, s.id, planned.date, t.name, planned.start,
+        planned.start + make_interval(mins => s.duration_minutes), s.max_participants, s.room
     from unnest($1::uuid[], $2::uuid[], $3::date[], $4::timestamptz[])
-        as day (id, pattern_id, date, start)
-    join class_schedules s on s.id = day.pattern_id
+        as planned (id, weekly_class_id, date, start)
+    join class_schedules s on s.id = planned.weekly_class_id
     join class_types t on t.id = s.class_type_id and t.is_active
     join instructors i on i.id = s.instructor_id and i.is_active
-    order by day.start, day.id
+    order by planned.start, planned.id
     on conflict do nothing
     returning id",
 );
 
 static CONFLICTS: Statement = Statement::new(
-    "class_schedule.conflicts",
-    "select day.pattern_id, day.date,
+    "weekly_class.conflicts",
+    "select planned.weekly_class_id, planned.date,
         case when not t.is_active or not i.is_active then 'retired'
             when exists (select from scheduled_classes c where not c.is_cancelled
                 and c.room = s.room and tstzrange(c.start_time, c.end_time)
-                    && tstzrange(day.start, day.start + make_interval(mins => s.duration_minutes)))
+                    && tstzrange(planned.start,
+                        planned.start + make_interval(mins => s.duration_minutes)))
             then 'room_taken' else 'instructor_taken' end as code
-    from unnest($1::uuid[], $2::date[], $3::timestamptz[]) as day (pattern_id, date, start)
-    join class_schedules s on s.id = day.pattern_id
+    from unnest($1::uuid[], $2::date[], $3::timestamptz[])
+        as planned (weekly_class_id, date, start)
+    join class_schedules s on s.id = planned.weekly_class_id
     join class_types t on t.id = s.class_type_id
     join instructors i on i.id = s.instructor_id
     where not exists (select from scheduled_classes c
-        where c.class_schedule_id = day.pattern_id and c.occurrence_date = day.date)
-    order by day.start, day.pattern_id",
+        where c.class_schedule_id = planned.weekly_class_id and c.occurrence_date = planned.date)
+    order by planned.start, planned.weekly_class_id",
 );
 
-/// Makes the classes of all active patterns from `first` to `last`, each
-/// resolved on its own date, leaving out what has begun at `now`. Twice makes
-/// nothing twice; a class that has been moved is not made again. To be called
-/// in a transaction.
-///
-/// # Errors
-///
-/// [`Error::Unavailable`].
+/// Generates the occurrences of all active weekly classes from `first` to
+/// `last`, except those that would start before `now`. Local times are resolved
+/// for each date. A date that has its occurrence gets no second one, even when
+/// the first was moved to another date. Must be called in a transaction.
 pub async fn generate(
     client: &Client,
     zone: &TimeZone,
@@ -431,33 +402,36 @@ pub async fn generate(
     last: NaiveDate,
     now: DateTime<Utc>,
 ) -> Result<Generated> {
-    let rows = ACTIVE.all(client, &[]).await?;
-    let patterns: Vec<Pattern> = rows.iter().map(Pattern::from_row).collect::<Result<_>>()?;
-    let days: Vec<Day> = patterns
+    let rows = LOCK_ACTIVE.all(client, &[]).await?;
+    let weekly: Vec<WeeklyClass> = rows
         .iter()
-        .flat_map(|pattern| pattern.days(first, last, zone))
-        .filter(|day| day.start > now)
+        .map(WeeklyClass::from_row)
+        .collect::<Result<_>>()?;
+    let planned: Vec<PlannedDate> = weekly
+        .iter()
+        .flat_map(|class| class.dates(first, last, zone))
+        .filter(|planned| planned.start > now)
         .collect();
-    let ids: Vec<Uuid> = days.iter().map(|_| random::id()).collect();
-    let patterns: Vec<Uuid> = days.iter().map(|day| day.pattern_id).collect();
-    let dates: Vec<NaiveDate> = days.iter().map(|day| day.date).collect();
-    let starts: Vec<DateTime<Utc>> = days.iter().map(|day| day.start).collect();
-    let made = GENERATE
-        .all(client, &[&ids, &patterns, &dates, &starts])
-        .await?;
-    let generated = made.len();
-    let rows = CONFLICTS.all(client, &[&patterns, &dates, &starts]).await?;
+    let ids: Vec<Uuid> = planned.iter().map(|_| random::id()).collect();
+    let classes: Vec<Uuid> = planned.iter().map(|date| date.weekly_class_id).collect();
+    let dates: Vec<NaiveDate> = planned.iter().map(|date| date.date).collect();
+    let starts: Vec<DateTime<Utc>> = planned.iter().map(|date| date.start).collect();
+    let created = GENERATE
+        .all(client, &[&ids, &classes, &dates, &starts])
+        .await?
+        .len();
+    let rows = CONFLICTS.all(client, &[&classes, &dates, &starts]).await?;
     let conflicts = rows.iter().map(|row| {
         Ok(Conflict {
-            pattern_id: row.try_get("pattern_id")?,
+            weekly_class_id: row.try_get("weekly_class_id")?,
             date: row.try_get("date")?,
             code: row.try_get("code")?,
         })
     });
     let conflicts: Vec<Conflict> = conflicts.collect::<Result<_>>()?;
     Ok(Generated {
-        generated,
-        already_there: days.len() - generated - conflicts.len(),
+        created,
+        already_there: planned.len() - created - conflicts.len(),
         conflicts,
     })
 }

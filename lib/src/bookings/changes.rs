@@ -1,0 +1,21 @@
+//! What all changes of bookings have in common.
+
+use crate::App;
+use crate::notify::mail;
+use crate::payments::reconcile;
+use crate::values::form;
+
+/// Longest reason for a cancellation, in characters.
+pub(crate) const REASON_MAX: usize = 500;
+
+/// Parses the reason for a cancellation.
+pub(crate) fn reason(text: &str) -> Result<String, form::Problem> {
+    form::paragraphs(text, REASON_MAX)
+}
+
+/// Sends mails and settles payments in the background, after the commit of a
+/// change to bookings.
+pub(crate) fn after_commit(app: &App) {
+    mail::send_due_soon(app);
+    reconcile::settle_soon(app);
+}

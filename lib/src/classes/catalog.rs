@@ -1,0 +1,125 @@
+//! The public catalog: what the studio teaches, and who teaches it.
+//!
+//! Responses are cached in Redis as finished JSON.
+
+pub mod class_types;
+pub mod instructors;
+pub mod maintenance;
+pub mod query;
+pub mod view;
+
+use chrono::{DateTime, DurationRound, TimeDelta, Utc};
+use uuid::Uuid;
+
+use self::query::{CatalogQuery, IdQuery};
+use self::view::{ClassTypeDetails, ClassTypeView, InstructorView};
+use super::public_schedule::OccurrenceView;
+use crate::error::Result;
+use crate::http::{CacheableResponse, Freshness, List};
+use crate::models::catalog::CatalogItem;
+use crate::models::class_type::{self, ClassType, ClassTypeFilter};
+use crate::models::{instructor, occurrence};
+use crate::store::page::Page;
+use crate::values::time_zone::TimeZone;
+use crate::{App, BoxFuture};
+
+/// How many upcoming classes the details of a class type contain.
+const UPCOMING: i64 = 20;
+
+/// Lists a page of the class types that are offered, newest first.
+///
+/// # Errors
+///
+/// [`Error::Invalid`](crate::Error::Invalid) for a query that cannot be parsed.
+pub fn list(
+    app: &App,
+    query: CatalogQuery,
+    page: Page,
+) -> BoxFuture<'_, Result<CacheableResponse>> {
+    Box::pin(async move {
+        let filter = query.parse()?;
+        let now = current_minute(app);
+        // Who teaches what depends on the schedule and on the time. The rest of
+        // the list does not.
+        let (cache, minute) = match filter.instructor {
+            Some(_) => (app.schedule(), Some(now)),
+            None => (app.catalogue(), None),
+        };
+        let key = format!("{filter:?} {page:?} {minute:?}");
+        let json = cache.text("list", key, load_list(app, filter, now, page));
+        Ok(CacheableResponse::json(json.await?, Freshness::Catalog))
+    })
+}
+
+fn load_list(
+    app: &App,
+    filter: ClassTypeFilter,
+    now: DateTime<Utc>,
+    page: Page,
+) -> BoxFuture<'_, Result<String>> {
+    Box::pin(async move {
+        let zone = app.config().studio.time_zone.clone();
+        let rows = app
+            .db()
+            .read(async move |client| {
+                class_type::list_offered(client, &filter, now, &zone, &page).await
+            })
+            .await?;
+        let currency = &app.config().studio.currency;
+        CacheableResponse::to_json(&List::new(rows, page, ClassType::cursor, |row| {
+            ClassTypeView::new(row, currency)
+        }))
+    })
+}
+
+/// Describes a class type, its instructors and its next classes.
+///
+/// # Errors
+///
+/// [`Error::Invalid`](crate::Error::Invalid) for an id that is not a UUID;
+/// [`Error::NotFound`](crate::Error::NotFound), also when it is retired.
+pub fn details(app: &App, query: IdQuery) -> BoxFuture<'_, Result<CacheableResponse>> {
+    Box::pin(async move {
+        let (id, now) = (query.parse()?, current_minute(app));
+        let key = format!("{id} {now:?}");
+        let json = app
+            .schedule()
+            .text("details", key, load_details(app, id, now));
+        Ok(CacheableResponse::json(json.await?, Freshness::Schedule))
+    })
+}
+
+fn load_details(app: &App, id: Uuid, now: DateTime<Utc>) -> BoxFuture<'_, Result<String>> {
+    Box::pin(async move {
+        let studio = &app.config().studio;
+        let (zone, currency) = (TimeZone::of_studio(studio)?, &studio.currency);
+        let zone_name = studio.time_zone.clone();
+        // The statements are pipelined, so this takes one round trip.
+        let (class_type, instructors, upcoming) = app
+            .db()
+            .read(async move |client| {
+                tokio::try_join!(
+                    class_type::find_offered(client, id),
+                    instructor::list_teaching(client, id, now, &zone_name),
+                    occurrence::list_upcoming(client, id, now, UPCOMING),
+                )
+            })
+            .await?;
+        CacheableResponse::to_json(&ClassTypeDetails {
+            class_type: ClassTypeView::new(class_type, currency),
+            instructors: instructors.into_iter().map(InstructorView::from).collect(),
+            upcoming_classes: upcoming
+                .into_iter()
+                .map(|occurrence| OccurrenceView::new(occurrence, &zone, currency))
+                .collect(),
+        })
+    })
+}
+
+/// Returns the current time in whole minutes, which is part of the cache key.
+/// Classes start on the minute, so a cached response never shows one as upcoming
+/// that has started.
+fn current_minute(app: &App) -> DateTime<Utc> {
+    let now = app.clock().now();
+    now.duration_trunc(TimeDelta::minutes(1)).unwrap_or(now)
+}

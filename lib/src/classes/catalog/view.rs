@@ -1,0 +1,153 @@
+//! The JSON of class types and instructors.
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use crate::classes::public_schedule::OccurrenceView;
+use crate::models::class_type::{ClassType, Level};
+use crate::models::instructor::{Instructor, SocialMediaLinks};
+use crate::values::money::Money;
+
+/// A class type, as visitors see it.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = ClassType)]
+pub struct ClassTypeView {
+    id: Uuid,
+    name: String,
+    description: String,
+    /// In lower case.
+    styles: Vec<String>,
+    level: Level,
+    duration_minutes: i32,
+    /// The number of spots of a class that does not set its own.
+    max_participants: i32,
+    /// The price of a class that does not set its own.
+    price: Money,
+    /// ISO 4217 code.
+    currency: String,
+    image_url: Option<String>,
+}
+
+impl ClassTypeView {
+    /// Describes a class type, with prices in `currency`.
+    pub fn new(class_type: ClassType, currency: &str) -> Self {
+        Self {
+            id: class_type.id,
+            name: class_type.name,
+            description: class_type.description,
+            styles: class_type.styles,
+            level: class_type.level,
+            duration_minutes: class_type.duration_minutes,
+            max_participants: class_type.max_participants,
+            price: class_type.price,
+            currency: currency.to_owned(),
+            image_url: class_type.image_url,
+        }
+    }
+}
+
+/// A class type, as staff see it.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = StaffClassType)]
+pub struct StaffClassTypeView {
+    #[serde(flatten)]
+    class_type: ClassTypeView,
+    /// False when the class type is retired, and no longer offered.
+    is_active: bool,
+    created_at: DateTime<Utc>,
+    updated_at: DateTime<Utc>,
+}
+
+impl StaffClassTypeView {
+    /// Describes a class type, with prices in `currency`.
+    pub fn new(class_type: ClassType, currency: &str) -> Self {
+        Self {
+            is_active: class_type.is_active,
+            created_at: class_type.created_at,
+            updated_at: class_type.updated_at,
+            class_type: ClassTypeView::new(class_type, currency),
+        }
+    }
+}
+
+/// A class type with its instructors and its next classes.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ClassTypeDetails {
+    /// The class type itself.
+    #[serde(flatten)]
+    pub class_type: ClassTypeView,
+    /// The instructors who teach it, in a weekly class or in an upcoming one.
+    pub instructors: Vec<InstructorView>,
+    /// The next twenty classes that are not cancelled.
+    pub upcoming_classes: Vec<OccurrenceView>,
+}
+
+/// An instructor, as visitors see them.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = Instructor)]
+pub struct InstructorView {
+    id: Uuid,
+    name: String,
+    bio: String,
+    specialties: Vec<String>,
+    certifications: Vec<String>,
+    experience_years: i32,
+    profile_image_url: Option<String>,
+    /// Web addresses by the name of the network, such as `instagram`.
+    social_media_links: SocialMediaLinks,
+}
+
+impl From<Instructor> for InstructorView {
+    fn from(instructor: Instructor) -> Self {
+        Self {
+            id: instructor.id,
+            name: instructor.name,
+            bio: instructor.bio,
+            specialties: instructor.specialties,
+            certifications: instructor.certifications,
+            experience_years: instructor.experience_years,
+            profile_image_url: instructor.profile_image_url,
+            social_media_links: instructor.social_media_links,
+        }
+    }
+}
+
+/// An instructor, as staff see them.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = StaffInstructor)]
+pub struct StaffInstructorView {
+    #[serde(flatten)]
+    profile: InstructorView,
+    /// The id of the instructor's account. Null: without an account.
+    user_id: Option<Uuid>,
+    /// What an hour is paid. Null: not agreed on.
+    hourly_rate: Option<Money>,
+    /// ISO 4217 code.
+    currency: String,
+    /// False when the instructor is retired, and no longer teaches here.
+    is_active: bool,
+    created_at: DateTime<Utc>,
+    updated_at: DateTime<Utc>,
+}
+
+impl StaffInstructorView {
+    /// Describes an instructor, with the hourly rate in `currency`.
+    pub fn new(instructor: Instructor, currency: &str) -> Self {
+        Self {
+            user_id: instructor.user_id,
+            hourly_rate: instructor.hourly_rate,
+            currency: currency.to_owned(),
+            is_active: instructor.is_active,
+            created_at: instructor.created_at,
+            updated_at: instructor.updated_at,
+            profile: instructor.into(),
+        }
+    }
+}

@@ -1,0 +1,255 @@
+//! Fields that class types, instructors, weekly classes and occurrences have in
+//! common: their bounds, and how they are parsed.
+//!
+//! The descriptions (`#[schema(max_length = …)]`) repeat the bounds, because
+//! attributes take literals only. A test beside each form compares the two.
+
+use std::collections::BTreeSet;
+use std::net::Ipv6Addr;
+
+use chrono::{Datelike, NaiveDate, NaiveTime};
+use http::Uri;
+use http::uri::Authority;
+
+use crate::values::form::{self, Problem};
+
+/// Longest description or biography, in characters.
+pub(super) const DESCRIPTION_MAX: usize = 5_000;
+
+/// Longest duration of a class, in minutes.
+pub(super) const DURATION_MAX: i32 = 1_440;
+
+/// Most spots of a class.
+pub(super) const PARTICIPANTS_MAX: i32 = 1_000;
+
+/// Longest name of a style, in characters.
+pub(super) const STYLE_MAX: usize = 50;
+
+/// Most entries of a list of styles, specialties or certifications.
+pub(super) const LIST_MAX: usize = 20;
+
+/// Longest name of a room, in characters.
+pub(super) const ROOM_MAX: usize = 50;
+
+/// Longest web address, in characters.
+pub(super) const URL_MAX: usize = 2_000;
+
+/// Parses a description or a biography, which may be empty.
+pub(super) fn description(text: &str) -> Result<String, Problem> {
+    form::paragraphs(text, DESCRIPTION_MAX)
+}
+
+/// Parses the duration of a class in minutes.
+pub(super) fn duration(minutes: i32) -> Result<i32, Problem> {
+    form::between(minutes, 1, DURATION_MAX)
+}
+
+/// Parses the number of spots of a class.
+pub(super) fn participants(number: i32) -> Result<i32, Problem> {
+    form::between(number, 1, PARTICIPANTS_MAX)
+}
+
+/// Parses the name of a room.
+pub(super) fn room(text: &str) -> Result<String, Problem> {
+    form::required_line(text, ROOM_MAX)
+}
+
+/// Parses the name of a style, and puts it into lower case.
+pub(super) fn style(text: &str) -> Result<String, Problem> {
+    // Lower case first, because `İ` becomes two characters.
+    form::required_line(&text.to_lowercase(), STYLE_MAX)
+}
+
+/// Parses a list of short texts, and drops duplicates.
+pub(super) fn list(
+    texts: Vec<String>,
+    parse: impl Fn(&str) -> Result<String, Problem>,
+) -> Result<Vec<String>, Problem> {
+    if texts.len() > LIST_MAX {
+        return Err(format!("must not have more than {LIST_MAX} entries"));
+    }
+    let mut seen = BTreeSet::new();
+    let mut entries = Vec::with_capacity(texts.len());
+    for text in texts {
+        let entry = parse(&text)?;
+        if seen.insert(entry.clone()) {
+            entries.push(entry);
+        }
+    }
+    Ok(entries)
+}
+
+/// Parses a time of day such as `19:00`.
+pub(super) fn clock_time(text: &str) -> Result<NaiveTime, Problem> {
+    // chrono accepts single digits as well.
+    let has_all_digits = text.len() == "19:00".len();
+    let parsed = NaiveTime::parse_from_str(text, "%H:%M").ok();
+    parsed
+        .filter(|_| has_all_digits)
+        .ok_or_else(|| "must be a time such as 19:00".to_owned())
+}
+
+/// Accepts dates between 2000 and 2199. Others are typing errors, and some of
+/// them exceed what time zones, Postgres or calendars can represent.
+pub(super) fn date(date: NaiveDate) -> Result<NaiveDate, Problem> {
+    if (2000..2200).contains(&date.year()) {
+        return Ok(date);
+    }
+    Err("must be a date between 2000 and 2199".to_owned())
+}
+
+/// Parses the https address of a picture or of a page.
+pub(super) fn https_url(typed: &str) -> Result<String, Problem> {
+    let text = form::required_line(typed, URL_MAX)?;
+    let url: Option<Uri> = text.parse().ok();
+    let is_plain = |url: &Uri| {
+        url.scheme_str() == Some("https")
+            && url.authority().is_some_and(is_loadable_from)
+            && !text.contains(char::is_whitespace)
+    };
+    if !url.as_ref().is_some_and(is_plain) {
+        return Err("must be an address such as https://example.com/a.jpg".to_owned());
+    }
+    Ok(text)
+}
+
+/// Returns whether a browser loads from exactly this host and port. Refuses user
+/// names and passwords, and hosts that are neither a name nor an address.
+fn is_loadable_from(authority: &Authority) -> bool {
+    let host = authority.host();
+    let is_host_character = |c: char| c.is_ascii_alphanumeric() || "-._".contains(c);
+    let in_brackets = host
+        .strip_prefix('[')
+        .and_then(|host| host.strip_suffix(']'));
+    let is_host = match in_brackets {
+        Some(address) => address.parse::<Ipv6Addr>().is_ok(),
+        None => {
+            !host.is_empty()
+                && host.chars().all(is_host_character)
+                && form::is_host_as_written(host)
+        }
+    };
+    is_host && form::port(authority, 443).is_some()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::described::bound;
+    use crate::values::schema::HttpsUrl;
+
+    #[test]
+    fn a_picture_is_loaded_over_https_only() {
+        for good in [
+            " https://cdn.example.com/a%20b.jpg?w=1 ",
+            "https://my_bucket.s3.amazonaws.com/a.jpg",
+            "https://[2001:db8::1]/a.jpg",
+            "https://www.tiktok.com/@salsa",
+            "https://example.com:8443/a.jpg",
+        ] {
+            assert!(https_url(good).is_ok(), "{good}");
+        }
+        for bad in [
+            "",
+            "http://example.com/a.jpg",
+            "https://",
+            "https:///a.jpg",
+            "https://[]/a.jpg",
+            "//example.com/a.jpg",
+            "javascript:alert(1)",
+            "data:text/html,x",
+            "https://user:secret@example.com/",
+            "https://example.com/a b.jpg",
+            "https://example.com/\u{0}",
+            "https://example.com:a/",
+            "https://example.com:65536/",
+            "https://example.com:+80/",
+            "https://[::1]0:0/a.jpg",
+            "https://[::1]x:80/",
+            "https://1.2.3/a.jpg",
+        ] {
+            assert!(https_url(bad).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn a_list_has_no_duplicates() {
+        let given = ["Salsa", "salsa ", "Mambo"].map(str::to_owned).to_vec();
+        assert_eq!(list(given, style).unwrap(), ["salsa", "mambo"]);
+        assert!(list(vec![" ".to_owned()], style).is_err());
+        assert!(list(vec!["x".to_owned(); LIST_MAX + 1], style).is_err());
+    }
+
+    #[test]
+    fn the_description_of_an_address_states_its_longest_length() {
+        assert_eq!(bound::<HttpsUrl>("", "maxLength"), URL_MAX as i64);
+    }
+}
+
+#[cfg(test)]
+mod properties {
+    use chrono::TimeDelta;
+    use proptest::prelude::*;
+    use proptest::sample::select;
+    use url::{ParseError, Url};
+
+    use super::*;
+    use crate::testing::arbitrary::{fits_column, instant_like, text};
+    use crate::values::time_zone::TimeZone;
+
+    proptest! {
+        #[test]
+        fn a_browser_loads_a_picture_from_the_host_that_is_written(
+            typed in prop_oneof![
+                text(), "https://[!-~]{0,40}", "https:[/\\\\]{1,3}[a-z@:.\\[\\]#?]{0,20}",
+                "https://\\[::1\\][a-z0-9:+]{0,6}/",
+                "https://[a-z]{1,9}\\.example/[ -~é]{0,30}",
+            ],
+        ) {
+            let Ok(accepted) = https_url(&typed) else { return Ok(()) };
+            assert!(fits_column(&accepted, URL_MAX));
+            let url = match Url::parse(&accepted) {
+                // No host can have this name, so nothing is loaded.
+                Err(ParseError::IdnaError) => return Ok(()),
+                parsed => parsed.unwrap(),
+            };
+            assert_eq!(url.scheme(), "https");
+            assert!(url.username().is_empty() && url.password().is_none(), "{url}");
+            let rest = accepted["https://".len()..].to_ascii_lowercase();
+            assert!(rest.starts_with(&url.host_str().unwrap().to_ascii_lowercase()), "{url}");
+        }
+
+        #[test]
+        fn numbers_outside_their_bounds_are_refused(number in any::<i32>()) {
+            assert_eq!(duration(number).is_ok(), (1..=1_440).contains(&number));
+            assert_eq!(participants(number).is_ok(), (1..=1_000).contains(&number));
+        }
+
+        #[test]
+        fn parsing_a_style_twice_changes_nothing(typed in text()) {
+            if let Ok(entered) = style(&typed) {
+                assert!(fits_column(&entered, STYLE_MAX), "{entered}");
+                assert_eq!(style(&entered), Ok(entered));
+            }
+        }
+
+        #[test]
+        fn a_class_can_take_place_at_every_accepted_date_and_time(
+            typed_date in instant_like(),
+            typed_time in prop_oneof![instant_like(), text(), "[0-9]{2}:[0-9]{2}"],
+            length in any::<i32>(),
+            zone in select(vec!["America/Denver", "Pacific/Apia", "America/Santiago"]),
+        ) {
+            let zone = TimeZone::named(zone).unwrap();
+            let parsed = typed_date.parse().ok().and_then(|parsed| date(parsed).ok());
+            let (Some(date), Ok(time)) = (parsed, clock_time(&typed_time)) else { return Ok(()) };
+            let start = zone.resolve(date, time);
+            let minutes = duration(length).unwrap_or(DURATION_MAX);
+            let end = start + TimeDelta::minutes(i64::from(minutes));
+            assert!((1999..=2200).contains(&start.year()) && end > start);
+            // The local time is as typed, unless the clocks skipped it.
+            let local = zone.local(start).naive_local();
+            assert!(local >= date.and_time(time) && local - date.and_time(time) <= TimeDelta::days(1));
+        }
+    }
+}

@@ -1,0 +1,52 @@
+//! What all changes of the timetable have in common.
+
+use chrono::{DateTime, NaiveDate, Utc};
+use serde_json::Value;
+
+use crate::App;
+use crate::admin::staff_action::StaffAction;
+use crate::error::Result;
+use crate::http::Member;
+use crate::models::security_event::Kind;
+use crate::session::{Transaction, Tx};
+use crate::values::caller::Caller;
+use crate::values::time_zone::TimeZone;
+
+/// A member of staff who changes the timetable.
+pub(super) struct TimetableEditor<'a> {
+    pub(super) app: &'a App,
+    staff_action: StaffAction,
+    pub(super) zone: TimeZone,
+    pub(super) now: DateTime<Utc>,
+}
+
+impl<'a> TimetableEditor<'a> {
+    pub(super) fn new(app: &'a App, caller: &Caller, staff: &Member) -> Result<Self> {
+        Ok(Self {
+            app,
+            staff_action: StaffAction::by_staff(staff, caller)?,
+            zone: TimeZone::of_studio(&app.config().studio)?,
+            now: app.clock().now(),
+        })
+    }
+
+    /// Returns the studio's current date.
+    pub(super) fn today(&self) -> NaiveDate {
+        self.zone.local(self.now).date_naive()
+    }
+
+    /// Prepares a transaction that invalidates the cached schedule.
+    pub(super) fn transaction(&self) -> Transaction<'_> {
+        self.app
+            .transaction()
+            .authorize(&self.staff_action)
+            .invalidate([self.app.schedule()])
+    }
+
+    /// Records a change as a security event, in its transaction.
+    pub(super) async fn record(&self, tx: &Tx, detail: Value) -> Result<()> {
+        self.staff_action
+            .record(tx, Kind::TimetableChanged, None, detail)
+            .await
+    }
+}

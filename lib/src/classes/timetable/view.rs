@@ -1,0 +1,110 @@
+//! The JSON of the timetable.
+
+use chrono::{DateTime, NaiveDate, Utc};
+use serde::Serialize;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use crate::models::weekly_class::{Conflict, WeeklyClass};
+
+/// A weekly class, as staff see it.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = WeeklyClass)]
+pub struct WeeklyClassView {
+    id: Uuid,
+    class_type_id: Uuid,
+    /// The name of the class type.
+    class_type: String,
+    instructor_id: Uuid,
+    /// The instructor's name.
+    instructor: String,
+    /// 0 to 6; 0 is Sunday.
+    day_of_week: i32,
+    /// Local time at the studio, such as `19:00`.
+    start_time: String,
+    duration_minutes: i32,
+    /// The number of spots.
+    max_participants: i32,
+    room: String,
+    effective_from: NaiveDate,
+    /// Null: until further notice.
+    effective_until: Option<NaiveDate>,
+    /// False when the weekly class is retired, and no more classes are generated
+    /// from it.
+    is_active: bool,
+    created_at: DateTime<Utc>,
+}
+
+impl From<WeeklyClass> for WeeklyClassView {
+    fn from(weekly: WeeklyClass) -> Self {
+        Self {
+            id: weekly.id,
+            class_type_id: weekly.class_type_id,
+            class_type: weekly.class_type,
+            instructor_id: weekly.instructor_id,
+            instructor: weekly.instructor,
+            day_of_week: weekly.day_of_week,
+            start_time: weekly.start_time.format("%H:%M").to_string(),
+            duration_minutes: weekly.duration_minutes,
+            max_participants: weekly.max_participants,
+            room: weekly.room,
+            effective_from: weekly.effective_from,
+            effective_until: weekly.effective_until,
+            is_active: weekly.is_active,
+            created_at: weekly.created_at,
+        }
+    }
+}
+
+/// A date for which no class could be generated.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = ScheduleConflict)]
+pub struct ConflictView {
+    /// The id of the weekly class.
+    pattern_id: Uuid,
+    date: NaiveDate,
+    /// `room_taken`, `instructor_taken`, or `retired` when the class type or the
+    /// instructor is retired.
+    code: String,
+}
+
+impl From<Conflict> for ConflictView {
+    fn from(conflict: Conflict) -> Self {
+        Self {
+            pattern_id: conflict.weekly_class_id,
+            date: conflict.date,
+            code: conflict.code,
+        }
+    }
+}
+
+/// The result of a change to the timetable. It contains the fields that concern
+/// the request.
+#[derive(Debug, Default, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct TimetableResult {
+    /// The weekly class after the change.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) pattern: Option<WeeklyClassView>,
+    /// The number of upcoming classes that were generated from the weekly class
+    /// before. They stay as they are.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) coming_classes: Option<i64>,
+    /// The id of the class.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) occurrence_id: Option<Uuid>,
+    /// The number of bookings that were cancelled with the class.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) cancelled_bookings: Option<usize>,
+    /// The number of classes that were generated.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) generated: Option<usize>,
+    /// The number of dates whose class existed before.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) already_there: Option<usize>,
+    /// The dates for which no class could be generated.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) conflicts: Option<Vec<ConflictView>>,
+}

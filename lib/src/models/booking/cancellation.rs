@@ -1,0 +1,149 @@
+//! Cancelling bookings.
+
+use chrono::{DateTime, Utc};
+use serde_json::json;
+use uuid::Uuid;
+
+use super::errors::CLASS_STARTED;
+use super::row::{Booking, find, lock_occurrence};
+use super::waitlist::promote;
+use crate::error::{Error, Result};
+use crate::models::member_event::{self, NewMemberEvent};
+use crate::runtime::config::StudioConfig;
+use crate::store::client::Client;
+use crate::store::statement::Statement;
+
+/// A booking to be cancelled.
+#[derive(Clone, Debug)]
+pub struct Cancellation {
+    /// The booking's id.
+    pub booking_id: Uuid,
+    /// The member to whom the booking must belong; `None`: any member.
+    pub owner: Option<Uuid>,
+    /// The reason that was given.
+    pub reason: Option<String>,
+    /// Never counts as late, and works after the start. Set for unpaid bookings
+    /// that the system cancels, and when staff waive the deadline.
+    pub lenient: bool,
+}
+
+// Only a booking with a spot can be cancelled late; the waitlist can be left at
+// any time. A member who was checked in ahead of an upcoming class has a spot
+// like any other.
+static CANCEL: Statement = Statement::new(
+    "booking.cancel",
+    "with gone as (
+        update bookings set status = 'cancelled', waitlist_position = null, cancelled_at = $2,
+            cancellation_reason = $3, late_cancellation = status <> 'waitlisted' and $4
+        where id = $1 and (status in ('booked', 'waitlisted') or (status = 'attended' and $5))
+        returning id, user_id, late_cancellation
+    ), settled as (
+        update payments p
+        set status = case p.status when 'pending' then 'cancelled' else 'refund_due' end
+        from gone where p.booking_id = gone.id
+          and (p.status = 'pending' or (p.status = 'paid' and not gone.late_cancellation))
+        returning p.id, p.status
+    ), mailed as (
+        insert into mail_outbox (id, recipient, kind, payload)
+        select gen_random_uuid(), u.email, 'booking_cancelled',
+            jsonb_build_object('bookingId', gone.id)
+        from gone join users u on u.id = gone.user_id
+    )
+    select user_id, (select id from settled where status = 'refund_due') as refund_due from gone",
+);
+
+/// Cancels a booking and gives its spot to the first member on the waitlist.
+/// A payment becomes `refund_due`, unless the cancellation is late. Returns the
+/// cancelled booking. Must be called in a transaction.
+///
+/// # Errors
+///
+/// [`Error::NotFound`] when the booking does not exist or belongs to another
+/// member; 409 `class_started`; 409 `not_cancellable` when the booking is
+/// already cancelled or the class was attended.
+pub async fn cancel(
+    client: &Client,
+    cancellation: &Cancellation,
+    now: DateTime<Utc>,
+    studio: &StudioConfig,
+) -> Result<Booking> {
+    let events = cancel_and_promote(client, cancellation, now, studio).await?;
+    member_event::record(client, &events).await?;
+    find(client, cancellation.booking_id).await
+}
+
+static UPCOMING_OF_MEMBER: Statement = Statement::new(
+    "booking.upcoming_of_member",
+    "select b.id from bookings b join scheduled_classes c on c.id = b.scheduled_class_id
+    where b.user_id = $1 and b.status in ('booked', 'waitlisted', 'attended') and c.start_time > $2
+    order by c.id",
+);
+
+/// Cancels all upcoming bookings of a member, whose account is being closed.
+/// Must be called in a transaction.
+pub async fn cancel_all_of(
+    client: &Client,
+    user_id: Uuid,
+    now: DateTime<Utc>,
+    studio: &StudioConfig,
+) -> Result<()> {
+    let rows = UPCOMING_OF_MEMBER.all(client, &[&user_id, &now]).await?;
+    let mut events = Vec::new();
+    for row in &rows {
+        let cancellation = Cancellation {
+            booking_id: row.try_get("id")?,
+            owner: Some(user_id),
+            reason: None,
+            lenient: false,
+        };
+        match cancel_and_promote(client, &cancellation, now, studio).await {
+            Ok(more) => events.extend(more),
+            // It was cancelled concurrently.
+            Err(Error::Conflict { .. }) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    member_event::record(client, &events).await
+}
+
+/// Returns the members' events, which the caller records at the end of its
+/// transaction.
+async fn cancel_and_promote(
+    client: &Client,
+    cancellation: &Cancellation,
+    now: DateTime<Utc>,
+    studio: &StudioConfig,
+) -> Result<Vec<NewMemberEvent>> {
+    let id = cancellation.booking_id;
+    let (class_id, start) = lock_occurrence(client, id, cancellation.owner).await?;
+    if start <= now && !cancellation.lenient {
+        return Err(CLASS_STARTED);
+    }
+    let late = now > start - studio.cancellation_window && !cancellation.lenient;
+    let row = CANCEL
+        .opt(
+            client,
+            &[&id, &now, &cancellation.reason, &late, &(start > now)],
+        )
+        .await?
+        .ok_or(NOT_CANCELLABLE)?;
+    let user_id: Uuid = row.try_get("user_id")?;
+    let event = |kind, data| NewMemberEvent {
+        user_id,
+        kind,
+        data,
+    };
+    let cancelled = json!({ "bookingId": id, "scheduledClassId": class_id });
+    let mut events = vec![event("booking_cancelled", cancelled)];
+    if let Some(payment_id) = row.try_get::<_, Option<Uuid>>("refund_due")? {
+        let refund_due = json!({ "bookingId": id, "paymentId": payment_id });
+        events.push(event("payment_refund_due", refund_due));
+    }
+    events.extend(promote(client, class_id, now, studio).await?);
+    Ok(events)
+}
+
+const NOT_CANCELLABLE: Error = Error::Conflict {
+    code: "not_cancellable",
+    message: "This booking can no longer be cancelled",
+};

@@ -1,0 +1,13 @@
+//! Refusals that concern the class of a booking.
+
+use crate::error::Error;
+
+pub(in crate::models) const CLASS_CANCELLED: Error = Error::Conflict {
+    code: "class_cancelled",
+    message: "This class has been cancelled",
+};
+
+pub(in crate::models) const CLASS_STARTED: Error = Error::Conflict {
+    code: "class_started",
+    message: "This class has already begun",
+};

@@ -1,0 +1,261 @@
+//! The booking's row, and reading it.
+
+use chrono::{DateTime, Utc};
+use rust_decimal::Decimal;
+use serde::Serialize;
+use tokio_postgres::Row;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use crate::error::{Error, Result};
+use crate::store::client::Client;
+use crate::store::page::Page;
+use crate::store::statement::Statement;
+use crate::values::money::Money;
+
+/// The status of a booking.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum BookingStatus {
+    /// The member has a spot.
+    Booked,
+    /// The member is on the waitlist.
+    Waitlisted,
+    /// The booking or its class was cancelled.
+    Cancelled,
+    /// The member was checked in.
+    Attended,
+    /// The member did not come.
+    NoShow,
+}
+
+impl BookingStatus {
+    pub(in crate::models) fn from_column(text: &str) -> Result<Self> {
+        Ok(match text {
+            "booked" => Self::Booked,
+            "waitlisted" => Self::Waitlisted,
+            "cancelled" => Self::Cancelled,
+            "attended" => Self::Attended,
+            "no_show" => Self::NoShow,
+            _ => return Err(Error::internal("unknown booking status")),
+        })
+    }
+}
+
+/// A row of `bookings`, with what its occurrence and its last payment add to it.
+#[derive(Clone, Debug)]
+pub struct Booking {
+    /// `bookings.id`
+    pub id: Uuid,
+    /// The member's id.
+    pub user_id: Uuid,
+    /// The occurrence's id.
+    pub scheduled_class_id: Uuid,
+    /// Its status.
+    pub status: BookingStatus,
+    /// The rank on the waitlist, where 1 is next; `None`: not on the waitlist.
+    pub waitlist_position: Option<i64>,
+    /// The price at the time of booking.
+    pub price: Money,
+    /// ISO 4217 code of the price's currency.
+    pub currency: String,
+    /// When it was booked.
+    pub booked_at: DateTime<Utc>,
+    /// When it was cancelled.
+    pub cancelled_at: Option<DateTime<Utc>>,
+    /// Whether it was cancelled too late for a refund.
+    pub late_cancellation: bool,
+    /// The reason that was given for the cancellation.
+    pub cancellation_reason: Option<String>,
+    /// The occurrence's title.
+    pub title: String,
+    /// When the occurrence starts.
+    pub start_time: DateTime<Utc>,
+    /// When the occurrence ends.
+    pub end_time: DateTime<Utc>,
+    /// The occurrence's room.
+    pub room: String,
+    /// The instructor's name.
+    pub instructor: String,
+    /// Whether the occurrence is cancelled.
+    pub class_cancelled: bool,
+    /// The status of the last payment; `None`: there is no payment.
+    pub payment_status: Option<String>,
+}
+
+/// The columns that [`Booking::from_row`] reads: of a booking `b`, its
+/// occurrence `c`, and its instructor `i`.
+macro_rules! booking_columns {
+    () => {
+        "b.id, b.user_id, b.scheduled_class_id, b.status, b.price, b.currency, b.booked_at,
+        b.cancelled_at, b.late_cancellation, b.cancellation_reason,
+        c.title, c.start_time, c.end_time, c.room, c.is_cancelled as class_cancelled,
+        i.name as instructor"
+    };
+}
+
+/// What is computed for a booking `b`: its rank on the waitlist, and the status
+/// of its last payment. The column `waitlist_position` holds a ticket number,
+/// which only orders the waitlist; the rank is counted from it.
+macro_rules! computed_columns {
+    () => {
+        "case when b.status = 'waitlisted' then (
+            select count(*) from bookings w
+            where w.scheduled_class_id = b.scheduled_class_id and w.status = 'waitlisted'
+              and w.waitlist_position <= b.waitlist_position
+        ) end as waitlist_position,
+        (select p.status from payments p where p.booking_id = b.id
+            order by p.created_at desc, p.id desc limit 1) as payment_status"
+    };
+}
+pub(super) use computed_columns;
+
+impl Booking {
+    /// Reads the columns of `booking_columns!` and `computed_columns!`.
+    fn from_row(row: &Row) -> Result<Self> {
+        Ok(Self {
+            id: row.try_get("id")?,
+            user_id: row.try_get("user_id")?,
+            scheduled_class_id: row.try_get("scheduled_class_id")?,
+            status: BookingStatus::from_column(row.try_get("status")?)?,
+            waitlist_position: row.try_get("waitlist_position")?,
+            price: Money::from_column(row.try_get::<_, Decimal>("price")?),
+            currency: row.try_get("currency")?,
+            booked_at: row.try_get("booked_at")?,
+            cancelled_at: row.try_get("cancelled_at")?,
+            late_cancellation: row.try_get("late_cancellation")?,
+            cancellation_reason: row.try_get("cancellation_reason")?,
+            title: row.try_get("title")?,
+            start_time: row.try_get("start_time")?,
+            end_time: row.try_get("end_time")?,
+            room: row.try_get("room")?,
+            instructor: row.try_get("instructor")?,
+            class_cancelled: row.try_get("class_cancelled")?,
+            payment_status: row.try_get("payment_status")?,
+        })
+    }
+
+    /// The sort key of lists.
+    pub fn cursor(&self) -> (DateTime<Utc>, Uuid) {
+        (self.start_time, self.id)
+    }
+}
+
+static FIND: Statement = Statement::new(
+    "booking.find",
+    concat!(
+        "select ",
+        booking_columns!(),
+        ", ",
+        computed_columns!(),
+        " from bookings b
+        join scheduled_classes c on c.id = b.scheduled_class_id
+        join instructors i on i.id = c.instructor_id
+        where b.id = $1"
+    ),
+);
+
+/// Finds a booking.
+///
+/// # Errors
+///
+/// [`Error::NotFound`].
+pub async fn find(client: &Client, id: Uuid) -> Result<Booking> {
+    let row = FIND.opt(client, &[&id]).await?.ok_or(Error::NotFound)?;
+    Booking::from_row(&row)
+}
+
+static LOCK_OCCURRENCE: Statement = Statement::new(
+    "booking.lock_occurrence",
+    "select id, start_time from scheduled_classes
+    where id = (
+        select scheduled_class_id from bookings
+        where id = $1 and ($2::uuid is null or user_id = $2)
+    ) for no key update",
+);
+
+/// Locks the occurrence of a booking, and returns its id and its start. When
+/// `owner` is given, the booking must belong to that member.
+///
+/// # Errors
+///
+/// [`Error::NotFound`].
+pub(in crate::models) async fn lock_occurrence(
+    client: &Client,
+    booking_id: Uuid,
+    owner: Option<Uuid>,
+) -> Result<(Uuid, DateTime<Utc>)> {
+    let row = LOCK_OCCURRENCE
+        .opt(client, &[&booking_id, &owner])
+        .await?
+        .ok_or(Error::NotFound)?;
+    Ok((row.try_get("id")?, row.try_get("start_time")?))
+}
+
+static LIST_UPCOMING: Statement = Statement::new(
+    "booking.list_upcoming",
+    concat!(
+        "select ",
+        booking_columns!(),
+        ", ",
+        computed_columns!(),
+        " from bookings b
+        join scheduled_classes c on c.id = b.scheduled_class_id
+        join instructors i on i.id = c.instructor_id
+        where b.user_id = $1 and c.end_time > $2
+          and ($3::timestamptz is null or (c.start_time, b.id) > ($3, $4))
+        order by c.start_time, b.id limit $5"
+    ),
+);
+
+/// Reads a page of a member's bookings of occurrences that have not ended, next
+/// one first, including cancelled ones.
+pub async fn list_upcoming(
+    client: &Client,
+    user_id: Uuid,
+    now: DateTime<Utc>,
+    page: &Page,
+) -> Result<Vec<Booking>> {
+    list(client, &LIST_UPCOMING, user_id, now, page).await
+}
+
+static LIST_PAST: Statement = Statement::new(
+    "booking.list_past",
+    concat!(
+        "select ",
+        booking_columns!(),
+        ", ",
+        computed_columns!(),
+        " from bookings b
+        join scheduled_classes c on c.id = b.scheduled_class_id
+        join instructors i on i.id = c.instructor_id
+        where b.user_id = $1 and c.end_time <= $2
+          and ($3::timestamptz is null or (c.start_time, b.id) < ($3, $4))
+        order by c.start_time desc, b.id desc limit $5"
+    ),
+);
+
+/// Reads a page of a member's bookings of occurrences that have ended, last one
+/// first, including cancelled ones.
+pub async fn list_past(
+    client: &Client,
+    user_id: Uuid,
+    now: DateTime<Utc>,
+    page: &Page,
+) -> Result<Vec<Booking>> {
+    list(client, &LIST_PAST, user_id, now, page).await
+}
+
+async fn list(
+    client: &Client,
+    statement: &'static Statement,
+    user_id: Uuid,
+    now: DateTime<Utc>,
+    page: &Page,
+) -> Result<Vec<Booking>> {
+    let (time, id) = page.after();
+    let rows = statement
+        .all(client, &[&user_id, &now, &time, &id, &page.fetch()])
+        .await?;
+    rows.iter().map(Booking::from_row).collect()
+}

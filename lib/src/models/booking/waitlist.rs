@@ -1,0 +1,63 @@
+//! Promotion from the waitlist.
+
+use chrono::{DateTime, Utc};
+use serde_json::json;
+use uuid::Uuid;
+
+use crate::error::Result;
+use crate::models::member_event::NewMemberEvent;
+use crate::runtime::config::StudioConfig;
+use crate::store::client::Client;
+use crate::store::statement::Statement;
+
+// A statement separate from the cancellation's: a statement does not see
+// waitlist entries that were committed while it waited for the lock.
+static PROMOTE: Statement = Statement::new(
+    "booking.promote",
+    "with class as (
+        select id, max_participants - current_participants as free from scheduled_classes
+        where id = $1 and not is_cancelled and start_time > $2 + make_interval(secs => $3)
+    ), next as (
+        select id from bookings
+        where scheduled_class_id = $1 and status = 'waitlisted'
+        order by waitlist_position limit (select free from class)
+    ), promoted as (
+        update bookings b set status = 'booked', waitlist_position = null
+        from next, class where b.id = next.id
+        returning b.id, b.user_id
+    ), mailed as (
+        insert into mail_outbox (id, recipient, kind, payload)
+        select gen_random_uuid(), u.email, 'booking_promoted',
+            jsonb_build_object('bookingId', p.id)
+        from promoted p join users u on u.id = p.user_id
+    )
+    select id, user_id from promoted",
+);
+
+/// Gives the free spots of an occurrence to the first members on its waitlist,
+/// and queues their mails. Does nothing in the last hours before the start
+/// (`WAITLIST_CUTOFF_HOURS`).
+///
+/// Must be called in a transaction that holds the occurrence's lock. Returns
+/// the members' events, which the caller records at the end of the transaction.
+pub async fn promote(
+    client: &Client,
+    scheduled_class_id: Uuid,
+    now: DateTime<Utc>,
+    studio: &StudioConfig,
+) -> Result<Vec<NewMemberEvent>> {
+    let cutoff = studio.waitlist_cutoff.as_secs_f64();
+    let rows = PROMOTE
+        .all(client, &[&scheduled_class_id, &now, &cutoff])
+        .await?;
+    rows.iter()
+        .map(|row| {
+            let id: Uuid = row.try_get("id")?;
+            Ok(NewMemberEvent {
+                user_id: row.try_get("user_id")?,
+                kind: "booking_promoted",
+                data: json!({ "bookingId": id, "scheduledClassId": scheduled_class_id }),
+            })
+        })
+        .collect()
+}

@@ -1,0 +1,129 @@
+//! What class types and instructors have in common: staff create them, change
+//! them and retire them, and nothing is ever deleted.
+
+use chrono::{DateTime, Utc};
+use tokio_postgres::Row;
+use uuid::Uuid;
+
+use super::security_event::Kind;
+use crate::error::{Error, Result};
+use crate::store::client::Client;
+use crate::store::page::Page;
+use crate::store::statement::Statement;
+
+/// A class type or an instructor.
+pub trait CatalogItem: Sized {
+    /// What is needed to create one.
+    type New: Sync;
+    /// What can be changed afterwards.
+    type Changes: Sync;
+
+    /// The security event that is recorded for every change.
+    const CHANGE_EVENT: Kind;
+
+    /// The id of its row.
+    fn id(&self) -> Uuid;
+
+    /// The sort key of lists.
+    fn cursor(&self) -> (DateTime<Utc>, Uuid);
+
+    /// Reads a page, newest first. `is_active` selects active or retired items;
+    /// `None` selects both.
+    fn list(
+        client: &Client,
+        is_active: Option<bool>,
+        page: &Page,
+    ) -> impl Future<Output = Result<Vec<Self>>> + Send;
+
+    /// Inserts a new item.
+    ///
+    /// # Errors
+    ///
+    /// The errors of the table's constraints, such as 409 `class_type_exists`.
+    fn insert(client: &Client, new: &Self::New) -> impl Future<Output = Result<Self>> + Send;
+
+    /// Changes an item, which may be retired.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`]; as [`CatalogItem::insert`].
+    fn update(
+        client: &Client,
+        id: Uuid,
+        changes: &Self::Changes,
+    ) -> impl Future<Output = Result<Self>> + Send;
+
+    /// Retires an item. Occurrences and weekly classes that refer to it stay.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`].
+    fn retire(
+        client: &Client,
+        id: Uuid,
+        now: DateTime<Utc>,
+    ) -> impl Future<Output = Result<RetiredItem>> + Send;
+}
+
+/// What still refers to an item that has been retired.
+#[derive(Clone, Copy, Debug)]
+pub struct RetiredItem {
+    /// Whether the item was active before.
+    pub was_active: bool,
+    /// Number of upcoming occurrences that are not cancelled.
+    pub upcoming_occurrences: i64,
+    /// Number of active weekly classes, which generate more occurrences.
+    pub active_weekly_classes: i64,
+}
+
+impl RetiredItem {
+    fn from_row(row: &Row) -> Result<Self> {
+        Ok(Self {
+            was_active: row.try_get("was_active")?,
+            upcoming_occurrences: row.try_get("upcoming_occurrences")?,
+            active_weekly_classes: row.try_get("active_weekly_classes")?,
+        })
+    }
+}
+
+/// The statement that retires a row of `$table`, to which occurrences and
+/// weekly classes refer by `$column`.
+macro_rules! retire_statement {
+    ($name:literal, $table:literal, $column:literal) => {
+        $crate::store::statement::Statement::new(
+            $name,
+            concat!(
+                "with before as (
+                    select id, is_active from ",
+                $table,
+                " where id = $1 for no key update
+                ), retired as (
+                    update ",
+                $table,
+                " set is_active = false where id = $1 and is_active
+                )
+                select before.is_active as was_active,
+                    (select count(*) from scheduled_classes c where c.",
+                $column,
+                " = before.id and c.start_time > $2 and not c.is_cancelled)
+                        as upcoming_occurrences,
+                    (select count(*) from class_schedules s where s.",
+                $column,
+                " = before.id and s.is_active) as active_weekly_classes
+                from before"
+            ),
+        )
+    };
+}
+pub(super) use retire_statement;
+
+/// Runs a statement made by `retire_statement!`.
+pub(super) async fn retire(
+    client: &Client,
+    statement: &'static Statement,
+    id: Uuid,
+    now: DateTime<Utc>,
+) -> Result<RetiredItem> {
+    let row = statement.opt(client, &[&id, &now]).await?;
+    RetiredItem::from_row(&row.ok_or(Error::NotFound)?)
+}

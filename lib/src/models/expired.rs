@@ -1,0 +1,111 @@
+//! Deleting expired rows in batches.
+//!
+//! Each statement takes the size of the batch and returns the number of deleted
+//! rows. Locked rows are skipped, so that concurrent clean-ups do not wait for
+//! each other, nor for a sign-in.
+
+use crate::store::statement::Statement;
+
+macro_rules! delete_statement {
+    ($name:literal, $table:literal, $key:literal, $expired:literal) => {
+        Statement::new(
+            $name,
+            concat!(
+                "with expired as (
+                    select ",
+                $key,
+                " from ",
+                $table,
+                " where ",
+                $expired,
+                "
+                    limit $1 for update skip locked
+                ), gone as (
+                    delete from ",
+                $table,
+                " using expired
+                    where (",
+                $table,
+                ".",
+                $key,
+                ") = (expired.",
+                $key,
+                ") returning 1
+                )
+                select count(*) from gone"
+            ),
+        )
+    };
+}
+
+/// Deletes expired sessions, and with them their refresh tokens.
+pub static SESSIONS: Statement = delete_statement!(
+    "cleanup.sessions",
+    "user_sessions",
+    "id",
+    "expires_at <= now()"
+);
+/// Deletes expired counts of login attempts.
+pub static THROTTLE: Statement = delete_statement!(
+    "cleanup.throttle",
+    "login_throttle",
+    "key",
+    "expires_at <= now()"
+);
+/// Deletes expired tokens from mails.
+pub static ONE_TIME_TOKENS: Statement = delete_statement!(
+    "cleanup.one_time_tokens",
+    "one_time_tokens",
+    "id",
+    "expires_at <= now()"
+);
+/// Deletes expired sign-ins at providers that were not finished.
+pub static OAUTH_STATES: Statement = delete_statement!(
+    "cleanup.oauth_states",
+    "oauth_states",
+    "state_hash",
+    "expires_at <= now()"
+);
+/// Deletes expired sign-ins that wait for a second factor.
+pub static SIGN_IN_CHALLENGES: Statement = delete_statement!(
+    "cleanup.sign_in_challenges",
+    "sign_in_challenges",
+    "id",
+    "expires_at <= now()"
+);
+/// Deletes expired remembered devices.
+pub static REMEMBERED_DEVICES: Statement = delete_statement!(
+    "cleanup.remembered_devices",
+    "remembered_devices",
+    "id",
+    "expires_at <= now()"
+);
+/// Deletes expired idempotency keys.
+pub static IDEMPOTENCY_KEYS: Statement = delete_statement!(
+    "cleanup.idempotency_keys",
+    "idempotency_keys",
+    "ctid",
+    "expires_at <= now()"
+);
+/// Deletes mail that was sent or given up 30 days ago.
+pub static MAIL: Statement = delete_statement!(
+    "cleanup.mail",
+    "mail_outbox",
+    "id",
+    "sent_at <= now() - interval '30 days' or (sent_at is null
+        and next_attempt_at = 'infinity' and created_at <= now() - interval '30 days')"
+);
+/// Deletes events of members after 30 days.
+pub static MEMBER_EVENTS: Statement = delete_statement!(
+    "cleanup.member_events",
+    "member_events",
+    "id",
+    "created_at <= now() - interval '30 days'"
+);
+/// Deletes webhook events after 30 days. Stripe repeats an event for three days.
+pub static WEBHOOK_EVENTS: Statement = delete_statement!(
+    "cleanup.webhook_events",
+    "webhook_events",
+    "id",
+    "created_at <= now() - interval '30 days'"
+);

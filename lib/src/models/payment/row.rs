@@ -1,0 +1,246 @@
+//! The payment's row, and reading it.
+
+use chrono::{DateTime, Utc};
+use rust_decimal::Decimal;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use tokio_postgres::Row;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use crate::error::{Error, Result};
+use crate::models::booking::{self, Booking};
+use crate::models::member_event::{self, NewMemberEvent};
+use crate::store::client::Client;
+use crate::store::statement::Statement;
+use crate::values::money::Money;
+
+/// How a payment is made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum PaymentMethod {
+    /// By card, with Stripe Checkout.
+    Card,
+    /// At the studio's front desk.
+    Desk,
+}
+
+impl PaymentMethod {
+    fn from_column(text: &str) -> Result<Self> {
+        Ok(match text {
+            "card" => Self::Card,
+            "desk" => Self::Desk,
+            _ => return Err(Error::internal("unknown payment method")),
+        })
+    }
+
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Self::Card => "card",
+            Self::Desk => "desk",
+        }
+    }
+}
+
+/// The status of a payment. It only moves forward.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum PaymentStatus {
+    /// Not paid yet.
+    Pending,
+    /// Paid.
+    Paid,
+    /// The payment was attempted and failed.
+    Failed,
+    /// Cancelled before it was paid.
+    Cancelled,
+    /// Paid, and to be refunded.
+    RefundDue,
+    /// Refunded.
+    Refunded,
+}
+
+impl PaymentStatus {
+    fn from_column(text: &str) -> Result<Self> {
+        Ok(match text {
+            "pending" => Self::Pending,
+            "paid" => Self::Paid,
+            "failed" => Self::Failed,
+            "cancelled" => Self::Cancelled,
+            "refund_due" => Self::RefundDue,
+            "refunded" => Self::Refunded,
+            _ => return Err(Error::internal("unknown payment status")),
+        })
+    }
+
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Paid => "paid",
+            Self::Failed => "failed",
+            Self::Cancelled => "cancelled",
+            Self::RefundDue => "refund_due",
+            Self::Refunded => "refunded",
+        }
+    }
+}
+
+/// A row of `payments`.
+#[derive(Clone, Debug)]
+pub struct Payment {
+    /// `payments.id`
+    pub id: Uuid,
+    /// The booking's id.
+    pub booking_id: Uuid,
+    /// The member's id.
+    pub user_id: Uuid,
+    /// The amount to pay.
+    pub amount: Money,
+    /// ISO 4217 code of the amount's currency.
+    pub currency: String,
+    /// How it is paid.
+    pub method: PaymentMethod,
+    /// Its status.
+    pub status: PaymentStatus,
+    /// The provider's id of the checkout; `None`: there is no checkout.
+    pub provider_reference: Option<String>,
+    /// The provider's id of the money that was paid; `None`: nothing was paid.
+    pub provider_payment: Option<String>,
+    /// The provider's id of the last refund; `None`: there is no refund.
+    pub provider_refund: Option<String>,
+    /// The page on which to pay; `None`: there is nothing to pay.
+    pub checkout_url: Option<String>,
+    /// When an unpaid card payment ends; `None` for other payments.
+    pub expires_at: Option<DateTime<Utc>>,
+    /// When it was paid.
+    pub paid_at: Option<DateTime<Utc>>,
+    /// When it was refunded.
+    pub refunded_at: Option<DateTime<Utc>>,
+    /// When it was started.
+    pub created_at: DateTime<Utc>,
+}
+
+/// The columns that [`Payment::from_row`] reads, of a payment `p`.
+macro_rules! payment_columns {
+    () => {
+        "p.id, p.booking_id, p.user_id, p.amount, p.currency, p.method, p.status,
+        p.provider_reference, p.provider_payment, p.provider_refund, p.checkout_url,
+        p.expires_at, p.paid_at, p.refunded_at, p.created_at"
+    };
+}
+pub(super) use payment_columns;
+
+impl Payment {
+    pub(super) fn from_row(row: &Row) -> Result<Self> {
+        Ok(Self {
+            id: row.try_get("id")?,
+            booking_id: row.try_get("booking_id")?,
+            user_id: row.try_get("user_id")?,
+            amount: Money::from_column(row.try_get::<_, Decimal>("amount")?),
+            currency: row.try_get("currency")?,
+            method: PaymentMethod::from_column(row.try_get("method")?)?,
+            status: PaymentStatus::from_column(row.try_get("status")?)?,
+            provider_reference: row.try_get("provider_reference")?,
+            provider_payment: row.try_get("provider_payment")?,
+            provider_refund: row.try_get("provider_refund")?,
+            checkout_url: row.try_get("checkout_url")?,
+            expires_at: row.try_get("expires_at")?,
+            paid_at: row.try_get("paid_at")?,
+            refunded_at: row.try_get("refunded_at")?,
+            created_at: row.try_get("created_at")?,
+        })
+    }
+
+    /// Returns whether it is a card payment that was not paid in time.
+    pub fn is_overdue(&self, now: DateTime<Utc>) -> bool {
+        self.status == PaymentStatus::Pending && self.expires_at.is_some_and(|end| end <= now)
+    }
+}
+
+static FIND_LAST: Statement = Statement::new(
+    "payment.find_last",
+    concat!(
+        "select p.id is not null as has_payment, ",
+        payment_columns!(),
+        " from bookings b
+        left join lateral (
+            select * from payments where booking_id = b.id order by created_at desc, id desc limit 1
+        ) p on true
+        where b.id = $1 and b.user_id = $2"
+    ),
+);
+
+/// Finds the last payment of a member's booking; `None`: there is none.
+///
+/// # Errors
+///
+/// [`Error::NotFound`] when the booking does not exist or belongs to another
+/// member.
+pub async fn find_last(
+    client: &Client,
+    booking_id: Uuid,
+    user_id: Uuid,
+) -> Result<Option<Payment>> {
+    let row = FIND_LAST.opt(client, &[&booking_id, &user_id]).await?;
+    let row = row.ok_or(Error::NotFound)?;
+    let has_payment: bool = row.try_get("has_payment")?;
+    has_payment.then(|| Payment::from_row(&row)).transpose()
+}
+
+/// Locks the occurrence of a booking and reads the booking. When `owner` is
+/// given, the booking must belong to that member.
+///
+/// # Errors
+///
+/// [`Error::NotFound`].
+pub(super) async fn lock_booking(
+    client: &Client,
+    booking_id: Uuid,
+    owner: Option<Uuid>,
+) -> Result<Booking> {
+    booking::lock_occurrence(client, booking_id, owner).await?;
+    // A separate statement: the first one does not see changes that were
+    // committed while it waited for the lock.
+    booking::find(client, booking_id).await
+}
+
+static LOCK_OPEN: Statement = Statement::new(
+    "payment.lock_open",
+    concat!(
+        "select ",
+        payment_columns!(),
+        " from payments p where booking_id = $1 and status in ('pending', 'paid')
+        for no key update"
+    ),
+);
+
+/// Locks the pending or paid payment of a locked booking. There is at most one.
+pub(super) async fn lock_open(client: &Client, booking_id: Uuid) -> Result<Option<Payment>> {
+    let row = LOCK_OPEN.opt(client, &[&booking_id]).await?;
+    row.as_ref().map(Payment::from_row).transpose()
+}
+
+static CANCEL: Statement = Statement::new(
+    "payment.cancel",
+    "update payments set status = 'cancelled', next_attempt_at = now() where id = $1",
+);
+
+/// Cancels a pending payment. Its checkout keeps its reference, so that it is
+/// closed afterwards.
+pub(super) async fn cancel(client: &Client, id: Uuid) -> Result<()> {
+    CANCEL.execute(client, &[&id]).await
+}
+
+/// Records an event for the payment's member, at the end of the transaction.
+pub(super) async fn record_event(
+    client: &Client,
+    payment: &Payment,
+    kind: &'static str,
+) -> Result<()> {
+    let event = NewMemberEvent {
+        user_id: payment.user_id,
+        kind,
+        data: json!({ "bookingId": payment.booking_id, "paymentId": payment.id }),
+    };
+    member_event::record(client, &[event]).await
+}

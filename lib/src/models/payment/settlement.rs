@@ -1,0 +1,330 @@
+//! Applying what the provider reports about a payment.
+//!
+//! The provider repeats its reports and sends them in any order. These functions
+//! therefore decide by the status of the payment, never by earlier reports. Each
+//! must be called in a transaction.
+
+use chrono::{DateTime, Utc};
+use uuid::Uuid;
+
+use super::row::{
+    Payment, PaymentMethod, PaymentStatus, lock_booking, payment_columns, record_event,
+};
+use crate::error::Result;
+use crate::models::booking::{self, Booking, BookingStatus, Cancellation};
+use crate::runtime::config::StudioConfig;
+use crate::store::client::Client;
+use crate::store::statement::Statement;
+use crate::values::minor_units::minor_units;
+
+/// What a report changed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// Nothing.
+    Unchanged,
+    /// The payment, and nothing that has to be acted on.
+    Changed,
+    /// The payment and the booking: its spot is free.
+    Released,
+    /// The payment, which has to be refunded.
+    RefundDue,
+    /// Nothing, although money moved. A person has to look into it.
+    Mismatch {
+        /// The payment's id.
+        payment_id: Uuid,
+        /// The member's id.
+        user_id: Uuid,
+        /// What does not match, for the log.
+        problem: &'static str,
+    },
+}
+
+/// What the provider reports about a payment.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct ProviderReport<'a> {
+    /// Our id of the payment, if the report contains it.
+    pub payment_id: Option<Uuid>,
+    /// The provider's id of the checkout.
+    pub reference: Option<&'a str>,
+    /// The provider's id of the money that was paid.
+    pub provider_payment: Option<&'a str>,
+    /// The provider's id of the refund.
+    pub provider_refund: Option<&'a str>,
+    /// The amount in the smallest unit of the currency.
+    pub amount: Option<i64>,
+    /// ISO 4217 code, in upper or lower case.
+    pub currency: Option<&'a str>,
+}
+
+// Our own id takes precedence: the provider may report on a checkout before its
+// reference has been stored.
+static FIND: Statement = Statement::new(
+    "payment.find_reported",
+    "select booking_id, id from payments
+    where id = $1 or provider_reference = $2 or provider_payment = $3
+    order by id is not distinct from $1 desc, provider_reference is not distinct from $2 desc limit 1",
+);
+
+static LOCK: Statement = Statement::new(
+    "payment.lock",
+    concat!(
+        "select ",
+        payment_columns!(),
+        " from payments p where id = $1 for no key update"
+    ),
+);
+
+/// Finds the reported payment, and locks it and its booking.
+async fn lock_reported(
+    client: &Client,
+    report: &ProviderReport<'_>,
+) -> Result<Option<(Payment, Booking)>> {
+    let owned = |id: Option<&str>| id.map(str::to_owned);
+    let found = FIND
+        .opt(
+            client,
+            &[
+                &report.payment_id,
+                &owned(report.reference),
+                &owned(report.provider_payment),
+            ],
+        )
+        .await?;
+    let Some(row) = found else {
+        return Ok(None);
+    };
+    let booking = lock_booking(client, row.try_get("booking_id")?, None).await?;
+    let id: Uuid = row.try_get("id")?;
+    let payment = Payment::from_row(&LOCK.one(client, &[&id]).await?)?;
+    Ok(Some((payment, booking)))
+}
+
+// Every status here means that the checkout is over.
+static SET_STATUS: Statement = Statement::new(
+    "payment.set_status",
+    "update payments set status = $2, checkout_url = null, next_attempt_at = now(), attempts = 0,
+        paid_at = coalesce(paid_at, $3), refunded_at = $4,
+        provider_payment = coalesce(provider_payment, $5),
+        provider_refund = coalesce($6, provider_refund)
+    where id = $1",
+);
+
+struct Transition<'a> {
+    payment: &'a Payment,
+    report: &'a ProviderReport<'a>,
+    now: DateTime<Utc>,
+}
+
+impl Transition<'_> {
+    /// Moves the payment through one status after the other, since the table
+    /// allows single steps only.
+    async fn apply(&self, client: &Client, steps: &[PaymentStatus]) -> Result<()> {
+        let owned = |id: Option<&str>| id.map(str::to_owned);
+        for status in steps {
+            let is_paid = !matches!(status, PaymentStatus::Failed | PaymentStatus::Cancelled);
+            SET_STATUS
+                .execute(
+                    client,
+                    &[
+                        &self.payment.id,
+                        &status.as_str(),
+                        &is_paid.then_some(self.now),
+                        &(*status == PaymentStatus::Refunded).then_some(self.now),
+                        &owned(self.report.provider_payment),
+                        &owned(self.report.provider_refund),
+                    ],
+                )
+                .await?;
+        }
+        Ok(())
+    }
+}
+
+fn mismatch(payment: &Payment, problem: &'static str) -> Outcome {
+    Outcome::Mismatch {
+        payment_id: payment.id,
+        user_id: payment.user_id,
+        problem,
+    }
+}
+
+fn amount_matches(payment: &Payment, report: &ProviderReport<'_>) -> bool {
+    let same_currency = report
+        .currency
+        .is_some_and(|currency| currency.eq_ignore_ascii_case(&payment.currency));
+    let due = minor_units(payment.amount, &payment.currency);
+    same_currency && due.is_some() && due == report.amount
+}
+
+fn is_other_money(payment: &Payment, report: &ProviderReport<'_>) -> bool {
+    let known = payment.provider_payment.as_deref();
+    let both = known.zip(report.provider_payment);
+    both.is_some_and(|(known, reported)| known != reported)
+}
+
+/// Applies a report that a payment was made.
+///
+/// The money counts for the booking while the payment is pending and the booking
+/// has a spot; otherwise it becomes `refund_due`. Another amount and a second
+/// payment are a [`Outcome::Mismatch`].
+pub async fn settle_paid(
+    client: &Client,
+    report: &ProviderReport<'_>,
+    now: DateTime<Utc>,
+) -> Result<Outcome> {
+    let Some((payment, booking)) = lock_reported(client, report).await? else {
+        tracing::error!("money arrived for an unknown payment");
+        return Ok(Outcome::Unchanged);
+    };
+    if payment.method != PaymentMethod::Card || !amount_matches(&payment, report) {
+        return Ok(mismatch(
+            &payment,
+            "money of another amount, or for a payment at the desk",
+        ));
+    }
+    let has_spot = !matches!(
+        booking.status,
+        BookingStatus::Waitlisted | BookingStatus::Cancelled
+    );
+    let steps: &[PaymentStatus] = match payment.status {
+        PaymentStatus::Pending if has_spot => &[PaymentStatus::Paid],
+        PaymentStatus::Pending => &[PaymentStatus::Paid, PaymentStatus::RefundDue],
+        PaymentStatus::Failed | PaymentStatus::Cancelled => &[PaymentStatus::RefundDue],
+        PaymentStatus::Paid | PaymentStatus::RefundDue | PaymentStatus::Refunded => {
+            return Ok(match is_other_money(&payment, report) {
+                true => mismatch(&payment, "paid a second time"),
+                false => Outcome::Unchanged,
+            });
+        }
+    };
+    let transition = Transition {
+        payment: &payment,
+        report,
+        now,
+    };
+    transition.apply(client, steps).await?;
+    if steps.last() == Some(&PaymentStatus::Paid) {
+        record_event(client, &payment, "payment_paid").await?;
+        return Ok(Outcome::Changed);
+    }
+    record_event(client, &payment, "payment_refund_due").await?;
+    Ok(Outcome::RefundDue)
+}
+
+/// Applies a report that a checkout ended without a payment: it failed, or it
+/// expired.
+///
+/// The booking is cancelled only when this payment was pending for it. It keeps
+/// its spot when the payment was replaced by another one, and when the member
+/// never saw the checkout.
+pub async fn settle_ended(
+    client: &Client,
+    report: &ProviderReport<'_>,
+    failed: bool,
+    now: DateTime<Utc>,
+    studio: &StudioConfig,
+) -> Result<Outcome> {
+    let Some((payment, booking)) = lock_reported(client, report).await? else {
+        return Ok(Outcome::Unchanged);
+    };
+    if payment.provider_reference.as_deref() != report.reference {
+        return Ok(Outcome::Unchanged);
+    }
+    let transition = Transition {
+        payment: &payment,
+        report,
+        now,
+    };
+    match payment.status {
+        PaymentStatus::Pending if failed => {
+            transition.apply(client, &[PaymentStatus::Failed]).await?;
+        }
+        PaymentStatus::Pending => {
+            transition
+                .apply(client, &[PaymentStatus::Cancelled])
+                .await?;
+        }
+        // Stores that the checkout is closed.
+        PaymentStatus::Failed | PaymentStatus::Cancelled => {
+            transition.apply(client, &[payment.status]).await?;
+            return Ok(Outcome::Unchanged);
+        }
+        _ => return Ok(Outcome::Unchanged),
+    }
+    // After the start a spot is of use to nobody else, the member may have
+    // attended, and staff can still take the money.
+    let keeps_spot = booking.status != BookingStatus::Booked || booking.start_time <= now;
+    if payment.provider_reference.is_none() || keeps_spot {
+        return Ok(Outcome::Changed);
+    }
+    let cancellation = Cancellation {
+        booking_id: booking.id,
+        owner: None,
+        reason: Some("It was not paid in time".to_owned()),
+        lenient: true,
+    };
+    booking::cancel(client, &cancellation, now, studio).await?;
+    Ok(Outcome::Released)
+}
+
+/// Applies a report that the whole amount was refunded, by us or at the
+/// provider.
+pub async fn settle_refunded(
+    client: &Client,
+    report: &ProviderReport<'_>,
+    now: DateTime<Utc>,
+) -> Result<Outcome> {
+    let Some((payment, _)) = lock_reported(client, report).await? else {
+        return Ok(Outcome::Unchanged);
+    };
+    if payment.method != PaymentMethod::Card || !amount_matches(&payment, report) {
+        return Ok(mismatch(&payment, "a refund of another amount"));
+    }
+    if is_other_money(&payment, report) {
+        return Ok(mismatch(&payment, "a refund of other money"));
+    }
+    let steps: &[PaymentStatus] = match payment.status {
+        // The report of the refund overtook the report of the payment.
+        PaymentStatus::Pending => &[PaymentStatus::Paid, PaymentStatus::Refunded],
+        PaymentStatus::Failed | PaymentStatus::Cancelled => {
+            &[PaymentStatus::RefundDue, PaymentStatus::Refunded]
+        }
+        PaymentStatus::Paid | PaymentStatus::RefundDue => &[PaymentStatus::Refunded],
+        PaymentStatus::Refunded => return Ok(Outcome::Unchanged),
+    };
+    let transition = Transition {
+        payment: &payment,
+        report,
+        now,
+    };
+    transition.apply(client, steps).await?;
+    record_event(client, &payment, "payment_refunded").await?;
+    Ok(Outcome::Changed)
+}
+
+static SET_FAILED_REFUND: Statement = Statement::new(
+    "payment.set_failed_refund",
+    "update payments set provider_refund = $2
+    where id = $1 and status = 'refund_due' and coalesce(provider_refund, $2) = $2",
+);
+
+/// Applies a report that a refund failed, for example because the card is
+/// closed. Another refund is attempted later; a person has to look into it all
+/// the same.
+pub async fn settle_failed_refund(client: &Client, report: &ProviderReport<'_>) -> Result<Outcome> {
+    let Some((payment, _)) = lock_reported(client, report).await? else {
+        return Ok(Outcome::Unchanged);
+    };
+    let refund = report.provider_refund.unwrap_or_default();
+    let known = payment.provider_refund.as_deref();
+    match payment.status {
+        PaymentStatus::RefundDue => {
+            SET_FAILED_REFUND
+                .execute(client, &[&payment.id, &refund])
+                .await?;
+        }
+        PaymentStatus::Refunded if known.is_none_or(|known| known == refund) => {}
+        _ => return Ok(Outcome::Unchanged),
+    }
+    Ok(mismatch(&payment, "a refund failed"))
+}

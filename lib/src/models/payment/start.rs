@@ -1,0 +1,191 @@
+//! Starting a payment.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use uuid::Uuid;
+
+use super::errors::{ALREADY_PAID, NOT_PAYABLE, NOTHING_TO_PAY};
+use super::row::{
+    Payment, PaymentMethod, PaymentStatus, cancel, lock_booking, lock_open, payment_columns,
+};
+use crate::crypto::random;
+use crate::error::{Error, Result};
+use crate::models::booking::BookingStatus;
+use crate::store::client::Client;
+use crate::store::statement::Statement;
+
+/// How long an unpaid card payment keeps its spot: the thirty minutes that a
+/// checkout lasts, and one more. Stripe refuses an end that is less than thirty
+/// minutes away by its own clock when the request arrives.
+const HOLD: TimeDelta = TimeDelta::minutes(31);
+
+/// A payment that was started, or was found because it was started before.
+#[derive(Clone, Debug)]
+pub enum StartedPayment {
+    /// To be paid at the desk.
+    Desk(Payment),
+    /// To be paid by card.
+    Card(Checkout),
+    /// A card payment that was not paid in time. Its state at the provider must
+    /// be checked first; nothing was changed.
+    Overdue(Payment),
+}
+
+/// A pending card payment, and what its checkout page shows.
+#[derive(Clone, Debug)]
+pub struct Checkout {
+    /// The payment, which may have a checkout already.
+    pub payment: Payment,
+    /// The title of the class.
+    pub title: String,
+}
+
+// `clock_timestamp()`, because the last payment of a booking is the one that
+// counts, and `now()` is the start of the transaction: that may be earlier than
+// the payment that was inserted before under the same lock.
+static INSERT: Statement = Statement::new(
+    "payment.insert",
+    concat!(
+        "insert into payments as p (id, booking_id, user_id, amount, currency, method, expires_at,
+            created_at)
+        values ($1, $2, $3, $4, $5, $6, $7, clock_timestamp()) returning ",
+        payment_columns!()
+    ),
+);
+
+/// Starts the payment of a booking, or finds the one that was started before.
+/// A pending payment with the other method is cancelled. Must be called in a
+/// transaction. On a refusal, nothing has been changed.
+///
+/// # Errors
+///
+/// [`Error::NotFound`] when the booking does not exist or belongs to another
+/// member; 409 `not_payable`, `nothing_to_pay`, `already_paid`; 409
+/// `card_not_available` when card payments are not configured.
+pub async fn start(
+    client: &Client,
+    booking_id: Uuid,
+    owner: Uuid,
+    method: PaymentMethod,
+    accepts_cards: bool,
+    now: DateTime<Utc>,
+) -> Result<StartedPayment> {
+    let booking = lock_booking(client, booking_id, Some(owner)).await?;
+    let pending = match lock_open(client, booking_id).await? {
+        Some(payment) if payment.status == PaymentStatus::Paid => return Err(ALREADY_PAID),
+        pending => pending,
+    };
+    if booking.status != BookingStatus::Booked {
+        return Err(NOT_PAYABLE);
+    }
+    if booking.price.is_zero() {
+        return Err(NOTHING_TO_PAY);
+    }
+    if method == PaymentMethod::Card && !accepts_cards {
+        return Err(CARD_NOT_AVAILABLE);
+    }
+    let payment = match pending {
+        Some(payment) if payment.is_overdue(now) => return Ok(StartedPayment::Overdue(payment)),
+        Some(payment) if payment.method == method => payment,
+        other => {
+            if let Some(other) = other {
+                cancel(client, other.id).await?;
+            }
+            let row = INSERT
+                .one(
+                    client,
+                    &[
+                        &random::id(),
+                        &booking_id,
+                        &owner,
+                        &booking.price.as_column(),
+                        &booking.currency,
+                        &method.as_str(),
+                        &(method == PaymentMethod::Card).then(|| now + HOLD),
+                    ],
+                )
+                .await?;
+            Payment::from_row(&row)?
+        }
+    };
+    Ok(match method {
+        PaymentMethod::Desk => StartedPayment::Desk(payment),
+        PaymentMethod::Card => StartedPayment::Card(Checkout {
+            payment,
+            title: booking.title,
+        }),
+    })
+}
+
+const CARD_NOT_AVAILABLE: Error = Error::Conflict {
+    code: "card_not_available",
+    message: "Card payments are not available; please pay at the desk",
+};
+
+static EXTEND: Statement = Statement::new(
+    "payment.extend",
+    concat!(
+        "with extended as (
+            update payments set expires_at = $3
+            where id = $1 and expires_at = $2 and status = 'pending' and provider_reference is null
+            returning *
+        )
+        select ",
+        payment_columns!(),
+        " from extended p
+        union all
+        select ",
+        payment_columns!(),
+        " from payments p where id = $1 and not exists (select from extended)"
+    ),
+);
+
+/// Extends a card payment that has no checkout yet. Of two concurrent calls,
+/// the second one changes nothing, and returns what the first one wrote or a
+/// payment that can be extended again.
+pub async fn extend(client: &Client, payment: &Payment, now: DateTime<Utc>) -> Result<Payment> {
+    // The end in whole seconds is part of the idempotency key: a new key needs a
+    // later end.
+    let later = payment.expires_at.map(|end| end + TimeDelta::seconds(1));
+    let end = later.map_or(now + HOLD, |later| later.max(now + HOLD));
+    let row = EXTEND
+        .one(client, &[&payment.id, &payment.expires_at, &end])
+        .await?;
+    Payment::from_row(&row)
+}
+
+// Keeps the first checkout. A payment that was cancelled meanwhile gets its
+// reference as well, so that the checkout can be closed.
+static STORE_CHECKOUT: Statement = Statement::new(
+    "payment.store_checkout",
+    concat!(
+        "update payments p set provider = 'stripe', provider_reference = coalesce(provider_reference, $2),
+            checkout_url = case
+                when provider_reference is not null or paid_at is not null then checkout_url
+                else $3 end
+        where id = $1 returning ",
+        payment_columns!()
+    ),
+);
+
+/// Stores the checkout that the provider created for a payment. Returns the
+/// payment, which may no longer be pending.
+pub async fn store_checkout(
+    client: &Client,
+    id: Uuid,
+    reference: &str,
+    url: Option<String>,
+) -> Result<Payment> {
+    let row = STORE_CHECKOUT.opt(client, &[&id, &reference, &url]).await?;
+    Payment::from_row(&row.ok_or(Error::NotFound)?)
+}
+
+static ABANDON: Statement = Statement::new(
+    "payment.abandon",
+    "update payments set status = 'cancelled'
+    where id = $1 and status = 'pending' and provider_reference is null",
+);
+
+/// Cancels a card payment that has no checkout. The booking keeps its spot.
+pub async fn abandon(client: &Client, id: Uuid) -> Result<()> {
+    ABANDON.execute(client, &[&id]).await
+}

@@ -1,0 +1,23 @@
+//! Reading what the description says, to compare it with the code.
+
+use serde_json::Value;
+use utoipa::PartialSchema;
+
+/// Returns a bound such as `maxLength` of the property `name` of a schema, or of
+/// the schema itself when `name` is empty.
+///
+/// # Panics
+///
+/// When the schema does not state it.
+pub(crate) fn bound<T: PartialSchema>(name: &str, bound: &str) -> i64 {
+    let schema = serde_json::to_value(T::schema()).unwrap();
+    let property = match name {
+        "" => &schema,
+        name => &schema["properties"][name],
+    };
+    let number = &property[bound];
+    number
+        .as_i64()
+        .or_else(|| number.as_f64().map(|number| number as i64))
+        .unwrap_or_else(|| panic!("no {bound} of {name} in {}", Value::to_string(&schema)))
+}
