@@ -35,8 +35,8 @@ async fn create_organization(
     Admin(admin): Admin,
     Json(request): Json<CreateOrganization>,
 ) -> Result<Created<OrganizationView>> {
-    let made = organizations::create(&app, &client, &admin, request);
-    made.await.map(Created)
+    let created = organizations::create(&app, &client, &admin, request);
+    created.await.map(Created)
 }
 
 /// Updates an organization. Fields that are left out keep their values. A
@@ -53,8 +53,8 @@ async fn update_organization(
     Admin(admin): Admin,
     Json(request): Json<UpdateOrganization>,
 ) -> Result<Json<OrganizationView>> {
-    let changed = organizations::update(&app, &client, &admin, request);
-    changed.await.map(Json)
+    let updated = organizations::update(&app, &client, &admin, request);
+    updated.await.map(Json)
 }
 
 fn main() -> Exit {

@@ -38,8 +38,8 @@ async fn create_partner_app(
     Admin(admin): Admin,
     Json(request): Json<CreatePartnerApp>,
 ) -> Result<Created<PartnerAppWithSecret>> {
-    let entered = apps::create(&app, &client, &admin, request);
-    entered.await.map(Created)
+    let created = apps::create(&app, &client, &admin, request);
+    created.await.map(Created)
 }
 
 /// Updates a partner application. Fields that are left out keep their values.
@@ -55,8 +55,8 @@ async fn update_partner_app(
     Admin(admin): Admin,
     Json(request): Json<UpdatePartnerApp>,
 ) -> Result<Json<PartnerAppWithSecret>> {
-    let changed = apps::update(&app, &client, &admin, request);
-    changed.await.map(Json)
+    let updated = apps::update(&app, &client, &admin, request);
+    updated.await.map(Json)
 }
 
 fn main() -> Exit {

@@ -39,8 +39,8 @@ async fn update_user(
     Admin(admin): Admin,
     Json(form): Json<UpdateUser>,
 ) -> Result<Json<AccountView>> {
-    let changed = users::update(&app, &client, &admin, form);
-    changed.await.map(Json)
+    let updated = users::update(&app, &client, &admin, form);
+    updated.await.map(Json)
 }
 
 fn main() -> Exit {

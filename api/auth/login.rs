@@ -27,7 +27,7 @@ async fn sign_in(
     Json(form): Json<Login>,
 ) -> Result<SignInResponse> {
     match demo::sign_in(&app, &form) {
-        Some(welcome) => Ok(welcome),
+        Some(response) => Ok(response),
         None => sign_in::sign_in(&app, &context, &form).await,
     }
 }

@@ -1,4 +1,4 @@
-//! What administrators and staff do to other people, and the record of it.
+//! Administration of accounts, and the record of what staff and administrators do.
 
 pub mod security_events;
 pub mod staff_action;

@@ -1,4 +1,4 @@
-//! Accounts: registration, sign-in, and everything that proves who a member is.
+//! Accounts: registration, sign-in, and how members authenticate.
 
 pub mod demo;
 pub mod email_change;

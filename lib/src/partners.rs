@@ -1,4 +1,4 @@
-//! Partner applications, organizations, and the tokens that take a member to a partner.
+//! Partner applications, organizations, and the tokens that sign a member in to a partner.
 
 pub mod apps;
 pub mod organizations;

@@ -6,9 +6,9 @@ use uuid::Uuid;
 
 use crate::crypto::encryption::Keyring;
 use crate::crypto::random;
+use crate::crypto::token::{Key, Token};
 use crate::error::Result;
 use crate::models::user_session::session_alive;
-use crate::session::{Key, Token};
 use crate::store::client::Client;
 use crate::store::statement::Statement;
 

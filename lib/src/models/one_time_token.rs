@@ -4,8 +4,8 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use crate::crypto::random;
+use crate::crypto::token::Token;
 use crate::error::Result;
-use crate::session::Token;
 use crate::store::client::Client;
 use crate::store::statement::Statement;
 use crate::values::caller::Caller;

@@ -5,8 +5,8 @@ use tokio_postgres::Row;
 use uuid::Uuid;
 
 use crate::crypto::random;
+use crate::crypto::token::Token;
 use crate::error::{Error, OnConstraint, Result};
-use crate::session::Token;
 use crate::store::client::Client;
 use crate::store::page::Page;
 use crate::store::statement::Statement;

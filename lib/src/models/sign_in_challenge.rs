@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use crate::crypto::random;
+use crate::crypto::token::Token;
 use crate::error::Result;
 use crate::models::user::Proof;
-use crate::session::Token;
 use crate::store::client::Client;
 use crate::store::statement::Statement;
 

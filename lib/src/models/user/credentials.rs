@@ -4,11 +4,11 @@ use tokio_postgres::Row;
 use uuid::Uuid;
 
 use super::member::{User, user_columns};
+use crate::crypto::token::{Key, Token};
 use crate::error::{Error, OnConstraint, Result};
 use crate::models::remembered_device::Device;
 use crate::models::user::Proof;
 use crate::models::user_session::session_alive;
-use crate::session::{Key, Token};
 use crate::store::client::Client;
 use crate::store::statement::Statement;
 
