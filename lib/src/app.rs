@@ -44,7 +44,7 @@ struct Inner {
     demo_signer: Signer,
     device_signer: Signer,
     access_tokens: AccessTokens,
-    catalogue: ResponseCache,
+    catalog: ResponseCache,
     schedule: ResponseCache,
     send_queue: SendQueue,
     streams: EventStreams,
@@ -76,7 +76,7 @@ impl App {
             demo_signer: Signer::derive(&config.session_secrets, "demo record"),
             device_signer: Signer::derive(&config.session_secrets, "device cookie"),
             access_tokens: AccessTokens::new(&config.session_secrets, &config.studio.site_url),
-            catalogue: ResponseCache::new(cache.clone(), "catalogue"),
+            catalog: ResponseCache::new(cache.clone(), "catalogue"),
             schedule: ResponseCache::new(cache.clone(), "schedule").with_ttl(SCHEDULE_TTL),
             send_queue: SendQueue::default(),
             streams: EventStreams::default(),
@@ -152,8 +152,8 @@ impl App {
 
     /// Cached responses about class types and instructors. A change to one of them
     /// invalidates these responses, and [`App::schedule`].
-    pub fn catalogue(&self) -> &ResponseCache {
-        &self.0.catalogue
+    pub fn catalog(&self) -> &ResponseCache {
+        &self.0.catalog
     }
 
     /// Cached responses about occurrences and their free spots. A change to an

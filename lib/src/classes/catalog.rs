@@ -43,7 +43,7 @@ pub fn list(
         // the list does not.
         let (cache, minute) = match filter.instructor {
             Some(_) => (app.schedule(), Some(now)),
-            None => (app.catalogue(), None),
+            None => (app.catalog(), None),
         };
         let key = format!("{filter:?} {page:?} {minute:?}");
         let json = cache.text("list", key, load_list(app, filter, now, page));

@@ -150,7 +150,7 @@ async fn edit<T: CatalogItem, R>(
     let staff_action = StaffAction::by_staff(staff, caller)?;
     app.transaction()
         .authorize(&staff_action)
-        .invalidate([app.catalogue(), app.schedule()])
+        .invalidate([app.catalog(), app.schedule()])
         .run(async |tx| {
             let (value, changed) = work(tx).await?;
             if let Some(id) = changed {

@@ -191,10 +191,9 @@ impl TimetableEditor<'_> {
     pub(super) async fn generate(&self, until: NaiveDate) -> Result<TimetableResult> {
         let today = self.today();
         if until < today || until > today + GENERATION_MAX {
-            return Err(Error::field(
-                "generateUntil",
-                "must be a day between today and 366 days from now",
-            ));
+            let days = GENERATION_MAX.num_days();
+            let problem = format!("must be a day between today and {days} days from now");
+            return Err(Error::field("generateUntil", problem));
         }
         let generated = self.transaction().run(async |tx| {
             occurrence::lock_timetable(tx).await?;
