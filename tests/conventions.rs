@@ -1,4 +1,7 @@
-//! What every function keeps to, checked for each by its existing.
+//! Rules that every function, the API description, and the code keep.
+
+mod layout;
+mod troubleshooting;
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -17,13 +20,13 @@ const METHODS: [Method; 5] = [
     Method::DELETE,
 ];
 
-/// A path as it is called: any id, or provider, for a dynamic segment.
+/// Returns a path with an example in the place of each dynamic segment.
 pub fn example(path: &str) -> String {
     path.replace("{id}", "01a1fbec-f5a7-774d-993f-b6dedc6eb201")
         .replace("{provider}", "github")
 }
 
-/// Every described operation: method and path.
+/// Returns the method and the path of every described operation.
 pub fn operations() -> Vec<(Method, String)> {
     let document =
         serde_json::from_str::<Value>(&sabor_testing::openapi::document().unwrap()).unwrap();
@@ -49,7 +52,8 @@ fn assert_documented_failure(answer: &TestResponse, status: u16) {
     assert_eq!(answer.header("x-request-id"), body["requestId"].as_str());
 }
 
-/// What is the same for every visitor, and so for a cache in between to keep.
+/// Whether the response is the same for every visitor, so that a shared cache may
+/// store it.
 fn is_public(path: &str) -> bool {
     path.starts_with("/api/classes/")
 }
@@ -79,7 +83,7 @@ fn assert_headers_but_caching(answer: &TestResponse) {
 }
 
 #[tokio::test]
-async fn every_function_refuses_other_methods_and_says_which_it_takes() {
+async fn every_function_rejects_other_methods_and_lists_the_allowed_ones() {
     let app = TestApp::start().await;
     let operations = operations();
     let paths: BTreeSet<_> = operations.iter().map(|(_, path)| path).collect();
@@ -108,7 +112,7 @@ async fn every_function_refuses_other_methods_and_says_which_it_takes() {
 }
 
 #[tokio::test]
-async fn every_answer_carries_the_headers_and_an_id() {
+async fn every_response_has_the_security_headers_and_a_request_id() {
     let app = TestApp::start().await;
     for (method, path) in operations() {
         let visitor = app.visitor();
@@ -135,7 +139,7 @@ async fn every_answer_carries_the_headers_and_an_id() {
 }
 
 #[tokio::test]
-async fn only_known_origins_are_answered_by_name() {
+async fn cors_allows_exact_origins_only() {
     let app = TestApp::start().await;
     for (method, path) in operations() {
         for (origin, allowed) in [
@@ -150,7 +154,7 @@ async fn only_known_origins_are_answered_by_name() {
                 .request(Method::OPTIONS, &example(&path))
                 .header("origin", origin)
                 .header("access-control-request-method", method.as_str());
-            // Each request here has an origin of its own, not the person's.
+            // Each request sets its own origin instead of the person's.
             let answer = send_from_origin(preflight, origin).await;
             let expected = allowed.then_some(origin);
             assert_eq!(
@@ -160,7 +164,7 @@ async fn only_known_origins_are_answered_by_name() {
             );
         }
     }
-    // On failures too: a page is to see what went wrong.
+    // Failures have the header as well, so that the page can read them.
     let visitor = app.visitor();
     let answer = visitor
         .send(
@@ -173,10 +177,10 @@ async fn only_known_origins_are_answered_by_name() {
 }
 
 #[tokio::test]
-async fn with_a_cookie_only_known_pages_change_anything() {
+async fn a_change_with_a_cookie_needs_an_allowed_origin() {
     let app = TestApp::start().await;
     for (method, path) in operations() {
-        // A provider's page may send its form; it changes nothing.
+        // A provider's page may post its form. The request changes nothing.
         if method == Method::GET || path.contains("/oauth/callback/") {
             continue;
         }
@@ -197,14 +201,14 @@ async fn with_a_cookie_only_known_pages_change_anything() {
             let answer = TestResponse::read(client.execute(request).await.unwrap()).await;
             answer.expect_code(403, "foreign_origin");
         }
-        // A neighbour on the same domain is not the page.
+        // Another host of the same site is not the page itself.
         let near = ana
             .request(method.clone(), &example(&path))
             .header("sec-fetch-site", "same-site");
         send_from_origin(near, "https://other.sabor.example")
             .await
             .expect_code(403, "foreign_origin");
-        // The page itself, as the browser says.
+        // The browser says that the page itself sent it.
         let own = ana
             .request(method, &example(&path))
             .header("sec-fetch-site", "same-origin");
@@ -214,7 +218,7 @@ async fn with_a_cookie_only_known_pages_change_anything() {
 }
 
 #[tokio::test]
-async fn in_development_the_page_on_the_same_port_is_known_and_no_other() {
+async fn in_development_only_the_same_port_on_localhost_is_an_allowed_origin() {
     let settings = Settings::default().with("SABOR_ENV", "development");
     let app = TestApp::start_with(settings).await;
     let ana = app.member("ana").await;
@@ -232,7 +236,7 @@ async fn in_development_the_page_on_the_same_port_is_known_and_no_other() {
 }
 
 #[test]
-fn each_file_is_an_executable_and_each_executable_a_file() {
+fn every_file_under_api_has_one_executable() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut files = Vec::new();
     collect(&root.join("api"), &mut files);
@@ -290,7 +294,7 @@ fn collect(folder: &Path, files: &mut Vec<std::path::PathBuf>) {
 }
 
 #[test]
-fn the_description_in_the_repository_is_the_one_that_the_code_gives() {
+fn the_api_description_in_the_repository_is_current() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let written = fs::read_to_string(root.join("public/openapi.json")).unwrap_or_default();
     let given = sabor_testing::openapi::document().unwrap();
@@ -298,7 +302,7 @@ fn the_description_in_the_repository_is_the_one_that_the_code_gives() {
 }
 
 #[test]
-fn every_operation_has_an_id_of_its_own_that_makes_a_method_name() {
+fn every_operation_id_is_unique_and_makes_a_method_name() {
     let document: Value =
         serde_json::from_str(&sabor_testing::openapi::document().unwrap()).unwrap();
     let paths = document["paths"].as_object().unwrap().values();
@@ -318,7 +322,7 @@ fn every_operation_has_an_id_of_its_own_that_makes_a_method_name() {
 }
 
 #[test]
-fn the_description_refers_to_nothing_that_it_does_not_have() {
+fn every_reference_in_the_api_description_exists() {
     let document: Value =
         serde_json::from_str(&sabor_testing::openapi::document().unwrap()).unwrap();
     let mut left = vec![&document];
@@ -335,7 +339,7 @@ fn the_description_refers_to_nothing_that_it_does_not_have() {
     }
 }
 
-/// All that is written under a folder.
+/// Returns the text of all files under a folder.
 fn source_of(folder: &str) -> String {
     let mut files = Vec::new();
     collect(
@@ -347,7 +351,7 @@ fn source_of(folder: &str) -> String {
 }
 
 #[test]
-fn every_body_of_json_is_described_with_an_example() {
+fn every_json_body_has_an_example() {
     let document: Value =
         serde_json::from_str(&sabor_testing::openapi::document().unwrap()).unwrap();
     let codes = codes();
@@ -372,7 +376,7 @@ fn every_body_of_json_is_described_with_an_example() {
 }
 
 #[test]
-fn every_code_of_a_failure_is_described() {
+fn every_error_code_is_described() {
     let document = sabor_testing::openapi::document().unwrap();
     let codes = codes();
     assert!(codes.len() > 60, "{codes:?}");
@@ -381,7 +385,7 @@ fn every_code_of_a_failure_is_described() {
     }
 }
 
-/// The codes with which the functions refuse.
+/// Returns the error codes in the source.
 fn codes() -> BTreeSet<String> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let errors = fs::read_to_string(root.join("lib/src/error.rs")).unwrap();
