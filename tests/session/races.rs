@@ -288,8 +288,38 @@ async fn a_revocation_completes_when_the_caller_disconnects() {
     request.abort();
     assert!(request.await.is_err());
     held.release().await;
-    let mark = format!("change:{key}");
-    wait_until(async || app.redis.get(&mark).await.unwrap().is_some()).await;
+    let generation = format!("change:{key}");
+    wait_until(async || app.redis.get(&generation).await.unwrap().is_some()).await;
+    assert!(!ana.is_signed_in().await);
+}
+
+#[tokio::test]
+async fn a_commit_completes_when_the_caller_disconnects() {
+    let app = TestApp::start().await;
+    let ana = app.member("ana").await;
+    assert!(ana.is_signed_in().await);
+    // A deferred trigger makes the commit take a while.
+    app.sql(
+        "create function sleep() returns trigger language plpgsql
+        as 'begin perform pg_sleep(1); return null; end'",
+    )
+    .await;
+    app.sql(
+        "create constraint trigger sleep after delete on user_sessions
+        deferrable initially deferred for each row execute function sleep()",
+    )
+    .await;
+    let leaving = ana.copy();
+    let form = json!({ "all": true });
+    let request = tokio::spawn(async move { leaving.post("/api/auth/logout", form).await });
+    let commits = "select count(*) from pg_stat_activity
+        where datname = current_database() and query = 'commit' and state = 'active'";
+    wait_until(async || app.count(commits).await == 1).await;
+    request.abort();
+    assert!(request.await.is_err());
+    assert_eq!(generations_sent(&app), Vec::<String>::new());
+    wait_until(async || !generations_sent(&app).is_empty()).await;
+    assert_eq!(app.count("select count(*) from user_sessions").await, 0);
     assert!(!ana.is_signed_in().await);
 }
 
@@ -422,11 +452,11 @@ async fn every_retry_of_an_invalidation_uses_a_new_generation() {
     ana.post("/api/auth/logout", json!({})).await.expect(200);
     wait_until(async || generations_sent(&app).len() >= 2).await;
     app.redis.set_mode(Mode::Normal).await.unwrap();
-    let mut marks = generations_sent(&app);
-    let sent = marks.len();
-    marks.sort();
-    marks.dedup();
-    assert_eq!(marks.len(), sent);
+    let mut generations = generations_sent(&app);
+    let sent = generations.len();
+    generations.sort();
+    generations.dedup();
+    assert_eq!(generations.len(), sent);
 }
 
 #[tokio::test]
@@ -458,7 +488,7 @@ async fn a_stale_redis_record_authenticates_reads_until_it_expires_but_no_writes
     let life = Duration::from_secs(2);
     let timing = Timing {
         record_life: life,
-        mark_life: life * 6 / 5,
+        generation_life: life * 6 / 5,
         ..Timing::default()
     };
     let settings = Settings {

@@ -80,7 +80,7 @@ pub struct Timing {
     pub record_life: Duration,
     /// How long an invalidation is kept. It must outlive the records that it
     /// invalidates.
-    pub mark_life: Duration,
+    pub generation_life: Duration,
     /// How old `last_activity` may get before a read updates it.
     pub touch_after: Duration,
     /// How long an event stream lasts. It must end before the function's limit.
@@ -91,7 +91,7 @@ impl Default for Timing {
     fn default() -> Self {
         Self {
             record_life: Duration::from_secs(300),
-            mark_life: Duration::from_secs(360),
+            generation_life: Duration::from_secs(360),
             touch_after: Duration::from_secs(240),
             stream_life: Duration::from_secs(55),
         }

@@ -62,7 +62,7 @@ impl SessionCache {
         keys.into_iter().map(|key| Invalidation {
             generation: generation_of(&key),
             entry: Some(entry_of(&key)),
-            keep_for: Some(self.timing.mark_life),
+            keep_for: Some(self.timing.generation_life),
             retry_for: self.timing.record_life,
             is_urgent: true,
         })

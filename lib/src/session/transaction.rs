@@ -1,4 +1,5 @@
-//! Transactions: the one way to change more than a row.
+//! Transactions, through which every change to the database runs that takes more
+//! than one statement, or makes something in Redis outdated.
 //!
 //! ```no_run
 //! # async fn example(app: sabor::App, key: sabor::session::Key) -> sabor::Result<()> {
@@ -35,10 +36,10 @@ use crate::store::client::Client;
 use crate::store::postgres::Db;
 use crate::store::response_cache::ResponseCache;
 
-/// How often a change is tried that runs into deadlocks.
+/// How often a change that runs into a deadlock is tried.
 const TRIES: u32 = 3;
 
-/// A transaction that is yet to run, and its options.
+/// A transaction that has not run yet, with its options.
 #[must_use = "nothing is sent before `run`"]
 pub struct Transaction<'a> {
     db: &'a Db,
@@ -97,6 +98,8 @@ impl<'a> Transaction<'a> {
     /// What `work` returns. With [`Transaction::authorize`],
     /// [`Error::SessionGone`] or [`Error::FORBIDDEN`]. [`Error::Unavailable`] when
     /// the commit was not acknowledged; it may have happened.
+    // A closure that is cloned for each try, and not `AsyncFn`: the compiler cannot
+    // prove that the future of an `AsyncFn` that borrows from its caller is `Send`.
     pub async fn run<T>(self, work: impl AsyncFnOnce(&Tx) -> Result<T> + Clone) -> Result<T> {
         let mut tries = 1;
         loop {
