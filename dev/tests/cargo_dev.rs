@@ -272,11 +272,11 @@ async fn the_demo_data_have_a_partner_application_and_commands_add_others() {
     };
     assert!(has_secret(&text(&added.stdout)), "{added:?}");
     let again = checkout.run(&add);
-    assert!(text(&again.stderr).contains("There is an application of this name"));
+    assert!(text(&again.stderr).contains("An application with this name already exists"));
     let rotated = checkout.run(&["app", "rotate", "shop"]);
     assert!(has_secret(&text(&rotated.stdout)), "{rotated:?}");
     let third = checkout.run(&["app", "rotate", "shop"]);
-    assert!(text(&third.stderr).contains("Two secrets are good already"));
+    assert!(text(&third.stderr).contains("Two secrets are already valid"));
     let ended = checkout.run(&["app", "rotate", "shop", "--end-previous"]);
     assert!(has_secret(&text(&ended.stdout)), "{ended:?}");
     let shown = checkout.run(&["sessions", "stats"]);

@@ -100,6 +100,7 @@ pub struct InstructorView {
     experience_years: i32,
     profile_image_url: Option<String>,
     /// Web addresses by the name of the network, such as `instagram`.
+    #[schema(value_type = BTreeMap<String, String>)]
     social_media_links: SocialMediaLinks,
 }
 
