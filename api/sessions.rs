@@ -56,7 +56,7 @@ async fn list_sessions(app: App, member: Member, page: Page) -> Result<Json<List
 ))]
 async fn end_sessions(
     app: App,
-    client: Caller,
+    caller: Caller,
     member: Member,
     Query(query): Query<EndSessionsQuery>,
 ) -> Result<(Option<SetCookie>, Json<EndSessionsResult>)> {
@@ -69,7 +69,7 @@ async fn end_sessions(
         .sessions()
         .delete_all_of(member.key()?, member.user.id, !all)
         .await?;
-    security_events::record(&app, Kind::SessionsEnded, Some(member.user.id), &client);
+    security_events::record(&app, Kind::SessionsEnded, Some(member.user.id), &caller);
     let cookie = all.then(|| SetCookie::clear_session(&app));
     Ok((
         cookie,

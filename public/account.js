@@ -4,40 +4,40 @@ import { attempt, byId, call, empty, Failure, onClick, onSubmit, say, send } fro
 import { providers, startLink } from "/providers.js";
 import { listSessions } from "/sessions.js";
 
-const parts = document.querySelectorAll("#account details");
-const usernames = document.querySelectorAll("#account [autocomplete=username]");
+const sections = document.querySelectorAll("#account details");
+const usernameInputs = document.querySelectorAll("#account [autocomplete=username]");
 
 export async function showAccount(user) {
   forgetAccount();
-  for (const input of usernames) input.value = user.email;
+  for (const input of usernameInputs) input.value = user.email;
   byId("unverified").hidden = user.emailVerified;
   try {
-    await Promise.all([showFactor(), showWaysIn()]);
+    await Promise.all([showTwoFactor(), showProviders()]);
   } catch (failure) {
     if (failure.code !== "demo_account") throw failure;
     byId("unchangeable").textContent = failure.message;
-    for (const part of parts) part.hidden = true;
+    for (const section of sections) section.hidden = true;
   }
 }
 
-// Removes all of a member's data from the page, for the next user of the device.
+// Removes the member's data from the page, because another person may use the device next.
 export function forgetAccount() {
   for (const form of document.querySelectorAll("#account form")) empty(form);
-  for (const input of usernames) input.value = "";
-  for (const part of parts) Object.assign(part, { hidden: false, open: false });
+  for (const input of usernameInputs) input.value = "";
+  for (const section of sections) Object.assign(section, { hidden: false, open: false });
   for (const id of ["unchangeable", "factor", "factor-left", "passwordless-hint"]) byId(id).textContent = "";
   byId("identities").replaceChildren();
-  forgetSecrets();
+  clearSecrets();
 }
 
-// Closes a part and moves the focus to its summary.
-function close(part) {
-  for (const form of part.querySelectorAll("form")) empty(form);
-  part.open = false;
-  part.querySelector("summary").focus();
+// Closes a section and moves the focus to its summary.
+function closeSection(section) {
+  for (const form of section.querySelectorAll("form")) empty(form);
+  section.open = false;
+  section.querySelector("summary").focus();
 }
 
-async function mailAgain() {
+async function resendVerification() {
   try {
     await call("POST", "/api/auth/verify-email");
   } catch (failure) {
@@ -49,19 +49,19 @@ async function mailAgain() {
 
 async function changePassword(form) {
   await send(form);
-  close(form.closest("details"));
-  await Promise.all([listSessions(), showWaysIn()]);
+  closeSection(form.closest("details"));
+  await Promise.all([listSessions(), showProviders()]);
   say("Your password was changed. You are signed out on all other devices.");
 }
 
 async function changeEmail(form) {
   const { value } = form.elements.newEmail;
   await send(form);
-  close(form.closest("details"));
+  closeSection(form.closest("details"));
   say(`An e-mail was sent to ${value}. Your address changes when you open the link in it.`);
 }
 
-async function showFactor() {
+async function showTwoFactor() {
   const { enabled, recoveryCodesLeft, trustedDevices } = await call("GET", "/api/auth/two-factor");
   byId("factor").textContent = enabled ? "on" : "off";
   byId("factor-left").textContent =
@@ -70,21 +70,21 @@ async function showFactor() {
   byId("factor-off").hidden = enabled;
 }
 
-// After a conflict, which means that another window changed the second factor, shows the current state.
-async function sendFactor(form, method) {
+// Sends a form. A conflict means that another window changed the second factor, so the page shows its current state.
+async function sendTwoFactor(form, method) {
   try {
     return await send(form, { method });
   } catch (failure) {
     if (failure.status === 409) {
-      forgetSecrets();
-      await showFactor();
+      clearSecrets();
+      await showTwoFactor();
     }
     throw failure;
   }
 }
 
-async function beginFactor(form) {
-  const { secret, otpauthUri, qrCode } = await sendFactor(form, "POST");
+async function startTwoFactor(form) {
+  const { secret, otpauthUri, qrCode } = await sendTwoFactor(form, "POST");
   empty(form);
   byId("secret").textContent = secret.match(/.{1,4}/g).join(" ");
   byId("otpauth").href = otpauthUri;
@@ -94,10 +94,10 @@ async function beginFactor(form) {
   byId("factor-begun-title").focus();
 }
 
-async function confirmFactor(form) {
-  const { recoveryCodes } = await sendFactor(form, "PUT");
+async function confirmTwoFactor(form) {
+  const { recoveryCodes } = await sendTwoFactor(form, "PUT");
   empty(form);
-  forgetSecrets();
+  clearSecrets();
   byId("codes").replaceChildren(...recoveryCodes.map((code) => {
     const item = document.createElement("li");
     item.textContent = code;
@@ -106,7 +106,7 @@ async function confirmFactor(form) {
   byId("codes-file").href = `data:text/plain;charset=utf-8,${encodeURIComponent(`${recoveryCodes.join("\n")}\n`)}`;
   byId("factor-codes").hidden = false;
   byId("factor-codes-title").focus();
-  await Promise.all([showFactor(), listSessions()]);
+  await Promise.all([showTwoFactor(), listSessions()]);
   byId("factor-on").hidden = true;
   say("Two-factor authentication is on. You are signed out on all other devices.");
 }
@@ -120,14 +120,14 @@ async function copyCodes() {
   say("Your recovery codes were copied.");
 }
 
-async function removeFactor(form) {
-  await sendFactor(form, "DELETE");
-  close(form.closest("details"));
-  await Promise.all([showFactor(), listSessions()]);
+async function disableTwoFactor(form) {
+  await sendTwoFactor(form, "DELETE");
+  closeSection(form.closest("details"));
+  await Promise.all([showTwoFactor(), listSessions()]);
   say("Two-factor authentication is off. You are signed out on all other devices.");
 }
 
-function forgetSecrets() {
+function clearSecrets() {
   for (const id of ["factor-begun", "factor-codes"]) byId(id).hidden = true;
   byId("secret").textContent = "";
   byId("codes").replaceChildren();
@@ -135,15 +135,15 @@ function forgetSecrets() {
   for (const id of ["otpauth", "codes-file"]) byId(id).removeAttribute("href");
 }
 
-async function showWaysIn() {
-  const [offered, { hasPassword, items }] = await Promise.all([providers(), identities()]);
-  byId("ways-in").hidden = offered.length === 0 && items.length === 0;
-  byId("identities").replaceChildren(...items.map((identity) => identityRow(identity, offered)));
+async function showProviders() {
+  const [available, { hasPassword, items }] = await Promise.all([providers(), identities()]);
+  byId("ways-in").hidden = available.length === 0 && items.length === 0;
+  byId("identities").replaceChildren(...items.map((identity) => identityRow(identity, available)));
   const isLinked = ({ name }) => items.some(({ provider }) => provider === name);
-  const linked = offered.filter(isLinked);
-  const left = offered.filter((provider) => !isLinked(provider));
-  byId("links").replaceChildren(...left.map((provider) => startLink(provider, "Link")));
-  askForPassword(hasPassword, linked);
+  const linked = available.filter(isLinked);
+  const unlinked = available.filter((provider) => !isLinked(provider));
+  byId("links").replaceChildren(...unlinked.map((provider) => startLink(provider, "Link")));
+  showPasswordFields(hasPassword, linked);
 }
 
 // A 404 means that no providers are configured, so the account has a password.
@@ -156,8 +156,8 @@ async function identities() {
   }
 }
 
-// A member without a password confirms changes by a sign-in through a provider in the last ten minutes.
-function askForPassword(hasPassword, linked) {
+// Shows the password fields. A member without a password has to sign in again through a provider instead.
+function showPasswordFields(hasPassword, linked) {
   for (const input of document.querySelectorAll("#account [name=currentPassword]")) {
     input.disabled = !hasPassword;
     input.closest(".field").hidden = !hasPassword;
@@ -169,13 +169,13 @@ function askForPassword(hasPassword, linked) {
   byId("passwordless").hidden = hasPassword;
   byId("passwordless-hint").textContent = hasPassword
     ? ""
-    : "Your account has no password. To make changes below, sign in through your provider again first. The changes are then possible for ten minutes.";
+    : "Your account has no password. To make the changes below, first sign in through your provider again. You then have ten minutes.";
   byId("again").replaceChildren(...linked.map((provider) => startLink(provider, "Sign in again with")));
 }
 
-function identityRow(identity, offered) {
+function identityRow(identity, available) {
   const part = byId("identity").content.cloneNode(true);
-  const label = offered.find(({ name }) => name === identity.provider)?.label ?? identity.provider;
+  const label = available.find(({ name }) => name === identity.provider)?.label ?? identity.provider;
   part.querySelector("strong").textContent = label;
   part.querySelector(".hint").textContent = identity.email ?? "";
   const button = part.querySelector("button");
@@ -188,28 +188,28 @@ async function unlink(identity, label) {
   try {
     await call("DELETE", `/api/auth/identities?id=${encodeURIComponent(identity.id)}`);
   } catch (failure) {
-    // Another window has unlinked it.
+    // The provider was already unlinked in another window.
     if (failure.status !== 404) throw failure;
   }
-  await showWaysIn();
+  await showProviders();
   byId("ways-in").querySelector("summary").focus();
   say(`You can no longer sign in with ${label}.`);
 }
 
-onClick("mail-again", mailAgain);
+onClick("mail-again", resendVerification);
 onClick("copy-codes", copyCodes);
 onClick("codes-kept", async () => {
-  forgetSecrets();
-  await showFactor();
-  close(byId("factor-part"));
+  clearSecrets();
+  await showTwoFactor();
+  closeSection(byId("factor-part"));
 });
 onClick("begin-again", async () => {
-  forgetSecrets();
+  clearSecrets();
   byId("factor-off").hidden = false;
   byId("factor-off").querySelector("input").focus();
 });
 onSubmit("change-password", changePassword);
 onSubmit("change-email", changeEmail);
-onSubmit("begin-factor", beginFactor);
-onSubmit("confirm-factor", confirmFactor);
-onSubmit("remove-factor", removeFactor);
+onSubmit("begin-factor", startTwoFactor);
+onSubmit("confirm-factor", confirmTwoFactor);
+onSubmit("remove-factor", disableTwoFactor);

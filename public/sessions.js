@@ -8,7 +8,7 @@ export async function listSessions(cursor) {
   const query = cursor ? `?cursor=${encodeURIComponent(cursor)}` : "";
   const page = await call("GET", `/api/sessions${query}`);
   if (!cursor) byId("sessions").replaceChildren();
-  byId("sessions").append(...page.items.map(row));
+  byId("sessions").append(...page.items.map(createItem));
   nextCursor = page.nextCursor;
   byId("more").hidden = !nextCursor;
 }
@@ -17,26 +17,26 @@ export function forgetSessions() {
   byId("sessions").replaceChildren();
 }
 
-function row(session) {
-  const part = byId("session").content.cloneNode(true);
+function createItem(session) {
+  const item = byId("session").content.cloneNode(true);
   const name = `${session.browser}, ${session.device}`;
   const address = session.ipAddress ? ` from ${session.ipAddress}` : "";
-  const began = `since ${time(session.createdAt)}${address}`;
-  part.querySelector(".device").textContent = name;
-  part.querySelector(".current").hidden = !session.current;
-  part.querySelector(".hint").textContent = `${began}\nlast active ${time(session.lastActive)}`;
-  const button = part.querySelector("button");
+  const started = `since ${time(session.createdAt)}${address}`;
+  item.querySelector(".device").textContent = name;
+  item.querySelector(".current").hidden = !session.current;
+  item.querySelector(".hint").textContent = `${started}\nlast active ${time(session.lastActive)}`;
+  const button = item.querySelector("button");
   button.hidden = session.current;
-  button.setAttribute("aria-label", `End ${name}, ${began}`);
-  button.addEventListener("click", () => attempt(() => end(session, name)));
-  return part;
+  button.setAttribute("aria-label", `End ${name}, ${started}`);
+  button.addEventListener("click", () => attempt(() => endSession(session, name)));
+  return item;
 }
 
-async function end(session, name) {
+async function endSession(session, name) {
   try {
     await call("DELETE", `/api/sessions/${session.id}`);
   } catch (failure) {
-    // It has already ended.
+    // The session has already ended.
     if (failure.status !== 404) throw failure;
   }
   await listSessions();

@@ -4,7 +4,7 @@
 import { call, Failure, onClick, say } from "/site.js";
 import { awaitLink, redeem } from "/link.js";
 
-async function mailAgain() {
+async function resendVerification() {
   try {
     await call("POST", "/api/auth/verify-email");
   } catch (failure) {
@@ -15,5 +15,5 @@ async function mailAgain() {
 }
 
 onClick("yes", () => redeem((token) => call("POST", "/api/auth/verify-email", { token })));
-onClick("again", mailAgain);
+onClick("again", resendVerification);
 awaitLink("confirm");

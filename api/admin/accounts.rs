@@ -31,11 +31,11 @@ async fn list_organizations(
 ))]
 async fn create_organization(
     app: App,
-    client: Caller,
+    caller: Caller,
     Admin(admin): Admin,
     Json(request): Json<CreateOrganization>,
 ) -> Result<Created<OrganizationView>> {
-    let created = organizations::create(&app, &client, &admin, request);
+    let created = organizations::create(&app, &caller, &admin, request);
     created.await.map(Created)
 }
 
@@ -49,11 +49,11 @@ async fn create_organization(
 ))]
 async fn update_organization(
     app: App,
-    client: Caller,
+    caller: Caller,
     Admin(admin): Admin,
     Json(request): Json<UpdateOrganization>,
 ) -> Result<Json<OrganizationView>> {
-    let updated = organizations::update(&app, &client, &admin, request);
+    let updated = organizations::update(&app, &caller, &admin, request);
     updated.await.map(Json)
 }
 

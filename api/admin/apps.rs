@@ -34,11 +34,11 @@ async fn list_partner_apps(
 ))]
 async fn create_partner_app(
     app: App,
-    client: Caller,
+    caller: Caller,
     Admin(admin): Admin,
     Json(request): Json<CreatePartnerApp>,
 ) -> Result<Created<PartnerAppWithSecret>> {
-    let created = apps::create(&app, &client, &admin, request);
+    let created = apps::create(&app, &caller, &admin, request);
     created.await.map(Created)
 }
 
@@ -51,11 +51,11 @@ async fn create_partner_app(
 ))]
 async fn update_partner_app(
     app: App,
-    client: Caller,
+    caller: Caller,
     Admin(admin): Admin,
     Json(request): Json<UpdatePartnerApp>,
 ) -> Result<Json<PartnerAppWithSecret>> {
-    let updated = apps::update(&app, &client, &admin, request);
+    let updated = apps::update(&app, &caller, &admin, request);
     updated.await.map(Json)
 }
 

@@ -38,11 +38,11 @@ async fn list_roster(
 ))]
 async fn create_booking_for_member(
     app: App,
-    client: Caller,
+    caller: Caller,
     Staff(staff): Staff,
     Idempotent { key, form }: Idempotent<CreateBookingForMember>,
 ) -> Result<StoredResponse> {
-    front_desk::create(&app, &client, &staff, key, &form).await
+    front_desk::create(&app, &caller, &staff, key, &form).await
 }
 
 /// Updates a booking at the front desk. Staff can check a member in, mark a
@@ -54,11 +54,11 @@ async fn create_booking_for_member(
 ))]
 async fn update_booking(
     app: App,
-    client: Caller,
+    caller: Caller,
     Staff(staff): Staff,
     Idempotent { key, form }: Idempotent<UpdateBooking>,
 ) -> Result<StoredResponse> {
-    front_desk::update(&app, &client, &staff, key, form).await
+    front_desk::update(&app, &caller, &staff, key, form).await
 }
 
 fn main() -> Exit {

@@ -40,11 +40,11 @@ async fn list_all_class_types(
 ))]
 async fn create_class_type(
     app: App,
-    client: Caller,
+    caller: Caller,
     Staff(staff): Staff,
     Json(form): Json<CreateClassType>,
 ) -> Result<Created<StaffClassTypeView>> {
-    let created = class_types::create(&app, &client, &staff, form);
+    let created = class_types::create(&app, &caller, &staff, form);
     created.await.map(Created)
 }
 
@@ -57,11 +57,11 @@ async fn create_class_type(
 ))]
 async fn update_class_type(
     app: App,
-    client: Caller,
+    caller: Caller,
     Staff(staff): Staff,
     Json(form): Json<UpdateClassType>,
 ) -> Result<Json<StaffClassTypeView>> {
-    let updated = class_types::update(&app, &client, &staff, form);
+    let updated = class_types::update(&app, &caller, &staff, form);
     updated.await.map(Json)
 }
 
@@ -73,11 +73,11 @@ async fn update_class_type(
 ))]
 async fn retire_class_type(
     app: App,
-    client: Caller,
+    caller: Caller,
     Staff(staff): Staff,
     Query(query): Query<IdQuery>,
 ) -> Result<Json<RetirementView>> {
-    let retired = class_types::retire(&app, &client, &staff, query);
+    let retired = class_types::retire(&app, &caller, &staff, query);
     retired.await.map(Json)
 }
 

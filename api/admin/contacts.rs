@@ -32,11 +32,11 @@ async fn list_contact_submissions(
 ))]
 async fn update_contact_submission(
     app: App,
-    client: Caller,
+    caller: Caller,
     Staff(member): Staff,
     Json(change): Json<UpdateContactSubmission>,
 ) -> Result<Json<ContactSubmissionView>> {
-    let updated = contact::update(&app, &client, &member, &change);
+    let updated = contact::update(&app, &caller, &member, &change);
     updated.await.map(Json)
 }
 

@@ -1,4 +1,4 @@
-//! GET, POST, PATCH, DELETE /api/admin/instructors — the people who teach.
+//! GET, POST, PATCH, DELETE /api/admin/instructors — the instructors.
 
 use sabor::classes::catalog::instructors;
 use sabor::classes::catalog::instructors::{CreateInstructor, UpdateInstructor};
@@ -20,8 +20,8 @@ pub fn route() -> Routes {
     ]
 }
 
-/// Lists all instructors, newest first. Retired ones are included, and so are
-/// hourly rates.
+/// Lists all instructors with their hourly rates, newest first. Retired instructors
+/// are included.
 #[utoipa::path(get, path = "/api/admin/instructors", tag = "administration", security(("session" = [])), params(ActiveQuery, PageParams), responses(
     (status = 200, body = List<StaffInstructorView>, description = "One page of the list"),
 ))]
@@ -40,11 +40,11 @@ async fn list_instructors(
 ))]
 async fn create_instructor(
     app: App,
-    client: Caller,
+    caller: Caller,
     Staff(staff): Staff,
     Json(form): Json<CreateInstructor>,
 ) -> Result<Created<StaffInstructorView>> {
-    let created = instructors::create(&app, &client, &staff, form);
+    let created = instructors::create(&app, &caller, &staff, form);
     created.await.map(Created)
 }
 
@@ -56,11 +56,11 @@ async fn create_instructor(
 ))]
 async fn update_instructor(
     app: App,
-    client: Caller,
+    caller: Caller,
     Staff(staff): Staff,
     Json(form): Json<UpdateInstructor>,
 ) -> Result<Json<StaffInstructorView>> {
-    let updated = instructors::update(&app, &client, &staff, form);
+    let updated = instructors::update(&app, &caller, &staff, form);
     updated.await.map(Json)
 }
 
@@ -72,11 +72,11 @@ async fn update_instructor(
 ))]
 async fn retire_instructor(
     app: App,
-    client: Caller,
+    caller: Caller,
     Staff(staff): Staff,
     Query(query): Query<IdQuery>,
 ) -> Result<Json<RetirementView>> {
-    let retired = instructors::retire(&app, &client, &staff, query);
+    let retired = instructors::retire(&app, &caller, &staff, query);
     retired.await.map(Json)
 }
 

@@ -39,11 +39,11 @@ async fn list_weekly_classes(
 ))]
 async fn create_timetable_entry(
     app: App,
-    client: Caller,
+    caller: Caller,
     Staff(staff): Staff,
     Json(form): Json<CreateTimetableEntry>,
 ) -> Result<Created<TimetableResult>> {
-    let created = timetable::create(&app, &client, &staff, form);
+    let created = timetable::create(&app, &caller, &staff, form);
     created.await.map(Created)
 }
 
@@ -56,11 +56,11 @@ async fn create_timetable_entry(
 ))]
 async fn update_timetable_entry(
     app: App,
-    client: Caller,
+    caller: Caller,
     Staff(staff): Staff,
     Json(form): Json<UpdateTimetableEntry>,
 ) -> Result<Json<TimetableResult>> {
-    let updated = timetable::update(&app, &client, &staff, form);
+    let updated = timetable::update(&app, &caller, &staff, form);
     updated.await.map(Json)
 }
 
@@ -75,11 +75,11 @@ async fn update_timetable_entry(
 ))]
 async fn remove_timetable_entry(
     app: App,
-    client: Caller,
+    caller: Caller,
     Staff(staff): Staff,
     Query(query): Query<RemovalQuery>,
 ) -> Result<Json<TimetableResult>> {
-    let removed = timetable::remove(&app, &client, &staff, query);
+    let removed = timetable::remove(&app, &caller, &staff, query);
     removed.await.map(Json)
 }
 

@@ -11,8 +11,8 @@ pub fn route() -> Routes {
     routes![list_security_events]
 }
 
-/// Lists security events, newest first. Events are sign-ins, failed attempts,
-/// lockouts, and changes of passwords, roles and sessions.
+/// Lists security events, newest first. Examples are sign-ins, failed attempts,
+/// password changes, ended sessions and staff actions.
 #[utoipa::path(get, path = "/api/admin/security-events", tag = "administration", security(("session" = [])), params(SecurityEventQuery, PageParams), responses(
     (status = 200, body = List<SecurityEventView>, description = "One page of the list"),
 ))]

@@ -35,11 +35,11 @@ async fn list_users(
 ))]
 async fn update_user(
     app: App,
-    client: Caller,
+    caller: Caller,
     Admin(admin): Admin,
     Json(form): Json<UpdateUser>,
 ) -> Result<Json<AccountView>> {
-    let updated = users::update(&app, &client, &admin, form);
+    let updated = users::update(&app, &caller, &admin, form);
     updated.await.map(Json)
 }
 

@@ -35,12 +35,12 @@ pub fn route() -> Routes {
 ))]
 async fn change_email(
     app: App,
-    client: Caller,
+    caller: Caller,
     member: Member,
     Json(form): Json<ChangeEmail>,
 ) -> Result<Accepted> {
     let current = form.current_password.as_deref();
-    email_change::request_change(&app, &client, &member, &form.new_email, current).await?;
+    email_change::request_change(&app, &caller, &member, &form.new_email, current).await?;
     Ok(Accepted)
 }
 

@@ -35,12 +35,12 @@ pub fn route() -> Routes {
 ))]
 async fn change_password(
     app: App,
-    client: Caller,
+    caller: Caller,
     member: Member,
     Json(form): Json<ChangePassword>,
 ) -> Result<Json<Success>> {
     let current = form.current_password.as_deref();
-    profile::change_password(&app, &client, &member, current, &form.new_password).await?;
+    profile::change_password(&app, &caller, &member, current, &form.new_password).await?;
     Ok(Success::RESPONSE)
 }
 

@@ -29,10 +29,10 @@ pub fn route() -> Routes {
 ))]
 async fn request_password_reset(
     app: App,
-    client: Caller,
+    caller: Caller,
     Json(form): Json<RequestPasswordReset>,
 ) -> Result<Accepted> {
-    password_reset::request_reset(&app, &client, &form.email).await?;
+    password_reset::request_reset(&app, &caller, &form.email).await?;
     Ok(Accepted)
 }
 

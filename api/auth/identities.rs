@@ -39,13 +39,13 @@ async fn list_sign_in_methods(app: App, member: Member) -> Result<Json<SignInMet
 ))]
 async fn unlink_provider(
     app: App,
-    client: Caller,
+    caller: Caller,
     member: Member,
     Query(query): Query<UnlinkQuery>,
 ) -> Result<Json<Success>> {
     let id = query::id(query.id.as_deref().unwrap_or_default());
     let id = id.map_err(|problem| Error::field("id", problem))?;
-    linked_providers::unlink(&app, &client, &member, id).await?;
+    linked_providers::unlink(&app, &caller, &member, id).await?;
     Ok(Success::RESPONSE)
 }
 

@@ -26,18 +26,18 @@ pub fn route() -> Routes {
 }
 
 /// Ends the session, or all sessions of the member. The response is the same if
-/// nobody was signed in. If Postgres is unavailable, the response is 503 and
+/// the caller was not signed in. If Postgres is unavailable, the response is 503 and
 /// the cookie stays, because the session may still be valid.
 #[utoipa::path(post, path = "/api/auth/logout", tag = "auth", request_body = Option<SignOut>, responses(
     (status = 200, body = Success, description = "Signed out; the cookie is cleared"),
 ))]
 async fn sign_out(
     app: App,
-    client: Caller,
+    caller: Caller,
     credential: Credential,
     OptionalJson(form): OptionalJson<SignOut>,
 ) -> Result<(Option<SetCookie>, Json<Success>)> {
-    // With `Authorization` the cookie was not checked, and so it is not cleared.
+    // A request with `Authorization` does not use the cookie, so the cookie is kept.
     let by_cookie = !matches!(
         credential,
         Credential::Bearer(_) | Credential::InvalidHeader
@@ -53,7 +53,7 @@ async fn sign_out(
             false => app.sessions().destroy(&key).await?.flatten(),
         };
         if user_id.is_some() {
-            security_events::record(&app, Kind::SignedOut, user_id, &client);
+            security_events::record(&app, Kind::SignedOut, user_id, &caller);
         }
     }
     let cookie = by_cookie.then(|| SetCookie::clear_session(&app));

@@ -53,11 +53,11 @@ async fn update_profile(
 ))]
 async fn deactivate_account(
     app: App,
-    client: Caller,
+    caller: Caller,
     member: Member,
     Json(form): Json<DeactivateAccount>,
 ) -> Result<(SetCookie, Json<Success>)> {
-    profile::deactivate(&app, &client, &member, form.current_password.as_deref()).await?;
+    profile::deactivate(&app, &caller, &member, form.current_password.as_deref()).await?;
     Ok((SetCookie::clear_session(&app), Success::RESPONSE))
 }
 

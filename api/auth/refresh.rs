@@ -21,10 +21,10 @@ pub fn route() -> Routes {
 ))]
 async fn refresh_tokens(
     app: App,
-    client: Caller,
+    caller: Caller,
     Json(form): Json<RefreshTokens>,
 ) -> Result<Json<SignInBody>> {
-    token_refresh::refresh_tokens(&app, &client, &form)
+    token_refresh::refresh_tokens(&app, &caller, &form)
         .await
         .map(Json)
 }

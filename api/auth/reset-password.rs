@@ -24,19 +24,19 @@ pub fn route() -> Routes {
     routes![reset_password]
 }
 
-/// Sets a new password and ends all sessions of the account. The caller is not
-/// signed in, and a second factor stays in place.
+/// Sets a new password and ends all sessions of the account. The member is not
+/// signed in by this, and two-factor authentication stays enabled.
 #[utoipa::path(post, path = "/api/auth/reset-password", tag = "auth", request_body = ResetPassword, responses(
     (status = 200, body = Success, description = "The password was set; the link no longer works"),
-    (status = 400, description = "`link_ended`: the link is used, expired or replaced. A rejected password leaves the link as it is"),
+    (status = 400, description = "`link_ended`: the link was used or replaced, or has expired. A rejected password does not use up the link"),
     (status = 429, description = "`too_many_requests`: too many attempts; wait for `Retry-After` seconds"),
 ))]
 async fn reset_password(
     app: App,
-    client: Caller,
+    caller: Caller,
     Json(form): Json<ResetPassword>,
 ) -> Result<Json<Success>> {
-    password_reset::reset_password(&app, &client, &form.token, &form.new_password).await?;
+    password_reset::reset_password(&app, &caller, &form.token, &form.new_password).await?;
     Ok(Success::RESPONSE)
 }
 

@@ -20,7 +20,7 @@ pub fn route() -> Routes {
 }
 
 /// Returns whether the second factor is enabled and how many recovery codes are
-/// left.
+/// unused.
 #[utoipa::path(get, path = "/api/auth/two-factor", tag = "auth", security(("session" = [])), responses(
     (status = 200, body = TwoFactorStatus, description = "The status of the second factor"),
 ))]
@@ -28,8 +28,8 @@ async fn get_two_factor(app: App, member: Member) -> Result<Json<TwoFactorStatus
     two_factor::status(&app, &member).await.map(Json)
 }
 
-/// Creates a secret for an authenticator app. The second factor is enabled once
-/// a code confirms the secret; starting again replaces the secret.
+/// Creates a secret for an authenticator app. The second factor is enabled when a
+/// code confirms the secret. Another call replaces the secret.
 #[utoipa::path(post, path = "/api/auth/two-factor", tag = "auth", security(("session" = [])), request_body = StartTwoFactor, responses(
     (status = 200, body = TwoFactorEnrollment, description = "The secret as text, link and QR code; it is returned only once"),
     (status = 403, description = "`wrong_password`: the current password is wrong. `sign_in_again`: an account without a password needs a sign-in from the last ten minutes"),
@@ -38,33 +38,33 @@ async fn get_two_factor(app: App, member: Member) -> Result<Json<TwoFactorStatus
 ))]
 async fn start_two_factor(
     app: App,
-    client: Caller,
+    caller: Caller,
     member: Member,
     Json(form): Json<StartTwoFactor>,
 ) -> Result<Json<TwoFactorEnrollment>> {
-    let begun = two_factor::begin(&app, &client, &member, &form);
-    begun.await.map(Json)
+    let enrollment = two_factor::begin(&app, &caller, &member, &form);
+    enrollment.await.map(Json)
 }
 
 /// Enables the second factor. From then on each sign-in needs a code. All other
 /// sessions end.
 #[utoipa::path(put, path = "/api/auth/two-factor", tag = "auth", security(("session" = [])), request_body = ConfirmTwoFactor, responses(
-    (status = 200, body = RecoveryCodes, description = "Enabled; the response has ten recovery codes, which are returned only once"),
+    (status = 200, body = RecoveryCodes, description = "Enabled; the response has the ten recovery codes, which are returned only once"),
     (status = 401, description = "`invalid_code`: the code is wrong"),
     (status = 409, description = "`two_factor_not_begun`: no secret was created. `two_factor_enabled`: the second factor is already enabled"),
     (status = 429, description = "`too_many_requests`: too many attempts; wait for `Retry-After` seconds"),
 ))]
 async fn confirm_two_factor(
     app: App,
-    client: Caller,
+    caller: Caller,
     member: Member,
     Json(form): Json<ConfirmTwoFactor>,
 ) -> Result<Json<RecoveryCodes>> {
-    let confirmed = two_factor::confirm(&app, &client, &member, &form);
+    let confirmed = two_factor::confirm(&app, &caller, &member, &form);
     confirmed.await.map(Json)
 }
 
-/// Disables the second factor. This needs the password and a code. All other
+/// Disables the second factor. This requires the password and a code. All other
 /// sessions end.
 #[utoipa::path(delete, path = "/api/auth/two-factor", tag = "auth", security(("session" = [])), request_body = DisableTwoFactor, responses(
     (status = 200, body = Success, description = "Disabled; sign-ins need no code"),
@@ -75,11 +75,11 @@ async fn confirm_two_factor(
 ))]
 async fn disable_two_factor(
     app: App,
-    client: Caller,
+    caller: Caller,
     member: Member,
     Json(form): Json<DisableTwoFactor>,
 ) -> Result<Json<Success>> {
-    two_factor::disable(&app, &client, &member, &form).await?;
+    two_factor::disable(&app, &caller, &member, &form).await?;
     Ok(Success::RESPONSE)
 }
 

@@ -11,8 +11,8 @@ use utoipa::ToSchema;
 #[derive(Default, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct VerifyEmail {
-    /// The token from the link. If it is left out, a signed-in member is mailed
-    /// another link.
+    /// The token from the link. Without it, the signed-in member is sent another
+    /// link.
     token: Option<String>,
 }
 
@@ -22,27 +22,27 @@ pub fn route() -> Routes {
 }
 
 /// Confirms the account's e-mail address, or its new address after a change.
-/// Without a token, a signed-in member is mailed another link. Only this
-/// request uses up a link; opening its page, as mail scanners do, does not.
+/// Without a token, a signed-in member is sent another link. Only this request
+/// uses up a link. Opening its page does not, because mail scanners open links.
 #[utoipa::path(post, path = "/api/auth/verify-email", tag = "auth", request_body = Option<VerifyEmail>, responses(
     (status = 200, body = Success, description = "The address is confirmed; the link no longer works"),
-    (status = 202, body = Success, description = "Another link was mailed; earlier links no longer work"),
-    (status = 400, description = "`link_ended`: the link is used, expired or replaced"),
-    (status = 401, description = "`not_signed_in`: the request has no token and nobody is signed in"),
+    (status = 202, body = Success, description = "Another link was sent; earlier links no longer work"),
+    (status = 400, description = "`link_ended`: the link was used or replaced, or has expired"),
+    (status = 401, description = "`not_signed_in`: the request has neither a token nor a session"),
     (status = 409, description = "`email_verified`: the address is already confirmed. `email_taken`: another account has taken the address"),
     (status = 429, description = "`too_many_requests`: too many attempts or e-mails; wait for `Retry-After` seconds"),
 ))]
 async fn verify_email(
     app: App,
-    client: Caller,
+    caller: Caller,
     member: Result<Member>,
     OptionalJson(form): OptionalJson<VerifyEmail>,
 ) -> Result<Response> {
     let Some(token) = &form.token else {
-        email_change::request_verification(&app, &client, &member?).await?;
+        email_change::request_verification(&app, &caller, &member?).await?;
         return Ok(Accepted.into_response());
     };
-    email_change::confirm_email(&app, &client, token).await?;
+    email_change::confirm_email(&app, &caller, token).await?;
     Ok(Success::RESPONSE.into_response())
 }
 

@@ -11,27 +11,27 @@ pub fn route() -> Routes {
     routes![create_calendar_token, delete_calendar_token]
 }
 
-/// Creates a token and with it the address of the member's calendar feed. A
+/// Creates the token of the member's calendar feed and returns the feed's URL. A
 /// previous token stops working.
 #[utoipa::path(post, path = "/api/calendar/token", tag = "calendar", security(("session" = [])), responses(
-    (status = 201, body = CalendarToken, description = "The token and the address; they are returned only once"),
+    (status = 201, body = CalendarToken, description = "The token and the URL; they are returned only once"),
     (status = 403, description = "`demo_account`: the demo account cannot change anything"),
 ))]
 async fn create_calendar_token(
     app: App,
-    client: Caller,
+    caller: Caller,
     member: Member,
 ) -> Result<Created<CalendarToken>> {
-    token::create(&app, &client, &member).await.map(Created)
+    token::create(&app, &caller, &member).await.map(Created)
 }
 
-/// Deletes the token. The address of the feed returns 404 from then on.
+/// Deletes the token. The URL of the feed returns 404 from then on.
 #[utoipa::path(delete, path = "/api/calendar/token", tag = "calendar", security(("session" = [])), responses(
-    (status = 200, body = Success, description = "The member has no calendar feed"),
+    (status = 200, body = Success, description = "The token was deleted, or there was none"),
     (status = 403, description = "`demo_account`: the demo account cannot change anything"),
 ))]
-async fn delete_calendar_token(app: App, client: Caller, member: Member) -> Result<Json<Success>> {
-    token::delete(&app, &client, &member).await?;
+async fn delete_calendar_token(app: App, caller: Caller, member: Member) -> Result<Json<Success>> {
+    token::delete(&app, &caller, &member).await?;
     Ok(Success::RESPONSE)
 }
 

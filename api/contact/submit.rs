@@ -18,10 +18,10 @@ pub fn route() -> Routes {
 ))]
 async fn submit_contact_form(
     app: App,
-    client: Caller,
+    caller: Caller,
     Json(form): Json<CreateContactSubmission>,
 ) -> Result<Created<ContactSubmissionReceipt>> {
-    contact::submit(&app, &client, &form).await.map(Created)
+    contact::submit(&app, &caller, &form).await.map(Created)
 }
 
 fn main() -> Exit {

@@ -20,11 +20,11 @@ pub fn route() -> Routes {
 ))]
 async fn revoke_cross_app_token(
     app: App,
-    client: Caller,
+    caller: Caller,
     by: MemberOrPartner,
     Json(request): Json<RevokeCrossAppToken>,
 ) -> Result<Json<Success>> {
-    tokens::revoke(&app, &client, &by, request).await?;
+    tokens::revoke(&app, &caller, &by, request).await?;
     Ok(Success::RESPONSE)
 }
 

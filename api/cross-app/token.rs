@@ -21,11 +21,11 @@ pub fn route() -> Routes {
 ))]
 async fn create_cross_app_token(
     app: App,
-    client: Caller,
+    caller: Caller,
     member: Member,
     Json(request): Json<CreateCrossAppToken>,
 ) -> Result<Json<CrossAppToken>> {
-    let issued = tokens::issue(&app, &client, &member, &request);
+    let issued = tokens::issue(&app, &caller, &member, &request);
     issued.await.map(Json)
 }
 

@@ -21,11 +21,11 @@ pub fn route() -> Routes {
 ))]
 async fn validate_cross_app_token(
     app: App,
-    client: Caller,
+    caller: Caller,
     partner: Partner,
     Json(request): Json<ValidateCrossAppToken>,
 ) -> Result<Json<CrossAppSignIn>> {
-    let validated = tokens::validate(&app, &client, &partner, &request);
+    let validated = tokens::validate(&app, &caller, &partner, &request);
     validated.await.map(Json)
 }
 

@@ -57,7 +57,7 @@ async fn list_all_sessions(
 ))]
 async fn end_all_sessions(
     app: App,
-    client: Caller,
+    caller: Caller,
     OpenInDevelopment(admin): OpenInDevelopment<Admin>,
 ) -> Result<Json<EndAllSessionsResult>> {
     let by = admin
@@ -66,7 +66,7 @@ async fn end_all_sessions(
         .transpose()?;
     let deleted_count = app.sessions().clear(by).await?;
     let user_id = admin.map(|Admin(member)| member.user.id);
-    security_events::record(&app, Kind::SessionsCleared, user_id, &client);
+    security_events::record(&app, Kind::SessionsCleared, user_id, &caller);
     Ok(Json(EndAllSessionsResult {
         success: true,
         deleted_count,

@@ -29,7 +29,7 @@ pub fn route() -> Routes {
 ))]
 async fn count_visit(
     app: App,
-    client: Caller,
+    caller: Caller,
     active: Option<ActiveSession>,
 ) -> Result<(Option<SetCookie>, Json<VisitCount>)> {
     if let Some(active) = active {
@@ -43,7 +43,7 @@ async fn count_visit(
     let data = json!({ "visits": 1 });
     let new = NewAnonymousSession {
         data,
-        caller: Some(client),
+        caller: Some(caller),
         ttl: None,
     };
     let (token, session) = app.sessions().create(new).await?;

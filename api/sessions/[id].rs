@@ -20,14 +20,14 @@ pub fn route() -> Routes {
 ))]
 async fn end_session(
     app: App,
-    client: Caller,
+    caller: Caller,
     member: Member,
     Id(id): Id,
 ) -> Result<Json<Success>> {
     if !app.sessions().delete_one(member.key()?, id).await? {
         return Err(Error::NotFound);
     }
-    security_events::record(&app, Kind::SessionEnded, Some(member.user.id), &client);
+    security_events::record(&app, Kind::SessionEnded, Some(member.user.id), &caller);
     Ok(Success::RESPONSE)
 }
 

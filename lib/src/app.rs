@@ -56,7 +56,7 @@ struct Inner {
 }
 
 impl App {
-    /// Makes the state from the configuration.
+    /// Creates the state from the configuration.
     ///
     /// # Errors
     ///

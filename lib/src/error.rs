@@ -157,22 +157,22 @@ impl Error {
         message: "You are not allowed to do this",
     };
 
-    /// Makes an internal error with a message for the log.
+    /// Creates an internal error with a message for the log.
     pub fn internal(message: impl Into<Source>) -> Self {
         Self::Internal(message.into())
     }
 
-    /// Makes an outage error with a message for the log.
+    /// Creates an outage error with a message for the log.
     pub fn unavailable(message: impl Into<Source>) -> Self {
         Self::Unavailable(message.into())
     }
 
-    /// Makes the error of a malformed request, with a message for the caller.
+    /// Creates the error of a malformed request, with a message for the caller.
     pub fn malformed(message: &'static str) -> Self {
         Self::Malformed(message)
     }
 
-    /// Makes the error of a single invalid field.
+    /// Creates the error of a single invalid field.
     pub fn field(name: &str, problem: impl Into<String>) -> Self {
         Self::Invalid(Details::from([(name.to_owned(), vec![problem.into()])]))
     }

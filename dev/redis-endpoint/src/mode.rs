@@ -1,34 +1,34 @@
-//! Misbehavior on demand.
+//! Faults that an endpoint can simulate.
 
 use std::time::Duration;
 
-/// How an endpoint treats its clients. Direct access, as by
-/// [`Endpoint::command`](crate::Endpoint::command), is never affected.
+/// How an endpoint responds to its clients. Direct calls, such as
+/// [`Endpoint::command`](crate::Endpoint::command), are not affected.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Mode {
-    /// Answers as Upstash does.
+    /// Responds as Upstash does.
     #[default]
     Normal,
     /// Drops all connections and refuses new ones.
     Unreachable,
-    /// Runs commands at once and responds after this time.
+    /// Runs commands immediately and responds after this time.
     Slow(Duration),
     /// Refuses commands that write, with `READONLY …`.
     ReadOnly,
     /// Accepts requests, does not run them, and never responds.
     Silent,
-    /// Does not run commands; responds with an HTML page and status 200.
+    /// Does not run commands. Responds with an HTML page and status 200.
     NotJson,
     /// Runs commands and closes the connection halfway through the response.
     CutOff,
     /// Responds with 401 to every token.
     Unauthorized,
-    /// Does not run commands; each one fails with an error of its own.
+    /// Does not run commands. Responds with an error for each command.
     CommandErrors,
 }
 
 impl Mode {
-    /// The error that this command fails with, if any.
+    /// Returns the error that the command fails with, if any.
     pub(crate) fn refusal(self, command: &[String]) -> Option<String> {
         let name = command.first().map_or("", String::as_str);
         match self {

@@ -12,11 +12,11 @@ use tokio::sync::Mutex;
 
 use crate::reply::{CommandResult, Reply};
 
-/// Requests share the connections. With two, one batch of commands is under way
-/// while the other's replies are read.
+/// The number of connections, which all requests share. With two, one can send commands
+/// while the other reads replies.
 const CONNECTIONS: usize = 2;
 
-/// How many requests a connection may have waiting to be written.
+/// The maximum number of requests that wait to be written to a connection.
 const BUFFERED_REQUESTS: usize = 1024;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -24,7 +24,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// A connection that was idle for longer is tested before it is used.
 const IDLE_LIMIT: Duration = Duration::from_millis(500);
 
-/// Commands that change the connection, which all requests share.
+/// Commands that are refused, because they change the state of a shared connection.
 const REFUSED: [&str; 17] = [
     "AUTH",
     "CLIENT",
@@ -58,15 +58,15 @@ pub(crate) struct Upstream {
 
 struct Connection {
     link: MultiplexedConnection,
-    /// `None` after an error: the connection may be closed.
+    /// When the connection was last used. `None` after an error, which may have closed it.
     last_used: Option<Instant>,
 }
 
 impl Upstream {
     pub(crate) fn new(url: &str) -> RedisResult<Self> {
         let info = url.into_connection_info()?;
-        // Upstash's REST protocol has the reply types of RESP2. The library's
-        // name is not sent: a user may have no permission for CLIENT.
+        // Upstash's REST protocol has the reply types of RESP2. The library's name is
+        // not sent, because the Redis user may lack the permission for CLIENT.
         let redis = info.redis_settings().clone();
         let redis = redis
             .set_protocol(ProtocolVersion::RESP2)
@@ -84,8 +84,8 @@ impl Upstream {
         })
     }
 
-    /// Runs commands in order and returns the result of each. An error refuses
-    /// them all, or reports that the connection failed.
+    /// Runs commands in order and returns the result of each. Fails if the commands
+    /// are refused as a whole, or if the connection fails.
     pub(crate) async fn run(
         &self,
         commands: &[Vec<String>],
@@ -216,8 +216,8 @@ fn without_key_locking(script: &str) -> Option<String> {
     }
 }
 
-/// MULTI and EXEC are sent as plain commands. A transaction of the crate `redis`
-/// would replace the server's error texts.
+/// Builds a pipeline. MULTI and EXEC are plain commands in it, because a transaction of
+/// the crate `redis` would replace the server's error texts.
 fn pipeline(commands: &[Vec<String>], atomic: bool) -> Pipeline {
     let mut pipeline = redis::pipe();
     if atomic {
@@ -232,7 +232,7 @@ fn pipeline(commands: &[Vec<String>], atomic: bool) -> Pipeline {
     pipeline
 }
 
-/// Converts a reply. An error within an array is the result of its command.
+/// Converts a reply. If an array contains an error, the command fails with it.
 fn command_result(value: Value) -> CommandResult {
     Ok(match value {
         Value::Nil => Reply::Nil,
@@ -247,13 +247,13 @@ fn command_result(value: Value) -> CommandResult {
         Value::ServerError(error) => return Err(error_text(&error)),
         other => {
             return Err(format!(
-                "ERR Redis sent a reply that RESP2 lacks: {other:?}"
+                "ERR Redis sent a reply that is not of RESP2: {other:?}"
             ));
         }
     })
 }
 
-/// The error as Redis wrote it.
+/// Returns the error text that Redis sent.
 fn error_text(error: &ServerError) -> String {
     match error.details() {
         Some(details) => format!("{} {details}", error.code()),

@@ -43,7 +43,7 @@ const cases = {
     assert.equal(await redis.del('count', 'absent'), 1);
     await assert.rejects(redis.incr('text'), /ERR value is not an integer or out of range/);
 
-    // Sent as one pipeline by the client.
+    // The client sends these commands as one pipeline.
     const numbers = Array.from({ length: 50 }, (_, number) => `number ${number}`);
     await Promise.all(numbers.map((number) => redis.set(number, number)));
     assert.deepEqual(await Promise.all(numbers.map((number) => redis.get(number))), numbers);

@@ -40,7 +40,7 @@ const OWN_SECOND_FACTOR: Error = Error::Forbidden {
     message: "You cannot remove your own second factor here; please use your account settings",
 };
 
-/// The greatest number of characters of a search.
+/// The maximum length of a search, in characters.
 const MAX_SEARCH: usize = 200;
 
 /// The filter of the list.

@@ -18,7 +18,7 @@ use crate::values::form::Problem;
 /// The least number of characters of a new password.
 const MIN_CHARACTERS: usize = 8;
 
-/// The greatest number of characters of a new password.
+/// The maximum length of a new password, in characters.
 const MAX_CHARACTERS: usize = 128;
 
 /// Shorter names and addresses are ignored: too many good passwords contain them.
@@ -148,7 +148,7 @@ pub struct Hasher {
 type Memory = Vec<Block>;
 
 impl Hasher {
-    /// Makes a hasher that runs at most `at_once` hashes at a time.
+    /// Creates a hasher that runs at most `at_once` hashes at a time.
     pub fn new(at_once: usize) -> Self {
         Self {
             permits: Arc::new(Semaphore::new(at_once.max(1))),
@@ -319,7 +319,7 @@ mod tests {
     }
 
     #[test]
-    fn the_description_has_the_bounds_of_the_parser() {
+    fn the_schema_has_the_limits_of_the_parser() {
         let schema = serde_json::to_value(NewPassword::schema()).unwrap();
         assert_eq!(schema["minLength"], MIN_CHARACTERS);
         assert_eq!(schema["maxLength"], MAX_CHARACTERS);

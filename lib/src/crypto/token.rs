@@ -1,4 +1,4 @@
-//! Tokens that clients hold, and the keys under which the stores know sessions.
+//! Tokens that clients hold, and the keys that identify sessions in the stores.
 
 use std::fmt;
 
@@ -9,8 +9,8 @@ use crate::crypto::random;
 use crate::crypto::secret::{Signer, sha256_hex};
 
 /// A secret that only its client holds: 32 random bytes as 64 lower-case hex
-/// characters. The stores have its hash, which for a session's token is the
-/// [`Key`].
+/// characters. The stores keep only its hash. For the token of a session, the hash is
+/// the [`Key`].
 #[derive(Clone)]
 pub struct Token(String);
 
@@ -48,13 +48,13 @@ impl Token {
         Self(hex::encode(hmac::sign(&key, seed)))
     }
 
-    /// Returns the value of the cookie: `token.signature`.
+    /// Returns the token as a signed cookie value: `token.signature`.
     pub fn signed(&self, signer: &Signer) -> String {
         format!("{}.{}", self.0, signer.sign(&self.0))
     }
 
-    /// Reads the value of a cookie. Returns `None` if it is forged or damaged, which
-    /// needs no query.
+    /// Parses a signed cookie value. Returns `None` if the signature does not match. This
+    /// check needs no query.
     pub fn verified(cookie: &str, signer: &Signer) -> Option<Self> {
         let (token, signature) = cookie.split_once('.')?;
         let token = Self::parse(token)?;
@@ -70,14 +70,14 @@ impl fmt::Debug for Token {
 
 /// The key of a session in both stores (`user_sessions.session_key`).
 ///
-/// It is the SHA-256 of the cookie's token, or `sid:` and the session's id if the
-/// session uses a refresh token. The prefix keeps the two kinds apart. The key
-/// alone does not let anybody sign in, but its `Debug` output is redacted too.
+/// It is the SHA-256 of the cookie's token, or `sid:` followed by the session's id
+/// if the session uses a refresh token. The prefix prevents a collision of the two
+/// kinds. A key is not a credential, but its `Debug` output is redacted too.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Key(String);
 
 impl Key {
-    /// The key of a session that uses an access token and a refresh token.
+    /// Returns the key of a session that uses an access token and a refresh token.
     pub fn of_session(id: Uuid) -> Self {
         Self(format!("sid:{id}"))
     }
@@ -108,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn a_signed_token_is_read_back_and_its_key_is_not_the_token() {
+    fn a_signed_token_is_parsed_and_its_key_differs_from_the_token() {
         let token = Token::generate();
         let read = Token::verified(&token.signed(&signer()), &signer()).unwrap();
         assert_eq!(read.expose(), token.expose());
@@ -118,11 +118,14 @@ mod tests {
     #[test]
     fn an_altered_cookie_is_rejected() {
         let cookie = Token::generate().signed(&signer());
-        for at in 0..cookie.len() {
+        for index in 0..cookie.len() {
             let mut bytes = cookie.clone().into_bytes();
-            bytes[at] = if bytes[at] == b'0' { b'1' } else { b'0' };
+            bytes[index] = if bytes[index] == b'0' { b'1' } else { b'0' };
             let altered = String::from_utf8(bytes).unwrap();
-            assert!(Token::verified(&altered, &signer()).is_none(), "at {at}");
+            assert!(
+                Token::verified(&altered, &signer()).is_none(),
+                "index {index}"
+            );
         }
         for bad in ["", ".", "abc", &cookie[..64], &cookie.to_uppercase()] {
             assert!(Token::verified(bad, &signer()).is_none(), "{bad}");
@@ -145,7 +148,7 @@ mod properties {
 
     proptest! {
         #[test]
-        fn an_unsigned_text_is_not_a_cookie(sent in text(), token in "[0-9a-f]{64}", tag in "[0-9a-fA-F]{0,64}") {
+        fn a_value_without_a_valid_signature_is_rejected(sent in text(), token in "[0-9a-f]{64}", tag in "[0-9a-fA-F]{0,64}") {
             assert!(Token::verified(&sent, &signer()).is_none());
             assert!(Token::verified(&format!("{token}.{tag}"), &signer()).is_none());
             assert!(Token::verified(&format!("{token}.{sent}"), &signer()).is_none());
@@ -154,12 +157,12 @@ mod properties {
         #[test]
         fn a_cookie_with_one_character_changed_added_or_removed_is_rejected(
             position in any::<Index>(),
-            by in prop_oneof![character(), prop::char::range('0', 'f')],
+            inserted in prop_oneof![character(), prop::char::range('0', 'f')],
             token in "[0-9a-f]{64}",
         ) {
             let cookie = Token(token).signed(&signer());
             assert!(Token::verified(&cookie, &signer()).is_some());
-            if let Some(altered) = altered_text(&cookie, position, by) {
+            if let Some(altered) = altered_text(&cookie, position, inserted) {
                 assert!(Token::verified(&altered, &signer()).is_none());
             }
             let upper = cookie.chars().nth(position.index(cookie.len())).unwrap().to_ascii_uppercase();
@@ -168,7 +171,7 @@ mod properties {
             }
             let (before, after) = cookie.split_at(position.index(cookie.len()));
             assert!(Token::verified(before, &signer()).is_none());
-            assert!(Token::verified(&format!("{before}{by}{after}"), &signer()).is_none());
+            assert!(Token::verified(&format!("{before}{inserted}{after}"), &signer()).is_none());
         }
     }
 }

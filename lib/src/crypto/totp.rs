@@ -46,7 +46,7 @@ pub struct Enrollment {
     pub qr_code: String,
 }
 
-/// Makes the enrollment for a secret. The app shows it under the names of the
+/// Creates the enrollment for a secret. The app shows it under the names of the
 /// issuer and the account.
 ///
 /// # Errors

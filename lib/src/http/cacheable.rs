@@ -61,12 +61,12 @@ impl CacheableResponse {
         serde_json::to_string(body).map_err(|error| Error::Internal(Box::new(error)))
     }
 
-    /// Makes a response of a JSON text.
+    /// Creates a response of a JSON text.
     pub fn json(body: String, freshness: Freshness) -> Self {
         Self::text("application/json", body, freshness)
     }
 
-    /// Makes a response of a text of another type.
+    /// Creates a response of a text of another type.
     pub fn text(content_type: &'static str, body: String, freshness: Freshness) -> Self {
         Self {
             body,

@@ -61,7 +61,7 @@ pub struct List<T> {
 }
 
 impl<T> List<T> {
-    /// Makes a page of the rows that were read with [`Page::fetch`]. `position` returns
+    /// Creates a page of the rows that were read with [`Page::fetch`]. `position` returns
     /// the position of a row, and `show` turns a row into an item.
     pub fn new<R>(
         mut rows: Vec<R>,

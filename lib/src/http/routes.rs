@@ -1,4 +1,5 @@
-//! The routes of a function, built from the descriptions of its handlers.
+//! The routes of a function, built from the `#[utoipa::path(…)]` attributes of its
+//! handlers.
 
 use axum::Router;
 use axum::handler::Handler;
@@ -22,13 +23,13 @@ use crate::App;
 pub struct Routes {
     path: String,
     methods: MethodRouter<App>,
-    /// The operations, for the API description.
+    /// The operations for the API description.
     #[cfg(feature = "openapi")]
     pub operations: Vec<DescribedOperation>,
 }
 
 impl Routes {
-    /// Makes empty routes.
+    /// Creates an empty set of routes.
     pub fn new() -> Self {
         Self::default()
     }
@@ -38,12 +39,11 @@ impl Routes {
         &self.path
     }
 
-    /// Adds a handler for the path and methods of its description.
+    /// Adds a handler for a path and its methods.
     ///
     /// # Panics
     ///
-    /// Panics when the path differs from that of earlier handlers: a function has
-    /// one path.
+    /// Panics if an earlier handler has another path, because a function has one path.
     pub fn add<H, T>(mut self, path: String, methods: &[HttpMethod], handler: H) -> Self
     where
         H: Handler<T, App>,
@@ -55,7 +55,7 @@ impl Routes {
         );
         self.path = path;
         for method in methods {
-            self.methods = self.methods.on(filter(method), handler.clone());
+            self.methods = self.methods.on(method_filter(method), handler.clone());
         }
         self
     }
@@ -65,7 +65,7 @@ impl Routes {
     }
 }
 
-/// One operation and the schemas that it speaks of.
+/// An operation of the API description and the schemas that it refers to.
 #[cfg(feature = "openapi")]
 pub struct DescribedOperation {
     pub(crate) path: String,
@@ -76,7 +76,7 @@ pub struct DescribedOperation {
 
 #[cfg(feature = "openapi")]
 impl Routes {
-    /// Adds what a handler says of itself.
+    /// Adds a handler's operation and schemas to the API description.
     #[must_use]
     pub fn described<P: Path + SchemaReferences + Tags<'static>>(mut self) -> Self {
         let mut schemas = Vec::new();
@@ -93,7 +93,7 @@ impl Routes {
     }
 }
 
-fn filter(method: &HttpMethod) -> MethodFilter {
+fn method_filter(method: &HttpMethod) -> MethodFilter {
     match method {
         HttpMethod::Get => MethodFilter::GET,
         HttpMethod::Post => MethodFilter::POST,
@@ -105,16 +105,16 @@ fn filter(method: &HttpMethod) -> MethodFilter {
         HttpMethod::Trace => MethodFilter::TRACE,
         #[expect(
             unreachable_patterns,
-            reason = "a later version of OpenAPI may have more methods"
+            reason = "a later version of utoipa may have more methods"
         )]
-        _ => panic!("the API does not use this method"),
+        _ => panic!("unsupported HTTP method"),
     }
 }
 
-/// Builds the routes of a function from its handlers: `routes![list_sessions,
-/// end_sessions]`.
+/// Builds the routes of a function from its handlers, such as
+/// `routes![list_sessions, end_sessions]`.
 ///
-/// Path and method are read from `#[utoipa::path(…)]` of each handler.
+/// The path and methods are those in the `#[utoipa::path(…)]` attribute of each handler.
 #[macro_export]
 macro_rules! routes {
     ($($handler:ident),+ $(,)?) => {{
@@ -143,7 +143,7 @@ macro_rules! describe {
     };
 }
 
-/// Does nothing: deployed functions carry no descriptions.
+/// Returns the routes unchanged: deployed functions do not contain the API description.
 #[cfg(not(feature = "openapi"))]
 #[macro_export]
 #[doc(hidden)]

@@ -256,7 +256,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_description_has_the_bounds_of_the_parsers() {
+    fn the_schema_has_the_limits_of_the_parsers() {
         let schema = serde_json::to_value(Registration::schema()).unwrap();
         for (field, max) in [
             ("firstName", user::MAX_NAME),

@@ -9,7 +9,7 @@ use crate::error::Result;
 use crate::store::client::Client;
 use crate::store::statement::Statement;
 
-/// A booking, with what a calendar entry needs of its occurrence.
+/// A booking with the details of its occurrence that a calendar entry needs.
 #[derive(Clone, Debug)]
 pub struct CalendarBooking {
     /// `bookings.id`
@@ -22,9 +22,9 @@ pub struct CalendarBooking {
     pub class_sequence: i32,
     /// The occurrence's title.
     pub title: String,
-    /// When it starts.
+    /// When the occurrence starts.
     pub start_time: DateTime<Utc>,
-    /// When it ends.
+    /// When the occurrence ends.
     pub end_time: DateTime<Utc>,
     /// The room.
     pub room: String,
@@ -55,9 +55,8 @@ impl CalendarBooking {
     }
 }
 
-// Always returns a row for a member who exists, so that a feed without bookings
-// differs from an unknown token. The limit is for members who book and cancel
-// all the time.
+// Returns at least one row for a known token, so that an empty feed differs from an
+// unknown token. The limit bounds the feed of a member who books and cancels very often.
 static LIST_BY_TOKEN: Statement = Statement::new(
     "calendar.list_by_token",
     "select b.id, b.status, c.is_cancelled as class_cancelled, c.sequence, c.title,
@@ -73,9 +72,9 @@ static LIST_BY_TOKEN: Statement = Statement::new(
     order by c.start_time desc, b.id desc limit 2000",
 );
 
-/// Lists the bookings of the active member whose feed token has this hash, of
-/// occurrences that start at `since` or later, last one first. Returns `None`
-/// when there is no such member.
+/// Lists the bookings of a member for occurrences that start at `since` or later, latest
+/// first. `hash` is the hash of the feed token. Returns `None` if no active member has
+/// this token.
 pub async fn list_by_token(
     client: &Client,
     hash: &str,
@@ -98,7 +97,7 @@ static SET_TOKEN: Statement = Statement::new(
 );
 
 /// Replaces the hash of a member's feed token; `None` removes it. Returns
-/// `false` when there was no token to remove.
+/// `false` if there was no token to remove.
 pub async fn set_token(client: &Client, user_id: Uuid, hash: Option<String>) -> Result<bool> {
     let row = SET_TOKEN.opt(client, &[&user_id, &hash]).await?;
     Ok(row.is_some())

@@ -30,7 +30,7 @@ pub struct NewToken<'a> {
     pub target_app: &'a str,
     /// The organization that the member acts for. `None` if they act for themselves.
     pub account_id: Option<Uuid>,
-    /// The origin that the browser takes the token to. `None` if it is not checked.
+    /// The origin of the page that receives the token. `None` if it is not checked.
     pub origin: Option<&'a str>,
     /// The client that requests the token.
     pub caller: &'a Caller,
@@ -43,7 +43,7 @@ pub struct IssuedToken {
     pub id: Uuid,
     /// The token for the partner application.
     pub token: Token,
-    /// Fifteen minutes from now, or earlier if the session ends before.
+    /// When the token expires: after fifteen minutes, or earlier with the session.
     pub expires_at: DateTime<Utc>,
 }
 
@@ -128,7 +128,7 @@ pub async fn issue(client: &Client, new: &NewToken<'_>) -> Result<IssuedToken> {
     })
 }
 
-/// A token that was valid.
+/// A token that was validated.
 #[derive(Clone, Debug)]
 pub struct ValidatedToken {
     /// The id, which can be used to revoke the token.
@@ -137,7 +137,7 @@ pub struct ValidatedToken {
     pub source_app: String,
     /// When the token was issued.
     pub created_at: DateTime<Utc>,
-    /// Until when the token is valid, if it can be validated more than once.
+    /// When the token expires. This matters only if it can be validated more than once.
     pub expires_at: DateTime<Utc>,
     /// The member.
     pub user: User,
@@ -165,10 +165,10 @@ macro_rules! known_app {
     };
 }
 
-// Of concurrent calls exactly one finds `used_at` null: the others wait for the row
-// lock and read the row again. The same holds while the session ends, because that
-// clears `session_id`. Only the first validation of a reusable token is recorded, so
-// that an application cannot fill the table of events.
+// Exactly one of several concurrent calls finds `used_at` null. The others wait for the
+// row lock and read the row again. A session that ends concurrently is noticed in the
+// same way, because its end clears `session_id`. Only the first validation of a reusable
+// token is recorded, so that an application cannot fill the table of events.
 static VALIDATE: Statement = Statement::new(
     "cross_app_session.validate",
     concat!(
@@ -216,7 +216,7 @@ static VALIDATE: Statement = Statement::new(
 ///
 /// # Errors
 ///
-/// [`Error::UnknownPartner`].
+/// [`Error::UnknownPartner`] if the name or the secret of the application is wrong.
 pub async fn validate(
     client: &Client,
     partner: &Partner,
@@ -260,12 +260,12 @@ fn validated_token(id: Uuid, row: &Row) -> Result<ValidatedToken> {
     })
 }
 
-/// A token that is revoked.
+/// The result of revoking a token.
 #[derive(Clone, Copy, Debug)]
 pub struct RevokedToken {
-    /// The member whose token it is.
+    /// The member to whom the token was issued.
     pub user_id: Uuid,
-    /// Whether the token was valid before.
+    /// Whether this call revoked the token. `false` if it was revoked or expired before.
     pub is_new: bool,
 }
 
@@ -341,7 +341,7 @@ pub async fn revoke_own(client: &Client, key: &Key, token: &TokenRef) -> Result<
     revoked(&row, Error::SessionGone)
 }
 
-/// Revokes one of the tokens for a partner application. Revoking it again succeeds.
+/// Revokes a token that was issued for a partner application. Revoking it again succeeds.
 ///
 /// # Errors
 ///
@@ -377,8 +377,8 @@ static REVOKE_ALL_FOR: Statement = Statement::new(
 );
 
 /// Revokes all tokens for an application, including used ones. It is called in the
-/// transaction that changes the application, so that a used token does not become
-/// valid again.
+/// transaction that changes the application, so that a used token does not become valid
+/// again when the application may now reuse tokens.
 pub async fn revoke_all_for(client: &Client, target_app: &str) -> Result<()> {
     REVOKE_ALL_FOR.execute(client, &[&target_app]).await
 }
@@ -386,8 +386,8 @@ pub async fn revoke_all_for(client: &Client, target_app: &str) -> Result<()> {
 /// Counts the outcomes of tokens by day (UTC), as daily counters: `(day, name, count)`
 /// with names `cross_app_<outcome>:<application>`.
 ///
-/// The count starts with the day before the last counted day: every outcome happens
-/// within fifteen minutes, so only that day can be incomplete. Tokens are counted
+/// The count starts with the day before the last counted day. Earlier days are complete,
+/// because every outcome happens within fifteen minutes of the creation. Tokens are counted
 /// before they are archived. A reusable token that is validated before and after
 /// midnight may count as used on both days.
 macro_rules! uncounted_outcomes {
@@ -410,8 +410,8 @@ macro_rules! uncounted_outcomes {
 }
 pub(super) use uncounted_outcomes;
 
-// The order prevents a deadlock between two runs. The greater count wins, because some
-// tokens of an earlier day may be archived by now.
+// The rows are sorted to prevent a deadlock between two runs. The greater count wins,
+// because some tokens of an earlier day may have been archived since.
 static COUNT: Statement = Statement::new(
     "cross_app_session.count",
     concat!(
@@ -469,8 +469,8 @@ static DROP_PARTITIONS: Statement = Statement::new(
         (select min(created_at) from cross_app_sessions)))",
 );
 
-/// Drops the partitions of the archive that are older than `months` months, unless a
-/// token that is not archived yet belongs there. Returns how many were dropped.
+/// Drops the partitions of the archive that are older than `months` months. Partitions
+/// that tokens still have to be moved to are kept. Returns how many were dropped.
 pub async fn drop_partitions(client: &Client, months: i32) -> Result<i32> {
     Ok(DROP_PARTITIONS.one(client, &[&months]).await?.try_get(0)?)
 }

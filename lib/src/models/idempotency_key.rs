@@ -29,7 +29,7 @@ pub struct StoredResponse {
 }
 
 impl StoredResponse {
-    /// Makes a response with status 200.
+    /// Creates a response with status 200.
     ///
     /// # Errors
     ///
@@ -38,7 +38,7 @@ impl StoredResponse {
         Self::new(StatusCode::OK, body)
     }
 
-    /// Makes a response with status 201.
+    /// Creates a response with status 201.
     ///
     /// # Errors
     ///

@@ -42,7 +42,7 @@ pub struct Link {
 }
 
 impl Notice {
-    /// Makes a notice of an event that a caller caused.
+    /// Creates a notice of an event that a caller caused.
     pub fn from_caller(caller: &Caller, now: DateTime<Utc>) -> Self {
         let user_agent = caller.user_agent.as_deref();
         Self {
@@ -54,7 +54,7 @@ impl Notice {
         }
     }
 
-    /// Makes a notice of an event that the studio caused.
+    /// Creates a notice of an event that the studio caused.
     pub fn from_studio(now: DateTime<Utc>) -> Self {
         Self {
             at: now,
@@ -83,7 +83,7 @@ impl Link {
         format!("mail_outbox.link:{id}")
     }
 
-    /// Makes a link and its token.
+    /// Creates a link and its token.
     ///
     /// # Errors
     ///

@@ -17,7 +17,7 @@ use crate::values::money::Money;
 /// The number of attempts before a mail is abandoned.
 pub const MAX_ATTEMPTS: i32 = 10;
 
-/// A claimed mail. Nobody else sends it for the next minute.
+/// A claimed mail. No other process sends it for the next minute.
 #[derive(Clone, Debug)]
 pub struct DueMail {
     /// The id, which is also part of the `Message-ID`.

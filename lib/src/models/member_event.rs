@@ -1,4 +1,4 @@
-//! Events of members, for lists and streams.
+//! Events that members receive in lists and streams.
 
 use chrono::{DateTime, Utc};
 use serde_json::Value;
@@ -15,14 +15,14 @@ use crate::store::statement::Statement;
 pub struct MemberEvent {
     /// The id.
     pub id: Uuid,
-    /// The sequence number among the member's events. A client that has seen an
-    /// event has seen all events with smaller numbers.
+    /// The position among the member's events. Events become visible in this order, so a
+    /// client that has seen an event has missed none with a smaller number.
     pub seq: i64,
     /// The kind, such as `booking_promoted`.
     pub kind: String,
     /// The details.
     pub data: Value,
-    /// The time.
+    /// The start of the transaction that recorded the event.
     pub created_at: DateTime<Utc>,
 }
 
@@ -37,7 +37,7 @@ impl MemberEvent {
         })
     }
 
-    /// Returns the cursor of the event. The list statement uses only the id.
+    /// Returns the paging cursor of the event. [`list`] uses only the id.
     pub fn cursor(&self) -> (DateTime<Utc>, Uuid) {
         (self.created_at, self.id)
     }
@@ -50,12 +50,12 @@ pub struct NewMemberEvent {
     pub user_id: Uuid,
     /// The kind, such as `booking_confirmed`.
     pub kind: &'static str,
-    /// The details that a page needs.
+    /// The details that clients need to show the event.
     pub data: Value,
 }
 
-// Sorted by member, because each row locks its member's stream: otherwise two
-// transactions for the same members could deadlock.
+// The rows are sorted by member, because each one locks its member's stream. Without the
+// order, two transactions for the same members could deadlock.
 static RECORD: Statement = Statement::new(
     "member_event.record",
     "insert into member_events (id, user_id, kind, data)
@@ -79,7 +79,7 @@ static LATEST_SEQ: Statement = Statement::new(
     "select coalesce(max(seq), 0) as seq from member_events where user_id = $1",
 );
 
-/// Returns the sequence number of a member's latest event, or 0.
+/// Returns the sequence number of a member's latest event, or 0 if there is none.
 pub async fn latest_seq(client: &Client, user_id: Uuid) -> Result<i64> {
     Ok(LATEST_SEQ.one(client, &[&user_id]).await?.try_get("seq")?)
 }
@@ -101,8 +101,9 @@ pub async fn list_after(
     rows.iter().map(MemberEvent::from_row).collect()
 }
 
-// Sorted by sequence number, because the times are the start times of transactions.
-// If the event of the cursor was cleaned up, so were all older events.
+// The rows are sorted by sequence number and not by time, because `created_at` is the
+// start of a transaction. If the event of the cursor was deleted, all older ones were
+// deleted too, and the page is empty.
 static LIST: Statement = Statement::new(
     "member_event.list",
     "select id, seq, kind, data, created_at from member_events

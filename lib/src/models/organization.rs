@@ -14,7 +14,7 @@ use crate::store::client::Client;
 use crate::store::page::Page;
 use crate::store::statement::Statement;
 
-/// The greatest number of members of an organization. A list of organizations contains
+/// The maximum number of members of an organization. A list of organizations contains
 /// all of them.
 pub const MAX_MEMBERS: usize = 100;
 

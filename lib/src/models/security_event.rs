@@ -1,4 +1,4 @@
-//! Security events: what happened to accounts and sessions, for administrators.
+//! The security log: events of accounts and sessions, for administrators.
 
 use std::net::IpAddr;
 
@@ -52,11 +52,11 @@ kinds! {
     SignInThrottled = "sign_in_throttled",
     /// A member ended their own session.
     SignedOut = "signed_out",
-    /// A member ended one of their sessions from another.
+    /// A member ended another of their sessions.
     SessionEnded = "session_ended",
     /// A member ended several of their sessions at once.
     SessionsEnded = "sessions_ended",
-    /// An administrator ended all sessions.
+    /// An administrator ended the sessions of all members.
     SessionsCleared = "sessions_cleared",
     /// A member changed their password.
     PasswordChanged = "password_changed",
@@ -66,7 +66,7 @@ kinds! {
     AdminGranted = "admin_granted",
     /// Staff marked a contact message as processed or unprocessed.
     ContactProcessed = "contact_processed",
-    /// A money movement matched no payment, or a refund failed.
+    /// A charge or refund matched no payment, or a refund failed.
     PaymentMismatch = "payment_mismatch",
     /// An administrator changed the role of an account.
     RoleChanged = "role_changed",
@@ -82,17 +82,17 @@ kinds! {
     ClassTypeChanged = "class_type_changed",
     /// Staff created, changed or retired an instructor.
     InstructorChanged = "instructor_changed",
-    /// A member created the address of their calendar feed, which replaced the
-    /// previous one.
+    /// A member created a token for their calendar feed, which replaced the previous
+    /// one.
     CalendarTokenMade = "calendar_token_made",
-    /// A member withdrew the address of their calendar feed.
+    /// A member deleted the token of their calendar feed.
     CalendarTokenWithdrawn = "calendar_token_withdrawn",
     /// A refresh token was used again after it had been replaced, and its session was
     /// ended.
     RefreshReplayed = "refresh_replayed",
     /// A link to set a new password was requested.
     PasswordForgotten = "password_forgotten",
-    /// A password was set through such a link.
+    /// A password was reset through a link.
     PasswordReset = "password_reset",
     /// A member requested a change of their e-mail address.
     EmailChangeAsked = "email_change_asked",
@@ -122,7 +122,7 @@ kinds! {
     CrossAppRevoked = "cross_app_revoked",
     /// An administrator created or changed a partner application.
     PartnerAppChanged = "partner_app_changed",
-    /// An administrator created or changed a partner account or its members.
+    /// An administrator created or changed an organization or its members.
     PartnerAccountChanged = "partner_account_changed",
     /// A sign-in through a provider failed.
     ProviderSignInFailed = "provider_sign_in_failed",
@@ -150,9 +150,9 @@ impl Kind {
 pub struct SecurityEvent {
     /// `security_events.id`
     pub id: Uuid,
-    /// The kind, see [`Kind`].
+    /// The text of the [`Kind`].
     pub kind: String,
-    /// The member whom it concerns. `None` if the member is unknown or deleted.
+    /// The affected member. `None` if the member is unknown or deleted.
     pub user_id: Option<Uuid>,
     /// The member's current e-mail address.
     pub email: Option<String>,
@@ -160,9 +160,9 @@ pub struct SecurityEvent {
     pub ip: Option<IpAddr>,
     /// The user agent of the client, if it sent one.
     pub user_agent: Option<String>,
-    /// Details that depend on the kind, such as who did it.
+    /// Details that depend on the kind, such as the member who acted.
     pub detail: Value,
-    /// When it happened.
+    /// When the event happened.
     pub created_at: DateTime<Utc>,
 }
 
@@ -171,7 +171,7 @@ pub struct SecurityEvent {
 pub struct SecurityEventFilter {
     /// The kind.
     pub kind: Option<Kind>,
-    /// The member whom it concerns.
+    /// The affected member.
     pub user_id: Option<Uuid>,
     /// The IP address of the client.
     pub ip: Option<IpAddr>,
@@ -249,9 +249,10 @@ pub async fn insert(
     insert_with(client, kind, user_id, caller, json!({})).await
 }
 
-/// Inserts an event with details, such as the id of what was changed. `user_id` is the
-/// member whom it concerns. The member who did it, if another, is `by` in the details.
-/// Administrators read the details, so they must not contain secrets. See [`insert`].
+/// Inserts an event with details, such as the id of the changed row. `user_id` is the
+/// affected member. If someone else acted, `by` in the details is their id. The details
+/// must not contain secrets, because administrators read them. Like [`insert`], this must
+/// be the last statement of a transaction.
 pub async fn insert_with(
     client: &Client,
     kind: Kind,

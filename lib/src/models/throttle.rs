@@ -1,4 +1,4 @@
-//! Rate limits: attempts that Postgres counts, and the blocks that follow.
+//! Rate limits: Postgres counts attempts, and blocks further ones for some time.
 
 use std::net::IpAddr;
 
@@ -9,23 +9,23 @@ use crate::error::Result;
 use crate::store::client::Client;
 use crate::store::statement::Statement;
 
-/// A number of attempts in a time window. Further attempts are blocked, each time for
-/// longer.
+/// The number of attempts that are allowed in a time window. More attempts start a block.
+/// Consecutive blocks get longer.
 #[derive(Clone, Copy, Debug)]
 pub struct Limit {
-    /// The name of what is attempted.
+    /// The name of the limit, which is the prefix of its keys.
     pub name: &'static str,
-    /// The number of attempts in a window.
+    /// The number of attempts that are allowed in a window.
     pub attempts: i32,
     /// The length of the window in seconds, which is also the length of the first block.
     pub window: f64,
 }
 
-/// The longest block in seconds, unless the window is longer. Nobody is blocked forever.
+/// The length of the longest block, in seconds. If the window is longer, its length counts.
 const MAX_BLOCK_SECONDS: f64 = 15.0 * 60.0;
 
-/// What attempts are counted for. The key contains the hash of an e-mail address and not
-/// the address, so the table does not show who has tried what.
+/// The subject that attempts are counted for. The key contains the hash of an e-mail
+/// address instead of the address, so the table does not reveal addresses.
 #[derive(Clone, Debug)]
 pub struct Subject {
     limit: Limit,
@@ -42,7 +42,7 @@ impl Subject {
         }
     }
 
-    /// An e-mail address, from any client.
+    /// An e-mail address, from any IP address.
     pub fn email(limit: Limit, email: &str) -> Self {
         Self {
             limit,
@@ -50,7 +50,7 @@ impl Subject {
         }
     }
 
-    /// A member, from any client.
+    /// A member, from any IP address.
     pub fn member(limit: Limit, id: Uuid) -> Self {
         Self {
             limit,
@@ -67,7 +67,7 @@ impl Subject {
         }
     }
 
-    /// The combination of an account, which need not exist, and an IP address.
+    /// An account and an IP address. The account need not exist.
     pub fn account(limit: Limit, email: &str, address: IpAddr) -> Self {
         let account = sha256_hex(email.as_bytes());
         Self {
@@ -83,7 +83,7 @@ impl Subject {
         &self.key
     }
 
-    /// Returns the number of attempts in a window.
+    /// Returns the number of attempts that are allowed in a window.
     pub(crate) fn attempts(&self) -> i32 {
         self.limit.attempts
     }
@@ -119,7 +119,7 @@ pub(crate) struct Wait {
 }
 
 impl Wait {
-    /// Adds the wait of another subject. The longest one counts.
+    /// Combines this wait with that of another subject. The longer one counts.
     pub(crate) fn add(&mut self, seconds: f64, is_new: bool) {
         self.seconds = self.seconds.max(seconds);
         self.is_new |= is_new;
@@ -166,18 +166,19 @@ static BLOCK: Statement = Statement::new(
     returning extract(epoch from blocked_until - now())::float8 as wait",
 );
 
-/// Counts one attempt for each subject. Returns how long the caller has to wait.
+/// Counts one attempt for each subject, and blocks subjects that exceed their limit.
+/// Returns how long the caller has to wait.
 pub(crate) async fn count(client: &Client, subjects: &[Subject]) -> Result<Wait> {
     let keys: Vec<String> = subjects.iter().map(|s| s.key().to_owned()).collect();
     let windows: Vec<f64> = subjects.iter().map(Subject::window).collect();
     let mut longest = Wait::default();
     for row in COUNT.all(client, &[&keys, &windows]).await? {
         let key: String = row.try_get("key")?;
-        let left: Option<f64> = row.try_get("wait")?;
+        let remaining: Option<f64> = row.try_get("wait")?;
         let tries: i32 = row.try_get("tries")?;
         let subject = subjects.iter().find(|subject| subject.key() == key);
-        if let Some(left) = left {
-            longest.add(left, false);
+        if let Some(remaining) = remaining {
+            longest.add(remaining, false);
         } else if let Some(subject) = subject.filter(|subject| tries > subject.attempts()) {
             longest.add(block(client, subject).await?, true);
         }
@@ -192,7 +193,7 @@ pub async fn block(client: &Client, subject: &Subject) -> Result<f64> {
     let row = BLOCK
         .opt(client, &[&subject.key(), &window, &longest])
         .await?;
-    // There is no row if another request has started the block.
+    // Without a row, another request has started the block.
     Ok(row.map_or(Ok(window), |row| row.try_get("wait"))?)
 }
 
@@ -206,15 +207,15 @@ pub async fn reset(client: &Client, keys: &[String]) -> Result<()> {
     RESET.execute(client, &[&keys.to_vec()]).await
 }
 
-// The table is small, because expired rows are removed. A prefix index is not worth it.
+// There is no prefix index, because expired rows are deleted and the table stays small.
 static RESET_PREFIXES: Statement = Statement::new(
     "throttle.reset_prefixes",
     "delete from login_throttle t using unnest($1::text[]) as name
     where t.key = name or starts_with(t.key, name || ':') returning t.key",
 );
 
-/// Deletes the attempts and blocks of all keys that equal one of `names` or extend it by
-/// `:` and more. Returns these keys.
+/// Deletes the attempts and blocks of all keys that equal one of `names`, or start with it
+/// followed by `:`. Returns these keys.
 pub async fn reset_prefixes(client: &Client, names: &[String]) -> Result<Vec<String>> {
     let rows = RESET_PREFIXES.all(client, &[&names.to_vec()]).await?;
     Ok(rows

@@ -21,10 +21,10 @@ use crate::values::form::{Form, Problem};
 use crate::values::schema::Origin;
 use crate::{App, BoxFuture};
 
-/// The greatest number of characters of a name.
+/// The maximum length of a name, in characters.
 const MAX_NAME: usize = 50;
 
-/// The greatest number of allowed origins.
+/// The maximum number of allowed origins.
 const MAX_ORIGINS: usize = 20;
 
 /// The request to create a partner application.
@@ -354,7 +354,7 @@ mod tests {
     }
 
     #[test]
-    fn the_description_has_the_bounds_of_the_parsers() {
+    fn the_schema_has_the_limits_of_the_parsers() {
         let create = serde_json::to_value(CreatePartnerApp::schema()).unwrap();
         let update = serde_json::to_value(UpdatePartnerApp::schema()).unwrap();
         assert_eq!(create["properties"]["name"]["maxLength"], MAX_NAME);

@@ -1,5 +1,5 @@
-//! Administration of organizations, on whose behalf members act at partner applications.
-//! Paths and JSON fields call them accounts.
+//! Administration of organizations. Members act for them at partner applications. Paths
+//! and JSON fields call them accounts.
 
 use std::collections::BTreeSet;
 
@@ -24,10 +24,10 @@ use crate::values::form::{Form, Problem};
 use crate::values::schema::Slug;
 use crate::{App, BoxFuture};
 
-/// The greatest number of characters of a name.
+/// The maximum length of a name, in characters.
 const MAX_NAME: usize = 200;
 
-/// The greatest number of characters of a slug.
+/// The maximum length of a slug, in characters.
 const MAX_SLUG: usize = 100;
 
 /// The request to create an organization.
@@ -40,13 +40,13 @@ pub struct CreateOrganization {
     /// The name of the organization in URLs: lower-case letters, digits and hyphens.
     #[schema(value_type = Slug)]
     slug: String,
-    /// The first members.
+    /// The initial members.
     #[serde(default)]
     #[schema(max_items = 100)]
     members: Vec<SetOrganizationMember>,
 }
 
-/// The role that a member gets in an organization.
+/// A member's new role in an organization.
 #[derive(Clone, Copy, Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct SetOrganizationMember {
@@ -55,7 +55,7 @@ struct SetOrganizationMember {
     role: Option<OrganizationRole>,
 }
 
-/// The changes to an organization. A field that is left out stays as it is.
+/// The changes to an organization. Fields that are left out keep their values.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct UpdateOrganization {
@@ -66,7 +66,7 @@ pub struct UpdateOrganization {
     /// The name of the organization in URLs: lower-case letters, digits and hyphens.
     #[schema(value_type = Option<Slug>)]
     slug: Option<String>,
-    /// The members to add, change or remove. Other members stay.
+    /// The members to add, change or remove. Other members are not changed.
     #[serde(default)]
     #[schema(max_items = 100)]
     members: Vec<SetOrganizationMember>,
@@ -124,25 +124,25 @@ impl From<OrganizationMember> for OrganizationMemberView {
     }
 }
 
-fn name(typed: &str) -> Result<String, Problem> {
-    form::required_line(typed, MAX_NAME)
+fn parse_name(text: &str) -> Result<String, Problem> {
+    form::required_line(text, MAX_NAME)
 }
 
-fn slug(typed: &str) -> Result<String, Problem> {
-    form::slug(typed, MAX_SLUG, "casa-latina")
+fn parse_slug(text: &str) -> Result<String, Problem> {
+    form::slug(text, MAX_SLUG, "casa-latina")
 }
 
 type MemberRoles = Vec<(Uuid, Option<OrganizationRole>)>;
 
-fn members(given: &[SetOrganizationMember]) -> Result<MemberRoles, Problem> {
-    if given.len() > MAX_MEMBERS {
+fn check_members(members: &[SetOrganizationMember]) -> Result<MemberRoles, Problem> {
+    if members.len() > MAX_MEMBERS {
         return Err(format!("must not have more than {MAX_MEMBERS} entries"));
     }
-    let ids: BTreeSet<Uuid> = given.iter().map(|member| member.user_id).collect();
-    if ids.len() < given.len() {
+    let ids: BTreeSet<Uuid> = members.iter().map(|member| member.user_id).collect();
+    if ids.len() < members.len() {
         return Err("must not contain a member twice".to_owned());
     }
-    let roles = given.iter().map(|member| (member.user_id, member.role));
+    let roles = members.iter().map(|member| (member.user_id, member.role));
     Ok(roles.collect())
 }
 
@@ -177,9 +177,13 @@ pub fn create<'a>(
     Box::pin(async move {
         let action = StaffAction::by_admin(admin, caller)?;
         let mut check = Form::default();
-        let name = check.check("name", name(&request.name)).unwrap_or_default();
-        let slug = check.check("slug", slug(&request.slug)).unwrap_or_default();
-        let members = check.check("members", members(&request.members));
+        let name = check
+            .check("name", parse_name(&request.name))
+            .unwrap_or_default();
+        let slug = check
+            .check("slug", parse_slug(&request.slug))
+            .unwrap_or_default();
+        let members = check.check("members", check_members(&request.members));
         check.finish()?;
         let members = members.unwrap_or_default();
         let created = app.transaction().authorize(&action).run(async |tx| {
@@ -192,8 +196,8 @@ pub fn create<'a>(
     })
 }
 
-/// Updates an organization and its members. The tokens of a removed member are invalid while
-/// the member does not belong to it.
+/// Updates an organization and its members. Tokens that a removed member holds for the
+/// organization are invalid until the member is added again.
 ///
 /// # Errors
 ///
@@ -208,11 +212,11 @@ pub fn update<'a>(
     Box::pin(async move {
         let action = StaffAction::by_admin(admin, caller)?;
         let mut check = Form::default();
-        let name = request.name.as_deref().map(name).transpose();
+        let name = request.name.as_deref().map(parse_name).transpose();
         let name = check.check("name", name).flatten();
-        let slug = request.slug.as_deref().map(slug).transpose();
+        let slug = request.slug.as_deref().map(parse_slug).transpose();
         let slug = check.check("slug", slug).flatten();
-        let members = check.check("members", members(&request.members));
+        let members = check.check("members", check_members(&request.members));
         check.finish()?;
         let (id, members) = (request.id, members.unwrap_or_default());
         let updated = app.transaction().authorize(&action).run(async |tx| {
@@ -225,8 +229,8 @@ pub fn update<'a>(
     })
 }
 
-async fn record(action: &StaffAction, tx: &Tx, id: Uuid, name: &str) -> Result<()> {
-    let detail = json!({ "account": id, "action": name });
+async fn record(action: &StaffAction, tx: &Tx, id: Uuid, change: &str) -> Result<()> {
+    let detail = json!({ "account": id, "action": change });
     action
         .record(tx, Kind::PartnerAccountChanged, None, detail)
         .await
@@ -239,7 +243,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_description_has_the_bounds_of_the_parsers() {
+    fn the_schema_has_the_limits_of_the_parsers() {
         let create = serde_json::to_value(CreateOrganization::schema()).unwrap();
         let update = serde_json::to_value(UpdateOrganization::schema()).unwrap();
         for schema in [create, update] {

@@ -225,7 +225,7 @@ async fn refund(app: &App, stripe: &Stripe, payment: &Payment) -> Result<Progres
     }
     match stripe.refund(payment.id, &payment_intent, failed).await {
         Ok(refund) => store_refund(app, payment, &payment_intent, &refund).await,
-        // Somebody refunded it at Stripe's dashboard.
+        // The payment was already refunded, for example in Stripe's dashboard.
         Err(error) if error.refusal() == Some(Refusal::AlreadyRefunded) => {
             settle_refunded(app, payment, &payment_intent, None).await
         }

@@ -27,12 +27,12 @@ use crate::runtime::config::StripeConfig;
 use crate::runtime::http_client;
 use crate::runtime::http_client::HttpClient;
 
-/// The API version that requests name and responses are parsed as, whatever the
-/// account's default is.
+/// The API version that each request asks for. Without it, Stripe would use the
+/// account's default version.
 const VERSION: &str = "2025-03-31.basil";
 
-/// How often a request is sent when Stripe asks to slow down or does not answer.
-const TRIES: u32 = 3;
+/// The number of attempts for a request that Stripe rate-limits or does not answer.
+const MAX_ATTEMPTS: u32 = 3;
 
 /// A client of one Stripe account.
 pub struct Stripe {
@@ -43,38 +43,38 @@ pub struct Stripe {
 /// Why a request failed.
 #[derive(Debug, Error)]
 pub enum StripeError {
-    /// Stripe refused the request. Repeating it changes nothing. Stripe's message
-    /// is dropped, because it may quote the request.
+    /// Stripe refused the request, and would refuse it again. Stripe's message is
+    /// omitted, because it may quote the request.
     #[error("Stripe refused the request with {status}: {code} {parameter}")]
     Refused {
         /// The HTTP status.
         status: u16,
-        /// The reason, as far as it matters here.
+        /// The reason.
         refusal: Refusal,
-        /// Stripe's code, such as `amount_too_small`, or else the type of the
-        /// error; for the log.
+        /// Stripe's error code for the log, such as `amount_too_small`. The error's
+        /// type if it has no code.
         code: String,
-        /// The parameter that was refused; empty when there is none.
+        /// The parameter that was refused. Empty if Stripe names none.
         parameter: String,
     },
     /// It is unknown whether the request took effect. It can be repeated with the
     /// same idempotency key.
-    #[error("Stripe does not answer: {0}")]
+    #[error("Stripe is unavailable: {0}")]
     Unavailable(String),
-    /// Stripe failed, and returns the same failure for the same idempotency key
-    /// for a day.
+    /// An earlier attempt failed at Stripe. For a day, Stripe returns the same failure
+    /// for the same idempotency key.
     #[error("Stripe repeats an earlier failure")]
     RepeatedFailure,
 }
 
-/// The reasons of a refusal that are handled.
+/// The reason for a refusal. Only reasons that are handled have a variant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refusal {
     /// The amount is too small or too large for a card payment.
     AmountNotPossible,
-    /// The charge was refunded before, for example at Stripe's dashboard.
+    /// The charge was refunded before, for example in Stripe's dashboard.
     AlreadyRefunded,
-    /// The session would end too soon.
+    /// The expiry time of the session is too soon.
     EndTooSoon,
     /// The idempotency key was used for another request.
     IdempotencyKeyReused,
@@ -95,7 +95,7 @@ impl Refusal {
 }
 
 impl StripeError {
-    /// Returns the reason of a refusal; `None` for other errors.
+    /// Returns the reason for a refusal, or `None` for other errors.
     pub fn refusal(&self) -> Option<Refusal> {
         match self {
             Self::Refused { refusal, .. } => Some(*refusal),
@@ -103,8 +103,8 @@ impl StripeError {
         }
     }
 
-    /// Returns whether the request can succeed with another end and therefore
-    /// another idempotency key.
+    /// Returns whether the request can succeed with another expiry time, which also
+    /// means another idempotency key.
     pub(crate) fn needs_new_key(&self) -> bool {
         match self {
             Self::Refused { refusal, .. } => {
@@ -130,17 +130,17 @@ impl From<StripeError> for Error {
 /// A Checkout Session to be created.
 #[derive(Clone, Debug)]
 pub struct NewSession<'a> {
-    /// Our id of the payment, which Stripe repeats in all its reports.
+    /// The id of the payment, which Stripe includes in its events.
     pub payment_id: Uuid,
     /// The amount in the smallest unit of the currency.
     pub amount: i64,
-    /// ISO 4217 code.
+    /// The ISO 4217 code of the currency.
     pub currency: &'a str,
-    /// The title that the page shows.
+    /// The title that the payment page shows.
     pub title: &'a str,
     /// The member's e-mail address.
     pub email: &'a str,
-    /// When the session ends unless it is paid; at least thirty minutes from now.
+    /// When the session expires if it is not paid. At least thirty minutes from now.
     pub expires_at: DateTime<Utc>,
     /// Where Stripe redirects the browser after the payment.
     pub success_url: String,
@@ -149,7 +149,7 @@ pub struct NewSession<'a> {
 }
 
 impl Stripe {
-    /// Makes a client. It does not connect before the first request.
+    /// Creates a client. It connects on the first request.
     pub fn new(config: StripeConfig) -> Self {
         Self {
             config,
@@ -157,12 +157,12 @@ impl Stripe {
         }
     }
 
-    /// Creates a Checkout Session. Repeated for the same payment with the same end,
-    /// it returns the same session.
+    /// Creates a Checkout Session. Another call for the same payment and the same
+    /// expiry time returns the same session.
     ///
     /// # Errors
     ///
-    /// [`StripeError`], like the other requests.
+    /// [`StripeError`]
     pub async fn create_session(&self, new: &NewSession<'_>) -> Result<Session, StripeError> {
         let id = new.payment_id.to_string();
         let expires_at = new.expires_at.timestamp();
@@ -210,9 +210,8 @@ impl Stripe {
         self.post(&path, String::new(), None).await
     }
 
-    /// Refunds the whole amount of a payment. Repeated, it returns the same
-    /// refund. After a refund that failed, whose id is `failed`, it creates another
-    /// one.
+    /// Refunds the whole amount of a payment. Another call returns the same refund.
+    /// `failed` is the id of a refund that failed, and makes Stripe create a new one.
     ///
     /// # Errors
     ///
@@ -263,7 +262,7 @@ impl Stripe {
     ) -> Result<T, StripeError> {
         let body = self.send(method, path, form, key).await?;
         serde_json::from_slice(&body).map_err(|error| {
-            StripeError::Unavailable(format!("a response that cannot be parsed: {error}"))
+            StripeError::Unavailable(format!("cannot parse the response: {error}"))
         })
     }
 
@@ -278,15 +277,15 @@ impl Stripe {
     ) -> Result<Vec<u8>, StripeError> {
         let deadline = self.config.deadline;
         let response = timeout(deadline, async {
-            let mut tries = 1;
+            let mut attempt = 1;
             loop {
                 let request = self.request(&method, path, &form, key.as_deref())?;
                 let outcome = parse_response(self.http_client.send(request, deadline).await);
-                if tries == TRIES || !matches!(outcome, Err(StripeError::Unavailable(_))) {
+                if attempt == MAX_ATTEMPTS || !matches!(outcome, Err(StripeError::Unavailable(_))) {
                     return outcome;
                 }
-                sleep(pause(tries)).await;
-                tries += 1;
+                sleep(retry_delay(attempt)).await;
+                attempt += 1;
             }
         });
         let timed_out = |_| StripeError::Unavailable(format!("no response within {deadline:?}"));
@@ -300,7 +299,7 @@ impl Stripe {
         form: &str,
         key: Option<&str>,
     ) -> Result<Request<http_body_util::Full<hyper::body::Bytes>>, StripeError> {
-        let invalid = |_| StripeError::Unavailable("an invalid request".into());
+        let invalid = |_| StripeError::Unavailable("cannot build the request".into());
         let bearer = format!("Bearer {}", self.config.secret_key.expose());
         let mut bearer = HeaderValue::try_from(bearer).map_err(|_| {
             StripeError::Unavailable("STRIPE_SECRET_KEY is not a valid header value".into())
@@ -335,8 +334,8 @@ fn path_segment(id: &str) -> String {
         .collect()
 }
 
-fn pause(tries: u32) -> Duration {
-    Duration::from_millis(u64::from(tries) * 200 + random::below(200))
+fn retry_delay(attempt: u32) -> Duration {
+    Duration::from_millis(u64::from(attempt) * 200 + random::below(200))
 }
 
 fn parse_response(

@@ -87,7 +87,7 @@ pub struct Revenue {
 }
 
 impl Revenue {
-    /// Makes the figures of a currency from the sums of its payments and refunds.
+    /// Creates the figures of a currency from the sums of its payments and refunds.
     pub(crate) fn new(currency: String, paid: Decimal, refunded: Decimal) -> Self {
         Self {
             currency,

@@ -49,7 +49,7 @@ struct Claims {
 }
 
 impl AccessTokens {
-    /// Makes the tokens of the site at `issuer`, for its own API.
+    /// Creates the tokens of the site at `issuer`, for its own API.
     pub fn new(secrets: &[Secret], issuer: &str) -> Self {
         let keys = derive_keys(secrets, "access token").into_iter();
         Self {

@@ -15,7 +15,7 @@ use crate::store::client::Client;
 use crate::store::statement::Statement;
 use crate::values::caller::Caller;
 
-// The member's row is locked, so that nobody raises the epoch meanwhile. Without
+// The member's row is locked, so that the epoch cannot change meanwhile. Without
 // the lock, a session could be created after another transaction has deleted all
 // of them, and be read before that transaction commits. Its record in Redis would
 // then have a generation that nothing replaces. Everything else depends on that
@@ -109,7 +109,7 @@ pub enum Credential {
 }
 
 impl Credential {
-    /// Makes a new cookie.
+    /// Creates a new cookie.
     pub fn cookie(remembered: bool) -> Self {
         Self::Cookie {
             token: Token::generate(),
@@ -117,7 +117,7 @@ impl Credential {
         }
     }
 
-    /// Makes a new family of tokens.
+    /// Creates a new family of tokens.
     pub fn tokens() -> Self {
         Self::Tokens {
             session_id: random::id(),
@@ -173,7 +173,7 @@ pub enum Trust {
 /// Who is notified of a new session.
 #[derive(Clone, Debug)]
 pub enum Notification {
-    /// Nobody: a program of ours creates the session.
+    /// Nobody is notified, because a development tool creates the session.
     None,
     /// The administration, of a new account.
     SignedUp,

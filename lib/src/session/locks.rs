@@ -35,8 +35,8 @@ static LOCK_CALLER: Statement = Statement::new(
 /// [`Error::SessionGone`] when the session has ended.
 pub(crate) async fn lock_caller(client: &Client, caller: &Key, user_id: Uuid) -> Result<()> {
     LOCK_MEMBER.opt(client, &[&user_id]).await?;
-    // In a statement of its own: one that has waited for the member's row still
-    // sees the session as it was before, under the epoch of that time.
+    // This is a separate statement, because a statement that waits for the member's row
+    // still sees the session and the epoch as they were when it started.
     let row = LOCK_CALLER
         .opt(client, &[&caller.as_str(), &user_id])
         .await?;

@@ -14,11 +14,11 @@
 //! # }
 //! ```
 //!
-//! What a change invalidates in Redis is invalidated after its commit, by the
-//! protocol of [`store::cache`](crate::store::cache). It is also invalidated when
-//! nobody knows whether the commit happened, and when the caller has gone away.
-//! It is not invalidated when nothing was committed: a record that is still right
-//! is all that a member has while Postgres is away.
+//! The Redis entries that a change affects are invalidated after its commit, by the
+//! protocol of [`store::cache`](crate::store::cache). They are also invalidated when it
+//! is unknown whether the commit happened, and when the caller has disconnected. They are
+//! kept when nothing was committed, because members depend on them while Postgres is
+//! unavailable.
 
 use std::ops::Deref;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

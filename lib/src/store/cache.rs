@@ -93,7 +93,7 @@ pub struct GenerationCache {
 }
 
 impl GenerationCache {
-    /// Makes the cache. Without `kv`, every lookup says [`Lookup::Disabled`].
+    /// Creates the cache. Without `kv`, every lookup says [`Lookup::Disabled`].
     pub fn new(kv: Option<Kv>) -> Self {
         Self {
             kv,

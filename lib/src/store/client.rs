@@ -12,8 +12,7 @@ use crate::error::{Error, Result};
 /// would hold its request forever.
 const DEADLINE: Duration = Duration::from_secs(15);
 
-/// A connection, from the pool or of its own. Everything that
-/// [`tokio_postgres::Client`] can do is available on it.
+/// A pooled or a separate connection. It dereferences to [`tokio_postgres::Client`].
 pub struct Client {
     connection: Connection,
     slow_query: Duration,

@@ -1,7 +1,7 @@
 //! The schema, as migrations that run forwards and back.
 //!
-//! This is a runner of its own, because the known libraries that fit the driver
-//! only run forwards, and have no lock: of several concurrent callers, most fail.
+//! Sabor has its own runner, because the libraries for this driver run migrations only
+//! forwards, and without a lock, so that most of several concurrent callers fail.
 
 use tokio_postgres::types::Type;
 use tokio_postgres::{Client, Transaction};

@@ -54,7 +54,7 @@ pub struct PoolState {
 static PING: Statement = Statement::new("ping", "select 1");
 
 impl Db {
-    /// Makes the configured pool.
+    /// Creates the configured pool.
     ///
     /// # Errors
     ///
@@ -284,7 +284,7 @@ fn manager(config: &PostgresConfig) -> Result<Manager> {
     ))
 }
 
-/// Makes TLS that verifies the server against `POSTGRES_CA_CERT` if it is set, else
+/// Creates TLS that verifies the server against `POSTGRES_CA_CERT` if it is set, else
 /// against the public roots.
 fn tls_connector(config: &PostgresConfig) -> Result<MakeRustlsConnect> {
     let roots = match &config.ca_certificate {

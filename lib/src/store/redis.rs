@@ -28,7 +28,7 @@ pub struct Kv {
 }
 
 impl Kv {
-    /// Makes a client of the configured Redis. Nothing is connected yet.
+    /// Creates a client of the configured Redis. Nothing is connected yet.
     ///
     /// # Errors
     ///

@@ -46,7 +46,7 @@ impl ResponseCache {
     /// How long responses are kept, unless [`ResponseCache::with_ttl`] is called.
     pub const TTL: Duration = Duration::from_secs(60 * 60);
 
-    /// Makes the cache of a namespace.
+    /// Creates the cache of a namespace.
     pub fn new(cache: GenerationCache, namespace: &'static str) -> Self {
         Self {
             cache,

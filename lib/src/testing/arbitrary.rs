@@ -12,8 +12,8 @@ use serde_json::{Map, Number, Value};
 
 use crate::{App, Config, Error};
 
-/// Characters that mean something to one of the formats that are read or
-/// written here, or that Unicode treats in a way of its own.
+/// Characters with a special meaning in Unicode or in a format that Sabor reads or
+/// writes.
 const SIGNIFICANT: &[char] = &[
     '\0',
     '\t',
@@ -165,7 +165,8 @@ pub(crate) fn instant_like() -> impl Strategy<Value = String> {
     prop_oneof![day, ends.prop_map(str::to_owned), time]
 }
 
-/// A form with these fields: each left out, as an example has it, or anything.
+/// A form with the fields of `example`. Each field is omitted, has the value of the
+/// example, or has an arbitrary value.
 pub(crate) fn form(example: &Value) -> impl Strategy<Value = Value> + use<> {
     let fields: Vec<_> = example.as_object().unwrap().clone().into_iter().collect();
     let fields: Vec<_> = fields

@@ -12,7 +12,7 @@ pub struct Caller {
 }
 
 impl Caller {
-    /// Makes the caller of work that no request caused, such as the clean-up.
+    /// Creates the caller of work that no request caused, such as the clean-up.
     pub fn internal() -> Self {
         Self {
             address: Ipv4Addr::LOCALHOST.into(),

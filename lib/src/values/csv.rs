@@ -22,7 +22,7 @@ pub enum Cell {
 }
 
 impl Cell {
-    /// Makes a cell of a count.
+    /// Creates a cell of a count.
     pub fn count(count: i64) -> Self {
         Self::Number(count.to_string())
     }

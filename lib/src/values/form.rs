@@ -90,7 +90,7 @@ pub struct Form {
 }
 
 impl Form {
-    /// Makes a form that is the field `name` of another. Its fields are reported as
+    /// Creates a form that is the field `name` of another. Its fields are reported as
     /// `name.field`.
     #[must_use]
     pub fn part(name: &str) -> Self {

@@ -1,5 +1,5 @@
-// The earlier design A without a framework: each request extends the session in Redis
-// and reads the member from Postgres.
+// Design A, an earlier design of the sessions, without a framework. Each request extends
+// the session in Redis and reads the member from Postgres.
 
 import { randomBytes } from 'node:crypto';
 import http from 'node:http';
@@ -27,10 +27,10 @@ async function session(request) {
   const id = /(?:^|; *)session_id=([0-9a-f]{64})/.exec(request.headers.cookie ?? '')?.[1];
   const found = id && (await redis.get(`session:${id}`));
   if (!found) return [401, { error: 'Not signed in' }];
-  // Concurrent, which is faster than the original design.
+  // The two calls are concurrent. The original design made them one after the other.
   const [{ rows }] = await Promise.all([
     pool.query({ name: 'user', text: SELECT_USER, values: [found.userId] }),
-    // `SET` with `EX` instead of `SETEX`, which the in-memory endpoint does not have.
+    // The in-memory endpoint has no `SETEX`, so this uses `SET` with `EX`.
     redis.set(`session:${id}`, found, { ex: LIFE_SECONDS }),
   ]);
   return rows[0]?.is_active ? [200, { user: rows[0], session: found }] : [401, { error: 'Not signed in' }];

@@ -1,6 +1,6 @@
-// Shared code of the peers. `node <peer> setup <count>` creates the schema and the
-// sessions, and prints a cookie per line. `node <peer>` serves, and prints a line once it
-// listens.
+// Code that the peers share. `node <peer> setup <count>` creates the schema and the
+// sessions, and prints one cookie per line. `node <peer>` starts the server, and prints a
+// line when it listens.
 
 export const { POSTGRES_URL, KV_REST_API_URL, KV_REST_API_TOKEN, SESSION_SECRET } = process.env;
 

@@ -22,7 +22,7 @@ use crate::runtime::config::ProviderConfig;
 use crate::session::Token;
 use crate::{App, BoxFuture};
 
-/// The greatest length of a subject, in bytes.
+/// The maximum length of a subject, in bytes.
 const MAX_SUBJECT: usize = 255;
 
 /// How often a sign-in is tried when the member's sessions end in the meantime.

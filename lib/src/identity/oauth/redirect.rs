@@ -12,7 +12,7 @@ use crate::http::{CookiePurpose, ProviderAnswer, SetCookie, accepts, query};
 use crate::models::sign_in_challenge;
 use crate::runtime::config::ProviderConfig;
 
-/// The greatest length of a return path, in bytes.
+/// The maximum length of a return path, in bytes.
 const MAX_RETURN_PATH: usize = 2_000;
 
 /// The options of a sign-in.

@@ -251,8 +251,8 @@ pub async fn settle_ended(
         }
         _ => return Ok(Outcome::Unchanged),
     }
-    // After the start a spot is of use to nobody else, the member may have
-    // attended, and staff can still take the money.
+    // A booking keeps its spot after the class has started: nobody else can use the spot,
+    // the member may have attended, and staff can still take the money.
     let keeps_spot = booking.status != BookingStatus::Booked || booking.start_time <= now;
     if payment.provider_reference.is_none() || keeps_spot {
         return Ok(Outcome::Changed);

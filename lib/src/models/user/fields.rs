@@ -6,22 +6,22 @@ use email_address::{EmailAddress, Options};
 use crate::values::form;
 use crate::values::form::Problem;
 
-/// The greatest number of characters of an e-mail address.
+/// The maximum length of an e-mail address, in characters.
 pub const MAX_EMAIL: usize = 255;
 
-/// The greatest number of characters of a first name, and of a last name.
+/// The maximum length of a first name, and of a last name, in characters.
 pub const MAX_NAME: usize = 100;
 
-/// The greatest number of characters of an emergency contact's name.
+/// The maximum length of an emergency contact's name, in characters.
 pub const MAX_CONTACT_NAME: usize = 200;
 
-/// The greatest number of characters of a phone number.
+/// The maximum length of a phone number, in characters.
 pub const MAX_PHONE: usize = 20;
 
 /// The least number of digits of a phone number.
 const MIN_PHONE_DIGITS: usize = 5;
 
-/// The greatest number of characters of the medical conditions.
+/// The maximum length of the medical conditions, in characters.
 pub const MAX_MEDICAL_CONDITIONS: usize = 2_000;
 
 /// An e-mail address in lower case.
@@ -126,7 +126,7 @@ mod tests {
     use crate::values::schema::{EmailAddress, PhoneNumber};
 
     #[test]
-    fn the_description_has_the_bounds_of_the_parsers() {
+    fn the_schema_has_the_limits_of_the_parsers() {
         let email = serde_json::to_value(EmailAddress::schema()).unwrap();
         let phone = serde_json::to_value(PhoneNumber::schema()).unwrap();
         assert_eq!(email["maxLength"], MAX_EMAIL);

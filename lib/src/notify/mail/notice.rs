@@ -10,18 +10,18 @@ use crate::models::one_time_token::{self, Purpose};
 use crate::models::user::{Credentials, User};
 use crate::store::client::Client as Postgres;
 
-/// What a mail about an account reports.
+/// The kind of a mail about an account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NoticeKind {
     /// The link that confirms an e-mail address.
     VerifyEmail,
     /// The link for a new password.
     ResetPassword,
-    /// Somebody tried to use the member's e-mail address for another account.
+    /// Someone tried to use the member's e-mail address for another account.
     AccountExists,
-    /// To the old address: a change of the address was requested.
+    /// A change of the address was requested. Goes to the old address.
     EmailChangeAsked,
-    /// To the old address: the address was changed.
+    /// The address was changed. Goes to the old address.
     EmailChanged,
     /// The password was changed with the old password.
     PasswordChanged,
@@ -35,7 +35,7 @@ pub enum NoticeKind {
     TwoFactorDisabled,
     /// A recovery code was used.
     RecoveryCodeUsed,
-    /// Somebody entered the password and then several wrong codes.
+    /// Someone entered the correct password and then several wrong codes.
     CodesGuessed,
     /// A provider was linked.
     IdentityLinked,
@@ -86,7 +86,8 @@ impl NoticeKind {
     }
 }
 
-/// Writes a notice to a member into the outbox, in the transaction of the change.
+/// Writes a notice to a member to the outbox. It is called in the transaction of the
+/// change.
 pub async fn notify(
     client: &Postgres,
     kind: NoticeKind,
@@ -96,7 +97,7 @@ pub async fn notify(
     notify_address(client, kind, user.id, &user.email, notice).await
 }
 
-/// Notifies the owner of an account that somebody tried to use its e-mail address.
+/// Notifies the owner of an account that someone tried to use its e-mail address.
 /// Closed accounts are not notified.
 pub async fn notify_account_exists(
     client: &Postgres,
@@ -109,7 +110,7 @@ pub async fn notify_account_exists(
     notify(client, NoticeKind::AccountExists, &owner.user, notice).await
 }
 
-/// Writes a notice to an address other than the account's.
+/// Writes a notice to the outbox, for an address that may differ from the account's.
 pub async fn notify_address(
     client: &Postgres,
     kind: NoticeKind,
@@ -120,8 +121,8 @@ pub async fn notify_address(
     mail_outbox::insert(client, address, kind.as_str(), &notice.payload(user_id)).await
 }
 
-/// Writes a mail with a link to `address`. The link works once, and an earlier link
-/// of the same purpose ends.
+/// Writes a mail to `address` to the outbox, with a link that works once. It replaces
+/// the earlier link for the same purpose.
 pub async fn send_link(
     client: &Postgres,
     keys: &Keyring,

@@ -1,11 +1,11 @@
-//! The senders of a process.
+//! The queue of the tasks of a process that send mails.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::sync::{Mutex, MutexGuard};
 
-/// The senders of a process: one sends, and at most one waits. The waiting one sends
-/// the mails of any number of requests.
+/// Limits a process to one task that sends mails and one that waits. The waiting task
+/// also sends the mails of all requests that arrive meanwhile.
 #[derive(Debug, Default)]
 pub(crate) struct SendQueue {
     turn: Mutex<()>,
@@ -13,13 +13,13 @@ pub(crate) struct SendQueue {
 }
 
 impl SendQueue {
-    /// Registers a waiting sender. Returns `false` if one is waiting already.
+    /// Registers the caller as the waiting task. Returns `false` if another one waits.
     pub(super) fn join(&self) -> bool {
         !self.has_waiter.swap(true, Ordering::AcqRel)
     }
 
-    /// Waits until the current sender has finished. The caller sends while it holds
-    /// the guard.
+    /// Waits until the current task has finished. The caller may send while it holds the
+    /// guard.
     pub(super) async fn take_turn(&self) -> MutexGuard<'_, ()> {
         let turn = self.turn.lock().await;
         self.has_waiter.store(false, Ordering::Release);

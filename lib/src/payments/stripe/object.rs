@@ -119,7 +119,7 @@ pub struct Refund {
 pub enum RefundStatus {
     /// In progress.
     Pending,
-    /// Waits for somebody to act.
+    /// Stripe waits for an action of the customer.
     RequiresAction,
     /// The money was returned.
     Succeeded,

@@ -6,7 +6,7 @@ use crate::reports::dashboard;
 use crate::values::csv::{Cell, CsvFile};
 
 impl Analytics {
-    /// Makes a spreadsheet with a row for each bucket. The columns of partner
+    /// Creates a spreadsheet with a row for each bucket. The columns of partner
     /// applications and of class types come after the fixed ones.
     pub(super) fn spreadsheet(&self) -> Result<CsvFile> {
         let mut apps: Vec<&String> = self
