@@ -1,5 +1,5 @@
-// A walk through the functions: node smoke.mjs URL ENV_FILE.
-// Each function is built when it is first asked for, so the first call is slow.
+// A smoke test that calls functions of a running site: node smoke.mjs URL ENV_FILE.
+// `vercel dev` builds each function at its first request, so first calls are slow.
 
 import { readFileSync } from "node:fs";
 
@@ -10,11 +10,11 @@ const password = "una contraseña larga";
 
 const started = Date.now();
 
-/** Calls, checks the status, and tells what was done and how long it took. */
-async function call(what, method, path, status, { cookie, body, bearer } = {}) {
+/** Sends a request, checks the status, and logs the status and the duration. */
+async function call(description, method, path, status, { cookie, body, bearer } = {}) {
   const before = Date.now();
-  // What the browser says of a page's own requests. Not `origin` alone: behind
-  // `vercel dev` a function does not see the address that the page has.
+  // The headers that a browser sends with a page's own requests. `origin` alone is not
+  // enough, because behind `vercel dev` a function does not see the site's address.
   const headers = { origin: site, "sec-fetch-site": "same-origin" };
   if (cookie) headers.cookie = cookie;
   if (bearer) headers.authorization = `Bearer ${bearer}`;
@@ -28,67 +28,67 @@ async function call(what, method, path, status, { cookie, body, bearer } = {}) {
   });
   const text = await response.text();
   const line = `${method} ${path}: ${response.status}, ${((Date.now() - before) / 1000).toFixed(1)} s`;
-  console.log(`${line} (${what})`);
-  if (response.status !== status) throw new Error(`${what}: ${line}, not ${status}: ${text}`);
-  const set = response.headers.getSetCookie()[0]?.split(";")[0];
+  console.log(`${line} (${description})`);
+  if (response.status !== status) throw new Error(`${description}: ${line}, expected ${status}: ${text}`);
+  const cookieSet = response.headers.getSetCookie()[0]?.split(";")[0];
   const type = response.headers.get("content-type") ?? "";
   const json = type.startsWith("application/json") ? JSON.parse(text) : undefined;
-  return { headers: response.headers, text, json, cookie: set };
+  return { headers: response.headers, text, json, cookie: cookieSet };
 }
 
-function expect(condition, sentence) {
-  if (!condition) throw new Error(sentence);
+function expect(condition, message) {
+  if (!condition) throw new Error(message);
 }
 
-async function walk() {
+async function run() {
   const health = await call("health", "GET", "/api/health", 200);
   expect(health.json.status === "healthy", `the stack is ${health.text}`);
 
-  // Accounts, by the functions' own addresses and by the rewrites.
+  // Accounts, at the functions' own paths and through rewrites.
   const form = { email, password, name: "Ana Reyes" };
   const phone = await call("register", "POST", "/api/auth/register", 201, { body: form });
-  expect(phone.cookie, "registering set no cookie");
-  const taken = await call("a rewrite, and a taken address", "POST", "/signup?from=smoke", 409, { body: form });
-  expect(taken.json.code === "email_taken", `another failure: ${taken.text}`);
+  expect(phone.cookie, "the registration set no cookie");
+  const taken = await call("register a taken address, through a rewrite", "POST", "/signup?from=smoke", 409, { body: form });
+  expect(taken.json.code === "email_taken", `expected email_taken: ${taken.text}`);
   const login = { email, password };
   const laptop = await call("sign in", "POST", "/api/auth/login", 200, { body: login });
-  await call("a wrong password", "POST", "/api/auth/login", 401, { body: { ...login, password: "wrong" } });
+  await call("sign in with a wrong password", "POST", "/api/auth/login", 401, { body: { ...login, password: "wrong" } });
   const session = await call("who is signed in", "GET", "/api/auth/session", 200, laptop);
-  expect(session.json.user.email === email, `somebody else is signed in: ${session.text}`);
+  expect(session.json.user.email === email, `another member is signed in: ${session.text}`);
 
   // Sessions.
-  const list = await call("my sessions", "GET", "/api/sessions", 200, laptop);
+  const list = await call("list the sessions", "GET", "/api/sessions", 200, laptop);
   const other = list.json.items.find((item) => !item.current);
-  expect(list.json.items.length === 2 && other, `two sessions were expected: ${list.text}`);
-  await call("end one, by a dynamic segment", "DELETE", `/api/sessions/${other.id}`, 200, laptop);
-  await call("the ended session", "GET", "/api/auth/session", 401, phone);
-  await call("sign out, by a rewrite", "POST", "/logout", 200, { ...laptop, body: {} });
-  await call("the session signed out of", "GET", "/api/auth/session", 401, laptop);
+  expect(list.json.items.length === 2 && other, `expected two sessions: ${list.text}`);
+  await call("end a session, through a dynamic segment", "DELETE", `/api/sessions/${other.id}`, 200, laptop);
+  await call("use the ended session", "GET", "/api/auth/session", 401, phone);
+  await call("sign out, through a rewrite", "POST", "/logout", 200, { ...laptop, body: {} });
+  await call("use the session after signing out", "GET", "/api/auth/session", 401, laptop);
 
   // Operations.
-  const cleaned = await call("clean up, as cron does", "GET", "/api/admin/cleanup-sessions", 200, { bearer: secret });
-  expect(cleaned.json.success && cleaned.json.remaining === false, `not cleaned up: ${cleaned.text}`);
+  const cleaned = await call("run the clean-up, as cron does", "GET", "/api/admin/cleanup-sessions", 200, { bearer: secret });
+  expect(cleaned.json.success && cleaned.json.remaining === false, `the clean-up is incomplete: ${cleaned.text}`);
 
-  // What is refused.
+  // Rejected requests.
   const method = await call("a wrong method", "GET", "/api/auth/login", 405);
-  expect(method.headers.get("allow")?.includes("POST"), "405 came without Allow");
-  await call("no such function", "GET", "/api/nowhere", 404);
-  await call("no such page", "GET", "/nowhere", 404);
+  expect(method.headers.get("allow")?.includes("POST"), "the 405 response has no Allow header");
+  await call("an unknown function", "GET", "/api/nowhere", 404);
+  await call("an unknown page", "GET", "/nowhere", 404);
 
-  // The site, and nothing but the site.
-  const shown = await call("a static page", "GET", "/", 200);
-  expect(shown.headers.get("content-security-policy"), "/ has no Content-Security-Policy");
-  const reference = await call("the API reference, by a rewrite", "GET", "/docs", 200);
-  expect(reference.text.includes("API reference"), `/docs is not the reference: ${reference.text}`);
+  // Pages are served, and files of the repository are not.
+  const page = await call("a static page", "GET", "/", 200);
+  expect(page.headers.get("content-security-policy"), "/ has no Content-Security-Policy");
+  const reference = await call("the API reference, through a rewrite", "GET", "/docs", 200);
+  expect(reference.text.includes("API reference"), `/docs is not the API reference: ${reference.text}`);
   for (const path of ["/Cargo.toml", "/migrations/0001_initial.up.sql", "/lib/src/lib.rs", "/.env"]) {
-    const answer = await call("is not for everybody", "GET", path, 404);
-    expect(!answer.text.includes("POSTGRES_URL="), `${path} shows secrets`);
+    const response = await call("a file that must not be served", "GET", path, 404);
+    expect(!response.text.includes("POSTGRES_URL="), `${path} shows secrets`);
   }
 }
 
 try {
-  await walk();
-  console.log(`The walk took ${((Date.now() - started) / 1000).toFixed(0)} s.`);
+  await run();
+  console.log(`The smoke test took ${((Date.now() - started) / 1000).toFixed(0)} s.`);
 } catch (error) {
   console.error(error.cause ? `${error.message}: ${error.cause.message ?? error.cause}` : error.message);
   process.exitCode = 1;

@@ -16,12 +16,12 @@ pub fn route() -> Routes {
 /// Lists the member's events, newest first, or streams them. With `Accept:
 /// text/event-stream` the response streams new events, or all events after
 /// `Last-Event-ID`, as server-sent events. A stream ends after less than a
-/// minute, and browsers reconnect on their own. A member has at most five
-/// streams: a sixth ends at once, and the browser reconnects after half a
-/// minute.
+/// minute, and browsers reconnect automatically. A member can have five streams
+/// at a time. A sixth stream ends at once, and the browser reconnects after half
+/// a minute.
 ///
-/// A failed request ends a browser's `EventSource`. After a 503 the page has to
-/// create a new one.
+/// A failed request closes a browser's `EventSource`. After a 503 the page has
+/// to create a new one.
 #[utoipa::path(get, path = "/api/events", tag = "events", security(("session" = [])), params(PageParams, ("Last-Event-ID" = Option<String>, Header, description = "The id of the last event that was received; the stream starts after it")), responses(
     (status = 200, content((List<MemberEventView> = "application/json"), (String = "text/event-stream")), description = "One page of the list, or the stream"),
 ))]

@@ -5,8 +5,8 @@ const UNREACHABLE = "The server cannot be reached. Please check your connection 
 const TOO_SLOW = "The server took too long to respond. Please try again.";
 const SIGNED_OUT = ["not_signed_in", "session_gone"];
 
-// Failures that concern one field, although the response does not name it.
-const ABOUT_FIELD = {
+// Error codes that concern one field, which the response does not name.
+const FIELD_PROBLEMS = {
   email_taken: ["email", "is taken"],
   wrong_password: ["currentPassword", "is wrong"],
   invalid_code: ["code", "is wrong or has been used"],
@@ -17,7 +17,7 @@ let signedOut = null;
 
 export const byId = (id) => document.getElementById(id);
 
-// A failure with a message for the user.
+// An error with a message for the user.
 export class Failure extends Error {
   constructor(message, { status = 0, code = "", details = {}, challenge = null } = {}) {
     super(/[.!?]$/.test(message) ? message : `${message}.`);
@@ -31,20 +31,20 @@ export class Failure extends Error {
 }
 
 export async function call(method, address, body) {
-  const sent = body && { headers: { "content-type": "application/json" }, body: JSON.stringify(body) };
-  let response, answer;
+  const content = body && { headers: { "content-type": "application/json" }, body: JSON.stringify(body) };
+  let response, result;
   try {
-    response = await fetch(address, { method, signal: AbortSignal.timeout(30_000), ...sent });
-    answer = await response.json();
+    response = await fetch(address, { method, signal: AbortSignal.timeout(30_000), ...content });
+    result = await response.json();
   } catch (error) {
     // A proxy may send a response that is not JSON.
     if (!response) throw new Failure(error.name === "TimeoutError" ? TOO_SLOW : UNREACHABLE);
   }
-  if (response.ok && answer) return answer;
-  let message = answer?.error ?? `The server sent an unexpected response (${response.status}). Please try again`;
+  if (response.ok && result) return result;
+  let message = result?.error ?? `The server sent an unexpected response (${response.status}). Please try again`;
   const seconds = Number(response.headers.get("retry-after"));
   if (response.status === 429 && seconds > 0) message += `. You can try again in ${duration(seconds)}`;
-  throw new Failure(message, { ...answer, status: response.status });
+  throw new Failure(message, { ...result, status: response.status });
 }
 
 function duration(seconds) {
@@ -87,7 +87,7 @@ export async function attempt(work) {
     }
   } finally {
     setBusy(false);
-    // Disabled buttons lose the focus.
+    // A focused button loses the focus when it is disabled.
     if (document.activeElement === document.body) focused.focus();
   }
 }
@@ -113,9 +113,9 @@ export function onSubmit(id, work) {
   });
 }
 
-// Sends a form and shows the problems of its fields.
+// Sends a form. Shows problems next to the fields that they concern.
 export async function send(form, { method = "POST", ...more } = {}) {
-  // Hides the password, so that password managers recognize the field.
+  // Hide the password, so that password managers recognize the field.
   tick(form.querySelector(".reveal"), false);
   showProblems(form, {});
   try {
@@ -125,7 +125,7 @@ export async function send(form, { method = "POST", ...more } = {}) {
     if (empty.length > 0) throw new Failure("Please fill in the highlighted fields", { details });
     return await call(method, form.getAttribute("action"), { ...fieldsOf(form), ...more });
   } catch (failure) {
-    const [name, problem] = ABOUT_FIELD[failure.code] ?? [];
+    const [name, problem] = FIELD_PROBLEMS[failure.code] ?? [];
     if (name) failure.details[name] = [problem];
     showProblems(form, failure.details ?? {});
     const password = failure.code === "invalid_credentials" && form.elements.password;
@@ -144,9 +144,9 @@ function fieldsOf(form) {
 function showProblems(form, details) {
   for (const problem of form.querySelectorAll(".problem")) {
     const input = problem.previousElementSibling;
-    const what = details[input.name];
-    input.setAttribute("aria-invalid", Boolean(what));
-    problem.textContent = what ? `${input.labels[0].textContent} ${what.join(", ")}.` : "";
+    const texts = details[input.name];
+    input.setAttribute("aria-invalid", Boolean(texts));
+    problem.textContent = texts ? `${input.labels[0].textContent} ${texts.join(", ")}.` : "";
   }
 }
 
@@ -170,7 +170,7 @@ for (const box of document.querySelectorAll(".reveal")) {
   });
 }
 
-// Phones show a numeric keyboard for codes, but recovery codes have letters.
+// Phones show a numeric keyboard for codes, but recovery codes contain letters.
 for (const box of document.querySelectorAll(".recovery")) {
   box.addEventListener("change", () => {
     box.form.elements.code.inputMode = box.checked ? "text" : "numeric";

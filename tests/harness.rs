@@ -240,7 +240,7 @@ impl TestApp {
         cron.send(request.bearer_auth(CRON_SECRET)).await
     }
 
-    /// Marks an occurrence as cancelled by SQL, without notifying anybody.
+    /// Marks an occurrence as cancelled by SQL, without notifying anyone.
     pub async fn mark_cancelled(&self, occurrence: Uuid) {
         self.sql(&format!(
             "update scheduled_classes set is_cancelled = true where id = '{occurrence}'"

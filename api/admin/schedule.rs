@@ -31,8 +31,8 @@ async fn list_weekly_classes(
 }
 
 /// Creates a weekly class or a single occurrence, or generates the occurrences
-/// of all weekly classes up to a day. Occurrences that exist are not generated
-/// again.
+/// of all weekly classes up to a given day. Existing occurrences are not
+/// generated again.
 #[utoipa::path(post, path = "/api/admin/schedule", tag = "administration", security(("session" = [])), request_body = CreateTimetableEntry, responses(
     (status = 201, body = TimetableResult, description = "What was created"),
     (status = 409, description = "`room_taken`: another class is in the room at that time. `instructor_taken`: the instructor teaches another class at that time"),
@@ -52,7 +52,7 @@ async fn create_timetable_entry(
 #[utoipa::path(patch, path = "/api/admin/schedule", tag = "administration", security(("session" = [])), request_body = UpdateTimetableEntry, responses(
     (status = 200, body = TimetableResult, description = "The result"),
     (status = 404, description = "`not_found`: no weekly class or occurrence has this id"),
-    (status = 409, description = "`room_taken`: another class is in the room at that time. `instructor_taken`: the instructor teaches another class at that time. `places_taken`: more members have booked than the new limit allows. `class_started`, `class_cancelled`: the occurrence cannot be changed any more"),
+    (status = 409, description = "`room_taken`: another class is in the room at that time. `instructor_taken`: the instructor teaches another class at that time. `places_taken`: more members have booked than the new limit allows. `class_started`, `class_cancelled`: the occurrence can no longer be changed"),
 ))]
 async fn update_timetable_entry(
     app: App,

@@ -12,10 +12,11 @@ pub fn route() -> Routes {
 }
 
 /// Issues a token that signs the member in at a partner application. The
-/// application's server validates it within fifteen minutes. The token ends
-/// with the session that requested it. Ten tokens a minute are allowed.
+/// application's server must validate it within fifteen minutes. The token is
+/// no longer valid when the session that requested it has ended. A member can
+/// request ten tokens per minute.
 #[utoipa::path(post, path = "/api/cross-app/token", tag = "cross-app", security(("session" = [])), request_body = CreateCrossAppToken, responses(
-    (status = 200, body = CrossAppToken, description = "The token, for the browser to hand to the application"),
+    (status = 200, body = CrossAppToken, description = "The token, which the browser takes to the application"),
     (status = 403, description = "`not_a_member`: the member does not belong to the organization"),
     (status = 429, description = "`too_many_requests`: too many tokens; wait for `Retry-After` seconds"),
 ))]

@@ -1,8 +1,8 @@
 //! The lock file that allows one stack per checkout.
 //!
-//! The process that runs the stack holds a lock on `.sabor/stack.json`, in which
-//! other commands find its addresses. The operating system releases the lock when the
-//! process ends. The content stays, so that the next run can use the same ports.
+//! The process that runs the stack holds a lock on `.sabor/stack.json`. Other commands
+//! read the stack's addresses from this file. The operating system releases the lock when
+//! the process ends. The content remains, so that the next run can use the same ports.
 
 use std::fs::{self, File, TryLockError};
 use std::io::{Read, Seek, Write};
@@ -15,9 +15,9 @@ use sabor_testing::environment;
 use serde::{Deserialize, Serialize};
 
 /// How long a child process may hold the lock of a killed parent.
-const INHERITED_FOR: Duration = Duration::from_millis(500);
+const INHERITED_LOCK_TIMEOUT: Duration = Duration::from_millis(500);
 
-/// The running stack, or the last one.
+/// The stack that is running, or that ran last.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
 #[serde(default)]
 pub(crate) struct Running {
@@ -48,7 +48,7 @@ pub(crate) enum Lock {
 }
 
 impl LockFile {
-    /// Locks the file for `command`, or returns what holds the lock.
+    /// Locks the file for `command`, or returns the stack that holds the lock.
     pub(crate) fn try_acquire(command: &str) -> Result<Lock> {
         let home = environment::home();
         let path = home.join("stack.json");
@@ -69,7 +69,7 @@ impl LockFile {
         let is_acquired = lock(&file)?;
         let mut text = String::new();
         file.read_to_string(&mut text)?;
-        // The text is empty or incomplete if its writer is just starting.
+        // The text is empty or incomplete while another process is writing it.
         let found: Running = serde_json::from_str(&text).unwrap_or_default();
         if !is_acquired {
             return Ok(Lock::HeldBy(found));
@@ -91,7 +91,7 @@ impl LockFile {
         }
     }
 
-    /// Writes what runs now, for other commands to read.
+    /// Writes the running stack, so that other commands can read it.
     pub(crate) fn write(&mut self, running: &Running) -> Result<()> {
         let text = serde_json::to_string(running)?;
         self.file.set_len(0)?;
@@ -103,15 +103,15 @@ impl LockFile {
 
 /// Tries to lock the file, and returns whether it succeeded.
 ///
-/// If the previous holder was killed between `fork` and `exec`, its child holds the
-/// lock for a moment longer. So this retries for a short time.
+/// If the previous holder was killed between `fork` and `exec`, its child process keeps
+/// the lock for a moment. So this function retries for a short time.
 fn lock(file: &File) -> Result<bool> {
     let started = Instant::now();
     loop {
         match file.try_lock() {
             Ok(()) => return Ok(true),
-            Err(TryLockError::WouldBlock) if started.elapsed() < INHERITED_FOR => {
-                thread::sleep(INHERITED_FOR / 20);
+            Err(TryLockError::WouldBlock) if started.elapsed() < INHERITED_LOCK_TIMEOUT => {
+                thread::sleep(INHERITED_LOCK_TIMEOUT / 20);
             }
             Err(TryLockError::WouldBlock) => return Ok(false),
             Err(TryLockError::Error(error)) => {
@@ -122,8 +122,8 @@ fn lock(file: &File) -> Result<bool> {
 }
 
 impl Running {
-    /// Returns the entry of a stack that is starting: the addresses are not valid yet,
-    /// the ports are kept.
+    /// Returns a copy for a stack that is starting. It keeps the ports but not the
+    /// addresses, which are not valid yet.
     fn without_addresses(&self) -> Self {
         Self {
             url: None,

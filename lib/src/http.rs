@@ -2,7 +2,7 @@
 //!
 //! Extractors such as [`Member`], [`Admin`] and [`Cron`] are the authorization:
 //! the signature of a handler says who may call it. A handler without one is
-//! open to everybody.
+//! open to everyone.
 
 pub mod auth;
 mod cacheable;

@@ -32,7 +32,7 @@ impl Backend {
     ///
     /// # Errors
     ///
-    /// When the URL is invalid, or the server does not reply to a PING.
+    /// Fails when the URL is invalid, or the server does not reply to a PING.
     pub async fn redis(url: &str) -> io::Result<Self> {
         let upstream = Upstream::new(url).map_err(io::Error::other)?;
         let ping = upstream.run(&[vec!["PING".to_owned()]], false).await;

@@ -18,7 +18,7 @@ use crate::state::State;
 /// Settings of an [`Endpoint`].
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// The port on 127.0.0.1; 0 takes a free one.
+    /// The port on 127.0.0.1. 0 selects a free port.
     pub port: u16,
     /// The token that requests must carry.
     pub token: String,
@@ -37,7 +37,7 @@ impl Default for Options {
     }
 }
 
-/// A running endpoint. It stops when this is dropped.
+/// A running endpoint. It stops when it is dropped.
 pub struct Endpoint {
     address: SocketAddr,
     state: Arc<State>,
@@ -49,7 +49,7 @@ impl Endpoint {
     ///
     /// # Errors
     ///
-    /// When the port is taken.
+    /// Fails when the port is taken.
     pub async fn start(backend: Backend, options: Options) -> io::Result<Self> {
         let state = State::new(backend, &options.token, options.log_capacity);
         let state = Arc::new(state);
@@ -62,22 +62,23 @@ impl Endpoint {
         })
     }
 
-    /// The URL for clients, such as `http://127.0.0.1:8079`.
+    /// Returns the URL for clients, such as `http://127.0.0.1:8079`.
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
     }
 
-    /// The token for clients.
+    /// Returns the token for clients.
     pub fn token(&self) -> &str {
         self.state.authorization.trim_start_matches("Bearer ")
     }
 
-    /// Changes how clients are treated. Requests that arrive after this returns
-    /// meet the new mode. Those that [`Mode::Silent`] accepted stay unanswered.
+    /// Changes how the endpoint responds to clients. The new mode applies to requests that
+    /// arrive after this function returns. Requests that were accepted in [`Mode::Silent`]
+    /// never get a response.
     ///
     /// # Errors
     ///
-    /// When the port cannot be taken again after [`Mode::Unreachable`].
+    /// Fails when the port cannot be taken again after [`Mode::Unreachable`].
     pub async fn set_mode(&self, mode: Mode) -> io::Result<()> {
         self.state.set_mode(mode);
         let mut listener = self.listener.lock().await;
@@ -91,7 +92,7 @@ impl Endpoint {
     ///
     /// # Errors
     ///
-    /// When the port cannot be taken again.
+    /// Fails when the port cannot be taken again.
     pub async fn close_connections(&self) -> io::Result<()> {
         let mut listener = self.listener.lock().await;
         listener.close().await?;
@@ -130,24 +131,24 @@ impl Endpoint {
         }
     }
 
-    /// The last requests, oldest first, up to [`Options::log_capacity`]. A request
-    /// is logged before it is run. One with a wrong token, path or body is not
+    /// Returns the last requests, oldest first, up to [`Options::log_capacity`]. A request
+    /// is logged before it is run. Requests with a wrong token, path or body are not
     /// logged.
     pub fn log(&self) -> Vec<LogEntry> {
         self.state.log().entries()
     }
 
-    /// How many HTTP requests were logged.
+    /// Returns how many HTTP requests were logged.
     pub fn requests(&self) -> u64 {
         self.state.log().requests()
     }
 
-    /// How many commands were logged.
+    /// Returns how many commands were logged.
     pub fn commands(&self) -> u64 {
         self.state.log().commands()
     }
 
-    /// How often this command was logged.
+    /// Returns how often this command was logged.
     pub fn count(&self, name: &str) -> u64 {
         self.state.log().count(name)
     }
@@ -157,11 +158,11 @@ impl Endpoint {
         self.state.log().clear();
     }
 
-    /// Runs a command directly. Mode, holds and log do not apply.
+    /// Runs a command directly, regardless of mode and holds. It is not logged.
     ///
     /// # Errors
     ///
-    /// Redis' error text.
+    /// Fails with the error text of Redis.
     pub async fn command(&self, words: &[&str]) -> Result<Value, String> {
         let reply = self.run(words).await?;
         Ok(reply.to_json(Encoding::Text))
@@ -177,7 +178,7 @@ impl Endpoint {
     ///
     /// # Errors
     ///
-    /// Redis' error text.
+    /// Fails with the error text of Redis.
     pub async fn get(&self, key: &str) -> Result<Option<String>, String> {
         let value = self.run(&["GET", key]).await?;
         Ok(value.as_text().map(Into::into))
@@ -187,7 +188,7 @@ impl Endpoint {
     ///
     /// # Errors
     ///
-    /// Redis' error text.
+    /// Fails with the error text of Redis.
     pub async fn set(&self, key: &str, value: &str) -> Result<(), String> {
         self.run(&["SET", key, value]).await.map(drop)
     }
@@ -197,7 +198,7 @@ impl Endpoint {
     ///
     /// # Errors
     ///
-    /// Redis' error text.
+    /// Fails with the error text of Redis.
     pub async fn evict(&self, key: &str) -> Result<bool, String> {
         let count = self.run(&["DEL", key]).await?;
         Ok(count == Reply::Integer(1))
@@ -207,7 +208,7 @@ impl Endpoint {
     ///
     /// # Errors
     ///
-    /// Redis' error text.
+    /// Fails with the error text of Redis.
     pub async fn flush(&self) -> Result<(), String> {
         self.run(&["FLUSHDB"]).await.map(drop)
     }
@@ -216,7 +217,7 @@ impl Endpoint {
     ///
     /// # Errors
     ///
-    /// Redis' error text. A key whose value is not a string is an error.
+    /// Fails with the error text of Redis, for example if a value is not a string.
     pub async fn snapshot(&self) -> Result<Snapshot, String> {
         let mut entries = Vec::new();
         let Reply::Array(keys) = self.run(&["KEYS", "*"]).await? else {
@@ -233,12 +234,12 @@ impl Endpoint {
         Ok(Snapshot(entries))
     }
 
-    /// Replaces all keys with those of a snapshot. Keys that have expired since
-    /// stay expired.
+    /// Replaces all keys with those of a snapshot. Keys that have expired in the meantime
+    /// are not restored.
     ///
     /// # Errors
     ///
-    /// Redis' error text.
+    /// Fails with the error text of Redis.
     pub async fn restore(&self, snapshot: &Snapshot) -> Result<(), String> {
         self.flush().await?;
         for (key, value, expires_at) in &snapshot.0 {
@@ -251,11 +252,11 @@ impl Endpoint {
     }
 }
 
-/// A copy of a database; see [`Endpoint::restore`].
+/// A copy of a database. See [`Endpoint::restore`].
 #[derive(Clone, Debug)]
 pub struct Snapshot(Vec<(String, String, Option<i64>)>);
 
-/// Held requests. When this is dropped without [`Held::release`], they are never
+/// Held requests. If this is dropped without [`Held::release`], the requests are never
 /// run, and the connections of waiting clients are closed.
 pub struct Held {
     state: Arc<State>,
@@ -268,13 +269,13 @@ impl Held {
         self.hold.wait().await;
     }
 
-    /// The commands held so far, in the order of arrival.
+    /// Returns the commands that are held so far, in the order of arrival.
     pub fn commands(&self) -> Vec<Vec<String>> {
         self.hold.commands()
     }
 
-    /// Runs the held requests in the order of arrival and responds to clients
-    /// that still wait. A request runs even if its client is gone.
+    /// Runs the held requests in the order of arrival, and responds to the clients that
+    /// are still waiting. A request runs even if its client has disconnected.
     pub async fn release(self) {
         self.state.remove_hold(&self.hold);
         for request in self.hold.take() {

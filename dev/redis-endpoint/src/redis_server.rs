@@ -51,7 +51,7 @@ impl RedisServer {
     ///
     /// # Errors
     ///
-    /// When the server does not start. The text ends with the server's log.
+    /// Fails when the server does not start. The text ends with the server's log.
     pub async fn start() -> io::Result<Self> {
         let directory = private_directory()?;
         let watcher = Command::new("sh")
@@ -72,7 +72,7 @@ impl RedisServer {
     ///
     /// # Errors
     ///
-    /// When the server does not stop within 10 s.
+    /// Fails when the server does not stop within 10 s.
     pub async fn kill(&self) -> io::Result<()> {
         self.send("stop")?;
         self.wait_until(false).await
@@ -82,7 +82,7 @@ impl RedisServer {
     ///
     /// # Errors
     ///
-    /// When the server does not start within 10 s.
+    /// Fails when the server does not start within 10 s.
     pub async fn restart(&self) -> io::Result<()> {
         self.send("start")?;
         self.wait_until(true).await

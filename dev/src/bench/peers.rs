@@ -1,7 +1,8 @@
-//! The session stores that Sabor is compared with, from the npm registry.
+//! The session stores that Sabor is compared with.
 //!
-//! Each peer is a short program in `peers/`, written to be fast: it runs in production
-//! mode with the same pool size, Postgres and Redis as a function.
+//! Each peer is a short program in `peers/` that is written to be fast. Its dependencies
+//! come from the npm registry. The peer runs in production mode, with the same pool size,
+//! Postgres and Redis as a function of Sabor.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -35,7 +36,7 @@ const FILES: [(&str, &str); 5] = [
     ("better-auth.mjs", include_str!("peers/better-auth.mjs")),
 ];
 
-/// Another session store.
+/// A session store that Sabor is compared with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Peer {
     DesignA,
@@ -67,7 +68,7 @@ impl Peer {
         }
     }
 
-    /// Returns the path of the session check.
+    /// Returns the path of the peer's session check.
     fn session_check(self) -> &'static str {
         match self {
             Self::BetterAuth => "/api/auth/get-session",
@@ -76,7 +77,7 @@ impl Peer {
     }
 }
 
-/// The peers. Each is set up when it is first started.
+/// The peers. Each is set up when it is started for the first time.
 #[derive(Default)]
 pub(super) struct Peers {
     /// The result of each set-up.
@@ -90,18 +91,18 @@ struct SetUp {
 }
 
 impl Peers {
-    /// Starts a peer. Returns it with its session checks.
+    /// Starts a peer. Returns its server and one session check for each session.
     ///
     /// # Errors
     ///
     /// Fails with the reason if the peer could not be installed or set up.
     pub(super) async fn start(&self, testbed: &Testbed, peer: Peer) -> Result<(Server, Vec<Call>)> {
-        let once = async || {
+        let set_up_peer = async || {
             set_up(testbed, peer)
                 .await
                 .map_err(|error| format!("{error:#}"))
         };
-        let ready = self.set_up[peer as usize].get_or_init(once).await;
+        let ready = self.set_up[peer as usize].get_or_init(set_up_peer).await;
         let ready = ready.as_ref().map_err(|reason| anyhow!(reason.clone()))?;
         let server = ready
             .installed
@@ -126,7 +127,7 @@ async fn set_up(testbed: &Testbed, peer: Peer) -> Result<SetUp> {
 fn variables(testbed: &Testbed, peer: Peer) -> Variables {
     let mut variables = testbed.store_variables(&peer.database());
     variables.push(("NODE_ENV", "production".to_owned()));
-    // Needed to find Node.js.
+    // `PATH` is needed to find Node.js.
     variables.extend(environment::variable("PATH").map(|path| ("PATH", path)));
     variables
 }
@@ -134,7 +135,7 @@ fn variables(testbed: &Testbed, peer: Peer) -> Variables {
 /// The folder in which the peers are installed.
 struct Installed(PathBuf);
 
-/// Installs the peers unless they are installed.
+/// Installs the peers, unless they are already installed.
 async fn install() -> Result<Installed> {
     let folder = environment::home().join("bench/peers");
     fs::create_dir_all(&folder)?;
@@ -148,30 +149,30 @@ async fn install() -> Result<Installed> {
     }
     let what = "Installing the peers from the npm registry (first run only)";
     progress::show_while(what, run_npm(&folder)).await?;
-    // Written last, so that an incomplete installation is not used.
+    // The manifest is written last, so that an incomplete installation is not used.
     fs::write(&manifest, wanted)?;
     Ok(Installed(folder))
 }
 
 async fn run_npm(folder: &Path) -> Result<()> {
-    let done = Command::new("npm")
+    let output = Command::new("npm")
         .args(["install", "--ignore-scripts", "--no-audit", "--no-fund"])
         .current_dir(folder)
         .kill_on_drop(true)
         .output()
         .await
         .context("cannot run npm. Install Node.js")?;
-    if !done.status.success() {
-        let output = String::from_utf8_lossy(&done.stderr).into_owned();
-        bail!("npm failed to install the peers: {}", output.trim());
+    if !output.status.success() {
+        let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+        bail!("npm failed to install the peers: {}", errors.trim());
     }
     Ok(())
 }
 
 impl Installed {
-    /// Creates the peer's schema and sessions. Returns the cookies.
+    /// Creates the peer's schema and sessions. Returns the sessions' cookies.
     async fn set_up(&self, peer: Peer, variables: &Variables) -> Result<Vec<String>> {
-        let done = self
+        let output = self
             .node(peer)
             .args(["setup", &SESSIONS.to_string()])
             .env_clear()
@@ -179,11 +180,11 @@ impl Installed {
             .output()
             .await
             .context("cannot run node")?;
-        let cookies = String::from_utf8(done.stdout)?;
+        let cookies = String::from_utf8(output.stdout)?;
         let cookies: Vec<String> = cookies.lines().map(str::to_owned).collect();
-        if !done.status.success() || cookies.len() != SESSIONS {
-            let output = String::from_utf8_lossy(&done.stderr).into_owned();
-            bail!("cannot set up {}: {}", peer.name(), output.trim());
+        if !output.status.success() || cookies.len() != SESSIONS {
+            let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+            bail!("cannot set up {}: {}", peer.name(), errors.trim());
         }
         Ok(cookies)
     }

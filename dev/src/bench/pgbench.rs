@@ -1,4 +1,4 @@
-//! `pgbench`, which measures Postgres alone.
+//! Measures Postgres alone, with `pgbench`.
 
 use std::path::PathBuf;
 use std::process::Stdio;
@@ -16,7 +16,7 @@ pub(super) struct Pgbench {
 }
 
 impl Pgbench {
-    /// Creates and fills the database.
+    /// Creates and fills the database for `pgbench`.
     ///
     /// # Errors
     ///
@@ -35,7 +35,7 @@ impl Pgbench {
         Ok(pgbench)
     }
 
-    /// Reads by primary key for two seconds. Returns transactions per second.
+    /// Runs reads by primary key for two seconds. Returns the transactions per second.
     pub(super) async fn run(&self, clients: usize) -> Result<f64> {
         let clients = format!("--client={clients}");
         let output = self
@@ -56,7 +56,7 @@ impl Pgbench {
             .context("cannot run pgbench. Install it (`apt install postgresql-contrib`)")?;
         if !done.status.success() {
             let output = String::from_utf8_lossy(&done.stderr).into_owned();
-            bail!("pgbench: {}", output.trim());
+            bail!("pgbench failed: {}", output.trim());
         }
         Ok(String::from_utf8(done.stdout)?)
     }

@@ -18,7 +18,7 @@ pub(super) enum Unit {
     Rate,
 }
 
-/// A row of the table.
+/// A row of the result table.
 #[derive(Serialize)]
 pub(super) struct Row {
     what: String,

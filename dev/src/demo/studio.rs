@@ -8,7 +8,7 @@ use sabor::runtime::config::StudioConfig;
 use tokio_postgres::GenericClient;
 use uuid::Uuid;
 
-/// Adds what is missing.
+/// Adds the rows that are missing.
 pub(super) async fn add(
     client: &impl GenericClient,
     studio: &StudioConfig,
@@ -19,7 +19,7 @@ pub(super) async fn add(
     client.execute(WEEKLY_CLASSES, &[&studio.time_zone]).await?;
     client.execute(MEMBERS, &[&password_hash]).await?;
     let made = client.query(OCCURRENCES, &[&studio.time_zone]).await?;
-    // Only in new occurrences. In others a developer may have canceled bookings.
+    // Only new occurrences get bookings. In existing ones a developer may have canceled some.
     let made: Vec<Uuid> = made.iter().map(|row| row.get(0)).collect();
     client
         .execute(BOOKINGS, &[&made, &studio.currency, &studio.time_zone])
@@ -42,9 +42,9 @@ const CLASS_TYPES: &str = "
             '{bachata}', 'beginner', 60, 20, 18.00),
         (4, 'Bachata Sensual', 'Body waves, isolations and the connection that carries them.',
             '{bachata}', 'intermediate', 75, 16, 22.00),
-        (5, 'Merengue & Cumbia', 'Two dances for every party, and a good sweat.',
+        (5, 'Merengue & Cumbia', 'Two easy party dances in one energetic class.',
             '{merengue,cumbia}', 'all-levels', 60, 24, 16.00),
-        (6, 'Cha-cha-chá Technique', 'Sharp feet, quiet shoulders.',
+        (6, 'Cha-cha-chá Technique', 'Precise footwork and a calm upper body.',
             '{cha-cha-chá}', 'intermediate', 60, 16, 20.00),
         (7, 'Afro-Cuban Rumba', 'Guaguancó, yambú and columbia, with live percussion once a month.',
             '{rumba,afro-cuban}', 'advanced', 90, 14, 25.00),
@@ -60,15 +60,15 @@ const INSTRUCTORS: &str = "
         (select id from users where users.email = t.email), bio, specialties, certifications,
         years, rate
     from (values
-        (1, 'Sofia Marin', 'sofia@sabor.dev', 'Danced in Cali before she could read; runs the house.',
+        (1, 'Sofia Marin', 'sofia@sabor.dev', 'Grew up dancing salsa in Cali and runs the studio.',
             '{salsa}'::text[], '{World Salsa Federation Teacher}'::text[], 15, 55.00),
-        (2, 'Mateo Álvarez', null, 'Mambo on two, and nothing else before midnight.',
+        (2, 'Mateo Álvarez', null, 'Teaches mambo and salsa on two, New York style.',
             '{salsa,mambo}', '{}', 9, 48.00),
-        (3, 'Camila Duarte', null, 'Bachata from Santo Domingo to Madrid.',
+        (3, 'Camila Duarte', null, 'Has taught bachata in Santo Domingo and Madrid.',
             '{bachata}', '{BachataStars Coach}', 11, 50.00),
-        (4, 'Joaquín Peña', null, 'Percussionist first: he teaches you to hear the clave.',
+        (4, 'Joaquín Peña', null, 'A percussionist who teaches you to hear the clave.',
             '{rumba,afro-cuban,merengue,cumbia}', '{}', 20, 52.00),
-        (5, 'Lucía Herrera', null, 'Ten years on competition floors, and patient nevertheless.',
+        (5, 'Lucía Herrera', null, 'Danced in competitions for ten years. A patient teacher.',
             '{cha-cha-chá,styling}', '{Licentiate of the Imperial Society}', 12, 50.00)
     ) as t (number, name, email, bio, specialties, certifications, years, rate)
     on conflict do nothing";
@@ -140,9 +140,9 @@ const OCCURRENCES: &str = "
     on conflict do nothing
     returning id";
 
-// Hashes of names decide who books. Each member uses one of the two rooms on a day, so
-// that no bookings overlap. Popular classes have more requests than spots, and so a
-// waitlist.
+// Hashes decide which members book, so that every run creates the same bookings. Each
+// member uses one of the two rooms on a day, so that bookings do not overlap. Popular
+// classes have more requests than spots, and so have a waitlist.
 const BOOKINGS: &str = "
     with classes as (
         select c.*, start_time < now() as past, p.price_per_class as price,
@@ -169,7 +169,7 @@ const BOOKINGS: &str = "
     ), ranked as (
         select *, die / 128 % 10 = 0 as gone, die / 4096 % 3 = 0 as late,
             row_number() over (partition by id, die / 128 % 10 = 0 order by die / 256, user_id) as rank,
-            -- Booked some days before the class, and never in the future.
+            -- The booking is made some days before the class, and never in the future.
             least(start_time, now()) - make_interval(hours => 16 + die / 512 % 120) as made_at
         from dice
     )
@@ -177,7 +177,7 @@ const BOOKINGS: &str = "
         currency, booked_at, cancelled_at, late_cancellation, cancellation_reason, created_at)
     select md5('demo booking ' || user_id || ' ' || id)::uuid, user_id, id, status,
         case status when 'waitlisted' then nextval('waitlist_tickets') end, price, $2, made_at,
-        -- In time: between the booking and the end of the cancellation window.
+        -- Timely: between the booking and the start of the cancellation window.
         case when not gone then null when late and past then start_time - interval '3 hours'
             else made_at + (least(now(), start_time - interval '14 hours') - made_at)
                 * (1 + die / 1024 % 8) / 10 end,
@@ -195,7 +195,7 @@ const BOOKINGS: &str = "
     order by id, rank
     on conflict do nothing";
 
-// Cards are charged when booking, payments at the desk are made on arrival.
+// Cards are charged at booking. Payments at the desk are made on arrival.
 const PAYMENTS: &str = "
     insert into payments (id, booking_id, user_id, amount, currency, method, status, provider,
         provider_reference, provider_payment, paid_at, refunded_at, created_at)
@@ -238,7 +238,7 @@ const CONTACT: &str = "
         now() - make_interval(days => ago, hours => number)
     from (values
         (1, 'Greta Holm', 'greta.holm@example.net', '+1 720 555 0142', 'Wedding dance',
-            E'We marry in June and have two left feet each.\\nDo you teach couples alone?', true, 19),
+            E'We are getting married in June and have never danced.\\nDo you give private lessons to couples?', true, 19),
         (2, 'Luis Ferrer', 'luis.ferrer@example.net', null, 'Shoes',
             'Do I need dance shoes for the first class?', true, 12),
         (3, 'Dana Whitfield', 'dana@whitfield.example', '+1 303 555 0187', 'Company event',
@@ -246,8 +246,8 @@ const CONTACT: &str = "
         (4, 'Ravi Menon', 'ravi.menon@example.net', null, 'Parking',
             'Is there parking near the studio on Saturdays?', false, 3),
         (5, 'Ines Vogel', 'ines.vogel@example.net', null, 'Coming back after an injury',
-            'My knee is fine again, says the doctor. Which class is easy on it?', false, 2),
+            'My doctor says that my knee is fine again. Which class is easy on it?', false, 2),
         (6, 'Marcus Bell', 'marcus.bell@example.net', '+1 720 555 0119', 'Gift card',
-            'Can I buy a gift card for my sister, and until when is it good?', false, 1)
+            'Can I buy a gift card for my sister, and how long is it valid?', false, 1)
     ) as t (number, name, email, phone, subject, message, done, ago)
     on conflict do nothing";

@@ -1,4 +1,4 @@
-//! Moves the clock of a running process, with Debian's libfaketime.
+//! Moves the clock of running processes with libfaketime.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -20,10 +20,10 @@ use super::log::Outcome;
 use super::run::Run;
 use crate::testbed::{DATABASE, PASSWORD};
 
-/// How long a process may take to use the new time.
+/// How long a process may take until it uses the new time.
 const CLOCK_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Finds the library that changes a process's clock.
+/// Returns the path of libfaketime, where Debian installs it.
 pub(super) fn find_library() -> Option<PathBuf> {
     const PATH: &str = "faketime/libfaketime.so.1";
     let folders = fs::read_dir("/usr/lib").into_iter().flatten().flatten();
@@ -33,11 +33,11 @@ pub(super) fn find_library() -> Option<PathBuf> {
         .find(|path| path.is_file())
 }
 
-/// Returns one process of each function that has two.
-fn affected(environment: &Environment) -> Vec<&Instance> {
-    let both =
-        [Operation::Check, Operation::Book].map(|operation| environment.instance(operation, 0));
-    both.into_iter().flatten().collect()
+/// Returns the processes whose clocks are moved: one of each function that has two.
+fn affected_instances(environment: &Environment) -> Vec<&Instance> {
+    let operations = [Operation::Check, Operation::Book];
+    let instances = operations.map(|operation| environment.instance(operation, 0));
+    instances.into_iter().flatten().collect()
 }
 
 /// Returns the file from which the affected processes read their clock offset.
@@ -57,11 +57,11 @@ pub(super) async fn prepare(environment: &Environment) -> Result<()> {
             offset_file(environment).display().to_string(),
         ),
         ("FAKETIME_NO_CACHE", "1".to_owned()),
-        // Setting the wall clock does not change the monotonic clock.
+        // Like setting the wall clock, this leaves the monotonic clock unchanged.
         ("FAKETIME_DONT_FAKE_MONOTONIC", "1".to_owned()),
         ("DONT_FAKE_MONOTONIC", "1".to_owned()),
     ]);
-    for instance in affected(environment) {
+    for instance in affected_instances(environment) {
         instance.restart(&variables).await?;
     }
     Ok(())
@@ -69,13 +69,13 @@ pub(super) async fn prepare(environment: &Environment) -> Result<()> {
 
 /// Restarts the affected processes with the correct clock.
 pub(super) async fn reset(environment: &Environment) -> Result<()> {
-    for instance in affected(environment) {
+    for instance in affected_instances(environment) {
         instance.restart(&environment.variables()).await?;
     }
     Ok(())
 }
 
-/// Moves the clock, and back after the duration of a fault.
+/// Moves the clock, and moves it back after the duration of a fault.
 pub(super) async fn move_clock(run: &Run, by: TimeDelta) -> Result<()> {
     let session = sign_in(run).await?;
     set_offset(&run.environment, by)?;
@@ -110,23 +110,23 @@ async fn sign_in(run: &Run) -> Result<Claims> {
 }
 
 /// Returns whether session checks use a clock with this offset. By that clock, a new
-/// token is valid and an old one expired. A process with an earlier clock would accept
-/// the old one; a process with a later clock would reject the new one.
-async fn checks_by(run: &Run, by: TimeDelta, of: &Claims) -> Result<bool> {
+/// token is valid and an old token has expired. A process with an earlier clock would
+/// accept the old token. A process with a later clock would reject the new token.
+async fn session_checks_use(run: &Run, by: TimeDelta, claims: &Claims) -> Result<bool> {
     let now = Clock::default().now() + by;
     let (new, old) = (
         (now, Outcome::Success),
         (now - ACCESS_LIFE * 2, Outcome::Rejected),
     );
-    let tokens = run.environment.testbed.access_tokens(&of.iss);
-    let mut holds = true;
+    let tokens = run.environment.testbed.access_tokens(&claims.iss);
+    let mut is_expected = true;
     for (issued, expected) in [new, old] {
-        let bearer = format!("Bearer {}", tokens.issue(of.sid, of.sub, issued));
+        let bearer = format!("Bearer {}", tokens.issue(claims.sid, claims.sub, issued));
         let call = run.get(Operation::Check.path(), (AUTHORIZATION, &bearer))?;
         let response = run.send(Operation::Check, 0, call).await?;
-        holds &= response.outcome == expected;
+        is_expected &= response.outcome == expected;
     }
-    Ok(holds)
+    Ok(is_expected)
 }
 
 /// Sets the offset. The rename makes the change atomic.
@@ -136,9 +136,9 @@ fn set_offset(environment: &Environment, by: TimeDelta) -> Result<()> {
     Ok(fs::rename(new, offset_file(environment))?)
 }
 
-/// Waits until a booking has a time with this offset and session checks use it.
-/// Otherwise the drill would prove nothing. The `Date` header cannot show it, because it
-/// never goes back.
+/// Waits until bookings and session checks use a clock with this offset. Without this
+/// check, the drill would prove nothing. The `Date` header cannot show the offset,
+/// because it never goes back.
 async fn wait_until_used(run: &Run, by: TimeDelta, session: &Claims) -> Result<()> {
     let (environment, started) = (&run.environment, Instant::now());
     let class = environment.add_classes().await?[0];
@@ -151,9 +151,9 @@ async fn wait_until_used(run: &Run, by: TimeDelta, session: &Claims) -> Result<(
         let call = run.post(Operation::Book, &cookie, &body)?;
         let response = run.send(Operation::Book, 0, call).await?;
         let booked = response.text("bookedAt").and_then(|text| text.parse().ok());
-        let off = booked.map(|at: DateTime<Utc>| at - Clock::default().now() - by);
-        let is_off = off.is_some_and(|off| off.abs() < TimeDelta::seconds(60));
-        if is_off && checks_by(run, by, session).await? {
+        let error = booked.map(|at: DateTime<Utc>| at - Clock::default().now() - by);
+        let is_moved = error.is_some_and(|error| error.abs() < TimeDelta::seconds(60));
+        if is_moved && session_checks_use(run, by, session).await? {
             return Ok(());
         }
         tokio::time::sleep(Duration::from_millis(50)).await;

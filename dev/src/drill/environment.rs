@@ -1,4 +1,4 @@
-//! The environment of the drills: the stores and several function processes.
+//! The environment of the drills: the stores, the faulty proxy and function processes.
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -29,15 +29,16 @@ use crate::testbed::{DATABASE, MEMBERS, Testbed, function};
 /// The name of the partner application.
 pub(super) const APP: &str = "ticket-shop";
 
-/// Small classes, so that most booking requests find no free spot.
+/// The number of classes and of spots in each. The classes are small, so that most
+/// booking requests find no free spot.
 const CLASSES: usize = 12;
 const SPOTS: i32 = 3;
 
 /// The number of sessions that are checked all the time and never ended.
 pub(super) const PERMANENT_SESSIONS: usize = 64;
 
-/// The limits of Postgres and of each process. There are just enough connections for
-/// all processes, so that a drill can exhaust them quickly.
+/// The connection limits of Postgres and of each process. There are just enough
+/// connections for all processes, so that a drill can exhaust them quickly.
 const CONNECTIONS: u16 = 100;
 const POOL: u16 = 5;
 
@@ -88,8 +89,8 @@ impl Operation {
         name.map_or_else(String::new, |name| name.get_name().to_owned())
     }
 
-    /// Returns the number of processes. Two processes show whether one knows what
-    /// happened in the other.
+    /// Returns the number of processes. Two processes show whether a change in one is
+    /// visible in the other.
     fn processes(self) -> usize {
         match self {
             Self::Check | Self::Book => 2,
@@ -98,7 +99,7 @@ impl Operation {
     }
 }
 
-/// A function process, which can be replaced by a new one.
+/// A process of a function. It can be restarted.
 pub(super) struct Instance {
     pub(super) operation: Operation,
     server: tokio::sync::Mutex<Option<Server>>,
@@ -150,7 +151,7 @@ impl Instance {
         Connection::open(address).await?.send_full(call).await
     }
 
-    /// Counts the responses in a row.
+    /// Counts a definite response. Any other response resets the count.
     pub(super) fn record_response(&self, is_definite: bool) {
         match is_definite {
             true => _ = self.streak.fetch_add(1, Ordering::Relaxed),
@@ -159,13 +160,13 @@ impl Instance {
     }
 }
 
-/// The stores, the proxy and the function processes.
+/// The stores, the proxy and the function processes of the drills.
 pub(super) struct Environment {
     pub(super) testbed: Testbed,
-    /// Sits between all functions and Postgres.
+    /// The proxy between all functions and Postgres.
     pub(super) proxy: FaultyProxy,
     pub(super) instances: Vec<Instance>,
-    /// For files that a drill writes.
+    /// The folder for files that a drill writes.
     pub(super) folder: TempDir,
     app_secret: String,
     short: bool,
@@ -200,7 +201,8 @@ impl Environment {
         Ok(environment)
     }
 
-    /// Returns the functions' variables. They reach Postgres through the proxy.
+    /// Returns the functions' environment variables, which connect to Postgres through
+    /// the proxy.
     pub(super) fn variables(&self) -> Variables {
         let mut variables = self.testbed.function_variables(DATABASE, true);
         variables.retain(|(name, _)| *name != "POSTGRES_URL");
@@ -209,7 +211,7 @@ impl Environment {
         variables
     }
 
-    /// Connects to Postgres directly, past the proxy.
+    /// Connects to Postgres directly, without the proxy.
     pub(super) async fn connect(&self) -> Result<Client> {
         Ok(self.testbed.cluster.connect(DATABASE).await?)
     }
@@ -218,16 +220,16 @@ impl Environment {
     pub(super) fn instances_of(&self, operation: Operation) -> impl Iterator<Item = &Instance> {
         self.instances
             .iter()
-            .filter(move |one| one.operation == operation)
+            .filter(move |instance| instance.operation == operation)
     }
 
-    /// Returns a process of a function. `turn` selects one of two.
+    /// Returns a process of a function. `turn` selects one if there are two.
     pub(super) fn instance(&self, operation: Operation, turn: usize) -> Option<&Instance> {
         self.instances_of(operation)
             .nth(turn % operation.processes())
     }
 
-    /// Returns a new number.
+    /// Returns a number that has not been returned before.
     pub(super) fn next_number(&self) -> usize {
         self.next.fetch_add(1, Ordering::Relaxed)
     }
@@ -238,8 +240,8 @@ impl Environment {
         (turn % MEMBERS, turn / MEMBERS)
     }
 
-    /// Returns the number of the next session that is never ended. They take turns
-    /// because of the rate limit per member.
+    /// Returns the number of the next session that is never ended. The sessions are used
+    /// in turn, because each member has a rate limit.
     pub(super) fn next_session(&self) -> usize {
         let turn = self.next_session.fetch_add(1, Ordering::Relaxed);
         PERMANENT_SESSIONS + 1 + turn % (MEMBERS - PERMANENT_SESSIONS)
@@ -268,7 +270,7 @@ impl Environment {
         let started = Instant::now();
         let unhealthy = || {
             let mut all = self.instances.iter();
-            all.find(|one| one.streak.load(Ordering::Relaxed) < HEALTHY_STREAK)
+            all.find(|instance| instance.streak.load(Ordering::Relaxed) < HEALTHY_STREAK)
         };
         while let Some(instance) = unhealthy() {
             if started.elapsed() > RECOVERY_TIMEOUT {
@@ -306,7 +308,7 @@ impl Environment {
         self.restart_functions().await
     }
 
-    /// Adds the partner application if it is missing.
+    /// Adds the partner application, or sets its secret if it exists.
     pub(super) async fn add_app(&self) -> Result<()> {
         const INSERT: &str = "
             insert into apps (id, name, secret_hash, allowed_origins)
@@ -328,7 +330,7 @@ impl Environment {
 
     /// Creates the occurrences of a drill.
     pub(super) async fn add_classes(&self) -> Result<Vec<Uuid>> {
-        // Far enough in the future for every drill that moves a clock.
+        // The classes start far enough in the future for the drills that move a clock.
         const INSERT: &str = "
             with instructor as (
                 insert into instructors (id, name) values ($1, 'Marisol Vega')

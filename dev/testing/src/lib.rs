@@ -1,13 +1,13 @@
-//! What the tests and `cargo dev` share. Nothing here is deployed.
+//! Tools that the tests and `cargo dev` share. They are not deployed.
 //!
-//! - [`postgres::Cluster`] runs a private Postgres, [`pgbouncer::PgBouncer`] a
-//!   pooler in front of it.
+//! - [`postgres::Cluster`] runs a private Postgres.
+//! - [`pgbouncer::PgBouncer`] runs a connection pooler for it.
 //! - [`faulty_proxy::FaultyProxy`] forwards connections to Postgres and breaks
 //!   them on request.
 //! - [`functions::routes`] and [`functions::serve`] run every function of `api/`
 //!   in one process.
-//! - [`openapi::document`] is the API description.
-//! - [`port`], [`environment`], [`private_file`] and [`progress`] are small tools.
+//! - [`openapi::document`] returns the API description.
+//! - [`port`], [`environment`], [`private_file`] and [`progress`] are small helpers.
 
 pub mod environment;
 pub mod faulty_proxy;

@@ -47,7 +47,7 @@ const MAX_SEARCH: usize = 200;
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct AccountQuery {
-    /// A part of the e-mail address or the name, in any case.
+    /// A part of the e-mail address or the name, ignoring case.
     #[param(max_length = 200, example = "morales")]
     search: Option<String>,
     /// What the member may do.

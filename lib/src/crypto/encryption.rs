@@ -12,17 +12,17 @@ use crate::error::{Error, Result};
 
 const KEY_ID_LEN: usize = 4;
 
-/// The keys of `ENCRYPTION_KEY`. The first key encrypts, all keys decrypt.
+/// The keys of `ENCRYPTION_KEY`. The first key encrypts; every key can decrypt.
 ///
-/// A sealed value is `key id (4) ‖ nonce (12) ‖ ciphertext ‖ tag (16)`, encrypted
+/// An encrypted value is `key id (4) ‖ nonce (12) ‖ ciphertext ‖ tag (16)`, encrypted
 /// with AES-256-GCM (NIST SP 800-38D) under a random nonce. The key id is the
-/// first four bytes of the key's SHA-256, so keys need no numbers.
+/// first four bytes of the key's SHA-256, so keys do not need to be numbered.
 #[derive(Clone)]
 pub struct Keyring(Vec<([u8; KEY_ID_LEN], LessSafeKey)>);
 
 impl Keyring {
-    /// Parses keys of 32 bytes, each in base64 or hex. Returns `None` if one of
-    /// them is neither.
+    /// Parses keys of 32 bytes, each in base64 or hex. Returns `None` if a key is
+    /// invalid.
     pub fn parse(keys: &[String]) -> Option<Self> {
         let keys = keys.iter().map(|text| {
             let bytes = hex::decode(text).or_else(|_| BASE64.decode(text)).ok()?;
@@ -35,7 +35,7 @@ impl Keyring {
     }
 
     /// Encrypts `plain`. The additional authenticated data `aad` names the column
-    /// and row, so a value copied into another row cannot be decrypted there.
+    /// and the row, so a value that is copied to another row cannot be decrypted.
     ///
     /// # Errors
     ///
@@ -43,35 +43,35 @@ impl Keyring {
     pub fn seal(&self, aad: &str, plain: &str) -> Result<Vec<u8>> {
         let (id, key) = &self.0[0];
         let nonce = random::bytes::<NONCE_LEN>();
-        let mut text = plain.as_bytes().to_vec();
+        let mut buffer = plain.as_bytes().to_vec();
         key.seal_in_place_append_tag(
             Nonce::assume_unique_for_key(nonce),
             Aad::from(aad.as_bytes()),
-            &mut text,
+            &mut buffer,
         )
         .map_err(|_| Error::internal("text is too long to encrypt"))?;
-        Ok([&id[..], &nonce[..], &text[..]].concat())
+        Ok([&id[..], &nonce[..], &buffer[..]].concat())
     }
 
-    /// Decrypts a value that [`Keyring::seal`] made with the same `aad`.
+    /// Decrypts a value that [`Keyring::seal`] encrypted with the same `aad`.
     ///
     /// # Errors
     ///
-    /// [`Error::Internal`] if the key is no longer listed, or if the value was
-    /// altered or moved.
+    /// [`Error::Internal`] if `ENCRYPTION_KEY` no longer lists the key, or if the
+    /// value was altered or copied from another row.
     pub fn open(&self, aad: &str, sealed: &[u8]) -> Result<String> {
         let damaged = || Error::internal("failed to decrypt a stored value");
         let (id, rest) = sealed.split_at_checked(KEY_ID_LEN).ok_or_else(damaged)?;
-        let (nonce, text) = rest.split_at_checked(NONCE_LEN).ok_or_else(damaged)?;
+        let (nonce, ciphertext) = rest.split_at_checked(NONCE_LEN).ok_or_else(damaged)?;
         let (_, key) = self
             .0
             .iter()
             .find(|(known, _)| known == id)
             .ok_or_else(|| Error::internal("ENCRYPTION_KEY lacks the key of a stored value"))?;
         let nonce = Nonce::try_assume_unique_for_key(nonce).map_err(|_| damaged())?;
-        let mut text = text.to_vec();
+        let mut buffer = ciphertext.to_vec();
         let plain = key
-            .open_in_place(nonce, Aad::from(aad.as_bytes()), &mut text)
+            .open_in_place(nonce, Aad::from(aad.as_bytes()), &mut buffer)
             .map_err(|_| damaged())?;
         String::from_utf8(plain.to_vec()).map_err(|_| damaged())
     }
@@ -93,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn a_sealed_value_opens_only_with_its_own_aad() {
+    fn an_encrypted_value_can_be_decrypted_only_with_its_own_aad() {
         let keys = keyring(&[1]);
         let sealed = keys.seal("users.medical_conditions:7", "asma").unwrap();
         assert!(!sealed.windows(4).any(|part| part == b"asma"));
@@ -140,7 +140,7 @@ mod properties {
 
     proptest! {
         #[test]
-        fn any_text_opens_with_its_aad_and_no_altered_value_opens(
+        fn any_text_can_be_decrypted_with_its_aad_and_no_altered_value_can(
             plain in text(), aad in text(), other in text(), made_up in bytes(),
             at in any::<Index>(), flip in any::<u8>(),
         ) {

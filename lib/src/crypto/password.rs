@@ -41,7 +41,7 @@ impl Password {
     ///
     /// # Errors
     ///
-    /// A sentence that says which rule the password breaks.
+    /// Fails with a sentence that describes the rule that the password breaks.
     pub fn parse_new(text: &str, studio: &str, personal: &[&str]) -> Result<Self, Problem> {
         let password = Self::typed(text);
         let characters = password.0.chars().count();

@@ -13,7 +13,7 @@ use crate::runtime::background::BoxFuture;
 use crate::session::{Key, Session, Token, demo};
 
 /// The credential of a request, checked without any I/O. Handlers that are open
-/// to everybody but need the session, such as signing in and out, take it.
+/// to everyone but need the session, such as signing in and out, take it.
 #[derive(Debug)]
 pub enum Credential {
     /// The request has no credential.
@@ -250,7 +250,7 @@ impl FromRequestParts<App> for Cron {
     }
 }
 
-/// Requires `E`, except in development, where everybody may call. The value is
+/// Requires `E`, except in development, where everyone may call. The value is
 /// `None` for a caller who is not `E`.
 #[derive(Debug)]
 pub struct OpenInDevelopment<E>(pub Option<E>);

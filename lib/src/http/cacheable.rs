@@ -1,4 +1,4 @@
-//! Responses that everybody may see and that caches may keep for a while, and
+//! Responses that everyone may see and that caches may keep for a while, and
 //! the choice of a media type by `Accept`.
 
 use axum::response::{IntoResponse, Response};

@@ -46,7 +46,7 @@ pub(super) async fn check(
     let has_bearer = headers.contains_key(header::AUTHORIZATION) && !partner::is_basic(headers);
     let by_cookie = cookie::read(&app, headers, CookiePurpose::Session).is_some() && !has_bearer;
     // Other sites are rejected even without a cookie: they could sign a member in as
-    // somebody else.
+    // someone else.
     let has_origin = headers.contains_key(header::ORIGIN) && !has_bearer;
     if !safe && !exempt && (by_cookie || has_origin) && !is_own(app.config(), headers) {
         return Err(FOREIGN);

@@ -162,7 +162,7 @@ async fn insert(
     Ok(created.await?.map(|member| session.respond(app, member)))
 }
 
-/// Mails the owner of an account that somebody has registered with their address.
+/// Mails the owner of an account that someone has registered with their address.
 async fn notify_owner(app: &App, context: &SignInContext, email: &Email) -> Result<()> {
     let notice = Notice::from_caller(&context.client, app.clock().now());
     let postgres = app.db().client().await?;

@@ -315,7 +315,7 @@ pub(crate) async fn verify_code(
     Err(WRONG_CODE)
 }
 
-/// Notifies the member that somebody who knows the password has tried many wrong codes.
+/// Notifies the member that someone who knows the password has tried many wrong codes.
 async fn notify_of_guesses(app: &App, client: &Caller, user: &User) -> Result<()> {
     let postgres = app.db().client().await?;
     let notice = Notice::from_caller(client, app.clock().now());

@@ -27,7 +27,7 @@ pub enum Level {
     Intermediate,
     /// Advanced dancers.
     Advanced,
-    /// Everybody.
+    /// Everyone.
     AllLevels,
 }
 

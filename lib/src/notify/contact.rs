@@ -22,7 +22,7 @@ use crate::values::form::{Form, paragraphs, required_line};
 use crate::values::schema::{EmailAddress, PhoneNumber};
 use crate::{App, BoxFuture};
 
-/// The contact form.
+/// The request to send a message through the contact form.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct CreateContactSubmission {
@@ -41,7 +41,7 @@ pub struct CreateContactSubmission {
         examples("Do you teach couples before a wedding?")
     )]
     message: String,
-    /// A hidden field that must be empty; only bots fill it in.
+    /// A hidden field, which must be empty. Only bots fill it in.
     website: Option<String>,
 }
 
@@ -79,21 +79,21 @@ pub struct ContactSubmissionReceipt {
     id: Uuid,
 }
 
-/// Stores a message and mails it to the studio. A message from a bot gets the same
-/// response and is dropped.
+/// Stores a message and mails it to the studio. A message from a bot is discarded, with
+/// the same response.
 ///
 /// # Errors
 ///
 /// Fails with [`Error::Invalid`] or [`Error::TooManyRequests`].
 pub fn submit<'a>(
     app: &'a App,
-    client: &'a Caller,
+    caller: &'a Caller,
     form: &'a CreateContactSubmission,
 ) -> BoxFuture<'a, Result<ContactSubmissionReceipt>> {
     Box::pin(async move {
         let new = form.parse()?;
         let subjects = [
-            Subject::address(CONTACT_ADDRESS, client.address),
+            Subject::address(CONTACT_ADDRESS, caller.address),
             Subject::email(CONTACT_EMAIL, new.email.as_str()),
         ];
         rate_limit::count_attempt(app, &subjects).await?;
@@ -105,8 +105,8 @@ pub fn submit<'a>(
             });
         }
         let studio = app.config().mail.contact_to.as_deref();
-        let postgres = app.db().client().await?;
-        let id = contact::insert(&postgres, &new, client, studio).await?;
+        let client = app.db().client().await?;
+        let id = contact::insert(&client, &new, caller, studio).await?;
         mail::send_due_soon(app);
         Ok(ContactSubmissionReceipt { success: true, id })
     })
@@ -121,7 +121,7 @@ pub struct ContactQuery {
     processed: Option<String>,
 }
 
-/// A message from the contact form, as staff see it.
+/// A message from the contact form, as the API returns it to staff.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = ContactSubmission)]
@@ -186,7 +186,7 @@ pub fn list(
     })
 }
 
-/// A change of a message by staff.
+/// The request to mark a message as processed or unprocessed.
 #[derive(Clone, Copy, Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct UpdateContactSubmission {
@@ -202,12 +202,12 @@ pub struct UpdateContactSubmission {
 /// Fails with [`Error::NotFound`] when no message has this id.
 pub fn update<'a>(
     app: &'a App,
-    client: &'a Caller,
+    caller: &'a Caller,
     staff: &'a Member,
     change: &'a UpdateContactSubmission,
 ) -> BoxFuture<'a, Result<ContactSubmissionView>> {
     Box::pin(async move {
-        let action = StaffAction::by_staff(staff, client)?;
+        let action = StaffAction::by_staff(staff, caller)?;
         let UpdateContactSubmission { id, processed } = *change;
         let updated = app.transaction().authorize(&action).run(async |tx| {
             let marked = contact::mark(tx, id, processed, action.actor_id()).await?;

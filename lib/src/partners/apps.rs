@@ -39,16 +39,16 @@ pub struct CreatePartnerApp {
         examples("ticket-shop")
     )]
     name: String,
-    /// The origins that a browser may take a token to, such as `https://shop.example`.
+    /// The origins to which a browser may take a token, such as `https://shop.example`.
     #[schema(value_type = Vec<Origin>, max_items = 20)]
     allowed_origins: Vec<String>,
     /// Whether a token can be validated only once. If false, a token can be validated again
     /// until it expires.
-    #[serde(default = "yes")]
+    #[serde(default = "default_single_use")]
     single_use: bool,
 }
 
-fn yes() -> bool {
+fn default_single_use() -> bool {
     true
 }
 
@@ -72,7 +72,7 @@ impl NewApp {
     }
 }
 
-/// The changes to a partner application. A field that is left out stays as it is.
+/// The changes to a partner application. Omitted fields do not change.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[schema(example = json!({"id": "0198c1a0-4b1e-7d2a-9c35-5b6f0e1d2c3a", "rotateSecret": true}))]
@@ -88,18 +88,18 @@ pub struct UpdatePartnerApp {
     /// it may not send requests.
     is_active: Option<bool>,
     /// Creates a new secret, which is shown only once. The previous secret stays valid until
-    /// `endRotation`. Until then the secret cannot be rotated again, so that a repeated
-    /// request does not invalidate a secret in use.
+    /// a request with `endRotation`. Until then the secret cannot be rotated again, so that
+    /// a repeated request does not invalidate a secret in use.
     #[serde(default)]
     rotate_secret: bool,
-    /// Ends the previous secret. Together with `rotateSecret`, only the new secret is valid,
-    /// for example because the others have leaked.
+    /// Invalidates the previous secret. Together with `rotateSecret`, it invalidates all
+    /// secrets but the new one, for example because they have leaked.
     #[serde(default)]
     end_rotation: bool,
 }
 
 impl UpdatePartnerApp {
-    fn read(self) -> Result<Changes> {
+    fn into_changes(self) -> Result<Changes> {
         let mut check = Form::default();
         let origins = self.allowed_origins.map(origins).transpose();
         let changes = Changes {
@@ -118,7 +118,7 @@ impl UpdatePartnerApp {
 ///
 /// # Errors
 ///
-/// A sentence that says what is wrong.
+/// Fails with a sentence that describes the problem.
 pub fn name(typed: &str) -> Result<String, Problem> {
     form::slug(typed, MAX_NAME, "ticket-shop")
 }
@@ -128,7 +128,7 @@ pub fn name(typed: &str) -> Result<String, Problem> {
 ///
 /// # Errors
 ///
-/// A sentence that says what is wrong.
+/// Fails with a sentence that describes the problem.
 fn origin(typed: &str) -> Result<String, Problem> {
     let uri: Option<Uri> = typed.trim().parse().ok();
     let bare = uri.filter(|uri| uri.path() == "/" && uri.query().is_none());
@@ -178,14 +178,15 @@ fn origins(typed: Vec<String>) -> Result<Vec<String>, Problem> {
 #[schema(as = PartnerApp)]
 pub struct PartnerAppView {
     id: Uuid,
-    /// The name, which is also the user name of its requests and the target of tokens.
+    /// The name. It is the user name in the application's requests, and the `targetApp` of
+    /// its tokens.
     name: String,
-    /// The origins that a browser may take a token to.
+    /// The origins to which a browser may take a token.
     allowed_origins: Vec<String>,
     /// Whether a token can be validated only once. If false, a token can be validated
     /// again until it expires.
     single_use: bool,
-    /// Whether tokens are issued for the application, and whether it may send requests.
+    /// Whether tokens are issued for the application, and it may send requests.
     is_active: bool,
     /// Whether the previous secret is still valid.
     is_rotating: bool,
@@ -206,7 +207,7 @@ impl From<PartnerApp> for PartnerAppView {
     }
 }
 
-/// A partner application, and its secret if it is new.
+/// A partner application, with its secret if the secret is new.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct PartnerAppWithSecret {
@@ -284,7 +285,7 @@ pub fn update<'a>(
 ) -> BoxFuture<'a, Result<PartnerAppWithSecret>> {
     Box::pin(async move {
         let action = StaffAction::by_admin(admin, caller)?;
-        let (id, changes) = (request.id, request.read()?);
+        let (id, changes) = (request.id, request.into_changes()?);
         let updated = app.transaction().authorize(&action).run(async |tx| {
             let updated = partner_app::update(tx, id, &changes).await?;
             if changes.single_use.is_some() || changes.is_active == Some(false) {

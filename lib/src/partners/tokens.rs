@@ -1,9 +1,9 @@
 //! Cross-app tokens, which sign a member in to a partner application.
 //!
 //! The site requests a token and sends the browser to the application with it. The
-//! application's server validates the token with its own secret, and gets the member and
-//! the organization that the member acts for. A token is valid for minutes, by default once, and
-//! not longer than its session.
+//! application's server validates the token, authenticated by the application's secret.
+//! The response contains the member and the organization that the member acts for. A token
+//! expires after fifteen minutes or with its session. By default it can be used once.
 
 use chrono::{DateTime, Utc};
 use http::Uri;
@@ -32,7 +32,7 @@ const WRONG_APPLICATION: Error = Error::Forbidden {
     message: "This token is for another application",
 };
 
-/// The request for a token.
+/// The request to issue a token.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct CreateCrossAppToken {
@@ -41,8 +41,8 @@ pub struct CreateCrossAppToken {
     target_app: String,
     /// The organization that the member acts for. The member must belong to it.
     account_id: Option<Uuid>,
-    /// The address that the browser takes the token to. The application must allow its
-    /// origin. Leave it out only if your own page has chosen the address.
+    /// The address to which the browser takes the token. The application must allow its
+    /// origin. Omit it only if your own page chooses the address.
     #[schema(format = "uri", examples("https://shop.example/welcome"))]
     return_to: Option<String>,
 }
@@ -55,7 +55,7 @@ pub struct CrossAppToken {
     id: Uuid,
     /// The token. The application's server validates it.
     token: String,
-    /// Fifteen minutes from now, or earlier if the session ends before.
+    /// Fifteen minutes from now, or the end of the session if that is earlier.
     expires_at: DateTime<Utc>,
 }
 
@@ -103,7 +103,7 @@ pub fn issue<'a>(
     })
 }
 
-/// Returns the origin of an address, as a browser sends it.
+/// Returns the origin of an address, as browsers send it.
 fn origin_of_address(address: &str) -> Result<String, Problem> {
     let uri: Option<Uri> = address.parse().ok();
     let origin = uri.as_ref().and_then(apps::origin_of);
@@ -114,22 +114,22 @@ fn origin_of_address(address: &str) -> Result<String, Problem> {
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ValidateCrossAppToken {
-    /// The token that the browser has brought.
+    /// The token that the browser brought.
     #[schema(examples("3f0c…"))]
     token: String,
 }
 
-/// Parses a token. An invalid text becomes a random, unknown token, so that the query
-/// still authenticates the application first.
+/// Parses a token. Invalid text becomes a random token, which is unknown. So the query
+/// still authenticates the application before it rejects the token.
 fn parse_token(text: &str) -> Token {
     Token::parse(text).unwrap_or_else(Token::generate)
 }
 
-/// The member whom a token signs in.
+/// The member that a token signs in.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct CrossAppSignIn {
-    /// Always true. An invalid token is an error.
+    /// Always true. An invalid token leads to an error response.
     valid: bool,
     user: UserView,
     /// The organization that the member acts for. Null if they act for themselves.
@@ -166,7 +166,8 @@ impl From<ValidatedToken> for CrossAppSignIn {
     }
 }
 
-/// Validates a token. Of concurrent requests with a single-use token exactly one succeeds.
+/// Validates a token. If several requests validate a single-use token at the same time,
+/// exactly one succeeds.
 ///
 /// # Errors
 ///
@@ -193,7 +194,7 @@ pub fn validate<'a>(
     })
 }
 
-/// The request to revoke a token, which is identified by itself or by its id.
+/// The request to revoke a token. It contains either the token or its id.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[schema(example = json!({"id": "0198c1a0-4b1e-7d2a-9c35-5b6f0e1d2c3a"}))]
@@ -205,7 +206,7 @@ pub struct RevokeCrossAppToken {
 }
 
 impl RevokeCrossAppToken {
-    fn read(self) -> Result<TokenRef> {
+    fn into_token_ref(self) -> Result<TokenRef> {
         match (self.token, self.id) {
             (Some(token), None) => Ok(TokenRef::Token(parse_token(&token))),
             (None, Some(id)) => Ok(TokenRef::Id(id)),
@@ -215,24 +216,24 @@ impl RevokeCrossAppToken {
     }
 }
 
-/// Revokes a token. A member can revoke their own tokens, and an application the tokens for
-/// it. Revoking a token again succeeds.
+/// Revokes a token. A member can revoke their own tokens. An application can revoke tokens
+/// that were issued for it. Revoking a revoked token succeeds.
 ///
 /// # Errors
 ///
-/// [`Error::NotFound`] if there is no such token, or if it belongs to another member or
+/// [`Error::NotFound`] if the token does not exist, or belongs to another member or
 /// application; [`Error::Invalid`]; [`Error::UnknownPartner`]; [`Error::SessionGone`];
 /// [`Error::Unavailable`].
 pub fn revoke<'a>(
     app: &'a App,
     caller: &'a Caller,
-    by: &'a MemberOrPartner,
+    requester: &'a MemberOrPartner,
     request: RevokeCrossAppToken,
 ) -> BoxFuture<'a, Result<()>> {
     Box::pin(async move {
-        let token = request.read()?;
+        let token = request.into_token_ref()?;
         let client = app.db().client().await?;
-        let (revoked, detail) = match by {
+        let (revoked, detail) = match requester {
             MemberOrPartner::Member(member) => {
                 let revoked = cross_app_session::revoke_own(&client, member.key()?, &token);
                 (revoked.await?, serde_json::json!({}))

@@ -1,4 +1,4 @@
-//! Stripe's webhook.
+//! Handles Stripe's webhook events.
 
 use chrono::{DateTime, Utc};
 use http::HeaderMap;
@@ -15,9 +15,9 @@ use crate::store::client::Client;
 use crate::values::caller::Caller;
 use crate::{App, BoxFuture};
 
-/// Applies an event that Stripe reports. Each event takes effect once, in
-/// whatever order events arrive. Events that do not concern us succeed as well,
-/// so that Stripe does not repeat them.
+/// Applies an event that Stripe reports. Each event takes effect once, and events may
+/// arrive in any order. Events of other kinds are ignored and succeed, so that Stripe
+/// does not repeat them.
 ///
 /// # Errors
 ///

@@ -199,10 +199,6 @@ impl NewSession {
 /// Creates the session of a member who has proved who they are. Returns `false`
 /// when the proof has expired: the member is no longer active, or has ended all
 /// sessions since.
-///
-/// # Errors
-///
-/// [`crate::Error::Unavailable`].
 pub async fn create_session(client: &Client, new: &NewSession) -> Result<bool> {
     let NewSession {
         proof,

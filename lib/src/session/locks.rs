@@ -57,10 +57,6 @@ pub async fn lock_member(client: &Client, caller: &Key, user_id: Uuid) -> Result
 
 /// Locks the row of a member who has proved who they are by other means than a
 /// session. Returns the keys of all sessions whose record shows the member.
-///
-/// # Errors
-///
-/// [`Error::Unavailable`].
 pub async fn lock_owner(client: &Client, user_id: Uuid) -> Result<Vec<Key>> {
     LOCK_MEMBER.execute(client, &[&user_id]).await?;
     keys_of(client, user_id).await

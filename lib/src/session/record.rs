@@ -26,7 +26,7 @@ pub struct Session {
     pub last_activity: DateTime<Utc>,
     /// When it expires unless it is used before.
     pub expires_at: DateTime<Utc>,
-    /// When it expires in any case.
+    /// When it expires, even if it is in use.
     pub absolute_expires_at: DateTime<Utc>,
 }
 

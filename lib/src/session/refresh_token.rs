@@ -116,10 +116,6 @@ impl Sessions {
 
     /// Finds the session of a refresh token that has not been replaced. `None` when
     /// there is none, or it has ended.
-    ///
-    /// # Errors
-    ///
-    /// [`crate::Error::Unavailable`].
     pub async fn find_by_refresh_token(&self, token: &Token) -> Result<Option<Session>> {
         let Some((key, true)) = self.key_of(token).await? else {
             return Ok(None);
@@ -129,10 +125,6 @@ impl Sessions {
 
     /// Finds the key of the session of a refresh token, replaced or not, in order to
     /// end the session. `None` when there is none.
-    ///
-    /// # Errors
-    ///
-    /// [`crate::Error::Unavailable`].
     pub fn key_by_refresh_token(&self, token: &Token) -> BoxFuture<'_, Result<Option<Key>>> {
         let token = token.clone();
         Box::pin(async move { Ok(self.key_of(&token).await?.map(|(key, _)| key)) })

@@ -218,10 +218,6 @@ impl Sessions {
 
     /// Creates the session of a member who has proved who they are, and ends the
     /// session that it replaces. Returns `false` when the proof has expired.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Unavailable`].
     pub async fn sign_in(&self, new: NewSession) -> Result<bool> {
         let created = self
             .transaction()
@@ -286,10 +282,6 @@ impl Sessions {
     }
 
     /// Lists a member's sessions, newest first.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Unavailable`].
     pub fn list(&self, user_id: Uuid, page: Page) -> BoxFuture<'_, Result<Vec<ListedSession>>> {
         Box::pin(async move {
             self.db
@@ -299,10 +291,6 @@ impl Sessions {
     }
 
     /// Lists all sessions, newest first.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Unavailable`].
     pub fn all(&self, page: Page) -> BoxFuture<'_, Result<Vec<ListedSession>>> {
         Box::pin(async move {
             self.db
@@ -312,10 +300,6 @@ impl Sessions {
     }
 
     /// Counts the sessions.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Unavailable`].
     pub async fn length(&self) -> Result<i64> {
         self.db
             .read(async |client| list::length(client).await)
@@ -323,10 +307,6 @@ impl Sessions {
     }
 
     /// Computes figures over all sessions. It reads the whole table.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Unavailable`].
     pub fn statistics(&self) -> BoxFuture<'_, Result<SessionStatistics>> {
         Box::pin(async move {
             self.db

@@ -1,4 +1,4 @@
-//! The SQL of sessions. `list` has the statements that read many.
+//! The SQL of sessions. The statements that list sessions are in `list`.
 
 use std::time::Duration;
 
@@ -21,27 +21,27 @@ use crate::values::caller::Caller;
 /// How long a session lasts.
 #[derive(Clone, Copy, Debug)]
 pub struct Life {
-    /// Until it expires without use.
+    /// How long it lasts without use.
     pub idle: Duration,
-    /// Until it expires in any case.
+    /// How long it lasts in total.
     pub absolute: Duration,
 }
 
 const DAY: u64 = 24 * 60 * 60;
 
 impl Life {
-    /// 24 hours without use, 7 days at the most.
+    /// 24 hours without use, 7 days in total.
     pub const DEFAULT: Self = Self {
         idle: Duration::from_secs(DAY),
         absolute: Duration::from_secs(7 * DAY),
     };
-    /// 7 days without use, 30 days at the most.
+    /// 7 days without use, 30 days in total.
     pub const REMEMBERED: Self = Self {
         idle: Duration::from_secs(7 * DAY),
         absolute: Duration::from_secs(30 * DAY),
     };
 
-    /// 30 days, used or not: a session with a refresh token.
+    /// 30 days, with or without use. For sessions with a refresh token.
     pub const REFRESHED: Self = Self {
         idle: Duration::from_secs(30 * DAY),
         absolute: Duration::from_secs(30 * DAY),
@@ -57,9 +57,9 @@ impl Life {
     }
 }
 
-/// The time of expiry after a use, from the parameters that hold the two idle
-/// timeouts in seconds.
-macro_rules! moved_end {
+/// The SQL expression of a session's new expiry time when it is used. The arguments are
+/// the statement's parameters with the two idle timeouts in seconds.
+macro_rules! extended_expiry {
     ($default:literal, $remembered:literal) => {
         concat!(
             "least(absolute_expires_at, greatest(expires_at, now() + make_interval(secs =>
@@ -84,7 +84,7 @@ static FIND: Statement = Statement::new(
             update user_sessions t
             set last_activity = now(),
                 expires_at = ",
-        moved_end!("$3", "$4"),
+        extended_expiry!("$3", "$4"),
         "
             from stale where t.id = stale.id
         )
@@ -100,12 +100,12 @@ static FIND: Statement = Statement::new(
     ),
 );
 
-/// A session, and the time until which a record of it may be used.
+/// A session, and the time until which a cached record of it may be used.
 pub(crate) type Found = (Session, DateTime<Utc>);
 
-/// Reads an active session, and the time until which a record of it may be used.
-/// Updates an outdated `last_activity`, unless another transaction holds the row.
-/// To run it twice does no harm.
+/// Reads an active session, and the time until which a cached record of it may be used.
+/// Updates an outdated `last_activity`, unless another transaction has locked the row.
+/// Running it twice is safe.
 pub(crate) async fn find(client: &Client, key: &Key, timing: &Timing) -> Result<Option<Found>> {
     let row = FIND
         .opt(
@@ -147,7 +147,7 @@ static CREATE: Statement = Statement::new(
         last_activity, expires_at, absolute_expires_at, user_id",
 );
 
-/// Creates an anonymous session, which lasts `ttl` at the most.
+/// Creates an anonymous session, which lasts at most `ttl`.
 pub(crate) async fn create(
     client: &Client,
     key: &Key,
@@ -170,7 +170,7 @@ pub(crate) async fn create(
             ],
         )
         .await;
-    session(&sized(row)?)
+    session(&check_data_size(row)?)
 }
 
 static SET: Statement = Statement::new(
@@ -194,27 +194,27 @@ static INCREMENT: Statement = Statement::new(
     where session_key = $1 and expires_at > now() returning session_data",
 );
 
-/// Replaces the data.
+/// Replaces the session's data.
 pub(crate) async fn set(client: &Client, key: &Key, data: &Value) -> Result<Value> {
-    written(SET.opt(client, &[&key.as_str(), data]).await)
+    written_data(SET.opt(client, &[&key.as_str(), data]).await)
 }
 
-/// Merges `patch` into the data at the top level.
+/// Merges the top-level fields of `patch` into the session's data.
 pub(crate) async fn update(client: &Client, key: &Key, patch: &Value) -> Result<Value> {
-    written(MERGE.opt(client, &[&key.as_str(), patch]).await)
+    written_data(MERGE.opt(client, &[&key.as_str(), patch]).await)
 }
 
-/// Adds one to a number in the data. Anything but a number counts as 0.
+/// Adds one to a number in the session's data. A value that is not a number counts as 0.
 pub(crate) async fn increment(client: &Client, key: &Key, field: &str) -> Result<Value> {
-    written(INCREMENT.opt(client, &[&key.as_str(), &field]).await)
+    written_data(INCREMENT.opt(client, &[&key.as_str(), &field]).await)
 }
 
-fn written(outcome: Result<Option<Row>>) -> Result<Value> {
-    let row = sized(outcome)?.ok_or(Error::SessionGone)?;
+fn written_data(outcome: Result<Option<Row>>) -> Result<Value> {
+    let row = check_data_size(outcome)?.ok_or(Error::SessionGone)?;
     Ok(row.try_get("session_data")?)
 }
 
-fn sized<T>(outcome: Result<T>) -> Result<T> {
+fn check_data_size<T>(outcome: Result<T>) -> Result<T> {
     let refused = Error::field("data", "must not be larger than 16 KiB");
     outcome.on_constraint("user_sessions_data_size", refused)
 }
@@ -225,7 +225,7 @@ static TOUCH: Statement = Statement::new(
         "update user_sessions
         set last_activity = now(),
             expires_at = ",
-        moved_end!("$2", "$3"),
+        extended_expiry!("$2", "$3"),
         "
         where session_key = $1 and expires_at > now()
         returning id as session_id, session_data, remembered,
@@ -234,7 +234,7 @@ static TOUCH: Statement = Statement::new(
     ),
 );
 
-/// Records that a session is in use now.
+/// Updates the time of last activity and extends the session.
 pub(crate) async fn touch(client: &Client, key: &Key) -> Result<Session> {
     let row = TOUCH
         .opt(
@@ -254,8 +254,8 @@ static DESTROY: Statement = Statement::new(
     "delete from user_sessions where session_key = $1 returning user_id",
 );
 
-/// Ends the session of this key. Returns its member; `None` when there was no
-/// session.
+/// Ends the session with this key. Returns `None` when there was no session,
+/// `Some(None)` when it was anonymous, or else the member's id.
 pub(crate) async fn destroy(client: &Client, key: &Key) -> Result<Option<Option<Uuid>>> {
     let row = DESTROY.opt(client, &[&key.as_str()]).await?;
     row.map(|row| Ok(row.try_get("user_id")?)).transpose()
@@ -282,8 +282,9 @@ static DELETE_ONE: Statement = Statement::new(
 );
 
 /// Ends one of the caller's sessions by its public id, if the caller's own session
-/// is active. Forgets the device that it was created on, unless the caller uses
-/// it too. Returns `None` when the caller has no such session.
+/// is active. Forgets the device that the session was created on, unless the caller's own
+/// session belongs to the same device. Returns the key of the ended session, or `None`
+/// when the caller has no such session.
 pub(crate) async fn delete_one(client: &Client, caller: &Key, id: Uuid) -> Result<Option<Key>> {
     let row = DELETE_ONE.opt(client, &[&caller.as_str(), &id]).await?;
     let gone: Option<String> = row.ok_or(Error::SessionGone)?.try_get("session_key")?;
@@ -313,21 +314,17 @@ static KEEP: Statement = Statement::new(
     select session_key from kept",
 );
 
-/// Ends all sessions of a member but `kept`, and voids every proof of identity that
-/// was made before. The transaction must hold the lock of
-/// [`lock_member`](super::lock_member). Returns the keys of all sessions whose
-/// record has changed; that of `kept` comes last.
-///
-/// # Errors
-///
-/// [`Error::Unavailable`].
+/// Ends all sessions of a member except `kept`, and invalidates every earlier proof of
+/// identity. The transaction must hold the lock of [`lock_member`](super::lock_member).
+/// Returns the keys of all sessions whose record has changed. The key of `kept` is the
+/// last one.
 pub(crate) async fn delete_all_of(
     client: &Client,
     user_id: Uuid,
     kept: Option<&Key>,
 ) -> Result<Vec<Key>> {
-    // The member first, and the deletion in a statement of its own: so it also
-    // deletes the sessions that were created until the member was locked.
+    // The member's row is locked first, by a separate statement. So the deletion includes
+    // the sessions that were committed before the row was locked.
     let row = RAISE_EPOCH.one(client, &[&user_id]).await?;
     let epoch: i32 = row.try_get("session_epoch")?;
     let kept = kept.map(Key::as_str);
@@ -343,7 +340,7 @@ static KEYS_OF: Statement = Statement::new(
     "select session_key from user_sessions where user_id = $1",
 );
 
-/// Lists the keys of a member's sessions, whose records show the member.
+/// Lists the keys of a member's sessions. Their records contain the member's data.
 pub(crate) async fn keys_of(client: &Client, user_id: Uuid) -> Result<Vec<Key>> {
     keys(&KEYS_OF.all(client, &[&user_id]).await?)
 }
@@ -354,7 +351,7 @@ fn keys(rows: &[Row]) -> Result<Vec<Key>> {
         .collect()
 }
 
-// Not `skip locked`: sessions that are in use end as well.
+// Does not use `skip locked`, so that sessions in use are deleted too.
 static CLEAR: Statement = Statement::new(
     "session.clear",
     "delete from user_sessions where id in (
@@ -362,7 +359,7 @@ static CLEAR: Statement = Statement::new(
     ) returning session_key",
 );
 
-/// Ends up to `batch` sessions of anybody.
+/// Ends up to `batch` sessions of any visitors and members.
 pub(crate) async fn clear(client: &Client, batch: i64) -> Result<Vec<Key>> {
     keys(&CLEAR.all(client, &[&batch]).await?)
 }

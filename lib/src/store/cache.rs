@@ -1,13 +1,13 @@
 //! Cache entries in Redis that are checked by generation.
 //!
-//! Beside its entries, Redis holds a generation: a random text that every change
-//! replaces. A reader fetches an entry and its generation together, and uses the
-//! entry only if it was written under that generation. If not, the reader loads
-//! the value from Postgres, and writes it under the generation that it fetched
-//! before. A change commits first, and replaces the generation afterwards.
+//! For each group of entries, Redis also holds a generation: a random text that is
+//! replaced by every change. A reader fetches an entry and its generation together,
+//! and uses the entry only if it was written under that generation. If not, the
+//! reader loads the value from Postgres and writes it under the generation that it
+//! fetched before. A change is committed first, and then replaces the generation.
 //!
-//! So a value that was loaded before a change carries an old generation and is
-//! ignored, whenever it arrives. Replacing a generation is retried until Redis
+//! So a value that was loaded before a change has an old generation and is ignored,
+//! even if it arrives late. Replacing a generation is retried until Redis
 //! acknowledges it. Until then, this process does not read the entries from Redis.
 
 use std::collections::HashMap;
@@ -34,35 +34,36 @@ const RETRY_INTERVAL: Duration = Duration::from_secs(1);
 /// How many generations one request to Redis replaces.
 const BATCH: usize = 500;
 
-/// What Redis holds under a key: a value, and the generation it was written under.
+/// An entry in Redis: a value and the generation that it was written under.
 pub(crate) trait Entry: Serialize + DeserializeOwned {
-    /// The generation that the value was read under; `None` when Redis had none.
+    /// Returns the generation that the entry was written under. `None` when Redis had no
+    /// generation.
     fn generation(&self) -> Option<&str>;
 }
 
-/// The outcome of reading an entry.
+/// The result of reading an entry.
 #[derive(Debug)]
 pub(crate) enum Lookup<E> {
-    /// A current entry.
+    /// The entry is current.
     Hit(E),
-    /// No current entry, and the generation to write a new one under.
+    /// There is no current entry. A new one must be written under this generation.
     Miss {
         /// `None` when Redis has no generation.
         generation: Option<String>,
     },
-    /// Redis did not answer, or an invalidation is outstanding. What is loaded
-    /// must not be written to the cache.
+    /// Redis did not answer, or an invalidation is pending. The loaded value must not
+    /// be written to the cache.
     Unavailable,
     /// No Redis is configured.
     Disabled,
 }
 
-/// Until when Redis keeps an entry.
+/// When an entry expires in Redis.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Expiry {
-    /// For this long after it arrives.
+    /// After this time.
     After(Duration),
-    /// Until this time, in milliseconds since 1970.
+    /// At this time, in milliseconds since 1970.
     At(i64),
 }
 
@@ -71,21 +72,20 @@ pub(crate) enum Expiry {
 pub(crate) struct Invalidation {
     /// The Redis key of the generation.
     pub(crate) generation: String,
-    /// The Redis key of the only entry of this generation, which is deleted with
-    /// it; `None` when there are many.
+    /// The Redis key of the generation's only entry, which is deleted when the
+    /// generation is replaced. `None` when the generation has many entries.
     pub(crate) entry: Option<String>,
-    /// How long Redis keeps the new generation. It must outlive every entry that
-    /// was written before. `None`: forever.
+    /// How long Redis keeps the new generation, which must outlive every entry that was
+    /// written before. `None` keeps it forever.
     pub(crate) keep_for: Option<Duration>,
-    /// How long entries are used at the most, and so how long replacing the
-    /// generation is retried.
+    /// How long replacing the generation is retried: no longer than entries are used.
     pub(crate) retry_for: Duration,
     /// Whether the response waits for the acknowledgment even if Redis has not
     /// answered for a while.
     pub(crate) is_urgent: bool,
 }
 
-/// The protocol above, over one Redis. Cheap to clone.
+/// A cache of generation-checked entries in Redis. Clones are cheap.
 #[derive(Clone)]
 pub struct GenerationCache {
     kv: Option<Kv>,
@@ -93,7 +93,7 @@ pub struct GenerationCache {
 }
 
 impl GenerationCache {
-    /// Creates the cache. Without `kv`, every lookup says [`Lookup::Disabled`].
+    /// Creates the cache. Without `kv`, every lookup returns [`Lookup::Disabled`].
     pub fn new(kv: Option<Kv>) -> Self {
         Self {
             kv,
@@ -132,7 +132,7 @@ impl GenerationCache {
     }
 
     /// Writes an entry under the generation that was read before its value was
-    /// loaded. A failure is logged: the entry is then loaded again.
+    /// loaded. A failure is only logged, because the value can be loaded again.
     pub(crate) async fn put<E: Entry>(&self, key: &str, entry: &E, expiry: Expiry) {
         let (Some(kv), Ok(json)) = (&self.kv, serde_json::to_string(entry)) else {
             return;
@@ -146,9 +146,9 @@ impl GenerationCache {
         }
     }
 
-    /// Announces invalidations, before the change that causes them is sent to
-    /// Postgres. Until the guard is dropped, this process does not read the
-    /// entries from Redis.
+    /// Registers invalidations before the change that causes them is sent to Postgres.
+    /// Until the returned guard is dropped, this process does not read the entries from
+    /// Redis.
     pub(crate) fn prepare(&self, mut invalidations: Vec<Invalidation>) -> PreparedInvalidation {
         if self.kv.is_none() {
             invalidations.clear();
@@ -160,7 +160,8 @@ impl GenerationCache {
         }
     }
 
-    /// Replaces each generation; returns those that Redis did not acknowledge.
+    /// Replaces each generation. Returns the invalidations that Redis did not
+    /// acknowledge.
     async fn replace(&self, invalidations: &[Invalidation]) -> Vec<Invalidation> {
         let Some(kv) = &self.kv else {
             return Vec::new();
@@ -180,8 +181,9 @@ impl GenerationCache {
     }
 }
 
-/// Not stopped by the breaker: an entry that is never asked for again costs
-/// nothing, and one attempt a second is no load.
+/// Replaces the generations of one batch. Returns the invalidations that Redis did not
+/// acknowledge. Does not use the circuit breaker, because one attempt per second is a
+/// negligible load.
 async fn replace_batch(
     kv: &Kv,
     batch: &[Invalidation],
@@ -192,7 +194,7 @@ async fn replace_batch(
         if let Some(entry) = &invalidation.entry {
             pipeline = pipeline.push(redis.del(&[entry])?);
         }
-        // New for every attempt. If an old generation arrived twice, entries that
+        // Each attempt uses a new generation. If the same one arrived twice, entries that
         // were written in between would become current again.
         let set = redis.set(&invalidation.generation, &random::hex::<16>())?;
         pipeline = match invalidation.keep_for {
@@ -216,8 +218,8 @@ async fn replace_batch(
     Ok(left)
 }
 
-/// Invalidations that are due once a change has been committed. Dropping this
-/// without [`PreparedInvalidation::run`] means that nothing was changed.
+/// Invalidations to run when a change has been committed. If the change was not
+/// committed, the guard is dropped without [`PreparedInvalidation::run`].
 #[must_use]
 pub(crate) struct PreparedInvalidation {
     cache: GenerationCache,
@@ -225,22 +227,23 @@ pub(crate) struct PreparedInvalidation {
 }
 
 impl PreparedInvalidation {
-    /// Replaces the generations in the background, until Redis has acknowledged
-    /// each. Returns after the first attempt.
+    /// Replaces the generations, and retries in the background until Redis has
+    /// acknowledged all of them. Returns after the first attempt, or at once if Redis has
+    /// not answered for a while and no invalidation is urgent.
     pub(crate) async fn run(self) {
         if self.invalidations.is_empty() {
             return;
         }
         let (attempted, first_attempt) = oneshot::channel();
         background::spawn(self.retry_invalidation(attempted));
-        // The sender is dropped only if the runtime is shutting down.
+        // The task drops the sender without sending a value, so this returns an error.
         let _ = first_attempt.await;
     }
 
     async fn retry_invalidation(self, attempted: oneshot::Sender<()>) {
         let started = Instant::now();
         let mut attempted = Some(attempted);
-        if !self.must_wait() {
+        if !self.must_await_attempt() {
             attempted.take();
         }
         let attempt = self.cache.replace(&self.invalidations);
@@ -259,7 +262,7 @@ impl PreparedInvalidation {
         }
     }
 
-    fn must_wait(&self) -> bool {
+    fn must_await_attempt(&self) -> bool {
         let is_answering = self.cache.kv.as_ref().is_some_and(Kv::is_answering);
         is_answering || self.invalidations.iter().any(|one| one.is_urgent)
     }
@@ -271,8 +274,8 @@ impl Drop for PreparedInvalidation {
     }
 }
 
-/// The generations that a change of this process is about to replace, with the
-/// number of those changes.
+/// The generations that changes of this process are about to replace. The value is the
+/// number of such changes.
 #[derive(Clone, Default)]
 struct PendingInvalidations(Arc<Mutex<HashMap<String, usize>>>);
 

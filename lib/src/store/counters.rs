@@ -103,10 +103,6 @@ static ADD: Statement = Statement::new(
 );
 
 /// Adds to today's figures, by their names.
-///
-/// # Errors
-///
-/// [`crate::Error::Unavailable`].
 async fn add(client: &Client, counted: &BTreeMap<&'static str, u64>) -> Result<()> {
     let names: Vec<String> = counted.keys().map(|name| (*name).to_owned()).collect();
     let counts: Vec<i64> = counted

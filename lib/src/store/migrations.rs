@@ -35,7 +35,7 @@ static MIGRATIONS: [Migration; 5] = [
     migration!(5, "0005_cross_app"),
 ];
 
-/// One lock for everybody who migrates this database: "sabor" in ASCII. None of the
+/// One lock for everyone who migrates this database: "sabor" in ASCII. None of the
 /// commands here has a deadline: a migration may take long, and others wait for it.
 const LOCK: &str = "select pg_advisory_xact_lock(x'7361626f72'::bigint)";
 

@@ -10,14 +10,14 @@ use crate::error::Result;
 use crate::runtime::background::BoxFuture;
 use crate::store::cache::{Entry, Expiry, GenerationCache, Invalidation, Lookup};
 
-/// How many responses of a kind [`ResponseCache::text`] keeps.
+/// The number of slots that [`ResponseCache::text`] has for each kind.
 const SLOTS: u16 = 1_024;
 
-/// How long an invalidation is retried at the most.
+/// The longest time for which an invalidation is retried.
 const RETRY_FOR: Duration = Duration::from_secs(300);
 
-/// The responses of one namespace. Invalidating the namespace invalidates all of
-/// them at once, without a search. Cheap to clone.
+/// The cached responses of one namespace. Invalidating the namespace invalidates all
+/// of them at once, without listing them. Clones are cheap.
 #[derive(Clone)]
 pub struct ResponseCache {
     cache: GenerationCache,
@@ -25,12 +25,12 @@ pub struct ResponseCache {
     ttl: Duration,
 }
 
-/// A response in Redis.
+/// A response as it is stored in Redis.
 #[derive(Serialize, Deserialize)]
 struct CachedResponse<T> {
     #[serde(rename = "version")]
     generation: Option<String>,
-    /// The request that this is the response to, where the key does not say so.
+    /// The request that the value belongs to. Empty if the key identifies the request.
     #[serde(rename = "asked", default)]
     request: String,
     value: T,
@@ -43,7 +43,7 @@ impl<T: Serialize + DeserializeOwned> Entry for CachedResponse<T> {
 }
 
 impl ResponseCache {
-    /// How long responses are kept, unless [`ResponseCache::with_ttl`] is called.
+    /// The default time for which responses are kept. See [`ResponseCache::with_ttl`].
     pub const TTL: Duration = Duration::from_secs(60 * 60);
 
     /// Creates the cache of a namespace.
@@ -55,19 +55,19 @@ impl ResponseCache {
         }
     }
 
-    /// Keeps responses for `ttl` at the most.
+    /// Sets the time for which responses are kept.
     #[must_use]
     pub fn with_ttl(mut self, ttl: Duration) -> Self {
         self.ttl = ttl;
         self
     }
 
-    /// Returns the value at `key`, from Redis or else from `load`. Without Redis,
-    /// it is loaded each time.
+    /// Returns the value at `key` from Redis, or calls `load` if Redis has no current
+    /// value or is unavailable.
     ///
     /// # Errors
     ///
-    /// What `load` returns.
+    /// Fails with the error of `load`.
     pub async fn get_or<T: Serialize + DeserializeOwned>(
         &self,
         key: &str,
@@ -76,14 +76,15 @@ impl ResponseCache {
         self.get_response(key, String::new(), load).await
     }
 
-    /// Returns the text that responds to `request`, from Redis or else from `load`.
+    /// Returns the response to `request` from Redis, or calls `load`.
     ///
-    /// Redis holds at most 1024 texts of a `kind`, whatever clients ask for. Each
-    /// request has a slot, which it shares with others; the last one written stays.
+    /// Redis stores at most 1024 responses of each `kind`, so that clients cannot fill
+    /// it. A hash of the request selects its slot, and a new response replaces the one
+    /// in that slot.
     ///
     /// # Errors
     ///
-    /// What `load` returns.
+    /// Fails with the error of `load`.
     pub fn text<'a>(
         &'a self,
         kind: &'static str,
@@ -120,14 +121,15 @@ impl ResponseCache {
         Ok(loaded.value)
     }
 
-    /// Invalidates every response of the namespace, after what they show has
-    /// changed outside of Postgres. A change in Postgres is made in a
-    /// [`Transaction`](crate::session::Transaction), which does this by itself.
+    /// Invalidates every response of the namespace, after their data has changed
+    /// outside of Postgres. For changes in Postgres,
+    /// [`Transaction`](crate::session::Transaction) does this.
     pub async fn invalidate(&self) {
         self.cache.prepare(vec![self.invalidation()]).run().await;
     }
 
-    /// What a transaction does after its commit to invalidate the namespace.
+    /// Returns the invalidation of the namespace, which a transaction runs after its
+    /// commit.
     pub(crate) fn invalidation(&self) -> Invalidation {
         Invalidation {
             generation: self.generation_key(),

@@ -24,11 +24,11 @@ impl Redis {
     pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(5);
 
     /// Creates a client for the database at `url`, which begins with `https://` or,
-    /// for local use, `http://`. It may have a path. Each request sends the token.
+    /// for local use, `http://`. The URL may have a path. Each request sends the token.
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidUrl`] and [`Error::InvalidToken`].
+    /// [`Error::InvalidUrl`] or [`Error::InvalidToken`].
     pub fn new(url: &str, token: &str) -> Result<Self, Error> {
         Ok(Self {
             transport: Arc::new(Transport::new(url, token)?),
@@ -58,7 +58,7 @@ impl Redis {
     ///
     /// [`Error::InvalidCommand`] when the key is empty.
     pub fn get(&self, key: &str) -> Result<Request<Option<String>>, Error> {
-        self.with_keys("GET", &[key], &[])
+        self.command_with_keys("GET", &[key], &[])
     }
 
     /// `SET`: writes the value and removes the key's expiry.
@@ -67,44 +67,45 @@ impl Redis {
     ///
     /// [`Error::InvalidCommand`] when the key is empty.
     pub fn set(&self, key: &str, value: &str) -> Result<Set, Error> {
-        self.with_keys("SET", &[key], &[value]).map(Set)
+        self.command_with_keys("SET", &[key], &[value]).map(Set)
     }
 
     /// `MGET`: returns the value of each key, in order.
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidCommand`] when there is no key, or an empty one.
+    /// [`Error::InvalidCommand`] when there is no key, or when a key is empty.
     pub fn mget(&self, keys: &[&str]) -> Result<Request<Vec<Option<String>>>, Error> {
-        self.with_keys("MGET", keys, &[])
+        self.command_with_keys("MGET", keys, &[])
     }
 
     /// `DEL`: deletes keys and returns how many of them existed.
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidCommand`] when there is no key, or an empty one.
+    /// [`Error::InvalidCommand`] when there is no key, or when a key is empty.
     pub fn del(&self, keys: &[&str]) -> Result<Request<i64>, Error> {
-        self.with_keys("DEL", keys, &[])
+        self.command_with_keys("DEL", keys, &[])
     }
 
-    /// `EXISTS`: returns how many of the keys exist. A repeated key counts again.
+    /// `EXISTS`: returns how many of the keys exist. A repeated key is counted each
+    /// time.
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidCommand`] when there is no key, or an empty one.
+    /// [`Error::InvalidCommand`] when there is no key, or when a key is empty.
     pub fn exists(&self, keys: &[&str]) -> Result<Request<i64>, Error> {
-        self.with_keys("EXISTS", keys, &[])
+        self.command_with_keys("EXISTS", keys, &[])
     }
 
-    /// `EXPIRE`: expires the key after this many seconds and returns whether it
+    /// `EXPIRE`: sets the key to expire after this many seconds and returns whether it
     /// exists. Zero or less deletes the key.
     ///
     /// # Errors
     ///
     /// [`Error::InvalidCommand`] when the key is empty.
     pub fn expire(&self, key: &str, seconds: i64) -> Result<Request<bool>, Error> {
-        self.with_keys("EXPIRE", &[key], &[&seconds.to_string()])
+        self.command_with_keys("EXPIRE", &[key], &[&seconds.to_string()])
     }
 
     /// `PEXPIRE`: like [`Redis::expire`], in milliseconds.
@@ -113,7 +114,7 @@ impl Redis {
     ///
     /// [`Error::InvalidCommand`] when the key is empty.
     pub fn pexpire(&self, key: &str, milliseconds: i64) -> Result<Request<bool>, Error> {
-        self.with_keys("PEXPIRE", &[key], &[&milliseconds.to_string()])
+        self.command_with_keys("PEXPIRE", &[key], &[&milliseconds.to_string()])
     }
 
     /// `INCR`: adds one and returns the sum. A key that does not exist counts as 0.
@@ -122,7 +123,7 @@ impl Redis {
     ///
     /// [`Error::InvalidCommand`] when the key is empty.
     pub fn incr(&self, key: &str) -> Result<Request<i64>, Error> {
-        self.with_keys("INCR", &[key], &[])
+        self.command_with_keys("INCR", &[key], &[])
     }
 
     /// `INCRBY`: adds `amount` and returns the sum. A key that does not exist counts
@@ -132,7 +133,7 @@ impl Redis {
     ///
     /// [`Error::InvalidCommand`] when the key is empty.
     pub fn incrby(&self, key: &str, amount: i64) -> Result<Request<i64>, Error> {
-        self.with_keys("INCRBY", &[key], &[&amount.to_string()])
+        self.command_with_keys("INCRBY", &[key], &[&amount.to_string()])
     }
 
     /// `PING`: returns `PONG`.
@@ -155,7 +156,8 @@ impl Redis {
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidCommand`] when there is no name.
+    /// [`Error::InvalidCommand`] when the first word, the command's name, is missing or
+    /// empty.
     pub fn command(&self, words: &[&str]) -> Result<Request<Reply>, Error> {
         match words {
             [] | ["", ..] => Err(Error::InvalidCommand("the name of the command is missing")),
@@ -189,8 +191,14 @@ impl Redis {
         Arc::clone(&self.transport).execute(path, body, timeout)
     }
 
-    /// Refuses empty keys. Redis accepts them, but here they are mistakes.
-    fn with_keys<T>(&self, name: &str, keys: &[&str], rest: &[&str]) -> Result<Request<T>, Error> {
+    /// Creates a command with keys. Empty keys are rejected: Redis accepts them, but they
+    /// are usually mistakes.
+    fn command_with_keys<T>(
+        &self,
+        name: &str,
+        keys: &[&str],
+        rest: &[&str],
+    ) -> Result<Request<T>, Error> {
         if keys.is_empty() {
             return Err(Error::InvalidCommand("a key is missing"));
         }
@@ -201,7 +209,7 @@ impl Redis {
     }
 }
 
-/// Shows the URL and not the token.
+/// Shows the URL, but not the token.
 impl fmt::Debug for Redis {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter

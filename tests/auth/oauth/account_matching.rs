@@ -67,7 +67,7 @@ async fn an_account_with_an_unverified_email_is_not_linked_automatically() {
     let Some((oidc, app)) = start_with_provider().await else {
         return;
     };
-    // The member may have registered somebody else's address.
+    // The member may have registered someone else's address.
     app.member("ana").await;
     let owner = app.visitor();
     let response = sign_in(&oidc, &owner, "ana-1").await;

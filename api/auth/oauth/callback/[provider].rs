@@ -12,17 +12,17 @@ pub fn route() -> Routes {
     routes![finish_provider_sign_in, receive_provider_form]
 }
 
-/// Receives the browser from the provider. Signs in to the linked account,
-/// links the provider to the signed-in member, or creates an account. Works
-/// once, in the browser that started the sign-in.
+/// Completes a sign-in when the provider redirects the browser back. Signs in
+/// to the linked account, links the provider to the signed-in member, or creates
+/// an account. A sign-in can be completed once, in the browser that started it.
 #[utoipa::path(get, path = "/api/auth/oauth/callback/{provider}", tag = "auth",
     params(("provider" = String, Path, description = "The provider's name, from the list of providers"), CallbackParams), responses(
     (status = 303, description = "Redirect to the return path; `Set-Cookie` carries the session. If the request fails, a browser is redirected to `/#oauth=<code>`, or to `/#two-factor=<return path>` when a code is needed"),
-    (status = 400, description = "`oauth_state`: the sign-in was started in another browser, is used, or has expired. `oauth_refused`: the provider sent no valid code"),
-    (status = 401, description = "`two_factor_required`: a code is needed; see `challenge`. `session_gone`: the session of the member who links has ended"),
+    (status = 400, description = "`oauth_state`: the sign-in was started in another browser, has already been completed, or has expired. `oauth_refused`: the provider sent no valid code"),
+    (status = 401, description = "`two_factor_required`: a code is needed; see `challenge`. `session_gone`: the session of the member who is linking the provider has ended"),
     (status = 403, description = "`access_denied`: the user refused access. `email_unverified`: the provider has not verified the e-mail address. `email_not_verified`: the account's e-mail address is not confirmed. `account_closed`: the account is closed"),
     (status = 404, description = "`not_found`: this provider is not configured"),
-    (status = 409, description = "`account_exists`: an account has this e-mail address, but the address is not confirmed or has another link. `identity_taken`: another member has linked this provider account. `identity_overtaken`: another request changed the link at the same time; try again"),
+    (status = 409, description = "`account_exists`: an account has this e-mail address, but the address is not confirmed, or the account is linked to another account at the provider. `identity_taken`: another member has linked this provider account. `identity_overtaken`: another request changed the link at the same time; try again"),
     (status = 429, description = "`too_many_requests`: too many attempts; wait for `Retry-After` seconds"),
     (status = 503, description = "`unavailable`: the provider does not answer; retry after `Retry-After` seconds"),
 ))]
@@ -38,7 +38,7 @@ async fn finish_provider_sign_in(
     oauth::respond(&app, &headers, finished)
 }
 
-/// Receives the response of a provider that sends it as a form.
+/// Receives the callback of a provider that sends it as a form.
 #[utoipa::path(post, path = "/api/auth/oauth/callback/{provider}", tag = "auth",
     params(("provider" = String, Path, description = "The provider's name, from the list of providers")),
     request_body(content = CallbackParams, content_type = "application/x-www-form-urlencoded"), responses(

@@ -26,18 +26,19 @@ const REMOVED_VARIABLES: [&str; 6] = [
     "PGTZ",
 ];
 
-/// A running Postgres and the shell that supervises it. Dropping this stops
-/// Postgres without waiting for it.
+/// A running Postgres and the shell that supervises it. Dropping it stops Postgres
+/// without waiting for the end.
 #[derive(Debug)]
 pub(super) struct Supervisor {
     shell: Child,
     commands: ChildStdin,
-    postgres: JoinHandle<()>,
+    /// The thread that waits for the end of the output.
+    output_reader: JoinHandle<()>,
 }
 
 impl Supervisor {
-    /// Starts the script. Only Postgres holds its standard output, so that the end of
-    /// the output is the end of Postgres. Messages go to `log`.
+    /// Starts the script. Only Postgres keeps the script's standard output open, so the
+    /// output ends when Postgres ends. Messages are written to `log`.
     pub(super) fn start<A: AsRef<OsStr>>(
         arguments: impl IntoIterator<Item = A>,
         account: &Account,
@@ -52,7 +53,8 @@ impl Supervisor {
         let mut shell = command
             .env("LC_ALL", "C")
             .current_dir("/")
-            // Ctrl-C in a terminal reaches only the owner, which stops Postgres in order.
+            // With its own process group, the shell does not receive Ctrl-C. The owner does,
+            // and shuts Postgres down cleanly.
             .process_group(0)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -61,32 +63,32 @@ impl Supervisor {
         let (Some(commands), Some(mut output)) = (shell.stdin.take(), shell.stdout.take()) else {
             return Err(io::Error::other("the shell has no pipes"));
         };
-        let postgres = thread::spawn(move || {
+        let output_reader = thread::spawn(move || {
             let _ = io::copy(&mut output, &mut io::sink());
         });
         Ok(Self {
             shell,
             commands,
-            postgres,
+            output_reader,
         })
     }
 
     /// Returns whether Postgres and all its children have ended.
     pub(super) fn has_ended(&self) -> bool {
-        self.postgres.is_finished()
+        self.output_reader.is_finished()
     }
 
     /// Sends the shell its only command, `stop` or `kill`, and waits until everything
     /// has ended.
     pub(super) async fn end(mut self, command: &'static str) -> io::Result<()> {
-        let ending = move || {
+        let stop = move || {
             // The write fails if the shell was killed.
             let _ = writeln!(self.commands, "{command}");
             drop(self.commands);
             self.shell.wait()?;
-            let _ = self.postgres.join();
+            let _ = self.output_reader.join();
             Ok(())
         };
-        tokio::task::spawn_blocking(ending).await?
+        tokio::task::spawn_blocking(stop).await?
     }
 }

@@ -192,7 +192,7 @@ impl Resolution<'_> {
     }
 
     /// Links the identity to the account with the same e-mail address. The provider has
-    /// verified the address, but the account's address must be confirmed as well: somebody
+    /// verified the address, but the account's address must be confirmed as well: someone
     /// may have registered with an address that is not theirs.
     async fn adopt(&self, tx: &Tx, id: Uuid, email: &Email) -> Result<Found> {
         let Identity {
@@ -208,7 +208,7 @@ impl Resolution<'_> {
             return Err(ACCOUNT_EXISTS);
         }
         // The account has linked another user of this provider, so the address belongs to
-        // somebody else there.
+        // someone else there.
         let (_, identities) = user_identity::list(tx, id).await?;
         if identities.iter().any(|one| one.provider == *provider) {
             return Err(ACCOUNT_EXISTS);

@@ -86,7 +86,7 @@ pub fn finish<'a>(
 ) -> BoxFuture<'a, Result<SeeOther, FailedStep>> {
     Box::pin(async move {
         let Some(state) = consume(app, browser, config, answer).await? else {
-            // Anybody can send such a request, and it costs a query.
+            // Anyone can send such a request, and it costs a query.
             let subject = Subject::address(OAUTH_ADDRESS, context.client.address);
             rate_limit::count_attempt(app, &[subject]).await?;
             record_failure(app, context, config, &STATE_UNKNOWN);

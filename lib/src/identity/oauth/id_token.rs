@@ -2,8 +2,8 @@
 //!
 //! `jsonwebtoken` parses the token, and ring, which is linked for TLS anyway, verifies
 //! the signature. The claims are checked here, because Sabor has its own clock. The
-//! crate `openidconnect` would do all of this, but depends on dozens of crates, among
-//! them `rsa` with a timing side channel (RUSTSEC-2023-0071).
+//! crate `openidconnect` would do all of this, but it depends on dozens of crates. One
+//! of them is `rsa`, which has a timing side channel (RUSTSEC-2023-0071).
 
 use chrono::{DateTime, TimeDelta, Utc};
 use jsonwebtoken::crypto::{CryptoProvider, JwtVerifier, KeyUtils};
@@ -14,7 +14,7 @@ use jsonwebtoken::{
     Algorithm, AlgorithmFamily, DecodingKey, DecodingKeyKind, Header, Validation, decode,
     decode_header,
 };
-use ring::signature::{self as rings, RsaPublicKeyComponents, UnparsedPublicKey};
+use ring::signature::{self as ring_signature, RsaPublicKeyComponents, UnparsedPublicKey};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -33,12 +33,12 @@ pub(super) struct Expected<'a> {
     pub(super) now: DateTime<Utc>,
 }
 
-/// Why an ID token is refused. It quotes nothing from the token.
+/// The reason why an ID token is refused. It contains nothing from the token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Refusal {
     /// The key is unknown. The provider may have replaced its keys.
     UnknownKey,
-    /// Another cause, which newer keys would not change.
+    /// Any other reason. Fetching the keys again would not help.
     Because(&'static str),
 }
 
@@ -72,7 +72,7 @@ impl Audience {
     }
 }
 
-/// Verifies a token against the keys of the provider. Returns its claims.
+/// Verifies a token with the provider's keys. Returns its claims.
 pub(super) fn verify(
     token: &str,
     keys: &[Value],
@@ -81,7 +81,7 @@ pub(super) fn verify(
     let header = decode_header(token).map_err(|_| Refusal::Because("it cannot be parsed"))?;
     let key = find_key(keys, &header)?;
     let key = DecodingKey::from_jwk(&key).map_err(|_| Refusal::Because("its key is invalid"))?;
-    // This fails if the provider is installed already, which is fine.
+    // This fails if a provider is already installed, which is harmless.
     let _ = RING.install_default();
     let mut validation = Validation::new(header.alg);
     validation.required_spec_claims.clear();
@@ -125,10 +125,10 @@ fn check(token: &Token, expected: &Expected<'_>) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// Returns the key that the token names. If the token names none, there must be exactly
-/// one suitable key.
+/// Returns the key that the token names. If the token does not name a key, there must be
+/// exactly one suitable key.
 fn find_key(keys: &[Value], header: &Header) -> Result<Jwk, Refusal> {
-    // Each key is parsed on its own, so that keys of an unknown type are skipped.
+    // Each key is parsed separately, so that keys of an unknown type are skipped.
     let jwks = keys
         .iter()
         .filter_map(|key| Jwk::deserialize(key).ok())
@@ -142,14 +142,14 @@ fn find_key(keys: &[Value], header: &Header) -> Result<Jwk, Refusal> {
         let mut jwks = jwks;
         return match (jwks.next(), jwks.next()) {
             (Some(only), None) => Ok(only),
-            _ => Err(Refusal::Because("it names no key")),
+            _ => Err(Refusal::Because("it does not name a key")),
         };
     };
     let mut named = jwks.filter(|jwk| jwk.common.key_id.as_ref() == Some(kid));
     named.next().ok_or(Refusal::UnknownKey)
 }
 
-/// Verifies signatures with ring. Nothing else is supported.
+/// Verifies signatures with ring. It cannot sign.
 static RING: CryptoProvider = CryptoProvider {
     signer_factory: |_, _| Err(ErrorKind::InvalidAlgorithm.into()),
     verifier_factory: verifier,
@@ -162,8 +162,8 @@ struct RingVerifier {
 }
 
 /// Returns the verifier for an asymmetric algorithm. Symmetric algorithms such as `HS256`
-/// are rejected, because the "secret" would be a public key. `jsonwebtoken` does not parse
-/// `none`.
+/// are rejected, because their secret would be the provider's public key. `jsonwebtoken`
+/// does not parse the algorithm `none`.
 fn verifier(algorithm: &Algorithm, key: &DecodingKey) -> JwtResult<Box<dyn JwtVerifier>> {
     let family = match algorithm {
         Algorithm::RS256 | Algorithm::RS384 | Algorithm::RS512 | Algorithm::PS256 => {
@@ -187,19 +187,19 @@ impl Verifier<Vec<u8>> for RingVerifier {
         let outcome = match self.key.kind() {
             DecodingKeyKind::RsaModulusExponent { n, e } => {
                 let parameters = match self.algorithm {
-                    Algorithm::RS256 => &rings::RSA_PKCS1_2048_8192_SHA256,
-                    Algorithm::RS384 => &rings::RSA_PKCS1_2048_8192_SHA384,
-                    Algorithm::RS512 => &rings::RSA_PKCS1_2048_8192_SHA512,
-                    Algorithm::PS256 => &rings::RSA_PSS_2048_8192_SHA256,
+                    Algorithm::RS256 => &ring_signature::RSA_PKCS1_2048_8192_SHA256,
+                    Algorithm::RS384 => &ring_signature::RSA_PKCS1_2048_8192_SHA384,
+                    Algorithm::RS512 => &ring_signature::RSA_PKCS1_2048_8192_SHA512,
+                    Algorithm::PS256 => &ring_signature::RSA_PSS_2048_8192_SHA256,
                     _ => return Err(signature::Error::new()),
                 };
                 RsaPublicKeyComponents { n, e }.verify(parameters, message, signed)
             }
             DecodingKeyKind::SecretOrDer(bytes) => {
-                let algorithm: &dyn rings::VerificationAlgorithm = match self.algorithm {
-                    Algorithm::ES256 => &rings::ECDSA_P256_SHA256_FIXED,
-                    Algorithm::ES384 => &rings::ECDSA_P384_SHA384_FIXED,
-                    Algorithm::EdDSA => &rings::ED25519,
+                let algorithm: &dyn ring_signature::VerificationAlgorithm = match self.algorithm {
+                    Algorithm::ES256 => &ring_signature::ECDSA_P256_SHA256_FIXED,
+                    Algorithm::ES384 => &ring_signature::ECDSA_P384_SHA384_FIXED,
+                    Algorithm::EdDSA => &ring_signature::ED25519,
                     _ => return Err(signature::Error::new()),
                 };
                 UnparsedPublicKey::new(algorithm, bytes).verify(message, signed)
@@ -267,7 +267,7 @@ mod properties {
 
     proptest! {
         #[test]
-        fn an_unsigned_text_is_refused_whatever_the_keys(
+        fn a_text_without_a_valid_signature_is_refused(
             sent in text(), parts in prop::array::uniform3(bytes()), key in json(), head in json(),
             alg in prop::sample::select(vec!["none", "HS256", "EdDSA", "RS256", "ES256", "ES512"]),
         ) {

@@ -115,7 +115,7 @@ impl PendingSession {
             let mut devices = context.device_tokens.iter();
             devices.find(|token| token.hash() == device.token_hash)
         });
-        // A trusted device always gets a new token, because somebody else may have put the
+        // A trusted device always gets a new token, because someone else may have put the
         // old one into this browser, or copied it.
         let is_new = is_browser && (known.is_none() || member.trust_device);
         Self {

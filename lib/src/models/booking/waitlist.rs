@@ -10,8 +10,8 @@ use crate::runtime::config::StudioConfig;
 use crate::store::client::Client;
 use crate::store::statement::Statement;
 
-// A statement separate from the cancellation's: a statement does not see
-// waitlist entries that were committed while it waited for the lock.
+// Promotion is a separate statement from the cancellation, because a statement does not
+// see waitlist entries that were committed while it waited for the lock.
 static PROMOTE: Statement = Statement::new(
     "booking.promote",
     "with class as (
@@ -36,10 +36,10 @@ static PROMOTE: Statement = Statement::new(
 
 /// Gives the free spots of an occurrence to the first members on its waitlist,
 /// and queues their mails. Does nothing in the last hours before the start
-/// (`WAITLIST_CUTOFF_HOURS`).
+/// (`WAITLIST_CUTOFF_HOURS`). Returns the members' events, which the caller
+/// records at the end of the transaction.
 ///
-/// Must be called in a transaction that holds the occurrence's lock. Returns
-/// the members' events, which the caller records at the end of the transaction.
+/// Must be called in a transaction that holds the occurrence's lock.
 pub async fn promote(
     client: &Client,
     scheduled_class_id: Uuid,

@@ -82,7 +82,7 @@ impl Account {
 /// Which accounts to list. `None` does not filter.
 #[derive(Clone, Debug, Default)]
 pub struct AccountFilter {
-    /// A part of the e-mail address or the name, in any case.
+    /// A part of the e-mail address or the name, ignoring case.
     pub search: Option<String>,
     /// What the member may do.
     pub role: Option<Role>,

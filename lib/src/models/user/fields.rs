@@ -33,7 +33,7 @@ impl Email {
     ///
     /// # Errors
     ///
-    /// A sentence that says what is wrong.
+    /// Fails with a sentence that describes the problem.
     pub fn parse(typed: &str) -> Result<Self, Problem> {
         let text = form::required_line(typed, MAX_EMAIL)?.to_lowercase();
         let options = Options::default()
@@ -59,7 +59,7 @@ impl Email {
 ///
 /// # Errors
 ///
-/// A sentence that says what is wrong.
+/// Fails with a sentence that describes the problem.
 pub fn first_name(typed: &str) -> Result<String, Problem> {
     form::required_line(typed, MAX_NAME)
 }
@@ -68,7 +68,7 @@ pub fn first_name(typed: &str) -> Result<String, Problem> {
 ///
 /// # Errors
 ///
-/// A sentence that says what is wrong.
+/// Fails with a sentence that describes the problem.
 pub fn last_name(typed: &str) -> Result<String, Problem> {
     form::line(typed, MAX_NAME)
 }
@@ -77,7 +77,7 @@ pub fn last_name(typed: &str) -> Result<String, Problem> {
 ///
 /// # Errors
 ///
-/// A sentence that says what is wrong.
+/// Fails with a sentence that describes the problem.
 pub fn contact_name(typed: &str) -> Result<String, Problem> {
     form::required_line(typed, MAX_CONTACT_NAME)
 }
@@ -86,7 +86,7 @@ pub fn contact_name(typed: &str) -> Result<String, Problem> {
 ///
 /// # Errors
 ///
-/// A sentence that says what is wrong.
+/// Fails with a sentence that describes the problem.
 pub fn medical_conditions(typed: &str) -> Result<String, Problem> {
     form::paragraphs(typed, MAX_MEDICAL_CONDITIONS)
 }
@@ -95,7 +95,7 @@ pub fn medical_conditions(typed: &str) -> Result<String, Problem> {
 ///
 /// # Errors
 ///
-/// A sentence that says what is wrong.
+/// Fails with a sentence that describes the problem.
 pub fn date_of_birth(date: NaiveDate, today: NaiveDate) -> Result<NaiveDate, Problem> {
     if date > today || date.year() < 1900 {
         return Err("must be a day between 1900 and today".to_owned());
@@ -107,7 +107,7 @@ pub fn date_of_birth(date: NaiveDate, today: NaiveDate) -> Result<NaiveDate, Pro
 ///
 /// # Errors
 ///
-/// A sentence that says what is wrong.
+/// Fails with a sentence that describes the problem.
 pub fn phone(typed: &str) -> Result<String, Problem> {
     let text = form::required_line(typed, MAX_PHONE)?;
     let digits = text.chars().filter(char::is_ascii_digit).count();

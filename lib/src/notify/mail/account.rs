@@ -34,7 +34,7 @@ pub(super) fn compose(
 }
 
 /// Returns the greeting. The mail to an unconfirmed address has no name, because
-/// anybody may have entered it to send text to a stranger.
+/// anyone may have entered it to send text to a stranger.
 fn greeting(kind: NoticeKind, recipient: &MailRecipient) -> String {
     match kind {
         NoticeKind::VerifyEmail => "Hola,".to_owned(),
@@ -137,7 +137,7 @@ fn text(kind: NoticeKind, other: &str) -> (&'static str, &'static str, String) {
     }
 }
 
-/// Returns what to do if somebody else caused the notice.
+/// Returns what to do if someone else caused the notice.
 fn if_it_was_not_you(kind: NoticeKind) -> &'static str {
     match kind {
         NoticeKind::VerifyEmail | NoticeKind::ResetPassword => {

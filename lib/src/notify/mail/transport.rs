@@ -1,4 +1,4 @@
-//! Sending a mail by SMTP, or writing it into a folder in development.
+//! Sends mails by SMTP, or writes them into a folder in development.
 
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -20,8 +20,8 @@ use crate::error::chain;
 use crate::models::mail_outbox::DueMail;
 use crate::runtime::config::{MailConfig, MailTransport, SmtpConfig};
 
-/// Accepting a mail may take this many times the deadline. The server scans the
-/// content first, and a sender that gives up early would send the mail again.
+/// Sending a mail may take this many times the deadline, because the server may scan the
+/// content before it accepts the mail. Giving up early would send the mail twice.
 const ACCEPT_FACTOR: u32 = 3;
 
 /// How long closing the connection may take.
@@ -32,14 +32,14 @@ const QUIT_TIMEOUT: Duration = Duration::from_secs(1);
 pub(super) enum SendError {
     /// The server cannot be reached or rejects the connection. No mail can be sent.
     Unreachable(String),
-    /// This mail was not sent. A retry may succeed.
+    /// This mail was not sent, but a retry may succeed.
     Transient(String),
-    /// This mail cannot be sent.
+    /// This mail can never be sent.
     Permanent(String),
 }
 
-/// The connection to the mail server. It is opened for the first mail and used for
-/// all mails of a run.
+/// The way in which mails are sent. A connection to the mail server is opened for the
+/// first mail and used for all mails of a run.
 pub(super) struct Transport<'a> {
     config: &'a MailConfig,
     from: Mailbox,
@@ -47,6 +47,8 @@ pub(super) struct Transport<'a> {
 }
 
 impl<'a> Transport<'a> {
+    /// Creates a transport, which connects when the first mail is sent.
+    ///
     /// # Errors
     ///
     /// Fails with a message for the log when `MAIL_FROM` is invalid.
@@ -68,7 +70,7 @@ impl<'a> Transport<'a> {
         let mime =
             mime_message(&self.from, &to, due, message).map_err(|error| permanent(&error))?;
         match &self.config.transport {
-            MailTransport::Smtp(config) => self.by_smtp(config, &to, &mime.formatted()).await,
+            MailTransport::Smtp(config) => self.send_by_smtp(config, &to, &mime.formatted()).await,
             MailTransport::Folder(folder) => {
                 write_to_folder(folder.clone(), file_name(due), mime.formatted()).await
             }
@@ -78,7 +80,7 @@ impl<'a> Transport<'a> {
         }
     }
 
-    async fn by_smtp(
+    async fn send_by_smtp(
         &mut self,
         config: &SmtpConfig,
         to: &Address,
@@ -136,7 +138,7 @@ fn mime_message(
         .from(from.clone())
         .to(Mailbox::new(None, to.clone()))
         .subject(message.subject)
-        // The same for every attempt, so that duplicates can be recognized.
+        // The id is the same for every attempt, so that duplicates can be recognized.
         .message_id(Some(format!("<{}@{}>", due.id, from.email.domain())))
         // Prevents automatic replies (RFC 3834).
         .raw_header(HeaderValue::new(
@@ -172,7 +174,7 @@ async fn connect(config: &SmtpConfig, domain: &str) -> Result<AsyncSmtpConnectio
     let connecting =
         AsyncSmtpConnection::connect_tokio1(server, Some(config.deadline), &hello, implicit, None);
     let mut connection = connecting.await?;
-    // Unencrypted connections are allowed only to this machine.
+    // Unencrypted connections are allowed only to the local host.
     let may_be_plain = config.ca_certificate.is_none() && is_loopback(&config.host);
     if !encrypted && !may_be_plain {
         connection.starttls(tls()?, &hello).await?;
@@ -191,9 +193,9 @@ fn is_loopback(host: &str) -> bool {
     host == "localhost" || address.is_ok_and(|address| address.is_loopback())
 }
 
-/// Transfers a mail (RFC 5321, section 3.3). A rejected recipient is permanent. A
-/// rejected sender can be fixed, and is transient; many servers report it only
-/// after the recipient.
+/// Transfers a mail (RFC 5321, section 3.3). A rejected recipient is a permanent error.
+/// A rejected sender is a transient error, because it can be fixed in the configuration.
+/// Many servers report it only in response to the recipient.
 async fn transfer(
     connection: &mut AsyncSmtpConnection,
     from: &Address,
@@ -232,7 +234,8 @@ fn is_about_recipient(response: &str) -> bool {
     code.is_none_or(|code| code.starts_with("5.1.") || code.starts_with("5.2."))
 }
 
-/// Returns the file name, which sorts by time and is the same for every attempt.
+/// Returns the file name of a mail. File names sort by time and are the same for every
+/// attempt.
 fn file_name(due: &DueMail) -> String {
     let written = due.created_at.timestamp_millis();
     format!("{written}-{}-{}.eml", due.kind, due.id)
@@ -241,7 +244,7 @@ fn file_name(due: &DueMail) -> String {
 async fn write_to_folder(folder: PathBuf, name: String, message: Vec<u8>) -> Result<(), SendError> {
     let written = tokio::task::spawn_blocking(move || {
         std::fs::create_dir_all(&folder)?;
-        // Written and renamed, so that a file is always complete.
+        // The file is written under a temporary name, so that readers see only complete files.
         let temporary = folder.join(format!(".{name}"));
         std::fs::write(&temporary, message)?;
         std::fs::rename(temporary, folder.join(name))

@@ -9,13 +9,13 @@ use super::environment::{ConfigError, Environment, exact_origin, invalid};
 use crate::crypto::secret::Secret;
 use crate::runtime::http_client::may_receive_secrets;
 
-/// The studio's name, place and rules.
+/// The studio's name, time zone, currency, deadlines and address.
 #[derive(Clone, Debug)]
 pub struct StudioConfig {
     /// `STUDIO_NAME`: the name in mails, calendars and authenticator apps.
     pub name: String,
-    /// `STUDIO_TIMEZONE`: an IANA time zone. Only its form is checked here; the
-    /// functions that link the time zone database look it up.
+    /// `STUDIO_TIMEZONE`: an IANA time zone. Only its syntax is checked here,
+    /// because most functions do not link the time zone database.
     pub time_zone: String,
     /// `STUDIO_CURRENCY`: an ISO 4217 code.
     pub currency: String,
@@ -28,34 +28,34 @@ pub struct StudioConfig {
     /// `ARCHIVE_RETENTION_MONTHS`: how long cross-app tokens stay in the archive.
     pub archive_retention_months: i32,
     /// `SITE_URL`, or the address of the production deployment on Vercel, without
-    /// a trailing slash. Links in mails and returns from payments lead to it.
+    /// a trailing slash. Links in mails and redirects after payments lead to it.
     pub site_url: String,
 }
 
 /// The configuration of outgoing mail.
 #[derive(Clone, Debug)]
 pub struct MailConfig {
-    /// The transport.
+    /// How mail is sent.
     pub transport: MailTransport,
     /// `MAIL_FROM`: the sender, with or without a display name.
     pub from: String,
-    /// `CONTACT_TO`: the recipient of contact-form messages. If it is `None`, they
-    /// only appear in the administration.
+    /// `CONTACT_TO`: the recipient of contact-form messages. If it is `None`, the
+    /// messages are stored but not mailed.
     pub contact_to: Option<String>,
 }
 
 /// How mail is sent.
 #[derive(Clone, Debug)]
 pub enum MailTransport {
-    /// By SMTP, if `SMTP_HOST` is set.
+    /// Sends mail by SMTP, if `SMTP_HOST` is set.
     Smtp(SmtpConfig),
-    /// As files in this folder, in development.
+    /// Writes mail as files into this folder, in development.
     Folder(PathBuf),
-    /// Not at all: mail waits in the outbox.
+    /// Sends no mail. It stays in the outbox.
     Nothing,
 }
 
-/// The connection to the mail server.
+/// The configuration of the connection to the mail server.
 #[derive(Clone, Debug)]
 pub struct SmtpConfig {
     /// `SMTP_HOST`
@@ -68,12 +68,12 @@ pub struct SmtpConfig {
     pub ca_certificate: Option<String>,
     /// `SMTP_USER` and `SMTP_PASS`, if the server needs them.
     pub credentials: Option<(String, Secret)>,
-    /// The time limit for connecting. Sending a mail may take three times as long.
-    /// Together they stay below a minute, the pause after a first attempt.
+    /// The time limit for connecting. Sending a mail may take three times as long. The
+    /// sum is below one minute, which is the pause before the second attempt.
     pub deadline: Duration,
 }
 
-/// The connection to Stripe.
+/// The configuration of the connection to Stripe.
 #[derive(Clone, Debug)]
 pub struct StripeConfig {
     /// `STRIPE_SECRET_KEY`
@@ -101,7 +101,8 @@ pub(super) fn studio(
     })
 }
 
-/// Quotation marks and backslashes would need escaping in the sender's name.
+/// Returns the studio's name. Quotation marks and backslashes are rejected, because they
+/// would have to be escaped in the sender's name.
 fn name(env: &Environment<'_>) -> Result<String, ConfigError> {
     let name = env
         .text("STUDIO_NAME")
@@ -120,7 +121,7 @@ fn time_zone(env: &Environment<'_>) -> Result<String, ConfigError> {
     let name = "STUDIO_TIMEZONE";
     let zone = env.text(name).unwrap_or_else(|| "America/Denver".into());
     let known = |c: char| c.is_ascii_alphanumeric() || "/_+-".contains(c);
-    // Names without an area are fixed offsets or legacy names.
+    // Names without a slash are fixed offsets or legacy names.
     if zone != "UTC" && (!zone.contains('/') || !zone.chars().all(known)) {
         return Err(invalid(name, "must be a time zone such as America/Denver"));
     }
@@ -152,8 +153,8 @@ fn months(env: &Environment<'_>, name: &str, default: i32) -> Result<i32, Config
     Ok(months)
 }
 
-/// Returns the site's address. It is never taken from a request, which could name
-/// any host.
+/// Returns the site's address. It is never taken from a request, because a request can
+/// name any host.
 fn site_url(env: &Environment<'_>, development: bool) -> Result<String, ConfigError> {
     if let Some(site) = env.text("SITE_URL") {
         return exact_origin("SITE_URL", &site);
@@ -186,7 +187,7 @@ pub(super) fn mail(
     })
 }
 
-/// Parses `Name <address>` or an address, so that a mistake is found at startup.
+/// Checks `Name <address>` or an address, so that a mistake is found at startup.
 fn mailbox(env: &Environment<'_>, name: &str) -> Result<Option<String>, ConfigError> {
     let problem = "must look like Studio <hello@studio.example>";
     checked(env, name, problem, Options::default())
@@ -204,8 +205,8 @@ fn checked(
     options: Options,
 ) -> Result<Option<String>, ConfigError> {
     let text = env.text(name);
-    // The name and the domain may be in any script, because both are encoded. The
-    // local part is sent as it is, and many servers reject non-ASCII characters.
+    // The name and the domain may use any script, because both are encoded. The local
+    // part is not encoded, and many servers reject non-ASCII characters in it.
     let is_valid = |text: &String| {
         EmailAddress::parse_with_options(text, options)
             .is_ok_and(|parsed| parsed.local_part().is_ascii())
@@ -246,7 +247,7 @@ pub(super) fn stripe(env: &Environment<'_>) -> Result<Option<StripeConfig>, Conf
     let Some(secret_key) = env.text("STRIPE_SECRET_KEY") else {
         return Ok(None);
     };
-    // Without it no payment would ever be confirmed.
+    // Without the secret, the webhook could not confirm payments.
     let webhook_secret = env.text("STRIPE_WEBHOOK_SECRET").ok_or_else(|| {
         invalid(
             "STRIPE_WEBHOOK_SECRET",
@@ -257,7 +258,7 @@ pub(super) fn stripe(env: &Environment<'_>) -> Result<Option<StripeConfig>, Conf
         .text("STRIPE_API_BASE")
         .unwrap_or_else(|| "https://api.stripe.com".into());
     let api_base = exact_origin("STRIPE_API_BASE", &api_base)?;
-    // Otherwise the key would be sent unencrypted.
+    // Over http:// the secret key would be sent unencrypted.
     if !api_base
         .parse()
         .is_ok_and(|base| may_receive_secrets(&base))
