@@ -38,7 +38,7 @@ pub struct CleanupResult {
     pub remaining: bool,
 }
 
-/// What a clean-up did besides deleting sessions.
+/// The results of a clean-up other than deleted sessions.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct CleanupDetails {

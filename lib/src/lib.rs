@@ -53,7 +53,7 @@ pub use runtime::background::BoxFuture;
 pub use runtime::config::Config;
 pub use serve::{Exit, serve};
 
-/// What [`routes!`] needs in the crate that calls it.
+/// The items that [`routes!`] needs in the crate that calls it.
 #[doc(hidden)]
 pub mod reexported {
     pub use pastey::paste;

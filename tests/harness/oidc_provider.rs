@@ -38,7 +38,7 @@ type JsonRewrite = Arc<dyn Fn(&mut Value) + Send + Sync>;
 /// Replaces an ID token.
 pub type TokenRewrite = Arc<dyn Fn(&str) -> String + Send + Sync>;
 
-/// What the proxy changes.
+/// The change that the proxy makes.
 #[derive(Clone, Default)]
 pub enum ProviderFault {
     /// Nothing.

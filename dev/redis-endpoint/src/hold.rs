@@ -7,7 +7,7 @@ use tokio::sync::{oneshot, watch};
 use crate::protocol::Path;
 use crate::reply::CommandResult;
 
-/// What the client of a held request sees while it is held.
+/// The client's view of a held request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WhileHeld {
     /// No response until the request is released.

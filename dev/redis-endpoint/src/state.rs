@@ -1,4 +1,4 @@
-//! What an endpoint's connections share.
+//! The state that an endpoint's connections share.
 
 use std::slice;
 use std::sync::atomic::AtomicU64;

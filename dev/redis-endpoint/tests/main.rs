@@ -8,11 +8,11 @@ mod upstream;
 use redis_endpoint::{Backend, Endpoint, Options, RedisServer};
 
 /// A private Redis server and an endpoint in front of it. Without redis-server,
-/// the test is left out, except on CI.
+/// the test is skipped, except on CI.
 async fn redis() -> Option<(RedisServer, Endpoint)> {
     if !RedisServer::available() {
         assert!(!is_ci(), "redis-server is needed (Debian: redis-server)");
-        eprintln!("left out: redis-server is not on the PATH");
+        eprintln!("skipped: redis-server is not on the PATH");
         return None;
     }
     let server = RedisServer::start().await.unwrap();

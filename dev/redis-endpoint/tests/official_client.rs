@@ -37,7 +37,7 @@ async fn install() -> Option<PathBuf> {
         return Some(directory);
     }
     assert!(!is_ci(), "node and npm are needed");
-    eprintln!("left out: node, npm or its registry is not available");
+    eprintln!("skipped: node, npm or its registry is not available");
     None
 }
 

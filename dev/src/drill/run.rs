@@ -20,7 +20,7 @@ use crate::testbed::load::Call;
 pub(super) const RETRY_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
-/// What a fault is allowed to cause.
+/// The effects that a fault may have.
 pub(super) struct Tolerance {
     /// How requests may fail.
     pub(super) may_fail: &'static [Outcome],

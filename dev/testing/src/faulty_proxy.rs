@@ -16,7 +16,7 @@ pub struct FaultyProxy {
     faults: Arc<Faults>,
 }
 
-/// What the proxy does with connections.
+/// The behavior of the proxy towards connections.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ProxyMode {
     /// Accepts and forwards them.

@@ -26,7 +26,7 @@ pub struct SecurityEventQuery {
     /// The kind of event.
     #[param(example = "sign_in_failed")]
     kind: Option<String>,
-    /// The member whom the events concern.
+    /// The affected member.
     #[param(value_type = Option<Uuid>)]
     user_id: Option<String>,
     /// The IP address of the client.
@@ -61,7 +61,7 @@ pub struct SecurityEventView {
     id: Uuid,
     /// The kind of event, such as `sign_in_failed`.
     kind: String,
-    /// The member whom the event concerns. Null if the member is unknown or deleted.
+    /// The affected member. Null if the member is unknown or deleted.
     user_id: Option<Uuid>,
     /// The member's current e-mail address.
     email: Option<String>,

@@ -55,8 +55,8 @@ impl StaffAction {
         self.actor_id
     }
 
-    /// Records the action in its transaction. `subject` is the member whom it
-    /// concerns; the id of the member who acts is added to `detail`.
+    /// Records the action in its transaction. `subject` is the affected
+    /// member. The id of the member who acts is added to `detail`.
     ///
     /// # Errors
     ///

@@ -50,7 +50,7 @@ pub struct AccountQuery {
     /// A part of the e-mail address or the name, ignoring case.
     #[param(max_length = 200, example = "morales")]
     search: Option<String>,
-    /// What the member may do.
+    /// The role of the accounts.
     #[param(inline, value_type = Option<Role>)]
     role: Option<String>,
     /// Whether the account is active.
@@ -106,7 +106,7 @@ impl From<Account> for AccountView {
     }
 }
 
-/// The changes to an account. A field that is left out stays as it is.
+/// The changes to an account. Fields that are left out keep their values.
 #[derive(Clone, Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[schema(example = json!({"id": "0198c1a0-4b1e-7d2a-9c35-5b6f0e1d2c3a", "role": "staff"}))]

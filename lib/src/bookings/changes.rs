@@ -1,4 +1,4 @@
-//! What all changes of bookings have in common.
+//! Code that all changes of bookings share.
 
 use crate::App;
 use crate::notify::mail;

@@ -49,7 +49,7 @@ pub struct UpdateBooking {
     lenient: bool,
 }
 
-/// What staff can do with a booking.
+/// The actions of staff on a booking.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum BookingAction {

@@ -22,7 +22,7 @@ use crate::values::caller::Caller;
 use crate::values::form::Form;
 use crate::{App, BoxFuture};
 
-/// What to create. Exactly one of the fields is given.
+/// The classes to create. Exactly one of the fields must be set.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[schema(example = json!({"pattern": {"classTypeId": "0198c1a0-4b1e-7d2a-9c35-5b6f0e1d2c3a", "instructorId": "0198c1a0-4b1e-7d2a-9c35-5b6f0e1d2c3a", "dayOfWeek": 4, "startTime": "19:00", "room": "Studio A"}}))]
@@ -36,7 +36,7 @@ pub struct CreateTimetableEntry {
     generate_until: Option<NaiveDate>,
 }
 
-/// What to change. Exactly one of the fields is given.
+/// The classes to change. Exactly one of the fields must be set.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[schema(example = json!({"occurrence": {"id": "0198c1a0-4b1e-7d2a-9c35-5b6f0e1d2c3a", "date": "2026-03-15", "time": "20:00"}}))]

@@ -10,7 +10,7 @@ use crate::App;
 use crate::error::Error;
 use crate::session::{Life, Token};
 
-/// What a cookie is for.
+/// The purpose of a cookie.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CookiePurpose {
     /// The session token.

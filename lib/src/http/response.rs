@@ -28,7 +28,7 @@ pub struct ErrorResponse {
     error: String,
     /// The kind of failure, for programs.
     code: String,
-    /// What is wrong with each field. Only present when fields are invalid.
+    /// The problem of each invalid field. Present only if there are invalid fields.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(inline)]
     details: Option<Details>,

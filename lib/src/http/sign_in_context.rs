@@ -1,4 +1,4 @@
-//! What a sign-in needs to know about the caller.
+//! The facts about the caller that a sign-in needs.
 
 use std::convert::Infallible;
 

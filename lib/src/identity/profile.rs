@@ -54,8 +54,8 @@ impl ProfileView {
     }
 }
 
-/// The changes to a profile. A field that is left out stays as it is. `null` or blanks clear
-/// an optional field.
+/// The changes to a profile. Fields that are left out keep their values. `null` or blanks
+/// clear an optional field.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct UpdateProfile {

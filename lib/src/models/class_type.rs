@@ -217,7 +217,7 @@ pub struct NewClassType {
     pub image_url: Option<String>,
 }
 
-/// What to change of a class type. `None` leaves a field as it is.
+/// The changes to a class type. `None` leaves a field as it is.
 #[derive(Clone, Debug, Default)]
 pub struct ClassTypeChanges {
     /// Not empty.

@@ -37,7 +37,7 @@ pub struct Instructor {
     pub certifications: Vec<String>,
     /// 0 or more.
     pub experience_years: i32,
-    /// What an hour is paid; `None`: not agreed on. Only staff may see it.
+    /// The hourly rate, which only staff may see. `None` if none was agreed on.
     pub hourly_rate: Option<Money>,
     /// `None`: no picture.
     pub profile_image_url: Option<String>,
@@ -129,7 +129,7 @@ pub struct NewInstructor {
     pub certifications: Vec<String>,
     /// 0 or more.
     pub experience_years: i32,
-    /// What an hour is paid; `None`: not agreed on.
+    /// The hourly rate. `None` if none was agreed on.
     pub hourly_rate: Option<Money>,
     /// `None`: no picture.
     pub profile_image_url: Option<String>,
@@ -137,7 +137,7 @@ pub struct NewInstructor {
     pub social_media_links: SocialMediaLinks,
 }
 
-/// What to change of an instructor. `None` leaves a field as it is, and
+/// The changes to an instructor. `None` leaves a field as it is, and
 /// `Some(None)` clears it.
 #[derive(Clone, Debug, Default)]
 pub struct InstructorChanges {
@@ -153,7 +153,7 @@ pub struct InstructorChanges {
     pub certifications: Option<Vec<String>>,
     /// 0 or more.
     pub experience_years: Option<i32>,
-    /// What an hour is paid.
+    /// The hourly rate.
     pub hourly_rate: Option<Option<Money>>,
     /// A picture.
     pub profile_image_url: Option<Option<String>>,

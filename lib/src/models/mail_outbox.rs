@@ -26,7 +26,7 @@ pub struct DueMail {
     pub recipient: String,
     /// The kind, such as `booking_confirmed`.
     pub kind: String,
-    /// What the mail is about.
+    /// The data that the mail is composed from.
     pub payload: MailPayload,
     /// The number of attempts, including this one.
     pub attempts: i32,

@@ -165,7 +165,7 @@ pub struct NewWeeklyClass {
     pub effective_until: Option<NaiveDate>,
 }
 
-/// What to change of a weekly class. `None` leaves a field as it is.
+/// The changes to a weekly class. `None` leaves a field as it is.
 #[derive(Clone, Debug, Default)]
 pub struct WeeklyClassChanges {
     /// The instructor's id.

@@ -129,7 +129,7 @@ struct PaymentRequest<'a> {
     key: Option<IdempotencyKey>,
 }
 
-/// What the first step has led to.
+/// The outcome of the first step.
 enum Started {
     /// The final response, which may be a stored one.
     Responded(StoredResponse),

@@ -210,7 +210,7 @@ struct Bucket {
     cross_app_tokens: BTreeMap<String, CrossAppTokenFigures>,
 }
 
-/// What happened to the cross-app tokens of a partner application.
+/// The outcomes of the cross-app tokens for a partner application.
 #[derive(Clone, Copy, Debug, Default, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct CrossAppTokenFigures {
@@ -222,7 +222,7 @@ struct CrossAppTokenFigures {
     expired: i64,
 }
 
-/// What happened to sessions.
+/// The numbers of sessions.
 #[derive(Debug, Default, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct SessionFigures {

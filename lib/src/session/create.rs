@@ -89,7 +89,7 @@ pub(crate) const DEVICE_LIFE: Duration = Duration::from_secs(180 * 24 * 60 * 60)
 /// How long a trusted device needs no code, in seconds.
 const TRUST_SECONDS: f64 = 30.0 * 24.0 * 3_600.0;
 
-/// What a client holds as proof of its session.
+/// The credential that proves a session.
 #[derive(Clone, Debug)]
 pub enum Credential {
     /// A cookie.
@@ -152,7 +152,7 @@ pub struct NewSession {
     pub replaces: Option<Key>,
     /// The client that it is created for.
     pub caller: Option<Caller>,
-    /// What the client holds.
+    /// The credential that the client receives.
     pub credential: Credential,
     /// The token that the browser is known by from now on, and whether it is
     /// trusted. Programs have none.
@@ -183,7 +183,8 @@ pub enum Notification {
 }
 
 impl NewSession {
-    /// A session with this proof and credential, and nothing else known.
+    /// Creates the description of a session with this proof and credential. The other
+    /// fields are empty.
     pub fn new(proof: Proof, credential: Credential) -> Self {
         Self {
             proof,

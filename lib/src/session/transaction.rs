@@ -268,7 +268,7 @@ pub struct Tx {
     changes: Mutex<Changes>,
 }
 
-/// What a transaction has changed so far.
+/// The changes that a transaction has made so far.
 #[derive(Default)]
 struct Changes {
     sessions: Vec<Key>,

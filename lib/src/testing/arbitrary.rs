@@ -1,4 +1,4 @@
-//! What may come from outside, for the properties of what reads it.
+//! Arbitrary input, for property tests of the code that parses it.
 //!
 //! A module `properties` stands beside each parser, and says what holds of it
 //! whatever comes. `cargo test` tries a few inputs of each, always the same;
@@ -90,7 +90,7 @@ pub(crate) fn bytes() -> impl Strategy<Value = Vec<u8>> {
     ]
 }
 
-/// What a header can hold at all: what hyper lets through.
+/// Generates header values that hyper accepts.
 pub(crate) fn header_value() -> impl Strategy<Value = HeaderValue> {
     let byte = prop_oneof![4 => 0x20..0x7f_u8, 1 => 0x80..=0xff_u8, 1 => Just(b'\t')];
     vec(byte, 0..120).prop_map(|bytes| HeaderValue::from_bytes(&bytes).unwrap())
@@ -230,8 +230,8 @@ pub(crate) fn uuid() -> impl Strategy<Value = uuid::Uuid> {
     any::<u128>().prop_map(uuid::Uuid::from_u128)
 }
 
-/// What was read, or nothing when it was refused: with few words on what is wrong,
-/// and not as a fault of ours.
+/// Returns the parsed value, or `None` if the input was rejected. Panics unless the
+/// rejection is a client error with short messages.
 pub(crate) fn fair<T>(outcome: Result<T, Error>) -> Option<T> {
     let error = match outcome {
         Ok(value) => return Some(value),
@@ -247,12 +247,12 @@ pub(crate) fn fair<T>(outcome: Result<T, Error>) -> Option<T> {
     None
 }
 
-/// What Postgres takes as `varchar(max)`.
+/// Returns whether Postgres accepts the text as `varchar(max)`.
 pub(crate) fn fits_column(text: &str, max: usize) -> bool {
     text.chars().count() <= max && !text.contains('\0')
 }
 
-/// Connected to nothing.
+/// Creates an app without connections.
 pub(crate) fn app(more: &[(&str, &str)]) -> App {
     App::new(config(more)).unwrap()
 }

@@ -7,7 +7,7 @@ use unicode_normalization::UnicodeNormalization;
 
 use crate::error::{Details, Error};
 
-/// What is wrong with a field, as a message for the user.
+/// The problem of a field, as a message for the user.
 pub type Problem = String;
 
 /// Parses a line of at most `max` characters: trims it, normalizes it to NFC, and

@@ -46,14 +46,14 @@ on_both_backends! {
 }
 
 /// Starts an endpoint in front of a private Redis server. Without redis-server,
-/// the test is left out, except on CI.
+/// the test is skipped, except on CI.
 pub(crate) async fn redis() -> Option<(RedisServer, Endpoint)> {
     if !RedisServer::available() {
         assert!(
             std::env::var_os("CI").is_none(),
             "redis-server is needed (Debian: redis-server)"
         );
-        println!("left out: redis-server is not on the PATH");
+        println!("skipped: redis-server is not on the PATH");
         return None;
     }
     let server = RedisServer::start().await.unwrap();

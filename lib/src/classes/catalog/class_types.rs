@@ -85,7 +85,7 @@ impl CreateClassType {
     }
 }
 
-/// What to change of a class type. Fields that are left out stay as they are.
+/// The changes to a class type. Fields that are left out keep their values.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct UpdateClassType {

@@ -56,7 +56,7 @@ pub struct CreateInstructor {
     #[serde(default)]
     #[schema(minimum = 0, maximum = 100)]
     experience_years: i32,
-    /// What an hour is paid; only staff see it. Null: not agreed on.
+    /// The hourly rate, which only staff see. Null if none was agreed on.
     hourly_rate: Option<Money>,
     /// Null: no picture.
     #[schema(value_type = Option<HttpsUrl>)]
@@ -100,7 +100,7 @@ impl CreateInstructor {
     }
 }
 
-/// What to change of an instructor. Fields that are left out stay as they are;
+/// The changes to an instructor. Fields that are left out keep their values, and
 /// null clears a field.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]

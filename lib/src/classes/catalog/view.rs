@@ -128,7 +128,7 @@ pub struct StaffInstructorView {
     profile: InstructorView,
     /// The id of the instructor's account. Null: without an account.
     user_id: Option<Uuid>,
-    /// What an hour is paid. Null: not agreed on.
+    /// The hourly rate. Null if none was agreed on.
     hourly_rate: Option<Money>,
     /// ISO 4217 code.
     currency: String,

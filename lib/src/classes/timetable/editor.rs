@@ -1,4 +1,4 @@
-//! What all changes of the timetable have in common.
+//! Code that all changes of the timetable share.
 
 use chrono::{DateTime, NaiveDate, Utc};
 use serde_json::Value;

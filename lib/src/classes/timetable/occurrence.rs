@@ -82,7 +82,7 @@ impl CreateOccurrence {
     }
 }
 
-/// What to change of a class. Fields that are left out stay as they are.
+/// The changes to an occurrence. Fields that are left out keep their values.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(super) struct UpdateOccurrence {

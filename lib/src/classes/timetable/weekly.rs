@@ -76,7 +76,7 @@ impl CreateWeeklyClass {
     }
 }
 
-/// What to change of a weekly class. Fields that are left out stay as they are.
+/// The changes to a weekly class. Fields that are left out keep their values.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(super) struct UpdateWeeklyClass {

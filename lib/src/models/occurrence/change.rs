@@ -152,7 +152,7 @@ pub async fn lock(client: &Client, id: Uuid, now: DateTime<Utc>) -> Result<Locke
     Ok(before)
 }
 
-/// What to change of an occurrence. `None` leaves a field as it is.
+/// The changes to an occurrence. `None` leaves a field as it is.
 #[derive(Clone, Debug, Default)]
 pub struct OccurrenceChanges {
     /// When it starts and ends.

@@ -17,7 +17,7 @@ use crate::store::client::Client;
 use crate::store::statement::Statement;
 use crate::values::minor_units::minor_units;
 
-/// What a report changed.
+/// The effect of a report.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
     /// Nothing.
@@ -34,12 +34,12 @@ pub enum Outcome {
         payment_id: Uuid,
         /// The member's id.
         user_id: Uuid,
-        /// What does not match, for the log.
+        /// The mismatch, for the log.
         problem: &'static str,
     },
 }
 
-/// What the provider reports about a payment.
+/// A provider's report about a payment.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct ProviderReport<'a> {
     /// Our id of the payment, if the report contains it.

@@ -13,7 +13,7 @@ use crate::store::client::Client;
 use crate::store::page::Page;
 use crate::store::statement::Statement;
 
-/// What a member may do. Each role includes the ones before it.
+/// The role of a member. Each role includes the rights of the ones before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 #[schema(as = UserRole)]
@@ -84,7 +84,7 @@ impl Account {
 pub struct AccountFilter {
     /// A part of the e-mail address or the name, ignoring case.
     pub search: Option<String>,
-    /// What the member may do.
+    /// The role of the accounts.
     pub role: Option<Role>,
     /// Whether the account is active.
     pub active: Option<bool>,

@@ -1,4 +1,4 @@
-//! What a sign-in checks, and the changes that require it.
+//! The credentials that a sign-in checks, and the changes that require them.
 
 use tokio_postgres::Row;
 use uuid::Uuid;
@@ -19,7 +19,7 @@ pub const WRONG_PASSWORD: Error = Error::Forbidden {
     message: "The password is wrong",
 };
 
-/// What a sign-in needs to know about an account.
+/// The data of an account that a sign-in needs.
 #[derive(Debug)]
 pub struct Credentials {
     /// The member.

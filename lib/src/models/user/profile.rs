@@ -1,4 +1,4 @@
-//! What a member may change about themselves.
+//! The profile fields that members may change themselves.
 
 use chrono::NaiveDate;
 use tokio_postgres::Row;

@@ -20,11 +20,11 @@ pub struct Event {
     pub id: String,
     /// Stripe's name for the kind of event, such as `checkout.session.completed`.
     pub name: String,
-    /// What it means to us, and what it is about.
+    /// The meaning of the event, and the object that it is about.
     pub kind: EventKind,
 }
 
-/// What an event means to us.
+/// The meaning of an event for Sabor.
 #[derive(Clone, Debug)]
 pub enum EventKind {
     /// The session was paid.
