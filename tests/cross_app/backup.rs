@@ -20,10 +20,14 @@ const TABLES: [&str; 9] = [
     "cross_app_sessions_archive",
 ];
 
-/// Returns a program of Postgres: next to the server's, or from `PATH`.
+/// Returns a program of Postgres, from the folder of the server or from `PATH`.
 async fn program(name: &str) -> Command {
-    let beside = postgres_binaries().await.join(name);
-    Command::new(if beside.exists() { beside } else { name.into() })
+    let bundled = postgres_binaries().await.join(name);
+    Command::new(if bundled.exists() {
+        bundled
+    } else {
+        name.into()
+    })
 }
 
 /// Returns whether `pg_dump` and `psql` are installed, in at least the server's

@@ -40,7 +40,7 @@ impl Listener {
         })
     }
 
-    /// Starts to serve, unless it does already.
+    /// Starts the server, unless it is already running.
     pub(crate) fn open(&mut self, state: &Arc<State>) -> io::Result<()> {
         if self.server.is_some() {
             return Ok(());

@@ -2,7 +2,7 @@
 //! common: their bounds, and how they are parsed.
 //!
 //! The descriptions (`#[schema(max_length = …)]`) repeat the bounds, because
-//! attributes take literals only. A test beside each form compares the two.
+//! attributes accept only literals. A test in the file of each form compares the two.
 
 use std::collections::BTreeSet;
 use std::net::Ipv6Addr;

@@ -41,7 +41,7 @@ impl fmt::Debug for Secret {
 
 /// Signs with the first key of `SESSION_SECRET` and verifies with all of them.
 ///
-/// Each purpose has derived keys of its own (HKDF-SHA256, RFC 5869), so a
+/// Each purpose has its own derived keys (HKDF-SHA256, RFC 5869), so a
 /// signature made for one purpose is invalid for another.
 #[derive(Clone)]
 pub struct Signer(Vec<hmac::Key>);

@@ -160,7 +160,7 @@ mod properties {
         }
 
         #[test]
-        fn an_app_gets_the_same_secret_whatever_the_account_name(
+        fn an_app_gets_the_same_secret_for_any_account_name(
             secret in any::<[u8; 20]>(),
             typed in prop_oneof!["[!-~]{1,64}@[a-z]{1,9}\\.example", "[aé💃]{1,16}@[aé]{1,30}\\.example", text()],
         ) {

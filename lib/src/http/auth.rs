@@ -301,7 +301,7 @@ mod properties {
             let value = [scheme.as_bytes(), value.as_bytes()].concat();
             let value = HeaderValue::from_bytes(&value).unwrap();
             assert!(matches!(read(&value, None), Credential::InvalidHeader));
-            // A valid cookie beside it is ignored.
+            // A valid cookie in the same request is ignored.
             let token = Token::generate();
             let cookie = format!("__Host-sabor_session={}", token.signed(APP.cookie_signer()));
             let cookie = HeaderValue::from_str(&cookie).unwrap();

@@ -27,12 +27,12 @@ const VERIFIED: Error = Error::Conflict {
 /// [`Error::Unavailable`].
 pub fn request_verification<'a>(
     app: &'a App,
-    client: &'a Caller,
+    caller: &'a Caller,
     member: &'a Member,
 ) -> BoxFuture<'a, Result<()>> {
     Box::pin(async move {
         let key = member.key()?.clone();
-        send_verification(app, client, &member.user, Some(key)).await
+        send_verification(app, caller, &member.user, Some(key)).await
     })
 }
 
@@ -45,17 +45,17 @@ pub fn request_verification<'a>(
 /// [`Error::Unavailable`].
 pub(crate) async fn send_verification(
     app: &App,
-    client: &Caller,
+    caller: &Caller,
     user: &User,
     key: Option<Key>,
 ) -> Result<()> {
     let subjects = [
         Subject::email(VERIFY_EMAIL, &user.email),
-        Subject::address(CHANGE_EMAIL, client.address),
+        Subject::address(CHANGE_EMAIL, caller.address),
     ];
     rate_limit::count_attempt(app, &subjects).await?;
     let keyring = &app.config().encryption_keys;
-    let (notice, id) = (Notice::from_caller(client, app.clock().now()), user.id);
+    let (notice, id) = (Notice::from_caller(caller, app.clock().now()), user.id);
     let sent = app.transaction().run(async |tx| {
         match &key {
             Some(key) => session::lock_member(tx, key, id).await?,
@@ -84,11 +84,11 @@ pub(crate) async fn send_verification(
 /// [`Error::Unavailable`].
 pub fn confirm_email<'a>(
     app: &'a App,
-    client: &'a Caller,
+    caller: &'a Caller,
     token: &'a str,
 ) -> BoxFuture<'a, Result<()>> {
     Box::pin(async move {
-        rate_limit::count_attempt(app, &[Subject::address(LINK_ADDRESS, client.address)]).await?;
+        rate_limit::count_attempt(app, &[Subject::address(LINK_ADDRESS, caller.address)]).await?;
         let token = Token::parse(token).ok_or(Error::LinkEnded)?;
         let now = app.clock().now();
         let confirmed = app.transaction().run(async |tx| {
@@ -103,16 +103,16 @@ pub fn confirm_email<'a>(
             let before = before.ok_or(Error::LinkEnded)?;
             if before == link.email {
                 let (kind, id) = (Kind::EmailVerified, Some(link.user_id));
-                return security_event::insert(tx, kind, id, client).await;
+                return security_event::insert(tx, kind, id, caller).await;
             }
             // Links that were mailed to the old address are no longer valid.
             one_time_token::delete(tx, Purpose::ResetPassword, link.user_id).await?;
-            let notice = Notice::from_caller(client, now).with_other(&link.email);
+            let notice = Notice::from_caller(caller, now).with_other(&link.email);
             let (kind, id) = (NoticeKind::EmailChanged, link.user_id);
             mail::notify_address(tx, kind, id, &before, notice).await?;
             let kind = Kind::EmailChanged;
             let detail = serde_json::json!({ "from": before, "to": link.email });
-            security_event::insert_with(tx, kind, Some(id), client, detail).await
+            security_event::insert_with(tx, kind, Some(id), caller, detail).await
         });
         confirmed.await?;
         mail::send_due_soon(app);
@@ -128,7 +128,7 @@ pub fn confirm_email<'a>(
 /// [`Error::Invalid`] for an invalid address; the errors of [`reauthenticate`].
 pub fn request_change<'a>(
     app: &'a App,
-    client: &'a Caller,
+    caller: &'a Caller,
     member: &'a Member,
     new_email: &'a str,
     current_password: Option<&'a str>,
@@ -139,16 +139,16 @@ pub fn request_change<'a>(
             return Err(Error::field("newEmail", "is already your address"));
         }
         let key = member.key()?;
-        let proof = reauthenticate(app, client, member, current_password).await?;
+        let proof = reauthenticate(app, caller, member, current_password).await?;
         let subjects = [
-            Subject::address(CHANGE_EMAIL, client.address),
+            Subject::address(CHANGE_EMAIL, caller.address),
             Subject::email(CHANGE_EMAIL, &member.user.email),
             Subject::email(VERIFY_EMAIL, new.as_str()),
         ];
         rate_limit::count_attempt(app, &subjects).await?;
         let keyring = &app.config().encryption_keys;
         let (user, new) = (&member.user, new.as_str());
-        let notice = Notice::from_caller(client, app.clock().now());
+        let notice = Notice::from_caller(caller, app.clock().now());
         let asked = app.transaction().run(async |tx| {
             session::lock_member(tx, key, user.id).await?;
             user::require_epoch(tx, &proof).await?;
@@ -168,7 +168,7 @@ pub fn request_change<'a>(
             mail::notify(tx, kind, user, notice.clone().with_other(new)).await?;
             let kind = Kind::EmailChangeAsked;
             let detail = serde_json::json!({ "to": new });
-            security_event::insert_with(tx, kind, Some(user.id), client, detail).await
+            security_event::insert_with(tx, kind, Some(user.id), caller, detail).await
         });
         asked.await?;
         mail::send_due_soon(app);

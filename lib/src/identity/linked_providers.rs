@@ -80,13 +80,13 @@ pub fn list<'a>(app: &'a App, member: &'a Member) -> BoxFuture<'a, Result<SignIn
 /// [`Error::Unavailable`].
 pub fn unlink<'a>(
     app: &'a App,
-    client: &'a Caller,
+    caller: &'a Caller,
     member: &'a Member,
     id: Uuid,
 ) -> BoxFuture<'a, Result<()>> {
     Box::pin(async move {
         let (key, user) = (member.key()?, &member.user);
-        let notice = Notice::from_caller(client, app.clock().now());
+        let notice = Notice::from_caller(caller, app.clock().now());
         let unlinked = app.transaction().run(async |tx| {
             // Concurrent requests wait here, so that they cannot unlink the last two
             // accounts at once.
@@ -105,7 +105,7 @@ pub fn unlink<'a>(
             mail::notify(tx, NoticeKind::IdentityUnlinked, user, notice).await?;
             let detail = serde_json::json!({ "provider": unlinked.provider });
             let kind = Kind::IdentityUnlinked;
-            security_event::insert_with(tx, kind, Some(user.id), client, detail).await
+            security_event::insert_with(tx, kind, Some(user.id), caller, detail).await
         });
         unlinked.await?;
         mail::send_due_soon(app);

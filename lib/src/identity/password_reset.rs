@@ -23,18 +23,18 @@ use crate::{App, BoxFuture, session};
 /// [`Error::Invalid`]; [`Error::TooManyRequests`]; [`Error::Unavailable`].
 pub fn request_reset<'a>(
     app: &'a App,
-    client: &'a Caller,
+    caller: &'a Caller,
     email: &'a str,
 ) -> BoxFuture<'a, Result<()>> {
     Box::pin(async move {
         let email = Email::parse(email).map_err(|why| Error::field("email", why))?;
         let subjects = [
-            Subject::address(FORGOT_ADDRESS, client.address),
+            Subject::address(FORGOT_ADDRESS, caller.address),
             Subject::email(FORGOT_EMAIL, email.as_str()),
         ];
         rate_limit::count_attempt(app, &subjects).await?;
         let (link, token) = Link::new(&app.config().encryption_keys)?;
-        let mut notice = Notice::from_caller(client, app.clock().now());
+        let mut notice = Notice::from_caller(caller, app.clock().now());
         let id = link.id;
         notice.link = Some(link);
         let mail = one_time_token::ResetMail {
@@ -42,7 +42,7 @@ pub fn request_reset<'a>(
             id,
             token: &token,
             notice: json!(notice),
-            client,
+            client: caller,
         };
         mail.queue(&app.db().client().await?).await?;
         mail::send_due_soon(app);
@@ -59,12 +59,12 @@ pub fn request_reset<'a>(
 /// [`Error::TooManyRequests`]; [`Error::Unavailable`].
 pub fn reset_password<'a>(
     app: &'a App,
-    client: &'a Caller,
+    caller: &'a Caller,
     token: &'a str,
     new_password: &'a str,
 ) -> BoxFuture<'a, Result<()>> {
     Box::pin(async move {
-        rate_limit::count_attempt(app, &[Subject::address(LINK_ADDRESS, client.address)]).await?;
+        rate_limit::count_attempt(app, &[Subject::address(LINK_ADDRESS, caller.address)]).await?;
         let token = Token::parse(token).ok_or(Error::LinkEnded)?;
         let (link, user) = {
             let postgres = app.db().client().await?;
@@ -90,9 +90,9 @@ pub fn reset_password<'a>(
             user::unlink_unverified_identities(tx, id).await?;
             one_time_token::delete(tx, Purpose::VerifyEmail, id).await?;
             tx.invalidate_sessions(session::end_all_of(tx, id, None).await?);
-            let notice = Notice::from_caller(client, now);
+            let notice = Notice::from_caller(caller, now);
             mail::notify(tx, NoticeKind::PasswordReset, &user, notice).await?;
-            security_event::insert(tx, Kind::PasswordReset, Some(id), client).await
+            security_event::insert(tx, Kind::PasswordReset, Some(id), caller).await
         });
         reset.await?;
         mail::send_due_soon(app);

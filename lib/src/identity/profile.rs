@@ -185,7 +185,7 @@ pub fn update_profile<'a>(
 /// [`Error::SessionGone`]; [`Error::Unavailable`].
 pub fn change_password<'a>(
     app: &'a App,
-    client: &'a Caller,
+    caller: &'a Caller,
     member: &'a Member,
     current: Option<&'a str>,
     new: &'a str,
@@ -196,9 +196,9 @@ pub fn change_password<'a>(
         let password = Password::parse_new(new, &app.config().studio.name, &personal)
             .map_err(|problem| Error::field("newPassword", problem))?;
         let key = member.key()?;
-        let proof = reauthenticate(app, client, member, current).await?;
+        let proof = reauthenticate(app, caller, member, current).await?;
         let hash = app.hasher().hash(password).await?;
-        let notice = Notice::from_caller(client, app.clock().now());
+        let notice = Notice::from_caller(caller, app.clock().now());
         let changed = app.transaction().run(async |tx| {
             let id = proof.user_id;
             session::lock_member(tx, key, id).await?;
@@ -206,7 +206,7 @@ pub fn change_password<'a>(
             tx.invalidate_sessions(session::end_all_of(tx, id, Some(key)).await?);
             one_time_token::delete(tx, Purpose::ResetPassword, id).await?;
             mail::notify(tx, NoticeKind::PasswordChanged, user, notice.clone()).await?;
-            security_event::insert(tx, Kind::PasswordChanged, Some(id), client).await
+            security_event::insert(tx, Kind::PasswordChanged, Some(id), caller).await
         });
         changed.await?;
         mail::send_due_soon(app);
@@ -222,13 +222,13 @@ pub fn change_password<'a>(
 /// [`Error::Unavailable`].
 pub fn deactivate<'a>(
     app: &'a App,
-    client: &'a Caller,
+    caller: &'a Caller,
     member: &'a Member,
     current: Option<&'a str>,
 ) -> BoxFuture<'a, Result<()>> {
     Box::pin(async move {
         let key = member.key()?;
-        let proof = reauthenticate(app, client, member, current).await?;
+        let proof = reauthenticate(app, caller, member, current).await?;
         let (now, studio) = (app.clock().now(), &app.config().studio);
         let transaction = app.transaction().invalidate([app.schedule()]);
         let changed = transaction.run(async |tx| {
@@ -238,7 +238,7 @@ pub fn deactivate<'a>(
             tx.invalidate_sessions(session::end_all_of(tx, id, None).await?);
             booking::cancel_all_of(tx, id, now, studio).await?;
             let kind = Kind::AccountDeactivated;
-            security_event::insert(tx, kind, Some(id), client).await
+            security_event::insert(tx, kind, Some(id), caller).await
         });
         changed.await?;
         changes::after_commit(app);

@@ -30,7 +30,7 @@ pub(crate) const SIGN_IN_AGAIN: Error = Error::Forbidden {
 /// [`Error::SessionGone`]; [`Error::Unavailable`].
 pub async fn reauthenticate(
     app: &App,
-    client: &Caller,
+    caller: &Caller,
     member: &Member,
     password: Option<&str>,
 ) -> Result<Proof> {
@@ -45,7 +45,7 @@ pub async fn reauthenticate(
         }
         return session.recent.ok_or(SIGN_IN_AGAIN);
     };
-    match verify_password(app, client, &member.user.email, password, &[]).await {
+    match verify_password(app, caller, &member.user.email, password, &[]).await {
         Ok(known) if known.user.id == member.user.id => Ok(known.proof("password")),
         Ok(_) => Err(Error::SessionGone),
         Err(Error::InvalidCredentials) => Err(user::WRONG_PASSWORD),
@@ -62,7 +62,7 @@ pub async fn reauthenticate(
 /// the same time; [`Error::TooManyRequests`]; [`Error::Unavailable`].
 pub(crate) async fn verify_password(
     app: &App,
-    client: &Caller,
+    caller: &Caller,
     email: &str,
     password: &str,
     devices: &[Token],
@@ -77,13 +77,13 @@ pub(crate) async fn verify_password(
         user::find_credentials_by_email(&postgres, email, devices).await
     };
     let strangers = vec![
-        Subject::account(SIGN_IN_ACCOUNT, email, client.address),
-        Subject::address(SIGN_IN_ADDRESS, client.address),
+        Subject::account(SIGN_IN_ACCOUNT, email, caller.address),
+        Subject::address(SIGN_IN_ADDRESS, caller.address),
     ];
     // A blocked attempt costs no query. A browser that may be a known device is looked up
     // first, because a known device is not blocked by other clients at its address.
     let (credentials, subjects) = if devices.is_empty() {
-        count_attempt(app, client, &strangers).await?;
+        count_attempt(app, caller, &strangers).await?;
         (load().await?, strangers)
     } else {
         let credentials = load().await?;
@@ -91,11 +91,11 @@ pub(crate) async fn verify_password(
         let subjects = device.map_or(strangers, |device| {
             vec![Subject::device(SIGN_IN_DEVICE, email, device.id)]
         });
-        count_attempt(app, client, &subjects).await?;
+        count_attempt(app, caller, &subjects).await?;
         (credentials, subjects)
     };
     let credentials = credentials.filter(|known| known.is_active);
-    let (known, check) = check(app, client, credentials, Password::typed(password)).await?;
+    let (known, check) = check(app, caller, credentials, Password::typed(password)).await?;
     rate_limit::reset(app, &subjects[..1]);
     if check == PasswordCheck::Outdated {
         rehash(app, &known, Password::typed(password));
@@ -105,10 +105,10 @@ pub(crate) async fn verify_password(
 
 /// Counts an attempt. Only the attempt that starts a block is recorded, because there is no
 /// limit to those that follow.
-async fn count_attempt(app: &App, client: &Caller, subjects: &[Subject]) -> Result<()> {
+async fn count_attempt(app: &App, caller: &Caller, subjects: &[Subject]) -> Result<()> {
     let counted = rate_limit::count_attempt(app, subjects).await;
     if let Err(Error::TooManyRequests { is_new: true, .. }) = counted {
-        security_events::record(app, Kind::SignInThrottled, None, client);
+        security_events::record(app, Kind::SignInThrottled, None, caller);
     }
     counted
 }
@@ -117,7 +117,7 @@ async fn count_attempt(app: &App, client: &Caller, subjects: &[Subject]) -> Resu
 /// account or no hash.
 async fn check(
     app: &App,
-    client: &Caller,
+    caller: &Caller,
     credentials: Option<Credentials>,
     password: Password,
 ) -> Result<(Credentials, PasswordCheck)> {
@@ -129,7 +129,7 @@ async fn check(
         Some(known) if check != PasswordCheck::Wrong => Ok((known, check)),
         other => {
             let user_id = other.map(|known| known.user.id);
-            security_events::record(app, Kind::SignInFailed, user_id, client);
+            security_events::record(app, Kind::SignInFailed, user_id, caller);
             Err(Error::InvalidCredentials)
         }
     }

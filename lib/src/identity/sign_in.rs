@@ -194,7 +194,7 @@ async fn by_challenge(
     token: &Token,
     code: &str,
 ) -> Result<AuthenticatedMember> {
-    let (client, user_agent) = (&context.client, context.client.user_agent.as_deref());
+    let (caller, user_agent) = (&context.client, context.client.user_agent.as_deref());
     let (challenge, known) = {
         let postgres = app.db().client().await?;
         let challenge = sign_in_challenge::take_try(&postgres, token, user_agent).await?;
@@ -206,7 +206,7 @@ async fn by_challenge(
     let Challenge { proof, remember } = challenge;
     let known = known.filter(|known| known.is_active && known.epoch == proof.epoch);
     let known = known.ok_or(CHALLENGE_ENDED)?;
-    let code = two_factor::verify_code(app, client, &known, code).await?;
+    let code = two_factor::verify_code(app, caller, &known, code).await?;
     Ok(AuthenticatedMember {
         trust_device: login.remember_device,
         credential: login.credential(remember),
@@ -226,11 +226,11 @@ async fn by_challenge(
 /// # Errors
 ///
 /// 403 `email_not_verified`; [`Error::Unavailable`].
-pub(crate) async fn require_verified(app: &App, client: &Caller, user: &User) -> Result<()> {
+pub(crate) async fn require_verified(app: &App, caller: &Caller, user: &User) -> Result<()> {
     if !app.config().require_email_verification || user.email_verified {
         return Ok(());
     }
-    match email_change::send_verification(app, client, user, None).await {
+    match email_change::send_verification(app, caller, user, None).await {
         Ok(()) | Err(Error::TooManyRequests { .. }) => Err(NOT_VERIFIED),
         Err(error) => Err(error),
     }

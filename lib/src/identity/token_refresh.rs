@@ -32,12 +32,12 @@ pub struct RefreshTokens {
 /// valid.
 pub fn refresh_tokens<'a>(
     app: &'a App,
-    client: &'a Caller,
+    caller: &'a Caller,
     form: &'a RefreshTokens,
 ) -> BoxFuture<'a, Result<SignInBody>> {
     Box::pin(async move {
         let token = Token::parse(&form.refresh_token).ok_or(REFUSED)?;
-        let user_agent = client.user_agent.clone();
+        let user_agent = caller.user_agent.clone();
         match app.sessions().refresh(token, user_agent).await? {
             Refreshed::Rotated(rotated) => {
                 let (id, user) = (rotated.session_id, rotated.user);
@@ -47,7 +47,7 @@ pub fn refresh_tokens<'a>(
             Refreshed::Unknown => Err(REFUSED),
             Refreshed::Replayed { user_id } => {
                 app.counters().add("sessions_revoked", 1);
-                security_events::record(app, Kind::RefreshReplayed, user_id, client);
+                security_events::record(app, Kind::RefreshReplayed, user_id, caller);
                 Err(REFUSED)
             }
         }

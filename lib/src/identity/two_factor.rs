@@ -133,13 +133,13 @@ pub fn status<'a>(app: &'a App, member: &'a Member) -> BoxFuture<'a, Result<TwoF
 /// 409 `two_factor_enabled`; the errors of [`reauthenticate`].
 pub fn begin<'a>(
     app: &'a App,
-    client: &'a Caller,
+    caller: &'a Caller,
     member: &'a Member,
     form: &'a StartTwoFactor,
 ) -> BoxFuture<'a, Result<TwoFactorEnrollment>> {
     Box::pin(async move {
         let (key, current) = (member.key()?, form.current_password.as_deref());
-        let proof = reauthenticate(app, client, member, current).await?;
+        let proof = reauthenticate(app, caller, member, current).await?;
         let secret = totp::generate_secret();
         let enrollment = totp::enroll(&secret, &app.config().studio.name, &member.user.email)?;
         let keyring = &app.config().encryption_keys;
@@ -169,7 +169,7 @@ pub fn begin<'a>(
 /// [`Error::TooManyRequests`]; [`Error::SessionGone`]; [`Error::Unavailable`].
 pub fn confirm<'a>(
     app: &'a App,
-    client: &'a Caller,
+    caller: &'a Caller,
     member: &'a Member,
     form: &'a ConfirmTwoFactor,
 ) -> BoxFuture<'a, Result<RecoveryCodes>> {
@@ -190,7 +190,7 @@ pub fn confirm<'a>(
         let step = totp::find_step(&secret, &normalize(&form.code), now)?.ok_or(WRONG_CODE)?;
         let codes: Vec<String> = (0..RECOVERY_CODES).map(|_| recovery_code()).collect();
         let hashes: Vec<String> = codes.iter().map(|code| hash(id, code)).collect();
-        let notice = Notice::from_caller(client, now);
+        let notice = Notice::from_caller(caller, now);
         let confirmed = app.transaction().run(async |tx| {
             session::lock_member(tx, key, id).await?;
             if !second_factor::confirm(tx, id, step, sealed.clone()).await? {
@@ -200,7 +200,7 @@ pub fn confirm<'a>(
             tx.invalidate_sessions(session::end_all_of(tx, id, Some(key)).await?);
             let (kind, user) = (NoticeKind::TwoFactorEnabled, &member.user);
             mail::notify(tx, kind, user, notice.clone()).await?;
-            security_event::insert(tx, Kind::TwoFactorEnabled, Some(id), client).await
+            security_event::insert(tx, Kind::TwoFactorEnabled, Some(id), caller).await
         });
         confirmed.await?;
         rate_limit::reset(app, &[Subject::email(SECOND_FACTOR, &member.user.email)]);
@@ -219,13 +219,13 @@ pub fn confirm<'a>(
 /// 401 `invalid_code`; 409 `two_factor_not_begun`; the errors of [`reauthenticate`].
 pub fn disable<'a>(
     app: &'a App,
-    client: &'a Caller,
+    caller: &'a Caller,
     member: &'a Member,
     form: &'a DisableTwoFactor,
 ) -> BoxFuture<'a, Result<()>> {
     Box::pin(async move {
         let (key, current) = (member.key()?, form.current_password.as_deref());
-        let proof = reauthenticate(app, client, member, current).await?;
+        let proof = reauthenticate(app, caller, member, current).await?;
         let known = {
             let postgres = app.db().client().await?;
             user::find_credentials_by_id(&postgres, member.user.id, &[]).await?
@@ -234,8 +234,8 @@ pub fn disable<'a>(
         if !known.has_second_factor {
             return Err(NOT_BEGUN);
         }
-        let code = verify_code(app, client, &known, &form.code).await?;
-        let notice = Notice::from_caller(client, app.clock().now());
+        let code = verify_code(app, caller, &known, &form.code).await?;
+        let notice = Notice::from_caller(caller, app.clock().now());
         let removed = app.transaction().run(async |tx| {
             let id = proof.user_id;
             session::lock_member(tx, key, id).await?;
@@ -245,7 +245,7 @@ pub fn disable<'a>(
             tx.invalidate_sessions(session::end_all_of(tx, id, Some(key)).await?);
             let (kind, user) = (NoticeKind::TwoFactorDisabled, &member.user);
             mail::notify(tx, kind, user, notice.clone()).await?;
-            security_event::insert(tx, Kind::TwoFactorDisabled, Some(id), client).await
+            security_event::insert(tx, Kind::TwoFactorDisabled, Some(id), caller).await
         });
         removed.await?;
         mail::send_due_soon(app);
@@ -285,7 +285,7 @@ impl VerifiedCode {
 /// 401 `invalid_code`; [`Error::TooManyRequests`]; [`Error::Unavailable`].
 pub(crate) async fn verify_code(
     app: &App,
-    client: &Caller,
+    caller: &Caller,
     known: &Credentials,
     code: &str,
 ) -> Result<VerifiedCode> {
@@ -303,7 +303,7 @@ pub(crate) async fn verify_code(
     };
     let counted = rate_limit::count_attempt(app, &subjects).await;
     if let Err(Error::TooManyRequests { is_new: true, .. }) = counted {
-        notify_of_guesses(app, client, user).await?;
+        notify_of_guesses(app, caller, user).await?;
     }
     counted?;
     let postgres = app.db().client().await?;
@@ -311,17 +311,17 @@ pub(crate) async fn verify_code(
         rate_limit::reset(app, &subjects);
         return Ok(code);
     }
-    security_events::record(app, Kind::TwoFactorFailed, Some(user.id), client);
+    security_events::record(app, Kind::TwoFactorFailed, Some(user.id), caller);
     Err(WRONG_CODE)
 }
 
 /// Notifies the member that someone who knows the password has tried many wrong codes.
-async fn notify_of_guesses(app: &App, client: &Caller, user: &User) -> Result<()> {
+async fn notify_of_guesses(app: &App, caller: &Caller, user: &User) -> Result<()> {
     let postgres = app.db().client().await?;
-    let notice = Notice::from_caller(client, app.clock().now());
+    let notice = Notice::from_caller(caller, app.clock().now());
     mail::notify(&postgres, NoticeKind::CodesGuessed, user, notice).await?;
     let (kind, id) = (Kind::TwoFactorThrottled, Some(user.id));
-    security_event::insert(&postgres, kind, id, client).await?;
+    security_event::insert(&postgres, kind, id, caller).await?;
     mail::send_due_soon(app);
     Ok(())
 }

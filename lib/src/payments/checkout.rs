@@ -187,7 +187,8 @@ impl PaymentRequest<'_> {
         }
     }
 
-    /// The second step, unless it was done before, and the third.
+    /// Creates the checkout at Stripe, unless the payment already has one, and stores it
+    /// (steps two and three).
     async fn check_out(&self, checkout: Checkout) -> Result<StoredResponse> {
         let id = checkout.payment.id;
         let created = match checkout.payment.provider_reference.clone() {

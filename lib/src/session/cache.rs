@@ -10,7 +10,7 @@ use crate::session::record::{Record, Session};
 use crate::store::cache::{Expiry, GenerationCache, Invalidation, Lookup, PreparedInvalidation};
 
 /// Reads, writes and invalidates records, by the protocol of
-/// [`store::cache`](crate::store::cache). Each session has a generation of its own.
+/// [`store::cache`](crate::store::cache). Each session has its own generation.
 #[derive(Clone)]
 pub(crate) struct SessionCache {
     cache: GenerationCache,

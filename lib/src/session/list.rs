@@ -32,7 +32,7 @@ pub struct ListedSession {
     pub created_at: DateTime<Utc>,
     /// When it was last used, accurate to five minutes.
     pub last_activity: DateTime<Utc>,
-    /// When it expires unless it is used before.
+    /// When it expires if it is not used until then.
     pub expires_at: DateTime<Utc>,
 }
 

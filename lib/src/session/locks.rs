@@ -160,10 +160,10 @@ impl AsRef<Self> for Actor {
     }
 }
 
-/// Locks the row of the session's member, and returns the member's roles. They are
-/// read after the lock, in a statement of their own: one that had waited for the
-/// row would compare its new state with the session's old one. Both statements are
-/// sent at once.
+/// Locks the row of the session's member, and returns the member's roles. The roles
+/// are read by a second statement, after the lock: a statement that waited for the row
+/// would combine the member's new state with the session's old state. Both statements
+/// are sent at once.
 async fn role_under_lock(client: &Client, caller: &Key) -> Result<Row> {
     let key = caller.as_str();
     let params: [&dyn Param; 1] = [&key];

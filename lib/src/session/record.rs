@@ -24,7 +24,7 @@ pub struct Session {
     pub created_at: DateTime<Utc>,
     /// When it was last used, accurate to five minutes.
     pub last_activity: DateTime<Utc>,
-    /// When it expires unless it is used before.
+    /// When it expires if it is not used until then.
     pub expires_at: DateTime<Utc>,
     /// When it expires, even if it is in use.
     pub absolute_expires_at: DateTime<Utc>,
@@ -37,7 +37,7 @@ const FORMAT: u32 = 1;
 ///
 /// It is used only under the generation that was current when the session was
 /// read from Postgres, and only until `until_ms`. So a record from before a change
-/// is recognized, in whatever order commands arrive.
+/// is recognized, regardless of the order in which commands arrive.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Record {
     format: u32,

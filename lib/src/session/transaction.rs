@@ -110,8 +110,9 @@ impl<'a> Transaction<'a> {
         }
     }
 
-    /// Runs `work`, which is a single statement. It commits by itself, and so
-    /// takes one round trip instead of three. After a deadlock, it is run again.
+    /// Runs `work`, which must be a single statement. The statement is committed
+    /// automatically, and so needs one round trip instead of three. After a deadlock,
+    /// it is run again.
     ///
     /// # Errors
     ///
@@ -339,7 +340,7 @@ impl Drop for Tx {
     }
 }
 
-/// A commit, or a statement that commits by itself, that is on its way.
+/// A commit, or a statement that is committed automatically, which was sent to Postgres.
 struct Commit {
     client: Arc<Client>,
     /// Taken when Postgres has answered.

@@ -52,7 +52,7 @@ const CREATE_LIST: &str = "
         applied_at timestamptz not null default now()
     )";
 
-/// Applies the pending migrations, each in a transaction of its own. Returns the
+/// Applies the pending migrations, each in its own transaction. Returns the
 /// names of those that this call applied. Concurrent callers apply each one once.
 ///
 /// # Errors

@@ -1,8 +1,8 @@
-//! Arbitrary input, for property tests of the code that parses it.
+//! Generators of arbitrary input for property tests.
 //!
-//! A module `properties` stands beside each parser, and says what holds of it
-//! whatever comes. `cargo test` tries a few inputs of each, always the same;
-//! `cargo dev fuzz` goes on with others.
+//! Each parser has a module `properties` in the same file, with tests that must pass for
+//! any input. `cargo test` tries a few inputs, which are always the same. `cargo dev fuzz`
+//! tries others.
 
 use http::{HeaderMap, HeaderValue, Uri};
 use proptest::collection::vec;

@@ -28,8 +28,8 @@ struct Link {
     target: PathBuf,
 }
 
-/// Installs the package into `home` unless it is there. Returns the folder of the
-/// binaries.
+/// Installs the package into `home`, unless it is already installed. Returns the folder
+/// of the binaries.
 pub(super) async fn install(home: &Path) -> Result<PathBuf> {
     let package = package_name()?;
     let target = home.join(VERSION);

@@ -90,7 +90,7 @@ async fn try_resolve(
     let session = PendingSession::for_new_account(context, Some(&credential));
     let resolution = Resolution {
         app,
-        client: &context.client,
+        caller: &context.client,
         devices: &context.device_tokens,
         identity,
         linking: state.linking.as_ref(),
@@ -118,7 +118,7 @@ enum Found {
 /// The input of the transaction.
 struct Resolution<'a> {
     app: &'a App,
-    client: &'a Caller,
+    caller: &'a Caller,
     devices: &'a [Token],
     identity: &'a Identity,
     linking: Option<&'a Linking>,
@@ -221,12 +221,12 @@ impl Resolution<'_> {
     async fn link_and_notify(&self, tx: &Tx, user: &User) -> Result<()> {
         self.insert_link(tx, user.id).await?;
         let provider = &self.identity.provider;
-        let notice = Notice::from_caller(self.client, self.app.clock().now());
+        let notice = Notice::from_caller(self.caller, self.app.clock().now());
         let notice = notice.with_other(&label(self.app, provider));
         mail::notify(tx, NoticeKind::IdentityLinked, user, notice).await?;
         let detail = serde_json::json!({ "provider": provider });
         let kind = Kind::IdentityLinked;
-        security_event::insert_with(tx, kind, Some(user.id), self.client, detail).await
+        security_event::insert_with(tx, kind, Some(user.id), self.caller, detail).await
     }
 
     async fn insert_link(&self, tx: &Tx, user_id: Uuid) -> Result<()> {

@@ -59,9 +59,9 @@ pub(crate) async fn create_session(
         Some(second_factor) => {
             let transaction = app.transaction().invalidate_sessions(new.replaces.clone());
             let created = transaction.run(async |tx| {
-                let (user, client) = (&member.user, &context.client);
+                let (user, caller) = (&member.user, &context.client);
                 second_factor
-                    .use_up(tx, user, client, notice.clone())
+                    .use_up(tx, user, caller, notice.clone())
                     .await?;
                 if !session::create_session(tx, &new).await? {
                     // The error rolls back, so the code is not used up.
@@ -83,7 +83,7 @@ pub(crate) async fn create_session(
 
 impl SecondFactor {
     /// Uses up the code and the challenge, in the transaction that creates the session.
-    async fn use_up(&self, tx: &Tx, user: &User, client: &Caller, notice: Notice) -> Result<()> {
+    async fn use_up(&self, tx: &Tx, user: &User, caller: &Caller, notice: Notice) -> Result<()> {
         session::lock_owner(tx, user.id).await?;
         self.code.use_up(tx, user.id).await?;
         if let Some(token) = &self.challenge
@@ -94,7 +94,7 @@ impl SecondFactor {
         if let VerifiedCode::Recovery(_) = self.code {
             mail::notify(tx, NoticeKind::RecoveryCodeUsed, user, notice).await?;
             let (kind, id) = (Kind::RecoveryCodeUsed, Some(user.id));
-            security_event::insert(tx, kind, id, client).await?;
+            security_event::insert(tx, kind, id, caller).await?;
         }
         Ok(())
     }

@@ -16,15 +16,15 @@ const TOLERANCE: i64 = 300;
 /// An event that Stripe reports.
 #[derive(Clone, Debug)]
 pub struct Event {
-    /// Such as `evt_…`; the same when Stripe delivers the event again.
+    /// The id, such as `evt_…`. It stays the same when Stripe repeats the event.
     pub id: String,
     /// Stripe's name for the kind of event, such as `checkout.session.completed`.
     pub name: String,
-    /// The meaning of the event, and the object that it is about.
+    /// The kind of the event, with the object that it concerns.
     pub kind: EventKind,
 }
 
-/// The meaning of an event for Sabor.
+/// The kind of an event.
 #[derive(Clone, Debug)]
 pub enum EventKind {
     /// The session was paid.
@@ -233,7 +233,7 @@ mod properties {
 
     proptest! {
         #[test]
-        fn a_signature_is_valid_for_five_minutes_whatever_else_the_header_contains(
+        fn a_signature_is_valid_for_five_minutes_among_any_other_items(
             body in bytes(), time in 0..4_000_000_000_i64, age in -400..400_i64, before in items(), after in items(),
         ) {
             let signed = [format!("t={time}"), format!("v1={}", signature(time, &body))];
