@@ -283,7 +283,7 @@ impl Error {
 }
 
 /// Returns the bare status with the error as an extension. The layer
-/// `http::response` writes the body, because it knows the request's id, and logs
+/// `http::error_response` writes the body, because it knows the request's id, and logs
 /// the error.
 impl IntoResponse for Error {
     fn into_response(self) -> Response {

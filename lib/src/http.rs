@@ -8,6 +8,7 @@ pub mod auth;
 mod cacheable;
 mod caller;
 pub(crate) mod cookie;
+mod error_response;
 pub mod idempotency;
 pub mod json;
 mod oauth;
@@ -27,6 +28,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 pub use self::auth::{ActiveSession, Admin, Credential, Cron, Member, OpenInDevelopment, Staff};
 pub use self::cacheable::{CacheableResponse, Freshness, IfNoneMatchParams, accepts};
 pub use self::cookie::{CookiePurpose, SetCookie};
+pub use self::error_response::ErrorResponse;
 pub use self::idempotency::{IdempotencyKey, IdempotencyKeyParams, Idempotent, StoredResponse};
 pub use self::json::{Accepted, Created, Json, OptionalJson, RawJson, Success};
 pub use self::oauth::{OAuthBrowser, Provider, ProviderAnswer};
@@ -34,7 +36,6 @@ pub use self::page::{List, PageParams};
 pub use self::partner::{MemberOrPartner, Partner};
 pub use self::path::Id;
 pub use self::query::Query;
-pub use self::response::ErrorResponse;
 pub use self::routes::Routes;
 pub use self::sign_in_context::SignInContext;
 pub(crate) use self::sign_in_context::set_device;
@@ -52,7 +53,7 @@ pub fn router(app: App, routes: Vec<Routes>) -> Router {
         .fallback(|| async { Error::NotFound })
         .method_not_allowed_fallback(|| async { Error::MethodNotAllowed })
         .layer(from_fn_with_state(app.clone(), origin::check))
-        .layer(CatchPanicLayer::custom(response::panic_response))
+        .layer(CatchPanicLayer::custom(error_response::panic_response))
         .layer(origin::cors(app.config()))
         .layer(from_fn_with_state(app.clone(), response::complete))
         .with_state(app)

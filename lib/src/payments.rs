@@ -2,7 +2,7 @@
 
 pub mod checkout;
 pub mod reconcile;
-mod settlement;
 pub mod stripe;
+mod stripe_report;
 pub mod view;
 pub mod webhook;

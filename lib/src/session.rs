@@ -10,6 +10,7 @@
 //!   outdated.
 //! - [`AccessTokens`] issues and verifies the tokens of clients without cookies;
 //!   `refresh_token` has the tokens that they are renewed with.
+//! - [`Life`] says how long sessions last.
 //! - `store` has the SQL, `locks` the checks that a transaction begins with.
 //!
 //! ```no_run
@@ -30,6 +31,7 @@ mod access_token;
 mod cache;
 mod create;
 pub mod demo;
+mod life;
 mod list;
 mod locks;
 mod record;
@@ -43,12 +45,12 @@ pub use self::access_token::{ACCESS_LIFE, AccessTokens};
 pub(crate) use self::cache::SessionCache;
 pub(crate) use self::create::DEVICE_LIFE;
 pub use self::create::{Credential, NewSession, Notification, Trust, create_session};
+pub use self::life::Life;
 pub use self::list::{ListedSession, SessionStatistics, SessionsCreated};
 pub use self::locks::{Actor, lock_for_admin, lock_member, lock_owner};
 pub use self::record::Session;
 pub use self::refresh_token::{Refreshed, Rotated};
 pub use self::sessions::{NewAnonymousSession, Sessions};
-pub use self::store::Life;
 pub(crate) use self::store::delete_all_of as end_all_of;
 pub use self::transaction::{IdempotentTransaction, Transaction, Tx};
 pub use self::view::{AdminSessionView, SessionView};

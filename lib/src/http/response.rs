@@ -1,44 +1,20 @@
-//! The outermost layer: error bodies, request ids, security headers, and the
-//! request log.
+//! The outermost layer: request ids, security headers, and the request log.
 
-use std::any::Any;
 use std::sync::Arc;
 use std::time::Instant;
 
-use axum::body::Body;
 use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::Next;
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::{Method, StatusCode};
-use serde::Serialize;
-use utoipa::ToSchema;
 
 use crate::App;
 use crate::crypto::random;
-use crate::error::{Details, Error, chain};
+use crate::error::{Error, chain};
 use crate::http::cacheable;
 use crate::http::cookie::{self, CookiePurpose};
-
-/// The body of every failed request.
-#[derive(Debug, Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct ErrorResponse {
-    /// A message for people.
-    error: String,
-    /// The kind of failure, for programs.
-    code: String,
-    /// The problem of each invalid field. Present only if there are invalid fields.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(inline)]
-    details: Option<Details>,
-    /// The challenge to send with the code. Only present when a second-factor code
-    /// is needed.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    challenge: Option<String>,
-    /// The id of the request, as in the header `x-request-id` and in the log.
-    request_id: String,
-}
+use crate::http::error_response::write_error;
 
 pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
@@ -114,41 +90,6 @@ fn request_id(headers: &HeaderMap) -> String {
         .map_or_else(|| random::id().to_string(), str::to_owned)
 }
 
-/// Writes the documented body into the bare response of an error. Its headers,
-/// such as `Allow` and those of CORS, stay.
-fn write_error(error: &Error, id: &str, is_browser: bool, response: &mut Response) {
-    let body = ErrorResponse {
-        error: error.to_string(),
-        code: error.code().to_owned(),
-        details: error.details().cloned(),
-        challenge: error.challenge().map(|token| token.expose().to_owned()),
-        request_id: id.to_owned(),
-    };
-    let (parts, body) = axum::Json(body).into_response().into_parts();
-    *response.body_mut() = body;
-    let headers = response.headers_mut();
-    headers.remove(header::CONTENT_LENGTH);
-    headers.extend(parts.headers);
-    // Required by RFC 9110, section 15.5.2. `Basic` would make a browser ask the
-    // user for a password.
-    if response.status() == StatusCode::UNAUTHORIZED {
-        let kind = HeaderValue::from_static(match error {
-            Error::UnknownPartner | Error::TokenEnded if !is_browser => "Basic realm=\"sabor\"",
-            _ => "Bearer",
-        });
-        response
-            .headers_mut()
-            .insert(header::WWW_AUTHENTICATE, kind);
-    }
-    let headers = response.headers_mut();
-    if let Some(retry_after) = error.retry_after() {
-        let seconds = retry_after.as_secs_f64().ceil();
-        if let Ok(value) = HeaderValue::from_str(&seconds.to_string()) {
-            headers.insert(header::RETRY_AFTER, value);
-        }
-    }
-}
-
 fn complete_headers(id: &str, headers: &mut HeaderMap) {
     for (name, value) in HEADERS {
         headers.entry(name).or_insert(value);
@@ -156,16 +97,6 @@ fn complete_headers(id: &str, headers: &mut HeaderMap) {
     if let Ok(id) = HeaderValue::from_str(id) {
         headers.insert(REQUEST_ID, id);
     }
-}
-
-/// Turns a panic into a 500. The message is logged and not returned.
-pub(super) fn panic_response(cause: Box<dyn Any + Send>) -> Response<Body> {
-    let text = cause
-        .downcast_ref::<&str>()
-        .map(|text| (*text).to_owned())
-        .or_else(|| cause.downcast_ref::<String>().cloned())
-        .unwrap_or_default();
-    Error::internal(format!("a handler panicked: {text}")).into_response()
 }
 
 struct LogEntry<'a> {

@@ -7,10 +7,10 @@ use crate::error::{Error, Result};
 use crate::models::payment::{self, Outcome};
 use crate::models::webhook_event;
 use crate::payments::reconcile::after_commit;
-use crate::payments::settlement::{
+use crate::payments::stripe::{Event, EventKind};
+use crate::payments::stripe_report::{
     charge_report, invalidate_schedule, record_mismatch, refund_report, session_report,
 };
-use crate::payments::stripe::{Event, EventKind};
 use crate::store::client::Client;
 use crate::values::caller::Caller;
 use crate::{App, BoxFuture};

@@ -1,8 +1,10 @@
 //! The configuration, read once from the environment.
 
 mod environment;
+mod mail;
 mod oauth;
 mod postgres;
+mod stripe;
 mod studio;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -10,9 +12,11 @@ use std::time::Duration;
 
 pub use self::environment::{ConfigError, Variables};
 use self::environment::{Environment, exact_origin, invalid};
+pub use self::mail::{MailConfig, MailTransport, SmtpConfig};
 pub use self::oauth::{Protocol, ProviderConfig};
 pub use self::postgres::PostgresConfig;
-pub use self::studio::{MailConfig, MailTransport, SmtpConfig, StripeConfig, StudioConfig};
+pub use self::stripe::StripeConfig;
+pub use self::studio::StudioConfig;
 use crate::crypto::encryption::Keyring;
 use crate::crypto::secret::Secret;
 use crate::runtime::http_client::may_receive_secrets;
@@ -140,9 +144,9 @@ impl Config {
             demo_account: development && env.flag("DEMO_ACCOUNT", true)?,
             require_email_verification: env.flag("REQUIRE_EMAIL_VERIFICATION", false)?,
             providers: oauth::providers(&env)?,
-            mail: studio::mail(&env, development, &studio.name)?,
+            mail: mail::mail(&env, development, &studio.name)?,
             studio,
-            stripe: studio::stripe(&env)?,
+            stripe: stripe::stripe(&env)?,
             timing: Timing::default(),
         })
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::store::Life;
+use super::life::Life;
 use super::{Key, Token};
 use crate::crypto::random;
 use crate::error::Result;

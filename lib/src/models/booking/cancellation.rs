@@ -53,8 +53,9 @@ static CANCEL: Statement = Statement::new(
 );
 
 /// Cancels a booking and gives its spot to the first member on the waitlist.
-/// A payment becomes `refund_due`, unless the cancellation is late. Returns the
-/// cancelled booking. Must be called in a transaction.
+/// A payment becomes `refund_due`, unless the cancellation is late: less than
+/// `CANCELLATION_WINDOW_HOURS` before the start. Returns the cancelled booking.
+/// Must be called in a transaction.
 ///
 /// # Errors
 ///

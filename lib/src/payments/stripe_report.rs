@@ -1,5 +1,5 @@
-//! What the webhook and the reconciliation have in common when they apply
-//! Stripe's reports.
+//! Stripe's objects as reports on a payment, for the webhook and for
+//! reconciliation.
 
 use serde_json::json;
 

@@ -1,0 +1,119 @@
+//! The configuration of mail.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use email_address::{EmailAddress, Options};
+
+use super::environment::{ConfigError, Environment, invalid};
+use crate::crypto::secret::Secret;
+
+/// The configuration of outgoing mail.
+#[derive(Clone, Debug)]
+pub struct MailConfig {
+    /// How mail is sent.
+    pub transport: MailTransport,
+    /// `MAIL_FROM`: the sender, with or without a display name.
+    pub from: String,
+    /// `CONTACT_TO`: the recipient of contact-form messages. If it is `None`, the
+    /// messages are stored but not mailed.
+    pub contact_to: Option<String>,
+}
+
+/// How mail is sent.
+#[derive(Clone, Debug)]
+pub enum MailTransport {
+    /// Sends mail by SMTP, if `SMTP_HOST` is set.
+    Smtp(SmtpConfig),
+    /// Writes mail as files into this folder, in development.
+    Folder(PathBuf),
+    /// Sends no mail. It stays in the outbox.
+    Nothing,
+}
+
+/// The configuration of the connection to the mail server.
+#[derive(Clone, Debug)]
+pub struct SmtpConfig {
+    /// `SMTP_HOST`
+    pub host: String,
+    /// `SMTP_PORT`: 465 uses TLS, other ports use STARTTLS. Unencrypted connections
+    /// are made only to this machine.
+    pub port: u16,
+    /// `SMTP_CA_CERT`: PEM certificates to trust instead of the public roots. If it
+    /// is set, connections to this machine use TLS too.
+    pub ca_certificate: Option<String>,
+    /// `SMTP_USER` and `SMTP_PASS`, if the server needs them.
+    pub credentials: Option<(String, Secret)>,
+    /// The time limit for connecting. Sending a mail may take three times as long. The
+    /// sum is below one minute, which is the pause before the second attempt.
+    pub deadline: Duration,
+}
+
+pub(super) fn mail(
+    env: &Environment<'_>,
+    development: bool,
+    studio: &str,
+) -> Result<MailConfig, ConfigError> {
+    Ok(MailConfig {
+        transport: transport(env, development)?,
+        from: mailbox(env, "MAIL_FROM")?
+            .unwrap_or_else(|| format!("\"{studio}\" <hello@sabor.dev>")),
+        contact_to: address(env, "CONTACT_TO")?,
+    })
+}
+
+/// Checks `Name <address>` or an address, so that a mistake is found at startup.
+fn mailbox(env: &Environment<'_>, name: &str) -> Result<Option<String>, ConfigError> {
+    let problem = "must look like Studio <hello@studio.example>";
+    checked(env, name, problem, Options::default())
+}
+
+fn address(env: &Environment<'_>, name: &str) -> Result<Option<String>, ConfigError> {
+    let options = Options::default().without_display_text();
+    checked(env, name, "must be an e-mail address", options)
+}
+
+fn checked(
+    env: &Environment<'_>,
+    name: &str,
+    problem: &str,
+    options: Options,
+) -> Result<Option<String>, ConfigError> {
+    let text = env.text(name);
+    // The name and the domain may use any script, because both are encoded. The local
+    // part is not encoded, and many servers reject non-ASCII characters in it.
+    let is_valid = |text: &String| {
+        EmailAddress::parse_with_options(text, options)
+            .is_ok_and(|parsed| parsed.local_part().is_ascii())
+    };
+    match text {
+        Some(text) if !is_valid(&text) => Err(invalid(name, problem)),
+        text => Ok(text),
+    }
+}
+
+fn transport(env: &Environment<'_>, development: bool) -> Result<MailTransport, ConfigError> {
+    let Some(host) = env.text("SMTP_HOST") else {
+        return Ok(if development {
+            MailTransport::Folder(PathBuf::from(".sabor/mail"))
+        } else {
+            MailTransport::Nothing
+        });
+    };
+    if env.text("MAIL_FROM").is_none() {
+        return Err(invalid("MAIL_FROM", "is required when SMTP_HOST is set"));
+    }
+    let credentials = match (env.text("SMTP_USER"), env.text("SMTP_PASS")) {
+        (None, None) => None,
+        (Some(user), Some(password)) => Some((user, Secret::new(password))),
+        (Some(_), None) => return Err(invalid("SMTP_PASS", "is required when SMTP_USER is set")),
+        (None, Some(_)) => return Err(invalid("SMTP_USER", "is required when SMTP_PASS is set")),
+    };
+    Ok(MailTransport::Smtp(SmtpConfig {
+        host,
+        port: env.parse("SMTP_PORT", 587, "a port")?,
+        deadline: Duration::from_secs(10),
+        ca_certificate: env.text("SMTP_CA_CERT").map(|pem| pem.replace("\\n", "\n")),
+        credentials,
+    }))
+}
