@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use redis_endpoint::WhileHeld;
+use redis_endpoint::{Mode, WhileHeld};
 use reqwest::Method;
 use sabor::runtime::config::Timing;
 use serde_json::json;
@@ -126,6 +126,26 @@ async fn a_function_finishes_its_requests_on_sigterm() {
     function.send_signal("TERM").await;
     held.release().await;
     response.await.unwrap().expect(200);
+    assert!(function.wait_for_exit().await.success());
+    assert!(!ana.is_signed_in().await);
+}
+
+#[tokio::test]
+async fn a_function_finishes_its_invalidations_on_sigterm() {
+    let app = TestApp::start().await;
+    let ana = app.member("ana").await;
+    assert!(ana.is_signed_in().await);
+    wait_until(async || app.redis.count("SET") >= 1).await;
+    let mut function = app.start_function(LOGOUT).await;
+    let held = app.hold_locks("select from user_sessions for update").await;
+    let leaving = ana.connected_to_url(&function.url);
+    let response = tokio::spawn(async move { leaving.post("/api/auth/logout", json!({})).await });
+    wait_until(async || app.blocked_statements().await == 1).await;
+    function.send_signal("TERM").await;
+    app.redis.set_mode(Mode::ReadOnly).await.unwrap();
+    held.release().await;
+    response.await.unwrap().expect(200);
+    app.redis.set_mode(Mode::Normal).await.unwrap();
     assert!(function.wait_for_exit().await.success());
     assert!(!ana.is_signed_in().await);
 }

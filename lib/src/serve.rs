@@ -65,6 +65,7 @@ fn run(routes: Routes) -> Result<(), vercel_runtime::Error> {
         tokio::spawn(shut_down_on_sigterm(app.clone()));
         let outcome = vercel_runtime::run(service).await;
         // SIGTERM ends the runtime's loop, but not the requests that are in progress.
+        // What they leave to the background from now on, the runtime does not wait for.
         in_progress.close();
         in_progress.wait().await;
         app.close().await;
@@ -107,8 +108,10 @@ impl Service<(AppState, Request)> for Function {
         parts.uri = own_uri(&parts.uri, &self.path);
         let request = http::Request::from_parts(parts, Body::new(body));
         let in_progress = self.in_progress.token();
+        let tasks = self.in_progress.clone();
         Box::pin(async move {
-            let wait_until: WaitUntil = Arc::new(move |work| state.wait_until(work));
+            let wait_until: WaitUntil =
+                Arc::new(move |work| state.wait_until(tasks.track_future(work)));
             let request = background::scope(wait_until.clone(), router.oneshot(request));
             let response = request
                 .await
