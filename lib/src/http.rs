@@ -22,7 +22,9 @@ mod routes;
 pub(crate) mod sign_in_context;
 
 use axum::Router;
-use axum::middleware::from_fn_with_state;
+use axum::extract::Request;
+use axum::middleware::{Next, from_fn, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
 use tower_http::catch_panic::CatchPanicLayer;
 
 pub use self::auth::{ActiveSession, Admin, Credential, Cron, Member, OpenInDevelopment, Staff};
@@ -42,6 +44,7 @@ pub(crate) use self::sign_in_context::set_device;
 
 use crate::App;
 use crate::error::Error;
+use crate::runtime::background;
 
 /// Builds the router of `routes`, with the layers that every request passes.
 pub fn router(app: App, routes: Vec<Routes>) -> Router {
@@ -56,5 +59,16 @@ pub fn router(app: App, routes: Vec<Routes>) -> Router {
         .layer(CatchPanicLayer::custom(error_response::panic_response))
         .layer(origin::cors(app.config()))
         .layer(from_fn_with_state(app.clone(), response::complete))
+        .layer(from_fn(finish_changes))
         .with_state(app)
+}
+
+/// Runs a request that may change something to its end, even if the caller
+/// disconnects: a password change or a revocation must not stop halfway.
+async fn finish_changes(request: Request, next: Next) -> Response {
+    if request.method().is_safe() {
+        return next.run(request).await;
+    }
+    let response = background::run_to_end(next.run(request)).await;
+    response.unwrap_or_else(|| Error::internal("a request panicked").into_response())
 }

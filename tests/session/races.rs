@@ -294,6 +294,22 @@ async fn a_revocation_completes_when_the_caller_disconnects() {
 }
 
 #[tokio::test]
+async fn a_transaction_completes_when_the_caller_disconnects() {
+    let app = TestApp::start().await;
+    let ana = app.member("ana").await;
+    let held = app.hold_locks("select from user_sessions for update").await;
+    let leaving = ana.copy();
+    let form = json!({ "all": true });
+    let request = tokio::spawn(async move { leaving.post("/api/auth/logout", form).await });
+    wait_until(async || app.blocked_statements().await == 1).await;
+    request.abort();
+    assert!(request.await.is_err());
+    held.release().await;
+    wait_until(async || app.count("select count(*) from user_sessions").await == 0).await;
+    assert!(!ana.is_signed_in().await);
+}
+
+#[tokio::test]
 async fn a_commit_completes_when_the_caller_disconnects() {
     let app = TestApp::start().await;
     let ana = app.member("ana").await;

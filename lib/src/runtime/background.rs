@@ -4,6 +4,8 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
+use tokio::sync::oneshot;
+
 /// A boxed future. The functions that `api/` calls return it, because each
 /// executable would compile the body of an `async fn` again.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -27,4 +29,17 @@ pub fn spawn(work: impl Future<Output = ()> + Send + 'static) {
         Ok(wait_until) => wait_until(Box::pin(scope(wait_until.clone(), work))),
         Err(_) => drop(tokio::spawn(work)),
     }
+}
+
+/// Runs `work` as [`spawn`] does, and returns its result. Returns `None` if `work`
+/// panics.
+pub async fn run_to_end<T: Send + 'static>(
+    work: impl Future<Output = T> + Send + 'static,
+) -> Option<T> {
+    let (sender, receiver) = oneshot::channel();
+    spawn(async move {
+        // The caller may have disconnected.
+        let _ = sender.send(work.await);
+    });
+    receiver.await.ok()
 }
