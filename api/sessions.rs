@@ -2,7 +2,7 @@
 
 use sabor::admin::security_events;
 use sabor::http::{Json, List, Member, PageParams, Query, SetCookie};
-use sabor::models::security_event::Kind;
+use sabor::models::security_event::SecurityEventKind;
 use sabor::session::{ListedSession, SessionView};
 use sabor::store::page::Page;
 use sabor::values::caller::Caller;
@@ -69,7 +69,12 @@ async fn end_sessions(
         .sessions()
         .delete_all_of(member.key()?, member.user.id, !all)
         .await?;
-    security_events::record(&app, Kind::SessionsEnded, Some(member.user.id), &caller);
+    security_events::record(
+        &app,
+        SecurityEventKind::SessionsEnded,
+        Some(member.user.id),
+        &caller,
+    );
     let cookie = all.then(|| SetCookie::clear_session(&app));
     Ok((
         cookie,

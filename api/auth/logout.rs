@@ -2,8 +2,8 @@
 
 use sabor::admin::security_events;
 use sabor::http::{Credential, Json, OptionalJson, SetCookie, Success};
-use sabor::models::security_event::Kind;
-use sabor::session::{Key, Token};
+use sabor::models::security_event::SecurityEventKind;
+use sabor::session::{SessionKey, Token};
 use sabor::values::caller::Caller;
 use sabor::{App, Error, Exit, Result, Routes, routes, serve};
 use serde::Deserialize;
@@ -53,7 +53,7 @@ async fn sign_out(
             false => app.sessions().destroy(&key).await?.flatten(),
         };
         if user_id.is_some() {
-            security_events::record(&app, Kind::SignedOut, user_id, &caller);
+            security_events::record(&app, SecurityEventKind::SignedOut, user_id, &caller);
         }
     }
     let cookie = by_cookie.then(|| SetCookie::clear_session(&app));
@@ -62,7 +62,7 @@ async fn sign_out(
 
 /// Ends all sessions of the session's user. Returns the user's id, or `None` if
 /// the session had already ended.
-async fn end_all(app: &App, key: &Key) -> Result<Option<uuid::Uuid>> {
+async fn end_all(app: &App, key: &SessionKey) -> Result<Option<uuid::Uuid>> {
     let session = app.sessions().get(key).await?;
     let Some(user) = session.and_then(|session| session.user) else {
         return Ok(app.sessions().destroy(key).await?.flatten());

@@ -2,7 +2,7 @@
 
 use sabor::admin::security_events;
 use sabor::http::{Admin, Json, List, OpenInDevelopment, PageParams};
-use sabor::models::security_event::Kind;
+use sabor::models::security_event::SecurityEventKind;
 use sabor::session::{AdminSessionView, ListedSession, SessionStatistics};
 use sabor::store::page::Page;
 use sabor::values::caller::Caller;
@@ -66,7 +66,7 @@ async fn end_all_sessions(
         .transpose()?;
     let deleted_count = app.sessions().clear(by).await?;
     let user_id = admin.map(|Admin(member)| member.user.id);
-    security_events::record(&app, Kind::SessionsCleared, user_id, &caller);
+    security_events::record(&app, SecurityEventKind::SessionsCleared, user_id, &caller);
     Ok(Json(EndAllSessionsResult {
         success: true,
         deleted_count,

@@ -2,7 +2,7 @@
 
 use sabor::admin::security_events;
 use sabor::http::{Id, Json, Member, Success};
-use sabor::models::security_event::Kind;
+use sabor::models::security_event::SecurityEventKind;
 use sabor::values::caller::Caller;
 use sabor::{App, Error, Exit, Result, Routes, routes, serve};
 
@@ -27,7 +27,12 @@ async fn end_session(
     if !app.sessions().delete_one(member.key()?, id).await? {
         return Err(Error::NotFound);
     }
-    security_events::record(&app, Kind::SessionEnded, Some(member.user.id), &caller);
+    security_events::record(
+        &app,
+        SecurityEventKind::SessionEnded,
+        Some(member.user.id),
+        &caller,
+    );
     Ok(Success::RESPONSE)
 }
 

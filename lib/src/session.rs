@@ -54,4 +54,4 @@ pub use self::sessions::{NewAnonymousSession, Sessions};
 pub(crate) use self::store::delete_all_of as end_all_of;
 pub use self::transaction::{IdempotentTransaction, Transaction, Tx};
 pub use self::view::{AdminSessionView, SessionView};
-pub use crate::crypto::token::{Key, Token};
+pub use crate::crypto::token::{SessionKey, Token};

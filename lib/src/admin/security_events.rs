@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use crate::error::{Result, chain};
 use crate::http::List;
-use crate::models::security_event::{self, Kind, SecurityEvent, SecurityEventFilter};
+use crate::models::security_event::{self, SecurityEvent, SecurityEventFilter, SecurityEventKind};
 use crate::runtime::background;
 use crate::store::page::Page;
 use crate::values::caller::Caller;
@@ -39,7 +39,7 @@ impl SecurityEventQuery {
         let mut check = Form::default();
         let filter = SecurityEventFilter {
             kind: check.check_filled("kind", self.kind.as_deref(), |text| {
-                Kind::parse(text).ok_or_else(|| "must be a kind of event".to_owned())
+                SecurityEventKind::parse(text).ok_or_else(|| "must be a kind of event".to_owned())
             }),
             user_id: check.check_filled("userId", self.user_id.as_deref(), |text| {
                 text.parse().map_err(|_| "must be an id".to_owned())
@@ -119,13 +119,19 @@ pub fn list(
 
 /// Records an event after the response, for a request that changed no row of its own.
 /// An event that cannot be stored is at least in the log.
-pub fn record(app: &App, kind: Kind, user_id: Option<Uuid>, caller: &Caller) {
+pub fn record(app: &App, kind: SecurityEventKind, user_id: Option<Uuid>, caller: &Caller) {
     record_with(app, kind, user_id, caller, json!({}));
 }
 
 /// Records an event with details after the response. See [`record`] and
 /// [`security_event::insert_with`].
-pub fn record_with(app: &App, kind: Kind, user_id: Option<Uuid>, caller: &Caller, detail: Value) {
+pub fn record_with(
+    app: &App,
+    kind: SecurityEventKind,
+    user_id: Option<Uuid>,
+    caller: &Caller,
+    detail: Value,
+) {
     let (app, caller) = (app.clone(), caller.clone());
     background::spawn(async move {
         let inserted = async {

@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use crate::error::Result;
 use crate::http::Member;
-use crate::models::security_event::{self, Kind};
+use crate::models::security_event::{self, SecurityEventKind};
 use crate::session::{Actor, Tx};
 use crate::values::caller::Caller;
 
@@ -64,7 +64,7 @@ impl StaffAction {
     pub async fn record(
         &self,
         tx: &Tx,
-        kind: Kind,
+        kind: SecurityEventKind,
         subject: Option<Uuid>,
         mut detail: Value,
     ) -> Result<()> {

@@ -13,7 +13,7 @@ use crate::http::{List, Member, query};
 use crate::identity::rate_limit;
 use crate::identity::view::UserView;
 use crate::models::booking;
-use crate::models::security_event::{self, Kind};
+use crate::models::security_event::{self, SecurityEventKind};
 use crate::models::user::account::{self, Account, AccountFilter, Role};
 use crate::models::user::second_factor;
 use crate::notify::mail;
@@ -224,7 +224,7 @@ struct AccountUpdate<'c> {
     /// The keys of the rate limits that were lifted.
     unlocked: Vec<String>,
     /// The events, which are inserted last because they lock the member's event stream.
-    events: Vec<(Kind, Value)>,
+    events: Vec<(SecurityEventKind, Value)>,
 }
 
 impl<'c> AccountUpdate<'c> {
@@ -251,7 +251,7 @@ impl<'c> AccountUpdate<'c> {
         }
         if change.end_sessions {
             let count = self.end_sessions().await?;
-            self.record(Kind::SessionsEnded, json!({ "count": count }));
+            self.record(SecurityEventKind::SessionsEnded, json!({ "count": count }));
         }
         if change.remove_second_factor {
             self.remove_second_factor().await?;
@@ -260,7 +260,7 @@ impl<'c> AccountUpdate<'c> {
             let email = &self.account.user.email;
             self.unlocked = rate_limit::reset_account(self.tx, email).await?;
             let count = self.unlocked.len();
-            self.record(Kind::SignInUnlocked, json!({ "count": count }));
+            self.record(SecurityEventKind::SignInUnlocked, json!({ "count": count }));
         }
         Ok(())
     }
@@ -269,7 +269,10 @@ impl<'c> AccountUpdate<'c> {
         let from = self.account.role();
         if from != to {
             account::set_role(self.tx, self.account.user.id, to).await?;
-            self.record(Kind::RoleChanged, json!({ "from": from, "to": to }));
+            self.record(
+                SecurityEventKind::RoleChanged,
+                json!({ "from": from, "to": to }),
+            );
         }
         Ok(())
     }
@@ -281,11 +284,11 @@ impl<'c> AccountUpdate<'c> {
         }
         account::set_active(self.tx, self.account.user.id, to).await?;
         let kind = if to {
-            Kind::AccountActivated
+            SecurityEventKind::AccountActivated
         } else {
             self.end_sessions().await?;
             self.deactivated = true;
-            Kind::AccountDeactivated
+            SecurityEventKind::AccountDeactivated
         };
         self.record(kind, json!({ "from": from, "to": to }));
         Ok(())
@@ -296,7 +299,7 @@ impl<'c> AccountUpdate<'c> {
         self.end_sessions().await?;
         let (kind, user) = (NoticeKind::TwoFactorDisabled, &self.account.user);
         mail::notify(self.tx, kind, user, Notice::from_studio(self.now)).await?;
-        self.record(Kind::TwoFactorDisabled, json!({}));
+        self.record(SecurityEventKind::TwoFactorDisabled, json!({}));
         Ok(())
     }
 
@@ -308,7 +311,7 @@ impl<'c> AccountUpdate<'c> {
         Ok(count)
     }
 
-    fn record(&mut self, kind: Kind, mut detail: Value) {
+    fn record(&mut self, kind: SecurityEventKind, mut detail: Value) {
         detail["by"] = json!(self.by);
         self.events.push((kind, detail));
     }

@@ -13,7 +13,7 @@ use crate::error::{Error, Result};
 use crate::http::{IdempotencyKey, List, Member, StoredResponse, query};
 use crate::models::booking::{self, Attendance, Cancellation, NewBooking, RosterEntry};
 use crate::models::payment;
-use crate::models::security_event::Kind;
+use crate::models::security_event::SecurityEventKind;
 use crate::runtime::config::StudioConfig;
 use crate::session::{IdempotentTransaction, Tx};
 use crate::store::page::Page;
@@ -267,7 +267,7 @@ impl<'a> FrontDesk<'a> {
     async fn record(&self, tx: &Tx, member: Uuid, booking_id: Uuid, action: &str) -> Result<()> {
         let detail = json!({ "bookingId": booking_id, "action": action });
         self.staff_action
-            .record(tx, Kind::BookingChanged, Some(member), detail)
+            .record(tx, SecurityEventKind::BookingChanged, Some(member), detail)
             .await
     }
 }

@@ -10,7 +10,7 @@ use crate::crypto::secret::{Signer, sha256_hex};
 
 /// A secret that only its client holds: 32 random bytes as 64 lower-case hex
 /// characters. The stores keep only its hash. For the token of a session, the hash is
-/// the [`Key`].
+/// the [`SessionKey`].
 #[derive(Clone)]
 pub struct Token(String);
 
@@ -32,8 +32,8 @@ impl Token {
     }
 
     /// Returns the key of the session in both stores.
-    pub fn key(&self) -> Key {
-        Key(self.hash())
+    pub fn key(&self) -> SessionKey {
+        SessionKey(self.hash())
     }
 
     /// Returns the SHA-256 of the token in hex, which is what a store keeps.
@@ -74,9 +74,9 @@ impl fmt::Debug for Token {
 /// if the session uses a refresh token. The prefix prevents a collision of the two
 /// kinds. A key is not a credential, but its `Debug` output is redacted too.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Key(String);
+pub struct SessionKey(String);
 
-impl Key {
+impl SessionKey {
     /// Returns the key of a session that uses an access token and a refresh token.
     pub fn of_session(id: Uuid) -> Self {
         Self(format!("sid:{id}"))
@@ -92,9 +92,9 @@ impl Key {
     }
 }
 
-impl fmt::Debug for Key {
+impl fmt::Debug for SessionKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Key(…)")
+        f.write_str("SessionKey(…)")
     }
 }
 

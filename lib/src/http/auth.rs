@@ -10,7 +10,7 @@ use crate::App;
 use crate::error::{Error, Result};
 use crate::models::user::User;
 use crate::runtime::background::BoxFuture;
-use crate::session::{Key, Session, Token, demo};
+use crate::session::{Session, SessionKey, Token, demo};
 
 /// The credential of a request, checked without any I/O. Handlers that are open
 /// to everyone but need the session, such as signing in and out, take it.
@@ -23,16 +23,16 @@ pub enum Credential {
     /// A session cookie that is forged or damaged.
     InvalidCookie,
     /// A correctly signed session cookie. Its session may have ended.
-    Cookie(Key),
+    Cookie(SessionKey),
     /// A valid access token. Its session may have ended.
-    Bearer(Key),
+    Bearer(SessionKey),
     /// The demo account, whose session is stored in its cookie.
     Demo(Box<Session>),
 }
 
 impl Credential {
     /// Returns the key of the session, if there is one.
-    pub fn key(self) -> Option<Key> {
+    pub fn key(self) -> Option<SessionKey> {
         match self {
             Self::Cookie(key) | Self::Bearer(key) => Some(key),
             _ => None,
@@ -84,7 +84,7 @@ impl FromRequestParts<App> for Credential {
 pub struct ActiveSession {
     /// The session's data.
     pub session: Session,
-    key: Option<Key>,
+    key: Option<SessionKey>,
 }
 
 impl ActiveSession {
@@ -93,7 +93,7 @@ impl ActiveSession {
     /// # Errors
     ///
     /// Fails with 403 `demo_account` for the demo account, which has no row.
-    pub fn key(&self) -> Result<&Key> {
+    pub fn key(&self) -> Result<&SessionKey> {
         self.key.as_ref().ok_or(Error::Forbidden {
             code: "demo_account",
             message: "The demo account cannot change anything",
@@ -145,7 +145,7 @@ impl Member {
     /// # Errors
     ///
     /// Fails with 403 `demo_account` for the demo account.
-    pub fn key(&self) -> Result<&Key> {
+    pub fn key(&self) -> Result<&SessionKey> {
         self.active_session.key()
     }
 
@@ -318,7 +318,7 @@ mod properties {
             let Credential::Bearer(key) = read(&value, None) else {
                 panic!("{value:?}");
             };
-            assert_eq!(key, Key::of_session(id));
+            assert_eq!(key, SessionKey::of_session(id));
         }
     }
 }

@@ -10,7 +10,7 @@ use super::Credential;
 use super::cookie::{self, CookiePurpose, SetCookie};
 use crate::App;
 use crate::crypto::secret::sha256_hex;
-use crate::session::{DEVICE_LIFE, Key, Token};
+use crate::session::{DEVICE_LIFE, SessionKey, Token};
 use crate::values::caller::Caller;
 
 /// The number of device cookies that are read.
@@ -22,7 +22,7 @@ pub struct SignInContext {
     /// The address and user agent.
     pub client: Caller,
     /// The key of the caller's previous session, which may have ended.
-    pub previous_session: Option<Key>,
+    pub previous_session: Option<SessionKey>,
     /// The device tokens of the browser, with valid signatures.
     pub device_tokens: Vec<Token>,
     /// The challenge of a sign-in that waits for a code in this browser.

@@ -6,11 +6,11 @@ use crate::identity::rate_limit;
 use crate::identity::rate_limit::{CHANGE_EMAIL, LINK_ADDRESS, Subject, VERIFY_EMAIL};
 use crate::identity::reauthenticate::reauthenticate;
 use crate::models::one_time_token::{self, Purpose};
-use crate::models::security_event::{self, Kind};
+use crate::models::security_event::{self, SecurityEventKind};
 use crate::models::user::{self, Email, User};
 use crate::notify::mail;
 use crate::notify::mail::{Notice, NoticeKind};
-use crate::session::{Key, Token};
+use crate::session::{SessionKey, Token};
 use crate::values::caller::Caller;
 use crate::{App, BoxFuture, session};
 
@@ -47,7 +47,7 @@ pub(crate) async fn send_verification(
     app: &App,
     caller: &Caller,
     user: &User,
-    key: Option<Key>,
+    key: Option<SessionKey>,
 ) -> Result<()> {
     let subjects = [
         Subject::email(VERIFY_EMAIL, &user.email),
@@ -102,7 +102,7 @@ pub fn confirm_email<'a>(
             let before = user::verify_email(tx, link.user_id, &link.email, link.epoch).await?;
             let before = before.ok_or(Error::LinkEnded)?;
             if before == link.email {
-                let (kind, id) = (Kind::EmailVerified, Some(link.user_id));
+                let (kind, id) = (SecurityEventKind::EmailVerified, Some(link.user_id));
                 return security_event::insert(tx, kind, id, caller).await;
             }
             // Links that were mailed to the old address are no longer valid.
@@ -110,7 +110,7 @@ pub fn confirm_email<'a>(
             let notice = Notice::from_caller(caller, now).with_other(&link.email);
             let (kind, id) = (NoticeKind::EmailChanged, link.user_id);
             mail::notify_address(tx, kind, id, &before, notice).await?;
-            let kind = Kind::EmailChanged;
+            let kind = SecurityEventKind::EmailChanged;
             let detail = serde_json::json!({ "from": before, "to": link.email });
             security_event::insert_with(tx, kind, Some(id), caller, detail).await
         });
@@ -166,7 +166,7 @@ pub fn request_change<'a>(
             }
             let kind = NoticeKind::EmailChangeAsked;
             mail::notify(tx, kind, user, notice.clone().with_other(new)).await?;
-            let kind = Kind::EmailChangeAsked;
+            let kind = SecurityEventKind::EmailChangeAsked;
             let detail = serde_json::json!({ "to": new });
             security_event::insert_with(tx, kind, Some(user.id), caller, detail).await
         });

@@ -8,7 +8,7 @@ use uuid::Uuid;
 use crate::error::{Error, Result};
 use crate::http::Member;
 use crate::identity::oauth::provider_list::label;
-use crate::models::security_event::{self, Kind};
+use crate::models::security_event::{self, SecurityEventKind};
 use crate::models::user_identity::{self, Identity};
 use crate::notify::mail;
 use crate::notify::mail::{Notice, NoticeKind};
@@ -104,7 +104,7 @@ pub fn unlink<'a>(
             let notice = notice.clone().with_other(&label(app, &unlinked.provider));
             mail::notify(tx, NoticeKind::IdentityUnlinked, user, notice).await?;
             let detail = serde_json::json!({ "provider": unlinked.provider });
-            let kind = Kind::IdentityUnlinked;
+            let kind = SecurityEventKind::IdentityUnlinked;
             security_event::insert_with(tx, kind, Some(user.id), caller, detail).await
         });
         unlinked.await?;

@@ -7,7 +7,7 @@ use crate::error::{Error, Result};
 use crate::identity::rate_limit;
 use crate::identity::rate_limit::{FORGOT_ADDRESS, FORGOT_EMAIL, LINK_ADDRESS, Subject};
 use crate::models::one_time_token::{self, Purpose};
-use crate::models::security_event::{self, Kind};
+use crate::models::security_event::{self, SecurityEventKind};
 use crate::models::user::{self, Email};
 use crate::notify::mail;
 use crate::notify::mail::{Link, Notice, NoticeKind};
@@ -92,7 +92,7 @@ pub fn reset_password<'a>(
             tx.invalidate_sessions(session::end_all_of(tx, id, None).await?);
             let notice = Notice::from_caller(caller, now);
             mail::notify(tx, NoticeKind::PasswordReset, &user, notice).await?;
-            security_event::insert(tx, Kind::PasswordReset, Some(id), caller).await
+            security_event::insert(tx, SecurityEventKind::PasswordReset, Some(id), caller).await
         });
         reset.await?;
         mail::send_due_soon(app);

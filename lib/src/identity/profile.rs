@@ -15,7 +15,7 @@ use crate::identity::view::{MembershipView, UserView};
 use crate::models::booking;
 use crate::models::one_time_token::{self, Purpose};
 use crate::models::organization::{self, Membership};
-use crate::models::security_event::{self, Kind};
+use crate::models::security_event::{self, SecurityEventKind};
 use crate::models::user::{self, Changes, ExperienceLevel, Profile, User};
 use crate::notify::mail;
 use crate::notify::mail::{Notice, NoticeKind};
@@ -206,7 +206,7 @@ pub fn change_password<'a>(
             tx.invalidate_sessions(session::end_all_of(tx, id, Some(key)).await?);
             one_time_token::delete(tx, Purpose::ResetPassword, id).await?;
             mail::notify(tx, NoticeKind::PasswordChanged, user, notice.clone()).await?;
-            security_event::insert(tx, Kind::PasswordChanged, Some(id), caller).await
+            security_event::insert(tx, SecurityEventKind::PasswordChanged, Some(id), caller).await
         });
         changed.await?;
         mail::send_due_soon(app);
@@ -237,7 +237,7 @@ pub fn deactivate<'a>(
             user::deactivate(tx, id, proof.epoch).await?;
             tx.invalidate_sessions(session::end_all_of(tx, id, None).await?);
             booking::cancel_all_of(tx, id, now, studio).await?;
-            let kind = Kind::AccountDeactivated;
+            let kind = SecurityEventKind::AccountDeactivated;
             security_event::insert(tx, kind, Some(id), caller).await
         });
         changed.await?;

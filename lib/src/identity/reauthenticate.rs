@@ -7,7 +7,7 @@ use crate::error::{Error, Result, chain};
 use crate::http::Member;
 use crate::identity::rate_limit;
 use crate::identity::rate_limit::{SIGN_IN_ACCOUNT, SIGN_IN_ADDRESS, SIGN_IN_DEVICE, Subject};
-use crate::models::security_event::Kind;
+use crate::models::security_event::SecurityEventKind;
 use crate::models::user::{self, Credentials, Email, Proof};
 use crate::runtime::background;
 use crate::session::Token;
@@ -108,7 +108,7 @@ pub(crate) async fn verify_password(
 async fn count_attempt(app: &App, caller: &Caller, subjects: &[Subject]) -> Result<()> {
     let counted = rate_limit::count_attempt(app, subjects).await;
     if let Err(Error::TooManyRequests { is_new: true, .. }) = counted {
-        security_events::record(app, Kind::SignInThrottled, None, caller);
+        security_events::record(app, SecurityEventKind::SignInThrottled, None, caller);
     }
     counted
 }
@@ -129,7 +129,7 @@ async fn check(
         Some(known) if check != PasswordCheck::Wrong => Ok((known, check)),
         other => {
             let user_id = other.map(|known| known.user.id);
-            security_events::record(app, Kind::SignInFailed, user_id, caller);
+            security_events::record(app, SecurityEventKind::SignInFailed, user_id, caller);
             Err(Error::InvalidCredentials)
         }
     }

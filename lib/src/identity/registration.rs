@@ -13,7 +13,7 @@ use crate::identity::rate_limit;
 use crate::identity::rate_limit::{REGISTER_ADDRESS, REGISTER_EMAIL, Subject};
 use crate::identity::sign_in::{AuthenticatedMember, PendingSession, SessionMode, SignInResponse};
 use crate::models::one_time_token::Purpose;
-use crate::models::security_event::{self, Kind};
+use crate::models::security_event::{self, SecurityEventKind};
 use crate::models::user::Proof;
 use crate::models::user::{self, Email, ExperienceLevel, NewUser, Profile};
 use crate::notify::mail;
@@ -143,7 +143,7 @@ async fn insert(
         let (purpose, id) = (Purpose::VerifyEmail, user.id);
         mail::send_link(tx, keys, purpose, id, &user.email, notice.clone()).await?;
         let Some(credential) = credential.clone() else {
-            security_event::insert(tx, Kind::SignedUp, Some(id), client).await?;
+            security_event::insert(tx, SecurityEventKind::SignedUp, Some(id), client).await?;
             return Ok(None);
         };
         let member = AuthenticatedMember {

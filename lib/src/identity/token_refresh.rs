@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 use crate::admin::security_events;
 use crate::error::{Error, Result};
 use crate::identity::sign_in::{SignInBody, TokenPair};
-use crate::models::security_event::Kind;
+use crate::models::security_event::SecurityEventKind;
 use crate::session::{Refreshed, Token};
 use crate::values::caller::Caller;
 use crate::{App, BoxFuture};
@@ -47,7 +47,7 @@ pub fn refresh_tokens<'a>(
             Refreshed::Unknown => Err(REFUSED),
             Refreshed::Replayed { user_id } => {
                 app.counters().add("sessions_revoked", 1);
-                security_events::record(app, Kind::RefreshReplayed, user_id, caller);
+                security_events::record(app, SecurityEventKind::RefreshReplayed, user_id, caller);
                 Err(REFUSED)
             }
         }

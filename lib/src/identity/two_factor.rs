@@ -13,7 +13,7 @@ use crate::identity::rate_limit;
 use crate::identity::rate_limit::{SECOND_FACTOR, SECOND_FACTOR_DAY, Subject};
 use crate::identity::reauthenticate::reauthenticate;
 use crate::models::remembered_device;
-use crate::models::security_event::{self, Kind};
+use crate::models::security_event::{self, SecurityEventKind};
 use crate::models::user::{self, Credentials, User, second_factor};
 use crate::notify::mail;
 use crate::notify::mail::{Notice, NoticeKind};
@@ -200,7 +200,7 @@ pub fn confirm<'a>(
             tx.invalidate_sessions(session::end_all_of(tx, id, Some(key)).await?);
             let (kind, user) = (NoticeKind::TwoFactorEnabled, &member.user);
             mail::notify(tx, kind, user, notice.clone()).await?;
-            security_event::insert(tx, Kind::TwoFactorEnabled, Some(id), caller).await
+            security_event::insert(tx, SecurityEventKind::TwoFactorEnabled, Some(id), caller).await
         });
         confirmed.await?;
         rate_limit::reset(app, &[Subject::email(SECOND_FACTOR, &member.user.email)]);
@@ -245,7 +245,7 @@ pub fn disable<'a>(
             tx.invalidate_sessions(session::end_all_of(tx, id, Some(key)).await?);
             let (kind, user) = (NoticeKind::TwoFactorDisabled, &member.user);
             mail::notify(tx, kind, user, notice.clone()).await?;
-            security_event::insert(tx, Kind::TwoFactorDisabled, Some(id), caller).await
+            security_event::insert(tx, SecurityEventKind::TwoFactorDisabled, Some(id), caller).await
         });
         removed.await?;
         mail::send_due_soon(app);
@@ -311,7 +311,12 @@ pub(crate) async fn verify_code(
         rate_limit::reset(app, &subjects);
         return Ok(code);
     }
-    security_events::record(app, Kind::TwoFactorFailed, Some(user.id), caller);
+    security_events::record(
+        app,
+        SecurityEventKind::TwoFactorFailed,
+        Some(user.id),
+        caller,
+    );
     Err(WRONG_CODE)
 }
 
@@ -320,7 +325,7 @@ async fn notify_of_guesses(app: &App, caller: &Caller, user: &User) -> Result<()
     let postgres = app.db().client().await?;
     let notice = Notice::from_caller(caller, app.clock().now());
     mail::notify(&postgres, NoticeKind::CodesGuessed, user, notice).await?;
-    let (kind, id) = (Kind::TwoFactorThrottled, Some(user.id));
+    let (kind, id) = (SecurityEventKind::TwoFactorThrottled, Some(user.id));
     security_event::insert(&postgres, kind, id, caller).await?;
     mail::send_due_soon(app);
     Ok(())

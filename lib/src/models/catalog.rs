@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use tokio_postgres::Row;
 use uuid::Uuid;
 
-use super::security_event::Kind;
+use super::security_event::SecurityEventKind;
 use crate::error::{Error, Result};
 use crate::store::client::Client;
 use crate::store::page::Page;
@@ -19,7 +19,7 @@ pub trait CatalogItem: Sized {
     type Changes: Sync;
 
     /// The security event that is recorded for every change.
-    const CHANGE_EVENT: Kind;
+    const CHANGE_EVENT: SecurityEventKind;
 
     /// The id of its row.
     fn id(&self) -> Uuid;

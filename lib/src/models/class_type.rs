@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::catalog::{self, CatalogItem, RetiredItem, retire_statement};
-use super::security_event::Kind;
+use super::security_event::SecurityEventKind;
 use crate::crypto::random;
 use crate::error::{Error, OnConstraint, Result};
 use crate::store::client::Client;
@@ -293,7 +293,7 @@ impl CatalogItem for ClassType {
     type New = NewClassType;
     type Changes = ClassTypeChanges;
 
-    const CHANGE_EVENT: Kind = Kind::ClassTypeChanged;
+    const CHANGE_EVENT: SecurityEventKind = SecurityEventKind::ClassTypeChanged;
 
     fn id(&self) -> Uuid {
         self.id

@@ -10,7 +10,7 @@ use super::from_json;
 use super::organization::{Membership, membership_json};
 use super::user::{User, user_columns};
 use crate::crypto::random;
-use crate::crypto::token::{Key, Token};
+use crate::crypto::token::{SessionKey, Token};
 use crate::error::{Error, OnConstraint, Result};
 use crate::models::partner_app::Partner;
 use crate::models::user_session::session_alive;
@@ -25,7 +25,7 @@ const LIFE_SECONDS: u32 = 15 * 60;
 #[derive(Debug)]
 pub struct NewToken<'a> {
     /// The key of the member's session. The token ends with the session.
-    pub key: &'a Key,
+    pub key: &'a SessionKey,
     /// The name of the partner application.
     pub target_app: &'a str,
     /// The organization that the member acts for. `None` if they act for themselves.
@@ -335,7 +335,11 @@ static REVOKE_AS_PARTNER: Statement = Statement::new(
 /// # Errors
 ///
 /// [`Error::NotFound`] if the member has no such token; [`Error::SessionGone`].
-pub async fn revoke_own(client: &Client, key: &Key, token: &TokenRef) -> Result<RevokedToken> {
+pub async fn revoke_own(
+    client: &Client,
+    key: &SessionKey,
+    token: &TokenRef,
+) -> Result<RevokedToken> {
     let (id, hash) = token.as_params();
     let row = REVOKE_OWN.one(client, &[&key.as_str(), &id, &hash]).await?;
     revoked(&row, Error::SessionGone)

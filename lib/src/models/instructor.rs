@@ -9,7 +9,7 @@ use tokio_postgres::Row;
 use uuid::Uuid;
 
 use super::catalog::{self, CatalogItem, RetiredItem, retire_statement};
-use super::security_event::Kind;
+use super::security_event::SecurityEventKind;
 use crate::crypto::random;
 use crate::error::{Error, OnConstraint, Result};
 use crate::store::client::Client;
@@ -216,7 +216,7 @@ impl CatalogItem for Instructor {
     type New = NewInstructor;
     type Changes = InstructorChanges;
 
-    const CHANGE_EVENT: Kind = Kind::InstructorChanged;
+    const CHANGE_EVENT: SecurityEventKind = SecurityEventKind::InstructorChanged;
 
     fn id(&self) -> Uuid {
         self.id

@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use crate::crypto::encryption::Keyring;
 use crate::crypto::random;
-use crate::crypto::token::{Key, Token};
+use crate::crypto::token::{SessionKey, Token};
 use crate::error::Result;
 use crate::models::user_session::session_alive;
 use crate::store::client::Client;
@@ -38,7 +38,7 @@ pub struct NewState<'a> {
     /// Whether to remember the session for longer.
     pub remember: bool,
     /// The session of a member who links the provider. `None` if this is a sign-in.
-    pub linking: Option<&'a Key>,
+    pub linking: Option<&'a SessionKey>,
 }
 
 /// A member who links a provider.
@@ -47,7 +47,7 @@ pub struct Linking {
     /// The member.
     pub user_id: Uuid,
     /// The key of the session.
-    pub key: Key,
+    pub key: SessionKey,
     /// The member's `session_epoch` when the linking request.
     pub epoch: i32,
 }
@@ -115,7 +115,7 @@ pub async fn insert(
                 &new.return_path,
                 &new.remember,
                 &LIFE.as_secs_f64(),
-                &new.linking.map(Key::as_str),
+                &new.linking.map(SessionKey::as_str),
             ],
         )
         .await?;
@@ -167,7 +167,7 @@ pub async fn consume(
         (None, ..) => None,
         (Some(user_id), Some(key), Some(epoch)) => Some(Linking {
             user_id,
-            key: Key::from_column(key),
+            key: SessionKey::from_column(key),
             epoch,
         }),
         // The session is just ending.

@@ -18,11 +18,11 @@ macro_rules! kinds {
     ($($(#[$doc:meta])+ $kind:ident = $text:literal,)+) => {
         /// The kind of a security event.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        pub enum Kind {
+        pub enum SecurityEventKind {
             $($(#[$doc])+ $kind,)+
         }
 
-        impl Kind {
+        impl SecurityEventKind {
             /// Returns the value of the column.
             pub fn as_str(self) -> &'static str {
                 match self {
@@ -30,7 +30,7 @@ macro_rules! kinds {
                 }
             }
 
-            /// Parses the value that [`Kind::as_str`] returns.
+            /// Parses the value that [`SecurityEventKind::as_str`] returns.
             pub fn parse(text: &str) -> Option<Self> {
                 match text {
                     $($text => Some(Self::$kind),)+
@@ -128,7 +128,7 @@ kinds! {
     ProviderSignInFailed = "provider_sign_in_failed",
 }
 
-impl Kind {
+impl SecurityEventKind {
     /// Returns the kind of the event that the member's own devices receive, if any.
     fn member_event(self) -> Option<&'static str> {
         match self {
@@ -150,7 +150,7 @@ impl Kind {
 pub struct SecurityEvent {
     /// `security_events.id`
     pub id: Uuid,
-    /// The text of the [`Kind`].
+    /// The text of the [`SecurityEventKind`].
     pub kind: String,
     /// The affected member. `None` if the member is unknown or deleted.
     pub user_id: Option<Uuid>,
@@ -170,7 +170,7 @@ pub struct SecurityEvent {
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SecurityEventFilter {
     /// The kind.
-    pub kind: Option<Kind>,
+    pub kind: Option<SecurityEventKind>,
     /// The affected member.
     pub user_id: Option<Uuid>,
     /// The IP address of the client.
@@ -196,7 +196,7 @@ pub async fn list(
     page: &Page,
 ) -> Result<Vec<SecurityEvent>> {
     let (time, id) = page.after();
-    let kind = filter.kind.map(Kind::as_str);
+    let kind = filter.kind.map(SecurityEventKind::as_str);
     let rows = LIST
         .all(
             client,
@@ -242,7 +242,7 @@ static INSERT: Statement = Statement::new(
 /// may lock the member's event stream.
 pub async fn insert(
     client: &Client,
-    kind: Kind,
+    kind: SecurityEventKind,
     user_id: Option<Uuid>,
     caller: &Caller,
 ) -> Result<()> {
@@ -255,7 +255,7 @@ pub async fn insert(
 /// be the last statement of a transaction.
 pub async fn insert_with(
     client: &Client,
-    kind: Kind,
+    kind: SecurityEventKind,
     user_id: Option<Uuid>,
     caller: &Caller,
     detail: Value,

@@ -13,7 +13,7 @@ use crate::http::{List, Member, query};
 use crate::identity::rate_limit;
 use crate::identity::rate_limit::{CONTACT_ADDRESS, CONTACT_EMAIL, Subject};
 use crate::models::contact::{self, ContactSubmission, NewContactSubmission};
-use crate::models::security_event::Kind;
+use crate::models::security_event::SecurityEventKind;
 use crate::models::user::{self, Email};
 use crate::notify::mail;
 use crate::store::page::Page;
@@ -215,7 +215,7 @@ pub fn update<'a>(
             if changed {
                 let detail = json!({ "submissionId": id, "processed": processed });
                 action
-                    .record(tx, Kind::ContactProcessed, None, detail)
+                    .record(tx, SecurityEventKind::ContactProcessed, None, detail)
                     .await?;
             }
             Ok(submission)

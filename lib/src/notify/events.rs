@@ -23,7 +23,7 @@ use crate::error::{Error, Result, chain};
 use crate::http::{List, Member};
 use crate::models::member_event::{self, MemberEvent};
 use crate::notify::event_streams::{MAX_STREAMS, StreamSlot};
-use crate::session::Key;
+use crate::session::SessionKey;
 use crate::store::page::Page;
 use crate::{App, BoxFuture};
 
@@ -177,7 +177,7 @@ struct EventPoller {
     app: App,
     user_id: Uuid,
     _slot: StreamSlot,
-    key: Option<Key>,
+    key: Option<SessionKey>,
     /// The sequence number of the last event that was sent.
     after: i64,
     ends: Instant,

@@ -12,7 +12,7 @@ use crate::error::Result;
 use crate::http::{List, Member};
 use crate::models::cross_app_session;
 use crate::models::partner_app::{self, Changes, NewApp, PartnerApp};
-use crate::models::security_event::Kind;
+use crate::models::security_event::SecurityEventKind;
 use crate::session::Token;
 use crate::store::page::Page;
 use crate::values::caller::Caller;
@@ -263,7 +263,7 @@ pub fn create<'a>(
             let created = partner_app::insert(tx, &new, &secret).await?;
             let detail = json!({ "app": created.name, "action": "create" });
             action
-                .record(tx, Kind::PartnerAppChanged, None, detail)
+                .record(tx, SecurityEventKind::PartnerAppChanged, None, detail)
                 .await?;
             Ok(created)
         });
@@ -298,7 +298,7 @@ pub fn update<'a>(
                 "oldSecretEnded": changes.end_rotation,
             });
             action
-                .record(tx, Kind::PartnerAppChanged, None, detail)
+                .record(tx, SecurityEventKind::PartnerAppChanged, None, detail)
                 .await?;
             Ok(updated)
         });

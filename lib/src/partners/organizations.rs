@@ -15,7 +15,7 @@ use crate::http::{List, Member};
 use crate::models::organization::{
     self, MAX_MEMBERS, Organization, OrganizationMember, OrganizationRole,
 };
-use crate::models::security_event::Kind;
+use crate::models::security_event::SecurityEventKind;
 use crate::session::Tx;
 use crate::store::page::Page;
 use crate::values::caller::Caller;
@@ -232,7 +232,7 @@ pub fn update<'a>(
 async fn record(action: &StaffAction, tx: &Tx, id: Uuid, change: &str) -> Result<()> {
     let detail = json!({ "account": id, "action": change });
     action
-        .record(tx, Kind::PartnerAccountChanged, None, detail)
+        .record(tx, SecurityEventKind::PartnerAccountChanged, None, detail)
         .await
 }
 

@@ -20,7 +20,7 @@ use crate::identity::view::{MembershipView, UserView};
 use crate::models::cross_app_session::{
     self, IssuedToken, NewToken, TokenRef, ValidatedToken, Validation,
 };
-use crate::models::security_event::Kind;
+use crate::models::security_event::SecurityEventKind;
 use crate::partners::apps;
 use crate::session::Token;
 use crate::values::caller::Caller;
@@ -187,7 +187,13 @@ pub fn validate<'a>(
             Validation::Ended => Err(Error::TokenEnded),
             Validation::WrongApplication => {
                 let detail = serde_json::json!({ "app": partner.name });
-                security_events::record_with(app, Kind::CrossAppRefused, None, caller, detail);
+                security_events::record_with(
+                    app,
+                    SecurityEventKind::CrossAppRefused,
+                    None,
+                    caller,
+                    detail,
+                );
                 Err(WRONG_APPLICATION)
             }
         }
@@ -244,7 +250,7 @@ pub fn revoke<'a>(
             }
         };
         if revoked.is_new {
-            let (kind, owner) = (Kind::CrossAppRevoked, Some(revoked.user_id));
+            let (kind, owner) = (SecurityEventKind::CrossAppRevoked, Some(revoked.user_id));
             security_events::record_with(app, kind, owner, caller, detail);
         }
         Ok(())

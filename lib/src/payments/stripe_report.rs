@@ -6,7 +6,7 @@ use serde_json::json;
 use crate::App;
 use crate::error::Result;
 use crate::models::payment::{Outcome, ProviderReport};
-use crate::models::security_event::{self, Kind};
+use crate::models::security_event::{self, SecurityEventKind};
 use crate::payments::stripe::{Charge, Refund, Session};
 use crate::session::Tx;
 use crate::store::client::Client;
@@ -66,7 +66,7 @@ pub(super) async fn record_mismatch(
     let detail = json!({ "paymentId": payment_id, "problem": problem });
     security_event::insert_with(
         client,
-        Kind::PaymentMismatch,
+        SecurityEventKind::PaymentMismatch,
         Some(*user_id),
         caller,
         detail,

@@ -14,7 +14,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 use crate::crypto::secret::{Secret, derive_keys, sha256_hex};
-use crate::crypto::token::Key;
+use crate::crypto::token::SessionKey;
 
 /// How long an access token is valid.
 pub const ACCESS_LIFE: TimeDelta = TimeDelta::minutes(15);
@@ -76,7 +76,7 @@ impl AccessTokens {
 
     /// Returns the key of the session that a token names. `None` when the token is
     /// forged, damaged or expired, which takes no I/O.
-    pub fn verify(&self, token: &str, now: DateTime<Utc>) -> Option<Key> {
+    pub fn verify(&self, token: &str, now: DateTime<Utc>) -> Option<SessionKey> {
         let (signed, signature) = token.rsplit_once('.')?;
         let (header, claims) = signed.split_once('.')?;
         let known = self.keys.iter().find(|known| known.header == header)?;
@@ -85,7 +85,7 @@ impl AccessTokens {
         let claims: Claims = serde_json::from_slice(&BASE64.decode(claims).ok()?).ok()?;
         let is_ours = claims.iss == self.issuer && claims.aud == self.audience();
         let is_good = claims.exp + LEEWAY.num_seconds() > now.timestamp();
-        (is_ours && is_good).then(|| Key::of_session(claims.sid))
+        (is_ours && is_good).then(|| SessionKey::of_session(claims.sid))
     }
 
     fn audience(&self) -> String {
@@ -121,7 +121,7 @@ mod tests {
     fn a_token_is_valid_for_fifteen_minutes() {
         let (tokens, session) = (tokens(&["new", "old"]), Uuid::now_v7());
         let token = tokens.issue(session, Uuid::now_v7(), at(0));
-        let named = Some(Key::of_session(session));
+        let named = Some(SessionKey::of_session(session));
         assert_eq!(tokens.verify(&token, at(904)), named);
         assert_eq!(tokens.verify(&token, at(905)), None);
     }
@@ -193,7 +193,7 @@ mod properties {
             let tokens = tokens("secret", &issuer);
             let token = tokens.issue(session, user, now);
             let named = tokens.verify(&token, now + TimeDelta::seconds(age));
-            assert_eq!(named, (age < 905).then(|| Key::of_session(session)));
+            assert_eq!(named, (age < 905).then(|| SessionKey::of_session(session)));
         }
 
         #[test]

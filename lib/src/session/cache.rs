@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
-use crate::crypto::token::Key;
+use crate::crypto::token::SessionKey;
 use crate::runtime::background;
 use crate::runtime::clock::Clock;
 use crate::runtime::config::Timing;
@@ -28,7 +28,7 @@ impl SessionCache {
     }
 
     /// Reads the record of a session.
-    pub(super) async fn get(&self, key: &Key) -> Lookup<Record> {
+    pub(super) async fn get(&self, key: &SessionKey) -> Lookup<Record> {
         let now_ms = self.clock.now_ms();
         let is_valid = |record: &Record| record.is_valid(key, now_ms);
         self.cache
@@ -41,7 +41,7 @@ impl SessionCache {
     /// and until `until`.
     pub(super) fn put(
         &self,
-        key: &Key,
+        key: &SessionKey,
         generation: Option<String>,
         until: DateTime<Utc>,
         session: Session,
@@ -57,7 +57,7 @@ impl SessionCache {
     /// What a change of these sessions invalidates.
     pub(super) fn invalidations(
         &self,
-        keys: impl IntoIterator<Item = Key>,
+        keys: impl IntoIterator<Item = SessionKey>,
     ) -> impl Iterator<Item = Invalidation> {
         keys.into_iter().map(|key| Invalidation {
             generation: generation_of(&key),
@@ -74,10 +74,10 @@ impl SessionCache {
     }
 }
 
-fn entry_of(key: &Key) -> String {
+fn entry_of(key: &SessionKey) -> String {
     format!("session:{}", key.as_str())
 }
 
-fn generation_of(key: &Key) -> String {
+fn generation_of(key: &SessionKey) -> String {
     format!("change:{}", key.as_str())
 }

@@ -6,10 +6,10 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::life::Life;
-use super::{Key, Token};
+use super::{SessionKey, Token};
 use crate::crypto::random;
 use crate::error::Result;
-use crate::models::security_event::Kind;
+use crate::models::security_event::SecurityEventKind;
 use crate::models::user::Proof;
 use crate::store::client::Client;
 use crate::store::statement::Statement;
@@ -126,10 +126,10 @@ impl Credential {
     }
 
     /// Returns the key of the session.
-    pub fn key(&self) -> Key {
+    pub fn key(&self) -> SessionKey {
         match self {
             Self::Cookie { token, .. } => token.key(),
-            Self::Tokens { session_id, .. } => Key::of_session(*session_id),
+            Self::Tokens { session_id, .. } => SessionKey::of_session(*session_id),
         }
     }
 
@@ -149,7 +149,7 @@ pub struct NewSession {
     pub proof: Proof,
     /// The session that the client had before, which ends. If it was anonymous,
     /// the new session takes over its data.
-    pub replaces: Option<Key>,
+    pub replaces: Option<SessionKey>,
     /// The client that it is created for.
     pub caller: Option<Caller>,
     /// The credential that the client receives.
@@ -219,8 +219,8 @@ pub async fn create_session(client: &Client, new: &NewSession) -> Result<bool> {
     let device = new.device.as_ref();
     let (kind, notice) = match &new.notification {
         Notification::None => (None, None),
-        Notification::SignedUp => (Some(Kind::SignedUp), None),
-        Notification::SignedIn(notice) => (Some(Kind::SignedIn), notice.clone()),
+        Notification::SignedUp => (Some(SecurityEventKind::SignedUp), None),
+        Notification::SignedIn(notice) => (Some(SecurityEventKind::SignedIn), notice.clone()),
     };
     let row = INSERT
         .opt(
@@ -236,7 +236,7 @@ pub async fn create_session(client: &Client, new: &NewSession) -> Result<bool> {
                     .and_then(|caller| caller.user_agent.as_deref()),
                 &proof.method,
                 &remembered,
-                &replaces.as_ref().map(Key::as_str),
+                &replaces.as_ref().map(SessionKey::as_str),
                 &life.idle.as_secs_f64(),
                 &life.absolute.as_secs_f64(),
                 &device.map(|(token, _)| token.hash()),
@@ -249,7 +249,7 @@ pub async fn create_session(client: &Client, new: &NewSession) -> Result<bool> {
                 &random::id(),
                 &notice,
                 &random::id(),
-                &kind.map(Kind::as_str),
+                &kind.map(SecurityEventKind::as_str),
                 &random::id(),
             ],
         )

@@ -6,7 +6,7 @@ use tokio_postgres::Row;
 use uuid::Uuid;
 
 use super::store::keys_of;
-use crate::crypto::token::Key;
+use crate::crypto::token::SessionKey;
 use crate::error::{Error, Result};
 use crate::models::user_session::session_alive;
 use crate::store::client::Client;
@@ -33,7 +33,7 @@ static LOCK_CALLER: Statement = Statement::new(
 /// # Errors
 ///
 /// [`Error::SessionGone`] when the session has ended.
-pub(crate) async fn lock_caller(client: &Client, caller: &Key, user_id: Uuid) -> Result<()> {
+pub(crate) async fn lock_caller(client: &Client, caller: &SessionKey, user_id: Uuid) -> Result<()> {
     LOCK_MEMBER.opt(client, &[&user_id]).await?;
     // This is a separate statement, because a statement that waits for the member's row
     // still sees the session and the epoch as they were when it started.
@@ -50,14 +50,18 @@ pub(crate) async fn lock_caller(client: &Client, caller: &Key, user_id: Uuid) ->
 /// # Errors
 ///
 /// [`Error::SessionGone`] when the session has ended.
-pub async fn lock_member(client: &Client, caller: &Key, user_id: Uuid) -> Result<Vec<Key>> {
+pub async fn lock_member(
+    client: &Client,
+    caller: &SessionKey,
+    user_id: Uuid,
+) -> Result<Vec<SessionKey>> {
     lock_caller(client, caller, user_id).await?;
     keys_of(client, user_id).await
 }
 
 /// Locks the row of a member who has proved who they are by other means than a
 /// session. Returns the keys of all sessions whose record shows the member.
-pub async fn lock_owner(client: &Client, user_id: Uuid) -> Result<Vec<Key>> {
+pub async fn lock_owner(client: &Client, user_id: Uuid) -> Result<Vec<SessionKey>> {
     LOCK_MEMBER.execute(client, &[&user_id]).await?;
     keys_of(client, user_id).await
 }
@@ -79,10 +83,10 @@ static LOCK_MEMBERS: Statement = Statement::new(
 /// [`Error::FORBIDDEN`] when its member is no longer an administrator.
 pub async fn lock_for_admin(
     client: &Client,
-    caller: &Key,
+    caller: &SessionKey,
     admin_id: Uuid,
     user_id: Uuid,
-) -> Result<Vec<Key>> {
+) -> Result<Vec<SessionKey>> {
     LOCK_MEMBERS
         .all(client, &[&vec![admin_id, user_id]])
         .await?;
@@ -113,13 +117,13 @@ static ROLE: Statement = Statement::new(
 /// A session that acts for the studio, and the role that it requires.
 #[derive(Clone, Debug)]
 pub struct Actor {
-    key: Key,
+    key: SessionKey,
     requires_admin: bool,
 }
 
 impl Actor {
     /// A session that must belong to staff.
-    pub fn staff(key: Key) -> Self {
+    pub fn staff(key: SessionKey) -> Self {
         Self {
             key,
             requires_admin: false,
@@ -127,7 +131,7 @@ impl Actor {
     }
 
     /// A session that must belong to an administrator.
-    pub fn admin(key: Key) -> Self {
+    pub fn admin(key: SessionKey) -> Self {
         Self {
             key,
             requires_admin: true,
@@ -164,7 +168,7 @@ impl AsRef<Self> for Actor {
 /// are read by a second statement, after the lock: a statement that waited for the row
 /// would combine the member's new state with the session's old state. Both statements
 /// are sent at once.
-async fn role_under_lock(client: &Client, caller: &Key) -> Result<Row> {
+async fn role_under_lock(client: &Client, caller: &SessionKey) -> Result<Row> {
     let key = caller.as_str();
     let params: [&dyn Param; 1] = [&key];
     let (_, role) = tokio::try_join!(

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::crypto::token::Key;
+use crate::crypto::token::SessionKey;
 use crate::models::user::User;
 use crate::store::cache::Entry;
 
@@ -50,7 +50,7 @@ pub(super) struct Record {
 
 impl Record {
     pub(super) fn new(
-        key: &Key,
+        key: &SessionKey,
         generation: Option<String>,
         until_ms: i64,
         session: Session,
@@ -66,7 +66,7 @@ impl Record {
 
     /// Whether this is the record of `key`, in the current format, and may still be
     /// used. The cache checks its generation.
-    pub(super) fn is_valid(&self, key: &Key, now_ms: i64) -> bool {
+    pub(super) fn is_valid(&self, key: &SessionKey, now_ms: i64) -> bool {
         self.format == FORMAT && self.key == key.as_str() && self.until_ms > now_ms
     }
 
@@ -152,7 +152,12 @@ mod properties {
     }
 
     /// As [`GenerationCache::get`](crate::store::cache::GenerationCache::get) does.
-    fn read(json: &str, key: &Key, generation: Option<&str>, now_ms: i64) -> Option<Session> {
+    fn read(
+        json: &str,
+        key: &SessionKey,
+        generation: Option<&str>,
+        now_ms: i64,
+    ) -> Option<Session> {
         let record: Record = serde_json::from_str(json).ok()?;
         let is_current = record.generation() == generation && record.is_valid(key, now_ms);
         is_current.then(|| record.into_session())

@@ -13,7 +13,7 @@ use super::sessions::Sessions;
 use super::store::destroy;
 use super::transaction::Tx;
 use crate::crypto::random;
-use crate::crypto::token::{Key, Token};
+use crate::crypto::token::{SessionKey, Token};
 use crate::error::Result;
 use crate::models::user::{User, user_columns};
 use crate::models::user_session::session_alive;
@@ -125,13 +125,13 @@ impl Sessions {
 
     /// Finds the key of the session of a refresh token, replaced or not, in order to
     /// end the session. `None` when there is none.
-    pub fn key_by_refresh_token(&self, token: &Token) -> BoxFuture<'_, Result<Option<Key>>> {
+    pub fn key_by_refresh_token(&self, token: &Token) -> BoxFuture<'_, Result<Option<SessionKey>>> {
         let token = token.clone();
         Box::pin(async move { Ok(self.key_of(&token).await?.map(|(key, _)| key)) })
     }
 
     /// Finds the key of a token's session, and whether the token can still be used.
-    async fn key_of(&self, token: &Token) -> Result<Option<(Key, bool)>> {
+    async fn key_of(&self, token: &Token) -> Result<Option<(SessionKey, bool)>> {
         let hash = token.hash();
         self.db
             .read(async |client| find_key(client, &hash).await)
@@ -147,10 +147,10 @@ static KEY: Statement = Statement::new(
     where r.token_hash = $1",
 );
 
-async fn find_key(client: &Client, hash: &str) -> Result<Option<(Key, bool)>> {
+async fn find_key(client: &Client, hash: &str) -> Result<Option<(SessionKey, bool)>> {
     let row = KEY.opt(client, &[&hash]).await?;
     row.map(|row| {
-        let key = Key::from_column(row.try_get("session_key")?);
+        let key = SessionKey::from_column(row.try_get("session_key")?);
         Ok((key, row.try_get("is_live")?))
     })
     .transpose()
@@ -218,7 +218,7 @@ async fn repeat_successor(
 
 /// Ends a family. This is committed although the request is then refused.
 async fn end_family(tx: &Tx, held: &Row) -> Result<Refreshed> {
-    let key = Key::from_column(held.try_get("session_key")?);
+    let key = SessionKey::from_column(held.try_get("session_key")?);
     destroy(tx, &key).await?;
     tx.invalidate_sessions([key]);
     Ok(Refreshed::Replayed {

@@ -13,7 +13,7 @@ use super::locks::{Actor, lock_caller};
 use super::record::Session;
 use super::store;
 use super::transaction::Transaction;
-use crate::crypto::token::{Key, Token};
+use crate::crypto::token::{SessionKey, Token};
 use crate::error::{Error, Result};
 use crate::runtime::background::BoxFuture;
 use crate::runtime::config::Timing;
@@ -84,7 +84,7 @@ impl Sessions {
     /// # Errors
     ///
     /// [`Error::Unavailable`]: whether there is a session is not known.
-    pub fn get(&self, key: &Key) -> BoxFuture<'_, Result<Option<Session>>> {
+    pub fn get(&self, key: &SessionKey) -> BoxFuture<'_, Result<Option<Session>>> {
         let key = key.clone();
         Box::pin(async move {
             let lookup = self.cache.get(&key).await;
@@ -115,7 +115,7 @@ impl Sessions {
     }
 
     /// Reads a session from Postgres, in a statement that begins now.
-    pub(super) async fn find(&self, key: &Key) -> Result<Option<store::Found>> {
+    pub(super) async fn find(&self, key: &SessionKey) -> Result<Option<store::Found>> {
         self.db
             .repeatable_write(async |client| store::find(client, key, &self.timing).await)
             .await
@@ -151,7 +151,7 @@ impl Sessions {
     /// # Errors
     ///
     /// [`Error::SessionGone`]; [`Error::Invalid`] as for [`Sessions::create`].
-    pub async fn set(&self, key: &Key, data: Value) -> Result<Value> {
+    pub async fn set(&self, key: &SessionKey, data: Value) -> Result<Value> {
         check_storable(&data)?;
         self.change(key)
             .run_statement(async |client| store::set(client, key, &data).await)
@@ -164,7 +164,7 @@ impl Sessions {
     /// # Errors
     ///
     /// Those of [`Sessions::set`].
-    pub async fn update(&self, key: &Key, patch: Value) -> Result<Value> {
+    pub async fn update(&self, key: &SessionKey, patch: Value) -> Result<Value> {
         check_storable(&patch)?;
         self.change(key)
             .run_statement(async |client| store::update(client, key, &patch).await)
@@ -177,7 +177,7 @@ impl Sessions {
     /// # Errors
     ///
     /// Those of [`Sessions::set`].
-    pub fn increment(&self, key: &Key, field: &'static str) -> BoxFuture<'_, Result<Value>> {
+    pub fn increment(&self, key: &SessionKey, field: &'static str) -> BoxFuture<'_, Result<Value>> {
         let key = key.clone();
         Box::pin(async move {
             self.change(&key)
@@ -191,7 +191,7 @@ impl Sessions {
     /// # Errors
     ///
     /// [`Error::SessionGone`].
-    pub async fn touch(&self, key: &Key) -> Result<Session> {
+    pub async fn touch(&self, key: &SessionKey) -> Result<Session> {
         self.change(key)
             .run_statement(async |client| store::touch(client, key).await)
             .await
@@ -203,7 +203,7 @@ impl Sessions {
     /// # Errors
     ///
     /// [`Error::Unavailable`]: the session may not have ended.
-    pub fn destroy(&self, key: &Key) -> BoxFuture<'_, Result<Option<Option<Uuid>>>> {
+    pub fn destroy(&self, key: &SessionKey) -> BoxFuture<'_, Result<Option<Option<Uuid>>>> {
         let key = key.clone();
         Box::pin(async move {
             let ended = self
@@ -234,7 +234,7 @@ impl Sessions {
     /// # Errors
     ///
     /// [`Error::SessionGone`] when the caller's own session has ended.
-    pub fn delete_one(&self, caller: &Key, id: Uuid) -> BoxFuture<'_, Result<bool>> {
+    pub fn delete_one(&self, caller: &SessionKey, id: Uuid) -> BoxFuture<'_, Result<bool>> {
         let caller = caller.clone();
         Box::pin(async move {
             let ended = self
@@ -259,7 +259,7 @@ impl Sessions {
     /// [`Error::SessionGone`] when the caller's own session has ended.
     pub fn delete_all_of(
         &self,
-        caller: &Key,
+        caller: &SessionKey,
         user_id: Uuid,
         keep_own: bool,
     ) -> BoxFuture<'_, Result<usize>> {
@@ -323,7 +323,7 @@ impl Sessions {
     /// [`Error::SessionGone`] or [`Error::FORBIDDEN`] when `admin` is no longer the
     /// session of an administrator; [`Error::Unavailable`], after some batches may
     /// have ended.
-    pub fn clear(&self, admin: Option<&Key>) -> BoxFuture<'_, Result<usize>> {
+    pub fn clear(&self, admin: Option<&SessionKey>) -> BoxFuture<'_, Result<usize>> {
         const BATCH: i64 = 2_000;
         let mut admin = admin.cloned();
         Box::pin(async move {
@@ -352,7 +352,7 @@ impl Sessions {
     }
 
     /// Prepares a statement that changes the record of this session.
-    fn change(&self, key: &Key) -> Transaction<'_> {
+    fn change(&self, key: &SessionKey) -> Transaction<'_> {
         self.transaction().invalidate_sessions([key.clone()])
     }
 }

@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::life::Life;
 use super::record::Session;
 use crate::crypto::random;
-use crate::crypto::token::Key;
+use crate::crypto::token::SessionKey;
 use crate::error::{Error, OnConstraint, Result};
 use crate::models::user::{User, user_columns};
 use crate::models::user_session::session_alive;
@@ -68,7 +68,11 @@ pub(crate) type Found = (Session, DateTime<Utc>);
 /// Reads an active session, and the time until which a cached record of it may be used.
 /// Updates an outdated `last_activity`, unless another transaction has locked the row.
 /// Running it twice is safe.
-pub(crate) async fn find(client: &Client, key: &Key, timing: &Timing) -> Result<Option<Found>> {
+pub(crate) async fn find(
+    client: &Client,
+    key: &SessionKey,
+    timing: &Timing,
+) -> Result<Option<Found>> {
     let row = FIND
         .opt(
             client,
@@ -112,7 +116,7 @@ static CREATE: Statement = Statement::new(
 /// Creates an anonymous session, which lasts at most `ttl`.
 pub(crate) async fn create(
     client: &Client,
-    key: &Key,
+    key: &SessionKey,
     data: &Value,
     caller: Option<&Caller>,
     ttl: Option<Duration>,
@@ -157,17 +161,17 @@ static INCREMENT: Statement = Statement::new(
 );
 
 /// Replaces the session's data.
-pub(crate) async fn set(client: &Client, key: &Key, data: &Value) -> Result<Value> {
+pub(crate) async fn set(client: &Client, key: &SessionKey, data: &Value) -> Result<Value> {
     written_data(SET.opt(client, &[&key.as_str(), data]).await)
 }
 
 /// Merges the top-level fields of `patch` into the session's data.
-pub(crate) async fn update(client: &Client, key: &Key, patch: &Value) -> Result<Value> {
+pub(crate) async fn update(client: &Client, key: &SessionKey, patch: &Value) -> Result<Value> {
     written_data(MERGE.opt(client, &[&key.as_str(), patch]).await)
 }
 
 /// Adds one to a number in the session's data. A value that is not a number counts as 0.
-pub(crate) async fn increment(client: &Client, key: &Key, field: &str) -> Result<Value> {
+pub(crate) async fn increment(client: &Client, key: &SessionKey, field: &str) -> Result<Value> {
     written_data(INCREMENT.opt(client, &[&key.as_str(), &field]).await)
 }
 
@@ -197,7 +201,7 @@ static TOUCH: Statement = Statement::new(
 );
 
 /// Updates the time of last activity and extends the session.
-pub(crate) async fn touch(client: &Client, key: &Key) -> Result<Session> {
+pub(crate) async fn touch(client: &Client, key: &SessionKey) -> Result<Session> {
     let row = TOUCH
         .opt(
             client,
@@ -218,7 +222,7 @@ static DESTROY: Statement = Statement::new(
 
 /// Ends the session with this key. Returns `None` when there was no session,
 /// `Some(None)` when it was anonymous, or else the member's id.
-pub(crate) async fn destroy(client: &Client, key: &Key) -> Result<Option<Option<Uuid>>> {
+pub(crate) async fn destroy(client: &Client, key: &SessionKey) -> Result<Option<Option<Uuid>>> {
     let row = DESTROY.opt(client, &[&key.as_str()]).await?;
     row.map(|row| Ok(row.try_get("user_id")?)).transpose()
 }
@@ -247,10 +251,14 @@ static DELETE_ONE: Statement = Statement::new(
 /// is active. Forgets the device that the session was created on, unless the caller's own
 /// session belongs to the same device. Returns the key of the ended session, or `None`
 /// when the caller has no such session.
-pub(crate) async fn delete_one(client: &Client, caller: &Key, id: Uuid) -> Result<Option<Key>> {
+pub(crate) async fn delete_one(
+    client: &Client,
+    caller: &SessionKey,
+    id: Uuid,
+) -> Result<Option<SessionKey>> {
     let row = DELETE_ONE.opt(client, &[&caller.as_str(), &id]).await?;
     let gone: Option<String> = row.ok_or(Error::SessionGone)?.try_get("session_key")?;
-    Ok(gone.map(Key::from_column))
+    Ok(gone.map(SessionKey::from_column))
 }
 
 static RAISE_EPOCH: Statement = Statement::new(
@@ -283,13 +291,13 @@ static KEEP: Statement = Statement::new(
 pub(crate) async fn delete_all_of(
     client: &Client,
     user_id: Uuid,
-    kept: Option<&Key>,
-) -> Result<Vec<Key>> {
+    kept: Option<&SessionKey>,
+) -> Result<Vec<SessionKey>> {
     // The member's row is locked first, by a separate statement. So the deletion includes
     // the sessions that were committed before the row was locked.
     let row = RAISE_EPOCH.one(client, &[&user_id]).await?;
     let epoch: i32 = row.try_get("session_epoch")?;
-    let kept = kept.map(Key::as_str);
+    let kept = kept.map(SessionKey::as_str);
     let mut rows = DELETE_ALL_OF.all(client, &[&user_id, &kept]).await?;
     if kept.is_some() {
         rows.extend(KEEP.all(client, &[&kept, &epoch]).await?);
@@ -303,13 +311,13 @@ static KEYS_OF: Statement = Statement::new(
 );
 
 /// Lists the keys of a member's sessions. Their records contain the member's data.
-pub(crate) async fn keys_of(client: &Client, user_id: Uuid) -> Result<Vec<Key>> {
+pub(crate) async fn keys_of(client: &Client, user_id: Uuid) -> Result<Vec<SessionKey>> {
     keys(&KEYS_OF.all(client, &[&user_id]).await?)
 }
 
-fn keys(rows: &[Row]) -> Result<Vec<Key>> {
+fn keys(rows: &[Row]) -> Result<Vec<SessionKey>> {
     rows.iter()
-        .map(|row| Ok(Key::from_column(row.try_get("session_key")?)))
+        .map(|row| Ok(SessionKey::from_column(row.try_get("session_key")?)))
         .collect()
 }
 
@@ -322,6 +330,6 @@ static CLEAR: Statement = Statement::new(
 );
 
 /// Ends up to `batch` sessions of any visitors and members.
-pub(crate) async fn clear(client: &Client, batch: i64) -> Result<Vec<Key>> {
+pub(crate) async fn clear(client: &Client, batch: i64) -> Result<Vec<SessionKey>> {
     keys(&CLEAR.all(client, &[&batch]).await?)
 }

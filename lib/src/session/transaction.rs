@@ -2,7 +2,7 @@
 //! than one statement, or makes something in Redis outdated.
 //!
 //! ```no_run
-//! # async fn example(app: sabor::App, key: sabor::session::Key) -> sabor::Result<()> {
+//! # async fn example(app: sabor::App, key: sabor::session::SessionKey) -> sabor::Result<()> {
 //! app.transaction()
 //!     .invalidate([app.schedule()])
 //!     .run(async |tx| {
@@ -25,7 +25,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use uuid::Uuid;
 
-use crate::crypto::token::Key;
+use crate::crypto::token::SessionKey;
 use crate::error::{Error, Result, chain, database_error};
 use crate::models::idempotency_key::{self, IdempotencyKey, StoredResponse};
 use crate::runtime::background;
@@ -74,7 +74,7 @@ impl<'a> Transaction<'a> {
 
     /// Invalidates the records of these sessions after the commit. Keys that only
     /// the transaction finds out go to [`Tx::invalidate_sessions`].
-    pub fn invalidate_sessions(mut self, keys: impl IntoIterator<Item = Key>) -> Self {
+    pub fn invalidate_sessions(mut self, keys: impl IntoIterator<Item = SessionKey>) -> Self {
         self.invalidations.extend(self.cache.invalidations(keys));
         self
     }
@@ -272,7 +272,7 @@ pub struct Tx {
 /// The changes that a transaction has made so far.
 #[derive(Default)]
 struct Changes {
-    sessions: Vec<Key>,
+    sessions: Vec<SessionKey>,
     responses: Vec<Invalidation>,
     /// Nothing but a stored refusal is committed.
     is_undone: bool,
@@ -293,7 +293,7 @@ impl Tx {
 
     /// Invalidates the records of these sessions after the commit: sessions that
     /// end, and sessions whose record shows what changes.
-    pub fn invalidate_sessions(&self, keys: impl IntoIterator<Item = Key>) {
+    pub fn invalidate_sessions(&self, keys: impl IntoIterator<Item = SessionKey>) {
         self.changes().sessions.extend(keys);
     }
 

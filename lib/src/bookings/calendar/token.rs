@@ -9,7 +9,7 @@ use crate::crypto::secret::sha256_hex;
 use crate::error::Result;
 use crate::http::Member;
 use crate::models::calendar;
-use crate::models::security_event::{self, Kind};
+use crate::models::security_event::{self, SecurityEventKind};
 use crate::values::caller::Caller;
 use crate::{App, BoxFuture, session};
 
@@ -60,8 +60,8 @@ pub fn delete<'a>(
 async fn replace(app: &App, caller: &Caller, member: &Member, hash: Option<String>) -> Result<()> {
     let (key, id) = (member.key()?, member.user.id);
     let kind = match hash {
-        Some(_) => Kind::CalendarTokenMade,
-        None => Kind::CalendarTokenWithdrawn,
+        Some(_) => SecurityEventKind::CalendarTokenMade,
+        None => SecurityEventKind::CalendarTokenWithdrawn,
     };
     app.transaction()
         .run(async |tx| {

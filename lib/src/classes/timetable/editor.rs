@@ -7,7 +7,7 @@ use crate::App;
 use crate::admin::staff_action::StaffAction;
 use crate::error::Result;
 use crate::http::Member;
-use crate::models::security_event::Kind;
+use crate::models::security_event::SecurityEventKind;
 use crate::session::{Transaction, Tx};
 use crate::values::caller::Caller;
 use crate::values::time_zone::TimeZone;
@@ -46,7 +46,7 @@ impl<'a> TimetableEditor<'a> {
     /// Records a change as a security event, in its transaction.
     pub(super) async fn record(&self, tx: &Tx, detail: Value) -> Result<()> {
         self.staff_action
-            .record(tx, Kind::TimetableChanged, None, detail)
+            .record(tx, SecurityEventKind::TimetableChanged, None, detail)
             .await
     }
 }

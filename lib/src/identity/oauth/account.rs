@@ -10,7 +10,7 @@ use crate::http::{SetCookie, SignInContext};
 use crate::identity::reauthenticate::SIGN_IN_AGAIN;
 use crate::identity::sign_in::{AuthenticatedMember, PendingSession};
 use crate::models::oauth_state::{Linking, State};
-use crate::models::security_event::{self, Kind};
+use crate::models::security_event::{self, SecurityEventKind};
 use crate::models::user::Proof;
 use crate::models::user::{self, Credentials, Email, ExperienceLevel, NewUser, Profile, User};
 use crate::models::user_identity;
@@ -225,7 +225,7 @@ impl Resolution<'_> {
         let notice = notice.with_other(&label(self.app, provider));
         mail::notify(tx, NoticeKind::IdentityLinked, user, notice).await?;
         let detail = serde_json::json!({ "provider": provider });
-        let kind = Kind::IdentityLinked;
+        let kind = SecurityEventKind::IdentityLinked;
         security_event::insert_with(tx, kind, Some(user.id), self.caller, detail).await
     }
 

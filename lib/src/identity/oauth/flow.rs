@@ -16,7 +16,7 @@ use crate::identity::sign_in::{
     AuthenticatedMember, create_session, require_code, require_verified,
 };
 use crate::models::oauth_state::{self, NewState, State};
-use crate::models::security_event::Kind;
+use crate::models::security_event::SecurityEventKind;
 use crate::notify::mail;
 use crate::runtime::config::ProviderConfig;
 use crate::session::Token;
@@ -104,7 +104,7 @@ pub fn finish<'a>(
 
 fn record_failure(app: &App, context: &SignInContext, config: &ProviderConfig, error: &Error) {
     let detail = json!({ "provider": config.name, "code": error.code() });
-    let kind = Kind::ProviderSignInFailed;
+    let kind = SecurityEventKind::ProviderSignInFailed;
     security_events::record_with(app, kind, None, &context.client, detail);
 }
 

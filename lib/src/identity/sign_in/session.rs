@@ -5,7 +5,7 @@ use crate::error::{Error, Result};
 use crate::http::{CookiePurpose, SetCookie, SignInContext, set_device};
 use crate::identity::two_factor::VerifiedCode;
 use crate::models::remembered_device::Device;
-use crate::models::security_event::{self, Kind};
+use crate::models::security_event::{self, SecurityEventKind};
 use crate::models::sign_in_challenge;
 use crate::models::user::{Proof, User};
 use crate::notify::mail;
@@ -93,7 +93,7 @@ impl SecondFactor {
         }
         if let VerifiedCode::Recovery(_) = self.code {
             mail::notify(tx, NoticeKind::RecoveryCodeUsed, user, notice).await?;
-            let (kind, id) = (Kind::RecoveryCodeUsed, Some(user.id));
+            let (kind, id) = (SecurityEventKind::RecoveryCodeUsed, Some(user.id));
             security_event::insert(tx, kind, id, caller).await?;
         }
         Ok(())

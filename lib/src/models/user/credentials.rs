@@ -4,7 +4,7 @@ use tokio_postgres::Row;
 use uuid::Uuid;
 
 use super::member::{User, user_columns};
-use crate::crypto::token::{Key, Token};
+use crate::crypto::token::{SessionKey, Token};
 use crate::error::{Error, OnConstraint, Result};
 use crate::models::remembered_device::Device;
 use crate::models::user::Proof;
@@ -249,7 +249,7 @@ pub struct Reauthentication {
 /// Returns what a session proves. Returns `None` if it has ended.
 pub async fn find_reauthentication(
     client: &Client,
-    session: &Key,
+    session: &SessionKey,
     id: Uuid,
 ) -> Result<Option<Reauthentication>> {
     let row = REAUTHENTICATION.opt(client, &[&session.as_str()]).await?;
