@@ -27,7 +27,7 @@ pub async fn cancel(person: &TestClient, booking: &Value) -> TestResponse {
     person.post("/api/bookings/cancel", payload).await
 }
 
-/// Inserts a payment at the desk for a booking.
+/// Inserts a row for a payment at the studio's desk for a booking.
 pub async fn insert_desk_payment(app: &TestApp, booking: &Value) {
     app.sql(&format!(
         "insert into payments (id, booking_id, user_id, amount, currency, method, status, paid_at)
@@ -38,7 +38,9 @@ pub async fn insert_desk_payment(app: &TestApp, booking: &Value) {
     .await;
 }
 
-/// Asserts the invariants that hold for every occurrence at all times.
+/// Asserts the invariants that hold for every occurrence at all times: the participant
+/// count matches the bookings, and nobody waits for a free spot before the waitlist's
+/// cutoff, which is two hours.
 pub async fn assert_bookings_consistent(app: &TestApp) {
     let wrong = app
         .count(

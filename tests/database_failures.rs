@@ -13,7 +13,8 @@ use uuid::Uuid;
 
 use crate::harness::{FaultyProxy, Settings, TestApp, wait_until};
 
-/// Starts a process that reaches the database of `app` through a faulty proxy.
+/// Starts another process, which connects to the database of `app` through a faulty
+/// proxy.
 async fn behind_faulty_proxy(app: &TestApp) -> (TestApp, FaultyProxy) {
     let proxy = FaultyProxy::start(&app.database).await.unwrap();
     let settings = Settings::default().with("POSTGRES_URL", proxy.url());
@@ -46,36 +47,37 @@ async fn a_request_that_gets_no_connection_in_time_returns_503() {
         .with("POSTGRES_POOL_MAX", "1")
         .with("POSTGRES_POOL_TIMEOUT_MS", "100");
     let app = TestApp::start_with(settings).await;
-    let only = app.app.db().client().await.unwrap();
+    let only_connection = app.app.db().client().await.unwrap();
     let visitor = app.visitor();
     let response = visitor.sign_in_as("ana");
     let response = tokio::time::timeout(Duration::from_secs(10), response).await;
     let response = response.expect("a response without a free connection");
     response.expect_code(503, "unavailable");
     assert!(response.header("retry-after").is_some());
-    drop(only);
+    drop(only_connection);
     visitor.sign_in_as("ana").await.expect(401);
 }
 
 #[tokio::test]
 async fn a_read_on_a_broken_connection_is_retried() {
     let app = TestApp::start().await;
-    let (far, proxy) = behind_faulty_proxy(&app).await;
+    let (proxied, proxy) = behind_faulty_proxy(&app).await;
     let ana = app.member("ana").await;
+    // The statement that reads a session begins with this text.
     proxy.disconnect_before("with stale as");
-    assert!(ana.connected_to(&far).is_signed_in().await);
+    assert!(ana.connected_to(&proxied).is_signed_in().await);
 }
 
 #[tokio::test]
-async fn a_connection_that_went_dead_while_idle_costs_no_write() {
-    // Long enough to check the connection, and long enough to discard it unchecked.
+async fn a_write_succeeds_although_its_connection_died_while_idle() {
+    // After 5 seconds, the pool probes the connection. After 31, it discards it unprobed.
     for pause in [5, 31] {
         let app = TestApp::start().await;
-        let (far, proxy) = behind_faulty_proxy(&app).await;
-        let ana = app.member("ana").await.connected_to(&far);
+        let (proxied, proxy) = behind_faulty_proxy(&app).await;
+        let ana = app.member("ana").await.connected_to(&proxied);
         ana.get("/api/session/test-session").await.expect(200);
         proxy.stall_open_connections();
-        far.app.clock().advance(TimeDelta::seconds(pause));
+        proxied.app.clock().advance(TimeDelta::seconds(pause));
         let started = Instant::now();
         ana.post("/api/auth/logout", json!({})).await.expect(200);
         assert!(started.elapsed() < Duration::from_secs(10));
@@ -85,12 +87,12 @@ async fn a_connection_that_went_dead_while_idle_costs_no_write() {
 #[tokio::test]
 async fn a_statement_without_a_response_times_out_and_its_connection_is_discarded() {
     let app = TestApp::start().await;
-    let (far, proxy) = behind_faulty_proxy(&app).await;
-    let ana = app.member("ana").await.connected_to(&far);
+    let (proxied, proxy) = behind_faulty_proxy(&app).await;
+    let ana = app.member("ana").await.connected_to(&proxied);
     ana.get("/api/session/test-session").await.expect(200);
     proxy.stall_open_connections();
-    let leaving = ana.post("/api/auth/logout", json!({}));
-    let response = tokio::time::timeout(Duration::from_secs(30), leaving).await;
+    let sign_out = ana.post("/api/auth/logout", json!({}));
+    let response = tokio::time::timeout(Duration::from_secs(30), sign_out).await;
     let response = response.expect("a response although Postgres does not respond");
     response.expect_code(503, "unavailable");
     assert!(ana.cookie().is_some());
@@ -99,28 +101,28 @@ async fn a_statement_without_a_response_times_out_and_its_connection_is_discarde
 
 #[tokio::test]
 async fn a_change_with_an_unknown_commit_outcome_still_invalidates_the_cache() {
-    for (word, path) in [
+    for (statement, path) in [
         ("delete from user_sessions", "/api/auth/logout"),
         ("commit", "/api/auth/logout?all"),
     ] {
         let app = TestApp::start().await;
-        let (far, proxy) = behind_faulty_proxy(&app).await;
+        let (proxied, proxy) = behind_faulty_proxy(&app).await;
         let ana = app.member("ana").await;
         assert!(ana.is_signed_in().await);
         wait_until(async || app.redis.count("SET") >= 1).await;
-        proxy.disconnect_after(word);
+        proxy.disconnect_after(statement);
         let form = json!({ "all": path.ends_with("all") });
-        let leaving = ana.connected_to(&far);
-        let response = leaving.post("/api/auth/logout", form).await;
+        let client = ana.connected_to(&proxied);
+        let response = client.post("/api/auth/logout", form).await;
         response.expect_code(503, "unavailable");
-        assert!(leaving.cookie().is_some(), "{path}");
-        // The commit succeeded, although the other process had a cached record.
+        assert!(client.cookie().is_some(), "{path}");
+        // The commit succeeded, so the cached record must no longer be accepted.
         assert_eq!(app.count("select count(*) from user_sessions").await, 0);
         assert!(!ana.is_signed_in().await, "{path}");
     }
 }
 
-/// Fails once as the statement that Postgres picks to end a deadlock.
+/// Fails on the first try, with the error that Postgres returns to end a deadlock.
 async fn fail_once(client: &Client, tries: &AtomicU32) -> Result<(), Error> {
     let sqlstate = match tries.fetch_add(1, Ordering::Relaxed) {
         0 => "40P01",
@@ -192,7 +194,7 @@ async fn a_transaction_whose_caller_goes_away_is_rolled_back() {
         _ = running => unreachable!("it never ends"),
         () = begun.notified() => {}
     }
-    // The only connection is usable again, and in no transaction.
+    // The only connection is usable again, and no transaction is open on it.
     let client = app.app.db().client().await.unwrap();
     let left = client
         .query_one("select count(*) from user_sessions", &[])

@@ -11,8 +11,8 @@ use utoipa::ToSchema;
 #[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct DeactivateAccount {
-    /// An account without a password leaves this out; it needs a sign-in through
-    /// its provider in the last ten minutes.
+    /// Required if the account has a password. Otherwise, the member must have signed
+    /// in through a provider in the last ten minutes.
     #[schema(format = "password")]
     current_password: Option<String>,
 }

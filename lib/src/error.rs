@@ -15,7 +15,7 @@ use tokio_postgres::types::{WasNull, WrongType};
 
 use crate::crypto::token::Token;
 
-/// A [`std::result::Result`] with an [`Error`].
+/// A [`std::result::Result`] with an [`enum@Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// Messages about invalid fields, by the field's name in the request.

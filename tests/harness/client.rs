@@ -96,9 +96,9 @@ impl TestClient {
 
     /// Sends a request; stores the cookies of the response.
     pub async fn send(&self, request: RequestBuilder) -> TestResponse {
-        let answer = TestResponse::read(request.send().await.unwrap()).await;
-        for set in answer.headers.get_all(SET_COOKIE) {
-            let pair = set.to_str().unwrap().split(';').next().unwrap();
+        let response = TestResponse::read(request.send().await.unwrap()).await;
+        for header in response.headers.get_all(SET_COOKIE) {
+            let pair = header.to_str().unwrap().split(';').next().unwrap();
             let (name, value) = pair.split_once('=').unwrap();
             let stored = (!value.is_empty()).then(|| value.to_owned());
             if name.ends_with("sabor_session") {
@@ -109,7 +109,7 @@ impl TestClient {
                 self.jar.lock().unwrap().remove(name);
             }
         }
-        answer
+        response
     }
 
     pub async fn get(&self, path: &str) -> TestResponse {
@@ -180,14 +180,14 @@ impl TestClient {
 pub async fn send_from_origin(request: RequestBuilder, origin: &str) -> TestResponse {
     let (client, request) = request.build_split();
     let mut request = request.unwrap();
-    // Replaces the origin that the request has already.
+    // Replaces the `Origin` header that `TestClient::request` has set.
     request
         .headers_mut()
         .insert(ORIGIN, origin.parse().unwrap());
     TestResponse::read(client.execute(request).await.unwrap()).await
 }
 
-/// A response that has been read.
+/// A response, with its body read to the end.
 #[derive(Debug)]
 pub struct TestResponse {
     pub status: u16,

@@ -56,8 +56,8 @@ async fn a_sign_out_during_a_redis_outage_reaches_other_processes_afterwards() {
         app.redis.set_mode(mode).await.unwrap();
         ana.post("/api/auth/logout", json!({})).await.expect(200);
         app.redis.set_mode(Mode::Normal).await.unwrap();
-        // Immediately in the same process, and elsewhere once Redis has the
-        // invalidation.
+        // The sign-out takes effect immediately in the same process, and in other
+        // processes once Redis has the invalidation.
         assert!(!before.is_signed_in().await, "{mode:?}");
         wait_until(async || !elsewhere.is_signed_in().await).await;
     }
@@ -68,8 +68,9 @@ async fn a_revocation_waits_at_most_a_second_for_its_invalidation() {
     let app = TestApp::start().await;
     let ana = app.member("ana").await;
     app.redis.set_mode(Mode::Silent).await.unwrap();
-    let leaving = ana.post("/api/auth/logout", json!({}));
-    let response = tokio::time::timeout(Duration::from_secs(8), leaving).await;
+    let sign_out = ana.post("/api/auth/logout", json!({}));
+    // The limit is longer than a second because the test machine may be busy.
+    let response = tokio::time::timeout(Duration::from_secs(8), sign_out).await;
     response
         .expect("a response without an invalidation")
         .expect(200);
@@ -187,7 +188,8 @@ async fn without_postgres_cached_sessions_continue_and_other_requests_return_503
         .await
         .expect_code(503, "unavailable");
     assert!(ana.cookie().is_some());
-    // A write that never reached Postgres does not invalidate the record.
+    // This request counts a visit. Its write never reaches Postgres, so it does not
+    // invalidate the cached record.
     ana.get("/api/session/test-session").await.expect(503);
     assert!(ana.is_signed_in().await);
     let visitor = app.visitor();
@@ -231,10 +233,10 @@ async fn a_postgres_restart_under_load_loses_no_confirmed_write() {
     wait_until(async || app.count(visits).await > after + 50).await;
     stop.store(true, Ordering::Relaxed);
     let mut confirmed = 0;
-    for one in load {
-        confirmed += one.await.unwrap();
+    for task in load {
+        confirmed += task.await.unwrap();
     }
-    // Every confirmed visit is stored; an unconfirmed one may be.
+    // Every confirmed visit is stored. An unconfirmed visit may be stored too.
     let stored = u64::try_from(app.count(visits).await).unwrap();
     assert!(stored >= confirmed, "{stored} of {confirmed}");
     assert!(ana.is_signed_in().await);

@@ -1,4 +1,4 @@
-//! Upstash's REST protocol for local use and for tests.
+//! A server that speaks Upstash's REST protocol, for local use and for tests.
 //!
 //! An [`Endpoint`] serves `/`, `/pipeline` and `/multi-exec` as Upstash does, from
 //! memory or in front of a Redis server ([`Backend`]). [`RedisServer`] starts a

@@ -20,14 +20,15 @@ use crate::testbed::load::LoadStats;
 pub(super) struct Row {
     drill: String,
     requests: usize,
-    /// During the fault, by operation.
+    /// How each operation responded during the fault.
     during: Vec<Share>,
-    /// Of all requests.
+    /// The requests that failed, during the fault or not.
     failed: Failed,
-    /// The longest time after its end that a session was accepted, in milliseconds.
+    /// For how long an ended session was still accepted, at most, in milliseconds.
     longest_stale_read_ms: f64,
+    /// The [`StalenessLimit`] of the drill.
     limit: String,
-    /// Milliseconds from the end of the fault to the last request that failed.
+    /// Milliseconds from the end of the fault to the end of the last failed request.
     recovery_ms: f64,
     /// Violations with their counts.
     violations: BTreeMap<String, usize>,
@@ -57,7 +58,10 @@ struct Failed {
 
 impl Failed {
     fn of(requests: &[Request]) -> Self {
-        let count = |outcome| requests.iter().filter(|one| one.outcome == outcome).count();
+        let count = |outcome| {
+            let matching = requests.iter().filter(|request| request.outcome == outcome);
+            matching.count()
+        };
         Self {
             unavailable: count(Outcome::Unavailable),
             server_errors: count(Outcome::ServerError),
@@ -91,10 +95,12 @@ impl Row {
         requests: &[Request],
     ) -> Result<Self> {
         let (log, (fault_start, fault_end)) = (&run.log, run.fault_period()?);
-        let during = |one: &&Request| fault_start <= one.sent_at && one.sent_at <= fault_end;
-        let during: Vec<Request> = requests.iter().filter(during).copied().collect();
-        let failures = requests.iter().filter(|one| !one.outcome.is_definite());
-        let last = failures.map(|one| one.received_at).max();
+        let is_during = |request: &&Request| (fault_start..=fault_end).contains(&request.sent_at);
+        let during: Vec<Request> = requests.iter().filter(is_during).copied().collect();
+        let failures = requests
+            .iter()
+            .filter(|request| !request.outcome.is_definite());
+        let last = failures.map(|request| request.received_at).max();
         let recovery = last.map(|last| last.saturating_duration_since(fault_end));
         Ok(Self {
             drill,
@@ -179,7 +185,7 @@ impl Row {
             .during
             .iter()
             .map(|share| share.definite * share.requests as f64);
-        // The sum of an empty iterator is -0.
+        // The sum of an empty iterator is -0.0. Adding 0.0 makes it 0.0.
         let definite = (0.0 + definite.sum::<f64>()) / all.max(1) as f64;
         let worst = self
             .during
@@ -211,28 +217,29 @@ impl Row {
 }
 
 fn shares(requests: &[Request]) -> Vec<Share> {
-    let mut by_kind: BTreeMap<Operation, Vec<Request>> = BTreeMap::new();
-    for one in requests {
-        by_kind.entry(one.operation).or_default().push(*one);
+    let mut by_operation: BTreeMap<Operation, Vec<Request>> = BTreeMap::new();
+    for request in requests {
+        let of_operation = by_operation.entry(request.operation).or_default();
+        of_operation.push(*request);
     }
     let share = |(operation, requests): (Operation, Vec<Request>)| {
-        let count = |is: fn(Outcome) -> bool| {
-            let count = requests.iter().filter(|one| is(one.outcome)).count();
-            100.0 * count as f64 / requests.len() as f64
+        let percentage = |matches: fn(Outcome) -> bool| {
+            let matching = requests.iter().filter(|request| matches(request.outcome));
+            100.0 * matching.count() as f64 / requests.len() as f64
         };
         let latencies = requests
             .iter()
-            .map(|one| one.received_at - one.sent_at)
+            .map(|request| request.received_at - request.sent_at)
             .collect();
         Share {
             operation,
             requests: requests.len(),
-            definite: count(Outcome::is_definite),
-            unavailable: count(|outcome| outcome == Outcome::Unavailable),
+            definite: percentage(Outcome::is_definite),
+            unavailable: percentage(|outcome| outcome == Outcome::Unavailable),
             p99_ms: LoadStats::new(latencies, Duration::ZERO).percentile(0.99),
         }
     };
-    by_kind.into_iter().map(share).collect()
+    by_operation.into_iter().map(share).collect()
 }
 
 fn millis(duration: Duration) -> f64 {

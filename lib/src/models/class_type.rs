@@ -74,7 +74,7 @@ pub struct ClassType {
     pub level: Level,
     /// How long an occurrence lasts.
     pub duration_minutes: i32,
-    /// The number of spots of an occurrence that does not set its own.
+    /// The number of spots of a new occurrence that does not set its own.
     pub max_participants: i32,
     /// The price of an occurrence that does not set its own.
     pub price: Money,
@@ -236,7 +236,7 @@ pub struct ClassTypeChanges {
     pub price: Option<Money>,
     /// `Some(None)` removes the picture.
     pub image_url: Option<Option<String>>,
-    /// Retires it, or offers it again.
+    /// `false` retires the class type; `true` offers it again.
     pub is_active: Option<bool>,
 }
 
@@ -311,6 +311,8 @@ impl CatalogItem for ClassType {
         rows.iter().map(Self::from_row).collect()
     }
 
+    /// Inserts a class type.
+    ///
     /// # Errors
     ///
     /// 409 `class_type_exists`.
@@ -335,8 +337,12 @@ impl CatalogItem for ClassType {
         Self::from_row(&row)
     }
 
-    /// Existing occurrences keep their number of spots. A new price applies to
-    /// those that do not set their own.
+    /// Changes a class type. Existing occurrences keep their number of spots. A new
+    /// price applies to occurrences that do not set their own.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`]; 409 `class_type_exists`.
     async fn update(client: &Client, id: Uuid, changes: &ClassTypeChanges) -> Result<Self> {
         let row = UPDATE
             .opt(

@@ -1,8 +1,8 @@
-//! SQL about sessions that other statements share. The statements themselves
-//! are in [`crate::session`].
+//! The SQL condition for an active session, which statements in several modules share.
 
-/// Whether session `s` of user `u` is active: it has not expired, and it is
-/// anonymous or belongs to an active member and to the member's current epoch.
+/// The SQL condition that session `s` is active: it has not expired, and it is
+/// anonymous or belongs to an active member and has the member's current
+/// `session_epoch`. `u` is the session's row of `users`, joined with a left join.
 macro_rules! session_alive {
     () => {
         "s.expires_at > now()

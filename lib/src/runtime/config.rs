@@ -24,29 +24,31 @@ use crate::runtime::http_client::may_receive_secrets;
 /// The configuration of a process.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// `SABOR_ENV=development`, which `cargo dev` and the tests set. It opens
-    /// routes that are marked for it and allows cookies over plain HTTP.
+    /// `SABOR_ENV=development`, which `cargo dev` and the tests set. It opens the
+    /// routes that take `OpenInDevelopment` to everyone, and allows local origins and
+    /// cookies over plain HTTP.
     pub development: bool,
-    /// Whether the process runs on Vercel (`VERCEL=1`). Only then are Vercel's
-    /// headers trusted.
+    /// Whether the process runs on Vercel (`VERCEL` is set). Vercel's headers are
+    /// trusted only if it does.
     pub on_vercel: bool,
     /// Postgres, for requests.
     pub postgres: PostgresConfig,
-    /// Postgres, for migrations: without the pooler if a direct address is set.
+    /// Postgres, for migrations. If a direct address is set, it bypasses the pooler.
     pub postgres_direct: tokio_postgres::Config,
     /// Redis. Without it, sessions are read from Postgres.
     pub redis: Option<RedisConfig>,
-    /// `SESSION_SECRET`: the first secret signs, all verify.
+    /// `SESSION_SECRET`: the first secret signs; every secret verifies.
     pub session_secrets: Vec<Secret>,
-    /// `ENCRYPTION_KEY`: the first key encrypts, all decrypt.
+    /// `ENCRYPTION_KEY`: the first key encrypts; every key decrypts.
     pub encryption_keys: Keyring,
     /// `CRON_SECRET`: the bearer token of Vercel Cron. Without it only
     /// administrators may run cron jobs.
     pub cron_secret: Option<Secret>,
     /// The origins that may send requests with a session cookie:
-    /// `ALLOWED_ORIGINS` and the deployment's own.
+    /// `ALLOWED_ORIGINS`, `SITE_URL`, and the deployment's own.
     pub origins: BTreeSet<String>,
-    /// `DEMO_ACCOUNT`: whether the demo account is enabled. Only in development.
+    /// `DEMO_ACCOUNT`: whether the demo account is enabled. True by default in
+    /// development, and false everywhere else.
     pub demo_account: bool,
     /// `REQUIRE_EMAIL_VERIFICATION`: whether members have to confirm their e-mail
     /// address before they can sign in.
@@ -59,14 +61,14 @@ pub struct Config {
     pub mail: MailConfig,
     /// Card payments. Without it members pay at the desk.
     pub stripe: Option<StripeConfig>,
-    /// The intervals of the session model.
+    /// The durations that sessions and event streams use.
     pub timing: Timing,
 }
 
-/// The address of Redis, which speaks Upstash's REST protocol.
+/// How to reach Redis, through Upstash's REST protocol.
 #[derive(Clone, Debug)]
 pub struct RedisConfig {
-    /// The variables of URL and token, for error messages.
+    /// The names of the variables that set the URL and the token, for error messages.
     pub variables: [&'static str; 2],
     /// The URL.
     pub url: String,
@@ -76,18 +78,19 @@ pub struct RedisConfig {
     pub timeout: Duration,
 }
 
-/// The intervals of the session model. Only tests change them; the protocol was
-/// verified with these proportions.
+/// The durations that sessions and event streams use. Only tests change them, because
+/// the session cache's protocol was verified with the ratios of these values.
 #[derive(Clone, Copy, Debug)]
 pub struct Timing {
     /// How long a session record in Redis is valid.
     pub record_life: Duration,
-    /// How long an invalidation is kept. It must outlive the records that it
-    /// invalidates.
+    /// How long Redis keeps a new generation. It must outlive the session records that
+    /// it invalidates.
     pub generation_life: Duration,
     /// How old `last_activity` may get before a read updates it.
     pub touch_after: Duration,
-    /// How long an event stream lasts. It must end before the function's limit.
+    /// How long an event stream lasts. It must end before Vercel stops the function
+    /// (`maxDuration`).
     pub stream_life: Duration,
 }
 
@@ -115,7 +118,7 @@ impl Config {
             reason = "only this module reads the environment"
         )]
         let variables = std::env::vars_os();
-        // Variables that are not UTF-8 are not ours.
+        // A variable that is not UTF-8 counts as unset.
         let texts = variables.filter_map(|(name, value)| {
             Some((name.into_string().ok()?, value.into_string().ok()?))
         });
@@ -152,7 +155,7 @@ impl Config {
     }
 }
 
-/// Returns whether `SABOR_ENV` is `development`. It is rejected on a deployment,
+/// Returns whether `SABOR_ENV` is `development`. Deployments reject this value,
 /// because it opens administrative routes.
 fn development(env: &Environment<'_>) -> Result<bool, ConfigError> {
     match env.text("SABOR_ENV").as_deref() {
@@ -184,7 +187,7 @@ fn redis(env: &Environment<'_>) -> Result<Option<RedisConfig>, ConfigError> {
         let Some(url) = env.text(url_name) else {
             continue;
         };
-        // Otherwise the token would be sent unencrypted.
+        // The token must not be sent unencrypted over a network.
         if !url.parse().is_ok_and(|url| may_receive_secrets(&url)) {
             return Err(invalid(
                 url_name,
@@ -241,8 +244,8 @@ fn cron_secret(env: &Environment<'_>, development: bool) -> Result<Option<Secret
     Ok(Some(Secret::new(secret)))
 }
 
-/// Returns the allowed origins. The deployment's own addresses are always
-/// included; Vercel's variables have no scheme.
+/// Returns the allowed origins. The deployment's own addresses are always included.
+/// Vercel's variables contain only the host, so `https://` is added.
 fn origins(env: &Environment<'_>) -> Result<BTreeSet<String>, ConfigError> {
     let mut origins = BTreeSet::new();
     for origin in env.list("ALLOWED_ORIGINS") {
@@ -517,7 +520,7 @@ mod properties {
             let (name, problem) = line.split_once(": ").unwrap();
             assert!(!line.contains(['\n', '\r']) && line.len() < 200, "{line}");
             assert!(NAMES.contains(&name) || name.starts_with("OAUTH_") || name.starts_with("SMTP_"), "{line}");
-            for (_, value) in pairs.iter().filter(|(of, value)| *of == name && value.trim().len() >= 12) {
+            for (_, value) in pairs.iter().filter(|(set, value)| *set == name && value.trim().len() >= 12) {
                 assert!(!problem.contains(value.trim()), "{line}");
             }
         }

@@ -9,35 +9,36 @@ use crate::crypto::token::SessionKey;
 use crate::models::user::User;
 use crate::store::cache::Entry;
 
-/// What a cookie or an access token refers to.
+/// A session, which a session cookie or an access token refers to.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Session {
-    /// The public id, which is no credential.
+    /// The public id. It is not a credential.
     pub id: Uuid,
     /// The member who is signed in; `None` for an anonymous session.
     pub user: Option<User>,
-    /// Data of applications: a JSON object.
+    /// The data that the application stores in the session: a JSON object.
     pub data: Value,
     /// Whether the member asked to stay signed in (`remember`).
     pub remembered: bool,
     /// When it was created.
     pub created_at: DateTime<Utc>,
-    /// When it was last used, accurate to five minutes.
+    /// The last use that Postgres had recorded when the session was read. Not every
+    /// use is recorded.
     pub last_activity: DateTime<Utc>,
-    /// When it expires if it is not used until then.
+    /// When it expires unless it is used before then.
     pub expires_at: DateTime<Utc>,
     /// When it expires, even if it is in use.
     pub absolute_expires_at: DateTime<Utc>,
 }
 
-/// The version of the format below. Records of other versions are not used.
+/// The version of [`Record`]'s format. Records of other versions are ignored.
 const FORMAT: u32 = 1;
 
 /// A session in Redis (`session:<key>`).
 ///
-/// It is used only under the generation that was current when the session was
-/// read from Postgres, and only until `until_ms`. So a record from before a change
-/// is recognized, regardless of the order in which commands arrive.
+/// It is valid only until `until_ms`, and only while the generation that was current
+/// when the session was read from Postgres is still current. Every change replaces the
+/// generation, so a record from before a change is ignored even if it is written late.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Record {
     format: u32,
@@ -64,8 +65,8 @@ impl Record {
         }
     }
 
-    /// Whether this is the record of `key`, in the current format, and may still be
-    /// used. The cache checks its generation.
+    /// Returns whether this is the record of `key`, has the current format, and has not
+    /// expired. The cache checks its generation.
     pub(super) fn is_valid(&self, key: &SessionKey, now_ms: i64) -> bool {
         self.format == FORMAT && self.key == key.as_str() && self.until_ms > now_ms
     }
@@ -151,7 +152,8 @@ mod properties {
         }
     }
 
-    /// As [`GenerationCache::get`](crate::store::cache::GenerationCache::get) does.
+    /// Reads a record as
+    /// [`GenerationCache::get`](crate::store::cache::GenerationCache::get) does.
     fn read(
         json: &str,
         key: &SessionKey,
@@ -178,7 +180,8 @@ mod properties {
             let json = serde_json::to_string(&record).unwrap();
             let read = read(&json, &key, generation.as_deref(), now);
             let read = read.map(|session| (session.id, session.data));
-            // A fraction may lose its last bit, as on its way from Postgres.
+            // A fraction may lose its last bit in JSON, so the expected data is also
+            // converted.
             let data: Value = serde_json::from_str(&data.to_string()).unwrap();
             assert_eq!(read, (until > now).then_some((id, data)));
         }
@@ -199,21 +202,21 @@ mod properties {
 
         #[test]
         fn a_damaged_record_is_never_the_session_of_another_key(
-            id in uuid(), data in json(), generation in generation(), other in generation(),
-            place in any::<Index>(), flip in any::<u8>(),
+            id in uuid(), data in json(), generation in generation(),
+            other_generation in generation(), index in any::<Index>(), flip in any::<u8>(),
         ) {
-            let (key, stranger) = (Token::generate().key(), Token::generate().key());
+            let (key, other_key) = (Token::generate().key(), Token::generate().key());
             let record = Record::new(&key, generation.clone(), 1_000, session(id, data));
             let json = serde_json::to_string(&record).unwrap();
-            let end = json.floor_char_boundary(place.index(json.len()));
+            let end = json.floor_char_boundary(index.index(json.len()));
             assert!(read(&json[..end], &key, generation.as_deref(), 0).is_none());
-            let altered = altered(json.as_bytes(), place, flip);
+            let altered = altered(json.as_bytes(), index, flip);
             let altered = String::from_utf8_lossy(&altered).into_owned();
             for json in [&json, &altered] {
-                assert!(read(json, &stranger, generation.as_deref(), 0).is_none());
+                assert!(read(json, &other_key, generation.as_deref(), 0).is_none());
             }
-            if generation != other {
-                assert!(read(&json, &key, other.as_deref(), 0).is_none());
+            if generation != other_generation {
+                assert!(read(&json, &key, other_generation.as_deref(), 0).is_none());
             }
         }
     }

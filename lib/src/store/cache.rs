@@ -93,7 +93,7 @@ pub struct GenerationCache {
 }
 
 impl GenerationCache {
-    /// Creates the cache. Without `kv`, every lookup returns [`Lookup::Disabled`].
+    /// Creates the cache. Without `kv`, nothing is cached.
     pub fn new(kv: Option<Kv>) -> Self {
         Self {
             kv,

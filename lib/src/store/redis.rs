@@ -12,15 +12,16 @@ use crate::runtime::config::RedisConfig;
 /// After this many failures in a row, the breaker opens.
 const FAILURES: u32 = 3;
 
-/// How often an open breaker sends a probe.
+/// How long after a failure an open breaker sends the next probe, at the earliest.
 const PROBE_INTERVAL: Duration = Duration::from_secs(1);
 
-/// A Redis client with a deadline on every call, and a breaker that keeps a dead
-/// Redis from costing every request its deadline. Cheap to clone.
+/// A Redis client with a deadline on every call and a circuit breaker. While the
+/// breaker is open, calls fail immediately instead of waiting for the deadline.
+/// Cheap to clone.
 ///
-/// Every call fails with [`Error::Unavailable`] when Redis does not answer in
-/// time, rejects the command, or the breaker is open. Callers continue without
-/// Redis.
+/// A call fails with [`Error::Unavailable`] when Redis does not answer in time or
+/// rejects the command, and when the breaker is open. Callers then continue without
+/// Redis. An empty key is an [`Error::Internal`].
 #[derive(Clone)]
 pub struct Kv {
     redis: Redis,
@@ -52,7 +53,7 @@ impl Kv {
     ///
     /// # Errors
     ///
-    /// [`Error::Unavailable`], as stated for [`Kv`]; so for all that follow.
+    /// As stated for [`Kv`].
     pub async fn get(&self, key: &str) -> Result<Option<String>> {
         self.send(self.redis.get(key)).await
     }
@@ -126,8 +127,8 @@ impl Kv {
         self.send(self.redis.incr(key)).await
     }
 
-    /// Sends the commands that `fill` adds as one transaction: all are applied,
-    /// without others in between, or none.
+    /// Sends the commands that `fill` adds, as one `MULTI`/`EXEC` transaction. No
+    /// other command runs in between. A rejected command does not undo the others.
     ///
     /// # Errors
     ///
@@ -181,7 +182,7 @@ impl Kv {
             return Err(Error::unavailable("Redis has not answered for a while"));
         }
         let outcome = request.await;
-        // A command that was rejected was answered all the same.
+        // If Redis rejected the command, it still answered.
         let answered = outcome
             .as_ref()
             .map_or_else(|error| error.is_command(), |_| true);
@@ -189,8 +190,8 @@ impl Kv {
         outcome.map_err(|error| Error::Unavailable(Box::new(error)))
     }
 
-    /// Sends a ping in the background if the last one was a while ago. No request
-    /// waits for it.
+    /// Sends a ping in the background if the last failure was a while ago and no
+    /// other probe is running. No request waits for it.
     fn probe(&self) {
         if self.breaker.start_probe() {
             let kv = self.clone();

@@ -12,7 +12,8 @@ pub struct Caller {
 }
 
 impl Caller {
-    /// Creates the caller of work that no request caused, such as the clean-up.
+    /// Creates the caller of work that no request started, such as the scheduled cleanup.
+    /// Its address is `127.0.0.1`.
     pub fn internal() -> Self {
         Self {
             address: Ipv4Addr::LOCALHOST.into(),

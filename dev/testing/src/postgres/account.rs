@@ -10,19 +10,20 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, Result};
 use rustix::process::geteuid;
 
-/// Holds the files that the account cannot reach inside root's checkout.
+/// Holds Postgres's files when the checkout is in a folder that the account cannot
+/// enter.
 const FALLBACK_FOLDER: &str = "/var/lib/sabor-dev";
 
 /// The current account or, for root, an unprivileged one.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Account {
-    /// User and group ID, if they differ from our own.
+    /// The user and group ID, if this is not the current account.
     other: Option<(u32, u32)>,
 }
 
 impl Account {
     /// Returns the current account. For root, returns the owner of `directory` if
-    /// that is an ordinary user, otherwise `postgres` or `nobody`.
+    /// that is an ordinary user, otherwise `postgres`, `_postgres` or `nobody`.
     pub(super) fn for_directory(directory: &Path) -> Result<Self> {
         if !geteuid().is_root() {
             return Ok(Self { other: None });
@@ -51,7 +52,7 @@ impl Account {
     }
 
     /// Returns `wanted` or, if this account cannot enter a parent folder such as
-    /// `/root`, a path in [`FALLBACK_FOLDER`].
+    /// `/root`, a path in [`FALLBACK_FOLDER`]. Creates the parent folder.
     pub(super) fn accessible_path(&self, wanted: &Path) -> Result<PathBuf> {
         let Some(parent) = wanted.parent() else {
             return Ok(wanted.to_owned());

@@ -1,4 +1,4 @@
-//! The staff's side of class types.
+//! How staff list, create, change and retire class types.
 
 use serde::Deserialize;
 use utoipa::ToSchema;
@@ -140,7 +140,7 @@ fn name(text: &str) -> Result<String, Problem> {
     form::required_line(text, NAME_MAX)
 }
 
-/// Lists a page of all class types, including retired ones.
+/// Lists a page of class types. Without a filter in `query`, it includes retired ones.
 ///
 /// # Errors
 ///

@@ -2,20 +2,20 @@
 
 use uuid::Uuid;
 
-/// The proof that a member has authenticated. It becomes invalid when the member's epoch
-/// changes.
+/// The proof that a member has authenticated. It becomes invalid when the member's
+/// `session_epoch` changes.
 #[derive(Clone, Debug)]
 pub struct Proof {
     /// The member.
     pub user_id: Uuid,
     /// The member's `session_epoch` at the time of the proof.
     pub epoch: i32,
-    /// The method: `password`, or the name of a provider.
+    /// How the member authenticated: `password`, or the name of a provider.
     pub method: String,
 }
 
 impl Proof {
-    /// The proof of a member whose account was just created.
+    /// Creates the proof of a member whose account was just created.
     pub fn of_new(user_id: Uuid, method: &str) -> Self {
         Self {
             user_id,
