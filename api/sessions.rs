@@ -45,9 +45,12 @@ pub fn route() -> Routes {
 async fn list_sessions(app: App, member: Member, page: Page) -> Result<Json<List<SessionView>>> {
     let rows = app.sessions().list(member.user.id, page).await?;
     let current = member.active_session.session.id;
-    Ok(Json(List::new(rows, page, ListedSession::cursor, |row| {
-        row.view(current)
-    })))
+    Ok(Json(List::new(
+        rows,
+        page,
+        ListedSession::position,
+        |row| row.view(current),
+    )))
 }
 
 /// Ends all other sessions of the member, or with `scope=all` this one too.

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use redis_endpoint::{Mode, WhileHeld};
+use redis_endpoint::{FaultMode, WhileHeld};
 use reqwest::Method;
 use sabor::runtime::config::Timing;
 use serde_json::json;
@@ -142,10 +142,10 @@ async fn a_function_finishes_its_invalidations_on_sigterm() {
     let response = tokio::spawn(async move { leaving.post("/api/auth/logout", json!({})).await });
     wait_until(async || app.blocked_statements().await == 1).await;
     function.send_signal("TERM").await;
-    app.redis.set_mode(Mode::ReadOnly).await.unwrap();
+    app.redis.set_mode(FaultMode::ReadOnly).await.unwrap();
     held.release().await;
     response.await.unwrap().expect(200);
-    app.redis.set_mode(Mode::Normal).await.unwrap();
+    app.redis.set_mode(FaultMode::Normal).await.unwrap();
     assert!(function.wait_for_exit().await.success());
     assert!(!ana.is_signed_in().await);
 }

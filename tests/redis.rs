@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use redis_endpoint::Mode;
+use redis_endpoint::FaultMode;
 use sabor::store::cache::GenerationCache;
 use sabor::store::response_cache::ResponseCache;
 
@@ -45,12 +45,12 @@ async fn a_cached_value_is_computed_once_until_its_namespace_is_invalidated() {
     let computed = AtomicU32::new(0);
     let load = async || Ok(computed.fetch_add(1, Ordering::Relaxed));
     for _ in 0..3 {
-        assert_eq!(cache.get_or("week", load()).await.unwrap(), 0);
+        assert_eq!(cache.get_or_load("week", load()).await.unwrap(), 0);
     }
     other.invalidate().await;
-    assert_eq!(cache.get_or("week", load()).await.unwrap(), 0);
+    assert_eq!(cache.get_or_load("week", load()).await.unwrap(), 0);
     cache.invalidate().await;
-    assert_eq!(cache.get_or("week", load()).await.unwrap(), 1);
+    assert_eq!(cache.get_or_load("week", load()).await.unwrap(), 1);
     let ttl = app
         .redis
         .command(&["PTTL", "cache:schedule:week"])
@@ -64,12 +64,12 @@ async fn a_value_computed_before_an_invalidation_is_not_used_after_it() {
     let app = TestApp::start().await;
     let cache = response_cache(&app, "schedule");
     // The invalidation comes while the old value is being computed.
-    let stale = cache.get_or("week", async {
+    let stale = cache.get_or_load("week", async {
         cache.invalidate().await;
         Ok("old".to_owned())
     });
     assert_eq!(stale.await.unwrap(), "old");
-    let fresh = cache.get_or("week", async { Ok("new".to_owned()) });
+    let fresh = cache.get_or_load("week", async { Ok("new".to_owned()) });
     assert_eq!(fresh.await.unwrap(), "new");
 }
 
@@ -77,10 +77,13 @@ async fn a_value_computed_before_an_invalidation_is_not_used_after_it() {
 async fn without_redis_values_are_computed_every_time() {
     let app = TestApp::start().await;
     let cache = response_cache(&app, "schedule");
-    app.redis.set_mode(Mode::Unreachable).await.unwrap();
+    app.redis.set_mode(FaultMode::Unreachable).await.unwrap();
     for number in 0..5 {
         assert_eq!(
-            cache.get_or("week", async { Ok(number) }).await.unwrap(),
+            cache
+                .get_or_load("week", async { Ok(number) })
+                .await
+                .unwrap(),
             number
         );
     }
@@ -93,16 +96,16 @@ async fn a_namespace_that_is_invalidated_during_an_outage_is_invalid_afterwards(
         response_cache(&app, "schedule"),
         response_cache(&app, "schedule"),
     );
-    let old = cache.get_or("week", async { Ok("old".to_owned()) });
+    let old = cache.get_or_load("week", async { Ok("old".to_owned()) });
     assert_eq!(old.await.unwrap(), "old");
-    app.redis.set_mode(Mode::ReadOnly).await.unwrap();
+    app.redis.set_mode(FaultMode::ReadOnly).await.unwrap();
     cache.invalidate().await;
     // This process knows of the change, although Redis still has the old value.
-    let new = cache.get_or("week", async { Ok("new".to_owned()) });
+    let new = cache.get_or_load("week", async { Ok("new".to_owned()) });
     assert_eq!(new.await.unwrap(), "new");
-    app.redis.set_mode(Mode::Normal).await.unwrap();
+    app.redis.set_mode(FaultMode::Normal).await.unwrap();
     wait_until(async || {
-        let value = elsewhere.get_or("week", async { Ok("new".to_owned()) });
+        let value = elsewhere.get_or_load("week", async { Ok("new".to_owned()) });
         value.await.unwrap() == "new"
     })
     .await;
@@ -114,7 +117,10 @@ async fn the_cache_has_a_bounded_number_of_slots_and_never_mixes_up_keys() {
     let cache = response_cache(&app, "schedule");
     let ask = async |number: u32| {
         let load = Box::pin(async move { Ok(format!("answer to {number}")) });
-        cache.text("week", number.to_string(), load).await.unwrap()
+        cache
+            .get_or_load_text("week", number.to_string(), load)
+            .await
+            .unwrap()
     };
     for _ in 0..2 {
         for number in 0..3_000 {
@@ -125,6 +131,9 @@ async fn the_cache_has_a_bounded_number_of_slots_and_never_mixes_up_keys() {
     assert!((500..=1_024).contains(&cached.as_array().unwrap().len()));
     // The last value is cached.
     let load = Box::pin(async { Ok("another".to_owned()) });
-    let last = cache.text("week", "2999".to_owned(), load).await.unwrap();
+    let last = cache
+        .get_or_load_text("week", "2999".to_owned(), load)
+        .await
+        .unwrap();
     assert_eq!(last, "answer to 2999");
 }

@@ -42,7 +42,7 @@ async fn start_two_factor(
     member: Member,
     Json(form): Json<StartTwoFactor>,
 ) -> Result<Json<TwoFactorEnrollment>> {
-    let enrollment = two_factor::begin(&app, &caller, &member, &form);
+    let enrollment = two_factor::start_setup(&app, &caller, &member, &form);
     enrollment.await.map(Json)
 }
 

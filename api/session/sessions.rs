@@ -45,7 +45,7 @@ async fn list_all_sessions(
     let current = admin.map_or(Uuid::nil(), |Admin(member)| {
         member.active_session.session.id
     });
-    let list = List::new(rows, page, ListedSession::cursor, |row| {
+    let list = List::new(rows, page, ListedSession::position, |row| {
         row.admin_view(current)
     });
     Ok(Json(AllSessions { statistics, list }))

@@ -268,7 +268,7 @@ pub(crate) async fn run(options: Options) -> Result<()> {
         let result = drill.run(&environment).await;
         let row = result.unwrap_or_else(|error| Row::aborted(name, limit, &error));
         row.report();
-        if !row.passed()
+        if !row.has_no_violations()
             && let Err(error) = environment.repair().await
         {
             status(&format!("The environment cannot be repaired: {error:#}"));
@@ -282,14 +282,14 @@ pub(crate) async fn run(options: Options) -> Result<()> {
         .unwrap_or_else(|| report::default_path("drill"));
     report::write(&rows, options.short, &path)?;
     print(&format!("\nWrote the results to {}.", path.display()));
-    let mut missing: Vec<&str> = rows.iter().filter_map(Row::missing).collect();
+    let mut missing: Vec<&str> = rows.iter().filter_map(Row::not_run_reason).collect();
     if !missing.is_empty() {
         let count = missing.len();
         missing.dedup();
         let (all, why) = (rows.len(), missing.join(", "));
         print(&format!("{count} of {all} drills did not run: {why}."));
     }
-    if !rows.iter().all(Row::passed) {
+    if !rows.iter().all(Row::has_no_violations) {
         bail!("a drill failed");
     }
     if !missing.is_empty() && !options.allow_missing {

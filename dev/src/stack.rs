@@ -13,7 +13,7 @@ use tokio::net::TcpListener;
 
 use crate::env_file::{self, Variables};
 use crate::local_redis::LocalRedis;
-use crate::lock_file::{LockFile, Running};
+use crate::lock_file::{LockFile, RunningStack};
 use crate::{database, demo, site};
 
 /// The site's preferred port.
@@ -85,7 +85,7 @@ impl Stack {
         sabor::runtime::log::start(true);
         let app = App::new(config)?;
         let router = site::router(sabor::http::router(app.clone(), functions::routes()))?;
-        lock_file.write(&Running {
+        lock_file.write(&RunningStack {
             command: "cargo dev".to_owned(),
             process: std::process::id(),
             url: Some(url.clone()),

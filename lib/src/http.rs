@@ -33,7 +33,7 @@ pub use self::cookie::{CookiePurpose, SetCookie};
 pub use self::error_response::ErrorResponse;
 pub use self::idempotency::{IdempotencyKey, IdempotencyKeyParams, Idempotent, StoredResponse};
 pub use self::json::{Accepted, Created, Json, OptionalJson, RawJson, Success};
-pub use self::oauth::{OAuthBrowser, Provider, ProviderAnswer};
+pub use self::oauth::{CallbackResponse, OAuthBrowser, Provider};
 pub use self::page::{List, PageParams};
 pub use self::partner::{MemberOrPartner, Partner};
 pub use self::path::Id;

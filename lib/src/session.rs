@@ -41,9 +41,9 @@ mod store;
 mod transaction;
 mod view;
 
-pub use self::access_token::{ACCESS_LIFE, AccessTokens};
+pub use self::access_token::{ACCESS_LIFETIME, AccessTokens};
 pub(crate) use self::cache::SessionCache;
-pub(crate) use self::create::DEVICE_LIFE;
+pub(crate) use self::create::DEVICE_LIFETIME;
 pub use self::create::{Credential, NewSession, Notification, Trust, create_session};
 pub use self::life::Life;
 pub use self::list::{ListedSession, SessionStatistics, SessionsCreated};

@@ -1,7 +1,7 @@
 //! Cached responses: in Redis, in shared caches, and in browsers.
 
 use chrono::TimeDelta;
-use redis_endpoint::Mode;
+use redis_endpoint::FaultMode;
 use reqwest::Method;
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -183,10 +183,10 @@ async fn an_invalidation_is_retried_until_redis_accepts_it() {
     let (salsa, _, paths) = create_class_and_paths(&app).await;
     let staff = app.staff("sofia").await;
     let before = get_ok(&app.visitor(), &paths[0]).await;
-    app.redis.set_mode(Mode::Unreachable).await.unwrap();
+    app.redis.set_mode(FaultMode::Unreachable).await.unwrap();
     let change = json!({ "id": salsa.class_type, "description": "Another one" });
     staff.patch("/api/admin/classes", change).await.expect(200);
-    app.redis.set_mode(Mode::Normal).await.unwrap();
+    app.redis.set_mode(FaultMode::Normal).await.unwrap();
     wait_until(async || get_ok(&app.visitor(), &paths[0]).await != before).await;
 }
 
@@ -196,7 +196,7 @@ async fn without_redis_every_response_comes_from_postgres() {
     let (_, id, paths) = create_class_and_paths(&app).await;
     let ana = app.member("ana").await;
     let visitor = app.visitor();
-    app.redis.set_mode(Mode::Unreachable).await.unwrap();
+    app.redis.set_mode(FaultMode::Unreachable).await.unwrap();
     for path in &paths {
         let response = visitor.get(path).await;
         response.expect(200);

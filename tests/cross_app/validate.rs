@@ -1,6 +1,6 @@
 //! `api/cross-app/validate.rs`
 
-use redis_endpoint::Mode;
+use redis_endpoint::FaultMode;
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -321,7 +321,7 @@ async fn tokens_work_without_redis() {
     let app = TestApp::start().await;
     let shop = PartnerServer::register(&app, "shop").await;
     let ana = app.member("ana").await;
-    app.redis.set_mode(Mode::Unreachable).await.unwrap();
+    app.redis.set_mode(FaultMode::Unreachable).await.unwrap();
     let token = issue_token(&ana, "shop").await;
     shop.validate(&token).await.expect(200);
     shop.validate(&token).await.expect_code(401, "token_ended");

@@ -1,7 +1,7 @@
 //! Creates many members by SQL, since hashing thousands of passwords is slow.
 
 use sabor::crypto::secret::{Secret, Signer};
-use sabor::models::user::Proof;
+use sabor::models::user::AuthenticationProof;
 use sabor::session::{self, Credential, NewSession, Token};
 use uuid::Uuid;
 
@@ -29,7 +29,10 @@ impl TestApp {
                 token: token.clone(),
                 remembered: false,
             };
-            let new = NewSession::new(Proof::of_new(id, "password"), credential);
+            let new = NewSession::new(
+                AuthenticationProof::for_new_member(id, "password"),
+                credential,
+            );
             assert!(session::create_session(&database, &new).await.unwrap());
             let client = first.copy();
             let cookie = format!("__Host-sabor_session={}", token.signed(&signer));

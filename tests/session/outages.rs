@@ -4,21 +4,21 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use redis_endpoint::{Mode, WhileHeld};
+use redis_endpoint::{FaultMode, WhileHeld};
 use serde_json::json;
 
 use crate::harness::{Settings, TestApp, wait_until};
 
 /// Every kind of failure of Redis.
-const REDIS_FAILURES: [Mode; 8] = [
-    Mode::Unreachable,
-    Mode::Slow(Duration::from_secs(2)),
-    Mode::ReadOnly,
-    Mode::Silent,
-    Mode::NotJson,
-    Mode::CutOff,
-    Mode::Unauthorized,
-    Mode::CommandErrors,
+const REDIS_FAILURES: [FaultMode; 8] = [
+    FaultMode::Unreachable,
+    FaultMode::Slow(Duration::from_secs(2)),
+    FaultMode::ReadOnly,
+    FaultMode::Silent,
+    FaultMode::NotJson,
+    FaultMode::CutOff,
+    FaultMode::Unauthorized,
+    FaultMode::CommandErrors,
 ];
 
 #[tokio::test]
@@ -38,14 +38,18 @@ async fn every_kind_of_redis_failure_only_slows_requests_down() {
         ana.post("/api/auth/logout", json!({})).await.expect(200);
         assert!(!before.is_signed_in().await, "{mode:?}");
         // The sign-out also holds after Redis has recovered.
-        app.redis.set_mode(Mode::Normal).await.unwrap();
+        app.redis.set_mode(FaultMode::Normal).await.unwrap();
         assert!(!before.is_signed_in().await, "{mode:?}");
     }
 }
 
 #[tokio::test]
 async fn a_sign_out_during_a_redis_outage_reaches_other_processes_afterwards() {
-    for mode in [Mode::Unreachable, Mode::ReadOnly, Mode::Silent] {
+    for mode in [
+        FaultMode::Unreachable,
+        FaultMode::ReadOnly,
+        FaultMode::Silent,
+    ] {
         let app = TestApp::start().await;
         let other = app.start_another().await;
         let ana = app.member("ana").await;
@@ -55,7 +59,7 @@ async fn a_sign_out_during_a_redis_outage_reaches_other_processes_afterwards() {
         let before = ana.copy();
         app.redis.set_mode(mode).await.unwrap();
         ana.post("/api/auth/logout", json!({})).await.expect(200);
-        app.redis.set_mode(Mode::Normal).await.unwrap();
+        app.redis.set_mode(FaultMode::Normal).await.unwrap();
         // The sign-out takes effect immediately in the same process, and in other
         // processes once Redis has the invalidation.
         assert!(!before.is_signed_in().await, "{mode:?}");
@@ -67,7 +71,7 @@ async fn a_sign_out_during_a_redis_outage_reaches_other_processes_afterwards() {
 async fn a_revocation_waits_at_most_a_second_for_its_invalidation() {
     let app = TestApp::start().await;
     let ana = app.member("ana").await;
-    app.redis.set_mode(Mode::Silent).await.unwrap();
+    app.redis.set_mode(FaultMode::Silent).await.unwrap();
     let sign_out = ana.post("/api/auth/logout", json!({}));
     // The limit is longer than a second because the test machine may be busy.
     let response = tokio::time::timeout(Duration::from_secs(8), sign_out).await;
@@ -114,10 +118,10 @@ async fn stale_redis_records_do_not_undo_a_sign_out() {
     assert!(before.is_signed_in().await);
     wait_until(async || app.redis.count("SET") >= 1).await;
     let old = app.redis.snapshot().await.unwrap();
-    app.redis.set_mode(Mode::Unreachable).await.unwrap();
+    app.redis.set_mode(FaultMode::Unreachable).await.unwrap();
     ana.post("/api/auth/logout", json!({})).await.expect(200);
     app.redis.restore(&old).await.unwrap();
-    app.redis.set_mode(Mode::Normal).await.unwrap();
+    app.redis.set_mode(FaultMode::Normal).await.unwrap();
     for _ in 0..20 {
         assert!(!before.is_signed_in().await);
     }
@@ -130,7 +134,7 @@ async fn an_unresponsive_redis_is_skipped_after_a_few_timeouts() {
     let settings = Settings::default().with("KV_TIMEOUT_MS", "200");
     let app = TestApp::start_with(settings).await;
     let ana = app.member("ana").await;
-    app.redis.set_mode(Mode::Silent).await.unwrap();
+    app.redis.set_mode(FaultMode::Silent).await.unwrap();
     let mut waited = 0;
     for _ in 0..30 {
         let started = Instant::now();
@@ -139,7 +143,7 @@ async fn an_unresponsive_redis_is_skipped_after_a_few_timeouts() {
     }
     assert!(waited <= 4, "{waited} of 30 waited");
     // Redis is used again once it responds.
-    app.redis.set_mode(Mode::Normal).await.unwrap();
+    app.redis.set_mode(FaultMode::Normal).await.unwrap();
     app.redis.clear_log();
     wait_until(async || {
         assert!(ana.is_signed_in().await);

@@ -6,9 +6,9 @@
 use std::time::Duration;
 
 use chrono::TimeDelta;
-use redis_endpoint::{Held, Mode, WhileHeld};
+use redis_endpoint::{FaultMode, HeldRequests, WhileHeld};
 use reqwest::{Method, RequestBuilder};
-use sabor::models::user::Proof;
+use sabor::models::user::AuthenticationProof;
 use sabor::runtime::config::Timing;
 use sabor::session::{Credential, NewSession, Token};
 use serde_json::json;
@@ -19,7 +19,7 @@ use crate::harness::{PASSWORD, Settings, TestApp, TestClient, TestResponse, conn
 const NEW: &str = "otra contraseña larga";
 
 /// Holds back the next record that a reader writes to Redis; the reader continues.
-fn hold_write_back(app: &TestApp) -> Held {
+fn hold_write_back(app: &TestApp) -> HeldRequests {
     app.redis.hold_next(
         |command| command[0] == "SET" && command[1].starts_with("session:"),
         WhileHeld::Acknowledge,
@@ -27,7 +27,7 @@ fn hold_write_back(app: &TestApp) -> Held {
 }
 
 /// Registers a member whose session record is held back on its way to Redis.
-async fn member_with_late_record(app: &TestApp) -> (TestClient, Held) {
+async fn member_with_late_record(app: &TestApp) -> (TestClient, HeldRequests) {
     let ana = app.member("ana").await;
     let held = hold_write_back(app);
     assert!(ana.is_signed_in().await);
@@ -255,16 +255,16 @@ async fn a_sign_out_during_a_revocation_keeps_the_counters_correct() {
     assert!(app.count(counted).await < 10);
 }
 
-async fn proof(app: &TestApp) -> Proof {
+async fn proof(app: &TestApp) -> AuthenticationProof {
     let rows = app.sql("select id, session_epoch from users").await;
-    Proof {
+    AuthenticationProof {
         user_id: rows[0].get(0),
         epoch: rows[0].get(1),
         method: "password".to_owned(),
     }
 }
 
-async fn sign_in_with(app: &TestApp, proof: Proof) -> Option<Token> {
+async fn sign_in_with(app: &TestApp, proof: AuthenticationProof) -> Option<Token> {
     let token = Token::generate();
     let credential = Credential::Cookie {
         token: token.clone(),
@@ -464,10 +464,10 @@ async fn a_change_removes_the_record_instead_of_writing_it() {
 async fn every_retry_of_an_invalidation_uses_a_new_generation() {
     let app = TestApp::start().await;
     let ana = app.member("ana").await;
-    app.redis.set_mode(Mode::ReadOnly).await.unwrap();
+    app.redis.set_mode(FaultMode::ReadOnly).await.unwrap();
     ana.post("/api/auth/logout", json!({})).await.expect(200);
     wait_until(async || generations_sent(&app).len() >= 2).await;
-    app.redis.set_mode(Mode::Normal).await.unwrap();
+    app.redis.set_mode(FaultMode::Normal).await.unwrap();
     let mut generations = generations_sent(&app);
     let sent = generations.len();
     generations.sort();

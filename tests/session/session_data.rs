@@ -1,6 +1,6 @@
 //! `api/session/test-session.rs`
 
-use sabor::models::user::Proof;
+use sabor::models::user::AuthenticationProof;
 use sabor::session::{Credential, NewAnonymousSession, NewSession};
 use serde_json::json;
 
@@ -123,7 +123,7 @@ async fn a_failed_sign_in_keeps_the_anonymous_session_data() {
         ..NewAnonymousSession::default()
     };
     let (token, _) = sessions.create(new).await.unwrap();
-    let outdated = Proof {
+    let outdated = AuthenticationProof {
         user_id: app.sql("select id from users").await[0].get(0),
         epoch: -1,
         method: "password".to_owned(),

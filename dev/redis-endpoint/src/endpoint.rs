@@ -11,7 +11,7 @@ use crate::backend::Backend;
 use crate::hold::{Hold, Predicate, WhileHeld};
 use crate::listener::Listener;
 use crate::log::LogEntry;
-use crate::mode::Mode;
+use crate::mode::FaultMode;
 use crate::reply::{CommandResult, Encoding, Reply};
 use crate::state::State;
 
@@ -73,17 +73,17 @@ impl Endpoint {
     }
 
     /// Changes how the endpoint responds to clients. The new mode applies to requests that
-    /// arrive after this function returns. Requests that were accepted in [`Mode::Silent`]
+    /// arrive after this function returns. Requests that were accepted in [`FaultMode::Silent`]
     /// never get a response.
     ///
     /// # Errors
     ///
-    /// Fails when the port cannot be taken again after [`Mode::Unreachable`].
-    pub async fn set_mode(&self, mode: Mode) -> io::Result<()> {
+    /// Fails when the port cannot be taken again after [`FaultMode::Unreachable`].
+    pub async fn set_mode(&self, mode: FaultMode) -> io::Result<()> {
         self.state.set_mode(mode);
         let mut listener = self.listener.lock().await;
         match mode {
-            Mode::Unreachable => listener.close().await,
+            FaultMode::Unreachable => listener.close().await,
             _ => listener.open(&self.state),
         }
     }
@@ -97,7 +97,7 @@ impl Endpoint {
         let mut listener = self.listener.lock().await;
         listener.close().await?;
         match self.state.mode() {
-            Mode::Unreachable => Ok(()),
+            FaultMode::Unreachable => Ok(()),
             _ => listener.open(&self.state),
         }
     }
@@ -108,7 +108,7 @@ impl Endpoint {
         &self,
         predicate: impl FnMut(&[String]) -> bool + Send + 'static,
         while_held: WhileHeld,
-    ) -> Held {
+    ) -> HeldRequests {
         self.hold(Box::new(predicate), while_held, 1)
     }
 
@@ -118,14 +118,14 @@ impl Endpoint {
         &self,
         predicate: impl FnMut(&[String]) -> bool + Send + 'static,
         while_held: WhileHeld,
-    ) -> Held {
+    ) -> HeldRequests {
         self.hold(Box::new(predicate), while_held, usize::MAX)
     }
 
-    fn hold(&self, predicate: Predicate, while_held: WhileHeld, limit: usize) -> Held {
+    fn hold(&self, predicate: Predicate, while_held: WhileHeld, limit: usize) -> HeldRequests {
         let hold = Arc::new(Hold::new(predicate, while_held, limit));
         self.state.add_hold(&hold);
-        Held {
+        HeldRequests {
             state: Arc::clone(&self.state),
             hold,
         }
@@ -256,14 +256,14 @@ impl Endpoint {
 #[derive(Clone, Debug)]
 pub struct Snapshot(Vec<(String, String, Option<i64>)>);
 
-/// Held requests. If this is dropped without [`Held::release`], the requests are never
+/// Held requests. If this is dropped without [`HeldRequests::release`], the requests are never
 /// run, and the connections of waiting clients are closed.
-pub struct Held {
+pub struct HeldRequests {
     state: Arc<State>,
     hold: Arc<Hold>,
 }
 
-impl Held {
+impl HeldRequests {
     /// Waits until at least one request is held.
     pub async fn wait(&self) {
         self.hold.wait().await;
@@ -285,7 +285,7 @@ impl Held {
     }
 }
 
-impl Drop for Held {
+impl Drop for HeldRequests {
     fn drop(&mut self) {
         self.state.remove_hold(&self.hold);
     }

@@ -19,7 +19,7 @@ use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 
 use crate::hold::HeldResponse;
-use crate::mode::Mode;
+use crate::mode::FaultMode;
 use crate::protocol::{self, Path};
 use crate::reply::Encoding;
 use crate::state::State;
@@ -69,7 +69,7 @@ async fn respond(
     let authorization = request.headers().get(AUTHORIZATION);
     let known =
         authorization.is_some_and(|value| value.as_bytes() == state.authorization.as_bytes());
-    if !known || mode == Mode::Unauthorized {
+    if !known || mode == FaultMode::Unauthorized {
         return Ok(json(
             StatusCode::UNAUTHORIZED,
             protocol::error("Unauthorized"),
@@ -99,8 +99,8 @@ async fn respond(
     state.log().add(connection, &name, &commands);
 
     match mode {
-        Mode::Silent => return std::future::pending().await,
-        Mode::NotJson => return Ok(page()),
+        FaultMode::Silent => return std::future::pending().await,
+        FaultMode::NotJson => return Ok(page()),
         _ => {}
     }
     let results = match state.try_hold(path, &commands) {
@@ -115,8 +115,8 @@ async fn respond(
     };
     let mut response = json(status, body);
     match mode {
-        Mode::Slow(time) => tokio::time::sleep(time).await,
-        Mode::CutOff => response = response.map(ResponseBody::cut),
+        FaultMode::Slow(time) => tokio::time::sleep(time).await,
+        FaultMode::CutOff => response = response.map(ResponseBody::cut),
         _ => {}
     }
     Ok(response)

@@ -7,14 +7,14 @@
 //! ([`Endpoint::log`]).
 //!
 //! ```no_run
-//! use redis_endpoint::{Backend, Endpoint, Mode, Options};
+//! use redis_endpoint::{Backend, Endpoint, FaultMode, Options};
 //!
 //! # async fn example() -> std::io::Result<()> {
 //! let endpoint = Endpoint::start(Backend::memory(), Options::default()).await?;
 //! println!("{} {}", endpoint.url(), endpoint.token());
 //!
-//! endpoint.set_mode(Mode::Unreachable).await?;
-//! endpoint.set_mode(Mode::Normal).await?;
+//! endpoint.set_mode(FaultMode::Unreachable).await?;
+//! endpoint.set_mode(FaultMode::Normal).await?;
 //! # Ok(())
 //! # }
 //! ```
@@ -34,8 +34,8 @@ mod state;
 mod upstream;
 
 pub use backend::Backend;
-pub use endpoint::{Endpoint, Held, Options, Snapshot};
+pub use endpoint::{Endpoint, HeldRequests, Options, Snapshot};
 pub use hold::WhileHeld;
 pub use log::LogEntry;
-pub use mode::Mode;
+pub use mode::FaultMode;
 pub use redis_server::RedisServer;

@@ -5,7 +5,7 @@ use std::time::Duration;
 /// How an endpoint responds to its clients. Direct calls, such as
 /// [`Endpoint::command`](crate::Endpoint::command), are not affected.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Mode {
+pub enum FaultMode {
     /// Responds as Upstash does.
     #[default]
     Normal,
@@ -27,7 +27,7 @@ pub enum Mode {
     CommandErrors,
 }
 
-impl Mode {
+impl FaultMode {
     /// Returns the error that the command fails with, if any.
     pub(crate) fn refusal(self, command: &[String]) -> Option<String> {
         let name = command.first().map_or("", String::as_str);

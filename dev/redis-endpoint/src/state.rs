@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use crate::backend::Backend;
 use crate::hold::{HeldResponse, Hold, Results};
 use crate::log::Log;
-use crate::mode::Mode;
+use crate::mode::FaultMode;
 use crate::protocol::Path;
 
 pub(crate) struct State {
@@ -15,7 +15,7 @@ pub(crate) struct State {
     /// The value that the `Authorization` header must have.
     pub(crate) authorization: String,
     pub(crate) connections: AtomicU64,
-    mode: Mutex<Mode>,
+    mode: Mutex<FaultMode>,
     holds: Mutex<Vec<Arc<Hold>>>,
     log: Mutex<Log>,
 }
@@ -32,11 +32,11 @@ impl State {
         }
     }
 
-    pub(crate) fn mode(&self) -> Mode {
+    pub(crate) fn mode(&self) -> FaultMode {
         *lock(&self.mode)
     }
 
-    pub(crate) fn set_mode(&self, mode: Mode) {
+    pub(crate) fn set_mode(&self, mode: FaultMode) {
         *lock(&self.mode) = mode;
     }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::Result;
-use redis_endpoint::Mode;
+use redis_endpoint::FaultMode;
 
 use super::row::{Row, Unit};
 use crate::testbed::Testbed;
@@ -19,8 +19,8 @@ const DEADLINE: Duration = Duration::from_millis(250);
 pub(super) async fn session_checks(testbed: &Testbed) -> Result<Vec<Row>> {
     let mut rows = Vec::new();
     for (mode, how) in [
-        (Mode::Silent, "does not respond"),
-        (Mode::Unreachable, "refuses connections"),
+        (FaultMode::Silent, "does not respond"),
+        (FaultMode::Unreachable, "refuses connections"),
     ] {
         let without = testbed
             .start_function_without_redis("/api/auth/session")
@@ -37,12 +37,12 @@ pub(super) async fn session_checks(testbed: &Testbed) -> Result<Vec<Row>> {
 }
 
 /// Measures a warm process after Redis went down.
-async fn measure_while_down(testbed: &Testbed, mode: Mode) -> Result<LoadStats> {
+async fn measure_while_down(testbed: &Testbed, mode: FaultMode) -> Result<LoadStats> {
     let server = testbed.start_function("/api/auth/session").await?;
     measure_checks(testbed, &server).await?;
     testbed.redis.set_mode(mode).await?;
     let stats = measure_checks(testbed, &server).await;
-    testbed.redis.set_mode(Mode::Normal).await?;
+    testbed.redis.set_mode(FaultMode::Normal).await?;
     stats
 }
 

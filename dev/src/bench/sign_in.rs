@@ -166,11 +166,11 @@ async fn register(testbed: &Testbed) -> Result<Row> {
 /// Compares the response times for an unknown account and a wrong password, which must
 /// not reveal whether the account exists.
 pub(super) async fn unknown_account(testbed: &Testbed) -> Result<Vec<Row>> {
-    const TRIES: usize = 200;
+    const ATTEMPTS: usize = 200;
     let server = testbed.start_function("/api/auth/login").await?;
     refuse(&server, vec![testbed.sign_in("wrong password")?]).await?;
     let (mut known, mut unknown) = (Vec::new(), Vec::new());
-    for _ in 0..TRIES / ROUND {
+    for _ in 0..ATTEMPTS / ROUND {
         let calls = (0..ROUND).map(|_| testbed.sign_in("wrong password"));
         known.push(refuse(&server, calls.collect::<Result<_>>()?).await?);
         let calls = (0..ROUND).map(|_| {
@@ -185,7 +185,7 @@ pub(super) async fn unknown_account(testbed: &Testbed) -> Result<Vec<Row>> {
     let [known, unknown] = [known, unknown].map(|rounds| LoadStats::merge(&rounds).percentile(0.5));
     let apart = 100.0 * (unknown - known).abs() / known;
     let what = "difference between unknown account and wrong password";
-    let detail = format!("medians of {TRIES} each: {unknown:.2} ms and {known:.2} ms");
+    let detail = format!("medians of {ATTEMPTS} each: {unknown:.2} ms and {known:.2} ms");
     Ok(vec![
         Row::at_most(what, apart, Unit::Percent, 2.0).detail(detail),
     ])

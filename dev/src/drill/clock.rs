@@ -10,7 +10,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 use chrono::{DateTime, TimeDelta, Utc};
 use hyper::header::AUTHORIZATION;
 use sabor::runtime::clock::Clock;
-use sabor::session::ACCESS_LIFE;
+use sabor::session::ACCESS_LIFETIME;
 use serde::Deserialize;
 use serde_json::json;
 use uuid::Uuid;
@@ -116,7 +116,7 @@ async fn session_checks_use(run: &Run, by: TimeDelta, claims: &Claims) -> Result
     let now = Clock::default().now() + by;
     let (new, old) = (
         (now, Outcome::Success),
-        (now - ACCESS_LIFE * 2, Outcome::Rejected),
+        (now - ACCESS_LIFETIME * 2, Outcome::Rejected),
     );
     let tokens = run.environment.testbed.access_tokens(&claims.iss);
     let mut is_expected = true;

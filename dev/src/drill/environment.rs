@@ -11,7 +11,7 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use clap::ValueEnum;
 use hyper::Response;
 use hyper::body::Bytes;
-use redis_endpoint::Mode;
+use redis_endpoint::FaultMode;
 use sabor::crypto::random;
 use sabor::crypto::secret::sha256_hex;
 use sabor_testing::faulty_proxy::{FaultyProxy, ProxyMode};
@@ -296,7 +296,7 @@ impl Environment {
             endpoint, server, ..
         } = &self.testbed.redis;
         self.proxy.set_mode(ProxyMode::Forward);
-        self.testbed.redis.set_mode(Mode::Normal).await?;
+        self.testbed.redis.set_mode(FaultMode::Normal).await?;
         if let (Some(server), Err(_)) = (server, endpoint.command(&["PING"]).await) {
             server.restart().await?;
         }

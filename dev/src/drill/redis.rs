@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Error, Result, ensure};
-use redis_endpoint::Mode;
+use redis_endpoint::FaultMode;
 
 use super::environment::{Environment, Operation};
 use super::run::Run;
@@ -58,20 +58,20 @@ pub(super) async fn kill(run: &Run) -> Result<()> {
 
 /// Stops listening, and comes back with its data.
 pub(super) async fn make_unreachable(run: &Run) -> Result<()> {
-    with_mode(run, Mode::Unreachable).await
+    with_mode(run, FaultMode::Unreachable).await
 }
 
 /// Runs commands at once, but delays every response by two seconds.
 pub(super) async fn slow_down(run: &Run) -> Result<()> {
-    with_mode(run, Mode::Slow(SLOW)).await
+    with_mode(run, FaultMode::Slow(SLOW)).await
 }
 
-async fn with_mode(run: &Run, mode: Mode) -> Result<()> {
+async fn with_mode(run: &Run, mode: FaultMode) -> Result<()> {
     let redis = &run.environment.testbed.redis;
     ensure_used(run)?;
     redis.set_mode(mode).await?;
     run.environment.wait_fault_duration().await;
-    redis.set_mode(Mode::Normal).await
+    redis.set_mode(FaultMode::Normal).await
 }
 
 /// Deletes all data, ten times.

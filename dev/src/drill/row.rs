@@ -21,7 +21,7 @@ pub(super) struct Row {
     drill: String,
     requests: usize,
     /// How each operation responded during the fault.
-    during: Vec<Share>,
+    during: Vec<OperationStats>,
     /// The requests that failed, during the fault or not.
     failed: Failed,
     /// For how long an ended session was still accepted, at most, in milliseconds.
@@ -39,7 +39,7 @@ pub(super) struct Row {
 /// How an operation responded during the fault.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Share {
+struct OperationStats {
     operation: Operation,
     requests: usize,
     /// Percentage of 2xx and 4xx.
@@ -105,7 +105,7 @@ impl Row {
         Ok(Self {
             drill,
             requests: requests.len(),
-            during: shares(&during),
+            during: operation_stats(&during),
             failed: Failed::of(requests),
             longest_stale_read_ms: millis(longest_stale_read(log)),
             limit: limit.name(),
@@ -145,19 +145,19 @@ impl Row {
     }
 
     /// Returns whether there are no violations. True for a drill that did not run.
-    pub(super) fn passed(&self) -> bool {
+    pub(super) fn has_no_violations(&self) -> bool {
         self.violations.is_empty()
     }
 
     /// Returns why the drill did not run.
-    pub(super) fn missing(&self) -> Option<&str> {
+    pub(super) fn not_run_reason(&self) -> Option<&str> {
         self.not_run.as_deref()
     }
 
     /// Writes the figures of each operation and the violations as status lines.
     pub(super) fn report(&self) {
         for share in &self.during {
-            let Share {
+            let OperationStats {
                 requests,
                 definite,
                 unavailable,
@@ -201,7 +201,7 @@ impl Row {
             self.failed.summary(),
             format!("{:.0} ms ({})", self.longest_stale_read_ms, self.limit),
             format!("{:.1} s", self.recovery_ms / 1_000.0),
-            match self.passed() {
+            match self.has_no_violations() {
                 true => "passed".to_owned(),
                 false => format!(
                     "FAILED: {}",
@@ -216,7 +216,7 @@ impl Row {
     }
 }
 
-fn shares(requests: &[Request]) -> Vec<Share> {
+fn operation_stats(requests: &[Request]) -> Vec<OperationStats> {
     let mut by_operation: BTreeMap<Operation, Vec<Request>> = BTreeMap::new();
     for request in requests {
         let of_operation = by_operation.entry(request.operation).or_default();
@@ -231,7 +231,7 @@ fn shares(requests: &[Request]) -> Vec<Share> {
             .iter()
             .map(|request| request.received_at - request.sent_at)
             .collect();
-        Share {
+        OperationStats {
             operation,
             requests: requests.len(),
             definite: percentage(Outcome::is_definite),

@@ -4,7 +4,7 @@ use std::io;
 use std::sync::Arc;
 
 use anyhow::Result;
-use redis_endpoint::{Backend, Endpoint, Mode, Options, RedisServer};
+use redis_endpoint::{Backend, Endpoint, FaultMode, Options, RedisServer};
 use tokio::runtime::{Builder, Runtime};
 
 /// An endpoint in front of a private `redis-server` if one is installed, otherwise with
@@ -54,7 +54,7 @@ impl Redis {
     }
 
     /// Sets how the endpoint behaves.
-    pub(crate) async fn set_mode(&self, mode: Mode) -> Result<()> {
+    pub(crate) async fn set_mode(&self, mode: FaultMode) -> Result<()> {
         let endpoint = Arc::clone(&self.endpoint);
         let work = async move { endpoint.set_mode(mode).await };
         match &self.runtime {

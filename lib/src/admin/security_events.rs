@@ -36,19 +36,19 @@ pub struct SecurityEventQuery {
 
 impl SecurityEventQuery {
     fn read(&self) -> Result<SecurityEventFilter> {
-        let mut check = Form::default();
+        let mut form = Form::default();
         let filter = SecurityEventFilter {
-            kind: check.check_filled("kind", self.kind.as_deref(), |text| {
+            kind: form.check_filled("kind", self.kind.as_deref(), |text| {
                 SecurityEventKind::parse(text).ok_or_else(|| "must be a kind of event".to_owned())
             }),
-            user_id: check.check_filled("userId", self.user_id.as_deref(), |text| {
+            user_id: form.check_filled("userId", self.user_id.as_deref(), |text| {
                 text.parse().map_err(|_| "must be an id".to_owned())
             }),
-            ip: check.check_filled("ip", self.ip.as_deref(), |text| {
+            ip: form.check_filled("ip", self.ip.as_deref(), |text| {
                 text.parse().map_err(|_| "must be an IP address".to_owned())
             }),
         };
-        check.finish()?;
+        form.finish()?;
         Ok(filter)
     }
 }
@@ -124,7 +124,7 @@ pub fn record(app: &App, kind: SecurityEventKind, user_id: Option<Uuid>, caller:
 }
 
 /// Records an event with details after the response. See [`record`] and
-/// [`security_event::insert_with`].
+/// [`security_event::insert_with_detail`].
 pub fn record_with(
     app: &App,
     kind: SecurityEventKind,
@@ -136,7 +136,7 @@ pub fn record_with(
     background::spawn(async move {
         let inserted = async {
             let postgres = app.db().client().await?;
-            security_event::insert_with(&postgres, kind, user_id, &caller, detail).await
+            security_event::insert_with_detail(&postgres, kind, user_id, &caller, detail).await
         };
         if let Err(error) = inserted.await {
             let kind = kind.as_str();

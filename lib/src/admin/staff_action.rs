@@ -60,7 +60,7 @@ impl StaffAction {
     ///
     /// # Errors
     ///
-    /// Those of [`security_event::insert_with`].
+    /// Those of [`security_event::insert_with_detail`].
     pub async fn record(
         &self,
         tx: &Tx,
@@ -69,7 +69,7 @@ impl StaffAction {
         mut detail: Value,
     ) -> Result<()> {
         detail["by"] = json!(self.actor_id);
-        security_event::insert_with(tx, kind, subject, &self.caller, detail).await
+        security_event::insert_with_detail(tx, kind, subject, &self.caller, detail).await
     }
 }
 

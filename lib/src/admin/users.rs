@@ -60,15 +60,15 @@ pub struct AccountQuery {
 
 impl AccountQuery {
     fn read(&self) -> Result<AccountFilter> {
-        let mut check = Form::default();
+        let mut form = Form::default();
         let filter = AccountFilter {
-            search: check.check_filled("search", self.search.as_deref(), |typed| {
+            search: form.check_filled("search", self.search.as_deref(), |typed| {
                 form::line(typed, MAX_SEARCH)
             }),
-            role: check.check_filled("role", self.role.as_deref(), role),
-            active: check.check_filled("active", self.active.as_deref(), query::boolean),
+            role: form.check_filled("role", self.role.as_deref(), role),
+            active: form.check_filled("active", self.active.as_deref(), query::boolean),
         };
-        check.finish()?;
+        form.finish()?;
         Ok(filter)
     }
 }
@@ -146,7 +146,7 @@ pub fn list(
             .db()
             .read(async move |client| account::list(client, &filter, &page).await)
             .await?;
-        Ok(List::new(rows, page, Account::cursor, AccountView::from))
+        Ok(List::new(rows, page, Account::position, AccountView::from))
     })
 }
 
@@ -319,7 +319,7 @@ impl<'c> AccountUpdate<'c> {
     async fn finish(mut self, caller: &Caller) -> Result<UpdatedAccount> {
         let id = self.account.user.id;
         for (kind, detail) in std::mem::take(&mut self.events) {
-            security_event::insert_with(self.tx, kind, Some(id), caller, detail).await?;
+            security_event::insert_with_detail(self.tx, kind, Some(id), caller, detail).await?;
         }
         let account = account::find(self.tx, id).await?;
         Ok(UpdatedAccount {

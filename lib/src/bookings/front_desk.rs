@@ -121,7 +121,7 @@ pub fn roster(
         Ok(List::new(
             rows,
             page,
-            RosterEntry::cursor,
+            RosterEntry::position,
             RosterEntryView::from,
         ))
     })

@@ -66,7 +66,7 @@ pub fn list<'a>(
                 BookingPeriod::Past => booking::list_past(client, id, now, &page).await,
             })
             .await?;
-        Ok(List::new(rows, page, Booking::cursor, BookingView::from))
+        Ok(List::new(rows, page, Booking::position, BookingView::from))
     })
 }
 

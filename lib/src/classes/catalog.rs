@@ -46,7 +46,7 @@ pub fn list(
             None => (app.catalog(), None),
         };
         let key = format!("{filter:?} {page:?} {minute:?}");
-        let json = cache.text("list", key, load_list(app, filter, now, page));
+        let json = cache.get_or_load_text("list", key, load_list(app, filter, now, page));
         Ok(CacheableResponse::json(json.await?, Freshness::Catalog))
     })
 }
@@ -66,7 +66,7 @@ fn load_list(
             })
             .await?;
         let currency = &app.config().studio.currency;
-        CacheableResponse::to_json(&List::new(rows, page, ClassType::cursor, |row| {
+        CacheableResponse::to_json(&List::new(rows, page, ClassType::position, |row| {
             ClassTypeView::new(row, currency)
         }))
     })
@@ -84,7 +84,7 @@ pub fn details(app: &App, query: IdQuery) -> BoxFuture<'_, Result<CacheableRespo
         let key = format!("{id} {now:?}");
         let json = app
             .schedule()
-            .text("details", key, load_details(app, id, now));
+            .get_or_load_text("details", key, load_details(app, id, now));
         Ok(CacheableResponse::json(json.await?, Freshness::Schedule))
     })
 }

@@ -238,7 +238,7 @@ pub fn list(
         let key = format!("{} {page:?}", range.key());
         let json = app
             .schedule()
-            .text("timetable", key, load_list(app, range, page));
+            .get_or_load_text("timetable", key, load_list(app, range, page));
         Ok(CacheableResponse::json(json.await?, Freshness::Schedule))
     })
 }
@@ -251,7 +251,7 @@ fn load_list(app: &App, range: ScheduleRange, page: Page) -> BoxFuture<'_, Resul
             .db()
             .read(async move |client| occurrence::list(client, &filter, Some(&page)).await)
             .await?;
-        CacheableResponse::to_json(&List::new(rows, page, Occurrence::cursor, |occurrence| {
+        CacheableResponse::to_json(&List::new(rows, page, Occurrence::position, |occurrence| {
             OccurrenceView::new(occurrence, zone, currency)
         }))
     })
@@ -269,7 +269,7 @@ pub fn calendar(app: &App, query: ScheduleQuery) -> BoxFuture<'_, Result<Cacheab
         let key = range.key();
         let text = app
             .schedule()
-            .text("calendar", key, load_calendar(app, range));
+            .get_or_load_text("calendar", key, load_calendar(app, range));
         Ok(CacheableResponse::text(
             ical::CONTENT_TYPE,
             text.await?,
@@ -395,9 +395,9 @@ pub fn availability(
     Box::pin(async move {
         let ids = query.parse()?;
         let key = format!("{ids:?}");
-        let json = app
-            .schedule()
-            .text("availability", key, load_availability(app, ids));
+        let json =
+            app.schedule()
+                .get_or_load_text("availability", key, load_availability(app, ids));
         Ok(CacheableResponse::json(json.await?, Freshness::Schedule))
     })
 }
@@ -423,7 +423,9 @@ mod properties {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::testing::arbitrary::{app, fair, query as any_query, text, uri, uuid};
+    use crate::testing::arbitrary::{
+        app, parsed_or_client_error, query as any_query, text, uri, uuid,
+    };
 
     static APP: LazyLock<App> = LazyLock::new(|| app(&[]));
 
@@ -436,7 +438,7 @@ mod properties {
             let now = DateTime::from_timestamp(1_795_219_200, 0).unwrap();
             for query in [query.clone(), format!("{query}&tz={zone}")] {
                 let parsed = uri(&query).and_then(|uri| query::read::<ScheduleQuery>(&uri).ok());
-                let Some(range) = parsed.and_then(|query| fair(query.parse(&APP, now))) else {
+                let Some(range) = parsed.and_then(|query| parsed_or_client_error(query.parse(&APP, now))) else {
                     continue;
                 };
                 let filter = range.filter();
@@ -450,7 +452,7 @@ mod properties {
         fn ids_are_accepted_in_any_order_and_anything_else_is_refused(
             ids in vec(uuid(), 1..104), text in text(), more in text(),
         ) {
-            let parsed = |ids: String| fair(AvailabilityQuery { ids: Some(ids) }.parse());
+            let parsed = |ids: String| parsed_or_client_error(AvailabilityQuery { ids: Some(ids) }.parse());
             let texts: Vec<_> = ids.iter().map(ToString::to_string).collect();
             let mut sorted = ids.clone();
             sorted.sort_unstable();

@@ -74,7 +74,7 @@ pub fn list(app: &App, page: Page) -> BoxFuture<'_, Result<List<WeeklyClassView>
         Ok(List::new(
             rows,
             page,
-            WeeklyClass::cursor,
+            WeeklyClass::position,
             WeeklyClassView::from,
         ))
     })

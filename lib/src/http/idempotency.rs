@@ -81,10 +81,10 @@ mod properties {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::testing::arbitrary::{fair, header_value, headers};
+    use crate::testing::arbitrary::{header_value, headers, parsed_or_client_error};
 
     fn read(value: HeaderValue) -> Option<String> {
-        fair(read_key(&headers("idempotency-key", vec![value])))?
+        parsed_or_client_error(read_key(&headers("idempotency-key", vec![value])))?
     }
 
     proptest! {

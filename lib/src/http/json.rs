@@ -356,7 +356,7 @@ mod properties {
     use crate::bookings::member;
     use crate::classes::timetable::CreateTimetableEntry;
     use crate::identity::{profile, registration, sign_in};
-    use crate::testing::arbitrary::{bytes, fair, form, json, json_text, text};
+    use crate::testing::arbitrary::{bytes, form, json, json_text, parsed_or_client_error, text};
 
     const FORMS: [&str; 5] = ["registration", "login", "booking", "profile", "timetable"];
 
@@ -439,7 +439,7 @@ mod properties {
                     assert!(known.iter().any(|known| is_path(known, path)), "{path:?}");
                 }
             }
-            fair(outcome);
+            parsed_or_client_error(outcome);
         }
 
         #[test]
@@ -448,7 +448,7 @@ mod properties {
         ) {
             for name in FORMS {
                 for body in [&bytes, text.as_bytes(), value.to_string().as_bytes()] {
-                    let read = fair(read(name, body));
+                    let read = parsed_or_client_error(read(name, body));
                     let object = serde_json::from_slice::<Value>(body).is_ok_and(|json| json.is_object());
                     assert!(read.is_none() || object, "{name}");
                 }

@@ -56,7 +56,7 @@ impl FromRequestParts<App> for OAuthBrowser {
 /// The parameters of a provider's response (RFC 6749, section 4.1.2, and RFC
 /// 9207).
 #[derive(Clone, Debug, Default)]
-pub struct ProviderAnswer {
+pub struct CallbackResponse {
     /// The authorization code.
     pub code: Option<String>,
     /// The state that was sent to the provider.
@@ -67,7 +67,7 @@ pub struct ProviderAnswer {
     pub error: Option<String>,
 }
 
-impl ProviderAnswer {
+impl CallbackResponse {
     fn parse(text: &[u8]) -> Result<Self> {
         let mut answer = Self::default();
         for (name, value) in form_urlencoded::parse(text) {
@@ -103,7 +103,7 @@ impl ProviderAnswer {
     }
 }
 
-impl FromRequest<App> for ProviderAnswer {
+impl FromRequest<App> for CallbackResponse {
     type Rejection = Error;
 
     async fn from_request(request: Request, _: &App) -> Result<Self> {
@@ -120,17 +120,17 @@ mod properties {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::testing::arbitrary::{bytes, fair, query, text};
+    use crate::testing::arbitrary::{bytes, parsed_or_client_error, query, text};
 
     proptest! {
         #[test]
         fn the_known_parameters_survive_a_query_and_others_are_dropped(
             code in of(text()), state in of(text()), iss in of(text()), error in of(text()), more in text(),
         ) {
-            let answer = ProviderAnswer { code, state, iss, error };
+            let answer = CallbackResponse { code, state, iss, error };
             let mut query = form_urlencoded::Serializer::new(answer.to_query());
             query.append_pair("more", &more);
-            let read = ProviderAnswer::parse(query.finish().as_bytes()).unwrap();
+            let read = CallbackResponse::parse(query.finish().as_bytes()).unwrap();
             assert_eq!(read.to_query(), answer.to_query());
             assert_eq!((read.code, read.state), (answer.code, answer.state));
         }
@@ -139,14 +139,14 @@ mod properties {
         fn any_bytes_are_read_or_rejected_and_duplicates_are_rejected(
             form in bytes(), query in query(&["code", "state", "iss", "error"]),
         ) {
-            fair(ProviderAnswer::parse(&form));
-            if let Some(answer) = fair(ProviderAnswer::parse(query.as_bytes())) {
+            parsed_or_client_error(CallbackResponse::parse(&form));
+            if let Some(answer) = parsed_or_client_error(CallbackResponse::parse(query.as_bytes())) {
                 // The query becomes part of a `Location` header.
                 assert!(http::HeaderValue::from_str(&answer.to_query()).is_ok());
             }
             for name in ["code", "state", "iss", "error"] {
                 let twice = format!("{name}=a&{query}&{name}=b");
-                assert!(fair(ProviderAnswer::parse(twice.as_bytes())).is_none());
+                assert!(parsed_or_client_error(CallbackResponse::parse(twice.as_bytes())).is_none());
             }
         }
     }

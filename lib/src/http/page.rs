@@ -8,7 +8,7 @@ use utoipa::{IntoParams, ToSchema};
 use crate::App;
 use crate::error::{Error, Result};
 use crate::http::query;
-use crate::store::page::{DEFAULT_LIMIT, MAX_LIMIT, Page, Position, decode, encode};
+use crate::store::page::{DEFAULT_LIMIT, MAX_LIMIT, Page, Position, decode_cursor, encode_cursor};
 
 /// The query parameters of a paged list.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -34,7 +34,7 @@ impl PageParams {
         let after = match &self.cursor {
             None => None,
             Some(text) => Some(
-                decode(text)
+                decode_cursor(text)
                     .ok_or_else(|| Error::field("cursor", "must be the nextCursor of a page"))?,
             ),
         };
@@ -61,7 +61,7 @@ pub struct List<T> {
 }
 
 impl<T> List<T> {
-    /// Creates a page of the rows that were read with [`Page::fetch`]. `position` returns
+    /// Creates a page of the rows that were read with [`Page::row_limit`]. `position` returns
     /// the position of a row, and `show` turns a row into an item.
     pub fn new<R>(
         mut rows: Vec<R>,
@@ -74,7 +74,7 @@ impl<T> List<T> {
         let next_cursor = rows
             .last()
             .filter(|_| more)
-            .map(|row| encode(position(row)));
+            .map(|row| encode_cursor(position(row)));
         Self {
             items: rows.into_iter().map(show).collect(),
             next_cursor,
@@ -105,9 +105,9 @@ mod tests {
             DateTime::from_timestamp_micros(1_800_000_000_123_456).unwrap(),
             Uuid::max(),
         );
-        let page = parse(Some("1"), Some(&encode(place))).unwrap();
+        let page = parse(Some("1"), Some(&encode_cursor(place))).unwrap();
         assert_eq!(page.after(), (Some(place.0), Some(place.1)));
-        assert_eq!(page.fetch(), 2);
+        assert_eq!(page.row_limit(), 2);
     }
 
     #[test]
@@ -139,7 +139,7 @@ mod properties {
 
     use super::*;
     use crate::testing::arbitrary::{
-        altered_text, bytes, character, fair, query as any_query, text, uri,
+        altered_text, bytes, character, parsed_or_client_error, query as any_query, text, uri,
     };
 
     fn cursor(cursor: String) -> Result<Page> {
@@ -161,7 +161,7 @@ mod properties {
     proptest! {
         #[test]
         fn a_cursor_can_hold_any_position(place in place()) {
-            let page = cursor(encode(place)).unwrap();
+            let page = cursor(encode_cursor(place)).unwrap();
             assert_eq!(page.after(), (Some(place.0), Some(place.1)));
         }
 
@@ -171,9 +171,9 @@ mod properties {
             at in place(), place in any::<Index>(), by in character(),
         ) {
             let made = BASE64.encode(format!("{micros}.{}", at.1));
-            let altered = altered_text(&encode(at), place, by);
+            let altered = altered_text(&encode_cursor(at), place, by);
             for text in [text, BASE64.encode(inside), made].into_iter().chain(altered) {
-                if let Some(page) = fair(cursor(text)) {
+                if let Some(page) = parsed_or_client_error(cursor(text)) {
                     assert!((1..=9_999).contains(&page.after().0.unwrap().year()));
                 }
             }
@@ -185,12 +185,12 @@ mod properties {
         ) {
             let read = |text: &str| {
                 let params: PageParams = query::read(&uri(text)?).ok()?;
-                fair(params.page())
+                parsed_or_client_error(params.page())
             };
-            assert!(read(&query).is_none_or(|page| (2..=101).contains(&page.fetch())));
+            assert!(read(&query).is_none_or(|page| (2..=101).contains(&page.row_limit())));
             let page = read(&format!("limit={limit}"));
             let asked = (1..=100).contains(&limit).then_some(limit + 1);
-            assert_eq!(page.map(|page| page.fetch()), asked);
+            assert_eq!(page.map(|page| page.row_limit()), asked);
         }
     }
 }

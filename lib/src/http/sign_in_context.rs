@@ -10,7 +10,7 @@ use super::Credential;
 use super::cookie::{self, CookiePurpose, SetCookie};
 use crate::App;
 use crate::crypto::secret::sha256_hex;
-use crate::session::{DEVICE_LIFE, SessionKey, Token};
+use crate::session::{DEVICE_LIFETIME, SessionKey, Token};
 use crate::values::caller::Caller;
 
 /// The number of device cookies that are read.
@@ -20,7 +20,7 @@ const MAX_DEVICES: usize = 8;
 #[derive(Clone, Debug)]
 pub struct SignInContext {
     /// The address and user agent.
-    pub client: Caller,
+    pub caller: Caller,
     /// The key of the caller's previous session, which may have ended.
     pub previous_session: Option<SessionKey>,
     /// The device tokens of the browser, with valid signatures.
@@ -41,7 +41,7 @@ impl FromRequestParts<App> for SignInContext {
         let challenge = challenge.and_then(Token::parse);
         Ok(Self {
             previous_session: Credential::of(parts, app).key(),
-            client: Caller::from_request_parts(parts, app).await?,
+            caller: Caller::from_request_parts(parts, app).await?,
             device_tokens,
             challenge,
         })
@@ -53,5 +53,5 @@ impl FromRequestParts<App> for SignInContext {
 pub(crate) fn set_device(app: &App, user_id: Uuid, token: &Token) -> SetCookie {
     let suffix = format!("_{}", &sha256_hex(user_id.as_bytes())[..8]);
     let value = token.signed(app.device_signer());
-    SetCookie::with_suffix(app, CookiePurpose::Device, &suffix, &value, DEVICE_LIFE)
+    SetCookie::with_suffix(app, CookiePurpose::Device, &suffix, &value, DEVICE_LIFETIME)
 }

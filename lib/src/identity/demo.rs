@@ -4,7 +4,7 @@
 use crate::App;
 use crate::http::{CookiePurpose, SetCookie};
 use crate::identity::sign_in::{Login, SignInBody, SignInResponse};
-use crate::session::demo::{LIFE, user};
+use crate::session::demo::{LIFETIME, user};
 
 pub use crate::session::demo::EMAIL;
 
@@ -20,10 +20,10 @@ pub fn sign_in(app: &App, login: &Login) -> Option<SignInResponse> {
     if !app.config().demo_account || !login.matches(EMAIL, PASSWORD) {
         return None;
     }
-    let ends_ms = app.clock().now_ms() + LIFE.as_millis() as i64;
+    let ends_ms = app.clock().now_ms() + LIFETIME.as_millis() as i64;
     let record = format!("demo.{ends_ms}");
     let value = format!("{record}.{}", app.demo_signer().sign(&record));
-    let cookie = SetCookie::new(app, CookiePurpose::Session, &value, LIFE);
+    let cookie = SetCookie::new(app, CookiePurpose::Session, &value, LIFETIME);
     let body = SignInBody::new(user(app.clock().now()), None);
     Some(SignInResponse::new(vec![cookie], body))
 }

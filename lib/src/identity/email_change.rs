@@ -112,7 +112,7 @@ pub fn confirm_email<'a>(
             mail::notify_address(tx, kind, id, &before, notice).await?;
             let kind = SecurityEventKind::EmailChanged;
             let detail = serde_json::json!({ "from": before, "to": link.email });
-            security_event::insert_with(tx, kind, Some(id), caller, detail).await
+            security_event::insert_with_detail(tx, kind, Some(id), caller, detail).await
         });
         confirmed.await?;
         mail::send_due_soon(app);
@@ -164,11 +164,11 @@ pub fn request_change<'a>(
                     mail::send_link(tx, keyring, purpose, user.id, new, notice).await?;
                 }
             }
-            let kind = NoticeKind::EmailChangeAsked;
+            let kind = NoticeKind::EmailChangeRequested;
             mail::notify(tx, kind, user, notice.clone().with_other(new)).await?;
-            let kind = SecurityEventKind::EmailChangeAsked;
+            let kind = SecurityEventKind::EmailChangeRequested;
             let detail = serde_json::json!({ "to": new });
-            security_event::insert_with(tx, kind, Some(user.id), caller, detail).await
+            security_event::insert_with_detail(tx, kind, Some(user.id), caller, detail).await
         });
         asked.await?;
         mail::send_due_soon(app);

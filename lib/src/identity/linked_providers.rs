@@ -105,7 +105,7 @@ pub fn unlink<'a>(
             mail::notify(tx, NoticeKind::IdentityUnlinked, user, notice).await?;
             let detail = serde_json::json!({ "provider": unlinked.provider });
             let kind = SecurityEventKind::IdentityUnlinked;
-            security_event::insert_with(tx, kind, Some(user.id), caller, detail).await
+            security_event::insert_with_detail(tx, kind, Some(user.id), caller, detail).await
         });
         unlinked.await?;
         mail::send_due_soon(app);

@@ -42,7 +42,7 @@ pub fn request_reset<'a>(
             id,
             token: &token,
             notice: json!(notice),
-            client: caller,
+            caller,
         };
         mail.queue(&app.db().client().await?).await?;
         mail::send_due_soon(app);

@@ -84,9 +84,9 @@ pub struct UpdateProfile {
 
 impl UpdateProfile {
     fn read(self, today: NaiveDate) -> Result<Changes> {
-        let mut check = Form::default();
+        let mut form = Form::default();
         let mut text = |field: &str, given: Option<Option<String>>, parse: Parse| {
-            given.map(|text| check.check_filled(field, text.as_deref(), parse))
+            given.map(|text| form.check_filled(field, text.as_deref(), parse))
         };
         let phone = text("phone", self.phone, user::phone);
         let contact_name = text(
@@ -105,15 +105,11 @@ impl UpdateProfile {
             user::medical_conditions,
         );
         let born = self.date_of_birth.map(|date| {
-            check.check_given("dateOfBirth", date, |date| user::date_of_birth(date, today))
+            form.check_given("dateOfBirth", date, |date| user::date_of_birth(date, today))
         });
         let changes = Changes {
-            first_name: check.check_given(
-                "firstName",
-                self.first_name.as_deref(),
-                user::first_name,
-            ),
-            last_name: check.check_given("lastName", self.last_name.as_deref(), user::last_name),
+            first_name: form.check_given("firstName", self.first_name.as_deref(), user::first_name),
+            last_name: form.check_given("lastName", self.last_name.as_deref(), user::last_name),
             phone,
             date_of_birth: born,
             emergency_contact_name: contact_name,
@@ -122,7 +118,7 @@ impl UpdateProfile {
             medical_conditions: medical,
             marketing_consent: self.marketing_consent,
         };
-        check.finish()?;
+        form.finish()?;
         Ok(changes)
     }
 }
@@ -273,7 +269,7 @@ mod properties {
 
     use super::*;
     use crate::http::json::parse;
-    use crate::testing::arbitrary::{fair, fits_column, form};
+    use crate::testing::arbitrary::{fits_column, form, parsed_or_client_error};
 
     proptest! {
         #[test]
@@ -282,8 +278,8 @@ mod properties {
             "emergencyContactPhone": "555 0101", "medicalConditions": "asma", "marketingConsent": true,
         }))) {
             let today = NaiveDate::from_ymd_opt(2026, 11, 21).unwrap();
-            let request = fair(parse::<UpdateProfile>(filled.to_string().as_bytes()));
-            let Some(changes) = request.and_then(|request| fair(request.read(today))) else {
+            let request = parsed_or_client_error(parse::<UpdateProfile>(filled.to_string().as_bytes()));
+            let Some(changes) = request.and_then(|request| parsed_or_client_error(request.read(today))) else {
                 return Ok(());
             };
             assert_eq!(changes.first_name.is_some(), filled["firstName"].is_string());

@@ -12,8 +12,8 @@ use upstash_redis_rs::Reply;
 use crate::App;
 use crate::crypto::secret::sha256_hex;
 use crate::error::{Error, Result, chain};
-use crate::models::throttle::{self, Wait};
-pub use crate::models::throttle::{Limit, Subject};
+use crate::models::rate_limit::{self, BlockStatus};
+pub use crate::models::rate_limit::{Limit, Subject};
 use crate::runtime::background;
 use crate::store::client::Client;
 use crate::store::redis::Kv;
@@ -84,7 +84,7 @@ pub async fn count_attempt(app: &App, subjects: &[Subject]) -> Result<()> {
     };
     let wait = match (counted, app.kv()) {
         (Some(counted), Some(kv)) => longest_wait(app, kv, subjects, &counted).await,
-        _ => throttle::count(&app.db().client().await?, subjects).await?,
+        _ => rate_limit::count(&app.db().client().await?, subjects).await?,
     };
     if wait.seconds > 0.0 {
         return Err(Error::TooManyRequests {
@@ -130,8 +130,13 @@ async fn count(kv: &Kv, subjects: &[Subject]) -> Result<Vec<Counted>> {
 
 /// Returns the longest wait. The attempt that first exceeds the limit turns the window
 /// into a block. Later attempts return the remaining time.
-async fn longest_wait(app: &App, kv: &Kv, subjects: &[Subject], counted: &[Counted]) -> Wait {
-    let mut longest = Wait::default();
+async fn longest_wait(
+    app: &App,
+    kv: &Kv,
+    subjects: &[Subject],
+    counted: &[Counted],
+) -> BlockStatus {
+    let mut longest = BlockStatus::default();
     for (subject, Counted { attempts, left_ms }) in subjects.iter().zip(counted) {
         let limit = i64::from(subject.attempts());
         match attempts - limit {
@@ -146,7 +151,7 @@ async fn longest_wait(app: &App, kv: &Kv, subjects: &[Subject], counted: &[Count
 }
 
 async fn block(app: &App, kv: &Kv, subject: &Subject) -> f64 {
-    let blocked = async { throttle::block(&app.db().client().await?, subject).await };
+    let blocked = async { rate_limit::block(&app.db().client().await?, subject).await };
     let wait = blocked.await.unwrap_or_else(|error| {
         tracing::warn!(error = %chain(&error), "failed to store a block, using the first length");
         subject.window()
@@ -168,7 +173,7 @@ pub fn reset(app: &App, subjects: &[Subject]) {
     let keys: Vec<String> = subjects.iter().map(|one| one.key().to_owned()).collect();
     background::spawn(async move {
         delete_counters(&app, &keys).await;
-        let reset = async { throttle::reset(&app.db().client().await?, &keys).await };
+        let reset = async { rate_limit::reset(&app.db().client().await?, &keys).await };
         if let Err(error) = reset.await {
             tracing::warn!(error = %chain(&error), "failed to reset rate limit");
         }
@@ -187,7 +192,7 @@ pub async fn reset_account(client: &Client, email: &str) -> Result<Vec<String>> 
         SECOND_FACTOR_DAY,
     ];
     let names = limits.map(|limit| format!("{}:{account}", limit.name));
-    throttle::reset_prefixes(client, &names).await
+    rate_limit::reset_prefixes(client, &names).await
 }
 
 /// Deletes the counters of these keys in Redis.

@@ -8,7 +8,7 @@ use crate::http::Member;
 use crate::identity::rate_limit;
 use crate::identity::rate_limit::{SIGN_IN_ACCOUNT, SIGN_IN_ADDRESS, SIGN_IN_DEVICE, Subject};
 use crate::models::security_event::SecurityEventKind;
-use crate::models::user::{self, Credentials, Email, Proof};
+use crate::models::user::{self, AuthenticationProof, Credentials, Email};
 use crate::runtime::background;
 use crate::session::Token;
 use crate::values::caller::Caller;
@@ -33,7 +33,7 @@ pub async fn reauthenticate(
     caller: &Caller,
     member: &Member,
     password: Option<&str>,
-) -> Result<Proof> {
+) -> Result<AuthenticationProof> {
     let Some(password) = password else {
         let (key, id) = (member.key()?.clone(), member.user.id);
         let session = app

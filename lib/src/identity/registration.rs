@@ -14,7 +14,7 @@ use crate::identity::rate_limit::{REGISTER_ADDRESS, REGISTER_EMAIL, Subject};
 use crate::identity::sign_in::{AuthenticatedMember, PendingSession, SessionMode, SignInResponse};
 use crate::models::one_time_token::Purpose;
 use crate::models::security_event::{self, SecurityEventKind};
-use crate::models::user::Proof;
+use crate::models::user::AuthenticationProof;
 use crate::models::user::{self, Email, ExperienceLevel, NewUser, Profile};
 use crate::notify::mail;
 use crate::notify::mail::Notice;
@@ -98,7 +98,7 @@ pub fn register_account<'a>(
         let studio = &app.config().studio.name;
         let (new, password) = read(form, studio, app.clock().now().date_naive())?;
         let subjects = [
-            Subject::address(REGISTER_ADDRESS, context.client.address),
+            Subject::address(REGISTER_ADDRESS, context.caller.address),
             Subject::email(REGISTER_EMAIL, new.email.as_str()),
         ];
         rate_limit::count_attempt(app, &subjects).await?;
@@ -136,7 +136,7 @@ async fn insert(
 ) -> Result<Option<SignInResponse>> {
     let keys = &app.config().encryption_keys;
     let session = PendingSession::for_new_account(context, credential.as_ref());
-    let client = &context.client;
+    let client = &context.caller;
     let notice = Notice::from_caller(client, app.clock().now());
     let created = app.transaction().run(async |tx| {
         let user = user::insert(tx, keys, &new, Some(&hash)).await?;
@@ -147,7 +147,7 @@ async fn insert(
             return Ok(None);
         };
         let member = AuthenticatedMember {
-            proof: Proof::of_new(id, "password"),
+            proof: AuthenticationProof::for_new_member(id, "password"),
             second_factor: None,
             device: None,
             trust_device: false,
@@ -164,7 +164,7 @@ async fn insert(
 
 /// Mails the owner of an account that someone has registered with their address.
 async fn notify_owner(app: &App, context: &SignInContext, email: &Email) -> Result<()> {
-    let notice = Notice::from_caller(&context.client, app.clock().now());
+    let notice = Notice::from_caller(&context.caller, app.clock().now());
     let postgres = app.db().client().await?;
     match user::find_credentials_by_email(&postgres, email.as_str(), &[]).await? {
         Some(owner) => mail::notify_account_exists(&postgres, &owner, notice).await,
@@ -173,79 +173,85 @@ async fn notify_owner(app: &App, context: &SignInContext, email: &Email) -> Resu
 }
 
 /// Reads the form. The error contains the problems of all fields.
-fn read(form: &Registration, studio: &str, today: NaiveDate) -> Result<(NewUser, Password)> {
-    let mut check = Form::default();
-    let email = check.check("email", Email::parse(&form.email));
-    let (first, last) = names(form);
-    let named = if form.name.is_some() {
+fn read(
+    registration: &Registration,
+    studio: &str,
+    today: NaiveDate,
+) -> Result<(NewUser, Password)> {
+    let mut form = Form::default();
+    let email = form.check("email", Email::parse(&registration.email));
+    let (first, last) = names(registration);
+    let named = if registration.name.is_some() {
         "name"
     } else {
         "firstName"
     };
-    let first_name = check.check(named, user::first_name(first));
-    let last_name = check.check("lastName", user::last_name(last));
-    let personal = [&form.email, first, last];
-    let password = check.check(
+    let first_name = form.check(named, user::first_name(first));
+    let last_name = form.check("lastName", user::last_name(last));
+    let personal = [&registration.email, first, last];
+    let password = form.check(
         "password",
-        Password::parse_new(&form.password, studio, &personal),
+        Password::parse_new(&registration.password, studio, &personal),
     );
-    if form
+    if registration
         .confirm_password
         .as_ref()
-        .is_some_and(|again| *again != form.password)
+        .is_some_and(|again| *again != registration.password)
     {
-        check.refuse("confirmPassword", "is not the same as the password");
+        form.refuse("confirmPassword", "is not the same as the password");
     }
     let new = NewUser {
-        phone: check.check_filled("phone", form.phone.as_deref(), user::phone),
-        experience_level: form.experience_level.unwrap_or(ExperienceLevel::Beginner),
-        profile: profile(form, today, &mut check),
+        phone: form.check_filled("phone", registration.phone.as_deref(), user::phone),
+        experience_level: registration
+            .experience_level
+            .unwrap_or(ExperienceLevel::Beginner),
+        profile: profile(registration, today, &mut form),
         email: email.unwrap_or_default(),
         email_verified: false,
         first_name: first_name.unwrap_or_default(),
         last_name: last_name.unwrap_or_default(),
     };
-    check.finish()?;
+    form.finish()?;
     let password =
         password.ok_or_else(|| Error::internal("password was neither accepted nor rejected"))?;
     Ok((new, password))
 }
 
 /// Returns the first and last name. A single `name` is split after its first word.
-fn names(form: &Registration) -> (&str, &str) {
-    match &form.name {
+fn names(registration: &Registration) -> (&str, &str) {
+    match &registration.name {
         Some(name) => name
             .trim()
             .split_once(char::is_whitespace)
             .unwrap_or((name, "")),
         None => (
-            form.first_name.as_deref().unwrap_or_default(),
-            form.last_name.as_deref().unwrap_or_default(),
+            registration.first_name.as_deref().unwrap_or_default(),
+            registration.last_name.as_deref().unwrap_or_default(),
         ),
     }
 }
 
-fn profile(form: &Registration, today: NaiveDate, check: &mut Form) -> Profile {
+fn profile(registration: &Registration, today: NaiveDate, form: &mut Form) -> Profile {
     Profile {
-        date_of_birth: check.check_given("dateOfBirth", form.date_of_birth, |date| {
+        date_of_birth: form.check_given("dateOfBirth", registration.date_of_birth, |date| {
             user::date_of_birth(date, today)
         }),
-        emergency_contact_name: check.check_filled(
+        emergency_contact_name: form.check_filled(
             "emergencyContactName",
-            form.emergency_contact_name.as_deref(),
+            registration.emergency_contact_name.as_deref(),
             user::contact_name,
         ),
-        emergency_contact_phone: check.check_filled(
+        emergency_contact_phone: form.check_filled(
             "emergencyContactPhone",
-            form.emergency_contact_phone.as_deref(),
+            registration.emergency_contact_phone.as_deref(),
             user::phone,
         ),
-        medical_conditions: check.check_filled(
+        medical_conditions: form.check_filled(
             "medicalConditions",
-            form.medical_conditions.as_deref(),
+            registration.medical_conditions.as_deref(),
             user::medical_conditions,
         ),
-        marketing_consent: form.marketing_consent,
+        marketing_consent: registration.marketing_consent,
     }
 }
 
@@ -277,7 +283,7 @@ mod properties {
 
     use super::*;
     use crate::http::json::parse;
-    use crate::testing::arbitrary::{fair, fits_column, form};
+    use crate::testing::arbitrary::{fits_column, form, parsed_or_client_error};
 
     proptest! {
         #[test]
@@ -287,12 +293,12 @@ mod properties {
             "medicalConditions": "asma", "experienceLevel": "advanced", "remember": true,
         }))) {
             let today = NaiveDate::from_ymd_opt(2026, 11, 21).unwrap();
-            let Some(form) = fair(parse::<Registration>(filled.to_string().as_bytes())) else {
+            let Some(form) = parsed_or_client_error(parse::<Registration>(filled.to_string().as_bytes())) else {
                 return Ok(());
             };
             let error = read(&form, "Sabor con Flow", today).err().map(|error| format!("{error} {:?}", error.details()));
             assert!(form.password.len() < 12 || !error.unwrap_or_default().contains(&form.password));
-            if let Some((new, _)) = fair(read(&form, "Sabor con Flow", today)) {
+            if let Some((new, _)) = parsed_or_client_error(read(&form, "Sabor con Flow", today)) {
                 assert!(fits_column(new.email.as_str(), user::MAX_EMAIL));
                 assert!(!new.first_name.is_empty() && fits_column(&new.first_name, user::MAX_NAME));
                 assert!(fits_column(&new.last_name, user::MAX_NAME));

@@ -16,7 +16,7 @@ use crate::identity::two_factor::VerifiedCode;
 use crate::identity::{email_change, two_factor};
 use crate::models::remembered_device::Device;
 use crate::models::sign_in_challenge::{self, Challenge};
-use crate::models::user::Proof;
+use crate::models::user::AuthenticationProof;
 use crate::models::user::{self, Credentials, User};
 use crate::session::{Credential, Token};
 use crate::values::caller::Caller;
@@ -138,11 +138,11 @@ impl Login {
             (None, ..) => vec!["email"],
             (Some(_), ..) => vec!["password"],
         };
-        let mut check = Form::default();
+        let mut form = Form::default();
         for name in missing {
-            check.refuse(name, "is required");
+            form.refuse(name, "is required");
         }
-        check.finish()?;
+        form.finish()?;
         Err(Error::internal("login was neither accepted nor rejected"))
     }
 
@@ -163,14 +163,14 @@ async fn by_password(
 ) -> Result<AuthenticatedMember> {
     let known = verify_password(
         app,
-        &context.client,
+        &context.caller,
         email,
         password,
         &context.device_tokens,
     )
     .await?;
     let proof = known.proof("password");
-    require_verified(app, &context.client, &known.user).await?;
+    require_verified(app, &context.caller, &known.user).await?;
     let code = login.code.as_deref().filter(|code| !code.is_empty());
     let code = require_code(app, context, &known, &proof, code, login.remember).await?;
     Ok(AuthenticatedMember {
@@ -194,7 +194,7 @@ async fn by_challenge(
     token: &Token,
     code: &str,
 ) -> Result<AuthenticatedMember> {
-    let (caller, user_agent) = (&context.client, context.client.user_agent.as_deref());
+    let (caller, user_agent) = (&context.caller, context.caller.user_agent.as_deref());
     let (challenge, known) = {
         let postgres = app.db().client().await?;
         let challenge = sign_in_challenge::take_try(&postgres, token, user_agent).await?;
@@ -246,7 +246,7 @@ pub(crate) async fn require_code(
     app: &App,
     context: &SignInContext,
     known: &Credentials,
-    proof: &Proof,
+    proof: &AuthenticationProof,
     code: Option<&str>,
     remember: bool,
 ) -> Result<Option<VerifiedCode>> {
@@ -255,12 +255,12 @@ pub(crate) async fn require_code(
         return Ok(None);
     }
     if let Some(code) = code {
-        let verified = two_factor::verify_code(app, &context.client, known, code);
+        let verified = two_factor::verify_code(app, &context.caller, known, code);
         return verified.await.map(Some);
     }
     let (token, proof) = (Token::generate(), proof.clone());
     let challenge = Challenge { proof, remember };
-    let user_agent = context.client.user_agent.as_deref();
+    let user_agent = context.caller.user_agent.as_deref();
     let postgres = app.db().client().await?;
     sign_in_challenge::insert(&postgres, &token, &challenge, user_agent).await?;
     Err(Error::TwoFactorRequired(token))

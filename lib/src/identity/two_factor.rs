@@ -131,7 +131,7 @@ pub fn status<'a>(app: &'a App, member: &'a Member) -> BoxFuture<'a, Result<TwoF
 /// # Errors
 ///
 /// 409 `two_factor_enabled`; the errors of [`reauthenticate`].
-pub fn begin<'a>(
+pub fn start_setup<'a>(
     app: &'a App,
     caller: &'a Caller,
     member: &'a Member,
@@ -146,7 +146,7 @@ pub fn begin<'a>(
         let begun = app.transaction().run(async |tx| {
             session::lock_member(tx, key, proof.user_id).await?;
             user::require_epoch(tx, &proof).await?;
-            if !second_factor::begin(tx, keyring, proof.user_id, &secret).await? {
+            if !second_factor::start_setup(tx, keyring, proof.user_id, &secret).await? {
                 return Err(ENABLED);
             }
             Ok(())
@@ -324,7 +324,7 @@ pub(crate) async fn verify_code(
 async fn notify_of_guesses(app: &App, caller: &Caller, user: &User) -> Result<()> {
     let postgres = app.db().client().await?;
     let notice = Notice::from_caller(caller, app.clock().now());
-    mail::notify(&postgres, NoticeKind::CodesGuessed, user, notice).await?;
+    mail::notify(&postgres, NoticeKind::WrongCodesEntered, user, notice).await?;
     let (kind, id) = (SecurityEventKind::TwoFactorThrottled, Some(user.id));
     security_event::insert(&postgres, kind, id, caller).await?;
     mail::send_due_soon(app);

@@ -25,7 +25,7 @@ pub trait CatalogItem: Sized {
     fn id(&self) -> Uuid;
 
     /// The sort key of lists.
-    fn cursor(&self) -> (DateTime<Utc>, Uuid);
+    fn position(&self) -> (DateTime<Utc>, Uuid);
 
     /// Reads a page, newest first. `is_active` selects active or retired items;
     /// `None` selects both.

@@ -170,7 +170,7 @@ pub async fn list_offered(
                 &time_zone,
                 &time,
                 &id,
-                &page.fetch(),
+                &page.row_limit(),
             ],
         )
         .await?;
@@ -299,14 +299,14 @@ impl CatalogItem for ClassType {
         self.id
     }
 
-    fn cursor(&self) -> (DateTime<Utc>, Uuid) {
+    fn position(&self) -> (DateTime<Utc>, Uuid) {
         (self.created_at, self.id)
     }
 
     async fn list(client: &Client, is_active: Option<bool>, page: &Page) -> Result<Vec<Self>> {
         let (time, id) = page.after();
         let rows = LIST
-            .all(client, &[&is_active, &time, &id, &page.fetch()])
+            .all(client, &[&is_active, &time, &id, &page.row_limit()])
             .await?;
         rows.iter().map(Self::from_row).collect()
     }

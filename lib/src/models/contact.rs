@@ -69,7 +69,7 @@ impl ContactSubmission {
     }
 
     /// Returns the cursor of the message.
-    pub fn cursor(&self) -> (DateTime<Utc>, Uuid) {
+    pub fn position(&self) -> (DateTime<Utc>, Uuid) {
         (self.created_at, self.id)
     }
 }
@@ -160,7 +160,7 @@ pub async fn list(
 ) -> Result<Vec<ContactSubmission>> {
     let (time, id) = page.after();
     let rows = LIST
-        .all(client, &[&processed, &time, &id, &page.fetch()])
+        .all(client, &[&processed, &time, &id, &page.row_limit()])
         .await?;
     rows.iter().map(ContactSubmission::from_row).collect()
 }

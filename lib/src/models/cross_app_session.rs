@@ -13,7 +13,7 @@ use crate::crypto::random;
 use crate::crypto::token::{SessionKey, Token};
 use crate::error::{Error, OnConstraint, Result};
 use crate::models::partner_app::Partner;
-use crate::models::user_session::session_alive;
+use crate::models::user_session::session_is_active;
 use crate::store::client::Client;
 use crate::store::statement::Statement;
 use crate::values::caller::Caller;
@@ -23,7 +23,7 @@ const LIFE_SECONDS: u32 = 15 * 60;
 
 /// A token to issue.
 #[derive(Debug)]
-pub struct NewToken<'a> {
+pub struct NewCrossAppToken<'a> {
     /// The key of the member's session. The token ends with the session.
     pub key: &'a SessionKey,
     /// The name of the partner application.
@@ -38,7 +38,7 @@ pub struct NewToken<'a> {
 
 /// A token that was issued.
 #[derive(Clone, Debug)]
-pub struct IssuedToken {
+pub struct IssuedCrossAppToken {
     /// The id, which can be used to revoke the token.
     pub id: Uuid,
     /// The token for the partner application.
@@ -61,7 +61,7 @@ static ISSUE: Statement = Statement::new(
             select s.id, s.user_id, s.absolute_expires_at
             from user_sessions s join users u on u.id = s.user_id
             where s.session_key = $1 and ",
-        session_alive!(),
+        session_is_active!(),
         "), app as (
             select name, $4::text is null or $4 = any (allowed_origins) as is_origin
             from apps where name = $2 and is_active
@@ -88,7 +88,7 @@ static ISSUE: Statement = Statement::new(
 /// [`Error::SessionGone`]; [`Error::Invalid`] if the application does not exist or does
 /// not allow the origin; 403 `not_a_member` if the member does not belong to the
 /// organization.
-pub async fn issue(client: &Client, new: &NewToken<'_>) -> Result<IssuedToken> {
+pub async fn issue(client: &Client, new: &NewCrossAppToken<'_>) -> Result<IssuedCrossAppToken> {
     let (id, token) = (random::id(), Token::generate());
     let row = ISSUE
         .one(
@@ -121,7 +121,7 @@ pub async fn issue(client: &Client, new: &NewToken<'_>) -> Result<IssuedToken> {
         Some(true) => {}
     }
     let expires_at: Option<DateTime<Utc>> = row.try_get("expires_at")?;
-    Ok(IssuedToken {
+    Ok(IssuedCrossAppToken {
         id,
         token,
         expires_at: expires_at.ok_or(NOT_A_MEMBER)?,
@@ -152,7 +152,7 @@ pub enum Validation {
     Valid(Box<ValidatedToken>),
     /// The token is unknown, used, revoked or expired, or its session or membership has
     /// ended. The result does not say which.
-    Ended,
+    Invalid,
     /// The token is for another application. It stays valid there.
     WrongApplication,
 }
@@ -183,7 +183,7 @@ static VALIDATE: Statement = Statement::new(
               and c.expires_at > now() and c.revoked_at is null
               and (c.used_at is null or not app.single_use)
               and s.id = c.session_id and ",
-        session_alive!(),
+        session_is_active!(),
         "
               and (c.account_id is null or exists (
                 select from account_members m
@@ -244,7 +244,7 @@ pub async fn validate(
     }
     Ok(match row.try_get("token_id")? {
         Some(id) => Validation::Valid(Box::new(validated_token(id, &row)?)),
-        None => Validation::Ended,
+        None => Validation::Invalid,
     })
 }
 
@@ -317,7 +317,7 @@ static REVOKE_OWN: Statement = Statement::new(
         concat!(
             "select s.user_id from user_sessions s join users u on u.id = s.user_id
             where s.session_key = $1 and ",
-            session_alive!()
+            session_is_active!()
         ),
         "$2",
         "$3",

@@ -38,7 +38,7 @@ impl MemberEvent {
     }
 
     /// Returns the paging cursor of the event. [`list`] uses only the id.
-    pub fn cursor(&self) -> (DateTime<Utc>, Uuid) {
+    pub fn position(&self) -> (DateTime<Utc>, Uuid) {
         (self.created_at, self.id)
     }
 }
@@ -116,6 +116,8 @@ static LIST: Statement = Statement::new(
 /// Lists a page of a member's events, newest first.
 pub async fn list(client: &Client, user_id: Uuid, page: &Page) -> Result<Vec<MemberEvent>> {
     let (_, id) = page.after();
-    let rows = LIST.all(client, &[&user_id, &id, &page.fetch()]).await?;
+    let rows = LIST
+        .all(client, &[&user_id, &id, &page.row_limit()])
+        .await?;
     rows.iter().map(MemberEvent::from_row).collect()
 }

@@ -8,12 +8,12 @@ use crate::crypto::encryption::Keyring;
 use crate::crypto::random;
 use crate::crypto::token::{SessionKey, Token};
 use crate::error::Result;
-use crate::models::user_session::session_alive;
+use crate::models::user_session::session_is_active;
 use crate::store::client::Client;
 use crate::store::statement::Statement;
 
 /// How long a sign-in at the provider may take.
-pub const LIFE: Duration = Duration::from_secs(600);
+pub const LIFETIME: Duration = Duration::from_secs(600);
 
 /// The parameters of the authorization request.
 #[derive(Clone, Debug)]
@@ -85,7 +85,7 @@ static INSERT: Statement = Statement::new(
             select s.user_id, s.id, s.epoch
             from user_sessions s join users u on u.id = s.user_id
             where s.session_key = $9 and ",
-        session_alive!(),
+        session_is_active!(),
         ") linking on true"
     ),
 );
@@ -114,7 +114,7 @@ pub async fn insert(
                 &request.nonce,
                 &new.return_path,
                 &new.remember,
-                &LIFE.as_secs_f64(),
+                &LIFETIME.as_secs_f64(),
                 &new.linking.map(SessionKey::as_str),
             ],
         )

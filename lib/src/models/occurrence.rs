@@ -95,7 +95,7 @@ impl Occurrence {
     }
 
     /// The sort key of the schedule.
-    pub fn cursor(&self) -> (DateTime<Utc>, Uuid) {
+    pub fn position(&self) -> (DateTime<Utc>, Uuid) {
         (self.start_time, self.id)
     }
 }
@@ -147,7 +147,7 @@ pub async fn list(
                 &filter.instructor,
                 &time,
                 &id,
-                &page.map(Page::fetch),
+                &page.map(Page::row_limit),
             ],
         )
         .await?;

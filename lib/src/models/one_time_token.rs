@@ -145,8 +145,8 @@ pub struct ResetMail<'a> {
     pub token: &'a Token,
     /// The content of the mail, which contains the encrypted token.
     pub notice: Value,
-    /// The client that requests the mail.
-    pub client: &'a Caller,
+    /// The caller that requests the mail.
+    pub caller: &'a Caller,
 }
 
 // One statement, so that an address without an account costs the same round trip.
@@ -187,8 +187,8 @@ impl ResetMail<'_> {
                     &random::id(),
                     &self.notice,
                     &random::id(),
-                    &Some(self.client.address),
-                    &self.client.user_agent,
+                    &Some(self.caller.address),
+                    &self.caller.user_agent,
                 ],
             )
             .await

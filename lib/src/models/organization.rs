@@ -116,7 +116,7 @@ impl Organization {
     }
 
     /// Returns the position in the list.
-    pub fn cursor(&self) -> (DateTime<Utc>, Uuid) {
+    pub fn position(&self) -> (DateTime<Utc>, Uuid) {
         (self.created_at, self.id)
     }
 }
@@ -136,7 +136,7 @@ static LIST: Statement = Statement::new(
 /// is a next page.
 pub async fn list(client: &Client, page: &Page) -> Result<Vec<Organization>> {
     let (time, id) = page.after();
-    let rows = LIST.all(client, &[&time, &id, &page.fetch()]).await?;
+    let rows = LIST.all(client, &[&time, &id, &page.row_limit()]).await?;
     rows.iter().map(Organization::from_row).collect()
 }
 

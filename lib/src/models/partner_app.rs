@@ -63,7 +63,7 @@ impl PartnerApp {
     }
 
     /// Returns the position in the list.
-    pub fn cursor(&self) -> (DateTime<Utc>, Uuid) {
+    pub fn position(&self) -> (DateTime<Utc>, Uuid) {
         (self.created_at, self.id)
     }
 }
@@ -82,7 +82,7 @@ static LIST: Statement = Statement::new(
 /// a next page.
 pub async fn list(client: &Client, page: &Page) -> Result<Vec<PartnerApp>> {
     let (time, id) = page.after();
-    let rows = LIST.all(client, &[&time, &id, &page.fetch()]).await?;
+    let rows = LIST.all(client, &[&time, &id, &page.row_limit()]).await?;
     rows.iter().map(PartnerApp::from_row).collect()
 }
 

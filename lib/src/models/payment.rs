@@ -15,6 +15,7 @@ pub use self::claim::{claim_refund, claim_unclosed, claim_unpaid, store_refund};
 pub use self::desk::{mark_paid_at_desk, refund};
 pub use self::row::{Payment, PaymentMethod, PaymentStatus, find_last};
 pub use self::settlement::{
-    Outcome, ProviderReport, settle_ended, settle_failed_refund, settle_paid, settle_refunded,
+    CheckoutEnd, Outcome, ProviderReport, settle_ended, settle_failed_refund, settle_paid,
+    settle_refunded,
 };
 pub use self::start::{Checkout, StartedPayment, abandon, extend, start, store_checkout};

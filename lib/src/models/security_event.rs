@@ -95,7 +95,7 @@ kinds! {
     /// A password was reset through a link.
     PasswordReset = "password_reset",
     /// A member requested a change of their e-mail address.
-    EmailChangeAsked = "email_change_asked",
+    EmailChangeRequested = "email_change_asked",
     /// An e-mail address was confirmed.
     EmailVerified = "email_verified",
     /// The e-mail address of an account was changed.
@@ -206,7 +206,7 @@ pub async fn list(
                 &filter.ip,
                 &time,
                 &id,
-                &page.fetch(),
+                &page.row_limit(),
             ],
         )
         .await?;
@@ -246,14 +246,14 @@ pub async fn insert(
     user_id: Option<Uuid>,
     caller: &Caller,
 ) -> Result<()> {
-    insert_with(client, kind, user_id, caller, json!({})).await
+    insert_with_detail(client, kind, user_id, caller, json!({})).await
 }
 
 /// Inserts an event with details, such as the id of the changed row. `user_id` is the
 /// affected member. If someone else acted, `by` in the details is their id. The details
 /// must not contain secrets, because administrators read them. Like [`insert`], this must
 /// be the last statement of a transaction.
-pub async fn insert_with(
+pub async fn insert_with_detail(
     client: &Client,
     kind: SecurityEventKind,
     user_id: Option<Uuid>,

@@ -5,12 +5,12 @@ use std::time::Duration;
 use crate::crypto::random;
 use crate::crypto::token::Token;
 use crate::error::Result;
-use crate::models::user::Proof;
+use crate::models::user::AuthenticationProof;
 use crate::store::client::Client;
 use crate::store::statement::Statement;
 
 /// How long a challenge is valid.
-pub const LIFE: Duration = Duration::from_secs(300);
+pub const LIFETIME: Duration = Duration::from_secs(300);
 
 /// How many codes may be tried.
 const MAX_TRIES: i32 = 5;
@@ -19,7 +19,7 @@ const MAX_TRIES: i32 = 5;
 #[derive(Clone, Debug)]
 pub struct Challenge {
     /// The proof of the first factor.
-    pub proof: Proof,
+    pub proof: AuthenticationProof,
     /// Whether to remember the session for longer.
     pub remember: bool,
 }
@@ -50,7 +50,7 @@ pub async fn insert(
                 &proof.method,
                 &challenge.remember,
                 &user_agent,
-                &LIFE.as_secs_f64(),
+                &LIFETIME.as_secs_f64(),
             ],
         )
         .await
@@ -78,7 +78,7 @@ pub async fn take_try(
         .await?;
     row.map(|row| {
         Ok(Challenge {
-            proof: Proof {
+            proof: AuthenticationProof {
                 user_id: row.try_get("user_id")?,
                 epoch: row.try_get("epoch")?,
                 method: row.try_get("method")?,

@@ -22,4 +22,4 @@ pub(crate) use self::member::user_columns;
 pub use self::member::{ExperienceLevel, User};
 pub(crate) use self::profile::open_medical;
 pub use self::profile::{Changes, NewUser, Profile, find_profile, insert, update};
-pub use self::proof::Proof;
+pub use self::proof::AuthenticationProof;

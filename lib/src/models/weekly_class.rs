@@ -77,7 +77,7 @@ impl WeeklyClass {
     }
 
     /// The sort key of lists.
-    pub fn cursor(&self) -> (DateTime<Utc>, Uuid) {
+    pub fn position(&self) -> (DateTime<Utc>, Uuid) {
         (self.created_at, self.id)
     }
 
@@ -121,7 +121,7 @@ static LIST: Statement = Statement::new(
 /// Reads a page of all weekly classes, newest first, including retired ones.
 pub async fn list(client: &Client, page: &Page) -> Result<Vec<WeeklyClass>> {
     let (time, id) = page.after();
-    let rows = LIST.all(client, &[&time, &id, &page.fetch()]).await?;
+    let rows = LIST.all(client, &[&time, &id, &page.row_limit()]).await?;
     rows.iter().map(WeeklyClass::from_row).collect()
 }
 

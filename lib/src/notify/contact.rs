@@ -47,16 +47,16 @@ pub struct CreateContactSubmission {
 
 impl CreateContactSubmission {
     fn parse(&self) -> Result<NewContactSubmission> {
-        let mut check = Form::default();
-        let name = check.check("name", required_line(&self.name, 200));
-        let email = check.check("email", Email::parse(&self.email));
-        let phone = check.check_filled("phone", self.phone.as_deref(), user::phone);
-        let subject = check.check("subject", required_line(&self.subject, 300));
-        let message = check.check("message", paragraphs(&self.message, 5_000));
+        let mut form = Form::default();
+        let name = form.check("name", required_line(&self.name, 200));
+        let email = form.check("email", Email::parse(&self.email));
+        let phone = form.check_filled("phone", self.phone.as_deref(), user::phone);
+        let subject = form.check("subject", required_line(&self.subject, 300));
+        let message = form.check("message", paragraphs(&self.message, 5_000));
         if message.as_ref().is_some_and(String::is_empty) {
-            check.refuse("message", "must not be empty");
+            form.refuse("message", "must not be empty");
         }
-        check.finish()?;
+        form.finish()?;
         Ok(NewContactSubmission {
             name: name.unwrap_or_default(),
             email: email.unwrap_or_default(),
@@ -166,13 +166,13 @@ pub fn list(
     page: Page,
 ) -> BoxFuture<'_, Result<List<ContactSubmissionView>>> {
     Box::pin(async move {
-        let mut check = Form::default();
-        let processed = check.check_filled(
+        let mut form = Form::default();
+        let processed = form.check_filled(
             "processed",
             query_params.processed.as_deref(),
             query::boolean,
         );
-        check.finish()?;
+        form.finish()?;
         let rows = app
             .db()
             .read(async move |client| contact::list(client, processed, &page).await)
@@ -180,7 +180,7 @@ pub fn list(
         Ok(List::new(
             rows,
             page,
-            ContactSubmission::cursor,
+            ContactSubmission::position,
             ContactSubmissionView::from,
         ))
     })
@@ -231,7 +231,7 @@ mod properties {
 
     use super::*;
     use crate::http::json::parse;
-    use crate::testing::arbitrary::{fair, fits_column, form};
+    use crate::testing::arbitrary::{fits_column, form, parsed_or_client_error};
 
     proptest! {
         #[test]
@@ -239,8 +239,8 @@ mod properties {
             "name": "Ana", "email": "ana@example.com", "phone": "555 0100",
             "subject": "Salsa", "message": "Hola,\nwhen?", "website": "",
         }))) {
-            let form = fair(parse::<CreateContactSubmission>(filled.to_string().as_bytes()));
-            if let Some(new) = form.and_then(|form| fair(form.parse())) {
+            let form = parsed_or_client_error(parse::<CreateContactSubmission>(filled.to_string().as_bytes()));
+            if let Some(new) = form.and_then(|form| parsed_or_client_error(form.parse())) {
                 assert!(fits_column(&new.name, 200) && fits_column(new.email.as_str(), 255));
                 assert!(fits_column(&new.subject, 300) && fits_column(&new.message, 5_000));
                 assert!(!new.subject.contains(char::is_control), "{:?}", new.subject);

@@ -59,15 +59,15 @@ impl NewApp {
     ///
     /// [`crate::Error::Invalid`].
     pub fn parse(typed: &str, allowed_origins: Vec<String>, single_use: bool) -> Result<Self> {
-        let mut check = Form::default();
+        let mut form = Form::default();
         let new = Self {
-            name: check.check("name", name(typed)).unwrap_or_default(),
-            allowed_origins: check
+            name: form.check("name", name(typed)).unwrap_or_default(),
+            allowed_origins: form
                 .check("allowedOrigins", origins(allowed_origins))
                 .unwrap_or_default(),
             single_use,
         };
-        check.finish()?;
+        form.finish()?;
         Ok(new)
     }
 }
@@ -100,16 +100,16 @@ pub struct UpdatePartnerApp {
 
 impl UpdatePartnerApp {
     fn into_changes(self) -> Result<Changes> {
-        let mut check = Form::default();
+        let mut form = Form::default();
         let origins = self.allowed_origins.map(origins).transpose();
         let changes = Changes {
-            allowed_origins: check.check("allowedOrigins", origins).flatten(),
+            allowed_origins: form.check("allowedOrigins", origins).flatten(),
             single_use: self.single_use,
             is_active: self.is_active,
             secret: self.rotate_secret.then(Token::generate),
             end_rotation: self.end_rotation,
         };
-        check.finish()?;
+        form.finish()?;
         Ok(changes)
     }
 }
@@ -237,7 +237,7 @@ pub fn list(app: &App, page: Page) -> BoxFuture<'_, Result<List<PartnerAppView>>
         Ok(List::new(
             rows,
             page,
-            PartnerApp::cursor,
+            PartnerApp::position,
             PartnerAppView::from,
         ))
     })

@@ -156,7 +156,7 @@ pub fn list(app: &App, page: Page) -> BoxFuture<'_, Result<List<OrganizationView
         Ok(List::new(
             rows,
             page,
-            Organization::cursor,
+            Organization::position,
             OrganizationView::from,
         ))
     })

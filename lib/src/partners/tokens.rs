@@ -18,7 +18,7 @@ use crate::identity::rate_limit;
 use crate::identity::rate_limit::{CROSS_APP_TOKEN, Subject};
 use crate::identity::view::{MembershipView, UserView};
 use crate::models::cross_app_session::{
-    self, IssuedToken, NewToken, TokenRef, ValidatedToken, Validation,
+    self, IssuedCrossAppToken, NewCrossAppToken, TokenRef, ValidatedToken, Validation,
 };
 use crate::models::security_event::SecurityEventKind;
 use crate::partners::apps;
@@ -59,8 +59,8 @@ pub struct CrossAppToken {
     expires_at: DateTime<Utc>,
 }
 
-impl From<IssuedToken> for CrossAppToken {
-    fn from(issued: IssuedToken) -> Self {
+impl From<IssuedCrossAppToken> for CrossAppToken {
+    fn from(issued: IssuedCrossAppToken) -> Self {
         Self {
             id: issued.id,
             token: issued.token.expose().to_owned(),
@@ -91,7 +91,7 @@ pub fn issue<'a>(
         check.finish()?;
         let subject = Subject::member(CROSS_APP_TOKEN, member.user.id);
         rate_limit::count_attempt(app, &[subject]).await?;
-        let new = NewToken {
+        let new = NewCrossAppToken {
             key,
             target_app: &target_app.unwrap_or_default(),
             account_id: request.account_id,
@@ -184,7 +184,7 @@ pub fn validate<'a>(
         let client = app.db().client().await?;
         match cross_app_session::validate(&client, partner, &token, caller).await? {
             Validation::Valid(validated) => Ok((*validated).into()),
-            Validation::Ended => Err(Error::TokenEnded),
+            Validation::Invalid => Err(Error::TokenEnded),
             Validation::WrongApplication => {
                 let detail = serde_json::json!({ "app": partner.name });
                 security_events::record_with(

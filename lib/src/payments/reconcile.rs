@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use crate::App;
 use crate::error::{Error, Result, chain};
-use crate::models::payment::{self, Outcome, Payment, ProviderReport};
+use crate::models::payment::{self, CheckoutEnd, Outcome, Payment, ProviderReport};
 use crate::notify::mail;
 use crate::payments::stripe::{Refund, Refusal, Session, SessionStatus, Stripe, StripeError};
 use crate::payments::stripe_report::{invalidate_schedule, record_mismatch, session_report};
@@ -200,7 +200,7 @@ async fn settle(app: &App, payment: &Payment, session: Option<&Session>) -> Resu
     let settled = app.transaction().run(async |tx| {
         let outcome = match session {
             Some(session) if session.is_paid() => payment::settle_paid(tx, &report, now).await?,
-            _ => payment::settle_ended(tx, &report, false, now, studio).await?,
+            _ => payment::settle_ended(tx, &report, CheckoutEnd::Expired, now, studio).await?,
         };
         record_mismatch(tx, &outcome, &local_caller()).await?;
         invalidate_schedule(app, tx, &outcome);

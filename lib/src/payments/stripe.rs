@@ -75,7 +75,7 @@ pub enum Refusal {
     /// The charge was refunded before, for example in Stripe's dashboard.
     AlreadyRefunded,
     /// The expiry time of the session is too soon.
-    EndTooSoon,
+    ExpiryTooSoon,
     /// The idempotency key was used for another request.
     IdempotencyKeyReused,
     /// Any other reason.
@@ -87,7 +87,7 @@ impl Refusal {
         match (kind, code, parameter) {
             (_, "amount_too_small" | "amount_too_large", _) => Self::AmountNotPossible,
             (_, "charge_already_refunded", _) => Self::AlreadyRefunded,
-            (_, _, "expires_at") => Self::EndTooSoon,
+            (_, _, "expires_at") => Self::ExpiryTooSoon,
             ("idempotency_error", ..) => Self::IdempotencyKeyReused,
             _ => Self::Other,
         }
@@ -108,7 +108,10 @@ impl StripeError {
     pub(crate) fn needs_new_key(&self) -> bool {
         match self {
             Self::Refused { refusal, .. } => {
-                matches!(refusal, Refusal::EndTooSoon | Refusal::IdempotencyKeyReused)
+                matches!(
+                    refusal,
+                    Refusal::ExpiryTooSoon | Refusal::IdempotencyKeyReused
+                )
             }
             Self::RepeatedFailure => true,
             Self::Unavailable(_) => false,

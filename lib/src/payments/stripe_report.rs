@@ -64,7 +64,7 @@ pub(super) async fn record_mismatch(
     };
     tracing::error!(%payment_id, problem, "a payment needs manual review");
     let detail = json!({ "paymentId": payment_id, "problem": problem });
-    security_event::insert_with(
+    security_event::insert_with_detail(
         client,
         SecurityEventKind::PaymentMismatch,
         Some(*user_id),

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use http::HeaderMap;
 
 use crate::error::{Error, Result};
-use crate::models::payment::{self, Outcome};
+use crate::models::payment::{self, CheckoutEnd, Outcome};
 use crate::models::webhook_event;
 use crate::payments::reconcile::after_commit;
 use crate::payments::stripe::{Event, EventKind};
@@ -63,10 +63,24 @@ async fn apply(app: &App, client: &Client, event: &Event, now: DateTime<Utc>) ->
             payment::settle_paid(client, &session_report(session), now).await
         }
         EventKind::Failed(session) => {
-            payment::settle_ended(client, &session_report(session), true, now, studio).await
+            payment::settle_ended(
+                client,
+                &session_report(session),
+                CheckoutEnd::Failed,
+                now,
+                studio,
+            )
+            .await
         }
         EventKind::Expired(session) => {
-            payment::settle_ended(client, &session_report(session), false, now, studio).await
+            payment::settle_ended(
+                client,
+                &session_report(session),
+                CheckoutEnd::Expired,
+                now,
+                studio,
+            )
+            .await
         }
         EventKind::ChargeRefunded(charge) if charge.refunded => {
             payment::settle_refunded(client, &charge_report(charge), now).await

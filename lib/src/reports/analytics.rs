@@ -540,17 +540,17 @@ mod properties {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::testing::arbitrary::{fair, query as any_query, uri};
+    use crate::testing::arbitrary::{parsed_or_client_error, query as any_query, uri};
 
     proptest! {
         #[test]
         fn any_query_is_a_range_of_the_allowed_length_or_refused(query in any_query(&["from", "to", "bucket", "format"])) {
             let today = NaiveDate::from_ymd_opt(2026, 11, 21).unwrap();
             let parsed = uri(&query).and_then(|uri| Query::<AnalyticsQuery>::try_from_uri(&uri).ok());
-            let Some(query) = parsed.and_then(|Query(query)| fair(ParsedQuery::parse(&query))) else {
+            let Some(query) = parsed.and_then(|Query(query)| parsed_or_client_error(ParsedQuery::parse(&query))) else {
                 return Ok(());
             };
-            if let Some((from, to)) = fair(query.range(today)) {
+            if let Some((from, to)) = parsed_or_client_error(query.range(today)) {
                 assert!(from <= to && (to - from).num_days() < query.bucket.days_max());
                 let mut buckets = std::iter::successors(Some(from), |day| query.bucket.next(*day));
                 assert!(buckets.any(|day| day > to));

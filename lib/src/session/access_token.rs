@@ -17,7 +17,7 @@ use crate::crypto::secret::{Secret, derive_keys, sha256_hex};
 use crate::crypto::token::SessionKey;
 
 /// How long an access token is valid.
-pub const ACCESS_LIFE: TimeDelta = TimeDelta::minutes(15);
+pub const ACCESS_LIFETIME: TimeDelta = TimeDelta::minutes(15);
 
 /// How far the clocks of two instances may differ.
 const LEEWAY: TimeDelta = TimeDelta::seconds(5);
@@ -66,7 +66,7 @@ impl AccessTokens {
             sub: user_id,
             sid: session_id,
             iat: now.timestamp(),
-            exp: (now + ACCESS_LIFE).timestamp(),
+            exp: (now + ACCESS_LIFETIME).timestamp(),
         });
         let AccessKey { header, key } = &self.keys[0];
         let signed = format!("{header}.{}", BASE64.encode(claims.to_string()));

@@ -10,7 +10,7 @@ use super::{SessionKey, Token};
 use crate::crypto::random;
 use crate::error::Result;
 use crate::models::security_event::SecurityEventKind;
-use crate::models::user::Proof;
+use crate::models::user::AuthenticationProof;
 use crate::store::client::Client;
 use crate::store::statement::Statement;
 use crate::values::caller::Caller;
@@ -84,7 +84,7 @@ static INSERT: Statement = Statement::new(
 );
 
 /// How long a browser is known after its last sign-in.
-pub(crate) const DEVICE_LIFE: Duration = Duration::from_secs(180 * 24 * 60 * 60);
+pub(crate) const DEVICE_LIFETIME: Duration = Duration::from_secs(180 * 24 * 60 * 60);
 
 /// How long a trusted device needs no code, in seconds.
 const TRUST_SECONDS: f64 = 30.0 * 24.0 * 3_600.0;
@@ -146,7 +146,7 @@ impl Credential {
 #[derive(Clone, Debug)]
 pub struct NewSession {
     /// The member, and how they proved who they are.
-    pub proof: Proof,
+    pub proof: AuthenticationProof,
     /// The session that the client had before, which ends. If it was anonymous,
     /// the new session takes over its data.
     pub replaces: Option<SessionKey>,
@@ -185,7 +185,7 @@ pub enum Notification {
 impl NewSession {
     /// Creates the description of a session with this proof and credential. The other
     /// fields are empty.
-    pub fn new(proof: Proof, credential: Credential) -> Self {
+    pub fn new(proof: AuthenticationProof, credential: Credential) -> Self {
         Self {
             proof,
             replaces: None,
@@ -243,7 +243,7 @@ pub async fn create_session(client: &Client, new: &NewSession) -> Result<bool> {
                 &random::id(),
                 &device.is_some_and(|(_, trust)| *trust == Trust::Given),
                 &TRUST_SECONDS,
-                &DEVICE_LIFE.as_secs_f64(),
+                &DEVICE_LIFETIME.as_secs_f64(),
                 &random::id(),
                 &refresh_hash,
                 &random::id(),

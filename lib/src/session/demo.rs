@@ -14,7 +14,7 @@ use crate::models::user::{ExperienceLevel, User};
 pub const EMAIL: &str = "demo@sabor.dev";
 
 /// How long its session lasts.
-pub const LIFE: Duration = Duration::from_secs(15 * 60);
+pub const LIFETIME: Duration = Duration::from_secs(15 * 60);
 
 /// Returns whether this member is the demo account.
 pub fn is_demo(user: &User) -> bool {
@@ -29,7 +29,7 @@ pub(crate) fn session(cookie: &str, signer: &Signer, now: DateTime<Utc>) -> Opti
         return None;
     }
     let ends = DateTime::from_timestamp_millis(ends_ms)?;
-    let began = ends - TimeDelta::from_std(LIFE).ok()?;
+    let began = ends - TimeDelta::from_std(LIFETIME).ok()?;
     Some(Session {
         id: Uuid::nil(),
         user: Some(user(began)),

@@ -84,7 +84,7 @@ pub(super) async fn list(
 ) -> Result<Vec<ListedSession>> {
     let (time, id) = page.after();
     let rows = LIST
-        .all(client, &[&user_id, &time, &id, &page.fetch()])
+        .all(client, &[&user_id, &time, &id, &page.row_limit()])
         .await?;
     rows.iter().map(listed_session).collect()
 }
@@ -102,7 +102,7 @@ static ALL: Statement = Statement::new(
 /// Lists all sessions as [`list`] does.
 pub(super) async fn all(client: &Client, page: &Page) -> Result<Vec<ListedSession>> {
     let (time, id) = page.after();
-    let rows = ALL.all(client, &[&time, &id, &page.fetch()]).await?;
+    let rows = ALL.all(client, &[&time, &id, &page.row_limit()]).await?;
     rows.iter().map(listed_session).collect()
 }
 

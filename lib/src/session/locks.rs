@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::store::keys_of;
 use crate::crypto::token::SessionKey;
 use crate::error::{Error, Result};
-use crate::models::user_session::session_alive;
+use crate::models::user_session::session_is_active;
 use crate::store::client::Client;
 use crate::store::statement::{Param, Statement};
 
@@ -22,7 +22,7 @@ static LOCK_CALLER: Statement = Statement::new(
     concat!(
         "select s.id from user_sessions s join users u on u.id = s.user_id
         where s.session_key = $1 and s.user_id = $2 and ",
-        session_alive!(),
+        session_is_active!(),
         " for no key update of s"
     ),
 );
@@ -110,7 +110,7 @@ static ROLE: Statement = Statement::new(
         "select u.is_admin, u.is_staff or u.is_admin as is_staff
         from user_sessions s join users u on u.id = s.user_id
         where s.session_key = $1 and ",
-        session_alive!()
+        session_is_active!()
     ),
 );
 

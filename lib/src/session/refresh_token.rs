@@ -16,7 +16,7 @@ use crate::crypto::random;
 use crate::crypto::token::{SessionKey, Token};
 use crate::error::Result;
 use crate::models::user::{User, user_columns};
-use crate::models::user_session::session_alive;
+use crate::models::user_session::session_is_active;
 use crate::runtime::background::BoxFuture;
 use crate::store::client::Client;
 use crate::store::statement::Statement;
@@ -67,7 +67,7 @@ static ROTATE: Statement = Statement::new(
         user_columns!("u"),
         " from user_sessions s join users u on u.id = s.user_id
             where s.id = $2 and ",
-        session_alive!(),
+        session_is_active!(),
         "), replaced as (
             update refresh_tokens r
             set replaced_at = clock_timestamp(), successor_seed = $3, replaced_by = $4

@@ -13,7 +13,7 @@ use crate::crypto::random;
 use crate::crypto::token::SessionKey;
 use crate::error::{Error, OnConstraint, Result};
 use crate::models::user::{User, user_columns};
-use crate::models::user_session::session_alive;
+use crate::models::user_session::session_is_active;
 use crate::runtime::config::Timing;
 use crate::store::client::Client;
 use crate::store::statement::Statement;
@@ -58,7 +58,7 @@ static FIND: Statement = Statement::new(
         "
         from user_sessions s left join users u on u.id = s.user_id
         where s.session_key = $1 and ",
-        session_alive!()
+        session_is_active!()
     ),
 );
 
@@ -233,7 +233,7 @@ static DELETE_ONE: Statement = Statement::new(
         "with caller as (
             select s.user_id from user_sessions s join users u on u.id = s.user_id
             where s.session_key = $1 and ",
-        session_alive!(),
+        session_is_active!(),
         "), gone as (
             delete from user_sessions t using caller
             where t.id = $2 and t.user_id = caller.user_id

@@ -37,7 +37,7 @@ use crate::store::postgres::Db;
 use crate::store::response_cache::ResponseCache;
 
 /// How often a change that runs into a deadlock is tried.
-const TRIES: u32 = 3;
+const MAX_ATTEMPTS: u32 = 3;
 
 /// A transaction that has not run yet, with its options.
 #[must_use = "nothing is sent before `run`"]
@@ -101,10 +101,10 @@ impl<'a> Transaction<'a> {
     // A closure that is cloned for each try, and not `AsyncFn`: the compiler cannot
     // prove that the future of an `AsyncFn` that borrows from its caller is `Send`.
     pub async fn run<T>(self, work: impl AsyncFnOnce(&Tx) -> Result<T> + Clone) -> Result<T> {
-        let mut tries = 1;
+        let mut attempts = 1;
         loop {
             match self.try_run(work.clone()).await {
-                Err(error) if tries < TRIES && is_deadlock(&error) => tries += 1,
+                Err(error) if attempts < MAX_ATTEMPTS && is_deadlock(&error) => attempts += 1,
                 outcome => return outcome,
             }
         }
@@ -124,14 +124,14 @@ impl<'a> Transaction<'a> {
         if self.actor.is_some() {
             return self.run(async move |tx| work(tx).await).await;
         }
-        let mut tries = 1;
+        let mut attempts = 1;
         loop {
             let client = Arc::new(self.db.client().await?);
             match self
                 .commit(client, self.invalidations.clone(), work.clone())
                 .await
             {
-                Err(error) if tries < TRIES && is_deadlock(&error) => tries += 1,
+                Err(error) if attempts < MAX_ATTEMPTS && is_deadlock(&error) => attempts += 1,
                 outcome => return outcome,
             }
         }

@@ -49,7 +49,7 @@ pub struct AdminSessionView {
 
 impl ListedSession {
     /// Returns the key that the lists are sorted by.
-    pub fn cursor(&self) -> (DateTime<Utc>, Uuid) {
+    pub fn position(&self) -> (DateTime<Utc>, Uuid) {
         (self.created_at, self.id)
     }
 

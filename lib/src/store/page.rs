@@ -41,7 +41,7 @@ impl Page {
 
     /// Returns how many rows to read: one more than the page has, because an extra row
     /// shows that there is another page.
-    pub fn fetch(&self) -> i64 {
+    pub fn row_limit(&self) -> i64 {
         self.limit as i64 + 1
     }
 }
@@ -53,12 +53,12 @@ impl Default for Page {
 }
 
 /// Encodes a position as a cursor.
-pub fn encode((time, id): Position) -> String {
+pub fn encode_cursor((time, id): Position) -> String {
     BASE64.encode(format!("{}.{id}", time.timestamp_micros()))
 }
 
 /// Decodes a cursor. Returns `None` when it is malformed.
-pub fn decode(cursor: &str) -> Option<Position> {
+pub fn decode_cursor(cursor: &str) -> Option<Position> {
     let text = String::from_utf8(BASE64.decode(cursor).ok()?).ok()?;
     let (micros, id) = text.split_once('.')?;
     // chrono accepts years that Postgres rejects, such as those before 4713 BC.

@@ -68,7 +68,7 @@ impl ResponseCache {
     /// # Errors
     ///
     /// Fails with the error of `load`.
-    pub async fn get_or<T: Serialize + DeserializeOwned>(
+    pub async fn get_or_load<T: Serialize + DeserializeOwned>(
         &self,
         key: &str,
         load: impl Future<Output = Result<T>>,
@@ -85,7 +85,7 @@ impl ResponseCache {
     /// # Errors
     ///
     /// Fails with the error of `load`.
-    pub fn text<'a>(
+    pub fn get_or_load_text<'a>(
         &'a self,
         kind: &'static str,
         request: String,

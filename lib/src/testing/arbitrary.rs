@@ -232,7 +232,7 @@ pub(crate) fn uuid() -> impl Strategy<Value = uuid::Uuid> {
 
 /// Returns the parsed value, or `None` if the input was rejected. Panics unless the
 /// rejection is a client error with short messages.
-pub(crate) fn fair<T>(outcome: Result<T, Error>) -> Option<T> {
+pub(crate) fn parsed_or_client_error<T>(outcome: Result<T, Error>) -> Option<T> {
     let error = match outcome {
         Ok(value) => return Some(value),
         Err(error) => error,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use redis_endpoint::{Endpoint, Mode, WhileHeld};
+use redis_endpoint::{Endpoint, FaultMode, WhileHeld};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream, UnixStream};
 use upstash_redis_rs::{Command, Error, Redis};
@@ -282,7 +282,7 @@ async fn many_timeouts_do_not_mix_up_replies() {
     let endpoint = endpoint().await;
     let redis = client(&endpoint);
     endpoint
-        .set_mode(Mode::Slow(Duration::from_millis(5)))
+        .set_mode(FaultMode::Slow(Duration::from_millis(5)))
         .await
         .unwrap();
     let mut tasks = tokio::task::JoinSet::new();

@@ -2,14 +2,14 @@
 
 use std::time::{Duration, Instant};
 
-use redis_endpoint::{Endpoint, Mode};
+use redis_endpoint::{Endpoint, FaultMode};
 use upstash_redis_rs::{Command, Error, Redis};
 
 use crate::{client, endpoint};
 
 const SHORT: Duration = Duration::from_millis(50);
 
-async fn in_mode(mode: Mode) -> (Endpoint, Redis) {
+async fn in_mode(mode: FaultMode) -> (Endpoint, Redis) {
     let endpoint = endpoint().await;
     endpoint.set_mode(mode).await.unwrap();
     let redis = client(&endpoint);
@@ -18,7 +18,7 @@ async fn in_mode(mode: Mode) -> (Endpoint, Redis) {
 
 #[tokio::test]
 async fn a_request_to_a_silent_server_times_out() {
-    let (_endpoint, redis) = in_mode(Mode::Silent).await;
+    let (_endpoint, redis) = in_mode(FaultMode::Silent).await;
     let start = Instant::now();
 
     let get = redis.get("key").unwrap().timeout(SHORT).send().await;
@@ -34,10 +34,10 @@ async fn a_request_to_a_silent_server_times_out() {
 
 #[tokio::test]
 async fn a_slow_response_is_awaited_until_the_timeout() {
-    let (endpoint, redis) = in_mode(Mode::Slow(SHORT)).await;
+    let (endpoint, redis) = in_mode(FaultMode::Slow(SHORT)).await;
     assert_eq!(redis.ping().send().await.unwrap(), "PONG");
     endpoint
-        .set_mode(Mode::Slow(Redis::DEFAULT_TIMEOUT))
+        .set_mode(FaultMode::Slow(Redis::DEFAULT_TIMEOUT))
         .await
         .unwrap();
     let impatient = redis.incr("n").unwrap().timeout(10 * SHORT);
@@ -52,10 +52,10 @@ async fn a_slow_response_is_awaited_until_the_timeout() {
 
 #[tokio::test]
 async fn a_truncated_response_is_a_transport_error() {
-    let (endpoint, redis) = in_mode(Mode::CutOff).await;
+    let (endpoint, redis) = in_mode(FaultMode::CutOff).await;
     let result = redis.incr("n").unwrap().send().await;
     assert!(matches!(result, Err(Error::Transport(_))), "{result:?}");
-    endpoint.set_mode(Mode::Normal).await.unwrap();
+    endpoint.set_mode(FaultMode::Normal).await.unwrap();
     let result = redis.incr("n").unwrap().send().await;
     assert_eq!(result.unwrap(), 2, "the first command must not be repeated");
 }
@@ -67,14 +67,14 @@ async fn a_wrong_token_is_unauthorized() {
     let result = wrong.ping().send().await;
     assert!(matches!(result, Err(Error::Unauthorized)), "{result:?}");
 
-    endpoint.set_mode(Mode::Unauthorized).await.unwrap();
+    endpoint.set_mode(FaultMode::Unauthorized).await.unwrap();
     let result = client(&endpoint).pipeline().push(wrong.ping()).exec().await;
     assert!(matches!(result, Err(Error::Unauthorized)), "{result:?}");
 }
 
 #[tokio::test]
 async fn a_body_that_is_not_json_is_a_protocol_error() {
-    let (_endpoint, redis) = in_mode(Mode::NotJson).await;
+    let (_endpoint, redis) = in_mode(FaultMode::NotJson).await;
     let result = redis.ping().send().await;
     assert!(matches!(result, Err(Error::Protocol(_))), "{result:?}");
     let result = redis.pipeline().push(redis.ping()).exec().await;
@@ -83,7 +83,7 @@ async fn a_body_that_is_not_json_is_a_protocol_error() {
 
 #[tokio::test]
 async fn each_command_has_its_own_error() {
-    let (_endpoint, redis) = in_mode(Mode::CommandErrors).await;
+    let (_endpoint, redis) = in_mode(FaultMode::CommandErrors).await;
     let result = redis.ping().send().await;
     assert!(result.unwrap_err().is_command());
     let pipeline = redis.pipeline().push(redis.ping()).push(redis.ping());
@@ -96,7 +96,7 @@ async fn each_command_has_its_own_error() {
 
 #[tokio::test]
 async fn a_read_only_server_refuses_writes_only() {
-    let (_endpoint, redis) = in_mode(Mode::ReadOnly).await;
+    let (_endpoint, redis) = in_mode(FaultMode::ReadOnly).await;
     let results = redis
         .pipeline()
         .push(redis.get("key").unwrap())
@@ -114,7 +114,7 @@ async fn requests_succeed_when_an_unreachable_server_is_back() {
     let redis = client(&endpoint);
     redis.ping().send().await.unwrap();
     for _ in 0..3 {
-        endpoint.set_mode(Mode::Unreachable).await.unwrap();
+        endpoint.set_mode(FaultMode::Unreachable).await.unwrap();
         let result = redis.ping().send().await;
         assert!(
             matches!(result, Err(Error::Connect(_) | Error::Transport(_))),
@@ -122,7 +122,7 @@ async fn requests_succeed_when_an_unreachable_server_is_back() {
         );
         let result = redis.ping().send().await;
         assert!(matches!(result, Err(Error::Connect(_))), "{result:?}");
-        endpoint.set_mode(Mode::Normal).await.unwrap();
+        endpoint.set_mode(FaultMode::Normal).await.unwrap();
         assert_eq!(redis.ping().send().await.unwrap(), "PONG");
     }
 }

@@ -2,7 +2,7 @@
 
 use axum::http::HeaderMap;
 use axum::response::Response;
-use sabor::http::{OAuthBrowser, Provider, ProviderAnswer, SignInContext};
+use sabor::http::{CallbackResponse, OAuthBrowser, Provider, SignInContext};
 use sabor::identity::oauth;
 use sabor::identity::oauth::{CallbackParams, SeeOther};
 use sabor::{App, Exit, Result, Routes, routes, serve};
@@ -32,7 +32,7 @@ async fn finish_provider_sign_in(
     browser: OAuthBrowser,
     Provider(config): Provider,
     headers: HeaderMap,
-    answer: ProviderAnswer,
+    answer: CallbackResponse,
 ) -> Response {
     let finished = oauth::finish(&app, &context, &browser, &config, &answer).await;
     oauth::respond(&app, &headers, finished)
@@ -47,7 +47,7 @@ async fn finish_provider_sign_in(
 ))]
 async fn receive_provider_form(
     Provider(config): Provider,
-    answer: ProviderAnswer,
+    answer: CallbackResponse,
 ) -> Result<SeeOther> {
     Ok(oauth::redirect_to_callback(&config, &answer))
 }

@@ -74,7 +74,9 @@ pub(super) async fn list<T: CatalogItem, V>(
         .db()
         .read(async move |client| T::list(client, active, &page).await)
         .await?;
-    Ok(List::new(rows, page, T::cursor, |row| view(row, currency)))
+    Ok(List::new(rows, page, T::position, |row| {
+        view(row, currency)
+    }))
 }
 
 /// Creates an item.

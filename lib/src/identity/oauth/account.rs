@@ -11,7 +11,7 @@ use crate::identity::reauthenticate::SIGN_IN_AGAIN;
 use crate::identity::sign_in::{AuthenticatedMember, PendingSession};
 use crate::models::oauth_state::{Linking, State};
 use crate::models::security_event::{self, SecurityEventKind};
-use crate::models::user::Proof;
+use crate::models::user::AuthenticationProof;
 use crate::models::user::{self, Credentials, Email, ExperienceLevel, NewUser, Profile, User};
 use crate::models::user_identity;
 use crate::notify::mail;
@@ -90,7 +90,7 @@ async fn try_resolve(
     let session = PendingSession::for_new_account(context, Some(&credential));
     let resolution = Resolution {
         app,
-        caller: &context.client,
+        caller: &context.caller,
         devices: &context.device_tokens,
         identity,
         linking: state.linking.as_ref(),
@@ -226,7 +226,7 @@ impl Resolution<'_> {
         mail::notify(tx, NoticeKind::IdentityLinked, user, notice).await?;
         let detail = serde_json::json!({ "provider": provider });
         let kind = SecurityEventKind::IdentityLinked;
-        security_event::insert_with(tx, kind, Some(user.id), self.caller, detail).await
+        security_event::insert_with_detail(tx, kind, Some(user.id), self.caller, detail).await
     }
 
     async fn insert_link(&self, tx: &Tx, user_id: Uuid) -> Result<()> {
@@ -258,7 +258,7 @@ impl Resolution<'_> {
         let user = user::insert(tx, keys, &new, None).await?;
         self.insert_link(tx, user.id).await?;
         let member = AuthenticatedMember {
-            proof: Proof::of_new(user.id, &self.identity.provider),
+            proof: AuthenticationProof::for_new_member(user.id, &self.identity.provider),
             second_factor: None,
             device: None,
             trust_device: false,

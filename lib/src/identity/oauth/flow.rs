@@ -9,7 +9,7 @@ use super::provider::Provider;
 use super::redirect::{AuthorizationQuery, FailedStep, SeeOther};
 use crate::admin::security_events;
 use crate::error::{Error, Result};
-use crate::http::{CookiePurpose, OAuthBrowser, ProviderAnswer, SetCookie, SignInContext};
+use crate::http::{CallbackResponse, CookiePurpose, OAuthBrowser, SetCookie, SignInContext};
 use crate::identity::rate_limit;
 use crate::identity::rate_limit::{OAUTH_ADDRESS, Subject};
 use crate::identity::sign_in::{
@@ -44,7 +44,7 @@ pub fn begin<'a>(
 ) -> BoxFuture<'a, Result<SeeOther, FailedStep>> {
     Box::pin(async move {
         let (return_path, remember) = query.read()?;
-        let subject = Subject::address(OAUTH_ADDRESS, context.client.address);
+        let subject = Subject::address(OAUTH_ADDRESS, context.caller.address);
         rate_limit::count_attempt(app, &[subject]).await?;
         let provider = Provider::load(app, config).await?;
         let token = browser.token.clone().unwrap_or_else(Token::generate);
@@ -63,7 +63,12 @@ pub fn begin<'a>(
         let postgres = app.db().client().await?;
         let keys = &app.config().encryption_keys;
         let request = oauth_state::insert(&postgres, keys, &new).await?;
-        let cookie = SetCookie::new(app, CookiePurpose::OAuth, token.expose(), oauth_state::LIFE);
+        let cookie = SetCookie::new(
+            app,
+            CookiePurpose::OAuth,
+            token.expose(),
+            oauth_state::LIFETIME,
+        );
         let url = provider.authorization_url(&request)?;
         Ok(SeeOther::to(url, vec![cookie]))
     })
@@ -82,12 +87,12 @@ pub fn finish<'a>(
     context: &'a SignInContext,
     browser: &'a OAuthBrowser,
     config: &'a ProviderConfig,
-    answer: &'a ProviderAnswer,
+    answer: &'a CallbackResponse,
 ) -> BoxFuture<'a, Result<SeeOther, FailedStep>> {
     Box::pin(async move {
         let Some(state) = consume(app, browser, config, answer).await? else {
             // Anyone can send such a request, and it costs a query.
-            let subject = Subject::address(OAUTH_ADDRESS, context.client.address);
+            let subject = Subject::address(OAUTH_ADDRESS, context.caller.address);
             rate_limit::count_attempt(app, &[subject]).await?;
             record_failure(app, context, config, &STATE_UNKNOWN);
             return Err(STATE_UNKNOWN.into());
@@ -105,7 +110,7 @@ pub fn finish<'a>(
 fn record_failure(app: &App, context: &SignInContext, config: &ProviderConfig, error: &Error) {
     let detail = json!({ "provider": config.name, "code": error.code() });
     let kind = SecurityEventKind::ProviderSignInFailed;
-    security_events::record_with(app, kind, None, &context.client, detail);
+    security_events::record_with(app, kind, None, &context.caller, detail);
 }
 
 /// Consumes the sign-in that this browser has started with this provider.
@@ -113,7 +118,7 @@ async fn consume(
     app: &App,
     browser: &OAuthBrowser,
     config: &ProviderConfig,
-    answer: &ProviderAnswer,
+    answer: &CallbackResponse,
 ) -> Result<Option<State>> {
     let state = answer.state.as_deref().and_then(Token::parse);
     let (Some(state), Some(token)) = (state, &browser.token) else {
@@ -128,7 +133,7 @@ async fn sign_in(
     app: &App,
     context: &SignInContext,
     config: &ProviderConfig,
-    answer: &ProviderAnswer,
+    answer: &CallbackResponse,
     state: &State,
 ) -> Result<SeeOther> {
     let identity = identify(app, config, answer, state).await?;
@@ -156,7 +161,7 @@ async fn try_sign_in(
         Resolved::Existing(known) => known,
     };
     let proof = known.proof(&identity.provider);
-    require_verified(app, &context.client, &known.user).await?;
+    require_verified(app, &context.caller, &known.user).await?;
     require_code(app, context, &known, &proof, None, state.remember).await?;
     let member = AuthenticatedMember {
         second_factor: None,
@@ -174,7 +179,7 @@ async fn try_sign_in(
 async fn identify(
     app: &App,
     config: &ProviderConfig,
-    answer: &ProviderAnswer,
+    answer: &CallbackResponse,
     state: &State,
 ) -> Result<Identity> {
     let provider = Provider::load(app, config).await?;

@@ -35,11 +35,11 @@ pub(super) struct Expected<'a> {
 
 /// The reason why an ID token is refused. It contains nothing from the token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Refusal {
+pub(super) enum TokenError {
     /// The key is unknown. The provider may have replaced its keys.
     UnknownKey,
     /// Any other reason. Fetching the keys again would not help.
-    Because(&'static str),
+    Other(&'static str),
 }
 
 /// The payload of an ID token.
@@ -77,17 +77,17 @@ pub(super) fn verify(
     token: &str,
     keys: &[Value],
     expected: &Expected<'_>,
-) -> Result<Claims, Refusal> {
-    let header = decode_header(token).map_err(|_| Refusal::Because("it cannot be parsed"))?;
+) -> Result<Claims, TokenError> {
+    let header = decode_header(token).map_err(|_| TokenError::Other("it cannot be parsed"))?;
     let key = find_key(keys, &header)?;
-    let key = DecodingKey::from_jwk(&key).map_err(|_| Refusal::Because("its key is invalid"))?;
+    let key = DecodingKey::from_jwk(&key).map_err(|_| TokenError::Other("its key is invalid"))?;
     // This fails if a provider is already installed, which is harmless.
     let _ = RING.install_default();
     let mut validation = Validation::new(header.alg);
     validation.required_spec_claims.clear();
     (validation.validate_exp, validation.validate_aud) = (false, false);
     let token = decode::<Token>(token, &key, &validation).map_err(|error| {
-        Refusal::Because(match error.kind() {
+        TokenError::Other(match error.kind() {
             ErrorKind::InvalidSignature => "its signature is invalid",
             ErrorKind::Json(_) => "a claim is missing or has the wrong type",
             _ => "it cannot be parsed, or its key has another algorithm",
@@ -97,8 +97,8 @@ pub(super) fn verify(
     Ok(token.claims.claims)
 }
 
-fn check(token: &Token, expected: &Expected<'_>) -> Result<(), Refusal> {
-    let refuse = |sentence| Err(Refusal::Because(sentence));
+fn check(token: &Token, expected: &Expected<'_>) -> Result<(), TokenError> {
+    let refuse = |sentence| Err(TokenError::Other(sentence));
     if token.iss != expected.issuer {
         return refuse("it is from another issuer");
     }
@@ -127,7 +127,7 @@ fn check(token: &Token, expected: &Expected<'_>) -> Result<(), Refusal> {
 
 /// Returns the key that the token names. If the token does not name a key, there must be
 /// exactly one suitable key.
-fn find_key(keys: &[Value], header: &Header) -> Result<Jwk, Refusal> {
+fn find_key(keys: &[Value], header: &Header) -> Result<Jwk, TokenError> {
     // Each key is parsed separately, so that keys of an unknown type are skipped.
     let jwks = keys
         .iter()
@@ -142,11 +142,11 @@ fn find_key(keys: &[Value], header: &Header) -> Result<Jwk, Refusal> {
         let mut jwks = jwks;
         return match (jwks.next(), jwks.next()) {
             (Some(only), None) => Ok(only),
-            _ => Err(Refusal::Because("it does not name a key")),
+            _ => Err(TokenError::Other("it does not name a key")),
         };
     };
     let mut named = jwks.filter(|jwk| jwk.common.key_id.as_ref() == Some(kid));
-    named.next().ok_or(Refusal::UnknownKey)
+    named.next().ok_or(TokenError::UnknownKey)
 }
 
 /// Verifies signatures with ring. It cannot sign.
@@ -255,7 +255,7 @@ mod properties {
         })
     }
 
-    fn verify(token: &str, keys: &[Value]) -> Result<Claims, Refusal> {
+    fn verify(token: &str, keys: &[Value]) -> Result<Claims, TokenError> {
         let expected = Expected {
             issuer: "https://id.example",
             client_id: "us",

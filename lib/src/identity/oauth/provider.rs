@@ -17,7 +17,7 @@ use serde_json::Value;
 use super::claims::Claims;
 use super::errors::REFUSED;
 use super::github;
-use super::id_token::{self, Expected, Refusal};
+use super::id_token::{self, Expected, TokenError};
 use super::metadata::{self, Metadata};
 use super::request::{ProviderClient, RequestError};
 use crate::App;
@@ -73,7 +73,7 @@ impl<'a> Provider<'a> {
             Protocol::OpenId => {
                 let key = format!("metadata:{}", sha256_hex(config.issuer.as_bytes()));
                 let cache = app.providers();
-                cache.get_or(&key, metadata::discover(&client)).await?
+                cache.get_or_load(&key, metadata::discover(&client)).await?
             }
         };
         Ok(Self { client, metadata })
@@ -170,14 +170,14 @@ impl<'a> Provider<'a> {
             now: self.client.app.clock().now(),
         };
         let mut verified = id_token::verify(id_token, &self.keys().await?, &expected);
-        if let Err(Refusal::UnknownKey) = verified {
+        if let Err(TokenError::UnknownKey) = verified {
             // The provider may have replaced its keys since they were cached.
             self.client.app.providers().invalidate().await;
             verified = id_token::verify(id_token, &self.keys().await?, &expected);
         }
         verified.map_err(|refusal| match refusal {
-            Refusal::UnknownKey => self.refuse("the key of the ID token is unknown"),
-            Refusal::Because(cause) => {
+            TokenError::UnknownKey => self.refuse("the key of the ID token is unknown"),
+            TokenError::Other(cause) => {
                 let provider = self.client.config.name.as_str();
                 tracing::warn!(provider, cause, "ID token refused");
                 REFUSED
@@ -190,7 +190,7 @@ impl<'a> Provider<'a> {
         let key = format!("keys:{}", sha256_hex(url.as_bytes()));
         let keys = self.client.get::<Keys>(url, None);
         let cache = self.client.app.providers();
-        Ok(cache.get_or(&key, keys).await?.keys)
+        Ok(cache.get_or_load(&key, keys).await?.keys)
     }
 
     /// Adds the claims of the userinfo endpoint. Only `sub` is required in an ID token;

@@ -8,7 +8,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use crate::App;
 use crate::error::{Error, Result};
-use crate::http::{CookiePurpose, ProviderAnswer, SetCookie, accepts, query};
+use crate::http::{CallbackResponse, CookiePurpose, SetCookie, accepts, query};
 use crate::models::sign_in_challenge;
 use crate::runtime::config::ProviderConfig;
 
@@ -83,7 +83,7 @@ impl IntoResponse for SeeOther {
 }
 
 /// The parameters of the provider's authorization response, for the description.
-/// [`ProviderAnswer`] parses them and rejects duplicates.
+/// [`CallbackResponse`] parses them and rejects duplicates.
 #[derive(Debug, IntoParams, ToSchema)]
 #[into_params(parameter_in = Query)]
 #[schema(as = ProviderCallback)]
@@ -102,7 +102,7 @@ pub struct CallbackParams {
 /// Redirects an authorization response that was sent by POST to the same address with
 /// GET. The POST comes from another site's page, so the browser sends none of our
 /// cookies with it, and the sign-in, the device and the session would be missing.
-pub fn redirect_to_callback(config: &ProviderConfig, answer: &ProviderAnswer) -> SeeOther {
+pub fn redirect_to_callback(config: &ProviderConfig, answer: &CallbackResponse) -> SeeOther {
     let (name, query) = (&config.name, answer.to_query());
     let path = format!("/api/auth/oauth/callback/{name}?{query}");
     SeeOther::to(path, Vec::new())
@@ -141,7 +141,7 @@ pub fn respond(app: &App, headers: &HeaderMap, result: Result<SeeOther, FailedSt
             app,
             CookiePurpose::Challenge,
             value,
-            sign_in_challenge::LIFE,
+            sign_in_challenge::LIFETIME,
         )
     });
     let fragment = match &challenge {
@@ -205,7 +205,7 @@ mod properties {
     use url::Url;
 
     use super::*;
-    use crate::testing::arbitrary::{fair, text};
+    use crate::testing::arbitrary::{parsed_or_client_error, text};
 
     /// Paths that try to lead a browser to another site.
     fn path() -> impl Strategy<Value = String> {
@@ -246,7 +246,7 @@ mod properties {
         #[test]
         fn an_accepted_return_path_stays_on_the_site(path in path()) {
             let query = AuthorizationQuery { return_to: Some(path.clone()), remember: None };
-            let Some((accepted, _)) = fair(query.read()) else { return Ok(()) };
+            let Some((accepted, _)) = parsed_or_client_error(query.read()) else { return Ok(()) };
             assert_eq!(accepted, path);
             // Resolved as a browser resolves it, from different pages of the site.
             for page in ["https://sabor.example/", "https://sabor.example/a/b?c#d"] {

@@ -9,7 +9,7 @@ use crate::App;
 use crate::http::{Json, SetCookie};
 use crate::identity::view::UserView;
 use crate::models::user::User;
-use crate::session::{ACCESS_LIFE, Token};
+use crate::session::{ACCESS_LIFETIME, Token};
 
 /// The member who is signed in, and the tokens if the client asked for them.
 #[derive(Debug, Serialize, ToSchema)]
@@ -69,7 +69,7 @@ impl TokenPair {
         Self {
             access_token: app.access_tokens().issue(session_id, user.id, now),
             refresh_token: refresh.expose().to_owned(),
-            expires_in: ACCESS_LIFE.num_seconds(),
+            expires_in: ACCESS_LIFETIME.num_seconds(),
         }
     }
 }

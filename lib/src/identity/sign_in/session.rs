@@ -7,7 +7,7 @@ use crate::identity::two_factor::VerifiedCode;
 use crate::models::remembered_device::Device;
 use crate::models::security_event::{self, SecurityEventKind};
 use crate::models::sign_in_challenge;
-use crate::models::user::{Proof, User};
+use crate::models::user::{AuthenticationProof, User};
 use crate::notify::mail;
 use crate::notify::mail::{Notice, NoticeKind};
 use crate::session::{Credential, NewSession, Notification, Token, Trust, Tx};
@@ -23,7 +23,7 @@ pub(super) const CHALLENGE_ENDED: Error = Error::Unauthorized {
 #[derive(Clone, Debug)]
 pub(crate) struct AuthenticatedMember {
     pub(crate) user: User,
-    pub(crate) proof: Proof,
+    pub(crate) proof: AuthenticationProof,
     /// The second factor, if it was required. It is used up with the session.
     pub(crate) second_factor: Option<SecondFactor>,
     pub(crate) credential: Credential,
@@ -47,7 +47,7 @@ pub(crate) async fn create_session(
     member: AuthenticatedMember,
 ) -> Result<Option<SignInResponse>> {
     let session = PendingSession::for_member(context, &member);
-    let notice = Notice::from_caller(&context.client, app.clock().now());
+    let notice = Notice::from_caller(&context.caller, app.clock().now());
     // A known device may get a new token, so it must not be reported as a new device.
     let mail = member
         .device
@@ -59,7 +59,7 @@ pub(crate) async fn create_session(
         Some(second_factor) => {
             let transaction = app.transaction().invalidate_sessions(new.replaces.clone());
             let created = transaction.run(async |tx| {
-                let (user, caller) = (&member.user, &context.client);
+                let (user, caller) = (&member.user, &context.caller);
                 second_factor
                     .use_up(tx, user, caller, notice.clone())
                     .await?;
@@ -154,7 +154,7 @@ impl PendingSession {
         NewSession {
             proof: member.proof.clone(),
             replaces: self.context.previous_session.clone(),
-            caller: Some(self.context.client.clone()),
+            caller: Some(self.context.caller.clone()),
             credential: member.credential.clone(),
             device: self.device.clone().map(|token| (token, trust)),
             notification,

@@ -54,7 +54,7 @@ pub struct RosterEntry {
 
 impl RosterEntry {
     /// The sort key of the roster.
-    pub fn cursor(&self) -> (DateTime<Utc>, Uuid) {
+    pub fn position(&self) -> (DateTime<Utc>, Uuid) {
         (self.created_at, self.booking_id)
     }
 
@@ -129,7 +129,7 @@ pub async fn list_roster(
                 &with_cancelled,
                 &time,
                 &id,
-                &page.fetch(),
+                &page.row_limit(),
             ],
         )
         .await?;

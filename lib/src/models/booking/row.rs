@@ -136,7 +136,7 @@ impl Booking {
     }
 
     /// The sort key of lists.
-    pub fn cursor(&self) -> (DateTime<Utc>, Uuid) {
+    pub fn position(&self) -> (DateTime<Utc>, Uuid) {
         (self.start_time, self.id)
     }
 }
@@ -255,7 +255,7 @@ async fn list(
 ) -> Result<Vec<Booking>> {
     let (time, id) = page.after();
     let rows = statement
-        .all(client, &[&user_id, &now, &time, &id, &page.fetch()])
+        .all(client, &[&user_id, &now, &time, &id, &page.row_limit()])
         .await?;
     rows.iter().map(Booking::from_row).collect()
 }

@@ -211,8 +211,16 @@ pub async fn settle_paid(
     Ok(Outcome::RefundDue)
 }
 
-/// Applies a report that a checkout ended without a payment: it failed, or it
-/// expired.
+/// How a checkout ended without a payment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CheckoutEnd {
+    /// The payment was attempted and failed.
+    Failed,
+    /// Nobody paid in time.
+    Expired,
+}
+
+/// Applies a report that a checkout ended without a payment.
 ///
 /// The booking is cancelled only when this payment was pending for it. It keeps
 /// its spot when the payment was replaced by another one, and when the member
@@ -220,7 +228,7 @@ pub async fn settle_paid(
 pub async fn settle_ended(
     client: &Client,
     report: &ProviderReport<'_>,
-    failed: bool,
+    end: CheckoutEnd,
     now: DateTime<Utc>,
     studio: &StudioConfig,
 ) -> Result<Outcome> {
@@ -236,7 +244,7 @@ pub async fn settle_ended(
         now,
     };
     match payment.status {
-        PaymentStatus::Pending if failed => {
+        PaymentStatus::Pending if end == CheckoutEnd::Failed => {
             transition.apply(client, &[PaymentStatus::Failed]).await?;
         }
         PaymentStatus::Pending => {

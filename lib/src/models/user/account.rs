@@ -74,7 +74,7 @@ impl Account {
     }
 
     /// Returns the position in the list.
-    pub fn cursor(&self) -> (DateTime<Utc>, Uuid) {
+    pub fn position(&self) -> (DateTime<Utc>, Uuid) {
         (self.user.created_at, self.user.id)
     }
 }
@@ -103,7 +103,7 @@ impl AccountFilter {
 }
 
 /// Selects the columns of [`Account`] for the rows `u`. The key of a throttle contains
-/// the hash of the e-mail address, see [`crate::models::throttle`].
+/// the hash of the e-mail address, see [`crate::models::rate_limit`].
 macro_rules! accounts_of {
     ($rows:literal) => {
         concat!(
@@ -153,7 +153,14 @@ pub async fn list(client: &Client, filter: &AccountFilter, page: &Page) -> Resul
     let rows = LIST
         .all(
             client,
-            &[&pattern, &role, &filter.active, &time, &id, &page.fetch()],
+            &[
+                &pattern,
+                &role,
+                &filter.active,
+                &time,
+                &id,
+                &page.row_limit(),
+            ],
         )
         .await?;
     rows.iter().map(Account::from_row).collect()

@@ -7,8 +7,8 @@ use super::member::{User, user_columns};
 use crate::crypto::token::{SessionKey, Token};
 use crate::error::{Error, OnConstraint, Result};
 use crate::models::remembered_device::Device;
-use crate::models::user::Proof;
-use crate::models::user_session::session_alive;
+use crate::models::user::AuthenticationProof;
+use crate::models::user_session::session_is_active;
 use crate::store::client::Client;
 use crate::store::statement::Statement;
 
@@ -27,7 +27,7 @@ pub struct Credentials {
     /// The hash of the password. `None` if the member signs in only through a
     /// provider.
     pub password_hash: Option<String>,
-    /// The current `session_epoch`. It becomes part of a [`Proof`].
+    /// The current `session_epoch`. It becomes part of a [`AuthenticationProof`].
     pub epoch: i32,
     /// Whether the account is active.
     pub is_active: bool,
@@ -107,8 +107,8 @@ impl Credentials {
     }
 
     /// Returns the proof that the member has just authenticated by `method`.
-    pub fn proof(&self, method: &str) -> Proof {
-        Proof {
+    pub fn proof(&self, method: &str) -> AuthenticationProof {
+        AuthenticationProof {
             user_id: self.user.id,
             epoch: self.epoch,
             method: method.to_owned(),
@@ -215,7 +215,7 @@ static HAS_EPOCH: Statement = Statement::new(
 ///
 /// [`WRONG_PASSWORD`] if the epoch has changed since: the password may no longer be
 /// valid.
-pub async fn require_epoch(client: &Client, proof: &Proof) -> Result<()> {
+pub async fn require_epoch(client: &Client, proof: &AuthenticationProof) -> Result<()> {
     let row = HAS_EPOCH
         .opt(client, &[&proof.user_id, &proof.epoch])
         .await?;
@@ -231,7 +231,7 @@ static REAUTHENTICATION: Statement = Statement::new(
             s.created_at > now() - interval '10 minutes' as is_fresh
         from user_sessions s join users u on u.id = s.user_id
         where s.session_key = $1 and ",
-        session_alive!()
+        session_is_active!()
     ),
 );
 
@@ -241,7 +241,7 @@ pub struct Reauthentication {
     /// Whether the account has a password.
     pub has_password: bool,
     /// The proof of a sign-in through a provider in the last ten minutes.
-    pub recent: Option<Proof>,
+    pub recent: Option<AuthenticationProof>,
     /// Whether the member signed in within the last ten minutes, by any method.
     pub is_fresh: bool,
 }
@@ -255,7 +255,7 @@ pub async fn find_reauthentication(
     let row = REAUTHENTICATION.opt(client, &[&session.as_str()]).await?;
     row.map(|row| {
         let is_recent: bool = row.try_get("is_recent")?;
-        let proof = Proof {
+        let proof = AuthenticationProof {
             user_id: id,
             epoch: row.try_get("session_epoch")?,
             method: row.try_get("login_method")?,

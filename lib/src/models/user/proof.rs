@@ -5,7 +5,7 @@ use uuid::Uuid;
 /// The proof that a member has authenticated. It becomes invalid when the member's
 /// `session_epoch` changes.
 #[derive(Clone, Debug)]
-pub struct Proof {
+pub struct AuthenticationProof {
     /// The member.
     pub user_id: Uuid,
     /// The member's `session_epoch` at the time of the proof.
@@ -14,9 +14,9 @@ pub struct Proof {
     pub method: String,
 }
 
-impl Proof {
+impl AuthenticationProof {
     /// Creates the proof of a member whose account was just created.
-    pub fn of_new(user_id: Uuid, method: &str) -> Self {
+    pub fn for_new_member(user_id: Uuid, method: &str) -> Self {
         Self {
             user_id,
             epoch: 0,

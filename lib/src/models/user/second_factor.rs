@@ -70,7 +70,7 @@ static BEGIN: Statement = Statement::new(
 
 /// Stores an unconfirmed secret, which replaces another unconfirmed one. Returns
 /// `false` if there is a confirmed secret.
-pub async fn begin(client: &Client, keys: &Keyring, id: Uuid, secret: &[u8]) -> Result<bool> {
+pub async fn start_setup(client: &Client, keys: &Keyring, id: Uuid, secret: &[u8]) -> Result<bool> {
     let sealed = keys.seal(&aad(id), &hex::encode(secret))?;
     Ok(BEGIN.opt(client, &[&id, &sealed]).await?.is_some())
 }

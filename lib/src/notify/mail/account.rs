@@ -66,7 +66,7 @@ fn text(kind: NoticeKind, other: &str) -> (&'static str, &'static str, String) {
              you, sign in, or reset your password if you have forgotten it."
                 .to_owned(),
         ),
-        NoticeKind::EmailChangeAsked => (
+        NoticeKind::EmailChangeRequested => (
             "Your e-mail address is about to change",
             "Your e-mail address is about to change",
             format!(
@@ -117,7 +117,7 @@ fn text(kind: NoticeKind, other: &str) -> (&'static str, &'static str, String) {
              up two-factor authentication again."
                 .to_owned(),
         ),
-        NoticeKind::CodesGuessed => (
+        NoticeKind::WrongCodesEntered => (
             "Somebody knows your password",
             "Somebody knows your password",
             "Please change your password: somebody has entered it, and then several wrong codes. \

@@ -45,7 +45,7 @@ pub struct SendSummary {
 
 /// Sends the due mails in the background. It is called after the commit.
 pub fn send_due_soon(app: &App) {
-    if matches!(app.config().mail.transport, MailTransport::Nothing) {
+    if matches!(app.config().mail.transport, MailTransport::Disabled) {
         return warn_once();
     }
     // The waiting sender will find the mails of this commit.
@@ -71,7 +71,7 @@ pub fn send_due_soon(app: &App) {
 pub fn send_due(app: &App, until: Instant) -> BoxFuture<'_, Result<SendSummary>> {
     Box::pin(async move {
         let mut summary = SendSummary::default();
-        if matches!(app.config().mail.transport, MailTransport::Nothing) {
+        if matches!(app.config().mail.transport, MailTransport::Disabled) {
             summary.remaining = mail_outbox::has_due(&app.db().client().await?).await?;
             if summary.remaining {
                 warn_once();

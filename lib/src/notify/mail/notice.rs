@@ -20,7 +20,7 @@ pub enum NoticeKind {
     /// Someone tried to use the member's e-mail address for another account.
     AccountExists,
     /// A change of the address was requested. Goes to the old address.
-    EmailChangeAsked,
+    EmailChangeRequested,
     /// The address was changed. Goes to the old address.
     EmailChanged,
     /// The password was changed with the old password.
@@ -36,7 +36,7 @@ pub enum NoticeKind {
     /// A recovery code was used.
     RecoveryCodeUsed,
     /// Someone entered the correct password and then several wrong codes.
-    CodesGuessed,
+    WrongCodesEntered,
     /// A provider was linked.
     IdentityLinked,
     /// A provider was unlinked.
@@ -48,7 +48,7 @@ impl NoticeKind {
         Self::VerifyEmail,
         Self::ResetPassword,
         Self::AccountExists,
-        Self::EmailChangeAsked,
+        Self::EmailChangeRequested,
         Self::EmailChanged,
         Self::PasswordChanged,
         Self::PasswordReset,
@@ -56,7 +56,7 @@ impl NoticeKind {
         Self::TwoFactorEnabled,
         Self::TwoFactorDisabled,
         Self::RecoveryCodeUsed,
-        Self::CodesGuessed,
+        Self::WrongCodesEntered,
         Self::IdentityLinked,
         Self::IdentityUnlinked,
     ];
@@ -67,7 +67,7 @@ impl NoticeKind {
             Self::VerifyEmail => "verify_email",
             Self::ResetPassword => "reset_password",
             Self::AccountExists => "account_exists",
-            Self::EmailChangeAsked => "email_change_asked",
+            Self::EmailChangeRequested => "email_change_asked",
             Self::EmailChanged => "email_changed",
             Self::PasswordChanged => "password_changed",
             Self::PasswordReset => "password_reset",
@@ -75,7 +75,7 @@ impl NoticeKind {
             Self::TwoFactorEnabled => "two_factor_enabled",
             Self::TwoFactorDisabled => "two_factor_disabled",
             Self::RecoveryCodeUsed => "recovery_code_used",
-            Self::CodesGuessed => "codes_guessed",
+            Self::WrongCodesEntered => "codes_guessed",
             Self::IdentityLinked => "identity_linked",
             Self::IdentityUnlinked => "identity_unlinked",
         }

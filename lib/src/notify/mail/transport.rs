@@ -74,7 +74,7 @@ impl<'a> Transport<'a> {
             MailTransport::Folder(folder) => {
                 write_to_folder(folder.clone(), file_name(due), mime.formatted()).await
             }
-            MailTransport::Nothing => Err(SendError::Unreachable(
+            MailTransport::Disabled => Err(SendError::Unreachable(
                 "no transport is configured".to_owned(),
             )),
         }

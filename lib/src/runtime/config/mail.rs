@@ -28,7 +28,7 @@ pub enum MailTransport {
     /// Writes mail as files into this folder, in development.
     Folder(PathBuf),
     /// Sends no mail. It stays in the outbox.
-    Nothing,
+    Disabled,
 }
 
 /// The configuration of the connection to the mail server.
@@ -97,7 +97,7 @@ fn transport(env: &Environment<'_>, development: bool) -> Result<MailTransport, 
         return Ok(if development {
             MailTransport::Folder(PathBuf::from(".sabor/mail"))
         } else {
-            MailTransport::Nothing
+            MailTransport::Disabled
         });
     };
     if env.text("MAIL_FROM").is_none() {

@@ -111,15 +111,15 @@ fn network(address: IpAddr) -> String {
 
 /// How long attempts are blocked.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Wait {
+pub(crate) struct BlockStatus {
     /// The remaining time in seconds. 0 if attempts are not blocked.
     pub(crate) seconds: f64,
     /// Whether this attempt is the one that exceeded the limit.
     pub(crate) is_new: bool,
 }
 
-impl Wait {
-    /// Combines this wait with that of another subject. The longer one counts.
+impl BlockStatus {
+    /// Combines this status with that of another subject. The longer one counts.
     pub(crate) fn add(&mut self, seconds: f64, is_new: bool) {
         self.seconds = self.seconds.max(seconds);
         self.is_new |= is_new;
@@ -168,10 +168,10 @@ static BLOCK: Statement = Statement::new(
 
 /// Counts one attempt for each subject, and blocks subjects that exceed their limit.
 /// Returns how long the caller has to wait.
-pub(crate) async fn count(client: &Client, subjects: &[Subject]) -> Result<Wait> {
+pub(crate) async fn count(client: &Client, subjects: &[Subject]) -> Result<BlockStatus> {
     let keys: Vec<String> = subjects.iter().map(|s| s.key().to_owned()).collect();
     let windows: Vec<f64> = subjects.iter().map(Subject::window).collect();
-    let mut longest = Wait::default();
+    let mut longest = BlockStatus::default();
     for row in COUNT.all(client, &[&keys, &windows]).await? {
         let key: String = row.try_get("key")?;
         let remaining: Option<f64> = row.try_get("wait")?;
