@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::harness::{Settings, TestApp, connect, is_ci};
 
-fn certificate() -> Tls {
+fn self_signed_certificate() -> Tls {
     let names = vec!["localhost".to_owned(), "127.0.0.1".to_owned()];
     let CertifiedKey { cert, signing_key } = generate_simple_self_signed(names).unwrap();
     Tls {
@@ -18,7 +18,7 @@ fn certificate() -> Tls {
 
 #[tokio::test]
 async fn tls_uses_channel_binding_and_requires_a_trusted_certificate() {
-    let tls = certificate();
+    let tls = self_signed_certificate();
     let trusted = tls.certificate.clone();
     let options = Options {
         tls: Some(tls),
@@ -26,18 +26,18 @@ async fn tls_uses_channel_binding_and_requires_a_trusted_certificate() {
     };
     let cluster = Cluster::start(options).await.unwrap();
     cluster.create_database("own").await.unwrap();
-    let plain = cluster.url("own");
-    sabor::store::migrations::up(&mut connect(&plain).await)
+    let url = cluster.url("own");
+    sabor::store::migrations::up(&mut connect(&url).await)
         .await
         .unwrap();
     let settings = Settings::default().with(
         "POSTGRES_URL",
-        format!("{plain}?sslmode=verify-full&channel_binding=require"),
+        format!("{url}?sslmode=verify-full&channel_binding=require"),
     );
 
     let app = TestApp::start_with(settings.clone().with("POSTGRES_CA_CERT", trusted)).await;
     app.member("ana").await;
-    let client = connect(&plain).await;
+    let client = connect(&url).await;
     let row = client
         .query_one(
             "select bool_and(ssl), min(version) from pg_stat_ssl join pg_stat_activity using (pid)
@@ -49,7 +49,7 @@ async fn tls_uses_channel_binding_and_requires_a_trusted_certificate() {
     assert!(row.get::<_, bool>(0));
     assert_eq!(row.get::<_, &str>(1), "TLSv1.3");
 
-    for untrusted in [certificate().certificate, String::new()] {
+    for untrusted in [self_signed_certificate().certificate, String::new()] {
         let settings = settings.clone().with("POSTGRES_CA_CERT", untrusted);
         let app = TestApp::start_with(settings).await;
         let response = app.visitor().sign_in_as("ana").await;
@@ -58,7 +58,7 @@ async fn tls_uses_channel_binding_and_requires_a_trusted_certificate() {
 }
 
 #[tokio::test]
-async fn everything_works_behind_a_pooler_in_transaction_mode() {
+async fn sessions_work_behind_a_pooler_in_transaction_mode() {
     let cluster = Cluster::start(Options::default()).await.unwrap();
     cluster.create_database("own").await.unwrap();
     sabor::store::migrations::up(&mut connect(&cluster.url("own")).await)
@@ -84,14 +84,14 @@ async fn everything_works_behind_a_pooler_in_transaction_mode() {
     for visit in visits {
         assert_eq!(visit.await.unwrap(), 200);
     }
-    let counted = ana.get("/api/session/test-session").await.expect(200);
-    assert_eq!(counted["visits"], 61);
+    let body = ana.get("/api/session/test-session").await.expect(200);
+    assert_eq!(body["visits"], 61);
     ana.patch("/api/auth/me", json!({ "firstName": "Anita" }))
         .await
         .expect(200);
-    let before = ana.copy();
+    let old_client = ana.copy();
     ana.post("/api/auth/logout", json!({ "all": true }))
         .await
         .expect(200);
-    assert!(!before.is_signed_in().await);
+    assert!(!old_client.is_signed_in().await);
 }

@@ -10,7 +10,7 @@ use tokio::time::timeout;
 use crate::harness::{Settings, TestApp, TestClient, TestResponse, wait_until};
 
 const PATH: &str = "/api/events";
-const EVENTS: &str = env!("CARGO_BIN_EXE_events");
+const EVENTS_FUNCTION: &str = env!("CARGO_BIN_EXE_events");
 
 /// An event as a browser's `EventSource` parses it.
 #[derive(Debug)]
@@ -23,8 +23,9 @@ struct Event {
 /// An open event stream.
 struct EventStream {
     response: Response,
-    text: String,
-    /// The event id that the stream starts after. A browser that reconnects before
+    /// Received text that has not been parsed.
+    unread: String,
+    /// The id of the event that the stream starts after. A browser that reconnects before
     /// the first event sends it.
     starts_after: String,
 }
@@ -38,42 +39,46 @@ fn stream_request(person: &TestClient) -> RequestBuilder {
 impl EventStream {
     async fn open(request: RequestBuilder) -> Self {
         let response = request.send().await.unwrap();
-        // For a browser, anything else is a permanent failure.
+        // After any other response, `EventSource` does not reconnect.
         assert_eq!(response.status(), 200);
         assert_eq!(response.headers()["content-type"], "text/event-stream");
         Self {
             response,
-            text: String::new(),
+            unread: String::new(),
             starts_after: String::new(),
         }
     }
 
     async fn start(request: RequestBuilder) -> Self {
-        let mut listening = Self::open(request).await;
+        let mut stream = Self::open(request).await;
         // The first block states where the stream starts.
-        let beginning = listening.block().await.unwrap();
-        let id = beginning.strip_prefix("retry: 1000\nid: ").unwrap();
-        listening.starts_after = id.to_owned();
-        listening
+        let first_block = stream.next_block().await.unwrap();
+        let id = first_block.strip_prefix("retry: 1000\nid: ").unwrap();
+        stream.starts_after = id.to_owned();
+        stream
     }
 
-    /// Returns the text before the next empty line, or `None` at the end.
-    async fn block(&mut self) -> Option<String> {
+    /// Returns the text before the next empty line, or `None` at the end of the
+    /// stream.
+    async fn next_block(&mut self) -> Option<String> {
         loop {
-            if let Some((block, rest)) = self.text.split_once("\n\n") {
+            if let Some((block, rest)) = self.unread.split_once("\n\n") {
                 let block = block.to_owned();
-                self.text = rest.to_owned();
+                self.unread = rest.to_owned();
                 return Some(block);
             }
-            let chunk = timeout(Duration::from_secs(20), self.response.chunk());
-            let chunk = chunk.await.expect("a chunk within 20 seconds").unwrap()?;
-            self.text += std::str::from_utf8(&chunk).unwrap();
+            let next_chunk = timeout(Duration::from_secs(20), self.response.chunk());
+            let chunk = next_chunk
+                .await
+                .expect("a chunk within 20 seconds")
+                .unwrap()?;
+            self.unread += std::str::from_utf8(&chunk).unwrap();
         }
     }
 
     async fn next(&mut self) -> Option<Event> {
         loop {
-            let block = self.block().await?;
+            let block = self.next_block().await?;
             let field = |name: &str| {
                 let mut lines = block.lines();
                 lines.find_map(|line| line.strip_prefix(name)?.strip_prefix(": "))
@@ -105,7 +110,7 @@ async fn insert_event(app: &TestApp, name: &str, kind: &str, number: u32) {
     .await;
 }
 
-fn with_stream_life(life: Duration) -> Settings {
+fn settings_with_stream_life(life: Duration) -> Settings {
     let timing = Timing {
         stream_life: life,
         ..Timing::default()
@@ -146,10 +151,10 @@ async fn a_client_that_reconnects_before_the_first_event_misses_nothing() {
     let starts_after = first.starts_after.clone();
     drop(first);
     insert_event(&app, "ana", "class_moved", 2).await;
-    let back = stream_request(&ana).header("last-event-id", &starts_after);
-    let mut back = EventStream::start(back).await;
-    assert_eq!(back.starts_after, starts_after);
-    let event = back.expect("class_moved").await;
+    let request = stream_request(&ana).header("last-event-id", &starts_after);
+    let mut second = EventStream::start(request).await;
+    assert_eq!(second.starts_after, starts_after);
+    let event = second.expect("class_moved").await;
     assert_eq!(event.data["data"]["number"], 2);
 }
 
@@ -159,28 +164,32 @@ async fn a_reconnecting_client_receives_each_event_once() {
     let ana = app.member("ana").await;
     let mut stream = EventStream::start(stream_request(&ana)).await;
     insert_event(&app, "ana", "class_moved", 1).await;
-    let seen = stream.expect("class_moved").await.id.unwrap();
+    let seen_id = stream.expect("class_moved").await.id.unwrap();
     drop(stream);
-    // More events than are read at once.
+    // More events than one query returns.
     app.sql(
         "insert into member_events (id, user_id, kind, data)
         select gen_random_uuid(), id, 'class_moved', jsonb_build_object('number', n)
         from users, generate_series(2, 251) n where email = 'ana@example.com'",
     )
     .await;
-    let mut stream = EventStream::start(stream_request(&ana).header("last-event-id", &seen)).await;
-    let mut last = seen.parse::<i64>().unwrap();
+    let mut stream =
+        EventStream::start(stream_request(&ana).header("last-event-id", &seen_id)).await;
+    let mut last_id = seen_id.parse::<i64>().unwrap();
     for number in 2..=251 {
         let event = stream.expect("class_moved").await;
         assert_eq!(event.data["data"]["number"], number);
         let id = event.id.unwrap().parse().unwrap();
-        assert!(id > last);
-        last = id;
+        assert!(id > last_id);
+        last_id = id;
     }
     // Without `Last-Event-ID` a stream starts with new events.
-    let mut new = EventStream::start(stream_request(&ana)).await;
+    let mut new_stream = EventStream::start(stream_request(&ana)).await;
     insert_event(&app, "ana", "class_moved", 252).await;
-    assert_eq!(new.expect("class_moved").await.data["data"]["number"], 252);
+    assert_eq!(
+        new_stream.expect("class_moved").await.data["data"]["number"],
+        252
+    );
 }
 
 #[tokio::test]
@@ -200,7 +209,7 @@ async fn an_invalid_last_event_id_is_rejected() {
 
 #[tokio::test]
 async fn a_stream_ends_before_the_platforms_time_limit() {
-    let app = TestApp::start_with(with_stream_life(Duration::from_millis(1_500))).await;
+    let app = TestApp::start_with(settings_with_stream_life(Duration::from_millis(1_500))).await;
     let ana = app.member("ana").await;
     let start = Instant::now();
     let mut stream = EventStream::start(stream_request(&ana)).await;
@@ -222,25 +231,25 @@ async fn a_stream_ends_with_its_session() {
         .await
         .expect(200);
     // The events of both sign-ins are stored, so the streams start after them.
-    let logged = "select count(*) from member_events where kind = 'session_started'";
-    wait_until(async || app.count(logged).await == 2).await;
+    let started = "select count(*) from member_events where kind = 'session_started'";
+    wait_until(async || app.count(started).await == 2).await;
     let mut stream = EventStream::start(stream_request(&ana)).await;
     let mut phone_stream = EventStream::start(stream_request(&phone)).await;
     phone.post("/api/auth/logout", json!({})).await.expect(200);
     let mut event = phone_stream.expect("session_ended").await;
     if event.id.is_some() {
-        // The stored event may come first; it names no particular session.
+        // The stored event may come first. It does not say which session ended.
         event = phone_stream.expect("session_ended").await;
     }
     assert_eq!((event.id, event.data), (None, json!({ "current": true })));
     assert!(phone_stream.next().await.is_none());
     let stored = stream.expect("session_ended").await;
     assert!(stored.id.is_some() && stored.data["data"] == json!({}));
-    // A session that is gone from both stores ends its stream.
+    // A stream also ends when its session is deleted from both stores.
     app.sql("delete from user_sessions").await;
     app.redis.flush().await.unwrap();
-    let own = stream.expect("session_ended").await;
-    assert_eq!(own.data, json!({ "current": true }));
+    let ended = stream.expect("session_ended").await;
+    assert_eq!(ended.data, json!({ "current": true }));
     assert!(stream.next().await.is_none());
 }
 
@@ -312,7 +321,7 @@ async fn a_stream_holds_no_database_connection_between_polls() {
 }
 
 #[tokio::test]
-async fn a_sixth_stream_is_asked_to_retry_later_and_misses_nothing() {
+async fn a_sixth_stream_is_refused_with_a_retry_delay_and_misses_nothing() {
     let app = TestApp::start().await;
     let ana = app.member("ana").await;
     let mut streams = Vec::new();
@@ -320,13 +329,16 @@ async fn a_sixth_stream_is_asked_to_retry_later_and_misses_nothing() {
         streams.push(EventStream::start(stream_request(&ana)).await);
     }
     let mut sixth = EventStream::open(stream_request(&ana)).await;
-    let refusal = sixth.block().await.unwrap();
-    assert!(sixth.block().await.is_none());
-    let (why, id) = refusal.split_once("\nretry: 30000\nid: ").unwrap();
-    assert!(why.starts_with(": ") && !why.contains('\n'), "{why}");
-    let back = || EventStream::open(stream_request(&ana).header("last-event-id", id));
+    let refusal = sixth.next_block().await.unwrap();
+    assert!(sixth.next_block().await.is_none());
+    let (comment, id) = refusal.split_once("\nretry: 30000\nid: ").unwrap();
+    assert!(
+        comment.starts_with(": ") && !comment.contains('\n'),
+        "{comment}"
+    );
+    let reconnect = || EventStream::open(stream_request(&ana).header("last-event-id", id));
     insert_event(&app, "ana", "class_moved", 1).await;
-    assert_eq!(back().await.block().await.unwrap(), refusal);
+    assert_eq!(reconnect().await.next_block().await.unwrap(), refusal);
     ana.get(PATH).await.expect(200);
     let ben = app.member("ben").await;
     EventStream::start(stream_request(&ben)).await;
@@ -334,8 +346,8 @@ async fn a_sixth_stream_is_asked_to_retry_later_and_misses_nothing() {
     // The server notices a closed stream when it next writes or checks it.
     let mut accepted = None;
     wait_until(async || {
-        let mut stream = back().await;
-        let is_refused = stream.block().await.unwrap() == refusal;
+        let mut stream = reconnect().await;
+        let is_refused = stream.next_block().await.unwrap() == refusal;
         accepted = Some(stream);
         !is_refused
     })
@@ -366,15 +378,18 @@ async fn past_events_are_listed_page_by_page() {
 async fn a_function_keeps_its_invocation_open_while_streaming_and_ends_streams_on_sigterm() {
     let app = TestApp::start().await;
     let ana = app.member("ana").await;
-    let mut function = app.start_function(EVENTS).await;
+    let mut function = app.start_function(EVENTS_FUNCTION).await;
     let request = stream_request(&ana.connected_to_url(&function.url))
         .header("x-vercel-internal-invocation-id", "i")
         .header("x-vercel-internal-request-id", "7");
     let mut stream = EventStream::start(request).await;
     insert_event(&app, "ana", "class_moved", 1).await;
     stream.expect("class_moved").await;
-    let early = timeout(Duration::from_millis(100), function.next_message()).await;
-    assert!(early.is_err(), "the invocation ended before the stream");
+    let early_message = timeout(Duration::from_millis(100), function.next_message()).await;
+    assert!(
+        early_message.is_err(),
+        "the invocation ended before the stream"
+    );
     let start = Instant::now();
     function.send_signal("TERM").await;
     assert!(stream.next().await.is_none());

@@ -14,10 +14,10 @@ use crate::harness::{PASSWORD, Settings, TestApp, wait_until};
 const SESSION: &str = env!("CARGO_BIN_EXE_auth-session");
 const LOGOUT: &str = env!("CARGO_BIN_EXE_auth-logout");
 const REGISTER: &str = env!("CARGO_BIN_EXE_auth-register");
-const SESSIONS_ID: &str = env!("CARGO_BIN_EXE_sessions-id");
+const END_SESSION: &str = env!("CARGO_BIN_EXE_sessions-id");
 
 #[tokio::test]
-async fn a_function_accepts_any_rewritten_path() {
+async fn a_function_accepts_rewritten_paths() {
     let app = TestApp::start().await;
     let register = app.start_function(REGISTER).await;
     let ana = app.visitor().connected_to_url(&register.url);
@@ -28,10 +28,10 @@ async fn a_function_accepts_any_rewritten_path() {
     let list = phone.get("/api/sessions").await.expect(200);
     let id = list["items"][1]["id"].as_str().unwrap();
     // In production the path segment may be only in the query.
-    let ending = app.start_function(SESSIONS_ID).await;
+    let end_session = app.start_function(END_SESSION).await;
     let path = format!("/api/sessions/[id]?id={id}");
     phone
-        .connected_to_url(&ending.url)
+        .connected_to_url(&end_session.url)
         .delete(&path)
         .await
         .expect(200);
@@ -41,7 +41,7 @@ async fn a_function_accepts_any_rewritten_path() {
 }
 
 #[tokio::test]
-async fn the_end_message_is_sent_after_background_work_has_finished() {
+async fn the_end_message_is_sent_after_background_work() {
     let app = TestApp::start().await;
     let ana = app.member("ana").await;
     let mut function = app.start_function(SESSION).await;
@@ -56,8 +56,9 @@ async fn the_end_message_is_sent_after_background_work_has_finished() {
     ana.send(request).await.expect(200);
     held.wait().await;
     // Redis has not accepted the record yet, so the invocation has not ended.
-    let early = tokio::time::timeout(Duration::from_millis(100), function.next_message()).await;
-    assert!(early.is_err());
+    let early_message =
+        tokio::time::timeout(Duration::from_millis(100), function.next_message()).await;
+    assert!(early_message.is_err());
     held.release().await;
     let end = function.next_message().await;
     assert_eq!(end["type"], "end");
@@ -72,9 +73,9 @@ async fn a_function_recovers_from_connections_cut_while_it_was_frozen() {
     let ana = ana.connected_to_url(&function.url);
     for _ in 0..5 {
         app.redis.flush().await.unwrap();
-        // Opens several connections.
-        let at_once = futures_util::future::join_all((0..8).map(|_| ana.is_signed_in()));
-        assert_eq!(at_once.await, [true; 8]);
+        // Concurrent requests open several connections.
+        let checks = futures_util::future::join_all((0..8).map(|_| ana.is_signed_in()));
+        assert_eq!(checks.await, [true; 8]);
         function.send_signal("STOP").await;
         app.sql(
             "select pg_terminate_backend(pid) from pg_stat_activity
@@ -95,22 +96,22 @@ async fn a_process_killed_before_invalidation_leaves_a_stale_record_only_until_i
     assert!(ana.is_signed_in().await);
     wait_until(async || app.redis.count("SET") >= 1).await;
     let function = app.start_function(LOGOUT).await;
-    let held = app.redis.hold_all(
+    let held_invalidation = app.redis.hold_all(
         |command| command.get(1).is_some_and(|key| key.starts_with("change:")),
         WhileHeld::Wait,
     );
-    let leaving = ana.connected_to_url(&function.url);
+    let client = ana.connected_to_url(&function.url);
     let request =
-        tokio::spawn(async move { leaving.post("/api/auth/logout", json!({})).await.status });
-    held.wait().await;
+        tokio::spawn(async move { client.post("/api/auth/logout", json!({})).await.status });
+    held_invalidation.wait().await;
     assert_eq!(app.count("select count(*) from user_sessions").await, 0);
     function.send_signal("KILL").await;
-    drop(held);
+    drop(held_invalidation);
     let _ = request.await;
-    let life = Timing::default().record_life;
+    let record_life = Timing::default().record_life;
     app.app
         .clock()
-        .advance(chrono::TimeDelta::from_std(life).unwrap());
+        .advance(chrono::TimeDelta::from_std(record_life).unwrap());
     assert!(!ana.is_signed_in().await);
 }
 
@@ -120,8 +121,8 @@ async fn a_function_finishes_its_requests_on_sigterm() {
     let ana = app.member("ana").await;
     let mut function = app.start_function(LOGOUT).await;
     let held = app.hold_locks("select from user_sessions for update").await;
-    let leaving = ana.connected_to_url(&function.url);
-    let response = tokio::spawn(async move { leaving.post("/api/auth/logout", json!({})).await });
+    let client = ana.connected_to_url(&function.url);
+    let response = tokio::spawn(async move { client.post("/api/auth/logout", json!({})).await });
     wait_until(async || app.blocked_statements().await == 1).await;
     function.send_signal("TERM").await;
     held.release().await;
@@ -138,8 +139,8 @@ async fn a_function_finishes_its_invalidations_on_sigterm() {
     wait_until(async || app.redis.count("SET") >= 1).await;
     let mut function = app.start_function(LOGOUT).await;
     let held = app.hold_locks("select from user_sessions for update").await;
-    let leaving = ana.connected_to_url(&function.url);
-    let response = tokio::spawn(async move { leaving.post("/api/auth/logout", json!({})).await });
+    let client = ana.connected_to_url(&function.url);
+    let response = tokio::spawn(async move { client.post("/api/auth/logout", json!({})).await });
     wait_until(async || app.blocked_statements().await == 1).await;
     function.send_signal("TERM").await;
     app.redis.set_mode(FaultMode::ReadOnly).await.unwrap();
@@ -193,14 +194,14 @@ async fn the_log_has_one_json_line_per_request_and_no_secrets() {
     let function = app.start_function(REGISTER).await;
     let ana = app.visitor().connected_to_url(&function.url);
     let form = json!({ "email": "ana@example.com", "password": PASSWORD, "name": "Ana" });
-    let path = "/api/auth/register?token=of-somebody";
+    let path = "/api/auth/register?token=token-in-the-query";
     ana.post(path, form.clone()).await.expect(201);
     ana.post(path, form).await.expect(409);
     let log = function.log();
     let lines: Vec<serde_json::Value> = log
         .lines()
         .map(|line| serde_json::from_str(line).unwrap())
-        // Other lines are not about requests.
+        // Only lines about requests have a status.
         .filter(|line: &serde_json::Value| line["status"].is_u64())
         .collect();
     let statuses: Vec<_> = lines.iter().map(|line| line["status"].as_u64()).collect();
@@ -209,7 +210,7 @@ async fn the_log_has_one_json_line_per_request_and_no_secrets() {
     assert_eq!(lines[0]["route"], "/api/auth/register");
     let cookie = ana.cookie().unwrap();
     let token = cookie.split(['=', '.']).nth(1).unwrap();
-    for secret in [PASSWORD, token, "of-somebody", "ana@example.com"] {
+    for secret in [PASSWORD, token, "token-in-the-query", "ana@example.com"] {
         assert!(!log.contains(secret), "{secret}");
     }
 }

@@ -1,4 +1,4 @@
-//! What the tests share: an application with its own database and Redis endpoint,
+//! Shared by the tests: an application with its own database and Redis endpoint,
 //! clients that call it, and stand-ins for external services.
 
 mod authenticator;
@@ -53,10 +53,10 @@ pub use stripe_sdk::StripeSdk;
 /// The password of every member.
 pub const PASSWORD: &str = "una contraseña larga";
 
-/// The address of the site.
+/// The URL of the site.
 pub const SITE: &str = "https://sabor.example";
 
-/// The bearer token of cron.
+/// The bearer token that cron sends.
 pub const CRON_SECRET: &str = "cron-secret-of-the-tests";
 
 /// The secret that signs cookies.
@@ -72,12 +72,12 @@ pub struct TestApp {
     next_address: AtomicU16,
 }
 
-/// Deviations from the usual deployment.
+/// Changes to the default configuration.
 #[derive(Clone, Default)]
 pub struct Settings {
-    /// Environment variables.
+    /// Environment variables to set.
     pub variables: HashMap<&'static str, String>,
-    /// Timing of the session model.
+    /// Time limits of the session model.
     pub timing: Option<Timing>,
     /// Deadline of requests to Stripe.
     pub stripe_deadline: Option<Duration>,
@@ -94,7 +94,7 @@ impl Settings {
 }
 
 impl TestApp {
-    /// Starts an application with the settings of a deployment.
+    /// Starts an application with the default settings.
     pub async fn start() -> Self {
         Self::start_with(Settings::default()).await
     }
@@ -164,7 +164,7 @@ impl TestApp {
         self.app.close().await;
     }
 
-    /// Returns a client with its own IP address, which is not signed in.
+    /// Returns a client that is not signed in and has its own IP address.
     pub fn visitor(&self) -> TestClient {
         // 198.18.0.0/15 is reserved for tests (RFC 2544).
         let [high, low] = self
@@ -174,8 +174,8 @@ impl TestApp {
         TestClient::new(self.url(), Ipv4Addr::new(198, 18, high, low).into())
     }
 
-    /// Returns a client with the same session cookie at a new IP address, so that no
-    /// rate limit applies.
+    /// Returns a client with the same session cookie at a new IP address, which has
+    /// its own rate limits.
     pub fn visitor_with_cookie_of(&self, person: &TestClient) -> TestClient {
         let visitor = self.visitor();
         visitor.set_cookie(person.cookie());
@@ -225,11 +225,11 @@ impl TestApp {
     /// secret.
     pub async fn register_partner_app(&self, name: &str) -> String {
         let origins = vec![format!("https://{name}.example")];
-        let new = NewApp::parse(name, origins, true).unwrap();
+        let new_app = NewApp::parse(name, origins, true).unwrap();
         let (client, secret) = (self.app.db().client().await.unwrap(), partner_secret(name));
         let token = Token::parse(&secret).unwrap();
-        let entered = sabor::models::partner_app::insert(&client, &new, &token);
-        entered.await.unwrap();
+        let inserted = sabor::models::partner_app::insert(&client, &new_app, &token);
+        inserted.await.unwrap();
         secret
     }
 
@@ -248,7 +248,7 @@ impl TestApp {
         .await;
     }
 
-    /// Runs SQL without the application; returns the rows.
+    /// Runs SQL on its own connection; returns the rows.
     pub async fn sql(&self, statement: &str) -> Vec<tokio_postgres::Row> {
         let client = databases::connect(&self.database).await;
         client.query(statement, &[]).await.unwrap()
@@ -262,7 +262,7 @@ impl TestApp {
         HeldLocks(client)
     }
 
-    /// Returns how many statements wait for a lock of another transaction.
+    /// Returns the number of statements that wait for a lock of another transaction.
     pub async fn blocked_statements(&self) -> i64 {
         self.count(
             "select count(*) from pg_stat_activity
@@ -297,7 +297,7 @@ impl HeldLocks {
     }
 }
 
-/// Returns the environment of a deployment, with `settings` applied.
+/// Returns the environment variables of a deployment, with `settings` applied.
 fn environment(
     database: &str,
     redis: &Endpoint,
@@ -306,7 +306,7 @@ fn environment(
     let mut variables = HashMap::from([
         ("POSTGRES_URL", database.to_owned()),
         ("POSTGRES_POOL_MAX", "8".to_owned()),
-        // A busy machine must not look like an outage.
+        // Long, so that a busy machine does not look like an outage.
         ("POSTGRES_POOL_TIMEOUT_MS", "20000".to_owned()),
         ("KV_REST_API_URL", redis.url()),
         ("KV_REST_API_TOKEN", redis.token().to_owned()),
@@ -314,7 +314,7 @@ fn environment(
         ("ENCRYPTION_KEY", "11".repeat(32)),
         ("CRON_SECRET", CRON_SECRET.to_owned()),
         ("SITE_URL", SITE.to_owned()),
-        // Accept the IP address that each client sends.
+        // Makes the application accept the IP address that each client sends.
         ("VERCEL", "1".to_owned()),
     ]);
     variables.extend(settings.variables.clone());
@@ -323,10 +323,10 @@ fn environment(
 
 fn config(database: &str, redis: &Endpoint, settings: &Settings) -> Config {
     let variables = environment(database, redis, settings);
-    let owned = variables
+    let owned_variables = variables
         .into_iter()
         .map(|(name, value)| (name.to_owned(), value));
-    let mut config = Config::read(&owned.collect()).unwrap();
+    let mut config = Config::read(&owned_variables.collect()).unwrap();
     if let Some(timing) = settings.timing {
         config.timing = timing;
     }
@@ -345,7 +345,7 @@ fn config(database: &str, redis: &Endpoint, settings: &Settings) -> Config {
 ///
 /// # Panics
 ///
-/// If it is not true within ten seconds.
+/// If `condition` is still false after ten seconds.
 pub async fn wait_until(mut condition: impl AsyncFnMut() -> bool) {
     let started = std::time::Instant::now();
     while !condition().await {

@@ -481,14 +481,14 @@ async fn mail_is_sent_only_over_verified_tls() {
     );
     std::fs::write(&certificate, issued.cert.pem()).unwrap();
     std::fs::write(&key, issued.signing_key.serialize_pem()).unwrap();
-    let Some(server) = MailServer::with_tls(&certificate, &key).await else {
+    let Some(server) = MailServer::start_with_tls(&certificate, &key).await else {
         return;
     };
     let known = server
         .settings()
         .with("SMTP_HOST", "localhost")
         .with("SMTP_USER", "sabor")
-        .with("SMTP_PASS", "of-the-mail")
+        .with("SMTP_PASS", "mail-password")
         .with("SMTP_CA_CERT", issued.cert.pem());
     let app = TestApp::start_with(known.clone()).await;
     insert_mail(&app, "ana@example.com").await;

@@ -1,4 +1,4 @@
-//! Tokens are counted by day and archived by month.
+//! The daily counters of cross-app tokens, and their monthly archive.
 
 use serde_json::{Value, json};
 
@@ -7,25 +7,25 @@ use crate::harness::{Settings, TestApp, wait_until};
 
 /// Runs the clean-up in three processes at once; returns the number of archived
 /// tokens.
-async fn clean_up_three_times_at_once(app: &TestApp) -> i64 {
-    let others = [
+async fn clean_up_in_three_processes(app: &TestApp) -> i64 {
+    let processes = [
         app.start_another().await,
         app.start_another().await,
         app.start_another().await,
     ];
-    let runs =
-        others.map(|other| tokio::spawn(async move { other.run_clean_up().await.expect(200) }));
-    let mut moved = 0;
+    let runs = processes
+        .map(|process| tokio::spawn(async move { process.run_clean_up().await.expect(200) }));
+    let mut archived = 0;
     for run in runs {
         let cleaned: Value = run.await.unwrap();
         assert_eq!(cleaned["details"]["failed"], json!([]));
-        moved += cleaned["details"]["crossAppArchived"].as_i64().unwrap();
+        archived += cleaned["details"]["crossAppArchived"].as_i64().unwrap();
     }
-    moved
+    archived
 }
 
-/// Inserts tokens over the last 400 days. A quarter each is used, revoked, both,
-/// and neither.
+/// Inserts tokens created over the last 400 days. A quarter is used, a quarter is
+/// revoked, a quarter is both, and a quarter is neither.
 async fn insert_tokens(app: &TestApp, count: u32) {
     app.member("ana").await;
     app.register_partner_app("shop").await;
@@ -43,18 +43,18 @@ async fn insert_tokens(app: &TestApp, count: u32) {
 
 /// Returns the number of tokens in each partition of the archive.
 async fn archived_by_month(app: &TestApp) -> Vec<(String, i64)> {
-    let parts = "select tableoid::regclass::text, count(*)
+    let query = "select tableoid::regclass::text, count(*)
         from cross_app_sessions_archive group by 1 order by 1";
-    let parts = app.sql(parts).await;
-    parts.iter().map(|row| (row.get(0), row.get(1))).collect()
+    let rows = app.sql(query).await;
+    rows.iter().map(|row| (row.get(0), row.get(1))).collect()
 }
 
-/// Returns the sums of the daily counters of tokens.
+/// Returns the sum of each daily counter of tokens.
 async fn token_counters(app: &TestApp) -> Vec<(String, i64)> {
-    let sums = "select name, sum(count)::bigint from daily_counters
+    let query = "select name, sum(count)::bigint from daily_counters
         where starts_with(name, 'cross_app_') group by 1 order by 1";
-    let sums = app.sql(sums).await;
-    sums.iter().map(|row| (row.get(0), row.get(1))).collect()
+    let rows = app.sql(query).await;
+    rows.iter().map(|row| (row.get(0), row.get(1))).collect()
 }
 
 #[tokio::test]
@@ -63,26 +63,26 @@ async fn tokens_are_archived_by_month_and_a_second_run_changes_nothing() {
     let settings = Settings::default().with("ARCHIVE_RETENTION_MONTHS", "24");
     let app = TestApp::start_with(settings).await;
     insert_tokens(&app, COUNT).await;
-    let due =
+    let due_query =
         "select 'cross_app_sessions_archive_' || to_char(created_at at time zone 'utc', 'YYYY_MM'),
             count(*)
         from cross_app_sessions where created_at <= now() - interval '30 days'
         group by 1 order by 1";
     let due: Vec<(String, i64)> = app
-        .sql(due)
+        .sql(due_query)
         .await
         .iter()
         .map(|row| (row.get(0), row.get(1)))
         .collect();
-    let old: i64 = due.iter().map(|(_, count)| count).sum();
+    let old_count: i64 = due.iter().map(|(_, count)| count).sum();
 
     let cleaned = app.run_clean_up().await.expect(200);
-    assert_eq!(cleaned["details"]["crossAppArchived"], old);
+    assert_eq!(cleaned["details"]["crossAppArchived"], old_count);
     assert_eq!(cleaned["details"]["archiveMonthsDropped"], 0);
     assert_eq!(cleaned["details"]["failed"], json!([]));
     assert_eq!(archived_by_month(&app).await, due);
-    let live = app.count("select count(*) from cross_app_sessions").await;
-    assert_eq!(live + old, i64::from(COUNT));
+    let live_count = app.count("select count(*) from cross_app_sessions").await;
+    assert_eq!(live_count + old_count, i64::from(COUNT));
     let quarter = i64::from(COUNT) / 4;
     let sums = [
         ("cross_app_created:shop".to_owned(), 4 * quarter),
@@ -96,10 +96,10 @@ async fn tokens_are_archived_by_month_and_a_second_run_changes_nothing() {
     assert_eq!(again["details"]["crossAppArchived"], 0);
     assert_eq!(archived_by_month(&app).await, due);
     assert_eq!(token_counters(&app).await, sums);
-    // The partition of the next month exists already.
-    let ahead = "select count(*) from pg_class where relname =
+    // The partition of the next month already exists.
+    let next_month = "select count(*) from pg_class where relname =
         'cross_app_sessions_archive_' || to_char(now() at time zone 'utc' + interval '1 month', 'YYYY_MM')";
-    assert_eq!(app.count(ahead).await, 1);
+    assert_eq!(app.count(next_month).await, 1);
 }
 
 #[tokio::test]
@@ -108,17 +108,17 @@ async fn expired_months_are_dropped_and_their_totals_remain() {
     let app = TestApp::start_with(settings).await;
     insert_tokens(&app, 4_000).await;
     let cleaned = app.run_clean_up().await.expect(200);
-    // The oldest month depends on today's date.
-    let months = "select count(*) from generate_series(
+    // The number of expired months depends on today's date.
+    let month_count = "select count(*) from generate_series(
         date_trunc('month', now() at time zone 'utc' - interval '399 days 12 hours'),
         date_trunc('month', now() at time zone 'utc' - interval '30 days' - interval '3 months') - interval '1 day',
         '1 month')";
-    let months = app.count(months).await;
-    assert_eq!(cleaned["details"]["archiveMonthsDropped"], months);
-    let oldest = "select count(*) from cross_app_sessions_archive
+    let month_count = app.count(month_count).await;
+    assert_eq!(cleaned["details"]["archiveMonthsDropped"], month_count);
+    let older_tokens = "select count(*) from cross_app_sessions_archive
         where created_at < date_trunc('month', now() at time zone 'utc' - interval '30 days' - interval '3 months')
             at time zone 'utc'";
-    assert_eq!(app.count(oldest).await, 0);
+    assert_eq!(app.count(older_tokens).await, 0);
     assert!(
         app.count("select count(*) from cross_app_sessions_archive")
             .await
@@ -155,10 +155,10 @@ async fn months_are_in_utc_in_any_database_time_zone() {
     )
     .await;
     app.start_another().await.run_clean_up().await.expect(200);
-    let one = |month: &str| (format!("cross_app_sessions_archive_{month}"), 1);
+    let one_token = |month: &str| (format!("cross_app_sessions_archive_{month}"), 1);
     assert_eq!(
         archived_by_month(&app).await,
-        ["2024_02", "2024_03", "2024_12", "2025_01"].map(one)
+        ["2024_02", "2024_03", "2024_12", "2025_01"].map(one_token)
     );
 }
 
@@ -167,43 +167,45 @@ async fn concurrent_and_killed_runs_neither_lose_nor_duplicate_tokens() {
     let settings = Settings::default().with("ARCHIVE_RETENTION_MONTHS", "24");
     let app = TestApp::start_with(settings).await;
     insert_tokens(&app, 12_000).await;
-    // The partitions exist, and the first run is killed while it moves tokens.
+    // Create the partitions first, so that the run below blocks while it moves tokens.
     app.sql("select make_cross_app_archive_partitions(now() - interval '410 days', now() + interval '1 month')")
         .await;
-    let locked = app
+    let archive_lock = app
         .hold_locks("lock table cross_app_sessions_archive in exclusive mode")
         .await;
     let other = app.start_another().await;
-    let killed = tokio::spawn(async move { other.run_clean_up().await });
+    let killed_run = tokio::spawn(async move { other.run_clean_up().await });
     wait_until(async || app.blocked_statements().await == 1).await;
     app.sql(
         "select pg_terminate_backend(pid) from pg_stat_activity
         where datname = current_database() and wait_event_type = 'Lock'",
     )
     .await;
-    let result = killed.await.unwrap().expect(200);
-    assert_eq!(result["details"]["failed"], json!(["crossApp"]));
-    assert_eq!(result["remaining"], true);
-    locked.release().await;
+    let cleaned = killed_run.await.unwrap().expect(200);
+    assert_eq!(cleaned["details"]["failed"], json!(["crossApp"]));
+    assert_eq!(cleaned["remaining"], true);
+    archive_lock.release().await;
     assert_eq!(
         app.count("select count(*) from cross_app_sessions").await,
         12_000
     );
 
-    let moved = clean_up_three_times_at_once(&app).await;
-    let everywhere = "from (select id from cross_app_sessions
+    let moved_count = clean_up_in_three_processes(&app).await;
+    let all_tokens = "from (select id from cross_app_sessions
         union all select id from cross_app_sessions_archive) t";
-    for count in ["count(*)", "count(distinct id)"] {
-        let count = app.count(&format!("select {count} {everywhere}")).await;
+    for expression in ["count(*)", "count(distinct id)"] {
+        let count = app
+            .count(&format!("select {expression} {all_tokens}"))
+            .await;
         assert_eq!(count, 12_000);
     }
-    let archived = app
+    let archived_count = app
         .count("select count(*) from cross_app_sessions_archive")
         .await;
-    assert_eq!(archived, moved);
-    let old =
+    assert_eq!(archived_count, moved_count);
+    let old_tokens =
         "select count(*) from cross_app_sessions where created_at <= now() - interval '30 days'";
-    assert_eq!(app.count(old).await, 0);
+    assert_eq!(app.count(old_tokens).await, 0);
     assert_eq!(token_counters(&app).await[0].1, 12_000);
 }
 
@@ -212,11 +214,11 @@ async fn months_can_be_dropped_while_another_run_archives() {
     let settings = Settings::default().with("ARCHIVE_RETENTION_MONTHS", "1");
     let app = TestApp::start_with(settings).await;
     insert_tokens(&app, 24_000).await;
-    let old =
+    let old_tokens =
         "select count(*) from cross_app_sessions where created_at <= now() - interval '30 days'";
-    let old = app.count(old).await;
-    let moved = clean_up_three_times_at_once(&app).await;
-    assert_eq!(moved, old);
+    let old_count = app.count(old_tokens).await;
+    let moved_count = clean_up_in_three_processes(&app).await;
+    assert_eq!(moved_count, old_count);
     assert_eq!(token_counters(&app).await[0].1, 24_000);
 }
 
@@ -225,21 +227,22 @@ async fn a_month_with_unarchived_tokens_is_not_dropped() {
     let settings = Settings::default().with("ARCHIVE_RETENTION_MONTHS", "1");
     let app = TestApp::start_with(settings).await;
     insert_tokens(&app, 400).await;
-    let held = app
+    let token_lock = app
         .hold_locks("select from cross_app_sessions order by created_at limit 1 for update")
         .await;
     app.run_clean_up().await.expect(200);
-    let oldest = "select count(*) from cross_app_sessions_archive a where tableoid = (
+    let tokens_of_that_month =
+        "select count(*) from cross_app_sessions_archive a where tableoid = (
         select cross_app_archive_partition(min(created_at))::regclass from cross_app_sessions)";
-    assert!(app.count(oldest).await > 0);
-    held.release().await;
+    assert!(app.count(tokens_of_that_month).await > 0);
+    token_lock.release().await;
     let cleaned = app.run_clean_up().await.expect(200);
     assert_eq!(cleaned["details"]["crossAppArchived"], 1);
     assert!(cleaned["details"]["archiveMonthsDropped"].as_i64() > Some(0));
 }
 
 #[tokio::test]
-async fn an_expired_token_stays_counted_as_expired() {
+async fn an_expired_token_that_is_revoked_still_counts_as_expired() {
     let app = TestApp::start().await;
     let shop = PartnerServer::register(&app, "shop").await;
     let ana = app.member("ana").await;
@@ -254,12 +257,15 @@ async fn an_expired_token_stays_counted_as_expired() {
     let token = issued["token"].as_str().unwrap();
     shop.validate(token).await.expect_code(401, "token_ended");
     app.run_clean_up().await.expect(200);
-    let one = |what: &str| (format!("cross_app_{what}:shop"), 1);
-    assert_eq!(token_counters(&app).await, ["created", "expired"].map(one));
+    let counted_once = |counter: &str| (format!("cross_app_{counter}:shop"), 1);
+    assert_eq!(
+        token_counters(&app).await,
+        ["created", "expired"].map(counted_once)
+    );
 }
 
 #[tokio::test]
-async fn token_analytics_are_current_and_not_changed_by_the_clean_up() {
+async fn token_analytics_are_current_before_and_after_the_clean_up() {
     let app = TestApp::start().await;
     let (shop, market) = (
         PartnerServer::register(&app, "shop").await,
@@ -290,23 +296,23 @@ async fn token_analytics_are_current_and_not_changed_by_the_clean_up() {
         .await[0]
         .get(0);
     let path = format!("/api/admin/analytics?from={today}&to={today}");
-    let figures = async || {
+    let token_counts = async || {
         let response = staff.get(&path).await.expect(200);
         response["buckets"][0]["crossAppTokens"].clone()
     };
-    assert_eq!(figures().await, expected);
+    assert_eq!(token_counts().await, expected);
     app.run_clean_up().await.expect(200);
-    assert_eq!(figures().await, expected);
+    assert_eq!(token_counts().await, expected);
     issue_token(&ana, &market.name).await;
-    assert_eq!(figures().await["market"]["created"], 2);
-    let sheet = staff.get(&format!("{path}&format=csv")).await;
-    assert!(sheet.text.contains("shop: tokens revoked"));
+    assert_eq!(token_counts().await["market"]["created"], 2);
+    let csv = staff.get(&format!("{path}&format=csv")).await;
+    assert!(csv.text.contains("shop: tokens revoked"));
 
-    // Deleted tokens stay counted.
-    for some in ["used_at is not null", "true"] {
-        app.sql(&format!("delete from cross_app_sessions where {some}"))
+    // Deleted tokens remain in the counts.
+    for condition in ["used_at is not null", "true"] {
+        app.sql(&format!("delete from cross_app_sessions where {condition}"))
             .await;
         app.run_clean_up().await.expect(200);
-        assert_eq!(figures().await["shop"], expected["shop"]);
+        assert_eq!(token_counts().await["shop"], expected["shop"]);
     }
 }

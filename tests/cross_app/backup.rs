@@ -1,4 +1,4 @@
-//! Makes and restores the backup that the documentation describes.
+//! Creates and restores the backup that `docs/operations.md` describes.
 
 use std::process::Command;
 
@@ -7,7 +7,7 @@ use serde_json::json;
 use super::{PartnerServer, TOKEN, create_account, issue_token};
 use crate::harness::{PASSWORD, TestApp, is_ci, postgres_binaries};
 
-/// The tables of the backup, in the order of their references.
+/// The tables of the backup, each after the tables that it references.
 const TABLES: [&str; 9] = [
     "users",
     "remembered_devices",
@@ -20,8 +20,9 @@ const TABLES: [&str; 9] = [
     "cross_app_sessions_archive",
 ];
 
-/// Returns a program of Postgres, from the folder of the server or from `PATH`.
-async fn program(name: &str) -> Command {
+/// Returns the command of a Postgres program, from the folder of the test server if
+/// it is there, otherwise from `PATH`.
+async fn postgres_program(name: &str) -> Command {
     let bundled = postgres_binaries().await.join(name);
     Command::new(if bundled.exists() {
         bundled
@@ -30,22 +31,22 @@ async fn program(name: &str) -> Command {
     })
 }
 
-/// Returns whether `pg_dump` and `psql` are installed, in at least the server's
-/// version.
-async fn has_programs(app: &TestApp) -> bool {
-    let server = app.count("select current_setting('server_version_num')::bigint / 10000");
-    let server = server.await;
+/// Returns whether `pg_dump` and `psql` are installed and not older than the server.
+async fn has_backup_programs(app: &TestApp) -> bool {
+    let server_version = app.count("select current_setting('server_version_num')::bigint / 10000");
+    let server_version = server_version.await;
     for name in ["pg_dump", "psql"] {
-        let output = program(name).await.arg("--version").output();
-        let said = output.map(|output| String::from_utf8_lossy(&output.stdout).into_owned());
-        let number = said.ok().and_then(|said| {
-            said.split_whitespace()
+        let output = postgres_program(name).await.arg("--version").output();
+        let text = output.map(|output| String::from_utf8_lossy(&output.stdout).into_owned());
+        let version = text.ok().and_then(|text| {
+            text.split_whitespace()
                 .find_map(|word| word.split('.').next()?.parse::<i64>().ok())
         });
-        if number.is_none_or(|number| number < server) {
-            let needed = format!("{name} {server} is needed (apt install postgresql-client)");
-            assert!(!is_ci(), "{needed}");
-            eprintln!("skipped: {needed}");
+        if version.is_none_or(|version| version < server_version) {
+            let requirement =
+                format!("{name} {server_version} is required (apt install postgresql-client)");
+            assert!(!is_ci(), "{requirement}");
+            eprintln!("skipped: {requirement}");
             return false;
         }
     }
@@ -54,27 +55,27 @@ async fn has_programs(app: &TestApp) -> bool {
 
 fn run(command: &mut Command) -> Vec<u8> {
     let output = command.output().unwrap();
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{said}");
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{errors}");
     output.stdout
 }
 
 /// Returns every row of a table, with its partition.
 async fn rows(app: &TestApp, table: &str) -> Vec<String> {
-    let rows = format!("select tableoid::regclass || ' ' || t::text from {table} t order by 1");
-    app.sql(&rows).await.iter().map(|row| row.get(0)).collect()
+    let query = format!("select tableoid::regclass || ' ' || t::text from {table} t order by 1");
+    app.sql(&query).await.iter().map(|row| row.get(0)).collect()
 }
 
 #[tokio::test]
 async fn a_backup_restores_every_row() {
     let app = TestApp::start().await;
-    if !has_programs(&app).await {
+    if !has_backup_programs(&app).await {
         return;
     }
     let shop = PartnerServer::register(&app, "shop").await;
     let ana = app.member("ana").await;
-    let id = create_account(&app, "casa", &[("ana", "owner")]).await;
-    let payload = json!({ "targetApp": "shop", "accountId": id });
+    let account_id = create_account(&app, "casa", &[("ana", "owner")]).await;
+    let payload = json!({ "targetApp": "shop", "accountId": account_id });
     for _ in 0..3 {
         ana.post(TOKEN, payload.clone()).await.expect(200);
     }
@@ -90,25 +91,25 @@ async fn a_backup_restores_every_row() {
     app.run_clean_up().await.expect(200);
     let token = issue_token(&ana, "shop").await;
 
-    let mut dump = program("pg_dump").await;
+    let mut dump = postgres_program("pg_dump").await;
     dump.args(["--data-only", "--load-via-partition-root", "--no-owner"]);
     for table in TABLES {
         dump.arg(format!("--table={table}"));
     }
     dump.arg("--table=cross_app_sessions_archive_*");
     let backup = run(dump.arg("--dbname").arg(&*app.database));
-    let file = tempfile::NamedTempFile::new().unwrap();
-    std::fs::write(file.path(), &backup).unwrap();
+    let backup_file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(backup_file.path(), &backup).unwrap();
 
     let restored = TestApp::start().await;
-    let mut restore = program("psql").await;
+    let mut restore = postgres_program("psql").await;
     restore.args(["--no-psqlrc", "--quiet", "--single-transaction"]);
     restore.args(["--set=ON_ERROR_STOP=1", "--output=/dev/null"]);
     restore.args([
         "--command",
         "select make_cross_app_archive_partitions(now() - interval '14 months', now())",
     ]);
-    restore.arg("--file").arg(file.path());
+    restore.arg("--file").arg(backup_file.path());
     run(restore.arg("--dbname").arg(&*restored.database));
     for table in TABLES {
         let before = rows(&app, table).await;

@@ -1,5 +1,4 @@
-//! A complete sign-in to a partner application: a server at its own origin, and a
-//! browser that visits both.
+//! A complete sign-in to a partner application that runs at its own origin.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -18,22 +17,21 @@ use crate::harness::{LocalServer, TestApp};
 
 /// The state of the ticket shop's server.
 struct TicketShop {
-    /// The URL of the studio.
-    studio: String,
+    studio_url: String,
     secret: Mutex<String>,
-    /// The guests who are signed in at the shop, by its own cookie.
+    /// The signed-in guests, by the cookie of the shop.
     guests: Mutex<BTreeMap<String, Value>>,
 }
 
-/// Validates the token that the browser brings, and signs the guest in with a
-/// cookie of the shop.
+/// Validates the token in the query, and signs the guest in with a cookie of the
+/// shop.
 async fn welcome(
     State(shop): State<Arc<TicketShop>>,
     Query(query): Query<BTreeMap<String, String>>,
 ) -> impl IntoResponse {
     let secret = shop.secret.lock().unwrap().clone();
     let response = reqwest::Client::new()
-        .post(format!("{}{VALIDATE}", shop.studio))
+        .post(format!("{}{VALIDATE}", shop.studio_url))
         .basic_auth("ticket-shop", Some(secret))
         .json(&json!({ "token": query["token"] }))
         .send()
@@ -48,21 +46,23 @@ async fn welcome(
     }
     let guest: Value = response.json().await.unwrap();
     let name = guest["user"]["firstName"].as_str().unwrap().to_owned();
-    // A random value: nothing in the studio's response is secret.
-    let own = sabor::crypto::random::hex::<32>();
+    // A random value, since nothing in the studio's response is secret.
+    let session_id = sabor::crypto::random::hex::<32>();
     let mut headers = HeaderMap::new();
-    let cookie = format!("shop={own}; HttpOnly");
+    let cookie = format!("shop={session_id}; HttpOnly");
     headers.insert(SET_COOKIE, cookie.parse().unwrap());
     shop.guests
         .lock()
         .unwrap()
-        .insert(format!("shop={own}"), guest);
+        .insert(format!("shop={session_id}"), guest);
     (StatusCode::OK, headers, format!("Hello {name}"))
 }
 
-/// Returns the account of the guest with this cookie.
+/// Returns the account slug of the guest with this cookie.
 async fn tickets(State(shop): State<Arc<TicketShop>>, headers: HeaderMap) -> impl IntoResponse {
-    let cookie = headers.get(COOKIE).map(|c| c.to_str().unwrap().to_owned());
+    let cookie = headers
+        .get(COOKIE)
+        .map(|value| value.to_str().unwrap().to_owned());
     let guests = shop.guests.lock().unwrap();
     match cookie.and_then(|cookie| guests.get(&cookie).cloned()) {
         Some(guest) => (StatusCode::OK, guest["account"]["slug"].to_string()),
@@ -76,10 +76,10 @@ async fn a_member_signs_in_to_the_ticket_shop() {
     let (listener, origin) = LocalServer::bind().await;
     let admin = app.admin("admin").await;
     let form = json!({ "name": "ticket-shop", "allowedOrigins": [origin] });
-    let entered = admin.post("/api/admin/apps", form).await.expect(201);
-    let secret = entered["secret"].as_str().unwrap().to_owned();
+    let registered = admin.post("/api/admin/apps", form).await.expect(201);
+    let secret = registered["secret"].as_str().unwrap().to_owned();
     let shop = Arc::new(TicketShop {
-        studio: app.url().to_owned(),
+        studio_url: app.url().to_owned(),
         secret: Mutex::new(secret),
         guests: Mutex::default(),
     });
@@ -94,8 +94,11 @@ async fn a_member_signs_in_to_the_ticket_shop() {
     // A separate client, since the studio's cookies are not sent to the shop.
     let browser = reqwest::Client::builder().redirect(Policy::none());
     let browser = browser.build().unwrap();
-    let tickets = format!("{origin}/tickets");
-    assert_eq!(browser.get(&tickets).send().await.unwrap().status(), 401);
+    let tickets_url = format!("{origin}/tickets");
+    assert_eq!(
+        browser.get(&tickets_url).send().await.unwrap().status(),
+        401
+    );
 
     let payload = json!({
         "targetApp": "ticket-shop",
@@ -103,43 +106,49 @@ async fn a_member_signs_in_to_the_ticket_shop() {
         "returnTo": format!("{origin}/welcome"),
     });
     let issued = ana.post(TOKEN, payload.clone()).await.expect(200);
-    let arrival = format!(
+    let welcome_url = format!(
         "{origin}/welcome?token={}",
         issued["token"].as_str().unwrap()
     );
-    let arrived = browser.get(&arrival).send().await.unwrap();
-    assert_eq!(arrived.status(), 200);
-    let cookie = arrived.headers()[SET_COOKIE.as_str()].to_str().unwrap();
+    let welcomed = browser.get(&welcome_url).send().await.unwrap();
+    assert_eq!(welcomed.status(), 200);
+    let cookie = welcomed.headers()[SET_COOKIE.as_str()].to_str().unwrap();
     let cookie = cookie.split(';').next().unwrap().to_owned();
-    assert_eq!(arrived.text().await.unwrap(), "Hello ana");
-    let known = browser.get(&tickets).header("cookie", &cookie);
-    let known = known.send().await.unwrap();
-    assert_eq!(known.status(), 200);
-    assert_eq!(known.text().await.unwrap(), "\"casa\"");
-    // The address in the browser's history no longer works.
-    let again = browser.get(&arrival).send().await.unwrap();
+    assert_eq!(welcomed.text().await.unwrap(), "Hello ana");
+    let request = browser.get(&tickets_url).header("cookie", &cookie);
+    let response = request.send().await.unwrap();
+    assert_eq!(response.status(), 200);
+    assert_eq!(response.text().await.unwrap(), "\"casa\"");
+    // The URL in the browser's history no longer works.
+    let again = browser.get(&welcome_url).send().await.unwrap();
     assert_eq!(again.status(), 403);
 
-    // During a rotation the shop can use the old secret, then the new one.
-    let change = json!({ "id": entered["id"], "rotateSecret": true });
-    let rotated = admin.patch("/api/admin/apps", change).await.expect(200);
+    // After a rotation both the old secret and the new one work.
+    let patch = json!({ "id": registered["id"], "rotateSecret": true });
+    let rotated = admin.patch("/api/admin/apps", patch).await.expect(200);
     for secret in [None, rotated["secret"].as_str()] {
         if let Some(secret) = secret {
             *shop.secret.lock().unwrap() = secret.to_owned();
         }
         let issued = ana.post(TOKEN, payload.clone()).await.expect(200);
-        let arrival = format!(
+        let welcome_url = format!(
             "{origin}/welcome?token={}",
             issued["token"].as_str().unwrap()
         );
-        assert_eq!(browser.get(&arrival).send().await.unwrap().status(), 200);
+        assert_eq!(
+            browser.get(&welcome_url).send().await.unwrap().status(),
+            200
+        );
     }
     // After a sign-out the token is rejected.
     let issued = ana.post(TOKEN, payload).await.expect(200);
     ana.post("/api/auth/logout", json!({})).await.expect(200);
-    let arrival = format!(
+    let welcome_url = format!(
         "{origin}/welcome?token={}",
         issued["token"].as_str().unwrap()
     );
-    assert_eq!(browser.get(&arrival).send().await.unwrap().status(), 403);
+    assert_eq!(
+        browser.get(&welcome_url).send().await.unwrap().status(),
+        403
+    );
 }

@@ -15,19 +15,19 @@ async fn a_token_lasts_fifteen_minutes_and_is_stored_as_a_hash() {
     let issued = issued.expect(200);
     let token = issued["token"].as_str().unwrap();
     assert_eq!(token.len(), 64);
-    let lasts = format!(
+    let matching = format!(
         "select count(*) from cross_app_sessions where id = '{}'
             and expires_at = created_at + interval '15 minutes'
             and expires_at = '{}' and source_app = 'sabor' and target_app = 'shop'",
         issued["id"].as_str().unwrap(),
         issued["expiresAt"].as_str().unwrap(),
     );
-    assert_eq!(app.count(&lasts).await, 1);
-    let whole = "select count(*) from cross_app_sessions c
+    assert_eq!(app.count(&matching).await, 1);
+    let with_token = "select count(*) from cross_app_sessions c
         where strpos(to_jsonb(c)::text, '{}') > 0";
-    assert_eq!(app.count(&whole.replace("{}", token)).await, 0);
-    let secrets = "select count(*) from apps a where strpos(to_jsonb(a)::text, '{}') > 0";
-    assert_eq!(app.count(&secrets.replace("{}", &shop.secret)).await, 0);
+    assert_eq!(app.count(&with_token.replace("{}", token)).await, 0);
+    let with_secret = "select count(*) from apps a where strpos(to_jsonb(a)::text, '{}') > 0";
+    assert_eq!(app.count(&with_secret.replace("{}", &shop.secret)).await, 0);
 }
 
 #[tokio::test]
@@ -41,9 +41,9 @@ async fn a_token_does_not_outlast_its_session() {
     )
     .await;
     issue_token(&ana, "shop").await;
-    let within = "select count(*) from cross_app_sessions
+    let ended_with_session = "select count(*) from cross_app_sessions
         where expires_at <= now() + interval '2 minutes'";
-    assert_eq!(app.count(within).await, 1);
+    assert_eq!(app.count(ended_with_session).await, 1);
 }
 
 #[tokio::test]
@@ -51,30 +51,30 @@ async fn tokens_require_a_known_application_and_membership_in_the_account() {
     let app = TestApp::start().await;
     PartnerServer::register(&app, "shop").await;
     let (ana, _) = (app.member("ana").await, app.member("leo").await);
-    let foreign = create_account(&app, "leos", &[("leo", "owner")]).await;
-    let own = create_account(&app, "anas", &[("ana", "member")]).await;
+    let foreign_account = create_account(&app, "leos", &[("leo", "owner")]).await;
+    let own_account = create_account(&app, "anas", &[("ana", "member")]).await;
 
     for name in ["market", "Shop", "", "a:b"] {
         let rejected = ana.post(TOKEN, json!({ "targetApp": name })).await;
         assert!(rejected.expect(400)["details"]["targetApp"].is_array());
     }
     let payload = |account: &str| json!({ "targetApp": "shop", "accountId": account });
-    let rejected = ana.post(TOKEN, payload(&foreign)).await;
+    let rejected = ana.post(TOKEN, payload(&foreign_account)).await;
     rejected.expect_code(403, "not_a_member");
-    let unknown = "00000000-0000-4000-8000-000000000000";
-    let rejected = ana.post(TOKEN, payload(unknown)).await;
+    let unknown_account = "00000000-0000-4000-8000-000000000000";
+    let rejected = ana.post(TOKEN, payload(unknown_account)).await;
     rejected.expect_code(403, "not_a_member");
     assert_eq!(
         app.count("select count(*) from cross_app_sessions").await,
         0
     );
-    ana.post(TOKEN, payload(&own)).await.expect(200);
+    ana.post(TOKEN, payload(&own_account)).await.expect(200);
 
     app.sql("update apps set is_active = false").await;
-    let rejected = ana.post(TOKEN, payload(&own)).await;
+    let rejected = ana.post(TOKEN, payload(&own_account)).await;
     assert!(rejected.expect(400)["details"]["targetApp"].is_array());
     app.visitor()
-        .post(TOKEN, payload(&own))
+        .post(TOKEN, payload(&own_account))
         .await
         .expect_code(401, "not_signed_in");
 }
@@ -84,11 +84,11 @@ async fn return_addresses_must_belong_to_the_application() {
     let app = TestApp::start().await;
     PartnerServer::register(&app, "shop").await;
     let ana = app.member("ana").await;
-    let payload = |to: &str| json!({ "targetApp": "shop", "returnTo": to });
+    let payload = |return_to: &str| json!({ "targetApp": "shop", "returnTo": return_to });
     ana.post(TOKEN, payload("https://Shop.example/welcome?from=sabor"))
         .await
         .expect(200);
-    for foreign in [
+    for foreign_url in [
         "https://evil.example/",
         "https://shop.example.evil.example/",
         "https://shop.example:8443/",
@@ -97,9 +97,9 @@ async fn return_addresses_must_belong_to_the_application() {
         "javascript:alert(1)",
         "/welcome",
     ] {
-        let rejected = ana.post(TOKEN, payload(foreign)).await;
+        let rejected = ana.post(TOKEN, payload(foreign_url)).await;
         let rejected = rejected.expect(400);
-        assert!(rejected["details"]["returnTo"].is_array(), "{foreign}");
+        assert!(rejected["details"]["returnTo"].is_array(), "{foreign_url}");
     }
     assert_eq!(
         app.count("select count(*) from cross_app_sessions").await,
@@ -112,14 +112,14 @@ async fn a_member_may_request_ten_tokens_a_minute() {
     let app = TestApp::start().await;
     PartnerServer::register(&app, "shop").await;
     let (ana, leo) = (app.member("ana").await, app.member("leo").await);
-    let elsewhere = app.visitor_with_cookie_of(&ana);
-    let asks = (0..16).map(|number| {
-        let person = [&ana, &elsewhere][number % 2].copy();
+    let ana_elsewhere = app.visitor_with_cookie_of(&ana);
+    let requests = (0..16).map(|number| {
+        let person = [&ana, &ana_elsewhere][number % 2].copy();
         tokio::spawn(async move { person.post(TOKEN, json!({ "targetApp": "shop" })).await })
     });
     let mut issued = 0;
-    for asked in asks.collect::<Vec<_>>() {
-        let response = asked.await.unwrap();
+    for request in requests.collect::<Vec<_>>() {
+        let response = request.await.unwrap();
         if response.status == 200 {
             issued += 1;
         } else {
@@ -136,13 +136,13 @@ async fn a_request_during_sign_out_gets_no_token() {
     let app = TestApp::start().await;
     PartnerServer::register(&app, "shop").await;
     let ana = app.member("ana").await;
-    let ending = app.hold_locks("delete from user_sessions").await;
-    let asking = ana.copy();
-    let asked =
-        tokio::spawn(async move { asking.post(TOKEN, json!({ "targetApp": "shop" })).await });
+    let deletion = app.hold_locks("delete from user_sessions").await;
+    let client = ana.copy();
+    let request =
+        tokio::spawn(async move { client.post(TOKEN, json!({ "targetApp": "shop" })).await });
     crate::harness::wait_until(async || app.blocked_statements().await == 1).await;
-    ending.commit().await;
-    asked.await.unwrap().expect_code(401, "session_gone");
+    deletion.commit().await;
+    request.await.unwrap().expect_code(401, "session_gone");
     assert_eq!(
         app.count("select count(*) from cross_app_sessions").await,
         0
@@ -150,7 +150,7 @@ async fn a_request_during_sign_out_gets_no_token() {
 }
 
 #[tokio::test]
-async fn a_session_record_in_redis_alone_is_not_enough() {
+async fn a_session_that_exists_only_in_redis_gets_no_token() {
     let app = TestApp::start().await;
     PartnerServer::register(&app, "shop").await;
     let ana = app.member("ana").await;
@@ -164,7 +164,7 @@ async fn a_session_record_in_redis_alone_is_not_enough() {
 }
 
 #[tokio::test]
-async fn members_revoke_their_own_tokens_and_applications_those_issued_for_them() {
+async fn a_token_can_be_revoked_by_its_member_and_its_application_only() {
     let app = TestApp::start().await;
     let (shop, market) = (
         PartnerServer::register(&app, "shop").await,
@@ -177,32 +177,34 @@ async fn members_revoke_their_own_tokens_and_applications_those_issued_for_them(
         json!({ "id": issued["id"] }),
         json!({ "token": issued["token"] }),
     );
-    for which in [&id, &token] {
-        let rejected = leo.post(REVOKE, which.clone()).await;
+    for selector in [&id, &token] {
+        let rejected = leo.post(REVOKE, selector.clone()).await;
         rejected.expect_code(404, "not_found");
-        let rejected = market.post(REVOKE, which.clone()).await;
+        let rejected = market.post(REVOKE, selector.clone()).await;
         rejected.expect_code(404, "not_found");
-        let rejected = app.visitor().post(REVOKE, which.clone()).await;
+        let rejected = app.visitor().post(REVOKE, selector.clone()).await;
         rejected.expect_code(401, "not_signed_in");
     }
-    let live = "select count(*) from cross_app_sessions where revoked_at is null";
-    assert_eq!(app.count(live).await, 1);
+    let unrevoked = "select count(*) from cross_app_sessions where revoked_at is null";
+    assert_eq!(app.count(unrevoked).await, 1);
 
     ana.post(REVOKE, id.clone()).await.expect(200);
-    assert_eq!(app.count(live).await, 0);
-    let when = "select to_char(revoked_at, 'US') from cross_app_sessions";
-    let first: String = app.sql(when).await[0].get(0);
+    assert_eq!(app.count(unrevoked).await, 0);
+    let revoked_at = "select to_char(revoked_at, 'US') from cross_app_sessions";
+    let before: String = app.sql(revoked_at).await[0].get(0);
     // Revoking again, from either side, changes nothing and is not logged.
     shop.post(REVOKE, token.clone()).await.expect(200);
     ana.post(REVOKE, token).await.expect(200);
-    let still: String = app.sql(when).await[0].get(0);
-    assert_eq!(still, first);
+    let after: String = app.sql(revoked_at).await[0].get(0);
+    assert_eq!(after, before);
 
-    let other = issue_token(&ana, "shop").await;
-    shop.post(REVOKE, json!({ "token": other }))
+    let second_token = issue_token(&ana, "shop").await;
+    shop.post(REVOKE, json!({ "token": second_token }))
         .await
         .expect(200);
-    shop.validate(&other).await.expect_code(401, "token_ended");
+    shop.validate(&second_token)
+        .await
+        .expect_code(401, "token_ended");
     let logged = "select count(*) from security_events where kind = 'cross_app_revoked'";
     crate::harness::wait_until(async || app.count(logged).await == 2).await;
 }
@@ -214,8 +216,8 @@ async fn a_revocation_must_name_exactly_one_token() {
     let id = "00000000-0000-4000-8000-000000000000";
     let rejected = ana.post(REVOKE, json!({})).await.expect(400);
     assert!(rejected["details"]["token"].is_array());
-    let both = json!({ "id": id, "token": "00".repeat(32) });
-    let rejected = ana.post(REVOKE, both).await.expect(400);
+    let both_fields = json!({ "id": id, "token": "00".repeat(32) });
+    let rejected = ana.post(REVOKE, both_fields).await.expect(400);
     assert!(rejected["details"]["id"].is_array());
     ana.post(REVOKE, json!({ "id": id })).await.expect(404);
     ana.post(REVOKE, json!({ "token": "?" })).await.expect(404);
@@ -228,10 +230,10 @@ async fn the_profile_lists_the_accounts_of_the_member() {
     let me = ana.get("/api/auth/me").await.expect(200);
     assert_eq!(me["accounts"], json!([]));
     let id = create_account(&app, "casa", &[("ana", "owner")]).await;
-    let of = json!([{ "id": id, "name": "Casa Latina", "slug": "casa", "role": "owner" }]);
+    let accounts = json!([{ "id": id, "name": "Casa Latina", "slug": "casa", "role": "owner" }]);
     let me = ana.get("/api/auth/me").await.expect(200);
-    assert_eq!(me["accounts"], of);
+    assert_eq!(me["accounts"], accounts);
     let request = ana.request(Method::PATCH, "/api/auth/me");
     let changed = ana.send(request.json(&json!({ "phone": null }))).await;
-    assert_eq!(changed.expect(200)["accounts"], of);
+    assert_eq!(changed.expect(200)["accounts"], accounts);
 }

@@ -31,9 +31,9 @@ async fn validation_returns_the_member_and_the_account() {
         and detail ->> 'app' = 'shop' and user_id is not null";
     assert_eq!(app.count(logged).await, 1);
 
-    let alone = issue_token(&ana, "shop").await;
+    let token_without_account = issue_token(&ana, "shop").await;
     assert_eq!(
-        shop.validate(&alone).await.expect(200)["account"],
+        shop.validate(&token_without_account).await.expect(200)["account"],
         json!(null)
     );
 }
@@ -45,7 +45,7 @@ async fn of_64_concurrent_validations_one_succeeds() {
     let other = app.start_another().await;
     let ana = app.member("ana").await;
     let token = issue_token(&ana, "shop").await;
-    let tries: Vec<_> = (0..64)
+    let validations: Vec<_> = (0..64)
         .map(|number| {
             let token = token.clone();
             let shop = match number % 2 {
@@ -56,7 +56,7 @@ async fn of_64_concurrent_validations_one_succeeds() {
         })
         .collect();
     let mut succeeded = 0;
-    for validation in tries {
+    for validation in validations {
         let response = validation.await.unwrap();
         if response.status == 200 {
             succeeded += 1;
@@ -95,7 +95,7 @@ async fn every_ended_token_gets_the_same_response() {
     let mut responses: Vec<(String, Value)> = Vec::new();
     for reason in [
         "unknown",
-        "no token",
+        "malformed",
         "used",
         "expired",
         "revoked",
@@ -105,7 +105,7 @@ async fn every_ended_token_gets_the_same_response() {
         "password changed",
         "account closed",
         "left the account",
-        "session gone",
+        "session deleted",
     ] {
         let name = reason.replace(' ', "-");
         let ana = app.member(&name).await;
@@ -113,15 +113,15 @@ async fn every_ended_token_gets_the_same_response() {
         let payload = json!({ "targetApp": "shop", "accountId": account });
         let issued = ana.post(TOKEN, payload).await.expect(200);
         let mut token = issued["token"].as_str().unwrap().to_owned();
-        let (id, row) = (&issued["id"], issued["id"].as_str().unwrap());
-        let row = format!("id = '{row}'");
+        let id = issued["id"].as_str().unwrap();
+        let token_row = format!("id = '{id}'");
         match reason {
             "unknown" => token = "00".repeat(32),
-            "no token" => token = "?".to_owned(),
+            "malformed" => token = "?".to_owned(),
             "used" => _ = shop.validate(&token).await.expect(200),
             "expired" => {
                 let expire = "update cross_app_sessions set expires_at = now() where ";
-                _ = app.sql(&format!("{expire}{row}")).await;
+                _ = app.sql(&format!("{expire}{token_row}")).await;
             }
             "revoked" => _ = ana.post(REVOKE, json!({ "id": id })).await.expect(200),
             "signed out" => _ = ana.post("/api/auth/logout", json!({})).await.expect(200),
@@ -132,16 +132,16 @@ async fn every_ended_token_gets_the_same_response() {
             "session expired" => {
                 let expire = "update user_sessions s set expires_at = now()
                     from cross_app_sessions c where c.session_id = s.id and c.";
-                _ = app.sql(&format!("{expire}{row}")).await;
+                _ = app.sql(&format!("{expire}{token_row}")).await;
             }
             "password changed" => {
-                // Changed in another session, which ends this one.
-                let elsewhere = app.visitor();
+                // A password change in another session ends this session.
+                let other_session = app.visitor();
                 let email = format!("{name}@example.com");
-                elsewhere.sign_in(&email, PASSWORD).await.expect(200);
+                other_session.sign_in(&email, PASSWORD).await.expect(200);
                 let form =
                     json!({ "currentPassword": PASSWORD, "newPassword": "otra clave larga" });
-                let changed = elsewhere.post("/api/auth/change-password", form).await;
+                let changed = other_session.post("/api/auth/change-password", form).await;
                 _ = changed.expect(200);
             }
             "account closed" => {
@@ -151,14 +151,14 @@ async fn every_ended_token_gets_the_same_response() {
             }
             "left the account" => {
                 let me = ana.get("/api/auth/session").await.expect(200);
-                let seat = json!({ "userId": me["user"]["id"], "role": null });
-                let form = json!({ "id": account, "members": [seat] });
+                let membership = json!({ "userId": me["user"]["id"], "role": null });
+                let form = json!({ "id": account, "members": [membership] });
                 _ = admin.patch("/api/admin/accounts", form).await.expect(200);
             }
             _ => {
-                let end = "delete from user_sessions s using cross_app_sessions c
+                let delete = "delete from user_sessions s using cross_app_sessions c
                     where c.session_id = s.id and c.";
-                _ = app.sql(&format!("{end}{row}")).await;
+                _ = app.sql(&format!("{delete}{token_row}")).await;
             }
         }
         let response = shop.validate(&token).await;
@@ -176,13 +176,13 @@ async fn every_ended_token_gets_the_same_response() {
 }
 
 #[tokio::test]
-async fn a_wrong_secret_reveals_nothing_and_consumes_nothing() {
+async fn a_wrong_secret_is_rejected_and_the_token_stays_valid() {
     let app = TestApp::start().await;
     let shop = PartnerServer::register(&app, "shop").await;
     let market = PartnerServer::register(&app, "market").await;
     let ana = app.member("ana").await;
     let token = issue_token(&ana, "shop").await;
-    let mut wrong = shop.clone();
+    let mut impostor = shop.clone();
     for (name, secret) in [
         ("shop", "00".repeat(32)),
         ("shop", market.secret.clone()),
@@ -191,8 +191,8 @@ async fn a_wrong_secret_reveals_nothing_and_consumes_nothing() {
         ("SHOP", shop.secret.clone()),
         ("", shop.secret.clone()),
     ] {
-        (wrong.name, wrong.secret) = (name.to_owned(), secret);
-        let rejected = wrong.validate(&token).await;
+        (impostor.name, impostor.secret) = (name.to_owned(), secret);
+        let rejected = impostor.validate(&token).await;
         rejected.expect_code(401, "unknown_application");
         assert_eq!(
             rejected.header("www-authenticate"),
@@ -225,13 +225,13 @@ async fn a_validation_during_sign_out_is_rejected() {
     let shop = PartnerServer::register(&app, "shop").await;
     let ana = app.member("ana").await;
     let token = issue_token(&ana, "shop").await;
-    // The deletion is not committed: the validation sees the session and waits for
-    // the token.
-    let ending = app.hold_locks("delete from user_sessions").await;
+    // The deletion is not committed, so the validation sees the session. It waits for
+    // the lock on the token.
+    let deletion = app.hold_locks("delete from user_sessions").await;
     let server = shop.clone();
     let validation = tokio::spawn(async move { server.validate(&token).await });
     wait_until(async || app.blocked_statements().await == 1).await;
-    ending.commit().await;
+    deletion.commit().await;
     validation.await.unwrap().expect_code(401, "token_ended");
     let used = "select count(*) from cross_app_sessions where used_at is not null";
     assert_eq!(app.count(used).await, 0);
@@ -257,11 +257,11 @@ async fn a_multi_use_application_can_validate_a_token_repeatedly() {
 }
 
 #[tokio::test]
-async fn changing_an_application_revives_no_ended_token() {
+async fn changing_an_application_does_not_revive_ended_tokens() {
     let app = TestApp::start().await;
     let shop = PartnerServer::register(&app, "shop").await;
     let (ana, admin) = (app.member("ana").await, app.admin("admin").await);
-    let (used, open) = (
+    let (used, unused) = (
         issue_token(&ana, "shop").await,
         issue_token(&ana, "shop").await,
     );
@@ -273,11 +273,11 @@ async fn changing_an_application_revives_no_ended_token() {
     };
     change("singleUse", false).await;
     shop.validate(&used).await.expect_code(401, "token_ended");
-    shop.validate(&open).await.expect_code(401, "token_ended");
-    let open = issue_token(&ana, "shop").await;
+    shop.validate(&unused).await.expect_code(401, "token_ended");
+    let unused = issue_token(&ana, "shop").await;
     change("isActive", false).await;
     change("isActive", true).await;
-    shop.validate(&open).await.expect_code(401, "token_ended");
+    shop.validate(&unused).await.expect_code(401, "token_ended");
 }
 
 #[tokio::test]
@@ -299,18 +299,18 @@ async fn browsers_cannot_act_as_applications_and_show_no_password_prompt() {
     let shop = PartnerServer::register(&app, "shop").await;
     let ana = app.member("ana").await;
     let token = issue_token(&ana, "shop").await;
-    let from = async |origin: &str, secret: &str| {
-        let request = reqwest::Client::new().post(format!("{}{VALIDATE}", shop.studio));
+    let validate_from = async |origin: &str, secret: &str| {
+        let request = reqwest::Client::new().post(format!("{}{VALIDATE}", shop.studio_url));
         let request = request
             .basic_auth("shop", Some(secret))
             .header("origin", origin);
-        let sent = request.json(&json!({ "token": token })).send().await;
-        TestResponse::read(sent.unwrap()).await
+        let response = request.json(&json!({ "token": token })).send().await;
+        TestResponse::read(response.unwrap()).await
     };
     // As if a browser had stored the credentials.
-    let rejected = from("https://evil.example", &shop.secret).await;
+    let rejected = validate_from("https://evil.example", &shop.secret).await;
     rejected.expect_code(403, "foreign_origin");
-    let rejected = from(SITE, "wrong").await;
+    let rejected = validate_from(SITE, "wrong").await;
     rejected.expect_code(401, "unknown_application");
     assert_eq!(rejected.header("www-authenticate"), Some("Bearer"));
     shop.validate(&token).await.expect(200);
@@ -352,7 +352,7 @@ async fn no_request_waits_for_the_archive() {
     let shop = PartnerServer::register(&app, "shop").await;
     let ana = app.member("ana").await;
     // A query that touches the archive would wait for this lock.
-    let locked = app
+    let archive_lock = app
         .hold_locks("lock table cross_app_sessions_archive in access exclusive mode")
         .await;
     let token = issue_token(&ana, "shop").await;
@@ -361,5 +361,5 @@ async fn no_request_waits_for_the_archive() {
         .await
         .expect(200);
     ana.get("/api/auth/me").await.expect(200);
-    locked.release().await;
+    archive_lock.release().await;
 }

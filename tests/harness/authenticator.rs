@@ -1,4 +1,4 @@
-//! The authenticator app of a member, played by PyPI's `pyotp`.
+//! The authenticator app of a member, simulated with PyPI's `pyotp`.
 
 use chrono::{DurationRound, TimeDelta};
 use reqwest::Method;
@@ -9,7 +9,7 @@ use super::{TestApp, TestClient, python};
 
 const PATH: &str = "/api/auth/two-factor";
 
-/// Reads an enrollment URI and prints what it contains.
+/// Prints the parts of an enrollment URI as JSON.
 const READ_URI: &str = "
 import json, pyotp, sys
 totp = pyotp.parse_uri(sys.argv[1])
@@ -23,7 +23,7 @@ print(json.dumps({
     'algorithm': totp.digest().name,
 }))";
 
-/// Prints the code of an enrollment URI at a Unix time.
+/// Prints the code for an enrollment URI at a Unix time.
 const SHOW_CODE: &str = "
 import pyotp, sys
 print(pyotp.parse_uri(sys.argv[1]).at(int(sys.argv[2])))";
@@ -41,13 +41,13 @@ impl Authenticator {
         }
     }
 
-    /// Returns whether `pyotp` can be used here.
+    /// Returns whether `pyotp` is installed.
     pub async fn is_available() -> bool {
         python().await.is_some()
     }
 
     /// Sets up the second factor of a member; returns the app and the recovery
-    /// codes. Moves the clock on, since the first code has been used.
+    /// codes. Advances the clock, since a code is accepted only once.
     pub async fn enroll(
         app: &TestApp,
         member: &TestClient,
@@ -56,8 +56,8 @@ impl Authenticator {
         let form = json!({ "currentPassword": password });
         let authenticator = Self::scan(&member.post(PATH, form).await.expect(200));
         let form = json!({ "code": authenticator.code(app).await });
-        let confirm = member.request(Method::PUT, PATH).json(&form);
-        let mut confirmed = member.send(confirm).await.expect(200);
+        let request = member.request(Method::PUT, PATH).json(&form);
+        let mut confirmed = member.send(request).await.expect(200);
         app.advance_to_next_code();
         (authenticator, confirmed["recoveryCodes"].take())
     }
@@ -73,7 +73,7 @@ impl Authenticator {
         run(SHOW_CODE, &[&self.uri, &time.timestamp().to_string()]).await
     }
 
-    /// Returns the content of the scanned URI.
+    /// Returns the parts of the scanned URI.
     pub async fn content(&self) -> Value {
         serde_json::from_str(&run(READ_URI, &[&self.uri]).await).unwrap()
     }
@@ -91,13 +91,13 @@ async fn run(script: &str, arguments: &[&str]) -> String {
 }
 
 impl TestApp {
-    /// Advances the clock to the start of the next 30-second step, in which
-    /// authenticator apps show another code.
+    /// Advances the clock into the next 30-second step, in which authenticator apps
+    /// show another code.
     pub fn advance_to_next_code(&self) {
         let clock = self.app.clock();
         let now = clock.now();
-        let step = now.duration_trunc(TimeDelta::seconds(30)).unwrap();
+        let step_start = now.duration_trunc(TimeDelta::seconds(30)).unwrap();
         // One second into the step, since the clock only moves by whole milliseconds.
-        clock.advance(step + TimeDelta::seconds(31) - now);
+        clock.advance(step_start + TimeDelta::seconds(31) - now);
     }
 }

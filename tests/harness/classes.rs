@@ -4,11 +4,11 @@ use uuid::Uuid;
 
 use super::TestApp;
 
-/// An occurrence to insert. Each gets its own class type, instructor and room, so
-/// that there are no conflicts.
+/// An occurrence to insert. Each occurrence has its own class type, instructor, and
+/// room, so that there are no conflicts.
 #[derive(Clone, Copy)]
 pub struct NewClass {
-    /// Hours from now to the start. It has started if this is negative.
+    /// Hours from now to the start; negative for a class that has started.
     pub starts_in: f64,
     pub spots: i32,
     pub price: &'static str,
@@ -43,17 +43,17 @@ impl TestApp {
             spots,
             price,
         } = class;
-        let make = format!(
+        let statements = format!(
             "insert into instructors (id, name) values ('{instructor}', 'Marisol Vega');
             insert into class_types (id, name, price_per_class, styles)
             values ('{class_type}', 'Salsa {class_type}', {price}, '{{salsa}}');
             insert into scheduled_classes (id, class_type_id, instructor_id, title,
                 start_time, end_time, max_participants, room)
             select '{occurrence}', '{class_type}', '{instructor}', 'Salsa on a Friday',
-                s, s + interval '1 hour', {spots}, 'Room {occurrence}'
-            from (select now() + interval '1 hour' * {starts_in} as s) start"
+                start_time, start_time + interval '1 hour', {spots}, 'Room {occurrence}'
+            from (select now() + interval '1 hour' * {starts_in} as start_time) t"
         );
-        client.batch_execute(&make).await.unwrap();
+        client.batch_execute(&statements).await.unwrap();
         occurrence
     }
 }

@@ -1,4 +1,4 @@
-//! One Postgres cluster for all tests, and one database for each.
+//! One Postgres cluster for all tests, and one database for each test.
 
 use std::ops::Deref;
 use std::path::Path;
@@ -12,8 +12,8 @@ use tokio::sync::OnceCell;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio_postgres::{Client, NoTls};
 
-static SERVER: OnceCell<TestCluster> = OnceCell::const_new();
-static NEXT: AtomicU32 = AtomicU32::new(0);
+static CLUSTER: OnceCell<TestCluster> = OnceCell::const_new();
+static NEXT_ID: AtomicU32 = AtomicU32::new(0);
 const TEMPLATE: &str = "migrated";
 
 /// The cluster of this test run, with a migrated template database.
@@ -24,35 +24,37 @@ struct TestCluster {
 }
 
 impl TestCluster {
-    /// Returns the cluster, and starts it if necessary. It has its own runtime, since
-    /// that of the first test ends with the test.
-    async fn of_this_run() -> &'static Self {
-        SERVER
+    /// Returns the cluster, and starts it on the first call. It has its own runtime,
+    /// since the runtime of a test ends with that test.
+    async fn get() -> &'static Self {
+        CLUSTER
             .get_or_init(|| async {
-                let (started, cluster) = tokio::sync::oneshot::channel();
+                let (cluster_sender, cluster_receiver) = tokio::sync::oneshot::channel();
                 let (unused, databases) = unbounded_channel();
                 std::thread::spawn(move || {
                     let runtime = Runtime::new().unwrap();
-                    let cluster: &Cluster = Box::leak(Box::new(runtime.block_on(start())));
-                    let _ = started.send(cluster);
+                    let cluster: &Cluster = Box::leak(Box::new(runtime.block_on(start_cluster())));
+                    let _ = cluster_sender.send(cluster);
                     runtime.block_on(drop_unused(cluster, databases));
                 });
-                let cluster = cluster.await.unwrap();
+                let cluster = cluster_receiver.await.unwrap();
                 Self { cluster, unused }
             })
             .await
     }
 }
 
-async fn start() -> Cluster {
+async fn start_cluster() -> Cluster {
     let settings = [
         ("max_connections", "400"),
-        // Each copied database is written to the log completely.
+        // Limits disk usage, since copying a database writes all of it to the WAL.
         ("max_wal_size", "128MB"),
         ("min_wal_size", "32MB"),
     ];
     let options = Options {
-        settings: settings.map(|(n, v)| (n.to_owned(), v.to_owned())).into(),
+        settings: settings
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .into(),
         ..Options::default()
     };
     let cluster = Cluster::start(options).await.unwrap();
@@ -63,25 +65,26 @@ async fn start() -> Cluster {
     cluster
 }
 
-/// Drops unused databases: 500 databases of 10 MB could fill the disk.
+/// Drops unused databases, since 500 databases of 10 MB could fill the disk.
 async fn drop_unused(cluster: &Cluster, mut databases: UnboundedReceiver<String>) {
     while let Some(name) = databases.recv().await {
         cluster.drop_database(&name).await.unwrap();
     }
 }
 
-/// A database. Dereferences to its URL; it is dropped with the last clone.
+/// A database, which dereferences to its URL. Dropping the last clone drops the
+/// database.
 #[derive(Clone)]
 pub struct Database(Arc<Inner>);
 
 struct Inner {
     url: String,
-    /// The name, if it belongs to the cluster of this run.
+    /// The name of a database in the cluster of this run.
     name: Option<String>,
 }
 
 impl Database {
-    /// Returns a database of another cluster, which is not dropped.
+    /// Returns a database of another cluster. It is not dropped.
     pub fn external(url: String) -> Self {
         Self(Arc::new(Inner { url, name: None }))
     }
@@ -97,16 +100,16 @@ impl Deref for Database {
 
 impl Drop for Inner {
     fn drop(&mut self) {
-        if let (Some(server), Some(name)) = (SERVER.get(), self.name.take()) {
-            // At the end of the run the receiver is gone.
-            let _ = server.unused.send(name);
+        if let (Some(cluster), Some(name)) = (CLUSTER.get(), self.name.take()) {
+            // The receiver no longer exists at the end of the run.
+            let _ = cluster.unused.send(name);
         }
     }
 }
 
-/// Returns the folder with the programs of Postgres.
+/// Returns the folder with the Postgres executables.
 pub async fn postgres_binaries() -> &'static Path {
-    TestCluster::of_this_run().await.cluster.binaries()
+    TestCluster::get().await.cluster.binaries()
 }
 
 /// Creates a migrated database.
@@ -120,8 +123,8 @@ pub async fn empty_database() -> Database {
 }
 
 async fn new_database(template: &str) -> Database {
-    let cluster = TestCluster::of_this_run().await.cluster;
-    let name = format!("test_{}", NEXT.fetch_add(1, Ordering::Relaxed));
+    let cluster = TestCluster::get().await.cluster;
+    let name = format!("test_{}", NEXT_ID.fetch_add(1, Ordering::Relaxed));
     // An earlier connection to the template may not have closed yet.
     for _ in 0..100 {
         match cluster.create_database_from_template(&name, template).await {
@@ -139,7 +142,7 @@ async fn new_database(template: &str) -> Database {
     panic!("a connection to {template} stays open");
 }
 
-/// Opens a connection without the application's pool.
+/// Opens a connection outside the application's pool.
 pub async fn connect(url: &str) -> Client {
     let (client, connection) = tokio_postgres::connect(url, NoTls).await.unwrap();
     tokio::spawn(connection);

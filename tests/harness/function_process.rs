@@ -1,4 +1,4 @@
-//! Runs the executable of a function and plays the platform's part.
+//! Runs the executable of a function, and simulates the platform.
 
 use std::collections::HashMap;
 use std::fs::{self, File};
@@ -9,7 +9,7 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::process::{Child, Command};
 
-/// A running function; it ends when this is dropped.
+/// A running function, which is killed when dropped.
 pub struct FunctionProcess {
     /// The URL of the function.
     pub url: String,
@@ -25,7 +25,6 @@ impl FunctionProcess {
         let folder = tempfile::tempdir().unwrap();
         let socket = folder.path().join("ipc");
         let listener = UnixListener::bind(&socket).unwrap();
-        // The platform chooses the port.
         let port = sabor_testing::port::find_free(None).unwrap();
         let process = Command::new(executable)
             .env_clear()
@@ -67,9 +66,11 @@ impl FunctionProcess {
 
     /// Sends a signal by its name, such as `STOP`.
     pub async fn send_signal(&self, name: &str) {
-        let process = self.process.id().unwrap().to_string();
-        let sent = Command::new("kill").args(["-s", name, &process]).status();
-        assert!(sent.await.unwrap().success());
+        let process_id = self.process.id().unwrap().to_string();
+        let kill = Command::new("kill")
+            .args(["-s", name, &process_id])
+            .status();
+        assert!(kill.await.unwrap().success());
     }
 
     /// Waits until the process exits.

@@ -18,9 +18,9 @@ use serde_json::{Value, json};
 
 use super::{LocalServer, Settings};
 
-const TOKEN: &str = "gho_of_these_stories";
+const TOKEN: &str = "gho_test";
 
-/// The running stand-in; it ends when this is dropped.
+/// The running stand-in, which stops when dropped.
 pub struct FakeGitHub {
     shared: Arc<Mutex<Shared>>,
     server: LocalServer,
@@ -29,10 +29,10 @@ pub struct FakeGitHub {
 #[derive(Default)]
 struct Shared {
     challenge: String,
-    addresses: Value,
+    emails: Value,
 }
 
-type Site = State<Arc<Mutex<Shared>>>;
+type SharedState = State<Arc<Mutex<Shared>>>;
 
 impl FakeGitHub {
     pub async fn start() -> Self {
@@ -46,23 +46,29 @@ impl FakeGitHub {
         Self { shared, server }
     }
 
-    /// Returns the settings that make a deployment offer it.
+    /// Returns the settings of an application that offers sign-in with this stand-in.
     pub fn settings(&self) -> Settings {
         Settings::default()
             .with("OAUTH_GITHUB_CLIENT_ID", "Iv1.sabor")
-            .with("OAUTH_GITHUB_CLIENT_SECRET", "a secret of the stories")
+            .with(
+                "OAUTH_GITHUB_CLIENT_SECRET",
+                "the secret of the test client",
+            )
             .with("OAUTH_GITHUB_ISSUER", &self.server.url)
     }
 
     /// Sets the email addresses of the account that signs in.
-    pub fn set_emails(&self, addresses: Value) {
-        self.shared.lock().unwrap().addresses = addresses;
+    pub fn set_emails(&self, emails: Value) {
+        self.shared.lock().unwrap().emails = emails;
     }
 
-    /// Approves a sign-in; returns the callback with its code.
+    /// Approves a sign-in; returns the path and query of the callback.
     pub fn complete_sign_in(&self, authorize: &str) -> String {
-        let (page, query) = authorize.split_once('?').unwrap();
-        assert_eq!(page, format!("{}/login/oauth/authorize", self.server.url));
+        let (endpoint, query) = authorize.split_once('?').unwrap();
+        assert_eq!(
+            endpoint,
+            format!("{}/login/oauth/authorize", self.server.url)
+        );
         let query: HashMap<_, _> = form_urlencoded::parse(query.as_bytes()).collect();
         assert_eq!(query["client_id"], "Iv1.sabor");
         assert_eq!(query["scope"], "read:user user:email");
@@ -73,12 +79,12 @@ impl FakeGitHub {
     }
 }
 
-/// Exchanges a code for a token. GitHub sends errors with status 200 too.
-async fn exchange(State(shared): Site, headers: HeaderMap, body: Bytes) -> Json<Value> {
-    // Without this header GitHub responds with a form.
+/// Exchanges a code for a token. GitHub also sends errors with status 200.
+async fn exchange(State(shared): SharedState, headers: HeaderMap, body: Bytes) -> Json<Value> {
+    // Without this header GitHub responds with a form-encoded body.
     assert_eq!(headers["accept"], "application/json");
     let form: HashMap<_, _> = form_urlencoded::parse(&body).collect();
-    assert_eq!(form["client_secret"], "a secret of the stories");
+    assert_eq!(form["client_secret"], "the secret of the test client");
     let challenge = BASE64.encode(digest(&SHA256, form["code_verifier"].as_bytes()));
     if form["code"] != "abc" || challenge != shared.lock().unwrap().challenge {
         return Json(json!({
@@ -93,19 +99,19 @@ async fn exchange(State(shared): Site, headers: HeaderMap, body: Bytes) -> Json<
 }
 
 async fn user(headers: HeaderMap) -> Json<Value> {
-    assert_known(&headers);
+    assert_authorized(&headers);
     Json(json!({
         "login": "anareyes", "id": 583_231, "node_id": "MDQ6VXNlcjU4MzIzMQ==", "type": "User",
         "name": "Ana Reyes", "email": null, "site_admin": false,
     }))
 }
 
-async fn emails(State(shared): Site, headers: HeaderMap) -> Json<Value> {
-    assert_known(&headers);
-    Json(shared.lock().unwrap().addresses.clone())
+async fn emails(State(shared): SharedState, headers: HeaderMap) -> Json<Value> {
+    assert_authorized(&headers);
+    Json(shared.lock().unwrap().emails.clone())
 }
 
-fn assert_known(headers: &HeaderMap) {
+fn assert_authorized(headers: &HeaderMap) {
     assert_eq!(headers["authorization"], format!("Bearer {TOKEN}"));
     assert!(headers.contains_key("user-agent"));
 }

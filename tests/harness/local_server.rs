@@ -6,7 +6,7 @@ use axum::Router;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
-/// A server in this process; it stops when this is dropped.
+/// A server in this process, which stops when dropped.
 pub struct LocalServer {
     pub url: String,
     task: JoinHandle<()>,

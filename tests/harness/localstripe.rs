@@ -1,4 +1,4 @@
-//! PyPI's `localstripe`, a stateful stand-in for Stripe that is not ours.
+//! PyPI's `localstripe`, a stateful stand-in for Stripe by a third party.
 
 use std::path::Path;
 use std::process::Stdio;
@@ -10,14 +10,14 @@ use tokio::process::{Child, Command};
 use super::stripe::{SECRET_KEY, settings};
 use super::{Settings, wait_until};
 
-/// A running `localstripe`; it ends when this is dropped.
+/// A running `localstripe`, which is killed when dropped.
 pub struct LocalStripe {
     pub url: String,
     _process: Child,
 }
 
 impl LocalStripe {
-    /// Starts it with this Python interpreter.
+    /// Starts `localstripe` with this Python interpreter.
     pub async fn start(python: &Path) -> Self {
         let port = sabor_testing::port::find_free(None).unwrap();
         let process = Command::new(python)
@@ -36,7 +36,7 @@ impl LocalStripe {
         }
     }
 
-    /// Returns the settings that make a deployment use it.
+    /// Returns the settings of an application that uses this stand-in.
     pub fn settings(&self) -> Settings {
         settings(&self.url)
     }

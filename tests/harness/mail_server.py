@@ -60,7 +60,7 @@ class Handler:
 
 def authenticate(server, session, envelope, mechanism, data):
     session.user = data.login.decode()
-    return AuthResult(success=data.password == b"of-the-mail")
+    return AuthResult(success=data.password == b"mail-password")
 
 
 async def main(certificate=None, key=None):

@@ -10,9 +10,9 @@ use tokio::process::{Child, Command};
 
 use super::{Settings, python, wait_until};
 
-const CONFIRMATION: &str = "Please confirm your e-mail address";
+const VERIFICATION_SUBJECT: &str = "Please confirm your e-mail address";
 
-/// The running server; it ends when this is dropped.
+/// A running server, which is killed when dropped.
 pub struct MailServer {
     pub port: u16,
     mails: Arc<Mutex<Vec<Value>>>,
@@ -20,23 +20,23 @@ pub struct MailServer {
 }
 
 impl MailServer {
-    /// Starts a server without TLS. Returns `None` if it cannot be installed here.
+    /// Starts a server without TLS. Returns `None` if it cannot be installed.
     pub async fn start() -> Option<Self> {
-        Self::with(&[]).await
+        Self::start_with(&[]).await
     }
 
-    /// Starts a server that requires STARTTLS and the password `of-the-mail`.
-    pub async fn with_tls(certificate: &Path, key: &Path) -> Option<Self> {
-        Self::with(&[certificate, key]).await
+    /// Starts a server that requires STARTTLS and the password `mail-password`.
+    pub async fn start_with_tls(certificate: &Path, key: &Path) -> Option<Self> {
+        Self::start_with(&[certificate, key]).await
     }
 
-    async fn with(arguments: &[&Path]) -> Option<Self> {
+    async fn start_with(arguments: &[&Path]) -> Option<Self> {
         let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/harness/mail_server.py");
         let mut process = Command::new(python().await?)
             .arg(script)
             .args(arguments)
             .stdout(Stdio::piped())
-            // It logs every failed handshake at length.
+            // The server logs every failed handshake at length.
             .stderr(Stdio::null())
             .kill_on_drop(true)
             .spawn()
@@ -58,7 +58,7 @@ impl MailServer {
         })
     }
 
-    /// Returns the settings that make a deployment use it.
+    /// Returns the settings of an application that sends mail to this server.
     pub fn settings(&self) -> Settings {
         Settings::default()
             .with("SMTP_HOST", "127.0.0.1")
@@ -71,7 +71,7 @@ impl MailServer {
     /// members.
     pub fn received(&self) -> Vec<Value> {
         let mails = self.mails.lock().unwrap();
-        let is_verification = |mail: &&Value| mail["headers"]["subject"] == CONFIRMATION;
+        let is_verification = |mail: &&Value| mail["headers"]["subject"] == VERIFICATION_SUBJECT;
         mails
             .iter()
             .filter(|mail| !is_verification(mail))

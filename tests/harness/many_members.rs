@@ -21,7 +21,7 @@ impl TestApp {
             .await
             .unwrap();
         let signer = Signer::derive(&[Secret::new(SESSION_SECRET.to_owned())], "session cookie");
-        let first = self.visitor();
+        let visitor = self.visitor();
         let mut members = Vec::with_capacity(count);
         for id in ids {
             let token = Token::generate();
@@ -29,12 +29,14 @@ impl TestApp {
                 token: token.clone(),
                 remembered: false,
             };
-            let new = NewSession::new(
-                AuthenticationProof::for_new_member(id, "password"),
-                credential,
+            let proof = AuthenticationProof::for_new_member(id, "password");
+            let new_session = NewSession::new(proof, credential);
+            assert!(
+                session::create_session(&database, &new_session)
+                    .await
+                    .unwrap()
             );
-            assert!(session::create_session(&database, &new).await.unwrap());
-            let client = first.copy();
+            let client = visitor.copy();
             let cookie = format!("__Host-sabor_session={}", token.signed(&signer));
             client.set_cookie(Some(cookie));
             members.push(client);

@@ -22,7 +22,7 @@ const algorithms = ['RS256', 'RS384', 'RS512', 'PS256', 'ES256', 'ES384', 'EdDSA
 
 const client = (client_id, metadata) => ({
   client_id,
-  client_secret: 'a secret of the stories, long enough',
+  client_secret: 'a secret of the tests, long enough',
   redirect_uris: [`${callback}/acme`],
   ...metadata,
 });
@@ -51,7 +51,7 @@ const provider = new Provider(issuer, {
   },
   pkce: { required: () => true },
   features: { devInteractions: { enabled: false } },
-  cookies: { keys: ['the cookies of the stories'] },
+  cookies: { keys: ['the cookies of the tests'] },
   interactions: { url: (_, interaction) => `/interaction/${interaction.uid}` },
   findAccount: (_, sub) => ({
     accountId: sub,

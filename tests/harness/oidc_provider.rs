@@ -1,8 +1,8 @@
 //! A sign-in provider: npm's `oidc-provider`, which is certified by the OpenID
 //! Foundation, behind a proxy that can modify its responses.
 //!
-//! The proxy signs a modified ID token with a key that it adds to those of the
-//! provider. Otherwise the token would be rejected for its signature, not for its
+//! The proxy signs a modified ID token with a key that it adds to the provider's
+//! keys. Otherwise the token would be rejected for its signature, not for its
 //! content.
 
 use std::collections::BTreeMap;
@@ -60,7 +60,7 @@ pub enum ProviderFault {
     HoldTokenRequest(Arc<Notify>),
 }
 
-/// The running provider, configured as `acme`; it ends when this is dropped.
+/// The running provider, configured as `acme`, which is killed when dropped.
 pub struct OidcProvider {
     shared: Arc<Shared>,
     server: LocalServer,
@@ -73,11 +73,11 @@ struct Shared {
     http: reqwest::Client,
     key: EcdsaKeyPair,
     fault: Mutex<ProviderFault>,
-    calls: Mutex<Vec<String>>,
+    requested_paths: Mutex<Vec<String>>,
 }
 
 impl OidcProvider {
-    /// Starts the provider. Returns `None` if it cannot be installed here.
+    /// Starts the provider. Returns `None` if it cannot be installed.
     pub async fn start() -> Option<Self> {
         let folder = node_packages().await?;
         let (listener, url) = LocalServer::bind().await;
@@ -105,10 +105,10 @@ impl OidcProvider {
         let pkcs8 = EcdsaKeyPair::generate_pkcs8(algorithm, &random).unwrap();
         let shared = Arc::new(Shared {
             port,
-            http: browser(),
+            http: http_client(),
             key: EcdsaKeyPair::from_pkcs8(algorithm, pkcs8.as_ref(), &random).unwrap(),
             fault: Mutex::default(),
-            calls: Mutex::default(),
+            requested_paths: Mutex::default(),
         });
         let router = Router::new().fallback(forward).with_state(shared.clone());
         let server = LocalServer::serve(listener, url, router);
@@ -124,89 +124,89 @@ impl OidcProvider {
         &self.server.url
     }
 
-    /// Returns the settings that make a deployment offer it.
+    /// Returns the settings of an application that offers sign-in with this provider.
     pub fn settings(&self) -> Settings {
         Settings::default()
             .with("OAUTH_ACME_CLIENT_ID", "sabor")
             .with(
                 "OAUTH_ACME_CLIENT_SECRET",
-                "a secret of the stories, long enough",
+                "a secret of the tests, long enough",
             )
             .with("OAUTH_ACME_ISSUER", self.url())
     }
 
     /// Adds or replaces an account with these claims at the provider.
     pub async fn add_account(&self, sub: &str, claims: Value) {
-        let address = format!("http://127.0.0.1:{}/accounts/{sub}", self.shared.port);
-        let sent = self.shared.http.post(address).json(&claims).send();
-        assert!(sent.await.unwrap().status().is_success());
+        let url = format!("http://127.0.0.1:{}/accounts/{sub}", self.shared.port);
+        let response = self.shared.http.post(url).json(&claims).send();
+        assert!(response.await.unwrap().status().is_success());
     }
 
-    /// Sets what goes wrong from now on.
+    /// Sets the fault of all further requests.
     pub fn set_fault(&self, fault: ProviderFault) {
         *self.shared.fault.lock().unwrap() = fault;
     }
 
-    /// Modifies the claims of ID tokens from now on.
+    /// Modifies the claims of all further ID tokens.
     pub fn rewrite_claims(&self, change: impl Fn(&mut Value) + Send + Sync + 'static) {
         self.set_fault(ProviderFault::Claims(Arc::new(change)));
     }
 
     /// Returns the number of requests to a path.
     pub fn request_count(&self, path: &str) -> usize {
-        let calls = self.shared.calls.lock().unwrap();
-        calls.iter().filter(|call| *call == path).count()
+        let paths = self.shared.requested_paths.lock().unwrap();
+        paths.iter().filter(|requested| *requested == path).count()
     }
 
-    /// Signs in at the provider as `sub`, or declines if `sub` is `nobody`, as a
-    /// browser does. Returns the path and query of the callback, or the fields of
-    /// its form.
+    /// Signs in at the provider as `sub`, or declines if `sub` is `nobody`. Returns
+    /// the path and query of the callback, or the fields of the form that is posted
+    /// to it.
     pub async fn complete_sign_in(&self, authorize: &str, sub: &str) -> String {
-        let mut address = format!("{authorize}&login_hint={sub}");
-        let mut jar = BTreeMap::new();
+        let mut url = format!("{authorize}&login_hint={sub}");
+        let mut cookie_jar = BTreeMap::new();
         for _ in 0..10 {
-            let cookies: Vec<String> = jar
+            let cookies: Vec<String> = cookie_jar
                 .iter()
                 .map(|(name, value)| format!("{name}={value}"))
                 .collect();
-            let request = self.shared.http.get(&address);
+            let request = self.shared.http.get(&url);
             let request = request.header(COOKIE, cookies.join("; "));
-            let answer = request.send().await.unwrap();
-            for set in answer.headers().get_all(SET_COOKIE) {
-                let pair = set.to_str().unwrap().split(';').next().unwrap();
+            let response = request.send().await.unwrap();
+            for set_cookie in response.headers().get_all(SET_COOKIE) {
+                let pair = set_cookie.to_str().unwrap().split(';').next().unwrap();
                 let (name, value) = pair.split_once('=').unwrap();
-                jar.insert(name.to_owned(), value.to_owned());
+                cookie_jar.insert(name.to_owned(), value.to_owned());
             }
-            let Some(location) = answer.headers().get(LOCATION) else {
+            let Some(location) = response.headers().get(LOCATION) else {
                 // A page with a form that the browser submits automatically.
-                return fields(&answer.text().await.unwrap());
+                return hidden_fields(&response.text().await.unwrap());
             };
             let location = location.to_str().unwrap();
-            if let Some(back) = location.strip_prefix(SITE) {
-                return back.to_owned();
+            if let Some(callback) = location.strip_prefix(SITE) {
+                return callback.to_owned();
             }
-            address = match location.strip_prefix('/') {
+            url = match location.strip_prefix('/') {
                 Some(path) => format!("{}/{path}", self.url()),
                 None => location.to_owned(),
             };
         }
-        panic!("{address} does not lead back to the site");
+        panic!("{url} does not lead back to the site");
     }
 }
 
-fn browser() -> reqwest::Client {
+fn http_client() -> reqwest::Client {
     let builder = reqwest::Client::builder().redirect(Policy::none());
     builder.timeout(Duration::from_secs(20)).build().unwrap()
 }
 
 /// Returns the hidden fields of a page, encoded as a form.
-fn fields(page: &str) -> String {
+fn hidden_fields(page: &str) -> String {
     let inputs = page.split("<input").skip(1).map(|input| {
-        let of = |name: &str| {
-            let start = input.split_once(&format!("{name}=\"")).unwrap().1;
-            start.split_once('"').unwrap().0.replace("&#x2F;", "/")
+        let attribute = |name: &str| {
+            let value = input.split_once(&format!("{name}=\"")).unwrap().1;
+            value.split_once('"').unwrap().0.replace("&#x2F;", "/")
         };
-        (of("name"), of("value"))
+        (attribute("name"), attribute("value"))
     });
     let mut form = form_urlencoded::Serializer::new(String::new());
     form.extend_pairs(inputs);
@@ -223,7 +223,11 @@ async fn forward(
     body: Bytes,
 ) -> Response {
     let fault = shared.fault.lock().unwrap().clone();
-    shared.calls.lock().unwrap().push(uri.path().to_owned());
+    shared
+        .requested_paths
+        .lock()
+        .unwrap()
+        .push(uri.path().to_owned());
     match fault {
         ProviderFault::Unavailable => return StatusCode::SERVICE_UNAVAILABLE.into_response(),
         ProviderFault::HoldTokenRequest(ref release) if uri.path() == "/token" => {
@@ -232,27 +236,27 @@ async fn forward(
         ProviderFault::Unresponsive => tokio::time::sleep(Duration::from_secs(60)).await,
         _ => {}
     }
-    let address = format!("http://127.0.0.1:{}{uri}", shared.port);
-    let mut request = shared.http.request(method, address).body(body);
-    // Including `Host`, so that the provider uses the proxy's address.
+    let url = format!("http://127.0.0.1:{}{uri}", shared.port);
+    let mut request = shared.http.request(method, url).body(body);
+    // `Host` is included, so that the provider uses the proxy's address.
     for (name, value) in &headers {
         request = request.header(name, value);
     }
-    let answer = request.send().await.unwrap();
-    let status = answer.status();
+    let original = request.send().await.unwrap();
+    let status = original.status();
     let mut response = status.into_response();
-    for (name, value) in answer.headers() {
+    for (name, value) in original.headers() {
         if name != "content-length" && name != "transfer-encoding" {
             response.headers_mut().append(name, value.clone());
         }
     }
-    let text = answer.bytes().await.unwrap();
-    let body = match serde_json::from_slice::<Value>(&text) {
+    let bytes = original.bytes().await.unwrap();
+    let body = match serde_json::from_slice::<Value>(&bytes) {
         Ok(mut object) if status.is_success() => {
             shared.modify(uri.path(), &fault, &mut object);
             object.to_string().into()
         }
-        _ => text,
+        _ => bytes,
     };
     *response.body_mut() = body.into();
     response
@@ -289,18 +293,20 @@ impl Shared {
 
     fn sign(&self, claims: &Value) -> String {
         let header = json!({ "alg": "ES256", "kid": "proxy-key" }).to_string();
-        let signed = format!(
+        let signing_input = format!(
             "{}.{}",
             BASE64.encode(header),
             BASE64.encode(claims.to_string())
         );
-        let signature = self.key.sign(&SystemRandom::new(), signed.as_bytes());
-        format!("{signed}.{}", BASE64.encode(signature.unwrap()))
+        let signature = self
+            .key
+            .sign(&SystemRandom::new(), signing_input.as_bytes());
+        format!("{signing_input}.{}", BASE64.encode(signature.unwrap()))
     }
 }
 
 /// Returns the claims of a token without checking its signature.
 pub fn decode_claims(token: &str) -> Value {
-    let part = token.split('.').nth(1).unwrap();
-    serde_json::from_slice(&BASE64.decode(part).unwrap()).unwrap()
+    let claims = token.split('.').nth(1).unwrap();
+    serde_json::from_slice(&BASE64.decode(claims).unwrap()).unwrap()
 }

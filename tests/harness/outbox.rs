@@ -8,7 +8,7 @@ use super::TestApp;
 
 impl TestApp {
     /// Returns the token of the link in the last mail of this kind to this address.
-    /// It is encrypted in the outbox.
+    /// The outbox stores the token encrypted.
     pub async fn mailed_token(&self, kind: &str, recipient: &str) -> String {
         let rows = self
             .sql(&format!(

@@ -1,7 +1,6 @@
 //! Third-party programs from PyPI and npm, installed once under `target/`.
 //!
-//! The stories check our output and our protocols against software that is not
-//! ours.
+//! The tests check our output and our protocols against third-party software.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -24,7 +23,7 @@ const PYTHON_PACKAGES: [&str; 4] = [
 const NODE_PACKAGES: [&str; 2] = ["oidc-provider@9.13.3", "stripe@23.1.0"];
 
 /// Returns a Python interpreter that has [`PYTHON_PACKAGES`], or `None` if they
-/// cannot be installed here.
+/// cannot be installed.
 ///
 /// # Panics
 ///
@@ -41,7 +40,7 @@ pub async fn python() -> Option<PathBuf> {
 }
 
 /// Returns a folder whose `node_modules` has [`NODE_PACKAGES`], or `None` if
-/// they cannot be installed here.
+/// they cannot be installed.
 ///
 /// # Panics
 ///
@@ -60,20 +59,20 @@ pub async fn node_packages() -> Option<PathBuf> {
     folder.await.clone()
 }
 
-/// Starts a Node program, and starts it again if it takes longer than 30 seconds.
+/// Starts a Node program, and tries again if the start takes longer than 30 seconds.
 ///
 /// On a busy machine Node occasionally hangs before it runs the program.
 ///
 /// # Panics
 ///
-/// If three attempts take too long.
+/// If three attempts take longer.
 pub async fn start_node<T>(start: impl AsyncFn() -> T) -> T {
     for _ in 0..3 {
         if let Ok(started) = timeout(Duration::from_secs(30), start()).await {
             return started;
         }
     }
-    panic!("node does not start");
+    panic!("node did not start in three attempts");
 }
 
 /// Writes a script next to the `node_modules` that it imports from; returns its
