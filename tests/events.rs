@@ -25,8 +25,8 @@ struct EventStream {
     response: Response,
     /// Received text that has not been parsed.
     unread: String,
-    /// The id of the event that the stream starts after. A browser that reconnects before
-    /// the first event sends it.
+    /// The id of the event that the stream starts after. A browser that reconnects
+    /// before the first event sends it.
     starts_after: String,
 }
 

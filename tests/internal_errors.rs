@@ -1,4 +1,4 @@
-//! Internal errors: the caller gets an error code and a request id, no details.
+//! Internal errors: the caller gets an error code and a request id, but no details.
 
 use sabor::{Result, Routes};
 use serde_json::json;
@@ -6,15 +6,19 @@ use utoipa::openapi::HttpMethod;
 
 use crate::harness::{LocalServer, SITE, Settings, TestApp, TestResponse};
 
-async fn panics() -> Result<()> {
+async fn panicking_handler() -> Result<()> {
     panic!("the address of the database is secret");
 }
 
 #[tokio::test]
 async fn a_panicking_handler_returns_a_documented_500() {
     let app = TestApp::start().await;
-    let broken = Routes::new().add("/api/broken".to_owned(), &[HttpMethod::Get], panics);
-    let router = sabor::http::router(app.app.clone(), vec![broken]);
+    let routes = Routes::new().add(
+        "/api/broken".to_owned(),
+        &[HttpMethod::Get],
+        panicking_handler,
+    );
+    let router = sabor::http::router(app.app.clone(), vec![routes]);
     let server = LocalServer::start(router).await;
     let url = format!("{}/api/broken", server.url);
     // Twice, since the process continues after a panic.
@@ -26,7 +30,7 @@ async fn a_panicking_handler_returns_a_documented_500() {
         assert_eq!(response.header("x-request-id"), body["requestId"].as_str());
         assert_eq!(response.header("cache-control"), Some("no-store"));
         assert!(!response.text.contains("secret"));
-        // CORS headers are on error responses too.
+        // Error responses have CORS headers too.
         assert_eq!(response.header("access-control-allow-origin"), Some(SITE));
     }
 }
@@ -42,8 +46,8 @@ async fn driver_errors_are_not_shown_to_the_caller() {
     assert_eq!(body["error"], "Something went wrong on our side");
     assert_eq!(body.as_object().unwrap().len(), 3, "{body}");
     // An unreachable database is an outage.
-    let nowhere = "postgres://nobody@127.0.0.1:1/nothing?sslmode=disable";
-    let settings = Settings::default().with("POSTGRES_URL", nowhere);
+    let unreachable_url = "postgres://nobody@127.0.0.1:1/nothing?sslmode=disable";
+    let settings = Settings::default().with("POSTGRES_URL", unreachable_url);
     let app = TestApp::start_with(settings).await;
     let response = app.visitor().sign_in_as("ana").await;
     let body = response.expect_code(503, "unavailable");

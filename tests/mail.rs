@@ -11,8 +11,8 @@ use crate::bookings::{book, cancel, join_waitlist};
 use crate::harness::{MailServer, Settings, TestApp, wait_until};
 
 async fn send_due_mails(app: &App) -> SendSummary {
-    let until = Instant::now() + Duration::from_secs(30);
-    send_due(app, until).await.unwrap()
+    let deadline = Instant::now() + Duration::from_secs(30);
+    send_due(app, deadline).await.unwrap()
 }
 
 /// Inserts a contact message into the outbox, addressed to `recipient`.
@@ -39,7 +39,7 @@ async fn make_due(app: &TestApp) {
     .await;
 }
 
-async fn count(app: &TestApp, condition: &str) -> i64 {
+async fn count_mails(app: &TestApp, condition: &str) -> i64 {
     app.count(&format!(
         "select count(*) from mail_outbox where {condition}"
     ))
@@ -99,7 +99,7 @@ async fn a_booking_confirmation_has_text_and_html_in_the_studios_local_time() {
         html.contains("Salsa &#38; Son") && html.contains("7:30 PM"),
         "{html}"
     );
-    wait_until(async || count(&app, "sent_at is null").await == 0).await;
+    wait_until(async || count_mails(&app, "sent_at is null").await == 0).await;
 }
 
 #[tokio::test]
@@ -118,13 +118,13 @@ async fn waitlist_promotion_and_cancellation_are_mailed() {
     let mails = server.wait_for_mails(4).await;
     let subjects_to = |name: &str| -> Vec<String> {
         let to = json!([format!("{name}@example.com")]);
-        let mine = mails.iter().filter(|mail| mail["to"] == to);
-        let mut subjects: Vec<_> = mine
+        let own_mails = mails.iter().filter(|mail| mail["to"] == to);
+        let mut own_subjects: Vec<_> = own_mails
             .map(|mail| mail["headers"]["subject"].as_str().unwrap())
             .map(|subject| subject.split(':').next().unwrap().to_owned())
             .collect();
-        subjects.sort();
-        subjects
+        own_subjects.sort();
+        own_subjects
     };
     assert_eq!(subjects_to("ana"), ["Booked", "Cancelled"]);
     assert_eq!(subjects_to("ben"), ["On the waitlist", "You have a spot"]);
@@ -140,7 +140,7 @@ async fn mails_about_cancelled_and_moved_classes_state_the_reason_and_both_times
     let ana = app.member("ana").await;
     book(&ana, class).await.expect(201);
     server.wait_for_mails(1).await;
-    let tell = async |kind: &str, before: &str| {
+    let send_notification = async |kind: &str, before: &str| {
         app.sql(&format!(
             "insert into mail_outbox (id, recipient, kind, payload)
             select gen_random_uuid(), 'ana@example.com', '{kind}',
@@ -154,23 +154,26 @@ async fn mails_about_cancelled_and_moved_classes_state_the_reason_and_both_times
             end_time = '2030-07-05T02:00:00Z', room = 'Main'",
     )
     .await;
-    let was = |start: &str, end: &str, room: &str| {
+    let previous = |start: &str, end: &str, room: &str| {
         let times = format!("'startTime', '{start}', 'endTime', '{end}'");
         format!("jsonb_build_object({times}, 'room', '{room}')")
     };
-    // Denver is seven hours behind UTC in winter, and six in summer.
-    let winter = was("2030-01-04T02:00:00Z", "2030-01-04T03:00:00Z", "Main");
-    assert_eq!(tell("class_moved", &winter).await.sent, 1);
+    // Denver is seven hours behind UTC in winter and six hours in summer.
+    let old_time = previous("2030-01-04T02:00:00Z", "2030-01-04T03:00:00Z", "Main");
+    assert_eq!(send_notification("class_moved", &old_time).await.sent, 1);
     let start = "2030-07-05T01:00:00Z";
-    let room = was(start, "2030-07-05T02:00:00Z", "Cellar");
-    assert_eq!(tell("class_moved", &room).await.sent, 1);
-    let longer = was(start, "2030-07-05T02:30:00Z", "Main");
-    assert_eq!(tell("class_moved", &longer).await.sent, 1);
+    let old_room = previous(start, "2030-07-05T02:00:00Z", "Cellar");
+    assert_eq!(send_notification("class_moved", &old_room).await.sent, 1);
+    let old_end = previous(start, "2030-07-05T02:30:00Z", "Main");
+    assert_eq!(send_notification("class_moved", &old_end).await.sent, 1);
     // The class is back at its old time and room, so no mail is sent.
-    let back = was("2030-07-05T01:00:00+00:00", "2030-07-05T02:00:00Z", "Main");
-    let dropped = tell("class_moved", &back).await;
-    assert_eq!((dropped.sent, dropped.dropped), (0, 1));
-    assert_eq!(tell("instructor_changed", "null").await.sent, 1);
+    let unchanged = previous("2030-07-05T01:00:00+00:00", "2030-07-05T02:00:00Z", "Main");
+    let summary = send_notification("class_moved", &unchanged).await;
+    assert_eq!((summary.sent, summary.dropped), (0, 1));
+    assert_eq!(
+        send_notification("instructor_changed", "null").await.sent,
+        1
+    );
     app.sql(
         "update scheduled_classes set is_cancelled = true, cancellation_reason = 'The <b>roof</b> leaks'",
     )
@@ -180,25 +183,30 @@ async fn mails_about_cancelled_and_moved_classes_state_the_reason_and_both_times
         select gen_random_uuid(), id, user_id, 25, 'USD', 'card', 'refund_due' from bookings",
     )
     .await;
-    assert_eq!(tell("class_cancelled", "null").await.sent, 1);
+    assert_eq!(send_notification("class_cancelled", "null").await.sent, 1);
     let mails = server.wait_for_mails(6).await;
-    let text = |n: usize| mails[n]["text"].as_str().unwrap();
-    let moved = |day: &str, ends: &str, room: &str| {
+    let text = |index: usize| mails[index]["text"].as_str().unwrap();
+    let move_notice = |day: &str, ends: &str, room: &str| {
         format!(
             "was planned for {day}, 7:00 PM to {ends}, in {room}. \
             It is now on Thursday, July 4, 2030, 7:00 PM to 8:00 PM, in Main."
         )
     };
     for (mail, expected) in [
-        (1, moved("Thursday, January 3, 2030", "8:00 PM", "Main")),
-        (2, moved("Thursday, July 4, 2030", "8:00 PM", "Cellar")),
-        (3, moved("Thursday, July 4, 2030", "8:30 PM", "Main")),
+        (
+            1,
+            move_notice("Thursday, January 3, 2030", "8:00 PM", "Main"),
+        ),
+        (
+            2,
+            move_notice("Thursday, July 4, 2030", "8:00 PM", "Cellar"),
+        ),
+        (3, move_notice("Thursday, July 4, 2030", "8:30 PM", "Main")),
     ] {
         assert!(text(mail).contains(&expected), "{}", text(mail));
     }
-    let subjects = subjects(&mails);
-    assert!(subjects[1].starts_with("New time: "));
-    assert!(subjects[2].starts_with("New room: "));
+    assert!(subjects(&mails)[1].starts_with("New time: "));
+    assert!(subjects(&mails)[2].starts_with("New room: "));
     assert!(text(4).contains("will now be taught by Marisol Vega"));
     assert!(text(5).contains("The <b>roof</b> leaks"));
     assert!(text(5).contains("We refund 25.00 USD to your card"));
@@ -225,12 +233,15 @@ async fn outdated_notifications_are_not_sent() {
         (gen_random_uuid(), 'ana@example.com', 'booking_promoted', '{\"bookingId\":7}'),
         (gen_random_uuid(), 'ana@example.com', 'fire_alarm', '{}')")
         .await;
-    let mailing = app.start_another_with(server.settings()).await;
-    let sent = send_due_mails(&mailing.app).await;
-    assert_eq!((sent.sent, sent.dropped), (1, 4));
+    let mailing_app = app.start_another_with(server.settings()).await;
+    let summary = send_due_mails(&mailing_app.app).await;
+    assert_eq!((summary.sent, summary.dropped), (1, 4));
     let mails = server.wait_for_mails(1).await;
     assert!(subjects(&mails)[0].starts_with("Cancelled: "));
-    assert_eq!(send_due_mails(&mailing.app).await, SendSummary::default());
+    assert_eq!(
+        send_due_mails(&mailing_app.app).await,
+        SendSummary::default()
+    );
 }
 
 #[tokio::test]
@@ -241,9 +252,9 @@ async fn notifications_about_past_classes_are_not_sent() {
     let app = TestApp::start().await;
     let class = app.create_class(3).await;
     book(&app.member("ana").await, class).await.expect(201);
-    let mailing = app.start_another_with(server.settings()).await;
-    mailing.app.clock().advance(chrono::TimeDelta::days(4));
-    assert_eq!(send_due_mails(&mailing.app).await.dropped, 1);
+    let mailing_app = app.start_another_with(server.settings()).await;
+    mailing_app.app.clock().advance(chrono::TimeDelta::days(4));
+    assert_eq!(send_due_mails(&mailing_app.app).await.dropped, 1);
 }
 
 #[tokio::test]
@@ -256,13 +267,13 @@ async fn concurrent_senders_deliver_each_mail_once() {
         insert_mail(&app, "studio@sabor.example").await;
     }
     let other = app.start_another().await;
-    let (one, two, three) = tokio::join!(
+    let (first, second, third) = tokio::join!(
         send_due_mails(&app.app),
         send_due_mails(&other.app),
         send_due_mails(&other.app)
     );
-    assert_eq!(one.sent + two.sent + three.sent, 100);
-    assert!(one.sent > 0 && two.sent > 0 && three.sent > 0);
+    assert_eq!(first.sent + second.sent + third.sent, 100);
+    assert!(first.sent > 0 && second.sent > 0 && third.sent > 0);
     let mails = server.wait_for_mails(100).await;
     let ids: std::collections::BTreeSet<_> = mails
         .iter()
@@ -270,9 +281,9 @@ async fn concurrent_senders_deliver_each_mail_once() {
         .collect();
     assert_eq!((mails.len(), ids.len()), (100, 100));
     // Each sender uses one connection for its batch.
-    let peers: std::collections::BTreeSet<_> =
+    let client_ports: std::collections::BTreeSet<_> =
         mails.iter().map(|mail| mail["peer"].as_u64()).collect();
-    assert_eq!(peers.len(), 3);
+    assert_eq!(client_ports.len(), 3);
 }
 
 #[tokio::test]
@@ -283,15 +294,19 @@ async fn a_temporary_failure_is_retried_with_growing_delays_and_then_abandoned()
     let app = TestApp::start_with(server.settings()).await;
     insert_mail(&app, "later@example.com").await;
     insert_mail(&app, "ana@example.com").await;
-    let mut pauses = Vec::new();
+    let mut delays = Vec::new();
     for attempt in 1..=10 {
-        let sent = send_due_mails(&app.app).await;
-        assert_eq!(sent.sent, u64::from(attempt == 1), "the other mail is sent");
-        assert_eq!(sent.given_up, u64::from(attempt == 10));
+        let summary = send_due_mails(&app.app).await;
+        assert_eq!(
+            summary.sent,
+            u64::from(attempt == 1),
+            "only the first run sends the mail to ana"
+        );
+        assert_eq!(summary.given_up, u64::from(attempt == 10));
         assert_eq!(
             send_due_mails(&app.app).await,
             SendSummary::default(),
-            "no retry before it is due"
+            "a mail is not retried before it is due"
         );
         let row = app
             .sql(
@@ -300,12 +315,15 @@ async fn a_temporary_failure_is_retried_with_growing_delays_and_then_abandoned()
                 from mail_outbox where sent_at is null",
             )
             .await;
-        pauses.push(row[0].get::<_, Option<i32>>(0));
+        delays.push(row[0].get::<_, Option<i32>>(0));
         make_due(&app).await;
     }
     let day = Some(1440);
-    let growing = [Some(1), Some(5), Some(30), Some(120), Some(360)];
-    assert_eq!(pauses, [&growing[..], &[day, day, day, day, None]].concat());
+    let growing_delays = [Some(1), Some(5), Some(30), Some(120), Some(360)];
+    assert_eq!(
+        delays,
+        [&growing_delays[..], &[day, day, day, day, None]].concat()
+    );
     assert_eq!(send_due_mails(&app.app).await, SendSummary::default());
 }
 
@@ -329,8 +347,8 @@ async fn a_domain_in_any_script_is_written_in_ascii() {
     }
     // The invisible character in this domain is not allowed in a domain name.
     insert_mail(&app, "ana@a\u{200d}b.example").await;
-    let sent = send_due_mails(&app.app).await;
-    assert_eq!((sent.sent, sent.given_up), (4, 1));
+    let summary = send_due_mails(&app.app).await;
+    assert_eq!((summary.sent, summary.given_up), (4, 1));
     let mails = server.wait_for_mails(4).await;
     for (_, ascii) in converted {
         let address = format!("ana@{ascii}");
@@ -350,11 +368,11 @@ async fn an_unknown_recipient_is_abandoned_immediately() {
     insert_mail(&app, "gone@example.com").await;
     insert_mail(&app, "no address").await;
     insert_mail(&app, "ana@example.com").await;
-    let sent = send_due_mails(&app.app).await;
-    assert_eq!((sent.sent, sent.given_up, sent.failed), (1, 2, 0));
+    let summary = send_due_mails(&app.app).await;
+    assert_eq!((summary.sent, summary.given_up, summary.failed), (1, 2, 0));
     make_due(&app).await;
     assert_eq!(send_due_mails(&app.app).await, SendSummary::default());
-    assert_eq!(count(&app, "next_attempt_at = 'infinity'").await, 2);
+    assert_eq!(count_mails(&app, "next_attempt_at = 'infinity'").await, 2);
 }
 
 #[tokio::test]
@@ -364,8 +382,8 @@ async fn a_server_that_blocks_the_sender_loses_no_mail() {
     };
     let app = TestApp::start_with(server.settings()).await;
     insert_mail(&app, "blocked@example.com").await;
-    let sent = send_due_mails(&app.app).await;
-    assert_eq!((sent.failed, sent.given_up), (1, 0));
+    let summary = send_due_mails(&app.app).await;
+    assert_eq!((summary.failed, summary.given_up), (1, 0));
 }
 
 #[tokio::test]
@@ -375,8 +393,8 @@ async fn rejected_content_is_retried() {
     };
     let app = TestApp::start_with(server.settings()).await;
     insert_mail(&app, "broken@example.com").await;
-    let sent = send_due_mails(&app.app).await;
-    assert_eq!((sent.failed, sent.given_up), (1, 0));
+    let summary = send_due_mails(&app.app).await;
+    assert_eq!((summary.failed, summary.given_up), (1, 0));
 }
 
 #[tokio::test]
@@ -388,18 +406,22 @@ async fn a_connection_lost_before_the_reply_loses_no_mail_and_resends_the_same_i
     insert_mail(&app, "cut-before@example.com").await;
     insert_mail(&app, "cut-after@example.com").await;
     insert_mail(&app, "ana@example.com").await;
-    let sent = send_due_mails(&app.app).await;
-    assert_eq!((sent.sent, sent.failed), (1, 2), "the other mail is sent");
+    let summary = send_due_mails(&app.app).await;
+    assert_eq!(
+        (summary.sent, summary.failed),
+        (1, 2),
+        "the mail to ana is sent"
+    );
     make_due(&app).await;
     assert_eq!(send_due_mails(&app.app).await.failed, 2);
     let mails = server.wait_for_mails(3).await;
-    let twice: Vec<_> = mails
+    let message_ids: Vec<_> = mails
         .iter()
         .filter(|mail| mail["to"] == json!(["cut-after@example.com"]))
         .map(|mail| &mail["headers"]["message-id"])
         .collect();
-    assert_eq!(twice.len(), 2);
-    assert_eq!(twice[0], twice[1]);
+    assert_eq!(message_ids.len(), 2);
+    assert_eq!(message_ids[0], message_ids[1]);
 }
 
 #[tokio::test]
@@ -414,13 +436,13 @@ async fn a_slow_server_times_out() {
         panic!("{:?}", config.mail);
     };
     smtp.deadline = Duration::from_secs(1);
-    let impatient = App::new(config).unwrap();
-    assert_eq!(send_due_mails(&impatient).await.failed, 1);
-    impatient.close().await;
+    let impatient_app = App::new(config).unwrap();
+    assert_eq!(send_due_mails(&impatient_app).await.failed, 1);
+    impatient_app.close().await;
 }
 
 #[tokio::test]
-async fn without_a_server_one_attempt_is_made_and_the_rest_waits() {
+async fn without_a_server_one_mail_is_attempted_and_the_others_wait() {
     let port = sabor_testing::port::find_free(None).unwrap();
     let settings = Settings::default()
         .with("SMTP_HOST", "127.0.0.1")
@@ -430,9 +452,9 @@ async fn without_a_server_one_attempt_is_made_and_the_rest_waits() {
     for _ in 0..3 {
         insert_mail(&app, "ana@example.com").await;
     }
-    let sent = send_due_mails(&app.app).await;
-    assert_eq!((sent.failed, sent.remaining), (1, true));
-    assert_eq!(count(&app, "attempts = 0").await, 2);
+    let summary = send_due_mails(&app.app).await;
+    assert_eq!((summary.failed, summary.remaining), (1, true));
+    assert_eq!(count_mails(&app, "attempts = 0").await, 2);
 }
 
 #[tokio::test]
@@ -457,8 +479,8 @@ async fn visitor_input_cannot_inject_headers() {
     .await;
     assert_eq!(send_due_mails(&app.app).await.sent, 1);
     let mails = server.wait_for_mails(1).await;
-    let names: Vec<_> = mails[0]["names"].as_array().unwrap().to_vec();
-    assert!(!names.contains(&json!("Bcc")), "{names:?}");
+    let header_names: Vec<_> = mails[0]["names"].as_array().unwrap().to_vec();
+    assert!(!header_names.contains(&json!("Bcc")), "{header_names:?}");
     assert_eq!(mails[0]["to"], json!(["studio@sabor.example"]));
     let subject = mails[0]["headers"]["subject"].as_str().unwrap();
     assert!(subject.starts_with("Contact: Hola  Bcc:"), "{subject}");
@@ -484,13 +506,13 @@ async fn mail_is_sent_only_over_verified_tls() {
     let Some(server) = MailServer::start_with_tls(&certificate, &key).await else {
         return;
     };
-    let known = server
+    let settings = server
         .settings()
         .with("SMTP_HOST", "localhost")
         .with("SMTP_USER", "sabor")
         .with("SMTP_PASS", "mail-password")
         .with("SMTP_CA_CERT", issued.cert.pem());
-    let app = TestApp::start_with(known.clone()).await;
+    let app = TestApp::start_with(settings.clone()).await;
     insert_mail(&app, "ana@example.com").await;
     assert_eq!(send_due_mails(&app.app).await.sent, 1);
     let mail = &server.wait_for_mails(1).await[0];
@@ -499,55 +521,56 @@ async fn mail_is_sent_only_over_verified_tls() {
         (&json!(true), &json!("sabor"))
     );
 
-    let stranger = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
+    let other_certificate =
+        rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
     for (name, value) in [
-        ("SMTP_CA_CERT", stranger.cert.pem()),
+        ("SMTP_CA_CERT", other_certificate.cert.pem()),
         ("SMTP_HOST", "127.0.0.1".to_owned()),
         ("SMTP_PASS", "wrong".to_owned()),
     ] {
-        let wrong = app
-            .start_another_with(known.clone().with(name, value))
+        let misconfigured_app = app
+            .start_another_with(settings.clone().with(name, value))
             .await;
         insert_mail(&app, "ana@example.com").await;
         make_due(&app).await;
-        let sent = send_due_mails(&wrong.app).await;
-        assert_eq!((sent.sent, sent.failed), (0, 1), "{name}");
+        let summary = send_due_mails(&misconfigured_app.app).await;
+        assert_eq!((summary.sent, summary.failed), (0, 1), "{name}");
     }
     assert_eq!(server.received().len(), 1);
-    // A server without TLS, where TLS is required.
-    let Some(plain) = MailServer::start().await else {
+    // TLS is required, and this server does not offer it.
+    let Some(server_without_tls) = MailServer::start().await else {
         return;
     };
-    let clear = known.with("SMTP_PORT", plain.port.to_string());
-    let clear = app.start_another_with(clear).await;
+    let settings = settings.with("SMTP_PORT", server_without_tls.port.to_string());
+    let app_requiring_tls = app.start_another_with(settings).await;
     make_due(&app).await;
-    assert_eq!(send_due_mails(&clear.app).await.sent, 0);
-    assert!(plain.received().is_empty());
+    assert_eq!(send_due_mails(&app_requiring_tls.app).await.sent, 0);
+    assert!(server_without_tls.received().is_empty());
 }
 
 #[tokio::test]
-async fn in_development_mails_are_files_sorted_by_time() {
+async fn in_development_mails_are_files_whose_names_sort_by_time() {
     let app = TestApp::start().await;
     let folder = tempfile::tempdir().unwrap();
     let mut config = app.app.config().clone();
     config.mail.transport = MailTransport::Folder(folder.path().join("mail"));
-    let mailing = App::new(config).unwrap();
+    let mailing_app = App::new(config).unwrap();
     insert_mail(&app, "ana@example.com").await;
     insert_mail(&app, "ben@example.com").await;
-    assert_eq!(send_due_mails(&mailing).await.sent, 2);
+    assert_eq!(send_due_mails(&mailing_app).await.sent, 2);
     let mut files: Vec<_> = std::fs::read_dir(folder.path().join("mail"))
         .unwrap()
         .map(|entry| entry.unwrap().path())
         .collect();
     files.sort();
     assert_eq!(files.len(), 2);
-    for (file, to) in files.iter().zip(["ana", "ben"]) {
+    for (file, name) in files.iter().zip(["ana", "ben"]) {
         assert_eq!(file.extension().unwrap(), "eml");
         let text = std::fs::read_to_string(file).unwrap();
         assert!(
-            text.contains(&format!("To: {to}@example.com\r\n")),
+            text.contains(&format!("To: {name}@example.com\r\n")),
             "{text}"
         );
     }
-    mailing.close().await;
+    mailing_app.close().await;
 }

@@ -13,7 +13,7 @@ async fn send(
     person: &TestClient,
     method: &Method,
     path: &str,
-    kind: &str,
+    content_type: &str,
     body: Vec<u8>,
 ) -> TestResponse {
     let mut request = person.request(method.clone(), &example(path));
@@ -22,15 +22,15 @@ async fn send(
     }
     person
         .copy()
-        .send(request.header(CONTENT_TYPE, kind).body(body))
+        .send(request.header(CONTENT_TYPE, content_type).body(body))
         .await
 }
 
-/// Returns the operations with a request body, and its fields.
+/// Returns every operation with a request body, and the fields of that body.
 fn operations_with_body() -> Vec<(Method, String, Vec<String>)> {
     let document =
         serde_json::from_str::<Value>(&sabor_testing::openapi::document().unwrap()).unwrap();
-    let mut forms = Vec::new();
+    let mut with_body = Vec::new();
     for (method, path) in operations() {
         let operation = &document["paths"][&path][method.as_str().to_lowercase()];
         let schema = &operation["requestBody"]["content"][JSON]["schema"];
@@ -42,9 +42,9 @@ fn operations_with_body() -> Vec<(Method, String, Vec<String>)> {
         };
         let properties = &document["components"]["schemas"][name]["properties"];
         let fields = properties.as_object().unwrap().keys().cloned().collect();
-        forms.push((method, path, fields));
+        with_body.push((method, path, fields));
     }
-    forms
+    with_body
 }
 
 #[tokio::test]
@@ -52,7 +52,7 @@ async fn bodies_that_are_not_json_objects_are_rejected_everywhere() {
     let app = TestApp::start().await;
     app.register_partner_app("shop").await;
     let ana = app.admin("ana").await;
-    let deep = "{\"a\":".repeat(50_000).into_bytes();
+    let deeply_nested = "{\"a\":".repeat(50_000).into_bytes();
     assert!(operations_with_body().len() >= 6);
     for (method, path, _) in operations_with_body() {
         for body in [
@@ -64,20 +64,20 @@ async fn bodies_that_are_not_json_objects_are_rejected_everywhere() {
             b"{\"a\":1e999999}".to_vec(),
             b"{\"\xff\xfe\":1}".to_vec(),
             b"\x00".to_vec(),
-            deep.clone(),
+            deeply_nested.clone(),
         ] {
             let response = send(&ana, &method, &path, JSON, body.clone()).await;
-            let shown = String::from_utf8_lossy(&body[..body.len().min(20)]);
-            assert_eq!(response.status, 400, "{path} {shown} {}", response.text);
+            let excerpt = String::from_utf8_lossy(&body[..body.len().min(20)]);
+            assert_eq!(response.status, 400, "{path} {excerpt} {}", response.text);
             assert!(response.expect(400)["code"].is_string());
         }
-        for kind in [
+        for content_type in [
             "text/plain",
             "application/x-www-form-urlencoded",
             "multipart/form-data",
             "json",
         ] {
-            let response = send(&ana, &method, &path, kind, b"{}".to_vec()).await;
+            let response = send(&ana, &method, &path, content_type, b"{}".to_vec()).await;
             response.expect_code(415, "not_json");
         }
         let large = format!("{{\"email\":\"{}\"}}", "x".repeat(1024 * 1024));
@@ -104,7 +104,7 @@ async fn no_field_value_causes_a_server_error() {
         json!("\u{202e}\u{1F483}\u{301}"),
     ];
     for (method, path, fields) in operations_with_body() {
-        // A new application for each operation, since one of them closes the account.
+        // A new application for each operation, since one operation closes the account.
         let app = TestApp::start().await;
         app.register_partner_app("shop").await;
         let ana = app.admin("ana").await;
@@ -172,10 +172,10 @@ async fn damaged_cookies_and_bearer_tokens_are_treated_as_signed_out() {
     let app = TestApp::start().await;
     app.register_partner_app("shop").await;
     let ana = app.admin("ana").await;
-    let good = ana.cookie().unwrap();
-    let (name, value) = good.split_once('=').unwrap();
+    let valid_cookie = ana.cookie().unwrap();
+    let (name, value) = valid_cookie.split_once('=').unwrap();
     app.redis.clear_log();
-    for bad in [
+    for damaged_value in [
         String::new(),
         ".".to_owned(),
         value.to_uppercase(),
@@ -185,18 +185,18 @@ async fn damaged_cookies_and_bearer_tokens_are_treated_as_signed_out() {
         "demo.99999999999999.00".to_owned(),
         "x".repeat(7_000),
     ] {
-        ana.set_cookie(Some(format!("{name}={bad}")));
+        ana.set_cookie(Some(format!("{name}={damaged_value}")));
         let response = ana.copy().get("/api/auth/session").await;
         response.expect_code(401, "not_signed_in");
         assert!(
             response.header("set-cookie").unwrap().contains("Max-Age=0"),
-            "{bad}"
+            "{damaged_value}"
         );
     }
-    // None of them caused a request to Redis.
+    // None of these cookies caused a request to Redis.
     assert_eq!(app.redis.requests(), 0);
-    // With a bearer token, the cookie does not count.
-    ana.set_cookie(Some(good.clone()));
+    // The cookie is ignored if there is a bearer token.
+    ana.set_cookie(Some(valid_cookie.clone()));
     for bearer in ["", "x", "eyJhbGciOiJub25lIn0.e30."] {
         let request = ana
             .request(Method::GET, "/api/auth/session")
@@ -207,7 +207,7 @@ async fn damaged_cookies_and_bearer_tokens_are_treated_as_signed_out() {
             .expect_code(401, "not_signed_in");
     }
     assert!(ana.is_signed_in().await);
-    // A session token is accepted from the cookie only.
+    // A session token is accepted only in the cookie.
     let token = value.split('.').next().unwrap();
     for path in [
         format!("/api/auth/session?token={token}"),
@@ -222,7 +222,7 @@ async fn an_error_unrelated_to_the_cookie_does_not_clear_it() {
     let app = TestApp::start().await;
     app.register_partner_app("shop").await;
     let ana = app.admin("ana").await;
-    // Any site can link here.
+    // Any site can link to this path.
     let response = ana.get("/api/admin/cleanup-sessions").await;
     response.expect_code(401, "not_signed_in");
     assert_eq!(response.header("set-cookie"), None);

@@ -1,5 +1,4 @@
-//! Payments and refunds. The Checkout Sessions are those of the stand-in in
-//! `harness/stripe.rs`.
+//! Payments and refunds, with the stand-in for Stripe in `harness/stripe.rs`.
 
 mod desk_payments;
 mod refunds;
@@ -60,7 +59,7 @@ pub async fn book_and_pay(
     (booking, session)
 }
 
-/// Returns the event that a session was completed.
+/// Returns the event that reports a completed session.
 pub fn checkout_completed(session: &Value) -> Value {
     event_about("checkout.session.completed", session)
 }
@@ -82,25 +81,25 @@ pub async fn booking_status(app: &TestApp, booking: &Value) -> String {
 
 /// Settles expired card payments, as the clean-up does; returns their number.
 pub async fn release_unpaid(app: &TestApp) -> u64 {
-    sabor::payments::reconcile::release_unpaid(&app.app, soon())
+    sabor::payments::reconcile::release_unpaid(&app.app, deadline())
         .await
         .unwrap()
         .count
 }
 
-/// Makes due refunds, as the clean-up does; returns their number.
+/// Processes due refunds, as the clean-up does; returns their number.
 pub async fn process_refunds(app: &TestApp) -> u64 {
-    sabor::payments::reconcile::refund_due(&app.app, soon())
+    sabor::payments::reconcile::refund_due(&app.app, deadline())
         .await
         .unwrap()
         .count
 }
 
-fn soon() -> Instant {
+fn deadline() -> Instant {
     Instant::now() + Duration::from_secs(20)
 }
 
-/// Makes all open card payments expire.
+/// Makes all pending card payments overdue.
 pub async fn expire_card_payments(app: &TestApp) {
     app.sql("update payments set expires_at = now() - interval '1 second', next_attempt_at = now() where status = 'pending' and method = 'card'")
         .await;

@@ -1,4 +1,4 @@
-//! The Redis client and the cache of the library.
+//! The Redis client and the response cache of the library.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -42,8 +42,8 @@ async fn a_cached_value_is_computed_once_until_its_namespace_is_invalidated() {
     let app = TestApp::start().await;
     let cache = response_cache(&app, "schedule");
     let other = response_cache(&app, "classes");
-    let computed = AtomicU32::new(0);
-    let load = async || Ok(computed.fetch_add(1, Ordering::Relaxed));
+    let computations = AtomicU32::new(0);
+    let load = async || Ok(computations.fetch_add(1, Ordering::Relaxed));
     for _ in 0..3 {
         assert_eq!(cache.get_or_load("week", load()).await.unwrap(), 0);
     }
@@ -63,7 +63,7 @@ async fn a_cached_value_is_computed_once_until_its_namespace_is_invalidated() {
 async fn a_value_computed_before_an_invalidation_is_not_used_after_it() {
     let app = TestApp::start().await;
     let cache = response_cache(&app, "schedule");
-    // The invalidation comes while the old value is being computed.
+    // The namespace is invalidated while the old value is being computed.
     let stale = cache.get_or_load("week", async {
         cache.invalidate().await;
         Ok("old".to_owned())
@@ -90,22 +90,22 @@ async fn without_redis_values_are_computed_every_time() {
 }
 
 #[tokio::test]
-async fn a_namespace_that_is_invalidated_during_an_outage_is_invalid_afterwards() {
+async fn an_invalidation_during_an_outage_takes_effect_afterwards() {
     let app = TestApp::start().await;
-    let (cache, elsewhere) = (
+    let (cache, other_cache) = (
         response_cache(&app, "schedule"),
         response_cache(&app, "schedule"),
     );
-    let old = cache.get_or_load("week", async { Ok("old".to_owned()) });
-    assert_eq!(old.await.unwrap(), "old");
+    let before = cache.get_or_load("week", async { Ok("old".to_owned()) });
+    assert_eq!(before.await.unwrap(), "old");
     app.redis.set_mode(FaultMode::ReadOnly).await.unwrap();
     cache.invalidate().await;
-    // This process knows of the change, although Redis still has the old value.
-    let new = cache.get_or_load("week", async { Ok("new".to_owned()) });
-    assert_eq!(new.await.unwrap(), "new");
+    // This cache does not return the old value, although Redis still has it.
+    let after = cache.get_or_load("week", async { Ok("new".to_owned()) });
+    assert_eq!(after.await.unwrap(), "new");
     app.redis.set_mode(FaultMode::Normal).await.unwrap();
     wait_until(async || {
-        let value = elsewhere.get_or_load("week", async { Ok("new".to_owned()) });
+        let value = other_cache.get_or_load("week", async { Ok("new".to_owned()) });
         value.await.unwrap() == "new"
     })
     .await;
@@ -115,8 +115,8 @@ async fn a_namespace_that_is_invalidated_during_an_outage_is_invalid_afterwards(
 async fn the_cache_has_a_bounded_number_of_slots_and_never_mixes_up_keys() {
     let app = TestApp::start().await;
     let cache = response_cache(&app, "schedule");
-    let ask = async |number: u32| {
-        let load = Box::pin(async move { Ok(format!("answer to {number}")) });
+    let get_text = async |number: u32| {
+        let load = Box::pin(async move { Ok(format!("response {number}")) });
         cache
             .get_or_load_text("week", number.to_string(), load)
             .await
@@ -124,16 +124,16 @@ async fn the_cache_has_a_bounded_number_of_slots_and_never_mixes_up_keys() {
     };
     for _ in 0..2 {
         for number in 0..3_000 {
-            assert_eq!(ask(number).await, format!("answer to {number}"));
+            assert_eq!(get_text(number).await, format!("response {number}"));
         }
     }
-    let cached = app.redis.command(&["KEYS", "cache:*"]).await.unwrap();
-    assert!((500..=1_024).contains(&cached.as_array().unwrap().len()));
+    let keys = app.redis.command(&["KEYS", "cache:*"]).await.unwrap();
+    assert!((500..=1_024).contains(&keys.as_array().unwrap().len()));
     // The last value is cached.
     let load = Box::pin(async { Ok("another".to_owned()) });
     let last = cache
         .get_or_load_text("week", "2999".to_owned(), load)
         .await
         .unwrap();
-    assert_eq!(last, "answer to 2999");
+    assert_eq!(last, "response 2999");
 }

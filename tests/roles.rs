@@ -1,4 +1,4 @@
-//! Which role may call which operation.
+//! The roles that may call each operation.
 
 use futures_util::future::join_all;
 use reqwest::Method;
@@ -7,7 +7,7 @@ use serde_json::json;
 use crate::conventions::{example, operations};
 use crate::harness::{CRON_SECRET, TestApp, TestClient};
 
-/// Who may call each operation. New operations must be added here.
+/// The access rule of each operation. New operations must be added here.
 const PERMISSIONS: &[(&str, &str, Access)] = &[
     ("DELETE", "/api/admin/classes", Access::Staff),
     ("DELETE", "/api/admin/instructors", Access::Staff),
@@ -104,17 +104,19 @@ enum Access {
     Member,
     Staff,
     Admin,
-    /// A partner application, by name and secret.
+    /// A partner application, which sends its name and secret.
     Partner,
     MemberOrPartner,
     CronOrAdmin,
-    /// Only cron: no page may cause a GET that changes something.
+    /// Only cron. The operation is a GET that changes data, and any site can make a
+    /// browser send a GET.
     Cron,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Role {
     Visitor,
+    /// A visitor with an anonymous session.
     Anonymous,
     Member,
     Staff,
@@ -123,8 +125,8 @@ enum Role {
     Cron,
 }
 
-fn is_allowed(who: Access, role: Role) -> bool {
-    match who {
+fn is_allowed(access: Access, role: Role) -> bool {
+    match access {
         Access::Everyone => true,
         Access::Member => matches!(role, Role::Member | Role::Staff | Role::Admin),
         Access::Staff => matches!(role, Role::Staff | Role::Admin),
@@ -152,13 +154,16 @@ async fn client_with_role(app: &TestApp, role: Role) -> TestClient {
 
 #[tokio::test]
 async fn every_operation_is_allowed_for_exactly_the_listed_roles() {
-    let mut described: Vec<_> = operations();
+    let mut described = operations();
     described.sort_by_key(|(method, path)| (method.to_string(), path.clone()));
     let listed: Vec<_> = PERMISSIONS
         .iter()
         .map(|(method, path, _)| (method.parse::<Method>().unwrap(), (*path).to_owned()))
         .collect();
-    assert_eq!(listed, described, "the table and the functions differ");
+    assert_eq!(
+        listed, described,
+        "the table and the API description list different operations"
+    );
 
     let roles = [
         Role::Visitor,
@@ -174,7 +179,7 @@ async fn every_operation_is_allowed_for_exactly_the_listed_roles() {
 
 async fn check_every_operation(role: Role) {
     let mut caller = Caller::new(role).await;
-    for (method, path, who) in PERMISSIONS {
+    for (method, path, access) in PERMISSIONS {
         let method: Method = method.parse().unwrap();
         let mut request = caller.person.request(method.clone(), &example(path));
         match role {
@@ -189,7 +194,7 @@ async fn check_every_operation(role: Role) {
         let rejected = matches!(response.status, 401 | 403);
         assert_eq!(
             !rejected,
-            is_allowed(*who, role),
+            is_allowed(*access, role),
             "{role:?} {method} {path}: {}",
             response.text
         );
@@ -200,7 +205,7 @@ async fn check_every_operation(role: Role) {
     }
 }
 
-/// A client with a role, in an application of its own.
+/// A client with a role, and its own application.
 struct Caller {
     person: TestClient,
     secret: String,

@@ -1,4 +1,5 @@
-//! `STUDIO_NAME`: the studio's name appears wherever the studio is named.
+//! `STUDIO_NAME` changes the studio's name in calendars, authenticators, password
+//! rules, and mails.
 
 use serde_json::json;
 
@@ -6,13 +7,13 @@ use crate::bookings::book;
 use crate::harness::{MailServer, PASSWORD, Settings, TestApp};
 
 #[tokio::test]
-async fn another_studio_name_appears_in_calendars_authenticators_and_password_rules() {
+async fn the_studio_name_appears_in_calendars_authenticators_and_password_rules() {
     let settings = Settings::default().with("STUDIO_NAME", "Casa Ritmo");
     let app = TestApp::start_with(settings).await;
     let ana = app.member("ana").await;
-    let token = ana.post("/api/calendar/token", json!({})).await.expect(201);
-    let feed = format!("/api/calendar?token={}", token["token"].as_str().unwrap());
-    let feed = app.visitor().get(&feed).await;
+    let created = ana.post("/api/calendar/token", json!({})).await.expect(201);
+    let path = format!("/api/calendar?token={}", created["token"].as_str().unwrap());
+    let feed = app.visitor().get(&path).await;
     assert!(
         feed.text.contains("X-WR-CALNAME:Casa Ritmo\r\n"),
         "{}",
@@ -30,7 +31,7 @@ async fn another_studio_name_appears_in_calendars_authenticators_and_password_ru
 }
 
 #[tokio::test]
-async fn another_studio_name_appears_in_mails() {
+async fn the_studio_name_appears_in_mails() {
     let Some(server) = MailServer::start().await else {
         return;
     };

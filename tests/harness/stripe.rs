@@ -1,4 +1,4 @@
-//! A stand-in for Stripe's API of Checkout Sessions and refunds.
+//! A stand-in for Stripe's API for Checkout Sessions and refunds.
 //!
 //! PyPI's `localstripe` does not support Checkout Sessions. The responses have
 //! the shapes of Stripe's API reference
@@ -20,32 +20,34 @@ use serde_json::{Value, json};
 use super::stripe_events::WEBHOOK_SECRET;
 use super::{LocalServer, Settings};
 
-/// The API key of a deployment.
-pub const SECRET_KEY: &str = "sk_test_of_these_stories";
+/// The API key of the application.
+pub const SECRET_KEY: &str = "sk_test_key";
 
 /// How the next request fails.
 #[derive(Clone, Copy, Debug)]
 pub enum StripeFault {
-    /// It is not processed; the response has this status.
+    /// The request is not processed, and the response has this status.
     Status(u16),
-    /// It is processed, but the response is lost.
+    /// The request is processed, but the response is lost.
     ResponseLost,
-    /// It is not processed and gets no response.
+    /// The request is not processed and gets no response.
     Unresponsive,
-    /// It is not processed, and Stripe stores the error under its idempotency key.
+    /// The request is not processed, and Stripe stores the error under its
+    /// idempotency key.
     StoredError,
 }
 
-/// A request that was received.
+/// A request that the stand-in received.
 #[derive(Clone, Debug)]
 pub struct RecordedRequest {
     pub method: String,
     pub path: String,
     pub form: HashMap<String, String>,
+    /// The idempotency key.
     pub key: Option<String>,
 }
 
-/// The running stand-in; it ends when this is dropped.
+/// The running stand-in, which stops when dropped.
 pub struct FakeStripe {
     state: Arc<Mutex<Account>>,
     server: LocalServer,
@@ -79,7 +81,7 @@ impl FakeStripe {
         Self { state, server }
     }
 
-    /// Returns the settings that make a deployment use it.
+    /// Returns the settings of an application that uses this stand-in.
     pub fn settings(&self) -> Settings {
         settings(&self.server.url)
     }
@@ -89,7 +91,7 @@ impl FakeStripe {
         self.state.lock().unwrap().faults.extend(faults);
     }
 
-    /// Sets the status of new refunds; `succeeded` by default.
+    /// Sets the status of new refunds, which is `succeeded` by default.
     pub fn set_refund_status(&self, status: &'static str) {
         self.state.lock().unwrap().refund_status = Some(status);
     }
@@ -102,7 +104,7 @@ impl FakeStripe {
         refund.clone()
     }
 
-    /// Returns the requests to this path, in order.
+    /// Returns the requests with this method and path, in order.
     pub fn requests(&self, method: &str, path: &str) -> Vec<RecordedRequest> {
         let state = self.state.lock().unwrap();
         let requests = state.requests.iter();
@@ -137,15 +139,15 @@ impl FakeStripe {
     /// Returns the session with this checkout URL.
     pub fn session_by_url(&self, url: &Value) -> Value {
         let sessions = self.sessions();
-        let found = sessions.iter().find(|session| session["url"] == *url);
-        found
+        let session = sessions.iter().find(|session| session["url"] == *url);
+        session
             .unwrap_or_else(|| panic!("no session at {url}"))
             .clone()
     }
 
     /// Completes a checkout with a payment; returns the session.
     pub fn complete_checkout(&self, session: &Value) -> Value {
-        self.change(session, |session| {
+        self.update_session(session, |session| {
             let intent = session["id"].as_str().unwrap().replace("cs_", "pi_");
             session["payment_intent"] = json!(intent);
             session["status"] = json!("complete");
@@ -154,32 +156,32 @@ impl FakeStripe {
         })
     }
 
-    /// Completes a checkout with a payment method that takes days to confirm.
+    /// Completes a checkout whose payment is confirmed days later; returns the session.
     pub fn complete_checkout_without_payment(&self, session: &Value) -> Value {
         let session = self.complete_checkout(session);
-        self.change(&session, |session| {
+        self.update_session(&session, |session| {
             session["payment_status"] = json!("unpaid")
         })
     }
 
     /// Expires a checkout; returns the session.
     pub fn expire_checkout(&self, session: &Value) -> Value {
-        self.change(session, |session| {
+        self.update_session(session, |session| {
             session["status"] = json!("expired");
             session["url"] = Value::Null;
         })
     }
 
-    fn change(&self, session: &Value, how: impl FnOnce(&mut Value)) -> Value {
+    fn update_session(&self, session: &Value, update: impl FnOnce(&mut Value)) -> Value {
         let mut state = self.state.lock().unwrap();
         let id = session["id"].as_str().unwrap();
         let session = state.sessions.get_mut(id).unwrap();
-        how(session);
+        update(session);
         session.clone()
     }
 }
 
-/// Returns the settings that make a deployment use the Stripe API at `url`.
+/// Returns the settings of an application that uses the Stripe API at `url`.
 pub fn settings(url: &str) -> Settings {
     Settings::default()
         .with("STRIPE_SECRET_KEY", SECRET_KEY)
@@ -259,10 +261,10 @@ fn json_response(status: u16, body: &Value) -> Response {
 
 /// Returns an error in the shape of <https://docs.stripe.com/api/errors>.
 fn error_body(kind: &str, code: &str, param: &str) -> Value {
-    json!({ "error": { "type": kind, "code": code, "param": param, "message": "No." } })
+    json!({ "error": { "type": kind, "code": code, "param": param, "message": "The request failed." } })
 }
 
-const INVALID: &str = "invalid_request_error";
+const INVALID_REQUEST: &str = "invalid_request_error";
 
 impl Account {
     /// Handles a request once per idempotency key
@@ -312,21 +314,21 @@ impl Account {
                         session["url"] = Value::Null;
                         (200, session.clone())
                     }
-                    Some(_) => (400, error_body(INVALID, "", "")),
-                    None => (404, error_body(INVALID, "resource_missing", "id")),
+                    Some(_) => (400, error_body(INVALID_REQUEST, "", "")),
+                    None => (404, error_body(INVALID_REQUEST, "resource_missing", "id")),
                 }
             }
             ("POST", ["v1", "refunds"]) => self.create_refund(form),
             ("GET", ["v1", "refunds", id]) => self.find(&self.refunds, id),
-            _ => (404, error_body(INVALID, "", "")),
+            _ => (404, error_body(INVALID_REQUEST, "", "")),
         }
     }
 
-    fn find(&self, things: &HashMap<String, Value>, id: &str) -> (u16, Value) {
-        let missing = || (404, error_body(INVALID, "resource_missing", "id"));
-        things
+    fn find(&self, objects: &HashMap<String, Value>, id: &str) -> (u16, Value) {
+        let missing = || (404, error_body(INVALID_REQUEST, "resource_missing", "id"));
+        objects
             .get(id)
-            .map_or_else(missing, |thing| (200, thing.clone()))
+            .map_or_else(missing, |object| (200, object.clone()))
     }
 
     fn create_session(&mut self, form: &HashMap<String, String>) -> (u16, Value) {
@@ -337,10 +339,10 @@ impl Account {
         let expires_at: i64 = form["expires_at"].parse().unwrap();
         let now = self.clock.now().timestamp();
         if !(now + 30 * 60..=now + 24 * 60 * 60).contains(&expires_at) {
-            return (400, error_body(INVALID, "", "expires_at"));
+            return (400, error_body(INVALID_REQUEST, "", "expires_at"));
         }
         if amount < 50 && currency == "usd" {
-            return (400, error_body(INVALID, "amount_too_small", ""));
+            return (400, error_body(INVALID_REQUEST, "amount_too_small", ""));
         }
         self.last_id += 1;
         let id = format!("cs_test_{:04}", self.last_id);
@@ -385,15 +387,18 @@ impl Account {
         let Some(session) = session else {
             return (
                 404,
-                error_body(INVALID, "resource_missing", "payment_intent"),
+                error_body(INVALID_REQUEST, "resource_missing", "payment_intent"),
             );
         };
-        let taken = self
+        let is_refunded = self
             .refunds
             .values()
             .any(|refund| refund["payment_intent"] == **intent && refund["status"] != "failed");
-        if taken {
-            return (400, error_body(INVALID, "charge_already_refunded", ""));
+        if is_refunded {
+            return (
+                400,
+                error_body(INVALID_REQUEST, "charge_already_refunded", ""),
+            );
         }
         self.last_id += 1;
         let id = format!("re_{:04}", self.last_id);

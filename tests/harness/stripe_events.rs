@@ -1,4 +1,4 @@
-//! Webhook events, and their delivery to the application.
+//! Creates, signs, and delivers webhook events.
 
 use reqwest::Method;
 use ring::hmac;
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::{TestApp, TestResponse, hex};
 
 /// The secret that signs webhook events.
-pub const WEBHOOK_SECRET: &str = "whsec_of_these_stories";
+pub const WEBHOOK_SECRET: &str = "whsec_test";
 
 /// Returns an event in the shape of <https://docs.stripe.com/api/events/object>.
 pub fn stripe_event(id: &str, kind: &str, object: &Value) -> Value {
@@ -26,7 +26,7 @@ pub fn stripe_event(id: &str, kind: &str, object: &Value) -> Value {
 
 /// Returns the `Stripe-Signature` header of an event body at a Unix time.
 ///
-/// Faster than [`StripeSdk`](super::StripeSdk), which computes the same header.
+/// [`StripeSdk`](super::StripeSdk) computes the same header more slowly.
 pub fn sign_event(time: i64, body: &str) -> String {
     let key = hmac::Key::new(hmac::HMAC_SHA256, WEBHOOK_SECRET.as_bytes());
     let tag = hmac::sign(&key, format!("{time}.{body}").as_bytes());

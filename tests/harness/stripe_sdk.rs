@@ -9,13 +9,13 @@ use tokio::process::Command;
 
 use super::packages::{install_script, node_packages, start_node};
 
-/// The signing half of Stripe's SDK.
+/// A script that signs webhook events with Stripe's SDK.
 pub struct StripeSdk {
     script: PathBuf,
 }
 
 impl StripeSdk {
-    /// Returns `None` if the SDK cannot be installed here.
+    /// Installs the SDK. Returns `None` if it cannot be installed.
     pub async fn install() -> Option<Self> {
         let folder = node_packages().await?;
         let script = install_script(&folder, "stripe_sdk.mjs", include_str!("stripe_sdk.mjs"));

@@ -12,7 +12,7 @@ use super::{
 use crate::bookings::{book, cancel, join_waitlist};
 use crate::harness::{NewClass, TestApp, wait_until};
 
-fn id(booking: &Value) -> Uuid {
+fn booking_id(booking: &Value) -> Uuid {
     booking["id"].as_str().unwrap().parse().unwrap()
 }
 
@@ -20,7 +20,7 @@ async fn mark_paid(app: &TestApp, booking: &Value) -> Result<Payment, Error> {
     let now = app.app.clock().now();
     app.app
         .transaction()
-        .run(async |tx| payment::mark_paid_at_desk(tx, id(booking), now).await)
+        .run(async |tx| payment::mark_paid_at_desk(tx, booking_id(booking), now).await)
         .await
 }
 
@@ -28,7 +28,7 @@ async fn refund_at_desk(app: &TestApp, booking: &Value) -> Result<Payment, Error
     let now = app.app.clock().now();
     app.app
         .transaction()
-        .run(async |tx| payment::refund(tx, id(booking), now).await)
+        .run(async |tx| payment::refund(tx, booking_id(booking), now).await)
         .await
 }
 
@@ -91,7 +91,7 @@ async fn paying_at_the_desk_during_an_open_checkout_charges_once() {
     let ana = app.member("ana").await;
     let (booking, session) = start_checkout(&app, &stripe, &ana).await;
     mark_paid(&app, &booking).await.unwrap();
-    // The checkout is paid before it is expired.
+    // The member pays the checkout before the application expires it.
     let session = stripe.complete_checkout(&session);
     app.deliver_event(&checkout_completed(&session))
         .await
@@ -103,7 +103,6 @@ async fn paying_at_the_desk_during_an_open_checkout_charges_once() {
     assert_eq!(booking_status(&app, &booking).await, "booked");
 }
 
-/// Rule: desk payments are refunded by staff.
 #[tokio::test]
 async fn a_desk_payment_of_a_timely_cancellation_is_refunded_by_staff() {
     let (app, stripe) = start_with_stripe().await;

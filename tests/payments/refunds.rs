@@ -1,4 +1,4 @@
-//! Refunds.
+//! Refunds of card payments.
 
 use futures_util::future::join_all;
 use serde_json::{Value, json};
@@ -25,11 +25,14 @@ async fn a_timely_cancellation_refunds_the_card() {
     let (booking, session) = book_and_pay(&app, &stripe, &ana).await;
     cancel(&ana, &booking).await.expect(200);
     wait_until(async || payment_status(&app).await == "refunded").await;
-    let calls = stripe.requests("POST", "/v1/refunds");
-    assert_eq!(calls.len(), 1);
-    assert_eq!(calls[0].form["payment_intent"], session["payment_intent"]);
+    let requests = stripe.requests("POST", "/v1/refunds");
+    assert_eq!(requests.len(), 1);
+    assert_eq!(
+        requests[0].form["payment_intent"],
+        session["payment_intent"]
+    );
     // A full refund names no amount.
-    assert!(!calls[0].form.contains_key("amount"));
+    assert!(!requests[0].form.contains_key("amount"));
     let payment = payment_of(&ana, &booking).await;
     assert!(payment["refundedAt"].is_string());
     assert_eq!(member_event_count(&app, "payment_refunded").await, 1);
@@ -39,7 +42,6 @@ async fn a_timely_cancellation_refunds_the_card() {
     assert_eq!(member_event_count(&app, "payment_refunded").await, 1);
 }
 
-/// Rule: a late cancellation is not refunded.
 #[tokio::test]
 async fn a_late_cancellation_is_not_refunded() {
     let (app, stripe) = start_with_stripe().await;
@@ -79,7 +81,7 @@ async fn a_pending_refund_is_awaited() {
     stripe.set_refund_status("pending");
     assert_eq!(process_refunds(&app).await, 0);
     assert_eq!(payment_status(&app).await, "refund_due");
-    // The next run checks the refund and does not make another.
+    // The next run checks the refund and does not create another one.
     make_payments_due(&app).await;
     assert_eq!(process_refunds(&app).await, 0);
     assert_eq!(stripe.requests("POST", "/v1/refunds").len(), 1);
@@ -114,9 +116,9 @@ async fn a_failed_refund_is_retried_and_logged() {
     make_payments_due(&app).await;
     assert_eq!(process_refunds(&app).await, 1);
     assert_eq!(payment_status(&app).await, "refunded");
-    let calls = stripe.requests("POST", "/v1/refunds");
-    assert_eq!(calls.len(), 2);
-    assert_ne!(calls[0].key, calls[1].key);
+    let requests = stripe.requests("POST", "/v1/refunds");
+    assert_eq!(requests.len(), 2);
+    assert_ne!(requests[0].key, requests[1].key);
 }
 
 #[tokio::test]
@@ -125,25 +127,29 @@ async fn a_refund_without_a_stripe_response_is_retried_with_growing_delays() {
     let ana = app.member("ana").await;
     book_and_pay(&app, &stripe, &ana).await;
     app.sql("update payments set status = 'refund_due'").await;
-    let mut before = 0.0;
+    let mut previous_delay = 0.0;
     for _ in 0..3 {
         stripe.fail_next(&[StripeFault::Status(500); 3]);
         assert_eq!(process_refunds(&app).await, 0);
-        // There is no retry before it is due.
-        let asked = stripe.requests("POST", "/v1/refunds").len();
+        // The refund is not retried before it is due.
+        let request_count = stripe.requests("POST", "/v1/refunds").len();
         assert_eq!(process_refunds(&app).await, 0);
-        assert_eq!(stripe.requests("POST", "/v1/refunds").len(), asked);
+        assert_eq!(stripe.requests("POST", "/v1/refunds").len(), request_count);
         let rows = app
             .sql("select extract(epoch from next_attempt_at - now())::float8 from payments")
             .await;
-        let pause: f64 = rows[0].get(0);
-        assert!(pause > before * 1.5 && pause > 30.0, "{pause}");
-        before = pause;
+        let delay: f64 = rows[0].get(0);
+        assert!(delay > previous_delay * 1.5 && delay > 30.0, "{delay}");
+        previous_delay = delay;
         make_payments_due(&app).await;
     }
     assert_eq!(process_refunds(&app).await, 1);
-    let calls = stripe.requests("POST", "/v1/refunds");
-    assert!(calls.iter().all(|call| call.key == calls[0].key));
+    let requests = stripe.requests("POST", "/v1/refunds");
+    assert!(
+        requests
+            .iter()
+            .all(|request| request.key == requests[0].key)
+    );
     assert_eq!(stripe.refunds().len(), 1);
 }
 
@@ -171,7 +177,7 @@ async fn a_refund_made_in_the_stripe_dashboard_is_recognized() {
     book_and_pay(&app, &stripe, &ana).await;
     app.sql("update payments set status = 'refund_due'").await;
     assert_eq!(process_refunds(&app).await, 1);
-    // As if the refund had been made elsewhere and we did not know about it.
+    // As if the refund had been made in the dashboard, without our knowledge.
     app.sql("alter table payments disable trigger payments_forward")
         .await;
     app.sql(
@@ -192,11 +198,11 @@ async fn concurrent_runs_refund_each_payment_once() {
         book_and_pay(&app, &stripe, &ana).await;
     }
     app.sql("update payments set status = 'refund_due'").await;
-    let done: u64 = join_all((0..16).map(|_| process_refunds(&app)))
+    let refunded: u64 = join_all((0..16).map(|_| process_refunds(&app)))
         .await
         .iter()
         .sum();
-    assert_eq!(done, 4);
+    assert_eq!(refunded, 4);
     assert_eq!(stripe.requests("POST", "/v1/refunds").len(), 4);
     assert_eq!(member_event_count(&app, "payment_refunded").await, 4);
 }
@@ -220,26 +226,29 @@ async fn localstripe_accepts_our_refund() {
         )
         .await;
     assert_eq!(intent["status"], "succeeded", "{intent}");
-    let id = Uuid::now_v7();
-    let money = intent["id"].as_str().unwrap();
+    let payment_id = Uuid::now_v7();
+    let intent_id = intent["id"].as_str().unwrap();
     app.sql(&format!(
         "insert into payments (id, booking_id, user_id, amount, currency, method, status,
             provider, provider_payment, paid_at)
-        select '{id}', b.id, b.user_id, 25, 'USD', 'card', 'refund_due', 'stripe', '{money}', now()
+        select '{payment_id}', b.id, b.user_id, 25, 'USD', 'card', 'refund_due', 'stripe', '{intent_id}', now()
         from bookings b"
     ))
     .await;
     assert_eq!(process_refunds(&app).await, 1);
     assert_eq!(payment_of(&ana, &booking).await["status"], "refunded");
-    let reference: String = app.sql("select provider_refund from payments").await[0].get(0);
-    let url = format!("{}/v1/refunds?payment_intent={money}", stripe.url);
+    let refund_id: String = app.sql("select provider_refund from payments").await[0].get(0);
+    let url = format!("{}/v1/refunds?payment_intent={intent_id}", stripe.url);
     let request = reqwest::Client::new().get(url).bearer_auth("sk_test");
     let text = request.send().await.unwrap().text().await.unwrap();
     let refunds: Value = serde_json::from_str(&text).unwrap();
-    assert_eq!(refunds["data"][0]["id"], reference.as_str(), "{text}");
+    assert_eq!(refunds["data"][0]["id"], refund_id.as_str(), "{text}");
     assert_eq!(refunds["data"][0]["amount"], 2_500);
-    assert_eq!(refunds["data"][0]["metadata"], json!({ "payment_id": id }));
-    // It rejects an unknown payment intent.
+    assert_eq!(
+        refunds["data"][0]["metadata"],
+        json!({ "payment_id": payment_id })
+    );
+    // `localstripe` rejects an unknown payment intent.
     app.sql("update payments set provider_payment = 'pi_unknown', provider_refund = null")
         .await;
     app.sql("alter table payments disable trigger payments_forward")

@@ -32,9 +32,9 @@ async fn a_card_payment_holds_the_spot_until_its_checkout_expires() {
     assert_eq!(stripe.sessions()[0]["status"], "expired");
     assert_eq!(member_event_count(&app, "booking_cancelled").await, 1);
     assert_eq!(member_event_count(&app, "booking_promoted").await, 1);
-    let mailed =
+    let mail_count =
         "select count(*) from mail_outbox where kind in ('booking_cancelled', 'booking_promoted')";
-    assert_eq!(app.count(mailed).await, 2);
+    assert_eq!(app.count(mail_count).await, 2);
     assert_eq!(release_unpaid(&app).await, 0);
     assert_bookings_consistent(&app).await;
 }
@@ -82,7 +82,7 @@ async fn during_a_stripe_outage_no_booking_is_cancelled_and_the_check_is_retried
         (0, true)
     );
     assert_eq!(booking_status(&app, &booking).await, "booked");
-    // There is no retry before it is due.
+    // The check is not retried before it is due.
     assert_eq!(release_unpaid(&app).await, 0);
     make_payments_due(&app).await;
     assert_eq!(release_unpaid(&app).await, 1);
@@ -109,10 +109,10 @@ async fn concurrent_clean_ups_and_events_release_a_booking_once() {
     let session = stripe.expire_checkout(&session);
     expire_card_payments(&app).await;
     let expired = event_about("checkout.session.expired", &session);
-    let delivered = async {
+    let delivery = async {
         app.deliver_event(&expired).await.expect(200);
     };
-    futures_util::join!(join_all((0..8).map(|_| release_unpaid(&app))), delivered);
+    futures_util::join!(join_all((0..8).map(|_| release_unpaid(&app))), delivery);
     assert_eq!(booking_status(&app, &booking).await, "cancelled");
     assert_eq!(member_event_count(&app, "booking_cancelled").await, 1);
     assert_bookings_consistent(&app).await;
@@ -126,8 +126,8 @@ async fn cancelling_a_booking_expires_its_checkout() {
     cancel(&ana, &booking).await.expect(200);
     wait_until(async || stripe.sessions()[0]["status"] == "expired").await;
     wait_until(async || {
-        let logged = "select count(*) from payments where checkout_url is not null";
-        app.count(logged).await == 0
+        let with_url = "select count(*) from payments where checkout_url is not null";
+        app.count(with_url).await == 0
     })
     .await;
     assert_eq!(payment_of(&ana, &booking).await["status"], "cancelled");

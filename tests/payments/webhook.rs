@@ -9,9 +9,9 @@ use super::{
     start_with_stripe,
 };
 use crate::bookings::{assert_bookings_consistent, book, cancel, join_waitlist};
-use crate::harness::{FakeStripe, TestApp, stripe_event, wait_until};
+use crate::harness::{TestApp, stripe_event, wait_until};
 
-/// Returns the event that the charge of a session was refunded, in the shape of
+/// Returns the event that reports a refunded charge, in the shape of
 /// <https://docs.stripe.com/api/charges/object>.
 fn charge_refunded(session: &Value) -> Value {
     let intent = session["payment_intent"].as_str().unwrap();
@@ -66,19 +66,19 @@ async fn unrelated_events_are_accepted_and_ignored() {
     app.deliver_event(&event_about("customer.created", &json!({ "id": "cus_1" })))
         .await
         .expect(200);
-    let mut foreign = stripe.complete_checkout(&session);
+    let mut unrelated = stripe.complete_checkout(&session);
     for name in ["id", "payment_intent", "client_reference_id"] {
-        foreign[name] = json!("unknown");
+        unrelated[name] = json!("unknown");
     }
-    foreign["metadata"] = json!({});
-    app.deliver_event(&checkout_completed(&foreign))
+    unrelated["metadata"] = json!({});
+    app.deliver_event(&checkout_completed(&unrelated))
         .await
         .expect(200);
-    foreign["client_reference_id"] = json!(uuid::Uuid::now_v7());
+    unrelated["client_reference_id"] = json!(uuid::Uuid::now_v7());
     app.deliver_event(&stripe_event(
         "evt_2",
         "checkout.session.completed",
-        &foreign,
+        &unrelated,
     ))
     .await
     .expect(200);
@@ -122,8 +122,14 @@ async fn sixty_four_concurrent_events_about_one_session_have_one_effect() {
     let ana = app.member("ana").await;
     let (booking, session) = start_checkout(&app, &stripe, &ana).await;
     let session = stripe.complete_checkout(&session);
-    let named = |n| stripe_event(&format!("evt_{n}"), "checkout.session.completed", &session);
-    let events: Vec<Value> = (0..64).map(named).collect();
+    let event_with_number = |number| {
+        stripe_event(
+            &format!("evt_{number}"),
+            "checkout.session.completed",
+            &session,
+        )
+    };
+    let events: Vec<Value> = (0..64).map(event_with_number).collect();
     for response in join_all(events.iter().map(|event| app.deliver_event(event))).await {
         response.expect(200);
     }
@@ -132,7 +138,7 @@ async fn sixty_four_concurrent_events_about_one_session_have_one_effect() {
 }
 
 #[tokio::test]
-async fn an_event_that_arrives_before_the_checkout_is_stored_counts() {
+async fn an_event_that_arrives_before_the_checkout_is_stored_is_processed() {
     let (app, stripe) = start_with_stripe().await;
     let ana = app.member("ana").await;
     let (booking, session) = start_checkout(&app, &stripe, &ana).await;
@@ -158,8 +164,8 @@ async fn a_payment_is_found_by_its_checkout_id() {
     assert_eq!(payment_of(&ana, &booking).await["status"], "paid");
 }
 
-fn permutations<T: Clone>(things: &[T]) -> Vec<Vec<T>> {
-    let Some((first, rest)) = things.split_first() else {
+fn permutations<T: Clone>(items: &[T]) -> Vec<Vec<T>> {
+    let Some((first, rest)) = items.split_first() else {
         return vec![Vec::new()];
     };
     let mut all = Vec::new();
@@ -173,12 +179,11 @@ fn permutations<T: Clone>(things: &[T]) -> Vec<Vec<T>> {
     all
 }
 
-/// The events of a refunded payment, in every order: it ends as refunded.
 #[tokio::test]
-async fn events_in_any_order_end_in_a_refund() {
+async fn events_of_a_refunded_payment_can_arrive_in_any_order() {
     let (app, stripe) = start_with_stripe().await;
     let ana = app.member("ana").await;
-    for (n, order) in permutations(&[0, 1, 2, 3]).into_iter().enumerate() {
+    for (number, order) in permutations(&[0, 1, 2, 3]).into_iter().enumerate() {
         let (booking, session) = start_checkout(&app, &stripe, &ana).await;
         let session = stripe.complete_checkout(&session);
         // The expiry event is outdated, since the session has been paid.
@@ -188,25 +193,27 @@ async fn events_in_any_order_end_in_a_refund() {
             event_about("checkout.session.expired", &session),
             event_about("checkout.session.async_payment_succeeded", &session),
         ];
-        for which in &order {
-            app.deliver_event(&events[*which]).await.expect(200);
+        for index in &order {
+            app.deliver_event(&events[*index]).await.expect(200);
         }
-        // If we have to refund, that happens in the background.
+        // The application makes a refund in the background.
         wait_until(async || payment_of(&ana, &booking).await["status"] == "refunded").await;
         assert_eq!(
             member_event_count(&app, "payment_refunded").await,
-            n as i64 + 1,
+            number as i64 + 1,
             "{order:?}"
         );
-        let position = |which| order.iter().position(|w| *w == which).unwrap();
-        let expired_first = (0..4).all(|which| position(2) <= position(which));
-        let status = if expired_first { "cancelled" } else { "booked" };
+        let is_expired_first = order[0] == 2;
+        let status = if is_expired_first {
+            "cancelled"
+        } else {
+            "booked"
+        };
         assert_eq!(booking_status(&app, &booking).await, status, "{order:?}");
     }
     assert_bookings_consistent(&app).await;
 }
 
-/// Rule: a payment moves only forward.
 #[tokio::test]
 async fn a_payment_moves_only_forward() {
     let (app, stripe) = start_with_stripe().await;
@@ -225,13 +232,13 @@ async fn a_payment_moves_only_forward() {
     app.deliver_event(&charge_refunded(&session))
         .await
         .expect(200);
-    let again = stripe_event("evt_again", "checkout.session.completed", &session);
-    app.deliver_event(&again).await.expect(200);
+    let second_event = stripe_event("evt_again", "checkout.session.completed", &session);
+    app.deliver_event(&second_event).await.expect(200);
     assert_eq!(payment_of(&ana, &booking).await["status"], "refunded");
     let client = app.app.db().client().await.unwrap();
     for status in ["pending", "paid", "failed", "cancelled", "refund_due"] {
-        let back = format!("update payments set status = '{status}'");
-        assert!(client.batch_execute(&back).await.is_err(), "{status}");
+        let update = format!("update payments set status = '{status}'");
+        assert!(client.batch_execute(&update).await.is_err(), "{status}");
     }
 }
 
@@ -277,7 +284,7 @@ async fn an_expired_checkout_gives_the_spot_to_the_waitlist() {
     assert_bookings_consistent(&app).await;
 }
 
-/// A known defect of other systems: a cancelled payment voids a valid booking.
+/// In some other systems, a cancelled payment voids a valid booking.
 #[tokio::test]
 async fn an_abandoned_checkout_does_not_cancel_a_valid_booking() {
     let (app, stripe) = start_with_stripe().await;
@@ -300,22 +307,21 @@ async fn an_abandoned_checkout_does_not_cancel_a_valid_booking() {
     assert_eq!(booking_status(&app, &booking).await, "booked");
 }
 
-/// A second checkout of the same payment, which was never shown to the member.
+/// The member never saw the second checkout of this payment.
 #[tokio::test]
-async fn the_expiry_of_an_unrelated_checkout_releases_nothing() {
+async fn the_expiry_of_a_second_checkout_releases_nothing() {
     let (app, stripe) = start_with_stripe().await;
     let ana = app.member("ana").await;
     let (booking, session) = start_checkout(&app, &stripe, &ana).await;
-    let mut other = session.clone();
-    other["id"] = json!("cs_test_other");
-    app.deliver_event(&event_about("checkout.session.expired", &other))
+    let mut second = session.clone();
+    second["id"] = json!("cs_test_other");
+    app.deliver_event(&event_about("checkout.session.expired", &second))
         .await
         .expect(200);
     assert_eq!(booking_status(&app, &booking).await, "booked");
     assert_eq!(payment_of(&ana, &booking).await["status"], "pending");
 }
 
-/// Rule: a payment for a booking that has been cancelled meanwhile is refunded.
 #[tokio::test]
 async fn a_payment_for_a_cancelled_booking_is_refunded() {
     let (app, stripe) = start_with_stripe().await;
@@ -422,13 +428,13 @@ async fn a_refund_of_another_payment_is_ignored() {
 }
 
 #[tokio::test]
-async fn a_partial_refund_is_not_a_refund() {
-    let (app, stripe): (TestApp, FakeStripe) = start_with_stripe().await;
+async fn a_partial_refund_does_not_change_the_payment() {
+    let (app, stripe) = start_with_stripe().await;
     let ana = app.member("ana").await;
     let (booking, session) = book_and_pay(&app, &stripe, &ana).await;
-    let mut part = charge_refunded(&session);
-    part["data"]["object"]["refunded"] = json!(false);
-    part["data"]["object"]["amount_refunded"] = json!(100);
-    app.deliver_event(&part).await.expect(200);
+    let mut partial = charge_refunded(&session);
+    partial["data"]["object"]["refunded"] = json!(false);
+    partial["data"]["object"]["amount_refunded"] = json!(100);
+    app.deliver_event(&partial).await.expect(200);
     assert_eq!(payment_of(&ana, &booking).await["status"], "paid");
 }

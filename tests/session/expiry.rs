@@ -6,14 +6,14 @@ use sabor::session::NewAnonymousSession;
 
 use crate::harness::{PASSWORD, TestApp, wait_until};
 
-/// Makes every session look as if it had been unused for `lapse`.
-async fn age_sessions(app: &TestApp, lapse: &str) {
+/// Moves all timestamps of every session into the past by `interval`.
+async fn age_sessions(app: &TestApp, interval: &str) {
     app.redis.flush().await.unwrap();
     let statement = format!(
-        "update user_sessions set created_at = created_at - interval '{lapse}',
-            last_activity = last_activity - interval '{lapse}',
-            expires_at = expires_at - interval '{lapse}',
-            absolute_expires_at = absolute_expires_at - interval '{lapse}'"
+        "update user_sessions set created_at = created_at - interval '{interval}',
+            last_activity = last_activity - interval '{interval}',
+            expires_at = expires_at - interval '{interval}',
+            absolute_expires_at = absolute_expires_at - interval '{interval}'"
     );
     app.sql(&statement).await;
 }
@@ -44,7 +44,7 @@ async fn a_session_ends_after_seven_days_regardless_of_use() {
 }
 
 #[tokio::test]
-async fn a_remembered_session_idles_for_seven_days_and_ends_after_thirty() {
+async fn a_remembered_session_may_idle_for_seven_days_and_ends_after_thirty() {
     let app = TestApp::start().await;
     app.member("ana").await;
     let ana = app.visitor();
@@ -88,11 +88,11 @@ async fn activity_is_recorded_at_most_every_four_minutes() {
 async fn a_custom_time_to_live_is_honored() {
     let app = TestApp::start().await;
     let sessions = app.app.sessions();
-    let new = NewAnonymousSession {
+    let new_session = NewAnonymousSession {
         ttl: Some(Duration::from_secs(1)),
         ..NewAnonymousSession::default()
     };
-    let (token, _) = sessions.create(new).await.unwrap();
+    let (token, _) = sessions.create(new_session).await.unwrap();
     let key = token.key();
     assert!(sessions.get(&key).await.unwrap().is_some());
     wait_until(async || sessions.get(&key).await.unwrap().is_none()).await;
@@ -107,8 +107,8 @@ async fn reading_an_ended_session_does_not_revive_it() {
     for _ in 0..3 {
         assert!(!ana.is_signed_in().await);
     }
-    let alive = "select count(*) from user_sessions where expires_at > now()";
-    assert_eq!(app.count(alive).await, 0);
+    let active_sessions = "select count(*) from user_sessions where expires_at > now()";
+    assert_eq!(app.count(active_sessions).await, 0);
 }
 
 #[tokio::test]
@@ -166,7 +166,11 @@ async fn a_redis_record_never_outlives_its_session() {
     let log = app.redis.log();
     let mut commands = log.iter().flat_map(|entry| &entry.commands);
     let written = commands.find(|command| command[0] == "SET").unwrap();
-    let until_ms: i64 = written.last().unwrap().parse().unwrap();
-    let ends = "select (extract(epoch from expires_at) * 1000)::bigint from user_sessions";
-    assert!(until_ms <= app.count(ends).await, "{written:?}");
+    let record_expiry_ms: i64 = written.last().unwrap().parse().unwrap();
+    let session_expiry_ms =
+        "select (extract(epoch from expires_at) * 1000)::bigint from user_sessions";
+    assert!(
+        record_expiry_ms <= app.count(session_expiry_ms).await,
+        "{written:?}"
+    );
 }

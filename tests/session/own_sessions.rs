@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::harness::{TestApp, TestClient};
 
-async fn list(person: &TestClient) -> Vec<Value> {
+async fn list_sessions(person: &TestClient) -> Vec<Value> {
     let body = person.get("/api/sessions").await.expect(200);
     body["items"].as_array().unwrap().clone()
 }
@@ -16,7 +16,7 @@ async fn a_member_lists_their_sessions_without_tokens() {
     let phone = app.visitor();
     phone.sign_in_as("ana").await.expect(200);
     app.member("luis").await;
-    let sessions = list(&ana).await;
+    let sessions = list_sessions(&ana).await;
     assert_eq!(sessions.len(), 2);
     assert_eq!(sessions[0]["current"], false);
     assert_eq!(sessions[1]["current"], true);
@@ -38,7 +38,7 @@ async fn a_member_can_end_only_their_own_sessions() {
     let luis = app.member("luis").await;
     let path = format!(
         "/api/sessions/{}",
-        list(&ana).await[0]["id"].as_str().unwrap()
+        list_sessions(&ana).await[0]["id"].as_str().unwrap()
     );
     luis.delete(&path).await.expect_code(404, "not_found");
     assert!(phone.is_signed_in().await);
@@ -61,10 +61,10 @@ async fn a_member_can_end_all_other_sessions_or_all_sessions() {
     assert_eq!(body["endedCount"], 1);
     assert!(!phone.is_signed_in().await);
     assert!(ana.is_signed_in().await);
-    let before = ana.copy();
+    let old_client = ana.copy();
     ana.delete("/api/sessions?scope=all").await.expect(200);
     assert_eq!(ana.cookie(), None);
-    assert!(!before.is_signed_in().await);
+    assert!(!old_client.is_signed_in().await);
     ana.delete("/api/sessions?scope=some").await.expect(401);
 }
 
@@ -101,7 +101,8 @@ async fn paging_returns_every_session_once() {
 async fn a_cursor_with_an_out_of_range_time_is_rejected() {
     let app = TestApp::start().await;
     let ana = app.member("ana").await;
-    // `±8000000000000000000.<uuid>`: about 250,000 years in microseconds.
+    // `±8000000000000000000.<uuid>`, in Base64. The time is about 250,000 years in
+    // microseconds.
     for cursor in [
         "LTgwMDAwMDAwMDAwMDAwMDAwMDAuMDFhMWZiZWMtZjVhNy03NzRkLTk5M2YtYjZkZWRjNmViMjAx",
         "ODAwMDAwMDAwMDAwMDAwMDAwMC4wMWExZmJlYy1mNWE3LTc3NGQtOTkzZi1iNmRlZGM2ZWIyMDE",
@@ -122,7 +123,7 @@ async fn ended_sessions_are_not_listed() {
             where id = (select id from user_sessions order by created_at desc limit 1)",
     )
     .await;
-    let sessions = list(&ana).await;
+    let sessions = list_sessions(&ana).await;
     assert_eq!(sessions.len(), 1);
     assert_eq!(sessions[0]["current"], true);
 }

@@ -1,4 +1,4 @@
-//! Sessions outlive a process and are shared by all processes.
+//! Sessions survive restarts, and all processes share them.
 
 use serde_json::json;
 
@@ -7,7 +7,7 @@ use crate::harness::TestApp;
 #[tokio::test]
 async fn a_session_survives_a_restart_and_works_in_a_second_process() {
     let app = TestApp::start().await;
-    // 1. A member registers, and 2. is signed in.
+    // 1. A member registers. 2. The member is signed in.
     let ana = app.member("ana").await;
     assert!(ana.is_signed_in().await);
     // 3. The session is in the database.
@@ -15,7 +15,7 @@ async fn a_session_survives_a_restart_and_works_in_a_second_process() {
     // 4. A second process accepts it.
     let second = app.start_another().await;
     assert!(ana.connected_to(&second).is_signed_in().await);
-    // 5. It survives a restart of the first process with an empty Redis.
+    // 5. The session survives a restart with an empty Redis.
     app.redis.flush().await.unwrap();
     let third = app.start_another().await;
     app.stop().await;
@@ -23,9 +23,9 @@ async fn a_session_survives_a_restart_and_works_in_a_second_process() {
     // 6. One process reads what the other writes.
     let (here, there) = (ana.connected_to(&second), ana.connected_to(&third));
     here.get("/api/session/test-session").await.expect(200);
-    let visits = there.get("/api/session/test-session").await.expect(200);
-    assert_eq!(visits["visits"], 2);
-    // 7. Signing out in one process ends it in the other.
+    let body = there.get("/api/session/test-session").await.expect(200);
+    assert_eq!(body["visits"], 2);
+    // 7. Signing out in one process ends the session in the other.
     here.post("/api/auth/logout", json!({})).await.expect(200);
     assert!(!there.is_signed_in().await);
     // 8. The member can sign in again.
@@ -37,20 +37,20 @@ async fn a_session_survives_a_restart_and_works_in_a_second_process() {
 async fn a_rotated_secret_keeps_sessions_and_a_removed_secret_ends_them() {
     let app = TestApp::start().await;
     let ana = app.member("ana").await;
-    let old = "the secret of the tests is long enough";
-    let new = "another secret of the tests is long too";
+    let old_secret = "the secret of the tests is long enough";
+    let new_secret = "another secret of the tests is long too";
     let settings = crate::harness::Settings::default();
-    let rotated = settings
+    let both_secrets = settings
         .clone()
-        .with("SESSION_SECRET", format!("{new},{old}"));
+        .with("SESSION_SECRET", format!("{new_secret},{old_secret}"));
     assert!(
-        ana.connected_to(&app.start_another_with(rotated).await)
+        ana.connected_to(&app.start_another_with(both_secrets).await)
             .is_signed_in()
             .await
     );
-    let withdrawn = settings.with("SESSION_SECRET", new);
+    let only_new_secret = settings.with("SESSION_SECRET", new_secret);
     assert!(
-        !ana.connected_to(&app.start_another_with(withdrawn).await)
+        !ana.connected_to(&app.start_another_with(only_new_secret).await)
             .is_signed_in()
             .await
     );

@@ -1,7 +1,7 @@
-//! Every race that the session model names, provoked on purpose.
+//! Provokes every known race of the session model.
 //!
-//! The Redis endpoint can hold a command back and deliver it later, even after
-//! its sender is gone.
+//! The Redis endpoint can hold a command back and run it later, even after its
+//! sender has ended.
 
 use std::time::Duration;
 
@@ -16,9 +16,10 @@ use uuid::Uuid;
 
 use crate::harness::{PASSWORD, Settings, TestApp, TestClient, TestResponse, connect, wait_until};
 
-const NEW: &str = "otra contraseña larga";
+const NEW_PASSWORD: &str = "otra contraseña larga";
 
-/// Holds back the next record that a reader writes to Redis; the reader continues.
+/// Holds back the next record that a reader writes to Redis. The reader gets a
+/// response and continues.
 fn hold_write_back(app: &TestApp) -> HeldRequests {
     app.redis.hold_next(
         |command| command[0] == "SET" && command[1].starts_with("session:"),
@@ -26,7 +27,7 @@ fn hold_write_back(app: &TestApp) -> HeldRequests {
     )
 }
 
-/// Registers a member whose session record is held back on its way to Redis.
+/// Registers a member, and holds back the member's session record.
 async fn member_with_late_record(app: &TestApp) -> (TestClient, HeldRequests) {
     let ana = app.member("ana").await;
     let held = hold_write_back(app);
@@ -43,24 +44,24 @@ async fn session_key(app: &TestApp) -> String {
 async fn a_sign_out_wins_over_a_concurrent_read() {
     let app = TestApp::start().await;
     let (ana, held) = member_with_late_record(&app).await;
-    let before = ana.copy();
+    let old_client = ana.copy();
     ana.post("/api/auth/logout", json!({})).await.expect(200);
     held.release().await;
-    assert!(!before.is_signed_in().await);
+    assert!(!old_client.is_signed_in().await);
 }
 
 #[tokio::test]
 async fn a_cache_write_that_arrives_minutes_late_is_ignored() {
     let app = TestApp::start().await;
     let (ana, held) = member_with_late_record(&app).await;
-    let before = ana.copy();
+    let old_client = ana.copy();
     let key = session_key(&app).await;
     ana.post("/api/auth/logout", json!({})).await.expect(200);
     // The record arrives after the generation has expired.
     app.app.clock().advance(TimeDelta::seconds(361));
     assert!(app.redis.evict(&format!("change:{key}")).await.unwrap());
     held.release().await;
-    assert!(!before.is_signed_in().await);
+    assert!(!old_client.is_signed_in().await);
 }
 
 #[tokio::test]
@@ -73,7 +74,7 @@ async fn a_profile_change_wins_over_a_concurrent_cache_write() {
     held.release().await;
     let seen = ana.get("/api/auth/session").await.expect(200);
     assert_eq!(seen["user"]["firstName"], "Anita");
-    // The same again, when there is a generation already.
+    // The same applies when a generation exists already.
     let second = hold_write_back(&app);
     app.redis
         .evict(&format!("session:{}", session_key(&app).await))
@@ -93,25 +94,25 @@ async fn a_profile_change_wins_over_a_concurrent_cache_write() {
 async fn a_password_change_wins_over_a_sign_in_with_the_old_password() {
     let app = TestApp::start().await;
     let ana = app.member("ana").await;
-    let user: Uuid = app.sql("select id from users").await[0].get(0);
+    let user_id: Uuid = app.sql("select id from users").await[0].get(0);
     // The sign-in verifies the password, and then its insert waits for this lock.
     let mut client = connect(&app.database).await;
     let transaction = client.transaction().await.unwrap();
     transaction
-        .execute("select from users where id = $1 for update", &[&user])
+        .execute("select from users where id = $1 for update", &[&user_id])
         .await
         .unwrap();
-    let client = app.visitor();
-    let (mut signing_in, stolen) = (tokio::task::JoinSet::new(), client.copy());
-    signing_in.spawn(async move {
-        stolen
+    let attacker = app.visitor();
+    let mut sign_in = tokio::task::JoinSet::new();
+    sign_in.spawn(async move {
+        attacker
             .sign_in_as("ana")
             .await
             .expect_code(401, "invalid_credentials");
-        stolen
+        attacker
     });
     wait_until(async || app.blocked_statements().await == 1).await;
-    // A password change, in the transaction that holds the lock.
+    // The transaction that holds the lock changes the password.
     transaction
         .batch_execute(
             "update users set session_epoch = session_epoch + 1, password_hash = null;
@@ -120,8 +121,8 @@ async fn a_password_change_wins_over_a_sign_in_with_the_old_password() {
         .await
         .unwrap();
     transaction.commit().await.unwrap();
-    let stolen = signing_in.join_next().await.unwrap().unwrap();
-    assert!(!stolen.is_signed_in().await);
+    let attacker = sign_in.join_next().await.unwrap().unwrap();
+    assert!(!attacker.is_signed_in().await);
     assert!(!ana.is_signed_in().await);
 }
 
@@ -130,7 +131,7 @@ async fn a_proof_of_the_old_password_creates_no_session() {
     let app = TestApp::start().await;
     let ana = app.member("ana").await;
     let proof = proof(&app).await;
-    let form = json!({ "currentPassword": PASSWORD, "newPassword": NEW });
+    let form = json!({ "currentPassword": PASSWORD, "newPassword": NEW_PASSWORD });
     ana.post("/api/auth/change-password", form)
         .await
         .expect(200);
@@ -155,11 +156,11 @@ async fn concurrent_sign_ins_and_revocations_leave_no_old_session() {
     let ana = app.member("ana").await;
     for _ in 0..40 {
         let proof = proof(&app).await;
-        let (made, revoked) = tokio::join!(sign_in_with(&app, proof), ana.delete("/api/sessions"));
+        let (token, revoked) = tokio::join!(sign_in_with(&app, proof), ana.delete("/api/sessions"));
         revoked.expect(200);
-        if let Some(token) = made {
+        if let Some(token) = token {
             let session = app.app.sessions().get(&token.key()).await.unwrap();
-            // A session from before the revocation is ended by it.
+            // The revocation ends the sessions created before it.
             assert!(session.is_none());
         }
     }
@@ -175,7 +176,7 @@ async fn a_sign_in_between_deletion_and_commit_is_ended_too() {
     let held = app
         .hold_locks("lock table security_events in exclusive mode")
         .await;
-    let form = json!({ "currentPassword": PASSWORD, "newPassword": NEW });
+    let form = json!({ "currentPassword": PASSWORD, "newPassword": NEW_PASSWORD });
     let changing = tokio::spawn(async move {
         let response = ana.post("/api/auth/change-password", form).await;
         response.expect(200)
@@ -183,21 +184,21 @@ async fn a_sign_in_between_deletion_and_commit_is_ended_too() {
     wait_until(async || app.blocked_statements().await == 1).await;
     // A client that verified the old password signs in now and reads its session.
     let sessions = app.app.sessions().clone();
-    let late = tokio::spawn(async move {
+    let late_sign_in = tokio::spawn(async move {
         let credential = Credential::cookie(false);
         let key = credential.key();
-        let made = sessions.sign_in(NewSession::new(proof, credential)).await;
-        if !made.unwrap() {
+        let created = sessions.sign_in(NewSession::new(proof, credential)).await;
+        if !created.unwrap() {
             return None;
         }
         sessions.get(&key).await.unwrap();
         Some(key)
     });
-    wait_until(async || late.is_finished() || app.blocked_statements().await == 2).await;
+    wait_until(async || late_sign_in.is_finished() || app.blocked_statements().await == 2).await;
     tokio::time::sleep(Duration::from_millis(50)).await;
     held.release().await;
     changing.await.unwrap();
-    if let Some(key) = late.await.unwrap() {
+    if let Some(key) = late_sign_in.await.unwrap() {
         let seen = app.app.sessions().get(&key).await.unwrap();
         assert!(seen.is_none(), "signed in with the old password");
     }
@@ -208,7 +209,7 @@ async fn concurrent_revocations_from_one_session_both_succeed() {
     let app = TestApp::start().await;
     let ana = app.member("ana").await;
     let held = app.hold_locks("select from users for update").await;
-    let clicks: Vec<_> = (0..2)
+    let requests: Vec<_> = (0..2)
         .map(|_| {
             let ana = ana.copy();
             tokio::spawn(async move { ana.delete("/api/sessions").await })
@@ -216,8 +217,8 @@ async fn concurrent_revocations_from_one_session_both_succeed() {
         .collect();
     wait_until(async || app.blocked_statements().await == 2).await;
     held.release().await;
-    for click in clicks {
-        click.await.unwrap().expect(200);
+    for request in requests {
+        request.await.unwrap().expect(200);
     }
 }
 
@@ -227,14 +228,14 @@ async fn a_concurrent_sign_out_everywhere_ends_the_current_session_too() {
     let ana = app.member("ana").await;
     let held = app.hold_locks("select from users for update").await;
     let (first, second) = (ana.copy(), ana.copy());
-    let others = tokio::spawn(async move { first.delete("/api/sessions").await });
+    let revocation = tokio::spawn(async move { first.delete("/api/sessions").await });
     wait_until(async || app.blocked_statements().await == 1).await;
-    let all = json!({ "all": true });
-    let all = tokio::spawn(async move { second.post("/api/auth/logout", all).await });
+    let form = json!({ "all": true });
+    let sign_out = tokio::spawn(async move { second.post("/api/auth/logout", form).await });
     wait_until(async || app.blocked_statements().await == 2).await;
     held.release().await;
-    others.await.unwrap().expect(200);
-    all.await.unwrap().expect(200);
+    revocation.await.unwrap().expect(200);
+    sign_out.await.unwrap().expect(200);
     assert!(!ana.is_signed_in().await);
 }
 
@@ -244,15 +245,15 @@ async fn a_sign_out_during_a_revocation_keeps_the_counters_correct() {
     let ana = app.member("ana").await;
     let held = app.hold_locks("select from users for update").await;
     let (first, second) = (ana.copy(), ana.copy());
-    let others = tokio::spawn(async move { first.delete("/api/sessions").await });
+    let revocation = tokio::spawn(async move { first.delete("/api/sessions").await });
     wait_until(async || app.blocked_statements().await == 1).await;
     second.post("/api/auth/logout", json!({})).await.expect(200);
     held.release().await;
-    others.await.unwrap().expect_code(401, "session_gone");
+    revocation.await.unwrap().expect_code(401, "session_gone");
     assert!(!ana.is_signed_in().await);
     app.app.counters().write().await;
-    let counted = "select coalesce(max(count), 0) from daily_counters";
-    assert!(app.count(counted).await < 10);
+    let largest_counter = "select coalesce(max(count), 0) from daily_counters";
+    assert!(app.count(largest_counter).await < 10);
 }
 
 async fn proof(app: &TestApp) -> AuthenticationProof {
@@ -270,9 +271,9 @@ async fn sign_in_with(app: &TestApp, proof: AuthenticationProof) -> Option<Token
         token: token.clone(),
         remembered: false,
     };
-    let new = NewSession::new(proof, credential);
-    let made = app.app.sessions().sign_in(new).await;
-    made.unwrap().then_some(token)
+    let new_session = NewSession::new(proof, credential);
+    let created = app.app.sessions().sign_in(new_session).await;
+    created.unwrap().then_some(token)
 }
 
 #[tokio::test]
@@ -282,8 +283,8 @@ async fn a_revocation_completes_when_the_caller_disconnects() {
     assert!(ana.is_signed_in().await);
     let key = session_key(&app).await;
     let held = app.hold_locks("select from user_sessions for update").await;
-    let leaving = ana.copy();
-    let request = tokio::spawn(async move { leaving.post("/api/auth/logout", json!({})).await });
+    let client = ana.copy();
+    let request = tokio::spawn(async move { client.post("/api/auth/logout", json!({})).await });
     wait_until(async || app.blocked_statements().await == 1).await;
     request.abort();
     assert!(request.await.is_err());
@@ -298,9 +299,9 @@ async fn a_transaction_completes_when_the_caller_disconnects() {
     let app = TestApp::start().await;
     let ana = app.member("ana").await;
     let held = app.hold_locks("select from user_sessions for update").await;
-    let leaving = ana.copy();
+    let client = ana.copy();
     let form = json!({ "all": true });
-    let request = tokio::spawn(async move { leaving.post("/api/auth/logout", form).await });
+    let request = tokio::spawn(async move { client.post("/api/auth/logout", form).await });
     wait_until(async || app.blocked_statements().await == 1).await;
     request.abort();
     assert!(request.await.is_err());
@@ -314,7 +315,7 @@ async fn a_commit_completes_when_the_caller_disconnects() {
     let app = TestApp::start().await;
     let ana = app.member("ana").await;
     assert!(ana.is_signed_in().await);
-    // A deferred trigger makes the commit take a while.
+    // A deferred trigger makes the commit take a second.
     app.sql(
         "create function sleep() returns trigger language plpgsql
         as 'begin perform pg_sleep(1); return null; end'",
@@ -325,12 +326,12 @@ async fn a_commit_completes_when_the_caller_disconnects() {
         deferrable initially deferred for each row execute function sleep()",
     )
     .await;
-    let leaving = ana.copy();
+    let client = ana.copy();
     let form = json!({ "all": true });
-    let request = tokio::spawn(async move { leaving.post("/api/auth/logout", form).await });
-    let commits = "select count(*) from pg_stat_activity
+    let request = tokio::spawn(async move { client.post("/api/auth/logout", form).await });
+    let active_commits = "select count(*) from pg_stat_activity
         where datname = current_database() and query = 'commit' and state = 'active'";
-    wait_until(async || app.count(commits).await == 1).await;
+    wait_until(async || app.count(active_commits).await == 1).await;
     request.abort();
     assert!(request.await.is_err());
     assert_eq!(generations_sent(&app), Vec::<String>::new());
@@ -390,21 +391,21 @@ async fn a_session_check_costs_one_redis_command_and_no_query() {
     assert_eq!(app.redis.count("MGET"), 10);
 }
 
-// The following tests exclude, one by one, the variants of the protocol that the
-// model found to fail.
+// Each of the following tests fails with one of the simpler protocols that the
+// model checker rejected.
 
 #[tokio::test]
 async fn a_late_record_is_replaced_by_a_newer_one() {
-    // With `SET NX`, only a newer record would keep a late one out.
+    // With `SET NX`, the late record would keep the newer one out.
     let app = TestApp::start().await;
     let (ana, held) = member_with_late_record(&app).await;
-    let before = ana.copy();
+    let old_client = ana.copy();
     ana.patch("/api/auth/me", json!({ "firstName": "Anita" }))
         .await
         .expect(200);
     held.release().await;
     // The newer record replaces the late one.
-    let seen = before.get("/api/auth/session").await.expect(200);
+    let seen = old_client.get("/api/auth/session").await.expect(200);
     assert_eq!(seen["user"]["firstName"], "Anita");
     let record = format!("session:{}", session_key(&app).await);
     wait_until(async || {
@@ -425,8 +426,8 @@ async fn a_records_lifetime_counts_from_its_creation_not_its_arrival() {
     app.app.clock().advance(TimeDelta::seconds(301));
     held.release().await;
     app.sql("delete from user_sessions").await;
-    // The row was deleted by SQL, so there is no generation. Only its own expiry
-    // keeps the late record from being used.
+    // The row was deleted by SQL, so there is no generation. Only the expiry of the
+    // late record prevents its use.
     assert!(!ana.is_signed_in().await);
 }
 
@@ -438,15 +439,18 @@ async fn an_invalidation_generation_outlives_the_record() {
     let key = session_key(&app).await;
     let record = format!("session:{key}");
     wait_until(async || app.redis.get(&record).await.unwrap().is_some()).await;
-    let left = async |name: &str| {
+    let remaining_ms = async |name: &str| {
         let response = app.redis.command(&["PTTL", name]).await.unwrap();
         response.as_i64().unwrap()
     };
-    let record_left = left(&record).await;
-    assert!((1..=300_000).contains(&record_left), "{record_left}");
+    let record_ms = remaining_ms(&record).await;
+    assert!((1..=300_000).contains(&record_ms), "{record_ms}");
     ana.post("/api/auth/logout", json!({})).await.expect(200);
-    let mark_left = left(&format!("change:{key}")).await;
-    assert!((300_001..=360_000).contains(&mark_left), "{mark_left}");
+    let generation_ms = remaining_ms(&format!("change:{key}")).await;
+    assert!(
+        (300_001..=360_000).contains(&generation_ms),
+        "{generation_ms}"
+    );
 }
 
 #[tokio::test]
@@ -480,8 +484,8 @@ async fn an_invalidation_is_sent_after_the_commit() {
     let app = TestApp::start().await;
     let ana = app.member("ana").await;
     let held = app.hold_locks("select from user_sessions for update").await;
-    let leaving = ana.copy();
-    let response = tokio::spawn(async move { leaving.post("/api/auth/logout", json!({})).await });
+    let client = ana.copy();
+    let response = tokio::spawn(async move { client.post("/api/auth/logout", json!({})).await });
     wait_until(async || app.blocked_statements().await == 1).await;
     assert_eq!(generations_sent(&app), Vec::<String>::new());
     held.release().await;
@@ -489,7 +493,7 @@ async fn an_invalidation_is_sent_after_the_commit() {
     assert_eq!(generations_sent(&app).len(), 1);
 }
 
-/// Returns the values of all generations that Redis was asked to set.
+/// Returns the values of all generations that were sent to Redis.
 fn generations_sent(app: &TestApp) -> Vec<String> {
     let log = app.redis.log();
     let commands = log.iter().flat_map(|entry| &entry.commands);
@@ -501,10 +505,10 @@ fn generations_sent(app: &TestApp) -> Vec<String> {
 
 #[tokio::test]
 async fn a_stale_redis_record_authenticates_reads_until_it_expires_but_no_writes() {
-    let life = Duration::from_secs(2);
+    let record_life = Duration::from_secs(2);
     let timing = Timing {
-        record_life: life,
-        generation_life: life * 6 / 5,
+        record_life,
+        generation_life: record_life * 6 / 5,
         ..Timing::default()
     };
     let settings = Settings {
@@ -513,24 +517,24 @@ async fn a_stale_redis_record_authenticates_reads_until_it_expires_but_no_writes
     };
     let app = TestApp::start_with(settings).await;
     let ana = app.member("ana").await;
-    let before = ana.copy();
-    assert!(before.is_signed_in().await);
+    let old_client = ana.copy();
+    assert!(old_client.is_signed_in().await);
     let record = format!("session:{}", session_key(&app).await);
     wait_until(async || app.redis.get(&record).await.unwrap().is_some()).await;
-    let old = app.redis.snapshot().await.unwrap();
+    let snapshot = app.redis.snapshot().await.unwrap();
     ana.post("/api/auth/logout", json!({})).await.expect(200);
-    assert!(!before.is_signed_in().await);
+    assert!(!old_client.is_signed_in().await);
     // A replica from before the sign-out takes over.
-    app.redis.restore(&old).await.unwrap();
+    app.redis.restore(&snapshot).await.unwrap();
     for (method, path) in [
         (Method::PATCH, "/api/auth/me"),
         (Method::DELETE, "/api/sessions"),
     ] {
-        let request = before.copy().request(method, path).json(&json!({}));
-        let response = before.copy().send(request).await;
+        let request = old_client.copy().request(method, path).json(&json!({}));
+        let response = old_client.copy().send(request).await;
         assert_eq!(response.status, 401, "{path}: {}", response.text);
     }
-    wait_until(async || !before.is_signed_in().await).await;
+    wait_until(async || !old_client.is_signed_in().await).await;
 }
 
 #[tokio::test]
@@ -538,10 +542,10 @@ async fn a_session_that_revokes_the_others_can_still_write() {
     let app = TestApp::start().await;
     let ana = app.member("ana").await;
     for round in 0..20 {
-        let (one, two) = (ana.copy(), ana.copy());
+        let (first, second) = (ana.copy(), ana.copy());
         let (revoked, changed) = tokio::join!(
-            one.delete("/api/sessions"),
-            two.patch(
+            first.delete("/api/sessions"),
+            second.patch(
                 "/api/auth/me",
                 json!({ "firstName": format!("Ana {round}") })
             )
@@ -552,9 +556,9 @@ async fn a_session_that_revokes_the_others_can_still_write() {
 }
 
 /// Asserts that every write with the cookie of an ended session is rejected.
-async fn assert_every_write_rejected(person: &TestClient, others_id: Uuid) {
-    let one = format!("/api/sessions/{others_id}");
-    let password = json!({ "currentPassword": PASSWORD, "newPassword": NEW });
+async fn assert_every_write_rejected(person: &TestClient, other_session_id: Uuid) {
+    let other_session_path = format!("/api/sessions/{other_session_id}");
+    let password = json!({ "currentPassword": PASSWORD, "newPassword": NEW_PASSWORD });
     for (method, path, body) in [
         (Method::PATCH, "/api/auth/me", json!({ "firstName": "X" })),
         (Method::POST, "/api/auth/change-password", password.clone()),
@@ -564,7 +568,7 @@ async fn assert_every_write_rejected(person: &TestClient, others_id: Uuid) {
             json!({ "currentPassword": PASSWORD }),
         ),
         (Method::DELETE, "/api/sessions", json!({})),
-        (Method::DELETE, &one, json!({})),
+        (Method::DELETE, &other_session_path, json!({})),
     ] {
         let person = person.copy();
         let response = person
@@ -576,12 +580,12 @@ async fn assert_every_write_rejected(person: &TestClient, others_id: Uuid) {
 
 #[tokio::test]
 async fn a_session_that_exists_only_in_redis_cannot_write() {
-    let ends = [
+    let statements = [
         "delete from user_sessions where id = '{id}'",
         "update user_sessions set expires_at = now() where id = '{id}'",
         "update user_sessions set epoch = epoch - 1 where id = '{id}'",
     ];
-    for end in ends {
+    for statement in statements {
         let app = TestApp::start().await;
         let ana = app.member("ana").await;
         let session = ana.get("/api/auth/session").await.expect(200)["session"].clone();
@@ -589,14 +593,14 @@ async fn a_session_that_exists_only_in_redis_cannot_write() {
         let phone = app.visitor();
         phone.sign_in_as("ana").await.expect(200);
         let rows = "select id from user_sessions order by created_at desc";
-        let others_id = app.sql(rows).await[0].get(0);
-        // No generation is set, as if the invalidation had been lost.
-        app.sql(&end.replace("{id}", session["id"].as_str().unwrap()))
+        let other_session_id = app.sql(rows).await[0].get(0);
+        // Direct SQL sets no generation, as if the invalidation had been lost.
+        app.sql(&statement.replace("{id}", session["id"].as_str().unwrap()))
             .await;
-        assert!(ana.is_signed_in().await, "{end}");
-        assert_every_write_rejected(&ana, others_id).await;
+        assert!(ana.is_signed_in().await, "{statement}");
+        assert_every_write_rejected(&ana, other_session_id).await;
         // Nothing has changed.
-        assert!(phone.is_signed_in().await, "{end}");
+        assert!(phone.is_signed_in().await, "{statement}");
         let me = phone.get("/api/auth/me").await.expect(200);
         assert_eq!(me["firstName"], "ana");
         app.visitor().sign_in_as("ana").await.expect(200);
@@ -625,10 +629,10 @@ async fn start_with_one_connection() -> TestApp {
     TestApp::start_with(settings).await
 }
 
-/// Sends a request that verifies a password, and runs `change` after the
-/// verification and before its use. The only connection goes to the request for
-/// the verification, then to this function, and then to the request again.
-async fn run_between_proof_and_use(
+/// Sends a request that verifies a password, and runs the SQL `change` after the
+/// verification. The pool gives its only connection to the request, then to this
+/// function, and then to the request again.
+async fn run_after_verification(
     app: &TestApp,
     request: RequestBuilder,
     change: &str,
@@ -659,13 +663,13 @@ async fn a_password_proof_is_void_after_a_concurrent_password_change() {
         wait_until(async || app.redis.count("SET") >= 1).await;
         let mut form = json!({ "currentPassword": PASSWORD });
         if method == Method::POST {
-            form["newPassword"] = json!(NEW);
+            form["newPassword"] = json!(NEW_PASSWORD);
         }
         let request = ana.request(method, path).json(&form);
         let change = "
             update users set session_epoch = session_epoch + 1, password_hash = 'another';
             update user_sessions set epoch = epoch + 1";
-        let response = run_between_proof_and_use(&app, request, change).await;
+        let response = run_after_verification(&app, request, change).await;
         response.expect_code(403, "wrong_password");
         let changed =
             "select count(*) from users where password_hash <> 'another' or not is_active";
@@ -681,7 +685,7 @@ async fn a_sign_in_during_a_revocation_verifies_the_password_again() {
     let visitor = app.visitor();
     let request = visitor.request(Method::POST, "/api/auth/login").json(&form);
     let change = "update users set session_epoch = session_epoch + 1; delete from user_sessions";
-    run_between_proof_and_use(&app, request, change)
+    run_after_verification(&app, request, change)
         .await
         .expect(200);
     // After a password change, the second verification fails.
@@ -692,7 +696,7 @@ async fn a_sign_in_during_a_revocation_verifies_the_password_again() {
         "update users set session_epoch = session_epoch + 1, password_hash = '{another}';
         delete from user_sessions"
     );
-    let response = run_between_proof_and_use(&app, request, &change).await;
+    let response = run_after_verification(&app, request, &change).await;
     response.expect_code(401, "invalid_credentials");
     assert_eq!(app.count("select count(*) from user_sessions").await, 0);
 }
@@ -729,13 +733,13 @@ async fn a_deactivated_member_cannot_write() {
     assert!(ana.is_signed_in().await);
     wait_until(async || app.redis.count("SET") >= 1).await;
     let rows = "select id from user_sessions order by created_at desc";
-    let others_id: Uuid = app.sql(rows).await[0].get(0);
+    let other_session_id: Uuid = app.sql(rows).await[0].get(0);
     app.sql("update users set is_active = false").await;
-    let one = format!("/api/sessions/{others_id}");
+    let other_session_path = format!("/api/sessions/{other_session_id}");
     for (method, path) in [
         (Method::PATCH, "/api/auth/me"),
         (Method::DELETE, "/api/sessions"),
-        (Method::DELETE, &one),
+        (Method::DELETE, &other_session_path),
     ] {
         let person = ana.copy();
         let request = person.request(method.clone(), path).json(&json!({}));

@@ -53,10 +53,10 @@ async fn anonymous_session_data_moves_to_one_signed_in_session_only() {
     let (ana, luis) = (visitor.copy(), visitor.copy());
     ana.sign_in_as("ana").await.expect(200);
     luis.sign_in_as("luis").await.expect(200);
-    let visits = ana.get("/api/session/test-session").await.expect(200);
-    assert_eq!(visits["visits"], 2);
-    let visits = luis.get("/api/session/test-session").await.expect(200);
-    assert_eq!(visits["visits"], 1);
+    let body = ana.get("/api/session/test-session").await.expect(200);
+    assert_eq!(body["visits"], 2);
+    let body = luis.get("/api/session/test-session").await.expect(200);
+    assert_eq!(body["visits"], 1);
 }
 
 #[tokio::test]
@@ -69,8 +69,8 @@ async fn rejected_requests_keep_the_anonymous_session() {
         response.expect_code(401, "not_signed_in");
         assert_eq!(response.header("set-cookie"), None);
     }
-    let visits = visitor.get("/api/session/test-session").await.expect(200);
-    assert_eq!(visits["visits"], 2);
+    let body = visitor.get("/api/session/test-session").await.expect(200);
+    assert_eq!(body["visits"], 2);
 }
 
 #[tokio::test]
@@ -80,8 +80,8 @@ async fn session_data_of_a_member_is_not_passed_on() {
     app.member("luis").await;
     ana.get("/api/session/test-session").await.expect(200);
     ana.sign_in_as("luis").await.expect(200);
-    let visits = ana.get("/api/session/test-session").await.expect(200);
-    assert_eq!(visits["visits"], 1);
+    let body = ana.get("/api/session/test-session").await.expect(200);
+    assert_eq!(body["visits"], 1);
 }
 
 #[tokio::test]
@@ -101,16 +101,16 @@ async fn a_stale_cookie_gets_a_new_session() {
 }
 
 #[tokio::test]
-async fn asking_for_the_session_keeps_the_anonymous_session() {
+async fn reading_the_session_keeps_the_anonymous_session() {
     let app = TestApp::start().await;
     let visitor = app.visitor();
     visitor.get("/api/session/test-session").await.expect(200);
-    // The request that every page starts with.
+    // Every page starts with this request.
     let response = visitor.get("/api/auth/session").await;
     response.expect_code(401, "not_signed_in");
     assert_eq!(response.header("set-cookie"), None);
-    let visits = visitor.get("/api/session/test-session").await.expect(200);
-    assert_eq!(visits["visits"], 2);
+    let body = visitor.get("/api/session/test-session").await.expect(200);
+    assert_eq!(body["visits"], 2);
 }
 
 #[tokio::test]
@@ -118,22 +118,22 @@ async fn a_failed_sign_in_keeps_the_anonymous_session_data() {
     let app = TestApp::start().await;
     app.member("ana").await;
     let sessions = app.app.sessions();
-    let new = NewAnonymousSession {
+    let anonymous = NewAnonymousSession {
         data: json!({ "basket": 1 }),
         ..NewAnonymousSession::default()
     };
-    let (token, _) = sessions.create(new).await.unwrap();
-    let outdated = AuthenticationProof {
+    let (token, _) = sessions.create(anonymous).await.unwrap();
+    let outdated_proof = AuthenticationProof {
         user_id: app.sql("select id from users").await[0].get(0),
         epoch: -1,
         method: "password".to_owned(),
     };
-    let mut new = NewSession::new(outdated, Credential::cookie(false));
-    new.replaces = Some(token.key());
-    assert!(!sessions.sign_in(new).await.unwrap());
+    let mut new_session = NewSession::new(outdated_proof, Credential::cookie(false));
+    new_session.replaces = Some(token.key());
+    assert!(!sessions.sign_in(new_session).await.unwrap());
     let remaining = sessions.get(&token.key()).await.unwrap();
     assert_eq!(
-        remaining.map(|remaining| remaining.data),
+        remaining.map(|session| session.data),
         Some(json!({ "basket": 1 }))
     );
 }

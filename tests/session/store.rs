@@ -12,7 +12,7 @@ use crate::harness::TestApp;
 async fn a_session_can_be_created_read_updated_and_destroyed() {
     let app = TestApp::start().await;
     let sessions = app.app.sessions();
-    let new = NewAnonymousSession {
+    let new_session = NewAnonymousSession {
         data: json!({ "basket": ["salsa"], "language": "es" }),
         caller: Some(Caller {
             address: "192.0.2.7".parse().unwrap(),
@@ -20,7 +20,7 @@ async fn a_session_can_be_created_read_updated_and_destroyed() {
         }),
         ttl: None,
     };
-    let (token, created) = sessions.create(new).await.unwrap();
+    let (token, created) = sessions.create(new_session).await.unwrap();
     assert_eq!(token.expose().len(), 64);
     let key = token.key();
     let read = sessions.get(&key).await.unwrap().unwrap();
@@ -36,8 +36,8 @@ async fn a_session_can_be_created_read_updated_and_destroyed() {
         .unwrap();
     assert_eq!(updated, json!({ "basket": ["salsa"], "language": "en" }));
     assert_eq!(sessions.get(&key).await.unwrap().unwrap().data, updated);
-    let set = sessions.set(&key, json!({ "only": 1 })).await.unwrap();
-    assert_eq!(set, json!({ "only": 1 }));
+    let replaced = sessions.set(&key, json!({ "only": 1 })).await.unwrap();
+    assert_eq!(replaced, json!({ "only": 1 }));
 
     assert_eq!(sessions.destroy(&key).await.unwrap(), Some(None));
     assert!(sessions.get(&key).await.unwrap().is_none());
@@ -89,25 +89,25 @@ async fn a_write_to_an_ended_session_fails_and_creates_nothing() {
 }
 
 #[tokio::test]
-async fn invalid_session_data_is_rejected_and_the_old_data_kept() {
+async fn invalid_session_data_is_rejected_and_the_old_data_is_kept() {
     let app = TestApp::start().await;
     let sessions = app.app.sessions();
-    let new = NewAnonymousSession {
+    let new_session = NewAnonymousSession {
         data: json!({ "kept": true }),
         ..NewAnonymousSession::default()
     };
-    let (token, _) = sessions.create(new).await.unwrap();
+    let (token, _) = sessions.create(new_session).await.unwrap();
     let key = token.key();
-    let large = json!({ "text": "x".repeat(16 * 1024) });
-    for bad in [
-        large,
+    let large_data = json!({ "text": "x".repeat(16 * 1024) });
+    for invalid_data in [
+        large_data,
         json!({ "text": "a\0b" }),
         json!({ "a\0b": 1 }),
         json!([]),
     ] {
         for outcome in [
-            sessions.set(&key, bad.clone()).await,
-            sessions.update(&key, bad).await,
+            sessions.set(&key, invalid_data.clone()).await,
+            sessions.update(&key, invalid_data).await,
         ] {
             assert!(matches!(outcome, Err(Error::Invalid(_))), "{outcome:?}");
         }
