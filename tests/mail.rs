@@ -336,13 +336,13 @@ async fn a_domain_in_any_script_is_written_in_ascii() {
         .settings()
         .with("MAIL_FROM", "Estudio <hola@señal.example>");
     let app = TestApp::start_with(settings).await;
-    let converted = [
+    let domains = [
         ("bücher.example", "xn--bcher-kva.example"),
         ("пример.example", "xn--e1afmkfd.example"),
         ("例え.example", "xn--r8jz45g.example"),
         ("مثال.example", "xn--mgbh0fb.example"),
     ];
-    for (domain, _) in converted {
+    for (domain, _) in domains {
         insert_mail(&app, &format!("ana@{domain}")).await;
     }
     // The invisible character in this domain is not allowed in a domain name.
@@ -350,7 +350,7 @@ async fn a_domain_in_any_script_is_written_in_ascii() {
     let summary = send_due_mails(&app.app).await;
     assert_eq!((summary.sent, summary.given_up), (4, 1));
     let mails = server.wait_for_mails(4).await;
-    for (_, ascii) in converted {
+    for (_, ascii) in domains {
         let address = format!("ana@{ascii}");
         let mail = mails.iter().find(|mail| mail["to"] == json!([address]));
         let headers = &mail.unwrap()["headers"];
@@ -496,13 +496,13 @@ async fn visitor_input_cannot_inject_headers() {
 #[tokio::test]
 async fn mail_is_sent_only_over_verified_tls() {
     let folder = tempfile::tempdir().unwrap();
-    let issued = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
+    let self_signed = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
     let (certificate, key) = (
         folder.path().join("cert.pem"),
         folder.path().join("key.pem"),
     );
-    std::fs::write(&certificate, issued.cert.pem()).unwrap();
-    std::fs::write(&key, issued.signing_key.serialize_pem()).unwrap();
+    std::fs::write(&certificate, self_signed.cert.pem()).unwrap();
+    std::fs::write(&key, self_signed.signing_key.serialize_pem()).unwrap();
     let Some(server) = MailServer::start_with_tls(&certificate, &key).await else {
         return;
     };
@@ -511,7 +511,7 @@ async fn mail_is_sent_only_over_verified_tls() {
         .with("SMTP_HOST", "localhost")
         .with("SMTP_USER", "sabor")
         .with("SMTP_PASS", "mail-password")
-        .with("SMTP_CA_CERT", issued.cert.pem());
+        .with("SMTP_CA_CERT", self_signed.cert.pem());
     let app = TestApp::start_with(settings.clone()).await;
     insert_mail(&app, "ana@example.com").await;
     assert_eq!(send_due_mails(&app.app).await.sent, 1);

@@ -222,7 +222,7 @@ async fn an_error_unrelated_to_the_cookie_does_not_clear_it() {
     let app = TestApp::start().await;
     app.register_partner_app("shop").await;
     let ana = app.admin("ana").await;
-    // Any site can link to this path.
+    // Any site can link to this path, so the response must not clear the cookie.
     let response = ana.get("/api/admin/cleanup-sessions").await;
     response.expect_code(401, "not_signed_in");
     assert_eq!(response.header("set-cookie"), None);

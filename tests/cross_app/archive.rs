@@ -92,8 +92,8 @@ async fn tokens_are_archived_by_month_and_a_second_run_changes_nothing() {
     ];
     assert_eq!(token_counters(&app).await, sums);
 
-    let again = app.run_clean_up().await.expect(200);
-    assert_eq!(again["details"]["crossAppArchived"], 0);
+    let second_run = app.run_clean_up().await.expect(200);
+    assert_eq!(second_run["details"]["crossAppArchived"], 0);
     assert_eq!(archived_by_month(&app).await, due);
     assert_eq!(token_counters(&app).await, sums);
     // The partition of the next month already exists.
@@ -126,8 +126,8 @@ async fn expired_months_are_dropped_and_their_totals_remain() {
     );
     let created = &token_counters(&app).await[0];
     assert_eq!(created, &("cross_app_created:shop".to_owned(), 4_000));
-    let again = app.run_clean_up().await.expect(200);
-    assert_eq!(again["details"]["archiveMonthsDropped"], 0);
+    let second_run = app.run_clean_up().await.expect(200);
+    assert_eq!(second_run["details"]["archiveMonthsDropped"], 0);
     assert_eq!(token_counters(&app).await[0].1, 4_000);
 }
 
@@ -137,7 +137,7 @@ async fn months_are_in_utc_in_any_database_time_zone() {
     let app = TestApp::start_with(settings).await;
     let shop = PartnerServer::register(&app, "shop").await;
     let ana = app.member("ana").await;
-    for at in [
+    for created_at in [
         "2024-02-29T23:59:59.999999Z",
         "2024-03-01T00:00:00Z",
         "2024-12-31T23:59:59.999999Z",
@@ -145,7 +145,7 @@ async fn months_are_in_utc_in_any_database_time_zone() {
     ] {
         issue_token(&ana, &shop.name).await;
         app.sql(&format!(
-            "update cross_app_sessions set created_at = '{at}' where created_at > '2026-01-01'"
+            "update cross_app_sessions set created_at = '{created_at}' where created_at > '2026-01-01'"
         ))
         .await;
     }

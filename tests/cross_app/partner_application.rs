@@ -120,8 +120,8 @@ async fn a_member_signs_in_to_the_ticket_shop() {
     assert_eq!(response.status(), 200);
     assert_eq!(response.text().await.unwrap(), "\"casa\"");
     // The URL in the browser's history no longer works.
-    let again = browser.get(&welcome_url).send().await.unwrap();
-    assert_eq!(again.status(), 403);
+    let second_visit = browser.get(&welcome_url).send().await.unwrap();
+    assert_eq!(second_visit.status(), 403);
 
     // After a rotation both the old secret and the new one work.
     let patch = json!({ "id": registered["id"], "rotateSecret": true });

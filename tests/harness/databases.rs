@@ -72,8 +72,8 @@ async fn drop_unused(cluster: &Cluster, mut databases: UnboundedReceiver<String>
     }
 }
 
-/// A database, which dereferences to its URL. Dropping the last clone drops the
-/// database.
+/// A handle to a database, which dereferences to its URL. Dropping the last clone
+/// drops the database.
 #[derive(Clone)]
 pub struct Database(Arc<Inner>);
 
@@ -84,7 +84,8 @@ struct Inner {
 }
 
 impl Database {
-    /// Returns a database of another cluster. It is not dropped.
+    /// Returns a handle to a database of another cluster. Dropping the handle does not
+    /// drop the database.
     pub fn external(url: String) -> Self {
         Self(Arc::new(Inner { url, name: None }))
     }

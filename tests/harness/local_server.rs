@@ -19,7 +19,7 @@ impl LocalServer {
         Self::serve(listener, url, router)
     }
 
-    /// Binds a free port, for a router that depends on its URL.
+    /// Binds a free port, for a router that depends on the URL.
     pub async fn bind() -> (TcpListener, String) {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());

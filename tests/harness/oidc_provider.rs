@@ -38,10 +38,10 @@ type JsonRewrite = Arc<dyn Fn(&mut Value) + Send + Sync>;
 /// Replaces an ID token.
 pub type TokenRewrite = Arc<dyn Fn(&str) -> String + Send + Sync>;
 
-/// The change that the proxy makes.
+/// The fault that the proxy simulates.
 #[derive(Clone, Default)]
 pub enum ProviderFault {
-    /// Nothing.
+    /// No fault.
     #[default]
     None,
     /// Modifies the claims of the ID token and signs it again.
@@ -68,7 +68,7 @@ pub struct OidcProvider {
 }
 
 struct Shared {
-    /// The port of the real provider.
+    /// The port of the provider behind the proxy.
     port: u16,
     http: reqwest::Client,
     key: EcdsaKeyPair,

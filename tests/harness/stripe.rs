@@ -303,8 +303,8 @@ impl Account {
         path: &str,
         form: &HashMap<String, String>,
     ) -> (u16, Value) {
-        let parts: Vec<&str> = path.split('/').skip(1).collect();
-        match (method.as_str(), parts.as_slice()) {
+        let segments: Vec<&str> = path.split('/').skip(1).collect();
+        match (method.as_str(), segments.as_slice()) {
             ("POST", ["v1", "checkout", "sessions"]) => self.create_session(form),
             ("GET", ["v1", "checkout", "sessions", id]) => self.find(&self.sessions, id),
             ("POST", ["v1", "checkout", "sessions", id, "expire"]) => {

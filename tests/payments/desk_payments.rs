@@ -91,7 +91,7 @@ async fn paying_at_the_desk_during_an_open_checkout_charges_once() {
     let ana = app.member("ana").await;
     let (booking, session) = start_checkout(&app, &stripe, &ana).await;
     mark_paid(&app, &booking).await.unwrap();
-    // The member pays the checkout before the application expires it.
+    // The member completes the checkout before the application expires it.
     let session = stripe.complete_checkout(&session);
     app.deliver_event(&checkout_completed(&session))
         .await

@@ -196,7 +196,7 @@ async fn events_of_a_refunded_payment_can_arrive_in_any_order() {
         for index in &order {
             app.deliver_event(&events[*index]).await.expect(200);
         }
-        // The application makes a refund in the background.
+        // If a refund is due, the application makes it in the background.
         wait_until(async || payment_of(&ana, &booking).await["status"] == "refunded").await;
         assert_eq!(
             member_event_count(&app, "payment_refunded").await,

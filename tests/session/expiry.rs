@@ -165,12 +165,12 @@ async fn a_redis_record_never_outlives_its_session() {
     wait_until(async || app.redis.count("SET") >= 1).await;
     let log = app.redis.log();
     let mut commands = log.iter().flat_map(|entry| &entry.commands);
-    let written = commands.find(|command| command[0] == "SET").unwrap();
-    let record_expiry_ms: i64 = written.last().unwrap().parse().unwrap();
+    let set_command = commands.find(|command| command[0] == "SET").unwrap();
+    let record_expiry_ms: i64 = set_command.last().unwrap().parse().unwrap();
     let session_expiry_ms =
         "select (extract(epoch from expires_at) * 1000)::bigint from user_sessions";
     assert!(
         record_expiry_ms <= app.count(session_expiry_ms).await,
-        "{written:?}"
+        "{set_command:?}"
     );
 }

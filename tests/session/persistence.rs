@@ -12,7 +12,7 @@ async fn a_session_survives_a_restart_and_works_in_a_second_process() {
     assert!(ana.is_signed_in().await);
     // 3. The session is in the database.
     assert_eq!(app.count("select count(*) from user_sessions").await, 1);
-    // 4. A second process accepts it.
+    // 4. A second process accepts the session.
     let second = app.start_another().await;
     assert!(ana.connected_to(&second).is_signed_in().await);
     // 5. The session survives a restart with an empty Redis.

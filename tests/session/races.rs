@@ -1,7 +1,7 @@
 //! Provokes every known race of the session model.
 //!
 //! The Redis endpoint can hold a command back and run it later, even after its
-//! sender has ended.
+//! sender has exited.
 
 use std::time::Duration;
 
@@ -172,12 +172,12 @@ async fn a_sign_in_between_deletion_and_commit_is_ended_too() {
     let app = TestApp::start().await;
     let ana = app.member("ana").await;
     let proof = proof(&app).await;
-    // The change has deleted the sessions and has not committed yet.
+    // The password change has deleted the sessions but has not committed.
     let held = app
         .hold_locks("lock table security_events in exclusive mode")
         .await;
     let form = json!({ "currentPassword": PASSWORD, "newPassword": NEW_PASSWORD });
-    let changing = tokio::spawn(async move {
+    let password_change = tokio::spawn(async move {
         let response = ana.post("/api/auth/change-password", form).await;
         response.expect(200)
     });
@@ -197,7 +197,7 @@ async fn a_sign_in_between_deletion_and_commit_is_ended_too() {
     wait_until(async || late_sign_in.is_finished() || app.blocked_statements().await == 2).await;
     tokio::time::sleep(Duration::from_millis(50)).await;
     held.release().await;
-    changing.await.unwrap();
+    password_change.await.unwrap();
     if let Some(key) = late_sign_in.await.unwrap() {
         let seen = app.app.sessions().get(&key).await.unwrap();
         assert!(seen.is_none(), "signed in with the old password");
@@ -592,14 +592,14 @@ async fn a_session_that_exists_only_in_redis_cannot_write() {
         wait_until(async || app.redis.count("SET") >= 1).await;
         let phone = app.visitor();
         phone.sign_in_as("ana").await.expect(200);
-        let rows = "select id from user_sessions order by created_at desc";
-        let other_session_id = app.sql(rows).await[0].get(0);
+        let newest_first = "select id from user_sessions order by created_at desc";
+        let other_session_id = app.sql(newest_first).await[0].get(0);
         // Direct SQL sets no generation, as if the invalidation had been lost.
         app.sql(&statement.replace("{id}", session["id"].as_str().unwrap()))
             .await;
         assert!(ana.is_signed_in().await, "{statement}");
         assert_every_write_rejected(&ana, other_session_id).await;
-        // Nothing has changed.
+        // The rejected requests changed nothing.
         assert!(phone.is_signed_in().await, "{statement}");
         let me = phone.get("/api/auth/me").await.expect(200);
         assert_eq!(me["firstName"], "ana");
@@ -691,9 +691,9 @@ async fn a_sign_in_during_a_revocation_verifies_the_password_again() {
     // After a password change, the second verification fails.
     let visitor = app.visitor();
     let request = visitor.request(Method::POST, "/api/auth/login").json(&form);
-    let another = bcrypt::hash("another password", 4).unwrap();
+    let other_hash = bcrypt::hash("another password", 4).unwrap();
     let change = format!(
-        "update users set session_epoch = session_epoch + 1, password_hash = '{another}';
+        "update users set session_epoch = session_epoch + 1, password_hash = '{other_hash}';
         delete from user_sessions"
     );
     let response = run_after_verification(&app, request, &change).await;
@@ -732,8 +732,8 @@ async fn a_deactivated_member_cannot_write() {
     phone.sign_in_as("ana").await.expect(200);
     assert!(ana.is_signed_in().await);
     wait_until(async || app.redis.count("SET") >= 1).await;
-    let rows = "select id from user_sessions order by created_at desc";
-    let other_session_id: Uuid = app.sql(rows).await[0].get(0);
+    let newest_first = "select id from user_sessions order by created_at desc";
+    let other_session_id: Uuid = app.sql(newest_first).await[0].get(0);
     app.sql("update users set is_active = false").await;
     let other_session_path = format!("/api/sessions/{other_session_id}");
     for (method, path) in [
