@@ -21,11 +21,11 @@ use crate::harness::TestResponse;
 /// Asserts that a response rejects this field and no other.
 #[track_caller]
 fn assert_rejects_only(response: &TestResponse, field: &str) {
-    let failure = response.expect_code(400, "validation_failed");
-    let details = failure["details"].as_object().unwrap();
-    let named: Vec<_> = details.keys().collect();
+    let body = response.expect_code(400, "validation_failed");
+    let details = body["details"].as_object().unwrap();
+    let rejected_fields: Vec<_> = details.keys().collect();
     assert!(
-        named.len() == 1 && named[0].starts_with(field),
+        rejected_fields.len() == 1 && rejected_fields[0].starts_with(field),
         "{field}: {details:?}"
     );
 }

@@ -1,4 +1,4 @@
-//! `api/auth/`: sign-in, registration, and everything about accounts.
+//! `api/auth/`: registration, sign-in and the member's own account.
 
 mod access_and_refresh_tokens;
 mod change_password;

@@ -12,7 +12,8 @@ async fn analytics(staff: &TestClient, query: &str) -> Value {
     staff.get(&format!("{PATH}?{query}")).await.expect(200)
 }
 
-fn column(response: &Value, name: &str) -> Vec<i64> {
+/// Returns one figure of every bucket.
+fn figures(response: &Value, name: &str) -> Vec<i64> {
     let buckets = response["buckets"].as_array().unwrap().iter();
     buckets
         .map(|bucket| bucket[name].as_i64().unwrap())
@@ -27,26 +28,26 @@ async fn every_figure_matches_the_rows() {
         .await;
     let salsa = insert_class(&app, "Salsa", "2026-05-05T23:00Z", 4).await;
     let rumba = insert_class(&app, "Rumba", "2026-05-06T01:00Z", 10).await;
-    let made = "2026-05-05T08:00Z";
+    let created_at = "2026-05-05T08:00Z";
     for status in ["attended", "attended", "no_show", "booked"] {
-        insert_booking(&app, salsa, status, made).await;
+        insert_booking(&app, salsa, status, created_at).await;
     }
-    let waiting = insert_booking(&app, salsa, "waitlisted", made).await;
-    let paid = insert_booking(&app, rumba, "attended", made).await;
-    insert_payment(&app, paid, "25.50 USD", "2026-05-05T09:00Z", None).await;
-    let back = insert_booking(&app, rumba, "booked", "2026-05-04T20:00Z").await;
+    let waitlisted_booking = insert_booking(&app, salsa, "waitlisted", created_at).await;
+    let paid_booking = insert_booking(&app, rumba, "attended", created_at).await;
+    insert_payment(&app, paid_booking, "25.50 USD", "2026-05-05T09:00Z", None).await;
+    let refunded_booking = insert_booking(&app, rumba, "booked", "2026-05-04T20:00Z").await;
     insert_payment(
         &app,
-        back,
+        refunded_booking,
         "10.25 USD",
         "2026-05-04T20:00Z",
         Some("2026-05-05T21:00Z"),
     )
     .await;
-    cancel_booking(&app, back, "2026-05-05T20:00Z", false).await;
-    cancel_booking(&app, waiting, "2026-05-05T22:30Z", true).await;
-    let cancelled = insert_class(&app, "Rumba", "2026-05-05T20:00Z", 50).await;
-    app.mark_cancelled(cancelled).await;
+    cancel_booking(&app, refunded_booking, "2026-05-05T20:00Z", false).await;
+    cancel_booking(&app, waitlisted_booking, "2026-05-05T22:30Z", true).await;
+    let cancelled_class = insert_class(&app, "Rumba", "2026-05-05T20:00Z", 50).await;
+    app.mark_cancelled(cancelled_class).await;
     app.sql(
         "insert into daily_counters (day, name, count) values
             ('2026-05-05', 'sessions_created', 9), ('2026-05-05', 'redis_hits', 90),
@@ -77,18 +78,18 @@ async fn every_figure_matches_the_rows() {
             "crossAppTokens": { "shop": { "created": 6, "used": 0, "revoked": 0, "expired": 0 } },
         })
     );
-    let types = response["occupancy"].as_array().unwrap();
-    assert_eq!(types.len(), 2);
-    assert_eq!(types[0]["name"], "Rumba");
-    assert_eq!(types[0]["rates"], json!([null, 0.1]));
-    assert_eq!(types[1]["name"], "Salsa");
-    assert_eq!(types[1]["rate"], 1.0);
-    assert_eq!(types[1]["taken"], 4);
+    let class_types = response["occupancy"].as_array().unwrap();
+    assert_eq!(class_types.len(), 2);
+    assert_eq!(class_types[0]["name"], "Rumba");
+    assert_eq!(class_types[0]["rates"], json!([null, 0.1]));
+    assert_eq!(class_types[1]["name"], "Salsa");
+    assert_eq!(class_types[1]["rate"], 1.0);
+    assert_eq!(class_types[1]["taken"], 4);
 }
 
 #[tokio::test]
 async fn days_follow_the_studios_time_zone_across_clock_changes() {
-    for (zone, days, begins, ends) in [
+    for (zone, days, day_start, day_end) in [
         (
             "America/Denver",
             ["2026-03-07", "2026-03-09"],
@@ -117,11 +118,16 @@ async fn days_follow_the_studios_time_zone_across_clock_changes() {
         let settings = Settings::default().with("STUDIO_TIMEZONE", zone);
         let app = TestApp::start_with(settings).await;
         let staff = app.staff("sofia").await;
-        let later = insert_class(&app, "Salsa", "2027-01-01T00:00:00Z", 20).await;
-        for time in [begins, &before(begins), ends, &before(ends)] {
-            let made = insert_booking(&app, later, "booked", time).await;
-            insert_payment(&app, made, "5.00 USD", time, Some(time)).await;
-            cancel_booking(&app, made, time, false).await;
+        let future_class = insert_class(&app, "Salsa", "2027-01-01T00:00:00Z", 20).await;
+        for time in [
+            day_start,
+            &one_microsecond_before(day_start),
+            day_end,
+            &one_microsecond_before(day_end),
+        ] {
+            let booking = insert_booking(&app, future_class, "booked", time).await;
+            insert_payment(&app, booking, "5.00 USD", time, Some(time)).await;
+            cancel_booking(&app, booking, time, false).await;
             insert_class(&app, "Rumba", time, 7).await;
             app.sql(&format!(
                 "update users set created_at = '{time}' where created_at = '2001-01-01'"
@@ -131,16 +137,15 @@ async fn days_follow_the_studios_time_zone_across_clock_changes() {
         let [from, to] = days;
         let response = analytics(&staff, &format!("from={from}&to={to}")).await;
         for name in ["bookings", "cancellations", "signUps", "classes"] {
-            assert_eq!(column(&response, name), [1, 2, 1], "{name} {zone} {from}");
+            assert_eq!(figures(&response, name), [1, 2, 1], "{name} {zone} {from}");
         }
-        let money = &response["buckets"][1]["revenue"][0];
-        assert_eq!(money["paid"], "10.00", "{zone} {from}");
-        assert_eq!(money["refunded"], "10.00", "{zone} {from}");
+        let revenue = &response["buckets"][1]["revenue"][0];
+        assert_eq!(revenue["paid"], "10.00", "{zone} {from}");
+        assert_eq!(revenue["refunded"], "10.00", "{zone} {from}");
     }
 }
 
-/// Returns the time one microsecond earlier.
-fn before(time: &str) -> String {
+fn one_microsecond_before(time: &str) -> String {
     let time: DateTime<Utc> = time.parse().unwrap();
     (time - TimeDelta::microseconds(1)).to_rfc3339()
 }
@@ -151,7 +156,7 @@ async fn an_empty_studio_reports_zeros_for_the_last_thirty_days() {
     let staff = app.staff("sofia").await;
     app.sql("update users set created_at = '2001-01-01'").await;
     let response = staff.get(PATH).await.expect(200);
-    assert_eq!(column(&response, "signUps"), [0; 30]);
+    assert_eq!(figures(&response, "signUps"), [0; 30]);
     assert_eq!(response["buckets"][7]["occupancyRate"], json!(null));
     assert_eq!(
         response["buckets"][7]["revenue"],
@@ -167,7 +172,7 @@ async fn an_empty_studio_reports_zeros_for_the_last_thirty_days() {
 async fn weeks_and_months_sum_their_days() {
     let app = TestApp::start().await;
     let staff = app.staff("sofia").await;
-    let later = insert_class(&app, "Salsa", "2027-01-01T00:00Z", 20).await;
+    let future_class = insert_class(&app, "Salsa", "2027-01-01T00:00Z", 20).await;
     for day in [
         "2026-08-30",
         "2026-08-31",
@@ -175,19 +180,19 @@ async fn weeks_and_months_sum_their_days() {
         "2026-09-07",
         "2026-09-30",
     ] {
-        insert_booking(&app, later, "booked", &format!("{day}T18:00Z")).await;
+        insert_booking(&app, future_class, "booked", &format!("{day}T18:00Z")).await;
         app.sql(&format!(
             "insert into daily_counters (day, name, count) values ('{day}', 'sessions_created', 2)"
         ))
         .await;
     }
-    let span = "from=2026-08-30&to=2026-09-30";
-    let weeks = analytics(&staff, &format!("{span}&bucket=week")).await;
+    let date_range = "from=2026-08-30&to=2026-09-30";
+    let weeks = analytics(&staff, &format!("{date_range}&bucket=week")).await;
     assert_eq!(weeks["buckets"][1]["start"], "2026-08-31");
-    assert_eq!(column(&weeks, "bookings"), [1, 2, 1, 0, 0, 1]);
+    assert_eq!(figures(&weeks, "bookings"), [1, 2, 1, 0, 0, 1]);
     assert_eq!(weeks["buckets"][1]["sessions"]["created"], 4);
-    let months = analytics(&staff, &format!("{span}&bucket=month")).await;
-    assert_eq!(column(&months, "bookings"), [2, 3]);
+    let months = analytics(&staff, &format!("{date_range}&bucket=month")).await;
+    assert_eq!(figures(&months, "bookings"), [2, 3]);
     assert_eq!(months["buckets"][1]["start"], "2026-09-01");
 }
 
@@ -195,15 +200,15 @@ async fn weeks_and_months_sum_their_days() {
 async fn revenue_is_reported_per_currency() {
     let app = TestApp::start().await;
     let staff = app.staff("sofia").await;
-    let later = insert_class(&app, "Salsa", "2027-01-01T00:00Z", 20).await;
+    let future_class = insert_class(&app, "Salsa", "2027-01-01T00:00Z", 20).await;
     for amount in ["10.00 EUR", "20.00 USD", "5.00 EUR"] {
-        let made = insert_booking(&app, later, "booked", "2026-05-05T18:00Z").await;
-        insert_payment(&app, made, amount, "2026-05-05T18:00Z", None).await;
+        let booking = insert_booking(&app, future_class, "booked", "2026-05-05T18:00Z").await;
+        insert_payment(&app, booking, amount, "2026-05-05T18:00Z", None).await;
     }
-    let back = insert_booking(&app, later, "booked", "2026-05-01T18:00Z").await;
+    let refunded_booking = insert_booking(&app, future_class, "booked", "2026-05-01T18:00Z").await;
     insert_payment(
         &app,
-        back,
+        refunded_booking,
         "99.99 EUR",
         "2026-05-01T18:00Z",
         Some("2026-05-05T18:00Z"),
@@ -227,10 +232,10 @@ async fn the_csv_export_has_the_same_figures_and_no_injected_formulas() {
     let formula = "=HYPERLINK(\"https://evil.example\",\"Salsa\")";
     let salsa = insert_class(&app, formula, "2026-05-05T18:00Z", 4).await;
     insert_class(&app, "Bachata, sensual", "2026-05-05T18:00Z", 4).await;
-    let made = insert_booking(&app, salsa, "attended", "2026-05-05T10:00Z").await;
+    let booking = insert_booking(&app, salsa, "attended", "2026-05-05T10:00Z").await;
     insert_payment(
         &app,
-        made,
+        booking,
         "30.00 USD",
         "2026-05-04T10:00Z",
         Some("2026-05-05T10:00Z"),
@@ -283,8 +288,8 @@ async fn invalid_query_parameters_are_rejected_by_name() {
         let rejected = response.expect_code(400, "validation_failed");
         assert!(rejected["details"][field].is_array(), "{query} {rejected}");
     }
-    let twice = staff
+    let repeated_parameter = staff
         .get(&format!("{PATH}?from=2026-05-05&from=2026-05-05"))
         .await;
-    twice.expect_code(400, "malformed_request");
+    repeated_parameter.expect_code(400, "malformed_request");
 }

@@ -7,12 +7,12 @@ use crate::harness::{TestApp, TestClient};
 
 const APPS: &str = "/api/admin/apps";
 
-/// Returns whether the server accepts this secret of an application.
-async fn is_accepted(person: &TestClient, name: &str, secret: &Value) -> bool {
-    let request = person.request(Method::POST, "/api/cross-app/validate");
+/// Returns whether the API accepts this secret of a partner application.
+async fn is_accepted(client: &TestClient, name: &str, secret: &Value) -> bool {
+    let request = client.request(Method::POST, "/api/cross-app/validate");
     let request = request.basic_auth(name, secret.as_str());
     let body = json!({ "token": "00".repeat(32) });
-    let response = person.send(request.json(&body)).await.expect(401);
+    let response = client.send(request.json(&body)).await.expect(401);
     match response["code"].as_str().unwrap() {
         "token_ended" => true,
         "unknown_application" => false,
@@ -28,27 +28,27 @@ async fn a_secret_is_shown_once_and_stored_as_a_hash() {
         "name": "ticket-shop",
         "allowedOrigins": ["https://Shop.example/", "https://shop.example", "http://localhost:4000"],
     });
-    let entered = admin.post(APPS, form).await.expect(201);
-    let secret = &entered["secret"];
+    let partner_app = admin.post(APPS, form).await.expect(201);
+    let secret = &partner_app["secret"];
     assert_eq!(
-        entered["allowedOrigins"],
+        partner_app["allowedOrigins"],
         json!(["http://localhost:4000", "https://shop.example"])
     );
-    assert_eq!(entered["singleUse"], true);
-    assert_eq!(entered["isActive"], true);
+    assert_eq!(partner_app["singleUse"], true);
+    assert_eq!(partner_app["isActive"], true);
     assert!(is_accepted(&server, "ticket-shop", secret).await);
-    let listed = admin.get(APPS).await;
-    assert!(!listed.text.contains("ecret"));
-    assert_eq!(listed.expect(200)["items"][0]["id"], entered["id"]);
+    let list = admin.get(APPS).await;
+    assert!(!list.text.contains("ecret"));
+    assert_eq!(list.expect(200)["items"][0]["id"], partner_app["id"]);
     let secret = secret.as_str().unwrap();
-    let plaintext =
+    let plaintext_rows =
         format!("select count(*) from apps a where strpos(to_jsonb(a)::text, '{secret}') > 0");
-    assert_eq!(app.count(&plaintext).await, 0);
-    let logged = format!(
+    assert_eq!(app.count(&plaintext_rows).await, 0);
+    let log_entries = format!(
         "select count(*) from security_events where kind = 'partner_app_changed'
             and strpos(detail::text, '{secret}') = 0"
     );
-    assert_eq!(app.count(&logged).await, 1);
+    assert_eq!(app.count(&log_entries).await, 1);
 }
 
 #[tokio::test]
@@ -56,42 +56,45 @@ async fn both_secrets_work_during_a_rotation() {
     let app = TestApp::start().await;
     let (admin, server) = (app.admin("admin").await, app.visitor());
     let form = json!({ "name": "shop", "allowedOrigins": [] });
-    let entered = admin.post(APPS, form).await.expect(201);
-    let first = entered["secret"].clone();
+    let partner_app = admin.post(APPS, form).await.expect(201);
+    let first_secret = partner_app["secret"].clone();
     let change = async |fields: Value| {
-        let mut form = json!({ "id": entered["id"] });
+        let mut form = json!({ "id": partner_app["id"] });
         for (name, value) in fields.as_object().unwrap() {
             form[name] = value.clone();
         }
         admin.patch(APPS, form).await.expect(200)
     };
     let rotated = change(json!({ "rotateSecret": true })).await;
-    let second = rotated["secret"].clone();
+    let second_secret = rotated["secret"].clone();
     assert_eq!(rotated["isRotating"], true);
-    assert!(is_accepted(&server, "shop", &first).await);
-    assert!(is_accepted(&server, "shop", &second).await);
+    assert!(is_accepted(&server, "shop", &first_secret).await);
+    assert!(is_accepted(&server, "shop", &second_secret).await);
 
-    let ended = change(json!({ "endRotation": true })).await;
-    assert_eq!(ended["secret"], json!(null));
-    assert_eq!(ended["isRotating"], false);
-    assert!(!is_accepted(&server, "shop", &first).await);
-    assert!(is_accepted(&server, "shop", &second).await);
+    let after_rotation = change(json!({ "endRotation": true })).await;
+    assert_eq!(after_rotation["secret"], json!(null));
+    assert_eq!(after_rotation["isRotating"], false);
+    assert!(!is_accepted(&server, "shop", &first_secret).await);
+    assert!(is_accepted(&server, "shop", &second_secret).await);
 
-    // A leaked secret can be replaced and ended in one call.
-    let fresh = change(json!({ "rotateSecret": true, "endRotation": true })).await;
-    assert!(!is_accepted(&server, "shop", &second).await);
-    assert!(is_accepted(&server, "shop", &fresh["secret"]).await);
+    // One call can replace a leaked secret and revoke it.
+    let replaced = change(json!({ "rotateSecret": true, "endRotation": true })).await;
+    assert!(!is_accepted(&server, "shop", &second_secret).await);
+    assert!(is_accepted(&server, "shop", &replaced["secret"]).await);
 
-    // A second rotation is rejected, so that a repeated call ends no secret in use.
-    let newer = change(json!({ "rotateSecret": true })).await;
-    let third = json!({ "id": entered["id"], "rotateSecret": true });
-    admin.patch(APPS, third).await.expect_code(409, "rotating");
-    for secret in [&fresh["secret"], &newer["secret"]] {
+    // A rotation during a rotation is rejected: it would revoke a secret in use.
+    let next_rotation = change(json!({ "rotateSecret": true })).await;
+    let third_rotation = json!({ "id": partner_app["id"], "rotateSecret": true });
+    admin
+        .patch(APPS, third_rotation)
+        .await
+        .expect_code(409, "rotating");
+    for secret in [&replaced["secret"], &next_rotation["secret"]] {
         assert!(is_accepted(&server, "shop", secret).await);
     }
 
     change(json!({ "isActive": false })).await;
-    assert!(!is_accepted(&server, "shop", &newer["secret"]).await);
+    assert!(!is_accepted(&server, "shop", &next_rotation["secret"]).await);
 }
 
 #[tokio::test]
@@ -100,13 +103,13 @@ async fn omitted_fields_keep_their_value_and_invalid_ones_are_rejected() {
     let admin = app.admin("admin").await;
     let form =
         json!({ "name": "shop", "allowedOrigins": ["https://a.example"], "singleUse": false });
-    let entered = admin.post(APPS, form.clone()).await.expect(201);
+    let partner_app = admin.post(APPS, form.clone()).await.expect(201);
     admin.post(APPS, form).await.expect_code(409, "name_taken");
-    let change = json!({ "id": entered["id"], "allowedOrigins": ["https://b.example"] });
+    let change = json!({ "id": partner_app["id"], "allowedOrigins": ["https://b.example"] });
     let changed = admin.patch(APPS, change).await.expect(200);
     assert_eq!(changed["singleUse"], false);
     assert_eq!(changed["allowedOrigins"], json!(["https://b.example"]));
-    for (field, bad) in [
+    for (field, invalid_form) in [
         (
             "name",
             json!({ "name": "Ticket Shop", "allowedOrigins": [] }),
@@ -125,7 +128,7 @@ async fn omitted_fields_keep_their_value_and_invalid_ones_are_rejected() {
             json!({ "name": "x", "allowedOrigins": vec!["https://a.example"; 21] }),
         ),
     ] {
-        let rejected = admin.post(APPS, bad).await.expect(400);
+        let rejected = admin.post(APPS, invalid_form).await.expect(400);
         assert!(rejected["details"][field].is_array(), "{rejected}");
     }
     let unknown = json!({ "id": "00000000-0000-4000-8000-000000000000" });
@@ -133,12 +136,12 @@ async fn omitted_fields_keep_their_value_and_invalid_ones_are_rejected() {
 }
 
 #[tokio::test]
-async fn a_former_administrator_cannot_register_anything() {
+async fn a_former_administrator_cannot_register_partner_apps_or_accounts() {
     let app = TestApp::start().await;
     let admin = app.admin("admin").await;
     assert!(admin.is_signed_in().await);
     crate::harness::wait_until(async || app.redis.count("SET") >= 1).await;
-    // Direct SQL: the session record in Redis still has the old role.
+    // Direct SQL leaves the old role in the session record in Redis.
     app.sql("update users set is_admin = false, is_staff = true")
         .await;
     let form = json!({ "name": "shop", "allowedOrigins": [] });

@@ -1,4 +1,4 @@
-//! Staff actions are authorized again in Postgres when they are carried out.
+//! Each staff action is authorized again in Postgres.
 
 use chrono::NaiveDate;
 use reqwest::Method;
@@ -10,54 +10,58 @@ use crate::harness::{TestApp, TestClient, wait_until};
 /// Returns a request for each staff action.
 fn staff_actions(today: NaiveDate) -> Vec<(Method, String, Value)> {
     let id = Uuid::now_v7();
-    let at = |method, path: &str, body| (method, format!("/api/admin/{path}"), body);
+    let request = |method, path: &str, body| (method, format!("/api/admin/{path}"), body);
     let class = json!({
         "classTypeId": id, "instructorId": id, "room": "Main", "date": "2199-01-01", "time": "19:00",
     });
     let pattern = json!({
         "classTypeId": id, "instructorId": id, "room": "Main", "dayOfWeek": 1, "startTime": "19:00",
     });
-    let payload = json!({ "userId": id, "scheduledClassId": id });
-    let mut changes = vec![
-        at(Method::POST, "bookings", payload),
-        at(
+    let booking = json!({ "userId": id, "scheduledClassId": id });
+    let mut requests = vec![
+        request(Method::POST, "bookings", booking),
+        request(
             Method::PATCH,
             "contacts",
             json!({ "id": id, "processed": true }),
         ),
-        at(Method::POST, "schedule", json!({ "pattern": pattern })),
-        at(Method::POST, "schedule", json!({ "occurrence": class })),
-        at(Method::POST, "schedule", json!({ "generateUntil": today })),
-        at(
+        request(Method::POST, "schedule", json!({ "pattern": pattern })),
+        request(Method::POST, "schedule", json!({ "occurrence": class })),
+        request(Method::POST, "schedule", json!({ "generateUntil": today })),
+        request(
             Method::PATCH,
             "schedule",
             json!({ "pattern": { "id": id } }),
         ),
-        at(
+        request(
             Method::PATCH,
             "schedule",
             json!({ "occurrence": { "id": id } }),
         ),
-        at(
+        request(
             Method::DELETE,
             &format!("schedule?patternId={id}"),
             Value::Null,
         ),
-        at(
+        request(
             Method::DELETE,
             &format!("schedule?occurrenceId={id}"),
             Value::Null,
         ),
-        at(
+        request(
             Method::POST,
             "classes",
             json!({ "name": "Salsa", "price": "18" }),
         ),
-        at(Method::POST, "instructors", json!({ "name": "Rosa" })),
+        request(Method::POST, "instructors", json!({ "name": "Rosa" })),
     ];
-    for what in ["classes", "instructors"] {
-        changes.push(at(Method::PATCH, what, json!({ "id": id })));
-        changes.push(at(Method::DELETE, &format!("{what}?id={id}"), Value::Null));
+    for resource in ["classes", "instructors"] {
+        requests.push(request(Method::PATCH, resource, json!({ "id": id })));
+        requests.push(request(
+            Method::DELETE,
+            &format!("{resource}?id={id}"),
+            Value::Null,
+        ));
     }
     for action in [
         "checkIn",
@@ -68,9 +72,9 @@ fn staff_actions(today: NaiveDate) -> Vec<(Method, String, Value)> {
         "refund",
     ] {
         let change = json!({ "bookingId": id, "action": action });
-        changes.push(at(Method::PATCH, "bookings", change));
+        requests.push(request(Method::PATCH, "bookings", change));
     }
-    changes
+    requests
 }
 
 async fn assert_all_rejected(app: &TestApp, staff: &TestClient, status: u16, code: &str) {
@@ -112,18 +116,17 @@ async fn every_staff_action_is_authorized_by_postgres_not_by_redis() {
 async fn an_administrator_who_acts_during_their_own_password_change_stays_signed_in() {
     let app = TestApp::start().await;
     let admin = app.admin("admin").await;
-    // As a password change does: it raises the epoch of the account and of the
-    // current session.
-    let changing = app
+    // A password change raises the epoch of the account and of the current session.
+    let password_change = app
         .hold_locks(
             "update users set session_epoch = session_epoch + 1;
             update user_sessions set epoch = epoch + 1",
         )
         .await;
-    let acting = admin.copy();
+    let admin_copy = admin.copy();
     let form = json!({ "name": "Casa", "slug": "casa" });
-    let acted = tokio::spawn(async move { acting.post("/api/admin/accounts", form).await });
+    let request = tokio::spawn(async move { admin_copy.post("/api/admin/accounts", form).await });
     wait_until(async || app.blocked_statements().await == 1).await;
-    changing.commit().await;
-    acted.await.unwrap().expect(201);
+    password_change.commit().await;
+    request.await.unwrap().expect(201);
 }

@@ -22,21 +22,21 @@ async fn the_roster_shows_staff_the_contact_and_medical_details_of_participants(
     book(&ana, class).await.expect(201);
     join_waitlist(&ben, class).await.expect(201);
     let path = format!("/api/admin/bookings?scheduledClassId={class}");
-    let first = staff.get(&format!("{path}&limit=1")).await.expect(200);
-    let entry = &first["items"][0];
-    assert_eq!(entry["name"], "ana Reyes");
-    assert_eq!(entry["email"], "ana@example.com");
-    assert_eq!(entry["medicalConditions"], "asthma");
-    assert_eq!(entry["emergencyContactName"], "Luis");
-    let cursor = first["nextCursor"].as_str().unwrap();
-    let rest = staff
+    let first_page = staff.get(&format!("{path}&limit=1")).await.expect(200);
+    let participant = &first_page["items"][0];
+    assert_eq!(participant["name"], "ana Reyes");
+    assert_eq!(participant["email"], "ana@example.com");
+    assert_eq!(participant["medicalConditions"], "asthma");
+    assert_eq!(participant["emergencyContactName"], "Luis");
+    let cursor = first_page["nextCursor"].as_str().unwrap();
+    let second_page = staff
         .get(&format!("{path}&cursor={cursor}"))
         .await
         .expect(200);
-    assert_eq!(rest["items"][0]["waitlistPosition"], 1);
-    assert_eq!(rest["nextCursor"], json!(null));
-    let unknown = "/api/admin/bookings?scheduledClassId=01a1fbec-f5a7-774d-993f-b6dedc6eb201";
-    staff.get(unknown).await.expect_code(404, "not_found");
+    assert_eq!(second_page["items"][0]["waitlistPosition"], 1);
+    assert_eq!(second_page["nextCursor"], json!(null));
+    let unknown_class = "/api/admin/bookings?scheduledClassId=01a1fbec-f5a7-774d-993f-b6dedc6eb201";
+    staff.get(unknown_class).await.expect_code(404, "not_found");
     staff
         .get("/api/admin/bookings")
         .await
@@ -55,21 +55,21 @@ async fn a_booking_made_by_staff_for_a_member_is_logged() {
         .post("/api/admin/bookings", payload.clone())
         .await
         .expect(201);
-    let own = &ana.get("/api/bookings/list").await.expect(200)["items"][0];
-    assert_eq!(own["id"], booking["id"]);
-    let again = staff.post("/api/admin/bookings", payload).await;
-    again.expect_code(409, "already_booked");
+    let own_booking = &ana.get("/api/bookings/list").await.expect(200)["items"][0];
+    assert_eq!(own_booking["id"], booking["id"]);
+    let second_booking = staff.post("/api/admin/bookings", payload).await;
+    second_booking.expect_code(409, "already_booked");
     let unknown_user = json!({ "userId": class, "scheduledClassId": app.create_class(1).await });
     let rejected = staff.post("/api/admin/bookings", unknown_user).await;
     rejected.expect_code(404, "not_found");
-    let logged = app
+    let log_entries = app
         .sql("select detail, user_id::text from security_events where kind = 'booking_changed'")
         .await;
-    assert_eq!(logged.len(), 1);
-    let detail: Value = logged[0].get(0);
+    assert_eq!(log_entries.len(), 1);
+    let detail: Value = log_entries[0].get(0);
     assert_eq!(detail["by"], staff.user_id().await);
     assert_eq!(detail["bookingId"], booking["id"]);
-    assert_eq!(ana.user_id().await, logged[0].get::<_, String>(1));
+    assert_eq!(ana.user_id().await, log_entries[0].get::<_, String>(1));
     assert_bookings_consistent(&app).await;
 }
 
@@ -117,28 +117,29 @@ async fn only_members_with_a_spot_can_be_checked_in() {
     let class = app.create_class(1).await;
     let (ana, ben) = (app.member("ana").await, app.member("ben").await);
     let booking = book(&ana, class).await.expect(201);
-    let waiting = join_waitlist(&ben, class).await.expect(201);
-    perform_action(&staff, &waiting, "checkIn")
+    let waitlisted_booking = join_waitlist(&ben, class).await.expect(201);
+    perform_action(&staff, &waitlisted_booking, "checkIn")
         .await
         .expect_code(409, "no_place");
     perform_action(&staff, &booking, "cancel").await.expect(200);
     perform_action(&staff, &booking, "checkIn")
         .await
         .expect_code(409, "no_place");
-    perform_action(&staff, &waiting, "checkIn")
+    perform_action(&staff, &waitlisted_booking, "checkIn")
         .await
         .expect(200);
     app.app.clock().advance(TimeDelta::hours(73));
-    let too_late = json!({ "bookingId": waiting["id"], "action": "cancel", "lenient": true });
+    let late_change =
+        json!({ "bookingId": waitlisted_booking["id"], "action": "cancel", "lenient": true });
     staff
-        .patch("/api/admin/bookings", too_late)
+        .patch("/api/admin/bookings", late_change)
         .await
         .expect_code(409, "not_cancellable");
     assert_bookings_consistent(&app).await;
 }
 
 #[tokio::test]
-async fn staff_may_waive_the_late_cancellation() {
+async fn staff_can_waive_a_late_cancellation() {
     let app = TestApp::start().await;
     let staff = app.staff("sofia").await;
     for lenient in [false, true] {
@@ -180,7 +181,7 @@ async fn desk_payments_are_recorded_and_refunded_at_the_desk() {
     perform_action(&staff, &booking, "refund")
         .await
         .expect_code(409, "nothing_to_refund");
-    // Paid again and cancelled in time: the refund is due until staff make it.
+    // After a timely cancellation, the refund is due until staff make it.
     perform_action(&staff, &booking, "markPaid")
         .await
         .expect(200);
@@ -192,6 +193,6 @@ async fn desk_payments_are_recorded_and_refunded_at_the_desk() {
         perform_action(&staff, &booking, "refund").await.expect(200)["paymentStatus"],
         "refunded"
     );
-    let logged = "select count(*) from security_events where kind = 'booking_changed'";
-    assert_eq!(app.count(logged).await, 5);
+    let log_entries = "select count(*) from security_events where kind = 'booking_changed'";
+    assert_eq!(app.count(log_entries).await, 5);
 }

@@ -28,7 +28,7 @@ async fn a_new_class_type_is_listed_immediately() {
         "price": "22.5",
         "imageUrl": "https://cdn.example.com/salsa.jpg",
     });
-    let entered = staff.post(CLASSES, form).await.expect(201);
+    let class_type = staff.post(CLASSES, form).await.expect(201);
     for (field, value) in [
         ("name", json!("Salsa en l\u{ed}nea")),
         ("description", json!("First line.\nSecond.")),
@@ -41,17 +41,17 @@ async fn a_new_class_type_is_listed_immediately() {
         ("imageUrl", json!("https://cdn.example.com/salsa.jpg")),
         ("isActive", json!(true)),
     ] {
-        assert_eq!(entered[field], value, "{field}");
+        assert_eq!(class_type[field], value, "{field}");
     }
-    let offered = get_ok(&visitor, "/api/classes/list").await;
-    assert_eq!(values_of(&offered, "id"), [entered["id"].clone()]);
+    let list = get_ok(&visitor, "/api/classes/list").await;
+    assert_eq!(values_of(&list, "id"), [class_type["id"].clone()]);
     // Optional fields have defaults.
     let form = json!({ "name": "Rumba", "price": "0" });
-    let plain = staff.post(CLASSES, form).await.expect(201);
-    assert_eq!(plain["level"], "all-levels");
-    assert_eq!(plain["durationMinutes"], 60);
-    assert_eq!(plain["maxParticipants"], 20);
-    assert_eq!(plain["imageUrl"], json!(null));
+    let minimal_class_type = staff.post(CLASSES, form).await.expect(201);
+    assert_eq!(minimal_class_type["level"], "all-levels");
+    assert_eq!(minimal_class_type["durationMinutes"], 60);
+    assert_eq!(minimal_class_type["maxParticipants"], 20);
+    assert_eq!(minimal_class_type["imageUrl"], json!(null));
 }
 
 #[tokio::test]
@@ -78,17 +78,14 @@ async fn omitted_fields_keep_their_value_and_null_removes_the_image() {
     let staff = app.staff("sofia").await;
     let form = json!({ "name": "Salsa", "price": "18", "styles": ["salsa"],
         "imageUrl": "https://cdn.example.com/salsa.jpg" });
-    let entered = staff.post(CLASSES, form).await.expect(201);
-    let id = &entered["id"];
+    let class_type = staff.post(CLASSES, form).await.expect(201);
+    let id = &class_type["id"];
     let change = json!({ "id": id, "price": "19.00" });
     let changed = staff.patch(CLASSES, change).await.expect(200);
-    let same = |other: &Value| {
-        let mut other = other.clone();
-        other["price"] = json!("19.00");
-        other["updatedAt"] = changed["updatedAt"].clone();
-        other
-    };
-    assert_eq!(changed, same(&entered));
+    let mut expected = class_type.clone();
+    expected["price"] = json!("19.00");
+    expected["updatedAt"] = changed["updatedAt"].clone();
+    assert_eq!(changed, expected);
     let change = json!({ "id": id, "imageUrl": null, "styles": [], "name": null });
     let changed = staff.patch(CLASSES, change).await.expect(200);
     assert_eq!(changed["imageUrl"], json!(null));
@@ -103,8 +100,8 @@ async fn omitted_fields_keep_their_value_and_null_removes_the_image() {
 async fn invalid_values_are_rejected_field_by_field() {
     let app = TestApp::start().await;
     let staff = app.staff("sofia").await;
-    let good = json!({ "name": "Salsa", "price": "18" });
-    let entered = staff.post(CLASSES, good.clone()).await.expect(201);
+    let valid_form = json!({ "name": "Salsa", "price": "18" });
+    let class_type = staff.post(CLASSES, valid_form.clone()).await.expect(201);
     for (field, value) in [
         ("name", json!("")),
         ("name", json!("x".repeat(101))),
@@ -131,13 +128,13 @@ async fn invalid_values_are_rejected_field_by_field() {
             json!(format!("https://example.com/{}", "x".repeat(2_000))),
         ),
     ] {
-        let mut new = good.clone();
-        new["name"] = json!("Another");
-        new[field] = value.clone();
-        let mut change = json!({ "id": entered["id"] });
+        let mut new_class_type = valid_form.clone();
+        new_class_type["name"] = json!("Another");
+        new_class_type[field] = value.clone();
+        let mut change = json!({ "id": class_type["id"] });
         change[field] = value;
         for response in [
-            staff.post(CLASSES, new).await,
+            staff.post(CLASSES, new_class_type).await,
             staff.patch(CLASSES, change).await,
         ] {
             assert_rejects_only(&response, field);
@@ -146,8 +143,8 @@ async fn invalid_values_are_rejected_field_by_field() {
     assert_eq!(app.count("select count(*) from class_types").await, 1);
     // All invalid fields are reported at once.
     let form = json!({ "name": "", "price": "1", "durationMinutes": 0, "styles": [""] });
-    let failure = staff.post(CLASSES, form).await.expect(400);
-    assert_eq!(failure["details"].as_object().unwrap().len(), 3);
+    let body = staff.post(CLASSES, form).await.expect(400);
+    assert_eq!(body["details"].as_object().unwrap().len(), 3);
 }
 
 #[tokio::test]
@@ -159,8 +156,8 @@ async fn a_retired_class_type_is_no_longer_listed_but_its_classes_remain() {
     for days in [-2, 2, 3] {
         create_class_at(&app, salsa, now + TimeDelta::days(days)).await;
     }
-    let cancelled = create_class_at(&app, salsa, now + TimeDelta::days(4)).await;
-    app.mark_cancelled(cancelled).await;
+    let cancelled_class = create_class_at(&app, salsa, now + TimeDelta::days(4)).await;
+    app.mark_cancelled(cancelled_class).await;
     app.sql(&format!(
         "insert into class_schedules (id, class_type_id, instructor_id, day_of_week, start_time,
             duration_minutes, max_participants, room, effective_from)
@@ -169,8 +166,8 @@ async fn a_retired_class_type_is_no_longer_listed_but_its_classes_remain() {
     ))
     .await;
     let visitor = app.visitor();
-    let details = format!("/api/classes/details?id={}", salsa.class_type);
-    get_ok(&visitor, &details).await;
+    let details_path = format!("/api/classes/details?id={}", salsa.class_type);
+    get_ok(&visitor, &details_path).await;
     let path = format!("{CLASSES}?id={}", salsa.class_type);
     let remaining = json!({ "success": true, "comingClasses": 2, "activePatterns": 1 });
     // Retiring it again changes nothing.
@@ -181,10 +178,13 @@ async fn a_retired_class_type_is_no_longer_listed_but_its_classes_remain() {
         get_ok(&visitor, "/api/classes/list").await["items"],
         json!([])
     );
-    visitor.get(&details).await.expect_code(404, "not_found");
+    visitor
+        .get(&details_path)
+        .await
+        .expect_code(404, "not_found");
     let timetable = get_ok(&visitor, "/api/classes/schedule").await;
     assert_eq!(values_of(&timetable, "title").len(), 3);
-    // Nothing is deleted: staff still see it and can reactivate it.
+    // Staff still see the class type and can reactivate it.
     let retired = staff
         .get(&format!("{CLASSES}?active=false"))
         .await
@@ -197,7 +197,7 @@ async fn a_retired_class_type_is_no_longer_listed_but_its_classes_remain() {
     assert_eq!(active["items"], json!([]));
     let change = json!({ "id": salsa.class_type, "isActive": true });
     staff.patch(CLASSES, change).await.expect(200);
-    get_ok(&visitor, &details).await;
+    get_ok(&visitor, &details_path).await;
     for (id, status) in [
         ("01a1fbec-f5a7-774d-993f-b6dedc6eb201", 404),
         ("salsa", 400),
@@ -214,10 +214,10 @@ async fn a_retired_class_type_is_no_longer_listed_but_its_classes_remain() {
 async fn every_change_is_logged_with_its_author_and_action() {
     let app = TestApp::start().await;
     let staff = app.staff("sofia").await;
-    let me = staff.get("/api/auth/me").await.expect(200);
+    let profile = staff.get("/api/auth/me").await.expect(200);
     let form = json!({ "name": "Salsa", "price": "18" });
-    let entered = staff.post(CLASSES, form.clone()).await.expect(201);
-    let id = entered["id"].as_str().unwrap();
+    let class_type = staff.post(CLASSES, form.clone()).await.expect(201);
+    let id = class_type["id"].as_str().unwrap();
     let change = json!({ "id": id, "price": "20" });
     staff.patch(CLASSES, change).await.expect(200);
     let path = format!("{CLASSES}?id={id}");
@@ -233,15 +233,22 @@ async fn every_change_is_logged_with_its_author_and_action() {
         )
         .await;
     let logged: Vec<Value> = rows.iter().map(|row| row.get("detail")).collect();
-    let done = |action: &str| json!({ "by": me["id"], "id": id, "action": action });
-    assert_eq!(logged, [done("create"), done("change"), done("retire")]);
+    let log_entry = |action: &str| json!({ "by": profile["id"], "id": id, "action": action });
+    assert_eq!(
+        logged,
+        [
+            log_entry("create"),
+            log_entry("change"),
+            log_entry("retire")
+        ]
+    );
 }
 
 #[tokio::test]
 async fn a_change_that_cannot_be_logged_is_rolled_back() {
     let app = TestApp::start().await;
     let staff = app.staff("sofia").await;
-    app.sql("alter table security_events add constraint full_up check (kind <> 'class_type_changed') not valid")
+    app.sql("alter table security_events add constraint reject_log_entry check (kind <> 'class_type_changed') not valid")
         .await;
     let form = json!({ "name": "Salsa", "price": "18" });
     staff.post(CLASSES, form).await.expect(500);

@@ -11,17 +11,17 @@ use crate::harness::{
 
 const PATH: &str = "/api/admin/cleanup-sessions";
 
-async fn call(person: &TestClient, method: Method, secret: &str) -> TestResponse {
-    person
-        .send(person.request(method, PATH).bearer_auth(secret))
+async fn call_clean_up(client: &TestClient, method: Method, secret: &str) -> TestResponse {
+    client
+        .send(client.request(method, PATH).bearer_auth(secret))
         .await
 }
 
 async fn add_sessions(app: &TestApp, expired: u32, alive: u32) {
-    let insert = |count: u32, ends: &str, name: &str| {
+    let insert = |count: u32, offset: &str, key_prefix: &str| {
         format!(
             "insert into user_sessions (id, session_key, login_method, expires_at, absolute_expires_at)
-            select gen_random_uuid(), '{name}' || n, 'anonymous', now() {ends}, now() {ends}
+            select gen_random_uuid(), '{key_prefix}' || n, 'anonymous', now() {offset}, now() {offset}
             from generate_series(1, {count}) n"
         )
     };
@@ -31,14 +31,13 @@ async fn add_sessions(app: &TestApp, expired: u32, alive: u32) {
         .await;
 }
 
-/// Inserts one token of each kind that belongs to an account; they expire at
-/// now `ends`.
-async fn add_tokens(app: &TestApp, ends: &str) {
+/// Inserts one token of each kind for a new account. Each expires at `now() {offset}`.
+async fn add_tokens(app: &TestApp, offset: &str) {
     app.sql(&format!(
         "with member as (
             insert into users (id, email, first_name, last_name)
             select id, id || '@example.com', 'Ana', '' from gen_random_uuid() id
-            returning id, now() {ends} as ends
+            returning id, now() {offset} as ends
         ), link as (
             insert into one_time_tokens (id, purpose, user_id, token_hash, email, epoch, expires_at)
             select id, 'verify_email', id, id, '', 0, ends from member
@@ -86,13 +85,13 @@ async fn only_expired_rows_are_deleted_and_the_response_counts_them() {
             "remaining": false,
         })
     );
-    let left = "select count(*) from user_sessions where session_key like 'alive%'";
-    assert_eq!(app.count(left).await, 4);
+    let live_sessions = "select count(*) from user_sessions where session_key like 'alive%'";
+    assert_eq!(app.count(live_sessions).await, 4);
     assert_eq!(app.count("select count(*) from user_sessions").await, 4);
-    let again = call(&app.visitor(), Method::POST, CRON_SECRET)
+    let second_run = call_clean_up(&app.visitor(), Method::POST, CRON_SECRET)
         .await
         .expect(200);
-    assert_eq!(again["deletedCount"], 0);
+    assert_eq!(second_run["deletedCount"], 0);
 }
 
 #[tokio::test]
@@ -100,17 +99,20 @@ async fn cron_authenticates_by_secret_and_administrators_by_session() {
     let app = TestApp::start().await;
     for method in [Method::GET, Method::POST] {
         let visitor = app.visitor();
-        let bare = visitor.request(method.clone(), PATH);
-        visitor.send(bare).await.expect_code(401, "not_signed_in");
-        for wrong in ["", "cron", &CRON_SECRET[1..], &CRON_SECRET.to_uppercase()] {
-            call(&visitor, method.clone(), wrong)
+        let request = visitor.request(method.clone(), PATH);
+        visitor
+            .send(request)
+            .await
+            .expect_code(401, "not_signed_in");
+        for wrong_secret in ["", "cron", &CRON_SECRET[1..], &CRON_SECRET.to_uppercase()] {
+            call_clean_up(&visitor, method.clone(), wrong_secret)
                 .await
                 .expect_code(401, "not_signed_in");
         }
     }
     let admin = app.admin("admin").await;
     admin.post(PATH, json!({})).await.expect(200);
-    // Cookies do not authorize a GET, since any page can cause one.
+    // Cookies do not authorize a GET request, since any website can trigger one.
     admin.get(PATH).await.expect(401);
     let ana = app.member("ana").await;
     ana.post(PATH, json!({}))
@@ -122,7 +124,9 @@ async fn cron_authenticates_by_secret_and_administrators_by_session() {
 async fn without_a_configured_secret_every_cron_request_is_rejected() {
     let app = TestApp::start_with(Settings::default().with("CRON_SECRET", "")).await;
     for secret in ["", "null", "undefined", CRON_SECRET] {
-        call(&app.visitor(), Method::GET, secret).await.expect(401);
+        call_clean_up(&app.visitor(), Method::GET, secret)
+            .await
+            .expect(401);
     }
 }
 
@@ -136,13 +140,14 @@ async fn in_development_the_endpoint_needs_no_credentials() {
 async fn two_concurrent_runs_share_the_work() {
     let app = TestApp::start().await;
     add_sessions(&app, 12_000, 10).await;
-    let (one, two) = (app.visitor(), app.visitor());
-    let (one, two) = tokio::join!(
-        call(&one, Method::GET, CRON_SECRET),
-        call(&two, Method::GET, CRON_SECRET)
+    let (client, other_client) = (app.visitor(), app.visitor());
+    let (first_run, second_run) = tokio::join!(
+        call_clean_up(&client, Method::GET, CRON_SECRET),
+        call_clean_up(&other_client, Method::GET, CRON_SECRET)
     );
-    let count = |response: TestResponse| response.expect(200)["deletedCount"].as_u64().unwrap();
-    assert_eq!(count(one) + count(two), 12_000);
+    let deleted_count =
+        |response: TestResponse| response.expect(200)["deletedCount"].as_u64().unwrap();
+    assert_eq!(deleted_count(first_run) + deleted_count(second_run), 12_000);
     assert_eq!(app.count("select count(*) from user_sessions").await, 10);
 }
 
@@ -150,12 +155,12 @@ async fn two_concurrent_runs_share_the_work() {
 async fn work_left_at_the_deadline_is_done_by_the_next_run() {
     let app = TestApp::start().await;
     add_sessions(&app, 10, 0).await;
-    let none = sabor::cleanup::run_for(&app.app, std::time::Duration::ZERO)
+    let first_run = sabor::cleanup::run_for(&app.app, Duration::ZERO)
         .await
         .unwrap();
-    assert!(none.remaining && none.deleted_count == 0);
-    let rest = sabor::cleanup::run(&app.app).await.unwrap();
-    assert!(!rest.remaining && rest.deleted_count == 10);
+    assert!(first_run.remaining && first_run.deleted_count == 0);
+    let second_run = sabor::cleanup::run(&app.app).await.unwrap();
+    assert!(!second_run.remaining && second_run.deleted_count == 10);
 }
 
 #[tokio::test]
@@ -165,9 +170,15 @@ async fn session_events_are_counted_per_day() {
     add_sessions(&app, 3, 0).await;
     app.run_clean_up().await.expect(200);
     app.app.counters().write().await;
-    let counted = "select count from daily_counters where name = ";
-    assert_eq!(app.count(&format!("{counted} 'sessions_expired'")).await, 3);
-    assert_eq!(app.count(&format!("{counted} 'sessions_created'")).await, 1);
+    let count_of = "select count from daily_counters where name = ";
+    assert_eq!(
+        app.count(&format!("{count_of} 'sessions_expired'")).await,
+        3
+    );
+    assert_eq!(
+        app.count(&format!("{count_of} 'sessions_created'")).await,
+        1
+    );
 }
 
 #[tokio::test]
@@ -196,19 +207,19 @@ async fn rows_are_deleted_after_thirty_days() {
     app.sql("delete from member_events").await;
     app.sql("delete from mail_outbox").await;
     for age in [29, 31] {
-        let then = format!("now() - interval '{age} days'");
+        let created_at = format!("now() - interval '{age} days'");
         for statement in [
             format!(
-                "insert into member_events (id, user_id, kind, created_at) select gen_random_uuid(), id, 'class_moved', {then} from users"
+                "insert into member_events (id, user_id, kind, created_at) select gen_random_uuid(), id, 'class_moved', {created_at} from users"
             ),
             format!(
-                "insert into webhook_events (id, kind, created_at) values ('e{age}', 'k', {then})"
+                "insert into webhook_events (id, kind, created_at) values ('e{age}', 'k', {created_at})"
             ),
             format!(
-                "insert into mail_outbox (id, recipient, kind, payload, sent_at) values (gen_random_uuid(), 'a@example.com', 'k', '{{}}', {then})"
+                "insert into mail_outbox (id, recipient, kind, payload, sent_at) values (gen_random_uuid(), 'a@example.com', 'k', '{{}}', {created_at})"
             ),
             format!(
-                "insert into mail_outbox (id, recipient, kind, payload, next_attempt_at, created_at) values (gen_random_uuid(), 'a@example.com', 'k', '{{}}', 'infinity', {then})"
+                "insert into mail_outbox (id, recipient, kind, payload, next_attempt_at, created_at) values (gen_random_uuid(), 'a@example.com', 'k', '{{}}', 'infinity', {created_at})"
             ),
         ] {
             app.sql(&statement).await;
@@ -236,12 +247,12 @@ async fn due_mail_is_sent_by_the_cron_run() {
     crate::bookings::book(&ana, class).await.expect(201);
     app.sql(
         "insert into mail_outbox (id, recipient, kind, payload)
-        select gen_random_uuid(), who || '@example.com', 'booking_confirmed', payload
-        from mail_outbox, unnest(array['later', 'gone']) who",
+        select gen_random_uuid(), name || '@example.com', 'booking_confirmed', payload
+        from mail_outbox, unnest(array['later', 'gone']) name",
     )
     .await;
-    let mailing = app.start_another_with(server.settings()).await;
-    let body = mailing.run_clean_up().await.expect(200);
+    let app_with_mail = app.start_another_with(server.settings()).await;
+    let body = app_with_mail.run_clean_up().await.expect(200);
     let details = &body["details"];
     assert_eq!(
         (
@@ -252,8 +263,8 @@ async fn due_mail_is_sent_by_the_cron_run() {
         (&json!(1), &json!(1), &json!(1))
     );
     assert_eq!(server.wait_for_mails(1).await.len(), 1);
-    let again = mailing.run_clean_up().await.expect(200);
-    assert_eq!(again["details"]["mailSent"], 0);
+    let second_run = app_with_mail.run_clean_up().await.expect(200);
+    assert_eq!(second_run["details"]["mailSent"], 0);
 }
 
 #[tokio::test]

@@ -27,44 +27,44 @@ async fn staff_page_through_messages_newest_first() {
 }
 
 #[tokio::test]
-async fn a_processed_message_records_who_and_when_and_can_be_reopened() {
+async fn processing_a_message_records_the_author_and_time_and_can_be_undone() {
     let app = TestApp::start().await;
     let staff = app.staff("sofia").await;
     add_messages(&app, 3).await;
-    let open = staff
+    let open_messages = staff
         .get(&format!("{PATH}?processed=false"))
         .await
         .expect(200);
-    let id = &open["items"][0]["id"];
-    let note = |processed: bool| json!({ "id": id, "processed": processed });
-    let logged = staff.patch(PATH, note(true)).await.expect(200);
-    assert_eq!(logged["processed"], true);
-    assert!(logged["processedAt"].is_string());
-    let me = staff.get("/api/auth/me").await.expect(200);
-    assert_eq!(logged["processedBy"], me["id"]);
+    let id = &open_messages["items"][0]["id"];
+    let change = |processed: bool| json!({ "id": id, "processed": processed });
+    let message = staff.patch(PATH, change(true)).await.expect(200);
+    assert_eq!(message["processed"], true);
+    assert!(message["processedAt"].is_string());
+    let profile = staff.get("/api/auth/me").await.expect(200);
+    assert_eq!(message["processedBy"], profile["id"]);
     // Processing it again changes nothing.
     let admin = app.admin("admin").await;
-    let again = admin.patch(PATH, note(true)).await.expect(200);
-    assert_eq!(again, logged);
-    let done = staff
+    let repeated = admin.patch(PATH, change(true)).await.expect(200);
+    assert_eq!(repeated, message);
+    let processed_messages = staff
         .get(&format!("{PATH}?processed=true"))
         .await
         .expect(200);
-    assert_eq!(done["items"], json!([logged]));
-    let open = staff
+    assert_eq!(processed_messages["items"], json!([message]));
+    let open_messages = staff
         .get(&format!("{PATH}?processed=false"))
         .await
         .expect(200);
-    assert_eq!(open["items"].as_array().unwrap().len(), 2);
-    let back = staff.patch(PATH, note(false)).await.expect(200);
-    assert!(back["processedAt"].is_null() && back["processedBy"].is_null());
+    assert_eq!(open_messages["items"].as_array().unwrap().len(), 2);
+    let reopened = staff.patch(PATH, change(false)).await.expect(200);
+    assert!(reopened["processedAt"].is_null() && reopened["processedBy"].is_null());
     let events = app
         .sql("select detail from security_events where kind = 'contact_processed' order by created_at")
         .await;
     let details: Vec<Value> = events.iter().map(|row| row.get(0)).collect();
-    let me = staff.get("/api/auth/me").await.expect(200)["id"].clone();
-    let logged = |processed| json!({ "by": me, "submissionId": id, "processed": processed });
-    assert_eq!(details, [logged(true), logged(false)]);
+    let log_entry =
+        |processed| json!({ "by": profile["id"], "submissionId": id, "processed": processed });
+    assert_eq!(details, [log_entry(true), log_entry(false)]);
 }
 
 #[tokio::test]

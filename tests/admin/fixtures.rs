@@ -1,11 +1,11 @@
-//! Inserts rows with chosen times, to check reports against.
+//! Inserts rows with chosen times, for the tests of the reports.
 
 use uuid::Uuid;
 
 use crate::harness::TestApp;
 
 /// Inserts a class of this type, with its own instructor and room.
-pub async fn insert_class(app: &TestApp, class_type: &str, starts: &str, spots: i32) -> Uuid {
+pub async fn insert_class(app: &TestApp, class_type: &str, start: &str, spots: i32) -> Uuid {
     let id = Uuid::now_v7();
     let class_type = class_type.replace('\'', "''");
     app.sql(&format!(
@@ -18,14 +18,14 @@ pub async fn insert_class(app: &TestApp, class_type: &str, starts: &str, spots: 
         insert into scheduled_classes (id, class_type_id, instructor_id, title, start_time, end_time,
             max_participants, room)
         select '{id}', type.id, instructor.id, '{class_type}', t, t + interval '1 hour', {spots}, 'Room {id}'
-        from instructor, type, (select timestamptz '{starts}' as t) start"
+        from instructor, type, (select timestamptz '{start}' as t) start"
     ))
     .await;
     id
 }
 
-/// Inserts a booking of a long-standing member.
-pub async fn insert_booking(app: &TestApp, class: Uuid, status: &str, made: &str) -> Uuid {
+/// Inserts a booking of a new member who registered in 2001.
+pub async fn insert_booking(app: &TestApp, class: Uuid, status: &str, created_at: &str) -> Uuid {
     let id = Uuid::now_v7();
     app.sql(&format!(
         "with member as (
@@ -35,38 +35,37 @@ pub async fn insert_booking(app: &TestApp, class: Uuid, status: &str, made: &str
         insert into bookings (id, user_id, scheduled_class_id, status, waitlist_position, price,
             currency, created_at)
         select '{id}', member.id, '{class}', '{status}',
-            case '{status}' when 'waitlisted' then nextval('waitlist_tickets') end, 25, 'USD', '{made}'
+            case '{status}' when 'waitlisted' then nextval('waitlist_tickets') end, 25, 'USD', '{created_at}'
         from member"
     ))
     .await;
     id
 }
 
-/// Cancels a booking.
-pub async fn cancel_booking(app: &TestApp, booking: Uuid, at: &str, late: bool) {
+pub async fn cancel_booking(app: &TestApp, booking: Uuid, cancelled_at: &str, late: bool) {
     app.sql(&format!(
-        "update bookings set status = 'cancelled', waitlist_position = null, cancelled_at = '{at}', late_cancellation = {late}
+        "update bookings set status = 'cancelled', waitlist_position = null, cancelled_at = '{cancelled_at}', late_cancellation = {late}
         where id = '{booking}'"
     ))
     .await;
 }
 
-/// Inserts a payment; it is refunded if `refunded` is a time.
+/// Inserts a payment at the desk, which is refunded if `refunded_at` is set.
 pub async fn insert_payment(
     app: &TestApp,
     booking: Uuid,
     amount: &str,
-    paid: &str,
-    refunded: Option<&str>,
+    paid_at: &str,
+    refunded_at: Option<&str>,
 ) {
-    let (status, refunded) = match refunded {
+    let (status, refunded_at) = match refunded_at {
         None => ("paid", "null".to_owned()),
-        Some(at) => ("refunded", format!("'{at}'")),
+        Some(time) => ("refunded", format!("'{time}'")),
     };
     let (amount, currency) = amount.split_once(' ').unwrap();
     app.sql(&format!(
         "insert into payments (id, booking_id, user_id, amount, currency, method, status, paid_at, refunded_at)
-        select gen_random_uuid(), id, user_id, {amount}, '{currency}', 'desk', '{status}', '{paid}', {refunded}
+        select gen_random_uuid(), id, user_id, {amount}, '{currency}', 'desk', '{status}', '{paid_at}', {refunded_at}
         from bookings where id = '{booking}'"
     ))
     .await;

@@ -1,4 +1,4 @@
-//! `api/admin/init-db.rs`, and the migrations that it applies.
+//! `api/admin/init-db.rs` and the migrations that it applies.
 
 use std::collections::BTreeSet;
 
@@ -64,16 +64,16 @@ async fn only_cron_and_administrators_may_migrate() {
 async fn migrating_up_down_and_up_again_restores_the_schema() {
     let database = empty_database().await;
     let mut client = connect(&database).await;
-    let empty = schema(&client).await;
-    let up = migrations::up(&mut client).await.unwrap();
-    let full = schema(&client).await;
-    assert!(full.len() > 50);
-    let mut down = migrations::down(&mut client, usize::MAX).await.unwrap();
-    down.reverse();
-    assert_eq!(down, up);
-    assert_eq!(schema(&client).await, empty);
+    let empty_schema = schema(&client).await;
+    let applied = migrations::up(&mut client).await.unwrap();
+    let full_schema = schema(&client).await;
+    assert!(full_schema.len() > 50);
+    let mut reverted = migrations::down(&mut client, usize::MAX).await.unwrap();
+    reverted.reverse();
+    assert_eq!(reverted, applied);
+    assert_eq!(schema(&client).await, empty_schema);
     migrations::up(&mut client).await.unwrap();
-    assert_eq!(schema(&client).await, full);
+    assert_eq!(schema(&client).await, full_schema);
 }
 
 #[tokio::test]
@@ -83,8 +83,8 @@ async fn a_migration_that_was_edited_after_it_was_applied_is_rejected() {
     migrations::up(&mut client).await.unwrap();
     let edit = "update schema_migrations set checksum = 'another'";
     client.batch_execute(edit).await.unwrap();
-    let rejected = migrations::up(&mut client).await.unwrap_err();
-    assert!(format!("{rejected:?}").contains("0001_initial was changed"));
+    let error = migrations::up(&mut client).await.unwrap_err();
+    assert!(format!("{error:?}").contains("0001_initial was changed"));
 }
 
 #[tokio::test]
@@ -109,7 +109,7 @@ async fn every_foreign_key_has_an_index() {
 /// Returns the columns, indexes, constraints, triggers and functions of the
 /// schema, one per line.
 async fn schema(client: &Client) -> BTreeSet<String> {
-    let lines = "
+    let query = "
         select 'column ' || table_name || '.' || column_name || ' ' || data_type || ' '
             || coalesce(character_maximum_length::text, '') || ' ' || is_nullable || ' '
             || coalesce(column_default, '')
@@ -127,6 +127,6 @@ async fn schema(client: &Client) -> BTreeSet<String> {
         union all
         select 'function ' || pg_get_functiondef(oid) from pg_proc
         where pronamespace = 'public'::regnamespace";
-    let rows = client.query(lines, &[]).await.unwrap();
+    let rows = client.query(query, &[]).await.unwrap();
     rows.iter().map(|row| row.get(0)).collect()
 }

@@ -30,7 +30,7 @@ async fn an_instructor_is_created_with_every_field() {
         "profileImageUrl": "https://cdn.example.com/rosa.jpg",
         "socialMediaLinks": { "instagram": "https://instagram.example/rosa" },
     });
-    let entered = staff.post(INSTRUCTORS, form).await.expect(201);
+    let instructor = staff.post(INSTRUCTORS, form).await.expect(201);
     for (field, value) in [
         ("name", json!("Rosa D\u{ed}az")),
         ("userId", account["id"].clone()),
@@ -47,17 +47,17 @@ async fn an_instructor_is_created_with_every_field() {
         ),
         ("isActive", json!(true)),
     ] {
-        assert_eq!(entered[field], value, "{field}");
+        assert_eq!(instructor[field], value, "{field}");
     }
     let list = staff.get(INSTRUCTORS).await.expect(200);
-    assert_eq!(list["items"], json!([entered]));
+    assert_eq!(list["items"], json!([instructor]));
     // Optional fields have defaults.
-    let plain = staff
+    let minimal_instructor = staff
         .post(INSTRUCTORS, json!({ "name": "Leo" }))
         .await
         .expect(201);
-    assert_eq!(plain["hourlyRate"], json!(null));
-    assert_eq!(plain["socialMediaLinks"], json!({}));
+    assert_eq!(minimal_instructor["hourlyRate"], json!(null));
+    assert_eq!(minimal_instructor["socialMediaLinks"], json!({}));
 }
 
 #[tokio::test]
@@ -68,14 +68,14 @@ async fn omitted_fields_keep_their_value_and_null_clears_them() {
     let form = json!({ "name": "Rosa", "userId": account["id"], "hourlyRate": "55",
         "profileImageUrl": "https://cdn.example.com/rosa.jpg", "specialties": ["salsa"],
         "socialMediaLinks": { "web": "https://rosa.example" } });
-    let entered = staff.post(INSTRUCTORS, form).await.expect(201);
-    let id = &entered["id"];
+    let instructor = staff.post(INSTRUCTORS, form).await.expect(201);
+    let id = &instructor["id"];
     let change = json!({ "id": id, "experienceYears": 16 });
     let changed = staff.patch(INSTRUCTORS, change).await.expect(200);
-    let mut same = entered.clone();
-    same["experienceYears"] = json!(16);
-    same["updatedAt"] = changed["updatedAt"].clone();
-    assert_eq!(changed, same);
+    let mut expected = instructor.clone();
+    expected["experienceYears"] = json!(16);
+    expected["updatedAt"] = changed["updatedAt"].clone();
+    assert_eq!(changed, expected);
     let change = json!({ "id": id, "userId": null, "hourlyRate": null, "profileImageUrl": null,
         "socialMediaLinks": {}, "specialties": [], "name": null });
     let changed = staff.patch(INSTRUCTORS, change).await.expect(200);
@@ -94,11 +94,11 @@ async fn omitted_fields_keep_their_value_and_null_clears_them() {
 async fn invalid_values_are_rejected_field_by_field() {
     let app = TestApp::start().await;
     let staff = app.staff("sofia").await;
-    let entered = staff
+    let instructor = staff
         .post(INSTRUCTORS, json!({ "name": "Rosa" }))
         .await
         .expect(201);
-    let many: serde_json::Map<_, _> = (0..11)
+    let too_many_links: serde_json::Map<_, _> = (0..11)
         .map(|number| (format!("n{number}"), json!("https://example.com")))
         .collect();
     for (field, value) in [
@@ -120,14 +120,14 @@ async fn invalid_values_are_rejected_field_by_field() {
         ("socialMediaLinks", json!({ "": "https://rosa.example" })),
         ("socialMediaLinks", json!({ "<b>": "https://rosa.example" })),
         ("socialMediaLinks", json!(["https://rosa.example"])),
-        ("socialMediaLinks", json!(many)),
+        ("socialMediaLinks", json!(too_many_links)),
     ] {
-        let mut new = json!({ "name": "Another" });
-        new[field] = value.clone();
-        let mut change = json!({ "id": entered["id"] });
+        let mut new_instructor = json!({ "name": "Another" });
+        new_instructor[field] = value.clone();
+        let mut change = json!({ "id": instructor["id"] });
         change[field] = value;
         for response in [
-            staff.post(INSTRUCTORS, new).await,
+            staff.post(INSTRUCTORS, new_instructor).await,
             staff.patch(INSTRUCTORS, change).await,
         ] {
             assert_rejects_only(&response, field);
@@ -145,9 +145,9 @@ async fn a_retired_instructor_keeps_their_scheduled_classes() {
     create_class_at(&app, salsa, now - TimeDelta::days(2)).await;
     create_class_at(&app, salsa, now + TimeDelta::days(2)).await;
     let visitor = app.visitor();
-    let details = format!("/api/classes/details?id={}", salsa.class_type);
+    let details_path = format!("/api/classes/details?id={}", salsa.class_type);
     assert_eq!(
-        get_ok(&visitor, &details).await["instructors"][0]["name"],
+        get_ok(&visitor, &details_path).await["instructors"][0]["name"],
         "Teacher of Salsa"
     );
     let path = format!("{INSTRUCTORS}?id={}", salsa.instructor);
@@ -155,11 +155,11 @@ async fn a_retired_instructor_keeps_their_scheduled_classes() {
     for _ in 0..2 {
         assert_eq!(staff.delete(&path).await.expect(200), remaining);
     }
-    let after = get_ok(&visitor, &details).await;
-    assert_eq!(after["instructors"], json!([]));
+    let class_type = get_ok(&visitor, &details_path).await;
+    assert_eq!(class_type["instructors"], json!([]));
     // Scheduled classes keep their instructor.
     assert_eq!(
-        after["upcomingClasses"][0]["instructor"]["name"],
+        class_type["upcomingClasses"][0]["instructor"]["name"],
         "Teacher of Salsa"
     );
     let retired = staff
@@ -167,8 +167,8 @@ async fn a_retired_instructor_keeps_their_scheduled_classes() {
         .await
         .expect(200);
     assert_eq!(values_of(&retired, "name"), ["Teacher of Salsa"]);
-    let back = json!({ "id": salsa.instructor, "isActive": true });
-    staff.patch(INSTRUCTORS, back).await.expect(200);
+    let reactivation = json!({ "id": salsa.instructor, "isActive": true });
+    staff.patch(INSTRUCTORS, reactivation).await.expect(200);
     let unknown = format!("{INSTRUCTORS}?id=01a1fbec-f5a7-774d-993f-b6dedc6eb201");
     staff.delete(&unknown).await.expect_code(404, "not_found");
     staff
@@ -181,10 +181,10 @@ async fn a_retired_instructor_keeps_their_scheduled_classes() {
 async fn every_change_is_logged_without_the_hourly_rate() {
     let app = TestApp::start().await;
     let staff = app.staff("sofia").await;
-    let me = staff.get("/api/auth/me").await.expect(200);
+    let profile = staff.get("/api/auth/me").await.expect(200);
     let form = json!({ "name": "Rosa", "hourlyRate": "4321.09" });
-    let entered = staff.post(INSTRUCTORS, form).await.expect(201);
-    let id = entered["id"].as_str().unwrap();
+    let instructor = staff.post(INSTRUCTORS, form).await.expect(201);
+    let id = instructor["id"].as_str().unwrap();
     let change = json!({ "id": id, "hourlyRate": "4321.10" });
     staff.patch(INSTRUCTORS, change).await.expect(200);
     staff
@@ -198,8 +198,15 @@ async fn every_change_is_logged_without_the_hourly_rate() {
         )
         .await;
     let logged: Vec<Value> = rows.iter().map(|row| row.get("detail")).collect();
-    let done = |action: &str| json!({ "by": me["id"], "id": id, "action": action });
-    assert_eq!(logged, [done("create"), done("change"), done("retire")]);
+    let log_entry = |action: &str| json!({ "by": profile["id"], "id": id, "action": action });
+    assert_eq!(
+        logged,
+        [
+            log_entry("create"),
+            log_entry("change"),
+            log_entry("retire")
+        ]
+    );
 }
 
 #[tokio::test]
@@ -212,16 +219,16 @@ async fn instructors_are_listed_page_by_page_newest_first() {
             .await
             .expect(201);
     }
-    let first = staff
+    let first_page = staff
         .get(&format!("{INSTRUCTORS}?limit=2"))
         .await
         .expect(200);
-    assert_eq!(values_of(&first, "name"), ["Three", "Two"]);
-    let cursor = first["nextCursor"].as_str().unwrap();
-    let rest = staff
+    assert_eq!(values_of(&first_page, "name"), ["Three", "Two"]);
+    let cursor = first_page["nextCursor"].as_str().unwrap();
+    let second_page = staff
         .get(&format!("{INSTRUCTORS}?limit=2&cursor={cursor}"))
         .await;
-    let rest = rest.expect(200);
-    assert_eq!(values_of(&rest, "name"), ["One"]);
-    assert_eq!(rest["nextCursor"], json!(null));
+    let second_page = second_page.expect(200);
+    assert_eq!(values_of(&second_page, "name"), ["One"]);
+    assert_eq!(second_page["nextCursor"], json!(null));
 }

@@ -31,9 +31,9 @@ impl Studio {
         let staff = app.staff("sofia").await;
         if let Some(now) = now {
             let now: DateTime<Utc> = now.parse().unwrap();
-            let passed = now - app.app.clock().now();
-            // Sessions use Postgres' clock, classes the application's.
-            app.app.clock().advance(passed);
+            let offset = now - app.app.clock().now();
+            // Classes use the clock of the application; sessions use that of Postgres.
+            app.app.clock().advance(offset);
         }
         let [class_type, first, second] = [(); 3].map(|()| Uuid::now_v7());
         app.sql(&format!(
@@ -82,13 +82,13 @@ impl Studio {
     }
 
     async fn create_class(&self, days: i64, time: &str) -> Uuid {
-        let entered = self.create(self.occurrence(days, time)).await;
-        entered["occurrenceId"].as_str().unwrap().parse().unwrap()
+        let created = self.create(self.occurrence(days, time)).await;
+        created["occurrenceId"].as_str().unwrap().parse().unwrap()
     }
 
-    /// Sets the clock to five hours before the class of a booking starts, when a
+    /// Sets the clock to five hours before the class of a booking, so that a
     /// cancellation is late.
-    fn advance_to_late(&self, booking: &Value) {
+    fn advance_past_cancellation_deadline(&self, booking: &Value) {
         let start = booking["class"]["startTime"].as_str().unwrap();
         let start: DateTime<Utc> = start.parse().unwrap();
         let clock = self.app.app.clock();
@@ -131,22 +131,22 @@ async fn repeated_and_concurrent_generation_creates_each_class_once() {
     let studio = Studio::open_in("America/Denver", Some("2026-09-01T12:00:00Z")).await;
     studio.create(studio.weekly_class(2, "19:00")).await;
     studio.create(studio.weekly_class(4, "19:00")).await;
-    let until = json!({ "generateUntil": "2026-09-30" });
-    let once = join_all((0..8).map(|_| studio.create(until.clone()))).await;
-    let made: u64 = once
+    let generation = json!({ "generateUntil": "2026-09-30" });
+    let responses = join_all((0..8).map(|_| studio.create(generation.clone()))).await;
+    let generated: u64 = responses
         .iter()
         .map(|response| response["generated"].as_u64().unwrap())
         .sum();
-    assert_eq!(made, 9, "five Tuesdays and four Thursdays");
-    let again = studio.create(until).await;
-    assert_eq!(again["generated"], 0);
-    assert_eq!(again["alreadyThere"], 9);
-    assert_eq!(again["conflicts"], json!([]));
+    assert_eq!(generated, 9, "five Tuesdays and four Thursdays");
+    let repeated = studio.create(generation).await;
+    assert_eq!(repeated["generated"], 0);
+    assert_eq!(repeated["alreadyThere"], 9);
+    assert_eq!(repeated["conflicts"], json!([]));
 }
 
 #[tokio::test]
 async fn weekly_classes_keep_their_local_time_when_the_clocks_change() {
-    for (zone, now, day, until, week) in [
+    for (zone, now, day, until, expected) in [
         (
             "America/Denver",
             "2026-03-01T12:00:00Z",
@@ -191,14 +191,14 @@ async fn weekly_classes_keep_their_local_time_when_the_clocks_change() {
         let studio = Studio::open_in(zone, Some(now)).await;
         studio.create(studio.weekly_class(day, "19:00")).await;
         studio.create(json!({ "generateUntil": until })).await;
-        let shown = studio.timetable(&now[..10], until).await;
-        assert_eq!(shown, week, "{zone}");
+        let timetable = studio.timetable(&now[..10], until).await;
+        assert_eq!(timetable, expected, "{zone}");
     }
 }
 
 #[tokio::test]
 async fn a_class_in_a_skipped_or_repeated_hour_takes_place_once() {
-    for (zone, now, time, until, shown) in [
+    for (zone, now, time, until, expected) in [
         (
             "America/Denver",
             "2026-03-05T12:00:00Z",
@@ -230,11 +230,11 @@ async fn a_class_in_a_skipped_or_repeated_hour_takes_place_once() {
     ] {
         let studio = Studio::open_in(zone, Some(now)).await;
         studio.create(studio.weekly_class(0, time)).await;
-        let made = studio.create(json!({ "generateUntil": until })).await;
-        assert_eq!(made["generated"], 1);
+        let outcome = studio.create(json!({ "generateUntil": until })).await;
+        assert_eq!(outcome["generated"], 1);
         assert_eq!(
             studio.timetable(&now[..10], until).await,
-            [shown],
+            [expected],
             "{zone} {time}"
         );
     }
@@ -244,76 +244,80 @@ async fn a_class_in_a_skipped_or_repeated_hour_takes_place_once() {
 async fn a_moved_class_is_not_generated_again() {
     let studio = Studio::open_in("America/Denver", Some("2026-09-01T12:00:00Z")).await;
     studio.create(studio.weekly_class(3, "19:00")).await;
-    let until = json!({ "generateUntil": "2026-09-02" });
-    studio.create(until.clone()).await;
+    let generation = json!({ "generateUntil": "2026-09-02" });
+    studio.create(generation.clone()).await;
     let id: Uuid = studio.app.sql("select id from scheduled_classes").await[0].get(0);
     studio
         .change_class(id, json!({ "date": "2026-09-05", "time": "11:00" }))
         .await
         .expect(200);
-    assert_eq!(studio.create(until).await["alreadyThere"], 1);
-    let shown = studio.timetable("2026-09-01", "2026-09-07").await;
-    assert_eq!(shown, [["2026-09-05", "11:00", "2026-09-05T17:00:00Z"]]);
+    assert_eq!(studio.create(generation).await["alreadyThere"], 1);
+    let timetable = studio.timetable("2026-09-01", "2026-09-07").await;
+    assert_eq!(timetable, [["2026-09-05", "11:00", "2026-09-05T17:00:00Z"]]);
 }
 
 #[tokio::test]
 async fn generation_reports_conflicts_and_creates_the_other_classes() {
     let studio = Studio::open_in("America/Denver", Some("2026-09-01T12:00:00Z")).await;
     studio.create(studio.weekly_class(3, "19:00")).await;
-    let mut other = studio.weekly_class(3, "19:30");
-    other["pattern"]["instructorId"] = json!(studio.instructors[1]);
-    let same_room = studio.create(other).await["pattern"]["id"].clone();
-    let mut elsewhere = studio.weekly_class(3, "19:30");
-    elsewhere["pattern"]["room"] = json!("Red");
-    let same_teacher = studio.create(elsewhere).await["pattern"]["id"].clone();
-    let made = studio
+    let mut in_same_room = studio.weekly_class(3, "19:30");
+    in_same_room["pattern"]["instructorId"] = json!(studio.instructors[1]);
+    let same_room_id = studio.create(in_same_room).await["pattern"]["id"].clone();
+    let mut with_same_instructor = studio.weekly_class(3, "19:30");
+    with_same_instructor["pattern"]["room"] = json!("Red");
+    let same_instructor_id = studio.create(with_same_instructor).await["pattern"]["id"].clone();
+    let outcome = studio
         .create(json!({ "generateUntil": "2026-09-02" }))
         .await;
-    assert_eq!(made["generated"], 1);
-    let codes: Vec<_> = made["conflicts"]
+    assert_eq!(outcome["generated"], 1);
+    let conflicts: Vec<_> = outcome["conflicts"]
         .as_array()
         .unwrap()
         .iter()
         .map(|conflict| (conflict["patternId"].clone(), conflict["code"].clone()))
         .collect();
     assert!(
-        codes.contains(&(same_room, json!("room_taken"))),
-        "{codes:?}"
+        conflicts.contains(&(same_room_id, json!("room_taken"))),
+        "{conflicts:?}"
     );
     assert!(
-        codes.contains(&(same_teacher, json!("instructor_taken"))),
-        "{codes:?}"
+        conflicts.contains(&(same_instructor_id, json!("instructor_taken"))),
+        "{conflicts:?}"
     );
 }
 
 #[tokio::test]
 async fn rooms_and_instructors_cannot_be_double_booked() {
     let studio = Studio::open().await;
-    let entry = studio.occurrence(5, "19:00");
-    let tries = (0..16).map(|_| studio.staff.post(PATH, entry.clone()));
-    let tries = join_all(tries).await;
+    let occurrence = studio.occurrence(5, "19:00");
+    let requests = (0..16).map(|_| studio.staff.post(PATH, occurrence.clone()));
+    let responses = join_all(requests).await;
     assert_eq!(
-        tries
+        responses
             .iter()
             .filter(|response| response.status == 201)
             .count(),
         1
     );
-    for rejected in tries.iter().filter(|response| response.status != 201) {
+    for rejected in responses.iter().filter(|response| response.status != 201) {
         let code = rejected.expect(409)["code"].clone();
         assert!(code == "room_taken" || code == "instructor_taken", "{code}");
     }
-    let mut red = studio.occurrence(5, "19:30");
-    red["occurrence"]["room"] = json!("Red");
+    let mut in_red_room = studio.occurrence(5, "19:30");
+    in_red_room["occurrence"]["room"] = json!("Red");
     studio
         .staff
-        .post(PATH, red.clone())
+        .post(PATH, in_red_room.clone())
         .await
         .expect_code(409, "instructor_taken");
-    red["occurrence"]["instructorId"] = json!(studio.instructors[1]);
-    studio.staff.post(PATH, red.clone()).await.expect(201);
-    red["occurrence"]["time"] = json!("20:30");
-    studio.staff.post(PATH, red).await.expect(201);
+    in_red_room["occurrence"]["instructorId"] = json!(studio.instructors[1]);
+    studio
+        .staff
+        .post(PATH, in_red_room.clone())
+        .await
+        .expect(201);
+    in_red_room["occurrence"]["time"] = json!("20:30");
+    studio.staff.post(PATH, in_red_room).await.expect(201);
 }
 
 #[tokio::test]
@@ -328,8 +332,8 @@ async fn cancelling_a_class_cancels_and_notifies_every_booking() {
     let booking = book(&ana, class).await.expect(201);
     join_waitlist(&ben, class).await.expect(201);
     insert_desk_payment(app, &booking).await;
-    // It is late for members, but not for the studio.
-    studio.advance_to_late(&booking);
+    // At this time, a cancellation by the member would be late.
+    studio.advance_past_cancellation_deadline(&booking);
     let path = format!("{PATH}?occurrenceId={class}&reason=The%20floor%20is%20wet");
     let outcome = studio.staff.delete(&path).await.expect(200);
     assert_eq!(outcome["cancelledBookings"], 2);
@@ -341,8 +345,8 @@ async fn cancelling_a_class_cancels_and_notifies_every_booking() {
         assert_eq!(booking["lateCancellation"], false);
         assert_eq!(booking["class"]["isCancelled"], true);
     }
-    let due = "select count(*) from payments where status = 'refund_due'";
-    assert_eq!(app.count(due).await, 1);
+    let due_refunds = "select count(*) from payments where status = 'refund_due'";
+    assert_eq!(app.count(due_refunds).await, 1);
     assert_eq!(studio.mail_count("class_cancelled").await, 2);
     assert_eq!(studio.event_count("class_cancelled").await, 2);
     studio
@@ -359,13 +363,13 @@ async fn a_late_cancellation_is_refunded_when_the_class_is_cancelled() {
     let (app, class) = (&studio.app, studio.create_class(1, "23:00").await);
     let ana = app.member("ana").await;
     let booking = book(&ana, class).await.expect(201);
-    let paid = json!({ "bookingId": booking["id"], "action": "markPaid" });
+    let payment = json!({ "bookingId": booking["id"], "action": "markPaid" });
     studio
         .staff
-        .patch("/api/admin/bookings", paid)
+        .patch("/api/admin/bookings", payment)
         .await
         .expect(200);
-    studio.advance_to_late(&booking);
+    studio.advance_past_cancellation_deadline(&booking);
     let booking = cancel(&ana, &booking).await.expect(200);
     assert_eq!(booking["lateCancellation"], true);
     assert_eq!(booking["paymentStatus"], "paid");
@@ -394,11 +398,11 @@ async fn members_are_notified_when_a_class_moves_or_changes_instructor() {
         .await
         .expect(200);
     assert_eq!(studio.mail_count("class_moved").await, 1);
-    let second = json!({ "instructorId": studio.instructors[1], "room": "Cellar" });
-    studio.change_class(class, second).await.expect(200);
-    for (kind, times) in [("class_moved", 2), ("instructor_changed", 1)] {
-        assert_eq!(studio.mail_count(kind).await, times);
-        assert_eq!(studio.event_count(kind).await, times);
+    let change = json!({ "instructorId": studio.instructors[1], "room": "Cellar" });
+    studio.change_class(class, change).await.expect(200);
+    for (kind, expected_count) in [("class_moved", 2), ("instructor_changed", 1)] {
+        assert_eq!(studio.mail_count(kind).await, expected_count);
+        assert_eq!(studio.event_count(kind).await, expected_count);
     }
     let list = ana.get("/api/bookings/list").await.expect(200);
     assert_eq!(list["items"][0]["class"]["instructor"], "Luis");
@@ -407,8 +411,8 @@ async fn members_are_notified_when_a_class_moves_or_changes_instructor() {
             .await,
         3
     );
-    let logged = "select count(*) from security_events where kind = 'timetable_changed'";
-    assert_eq!(app.count(logged).await, 4);
+    let log_entries = "select count(*) from security_events where kind = 'timetable_changed'";
+    assert_eq!(app.count(log_entries).await, 4);
 }
 
 #[tokio::test]
@@ -419,26 +423,26 @@ async fn added_spots_go_to_the_waitlist_and_booked_spots_cannot_be_removed() {
         .change_class(class, json!({ "maxParticipants": 1 }))
         .await
         .expect(200);
-    let mut people = Vec::new();
+    let mut members = Vec::new();
     for name in ["ana", "ben", "eva", "luz"] {
         let person = app.member(name).await;
         join_waitlist(&person, class).await.expect(201);
-        people.push(person);
+        members.push(person);
     }
     studio
         .change_class(class, json!({ "maxParticipants": 3 }))
         .await
         .expect(200);
-    let mut status = Vec::new();
-    for person in &people {
+    let mut statuses = Vec::new();
+    for person in &members {
         let list = person.get("/api/bookings/list").await.expect(200);
-        status.push(list["items"][0]["status"].as_str().unwrap().to_owned());
+        statuses.push(list["items"][0]["status"].as_str().unwrap().to_owned());
     }
-    assert_eq!(status, ["booked", "booked", "booked", "waitlisted"]);
-    let fewer = studio
+    assert_eq!(statuses, ["booked", "booked", "booked", "waitlisted"]);
+    let rejected = studio
         .change_class(class, json!({ "maxParticipants": 2 }))
         .await;
-    fewer.expect_code(409, "places_taken");
+    rejected.expect_code(409, "places_taken");
     assert_eq!(studio.mail_count("booking_promoted").await, 2);
     assert_bookings_consistent(app).await;
 }
@@ -447,17 +451,17 @@ async fn added_spots_go_to_the_waitlist_and_booked_spots_cannot_be_removed() {
 async fn started_classes_cannot_change_and_retired_weekly_classes_generate_nothing() {
     let studio = Studio::open().await;
     let class = studio.create_class(1, "19:00").await;
-    let past = studio
+    let rejected = studio
         .change_class(class, json!({ "date": "2020-01-01" }))
         .await;
-    past.expect_code(400, "validation_failed");
+    rejected.expect_code(400, "validation_failed");
     studio.app.app.clock().advance(TimeDelta::days(3));
     studio
         .change_class(class, json!({ "time": "20:00" }))
         .await
         .expect_code(409, "class_started");
-    let entered = studio.create(studio.weekly_class(1, "10:00")).await;
-    let id = entered["pattern"]["id"].as_str().unwrap();
+    let created = studio.create(studio.weekly_class(1, "10:00")).await;
+    let id = created["pattern"]["id"].as_str().unwrap();
     let retired = studio
         .staff
         .delete(&format!("{PATH}?patternId={id}"))
@@ -476,10 +480,10 @@ async fn started_classes_cannot_change_and_retired_weekly_classes_generate_nothi
 #[tokio::test]
 async fn empty_ambiguous_and_invalid_requests_are_rejected() {
     let studio = Studio::open().await;
-    let both = json!({ "generateUntil": "2030-01-01", "pattern": studio.weekly_class(1, "10:00")["pattern"] });
+    let ambiguous_form = json!({ "generateUntil": "2030-01-01", "pattern": studio.weekly_class(1, "10:00")["pattern"] });
     for (form, code) in [
         (json!({}), "malformed_request"),
-        (both, "malformed_request"),
+        (ambiguous_form, "malformed_request"),
         (
             json!({ "generateUntil": "1999-01-01" }),
             "validation_failed",
@@ -494,12 +498,12 @@ async fn empty_ambiguous_and_invalid_requests_are_rejected() {
     ] {
         studio.staff.post(PATH, form).await.expect_code(400, code);
     }
-    let retired = Uuid::now_v7();
+    let retired_class_type = Uuid::now_v7();
     studio
         .app
         .sql(&format!(
             "insert into class_types (id, name, price_per_class, is_active)
-            values ('{retired}', 'Lambada', 20, false)"
+            values ('{retired_class_type}', 'Lambada', 20, false)"
         ))
         .await;
     for (field, value) in [
@@ -507,7 +511,7 @@ async fn empty_ambiguous_and_invalid_requests_are_rejected() {
         ("instructorId", json!(Uuid::now_v7())),
         ("room", json!("")),
         ("durationMinutes", json!(0)),
-        ("classTypeId", json!(retired)),
+        ("classTypeId", json!(retired_class_type)),
     ] {
         for kind in ["pattern", "occurrence"] {
             let mut form = match kind {
@@ -524,15 +528,15 @@ async fn empty_ambiguous_and_invalid_requests_are_rejected() {
     for date in ["+262142-12-31", "-9999-01-01", "1999-12-31", "2200-01-01"] {
         let mut form = studio.occurrence(5, "23:00");
         form["occurrence"]["date"] = json!(date);
-        let entered = studio.staff.post(PATH, form).await;
-        entered.expect_code(400, "validation_failed");
+        let rejected = studio.staff.post(PATH, form).await;
+        rejected.expect_code(400, "validation_failed");
         let moved = studio.change_class(class, json!({ "date": date })).await;
         moved.expect_code(400, "validation_failed");
         for field in ["effectiveFrom", "effectiveUntil"] {
             let mut form = studio.weekly_class(1, "10:00");
             form["pattern"][field] = json!(date);
-            let entered = studio.staff.post(PATH, form).await;
-            entered.expect_code(400, "validation_failed");
+            let rejected = studio.staff.post(PATH, form).await;
+            rejected.expect_code(400, "validation_failed");
         }
     }
     let unknown = json!({ "pattern": { "id": Uuid::now_v7(), "room": "Red" } });

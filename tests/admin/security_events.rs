@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::harness::{PASSWORD, TestApp, TestClient, wait_until};
 
 /// Returns the kinds of the events on a page, newest first.
-async fn kinds(admin: &TestClient, query: &str) -> Vec<String> {
+async fn event_kinds(admin: &TestClient, query: &str) -> Vec<String> {
     let path = format!("/api/admin/security-events?{query}");
     let page = admin.get(&path).await.expect(200);
     let items = page["items"].as_array().unwrap().iter();
@@ -28,31 +28,34 @@ async fn events_are_found_by_kind_member_and_ip_address() {
     ana.post("/api/auth/change-password", form)
         .await
         .expect(200);
-    let events = "select count(*) from security_events where kind = 'sign_in_failed'";
-    wait_until(async || app.count(events).await == 1).await;
+    let failed_sign_ins = "select count(*) from security_events where kind = 'sign_in_failed'";
+    wait_until(async || app.count(failed_sign_ins).await == 1).await;
 
     let page = admin
         .get("/api/admin/security-events?kind=sign_in_failed")
         .await
         .expect(200);
-    let [failed] = &page["items"].as_array().unwrap()[..] else {
+    let [failed_sign_in] = &page["items"].as_array().unwrap()[..] else {
         panic!("{page}");
     };
-    assert_eq!(failed["email"], "ana@example.com");
-    let address = failed["ip"].as_str().unwrap();
+    assert_eq!(failed_sign_in["email"], "ana@example.com");
+    let address = failed_sign_in["ip"].as_str().unwrap();
     assert_eq!(
-        kinds(&admin, &format!("ip={address}")).await,
+        event_kinds(&admin, &format!("ip={address}")).await,
         ["sign_in_failed"]
     );
-    let id = failed["userId"].as_str().unwrap();
-    let of_ana = kinds(&admin, &format!("userId={id}")).await;
-    assert_eq!(of_ana.len(), 3, "{of_ana:?}");
+    let id = failed_sign_in["userId"].as_str().unwrap();
+    let kinds_of_ana = event_kinds(&admin, &format!("userId={id}")).await;
+    assert_eq!(kinds_of_ana.len(), 3, "{kinds_of_ana:?}");
     for kind in ["signed_up", "sign_in_failed", "password_changed"] {
-        assert!(of_ana.iter().any(|one| one == kind), "{of_ana:?}");
+        assert!(
+            kinds_of_ana.iter().any(|logged_kind| logged_kind == kind),
+            "{kinds_of_ana:?}"
+        );
     }
     // No password is logged.
-    let all = admin.get("/api/admin/security-events").await.text;
-    assert!(!all.contains(PASSWORD) && !all.contains("guess"));
+    let all_events = admin.get("/api/admin/security-events").await.text;
+    assert!(!all_events.contains(PASSWORD) && !all_events.contains("guess"));
     ana.get("/api/admin/security-events")
         .await
         .expect_code(403, "forbidden");
@@ -70,12 +73,12 @@ async fn paging_returns_every_event_once() {
     .await;
     let path = "/api/admin/security-events?kind=signed_in&limit=3";
     let events = admin.get_all(path).await;
-    let mut seen: Vec<Value> = events.iter().map(|event| event["id"].clone()).collect();
-    // Seven, and the administrator's own sign-in.
-    assert_eq!(seen.len(), 8);
-    seen.sort_by_key(Value::to_string);
-    seen.dedup();
-    assert_eq!(seen.len(), 8);
+    let mut event_ids: Vec<Value> = events.iter().map(|event| event["id"].clone()).collect();
+    // The seven inserted events and the administrator's own sign-in.
+    assert_eq!(event_ids.len(), 8);
+    event_ids.sort_by_key(Value::to_string);
+    event_ids.dedup();
+    assert_eq!(event_ids.len(), 8);
 }
 
 #[tokio::test]

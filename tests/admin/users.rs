@@ -14,8 +14,8 @@ async fn update(admin: &TestClient, id: &Value, mut fields: Value) -> TestRespon
 /// Returns the local parts of the emails that a query finds, in order.
 async fn search(admin: &TestClient, query: &str) -> Vec<String> {
     let response = admin.get(&format!("{PATH}?{query}")).await.expect(200);
-    let emails = response["items"].as_array().unwrap().iter();
-    let name = |item: &Value| {
+    let users = response["items"].as_array().unwrap().iter();
+    let local_part = |item: &Value| {
         item["email"]
             .as_str()
             .unwrap()
@@ -24,7 +24,7 @@ async fn search(admin: &TestClient, query: &str) -> Vec<String> {
             .unwrap()
             .to_owned()
     };
-    emails.map(name).collect()
+    users.map(local_part).collect()
 }
 
 async fn insert_user(app: &TestApp, email: &str, first: &str, last: &str) {
@@ -167,20 +167,25 @@ async fn administrators_cannot_change_their_own_role_or_deactivate_themselves() 
 const ADMINS: &str = "select count(*) from users where is_admin and is_active";
 
 #[tokio::test]
-async fn two_administrators_who_remove_each_other_concurrently_leave_one() {
+async fn one_of_two_administrators_who_remove_each_other_remains() {
     for fields in [json!({ "role": "member" }), json!({ "isActive": false })] {
         let app = TestApp::start().await;
-        let (one, two) = (app.admin("one").await, app.admin("two").await);
-        let ids = (one.user_id().await, two.user_id().await);
-        // Both requests pass the first authorization before either runs.
-        let held = app.hold_locks("select from users for update").await;
-        let (first, second) = (one.copy(), two.copy());
-        let both_fields = (fields.clone(), fields);
-        let first = tokio::spawn(async move { update(&first, &ids.1, both_fields.0).await });
-        let second = tokio::spawn(async move { update(&second, &ids.0, both_fields.1).await });
+        let (first_admin, second_admin) = (app.admin("one").await, app.admin("two").await);
+        let first_id = first_admin.user_id().await;
+        let second_id = second_admin.user_id().await;
+        // Both requests pass the first authorization before either changes a row.
+        let locks = app.hold_locks("select from users for update").await;
+        let second_fields = fields.clone();
+        let first_request =
+            tokio::spawn(async move { update(&first_admin, &second_id, fields).await });
+        let second_request =
+            tokio::spawn(async move { update(&second_admin, &first_id, second_fields).await });
         crate::harness::wait_until(async || app.blocked_statements().await == 2).await;
-        held.release().await;
-        let mut statuses = [first.await.unwrap().status, second.await.unwrap().status];
+        locks.release().await;
+        let mut statuses = [
+            first_request.await.unwrap().status,
+            second_request.await.unwrap().status,
+        ];
         statuses.sort_unstable();
         assert_eq!(statuses[0], 200);
         assert!(matches!(statuses[1], 401 | 403), "{statuses:?}");
@@ -189,7 +194,7 @@ async fn two_administrators_who_remove_each_other_concurrently_leave_one() {
 }
 
 #[tokio::test]
-async fn administrators_who_remove_each_other_in_a_ring_leave_one() {
+async fn one_of_the_administrators_who_remove_each_other_in_a_ring_remains() {
     let app = TestApp::start().await;
     let mut ring = Vec::new();
     for name in ["one", "two", "three"] {
@@ -197,24 +202,24 @@ async fn administrators_who_remove_each_other_in_a_ring_leave_one() {
         let id = admin.user_id().await;
         ring.push((admin, id));
     }
-    let held = app.hold_locks("select from users for update").await;
-    let calls: Vec<_> = (0..3)
-        .map(|number| {
-            let (admin, next) = (ring[number].0.copy(), ring[(number + 1) % 3].1.clone());
-            tokio::spawn(async move { update(&admin, &next, json!({ "role": "member" })).await })
+    let locks = app.hold_locks("select from users for update").await;
+    let requests: Vec<_> = (0..3)
+        .map(|index| {
+            let (admin, next_id) = (ring[index].0.copy(), ring[(index + 1) % 3].1.clone());
+            tokio::spawn(async move { update(&admin, &next_id, json!({ "role": "member" })).await })
         })
         .collect();
     crate::harness::wait_until(async || app.blocked_statements().await == 3).await;
-    held.release().await;
-    for call in calls {
-        let status = call.await.unwrap().status;
+    locks.release().await;
+    for request in requests {
+        let status = request.await.unwrap().status;
         assert!(matches!(status, 200 | 403), "{status}");
     }
     assert!(app.count(ADMINS).await >= 1);
 }
 
 #[tokio::test]
-async fn a_deactivated_account_is_signed_out_everywhere_until_it_is_reactivated() {
+async fn a_deactivated_account_is_signed_out_and_cannot_sign_in_until_it_is_reactivated() {
     let app = TestApp::start().await;
     let admin = app.admin("admin").await;
     let ana = app.member("ana").await;
@@ -222,11 +227,11 @@ async fn a_deactivated_account_is_signed_out_everywhere_until_it_is_reactivated(
     phone.sign_in_as("ana").await.expect(200);
     let id = ana.user_id().await;
     assert!(ana.is_signed_in().await && phone.is_signed_in().await);
-    let closed = update(&admin, &id, json!({ "isActive": false }))
+    let deactivated = update(&admin, &id, json!({ "isActive": false }))
         .await
         .expect(200);
     assert_eq!(
-        (&closed["isActive"], &closed["sessions"]),
+        (&deactivated["isActive"], &deactivated["sessions"]),
         (&json!(false), &json!(0))
     );
     assert!(!ana.is_signed_in().await && !phone.is_signed_in().await);
@@ -240,7 +245,7 @@ async fn a_deactivated_account_is_signed_out_everywhere_until_it_is_reactivated(
 }
 
 #[tokio::test]
-async fn an_administrator_can_end_a_members_sessions_without_closing_the_account() {
+async fn an_administrator_can_end_a_members_sessions_without_deactivating_the_account() {
     let app = TestApp::start().await;
     let admin = app.admin("admin").await;
     let ana = app.member("ana").await;
@@ -268,9 +273,9 @@ async fn an_administrator_can_unlock_a_rate_limited_member() {
         luis.sign_in("luis@example.com", "wrong password").await;
     }
     ana.sign_in_as("ana").await.expect(429);
-    let question = format!("{PATH}?search=ana@");
-    let shown = admin.get(&question).await.expect(200);
-    assert!(shown["items"][0]["lockedUntil"].is_string(), "{shown}");
+    let path = format!("{PATH}?search=ana@");
+    let list = admin.get(&path).await.expect(200);
+    assert!(list["items"][0]["lockedUntil"].is_string(), "{list}");
     let changed = update(&admin, &id, json!({ "unlock": true }))
         .await
         .expect(200);
@@ -284,7 +289,7 @@ async fn an_administrator_can_unlock_a_rate_limited_member() {
 async fn every_effective_change_is_logged_with_its_author() {
     let app = TestApp::start().await;
     let admin = app.admin("admin").await;
-    let by = admin.user_id().await;
+    let admin_id = admin.user_id().await;
     let id = app.member("ana").await.user_id().await;
     for fields in [
         json!({ "role": "staff" }),
@@ -306,22 +311,22 @@ async fn every_effective_change_is_logged_with_its_author() {
     let expected = [
         (
             "role_changed",
-            json!({ "by": by, "from": "member", "to": "staff" }),
+            json!({ "by": admin_id, "from": "member", "to": "staff" }),
         ),
         (
             "account_deactivated",
-            json!({ "by": by, "from": true, "to": false }),
+            json!({ "by": admin_id, "from": true, "to": false }),
         ),
         (
             "role_changed",
-            json!({ "by": by, "from": "staff", "to": "member" }),
+            json!({ "by": admin_id, "from": "staff", "to": "member" }),
         ),
         (
             "account_activated",
-            json!({ "by": by, "from": false, "to": true }),
+            json!({ "by": admin_id, "from": false, "to": true }),
         ),
-        ("sessions_ended", json!({ "by": by, "count": 0 })),
-        ("sign_in_unlocked", json!({ "by": by, "count": 0 })),
+        ("sessions_ended", json!({ "by": admin_id, "count": 0 })),
+        ("sign_in_unlocked", json!({ "by": admin_id, "count": 0 })),
     ];
     let expected = expected.map(|(kind, detail)| (kind.to_owned(), detail));
     assert_eq!(logged, expected);

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::harness::{PASSWORD, TestApp, TestClient, TestResponse, wait_until};
 
-/// An API client of Ana's, with its tokens.
+/// An API client that is signed in as Ana, with its tokens.
 struct ApiClient {
     person: TestClient,
     access: String,
@@ -23,7 +23,7 @@ impl ApiClient {
         }
     }
 
-    /// Signs in as an existing member.
+    /// Signs in as Ana, who is registered already.
     async fn sign_in(app: &TestApp) -> Self {
         let person = app.visitor();
         let form = json!({ "email": "ana@example.com", "password": PASSWORD, "mode": "token" });
@@ -117,7 +117,7 @@ async fn ending_all_sessions_ends_their_tokens() {
         ApiClient::sign_in(&app).await,
         ApiClient::sign_in(&app).await,
     );
-    // This writes a record of both to Redis.
+    // This writes both session records to Redis.
     assert!(first.is_signed_in().await && second.is_signed_in().await);
     ana.delete("/api/sessions?scope=all").await.expect(200);
     for client in [&first, &second] {
@@ -189,15 +189,15 @@ async fn each_refresh_token_works_once_and_returns_its_successor() {
     app.member("ana").await;
     let mut client = ApiClient::sign_in(&app).await;
     for _ in 0..3 {
-        let before = client.refresh.clone();
-        let tokens = refresh(&client.person, &before).await.expect(200);
+        let old_token = client.refresh.clone();
+        let tokens = refresh(&client.person, &old_token).await.expect(200);
         assert_eq!(tokens["user"]["email"], "ana@example.com");
         client = ApiClient::new(client.person, &tokens);
-        assert_ne!(client.refresh, before);
+        assert_ne!(client.refresh, old_token);
         assert!(client.is_signed_in().await);
     }
-    let live = "select count(*) from refresh_tokens where replaced_at is null";
-    assert_eq!(app.count(live).await, 1);
+    let live_tokens = "select count(*) from refresh_tokens where replaced_at is null";
+    assert_eq!(app.count(live_tokens).await, 1);
     assert_eq!(
         app.count("select count(*) from user_sessions where session_key like 'sid:%'")
             .await,
@@ -208,28 +208,30 @@ async fn each_refresh_token_works_once_and_returns_its_successor() {
 #[tokio::test]
 async fn a_replayed_refresh_token_ends_the_family_and_its_access_tokens() {
     let app = TestApp::start().await;
-    let other = app.start_another().await;
+    let other_app = app.start_another().await;
     app.member("ana").await;
-    let stolen = ApiClient::sign_in(&app).await;
-    let tokens = refresh(&stolen.person, &stolen.refresh).await.expect(200);
-    let next = ApiClient::new(stolen.person.copy(), &tokens);
-    assert!(next.is_signed_in().await);
+    let first_client = ApiClient::sign_in(&app).await;
+    let tokens = refresh(&first_client.person, &first_client.refresh)
+        .await
+        .expect(200);
+    let second_client = ApiClient::new(first_client.person.copy(), &tokens);
+    assert!(second_client.is_signed_in().await);
     // The grace period for lost responses is over.
     app.sql("update refresh_tokens set replaced_at = replaced_at - interval '11 s'")
         .await;
-    let rejected = refresh(&stolen.person, &stolen.refresh).await;
+    let rejected = refresh(&first_client.person, &first_client.refresh).await;
     rejected.expect_code(401, "refresh_token_refused");
-    assert!(!next.is_signed_in().await);
-    let elsewhere = ApiClient {
-        person: next.person.connected_to(&other),
-        access: next.access.clone(),
-        refresh: next.refresh.clone(),
+    assert!(!second_client.is_signed_in().await);
+    let client_of_other_app = ApiClient {
+        person: second_client.person.connected_to(&other_app),
+        access: second_client.access.clone(),
+        refresh: second_client.refresh.clone(),
     };
-    assert!(!elsewhere.is_signed_in().await);
-    let rejected = refresh(&next.person, &next.refresh).await;
+    assert!(!client_of_other_app.is_signed_in().await);
+    let rejected = refresh(&second_client.person, &second_client.refresh).await;
     rejected.expect_code(401, "refresh_token_refused");
-    let logged = "select count(*) from security_events where kind = 'refresh_replayed'";
-    wait_until(async || app.count(logged).await == 1).await;
+    let log_entries = "select count(*) from security_events where kind = 'refresh_replayed'";
+    wait_until(async || app.count(log_entries).await == 1).await;
 }
 
 #[tokio::test]
@@ -237,17 +239,20 @@ async fn a_lost_response_is_repeated_only_for_the_same_client() {
     let app = TestApp::start().await;
     app.member("ana").await;
     let client = ApiClient::sign_in(&app).await;
-    let first = refresh(&client.person, &client.refresh).await.expect(200);
-    let again = refresh(&client.person, &client.refresh).await.expect(200);
-    assert_eq!(first["refreshToken"], again["refreshToken"]);
-    // Another client sends it within the same ten seconds.
+    let first_tokens = refresh(&client.person, &client.refresh).await.expect(200);
+    let repeated_tokens = refresh(&client.person, &client.refresh).await.expect(200);
+    assert_eq!(
+        first_tokens["refreshToken"],
+        repeated_tokens["refreshToken"]
+    );
+    // Another client sends the token within the grace period of ten seconds.
     let form = json!({ "refreshToken": client.refresh });
     let request = client.person.request(Method::POST, "/api/auth/refresh");
     let request = request.header(USER_AGENT, "thief/1.0").json(&form);
     let rejected = client.person.send(request).await;
     rejected.expect_code(401, "refresh_token_refused");
-    let after = ApiClient::new(client.person.copy(), &again);
-    assert!(!after.is_signed_in().await);
+    let client_after_replay = ApiClient::new(client.person.copy(), &repeated_tokens);
+    assert!(!client_after_replay.is_signed_in().await);
 }
 
 #[tokio::test]
@@ -255,9 +260,11 @@ async fn the_grace_period_ends_when_the_successor_is_used() {
     let app = TestApp::start().await;
     app.member("ana").await;
     let client = ApiClient::sign_in(&app).await;
-    let next = refresh(&client.person, &client.refresh).await.expect(200);
-    let next = ApiClient::new(client.person.copy(), &next);
-    refresh(&next.person, &next.refresh).await.expect(200);
+    let tokens = refresh(&client.person, &client.refresh).await.expect(200);
+    let next_client = ApiClient::new(client.person.copy(), &tokens);
+    refresh(&next_client.person, &next_client.refresh)
+        .await
+        .expect(200);
     let rejected = refresh(&client.person, &client.refresh).await;
     rejected.expect_code(401, "refresh_token_refused");
     assert_eq!(app.count("select count(*) from refresh_tokens").await, 0);
@@ -268,15 +275,15 @@ async fn sixty_four_concurrent_refreshes_create_one_successor() {
     let app = TestApp::start().await;
     app.member("ana").await;
     let client = ApiClient::sign_in(&app).await;
-    let tries: Vec<_> = (0..64)
+    let requests: Vec<_> = (0..64)
         .map(|_| {
             let (person, token) = (client.person.copy(), client.refresh.clone());
             tokio::spawn(async move { refresh(&person, &token).await })
         })
         .collect();
     let mut successors = Vec::new();
-    for one in tries {
-        let body = one.await.unwrap().expect(200);
+    for request in requests {
+        let body = request.await.unwrap().expect(200);
         successors.push(body["refreshToken"].as_str().unwrap().to_owned());
     }
     successors.dedup();
@@ -289,10 +296,10 @@ async fn a_refresh_token_family_has_an_absolute_expiry() {
     let app = TestApp::start().await;
     app.member("ana").await;
     let client = ApiClient::sign_in(&app).await;
-    let next = refresh(&client.person, &client.refresh).await.expect(200);
-    let ends = "select count(distinct r.expires_at) from refresh_tokens r
+    let tokens = refresh(&client.person, &client.refresh).await.expect(200);
+    let shared_expiries = "select count(distinct r.expires_at) from refresh_tokens r
         join user_sessions s on s.id = r.session_id and s.absolute_expires_at = r.expires_at";
-    assert_eq!(app.count(ends).await, 1);
+    assert_eq!(app.count(shared_expiries).await, 1);
     // The thirty days have passed, and the clean-up has not run yet.
     app.sql(
         "update user_sessions set created_at = created_at - interval '30 days',
@@ -301,8 +308,8 @@ async fn a_refresh_token_family_has_an_absolute_expiry() {
     .await;
     app.sql("update refresh_tokens set expires_at = now()")
         .await;
-    let next = ApiClient::new(client.person, &next);
-    let rejected = refresh(&next.person, &next.refresh).await;
+    let next_client = ApiClient::new(client.person, &tokens);
+    let rejected = refresh(&next_client.person, &next_client.refresh).await;
     rejected.expect_code(401, "refresh_token_refused");
 }
 
@@ -320,9 +327,11 @@ async fn a_revocation_wins_over_a_concurrent_refresh() {
         revoked.expect(200);
         assert!(matches!(refreshed.status, 200 | 401), "{refreshed:?}");
         if refreshed.status == 200 {
-            let next = ApiClient::new(client.person, &refreshed.expect(200));
-            assert!(!next.is_signed_in().await);
-            refresh(&next.person, &next.refresh).await.expect(401);
+            let next_client = ApiClient::new(client.person, &refreshed.expect(200));
+            assert!(!next_client.is_signed_in().await);
+            refresh(&next_client.person, &next_client.refresh)
+                .await
+                .expect(401);
         }
         assert_eq!(app.count("select count(*) from refresh_tokens").await, 0);
     }
@@ -336,8 +345,11 @@ async fn an_access_token_ends_after_fifteen_minutes_or_with_its_session() {
     assert!(client.is_signed_in().await);
     let list = ana.get("/api/sessions").await.expect(200);
     let items = list["items"].as_array().unwrap();
-    let other = items.iter().find(|one| one["current"] == false).unwrap();
-    let path = format!("/api/sessions/{}", other["id"].as_str().unwrap());
+    let other_session = items
+        .iter()
+        .find(|session| session["current"] == false)
+        .unwrap();
+    let path = format!("/api/sessions/{}", other_session["id"].as_str().unwrap());
     ana.delete(&path).await.expect(200);
     assert!(!client.is_signed_in().await);
     let client = ApiClient::sign_in(&app).await;
@@ -355,7 +367,7 @@ async fn a_forged_token_is_rejected_without_touching_a_store() {
     let app = TestApp::start().await;
     let ana = app.member("ana").await;
     let client = ApiClient::sign_in(&app).await;
-    // With a token and a cookie, only the token counts.
+    // The API ignores the cookie of a request that has an access token.
     let request = ana.request(Method::GET, "/api/auth/session");
     let request = request.header(AUTHORIZATION, format!("Bearer {}x", client.access));
     let response = ana.send(request).await;
@@ -393,13 +405,16 @@ async fn the_database_contains_no_usable_refresh_token() {
     let app = TestApp::start().await;
     app.member("ana").await;
     let client = ApiClient::sign_in(&app).await;
-    let next = refresh(&client.person, &client.refresh).await.expect(200);
+    let next_tokens = refresh(&client.person, &client.refresh).await.expect(200);
     let rows = app
         .sql("select row_to_json(t)::text from refresh_tokens t")
         .await;
     for row in rows {
         let text: String = row.get(0);
-        for token in [&client.refresh, next["refreshToken"].as_str().unwrap()] {
+        for token in [
+            &client.refresh,
+            next_tokens["refreshToken"].as_str().unwrap(),
+        ] {
             assert!(!text.contains(token));
         }
     }
@@ -412,12 +427,12 @@ async fn the_library_finds_a_session_by_its_refresh_token() {
     let client = ApiClient::sign_in(&app).await;
     let sessions = app.app.sessions();
     let token = sabor::session::Token::parse(&client.refresh).unwrap();
-    let found = sessions
+    let session = sessions
         .find_by_refresh_token(&token)
         .await
         .unwrap()
         .unwrap();
-    assert_eq!(found.user.unwrap().email, "ana@example.com");
+    assert_eq!(session.user.unwrap().email, "ana@example.com");
     refresh(&client.person, &client.refresh).await.expect(200);
     assert!(
         sessions
