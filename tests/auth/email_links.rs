@@ -8,7 +8,7 @@ use crate::harness::{
     MailServer, PASSWORD, SITE, Settings, TestApp, TestClient, TestResponse, wait_until,
 };
 
-const NEW: &str = "otra contraseña larga";
+const NEW_PASSWORD: &str = "otra contraseña larga";
 
 async fn request_reset(person: &TestClient, email: &str) -> TestResponse {
     let form = json!({ "email": email });
@@ -47,9 +47,9 @@ async fn a_forgotten_password_is_reset_by_a_mailed_link() {
     let mail = &mails[0];
     assert_eq!(mail["to"], json!(["ana@example.com"]));
     let text = mail["text"].as_str().unwrap();
-    let begin = format!("{SITE}/reset-password.html#token=");
+    let link_prefix = format!("{SITE}/reset-password.html#token=");
     let token = text
-        .split(&begin)
+        .split(&link_prefix)
         .nth(1)
         .unwrap()
         .split_whitespace()
@@ -59,12 +59,14 @@ async fn a_forgotten_password_is_reset_by_a_mailed_link() {
         mail["html"]
             .as_str()
             .unwrap()
-            .contains(&format!("{begin}{token}"))
+            .contains(&format!("{link_prefix}{token}"))
     );
-    reset_password(&app.visitor(), token, NEW).await.expect(200);
+    reset_password(&app.visitor(), token, NEW_PASSWORD)
+        .await
+        .expect(200);
     app.visitor().sign_in_as("ana").await.expect(401);
     app.visitor()
-        .sign_in("ana@example.com", NEW)
+        .sign_in("ana@example.com", NEW_PASSWORD)
         .await
         .expect(200);
     let mails: Vec<Value> = server.wait_for_mails(3).await;
@@ -83,7 +85,7 @@ async fn a_forgotten_password_is_reset_by_a_mailed_link() {
 }
 
 #[tokio::test]
-async fn a_reset_request_is_answered_alike_with_or_without_an_account() {
+async fn a_reset_request_gets_the_same_response_with_or_without_an_account() {
     let app = TestApp::start().await;
     app.member("ana").await;
     let mut responses = Vec::new();
@@ -105,23 +107,23 @@ async fn a_reset_request_is_answered_alike_with_or_without_an_account() {
 async fn a_reset_link_works_once_for_an_hour_and_a_newer_link_replaces_it() {
     let app = TestApp::start().await;
     app.member("ana").await;
-    let (older, newer) = (reset_token(&app).await, reset_token(&app).await);
-    reset_password(&app.visitor(), &older, NEW)
+    let (older_link, newer_link) = (reset_token(&app).await, reset_token(&app).await);
+    reset_password(&app.visitor(), &older_link, NEW_PASSWORD)
         .await
         .expect_code(400, "link_ended");
-    reset_password(&app.visitor(), &newer, NEW)
+    reset_password(&app.visitor(), &newer_link, NEW_PASSWORD)
         .await
         .expect(200);
-    reset_password(&app.visitor(), &newer, NEW)
+    reset_password(&app.visitor(), &newer_link, NEW_PASSWORD)
         .await
         .expect_code(400, "link_ended");
-    let late = reset_token(&app).await;
+    let expired_link = reset_token(&app).await;
     let minutes = "select extract(epoch from expires_at - created_at)::bigint / 60
         from one_time_tokens where purpose = 'reset_password'";
     assert_eq!(app.count(minutes).await, 60);
     app.sql("update one_time_tokens set expires_at = now()")
         .await;
-    reset_password(&app.visitor(), &late, NEW)
+    reset_password(&app.visitor(), &expired_link, NEW_PASSWORD)
         .await
         .expect_code(400, "link_ended");
 }
@@ -130,53 +132,53 @@ async fn a_reset_link_works_once_for_an_hour_and_a_newer_link_replaces_it() {
 async fn a_verification_link_works_once_for_a_day_and_a_newer_link_replaces_it() {
     let app = TestApp::start().await;
     let ana = app.member("ana").await;
-    let older = app.mailed_token("verify_email", "ana@example.com").await;
+    let older_link = app.mailed_token("verify_email", "ana@example.com").await;
     let hours = "select extract(epoch from expires_at - created_at)::bigint / 3600
         from one_time_tokens";
     assert_eq!(app.count(hours).await, 24);
     ana.post("/api/auth/verify-email", json!({}))
         .await
         .expect(202);
-    let newer = app.mailed_token("verify_email", "ana@example.com").await;
-    verify_email(&app.visitor(), &older)
+    let newer_link = app.mailed_token("verify_email", "ana@example.com").await;
+    verify_email(&app.visitor(), &older_link)
         .await
         .expect_code(400, "link_ended");
-    let seen = ana.get("/api/auth/session").await.expect(200);
-    assert_eq!(seen["user"]["emailVerified"], false);
-    verify_email(&app.visitor(), &newer).await.expect(200);
-    // Every session shows it immediately.
-    let seen = ana.get("/api/auth/session").await.expect(200);
-    assert_eq!(seen["user"]["emailVerified"], true);
-    verify_email(&app.visitor(), &newer)
+    let session = ana.get("/api/auth/session").await.expect(200);
+    assert_eq!(session["user"]["emailVerified"], false);
+    verify_email(&app.visitor(), &newer_link).await.expect(200);
+    // The session shows the change immediately.
+    let session = ana.get("/api/auth/session").await.expect(200);
+    assert_eq!(session["user"]["emailVerified"], true);
+    verify_email(&app.visitor(), &newer_link)
         .await
         .expect_code(400, "link_ended");
-    let again = ana.post("/api/auth/verify-email", json!({})).await;
-    again.expect_code(409, "email_verified");
+    let repeated = ana.post("/api/auth/verify-email", json!({})).await;
+    repeated.expect_code(409, "email_verified");
     let visitor = app.visitor();
     let response = visitor.post("/api/auth/verify-email", json!({})).await;
     response.expect_code(401, "not_signed_in");
 }
 
 #[tokio::test]
-async fn of_sixty_four_concurrent_redemptions_one_succeeds() {
+async fn one_of_sixty_four_concurrent_redemptions_succeeds() {
     let app = TestApp::start().await;
     app.member("ana").await;
     let link = app.mailed_token("verify_email", "ana@example.com").await;
-    let tries: Vec<_> = (0..64)
+    let requests: Vec<_> = (0..64)
         .map(|_| {
             let (visitor, link) = (app.visitor(), link.clone());
             tokio::spawn(async move { verify_email(&visitor, &link).await.status })
         })
         .collect();
     let mut statuses = Vec::new();
-    for one in tries {
-        statuses.push(one.await.unwrap());
+    for request in requests {
+        statuses.push(request.await.unwrap());
     }
     statuses.sort_unstable();
     assert_eq!(statuses, [vec![200], vec![400; 63]].concat());
-    // The same holds for eight resets with different passwords, each hashed first.
+    // The same holds for eight resets with different passwords.
     let link = reset_token(&app).await;
-    let tries: Vec<_> = (0..8)
+    let requests: Vec<_> = (0..8)
         .map(|number| {
             let (visitor, link) = (app.visitor(), link.clone());
             let password = format!("otra contraseña {number}");
@@ -186,19 +188,19 @@ async fn of_sixty_four_concurrent_redemptions_one_succeeds() {
             })
         })
         .collect();
-    let mut winners = Vec::new();
-    for one in tries {
-        winners.extend(one.await.unwrap());
+    let mut accepted_passwords = Vec::new();
+    for request in requests {
+        accepted_passwords.extend(request.await.unwrap());
     }
-    assert_eq!(winners.len(), 1);
+    assert_eq!(accepted_passwords.len(), 1);
     app.visitor()
-        .sign_in("ana@example.com", &winners[0])
+        .sign_in("ana@example.com", &accepted_passwords[0])
         .await
         .expect(200);
 }
 
 #[tokio::test]
-async fn get_head_and_rejected_passwords_do_not_consume_a_link() {
+async fn get_and_head_requests_and_rejected_passwords_do_not_consume_a_link() {
     let app = TestApp::start().await;
     app.member("ana").await;
     let link = reset_token(&app).await;
@@ -210,15 +212,19 @@ async fn get_head_and_rejected_passwords_do_not_consume_a_link() {
             assert_eq!(response.status, 405);
         }
     }
-    for bad in ["short", "password123", "ana@example.com"] {
-        let body = reset_password(&visitor, &link, bad).await.expect(400);
+    for weak_password in ["short", "password123", "ana@example.com"] {
+        let body = reset_password(&visitor, &link, weak_password)
+            .await
+            .expect(400);
         assert!(body["details"]["newPassword"].is_array(), "{body}");
     }
     // A reset token does not verify an address.
     verify_email(&visitor, &link)
         .await
         .expect_code(400, "link_ended");
-    reset_password(&visitor, &link, NEW).await.expect(200);
+    reset_password(&visitor, &link, NEW_PASSWORD)
+        .await
+        .expect(200);
 }
 
 #[tokio::test]
@@ -246,12 +252,14 @@ async fn a_reset_ends_all_sessions_and_notifies_the_owner_without_signing_in() {
     let ana = app.member("ana").await;
     let link = reset_token(&app).await;
     let visitor = app.visitor();
-    reset_password(&visitor, &link, NEW).await.expect(200);
+    reset_password(&visitor, &link, NEW_PASSWORD)
+        .await
+        .expect(200);
     assert_eq!(visitor.cookie(), None);
     assert!(!ana.is_signed_in().await);
     assert_eq!(app.mail_count("password_reset").await, 1);
-    let logged = "select count(*) from security_events where kind = 'password_reset'";
-    assert_eq!(app.count(logged).await, 1);
+    let log_entries = "select count(*) from security_events where kind = 'password_reset'";
+    assert_eq!(app.count(log_entries).await, 1);
 }
 
 #[tokio::test]
@@ -272,9 +280,9 @@ async fn a_forged_host_header_does_not_change_a_mailed_link() {
     visitor.send(request).await.expect(202);
     let mails = server.wait_for_mails(1).await;
     for part in ["text", "html"] {
-        let part = mails[0][part].as_str().unwrap();
-        assert!(part.contains(&format!("{SITE}/reset-password.html#token=")));
-        assert!(!part.contains("evil.example"));
+        let content = mails[0][part].as_str().unwrap();
+        assert!(content.contains(&format!("{SITE}/reset-password.html#token=")));
+        assert!(!content.contains("evil.example"));
     }
 }
 
@@ -283,7 +291,7 @@ async fn a_password_change_invalidates_earlier_links() {
     let app = TestApp::start().await;
     let ana = app.member("ana").await;
     let link = reset_token(&app).await;
-    let form = json!({ "currentPassword": PASSWORD, "newPassword": NEW });
+    let form = json!({ "currentPassword": PASSWORD, "newPassword": NEW_PASSWORD });
     ana.post("/api/auth/change-password", form)
         .await
         .expect(200);
@@ -297,7 +305,7 @@ async fn a_pending_email_change_ends_when_all_sessions_end() {
     for cause in ["reset", "password", "sessions"] {
         let app = TestApp::start().await;
         let ana = app.member("ana").await;
-        // A thief who knows the password requests a change of address.
+        // A thief who knows the password requests an email change.
         let thief = app.visitor();
         thief.sign_in_as("ana").await.expect(200);
         let form = json!({ "newEmail": "thief@example.com", "currentPassword": PASSWORD });
@@ -306,10 +314,12 @@ async fn a_pending_email_change_ends_when_all_sessions_end() {
         match cause {
             "reset" => {
                 let reset_link = reset_token(&app).await;
-                reset_password(&ana, &reset_link, NEW).await.expect(200);
+                reset_password(&ana, &reset_link, NEW_PASSWORD)
+                    .await
+                    .expect(200);
             }
             "password" => {
-                let form = json!({ "currentPassword": PASSWORD, "newPassword": NEW });
+                let form = json!({ "currentPassword": PASSWORD, "newPassword": NEW_PASSWORD });
                 ana.post("/api/auth/change-password", form)
                     .await
                     .expect(200);
@@ -319,8 +329,8 @@ async fn a_pending_email_change_ends_when_all_sessions_end() {
         verify_email(&thief, &link)
             .await
             .expect_code(400, "link_ended");
-        let unchanged = "select count(*) from users where email = 'ana@example.com'";
-        assert_eq!(app.count(unchanged).await, 1, "{cause}");
+        let unchanged_accounts = "select count(*) from users where email = 'ana@example.com'";
+        assert_eq!(app.count(unchanged_accounts).await, 1, "{cause}");
     }
 }
 
@@ -334,13 +344,15 @@ async fn a_reset_by_the_owner_removes_identities_linked_by_a_stranger() {
         select gen_random_uuid(), id, 'google', '7' from users",
     )
     .await;
-    // The owner has confirmed the address in the meantime.
+    // The owner has verified the address in the meantime.
     let link = app.mailed_token("verify_email", "ana@example.com").await;
     verify_email(&app.visitor(), &link).await.expect(200);
     let link = reset_token(&app).await;
-    reset_password(&app.visitor(), &link, NEW).await.expect(200);
+    reset_password(&app.visitor(), &link, NEW_PASSWORD)
+        .await
+        .expect(200);
     app.visitor()
-        .sign_in("ana@example.com", NEW)
+        .sign_in("ana@example.com", NEW_PASSWORD)
         .await
         .expect(200);
     assert_eq!(app.count("select count(*) from user_identities").await, 0);
@@ -350,14 +362,14 @@ async fn a_reset_by_the_owner_removes_identities_linked_by_a_stranger() {
 async fn requesting_a_taken_address_replaces_an_earlier_request() {
     let app = TestApp::start().await;
     let (ana, _luis) = (app.member("ana").await, app.member("luis").await);
-    let ask = |new: &str| {
-        let form = json!({ "newEmail": new, "currentPassword": PASSWORD });
+    let request_change = |new_email: &str| {
+        let form = json!({ "newEmail": new_email, "currentPassword": PASSWORD });
         ana.post("/api/auth/change-email", form)
     };
-    ask("first@example.com").await.expect(202);
+    request_change("first@example.com").await.expect(202);
     let link = app.mailed_token("verify_email", "first@example.com").await;
-    ask("luis@example.com").await.expect(202);
-    // The earlier link is invalid, as after any newer request.
+    request_change("luis@example.com").await.expect(202);
+    // The second request invalidates the link of the first.
     verify_email(&ana, &link)
         .await
         .expect_code(400, "link_ended");
@@ -373,7 +385,7 @@ async fn a_deactivated_account_gets_no_link() {
         .await
         .expect(202);
     assert_eq!(app.mail_count("reset_password").await, 1);
-    reset_password(&app.visitor(), &link, NEW)
+    reset_password(&app.visitor(), &link, NEW_PASSWORD)
         .await
         .expect_code(400, "link_ended");
     let link = app.mailed_token("verify_email", "ana@example.com").await;
@@ -386,31 +398,35 @@ async fn a_deactivated_account_gets_no_link() {
 async fn an_email_changes_on_confirmation_and_the_old_address_is_notified() {
     let app = TestApp::start().await;
     let ana = app.member("ana").await;
-    let link_of_old = reset_token(&app).await;
-    let ask = |new: &str, password: &str| {
-        let form = json!({ "newEmail": new, "currentPassword": password });
+    let reset_link = reset_token(&app).await;
+    let request_change = |new_email: &str, password: &str| {
+        let form = json!({ "newEmail": new_email, "currentPassword": password });
         ana.post("/api/auth/change-email", form)
     };
-    ask("anita@example.com", "guess")
+    request_change("anita@example.com", "guess")
         .await
         .expect_code(403, "wrong_password");
-    ask("ana@example.com", PASSWORD).await.expect(400);
-    ask("nonsense", PASSWORD).await.expect(400);
-    ask("Anita@Example.com", PASSWORD).await.expect(202);
+    request_change("ana@example.com", PASSWORD)
+        .await
+        .expect(400);
+    request_change("nonsense", PASSWORD).await.expect(400);
+    request_change("Anita@Example.com", PASSWORD)
+        .await
+        .expect(202);
     // The address has not changed yet.
-    let seen = ana.get("/api/auth/session").await.expect(200);
-    assert_eq!(seen["user"]["email"], "ana@example.com");
+    let session = ana.get("/api/auth/session").await.expect(200);
+    assert_eq!(session["user"]["email"], "ana@example.com");
     assert_eq!(app.mail_count("email_change_asked").await, 1);
     let link = app.mailed_token("verify_email", "anita@example.com").await;
     verify_email(&app.visitor(), &link).await.expect(200);
-    let seen = ana.get("/api/auth/session").await.expect(200);
-    assert_eq!(seen["user"]["email"], "anita@example.com");
-    assert_eq!(seen["user"]["emailVerified"], true);
-    let notified = "select count(*) from mail_outbox
+    let session = ana.get("/api/auth/session").await.expect(200);
+    assert_eq!(session["user"]["email"], "anita@example.com");
+    assert_eq!(session["user"]["emailVerified"], true);
+    let notices = "select count(*) from mail_outbox
         where kind = 'email_changed' and recipient = 'ana@example.com'";
-    assert_eq!(app.count(notified).await, 1);
-    // A link mailed to the old address is invalid.
-    reset_password(&app.visitor(), &link_of_old, NEW)
+    assert_eq!(app.count(notices).await, 1);
+    // The reset link mailed to the old address is invalid.
+    reset_password(&app.visitor(), &reset_link, NEW_PASSWORD)
         .await
         .expect_code(400, "link_ended");
     app.visitor().sign_in_as("ana").await.expect(401);
@@ -423,10 +439,10 @@ async fn only_the_owner_learns_that_an_address_is_taken() {
     let (ana, _luis) = (app.member("ana").await, app.member("luis").await);
     let form = json!({ "newEmail": "luis@example.com", "currentPassword": PASSWORD });
     ana.post("/api/auth/change-email", form).await.expect(202);
-    let notified = "select count(*) from mail_outbox
+    let notices = "select count(*) from mail_outbox
         where kind = 'account_exists' and recipient = 'luis@example.com'";
-    assert_eq!(app.count(notified).await, 1);
-    // The address is taken between the request and the confirmation.
+    assert_eq!(app.count(notices).await, 1);
+    // Another member registers the address before the confirmation.
     let form = json!({ "newEmail": "new@example.com", "currentPassword": PASSWORD });
     ana.post("/api/auth/change-email", form).await.expect(202);
     let link = app.mailed_token("verify_email", "new@example.com").await;
@@ -434,26 +450,29 @@ async fn only_the_owner_learns_that_an_address_is_taken() {
     verify_email(&app.visitor(), &link)
         .await
         .expect_code(409, "email_taken");
-    let seen = ana.get("/api/auth/session").await.expect(200);
-    assert_eq!(seen["user"]["email"], "ana@example.com");
+    let session = ana.get("/api/auth/session").await.expect(200);
+    assert_eq!(session["user"]["email"], "ana@example.com");
 }
 
 #[tokio::test]
-async fn with_required_verification_nobody_signs_in_before_confirming() {
+async fn an_unverified_member_cannot_sign_in_if_verification_is_required() {
     let settings = Settings::default().with("REQUIRE_EMAIL_VERIFICATION", "true");
     let app = TestApp::start_with(settings).await;
     let form = json!({ "email": "ana@example.com", "password": PASSWORD, "name": "Ana" });
     let visitor = app.visitor();
-    let first = visitor.post("/api/auth/register", form.clone()).await;
-    first.expect(202);
+    let first_response = visitor.post("/api/auth/register", form.clone()).await;
+    first_response.expect(202);
     assert_eq!(visitor.cookie(), None);
     // The response is the same if the account exists.
-    let again = app.visitor().post("/api/auth/register", form).await;
-    assert_eq!((again.status, &again.text), (first.status, &first.text));
+    let second_response = app.visitor().post("/api/auth/register", form).await;
+    assert_eq!(
+        (second_response.status, &second_response.text),
+        (first_response.status, &first_response.text)
+    );
     assert_eq!(app.mail_count("account_exists").await, 1);
     assert_eq!(app.count("select count(*) from users").await, 1);
     // Only the correct password gets the specific error and a new link.
-    let before = app.mail_count("verify_email").await;
+    let earlier_mails = app.mail_count("verify_email").await;
     visitor
         .sign_in("ana@example.com", "guess")
         .await
@@ -462,7 +481,7 @@ async fn with_required_verification_nobody_signs_in_before_confirming() {
         .sign_in_as("ana")
         .await
         .expect_code(403, "email_not_verified");
-    assert_eq!(app.mail_count("verify_email").await, before + 1);
+    assert_eq!(app.mail_count("verify_email").await, earlier_mails + 1);
     let link = app.mailed_token("verify_email", "ana@example.com").await;
     verify_email(&app.visitor(), &link).await.expect(200);
     visitor.sign_in_as("ana").await.expect(200);
@@ -475,10 +494,12 @@ async fn an_outage_does_not_consume_a_link() {
     let link = reset_token(&app).await;
     app.sql("alter table user_sessions rename to elsewhere")
         .await;
-    let response = reset_password(&app.visitor(), &link, NEW).await;
+    let response = reset_password(&app.visitor(), &link, NEW_PASSWORD).await;
     assert!(response.status >= 500, "{response:?}");
     app.sql("alter table elsewhere rename to user_sessions")
         .await;
-    reset_password(&app.visitor(), &link, NEW).await.expect(200);
+    reset_password(&app.visitor(), &link, NEW_PASSWORD)
+        .await
+        .expect(200);
     wait_until(async || app.mail_count("password_reset").await == 1).await;
 }

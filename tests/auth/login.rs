@@ -8,34 +8,33 @@ use crate::harness::{PASSWORD, Settings, TestApp};
 async fn every_wrong_combination_gets_the_same_response() {
     let app = TestApp::start().await;
     app.member("ana").await;
-    let mut responses = Vec::new();
+    let mut bodies = Vec::new();
     for (email, password) in [
         ("ana@example.com", "not the password"),
         ("nobody@example.com", PASSWORD),
         ("not an address", PASSWORD),
         ("ana@example.com", ""),
     ] {
-        let mut body = app.visitor().sign_in(email, password).await;
-        let mut json = body.expect_code(401, "invalid_credentials");
-        assert_eq!(json["error"], "Invalid credentials");
-        json["requestId"] = json!(null);
-        body.text = json.to_string();
-        assert!(body.header("set-cookie").is_none());
-        responses.push(body.text);
+        let response = app.visitor().sign_in(email, password).await;
+        assert!(response.header("set-cookie").is_none());
+        let mut body = response.expect_code(401, "invalid_credentials");
+        assert_eq!(body["error"], "Invalid credentials");
+        body["requestId"] = json!(null);
+        bodies.push(body);
     }
-    responses.dedup();
-    assert_eq!(responses.len(), 1);
+    bodies.dedup();
+    assert_eq!(bodies.len(), 1);
 }
 
 #[tokio::test]
 async fn signing_in_creates_a_new_session_and_ends_the_previous_one() {
     let app = TestApp::start().await;
     let ana = app.member("ana").await;
-    let before = ana.copy();
+    let old_client = ana.copy();
     ana.sign_in_as("ana").await.expect(200);
-    assert_ne!(ana.cookie(), before.cookie());
+    assert_ne!(ana.cookie(), old_client.cookie());
     assert!(ana.is_signed_in().await);
-    assert!(!before.is_signed_in().await);
+    assert!(!old_client.is_signed_in().await);
 }
 
 #[tokio::test]
@@ -43,10 +42,10 @@ async fn a_session_id_chosen_by_the_client_is_never_adopted() {
     let app = TestApp::start().await;
     app.member("ana").await;
     let ana = app.visitor();
-    let chosen = format!("__Host-sabor_session={0}.{0}", "ab".repeat(32));
-    ana.set_cookie(Some(chosen.clone()));
+    let chosen_cookie = format!("__Host-sabor_session={0}.{0}", "ab".repeat(32));
+    ana.set_cookie(Some(chosen_cookie.clone()));
     ana.sign_in_as("ana").await.expect(200);
-    assert_ne!(ana.cookie(), Some(chosen));
+    assert_ne!(ana.cookie(), Some(chosen_cookie));
 }
 
 #[tokio::test]
@@ -91,16 +90,15 @@ async fn in_development_the_cookie_works_over_plain_http() {
 async fn bcrypt_hashes_still_sign_in_and_are_replaced_by_argon2id() {
     let app = TestApp::start().await;
     app.member("ana").await;
-    // A bcrypt hash of "password of old" with cost 10.
-    let old = bcrypt_of_old();
-    app.sql(&format!("update users set password_hash = '{old}'"))
+    let bcrypt_hash = bcrypt::hash("imported password", 10).unwrap();
+    app.sql(&format!("update users set password_hash = '{bcrypt_hash}'"))
         .await;
     app.visitor()
-        .sign_in("ana@example.com", "password of new")
+        .sign_in("ana@example.com", "another password")
         .await
         .expect(401);
     app.visitor()
-        .sign_in("ana@example.com", "password of old")
+        .sign_in("ana@example.com", "imported password")
         .await
         .expect(200);
     crate::harness::wait_until(async || {
@@ -109,13 +107,9 @@ async fn bcrypt_hashes_still_sign_in_and_are_replaced_by_argon2id() {
     })
     .await;
     app.visitor()
-        .sign_in("ana@example.com", "password of old")
+        .sign_in("ana@example.com", "imported password")
         .await
         .expect(200);
-}
-
-fn bcrypt_of_old() -> String {
-    bcrypt::hash("password of old", 10).unwrap()
 }
 
 #[tokio::test]
@@ -136,10 +130,10 @@ async fn successful_and_failed_sign_ins_are_logged() {
         .sign_in("ana@example.com", "guess")
         .await
         .expect(401);
-    let kinds =
+    let events =
         "select string_agg(kind || ' ' || host(ip), ', ' order by kind) from security_events";
     crate::harness::wait_until(async || {
-        let text: Option<String> = app.sql(kinds).await[0].get(0);
+        let text: Option<String> = app.sql(events).await[0].get(0);
         text.as_deref()
             == Some("sign_in_failed 198.18.0.2, signed_in 198.18.0.1, signed_up 198.18.0.1")
     })
@@ -165,12 +159,12 @@ async fn the_demo_account_works_read_only_without_any_store() {
         .expect(200);
     assert_eq!(body["user"]["email"], "demo@sabor.dev");
     demo.get("/api/auth/session").await.expect(200);
-    let me = demo.get("/api/auth/me").await.expect(200);
-    assert_eq!(me["medicalConditions"], json!(null));
-    let change = demo
+    let profile = demo.get("/api/auth/me").await.expect(200);
+    assert_eq!(profile["medicalConditions"], json!(null));
+    let response = demo
         .patch("/api/auth/me", json!({ "firstName": "Otra" }))
         .await;
-    change.expect_code(403, "demo_account");
+    response.expect_code(403, "demo_account");
     app.app.clock().advance(chrono::TimeDelta::minutes(15));
     demo.get("/api/auth/session")
         .await
@@ -190,13 +184,13 @@ async fn the_demo_account_does_not_exist_outside_development() {
 async fn a_forged_demo_cookie_signs_nobody_in() {
     let settings = Settings::default().with("SABOR_ENV", "development");
     let app = TestApp::start_with(settings).await;
-    let forged = app.visitor();
+    let visitor = app.visitor();
     for signature in ["00".repeat(32), String::new(), "demo".to_owned()] {
         let cookie = format!("sabor_session=demo.99999999999999.{signature}");
-        forged.set_cookie(Some(cookie));
-        assert!(!forged.is_signed_in().await);
+        visitor.set_cookie(Some(cookie));
+        assert!(!visitor.is_signed_in().await);
     }
-    // A later expiry under the signature of an earlier one is rejected too.
+    // A changed expiry invalidates the signature of a genuine cookie.
     let demo = app.visitor();
     demo.sign_in("demo@sabor.dev", "password123")
         .await
@@ -218,15 +212,15 @@ async fn a_demo_cookie_from_development_is_rejected_in_production() {
     demo.sign_in("demo@sabor.dev", "password123")
         .await
         .expect(200);
-    // The same secrets, as if the environment had been copied.
+    // Production has the same secrets, as if its environment had been copied.
     let production = app.start_another_with(Settings::default()).await;
-    let carried = demo.connected_to(&production);
-    carried.set_cookie(demo.cookie().map(|cookie| format!("__Host-{cookie}")));
-    assert!(!carried.is_signed_in().await);
+    let production_client = demo.connected_to(&production);
+    production_client.set_cookie(demo.cookie().map(|cookie| format!("__Host-{cookie}")));
+    assert!(!production_client.is_signed_in().await);
 }
 
 #[tokio::test]
-async fn an_unknown_account_costs_a_password_hash_too() {
+async fn signing_in_to_an_unknown_account_hashes_the_password_too() {
     let app = TestApp::start().await;
     let hasher = app.app.hasher();
     // A verification that skips hashing would be ready at the first poll.
@@ -246,7 +240,7 @@ async fn a_rehash_does_not_overwrite_a_newer_password() {
     app.member("ana").await;
     let id = app.sql("select id from users").await[0].get(0);
     let client = app.app.db().client().await.unwrap();
-    let late = sabor::models::user::rehash(&client, id, "what it was", "the old one, stronger");
-    late.await.unwrap();
+    let rehash = sabor::models::user::rehash(&client, id, "old hash", "new hash");
+    rehash.await.unwrap();
     app.visitor().sign_in_as("ana").await.expect(200);
 }

@@ -9,8 +9,8 @@ use crate::harness::{TestApp, send_from_origin};
 async fn signing_out_ends_the_session_and_clears_the_cookie() {
     let app = TestApp::start().await;
     let ana = app.member("ana").await;
-    let before = ana.copy();
-    assert!(before.is_signed_in().await);
+    let old_client = ana.copy();
+    assert!(old_client.is_signed_in().await);
     let response = ana.post("/api/auth/logout", json!({})).await;
     assert_eq!(response.expect(200), json!({ "success": true }));
     assert!(
@@ -19,7 +19,7 @@ async fn signing_out_ends_the_session_and_clears_the_cookie() {
             .unwrap()
             .contains("Max-Age=0;")
     );
-    assert!(!before.is_signed_in().await);
+    assert!(!old_client.is_signed_in().await);
     assert_eq!(app.count("select count(*) from user_sessions").await, 0);
 }
 
@@ -27,8 +27,8 @@ async fn signing_out_ends_the_session_and_clears_the_cookie() {
 async fn signing_out_without_a_session_succeeds_too() {
     let app = TestApp::start().await;
     let visitor = app.visitor();
-    let bare = visitor.request(reqwest::Method::POST, "/api/auth/logout");
-    visitor.send(bare).await.expect(200);
+    let request_without_body = visitor.request(Method::POST, "/api/auth/logout");
+    visitor.send(request_without_body).await.expect(200);
     visitor.set_cookie(Some("__Host-sabor_session=forged.forged".to_owned()));
     visitor
         .post("/api/auth/logout", json!({}))
@@ -67,7 +67,7 @@ async fn signing_out_deletes_an_anonymous_session() {
 async fn other_sites_cannot_sign_anybody_in_or_out() {
     let app = TestApp::start().await;
     let ana = app.member("ana").await;
-    // A form on another site: browsers send it without the cookie.
+    // Browsers send a form of another site without the cookie.
     for path in ["/api/auth/logout", "/api/auth/login"] {
         let visitor = app.visitor();
         let form = visitor

@@ -34,19 +34,19 @@ async fn a_member_sees_and_changes_the_whole_profile() {
 #[tokio::test]
 async fn a_profile_change_is_visible_immediately_in_every_session_and_process() {
     let app = TestApp::start().await;
-    let other = app.start_another().await;
+    let other_app = app.start_another().await;
     let ana = app.member("ana").await;
     let phone = app.visitor();
     phone.sign_in_as("ana").await.expect(200);
-    let phone = phone.connected_to(&other);
+    let phone = phone.connected_to(&other_app);
     for _ in 0..2 {
         phone.get("/api/auth/session").await.expect(200);
     }
     ana.patch("/api/auth/me", json!({ "lastName": "Soto" }))
         .await
         .expect(200);
-    let seen = phone.get("/api/auth/session").await.expect(200);
-    assert_eq!(seen["user"]["name"], "ana Soto");
+    let session = phone.get("/api/auth/session").await.expect(200);
+    assert_eq!(session["user"]["name"], "ana Soto");
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 //! `api/auth/oauth/`, `api/auth/identities.rs` and `api/auth/providers.rs`.
 //!
-//! The provider `acme` is npm's `oidc-provider`. GitHub cannot run in a test:
-//! a stand-in responds as GitHub's documentation says.
+//! The provider `acme` is npm's `oidc-provider`. GitHub cannot run in a test; a
+//! fake server responds as GitHub's documentation describes.
 
 mod account_matching;
 mod authorization_flow;
@@ -14,7 +14,7 @@ use crate::harness::{OidcProvider, Settings, TestApp, TestClient, TestResponse};
 
 const START: &str = "/api/auth/oauth/acme";
 
-/// Starts a provider and a deployment that offers it. Returns `None` if the
+/// Starts a provider and an application that offers it. Returns `None` if the
 /// provider cannot be installed here.
 async fn start_with_provider() -> Option<(OidcProvider, TestApp)> {
     start_with_provider_and(|settings| settings).await
@@ -36,7 +36,7 @@ fn ana_claims() -> Value {
     })
 }
 
-/// Starts a sign-in; returns the address to which the browser is redirected.
+/// Starts a sign-in; returns the authorization URL.
 async fn start_sign_in(person: &TestClient, path: &str) -> String {
     let response = person.get(path).await;
     assert_eq!(response.status, 303, "{}", response.text);
@@ -93,30 +93,30 @@ async fn verified_member(app: &TestApp, name: &str) -> TestClient {
     member
 }
 
-fn with_parameter(query: &str, name: &str, value: &str) -> String {
-    let (path, query) = query.split_once('?').unwrap();
+fn with_parameter(url: &str, name: &str, new_value: &str) -> String {
+    let (path, query) = url.split_once('?').unwrap();
     let pairs = form_urlencoded::parse(query.as_bytes());
-    let pairs = pairs.map(|(known, before)| {
-        let value = if known == name { value.into() } else { before };
-        (known, value)
+    let pairs = pairs.map(|(key, value)| {
+        let value = if key == name { new_value.into() } else { value };
+        (key, value)
     });
-    let mut query = form_urlencoded::Serializer::new(String::new());
-    query.extend_pairs(pairs);
-    format!("{path}?{}", query.finish())
+    let mut changed_query = form_urlencoded::Serializer::new(String::new());
+    changed_query.extend_pairs(pairs);
+    format!("{path}?{}", changed_query.finish())
 }
 
-fn without_parameter(query: &str, name: &str) -> String {
-    let (path, query) = query.split_once('?').unwrap();
+fn without_parameter(url: &str, name: &str) -> String {
+    let (path, query) = url.split_once('?').unwrap();
     let pairs = form_urlencoded::parse(query.as_bytes());
-    let mut left = form_urlencoded::Serializer::new(String::new());
-    left.extend_pairs(pairs.filter(|(known, _)| known != name));
-    format!("{path}?{}", left.finish())
+    let mut changed_query = form_urlencoded::Serializer::new(String::new());
+    changed_query.extend_pairs(pairs.filter(|(key, _)| key != name));
+    format!("{path}?{}", changed_query.finish())
 }
 
-fn parameter(address: &str, name: &str) -> Option<String> {
-    let (_, query) = address.split_once('?')?;
+fn parameter(url: &str, name: &str) -> Option<String> {
+    let (_, query) = url.split_once('?')?;
     let mut pairs = form_urlencoded::parse(query.as_bytes());
     pairs
-        .find(|(known, _)| known == name)
+        .find(|(key, _)| key == name)
         .map(|(_, value)| value.into_owned())
 }

@@ -31,18 +31,18 @@ async fn a_visitor_registers_and_is_signed_in() {
 #[tokio::test]
 async fn the_first_word_of_a_full_name_is_the_first_name() {
     let app = TestApp::start().await;
-    for (email, name, first, last) in [
+    for (email, full_name, first_name, last_name) in [
         ("ana@example.com", "Ana María Reyes", "Ana", "María Reyes"),
         ("cher@example.com", "Cher", "Cher", ""),
     ] {
-        let form = json!({ "email": email, "password": PASSWORD, "name": name });
+        let form = json!({ "email": email, "password": PASSWORD, "name": full_name });
         let body = app
             .visitor()
             .post("/api/auth/register", form)
             .await
             .expect(201);
-        assert_eq!(body["user"]["firstName"], first);
-        assert_eq!(body["user"]["lastName"], last);
+        assert_eq!(body["user"]["firstName"], first_name);
+        assert_eq!(body["user"]["lastName"], last_name);
     }
 }
 
@@ -58,9 +58,9 @@ async fn a_taken_email_is_rejected_in_any_letter_case() {
 }
 
 #[tokio::test]
-async fn of_concurrent_registrations_of_one_email_one_succeeds() {
+async fn one_of_eight_concurrent_registrations_with_the_same_email_succeeds() {
     let app = TestApp::start().await;
-    let tries = (0..8).map(|_| {
+    let requests = (0..8).map(|_| {
         let visitor = app.visitor();
         tokio::spawn(async move {
             let form = json!({ "email": "ana@example.com", "password": PASSWORD, "name": "Ana" });
@@ -68,8 +68,8 @@ async fn of_concurrent_registrations_of_one_email_one_succeeds() {
         })
     });
     let mut statuses = Vec::new();
-    for one in tries.collect::<Vec<_>>() {
-        statuses.push(one.await.unwrap());
+    for request in requests.collect::<Vec<_>>() {
+        statuses.push(request.await.unwrap());
     }
     statuses.sort_unstable();
     assert_eq!(statuses, [201, 409, 409, 409, 409, 409, 409, 409]);
@@ -89,8 +89,8 @@ async fn all_invalid_fields_are_reported_at_once() {
         "dateOfBirth": "2999-01-01",
         "medicalConditions": "x".repeat(2_001),
     });
-    let body = app.visitor().post("/api/auth/register", form).await;
-    let body = body.expect_code(400, "validation_failed");
+    let response = app.visitor().post("/api/auth/register", form).await;
+    let body = response.expect_code(400, "validation_failed");
     let fields: Vec<_> = body["details"].as_object().unwrap().keys().collect();
     assert_eq!(
         fields,
@@ -132,17 +132,20 @@ async fn common_and_personal_passwords_are_rejected() {
 }
 
 #[tokio::test]
-async fn session_data_moves_to_the_new_session_on_registration() {
+async fn registration_moves_session_data_to_the_new_session() {
     let app = TestApp::start().await;
     let ana = app.visitor();
     ana.get("/api/session/test-session").await.expect(200);
-    let before = ana.copy();
+    let old_client = ana.copy();
     let form = json!({ "email": "ana@example.com", "password": PASSWORD, "name": "Ana" });
     ana.post("/api/auth/register", form).await.expect(201);
-    let visits = ana.get("/api/session/test-session").await.expect(200);
-    assert_eq!(visits["visits"], 2);
-    let visits = before.get("/api/session/test-session").await.expect(200);
-    assert_eq!(visits["visits"], 1);
+    let session_data = ana.get("/api/session/test-session").await.expect(200);
+    assert_eq!(session_data["visits"], 2);
+    let session_data = old_client
+        .get("/api/session/test-session")
+        .await
+        .expect(200);
+    assert_eq!(session_data["visits"], 1);
 }
 
 #[tokio::test]
@@ -198,15 +201,15 @@ async fn the_stores_contain_no_plaintext_credentials_or_medical_conditions() {
         )
         .await;
     let dump: String = rows[0].get(0);
-    let redis = app.redis.command(&["KEYS", "*"]).await.unwrap();
-    let mut all = dump + &redis.to_string();
-    for key in redis.as_array().unwrap() {
-        all += &app.redis.get(key.as_str().unwrap()).await.unwrap().unwrap();
+    let redis_keys = app.redis.command(&["KEYS", "*"]).await.unwrap();
+    let mut contents = dump + &redis_keys.to_string();
+    for key in redis_keys.as_array().unwrap() {
+        contents += &app.redis.get(key.as_str().unwrap()).await.unwrap().unwrap();
     }
     let cookie = ana.cookie().unwrap();
     let token = cookie.split(['=', '.']).nth(1).unwrap();
     for secret in [token, PASSWORD, "asma", &hex(b"asma leve")] {
-        assert!(!all.contains(secret), "{secret}");
+        assert!(!contents.contains(secret), "{secret}");
     }
-    assert!(all.contains("ana@example.com"));
+    assert!(contents.contains("ana@example.com"));
 }

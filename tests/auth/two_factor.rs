@@ -1,16 +1,16 @@
-//! `api/auth/two-factor.rs`, and signing in with a second factor.
+//! `api/auth/two-factor.rs` and signing in with a second factor.
 
 use reqwest::Method;
 use reqwest::header::USER_AGENT;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::harness::{Authenticator, PASSWORD, TestApp, TestClient, TestResponse, hex, wait_until};
 
-/// A member with a second factor, her authenticator app, and her recovery codes.
+/// Ana with a second factor: her browser, authenticator app and recovery codes.
 struct TwoFactorMember {
-    ana: TestClient,
+    browser: TestClient,
     authenticator: Authenticator,
-    recovery: Vec<String>,
+    recovery_codes: Vec<String>,
 }
 
 impl TwoFactorMember {
@@ -20,27 +20,29 @@ impl TwoFactorMember {
         if !Authenticator::is_available().await {
             return None;
         }
-        let ana = app.member("ana").await;
-        let (authenticator, codes) = Authenticator::enroll(app, &ana, Some(PASSWORD)).await;
+        let browser = app.member("ana").await;
+        let (authenticator, codes) = Authenticator::enroll(app, &browser, Some(PASSWORD)).await;
         Some(Self {
-            ana,
+            browser,
             authenticator,
-            recovery: serde_json::from_value(codes).unwrap(),
+            recovery_codes: serde_json::from_value(codes).unwrap(),
         })
     }
 
-    /// Returns the current code.
     async fn code(&self, app: &TestApp) -> String {
         self.authenticator.code(app).await
     }
 
     /// Ends Ana's only other session.
     async fn end_the_other_session(&self) {
-        let list = self.ana.get("/api/sessions").await.expect(200);
+        let list = self.browser.get("/api/sessions").await.expect(200);
         let items = list["items"].as_array().unwrap();
-        let other = items.iter().find(|one| one["current"] == false).unwrap();
-        let path = format!("/api/sessions/{}", other["id"].as_str().unwrap());
-        self.ana.delete(&path).await.expect(200);
+        let other_session = items
+            .iter()
+            .find(|session| session["current"] == false)
+            .unwrap();
+        let path = format!("/api/sessions/{}", other_session["id"].as_str().unwrap());
+        self.browser.delete(&path).await.expect(200);
     }
 }
 
@@ -111,20 +113,20 @@ async fn count_concurrent_sign_ins(app: &TestApp, code: &str) -> usize {
     for _ in 0..16 {
         challenges.push(new_browser_with_challenge(app).await);
     }
-    let tries: Vec<_> = (0..64)
+    let requests: Vec<_> = (0..64)
         .map(|number| {
             let (visitor, token) = &challenges[number % 16];
             let (visitor, token, code) = (visitor.copy(), token.clone(), code.to_owned());
             tokio::spawn(async move { answer_challenge(&visitor, &token, &code).await.status })
         })
         .collect();
-    let mut winners = 0;
-    for one in tries {
-        let status = one.await.unwrap();
+    let mut sign_ins = 0;
+    for request in requests {
+        let status = request.await.unwrap();
         assert!(matches!(status, 200 | 401 | 429), "{status}");
-        winners += usize::from(status == 200);
+        sign_ins += usize::from(status == 200);
     }
-    winners
+    sign_ins
 }
 
 /// Makes the trust in all devices expire in one minute.
@@ -175,7 +177,7 @@ async fn a_second_factor_is_set_up_with_an_authenticator_app_and_then_required()
     let code = authenticator.code(&app).await;
     let confirmed = confirm_setup(&ana, &code).await.expect(200);
     assert_eq!(confirmed["recoveryCodes"].as_array().unwrap().len(), 10);
-    // Other sessions end, since they have not shown a code.
+    // Other sessions end because they were created without a code.
     assert!(ana.is_signed_in().await);
     assert!(!phone.is_signed_in().await);
     sign_in_to_challenge(&phone).await;
@@ -200,10 +202,10 @@ async fn password_and_code_can_be_sent_in_one_or_two_steps() {
         return;
     };
     let (laptop, token) = new_browser_with_challenge(&app).await;
-    let signed_in = answer_challenge(&laptop, &token, &ana.code(&app).await)
+    let body = answer_challenge(&laptop, &token, &ana.code(&app).await)
         .await
         .expect(200);
-    assert_eq!(signed_in["user"]["email"], "ana@example.com");
+    assert_eq!(body["user"]["email"], "ana@example.com");
     assert!(laptop.is_signed_in().await);
     app.advance_to_next_code();
     let form = json!({
@@ -231,26 +233,28 @@ async fn a_code_works_once_and_only_within_one_time_step() {
     answer_challenge(&thief, &token, &code)
         .await
         .expect_code(401, "invalid_code");
-    let before = ana.authenticator.code_in(&app, -30).await;
-    answer_challenge(&thief, &token, &before)
+    let earlier_code = ana.authenticator.code_in(&app, -30).await;
+    answer_challenge(&thief, &token, &earlier_code)
         .await
         .expect_code(401, "invalid_code");
-    let too_far = ana.authenticator.code_in(&app, 60).await;
-    answer_challenge(&thief, &token, &too_far)
+    let later_code = ana.authenticator.code_in(&app, 60).await;
+    answer_challenge(&thief, &token, &later_code)
         .await
         .expect_code(401, "invalid_code");
-    let next = ana.authenticator.code_in(&app, 30).await;
-    answer_challenge(&thief, &token, &next).await.expect(200);
+    let next_code = ana.authenticator.code_in(&app, 30).await;
+    answer_challenge(&thief, &token, &next_code)
+        .await
+        .expect(200);
 }
 
 #[tokio::test]
-async fn of_sixty_four_concurrent_uses_of_one_code_one_succeeds() {
+async fn one_of_sixty_four_concurrent_uses_of_a_code_succeeds() {
     let app = TestApp::start().await;
     let Some(ana) = TwoFactorMember::enroll(&app).await else {
         return;
     };
-    let winners = count_concurrent_sign_ins(&app, &ana.code(&app).await).await;
-    assert_eq!(winners, 1);
+    let sign_ins = count_concurrent_sign_ins(&app, &ana.code(&app).await).await;
+    assert_eq!(sign_ins, 1);
 }
 
 #[tokio::test]
@@ -260,7 +264,7 @@ async fn a_challenge_allows_five_attempts_and_lasts_five_minutes() {
         return;
     };
     let (visitor, token) = new_browser_with_challenge(&app).await;
-    let tries: Vec<_> = (0..12)
+    let requests: Vec<_> = (0..12)
         .map(|_| {
             let (visitor, token) = (visitor.copy(), token.clone());
             tokio::spawn(async move {
@@ -272,8 +276,8 @@ async fn a_challenge_allows_five_attempts_and_lasts_five_minutes() {
         })
         .collect();
     let mut codes = Vec::new();
-    for one in tries {
-        codes.push(one.await.unwrap());
+    for request in requests {
+        codes.push(request.await.unwrap());
     }
     assert_eq!(
         codes.iter().filter(|code| *code == "invalid_code").count(),
@@ -286,17 +290,17 @@ async fn a_challenge_allows_five_attempts_and_lasts_five_minutes() {
             .count(),
         7
     );
-    // The correct code comes too late.
-    let late = answer_challenge(&visitor, &token, &ana.code(&app).await).await;
-    late.expect_code(401, "challenge_ended");
+    // After five attempts, the correct code is rejected too.
+    let rejected = answer_challenge(&visitor, &token, &ana.code(&app).await).await;
+    rejected.expect_code(401, "challenge_ended");
     let token = sign_in_to_challenge(&visitor).await;
     let seconds = "select extract(epoch from expires_at - now())::bigint
         from sign_in_challenges order by id desc limit 1";
     assert!((290..=300).contains(&app.count(seconds).await));
     app.sql("update sign_in_challenges set expires_at = now()")
         .await;
-    let late = answer_challenge(&visitor, &token, &ana.code(&app).await).await;
-    late.expect_code(401, "challenge_ended");
+    let rejected = answer_challenge(&visitor, &token, &ana.code(&app).await).await;
+    rejected.expect_code(401, "challenge_ended");
 }
 
 #[tokio::test]
@@ -318,9 +322,9 @@ async fn an_account_has_ten_code_attempts_across_all_challenges() {
         .await
         .expect_code(429, "too_many_requests");
     // The owner is not locked out on a known device.
-    sign_out(&ana.ana).await;
-    let token = sign_in_to_challenge(&ana.ana).await;
-    answer_challenge(&ana.ana, &token, &ana.code(&app).await)
+    sign_out(&ana.browser).await;
+    let token = sign_in_to_challenge(&ana.browser).await;
+    answer_challenge(&ana.browser, &token, &ana.code(&app).await)
         .await
         .expect(200);
 }
@@ -333,23 +337,23 @@ async fn a_challenge_is_bound_to_its_client_and_ends_when_the_password_changes()
     };
     let (visitor, token) = new_browser_with_challenge(&app).await;
     let form = json!({ "challenge": token, "code": ana.code(&app).await });
-    let elsewhere = app.visitor();
-    let request = elsewhere.request(Method::POST, "/api/auth/login");
+    let thief = app.visitor();
+    let request = thief.request(Method::POST, "/api/auth/login");
     let request = request.header(USER_AGENT, "thief/1.0").json(&form);
-    elsewhere
+    thief
         .send(request)
         .await
         .expect_code(401, "challenge_ended");
     // The password changes before the code is sent.
     let form = json!({ "currentPassword": PASSWORD, "newPassword": "otra contraseña larga" });
-    ana.ana
+    ana.browser
         .post("/api/auth/change-password", form)
         .await
         .expect(200);
-    let late = answer_challenge(&visitor, &token, &ana.code(&app).await).await;
-    late.expect_code(401, "challenge_ended");
-    for nonsense in ["", "x", &"0".repeat(64)] {
-        let rejected = answer_challenge(&visitor, nonsense, "000000").await;
+    let rejected = answer_challenge(&visitor, &token, &ana.code(&app).await).await;
+    rejected.expect_code(401, "challenge_ended");
+    for unknown_token in ["", "x", &"0".repeat(64)] {
+        let rejected = answer_challenge(&visitor, unknown_token, "000000").await;
         rejected.expect_code(401, "challenge_ended");
     }
 }
@@ -360,17 +364,19 @@ async fn a_recovery_code_works_once_even_under_concurrent_use() {
     let Some(ana) = TwoFactorMember::enroll(&app).await else {
         return;
     };
-    let winners = count_concurrent_sign_ins(&app, &ana.recovery[3]).await;
-    assert_eq!(winners, 1);
-    let left = ana.ana.get("/api/auth/two-factor").await.expect(200);
-    assert_eq!(left["recoveryCodesLeft"], 9);
+    let sign_ins = count_concurrent_sign_ins(&app, &ana.recovery_codes[3]).await;
+    assert_eq!(sign_ins, 1);
+    let status = ana.browser.get("/api/auth/two-factor").await.expect(200);
+    assert_eq!(status["recoveryCodesLeft"], 9);
     assert_eq!(app.mail_count("recovery_code_used").await, 1);
     // Upper case and spaces instead of hyphens are accepted.
     app.sql("delete from login_throttle").await;
     app.redis.flush().await.unwrap();
     let (visitor, token) = new_browser_with_challenge(&app).await;
-    let typed = ana.recovery[4].to_uppercase().replace('-', " ");
-    answer_challenge(&visitor, &token, &typed).await.expect(200);
+    let reformatted_code = ana.recovery_codes[4].to_uppercase().replace('-', " ");
+    answer_challenge(&visitor, &token, &reformatted_code)
+        .await
+        .expect(200);
 }
 
 #[tokio::test]
@@ -393,16 +399,16 @@ async fn a_trusted_device_needs_no_code_until_all_sessions_are_ended() {
     // Signing in does not extend the trust.
     shorten_device_trust(&app).await;
     sign_in_without_code(&laptop).await;
-    let minutes = "select count(*) from remembered_devices
+    let devices_with_short_trust = "select count(*) from remembered_devices
         where trusted_until < now() + interval '2 minutes'";
-    assert_eq!(app.count(minutes).await, 1);
+    assert_eq!(app.count(devices_with_short_trust).await, 1);
     // Ending all sessions ends the trust in all devices.
     laptop.delete("/api/sessions?scope=all").await.expect(200);
     sign_in_to_challenge(&laptop).await;
 }
 
 #[tokio::test]
-async fn an_unrequested_code_does_not_extend_device_trust() {
+async fn a_code_that_is_not_needed_does_not_extend_device_trust() {
     let app = TestApp::start().await;
     let Some(ana) = TwoFactorMember::enroll(&app).await else {
         return;
@@ -413,9 +419,9 @@ async fn an_unrequested_code_does_not_extend_device_trust() {
         "email": "ana@example.com", "password": PASSWORD, "code": "x", "rememberDevice": true,
     });
     laptop.post("/api/auth/login", form).await.expect(200);
-    let longer = "select count(*) from remembered_devices
+    let devices_with_long_trust = "select count(*) from remembered_devices
         where trusted_until > now() + interval '2 minutes'";
-    assert_eq!(app.count(longer).await, 0);
+    assert_eq!(app.count(devices_with_long_trust).await, 0);
 }
 
 #[tokio::test]
@@ -425,17 +431,17 @@ async fn trust_does_not_extend_to_earlier_cookies_of_a_shared_browser() {
         return;
     };
     // An earlier user of the shared browser has kept a copy of its cookies.
-    let (shared, token) = new_browser_with_challenge(&app).await;
-    answer_challenge(&shared, &token, &ana.code(&app).await)
+    let (shared_browser, token) = new_browser_with_challenge(&app).await;
+    answer_challenge(&shared_browser, &token, &ana.code(&app).await)
         .await
         .expect(200);
-    let before = shared.copy();
+    let old_cookies = shared_browser.copy();
     app.advance_to_next_code();
-    sign_out(&shared).await;
-    let token = sign_in_to_challenge(&shared).await;
-    answer_and_trust_device(&shared, &token, &ana.code(&app).await).await;
-    sign_in_without_code(&shared).await;
-    sign_in_to_challenge(&before).await;
+    sign_out(&shared_browser).await;
+    let token = sign_in_to_challenge(&shared_browser).await;
+    answer_and_trust_device(&shared_browser, &token, &ana.code(&app).await).await;
+    sign_in_without_code(&shared_browser).await;
+    sign_in_to_challenge(&old_cookies).await;
 }
 
 #[tokio::test]
@@ -455,7 +461,7 @@ async fn a_browser_shared_by_two_members_is_known_for_both() {
 }
 
 #[tokio::test]
-async fn device_trust_ends_with_the_second_factor_it_was_given_for() {
+async fn disabling_the_second_factor_ends_device_trust() {
     let app = TestApp::start().await;
     let Some(ana) = TwoFactorMember::enroll(&app).await else {
         return;
@@ -476,12 +482,15 @@ async fn ending_a_token_session_of_a_trusted_device_forgets_the_device() {
     let Some(ana) = TwoFactorMember::enroll(&app).await else {
         return;
     };
-    let stolen = new_trusted_browser(&app, &ana).await;
-    sign_out(&stolen).await;
+    let stolen_device = new_trusted_browser(&app, &ana).await;
+    sign_out(&stolen_device).await;
     let form = json!({ "email": "ana@example.com", "password": PASSWORD, "mode": "token" });
-    stolen.post("/api/auth/login", form).await.expect(200);
+    stolen_device
+        .post("/api/auth/login", form)
+        .await
+        .expect(200);
     ana.end_the_other_session().await;
-    sign_in_to_challenge(&stolen).await;
+    sign_in_to_challenge(&stolen_device).await;
 }
 
 #[tokio::test]
@@ -490,12 +499,12 @@ async fn an_outage_consumes_neither_code_nor_challenge() {
     let Some(ana) = TwoFactorMember::enroll(&app).await else {
         return;
     };
-    for code in [ana.code(&app).await, ana.recovery[7].clone()] {
+    for code in [ana.code(&app).await, ana.recovery_codes[7].clone()] {
         let (visitor, token) = new_browser_with_challenge(&app).await;
         app.sql("alter table user_sessions rename to elsewhere")
             .await;
-        let failed = answer_challenge(&visitor, &token, &code).await;
-        assert!(failed.status >= 500, "{failed:?}");
+        let response = answer_challenge(&visitor, &token, &code).await;
+        assert!(response.status >= 500, "{response:?}");
         app.sql("alter table elsewhere rename to user_sessions")
             .await;
         answer_challenge(&visitor, &token, &code).await.expect(200);
@@ -514,8 +523,8 @@ async fn a_challenge_cannot_be_used_twice() {
         .await
         .expect(200);
     app.advance_to_next_code();
-    let again = answer_challenge(&visitor.copy(), &token, &ana.code(&app).await).await;
-    again.expect_code(401, "challenge_ended");
+    let repeated = answer_challenge(&visitor.copy(), &token, &ana.code(&app).await).await;
+    repeated.expect_code(401, "challenge_ended");
 }
 
 #[tokio::test]
@@ -531,8 +540,8 @@ async fn the_owner_is_notified_when_codes_are_guessed() {
         }
     }
     assert_eq!(app.mail_count("codes_guessed").await, 1);
-    let logged = "select count(*) from security_events where kind = 'two_factor_throttled'";
-    assert_eq!(app.count(logged).await, 1);
+    let log_entries = "select count(*) from security_events where kind = 'two_factor_throttled'";
+    assert_eq!(app.count(log_entries).await, 1);
 }
 
 #[tokio::test]
@@ -541,9 +550,9 @@ async fn ending_the_session_of_a_trusted_device_forgets_the_device() {
     let Some(ana) = TwoFactorMember::enroll(&app).await else {
         return;
     };
-    let stolen = new_trusted_browser(&app, &ana).await;
+    let stolen_device = new_trusted_browser(&app, &ana).await;
     ana.end_the_other_session().await;
-    sign_in_to_challenge(&stolen).await;
+    sign_in_to_challenge(&stolen_device).await;
 }
 
 #[tokio::test]
@@ -564,17 +573,17 @@ async fn changing_the_second_factor_requires_the_password_and_a_code() {
         return;
     };
     let (phone, token) = new_browser_with_challenge(&app).await;
-    answer_challenge(&phone, &token, &ana.recovery[0])
+    answer_challenge(&phone, &token, &ana.recovery_codes[0])
         .await
         .expect(200);
-    disable(&ana.ana, "guess", &ana.code(&app).await)
+    disable(&ana.browser, "guess", &ana.code(&app).await)
         .await
         .expect_code(403, "wrong_password");
-    disable(&ana.ana, PASSWORD, "000000")
+    disable(&ana.browser, PASSWORD, "000000")
         .await
         .expect_code(401, "invalid_code");
-    assert!(ana.ana.is_signed_in().await);
-    disable(&ana.ana, PASSWORD, &ana.code(&app).await)
+    assert!(ana.browser.is_signed_in().await);
+    disable(&ana.browser, PASSWORD, &ana.code(&app).await)
         .await
         .expect(200);
     assert_eq!(app.mail_count("two_factor_disabled").await, 1);
@@ -601,10 +610,10 @@ async fn a_password_reset_does_not_bypass_the_second_factor() {
         .post("/api/auth/reset-password", form)
         .await
         .expect(200);
-    let answered = visitor
+    let response = visitor
         .sign_in("ana@example.com", "otra contraseña larga")
         .await;
-    let body = answered.expect_code(401, "two_factor_required");
+    let body = response.expect_code(401, "two_factor_required");
     let token = body["challenge"].as_str().unwrap();
     answer_challenge(&visitor, token, &ana.code(&app).await)
         .await
@@ -618,20 +627,20 @@ async fn an_administrator_can_remove_a_members_second_factor() {
     let Some(ana) = TwoFactorMember::enroll(&app).await else {
         return;
     };
-    let found = admin.get("/api/admin/users?search=ana").await.expect(200);
-    let change = json!({ "id": found["items"][0]["id"], "removeSecondFactor": true });
+    let member_list = admin.get("/api/admin/users?search=ana").await.expect(200);
+    let change = json!({ "id": member_list["items"][0]["id"], "removeSecondFactor": true });
     admin.patch("/api/admin/users", change).await.expect(200);
-    // Removing one's own second factor requires the password and a code.
-    let own = admin.get("/api/admin/users?search=admin").await.expect(200);
-    let change = json!({ "id": own["items"][0]["id"], "removeSecondFactor": true });
+    // Administrators cannot remove their own second factor in this way.
+    let admin_list = admin.get("/api/admin/users?search=admin").await.expect(200);
+    let change = json!({ "id": admin_list["items"][0]["id"], "removeSecondFactor": true });
     let rejected = admin.patch("/api/admin/users", change).await;
     rejected.expect_code(403, "own_second_factor");
-    assert!(!ana.ana.is_signed_in().await);
+    assert!(!ana.browser.is_signed_in().await);
     assert_eq!(app.mail_count("two_factor_disabled").await, 1);
     sign_in_without_code(&app.visitor()).await;
-    let logged = "select count(*) from security_events
+    let log_entries = "select count(*) from security_events
         where kind = 'two_factor_disabled' and detail ? 'by'";
-    assert_eq!(app.count(logged).await, 1);
+    assert_eq!(app.count(log_entries).await, 1);
 }
 
 #[tokio::test]
@@ -656,13 +665,13 @@ async fn the_database_contains_no_plaintext_secret_or_recovery_code() {
     }
     let content = ana.authenticator.content().await;
     let [base32, secret] = ["secret", "secretHex"].map(|field| content[field].as_str().unwrap());
-    // As text, as raw bytes, and as text in a column of bytes.
-    let in_bytes = [hex(base32.as_bytes()), hex(secret.as_bytes())];
-    for plaintext in [base32, secret, &in_bytes[0], &in_bytes[1]] {
+    // The dump shows text in a `bytea` column as hexadecimal digits.
+    let text_as_bytes = [hex(base32.as_bytes()), hex(secret.as_bytes())];
+    for plaintext in [base32, secret, &text_as_bytes[0], &text_as_bytes[1]] {
         assert!(!dump.contains(plaintext), "{plaintext}");
     }
-    let plain = |code: &String| dump.contains(code) || dump.contains(&code.replace('-', ""));
-    assert!(!ana.recovery.iter().any(plain));
+    let is_in_dump = |code: &String| dump.contains(code) || dump.contains(&code.replace('-', ""));
+    assert!(!ana.recovery_codes.iter().any(is_in_dump));
 }
 
 #[tokio::test]
@@ -680,11 +689,9 @@ async fn a_wrong_code_is_logged_and_revealed_only_after_the_password() {
     answer_challenge(&visitor, &token, "000000")
         .await
         .expect(401);
-    let logged = "select count(*) from security_events where kind = 'two_factor_failed'";
-    wait_until(async || app.count(logged).await == 1).await;
-    let codes: Value = json!([visitor
-        .post("/api/auth/login", json!({ "challenge": token }))
-        .await
-        .expect(400)["details"]["code"]]);
-    assert_eq!(codes, json!([["is required"]]));
+    let log_entries = "select count(*) from security_events where kind = 'two_factor_failed'";
+    wait_until(async || app.count(log_entries).await == 1).await;
+    let form = json!({ "challenge": token });
+    let body = visitor.post("/api/auth/login", form).await.expect(400);
+    assert_eq!(body["details"]["code"], json!(["is required"]));
 }

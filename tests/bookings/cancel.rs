@@ -4,10 +4,10 @@ use futures_util::future::join_all;
 use serde_json::json;
 
 use super::{assert_bookings_consistent, book, cancel, insert_desk_payment, join_waitlist};
-use crate::harness::{NewClass, TestApp};
+use crate::harness::{NewClass, PASSWORD, TestApp, TestClient};
 
 #[tokio::test]
-async fn cancelling_promotes_the_first_on_the_waitlist_and_notifies_both() {
+async fn cancelling_promotes_the_first_member_on_the_waitlist_and_notifies_both_members() {
     let app = TestApp::start().await;
     let class = app.create_class(1).await;
     let [ana, ben, eva] = [
@@ -21,18 +21,18 @@ async fn cancelling_promotes_the_first_on_the_waitlist_and_notifies_both() {
     let cancelled = cancel(&ana, &booking).await.expect(200);
     assert_eq!(cancelled["status"], "cancelled");
     assert_eq!(cancelled["lateCancellation"], false);
-    let booking_of = async |person: &crate::harness::TestClient| {
+    let booking_of = async |person: &TestClient| {
         person.get("/api/bookings/list").await.expect(200)["items"][0].clone()
     };
     assert_eq!(booking_of(&ben).await["status"], "booked");
     assert_eq!(booking_of(&eva).await["waitlistPosition"], 1);
-    let mails = app
+    let rows = app
         .sql(
             "select kind, recipient from mail_outbox where kind in
             ('booking_cancelled', 'booking_promoted') order by kind",
         )
         .await;
-    let mails: Vec<(String, String)> = mails.iter().map(|r| (r.get(0), r.get(1))).collect();
+    let mails: Vec<(String, String)> = rows.iter().map(|row| (row.get(0), row.get(1))).collect();
     assert_eq!(
         mails,
         [
@@ -50,8 +50,8 @@ async fn another_members_booking_cannot_be_cancelled() {
     let (ana, ben) = (app.member("ana").await, app.member("ben").await);
     let booking = book(&ana, class).await.expect(201);
     cancel(&ben, &booking).await.expect_code(404, "not_found");
-    let unchanged = &ana.get("/api/bookings/list").await.expect(200)["items"][0];
-    assert_eq!(unchanged["status"], "booked");
+    let unchanged_booking = &ana.get("/api/bookings/list").await.expect(200)["items"][0];
+    assert_eq!(unchanged_booking["status"], "booked");
 }
 
 #[tokio::test]
@@ -83,8 +83,8 @@ async fn leaving_the_waitlist_is_never_late() {
         .await;
     let (ana, ben) = (app.member("ana").await, app.member("ben").await);
     book(&ana, class).await.expect(201);
-    let waiting = join_waitlist(&ben, class).await.expect(201);
-    let cancelled = cancel(&ben, &waiting).await.expect(200);
+    let waitlisted_booking = join_waitlist(&ben, class).await.expect(201);
+    let cancelled = cancel(&ben, &waitlisted_booking).await.expect(200);
     assert_eq!(cancelled["lateCancellation"], false);
     assert_bookings_consistent(&app).await;
 }
@@ -120,8 +120,8 @@ async fn started_and_cancelled_bookings_cannot_be_cancelled() {
         })
         .await;
     let booking = book(&ana, class).await.expect(201);
-    let long = json!({ "bookingId": booking["id"], "reason": "x".repeat(501) });
-    let rejected = ana.post("/api/bookings/cancel", long).await;
+    let long_reason = json!({ "bookingId": booking["id"], "reason": "x".repeat(501) });
+    let rejected = ana.post("/api/bookings/cancel", long_reason).await;
     assert!(rejected.expect(400)["details"]["reason"].is_array());
     app.app
         .clock()
@@ -129,14 +129,14 @@ async fn started_and_cancelled_bookings_cannot_be_cancelled() {
     cancel(&ana, &booking)
         .await
         .expect_code(409, "class_started");
-    let other = app.create_class(1).await;
-    let booking = book(&ana, other).await.expect(201);
-    let tries = join_all((0..8).map(|_| cancel(&ana, &booking))).await;
-    let done = tries
+    let other_class = app.create_class(1).await;
+    let booking = book(&ana, other_class).await.expect(201);
+    let responses = join_all((0..8).map(|_| cancel(&ana, &booking))).await;
+    let success_count = responses
         .iter()
         .filter(|response| response.status == 200)
         .count();
-    assert_eq!(done, 1);
+    assert_eq!(success_count, 1);
     cancel(&ana, &booking)
         .await
         .expect_code(409, "not_cancellable");
@@ -148,18 +148,18 @@ async fn closing_an_account_cancels_its_future_bookings() {
     let app = TestApp::start().await;
     let admin = app.admin("adriana").await;
     for by_admin in [false, true] {
-        let (first, second) = (app.create_class(1).await, app.create_class(1).await);
+        let (first_class, second_class) = (app.create_class(1).await, app.create_class(1).await);
         let ana = app.member(&format!("ana-{by_admin}")).await;
         let ben = app.member(&format!("ben-{by_admin}")).await;
-        let booking = book(&ana, first).await.expect(201);
-        book(&ana, second).await.expect(201);
-        for class in [first, second] {
+        let booking = book(&ana, first_class).await.expect(201);
+        book(&ana, second_class).await.expect(201);
+        for class in [first_class, second_class] {
             join_waitlist(&ben, class).await.expect(201);
         }
-        // Staff check her in days ahead by mistake.
-        let mistake = json!({ "bookingId": booking["id"], "action": "checkIn" });
+        // Staff check Ana in days before the class by mistake.
+        let early_check_in = json!({ "bookingId": booking["id"], "action": "checkIn" });
         admin
-            .patch("/api/admin/bookings", mistake)
+            .patch("/api/admin/bookings", early_check_in)
             .await
             .expect(200);
         if by_admin {
@@ -168,7 +168,7 @@ async fn closing_an_account_cancels_its_future_bookings() {
             admin.patch("/api/admin/users", change).await.expect(200);
         } else {
             let request = ana.request(reqwest::Method::DELETE, "/api/auth/me");
-            let body = json!({ "currentPassword": crate::harness::PASSWORD });
+            let body = json!({ "currentPassword": PASSWORD });
             ana.send(request.json(&body)).await.expect(200);
         }
         let list = ben.get("/api/bookings/list").await.expect(200);

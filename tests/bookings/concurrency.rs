@@ -1,4 +1,4 @@
-//! Many members at once, through several processes of the functions, while the
+//! Many members book at the same time through several processes while the
 //! invariants are checked.
 
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,13 +15,13 @@ use crate::harness::{TestApp, TestClient, TestResponse};
 const CREATE: &str = env!("CARGO_BIN_EXE_bookings-create");
 const CANCEL: &str = env!("CARGO_BIN_EXE_bookings-cancel");
 
-const AT_ONCE: usize = 64;
+const CONCURRENT_REQUESTS: usize = 64;
 
 /// Starts a function as its own process; returns its URL.
 async fn start_function(app: &TestApp, executable: &str) -> String {
     let mut function = app.start_function(executable).await;
     let url = function.url.clone();
-    // Someone has to read the messages to the platform.
+    // A function blocks if nobody reads its messages to the platform.
     tokio::spawn(async move {
         loop {
             function.next_message().await;
@@ -33,53 +33,53 @@ async fn start_function(app: &TestApp, executable: &str) -> String {
 /// Checks the invariants until `work` is done.
 async fn while_checking_invariants<T>(app: &TestApp, work: impl Future<Output = T>) -> T {
     let done = AtomicBool::new(false);
-    let watch = async {
+    let check = async {
         while !done.load(Ordering::Relaxed) {
             assert_bookings_consistent(app).await;
         }
     };
     let work = async {
-        let value = work.await;
+        let output = work.await;
         done.store(true, Ordering::Relaxed);
-        value
+        output
     };
-    let (value, ()) = join(work, watch).await;
+    let (output, ()) = join(work, check).await;
     assert_bookings_consistent(app).await;
-    value
+    output
 }
 
 struct Attempt {
-    sent: Instant,
-    answered: Instant,
+    sent_at: Instant,
+    received_at: Instant,
     response: TestResponse,
 }
 
 async fn book_concurrently(app: &TestApp, class: Uuid, waitlist: bool) -> Vec<Attempt> {
-    let crowd = app.members(2_000).await;
+    let members = app.members(2_000).await;
     let functions = [
         start_function(app, CREATE).await,
         start_function(app, CREATE).await,
     ];
-    let attempts = crowd.iter().enumerate().map(async |(number, person)| {
+    let attempts = members.iter().enumerate().map(async |(number, person)| {
         let person = person.connected_to_url(&functions[number % functions.len()]);
-        let sent = Instant::now();
+        let sent_at = Instant::now();
         let response = match waitlist {
             true => join_waitlist(&person, class).await,
             false => book(&person, class).await,
         };
-        let answered = Instant::now();
+        let received_at = Instant::now();
         Attempt {
-            sent,
-            answered,
+            sent_at,
+            received_at,
             response,
         }
     });
-    let attempts = futures_util::stream::iter(attempts).buffer_unordered(AT_ONCE);
+    let attempts = futures_util::stream::iter(attempts).buffer_unordered(CONCURRENT_REQUESTS);
     while_checking_invariants(app, attempts.collect()).await
 }
 
 #[tokio::test]
-async fn of_two_thousand_concurrent_members_exactly_twenty_get_a_spot() {
+async fn exactly_twenty_of_two_thousand_concurrent_members_get_a_spot() {
     let app = TestApp::start().await;
     let class = app.create_class(20).await;
     let attempts = book_concurrently(&app, class, false).await;
@@ -105,24 +105,25 @@ async fn two_thousand_concurrent_members_are_waitlisted_in_order_of_arrival() {
         .sql("select id::text, waitlist_position from bookings where status = 'waitlisted'")
         .await;
     assert_eq!(rows.len(), 1_980);
-    let ticket = |id: &Value| {
+    let ticket_of = |id: &Value| {
         let row = rows.iter().find(|row| id == row.get::<_, &str>(0));
         row.map(|row| row.get::<_, i64>(1))
     };
-    let mut waiting: Vec<(i64, &Attempt)> = attempts
+    let mut waitlisted: Vec<(i64, &Attempt)> = attempts
         .iter()
-        .filter_map(|attempt| Some((ticket(&attempt.response.expect(201)["id"])?, attempt)))
+        .filter_map(|attempt| Some((ticket_of(&attempt.response.expect(201)["id"])?, attempt)))
         .collect();
-    assert_eq!(waiting.len(), 1_980);
-    waiting.sort_by_key(|(ticket, _)| *ticket);
-    // A member whose response came before another request was sent is ahead of it.
-    let mut last_sent = waiting[0].1.sent;
-    for (ticket, attempt) in waiting {
+    assert_eq!(waitlisted.len(), 1_980);
+    waitlisted.sort_by_key(|(ticket, _)| *ticket);
+    // A member whose request was sent after the response to another member is behind
+    // that member.
+    let mut last_sent = waitlisted[0].1.sent_at;
+    for (ticket, attempt) in waitlisted {
         assert!(
-            attempt.answered >= last_sent,
+            attempt.received_at >= last_sent,
             "ticket {ticket} is out of order"
         );
-        last_sent = last_sent.max(attempt.sent);
+        last_sent = last_sent.max(attempt.sent_at);
     }
 }
 
@@ -133,60 +134,67 @@ async fn a_minute_of_random_bookings_and_cancellations_stays_consistent() {
     for spots in [1, 2, 3, 5, 8] {
         classes.push(app.create_class(spots).await);
     }
-    let crowd = app.members(60).await;
-    let create = start_function(&app, CREATE).await;
+    let members = app.members(60).await;
+    let create_url = start_function(&app, CREATE).await;
     let cancel_url = start_function(&app, CANCEL).await;
-    let end = Instant::now() + Duration::from_secs(60);
-    let people = crowd.iter().enumerate().map(async |(seed, person)| {
+    let deadline = Instant::now() + Duration::from_secs(60);
+    let tasks = members.iter().enumerate().map(async |(seed, person)| {
         let mut random = seed as u64 + 1;
         let mut bookings: Vec<Value> = Vec::new();
-        let (booking, cancelling) = (
-            person.connected_to_url(&create),
+        let (booking_client, cancelling_client) = (
+            person.connected_to_url(&create_url),
             person.connected_to_url(&cancel_url),
         );
-        let mut done = 0;
-        while Instant::now() < end {
-            random_step(&mut random, &classes, &mut bookings, &booking, &cancelling).await;
-            done += 1;
+        let mut step_count = 0;
+        while Instant::now() < deadline {
+            random_step(
+                &mut random,
+                &classes,
+                &mut bookings,
+                &booking_client,
+                &cancelling_client,
+            )
+            .await;
+            step_count += 1;
         }
-        done
+        step_count
     });
-    let done: Vec<usize> =
-        while_checking_invariants(&app, futures_util::future::join_all(people)).await;
-    let promoted = "select count(*) from mail_outbox where kind = 'booking_promoted'";
+    let step_counts: Vec<usize> =
+        while_checking_invariants(&app, futures_util::future::join_all(tasks)).await;
+    let promotions = "select count(*) from mail_outbox where kind = 'booking_promoted'";
     assert!(
-        app.count(promoted).await > 100,
+        app.count(promotions).await > 100,
         "too few members were promoted"
     );
-    assert!(done.iter().sum::<usize>() > 1_000);
+    assert!(step_counts.iter().sum::<usize>() > 1_000);
     // Each promoted member was notified once.
-    let notified = "select count(*) from member_events where kind = 'booking_promoted'";
-    assert_eq!(app.count(notified).await, app.count(promoted).await);
+    let notifications = "select count(*) from member_events where kind = 'booking_promoted'";
+    assert_eq!(app.count(notifications).await, app.count(promotions).await);
 }
 
-/// Books or cancels at random. The generator is xorshift, so that every run makes
-/// the same choices.
+/// Books or cancels at random. The xorshift generator makes the same choices in every
+/// run.
 async fn random_step(
     random: &mut u64,
     classes: &[Uuid],
     bookings: &mut Vec<Value>,
-    booking: &TestClient,
-    cancelling: &TestClient,
+    booking_client: &TestClient,
+    cancelling_client: &TestClient,
 ) {
     *random ^= *random << 13;
     *random ^= *random >> 7;
     *random ^= *random << 17;
     let choice = *random as usize;
     if choice.is_multiple_of(2) && !bookings.is_empty() {
-        let cancelled = bookings.swap_remove(choice / 2 % bookings.len());
-        cancel(cancelling, &cancelled).await.expect(200);
+        let booking = bookings.swap_remove(choice / 2 % bookings.len());
+        cancel(cancelling_client, &booking).await.expect(200);
         return;
     }
     let payload = json!({
         "scheduledClassId": classes[choice / 2 % classes.len()],
         "joinWaitlist": !choice.is_multiple_of(3),
     });
-    let response = booking.post("/api/bookings/create", payload).await;
+    let response = booking_client.post("/api/bookings/create", payload).await;
     match response.status {
         201 => bookings.push(response.expect(201)),
         _ => {

@@ -1,4 +1,4 @@
-//! Which account a provider sign-in opens or creates.
+//! Tests which account a provider sign-in opens or creates.
 
 use futures_util::future::{join, join_all};
 use reqwest::Method;
@@ -16,30 +16,30 @@ async fn the_first_sign_in_creates_an_account_and_the_next_one_finds_it() {
     let Some((oidc, app)) = start_with_provider().await else {
         return;
     };
-    let first = app.visitor();
-    assert_redirects_to(&sign_in(&oidc, &first, "ana-1").await, "/");
-    let made = profile(&first).await;
-    assert_eq!(made["email"], "ana@example.com");
-    assert_eq!(made["name"], "Ana Reyes");
-    assert_eq!(made["emailVerified"], true);
+    let first_browser = app.visitor();
+    assert_redirects_to(&sign_in(&oidc, &first_browser, "ana-1").await, "/");
+    let first_profile = profile(&first_browser).await;
+    assert_eq!(first_profile["email"], "ana@example.com");
+    assert_eq!(first_profile["name"], "Ana Reyes");
+    assert_eq!(first_profile["emailVerified"], true);
     // A changed email at the provider does not matter: the subject identifies
     // the member.
-    let mut moved = ana_claims();
-    moved["email"] = json!("reyes@example.com");
-    oidc.add_account("ana-1", moved).await;
-    let second = app.visitor();
-    assert_redirects_to(&sign_in(&oidc, &second, "ana-1").await, "/");
-    let again = profile(&second).await;
+    let mut changed_claims = ana_claims();
+    changed_claims["email"] = json!("reyes@example.com");
+    oidc.add_account("ana-1", changed_claims).await;
+    let second_browser = app.visitor();
+    assert_redirects_to(&sign_in(&oidc, &second_browser, "ana-1").await, "/");
+    let second_profile = profile(&second_browser).await;
     assert_eq!(
-        (&again["id"], &again["email"]),
-        (&made["id"], &made["email"])
+        (&second_profile["id"], &second_profile["email"]),
+        (&first_profile["id"], &first_profile["email"])
     );
     assert_eq!(user_count(&app).await, 1);
-    let sessions = second.get("/api/sessions").await.expect(200);
+    let sessions = second_browser.get("/api/sessions").await.expect(200);
     assert_eq!(sessions["items"].as_array().unwrap().len(), 2);
-    let methods = second.get("/api/auth/identities").await.expect(200);
-    assert_eq!(methods["hasPassword"], false);
-    assert_eq!(methods["items"][0]["email"], "reyes@example.com");
+    let sign_in_methods = second_browser.get("/api/auth/identities").await.expect(200);
+    assert_eq!(sign_in_methods["hasPassword"], false);
+    assert_eq!(sign_in_methods["items"][0]["email"], "reyes@example.com");
 }
 
 #[tokio::test]
@@ -48,18 +48,18 @@ async fn an_account_with_the_same_verified_email_is_linked_and_its_owner_notifie
         return;
     };
     let ana = verified_member(&app, "ana").await;
-    let elsewhere = app.visitor();
-    assert_redirects_to(&sign_in(&oidc, &elsewhere, "ana-1").await, "/");
-    assert_eq!(profile(&elsewhere).await["id"], profile(&ana).await["id"]);
+    let phone = app.visitor();
+    assert_redirects_to(&sign_in(&oidc, &phone, "ana-1").await, "/");
+    assert_eq!(profile(&phone).await["id"], profile(&ana).await["id"]);
     assert_eq!((user_count(&app).await, identity_count(&app).await), (1, 1));
-    let notified = "select count(*) from mail_outbox where kind = 'identity_linked'
+    let notices = "select count(*) from mail_outbox where kind = 'identity_linked'
         and recipient = 'ana@example.com' and payload #>> '{notice,other}' = 'Acme'";
-    assert_eq!(app.count(notified).await, 1);
-    let logged = "select count(*) from security_events where kind = 'identity_linked'
+    assert_eq!(app.count(notices).await, 1);
+    let log_entries = "select count(*) from security_events where kind = 'identity_linked'
         and detail ->> 'provider' = 'acme'";
-    assert_eq!(app.count(logged).await, 1);
+    assert_eq!(app.count(log_entries).await, 1);
     // The password still works.
-    elsewhere.sign_in_as("ana").await.expect(200);
+    phone.sign_in_as("ana").await.expect(200);
 }
 
 #[tokio::test]
@@ -117,8 +117,8 @@ async fn a_provider_does_not_bypass_required_email_verification() {
     let nadia = app.member("nadia").await;
     assert_redirects_to(&sign_in(&oidc, &nadia, "ana-1").await, "/");
     let settings = oidc.settings().with("REQUIRE_EMAIL_VERIFICATION", "true");
-    let strict = app.start_another_with(settings).await;
-    let phone = strict.visitor();
+    let strict_app = app.start_another_with(settings).await;
+    let phone = strict_app.visitor();
     let response = sign_in(&oidc, &phone, "ana-1").await;
     response.expect_code(403, "email_not_verified");
     assert!(!phone.is_signed_in().await);
@@ -166,7 +166,7 @@ async fn concurrent_first_sign_ins_create_one_member() {
 }
 
 #[tokio::test]
-async fn a_sign_in_that_meets_a_new_account_looks_up_its_identity_again() {
+async fn a_sign_in_finds_an_identity_that_is_linked_at_the_same_time() {
     let Some((oidc, app)) = start_with_provider().await else {
         return;
     };
@@ -178,17 +178,17 @@ async fn a_sign_in_that_meets_a_new_account_looks_up_its_identity_again() {
         .complete_sign_in(&start_sign_in(&person, START).await, "ana-1")
         .await;
     // The sign-in has looked up the identity, but not yet the account.
-    let held = app
+    let locks = app
         .hold_locks(
             "lock table users in access exclusive mode;
             update user_identities set subject = 'ana-1'",
         )
         .await;
-    let linked = async {
+    let link_identity = async {
         wait_until(async || app.blocked_statements().await == 1).await;
-        held.commit().await;
+        locks.commit().await;
     };
-    let (response, ()) = join(person.get(&callback), linked).await;
+    let (response, ()) = join(person.get(&callback), link_identity).await;
     assert_redirects_to(&response, "/");
     assert_eq!((user_count(&app).await, identity_count(&app).await), (1, 1));
 }
@@ -203,14 +203,14 @@ async fn session_data_is_kept_and_the_device_is_recognized_next_time() {
     let anonymous = ana.copy();
     assert_redirects_to(&sign_in(&oidc, &ana, "ana-1").await, "/");
     assert_ne!(ana.cookie(), anonymous.cookie());
-    let later = ana.get("/api/session/test-session").await.expect(200);
-    assert_eq!(later["visits"], 2);
+    let session_data = ana.get("/api/session/test-session").await.expect(200);
+    assert_eq!(session_data["visits"], 2);
     ana.post("/api/auth/logout", json!({})).await.expect(200);
     assert_redirects_to(&sign_in(&oidc, &ana, "ana-1").await, "/");
-    let notified = "select count(*) from mail_outbox where kind = 'new_device'";
-    assert_eq!(app.count(notified).await, 0);
+    let notices = "select count(*) from mail_outbox where kind = 'new_device'";
+    assert_eq!(app.count(notices).await, 0);
     assert_redirects_to(&sign_in(&oidc, &app.visitor(), "ana-1").await, "/");
-    assert_eq!(app.count(notified).await, 1);
+    assert_eq!(app.count(notices).await, 1);
 }
 
 #[tokio::test]

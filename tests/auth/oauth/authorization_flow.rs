@@ -16,7 +16,7 @@ async fn the_authorization_request_has_pkce_state_nonce_and_our_own_redirect_uri
         return;
     };
     let visitor = app.visitor();
-    // The host that the caller names does not matter.
+    // A forged host header does not change the redirect URI.
     let request = visitor.request(Method::GET, START);
     let response = visitor
         .send(request.header("x-forwarded-host", "evil.example"))
@@ -61,8 +61,11 @@ async fn the_authorization_request_has_pkce_state_nonce_and_our_own_redirect_uri
         .await;
     let row: String = rows[0].get(0);
     let state = parameter(authorize_url, "state").unwrap();
-    let held = pair.split_once('=').unwrap().1;
-    assert!(!row.contains(&state) && !row.contains(held), "{row}");
+    let cookie_value = pair.split_once('=').unwrap().1;
+    assert!(
+        !row.contains(&state) && !row.contains(cookie_value),
+        "{row}"
+    );
 }
 
 #[tokio::test]
@@ -75,7 +78,7 @@ async fn the_provider_may_respond_with_form_post() {
     let form = oidc
         .complete_sign_in(&format!("{authorize_url}&response_mode=form_post"), "ana-1")
         .await;
-    // Old browsers send the session cookie along.
+    // Old browsers also send the session cookie.
     let request = app
         .member("nadia")
         .await
@@ -89,8 +92,10 @@ async fn the_provider_may_respond_with_form_post() {
     assert!(callback.starts_with("/api/auth/oauth/callback/acme?code="));
     assert_redirects_to(&ana.get(callback).await, "/");
     assert_eq!(profile(&ana).await["email"], "ana@example.com");
-    let json = ana.post("/api/auth/oauth/callback/acme", json!({})).await;
-    json.expect_code(400, "malformed_request");
+    let json_response = ana
+        .post("/api/auth/oauth/callback/acme", json_response!({}))
+        .await;
+    json_response.expect_code(400, "malformed_request");
 }
 
 #[tokio::test]
@@ -121,7 +126,7 @@ async fn a_declined_sign_in_is_reported_as_json_or_by_redirect() {
 }
 
 #[tokio::test]
-async fn a_state_works_once_for_its_provider_in_the_browser_that_started() {
+async fn a_state_works_once_and_only_for_its_provider_and_browser() {
     let Some((oidc, app)) = start_with_provider_and(|settings| {
         settings
             .with("OAUTH_GITHUB_CLIENT_ID", "sabor")
@@ -135,21 +140,21 @@ async fn a_state_works_once_for_its_provider_in_the_browser_that_started() {
     let callback = oidc
         .complete_sign_in(&start_sign_in(&ana, START).await, "ana-1")
         .await;
-    let rejected = async |person: &TestClient, path: &str| {
+    let assert_rejected = async |person: &TestClient, path: &str| {
         let response = person.get(path).await;
         response.expect_code(400, "oauth_state");
     };
     // An attacker sends a victim the callback link of the attacker's own sign-in.
-    rejected(&app.visitor(), &callback).await;
-    let other = app.visitor();
-    start_sign_in(&other, START).await;
-    rejected(&other, &callback).await;
-    rejected(&ana, &with_parameter(&callback, "state", &"ab".repeat(32))).await;
-    rejected(&ana, &without_parameter(&callback, "state")).await;
-    rejected(&ana, &callback.replace("/acme?", "/github?")).await;
+    assert_rejected(&app.visitor(), &callback).await;
+    let other_browser = app.visitor();
+    start_sign_in(&other_browser, START).await;
+    assert_rejected(&other_browser, &callback).await;
+    assert_rejected(&ana, &with_parameter(&callback, "state", &"ab".repeat(32))).await;
+    assert_rejected(&ana, &without_parameter(&callback, "state")).await;
+    assert_rejected(&ana, &callback.replace("/acme?", "/github?")).await;
     // None of these consumed the state.
     assert_redirects_to(&ana.get(&callback).await, "/");
-    rejected(&ana, &callback).await;
+    assert_rejected(&ana, &callback).await;
     assert_eq!(app.count("select count(*) from oauth_states").await, 1);
 }
 
@@ -159,14 +164,17 @@ async fn two_tabs_can_sign_in_in_parallel() {
         return;
     };
     let ana = app.visitor();
-    let one = start_sign_in(&ana, START).await;
-    let two = start_sign_in(&ana, &format!("{START}?returnTo=/classes")).await;
+    let first_url = start_sign_in(&ana, START).await;
+    let second_url = start_sign_in(&ana, &format!("{START}?returnTo=/classes")).await;
     assert_redirects_to(
-        &ana.get(&oidc.complete_sign_in(&one, "ana-1").await).await,
+        &ana.get(&oidc.complete_sign_in(&first_url, "ana-1").await)
+            .await,
         "/",
     );
-    // The second tab signs in; it does not link to the new session.
-    let response = ana.get(&oidc.complete_sign_in(&two, "ana-1").await).await;
+    // The second tab signs in; it does not link the provider to the new session.
+    let response = ana
+        .get(&oidc.complete_sign_in(&second_url, "ana-1").await)
+        .await;
     assert_redirects_to(&response, "/classes");
 }
 
@@ -179,9 +187,9 @@ async fn a_state_expires_after_ten_minutes() {
     let callback = oidc
         .complete_sign_in(&start_sign_in(&ana, START).await, "ana-1")
         .await;
-    let lasts = "select count(*) from oauth_states
+    let ten_minute_states = "select count(*) from oauth_states
         where expires_at between now() + interval '9 minutes' and now() + interval '10 minutes'";
-    assert_eq!(app.count(lasts).await, 1);
+    assert_eq!(app.count(ten_minute_states).await, 1);
     app.sql("update oauth_states set expires_at = now() - interval '1 second'")
         .await;
     ana.get(&callback).await.expect_code(400, "oauth_state");
@@ -200,17 +208,19 @@ async fn an_authorization_code_works_once_and_only_for_its_own_sign_in() {
     assert_redirects_to(&ana.get(&callback).await, "/");
     let thief = app.visitor();
     let assert_code_rejected = async |code: &str| {
-        let own = oidc
+        let own_callback = oidc
             .complete_sign_in(&start_sign_in(&thief, START).await, "ana-1")
             .await;
-        let response = thief.get(&with_parameter(&own, "code", code)).await;
+        let response = thief
+            .get(&with_parameter(&own_callback, "code", code))
+            .await;
         response.expect_code(400, "oauth_refused");
     };
     assert_code_rejected(&code).await;
     // An unused code does not match the verifier of another sign-in.
-    let fresh = app.visitor();
+    let other_browser = app.visitor();
     let callback = oidc
-        .complete_sign_in(&start_sign_in(&fresh, START).await, "ana-1")
+        .complete_sign_in(&start_sign_in(&other_browser, START).await, "ana-1")
         .await;
     assert_code_rejected(&parameter(&callback, "code").unwrap()).await;
     assert!(!thief.is_signed_in().await);
@@ -225,8 +235,10 @@ async fn a_callback_with_another_or_missing_issuer_is_rejected() {
     let callback = oidc
         .complete_sign_in(&start_sign_in(&ana, START).await, "ana-1")
         .await;
-    let foreign = with_parameter(&callback, "iss", "https://other.example");
-    ana.get(&foreign).await.expect_code(400, "oauth_refused");
+    let foreign_issuer = with_parameter(&callback, "iss", "https://other.example");
+    ana.get(&foreign_issuer)
+        .await
+        .expect_code(400, "oauth_refused");
     // This provider declares that it always sends its issuer.
     let callback = oidc
         .complete_sign_in(&start_sign_in(&ana, START).await, "ana-1")
@@ -238,8 +250,10 @@ async fn a_callback_with_another_or_missing_issuer_is_rejected() {
     let callback = oidc
         .complete_sign_in(&start_sign_in(&ana, START).await, "ana-1")
         .await;
-    let twice = format!("{callback}&code=another");
-    ana.get(&twice).await.expect_code(400, "malformed_request");
+    let repeated_code = format!("{callback}&code=another");
+    ana.get(&repeated_code)
+        .await
+        .expect_code(400, "malformed_request");
 }
 
 #[tokio::test]
@@ -252,9 +266,12 @@ async fn return_paths_lead_only_to_this_site() {
     let response = sign_in_via(&oidc, &ana, &path, "ana-1").await;
     assert_redirects_to(&response, "/classes?style=salsa#week");
     let cookies: Vec<_> = response.headers.get_all("set-cookie").iter().collect();
-    let session = cookies[0].to_str().unwrap();
-    assert!(session.contains("Max-Age=2592000"), "{session}");
-    for foreign in [
+    let session_cookie = cookies[0].to_str().unwrap();
+    assert!(
+        session_cookie.contains("Max-Age=2592000"),
+        "{session_cookie}"
+    );
+    for foreign_path in [
         "https://evil.example",
         "//evil.example",
         "/%5Cevil.example",
@@ -264,10 +281,10 @@ async fn return_paths_lead_only_to_this_site() {
         "javascript:alert(1)",
         "evil.example",
     ] {
-        let path = format!("{START}?returnTo={foreign}");
+        let path = format!("{START}?returnTo={foreign_path}");
         let response = app.visitor().get(&path).await;
         let body = response.expect_code(400, "validation_failed");
-        assert!(body["details"]["returnTo"].is_array(), "{foreign}");
+        assert!(body["details"]["returnTo"].is_array(), "{foreign_path}");
     }
     let response = app.visitor().get("/api/auth/oauth/nobody").await;
     response.expect_code(404, "not_found");

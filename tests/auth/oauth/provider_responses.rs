@@ -1,4 +1,4 @@
-//! How the responses of a provider are validated.
+//! Tests how the responses of a provider are validated.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -153,14 +153,14 @@ async fn metadata_is_fetched_once_and_keys_again_for_an_unknown_key_id() {
         (oidc.request_count(METADATA), oidc.request_count("/jwks")),
         (1, 1)
     );
-    let token = |token: &str| {
+    let with_unknown_key_id = |token: &str| {
         let (_, rest) = token.split_once('.').unwrap();
         let header = r#"{"alg":"RS256","kid":"a-new-key"}"#;
         let header =
             base64::Engine::encode(&base64::engine::general_purpose::URL_SAFE_NO_PAD, header);
         format!("{header}.{rest}")
     };
-    oidc.set_fault(ProviderFault::IdToken(Arc::new(token)));
+    oidc.set_fault(ProviderFault::IdToken(Arc::new(with_unknown_key_id)));
     let response = sign_in(&oidc, &app.visitor(), "ana-1").await;
     response.expect_code(400, "oauth_refused");
     assert_eq!(oidc.request_count("/jwks"), 2);
@@ -183,13 +183,14 @@ async fn metadata_with_another_issuer_or_an_unsafe_endpoint_is_rejected() {
     let Some((oidc, app)) = start_with_provider().await else {
         return;
     };
-    let foreign = |metadata: &mut Value| metadata["issuer"] = json!("https://other.example");
-    oidc.set_fault(ProviderFault::Metadata(Arc::new(foreign)));
+    let set_foreign_issuer =
+        |metadata: &mut Value| metadata["issuer"] = json!("https://other.example");
+    oidc.set_fault(ProviderFault::Metadata(Arc::new(set_foreign_issuer)));
     let response = app.visitor().get(START).await;
     response.expect_code(503, "unavailable");
-    let script =
+    let set_script_endpoint =
         |metadata: &mut Value| metadata["authorization_endpoint"] = json!("javascript:alert(1)");
-    oidc.set_fault(ProviderFault::Metadata(Arc::new(script)));
+    oidc.set_fault(ProviderFault::Metadata(Arc::new(set_script_endpoint)));
     let response = app.visitor().get(START).await;
     response.expect_code(503, "unavailable");
 }
@@ -212,24 +213,24 @@ async fn an_unavailable_or_slow_provider_fails_fast() {
         oidc.complete_sign_in(&start_sign_in(&ana, START).await, "ana-1")
             .await,
     ];
-    for (mischief, callback) in [ProviderFault::Unavailable, ProviderFault::Unresponsive]
+    for (fault, callback) in [ProviderFault::Unavailable, ProviderFault::Unresponsive]
         .into_iter()
         .zip(callbacks)
     {
-        oidc.set_fault(mischief);
-        let started = std::time::Instant::now();
+        oidc.set_fault(fault);
+        let start = std::time::Instant::now();
         let response = ana.get(&callback).await;
         response.expect_code(503, "unavailable");
         assert!(response.header("retry-after").is_some());
-        assert!(started.elapsed() < Duration::from_secs(5));
+        assert!(start.elapsed() < Duration::from_secs(5));
     }
-    let elsewhere = app.start_another_with(Settings {
+    let app_without_provider = app.start_another_with(Settings {
         provider_deadline: Some(deadline),
         ..oidc
             .settings()
             .with("OAUTH_ACME_ISSUER", "http://127.0.0.1:9")
     });
-    let response = elsewhere.await.visitor().get(START).await;
+    let response = app_without_provider.await.visitor().get(START).await;
     response.expect_code(503, "unavailable");
     assert!(!ana.is_signed_in().await);
 }
@@ -242,17 +243,21 @@ async fn configured_providers_are_listed_publicly() {
         .with("OAUTH_GITHUB_CLIENT_ID", "a")
         .with("OAUTH_GITHUB_CLIENT_SECRET", "b");
     let app = TestApp::start_with(settings).await;
-    let listed = app.visitor().get("/api/auth/providers").await.expect(200);
+    let providers = app.visitor().get("/api/auth/providers").await.expect(200);
     assert_eq!(
-        listed["items"],
+        providers["items"],
         json!([
             { "name": "github", "label": "GitHub" },
             { "name": "google", "label": "Google" },
         ])
     );
-    let none = TestApp::start().await;
-    let listed = none.visitor().get("/api/auth/providers").await.expect(200);
-    assert_eq!(listed["items"], json!([]));
+    let app_without_providers = TestApp::start().await;
+    let providers = app_without_providers
+        .visitor()
+        .get("/api/auth/providers")
+        .await
+        .expect(200);
+    assert_eq!(providers["items"], json!([]));
 }
 
 #[tokio::test]
@@ -264,7 +269,7 @@ async fn github_sign_in_uses_the_verified_primary_email() {
             "email": email, "primary": primary, "verified": verified, "visibility": "private",
         })
     };
-    let visit = async |person: &TestClient| {
+    let sign_in_with_github = async |person: &TestClient| {
         let authorize_url = start_sign_in(person, "/api/auth/oauth/github").await;
         person.get(&github.complete_sign_in(&authorize_url)).await
     };
@@ -272,18 +277,18 @@ async fn github_sign_in_uses_the_verified_primary_email() {
         address("other@example.com", false, true),
         address("ana@example.com", true, false),
     ]));
-    let response = visit(&app.visitor()).await;
+    let response = sign_in_with_github(&app.visitor()).await;
     response.expect_code(403, "email_unverified");
     github.set_emails(json!([
         address("other@example.com", false, true),
         address("ana@example.com", true, true),
     ]));
     let ana = app.visitor();
-    assert_redirects_to(&visit(&ana).await, "/");
-    let made = profile(&ana).await;
-    assert_eq!(made["email"], "ana@example.com");
+    assert_redirects_to(&sign_in_with_github(&ana).await, "/");
+    let ana_profile = profile(&ana).await;
+    assert_eq!(ana_profile["email"], "ana@example.com");
     assert_eq!(
-        (&made["firstName"], &made["lastName"]),
+        (&ana_profile["firstName"], &ana_profile["lastName"]),
         (&json!("Ana"), &json!("Reyes"))
     );
     let stranger = app.visitor();
@@ -303,9 +308,9 @@ async fn client_secret_post_is_supported() {
     oidc.add_account("ana-1", ana_claims()).await;
     let settings = oidc.settings().with("OAUTH_ACME_CLIENT_ID", "sabor-post");
     let app = TestApp::start_with(settings).await;
-    let post = |metadata: &mut Value| {
+    let set_client_secret_post = |metadata: &mut Value| {
         metadata["token_endpoint_auth_methods_supported"] = json!(["client_secret_post"]);
     };
-    oidc.set_fault(ProviderFault::Metadata(Arc::new(post)));
+    oidc.set_fault(ProviderFault::Metadata(Arc::new(set_client_secret_post)));
     assert_redirects_to(&sign_in(&oidc, &app.visitor(), "ana-1").await, "/");
 }
