@@ -12,19 +12,19 @@ use tokio::process::Command;
 use crate::bookings::{book, cancel, join_waitlist};
 use crate::harness::{Settings, TestApp, TestClient, TestResponse, python};
 
-const FEED: &str = env!("CARGO_BIN_EXE_calendar");
-const TOKEN: &str = env!("CARGO_BIN_EXE_calendar-token");
+const FEED_EXECUTABLE: &str = env!("CARGO_BIN_EXE_calendar");
+const TOKEN_EXECUTABLE: &str = env!("CARGO_BIN_EXE_calendar-token");
 
 /// Parses a calendar. Each time is printed twice in UTC: with the parser's own
 /// definition of the time zone, and with the `VTIMEZONE` of the calendar.
-const READ: &str = r#"
+const PARSE_SCRIPT: &str = r#"
 import json, sys
 from datetime import timezone
 from icalendar import Calendar
 
 calendar = Calendar.from_ical(sys.stdin.buffer.read())
-[described] = calendar.walk("VTIMEZONE")
-zone = described.to_tz(lookup_tzid=False)
+[vtimezone] = calendar.walk("VTIMEZONE")
+zone = vtimezone.to_tz(lookup_tzid=False)
 utc = lambda moment: moment.astimezone(timezone.utc).isoformat()
 errors = [error for component in calendar.walk() for error in component.errors]
 events = [{
@@ -37,14 +37,14 @@ events = [{
     "zone": event["DTSTART"].params["TZID"],
     "local": event.start.replace(tzinfo=None).isoformat(),
     "start": utc(event.start),
-    "startDescribed": utc(event.start.replace(tzinfo=zone)),
+    "startByVtimezone": utc(event.start.replace(tzinfo=zone)),
     "end": utc(event.end),
-    "endDescribed": utc(event.end.replace(tzinfo=zone)),
+    "endByVtimezone": utc(event.end.replace(tzinfo=zone)),
 } for event in calendar.walk("VEVENT")]
 print(json.dumps({
     "name": str(calendar["X-WR-CALNAME"]),
     "refresh": str(calendar["REFRESH-INTERVAL"].dt),
-    "zone": described["TZID"],
+    "zone": vtimezone["TZID"],
     "errors": errors,
     "events": events,
 }))
@@ -52,20 +52,20 @@ print(json.dumps({
 
 /// Parses a calendar; returns `None` if the parser cannot be installed here.
 async fn parse_calendar(calendar: &str) -> Option<Value> {
-    let mut reader = Command::new(python().await?)
-        .args(["-c", READ])
+    let mut parser = Command::new(python().await?)
+        .args(["-c", PARSE_SCRIPT])
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
-    let mut input = reader.stdin.take().unwrap();
+    let mut input = parser.stdin.take().unwrap();
     input.write_all(calendar.as_bytes()).await.unwrap();
     drop(input);
-    let output = reader.wait_with_output().await.unwrap();
+    let output = parser.wait_with_output().await.unwrap();
     assert!(output.status.success(), "{calendar}");
-    let read: Value = serde_json::from_slice(&output.stdout).unwrap();
-    assert_eq!(read["errors"], serde_json::json!([]));
-    Some(read)
+    let parsed: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(parsed["errors"], serde_json::json!([]));
+    Some(parsed)
 }
 
 /// Returns the value of a property in an unfolded calendar.
@@ -74,17 +74,17 @@ fn property<'a>(unfolded: &'a str, name: &str) -> &'a str {
     lines.find_map(|line| line.strip_prefix(name)).unwrap()
 }
 
-fn unfolded(feed: &TestResponse) -> String {
+fn unfold(feed: &TestResponse) -> String {
     assert_eq!(feed.status, 200, "{}", feed.text);
     feed.text.replace("\r\n ", "")
 }
 
 async fn create_token(person: &TestClient) -> String {
     let request = person.request(Method::POST, "/api/calendar/token");
-    let made = person.send(request).await.expect(201);
-    let token = made["token"].as_str().unwrap();
+    let body = person.send(request).await.expect(201);
+    let token = body["token"].as_str().unwrap();
     let url = format!("https://sabor.example/api/calendar?token={token}");
-    assert_eq!(made["url"], url);
+    assert_eq!(body["url"], url);
     token.to_owned()
 }
 
@@ -98,7 +98,7 @@ async fn fetch_feed(app: &TestApp, token: &str) -> TestResponse {
 async fn create_booked_classes(app: &TestApp, title: &str, starts: &[DateTime<Utc>]) {
     let starts: Vec<_> = starts.iter().map(DateTime::to_rfc3339).collect();
     let starts = starts.join(",");
-    let make = format!(
+    let statement = format!(
         "insert into instructors (id, name) values (gen_random_uuid(), 'Marisol; Vega, J.');
         insert into class_types (id, name, price_per_class)
         values (gen_random_uuid(), 'Salsa', 25);
@@ -111,22 +111,22 @@ async fn create_booked_classes(app: &TestApp, title: &str, starts: &[DateTime<Ut
         from users u, scheduled_classes c where u.email = 'ana@example.com'"
     );
     let client = app.app.db().client().await.unwrap();
-    client.batch_execute(&make).await.unwrap();
+    client.batch_execute(&statement).await.unwrap();
 }
 
 #[tokio::test]
 async fn events_keep_their_local_time_across_clock_changes() {
     // In 2027 the clocks change on 14 March and 7 November in Denver, and on 28
     // March and 31 October in Madrid. All of these are Sundays.
-    for (name, offsets) in [
+    for (zone_name, offsets) in [
         ("America/Denver", &[6, 7][..]),
         ("Europe/Madrid", &[-2, -1]),
         ("America/Phoenix", &[7]),
         ("UTC", &[0]),
     ] {
-        let app = TestApp::start_with(Settings::default().with("STUDIO_TIMEZONE", name)).await;
+        let app = TestApp::start_with(Settings::default().with("STUDIO_TIMEZONE", zone_name)).await;
         let token = create_token(&app.member("ana").await).await;
-        let zone = TimeZone::named(name).unwrap();
+        let zone = TimeZone::named(zone_name).unwrap();
         let seven_pm = NaiveTime::from_hms_opt(19, 0, 0).unwrap();
         let sunday = NaiveDate::from_ymd_opt(2027, 1, 3).unwrap();
         // Every Saturday, Sunday and Monday of the year.
@@ -139,31 +139,35 @@ async fn events_keep_their_local_time_across_clock_changes() {
         let clock = app.app.clock();
         clock.advance(starts[0] - clock.now());
 
-        let text = unfolded(&fetch_feed(&app, &token).await);
+        let text = unfold(&fetch_feed(&app, &token).await);
         assert_eq!(text.matches("T190000\r\nDTEND").count(), starts.len());
-        let Some(read) = parse_calendar(&text).await else {
+        let Some(parsed) = parse_calendar(&text).await else {
             return;
         };
-        assert_eq!(read["zone"], name);
-        let mut events = read["events"].as_array().unwrap().clone();
+        assert_eq!(parsed["zone"], zone_name);
+        let mut events = parsed["events"].as_array().unwrap().clone();
         events.sort_by_key(|event| event["start"].as_str().unwrap().to_owned());
         assert_eq!(events.len(), starts.len());
-        let mut seen = std::collections::BTreeSet::new();
+        let mut offsets_seen = std::collections::BTreeSet::new();
         for (event, start) in events.iter().zip(&starts) {
             let local = event["local"].as_str().unwrap();
             assert!(local.ends_with("T19:00:00"), "{event}");
-            assert_eq!(event["zone"], name);
+            assert_eq!(event["zone"], zone_name);
             let end = *start + chrono::TimeDelta::hours(1);
             for (field, expected) in [("start", *start), ("end", end)] {
                 let expected = expected.to_rfc3339();
                 assert_eq!(event[field], expected, "{event}");
-                assert_eq!(event[&format!("{field}Described")], expected, "{event}");
+                assert_eq!(event[&format!("{field}ByVtimezone")], expected, "{event}");
             }
-            let shown = local.parse::<chrono::NaiveDateTime>().unwrap();
-            seen.insert((start.naive_utc() - shown).num_hours());
+            let local_time = local.parse::<chrono::NaiveDateTime>().unwrap();
+            offsets_seen.insert((start.naive_utc() - local_time).num_hours());
         }
-        // Makes sure that both UTC offsets were covered.
-        assert_eq!(seen.into_iter().collect::<Vec<_>>(), offsets, "{name}");
+        // Checks that the classes cover every UTC offset of the zone.
+        assert_eq!(
+            offsets_seen.into_iter().collect::<Vec<_>>(),
+            offsets,
+            "{zone_name}"
+        );
     }
 }
 
@@ -172,12 +176,15 @@ async fn booking_changes_keep_the_uid_and_raise_the_sequence() {
     let app = TestApp::start().await;
     let class = app.create_class(1).await;
     let (ana, ben) = (app.member("ana").await, app.member("ben").await);
-    let first = book(&ana, class).await.expect(201);
-    let second = join_waitlist(&ben, class).await.expect(201);
+    let anas_booking = book(&ana, class).await.expect(201);
+    let bens_booking = join_waitlist(&ben, class).await.expect(201);
     let token = create_token(&ben).await;
-    let event = async || {
-        let text = unfolded(&fetch_feed(&app, &token).await);
-        assert_eq!(property(&text, "UID:"), second["id"].as_str().unwrap());
+    let read_event = async || {
+        let text = unfold(&fetch_feed(&app, &token).await);
+        assert_eq!(
+            property(&text, "UID:"),
+            bens_booking["id"].as_str().unwrap()
+        );
         assert_eq!(text.matches("BEGIN:VEVENT").count(), 1);
         let sequence: i32 = property(&text, "SEQUENCE:").parse().unwrap();
         let start = property(&text, "DTSTART;TZID=America/Denver:").to_owned();
@@ -194,14 +201,14 @@ async fn booking_changes_keep_the_uid_and_raise_the_sequence() {
         )
     };
 
-    let (status, sequence, start, summary) = event().await;
+    let (status, sequence, start, summary) = read_event().await;
     assert_eq!((status.as_str(), sequence), ("TENTATIVE", 0));
     assert_eq!(summary, "Waitlist: Salsa on a Friday");
-    cancel(&ana, &first).await.expect(200);
-    let (status, sequence, same, summary) = event().await;
+    cancel(&ana, &anas_booking).await.expect(200);
+    let (status, sequence, same_start, summary) = read_event().await;
     assert_eq!((status.as_str(), sequence), ("CONFIRMED", 1));
     assert_eq!(
-        (same, summary.as_str()),
+        (same_start, summary.as_str()),
         (start.clone(), "Salsa on a Friday")
     );
 
@@ -210,9 +217,9 @@ async fn booking_changes_keep_the_uid_and_raise_the_sequence() {
             end_time = end_time + interval '30 minutes', sequence = sequence + 1",
     )
     .await;
-    let (status, sequence, moved, _) = event().await;
+    let (status, sequence, new_start, _) = read_event().await;
     assert_eq!((status.as_str(), sequence), ("CONFIRMED", 2));
-    assert_ne!(moved, start);
+    assert_ne!(new_start, start);
 
     // Corrections of the attendance must not lower the sequence.
     for attendance in ["attended", "no_show", "booked"] {
@@ -220,12 +227,12 @@ async fn booking_changes_keep_the_uid_and_raise_the_sequence() {
             "update bookings set status = '{attendance}' where status <> 'cancelled'"
         ))
         .await;
-        let (status, sequence, ..) = event().await;
+        let (status, sequence, ..) = read_event().await;
         assert_eq!((status.as_str(), sequence), ("CONFIRMED", 2));
     }
 
-    cancel(&ben, &second).await.expect(200);
-    let (status, sequence, _, summary) = event().await;
+    cancel(&ben, &bens_booking).await.expect(200);
+    let (status, sequence, _, summary) = read_event().await;
     assert_eq!((status.as_str(), sequence), ("CANCELLED", 3));
     assert_eq!(summary, "Cancelled: Salsa on a Friday");
 }
@@ -238,7 +245,7 @@ async fn a_cancelled_class_stays_in_the_calendar_as_cancelled() {
     book(&ana, class).await.expect(201);
     app.sql("update scheduled_classes set is_cancelled = true, sequence = sequence + 1")
         .await;
-    let text = unfolded(&fetch_feed(&app, &create_token(&ana).await).await);
+    let text = unfold(&fetch_feed(&app, &create_token(&ana).await).await);
     assert_eq!(property(&text, "STATUS:"), "CANCELLED");
     assert_eq!(property(&text, "SEQUENCE:"), "3");
 }
@@ -261,10 +268,10 @@ async fn titles_are_escaped_and_lines_are_folded() {
         for line in feed.text.split("\r\n") {
             assert!(line.len() <= 75 && !line.contains(['\r', '\n']), "{line}");
         }
-        let Some(read) = parse_calendar(&feed.text).await else {
+        let Some(parsed) = parse_calendar(&feed.text).await else {
             return;
         };
-        let events = read["events"].as_array().unwrap();
+        let events = parsed["events"].as_array().unwrap();
         assert_eq!(events.len(), 1);
         assert_eq!(events[0]["summary"], title);
         assert_eq!(events[0]["location"], "Room 1");
@@ -286,45 +293,47 @@ async fn a_feed_without_bookings_is_a_valid_named_calendar() {
         feed.header("content-disposition"),
         Some("inline; filename=\"sabor.ics\"")
     );
-    let Some(read) = parse_calendar(&feed.text).await else {
+    let Some(parsed) = parse_calendar(&feed.text).await else {
         return;
     };
-    assert_eq!(read["name"], "Sabor con Flow");
-    assert_eq!(read["refresh"], "1:00:00");
-    assert_eq!(read["events"], serde_json::json!([]));
+    assert_eq!(parsed["name"], "Sabor con Flow");
+    assert_eq!(parsed["refresh"], "1:00:00");
+    assert_eq!(parsed["events"], serde_json::json!([]));
 }
 
 #[tokio::test]
-async fn a_feed_holds_the_members_own_bookings_from_the_last_90_days_onward() {
+async fn a_feed_contains_the_members_own_bookings_since_90_days_ago() {
     let app = TestApp::start().await;
     let (ana, ben) = (app.member("ana").await, app.member("ben").await);
     let now = app.app.clock().now();
-    let days = |days| now + chrono::TimeDelta::days(days);
-    create_booked_classes(&app, "Salsa", &[days(-91), days(-89), days(200)]).await;
-    let bens = book(&ben, app.create_class(5).await).await.expect(201);
-    let (of_ana, of_ben) = (create_token(&ana).await, create_token(&ben).await);
-    let anas = unfolded(&fetch_feed(&app, &of_ana).await);
-    assert_eq!(anas.matches("BEGIN:VEVENT").count(), 2);
-    let uid = format!("UID:{}\r\n", bens["id"].as_str().unwrap());
-    assert!(!anas.contains(&uid));
-    let bens = unfolded(&fetch_feed(&app, &of_ben).await);
-    assert_eq!(bens.matches("BEGIN:VEVENT").count(), 1);
-    assert!(bens.contains(&uid));
+    let in_days = |days| now + chrono::TimeDelta::days(days);
+    create_booked_classes(&app, "Salsa", &[in_days(-91), in_days(-89), in_days(200)]).await;
+    let bens_booking = book(&ben, app.create_class(5).await).await.expect(201);
+    let (anas_token, bens_token) = (create_token(&ana).await, create_token(&ben).await);
+    let anas_feed = unfold(&fetch_feed(&app, &anas_token).await);
+    assert_eq!(anas_feed.matches("BEGIN:VEVENT").count(), 2);
+    let uid = format!("UID:{}\r\n", bens_booking["id"].as_str().unwrap());
+    assert!(!anas_feed.contains(&uid));
+    let bens_feed = unfold(&fetch_feed(&app, &bens_token).await);
+    assert_eq!(bens_feed.matches("BEGIN:VEVENT").count(), 1);
+    assert!(bens_feed.contains(&uid));
 }
 
 #[tokio::test]
 async fn a_replaced_or_revoked_token_no_longer_works() {
     let app = TestApp::start().await;
     let ana = app.member("ana").await;
-    let first = create_token(&ana).await;
-    assert_eq!(fetch_feed(&app, &first).await.status, 200);
-    let second = create_token(&ana).await;
-    fetch_feed(&app, &first).await.expect_code(404, "not_found");
-    assert_eq!(fetch_feed(&app, &second).await.status, 200);
+    let first_token = create_token(&ana).await;
+    assert_eq!(fetch_feed(&app, &first_token).await.status, 200);
+    let second_token = create_token(&ana).await;
+    fetch_feed(&app, &first_token)
+        .await
+        .expect_code(404, "not_found");
+    assert_eq!(fetch_feed(&app, &second_token).await.status, 200);
     // Revoking again succeeds and is not logged.
     ana.delete("/api/calendar/token").await.expect(200);
     ana.delete("/api/calendar/token").await.expect(200);
-    fetch_feed(&app, &second)
+    fetch_feed(&app, &second_token)
         .await
         .expect_code(404, "not_found");
     let events = app
@@ -351,8 +360,10 @@ async fn an_invalid_token_is_rejected() {
     let ana = app.member("ana").await;
     let token = create_token(&ana).await;
     let hash = sabor::crypto::secret::sha256_hex(token.as_bytes());
-    for other in ["x", &hash, &token.to_uppercase(), &"0".repeat(64)] {
-        fetch_feed(&app, other).await.expect_code(404, "not_found");
+    for invalid_token in ["x", &hash, &token.to_uppercase(), &"0".repeat(64)] {
+        fetch_feed(&app, invalid_token)
+            .await
+            .expect_code(404, "not_found");
     }
     // An empty token counts as missing.
     for query in ["", "?", "?token", "?token=", "?t=1", "?token=a&token=b"] {
@@ -402,18 +413,18 @@ async fn the_demo_account_has_no_feed() {
 async fn the_token_appears_in_neither_the_log_nor_the_database() {
     let app = TestApp::start().await;
     let ana = app.member("ana").await;
-    let (making, reading) = (
-        app.start_function(TOKEN).await,
-        app.start_function(FEED).await,
+    let (token_function, feed_function) = (
+        app.start_function(TOKEN_EXECUTABLE).await,
+        app.start_function(FEED_EXECUTABLE).await,
     );
-    let first = create_token(&ana.connected_to_url(&making.url)).await;
-    let second = create_token(&ana.connected_to_url(&making.url)).await;
-    for (token, status) in [(&first, 404), (&second, 200)] {
+    let first_token = create_token(&ana.connected_to_url(&token_function.url)).await;
+    let second_token = create_token(&ana.connected_to_url(&token_function.url)).await;
+    for (token, status) in [(&first_token, 404), (&second_token, 200)] {
         let path = format!("/api/calendar?token={token}");
-        let program = app.visitor().connected_to_url(&reading.url);
-        assert_eq!(program.get(&path).await.status, status);
+        let client = app.visitor().connected_to_url(&feed_function.url);
+        assert_eq!(client.get(&path).await.status, status);
     }
-    let log = making.log() + &reading.log();
+    let log = token_function.log() + &feed_function.log();
     assert!(log.contains("\"route\":\"/api/calendar\""), "{log}");
     let tables = app
         .sql(
@@ -422,10 +433,10 @@ async fn the_token_appears_in_neither_the_log_nor_the_database() {
         )
         .await;
     let mut texts: Vec<String> = tables.iter().map(|row| row.get(0)).collect();
-    let hash = sabor::crypto::secret::sha256_hex(second.as_bytes());
+    let hash = sabor::crypto::secret::sha256_hex(second_token.as_bytes());
     assert!(texts.iter().any(|table| table.contains(&hash)));
     texts.push(log);
-    for token in [first, second] {
+    for token in [first_token, second_token] {
         assert!(!texts.iter().any(|text| text.contains(&token)));
     }
 }
@@ -455,14 +466,14 @@ async fn the_public_schedule_is_available_as_a_calendar() {
     );
     let vary: Vec<_> = response.headers.get_all("vary").iter().collect();
     assert!(vary.iter().any(|value| *value == "accept"), "{vary:?}");
-    let Some(read) = parse_calendar(&response.text).await else {
+    let Some(parsed) = parse_calendar(&response.text).await else {
         return;
     };
-    let [first, second] = [&read["events"][0], &read["events"][1]];
-    assert_eq!(first["local"], "2027-03-13T19:00:00");
-    assert_eq!(second["local"], "2027-03-14T19:00:00");
+    let [first_event, second_event] = [&parsed["events"][0], &parsed["events"][1]];
+    assert_eq!(first_event["local"], "2027-03-13T19:00:00");
+    assert_eq!(second_event["local"], "2027-03-14T19:00:00");
     assert_eq!(
-        [&first["status"], &second["status"]],
+        [&first_event["status"], &second_event["status"]],
         ["CONFIRMED", "CANCELLED"]
     );
     visitor.get(path).await.expect(200);

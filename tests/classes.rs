@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use crate::harness::{TestApp, TestClient};
 
-/// The hourly rate of every instructor here, which only staff may see.
+/// The hourly rate of every instructor in these tests. Only staff may see it.
 pub const HOURLY_RATE: &str = "4321.09";
 
 /// A class type and an instructor who teaches it.
@@ -23,25 +23,25 @@ pub struct ClassTypeAndInstructor {
     pub instructor: Uuid,
 }
 
-/// Creates a class type of this name, with its own instructor.
+/// Creates a class type with this name and an instructor of its own.
 pub async fn create_class_type(app: &TestApp, name: &str) -> ClassTypeAndInstructor {
     let [class_type, instructor] = [(); 2].map(|()| Uuid::now_v7());
     let client = app.app.db().client().await.unwrap();
-    let make = format!(
+    let statement = format!(
         "insert into instructors (id, name, bio, specialties, hourly_rate, social_media_links)
         values ('{instructor}', 'Teacher of {name}', 'Dances.', '{{salsa}}', {HOURLY_RATE},
             '{{\"instagram\": \"https://instagram.example/teacher\"}}');
         insert into class_types (id, name, description, price_per_class, styles, difficulty_level)
         values ('{class_type}', '{name}', 'All about {name}.', 18, '{{salsa,mambo}}', 'beginner')"
     );
-    client.batch_execute(&make).await.unwrap();
+    client.batch_execute(&statement).await.unwrap();
     ClassTypeAndInstructor {
         class_type,
         instructor,
     }
 }
 
-/// Creates a class of one hour, in its own room.
+/// Creates a class of one hour in a room of its own.
 pub async fn create_class_at(
     app: &TestApp,
     course: ClassTypeAndInstructor,
@@ -63,7 +63,7 @@ pub async fn create_class_at(
     id
 }
 
-/// Advances the clock to the start of a minute, so that responses cached for the
+/// Advances the clock to the next full minute, so that responses cached for the
 /// current minute stay valid for a while.
 pub fn advance_to_next_minute(app: &TestApp) -> DateTime<Utc> {
     let clock = app.app.clock();
@@ -73,7 +73,6 @@ pub fn advance_to_next_minute(app: &TestApp) -> DateTime<Utc> {
     minute
 }
 
-/// Parses a time.
 pub fn time(text: &str) -> DateTime<Utc> {
     text.parse().unwrap()
 }

@@ -1,4 +1,4 @@
-//! Rules that every function, the API description, and the code keep.
+//! Rules for every function, the API description and the code.
 
 mod layout;
 mod troubleshooting;
@@ -20,13 +20,13 @@ const METHODS: [Method; 5] = [
     Method::DELETE,
 ];
 
-/// Returns a path with an example in the place of each dynamic segment.
+/// Replaces each dynamic segment of a path with an example.
 pub fn example(path: &str) -> String {
     path.replace("{id}", "01a1fbec-f5a7-774d-993f-b6dedc6eb201")
         .replace("{provider}", "github")
 }
 
-/// Returns the method and the path of every described operation.
+/// Returns the method and path of every operation in the API description.
 pub fn operations() -> Vec<(Method, String)> {
     let document =
         serde_json::from_str::<Value>(&sabor_testing::openapi::document().unwrap()).unwrap();
@@ -40,30 +40,30 @@ pub fn operations() -> Vec<(Method, String)> {
     operations
 }
 
-fn assert_documented_failure(answer: &TestResponse, status: u16) {
-    let body: Value = answer.expect(status);
+fn assert_documented_failure(response: &TestResponse, status: u16) {
+    let body: Value = response.expect(status);
     assert!(
         body["error"]
             .as_str()
             .unwrap()
-            .ends_with(|c: char| c.is_alphanumeric())
+            .ends_with(char::is_alphanumeric)
     );
     assert!(body["code"].is_string() && body["requestId"].is_string());
-    assert_eq!(answer.header("x-request-id"), body["requestId"].as_str());
+    assert_eq!(response.header("x-request-id"), body["requestId"].as_str());
 }
 
-/// Whether the response is the same for every visitor, so that a shared cache may
-/// store it.
+/// Returns whether the response is the same for every visitor, so that a shared cache
+/// may store it.
 fn is_public(path: &str) -> bool {
     path.starts_with("/api/classes/")
 }
 
-fn assert_headers(answer: &TestResponse) {
-    assert_headers_but_caching(answer);
-    assert_eq!(answer.header("cache-control"), Some("no-store"));
+fn assert_headers(response: &TestResponse) {
+    assert_headers_except_caching(response);
+    assert_eq!(response.header("cache-control"), Some("no-store"));
 }
 
-fn assert_headers_but_caching(answer: &TestResponse) {
+fn assert_headers_except_caching(response: &TestResponse) {
     for (name, value) in [
         ("x-content-type-options", "nosniff"),
         ("x-frame-options", "DENY"),
@@ -77,9 +77,9 @@ fn assert_headers_but_caching(answer: &TestResponse) {
             "max-age=63072000; includeSubDomains",
         ),
     ] {
-        assert_eq!(answer.header(name), Some(value), "{name}");
+        assert_eq!(response.header(name), Some(value), "{name}");
     }
-    assert!(!answer.header("x-request-id").unwrap().is_empty());
+    assert!(!response.header("x-request-id").unwrap().is_empty());
 }
 
 #[tokio::test]
@@ -88,22 +88,22 @@ async fn every_function_rejects_other_methods_and_lists_the_allowed_ones() {
     let operations = operations();
     let paths: BTreeSet<_> = operations.iter().map(|(_, path)| path).collect();
     for path in paths {
-        let taken = |method: &Method| operations.contains(&(method.clone(), path.clone()));
+        let is_supported = |method: &Method| operations.contains(&(method.clone(), path.clone()));
         for method in METHODS {
-            if taken(&method) {
+            if is_supported(&method) {
                 continue;
             }
             let visitor = app.visitor();
-            let answer = visitor
+            let response = visitor
                 .send(visitor.request(method.clone(), &example(path)))
                 .await;
-            assert_documented_failure(&answer, 405);
-            assert_headers(&answer);
-            let allow: BTreeSet<_> = answer.header("allow").unwrap().split(',').collect();
+            assert_documented_failure(&response, 405);
+            assert_headers(&response);
+            let allow: BTreeSet<_> = response.header("allow").unwrap().split(',').collect();
             for method in METHODS {
                 assert_eq!(
                     allow.contains(method.as_str()),
-                    taken(&method),
+                    is_supported(&method),
                     "{path} {allow:?}"
                 );
             }
@@ -117,25 +117,28 @@ async fn every_response_has_the_security_headers_and_a_request_id() {
     for (method, path) in operations() {
         let visitor = app.visitor();
         let request = visitor.request(method, &example(&path));
-        let answer = visitor
+        let response = visitor
             .send(request.header("x-vercel-id", "iad1::abc"))
             .await;
-        if is_public(&path) && answer.status == 200 {
-            assert_headers_but_caching(&answer);
-            let kept = answer.header("cache-control").unwrap();
-            assert!(kept.starts_with("public, max-age=0, s-maxage="), "{kept}");
-            assert!(answer.header("set-cookie").is_none());
+        if is_public(&path) && response.status == 200 {
+            assert_headers_except_caching(&response);
+            let cache_control = response.header("cache-control").unwrap();
+            assert!(
+                cache_control.starts_with("public, max-age=0, s-maxage="),
+                "{cache_control}"
+            );
+            assert!(response.header("set-cookie").is_none());
         } else {
-            assert_headers(&answer);
+            assert_headers(&response);
         }
-        assert_eq!(answer.header("x-request-id"), Some("iad1::abc"));
-        if answer.status >= 400 {
-            assert_documented_failure(&answer, answer.status);
+        assert_eq!(response.header("x-request-id"), Some("iad1::abc"));
+        if response.status >= 400 {
+            assert_documented_failure(&response, response.status);
         }
     }
-    let nowhere = app.visitor().get("/api/nowhere").await;
-    assert_documented_failure(&nowhere, 404);
-    assert_headers(&nowhere);
+    let not_found = app.visitor().get("/api/nowhere").await;
+    assert_documented_failure(&not_found, 404);
+    assert_headers(&not_found);
 }
 
 #[tokio::test]
@@ -154,33 +157,32 @@ async fn cors_allows_exact_origins_only() {
                 .request(Method::OPTIONS, &example(&path))
                 .header("origin", origin)
                 .header("access-control-request-method", method.as_str());
-            // Each request sets its own origin instead of the person's.
-            let answer = send_from_origin(preflight, origin).await;
+            let response = send_from_origin(preflight, origin).await;
             let expected = allowed.then_some(origin);
             assert_eq!(
-                answer.header("access-control-allow-origin"),
+                response.header("access-control-allow-origin"),
                 expected,
                 "{path} {origin}"
             );
         }
     }
-    // Failures have the header as well, so that the page can read them.
+    // Error responses have the header too, so that the page can read them.
     let visitor = app.visitor();
-    let answer = visitor
+    let response = visitor
         .send(
             visitor
                 .request(Method::GET, "/api/auth/session")
                 .header("origin", SITE),
         )
         .await;
-    assert_eq!(answer.header("access-control-allow-origin"), Some(SITE));
+    assert_eq!(response.header("access-control-allow-origin"), Some(SITE));
 }
 
 #[tokio::test]
 async fn a_change_with_a_cookie_needs_an_allowed_origin() {
     let app = TestApp::start().await;
     for (method, path) in operations() {
-        // A provider's page may post its form. The request changes nothing.
+        // The page of a provider may post its form, which changes nothing.
         if method == Method::GET || path.contains("/oauth/callback/") {
             continue;
         }
@@ -198,22 +200,22 @@ async fn a_change_with_a_cookie_needs_an_allowed_origin() {
                     .headers_mut()
                     .insert("origin", origin.parse().unwrap());
             }
-            let answer = TestResponse::read(client.execute(request).await.unwrap()).await;
-            answer.expect_code(403, "foreign_origin");
+            let response = TestResponse::read(client.execute(request).await.unwrap()).await;
+            response.expect_code(403, "foreign_origin");
         }
-        // Another host of the same site is not the page itself.
-        let near = ana
+        // Another host of the same site is a foreign origin.
+        let same_site_request = ana
             .request(method.clone(), &example(&path))
             .header("sec-fetch-site", "same-site");
-        send_from_origin(near, "https://other.sabor.example")
+        send_from_origin(same_site_request, "https://other.sabor.example")
             .await
             .expect_code(403, "foreign_origin");
-        // The browser says that the page itself sent it.
-        let own = ana
+        // The browser confirms that a page of this origin sent the request.
+        let same_origin_request = ana
             .request(method, &example(&path))
             .header("sec-fetch-site", "same-origin");
-        let answer = send_from_origin(own, "https://preview.example").await;
-        assert_ne!(answer.status, 403, "{path}");
+        let response = send_from_origin(same_origin_request, "https://preview.example").await;
+        assert_ne!(response.status, 403, "{path}");
     }
 }
 
@@ -222,16 +224,16 @@ async fn in_development_only_the_same_port_on_localhost_is_an_allowed_origin() {
     let settings = Settings::default().with("SABOR_ENV", "development");
     let app = TestApp::start_with(settings).await;
     let ana = app.member("ana").await;
-    let here = ana.request(Method::POST, "/api/auth/logout");
-    let port = here.build().unwrap().url().port().unwrap();
+    let own_request = ana.request(Method::POST, "/api/auth/logout");
+    let port = own_request.build().unwrap().url().port().unwrap();
     for (origin, status) in [
         (format!("http://localhost.evil.example:{port}"), 403),
         (format!("http://127.0.0.1:{}", port.wrapping_add(1)), 403),
         (format!("http://127.0.0.1:{port}"), 200),
     ] {
         let request = ana.request(Method::POST, "/api/auth/logout");
-        let answer = send_from_origin(request, &origin).await;
-        assert_eq!(answer.status, status, "{origin}");
+        let response = send_from_origin(request, &origin).await;
+        assert_eq!(response.status, status, "{origin}");
     }
 }
 
@@ -251,15 +253,15 @@ fn every_file_under_api_has_one_executable() {
         })
         .collect();
     let manifest = fs::read_to_string(root.join("Cargo.toml")).unwrap();
-    let listed: Vec<_> = manifest
+    let listed_paths: Vec<_> = manifest
         .lines()
         .filter_map(|line| line.strip_prefix("path = \"")?.strip_suffix('"'))
         .filter(|path| path.starts_with("api/"))
         .collect();
-    assert!(listed.is_sorted(), "{listed:?}");
-    assert_eq!(listed.len(), files.len());
+    assert!(listed_paths.is_sorted(), "{listed_paths:?}");
+    assert_eq!(listed_paths.len(), files.len());
     assert_eq!(
-        listed
+        listed_paths
             .iter()
             .map(|path| (*path).to_owned())
             .collect::<BTreeSet<_>>(),
@@ -277,7 +279,7 @@ fn every_file_under_api_has_one_executable() {
         );
         assert!(
             text.contains(&format!("path = \"{url}\"")),
-            "{file} is not {url}"
+            "{file} does not declare the path {url}"
         );
     }
 }
@@ -296,13 +298,16 @@ fn collect(folder: &Path, files: &mut Vec<std::path::PathBuf>) {
 #[test]
 fn the_api_description_in_the_repository_is_current() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let written = fs::read_to_string(root.join("public/openapi.json")).unwrap_or_default();
-    let given = sabor_testing::openapi::document().unwrap();
-    assert!(written.trim() == given.trim(), "run `cargo dev openapi`");
+    let committed = fs::read_to_string(root.join("public/openapi.json")).unwrap_or_default();
+    let generated = sabor_testing::openapi::document().unwrap();
+    assert!(
+        committed.trim() == generated.trim(),
+        "run `cargo dev openapi`"
+    );
 }
 
 #[test]
-fn every_operation_id_is_unique_and_makes_a_method_name() {
+fn every_operation_id_is_unique_and_a_valid_method_name() {
     let document: Value =
         serde_json::from_str(&sabor_testing::openapi::document().unwrap()).unwrap();
     let paths = document["paths"].as_object().unwrap().values();
@@ -310,11 +315,10 @@ fn every_operation_id_is_unique_and_makes_a_method_name() {
     let mut ids = BTreeSet::new();
     for operation in operations {
         let id = operation["operationId"].as_str().unwrap();
-        // ^[a-z]+[A-Za-z]+$
         assert!(
             id.len() > 1
-                && id.starts_with(|c: char| c.is_ascii_lowercase())
-                && id.chars().all(|c| c.is_ascii_alphabetic()),
+                && id.starts_with(|letter: char| letter.is_ascii_lowercase())
+                && id.chars().all(|letter| letter.is_ascii_alphabetic()),
             "{id}"
         );
         assert!(ids.insert(id), "{id} is used twice");
@@ -325,15 +329,15 @@ fn every_operation_id_is_unique_and_makes_a_method_name() {
 fn every_reference_in_the_api_description_exists() {
     let document: Value =
         serde_json::from_str(&sabor_testing::openapi::document().unwrap()).unwrap();
-    let mut left = vec![&document];
-    while let Some(value) = left.pop() {
+    let mut unvisited = vec![&document];
+    while let Some(value) = unvisited.pop() {
         if let Some(reference) = value["$ref"].as_str() {
-            let found = document.pointer(reference.trim_start_matches('#'));
-            assert!(found.is_some(), "{reference}");
+            let target = document.pointer(reference.trim_start_matches('#'));
+            assert!(target.is_some(), "{reference}");
         }
         match value {
-            Value::Object(fields) => left.extend(fields.values()),
-            Value::Array(items) => left.extend(items),
+            Value::Object(fields) => unvisited.extend(fields.values()),
+            Value::Array(items) => unvisited.extend(items),
             _ => {}
         }
     }
@@ -354,53 +358,53 @@ fn source_of(folder: &str) -> String {
 fn every_json_body_has_an_example() {
     let document: Value =
         serde_json::from_str(&sabor_testing::openapi::document().unwrap()).unwrap();
-    let codes = codes();
-    let mut bodies = 0;
-    let mut left = vec![&document];
-    while let Some(value) = left.pop() {
+    let codes = error_codes();
+    let mut body_count = 0;
+    let mut unvisited = vec![&document];
+    while let Some(value) = unvisited.pop() {
         if let Some(body) = value.get("application/json") {
             let example = &body["example"];
             assert!(!example.is_null(), "{body}");
             let is_failure = example.get("requestId").is_some();
             let code = example["code"].as_str().filter(|_| is_failure);
             assert!(code.is_none_or(|code| codes.contains(code)), "{body}");
-            bodies += 1;
+            body_count += 1;
         }
         match value {
-            Value::Object(fields) => left.extend(fields.values()),
-            Value::Array(items) => left.extend(items),
+            Value::Object(fields) => unvisited.extend(fields.values()),
+            Value::Array(items) => unvisited.extend(items),
             _ => {}
         }
     }
-    assert!(bodies > 200, "{bodies}");
+    assert!(body_count > 200, "{body_count}");
 }
 
 #[test]
 fn every_error_code_is_described() {
     let document = sabor_testing::openapi::document().unwrap();
-    let codes = codes();
+    let codes = error_codes();
     assert!(codes.len() > 60, "{codes:?}");
     for code in codes {
         assert!(document.contains(&format!("`{code}`")), "{code}");
     }
 }
 
-/// Returns the error codes in the source.
-fn codes() -> BTreeSet<String> {
+/// Returns the error codes in the source code.
+fn error_codes() -> BTreeSet<String> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let errors = fs::read_to_string(root.join("lib/src/error.rs")).unwrap();
     let (_, common) = errors.split_once("pub fn code(&self)").unwrap();
     let (common, _) = common.split_once("\n    }\n").unwrap();
     let source = source_of("lib/src") + &source_of("api");
-    let marks = [
+    let markers = [
         (common, "=> \""),
         (&source, "code: \""),
         (&source, "CODE: &str = \""),
     ];
-    let found = marks
+    let matches = markers
         .iter()
-        .flat_map(|(text, mark)| text.split(mark).skip(1));
-    found
-        .filter_map(|rest| Some(rest.split_once('"')?.0.to_owned()))
+        .flat_map(|(text, marker)| text.split(marker).skip(1));
+    matches
+        .filter_map(|text_after_marker| Some(text_after_marker.split_once('"')?.0.to_owned()))
         .collect()
 }

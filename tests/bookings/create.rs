@@ -20,13 +20,13 @@ async fn a_booking_keeps_its_price_and_the_member_is_notified() {
     assert_eq!(booking["class"]["title"], "Salsa on a Friday");
     assert_eq!(booking["class"]["instructor"], "Marisol Vega");
     app.sql("update class_types set price_per_class = 99").await;
-    let listed = ana.get("/api/bookings/list").await.expect(200);
-    assert_eq!(listed["items"][0]["price"], "25.00");
-    let mail = "select count(*) from mail_outbox where kind = 'booking_confirmed'
+    let list = ana.get("/api/bookings/list").await.expect(200);
+    assert_eq!(list["items"][0]["price"], "25.00");
+    let mails = "select count(*) from mail_outbox where kind = 'booking_confirmed'
         and recipient = 'ana@example.com'";
-    assert_eq!(app.count(mail).await, 1);
-    let notified = "select count(*) from member_events where kind = 'booking_confirmed'";
-    assert_eq!(app.count(notified).await, 1);
+    assert_eq!(app.count(mails).await, 1);
+    let notifications = "select count(*) from member_events where kind = 'booking_confirmed'";
+    assert_eq!(app.count(notifications).await, 1);
     assert_bookings_consistent(&app).await;
 }
 
@@ -35,17 +35,17 @@ async fn a_member_has_one_active_booking_per_occurrence() {
     let app = TestApp::start().await;
     let ana = app.member("ana").await;
     let class = app.create_class(20).await;
-    let tries = join_all((0..16).map(|_| book(&ana, class))).await;
-    let made = tries
+    let responses = join_all((0..16).map(|_| book(&ana, class))).await;
+    let success_count = responses
         .iter()
         .filter(|response| response.status == 201)
         .count();
-    assert_eq!(made, 1);
-    for rejected in tries.iter().filter(|response| response.status != 201) {
+    assert_eq!(success_count, 1);
+    for rejected in responses.iter().filter(|response| response.status != 201) {
         rejected.expect_code(409, "already_booked");
     }
     assert_bookings_consistent(&app).await;
-    // A cancelled class may be booked again.
+    // After a cancellation, the member can book the class again.
     let booking = ana.get("/api/bookings/list").await.expect(200)["items"][0].clone();
     cancel(&ana, &booking).await.expect(200);
     book(&ana, class).await.expect(201);
@@ -64,9 +64,9 @@ async fn a_full_class_puts_the_member_on_the_waitlist_in_order() {
     book(&ana, class).await.expect(201);
     book(&ben, class).await.expect_code(409, "class_full");
     for (person, position) in [(&ben, 1), (&eva, 2)] {
-        let waiting = join_waitlist(person, class).await.expect(201);
-        assert_eq!(waiting["status"], "waitlisted");
-        assert_eq!(waiting["waitlistPosition"], position);
+        let waitlisted_booking = join_waitlist(person, class).await.expect(201);
+        assert_eq!(waitlisted_booking["status"], "waitlisted");
+        assert_eq!(waitlisted_booking["waitlistPosition"], position);
     }
     join_waitlist(&ben, class)
         .await
@@ -78,29 +78,31 @@ async fn a_full_class_puts_the_member_on_the_waitlist_in_order() {
 async fn started_cancelled_and_unknown_classes_cannot_be_booked() {
     let app = TestApp::start().await;
     let ana = app.member("ana").await;
-    let started = app
+    let started_class = app
         .create_class_with(NewClass {
             starts_in: -0.1,
             ..NewClass::default()
         })
         .await;
-    book(&ana, started).await.expect_code(409, "class_started");
-    let cancelled = app.create_class(20).await;
-    app.mark_cancelled(cancelled).await;
-    book(&ana, cancelled)
+    book(&ana, started_class)
+        .await
+        .expect_code(409, "class_started");
+    let cancelled_class = app.create_class(20).await;
+    app.mark_cancelled(cancelled_class).await;
+    book(&ana, cancelled_class)
         .await
         .expect_code(409, "class_cancelled");
     book(&ana, Uuid::now_v7())
         .await
         .expect_code(404, "not_found");
-    let bad = json!({ "scheduledClassId": "7" });
-    ana.post("/api/bookings/create", bad)
+    let invalid_form = json!({ "scheduledClassId": "7" });
+    ana.post("/api/bookings/create", invalid_form)
         .await
         .expect_code(400, "validation_failed");
 }
 
 #[tokio::test]
-async fn the_waitlist_closes_before_the_start_and_waiting_members_may_book_a_free_spot() {
+async fn the_waitlist_closes_before_the_start_and_its_members_can_book_a_free_spot() {
     let app = TestApp::start().await;
     let class = app
         .create_class_with(NewClass {
@@ -122,60 +124,66 @@ async fn the_waitlist_closes_before_the_start_and_waiting_members_may_book_a_fre
         .expect_code(409, "waitlist_closed");
     let cancelled = cancel(&ana, &booking).await.expect(200);
     assert_eq!(cancelled["lateCancellation"], true);
-    let waiting = &ben.get("/api/bookings/list").await.expect(200)["items"][0];
-    assert_eq!(waiting["status"], "waitlisted");
-    let moved = book(&ben, class).await.expect(201);
-    assert_eq!(moved["id"], waiting["id"]);
-    assert_eq!(moved["status"], "booked");
-    assert_eq!(moved["waitlistPosition"], json!(null));
+    let waitlisted_booking = &ben.get("/api/bookings/list").await.expect(200)["items"][0];
+    assert_eq!(waitlisted_booking["status"], "waitlisted");
+    let new_booking = book(&ben, class).await.expect(201);
+    assert_eq!(new_booking["id"], waitlisted_booking["id"]);
+    assert_eq!(new_booking["status"], "booked");
+    assert_eq!(new_booking["waitlistPosition"], json!(null));
     book(&eva, class).await.expect_code(409, "class_full");
     assert_bookings_consistent(&app).await;
 }
 
 /// Closes an account and books a class concurrently. The request that waits for
 /// the lock first is processed first. Returns the response to the booking.
-async fn booked_while_closing(app: &TestApp, locked: &str, closing_first: bool) -> TestResponse {
+async fn book_while_closing(
+    app: &TestApp,
+    lock_statement: &str,
+    closing_first: bool,
+) -> TestResponse {
     let ana = app.member("ana").await;
     let class = app.create_class(20).await;
-    let held = app.hold_locks(locked).await;
-    let (booker, closer) = (ana.copy(), ana.copy());
-    let book = async move { book(&booker, class).await };
-    let close = async move {
-        let proof = json!({ "currentPassword": PASSWORD });
-        let request = closer.request(Method::DELETE, "/api/auth/me").json(&proof);
-        closer.send(request).await
+    let locks = app.hold_locks(lock_statement).await;
+    let (booking_client, closing_client) = (ana.copy(), ana.copy());
+    let book_class = async move { book(&booking_client, class).await };
+    let close_account = async move {
+        let form = json!({ "currentPassword": PASSWORD });
+        let request = closing_client.request(Method::DELETE, "/api/auth/me");
+        closing_client.send(request.json(&form)).await
     };
-    let until_waiting =
+    let wait_for_blocked =
         async |count| wait_until(async || app.blocked_statements().await == count).await;
     let (booking, closing) = if closing_first {
-        let closing = tokio::spawn(close);
-        until_waiting(1).await;
-        (tokio::spawn(book), closing)
+        let closing = tokio::spawn(close_account);
+        wait_for_blocked(1).await;
+        (tokio::spawn(book_class), closing)
     } else {
-        let booking = tokio::spawn(book);
-        until_waiting(1).await;
-        (booking, tokio::spawn(close))
+        let booking = tokio::spawn(book_class);
+        wait_for_blocked(1).await;
+        (booking, tokio::spawn(close_account))
     };
-    until_waiting(2).await;
-    held.release().await;
+    wait_for_blocked(2).await;
+    locks.release().await;
     closing.await.unwrap().expect(200);
     assert_bookings_consistent(app).await;
     booking.await.unwrap()
 }
 
 #[tokio::test]
-async fn a_closed_account_keeps_no_booking_in_either_order() {
-    const ACTIVE: &str = "select count(*) from bookings where status <> 'cancelled'";
+async fn an_account_that_is_closed_during_a_booking_keeps_no_booking() {
+    const ACTIVE_BOOKINGS: &str = "select count(*) from bookings where status <> 'cancelled'";
     let app = TestApp::start().await;
-    let users = "select from users for update";
-    let booking = booked_while_closing(&app, users, true).await;
-    booking.expect_code(401, "session_gone");
+    let lock_users = "select from users for update";
+    let response = book_while_closing(&app, lock_users, true).await;
+    response.expect_code(401, "session_gone");
     assert_eq!(app.count("select count(*) from bookings").await, 0);
 
     let app = TestApp::start().await;
-    let classes = "select from scheduled_classes for update";
-    booked_while_closing(&app, classes, false).await.expect(201);
-    assert_eq!(app.count(ACTIVE).await, 0);
+    let lock_classes = "select from scheduled_classes for update";
+    book_while_closing(&app, lock_classes, false)
+        .await
+        .expect(201);
+    assert_eq!(app.count(ACTIVE_BOOKINGS).await, 0);
 }
 
 #[tokio::test]

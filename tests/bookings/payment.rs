@@ -1,5 +1,5 @@
-//! `api/bookings/payment.rs`. The Checkout Sessions are those of the stand-in in
-//! `harness/stripe.rs`, since `localstripe` does not support them.
+//! `api/bookings/payment.rs`. Stripe is the fake server in `harness/stripe.rs`, since
+//! `localstripe` does not support Checkout Sessions.
 
 use std::time::Duration;
 
@@ -57,18 +57,18 @@ async fn a_card_payment_creates_a_checkout_session() {
     let (app, stripe) = start_with_stripe().await;
     let ana = app.member("ana").await;
     let booking = book(&ana, app.create_class(1).await).await.expect(201);
-    let started = start_payment(&ana, &booking, "card").await.expect(201);
-    assert_eq!(started["status"], "pending");
+    let payment = start_payment(&ana, &booking, "card").await.expect(201);
+    assert_eq!(payment["status"], "pending");
     assert_eq!(
-        (&started["amount"], &started["currency"]),
+        (&payment["amount"], &payment["currency"]),
         (&json!("25.00"), &json!("USD"))
     );
-    assert_eq!(payment_of(&ana, &booking).await, started);
+    assert_eq!(payment_of(&ana, &booking).await, payment);
 
-    let calls = stripe.requests("POST", "/v1/checkout/sessions");
-    let form = &calls[0].form;
-    let id = started["id"].as_str().unwrap();
-    let back = format!("{SITE}/?booking={}", booking["id"].as_str().unwrap());
+    let requests = stripe.requests("POST", "/v1/checkout/sessions");
+    let form = &requests[0].form;
+    let id = payment["id"].as_str().unwrap();
+    let return_url = format!("{SITE}/?booking={}", booking["id"].as_str().unwrap());
     for (field, value) in [
         ("mode", "payment"),
         ("payment_method_types[0]", "card"),
@@ -83,32 +83,32 @@ async fn a_card_payment_creates_a_checkout_session() {
         ("metadata[payment_id]", id),
         ("payment_intent_data[metadata][payment_id]", id),
         ("customer_email", "ana@example.com"),
-        ("success_url", &format!("{back}&payment=done")),
-        ("cancel_url", &format!("{back}&payment=open")),
+        ("success_url", &format!("{return_url}&payment=done")),
+        ("cancel_url", &format!("{return_url}&payment=open")),
     ] {
         assert_eq!(form[field], value, "{field}");
     }
-    assert!(calls[0].key.as_ref().unwrap().starts_with(id));
+    assert!(requests[0].key.as_ref().unwrap().starts_with(id));
 }
 
-/// Rule: a booking to be paid at the desk keeps its spot.
+/// Rule: a booking with an open desk payment keeps its spot.
 #[tokio::test]
 async fn a_desk_payment_holds_the_spot() {
     let (app, stripe) = start_with_stripe().await;
     let ana = app.member("ana").await;
     let booking = book(&ana, app.create_class(1).await).await.expect(201);
-    let started = start_payment(&ana, &booking, "desk").await.expect(201);
+    let payment = start_payment(&ana, &booking, "desk").await.expect(201);
     assert_eq!(
-        (&started["status"], &started["method"]),
+        (&payment["status"], &payment["method"]),
         (&json!("pending"), &json!("desk"))
     );
     assert_eq!(
-        (&started["checkoutUrl"], &started["expiresAt"]),
+        (&payment["checkoutUrl"], &payment["expiresAt"]),
         (&Value::Null, &Value::Null)
     );
     assert_eq!(
         start_payment(&ana, &booking, "desk").await.expect(201),
-        started
+        payment
     );
     app.app.clock().advance(chrono::TimeDelta::hours(24));
     assert_eq!(release_unpaid(&app).await, 0);
@@ -122,24 +122,24 @@ async fn bookings_that_cannot_be_paid_are_rejected() {
     let (ana, ben) = (app.member("ana").await, app.member("ben").await);
     let class = app.create_class(1).await;
     let booking = book(&ana, class).await.expect(201);
-    let waiting = join_waitlist(&ben, class).await.expect(201);
+    let waitlisted_booking = join_waitlist(&ben, class).await.expect(201);
     let free_class = NewClass {
         price: "0.00",
         ..NewClass::default()
     };
-    let free = book(&ana, app.create_class_with(free_class).await)
+    let free_booking = book(&ana, app.create_class_with(free_class).await)
         .await
         .expect(201);
     for method in ["card", "desk"] {
         let rejected = start_payment(&ben, &booking, method).await;
         rejected.expect_code(404, "not_found");
-        let rejected = start_payment(&ben, &waiting, method).await;
+        let rejected = start_payment(&ben, &waitlisted_booking, method).await;
         rejected.expect_code(409, "not_payable");
-        let rejected = start_payment(&ana, &free, method).await;
+        let rejected = start_payment(&ana, &free_booking, method).await;
         rejected.expect_code(409, "nothing_to_pay");
     }
-    let started = start_payment(&ana, &booking, "card").await.expect(201);
-    let session = stripe.complete_checkout(&stripe.session_by_url(&started["checkoutUrl"]));
+    let payment = start_payment(&ana, &booking, "card").await.expect(201);
+    let session = stripe.complete_checkout(&stripe.session_by_url(&payment["checkoutUrl"]));
     app.deliver_event(&checkout_completed(&session))
         .await
         .expect(200);
@@ -147,8 +147,8 @@ async fn bookings_that_cannot_be_paid_are_rejected() {
         let rejected = start_payment(&ana, &booking, method).await;
         rejected.expect_code(409, "already_paid");
     }
-    cancel(&ben, &waiting).await.expect(200);
-    start_payment(&ben, &waiting, "desk")
+    cancel(&ben, &waitlisted_booking).await.expect(200);
+    start_payment(&ben, &waitlisted_booking, "desk")
         .await
         .expect_code(409, "not_payable");
     let payload = json!({ "bookingId": booking["id"], "method": "cash" });
@@ -173,10 +173,14 @@ async fn repeated_and_concurrent_requests_create_one_payment_and_one_checkout() 
     let (app, stripe) = start_with_stripe().await;
     let ana = app.member("ana").await;
     let booking = book(&ana, app.create_class(1).await).await.expect(201);
-    let same = (0..8).map(|_| start_payment_with_key(&ana, "once", &booking, "card"));
-    let others = (0..8).map(|_| start_payment(&ana, &booking, "card"));
-    let (same, others) = futures_util::join!(join_all(same), join_all(others));
-    let responses: Vec<Value> = same.iter().chain(&others).map(|a| a.expect(201)).collect();
+    let with_key = (0..8).map(|_| start_payment_with_key(&ana, "once", &booking, "card"));
+    let without_key = (0..8).map(|_| start_payment(&ana, &booking, "card"));
+    let (with_key, without_key) = futures_util::join!(join_all(with_key), join_all(without_key));
+    let responses: Vec<Value> = with_key
+        .iter()
+        .chain(&without_key)
+        .map(|response| response.expect(201))
+        .collect();
     assert!(
         responses.windows(2).all(|pair| pair[0] == pair[1]),
         "{responses:?}"
@@ -198,10 +202,10 @@ async fn an_idempotency_key_returns_the_first_response() {
     let (app, stripe) = start_with_stripe().await;
     let ana = app.member("ana").await;
     let booking = book(&ana, app.create_class(1).await).await.expect(201);
-    let started = start_payment_with_key(&ana, "once", &booking, "card")
+    let payment = start_payment_with_key(&ana, "once", &booking, "card")
         .await
         .expect(201);
-    let session = stripe.complete_checkout(&stripe.session_by_url(&started["checkoutUrl"]));
+    let session = stripe.complete_checkout(&stripe.session_by_url(&payment["checkoutUrl"]));
     app.deliver_event(&checkout_completed(&session))
         .await
         .expect(200);
@@ -213,7 +217,7 @@ async fn an_idempotency_key_returns_the_first_response() {
         start_payment_with_key(&ana, "once", &booking, "card")
             .await
             .expect(201),
-        started
+        payment
     );
     start_payment_with_key(&ana, "late", &booking, "card")
         .await
@@ -229,21 +233,21 @@ async fn a_request_interrupted_before_the_checkout_can_be_retried() {
     let ana = app.member("ana").await;
     let booking = book(&ana, app.create_class(1).await).await.expect(201);
     stripe.fail_next(&[StripeFault::Unresponsive]);
-    let stopped = start_payment_with_key(&ana, "once", &booking, "card").await;
-    stopped.expect_code(503, "unavailable");
-    let first = payment_of(&ana, &booking).await;
+    let interrupted = start_payment_with_key(&ana, "once", &booking, "card").await;
+    interrupted.expect_code(503, "unavailable");
+    let first_payment = payment_of(&ana, &booking).await;
     assert_eq!(
-        (&first["status"], &first["checkoutUrl"]),
+        (&first_payment["status"], &first_payment["checkoutUrl"]),
         (&json!("pending"), &Value::Null)
     );
-    // Some minutes later, the planned expiry is too soon for Stripe.
+    // Some minutes later, the planned expiry is earlier than Stripe allows.
     app.sql("update payments set expires_at = now() + interval '29 minutes'")
         .await;
-    let started = start_payment_with_key(&ana, "once", &booking, "card")
+    let payment = start_payment_with_key(&ana, "once", &booking, "card")
         .await
         .expect(201);
-    assert_eq!(started["id"], first["id"]);
-    assert!(started["checkoutUrl"].is_string());
+    assert_eq!(payment["id"], first_payment["id"]);
+    assert!(payment["checkoutUrl"].is_string());
     assert_one_payment_and_session(&app, &stripe).await;
 }
 
@@ -252,11 +256,11 @@ async fn a_request_interrupted_after_the_checkout_returns_the_same_checkout() {
     let (app, stripe) = start_with_stripe().await;
     let ana = app.member("ana").await;
     let booking = book(&ana, app.create_class(1).await).await.expect(201);
-    let started = start_payment_with_key(&ana, "once", &booking, "card")
+    let payment = start_payment_with_key(&ana, "once", &booking, "card")
         .await
         .expect(201);
-    // The state that a process leaves behind when it is killed between Stripe's
-    // response and its own.
+    // A process that is killed after Stripe's response and before its own leaves
+    // this state.
     app.sql("update payments set provider = null, provider_reference = null, checkout_url = null")
         .await;
     app.sql("update idempotency_keys set status = null, body = null")
@@ -265,7 +269,7 @@ async fn a_request_interrupted_after_the_checkout_returns_the_same_checkout() {
         start_payment_with_key(&ana, "once", &booking, "card")
             .await
             .expect(201),
-        started
+        payment
     );
     assert_one_payment_and_session(&app, &stripe).await;
     assert_eq!(stripe.requests("POST", "/v1/checkout/sessions").len(), 2);
@@ -279,9 +283,9 @@ async fn a_lost_stripe_response_creates_no_second_checkout() {
     stripe.fail_next(&[StripeFault::ResponseLost, StripeFault::Status(429)]);
     start_payment(&ana, &booking, "card").await.expect(201);
     assert_one_payment_and_session(&app, &stripe).await;
-    let calls = stripe.requests("POST", "/v1/checkout/sessions");
-    assert_eq!(calls.len(), 3);
-    assert!(calls.windows(2).all(|pair| pair[0].key == pair[1].key));
+    let requests = stripe.requests("POST", "/v1/checkout/sessions");
+    assert_eq!(requests.len(), 3);
+    assert!(requests.windows(2).all(|pair| pair[0].key == pair[1].key));
 }
 
 #[tokio::test]
@@ -304,12 +308,12 @@ async fn a_stripe_outage_cancels_no_booking() {
     response.expect_code(503, "unavailable");
     assert!(response.header("retry-after").is_some());
     assert!(!response.text.contains("sk_test") && !response.text.contains("tripe"));
-    // The member never saw the checkout and did not return.
+    // The payment expires, but the booking stays: the member never saw a checkout.
     expire_card_payments(&app).await;
     assert_eq!(release_unpaid(&app).await, 1);
     assert_eq!(payment_of(&ana, &booking).await["status"], "cancelled");
     assert_eq!(booking_status(&app, &booking).await, "booked");
-    // A request that Stripe rejects because of our mistake cancels nothing either.
+    // A request that Stripe rejects as unauthorized cancels no booking either.
     stripe.fail_next(&[StripeFault::Status(401)]);
     start_payment(&ana, &booking, "card")
         .await
@@ -323,11 +327,11 @@ async fn a_stripe_outage_cancels_no_booking() {
 async fn an_amount_too_small_for_cards_can_be_paid_at_the_desk() {
     let (app, stripe) = start_with_stripe().await;
     let ana = app.member("ana").await;
-    let cheap = NewClass {
+    let cheap_class = NewClass {
         price: "0.10",
         ..NewClass::default()
     };
-    let booking = book(&ana, app.create_class_with(cheap).await)
+    let booking = book(&ana, app.create_class_with(cheap_class).await)
         .await
         .expect(201);
     start_payment(&ana, &booking, "card")
@@ -343,15 +347,15 @@ async fn zero_decimal_currencies_are_not_multiplied() {
     let stripe = FakeStripe::start().await;
     let app = TestApp::start_with(stripe.settings().with("STUDIO_CURRENCY", "JPY")).await;
     let ana = app.member("ana").await;
-    let yen = |price| NewClass {
+    let class_at = |price| NewClass {
         price,
         ..NewClass::default()
     };
-    let booking = book(&ana, app.create_class_with(yen("2500.00")).await)
+    let booking = book(&ana, app.create_class_with(class_at("2500.00")).await)
         .await
         .expect(201);
-    let started = start_payment(&ana, &booking, "card").await.expect(201);
-    let session = stripe.complete_checkout(&stripe.session_by_url(&started["checkoutUrl"]));
+    let payment = start_payment(&ana, &booking, "card").await.expect(201);
+    let session = stripe.complete_checkout(&stripe.session_by_url(&payment["checkoutUrl"]));
     assert_eq!(
         (&session["amount_total"], &session["currency"]),
         (&json!(2500), &json!("jpy"))
@@ -361,13 +365,15 @@ async fn zero_decimal_currencies_are_not_multiplied() {
         .expect(200);
     assert_eq!(payment_of(&ana, &booking).await["status"], "paid");
     // Half a yen cannot be charged, and amounts are not rounded.
-    let odd = book(&ana, app.create_class_with(yen("2500.50")).await)
+    let half_yen_booking = book(&ana, app.create_class_with(class_at("2500.50")).await)
         .await
         .expect(201);
-    start_payment(&ana, &odd, "card")
+    start_payment(&ana, &half_yen_booking, "card")
         .await
         .expect_code(409, "card_not_possible");
-    start_payment(&ana, &odd, "desk").await.expect(201);
+    start_payment(&ana, &half_yen_booking, "desk")
+        .await
+        .expect(201);
 }
 
 #[tokio::test]
@@ -375,66 +381,72 @@ async fn a_card_payment_and_a_desk_payment_replace_each_other() {
     let (app, stripe) = start_with_stripe().await;
     let ana = app.member("ana").await;
     let (booking, session) = start_checkout(&app, &stripe, &ana).await;
-    let card = payment_of(&ana, &booking).await;
-    let desk = start_payment(&ana, &booking, "desk").await.expect(201);
-    assert_ne!(desk["id"], card["id"]);
+    let card_payment = payment_of(&ana, &booking).await;
+    let desk_payment = start_payment(&ana, &booking, "desk").await.expect(201);
+    assert_ne!(desk_payment["id"], card_payment["id"]);
     // The abandoned checkout is expired.
     wait_until(async || {
         let sessions = stripe.sessions();
         sessions
             .iter()
-            .all(|s| s["id"] != session["id"] || s["status"] == "expired")
+            .all(|checkout| checkout["id"] != session["id"] || checkout["status"] == "expired")
     })
     .await;
-    let expired = crate::payments::event_about("checkout.session.expired", &stripe.sessions()[0]);
-    app.deliver_event(&expired).await.expect(200);
+    let expired_event =
+        crate::payments::event_about("checkout.session.expired", &stripe.sessions()[0]);
+    app.deliver_event(&expired_event).await.expect(200);
     assert_eq!(booking_status(&app, &booking).await, "booked");
-    let again = start_payment(&ana, &booking, "card").await.expect(201);
-    assert_ne!(again["id"], card["id"]);
+    let new_card_payment = start_payment(&ana, &booking, "card").await.expect(201);
+    assert_ne!(new_card_payment["id"], card_payment["id"]);
     assert_eq!(stripe.sessions().len(), 2);
-    let open = "select count(*) from payments where status = 'pending'";
-    assert_eq!(app.count(open).await, 1);
-    assert_eq!(payment_of(&ana, &booking).await, again);
+    let open_payments = "select count(*) from payments where status = 'pending'";
+    assert_eq!(app.count(open_payments).await, 1);
+    assert_eq!(payment_of(&ana, &booking).await, new_card_payment);
     assert_bookings_consistent(&app).await;
 }
 
 #[tokio::test]
-async fn of_concurrent_card_and_desk_payments_one_remains_open() {
+async fn one_of_several_concurrent_card_and_desk_payments_remains_open() {
     let (app, stripe) = start_with_stripe().await;
     let ana = app.member("ana").await;
     let booking = book(&ana, app.create_class(1).await).await.expect(201);
-    let tries =
-        (0..12).map(|n| start_payment(&ana, &booking, if n % 2 == 0 { "card" } else { "desk" }));
-    for response in join_all(tries).await {
+    let requests = (0..12).map(|number| {
+        start_payment(
+            &ana,
+            &booking,
+            if number % 2 == 0 { "card" } else { "desk" },
+        )
+    });
+    for response in join_all(requests).await {
         assert!(matches!(response.status, 201 | 409), "{}", response.text);
     }
-    let open = "select count(*) from payments where status = 'pending'";
-    assert_eq!(app.count(open).await, 1);
+    let open_payments = "select count(*) from payments where status = 'pending'";
+    assert_eq!(app.count(open_payments).await, 1);
     assert_eq!(booking_status(&app, &booking).await, "booked");
     // Every checkout is expired, except that of the open payment.
-    let held = payment_of(&ana, &booking).await["checkoutUrl"].clone();
+    let payment_url = payment_of(&ana, &booking).await["checkoutUrl"].clone();
     wait_until(async || {
         release_unpaid(&app).await;
-        let open: Vec<Value> = stripe
+        let open_urls: Vec<Value> = stripe
             .sessions()
             .into_iter()
             .filter(|session| session["status"] == "open")
             .map(|session| session["url"].clone())
             .collect();
-        open == Vec::from_iter(held.is_string().then(|| held.clone()))
+        open_urls == Vec::from_iter(payment_url.is_string().then(|| payment_url.clone()))
     })
     .await;
 }
 
 /// Rule: a booking that is unpaid when its Checkout Session ends is cancelled,
-/// also if the member returns before the clean-up runs.
+/// even if the member returns before the clean-up runs.
 #[tokio::test]
-async fn returning_after_the_checkout_expired_loses_the_spot() {
+async fn a_member_who_returns_after_the_checkout_expired_loses_the_spot() {
     let (app, stripe) = start_with_stripe().await;
     let (ana, ben) = (app.member("ana").await, app.member("ben").await);
     let class = app.create_class(1).await;
     let booking = book(&ana, class).await.expect(201);
-    let waiting = join_waitlist(&ben, class).await.expect(201);
+    let waitlisted_booking = join_waitlist(&ben, class).await.expect(201);
     start_payment(&ana, &booking, "card").await.expect(201);
     expire_card_payments(&app).await;
     assert_eq!(payment_of(&ana, &booking).await["checkoutUrl"], Value::Null);
@@ -446,6 +458,6 @@ async fn returning_after_the_checkout_expired_loses_the_spot() {
         .await
         .expect_code(409, "not_payable");
     assert_eq!(booking_status(&app, &booking).await, "cancelled");
-    assert_eq!(booking_status(&app, &waiting).await, "booked");
+    assert_eq!(booking_status(&app, &waitlisted_booking).await, "booked");
     assert_bookings_consistent(&app).await;
 }

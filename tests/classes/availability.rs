@@ -10,25 +10,31 @@ use crate::harness::{NewClass, TestApp};
 #[tokio::test]
 async fn the_availability_of_several_classes_is_returned_at_once() {
     let app = TestApp::start().await;
-    let full = app.create_class(1).await;
-    let later = app
+    let full_class = app.create_class(1).await;
+    let later_class = app
         .create_class_with(NewClass {
             starts_in: 90.0,
             ..NewClass::default()
         })
         .await;
-    let cancelled = app.create_class(7).await;
-    app.mark_cancelled(cancelled).await;
+    let cancelled_class = app.create_class(7).await;
+    app.mark_cancelled(cancelled_class).await;
     let (ana, ben) = (app.member("ana").await, app.member("ben").await);
-    book(&ana, full).await.expect(201);
-    join_waitlist(&ben, full).await.expect(201);
-    let unknown = Uuid::now_v7();
-    let path = format!("/api/classes/availability?ids={later},{full},{unknown},{cancelled},{full}");
+    book(&ana, full_class).await.expect(201);
+    join_waitlist(&ben, full_class).await.expect(201);
+    let unknown_id = Uuid::now_v7();
+    let path = format!(
+        "/api/classes/availability?ids={later_class},{full_class},{unknown_id},{cancelled_class},{full_class}"
+    );
     let response = get_ok(&app.visitor(), &path).await;
-    // Known classes only, each once, ordered by start.
+    // Each known class is listed once, ordered by start.
     assert_eq!(
         values_of(&response, "id"),
-        [json!(full), json!(cancelled), json!(later)]
+        [
+            json!(full_class),
+            json!(cancelled_class),
+            json!(later_class)
+        ]
     );
     assert_eq!(values_of(&response, "placesLeft"), [0, 0, 20]);
     assert_eq!(values_of(&response, "waitlistLength"), [1, 0, 0]);
@@ -43,9 +49,12 @@ async fn up_to_a_hundred_valid_ids_are_accepted() {
     let app = TestApp::start().await;
     let visitor = app.visitor();
     let ids: Vec<_> = (0..101).map(|_| Uuid::now_v7().to_string()).collect();
-    let hundred = format!("/api/classes/availability?ids={}", ids[..100].join(","));
-    assert_eq!(get_ok(&visitor, &hundred).await["items"], json!([]));
-    for ids in [
+    let path_with_hundred_ids = format!("/api/classes/availability?ids={}", ids[..100].join(","));
+    assert_eq!(
+        get_ok(&visitor, &path_with_hundred_ids).await["items"],
+        json!([])
+    );
+    for invalid_ids in [
         ids.join(","),
         String::new(),
         ",".to_owned(),
@@ -55,10 +64,10 @@ async fn up_to_a_hundred_valid_ids_are_accepted() {
         format!("{{{}}}", ids[0]),
         format!("urn:uuid:{}", ids[0]),
     ] {
-        let path = format!("/api/classes/availability?ids={ids}");
-        let failure = visitor.get(&path).await;
-        let failure = failure.expect_code(400, "validation_failed");
-        assert!(failure["details"]["ids"].is_array(), "{ids}");
+        let path = format!("/api/classes/availability?ids={invalid_ids}");
+        let response = visitor.get(&path).await;
+        let body = response.expect_code(400, "validation_failed");
+        assert!(body["details"]["ids"].is_array(), "{invalid_ids}");
     }
     let response = visitor.get("/api/classes/availability").await;
     response.expect_code(400, "validation_failed");

@@ -27,8 +27,8 @@ async fn create_class_and_paths(app: &TestApp) -> (ClassTypeAndInstructor, Uuid,
     (salsa, id, paths)
 }
 
-/// Returns which of the cached responses `write` invalidates. Only those show a
-/// change that was made by direct SQL.
+/// Returns which of the cached responses `write` invalidates. Only those show the
+/// changes that this function makes by direct SQL.
 async fn invalidated_by(
     app: &TestApp,
     paths: &[String],
@@ -36,9 +36,9 @@ async fn invalidated_by(
 ) -> Vec<bool> {
     advance_to_next_minute(app);
     let visitor = app.visitor();
-    let mut before = Vec::new();
+    let mut old_bodies = Vec::new();
     for path in paths {
-        before.push(get_ok(&visitor, path).await);
+        old_bodies.push(get_ok(&visitor, path).await);
     }
     app.sql("update class_types set description = description || '!', styles = styles || '{son}'")
         .await;
@@ -46,8 +46,8 @@ async fn invalidated_by(
         .await;
     write.await;
     let mut invalidated = Vec::new();
-    for (path, before) in paths.iter().zip(&before) {
-        invalidated.push(get_ok(&visitor, path).await != *before);
+    for (path, old_body) in paths.iter().zip(&old_bodies) {
+        invalidated.push(get_ok(&visitor, path).await != *old_body);
     }
     invalidated
 }
@@ -64,20 +64,20 @@ async fn bookings_invalidate_the_schedule_but_not_the_catalog() {
     let app = TestApp::start().await;
     let (_, id, paths) = create_class_and_paths(&app).await;
     let ana = app.member("ana").await;
-    let booked = async { drop(book(&ana, id).await.expect(201)) };
+    let book_class = async { drop(book(&ana, id).await.expect(201)) };
     assert_eq!(
-        invalidated_by(&app, &paths, booked).await,
+        invalidated_by(&app, &paths, book_class).await,
         [false, true, true, true, true]
     );
     let booking = ana.get("/api/bookings/list").await.expect(200)["items"][0].clone();
-    let given_up = async { drop(cancel(&ana, &booking).await.expect(200)) };
+    let cancel_booking = async { drop(cancel(&ana, &booking).await.expect(200)) };
     assert_eq!(
-        invalidated_by(&app, &paths, given_up).await,
+        invalidated_by(&app, &paths, cancel_booking).await,
         [false, true, true, true, true]
     );
-    // A rejected request invalidates nothing.
-    let rejected = async { drop(cancel(&ana, &booking).await.expect(409)) };
-    assert_eq!(invalidated_by(&app, &paths, rejected).await, [false; 5]);
+    // A rejected request invalidates no response.
+    let cancel_again = async { drop(cancel(&ana, &booking).await.expect(409)) };
+    assert_eq!(invalidated_by(&app, &paths, cancel_again).await, [false; 5]);
 }
 
 #[tokio::test]
@@ -87,11 +87,16 @@ async fn catalog_changes_invalidate_every_response_that_shows_them() {
     let staff = app.staff("sofia").await;
     let class_type = json!({ "id": salsa.class_type, "description": "New." });
     let instructor = json!({ "id": salsa.instructor, "bio": "New." });
-    let new = json!({ "name": "Rumba", "price": "20" });
+    let new_class_type = json!({ "name": "Rumba", "price": "20" });
     let writes: [(Method, &str, Value, u16); 5] = [
         (Method::PATCH, "/api/admin/classes", class_type, 200),
         (Method::PATCH, "/api/admin/instructors", instructor, 200),
-        (Method::POST, "/api/admin/classes", new.clone(), 201),
+        (
+            Method::POST,
+            "/api/admin/classes",
+            new_class_type.clone(),
+            201,
+        ),
         (
             Method::POST,
             "/api/admin/instructors",
@@ -116,11 +121,14 @@ async fn catalog_changes_invalidate_every_response_that_shows_them() {
             "{method} {path}"
         );
     }
-    let rejected = async {
-        staff.post("/api/admin/classes", new).await.expect(409);
+    let create_again = async {
+        staff
+            .post("/api/admin/classes", new_class_type)
+            .await
+            .expect(409);
     };
-    assert_eq!(invalidated_by(&app, &paths, rejected).await, [false; 5]);
-    // A change of a profile invalidates nothing.
+    assert_eq!(invalidated_by(&app, &paths, create_again).await, [false; 5]);
+    // A change of a profile invalidates no response.
     let profile_change = async {
         let change = json!({ "phone": "+1 303 555 0100" });
         staff.patch("/api/auth/me", change).await.expect(200);
@@ -142,24 +150,31 @@ async fn a_matching_etag_returns_not_modified() {
     let (_, id, paths) = create_class_and_paths(&app).await;
     let visitor = app.visitor();
     for path in &paths {
-        let first = visitor.get(path).await;
-        first.expect(200);
-        let tag = first.header("etag").unwrap().to_owned();
-        let cache_control = first.header("cache-control").unwrap().to_owned();
+        let response = visitor.get(path).await;
+        response.expect(200);
+        let tag = response.header("etag").unwrap().to_owned();
+        let cache_control = response.header("cache-control").unwrap().to_owned();
         assert!(
             cache_control.contains("stale-while-revalidate="),
             "{cache_control}"
         );
-        for known in [
+        for matching_tags in [
             tag.clone(),
             format!("W/{tag}"),
             format!("\"x\", {tag}"),
             "*".to_owned(),
         ] {
-            let again = get_if_none_match(&visitor, path, &known).await;
-            assert_eq!((again.status, again.text.as_str()), (304, ""), "{path}");
-            assert_eq!(again.header("etag"), Some(tag.as_str()));
-            assert_eq!(again.header("cache-control"), Some(cache_control.as_str()));
+            let not_modified = get_if_none_match(&visitor, path, &matching_tags).await;
+            assert_eq!(
+                (not_modified.status, not_modified.text.as_str()),
+                (304, ""),
+                "{path}"
+            );
+            assert_eq!(not_modified.header("etag"), Some(tag.as_str()));
+            assert_eq!(
+                not_modified.header("cache-control"),
+                Some(cache_control.as_str())
+            );
         }
         get_if_none_match(&visitor, path, "\"x\"").await.expect(200);
     }
@@ -182,12 +197,12 @@ async fn an_invalidation_is_retried_until_redis_accepts_it() {
     let app = TestApp::start().await;
     let (salsa, _, paths) = create_class_and_paths(&app).await;
     let staff = app.staff("sofia").await;
-    let before = get_ok(&app.visitor(), &paths[0]).await;
+    let old_list = get_ok(&app.visitor(), &paths[0]).await;
     app.redis.set_mode(FaultMode::Unreachable).await.unwrap();
     let change = json!({ "id": salsa.class_type, "description": "Another one" });
     staff.patch("/api/admin/classes", change).await.expect(200);
     app.redis.set_mode(FaultMode::Normal).await.unwrap();
-    wait_until(async || get_ok(&app.visitor(), &paths[0]).await != before).await;
+    wait_until(async || get_ok(&app.visitor(), &paths[0]).await != old_list).await;
 }
 
 #[tokio::test]
@@ -212,13 +227,13 @@ async fn without_postgres_only_cached_responses_are_available() {
     let app = TestApp::start().await;
     let (_, _, paths) = create_class_and_paths(&app).await;
     let visitor = app.visitor();
-    // As in a process that has never connected to Postgres.
+    // The second process has never connected to Postgres.
     let settings = crate::harness::Settings::default().with(
         "POSTGRES_URL",
         "postgres://nobody@127.0.0.1:1/none?sslmode=disable",
     );
-    let alone = app.start_another_with(settings).await;
-    let client = visitor.connected_to(&alone);
+    let app_without_postgres = app.start_another_with(settings).await;
+    let client = visitor.connected_to(&app_without_postgres);
     let cached = get_ok(&visitor, &paths[0]).await;
     assert_eq!(get_ok(&client, &paths[0]).await, cached);
     let response = client.get(&paths[3]).await;

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::{advance_to_next_minute, create_class_at, create_class_type, get_ok, time};
 use crate::harness::{Settings, TestApp};
 
-fn starts(details: &Value) -> Vec<String> {
+fn start_times(details: &Value) -> Vec<String> {
     let classes = details["upcomingClasses"].as_array().unwrap();
     let start = |class: &Value| class["startTime"].as_str().unwrap().to_owned();
     classes.iter().map(start).collect()
@@ -16,10 +16,10 @@ fn starts(details: &Value) -> Vec<String> {
 async fn a_class_type_is_returned_with_its_instructors_and_next_classes() {
     let app = TestApp::start().await;
     let salsa = create_class_type(&app, "Salsa").await;
-    let other = create_class_type(&app, "Bachata").await;
+    let bachata = create_class_type(&app, "Bachata").await;
     // A Friday in winter, far in the future. Denver is seven hours behind UTC.
     let id = create_class_at(&app, salsa, time("2199-01-05T02:00:00Z")).await;
-    create_class_at(&app, other, time("2199-01-06T02:00:00Z")).await;
+    create_class_at(&app, bachata, time("2199-01-06T02:00:00Z")).await;
     let path = format!("/api/classes/details?id={}", salsa.class_type);
     let details = get_ok(&app.visitor(), &path).await;
     assert_eq!(details["name"], "Salsa");
@@ -67,19 +67,19 @@ async fn a_class_type_is_returned_with_its_instructors_and_next_classes() {
 async fn the_next_twenty_classes_are_listed_without_cancelled_ones() {
     let app = TestApp::start().await;
     let salsa = create_class_type(&app, "Salsa").await;
-    let first = time("2199-01-05T02:00:00Z");
+    let first_start = time("2199-01-05T02:00:00Z");
     for week in 0..22 {
-        create_class_at(&app, salsa, first + TimeDelta::weeks(week)).await;
+        create_class_at(&app, salsa, first_start + TimeDelta::weeks(week)).await;
     }
     app.sql(&format!(
-        "update scheduled_classes set is_cancelled = true where start_time = '{first}'"
+        "update scheduled_classes set is_cancelled = true where start_time = '{first_start}'"
     ))
     .await;
     let path = format!("/api/classes/details?id={}", salsa.class_type);
-    let starts = starts(&get_ok(&app.visitor(), &path).await);
-    assert_eq!(starts.len(), 20);
-    assert_eq!(starts[0], "2199-01-12T02:00:00Z");
-    assert!(starts.is_sorted());
+    let upcoming = start_times(&get_ok(&app.visitor(), &path).await);
+    assert_eq!(upcoming.len(), 20);
+    assert_eq!(upcoming[0], "2199-01-12T02:00:00Z");
+    assert!(upcoming.is_sorted());
 }
 
 #[tokio::test]
@@ -91,11 +91,11 @@ async fn a_started_class_is_removed_even_from_a_cached_response() {
     create_class_at(&app, salsa, minute + TimeDelta::minutes(2)).await;
     let path = format!("/api/classes/details?id={}", salsa.class_type);
     let visitor = app.visitor();
-    assert_eq!(starts(&get_ok(&visitor, &path).await).len(), 1);
+    assert_eq!(start_times(&get_ok(&visitor, &path).await).len(), 1);
     clock.advance(TimeDelta::minutes(1));
-    assert_eq!(starts(&get_ok(&visitor, &path).await).len(), 1);
+    assert_eq!(start_times(&get_ok(&visitor, &path).await).len(), 1);
     clock.advance(TimeDelta::minutes(1));
-    assert_eq!(starts(&get_ok(&visitor, &path).await).len(), 0);
+    assert_eq!(start_times(&get_ok(&visitor, &path).await).len(), 0);
 }
 
 #[tokio::test]
@@ -114,8 +114,8 @@ async fn unknown_and_retired_class_types_are_not_found() {
         assert_eq!(response.header("cache-control"), Some("no-store"));
     }
     let response = visitor.get("/api/classes/details").await;
-    let failure = response.expect_code(400, "validation_failed");
-    assert_eq!(failure["details"]["id"][0], "must be a UUID");
+    let body = response.expect_code(400, "validation_failed");
+    assert_eq!(body["details"]["id"][0], "must be a UUID");
 }
 
 #[tokio::test]

@@ -26,12 +26,12 @@ const ATTACKS: &[&str] = &[
 ];
 
 #[tokio::test]
-async fn query_parameters_cannot_inject_anything() {
+async fn query_parameters_cannot_inject_commands() {
     let app = TestApp::start().await;
     let staff = app.staff("sofia").await;
     let salsa = create_class_type(&app, "Salsa").await;
     create_class_at(&app, salsa, app.app.clock().now()).await;
-    let mut asked = 0;
+    let mut request_count = 0;
     for (path, fields) in [
         (
             "/api/classes/list",
@@ -54,12 +54,16 @@ async fn query_parameters_cannot_inject_anything() {
         ("/api/admin/classes", &["active", "limit", "cursor"]),
         ("/api/admin/instructors", &["active", "limit", "cursor"]),
     ] {
-        assert!(operations().iter().any(|(_, known)| known == path));
+        assert!(
+            operations()
+                .iter()
+                .any(|(_, documented_path)| documented_path == path)
+        );
         for field in fields {
             for value in ATTACKS {
                 let escaped: String = value.bytes().map(|byte| format!("%{byte:02x}")).collect();
                 let response = staff.get(&format!("{path}?{field}={escaped}")).await;
-                // Any text is a valid style, but no class has one of these.
+                // A printable text is a valid style, but no class has one of these.
                 let expected = if *field == "style" {
                     &[200, 400][..]
                 } else {
@@ -71,17 +75,17 @@ async fn query_parameters_cannot_inject_anything() {
                     response.text
                 );
                 assert!(!response.text.contains("Salsa"), "{path} {field} {value}");
-                asked += 1;
+                request_count += 1;
             }
         }
-        let twice = format!("{path}?{0}=a&{0}=b", fields[0]);
+        let repeated_parameter = format!("{path}?{0}=a&{0}=b", fields[0]);
         staff
-            .get(&twice)
+            .get(&repeated_parameter)
             .await
             .expect_code(400, "malformed_request");
         staff.get(&format!("{path}?%ff=%fe")).await;
     }
-    assert!(asked > 300);
+    assert!(request_count > 300);
     assert_eq!(app.count("select count(*) from class_types").await, 1);
 }
 
@@ -91,14 +95,14 @@ async fn the_hourly_rate_appears_in_no_public_response() {
     let salsa = create_class_type(&app, "Salsa").await;
     let now = app.app.clock().now();
     let id = create_class_at(&app, salsa, now + chrono::TimeDelta::days(2)).await;
-    // Members and staff see no more here than visitors.
-    let people = [
+    // Members and staff see the same public data as visitors.
+    let clients = [
         app.visitor(),
         app.member("ana").await,
         app.staff("sofia").await,
     ];
     let rate = super::HOURLY_RATE;
-    for person in &people {
+    for client in &clients {
         for path in [
             "/api/classes/list".to_owned(),
             format!("/api/classes/list?instructor={}", salsa.instructor),
@@ -106,12 +110,12 @@ async fn the_hourly_rate_appears_in_no_public_response() {
             "/api/classes/schedule".to_owned(),
             format!("/api/classes/availability?ids={id}"),
         ] {
-            let response = person.get(&path).await;
+            let response = client.get(&path).await;
             assert_eq!(response.status, 200, "{path}");
             assert!(response.text.contains(&id.to_string()) || path.contains("list"));
             let text = response.text.to_lowercase();
             assert!(!text.contains("rate") && !text.contains(rate), "{path}");
-            // It is not in the cached responses in Redis either.
+            // The responses cached in Redis do not contain the rate either.
             let keys = app.redis.command(&["KEYS", "cache:*"]).await.unwrap();
             for key in keys.as_array().unwrap() {
                 let key = key.as_str().unwrap();
@@ -120,7 +124,7 @@ async fn the_hourly_rate_appears_in_no_public_response() {
             }
         }
     }
-    let staff = &people[2];
+    let staff = &clients[2];
     let list = staff.get("/api/admin/instructors").await.expect(200);
     assert_eq!(list["items"][0]["hourlyRate"], rate);
 }

@@ -69,40 +69,37 @@ async fn the_list_can_be_filtered_by_level_and_style() {
 async fn the_instructor_filter_covers_weekly_and_upcoming_classes() {
     let app = TestApp::start().await;
     let now = advance_to_next_minute(&app);
-    let [weekly, ended, coming, past, off] =
-        ["Weekly", "Ended", "Coming", "Past", "Off"].map(|name| create_class_type(&app, name));
-    let (weekly, ended, coming, past, off) = (
-        weekly.await,
-        ended.await,
-        coming.await,
-        past.await,
-        off.await,
-    );
-    // The first instructor teaches all of them.
-    let taught = |course: super::ClassTypeAndInstructor| super::ClassTypeAndInstructor {
+    let weekly = create_class_type(&app, "Weekly").await;
+    let ended = create_class_type(&app, "Ended").await;
+    let upcoming = create_class_type(&app, "Upcoming").await;
+    let past = create_class_type(&app, "Past").await;
+    let cancelled = create_class_type(&app, "Cancelled").await;
+    // The instructor of the weekly class teaches all classes.
+    let with_instructor = |course: super::ClassTypeAndInstructor| super::ClassTypeAndInstructor {
         instructor: weekly.instructor,
         ..course
     };
-    for (course, until) in [(weekly, "null"), (ended, "current_date - 3")] {
+    for (course, effective_until) in [(weekly, "null"), (ended, "current_date - 3")] {
         app.sql(&format!(
             "insert into class_schedules (id, class_type_id, instructor_id, day_of_week,
                 start_time, duration_minutes, max_participants, room, effective_from, effective_until)
-            values (gen_random_uuid(), '{}', '{}', 5, '19:00', 60, 20, 'A', '2020-01-01', {until})",
+            values (gen_random_uuid(), '{}', '{}', 5, '19:00', 60, 20, 'A', '2020-01-01', {effective_until})",
             course.class_type, weekly.instructor
         ))
         .await;
     }
-    create_class_at(&app, taught(coming), now + TimeDelta::days(3)).await;
-    create_class_at(&app, taught(past), now - TimeDelta::days(3)).await;
-    let cancelled = create_class_at(&app, taught(off), now + TimeDelta::days(4)).await;
-    app.mark_cancelled(cancelled).await;
+    create_class_at(&app, with_instructor(upcoming), now + TimeDelta::days(3)).await;
+    create_class_at(&app, with_instructor(past), now - TimeDelta::days(3)).await;
+    let cancelled_class =
+        create_class_at(&app, with_instructor(cancelled), now + TimeDelta::days(4)).await;
+    app.mark_cancelled(cancelled_class).await;
     let visitor = app.visitor();
     let path = format!("{LIST}?instructor={}", weekly.instructor);
     assert_eq!(
         values_of(&get_ok(&visitor, &path).await, "name"),
-        ["Coming", "Weekly"]
+        ["Upcoming", "Weekly"]
     );
-    // A started class no longer counts, even if the response is cached.
+    // After its start, a class no longer counts, even in a cached response.
     app.app.clock().advance(TimeDelta::days(3));
     assert_eq!(
         values_of(&get_ok(&visitor, &path).await, "name"),

@@ -57,7 +57,7 @@ async fn classes_keep_their_local_time_when_the_clocks_change() {
         );
         assert_eq!(values_of(&timetable, "startTime"), instants);
         assert_eq!(values_of(&timetable, "timeZone"), [zone; 2]);
-        // Each class is on its own day only.
+        // Each class appears on its own day only.
         for (day, instant) in days.into_iter().zip(instants) {
             let path = format!("/api/classes/schedule?from={day}&to={day}");
             let timetable = get_ok(&app.visitor(), &path).await;
@@ -70,16 +70,16 @@ async fn classes_keep_their_local_time_when_the_clocks_change() {
 async fn a_day_of_23_or_25_hours_ends_at_midnight() {
     let app = TestApp::start().await;
     let salsa = create_class_type(&app, "Salsa").await;
-    for (day, last, first_of_next) in [
+    for (day, last_start, next_day_start) in [
         ("2026-03-08", "2026-03-09T05:59:00Z", "2026-03-09T06:00:00Z"),
         ("2026-11-01", "2026-11-02T06:59:00Z", "2026-11-02T07:00:00Z"),
     ] {
-        let other = create_class_type(&app, day).await;
-        create_class_at(&app, salsa, time(last)).await;
-        create_class_at(&app, other, time(first_of_next)).await;
+        let other_class_type = create_class_type(&app, day).await;
+        create_class_at(&app, salsa, time(last_start)).await;
+        create_class_at(&app, other_class_type, time(next_day_start)).await;
         let path = format!("/api/classes/schedule?from={day}&to={day}");
         let timetable = get_ok(&app.visitor(), &path).await;
-        assert_eq!(values_of(&timetable, "startTime"), [last], "{day}");
+        assert_eq!(values_of(&timetable, "startTime"), [last_start], "{day}");
         assert_eq!(local_times(&timetable), [format!("{day} 23:59")]);
     }
 }
@@ -109,7 +109,7 @@ async fn the_default_range_is_two_weeks_from_today() {
         let time = NaiveTime::from_hms_opt(12, 0, 0).unwrap();
         denver.resolve(today + TimeDelta::days(days), time)
     };
-    // Noon, so that no date changes during the test.
+    // At noon, the date cannot change during the test.
     clock.advance(noon(0) - clock.now());
     for days in [-1, 0, 13, 14, 15] {
         create_class_at(&app, salsa, noon(days)).await;
@@ -119,8 +119,8 @@ async fn the_default_range_is_two_weeks_from_today() {
         let dates = days.iter().map(|days| today + TimeDelta::days(*days));
         dates.map(|date| date.to_string()).collect()
     };
-    let default = get_ok(&visitor, "/api/classes/schedule").await;
-    assert_eq!(values_of(&default, "localDate"), dates(&[0, 13]));
+    let default_range = get_ok(&visitor, "/api/classes/schedule").await;
+    assert_eq!(values_of(&default_range, "localDate"), dates(&[0, 13]));
     let from = today - TimeDelta::days(1);
     let path = format!("/api/classes/schedule?from={from}");
     assert_eq!(
@@ -133,10 +133,10 @@ async fn the_default_range_is_two_weeks_from_today() {
         values_of(&get_ok(&visitor, &path).await, "localDate"),
         dates(&[0, 13, 14])
     );
-    // A day later the default range moves, even if the response is cached.
+    // The default range follows the date, even in a cached response.
     clock.advance(TimeDelta::days(1));
-    let default = get_ok(&visitor, "/api/classes/schedule").await;
-    assert_eq!(values_of(&default, "localDate"), dates(&[13, 14]));
+    let default_range = get_ok(&visitor, "/api/classes/schedule").await;
+    assert_eq!(values_of(&default_range, "localDate"), dates(&[13, 14]));
 }
 
 #[tokio::test]
@@ -172,19 +172,22 @@ async fn the_schedule_can_be_filtered_and_is_paginated() {
     }
     let visitor = app.visitor();
     let path = "/api/classes/schedule?from=2026-06-01&to=2026-06-05";
-    let of = format!("{path}&classType={}", salsa.class_type);
+    let by_class_type = format!("{path}&classType={}", salsa.class_type);
     assert_eq!(
-        values_of(&get_ok(&visitor, &of).await, "title"),
+        values_of(&get_ok(&visitor, &by_class_type).await, "title"),
         ["Salsa", "Salsa"]
     );
-    let by = format!("{path}&instructor={}", bachata.instructor);
+    let by_instructor = format!("{path}&instructor={}", bachata.instructor);
     assert_eq!(
-        values_of(&get_ok(&visitor, &by).await, "title"),
+        values_of(&get_ok(&visitor, &by_instructor).await, "title"),
         ["Bachata", "Bachata"]
     );
-    let none = format!("{of}&instructor={}", bachata.instructor);
-    assert_eq!(values_of(&get_ok(&visitor, &none).await, "title"), [""; 0]);
-    // Two classes start at the same time: a page that ends between them skips none.
+    let by_both = format!("{by_class_type}&instructor={}", bachata.instructor);
+    assert_eq!(
+        values_of(&get_ok(&visitor, &by_both).await, "title"),
+        [""; 0]
+    );
+    // A page break between two classes with the same start must skip neither.
     let classes = visitor.get_all(&format!("{path}&limit=1")).await;
     let titles: Vec<_> = classes.iter().map(|class| &class["title"]).collect();
     assert_eq!(titles, ["Salsa", "Bachata", "Salsa", "Bachata"]);
@@ -214,8 +217,8 @@ async fn invalid_query_parameters_are_rejected_by_name() {
         ("cursor=x", "cursor"),
     ] {
         let response = visitor.get(&format!("/api/classes/schedule?{query}")).await;
-        let failure = response.expect_code(400, "validation_failed");
-        let details = failure["details"].as_object().unwrap();
+        let body = response.expect_code(400, "validation_failed");
+        let details = body["details"].as_object().unwrap();
         assert_eq!(details.keys().collect::<Vec<_>>(), [field], "{query}");
         assert_eq!(response.header("cache-control"), Some("no-store"));
     }

@@ -47,47 +47,51 @@ async fn a_message_is_stored_with_its_sender_and_ip_address() {
 #[tokio::test]
 async fn all_invalid_fields_are_reported_at_once() {
     let app = TestApp::start().await;
-    let empty = json!({ "name": " ", "email": "x", "subject": "a\nb", "message": " \n " });
+    let invalid_message =
+        json!({ "name": " ", "email": "x", "subject": "a\nb", "message": " \n " });
     let body = app
         .visitor()
-        .post(PATH, empty)
+        .post(PATH, invalid_message)
         .await
         .expect_code(400, "validation_failed");
     let fields: Vec<_> = body["details"].as_object().unwrap().keys().collect();
     assert_eq!(fields, ["email", "message", "name", "subject"]);
-    let long = message_with("message", json!("x".repeat(5_001)));
-    app.visitor().post(PATH, long).await.expect(400);
+    let long_message = message_with("message", json!("x".repeat(5_001)));
+    app.visitor().post(PATH, long_message).await.expect(400);
 }
 
 #[tokio::test]
 async fn a_message_with_a_filled_honeypot_is_dropped_with_the_usual_response() {
     let app = TestApp::start().await;
-    let real = app.visitor().post(PATH, message()).await;
-    let trapped = message_with("website", json!("https://casino.example"));
-    let fake = app.visitor().post(PATH, trapped).await;
+    let usual_response = app.visitor().post(PATH, message()).await;
+    let spam = message_with("website", json!("https://casino.example"));
+    let spam_response = app.visitor().post(PATH, spam).await;
     let shape = |response: &crate::harness::TestResponse| {
         let body = response.expect(201);
         let names: Vec<_> = body.as_object().unwrap().keys().cloned().collect();
         let id = body["id"].as_str().unwrap();
-        let kind = (id.len(), id.as_bytes()[14]);
-        (response.status, names, kind, body["success"].clone())
+        let id_format = (id.len(), id.as_bytes()[14]);
+        (response.status, names, id_format, body["success"].clone())
     };
-    assert_eq!(shape(&real), shape(&fake));
-    let stored = app.count("select count(*) from contact_submissions").await;
-    assert_eq!(stored, 1);
+    assert_eq!(shape(&usual_response), shape(&spam_response));
+    let stored_count = app.count("select count(*) from contact_submissions").await;
+    assert_eq!(stored_count, 1);
     // An empty honeypot field is accepted.
-    let empty = message_with("website", json!(""));
-    app.visitor().post(PATH, empty).await.expect(201);
-    let stored = app.count("select count(*) from contact_submissions").await;
-    assert_eq!(stored, 2);
+    let with_empty_honeypot = message_with("website", json!(""));
+    app.visitor()
+        .post(PATH, with_empty_honeypot)
+        .await
+        .expect(201);
+    let stored_count = app.count("select count(*) from contact_submissions").await;
+    assert_eq!(stored_count, 2);
 }
 
 #[tokio::test]
-async fn an_ip_address_may_send_ten_messages_an_hour() {
+async fn an_ip_address_can_send_ten_messages_an_hour() {
     let app = TestApp::start().await;
     let visitor = app.visitor();
-    for n in 0..10 {
-        let message = message_with("email", json!(format!("n{n}@example.com")));
+    for number in 0..10 {
+        let message = message_with("email", json!(format!("n{number}@example.com")));
         visitor.post(PATH, message).await.expect(201);
     }
     let response = visitor.post(PATH, message()).await;
@@ -97,17 +101,17 @@ async fn an_ip_address_may_send_ten_messages_an_hour() {
 }
 
 #[tokio::test]
-async fn an_email_address_may_send_five_messages_an_hour() {
+async fn an_email_address_can_send_five_messages_an_hour() {
     let app = TestApp::start().await;
     for _ in 0..5 {
         app.visitor().post(PATH, message()).await.expect(201);
     }
-    let spelled = message_with("email", json!("NADIA@example.com"));
-    app.visitor().post(PATH, spelled).await.expect(429);
+    let same_address = message_with("email", json!("NADIA@example.com"));
+    app.visitor().post(PATH, same_address).await.expect(429);
 }
 
 #[tokio::test]
-async fn the_studio_receives_a_mail_that_replies_to_the_visitor() {
+async fn the_studio_receives_a_mail_whose_replies_go_to_the_visitor() {
     let Some(server) = MailServer::start().await else {
         return;
     };
@@ -132,11 +136,11 @@ async fn without_a_mail_server_the_message_waits_in_the_outbox() {
     let settings = Settings::default().with("CONTACT_TO", "studio@sabor.example");
     let app = TestApp::start_with(settings).await;
     app.visitor().post(PATH, message()).await.expect(201);
-    let until = std::time::Instant::now() + std::time::Duration::from_secs(5);
-    let sent = sabor::notify::mail::send_due(&app.app, until)
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(5);
+    let outcome = sabor::notify::mail::send_due(&app.app, deadline)
         .await
         .unwrap();
-    assert!(sent.remaining && sent.sent == 0 && sent.failed == 0);
-    let waiting = "select count(*) from mail_outbox where sent_at is null and attempts = 0";
-    assert_eq!(app.count(waiting).await, 1);
+    assert!(outcome.remaining && outcome.sent == 0 && outcome.failed == 0);
+    let waiting_mails = "select count(*) from mail_outbox where sent_at is null and attempts = 0";
+    assert_eq!(app.count(waiting_mails).await, 1);
 }

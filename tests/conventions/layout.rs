@@ -1,4 +1,4 @@
-//! The layout of `lib/src`: which folders there are, and that imports run one way.
+//! Checks the folders of `lib/src` and the direction of its imports.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -10,12 +10,11 @@ use syn::{Attribute, Item, ItemMod, ItemUse, LitStr, UseTree, VisRestricted, Vis
 
 use super::collect;
 
-/// A module: its path below the crate, such as `["bookings", "member"]`.
+/// The path of a module in the crate, such as `["bookings", "member"]`.
 type Module = Vec<String>;
 
-/// The folders and files of `lib/src`, each with the layer that it is in. A
-/// module imports from its own layer and from those below, which have higher
-/// numbers.
+/// The layer of each folder and file of `lib/src`. A module imports from its own
+/// layer and from those below, which have higher numbers.
 const LAYERS: [(&str, u8); 24] = [
     ("lib", 0),
     ("serve", 0),
@@ -31,7 +30,7 @@ const LAYERS: [(&str, u8); 24] = [
     ("payments", 2),
     ("reports", 2),
     ("http", 3),
-    // What a process shares; everything above is given one.
+    // The state that the requests of a process share.
     ("app", 4),
     ("session", 5),
     ("models", 6),
@@ -40,40 +39,41 @@ const LAYERS: [(&str, u8); 24] = [
     ("error", 8),
     ("runtime", 8),
     ("values", 8),
-    // Only tests use it.
+    // Only tests import it.
     ("testing", 0),
     ("main", 0),
 ];
 
-/// `App` holds the state of these features, so that it imports them. None of
-/// these files imports `App`.
-const STATE_OF_APP: [&str; 3] = ["notify", "payments", "identity"];
+/// The features whose state `App` holds. `App` may import them, although they are
+/// in a layer above.
+const FEATURES_IN_APP: [&str; 3] = ["notify", "payments", "identity"];
 
 fn layer(module: &[String]) -> Option<u8> {
     let name = module.first().map_or("lib", String::as_str);
-    let found = LAYERS.iter().find(|(layer, _)| *layer == name);
-    found.map(|(_, number)| *number)
+    let entry = LAYERS.iter().find(|(folder, _)| *folder == name);
+    entry.map(|(_, number)| *number)
 }
 
-/// What one file imports and re-exports.
+/// The imports, re-exports and strings of one file.
 #[derive(Default)]
 struct Imports {
-    /// Full paths below the crate.
+    /// The imported paths, from the root of the crate.
     paths: BTreeSet<Module>,
-    /// The path of what is re-exported, by the name that it has here.
+    /// The original path of each re-export, by its name in this module.
     reexports: BTreeMap<String, Module>,
+    /// The string literals, to find SQL.
     strings: Vec<String>,
 }
 
-/// Reads one file, without its tests.
-struct Reader {
+/// Collects the imports of one file, without those of its tests.
+struct ImportReader {
     module: Module,
     imports: Imports,
 }
 
-impl Reader {
-    /// The path below the crate. One that leads to another crate leads here to
-    /// a child that does not exist, and so to this file itself.
+impl ImportReader {
+    /// Returns a path from the root of the crate. A path of another crate becomes
+    /// that of a child that does not exist, which counts as this module.
     fn resolve(&self, path: &[String]) -> Option<Module> {
         let supers = path.iter().take_while(|part| *part == "super").count();
         match path.first()?.as_str() {
@@ -83,7 +83,7 @@ impl Reader {
                 let parent = self.module.len().checked_sub(supers)?;
                 Some([&self.module[..parent], &path[supers..]].concat())
             }
-            // A child of this module, if there is one of that name.
+            // A child of this module, or another crate.
             _ => Some([&self.module, path].concat()),
         }
     }
@@ -108,7 +108,7 @@ impl Reader {
         let Some(path) = self.resolve(&path) else {
             return;
         };
-        // A macro is exported under its own name, from its own module.
+        // A macro is re-exported by its own module, under its own name.
         let is_own_macro = path.len() == self.module.len() + 1 && path.last() == Some(&name);
         if is_public && !is_own_macro {
             self.imports.reexports.insert(name, path);
@@ -129,7 +129,7 @@ fn is_test(attributes: &[Attribute]) -> bool {
     })
 }
 
-impl<'ast> Visit<'ast> for Reader {
+impl<'ast> Visit<'ast> for ImportReader {
     fn visit_item_mod(&mut self, item: &'ast ItemMod) {
         if !is_test(&item.attrs) {
             visit::visit_item_mod(self, item);
@@ -157,7 +157,7 @@ impl<'ast> Visit<'ast> for Reader {
     }
 }
 
-/// Every file of `lib/src`, by its module.
+/// Reads the imports of every file of `lib/src`.
 fn read_library() -> BTreeMap<Module, Imports> {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("lib/src");
     let mut files = Vec::new();
@@ -178,7 +178,7 @@ fn read_library() -> BTreeMap<Module, Imports> {
             Item::Mod(item) => !is_test(&item.attrs),
             _ => true,
         });
-        let mut reader = Reader {
+        let mut reader = ImportReader {
             module: module.clone(),
             imports: Imports::default(),
         };
@@ -188,16 +188,18 @@ fn read_library() -> BTreeMap<Module, Imports> {
     modules
 }
 
-/// The file in which a path is defined, through all re-exports.
+/// Returns the file that defines a path; follows re-exports.
 fn defining_file(modules: &BTreeMap<Module, Imports>, path: &[String]) -> Module {
     let mut path = path.to_vec();
-    // More re-exports in a row than this would be a circle of them.
+    // A longer chain of re-exports is a circle.
     for _ in 0..8 {
-        let longest = (0..=path.len()).rev().map(|end| &path[..end]);
-        let module = longest.into_iter().find(|part| modules.contains_key(*part));
+        let prefixes = (0..=path.len()).rev().map(|end| &path[..end]);
+        let module = prefixes
+            .into_iter()
+            .find(|prefix| modules.contains_key(*prefix));
         let module = module.unwrap_or_default().to_vec();
-        let next = path.get(module.len());
-        match next.and_then(|name| modules[&module].reexports.get(name)) {
+        let next_name = path.get(module.len());
+        match next_name.and_then(|name| modules[&module].reexports.get(name)) {
             Some(target) => path = [target, &path[module.len() + 1..]].concat(),
             None => return module,
         }
@@ -205,7 +207,7 @@ fn defining_file(modules: &BTreeMap<Module, Imports>, path: &[String]) -> Module
     panic!("{path:?} is re-exported in a circle");
 }
 
-/// The files that each file imports from, each with one of the imported paths.
+/// Returns the files that each file imports, each with one of the imported paths.
 fn imported_files(
     modules: &BTreeMap<Module, Imports>,
 ) -> BTreeMap<Module, BTreeMap<Module, String>> {
@@ -215,72 +217,73 @@ fn imported_files(
             .map(|path| (defining_file(modules, path), path.join("::")))
             .collect();
         files.remove(module);
-        // Macros of the crate are named from its root.
+        // Macros are imported from the root of the crate.
         files.remove(&Vec::new());
         (module.clone(), files)
     });
     files.collect()
 }
 
-/// Read once for all tests.
+/// The imports of the library, read once for all tests.
 static LIBRARY: LazyLock<BTreeMap<Module, Imports>> = LazyLock::new(read_library);
 
 #[track_caller]
-fn assert_none(found: Vec<String>) {
-    assert!(found.is_empty(), "\n{}", found.join("\n"));
+fn assert_no_violations(violations: Vec<String>) {
+    assert!(violations.is_empty(), "\n{}", violations.join("\n"));
 }
 
 #[test]
 fn no_files_of_the_library_import_each_other_in_a_circle() {
     let imports = imported_files(&LIBRARY);
-    let mut found = Vec::new();
+    let mut violations = Vec::new();
     for (start, files) in &imports {
         for (file, path) in files {
             let mut reached = BTreeSet::new();
-            let mut next = vec![file];
-            while let Some(further) = next.pop() {
-                if reached.insert(further) {
-                    next.extend(imports[further].keys());
+            let mut unvisited = vec![file];
+            while let Some(imported) = unvisited.pop() {
+                if reached.insert(imported) {
+                    unvisited.extend(imports[imported].keys());
                 }
             }
             if reached.contains(start) {
                 let (from, to) = (start.join("::"), file.join("::"));
-                found.push(format!(
+                violations.push(format!(
                     "{from} imports {to} ({path}), which leads back to it"
                 ));
             }
         }
     }
-    assert_none(found);
+    assert_no_violations(violations);
 }
 
 #[test]
-fn imports_run_from_features_down_to_tools() {
-    let mut found = Vec::new();
+fn modules_import_only_their_own_and_lower_layers() {
+    let mut violations = Vec::new();
     for (module, files) in imported_files(&LIBRARY) {
         if module.is_empty() {
             continue;
         }
         for (file, path) in files {
-            let is_state = module == ["app"] && STATE_OF_APP.contains(&file[0].as_str());
-            if layer(&module) > layer(&file) && !is_state {
+            let is_feature_in_app =
+                module == ["app"] && FEATURES_IN_APP.contains(&file[0].as_str());
+            if layer(&module) > layer(&file) && !is_feature_in_app {
                 let (from, to) = (module.join("::"), file.join("::"));
-                found.push(format!("{from} imports {to} ({path}), which is above it"));
+                violations.push(format!("{from} imports {to} ({path}), which is above it"));
             }
         }
     }
-    assert_none(found);
+    assert_no_violations(violations);
 }
 
 #[test]
-fn every_module_of_the_library_is_in_a_folder_of_the_tree() {
+fn every_module_of_the_library_has_a_layer() {
     let modules = LIBRARY.keys().filter(|module| layer(module).is_none());
-    assert_none(modules.map(|module| module.join("::")).collect());
+    assert_no_violations(modules.map(|module| module.join("::")).collect());
 }
 
 #[test]
-fn models_know_neither_http_nor_the_app() {
-    let mut found = Vec::new();
+fn models_import_neither_http_nor_the_app() {
+    let mut violations = Vec::new();
     for (module, imports) in &*LIBRARY {
         if module.first().is_none_or(|folder| folder != "models") {
             continue;
@@ -288,17 +291,17 @@ fn models_know_neither_http_nor_the_app() {
         for path in &imports.paths {
             let first = path.first().map(String::as_str).unwrap_or_default();
             if ["http", "app", "App"].contains(&first) {
-                found.push(format!("{} imports {}", module.join("::"), path.join("::")));
+                violations.push(format!("{} imports {}", module.join("::"), path.join("::")));
             }
         }
     }
-    assert_none(found);
+    assert_no_violations(violations);
 }
 
 #[test]
-fn sql_is_written_in_models_session_and_store_alone() {
-    const BEGINNINGS: [&str; 4] = ["select ", "update ", "delete from ", "with "];
-    let mut found = Vec::new();
+fn only_models_session_and_store_contain_sql() {
+    const FIRST_WORDS: [&str; 4] = ["select ", "update ", "delete from ", "with "];
+    let mut violations = Vec::new();
     for (module, imports) in &*LIBRARY {
         let folder = module.first().map(String::as_str).unwrap_or_default();
         if ["models", "session", "store"].contains(&folder) {
@@ -306,14 +309,14 @@ fn sql_is_written_in_models_session_and_store_alone() {
         }
         for text in &imports.strings {
             let text = text.trim_start();
-            let begins = BEGINNINGS.iter().any(|word| text.starts_with(word));
-            let goes_on = [" from ", " set ", "\n"]
+            let starts_like_sql = FIRST_WORDS.iter().any(|word| text.starts_with(word));
+            let continues_like_sql = [" from ", " set ", "\n"]
                 .iter()
                 .any(|word| text.contains(word));
-            if begins && goes_on || text.starts_with("insert into ") {
-                found.push(format!("{} has SQL: {text}", module.join("::")));
+            if starts_like_sql && continues_like_sql || text.starts_with("insert into ") {
+                violations.push(format!("{} has SQL: {text}", module.join("::")));
             }
         }
     }
-    assert_none(found);
+    assert_no_violations(violations);
 }

@@ -92,9 +92,7 @@ async fn the_provider_may_respond_with_form_post() {
     assert!(callback.starts_with("/api/auth/oauth/callback/acme?code="));
     assert_redirects_to(&ana.get(callback).await, "/");
     assert_eq!(profile(&ana).await["email"], "ana@example.com");
-    let json_response = ana
-        .post("/api/auth/oauth/callback/acme", json_response!({}))
-        .await;
+    let json_response = ana.post("/api/auth/oauth/callback/acme", json!({})).await;
     json_response.expect_code(400, "malformed_request");
 }
 
