@@ -50,7 +50,7 @@ print(json.dumps({
 }))
 "#;
 
-/// Parses a calendar; returns `None` if the parser cannot be installed here.
+/// Parses a calendar. Returns `None` if the parser cannot be installed.
 async fn parse_calendar(calendar: &str) -> Option<Value> {
     let mut parser = Command::new(python().await?)
         .args(["-c", PARSE_SCRIPT])

@@ -25,10 +25,10 @@ async fn account_members_can_be_added_changed_and_removed() {
     let members =
         json!([{ "userId": ana_id, "role": "member" }, { "userId": leo_id, "role": "admin" }]);
     let change = json!({ "id": account["id"], "slug": "casa-latina", "members": members });
-    let changed = admin.patch(ACCOUNTS, change).await.expect(200);
-    assert_eq!(changed["name"], "Casa Latina");
-    assert_eq!(changed["slug"], "casa-latina");
-    let roles: Vec<_> = changed["members"]
+    let changed_account = admin.patch(ACCOUNTS, change).await.expect(200);
+    assert_eq!(changed_account["name"], "Casa Latina");
+    assert_eq!(changed_account["slug"], "casa-latina");
+    let roles: Vec<_> = changed_account["members"]
         .as_array()
         .unwrap()
         .iter()
@@ -40,10 +40,10 @@ async fn account_members_can_be_added_changed_and_removed() {
     );
 
     let change = json!({ "id": account["id"], "members": [{ "userId": ana_id, "role": null }] });
-    let changed = admin.patch(ACCOUNTS, change).await.expect(200);
-    assert_eq!(changed["members"].as_array().unwrap().len(), 1);
+    let changed_account = admin.patch(ACCOUNTS, change).await.expect(200);
+    assert_eq!(changed_account["members"].as_array().unwrap().len(), 1);
     let list = admin.get(ACCOUNTS).await.expect(200);
-    assert_eq!(list["items"], json!([changed]));
+    assert_eq!(list["items"], json!([changed_account]));
     let log_entries = "select count(*) from security_events where kind = 'partner_account_changed'";
     assert_eq!(app.count(log_entries).await, 3);
 }

@@ -65,36 +65,36 @@ async fn both_secrets_work_during_a_rotation() {
         }
         admin.patch(APPS, form).await.expect(200)
     };
-    let rotated = change(json!({ "rotateSecret": true })).await;
-    let second_secret = rotated["secret"].clone();
-    assert_eq!(rotated["isRotating"], true);
+    let rotated_app = change(json!({ "rotateSecret": true })).await;
+    let second_secret = rotated_app["secret"].clone();
+    assert_eq!(rotated_app["isRotating"], true);
     assert!(is_accepted(&server, "shop", &first_secret).await);
     assert!(is_accepted(&server, "shop", &second_secret).await);
 
-    let after_rotation = change(json!({ "endRotation": true })).await;
-    assert_eq!(after_rotation["secret"], json!(null));
-    assert_eq!(after_rotation["isRotating"], false);
+    let app_after_rotation = change(json!({ "endRotation": true })).await;
+    assert_eq!(app_after_rotation["secret"], json!(null));
+    assert_eq!(app_after_rotation["isRotating"], false);
     assert!(!is_accepted(&server, "shop", &first_secret).await);
     assert!(is_accepted(&server, "shop", &second_secret).await);
 
     // One call can replace a leaked secret and revoke it.
-    let replaced = change(json!({ "rotateSecret": true, "endRotation": true })).await;
+    let replaced_app = change(json!({ "rotateSecret": true, "endRotation": true })).await;
     assert!(!is_accepted(&server, "shop", &second_secret).await);
-    assert!(is_accepted(&server, "shop", &replaced["secret"]).await);
+    assert!(is_accepted(&server, "shop", &replaced_app["secret"]).await);
 
-    // A rotation during a rotation is rejected: it would revoke a secret in use.
-    let next_rotation = change(json!({ "rotateSecret": true })).await;
+    // A second rotation is rejected, since it would revoke a secret in use.
+    let rotated_again = change(json!({ "rotateSecret": true })).await;
     let third_rotation = json!({ "id": partner_app["id"], "rotateSecret": true });
     admin
         .patch(APPS, third_rotation)
         .await
         .expect_code(409, "rotating");
-    for secret in [&replaced["secret"], &next_rotation["secret"]] {
+    for secret in [&replaced_app["secret"], &rotated_again["secret"]] {
         assert!(is_accepted(&server, "shop", secret).await);
     }
 
     change(json!({ "isActive": false })).await;
-    assert!(!is_accepted(&server, "shop", &next_rotation["secret"]).await);
+    assert!(!is_accepted(&server, "shop", &rotated_again["secret"]).await);
 }
 
 #[tokio::test]
@@ -106,9 +106,9 @@ async fn omitted_fields_keep_their_value_and_invalid_ones_are_rejected() {
     let partner_app = admin.post(APPS, form.clone()).await.expect(201);
     admin.post(APPS, form).await.expect_code(409, "name_taken");
     let change = json!({ "id": partner_app["id"], "allowedOrigins": ["https://b.example"] });
-    let changed = admin.patch(APPS, change).await.expect(200);
-    assert_eq!(changed["singleUse"], false);
-    assert_eq!(changed["allowedOrigins"], json!(["https://b.example"]));
+    let changed_app = admin.patch(APPS, change).await.expect(200);
+    assert_eq!(changed_app["singleUse"], false);
+    assert_eq!(changed_app["allowedOrigins"], json!(["https://b.example"]));
     for (field, invalid_form) in [
         (
             "name",

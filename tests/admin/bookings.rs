@@ -152,9 +152,9 @@ async fn staff_can_waive_a_late_cancellation() {
             "reason": "ill",
             "lenient": lenient,
         });
-        let cancelled = staff.patch("/api/admin/bookings", change).await.expect(200);
-        assert_eq!(cancelled["lateCancellation"], !lenient);
-        assert_eq!(cancelled["cancellationReason"], "ill");
+        let cancelled_booking = staff.patch("/api/admin/bookings", change).await.expect(200);
+        assert_eq!(cancelled_booking["lateCancellation"], !lenient);
+        assert_eq!(cancelled_booking["cancellationReason"], "ill");
         app.app.clock().advance(TimeDelta::hours(-71));
     }
 }

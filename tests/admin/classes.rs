@@ -81,16 +81,16 @@ async fn omitted_fields_keep_their_value_and_null_removes_the_image() {
     let class_type = staff.post(CLASSES, form).await.expect(201);
     let id = &class_type["id"];
     let change = json!({ "id": id, "price": "19.00" });
-    let changed = staff.patch(CLASSES, change).await.expect(200);
+    let changed_class_type = staff.patch(CLASSES, change).await.expect(200);
     let mut expected = class_type.clone();
     expected["price"] = json!("19.00");
-    expected["updatedAt"] = changed["updatedAt"].clone();
-    assert_eq!(changed, expected);
+    expected["updatedAt"] = changed_class_type["updatedAt"].clone();
+    assert_eq!(changed_class_type, expected);
     let change = json!({ "id": id, "imageUrl": null, "styles": [], "name": null });
-    let changed = staff.patch(CLASSES, change).await.expect(200);
-    assert_eq!(changed["imageUrl"], json!(null));
-    assert_eq!(changed["styles"], json!([]));
-    assert_eq!(changed["name"], "Salsa");
+    let changed_class_type = staff.patch(CLASSES, change).await.expect(200);
+    assert_eq!(changed_class_type["imageUrl"], json!(null));
+    assert_eq!(changed_class_type["styles"], json!([]));
+    assert_eq!(changed_class_type["name"], "Salsa");
     let unknown = json!({ "id": "01a1fbec-f5a7-774d-993f-b6dedc6eb201", "name": "X" });
     let response = staff.patch(CLASSES, unknown).await;
     response.expect_code(404, "not_found");
@@ -169,10 +169,10 @@ async fn a_retired_class_type_is_no_longer_listed_but_its_classes_remain() {
     let details_path = format!("/api/classes/details?id={}", salsa.class_type);
     get_ok(&visitor, &details_path).await;
     let path = format!("{CLASSES}?id={}", salsa.class_type);
-    let remaining = json!({ "success": true, "comingClasses": 2, "activePatterns": 1 });
-    // Retiring it again changes nothing.
+    let expected = json!({ "success": true, "comingClasses": 2, "activePatterns": 1 });
+    // A second call changes nothing.
     for _ in 0..2 {
-        assert_eq!(staff.delete(&path).await.expect(200), remaining);
+        assert_eq!(staff.delete(&path).await.expect(200), expected);
     }
     assert_eq!(
         get_ok(&visitor, "/api/classes/list").await["items"],
@@ -185,16 +185,16 @@ async fn a_retired_class_type_is_no_longer_listed_but_its_classes_remain() {
     let timetable = get_ok(&visitor, "/api/classes/schedule").await;
     assert_eq!(values_of(&timetable, "title").len(), 3);
     // Staff still see the class type and can reactivate it.
-    let retired = staff
+    let retired_class_types = staff
         .get(&format!("{CLASSES}?active=false"))
         .await
         .expect(200);
-    assert_eq!(values_of(&retired, "name"), ["Salsa"]);
-    let active = staff
+    assert_eq!(values_of(&retired_class_types, "name"), ["Salsa"]);
+    let active_class_types = staff
         .get(&format!("{CLASSES}?active=true"))
         .await
         .expect(200);
-    assert_eq!(active["items"], json!([]));
+    assert_eq!(active_class_types["items"], json!([]));
     let change = json!({ "id": salsa.class_type, "isActive": true });
     staff.patch(CLASSES, change).await.expect(200);
     get_ok(&visitor, &details_path).await;
@@ -232,10 +232,10 @@ async fn every_change_is_logged_with_its_author_and_action() {
             where kind = 'class_type_changed' and user_id is null order by created_at, id",
         )
         .await;
-    let logged: Vec<Value> = rows.iter().map(|row| row.get("detail")).collect();
+    let log_entries: Vec<Value> = rows.iter().map(|row| row.get("detail")).collect();
     let log_entry = |action: &str| json!({ "by": profile["id"], "id": id, "action": action });
     assert_eq!(
-        logged,
+        log_entries,
         [
             log_entry("create"),
             log_entry("change"),

@@ -42,10 +42,10 @@ async fn processing_a_message_records_the_author_and_time_and_can_be_undone() {
     assert!(message["processedAt"].is_string());
     let profile = staff.get("/api/auth/me").await.expect(200);
     assert_eq!(message["processedBy"], profile["id"]);
-    // Processing it again changes nothing.
+    // A second call does not change the message.
     let admin = app.admin("admin").await;
-    let repeated = admin.patch(PATH, change(true)).await.expect(200);
-    assert_eq!(repeated, message);
+    let unchanged_message = admin.patch(PATH, change(true)).await.expect(200);
+    assert_eq!(unchanged_message, message);
     let processed_messages = staff
         .get(&format!("{PATH}?processed=true"))
         .await
@@ -56,8 +56,8 @@ async fn processing_a_message_records_the_author_and_time_and_can_be_undone() {
         .await
         .expect(200);
     assert_eq!(open_messages["items"].as_array().unwrap().len(), 2);
-    let reopened = staff.patch(PATH, change(false)).await.expect(200);
-    assert!(reopened["processedAt"].is_null() && reopened["processedBy"].is_null());
+    let reopened_message = staff.patch(PATH, change(false)).await.expect(200);
+    assert!(reopened_message["processedAt"].is_null() && reopened_message["processedBy"].is_null());
     let events = app
         .sql("select detail from security_events where kind = 'contact_processed' order by created_at")
         .await;

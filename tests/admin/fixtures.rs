@@ -24,7 +24,7 @@ pub async fn insert_class(app: &TestApp, class_type: &str, start: &str, spots: i
     id
 }
 
-/// Inserts a booking of a new member who registered in 2001.
+/// Inserts a booking and its member, who registered in 2001.
 pub async fn insert_booking(app: &TestApp, class: Uuid, status: &str, created_at: &str) -> Uuid {
     let id = Uuid::now_v7();
     app.sql(&format!(

@@ -71,20 +71,20 @@ async fn omitted_fields_keep_their_value_and_null_clears_them() {
     let instructor = staff.post(INSTRUCTORS, form).await.expect(201);
     let id = &instructor["id"];
     let change = json!({ "id": id, "experienceYears": 16 });
-    let changed = staff.patch(INSTRUCTORS, change).await.expect(200);
+    let changed_instructor = staff.patch(INSTRUCTORS, change).await.expect(200);
     let mut expected = instructor.clone();
     expected["experienceYears"] = json!(16);
-    expected["updatedAt"] = changed["updatedAt"].clone();
-    assert_eq!(changed, expected);
+    expected["updatedAt"] = changed_instructor["updatedAt"].clone();
+    assert_eq!(changed_instructor, expected);
     let change = json!({ "id": id, "userId": null, "hourlyRate": null, "profileImageUrl": null,
         "socialMediaLinks": {}, "specialties": [], "name": null });
-    let changed = staff.patch(INSTRUCTORS, change).await.expect(200);
+    let changed_instructor = staff.patch(INSTRUCTORS, change).await.expect(200);
     for field in ["userId", "hourlyRate", "profileImageUrl"] {
-        assert_eq!(changed[field], json!(null), "{field}");
+        assert_eq!(changed_instructor[field], json!(null), "{field}");
     }
-    assert_eq!(changed["socialMediaLinks"], json!({}));
-    assert_eq!(changed["specialties"], json!([]));
-    assert_eq!(changed["name"], "Rosa");
+    assert_eq!(changed_instructor["socialMediaLinks"], json!({}));
+    assert_eq!(changed_instructor["specialties"], json!([]));
+    assert_eq!(changed_instructor["name"], "Rosa");
     let unknown = json!({ "id": "01a1fbec-f5a7-774d-993f-b6dedc6eb201", "name": "X" });
     let response = staff.patch(INSTRUCTORS, unknown).await;
     response.expect_code(404, "not_found");
@@ -151,9 +151,9 @@ async fn a_retired_instructor_keeps_their_scheduled_classes() {
         "Teacher of Salsa"
     );
     let path = format!("{INSTRUCTORS}?id={}", salsa.instructor);
-    let remaining = json!({ "success": true, "comingClasses": 1, "activePatterns": 0 });
+    let expected = json!({ "success": true, "comingClasses": 1, "activePatterns": 0 });
     for _ in 0..2 {
-        assert_eq!(staff.delete(&path).await.expect(200), remaining);
+        assert_eq!(staff.delete(&path).await.expect(200), expected);
     }
     let class_type = get_ok(&visitor, &details_path).await;
     assert_eq!(class_type["instructors"], json!([]));
@@ -162,11 +162,14 @@ async fn a_retired_instructor_keeps_their_scheduled_classes() {
         class_type["upcomingClasses"][0]["instructor"]["name"],
         "Teacher of Salsa"
     );
-    let retired = staff
+    let retired_instructors = staff
         .get(&format!("{INSTRUCTORS}?active=false"))
         .await
         .expect(200);
-    assert_eq!(values_of(&retired, "name"), ["Teacher of Salsa"]);
+    assert_eq!(
+        values_of(&retired_instructors, "name"),
+        ["Teacher of Salsa"]
+    );
     let reactivation = json!({ "id": salsa.instructor, "isActive": true });
     staff.patch(INSTRUCTORS, reactivation).await.expect(200);
     let unknown = format!("{INSTRUCTORS}?id=01a1fbec-f5a7-774d-993f-b6dedc6eb201");
@@ -197,10 +200,10 @@ async fn every_change_is_logged_without_the_hourly_rate() {
             order by created_at, id",
         )
         .await;
-    let logged: Vec<Value> = rows.iter().map(|row| row.get("detail")).collect();
+    let log_entries: Vec<Value> = rows.iter().map(|row| row.get("detail")).collect();
     let log_entry = |action: &str| json!({ "by": profile["id"], "id": id, "action": action });
     assert_eq!(
-        logged,
+        log_entries,
         [
             log_entry("create"),
             log_entry("change"),

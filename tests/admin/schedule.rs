@@ -133,15 +133,15 @@ async fn repeated_and_concurrent_generation_creates_each_class_once() {
     studio.create(studio.weekly_class(4, "19:00")).await;
     let generation = json!({ "generateUntil": "2026-09-30" });
     let responses = join_all((0..8).map(|_| studio.create(generation.clone()))).await;
-    let generated: u64 = responses
+    let generated_count: u64 = responses
         .iter()
         .map(|response| response["generated"].as_u64().unwrap())
         .sum();
-    assert_eq!(generated, 9, "five Tuesdays and four Thursdays");
-    let repeated = studio.create(generation).await;
-    assert_eq!(repeated["generated"], 0);
-    assert_eq!(repeated["alreadyThere"], 9);
-    assert_eq!(repeated["conflicts"], json!([]));
+    assert_eq!(generated_count, 9, "five Tuesdays and four Thursdays");
+    let repeated_response = studio.create(generation).await;
+    assert_eq!(repeated_response["generated"], 0);
+    assert_eq!(repeated_response["alreadyThere"], 9);
+    assert_eq!(repeated_response["conflicts"], json!([]));
 }
 
 #[tokio::test]
@@ -462,19 +462,19 @@ async fn started_classes_cannot_change_and_retired_weekly_classes_generate_nothi
         .expect_code(409, "class_started");
     let created = studio.create(studio.weekly_class(1, "10:00")).await;
     let id = created["pattern"]["id"].as_str().unwrap();
-    let retired = studio
+    let retired_class = studio
         .staff
         .delete(&format!("{PATH}?patternId={id}"))
         .await
         .expect(200);
-    assert_eq!(retired["pattern"]["isActive"], false);
+    assert_eq!(retired_class["pattern"]["isActive"], false);
     let until = (studio.app.app.clock().now() + TimeDelta::days(20)).date_naive();
     assert_eq!(
         studio.create(json!({ "generateUntil": until })).await["generated"],
         0
     );
-    let listed = studio.staff.get(PATH).await.expect(200);
-    assert_eq!(listed["items"][0]["startTime"], "10:00");
+    let list = studio.staff.get(PATH).await.expect(200);
+    assert_eq!(list["items"][0]["startTime"], "10:00");
 }
 
 #[tokio::test]
@@ -530,8 +530,8 @@ async fn empty_ambiguous_and_invalid_requests_are_rejected() {
         form["occurrence"]["date"] = json!(date);
         let rejected = studio.staff.post(PATH, form).await;
         rejected.expect_code(400, "validation_failed");
-        let moved = studio.change_class(class, json!({ "date": date })).await;
-        moved.expect_code(400, "validation_failed");
+        let rejected = studio.change_class(class, json!({ "date": date })).await;
+        rejected.expect_code(400, "validation_failed");
         for field in ["effectiveFrom", "effectiveUntil"] {
             let mut form = studio.weekly_class(1, "10:00");
             form["pattern"][field] = json!(date);

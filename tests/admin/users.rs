@@ -95,8 +95,8 @@ async fn paging_returns_every_member_once() {
     )
     .await;
     let path = format!("{PATH}?limit=40&search=many");
-    let first = admin.get(&path).await.expect(200);
-    assert_eq!(first["items"].as_array().unwrap().len(), 40);
+    let first_page = admin.get(&path).await.expect(200);
+    assert_eq!(first_page["items"].as_array().unwrap().len(), 40);
     let members = admin.get_all(&path).await;
     let mut emails: Vec<_> = members
         .iter()
@@ -118,11 +118,11 @@ async fn a_new_role_applies_from_the_next_request() {
         .get("/api/admin/dashboard")
         .await
         .expect_code(403, "forbidden");
-    let changed = update(&admin, &id, json!({ "role": "staff" }))
+    let changed_user = update(&admin, &id, json!({ "role": "staff" }))
         .await
         .expect(200);
     assert_eq!(
-        (&changed["role"], &changed["isStaff"]),
+        (&changed_user["role"], &changed_user["isStaff"]),
         (&json!("staff"), &json!(true))
     );
     sofia.get("/api/admin/dashboard").await.expect(200);
@@ -276,10 +276,10 @@ async fn an_administrator_can_unlock_a_rate_limited_member() {
     let path = format!("{PATH}?search=ana@");
     let list = admin.get(&path).await.expect(200);
     assert!(list["items"][0]["lockedUntil"].is_string(), "{list}");
-    let changed = update(&admin, &id, json!({ "unlock": true }))
+    let changed_user = update(&admin, &id, json!({ "unlock": true }))
         .await
         .expect(200);
-    assert_eq!(changed["lockedUntil"], json!(null));
+    assert_eq!(changed_user["lockedUntil"], json!(null));
     ana.sign_in_as("ana").await.expect(200);
     // Another member stays locked out.
     luis.sign_in_as("luis").await.expect(429);
@@ -300,14 +300,15 @@ async fn every_effective_change_is_logged_with_its_author() {
     ] {
         update(&admin, &id, fields).await.expect(200);
     }
-    let logged = app
+    let rows = app
         .sql(&format!(
             "select kind, detail from security_events
             where user_id = '{}' and kind <> 'signed_up' order by created_at, id",
             id.as_str().unwrap()
         ))
         .await;
-    let logged: Vec<(String, Value)> = logged.iter().map(|row| (row.get(0), row.get(1))).collect();
+    let log_entries: Vec<(String, Value)> =
+        rows.iter().map(|row| (row.get(0), row.get(1))).collect();
     let expected = [
         (
             "role_changed",
@@ -329,5 +330,5 @@ async fn every_effective_change_is_logged_with_its_author() {
         ("sign_in_unlocked", json!({ "by": admin_id, "count": 0 })),
     ];
     let expected = expected.map(|(kind, detail)| (kind.to_owned(), detail));
-    assert_eq!(logged, expected);
+    assert_eq!(log_entries, expected);
 }

@@ -91,21 +91,24 @@ async fn registration_and_sign_in_create_separate_sessions() {
         "email": "ana@example.com", "password": PASSWORD, "name": "Ana Reyes", "mode": "token",
     });
     let tokens = person.post("/api/auth/register", form).await.expect(201);
-    let first = ApiClient::new(person, &tokens);
-    let second = ApiClient::sign_in(&app).await;
+    let first_client = ApiClient::new(person, &tokens);
+    let second_client = ApiClient::sign_in(&app).await;
     assert_eq!(app.count("select count(*) from user_sessions").await, 2);
-    let list = first.call(Method::GET, "/api/sessions").await.expect(200);
+    let list = first_client
+        .call(Method::GET, "/api/sessions")
+        .await
+        .expect(200);
     assert_eq!(list["items"].as_array().unwrap().len(), 2);
     let keys = "select count(*) from user_sessions where session_key = 'sid:' || id";
     assert_eq!(app.count(keys).await, 2);
     // Signing out ends one session and not the other.
-    first
+    first_client
         .call(Method::POST, "/api/auth/logout")
         .await
         .expect(200);
-    assert!(!first.is_signed_in().await);
-    assert!(second.is_signed_in().await);
-    let rejected = refresh(&first.person, &first.refresh).await;
+    assert!(!first_client.is_signed_in().await);
+    assert!(second_client.is_signed_in().await);
+    let rejected = refresh(&first_client.person, &first_client.refresh).await;
     rejected.expect_code(401, "refresh_token_refused");
 }
 
@@ -113,14 +116,14 @@ async fn registration_and_sign_in_create_separate_sessions() {
 async fn ending_all_sessions_ends_their_tokens() {
     let app = TestApp::start().await;
     let ana = app.member("ana").await;
-    let (first, second) = (
+    let (first_client, second_client) = (
         ApiClient::sign_in(&app).await,
         ApiClient::sign_in(&app).await,
     );
     // This writes both session records to Redis.
-    assert!(first.is_signed_in().await && second.is_signed_in().await);
+    assert!(first_client.is_signed_in().await && second_client.is_signed_in().await);
     ana.delete("/api/sessions?scope=all").await.expect(200);
-    for client in [&first, &second] {
+    for client in [&first_client, &second_client] {
         assert!(!client.is_signed_in().await);
         let rejected = refresh(&client.person, &client.refresh).await;
         rejected.expect_code(401, "refresh_token_refused");
@@ -320,14 +323,17 @@ async fn a_revocation_wins_over_a_concurrent_refresh() {
     for _ in 0..20 {
         ana.sign_in_as("ana").await.expect(200);
         let client = ApiClient::sign_in(&app).await;
-        let (refreshed, revoked) = tokio::join!(
+        let (refresh_response, revoke_response) = tokio::join!(
             refresh(&client.person, &client.refresh),
             ana.delete("/api/sessions?scope=all"),
         );
-        revoked.expect(200);
-        assert!(matches!(refreshed.status, 200 | 401), "{refreshed:?}");
-        if refreshed.status == 200 {
-            let next_client = ApiClient::new(client.person, &refreshed.expect(200));
+        revoke_response.expect(200);
+        assert!(
+            matches!(refresh_response.status, 200 | 401),
+            "{refresh_response:?}"
+        );
+        if refresh_response.status == 200 {
+            let next_client = ApiClient::new(client.person, &refresh_response.expect(200));
             assert!(!next_client.is_signed_in().await);
             refresh(&next_client.person, &next_client.refresh)
                 .await

@@ -152,8 +152,8 @@ async fn a_verification_link_works_once_for_a_day_and_a_newer_link_replaces_it()
     verify_email(&app.visitor(), &newer_link)
         .await
         .expect_code(400, "link_ended");
-    let repeated = ana.post("/api/auth/verify-email", json!({})).await;
-    repeated.expect_code(409, "email_verified");
+    let repeated_request = ana.post("/api/auth/verify-email", json!({})).await;
+    repeated_request.expect_code(409, "email_verified");
     let visitor = app.visitor();
     let response = visitor.post("/api/auth/verify-email", json!({})).await;
     response.expect_code(401, "not_signed_in");

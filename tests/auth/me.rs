@@ -19,16 +19,16 @@ async fn a_member_sees_and_changes_the_whole_profile() {
         "medicalConditions": "asma\r\nleve",
         "marketingConsent": true,
     });
-    let changed = ana.patch("/api/auth/me", patch).await.expect(200);
-    assert_eq!(changed["name"], "Anita Reyes");
-    assert_eq!(changed["medicalConditions"], "asma\nleve");
-    assert_eq!(ana.get("/api/auth/me").await.expect(200), changed);
+    let profile = ana.patch("/api/auth/me", patch).await.expect(200);
+    assert_eq!(profile["name"], "Anita Reyes");
+    assert_eq!(profile["medicalConditions"], "asma\nleve");
+    assert_eq!(ana.get("/api/auth/me").await.expect(200), profile);
     // Omitted fields keep their value; null clears a field.
     let patch = json!({ "phone": null, "medicalConditions": "" });
-    let changed = ana.patch("/api/auth/me", patch).await.expect(200);
-    assert_eq!(changed["phone"], json!(null));
-    assert_eq!(changed["medicalConditions"], json!(null));
-    assert_eq!(changed["emergencyContactName"], "Luis");
+    let profile = ana.patch("/api/auth/me", patch).await.expect(200);
+    assert_eq!(profile["phone"], json!(null));
+    assert_eq!(profile["medicalConditions"], json!(null));
+    assert_eq!(profile["emergencyContactName"], "Luis");
 }
 
 #[tokio::test]

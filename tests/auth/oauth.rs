@@ -15,7 +15,7 @@ use crate::harness::{OidcProvider, Settings, TestApp, TestClient, TestResponse};
 const START: &str = "/api/auth/oauth/acme";
 
 /// Starts a provider and an application that offers it. Returns `None` if the
-/// provider cannot be installed here.
+/// provider cannot be installed.
 async fn start_with_provider() -> Option<(OidcProvider, TestApp)> {
     start_with_provider_and(|settings| settings).await
 }

@@ -103,8 +103,8 @@ async fn no_lockout_is_longer_than_fifteen_minutes() {
         assert!((890..=900).contains(&wait), "{wait}");
         // Redis stores the lockout with the same duration.
         let response = try_wrong_password(&stranger).await;
-        let remaining: u64 = response.header("retry-after").unwrap().parse().unwrap();
-        assert!((890..=900).contains(&remaining), "{remaining}");
+        let retry_after: u64 = response.header("retry-after").unwrap().parse().unwrap();
+        assert!((890..=900).contains(&retry_after), "{retry_after}");
     }
 }
 
@@ -201,8 +201,8 @@ async fn an_administrator_can_end_a_lockout_in_redis_and_postgres() {
         let account = &list["items"][0];
         assert!(account["lockedUntil"].is_string(), "{account}");
         let change = json!({ "id": account["id"], "unlock": true });
-        let changed = admin.patch("/api/admin/users", change).await.expect(200);
-        assert_eq!(changed["lockedUntil"], json!(null));
+        let changed_user = admin.patch("/api/admin/users", change).await.expect(200);
+        assert_eq!(changed_user["lockedUntil"], json!(null));
         let response = stranger.sign_in_as("ana").await;
         response.expect(200);
     }

@@ -15,7 +15,7 @@ struct TwoFactorMember {
 
 impl TwoFactorMember {
     /// Registers Ana and sets up her second factor. Returns `None` if no
-    /// authenticator app is available here.
+    /// authenticator app is available.
     async fn enroll(app: &TestApp) -> Option<Self> {
         if !Authenticator::is_available().await {
             return None;
@@ -523,8 +523,8 @@ async fn a_challenge_cannot_be_used_twice() {
         .await
         .expect(200);
     app.advance_to_next_code();
-    let repeated = answer_challenge(&visitor.copy(), &token, &ana.code(&app).await).await;
-    repeated.expect_code(401, "challenge_ended");
+    let rejected = answer_challenge(&visitor.copy(), &token, &ana.code(&app).await).await;
+    rejected.expect_code(401, "challenge_ended");
 }
 
 #[tokio::test]

@@ -18,9 +18,9 @@ async fn cancelling_promotes_the_first_member_on_the_waitlist_and_notifies_both_
     let booking = book(&ana, class).await.expect(201);
     join_waitlist(&ben, class).await.expect(201);
     join_waitlist(&eva, class).await.expect(201);
-    let cancelled = cancel(&ana, &booking).await.expect(200);
-    assert_eq!(cancelled["status"], "cancelled");
-    assert_eq!(cancelled["lateCancellation"], false);
+    let cancelled_booking = cancel(&ana, &booking).await.expect(200);
+    assert_eq!(cancelled_booking["status"], "cancelled");
+    assert_eq!(cancelled_booking["lateCancellation"], false);
     let booking_of = async |person: &TestClient| {
         person.get("/api/bookings/list").await.expect(200)["items"][0].clone()
     };
@@ -66,8 +66,8 @@ async fn a_cancellation_is_late_within_twelve_hours_of_the_start() {
             .await;
         let person = app.member(&format!("ana{late}")).await;
         let booking = book(&person, class).await.expect(201);
-        let cancelled = cancel(&person, &booking).await.expect(200);
-        assert_eq!(cancelled["lateCancellation"], late);
+        let cancelled_booking = cancel(&person, &booking).await.expect(200);
+        assert_eq!(cancelled_booking["lateCancellation"], late);
     }
 }
 
@@ -84,8 +84,8 @@ async fn leaving_the_waitlist_is_never_late() {
     let (ana, ben) = (app.member("ana").await, app.member("ben").await);
     book(&ana, class).await.expect(201);
     let waitlisted_booking = join_waitlist(&ben, class).await.expect(201);
-    let cancelled = cancel(&ben, &waitlisted_booking).await.expect(200);
-    assert_eq!(cancelled["lateCancellation"], false);
+    let cancelled_booking = cancel(&ben, &waitlisted_booking).await.expect(200);
+    assert_eq!(cancelled_booking["lateCancellation"], false);
     assert_bookings_consistent(&app).await;
 }
 
@@ -104,8 +104,8 @@ async fn a_payment_is_refunded_for_a_timely_cancellation_and_kept_for_a_late_one
             .await;
         let booking = book(&person, class).await.expect(201);
         insert_desk_payment(&app, &booking).await;
-        let cancelled = cancel(&person, &booking).await.expect(200);
-        assert_eq!(cancelled["paymentStatus"], status);
+        let cancelled_booking = cancel(&person, &booking).await.expect(200);
+        assert_eq!(cancelled_booking["paymentStatus"], status);
     }
 }
 

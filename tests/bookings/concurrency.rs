@@ -32,15 +32,15 @@ async fn start_function(app: &TestApp, executable: &str) -> String {
 
 /// Checks the invariants until `work` is done.
 async fn while_checking_invariants<T>(app: &TestApp, work: impl Future<Output = T>) -> T {
-    let done = AtomicBool::new(false);
+    let is_done = AtomicBool::new(false);
     let check = async {
-        while !done.load(Ordering::Relaxed) {
+        while !is_done.load(Ordering::Relaxed) {
             assert_bookings_consistent(app).await;
         }
     };
     let work = async {
         let output = work.await;
-        done.store(true, Ordering::Relaxed);
+        is_done.store(true, Ordering::Relaxed);
         output
     };
     let (output, ()) = join(work, check).await;
@@ -115,8 +115,7 @@ async fn two_thousand_concurrent_members_are_waitlisted_in_order_of_arrival() {
         .collect();
     assert_eq!(waitlisted.len(), 1_980);
     waitlisted.sort_by_key(|(ticket, _)| *ticket);
-    // A member whose request was sent after the response to another member is behind
-    // that member.
+    // A request that is sent after the response to another one gets a later ticket.
     let mut last_sent = waitlisted[0].1.sent_at;
     for (ticket, attempt) in waitlisted {
         assert!(

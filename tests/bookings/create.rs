@@ -122,8 +122,8 @@ async fn the_waitlist_closes_before_the_start_and_its_members_can_book_a_free_sp
     join_waitlist(&eva, class)
         .await
         .expect_code(409, "waitlist_closed");
-    let cancelled = cancel(&ana, &booking).await.expect(200);
-    assert_eq!(cancelled["lateCancellation"], true);
+    let cancelled_booking = cancel(&ana, &booking).await.expect(200);
+    assert_eq!(cancelled_booking["lateCancellation"], true);
     let waitlisted_booking = &ben.get("/api/bookings/list").await.expect(200)["items"][0];
     assert_eq!(waitlisted_booking["status"], "waitlisted");
     let new_booking = book(&ben, class).await.expect(201);

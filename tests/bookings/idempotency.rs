@@ -42,10 +42,10 @@ async fn the_same_key_and_body_return_the_first_response() {
         .expect(200);
     assert_eq!(first_response, second_response);
     // The cancellation does not change the stored response.
-    let repeated = post_with_key(&ana, "/api/bookings/create", "once", payload)
+    let repeated_response = post_with_key(&ana, "/api/bookings/create", "once", payload)
         .await
         .expect(201);
-    assert_eq!(repeated["status"], "booked");
+    assert_eq!(repeated_response["status"], "booked");
     assert_bookings_consistent(&app).await;
 }
 

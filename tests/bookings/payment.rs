@@ -233,8 +233,8 @@ async fn a_request_interrupted_before_the_checkout_can_be_retried() {
     let ana = app.member("ana").await;
     let booking = book(&ana, app.create_class(1).await).await.expect(201);
     stripe.fail_next(&[StripeFault::Unresponsive]);
-    let interrupted = start_payment_with_key(&ana, "once", &booking, "card").await;
-    interrupted.expect_code(503, "unavailable");
+    let interrupted_response = start_payment_with_key(&ana, "once", &booking, "card").await;
+    interrupted_response.expect_code(503, "unavailable");
     let first_payment = payment_of(&ana, &booking).await;
     assert_eq!(
         (&first_payment["status"], &first_payment["checkoutUrl"]),

@@ -186,10 +186,10 @@ async fn a_matching_etag_returns_not_modified() {
         .unwrap()
         .to_owned();
     book(&app.member("ana").await, id).await.expect(201);
-    let changed = get_if_none_match(&visitor, &paths[4], &tag)
+    let availability = get_if_none_match(&visitor, &paths[4], &tag)
         .await
         .expect(200);
-    assert_eq!(changed["items"][0]["placesLeft"], 19);
+    assert_eq!(availability["items"][0]["placesLeft"], 19);
 }
 
 #[tokio::test]

@@ -63,7 +63,7 @@ async fn query_parameters_cannot_inject_commands() {
             for value in ATTACKS {
                 let escaped: String = value.bytes().map(|byte| format!("%{byte:02x}")).collect();
                 let response = staff.get(&format!("{path}?{field}={escaped}")).await;
-                // A printable text is a valid style, but no class has one of these.
+                // Any printable text is a valid style, but no class has one of these styles.
                 let expected = if *field == "style" {
                     &[200, 400][..]
                 } else {

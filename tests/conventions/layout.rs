@@ -72,8 +72,8 @@ struct ImportReader {
 }
 
 impl ImportReader {
-    /// Returns a path from the root of the crate. A path of another crate becomes
-    /// that of a child that does not exist, which counts as this module.
+    /// Resolves a path from the root of the crate. A path of another crate resolves
+    /// to a child module that does not exist, which is later taken for this module.
     fn resolve(&self, path: &[String]) -> Option<Module> {
         let supers = path.iter().take_while(|part| *part == "super").count();
         match path.first()?.as_str() {
@@ -108,7 +108,7 @@ impl ImportReader {
         let Some(path) = self.resolve(&path) else {
             return;
         };
-        // A macro is re-exported by its own module, under its own name.
+        // A module re-exports its own macro under the same name.
         let is_own_macro = path.len() == self.module.len() + 1 && path.last() == Some(&name);
         if is_public && !is_own_macro {
             self.imports.reexports.insert(name, path);
@@ -289,8 +289,8 @@ fn models_import_neither_http_nor_the_app() {
             continue;
         }
         for path in &imports.paths {
-            let first = path.first().map(String::as_str).unwrap_or_default();
-            if ["http", "app", "App"].contains(&first) {
+            let first_segment = path.first().map(String::as_str).unwrap_or_default();
+            if ["http", "app", "App"].contains(&first_segment) {
                 violations.push(format!("{} imports {}", module.join("::"), path.join("::")));
             }
         }

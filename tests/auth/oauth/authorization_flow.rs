@@ -150,7 +150,7 @@ async fn a_state_works_once_and_only_for_its_provider_and_browser() {
     assert_rejected(&ana, &with_parameter(&callback, "state", &"ab".repeat(32))).await;
     assert_rejected(&ana, &without_parameter(&callback, "state")).await;
     assert_rejected(&ana, &callback.replace("/acme?", "/github?")).await;
-    // None of these consumed the state.
+    // None of these requests consumed the state.
     assert_redirects_to(&ana.get(&callback).await, "/");
     assert_rejected(&ana, &callback).await;
     assert_eq!(app.count("select count(*) from oauth_states").await, 1);
