@@ -69,11 +69,12 @@ async fn parse_calendar(calendar: &str) -> Option<Value> {
 }
 
 /// Returns the value of a property in an unfolded calendar.
-fn property<'a>(unfolded: &'a str, name: &str) -> &'a str {
-    let mut lines = unfolded.split("\r\n");
+fn property<'a>(text: &'a str, name: &str) -> &'a str {
+    let mut lines = text.split("\r\n");
     lines.find_map(|line| line.strip_prefix(name)).unwrap()
 }
 
+/// Returns the text of a feed, with folded lines joined.
 fn unfold(feed: &TestResponse) -> String {
     assert_eq!(feed.status, 200, "{}", feed.text);
     feed.text.replace("\r\n ", "")
@@ -94,7 +95,7 @@ async fn fetch_feed(app: &TestApp, token: &str) -> TestResponse {
     app.visitor().get(&path).await
 }
 
-/// Creates a class of one hour at each of these times, and books it for Ana.
+/// Creates a class of one hour at each of these times and books it for Ana.
 async fn create_booked_classes(app: &TestApp, title: &str, starts: &[DateTime<Utc>]) {
     let starts: Vec<_> = starts.iter().map(DateTime::to_rfc3339).collect();
     let starts = starts.join(",");
@@ -373,7 +374,7 @@ async fn an_invalid_token_is_rejected() {
 }
 
 #[tokio::test]
-async fn the_feed_of_a_deactivated_account_is_gone() {
+async fn the_feed_of_a_deactivated_account_is_not_found() {
     let app = TestApp::start().await;
     let token = create_token(&app.member("ana").await).await;
     app.sql("update users set is_active = false").await;

@@ -21,7 +21,7 @@ fn figures(response: &Value, name: &str) -> Vec<i64> {
 }
 
 #[tokio::test]
-async fn every_figure_matches_the_rows() {
+async fn every_figure_matches_the_inserted_rows() {
     let app = TestApp::start().await;
     let staff = app.staff("sofia").await;
     app.sql("update users set created_at = '2026-05-05T18:00Z'")

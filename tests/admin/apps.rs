@@ -131,8 +131,8 @@ async fn omitted_fields_keep_their_value_and_invalid_ones_are_rejected() {
         let rejected = admin.post(APPS, invalid_form).await.expect(400);
         assert!(rejected["details"][field].is_array(), "{rejected}");
     }
-    let unknown = json!({ "id": "00000000-0000-4000-8000-000000000000" });
-    admin.patch(APPS, unknown).await.expect(404);
+    let unknown_app = json!({ "id": "00000000-0000-4000-8000-000000000000" });
+    admin.patch(APPS, unknown_app).await.expect(404);
 }
 
 #[tokio::test]

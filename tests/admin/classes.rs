@@ -91,8 +91,8 @@ async fn omitted_fields_keep_their_value_and_null_removes_the_image() {
     assert_eq!(changed_class_type["imageUrl"], json!(null));
     assert_eq!(changed_class_type["styles"], json!([]));
     assert_eq!(changed_class_type["name"], "Salsa");
-    let unknown = json!({ "id": "01a1fbec-f5a7-774d-993f-b6dedc6eb201", "name": "X" });
-    let response = staff.patch(CLASSES, unknown).await;
+    let unknown_class_type = json!({ "id": "01a1fbec-f5a7-774d-993f-b6dedc6eb201", "name": "X" });
+    let response = staff.patch(CLASSES, unknown_class_type).await;
     response.expect_code(404, "not_found");
 }
 

@@ -77,9 +77,9 @@ async fn invalid_filters_and_unknown_messages_are_rejected() {
         let field = query.split('=').next().unwrap();
         assert!(body["details"][field].is_array(), "{query}");
     }
-    let unknown = json!({ "id": uuid::Uuid::nil(), "processed": true });
+    let unknown_message = json!({ "id": uuid::Uuid::nil(), "processed": true });
     staff
-        .patch(PATH, unknown)
+        .patch(PATH, unknown_message)
         .await
         .expect_code(404, "not_found");
 }

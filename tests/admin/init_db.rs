@@ -44,7 +44,7 @@ async fn concurrent_calls_apply_each_migration_once() {
 }
 
 #[tokio::test]
-async fn only_cron_and_administrators_may_migrate() {
+async fn only_cron_and_administrators_can_migrate() {
     let app = TestApp::start().await;
     let visitor = app.visitor();
     visitor

@@ -85,8 +85,8 @@ async fn omitted_fields_keep_their_value_and_null_clears_them() {
     assert_eq!(changed_instructor["socialMediaLinks"], json!({}));
     assert_eq!(changed_instructor["specialties"], json!([]));
     assert_eq!(changed_instructor["name"], "Rosa");
-    let unknown = json!({ "id": "01a1fbec-f5a7-774d-993f-b6dedc6eb201", "name": "X" });
-    let response = staff.patch(INSTRUCTORS, unknown).await;
+    let unknown_instructor = json!({ "id": "01a1fbec-f5a7-774d-993f-b6dedc6eb201", "name": "X" });
+    let response = staff.patch(INSTRUCTORS, unknown_instructor).await;
     response.expect_code(404, "not_found");
 }
 
@@ -172,8 +172,11 @@ async fn a_retired_instructor_keeps_their_scheduled_classes() {
     );
     let reactivation = json!({ "id": salsa.instructor, "isActive": true });
     staff.patch(INSTRUCTORS, reactivation).await.expect(200);
-    let unknown = format!("{INSTRUCTORS}?id=01a1fbec-f5a7-774d-993f-b6dedc6eb201");
-    staff.delete(&unknown).await.expect_code(404, "not_found");
+    let unknown_instructor = format!("{INSTRUCTORS}?id=01a1fbec-f5a7-774d-993f-b6dedc6eb201");
+    staff
+        .delete(&unknown_instructor)
+        .await
+        .expect_code(404, "not_found");
     staff
         .delete(INSTRUCTORS)
         .await

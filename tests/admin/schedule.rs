@@ -539,10 +539,10 @@ async fn empty_ambiguous_and_invalid_requests_are_rejected() {
             rejected.expect_code(400, "validation_failed");
         }
     }
-    let unknown = json!({ "pattern": { "id": Uuid::now_v7(), "room": "Red" } });
+    let unknown_class = json!({ "pattern": { "id": Uuid::now_v7(), "room": "Red" } });
     studio
         .staff
-        .patch(PATH, unknown)
+        .patch(PATH, unknown_class)
         .await
         .expect_code(404, "not_found");
 }

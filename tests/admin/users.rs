@@ -27,10 +27,10 @@ async fn search(admin: &TestClient, query: &str) -> Vec<String> {
     users.map(local_part).collect()
 }
 
-async fn insert_user(app: &TestApp, email: &str, first: &str, last: &str) {
+async fn insert_user(app: &TestApp, local_part: &str, first_name: &str, last_name: &str) {
     app.sql(&format!(
         "insert into users (id, email, first_name, last_name)
-        values (gen_random_uuid(), '{email}@example.net', '{first}', '{last}')"
+        values (gen_random_uuid(), '{local_part}@example.net', '{first_name}', '{last_name}')"
     ))
     .await;
 }
@@ -156,8 +156,8 @@ async fn administrators_cannot_change_their_own_role_or_deactivate_themselves() 
     update(&admin, &id, json!({ "isActive": true }))
         .await
         .expect(200);
-    let unknown = json!("01a1fbec-f5a7-774d-993f-b6dedc6eb201");
-    let response = update(&admin, &unknown, json!({ "role": "staff" })).await;
+    let unknown_id = json!("01a1fbec-f5a7-774d-993f-b6dedc6eb201");
+    let response = update(&admin, &unknown_id, json!({ "role": "staff" })).await;
     response.expect_code(404, "not_found");
     let response = update(&admin, &id, json!({ "role": "owner" })).await;
     response.expect_code(400, "validation_failed");

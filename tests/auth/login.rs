@@ -5,7 +5,7 @@ use serde_json::json;
 use crate::harness::{PASSWORD, Settings, TestApp};
 
 #[tokio::test]
-async fn every_wrong_combination_gets_the_same_response() {
+async fn every_wrong_email_or_password_gets_the_same_response() {
     let app = TestApp::start().await;
     app.member("ana").await;
     let mut bodies = Vec::new();

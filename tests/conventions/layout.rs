@@ -75,13 +75,13 @@ impl ImportReader {
     /// Resolves a path from the root of the crate. A path of another crate resolves
     /// to a child module that does not exist, which is later taken for this module.
     fn resolve(&self, path: &[String]) -> Option<Module> {
-        let supers = path.iter().take_while(|part| *part == "super").count();
+        let super_count = path.iter().take_while(|part| *part == "super").count();
         match path.first()?.as_str() {
             "crate" => Some(path[1..].to_vec()),
             "self" => Some([&self.module, &path[1..]].concat()),
             "super" => {
-                let parent = self.module.len().checked_sub(supers)?;
-                Some([&self.module[..parent], &path[supers..]].concat())
+                let parent = self.module.len().checked_sub(super_count)?;
+                Some([&self.module[..parent], &path[super_count..]].concat())
             }
             // A child of this module, or another crate.
             _ => Some([&self.module, path].concat()),

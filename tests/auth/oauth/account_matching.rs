@@ -90,7 +90,7 @@ async fn an_email_reassigned_at_the_provider_does_not_open_the_account() {
 }
 
 #[tokio::test]
-async fn an_email_not_verified_by_the_provider_opens_and_creates_nothing() {
+async fn an_email_not_verified_by_the_provider_opens_and_creates_no_account() {
     let Some((oidc, app)) = start_with_provider().await else {
         return;
     };

@@ -11,7 +11,7 @@ use super::{
 use crate::harness::{TestClient, send_from_origin, wait_until};
 
 #[tokio::test]
-async fn the_authorization_request_has_pkce_state_nonce_and_our_own_redirect_uri() {
+async fn the_authorization_request_has_pkce_state_nonce_and_a_redirect_uri_of_this_site() {
     let Some((oidc, app)) = start_with_provider().await else {
         return;
     };
@@ -69,7 +69,7 @@ async fn the_authorization_request_has_pkce_state_nonce_and_our_own_redirect_uri
 }
 
 #[tokio::test]
-async fn the_provider_may_respond_with_form_post() {
+async fn the_provider_can_respond_with_form_post() {
     let Some((oidc, app)) = start_with_provider().await else {
         return;
     };
@@ -308,7 +308,7 @@ async fn the_executables_accept_rewritten_paths() {
 }
 
 #[tokio::test]
-async fn starts_and_failures_are_rate_limited_by_ip_address() {
+async fn sign_in_starts_and_failed_callbacks_are_rate_limited_by_ip_address() {
     let Some((_oidc, app)) = start_with_provider().await else {
         return;
     };

@@ -63,7 +63,7 @@ async fn an_id_token_is_accepted_only_if_every_claim_is_valid() {
 }
 
 #[tokio::test]
-async fn id_token_expiry_is_checked_against_our_clock() {
+async fn id_token_expiry_is_checked_against_the_clock_of_the_application() {
     let Some((oidc, app)) = start_with_provider().await else {
         return;
     };
@@ -141,7 +141,7 @@ async fn every_asymmetric_signing_algorithm_is_supported() {
 }
 
 #[tokio::test]
-async fn metadata_is_fetched_once_and_keys_again_for_an_unknown_key_id() {
+async fn metadata_is_fetched_once_and_keys_are_fetched_again_for_an_unknown_key_id() {
     let Some((oidc, app)) = start_with_provider().await else {
         return;
     };
