@@ -1,10 +1,10 @@
 //! The crate that all functions of Sabor share.
 //!
-//! A file under `api/` serves one URL. Code that two of them need is here. From
-//! the outside in:
+//! A file under `api/` serves one URL. Code that several of these files need is in this
+//! crate. Its modules, from the outermost to the innermost:
 //!
-//! - [`serve()`] runs one function on Vercel. [`routes!`] makes its routes from
-//!   the descriptions of its handlers. [`App`] is the state of a process.
+//! - [`serve()`] runs one function on Vercel. [`routes!`] builds its routes
+//!   from the descriptions of its handlers. [`App`] is the state of a process.
 //! - The features: [`identity`] (accounts and sign-in), [`classes`] (catalog and
 //!   timetable), [`bookings`], [`payments`], [`partners`] (tokens for partner
 //!   applications), [`admin`], [`reports`], and [`notify`] (mail and events).
@@ -12,14 +12,14 @@
 //!   The extractors in a handler's signature say who may call it.
 //! - [`session`] is the session model: Postgres is authoritative, Redis is a
 //!   positive cache.
-//! - [`models`] has the rows and the SQL, one noun a file.
+//! - [`models`] has the rows and the SQL, one noun per file.
 //! - [`store`] has Postgres, Redis, the cache, the migrations, and the counters.
 //! - [`values`] parses and formats: form fields, money, time zones, CSV, iCalendar.
 //! - [`crypto`] has secrets, randomness, hashing, encryption, and tokens.
 //! - [`runtime`] has configuration, clock, log, background work, and the HTTP client.
 //! - [`Error`] lists every failure with its status and code.
 //!
-//! Imports run in this order, downwards only.
+//! A module imports only from modules below it in this list.
 
 pub mod admin;
 pub mod app;

@@ -1,4 +1,4 @@
-//! The rows and the SQL. Each file has one noun.
+//! The rows and the SQL, one noun per file.
 
 pub mod booking;
 pub mod calendar;
@@ -34,7 +34,7 @@ use serde_json::Value;
 
 use crate::error::{Error, Result};
 
-/// Reads what a statement has put together as JSON, one thing or a list of them.
+/// Parses a JSON value that a statement has built from one or more rows.
 fn from_json<T: DeserializeOwned>(json: Value) -> Result<T> {
     serde_json::from_value(json).map_err(|error| Error::Internal(Box::new(error)))
 }

@@ -1,4 +1,4 @@
-//! Password reset by a link in a mail.
+//! Password reset through a mailed link.
 
 use serde_json::json;
 
@@ -15,8 +15,8 @@ use crate::session::Token;
 use crate::values::caller::Caller;
 use crate::{App, BoxFuture, session};
 
-/// Mails a link to set a new password, if there is an account with this e-mail address.
-/// Neither the response nor its time shows whether there is one.
+/// Mails a link to set a new password if there is an account with this e-mail address.
+/// Neither the response nor its timing reveals whether there is one.
 ///
 /// # Errors
 ///
@@ -27,7 +27,7 @@ pub fn request_reset<'a>(
     email: &'a str,
 ) -> BoxFuture<'a, Result<()>> {
     Box::pin(async move {
-        let email = Email::parse(email).map_err(|why| Error::field("email", why))?;
+        let email = Email::parse(email).map_err(|problem| Error::field("email", problem))?;
         let subjects = [
             Subject::address(FORGOT_ADDRESS, caller.address),
             Subject::email(FORGOT_EMAIL, email.as_str()),
@@ -50,8 +50,8 @@ pub fn request_reset<'a>(
     })
 }
 
-/// Sets a new password and ends all sessions. The member is not signed in, and a second
-/// factor stays.
+/// Sets a new password and ends all sessions. It neither signs the member in nor removes
+/// a second factor.
 ///
 /// # Errors
 ///
@@ -70,11 +70,11 @@ pub fn reset_password<'a>(
             let postgres = app.db().client().await?;
             let link = one_time_token::find(&postgres, Purpose::ResetPassword, &token).await?;
             let link = link.ok_or(Error::LinkEnded)?;
-            let known = user::find_credentials_by_id(&postgres, link.user_id, &[]).await?;
-            (link, known.ok_or(Error::LinkEnded)?.user)
+            let credentials = user::find_credentials_by_id(&postgres, link.user_id, &[]).await?;
+            (link, credentials.ok_or(Error::LinkEnded)?.user)
         };
-        let personal = [user.email.as_str(), &user.first_name, &user.last_name];
-        let password = Password::parse_new(new_password, &app.config().studio.name, &personal)
+        let personal_data = [user.email.as_str(), &user.first_name, &user.last_name];
+        let password = Password::parse_new(new_password, &app.config().studio.name, &personal_data)
             .map_err(|problem| Error::field("newPassword", problem))?;
         let hash = app.hasher().hash(password).await?;
         let now = app.clock().now();

@@ -9,7 +9,6 @@ use crate::crypto::password::Password;
 use crate::error::{Error, Result};
 use crate::http::Member;
 use crate::http::json::nullable;
-pub use crate::identity::reauthenticate::reauthenticate as prove_again;
 use crate::identity::reauthenticate::reauthenticate;
 use crate::identity::view::{MembershipView, UserView};
 use crate::models::booking;
@@ -85,37 +84,37 @@ pub struct UpdateProfile {
 impl UpdateProfile {
     fn read(self, today: NaiveDate) -> Result<Changes> {
         let mut form = Form::default();
-        let mut text = |field: &str, given: Option<Option<String>>, parse: Parse| {
-            given.map(|text| form.check_filled(field, text.as_deref(), parse))
+        let mut parse_text = |field: &str, change: Option<Option<String>>, parse: Parse| {
+            change.map(|text| form.check_filled(field, text.as_deref(), parse))
         };
-        let phone = text("phone", self.phone, user::phone);
-        let contact_name = text(
+        let phone = parse_text("phone", self.phone, user::phone);
+        let contact_name = parse_text(
             "emergencyContactName",
             self.emergency_contact_name,
             user::contact_name,
         );
-        let contact_phone = text(
+        let contact_phone = parse_text(
             "emergencyContactPhone",
             self.emergency_contact_phone,
             user::phone,
         );
-        let medical = text(
+        let medical_conditions = parse_text(
             "medicalConditions",
             self.medical_conditions,
             user::medical_conditions,
         );
-        let born = self.date_of_birth.map(|date| {
+        let date_of_birth = self.date_of_birth.map(|date| {
             form.check_given("dateOfBirth", date, |date| user::date_of_birth(date, today))
         });
         let changes = Changes {
             first_name: form.check_given("firstName", self.first_name.as_deref(), user::first_name),
             last_name: form.check_given("lastName", self.last_name.as_deref(), user::last_name),
             phone,
-            date_of_birth: born,
+            date_of_birth,
             emergency_contact_name: contact_name,
             emergency_contact_phone: contact_phone,
             experience_level: self.experience_level,
-            medical_conditions: medical,
+            medical_conditions,
             marketing_consent: self.marketing_consent,
         };
         form.finish()?;
@@ -149,7 +148,7 @@ pub fn get_profile(app: &App, member: Member) -> BoxFuture<'_, Result<ProfileVie
     })
 }
 
-/// Updates the profile of the member. All their sessions show the change immediately.
+/// Updates the profile of the member. The change is visible in all sessions immediately.
 ///
 /// # Errors
 ///
@@ -183,16 +182,16 @@ pub fn change_password<'a>(
     app: &'a App,
     caller: &'a Caller,
     member: &'a Member,
-    current: Option<&'a str>,
-    new: &'a str,
+    current_password: Option<&'a str>,
+    new_password: &'a str,
 ) -> BoxFuture<'a, Result<()>> {
     Box::pin(async move {
         let user = &member.user;
-        let personal = [user.email.as_str(), &user.first_name, &user.last_name];
-        let password = Password::parse_new(new, &app.config().studio.name, &personal)
+        let personal_data = [user.email.as_str(), &user.first_name, &user.last_name];
+        let password = Password::parse_new(new_password, &app.config().studio.name, &personal_data)
             .map_err(|problem| Error::field("newPassword", problem))?;
         let key = member.key()?;
-        let proof = reauthenticate(app, caller, member, current).await?;
+        let proof = reauthenticate(app, caller, member, current_password).await?;
         let hash = app.hasher().hash(password).await?;
         let notice = Notice::from_caller(caller, app.clock().now());
         let changed = app.transaction().run(async |tx| {
@@ -220,11 +219,11 @@ pub fn deactivate<'a>(
     app: &'a App,
     caller: &'a Caller,
     member: &'a Member,
-    current: Option<&'a str>,
+    current_password: Option<&'a str>,
 ) -> BoxFuture<'a, Result<()>> {
     Box::pin(async move {
         let key = member.key()?;
-        let proof = reauthenticate(app, caller, member, current).await?;
+        let proof = reauthenticate(app, caller, member, current_password).await?;
         let (now, studio) = (app.clock().now(), &app.config().studio);
         let transaction = app.transaction().invalidate([app.schedule()]);
         let changed = transaction.run(async |tx| {
@@ -273,24 +272,24 @@ mod properties {
 
     proptest! {
         #[test]
-        fn any_accepted_change_fits_its_column_and_keeps_what_is_left_out(filled in form(&json!({
+        fn an_accepted_change_fits_its_column_and_omits_absent_fields(body in form(&json!({
             "firstName": "Ana", "lastName": "", "phone": "555 0100", "dateOfBirth": "1990-02-28",
             "emergencyContactPhone": "555 0101", "medicalConditions": "asma", "marketingConsent": true,
         }))) {
             let today = NaiveDate::from_ymd_opt(2026, 11, 21).unwrap();
-            let request = parsed_or_client_error(parse::<UpdateProfile>(filled.to_string().as_bytes()));
+            let request = parsed_or_client_error(parse::<UpdateProfile>(body.to_string().as_bytes()));
             let Some(changes) = request.and_then(|request| parsed_or_client_error(request.read(today))) else {
                 return Ok(());
             };
-            assert_eq!(changes.first_name.is_some(), filled["firstName"].is_string());
-            assert_eq!(changes.phone.is_some(), filled.get("phone").is_some());
+            assert_eq!(changes.first_name.is_some(), body["firstName"].is_string());
+            assert_eq!(changes.phone.is_some(), body.get("phone").is_some());
             assert!(changes.first_name.is_none_or(|name| !name.is_empty() && fits_column(&name, user::MAX_NAME)));
             assert!(changes.phone.flatten().is_none_or(|phone| fits_column(&phone, user::MAX_PHONE)));
             let medical = changes.medical_conditions.flatten();
             assert!(medical.is_none_or(|text| {
                 !text.is_empty() && fits_column(&text, user::MAX_MEDICAL_CONDITIONS)
             }));
-            assert!(changes.date_of_birth.flatten().is_none_or(|day| day <= today));
+            assert!(changes.date_of_birth.flatten().is_none_or(|date| date <= today));
         }
     }
 }

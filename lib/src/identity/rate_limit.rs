@@ -32,12 +32,13 @@ limits! {
     /// Sign-in, for an IP address and any account.
     SIGN_IN_ADDRESS = "sign_in_address", 20 in 60.0;
     /// Sign-in from a device that the account recognizes. Failures on other devices do
-    /// not lock it out.
+    /// not block this device.
     SIGN_IN_DEVICE = "sign_in_device", 5 in 60.0;
-    /// Codes of a second factor, for an account and any IP address, because the client has
-    /// already shown the password.
+    /// Codes of a second factor, for an account from any IP address. The client has already
+    /// sent the correct password.
     SECOND_FACTOR = "second_factor", 10 in 600.0;
-    /// The same in a day. Of a million possible codes, three are valid at a time.
+    /// Codes of a second factor in a day, for the same subjects. Of a million
+    /// possible codes, three are valid at a time.
     SECOND_FACTOR_DAY = "second_factor_day", 50 in 86400.0;
     /// Registration, for an IP address.
     REGISTER_ADDRESS = "register_address", 20 in 3600.0;
@@ -45,13 +46,15 @@ limits! {
     REGISTER_EMAIL = "register_email", 10 in 3600.0;
     /// Requests for a link to set a new password, for an IP address.
     FORGOT_ADDRESS = "forgot_address", 10 in 3600.0;
-    /// The same for an e-mail address, to protect its mailbox.
+    /// Requests for a link to set a new password, for an e-mail address. This protects the
+    /// mailbox.
     FORGOT_EMAIL = "forgot_email", 5 in 3600.0;
     /// Uses of links from mails, for an IP address.
     LINK_ADDRESS = "link_address", 30 in 3600.0;
-    /// Mails with a link to confirm an e-mail address, for this address.
+    /// Mails with a link to confirm an e-mail address, for the address.
     VERIFY_EMAIL = "verify_email", 5 in 3600.0;
-    /// The same, for the IP address or the account that requests them.
+    /// Mails with a link to confirm an e-mail address, for the IP address or the account
+    /// that requests them.
     CHANGE_EMAIL = "change_email", 10 in 3600.0;
     /// Starts of a sign-in through a provider, for an IP address.
     OAUTH_ADDRESS = "oauth_address", 30 in 600.0;
@@ -63,9 +66,9 @@ limits! {
     CONTACT_EMAIL = "contact_email", 5 in 3600.0;
 }
 
-/// Returns the Redis key of a counter.
-fn counter(key: &str) -> String {
-    format!("throttle:{key}")
+/// Returns the Redis key of a subject's counter.
+fn redis_key(subject_key: &str) -> String {
+    format!("throttle:{subject_key}")
 }
 
 /// Counts one attempt for each subject, even if another subject has exceeded its limit.
@@ -76,10 +79,13 @@ fn counter(key: &str) -> String {
 /// [`Error::Unavailable`] if neither Redis nor Postgres can count.
 pub async fn count_attempt(app: &App, subjects: &[Subject]) -> Result<()> {
     let counted = match app.kv() {
-        Some(kv) => count(kv, subjects).await.map(Some).unwrap_or_else(|error| {
-            tracing::debug!(error = %chain(&error), "counting attempts in Postgres");
-            None
-        }),
+        Some(kv) => count_in_redis(kv, subjects)
+            .await
+            .map(Some)
+            .unwrap_or_else(|error| {
+                tracing::debug!(error = %chain(&error), "counting attempts in Postgres");
+                None
+            }),
         None => None,
     };
     let wait = match (counted, app.kv()) {
@@ -96,68 +102,76 @@ pub async fn count_attempt(app: &App, subjects: &[Subject]) -> Result<()> {
 }
 
 /// An attempt that Redis has counted.
-struct Counted {
+struct CountedAttempt {
     /// The number of attempts in the window, including this one.
     attempts: i64,
-    /// The remaining time of the window, or of the block that has replaced it.
-    left_ms: i64,
+    /// The remaining time of the window, or of the block that replaced it.
+    remaining_ms: i64,
 }
 
 /// Counts one attempt for each subject in one Redis transaction. A missing counter is
 /// created with its expiry.
-async fn count(kv: &Kv, subjects: &[Subject]) -> Result<Vec<Counted>> {
+async fn count_in_redis(kv: &Kv, subjects: &[Subject]) -> Result<Vec<CountedAttempt>> {
     let replies = kv
         .transaction(|redis, mut batch| {
             for subject in subjects {
-                let (counter, window) = (counter(subject.key()), millis(subject.window()));
+                let (key, window) = (redis_key(subject.key()), millis(subject.window()));
                 batch = batch
-                    .push(redis.set(&counter, "0")?.nx().px(window))
-                    .push(redis.incr(&counter)?)
-                    .push(redis.command(&["PTTL", &counter])?);
+                    .push(redis.set(&key, "0")?.nx().px(window))
+                    .push(redis.incr(&key)?)
+                    .push(redis.command(&["PTTL", &key])?);
             }
             Ok(batch)
         })
         .await?;
     let counted = replies.chunks(3).map(|reply| match reply {
-        [_, Reply::Integer(attempts), Reply::Integer(left_ms)] => Ok(Counted {
+        [_, Reply::Integer(attempts), Reply::Integer(remaining_ms)] => Ok(CountedAttempt {
             attempts: *attempts,
-            left_ms: *left_ms,
+            remaining_ms: *remaining_ms,
         }),
         _ => Err(Error::internal("unexpected reply from Redis to a counter")),
     });
     counted.collect()
 }
 
-/// Returns the longest wait. The attempt that first exceeds the limit turns the window
-/// into a block. Later attempts return the remaining time.
+/// Returns the longest wait of all subjects. The first attempt above a limit starts a
+/// block. Later attempts wait for the rest of the block.
 async fn longest_wait(
     app: &App,
     kv: &Kv,
     subjects: &[Subject],
-    counted: &[Counted],
+    counted: &[CountedAttempt],
 ) -> BlockStatus {
     let mut longest = BlockStatus::default();
-    for (subject, Counted { attempts, left_ms }) in subjects.iter().zip(counted) {
+    for (
+        subject,
+        CountedAttempt {
+            attempts,
+            remaining_ms,
+        },
+    ) in subjects.iter().zip(counted)
+    {
         let limit = i64::from(subject.attempts());
         match attempts - limit {
             ..=0 => {}
             1 => longest.add(block(app, kv, subject).await, true),
             // Before version 7, Redis may expire a counter within the transaction.
-            _ if *left_ms < 0 => longest.add(block(app, kv, subject).await, true),
-            _ => longest.add(*left_ms as f64 / 1_000.0, false),
+            _ if *remaining_ms < 0 => longest.add(block(app, kv, subject).await, true),
+            _ => longest.add(*remaining_ms as f64 / 1_000.0, false),
         }
     }
     longest
 }
 
+/// Blocks a subject. Returns the length of the block in seconds.
 async fn block(app: &App, kv: &Kv, subject: &Subject) -> f64 {
     let blocked = async { rate_limit::block(&app.db().client().await?, subject).await };
     let wait = blocked.await.unwrap_or_else(|error| {
-        tracing::warn!(error = %chain(&error), "failed to store a block, using the first length");
+        tracing::warn!(error = %chain(&error), "failed to store a block, using the length of the window");
         subject.window()
     });
     let ttl = Duration::from_secs_f64(wait);
-    if let Err(error) = kv.expire(&counter(subject.key()), ttl).await {
+    if let Err(error) = kv.expire(&redis_key(subject.key()), ttl).await {
         tracing::warn!(error = %chain(&error), "failed to extend a block in Redis");
     }
     wait
@@ -167,10 +181,13 @@ fn millis(seconds: f64) -> u64 {
     (seconds * 1_000.0) as u64
 }
 
-/// Resets the attempts of subjects that have authenticated. It runs after the response.
+/// Resets the counters of subjects that have authenticated. Runs after the response.
 pub fn reset(app: &App, subjects: &[Subject]) {
     let app = app.clone();
-    let keys: Vec<String> = subjects.iter().map(|one| one.key().to_owned()).collect();
+    let keys: Vec<String> = subjects
+        .iter()
+        .map(|subject| subject.key().to_owned())
+        .collect();
     background::spawn(async move {
         delete_counters(&app, &keys).await;
         let reset = async { rate_limit::reset(&app.db().client().await?, &keys).await };
@@ -180,9 +197,9 @@ pub fn reset(app: &App, subjects: &[Subject]) {
     });
 }
 
-/// Lifts the blocks of an account in Postgres, in a transaction. Limits of an IP address
-/// stay, because they do not belong to the account. Returns the keys, which must be passed
-/// to [`delete_counters`] after the commit.
+/// Lifts the blocks of an account in Postgres. Limits of an IP address stay, because they
+/// do not belong to the account. Returns the keys, which the caller must pass to
+/// [`delete_counters`] after the commit.
 pub async fn reset_account(client: &Client, email: &str) -> Result<Vec<String>> {
     let account = sha256_hex(email.as_bytes());
     let limits = [
@@ -195,11 +212,11 @@ pub async fn reset_account(client: &Client, email: &str) -> Result<Vec<String>> 
     rate_limit::reset_prefixes(client, &names).await
 }
 
-/// Deletes the counters of these keys in Redis.
+/// Deletes the counters in Redis that have these subject keys.
 pub async fn delete_counters(app: &App, keys: &[String]) {
     let Some(kv) = app.kv() else { return };
     for key in keys {
-        if let Err(error) = kv.delete(&counter(key)).await {
+        if let Err(error) = kv.delete(&redis_key(key)).await {
             tracing::warn!(error = %chain(&error), "failed to reset rate limit in Redis");
         }
     }

@@ -46,7 +46,9 @@ pub async fn reauthenticate(
         return session.recent.ok_or(SIGN_IN_AGAIN);
     };
     match verify_password(app, caller, &member.user.email, password, &[]).await {
-        Ok(known) if known.user.id == member.user.id => Ok(known.proof("password")),
+        Ok(credentials) if credentials.user.id == member.user.id => {
+            Ok(credentials.proof("password"))
+        }
         Ok(_) => Err(Error::SessionGone),
         Err(Error::InvalidCredentials) => Err(user::WRONG_PASSWORD),
         Err(error) => Err(error),
@@ -67,44 +69,48 @@ pub(crate) async fn verify_password(
     password: &str,
     devices: &[Token],
 ) -> Result<Credentials> {
-    // An invalid address has no account, and costs the same work.
+    // An invalid address has no account. Its check must take the same time.
     let email = Email::parse(email).unwrap_or_default();
     let email = email.as_str();
-    // The connection is returned to the pool before the hashing, which takes longer than
-    // all queries of a sign-in together.
+    // The connection is returned to the pool before the password is hashed, because
+    // hashing takes longer than all queries of a sign-in together.
     let load = async || {
         let postgres = app.db().client().await?;
         user::find_credentials_by_email(&postgres, email, devices).await
     };
-    let strangers = vec![
+    let default_subjects = vec![
         Subject::account(SIGN_IN_ACCOUNT, email, caller.address),
         Subject::address(SIGN_IN_ADDRESS, caller.address),
     ];
-    // A blocked attempt costs no query. A browser that may be a known device is looked up
-    // first, because a known device is not blocked by other clients at its address.
+    // Without a device token, the attempt is counted first, so that a blocked attempt costs
+    // no query. With one, the device is looked up first, because a recognized device has a
+    // limit of its own.
     let (credentials, subjects) = if devices.is_empty() {
-        count_attempt(app, caller, &strangers).await?;
-        (load().await?, strangers)
+        count_attempt(app, caller, &default_subjects).await?;
+        (load().await?, default_subjects)
     } else {
         let credentials = load().await?;
-        let device = credentials.as_ref().and_then(|known| known.device.as_ref());
-        let subjects = device.map_or(strangers, |device| {
+        let device = credentials
+            .as_ref()
+            .and_then(|credentials| credentials.device.as_ref());
+        let subjects = device.map_or(default_subjects, |device| {
             vec![Subject::device(SIGN_IN_DEVICE, email, device.id)]
         });
         count_attempt(app, caller, &subjects).await?;
         (credentials, subjects)
     };
-    let credentials = credentials.filter(|known| known.is_active);
-    let (known, check) = check(app, caller, credentials, Password::typed(password)).await?;
+    let credentials = credentials.filter(|credentials| credentials.is_active);
+    let (credentials, outcome) =
+        check_password(app, caller, credentials, Password::typed(password)).await?;
     rate_limit::reset(app, &subjects[..1]);
-    if check == PasswordCheck::Outdated {
-        rehash(app, &known, Password::typed(password));
+    if outcome == PasswordCheck::Outdated {
+        rehash(app, &credentials, Password::typed(password));
     }
-    Ok(known)
+    Ok(credentials)
 }
 
-/// Counts an attempt. Only the attempt that starts a block is recorded, because there is no
-/// limit to those that follow.
+/// Counts an attempt. Records only the attempt that starts a block, because any number of
+/// attempts may follow.
 async fn count_attempt(app: &App, caller: &Caller, subjects: &[Subject]) -> Result<()> {
     let counted = rate_limit::count_attempt(app, subjects).await;
     if let Err(Error::TooManyRequests { is_new: true, .. }) = counted {
@@ -113,9 +119,9 @@ async fn count_attempt(app: &App, caller: &Caller, subjects: &[Subject]) -> Resu
     counted
 }
 
-/// Compares the password with the hash of the account. The work is the same if there is no
+/// Compares the password with the hash of the account. Takes the same time if there is no
 /// account or no hash.
-async fn check(
+async fn check_password(
     app: &App,
     caller: &Caller,
     credentials: Option<Credentials>,
@@ -123,12 +129,12 @@ async fn check(
 ) -> Result<(Credentials, PasswordCheck)> {
     let hash = credentials
         .as_ref()
-        .and_then(|known| known.password_hash.as_deref());
-    let check = app.hasher().verify(password, hash).await?;
+        .and_then(|credentials| credentials.password_hash.as_deref());
+    let outcome = app.hasher().verify(password, hash).await?;
     match credentials {
-        Some(known) if check != PasswordCheck::Wrong => Ok((known, check)),
-        other => {
-            let user_id = other.map(|known| known.user.id);
+        Some(credentials) if outcome != PasswordCheck::Wrong => Ok((credentials, outcome)),
+        credentials => {
+            let user_id = credentials.map(|credentials| credentials.user.id);
             security_events::record(app, SecurityEventKind::SignInFailed, user_id, caller);
             Err(Error::InvalidCredentials)
         }
@@ -136,9 +142,9 @@ async fn check(
 }
 
 /// Replaces an outdated hash after the response.
-fn rehash(app: &App, known: &Credentials, password: Password) {
-    let (app, id) = (app.clone(), known.user.id);
-    let Some(outdated) = known.password_hash.clone() else {
+fn rehash(app: &App, credentials: &Credentials, password: Password) {
+    let (app, id) = (app.clone(), credentials.user.id);
+    let Some(outdated) = credentials.password_hash.clone() else {
         return;
     };
     background::spawn(async move {

@@ -50,7 +50,7 @@ pub struct Registration {
     #[schema(value_type = Option<PhoneNumber>)]
     emergency_contact_phone: Option<String>,
     experience_level: Option<ExperienceLevel>,
-    /// Medical conditions that a teacher should know of. They are encrypted in the database.
+    /// Medical conditions that a teacher should know about. They are encrypted in the database.
     #[schema(max_length = 2_000)]
     medical_conditions: Option<String>,
     #[serde(default)]
@@ -82,7 +82,7 @@ impl IntoResponse for RegistrationResponse {
 }
 
 /// Creates an account and its first session in one transaction. If addresses must be
-/// confirmed first, no session is created, and only the mail says whether the address
+/// confirmed first, no session is created, and only the mail reveals whether the address
 /// already had an account.
 ///
 /// # Errors
@@ -92,45 +92,46 @@ impl IntoResponse for RegistrationResponse {
 pub fn register_account<'a>(
     app: &'a App,
     context: &'a SignInContext,
-    form: &'a Registration,
+    registration: &'a Registration,
 ) -> BoxFuture<'a, Result<RegistrationResponse>> {
     Box::pin(async move {
-        let studio = &app.config().studio.name;
-        let (new, password) = read(form, studio, app.clock().now().date_naive())?;
+        let studio_name = &app.config().studio.name;
+        let today = app.clock().now().date_naive();
+        let (new_user, password) = read(registration, studio_name, today)?;
         let subjects = [
             Subject::address(REGISTER_ADDRESS, context.caller.address),
-            Subject::email(REGISTER_EMAIL, new.email.as_str()),
+            Subject::email(REGISTER_EMAIL, new_user.email.as_str()),
         ];
         rate_limit::count_attempt(app, &subjects).await?;
         let hash = app.hasher().hash(password).await?;
-        let credential = match form.mode {
-            SessionMode::Cookie => Credential::cookie(form.remember),
+        let credential = match registration.mode {
+            SessionMode::Cookie => Credential::cookie(registration.remember),
             SessionMode::Token => Credential::tokens(),
         };
-        let registered = if app.config().require_email_verification {
-            match insert(app, context, new.clone(), hash, None).await {
-                Err(Error::EmailTaken) => notify_owner(app, context, &new.email).await?,
+        let response = if app.config().require_email_verification {
+            match insert(app, context, new_user.clone(), hash, None).await {
+                Err(Error::EmailTaken) => notify_owner(app, context, &new_user.email).await?,
                 outcome => drop(outcome?),
             }
             RegistrationResponse::Pending
         } else {
-            let response = insert(app, context, new, hash, Some(credential)).await?;
-            let response =
-                response.ok_or_else(|| Error::internal("registration created no session"))?;
+            let signed_in = insert(app, context, new_user, hash, Some(credential)).await?;
+            let signed_in =
+                signed_in.ok_or_else(|| Error::internal("registration created no session"))?;
             app.counters().add("sessions_created", 1);
-            RegistrationResponse::SignedIn(Box::new(response))
+            RegistrationResponse::SignedIn(Box::new(signed_in))
         };
         mail::send_due_soon(app);
-        Ok(registered)
+        Ok(response)
     })
 }
 
-/// Creates the account, sends the mail to confirm its address, and creates the first
+/// Creates the account and queues the mail to confirm its address. Creates the first
 /// session if there is a credential.
 async fn insert(
     app: &App,
     context: &SignInContext,
-    new: NewUser,
+    new_user: NewUser,
     hash: String,
     credential: Option<Credential>,
 ) -> Result<Option<SignInResponse>> {
@@ -139,7 +140,7 @@ async fn insert(
     let client = &context.caller;
     let notice = Notice::from_caller(client, app.clock().now());
     let created = app.transaction().run(async |tx| {
-        let user = user::insert(tx, keys, &new, Some(&hash)).await?;
+        let user = user::insert(tx, keys, &new_user, Some(&hash)).await?;
         let (purpose, id) = (Purpose::VerifyEmail, user.id);
         mail::send_link(tx, keys, purpose, id, &user.email, notice.clone()).await?;
         let Some(credential) = credential.clone() else {
@@ -154,15 +155,15 @@ async fn insert(
             user,
             credential,
         };
-        let new = session.new_session(&member, Notification::SignedUp);
-        session::create_session(tx, &new).await?;
-        tx.invalidate_sessions(new.replaces);
+        let new_session = session.new_session(&member, Notification::SignedUp);
+        session::create_session(tx, &new_session).await?;
+        tx.invalidate_sessions(new_session.replaces);
         Ok(Some(member))
     });
     Ok(created.await?.map(|member| session.respond(app, member)))
 }
 
-/// Mails the owner of an account that someone has registered with their address.
+/// Mails the owner of an account that someone tried to register with their address.
 async fn notify_owner(app: &App, context: &SignInContext, email: &Email) -> Result<()> {
     let notice = Notice::from_caller(&context.caller, app.clock().now());
     let postgres = app.db().client().await?;
@@ -172,35 +173,35 @@ async fn notify_owner(app: &App, context: &SignInContext, email: &Email) -> Resu
     }
 }
 
-/// Reads the form. The error contains the problems of all fields.
+/// Validates a registration. The error contains the problems of all fields.
 fn read(
     registration: &Registration,
-    studio: &str,
+    studio_name: &str,
     today: NaiveDate,
 ) -> Result<(NewUser, Password)> {
     let mut form = Form::default();
     let email = form.check("email", Email::parse(&registration.email));
     let (first, last) = names(registration);
-    let named = if registration.name.is_some() {
+    let name_field = if registration.name.is_some() {
         "name"
     } else {
         "firstName"
     };
-    let first_name = form.check(named, user::first_name(first));
+    let first_name = form.check(name_field, user::first_name(first));
     let last_name = form.check("lastName", user::last_name(last));
-    let personal = [&registration.email, first, last];
+    let personal_data = [&registration.email, first, last];
     let password = form.check(
         "password",
-        Password::parse_new(&registration.password, studio, &personal),
+        Password::parse_new(&registration.password, studio_name, &personal_data),
     );
     if registration
         .confirm_password
         .as_ref()
-        .is_some_and(|again| *again != registration.password)
+        .is_some_and(|confirmation| *confirmation != registration.password)
     {
         form.refuse("confirmPassword", "is not the same as the password");
     }
-    let new = NewUser {
+    let new_user = NewUser {
         phone: form.check_filled("phone", registration.phone.as_deref(), user::phone),
         experience_level: registration
             .experience_level
@@ -214,7 +215,7 @@ fn read(
     form.finish()?;
     let password =
         password.ok_or_else(|| Error::internal("password was neither accepted nor rejected"))?;
-    Ok((new, password))
+    Ok((new_user, password))
 }
 
 /// Returns the first and last name. A single `name` is split after its first word.
@@ -287,22 +288,25 @@ mod properties {
 
     proptest! {
         #[test]
-        fn any_form_is_either_an_account_that_fits_its_columns_or_a_clear_error(filled in form(&json!({
+        fn a_valid_registration_fits_its_columns_and_no_error_shows_the_password(body in form(&json!({
             "email": "ana@example.com", "password": "correct horse", "firstName": "Ana", "lastName": "Reyes",
             "phone": "555 0100", "dateOfBirth": "1990-02-28", "emergencyContactName": "Luz",
             "medicalConditions": "asma", "experienceLevel": "advanced", "remember": true,
         }))) {
             let today = NaiveDate::from_ymd_opt(2026, 11, 21).unwrap();
-            let Some(form) = parsed_or_client_error(parse::<Registration>(filled.to_string().as_bytes())) else {
+            let Some(registration) = parsed_or_client_error(parse::<Registration>(body.to_string().as_bytes())) else {
                 return Ok(());
             };
-            let error = read(&form, "Sabor con Flow", today).err().map(|error| format!("{error} {:?}", error.details()));
-            assert!(form.password.len() < 12 || !error.unwrap_or_default().contains(&form.password));
-            if let Some((new, _)) = parsed_or_client_error(read(&form, "Sabor con Flow", today)) {
-                assert!(fits_column(new.email.as_str(), user::MAX_EMAIL));
-                assert!(!new.first_name.is_empty() && fits_column(&new.first_name, user::MAX_NAME));
-                assert!(fits_column(&new.last_name, user::MAX_NAME));
-                assert!(new.profile.date_of_birth.is_none_or(|day| day <= today));
+            let error = read(&registration, "Sabor con Flow", today).err().map(|error| format!("{error} {:?}", error.details()));
+            assert!(
+                registration.password.len() < 12
+                    || !error.unwrap_or_default().contains(&registration.password)
+            );
+            if let Some((new_user, _)) = parsed_or_client_error(read(&registration, "Sabor con Flow", today)) {
+                assert!(fits_column(new_user.email.as_str(), user::MAX_EMAIL));
+                assert!(!new_user.first_name.is_empty() && fits_column(&new_user.first_name, user::MAX_NAME));
+                assert!(fits_column(&new_user.last_name, user::MAX_NAME));
+                assert!(new_user.profile.date_of_birth.is_none_or(|date| date <= today));
             }
         }
     }

@@ -23,7 +23,7 @@ use crate::values::caller::Caller;
 use crate::values::form::Form;
 use crate::{App, BoxFuture};
 
-const NOT_VERIFIED: Error = Error::Forbidden {
+const EMAIL_NOT_VERIFIED: Error = Error::Forbidden {
     code: "email_not_verified",
     message: "Please confirm your e-mail address first: we have mailed you a link",
 };
@@ -39,7 +39,7 @@ pub enum SessionMode {
     Token,
 }
 
-/// The credentials of a sign-in: e-mail address and password, and a code if it is
+/// The credentials of a sign-in: e-mail address and password, and a code if one is
 /// required. The code can be sent in the same request, or in a second one together with
 /// the challenge.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -52,15 +52,16 @@ pub struct Login {
     /// The password. Required unless there is a `challenge`.
     #[schema(format = "password", examples("mi casa azul 42"))]
     password: Option<String>,
-    /// A code of the authenticator app, or a recovery code.
+    /// A code from the authenticator app, or a recovery code.
     code: Option<String>,
-    /// The challenge from the response that required the code. After a sign-in through a
-    /// provider, the browser has it in a cookie.
+    /// The challenge from the response that required a code. After a sign-in through a
+    /// provider, the browser has the challenge in a cookie.
     challenge: Option<String>,
     /// Keeps the session for thirty days instead of seven.
     #[serde(default)]
     remember: bool,
-    /// Together with a code: no code is required on this device for thirty days.
+    /// Trusts this device for thirty days: sign-in on it requires no code. Takes effect only
+    /// if this sign-in requires a code.
     #[serde(default)]
     remember_device: bool,
     /// How the client holds the session.
@@ -88,10 +89,10 @@ pub fn sign_in<'a>(
         for _ in 0..max_tries {
             let member = match &first_factor {
                 FirstFactor::Password(email, password) => {
-                    by_password(app, context, login, email, password).await?
+                    authenticate_by_password(app, context, login, email, password).await?
                 }
                 FirstFactor::Challenge(token, code) => {
-                    by_challenge(app, context, login, token, code).await?
+                    authenticate_by_challenge(app, context, login, token, code).await?
                 }
             };
             if let Some(response) = create_session(app, context, member).await? {
@@ -108,19 +109,19 @@ pub fn sign_in<'a>(
 enum FirstFactor<'a> {
     /// An e-mail address and a password.
     Password(&'a str, &'a str),
-    /// The challenge of an earlier first factor, and the code that answers it.
+    /// The challenge from an earlier response, and a code.
     Challenge(Token, &'a str),
 }
 
 impl Login {
-    /// Returns whether the login has this e-mail address and password.
+    /// Returns whether this login has the given e-mail address and password.
     pub(crate) fn matches(&self, email: &str, password: &str) -> bool {
-        let typed = self.email.as_deref().unwrap_or_default().trim();
-        typed.eq_ignore_ascii_case(email) && self.password.as_deref() == Some(password)
+        let submitted_email = self.email.as_deref().unwrap_or_default().trim();
+        submitted_email.eq_ignore_ascii_case(email) && self.password.as_deref() == Some(password)
     }
 
     fn read<'a>(&'a self, context: &SignInContext) -> Result<FirstFactor<'a>> {
-        // An empty address or password is checked like any other wrong one.
+        // An empty address or password is rejected as wrong, not as missing.
         if let (Some(email), Some(password)) = (&self.email, &self.password) {
             return Ok(FirstFactor::Password(email, password));
         }
@@ -154,14 +155,14 @@ impl Login {
     }
 }
 
-async fn by_password(
+async fn authenticate_by_password(
     app: &App,
     context: &SignInContext,
     login: &Login,
     email: &str,
     password: &str,
 ) -> Result<AuthenticatedMember> {
-    let known = verify_password(
+    let credentials = verify_password(
         app,
         &context.caller,
         email,
@@ -169,10 +170,10 @@ async fn by_password(
         &context.device_tokens,
     )
     .await?;
-    let proof = known.proof("password");
-    require_verified(app, &context.caller, &known.user).await?;
+    let proof = credentials.proof("password");
+    require_verified(app, &context.caller, &credentials.user).await?;
     let code = login.code.as_deref().filter(|code| !code.is_empty());
-    let code = require_code(app, context, &known, &proof, code, login.remember).await?;
+    let code = require_code(app, context, &credentials, &proof, code, login.remember).await?;
     Ok(AuthenticatedMember {
         // Only a code that was required and checked makes the device trusted.
         trust_device: login.remember_device && code.is_some(),
@@ -181,13 +182,13 @@ async fn by_password(
             code,
             challenge: None,
         }),
-        device: known.device,
-        user: known.user,
+        device: credentials.device,
+        user: credentials.user,
         proof,
     })
 }
 
-async fn by_challenge(
+async fn authenticate_by_challenge(
     app: &App,
     context: &SignInContext,
     login: &Login,
@@ -195,18 +196,20 @@ async fn by_challenge(
     code: &str,
 ) -> Result<AuthenticatedMember> {
     let (caller, user_agent) = (&context.caller, context.caller.user_agent.as_deref());
-    let (challenge, known) = {
+    let (challenge, credentials) = {
         let postgres = app.db().client().await?;
         let challenge = sign_in_challenge::take_try(&postgres, token, user_agent).await?;
         let challenge = challenge.ok_or(CHALLENGE_ENDED)?;
         let id = challenge.proof.user_id;
-        let known = user::find_credentials_by_id(&postgres, id, &context.device_tokens).await?;
-        (challenge, known)
+        let credentials =
+            user::find_credentials_by_id(&postgres, id, &context.device_tokens).await?;
+        (challenge, credentials)
     };
     let Challenge { proof, remember } = challenge;
-    let known = known.filter(|known| known.is_active && known.epoch == proof.epoch);
-    let known = known.ok_or(CHALLENGE_ENDED)?;
-    let code = two_factor::verify_code(app, caller, &known, code).await?;
+    let credentials =
+        credentials.filter(|credentials| credentials.is_active && credentials.epoch == proof.epoch);
+    let credentials = credentials.ok_or(CHALLENGE_ENDED)?;
+    let code = two_factor::verify_code(app, caller, &credentials, code).await?;
     Ok(AuthenticatedMember {
         trust_device: login.remember_device,
         credential: login.credential(remember),
@@ -214,14 +217,14 @@ async fn by_challenge(
             code,
             challenge: Some(token.clone()),
         }),
-        device: known.device,
-        user: known.user,
+        device: credentials.device,
+        user: credentials.user,
         proof,
     })
 }
 
-/// Checks that the e-mail address is confirmed, if the configuration requires it. If it is
-/// not, the link is mailed again, because the member cannot request it without being signed in.
+/// Checks that the e-mail address is confirmed, if the configuration requires it. Otherwise
+/// mails the link again, because only a member who is signed in can request it.
 ///
 /// # Errors
 ///
@@ -231,13 +234,13 @@ pub(crate) async fn require_verified(app: &App, caller: &Caller, user: &User) ->
         return Ok(());
     }
     match email_change::send_verification(app, caller, user, None).await {
-        Ok(()) | Err(Error::TooManyRequests { .. }) => Err(NOT_VERIFIED),
+        Ok(()) | Err(Error::TooManyRequests { .. }) => Err(EMAIL_NOT_VERIFIED),
         Err(error) => Err(error),
     }
 }
 
-/// Checks the second factor if the account has one and the device is not trusted. Returns
-/// the code that was checked.
+/// Verifies a code if the account has a second factor and the device is not trusted.
+/// Returns the verified code.
 ///
 /// # Errors
 ///
@@ -245,17 +248,17 @@ pub(crate) async fn require_verified(app: &App, caller: &Caller, user: &User) ->
 pub(crate) async fn require_code(
     app: &App,
     context: &SignInContext,
-    known: &Credentials,
+    credentials: &Credentials,
     proof: &AuthenticationProof,
     code: Option<&str>,
     remember: bool,
 ) -> Result<Option<VerifiedCode>> {
     let is_trusted = |device: &Device| device.is_trusted;
-    if !known.has_second_factor || known.device.as_ref().is_some_and(is_trusted) {
+    if !credentials.has_second_factor || credentials.device.as_ref().is_some_and(is_trusted) {
         return Ok(None);
     }
     if let Some(code) = code {
-        let verified = two_factor::verify_code(app, &context.caller, known, code);
+        let verified = two_factor::verify_code(app, &context.caller, credentials, code);
         return verified.await.map(Some);
     }
     let (token, proof) = (Token::generate(), proof.clone());

@@ -33,10 +33,10 @@ pub struct RefreshTokens {
 pub fn refresh_tokens<'a>(
     app: &'a App,
     caller: &'a Caller,
-    form: &'a RefreshTokens,
+    request: &'a RefreshTokens,
 ) -> BoxFuture<'a, Result<SignInBody>> {
     Box::pin(async move {
-        let token = Token::parse(&form.refresh_token).ok_or(REFUSED)?;
+        let token = Token::parse(&request.refresh_token).ok_or(REFUSED)?;
         let user_agent = caller.user_agent.clone();
         match app.sessions().refresh(token, user_agent).await? {
             Refreshed::Rotated(rotated) => {

@@ -1,4 +1,4 @@
-//! The second factor: set-up, removal, and the check of a code.
+//! The second factor: setup, removal, and verification of codes.
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -21,10 +21,10 @@ use crate::store::client::Client as Postgres;
 use crate::values::caller::Caller;
 use crate::{App, BoxFuture, session};
 
-/// The number of digits of a code of the app. A recovery code has another length.
+/// The number of digits of a code from the app. A recovery code has another length.
 const TOTP_DIGITS: usize = 6;
 
-/// The number of recovery codes that are issued.
+/// The number of recovery codes that a member gets.
 const RECOVERY_CODES: usize = 10;
 
 const WRONG_CODE: Error = Error::Unauthorized {
@@ -58,7 +58,7 @@ pub struct TwoFactorStatus {
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct TwoFactorEnrollment {
-    /// The secret in base32, for typing.
+    /// The secret in base32, for manual entry.
     secret: String,
     /// The `otpauth://totp/…` URI, for a link on a phone.
     otpauth_uri: String,
@@ -71,7 +71,7 @@ pub struct TwoFactorEnrollment {
 #[serde(rename_all = "camelCase")]
 pub struct RecoveryCodes {
     success: bool,
-    /// The codes. Each can be used once in place of a code of the app.
+    /// The codes. Each can be used once in place of a code from the app.
     recovery_codes: Vec<String>,
 }
 
@@ -102,7 +102,7 @@ pub struct DisableTwoFactor {
     /// signed in through its provider within the last ten minutes.
     #[schema(format = "password")]
     current_password: Option<String>,
-    /// A code of the authenticator app, or a recovery code.
+    /// A code from the authenticator app, or a recovery code.
     #[schema(examples("123456"))]
     code: String,
 }
@@ -126,7 +126,8 @@ pub fn status<'a>(app: &'a App, member: &'a Member) -> BoxFuture<'a, Result<TwoF
     })
 }
 
-/// Creates a secret. Sign-in does not require a code until the secret is confirmed.
+/// Creates the secret of a second factor. Sign-in does not require a code until the secret
+/// is confirmed.
 ///
 /// # Errors
 ///
@@ -138,8 +139,8 @@ pub fn start_setup<'a>(
     form: &'a StartTwoFactor,
 ) -> BoxFuture<'a, Result<TwoFactorEnrollment>> {
     Box::pin(async move {
-        let (key, current) = (member.key()?, form.current_password.as_deref());
-        let proof = reauthenticate(app, caller, member, current).await?;
+        let (key, password) = (member.key()?, form.current_password.as_deref());
+        let proof = reauthenticate(app, caller, member, password).await?;
         let secret = totp::generate_secret();
         let enrollment = totp::enroll(&secret, &app.config().studio.name, &member.user.email)?;
         let keyring = &app.config().encryption_keys;
@@ -160,8 +161,8 @@ pub fn start_setup<'a>(
     })
 }
 
-/// Confirms the second factor with a code of the app, and ends all other sessions of the
-/// member, because they have not shown a code.
+/// Confirms the second factor with a code from the app. Ends all other sessions of the
+/// member, because they were created without a code.
 ///
 /// # Errors
 ///
@@ -188,8 +189,13 @@ pub fn confirm<'a>(
         let (secret, sealed) = factor.secret.zip(factor.sealed).ok_or(NOT_BEGUN)?;
         let now = app.clock().now();
         let step = totp::find_step(&secret, &normalize(&form.code), now)?.ok_or(WRONG_CODE)?;
-        let codes: Vec<String> = (0..RECOVERY_CODES).map(|_| recovery_code()).collect();
-        let hashes: Vec<String> = codes.iter().map(|code| hash(id, code)).collect();
+        let codes: Vec<String> = (0..RECOVERY_CODES)
+            .map(|_| generate_recovery_code())
+            .collect();
+        let hashes: Vec<String> = codes
+            .iter()
+            .map(|code| hash_recovery_code(id, code))
+            .collect();
         let notice = Notice::from_caller(caller, now);
         let confirmed = app.transaction().run(async |tx| {
             session::lock_member(tx, key, id).await?;
@@ -224,17 +230,17 @@ pub fn disable<'a>(
     form: &'a DisableTwoFactor,
 ) -> BoxFuture<'a, Result<()>> {
     Box::pin(async move {
-        let (key, current) = (member.key()?, form.current_password.as_deref());
-        let proof = reauthenticate(app, caller, member, current).await?;
-        let known = {
+        let (key, password) = (member.key()?, form.current_password.as_deref());
+        let proof = reauthenticate(app, caller, member, password).await?;
+        let credentials = {
             let postgres = app.db().client().await?;
             user::find_credentials_by_id(&postgres, member.user.id, &[]).await?
         };
-        let known = known.ok_or(Error::SessionGone)?;
-        if !known.has_second_factor {
+        let credentials = credentials.ok_or(Error::SessionGone)?;
+        if !credentials.has_second_factor {
             return Err(NOT_BEGUN);
         }
-        let code = verify_code(app, caller, &known, &form.code).await?;
+        let code = verify_code(app, caller, &credentials, &form.code).await?;
         let notice = Notice::from_caller(caller, app.clock().now());
         let removed = app.transaction().run(async |tx| {
             let id = proof.user_id;
@@ -253,13 +259,13 @@ pub fn disable<'a>(
     })
 }
 
-/// A code that was correct when it was checked. It is used up in the transaction of the
-/// change that required it.
+/// A code that was correct when it was verified. The transaction that required the code
+/// uses it up.
 #[derive(Clone, Debug)]
 pub(crate) enum VerifiedCode {
-    /// A code of the app, with its time step.
+    /// A code from the app, by its time step.
     Totp(i64),
-    /// A recovery code, with its hash.
+    /// A recovery code, by its hash.
     Recovery(String),
 }
 
@@ -269,16 +275,16 @@ impl VerifiedCode {
     /// # Errors
     ///
     /// 401 `invalid_code` if another request has used it.
-    pub(crate) async fn use_up(&self, postgres: &Postgres, id: Uuid) -> Result<()> {
+    pub(crate) async fn use_up(&self, postgres: &Postgres, user_id: Uuid) -> Result<()> {
         let taken = match self {
-            Self::Totp(step) => second_factor::take_step(postgres, id, *step).await?,
-            Self::Recovery(hash) => second_factor::take_code(postgres, id, hash).await?,
+            Self::Totp(step) => second_factor::take_step(postgres, user_id, *step).await?,
+            Self::Recovery(hash) => second_factor::take_code(postgres, user_id, hash).await?,
         };
         taken.then_some(()).ok_or(WRONG_CODE)
     }
 }
 
-/// Checks a code of the app or a recovery code.
+/// Verifies a code from the app or a recovery code.
 ///
 /// # Errors
 ///
@@ -286,13 +292,13 @@ impl VerifiedCode {
 pub(crate) async fn verify_code(
     app: &App,
     caller: &Caller,
-    known: &Credentials,
+    credentials: &Credentials,
     code: &str,
 ) -> Result<VerifiedCode> {
-    let user = &known.user;
-    // Attempts on unknown devices, which know the password, do not use up the attempts of
-    // a device that the account recognizes.
-    let subjects = match &known.device {
+    let user = &credentials.user;
+    // A device that the account recognizes has a limit of its own, which attempts on other
+    // devices do not use up.
+    let subjects = match &credentials.device {
         Some(device) => [SECOND_FACTOR, SECOND_FACTOR_DAY]
             .map(|limit| Subject::device(limit, &user.email, device.id))
             .to_vec(),
@@ -307,7 +313,7 @@ pub(crate) async fn verify_code(
     }
     counted?;
     let postgres = app.db().client().await?;
-    if let Some(code) = match_code(app, &postgres, known, code).await? {
+    if let Some(code) = match_code(app, &postgres, credentials, code).await? {
         rate_limit::reset(app, &subjects);
         return Ok(code);
     }
@@ -335,46 +341,50 @@ async fn notify_of_guesses(app: &App, caller: &Caller, user: &User) -> Result<()
 async fn match_code(
     app: &App,
     postgres: &Postgres,
-    known: &Credentials,
+    credentials: &Credentials,
     code: &str,
 ) -> Result<Option<VerifiedCode>> {
-    let (id, now) = (known.user.id, app.clock().now());
+    let (id, now) = (credentials.user.id, app.clock().now());
     let code = normalize(code);
     if code.len() != TOTP_DIGITS {
-        let hash = hash(id, &code);
+        let hash = hash_recovery_code(id, &code);
         let exists = second_factor::has_code(postgres, id, &hash).await?;
         return Ok(exists.then_some(VerifiedCode::Recovery(hash)));
     }
     let keys = &app.config().encryption_keys;
     let factor = second_factor::find(postgres, keys, id).await?;
-    let Some((secret, last)) = factor.and_then(|one| Some((one.secret?, one.last_step))) else {
+    let Some((secret, last_step)) =
+        factor.and_then(|factor| Some((factor.secret?, factor.last_step)))
+    else {
         return Ok(None);
     };
     let step = totp::find_step(&secret, &code, now)?;
-    let is_new = |step: &i64| last.is_none_or(|last| last < *step);
+    let is_new = |step: &i64| last_step.is_none_or(|last_step| last_step < *step);
     Ok(step.filter(is_new).map(VerifiedCode::Totp))
 }
 
-/// Removes blanks and hyphens from a typed code, and converts it to lower case.
+/// Converts a code to lower case without whitespace and hyphens, and truncates it.
 fn normalize(code: &str) -> String {
-    let kept = code.chars().filter(|c| !c.is_whitespace() && *c != '-');
-    kept.take(64).collect::<String>().to_ascii_lowercase()
+    let characters = code
+        .chars()
+        .filter(|character| !character.is_whitespace() && *character != '-');
+    characters.take(64).collect::<String>().to_ascii_lowercase()
 }
 
 /// Generates a recovery code: eighty random bits in four groups of Crockford's base 32,
-/// which has no letters that look alike.
-fn recovery_code() -> String {
+/// which excludes letters that look alike.
+fn generate_recovery_code() -> String {
     const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
     let letters = random::bytes::<16>().map(|byte| char::from(ALPHABET[usize::from(byte & 31)]));
     let groups: Vec<String> = letters
         .chunks(4)
-        .map(|four| four.iter().collect())
+        .map(|group| group.iter().collect())
         .collect();
     groups.join("-")
 }
 
 /// Hashes a recovery code. A code of eighty bits needs no slow hash. The hash includes the
-/// member's id, so equal codes of two members have different hashes.
-fn hash(id: Uuid, code: &str) -> String {
-    sha256_hex(format!("{id}:{}", normalize(code)).as_bytes())
+/// member's id, so that equal codes of two members have different hashes.
+fn hash_recovery_code(user_id: Uuid, code: &str) -> String {
+    sha256_hex(format!("{user_id}:{}", normalize(code)).as_bytes())
 }

@@ -1,8 +1,8 @@
 //! Bookings: a member's spot in an occurrence, or on its waitlist.
 //!
-//! Everything that changes the status of a booking or of its payment locks the
-//! occurrence first, then the booking or the payment. Transactions that concern
-//! the same occurrence therefore run one after the other.
+//! A transaction that changes the status of a booking or its payment locks the
+//! occurrence first, and then the booking or the payment. Transactions for the same
+//! occurrence therefore run one after another.
 
 mod attendance;
 mod cancellation;

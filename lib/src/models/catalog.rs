@@ -1,5 +1,5 @@
-//! What class types and instructors have in common: staff create them, change
-//! them and retire them, and nothing is ever deleted.
+//! The operations that class types and instructors share. Staff create, change and retire
+//! these items. Nothing is ever deleted.
 
 use chrono::{DateTime, Utc};
 use tokio_postgres::Row;
@@ -13,21 +13,21 @@ use crate::store::statement::Statement;
 
 /// A class type or an instructor.
 pub trait CatalogItem: Sized {
-    /// What is needed to create one.
+    /// The data of a new item.
     type New: Sync;
-    /// What can be changed afterwards.
+    /// The changes to an item.
     type Changes: Sync;
 
     /// The security event that is recorded for every change.
     const CHANGE_EVENT: SecurityEventKind;
 
-    /// The id of its row.
+    /// Returns the item's id.
     fn id(&self) -> Uuid;
 
     /// The sort key of lists.
     fn position(&self) -> (DateTime<Utc>, Uuid);
 
-    /// Reads a page, newest first. `is_active` selects active or retired items;
+    /// Lists a page of items, newest first. `is_active` selects active or retired items;
     /// `None` selects both.
     fn list(
         client: &Client,
@@ -40,13 +40,13 @@ pub trait CatalogItem: Sized {
     /// # Errors
     ///
     /// The errors of the table's constraints, such as 409 `class_type_exists`.
-    fn insert(client: &Client, new: &Self::New) -> impl Future<Output = Result<Self>> + Send;
+    fn insert(client: &Client, item: &Self::New) -> impl Future<Output = Result<Self>> + Send;
 
-    /// Changes an item, which may be retired.
+    /// Changes an item, even if it is retired.
     ///
     /// # Errors
     ///
-    /// [`Error::NotFound`]; as [`CatalogItem::insert`].
+    /// [`Error::NotFound`]; the errors of [`CatalogItem::insert`].
     fn update(
         client: &Client,
         id: Uuid,
@@ -65,14 +65,14 @@ pub trait CatalogItem: Sized {
     ) -> impl Future<Output = Result<RetiredItem>> + Send;
 }
 
-/// What still refers to an item that has been retired.
+/// The result of retiring an item: the classes that still refer to it.
 #[derive(Clone, Copy, Debug)]
 pub struct RetiredItem {
     /// Whether the item was active before.
     pub was_active: bool,
-    /// Number of upcoming occurrences that are not cancelled.
+    /// The number of upcoming occurrences that are not cancelled.
     pub upcoming_occurrences: i64,
-    /// Number of active weekly classes, which generate more occurrences.
+    /// The number of active weekly classes, which generate more occurrences.
     pub active_weekly_classes: i64,
 }
 
@@ -86,8 +86,8 @@ impl RetiredItem {
     }
 }
 
-/// The statement that retires a row of `$table`, to which occurrences and
-/// weekly classes refer by `$column`.
+/// Creates the statement that retires a row of `$table`. Occurrences and weekly classes
+/// refer to the row by `$column`.
 macro_rules! retire_statement {
     ($name:literal, $table:literal, $column:literal) => {
         $crate::store::statement::Statement::new(
@@ -117,7 +117,7 @@ macro_rules! retire_statement {
 }
 pub(super) use retire_statement;
 
-/// Runs a statement made by `retire_statement!`.
+/// Retires an item with a statement of `retire_statement!`.
 pub(super) async fn retire(
     client: &Client,
     statement: &'static Statement,

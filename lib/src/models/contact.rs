@@ -21,16 +21,16 @@ pub struct NewContactSubmission {
     pub email: Email,
     /// The visitor's phone number, if given.
     pub phone: Option<String>,
-    /// The subject.
+    /// The subject of the message.
     pub subject: String,
-    /// The message.
+    /// The text of the message.
     pub message: String,
 }
 
 /// A stored message.
 #[derive(Clone, Debug)]
 pub struct ContactSubmission {
-    /// The id.
+    /// The message's id.
     pub id: Uuid,
     /// The visitor's name.
     pub name: String,
@@ -38,17 +38,18 @@ pub struct ContactSubmission {
     pub email: String,
     /// The visitor's phone number, if given.
     pub phone: Option<String>,
-    /// The subject.
+    /// The subject of the message.
     pub subject: String,
-    /// The message.
+    /// The text of the message.
     pub message: String,
-    /// Whether staff have processed it.
+    /// Whether staff have processed the message.
     pub is_processed: bool,
-    /// The time at which it was processed.
+    /// When the message was processed.
     pub processed_at: Option<DateTime<Utc>>,
-    /// The user who processed it. `None` also if their account was deleted.
+    /// The user who processed the message. `None` if nobody did, or if that user's account
+    /// was deleted.
     pub processed_by: Option<Uuid>,
-    /// The time at which it was submitted.
+    /// When the message was submitted.
     pub created_at: DateTime<Utc>,
 }
 
@@ -74,26 +75,26 @@ impl ContactSubmission {
     }
 }
 
-// One statement, so that the message and its mail are stored together.
+// One statement stores the message and its mail, so that neither exists without the other.
 static INSERT: Statement = Statement::new(
     "contact.insert",
-    "with kept as (
+    "with submission as (
         insert into contact_submissions
             (id, name, email, phone, subject, message, ip_address, user_agent)
         values ($1, $2, $3, $4, $5, $6, $7, $8)
         returning id
     )
     insert into mail_outbox (id, recipient, kind, payload)
-    select $9, $10, 'contact_received', jsonb_build_object('submissionId', kept.id)
-    from kept where $10 is not null",
+    select $9, $10, 'contact_received', jsonb_build_object('submissionId', submission.id)
+    from submission where $10 is not null",
 );
 
-/// Stores a message and returns its id. It is mailed to `studio` if that is given.
+/// Stores a message and returns its id. Queues a mail to `studio_email`, if given.
 pub async fn insert(
     client: &Client,
-    new: &NewContactSubmission,
+    submission: &NewContactSubmission,
     caller: &Caller,
-    studio: Option<&str>,
+    studio_email: Option<&str>,
 ) -> Result<Uuid> {
     let id = random::id();
     INSERT
@@ -101,15 +102,15 @@ pub async fn insert(
             client,
             &[
                 &id,
-                &new.name,
-                &new.email.as_str(),
-                &new.phone,
-                &new.subject,
-                &new.message,
+                &submission.name,
+                &submission.email.as_str(),
+                &submission.phone,
+                &submission.subject,
+                &submission.message,
                 &caller.address,
                 &caller.user_agent,
                 &random::id(),
-                &studio,
+                &studio_email,
             ],
         )
         .await?;
@@ -151,21 +152,21 @@ static LIST: Statement = Statement::new(
     ),
 );
 
-/// Lists a page of messages, newest first: all of them, only processed ones, or
-/// only unprocessed ones.
+/// Lists a page of messages, newest first. `is_processed` selects processed or unprocessed
+/// messages; `None` selects both.
 pub async fn list(
     client: &Client,
-    processed: Option<bool>,
+    is_processed: Option<bool>,
     page: &Page,
 ) -> Result<Vec<ContactSubmission>> {
     let (time, id) = page.after();
     let rows = LIST
-        .all(client, &[&processed, &time, &id, &page.row_limit()])
+        .all(client, &[&is_processed, &time, &id, &page.row_limit()])
         .await?;
     rows.iter().map(ContactSubmission::from_row).collect()
 }
 
-// The first user who processes a message stays recorded.
+// A message that is marked as processed again keeps its first user and time.
 static MARK: Statement = Statement::new(
     "contact.mark",
     concat!(
@@ -190,10 +191,10 @@ static MARK: Statement = Statement::new(
 pub async fn mark(
     client: &Client,
     id: Uuid,
-    processed: bool,
-    by: Uuid,
+    is_processed: bool,
+    user_id: Uuid,
 ) -> Result<Option<(ContactSubmission, bool)>> {
-    let row = MARK.opt(client, &[&id, &processed, &by]).await?;
+    let row = MARK.opt(client, &[&id, &is_processed, &user_id]).await?;
     row.map(|row| Ok((ContactSubmission::from_row(&row)?, row.try_get("changed")?)))
         .transpose()
 }

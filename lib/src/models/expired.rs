@@ -1,8 +1,8 @@
-//! Deleting expired rows in batches.
+//! Statements that delete expired rows in batches.
 //!
 //! Each statement takes the size of the batch and returns the number of deleted
 //! rows. Locked rows are skipped, so that concurrent clean-ups do not wait for
-//! each other, nor for a sign-in.
+//! each other or for a sign-in.
 
 use crate::store::statement::Statement;
 
@@ -20,7 +20,7 @@ macro_rules! delete_statement {
                 $expired,
                 "
                     limit $1 for update skip locked
-                ), gone as (
+                ), deleted as (
                     delete from ",
                 $table,
                 " using expired
@@ -32,7 +32,7 @@ macro_rules! delete_statement {
                 $key,
                 ") returning 1
                 )
-                select count(*) from gone"
+                select count(*) from deleted"
             ),
         )
     };
@@ -45,21 +45,21 @@ pub static SESSIONS: Statement = delete_statement!(
     "id",
     "expires_at <= now()"
 );
-/// Deletes expired counts of login attempts.
+/// Deletes expired rate-limit counters and blocks.
 pub static THROTTLE: Statement = delete_statement!(
     "cleanup.throttle",
     "login_throttle",
     "key",
     "expires_at <= now()"
 );
-/// Deletes expired tokens from mails.
+/// Deletes expired tokens of mailed links.
 pub static ONE_TIME_TOKENS: Statement = delete_statement!(
     "cleanup.one_time_tokens",
     "one_time_tokens",
     "id",
     "expires_at <= now()"
 );
-/// Deletes expired sign-ins at providers that were not finished.
+/// Deletes expired, unfinished sign-ins through a provider.
 pub static OAUTH_STATES: Statement = delete_statement!(
     "cleanup.oauth_states",
     "oauth_states",
@@ -87,7 +87,8 @@ pub static IDEMPOTENCY_KEYS: Statement = delete_statement!(
     "ctid",
     "expires_at <= now()"
 );
-/// Deletes mail that was sent or given up 30 days ago.
+/// Deletes mails that were sent 30 days ago, and abandoned mails that were created 30 days
+/// ago.
 pub static MAIL: Statement = delete_statement!(
     "cleanup.mail",
     "mail_outbox",
@@ -95,14 +96,14 @@ pub static MAIL: Statement = delete_statement!(
     "sent_at <= now() - interval '30 days' or (sent_at is null
         and next_attempt_at = 'infinity' and created_at <= now() - interval '30 days')"
 );
-/// Deletes events of members after 30 days.
+/// Deletes members' events after 30 days.
 pub static MEMBER_EVENTS: Statement = delete_statement!(
     "cleanup.member_events",
     "member_events",
     "id",
     "created_at <= now() - interval '30 days'"
 );
-/// Deletes webhook events after 30 days. Stripe repeats an event for three days.
+/// Deletes webhook events after 30 days. Stripe retries an event for three days.
 pub static WEBHOOK_EVENTS: Statement = delete_statement!(
     "cleanup.webhook_events",
     "webhook_events",

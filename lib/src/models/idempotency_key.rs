@@ -53,8 +53,8 @@ impl StoredResponse {
     }
 }
 
-// A concurrent request with the same key waits here until the transaction of the first one
-// has ended. An expired key that is not cleaned up yet counts as new.
+// A concurrent request with the same key waits here until the transaction of the first
+// request has ended. An expired key that has not been deleted yet counts as new.
 static CLAIM: Statement = Statement::new(
     "idempotency_key.claim",
     "insert into idempotency_keys as k (owner, key, request_hash, expires_at)
@@ -73,9 +73,9 @@ static STORE_RESPONSE: Statement = Statement::new(
     "update idempotency_keys set status = $3, body = $4 where owner = $1 and key = $2",
 );
 
-/// Claims a key. Returns the stored response if the request was answered before. Returns
-/// `None` if this is the first request, or if the response of the first one was not stored.
-/// The request must therefore be safe to repeat, or run in the same transaction.
+/// Claims a key. Returns the stored response to an earlier request with this key. Returns
+/// `None` if this is the first request, or if no response was stored. The request must
+/// therefore be safe to repeat, or run in the same transaction.
 ///
 /// # Errors
 ///
@@ -89,8 +89,8 @@ pub async fn claim(
     let row = CLAIM
         .one(client, &[&owner.to_string(), &key.key, &key.request_hash])
         .await?;
-    let hash: String = row.try_get("request_hash")?;
-    if hash != key.request_hash {
+    let request_hash: String = row.try_get("request_hash")?;
+    if request_hash != key.request_hash {
         return Err(Error::Conflict {
             code: "idempotency_key_reused",
             message: "This Idempotency-Key was used for another request",
@@ -104,22 +104,23 @@ pub async fn claim(
         .transpose()
 }
 
+/// Returns a stored response, or the error that was stored in its place.
 fn replay(status: i32, body: Value) -> Result<StoredResponse> {
-    let unreadable = |error: serde_json::Error| Error::Internal(Box::new(error));
+    let invalid_body = |error: serde_json::Error| Error::Internal(Box::new(error));
     let status = u16::try_from(status)
         .ok()
         .and_then(|status| StatusCode::from_u16(status).ok());
     let status = status.ok_or_else(|| Error::internal("stored response has an invalid status"))?;
     if status.is_client_error() {
         return Err(Error::Repeated(
-            serde_json::from_value(body).map_err(unreadable)?,
+            serde_json::from_value(body).map_err(invalid_body)?,
         ));
     }
     Ok(StoredResponse { status, body })
 }
 
-/// Stores the response to the request that has claimed the key. An error is stored only if
-/// another attempt cannot succeed.
+/// Stores the response to the request that claimed the key. Stores an error only if another
+/// attempt cannot succeed.
 pub async fn store_response(
     client: &Client,
     owner: Uuid,

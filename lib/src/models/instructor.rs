@@ -17,41 +17,41 @@ use crate::store::page::Page;
 use crate::store::statement::Statement;
 use crate::values::money::Money;
 
-/// Web addresses by the name of the network, such as `instagram`.
+/// Links to social media pages, by the name of the network, such as `instagram`.
 pub type SocialMediaLinks = BTreeMap<String, String>;
 
 /// A row of `instructors`.
 #[derive(Clone, Debug)]
 pub struct Instructor {
-    /// `instructors.id`
+    /// The instructor's id.
     pub id: Uuid,
-    /// The name that is shown.
+    /// The display name.
     pub name: String,
-    /// The member's account; `None`: without an account.
+    /// The id of the instructor's user account. `None` if there is no account.
     pub user_id: Option<Uuid>,
-    /// May be empty.
+    /// The biography. May be empty.
     pub bio: String,
-    /// The styles that they teach.
+    /// The dance styles that the instructor teaches.
     pub specialties: Vec<String>,
-    /// Their certificates.
+    /// The instructor's certificates.
     pub certifications: Vec<String>,
-    /// 0 or more.
+    /// The years of experience, 0 or more.
     pub experience_years: i32,
-    /// The hourly rate, which only staff may see. `None` if none was agreed on.
+    /// The hourly rate, which only staff may see. `None` if no rate was agreed on.
     pub hourly_rate: Option<Money>,
-    /// `None`: no picture.
+    /// The URL of the profile picture. `None` if there is no picture.
     pub profile_image_url: Option<String>,
-    /// Their pages elsewhere.
+    /// Links to the instructor's social media pages.
     pub social_media_links: SocialMediaLinks,
-    /// False once retired.
+    /// Whether the instructor is active. `false` after retirement.
     pub is_active: bool,
     /// When the row was created.
     pub created_at: DateTime<Utc>,
-    /// When it was last changed.
+    /// When the row was last changed.
     pub updated_at: DateTime<Utc>,
 }
 
-/// The columns that [`Instructor::from_row`] reads, of instructors `i`.
+/// The columns that [`Instructor::from_row`] reads from an instructor `i`.
 macro_rules! instructor_columns {
     () => {
         "i.id, i.name, i.user_id, i.bio, i.specialties, i.certifications, i.experience_years,
@@ -64,7 +64,7 @@ impl Instructor {
     /// Reads the columns of `instructor_columns!`.
     fn from_row(row: &Row) -> Result<Self> {
         let links: Value = row.try_get("social_media_links")?;
-        let rate: Option<Decimal> = row.try_get("hourly_rate")?;
+        let hourly_rate: Option<Decimal> = row.try_get("hourly_rate")?;
         Ok(Self {
             id: row.try_get("id")?,
             name: row.try_get("name")?,
@@ -73,7 +73,7 @@ impl Instructor {
             specialties: row.try_get("specialties")?,
             certifications: row.try_get("certifications")?,
             experience_years: row.try_get("experience_years")?,
-            hourly_rate: rate.map(Money::from_column),
+            hourly_rate: hourly_rate.map(Money::from_column),
             profile_image_url: row.try_get("profile_image_url")?,
             social_media_links: serde_json::from_value(links)
                 .map_err(|error| Error::Internal(Box::new(error)))?,
@@ -100,8 +100,8 @@ static LIST_TEACHING: Statement = Statement::new(
     ),
 );
 
-/// Reads the active instructors who teach a class type, in a weekly class or in
-/// an upcoming occurrence, sorted by name. `time_zone` is the studio's.
+/// Lists the active instructors who teach a class type in a weekly class or an upcoming
+/// occurrence, sorted by name. `time_zone` is the studio's time zone.
 pub async fn list_teaching(
     client: &Client,
     class_type_id: Uuid,
@@ -114,26 +114,26 @@ pub async fn list_teaching(
     rows.iter().map(Instructor::from_row).collect()
 }
 
-/// An instructor to be created.
+/// An instructor to create.
 #[derive(Clone, Debug)]
 pub struct NewInstructor {
-    /// Not empty.
+    /// The display name. Not empty.
     pub name: String,
-    /// The member's account; `None`: without an account.
+    /// The id of the instructor's user account. `None` if there is no account.
     pub user_id: Option<Uuid>,
-    /// May be empty.
+    /// The biography. May be empty.
     pub bio: String,
-    /// The styles that they teach.
+    /// The dance styles that the instructor teaches.
     pub specialties: Vec<String>,
-    /// Their certificates.
+    /// The instructor's certificates.
     pub certifications: Vec<String>,
-    /// 0 or more.
+    /// The years of experience, 0 or more.
     pub experience_years: i32,
-    /// The hourly rate. `None` if none was agreed on.
+    /// The hourly rate. `None` if no rate was agreed on.
     pub hourly_rate: Option<Money>,
-    /// `None`: no picture.
+    /// The URL of the profile picture. `None` if there is no picture.
     pub profile_image_url: Option<String>,
-    /// Their pages elsewhere.
+    /// Links to the instructor's social media pages.
     pub social_media_links: SocialMediaLinks,
 }
 
@@ -141,25 +141,25 @@ pub struct NewInstructor {
 /// `Some(None)` clears it.
 #[derive(Clone, Debug, Default)]
 pub struct InstructorChanges {
-    /// Not empty.
+    /// The display name. Not empty.
     pub name: Option<String>,
-    /// The member's account.
+    /// The id of the instructor's user account.
     pub user_id: Option<Option<Uuid>>,
-    /// May be empty.
+    /// The biography. May be empty.
     pub bio: Option<String>,
-    /// The styles that they teach.
+    /// The dance styles that the instructor teaches.
     pub specialties: Option<Vec<String>>,
-    /// Their certificates.
+    /// The instructor's certificates.
     pub certifications: Option<Vec<String>>,
-    /// 0 or more.
+    /// The years of experience, 0 or more.
     pub experience_years: Option<i32>,
     /// The hourly rate.
     pub hourly_rate: Option<Option<Money>>,
-    /// A picture.
+    /// The URL of the profile picture.
     pub profile_image_url: Option<Option<String>>,
-    /// Their pages elsewhere.
+    /// Links to the instructor's social media pages.
     pub social_media_links: Option<SocialMediaLinks>,
-    /// Retires them, or takes them back.
+    /// `false` retires the instructor, and `true` reinstates them.
     pub is_active: Option<bool>,
 }
 
@@ -237,21 +237,21 @@ impl CatalogItem for Instructor {
     /// # Errors
     ///
     /// [`Error::Invalid`] when the account does not exist.
-    async fn insert(client: &Client, new: &NewInstructor) -> Result<Self> {
+    async fn insert(client: &Client, instructor: &NewInstructor) -> Result<Self> {
         let row = INSERT
             .one(
                 client,
                 &[
                     &random::id(),
-                    &new.name,
-                    &new.user_id,
-                    &new.bio,
-                    &new.specialties,
-                    &new.certifications,
-                    &new.experience_years,
-                    &new.hourly_rate.map(Money::as_column),
-                    &new.profile_image_url,
-                    &json!(new.social_media_links),
+                    &instructor.name,
+                    &instructor.user_id,
+                    &instructor.bio,
+                    &instructor.specialties,
+                    &instructor.certifications,
+                    &instructor.experience_years,
+                    &instructor.hourly_rate.map(Money::as_column),
+                    &instructor.profile_image_url,
+                    &json!(instructor.social_media_links),
                 ],
             )
             .await

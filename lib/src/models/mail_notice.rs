@@ -16,7 +16,7 @@ use crate::error::{Error, Result};
 use crate::values::caller::Caller;
 use crate::values::user_agent::{browser, device};
 
-/// The facts of an event that a mail reports.
+/// The details of an event that a mail reports.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Notice {
@@ -79,6 +79,7 @@ impl Notice {
 }
 
 impl Link {
+    /// Returns the additional authenticated data of the encrypted token.
     fn aad(id: Uuid) -> String {
         format!("mail_outbox.link:{id}")
     }
@@ -87,16 +88,17 @@ impl Link {
     ///
     /// # Errors
     ///
-    /// Fails with [`Error::Internal`] when the token cannot be encrypted.
+    /// [`Error::Internal`] if the token cannot be encrypted.
     pub fn new(keys: &Keyring) -> Result<(Self, Token)> {
         let (id, token) = (random::id(), Token::generate());
         let sealed = BASE64.encode(keys.seal(&Self::aad(id), token.expose())?);
         Ok((Self { id, sealed }, token))
     }
 
+    /// Decrypts the token of the link.
     pub(crate) fn open(&self, keys: &Keyring) -> Result<String> {
         let sealed = BASE64.decode(&self.sealed);
-        let sealed = sealed.map_err(|_| Error::internal("the link of a mail cannot be decoded"))?;
+        let sealed = sealed.map_err(|_| Error::internal("failed to decode the link of a mail"))?;
         keys.open(&Self::aad(self.id), &sealed)
     }
 }

@@ -17,20 +17,20 @@ use crate::values::money::Money;
 /// The number of attempts before a mail is abandoned.
 pub const MAX_ATTEMPTS: i32 = 10;
 
-/// A claimed mail. No other process sends it for the next minute.
+/// A claimed mail. No other process claims it before its next attempt is due.
 #[derive(Clone, Debug)]
 pub struct DueMail {
-    /// The id, which is also part of the `Message-ID`.
+    /// The mail's id, which is also part of the `Message-ID`.
     pub id: Uuid,
     /// The recipient's e-mail address.
     pub recipient: String,
-    /// The kind, such as `booking_confirmed`.
+    /// The kind of the mail, such as `booking_confirmed`.
     pub kind: String,
     /// The data that the mail is composed from.
     pub payload: MailPayload,
     /// The number of attempts, including this one.
     pub attempts: i32,
-    /// The time at which the mail was written.
+    /// When the mail was queued.
     pub created_at: DateTime<Utc>,
 }
 
@@ -64,7 +64,7 @@ static INSERT: Statement = Statement::new(
     "insert into mail_outbox (id, recipient, kind, payload) values ($1, $2, $3, $4)",
 );
 
-/// Writes a mail, in the transaction that causes it.
+/// Queues a mail. Must be called in the transaction that the mail reports.
 pub async fn insert(
     client: &Client,
     recipient: &str,
@@ -76,9 +76,9 @@ pub async fn insert(
         .await
 }
 
-// Claiming counts the attempt and starts the pause before the next one, so that a
-// sender that dies leaves nothing to clean up, and no other sender claims the mail
-// meanwhile. The subquery is materialized, because a second evaluation would skip
+// Claiming counts the attempt and schedules the next one. A sender that dies leaves
+// nothing to clean up, and no other sender claims the mail in the meantime. The
+// subquery is materialized, because a second evaluation would skip
 // the locked row and claim another. Abandoned mails are due at `infinity`.
 static CLAIM: Statement = Statement::new(
     "mail_outbox.claim",
@@ -104,7 +104,7 @@ pub async fn claim(client: &Client) -> Result<Option<DueMail>> {
             id: row.try_get("id")?,
             recipient: row.try_get("recipient")?,
             kind: row.try_get("kind")?,
-            // A malformed payload refers to nothing, and the mail is dropped.
+            // A malformed payload becomes an empty one, and the mail is dropped.
             payload: serde_json::from_value(payload).unwrap_or_default(),
             attempts: row.try_get("attempts")?,
             created_at: row.try_get("created_at")?,
@@ -122,8 +122,7 @@ static MARK_SENT: Statement = Statement::new(
 ///
 /// # Errors
 ///
-/// Fails with [`crate::Error::Unavailable`] on an outage. The mail is then sent
-/// again.
+/// [`crate::Error::Unavailable`]. The mail is then sent again.
 pub async fn mark_sent(client: &Client, id: Uuid) -> Result<()> {
     MARK_SENT.execute(client, &[&id]).await
 }
@@ -133,12 +132,11 @@ static GIVE_UP: Statement = Statement::new(
     "update mail_outbox set next_attempt_at = 'infinity' where id = $1 and sent_at is null",
 );
 
-/// Abandons a mail.
+/// Abandons a mail: no further attempt is made.
 ///
 /// # Errors
 ///
-/// Fails with [`crate::Error::Unavailable`] on an outage. The mail is then tried
-/// again.
+/// [`crate::Error::Unavailable`]. Another attempt is then made later.
 pub async fn give_up(client: &Client, id: Uuid) -> Result<()> {
     GIVE_UP.execute(client, &[&id]).await
 }
@@ -191,7 +189,7 @@ pub async fn find_recipient(
     .transpose()
 }
 
-/// The booking that a mail reports. Times are formatted in the studio's time zone.
+/// The booking that a mail is about. Times are formatted in the studio's time zone.
 #[derive(Clone, Debug)]
 pub struct MailBooking {
     /// The booking's status.
@@ -200,7 +198,7 @@ pub struct MailBooking {
     pub first_name: String,
     /// The title of the class.
     pub title: String,
-    /// The room.
+    /// The room of the class.
     pub room: String,
     /// The instructor's name.
     pub instructor: String,
@@ -219,11 +217,11 @@ pub struct MailBooking {
     pub is_late: bool,
     /// Why the booking was cancelled.
     pub reason: Option<String>,
-    /// The price.
+    /// The price of the booking.
     pub price: Money,
-    /// The currency.
+    /// The ISO 4217 code of the price's currency.
     pub currency: String,
-    /// The latest payment.
+    /// The latest payment for the booking.
     pub payment: Option<MailPayment>,
 }
 
@@ -234,23 +232,23 @@ pub struct FormattedTime {
     pub day: String,
     /// The start, such as `7:00 PM`.
     pub starts: String,
-    /// The end.
+    /// The end, such as `8:00 PM`.
     pub ends: String,
 }
 
-/// The payment that a mail reports.
+/// The payment that a mail is about.
 #[derive(Clone, Debug)]
 pub struct MailPayment {
     /// The payment's status.
     pub status: String,
-    /// `card` or `desk`.
+    /// The payment method: `card` or `desk`.
     pub method: String,
-    /// The amount.
+    /// The amount of the payment.
     pub amount: Money,
 }
 
-// Postgres formats the times, because a time zone library would enlarge every
-// executable that books.
+// Postgres formats the times, because a library for time zones would enlarge every
+// executable that sends mail.
 static FIND_BOOKING: Statement = Statement::new(
     "mail_outbox.find_booking",
     "select b.status, u.first_name, c.title, c.room, i.name as instructor,
@@ -277,8 +275,8 @@ static FIND_BOOKING: Statement = Statement::new(
     where b.id = $1",
 );
 
-/// Finds the booking of a mail in its current state. Returns `None` if it was
-/// deleted.
+/// Finds the booking of a mail, in its current state. `before` is the time before the class
+/// was moved. Returns `None` if the booking was deleted.
 pub async fn find_booking(
     client: &Client,
     id: Uuid,

@@ -1,4 +1,4 @@
-//! Sign-ins through a provider that have started and not finished.
+//! Sign-ins through a provider that have started but not finished.
 
 use std::time::Duration;
 
@@ -26,7 +26,7 @@ pub struct AuthorizationRequest {
     pub nonce: String,
 }
 
-/// A sign-in that starts.
+/// A new sign-in through a provider.
 #[derive(Debug)]
 pub struct NewState<'a> {
     /// The name of the provider.
@@ -35,7 +35,7 @@ pub struct NewState<'a> {
     pub browser: &'a Token,
     /// The path that the browser returns to.
     pub return_path: &'a str,
-    /// Whether to remember the session for longer.
+    /// Whether to keep the session for thirty days instead of seven.
     pub remember: bool,
     /// The session of a member who links the provider. `None` if this is a sign-in.
     pub linking: Option<&'a SessionKey>,
@@ -44,15 +44,15 @@ pub struct NewState<'a> {
 /// A member who links a provider.
 #[derive(Clone, Debug)]
 pub struct Linking {
-    /// The member.
+    /// The member's id.
     pub user_id: Uuid,
-    /// The key of the session.
+    /// The key of the member's session.
     pub key: SessionKey,
-    /// The member's `session_epoch` when the linking request.
+    /// The member's `session_epoch` when the linking started.
     pub epoch: i32,
 }
 
-/// A sign-in that the provider has returned to.
+/// A sign-in that has returned from the provider.
 #[derive(Debug)]
 pub struct State {
     /// The PKCE code verifier, which is sent with the code.
@@ -61,19 +61,19 @@ pub struct State {
     pub nonce: String,
     /// The path that the browser returns to.
     pub return_path: String,
-    /// Whether to remember the session for longer.
+    /// Whether to keep the session for thirty days instead of seven.
     pub remember: bool,
     /// The member who links the provider. `None` if this is a sign-in.
     pub linking: Option<Linking>,
 }
 
-/// The additional authenticated data of the encrypted verifier.
+/// Returns the additional authenticated data of the encrypted verifier.
 fn aad(state_hash: &str) -> String {
     format!("oauth_states.verifier:{state_hash}")
 }
 
-// Linking requires a session that is alive in Postgres. A record in Redis is not
-// enough for a change of the ways to sign in.
+// Linking requires a session that is active in Postgres. A record in Redis is not enough,
+// because a linked provider can sign in to the account.
 static INSERT: Statement = Statement::new(
     "oauth_state.insert",
     concat!(
@@ -90,11 +90,12 @@ static INSERT: Statement = Statement::new(
     ),
 );
 
-/// Stores a sign-in that starts, for ten minutes.
+/// Stores a new sign-in for ten minutes. Returns the parameters of the authorization
+/// request.
 pub async fn insert(
     client: &Client,
     keys: &Keyring,
-    new: &NewState<'_>,
+    new_state: &NewState<'_>,
 ) -> Result<AuthorizationRequest> {
     let request = AuthorizationRequest {
         state: Token::generate(),
@@ -108,22 +109,22 @@ pub async fn insert(
             client,
             &[
                 &state_hash,
-                &new.provider,
-                &new.browser.hash(),
+                &new_state.provider,
+                &new_state.browser.hash(),
                 &verifier,
                 &request.nonce,
-                &new.return_path,
-                &new.remember,
+                &new_state.return_path,
+                &new_state.remember,
                 &LIFETIME.as_secs_f64(),
-                &new.linking.map(SessionKey::as_str),
+                &new_state.linking.map(SessionKey::as_str),
             ],
         )
         .await?;
     Ok(request)
 }
 
-// The first call deletes the row, whether or not it has expired. If the session has
-// ended since, the row is gone already.
+// The first call deletes the row, whether or not it has expired. If a linking session has
+// ended in the meantime, its end has already deleted the row.
 static CONSUME: Statement = Statement::new(
     "oauth_state.consume",
     "with consumed as (
@@ -136,8 +137,8 @@ static CONSUME: Statement = Statement::new(
     where consumed.expires_at > now()",
 );
 
-/// Consumes a sign-in that this browser has started with this provider. Returns `None`
-/// if there is none, or if it has expired.
+/// Consumes a sign-in that this browser started with this provider. Returns `None` if
+/// there is no such sign-in, or if it has expired.
 ///
 /// # Errors
 ///
@@ -170,7 +171,7 @@ pub async fn consume(
             key: SessionKey::from_column(key),
             epoch,
         }),
-        // The session is just ending.
+        // A concurrent request is ending the session.
         (Some(_), ..) => return Ok(None),
     };
     Ok(Some(State {

@@ -1,4 +1,4 @@
-//! Occurrences: single classes on one day. The table is `scheduled_classes`.
+//! Occurrences: classes at a particular time. The table is `scheduled_classes`.
 
 pub mod change;
 
@@ -14,21 +14,20 @@ use crate::store::page::Page;
 use crate::store::statement::Statement;
 use crate::values::money::Money;
 
-/// A row of `scheduled_classes`, with what its class type and its instructor
-/// add to it.
+/// An occurrence, with data of its class type and its instructor.
 #[derive(Clone, Debug)]
 pub struct Occurrence {
-    /// `scheduled_classes.id`
+    /// The occurrence's id.
     pub id: Uuid,
     /// The class type's id.
     pub class_type_id: Uuid,
-    /// The class type's name, unless the occurrence has its own.
+    /// The occurrence's own title, or the class type's name.
     pub title: String,
-    /// The class type's, unless the occurrence has its own.
+    /// The occurrence's own description, or the class type's.
     pub description: String,
-    /// When it starts.
+    /// When the occurrence starts.
     pub start_time: DateTime<Utc>,
-    /// When it ends.
+    /// When the occurrence ends.
     pub end_time: DateTime<Utc>,
     /// The room.
     pub room: String,
@@ -40,25 +39,24 @@ pub struct Occurrence {
     pub level: Level,
     /// The class type's styles, in lower case.
     pub styles: Vec<String>,
-    /// The class type's, unless the occurrence has its own.
+    /// The occurrence's own price, or the class type's.
     pub price: Money,
     /// The number of spots.
     pub max_participants: i32,
     /// The number of spots that are taken.
     pub current_participants: i32,
-    /// Whether it is cancelled.
+    /// Whether the occurrence is cancelled.
     pub is_cancelled: bool,
-    /// The reason that staff gave; `None`: no reason.
+    /// The reason for the cancellation, if staff gave one.
     pub cancellation_reason: Option<String>,
-    /// The iCalendar sequence. It rises with every change that a calendar has
-    /// to pick up.
+    /// The iCalendar sequence number, which increases with every change.
     pub sequence: i32,
-    /// When the row was last changed, also by a booking.
+    /// When the row was last changed. A booking also changes it.
     pub updated_at: DateTime<Utc>,
 }
 
-/// The columns that [`Occurrence::from_row`] reads: of an occurrence `c`, its
-/// class type `t`, and its instructor `i`.
+/// The columns that [`Occurrence::from_row`] reads from an occurrence `c`, its class type
+/// `t`, and its instructor `i`.
 macro_rules! occurrence_columns {
     () => {
         "c.id, c.class_type_id, c.title, coalesce(nullif(c.description, ''), t.description)
@@ -100,16 +98,16 @@ impl Occurrence {
     }
 }
 
-/// Selects occurrences.
+/// The conditions for a list of occurrences.
 #[derive(Clone, Copy, Debug)]
 pub struct OccurrenceFilter {
-    /// The earliest start.
+    /// The earliest start, inclusive.
     pub from: DateTime<Utc>,
-    /// The first start that is too late.
+    /// The latest start, exclusive.
     pub until: DateTime<Utc>,
-    /// `None`: all class types.
+    /// The class type's id. `None` selects all class types.
     pub class_type: Option<Uuid>,
-    /// `None`: all instructors.
+    /// The instructor's id. `None` selects all instructors.
     pub instructor: Option<Uuid>,
 }
 
@@ -129,8 +127,8 @@ static LIST: Statement = Statement::new(
     ),
 );
 
-/// Lists occurrences by their start, including cancelled ones: a page of them,
-/// or all.
+/// Lists occurrences, including cancelled ones, sorted by start. `None` instead of a page
+/// lists all of them.
 pub async fn list(
     client: &Client,
     filter: &OccurrenceFilter,
@@ -167,8 +165,7 @@ static LIST_UPCOMING: Statement = Statement::new(
     ),
 );
 
-/// Lists the next occurrences of a class type that are not cancelled, at most
-/// `count`.
+/// Lists the next occurrences of a class type, at most `count`, without cancelled ones.
 pub async fn list_upcoming(
     client: &Client,
     class_type_id: Uuid,
@@ -181,12 +178,12 @@ pub async fn list_upcoming(
     rows.iter().map(Occurrence::from_row).collect()
 }
 
-/// The number of spots of an occurrence, and how many are taken.
+/// How many spots of an occurrence exist, and how many are taken.
 #[derive(Clone, Debug)]
 pub struct Availability {
-    /// `scheduled_classes.id`
+    /// The occurrence's id.
     pub id: Uuid,
-    /// When it starts.
+    /// When the occurrence starts.
     pub start_time: DateTime<Utc>,
     /// The number of spots.
     pub max_participants: i32,
@@ -194,7 +191,7 @@ pub struct Availability {
     pub current_participants: i32,
     /// The number of members on the waitlist.
     pub waitlist_length: i64,
-    /// Whether it is cancelled.
+    /// Whether the occurrence is cancelled.
     pub is_cancelled: bool,
 }
 
@@ -207,8 +204,7 @@ static LIST_AVAILABILITY: Statement = Statement::new(
     order by c.start_time, c.id",
 );
 
-/// Reads the availability of occurrences, sorted by their start. Ids that do
-/// not exist are left out.
+/// Returns the availability of occurrences, sorted by start. Omits ids that do not exist.
 pub async fn list_availability(client: &Client, ids: &Vec<Uuid>) -> Result<Vec<Availability>> {
     let rows = LIST_AVAILABILITY.all(client, &[ids]).await?;
     rows.iter()

@@ -10,10 +10,10 @@ use crate::store::client::Client;
 use crate::store::statement::Statement;
 use crate::values::caller::Caller;
 
-/// The purpose of a link.
+/// What the link of a token does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Purpose {
-    /// Confirms the account's e-mail address, or its new one.
+    /// Confirms the account's current or new e-mail address.
     VerifyEmail,
     /// Sets a new password.
     ResetPassword,
@@ -28,7 +28,7 @@ impl Purpose {
     }
 
     /// Returns how long a token is valid, in seconds.
-    fn life(self) -> f64 {
+    fn lifetime_seconds(self) -> f64 {
         match self {
             Self::VerifyEmail => 24.0 * 3_600.0,
             Self::ResetPassword => 3_600.0,
@@ -39,7 +39,7 @@ impl Purpose {
 /// A valid token.
 #[derive(Clone, Debug)]
 pub struct OneTimeToken {
-    /// The member whose token it is.
+    /// The id of the member who owns the token.
     pub user_id: Uuid,
     /// The address that the token was mailed to.
     pub email: String,
@@ -58,7 +58,8 @@ static ISSUE: Statement = Statement::new(
         epoch = excluded.epoch, created_at = now(), expires_at = excluded.expires_at, used_at = null",
 );
 
-/// Stores a token under the id of its row. It replaces the previous token.
+/// Stores a token, with the id of its row. It replaces the member's previous token for the
+/// purpose.
 pub async fn issue(
     client: &Client,
     purpose: Purpose,
@@ -66,10 +67,10 @@ pub async fn issue(
     user_id: Uuid,
     email: &str,
 ) -> Result<()> {
-    let (hash, life) = (token.hash(), purpose.life());
+    let (hash, lifetime) = (token.hash(), purpose.lifetime_seconds());
     let purpose = purpose.as_str();
     ISSUE
-        .execute(client, &[&id, &purpose, &user_id, &hash, &email, &life])
+        .execute(client, &[&id, &purpose, &user_id, &hash, &email, &lifetime])
         .await
 }
 
@@ -105,8 +106,8 @@ static REDEEM: Statement = Statement::new(
     returning id",
 );
 
-/// Uses up a token. Returns `false` if it is no longer valid. Of concurrent calls
-/// exactly one returns `true`. The transaction must have locked the member's row.
+/// Uses up a token. Returns `false` if it is no longer valid. Exactly one of several
+/// concurrent calls returns `true`. The transaction must have locked the member's row.
 pub async fn redeem(client: &Client, purpose: Purpose, token: &Token) -> Result<bool> {
     let row = REDEEM
         .opt(client, &[&token.hash(), &purpose.as_str()])
@@ -145,11 +146,12 @@ pub struct ResetMail<'a> {
     pub token: &'a Token,
     /// The content of the mail, which contains the encrypted token.
     pub notice: Value,
-    /// The caller that requests the mail.
+    /// The caller who requests the mail.
     pub caller: &'a Caller,
 }
 
-// One statement, so that an address without an account costs the same round trip.
+// One statement, so that the request takes the same time for an address without an
+// account.
 static RESET_MAIL: Statement = Statement::new(
     "one_time_token.reset_mail",
     "with member as (
@@ -173,8 +175,8 @@ static RESET_MAIL: Statement = Statement::new(
 );
 
 impl ResetMail<'_> {
-    /// Queues the mail and replaces the previous token, if there is such an account.
-    /// Records the request in either case.
+    /// Queues the mail and replaces the previous token, if there is an active account with
+    /// this address. Records a security event in either case.
     pub async fn queue(&self, client: &Client) -> Result<()> {
         RESET_MAIL
             .execute(
@@ -183,7 +185,7 @@ impl ResetMail<'_> {
                     &self.email,
                     &self.id,
                     &self.token.hash(),
-                    &Purpose::ResetPassword.life(),
+                    &Purpose::ResetPassword.lifetime_seconds(),
                     &random::id(),
                     &self.notice,
                     &random::id(),

@@ -1,5 +1,5 @@
-//! Organizations on whose behalf members act at partner applications. The API calls
-//! them organizations.
+//! Organizations on whose behalf members act at partner applications. The table is
+//! `accounts`.
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -14,8 +14,8 @@ use crate::store::client::Client;
 use crate::store::page::Page;
 use crate::store::statement::Statement;
 
-/// The maximum number of members of an organization. A list of organizations contains
-/// all of them.
+/// The maximum number of members of an organization. It is limited because every list of
+/// organizations includes their members.
 pub const MAX_MEMBERS: usize = 100;
 
 /// The role of a member in an organization. Each partner application decides what a role
@@ -44,7 +44,7 @@ impl OrganizationRole {
 /// An organization that a member belongs to.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Membership {
-    /// `accounts.id`
+    /// The organization's id.
     pub id: Uuid,
     /// The name of the organization.
     pub name: String,
@@ -65,24 +65,24 @@ pub(crate) use membership_json;
 /// An organization and its members.
 #[derive(Clone, Debug)]
 pub struct Organization {
-    /// `accounts.id`
+    /// The organization's id.
     pub id: Uuid,
-    /// The name.
+    /// The name of the organization.
     pub name: String,
-    /// The name in URLs.
+    /// The name of the organization in URLs.
     pub slug: String,
     /// The members, in the order in which they joined.
     pub members: Vec<OrganizationMember>,
-    /// When it was created.
+    /// When the organization was created.
     pub created_at: DateTime<Utc>,
-    /// When it was last changed.
+    /// When the organization was last changed.
     pub updated_at: DateTime<Utc>,
 }
 
 /// A member of an organization.
 #[derive(Clone, Debug, Deserialize)]
 pub struct OrganizationMember {
-    /// `users.id`
+    /// The member's id.
     pub user_id: Uuid,
     /// The member's e-mail address.
     pub email: String,
@@ -92,7 +92,7 @@ pub struct OrganizationMember {
     pub since: DateTime<Utc>,
 }
 
-/// The columns that [`Organization::from_row`] reads, from accounts `a`.
+/// The columns that [`Organization::from_row`] reads from an account `a`.
 macro_rules! organization_columns {
     () => {
         "a.id, a.name, a.slug, a.created_at, a.updated_at, coalesce((
@@ -132,8 +132,8 @@ static LIST: Statement = Statement::new(
     ),
 );
 
-/// Lists organizations, newest first. Returns one row more than the page has if there
-/// is a next page.
+/// Lists a page of organizations, newest first. Returns one row more than the page holds
+/// if there is a next page.
 pub async fn list(client: &Client, page: &Page) -> Result<Vec<Organization>> {
     let (time, id) = page.after();
     let rows = LIST.all(client, &[&time, &id, &page.row_limit()]).await?;
@@ -159,21 +159,21 @@ pub async fn find(client: &Client, id: Uuid) -> Result<Organization> {
     Organization::from_row(&row.ok_or(Error::NotFound)?)
 }
 
-static OF_MEMBER: Statement = Statement::new(
+static LIST_OF_MEMBER: Statement = Statement::new(
     "organization.of_member",
     concat!(
         "select ",
         membership_json!(),
-        " as account from account_members m join accounts a on a.id = m.account_id
+        " as membership from account_members m join accounts a on a.id = m.account_id
         where m.user_id = $1 order by a.name, a.id limit 100"
     ),
 );
 
-/// Lists the organizations that a member belongs to, sorted by name, at most a hundred.
+/// Lists the organizations that a member belongs to, at most a hundred, sorted by name.
 pub async fn list_of_member(client: &Client, user_id: Uuid) -> Result<Vec<Membership>> {
-    let rows = OF_MEMBER.all(client, &[&user_id]).await?;
-    let accounts = rows.iter().map(|row| from_json(row.try_get("account")?));
-    accounts.collect()
+    let rows = LIST_OF_MEMBER.all(client, &[&user_id]).await?;
+    let memberships = rows.iter().map(|row| from_json(row.try_get("membership")?));
+    memberships.collect()
 }
 
 const SLUG_TAKEN: Error = Error::Conflict {
@@ -201,14 +201,14 @@ pub async fn insert(client: &Client, name: &str, slug: &str) -> Result<Uuid> {
 }
 
 // This runs even if neither name nor slug is given, because it locks the row against
-// concurrent changes of the members.
+// concurrent changes to the members.
 static UPDATE: Statement = Statement::new(
     "organization.update",
     "update accounts set name = coalesce($2, name), slug = coalesce($3, slug)
     where id = $1 returning id",
 );
 
-/// Updates the name and slug of an organization, where given, and locks its row.
+/// Updates the name and the slug of an organization, if given, and locks its row.
 ///
 /// # Errors
 ///
@@ -226,54 +226,55 @@ pub async fn update(
     row.map(|_| ()).ok_or(Error::NotFound)
 }
 
-static JOIN: Statement = Statement::new(
-    "organization.join",
+static ADD_MEMBERS: Statement = Statement::new(
+    "organization.add_members",
     "insert into account_members (account_id, user_id, role)
     select $1, id, role from unnest($2::uuid[], $3::text[]) as t (id, role)
     on conflict (account_id, user_id) do update set role = excluded.role",
 );
-static LEAVE: Statement = Statement::new(
-    "organization.leave",
+static REMOVE_MEMBERS: Statement = Statement::new(
+    "organization.remove_members",
     "delete from account_members where account_id = $1 and user_id = any ($2)",
 );
-static COUNT: Statement = Statement::new(
-    "organization.count",
+static COUNT_MEMBERS: Statement = Statement::new(
+    "organization.count_members",
     "select count(*) from account_members where account_id = $1",
 );
 
-const FULL: Error = Error::Conflict {
+const ORGANIZATION_FULL: Error = Error::Conflict {
     code: "account_full",
     message: "An organization has at most a hundred members",
 };
 
 /// Sets the roles of members in an organization. `None` removes a member. No member may
-/// be listed twice, and the transaction must have locked the organization's row.
+/// be listed twice. The transaction must have locked the organization's row.
 ///
 /// # Errors
 ///
-/// [`Error::Invalid`] if one of them has no account; 409 `account_full`.
+/// [`Error::Invalid`] if an id is not the id of a member; 409 `account_full`.
 pub async fn set_members(
     client: &Client,
     id: Uuid,
     members: &[(Uuid, Option<OrganizationRole>)],
 ) -> Result<()> {
-    let leaving: Vec<Uuid> = members
+    let removed: Vec<Uuid> = members
         .iter()
         .filter(|(_, role)| role.is_none())
-        .map(|(user, _)| *user)
+        .map(|(user_id, _)| *user_id)
         .collect();
-    let (joining, roles): (Vec<Uuid>, Vec<String>) = members
+    let (added, roles): (Vec<Uuid>, Vec<String>) = members
         .iter()
-        .filter_map(|(user, role)| Some((*user, role.as_ref()?.as_str().to_owned())))
+        .filter_map(|(user_id, role)| Some((*user_id, role.as_ref()?.as_str().to_owned())))
         .unzip();
-    LEAVE.execute(client, &[&id, &leaving]).await?;
-    let unknown = Error::field("members", "must be the ids of members");
-    JOIN.execute(client, &[&id, &joining, &roles])
+    REMOVE_MEMBERS.execute(client, &[&id, &removed]).await?;
+    let unknown_member = Error::field("members", "must be the ids of members");
+    ADD_MEMBERS
+        .execute(client, &[&id, &added, &roles])
         .await
-        .on_constraint("account_members_user_id_fkey", unknown)?;
-    let count: i64 = COUNT.one(client, &[&id]).await?.try_get(0)?;
+        .on_constraint("account_members_user_id_fkey", unknown_member)?;
+    let count: i64 = COUNT_MEMBERS.one(client, &[&id]).await?.try_get(0)?;
     if usize::try_from(count).is_ok_and(|count| count > MAX_MEMBERS) {
-        return Err(FULL);
+        return Err(ORGANIZATION_FULL);
     }
     Ok(())
 }

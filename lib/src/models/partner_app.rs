@@ -26,7 +26,7 @@ pub struct Partner {
 /// A partner application, without its secret.
 #[derive(Clone, Debug)]
 pub struct PartnerApp {
-    /// `apps.id`
+    /// The application's id.
     pub id: Uuid,
     /// The name, which is also the user name of its requests and the target of tokens.
     pub name: String,
@@ -34,14 +34,15 @@ pub struct PartnerApp {
     pub allowed_origins: Vec<String>,
     /// Whether a token can be validated only once.
     pub single_use: bool,
-    /// Whether tokens are issued for it, and whether it may send requests.
+    /// Whether the application may send requests and tokens are issued for it.
     pub is_active: bool,
     /// Whether the previous secret is still valid.
     pub is_rotating: bool,
-    /// When it was created.
+    /// When the application was created.
     pub created_at: DateTime<Utc>,
 }
 
+/// The columns that [`PartnerApp::from_row`] reads.
 macro_rules! app_columns {
     () => {
         "id, name, allowed_origins, single_use, is_active,
@@ -78,8 +79,8 @@ static LIST: Statement = Statement::new(
     ),
 );
 
-/// Lists applications, newest first. Returns one row more than the page has if there is
-/// a next page.
+/// Lists a page of applications, newest first. Returns one row more than the page holds if
+/// there is a next page.
 pub async fn list(client: &Client, page: &Page) -> Result<Vec<PartnerApp>> {
     let (time, id) = page.after();
     let rows = LIST.all(client, &[&time, &id, &page.row_limit()]).await?;
@@ -116,16 +117,16 @@ static INSERT: Statement = Statement::new(
 /// # Errors
 ///
 /// 409 `name_taken`.
-pub async fn insert(client: &Client, new: &NewApp, secret: &Token) -> Result<PartnerApp> {
+pub async fn insert(client: &Client, app: &NewApp, secret: &Token) -> Result<PartnerApp> {
     let row = INSERT
         .one(
             client,
             &[
                 &random::id(),
-                &new.name,
+                &app.name,
                 &secret.hash(),
-                &new.allowed_origins,
-                &new.single_use,
+                &app.allowed_origins,
+                &app.single_use,
             ],
         )
         .await
@@ -140,7 +141,7 @@ pub struct Changes {
     pub allowed_origins: Option<Vec<String>>,
     /// Whether a token can be validated only once.
     pub single_use: Option<bool>,
-    /// Whether tokens are issued for it, and whether it may send requests.
+    /// Whether the application may send requests and tokens are issued for it.
     pub is_active: Option<bool>,
     /// A new secret. The current secret becomes the previous one and stays valid.
     pub secret: Option<Token>,
@@ -165,7 +166,7 @@ static UPDATE: Statement = Statement::new(
 
 static EXISTS: Statement = Statement::new("app.exists", "select id from apps where id = $1");
 
-const ROTATING: Error = Error::Conflict {
+const ROTATION_PENDING: Error = Error::Conflict {
     code: "rotating",
     message: "Two secrets are already valid; please end the previous one first",
 };
@@ -174,7 +175,7 @@ const ROTATING: Error = Error::Conflict {
 ///
 /// # Errors
 ///
-/// [`Error::NotFound`]; 409 `rotating` for a new secret while two are valid, unless
+/// [`Error::NotFound`]; 409 `rotating` for a new secret while two secrets are valid, unless
 /// `end_rotation` is set.
 pub async fn update(client: &Client, id: Uuid, changes: &Changes) -> Result<PartnerApp> {
     let row = UPDATE
@@ -193,7 +194,7 @@ pub async fn update(client: &Client, id: Uuid, changes: &Changes) -> Result<Part
         .await?;
     match row {
         Some(row) => PartnerApp::from_row(&row),
-        None if EXISTS.opt(client, &[&id]).await?.is_some() => Err(ROTATING),
+        None if EXISTS.opt(client, &[&id]).await?.is_some() => Err(ROTATION_PENDING),
         None => Err(Error::NotFound),
     }
 }

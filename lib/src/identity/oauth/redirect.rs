@@ -1,4 +1,4 @@
-//! Redirects of the browser, and the parameters that it brings.
+//! The redirects of a sign-in through a provider, and their query parameters.
 
 use axum::response::{IntoResponse, Response};
 use http::header::LOCATION;
@@ -15,12 +15,12 @@ use crate::runtime::config::ProviderConfig;
 /// The maximum length of a return path, in bytes.
 const MAX_RETURN_PATH: usize = 2_000;
 
-/// The options of a sign-in.
+/// The query parameters of a request that starts a sign-in.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(rename_all = "camelCase")]
 #[into_params(parameter_in = Query, rename_all = "camelCase")]
 pub struct AuthorizationQuery {
-    /// The path of this site to return to afterwards. The default is `/`.
+    /// The path of this site to which the browser returns. The default is `/`.
     #[param(max_length = 2_000, example = "/#account")]
     return_to: Option<String>,
     /// Keeps the session for thirty days instead of seven.
@@ -29,10 +29,11 @@ pub struct AuthorizationQuery {
 }
 
 impl AuthorizationQuery {
-    /// Returns the return path, and whether to remember the session.
+    /// Validates the parameters. Returns the return path, and whether to remember the
+    /// session.
     pub(super) fn read(&self) -> Result<(&str, bool)> {
         let return_path = self.return_to.as_deref().unwrap_or("/");
-        if !is_own_path(return_path) {
+        if !is_local_path(return_path) {
             return Err(Error::field("returnTo", "must be a path of this site"));
         }
         let remember = self.remember.as_deref().map(query::boolean).transpose();
@@ -41,10 +42,10 @@ impl AuthorizationQuery {
     }
 }
 
-/// Returns whether a browser resolves the text to a path of the current site. `//host`
-/// does not. Browsers also read `\` as `/`, and remove tabs and line breaks (WHATWG URL
-/// § 4.4).
-fn is_own_path(path: &str) -> bool {
+/// Returns whether a browser that follows `path` stays on this site. `//host` leads to
+/// another site. `\`, tabs and line breaks are rejected, because browsers read `\` as `/`
+/// and remove the others (WHATWG URL § 4.4).
+fn is_local_path(path: &str) -> bool {
     let rest = path.strip_prefix('/');
     path.len() <= MAX_RETURN_PATH
         && path
@@ -53,7 +54,7 @@ fn is_own_path(path: &str) -> bool {
         && rest.is_some_and(|rest| !rest.starts_with('/'))
 }
 
-/// A redirect with status 303, which the browser follows with GET, and cookies.
+/// A redirect with status 303 and cookies. The browser follows it with GET.
 #[derive(Debug)]
 pub struct SeeOther {
     location: String,
@@ -82,7 +83,7 @@ impl IntoResponse for SeeOther {
     }
 }
 
-/// The parameters of the provider's authorization response, for the description.
+/// The query parameters of a provider's authorization response, for the API description.
 /// [`CallbackResponse`] parses them and rejects duplicates.
 #[derive(Debug, IntoParams, ToSchema)]
 #[into_params(parameter_in = Query)]
@@ -99,16 +100,16 @@ pub struct CallbackParams {
     error: Option<String>,
 }
 
-/// Redirects an authorization response that was sent by POST to the same address with
-/// GET. The POST comes from another site's page, so the browser sends none of our
-/// cookies with it, and the sign-in, the device and the session would be missing.
+/// Redirects an authorization response that was sent by POST to the callback URL for GET.
+/// The browser sends no cookies with the POST, because it comes from another site's page.
+/// It sends them with the GET.
 pub fn redirect_to_callback(config: &ProviderConfig, answer: &CallbackResponse) -> SeeOther {
     let (name, query) = (&config.name, answer.to_query());
     let path = format!("/api/auth/oauth/callback/{name}?{query}");
     SeeOther::to(path, Vec::new())
 }
 
-/// An error in a step of the sign-in.
+/// An error in a step of a sign-in, with the path to return to.
 #[derive(Debug)]
 pub struct FailedStep {
     error: Error,
@@ -116,7 +117,7 @@ pub struct FailedStep {
 }
 
 impl FailedStep {
-    /// An error of a sign-in that returns to this path.
+    /// Creates the error of a sign-in that returns to `return_path`.
     pub(super) fn new(error: Error, return_path: String) -> Self {
         Self { error, return_path }
     }
@@ -128,8 +129,8 @@ impl From<Error> for FailedStep {
     }
 }
 
-/// Responds with the result of a step. A browser that navigates here returns to the
-/// page even after an error. Other clients get the error as JSON.
+/// Returns the response to a step of a sign-in. After an error, a browser is redirected
+/// to the page, and other clients get the error as JSON.
 pub fn respond(app: &App, headers: &HeaderMap, result: Result<SeeOther, FailedStep>) -> Response {
     let FailedStep { error, return_path } = match result {
         Ok(redirect) => return redirect.into_response(),
@@ -144,16 +145,16 @@ pub fn respond(app: &App, headers: &HeaderMap, result: Result<SeeOther, FailedSt
             sign_in_challenge::LIFETIME,
         )
     });
-    let fragment = match &challenge {
+    let (name, value) = match &challenge {
         Some(_) => ("two-factor", return_path),
         None => ("oauth", error.code().to_owned()),
     };
-    // The error stays attached to the response, so that it is logged.
+    // `into_response` attaches the error to the response, so that it is logged.
     let mut response = error.into_response();
     if accepts(headers, "text/html") {
-        let mut location = form_urlencoded::Serializer::new(String::new());
-        location.append_pair(fragment.0, &fragment.1);
-        if let Ok(location) = HeaderValue::from_str(&format!("/#{}", location.finish())) {
+        let mut fragment = form_urlencoded::Serializer::new(String::new());
+        fragment.append_pair(name, &value);
+        if let Ok(location) = HeaderValue::from_str(&format!("/#{}", fragment.finish())) {
             *response.status_mut() = StatusCode::SEE_OTHER;
             response.headers_mut().insert(LOCATION, location);
         }
@@ -167,7 +168,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_description_has_the_same_bound_as_the_parser() {
+    fn the_description_has_the_limit_of_the_parser() {
         let params = AuthorizationQuery::into_params(|| None);
         let params = serde_json::to_value(params).unwrap();
         assert_eq!(params[0]["name"], "returnTo");
@@ -176,10 +177,10 @@ mod tests {
 
     #[test]
     fn a_return_path_stays_on_the_site() {
-        for own in ["/", "/classes", "/#bookings", "/a?b=c&d=%2F%2Fe", "/a//b"] {
-            assert!(is_own_path(own), "{own}");
+        for path in ["/", "/classes", "/#bookings", "/a?b=c&d=%2F%2Fe", "/a//b"] {
+            assert!(is_local_path(path), "{path}");
         }
-        for foreign in [
+        for path in [
             "",
             "classes",
             "//evil.example",
@@ -193,9 +194,9 @@ mod tests {
             " /",
             "/é",
         ] {
-            assert!(!is_own_path(foreign), "{foreign:?}");
+            assert!(!is_local_path(path), "{path:?}");
         }
-        assert!(!is_own_path(&"/a".repeat(MAX_RETURN_PATH)));
+        assert!(!is_local_path(&"/a".repeat(MAX_RETURN_PATH)));
     }
 }
 
@@ -207,8 +208,8 @@ mod properties {
     use super::*;
     use crate::testing::arbitrary::{parsed_or_client_error, text};
 
-    /// Paths that try to lead a browser to another site.
-    fn path() -> impl Strategy<Value = String> {
+    /// Generates paths that may lead a browser to another site.
+    fn suspicious_path() -> impl Strategy<Value = String> {
         let part = prop_oneof![
             Just("/"),
             Just("\\"),
@@ -232,10 +233,10 @@ mod properties {
             Just("／"),
             Just("a"),
         ];
-        let tried = proptest::collection::vec(part, 0..8).prop_map(|parts| parts.concat());
+        let joined = proptest::collection::vec(part, 0..8).prop_map(|parts| parts.concat());
         prop_oneof![
-            3 => tried.clone(),
-            3 => tried.prop_map(|tried| format!("/{tried}")),
+            3 => joined.clone(),
+            3 => joined.prop_map(|path| format!("/{path}")),
             3 => r"/[\\/\t]{1,2}evil\.example[!-~]{0,12}",
             1 => text(),
             1 => "/[!-~]{0,40}",
@@ -244,16 +245,16 @@ mod properties {
 
     proptest! {
         #[test]
-        fn an_accepted_return_path_stays_on_the_site(path in path()) {
+        fn an_accepted_return_path_stays_on_the_site(path in suspicious_path()) {
             let query = AuthorizationQuery { return_to: Some(path.clone()), remember: None };
             let Some((accepted, _)) = parsed_or_client_error(query.read()) else { return Ok(()) };
             assert_eq!(accepted, path);
-            // Resolved as a browser resolves it, from different pages of the site.
-            for page in ["https://sabor.example/", "https://sabor.example/a/b?c#d"] {
-                let page = Url::parse(page).unwrap();
-                let there = page.join(accepted).unwrap();
-                assert_eq!(there.origin(), page.origin(), "{there}");
-                assert!(there.username().is_empty() && there.password().is_none());
+            // A browser resolves the path against the URL of the current page.
+            for base in ["https://sabor.example/", "https://sabor.example/a/b?c#d"] {
+                let base = Url::parse(base).unwrap();
+                let resolved = base.join(accepted).unwrap();
+                assert_eq!(resolved.origin(), base.origin(), "{resolved}");
+                assert!(resolved.username().is_empty() && resolved.password().is_none());
             }
             let response = SeeOther::to(accepted, Vec::new()).into_response();
             assert_eq!(response.headers()[LOCATION].as_bytes(), accepted.as_bytes());
@@ -261,7 +262,7 @@ mod properties {
 
         #[test]
         fn an_ordinary_path_is_accepted(path in "(/[a-z0-9-]{1,9}){1,4}(\\?[a-z]{1,5}=[a-z0-9%@/:]{0,9})?(#[a-z]{0,5})?") {
-            assert!(is_own_path(&path));
+            assert!(is_local_path(&path));
         }
     }
 }

@@ -25,7 +25,8 @@ impl ProviderClient<'_> {
     ///
     /// # Errors
     ///
-    /// [`REFUSED`] if the provider rejects its own access token; [`Error::Unavailable`].
+    /// [`REFUSED`] if the provider rejects the access token that it has issued;
+    /// [`Error::Unavailable`].
     pub(super) async fn get<T: DeserializeOwned>(
         &self,
         url: &str,
@@ -48,13 +49,12 @@ impl ProviderClient<'_> {
         let request = request.map_err(|error| Error::Unavailable(Box::new(error)))?;
         let response = self.send(request).await?;
         if access_token.is_some() && response.status.is_client_error() {
-            return Err(self.refuse("it rejects its own access token"));
+            return Err(self.refuse("the provider rejected its own access token"));
         }
         parse(&response)
     }
 
-    /// Sends a request. A response that says that the provider is out of order is an
-    /// error.
+    /// Sends a request. Fails with [`Error::Unavailable`] if the status is 429 or 5xx.
     async fn send(&self, request: Request<Body>) -> Result<http_client::HttpResponse> {
         let response = self
             .app
@@ -73,8 +73,8 @@ impl ProviderClient<'_> {
         Error::unavailable(format!("{}: {cause}", self.config.name))
     }
 
-    /// Logs why the provider's response is not accepted, without quoting it. Returns
-    /// the error to respond with.
+    /// Logs why a response of the provider is rejected, without its content. Returns the
+    /// error for the client.
     pub(super) fn refuse(&self, cause: &'static str) -> Error {
         let provider = self.config.name.as_str();
         tracing::warn!(provider, cause, "provider response refused");
@@ -89,7 +89,7 @@ fn parse<T: DeserializeOwned>(response: &http_client::HttpResponse) -> Result<T>
             "provider responded with HTTP status {status}"
         )));
     }
-    // The message of serde may quote the response, so it is dropped.
+    // An error message of serde may quote the response, so it is not logged.
     serde_json::from_slice(&response.body)
         .map_err(|_| Error::unavailable("failed to parse a provider response"))
 }
@@ -110,7 +110,7 @@ impl<'c> AsyncHttpClient<'c> for ProviderClient<'_> {
     }
 }
 
-/// The error of a request that the crate `oauth2` passes on.
+/// The error of a request to a provider. The crate `oauth2` returns it to the caller.
 #[derive(Debug, thiserror::Error)]
 #[error("a request to a provider failed")]
 pub(super) struct RequestError(#[source] pub(super) Error);

@@ -11,7 +11,7 @@ use crate::identity::view::UserView;
 use crate::models::user::User;
 use crate::session::{ACCESS_LIFETIME, Token};
 
-/// The member who is signed in, and the tokens if the client asked for them.
+/// The member who is signed in, and the tokens if the client requested them.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = SignInResponse)]
@@ -40,13 +40,13 @@ impl SignInBody {
 pub struct TokenPair {
     /// The token for `Authorization: Bearer …`.
     access_token: String,
-    /// The token to get the next pair with. It can be used once.
+    /// The token to exchange for the next pair. It can be used once.
     refresh_token: String,
     /// The number of seconds until the access token expires.
     expires_in: i64,
 }
 
-/// The description of a flattened `Option<TokenPair>`.
+/// The schema of a flattened `Option<TokenPair>`.
 #[derive(ToSchema)]
 #[schema(as = TokenPair, rename_all = "camelCase")]
 #[expect(dead_code, reason = "only for the API description")]
@@ -54,7 +54,7 @@ struct OptionalTokenPair {
     /// Only with `mode: token`. The token for `Authorization: Bearer …`.
     #[schema(required = false)]
     access_token: String,
-    /// Only with `mode: token`. The token to get the next pair with. It can be used once.
+    /// Only with `mode: token`. The token to exchange for the next pair. It can be used once.
     #[schema(required = false)]
     refresh_token: String,
     /// Only with `mode: token`. The number of seconds until the access token expires.
@@ -86,7 +86,7 @@ impl SignInResponse {
         Self { cookies, body }
     }
 
-    /// Returns the cookies, for a response of another kind.
+    /// Returns the cookies, for another kind of response.
     pub fn into_cookies(self) -> Vec<SetCookie> {
         self.cookies
     }

@@ -16,15 +16,15 @@ use crate::{App, session};
 
 pub(super) const CHALLENGE_ENDED: Error = Error::Unauthorized {
     code: "challenge_ended",
-    message: "This sign-in has expired or had too many codes; please start again",
+    message: "This sign-in has expired or had too many wrong codes; please start again",
 };
 
-/// A member who has authenticated, and the session that they get.
+/// A member who has authenticated, and the properties of the session to create.
 #[derive(Clone, Debug)]
 pub(crate) struct AuthenticatedMember {
     pub(crate) user: User,
     pub(crate) proof: AuthenticationProof,
-    /// The second factor, if it was required. It is used up with the session.
+    /// The second factor, if it was required. It is used up when the session is created.
     pub(crate) second_factor: Option<SecondFactor>,
     pub(crate) credential: Credential,
     /// The device, if the account recognizes it.
@@ -33,7 +33,7 @@ pub(crate) struct AuthenticatedMember {
     pub(crate) trust_device: bool,
 }
 
-/// A code that was checked, and the challenge that it answers.
+/// A verified code, and the challenge that it answers.
 #[derive(Clone, Debug)]
 pub(crate) struct SecondFactor {
     pub(super) code: VerifiedCode,
@@ -49,22 +49,24 @@ pub(crate) async fn create_session(
     let session = PendingSession::for_member(context, &member);
     let notice = Notice::from_caller(&context.caller, app.clock().now());
     // A known device may get a new token, so it must not be reported as a new device.
-    let mail = member
+    let new_device_mail = member
         .device
         .is_none()
         .then(|| notice.payload(member.user.id));
-    let new = session.new_session(&member, Notification::SignedIn(mail));
+    let new_session = session.new_session(&member, Notification::SignedIn(new_device_mail));
     let is_created = match &member.second_factor {
-        None => app.sessions().sign_in(new).await?,
+        None => app.sessions().sign_in(new_session).await?,
         Some(second_factor) => {
-            let transaction = app.transaction().invalidate_sessions(new.replaces.clone());
+            let transaction = app
+                .transaction()
+                .invalidate_sessions(new_session.replaces.clone());
             let created = transaction.run(async |tx| {
                 let (user, caller) = (&member.user, &context.caller);
                 second_factor
                     .use_up(tx, user, caller, notice.clone())
                     .await?;
-                if !session::create_session(tx, &new).await? {
-                    // The error rolls back, so the code is not used up.
+                if !session::create_session(tx, &new_session).await? {
+                    // The error rolls the transaction back, so the code is not used up.
                     return Err(CHALLENGE_ENDED);
                 }
                 Ok(())
@@ -100,7 +102,7 @@ impl SecondFactor {
     }
 }
 
-/// A session that is not created yet, and the browser that it is for.
+/// A session that has not been created yet, and the browser that it is for.
 pub(crate) struct PendingSession {
     context: SignInContext,
     /// The token by which the account recognizes the browser. `None` for other programs.
@@ -108,26 +110,26 @@ pub(crate) struct PendingSession {
 }
 
 impl PendingSession {
-    /// The session of a member who signs in.
+    /// Prepares the session of a member who signs in.
     fn for_member(context: &SignInContext, member: &AuthenticatedMember) -> Self {
         let is_browser = matches!(member.credential, Credential::Cookie { .. });
-        let known = member.device.as_ref().and_then(|device| {
-            let mut devices = context.device_tokens.iter();
-            devices.find(|token| token.hash() == device.token_hash)
+        let known_token = member.device.as_ref().and_then(|device| {
+            let mut tokens = context.device_tokens.iter();
+            tokens.find(|token| token.hash() == device.token_hash)
         });
         // A trusted device always gets a new token, because someone else may have put the
         // old one into this browser, or copied it.
-        let is_new = is_browser && (known.is_none() || member.trust_device);
+        let is_new = is_browser && (known_token.is_none() || member.trust_device);
         Self {
             context: context.clone(),
             device: match is_new {
                 true => Some(Token::generate()),
-                false => known.cloned(),
+                false => known_token.cloned(),
             },
         }
     }
 
-    /// The first session of a new account.
+    /// Prepares the first session of a new account.
     pub(crate) fn for_new_account(
         context: &SignInContext,
         credential: Option<&Credential>,
@@ -161,14 +163,14 @@ impl PendingSession {
         }
     }
 
-    /// Returns the response once the session is created.
+    /// Returns the response to send after the session has been created.
     pub(crate) fn respond(&self, app: &App, member: AuthenticatedMember) -> SignInResponse {
         let mut cookies = Vec::new();
         let tokens = match &member.credential {
             Credential::Cookie { token, .. } => {
                 cookies.push(SetCookie::session(app, token, member.credential.life()));
-                let device = self.device.iter();
-                cookies.extend(device.map(|token| set_device(app, member.user.id, token)));
+                let device_token = self.device.iter();
+                cookies.extend(device_token.map(|token| set_device(app, member.user.id, token)));
                 None
             }
             Credential::Tokens {

@@ -15,7 +15,7 @@ pub enum Attendance {
     Attended,
     /// The member did not come.
     NoShow,
-    /// Not recorded; takes back either of the others.
+    /// The attendance is unknown. Recording this clears an earlier record.
     Unknown,
 }
 

@@ -13,26 +13,25 @@ use crate::runtime::config::StudioConfig;
 use crate::store::client::Client;
 use crate::store::statement::Statement;
 
-/// A booking to be cancelled.
+/// A booking to cancel.
 #[derive(Clone, Debug)]
 pub struct Cancellation {
     /// The booking's id.
     pub booking_id: Uuid,
-    /// The member to whom the booking must belong; `None`: any member.
+    /// The member who must own the booking. `None` allows any member.
     pub owner: Option<Uuid>,
-    /// The reason that was given.
+    /// The reason, if one was given.
     pub reason: Option<String>,
-    /// Never counts as late, and works after the start. Set for unpaid bookings
-    /// that the system cancels, and when staff waive the deadline.
+    /// Waives the deadlines: the cancellation is never late, and is possible after the
+    /// start. Set when the system cancels an unpaid booking, or when staff decide so.
     pub lenient: bool,
 }
 
-// Only a booking with a spot can be cancelled late; the waitlist can be left at
-// any time. A member who was checked in ahead of an upcoming class has a spot
-// like any other.
+// Only a booking with a spot can be cancelled late. A member can leave the waitlist at
+// any time. A member who was checked in before the start can still cancel until then.
 static CANCEL: Statement = Statement::new(
     "booking.cancel",
-    "with gone as (
+    "with cancelled_booking as (
         update bookings set status = 'cancelled', waitlist_position = null, cancelled_at = $2,
             cancellation_reason = $3, late_cancellation = status <> 'waitlisted' and $4
         where id = $1 and (status in ('booked', 'waitlisted') or (status = 'attended' and $5))
@@ -40,16 +39,17 @@ static CANCEL: Statement = Statement::new(
     ), settled as (
         update payments p
         set status = case p.status when 'pending' then 'cancelled' else 'refund_due' end
-        from gone where p.booking_id = gone.id
-          and (p.status = 'pending' or (p.status = 'paid' and not gone.late_cancellation))
+        from cancelled_booking where p.booking_id = cancelled_booking.id
+          and (p.status = 'pending' or (p.status = 'paid' and not cancelled_booking.late_cancellation))
         returning p.id, p.status
     ), mailed as (
         insert into mail_outbox (id, recipient, kind, payload)
         select gen_random_uuid(), u.email, 'booking_cancelled',
-            jsonb_build_object('bookingId', gone.id)
-        from gone join users u on u.id = gone.user_id
+            jsonb_build_object('bookingId', cancelled_booking.id)
+        from cancelled_booking join users u on u.id = cancelled_booking.user_id
     )
-    select user_id, (select id from settled where status = 'refund_due') as refund_due from gone",
+    select user_id, (select id from settled where status = 'refund_due') as refund_due
+    from cancelled_booking",
 );
 
 /// Cancels a booking and gives its spot to the first member on the waitlist.
@@ -80,7 +80,7 @@ static UPCOMING_OF_MEMBER: Statement = Statement::new(
     order by c.id",
 );
 
-/// Cancels all upcoming bookings of a member, whose account is being closed.
+/// Cancels all upcoming bookings of a member whose account is being closed.
 /// Must be called in a transaction.
 pub async fn cancel_all_of(
     client: &Client,
@@ -98,8 +98,8 @@ pub async fn cancel_all_of(
             lenient: false,
         };
         match cancel_and_promote(client, &cancellation, now, studio).await {
-            Ok(more) => events.extend(more),
-            // It was cancelled concurrently.
+            Ok(booking_events) => events.extend(booking_events),
+            // Another request has cancelled the booking.
             Err(Error::Conflict { .. }) => {}
             Err(error) => return Err(error),
         }
@@ -107,8 +107,8 @@ pub async fn cancel_all_of(
     member_event::record(client, &events).await
 }
 
-/// Returns the members' events, which the caller records at the end of its
-/// transaction.
+/// Cancels a booking and gives its spot to the waitlist. Returns the members' events,
+/// which the caller must record at the end of its transaction.
 async fn cancel_and_promote(
     client: &Client,
     cancellation: &Cancellation,
@@ -120,11 +120,11 @@ async fn cancel_and_promote(
     if start <= now && !cancellation.lenient {
         return Err(CLASS_STARTED);
     }
-    let late = now > start - studio.cancellation_window && !cancellation.lenient;
+    let is_late = now > start - studio.cancellation_window && !cancellation.lenient;
     let row = CANCEL
         .opt(
             client,
-            &[&id, &now, &cancellation.reason, &late, &(start > now)],
+            &[&id, &now, &cancellation.reason, &is_late, &(start > now)],
         )
         .await?
         .ok_or(NOT_CANCELLABLE)?;

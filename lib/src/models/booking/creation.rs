@@ -11,7 +11,7 @@ use crate::runtime::config::StudioConfig;
 use crate::store::client::Client;
 use crate::store::statement::Statement;
 
-/// A booking to be created.
+/// A booking to create.
 #[derive(Clone, Copy, Debug)]
 pub struct NewBooking {
     /// The member's id.
@@ -31,8 +31,8 @@ static CREATE: Statement = Statement::new(
 /// Books a spot, or joins the waitlist when the class is full and
 /// `join_waitlist` is set.
 ///
-/// One statement decides, and writes the mail and the event: see `book_class`
-/// in the migration.
+/// The SQL function `book_class` decides, and writes the mail and the event, in one
+/// statement.
 ///
 /// # Errors
 ///
@@ -41,7 +41,7 @@ static CREATE: Statement = Statement::new(
 /// [`Error::SessionGone`] when the member's account is closed.
 pub async fn create(
     client: &Client,
-    new: NewBooking,
+    booking: NewBooking,
     now: DateTime<Utc>,
     studio: &StudioConfig,
 ) -> Result<Booking> {
@@ -50,9 +50,9 @@ pub async fn create(
             client,
             &[
                 &random::id(),
-                &new.user_id,
-                &new.scheduled_class_id,
-                &new.join_waitlist,
+                &booking.user_id,
+                &booking.scheduled_class_id,
+                &booking.join_waitlist,
                 &now,
                 &studio.waitlist_cutoff.as_secs_f64(),
                 &studio.currency,
@@ -76,7 +76,7 @@ pub async fn create(
 
 const ALREADY_BOOKED: Error = Error::Conflict {
     code: "already_booked",
-    message: "There is a booking for this class already",
+    message: "There is already a booking for this class",
 };
 
 const CLASS_FULL: Error = Error::Conflict {

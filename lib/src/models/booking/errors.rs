@@ -1,4 +1,4 @@
-//! Refusals that concern the class of a booking.
+//! Errors about the class of a booking.
 
 use crate::error::Error;
 

@@ -14,38 +14,38 @@ use crate::store::page::Page;
 use crate::store::statement::Statement;
 use crate::values::money::Money;
 
-/// A booking of an occurrence, with what staff need to know of the member.
+/// A booking on a roster, with the details of the member that staff need.
 #[derive(Clone, Debug)]
 pub struct RosterEntry {
-    /// `bookings.id`
+    /// The booking's id.
     pub booking_id: Uuid,
     /// The booking's status.
     pub status: BookingStatus,
-    /// The rank on the waitlist, where 1 is next; `None`: not on the waitlist.
+    /// The rank on the waitlist, where 1 is next. `None` if the booking is not on it.
     pub waitlist_position: Option<i64>,
-    /// When it was booked.
+    /// When the booking was made.
     pub booked_at: DateTime<Utc>,
     /// The price at the time of booking.
     pub price: Money,
-    /// ISO 4217 code of the price's currency.
+    /// The ISO 4217 code of the price's currency.
     pub currency: String,
-    /// The status of the last payment; `None`: there is no payment.
+    /// The status of the last payment. `None` if there is no payment.
     pub payment_status: Option<String>,
     /// The method of the last payment, `card` or `desk`.
     pub payment_method: Option<String>,
     /// The member's id.
     pub user_id: Uuid,
-    /// First and last name.
+    /// The member's first and last name.
     pub name: String,
     /// The member's e-mail address.
     pub email: String,
-    /// The member's telephone number.
+    /// The member's phone number.
     pub phone: Option<String>,
     /// The member's date of birth.
     pub date_of_birth: Option<NaiveDate>,
-    /// Whom to call in an emergency.
+    /// The emergency contact's name.
     pub emergency_contact_name: Option<String>,
-    /// Their telephone number.
+    /// The emergency contact's phone number.
     pub emergency_contact_phone: Option<String>,
     /// The member's medical conditions, decrypted.
     pub medical_conditions: Option<String>,
@@ -108,7 +108,7 @@ static OCCURRENCE_EXISTS: Statement = Statement::new(
     "select 1 from scheduled_classes where id = $1",
 );
 
-/// Reads a page of the roster of an occurrence, in the order of booking.
+/// Lists a page of the roster of an occurrence, oldest booking first.
 ///
 /// # Errors
 ///
@@ -134,10 +134,10 @@ pub async fn list_roster(
         )
         .await?;
     if rows.is_empty() {
-        let class = OCCURRENCE_EXISTS
+        let occurrence = OCCURRENCE_EXISTS
             .opt(client, &[&scheduled_class_id])
             .await?;
-        class.ok_or(Error::NotFound)?;
+        occurrence.ok_or(Error::NotFound)?;
     }
     rows.iter()
         .map(|row| RosterEntry::from_row(row, keys))

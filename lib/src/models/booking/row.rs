@@ -1,4 +1,4 @@
-//! The booking's row, and reading it.
+//! The row of a booking, and the queries that read it.
 
 use chrono::{DateTime, Utc};
 use rust_decimal::Decimal;
@@ -42,30 +42,30 @@ impl BookingStatus {
     }
 }
 
-/// A row of `bookings`, with what its occurrence and its last payment add to it.
+/// A booking, with data of its occurrence and its last payment.
 #[derive(Clone, Debug)]
 pub struct Booking {
-    /// `bookings.id`
+    /// The booking's id.
     pub id: Uuid,
     /// The member's id.
     pub user_id: Uuid,
     /// The occurrence's id.
     pub scheduled_class_id: Uuid,
-    /// Its status.
+    /// The booking's status.
     pub status: BookingStatus,
-    /// The rank on the waitlist, where 1 is next; `None`: not on the waitlist.
+    /// The rank on the waitlist, where 1 is next. `None` if the booking is not on it.
     pub waitlist_position: Option<i64>,
     /// The price at the time of booking.
     pub price: Money,
-    /// ISO 4217 code of the price's currency.
+    /// The ISO 4217 code of the price's currency.
     pub currency: String,
-    /// When it was booked.
+    /// When the booking was made.
     pub booked_at: DateTime<Utc>,
-    /// When it was cancelled.
+    /// When the booking was cancelled.
     pub cancelled_at: Option<DateTime<Utc>>,
-    /// Whether it was cancelled too late for a refund.
+    /// Whether the booking was cancelled too late for a refund.
     pub late_cancellation: bool,
-    /// The reason that was given for the cancellation.
+    /// The reason for the cancellation, if one was given.
     pub cancellation_reason: Option<String>,
     /// The occurrence's title.
     pub title: String,
@@ -79,12 +79,12 @@ pub struct Booking {
     pub instructor: String,
     /// Whether the occurrence is cancelled.
     pub class_cancelled: bool,
-    /// The status of the last payment; `None`: there is no payment.
+    /// The status of the last payment. `None` if there is no payment.
     pub payment_status: Option<String>,
 }
 
-/// The columns that [`Booking::from_row`] reads: of a booking `b`, its
-/// occurrence `c`, and its instructor `i`.
+/// The columns that [`Booking::from_row`] reads from a booking `b`, its occurrence `c`,
+/// and its instructor `i`.
 macro_rules! booking_columns {
     () => {
         "b.id, b.user_id, b.scheduled_class_id, b.status, b.price, b.currency, b.booked_at,
@@ -94,9 +94,9 @@ macro_rules! booking_columns {
     };
 }
 
-/// What is computed for a booking `b`: its rank on the waitlist, and the status
-/// of its last payment. The column `waitlist_position` holds a ticket number,
-/// which only orders the waitlist; the rank is counted from it.
+/// The computed columns of a booking `b`: its rank on the waitlist, and the status of its
+/// last payment. The table's column `waitlist_position` holds a ticket number, which only
+/// orders the waitlist.
 macro_rules! computed_columns {
     () => {
         "case when b.status = 'waitlisted' then (
@@ -174,7 +174,7 @@ static LOCK_OCCURRENCE: Statement = Statement::new(
     ) for no key update",
 );
 
-/// Locks the occurrence of a booking, and returns its id and its start. When
+/// Locks the occurrence of a booking, and returns the occurrence's id and start. When
 /// `owner` is given, the booking must belong to that member.
 ///
 /// # Errors
@@ -208,8 +208,8 @@ static LIST_UPCOMING: Statement = Statement::new(
     ),
 );
 
-/// Reads a page of a member's bookings of occurrences that have not ended, next
-/// one first, including cancelled ones.
+/// Lists a page of a member's bookings for occurrences that have not ended, next occurrence
+/// first. The list includes cancelled bookings.
 pub async fn list_upcoming(
     client: &Client,
     user_id: Uuid,
@@ -235,8 +235,8 @@ static LIST_PAST: Statement = Statement::new(
     ),
 );
 
-/// Reads a page of a member's bookings of occurrences that have ended, last one
-/// first, including cancelled ones.
+/// Lists a page of a member's bookings for occurrences that have ended, latest occurrence
+/// first. The list includes cancelled bookings.
 pub async fn list_past(
     client: &Client,
     user_id: Uuid,

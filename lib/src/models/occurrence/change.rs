@@ -16,26 +16,26 @@ use crate::store::client::Client;
 use crate::store::statement::Statement;
 use crate::values::money::Money;
 
-/// An occurrence to be created that does not come from a weekly class.
+/// An occurrence to create that does not belong to a weekly class.
 #[derive(Clone, Debug)]
 pub struct NewOccurrence {
     /// The class type's id.
     pub class_type_id: Uuid,
     /// The instructor's id.
     pub instructor_id: Uuid,
-    /// When it starts.
+    /// When the occurrence starts.
     pub start_time: DateTime<Utc>,
-    /// How long it lasts; `None`: as long as the class type.
+    /// The duration. `None` for the class type's duration.
     pub duration_minutes: Option<i32>,
-    /// The number of spots; `None`: as many as the class type.
+    /// The number of spots. `None` for the class type's number.
     pub max_participants: Option<i32>,
     /// The room.
     pub room: String,
-    /// `None`: the class type's name.
+    /// The title. `None` for the class type's name.
     pub title: Option<String>,
-    /// `None`: the class type's description.
+    /// The description. `None` for the class type's description.
     pub description: Option<String>,
-    /// `None`: the class type's price.
+    /// The price. `None` for the class type's price.
     pub price: Option<Money>,
 }
 
@@ -46,9 +46,9 @@ static LOCK_TIMETABLE: Statement = Statement::new(
 
 /// Serializes transactions that change when and where occurrences take place.
 ///
-/// Two transactions that want the same room would otherwise deadlock: each
-/// inserts its occurrence before it checks for others. Must be called before any
-/// other lock is taken.
+/// Two transactions that need the same room would otherwise deadlock, because each
+/// inserts its occurrence before it checks for others. Must be called before any other
+/// lock is taken.
 pub async fn lock_timetable(client: &Client) -> Result<()> {
     LOCK_TIMETABLE.execute(client, &[]).await
 }
@@ -70,22 +70,22 @@ static INSERT: Statement = Statement::new(
 ///
 /// [`Error::Invalid`] when the class type or the instructor does not exist; 409
 /// `room_taken`, `instructor_taken`.
-pub async fn insert(client: &Client, new: &NewOccurrence) -> Result<Uuid> {
+pub async fn insert(client: &Client, occurrence: &NewOccurrence) -> Result<Uuid> {
     let id = random::id();
     INSERT
         .opt(
             client,
             &[
                 &id,
-                &new.class_type_id,
-                &new.instructor_id,
-                &new.title,
-                &new.description,
-                &new.start_time,
-                &new.duration_minutes,
-                &new.max_participants,
-                &new.room,
-                &new.price.map(Money::as_column),
+                &occurrence.class_type_id,
+                &occurrence.instructor_id,
+                &occurrence.title,
+                &occurrence.description,
+                &occurrence.start_time,
+                &occurrence.duration_minutes,
+                &occurrence.max_participants,
+                &occurrence.room,
+                &occurrence.price.map(Money::as_column),
             ],
         )
         .await
@@ -112,11 +112,11 @@ const INSTRUCTOR_TAKEN: Error = Error::Conflict {
 /// An occurrence before a change, with its row locked.
 #[derive(Clone, Debug)]
 pub struct LockedOccurrence {
-    /// `scheduled_classes.id`
+    /// The occurrence's id.
     pub id: Uuid,
-    /// When it starts.
+    /// When the occurrence starts.
     pub start_time: DateTime<Utc>,
-    /// When it ends.
+    /// When the occurrence ends.
     pub end_time: DateTime<Utc>,
     instructor_id: Uuid,
     room: String,
@@ -155,7 +155,7 @@ pub async fn lock(client: &Client, id: Uuid, now: DateTime<Utc>) -> Result<Locke
 /// The changes to an occurrence. `None` leaves a field as it is.
 #[derive(Clone, Debug, Default)]
 pub struct OccurrenceChanges {
-    /// When it starts and ends.
+    /// When the occurrence starts and ends.
     pub times: Option<(DateTime<Utc>, DateTime<Utc>)>,
     /// The instructor's id.
     pub instructor_id: Option<Uuid>,
@@ -163,11 +163,11 @@ pub struct OccurrenceChanges {
     pub room: Option<String>,
     /// The title.
     pub title: Option<String>,
-    /// The description; empty: the class type's.
+    /// The description. An empty text selects the class type's description.
     pub description: Option<String>,
     /// The number of spots.
     pub max_participants: Option<i32>,
-    /// The price; `Some(None)`: the class type's.
+    /// The price. `Some(None)` selects the class type's price.
     pub price: Option<Option<Money>>,
 }
 
@@ -187,15 +187,14 @@ static UPDATE: Statement = Statement::new(
     returning start_time, end_time, instructor_id, room",
 );
 
-/// Changes a locked occurrence. Members who booked it or are on its waitlist are
-/// notified when it moves or gets another instructor. Additional spots go to the
-/// waitlist.
+/// Changes a locked occurrence. A change of time, room or instructor notifies the members
+/// who booked the occurrence or are on its waitlist. Additional spots go to the waitlist.
 ///
 /// # Errors
 ///
 /// [`Error::Invalid`] when the instructor does not exist; 409 `room_taken`,
-/// `instructor_taken`; 409 `places_taken` when more spots are taken than there
-/// would be.
+/// `instructor_taken`; 409 `places_taken` when more spots are taken than the
+/// new number.
 pub async fn update(
     client: &Client,
     before: &LockedOccurrence,
@@ -237,11 +236,11 @@ pub async fn update(
 
 const PLACES_TAKEN: Error = Error::Conflict {
     code: "places_taken",
-    message: "More spots are taken than that",
+    message: "More spots are already taken",
 };
 
-/// Decides what members are notified of. Each notification comes with the
-/// payload that its mail needs.
+/// Returns the notifications that a change requires: the kind of each, and the payload of
+/// its mail.
 fn notifications(before: &LockedOccurrence, after: &Row) -> Result<Vec<(&'static str, Value)>> {
     let (start, end): (DateTime<Utc>, DateTime<Utc>) =
         (after.try_get("start_time")?, after.try_get("end_time")?);
@@ -249,12 +248,12 @@ fn notifications(before: &LockedOccurrence, after: &Row) -> Result<Vec<(&'static
     let instructor: Uuid = after.try_get("instructor_id")?;
     let mut notifications = Vec::new();
     if (start, end) != (before.start_time, before.end_time) || room != before.room {
-        let was = json!({
+        let previous = json!({
             "startTime": before.start_time,
             "endTime": before.end_time,
             "room": before.room,
         });
-        notifications.push(("class_moved", json!({ "before": was })));
+        notifications.push(("class_moved", json!({ "before": previous })));
     }
     if instructor != before.instructor_id {
         notifications.push(("instructor_changed", json!({})));
@@ -264,20 +263,19 @@ fn notifications(before: &LockedOccurrence, after: &Row) -> Result<Vec<(&'static
 
 static NOTIFY: Statement = Statement::new(
     "occurrence.notify",
-    "with concerned as (
+    "with notified as (
         select b.id, b.user_id, u.email from bookings b join users u on u.id = b.user_id
         where b.scheduled_class_id = $1 and b.status <> 'cancelled'
     ), mailed as (
         insert into mail_outbox (id, recipient, kind, payload)
         select gen_random_uuid(), email, $2, jsonb_build_object('bookingId', id) || $3
-        from concerned
+        from notified
     )
-    select id, user_id from concerned",
+    select id, user_id from notified",
 );
 
-/// Queues a mail for every member who booked an occurrence or is on its
-/// waitlist. Returns their events, which the caller records at the end of its
-/// transaction.
+/// Queues a mail for every member who booked an occurrence or is on its waitlist. Returns
+/// the members' events, which the caller must record at the end of its transaction.
 async fn notify(
     client: &Client,
     id: Uuid,
@@ -285,10 +283,12 @@ async fn notify(
     payload: Value,
 ) -> Result<Vec<NewMemberEvent>> {
     let rows = NOTIFY.all(client, &[&id, &kind, &payload]).await?;
-    rows.iter().map(|row| event(row, kind, id)).collect()
+    rows.iter()
+        .map(|row| event_from_row(row, kind, id))
+        .collect()
 }
 
-fn event(row: &Row, kind: &'static str, class_id: Uuid) -> Result<NewMemberEvent> {
+fn event_from_row(row: &Row, kind: &'static str, class_id: Uuid) -> Result<NewMemberEvent> {
     let booking_id: Uuid = row.try_get("id")?;
     Ok(NewMemberEvent {
         user_id: row.try_get("user_id")?,
@@ -297,16 +297,16 @@ fn event(row: &Row, kind: &'static str, class_id: Uuid) -> Result<NewMemberEvent
     })
 }
 
-// Also cancels bookings that were checked in ahead of time, since the class has
-// not started. A payment that was kept for a late cancellation is refunded too,
-// since the class does not take place.
+// Also cancels bookings of members who were already checked in, because the class has not
+// started. Also refunds payments for late cancellations, because the class does not take
+// place.
 static CANCEL: Statement = Statement::new(
     "occurrence.cancel",
     "with class as (
         update scheduled_classes
         set is_cancelled = true, cancellation_reason = $2, sequence = sequence + 1
         where id = $1
-    ), gone as (
+    ), cancelled as (
         update bookings set status = 'cancelled', waitlist_position = null,
             cancelled_at = $3, cancellation_reason = $2
         where scheduled_class_id = $1 and status <> 'cancelled'
@@ -320,18 +320,18 @@ static CANCEL: Statement = Statement::new(
     ), mailed as (
         insert into mail_outbox (id, recipient, kind, payload)
         select gen_random_uuid(), u.email, 'class_cancelled',
-            jsonb_build_object('bookingId', gone.id)
-        from gone join users u on u.id = gone.user_id
+            jsonb_build_object('bookingId', cancelled.id)
+        from cancelled join users u on u.id = cancelled.user_id
     )
-    select coalesce(gone.id, due.booking_id) as id, coalesce(gone.user_id, due.user_id) as user_id,
-        gone.id is not null as is_gone, due.id as refund_due
-    from gone full join (select * from settled where status = 'refund_due') due
-        on due.booking_id = gone.id",
+    select coalesce(cancelled.id, due.booking_id) as id,
+        coalesce(cancelled.user_id, due.user_id) as user_id,
+        cancelled.id is not null as was_cancelled, due.id as refund_due
+    from cancelled full join (select * from settled where status = 'refund_due') due
+        on due.booking_id = cancelled.id",
 );
 
-/// Cancels a locked occurrence and all its bookings, and returns how many
-/// bookings were cancelled. Their payments become `refund_due`, however near the
-/// start is.
+/// Cancels a locked occurrence and all its bookings. Returns the number of bookings that
+/// were cancelled. Their payments become `refund_due`, even shortly before the start.
 pub async fn cancel(
     client: &Client,
     before: &LockedOccurrence,
@@ -341,9 +341,9 @@ pub async fn cancel(
     let reason = reason.map(str::to_owned);
     let rows = CANCEL.all(client, &[&before.id, &reason, &now]).await?;
     let mut events = Vec::new();
-    let mut cancelled = 0;
+    let mut cancelled_count = 0;
     for row in &rows {
-        let event = event(row, "class_cancelled", before.id)?;
+        let event = event_from_row(row, "class_cancelled", before.id)?;
         if let Some(payment_id) = row.try_get::<_, Option<Uuid>>("refund_due")? {
             events.push(NewMemberEvent {
                 kind: "payment_refund_due",
@@ -351,11 +351,11 @@ pub async fn cancel(
                 ..event.clone()
             });
         }
-        if row.try_get("is_gone")? {
+        if row.try_get("was_cancelled")? {
             events.push(event);
-            cancelled += 1;
+            cancelled_count += 1;
         }
     }
     member_event::record(client, &events).await?;
-    Ok(cancelled)
+    Ok(cancelled_count)
 }
