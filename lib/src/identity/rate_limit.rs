@@ -78,7 +78,7 @@ fn redis_key(subject_key: &str) -> String {
 /// [`Error::TooManyRequests`] if one of the subjects has exceeded its limit;
 /// [`Error::Unavailable`] if neither Redis nor Postgres can count.
 pub async fn count_attempt(app: &App, subjects: &[Subject]) -> Result<()> {
-    let counted = match app.kv() {
+    let counters = match app.kv() {
         Some(kv) => count_in_redis(kv, subjects)
             .await
             .map(Some)
@@ -88,8 +88,8 @@ pub async fn count_attempt(app: &App, subjects: &[Subject]) -> Result<()> {
             }),
         None => None,
     };
-    let wait = match (counted, app.kv()) {
-        (Some(counted), Some(kv)) => longest_wait(app, kv, subjects, &counted).await,
+    let wait = match (counters, app.kv()) {
+        (Some(counters), Some(kv)) => longest_wait(app, kv, subjects, &counters).await,
         _ => rate_limit::count(&app.db().client().await?, subjects).await?,
     };
     if wait.seconds > 0.0 {
@@ -101,8 +101,8 @@ pub async fn count_attempt(app: &App, subjects: &[Subject]) -> Result<()> {
     Ok(())
 }
 
-/// An attempt that Redis has counted.
-struct CountedAttempt {
+/// The state of a subject's counter in Redis after an attempt.
+struct CounterState {
     /// The number of attempts in the window, including this one.
     attempts: i64,
     /// The remaining time of the window, or of the block that replaced it.
@@ -111,7 +111,7 @@ struct CountedAttempt {
 
 /// Counts one attempt for each subject in one Redis transaction. A missing counter is
 /// created with its expiry.
-async fn count_in_redis(kv: &Kv, subjects: &[Subject]) -> Result<Vec<CountedAttempt>> {
+async fn count_in_redis(kv: &Kv, subjects: &[Subject]) -> Result<Vec<CounterState>> {
     let replies = kv
         .transaction(|redis, mut batch| {
             for subject in subjects {
@@ -124,14 +124,14 @@ async fn count_in_redis(kv: &Kv, subjects: &[Subject]) -> Result<Vec<CountedAtte
             Ok(batch)
         })
         .await?;
-    let counted = replies.chunks(3).map(|reply| match reply {
-        [_, Reply::Integer(attempts), Reply::Integer(remaining_ms)] => Ok(CountedAttempt {
+    let counters = replies.chunks(3).map(|reply| match reply {
+        [_, Reply::Integer(attempts), Reply::Integer(remaining_ms)] => Ok(CounterState {
             attempts: *attempts,
             remaining_ms: *remaining_ms,
         }),
         _ => Err(Error::internal("unexpected reply from Redis to a counter")),
     });
-    counted.collect()
+    counters.collect()
 }
 
 /// Returns the longest wait of all subjects. The first attempt above a limit starts a
@@ -140,24 +140,17 @@ async fn longest_wait(
     app: &App,
     kv: &Kv,
     subjects: &[Subject],
-    counted: &[CountedAttempt],
+    counters: &[CounterState],
 ) -> BlockStatus {
     let mut longest = BlockStatus::default();
-    for (
-        subject,
-        CountedAttempt {
-            attempts,
-            remaining_ms,
-        },
-    ) in subjects.iter().zip(counted)
-    {
+    for (subject, counter) in subjects.iter().zip(counters) {
         let limit = i64::from(subject.attempts());
-        match attempts - limit {
+        match counter.attempts - limit {
             ..=0 => {}
             1 => longest.add(block(app, kv, subject).await, true),
             // Before version 7, Redis may expire a counter within the transaction.
-            _ if *remaining_ms < 0 => longest.add(block(app, kv, subject).await, true),
-            _ => longest.add(*remaining_ms as f64 / 1_000.0, false),
+            _ if counter.remaining_ms < 0 => longest.add(block(app, kv, subject).await, true),
+            _ => longest.add(counter.remaining_ms as f64 / 1_000.0, false),
         }
     }
     longest

@@ -24,7 +24,7 @@ pub trait CatalogItem: Sized {
     /// Returns the item's id.
     fn id(&self) -> Uuid;
 
-    /// The sort key of lists.
+    /// Returns the item's position in the list.
     fn position(&self) -> (DateTime<Utc>, Uuid);
 
     /// Lists a page of items, newest first. `is_active` selects active or retired items;

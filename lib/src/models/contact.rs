@@ -69,7 +69,7 @@ impl ContactSubmission {
         })
     }
 
-    /// Returns the cursor of the message.
+    /// Returns the message's position in the list.
     pub fn position(&self) -> (DateTime<Utc>, Uuid) {
         (self.created_at, self.id)
     }

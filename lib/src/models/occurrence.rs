@@ -92,7 +92,7 @@ impl Occurrence {
         })
     }
 
-    /// The sort key of the schedule.
+    /// Returns the occurrence's position in the schedule.
     pub fn position(&self) -> (DateTime<Utc>, Uuid) {
         (self.start_time, self.id)
     }

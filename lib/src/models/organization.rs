@@ -115,7 +115,7 @@ impl Organization {
         })
     }
 
-    /// Returns the position in the list.
+    /// Returns the organization's position in the list.
     pub fn position(&self) -> (DateTime<Utc>, Uuid) {
         (self.created_at, self.id)
     }

@@ -63,7 +63,7 @@ impl PartnerApp {
         })
     }
 
-    /// Returns the position in the list.
+    /// Returns the application's position in the list.
     pub fn position(&self) -> (DateTime<Utc>, Uuid) {
         (self.created_at, self.id)
     }

@@ -1,8 +1,8 @@
 //! Payments for bookings.
 //!
-//! Everything that changes a payment locks its booking's occurrence first, then
-//! the payment, in the same order as a cancellation. This rules out that money
-//! is refunded twice or a spot is given away twice.
+//! A transaction that changes a payment locks the occurrence of its booking first, and
+//! then the payment, in the same order as a cancellation. This prevents double refunds,
+//! and spots that are given away twice.
 
 mod claim;
 mod desk;

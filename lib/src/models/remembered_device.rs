@@ -10,11 +10,11 @@ use crate::store::statement::Statement;
 /// A browser that an account recognizes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Device {
-    /// `remembered_devices.id`
+    /// The device's id.
     pub id: Uuid,
     /// The hash of the token in the browser's cookie.
     pub token_hash: String,
-    /// Whether sign-in asks for no code on this device.
+    /// Whether sign-in on this device requires no code.
     pub is_trusted: bool,
 }
 
@@ -24,7 +24,7 @@ static COUNT_TRUSTED: Statement = Statement::new(
     where d.user_id = $1 and d.trusted_until > now() and d.epoch = u.session_epoch",
 );
 
-/// Counts the devices on which sign-in asks for no code.
+/// Counts the devices on which sign-in requires no code.
 pub async fn count_trusted(client: &Client, user_id: Uuid) -> Result<i64> {
     Ok(COUNT_TRUSTED.one(client, &[&user_id]).await?.try_get(0)?)
 }

@@ -1,7 +1,7 @@
 //! The figures of the dashboard and the analytics, aggregated by Postgres.
 //!
-//! Days are days of the studio's time zone, also when the clocks change. The
-//! days of `daily_counters` are days of UTC.
+//! Days begin at midnight in the studio's time zone, even when the clocks change. The days
+//! of `daily_counters` begin at midnight in UTC.
 
 use chrono::{DateTime, NaiveDate, Utc};
 use rust_decimal::Decimal;
@@ -13,9 +13,9 @@ use crate::error::Result;
 use crate::store::client::Client;
 use crate::store::statement::Statement;
 
-/// Starts a statement with `day`: the studio's current date, and when that day
-/// begins and ends. The arguments are the parameters that hold the time and the
-/// time zone.
+/// Starts a statement with the table `day`, which has the studio's current date and the
+/// times at which that day begins and ends. The arguments are the statement's parameters
+/// for the current time and the time zone.
 macro_rules! day {
     ($now:literal, $zone:literal) => {
         concat!(
@@ -54,11 +54,12 @@ pub struct DailyTotals {
     pub active_sessions: i64,
     /// Contact submissions that are not processed.
     pub contacts: i64,
-    /// Sessions read from Redis, on the current day of UTC.
+    /// Sessions that were read from Redis, on the current day in UTC.
     pub redis_hits: i64,
-    /// Sessions that were not in Redis, on the current day of UTC.
+    /// Sessions that were not in Redis, on the current day in UTC.
     pub redis_misses: i64,
-    /// Sessions that Redis did not answer for, on the current day of UTC.
+    /// Reads of sessions that failed because Redis was unavailable, on the current day in
+    /// UTC.
     pub redis_away: i64,
 }
 
@@ -71,7 +72,7 @@ static DAILY_TOTALS: Statement = Statement::new(
                 coalesce(sum(count) filter (where name = 'redis_misses'), 0)::bigint as redis_misses,
                 coalesce(sum(count) filter (where name = 'redis_away'), 0)::bigint as redis_away
             from daily_counters where day = ($1 at time zone 'utc')::date
-        ), gone as (
+        ), cancelled as (
             select count(*) as cancellations,
                 count(*) filter (where late_cancellation) as late_cancellations
             from day join bookings on cancelled_at >= since and cancelled_at < till
@@ -83,8 +84,8 @@ static DAILY_TOTALS: Statement = Statement::new(
             (select count(*) from users where is_active) as members,
             (select count(*) from user_sessions where expires_at > now()) as active_sessions,
             (select count(*) from contact_submissions where not is_processed) as contacts,
-            gone.*, redis.*
-        from day, gone, redis"
+            cancelled.*, redis.*
+        from day, cancelled, redis"
     ),
 );
 
@@ -109,13 +110,13 @@ pub async fn daily_totals(client: &Client, now: DateTime<Utc>, zone: &str) -> Re
 /// An occurrence of the current day.
 #[derive(Clone, Debug)]
 pub struct OccurrenceToday {
-    /// `scheduled_classes.id`
+    /// The occurrence's id.
     pub id: Uuid,
-    /// Its title.
+    /// The occurrence's title.
     pub title: String,
-    /// When it starts.
+    /// When the occurrence starts.
     pub start_time: DateTime<Utc>,
-    /// When it ends.
+    /// When the occurrence ends.
     pub end_time: DateTime<Utc>,
     /// The room.
     pub room: String,
@@ -127,7 +128,7 @@ pub struct OccurrenceToday {
     pub current_participants: i32,
     /// The number of members on the waitlist.
     pub waitlisted: i64,
-    /// Whether it is cancelled.
+    /// Whether the occurrence is cancelled.
     pub is_cancelled: bool,
 }
 
@@ -173,15 +174,15 @@ pub async fn occurrences_today(
 /// The payments of the current day in one currency.
 #[derive(Clone, Debug)]
 pub struct RevenueToday {
-    /// ISO 4217 code.
+    /// The ISO 4217 code of the currency.
     pub currency: String,
     /// The sum of payments.
     pub paid: Decimal,
     /// The sum of refunds.
     pub refunded: Decimal,
-    /// The number of payments with a due refund, whenever they were made.
+    /// The number of payments of any day whose refund is due.
     pub due_count: i64,
-    /// The sum of the due refunds.
+    /// The sum of the refunds that are due.
     pub due: Decimal,
 }
 
@@ -204,8 +205,7 @@ static REVENUE_TODAY: Statement = Statement::new(
     ),
 );
 
-/// Sums up what was paid and refunded on the current day, and what is still to
-/// be refunded.
+/// Sums up the payments and refunds of the current day, and all refunds that are due.
 pub async fn revenue_today(
     client: &Client,
     now: DateTime<Utc>,
@@ -229,13 +229,13 @@ static LOCAL_DATE: Statement = Statement::new(
     "select ($1 at time zone $2)::date as date",
 );
 
-/// Returns the date at `now` in a time zone.
+/// Returns the current date in a time zone.
 pub async fn local_date(client: &Client, now: DateTime<Utc>, zone: &str) -> Result<NaiveDate> {
     let row = LOCAL_DATE.one(client, &[&now, &zone]).await?;
     Ok(row.try_get("date")?)
 }
 
-/// Consecutive spans of days, such as weeks.
+/// Consecutive periods of days, such as weeks.
 #[derive(Clone, Debug)]
 pub struct Buckets {
     /// The first day of each bucket, in order.
@@ -246,8 +246,8 @@ pub struct Buckets {
     pub zone: String,
 }
 
-// Counting each bucket by a range of an index takes half as long as assigning
-// each of 100,000 rows to its bucket.
+// Each bucket is counted with an index range scan. With 100,000 rows, this takes half as
+// long as assigning each row to its bucket.
 macro_rules! buckets {
     () => {
         "with buckets as materialized (
@@ -286,7 +286,7 @@ static ACTIVITY: Statement = Statement::new(
                 count(*) filter (where late_cancellation) as late_cancellations
             from bookings
             where status = 'cancelled' and cancelled_at >= since and cancelled_at < till
-        ) gone
+        ) cancelled
         order by start"
     ),
 );
@@ -313,13 +313,13 @@ pub async fn activity(client: &Client, buckets: &Buckets) -> Result<Vec<Activity
 pub struct Attendance {
     /// The first day of the bucket.
     pub start: NaiveDate,
-    /// `class_types.id`
+    /// The class type's id.
     pub class_type_id: Uuid,
     /// The class type's name.
     pub class_type: String,
     /// The number of occurrences that are not cancelled.
     pub occurrences: i64,
-    /// The number of their spots.
+    /// The number of spots of these occurrences.
     pub spots: i64,
     /// The number of spots that are taken.
     pub taken: i64,
@@ -379,7 +379,7 @@ pub async fn attendance(client: &Client, buckets: &Buckets) -> Result<Vec<Attend
 pub struct Revenue {
     /// The first day of the bucket.
     pub start: NaiveDate,
-    /// ISO 4217 code.
+    /// The ISO 4217 code of the currency.
     pub currency: String,
     /// The sum of payments.
     pub paid: Decimal,
@@ -427,12 +427,12 @@ pub struct CounterTotal {
     pub start: NaiveDate,
     /// The counter's name.
     pub name: String,
-    /// Its sum.
+    /// The sum of the counter.
     pub count: i64,
 }
 
-// Adds the outcomes of cross-app tokens that the clean-up has not counted yet.
-// Where both have a figure, the greater one is newer.
+// Adds the outcomes of cross-app tokens that the clean-up has not counted yet. If a day
+// has two figures for a counter, the greater one is newer.
 static COUNTER_TOTALS: Statement = Statement::new(
     "report.counter_totals",
     concat!(

@@ -1,4 +1,4 @@
-//! Sign-ins that have passed the first factor and wait for the second.
+//! Sign-ins that have passed the first factor and wait for the second factor.
 
 use std::time::Duration;
 
@@ -12,15 +12,15 @@ use crate::store::statement::Statement;
 /// How long a challenge is valid.
 pub const LIFETIME: Duration = Duration::from_secs(300);
 
-/// How many codes may be tried.
-const MAX_TRIES: i32 = 5;
+/// The maximum number of codes that a client can try.
+const MAX_ATTEMPTS: i32 = 5;
 
 /// A sign-in that waits for the second factor.
 #[derive(Clone, Debug)]
 pub struct Challenge {
     /// The proof of the first factor.
     pub proof: AuthenticationProof,
-    /// Whether to remember the session for longer.
+    /// Whether to keep the session for thirty days instead of seven.
     pub remember: bool,
 }
 
@@ -56,7 +56,7 @@ pub async fn insert(
         .await
 }
 
-// The try is counted before the code is checked, so that concurrent tries cannot
+// The attempt is counted before the code is verified, so that concurrent attempts cannot
 // exceed the limit.
 static TAKE_TRY: Statement = Statement::new(
     "sign_in_challenge.take_try",
@@ -66,7 +66,7 @@ static TAKE_TRY: Statement = Statement::new(
     returning user_id, epoch, method, remember",
 );
 
-/// Counts one try. Returns `None` if no try is left, or if this client has no such
+/// Counts one attempt. Returns `None` if no attempt is left, or if this client has no such
 /// challenge.
 pub async fn take_try(
     client: &Client,
@@ -74,7 +74,7 @@ pub async fn take_try(
     user_agent: Option<&str>,
 ) -> Result<Option<Challenge>> {
     let row = TAKE_TRY
-        .opt(client, &[&token.hash(), &MAX_TRIES, &user_agent])
+        .opt(client, &[&token.hash(), &MAX_ATTEMPTS, &user_agent])
         .await?;
     row.map(|row| {
         Ok(Challenge {

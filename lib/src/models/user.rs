@@ -1,4 +1,4 @@
-//! Members, staff and administrators: one table.
+//! Users: members, staff and administrators, in one table.
 
 pub mod account;
 mod credentials;

@@ -11,7 +11,7 @@ use crate::store::statement::Statement;
 /// An account at a provider that a member has linked.
 #[derive(Clone, Debug)]
 pub struct Identity {
-    /// `user_identities.id`
+    /// The id of the linked account.
     pub id: Uuid,
     /// The name of the provider.
     pub provider: String,
@@ -21,14 +21,14 @@ pub struct Identity {
     pub linked_at: DateTime<Utc>,
 }
 
-static OWNER: Statement = Statement::new(
+static FIND_OWNER: Statement = Statement::new(
     "user_identity.owner",
     "select user_id from user_identities where provider = $1 and subject = $2",
 );
 
 /// Returns the member who has linked an account at a provider.
 pub async fn find_owner(client: &Client, provider: &str, subject: &str) -> Result<Option<Uuid>> {
-    let row = OWNER.opt(client, &[&provider, &subject]).await?;
+    let row = FIND_OWNER.opt(client, &[&provider, &subject]).await?;
     Ok(row.map(|row| row.try_get("user_id")).transpose()?)
 }
 
@@ -39,8 +39,8 @@ static INSERT: Statement = Statement::new(
     on conflict (provider, subject) do nothing returning id",
 );
 
-/// Links an account at a provider. Returns `false` if it is linked already, to this
-/// member or another.
+/// Links an account at a provider. Returns `false` if this member or another one has
+/// already linked it.
 pub async fn insert(
     client: &Client,
     user_id: Uuid,
@@ -82,7 +82,7 @@ static LIST: Statement = Statement::new(
     where u.id = $1 order by i.linked_at, i.id",
 );
 
-/// Returns whether a member has a password, and the linked accounts, oldest first.
+/// Returns whether a member has a password, and lists the linked accounts, oldest first.
 pub async fn list(client: &Client, user_id: Uuid) -> Result<(bool, Vec<Identity>)> {
     let rows = LIST.all(client, &[&user_id]).await?;
     let mut has_password = false;

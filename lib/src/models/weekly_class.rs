@@ -13,10 +13,10 @@ use crate::store::page::Page;
 use crate::store::statement::Statement;
 use crate::values::time_zone::TimeZone;
 
-/// A row of `class_schedules`, with the names it refers to.
+/// A weekly class, with the names of its class type and its instructor.
 #[derive(Clone, Debug)]
 pub struct WeeklyClass {
-    /// `class_schedules.id`
+    /// The weekly class's id.
     pub id: Uuid,
     /// The class type's id.
     pub class_type_id: Uuid,
@@ -26,9 +26,9 @@ pub struct WeeklyClass {
     pub instructor_id: Uuid,
     /// The instructor's name.
     pub instructor: String,
-    /// 0 to 6; 0 is Sunday.
+    /// The day of the week, from 0 (Sunday) to 6.
     pub day_of_week: i32,
-    /// On the studio's clock.
+    /// When an occurrence starts, in the studio's time zone.
     pub start_time: NaiveTime,
     /// How long an occurrence lasts.
     pub duration_minutes: i32,
@@ -36,18 +36,18 @@ pub struct WeeklyClass {
     pub max_participants: i32,
     /// The room.
     pub room: String,
-    /// The first day on which it can take place.
+    /// The first day on which an occurrence can take place.
     pub effective_from: NaiveDate,
-    /// The last day; `None`: until further notice.
+    /// The last day on which an occurrence can take place. `None` for no end.
     pub effective_until: Option<NaiveDate>,
-    /// False once retired: no more occurrences are generated.
+    /// Whether occurrences are generated. `false` after retirement.
     pub is_active: bool,
-    /// When it was created.
+    /// When the weekly class was created.
     pub created_at: DateTime<Utc>,
 }
 
-/// The columns that [`WeeklyClass::from_row`] reads: of a weekly class `s`, its
-/// class type `t`, and its instructor `i`.
+/// The columns that [`WeeklyClass::from_row`] reads from a weekly class `s`, its class type
+/// `t`, and its instructor `i`.
 macro_rules! weekly_class_columns {
     () => {
         "s.id, s.class_type_id, t.name as class_type, s.instructor_id, i.name as instructor,
@@ -76,13 +76,13 @@ impl WeeklyClass {
         })
     }
 
-    /// The sort key of lists.
+    /// Returns the weekly class's position in the list.
     pub fn position(&self) -> (DateTime<Utc>, Uuid) {
         (self.created_at, self.id)
     }
 
-    /// Returns the dates from `first` to `last` on which it takes place, each
-    /// with its start.
+    /// Returns the dates from `first` to `last` on which the class takes place, with the
+    /// start of each.
     fn dates(&self, first: NaiveDate, last: NaiveDate, zone: &TimeZone) -> Vec<PlannedDate> {
         let first = first.max(self.effective_from);
         let last = self.effective_until.map_or(last, |until| last.min(until));
@@ -99,6 +99,7 @@ impl WeeklyClass {
     }
 }
 
+/// A date on which a weekly class takes place.
 struct PlannedDate {
     weekly_class_id: Uuid,
     date: NaiveDate,
@@ -118,7 +119,7 @@ static LIST: Statement = Statement::new(
     ),
 );
 
-/// Reads a page of all weekly classes, newest first, including retired ones.
+/// Lists a page of weekly classes, newest first, including retired ones.
 pub async fn list(client: &Client, page: &Page) -> Result<Vec<WeeklyClass>> {
     let (time, id) = page.after();
     let rows = LIST.all(client, &[&time, &id, &page.row_limit()]).await?;
@@ -142,26 +143,26 @@ async fn find(client: &Client, id: Uuid) -> Result<WeeklyClass> {
     WeeklyClass::from_row(&row)
 }
 
-/// A weekly class to be created.
+/// A weekly class to create.
 #[derive(Clone, Debug)]
 pub struct NewWeeklyClass {
     /// The class type's id.
     pub class_type_id: Uuid,
     /// The instructor's id.
     pub instructor_id: Uuid,
-    /// 0 to 6; 0 is Sunday.
+    /// The day of the week, from 0 (Sunday) to 6.
     pub day_of_week: i32,
-    /// On the studio's clock.
+    /// When an occurrence starts, in the studio's time zone.
     pub start_time: NaiveTime,
-    /// `None`: as long as the class type.
+    /// How long an occurrence lasts. `None` for the class type's duration.
     pub duration_minutes: Option<i32>,
-    /// `None`: as many as the class type.
+    /// The number of spots. `None` for the class type's number.
     pub max_participants: Option<i32>,
     /// The room.
     pub room: String,
-    /// The first day on which it can take place.
+    /// The first day on which an occurrence can take place.
     pub effective_from: NaiveDate,
-    /// The last day; `None`: until further notice.
+    /// The last day on which an occurrence can take place. `None` for no end.
     pub effective_until: Option<NaiveDate>,
 }
 
@@ -170,9 +171,9 @@ pub struct NewWeeklyClass {
 pub struct WeeklyClassChanges {
     /// The instructor's id.
     pub instructor_id: Option<Uuid>,
-    /// 0 to 6; 0 is Sunday.
+    /// The day of the week, from 0 (Sunday) to 6.
     pub day_of_week: Option<i32>,
-    /// On the studio's clock.
+    /// When an occurrence starts, in the studio's time zone.
     pub start_time: Option<NaiveTime>,
     /// How long an occurrence lasts.
     pub duration_minutes: Option<i32>,
@@ -180,11 +181,11 @@ pub struct WeeklyClassChanges {
     pub max_participants: Option<i32>,
     /// The room.
     pub room: Option<String>,
-    /// The first day on which it can take place.
+    /// The first day on which an occurrence can take place.
     pub effective_from: Option<NaiveDate>,
-    /// The last day; `Some(None)`: until further notice.
+    /// The last day. `Some(None)` removes the end.
     pub effective_until: Option<Option<NaiveDate>>,
-    /// Retires it, or takes it back.
+    /// `false` retires the weekly class, and `true` reinstates it.
     pub is_active: Option<bool>,
 }
 
@@ -202,24 +203,24 @@ static INSERT: Statement = Statement::new(
 ///
 /// # Errors
 ///
-/// [`Error::Invalid`] when the class type or the instructor does not exist, or
-/// when the last day is before the first.
-pub async fn insert(client: &Client, new: &NewWeeklyClass) -> Result<WeeklyClass> {
+/// [`Error::Invalid`] when the class type or the instructor does not exist, or when the
+/// last day is before the first day.
+pub async fn insert(client: &Client, weekly_class: &NewWeeklyClass) -> Result<WeeklyClass> {
     let id = random::id();
     INSERT
         .opt(
             client,
             &[
                 &id,
-                &new.class_type_id,
-                &new.instructor_id,
-                &new.day_of_week,
-                &new.start_time,
-                &new.duration_minutes,
-                &new.max_participants,
-                &new.room,
-                &new.effective_from,
-                &new.effective_until,
+                &weekly_class.class_type_id,
+                &weekly_class.instructor_id,
+                &weekly_class.day_of_week,
+                &weekly_class.start_time,
+                &weekly_class.duration_minutes,
+                &weekly_class.max_participants,
+                &weekly_class.room,
+                &weekly_class.effective_from,
+                &weekly_class.effective_until,
             ],
         )
         .await
@@ -232,8 +233,8 @@ pub async fn insert(client: &Client, new: &NewWeeklyClass) -> Result<WeeklyClass
     find(client, id).await
 }
 
-/// The error for an instructor's id that does not exist. `form` is the part of
-/// the request body that contains it.
+/// Returns the error for an unknown instructor id. `form` is the part of the request body
+/// that contains the id.
 pub(super) fn unknown_instructor(form: &str) -> Error {
     Error::field(
         &format!("{form}.instructorId"),
@@ -241,7 +242,8 @@ pub(super) fn unknown_instructor(form: &str) -> Error {
     )
 }
 
-/// The error for a class type's id that does not exist, or is retired.
+/// Returns the error for the id of an unknown or retired class type. `form` is the part of
+/// the request body that contains the id.
 pub(super) fn unknown_class_type(form: &str) -> Error {
     Error::field(
         &format!("{form}.classTypeId"),
@@ -273,7 +275,7 @@ static UPDATE: Statement = Statement::new(
 ///
 /// # Errors
 ///
-/// [`Error::NotFound`]; as [`insert`].
+/// [`Error::NotFound`]; the errors of [`insert`].
 pub async fn update(
     client: &Client,
     id: Uuid,
@@ -321,11 +323,11 @@ pub async fn count_upcoming(client: &Client, id: Uuid, now: DateTime<Utc>) -> Re
 /// The result of [`generate`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Generated {
-    /// Number of occurrences that were created.
+    /// The number of occurrences that were created.
     pub created: usize,
-    /// Number of dates that had their occurrence before.
+    /// The number of dates that already had an occurrence.
     pub already_there: usize,
-    /// Dates for which no occurrence could be created.
+    /// The dates for which no occurrence could be created.
     pub conflicts: Vec<Conflict>,
 }
 
@@ -336,12 +338,12 @@ pub struct Conflict {
     pub weekly_class_id: Uuid,
     /// The date.
     pub date: NaiveDate,
-    /// `room_taken`, `instructor_taken`, or `retired` when the class type or
-    /// the instructor is.
+    /// The reason: `room_taken`, `instructor_taken`, or `retired` for a retired class type or
+    /// instructor.
     pub code: String,
 }
 
-// The lock makes a concurrent call wait until this one's occurrences exist.
+// The lock makes a concurrent call wait until this call's occurrences are committed.
 static LOCK_ACTIVE: Statement = Statement::new(
     "weekly_class.lock_active",
     concat!(
@@ -354,8 +356,7 @@ static LOCK_ACTIVE: Statement = Statement::new(
     ),
 );
 
-// "on conflict do nothing" without a target covers the exclusion constraints as
-// well.
+// "on conflict do nothing" without a target also covers the exclusion constraints.
 static GENERATE: Statement = Statement::new(
     "weekly_class.generate",
     "insert into scheduled_classes (id, class_type_id, instructor_id, class_schedule_id,
@@ -393,8 +394,8 @@ static CONFLICTS: Statement = Statement::new(
 
 /// Generates the occurrences of all active weekly classes from `first` to
 /// `last`, except those that would start before `now`. Local times are resolved
-/// for each date. A date that has its occurrence gets no second one, even when
-/// the first was moved to another date. Must be called in a transaction.
+/// for each date. A date never gets a second occurrence, even when the first one was moved
+/// to another date. Must be called in a transaction.
 pub async fn generate(
     client: &Client,
     zone: &TimeZone,
@@ -403,24 +404,26 @@ pub async fn generate(
     now: DateTime<Utc>,
 ) -> Result<Generated> {
     let rows = LOCK_ACTIVE.all(client, &[]).await?;
-    let weekly: Vec<WeeklyClass> = rows
+    let weekly_classes: Vec<WeeklyClass> = rows
         .iter()
         .map(WeeklyClass::from_row)
         .collect::<Result<_>>()?;
-    let planned: Vec<PlannedDate> = weekly
+    let planned: Vec<PlannedDate> = weekly_classes
         .iter()
         .flat_map(|class| class.dates(first, last, zone))
         .filter(|planned| planned.start > now)
         .collect();
     let ids: Vec<Uuid> = planned.iter().map(|_| random::id()).collect();
-    let classes: Vec<Uuid> = planned.iter().map(|date| date.weekly_class_id).collect();
+    let class_ids: Vec<Uuid> = planned.iter().map(|date| date.weekly_class_id).collect();
     let dates: Vec<NaiveDate> = planned.iter().map(|date| date.date).collect();
     let starts: Vec<DateTime<Utc>> = planned.iter().map(|date| date.start).collect();
     let created = GENERATE
-        .all(client, &[&ids, &classes, &dates, &starts])
+        .all(client, &[&ids, &class_ids, &dates, &starts])
         .await?
         .len();
-    let rows = CONFLICTS.all(client, &[&classes, &dates, &starts]).await?;
+    let rows = CONFLICTS
+        .all(client, &[&class_ids, &dates, &starts])
+        .await?;
     let conflicts = rows.iter().map(|row| {
         Ok(Conflict {
             weekly_class_id: row.try_get("weekly_class_id")?,

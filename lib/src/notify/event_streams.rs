@@ -5,9 +5,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use uuid::Uuid;
 
-/// The maximum number of streams of a member in a process, because each polls both
-/// stores every second. Further streams end at once. If they ended the oldest one
-/// instead, its browser would reconnect and end the next.
+/// The maximum number of streams of a member in a process. It is limited because each
+/// stream polls both stores every second. Further streams end at once. If they replaced the
+/// oldest stream instead, its browser would reconnect and replace the next one.
 pub(super) const MAX_STREAMS: usize = 5;
 
 /// The number of open streams by member.

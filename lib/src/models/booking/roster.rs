@@ -53,7 +53,7 @@ pub struct RosterEntry {
 }
 
 impl RosterEntry {
-    /// The sort key of the roster.
+    /// Returns the booking's position in the roster.
     pub fn position(&self) -> (DateTime<Utc>, Uuid) {
         (self.created_at, self.booking_id)
     }

@@ -135,7 +135,7 @@ impl Booking {
         })
     }
 
-    /// The sort key of lists.
+    /// Returns the booking's position in a list.
     pub fn position(&self) -> (DateTime<Utc>, Uuid) {
         (self.start_time, self.id)
     }

@@ -1,9 +1,8 @@
 //! Claiming the card payments that must be checked with the provider.
 //!
-//! A claim reserves a payment until its next attempt is due, which is longer
-//! than a call to the provider takes. When the process dies meanwhile, another
-//! one claims the payment then. The pauses double, from one minute to six
-//! hours.
+//! A claim reserves a payment until its next attempt is due. This is longer than a call
+//! to the provider takes. If the process dies, another process claims the payment at that
+//! time. The delay doubles with each attempt, from one minute to six hours.
 
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
@@ -13,6 +12,7 @@ use crate::error::Result;
 use crate::store::client::Client;
 use crate::store::statement::Statement;
 
+/// Creates the statement that claims one card payment for which `$condition` is true.
 macro_rules! claim_statement {
     ($name:literal, $condition:literal) => {
         Statement::new(
@@ -38,7 +38,7 @@ static CLAIM_UNPAID: Statement = claim_statement!(
     "status = 'pending' and expires_at <= $1"
 );
 
-/// Claims a pending card payment that was not paid in time.
+/// Claims a pending card payment that has expired.
 pub async fn claim_unpaid(client: &Client, now: DateTime<Utc>) -> Result<Option<Payment>> {
     let row = CLAIM_UNPAID.opt(client, &[&now]).await?;
     row.as_ref().map(Payment::from_row).transpose()
@@ -69,6 +69,6 @@ static STORE_REFUND: Statement = Statement::new(
 );
 
 /// Stores the provider's id of a refund that is in progress.
-pub async fn store_refund(client: &Client, id: Uuid, refund: &str) -> Result<()> {
-    STORE_REFUND.execute(client, &[&id, &refund]).await
+pub async fn store_refund(client: &Client, id: Uuid, refund_id: &str) -> Result<()> {
+    STORE_REFUND.execute(client, &[&id, &refund_id]).await
 }

@@ -32,9 +32,8 @@ static INSERT_PAID: Statement = Statement::new(
     ),
 );
 
-/// Records that a booking was paid at the desk. A pending card payment is
-/// cancelled; its checkout must be closed after the transaction. Must be called
-/// in a transaction.
+/// Records that a booking was paid at the desk. Cancels a pending card payment, whose
+/// checkout must be closed after the transaction. Must be called in a transaction.
 ///
 /// # Errors
 ///
@@ -53,9 +52,9 @@ pub async fn mark_paid_at_desk(
         Some(payment) if payment.method == PaymentMethod::Desk => {
             MARK_PAID.one(client, &[&payment.id, &now]).await?
         }
-        other => {
-            if let Some(card) = other {
-                cancel(client, card.id).await?;
+        card_payment => {
+            if let Some(payment) = card_payment {
+                cancel(client, payment.id).await?;
             }
             INSERT_PAID
                 .one(
@@ -105,17 +104,17 @@ static REFUND: Statement = Statement::new(
     ),
 );
 
-/// Refunds a booking. A payment at the desk becomes `refunded`. A card payment
-/// becomes `refund_due`, and must be refunded at the provider after the
-/// transaction. Must be called in a transaction.
+/// Refunds a booking. A payment at the desk becomes `refunded`. A card payment becomes
+/// `refund_due`, and the provider must refund it after the transaction. Must be called in a
+/// transaction.
 ///
 /// # Errors
 ///
 /// [`Error::NotFound`]; 409 `nothing_to_refund`.
 pub async fn refund(client: &Client, booking_id: Uuid, now: DateTime<Utc>) -> Result<Payment> {
     lock_booking(client, booking_id, None).await?;
-    let paid = LOCK_REFUNDABLE.opt(client, &[&booking_id]).await?;
-    let paid = Payment::from_row(&paid.ok_or(NOTHING_TO_REFUND)?)?;
+    let row = LOCK_REFUNDABLE.opt(client, &[&booking_id]).await?;
+    let paid = Payment::from_row(&row.ok_or(NOTHING_TO_REFUND)?)?;
     let payment = Payment::from_row(&REFUND.one(client, &[&paid.id, &now]).await?)?;
     let kind = match payment.status {
         PaymentStatus::Refunded => "payment_refunded",

@@ -1,4 +1,4 @@
-//! Refusals that a member and staff have in common.
+//! The errors that payments by members and by staff share.
 
 use crate::error::Error;
 
@@ -14,5 +14,5 @@ pub(super) const NOTHING_TO_PAY: Error = Error::Conflict {
 
 pub(super) const ALREADY_PAID: Error = Error::Conflict {
     code: "already_paid",
-    message: "This booking is paid already",
+    message: "This booking has already been paid",
 };

@@ -1,4 +1,4 @@
-//! The payment's row, and reading it.
+//! The row of a payment, and the queries that read it.
 
 use chrono::{DateTime, Utc};
 use rust_decimal::Decimal;
@@ -42,7 +42,7 @@ impl PaymentMethod {
     }
 }
 
-/// The status of a payment. It only moves forward.
+/// The status of a payment. It never returns to an earlier status.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum PaymentStatus {
@@ -54,7 +54,7 @@ pub enum PaymentStatus {
     Failed,
     /// Cancelled before it was paid.
     Cancelled,
-    /// Paid, and to be refunded.
+    /// Paid, but to be refunded.
     RefundDue,
     /// Refunded.
     Refunded,
@@ -88,7 +88,7 @@ impl PaymentStatus {
 /// A row of `payments`.
 #[derive(Clone, Debug)]
 pub struct Payment {
-    /// `payments.id`
+    /// The payment's id.
     pub id: Uuid,
     /// The booking's id.
     pub booking_id: Uuid,
@@ -96,31 +96,31 @@ pub struct Payment {
     pub user_id: Uuid,
     /// The amount to pay.
     pub amount: Money,
-    /// ISO 4217 code of the amount's currency.
+    /// The ISO 4217 code of the amount's currency.
     pub currency: String,
-    /// How it is paid.
+    /// How the payment is made.
     pub method: PaymentMethod,
-    /// Its status.
+    /// The payment's status.
     pub status: PaymentStatus,
-    /// The provider's id of the checkout; `None`: there is no checkout.
+    /// The provider's id of the checkout. `None` if there is no checkout.
     pub provider_reference: Option<String>,
-    /// The provider's id of the money that was paid; `None`: nothing was paid.
+    /// The provider's id of the completed payment. `None` if nothing was paid.
     pub provider_payment: Option<String>,
-    /// The provider's id of the last refund; `None`: there is no refund.
+    /// The provider's id of the last refund. `None` if there is no refund.
     pub provider_refund: Option<String>,
-    /// The page on which to pay; `None`: there is nothing to pay.
+    /// The URL of the checkout page. `None` if no checkout is open.
     pub checkout_url: Option<String>,
-    /// When an unpaid card payment ends; `None` for other payments.
+    /// When an unpaid card payment expires. `None` for other payments.
     pub expires_at: Option<DateTime<Utc>>,
-    /// When it was paid.
+    /// When the payment was made.
     pub paid_at: Option<DateTime<Utc>>,
-    /// When it was refunded.
+    /// When the payment was refunded.
     pub refunded_at: Option<DateTime<Utc>>,
-    /// When it was started.
+    /// When the payment was started.
     pub created_at: DateTime<Utc>,
 }
 
-/// The columns that [`Payment::from_row`] reads, of a payment `p`.
+/// The columns that [`Payment::from_row`] reads from a payment `p`.
 macro_rules! payment_columns {
     () => {
         "p.id, p.booking_id, p.user_id, p.amount, p.currency, p.method, p.status,
@@ -151,9 +151,10 @@ impl Payment {
         })
     }
 
-    /// Returns whether it is a card payment that was not paid in time.
+    /// Returns whether this is a pending card payment that has expired.
     pub fn is_overdue(&self, now: DateTime<Utc>) -> bool {
-        self.status == PaymentStatus::Pending && self.expires_at.is_some_and(|end| end <= now)
+        self.status == PaymentStatus::Pending
+            && self.expires_at.is_some_and(|expires_at| expires_at <= now)
     }
 }
 
@@ -170,7 +171,7 @@ static FIND_LAST: Statement = Statement::new(
     ),
 );
 
-/// Finds the last payment of a member's booking; `None`: there is none.
+/// Finds the last payment for a member's booking. Returns `None` if there is no payment.
 ///
 /// # Errors
 ///
@@ -199,7 +200,7 @@ pub(super) async fn lock_booking(
     owner: Option<Uuid>,
 ) -> Result<Booking> {
     booking::lock_occurrence(client, booking_id, owner).await?;
-    // A separate statement: the first one does not see changes that were
+    // This is a separate statement, because the first one does not see changes that were
     // committed while it waited for the lock.
     booking::find(client, booking_id).await
 }
@@ -225,8 +226,8 @@ static CANCEL: Statement = Statement::new(
     "update payments set status = 'cancelled', next_attempt_at = now() where id = $1",
 );
 
-/// Cancels a pending payment. Its checkout keeps its reference, so that it is
-/// closed afterwards.
+/// Cancels a pending payment. It keeps the reference of its checkout, so that the checkout
+/// can be closed afterwards.
 pub(super) async fn cancel(client: &Client, id: Uuid) -> Result<()> {
     CANCEL.execute(client, &[&id]).await
 }

@@ -1,4 +1,4 @@
-//! Applying what the provider reports about a payment.
+//! Applying the provider's reports about payments.
 //!
 //! The provider repeats its reports and sends them in any order. These functions
 //! therefore decide by the status of the payment, never by earlier reports. Each
@@ -17,18 +17,18 @@ use crate::store::client::Client;
 use crate::store::statement::Statement;
 use crate::values::minor_units::minor_units;
 
-/// The effect of a report.
+/// The effect of a report about a payment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// Nothing.
+    /// Nothing changed.
     Unchanged,
-    /// The payment, and nothing that has to be acted on.
+    /// The payment changed. No further action is required.
     Changed,
-    /// The payment and the booking: its spot is free.
+    /// The payment changed and the booking was cancelled, so its spot is free.
     Released,
-    /// The payment, which has to be refunded.
+    /// The payment changed and must be refunded.
     RefundDue,
-    /// Nothing, although money moved. A person has to look into it.
+    /// Nothing changed, although money moved. A person must investigate.
     Mismatch {
         /// The payment's id.
         payment_id: Uuid,
@@ -52,11 +52,11 @@ pub struct ProviderReport<'a> {
     pub provider_refund: Option<&'a str>,
     /// The amount in the smallest unit of the currency.
     pub amount: Option<i64>,
-    /// ISO 4217 code, in upper or lower case.
+    /// The ISO 4217 code of the currency, in upper or lower case.
     pub currency: Option<&'a str>,
 }
 
-// Our own id takes precedence: the provider may report on a checkout before its
+// Our own id takes precedence, because the provider may report on a checkout before its
 // reference has been stored.
 static FIND: Statement = Statement::new(
     "payment.find_reported",
@@ -99,7 +99,7 @@ async fn lock_reported(
     Ok(Some((payment, booking)))
 }
 
-// Every status here means that the checkout is over.
+// Each status that this statement sets means that the checkout has ended.
 static SET_STATUS: Statement = Statement::new(
     "payment.set_status",
     "update payments set status = $2, checkout_url = null, next_attempt_at = now(), attempts = 0,
@@ -109,6 +109,7 @@ static SET_STATUS: Statement = Statement::new(
     where id = $1",
 );
 
+/// A change of a payment's status after a report.
 struct Transition<'a> {
     payment: &'a Payment,
     report: &'a ProviderReport<'a>,
@@ -116,8 +117,7 @@ struct Transition<'a> {
 }
 
 impl Transition<'_> {
-    /// Moves the payment through one status after the other, since the table
-    /// allows single steps only.
+    /// Sets each status in turn, because the table allows only single steps.
     async fn apply(&self, client: &Client, steps: &[PaymentStatus]) -> Result<()> {
         let owned = |id: Option<&str>| id.map(str::to_owned);
         for status in steps {
@@ -149,37 +149,37 @@ fn mismatch(payment: &Payment, problem: &'static str) -> Outcome {
 }
 
 fn amount_matches(payment: &Payment, report: &ProviderReport<'_>) -> bool {
-    let same_currency = report
+    let is_same_currency = report
         .currency
         .is_some_and(|currency| currency.eq_ignore_ascii_case(&payment.currency));
-    let due = minor_units(payment.amount, &payment.currency);
-    same_currency && due.is_some() && due == report.amount
+    let expected_amount = minor_units(payment.amount, &payment.currency);
+    is_same_currency && expected_amount.is_some() && expected_amount == report.amount
 }
 
-fn is_other_money(payment: &Payment, report: &ProviderReport<'_>) -> bool {
+/// Returns whether the report is about another payment at the provider.
+fn is_other_provider_payment(payment: &Payment, report: &ProviderReport<'_>) -> bool {
     let known = payment.provider_payment.as_deref();
-    let both = known.zip(report.provider_payment);
-    both.is_some_and(|(known, reported)| known != reported)
+    let ids = known.zip(report.provider_payment);
+    ids.is_some_and(|(known, reported)| known != reported)
 }
 
 /// Applies a report that a payment was made.
 ///
-/// The money counts for the booking while the payment is pending and the booking
-/// has a spot; otherwise it becomes `refund_due`. Another amount and a second
-/// payment are a [`Outcome::Mismatch`].
+/// A pending payment of a booking with a spot becomes `paid`. Any other unpaid payment
+/// becomes `refund_due`. A wrong amount or a second payment is an [`Outcome::Mismatch`].
 pub async fn settle_paid(
     client: &Client,
     report: &ProviderReport<'_>,
     now: DateTime<Utc>,
 ) -> Result<Outcome> {
     let Some((payment, booking)) = lock_reported(client, report).await? else {
-        tracing::error!("money arrived for an unknown payment");
+        tracing::error!("received money for an unknown payment");
         return Ok(Outcome::Unchanged);
     };
     if payment.method != PaymentMethod::Card || !amount_matches(&payment, report) {
         return Ok(mismatch(
             &payment,
-            "money of another amount, or for a payment at the desk",
+            "a payment of another amount, or for a booking to be paid at the desk",
         ));
     }
     let has_spot = !matches!(
@@ -191,8 +191,8 @@ pub async fn settle_paid(
         PaymentStatus::Pending => &[PaymentStatus::Paid, PaymentStatus::RefundDue],
         PaymentStatus::Failed | PaymentStatus::Cancelled => &[PaymentStatus::RefundDue],
         PaymentStatus::Paid | PaymentStatus::RefundDue | PaymentStatus::Refunded => {
-            return Ok(match is_other_money(&payment, report) {
-                true => mismatch(&payment, "paid a second time"),
+            return Ok(match is_other_provider_payment(&payment, report) {
+                true => mismatch(&payment, "a second payment"),
                 false => Outcome::Unchanged,
             });
         }
@@ -216,15 +216,14 @@ pub async fn settle_paid(
 pub enum CheckoutEnd {
     /// The payment was attempted and failed.
     Failed,
-    /// Nobody paid in time.
+    /// The checkout expired before it was paid.
     Expired,
 }
 
 /// Applies a report that a checkout ended without a payment.
 ///
-/// The booking is cancelled only when this payment was pending for it. It keeps
-/// its spot when the payment was replaced by another one, and when the member
-/// never saw the checkout.
+/// The booking is cancelled only if this payment was pending. It keeps its spot if another
+/// payment has replaced this one, or if the member never saw the checkout.
 pub async fn settle_ended(
     client: &Client,
     report: &ProviderReport<'_>,
@@ -252,15 +251,15 @@ pub async fn settle_ended(
                 .apply(client, &[PaymentStatus::Cancelled])
                 .await?;
         }
-        // Stores that the checkout is closed.
+        // Only stores that the checkout is closed.
         PaymentStatus::Failed | PaymentStatus::Cancelled => {
             transition.apply(client, &[payment.status]).await?;
             return Ok(Outcome::Unchanged);
         }
         _ => return Ok(Outcome::Unchanged),
     }
-    // A booking keeps its spot after the class has started: nobody else can use the spot,
-    // the member may have attended, and staff can still take the money.
+    // A booking keeps its spot after the class has started. Nobody else can use the spot,
+    // the member may have attended, and staff can still take a payment.
     let keeps_spot = booking.status != BookingStatus::Booked || booking.start_time <= now;
     if payment.provider_reference.is_none() || keeps_spot {
         return Ok(Outcome::Changed);
@@ -275,8 +274,7 @@ pub async fn settle_ended(
     Ok(Outcome::Released)
 }
 
-/// Applies a report that the whole amount was refunded, by us or at the
-/// provider.
+/// Applies a report that the whole amount was refunded, by Sabor or at the provider.
 pub async fn settle_refunded(
     client: &Client,
     report: &ProviderReport<'_>,
@@ -288,11 +286,11 @@ pub async fn settle_refunded(
     if payment.method != PaymentMethod::Card || !amount_matches(&payment, report) {
         return Ok(mismatch(&payment, "a refund of another amount"));
     }
-    if is_other_money(&payment, report) {
-        return Ok(mismatch(&payment, "a refund of other money"));
+    if is_other_provider_payment(&payment, report) {
+        return Ok(mismatch(&payment, "a refund of another payment"));
     }
     let steps: &[PaymentStatus] = match payment.status {
-        // The report of the refund overtook the report of the payment.
+        // The report of the refund arrived before the report of the payment.
         PaymentStatus::Pending => &[PaymentStatus::Paid, PaymentStatus::Refunded],
         PaymentStatus::Failed | PaymentStatus::Cancelled => {
             &[PaymentStatus::RefundDue, PaymentStatus::Refunded]
@@ -316,22 +314,22 @@ static SET_FAILED_REFUND: Statement = Statement::new(
     where id = $1 and status = 'refund_due' and coalesce(provider_refund, $2) = $2",
 );
 
-/// Applies a report that a refund failed, for example because the card is
-/// closed. Another refund is attempted later; a person has to look into it all
-/// the same.
+/// Applies a report that a refund failed, for example because the card is closed. Another
+/// refund is attempted later. The outcome is still a mismatch, because a person must
+/// investigate.
 pub async fn settle_failed_refund(client: &Client, report: &ProviderReport<'_>) -> Result<Outcome> {
     let Some((payment, _)) = lock_reported(client, report).await? else {
         return Ok(Outcome::Unchanged);
     };
-    let refund = report.provider_refund.unwrap_or_default();
-    let known = payment.provider_refund.as_deref();
+    let refund_id = report.provider_refund.unwrap_or_default();
+    let known_id = payment.provider_refund.as_deref();
     match payment.status {
         PaymentStatus::RefundDue => {
             SET_FAILED_REFUND
-                .execute(client, &[&payment.id, &refund])
+                .execute(client, &[&payment.id, &refund_id])
                 .await?;
         }
-        PaymentStatus::Refunded if known.is_none_or(|known| known == refund) => {}
+        PaymentStatus::Refunded if known_id.is_none_or(|known_id| known_id == refund_id) => {}
         _ => return Ok(Outcome::Unchanged),
     }
     Ok(mismatch(&payment, "a refund failed"))

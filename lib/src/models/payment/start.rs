@@ -13,24 +13,24 @@ use crate::models::booking::BookingStatus;
 use crate::store::client::Client;
 use crate::store::statement::Statement;
 
-/// How long an unpaid card payment keeps its spot: the thirty minutes that a
-/// checkout lasts, and one more. Stripe refuses an end that is less than thirty
-/// minutes away by its own clock when the request arrives.
-const HOLD: TimeDelta = TimeDelta::minutes(31);
+/// How long an unpaid card payment holds its spot. Stripe rejects a checkout that expires
+/// in less than thirty minutes. The extra minute allows for a slow request and for clock
+/// differences.
+const HOLD_TIME: TimeDelta = TimeDelta::minutes(31);
 
-/// A payment that was started, or was found because it was started before.
+/// A payment that was started by this call or by an earlier one.
 #[derive(Clone, Debug)]
 pub enum StartedPayment {
     /// To be paid at the desk.
     Desk(Payment),
     /// To be paid by card.
     Card(Checkout),
-    /// A card payment that was not paid in time. Its state at the provider must
-    /// be checked first; nothing was changed.
+    /// A card payment that has expired. Nothing was changed, because its state at the
+    /// provider must be checked first.
     Overdue(Payment),
 }
 
-/// A pending card payment, and what its checkout page shows.
+/// A pending card payment, and the data for its checkout page.
 #[derive(Clone, Debug)]
 pub struct Checkout {
     /// The payment, which may have a checkout already.
@@ -39,9 +39,9 @@ pub struct Checkout {
     pub title: String,
 }
 
-// `clock_timestamp()`, because the last payment of a booking is the one that
-// counts, and `now()` is the start of the transaction: that may be earlier than
-// the payment that was inserted before under the same lock.
+// The last payment of a booking counts, so `created_at` must increase with each insert.
+// `now()` is the start of the transaction, which may be earlier than the insert of a
+// payment under the same lock.
 static INSERT: Statement = Statement::new(
     "payment.insert",
     concat!(
@@ -52,9 +52,8 @@ static INSERT: Statement = Statement::new(
     ),
 );
 
-/// Starts the payment of a booking, or finds the one that was started before.
-/// A pending payment with the other method is cancelled. Must be called in a
-/// transaction. On a refusal, nothing has been changed.
+/// Starts the payment of a booking, or returns the payment that was started before.
+/// Cancels a pending payment with the other method. Must be called in a transaction.
 ///
 /// # Errors
 ///
@@ -86,9 +85,9 @@ pub async fn start(
     let payment = match pending {
         Some(payment) if payment.is_overdue(now) => return Ok(StartedPayment::Overdue(payment)),
         Some(payment) if payment.method == method => payment,
-        other => {
-            if let Some(other) = other {
-                cancel(client, other.id).await?;
+        other_payment => {
+            if let Some(payment) = other_payment {
+                cancel(client, payment.id).await?;
             }
             let row = INSERT
                 .one(
@@ -100,7 +99,7 @@ pub async fn start(
                         &booking.price.as_column(),
                         &booking.currency,
                         &method.as_str(),
-                        &(method == PaymentMethod::Card).then(|| now + HOLD),
+                        &(method == PaymentMethod::Card).then(|| now + HOLD_TIME),
                     ],
                 )
                 .await?;
@@ -139,22 +138,23 @@ static EXTEND: Statement = Statement::new(
     ),
 );
 
-/// Extends a card payment that has no checkout yet. Of two concurrent calls,
-/// the second one changes nothing, and returns what the first one wrote or a
-/// payment that can be extended again.
+/// Extends a card payment that has no checkout yet. If a concurrent call has extended it
+/// first, nothing changes, and the returned payment may still have its old expiry.
 pub async fn extend(client: &Client, payment: &Payment, now: DateTime<Utc>) -> Result<Payment> {
-    // The end in whole seconds is part of the idempotency key: a new key needs a
-    // later end.
-    let later = payment.expires_at.map(|end| end + TimeDelta::seconds(1));
-    let end = later.map_or(now + HOLD, |later| later.max(now + HOLD));
+    // The idempotency key contains the expiry in whole seconds, so a new key needs a later
+    // expiry.
+    let earliest = payment
+        .expires_at
+        .map(|expires_at| expires_at + TimeDelta::seconds(1));
+    let expires_at = earliest.map_or(now + HOLD_TIME, |earliest| earliest.max(now + HOLD_TIME));
     let row = EXTEND
-        .one(client, &[&payment.id, &payment.expires_at, &end])
+        .one(client, &[&payment.id, &payment.expires_at, &expires_at])
         .await?;
     Payment::from_row(&row)
 }
 
-// Keeps the first checkout. A payment that was cancelled meanwhile gets its
-// reference as well, so that the checkout can be closed.
+// Keeps the first checkout. Also stores the reference for a payment that was cancelled in
+// the meantime, so that its checkout can be closed.
 static STORE_CHECKOUT: Statement = Statement::new(
     "payment.store_checkout",
     concat!(

@@ -22,7 +22,7 @@ pub enum Role {
     Member,
     /// Manages classes and bookings.
     Staff,
-    /// Does everything.
+    /// Manages everything, including accounts.
     Admin,
 }
 
@@ -49,8 +49,8 @@ pub struct Account {
     pub is_active: bool,
     /// The number of sessions that have not expired.
     pub sessions: i64,
-    /// Until when sign-in is blocked after failed attempts, from at least one IP
-    /// address.
+    /// Until when sign-in is blocked after failed attempts. The block may apply to one IP
+    /// address only.
     pub locked_until: Option<DateTime<Utc>>,
 }
 
@@ -64,7 +64,7 @@ impl Account {
         })
     }
 
-    /// Returns what the member may do.
+    /// Returns the member's role.
     pub fn role(&self) -> Role {
         match (self.user.is_admin, self.user.is_staff) {
             (true, _) => Role::Admin,
@@ -73,16 +73,16 @@ impl Account {
         }
     }
 
-    /// Returns the position in the list.
+    /// Returns the account's position in the list.
     pub fn position(&self) -> (DateTime<Utc>, Uuid) {
         (self.user.created_at, self.user.id)
     }
 }
 
-/// Which accounts to list. `None` does not filter.
+/// The conditions for a list of accounts. `None` selects all accounts.
 #[derive(Clone, Debug, Default)]
 pub struct AccountFilter {
-    /// A part of the e-mail address or the name, ignoring case.
+    /// A part of the e-mail address or the name, in upper or lower case.
     pub search: Option<String>,
     /// The role of the accounts.
     pub role: Option<Role>,
@@ -102,8 +102,8 @@ impl AccountFilter {
     }
 }
 
-/// Selects the columns of [`Account`] for the rows `u`. The key of a throttle contains
-/// the hash of the e-mail address, see [`crate::models::rate_limit`].
+/// Selects the columns of [`Account`] for the users `u` in `$rows`. The key of a rate limit
+/// contains the hash of the e-mail address, see [`crate::models::rate_limit`].
 macro_rules! accounts_of {
     ($rows:literal) => {
         concat!(
@@ -125,7 +125,7 @@ macro_rules! accounts_of {
     };
 }
 
-// The searched expression is exactly that of the index `users_search_idx`.
+// The searched expression must be identical to that of the index `users_search_idx`.
 static LIST: Statement = Statement::new(
     "user.account.list",
     concat!(
@@ -144,8 +144,8 @@ static LIST: Statement = Statement::new(
     ),
 );
 
-/// Lists accounts, newest first. Returns one row more than the page has if there is a
-/// next page.
+/// Lists a page of accounts, newest first. Returns one row more than the page holds if
+/// there is a next page.
 pub async fn list(client: &Client, filter: &AccountFilter, page: &Page) -> Result<Vec<Account>> {
     let (time, id) = page.after();
     let role = filter.role.map(Role::as_str);
@@ -211,8 +211,8 @@ static GRANT_ADMIN: Statement = Statement::new(
 );
 
 /// Makes an active member an administrator, for `cargo dev admin grant`. Returns
-/// `false` if there is no such member. A session that is signed in keeps the old role
-/// in Redis for up to five minutes.
+/// `false` if there is no such member. An existing session keeps the old role in
+/// Redis for up to five minutes.
 pub async fn grant_admin(client: &Client, email: &str) -> Result<bool> {
     let row = GRANT_ADMIN.opt(client, &[&email, &random::id()]).await?;
     Ok(row.is_some())

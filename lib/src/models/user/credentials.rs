@@ -27,18 +27,18 @@ pub struct Credentials {
     /// The hash of the password. `None` if the member signs in only through a
     /// provider.
     pub password_hash: Option<String>,
-    /// The current `session_epoch`. It becomes part of a [`AuthenticationProof`].
+    /// The current `session_epoch`. It becomes part of an [`AuthenticationProof`].
     pub epoch: i32,
     /// Whether the account is active.
     pub is_active: bool,
-    /// Whether sign-in asks for a code.
+    /// Whether sign-in requires a code.
     pub has_second_factor: bool,
-    /// The device of the request, if the account knows it.
+    /// The device of the request, if the account recognizes it.
     pub device: Option<Device>,
 }
 
-/// Selects the credentials of the accounts that match a condition on `$1`, with the
-/// known device among those of `$2`.
+/// Selects the credentials of the account that matches a condition on `$1`, and the device
+/// that the account recognizes by one of the token hashes `$2`.
 macro_rules! credentials_where {
     ($condition:literal) => {
         concat!(
@@ -60,29 +60,30 @@ static CREDENTIALS_BY_EMAIL: Statement =
 static CREDENTIALS_BY_ID: Statement =
     Statement::new("user.credentials_of", credentials_where!("u.id = $1"));
 
-/// Returns the credentials of the account with this e-mail address. `devices` are
-/// the tokens of the request's browser.
+/// Returns the credentials of the account with this e-mail address. `device_tokens` come
+/// from the browser's cookies.
 pub async fn find_credentials_by_email(
     client: &Client,
     email: &str,
-    devices: &[Token],
+    device_tokens: &[Token],
 ) -> Result<Option<Credentials>> {
-    let devices: Vec<String> = devices.iter().map(Token::hash).collect();
+    let device_hashes: Vec<String> = device_tokens.iter().map(Token::hash).collect();
     let row = CREDENTIALS_BY_EMAIL
-        .opt(client, &[&email, &devices])
+        .opt(client, &[&email, &device_hashes])
         .await?;
     row.map(|row| Credentials::from_row(&row)).transpose()
 }
 
-/// Returns the credentials of an account. `devices` are the tokens of the request's
-/// browser.
+/// Returns the credentials of an account. `device_tokens` come from the browser's cookies.
 pub async fn find_credentials_by_id(
     client: &Client,
     id: Uuid,
-    devices: &[Token],
+    device_tokens: &[Token],
 ) -> Result<Option<Credentials>> {
-    let devices: Vec<String> = devices.iter().map(Token::hash).collect();
-    let row = CREDENTIALS_BY_ID.opt(client, &[&id, &devices]).await?;
+    let device_hashes: Vec<String> = device_tokens.iter().map(Token::hash).collect();
+    let row = CREDENTIALS_BY_ID
+        .opt(client, &[&id, &device_hashes])
+        .await?;
     row.map(|row| Credentials::from_row(&row)).transpose()
 }
 
@@ -121,10 +122,10 @@ static REHASH: Statement = Statement::new(
     "update users set password_hash = $3 where id = $1 and password_hash = $2",
 );
 
-/// Replaces a hash by a stronger one of the same password, unless the password has
-/// been changed in the meantime.
-pub async fn rehash(client: &Client, id: Uuid, before: &str, after: &str) -> Result<()> {
-    REHASH.execute(client, &[&id, &before, &after]).await
+/// Replaces a hash with a stronger one of the same password, unless the password has been
+/// changed in the meantime.
+pub async fn rehash(client: &Client, id: Uuid, old_hash: &str, new_hash: &str) -> Result<()> {
+    REHASH.execute(client, &[&id, &old_hash, &new_hash]).await
 }
 
 static SET_PASSWORD: Statement = Statement::new(
@@ -133,13 +134,13 @@ static SET_PASSWORD: Statement = Statement::new(
     where id = $1 and session_epoch = $2 returning id",
 );
 
-/// Sets a new password for a member who proved under `epoch` that they know the old
-/// one.
+/// Sets a new password for a member who authenticated when `epoch` was the current
+/// `session_epoch`.
 ///
 /// # Errors
 ///
-/// [`WRONG_PASSWORD`] if the epoch has changed since: the old password may no longer
-/// be valid.
+/// [`WRONG_PASSWORD`] if the epoch has changed since, because the old password may no
+/// longer be valid.
 pub async fn set_password(client: &Client, id: Uuid, epoch: i32, hash: &str) -> Result<()> {
     let row = SET_PASSWORD.opt(client, &[&id, &epoch, &hash]).await?;
     row.map(|_| ()).ok_or(WRONG_PASSWORD)
@@ -153,9 +154,9 @@ static RESET_PASSWORD: Statement = Statement::new(
     returning u.id",
 );
 
-/// Sets a new password for a member who has received mail at the account's address,
-/// which also confirms the address. Returns `false` if the account has another
-/// address by now, or is deactivated.
+/// Sets a new password for a member who has received mail at the account's address. This
+/// also confirms the address. Returns `false` if the account now has another address, or is
+/// deactivated.
 pub async fn reset_password(client: &Client, id: Uuid, email: &str, hash: &str) -> Result<bool> {
     let row = RESET_PASSWORD.opt(client, &[&id, &email, &hash]).await?;
     Ok(row.is_some())
@@ -169,8 +170,8 @@ static UNLINK_UNVERIFIED: Statement = Statement::new(
 
 /// Unlinks the providers that were linked before the account's address was confirmed.
 /// A stranger may have registered with this address and linked a provider, and could
-/// still sign in through it. A second factor stays: only an administrator can remove
-/// it.
+/// still sign in through it. A second factor stays, because only an administrator can
+/// remove it.
 pub async fn unlink_unverified_identities(client: &Client, id: Uuid) -> Result<()> {
     UNLINK_UNVERIFIED.execute(client, &[&id]).await
 }
@@ -183,9 +184,9 @@ static VERIFY_EMAIL: Statement = Statement::new(
     returning previous.email as previous_email",
 );
 
-/// Sets the confirmed e-mail address of an account. Returns the previous address.
-/// Returns `None` if the account is deactivated, or if all its sessions were ended
-/// since the change to another address was requested under `epoch`.
+/// Sets the confirmed e-mail address of an account. Returns the previous address. Returns
+/// `None` if the account is deactivated. Also returns `None` if the address is new and the
+/// member's `session_epoch` is no longer `epoch`, the value at the time of the request.
 ///
 /// # Errors
 ///
@@ -213,8 +214,8 @@ static HAS_EPOCH: Statement = Statement::new(
 ///
 /// # Errors
 ///
-/// [`WRONG_PASSWORD`] if the epoch has changed since: the password may no longer be
-/// valid.
+/// [`WRONG_PASSWORD`] if the epoch has changed since, because the password may no longer
+/// be valid.
 pub async fn require_epoch(client: &Client, proof: &AuthenticationProof) -> Result<()> {
     let row = HAS_EPOCH
         .opt(client, &[&proof.user_id, &proof.epoch])
@@ -235,18 +236,18 @@ static REAUTHENTICATION: Statement = Statement::new(
     ),
 );
 
-/// What a session proves without another password.
+/// What a session proves about the member without the password.
 #[derive(Debug)]
 pub struct Reauthentication {
     /// Whether the account has a password.
     pub has_password: bool,
-    /// The proof of a sign-in through a provider in the last ten minutes.
+    /// The proof of a sign-in through a provider within the last ten minutes.
     pub recent: Option<AuthenticationProof>,
     /// Whether the member signed in within the last ten minutes, by any method.
     pub is_fresh: bool,
 }
 
-/// Returns what a session proves. Returns `None` if it has ended.
+/// Returns what a session proves. Returns `None` if the session has ended.
 pub async fn find_reauthentication(
     client: &Client,
     session: &SessionKey,
@@ -278,7 +279,7 @@ static DEACTIVATE: Statement = Statement::new(
 ///
 /// # Errors
 ///
-/// [`WRONG_PASSWORD`] if the epoch has changed since the member proved who they are.
+/// [`WRONG_PASSWORD`] if the epoch has changed since the member authenticated.
 pub async fn deactivate(client: &Client, id: Uuid, epoch: i32) -> Result<()> {
     let row = DEACTIVATE.opt(client, &[&id, &epoch]).await?;
     row.map(|_| ()).ok_or(WRONG_PASSWORD)

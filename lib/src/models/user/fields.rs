@@ -1,4 +1,4 @@
-//! Parses the fields that people fill in about themselves.
+//! Parsers of a member's personal fields.
 
 use chrono::{Datelike, NaiveDate};
 use email_address::{EmailAddress, Options};
@@ -18,7 +18,7 @@ pub const MAX_CONTACT_NAME: usize = 200;
 /// The maximum length of a phone number, in characters.
 pub const MAX_PHONE: usize = 20;
 
-/// The least number of digits of a phone number.
+/// The minimum number of digits of a phone number.
 const MIN_PHONE_DIGITS: usize = 5;
 
 /// The maximum length of the medical conditions, in characters.
@@ -33,23 +33,23 @@ impl Email {
     ///
     /// # Errors
     ///
-    /// Fails with a sentence that describes the problem.
-    pub fn parse(typed: &str) -> Result<Self, Problem> {
-        let text = form::required_line(typed, MAX_EMAIL)?.to_lowercase();
+    /// Fails with a message for the user.
+    pub fn parse(input: &str) -> Result<Self, Problem> {
+        let text = form::required_line(input, MAX_EMAIL)?.to_lowercase();
         let options = Options::default()
             .with_required_tld()
             .without_display_text()
             .without_domain_literal();
         let parsed = EmailAddress::parse_with_options(&text, options);
-        // A quoted local part may contain another address, or characters that a
-        // mail header cannot. Also, `"ana"@…` and `ana@…` are the same address.
+        // A quoted local part may contain another address, or characters that a mail header
+        // does not allow. Also, `"ana"@…` and `ana@…` are the same address.
         match parsed {
             Ok(_) if !text.starts_with('"') => Ok(Self(text)),
             _ => Err("must look like ana@example.com".to_owned()),
         }
     }
 
-    /// Returns the address.
+    /// Returns the address as a string.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -59,43 +59,43 @@ impl Email {
 ///
 /// # Errors
 ///
-/// Fails with a sentence that describes the problem.
-pub fn first_name(typed: &str) -> Result<String, Problem> {
-    form::required_line(typed, MAX_NAME)
+/// Fails with a message for the user.
+pub fn first_name(input: &str) -> Result<String, Problem> {
+    form::required_line(input, MAX_NAME)
 }
 
 /// Parses a last name, which may be empty.
 ///
 /// # Errors
 ///
-/// Fails with a sentence that describes the problem.
-pub fn last_name(typed: &str) -> Result<String, Problem> {
-    form::line(typed, MAX_NAME)
+/// Fails with a message for the user.
+pub fn last_name(input: &str) -> Result<String, Problem> {
+    form::line(input, MAX_NAME)
 }
 
 /// Parses the name of an emergency contact.
 ///
 /// # Errors
 ///
-/// Fails with a sentence that describes the problem.
-pub fn contact_name(typed: &str) -> Result<String, Problem> {
-    form::required_line(typed, MAX_CONTACT_NAME)
+/// Fails with a message for the user.
+pub fn contact_name(input: &str) -> Result<String, Problem> {
+    form::required_line(input, MAX_CONTACT_NAME)
 }
 
 /// Parses medical conditions, which may have several lines.
 ///
 /// # Errors
 ///
-/// Fails with a sentence that describes the problem.
-pub fn medical_conditions(typed: &str) -> Result<String, Problem> {
-    form::paragraphs(typed, MAX_MEDICAL_CONDITIONS)
+/// Fails with a message for the user.
+pub fn medical_conditions(input: &str) -> Result<String, Problem> {
+    form::paragraphs(input, MAX_MEDICAL_CONDITIONS)
 }
 
 /// Checks a date of birth: from 1900 to today.
 ///
 /// # Errors
 ///
-/// Fails with a sentence that describes the problem.
+/// Fails with a message for the user.
 pub fn date_of_birth(date: NaiveDate, today: NaiveDate) -> Result<NaiveDate, Problem> {
     if date > today || date.year() < 1900 {
         return Err("must be a day between 1900 and today".to_owned());
@@ -107,11 +107,11 @@ pub fn date_of_birth(date: NaiveDate, today: NaiveDate) -> Result<NaiveDate, Pro
 ///
 /// # Errors
 ///
-/// Fails with a sentence that describes the problem.
-pub fn phone(typed: &str) -> Result<String, Problem> {
-    let text = form::required_line(typed, MAX_PHONE)?;
+/// Fails with a message for the user.
+pub fn phone(input: &str) -> Result<String, Problem> {
+    let text = form::required_line(input, MAX_PHONE)?;
     let digits = text.chars().filter(char::is_ascii_digit).count();
-    let is_allowed = |c: char| c.is_ascii_digit() || "+-(). /".contains(c);
+    let is_allowed = |character: char| character.is_ascii_digit() || "+-(). /".contains(character);
     if digits < MIN_PHONE_DIGITS || !text.chars().all(is_allowed) {
         return Err("must be a phone number".to_owned());
     }
@@ -134,12 +134,12 @@ mod tests {
     }
 
     #[test]
-    fn an_address_is_converted_to_lower_case_and_must_have_a_domain() {
+    fn an_address_is_in_lower_case_and_must_have_a_domain() {
         assert_eq!(
             Email::parse(" Ana@Example.COM ").unwrap().as_str(),
             "ana@example.com"
         );
-        for bad in [
+        for invalid in [
             "",
             "ana",
             "ana@",
@@ -151,15 +151,15 @@ mod tests {
             "\"ana\"@example.com",
             "\"luz@example.com,ana\"@example.com",
         ] {
-            assert!(Email::parse(bad).is_err(), "{bad:?}");
+            assert!(Email::parse(invalid).is_err(), "{invalid:?}");
         }
     }
 
     #[test]
     fn a_phone_number_has_digits_and_punctuation() {
         assert!(phone("+1 (303) 555-0100").is_ok());
-        for bad in ["", "1234", "call me", "+1 303 555 0100 ext. 12345"] {
-            assert!(phone(bad).is_err(), "{bad}");
+        for invalid in ["", "1234", "call me", "+1 303 555 0100 ext. 12345"] {
+            assert!(phone(invalid).is_err(), "{invalid}");
         }
     }
 }
@@ -171,7 +171,7 @@ mod properties {
     use super::*;
     use crate::testing::arbitrary::{fits_column, text};
 
-    /// Texts that look like addresses: parts of any length with any letters.
+    /// Generates texts that look like e-mail addresses.
     fn address() -> impl Strategy<Value = String> {
         let part = prop_oneof![
             "[a-zA-Z0-9._-]{1,66}",
@@ -189,13 +189,13 @@ mod properties {
 
     proptest! {
         #[test]
-        fn a_parsed_address_fits_its_column_and_parses_to_itself(typed in address()) {
-            let Ok(email) = Email::parse(&typed) else { return Ok(()) };
+        fn a_parsed_address_fits_its_column_and_parses_to_itself(input in address()) {
+            let Ok(email) = Email::parse(&input) else { return Ok(()) };
             assert!(fits_column(email.as_str(), MAX_EMAIL), "{}", email.as_str().chars().count());
             assert!(!email.as_str().contains(char::is_control), "{email:?}");
             let (local, domain) = email.as_str().rsplit_once('@').unwrap();
             assert!(!local.is_empty() && domain.contains('.'), "{email:?}");
-            // A mail can be sent to every account.
+            // Every account must have an address that mail can be sent to.
             let address = email.as_str().parse::<lettre::Address>();
             assert!(address.is_ok() || !domain.is_ascii(), "{email:?}");
             assert_eq!(Email::parse(email.as_str()), Ok(email));
@@ -203,20 +203,20 @@ mod properties {
 
         #[test]
         fn an_ordinary_address_is_accepted_in_any_case_and_with_surrounding_blanks(
-            typed in "[a-zA-Z0-9]{1,20}([.+_-][a-zA-Z0-9]{1,10}){0,2}@[a-zA-Z0-9]{1,20}(\\.[a-zA-Z]{2,9}){1,2}",
+            input in "[a-zA-Z0-9]{1,20}([.+_-][a-zA-Z0-9]{1,10}){0,2}@[a-zA-Z0-9]{1,20}(\\.[a-zA-Z]{2,9}){1,2}",
         ) {
-            let parsed = Email::parse(&format!(" {typed}\t"));
-            assert_eq!(parsed.unwrap().as_str(), typed.to_lowercase());
+            let parsed = Email::parse(&format!(" {input}\t"));
+            assert_eq!(parsed.unwrap().as_str(), input.to_lowercase());
         }
 
         #[test]
-        fn a_parsed_field_fits_its_column(typed in text()) {
+        fn a_parsed_field_fits_its_column(input in text()) {
             for (parse, max) in [
                 (first_name as fn(&str) -> Result<String, Problem>, MAX_NAME), (last_name, MAX_NAME),
                 (contact_name, MAX_CONTACT_NAME), (phone, MAX_PHONE),
                 (medical_conditions, MAX_MEDICAL_CONDITIONS),
             ] {
-                assert!(parse(&typed).is_err() || fits_column(&parse(&typed).unwrap(), max));
+                assert!(parse(&input).is_err() || fits_column(&parse(&input).unwrap(), max));
             }
         }
     }

@@ -21,7 +21,7 @@ pub enum ExperienceLevel {
 }
 
 impl ExperienceLevel {
-    /// Returns the value of the column.
+    /// Returns the value in the column `experience_level`.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Beginner => "beginner",
@@ -38,11 +38,11 @@ impl ExperienceLevel {
     }
 }
 
-/// A member. The session's record in Redis contains it, so every request has it
-/// without a query.
+/// A member. The record of a session in Redis contains this data, so a request needs no
+/// query for it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct User {
-    /// `users.id`
+    /// The member's id.
     pub id: Uuid,
     /// The e-mail address in lower case.
     pub email: String,
@@ -56,7 +56,7 @@ pub struct User {
     pub experience_level: ExperienceLevel,
     /// Whether the member may manage classes and bookings.
     pub is_staff: bool,
-    /// Whether the member may do everything.
+    /// Whether the member is an administrator.
     pub is_admin: bool,
     /// Whether the e-mail address is confirmed.
     pub email_verified: bool,

@@ -12,17 +12,17 @@ use crate::error::{Error, OnConstraint, Result};
 use crate::store::client::Client;
 use crate::store::statement::Statement;
 
-/// What is known of a member beyond [`User`]. The member sees it, and staff see it on
-/// the roster of a class that the member has booked.
+/// The personal details of a member that [`User`] does not contain. The member sees them,
+/// and so do staff on the roster of a class that the member has booked.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Profile {
     /// The date of birth, if the member gave it.
     pub date_of_birth: Option<NaiveDate>,
-    /// The name of the person to call in an emergency.
+    /// The name of the emergency contact.
     pub emergency_contact_name: Option<String>,
-    /// The phone number of that person.
+    /// The phone number of the emergency contact.
     pub emergency_contact_phone: Option<String>,
-    /// Medical conditions that a teacher should know of. Encrypted in the table.
+    /// Medical conditions that a teacher should know about. They are encrypted in the table.
     pub medical_conditions: Option<String>,
     /// Whether the studio may send news by e-mail.
     pub marketing_consent: bool,
@@ -31,7 +31,7 @@ pub struct Profile {
 /// An account to create.
 #[derive(Clone, Debug)]
 pub struct NewUser {
-    /// The e-mail address, which is also the name to sign in with.
+    /// The e-mail address with which the member signs in.
     pub email: Email,
     /// Whether the address is known to belong to the member.
     pub email_verified: bool,
@@ -43,7 +43,7 @@ pub struct NewUser {
     pub phone: Option<String>,
     /// How experienced the member is.
     pub experience_level: ExperienceLevel,
-    /// Everything else.
+    /// The other personal details.
     pub profile: Profile,
 }
 
@@ -60,7 +60,7 @@ static INSERT: Statement = Statement::new(
 );
 
 /// Creates an account. The hash comes from [`crate::crypto::password::Hasher::hash`].
-/// An account without a hash can only be signed in to through a provider.
+/// A member without a hash can sign in only through a provider.
 ///
 /// # Errors
 ///
@@ -68,29 +68,29 @@ static INSERT: Statement = Statement::new(
 pub async fn insert(
     client: &Client,
     keys: &Keyring,
-    new: &NewUser,
+    new_user: &NewUser,
     password_hash: Option<&str>,
 ) -> Result<User> {
     let id = random::id();
-    let profile = &new.profile;
-    let medical = seal_medical(keys, id, profile.medical_conditions.as_deref())?;
+    let profile = &new_user.profile;
+    let sealed_conditions = seal_medical(keys, id, profile.medical_conditions.as_deref())?;
     let row = INSERT
         .one(
             client,
             &[
                 &id,
-                &new.email.as_str(),
+                &new_user.email.as_str(),
                 &password_hash,
-                &new.first_name,
-                &new.last_name,
-                &new.phone,
-                &new.experience_level.as_str(),
+                &new_user.first_name,
+                &new_user.last_name,
+                &new_user.phone,
+                &new_user.experience_level.as_str(),
                 &profile.date_of_birth,
                 &profile.emergency_contact_name,
                 &profile.emergency_contact_phone,
-                &medical,
+                &sealed_conditions,
                 &profile.marketing_consent,
-                &new.email_verified,
+                &new_user.email_verified,
             ],
         )
         .await
@@ -98,7 +98,7 @@ pub async fn insert(
     User::from_row(&row)
 }
 
-/// The additional authenticated data of a member's medical conditions.
+/// Returns the additional authenticated data of a member's medical conditions.
 fn medical_aad(id: Uuid) -> String {
     format!("users.medical_conditions:{id}")
 }
@@ -145,18 +145,18 @@ pub async fn find_profile(client: &Client, keys: &Keyring, id: Uuid) -> Result<P
 }
 
 fn profile_from_row(row: &Row, keys: &Keyring, id: Uuid) -> Result<Profile> {
-    let medical: Option<Vec<u8>> = row.try_get("medical_conditions")?;
+    let sealed_conditions: Option<Vec<u8>> = row.try_get("medical_conditions")?;
     Ok(Profile {
         date_of_birth: row.try_get("date_of_birth")?,
         emergency_contact_name: row.try_get("emergency_contact_name")?,
         emergency_contact_phone: row.try_get("emergency_contact_phone")?,
-        medical_conditions: open_medical(keys, id, medical)?,
+        medical_conditions: open_medical(keys, id, sealed_conditions)?,
         marketing_consent: row.try_get("marketing_consent")?,
     })
 }
 
-/// The changes to a member's profile. An outer `None` leaves the field as it is, an
-/// inner `None` clears it.
+/// The changes to a member's profile. An outer `None` leaves the field as it is, and
+/// an inner `None` clears it.
 #[derive(Clone, Debug, Default)]
 pub struct Changes {
     /// The first name. Not empty.
@@ -167,13 +167,13 @@ pub struct Changes {
     pub phone: Option<Option<String>>,
     /// The date of birth, in the past.
     pub date_of_birth: Option<Option<NaiveDate>>,
-    /// The name of the person to call in an emergency.
+    /// The name of the emergency contact.
     pub emergency_contact_name: Option<Option<String>>,
-    /// The phone number of that person.
+    /// The phone number of the emergency contact.
     pub emergency_contact_phone: Option<Option<String>>,
     /// How experienced the member is.
     pub experience_level: Option<ExperienceLevel>,
-    /// Medical conditions that a teacher should know of.
+    /// Medical conditions that a teacher should know about.
     pub medical_conditions: Option<Option<String>>,
     /// Whether the studio may send news by e-mail.
     pub marketing_consent: Option<bool>,
@@ -210,8 +210,8 @@ pub async fn update(
     id: Uuid,
     changes: &Changes,
 ) -> Result<(User, Profile)> {
-    let medical = changes.medical_conditions.clone().flatten();
-    let medical = seal_medical(keys, id, medical.as_deref())?;
+    let conditions = changes.medical_conditions.clone().flatten();
+    let sealed_conditions = seal_medical(keys, id, conditions.as_deref())?;
     let row = UPDATE
         .one(
             client,
@@ -229,7 +229,7 @@ pub async fn update(
                 &changes.emergency_contact_phone.clone().flatten(),
                 &changes.experience_level.map(ExperienceLevel::as_str),
                 &changes.medical_conditions.is_some(),
-                &medical,
+                &sealed_conditions,
                 &changes.marketing_consent,
             ],
         )

@@ -1,5 +1,5 @@
-//! The second factor of an account: the secret that an authenticator app shares, and
-//! the recovery codes.
+//! The second factor of an account: the secret that it shares with an authenticator app,
+//! and the recovery codes.
 
 use uuid::Uuid;
 
@@ -12,20 +12,21 @@ use crate::store::statement::Statement;
 /// The second factor of an account.
 #[derive(Clone, Debug)]
 pub struct SecondFactor {
-    /// The secret that the authenticator app shares. `None` if there is none.
+    /// The secret that the account shares with the authenticator app. `None` if no app is set
+    /// up.
     pub secret: Option<Vec<u8>>,
-    /// The encrypted secret, as stored.
+    /// The encrypted secret, as it is stored.
     pub sealed: Option<Vec<u8>>,
-    /// Whether the member has confirmed the secret with a code. Sign-in asks for a
+    /// Whether the member has confirmed the secret with a code. Sign-in requires a
     /// code only then.
     pub is_confirmed: bool,
-    /// The time step of the last code used. No earlier or equal step is accepted.
+    /// The time step of the last used code. Only later steps are accepted.
     pub last_step: Option<i64>,
     /// The number of unused recovery codes.
     pub codes_left: i64,
 }
 
-/// The additional authenticated data of a member's secret.
+/// Returns the additional authenticated data of a member's secret.
 fn aad(id: Uuid) -> String {
     format!("users.totp_secret:{id}")
 }
@@ -87,7 +88,7 @@ static CONFIRM: Statement = Statement::new(
     select id from confirmed",
 );
 
-/// Confirms the secret. From then on sign-in asks for a code, on every device.
+/// Confirms the secret. From then on, sign-in requires a code on every device.
 /// Returns `false` if a secret is confirmed already, or if `sealed` is no longer the
 /// stored secret.
 pub async fn confirm(client: &Client, id: Uuid, step: i64, sealed: Vec<u8>) -> Result<bool> {
@@ -103,7 +104,7 @@ static TAKE_STEP: Statement = Statement::new(
 );
 
 /// Uses up the code of a time step. Returns `false` if this step or a later one was
-/// used. Of concurrent calls exactly one returns `true`.
+/// used. Exactly one of several concurrent calls returns `true`.
 pub async fn take_step(client: &Client, id: Uuid, step: i64) -> Result<bool> {
     Ok(TAKE_STEP.opt(client, &[&id, &step]).await?.is_some())
 }
@@ -119,7 +120,7 @@ static REMOVE: Statement = Statement::new(
     where id = $1",
 );
 
-/// Removes the secret and the recovery codes. Sign-in no longer asks for a code.
+/// Removes the secret and the recovery codes. Sign-in no longer requires a code.
 pub async fn remove(client: &Client, id: Uuid) -> Result<()> {
     REMOVE.execute(client, &[&id]).await
 }
@@ -131,7 +132,7 @@ static REPLACE_CODES: Statement = Statement::new(
     select id, $1, hash from unnest($2::uuid[], $3::text[]) as code (id, hash)",
 );
 
-/// Replaces all recovery codes by those with these hashes.
+/// Replaces all recovery codes of a member with codes that have these hashes.
 pub async fn replace_codes(client: &Client, id: Uuid, hashes: Vec<String>) -> Result<()> {
     let ids: Vec<Uuid> = hashes.iter().map(|_| random::id()).collect();
     REPLACE_CODES.execute(client, &[&id, &ids, &hashes]).await
@@ -155,7 +156,7 @@ static TAKE_CODE: Statement = Statement::new(
 );
 
 /// Uses up a recovery code. Returns `false` if there is no unused code with this hash.
-/// Of concurrent calls exactly one returns `true`.
+/// Exactly one of several concurrent calls returns `true`.
 pub async fn take_code(client: &Client, id: Uuid, hash: &str) -> Result<bool> {
     Ok(TAKE_CODE.opt(client, &[&id, &hash]).await?.is_some())
 }
