@@ -8,11 +8,11 @@
 //! - The features: [`identity`] (accounts and sign-in), [`classes`] (catalog and
 //!   timetable), [`bookings`], [`payments`], [`partners`] (tokens for partner
 //!   applications), [`admin`], [`reports`], and [`notify`] (mail and events).
-//! - [`http`] has the extractors, the layers before a handler, and the responses.
+//! - [`http`] has the extractors, the middleware, and the responses.
 //!   The extractors in a handler's signature say who may call it.
 //! - [`session`] is the session model: Postgres is authoritative, Redis is a
 //!   positive cache.
-//! - [`models`] has the rows and the SQL, one noun per file.
+//! - [`models`] has the database rows and the SQL statements.
 //! - [`store`] has Postgres, Redis, the cache, the migrations, and the counters.
 //! - [`values`] parses and formats: form fields, money, time zones, CSV, iCalendar.
 //! - [`crypto`] has secrets, randomness, hashing, encryption, and tokens.

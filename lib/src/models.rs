@@ -1,4 +1,4 @@
-//! The rows and the SQL, one noun per file.
+//! Database rows and SQL statements, one kind of row per file.
 
 pub mod booking;
 pub mod calendar;

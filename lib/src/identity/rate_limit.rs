@@ -51,10 +51,10 @@ limits! {
     FORGOT_EMAIL = "forgot_email", 5 in 3600.0;
     /// Uses of links from mails, for an IP address.
     LINK_ADDRESS = "link_address", 30 in 3600.0;
-    /// Mails with a link to confirm an e-mail address, for the address.
+    /// Mails to confirm an e-mail address, for that address.
     VERIFY_EMAIL = "verify_email", 5 in 3600.0;
-    /// Mails with a link to confirm an e-mail address, for the IP address or the account
-    /// that requests them.
+    /// Mails to confirm an e-mail address, for the IP address or the account that requests
+    /// them.
     CHANGE_EMAIL = "change_email", 10 in 3600.0;
     /// Starts of a sign-in through a provider, for an IP address.
     OAUTH_ADDRESS = "oauth_address", 30 in 600.0;

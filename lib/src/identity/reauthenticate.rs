@@ -55,13 +55,13 @@ pub async fn reauthenticate(
     }
 }
 
-/// Checks the password of an account. The returned credentials are valid as a proof until
-/// the sessions of the account are ended.
+/// Checks the password of an account. A proof from the returned credentials is valid until
+/// the account's sessions are ended.
 ///
 /// # Errors
 ///
-/// [`Error::InvalidCredentials`] if the e-mail address or the password is wrong, which takes
-/// the same time; [`Error::TooManyRequests`]; [`Error::Unavailable`].
+/// [`Error::InvalidCredentials`] if the e-mail address or the password is wrong (both take
+/// the same time); [`Error::TooManyRequests`]; [`Error::Unavailable`].
 pub(crate) async fn verify_password(
     app: &App,
     caller: &Caller,
@@ -74,7 +74,7 @@ pub(crate) async fn verify_password(
     let email = email.as_str();
     // The connection is returned to the pool before the password is hashed, because
     // hashing takes longer than all queries of a sign-in together.
-    let load = async || {
+    let find_credentials = async || {
         let postgres = app.db().client().await?;
         user::find_credentials_by_email(&postgres, email, devices).await
     };
@@ -87,9 +87,9 @@ pub(crate) async fn verify_password(
     // limit of its own.
     let (credentials, subjects) = if devices.is_empty() {
         count_attempt(app, caller, &default_subjects).await?;
-        (load().await?, default_subjects)
+        (find_credentials().await?, default_subjects)
     } else {
-        let credentials = load().await?;
+        let credentials = find_credentials().await?;
         let device = credentials
             .as_ref()
             .and_then(|credentials| credentials.device.as_ref());

@@ -23,7 +23,7 @@ use crate::values::form::Form;
 use crate::values::schema::{EmailAddress, NewPassword, PhoneNumber};
 use crate::{App, BoxFuture, session};
 
-/// The form of a registration.
+/// The registration form.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[schema(as = RegisterMember)]

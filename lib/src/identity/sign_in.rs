@@ -74,7 +74,7 @@ pub struct Login {
 /// # Errors
 ///
 /// [`Error::Invalid`] if a field is missing; [`Error::InvalidCredentials`] if the e-mail
-/// address or the password is wrong, which takes the same time; [`Error::TwoFactorRequired`]
+/// address or the password is wrong (both take the same time); [`Error::TwoFactorRequired`]
 /// if a code is required; 401 `invalid_code` or `challenge_ended`; 403
 /// `email_not_verified`; [`Error::TooManyRequests`]; [`Error::Unavailable`].
 pub fn sign_in<'a>(
@@ -85,7 +85,7 @@ pub fn sign_in<'a>(
     Box::pin(async move {
         let first_factor = login.read(context)?;
         // A code can be used only once, so an attempt with a code is not repeated.
-        let max_tries = if login.code.is_some() { 1 } else { 2 };
+        let max_attempts = if login.code.is_some() { 1 } else { 2 };
         for _ in 0..max_tries {
             let member = match &first_factor {
                 FirstFactor::Password(email, password) => {

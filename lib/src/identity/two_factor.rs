@@ -32,12 +32,12 @@ const WRONG_CODE: Error = Error::Unauthorized {
     message: "This code is wrong or has been used",
 };
 
-const ENABLED: Error = Error::Conflict {
+const ALREADY_ENABLED: Error = Error::Conflict {
     code: "two_factor_enabled",
     message: "A second factor is already set up; please remove it first",
 };
 
-const NOT_BEGUN: Error = Error::Conflict {
+const NO_SECOND_FACTOR: Error = Error::Conflict {
     code: "two_factor_not_begun",
     message: "There is no second factor to confirm or remove",
 };
@@ -148,7 +148,7 @@ pub fn start_setup<'a>(
             session::lock_member(tx, key, proof.user_id).await?;
             user::require_epoch(tx, &proof).await?;
             if !second_factor::start_setup(tx, keyring, proof.user_id, &secret).await? {
-                return Err(ENABLED);
+                return Err(ALREADY_ENABLED);
             }
             Ok(())
         });
@@ -184,9 +184,9 @@ pub fn confirm<'a>(
         };
         let factor = factor.ok_or(Error::SessionGone)?;
         if factor.is_confirmed {
-            return Err(ENABLED);
+            return Err(ALREADY_ENABLED);
         }
-        let (secret, sealed) = factor.secret.zip(factor.sealed).ok_or(NOT_BEGUN)?;
+        let (secret, sealed) = factor.secret.zip(factor.sealed).ok_or(NO_SECOND_FACTOR)?;
         let now = app.clock().now();
         let step = totp::find_step(&secret, &normalize(&form.code), now)?.ok_or(WRONG_CODE)?;
         let codes: Vec<String> = (0..RECOVERY_CODES)
@@ -200,7 +200,7 @@ pub fn confirm<'a>(
         let confirmed = app.transaction().run(async |tx| {
             session::lock_member(tx, key, id).await?;
             if !second_factor::confirm(tx, id, step, sealed.clone()).await? {
-                return Err(ENABLED);
+                return Err(ALREADY_ENABLED);
             }
             second_factor::replace_codes(tx, id, hashes.clone()).await?;
             tx.invalidate_sessions(session::end_all_of(tx, id, Some(key)).await?);
@@ -218,7 +218,7 @@ pub fn confirm<'a>(
     })
 }
 
-/// Removes the second factor. It requires the password and a code.
+/// Removes the second factor. Requires the password and a code.
 ///
 /// # Errors
 ///
@@ -238,7 +238,7 @@ pub fn disable<'a>(
         };
         let credentials = credentials.ok_or(Error::SessionGone)?;
         if !credentials.has_second_factor {
-            return Err(NOT_BEGUN);
+            return Err(NO_SECOND_FACTOR);
         }
         let code = verify_code(app, caller, &credentials, &form.code).await?;
         let notice = Notice::from_caller(caller, app.clock().now());

@@ -1,5 +1,5 @@
 //! The operations that class types and instructors share. Staff create, change and retire
-//! these items. Nothing is ever deleted.
+//! these items, but never delete them.
 
 use chrono::{DateTime, Utc};
 use tokio_postgres::Row;
@@ -65,7 +65,7 @@ pub trait CatalogItem: Sized {
     ) -> impl Future<Output = Result<RetiredItem>> + Send;
 }
 
-/// The result of retiring an item: the classes that still refer to it.
+/// The result of retiring an item, with the number of classes that still refer to it.
 #[derive(Clone, Copy, Debug)]
 pub struct RetiredItem {
     /// Whether the item was active before.

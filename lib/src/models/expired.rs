@@ -6,6 +6,8 @@
 
 use crate::store::statement::Statement;
 
+/// Creates the statement that deletes a batch of the rows of `$table` for which `$expired` is
+/// true.
 macro_rules! delete_statement {
     ($name:literal, $table:literal, $key:literal, $expired:literal) => {
         Statement::new(

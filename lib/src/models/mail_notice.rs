@@ -36,7 +36,7 @@ pub struct Notice {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Link {
-    /// The id of its row in `one_time_tokens`.
+    /// The id of the token's row in `one_time_tokens`.
     pub id: Uuid,
     sealed: String,
 }

@@ -64,7 +64,8 @@ static INSERT: Statement = Statement::new(
     "insert into mail_outbox (id, recipient, kind, payload) values ($1, $2, $3, $4)",
 );
 
-/// Queues a mail. Must be called in the transaction that the mail reports.
+/// Queues a mail. Must be called in the same transaction as the change that the mail
+/// reports.
 pub async fn insert(
     client: &Client,
     recipient: &str,
@@ -78,8 +79,8 @@ pub async fn insert(
 
 // Claiming counts the attempt and schedules the next one. A sender that dies leaves
 // nothing to clean up, and no other sender claims the mail in the meantime. The
-// subquery is materialized, because a second evaluation would skip
-// the locked row and claim another. Abandoned mails are due at `infinity`.
+// subquery is materialized, because a second evaluation would skip the locked row and
+// claim another one. Abandoned mails are due at `infinity`.
 static CLAIM: Statement = Statement::new(
     "mail_outbox.claim",
     "with due as materialized (
@@ -275,8 +276,8 @@ static FIND_BOOKING: Statement = Statement::new(
     where b.id = $1",
 );
 
-/// Finds the booking of a mail, in its current state. `before` is the time before the class
-/// was moved. Returns `None` if the booking was deleted.
+/// Finds the booking of a mail, in its current state. `before` is the time and room before
+/// the class was moved. Returns `None` if the booking was deleted.
 pub async fn find_booking(
     client: &Client,
     id: Uuid,

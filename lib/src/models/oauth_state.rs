@@ -123,8 +123,8 @@ pub async fn insert(
     Ok(request)
 }
 
-// The first call deletes the row, whether or not it has expired. If a linking session has
-// ended in the meantime, its end has already deleted the row.
+// The first call deletes the row, whether or not it has expired. If the session of a
+// linking member has been deleted in the meantime, the row was deleted with it.
 static CONSUME: Statement = Statement::new(
     "oauth_state.consume",
     "with consumed as (

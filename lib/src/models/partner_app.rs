@@ -30,11 +30,12 @@ pub struct PartnerApp {
     pub id: Uuid,
     /// The name, which is also the user name of its requests and the target of tokens.
     pub name: String,
-    /// The origins that a browser may take a token to.
+    /// The origins to which a browser may deliver a token.
     pub allowed_origins: Vec<String>,
     /// Whether a token can be validated only once.
     pub single_use: bool,
-    /// Whether the application may send requests and tokens are issued for it.
+    /// Whether the application is active. Tokens are issued only for active applications, and
+    /// only these may send requests.
     pub is_active: bool,
     /// Whether the previous secret is still valid.
     pub is_rotating: bool,
@@ -92,7 +93,7 @@ pub async fn list(client: &Client, page: &Page) -> Result<Vec<PartnerApp>> {
 pub struct NewApp {
     /// The name: lower-case letters, digits and hyphens.
     pub name: String,
-    /// The origins that a browser may take a token to, as browsers send them.
+    /// The origins to which a browser may deliver a token, as browsers send them.
     pub allowed_origins: Vec<String>,
     /// Whether a token can be validated only once.
     pub single_use: bool,
@@ -141,11 +142,12 @@ pub struct Changes {
     pub allowed_origins: Option<Vec<String>>,
     /// Whether a token can be validated only once.
     pub single_use: Option<bool>,
-    /// Whether the application may send requests and tokens are issued for it.
+    /// Whether the application is active. Tokens are issued only for active applications, and
+    /// only these may send requests.
     pub is_active: Option<bool>,
     /// A new secret. The current secret becomes the previous one and stays valid.
     pub secret: Option<Token>,
-    /// Ends the previous secret. Together with `secret`, only the new one is valid.
+    /// Invalidates the previous secret. Together with `secret`, only the new secret is valid.
     pub end_rotation: bool,
 }
 

@@ -1,7 +1,7 @@
 //! Payments for bookings.
 //!
 //! A transaction that changes a payment locks the occurrence of its booking first, and
-//! then the payment, in the same order as a cancellation. This prevents double refunds,
+//! then the payment, in the same order as a cancellation. This prevents double refunds
 //! and spots that are given away twice.
 
 mod claim;

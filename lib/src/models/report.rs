@@ -40,7 +40,7 @@ macro_rules! day {
 pub struct DailyTotals {
     /// The studio's current date.
     pub date: NaiveDate,
-    /// Bookings that were made, including the waitlist.
+    /// Bookings that were made, including those on the waitlist.
     pub bookings: i64,
     /// Bookings that were cancelled.
     pub cancellations: i64,
@@ -180,7 +180,7 @@ pub struct RevenueToday {
     pub paid: Decimal,
     /// The sum of refunds.
     pub refunded: Decimal,
-    /// The number of payments of any day whose refund is due.
+    /// The number of payments whose refund is due, from all days.
     pub due_count: i64,
     /// The sum of the refunds that are due.
     pub due: Decimal,
@@ -265,7 +265,7 @@ pub struct Activity {
     pub start: NaiveDate,
     /// New accounts.
     pub sign_ups: i64,
-    /// Bookings that were made, including the waitlist.
+    /// Bookings that were made, including those on the waitlist.
     pub bookings: i64,
     /// Bookings that were cancelled.
     pub cancellations: i64,

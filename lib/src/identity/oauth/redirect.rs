@@ -44,14 +44,14 @@ impl AuthorizationQuery {
 
 /// Returns whether a browser that follows `path` stays on this site. `//host` leads to
 /// another site. `\`, tabs and line breaks are rejected, because browsers read `\` as `/`
-/// and remove the others (WHATWG URL § 4.4).
+/// and remove tabs and line breaks (WHATWG URL § 4.4).
 fn is_local_path(path: &str) -> bool {
-    let rest = path.strip_prefix('/');
+    let after_slash = path.strip_prefix('/');
     path.len() <= MAX_RETURN_PATH
         && path
             .bytes()
             .all(|byte| byte.is_ascii_graphic() && byte != b'\\')
-        && rest.is_some_and(|rest| !rest.starts_with('/'))
+        && after_slash.is_some_and(|rest| !rest.starts_with('/'))
 }
 
 /// A redirect with status 303 and cookies. The browser follows it with GET.

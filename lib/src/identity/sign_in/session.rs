@@ -119,10 +119,10 @@ impl PendingSession {
         });
         // A trusted device always gets a new token, because someone else may have put the
         // old one into this browser, or copied it.
-        let is_new = is_browser && (known_token.is_none() || member.trust_device);
+        let needs_new_token = is_browser && (known_token.is_none() || member.trust_device);
         Self {
             context: context.clone(),
-            device: match is_new {
+            device: match needs_new_token {
                 true => Some(Token::generate()),
                 false => known_token.cloned(),
             },

@@ -22,13 +22,14 @@ pub struct Cancellation {
     pub owner: Option<Uuid>,
     /// The reason, if one was given.
     pub reason: Option<String>,
-    /// Waives the deadlines: the cancellation is never late, and is possible after the
-    /// start. Set when the system cancels an unpaid booking, or when staff decide so.
+    /// Whether the deadlines are waived: the cancellation is never late, and is possible
+    /// after the start. This applies to unpaid bookings that the system cancels, and to
+    /// cancellations for which staff request it.
     pub lenient: bool,
 }
 
 // Only a booking with a spot can be cancelled late. A member can leave the waitlist at
-// any time. A member who was checked in before the start can still cancel until then.
+// any time. A member who was checked in before the start can still cancel until the start.
 static CANCEL: Statement = Statement::new(
     "booking.cancel",
     "with cancelled_booking as (

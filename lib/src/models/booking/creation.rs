@@ -31,8 +31,8 @@ static CREATE: Statement = Statement::new(
 /// Books a spot, or joins the waitlist when the class is full and
 /// `join_waitlist` is set.
 ///
-/// The SQL function `book_class` decides, and writes the mail and the event, in one
-/// statement.
+/// The SQL function `book_class` checks the conditions and writes the booking, the mail and
+/// the event in one statement.
 ///
 /// # Errors
 ///

@@ -193,8 +193,8 @@ static UPDATE: Statement = Statement::new(
 /// # Errors
 ///
 /// [`Error::Invalid`] when the instructor does not exist; 409 `room_taken`,
-/// `instructor_taken`; 409 `places_taken` when more spots are taken than the
-/// new number.
+/// `instructor_taken`; 409 `places_taken` when fewer spots would exist than are
+/// taken.
 pub async fn update(
     client: &Client,
     before: &LockedOccurrence,

@@ -1,8 +1,8 @@
 //! Applying the provider's reports about payments.
 //!
 //! The provider repeats its reports and sends them in any order. These functions
-//! therefore decide by the status of the payment, never by earlier reports. Each
-//! must be called in a transaction.
+//! therefore depend on the status of the payment, never on earlier reports. Each must be
+//! called in a transaction.
 
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
@@ -46,7 +46,7 @@ pub struct ProviderReport<'a> {
     pub payment_id: Option<Uuid>,
     /// The provider's id of the checkout.
     pub reference: Option<&'a str>,
-    /// The provider's id of the money that was paid.
+    /// The provider's id of the completed payment.
     pub provider_payment: Option<&'a str>,
     /// The provider's id of the refund.
     pub provider_refund: Option<&'a str>,
@@ -80,7 +80,7 @@ async fn lock_reported(
     report: &ProviderReport<'_>,
 ) -> Result<Option<(Payment, Booking)>> {
     let owned = |id: Option<&str>| id.map(str::to_owned);
-    let found = FIND
+    let row = FIND
         .opt(
             client,
             &[
@@ -90,7 +90,7 @@ async fn lock_reported(
             ],
         )
         .await?;
-    let Some(row) = found else {
+    let Some(row) = row else {
         return Ok(None);
     };
     let booking = lock_booking(client, row.try_get("booking_id")?, None).await?;
@@ -158,8 +158,8 @@ fn amount_matches(payment: &Payment, report: &ProviderReport<'_>) -> bool {
 
 /// Returns whether the report is about another payment at the provider.
 fn is_other_provider_payment(payment: &Payment, report: &ProviderReport<'_>) -> bool {
-    let known = payment.provider_payment.as_deref();
-    let ids = known.zip(report.provider_payment);
+    let known_id = payment.provider_payment.as_deref();
+    let ids = known_id.zip(report.provider_payment);
     ids.is_some_and(|(known, reported)| known != reported)
 }
 
@@ -222,8 +222,8 @@ pub enum CheckoutEnd {
 
 /// Applies a report that a checkout ended without a payment.
 ///
-/// The booking is cancelled only if this payment was pending. It keeps its spot if another
-/// payment has replaced this one, or if the member never saw the checkout.
+/// The booking is cancelled only if this payment was pending. The booking keeps its spot if
+/// another payment has replaced this one, or if the member never saw the checkout.
 pub async fn settle_ended(
     client: &Client,
     report: &ProviderReport<'_>,

@@ -1,4 +1,4 @@
-//! The row of a member that every request reads.
+//! The data of a member that every request needs.
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};

@@ -89,7 +89,7 @@ static CONFIRM: Statement = Statement::new(
 );
 
 /// Confirms the secret. From then on, sign-in requires a code on every device.
-/// Returns `false` if a secret is confirmed already, or if `sealed` is no longer the
+/// Returns `false` if a secret is already confirmed, or if `sealed` is no longer the
 /// stored secret.
 pub async fn confirm(client: &Client, id: Uuid, step: i64, sealed: Vec<u8>) -> Result<bool> {
     Ok(CONFIRM.opt(client, &[&id, &step, &sealed]).await?.is_some())
