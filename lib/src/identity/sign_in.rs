@@ -86,7 +86,7 @@ pub fn sign_in<'a>(
         let first_factor = login.read(context)?;
         // A code can be used only once, so an attempt with a code is not repeated.
         let max_attempts = if login.code.is_some() { 1 } else { 2 };
-        for _ in 0..max_tries {
+        for _ in 0..max_attempts {
             let member = match &first_factor {
                 FirstFactor::Password(email, password) => {
                     authenticate_by_password(app, context, login, email, password).await?
