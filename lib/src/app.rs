@@ -24,12 +24,12 @@ use crate::store::postgres::Db;
 use crate::store::redis::Kv;
 use crate::store::response_cache::ResponseCache;
 
-/// How long a response may show an outdated number of free spots, if invalidating it
-/// failed. Bookings do not depend on it.
+/// How long a cached response about free spots may be outdated if its invalidation
+/// failed. Booking does not read the cache.
 const SCHEDULE_TTL: Duration = Duration::from_secs(60);
 
-/// Everything that handlers share. It is made once a process, and cheap to clone.
-/// Nothing is connected before it is used.
+/// The state that all handlers share. It is created once per process and is cheap to
+/// clone. Connections are opened when they are first needed.
 #[derive(Clone)]
 pub struct App(Arc<Inner>);
 
@@ -68,8 +68,8 @@ impl App {
         let kv = config.redis.as_ref().map(Kv::new).transpose()?;
         let counters = Counters::new(db.clone(), clock.clone());
         let cache = GenerationCache::new(kv.clone());
-        let records = SessionCache::new(cache.clone(), clock.clone(), config.timing);
-        let sessions = Sessions::new(db.clone(), records, counters.clone(), config.timing);
+        let session_cache = SessionCache::new(cache.clone(), clock.clone(), config.timing);
+        let sessions = Sessions::new(db.clone(), session_cache, counters.clone(), config.timing);
         Ok(Self(Arc::new(Inner {
             hasher: Hasher::new(available_parallelism().map_or(2, usize::from)),
             cookie_signer: Signer::derive(&config.session_secrets, "session cookie"),
@@ -93,42 +93,42 @@ impl App {
         })))
     }
 
-    /// The configuration.
+    /// Returns the configuration.
     pub fn config(&self) -> &Config {
         &self.0.config
     }
 
-    /// The clock.
+    /// Returns the clock.
     pub fn clock(&self) -> &Clock {
         &self.0.clock
     }
 
-    /// Postgres.
+    /// Returns the pool of connections to Postgres.
     pub fn db(&self) -> &Db {
         &self.0.db
     }
 
-    /// Redis, if it is configured.
+    /// Returns the Redis client, if Redis is configured.
     pub fn kv(&self) -> Option<&Kv> {
         self.0.kv.as_ref()
     }
 
-    /// All sessions.
+    /// Returns the handle to all sessions.
     pub fn sessions(&self) -> &Sessions {
         &self.0.sessions
     }
 
-    /// Prepares a transaction. Nothing is sent before it is run.
+    /// Prepares a transaction. No statement is sent until it runs.
     pub fn transaction(&self) -> Transaction<'_> {
         self.sessions().transaction()
     }
 
-    /// Daily figures.
+    /// Returns the daily counters.
     pub fn counters(&self) -> &Counters {
         &self.0.counters
     }
 
-    /// Hashes passwords, a few at once.
+    /// Returns the password hasher.
     pub fn hasher(&self) -> &Hasher {
         &self.0.hasher
     }
@@ -145,19 +145,19 @@ impl App {
         &self.0.device_signer
     }
 
-    /// Issues and verifies access tokens.
+    /// Returns the issuer and verifier of access tokens.
     pub fn access_tokens(&self) -> &AccessTokens {
         &self.0.access_tokens
     }
 
-    /// Cached responses about class types and instructors. A change to one of them
-    /// invalidates these responses, and [`App::schedule`].
+    /// Returns the cache of responses about class types and instructors. A change to a
+    /// class type or an instructor invalidates this cache and [`App::schedule`].
     pub fn catalog(&self) -> &ResponseCache {
         &self.0.catalog
     }
 
-    /// Cached responses about occurrences and their free spots. A change to an
-    /// occurrence or a booking invalidates them.
+    /// Returns the cache of responses about occurrences and their free spots. A change
+    /// to an occurrence or a booking invalidates it.
     pub fn schedule(&self) -> &ResponseCache {
         &self.0.schedule
     }
@@ -170,18 +170,18 @@ impl App {
         &self.0.streams
     }
 
-    /// Cancelled when the process is about to end.
+    /// Returns the token that is cancelled when the process is about to end.
     pub(crate) fn shutting_down(&self) -> &CancellationToken {
         &self.0.shutting_down
     }
 
-    /// Stops long-running work: event streams, whose browsers reconnect to another
-    /// process, and sending mail.
+    /// Stops long-running work: event streams and sending mail. Browsers reconnect their
+    /// event streams to another process.
     pub fn shut_down(&self) {
         self.shutting_down().cancel();
     }
 
-    /// Card payments, if they are configured.
+    /// Returns the Stripe client, if card payments are configured.
     pub fn stripe(&self) -> Option<&Stripe> {
         self.0.stripe.as_ref()
     }
@@ -190,12 +190,12 @@ impl App {
         &self.0.http_client
     }
 
-    /// Cached metadata of sign-in providers: their endpoints and keys.
+    /// Returns the cache of sign-in providers' metadata: their endpoints and keys.
     pub(crate) fn providers(&self) -> &ResponseCache {
         &self.0.providers
     }
 
-    /// Writes the counters, and closes the pool.
+    /// Writes the counters and closes the connection pool.
     pub async fn close(&self) {
         self.counters().write().await;
         self.db().close();

@@ -1,4 +1,4 @@
-//! Security events: administrators list them, and the other features record them.
+//! Listing and recording security events.
 
 use std::net::IpAddr;
 
@@ -18,7 +18,7 @@ use crate::values::form::Form;
 use crate::values::user_agent::{browser, device};
 use crate::{App, BoxFuture};
 
-/// The filter of the list.
+/// The filter of the list of security events.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(rename_all = "camelCase")]
 #[into_params(parameter_in = Query)]
@@ -35,14 +35,15 @@ pub struct SecurityEventQuery {
 }
 
 impl SecurityEventQuery {
-    fn read(&self) -> Result<SecurityEventFilter> {
+    fn parse(&self) -> Result<SecurityEventFilter> {
         let mut form = Form::default();
         let filter = SecurityEventFilter {
             kind: form.check_filled("kind", self.kind.as_deref(), |text| {
-                SecurityEventKind::parse(text).ok_or_else(|| "must be a kind of event".to_owned())
+                SecurityEventKind::parse(text)
+                    .ok_or_else(|| "must be a kind of security event".to_owned())
             }),
             user_id: form.check_filled("userId", self.user_id.as_deref(), |text| {
-                text.parse().map_err(|_| "must be an id".to_owned())
+                text.parse().map_err(|_| "must be a UUID".to_owned())
             }),
             ip: form.check_filled("ip", self.ip.as_deref(), |text| {
                 text.parse().map_err(|_| "must be an IP address".to_owned())
@@ -72,8 +73,8 @@ pub struct SecurityEventView {
     browser: Option<&'static str>,
     /// The operating system, such as `Windows`. Null if the client sent no user agent.
     device: Option<&'static str>,
-    /// Details that depend on the kind. `by` is the id of the member who did it, if
-    /// another member did it.
+    /// Details that depend on the kind. If someone other than the affected member
+    /// acted, `by` is their id.
     #[schema(value_type = Object)]
     detail: Value,
     created_at: DateTime<Utc>,
@@ -81,10 +82,10 @@ pub struct SecurityEventView {
 
 impl From<SecurityEvent> for SecurityEventView {
     fn from(event: SecurityEvent) -> Self {
-        let named = event.user_agent.as_deref();
+        let user_agent = event.user_agent.as_deref();
         Self {
-            browser: named.map(browser),
-            device: named.map(device),
+            browser: user_agent.map(browser),
+            device: user_agent.map(device),
             id: event.id,
             kind: event.kind,
             user_id: event.user_id,
@@ -107,7 +108,7 @@ pub fn list(
     page: Page,
 ) -> BoxFuture<'_, Result<List<SecurityEventView>>> {
     Box::pin(async move {
-        let filter = query.read()?;
+        let filter = query.parse()?;
         let rows = app
             .db()
             .read(async move |client| security_event::list(client, filter, &page).await)
@@ -117,13 +118,13 @@ pub fn list(
     })
 }
 
-/// Records an event after the response, for a request that changed no row of its own.
-/// An event that cannot be stored is at least in the log.
+/// Records an event in the background, for a request without a transaction that could
+/// insert it. If the insert fails, the kind of the event is logged.
 pub fn record(app: &App, kind: SecurityEventKind, user_id: Option<Uuid>, caller: &Caller) {
     record_with(app, kind, user_id, caller, json!({}));
 }
 
-/// Records an event with details after the response. See [`record`] and
+/// Records an event with details in the background. See [`record`] and
 /// [`security_event::insert_with_detail`].
 pub fn record_with(
     app: &App,
@@ -134,11 +135,11 @@ pub fn record_with(
 ) {
     let (app, caller) = (app.clone(), caller.clone());
     background::spawn(async move {
-        let inserted = async {
+        let insert = async {
             let postgres = app.db().client().await?;
             security_event::insert_with_detail(&postgres, kind, user_id, &caller, detail).await
         };
-        if let Err(error) = inserted.await {
+        if let Err(error) = insert.await {
             let kind = kind.as_str();
             tracing::error!(kind, error = %chain(&error), "failed to record security event");
         }

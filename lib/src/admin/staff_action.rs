@@ -1,5 +1,4 @@
-//! Actions of staff, which are authorized under a lock and recorded as security
-//! events.
+//! Staff actions, which are authorized under a lock and recorded as security events.
 
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -12,8 +11,8 @@ use crate::values::caller::Caller;
 
 /// An action of a member of staff.
 ///
-/// Its transaction begins with [`Transaction::authorize`], because what admitted
-/// the request may be an outdated record in Redis.
+/// Its transaction must be prepared with [`Transaction::authorize`], because the
+/// session record that admitted the request may be outdated.
 ///
 /// [`Transaction::authorize`]: crate::session::Transaction::authorize
 #[derive(Clone, Debug)]
@@ -24,7 +23,7 @@ pub struct StaffAction {
 }
 
 impl StaffAction {
-    /// An action that any member of staff may take.
+    /// Creates an action that any member of staff may take.
     ///
     /// # Errors
     ///
@@ -37,7 +36,7 @@ impl StaffAction {
         })
     }
 
-    /// An action that only an administrator may take.
+    /// Creates an action that only an administrator may take.
     ///
     /// # Errors
     ///
@@ -55,8 +54,8 @@ impl StaffAction {
         self.actor_id
     }
 
-    /// Records the action in its transaction. `subject` is the affected
-    /// member. The id of the member who acts is added to `detail`.
+    /// Records the action as a security event in its transaction. `subject` is the
+    /// affected member. The id of the member who acts is added to `detail` as `by`.
     ///
     /// # Errors
     ///

@@ -1,5 +1,4 @@
-//! Administration of accounts: administrators list them, change roles, deactivate and
-//! reactivate them, and end sessions.
+//! Listing accounts, and changing their roles, status and sessions as an administrator.
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -40,30 +39,30 @@ const OWN_SECOND_FACTOR: Error = Error::Forbidden {
     message: "You cannot remove your own second factor here; please use your account settings",
 };
 
-/// The maximum length of a search, in characters.
+/// The maximum length of the search text, in characters.
 const MAX_SEARCH: usize = 200;
 
-/// The filter of the list.
+/// The filter of the list of accounts.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct AccountQuery {
-    /// A part of the e-mail address or the name, ignoring case.
+    /// A part of the e-mail address or the name. Case is ignored.
     #[param(max_length = 200, example = "morales")]
     search: Option<String>,
     /// The role of the accounts.
     #[param(inline, value_type = Option<Role>)]
     role: Option<String>,
-    /// Whether the account is active.
+    /// Whether the accounts are active.
     #[param(value_type = Option<bool>)]
     active: Option<String>,
 }
 
 impl AccountQuery {
-    fn read(&self) -> Result<AccountFilter> {
+    fn parse(&self) -> Result<AccountFilter> {
         let mut form = Form::default();
         let filter = AccountFilter {
-            search: form.check_filled("search", self.search.as_deref(), |typed| {
-                form::line(typed, MAX_SEARCH)
+            search: form.check_filled("search", self.search.as_deref(), |text| {
+                form::line(text, MAX_SEARCH)
             }),
             role: form.check_filled("role", self.role.as_deref(), role),
             active: form.check_filled("active", self.active.as_deref(), query::boolean),
@@ -73,9 +72,9 @@ impl AccountQuery {
     }
 }
 
-fn role(typed: &str) -> Result<Role, Problem> {
-    let known = Role::ALL.into_iter().find(|role| role.as_str() == typed);
-    known.ok_or_else(|| "must be member, staff or admin".to_owned())
+fn role(text: &str) -> Result<Role, Problem> {
+    let found = Role::ALL.into_iter().find(|role| role.as_str() == text);
+    found.ok_or_else(|| "must be member, staff or admin".to_owned())
 }
 
 /// An account, as administrators see it.
@@ -89,8 +88,8 @@ pub struct AccountView {
     is_active: bool,
     /// The number of sessions that have not expired.
     sessions: i64,
-    /// Until when sign-in is blocked after failed attempts, from at least one IP
-    /// address. Null if it is not blocked.
+    /// When the block after failed sign-ins ends. It may apply to a single IP address.
+    /// Null if sign-in is not blocked.
     locked_until: Option<DateTime<Utc>>,
 }
 
@@ -124,8 +123,8 @@ pub struct UpdateUser {
     /// Lifts the block after failed sign-ins.
     #[serde(default)]
     unlock: bool,
-    /// Removes the second factor, for a member who has lost it and the recovery codes. Also
-    /// ends all sessions and notifies the member by mail.
+    /// Removes the second factor, for a member who has lost both it and the recovery codes.
+    /// Also ends all sessions and notifies the member by mail.
     #[serde(default)]
     remove_second_factor: bool,
 }
@@ -141,7 +140,7 @@ pub fn list(
     page: Page,
 ) -> BoxFuture<'_, Result<List<AccountView>>> {
     Box::pin(async move {
-        let filter = query.read()?;
+        let filter = query.parse()?;
         let rows = app
             .db()
             .read(async move |client| account::list(client, &filter, &page).await)
@@ -150,9 +149,10 @@ pub fn list(
     })
 }
 
-/// Updates an account. All sessions of the member show the change immediately. At least one
-/// administrator always remains: the one who acts cannot change their own role, and their row
-/// is locked.
+/// Updates an account. All sessions of the member show the change immediately.
+///
+/// At least one administrator always remains: administrators cannot demote or deactivate
+/// themselves here, and the row of the one who acts is locked.
 ///
 /// # Errors
 ///
@@ -163,42 +163,43 @@ pub fn update<'a>(
     app: &'a App,
     caller: &'a Caller,
     admin: &'a Member,
-    change: UpdateUser,
+    changes: UpdateUser,
 ) -> BoxFuture<'a, Result<AccountView>> {
     Box::pin(async move {
-        let own = change.id == admin.user.id;
-        if own && change.role.is_some() {
+        let is_own = changes.id == admin.user.id;
+        if is_own && changes.role.is_some() {
             return Err(OWN_ROLE);
         }
-        if own && change.remove_second_factor {
+        if is_own && changes.remove_second_factor {
             return Err(OWN_SECOND_FACTOR);
         }
-        if own && change.is_active == Some(false) {
+        if is_own && changes.is_active == Some(false) {
             return Err(OWN_ACCOUNT);
         }
-        let (key, by) = (admin.key()?, admin.user.id);
+        let (key, admin_id) = (admin.key()?, admin.user.id);
         let (now, studio) = (app.clock().now(), &app.config().studio);
         let updated = app.transaction().run(async |tx| {
-            tx.invalidate_sessions(session::lock_for_admin(tx, key, by, change.id).await?);
-            let mut update = AccountUpdate::new(tx, by, change.id, now).await?;
-            update.run(&change).await?;
+            tx.invalidate_sessions(session::lock_for_admin(tx, key, admin_id, changes.id).await?);
+            let mut update = AccountUpdate::new(tx, admin_id, changes.id, now).await?;
+            update.apply(&changes).await?;
             if update.deactivated {
-                booking::cancel_all_of(tx, change.id, now, studio).await?;
+                booking::cancel_all_of(tx, changes.id, now, studio).await?;
                 tx.invalidate([app.schedule()]);
             }
             update.finish(caller).await
         });
         let UpdatedAccount {
             account,
-            ended,
-            unlocked,
+            ended_sessions,
+            unlocked_keys,
         } = updated.await?;
-        rate_limit::delete_counters(app, &unlocked).await;
+        rate_limit::delete_counters(app, &unlocked_keys).await;
         mail::send_due_soon(app);
         if !account.is_active {
             changes::after_commit(app);
         }
-        app.counters().add("sessions_revoked", ended as u64);
+        app.counters()
+            .add("sessions_revoked", ended_sessions as u64);
         Ok(account.into())
     })
 }
@@ -206,60 +207,59 @@ pub fn update<'a>(
 /// The result of an update.
 struct UpdatedAccount {
     account: Account,
-    /// The number of sessions that ended.
-    ended: usize,
+    ended_sessions: usize,
     /// The keys of the rate limits that were lifted. Their counters in Redis must be deleted.
-    unlocked: Vec<String>,
+    unlocked_keys: Vec<String>,
 }
 
 /// An update in progress, in its transaction.
 struct AccountUpdate<'c> {
     tx: &'c Tx,
-    by: Uuid,
+    admin_id: Uuid,
     now: DateTime<Utc>,
     account: Account,
-    ended: usize,
-    /// Whether the account was deactivated, so that its bookings must be canceled.
+    ended_sessions: usize,
+    /// Whether this update deactivated the account, so that its bookings must be cancelled.
     deactivated: bool,
-    /// The keys of the rate limits that were lifted.
-    unlocked: Vec<String>,
-    /// The events, which are inserted last because they lock the member's event stream.
+    unlocked_keys: Vec<String>,
+    /// The security events. They are inserted last, because an insert locks the member's
+    /// event stream.
     events: Vec<(SecurityEventKind, Value)>,
 }
 
 impl<'c> AccountUpdate<'c> {
-    async fn new(tx: &'c Tx, by: Uuid, id: Uuid, now: DateTime<Utc>) -> Result<Self> {
+    async fn new(tx: &'c Tx, admin_id: Uuid, id: Uuid, now: DateTime<Utc>) -> Result<Self> {
         let account = account::find(tx, id).await?;
         Ok(Self {
             tx,
-            by,
+            admin_id,
             now,
             account: account.ok_or(Error::NotFound)?,
-            ended: 0,
+            ended_sessions: 0,
             deactivated: false,
-            unlocked: Vec::new(),
+            unlocked_keys: Vec::new(),
             events: Vec::new(),
         })
     }
 
-    async fn run(&mut self, change: &UpdateUser) -> Result<()> {
-        if let Some(role) = change.role {
+    async fn apply(&mut self, changes: &UpdateUser) -> Result<()> {
+        if let Some(role) = changes.role {
             self.set_role(role).await?;
         }
-        if let Some(is_active) = change.is_active {
+        if let Some(is_active) = changes.is_active {
             self.set_active(is_active).await?;
         }
-        if change.end_sessions {
+        if changes.end_sessions {
             let count = self.end_sessions().await?;
             self.record(SecurityEventKind::SessionsEnded, json!({ "count": count }));
         }
-        if change.remove_second_factor {
+        if changes.remove_second_factor {
             self.remove_second_factor().await?;
         }
-        if change.unlock {
+        if changes.unlock {
             let email = &self.account.user.email;
-            self.unlocked = rate_limit::reset_account(self.tx, email).await?;
-            let count = self.unlocked.len();
+            self.unlocked_keys = rate_limit::reset_account(self.tx, email).await?;
+            let count = self.unlocked_keys.len();
             self.record(SecurityEventKind::SignInUnlocked, json!({ "count": count }));
         }
         Ok(())
@@ -306,13 +306,13 @@ impl<'c> AccountUpdate<'c> {
     async fn end_sessions(&mut self) -> Result<usize> {
         let ended = session::end_all_of(self.tx, self.account.user.id, None).await?;
         let count = ended.len();
-        self.ended += count;
+        self.ended_sessions += count;
         self.tx.invalidate_sessions(ended);
         Ok(count)
     }
 
     fn record(&mut self, kind: SecurityEventKind, mut detail: Value) {
-        detail["by"] = json!(self.by);
+        detail["by"] = json!(self.admin_id);
         self.events.push((kind, detail));
     }
 
@@ -324,8 +324,8 @@ impl<'c> AccountUpdate<'c> {
         let account = account::find(self.tx, id).await?;
         Ok(UpdatedAccount {
             account: account.ok_or(Error::NotFound)?,
-            ended: self.ended,
-            unlocked: self.unlocked,
+            ended_sessions: self.ended_sessions,
+            unlocked_keys: self.unlocked_keys,
         })
     }
 }
@@ -335,7 +335,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_description_has_the_bound_of_the_parser() {
+    fn the_api_description_states_the_maximum_length_of_a_search() {
         let params = serde_json::to_value(AccountQuery::into_params(|| None)).unwrap();
         assert_eq!(params[0]["name"], "search");
         assert_eq!(params[0]["schema"]["maxLength"], MAX_SEARCH);

@@ -1,11 +1,11 @@
-//! Code that all changes of bookings share.
+//! Code that all changes to bookings share.
 
 use crate::App;
 use crate::notify::mail;
 use crate::payments::reconcile;
 use crate::values::form;
 
-/// Longest reason for a cancellation, in characters.
+/// The maximum length of the reason for a cancellation, in characters.
 pub(crate) const REASON_MAX: usize = 500;
 
 /// Parses the reason for a cancellation.

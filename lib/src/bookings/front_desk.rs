@@ -29,7 +29,7 @@ pub struct CreateBookingForMember {
     user_id: Uuid,
     /// The id of the class.
     scheduled_class_id: Uuid,
-    /// Join the waitlist when the class is full.
+    /// Whether to join the waitlist if the class is full.
     #[serde(default)]
     join_waitlist: bool,
 }
@@ -40,31 +40,31 @@ pub struct CreateBookingForMember {
 pub struct UpdateBooking {
     booking_id: Uuid,
     action: BookingAction,
-    /// For `cancel`: a message that the member reads.
+    /// For `cancel`: a message to the member.
     #[schema(max_length = 500, examples("The studio is closed"))]
     reason: Option<String>,
-    /// For `cancel`: never counts as a late cancellation, so that a payment is
-    /// refunded.
+    /// For `cancel`: true means that the cancellation does not count as late, so a
+    /// payment is refunded.
     #[serde(default)]
     lenient: bool,
 }
 
-/// The actions of staff on a booking.
+/// An action of staff on a booking.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum BookingAction {
-    /// The member came.
+    /// Records that the member attended.
     CheckIn,
-    /// The member did not come.
+    /// Records that the member did not attend.
     NoShow,
-    /// Takes back a check-in or a no-show.
+    /// Undoes a check-in or a no-show.
     UndoAttendance,
     /// Cancels the booking.
     Cancel,
-    /// The member paid at the desk.
+    /// Records that the member paid at the desk.
     MarkPaid,
-    /// Refunds the payment. A refund at the desk is recorded; a card payment is
-    /// refunded to the card.
+    /// Refunds the payment. A card payment is refunded to the card. A payment at the
+    /// desk is only recorded as refunded.
     Refund,
 }
 
@@ -89,7 +89,7 @@ pub struct RosterQuery {
     /// The id of the class.
     #[param(required, value_type = Uuid)]
     scheduled_class_id: Option<String>,
-    /// True includes cancelled bookings.
+    /// Whether to include cancelled bookings.
     #[param(value_type = Option<bool>)]
     cancelled: Option<String>,
 }
@@ -106,16 +106,16 @@ pub fn roster(
 ) -> BoxFuture<'_, Result<List<RosterEntryView>>> {
     Box::pin(async move {
         let mut form = Form::default();
-        let class = query.scheduled_class_id.unwrap_or_default();
-        let class = form.check("scheduledClassId", query::id(&class));
+        let class_id = query.scheduled_class_id.unwrap_or_default();
+        let class_id = form.check("scheduledClassId", query::id(&class_id));
         let cancelled = form.check_filled("cancelled", query.cancelled.as_deref(), query::boolean);
         form.finish()?;
-        let (class, cancelled) = (class.unwrap_or_default(), cancelled == Some(true));
+        let (class_id, with_cancelled) = (class_id.unwrap_or_default(), cancelled == Some(true));
         let keys = app.config().encryption_keys.clone();
         let rows = app
             .db()
             .read(async move |client| {
-                booking::list_roster(client, &keys, class, cancelled, &page).await
+                booking::list_roster(client, &keys, class_id, with_cancelled, &page).await
             })
             .await?;
         Ok(List::new(
@@ -131,8 +131,8 @@ pub fn roster(
 ///
 /// # Errors
 ///
-/// As [`booking::create`], except [`Error::NotFound`] for a member who does not
-/// exist, and as [`IdempotentTransaction::run`].
+/// [`Error::NotFound`] if the member does not exist; those of [`booking::create`] and
+/// [`IdempotentTransaction::run`].
 pub fn create<'a>(
     app: &'a App,
     caller: &'a Caller,
@@ -140,7 +140,7 @@ pub fn create<'a>(
     key: Option<IdempotencyKey>,
     form: &CreateBookingForMember,
 ) -> BoxFuture<'a, Result<StoredResponse>> {
-    let new = NewBooking {
+    let new_booking = NewBooking {
         user_id: form.user_id,
         scheduled_class_id: form.scheduled_class_id,
         join_waitlist: form.join_waitlist,
@@ -150,7 +150,7 @@ pub fn create<'a>(
         let response = desk
             .transaction(key)
             .run(async |tx| {
-                let created = booking::create(tx, new, desk.now, desk.studio).await;
+                let created = booking::create(tx, new_booking, desk.now, desk.studio).await;
                 let booking = created.map_err(|error| match error {
                     Error::SessionGone => Error::NotFound,
                     other => other,
@@ -168,7 +168,7 @@ pub fn create<'a>(
 ///
 /// # Errors
 ///
-/// [`Error::Invalid`] for the reason; as [`booking::cancel`],
+/// [`Error::Invalid`] for an invalid reason; those of [`booking::cancel`],
 /// [`booking::record_attendance`], [`payment::mark_paid_at_desk`],
 /// [`payment::refund`], and [`IdempotentTransaction::run`].
 pub fn update<'a>(
@@ -185,8 +185,8 @@ pub fn update<'a>(
         let response = desk
             .transaction(key)
             .run(async |tx| {
-                let member = desk.apply(tx, action, &cancellation).await?;
-                desk.record(tx, member, id, action.as_str()).await?;
+                let member_id = desk.apply(tx, action, &cancellation).await?;
+                desk.record(tx, member_id, id, action.as_str()).await?;
                 let booking = booking::find(tx, id).await?;
                 StoredResponse::ok(&BookingView::from(booking))
             })
@@ -197,7 +197,7 @@ pub fn update<'a>(
 }
 
 impl UpdateBooking {
-    /// Parses what [`BookingAction::Cancel`] needs.
+    /// Parses the fields for [`BookingAction::Cancel`].
     fn parse(self) -> Result<Cancellation> {
         let mut form = Form::default();
         let reason = form.check_filled("reason", self.reason.as_deref(), reason);
@@ -238,7 +238,7 @@ impl<'a> FrontDesk<'a> {
             .idempotent(self.staff_action.actor_id(), key)
     }
 
-    /// Runs an action, and returns the id of the booking's member.
+    /// Runs an action and returns the id of the booking's member.
     async fn apply(
         &self,
         tx: &Tx,
@@ -246,11 +246,11 @@ impl<'a> FrontDesk<'a> {
         cancellation: &Cancellation,
     ) -> Result<Uuid> {
         let (id, now) = (cancellation.booking_id, self.now);
-        let attendance = |attendance| booking::record_attendance(tx, id, attendance, now);
+        let record_attendance = |attendance| booking::record_attendance(tx, id, attendance, now);
         match action {
-            BookingAction::CheckIn => attendance(Attendance::Attended).await,
-            BookingAction::NoShow => attendance(Attendance::NoShow).await,
-            BookingAction::UndoAttendance => attendance(Attendance::Unknown).await,
+            BookingAction::CheckIn => record_attendance(Attendance::Attended).await,
+            BookingAction::NoShow => record_attendance(Attendance::NoShow).await,
+            BookingAction::UndoAttendance => record_attendance(Attendance::Unknown).await,
             BookingAction::Cancel => {
                 let booking = booking::cancel(tx, cancellation, now, self.studio).await?;
                 Ok(booking.user_id)
@@ -264,10 +264,15 @@ impl<'a> FrontDesk<'a> {
     }
 
     /// Records an action as a security event, in its transaction.
-    async fn record(&self, tx: &Tx, member: Uuid, booking_id: Uuid, action: &str) -> Result<()> {
+    async fn record(&self, tx: &Tx, member_id: Uuid, booking_id: Uuid, action: &str) -> Result<()> {
         let detail = json!({ "bookingId": booking_id, "action": action });
         self.staff_action
-            .record(tx, SecurityEventKind::BookingChanged, Some(member), detail)
+            .record(
+                tx,
+                SecurityEventKind::BookingChanged,
+                Some(member_id),
+                detail,
+            )
             .await
     }
 }
@@ -279,8 +284,8 @@ mod tests {
     use crate::testing::described::bound;
 
     #[test]
-    fn the_description_states_the_bounds_that_are_checked() {
-        let described = bound::<UpdateBooking>("reason", "maxLength");
-        assert_eq!(described, REASON_MAX as i64);
+    fn the_api_description_states_the_bounds_that_are_checked() {
+        let max_length = bound::<UpdateBooking>("reason", "maxLength");
+        assert_eq!(max_length, REASON_MAX as i64);
     }
 }

@@ -18,8 +18,8 @@ use crate::{App, BoxFuture};
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct BookingsQuery {
-    /// `upcoming` lists bookings of classes that have not ended, next one first.
-    /// `past` lists the others, last one first. `upcoming` by default.
+    /// `upcoming` lists bookings of classes that have not ended, earliest first.
+    /// `past` lists the others, latest first. The default is `upcoming`.
     #[param(inline, value_type = Option<BookingPeriod>)]
     when: Option<String>,
 }
@@ -76,7 +76,7 @@ pub fn list<'a>(
 pub struct CreateBooking {
     /// The id of the class.
     scheduled_class_id: Uuid,
-    /// Join the waitlist when the class is full.
+    /// Whether to join the waitlist if the class is full.
     #[serde(default)]
     join_waitlist: bool,
 }
@@ -91,11 +91,11 @@ pub struct CancelBooking {
     reason: Option<String>,
 }
 
-/// Books a spot, or joins the waitlist. Responds with 201 and the booking.
+/// Books a spot or joins the waitlist. Responds with 201 and the booking.
 ///
 /// # Errors
 ///
-/// As [`booking::create`], and as
+/// Those of [`booking::create`] and
 /// [`IdempotentTransaction::run_statement`](crate::session::IdempotentTransaction::run_statement).
 pub fn create<'a>(
     app: &'a App,
@@ -103,7 +103,7 @@ pub fn create<'a>(
     key: Option<IdempotencyKey>,
     form: &CreateBooking,
 ) -> BoxFuture<'a, Result<StoredResponse>> {
-    let new = NewBooking {
+    let new_booking = NewBooking {
         user_id: member.user.id,
         scheduled_class_id: form.scheduled_class_id,
         join_waitlist: form.join_waitlist,
@@ -114,9 +114,9 @@ pub fn create<'a>(
         let response = app
             .transaction()
             .invalidate([app.schedule()])
-            .idempotent(new.user_id, key)
+            .idempotent(new_booking.user_id, key)
             .run_statement(async |client| {
-                let booking = booking::create(client, new, now, studio).await?;
+                let booking = booking::create(client, new_booking, now, studio).await?;
                 StoredResponse::created(&BookingView::from(booking))
             })
             .await?;
@@ -125,13 +125,13 @@ pub fn create<'a>(
     })
 }
 
-/// Cancels a member's booking, and gives its spot to the first member on the
+/// Cancels a member's booking and gives its spot to the first member on the
 /// waitlist. Responds with 200 and the booking.
 ///
 /// # Errors
 ///
-/// [`Error::Invalid`](crate::Error::Invalid) for the reason; as
-/// [`booking::cancel`], and as
+/// [`Error::Invalid`](crate::Error::Invalid) for an invalid reason; those of
+/// [`booking::cancel`] and
 /// [`IdempotentTransaction::run`](crate::session::IdempotentTransaction::run).
 pub fn cancel<'a>(
     app: &'a App,
@@ -178,8 +178,8 @@ mod tests {
     use crate::testing::described::bound;
 
     #[test]
-    fn the_description_states_the_bounds_that_are_checked() {
-        let described = bound::<CancelBooking>("reason", "maxLength");
-        assert_eq!(described, REASON_MAX as i64);
+    fn the_api_description_states_the_bounds_that_are_checked() {
+        let max_length = bound::<CancelBooking>("reason", "maxLength");
+        assert_eq!(max_length, REASON_MAX as i64);
     }
 }

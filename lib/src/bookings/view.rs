@@ -17,7 +17,7 @@ pub struct BookingView {
     /// The id of the booked class.
     scheduled_class_id: Uuid,
     status: BookingStatus,
-    /// The rank on the waitlist, where 1 is next. Null when the member is not on
+    /// The rank on the waitlist, where 1 is next. Null if the member is not on
     /// the waitlist.
     waitlist_position: Option<i64>,
     /// The price at the time of booking.
@@ -31,7 +31,7 @@ pub struct BookingView {
     /// The reason that the member or the studio gave.
     cancellation_reason: Option<String>,
     /// The status of the last payment: `pending`, `paid`, `failed`, `cancelled`,
-    /// `refund_due` or `refunded`. Null when there is no payment.
+    /// `refund_due` or `refunded`. Null if there is no payment.
     payment_status: Option<String>,
     class: BookedClassView,
 }
@@ -83,7 +83,7 @@ impl From<Booking> for BookingView {
 pub struct RosterEntryView {
     booking_id: Uuid,
     status: BookingStatus,
-    /// The rank on the waitlist, where 1 is next. Null when the member is not on
+    /// The rank on the waitlist, where 1 is next. Null if the member is not on
     /// the waitlist.
     waitlist_position: Option<i64>,
     booked_at: DateTime<Utc>,
@@ -91,19 +91,19 @@ pub struct RosterEntryView {
     price: Money,
     /// ISO 4217 code.
     currency: String,
-    /// The status of the last payment. Null when there is no payment.
+    /// The status of the last payment. Null if there is no payment.
     payment_status: Option<String>,
     /// The method of the last payment, `card` or `desk`.
     payment_method: Option<String>,
     user_id: Uuid,
-    /// First and last name.
+    /// The member's first and last name.
     name: String,
     email: String,
     phone: Option<String>,
     date_of_birth: Option<NaiveDate>,
     emergency_contact_name: Option<String>,
     emergency_contact_phone: Option<String>,
-    /// What an instructor should know.
+    /// Medical conditions that an instructor should know about.
     medical_conditions: Option<String>,
 }
 

@@ -1,6 +1,6 @@
-//! The public catalog: what the studio teaches, and who teaches it.
+//! The public catalog: class types and their instructors.
 //!
-//! Responses are cached in Redis as finished JSON.
+//! Responses are cached in Redis as JSON texts.
 
 pub mod class_types;
 pub mod instructors;
@@ -23,10 +23,10 @@ use crate::store::page::Page;
 use crate::values::time_zone::TimeZone;
 use crate::{App, BoxFuture};
 
-/// How many upcoming classes the details of a class type contain.
-const UPCOMING: i64 = 20;
+/// The maximum number of upcoming classes in the details of a class type.
+const UPCOMING_MAX: i64 = 20;
 
-/// Lists a page of the class types that are offered, newest first.
+/// Lists a page of the offered class types, newest first.
 ///
 /// # Errors
 ///
@@ -39,8 +39,8 @@ pub fn list(
     Box::pin(async move {
         let filter = query.parse()?;
         let now = current_minute(app);
-        // Who teaches what depends on the schedule and on the time. The rest of
-        // the list does not.
+        // The class types of an instructor depend on the schedule and on the time.
+        // The list without this filter does not.
         let (cache, minute) = match filter.instructor {
             Some(_) => (app.schedule(), Some(now)),
             None => (app.catalog(), None),
@@ -72,12 +72,12 @@ fn load_list(
     })
 }
 
-/// Describes a class type, its instructors and its next classes.
+/// Returns a class type with its instructors and its next classes.
 ///
 /// # Errors
 ///
 /// [`Error::Invalid`](crate::Error::Invalid) for an id that is not a UUID;
-/// [`Error::NotFound`](crate::Error::NotFound), also when it is retired.
+/// [`Error::NotFound`](crate::Error::NotFound) for an unknown or a retired class type.
 pub fn details(app: &App, query: IdQuery) -> BoxFuture<'_, Result<CacheableResponse>> {
     Box::pin(async move {
         let (id, now) = (query.parse()?, current_minute(app));
@@ -101,7 +101,7 @@ fn load_details(app: &App, id: Uuid, now: DateTime<Utc>) -> BoxFuture<'_, Result
                 tokio::try_join!(
                     class_type::find_offered(client, id),
                     instructor::list_teaching(client, id, now, &zone_name),
-                    occurrence::list_upcoming(client, id, now, UPCOMING),
+                    occurrence::list_upcoming(client, id, now, UPCOMING_MAX),
                 )
             })
             .await?;
@@ -116,9 +116,9 @@ fn load_details(app: &App, id: Uuid, now: DateTime<Utc>) -> BoxFuture<'_, Result
     })
 }
 
-/// Returns the current time in whole minutes, which is part of the cache key.
-/// Classes start on the minute, so a cached response never shows one as upcoming
-/// that has started.
+/// Returns the current time, truncated to the minute. It is part of the cache key.
+/// Classes start on the minute, so a cached response never shows a class as upcoming
+/// after it has started.
 fn current_minute(app: &App) -> DateTime<Utc> {
     let now = app.clock().now();
     now.duration_trunc(TimeDelta::minutes(1)).unwrap_or(now)

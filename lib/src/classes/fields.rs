@@ -1,7 +1,7 @@
-//! Fields that class types, instructors, weekly classes and occurrences have in
-//! common: their bounds, and how they are parsed.
+//! Bounds and parsers of the fields that class types, instructors, weekly classes
+//! and occurrences have in common.
 //!
-//! The descriptions (`#[schema(max_length = …)]`) repeat the bounds, because
+//! The API description repeats the bounds (`#[schema(max_length = …)]`), because
 //! attributes accept only literals. A test in the file of each form compares the two.
 
 use std::collections::BTreeSet;
@@ -13,25 +13,25 @@ use http::uri::Authority;
 
 use crate::values::form::{self, Problem};
 
-/// Longest description or biography, in characters.
+/// The maximum length of a description or biography, in characters.
 pub(super) const DESCRIPTION_MAX: usize = 5_000;
 
-/// Longest duration of a class, in minutes.
+/// The maximum duration of a class, in minutes.
 pub(super) const DURATION_MAX: i32 = 1_440;
 
-/// Most spots of a class.
+/// The maximum number of spots in a class.
 pub(super) const PARTICIPANTS_MAX: i32 = 1_000;
 
-/// Longest name of a style, in characters.
+/// The maximum length of the name of a style, in characters.
 pub(super) const STYLE_MAX: usize = 50;
 
-/// Most entries of a list of styles, specialties or certifications.
+/// The maximum number of entries in a list of styles, specialties or certifications.
 pub(super) const LIST_MAX: usize = 20;
 
-/// Longest name of a room, in characters.
+/// The maximum length of the name of a room, in characters.
 pub(super) const ROOM_MAX: usize = 50;
 
-/// Longest web address, in characters.
+/// The maximum length of a URL, in characters.
 pub(super) const URL_MAX: usize = 2_000;
 
 /// Parses a description or a biography, which may be empty.
@@ -44,7 +44,7 @@ pub(super) fn duration(minutes: i32) -> Result<i32, Problem> {
     form::between(minutes, 1, DURATION_MAX)
 }
 
-/// Parses the number of spots of a class.
+/// Parses the number of spots in a class.
 pub(super) fn participants(number: i32) -> Result<i32, Problem> {
     form::between(number, 1, PARTICIPANTS_MAX)
 }
@@ -54,13 +54,13 @@ pub(super) fn room(text: &str) -> Result<String, Problem> {
     form::required_line(text, ROOM_MAX)
 }
 
-/// Parses the name of a style, and puts it into lower case.
+/// Parses the name of a style and converts it to lower case.
 pub(super) fn style(text: &str) -> Result<String, Problem> {
-    // Lower case first, because `İ` becomes two characters.
+    // Convert before the length is checked: `İ` becomes two characters in lower case.
     form::required_line(&text.to_lowercase(), STYLE_MAX)
 }
 
-/// Parses a list of short texts, and drops duplicates.
+/// Parses a list of short texts and drops duplicates.
 pub(super) fn list(
     texts: Vec<String>,
     parse: impl Fn(&str) -> Result<String, Problem>,
@@ -81,7 +81,7 @@ pub(super) fn list(
 
 /// Parses a time of day such as `19:00`.
 pub(super) fn clock_time(text: &str) -> Result<NaiveTime, Problem> {
-    // chrono accepts single digits as well.
+    // chrono also accepts single digits, such as `9:5`.
     let has_all_digits = text.len() == "19:00".len();
     let parsed = NaiveTime::parse_from_str(text, "%H:%M").ok();
     parsed
@@ -89,8 +89,8 @@ pub(super) fn clock_time(text: &str) -> Result<NaiveTime, Problem> {
         .ok_or_else(|| "must be a time such as 19:00".to_owned())
 }
 
-/// Accepts dates between 2000 and 2199. Others are typing errors, and some of
-/// them exceed what time zones, Postgres or calendars can represent.
+/// Rejects dates outside the years 2000 to 2199. They are probably typing errors, and
+/// some exceed what time zones, Postgres or calendars can represent.
 pub(super) fn date(date: NaiveDate) -> Result<NaiveDate, Problem> {
     if (2000..2200).contains(&date.year()) {
         return Ok(date);
@@ -98,23 +98,23 @@ pub(super) fn date(date: NaiveDate) -> Result<NaiveDate, Problem> {
     Err("must be a date between 2000 and 2199".to_owned())
 }
 
-/// Parses the https address of a picture or of a page.
-pub(super) fn https_url(typed: &str) -> Result<String, Problem> {
-    let text = form::required_line(typed, URL_MAX)?;
-    let url: Option<Uri> = text.parse().ok();
-    let is_plain = |url: &Uri| {
+/// Parses the HTTPS URL of a picture or a page.
+pub(super) fn https_url(text: &str) -> Result<String, Problem> {
+    let line = form::required_line(text, URL_MAX)?;
+    let url: Option<Uri> = line.parse().ok();
+    let is_allowed = |url: &Uri| {
         url.scheme_str() == Some("https")
             && url.authority().is_some_and(is_loadable_from)
-            && !text.contains(char::is_whitespace)
+            && !line.contains(char::is_whitespace)
     };
-    if !url.as_ref().is_some_and(is_plain) {
+    if !url.as_ref().is_some_and(is_allowed) {
         return Err("must be an address such as https://example.com/a.jpg".to_owned());
     }
-    Ok(text)
+    Ok(line)
 }
 
-/// Returns whether a browser loads from exactly this host and port. Refuses user
-/// names and passwords, and hosts that are neither a name nor an address.
+/// Returns whether a browser loads from exactly this host and port. Rejects user
+/// names, passwords, and hosts that are neither a name nor an IP address.
 fn is_loadable_from(authority: &Authority) -> bool {
     let host = authority.host();
     let is_host_character = |c: char| c.is_ascii_alphanumeric() || "-._".contains(c);
@@ -139,17 +139,17 @@ mod tests {
     use crate::values::schema::HttpsUrl;
 
     #[test]
-    fn a_picture_is_loaded_over_https_only() {
-        for good in [
+    fn only_an_https_url_is_accepted() {
+        for accepted in [
             " https://cdn.example.com/a%20b.jpg?w=1 ",
             "https://my_bucket.s3.amazonaws.com/a.jpg",
             "https://[2001:db8::1]/a.jpg",
             "https://www.tiktok.com/@salsa",
             "https://example.com:8443/a.jpg",
         ] {
-            assert!(https_url(good).is_ok(), "{good}");
+            assert!(https_url(accepted).is_ok(), "{accepted}");
         }
-        for bad in [
+        for rejected in [
             "",
             "http://example.com/a.jpg",
             "https://",
@@ -168,20 +168,20 @@ mod tests {
             "https://[::1]x:80/",
             "https://1.2.3/a.jpg",
         ] {
-            assert!(https_url(bad).is_err(), "{bad:?}");
+            assert!(https_url(rejected).is_err(), "{rejected:?}");
         }
     }
 
     #[test]
     fn a_list_has_no_duplicates() {
-        let given = ["Salsa", "salsa ", "Mambo"].map(str::to_owned).to_vec();
-        assert_eq!(list(given, style).unwrap(), ["salsa", "mambo"]);
+        let texts = ["Salsa", "salsa ", "Mambo"].map(str::to_owned).to_vec();
+        assert_eq!(list(texts, style).unwrap(), ["salsa", "mambo"]);
         assert!(list(vec![" ".to_owned()], style).is_err());
         assert!(list(vec!["x".to_owned(); LIST_MAX + 1], style).is_err());
     }
 
     #[test]
-    fn the_description_of_an_address_states_its_longest_length() {
+    fn the_api_description_states_the_maximum_length_of_a_url() {
         assert_eq!(bound::<HttpsUrl>("", "maxLength"), URL_MAX as i64);
     }
 }
@@ -199,14 +199,14 @@ mod properties {
 
     proptest! {
         #[test]
-        fn a_browser_loads_a_picture_from_the_host_that_is_written(
-            typed in prop_oneof![
+        fn a_browser_loads_an_accepted_url_from_the_host_that_it_names(
+            input in prop_oneof![
                 text(), "https://[!-~]{0,40}", "https:[/\\\\]{1,3}[a-z@:.\\[\\]#?]{0,20}",
                 "https://\\[::1\\][a-z0-9:+]{0,6}/",
                 "https://[a-z]{1,9}\\.example/[ -~é]{0,30}",
             ],
         ) {
-            let Ok(accepted) = https_url(&typed) else { return Ok(()) };
+            let Ok(accepted) = https_url(&input) else { return Ok(()) };
             assert!(fits_column(&accepted, URL_MAX));
             let url = match Url::parse(&accepted) {
                 // No host can have this name, so nothing is loaded.
@@ -215,39 +215,39 @@ mod properties {
             };
             assert_eq!(url.scheme(), "https");
             assert!(url.username().is_empty() && url.password().is_none(), "{url}");
-            let rest = accepted["https://".len()..].to_ascii_lowercase();
-            assert!(rest.starts_with(&url.host_str().unwrap().to_ascii_lowercase()), "{url}");
+            let after_scheme = accepted["https://".len()..].to_ascii_lowercase();
+            assert!(after_scheme.starts_with(&url.host_str().unwrap().to_ascii_lowercase()), "{url}");
         }
 
         #[test]
-        fn numbers_outside_their_bounds_are_refused(number in any::<i32>()) {
+        fn numbers_outside_their_bounds_are_rejected(number in any::<i32>()) {
             assert_eq!(duration(number).is_ok(), (1..=1_440).contains(&number));
             assert_eq!(participants(number).is_ok(), (1..=1_000).contains(&number));
         }
 
         #[test]
-        fn parsing_a_style_twice_changes_nothing(typed in text()) {
-            if let Ok(entered) = style(&typed) {
-                assert!(fits_column(&entered, STYLE_MAX), "{entered}");
-                assert_eq!(style(&entered), Ok(entered));
+        fn parsing_a_style_twice_changes_nothing(input in text()) {
+            if let Ok(parsed) = style(&input) {
+                assert!(fits_column(&parsed, STYLE_MAX), "{parsed}");
+                assert_eq!(style(&parsed), Ok(parsed));
             }
         }
 
         #[test]
         fn a_class_can_take_place_at_every_accepted_date_and_time(
-            typed_date in instant_like(),
-            typed_time in prop_oneof![instant_like(), text(), "[0-9]{2}:[0-9]{2}"],
-            length in any::<i32>(),
+            date_text in instant_like(),
+            time_text in prop_oneof![instant_like(), text(), "[0-9]{2}:[0-9]{2}"],
+            number in any::<i32>(),
             zone in select(vec!["America/Denver", "Pacific/Apia", "America/Santiago"]),
         ) {
             let zone = TimeZone::named(zone).unwrap();
-            let parsed = typed_date.parse().ok().and_then(|parsed| date(parsed).ok());
-            let (Some(date), Ok(time)) = (parsed, clock_time(&typed_time)) else { return Ok(()) };
+            let parsed = date_text.parse().ok().and_then(|parsed| date(parsed).ok());
+            let (Some(date), Ok(time)) = (parsed, clock_time(&time_text)) else { return Ok(()) };
             let start = zone.resolve(date, time);
-            let minutes = duration(length).unwrap_or(DURATION_MAX);
+            let minutes = duration(number).unwrap_or(DURATION_MAX);
             let end = start + TimeDelta::minutes(i64::from(minutes));
             assert!((1999..=2200).contains(&start.year()) && end > start);
-            // The local time is as typed, unless the clocks skipped it.
+            // The class starts at the local time of the input, unless the clocks skipped it.
             let local = zone.local(start).naive_local();
             assert!(local >= date.and_time(time) && local - date.and_time(time) <= TimeDelta::days(1));
         }

@@ -1,4 +1,4 @@
-//! The public schedule: which classes take place, and how many spots are left.
+//! The public schedule: classes and their free spots.
 
 use chrono::{DateTime, Datelike, NaiveDate, NaiveTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
@@ -18,13 +18,13 @@ use crate::values::schema::Ids;
 use crate::values::time_zone::TimeZone;
 use crate::{App, BoxFuture};
 
-/// Number of days that are listed by default.
+/// The default number of days in a range.
 const DEFAULT_DAYS: i64 = 14;
 
-/// Most days that can be listed at once.
+/// The maximum number of days in a range.
 const DAYS_MAX: i64 = 92;
 
-/// Most ids for which the availability can be read at once.
+/// The maximum number of ids in a request for the availability.
 const IDS_MAX: usize = 100;
 
 /// The query of the schedule.
@@ -32,14 +32,14 @@ const IDS_MAX: usize = 100;
 #[serde(rename_all = "camelCase")]
 #[into_params(parameter_in = Query, rename_all = "camelCase")]
 pub struct ScheduleQuery {
-    /// The first day, such as `2026-03-08`; today by default.
+    /// The first day, such as `2026-03-08`. The default is today.
     #[param(value_type = Option<NaiveDate>)]
     from: Option<String>,
-    /// The last day, at most 92 days including the first; 14 days by default.
+    /// The last day. A range has at most 92 days and by default 14.
     #[param(value_type = Option<NaiveDate>)]
     to: Option<String>,
     /// The time zone of the days and of the local times, such as
-    /// `Europe/Madrid`; the studio's by default.
+    /// `Europe/Madrid`. The default is the studio's time zone.
     #[param(example = "Europe/Madrid")]
     tz: Option<String>,
     /// Only classes of this class type.
@@ -50,7 +50,7 @@ pub struct ScheduleQuery {
     instructor: Option<String>,
 }
 
-/// A [`ScheduleQuery`] after parsing.
+/// A parsed [`ScheduleQuery`].
 #[derive(Clone, Debug)]
 pub struct ScheduleRange {
     /// The time zone of the days and of the local times.
@@ -59,18 +59,18 @@ pub struct ScheduleRange {
     pub from: NaiveDate,
     /// The last day.
     pub to: NaiveDate,
-    /// `None`: all class types.
+    /// `None` means all class types.
     pub class_type: Option<Uuid>,
-    /// `None`: all instructors.
+    /// `None` means all instructors.
     pub instructor: Option<Uuid>,
 }
 
 impl ScheduleQuery {
-    /// Parses the query. `now` decides which day is today.
+    /// Parses the query. `now` determines the current day.
     ///
     /// # Errors
     ///
-    /// [`Error::Invalid`]; [`Error::Internal`] when the studio's time zone is
+    /// [`Error::Invalid`]; [`Error::Internal`] if the studio's time zone is
     /// unknown.
     pub fn parse(&self, app: &App, now: DateTime<Utc>) -> Result<ScheduleRange> {
         let mut form = Form::default();
@@ -89,7 +89,7 @@ impl ScheduleQuery {
         if !(0..DAYS_MAX).contains(&(to - from).num_days()) {
             return Err(Error::field(
                 "to",
-                format!("must be one of the {DAYS_MAX} days that begin with from"),
+                format!("must end a range of 1 to {DAYS_MAX} days"),
             ));
         }
         Ok(ScheduleRange {
@@ -103,8 +103,8 @@ impl ScheduleQuery {
 }
 
 impl ScheduleRange {
-    /// Returns the same range in UTC. Where the clocks change, a day may start
-    /// later than midnight, and may not have 24 hours.
+    /// Returns the filter for the range, in UTC. A day on which the clocks change may
+    /// start after midnight and may not have 24 hours.
     pub fn filter(&self) -> OccurrenceFilter {
         let start_of = |date: NaiveDate| self.zone.resolve(date, NaiveTime::MIN);
         OccurrenceFilter {
@@ -142,7 +142,7 @@ fn date(text: &str) -> Result<NaiveDate, Problem> {
         .ok_or_else(|| "must be a day such as 2026-03-08".to_owned())
 }
 
-/// A class of the schedule.
+/// A class in the schedule.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = Occurrence)]
@@ -153,11 +153,11 @@ pub struct OccurrenceView {
     description: String,
     start_time: DateTime<Utc>,
     end_time: DateTime<Utc>,
-    /// The date in `timeZone` on which the class starts.
+    /// The date on which the class starts, in `timeZone`.
     local_date: NaiveDate,
-    /// The local time in `timeZone` at which the class starts, such as `19:00`.
+    /// The time at which the class starts, in `timeZone`, such as `19:00`.
     local_time: String,
-    /// An IANA time zone.
+    /// The IANA time zone of `localDate` and `localTime`.
     time_zone: String,
     room: String,
     instructor: ClassInstructor,
@@ -168,7 +168,7 @@ pub struct OccurrenceView {
     currency: String,
     /// The number of spots.
     max_participants: i32,
-    /// The number of free spots; 0 when the class is cancelled.
+    /// The number of free spots. 0 if the class is cancelled.
     places_left: i32,
     is_cancelled: bool,
     cancellation_reason: Option<String>,
@@ -182,12 +182,12 @@ struct ClassInstructor {
 }
 
 impl OccurrenceView {
-    /// Describes an occurrence, with local times in `zone` and the price in
+    /// Creates the view of an occurrence, with local times in `zone` and the price in
     /// `currency`.
     pub fn new(occurrence: Occurrence, zone: &TimeZone, currency: &str) -> Self {
         let local = zone.local(occurrence.start_time).naive_local();
         Self {
-            places_left: places_left(
+            places_left: free_spots(
                 occurrence.is_cancelled,
                 occurrence.max_participants,
                 occurrence.current_participants,
@@ -217,7 +217,7 @@ impl OccurrenceView {
     }
 }
 
-fn places_left(is_cancelled: bool, spots: i32, taken: i32) -> i32 {
+fn free_spots(is_cancelled: bool, spots: i32, taken: i32) -> i32 {
     if is_cancelled { 0 } else { spots - taken }
 }
 
@@ -232,8 +232,8 @@ pub fn list(
     page: Page,
 ) -> BoxFuture<'_, Result<CacheableResponse>> {
     Box::pin(async move {
-        // A range by default begins today. Parsing resolves it to a date, which
-        // becomes part of the cache key.
+        // Parsing resolves the default range to dates, which become part of the
+        // cache key.
         let range = query.parse(app, app.clock().now())?;
         let key = format!("{} {page:?}", range.key());
         let json = app
@@ -308,7 +308,7 @@ impl From<Occurrence> for Entry {
             status,
             start: occurrence.start_time,
             end: occurrence.end_time,
-            // Not every calendar program shows the status.
+            // Some calendar programs do not show the status, so the title repeats it.
             summary: format!("{prefix}{}", occurrence.title),
             location: occurrence.room,
             description: format!("With {}", occurrence.instructor),
@@ -317,7 +317,7 @@ impl From<Occurrence> for Entry {
     }
 }
 
-/// The query of the availability.
+/// The query for the availability of classes.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct AvailabilityQuery {
@@ -358,7 +358,7 @@ pub struct AvailabilityView {
     start_time: DateTime<Utc>,
     /// The number of spots.
     max_participants: i32,
-    /// The number of free spots; 0 when the class is cancelled.
+    /// The number of free spots. 0 if the class is cancelled.
     places_left: i32,
     /// The number of members on the waitlist.
     waitlist_length: i64,
@@ -371,7 +371,7 @@ impl From<Availability> for AvailabilityView {
             id: availability.id,
             start_time: availability.start_time,
             max_participants: availability.max_participants,
-            places_left: places_left(
+            places_left: free_spots(
                 availability.is_cancelled,
                 availability.max_participants,
                 availability.current_participants,
@@ -382,8 +382,8 @@ impl From<Availability> for AvailabilityView {
     }
 }
 
-/// Reads the availability of several classes, sorted by their start. Ids that do
-/// not exist are left out.
+/// Returns the availability of several classes, sorted by their start. Unknown ids
+/// are ignored.
 ///
 /// # Errors
 ///
@@ -431,7 +431,7 @@ mod properties {
 
     proptest! {
         #[test]
-        fn any_query_is_a_range_of_at_most_92_days_or_refused(
+        fn any_query_is_a_range_of_at_most_92_days_or_rejected(
             query in any_query(&["from", "to", "tz", "classType", "instructor"]),
             zone in prop::sample::select(vec!["Europe/Madrid", "Pacific/Apia", "america/denver"]),
         ) {
@@ -449,8 +449,8 @@ mod properties {
         }
 
         #[test]
-        fn ids_are_accepted_in_any_order_and_anything_else_is_refused(
-            ids in vec(uuid(), 1..104), text in text(), more in text(),
+        fn ids_are_accepted_in_any_order_and_other_texts_are_rejected(
+            ids in vec(uuid(), 1..104), text in text(), suffix in text(),
         ) {
             let parsed = |ids: String| parsed_or_client_error(AvailabilityQuery { ids: Some(ids) }.parse());
             let texts: Vec<_> = ids.iter().map(ToString::to_string).collect();
@@ -459,11 +459,11 @@ mod properties {
             sorted.dedup();
             assert_eq!(parsed(texts.join(", ")), (ids.len() <= 100).then_some(sorted));
             assert_eq!(parsed(text), None);
-            assert_eq!(parsed(format!("{},{more}x", texts[0])), None);
+            assert_eq!(parsed(format!("{},{suffix}x", texts[0])), None);
         }
 
         #[test]
-        fn only_time_zones_of_the_database_are_accepted(name in prop_oneof![text(), "[A-Z][a-z]{2,9}/[A-Z][a-z_]{2,9}"]) {
+        fn only_time_zones_of_the_iana_database_are_accepted(name in prop_oneof![text(), "[A-Z][a-z]{2,9}/[A-Z][a-z_]{2,9}"]) {
             if let Ok(zone) = time_zone(&name) {
                 assert!(zone.name().eq_ignore_ascii_case(&name));
             }

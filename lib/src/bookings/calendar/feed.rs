@@ -1,4 +1,4 @@
-//! A member's calendar feed: the classes that they booked.
+//! A member's calendar feed: the classes that the member has booked.
 
 use chrono::TimeDelta;
 
@@ -37,8 +37,8 @@ pub fn render_feed<'a>(app: &'a App, token: &'a str) -> BoxFuture<'a, Result<Str
 
 impl From<CalendarBooking> for Entry {
     fn from(booking: CalendarBooking) -> Self {
-        // A calendar accepts an update only with a higher sequence, so the status
-        // adds to it. The statuses with a spot share a number, because attendance
+        // A calendar accepts an update only if its sequence is higher, so the rank of
+        // the status is added. Statuses with a spot share a rank, because attendance
         // can be corrected in both directions and looks the same in a calendar.
         let (status, prefix, rank) = match booking.status {
             _ if booking.class_cancelled => (ical::Status::Cancelled, "Cancelled: ", 2),
@@ -54,7 +54,7 @@ impl From<CalendarBooking> for Entry {
             status,
             start: booking.start_time,
             end: booking.end_time,
-            // Not every calendar program shows the status.
+            // Some calendar programs do not show the status, so the title repeats it.
             summary: format!("{prefix}{}", booking.title),
             location: booking.room,
             description: format!("With {}", booking.instructor),

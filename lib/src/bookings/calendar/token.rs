@@ -1,5 +1,5 @@
 //! The token in the address of a calendar feed. It grants read access to the
-//! member's bookings, and to nothing else.
+//! member's bookings and nothing else.
 
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -13,7 +13,7 @@ use crate::models::security_event::{self, SecurityEventKind};
 use crate::values::caller::Caller;
 use crate::{App, BoxFuture, session};
 
-/// The token of a calendar feed. It is returned only once.
+/// The token of a calendar feed. It is returned only when it is created.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct CalendarToken {
@@ -23,7 +23,7 @@ pub struct CalendarToken {
     url: String,
 }
 
-/// Creates the token of the member's feed, and replaces the one before.
+/// Creates a token for the member's feed. It replaces the previous token.
 ///
 /// # Errors
 ///
@@ -42,7 +42,7 @@ pub fn create<'a>(
     })
 }
 
-/// Removes the member's feed, if there is one.
+/// Deletes the token of the member's feed, if there is one.
 ///
 /// # Errors
 ///
@@ -55,8 +55,8 @@ pub fn delete<'a>(
     Box::pin(replace(app, caller, member, None))
 }
 
-/// Replaces the token under the lock of the current session, so that a session
-/// that has been revoked cannot create one.
+/// Replaces the token under the lock of the current session, so that a revoked
+/// session cannot create one.
 async fn replace(app: &App, caller: &Caller, member: &Member, hash: Option<String>) -> Result<()> {
     let (key, id) = (member.key()?, member.user.id);
     let kind = match hash {

@@ -1,4 +1,4 @@
-//! The staff's side of instructors.
+//! Listing, creating, changing and retiring instructors, for staff.
 
 use serde::Deserialize;
 use utoipa::ToSchema;
@@ -19,19 +19,19 @@ use crate::values::money::Money;
 use crate::values::schema::HttpsUrl;
 use crate::{App, BoxFuture};
 
-/// Longest name of an instructor, in characters.
+/// The maximum length of an instructor's name, in characters.
 const NAME_MAX: usize = 200;
 
-/// Longest certification, in characters.
+/// The maximum length of a certification, in characters.
 const CERTIFICATION_MAX: usize = 200;
 
-/// Most years of experience.
+/// The maximum number of years of experience.
 const EXPERIENCE_MAX: i32 = 100;
 
-/// Most links to pages elsewhere.
+/// The maximum number of social media links.
 const LINKS_MAX: usize = 10;
 
-/// Longest name of a network, in characters.
+/// The maximum length of the name of a social network, in characters.
 const NETWORK_MAX: usize = 30;
 
 /// An instructor to create.
@@ -40,16 +40,16 @@ const NETWORK_MAX: usize = 30;
 pub struct CreateInstructor {
     #[schema(min_length = 1, max_length = 200, examples("Marisol Vega"))]
     name: String,
-    /// The id of the instructor's account. Null: without an account.
+    /// The id of the instructor's account. Null if there is no account.
     user_id: Option<Uuid>,
     #[serde(default)]
     #[schema(max_length = 5_000)]
     bio: String,
-    /// Each at most 50 characters.
+    /// Each specialty has at most 50 characters.
     #[serde(default)]
     #[schema(max_items = 20)]
     specialties: Vec<String>,
-    /// Each at most 200 characters.
+    /// Each certification has at most 200 characters.
     #[serde(default)]
     #[schema(max_items = 20)]
     certifications: Vec<String>,
@@ -58,10 +58,10 @@ pub struct CreateInstructor {
     experience_years: i32,
     /// The hourly rate, which only staff see. Null if none was agreed on.
     hourly_rate: Option<Money>,
-    /// Null: no picture.
+    /// Null if there is no picture.
     #[schema(value_type = Option<HttpsUrl>)]
     profile_image_url: Option<String>,
-    /// At most 10 addresses, by the name of the network, such as `instagram`.
+    /// At most 10 links. Each key is the name of a network, such as `instagram`.
     #[serde(default)]
     #[schema(value_type = BTreeMap<String, HttpsUrl>)]
     social_media_links: SocialMediaLinks,
@@ -70,8 +70,8 @@ pub struct CreateInstructor {
 impl CreateInstructor {
     fn parse(self) -> Result<NewInstructor> {
         let mut form = Form::default();
-        let picture = self.profile_image_url.as_deref();
-        let new = NewInstructor {
+        let image_url = self.profile_image_url.as_deref();
+        let new_instructor = NewInstructor {
             name: form.check("name", name(&self.name)).unwrap_or_default(),
             user_id: self.user_id,
             bio: form
@@ -90,13 +90,13 @@ impl CreateInstructor {
                 .check("experienceYears", experience(self.experience_years))
                 .unwrap_or_default(),
             hourly_rate: self.hourly_rate,
-            profile_image_url: form.check_filled("profileImageUrl", picture, https_url),
+            profile_image_url: form.check_filled("profileImageUrl", image_url, https_url),
             social_media_links: form
                 .check("socialMediaLinks", links(self.social_media_links))
                 .unwrap_or_default(),
         };
         form.finish()?;
-        Ok(new)
+        Ok(new_instructor)
     }
 }
 
@@ -128,7 +128,7 @@ pub struct UpdateInstructor {
     /// Replaces all links.
     #[schema(value_type = Option<BTreeMap<String, HttpsUrl>>)]
     social_media_links: Option<SocialMediaLinks>,
-    /// True takes a retired instructor back.
+    /// True reactivates a retired instructor.
     is_active: Option<bool>,
 }
 
@@ -193,14 +193,16 @@ fn links(links: SocialMediaLinks) -> Result<SocialMediaLinks, Problem> {
         .into_iter()
         .map(|(network, url)| {
             if !is_network(&network) {
-                return Err("must be named by letters and digits, such as instagram".to_owned());
+                return Err(
+                    "must have names of letters, digits, - and _, such as instagram".to_owned(),
+                );
             }
             Ok((network, https_url(&url)?))
         })
         .collect()
 }
 
-/// Lists a page of all instructors, including retired ones.
+/// Lists a page of instructors. By default, retired ones are included.
 ///
 /// # Errors
 ///
@@ -222,8 +224,7 @@ pub fn list(
 ///
 /// # Errors
 ///
-/// [`Error::Invalid`](crate::Error::Invalid), also when the account does not
-/// exist.
+/// [`Error::Invalid`](crate::Error::Invalid), also if the account does not exist.
 pub fn create<'a>(
     app: &'a App,
     caller: &'a Caller,
@@ -231,8 +232,8 @@ pub fn create<'a>(
     form: CreateInstructor,
 ) -> BoxFuture<'a, Result<StaffInstructorView>> {
     Box::pin(async move {
-        let new = form.parse()?;
-        maintenance::create(app, caller, staff, new, StaffInstructorView::new).await
+        let new_instructor = form.parse()?;
+        maintenance::create(app, caller, staff, new_instructor, StaffInstructorView::new).await
     })
 }
 
@@ -279,14 +280,14 @@ mod tests {
     use crate::testing::described::bound;
 
     #[test]
-    fn the_description_states_the_bounds_that_are_checked() {
-        for bound in [bound::<CreateInstructor>, bound::<UpdateInstructor>] {
-            assert_eq!(bound("name", "maxLength"), NAME_MAX as i64);
-            assert_eq!(bound("bio", "maxLength"), DESCRIPTION_MAX as i64);
-            assert_eq!(bound("specialties", "maxItems"), LIST_MAX as i64);
-            assert_eq!(bound("certifications", "maxItems"), LIST_MAX as i64);
+    fn the_api_description_states_the_bounds_that_are_checked() {
+        for bound_of in [bound::<CreateInstructor>, bound::<UpdateInstructor>] {
+            assert_eq!(bound_of("name", "maxLength"), NAME_MAX as i64);
+            assert_eq!(bound_of("bio", "maxLength"), DESCRIPTION_MAX as i64);
+            assert_eq!(bound_of("specialties", "maxItems"), LIST_MAX as i64);
+            assert_eq!(bound_of("certifications", "maxItems"), LIST_MAX as i64);
             assert_eq!(
-                bound("experienceYears", "maximum"),
+                bound_of("experienceYears", "maximum"),
                 i64::from(EXPERIENCE_MAX)
             );
         }

@@ -15,11 +15,12 @@ use crate::store::page::Page;
 use crate::values::caller::Caller;
 use crate::values::form::Form;
 
-/// The query of the staff's lists.
+/// The query of a list that includes retired items.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct ActiveQuery {
-    /// `true` lists what is active, `false` what is retired. Both by default.
+    /// `true` lists only active items, `false` only retired ones. By default, both are
+    /// listed.
     #[param(value_type = Option<bool>)]
     active: Option<String>,
 }
@@ -33,7 +34,7 @@ impl ActiveQuery {
     }
 }
 
-/// What still refers to a class type or an instructor that has been retired.
+/// The result of retiring a class type or an instructor.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = RetirementResult)]
@@ -56,8 +57,8 @@ impl From<RetiredItem> for RetirementView {
     }
 }
 
-/// Lists a page of all items, including retired ones. `view` makes an item's
-/// JSON, with prices in the given currency.
+/// Lists a page of items. `view` creates the JSON of an item, with prices in the
+/// given currency.
 ///
 /// # Errors
 ///
@@ -88,11 +89,11 @@ pub(super) async fn create<T: CatalogItem, V>(
     app: &App,
     caller: &Caller,
     staff: &Member,
-    new: T::New,
+    new_item: T::New,
     view: fn(T, &str) -> V,
 ) -> Result<V> {
     let created = edit::<T, _>(app, caller, staff, "create", async |tx| {
-        let item = T::insert(tx, &new).await?;
+        let item = T::insert(tx, &new_item).await?;
         let id = item.id();
         Ok((item, Some(id)))
     });
@@ -133,15 +134,15 @@ pub(super) async fn retire<T: CatalogItem>(
     let now = app.clock().now();
     let retired = edit::<T, _>(app, caller, staff, "retire", async |tx| {
         let retired = T::retire(tx, id, now).await?;
-        let changed = retired.was_active.then_some(id);
-        Ok((retired, changed))
+        let changed_id = retired.was_active.then_some(id);
+        Ok((retired, changed_id))
     });
     retired.await.map(Into::into)
 }
 
-/// Runs `work` in a transaction, records it as a security event, and invalidates
-/// the cached responses. `work` returns its result and the id of the item that
-/// it changed, or `None` when nothing has changed.
+/// Runs `work` in a transaction, records the change as a security event, and
+/// invalidates the cached responses. `work` returns its result and the id of the
+/// changed item, or `None` if nothing has changed.
 async fn edit<T: CatalogItem, R>(
     app: &App,
     caller: &Caller,
@@ -154,8 +155,8 @@ async fn edit<T: CatalogItem, R>(
         .authorize(&staff_action)
         .invalidate([app.catalog(), app.schedule()])
         .run(async |tx| {
-            let (value, changed) = work(tx).await?;
-            if let Some(id) = changed {
+            let (value, changed_id) = work(tx).await?;
+            if let Some(id) = changed_id {
                 let detail = json!({ "id": id, "action": action });
                 staff_action
                     .record(tx, T::CHANGE_EVENT, None, detail)

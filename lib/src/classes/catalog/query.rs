@@ -44,7 +44,7 @@ fn level(text: &str) -> Result<Level, Problem> {
         .ok_or_else(|| "must be beginner, intermediate, advanced or all-levels".to_owned())
 }
 
-/// The query that names a class type or an instructor.
+/// The query that identifies a class type or an instructor.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct IdQuery {
@@ -70,7 +70,7 @@ mod tests {
     use crate::classes::fields::STYLE_MAX;
 
     #[test]
-    fn the_description_states_the_bounds_that_are_checked() {
+    fn the_api_description_states_the_bounds_that_are_checked() {
         let params = CatalogQuery::into_params(|| Some(ParameterIn::Query));
         let params = serde_json::to_value(params).unwrap();
         let mut params = params.as_array().unwrap().iter();

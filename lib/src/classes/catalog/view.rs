@@ -18,11 +18,11 @@ pub struct ClassTypeView {
     id: Uuid,
     name: String,
     description: String,
-    /// In lower case.
+    /// The styles, in lower case.
     styles: Vec<String>,
     level: Level,
     duration_minutes: i32,
-    /// The number of spots of a class that does not set its own.
+    /// The number of spots in a class that does not set its own.
     max_participants: i32,
     /// The price of a class that does not set its own.
     price: Money,
@@ -32,7 +32,7 @@ pub struct ClassTypeView {
 }
 
 impl ClassTypeView {
-    /// Describes a class type, with prices in `currency`.
+    /// Creates the view of a class type, with prices in `currency`.
     pub fn new(class_type: ClassType, currency: &str) -> Self {
         Self {
             id: class_type.id,
@@ -56,14 +56,14 @@ impl ClassTypeView {
 pub struct StaffClassTypeView {
     #[serde(flatten)]
     class_type: ClassTypeView,
-    /// False when the class type is retired, and no longer offered.
+    /// False if the class type is retired.
     is_active: bool,
     created_at: DateTime<Utc>,
     updated_at: DateTime<Utc>,
 }
 
 impl StaffClassTypeView {
-    /// Describes a class type, with prices in `currency`.
+    /// Creates the view of a class type, with prices in `currency`.
     pub fn new(class_type: ClassType, currency: &str) -> Self {
         Self {
             is_active: class_type.is_active,
@@ -99,7 +99,7 @@ pub struct InstructorView {
     certifications: Vec<String>,
     experience_years: i32,
     profile_image_url: Option<String>,
-    /// Web addresses by the name of the network, such as `instagram`.
+    /// Links. Each key is the name of a network, such as `instagram`.
     #[schema(value_type = BTreeMap<String, String>)]
     social_media_links: SocialMediaLinks,
 }
@@ -126,20 +126,20 @@ impl From<Instructor> for InstructorView {
 pub struct StaffInstructorView {
     #[serde(flatten)]
     profile: InstructorView,
-    /// The id of the instructor's account. Null: without an account.
+    /// The id of the instructor's account. Null if there is no account.
     user_id: Option<Uuid>,
     /// The hourly rate. Null if none was agreed on.
     hourly_rate: Option<Money>,
     /// ISO 4217 code.
     currency: String,
-    /// False when the instructor is retired, and no longer teaches here.
+    /// False if the instructor is retired.
     is_active: bool,
     created_at: DateTime<Utc>,
     updated_at: DateTime<Utc>,
 }
 
 impl StaffInstructorView {
-    /// Describes an instructor, with the hourly rate in `currency`.
+    /// Creates the view of an instructor, with the hourly rate in `currency`.
     pub fn new(instructor: Instructor, currency: &str) -> Self {
         Self {
             user_id: instructor.user_id,
