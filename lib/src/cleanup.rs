@@ -1,7 +1,7 @@
 //! The hourly clean-up.
 //!
-//! Only disk space and the punctuality of mail depend on it, because expiry is
-//! checked on every read. A step that fails does not keep the others from running.
+//! Expiry is checked on every read, so a late clean-up costs only disk space and
+//! delays mail and payments. If a step fails, the others still run.
 
 use std::time::{Duration, Instant};
 
@@ -15,11 +15,11 @@ use crate::payments::reconcile;
 use crate::store::statement::Statement;
 use crate::{App, BoxFuture};
 
-/// When to stop, so that the function ends before the platform stops it.
+/// How long a run may take, so that it ends before the platform stops the function.
 const BUDGET: Duration = Duration::from_secs(50);
 
-/// Rows in a batch. Small, so that no lock is held for long.
-const BATCH: i64 = 5_000;
+/// The maximum number of rows in a batch. It is small, so that no lock is held for long.
+const BATCH_SIZE: i64 = 5_000;
 
 /// The result of a clean-up.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, ToSchema)]
@@ -29,26 +29,26 @@ pub struct CleanupResult {
     success: bool,
     /// A sentence for people, such as `Cleaned up 15 expired sessions`.
     message: String,
-    /// Deleted sessions.
+    /// The number of deleted sessions.
     pub deleted_count: u64,
-    /// The other steps.
+    /// The results of the other steps.
     pub details: CleanupDetails,
     /// Whether work is left for the next run, because time ran out, a step
     /// failed, or Stripe or the mail server did not answer.
     pub remaining: bool,
 }
 
-/// The results of a clean-up other than deleted sessions.
+/// The results of a clean-up, except for the deleted sessions.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct CleanupDetails {
-    /// Deleted counts of login attempts.
+    /// Deleted counters of sign-in attempts.
     throttle: u64,
     /// Deleted tokens from mails, unfinished sign-ins, and remembered devices.
     tokens: u64,
     /// Deleted idempotency keys.
     idempotency_keys: u64,
-    /// Deleted mail that was sent or given up 30 days ago.
+    /// Deleted mail that is more than 30 days old and was sent or given up on.
     mail: u64,
     /// Deleted events of members.
     member_events: u64,
@@ -56,7 +56,7 @@ pub struct CleanupDetails {
     webhook_events: u64,
     /// Cross-app tokens that were moved to the archive.
     cross_app_archived: u64,
-    /// Months of the archive that were deleted.
+    /// Deleted months of the archive.
     archive_months_dropped: u64,
     /// Overdue card payments that were settled, paid or not.
     pub payments_settled: u64,
@@ -73,28 +73,28 @@ pub struct CleanupDetails {
 }
 
 /// Settles payments, sends due mail, deletes expired rows, and archives old
-/// tokens, until nothing is left or time runs out. Works in batches, each in its
+/// tokens, until nothing is left or time runs out. It works in batches, each in its
 /// own transaction. Concurrent runs do not disturb each other.
 ///
 /// # Errors
 ///
-/// [`Error::Unavailable`] when all steps failed.
+/// [`Error::Unavailable`] if all steps failed.
 pub fn run(app: &App) -> BoxFuture<'_, Result<CleanupResult>> {
     run_for(app, BUDGET)
 }
 
-/// As [`run`], with another time budget.
+/// Does the same as [`run`], with another time budget.
 ///
 /// # Errors
 ///
-/// As [`run`].
+/// Those of [`run`].
 pub fn run_for(app: &App, budget: Duration) -> BoxFuture<'_, Result<CleanupResult>> {
     Box::pin(async move {
         let started = Instant::now();
         let until = started + budget;
         let mut run = Run::new(app);
-        // Members wait for payments and mail, so these come first, payments before
-        // mail because they queue mail. A quarter of the time is left for the rest.
+        // Members wait for payments and mail, so these come first. Payments queue mail,
+        // so they come before it. A quarter of the time is left for the rest.
         run.settle_payments(started + budget / 4, started + budget / 2)
             .await;
         run.send_mail(started + budget / 4 * 3).await;
@@ -102,7 +102,8 @@ pub fn run_for(app: &App, budget: Duration) -> BoxFuture<'_, Result<CleanupResul
         run.archive_tokens(until).await;
         app.counters()
             .add("sessions_expired", run.report.deleted_count);
-        // The next run is an hour away, and probably in another process.
+        // This process may never write them again: the next run is in an hour, and
+        // probably in another process.
         app.counters().write().await;
         let report = run.finish()?;
         tracing::info!(?report, ms = started.elapsed().as_millis(), "cleaned up");
@@ -128,7 +129,8 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// Takes the result of a step, or records that the step failed.
+    /// Returns the value of a step. If the step failed, records that and returns the
+    /// default value.
     fn step<T: Default>(&mut self, name: &'static str, outcome: Result<T>) -> T {
         self.steps += 1;
         outcome.unwrap_or_else(|error| {
@@ -184,7 +186,7 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// Runs a statement in batches, and returns how many rows it has processed.
+    /// Runs a statement in batches. Returns how many rows were processed.
     async fn sweep(&mut self, name: &'static str, statement: &Statement, until: Instant) -> u64 {
         let mut count = 0;
         let swept = sweep(self.app, statement, &mut count, until).await;
@@ -197,8 +199,8 @@ impl<'a> Run<'a> {
         self.report.remaining |= self.step("crossApp", archived);
     }
 
-    /// Fails when all steps failed, so that the caller sees a failure. Otherwise
-    /// the report names the steps that failed.
+    /// Returns the report, which names the failed steps. If all steps failed, returns
+    /// the first error instead.
     fn finish(mut self) -> Result<CleanupResult> {
         let failed = &mut self.report.details.failed;
         match self.first_error {
@@ -212,8 +214,8 @@ impl<'a> Run<'a> {
     }
 }
 
-/// Counts the outcomes of cross-app tokens, and moves old tokens to the archive.
-/// The order matters: a token must be counted before it is moved, and a partition
+/// Counts the outcomes of cross-app tokens, moves old tokens to the archive, and
+/// deletes old months of the archive. The order matters: a token must be counted before it is moved, and a partition
 /// must exist before a token moves into it. Returns whether work is left.
 async fn archive(app: &App, details: &mut CleanupDetails, until: Instant) -> Result<bool> {
     if Instant::now() >= until {
@@ -235,7 +237,7 @@ async fn archive(app: &App, details: &mut CleanupDetails, until: Instant) -> Res
     Ok(false)
 }
 
-/// Runs a statement in batches, and adds the processed rows to `count`. Returns
+/// Runs a statement in batches and adds the processed rows to `count`. Returns
 /// whether work is left.
 async fn sweep(app: &App, statement: &Statement, count: &mut u64, until: Instant) -> Result<bool> {
     let client = app.db().client().await?;
@@ -243,9 +245,9 @@ async fn sweep(app: &App, statement: &Statement, count: &mut u64, until: Instant
         if Instant::now() >= until {
             return Ok(true);
         }
-        let processed: i64 = statement.one(&client, &[&BATCH]).await?.try_get(0)?;
+        let processed: i64 = statement.one(&client, &[&BATCH_SIZE]).await?.try_get(0)?;
         *count += u64::try_from(processed).unwrap_or(0);
-        if processed < BATCH {
+        if processed < BATCH_SIZE {
             return Ok(false);
         }
     }

@@ -1,4 +1,4 @@
-//! The errors, with the status, code and message that the caller gets.
+//! Errors, with the status, code and message of their responses.
 
 use std::collections::BTreeMap;
 use std::error::Error as _;
@@ -63,7 +63,7 @@ pub enum Error {
     #[error("Please sign in")]
     NotSignedIn,
     /// 401 `not_signed_in`: the session cookie is forged or damaged, or its session
-    /// has ended. Only this and `SessionGone` clear the cookie.
+    /// has ended. Only this error and `SessionGone` clear the cookie.
     #[error("Please sign in")]
     CookieRefused,
     /// 401 `invalid_credentials`: the e-mail address or the password is wrong.
@@ -112,8 +112,8 @@ pub enum Error {
     /// 409 `email_taken`: another account has this e-mail address.
     #[error("User with this email already exists")]
     EmailTaken,
-    /// 409 `identity_overtaken`: another request has linked the same account at a
-    /// provider, or created or deleted the member's account, in the meantime.
+    /// 409 `identity_overtaken`: a concurrent request has linked the same account at a
+    /// provider, or has created or deleted the member's account.
     #[error("Please try again")]
     IdentityOvertaken,
     /// 409 with its own code: the request conflicts with the current state.
@@ -141,8 +141,8 @@ pub enum Error {
         /// Whether this attempt was the one that reached the limit.
         is_new: bool,
     },
-    /// 503 `unavailable`, with `Retry-After`: a store does not answer. It must not
-    /// be mistaken for "not signed in" or "not found".
+    /// 503 `unavailable`, with `Retry-After`: a service such as Postgres does not answer.
+    /// It must not be reported as "not signed in" or "not found".
     #[error("The service is temporarily unavailable; please try again")]
     Unavailable(#[source] Source),
     /// 500 `internal`: an error in the service.
@@ -178,7 +178,7 @@ impl Error {
     }
 
     /// Returns the rejection to store, so that a repeated request gets the same
-    /// response. `None` for failures that a retry may overcome.
+    /// response. Returns `None` for failures that a retry may overcome.
     pub(crate) fn refusal(&self) -> Option<Refusal> {
         let status = self.status();
         let is_final = status.is_client_error() && status != StatusCode::TOO_MANY_REQUESTS;
@@ -282,9 +282,8 @@ impl Error {
     }
 }
 
-/// Returns the bare status with the error as an extension. The layer
-/// `http::error_response` writes the body, because it knows the request's id, and logs
-/// the error.
+/// Returns an empty response with the error as an extension. The layer
+/// `http::response` logs the error and writes the body, which contains the request's id.
 impl IntoResponse for Error {
     fn into_response(self) -> Response {
         let mut response = self.status().into_response();
@@ -306,15 +305,15 @@ impl From<tokio_postgres::Error> for Error {
     fn from(error: tokio_postgres::Error) -> Self {
         match error.code() {
             Some(code) if !is_outage(code) => Self::Internal(Box::new(error)),
-            // Without a state the connection failed, or a value does not fit the
-            // type of its column.
+            // Without an SQL state, either the connection failed or a value does not fit
+            // the type of its column.
             None if is_conversion(&error) => Self::Internal(Box::new(error)),
             _ => Self::Unavailable(Box::new(error)),
         }
     }
 }
 
-/// Returns whether a state means an outage: class 08 (connection), 53 (resources),
+/// Returns whether an SQL state means an outage: class 08 (connection), 53 (resources),
 /// 57 (shutdown, startup, a cancelled statement), 40 (rollback, such as after a
 /// deadlock), or a read-only standby.
 fn is_outage(state: &SqlState) -> bool {
@@ -330,14 +329,14 @@ fn is_conversion(error: &tokio_postgres::Error) -> bool {
     source.is_some_and(|source| source.is::<WrongType>() || source.is::<WasNull>())
 }
 
-/// Turns the violation of a named constraint into a domain error. Postgres decides
-/// races by its constraints.
+/// Turns the violation of a named constraint into a domain error. Constraints decide
+/// races between requests.
 pub trait OnConstraint<T> {
-    /// Replaces a violation of `constraint` by `error`. Other errors stay.
+    /// Replaces a violation of `constraint` with `error`. Other errors do not change.
     ///
     /// # Errors
     ///
-    /// Fails with `error` or with the original error.
+    /// `error`, or the original error.
     fn on_constraint(self, constraint: &str, error: Error) -> Result<T>;
 }
 
@@ -354,7 +353,7 @@ fn violated_constraint(error: &Error) -> Option<&str> {
     database_error(error)?.constraint()
 }
 
-/// Returns the error that Postgres reported, if it was Postgres.
+/// Returns the error that Postgres reported, if there is one.
 pub(crate) fn database_error(error: &Error) -> Option<&DbError> {
     let (Error::Internal(source) | Error::Unavailable(source)) = error else {
         return None;
@@ -370,7 +369,7 @@ pub(crate) fn chain(error: &dyn std::error::Error) -> String {
     let mut next = error.source();
     while let Some(cause) = next {
         text = match cause.downcast_ref::<DbError>() {
-            // Its details quote the whole row, including a password hash.
+            // The error's details quote the whole row, which may include a password hash.
             Some(error) => format!("{text}: {} ({})", error.message(), error.code().code()),
             None => format!("{text}: {cause}"),
         };

@@ -18,9 +18,9 @@ const TIMEOUT: Duration = Duration::from_secs(1);
 pub enum HealthStatus {
     /// Postgres and Redis answer.
     Healthy,
-    /// Redis does not answer: everything works, but more slowly.
+    /// Redis does not answer. Requests succeed, but more slowly.
     Degraded,
-    /// Postgres does not answer: most requests fail.
+    /// Postgres does not answer. Most requests fail.
     Unhealthy,
 }
 
@@ -69,13 +69,13 @@ impl ServicesHealth {
 
 /// Checks both services concurrently, for at most a second.
 pub async fn check(app: &App) -> ServicesHealth {
-    let database = service(Some(app.db().ping()));
-    let kv = service(app.kv().map(|kv| kv.ping()));
+    let database = check_service(Some(app.db().ping()));
+    let kv = check_service(app.kv().map(|kv| kv.ping()));
     let (database, kv) = tokio::join!(database, kv);
     ServicesHealth { database, kv }
 }
 
-async fn service(ping: Option<impl Future<Output = Result<Duration>>>) -> ServiceHealth {
+async fn check_service(ping: Option<impl Future<Output = Result<Duration>>>) -> ServiceHealth {
     let without_latency = |status| ServiceHealth {
         status,
         latency: None,
@@ -83,8 +83,8 @@ async fn service(ping: Option<impl Future<Output = Result<Duration>>>) -> Servic
     let Some(ping) = ping else {
         return without_latency(ServiceStatus::NotConfigured);
     };
-    let late = |_| Err(Error::unavailable("no answer within a second"));
-    match timeout(TIMEOUT, ping).await.unwrap_or_else(late) {
+    let on_timeout = |_| Err(Error::unavailable("no answer within a second"));
+    match timeout(TIMEOUT, ping).await.unwrap_or_else(on_timeout) {
         Ok(latency) => ServiceHealth {
             status: ServiceStatus::Connected,
             latency: Some(format!("{}ms", latency.as_millis())),

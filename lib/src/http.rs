@@ -1,8 +1,8 @@
 //! HTTP: the router with its layers, the extractors, and the responses.
 //!
-//! Extractors such as [`Member`], [`Admin`] and [`Cron`] are the authorization:
-//! the signature of a handler says who may call it. A handler without one is
-//! open to everyone.
+//! Extractors such as [`Member`], [`Admin`] and [`Cron`] authorize the caller, so the
+//! signature of a handler states who may call it. Anyone may call a handler without
+//! such an extractor.
 
 pub mod auth;
 mod cacheable;
@@ -46,7 +46,7 @@ use crate::App;
 use crate::error::Error;
 use crate::runtime::background;
 
-/// Builds the router of `routes`, with the layers that every request passes.
+/// Builds the router of `routes`, with the layers that handle every request.
 pub fn router(app: App, routes: Vec<Routes>) -> Router {
     let mut router: Router<App> = Router::new();
     for routes in routes {
@@ -63,8 +63,8 @@ pub fn router(app: App, routes: Vec<Routes>) -> Router {
         .with_state(app)
 }
 
-/// Runs a request that may change something to its end, even if the caller
-/// disconnects: a password change or a revocation must not stop halfway.
+/// Completes every request that may change data, even if the caller disconnects. A
+/// password change or a revocation must not stop halfway.
 async fn finish_changes(request: Request, next: Next) -> Response {
     if request.method().is_safe() {
         return next.run(request).await;

@@ -163,27 +163,27 @@ pub fn update<'a>(
     app: &'a App,
     caller: &'a Caller,
     admin: &'a Member,
-    changes: UpdateUser,
+    request: UpdateUser,
 ) -> BoxFuture<'a, Result<AccountView>> {
     Box::pin(async move {
-        let is_own = changes.id == admin.user.id;
-        if is_own && changes.role.is_some() {
+        let is_own = request.id == admin.user.id;
+        if is_own && request.role.is_some() {
             return Err(OWN_ROLE);
         }
-        if is_own && changes.remove_second_factor {
+        if is_own && request.remove_second_factor {
             return Err(OWN_SECOND_FACTOR);
         }
-        if is_own && changes.is_active == Some(false) {
+        if is_own && request.is_active == Some(false) {
             return Err(OWN_ACCOUNT);
         }
         let (key, admin_id) = (admin.key()?, admin.user.id);
         let (now, studio) = (app.clock().now(), &app.config().studio);
         let updated = app.transaction().run(async |tx| {
-            tx.invalidate_sessions(session::lock_for_admin(tx, key, admin_id, changes.id).await?);
-            let mut update = AccountUpdate::new(tx, admin_id, changes.id, now).await?;
-            update.apply(&changes).await?;
+            tx.invalidate_sessions(session::lock_for_admin(tx, key, admin_id, request.id).await?);
+            let mut update = AccountUpdate::new(tx, admin_id, request.id, now).await?;
+            update.apply(&request).await?;
             if update.deactivated {
-                booking::cancel_all_of(tx, changes.id, now, studio).await?;
+                booking::cancel_all_of(tx, request.id, now, studio).await?;
                 tx.invalidate([app.schedule()]);
             }
             update.finish(caller).await
@@ -242,21 +242,21 @@ impl<'c> AccountUpdate<'c> {
         })
     }
 
-    async fn apply(&mut self, changes: &UpdateUser) -> Result<()> {
-        if let Some(role) = changes.role {
+    async fn apply(&mut self, request: &UpdateUser) -> Result<()> {
+        if let Some(role) = request.role {
             self.set_role(role).await?;
         }
-        if let Some(is_active) = changes.is_active {
+        if let Some(is_active) = request.is_active {
             self.set_active(is_active).await?;
         }
-        if changes.end_sessions {
+        if request.end_sessions {
             let count = self.end_sessions().await?;
             self.record(SecurityEventKind::SessionsEnded, json!({ "count": count }));
         }
-        if changes.remove_second_factor {
+        if request.remove_second_factor {
             self.remove_second_factor().await?;
         }
-        if changes.unlock {
+        if request.unlock {
             let email = &self.account.user.email;
             self.unlocked_keys = rate_limit::reset_account(self.tx, email).await?;
             let count = self.unlocked_keys.len();

@@ -32,7 +32,7 @@ pub struct CreateTimetableEntry {
     /// A single class.
     occurrence: Option<CreateOccurrence>,
     /// Generates the classes of all weekly classes, from today to this date, at
-    /// most 366 days ahead. Classes that exist stay as they are.
+    /// most 366 days ahead. Existing classes do not change.
     generate_until: Option<NaiveDate>,
 }
 
@@ -41,14 +41,14 @@ pub struct CreateTimetableEntry {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[schema(example = json!({"occurrence": {"id": "0198c1a0-4b1e-7d2a-9c35-5b6f0e1d2c3a", "date": "2026-03-15", "time": "20:00"}}))]
 pub struct UpdateTimetableEntry {
-    /// A weekly class. Classes that were generated from it stay as they are.
+    /// A weekly class. Classes that were generated from it do not change.
     pattern: Option<UpdateWeeklyClass>,
     /// A single class. Members who booked it are notified when it moves or gets
     /// another instructor.
     occurrence: Option<UpdateOccurrence>,
 }
 
-/// The query that names what to remove. Exactly one of the ids is given.
+/// The query that identifies what to remove. Exactly one of the ids must be set.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(rename_all = "camelCase")]
 #[into_params(parameter_in = Query, rename_all = "camelCase")]
@@ -59,7 +59,7 @@ pub struct RemovalQuery {
     /// The id of a class to cancel, with all its bookings.
     #[param(value_type = Option<Uuid>)]
     occurrence_id: Option<String>,
-    /// Why the class is cancelled. Members who booked it read this.
+    /// The reason for cancelling the class, as a message to the members who booked it.
     #[param(max_length = 500, example = "Marisol is ill")]
     reason: Option<String>,
 }
@@ -86,7 +86,7 @@ pub fn list(app: &App, page: Page) -> BoxFuture<'_, Result<List<WeeklyClassView>
 /// # Errors
 ///
 /// [`Error::Invalid`]; [`Error::Malformed`] unless exactly one of the three is
-/// given; 409 `room_taken`, `instructor_taken`.
+/// set; 409 `room_taken`, `instructor_taken`.
 pub fn create<'a>(
     app: &'a App,
     caller: &'a Caller,
@@ -100,7 +100,7 @@ pub fn create<'a>(
             (None, Some(occurrence), None) => editor.create_occurrence(occurrence).await,
             (None, None, Some(until)) => editor.generate(until).await,
             _ => Err(Error::malformed(
-                "Give one of pattern, occurrence and generateUntil",
+                "Exactly one of pattern, occurrence and generateUntil must be set",
             )),
         }
     })
@@ -111,7 +111,7 @@ pub fn create<'a>(
 /// # Errors
 ///
 /// [`Error::Invalid`]; [`Error::Malformed`] unless exactly one of the two is
-/// given; [`Error::NotFound`]; 409 `room_taken`, `instructor_taken`,
+/// set; [`Error::NotFound`]; 409 `room_taken`, `instructor_taken`,
 /// `places_taken`, `class_started`, `class_cancelled`.
 pub fn update<'a>(
     app: &'a App,
@@ -124,7 +124,11 @@ pub fn update<'a>(
         let result = match (form.pattern, form.occurrence) {
             (Some(weekly), None) => editor.update_weekly_class(weekly).await?,
             (None, Some(occurrence)) => editor.update_occurrence(occurrence).await?,
-            _ => return Err(Error::malformed("Give one of pattern and occurrence")),
+            _ => {
+                return Err(Error::malformed(
+                    "Exactly one of pattern and occurrence must be set",
+                ));
+            }
         };
         after_commit(app);
         Ok(result)
@@ -153,7 +157,11 @@ pub fn remove<'a>(
         let result = match (weekly, occurrence) {
             (Some(id), None) => editor.retire_weekly_class(id).await?,
             (None, Some(id)) => editor.cancel_occurrence(id, reason).await?,
-            _ => return Err(Error::malformed("Give one of patternId and occurrenceId")),
+            _ => {
+                return Err(Error::malformed(
+                    "Exactly one of patternId and occurrenceId must be set",
+                ));
+            }
         };
         after_commit(app);
         Ok(result)

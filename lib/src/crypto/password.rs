@@ -15,13 +15,14 @@ use unicode_normalization::UnicodeNormalization;
 use crate::error::{Error, Result};
 use crate::values::form::Problem;
 
-/// The least number of characters of a new password.
+/// The minimum length of a new password, in characters.
 const MIN_CHARACTERS: usize = 8;
 
 /// The maximum length of a new password, in characters.
 const MAX_CHARACTERS: usize = 128;
 
-/// Shorter names and addresses are ignored: too many good passwords contain them.
+/// The minimum length of a name or address that a new password is compared with. Too
+/// many good passwords contain shorter ones.
 const MIN_PERSONAL_CHARACTERS: usize = 4;
 
 /// A password in normal form C (NIST SP 800-63B, 5.1.1.2).
@@ -29,8 +30,8 @@ const MIN_PERSONAL_CHARACTERS: usize = 4;
 pub struct Password(String);
 
 impl Password {
-    /// Takes a password that was typed to sign in. It is not checked, because an
-    /// old password may predate the current rules.
+    /// Creates a password that a member submits to sign in. The rules are not checked,
+    /// because an old password may predate them.
     pub fn typed(text: &str) -> Self {
         Self(text.nfc().collect())
     }
@@ -41,7 +42,7 @@ impl Password {
     ///
     /// # Errors
     ///
-    /// Fails with a sentence that describes the rule that the password breaks.
+    /// Fails with a message for the user that names the broken rule.
     pub fn parse_new(text: &str, studio: &str, personal: &[&str]) -> Result<Self, Problem> {
         let password = Self::typed(text);
         let characters = password.0.chars().count();
@@ -64,7 +65,7 @@ impl Password {
     }
 }
 
-/// Returns whether the characters repeat, ascend or descend: `aaaaaaaa`,
+/// Returns whether the characters are all equal, ascend or descend: `aaaaaaaa`,
 /// `23456789`, `zyxwvuts`.
 fn is_sequence(text: &str) -> bool {
     let codes: Vec<_> = text.chars().map(|c| i64::from(u32::from(c))).collect();
@@ -83,7 +84,7 @@ fn is_personal(password: &str, studio: &str, personal: &[&str]) -> bool {
     let names = personal.iter().filter(|word| !word.contains('@'));
     let pairs = names
         .clone()
-        .flat_map(|one| names.clone().map(move |other| format!("{one}{other}")));
+        .flat_map(|first| names.clone().map(move |second| format!("{first}{second}")));
     let words = personal.iter().copied().chain(before_at).chain([studio]);
     words.map(str::to_owned).chain(pairs).any(|word| {
         let word = letters_and_digits(&word);
@@ -109,12 +110,12 @@ impl fmt::Debug for Password {
 /// The result of comparing a password with a stored hash.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PasswordCheck {
-    /// It is not the password.
+    /// The password does not match.
     Wrong,
-    /// It is the password.
+    /// The password matches.
     Correct,
-    /// It is the password, but the hash is bcrypt or has weaker parameters and
-    /// should be replaced.
+    /// The password matches, but the hash should be replaced: it is bcrypt or has
+    /// weaker parameters.
     Outdated,
 }
 
@@ -123,21 +124,20 @@ const MEMORY_KIB: u32 = 19 * 1024;
 const PASSES: u32 = 2;
 const LANES: u32 = 1;
 
-/// How long a request waits for a permit to hash.
+/// How long a request waits until it may hash a password.
 const PERMIT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// A hash of no password, with the current parameters. A password is compared with
-/// it when there is no account, so that the work is the same.
-const NO_ACCOUNT: &str = "$argon2id$v=19$m=19456,t=2,p=1$c2Fib3Igbm9ib2R5IQ$\
+/// A hash that no password matches, with the current parameters. A password is compared
+/// with it if there is no account, so that the response takes as long.
+const DUMMY_HASH: &str = "$argon2id$v=19$m=19456,t=2,p=1$c2Fib3Igbm9ib2R5IQ$\
     AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 
 /// Hashes and verifies passwords on blocking threads, a few at a time. Each hash
 /// takes 19 MiB, and running more of them than there are cores gains nothing.
 ///
-/// The memory is reused. When it was returned to the system's allocator after each
-/// hash, the heap fragmented: blocks are aligned to 64 bytes, so a freed block was
-/// slightly too small for the next one, and a process that had signed in a few
-/// hundred members held 400 MB.
+/// The memory is reused, because allocating it for each hash fragments the heap. Blocks
+/// are aligned to 64 bytes, so a freed block is slightly too small for the next hash. A
+/// process that had signed in a few hundred members held 400 MB.
 #[derive(Clone)]
 pub struct Hasher {
     permits: Arc<Semaphore>,
@@ -148,10 +148,10 @@ pub struct Hasher {
 type Memory = Vec<Block>;
 
 impl Hasher {
-    /// Creates a hasher that runs at most `at_once` hashes at a time.
-    pub fn new(at_once: usize) -> Self {
+    /// Creates a hasher that runs at most `max_concurrent` hashes at a time.
+    pub fn new(max_concurrent: usize) -> Self {
         Self {
-            permits: Arc::new(Semaphore::new(at_once.max(1))),
+            permits: Arc::new(Semaphore::new(max_concurrent.max(1))),
             free_memory: Arc::default(),
         }
     }
@@ -166,15 +166,15 @@ impl Hasher {
     }
 
     /// Compares a password with a stored hash: argon2id, or bcrypt from an earlier
-    /// version of Sabor. Without a hash it does the same work and returns
+    /// version of Sabor. Without a hash, it does the same work and returns
     /// [`PasswordCheck::Wrong`].
     ///
     /// # Errors
     ///
     /// [`Error::Unavailable`] if too many hashes are waiting;
-    /// [`Error::Internal`] if the hash is of neither kind.
+    /// [`Error::Internal`] if the hash has neither format.
     pub async fn verify(&self, password: Password, hash: Option<&str>) -> Result<PasswordCheck> {
-        let hash = hash.unwrap_or(NO_ACCOUNT).to_owned();
+        let hash = hash.unwrap_or(DUMMY_HASH).to_owned();
         self.run(move |memory| compare(&password, &hash, memory))
             .await
     }
@@ -214,8 +214,8 @@ impl Hasher {
 }
 
 /// Lowers the priority of this thread, so that a flood of sign-ins leaves the cores
-/// to session checks. Only Linux has priorities for single threads. If the system
-/// refuses, only the scheduling order is lost.
+/// to session checks. Only Linux has priorities for single threads. A failure is
+/// ignored, because only scheduling depends on it.
 fn lower_thread_priority() {
     #[cfg(target_os = "linux")]
     {
@@ -224,13 +224,13 @@ fn lower_thread_priority() {
             static DONE: std::cell::Cell<bool> = const { std::cell::Cell::new(false) };
         }
         if !DONE.replace(true) {
-            let this = rustix::thread::gettid();
-            let _ = rustix::process::setpriority_process(Some(this), NICE);
+            let thread_id = rustix::thread::gettid();
+            let _ = rustix::process::setpriority_process(Some(thread_id), NICE);
         }
     }
 }
 
-/// The parameters for new hashes.
+/// Returns the parameters for new hashes.
 fn params() -> Result<Params> {
     Params::new(MEMORY_KIB, PASSES, LANES, None).map_err(internal)
 }
@@ -267,7 +267,7 @@ fn hash_into(
 }
 
 fn compare(password: &Password, hash: &str, memory: &mut Memory) -> Result<PasswordCheck> {
-    // The prefix of bcrypt in the modular crypt format.
+    // In the modular crypt format, bcrypt hashes start with `$2`.
     if hash.starts_with("$2") {
         return Ok(match bcrypt::verify(&password.0, hash).map_err(internal)? {
             true => PasswordCheck::Outdated,
@@ -319,31 +319,31 @@ mod tests {
     }
 
     #[test]
-    fn the_schema_has_the_limits_of_the_parser() {
+    fn the_api_description_states_the_bounds_that_are_checked() {
         let schema = serde_json::to_value(NewPassword::schema()).unwrap();
         assert_eq!(schema["minLength"], MIN_CHARACTERS);
         assert_eq!(schema["maxLength"], MAX_CHARACTERS);
     }
 
     #[test]
-    fn a_password_may_have_any_characters() {
-        for good in [
+    fn a_password_may_contain_any_8_to_128_characters() {
+        for accepted in [
             "ñandú rápido",
             "        x",
             "correct horse battery",
             "una contraseña larga",
             &"üñ".repeat(64),
         ] {
-            assert!(parse_new(good).is_ok(), "{good}");
+            assert!(parse_new(accepted).is_ok(), "{accepted}");
         }
-        for bad in ["short", &"üñ".repeat(65)] {
-            assert!(parse_new(bad).is_err(), "{bad}");
+        for rejected in ["short", &"üñ".repeat(65)] {
+            assert!(parse_new(rejected).is_err(), "{rejected}");
         }
     }
 
     #[test]
     fn common_passwords_and_sequences_of_characters_are_rejected() {
-        for bad in [
+        for rejected in [
             "password123",
             "PassWord1",
             "Contrasen\u{303}a",
@@ -353,13 +353,13 @@ mod tests {
             "3456789:;<=",
             "onmlkjihgfed",
         ] {
-            assert!(parse_new(bad).is_err(), "{bad}");
+            assert!(parse_new(rejected).is_err(), "{rejected}");
         }
     }
 
     #[test]
-    fn a_password_made_of_the_address_or_names_is_rejected() {
-        for bad in [
+    fn a_password_that_is_an_address_or_a_name_is_rejected() {
+        for rejected in [
             "Ana@Example.com",
             "ana@example.com1!",
             "maximiliana",
@@ -371,34 +371,34 @@ mod tests {
             "sabor con flow",
             "SaborConFlow2026!",
         ] {
-            assert!(parse_new(bad).is_err(), "{bad}");
+            assert!(parse_new(rejected).is_err(), "{rejected}");
         }
         assert!(Password::parse_new("maximiliana7", STUDIO, &["maximiliana@example.com"]).is_err());
     }
 
     #[test]
-    fn other_words_beside_a_name_and_names_of_three_letters_are_accepted() {
-        for good in [
+    fn names_with_other_words_and_names_of_three_letters_are_accepted() {
+        for accepted in [
             "maximiliana baila salsa",
             "núñez y gatos",
             "ana-84-62-19",
             "sabor con limón",
         ] {
-            assert!(parse_new(good).is_ok(), "{good}");
+            assert!(parse_new(accepted).is_ok(), "{accepted}");
         }
         assert!(Password::parse_new("ñandú rápido", STUDIO, &["", "", ""]).is_ok());
     }
 
     #[test]
-    fn an_unknown_account_costs_the_same_work_as_a_known_one() {
-        let unknown = PasswordHash::new(NO_ACCOUNT).unwrap();
-        let known = new_hash(&Password::typed("x"), &mut Memory::new()).unwrap();
-        let known = PasswordHash::new(&known).unwrap();
-        let cost = |hash| Params::try_from(hash).unwrap();
-        assert_eq!(cost(&unknown), cost(&known));
+    fn verifying_a_password_takes_as_long_without_an_account() {
+        let dummy = PasswordHash::new(DUMMY_HASH).unwrap();
+        let hash = new_hash(&Password::typed("x"), &mut Memory::new()).unwrap();
+        let current = PasswordHash::new(&hash).unwrap();
+        let cost = |parsed| Params::try_from(parsed).unwrap();
+        assert_eq!(cost(&dummy), cost(&current));
         let password = Password::typed("anything");
-        let check = compare(&password, NO_ACCOUNT, &mut Memory::new()).unwrap();
-        assert_eq!(check, PasswordCheck::Wrong);
+        let result = compare(&password, DUMMY_HASH, &mut Memory::new()).unwrap();
+        assert_eq!(result, PasswordCheck::Wrong);
     }
 
     #[tokio::test]
@@ -408,9 +408,9 @@ mod tests {
             .hash(Password::typed("caf\u{e9} con leche"))
             .await
             .unwrap();
-        let typed = Password::typed("cafe\u{301} con leche");
+        let decomposed = Password::typed("cafe\u{301} con leche");
         assert_eq!(
-            hasher.verify(typed, Some(&hash)).await.unwrap(),
+            hasher.verify(decomposed, Some(&hash)).await.unwrap(),
             PasswordCheck::Correct
         );
         let wrong = Password::typed("cafe con leche");
@@ -424,23 +424,23 @@ mod tests {
     fn bcrypt_and_weaker_hashes_verify_as_outdated() {
         let password = Password::typed("old password");
         let mut memory = Memory::new();
-        let old = bcrypt::hash("old password", 4).unwrap();
+        let bcrypt_hash = bcrypt::hash("old password", 4).unwrap();
         assert_eq!(
-            compare(&password, &old, &mut memory).unwrap(),
+            compare(&password, &bcrypt_hash, &mut memory).unwrap(),
             PasswordCheck::Outdated
         );
         assert_eq!(
-            compare(&Password::typed("other"), &old, &mut memory).unwrap(),
+            compare(&Password::typed("other"), &bcrypt_hash, &mut memory).unwrap(),
             PasswordCheck::Wrong
         );
-        let weak = Argon2::new(
+        let weak_argon2 = Argon2::new(
             Algorithm::Argon2id,
             Version::V0x13,
             Params::new(8 * 1024, 1, 1, None).unwrap(),
         );
-        let weak = weak.hash_password(b"old password").unwrap().to_string();
+        let weak_hash = weak_argon2.hash_password(b"old password").unwrap();
         assert_eq!(
-            compare(&password, &weak, &mut memory).unwrap(),
+            compare(&password, &weak_hash.to_string(), &mut memory).unwrap(),
             PasswordCheck::Outdated
         );
     }
@@ -455,16 +455,16 @@ mod properties {
 
     proptest! {
         #[test]
-        fn a_password_of_valid_length_is_kept_unchanged_or_rejected_without_being_quoted(
-            typed in text(), personal in text(),
+        fn a_password_is_accepted_unchanged_or_rejected_without_quoting_it(
+            input in text(), personal in text(),
         ) {
-            let length = typed.nfc().count();
-            match Password::parse_new(&typed, "Sabor con Flow", &[&personal]) {
+            let length = input.nfc().count();
+            match Password::parse_new(&input, "Sabor con Flow", &[&personal]) {
                 Ok(password) => {
                     assert!((MIN_CHARACTERS..=MAX_CHARACTERS).contains(&length));
-                    assert!(password.0.nfd().eq(typed.nfd()));
+                    assert!(password.0.nfd().eq(input.nfd()));
                 }
-                Err(problem) => assert!(length < 8 || !problem.contains(&typed), "{problem}"),
+                Err(problem) => assert!(length < 8 || !problem.contains(&input), "{problem}"),
             }
             assert!(Password::parse_new(&personal, "Sabor con Flow", &[&personal]).is_err() || personal.chars().count() < 12
                 || personal.chars().filter(|c| c.is_alphanumeric()).count() < 4);

@@ -8,8 +8,8 @@ use uuid::Uuid;
 ///
 /// # Panics
 ///
-/// If the operating system returns no randomness. Nothing would be secure
-/// without it, and the panic becomes a 500 response.
+/// If the operating system returns no random bytes. Nothing would be secure without
+/// them, and the panic becomes a 500 response.
 pub fn bytes<const N: usize>() -> [u8; N] {
     let mut bytes = [0; N];
     SystemRandom::new()
@@ -29,7 +29,7 @@ pub fn id() -> Uuid {
     Uuid::now_v7()
 }
 
-/// Returns a number below `bound`, for jitter. It is slightly biased, so it is not
+/// Returns a number below `bound`, for jitter. It is slightly biased, so do not use it
 /// for secrets.
 pub fn below(bound: u64) -> u64 {
     u64::from_le_bytes(bytes::<8>()) % bound.max(1)

@@ -22,10 +22,10 @@ impl Secret {
         &self.0
     }
 
-    /// Compares with another text. The time does not depend on where they differ.
+    /// Returns whether the secret equals another text.
     ///
-    /// Both sides are hashed with HMAC under a key made for this comparison, so
-    /// the time depends on neither the length nor the content of the secret.
+    /// Both texts are hashed with HMAC and a random key, so the time does not depend on
+    /// where they differ.
     pub fn matches(&self, other: &str) -> bool {
         let key = hmac::Key::new(hmac::HMAC_SHA256, &random::bytes::<32>());
         let tag = hmac::sign(&key, self.0.as_bytes());
@@ -59,8 +59,8 @@ impl Signer {
 
     /// Returns whether one of the keys made `signature` for `message`.
     pub fn verify(&self, message: &str, signature: &str) -> bool {
-        // Upper-case hex decodes to the same bytes. It is rejected, so that a
-        // signed value has exactly one valid form.
+        // Upper-case hex decodes to the same bytes. It is rejected, so that each
+        // signature has exactly one valid form.
         let Ok(tag) = hex::decode(signature) else {
             return false;
         };
@@ -108,10 +108,10 @@ mod tests {
 
     #[test]
     fn a_rotated_secret_verifies_but_does_not_sign() {
-        let before = Signer::derive(&secrets(&["old"]), "cookie");
-        let after = Signer::derive(&secrets(&["new", "old"]), "cookie");
-        assert!(after.verify("token", &before.sign("token")));
-        assert!(!before.verify("token", &after.sign("token")));
+        let old_signer = Signer::derive(&secrets(&["old"]), "cookie");
+        let new_signer = Signer::derive(&secrets(&["new", "old"]), "cookie");
+        assert!(new_signer.verify("token", &old_signer.sign("token")));
+        assert!(!old_signer.verify("token", &new_signer.sign("token")));
     }
 
     #[test]

@@ -14,55 +14,56 @@ pub fn generate_secret() -> [u8; 20] {
     random::bytes()
 }
 
-/// Returns the time step whose code this is: the current one, the previous, or the
-/// next. Returns `None` if the code is wrong.
+/// Returns the time step of a code: the current, the previous or the next step. Returns
+/// `None` if the code is wrong.
 ///
 /// # Errors
 ///
 /// [`Error::Internal`] if the secret is too short.
 pub fn find_step(secret: &[u8], code: &str, now: DateTime<Utc>) -> Result<Option<i64>> {
-    let now = u64::try_from(now.timestamp()).unwrap_or_default();
-    let step = totp(secret)?.check(code, now);
+    let seconds = u64::try_from(now.timestamp()).unwrap_or_default();
+    let step = generator(secret)?.check(code, seconds);
     Ok(step.and_then(|step| i64::try_from(step).ok()))
 }
 
-/// Returns the code at a time. Tests use it in place of an app.
+/// Returns the code at a time, for tests without an authenticator app.
 ///
 /// # Errors
 ///
 /// [`Error::Internal`] if the secret is too short.
 pub fn code_at(secret: &[u8], now: DateTime<Utc>) -> Result<String> {
-    let now = u64::try_from(now.timestamp()).unwrap_or_default();
-    Ok(totp(secret)?.generate(now).to_string())
+    let seconds = u64::try_from(now.timestamp()).unwrap_or_default();
+    Ok(generator(secret)?.generate(seconds).to_string())
 }
 
-/// A secret in the three forms in which an app can take it.
+/// A secret in the three forms that an authenticator app accepts.
 pub struct Enrollment {
-    /// The secret in base32, for typing.
+    /// The secret in base32, to type into the app.
     pub secret: String,
-    /// The `otpauth://totp/…` URI, for a link.
+    /// The `otpauth://totp/…` URI, to open as a link.
     pub uri: String,
     /// The URI as a QR code in SVG, dark on light.
     pub qr_code: String,
 }
 
-/// Creates the enrollment for a secret. The app shows it under the names of the
-/// issuer and the account.
+/// Creates the enrollment for a secret. The app shows the names of the issuer and the
+/// account.
 ///
 /// # Errors
 ///
 /// [`Error::Internal`] if the secret is too short, or if a name is invalid.
 pub fn enroll(secret: &[u8], issuer: &str, account: &str) -> Result<Enrollment> {
-    let app = builder(secret)
-        // The label has a colon between issuer and account, so neither may have one.
+    let totp = builder(secret)
+        // A colon separates the issuer and the account in the URI, so neither may
+        // contain one.
         .with_issuer(Some(issuer.replace(':', " ")))
         .with_account_name(account.replace(':', " "));
-    let app = app.build().map_err(internal)?;
-    let uri = app.to_url().map_err(internal)?;
-    let code = QrCode::new(&uri).map_err(internal)?;
+    let totp = totp.build().map_err(internal)?;
+    let uri = totp.to_url().map_err(internal)?;
+    let qr_code = QrCode::new(&uri).map_err(internal)?;
     Ok(Enrollment {
-        secret: app.secret().to_base32(),
-        qr_code: code
+        secret: totp.secret().to_base32(),
+        qr_code: qr_code
             .render::<svg::Color<'_>>()
             .min_dimensions(240, 240)
             .build(),
@@ -77,8 +78,9 @@ fn builder(secret: &[u8]) -> Builder {
         .with_step_duration(30)
 }
 
-/// The account name is required, but has no influence on the codes.
-fn totp(secret: &[u8]) -> Result<Totp> {
+/// Creates the generator of codes for a secret. The account name is required but does
+/// not affect the codes.
+fn generator(secret: &[u8]) -> Result<Totp> {
     builder(secret)
         .with_account_name("-")
         .build()
@@ -93,7 +95,7 @@ fn internal(error: impl std::fmt::Display) -> Error {
 mod tests {
     use super::*;
 
-    // The secret and two of the codes of RFC 6238, appendix B, as six digits.
+    // The secret of RFC 6238, appendix B. The tests use the last six digits of its codes.
     const SECRET: &[u8] = b"12345678901234567890";
 
     fn at(seconds: i64) -> DateTime<Utc> {
@@ -111,8 +113,8 @@ mod tests {
                 "{seconds}"
             );
         }
-        for bad in ["", "28708", "2870820", "abcdef", "２８７０８２"] {
-            assert_eq!(find_step(SECRET, bad, at(59)).unwrap(), None, "{bad}");
+        for wrong in ["", "28708", "2870820", "abcdef", "２８７０８２"] {
+            assert_eq!(find_step(SECRET, wrong, at(59)).unwrap(), None, "{wrong}");
         }
     }
 
@@ -145,31 +147,31 @@ mod properties {
 
     proptest! {
         #[test]
-        fn a_code_is_valid_near_its_own_time_and_no_other_text_is_a_code(
-            secret in any::<[u8; 20]>(), now in 100..4_000_000_000_i64, typed in text(), steps in -3..4_i64,
+        fn a_code_is_valid_near_its_time_and_other_texts_are_rejected(
+            secret in any::<[u8; 20]>(), now in 100..4_000_000_000_i64, input in text(), steps in -3..4_i64,
         ) {
             let at = |seconds| DateTime::from_timestamp(seconds, 0).unwrap();
             let code = code_at(&secret, at(now)).unwrap();
-            let then = find_step(&secret, &code, at(now + 30 * steps)).unwrap();
+            let step = find_step(&secret, &code, at(now + 30 * steps)).unwrap();
             if steps.abs() <= 1 {
-                assert!(then.is_some());
+                assert!(step.is_some());
             }
-            if typed.len() != 6 || !typed.bytes().all(|byte| byte.is_ascii_digit()) {
-                assert_eq!(find_step(&secret, &typed, at(now)).unwrap(), None, "{typed:?}");
+            if input.len() != 6 || !input.bytes().all(|byte| byte.is_ascii_digit()) {
+                assert_eq!(find_step(&secret, &input, at(now)).unwrap(), None, "{input:?}");
             }
         }
 
         #[test]
         fn an_app_gets_the_same_secret_for_any_account_name(
             secret in any::<[u8; 20]>(),
-            typed in prop_oneof!["[!-~]{1,64}@[a-z]{1,9}\\.example", "[aé💃]{1,16}@[aé]{1,30}\\.example", text()],
+            input in prop_oneof!["[!-~]{1,64}@[a-z]{1,9}\\.example", "[aé💃]{1,16}@[aé]{1,30}\\.example", text()],
         ) {
-            let Ok(email) = Email::parse(&typed) else { return Ok(()) };
+            let Ok(email) = Email::parse(&input) else { return Ok(()) };
             let enrollment = enroll(&secret, "Sabor con Flow", email.as_str()).unwrap();
             let uri = Url::parse(&enrollment.uri).unwrap();
-            let of = |name| uri.query_pairs().filter(move |(key, _)| key == name).map(|(_, value)| value);
-            assert!(of("secret").eq([&*enrollment.secret]), "{uri}");
-            assert!(of("issuer").eq(["Sabor con Flow"]), "{uri}");
+            let values_of = |name| uri.query_pairs().filter(move |(key, _)| key == name).map(|(_, value)| value);
+            assert!(values_of("secret").eq([&*enrollment.secret]), "{uri}");
+            assert!(values_of("issuer").eq(["Sabor con Flow"]), "{uri}");
             assert!(uri.fragment().is_none() && uri.host_str() == Some("totp"), "{uri}");
         }
     }

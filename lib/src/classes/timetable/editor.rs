@@ -1,4 +1,4 @@
-//! Code that all changes of the timetable share.
+//! Code that all changes to the timetable share.
 
 use chrono::{DateTime, NaiveDate, Utc};
 use serde_json::Value;

@@ -18,13 +18,13 @@ use crate::values::form::{self, Form, Problem};
 use crate::values::money::Money;
 use crate::values::schema::TimeOfDay;
 
-/// Longest title of a class, in characters.
+/// The maximum length of the title of a class, in characters.
 const TITLE_MAX: usize = 200;
 
-/// The problem with a start in the past.
+/// The message about a class that would start in the past.
 const IN_THE_PAST: &str = "must not be in the past";
 
-/// A class to create that does not come from a weekly class.
+/// A single class to create.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(super) struct CreateOccurrence {
@@ -34,21 +34,21 @@ pub(super) struct CreateOccurrence {
     /// Local time at the studio, such as `19:00`.
     #[schema(value_type = TimeOfDay)]
     time: String,
-    /// The class type's by default.
+    /// The default is the class type's duration.
     #[schema(minimum = 1, maximum = 1_440)]
     duration_minutes: Option<i32>,
-    /// The number of spots; the class type's by default.
+    /// The number of spots. The default is that of the class type.
     #[schema(minimum = 1, maximum = 1_000)]
     max_participants: Option<i32>,
     #[schema(min_length = 1, max_length = 50, examples("Studio A"))]
     room: String,
-    /// The class type's name by default.
+    /// The default is the name of the class type.
     #[schema(min_length = 1, max_length = 200, examples("Rueda, with live music"))]
     title: Option<String>,
-    /// The class type's by default.
+    /// The default is the class type's description.
     #[schema(max_length = 5_000)]
     description: Option<String>,
-    /// The class type's by default.
+    /// The default is the class type's price.
     price: Option<Money>,
 }
 
@@ -62,7 +62,7 @@ impl CreateOccurrence {
         if start <= editor.now {
             form.refuse("date", IN_THE_PAST);
         }
-        let new = NewOccurrence {
+        let new_occurrence = NewOccurrence {
             class_type_id: self.class_type_id,
             instructor_id: self.instructor_id,
             start_time: start,
@@ -78,7 +78,7 @@ impl CreateOccurrence {
             price: self.price,
         };
         form.finish()?;
-        Ok(new)
+        Ok(new_occurrence)
     }
 }
 
@@ -103,13 +103,13 @@ pub(super) struct UpdateOccurrence {
     /// The number of spots. Additional spots go to the waitlist.
     #[schema(minimum = 1, maximum = 1_000)]
     max_participants: Option<i32>,
-    /// Null: the class type's price.
+    /// Null sets the price to that of the class type.
     #[serde(default, deserialize_with = "nullable")]
     #[schema(value_type = Option<Money>)]
     price: Option<Option<Money>>,
 }
 
-/// The new time of a class. `None` leaves a part of it as it is.
+/// The new time of a class. `None` keeps the current value.
 #[derive(Clone, Copy)]
 struct NewTime {
     date: Option<NaiveDate>,
@@ -147,7 +147,7 @@ impl NewTime {
     /// Returns the new start and end of a class, or `None` when neither changes.
     fn resolve(
         self,
-        before: &LockedOccurrence,
+        current: &LockedOccurrence,
         editor: &TimetableEditor<'_>,
     ) -> Result<Option<(DateTime<Utc>, DateTime<Utc>)>> {
         let Self {
@@ -158,9 +158,9 @@ impl NewTime {
         if date.is_none() && time.is_none() && minutes.is_none() {
             return Ok(None);
         }
-        let local = editor.zone.local(before.start_time);
+        let local = editor.zone.local(current.start_time);
         let start = match (date, time) {
-            (None, None) => before.start_time,
+            (None, None) => current.start_time,
             _ => editor.zone.resolve(
                 date.unwrap_or(local.date_naive()),
                 time.unwrap_or(local.time()),
@@ -169,7 +169,7 @@ impl NewTime {
         if start <= editor.now {
             return Err(Error::field("occurrence.date", IN_THE_PAST));
         }
-        let length = minutes.map_or(before.end_time - before.start_time, |minutes| {
+        let length = minutes.map_or(current.end_time - current.start_time, |minutes| {
             TimeDelta::minutes(i64::from(minutes))
         });
         Ok(Some((start, start + length)))
@@ -185,10 +185,10 @@ impl TimetableEditor<'_> {
         &self,
         form: CreateOccurrence,
     ) -> Result<TimetableResult> {
-        let new = form.parse(self)?;
+        let new_occurrence = form.parse(self)?;
         let created = self.transaction().run(async |tx| {
             occurrence::lock_timetable(tx).await?;
-            let id = occurrence::insert(tx, &new).await?;
+            let id = occurrence::insert(tx, &new_occurrence).await?;
             self.record(tx, json!({ "occurrenceId": id, "action": "enter" }))
                 .await?;
             Ok(id)
@@ -207,15 +207,15 @@ impl TimetableEditor<'_> {
         let (changes, new_time) = form.parse()?;
         let updated = self.transaction().run(async |tx| {
             occurrence::lock_timetable(tx).await?;
-            let before = occurrence::lock(tx, id, self.now).await?;
+            let current = occurrence::lock(tx, id, self.now).await?;
             let changes = OccurrenceChanges {
-                times: new_time.resolve(&before, self)?,
+                times: new_time.resolve(&current, self)?,
                 ..changes.clone()
             };
             let studio = &self.app.config().studio;
             self.record(tx, json!({ "occurrenceId": id, "action": "change" }))
                 .await?;
-            occurrence::update(tx, &before, &changes, self.now, studio).await
+            occurrence::update(tx, &current, &changes, self.now, studio).await
         });
         updated.await?;
         Ok(TimetableResult {
@@ -230,10 +230,10 @@ impl TimetableEditor<'_> {
         reason: Option<String>,
     ) -> Result<TimetableResult> {
         let cancelled = self.transaction().run(async |tx| {
-            let before = occurrence::lock(tx, id, self.now).await?;
+            let current = occurrence::lock(tx, id, self.now).await?;
             self.record(tx, json!({ "occurrenceId": id, "action": "cancel" }))
                 .await?;
-            occurrence::cancel(tx, &before, reason.as_deref(), self.now).await
+            occurrence::cancel(tx, &current, reason.as_deref(), self.now).await
         });
         Ok(TimetableResult {
             occurrence_id: Some(id),
@@ -250,16 +250,19 @@ mod tests {
     use crate::testing::described::bound;
 
     #[test]
-    fn the_description_states_the_bounds_that_are_checked() {
-        for bound in [bound::<CreateOccurrence>, bound::<UpdateOccurrence>] {
-            assert_eq!(bound("durationMinutes", "maximum"), i64::from(DURATION_MAX));
+    fn the_api_description_states_the_bounds_that_are_checked() {
+        for bound_of in [bound::<CreateOccurrence>, bound::<UpdateOccurrence>] {
             assert_eq!(
-                bound("maxParticipants", "maximum"),
+                bound_of("durationMinutes", "maximum"),
+                i64::from(DURATION_MAX)
+            );
+            assert_eq!(
+                bound_of("maxParticipants", "maximum"),
                 i64::from(PARTICIPANTS_MAX)
             );
-            assert_eq!(bound("room", "maxLength"), ROOM_MAX as i64);
-            assert_eq!(bound("title", "maxLength"), TITLE_MAX as i64);
-            assert_eq!(bound("description", "maxLength"), DESCRIPTION_MAX as i64);
+            assert_eq!(bound_of("room", "maxLength"), ROOM_MAX as i64);
+            assert_eq!(bound_of("title", "maxLength"), TITLE_MAX as i64);
+            assert_eq!(bound_of("description", "maxLength"), DESCRIPTION_MAX as i64);
         }
     }
 }

@@ -19,7 +19,7 @@ pub struct WeeklyClassView {
     instructor_id: Uuid,
     /// The instructor's name.
     instructor: String,
-    /// 0 to 6; 0 is Sunday.
+    /// 0 to 6, where 0 is Sunday.
     day_of_week: i32,
     /// Local time at the studio, such as `19:00`.
     start_time: String,
@@ -28,10 +28,9 @@ pub struct WeeklyClassView {
     max_participants: i32,
     room: String,
     effective_from: NaiveDate,
-    /// Null: until further notice.
+    /// Null if there is no end date.
     effective_until: Option<NaiveDate>,
-    /// False when the weekly class is retired, and no more classes are generated
-    /// from it.
+    /// False if the weekly class is retired. No more classes are generated from it.
     is_active: bool,
     created_at: DateTime<Utc>,
 }
@@ -65,7 +64,7 @@ pub struct ConflictView {
     /// The id of the weekly class.
     pattern_id: Uuid,
     date: NaiveDate,
-    /// `room_taken`, `instructor_taken`, or `retired` when the class type or the
+    /// `room_taken`, `instructor_taken`, or `retired` if the class type or the
     /// instructor is retired.
     code: String,
 }
@@ -80,7 +79,7 @@ impl From<Conflict> for ConflictView {
     }
 }
 
-/// The result of a change to the timetable. It contains the fields that concern
+/// The result of a change to the timetable. It contains only the fields that apply to
 /// the request.
 #[derive(Debug, Default, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
@@ -88,8 +87,8 @@ pub struct TimetableResult {
     /// The weekly class after the change.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) pattern: Option<WeeklyClassView>,
-    /// The number of upcoming classes that were generated from the weekly class
-    /// before. They stay as they are.
+    /// The number of upcoming classes that the weekly class has already generated. They
+    /// do not change.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) coming_classes: Option<i64>,
     /// The id of the class.
@@ -101,7 +100,7 @@ pub struct TimetableResult {
     /// The number of classes that were generated.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) generated: Option<usize>,
-    /// The number of dates whose class existed before.
+    /// The number of dates for which the class already existed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) already_there: Option<usize>,
     /// The dates for which no class could be generated.

@@ -26,23 +26,23 @@ const GENERATION_MAX: TimeDelta = TimeDelta::days(366);
 pub(super) struct CreateWeeklyClass {
     class_type_id: Uuid,
     instructor_id: Uuid,
-    /// 0 to 6; 0 is Sunday.
+    /// 0 to 6, where 0 is Sunday.
     #[schema(minimum = 0, maximum = 6)]
     day_of_week: i32,
     /// Local time at the studio, such as `19:00`.
     #[schema(value_type = TimeOfDay)]
     start_time: String,
-    /// The class type's by default.
+    /// The default is the class type's duration.
     #[schema(minimum = 1, maximum = 1_440)]
     duration_minutes: Option<i32>,
-    /// The number of spots; the class type's by default.
+    /// The number of spots. The default is that of the class type.
     #[schema(minimum = 1, maximum = 1_000)]
     max_participants: Option<i32>,
     #[schema(min_length = 1, max_length = 50, examples("Studio A"))]
     room: String,
-    /// The first day; today by default.
+    /// The first day. The default is today.
     effective_from: Option<NaiveDate>,
-    /// The last day; until further notice by default.
+    /// The last day. By default there is no end date.
     effective_until: Option<NaiveDate>,
 }
 
@@ -50,7 +50,7 @@ impl CreateWeeklyClass {
     fn parse(self, today: NaiveDate) -> Result<NewWeeklyClass> {
         let mut form = Form::part("pattern");
         let until = form.check_given("effectiveUntil", self.effective_until, date);
-        let new = NewWeeklyClass {
+        let new_weekly_class = NewWeeklyClass {
             class_type_id: self.class_type_id,
             instructor_id: self.instructor_id,
             day_of_week: form
@@ -72,7 +72,7 @@ impl CreateWeeklyClass {
             effective_until: until,
         };
         form.finish()?;
-        Ok(new)
+        Ok(new_weekly_class)
     }
 }
 
@@ -82,7 +82,7 @@ impl CreateWeeklyClass {
 pub(super) struct UpdateWeeklyClass {
     id: Uuid,
     instructor_id: Option<Uuid>,
-    /// 0 to 6; 0 is Sunday.
+    /// 0 to 6, where 0 is Sunday.
     #[schema(minimum = 0, maximum = 6)]
     day_of_week: Option<i32>,
     /// Local time at the studio, such as `19:00`.
@@ -95,11 +95,11 @@ pub(super) struct UpdateWeeklyClass {
     #[schema(min_length = 1, max_length = 50, examples("Studio A"))]
     room: Option<String>,
     effective_from: Option<NaiveDate>,
-    /// Null: until further notice.
+    /// Null removes the end date.
     #[serde(default, deserialize_with = "nullable")]
     #[schema(value_type = Option<NaiveDate>)]
     effective_until: Option<Option<NaiveDate>>,
-    /// True takes a retired weekly class back.
+    /// True reactivates a retired weekly class.
     is_active: Option<bool>,
 }
 
@@ -138,9 +138,9 @@ impl TimetableEditor<'_> {
         &self,
         form: CreateWeeklyClass,
     ) -> Result<TimetableResult> {
-        let new = form.parse(self.today())?;
+        let new_weekly_class = form.parse(self.today())?;
         let created = self.transaction().run(async |tx| {
-            let weekly = weekly_class::insert(tx, &new).await?;
+            let weekly = weekly_class::insert(tx, &new_weekly_class).await?;
             self.record(tx, json!({ "patternId": weekly.id, "action": "enter" }))
                 .await?;
             Ok(weekly)
@@ -195,7 +195,7 @@ impl TimetableEditor<'_> {
             let problem = format!("must be a day between today and {days} days from now");
             return Err(Error::field("generateUntil", problem));
         }
-        let generated = self.transaction().run(async |tx| {
+        let generation = self.transaction().run(async |tx| {
             occurrence::lock_timetable(tx).await?;
             let generated = weekly_class::generate(tx, &self.zone, today, until, self.now).await?;
             let detail = json!({
@@ -206,7 +206,7 @@ impl TimetableEditor<'_> {
             self.record(tx, detail).await?;
             Ok(generated)
         });
-        let generated = generated.await?;
+        let generated = generation.await?;
         Ok(TimetableResult {
             generated: Some(generated.created),
             already_there: Some(generated.already_there),
@@ -223,14 +223,17 @@ mod tests {
     use crate::testing::described::bound;
 
     #[test]
-    fn the_description_states_the_bounds_that_are_checked() {
-        for bound in [bound::<CreateWeeklyClass>, bound::<UpdateWeeklyClass>] {
-            assert_eq!(bound("durationMinutes", "maximum"), i64::from(DURATION_MAX));
+    fn the_api_description_states_the_bounds_that_are_checked() {
+        for bound_of in [bound::<CreateWeeklyClass>, bound::<UpdateWeeklyClass>] {
             assert_eq!(
-                bound("maxParticipants", "maximum"),
+                bound_of("durationMinutes", "maximum"),
+                i64::from(DURATION_MAX)
+            );
+            assert_eq!(
+                bound_of("maxParticipants", "maximum"),
                 i64::from(PARTICIPANTS_MAX)
             );
-            assert_eq!(bound("room", "maxLength"), ROOM_MAX as i64);
+            assert_eq!(bound_of("room", "maxLength"), ROOM_MAX as i64);
         }
     }
 }

@@ -1,14 +1,14 @@
 //! The most common passwords of 8 and more characters.
 //!
-//! `common.txt` lists them and says where they are from. A finite state transducer
-//! in the executable holds them in 5 bytes each and is searched in place. Two
-//! alternatives were rejected: the text itself is twice as large, and four bytes
-//! of a hash each are a fifth smaller but would sometimes match a good password.
+//! `common.txt` lists them, and `LICENSE` states their source. The executable contains
+//! them as a finite state transducer, which takes 5 bytes per password and is searched
+//! in place. The text itself is twice as large. A table of four-byte hashes is a fifth
+//! smaller, but would sometimes match a good password.
 
 use fst::Set;
 
-/// Built from `common.txt` by `build.rs`. Only one function refers to it, so
-/// executables that set no password do not contain it.
+/// The transducer that `build.rs` builds from `common.txt`. Only one function refers to
+/// it, so executables that set no password do not contain it.
 const PACKED: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/common_passwords.fst"));
 
 /// Returns whether a password, in lower case and normal form C, is common.
@@ -26,7 +26,7 @@ mod tests {
     const LIST: &str = include_str!("common.txt");
 
     #[test]
-    fn every_listed_password_is_common_and_would_otherwise_be_accepted() {
+    fn every_listed_password_is_common_and_in_the_form_that_is_searched() {
         for password in LIST.lines() {
             assert!(is_common(password), "{password}");
             assert!(password.chars().count() >= 8, "{password}");
