@@ -12,8 +12,8 @@ use crate::models::user::User;
 use crate::runtime::background::BoxFuture;
 use crate::session::{Session, SessionKey, Token, demo};
 
-/// The credential of a request, checked without any I/O. Handlers that are open
-/// to everyone but need the session, such as signing in and out, take it.
+/// The credential of a request, checked without I/O. It is the extractor for handlers
+/// that anyone may call but that need the session's key, such as sign-in and sign-out.
 #[derive(Debug)]
 pub enum Credential {
     /// The request has no credential.
@@ -40,7 +40,7 @@ impl Credential {
     }
 
     pub(super) fn of(parts: &Parts, app: &App) -> Self {
-        // If there is an `Authorization` header, the cookie is ignored.
+        // With an `Authorization` header, the cookie is ignored.
         if let Some(value) = parts.headers.get(AUTHORIZATION) {
             let token = bearer(value);
             let key = token.and_then(|token| app.access_tokens().verify(token, app.clock().now()));
@@ -88,11 +88,11 @@ pub struct ActiveSession {
 }
 
 impl ActiveSession {
-    /// Returns the session's key in the stores, which every change of it needs.
+    /// Returns the key of the session, which is needed to change it.
     ///
     /// # Errors
     ///
-    /// Fails with 403 `demo_account` for the demo account, which has no row.
+    /// 403 `demo_account` for the demo account, whose session is not stored.
     pub fn key(&self) -> Result<&SessionKey> {
         self.key.as_ref().ok_or(Error::Forbidden {
             code: "demo_account",
@@ -135,7 +135,7 @@ impl OptionalFromRequestParts<App> for ActiveSession {
 pub struct Member {
     /// The user.
     pub user: User,
-    /// Their session.
+    /// The session of the user.
     pub active_session: ActiveSession,
 }
 
@@ -144,7 +144,7 @@ impl Member {
     ///
     /// # Errors
     ///
-    /// Fails with 403 `demo_account` for the demo account.
+    /// 403 `demo_account` for the demo account.
     pub fn key(&self) -> Result<&SessionKey> {
         self.active_session.key()
     }
@@ -156,14 +156,18 @@ impl Member {
                 Credential::InvalidCookie | Credential::Cookie(_) => Error::CookieRefused,
                 _ => Error::NotSignedIn,
             };
-            let active = ActiveSession::of(credential, app)
+            let active_session = ActiveSession::of(credential, app)
                 .await?
                 .ok_or(not_signed_in)?;
-            // The cookie of an anonymous session is valid, and stays.
-            let user = active.session.user.clone().ok_or(Error::NotSignedIn)?;
+            // An anonymous session has a valid cookie, so this error does not clear it.
+            let user = active_session
+                .session
+                .user
+                .clone()
+                .ok_or(Error::NotSignedIn)?;
             Ok(Self {
                 user,
-                active_session: active,
+                active_session,
             })
         })
     }
@@ -211,7 +215,7 @@ impl FromRequestParts<App> for Admin {
     }
 }
 
-/// Vercel Cron, authenticated by `Authorization: Bearer <CRON_SECRET>`, or an
+/// Vercel Cron, which sends `Authorization: Bearer <CRON_SECRET>`, or an
 /// administrator.
 #[derive(Debug)]
 pub struct Cron;
@@ -226,8 +230,8 @@ impl Cron {
                 return Box::pin(async { Ok(Self) });
             }
         }
-        // The browser also sends the cookie with a GET that another site caused,
-        // and the origin check does not cover GET.
+        // For GET, a cookie is not enough: the browser also sends it with a GET that
+        // another site caused, and the origin check does not cover GET.
         if parts.method == Method::GET || parts.method == Method::HEAD {
             return Box::pin(async { Err(Error::NotSignedIn) });
         }
@@ -250,8 +254,8 @@ impl FromRequestParts<App> for Cron {
     }
 }
 
-/// Requires `E`, except in development, where everyone may call. The value is
-/// `None` for a caller who is not `E`.
+/// Requires `E`, except in development, where anyone may call. The value is `None` if
+/// the caller is not an `E`.
 #[derive(Debug)]
 pub struct OpenInDevelopment<E>(pub Option<E>);
 
@@ -282,15 +286,16 @@ mod properties {
     use super::*;
     use crate::testing::arbitrary::{app, header_value};
 
-    static APP: LazyLock<App> = LazyLock::new(|| app(&[("CRON_SECRET", "of-cron-16-characters")]));
+    static APP: LazyLock<App> =
+        LazyLock::new(|| app(&[("CRON_SECRET", "a-cron-secret-for-tests")]));
 
-    fn read(authorization: &HeaderValue, cookie: Option<&HeaderValue>) -> Credential {
-        let mut request = Request::new(()).into_parts().0;
-        request.headers.insert(AUTHORIZATION, authorization.clone());
+    fn credential_of(authorization: &HeaderValue, cookie: Option<&HeaderValue>) -> Credential {
+        let mut parts = Request::new(()).into_parts().0;
+        parts.headers.insert(AUTHORIZATION, authorization.clone());
         if let Some(cookie) = cookie {
-            request.headers.insert(http::header::COOKIE, cookie.clone());
+            parts.headers.insert(http::header::COOKIE, cookie.clone());
         }
-        Credential::of(&request, &APP)
+        Credential::of(&parts, &APP)
     }
 
     proptest! {
@@ -300,22 +305,22 @@ mod properties {
         ) {
             let value = [scheme.as_bytes(), value.as_bytes()].concat();
             let value = HeaderValue::from_bytes(&value).unwrap();
-            assert!(matches!(read(&value, None), Credential::InvalidHeader));
+            assert!(matches!(credential_of(&value, None), Credential::InvalidHeader));
             // A valid cookie in the same request is ignored.
             let token = Token::generate();
             let cookie = format!("__Host-sabor_session={}", token.signed(APP.cookie_signer()));
             let cookie = HeaderValue::from_str(&cookie).unwrap();
-            assert!(matches!(read(&value, Some(&cookie)), Credential::InvalidHeader));
+            assert!(matches!(credential_of(&value, Some(&cookie)), Credential::InvalidHeader));
         }
 
         #[test]
-        fn the_bearer_scheme_is_read_in_any_case_and_with_any_blanks(
+        fn the_bearer_scheme_is_accepted_in_any_case_and_with_blanks(
             scheme in "[Bb][Ee][Aa][Rr][Ee][Rr]", blanks in "[ \t]{0,3}", id in any::<u128>(),
         ) {
             let id = Uuid::from_u128(id);
             let token = APP.access_tokens().issue(id, id, APP.clock().now());
             let value = HeaderValue::from_str(&format!("{scheme} {blanks}{token}{blanks}")).unwrap();
-            let Credential::Bearer(key) = read(&value, None) else {
+            let Credential::Bearer(key) = credential_of(&value, None) else {
                 panic!("{value:?}");
             };
             assert_eq!(key, SessionKey::of_session(id));

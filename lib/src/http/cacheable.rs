@@ -1,5 +1,5 @@
-//! Responses that everyone may see and that caches may keep for a while, and
-//! the choice of a media type by `Accept`.
+//! Public responses that caches may keep for a while, and the choice of a media type by
+//! `Accept`.
 
 use axum::response::{IntoResponse, Response};
 use http::header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH, VARY};
@@ -10,7 +10,7 @@ use utoipa::IntoParams;
 use crate::crypto::secret::sha256_hex;
 use crate::error::{Error, Result};
 
-/// How long Vercel's cache may answer (`Cache-Control` with `s-maxage` and
+/// How long Vercel's cache may serve a response (`Cache-Control` with `s-maxage` and
 /// `stale-while-revalidate`, RFC 9111 and RFC 5861).
 #[derive(Clone, Copy, Debug)]
 pub enum Freshness {
@@ -36,14 +36,13 @@ impl Freshness {
 #[into_params(parameter_in = Header)]
 #[expect(dead_code, reason = "only the API description uses it")]
 pub struct IfNoneMatchParams {
-    /// The `ETag` of the response that the caller has. If it is current, the
-    /// response is 304.
+    /// The `ETag` of the caller's copy. If it is current, the response is 304.
     #[param(rename = "If-None-Match")]
     tag: Option<String>,
 }
 
-/// A cacheable body with an `ETag`. A request whose `If-None-Match` names the tag
-/// is answered with 304 and no body.
+/// A cacheable body with an `ETag`. If `If-None-Match` of the request contains the tag,
+/// the response is 304 without a body.
 #[derive(Debug)]
 pub struct CacheableResponse {
     body: String,
@@ -56,17 +55,17 @@ impl CacheableResponse {
     ///
     /// # Errors
     ///
-    /// Fails with [`Error::Internal`] when `body` cannot be serialized.
+    /// [`Error::Internal`] if `body` cannot be serialized.
     pub fn to_json(body: &impl Serialize) -> Result<String> {
         serde_json::to_string(body).map_err(|error| Error::Internal(Box::new(error)))
     }
 
-    /// Creates a response of a JSON text.
+    /// Creates a response from a JSON text.
     pub fn json(body: String, freshness: Freshness) -> Self {
         Self::text("application/json", body, freshness)
     }
 
-    /// Creates a response of a text of another type.
+    /// Creates a response from a text of another media type.
     pub fn text(content_type: &'static str, body: String, freshness: Freshness) -> Self {
         Self {
             body,
@@ -91,41 +90,40 @@ impl IntoResponse for CacheableResponse {
     }
 }
 
-/// Returns whether `Accept` names this media type. A wildcard does not count:
-/// functions answer JSON unless another type is asked for.
+/// Returns whether `Accept` names this media type. A wildcard does not count, because
+/// JSON is the default.
 pub fn accepts(headers: &HeaderMap, media_type: &str) -> bool {
     let mut accepted = headers.get_all(ACCEPT).iter();
     accepted.any(|value| {
-        let kinds = value.to_str().unwrap_or_default();
-        kinds.split(',').any(|kind| {
-            let kind = kind.split(';').next().unwrap_or_default();
-            kind.trim().eq_ignore_ascii_case(media_type)
+        let ranges = value.to_str().unwrap_or_default();
+        ranges.split(',').any(|range| {
+            let name = range.split(';').next().unwrap_or_default();
+            name.trim().eq_ignore_ascii_case(media_type)
         })
     })
 }
 
-/// Returns the tags in `If-None-Match`. They are read before the request is
-/// passed on.
+/// Returns the tags in `If-None-Match`, to pass to [`revalidate`].
 pub(super) fn known_tags(headers: &HeaderMap) -> Option<HeaderValue> {
     headers.get(IF_NONE_MATCH).cloned()
 }
 
-/// Turns the response into a 304 if the caller has it. Tags are compared weakly,
-/// and `*` matches any (RFC 9110, section 13.1.2).
-pub(super) fn revalidate(known: Option<&HeaderValue>, response: &mut Response) {
+/// Turns the response into a 304 if the caller has a current copy. Tags are compared
+/// weakly, and `*` matches any tag (RFC 9110, section 13.1.2).
+pub(super) fn revalidate(known_tags: Option<&HeaderValue>, response: &mut Response) {
     let tag = response
         .headers()
         .get(ETAG)
         .and_then(|tag| tag.to_str().ok());
-    let known = known.and_then(|known| known.to_str().ok());
-    let (Some(tag), Some(known)) = (tag, known) else {
+    let known_tags = known_tags.and_then(|tags| tags.to_str().ok());
+    let (Some(tag), Some(known_tags)) = (tag, known_tags) else {
         return;
     };
-    let same = |other: &str| {
-        let other = other.trim();
-        other == "*" || other.trim_start_matches("W/") == tag
+    let is_current = |known_tag: &str| {
+        let known_tag = known_tag.trim();
+        known_tag == "*" || known_tag.trim_start_matches("W/") == tag
     };
-    if response.status() == StatusCode::OK && known.split(',').any(same) {
+    if response.status() == StatusCode::OK && known_tags.split(',').any(is_current) {
         *response.status_mut() = StatusCode::NOT_MODIFIED;
         *response.body_mut() = axum::body::Body::empty();
         response.headers_mut().remove(CONTENT_TYPE);
@@ -140,19 +138,19 @@ mod properties {
     use super::*;
     use crate::testing::arbitrary::{header_value, text};
 
-    fn response_to(body: String, known: &HeaderValue) -> Response {
+    fn response_to(body: String, known_tags: &HeaderValue) -> Response {
         let mut response = CacheableResponse::json(body, Freshness::Schedule).into_response();
-        revalidate(Some(known), &mut response);
+        revalidate(Some(known_tags), &mut response);
         response
     }
 
     proptest! {
         #[test]
-        fn a_caller_who_has_the_response_gets_304_and_others_get_the_body(
+        fn a_caller_with_a_current_copy_gets_304_and_others_get_the_body(
             body in text(), value in header_value(), others in "(\"[a-z]{0,9}\", ?){0,3}",
         ) {
-            let whole = CacheableResponse::json(body.clone(), Freshness::Schedule).into_response();
-            let tag = whole.headers()[ETAG].to_str().unwrap();
+            let response = CacheableResponse::json(body.clone(), Freshness::Schedule).into_response();
+            let tag = response.headers()[ETAG].to_str().unwrap();
             for known in [format!("{others}{tag}"), format!("W/{tag}, {others}"), "*".to_owned()] {
                 let known = HeaderValue::from_str(&known).unwrap();
                 let status = response_to(body.clone(), &known).status();

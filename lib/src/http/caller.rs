@@ -28,22 +28,22 @@ impl FromRequestParts<App> for Caller {
 }
 
 /// Returns the caller's address. Vercel's headers are trusted only on Vercel, which
-/// overwrites them. Elsewhere a caller could set them and so evade the rate limit.
+/// overwrites them. Elsewhere, a caller could set them to evade the rate limit.
 fn address(parts: &Parts, on_vercel: bool) -> IpAddr {
     let forwarded = on_vercel.then(|| forwarded(&parts.headers)).flatten();
     let socket = parts.extensions.get::<ConnectInfo<SocketAddr>>();
     forwarded
         .or(socket.map(|ConnectInfo(socket)| socket.ip()))
-        // A function without this information listens only on the loopback address.
+        // Without this information, the function listens only on the loopback address.
         .unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST))
 }
 
 fn forwarded(headers: &HeaderMap) -> Option<IpAddr> {
-    let first = |name: &str| {
+    let first_address = |name: &str| {
         let text = headers.get(name)?.to_str().ok()?;
         text.split(',').next()?.trim().parse().ok()
     };
-    first("x-real-ip").or_else(|| first("x-forwarded-for"))
+    first_address("x-real-ip").or_else(|| first_address("x-forwarded-for"))
 }
 
 #[cfg(test)]
@@ -70,25 +70,25 @@ mod properties {
         fn off_vercel_no_header_changes_the_address(
             value in header_value(), ip in any::<IpAddr>(), socket in any::<IpAddr>(),
         ) {
-            let named = HeaderValue::from_str(&ip.to_string()).unwrap();
-            for value in [&value, &named] {
+            let valid = HeaderValue::from_str(&ip.to_string()).unwrap();
+            for value in [&value, &valid] {
                 let parts = request_parts(&[("x-real-ip", value), ("x-forwarded-for", value)], socket);
                 assert_eq!(address(&parts, false), socket);
             }
         }
 
         #[test]
-        fn on_vercel_the_first_forwarded_address_counts_and_others_are_ignored(
+        fn on_vercel_the_first_forwarded_address_is_used(
             value in header_value(), ip in any::<IpAddr>(), next in any::<IpAddr>(), socket in any::<IpAddr>(),
         ) {
-            let chain = HeaderValue::from_str(&format!(" {ip} , {next}")).unwrap();
-            let real = HeaderValue::from_str(&next.to_string()).unwrap();
-            let parts = request_parts(&[("x-forwarded-for", &chain)], socket);
+            let forwarded_for = HeaderValue::from_str(&format!(" {ip} , {next}")).unwrap();
+            let real_ip = HeaderValue::from_str(&next.to_string()).unwrap();
+            let parts = request_parts(&[("x-forwarded-for", &forwarded_for)], socket);
             assert_eq!(address(&parts, true), ip);
-            let parts = request_parts(&[("x-forwarded-for", &chain), ("x-real-ip", &real)], socket);
+            let parts = request_parts(&[("x-forwarded-for", &forwarded_for), ("x-real-ip", &real_ip)], socket);
             assert_eq!(address(&parts, true), next);
-            let no_address = value.to_str().is_ok_and(|text| text.parse::<IpAddr>().is_err());
-            if no_address && !value.as_bytes().contains(&b',') {
+            let is_invalid = value.to_str().is_ok_and(|text| text.parse::<IpAddr>().is_err());
+            if is_invalid && !value.as_bytes().contains(&b',') {
                 let parts = request_parts(&[("x-forwarded-for", &value), ("x-real-ip", &value)], socket);
                 assert_eq!(address(&parts, true), socket);
             }

@@ -1,4 +1,4 @@
-//! The cookies: session, remembered devices, and pending sign-ins.
+//! Cookies for sessions, remembered devices, and pending sign-ins.
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ pub enum CookiePurpose {
     Session,
     /// A remembered device. A browser has one for each account that uses it.
     Device,
-    /// A sign-in through a provider that this browser has started.
+    /// A sign-in through a provider, which this browser has started.
     OAuth,
     /// A sign-in that waits for a second-factor code.
     Challenge,
@@ -41,7 +41,7 @@ impl CookiePurpose {
     }
 }
 
-/// Returns the value of a cookie of the request, unverified.
+/// Returns the value of a cookie. Its signature is not verified.
 pub(crate) fn read<'a>(
     app: &App,
     headers: &'a HeaderMap,
@@ -53,8 +53,8 @@ pub(crate) fn read<'a>(
         .map(|(_, value)| value)
 }
 
-/// Returns the values of all cookies of this purpose that have a suffix,
-/// unverified.
+/// Returns the values of all cookies of this purpose that have a suffix. Their
+/// signatures are not verified.
 pub(crate) fn read_all<'a>(
     app: &App,
     headers: &'a HeaderMap,
@@ -64,7 +64,7 @@ pub(crate) fn read_all<'a>(
     pairs(headers)
         .filter(move |(key, _)| {
             key.strip_prefix(name)
-                .is_some_and(|rest| rest.starts_with('_'))
+                .is_some_and(|suffix| suffix.starts_with('_'))
         })
         .map(|(_, value)| value)
 }
@@ -74,7 +74,7 @@ fn pairs(headers: &HeaderMap) -> impl Iterator<Item = (&str, &str)> {
         .get_all(COOKIE)
         .iter()
         .flat_map(|value| value.as_bytes().split(|byte| *byte == b';'))
-        // Pair by pair, because a foreign cookie may not be UTF-8.
+        // Each pair is decoded separately, because a foreign cookie may not be UTF-8.
         .filter_map(|pair| std::str::from_utf8(pair).ok())
         .filter_map(|pair| pair.trim().split_once('='))
 }
@@ -84,12 +84,13 @@ fn pairs(headers: &HeaderMap) -> impl Iterator<Item = (&str, &str)> {
 pub struct SetCookie(String);
 
 impl SetCookie {
-    /// Stores `value`, which must consist of characters that a cookie allows.
+    /// Stores `value`, which must contain only characters that a cookie allows.
     pub(crate) fn new(app: &App, purpose: CookiePurpose, value: &str, max_age: Duration) -> Self {
         Self::with_suffix(app, purpose, "", value, max_age)
     }
 
-    /// Stores `value` in one of several cookies of a purpose, named by `suffix`.
+    /// Stores `value` in one of several cookies of a purpose. Its name ends with
+    /// `suffix`.
     pub(crate) fn with_suffix(
         app: &App,
         purpose: CookiePurpose,
@@ -124,9 +125,7 @@ impl SetCookie {
     pub fn clear_session(app: &App) -> Self {
         Self::clear(app, CookiePurpose::Session)
     }
-}
 
-impl SetCookie {
     /// Adds cookies to a response.
     pub(crate) fn append(cookies: Vec<Self>, response: &mut Response) {
         let values = cookies
@@ -149,8 +148,8 @@ impl IntoResponseParts for SetCookie {
     }
 }
 
-/// Clears the session cookie if it was rejected. On an outage its state is not
-/// known, and it stays.
+/// Clears the session cookie if it was rejected. After an outage it is kept, because
+/// its session may be active.
 pub(super) fn clear_rejected(app: &App, error: &Error, headers: &mut HeaderMap) {
     let rejected = matches!(error, Error::CookieRefused | Error::SessionGone);
     if !rejected || headers.contains_key(SET_COOKIE) {
@@ -175,13 +174,13 @@ mod properties {
 
     static APP: LazyLock<App> = LazyLock::new(|| app(&[]));
 
-    fn found(headers: &HeaderMap) -> Option<Token> {
+    fn session_token(headers: &HeaderMap) -> Option<Token> {
         let value = read(&APP, headers, CookiePurpose::Session)?;
         Token::verified(value, APP.cookie_signer())
     }
 
-    /// Foreign cookies: valid ones, broken ones, and ones with similar names.
-    fn others() -> impl Strategy<Value = HeaderValue> {
+    /// Generates foreign cookies: valid ones, broken ones, and ones with similar names.
+    fn foreign_cookies() -> impl Strategy<Value = HeaderValue> {
         let name = select(vec![
             "",
             "a",
@@ -211,31 +210,31 @@ mod properties {
 
     proptest! {
         #[test]
-        fn a_cookie_without_our_signature_is_no_session(
+        fn a_session_cookie_without_a_valid_signature_is_rejected(
             values in vec(header_value(), 0..3), token in "[0-9a-f]{64}", tag in "[0-9a-f]{64}",
         ) {
-            assert!(found(&headers("cookie", values.clone())).is_none());
+            assert!(session_token(&headers("cookie", values.clone())).is_none());
             let mut guessed = format!("__Host-sabor_session={token}.{tag};").into_bytes();
             guessed.extend(values.iter().flat_map(|value| value.as_bytes()));
             let guessed = HeaderValue::from_bytes(&guessed).unwrap();
-            assert!(found(&headers("cookie", vec![guessed])).is_none());
+            assert!(session_token(&headers("cookie", vec![guessed])).is_none());
         }
 
         #[test]
         fn the_session_is_found_among_foreign_cookies(
-            before in vec(others(), 0..3), after in vec(others(), 0..3),
-            beside in others(), space in "[ \t]{0,3}",
+            before in vec(foreign_cookies(), 0..3), after in vec(foreign_cookies(), 0..3),
+            foreign in foreign_cookies(), space in "[ \t]{0,3}",
         ) {
             let token = Token::generate();
             let ours = token.signed(APP.cookie_signer());
-            let mut line = beside.as_bytes().to_vec();
+            let mut line = foreign.as_bytes().to_vec();
             line.extend(format!(";{space}__Host-sabor_session={ours}{space};").bytes());
-            line.extend(beside.as_bytes());
-            // The first cookie of the name counts.
+            line.extend(foreign.as_bytes());
+            // The first cookie with the name is used.
             line.extend(b"; __Host-sabor_session=another");
             let line = HeaderValue::from_bytes(&line).unwrap();
             let all = before.into_iter().chain([line]).chain(after).collect();
-            let found = found(&headers("cookie", all));
+            let found = session_token(&headers("cookie", all));
             assert_eq!(found.unwrap().expose(), token.expose());
         }
 

@@ -1,4 +1,4 @@
-//! The response of a failed request: its body and its headers.
+//! The body and the headers of the response to a failed request.
 
 use std::any::Any;
 
@@ -19,20 +19,20 @@ pub struct ErrorResponse {
     error: String,
     /// The kind of failure, for programs.
     code: String,
-    /// The problem of each invalid field. Present only if there are invalid fields.
+    /// The problems of each invalid field. Present only if there are invalid fields.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(inline)]
     details: Option<Details>,
-    /// The challenge to send with the code. Only present when a second-factor code
-    /// is needed.
+    /// The challenge to send with the second-factor code. Present only if a code is
+    /// needed.
     #[serde(skip_serializing_if = "Option::is_none")]
     challenge: Option<String>,
     /// The id of the request, as in the header `x-request-id` and in the log.
     request_id: String,
 }
 
-/// Writes the documented body into the bare response of an error. Its headers,
-/// such as `Allow` and those of CORS, stay.
+/// Writes the documented body into the empty response of an error. Its headers, such as
+/// `Allow` and the CORS headers, are kept.
 pub(super) fn write_error(error: &Error, id: &str, is_browser: bool, response: &mut Response) {
     let body = ErrorResponse {
         error: error.to_string(),
@@ -46,16 +46,16 @@ pub(super) fn write_error(error: &Error, id: &str, is_browser: bool, response: &
     let headers = response.headers_mut();
     headers.remove(header::CONTENT_LENGTH);
     headers.extend(parts.headers);
-    // Required by RFC 9110, section 15.5.2. `Basic` would make a browser ask the
-    // user for a password.
+    // RFC 9110, section 15.5.2, requires this header. `Basic` would make a browser ask
+    // the user for a password.
     if response.status() == StatusCode::UNAUTHORIZED {
-        let kind = HeaderValue::from_static(match error {
+        let scheme = HeaderValue::from_static(match error {
             Error::UnknownPartner | Error::TokenEnded if !is_browser => "Basic realm=\"sabor\"",
             _ => "Bearer",
         });
         response
             .headers_mut()
-            .insert(header::WWW_AUTHENTICATE, kind);
+            .insert(header::WWW_AUTHENTICATE, scheme);
     }
     let headers = response.headers_mut();
     if let Some(retry_after) = error.retry_after() {
@@ -66,12 +66,12 @@ pub(super) fn write_error(error: &Error, id: &str, is_browser: bool, response: &
     }
 }
 
-/// Turns a panic into a 500. The message is logged and not returned.
+/// Turns a panic into a 500 response. The message is logged but not returned.
 pub(super) fn panic_response(cause: Box<dyn Any + Send>) -> Response<Body> {
-    let text = cause
+    let message = cause
         .downcast_ref::<&str>()
         .map(|text| (*text).to_owned())
         .or_else(|| cause.downcast_ref::<String>().cloned())
         .unwrap_or_default();
-    Error::internal(format!("a handler panicked: {text}")).into_response()
+    Error::internal(format!("a handler panicked: {message}")).into_response()
 }

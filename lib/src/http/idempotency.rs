@@ -1,4 +1,4 @@
-//! Requests with an `Idempotency-Key`, which can be repeated safely.
+//! Requests with an `Idempotency-Key`, which clients can repeat safely.
 
 use axum::extract::{FromRequest, Request};
 use axum::response::{IntoResponse, Response};
@@ -17,7 +17,7 @@ fn read_key(headers: &HeaderMap) -> Result<Option<String>> {
         return Ok(None);
     };
     let text = value.to_str().map(str::trim).unwrap_or_default();
-    // Header values may have tabs.
+    // A header value may contain tabs, which are not printable.
     if !(1..=255).contains(&text.len()) || text.contains('\t') {
         return Err(Error::malformed(
             "Idempotency-Key must have 1 to 255 printable ASCII characters",
@@ -60,8 +60,8 @@ impl<T: DeserializeOwned> FromRequest<App> for Idempotent<T> {
         let key = read_key(&parts.headers)?;
         let bytes = json_bytes(&parts.headers, body).await?;
         let key = key.map(|key| {
-            let request = format!("{} {}\n", parts.method, parts.uri.path());
-            let request_hash = sha256_hex(&[request.as_bytes(), &bytes].concat());
+            let request_line = format!("{} {}\n", parts.method, parts.uri.path());
+            let request_hash = sha256_hex(&[request_line.as_bytes(), &bytes].concat());
             IdempotencyKey { key, request_hash }
         });
         let form = parse(&bytes)?;
@@ -96,8 +96,8 @@ mod properties {
                 assert!((1..=255).contains(&key.len()), "{key}");
                 assert!(key.bytes().all(|byte| (b' '..=b'~').contains(&byte)), "{key:?}");
             }
-            let given = read(HeaderValue::from_str(&key).unwrap());
-            assert_eq!(given, (key.len() <= 255).then_some(key));
+            let read_back = read(HeaderValue::from_str(&key).unwrap());
+            assert_eq!(read_back, (key.len() <= 255).then_some(key));
         }
     }
 }

@@ -1,4 +1,4 @@
-//! JSON request bodies, with the documented failures, and JSON responses.
+//! JSON request bodies and JSON responses.
 
 use std::time::Duration;
 
@@ -18,13 +18,13 @@ use crate::App;
 use crate::error::{Error, Result};
 use crate::runtime::background::BoxFuture;
 
-/// The maximum size of a body.
+/// The maximum size of a request body.
 const MAX_BODY_BYTES: usize = 1024 * 1024;
 
-/// Longer names of unknown fields are truncated in error details.
+/// The maximum length of a field's name in error details. Longer names are truncated.
 const MAX_NAME_CHARS: usize = 100;
 
-/// The time that a body may take to arrive.
+/// How long a request body may take to arrive.
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A JSON body. As an extractor it rejects a body that is not JSON (415), is too
@@ -48,7 +48,7 @@ impl<T: Serialize> IntoResponse for Json<T> {
     }
 }
 
-/// An optional JSON body. An empty body gives the default value.
+/// An optional JSON body. An empty body yields the default value.
 #[derive(Debug)]
 pub struct OptionalJson<T>(pub T);
 
@@ -68,12 +68,12 @@ impl<T: DeserializeOwned + Default> FromRequest<App> for OptionalJson<T> {
     }
 }
 
-/// Deserializes a field that may be absent or `null`. Used with `default`: an
-/// absent field is `None`, and `null` is `Some(None)`.
+/// Deserializes a field that may be absent or `null`. Together with `#[serde(default)]`,
+/// an absent field becomes `None`, and `null` becomes `Some(None)`.
 ///
 /// # Errors
 ///
-/// Fails when `T` cannot be deserialized.
+/// Fails if `T` cannot be deserialized.
 pub fn nullable<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Option<Option<T>>, D::Error> {
@@ -129,7 +129,7 @@ fn split(request: Request) -> (HeaderMap, Body) {
     (parts.headers, body)
 }
 
-/// Reads a JSON body. It is not generic, so that it is compiled once.
+/// Reads a JSON body. The function is not generic, so that it is compiled only once.
 pub(super) fn json_bytes<'a>(headers: &'a HeaderMap, body: Body) -> BoxFuture<'a, Result<Vec<u8>>> {
     Box::pin(async move {
         if !is_json(headers) {
@@ -158,8 +158,8 @@ fn is_of_type(headers: &HeaderMap, media_type: &str) -> bool {
     let value = headers
         .get(CONTENT_TYPE)
         .and_then(|value| value.to_str().ok());
-    let kind = value.and_then(|value| value.split(';').next());
-    kind.is_some_and(|kind| kind.trim().eq_ignore_ascii_case(media_type))
+    let name = value.and_then(|value| value.split(';').next());
+    name.is_some_and(|name| name.trim().eq_ignore_ascii_case(media_type))
 }
 
 fn read(body: Body) -> BoxFuture<'static, Result<Vec<u8>>> {
@@ -175,7 +175,7 @@ fn read(body: Body) -> BoxFuture<'static, Result<Vec<u8>>> {
 }
 
 pub(crate) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
-    // Serde would also read a struct from an array.
+    // Serde would also accept an array in place of an object.
     if bytes
         .trim_ascii_start()
         .first()
@@ -200,8 +200,8 @@ pub(crate) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
     Ok(value)
 }
 
-/// Describes what is wrong with a field, or that the body is not JSON. No value
-/// is quoted, because it may be a password.
+/// Converts an error of serde, which concerns a field or the whole body. No value is
+/// quoted, because it may be a password.
 fn describe(path: &str, error: &serde_json::Error) -> Error {
     if error.classify() != Category::Data {
         return Error::malformed("The request body is not valid JSON");
@@ -228,7 +228,7 @@ fn describe(path: &str, error: &serde_json::Error) -> Error {
     Error::field(&path, unquoted(sentence))
 }
 
-/// Shortens a name, which the caller may choose at any length.
+/// Truncates the path of a field, because the caller may choose a name of any length.
 fn truncated(path: &str) -> String {
     match path.char_indices().nth(MAX_NAME_CHARS) {
         Some((end, _)) => format!("{}…", &path[..end]),
@@ -239,11 +239,11 @@ fn truncated(path: &str) -> String {
 /// Removes the value from a message: `invalid type: string "x", expected u8`
 /// becomes `invalid type: string, expected u8`.
 fn unquoted(sentence: &str) -> String {
-    let known = ["invalid type: ", "invalid value: ", "unknown variant "];
+    let prefixes = ["invalid type: ", "invalid value: ", "unknown variant "];
     match sentence.rsplit_once(", expected ") {
-        Some((problem, expected)) if known.iter().any(|kind| problem.starts_with(kind)) => {
-            let kind = problem.split(['`', '"']).next().unwrap_or_default();
-            format!("{}, expected {expected}", kind.trim_end())
+        Some((problem, expected)) if prefixes.iter().any(|prefix| problem.starts_with(prefix)) => {
+            let without_value = problem.split(['`', '"']).next().unwrap_or_default();
+            format!("{}, expected {expected}", without_value.trim_end())
         }
         _ => sentence.to_owned(),
     }
@@ -309,7 +309,7 @@ mod tests {
     fn a_nested_field_is_named_with_its_parent() {
         #[derive(Debug, Deserialize)]
         #[expect(dead_code, reason = "only errors are tested")]
-        struct Around {
+        struct Parent {
             form: Option<Form>,
         }
         for (json, field) in [
@@ -321,7 +321,7 @@ mod tests {
             ),
             (br#"{"form":{"firstName":"a","age":"x"}}"#, "form.age"),
         ] {
-            let Err(Error::Invalid(details)) = parse::<Around>(json) else {
+            let Err(Error::Invalid(details)) = parse::<Parent>(json) else {
                 panic!("{}", String::from_utf8_lossy(json));
             };
             assert!(details.keys().eq([field]), "{details:?}");
@@ -360,7 +360,7 @@ mod properties {
 
     const FORMS: [&str; 5] = ["registration", "login", "booking", "profile", "timetable"];
 
-    /// Returns an example of each form with all of its fields.
+    /// Returns an example of a form with all of its fields.
     fn example(form: &str) -> Value {
         match form {
             "registration" => json!({
@@ -409,15 +409,15 @@ mod properties {
     }
 
     /// Collects the paths of all fields of a value.
-    fn paths(value: &Value, above: &str, known: &mut BTreeSet<String>) {
+    fn collect_paths(value: &Value, above: &str, known: &mut BTreeSet<String>) {
         for (name, value) in value.as_object().into_iter().flatten() {
             let path = format!("{above}{name}");
-            paths(value, &format!("{path}."), known);
+            collect_paths(value, &format!("{path}."), known);
             known.insert(path);
         }
         for (index, value) in value.as_array().into_iter().flatten().enumerate() {
             let path = format!("{}[{index}]", above.trim_end_matches('.'));
-            paths(value, &format!("{path}."), known);
+            collect_paths(value, &format!("{path}."), known);
             known.insert(path);
         }
     }
@@ -432,8 +432,8 @@ mod properties {
         fn a_form_is_read_or_rejected_for_one_of_its_fields((name, form) in forms()) {
             let outcome = read(name, form.to_string().as_bytes());
             let mut known = BTreeSet::new();
-            paths(&example(name), "", &mut known);
-            paths(&form, "", &mut known);
+            collect_paths(&example(name), "", &mut known);
+            collect_paths(&form, "", &mut known);
             if let Err(Error::Invalid(details)) = &outcome {
                 for path in details.keys() {
                     assert!(known.iter().any(|known| is_path(known, path)), "{path:?}");
@@ -448,9 +448,9 @@ mod properties {
         ) {
             for name in FORMS {
                 for body in [&bytes, text.as_bytes(), value.to_string().as_bytes()] {
-                    let read = parsed_or_client_error(read(name, body));
-                    let object = serde_json::from_slice::<Value>(body).is_ok_and(|json| json.is_object());
-                    assert!(read.is_none() || object, "{name}");
+                    let accepted = parsed_or_client_error(read(name, body));
+                    let is_object = serde_json::from_slice::<Value>(body).is_ok_and(|json| json.is_object());
+                    assert!(accepted.is_none() || is_object, "{name}");
                 }
             }
         }

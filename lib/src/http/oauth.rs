@@ -12,8 +12,8 @@ use crate::http::path::segment;
 use crate::runtime::config::ProviderConfig;
 use crate::session::Token;
 
-/// The configured provider that `{provider}` in the path names. Unknown names
-/// are 404.
+/// The configured provider that `{provider}` in the path names. The response to an
+/// unknown name is 404.
 #[derive(Clone, Debug)]
 pub struct Provider(pub ProviderConfig);
 
@@ -32,7 +32,7 @@ impl FromRequestParts<App> for Provider {
 /// The browser that a sign-in through a provider belongs to.
 #[derive(Clone, Debug)]
 pub struct OAuthBrowser {
-    /// The token in its cookie, if it is well-formed.
+    /// The token in the browser's cookie, if it is well-formed.
     pub token: Option<Token>,
     /// Whether another site sent the browser here.
     pub is_cross_site: bool,
@@ -43,7 +43,7 @@ impl FromRequestParts<App> for OAuthBrowser {
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Self::Rejection> {
         let token = cookie::read(app, &parts.headers, CookiePurpose::OAuth);
-        // `same-site` counts as another site, as it does in the origin check.
+        // `same-site` counts as another site, as in the origin check.
         // `none` means that the user entered the address.
         let site = parts.headers.get("sec-fetch-site");
         Ok(Self {
@@ -78,7 +78,7 @@ impl CallbackResponse {
                 "error" => &mut answer.error,
                 _ => continue,
             };
-            // Otherwise one could be checked and the other used (RFC 6749, section 3.1).
+            // One of the values could be checked and the other used (RFC 6749, section 3.1).
             if field.replace(value.into_owned()).is_some() {
                 return Err(Error::malformed("A parameter is given twice"));
             }

@@ -12,7 +12,7 @@ use super::partner;
 use crate::error::{Error, Result};
 use crate::{App, Config};
 
-const FOREIGN: Error = Error::Forbidden {
+const FOREIGN_ORIGIN: Error = Error::Forbidden {
     code: "foreign_origin",
     message: "Requests from this origin are not allowed",
 };
@@ -21,40 +21,44 @@ const FOREIGN: Error = Error::Forbidden {
 /// POST changes nothing: it redirects to GET, which checks the state and the cookie.
 const PROVIDER_FORM: &str = "/api/auth/oauth/callback/{provider}";
 
-/// Rejects unsafe requests with a session cookie that come from other sites.
+/// Rejects unsafe requests from other sites.
 ///
 /// `SameSite=Lax` alone does not cover sites on the same registrable domain, nor old
 /// browsers. Requests with a bearer token are exempt, because a browser never adds
-/// one by itself. It may add a name and password (`Basic`), so these are checked.
+/// one by itself. Requests with `Basic` are checked, because a browser may add it.
 ///
 /// `tower_http::csrf` is more lenient and cannot be made stricter: it accepts a
 /// request with neither `Origin` nor `Sec-Fetch-Site`, `Sec-Fetch-Site: none`,
 /// and any `Origin` with the host of the request, even over plain HTTP. Its
-/// exemptions see only method and path, and ours depend on `Authorization`.
+/// exemptions see only method and path, and those of Sabor depend on `Authorization`.
 pub(super) async fn check(
     State(app): State<App>,
     request: Request,
     next: Next,
 ) -> Result<Response> {
-    let safe = matches!(
+    let is_safe = matches!(
         *request.method(),
         Method::GET | Method::HEAD | Method::OPTIONS
     );
     let path = request.extensions().get::<MatchedPath>();
-    let exempt = path.is_some_and(|path| path.as_str() == PROVIDER_FORM);
+    let is_exempt = path.is_some_and(|path| path.as_str() == PROVIDER_FORM);
     let headers = request.headers();
     let has_bearer = headers.contains_key(header::AUTHORIZATION) && !partner::is_basic(headers);
-    let by_cookie = cookie::read(&app, headers, CookiePurpose::Session).is_some() && !has_bearer;
-    // Other sites are rejected even without a cookie: they could sign a member in as
-    // someone else.
+    let uses_cookie = cookie::read(&app, headers, CookiePurpose::Session).is_some() && !has_bearer;
+    // Other sites are rejected even without a cookie, because they could sign a member
+    // in as someone else.
     let has_origin = headers.contains_key(header::ORIGIN) && !has_bearer;
-    if !safe && !exempt && (by_cookie || has_origin) && !is_own(app.config(), headers) {
-        return Err(FOREIGN);
+    if !is_safe
+        && !is_exempt
+        && (uses_cookie || has_origin)
+        && !is_own_origin(app.config(), headers)
+    {
+        return Err(FOREIGN_ORIGIN);
     }
     Ok(next.run(request).await)
 }
 
-fn is_own(config: &Config, headers: &HeaderMap) -> bool {
+fn is_own_origin(config: &Config, headers: &HeaderMap) -> bool {
     // Scripts cannot set headers whose names start with `Sec-`.
     if headers
         .get("sec-fetch-site")
@@ -71,23 +75,24 @@ fn is_own(config: &Config, headers: &HeaderMap) -> bool {
     config.origins.contains(origin) || (config.development && is_local(origin, headers))
 }
 
-/// Returns whether the page is on this machine and the same port, for development.
-/// The port is not known in advance, because `vercel dev` chooses its own.
+/// Returns whether the page is on this machine and the same port, for development. The
+/// port cannot be configured, because `vercel dev` chooses it.
 fn is_local(origin: &str, headers: &HeaderMap) -> bool {
     let Ok(origin) = origin.parse::<Uri>() else {
         return false;
     };
-    let local = matches!(origin.host(), Some("localhost" | "127.0.0.1" | "[::1]"));
-    // `vercel dev` forwards requests with another host, and puts the browser's host
-    // here. Another site cannot set the header, because its preflight is rejected.
+    let is_local_host = matches!(origin.host(), Some("localhost" | "127.0.0.1" | "[::1]"));
+    // `vercel dev` forwards requests with another host, and puts the browser's host in
+    // `X-Forwarded-Host`. Another site cannot set that header, because its preflight is
+    // rejected.
     let host = headers
         .get("x-forwarded-host")
         .or_else(|| headers.get(header::HOST))
         .and_then(|value| value.to_str().ok());
-    local && origin.authority().map(|authority| authority.as_str()) == host
+    is_local_host && origin.authority().map(|authority| authority.as_str()) == host
 }
 
-/// Allows exactly the known origins.
+/// Allows exactly the configured origins.
 pub(super) fn cors(config: &Config) -> CorsLayer {
     let origins = config
         .origins
@@ -129,20 +134,21 @@ mod properties {
     proptest! {
         #[test]
         fn only_the_configured_origins_are_allowed(
-            value in header_value(), place in any::<Index>(), by in character(), around in text(),
+            value in header_value(), affix in text(),
+            index in any::<Index>(), replacement in character(),
         ) {
             let config = config(&[]);
             let site = "https://sabor.example";
-            let mut tried = vec![value, HeaderValue::from_static("null")];
-            let altered = altered_text(site, place, by).filter(|text| text != site);
-            let around = around.trim();
-            let longer = [format!("{site}{around}"), format!("{around}{site}"), site[..20].to_owned()];
-            let texts = altered.into_iter().chain(longer).filter(|text| text != site);
-            tried.extend(texts.filter_map(|text| HeaderValue::from_str(&text).ok()));
-            for origin in tried {
-                assert!(!is_own(&config, &headers(&origin, "sabor.example")), "{origin:?}");
+            let mut origins = vec![value, HeaderValue::from_static("null")];
+            let altered = altered_text(site, index, replacement).filter(|text| text != site);
+            let affix = affix.trim();
+            let similar = [format!("{site}{affix}"), format!("{affix}{site}"), site[..20].to_owned()];
+            let texts = altered.into_iter().chain(similar).filter(|text| text != site);
+            origins.extend(texts.filter_map(|text| HeaderValue::from_str(&text).ok()));
+            for origin in origins {
+                assert!(!is_own_origin(&config, &headers(&origin, "sabor.example")), "{origin:?}");
             }
-            assert!(is_own(&config, &headers(&HeaderValue::from_static(site), "sabor.example")));
+            assert!(is_own_origin(&config, &headers(&HeaderValue::from_static(site), "sabor.example")));
         }
 
         #[test]
@@ -151,7 +157,7 @@ mod properties {
         ) {
             let config = config(&[("SABOR_ENV", "development")]);
             let is_own = |origin: &str, host: &str| {
-                is_own(&config, &headers(&HeaderValue::from_str(origin).unwrap(), host))
+                is_own_origin(&config, &headers(&HeaderValue::from_str(origin).unwrap(), host))
             };
             let here = format!("localhost:{port}");
             assert!(is_own(&format!("http://{here}"), &here));

@@ -13,8 +13,8 @@ use crate::error::{Error, Result};
 pub use crate::models::partner_app::Partner;
 use crate::session::Token;
 
-/// Reads the header. RFC 6749 requires form encoding before base64; names and secrets
-/// have only characters that it leaves unchanged.
+/// Reads the name and the secret of a partner. RFC 6749 requires form encoding before
+/// base64, but it does not change any character of a valid name or secret.
 fn read(headers: &HeaderMap) -> Option<Partner> {
     if !is_basic(headers) {
         return None;
@@ -23,7 +23,7 @@ fn read(headers: &HeaderMap) -> Option<Partner> {
     let decoded = String::from_utf8(BASE64.decode(encoded.trim()).ok()?).ok()?;
     let (name, secret) = decoded.split_once(':')?;
     Some(Partner {
-        // Postgres rejects a text with a NUL.
+        // Postgres cannot store a NUL.
         name: (!name.contains('\0')).then(|| name.to_owned())?,
         secret: Token::parse(secret)?,
     })
@@ -45,13 +45,12 @@ pub(super) fn is_basic(headers: &HeaderMap) -> bool {
         .is_some_and(|scheme| scheme.eq_ignore_ascii_case(b"basic "))
 }
 
-/// A member or a partner application. With Basic authentication the caller is a
-/// partner application.
+/// A member, or a partner application if the request uses Basic authentication.
 #[derive(Debug)]
 pub enum MemberOrPartner {
     /// A signed-in member.
     Member(Box<Member>),
-    /// A partner application, not verified yet.
+    /// A partner application. Its secret has not been verified yet.
     Partner(Partner),
 }
 
@@ -80,22 +79,22 @@ mod tests {
     #[test]
     fn only_a_well_formed_name_and_secret_are_read() {
         let secret = "0123456789abcdef".repeat(4);
-        let good = BASE64.encode(format!("ticket-shop:{secret}"));
+        let credentials = BASE64.encode(format!("ticket-shop:{secret}"));
         for scheme in ["Basic", "basic", "BASIC"] {
-            let partner = read(&format!("{scheme} {good}")).unwrap();
+            let partner = read(&format!("{scheme} {credentials}")).unwrap();
             assert_eq!(partner.name, "ticket-shop");
         }
         let encoded = |text: &str| format!("Basic {}", BASE64.encode(text));
-        for bad in [
+        for rejected in [
             "Basic".to_owned(),
             "Basic !".to_owned(),
-            format!("Bearer {good}"),
+            format!("Bearer {credentials}"),
             encoded("ticket-shop"),
             encoded("ticket-shop:short"),
             encoded(&format!("ticket\0shop:{secret}")),
             encoded(&format!("a:b:{secret}")),
         ] {
-            assert!(read(&bad).is_none(), "{bad}");
+            assert!(read(&rejected).is_none(), "{rejected}");
         }
     }
 }
@@ -122,18 +121,18 @@ mod properties {
             let partner = read(format!("{scheme} {blanks}{encoded}{blanks}").as_bytes());
             // A colon ends the name (RFC 7617, section 2), and a NUL is rejected.
             let read = partner.map(|partner| (partner.name, partner.secret.expose().to_owned()));
-            let possible = !name.contains([':', '\0']);
-            assert_eq!(read, possible.then_some((name, secret)));
+            let is_valid = !name.contains([':', '\0']);
+            assert_eq!(read, is_valid.then_some((name, secret)));
         }
 
         #[test]
         fn any_other_header_is_rejected(
-            value in header_value(), inside in bytes(), secret in "[0-9a-f]{64}",
-            index in any::<Index>(), by in character(),
+            value in header_value(), decoded in bytes(), secret in "[0-9a-f]{64}",
+            index in any::<Index>(), replacement in character(),
         ) {
             assert!(read(value.as_bytes()).is_none());
-            assert!(read(format!("Basic {}", BASE64.encode(inside)).as_bytes()).is_none());
-            let altered = altered_text(&secret, index, by).filter(|text| Token::parse(text).is_none());
+            assert!(read(format!("Basic {}", BASE64.encode(decoded)).as_bytes()).is_none());
+            let altered = altered_text(&secret, index, replacement).filter(|text| Token::parse(text).is_none());
             for secret in altered.into_iter().chain([secret[..index.index(64)].to_owned()]) {
                 let encoded = BASE64.encode(format!("ticket-shop:{secret}"));
                 assert!(read(format!("Basic {encoded}").as_bytes()).is_none(), "{secret:?}");

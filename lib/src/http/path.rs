@@ -7,7 +7,7 @@ use uuid::Uuid;
 use crate::App;
 use crate::error::{Error, Result};
 
-/// The UUID in the place of `{id}` in the path. Anything else is 400.
+/// The UUID at `{id}` in the path. The response to any other text is 400.
 #[derive(Clone, Copy, Debug)]
 pub struct Id(pub Uuid);
 
@@ -30,6 +30,6 @@ pub(super) async fn segment(parts: &mut Parts, app: &App, name: &str) -> Result<
         .map_err(|_| Error::malformed("The path is not valid"))?;
     let mut params = params.iter();
     Ok(params
-        .find(|(known, _)| *known == name)
+        .find(|(param, _)| *param == name)
         .map(|(_, value)| value.to_owned()))
 }

@@ -28,18 +28,18 @@ impl<T: DeserializeOwned> FromRequestParts<App> for Query<T> {
 ///
 /// # Errors
 ///
-/// Fails with [`Error::Malformed`] when the query string is not valid.
+/// [`Error::Malformed`] if the query string is not valid.
 pub(crate) fn read<T: DeserializeOwned>(uri: &Uri) -> Result<T> {
-    let unreadable = || Error::malformed("The query string is not valid");
+    let invalid = || Error::malformed("The query string is not valid");
     let pairs = uri.query().unwrap_or_default().split('&');
-    let filled_in = pairs.filter(|pair| {
+    let non_empty = pairs.filter(|pair| {
         pair.split_once('=')
             .is_some_and(|(_, value)| !value.is_empty())
     });
-    let query = format!("/?{}", filled_in.collect::<Vec<_>>().join("&"));
-    let uri = query.parse().map_err(|_| unreadable())?;
+    let query = format!("/?{}", non_empty.collect::<Vec<_>>().join("&"));
+    let uri = query.parse().map_err(|_| invalid())?;
     let axum::extract::Query(params) =
-        axum::extract::Query::try_from_uri(&uri).map_err(|_| unreadable())?;
+        axum::extract::Query::try_from_uri(&uri).map_err(|_| invalid())?;
     Ok(params)
 }
 
@@ -48,9 +48,9 @@ pub(crate) fn read<T: DeserializeOwned>(uri: &Uri) -> Result<T> {
 /// # Errors
 ///
 /// Fails with a message for the caller.
-pub fn id(typed: &str) -> Result<Uuid, Problem> {
-    // Only the hyphenated form, which responses use.
-    let parsed = Uuid::try_parse(typed).ok().filter(|_| typed.len() == 36);
+pub fn id(text: &str) -> Result<Uuid, Problem> {
+    // Only the hyphenated form is accepted, because responses contain only that form.
+    let parsed = Uuid::try_parse(text).ok().filter(|_| text.len() == 36);
     parsed.ok_or_else(|| "must be a UUID".to_owned())
 }
 
@@ -59,8 +59,8 @@ pub fn id(typed: &str) -> Result<Uuid, Problem> {
 /// # Errors
 ///
 /// Fails with a message for the caller.
-pub fn boolean(typed: &str) -> Result<bool, Problem> {
-    let parsed = typed.parse();
+pub fn boolean(text: &str) -> Result<bool, Problem> {
+    let parsed = text.parse();
     parsed.map_err(|_| "must be true or false".to_owned())
 }
 
@@ -77,7 +77,7 @@ mod properties {
 
     proptest! {
         #[test]
-        fn only_the_hyphenated_form_of_an_id_is_read(
+        fn only_the_hyphenated_form_of_an_id_is_accepted(
             uuid in uuid(), text in text(),
         ) {
             assert_eq!(id(&uuid.to_string()), Ok(uuid));
@@ -93,17 +93,17 @@ mod properties {
         fn an_empty_parameter_counts_as_absent(query in query(&["from", "to", "x"])) {
             if let Some(params) = uri(&query).and_then(|uri| read::<Params>(&uri).ok()) {
                 assert!(params.values().all(|value| !value.is_empty()), "{params:?}");
-                for around in [format!("{query}&y="), format!("y&{query}"), format!("y=&{query}&&")] {
-                    let around: Params = read(&uri(&around).unwrap()).unwrap();
-                    assert_eq!(around, params);
+                for longer in [format!("{query}&y="), format!("y&{query}"), format!("y=&{query}&&")] {
+                    let read_again: Params = read(&uri(&longer).unwrap()).unwrap();
+                    assert_eq!(read_again, params);
                 }
             }
         }
 
         #[test]
         fn an_encoded_value_is_read_back(value in "[ -~]{1,40}") {
-            let written: String = value.bytes().map(|byte| format!("%{byte:02x}")).collect();
-            let params: Params = read(&uri(&format!("a={written}&b=&c")).unwrap()).unwrap();
+            let encoded: String = value.bytes().map(|byte| format!("%{byte:02x}")).collect();
+            let params: Params = read(&uri(&format!("a={encoded}&b=&c")).unwrap()).unwrap();
             assert_eq!(params, Params::from([("a".to_owned(), value)]));
         }
     }

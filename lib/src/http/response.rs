@@ -20,8 +20,8 @@ pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id"
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 const VERCEL_ID: HeaderName = HeaderName::from_static("x-vercel-id");
 
-/// Headers for every response that does not set them itself.
-const HEADERS: [(HeaderName, HeaderValue); 6] = [
+/// The headers of every response that does not set its own.
+const DEFAULT_HEADERS: [(HeaderName, HeaderValue); 6] = [
     (
         header::CONTENT_SECURITY_POLICY,
         HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'"),
@@ -55,7 +55,7 @@ pub(super) async fn complete(State(app): State<App>, request: Request, next: Nex
         .iter()
         .any(|name| request.headers().contains_key(name));
     let known_tags = cacheable::known_tags(request.headers());
-    // With `Authorization` the cookie was not checked.
+    // With an `Authorization` header, the cookie is ignored.
     let has_cookie = cookie::read(&app, request.headers(), CookiePurpose::Session).is_some()
         && !request.headers().contains_key(header::AUTHORIZATION);
 
@@ -91,7 +91,7 @@ fn request_id(headers: &HeaderMap) -> String {
 }
 
 fn complete_headers(id: &str, headers: &mut HeaderMap) {
-    for (name, value) in HEADERS {
+    for (name, value) in DEFAULT_HEADERS {
         headers.entry(name).or_insert(value);
     }
     if let Ok(id) = HeaderValue::from_str(id) {
@@ -108,7 +108,7 @@ struct LogEntry<'a> {
     error: Option<&'a Error>,
 }
 
-/// Logs one line per request. Query and body are left out, because they may hold
+/// Logs one line per request, without the query and the body, which may contain
 /// secrets.
 fn log(entry: &LogEntry<'_>) {
     let ms = entry.started.elapsed().as_secs_f64() * 1_000.0;

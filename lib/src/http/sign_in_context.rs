@@ -1,4 +1,4 @@
-//! The facts about the caller that a sign-in needs.
+//! The extractor for [`SignInContext`].
 
 use std::convert::Infallible;
 
@@ -13,19 +13,19 @@ use crate::crypto::secret::sha256_hex;
 use crate::session::{DEVICE_LIFETIME, SessionKey, Token};
 use crate::values::caller::Caller;
 
-/// The number of device cookies that are read.
+/// The maximum number of device cookies that are read.
 const MAX_DEVICES: usize = 8;
 
-/// The caller of a sign-in: address, previous session, and cookies.
+/// What a sign-in needs to know about the caller.
 #[derive(Clone, Debug)]
 pub struct SignInContext {
     /// The address and user agent.
     pub caller: Caller,
     /// The key of the caller's previous session, which may have ended.
     pub previous_session: Option<SessionKey>,
-    /// The device tokens of the browser, with valid signatures.
+    /// The device tokens from the browser's cookies. Their signatures are valid.
     pub device_tokens: Vec<Token>,
-    /// The challenge of a sign-in that waits for a code in this browser.
+    /// The challenge of a sign-in in this browser that waits for a second-factor code.
     pub challenge: Option<Token>,
 }
 
@@ -48,8 +48,8 @@ impl FromRequestParts<App> for SignInContext {
     }
 }
 
-/// Stores the cookie by which an account recognizes a device. The suffix of its
-/// name is a hash of the user's id, so that a browser can hold several.
+/// Returns the cookie by which an account recognizes a device. Its name ends with a hash
+/// of the user's id, so that a browser can store one for each account.
 pub(crate) fn set_device(app: &App, user_id: Uuid, token: &Token) -> SetCookie {
     let suffix = format!("_{}", &sha256_hex(user_id.as_bytes())[..8]);
     let value = token.signed(app.device_signer());
