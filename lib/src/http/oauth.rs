@@ -63,19 +63,19 @@ pub struct CallbackResponse {
     pub state: Option<String>,
     /// The issuer.
     pub iss: Option<String>,
-    /// Why the provider sent no code.
+    /// The reason why the provider sent no code.
     pub error: Option<String>,
 }
 
 impl CallbackResponse {
     fn parse(text: &[u8]) -> Result<Self> {
-        let mut answer = Self::default();
+        let mut callback = Self::default();
         for (name, value) in form_urlencoded::parse(text) {
             let field = match &*name {
-                "code" => &mut answer.code,
-                "state" => &mut answer.state,
-                "iss" => &mut answer.iss,
-                "error" => &mut answer.error,
+                "code" => &mut callback.code,
+                "state" => &mut callback.state,
+                "iss" => &mut callback.iss,
+                "error" => &mut callback.error,
                 _ => continue,
             };
             // One of the values could be checked and the other used (RFC 6749, section 3.1).
@@ -83,7 +83,7 @@ impl CallbackResponse {
                 return Err(Error::malformed("A parameter is given twice"));
             }
         }
-        Ok(answer)
+        Ok(callback)
     }
 
     /// Formats the known parameters as a query string.
@@ -124,15 +124,15 @@ mod properties {
 
     proptest! {
         #[test]
-        fn the_known_parameters_survive_a_query_and_others_are_dropped(
+        fn to_query_keeps_the_known_parameters_and_drops_others(
             code in of(text()), state in of(text()), iss in of(text()), error in of(text()), more in text(),
         ) {
-            let answer = CallbackResponse { code, state, iss, error };
-            let mut query = form_urlencoded::Serializer::new(answer.to_query());
+            let callback = CallbackResponse { code, state, iss, error };
+            let mut query = form_urlencoded::Serializer::new(callback.to_query());
             query.append_pair("more", &more);
-            let read = CallbackResponse::parse(query.finish().as_bytes()).unwrap();
-            assert_eq!(read.to_query(), answer.to_query());
-            assert_eq!((read.code, read.state), (answer.code, answer.state));
+            let parsed = CallbackResponse::parse(query.finish().as_bytes()).unwrap();
+            assert_eq!(parsed.to_query(), callback.to_query());
+            assert_eq!((parsed.code, parsed.state), (callback.code, callback.state));
         }
 
         #[test]
@@ -140,13 +140,13 @@ mod properties {
             form in bytes(), query in query(&["code", "state", "iss", "error"]),
         ) {
             parsed_or_client_error(CallbackResponse::parse(&form));
-            if let Some(answer) = parsed_or_client_error(CallbackResponse::parse(query.as_bytes())) {
+            if let Some(callback) = parsed_or_client_error(CallbackResponse::parse(query.as_bytes())) {
                 // The query becomes part of a `Location` header.
-                assert!(http::HeaderValue::from_str(&answer.to_query()).is_ok());
+                assert!(http::HeaderValue::from_str(&callback.to_query()).is_ok());
             }
             for name in ["code", "state", "iss", "error"] {
-                let twice = format!("{name}=a&{query}&{name}=b");
-                assert!(parsed_or_client_error(CallbackResponse::parse(twice.as_bytes())).is_none());
+                let duplicate = format!("{name}=a&{query}&{name}=b");
+                assert!(parsed_or_client_error(CallbackResponse::parse(duplicate.as_bytes())).is_none());
             }
         }
     }

@@ -14,7 +14,7 @@ use crate::store::page::{DEFAULT_LIMIT, MAX_LIMIT, Page, Position, decode_cursor
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct PageParams {
-    /// The maximum number of items, 1 to 100. The default is 50.
+    /// The maximum number of items, from 1 to 100. The default is 50.
     #[param(value_type = Option<i32>, minimum = 1, maximum = 100)]
     limit: Option<String>,
     /// The `nextCursor` of the previous page.
@@ -22,7 +22,7 @@ pub struct PageParams {
 }
 
 impl PageParams {
-    fn page(&self) -> Result<Page> {
+    fn parse(&self) -> Result<Page> {
         let limit = match &self.limit {
             None => DEFAULT_LIMIT,
             Some(text) => text
@@ -46,7 +46,7 @@ impl FromRequestParts<App> for Page {
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut Parts, _: &App) -> Result<Self> {
-        query::read::<PageParams>(&parts.uri)?.page()
+        query::read::<PageParams>(&parts.uri)?.parse()
     }
 }
 
@@ -61,22 +61,22 @@ pub struct List<T> {
 }
 
 impl<T> List<T> {
-    /// Creates a page of the rows that were read with [`Page::row_limit`]. `position` returns
-    /// the position of a row, and `show` turns a row into an item.
+    /// Creates a page from at most [`Page::row_limit`] rows. `position` returns the position
+    /// of a row, and `to_item` converts a row to an item.
     pub fn new<R>(
         mut rows: Vec<R>,
         page: Page,
         position: impl Fn(&R) -> Position,
-        show: impl Fn(R) -> T,
+        to_item: impl Fn(R) -> T,
     ) -> Self {
-        let more = rows.len() > page.limit();
+        let has_more = rows.len() > page.limit();
         rows.truncate(page.limit());
         let next_cursor = rows
             .last()
-            .filter(|_| more)
+            .filter(|_| has_more)
             .map(|row| encode_cursor(position(row)));
         Self {
-            items: rows.into_iter().map(show).collect(),
+            items: rows.into_iter().map(to_item).collect(),
             next_cursor,
         }
     }
@@ -96,17 +96,17 @@ mod tests {
             limit: limit.map(str::to_owned),
             cursor: cursor.map(str::to_owned),
         };
-        params.page()
+        params.parse()
     }
 
     #[test]
-    fn a_cursor_leads_back_to_its_position() {
-        let place = (
+    fn a_cursor_decodes_to_its_position() {
+        let position = (
             DateTime::from_timestamp_micros(1_800_000_000_123_456).unwrap(),
             Uuid::max(),
         );
-        let page = parse(Some("1"), Some(&encode_cursor(place))).unwrap();
-        assert_eq!(page.after(), (Some(place.0), Some(place.1)));
+        let page = parse(Some("1"), Some(&encode_cursor(position))).unwrap();
+        assert_eq!(page.after(), (Some(position.0), Some(position.1)));
         assert_eq!(page.row_limit(), 2);
     }
 
@@ -142,15 +142,15 @@ mod properties {
         altered_text, bytes, character, parsed_or_client_error, query as any_query, text, uri,
     };
 
-    fn cursor(cursor: String) -> Result<Page> {
+    fn parse_cursor(cursor: String) -> Result<Page> {
         let params = PageParams {
             limit: None,
             cursor: Some(cursor),
         };
-        params.page()
+        params.parse()
     }
 
-    fn place() -> impl Strategy<Value = (DateTime<Utc>, Uuid)> {
+    fn any_position() -> impl Strategy<Value = (DateTime<Utc>, Uuid)> {
         let micros = -62_135_596_800_000_000..=253_402_300_799_999_999_i64;
         (micros, any::<u128>()).prop_map(|(micros, id)| {
             let time = DateTime::from_timestamp_micros(micros).unwrap();
@@ -160,37 +160,37 @@ mod properties {
 
     proptest! {
         #[test]
-        fn a_cursor_can_hold_any_position(place in place()) {
-            let page = cursor(encode_cursor(place)).unwrap();
-            assert_eq!(page.after(), (Some(place.0), Some(place.1)));
+        fn a_cursor_can_contain_any_position(position in any_position()) {
+            let page = parse_cursor(encode_cursor(position)).unwrap();
+            assert_eq!(page.after(), (Some(position.0), Some(position.1)));
         }
 
         #[test]
-        fn any_other_text_is_rejected_or_gives_a_year_that_postgres_supports(
-            text in text(), inside in bytes(), micros in any::<i64>(),
-            at in place(), place in any::<Index>(), by in character(),
+        fn any_other_cursor_is_rejected_or_has_a_year_that_postgres_supports(
+            text in text(), decoded in bytes(), micros in any::<i64>(),
+            position in any_position(), index in any::<Index>(), replacement in character(),
         ) {
-            let made = BASE64.encode(format!("{micros}.{}", at.1));
-            let altered = altered_text(&encode_cursor(at), place, by);
-            for text in [text, BASE64.encode(inside), made].into_iter().chain(altered) {
-                if let Some(page) = parsed_or_client_error(cursor(text)) {
+            let any_time = BASE64.encode(format!("{micros}.{}", position.1));
+            let altered = altered_text(&encode_cursor(position), index, replacement);
+            for text in [text, BASE64.encode(decoded), any_time].into_iter().chain(altered) {
+                if let Some(page) = parsed_or_client_error(parse_cursor(text)) {
                     assert!((1..=9_999).contains(&page.after().0.unwrap().year()));
                 }
             }
         }
 
         #[test]
-        fn any_query_is_rejected_or_gives_at_most_a_hundred_items(
+        fn any_query_is_rejected_or_requests_at_most_a_hundred_items(
             query in any_query(&["limit", "cursor", "limit", "x"]), limit in any::<i64>(),
         ) {
             let read = |text: &str| {
                 let params: PageParams = query::read(&uri(text)?).ok()?;
-                parsed_or_client_error(params.page())
+                parsed_or_client_error(params.parse())
             };
             assert!(read(&query).is_none_or(|page| (2..=101).contains(&page.row_limit())));
             let page = read(&format!("limit={limit}"));
-            let asked = (1..=100).contains(&limit).then_some(limit + 1);
-            assert_eq!(page.map(|page| page.row_limit()), asked);
+            let expected = (1..=100).contains(&limit).then_some(limit + 1);
+            assert_eq!(page.map(|page| page.row_limit()), expected);
         }
     }
 }

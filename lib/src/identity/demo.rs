@@ -1,5 +1,6 @@
-//! Sign-in with the demo account, which needs no store. It works while Postgres and Redis
-//! are down, reads what every member may read, and changes nothing.
+//! Sign-in with the demo account. It works while Postgres and Redis are down, because its
+//! cookie contains the session. The account can read what every member may read, and
+//! cannot change anything.
 
 use crate::App;
 use crate::http::{CookiePurpose, SetCookie};
@@ -11,11 +12,11 @@ pub use crate::session::demo::EMAIL;
 /// The password of the demo account.
 pub const PASSWORD: &str = "password123";
 
-/// Signs in with the demo account. Returns `None` if the credentials are others, or if the
-/// demo account is not enabled.
+/// Signs in with the demo account. Returns `None` if the credentials are not those of the
+/// demo account, or if it is not enabled.
 ///
 /// The cookie is valid for fifteen minutes and contains `demo.<end>.<signature>`. The cookie
-/// of a stored session has one dot with hex before it, so the two cannot be confused.
+/// of a stored session contains `<hex>.<signature>`, so the two cannot be confused.
 pub fn sign_in(app: &App, login: &Login) -> Option<SignInResponse> {
     if !app.config().demo_account || !login.matches(EMAIL, PASSWORD) {
         return None;

@@ -14,7 +14,7 @@ use crate::session::{SessionKey, Token};
 use crate::values::caller::Caller;
 use crate::{App, BoxFuture, session};
 
-const VERIFIED: Error = Error::Conflict {
+const ALREADY_VERIFIED: Error = Error::Conflict {
     code: "email_verified",
     message: "Your e-mail address is already confirmed",
 };
@@ -37,7 +37,7 @@ pub fn request_verification<'a>(
 }
 
 /// Mails a link to confirm the e-mail address of an account. `key` is the session that
-/// requests it. It is `None` for a sign-in that requires a confirmed address.
+/// requests the link, or `None` for a sign-in that requires a confirmed address.
 ///
 /// # Errors
 ///
@@ -61,11 +61,11 @@ pub(crate) async fn send_verification(
             Some(key) => session::lock_member(tx, key, id).await?,
             None => session::lock_owner(tx, id).await?,
         };
-        // The member's record may be outdated, so it is read again.
-        let known = user::find_credentials_by_id(tx, id, &[]).await?;
-        let user = known.ok_or(Error::SessionGone)?.user;
+        // The user may come from an outdated session record, so it is read again.
+        let credentials = user::find_credentials_by_id(tx, id, &[]).await?;
+        let user = credentials.ok_or(Error::SessionGone)?.user;
         if user.email_verified {
-            return Err(VERIFIED);
+            return Err(ALREADY_VERIFIED);
         }
         let (purpose, notice) = (Purpose::VerifyEmail, notice.clone());
         mail::send_link(tx, keyring, purpose, id, &user.email, notice).await
@@ -75,8 +75,8 @@ pub(crate) async fn send_verification(
     Ok(())
 }
 
-/// Confirms the e-mail address that a link was mailed to. If the account has another
-/// address, it is replaced. The link cannot be used again.
+/// Confirms the e-mail address that a link was mailed to. The address replaces another
+/// address of the account. The link can be used only once.
 ///
 /// # Errors
 ///
@@ -99,19 +99,19 @@ pub fn confirm_email<'a>(
             if !one_time_token::redeem(tx, purpose, &token).await? {
                 return Err(Error::LinkEnded);
             }
-            let before = user::verify_email(tx, link.user_id, &link.email, link.epoch).await?;
-            let before = before.ok_or(Error::LinkEnded)?;
-            if before == link.email {
+            let old_email = user::verify_email(tx, link.user_id, &link.email, link.epoch).await?;
+            let old_email = old_email.ok_or(Error::LinkEnded)?;
+            if old_email == link.email {
                 let (kind, id) = (SecurityEventKind::EmailVerified, Some(link.user_id));
                 return security_event::insert(tx, kind, id, caller).await;
             }
-            // Links that were mailed to the old address are no longer valid.
+            // Password reset links that were mailed to the old address must stop working.
             one_time_token::delete(tx, Purpose::ResetPassword, link.user_id).await?;
             let notice = Notice::from_caller(caller, now).with_other(&link.email);
             let (kind, id) = (NoticeKind::EmailChanged, link.user_id);
-            mail::notify_address(tx, kind, id, &before, notice).await?;
+            mail::notify_address(tx, kind, id, &old_email, notice).await?;
             let kind = SecurityEventKind::EmailChanged;
-            let detail = serde_json::json!({ "from": before, "to": link.email });
+            let detail = serde_json::json!({ "from": old_email, "to": link.email });
             security_event::insert_with_detail(tx, kind, Some(id), caller, detail).await
         });
         confirmed.await?;
@@ -120,8 +120,8 @@ pub fn confirm_email<'a>(
     })
 }
 
-/// Mails a link to the new e-mail address, and a notice to the current one. If the new
-/// address belongs to another account, only the owner of that account is told.
+/// Mails a confirmation link to the new e-mail address, and a notice to the current one. If
+/// another account has the new address, its owner gets a notice in place of the link.
 ///
 /// # Errors
 ///
@@ -134,8 +134,9 @@ pub fn request_change<'a>(
     current_password: Option<&'a str>,
 ) -> BoxFuture<'a, Result<()>> {
     Box::pin(async move {
-        let new = Email::parse(new_email).map_err(|why| Error::field("newEmail", why))?;
-        if new.as_str() == member.user.email {
+        let new_address =
+            Email::parse(new_email).map_err(|problem| Error::field("newEmail", problem))?;
+        if new_address.as_str() == member.user.email {
             return Err(Error::field("newEmail", "is already your address"));
         }
         let key = member.key()?;
@@ -143,34 +144,34 @@ pub fn request_change<'a>(
         let subjects = [
             Subject::address(CHANGE_EMAIL, caller.address),
             Subject::email(CHANGE_EMAIL, &member.user.email),
-            Subject::email(VERIFY_EMAIL, new.as_str()),
+            Subject::email(VERIFY_EMAIL, new_address.as_str()),
         ];
         rate_limit::count_attempt(app, &subjects).await?;
         let keyring = &app.config().encryption_keys;
-        let (user, new) = (&member.user, new.as_str());
+        let (user, new_email) = (&member.user, new_address.as_str());
         let notice = Notice::from_caller(caller, app.clock().now());
-        let asked = app.transaction().run(async |tx| {
+        let requested = app.transaction().run(async |tx| {
             session::lock_member(tx, key, user.id).await?;
             user::require_epoch(tx, &proof).await?;
-            match user::find_credentials_by_email(tx, new, &[]).await? {
+            match user::find_credentials_by_email(tx, new_email, &[]).await? {
                 Some(owner) => {
-                    // This is what sending a new link does as well, so that both cases look
-                    // the same to the member.
+                    // Sending a link also deletes the previous one, so the member cannot tell
+                    // the two cases apart.
                     one_time_token::delete(tx, Purpose::VerifyEmail, user.id).await?;
                     mail::notify_account_exists(tx, &owner, notice.clone()).await?;
                 }
                 None => {
                     let (purpose, notice) = (Purpose::VerifyEmail, notice.clone());
-                    mail::send_link(tx, keyring, purpose, user.id, new, notice).await?;
+                    mail::send_link(tx, keyring, purpose, user.id, new_email, notice).await?;
                 }
             }
             let kind = NoticeKind::EmailChangeRequested;
-            mail::notify(tx, kind, user, notice.clone().with_other(new)).await?;
+            mail::notify(tx, kind, user, notice.clone().with_other(new_email)).await?;
             let kind = SecurityEventKind::EmailChangeRequested;
-            let detail = serde_json::json!({ "to": new });
+            let detail = serde_json::json!({ "to": new_email });
             security_event::insert_with_detail(tx, kind, Some(user.id), caller, detail).await
         });
-        asked.await?;
+        requested.await?;
         mail::send_due_soon(app);
         Ok(())
     })

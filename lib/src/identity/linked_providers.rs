@@ -15,7 +15,7 @@ use crate::notify::mail::{Notice, NoticeKind};
 use crate::values::caller::Caller;
 use crate::{App, BoxFuture, session};
 
-const LAST_WAY_IN: Error = Error::Conflict {
+const LAST_SIGN_IN_METHOD: Error = Error::Conflict {
     code: "last_way_in",
     message: "You could no longer sign in; please set a password first",
 };
@@ -72,7 +72,7 @@ pub fn list<'a>(app: &'a App, member: &'a Member) -> BoxFuture<'a, Result<SignIn
     })
 }
 
-/// Unlinks an account at a provider, unless the member could no longer sign in.
+/// Unlinks an account at a provider. Fails if the member could no longer sign in.
 ///
 /// # Errors
 ///
@@ -88,22 +88,23 @@ pub fn unlink<'a>(
         let (key, user) = (member.key()?, &member.user);
         let notice = Notice::from_caller(caller, app.clock().now());
         let unlinked = app.transaction().run(async |tx| {
-            // Concurrent requests wait here, so that they cannot unlink the last two
-            // accounts at once.
+            // Concurrent requests wait for this lock, so that they cannot unlink the last
+            // two accounts at once.
             session::lock_member(tx, key, user.id).await?;
             let (has_password, identities) = user_identity::list(tx, user.id).await?;
-            let (unlinked, left): (Vec<_>, Vec<_>) =
-                identities.into_iter().partition(|one| one.id == id);
-            let unlinked = unlinked.first().ok_or(Error::NotFound)?;
+            let (matching, remaining): (Vec<_>, Vec<_>) =
+                identities.into_iter().partition(|linked| linked.id == id);
+            let identity = matching.first().ok_or(Error::NotFound)?;
             // A provider that is no longer configured cannot be used to sign in.
-            let usable = |one: &Identity| app.config().providers.contains_key(&one.provider);
-            if !has_password && !left.iter().any(usable) {
-                return Err(LAST_WAY_IN);
+            let is_usable =
+                |linked: &Identity| app.config().providers.contains_key(&linked.provider);
+            if !has_password && !remaining.iter().any(is_usable) {
+                return Err(LAST_SIGN_IN_METHOD);
             }
             user_identity::delete(tx, user.id, id).await?;
-            let notice = notice.clone().with_other(&label(app, &unlinked.provider));
+            let notice = notice.clone().with_other(&label(app, &identity.provider));
             mail::notify(tx, NoticeKind::IdentityUnlinked, user, notice).await?;
-            let detail = serde_json::json!({ "provider": unlinked.provider });
+            let detail = serde_json::json!({ "provider": identity.provider });
             let kind = SecurityEventKind::IdentityUnlinked;
             security_event::insert_with_detail(tx, kind, Some(user.id), caller, detail).await
         });

@@ -42,7 +42,7 @@ const IDENTITY_TAKEN: Error = Error::Conflict {
 
 /// The result of resolving an identity.
 pub(super) enum Resolved {
-    /// The identity belongs to a member, who can sign in now.
+    /// The identity belongs to a member, who can now sign in.
     Existing(Box<Credentials>),
     /// An account and its first session were created.
     Created(Vec<SetCookie>),
@@ -50,12 +50,12 @@ pub(super) enum Resolved {
     Linked,
 }
 
-/// Returns the credential for the browser.
+/// Returns the kind of credential that the browser gets.
 pub(super) fn credential(state: &State) -> Credential {
     Credential::cookie(state.remember)
 }
 
-/// How often an identity is resolved when another request creates or deletes the same
+/// How often an identity is resolved if concurrent requests create or delete the same
 /// account or link.
 const MAX_TRIES: u32 = 3;
 
@@ -73,7 +73,7 @@ pub(super) async fn resolve(
     let mut tries = 1;
     loop {
         match try_resolve(app, context, identity, state).await {
-            // Another request has created the account or the link in the meantime.
+            // A concurrent request has created or deleted the account or the link.
             Err(Error::EmailTaken | Error::IdentityOvertaken) if tries < MAX_TRIES => tries += 1,
             other => return other,
         }
@@ -99,7 +99,7 @@ async fn try_resolve(
     };
     let found = app.transaction().run(async |tx| resolution.run(tx).await);
     Ok(match found.await? {
-        Found::Existing(known) => Resolved::Existing(known),
+        Found::Existing(credentials) => Resolved::Existing(credentials),
         Found::Linked => Resolved::Linked,
         Found::Created(member) => {
             app.counters().add("sessions_created", 1);
@@ -141,18 +141,18 @@ impl Resolution<'_> {
         } = &self.identity;
         session::lock_member(tx, &linking.key, linking.user_id).await?;
         let member = self.credentials_of(tx, linking.user_id).await?;
-        // The member has ended all other sessions since the linking started, which also
-        // cancels what was in progress.
+        // If the member has ended all other sessions since the linking started, the linking
+        // is cancelled as well.
         if member.epoch != linking.epoch {
             return Err(STATE_UNKNOWN);
         }
         match user_identity::find_owner(tx, provider, subject).await? {
-            // The member signs in again, which is how members without a password
-            // reauthenticate.
-            Some(owner) if owner == member.user.id => self.existing(tx, owner).await,
+            // The identity is linked already. Members without a password reauthenticate in
+            // this way.
+            Some(owner) if owner == member.user.id => self.find_linked_account(tx, owner).await,
             Some(_) => Err(IDENTITY_TAKEN),
             None => {
-                // An old session is not enough to add a way to sign in.
+                // Adding a sign-in method requires a recent sign-in.
                 let session = user::find_reauthentication(tx, &linking.key, member.user.id);
                 if !session.await?.ok_or(Error::SessionGone)?.is_fresh {
                     return Err(SIGN_IN_AGAIN);
@@ -169,48 +169,52 @@ impl Resolution<'_> {
             provider, subject, ..
         } = &self.identity;
         if let Some(owner) = user_identity::find_owner(tx, provider, subject).await? {
-            return self.existing(tx, owner).await;
+            return self.find_linked_account(tx, owner).await;
         }
-        let email = self.identity.verified.as_ref().ok_or(EMAIL_UNVERIFIED)?;
+        let email = self
+            .identity
+            .verified_email
+            .as_ref()
+            .ok_or(EMAIL_UNVERIFIED)?;
         match user::find_credentials_by_email(tx, email.as_str(), &[]).await? {
-            Some(account) => self.adopt(tx, account.user.id, email).await,
+            Some(account) => self.link_by_email(tx, account.user.id, email).await,
             None => self.create(tx, email).await,
         }
     }
 
     /// Returns the account that has linked the identity.
-    async fn existing(&self, tx: &Tx, owner: Uuid) -> Result<Found> {
+    async fn find_linked_account(&self, tx: &Tx, owner: Uuid) -> Result<Found> {
         let Identity {
             provider,
             subject,
             email,
             ..
         } = &self.identity;
-        let known = self.credentials_of(tx, owner).await?;
+        let credentials = self.credentials_of(tx, owner).await?;
         user_identity::update_email(tx, provider, subject, email.as_deref()).await?;
-        Ok(Found::Existing(Box::new(known)))
+        Ok(Found::Existing(Box::new(credentials)))
     }
 
     /// Links the identity to the account with the same e-mail address. The provider has
-    /// verified the address, but the account's address must be confirmed as well: someone
+    /// verified the address, but it must also be confirmed in the account, because someone
     /// may have registered with an address that is not theirs.
-    async fn adopt(&self, tx: &Tx, id: Uuid, email: &Email) -> Result<Found> {
+    async fn link_by_email(&self, tx: &Tx, id: Uuid, email: &Email) -> Result<Found> {
         let Identity {
             provider, subject, ..
         } = &self.identity;
         session::lock_owner(tx, id).await?;
         // Another request may have linked the identity before the lock.
         if let Some(owner) = user_identity::find_owner(tx, provider, subject).await? {
-            return self.existing(tx, owner).await;
+            return self.find_linked_account(tx, owner).await;
         }
         let account = self.credentials_of(tx, id).await?;
         if account.user.email != email.as_str() || !account.user.email_verified {
             return Err(ACCOUNT_EXISTS);
         }
-        // The account has linked another user of this provider, so the address belongs to
+        // If the account is linked to another user of this provider, the address belongs to
         // someone else there.
         let (_, identities) = user_identity::list(tx, id).await?;
-        if identities.iter().any(|one| one.provider == *provider) {
+        if identities.iter().any(|linked| linked.provider == *provider) {
             return Err(ACCOUNT_EXISTS);
         }
         self.link_and_notify(tx, &account.user).await?;
@@ -245,7 +249,7 @@ impl Resolution<'_> {
 
     /// Creates an account without a password, and its first session.
     async fn create(&self, tx: &Tx, email: &Email) -> Result<Found> {
-        let new = NewUser {
+        let new_user = NewUser {
             email: email.clone(),
             email_verified: true,
             first_name: self.identity.first_name.clone(),
@@ -255,7 +259,7 @@ impl Resolution<'_> {
             profile: Profile::default(),
         };
         let keys = &self.app.config().encryption_keys;
-        let user = user::insert(tx, keys, &new, None).await?;
+        let user = user::insert(tx, keys, &new_user, None).await?;
         self.insert_link(tx, user.id).await?;
         let member = AuthenticatedMember {
             proof: AuthenticationProof::for_new_member(user.id, &self.identity.provider),
@@ -265,19 +269,19 @@ impl Resolution<'_> {
             user,
             credential: self.credential.clone(),
         };
-        let new = self.session.new_session(&member, Notification::SignedUp);
-        session::create_session(tx, &new).await?;
-        tx.invalidate_sessions(new.replaces);
+        let new_session = self.session.new_session(&member, Notification::SignedUp);
+        session::create_session(tx, &new_session).await?;
+        tx.invalidate_sessions(new_session.replaces);
         Ok(Found::Created(Box::new(member)))
     }
 
     /// Returns the credentials of an active account.
     async fn credentials_of(&self, tx: &Tx, id: Uuid) -> Result<Credentials> {
-        let known = user::find_credentials_by_id(tx, id, self.devices).await?;
-        // The account was deleted after it was found.
-        let known = known.ok_or(Error::IdentityOvertaken)?;
-        if known.is_active {
-            Ok(known)
+        let credentials = user::find_credentials_by_id(tx, id, self.devices).await?;
+        // A concurrent request has deleted the account.
+        let credentials = credentials.ok_or(Error::IdentityOvertaken)?;
+        if credentials.is_active {
+            Ok(credentials)
         } else {
             Err(ACCOUNT_CLOSED)
         }

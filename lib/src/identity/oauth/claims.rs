@@ -4,7 +4,7 @@ use serde::{Deserialize, Deserializer};
 
 use crate::models::user::{self, Email};
 
-/// The claims that are used, with their names in OpenID Connect Core 1.0 § 5.1. A claim
+/// The claims that Sabor uses, with their names in OpenID Connect Core 1.0 § 5.1. A claim
 /// of the wrong type counts as missing, except for `sub`.
 #[derive(Clone, Debug, Deserialize)]
 pub(super) struct Claims {
@@ -38,10 +38,10 @@ pub(super) struct Identity {
     pub(super) provider: String,
     /// The provider's permanent and unique id of the user.
     pub(super) subject: String,
-    /// The e-mail address, whether verified or not, for the member to recognize.
+    /// The e-mail address, verified or not. It is shown to the member.
     pub(super) email: Option<String>,
     /// The e-mail address, if the provider has verified it.
-    pub(super) verified: Option<Email>,
+    pub(super) verified_email: Option<Email>,
     pub(super) first_name: String,
     pub(super) last_name: String,
 }
@@ -59,14 +59,14 @@ impl Identity {
             provider: provider.to_owned(),
             subject: claims.sub,
             email: email.as_ref().map(|email| email.as_str().to_owned()),
-            verified: email.filter(|_| claims.email_verified),
+            verified_email: email.filter(|_| claims.email_verified),
             first_name,
             last_name,
         }
     }
 }
 
-/// Derives the first and last name from the claims. An invalid name is replaced and not
+/// Derives the first and last name from the claims. An invalid name is replaced instead of
 /// rejected, because the member can change it later.
 fn names(
     given: Option<&str>,
@@ -74,15 +74,15 @@ fn names(
     full: Option<&str>,
     email: Option<&Email>,
 ) -> (String, String) {
-    let split = full.unwrap_or_default().trim();
-    let split = split.split_once(char::is_whitespace).unwrap_or((split, ""));
+    let full = full.unwrap_or_default().trim();
+    let split = full.split_once(char::is_whitespace).unwrap_or((full, ""));
     let (first, last) = match given {
         Some(given) => (given, family.unwrap_or_default()),
         None => split,
     };
-    let local = email.and_then(|email| email.as_str().split('@').next());
+    let local_part = email.and_then(|email| email.as_str().split('@').next());
     let first = user::first_name(first)
-        .or_else(|_| user::first_name(local.unwrap_or_default()))
+        .or_else(|_| user::first_name(local_part.unwrap_or_default()))
         .unwrap_or_else(|_| "?".to_owned());
     (first, user::last_name(last).unwrap_or_default())
 }
@@ -93,7 +93,7 @@ mod tests {
 
     use super::*;
 
-    fn identity(claims: serde_json::Value) -> Identity {
+    fn identity_from(claims: serde_json::Value) -> Identity {
         Identity::new("acme", Claims::deserialize(claims).unwrap())
     }
 
@@ -107,14 +107,15 @@ mod tests {
             (json!(1), false),
             (json!(null), false),
         ] {
-            let one = identity(
+            let identity = identity_from(
                 json!({ "sub": "1", "email": "Ana@Example.com", "email_verified": claim }),
             );
-            assert_eq!(one.verified.is_some(), verified, "{claim}");
-            assert_eq!(one.email.as_deref(), Some("ana@example.com"));
+            assert_eq!(identity.verified_email.is_some(), verified, "{claim}");
+            assert_eq!(identity.email.as_deref(), Some("ana@example.com"));
         }
-        let none = identity(json!({ "sub": "1", "email": "nothing", "email_verified": true }));
-        assert!(none.verified.is_none() && none.email.is_none());
+        let invalid = json!({ "sub": "1", "email": "nothing", "email_verified": true });
+        let identity = identity_from(invalid);
+        assert!(identity.verified_email.is_none() && identity.email.is_none());
     }
 
     #[test]
@@ -133,8 +134,8 @@ mod tests {
             let mut claims = claims;
             claims["sub"] = json!("1");
             claims["email"] = json!("ana@example.com");
-            let one = identity(claims);
-            assert_eq!((&*one.first_name, &*one.last_name), (first, last));
+            let identity = identity_from(claims);
+            assert_eq!((&*identity.first_name, &*identity.last_name), (first, last));
         }
     }
 }
@@ -149,20 +150,20 @@ mod properties {
 
     proptest! {
         #[test]
-        fn any_claims_result_in_a_name_and_an_address_that_fit_their_columns(sent in form(&json!({
+        fn any_claims_result_in_a_name_and_an_address_that_fit_their_columns(claims_json in form(&json!({
             "sub": "1", "email": "ana@example.com", "email_verified": true,
             "given_name": "Ana", "family_name": "Reyes", "name": "Ana Reyes",
         }))) {
-            let Ok(claims) = Claims::deserialize(&sent) else {
-                assert!(!sent["sub"].is_string(), "{sent}");
+            let Ok(claims) = Claims::deserialize(&claims_json) else {
+                assert!(!claims_json["sub"].is_string(), "{claims_json}");
                 return Ok(());
             };
-            let one = Identity::new("acme", claims);
-            assert!(!one.first_name.is_empty() && fits_column(&one.first_name, user::MAX_NAME));
-            assert!(fits_column(&one.last_name, user::MAX_NAME));
-            assert!(one.email.is_none_or(|email| fits_column(&email, user::MAX_EMAIL)));
-            let verified = sent["email_verified"] == true || sent["email_verified"] == "true";
-            assert!(verified || one.verified.is_none(), "{sent}");
+            let identity = Identity::new("acme", claims);
+            assert!(!identity.first_name.is_empty() && fits_column(&identity.first_name, user::MAX_NAME));
+            assert!(fits_column(&identity.last_name, user::MAX_NAME));
+            assert!(identity.email.is_none_or(|email| fits_column(&email, user::MAX_EMAIL)));
+            let verified = claims_json["email_verified"] == true || claims_json["email_verified"] == "true";
+            assert!(verified || identity.verified_email.is_none(), "{claims_json}");
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::error::Error;
 
-/// The browser has not started this sign-in, or it has expired.
+/// This browser has not started the sign-in, or the sign-in has expired.
 pub(super) const STATE_UNKNOWN: Error = Error::Refused {
     code: "oauth_state",
     message: "This sign-in was started in another browser or has expired; please start again",

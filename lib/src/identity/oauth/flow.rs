@@ -22,14 +22,14 @@ use crate::runtime::config::ProviderConfig;
 use crate::session::Token;
 use crate::{App, BoxFuture};
 
-/// The maximum length of a subject, in bytes.
-const MAX_SUBJECT: usize = 255;
+/// The maximum length of a subject (the claim `sub`), in bytes.
+const MAX_SUBJECT_BYTES: usize = 255;
 
-/// How often a sign-in is tried when the member's sessions end in the meantime.
+/// How often a sign-in is tried if the member's sessions end in the meantime.
 const MAX_TRIES: u32 = 2;
 
-/// Starts a sign-in and redirects the browser to the provider. If the member is signed
-/// in already, the provider will be linked instead.
+/// Starts a sign-in and redirects the browser to the provider. If a member is signed in
+/// already, this links the provider to their account instead.
 ///
 /// # Errors
 ///
@@ -48,13 +48,13 @@ pub fn begin<'a>(
         rate_limit::count_attempt(app, &[subject]).await?;
         let provider = Provider::load(app, config).await?;
         let token = browser.token.clone().unwrap_or_else(Token::generate);
-        let new = NewState {
+        let new_state = NewState {
             provider: &config.name,
             browser: &token,
             return_path,
             remember,
-            // Another site could otherwise link its own account at the provider to the
-            // member. A request that another site starts is always a sign-in.
+            // A request from another site is always a sign-in. Otherwise the site could
+            // link its own account at the provider to the member.
             linking: context
                 .previous_session
                 .as_ref()
@@ -62,7 +62,7 @@ pub fn begin<'a>(
         };
         let postgres = app.db().client().await?;
         let keys = &app.config().encryption_keys;
-        let request = oauth_state::insert(&postgres, keys, &new).await?;
+        let request = oauth_state::insert(&postgres, keys, &new_state).await?;
         let cookie = SetCookie::new(
             app,
             CookiePurpose::OAuth,
@@ -81,23 +81,23 @@ pub fn begin<'a>(
 /// 400 `oauth_state` or `oauth_refused`; 403 `access_denied`, `email_unverified`,
 /// `email_not_verified` or `account_closed`; 409 `account_exists` or `identity_taken`;
 /// [`Error::TwoFactorRequired`]; [`Error::SessionGone`] if the session of a member who
-/// links has ended; [`Error::Unavailable`].
+/// links a provider has ended; [`Error::Unavailable`].
 pub fn finish<'a>(
     app: &'a App,
     context: &'a SignInContext,
     browser: &'a OAuthBrowser,
     config: &'a ProviderConfig,
-    answer: &'a CallbackResponse,
+    callback: &'a CallbackResponse,
 ) -> BoxFuture<'a, Result<SeeOther, FailedStep>> {
     Box::pin(async move {
-        let Some(state) = consume(app, browser, config, answer).await? else {
-            // Anyone can send such a request, and it costs a query.
+        let Some(state) = consume(app, browser, config, callback).await? else {
+            // Anyone can send such a request, and each one costs a query.
             let subject = Subject::address(OAUTH_ADDRESS, context.caller.address);
             rate_limit::count_attempt(app, &[subject]).await?;
             record_failure(app, context, config, &STATE_UNKNOWN);
             return Err(STATE_UNKNOWN.into());
         };
-        let result = sign_in(app, context, config, answer, &state).await;
+        let result = sign_in(app, context, config, callback, &state).await;
         if let Err(error) = &result
             && error.challenge().is_none()
         {
@@ -113,14 +113,14 @@ fn record_failure(app: &App, context: &SignInContext, config: &ProviderConfig, e
     security_events::record_with(app, kind, None, &context.caller, detail);
 }
 
-/// Consumes the sign-in that this browser has started with this provider.
+/// Consumes the state of the sign-in that this browser has started with this provider.
 async fn consume(
     app: &App,
     browser: &OAuthBrowser,
     config: &ProviderConfig,
-    answer: &CallbackResponse,
+    callback: &CallbackResponse,
 ) -> Result<Option<State>> {
-    let state = answer.state.as_deref().and_then(Token::parse);
+    let state = callback.state.as_deref().and_then(Token::parse);
     let (Some(state), Some(token)) = (state, &browser.token) else {
         return Ok(None);
     };
@@ -133,10 +133,10 @@ async fn sign_in(
     app: &App,
     context: &SignInContext,
     config: &ProviderConfig,
-    answer: &CallbackResponse,
+    callback: &CallbackResponse,
     state: &State,
 ) -> Result<SeeOther> {
-    let identity = identify(app, config, answer, state).await?;
+    let identity = identify(app, config, callback, state).await?;
     for _ in 0..MAX_TRIES {
         if let Some(cookies) = try_sign_in(app, context, &identity, state).await? {
             return Ok(SeeOther::to(state.return_path.clone(), cookies));
@@ -145,8 +145,8 @@ async fn sign_in(
     Err(STATE_UNKNOWN)
 }
 
-/// Signs in, links, or creates an account. Returns the cookies to set. Returns `None` if
-/// the member's sessions were ended between the check and the insert.
+/// Signs in, links, or creates an account. Returns the cookies to set, or `None` if the
+/// member's sessions were ended in the meantime.
 async fn try_sign_in(
     app: &App,
     context: &SignInContext,
@@ -155,20 +155,20 @@ async fn try_sign_in(
 ) -> Result<Option<Vec<SetCookie>>> {
     let resolved = account::resolve(app, context, identity, state).await?;
     mail::send_due_soon(app);
-    let known = match resolved {
+    let credentials = match resolved {
         Resolved::Linked => return Ok(Some(Vec::new())),
         Resolved::Created(cookies) => return Ok(Some(cookies)),
-        Resolved::Existing(known) => known,
+        Resolved::Existing(credentials) => credentials,
     };
-    let proof = known.proof(&identity.provider);
-    require_verified(app, &context.caller, &known.user).await?;
-    require_code(app, context, &known, &proof, None, state.remember).await?;
+    let proof = credentials.proof(&identity.provider);
+    require_verified(app, &context.caller, &credentials.user).await?;
+    require_code(app, context, &credentials, &proof, None, state.remember).await?;
     let member = AuthenticatedMember {
         second_factor: None,
-        device: known.device,
+        device: credentials.device,
         trust_device: false,
         credential: account::credential(state),
-        user: known.user,
+        user: credentials.user,
         proof,
     };
     let response = create_session(app, context, member).await?;
@@ -179,20 +179,20 @@ async fn try_sign_in(
 async fn identify(
     app: &App,
     config: &ProviderConfig,
-    answer: &CallbackResponse,
+    callback: &CallbackResponse,
     state: &State,
 ) -> Result<Identity> {
     let provider = Provider::load(app, config).await?;
     let metadata = &provider.metadata;
-    // With several providers, one of them could pass on the code of another.
-    let is_issuer = match &answer.iss {
+    // The issuer is checked because one provider could pass on the code of another.
+    let is_issuer = match &callback.iss {
         Some(iss) => *iss == metadata.issuer,
         None => !metadata.authorization_response_iss_parameter_supported,
     };
     if !is_issuer {
-        return Err(provider.refuse("it is from another provider"));
+        return Err(provider.refuse("the response is from another provider"));
     }
-    match answer.error.as_deref() {
+    match callback.error.as_deref() {
         None => {}
         Some("access_denied") => return Err(DENIED),
         Some("server_error" | "temporarily_unavailable") => {
@@ -200,12 +200,12 @@ async fn identify(
                 "provider reports that it is unavailable",
             ));
         }
-        Some(_) => return Err(provider.refuse("it refuses the sign-in")),
+        Some(_) => return Err(provider.refuse("the provider refuses the sign-in")),
     }
-    let code = answer.code.as_deref();
+    let code = callback.code.as_deref();
     let code = code.ok_or_else(|| provider.refuse("the code is missing"))?;
     let claims = provider.claims(code, state).await?;
-    if claims.sub.is_empty() || claims.sub.len() > MAX_SUBJECT {
+    if claims.sub.is_empty() || claims.sub.len() > MAX_SUBJECT_BYTES {
         return Err(provider.refuse("the subject is empty or too long"));
     }
     Ok(Identity::new(&config.name, claims))

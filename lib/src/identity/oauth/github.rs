@@ -1,4 +1,5 @@
-//! GitHub, which supports OAuth 2.0 without OpenID Connect. Its API returns the user.
+//! Sign-in through GitHub, which supports OAuth 2.0 but not OpenID Connect. The claims come
+//! from its REST API.
 //!
 //! Sources: <https://docs.github.com/en/apps/oauth-apps/building-oauth-apps/authorizing-oauth-apps>
 //! and <https://docs.github.com/en/rest/users/emails>.
@@ -18,7 +19,7 @@ struct User {
 }
 
 #[derive(Deserialize)]
-struct Address {
+struct EmailAddress {
     email: String,
     primary: bool,
     verified: bool,
@@ -40,7 +41,7 @@ pub(super) fn metadata(site: &str) -> Metadata {
     }
 }
 
-/// Returns the claims about the user of this access token.
+/// Fetches the claims about the user whom the access token belongs to.
 ///
 /// # Errors
 ///
@@ -54,12 +55,12 @@ pub(super) async fn claims(
     let user: User = client
         .get(&format!("{api}/user"), Some(access_token))
         .await?;
-    let addresses: Vec<Address> = client
+    let addresses: Vec<EmailAddress> = client
         .get(&format!("{api}/user/emails"), Some(access_token))
         .await?;
     let primary = addresses.into_iter().find(|address| address.primary);
     Ok(Claims {
-        // A login name can be taken over by another user. The id cannot.
+        // Another user can take over a login name, but not an id.
         sub: user.id.to_string(),
         email_verified: primary.as_ref().is_some_and(|address| address.verified),
         email: primary.map(|address| address.email),

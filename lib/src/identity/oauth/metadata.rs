@@ -1,4 +1,4 @@
-//! The endpoints of a provider.
+//! The metadata of a provider, such as its endpoints.
 
 use serde::{Deserialize, Serialize};
 
@@ -7,7 +7,7 @@ use crate::error::{Error, Result};
 use crate::runtime::http_client::may_receive_secrets;
 
 /// The metadata that a provider publishes (OpenID Connect Discovery 1.0 § 3). GitHub
-/// publishes none, so its metadata is taken from its documentation.
+/// publishes none, so the module `github` contains its metadata.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Metadata {
     pub(super) issuer: String,
@@ -26,7 +26,7 @@ fn default_auth_methods() -> Vec<String> {
     vec!["client_secret_basic".to_owned()]
 }
 
-/// Gets the metadata of an OpenID Connect provider.
+/// Fetches the metadata of an OpenID Connect provider.
 ///
 /// # Errors
 ///

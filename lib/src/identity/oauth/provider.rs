@@ -1,5 +1,5 @@
-//! The protocol with a provider: the authorization URL, the exchange of the code, and
-//! the claims about the user.
+//! Requests to a provider: the authorization URL, the exchange of the code, and the
+//! claims about the user.
 
 use oauth2::basic::{
     BasicErrorResponse, BasicErrorResponseType, BasicRevocationErrorResponse,
@@ -27,18 +27,18 @@ use crate::models::oauth_state::{AuthorizationRequest, State};
 use crate::runtime::config::{Protocol, ProviderConfig};
 
 #[derive(Serialize, Deserialize)]
-struct Keys {
+struct KeySet {
     keys: Vec<Value>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
-struct WithIdToken {
+struct IdTokenField {
     id_token: Option<String>,
 }
 
-impl ExtraTokenFields for WithIdToken {}
+impl ExtraTokenFields for IdTokenField {}
 
-type Tokens = StandardTokenResponse<WithIdToken, BasicTokenType>;
+type Tokens = StandardTokenResponse<IdTokenField, BasicTokenType>;
 
 type OAuthClient = Client<
     BasicErrorResponse,
@@ -100,7 +100,7 @@ impl<'a> Provider<'a> {
         Ok(request.url().0.into())
     }
 
-    /// Exchanges the code and returns the claims about the user.
+    /// Exchanges the code for tokens and returns the claims about the user.
     ///
     /// # Errors
     ///
@@ -115,7 +115,7 @@ impl<'a> Provider<'a> {
                 let id_token = tokens.extra_fields().id_token.as_deref();
                 let id_token = id_token.ok_or_else(|| self.refuse("the ID token is missing"))?;
                 let claims = self.verify(id_token, state).await?;
-                self.complete(claims, access_token).await
+                self.add_userinfo(claims, access_token).await
             }
         }
     }
@@ -153,7 +153,7 @@ impl<'a> Provider<'a> {
                 Error::internal(format!("{provider} rejects our client id or secret"))
             }
             BasicErrorResponseType::InvalidGrant => self.refuse("the code is not valid"),
-            _ => self.refuse("it rejects the exchange"),
+            _ => self.refuse("the provider rejects the exchange"),
         }
     }
 
@@ -188,14 +188,14 @@ impl<'a> Provider<'a> {
     async fn keys(&self) -> Result<Vec<Value>> {
         let url = &self.metadata.jwks_uri;
         let key = format!("keys:{}", sha256_hex(url.as_bytes()));
-        let keys = self.client.get::<Keys>(url, None);
+        let keys = self.client.get::<KeySet>(url, None);
         let cache = self.client.app.providers();
         Ok(cache.get_or_load(&key, keys).await?.keys)
     }
 
-    /// Adds the claims of the userinfo endpoint. Only `sub` is required in an ID token;
-    /// a provider may return the other claims there (OpenID Connect Core 1.0 § 5.3, 5.4).
-    async fn complete(&self, claims: Claims, access_token: &str) -> Result<Claims> {
+    /// Fetches the claims from the userinfo endpoint if the ID token has no e-mail address.
+    /// An ID token must contain only `sub` (OpenID Connect Core 1.0 § 5.3, 5.4).
+    async fn add_userinfo(&self, claims: Claims, access_token: &str) -> Result<Claims> {
         let Some(url) = &self.metadata.userinfo_endpoint else {
             return Ok(claims);
         };
@@ -204,7 +204,7 @@ impl<'a> Provider<'a> {
         }
         let userinfo: Claims = self.client.get(url, Some(access_token)).await?;
         if userinfo.sub != claims.sub {
-            return Err(self.refuse("the userinfo is about another user than the ID token"));
+            return Err(self.refuse("the userinfo and the ID token are about different users"));
         }
         Ok(userinfo)
     }
@@ -233,8 +233,8 @@ impl<'a> Provider<'a> {
     }
 }
 
-/// Returns the address that the provider redirects the browser to. Its host comes from
-/// the configuration, because the client chooses the host of a request.
+/// Returns the URL that the provider redirects the browser to. Its host comes from the
+/// configuration, because a client can choose the `Host` header of a request.
 fn redirect_uri(app: &App, provider: &str) -> String {
     let site = &app.config().studio.site_url;
     format!("{site}/api/auth/oauth/callback/{provider}")

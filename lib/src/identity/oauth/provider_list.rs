@@ -1,4 +1,4 @@
-//! The configured providers.
+//! The list of the configured providers.
 
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -10,13 +10,13 @@ use crate::runtime::config::ProviderConfig;
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Provider)]
 pub struct ProviderView {
-    /// The name in the path of the sign-in.
+    /// The name in the path of the sign-in endpoint.
     name: String,
-    /// The name for people.
+    /// The name to show to people.
     label: String,
 }
 
-/// The configured providers.
+/// The list of the configured providers.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct ProviderList {
     items: Vec<ProviderView>,
@@ -37,7 +37,8 @@ pub fn list(app: &App) -> ProviderList {
     }
 }
 
-/// Returns the name for people of a provider, which may no longer be configured.
+/// Returns the name to show to people. If the provider is no longer configured, this is
+/// its technical name.
 pub(crate) fn label(app: &App, name: &str) -> String {
     let provider = app.config().providers.get(name);
     provider.map_or_else(|| name.to_owned(), ProviderConfig::label)
