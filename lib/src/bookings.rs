@@ -1,4 +1,4 @@
-//! Bookings: a member's own, the front desk's, and the calendar feed.
+//! Bookings by members and by the front desk, and the calendar feed.
 
 pub mod calendar;
 pub mod changes;

@@ -74,7 +74,7 @@ pub struct CleanupDetails {
 
 /// Settles payments, sends due mail, deletes expired rows, and archives old
 /// tokens, until nothing is left or time runs out. It works in batches, each in its
-/// own transaction. Concurrent runs do not disturb each other.
+/// own transaction. Concurrent runs are safe.
 ///
 /// # Errors
 ///
@@ -102,8 +102,8 @@ pub fn run_for(app: &App, budget: Duration) -> BoxFuture<'_, Result<CleanupResul
         run.archive_tokens(until).await;
         app.counters()
             .add("sessions_expired", run.report.deleted_count);
-        // This process may never write them again: the next run is in an hour, and
-        // probably in another process.
+        // The counters are written now, because the next run is in an hour and probably in
+        // another process.
         app.counters().write().await;
         let report = run.finish()?;
         tracing::info!(?report, ms = started.elapsed().as_millis(), "cleaned up");
@@ -215,8 +215,9 @@ impl<'a> Run<'a> {
 }
 
 /// Counts the outcomes of cross-app tokens, moves old tokens to the archive, and
-/// deletes old months of the archive. The order matters: a token must be counted before it is moved, and a partition
-/// must exist before a token moves into it. Returns whether work is left.
+/// deletes old months of the archive. The order matters: a token must be counted before
+/// it is moved, and a partition must exist before a token moves into it. Returns whether
+/// work is left.
 async fn archive(app: &App, details: &mut CleanupDetails, until: Instant) -> Result<bool> {
     if Instant::now() >= until {
         return Ok(true);

@@ -23,7 +23,7 @@ pub type Details = BTreeMap<String, Vec<String>>;
 
 type Source = Box<dyn std::error::Error + Send + Sync>;
 
-/// A rejection as it is stored under an `Idempotency-Key`.
+/// A rejection that is stored under an `Idempotency-Key`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Refusal {
     status: u16,
@@ -32,7 +32,7 @@ pub struct Refusal {
     details: Option<Details>,
 }
 
-/// All failures of a request.
+/// The errors with which a request can fail.
 ///
 /// The `Display` text is the message for people. The source, such as a driver's
 /// error, is logged once and never returned.
@@ -157,12 +157,12 @@ impl Error {
         message: "You are not allowed to do this",
     };
 
-    /// Creates an internal error with a message for the log.
+    /// Creates an internal error, with a message for the log.
     pub fn internal(message: impl Into<Source>) -> Self {
         Self::Internal(message.into())
     }
 
-    /// Creates an outage error with a message for the log.
+    /// Creates an error of an outage, with a message for the log.
     pub fn unavailable(message: impl Into<Source>) -> Self {
         Self::Unavailable(message.into())
     }
@@ -190,7 +190,7 @@ impl Error {
         })
     }
 
-    /// Returns the invalid fields.
+    /// Returns the problems of the invalid fields, if there are any.
     pub fn details(&self) -> Option<&Details> {
         match self {
             Self::Invalid(details) => Some(details),
@@ -199,7 +199,7 @@ impl Error {
         }
     }
 
-    /// Returns the challenge to send with the second-factor code.
+    /// Returns the challenge to send with the second-factor code, if one is required.
     pub fn challenge(&self) -> Option<&Token> {
         match self {
             Self::TwoFactorRequired(token) => Some(token),

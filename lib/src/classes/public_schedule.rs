@@ -225,7 +225,7 @@ fn free_spots(is_cancelled: bool, spots: i32, taken: i32) -> i32 {
 ///
 /// # Errors
 ///
-/// As [`ScheduleQuery::parse`].
+/// Those of [`ScheduleQuery::parse`].
 pub fn list(
     app: &App,
     query: ScheduleQuery,
@@ -262,7 +262,7 @@ fn load_list(app: &App, range: ScheduleRange, page: Page) -> BoxFuture<'_, Resul
 ///
 /// # Errors
 ///
-/// As [`list`].
+/// Those of [`list`].
 pub fn calendar(app: &App, query: ScheduleQuery) -> BoxFuture<'_, Result<CacheableResponse>> {
     Box::pin(async move {
         let range = query.parse(app, app.clock().now())?;
@@ -463,7 +463,9 @@ mod properties {
         }
 
         #[test]
-        fn only_time_zones_of_the_iana_database_are_accepted(name in prop_oneof![text(), "[A-Z][a-z]{2,9}/[A-Z][a-z_]{2,9}"]) {
+        fn only_time_zones_of_the_iana_database_are_accepted(
+            name in prop_oneof![text(), "[A-Z][a-z]{2,9}/[A-Z][a-z_]{2,9}"],
+        ) {
             if let Ok(zone) = time_zone(&name) {
                 assert!(zone.name().eq_ignore_ascii_case(&name));
             }

@@ -139,7 +139,7 @@ pub fn update<'a>(
 ///
 /// # Errors
 ///
-/// As [`update`].
+/// Those of [`update`].
 pub fn remove<'a>(
     app: &'a App,
     caller: &'a Caller,

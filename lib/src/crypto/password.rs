@@ -1,4 +1,4 @@
-//! Passwords: the rules for new ones, and hashing.
+//! The rules for new passwords, and password hashing.
 
 mod common;
 
@@ -30,8 +30,8 @@ const MIN_PERSONAL_CHARACTERS: usize = 4;
 pub struct Password(String);
 
 impl Password {
-    /// Creates a password that a member submits to sign in. The rules are not checked,
-    /// because an old password may predate them.
+    /// Creates a password from the text that a member submits to sign in. The rules are not
+    /// checked, because an old password may predate them.
     pub fn typed(text: &str) -> Self {
         Self(text.nfc().collect())
     }
@@ -65,7 +65,7 @@ impl Password {
     }
 }
 
-/// Returns whether the characters are all equal, ascend or descend: `aaaaaaaa`,
+/// Returns whether the characters are all equal, or ascend or descend in steps of one: `aaaaaaaa`,
 /// `23456789`, `zyxwvuts`.
 fn is_sequence(text: &str) -> bool {
     let codes: Vec<_> = text.chars().map(|c| i64::from(u32::from(c))).collect();
@@ -128,7 +128,7 @@ const LANES: u32 = 1;
 const PERMIT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A hash that no password matches, with the current parameters. A password is compared
-/// with it if there is no account, so that the response takes as long.
+/// with it if there is no account, so that sign-in takes the same time.
 const DUMMY_HASH: &str = "$argon2id$v=19$m=19456,t=2,p=1$c2Fib3Igbm9ib2R5IQ$\
     AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 

@@ -1,5 +1,5 @@
-//! Random values from the operating system's generator. No other file reads
-//! randomness.
+//! Random values from the operating system's generator. No other file
+//! generates random values.
 
 use ring::rand::{SecureRandom, SystemRandom};
 use uuid::Uuid;

@@ -88,7 +88,7 @@ pub struct ActiveSession {
 }
 
 impl ActiveSession {
-    /// Returns the key of the session, which is needed to change it.
+    /// Returns the key of the session. Every change to a session needs its key.
     ///
     /// # Errors
     ///

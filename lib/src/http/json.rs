@@ -200,8 +200,8 @@ pub(crate) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
     Ok(value)
 }
 
-/// Converts an error of serde, which concerns a field or the whole body. No value is
-/// quoted, because it may be a password.
+/// Converts an error of serde to an error about a field or about the whole body. No value
+/// is quoted, because it may be a password.
 fn describe(path: &str, error: &serde_json::Error) -> Error {
     if error.classify() != Category::Data {
         return Error::malformed("The request body is not valid JSON");

@@ -29,7 +29,7 @@ impl FromRequestParts<App> for Provider {
     }
 }
 
-/// The browser that a sign-in through a provider belongs to.
+/// The browser of a sign-in through a provider.
 #[derive(Clone, Debug)]
 pub struct OAuthBrowser {
     /// The token in the browser's cookie, if it is well-formed.
@@ -61,7 +61,7 @@ pub struct CallbackResponse {
     pub code: Option<String>,
     /// The state that was sent to the provider.
     pub state: Option<String>,
-    /// The issuer.
+    /// The issuer, which is the provider.
     pub iss: Option<String>,
     /// The reason why the provider sent no code.
     pub error: Option<String>,
@@ -78,7 +78,7 @@ impl CallbackResponse {
                 "error" => &mut callback.error,
                 _ => continue,
             };
-            // One of the values could be checked and the other used (RFC 6749, section 3.1).
+            // Of two values, one could be checked and the other used (RFC 6749, section 3.1).
             if field.replace(value.into_owned()).is_some() {
                 return Err(Error::malformed("A parameter is given twice"));
             }

@@ -16,7 +16,7 @@ use crate::values::caller::Caller;
 /// The maximum number of device cookies that are read.
 const MAX_DEVICES: usize = 8;
 
-/// What a sign-in needs to know about the caller.
+/// The facts about the caller that a sign-in needs.
 #[derive(Clone, Debug)]
 pub struct SignInContext {
     /// The address and user agent.

@@ -61,7 +61,7 @@ pub(crate) async fn send_verification(
             Some(key) => session::lock_member(tx, key, id).await?,
             None => session::lock_owner(tx, id).await?,
         };
-        // The user may come from an outdated session record, so it is read again.
+        // `user` may come from an outdated session record, so the row is read again.
         let credentials = user::find_credentials_by_id(tx, id, &[]).await?;
         let user = credentials.ok_or(Error::SessionGone)?.user;
         if user.email_verified {

@@ -46,7 +46,7 @@ pub fn create<'a>(
 ///
 /// # Errors
 ///
-/// As [`create`].
+/// Those of [`create`].
 pub fn delete<'a>(
     app: &'a App,
     caller: &'a Caller,

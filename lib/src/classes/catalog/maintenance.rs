@@ -42,8 +42,7 @@ pub struct RetirementView {
     success: bool,
     /// The number of upcoming classes that still take place.
     coming_classes: i64,
-    /// The number of active weekly classes, from which more classes can be
-    /// generated.
+    /// The number of active weekly classes. More classes can be generated from them.
     active_patterns: i64,
 }
 
@@ -84,7 +83,7 @@ pub(super) async fn list<T: CatalogItem, V>(
 ///
 /// # Errors
 ///
-/// As [`CatalogItem::insert`].
+/// Those of [`CatalogItem::insert`].
 pub(super) async fn create<T: CatalogItem, V>(
     app: &App,
     caller: &Caller,
@@ -104,7 +103,7 @@ pub(super) async fn create<T: CatalogItem, V>(
 ///
 /// # Errors
 ///
-/// As [`CatalogItem::update`].
+/// Those of [`CatalogItem::update`].
 pub(super) async fn update<T: CatalogItem, V>(
     app: &App,
     caller: &Caller,
@@ -124,7 +123,7 @@ pub(super) async fn update<T: CatalogItem, V>(
 ///
 /// # Errors
 ///
-/// As [`CatalogItem::retire`].
+/// Those of [`CatalogItem::retire`].
 pub(super) async fn retire<T: CatalogItem>(
     app: &App,
     caller: &Caller,

@@ -144,7 +144,7 @@ impl UpdateOccurrence {
 }
 
 impl NewTime {
-    /// Returns the new start and end of a class, or `None` when neither changes.
+    /// Returns the new start and end of a class, or `None` if neither changes.
     fn resolve(
         self,
         current: &LockedOccurrence,

@@ -36,7 +36,7 @@ fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D:
 #[derive(Clone, Debug)]
 pub(super) struct Identity {
     pub(super) provider: String,
-    /// The provider's permanent and unique id of the user.
+    /// The permanent and unique id of the user at the provider.
     pub(super) subject: String,
     /// The e-mail address, verified or not. It is shown to the member.
     pub(super) email: Option<String>,
