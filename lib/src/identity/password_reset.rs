@@ -78,7 +78,7 @@ pub fn reset_password<'a>(
             .map_err(|problem| Error::field("newPassword", problem))?;
         let hash = app.hasher().hash(password).await?;
         let now = app.clock().now();
-        let reset = app.transaction().run(async |tx| {
+        let transaction = app.transaction().run(async |tx| {
             let id = link.user_id;
             session::lock_owner(tx, id).await?;
             if !one_time_token::redeem(tx, Purpose::ResetPassword, &token).await? {
@@ -94,7 +94,7 @@ pub fn reset_password<'a>(
             mail::notify(tx, NoticeKind::PasswordReset, &user, notice).await?;
             security_event::insert(tx, SecurityEventKind::PasswordReset, Some(id), caller).await
         });
-        reset.await?;
+        transaction.await?;
         mail::send_due_soon(app);
         Ok(())
     })

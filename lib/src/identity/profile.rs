@@ -53,8 +53,8 @@ impl ProfileView {
     }
 }
 
-/// The changes to a profile. Fields that are left out keep their values. `null` or blanks
-/// clear an optional field.
+/// The changes to a profile. Fields that are left out keep their values. `null` or a
+/// blank text clears an optional field.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct UpdateProfile {
@@ -137,13 +137,13 @@ pub fn get_profile(app: &App, member: Member) -> BoxFuture<'_, Result<ProfileVie
             ));
         }
         // Both queries are sent at once and take one round trip.
-        let read = app.db().read(async move |client| {
+        let queries = app.db().read(async move |client| {
             tokio::try_join!(
                 user::find_profile(client, &keys, id),
                 organization::list_of_member(client, id)
             )
         });
-        let (profile, accounts) = read.await?;
+        let (profile, accounts) = queries.await?;
         Ok(ProfileView::new(member.user, profile, accounts))
     })
 }
@@ -162,12 +162,12 @@ pub fn update_profile<'a>(
         let changes = request.read(app.clock().now().date_naive())?;
         let (key, id) = (member.key()?, member.user.id);
         let keyring = &app.config().encryption_keys;
-        let changed = app.transaction().run(async |tx| {
+        let transaction = app.transaction().run(async |tx| {
             tx.invalidate_sessions(session::lock_member(tx, key, id).await?);
             let (user, profile) = user::update(tx, keyring, id, &changes).await?;
             Ok((user, profile, organization::list_of_member(tx, id).await?))
         });
-        let (user, profile, accounts) = changed.await?;
+        let (user, profile, accounts) = transaction.await?;
         Ok(ProfileView::new(user, profile, accounts))
     })
 }
@@ -194,7 +194,7 @@ pub fn change_password<'a>(
         let proof = reauthenticate(app, caller, member, current_password).await?;
         let hash = app.hasher().hash(password).await?;
         let notice = Notice::from_caller(caller, app.clock().now());
-        let changed = app.transaction().run(async |tx| {
+        let transaction = app.transaction().run(async |tx| {
             let id = proof.user_id;
             session::lock_member(tx, key, id).await?;
             user::set_password(tx, id, proof.epoch, &hash).await?;
@@ -203,7 +203,7 @@ pub fn change_password<'a>(
             mail::notify(tx, NoticeKind::PasswordChanged, user, notice.clone()).await?;
             security_event::insert(tx, SecurityEventKind::PasswordChanged, Some(id), caller).await
         });
-        changed.await?;
+        transaction.await?;
         mail::send_due_soon(app);
         Ok(())
     })
@@ -225,17 +225,19 @@ pub fn deactivate<'a>(
         let key = member.key()?;
         let proof = reauthenticate(app, caller, member, current_password).await?;
         let (now, studio) = (app.clock().now(), &app.config().studio);
-        let transaction = app.transaction().invalidate([app.schedule()]);
-        let changed = transaction.run(async |tx| {
-            let id = proof.user_id;
-            session::lock_member(tx, key, id).await?;
-            user::deactivate(tx, id, proof.epoch).await?;
-            tx.invalidate_sessions(session::end_all_of(tx, id, None).await?);
-            booking::cancel_all_of(tx, id, now, studio).await?;
-            let kind = SecurityEventKind::AccountDeactivated;
-            security_event::insert(tx, kind, Some(id), caller).await
-        });
-        changed.await?;
+        let transaction = app
+            .transaction()
+            .invalidate([app.schedule()])
+            .run(async |tx| {
+                let id = proof.user_id;
+                session::lock_member(tx, key, id).await?;
+                user::deactivate(tx, id, proof.epoch).await?;
+                tx.invalidate_sessions(session::end_all_of(tx, id, None).await?);
+                booking::cancel_all_of(tx, id, now, studio).await?;
+                let kind = SecurityEventKind::AccountDeactivated;
+                security_event::insert(tx, kind, Some(id), caller).await
+            });
+        transaction.await?;
         changes::after_commit(app);
         Ok(())
     })

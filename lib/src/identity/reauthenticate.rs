@@ -16,7 +16,7 @@ use crate::values::caller::Caller;
 /// The error for a member without a password whose sign-in is too old.
 pub(crate) const SIGN_IN_AGAIN: Error = Error::Forbidden {
     code: "sign_in_again",
-    message: "Please sign in again and repeat this within ten minutes",
+    message: "Please sign in again, and retry within ten minutes",
 };
 
 /// Checks the password of a member who is signed in. A session alone is not enough for

@@ -115,11 +115,11 @@ pub fn register_account<'a>(
             }
             RegistrationResponse::Pending
         } else {
-            let signed_in = insert(app, context, new_user, hash, Some(credential)).await?;
-            let signed_in =
-                signed_in.ok_or_else(|| Error::internal("registration created no session"))?;
+            let sign_in_response = insert(app, context, new_user, hash, Some(credential)).await?;
+            let sign_in_response = sign_in_response
+                .ok_or_else(|| Error::internal("registration created no session"))?;
             app.counters().add("sessions_created", 1);
-            RegistrationResponse::SignedIn(Box::new(signed_in))
+            RegistrationResponse::SignedIn(Box::new(sign_in_response))
         };
         mail::send_due_soon(app);
         Ok(response)
@@ -137,14 +137,14 @@ async fn insert(
 ) -> Result<Option<SignInResponse>> {
     let keys = &app.config().encryption_keys;
     let session = PendingSession::for_new_account(context, credential.as_ref());
-    let client = &context.caller;
-    let notice = Notice::from_caller(client, app.clock().now());
-    let created = app.transaction().run(async |tx| {
+    let caller = &context.caller;
+    let notice = Notice::from_caller(caller, app.clock().now());
+    let transaction = app.transaction().run(async |tx| {
         let user = user::insert(tx, keys, &new_user, Some(&hash)).await?;
         let (purpose, id) = (Purpose::VerifyEmail, user.id);
         mail::send_link(tx, keys, purpose, id, &user.email, notice.clone()).await?;
         let Some(credential) = credential.clone() else {
-            security_event::insert(tx, SecurityEventKind::SignedUp, Some(id), client).await?;
+            security_event::insert(tx, SecurityEventKind::SignedUp, Some(id), caller).await?;
             return Ok(None);
         };
         let member = AuthenticatedMember {
@@ -160,7 +160,9 @@ async fn insert(
         tx.invalidate_sessions(new_session.replaces);
         Ok(Some(member))
     });
-    Ok(created.await?.map(|member| session.respond(app, member)))
+    Ok(transaction
+        .await?
+        .map(|member| session.respond(app, member)))
 }
 
 /// Mails the owner of an account that someone tried to register with their address.

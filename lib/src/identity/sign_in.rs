@@ -129,7 +129,7 @@ impl Login {
             Some(text) => Some(Token::parse(text).ok_or(CHALLENGE_ENDED)?),
             None => context.challenge.clone(),
         };
-        let missing = match (&self.email, &self.password, token) {
+        let missing_fields = match (&self.email, &self.password, token) {
             (None, None, Some(token)) => match &self.code {
                 Some(code) => return Ok(FirstFactor::Challenge(token, code)),
                 None => vec!["code"],
@@ -140,7 +140,7 @@ impl Login {
             (Some(_), ..) => vec!["password"],
         };
         let mut form = Form::default();
-        for name in missing {
+        for name in missing_fields {
             form.refuse(name, "is required");
         }
         form.finish()?;

@@ -144,7 +144,7 @@ pub fn start_setup<'a>(
         let secret = totp::generate_secret();
         let enrollment = totp::enroll(&secret, &app.config().studio.name, &member.user.email)?;
         let keyring = &app.config().encryption_keys;
-        let begun = app.transaction().run(async |tx| {
+        let transaction = app.transaction().run(async |tx| {
             session::lock_member(tx, key, proof.user_id).await?;
             user::require_epoch(tx, &proof).await?;
             if !second_factor::start_setup(tx, keyring, proof.user_id, &secret).await? {
@@ -152,7 +152,7 @@ pub fn start_setup<'a>(
             }
             Ok(())
         });
-        begun.await?;
+        transaction.await?;
         Ok(TwoFactorEnrollment {
             secret: enrollment.secret,
             otpauth_uri: enrollment.uri,
@@ -197,7 +197,7 @@ pub fn confirm<'a>(
             .map(|code| hash_recovery_code(id, code))
             .collect();
         let notice = Notice::from_caller(caller, now);
-        let confirmed = app.transaction().run(async |tx| {
+        let transaction = app.transaction().run(async |tx| {
             session::lock_member(tx, key, id).await?;
             if !second_factor::confirm(tx, id, step, sealed.clone()).await? {
                 return Err(ALREADY_ENABLED);
@@ -208,7 +208,7 @@ pub fn confirm<'a>(
             mail::notify(tx, kind, user, notice.clone()).await?;
             security_event::insert(tx, SecurityEventKind::TwoFactorEnabled, Some(id), caller).await
         });
-        confirmed.await?;
+        transaction.await?;
         rate_limit::reset(app, &[Subject::email(SECOND_FACTOR, &member.user.email)]);
         mail::send_due_soon(app);
         Ok(RecoveryCodes {
@@ -242,7 +242,7 @@ pub fn disable<'a>(
         }
         let code = verify_code(app, caller, &credentials, &form.code).await?;
         let notice = Notice::from_caller(caller, app.clock().now());
-        let removed = app.transaction().run(async |tx| {
+        let transaction = app.transaction().run(async |tx| {
             let id = proof.user_id;
             session::lock_member(tx, key, id).await?;
             user::require_epoch(tx, &proof).await?;
@@ -253,7 +253,7 @@ pub fn disable<'a>(
             mail::notify(tx, kind, user, notice.clone()).await?;
             security_event::insert(tx, SecurityEventKind::TwoFactorDisabled, Some(id), caller).await
         });
-        removed.await?;
+        transaction.await?;
         mail::send_due_soon(app);
         Ok(())
     })
@@ -276,11 +276,11 @@ impl VerifiedCode {
     ///
     /// 401 `invalid_code` if another request has used it.
     pub(crate) async fn use_up(&self, postgres: &Postgres, user_id: Uuid) -> Result<()> {
-        let taken = match self {
+        let was_unused = match self {
             Self::Totp(step) => second_factor::take_step(postgres, user_id, *step).await?,
             Self::Recovery(hash) => second_factor::take_code(postgres, user_id, hash).await?,
         };
-        taken.then_some(()).ok_or(WRONG_CODE)
+        was_unused.then_some(()).ok_or(WRONG_CODE)
     }
 }
 
@@ -348,8 +348,8 @@ async fn match_code(
     let code = normalize(code);
     if code.len() != TOTP_DIGITS {
         let hash = hash_recovery_code(id, &code);
-        let exists = second_factor::has_code(postgres, id, &hash).await?;
-        return Ok(exists.then_some(VerifiedCode::Recovery(hash)));
+        let code_exists = second_factor::has_code(postgres, id, &hash).await?;
+        return Ok(code_exists.then_some(VerifiedCode::Recovery(hash)));
     }
     let keys = &app.config().encryption_keys;
     let factor = second_factor::find(postgres, keys, id).await?;

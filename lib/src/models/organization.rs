@@ -243,7 +243,7 @@ static COUNT_MEMBERS: Statement = Statement::new(
 
 const ORGANIZATION_FULL: Error = Error::Conflict {
     code: "account_full",
-    message: "An organization has at most a hundred members",
+    message: "An organization can have at most a hundred members",
 };
 
 /// Sets the roles of members in an organization. `None` removes a member. No member may

@@ -408,15 +408,18 @@ pub async fn generate(
         .iter()
         .map(WeeklyClass::from_row)
         .collect::<Result<_>>()?;
-    let planned: Vec<PlannedDate> = weekly_classes
+    let planned_dates: Vec<PlannedDate> = weekly_classes
         .iter()
         .flat_map(|class| class.dates(first, last, zone))
         .filter(|planned| planned.start > now)
         .collect();
-    let ids: Vec<Uuid> = planned.iter().map(|_| random::id()).collect();
-    let class_ids: Vec<Uuid> = planned.iter().map(|date| date.weekly_class_id).collect();
-    let dates: Vec<NaiveDate> = planned.iter().map(|date| date.date).collect();
-    let starts: Vec<DateTime<Utc>> = planned.iter().map(|date| date.start).collect();
+    let ids: Vec<Uuid> = planned_dates.iter().map(|_| random::id()).collect();
+    let class_ids: Vec<Uuid> = planned_dates
+        .iter()
+        .map(|date| date.weekly_class_id)
+        .collect();
+    let dates: Vec<NaiveDate> = planned_dates.iter().map(|date| date.date).collect();
+    let starts: Vec<DateTime<Utc>> = planned_dates.iter().map(|date| date.start).collect();
     let created = GENERATE
         .all(client, &[&ids, &class_ids, &dates, &starts])
         .await?
@@ -434,7 +437,7 @@ pub async fn generate(
     let conflicts: Vec<Conflict> = conflicts.collect::<Result<_>>()?;
     Ok(Generated {
         created,
-        already_there: planned.len() - created - conflicts.len(),
+        already_there: planned_dates.len() - created - conflicts.len(),
         conflicts,
     })
 }

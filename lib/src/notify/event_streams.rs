@@ -17,8 +17,8 @@ pub(crate) struct EventStreams(Arc<Mutex<HashMap<Uuid, usize>>>);
 impl EventStreams {
     /// Takes a slot for a stream. Returns `None` if the member has too many streams.
     pub(super) fn take_slot(&self, user_id: Uuid) -> Option<StreamSlot> {
-        let mut open = self.lock();
-        let count = open.entry(user_id).or_default();
+        let mut counts = self.lock();
+        let count = counts.entry(user_id).or_default();
         if *count >= MAX_STREAMS {
             return None;
         }
@@ -42,11 +42,11 @@ pub(super) struct StreamSlot {
 
 impl Drop for StreamSlot {
     fn drop(&mut self) {
-        let mut open = self.streams.lock();
-        if let Some(count) = open.get_mut(&self.user_id) {
+        let mut counts = self.streams.lock();
+        if let Some(count) = counts.get_mut(&self.user_id) {
             *count -= 1;
             if *count == 0 {
-                open.remove(&self.user_id);
+                counts.remove(&self.user_id);
             }
         }
     }

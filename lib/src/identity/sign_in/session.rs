@@ -59,19 +59,19 @@ pub(crate) async fn create_session(
         Some(second_factor) => {
             let transaction = app
                 .transaction()
-                .invalidate_sessions(new_session.replaces.clone());
-            let created = transaction.run(async |tx| {
-                let (user, caller) = (&member.user, &context.caller);
-                second_factor
-                    .use_up(tx, user, caller, notice.clone())
-                    .await?;
-                if !session::create_session(tx, &new_session).await? {
-                    // The error rolls the transaction back, so the code is not used up.
-                    return Err(CHALLENGE_ENDED);
-                }
-                Ok(())
-            });
-            created.await?;
+                .invalidate_sessions(new_session.replaces.clone())
+                .run(async |tx| {
+                    let (user, caller) = (&member.user, &context.caller);
+                    second_factor
+                        .use_up(tx, user, caller, notice.clone())
+                        .await?;
+                    if !session::create_session(tx, &new_session).await? {
+                        // The error rolls the transaction back, so the code is not used up.
+                        return Err(CHALLENGE_ENDED);
+                    }
+                    Ok(())
+                });
+            transaction.await?;
             app.counters().add("sessions_created", 1);
             true
         }

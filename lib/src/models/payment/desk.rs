@@ -114,8 +114,8 @@ static REFUND: Statement = Statement::new(
 pub async fn refund(client: &Client, booking_id: Uuid, now: DateTime<Utc>) -> Result<Payment> {
     lock_booking(client, booking_id, None).await?;
     let row = LOCK_REFUNDABLE.opt(client, &[&booking_id]).await?;
-    let paid = Payment::from_row(&row.ok_or(NOTHING_TO_REFUND)?)?;
-    let payment = Payment::from_row(&REFUND.one(client, &[&paid.id, &now]).await?)?;
+    let refundable = Payment::from_row(&row.ok_or(NOTHING_TO_REFUND)?)?;
+    let payment = Payment::from_row(&REFUND.one(client, &[&refundable.id, &now]).await?)?;
     let kind = match payment.status {
         PaymentStatus::Refunded => "payment_refunded",
         _ => "payment_refund_due",

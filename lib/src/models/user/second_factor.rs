@@ -49,10 +49,10 @@ pub async fn find(client: &Client, keys: &Keyring, id: Uuid) -> Result<Option<Se
     let row = FIND.opt(client, &[&id]).await?;
     row.map(|row| {
         let sealed: Option<Vec<u8>> = row.try_get("totp_secret")?;
-        let opened = sealed.as_ref().map(|sealed| keys.open(&aad(id), sealed));
+        let secret_hex = sealed.as_ref().map(|sealed| keys.open(&aad(id), sealed));
         Ok(SecondFactor {
             sealed: sealed.clone(),
-            secret: opened
+            secret: secret_hex
                 .transpose()?
                 .map(|hex| hex::decode(hex).unwrap_or_default()),
             is_confirmed: row.try_get("is_confirmed")?,
