@@ -80,12 +80,12 @@ fn is_sequence(text: &str) -> bool {
 /// `Ana-García_86!`.
 fn is_personal(password: &str, studio: &str, personal: &[&str]) -> bool {
     let password = letters_and_digits(password);
-    let before_at = personal.iter().filter_map(|word| word.split('@').next());
+    let local_parts = personal.iter().filter_map(|word| word.split('@').next());
     let names = personal.iter().filter(|word| !word.contains('@'));
     let pairs = names
         .clone()
         .flat_map(|first| names.clone().map(move |second| format!("{first}{second}")));
-    let words = personal.iter().copied().chain(before_at).chain([studio]);
+    let words = personal.iter().copied().chain(local_parts).chain([studio]);
     words.map(str::to_owned).chain(pairs).any(|word| {
         let word = letters_and_digits(&word);
         word.chars().count() >= MIN_PERSONAL_CHARACTERS

@@ -151,14 +151,14 @@ mod properties {
         ) {
             let response = CacheableResponse::json(body.clone(), Freshness::Schedule).into_response();
             let tag = response.headers()[ETAG].to_str().unwrap();
-            for known in [format!("{others}{tag}"), format!("W/{tag}, {others}"), "*".to_owned()] {
-                let known = HeaderValue::from_str(&known).unwrap();
-                let status = response_to(body.clone(), &known).status();
-                assert_eq!(status, StatusCode::NOT_MODIFIED, "{known:?}");
+            for known_tags in [format!("{others}{tag}"), format!("W/{tag}, {others}"), "*".to_owned()] {
+                let known_tags = HeaderValue::from_str(&known_tags).unwrap();
+                let status = response_to(body.clone(), &known_tags).status();
+                assert_eq!(status, StatusCode::NOT_MODIFIED, "{known_tags:?}");
             }
             let value = Some(value).filter(|value| !value.as_bytes().contains(&b'*'));
-            for known in value.into_iter().chain(HeaderValue::from_str(&others)) {
-                assert_eq!(response_to(body.clone(), &known).status(), StatusCode::OK);
+            for known_tags in value.into_iter().chain(HeaderValue::from_str(&others)) {
+                assert_eq!(response_to(body.clone(), &known_tags).status(), StatusCode::OK);
             }
         }
     }

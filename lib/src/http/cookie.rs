@@ -199,12 +199,12 @@ mod properties {
                 .chain(value.copied())
                 .collect()
         });
-        let anything = "[ -:<-~]{0,20}".prop_map(String::into_bytes);
+        let any_pair = "[ -:<-~]{0,20}".prop_map(String::into_bytes);
         let ours = |pair: &Vec<u8>| {
             pair.trim_ascii_start()
                 .starts_with(b"__Host-sabor_session=")
         };
-        let pair = prop_oneof![pair, anything].prop_filter("ours", move |pair| !ours(pair));
+        let pair = prop_oneof![pair, any_pair].prop_filter("ours", move |pair| !ours(pair));
         vec(pair, 0..4).prop_map(|pairs| HeaderValue::from_bytes(&pairs.join(&b"; "[..])).unwrap())
     }
 
@@ -214,10 +214,10 @@ mod properties {
             values in vec(header_value(), 0..3), token in "[0-9a-f]{64}", tag in "[0-9a-f]{64}",
         ) {
             assert!(session_token(&headers("cookie", values.clone())).is_none());
-            let mut guessed = format!("__Host-sabor_session={token}.{tag};").into_bytes();
-            guessed.extend(values.iter().flat_map(|value| value.as_bytes()));
-            let guessed = HeaderValue::from_bytes(&guessed).unwrap();
-            assert!(session_token(&headers("cookie", vec![guessed])).is_none());
+            let mut forged = format!("__Host-sabor_session={token}.{tag};").into_bytes();
+            forged.extend(values.iter().flat_map(|value| value.as_bytes()));
+            let forged = HeaderValue::from_bytes(&forged).unwrap();
+            assert!(session_token(&headers("cookie", vec![forged])).is_none());
         }
 
         #[test]
@@ -233,8 +233,8 @@ mod properties {
             // The first cookie with the name is used.
             line.extend(b"; __Host-sabor_session=another");
             let line = HeaderValue::from_bytes(&line).unwrap();
-            let all = before.into_iter().chain([line]).chain(after).collect();
-            let found = session_token(&headers("cookie", all));
+            let lines = before.into_iter().chain([line]).chain(after).collect();
+            let found = session_token(&headers("cookie", lines));
             assert_eq!(found.unwrap().expose(), token.expose());
         }
 

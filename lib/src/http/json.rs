@@ -409,16 +409,16 @@ mod properties {
     }
 
     /// Collects the paths of all fields of a value.
-    fn collect_paths(value: &Value, above: &str, known: &mut BTreeSet<String>) {
+    fn collect_paths(value: &Value, prefix: &str, paths: &mut BTreeSet<String>) {
         for (name, value) in value.as_object().into_iter().flatten() {
-            let path = format!("{above}{name}");
-            collect_paths(value, &format!("{path}."), known);
-            known.insert(path);
+            let path = format!("{prefix}{name}");
+            collect_paths(value, &format!("{path}."), paths);
+            paths.insert(path);
         }
         for (index, value) in value.as_array().into_iter().flatten().enumerate() {
-            let path = format!("{}[{index}]", above.trim_end_matches('.'));
-            collect_paths(value, &format!("{path}."), known);
-            known.insert(path);
+            let path = format!("{}[{index}]", prefix.trim_end_matches('.'));
+            collect_paths(value, &format!("{path}."), paths);
+            paths.insert(path);
         }
     }
 
@@ -431,12 +431,12 @@ mod properties {
         #[test]
         fn a_form_is_read_or_rejected_for_one_of_its_fields((name, form) in forms()) {
             let outcome = read(name, form.to_string().as_bytes());
-            let mut known = BTreeSet::new();
-            collect_paths(&example(name), "", &mut known);
-            collect_paths(&form, "", &mut known);
+            let mut known_paths = BTreeSet::new();
+            collect_paths(&example(name), "", &mut known_paths);
+            collect_paths(&form, "", &mut known_paths);
             if let Err(Error::Invalid(details)) = &outcome {
                 for path in details.keys() {
-                    assert!(known.iter().any(|known| is_path(known, path)), "{path:?}");
+                    assert!(known_paths.iter().any(|known| is_path(known, path)), "{path:?}");
                 }
             }
             parsed_or_client_error(outcome);

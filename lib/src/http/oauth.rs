@@ -125,11 +125,11 @@ mod properties {
     proptest! {
         #[test]
         fn to_query_keeps_the_known_parameters_and_drops_others(
-            code in of(text()), state in of(text()), iss in of(text()), error in of(text()), more in text(),
+            code in of(text()), state in of(text()), iss in of(text()), error in of(text()), extra in text(),
         ) {
             let callback = CallbackResponse { code, state, iss, error };
             let mut query = form_urlencoded::Serializer::new(callback.to_query());
-            query.append_pair("more", &more);
+            query.append_pair("extra", &extra);
             let parsed = CallbackResponse::parse(query.finish().as_bytes()).unwrap();
             assert_eq!(parsed.to_query(), callback.to_query());
             assert_eq!((parsed.code, parsed.state), (callback.code, callback.state));

@@ -183,12 +183,12 @@ mod properties {
         fn any_query_is_rejected_or_requests_at_most_a_hundred_items(
             query in any_query(&["limit", "cursor", "limit", "x"]), limit in any::<i64>(),
         ) {
-            let read = |text: &str| {
+            let parse = |text: &str| {
                 let params: PageParams = query::read(&uri(text)?).ok()?;
                 parsed_or_client_error(params.parse())
             };
-            assert!(read(&query).is_none_or(|page| (2..=101).contains(&page.row_limit())));
-            let page = read(&format!("limit={limit}"));
+            assert!(parse(&query).is_none_or(|page| (2..=101).contains(&page.row_limit())));
+            let page = parse(&format!("limit={limit}"));
             let expected = (1..=100).contains(&limit).then_some(limit + 1);
             assert_eq!(page.map(|page| page.row_limit()), expected);
         }

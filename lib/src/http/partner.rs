@@ -120,9 +120,9 @@ mod properties {
             let encoded = BASE64.encode(format!("{name}:{secret}"));
             let partner = read(format!("{scheme} {blanks}{encoded}{blanks}").as_bytes());
             // A colon ends the name (RFC 7617, section 2), and a NUL is rejected.
-            let read = partner.map(|partner| (partner.name, partner.secret.expose().to_owned()));
+            let credentials = partner.map(|partner| (partner.name, partner.secret.expose().to_owned()));
             let is_valid = !name.contains([':', '\0']);
-            assert_eq!(read, is_valid.then_some((name, secret)));
+            assert_eq!(credentials, is_valid.then_some((name, secret)));
         }
 
         #[test]

@@ -56,7 +56,7 @@ pub(super) async fn complete(State(app): State<App>, request: Request, next: Nex
         .any(|name| request.headers().contains_key(name));
     let known_tags = cacheable::known_tags(request.headers());
     // With an `Authorization` header, the cookie is ignored.
-    let has_cookie = cookie::read(&app, request.headers(), CookiePurpose::Session).is_some()
+    let uses_cookie = cookie::read(&app, request.headers(), CookiePurpose::Session).is_some()
         && !request.headers().contains_key(header::AUTHORIZATION);
 
     let mut response = next.run(request).await;
@@ -64,7 +64,7 @@ pub(super) async fn complete(State(app): State<App>, request: Request, next: Nex
     let error = response.extensions_mut().remove::<Arc<Error>>();
     if let Some(error) = &error {
         write_error(error, &id, is_browser, &mut response);
-        if has_cookie {
+        if uses_cookie {
             cookie::clear_rejected(&app, error, response.headers_mut());
         }
     }

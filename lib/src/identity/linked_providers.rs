@@ -61,10 +61,10 @@ pub fn list<'a>(app: &'a App, member: &'a Member) -> BoxFuture<'a, Result<SignIn
             });
         }
         let id = member.user.id;
-        let read = app
+        let methods = app
             .db()
             .read(async move |postgres| user_identity::list(postgres, id).await);
-        let (has_password, identities) = read.await?;
+        let (has_password, identities) = methods.await?;
         Ok(SignInMethods {
             items: identities.into_iter().map(IdentityView::from).collect(),
             has_password,

@@ -36,8 +36,8 @@ pub fn create<'a>(
     Box::pin(async move {
         let token = random::hex::<32>();
         replace(app, caller, member, Some(sha256_hex(token.as_bytes()))).await?;
-        let site = &app.config().studio.site_url;
-        let url = format!("{site}/api/calendar?token={token}");
+        let site_url = &app.config().studio.site_url;
+        let url = format!("{site_url}/api/calendar?token={token}");
         Ok(CalendarToken { token, url })
     })
 }

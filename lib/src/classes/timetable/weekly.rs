@@ -49,7 +49,7 @@ pub(super) struct CreateWeeklyClass {
 impl CreateWeeklyClass {
     fn parse(self, today: NaiveDate) -> Result<NewWeeklyClass> {
         let mut form = Form::part("pattern");
-        let until = form.check_given("effectiveUntil", self.effective_until, date);
+        let effective_until = form.check_given("effectiveUntil", self.effective_until, date);
         let new_weekly_class = NewWeeklyClass {
             class_type_id: self.class_type_id,
             instructor_id: self.instructor_id,
@@ -69,7 +69,7 @@ impl CreateWeeklyClass {
             effective_from: form
                 .check("effectiveFrom", date(self.effective_from.unwrap_or(today)))
                 .unwrap_or_default(),
-            effective_until: until,
+            effective_until,
         };
         form.finish()?;
         Ok(new_weekly_class)
@@ -106,7 +106,7 @@ pub(super) struct UpdateWeeklyClass {
 impl UpdateWeeklyClass {
     fn parse(self) -> Result<WeeklyClassChanges> {
         let mut form = Form::part("pattern");
-        let until = form.check_given("effectiveUntil", self.effective_until, |until| {
+        let effective_until = form.check_given("effectiveUntil", self.effective_until, |until| {
             until.map(date).transpose()
         });
         let changes = WeeklyClassChanges {
@@ -121,7 +121,7 @@ impl UpdateWeeklyClass {
             ),
             room: form.check_given("room", self.room.as_deref(), room),
             effective_from: form.check_given("effectiveFrom", self.effective_from, date),
-            effective_until: until,
+            effective_until,
             is_active: self.is_active,
         };
         form.finish()?;

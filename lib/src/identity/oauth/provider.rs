@@ -236,6 +236,6 @@ impl<'a> Provider<'a> {
 /// Returns the URL that the provider redirects the browser to. Its host comes from the
 /// configuration, because a client can choose the `Host` header of a request.
 fn redirect_uri(app: &App, provider: &str) -> String {
-    let site = &app.config().studio.site_url;
-    format!("{site}/api/auth/oauth/callback/{provider}")
+    let site_url = &app.config().studio.site_url;
+    format!("{site_url}/api/auth/oauth/callback/{provider}")
 }
