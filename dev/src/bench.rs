@@ -33,7 +33,8 @@ use crate::report;
 use crate::terminal::print;
 use crate::testbed::{Testbed, function};
 
-/// Enough for all functions that run at once.
+/// The maximum number of Postgres connections. It is enough for all functions that run
+/// concurrently.
 const CONNECTIONS: u16 = 300;
 
 /// Options of `cargo dev bench`.
@@ -77,8 +78,8 @@ enum Measurement {
 
 impl Measurement {
     fn name(self) -> String {
-        let name = self.to_possible_value();
-        name.map_or_else(String::new, |name| name.get_name().to_owned())
+        let value = self.to_possible_value();
+        value.map_or_else(String::new, |value| value.get_name().to_owned())
     }
 
     async fn rows(self, testbed: &Testbed, peers: &Peers) -> Result<Vec<Row>> {
@@ -117,11 +118,13 @@ pub(crate) async fn run(options: Options) -> Result<()> {
     let peers = Peers::default();
     let all = Measurement::value_variants().iter().copied();
     let mut rows = Vec::new();
-    for measurement in all.filter(|one| options.only.is_empty() || options.only.contains(one)) {
+    for measurement in
+        all.filter(|measurement| options.only.is_empty() || options.only.contains(measurement))
+    {
         status(&format!("Measuring {} …", measurement.name()));
         match measurement.rows(&testbed, &peers).await {
             Ok(measured) => rows.extend(measured),
-            // The other measurements are kept.
+            // A failed measurement does not discard the others.
             Err(error) => rows.push(Row::not_measured(measurement.name(), &format!("{error:#}"))),
         }
     }
@@ -139,16 +142,16 @@ pub(crate) async fn run(options: Options) -> Result<()> {
 /// generator would be the bottleneck.
 fn run_in_release() -> Result<()> {
     status("Building the benchmark in the release profile …");
-    let built = Command::new("cargo")
+    let build_status = Command::new("cargo")
         .args(["build", "--release", "--package", "sabor-dev"])
         .current_dir(environment::repository())
         .status()
         .context("cannot run cargo")?;
-    if !built.success() {
+    if !build_status.success() {
         bail!("the benchmark failed to build");
     }
-    let here = std::env::current_exe()?;
-    let target = here
+    let executable = std::env::current_exe()?;
+    let target = executable
         .ancestors()
         .nth(2)
         .context("the target directory was not found")?;

@@ -26,7 +26,7 @@ struct Arguments {
     /// The site's port [default: 3000, or the next free one]
     #[arg(long)]
     port: Option<u16>,
-    /// Replace a .env that you wrote yourself, and keep it as .sabor/env.before
+    /// Replace a .env that you wrote yourself, and keep a copy as .sabor/env.before
     #[arg(long)]
     write_env: bool,
 }
@@ -37,7 +37,7 @@ enum Command {
     Reset,
     /// Apply the pending migrations, or revert some
     Migrate {
-        /// Revert the last N migrations. Data in their tables are lost
+        /// Revert the last N migrations. The data in their tables is lost
         #[arg(long, value_name = "N")]
         down: Option<usize>,
         /// Use the database in POSTGRES_URL_NON_POOLING or DATABASE_URL_UNPOOLED
@@ -45,21 +45,21 @@ enum Command {
         #[arg(long)]
         deployment: bool,
     },
-    /// Add data of a longer time. Works while the stack runs
+    /// Add more demo data. Works while the stack runs
     Seed {
         /// A year of a busy studio: 5 000 members, 100 000 bookings
         #[arg(long, required = true)]
         year: bool,
     },
-    /// Administrators: the first one cannot be made over HTTP
+    /// Manage administrators. The first one cannot be created over HTTP
     #[command(subcommand)]
     Admin(Admin),
-    /// Partner applications, which members enter without signing in again. Uses the
-    /// database in POSTGRES_URL_NON_POOLING or DATABASE_URL_UNPOOLED if one is set,
+    /// Manage partner applications, which members can use without signing in again. Uses
+    /// the database in POSTGRES_URL_NON_POOLING or DATABASE_URL_UNPOOLED if one is set,
     /// otherwise the local one
     #[command(subcommand)]
     App(App),
-    /// Sessions, and tokens for partner applications
+    /// Inspect sessions and tokens for partner applications
     #[command(subcommand)]
     Sessions(Sessions),
     /// Open psql on the local database
@@ -77,8 +77,8 @@ enum Command {
     Schemathesis(schemathesis::Options),
     /// Run the property tests of all parsers with new random inputs
     Fuzz(fuzz::Options),
-    /// Break Postgres, Redis or the functions under load, and check that nothing that
-    /// was confirmed is lost
+    /// Break Postgres, Redis or the functions under load, and check that no confirmed
+    /// change is lost
     Drill(drill::Options),
 }
 
@@ -182,8 +182,8 @@ async fn dispatch(arguments: Arguments) -> Result<()> {
     }
 }
 
-/// Runs a long command until it ends or a signal asks to stop. Everything that it
-/// started ends with this process.
+/// Runs a long command until it ends or a signal stops it. The processes that it started
+/// end with this process.
 async fn until_stopped(work: impl Future<Output = Result<()>>) -> Result<()> {
     let mut signals = StopSignals::listen()?;
     tokio::select! {
@@ -196,7 +196,7 @@ async fn start_stack(port: Option<u16>, write_env: bool) -> Result<()> {
     let mut signals = StopSignals::listen()?;
     let stack = tokio::select! {
         stack = Stack::start(port, write_env) => stack?,
-        // Everything that was started so far ends with this process.
+        // The processes that were started so far end with this process.
         () = signals.received() => return Ok(()),
     };
     print_welcome(&stack);
@@ -238,7 +238,7 @@ async fn reset() -> Result<()> {
     if mail.exists() {
         fs::remove_dir_all(&mail).with_context(|| format!("cannot remove {}", mail.display()))?;
     }
-    print("The local data are deleted. `cargo dev` creates new ones.");
+    print("The local data is deleted. `cargo dev` creates new data.");
     Ok(())
 }
 
@@ -249,8 +249,8 @@ async fn migrate(down: Option<usize>, deployment: bool) -> Result<()> {
             "--deployment needs {} in the environment",
             database::DIRECT_URL_VARIABLES.join(" or ")
         ),
-        (false, exported) => {
-            if exported.is_some() {
+        (false, deployment_url) => {
+            if deployment_url.is_some() {
                 status(
                     "Using the local database. --deployment selects the one in the environment.",
                 );
@@ -311,7 +311,7 @@ async fn psql(arguments: &[String]) -> Result<()> {
     let _signals = StopSignals::listen()?;
     let status = Program::new("psql")
         .args(arguments)
-        // Passed by variables, because every user can read a command line.
+        // Passed in variables, because every user can read the arguments of a process.
         .env("PGHOST", "127.0.0.1")
         .env(
             "PGPORT",
@@ -336,7 +336,7 @@ async fn psql(arguments: &[String]) -> Result<()> {
     Ok(())
 }
 
-/// The local database, of the running stack or started for one command.
+/// The local database. It belongs to the running stack, or was started for one command.
 struct LocalDatabase {
     url: String,
     started: Option<(postgres::Cluster, LockFile)>,

@@ -1,4 +1,4 @@
-//! Direct access to the database as its owner, past the pooler.
+//! Direct access to the database as its owner, without the pooler.
 
 use anyhow::{Context, Result, anyhow, bail};
 use sabor::Config;
@@ -22,14 +22,14 @@ pub(crate) fn deployment_url() -> Option<String> {
 
 /// Reads the functions' configuration for this database.
 pub(crate) fn config(url: &str) -> Result<Config> {
-    const KEPT: [&str; 4] = [
+    const KEPT_VARIABLES: [&str; 4] = [
         "POSTGRES_CA_CERT",
         "POSTGRES_CONNECT_TIMEOUT_MS",
         "STUDIO_TIMEZONE",
         "STUDIO_CURRENCY",
     ];
     let mut variables = environment::variables();
-    variables.retain(|name, _| KEPT.contains(&name.as_str()));
+    variables.retain(|name, _| KEPT_VARIABLES.contains(&name.as_str()));
     for (name, value) in [
         ("POSTGRES_URL", url.to_owned()),
         // Required by the configuration, but not used by these commands.
@@ -51,13 +51,13 @@ pub(crate) async fn connect(url: &str) -> Result<Client> {
 /// Applies the pending migrations, or reverts the last `down`. Returns a message.
 pub(crate) async fn migrate(url: &str, down: Option<usize>) -> Result<String> {
     let mut client = connect(url).await?;
-    let (names, done) = match down {
+    let (names, verb) = match down {
         None => (migrations::up(&mut client).await?, "Applied"),
         Some(count) => (migrations::down(&mut client, count).await?, "Reverted"),
     };
     Ok(match names.is_empty() {
         true => format!("{}: no migration to apply or revert.", location(url)),
-        false => format!("{}: {done} {}.", location(url), names.join(", ")),
+        false => format!("{}: {verb} {}.", location(url), names.join(", ")),
     })
 }
 
@@ -83,9 +83,9 @@ pub(crate) async fn add_app(
     origins: Vec<String>,
     single_use: bool,
 ) -> Result<String> {
-    let new = NewApp::parse(name, origins, single_use).map_err(to_terminal_error)?;
+    let new_app = NewApp::parse(name, origins, single_use).map_err(to_terminal_error)?;
     let (client, secret) = (connect(url).await?, Token::generate());
-    let app = partner_app::insert(&client, &new, &secret).await?;
+    let app = partner_app::insert(&client, &new_app, &secret).await?;
     Ok(secret_message(url, &app, &secret))
 }
 

@@ -13,7 +13,7 @@ use sabor_testing::private_file;
 const HEADER: &str =
     "# Written by `cargo dev` on every start. Remove this line to keep your own changes.";
 
-/// How the header of a generated file begins, also in files of earlier versions.
+/// The start of [`HEADER`], which files of earlier versions share.
 const HEADER_START: &str = "# Written by `cargo dev` ";
 
 /// Variables for the functions, in the order of the file.
@@ -49,7 +49,7 @@ pub(crate) fn read_or_create_secrets(path: &Path) -> Result<Variables> {
 }
 
 /// Writes the variables to `path`. A file that a person wrote is first copied to
-/// `backup`; without a `backup` it is not changed, and the function returns false.
+/// `backup`. Without `backup`, that file is not changed and the function returns false.
 pub(crate) fn write(path: &Path, variables: &Variables, backup: Option<&Path>) -> Result<bool> {
     let is_handwritten = read_if_exists(path)?.is_some_and(|text| !text.starts_with(HEADER_START));
     if is_handwritten {

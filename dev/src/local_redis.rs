@@ -7,14 +7,15 @@ use sabor_testing::{environment, port};
 /// The endpoint and, if the stack started one, the Redis server behind it.
 pub(crate) struct LocalRedis {
     pub(crate) endpoint: Endpoint,
-    /// A name of what stores the data, for the terminal.
+    /// Where the data is stored, as the terminal shows it.
     pub(crate) storage: String,
     _server: Option<RedisServer>,
 }
 
 impl LocalRedis {
-    /// Starts the endpoint in front of `REDIS_URL` or `KV_URL`, else of a private
-    /// `redis-server` if it is installed, else in memory.
+    /// Starts the endpoint in front of the Redis server at `REDIS_URL` or `KV_URL`. If
+    /// neither is set, the endpoint uses a private `redis-server` if it is installed,
+    /// otherwise memory.
     pub(crate) async fn start(port: Option<u16>, token: &str) -> Result<Self> {
         let configured_url = ["REDIS_URL", "KV_URL"]
             .into_iter()

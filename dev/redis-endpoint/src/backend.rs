@@ -17,7 +17,7 @@ enum Store {
 
 impl Backend {
     /// Creates an empty database in memory, with string values and the commands
-    /// that Sabor uses. Keys expire by the system's clock.
+    /// that Sabor uses. Keys expire by the system clock.
     pub fn memory() -> Self {
         Self(Store::Memory(Mutex::default()))
     }
@@ -27,7 +27,7 @@ impl Backend {
     /// user and password are percent-encoded. TLS trusts the system's root
     /// certificates, or those in the file that `SSL_CERT_FILE` names.
     ///
-    /// Every command is passed on, except those that would change the shared
+    /// Forwards every command except those that change the state of the shared
     /// connection. A lost connection is replaced when the next command arrives.
     ///
     /// # Errors
@@ -38,13 +38,13 @@ impl Backend {
         let ping = upstream.run(&[vec!["PING".to_owned()]], false).await;
         match ping.and_then(|replies| replies.into_iter().collect::<Result<Vec<_>, _>>()) {
             Ok(_) => Ok(Self(Store::Upstream(Box::new(upstream)))),
-            Err(text) => Err(io::Error::other(format!("cannot use Redis: {text}"))),
+            Err(error) => Err(io::Error::other(format!("cannot use Redis: {error}"))),
         }
     }
 
     /// Runs commands in order and returns the result of each. With `atomic`, no
-    /// other command runs between them, and none runs when one is invalid: the
-    /// error then says why.
+    /// other command runs between them. If one of them is invalid, none runs, and the
+    /// error says why.
     pub(crate) async fn run(
         &self,
         commands: &[Vec<String>],

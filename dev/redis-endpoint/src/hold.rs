@@ -1,4 +1,4 @@
-//! Requests that are held back, to be run later or never.
+//! Requests that are held back instead of run.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -7,20 +7,20 @@ use tokio::sync::{oneshot, watch};
 use crate::protocol::Path;
 use crate::reply::CommandResult;
 
-/// The client's view of a held request.
+/// What a client gets while its request is held.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WhileHeld {
     /// No response until the request is released.
     Wait,
     /// A response as if the commands had been run: `OK` for a SET, otherwise 1.
     Acknowledge,
-    /// The end of its connection.
+    /// A closed connection.
     Disconnect,
 }
 
 pub(crate) type Predicate = Box<dyn FnMut(&[String]) -> bool + Send>;
 
-/// Holds the requests in which a command matches, up to a number of them.
+/// Holds the requests in which a command matches the predicate, up to a limit.
 pub(crate) struct Hold {
     predicate: Mutex<Predicate>,
     while_held: WhileHeld,
@@ -34,10 +34,10 @@ pub(crate) struct HeldRequest {
     pub(crate) response: oneshot::Sender<Results>,
 }
 
-/// The results of a request's commands, or the error that refuses them all.
+/// The results of a request's commands, or the error of the whole request.
 pub(crate) type Results = Result<Vec<CommandResult>, String>;
 
-/// What the client of a held request gets.
+/// The response to a client whose request is held.
 pub(crate) enum HeldResponse {
     Later(oneshot::Receiver<Results>),
     Now(Vec<CommandResult>),
@@ -65,15 +65,15 @@ impl Hold {
         {
             return None;
         }
-        let (response, later) = oneshot::channel();
+        let (response, receiver) = oneshot::channel();
         let request = HeldRequest {
             path,
             commands: commands.to_vec(),
             response,
         };
-        self.requests.send_modify(|all| all.push(request));
+        self.requests.send_modify(|requests| requests.push(request));
         Some(match self.while_held {
-            WhileHeld::Wait => HeldResponse::Later(later),
+            WhileHeld::Wait => HeldResponse::Later(receiver),
             WhileHeld::Acknowledge => {
                 let replies = commands.iter().map(|command| acknowledgement(command));
                 HeldResponse::Now(replies.collect())
@@ -85,7 +85,7 @@ impl Hold {
     /// Waits until at least one request is held.
     pub(crate) async fn wait(&self) {
         let mut requests = self.requests.subscribe();
-        // The sender is in `self`, so the channel stays open.
+        // The channel cannot close, because `self` holds its sender.
         _ = requests.wait_for(|requests| !requests.is_empty()).await;
     }
 
@@ -101,8 +101,8 @@ impl Hold {
 }
 
 fn acknowledgement(command: &[String]) -> CommandResult {
-    let set = command
+    let is_set = command
         .first()
         .is_some_and(|name| name.eq_ignore_ascii_case("SET"));
-    Ok(if set { "OK".into() } else { 1.into() })
+    Ok(if is_set { "OK".into() } else { 1.into() })
 }

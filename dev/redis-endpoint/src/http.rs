@@ -24,7 +24,7 @@ use crate::protocol::{self, Path};
 use crate::reply::Encoding;
 use crate::state::State;
 
-/// Accepts connections until `stopped`, then closes them all.
+/// Accepts connections until `stopped` resolves, then closes them all.
 pub(crate) async fn serve(
     listener: TcpListener,
     state: Arc<State>,
@@ -35,10 +35,10 @@ pub(crate) async fn serve(
         tokio::select! {
             accepted = listener.accept() => match accepted {
                 Ok((stream, _)) => {
-                    let number = state.connections.fetch_add(1, Ordering::Relaxed);
+                    let number = state.connection_count.fetch_add(1, Ordering::Relaxed);
                     connections.spawn(serve_connection(stream, number, Arc::clone(&state)));
                 }
-                // Out of file descriptors: wait until some are closed.
+                // Probably out of file descriptors. Wait until some are closed.
                 Err(_) => tokio::time::sleep(Duration::from_millis(10)).await,
             },
             Some(_) = connections.join_next() => {}
@@ -50,10 +50,10 @@ pub(crate) async fn serve(
 }
 
 async fn serve_connection(stream: TcpStream, number: u64, state: Arc<State>) {
-    // A response is one small write, so nothing is gained by delaying it.
+    // Responses are single small writes. Delaying them saves no packets.
     _ = stream.set_nodelay(true);
     let service = service_fn(|request| respond(Arc::clone(&state), number, request));
-    // A failed connection concerns its client alone.
+    // A failed connection affects only its client.
     _ = http1::Builder::new()
         .serve_connection(TokioIo::new(stream), service)
         .await;
@@ -67,22 +67,22 @@ async fn respond(
 ) -> io::Result<Response<ResponseBody>> {
     let mode = state.mode();
     let authorization = request.headers().get(AUTHORIZATION);
-    let known =
+    let is_authorized =
         authorization.is_some_and(|value| value.as_bytes() == state.authorization.as_bytes());
-    if !known || mode == FaultMode::Unauthorized {
+    if !is_authorized || mode == FaultMode::Unauthorized {
         return Ok(json(
             StatusCode::UNAUTHORIZED,
-            protocol::error("Unauthorized"),
+            protocol::render_error("Unauthorized"),
         ));
     }
     let Some(path) = Path::parse(request.uri().path()).filter(|_| request.method() == Method::POST)
     else {
         return Ok(json(
             StatusCode::NOT_FOUND,
-            protocol::error("ERR no such path"),
+            protocol::render_error("ERR no such path"),
         ));
     };
-    let name = request.uri().path().to_owned();
+    let path_text = request.uri().path().to_owned();
     let encoding = match request.headers().get("upstash-encoding") {
         Some(value) if value.as_bytes() == b"base64" => Encoding::Base64,
         _ => Encoding::Text,
@@ -94,29 +94,31 @@ async fn respond(
         .map_err(io::Error::other)?;
     let commands = match protocol::parse(path, &body.to_bytes()) {
         Ok(commands) => commands,
-        Err(text) => return Ok(json(StatusCode::BAD_REQUEST, protocol::error(&text))),
+        Err(text) => return Ok(json(StatusCode::BAD_REQUEST, protocol::render_error(&text))),
     };
-    state.log().add(connection, &name, &commands);
+    state.log().add(connection, &path_text, &commands);
 
     match mode {
         FaultMode::Silent => return std::future::pending().await,
-        FaultMode::NotJson => return Ok(page()),
+        FaultMode::NotJson => return Ok(html_page()),
         _ => {}
     }
     let results = match state.try_hold(path, &commands) {
         None => state.run(path, &commands).await,
         Some(HeldResponse::Now(results)) => Ok(results),
         Some(HeldResponse::Later(results)) => results.await.map_err(io::Error::other)?,
-        Some(HeldResponse::Disconnect) => return Err(io::Error::other("cut off")),
+        Some(HeldResponse::Disconnect) => {
+            return Err(io::Error::other("connection closed by a hold"));
+        }
     };
     let (status, body) = match results {
         Ok(results) => protocol::render(path, &results, encoding),
-        Err(text) => (StatusCode::BAD_REQUEST, protocol::error(&text)),
+        Err(text) => (StatusCode::BAD_REQUEST, protocol::render_error(&text)),
     };
     let mut response = json(status, body);
     match mode {
         FaultMode::Slow(time) => tokio::time::sleep(time).await,
-        FaultMode::CutOff => response = response.map(ResponseBody::cut),
+        FaultMode::CutOff => response = response.map(ResponseBody::truncate),
         _ => {}
     }
     Ok(response)
@@ -125,26 +127,27 @@ async fn respond(
 fn json(status: StatusCode, body: String) -> Response<ResponseBody> {
     let mut response = Response::new(ResponseBody::Whole(Some(body.into())));
     *response.status_mut() = status;
-    let json = HeaderValue::from_static("application/json");
-    response.headers_mut().insert(CONTENT_TYPE, json);
+    let content_type = HeaderValue::from_static("application/json");
+    response.headers_mut().insert(CONTENT_TYPE, content_type);
     response
 }
 
-fn page() -> Response<ResponseBody> {
+fn html_page() -> Response<ResponseBody> {
     let html = Bytes::from_static(b"<html><body>Back soon</body></html>");
     let mut response = Response::new(ResponseBody::Whole(Some(html)));
-    let html = HeaderValue::from_static("text/html");
-    response.headers_mut().insert(CONTENT_TYPE, html);
+    let content_type = HeaderValue::from_static("text/html");
+    response.headers_mut().insert(CONTENT_TYPE, content_type);
     response
 }
 
-/// A body in one frame, which is sent in one write with the headers.
+/// A response body. A whole body is one frame, which hyper sends in one write with the
+/// headers.
 enum ResponseBody {
     Whole(Option<Bytes>),
     Cut(Cut),
 }
 
-/// The first half of a body whose announced length is `length` bytes.
+/// The first half of a body whose `Content-Length` is `length`.
 struct Cut {
     half: Option<Bytes>,
     length: u64,
@@ -152,7 +155,8 @@ struct Cut {
 }
 
 impl ResponseBody {
-    fn cut(self) -> Self {
+    /// Truncates the body to its first half.
+    fn truncate(self) -> Self {
         let Self::Whole(Some(bytes)) = self else {
             return self;
         };
@@ -182,9 +186,9 @@ impl Body for ResponseBody {
             return Poll::Ready(Some(Ok(Frame::data(half))));
         }
         if cut.flushed {
-            return Poll::Ready(Some(Err(io::Error::other("cut off"))));
+            return Poll::Ready(Some(Err(io::Error::other("connection closed by the mode"))));
         }
-        // hyper writes what it has before it polls again.
+        // While the body is pending, hyper writes the first half.
         cut.flushed = true;
         context.waker().wake_by_ref();
         Poll::Pending

@@ -12,12 +12,12 @@ use tokio::task::JoinHandle;
 use crate::http;
 use crate::state::State;
 
-/// How long a new process may hold copies of our sockets, between its fork and
-/// the start of its program.
+/// How long a forked process may keep copies of this process's sockets before it
+/// executes its program.
 const FORK_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// A port on 127.0.0.1, kept while it is closed: a socket that is bound but does
-/// not listen refuses connections.
+/// A port on 127.0.0.1. While it is closed, a socket that is bound but does not
+/// listen keeps it reserved and refuses connections.
 pub(crate) struct Listener {
     pub(crate) address: SocketAddr,
     bound: Option<TcpSocket>,
@@ -30,7 +30,7 @@ struct Server {
 }
 
 impl Listener {
-    /// Reserves the port; 0 takes a free one.
+    /// Reserves the port, or a free one if it is 0.
     pub(crate) fn new(port: u16) -> io::Result<Self> {
         let bound = bind(SocketAddr::from((Ipv4Addr::LOCALHOST, port)))?;
         Ok(Self {
@@ -67,8 +67,8 @@ impl Listener {
     }
 }
 
-/// Binds a port that was just closed. A process that is being started holds a
-/// copy of the old socket until it executes its program.
+/// Binds a port that was just closed. Retries, because a process that was just forked
+/// keeps a copy of the old socket until it executes its program.
 async fn bind_again(address: SocketAddr) -> io::Result<TcpSocket> {
     let started = Instant::now();
     loop {
@@ -78,14 +78,14 @@ async fn bind_again(address: SocketAddr) -> io::Result<TcpSocket> {
             {
                 tokio::time::sleep(Duration::from_millis(1)).await;
             }
-            outcome => return outcome,
+            result => return result,
         }
     }
 }
 
 fn bind(address: SocketAddr) -> io::Result<TcpSocket> {
     let socket = TcpSocket::new_v4()?;
-    // Otherwise connections that were just closed would keep the port taken.
+    // Without this, connections that were just closed would keep the port in use.
     socket.set_reuseaddr(true)?;
     socket.bind(address)?;
     Ok(socket)

@@ -15,11 +15,11 @@ pub struct LogEntry {
 
 #[derive(Default)]
 pub(crate) struct Log {
-    /// How many entries are kept.
+    /// The maximum number of entries.
     capacity: usize,
     entries: VecDeque<LogEntry>,
-    requests: u64,
-    commands: HashMap<String, u64>,
+    request_count: u64,
+    command_counts: HashMap<String, u64>,
 }
 
 impl Log {
@@ -31,9 +31,12 @@ impl Log {
     }
 
     pub(crate) fn add(&mut self, connection: u64, path: &str, commands: &[Vec<String>]) {
-        self.requests += 1;
+        self.request_count += 1;
         for name in commands.iter().filter_map(|command| command.first()) {
-            *self.commands.entry(name.to_ascii_uppercase()).or_default() += 1;
+            *self
+                .command_counts
+                .entry(name.to_ascii_uppercase())
+                .or_default() += 1;
         }
         if self.capacity == 0 {
             return;
@@ -53,16 +56,16 @@ impl Log {
     }
 
     pub(crate) fn requests(&self) -> u64 {
-        self.requests
+        self.request_count
     }
 
     pub(crate) fn commands(&self) -> u64 {
-        self.commands.values().sum()
+        self.command_counts.values().sum()
     }
 
     pub(crate) fn count(&self, name: &str) -> u64 {
         let name = name.to_ascii_uppercase();
-        self.commands.get(&name).copied().unwrap_or(0)
+        self.command_counts.get(&name).copied().unwrap_or(0)
     }
 
     pub(crate) fn clear(&mut self) {

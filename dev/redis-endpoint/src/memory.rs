@@ -1,4 +1,4 @@
-//! A small Redis in memory: string values, expiry, and Redis' error texts.
+//! A small in-memory Redis with string values, expiry, and the error texts of Redis.
 
 use std::collections::HashMap;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -6,8 +6,9 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use crate::reply::{CommandResult, Reply};
 
 const NOT_AN_INTEGER: &str = "ERR value is not an integer or out of range";
-const SYNTAX: &str = "ERR syntax error";
-const NOT_IN_MEMORY: &str = "ERR this option is not available in memory; run redis-server for it";
+const SYNTAX_ERROR: &str = "ERR syntax error";
+const UNSUPPORTED_OPTION: &str =
+    "ERR the in-memory database does not support this option; use redis-server";
 
 /// Each command, with its minimum and maximum number of arguments.
 const COMMANDS: [(&str, usize, usize); 19] = [
@@ -35,7 +36,7 @@ const COMMANDS: [(&str, usize, usize); 19] = [
 #[derive(Default)]
 pub(crate) struct Memory {
     entries: HashMap<String, Entry>,
-    /// At this number of entries, expired ones are removed.
+    /// The number of entries above which expired ones are removed.
     sweep_at: usize,
 }
 
@@ -56,10 +57,10 @@ impl Memory {
                 "EXECABORT Transaction discarded because of previous errors. ({error})"
             ));
         }
-        let now = SystemTime::now()
+        let since_epoch = SystemTime::now()
             .duration_since(UNIX_EPOCH)
             .unwrap_or_default();
-        let now = now.as_millis() as i64;
+        let now = since_epoch.as_millis() as i64;
         Ok(commands
             .iter()
             .map(|command| self.apply(command, now))
@@ -68,20 +69,20 @@ impl Memory {
 
     fn apply(&mut self, command: &[String], now: i64) -> CommandResult {
         let name = validate(command)?;
-        let words: Vec<&str> = command[1..].iter().map(String::as_str).collect();
-        match (name, &words[..]) {
+        let arguments: Vec<&str> = command[1..].iter().map(String::as_str).collect();
+        match (name, &arguments[..]) {
             ("GET", [key]) => Ok(self.value(key, now)),
             ("MGET", keys) => Ok(keys.iter().map(|key| self.value(key, now)).collect()),
             ("SET", [key, value, options @ ..]) => self.set(key, value, options, now),
             ("DEL", keys) => Ok(count(keys, |key| self.remove(key, now))),
-            ("EXISTS", keys) => Ok(count(keys, |key| self.live(key, now).is_some())),
+            ("EXISTS", keys) => Ok(count(keys, |key| self.live_entry(key, now).is_some())),
             ("EXPIRE" | "PEXPIRE" | "PEXPIREAT", [key, time]) => self.expire(name, key, time, now),
             // Rounded to the nearest second, as Redis does.
             ("TTL", [key]) => Ok(self.expiry(key, now, |time| (time - now + 500) / 1000)),
             ("PTTL", [key]) => Ok(self.expiry(key, now, |time| time - now)),
             ("PEXPIRETIME", [key]) => Ok(self.expiry(key, now, |time| time)),
-            ("INCR", [key]) => self.add(key, 1, now),
-            ("INCRBY", [key, amount]) => self.add(key, integer(amount)?, now),
+            ("INCR", [key]) => self.increment(key, 1, now),
+            ("INCRBY", [key, amount]) => self.increment(key, parse_integer(amount)?, now),
             ("KEYS", [pattern]) => {
                 self.sweep(now);
                 let keys = self.entries.keys();
@@ -105,16 +106,16 @@ impl Memory {
                     [now / 1000, now % 1000 * 1000].map(|part| part.to_string());
                 Ok([&*seconds, &*microseconds].into_iter().collect())
             }
-            _ => Err(NOT_IN_MEMORY.to_owned()),
+            _ => Err(UNSUPPORTED_OPTION.to_owned()),
         }
     }
 
     fn set(&mut self, key: &str, value: &str, options: &[&str], now: i64) -> CommandResult {
         let options = SetOptions::parse(options, now)?;
-        let existing = self.live(key, now);
+        let existing = self.live_entry(key, now);
         if options
-            .required
-            .is_some_and(|wanted| wanted != existing.is_some())
+            .must_exist
+            .is_some_and(|must_exist| must_exist != existing.is_some())
         {
             return Ok(Reply::Nil);
         }
@@ -134,13 +135,13 @@ impl Memory {
     }
 
     fn expire(&mut self, name: &str, key: &str, time: &str, now: i64) -> CommandResult {
-        let (unit, from) = match name {
+        let (unit, base) = match name {
             "EXPIRE" => (1000, now),
             "PEXPIRE" => (1, now),
             _ => (1, 0),
         };
-        let expires_at = absolute_time(time, unit, from)?.ok_or_else(|| invalid_expire(name))?;
-        Ok(match self.live(key, now) {
+        let expires_at = absolute_time(time, unit, base)?.ok_or_else(|| invalid_expire(name))?;
+        Ok(match self.live_entry(key, now) {
             Some(entry) => {
                 entry.expires_at = Some(expires_at);
                 1.into()
@@ -149,28 +150,28 @@ impl Memory {
         })
     }
 
-    fn add(&mut self, key: &str, amount: i64, now: i64) -> CommandResult {
-        let old = match self.live(key, now) {
-            Some(entry) => integer(&entry.value)?,
+    fn increment(&mut self, key: &str, amount: i64, now: i64) -> CommandResult {
+        let current = match self.live_entry(key, now) {
+            Some(entry) => parse_integer(&entry.value)?,
             None => 0,
         };
-        let sum = old.checked_add(amount);
+        let sum = current.checked_add(amount);
         let sum = sum.ok_or("ERR increment or decrement would overflow")?;
         self.set(key, &sum.to_string(), &["KEEPTTL"], now)?;
         Ok(sum.into())
     }
 
     fn value(&mut self, key: &str, now: i64) -> Reply {
-        match self.live(key, now) {
+        match self.live_entry(key, now) {
             Some(entry) => entry.value.as_str().into(),
             None => Reply::Nil,
         }
     }
 
     /// Returns -2 for an absent key and -1 for a key without expiry.
-    fn expiry(&mut self, key: &str, now: i64, show: impl Fn(i64) -> i64) -> Reply {
-        match self.live(key, now) {
-            Some(entry) => entry.expires_at.map_or(-1, show).into(),
+    fn expiry(&mut self, key: &str, now: i64, convert: impl Fn(i64) -> i64) -> Reply {
+        match self.live_entry(key, now) {
+            Some(entry) => entry.expires_at.map_or(-1, convert).into(),
             None => (-2).into(),
         }
     }
@@ -180,7 +181,7 @@ impl Memory {
         removed.is_some_and(|entry| entry.is_live(now))
     }
 
-    fn live(&mut self, key: &str, now: i64) -> Option<&mut Entry> {
+    fn live_entry(&mut self, key: &str, now: i64) -> Option<&mut Entry> {
         self.entries.get_mut(key).filter(|entry| entry.is_live(now))
     }
 
@@ -200,7 +201,7 @@ struct SetOptions {
     expires_at: Option<i64>,
     keep_expiry: bool,
     /// Whether the key must exist (`true`) or must not (`false`).
-    required: Option<bool>,
+    must_exist: Option<bool>,
 }
 
 impl SetOptions {
@@ -209,13 +210,13 @@ impl SetOptions {
         let mut words = words.iter();
         while let Some(word) = words.next() {
             let has_expiry = options.keep_expiry || options.expires_at.is_some();
-            let (unit, from) = match word.to_ascii_uppercase().as_str() {
-                "NX" if options.required.is_none() => {
-                    options.required = Some(false);
+            let (unit, base) = match word.to_ascii_uppercase().as_str() {
+                "NX" if options.must_exist.is_none() => {
+                    options.must_exist = Some(false);
                     continue;
                 }
-                "XX" if options.required.is_none() => {
-                    options.required = Some(true);
+                "XX" if options.must_exist.is_none() => {
+                    options.must_exist = Some(true);
                     continue;
                 }
                 "KEEPTTL" if !has_expiry => {
@@ -226,29 +227,31 @@ impl SetOptions {
                 "PX" if !has_expiry => (1, now),
                 "EXAT" if !has_expiry => (1000, 0),
                 "PXAT" if !has_expiry => (1, 0),
-                "GET" => return Err(NOT_IN_MEMORY.to_owned()),
-                _ => return Err(SYNTAX.to_owned()),
+                "GET" => return Err(UNSUPPORTED_OPTION.to_owned()),
+                _ => return Err(SYNTAX_ERROR.to_owned()),
             };
-            let time = words.next().ok_or(SYNTAX)?;
-            let positive = integer(time)? > 0;
-            let expires_at = absolute_time(time, unit, from)?.filter(|_| positive);
+            let time = words.next().ok_or(SYNTAX_ERROR)?;
+            let positive = parse_integer(time)? > 0;
+            let expires_at = absolute_time(time, unit, base)?.filter(|_| positive);
             options.expires_at = Some(expires_at.ok_or_else(|| invalid_expire("SET"))?);
         }
         Ok(options)
     }
 }
 
-/// Returns the command's name in capitals. Fails when the command is unknown or
-/// takes another number of arguments.
+/// Returns the command's name in capitals. Fails when the command is unknown or the
+/// number of its arguments is wrong.
 fn validate(command: &[String]) -> Result<&'static str, String> {
     let [name, arguments @ ..] = command else {
         return Err("ERR empty command".to_owned());
     };
-    let known = COMMANDS
+    let supported = COMMANDS
         .iter()
         .find(|(known, ..)| name.eq_ignore_ascii_case(known));
-    match known {
-        Some((known, least, most)) if (*least..=*most).contains(&arguments.len()) => Ok(known),
+    match supported {
+        Some((known, minimum, maximum)) if (*minimum..=*maximum).contains(&arguments.len()) => {
+            Ok(known)
+        }
         Some((known, ..)) => {
             let name = known.to_ascii_lowercase();
             Err(format!(
@@ -259,7 +262,8 @@ fn validate(command: &[String]) -> Result<&'static str, String> {
     }
 }
 
-/// Redis' own text, which quotes at most 128 bytes of arguments, and a hint.
+/// Returns the error text of Redis, which quotes at most 128 bytes of arguments, and a
+/// hint.
 fn unknown_command(name: &str, arguments: &[String]) -> String {
     let mut quoted = String::new();
     for argument in arguments {
@@ -272,19 +276,19 @@ fn unknown_command(name: &str, arguments: &[String]) -> String {
     }
     format!(
         "ERR unknown command '{name}', with args beginning with: {quoted}\
-         (in memory there are commands for strings only; run redis-server for the others)"
+         (the in-memory database supports string commands only; use redis-server for others)"
     )
 }
 
-fn count(keys: &[&str], mut holds: impl FnMut(&str) -> bool) -> Reply {
-    let count = keys.iter().filter(|key| holds(key)).count();
+fn count(keys: &[&str], mut predicate: impl FnMut(&str) -> bool) -> Reply {
+    let count = keys.iter().filter(|key| predicate(key)).count();
     (count as i64).into()
 }
 
-/// Returns the time in Unix milliseconds, or `None` when it is out of range.
-fn absolute_time(time: &str, unit: i64, from: i64) -> Result<Option<i64>, String> {
-    let time = integer(time)?.checked_mul(unit);
-    Ok(time.and_then(|time| time.checked_add(from)))
+/// Returns `base + time * unit` in Unix milliseconds, or `None` when it is out of range.
+fn absolute_time(time: &str, unit: i64, base: i64) -> Result<Option<i64>, String> {
+    let time = parse_integer(time)?.checked_mul(unit);
+    Ok(time.and_then(|time| time.checked_add(base)))
 }
 
 fn invalid_expire(name: &str) -> String {
@@ -292,11 +296,11 @@ fn invalid_expire(name: &str) -> String {
     format!("ERR invalid expire time in '{name}' command")
 }
 
-fn integer(text: &str) -> Result<i64, String> {
+fn parse_integer(text: &str) -> Result<i64, String> {
     text.parse().map_err(|_| NOT_AN_INTEGER.to_owned())
 }
 
-/// Matches a pattern of Redis, of which only `*` and `?` are supported.
+/// Matches a Redis glob pattern. Only `*` and `?` are supported.
 fn matches(pattern: &[u8], text: &[u8]) -> bool {
     match (pattern, text) {
         ([b'*', rest @ ..], _) => (0..=text.len()).any(|skip| matches(rest, &text[skip..])),

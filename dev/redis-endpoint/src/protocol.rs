@@ -37,8 +37,8 @@ pub(crate) fn parse(path: Path, body: &[u8]) -> Result<Vec<Vec<String>>, String>
     if commands.is_empty() || commands.iter().any(Vec::is_empty) {
         return Err("ERR empty command".to_owned());
     }
-    let words = |command: Vec<Word>| command.into_iter().map(|Word(word)| word).collect();
-    Ok(commands.into_iter().map(words).collect())
+    let into_strings = |command: Vec<Word>| command.into_iter().map(|Word(word)| word).collect();
+    Ok(commands.into_iter().map(into_strings).collect())
 }
 
 /// Returns the status and body of the response to a request.
@@ -49,7 +49,7 @@ pub(crate) fn render(
 ) -> (StatusCode, String) {
     let mut body = String::new();
     if let (Path::Single, [result]) = (path, results) {
-        write(&mut body, result, encoding);
+        write_result(&mut body, result, encoding);
         let status = match result {
             Ok(_) => StatusCode::OK,
             Err(_) => StatusCode::BAD_REQUEST,
@@ -59,20 +59,20 @@ pub(crate) fn render(
     body.push('[');
     for (index, result) in results.iter().enumerate() {
         body += if index == 0 { "" } else { "," };
-        write(&mut body, result, encoding);
+        write_result(&mut body, result, encoding);
     }
     body.push(']');
     (StatusCode::OK, body)
 }
 
-/// The body that refuses a request as a whole.
-pub(crate) fn error(text: &str) -> String {
+/// Returns the response body for a request that fails as a whole.
+pub(crate) fn render_error(text: &str) -> String {
     let mut body = String::new();
-    write(&mut body, &Err(text.to_owned()), Encoding::Text);
+    write_result(&mut body, &Err(text.to_owned()), Encoding::Text);
     body
 }
 
-fn write(body: &mut String, result: &CommandResult, encoding: Encoding) {
+fn write_result(body: &mut String, result: &CommandResult, encoding: Encoding) {
     let (name, value) = match result {
         Ok(reply) => ("result", reply.to_json(encoding)),
         Err(text) => ("error", Value::from(text.as_str())),
@@ -88,13 +88,13 @@ struct Word(String);
 
 impl<'de> Deserialize<'de> for Word {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(AnyWord)
+        deserializer.deserialize_any(WordVisitor)
     }
 }
 
-struct AnyWord;
+struct WordVisitor;
 
-impl Visitor<'_> for AnyWord {
+impl Visitor<'_> for WordVisitor {
     type Value = Word;
 
     fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -1,4 +1,4 @@
-//! A private `redis-server` that stops when its owner stops.
+//! A private `redis-server` that stops when the process that started it ends.
 
 use std::env;
 use std::fs;
@@ -12,8 +12,9 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tokio::net::UnixStream;
 
-/// Runs the server until standard input ends. That happens when the owner stops,
-/// even if it is killed. Until then, kills and starts the server on command.
+/// A shell script that runs the server until standard input ends. That happens when
+/// the process that started the script ends, even if it is killed. Each line of the
+/// input is a command, `stop` or `start`.
 const WATCH: &str = r#"
 dir=$1
 start() {
@@ -21,7 +22,7 @@ start() {
         --save '' --appendonly no --logfile "$dir/log" --databases 16 &
     pid=$!
 }
-# Kills once for each start: later the pid may belong to another process.
+# Clears the pid, because another process may get it later.
 stop() {
     [ "$pid" ] && kill -9 "$pid" && wait "$pid"
     pid=
@@ -33,8 +34,8 @@ rm -rf "$dir"
 "#;
 
 /// A private `redis-server` on a Unix socket in a temporary directory. It stores
-/// nothing on disk. It stops when this is dropped, and also when the process is
-/// killed.
+/// nothing on disk. It stops when this value is dropped or this process ends, even if
+/// it is killed.
 pub struct RedisServer {
     watcher: Child,
     directory: PathBuf,
@@ -51,7 +52,7 @@ impl RedisServer {
     ///
     /// # Errors
     ///
-    /// Fails when the server does not start. The text ends with the server's log.
+    /// Fails when the server does not start. The error contains the server's log.
     pub async fn start() -> io::Result<Self> {
         let directory = private_directory()?;
         let watcher = Command::new("sh")
@@ -60,7 +61,7 @@ impl RedisServer {
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
-            // Ctrl-C must reach the owner alone, which then stops the server.
+            // Ctrl-C must reach only this process, which then stops the server.
             .process_group(0)
             .spawn()?;
         let server = Self { watcher, directory };
@@ -78,7 +79,7 @@ impl RedisServer {
         self.wait_until(false).await
     }
 
-    /// Starts a killed server again, empty, at the same address.
+    /// Starts a killed server again at the same address. It is empty.
     ///
     /// # Errors
     ///
@@ -94,22 +95,22 @@ impl RedisServer {
         writeln!(stdin, "{command}")
     }
 
-    /// Waits until the server accepts connections, or until it does not.
-    async fn wait_until(&self, up: bool) -> io::Result<()> {
-        let ready = async {
-            while UnixStream::connect(self.socket()).await.is_ok() != up {
+    /// Waits until the server accepts connections, or until it refuses them.
+    async fn wait_until(&self, is_up: bool) -> io::Result<()> {
+        let changed = async {
+            while UnixStream::connect(self.socket()).await.is_ok() != is_up {
                 tokio::time::sleep(Duration::from_millis(2)).await;
             }
         };
-        let in_time = tokio::time::timeout(Duration::from_secs(10), ready).await;
-        in_time.map_err(|_| {
+        let result = tokio::time::timeout(Duration::from_secs(10), changed).await;
+        result.map_err(|_| {
             let log = fs::read_to_string(self.directory.join("log")).unwrap_or_default();
-            let verb = if up { "start" } else { "stop" };
+            let verb = if is_up { "start" } else { "stop" };
             io::Error::other(format!("redis-server did not {verb}:\n{log}"))
         })
     }
 
-    /// The URL for [`Backend::redis`](crate::Backend::redis).
+    /// Returns the URL for [`Backend::redis`](crate::Backend::redis).
     pub fn url(&self) -> String {
         format!("unix://{}", self.socket().display())
     }
@@ -132,8 +133,8 @@ impl Drop for RedisServer {
 fn private_directory() -> io::Result<PathBuf> {
     static COUNT: AtomicU64 = AtomicU64::new(0);
     let count = COUNT.fetch_add(1, Ordering::Relaxed);
-    let since = SystemTime::now().duration_since(UNIX_EPOCH);
-    let now = since.unwrap_or_default().as_millis();
+    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH);
+    let now = since_epoch.unwrap_or_default().as_millis();
     let directory = env::temp_dir().join(format!("redis-{:x}-{now:x}-{count:x}", id()));
     fs::DirBuilder::new().mode(0o700).create(&directory)?;
     Ok(directory)

@@ -6,7 +6,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 
-/// A command's reply, or Redis' error text.
+/// A command's reply, or the error text of Redis.
 pub(crate) type CommandResult = Result<Reply, String>;
 
 /// A reply in the types of RESP2. A status such as `OK` is a string.
@@ -23,7 +23,7 @@ pub(crate) enum Reply {
 pub(crate) enum Encoding {
     /// As text. Bytes that are not UTF-8 are replaced by U+FFFD.
     Text,
-    /// In base64. A reply that is `OK` as a whole stays `OK`.
+    /// In base64, except for a reply that is exactly `OK`.
     Base64,
 }
 
@@ -45,7 +45,7 @@ impl Reply {
         }
     }
 
-    /// The text of a string reply.
+    /// Returns the text of a string reply.
     pub(crate) fn as_text(&self) -> Option<Cow<'_, str>> {
         match self {
             Self::String(bytes) => Some(String::from_utf8_lossy(bytes)),
@@ -86,7 +86,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_a_reply_that_is_ok_as_a_whole_is_not_encoded() {
+    fn base64_leaves_only_a_plain_ok_unencoded() {
         let encoded = |reply: Reply| reply.to_json(Encoding::Base64);
         assert_eq!(encoded("OK".into()), json!("OK"));
         assert_eq!(encoded("PONG".into()), json!("UE9ORw=="));
@@ -100,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn bytes_that_are_not_utf_8_survive_base64_alone() {
+    fn invalid_utf_8_is_preserved_only_in_base64() {
         let reply = Reply::String(vec![b'a', 0xff]);
         assert_eq!(reply.to_json(Encoding::Base64), json!("Yf8="));
         assert_eq!(reply.to_json(Encoding::Text), json!("a\u{fffd}"));

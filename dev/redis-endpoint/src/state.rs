@@ -14,7 +14,8 @@ pub(crate) struct State {
     pub(crate) backend: Backend,
     /// The value that the `Authorization` header must have.
     pub(crate) authorization: String,
-    pub(crate) connections: AtomicU64,
+    /// The number of connections accepted so far.
+    pub(crate) connection_count: AtomicU64,
     mode: Mutex<FaultMode>,
     holds: Mutex<Vec<Arc<Hold>>>,
     log: Mutex<Log>,
@@ -25,7 +26,7 @@ impl State {
         Self {
             backend,
             authorization: format!("Bearer {token}"),
-            connections: AtomicU64::new(0),
+            connection_count: AtomicU64::new(0),
             mode: Mutex::default(),
             holds: Mutex::default(),
             log: Mutex::new(Log::new(log_capacity)),
@@ -58,7 +59,7 @@ impl State {
         holds.iter().find_map(|hold| hold.try_hold(path, commands))
     }
 
-    /// Runs the commands of a request, as far as the mode permits.
+    /// Runs the commands of a request that the mode permits, and refuses the others.
     pub(crate) async fn run(&self, path: Path, commands: &[Vec<String>]) -> Results {
         let mode = self.mode();
         let refusals: Vec<_> = commands

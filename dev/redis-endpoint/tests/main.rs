@@ -1,4 +1,4 @@
-//! The endpoint in front of a Redis server, and with clients that are not ours.
+//! The endpoint in front of a Redis server, and with Upstash's own clients.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -7,20 +7,20 @@ mod upstream;
 
 use redis_endpoint::{Backend, Endpoint, Options, RedisServer};
 
-/// A private Redis server and an endpoint in front of it. Without redis-server,
-/// the test is skipped, except on CI.
-async fn redis() -> Option<(RedisServer, Endpoint)> {
+/// Starts a private Redis server and an endpoint in front of it. Returns `None` if
+/// redis-server is not installed, which fails on CI.
+async fn start_redis() -> Option<(RedisServer, Endpoint)> {
     if !RedisServer::available() {
         assert!(!is_ci(), "redis-server is needed (Debian: redis-server)");
         eprintln!("skipped: redis-server is not on the PATH");
         return None;
     }
     let server = RedisServer::start().await.unwrap();
-    let endpoint = endpoint(&server.url()).await;
+    let endpoint = start_endpoint(&server.url()).await;
     Some((server, endpoint))
 }
 
-async fn endpoint(url: &str) -> Endpoint {
+async fn start_endpoint(url: &str) -> Endpoint {
     let backend = Backend::redis(url).await.unwrap();
     Endpoint::start(backend, Options::default()).await.unwrap()
 }

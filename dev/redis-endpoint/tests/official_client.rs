@@ -7,12 +7,12 @@ use redis_endpoint::{Backend, Endpoint, Options};
 use tokio::process::Command;
 use tokio::sync::OnceCell;
 
-use crate::{is_ci, redis};
+use crate::{is_ci, start_redis};
 
 const PACKAGES: [&str; 2] = ["@upstash/redis@1.39.0", "@upstash/ratelimit@2.2.0"];
 
-/// A directory in which [`PACKAGES`] are installed, made once under `target/`.
-/// `None` where npm or its registry is missing, which on CI is a failure.
+/// Installs [`PACKAGES`] once, in a directory under `target/`. Returns `None` if npm or
+/// its registry is not available, which fails on CI.
 async fn packages() -> Option<PathBuf> {
     static INSTALLED: OnceCell<Option<PathBuf>> = OnceCell::const_new();
     INSTALLED.get_or_init(install).await.clone()
@@ -24,7 +24,7 @@ async fn install() -> Option<PathBuf> {
     if directory.exists() {
         return Some(directory);
     }
-    // Renamed when complete, because two test runs may install at once.
+    // Renamed when complete, because two test runs may install concurrently.
     let partial = directory.with_extension(std::process::id().to_string());
     std::fs::create_dir_all(&partial).unwrap();
     let mut npm = Command::new("npm");
@@ -36,7 +36,7 @@ async fn install() -> Option<PathBuf> {
         _ = std::fs::rename(&partial, &directory);
         return Some(directory);
     }
-    assert!(!is_ci(), "node and npm are needed");
+    assert!(!is_ci(), "node, npm or its registry is not available");
     eprintln!("skipped: node, npm or its registry is not available");
     None
 }
@@ -47,7 +47,7 @@ async fn run(case: &str, endpoint: &Endpoint) {
         return;
     };
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/official_client.mjs");
-    let node = Command::new("node")
+    let output = Command::new("node")
         .arg(script)
         .arg(packages)
         .args([case, &endpoint.url(), endpoint.token()])
@@ -55,14 +55,14 @@ async fn run(case: &str, endpoint: &Endpoint) {
         .output()
         .await
         .unwrap();
-    let output = [node.stdout, node.stderr].concat();
-    let output = String::from_utf8_lossy(&output);
-    assert!(node.status.success(), "{output}");
-    assert!(output.contains("passed"), "{output}");
+    let text = [output.stdout, output.stderr].concat();
+    let text = String::from_utf8_lossy(&text);
+    assert!(output.status.success(), "{text}");
+    assert!(text.contains("passed"), "{text}");
 }
 
 async fn run_on_redis(case: &str) {
-    if let Some((_server, endpoint)) = redis().await {
+    if let Some((_server, endpoint)) = start_redis().await {
         run(case, &endpoint).await;
     }
 }
@@ -78,7 +78,7 @@ async fn the_official_client_sends_pipelines_and_transactions() {
 }
 
 #[tokio::test]
-async fn the_official_client_uses_hashes_lists_and_sorted_sets() {
+async fn the_official_client_works_with_hashes_lists_and_sorted_sets() {
     run_on_redis("collections").await;
 }
 
@@ -93,12 +93,12 @@ async fn the_official_client_reads_responses_without_base64() {
 }
 
 #[tokio::test]
-async fn the_official_rate_limiter_limits() {
+async fn the_official_rate_limiter_enforces_its_limit() {
     run_on_redis("rateLimiter").await;
 }
 
 #[tokio::test]
-async fn the_official_client_uses_the_memory_backend() {
+async fn the_official_client_works_with_the_memory_backend() {
     let endpoint = Endpoint::start(Backend::memory(), Options::default());
     run("memory", &endpoint.await.unwrap()).await;
 }

@@ -1,4 +1,4 @@
-//! How commands and replies pass to and from a Redis server.
+//! Commands that are forwarded to a Redis server, and its replies.
 
 use std::fs;
 use std::net::TcpListener;
@@ -10,64 +10,65 @@ use redis_endpoint::{Backend, Endpoint};
 use serde_json::json;
 use tokio::process::Command;
 
-use crate::{endpoint, redis};
+use crate::{start_endpoint, start_redis};
 
-/// Set for the process in which TLS trusts the test's certificate.
+/// Set only in the child process, in which TLS trusts the test's certificate.
 const TLS_URL: &str = "REDIS_ENDPOINT_TLS_URL";
 
-/// Opens a TCP port of the given kind on a server that has a Unix socket alone.
-async fn open_port(endpoint: &Endpoint, kind: &str) -> u16 {
-    let free = TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = free.local_addr().unwrap().port();
-    drop(free);
-    config(endpoint, kind, &port.to_string()).await;
+/// Opens a TCP port on a server that otherwise has only a Unix socket. The setting is
+/// `port` or `tls-port`.
+async fn open_port(endpoint: &Endpoint, setting: &str) -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    drop(listener);
+    set_config(endpoint, setting, &port.to_string()).await;
     port
 }
 
-async fn config(endpoint: &Endpoint, name: &str, value: &str) {
-    let done = endpoint.command(&["CONFIG", "SET", name, value]).await;
-    assert_eq!(done, Ok(json!("OK")), "{name}");
+async fn set_config(endpoint: &Endpoint, name: &str, value: &str) {
+    let reply = endpoint.command(&["CONFIG", "SET", name, value]).await;
+    assert_eq!(reply, Ok(json!("OK")), "{name}");
 }
 
 #[tokio::test]
 async fn a_password_may_be_percent_encoded() {
-    let Some((_server, admin)) = redis().await else {
+    let Some((_server, admin)) = start_redis().await else {
         return;
     };
     let port = open_port(&admin, "port").await;
     let rules = [">p@ss:w/rd%? é", "on", "~*", "+get", "+set", "+ping"];
-    let user = [&["ACL", "SETUSER", "ana+maria"], &rules[..]].concat();
-    assert_eq!(admin.command(&user).await, Ok(json!("OK")));
+    let command = [&["ACL", "SETUSER", "ana+maria"], &rules[..]].concat();
+    assert_eq!(admin.command(&command).await, Ok(json!("OK")));
 
     let url = |password| format!("redis://ana%2Bmaria:{password}@127.0.0.1:{port}");
-    let ana = endpoint(&url("p%40ss%3Aw%2Frd%25%3F%20%C3%A9")).await;
-    ana.set("key", "value").await.unwrap();
-    assert_eq!(ana.get("key").await.unwrap().as_deref(), Some("value"));
-    let refused = ana.command(&["DEL", "key"]).await.unwrap_err();
+    let client = start_endpoint(&url("p%40ss%3Aw%2Frd%25%3F%20%C3%A9")).await;
+    client.set("key", "value").await.unwrap();
+    assert_eq!(client.get("key").await.unwrap().as_deref(), Some("value"));
+    let refused = client.command(&["DEL", "key"]).await.unwrap_err();
     assert!(refused.starts_with("NOPERM "), "{refused}");
 
-    let wrong = Backend::redis(&url("wrong")).await;
-    let error = wrong.err().unwrap().to_string();
+    let rejected = Backend::redis(&url("wrong")).await;
+    let error = rejected.err().unwrap().to_string();
     assert!(error.contains("authentication failed"), "{error}");
 }
 
 #[tokio::test]
-async fn a_database_may_be_chosen() {
-    let Some((_server, zero)) = redis().await else {
+async fn the_url_selects_the_database() {
+    let Some((_server, database_0)) = start_redis().await else {
         return;
     };
-    let port = open_port(&zero, "port").await;
-    let seven = endpoint(&format!("redis://127.0.0.1:{port}/7")).await;
-    seven.set("key", "value").await.unwrap();
-    assert_eq!(zero.get("key").await.unwrap(), None);
+    let port = open_port(&database_0, "port").await;
+    let database_7 = start_endpoint(&format!("redis://127.0.0.1:{port}/7")).await;
+    database_7.set("key", "value").await.unwrap();
+    assert_eq!(database_0.get("key").await.unwrap(), None);
 }
 
 #[tokio::test]
 async fn a_rediss_url_is_encrypted_and_its_certificate_is_verified() {
     if let Ok(url) = std::env::var(TLS_URL) {
-        return values_pass(&url).await;
+        return assert_values_pass_unchanged(&url).await;
     }
-    let Some((_server, admin)) = redis().await else {
+    let Some((_server, admin)) = start_redis().await else {
         return;
     };
     let directory = tempfile::tempdir().unwrap();
@@ -76,7 +77,7 @@ async fn a_rediss_url_is_encrypted_and_its_certificate_is_verified() {
     let certificate = rcgen::generate_simple_self_signed(names).unwrap();
     fs::write(path("certificate"), certificate.cert.pem()).unwrap();
     fs::write(path("key"), certificate.signing_key.serialize_pem()).unwrap();
-    let files = [
+    let settings = [
         "tls-auth-clients",
         "no",
         "tls-cert-file",
@@ -84,19 +85,22 @@ async fn a_rediss_url_is_encrypted_and_its_certificate_is_verified() {
         "tls-key-file",
         &path("key"),
     ];
-    let set = [&["CONFIG", "SET"], &files[..]].concat();
-    assert_eq!(admin.command(&set).await, Ok(json!("OK")));
+    let command = [&["CONFIG", "SET"], &settings[..]].concat();
+    assert_eq!(admin.command(&command).await, Ok(json!("OK")));
     let port = open_port(&admin, "tls-port").await;
     let url = format!("rediss://localhost:{port}");
 
     let untrusted = Backend::redis(&url).await;
     let error = untrusted.err().unwrap().to_string();
     assert!(error.contains("certificate"), "{error}");
-    let plain = Backend::redis(&url.replace("rediss:", "redis:")).await;
-    assert!(plain.is_err(), "the port accepts unencrypted connections");
+    let unencrypted = Backend::redis(&url.replace("rediss:", "redis:")).await;
+    assert!(
+        unencrypted.is_err(),
+        "the port accepts unencrypted connections"
+    );
 
-    // The trusted certificates come from the environment, which only a new
-    // process can have of its own.
+    // The trusted certificates come from an environment variable, so a child process
+    // runs this test with that variable set.
     let test = "upstream::a_rediss_url_is_encrypted_and_its_certificate_is_verified";
     let child = Command::new(std::env::current_exe().unwrap())
         .args(["--exact", test])
@@ -114,8 +118,8 @@ async fn a_rediss_url_is_encrypted_and_its_certificate_is_verified() {
     assert_eq!(admin.get("a").await.unwrap().as_deref(), Some("value"));
 }
 
-async fn values_pass(url: &str) {
-    let endpoint = endpoint(url).await;
+async fn assert_values_pass_unchanged(url: &str) {
+    let endpoint = start_endpoint(url).await;
     endpoint.set("a", "value").await.unwrap();
     assert_eq!(endpoint.get("a").await.unwrap().as_deref(), Some("value"));
     let long = "0123456789".repeat(100_000);
@@ -124,7 +128,7 @@ async fn values_pass(url: &str) {
 }
 
 #[tokio::test]
-async fn a_url_that_is_no_redis_url_is_refused() {
+async fn a_url_that_is_not_a_redis_url_is_rejected() {
     for url in ["", "localhost:6379", "http://localhost", "redis://h/x"] {
         assert!(Backend::redis(url).await.is_err(), "{url}");
     }
@@ -132,7 +136,7 @@ async fn a_url_that_is_no_redis_url_is_refused() {
 
 #[tokio::test]
 async fn arguments_and_replies_pass_unchanged() {
-    let Some((_server, endpoint)) = redis().await else {
+    let Some((_server, endpoint)) = start_redis().await else {
         return;
     };
     let eval = async |script: &str| endpoint.command(&["EVAL", script, "0"]).await;
@@ -156,20 +160,20 @@ async fn arguments_and_replies_pass_unchanged() {
 }
 
 #[tokio::test]
-async fn the_script_flag_that_upstash_alone_has_is_removed() {
-    let Some((_server, endpoint)) = redis().await else {
+async fn the_script_flag_that_only_upstash_supports_is_removed() {
+    let Some((_server, endpoint)) = start_redis().await else {
         return;
     };
-    for (flags, works) in [
+    for (flags, is_accepted) in [
         ("allow-key-locking", true),
         ("no-writes,allow-key-locking", true),
         ("unknown-flag", false),
     ] {
         let script = format!("#!lua flags={flags}\nreturn redis.call('GET', 'key')");
         let reply = endpoint.command(&["eval", &script, "0"]).await;
-        assert_eq!(reply.is_ok(), works, "{flags}: {reply:?}");
+        assert_eq!(reply.is_ok(), is_accepted, "{flags}: {reply:?}");
         let reply = endpoint.command(&["SCRIPT", "LOAD", &script]).await;
-        assert_eq!(reply.is_ok(), works, "{flags}: {reply:?}");
+        assert_eq!(reply.is_ok(), is_accepted, "{flags}: {reply:?}");
     }
     let script = "#!lua flags=no-writes,allow-key-locking\nreturn redis.call('SET', 'key', 'a')";
     let error = endpoint.command(&["EVAL", script, "0"]).await.unwrap_err();
@@ -178,7 +182,7 @@ async fn the_script_flag_that_upstash_alone_has_is_removed() {
 
 #[tokio::test]
 async fn error_texts_pass_unchanged() {
-    let Some((_server, endpoint)) = redis().await else {
+    let Some((_server, endpoint)) = start_redis().await else {
         return;
     };
     endpoint.command(&["RPUSH", "list", "a"]).await.unwrap();
@@ -210,8 +214,8 @@ async fn error_texts_pass_unchanged() {
 }
 
 #[tokio::test]
-async fn a_server_that_restarted_while_idle_costs_no_command() {
-    let Some((server, endpoint)) = redis().await else {
+async fn no_command_fails_after_an_idle_server_restarts() {
+    let Some((server, endpoint)) = start_redis().await else {
         return;
     };
     for _ in 0..2 {
@@ -224,8 +228,8 @@ async fn a_server_that_restarted_while_idle_costs_no_command() {
 }
 
 #[tokio::test]
-async fn a_server_that_is_down_is_an_error_until_it_is_back() {
-    let Some((server, endpoint)) = redis().await else {
+async fn commands_fail_while_the_server_is_down() {
+    let Some((server, endpoint)) = start_redis().await else {
         return;
     };
     server.kill().await.unwrap();

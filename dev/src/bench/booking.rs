@@ -28,11 +28,14 @@ const MEMBERS: usize = 2_000;
 
 const SPOTS: i32 = 20;
 
-const AT_ONCE: usize = 64;
+const CONCURRENCY: usize = 64;
 
-/// Compares four ways to book: through the function, with the function's statement alone,
-/// with a simple transaction that works with every pooler, and with the same transaction
-/// with prepared statements. Each round uses a new occurrence.
+/// Compares four ways to book. Each round uses a new occurrence.
+///
+/// - the function
+/// - the function's statement alone
+/// - a simple transaction, which works with every pooler
+/// - the same transaction with prepared statements
 pub(super) async fn compare_methods(testbed: &Testbed) -> Result<Vec<Row>> {
     testbed
         .create_database_with(DATABASE, MEMBERS, MEMBERS, Expired::None)
@@ -40,12 +43,15 @@ pub(super) async fn compare_methods(testbed: &Testbed) -> Result<Vec<Row>> {
     let client = testbed.cluster.connect(DATABASE).await?;
     let variables = testbed.function_variables(DATABASE, true);
     let server = function::start("/api/bookings/create", &variables).await?;
-    // The sessions are in Redis, because members browse before they book.
-    let check = function::start("/api/auth/session", &variables).await?;
+    // Members browse before they book, so their sessions are already in Redis.
+    let session_check = function::start("/api/auth/session", &variables).await?;
     testbed
-        .warm_up(&check, &testbed.session_checks(DATABASE, 1..=MEMBERS)?)
+        .warm_up(
+            &session_check,
+            &testbed.session_checks(DATABASE, 1..=MEMBERS)?,
+        )
         .await?;
-    check.stop().await?;
+    session_check.stop().await?;
     let pool = Arc::new(pool(testbed)?);
     let members = client
         .query("select id from users order by id", &[])
@@ -73,23 +79,23 @@ pub(super) async fn compare_methods(testbed: &Testbed) -> Result<Vec<Row>> {
 }
 
 fn rows(by_function: &[LoadStats], direct: &[Vec<LoadStats>; 3]) -> Vec<Row> {
-    let took = |rounds: &[LoadStats]| {
-        let took = rounds
+    let median_time = |rounds: &[LoadStats]| {
+        let seconds = rounds
             .iter()
             .map(|round| round.count() as f64 / round.rate());
-        1_000.0 * median(took.collect())
+        1_000.0 * median(seconds.collect())
     };
     let (all, rounds) = (LoadStats::merge(by_function), by_function.len());
-    let function_time = took(by_function);
-    let [statement, transaction, prepared] = direct.each_ref().map(|rounds| took(rounds));
-    let what = format!("booking: {MEMBERS} members, {SPOTS} spots, {AT_ONCE} at once");
-    let ratio = Row::at_least(
+    let function_time = median_time(by_function);
+    let [statement, transaction, prepared] = direct.each_ref().map(|rounds| median_time(rounds));
+    let what = format!("booking: {MEMBERS} members, {SPOTS} spots, {CONCURRENCY} at once");
+    let transaction_row = Row::at_least(
         "… a transaction / the function's statement, both without HTTP",
         transaction / statement,
         Unit::Times,
         5.0,
     );
-    let kept = Row::info(
+    let prepared_row = Row::info(
         "… a transaction with prepared statements / the statement",
         prepared / statement,
         Unit::Times,
@@ -103,8 +109,8 @@ fn rows(by_function: &[LoadStats], direct: &[Vec<LoadStats>; 3]) -> Vec<Row> {
             Unit::Milliseconds,
         )
         .detail(format!("median {:.2} ms", all.percentile(0.5))),
-        ratio.detail(format!("{statement:.0} ms against {transaction:.0} ms")),
-        kept.detail(format!("{statement:.0} ms against {prepared:.0} ms")),
+        transaction_row.detail(format!("{statement:.0} ms against {transaction:.0} ms")),
+        prepared_row.detail(format!("{statement:.0} ms against {prepared:.0} ms")),
     ]
 }
 
@@ -119,8 +125,8 @@ async fn book_through_function(
     let load = load
         .expect(StatusCode::CREATED)
         .or_expect(StatusCode::CONFLICT);
-    let stats = load.connections(AT_ONCE).run().await?;
-    check(client, class).await?;
+    let stats = load.connections(CONCURRENCY).run().await?;
+    ensure_all_spots_booked(client, class).await?;
     Ok(stats)
 }
 
@@ -133,7 +139,7 @@ impl Testbed {
         )?;
         let headers = call.headers_mut();
         headers.insert("cookie", self.cookie(DATABASE, member)?.parse()?);
-        // A request of the site's own page.
+        // Marks the request as sent by the site's own pages.
         headers.insert("sec-fetch-site", "same-origin".parse()?);
         Ok(call)
     }
@@ -143,14 +149,14 @@ impl Testbed {
 fn pool(testbed: &Testbed) -> Result<Db> {
     let mut variables = testbed.function_variables(DATABASE, false);
     variables.push(("POSTGRES_POOL_TIMEOUT_MS", "60000".to_owned()));
-    let owned = variables
+    let variables = variables
         .into_iter()
         .map(|(name, value)| (name.to_owned(), value));
-    let config = Config::read(&owned.collect())?;
+    let config = Config::read(&variables.collect())?;
     Ok(Db::new(&config.postgres, Clock::default())?)
 }
 
-/// How to book without the function.
+/// A way to book without the function.
 #[derive(Clone, Copy)]
 enum DirectMethod {
     Statement,
@@ -167,7 +173,7 @@ async fn book_directly(
     let class = add_class(client).await?;
     let (next, started) = (Arc::new(AtomicUsize::new(0)), Instant::now());
     let mut callers = JoinSet::new();
-    for _ in 0..AT_ONCE {
+    for _ in 0..CONCURRENCY {
         let (pool, next, members) = (Arc::clone(pool), Arc::clone(&next), Arc::clone(members));
         callers.spawn(async move {
             let mut latencies = Vec::new();
@@ -188,11 +194,11 @@ async fn book_directly(
         });
     }
     let mut latencies = Vec::new();
-    while let Some(ended) = callers.join_next().await {
-        latencies.extend(ended??);
+    while let Some(result) = callers.join_next().await {
+        latencies.extend(result??);
     }
     let stats = LoadStats::new(latencies, started.elapsed());
-    check(client, class).await?;
+    ensure_all_spots_booked(client, class).await?;
     Ok(stats)
 }
 
@@ -207,13 +213,13 @@ async fn book_by_statement(pool: &Db, class: Uuid, member: Uuid) -> Result<()> {
         archive_retention_months: 12,
         site_url: String::new(),
     };
-    let new = NewBooking {
+    let new_booking = NewBooking {
         user_id: member,
         scheduled_class_id: class,
         join_waitlist: false,
     };
     let connection = pool.client().await?;
-    match booking::create(&connection, new, Clock::default().now(), &studio).await {
+    match booking::create(&connection, new_booking, Clock::default().now(), &studio).await {
         Ok(_) | Err(Error::Conflict { .. }) => Ok(()),
         Err(error) => Err(error.into()),
     }
@@ -229,25 +235,25 @@ async fn book_by_transaction(pool: &Db, class: Uuid, member: Uuid, prepared: boo
         values ($1, $2, $3, 'booked', 25, 'USD')";
     const UPDATE: &str = "update scheduled_classes set updated_at = now() where id = $1";
     let connection = pool.client().await?.into_pooled();
-    let mut connection = connection.context("the pool lends its own connections")?;
+    let mut connection = connection.context("the connection is not from the pool")?;
     let transaction = connection.transaction().await?;
-    let ask = async |sql: &str, ids: &[Uuid]| {
+    let query = async |sql: &str, ids: &[Uuid]| {
         if prepared {
             let statement = transaction.prepare_cached(sql).await?;
             let params: Vec<&(dyn ToSql + Sync)> = ids.iter().map(|id| id as _).collect();
             return transaction.query(&statement, &params).await;
         }
-        let typed: Vec<(&(dyn ToSql + Sync), Type)> =
+        let typed_params: Vec<(&(dyn ToSql + Sync), Type)> =
             ids.iter().map(|id| (id as _, Type::UUID)).collect();
-        transaction.query_typed(sql, &typed).await
+        transaction.query_typed(sql, &typed_params).await
     };
-    let spots = ask(LOCK, &[class]).await?;
-    let taken = ask(COUNT, &[class]).await?;
+    let spots = query(LOCK, &[class]).await?;
+    let taken = query(COUNT, &[class]).await?;
     let spots: i32 = spots.first().context("the occurrence is missing")?.get(0);
     let taken: i64 = taken.first().context("the count is missing")?.get(0);
     if taken < i64::from(spots) {
-        ask(INSERT, &[Uuid::now_v7(), member, class]).await?;
-        ask(UPDATE, &[class]).await?;
+        query(INSERT, &[Uuid::now_v7(), member, class]).await?;
+        query(UPDATE, &[class]).await?;
     }
     Ok(transaction.commit().await?)
 }
@@ -258,8 +264,8 @@ async fn add_class(client: &Client) -> Result<Uuid> {
     Ok(id)
 }
 
-/// Checks that exactly all spots are booked.
-async fn check(client: &Client, class: Uuid) -> Result<()> {
+/// Fails unless every spot is booked exactly once.
+async fn ensure_all_spots_booked(client: &Client, class: Uuid) -> Result<()> {
     let query =
         "select count(*), (select current_participants from scheduled_classes where id = $1)
         from bookings where scheduled_class_id = $1 and status = 'booked'";

@@ -22,7 +22,7 @@ use crate::testbed::{DATABASE, Testbed, function};
 /// The name of the partner application.
 const APP: &str = "ticket-shop";
 
-/// The number of pairs that are not measured.
+/// The number of tokens that are issued and redeemed before the measurement.
 const WARM_UP: usize = 100;
 
 /// The number of sessions, which take turns.
@@ -31,7 +31,7 @@ const SESSIONS: usize = 500;
 /// The number of concurrent members.
 const CONNECTIONS: usize = 16;
 
-/// Measures issuing and redeeming a token. The sessions are so many that none reaches the
+/// Measures issuing and redeeming a token. There are enough sessions that none reaches the
 /// rate limit.
 pub(super) async fn issue_and_redeem(testbed: &Testbed) -> Result<Vec<Row>> {
     let count = if testbed.quick { 400 } else { 4_000 };
@@ -41,7 +41,7 @@ pub(super) async fn issue_and_redeem(testbed: &Testbed) -> Result<Vec<Row>> {
     client.execute(INSERT_APP, &[&APP, &hash]).await?;
     let issuer = testbed.start_function("/api/cross-app/token").await?;
     let redeemer = testbed.start_function("/api/cross-app/validate").await?;
-    let basic = format!("Basic {}", BASE64.encode(format!("{APP}:{secret}")));
+    let authorization = format!("Basic {}", BASE64.encode(format!("{APP}:{secret}")));
     // Each session is used about eight times.
     let sessions = testbed.fresh_sessions(SESSIONS);
     let pair = |number: usize| {
@@ -50,12 +50,12 @@ pub(super) async fn issue_and_redeem(testbed: &Testbed) -> Result<Vec<Row>> {
             "cookie",
             testbed.cookie(DATABASE, sessions.start + number % SESSIONS)?,
         );
-        // A request of the site's own page.
+        // Marks the request as sent by the site's own pages.
         let issue = issue.header("sec-fetch-site", "same-origin");
         let issue = issue.header("content-type", "application/json");
         let issue = issue.body(Full::from(json!({ "targetApp": APP }).to_string()))?;
         let redeem = testbed.call(Method::POST, "/api/cross-app/validate");
-        let redeem = redeem.header("authorization", &basic);
+        let redeem = redeem.header("authorization", &authorization);
         let redeem = redeem.header("content-type", "application/json");
         Ok((issue, redeem.body(Full::default())?))
     };
@@ -76,31 +76,34 @@ pub(super) async fn issue_and_redeem(testbed: &Testbed) -> Result<Vec<Row>> {
             Ok::<_, anyhow::Error>(latencies)
         });
     }
-    let mut all = Vec::new();
-    while let Some(ended) = connections.join_next().await {
-        all.extend(ended??);
+    let mut timings = Vec::new();
+    while let Some(result) = connections.join_next().await {
+        timings.extend(result??);
     }
-    all.sort_unstable();
-    let first = all.get(WARM_UP);
+    timings.sort_unstable();
+    let first = timings.get(WARM_UP);
     let started = first.map_or_else(Instant::now, |(sent_at, _)| *sent_at);
-    let latencies = all.into_iter().skip(WARM_UP).map(|(_, latency)| latency);
-    let figures = LoadStats::new(latencies.collect(), started.elapsed());
+    let latencies = timings
+        .into_iter()
+        .skip(WARM_UP)
+        .map(|(_, latency)| latency);
+    let stats = LoadStats::new(latencies.collect(), started.elapsed());
     Ok(vec![
         Row::info(
             "cross-app: tokens issued and redeemed per second",
-            figures.rate(),
+            stats.rate(),
             Unit::Count,
         )
         .detail(format!(
             "{} by {CONNECTIONS} concurrent members",
-            figures.count()
+            stats.count()
         )),
         Row::info(
             "cross-app: issue and redeem, p95",
-            figures.percentile(0.95),
+            stats.percentile(0.95),
             Unit::Milliseconds,
         )
-        .detail(format!("median {:.1} ms", figures.percentile(0.5))),
+        .detail(format!("median {:.1} ms", stats.percentile(0.5))),
     ])
 }
 
@@ -143,7 +146,7 @@ pub(super) async fn archive(testbed: &Testbed) -> Result<Vec<Row>> {
     client
         .batch_execute("vacuum analyze cross_app_sessions")
         .await?;
-    let due = query_counts(&client, MONTHS_DUE).await?;
+    let due = query_counts(&client, DUE_BY_MONTH).await?;
 
     let mut variables = testbed.function_variables(database, true);
     // Keeps all months, so that all tokens can be counted.
@@ -151,40 +154,40 @@ pub(super) async fn archive(testbed: &Testbed) -> Result<Vec<Row>> {
     let cleaner = function::start(PATH, &variables).await?;
     let started = Instant::now();
     let mut runs = 0;
-    while client.query_one(OLD, &[]).await?.try_get(0)? {
-        let call = vec![testbed.cron_request(PATH)?];
-        Load::once(cleaner.address, call).run().await?;
+    while client.query_one(HAS_OLD_TOKENS, &[]).await?.try_get(0)? {
+        let calls = vec![testbed.cron_request(PATH)?];
+        Load::once(cleaner.address, calls).run().await?;
         runs += 1;
     }
-    let took = started.elapsed().as_secs_f64();
-    let archived = query_counts(&client, MONTHS_ARCHIVED).await?;
+    let seconds = started.elapsed().as_secs_f64();
+    let archived = query_counts(&client, ARCHIVED_BY_MONTH).await?;
     ensure!(
         archived == due,
         "a token is not in the partition of its month"
     );
-    let figures = query_counts(&client, FIGURES).await?;
+    let counters = query_counts(&client, COUNTERS).await?;
     Load::once(cleaner.address, vec![testbed.cron_request(PATH)?])
         .run()
         .await?;
-    let again = (
-        query_counts(&client, MONTHS_ARCHIVED).await?,
-        query_counts(&client, FIGURES).await?,
+    let after_second_run = (
+        query_counts(&client, ARCHIVED_BY_MONTH).await?,
+        query_counts(&client, COUNTERS).await?,
     );
     ensure!(
-        again == (archived, figures.clone()),
-        "a second run changed something"
+        after_second_run == (archived, counters.clone()),
+        "a second run changed the archive or the counters"
     );
     let quarter = i64::from(count) / 4;
     let expected = [("created", 4), ("expired", 1), ("revoked", 2), ("used", 2)];
     let expected = expected.map(|(what, parts)| (format!("{what}:{APP}"), parts * quarter));
-    ensure!(figures == expected, "unexpected counters: {figures:?}");
+    ensure!(counters == expected, "unexpected counters: {counters:?}");
     cleaner.stop().await?;
     drop(client);
     testbed.cluster.drop_database(database).await?;
     let what = format!("archive of {count} tokens of 400 days in seconds");
     let detail = format!("in {runs} run(s), into {} months", due.len());
     Ok(vec![
-        Row::at_most(what, took, Unit::Count, 60.0).detail(detail),
+        Row::at_most(what, seconds, Unit::Count, 60.0).detail(detail),
     ])
 }
 
@@ -204,17 +207,17 @@ const INSERT_TOKENS: &str = "
     from generate_series(1, $1) n
     cross join lateral (select now() - make_interval(days => n % 400, hours => 12) as at) t";
 
-const OLD: &str = "select exists (
+const HAS_OLD_TOKENS: &str = "select exists (
     select from cross_app_sessions where created_at <= now() - interval '30 days')";
 
-const MONTHS_DUE: &str = "
+const DUE_BY_MONTH: &str = "
     select cross_app_archive_partition(created_at), count(*) from cross_app_sessions
     where created_at <= now() - interval '30 days' group by 1 order by 1";
 
-const MONTHS_ARCHIVED: &str = "
+const ARCHIVED_BY_MONTH: &str = "
     select tableoid::regclass::text, count(*) from cross_app_sessions_archive
     group by 1 order by 1";
 
-const FIGURES: &str = "
+const COUNTERS: &str = "
     select substr(name, 11), sum(count)::bigint from daily_counters
     where starts_with(name, 'cross_app_') group by 1 order by 1";

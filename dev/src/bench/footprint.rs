@@ -12,27 +12,33 @@ use crate::testbed::load::{Call, Load, median};
 use crate::testbed::server::Server;
 use crate::testbed::{DATABASE, Testbed, function};
 
-const CHECK: &str = "/api/auth/session";
+const SESSION_CHECK: &str = "/api/auth/session";
 
 /// The peers to compare with.
 const COMPARED_PEERS: [Peer; 2] = [Peer::DesignA, Peer::BetterAuth];
 
 /// Measures the time from the start of a process to its first session check.
 pub(super) async fn cold_start(testbed: &Testbed, peers: &Peers) -> Result<Vec<Row>> {
-    let (mut hits, mut misses, mut others) = (
+    let (mut hits, mut misses, mut peer_times) = (
         Vec::new(),
         Vec::new(),
         vec![Vec::new(); COMPARED_PEERS.len()],
     );
     let warm = testbed.warm_checks()?;
     testbed
-        .warm_up(&testbed.start_function(CHECK).await?, &warm)
+        .warm_up(&testbed.start_function(SESSION_CHECK).await?, &warm)
         .await?;
     for _ in 0..2 * testbed.rounds() + 1 {
-        hits.push(first_response(testbed.start_function(CHECK).await?, warm[0].clone()).await?);
+        hits.push(
+            first_response(
+                testbed.start_function(SESSION_CHECK).await?,
+                warm[0].clone(),
+            )
+            .await?,
+        );
         let fresh = testbed.fresh_checks(1)?.remove(0);
-        misses.push(first_response(testbed.start_function(CHECK).await?, fresh).await?);
-        for (times, peer) in others.iter_mut().zip(COMPARED_PEERS) {
+        misses.push(first_response(testbed.start_function(SESSION_CHECK).await?, fresh).await?);
+        for (times, peer) in peer_times.iter_mut().zip(COMPARED_PEERS) {
             if let Ok((server, calls)) = peers.start(testbed, peer).await {
                 times.push(first_response(server, calls[0].clone()).await?);
             }
@@ -53,7 +59,7 @@ pub(super) async fn cold_start(testbed: &Testbed, peers: &Peers) -> Result<Vec<R
             15.0,
         ),
     ];
-    for (times, peer) in others.into_iter().zip(COMPARED_PEERS) {
+    for (times, peer) in peer_times.into_iter().zip(COMPARED_PEERS) {
         rows.push(compare(testbed, peers, hit, median(times), peer).await);
     }
     rows.extend(cold_start_parts(testbed).await?);
@@ -66,8 +72,8 @@ async fn cold_start_parts(testbed: &Testbed) -> Result<Vec<Row>> {
     let mut parts: [Vec<f64>; 7] = Default::default();
     for _ in 0..rounds {
         let mut record = |part: usize, took: f64| parts[part].push(took);
-        record(0, unconfigured_process().await?);
-        let server = testbed.start_function(CHECK).await?;
+        record(0, time_unconfigured_process().await?);
+        let server = testbed.start_function(SESSION_CHECK).await?;
         record(1, milliseconds(server.listen_time));
         for part in [2, 3] {
             let started = Instant::now();
@@ -102,11 +108,10 @@ async fn cold_start_parts(testbed: &Testbed) -> Result<Vec<Row>> {
     Ok(rows.collect())
 }
 
-/// Measures a function without configuration: it loads, reads its environment, reports
-/// what is missing, and ends.
-async fn unconfigured_process() -> Result<f64> {
+/// Measures how long a function without configuration takes to report that and to end.
+async fn time_unconfigured_process() -> Result<f64> {
     let executables = function::executables()?;
-    let found = executables.iter().find(|(path, _)| path == CHECK);
+    let found = executables.iter().find(|(path, _)| path == SESSION_CHECK);
     let (_, executable) = found.context("the session check has no executable")?;
     let started = Instant::now();
     let mut command = tokio::process::Command::new(executable);
@@ -115,8 +120,8 @@ async fn unconfigured_process() -> Result<f64> {
     Ok(milliseconds(started.elapsed()))
 }
 
-fn milliseconds(took: Duration) -> f64 {
-    took.as_secs_f64() * 1_000.0
+fn milliseconds(duration: Duration) -> f64 {
+    duration.as_secs_f64() * 1_000.0
 }
 
 /// Reads the tables of a session check, without a matching row.
@@ -150,7 +155,7 @@ pub(super) async fn memory_and_size(testbed: &Testbed, peers: &Peers) -> Result<
         let server =
             function::start_executable(&executable, &testbed.function_variables(DATABASE, true))
                 .await?;
-        // No function supports TRACE, so that all of them return 405 at once.
+        // No function supports TRACE, so all of them return 405 immediately.
         let call = testbed.call(Method::TRACE, &path).body(Full::default())?;
         Load::once(server.address, vec![call])
             .expect(hyper::StatusCode::METHOD_NOT_ALLOWED)
@@ -159,21 +164,21 @@ pub(super) async fn memory_and_size(testbed: &Testbed, peers: &Peers) -> Result<
         memory.push((idle_memory(&server).await?, path.clone()));
         sizes.push((std::fs::metadata(&executable)?.len() as f64 / 1e6, path));
     }
-    let server = testbed.start_function(CHECK).await?;
+    let server = testbed.start_function(SESSION_CHECK).await?;
     testbed.warm_up(&server, &testbed.warm_checks()?).await?;
-    let busy = idle_memory(&server).await?;
+    let busy_memory = idle_memory(&server).await?;
     let mut rows = vec![
-        largest("memory of an idle function", memory, 14.0),
+        largest_row("memory of an idle function", memory, 14.0),
         Row::at_most(
             "memory of a busy session check",
-            busy,
+            busy_memory,
             Unit::Megabytes,
             14.0,
         ),
-        largest("size of an executable", sizes, 10.0),
+        largest_row("size of an executable", sizes, 10.0),
     ];
     for peer in COMPARED_PEERS {
-        rows.push(compare_memory(testbed, peers, busy, peer).await);
+        rows.push(compare_memory(testbed, peers, busy_memory, peer).await);
     }
     Ok(rows)
 }
@@ -183,16 +188,16 @@ async fn idle_memory(server: &Server) -> Result<f64> {
     server.memory().await
 }
 
-/// Returns a row with the largest value. The details name the smallest one.
-fn largest(what: &str, mut values: Vec<(f64, String)>, bound: f64) -> Row {
+/// Returns a row with the largest value. Its detail names the smallest one.
+fn largest_row(what: &str, mut values: Vec<(f64, String)>, bound: f64) -> Row {
     values.sort_by(|(a, _), (b, _)| a.total_cmp(b));
-    let (least, of_least) = values.first().cloned().unwrap_or_default();
-    let (most, of_most) = values.last().cloned().unwrap_or_default();
+    let (smallest, smallest_path) = values.first().cloned().unwrap_or_default();
+    let (largest, largest_path) = values.last().cloned().unwrap_or_default();
     let detail = format!(
-        "{of_most}; smallest {least:.2} MB, {of_least}; {} functions",
+        "{largest_path}; smallest {smallest:.2} MB, {smallest_path}; {} functions",
         values.len()
     );
-    Row::at_most(what, most, Unit::Megabytes, bound).detail(detail)
+    Row::at_most(what, largest, Unit::Megabytes, bound).detail(detail)
 }
 
 async fn compare_memory(testbed: &Testbed, peers: &Peers, ours: f64, peer: Peer) -> Row {

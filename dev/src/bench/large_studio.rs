@@ -14,7 +14,7 @@ use crate::testbed::server::Server;
 use crate::testbed::{Expired, Testbed, function};
 
 const DATABASE: &str = "large";
-const CHECK: &str = "/api/auth/session";
+const SESSION_CHECK: &str = "/api/auth/session";
 
 /// The number of processes. Vercel starts another one when all are busy.
 const INSTANCES: usize = 100;
@@ -22,10 +22,10 @@ const INSTANCES: usize = 100;
 /// The pooler's connections to Postgres, for all processes.
 const CONNECTIONS: u16 = 20;
 
-/// Session checks per instance in a round.
-const CHECKS: usize = 40;
+/// The number of session checks per instance in a round.
+const CHECKS_PER_INSTANCE: usize = 40;
 
-/// Measures the storage of all members, queries among them, and many instances.
+/// Measures storage, the queries of administrators, and many instances on one pooler.
 pub(super) async fn measure(testbed: &Testbed) -> Result<Vec<Row>> {
     let members = if testbed.quick { 50_000 } else { 1_000_000 };
     testbed
@@ -60,7 +60,8 @@ async fn storage(testbed: &Testbed, members: usize) -> Result<Vec<Row>> {
         let row = Row::info(format!("bytes of {what} in Postgres"), each, Unit::Count);
         rows.push(row.detail(format!("{members} take {} MB", bytes / 1_000_000)));
     }
-    let server = function::start(CHECK, &testbed.function_variables(DATABASE, true)).await?;
+    let server =
+        function::start(SESSION_CHECK, &testbed.function_variables(DATABASE, true)).await?;
     testbed
         .warm_up(&server, &testbed.session_checks(DATABASE, [1])?)
         .await?;
@@ -72,7 +73,7 @@ async fn storage(testbed: &Testbed, members: usize) -> Result<Vec<Row>> {
     Ok(rows)
 }
 
-/// Measures queries of administrators over all members.
+/// Measures the queries of administrators.
 async fn admin_queries(testbed: &Testbed, members: usize) -> Result<Vec<Row>> {
     let last = format!("member{}@", members - 7);
     let searches = [&last, "member+4711", "nobody", ""];
@@ -121,18 +122,18 @@ async fn instances(testbed: &Testbed, members: usize) -> Result<Vec<Row>> {
     variables.retain(|(name, _)| *name != "POSTGRES_URL");
     variables.push(("POSTGRES_URL", pooler.url()));
     let started = Instant::now();
-    let starting = (0..INSTANCES).map(|_| function::start(CHECK, &variables));
-    let servers = try_join_all(starting).await?;
-    let started = started.elapsed();
-    let step = members / (INSTANCES * CHECKS + 1);
-    let mut calls = (1..=members).step_by(step.max(1));
-    let each: Vec<Vec<Call>> = servers
+    let starts = (0..INSTANCES).map(|_| function::start(SESSION_CHECK, &variables));
+    let servers = try_join_all(starts).await?;
+    let time_to_start = started.elapsed();
+    let step = members / (INSTANCES * CHECKS_PER_INSTANCE + 1);
+    let mut numbers = (1..=members).step_by(step.max(1));
+    let calls: Vec<Vec<Call>> = servers
         .iter()
-        .map(|_| testbed.session_checks(DATABASE, calls.by_ref().take(CHECKS)))
+        .map(|_| testbed.session_checks(DATABASE, numbers.by_ref().take(CHECKS_PER_INSTANCE)))
         .collect::<Result<_>>()?;
-    let misses = request_all(&servers, &each).await?;
-    let open = testbed.connections(DATABASE).await?;
-    let hits = request_all(&servers, &each).await?;
+    let misses = request_all(&servers, &calls).await?;
+    let connection_count = testbed.count_connections(DATABASE).await?;
+    let hits = request_all(&servers, &calls).await?;
     let mut memory = 0.0;
     for server in servers {
         memory += server.memory().await?;
@@ -150,7 +151,7 @@ async fn instances(testbed: &Testbed, members: usize) -> Result<Vec<Row>> {
     Ok(vec![
         Row::at_most(
             format!("{INSTANCES} instances: connections to Postgres"),
-            open as f64,
+            connection_count as f64,
             Unit::Count,
             f64::from(CONNECTIONS),
         )
@@ -162,11 +163,14 @@ async fn instances(testbed: &Testbed, members: usize) -> Result<Vec<Row>> {
             memory,
             Unit::Megabytes,
         )
-        .detail(format!("all started within {:.1} s", started.as_secs_f64())),
+        .detail(format!(
+            "all started within {:.1} s",
+            time_to_start.as_secs_f64()
+        )),
     ])
 }
 
-/// Sends each server its calls on one connection, to all servers concurrently.
+/// Sends each server its calls on one connection. The servers work concurrently.
 async fn request_all(servers: &[Server], calls: &[Vec<Call>]) -> Result<LoadStats> {
     let started = Instant::now();
     let loads = servers.iter().zip(calls);
@@ -178,7 +182,7 @@ async fn request_all(servers: &[Server], calls: &[Vec<Call>]) -> Result<LoadStat
 }
 
 impl Testbed {
-    /// Returns the size of a session record, or `None` if Redis is not a real one.
+    /// Returns the size of a session record, or `None` if the endpoint stores it in memory.
     async fn record_size(&self, database: &str, number: usize) -> Result<Option<f64>> {
         let key = self.session_key(database, number)?;
         let size = self
@@ -189,8 +193,8 @@ impl Testbed {
         Ok(size.ok().and_then(|bytes| bytes.as_f64()))
     }
 
-    /// Counts the connections of a database.
-    async fn connections(&self, database: &str) -> Result<i64> {
+    /// Counts the open connections to a database.
+    async fn count_connections(&self, database: &str) -> Result<i64> {
         let client = self.cluster.connect("postgres").await?;
         let query = "select count(*) from pg_stat_activity where datname = $1";
         let row = client.query_one(query, &[&database]).await;

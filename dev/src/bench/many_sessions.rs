@@ -11,12 +11,13 @@ use crate::testbed::{Expired, Testbed, function};
 
 const CONNECTIONS: usize = 16;
 
+/// The number of sessions in the small database.
 const FEW: usize = 10_000;
 
-/// How many different sessions a round of misses checks.
+/// The number of sessions that are checked in a round of misses.
 const MISSES: usize = 1_000;
 
-/// A database with a number of sessions, and a function on it.
+/// A database with few or many sessions, a function on it, and its rates.
 struct SizedDatabase {
     database: &'static str,
     sessions: usize,
@@ -44,22 +45,22 @@ impl SizedDatabase {
         })
     }
 
-    /// Checks sessions from all over the table once each, then some of them repeatedly.
-    async fn round(&mut self, testbed: &Testbed, number: usize) -> Result<()> {
-        let calls = self.scattered(testbed, number * MISSES, MISSES)?;
+    /// Measures misses on sessions from the whole table, then hits on some of them.
+    async fn measure_round(&mut self, testbed: &Testbed, number: usize) -> Result<()> {
+        let calls = self.scattered_checks(testbed, number * MISSES, MISSES)?;
         let load = Load::once(self.server.address, calls.clone()).connections(CONNECTIONS);
         self.misses.push(load.run().await?.rate());
-        let again = calls.into_iter().take(64).collect::<Vec<_>>();
-        testbed.warm_up(&self.server, &again).await?;
-        let load = Load::once(self.server.address, again).connections(CONNECTIONS);
+        let hits = calls.into_iter().take(64).collect::<Vec<_>>();
+        testbed.warm_up(&self.server, &hits).await?;
+        let load = Load::once(self.server.address, hits).connections(CONNECTIONS);
         let load = load.during(Duration::from_secs(if testbed.quick { 1 } else { 2 }));
         self.hits.push(load.run().await?.rate());
         Ok(())
     }
 
     /// Returns checks of distinct sessions that are far apart. The step is coprime to the
-    /// number of sessions, so that none repeats.
-    fn scattered(&self, testbed: &Testbed, from: usize, count: usize) -> Result<Vec<Call>> {
+    /// number of sessions, so none repeats.
+    fn scattered_checks(&self, testbed: &Testbed, from: usize, count: usize) -> Result<Vec<Call>> {
         const STEP: usize = 7_919_317;
         let number = |index| 1 + index * STEP % self.sessions;
         testbed.session_checks(self.database, (from..from + count).map(number))
@@ -72,15 +73,15 @@ pub(super) async fn many_sessions(testbed: &Testbed) -> Result<Vec<Row>> {
     let mut few = SizedDatabase::open(testbed, "few", FEW).await?;
     let mut many = SizedDatabase::open(testbed, "many", many).await?;
     for number in 0..testbed.rounds() {
-        few.round(testbed, number).await?;
-        many.round(testbed, number).await?;
+        few.measure_round(testbed, number).await?;
+        many.measure_round(testbed, number).await?;
     }
     let row = |name, many: (usize, &[f64]), few: &[f64]| {
         let (count, rates) = many;
-        let (rate, other) = (median(rates.to_vec()), median(few.to_vec()));
+        let (many_rate, few_rate) = (median(rates.to_vec()), median(few.to_vec()));
         let what = format!("{name} with {count} sessions / with {FEW}");
-        let row = Row::at_least(what, rate / other, Unit::Times, 0.9);
-        row.detail(format!("{rate:.0} /s against {other:.0} /s"))
+        let row = Row::at_least(what, many_rate / few_rate, Unit::Times, 0.9);
+        row.detail(format!("{many_rate:.0} /s against {few_rate:.0} /s"))
     };
     let rows = vec![
         row("hits", (many.sessions, &many.hits), &few.hits),
@@ -93,7 +94,7 @@ pub(super) async fn many_sessions(testbed: &Testbed) -> Result<Vec<Row>> {
     Ok(rows)
 }
 
-/// Measures the clean-up of expired sessions, and session checks meanwhile.
+/// Measures the clean-up of expired sessions, and session checks during it.
 pub(super) async fn clean_up(testbed: &Testbed) -> Result<Vec<Row>> {
     const PATH: &str = "/api/admin/cleanup-sessions";
     let sessions = if testbed.quick { 200_000 } else { 2_000_000 };
@@ -119,13 +120,13 @@ pub(super) async fn clean_up(testbed: &Testbed) -> Result<Vec<Row>> {
         Ok::<_, anyhow::Error>((started.elapsed(), runs))
     };
     let (cleaned, meanwhile) = tokio::join!(cleaning, browse(testbed, database, &check, 2));
-    let ((took, runs), meanwhile) = (cleaned?, meanwhile?);
+    let ((duration, runs), meanwhile) = (cleaned?, meanwhile?);
     for server in [check, cleaner] {
         server.stop().await?;
     }
     testbed.cluster.drop_database(database).await?;
 
-    let seconds = took.as_secs_f64();
+    let seconds = duration.as_secs_f64();
     let what = format!(
         "clean-up of {} of {sessions} sessions in seconds",
         sessions / 2
@@ -143,20 +144,20 @@ pub(super) async fn clean_up(testbed: &Testbed) -> Result<Vec<Row>> {
     ])
 }
 
-/// Simulates four members who browse: one of 31 checks is a miss, as with a request
-/// every ten seconds. They leave CPU time for the clean-up.
+/// Simulates four members who browse. One of 31 checks is a miss, as with a request every
+/// ten seconds. The pauses leave CPU time for the clean-up.
 async fn browse(
     testbed: &Testbed,
     database: &str,
     server: &Server,
-    part: usize,
+    phase: usize,
 ) -> Result<LoadStats> {
     let mut calls = Vec::new();
     for number in 0..500 {
-        let live = |index: usize| 2 * index + 1;
-        let again = (0..30).map(|index| live(index % 16));
-        calls.extend(testbed.session_checks(database, again)?);
-        calls.extend(testbed.session_checks(database, [live(100 + part * 500 + number)])?);
+        let live_session = |index: usize| 2 * index + 1;
+        let hits = (0..30).map(|index| live_session(index % 16));
+        calls.extend(testbed.session_checks(database, hits)?);
+        calls.extend(testbed.session_checks(database, [live_session(100 + phase * 500 + number)])?);
     }
     let load = Load::once(server.address, calls).connections(4);
     let load = load.pause(Duration::from_millis(5));

@@ -18,20 +18,20 @@ const DEADLINE: Duration = Duration::from_millis(250);
 /// Compares session checks while Redis is down with a deployment without Redis.
 pub(super) async fn session_checks(testbed: &Testbed) -> Result<Vec<Row>> {
     let mut rows = Vec::new();
-    for (mode, how) in [
+    for (mode, fault) in [
         (FaultMode::Silent, "does not respond"),
         (FaultMode::Unreachable, "refuses connections"),
     ] {
-        let without = testbed
+        let baseline = testbed
             .start_function_without_redis("/api/auth/session")
             .await?;
-        measure_checks(testbed, &without).await?;
+        measure_checks(testbed, &baseline).await?;
         let (mut without_redis, mut down) = (Vec::new(), Vec::new());
         for _ in 0..testbed.rounds() {
-            without_redis.push(measure_checks(testbed, &without).await?);
+            without_redis.push(measure_checks(testbed, &baseline).await?);
             down.push(measure_while_down(testbed, mode).await?);
         }
-        rows.extend(rows_of(how, &without_redis, &down));
+        rows.extend(build_rows(fault, &without_redis, &down));
     }
     Ok(rows)
 }
@@ -53,21 +53,22 @@ async fn measure_checks(testbed: &Testbed, server: &Server) -> Result<LoadStats>
         .await
 }
 
-fn rows_of(how: &str, without_redis: &[LoadStats], down: &[LoadStats]) -> Vec<Row> {
+fn build_rows(fault: &str, without_redis: &[LoadStats], down: &[LoadStats]) -> Vec<Row> {
     let rate = |rounds: &[LoadStats]| median(rounds.iter().map(LoadStats::rate).collect());
-    let (without, with) = (rate(without_redis), rate(down));
-    let late = down
+    let (baseline_rate, down_rate) = (rate(without_redis), rate(down));
+    let late_requests = down
         .iter()
         .map(|round| round.count_at_least(DEADLINE) as f64);
-    let late = late.fold(0.0, f64::max);
+    let most_late = late_requests.fold(0.0, f64::max);
     let requests = down.iter().map(LoadStats::count).min().unwrap_or(0);
-    let what = format!("Redis {how}: session checks / without Redis");
-    let waited = format!("Redis {how}: requests that waited for the timeout");
+    let what = format!("Redis {fault}: session checks / without Redis");
+    let waited = format!("Redis {fault}: requests that waited for the timeout");
     vec![
-        Row::at_least(what, 100.0 * with / without, Unit::Percent, 60.0)
-            .detail(format!("{with:.0} /s against {without:.0} /s")),
+        Row::at_least(what, 100.0 * down_rate / baseline_rate, Unit::Percent, 60.0)
+            .detail(format!("{down_rate:.0} /s against {baseline_rate:.0} /s")),
         // One request per connection may be in flight when Redis goes down.
-        Row::at_most(waited, late, Unit::Count, CONNECTIONS as f64)
-            .detail(format!("most in a round, of at least {requests}")),
+        Row::at_most(waited, most_late, Unit::Count, CONNECTIONS as f64).detail(format!(
+            "the most in a round of at least {requests} requests"
+        )),
     ]
 }

@@ -14,13 +14,13 @@ use crate::testbed::{DATABASE, Testbed};
 
 const CONNECTIONS: usize = 16;
 
-/// A server that is compared by its session checks.
+/// A server whose throughput is compared.
 struct Candidate {
     name: &'static str,
     address: SocketAddr,
     calls: Vec<Call>,
     rounds: Vec<LoadStats>,
-    /// `None` if it is not a process of its own.
+    /// `None` for the Redis endpoint, which runs in this process.
     server: Option<Server>,
 }
 
@@ -52,22 +52,23 @@ impl Candidate {
     }
 }
 
-/// Compares throughput and p99 of warm session checks with the peers and with Redis.
+/// Compares the throughput and p99 of warm session checks with those of the peers. The
+/// throughput is also compared with that of the Redis endpoint.
 pub(super) async fn throughput(testbed: &Testbed, peers: &Peers) -> Result<Vec<Row>> {
-    let (mut all, mut rows) = start_candidates(testbed, peers).await?;
+    let (mut candidates, mut rows) = start_candidates(testbed, peers).await?;
     let time = Duration::from_secs(if testbed.quick { 1 } else { 3 });
-    for candidate in &all {
+    for candidate in &candidates {
         candidate.run(Duration::from_millis(500)).await?;
     }
-    let before = all[0].cpu_time()?;
+    let before = candidates[0].cpu_time()?;
     for _ in 0..testbed.rounds() {
-        for candidate in &mut all {
+        for candidate in &mut candidates {
             let stats = candidate.run(time).await?;
             candidate.rounds.push(stats);
         }
     }
-    let after = all[0].cpu_time()?;
-    let [ours, redis, others @ ..] = all.as_slice() else {
+    let after = candidates[0].cpu_time()?;
+    let [ours, redis, others @ ..] = candidates.as_slice() else {
         return Ok(rows);
     };
     rows.push(Row::info(
@@ -90,8 +91,8 @@ pub(super) async fn throughput(testbed: &Testbed, peers: &Peers) -> Result<Vec<R
     Ok(rows)
 }
 
-/// Returns the CPU time of the function per check. The load generator, the endpoint and
-/// Redis use the rest.
+/// Returns the CPU time of the function per check. That of the load generator, the
+/// endpoint and Redis is not included.
 fn cpu_time(ours: &Candidate, before: (f64, f64), after: (f64, f64)) -> Row {
     let checks: usize = ours.rounds.iter().map(LoadStats::count).sum();
     let each = |before: f64, after: f64| 1_000.0 * (after - before) / checks as f64;
@@ -104,8 +105,8 @@ fn cpu_time(ours: &Candidate, before: (f64, f64), after: (f64, f64)) -> Row {
     row.detail(format!("{own:.0} in user mode, {kernel:.0} in the kernel"))
 }
 
-/// Starts Sabor and the peers. Returns them, with the Redis endpoint, and a row for each
-/// peer that did not start.
+/// Starts Sabor and the peers. Returns the candidates, including the Redis endpoint, and a
+/// row for each peer that did not start.
 async fn start_candidates(testbed: &Testbed, peers: &Peers) -> Result<(Vec<Candidate>, Vec<Row>)> {
     let server = testbed.start_function("/api/auth/session").await?;
     let candidate = |name, address, calls, server| Candidate {
@@ -118,7 +119,7 @@ async fn start_candidates(testbed: &Testbed, peers: &Peers) -> Result<(Vec<Candi
     let calls = testbed.warm_checks()?;
     testbed.warm_up(&server, &calls).await?;
     let (redis, get) = testbed.redis_read_request()?;
-    let mut all = vec![
+    let mut candidates = vec![
         candidate("Sabor", server.address, calls, Some(server)),
         candidate("Redis", redis, vec![get], None),
     ];
@@ -126,7 +127,7 @@ async fn start_candidates(testbed: &Testbed, peers: &Peers) -> Result<(Vec<Candi
     for peer in Peer::ALL {
         match peers.start(testbed, peer).await {
             Ok((server, calls)) => {
-                all.push(candidate(peer.name(), server.address, calls, Some(server)));
+                candidates.push(candidate(peer.name(), server.address, calls, Some(server)));
             }
             Err(error) => {
                 let what = format!("session check / {}", peer.name());
@@ -134,7 +135,7 @@ async fn start_candidates(testbed: &Testbed, peers: &Peers) -> Result<(Vec<Candi
             }
         }
     }
-    Ok((all, rows))
+    Ok((candidates, rows))
 }
 
 fn compare(ours: &Candidate, peer: &Candidate) -> Vec<Row> {
@@ -165,14 +166,14 @@ fn rates(ours: &Candidate, other: &Candidate) -> String {
     format!("{:.0} /s against {:.0} /s", ours.rate(), other.rate())
 }
 
-/// Counts the accesses of a session check to Redis and Postgres if Redis has the record.
+/// Counts how often a session check accesses Redis and Postgres if Redis has the record.
 pub(super) async fn round_trips(testbed: &Testbed) -> Result<Vec<Row>> {
     const HITS: usize = 1_000;
     let (_, before) = count_accesses(testbed, 0).await?;
-    let (commands, after) = count_accesses(testbed, HITS).await?;
+    let (accesses, after) = count_accesses(testbed, HITS).await?;
     let queries = (after - before) as f64 / HITS as f64;
-    let per_hit = commands.requests as f64 / HITS as f64;
-    let detail = format!("{} MGET in {} requests", commands.mget, commands.requests);
+    let per_hit = accesses.requests as f64 / HITS as f64;
+    let detail = format!("{} MGET in {} requests", accesses.mget, accesses.requests);
     Ok(vec![
         Row::at_most("Redis requests per hit", per_hit, Unit::Count, 1.0).detail(detail),
         Row::at_most("queries per hit", queries, Unit::Count, 0.0).detail(format!(
@@ -182,13 +183,14 @@ pub(super) async fn round_trips(testbed: &Testbed) -> Result<Vec<Row>> {
     ])
 }
 
-struct Commands {
+struct RedisAccesses {
     requests: u64,
     mget: u64,
 }
 
-/// Counts the Redis commands of a new process during `hits` hits, and all its queries.
-async fn count_accesses(testbed: &Testbed, hits: usize) -> Result<(Commands, i64)> {
+/// Counts the Redis accesses of a new process during `hits` hits, and the Postgres
+/// transactions during its whole life.
+async fn count_accesses(testbed: &Testbed, hits: usize) -> Result<(RedisAccesses, i64)> {
     let redis = &testbed.redis.endpoint;
     let before = testbed.count_transactions(DATABASE).await?;
     let server = testbed.start_function("/api/auth/session").await?;
@@ -199,13 +201,13 @@ async fn count_accesses(testbed: &Testbed, hits: usize) -> Result<(Commands, i64
     redis.clear_log();
     let hits = calls.into_iter().cycle().take(hits).collect();
     Load::once(server.address, hits).run().await?;
-    let commands = Commands {
+    let accesses = RedisAccesses {
         requests: redis.requests(),
         mget: redis.count("MGET"),
     };
     server.stop().await?;
     Ok((
-        commands,
+        accesses,
         testbed.count_transactions(DATABASE).await? - before,
     ))
 }
@@ -239,7 +241,7 @@ pub(super) async fn without_redis(testbed: &Testbed) -> Result<Vec<Row>> {
 /// Measures the hit ratio of members who send a request every ten seconds.
 pub(super) async fn hit_ratio(testbed: &Testbed) -> Result<Vec<Row>> {
     const SESSIONS: usize = 200;
-    const EVERY: Duration = Duration::from_secs(10);
+    const INTERVAL: Duration = Duration::from_secs(10);
     let what = "hit ratio of browsing members";
     if testbed.quick {
         return Ok(vec![Row::not_measured(
@@ -253,21 +255,22 @@ pub(super) async fn hit_ratio(testbed: &Testbed) -> Result<Vec<Row>> {
     // Twice the lifetime of a record, so that each one expires twice.
     let load = Load::once(server.address, testbed.fresh_checks(SESSIONS)?)
         .connections(SESSIONS)
-        .pause(EVERY)
+        .pause(INTERVAL)
         .during(Duration::from_secs(600));
     let requests = load.run().await?.count();
     let (written, commands) = (redis.count("SET"), redis.commands());
     let share = 100.0 * (1.0 - written as f64 / requests as f64);
-    let detail =
-        format!("{requests} requests in 600 s, {written} from Postgres, including all first ones");
+    let detail = format!(
+        "{requests} requests in 600 s, {written} from Postgres, including the first of each session"
+    );
     Ok(vec![
         Row::at_least(what, share, Unit::Percent, 95.0).detail(detail),
-        commands_each("a session check while browsing", commands, requests),
+        commands_row("a session check while browsing", commands, requests),
     ])
 }
 
-pub(super) fn commands_each(what: &str, commands: u64, times: usize) -> Row {
-    let each = commands as f64 / times as f64;
+pub(super) fn commands_row(what: &str, commands: u64, requests: usize) -> Row {
+    let each = commands as f64 / requests as f64;
     let row = Row::info(format!("Redis commands of {what}"), each, Unit::Count);
-    row.detail(format!("{commands} in {times} requests"))
+    row.detail(format!("{commands} in {requests} requests"))
 }

@@ -11,7 +11,7 @@ use sabor::crypto::secret::sha256_hex;
 use serde_json::json;
 
 use super::row::{Row, Unit};
-use super::session_check::commands_each;
+use super::session_check::commands_row;
 use crate::testbed::load::{Call, Load, LoadStats};
 use crate::testbed::server::Server;
 use crate::testbed::{DATABASE, PASSWORD, Testbed};
@@ -22,26 +22,26 @@ const ROUND: usize = 10;
 /// Compares sign-ins, one at a time and eight at once, with the hash function alone.
 pub(super) async fn sign_in(testbed: &Testbed) -> Result<Vec<Row>> {
     let server = testbed.start_function("/api/auth/login").await?;
-    sign_ins(testbed, &server, 2, 1).await?;
+    measure_sign_ins(testbed, &server, 2, 1).await?;
     let hasher = Hasher::new(1);
     let hash = hasher.hash(Password::typed(PASSWORD)).await?;
     let (mut alone, mut ours) = (Vec::new(), Vec::new());
     for _ in 0..testbed.rounds() {
         alone.push(time_hashes(&hasher, &hash).await?);
-        ours.push(sign_ins(testbed, &server, ROUND, 1).await?);
+        ours.push(measure_sign_ins(testbed, &server, ROUND, 1).await?);
     }
     let [alone, ours] = [alone, ours].map(|rounds| LoadStats::merge(&rounds).percentile(0.5));
-    let (what, beyond) = ("sign-in minus argon2 alone", ours - alone);
-    let single = Row::at_most(what, beyond, Unit::Milliseconds, 5.0);
-    let crowd = sign_ins(testbed, &server, 20 * testbed.rounds(), 8).await?;
+    let (what, overhead) = ("sign-in minus argon2 alone", ours - alone);
+    let single_row = Row::at_most(what, overhead, Unit::Milliseconds, 5.0);
+    let concurrent = measure_sign_ins(testbed, &server, 20 * testbed.rounds(), 8).await?;
     Ok(vec![
-        single.detail(format!("{ours:.1} ms against {alone:.1} ms")),
-        p95("8 concurrent sign-ins, p95", &crowd, 200.0),
+        single_row.detail(format!("{ours:.1} ms against {alone:.1} ms")),
+        p95("8 concurrent sign-ins, p95", &concurrent, 200.0),
         memory(&server),
     ])
 }
 
-async fn sign_ins(
+async fn measure_sign_ins(
     testbed: &Testbed,
     server: &Server,
     count: usize,
@@ -52,7 +52,7 @@ async fn sign_ins(
     load.connections(at_once).run().await
 }
 
-/// Checks the peak memory: 19 MiB of hashing per core more than an idle function.
+/// Compares the peak memory with that of an idle function plus 19 MiB of hashing per core.
 fn memory(server: &Server) -> Row {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let (what, bound) = ("peak memory of sign-ins", 14.0 + 20.0 * cores as f64);
@@ -74,7 +74,7 @@ async fn time_hashes(hasher: &Hasher, hash: &str) -> Result<LoadStats> {
 }
 
 impl Testbed {
-    /// Builds the sign-in of a random member.
+    /// Builds the sign-in request of a random member.
     pub(super) fn sign_in(&self, password: &str) -> Result<Call> {
         let number = random::below(256);
         let email = format!("member{number}@example.com");
@@ -85,7 +85,7 @@ impl Testbed {
     }
 }
 
-/// Measures further operations, one at a time.
+/// Measures session look-ups, sign-out, health and registration, one request at a time.
 pub(super) async fn operations(testbed: &Testbed) -> Result<Vec<Row>> {
     let count = if testbed.quick { 100 } else { 300 };
     let check = testbed.start_function("/api/auth/session").await?;
@@ -97,29 +97,29 @@ pub(super) async fn operations(testbed: &Testbed) -> Result<Vec<Row>> {
         .run()
         .await?;
     let health = testbed.start_function("/api/health").await?;
-    let healthy = |_| {
+    let health_call = |_| {
         Ok(testbed
             .call(Method::GET, "/api/health")
             .body(Full::default())?)
     };
-    let healthy = (0..count).map(healthy).collect::<Result<_>>()?;
-    let healthy = Load::once(health.address, healthy).run().await?;
+    let health_calls = (0..count).map(health_call).collect::<Result<_>>()?;
+    let health_checks = Load::once(health.address, health_calls).run().await?;
     testbed.redis.endpoint.clear_log();
-    let out = sign_out(testbed, count).await?;
-    let ended = testbed.redis.endpoint.commands();
+    let sign_outs = sign_out(testbed, count).await?;
+    let sign_out_commands = testbed.redis.endpoint.commands();
     testbed.redis.endpoint.clear_log();
     let login = testbed.start_function("/api/auth/login").await?;
     let calls = (0..ROUND).map(|_| testbed.sign_in(PASSWORD));
     let load = Load::once(login.address, calls.collect::<Result<_>>()?);
     load.run().await?;
-    let started = testbed.redis.endpoint.commands();
+    let sign_in_commands = testbed.redis.endpoint.commands();
     Ok(vec![
-        commands_each("a sign-in", started, ROUND),
-        commands_each("a sign-out", ended, count),
+        commands_row("a sign-in", sign_in_commands, ROUND),
+        commands_row("a sign-out", sign_out_commands, count),
         p95("session look-up in Redis, p95", &hits, 10.0),
         p95("session look-up with a query, p95", &misses, 50.0),
-        p95("sign-out, p95", &out, 20.0),
-        p95("health, p95", &healthy, 100.0),
+        p95("sign-out, p95", &sign_outs, 20.0),
+        p95("health, p95", &health_checks, 100.0),
         register(testbed).await?,
     ])
 }
@@ -135,7 +135,7 @@ async fn sign_out(testbed: &Testbed, count: usize) -> Result<LoadStats> {
     for call in &mut calls {
         *call.method_mut() = Method::POST;
         *call.uri_mut() = "/api/auth/logout".parse()?;
-        // A request of the site's own page.
+        // Marks the request as sent by the site's own pages.
         call.headers_mut()
             .insert("sec-fetch-site", "same-origin".parse()?);
     }
@@ -168,11 +168,11 @@ async fn register(testbed: &Testbed) -> Result<Row> {
 pub(super) async fn unknown_account(testbed: &Testbed) -> Result<Vec<Row>> {
     const ATTEMPTS: usize = 200;
     let server = testbed.start_function("/api/auth/login").await?;
-    refuse(&server, vec![testbed.sign_in("wrong password")?]).await?;
+    send_refused(&server, vec![testbed.sign_in("wrong password")?]).await?;
     let (mut known, mut unknown) = (Vec::new(), Vec::new());
     for _ in 0..ATTEMPTS / ROUND {
         let calls = (0..ROUND).map(|_| testbed.sign_in("wrong password"));
-        known.push(refuse(&server, calls.collect::<Result<_>>()?).await?);
+        known.push(send_refused(&server, calls.collect::<Result<_>>()?).await?);
         let calls = (0..ROUND).map(|_| {
             let email = format!("{}@example.com", random::hex::<8>());
             testbed.post(
@@ -180,14 +180,14 @@ pub(super) async fn unknown_account(testbed: &Testbed) -> Result<Vec<Row>> {
                 &json!({ "email": email, "password": "wrong password" }),
             )
         });
-        unknown.push(refuse(&server, calls.collect::<Result<_>>()?).await?);
+        unknown.push(send_refused(&server, calls.collect::<Result<_>>()?).await?);
     }
     let [known, unknown] = [known, unknown].map(|rounds| LoadStats::merge(&rounds).percentile(0.5));
-    let apart = 100.0 * (unknown - known).abs() / known;
+    let difference = 100.0 * (unknown - known).abs() / known;
     let what = "difference between unknown account and wrong password";
     let detail = format!("medians of {ATTEMPTS} each: {unknown:.2} ms and {known:.2} ms");
     Ok(vec![
-        Row::at_most(what, apart, Unit::Percent, 2.0).detail(detail),
+        Row::at_most(what, difference, Unit::Percent, 2.0).detail(detail),
     ])
 }
 
@@ -229,9 +229,9 @@ const INSERT_FAMILIES: &str = "
     from (select id, expires_at, row_number() over () as number from made) made
     join unnest($1::text[]) with ordinality as token (hash, number) using (number)";
 
-async fn refuse(server: &Server, calls: Vec<Call>) -> Result<LoadStats> {
+async fn send_refused(server: &Server, calls: Vec<Call>) -> Result<LoadStats> {
     let load = Load::once(server.address, calls);
-    // Work after a response must not delay the next request.
+    // The pause keeps work after a response from delaying the next request.
     let load = load.pause(Duration::from_millis(10));
     load.expect(StatusCode::UNAUTHORIZED).run().await
 }

@@ -1,4 +1,4 @@
-//! A burst of sign-ins, and session checks meanwhile.
+//! A burst of sign-ins, and session checks during it.
 
 use std::time::Duration;
 
@@ -36,10 +36,10 @@ pub(super) async fn measure(testbed: &Testbed) -> Result<Vec<Row>> {
     let (before, during) = (p99(&baseline), p99(&meanwhile));
     let what = "session check p99 during the burst / before";
     let detail = format!("{during:.2} ms against {before:.2} ms");
-    let (memory, most) = ("200 concurrent sign-ins: peak memory", 300.0);
+    let (memory, limit) = ("200 concurrent sign-ins: peak memory", 300.0);
     Ok(vec![
         match login.peak_memory() {
-            Ok(peak) => Row::at_most(memory, peak, Unit::Megabytes, most),
+            Ok(peak) => Row::at_most(memory, peak, Unit::Megabytes, limit),
             Err(error) => Row::not_measured(memory, &format!("{error:#}")),
         }
         .detail(format!(

@@ -27,7 +27,7 @@ static YEAR: OnceCell<()> = OnceCell::const_new();
 
 /// Creates the database with a year of data and an administrator's session.
 async fn create_year(testbed: &Testbed) -> Result<()> {
-    let make = async || {
+    let create = async || {
         status("  writing a year of a busy studio …");
         testbed.cluster.create_database(DATABASE).await?;
         let url = testbed.cluster.url(DATABASE);
@@ -38,7 +38,7 @@ async fn create_year(testbed: &Testbed) -> Result<()> {
         demo::year::add(&mut client, &studio).await?;
         testbed.sign_in_admin(&client, DATABASE).await
     };
-    YEAR.get_or_try_init(make).await.copied()
+    YEAR.get_or_try_init(create).await.copied()
 }
 
 /// Measures the public schedule with the cache in Redis, and without it.
@@ -109,29 +109,33 @@ pub(super) async fn queries(testbed: &Testbed) -> Result<Vec<Row>> {
         let text = text.replace(' ', "+");
         format!("/api/admin/users?search={text}")
     });
-    let (with, without) = (
+    let (with_redis, without_redis) = (
         testbed.function_variables(DATABASE, true),
         testbed.function_variables(DATABASE, false),
     );
     let queries: [(&str, &Variables, Vec<String>); 6] = [
-        ("dashboard", &with, vec!["/api/admin/dashboard".to_owned()]),
+        (
+            "dashboard",
+            &with_redis,
+            vec!["/api/admin/dashboard".to_owned()],
+        ),
         (
             "analytics, 30 days",
-            &with,
+            &with_redis,
             vec!["/api/admin/analytics".to_owned()],
         ),
         (
             "analytics, a year by day, week and month",
-            &with,
+            &with_redis,
             ["day", "week", "month"]
-                .map(|cut| format!("{year}&bucket={cut}"))
+                .map(|bucket| format!("{year}&bucket={bucket}"))
                 .into(),
         ),
-        ("member search", &with, searches.into()),
-        ("roster", &with, roster.collect()),
+        ("member search", &with_redis, searches.into()),
+        ("roster", &with_redis, roster.collect()),
         (
             "schedule without the cache",
-            &without,
+            &without_redis,
             vec![SCHEDULE.to_owned()],
         ),
     ];
@@ -165,7 +169,7 @@ async fn measure(testbed: &Testbed, variables: &Variables, paths: &[String]) -> 
 }
 
 impl Testbed {
-    /// Builds a GET request. With a database, its administrator sends it.
+    /// Builds a GET request. If a database is given, its administrator sends it.
     fn get(&self, path: &str, database: Option<&str>) -> Result<Call> {
         let mut call = self.call(Method::GET, path);
         if let Some(database) = database {
@@ -176,10 +180,10 @@ impl Testbed {
 
     /// Creates session 1 of a database for its administrator.
     async fn sign_in_admin(&self, client: &tokio_postgres::Client, database: &str) -> Result<()> {
-        let made = client
+        let inserted = client
             .execute(crate::testbed::INSERT_ADMIN_SESSION, &[&database])
             .await?;
-        ensure!(made == 1, "{database} has no administrator");
+        ensure!(inserted == 1, "{database} has no administrator");
         Ok(())
     }
 }

@@ -18,7 +18,7 @@ const STEPS: [(&str, &str); 12] = [
     ("48 weekly classes", WEEKLY_CLASSES),
     ("2 900 occurrences", OCCURRENCES),
     ("100 000 bookings", BOOKINGS),
-    ("their payments", PAYMENTS),
+    ("the payments", PAYMENTS),
     ("8 000 sessions", SESSIONS),
     ("800 contact submissions", CONTACT),
     ("60 000 security events", SECURITY_EVENTS),
@@ -55,7 +55,7 @@ pub(crate) async fn add(client: &mut Client, studio: &StudioConfig) -> Result<()
     match client.query_opt(INCONSISTENCIES, &[]).await? {
         None => Ok(()),
         Some(row) => bail!(
-            "the generated data are inconsistent: {}",
+            "the generated data is inconsistent: {}",
             row.get::<_, String>(0)
         ),
     }
@@ -119,7 +119,7 @@ const OCCURRENCES: &str = "
       and extract(dow from day) = s.day_of_week";
 
 // 100 000 requests, distributed over the occurrences in turn. 131 and 5 000 are
-// coprime, so that no member gets the same occurrence twice.
+// coprime, so no member gets the same occurrence twice.
 const BOOKINGS: &str = "
     with classes as (
         select id, start_time, max_participants,
@@ -128,7 +128,7 @@ const BOOKINGS: &str = "
             (select price_per_class from class_types p where p.id = c.class_type_id) as price
         from scheduled_classes c
         where class_schedule_id in (select md5('year pattern ' || n)::uuid from generate_series(8, 55) n)
-    ), wishes as (
+    ), requests as (
         select c.*, n, md5('year member ' || 1 + (c.number * 37 + n / c.many * 131) % 5000)::uuid as user_id,
             n * 7919 % 1009 as die
         from generate_series(0, 99999) n
@@ -139,7 +139,7 @@ const BOOKINGS: &str = "
             -- Future occurrences were booked over the last eight weeks.
             least(start_time, now()) - make_interval(mins => 1200
                 + case when past then die * 13 else n * 31 % 80000 end) as made_at
-        from wishes
+        from requests
     )
     insert into bookings (id, user_id, scheduled_class_id, status, waitlist_position, price,
         currency, booked_at, cancelled_at, late_cancellation, created_at, updated_at)
@@ -184,7 +184,7 @@ const PAYMENTS: &str = "
     where c.class_schedule_id in (select md5('year pattern ' || n)::uuid from generate_series(8, 55) n)
       and b.status <> 'waitlisted'";
 
-// A tenth of them are expired, another tenth anonymous.
+// A tenth of the sessions are expired, and another tenth are anonymous.
 const SESSIONS: &str = "
     insert into user_sessions (id, user_id, session_key, ip_address, user_agent, login_method,
         created_at, last_activity, expires_at, absolute_expires_at)
@@ -244,14 +244,14 @@ const INCONSISTENCIES: &str = "
     left join booked b on b.scheduled_class_id = c.id and b.status in ('booked', 'attended', 'no_show')
     group by c.id, c.current_participants having c.current_participants <> count(b.id)
     union all
-    select 'a waitlist entry although a spot is free' from classes c
+    select 'an occurrence has a waitlist and a free spot' from classes c
     where current_participants < max_participants and start_time > now()
       and exists (select from bookings b where b.scheduled_class_id = c.id and b.status = 'waitlisted')
     union all
-    select 'a time in the future' from booked where created_at > now() or cancelled_at > now()
+    select 'a booking has a time in the future' from booked where created_at > now() or cancelled_at > now()
     union all
-    select 'cancelled before it was made' from booked where cancelled_at < created_at
+    select 'a booking was cancelled before it was created' from booked where cancelled_at < created_at
     union all
-    select 'refunded before it was paid' from payments p join booked b on b.id = p.booking_id
+    select 'a payment was refunded before it was paid' from payments p join booked b on b.id = p.booking_id
     where refunded_at < paid_at
     limit 1";
