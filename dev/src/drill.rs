@@ -4,7 +4,7 @@
 //! A drill runs in an [`environment`]: the functions' own executables, a real Postgres
 //! and a real Redis. [`traffic`] generates the load through a [`Run`], which records
 //! all responses in its [`log`]. Afterwards [`checks`] compares the log with the
-//! database. The other modules hold the faults and are named after what they break.
+//! database. The other modules contain the faults and are named after what they break.
 
 mod checks;
 mod clean_up;
@@ -77,8 +77,8 @@ enum Drill {
 
 impl Drill {
     fn name(self) -> String {
-        let name = self.to_possible_value();
-        name.map_or_else(String::new, |name| name.get_name().to_owned())
+        let value = self.to_possible_value();
+        value.map_or_else(String::new, |value| value.get_name().to_owned())
     }
 
     /// Injects the fault and ends it.
@@ -105,7 +105,7 @@ impl Drill {
         }
     }
 
-    /// Returns for how long an ended session may still be accepted.
+    /// Returns how long an ended session may still be accepted.
     fn staleness_limit(self) -> StalenessLimit {
         match self {
             Self::RedisAway | Self::RedisSlow => {
@@ -132,9 +132,9 @@ impl Drill {
         }
     }
 
-    /// Returns for how long after the fault new requests may still fail. A statement sent
-    /// to a stalled Postgres keeps its connection until its timeout of 15 s, so that the
-    /// pool may be empty.
+    /// Returns how long after the fault new requests may still fail. A statement sent to a
+    /// stalled Postgres keeps its connection until its timeout of 15 s. The pool may be
+    /// empty until then.
     fn recovery_time(self) -> Duration {
         match self {
             Self::PostgresSilent => Duration::from_secs(16),
@@ -172,13 +172,15 @@ impl Drill {
             Self::RedisKilled if environment.testbed.redis.server.is_none() => {
                 Some("install redis-server")
             }
-            one if one.moves_clock() && clock::find_library().is_none() => Some("install faketime"),
+            drill if drill.moves_clock() && clock::find_library().is_none() => {
+                Some("install faketime")
+            }
             _ => None,
         }
     }
 
-    /// Fails if the fault had no effect, because the drill would then prove nothing. The
-    /// other drills check this in their fault.
+    /// Fails if the fault had no effect, because the drill would then prove nothing. Drills
+    /// without a check here check the effect while they inject the fault.
     async fn check_effect(self, run: &Run) -> Result<()> {
         match self {
             Self::RedisKilled | Self::RedisAway | Self::RedisSlow => {
@@ -204,7 +206,7 @@ impl Drill {
             Self::RedisKilled | Self::RedisAway | Self::RedisEmptied | Self::RedisSlow => {
                 redis::prepare(environment).await
             }
-            one if one.moves_clock() => clock::prepare(environment).await,
+            drill if drill.moves_clock() => clock::prepare(environment).await,
             _ => Ok(()),
         }
     }
@@ -221,11 +223,11 @@ impl Drill {
         let mut clients = traffic::start_clients(&run);
         tokio::time::sleep(environment.warm_up_duration()).await;
         run.start_fault();
-        // From here on errors are recorded like violations, so that the others are kept.
+        // Errors from here on are recorded as violations, so that earlier ones are kept.
         let result = self.inject(&run).await;
         run.end_fault();
         if result.is_err() {
-            // Without a repaired environment the checks would be meaningless.
+            // The fault may not have ended, so the checks would be meaningless.
             clients.shutdown().await;
             run.record_error(result);
             return Row::new(
@@ -237,8 +239,8 @@ impl Drill {
         }
         run.record_error(environment.wait_until_healthy().await);
         run.stop();
-        while let Some(ended) = clients.join_next().await {
-            run.record_error(ended?);
+        while let Some(client_result) = clients.join_next().await {
+            run.record_error(client_result?);
         }
         let requests = run.log.requests();
         self.staleness_limit().wait(run.fault_period()?.1).await;
@@ -257,11 +259,11 @@ pub(crate) async fn run(options: Options) -> Result<()> {
     testbed::function::build().await?;
     let environment = Arc::new(Environment::start(options.short).await?);
     let all = Drill::value_variants().iter().copied();
-    let (mut rows, mut lost) = (Vec::new(), None);
-    for drill in all.filter(|one| options.only.is_empty() || options.only.contains(one)) {
+    let (mut rows, mut skip_reason) = (Vec::new(), None);
+    for drill in all.filter(|drill| options.only.is_empty() || options.only.contains(drill)) {
         let (name, limit) = (drill.name(), drill.staleness_limit());
-        if let Some(why) = lost.or_else(|| drill.missing_requirement(&environment)) {
-            rows.push(Row::not_run(name, limit, why));
+        if let Some(reason) = skip_reason.or_else(|| drill.missing_requirement(&environment)) {
+            rows.push(Row::not_run(name, limit, reason));
             continue;
         }
         status(&format!("Running {name} …"));
@@ -272,7 +274,7 @@ pub(crate) async fn run(options: Options) -> Result<()> {
             && let Err(error) = environment.repair().await
         {
             status(&format!("The environment cannot be repaired: {error:#}"));
-            lost = Some("the environment could not be repaired after the previous drill");
+            skip_reason = Some("the environment could not be repaired after the previous drill");
         }
         rows.push(row);
     }
@@ -286,8 +288,10 @@ pub(crate) async fn run(options: Options) -> Result<()> {
     if !missing.is_empty() {
         let count = missing.len();
         missing.dedup();
-        let (all, why) = (rows.len(), missing.join(", "));
-        print(&format!("{count} of {all} drills did not run: {why}."));
+        let (total, reasons) = (rows.len(), missing.join(", "));
+        print(&format!(
+            "{count} of {total} drills did not run: {reasons}."
+        ));
     }
     if !rows.iter().all(Row::has_no_violations) {
         bail!("a drill failed");

@@ -1,8 +1,8 @@
 //! `cargo dev fuzz`: runs the property tests of all parsers with new random inputs.
 //!
 //! The property tests are in modules named `properties` next to the code. `cargo test`
-//! runs them with a few fixed inputs. Here they share the time, and each round has a new
-//! seed.
+//! runs them with a few fixed inputs. This command divides the time among them, and each
+//! round has a new seed.
 
 use std::path::PathBuf;
 use std::process::Stdio;
@@ -27,14 +27,14 @@ const CRATES: [(&str, &str); 2] = [
     ("upstash-redis-rs", "lib/upstash-redis-rs"),
 ];
 
-/// The most inputs in a round. The next round uses another seed.
-const MOST_CASES: u32 = 1_000_000;
+/// The maximum number of inputs in a round. The next round uses another seed.
+const MAX_CASES: u32 = 1_000_000;
 
-/// The inputs of the first round, which shows how fast a property is.
+/// The number of inputs in the first round, which shows how fast a property is.
 const FIRST_CASES: u32 = 256;
 
 /// How much longer than expected a round may take before it counts as an endless loop.
-const PATIENCE: Duration = Duration::from_secs(60);
+const OVERTIME: Duration = Duration::from_secs(60);
 
 /// Options of `cargo dev fuzz`.
 #[derive(Args)]
@@ -53,9 +53,9 @@ pub(crate) struct Options {
 /// Runs every property, and prints the results.
 pub(crate) async fn run(options: Options) -> Result<()> {
     let mut properties = find_properties().await?;
-    let is_wanted =
+    let is_selected =
         |name: &str| options.only.is_empty() || options.only.iter().any(|part| name.contains(part));
-    properties.retain(|property| is_wanted(&property.name));
+    properties.retain(|property| is_selected(&property.name));
     if properties.is_empty() {
         bail!("no property has a matching name");
     }
@@ -68,7 +68,7 @@ pub(crate) async fn run(options: Options) -> Result<()> {
         "{count} properties, {seconds:.1} s for each, {workers} at a time …"
     ));
     let mut rows = run_all(properties, share, workers).await?;
-    rows.sort_by(|(one, _), (other, _)| one.name.cmp(&other.name));
+    rows.sort_by(|(left, _), (right, _)| left.name.cmp(&right.name));
     print_results(&rows)
 }
 
@@ -87,10 +87,10 @@ async fn run_all(
                 anyhow::Ok((property, outcome))
             });
         }
-        let Some(ended) = running.join_next().await else {
+        let Some(result) = running.join_next().await else {
             return Ok(rows);
         };
-        let (property, outcome) = ended??;
+        let (property, outcome) = result??;
         let failure = outcome
             .failure
             .as_ref()
@@ -114,7 +114,7 @@ struct Property {
 /// The result of a property.
 #[derive(Default)]
 struct Outcome {
-    /// The number of inputs that passed, without those of a failed round.
+    /// The number of inputs that passed. Those of a failed round are not included.
     cases: u64,
     took: Duration,
     failure: Option<Failure>,
@@ -143,7 +143,7 @@ struct Target {
 /// Builds the tests of all crates in the profile `fuzz`, and lists their properties.
 async fn find_properties() -> Result<Vec<Property>> {
     status("Building the properties …");
-    let built = Command::new("cargo")
+    let build = Command::new("cargo")
         .args(["test", "--no-run", "--profile", "fuzz", "--lib"])
         .args(["--message-format", "json-render-diagnostics"])
         .args(CRATES.iter().flat_map(|(name, _)| ["--package", name]))
@@ -151,19 +151,19 @@ async fn find_properties() -> Result<Vec<Property>> {
         .kill_on_drop(true)
         .current_dir(environment::repository())
         .output();
-    let built = built.await.context("cannot run cargo")?;
-    if !built.status.success() {
+    let output = build.await.context("cannot run cargo")?;
+    if !output.status.success() {
         bail!("the properties failed to build");
     }
-    let output = String::from_utf8_lossy(&built.stdout).into_owned();
+    let artifacts = String::from_utf8_lossy(&output.stdout).into_owned();
     let mut properties = Vec::new();
     for (package, folder) in CRATES {
-        let ours = |built: &Artifact| built.target.name == package.replace('-', "_");
-        let executable = output
+        let is_of_package = |artifact: &Artifact| artifact.target.name == package.replace('-', "_");
+        let executable = artifacts
             .lines()
             .filter_map(|line| serde_json::from_str(line).ok())
-            .filter(ours)
-            .find_map(|built| built.executable)
+            .filter(is_of_package)
+            .find_map(|artifact| artifact.executable)
             .with_context(|| format!("Cargo reported no test executable of {package}"))?;
         properties.extend(list_properties(package, folder, executable).await?);
     }
@@ -175,17 +175,17 @@ async fn list_properties(
     folder: &str,
     executable: PathBuf,
 ) -> Result<Vec<Property>> {
-    let listed = Command::new(&executable)
+    let output = Command::new(&executable)
         .args(["--list", "--format", "terse"])
         .kill_on_drop(true)
         .output()
         .await?;
     ensure!(
-        listed.status.success(),
+        output.status.success(),
         "the tests of {package} cannot be listed"
     );
     let folder = environment::repository().join(folder);
-    let names = String::from_utf8_lossy(&listed.stdout).into_owned();
+    let names = String::from_utf8_lossy(&output.stdout).into_owned();
     let names = names.lines().filter_map(|line| line.strip_suffix(": test"));
     let properties = names.filter(|name| name.contains("properties::"));
     Ok(properties
@@ -230,17 +230,17 @@ impl Property {
         cases: u32,
         expected: Duration,
     ) -> Result<Option<Failure>> {
-        let ran = Command::new(&self.executable)
+        let test_run = Command::new(&self.executable)
             .args(["--exact", &self.name, "--nocapture"])
             .env("PROPTEST_CASES", cases.to_string())
             .env("PROPTEST_RNG_SEED", seed.to_string())
-            // Any number of inputs may be rejected by a property's assumptions.
+            // A property's assumptions may reject any number of inputs.
             .env("PROPTEST_MAX_GLOBAL_REJECTS", u32::MAX.to_string())
             .env("RUST_BACKTRACE", "0")
             .current_dir(&self.folder)
             .kill_on_drop(true)
             .output();
-        let report = match timeout(expected + PATIENCE, ran).await {
+        let report = match timeout(expected + OVERTIME, test_run).await {
             Ok(output) => {
                 let output = output?;
                 if output.status.success() {
@@ -265,11 +265,11 @@ impl Property {
     }
 }
 
-/// Returns the inputs that fit into the remaining time, but at most ten times as many as
-/// before, because a small round is a poor estimate.
+/// Returns the number of inputs that fit into the remaining time. It grows at most
+/// tenfold, because a small round is a poor estimate.
 fn next_round_size(cases: u32, took: Duration, left: Duration) -> u32 {
     let fitting = f64::from(cases) * left.as_secs_f64() / took.as_secs_f64().max(0.001);
-    let bound = MOST_CASES.min(cases.saturating_mul(10));
+    let bound = MAX_CASES.min(cases.saturating_mul(10));
     (fitting as u32).clamp(1, bound)
 }
 
@@ -309,12 +309,12 @@ fn print_results(rows: &[(Property, Outcome)]) -> Result<()> {
     }
     match failed {
         0 => Ok(()),
-        some => bail!("{some} properties failed"),
+        count => bail!("{count} properties failed"),
     }
 }
 
 fn cells(property: &Property, outcome: &Outcome) -> Vec<String> {
-    let failure = match &outcome.failure {
+    let result = match &outcome.failure {
         None => "passed",
         Some(_) => "FAILED, see below",
     };
@@ -322,7 +322,7 @@ fn cells(property: &Property, outcome: &Outcome) -> Vec<String> {
         property.name.replace("properties::", ""),
         outcome.cases.to_string(),
         format!("{:.1}", outcome.took.as_secs_f64()),
-        failure.to_owned(),
+        result.to_owned(),
     ]
 }
 
@@ -336,18 +336,15 @@ mod tests {
         assert_eq!(next_round_size(256, second, second * 4), 1_024);
         assert_eq!(next_round_size(256, second, second * 60), 2_560);
         assert_eq!(next_round_size(256, second * 9, second / 1_000), 1);
-        assert_eq!(
-            next_round_size(u32::MAX, Duration::ZERO, second),
-            MOST_CASES
-        );
+        assert_eq!(next_round_size(u32::MAX, Duration::ZERO, second), MAX_CASES);
     }
 
     #[test]
     fn a_failure_is_reported_with_its_input_only() {
         let output = "running 1 test\nproptest: Saving this\n\nthread 'x' panicked at x.rs:1:2:\n\
-            Test failed: left.\nminimal failing input: told = \"a\"\n\tsuccesses: 3\nnote: run with";
+            Test failed: left.\nminimal failing input: text = \"a\"\n\tsuccesses: 3\nnote: run with";
         let output = extract_failure(output);
         assert!(output.starts_with("thread 'x' panicked"), "{output}");
-        assert!(output.ends_with("told = \"a\""), "{output}");
+        assert!(output.ends_with("text = \"a\""), "{output}");
     }
 }

@@ -25,14 +25,15 @@ use crate::terminal::{self, print};
 use crate::testbed::{DATABASE, PASSWORD, Testbed};
 use crate::{demo, site};
 
-/// A fixed seed, so that every run sends the same requests. Only the data differ.
+/// A fixed seed, so that every run generates the same requests. Only ids and secrets
+/// differ.
 const SEED: u32 = 20_261_121;
 
 /// The number of stateful runs, each with its own seed. A run ends early if a response
 /// differs from a previous one.
 const STATEFUL_RUNS: u32 = 8;
 
-/// More than the pool of the single process.
+/// The maximum number of Postgres connections. It exceeds the pool of the single process.
 const CONNECTIONS: u16 = 50;
 
 /// Schemathesis and its dependencies with exact versions.
@@ -97,16 +98,16 @@ type Responses = BTreeMap<String, BTreeMap<String, u64>>;
 pub(crate) async fn run(options: Options) -> Result<()> {
     let folder = install().await?;
     let testbed = Testbed::start(true, CONNECTIONS).await?;
-    let tested = test(&testbed, &folder, options).await;
+    let result = test(&testbed, &folder, options).await;
     testbed.stop().await?;
-    tested
+    result
 }
 
 async fn test(testbed: &Testbed, folder: &Path, options: Options) -> Result<()> {
     let variables = testbed.function_variables(DATABASE, true);
-    let owned = variables.iter();
-    let owned = owned.map(|(name, value)| ((*name).to_owned(), value.clone()));
-    let config = Config::read(&owned.collect())?;
+    let variables = variables.iter();
+    let variables = variables.map(|(name, value)| ((*name).to_owned(), value.clone()));
+    let config = Config::read(&variables.collect())?;
     prepare(testbed, &config).await?;
 
     let app = App::new(config)?;
@@ -115,15 +116,15 @@ async fn test(testbed: &Testbed, folder: &Path, options: Options) -> Result<()> 
     let url = format!("http://{}", listener.local_addr()?);
     let server = tokio::spawn(functions::serve(listener, router));
 
-    let mut all = Vec::new();
+    let mut results = Vec::new();
     let mut failed = Vec::new();
     let roles = Role::value_variants().iter().copied();
     for role in roles.filter(|role| options.role.is_empty() || options.role.contains(role)) {
         let what = format!("Testing as {}", role.name());
         let (responses, failures) =
             progress::show_while(&what, test_role(testbed, folder, &url, role)).await?;
-        let statuses_of_probe = responses.get(role.probe());
-        let has_role = statuses_of_probe.is_some_and(|statuses| statuses.contains_key("200"));
+        let probe_statuses = responses.get(role.probe());
+        let has_role = probe_statuses.is_some_and(|statuses| statuses.contains_key("200"));
         ensure!(
             has_role,
             "no request succeeded with the role {}",
@@ -133,11 +134,11 @@ async fn test(testbed: &Testbed, folder: &Path, options: Options) -> Result<()> 
             status(&failures);
             failed.push(role.name());
         }
-        all.push((role, responses));
+        results.push((role, responses));
     }
     server.abort();
     app.close().await;
-    print_responses(&all);
+    print_responses(&results);
     if !failed.is_empty() {
         bail!(
             "responses differ from the description for: {}",
@@ -169,16 +170,16 @@ async fn test_role(
     role: Role,
 ) -> Result<(Responses, String)> {
     let (mut responses, mut failures) = (Responses::new(), String::new());
-    let walks = (1..=STATEFUL_RUNS).map(|number| ("stateful", SEED + number));
+    let stateful_runs = (1..=STATEFUL_RUNS).map(|number| ("stateful", SEED + number));
     for (phases, seed) in [("examples,coverage,fuzzing", SEED)]
         .into_iter()
-        .chain(walks)
+        .chain(stateful_runs)
     {
-        let (responses_of_run, report) = run_once(testbed, folder, url, role, phases, seed).await?;
-        for (operation, statuses) in responses_of_run {
-            let all = responses.entry(operation).or_default();
+        let (run_responses, report) = run_once(testbed, folder, url, role, phases, seed).await?;
+        for (operation, statuses) in run_responses {
+            let totals = responses.entry(operation).or_default();
             for (status, count) in statuses {
-                *all.entry(status).or_default() += count;
+                *totals.entry(status).or_default() += count;
             }
         }
         failures.extend(report);
@@ -208,7 +209,7 @@ async fn run_once(
         "seed": seed,
         "responses": responses,
     });
-    let report = Command::new(folder.join("bin/schemathesis"))
+    let output = Command::new(folder.join("bin/schemathesis"))
         .arg("--config-file")
         .arg(folder.join("schemathesis.toml"))
         .arg("run")
@@ -224,24 +225,24 @@ async fn run_once(
         .output()
         .await
         .context("cannot run Schemathesis")?;
-    let text = String::from_utf8_lossy(&report.stdout).into_owned();
-    let responses_of_run = fs::read(&responses).with_context(|| {
-        let output = String::from_utf8_lossy(&report.stderr).into_owned();
-        format!("Schemathesis did not start: {text}{output}")
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let run_responses = fs::read(&responses).with_context(|| {
+        let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+        format!("Schemathesis did not start: {text}{errors}")
     })?;
     fs::remove_file(&responses)?;
-    let failed = !report.status.success();
+    let failed = !output.status.success();
     Ok((
-        serde_json::from_slice(&responses_of_run)?,
+        serde_json::from_slice(&run_responses)?,
         failed.then_some(text),
     ))
 }
 
-fn print_responses(all: &[(Role, Responses)]) {
+fn print_responses(results: &[(Role, Responses)]) {
     let header = ["role", "operations", "requests", "2xx", "3xx", "4xx", "5xx"];
     let mut lines = Vec::new();
     let mut never_successful: Vec<&str> = Vec::new();
-    for (role, responses) in all {
+    for (role, responses) in results {
         let count = |class: &str| {
             let statuses = responses.values().flatten();
             let counts = statuses.filter(|(status, _)| status.starts_with(class));
@@ -249,26 +250,26 @@ fn print_responses(all: &[(Role, Responses)]) {
         };
         let operations = responses.len().to_string();
         let counts = ["", "2", "3", "4", "5"].map(count);
-        let [all, ok, on, refused, failed] = counts;
+        let [total, successes, redirects, client_errors, server_errors] = counts;
         lines.push(vec![
             role.name().to_owned(),
             operations,
-            all,
-            ok,
-            on,
-            refused,
-            failed,
+            total,
+            successes,
+            redirects,
+            client_errors,
+            server_errors,
         ]);
     }
     terminal::print_table(&header, &lines, |column| column > 0);
-    for operation in all.iter().flat_map(|(_, responses)| responses.keys()) {
-        let done = all.iter().any(|(_, responses)| {
+    for operation in results.iter().flat_map(|(_, responses)| responses.keys()) {
+        let has_succeeded = results.iter().any(|(_, responses)| {
             let statuses = responses.get(operation).into_iter().flatten();
             statuses
                 .into_iter()
                 .any(|(status, _)| status.starts_with(['2', '3']))
         });
-        if !done && !never_successful.contains(&operation.as_str()) {
+        if !has_succeeded && !never_successful.contains(&operation.as_str()) {
             never_successful.push(operation);
         }
     }
@@ -294,9 +295,9 @@ async fn install() -> Result<PathBuf> {
 }
 
 async fn download(folder: &Path) -> Result<()> {
-    let wanted = folder.with_extension("txt");
-    fs::write(&wanted, REQUIREMENTS)?;
-    python(Path::new("python3"), &["-m", "venv", "--clear"], folder).await?;
+    let requirements = folder.with_extension("txt");
+    fs::write(&requirements, REQUIREMENTS)?;
+    run_python(Path::new("python3"), &["-m", "venv", "--clear"], folder).await?;
     let interpreter = folder.join("bin/python");
     let install = [
         "-m",
@@ -306,21 +307,21 @@ async fn download(folder: &Path) -> Result<()> {
         "--no-deps",
         "--requirement",
     ];
-    python(&interpreter, &install, &wanted).await
+    run_python(&interpreter, &install, &requirements).await
 }
 
-async fn python(interpreter: &Path, arguments: &[&str], path: &Path) -> Result<()> {
-    let done = Command::new(interpreter)
+async fn run_python(interpreter: &Path, arguments: &[&str], path: &Path) -> Result<()> {
+    let output = Command::new(interpreter)
         .args(arguments)
         .arg(path)
         .stdin(Stdio::null())
         .kill_on_drop(true)
         .output()
         .await
-        .context("cannot run python3. Install it with its module venv")?;
-    if !done.status.success() {
-        let output = String::from_utf8_lossy(&done.stderr).into_owned();
-        bail!("cannot install Schemathesis: {}", output.trim());
+        .context("cannot run python3. Install it with the venv module")?;
+    if !output.status.success() {
+        let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+        bail!("cannot install Schemathesis: {}", errors.trim());
     }
     Ok(())
 }

@@ -28,7 +28,7 @@ pub(crate) async fn show(url: &str) -> Result<String> {
     ];
     let mut text = String::new();
     for (heading, query) in parts {
-        let table = table(&client, &query).await?;
+        let table = query_table(&client, &query).await?;
         text.push_str(&format!("{heading}\n{table}\n"));
     }
     Ok(text)
@@ -63,7 +63,7 @@ const TOKEN_DAYS: &str = "
     group by 1 order by 1";
 
 /// Selects the tables of sessions and tokens, and each month of the archive.
-const CONDITION: &str = "
+const IS_SESSION_TABLE: &str = "
     (s.relname in ('user_sessions', 'refresh_tokens', 'remembered_devices', 'cross_app_sessions')
         or starts_with(s.relname, 'cross_app_sessions_archive'))";
 
@@ -74,7 +74,7 @@ fn tables() -> String {
             coalesce(to_char(greatest(last_vacuum, last_autovacuum) at time zone 'utc',
                 'YYYY-MM-DD HH24:MI'), 'never') as vacuumed,
             seq_scan::text as \"sequential scans\", coalesce(idx_scan, 0)::text as \"index scans\"
-        from pg_stat_user_tables s where {CONDITION} order by 1"
+        from pg_stat_user_tables s where {IS_SESSION_TABLE} order by 1"
     )
 }
 
@@ -82,24 +82,24 @@ fn indexes() -> String {
     format!(
         "select s.indexrelname as index, pg_size_pretty(pg_relation_size(s.indexrelid)) as size,
             idx_scan::text as scans, idx_tup_read::text as \"rows read\"
-        from pg_stat_user_indexes s where {CONDITION} order by s.relname, 1"
+        from pg_stat_user_indexes s where {IS_SESSION_TABLE} order by s.relname, 1"
     )
 }
 
-/// Returns the rows of a query as an aligned table. All columns are texts. Those after
-/// the first are mostly numbers and aligned to the right.
-async fn table(client: &Client, query: &str) -> Result<String> {
+/// Returns the rows of a query as an aligned table. All columns must have the type text.
+/// Those after the first are aligned to the right, because most are numbers.
+async fn query_table(client: &Client, query: &str) -> Result<String> {
     let statement = client.prepare(query).await?;
     let rows = client.query(&statement, &[]).await?;
     if rows.is_empty() {
         return Ok("  none\n".to_owned());
     }
     let header: Vec<&str> = statement.columns().iter().map(Column::name).collect();
-    let rows: Vec<_> = rows.iter().map(texts).collect();
+    let rows: Vec<_> = rows.iter().map(cells).collect();
     let lines = terminal::format_table(&header, &rows, |column| column > 0);
     Ok(lines.iter().map(|line| format!("  {line}\n")).collect())
 }
 
-fn texts(row: &Row) -> Vec<String> {
+fn cells(row: &Row) -> Vec<String> {
     (0..row.len()).map(|column| row.get(column)).collect()
 }

@@ -1,4 +1,4 @@
-//! The functions and the site behind one router, like on Vercel.
+//! The functions and the site behind one router, as on Vercel.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -35,13 +35,13 @@ struct Site {
 /// Fails if `vercel.json` cannot be read or has an unsupported pattern.
 pub(crate) fn router(functions: Router) -> Result<Router> {
     let root = environment::repository();
-    let missing = ServeFile::new(root.join("public/404.html"));
+    let not_found_page = ServeFile::new(root.join("public/404.html"));
     let site = Site {
         vercel_json: Arc::new(VercelJson::read(&root.join("vercel.json"))?),
         functions,
-        files: ServeDir::new(root.join("public")).not_found_service(missing),
+        files: ServeDir::new(root.join("public")).not_found_service(not_found_page),
     };
-    // A fallback runs before a path is matched, so that it can rewrite the path. A layer
+    // A fallback can rewrite the path before the functions' router matches it. A layer
     // would run too late.
     Ok(Router::new().fallback(move |request: Request| site.clone().respond(request)))
 }
@@ -97,7 +97,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_rewritten_request_keeps_its_query_and_the_functions_headers() {
+    async fn a_rewritten_request_keeps_its_query_and_gets_no_page_headers() {
         let (response, body) = send("POST", "/signup?from=page").await;
         assert_eq!(body, "/api/auth/register?from=page");
         assert!(!response.headers().contains_key(CONTENT_SECURITY_POLICY));

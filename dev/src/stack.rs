@@ -19,6 +19,9 @@ use crate::{database, demo, site};
 /// The site's preferred port.
 const PORT: u16 = 3000;
 
+/// The last port to try if the preferred one is taken.
+const LAST_PORT: u16 = PORT + 99;
+
 /// The name of the local database.
 const DATABASE: &str = "sabor";
 
@@ -107,7 +110,7 @@ impl Stack {
     /// Serves until `stop` completes, then stops everything in order.
     pub(crate) async fn serve(self, stop: impl Future<Output = ()>) -> Result<()> {
         tokio::select! {
-            served = functions::serve(self.listener, self.router) => served?,
+            result = functions::serve(self.listener, self.router) => result?,
             () = stop => status("Stopping …"),
         }
         self.app.close().await;
@@ -116,28 +119,28 @@ impl Stack {
 }
 
 fn redis_token(secrets: &Variables) -> &str {
-    let found = secrets
+    let secret = secrets
         .iter()
         .find(|(name, _)| *name == "KV_REST_API_TOKEN");
-    found.map_or("", |(_, token)| token)
+    secret.map_or("", |(_, token)| token)
 }
 
 /// Reads the functions' configuration from `variables` and the process environment,
 /// without the variables that would select a deployment's database.
 fn read_config(variables: &Variables) -> Result<Config> {
-    let mut all = environment::variables();
+    let mut merged = environment::variables();
     // The stack must not migrate a deployment's database.
-    all.retain(|name, _| !database::DIRECT_URL_VARIABLES.contains(&name.as_str()));
-    all.extend(
+    merged.retain(|name, _| !database::DIRECT_URL_VARIABLES.contains(&name.as_str()));
+    merged.extend(
         variables
             .iter()
             .map(|(name, value)| ((*name).to_owned(), value.clone())),
     );
-    Ok(Config::read(&all)?)
+    Ok(Config::read(&merged)?)
 }
 
-/// Adds the numeric address, because people also open the site by it. The site's own
-/// origin, `localhost`, is always allowed.
+/// Returns the additional allowed origins. They include the numeric address, at which
+/// people may also open the site. The site's own origin, `localhost`, is always allowed.
 fn allowed_origins(port: u16) -> String {
     let numeric = format!("http://127.0.0.1:{port}");
     match environment::variable("ALLOWED_ORIGINS") {
@@ -167,7 +170,7 @@ async fn listen(requested_port: Option<u16>) -> Result<TcpListener> {
             anyhow!("cannot use port {port} ({error:#}). Choose another one with --port")
         });
     }
-    for port in PORT..PORT + 100 {
+    for port in PORT..=LAST_PORT {
         if let Ok(listener) = listen_at(port).await {
             if port != PORT {
                 status(&format!("Another program uses port {PORT}. Using {port}."));
@@ -175,7 +178,7 @@ async fn listen(requested_port: Option<u16>) -> Result<TcpListener> {
             return Ok(listener);
         }
     }
-    bail!("no port from {PORT} on is free. Choose one with --port")
+    bail!("the ports from {PORT} to {LAST_PORT} are taken. Choose one with --port")
 }
 
 /// Binds a port after checking that no server responds on it. The bind alone would

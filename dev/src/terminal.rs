@@ -48,7 +48,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn columns_are_aligned_and_figures_to_the_right() {
+    fn text_is_left_aligned_and_numbers_are_right_aligned() {
         let rows = [["salsa", "5"], ["cha-cha-chá", "120"]];
         let rows = rows.map(|row| row.map(str::to_owned).to_vec());
         let lines = format_table(&["class", "spots"], &rows, |column| column == 1);

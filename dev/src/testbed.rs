@@ -1,7 +1,7 @@
 //! The environment of the benchmark, the drills and Schemathesis: a Postgres and a Redis
 //! with members and sessions, and the functions' own executables.
 //!
-//! [`function`] starts executables like the platform, [`load`] generates requests.
+//! [`function`] starts executables as the platform does. [`load`] generates requests.
 
 pub(crate) mod function;
 pub(crate) mod load;
@@ -37,9 +37,11 @@ const HOST: &str = "sabor.example";
 /// The members' password.
 pub(crate) const PASSWORD: &str = "correct horse battery";
 
+/// The default number of members.
 pub(crate) const MEMBERS: usize = 1_000;
 
-/// How many rows one statement writes, between two progress messages.
+/// The maximum number of rows that one statement writes. A progress message
+/// precedes each statement.
 const BATCH: usize = 250_000;
 
 /// The number of sessions in [`Testbed::warm_checks`].
@@ -51,10 +53,11 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(10);
 const HAS_CONNECTIONS: &str = "select exists (
     select from pg_stat_activity where datname = $1 and backend_type = 'client backend')";
 
-/// Settings of a small deployment. A temporary cluster is not durable, however.
+/// Postgres settings of a small deployment. Only the durability differs, which a temporary
+/// cluster does not have.
 const SETTINGS: [(&str, &str); 2] = [("shared_buffers", "512MB"), ("max_wal_size", "4GB")];
 
-/// The running stores, and what requests to the functions need.
+/// The running stores, and the secrets that requests to the functions need.
 pub(crate) struct Testbed {
     /// Whether to measure for a shorter time and with fewer rows.
     pub(crate) quick: bool,
@@ -106,8 +109,8 @@ impl Testbed {
         if self.quick { 3 } else { 7 }
     }
 
-    /// Creates a migrated database with [`MEMBERS`] members and `sessions` sessions, last
-    /// used ten minutes ago like most sessions when a request arrives.
+    /// Creates a migrated database with [`MEMBERS`] members and `sessions` sessions. They
+    /// were last used ten minutes ago, like most sessions when a request arrives.
     pub(crate) async fn create_database(
         &self,
         name: &str,
@@ -133,7 +136,7 @@ impl Testbed {
         let hash = Hasher::new(1).hash(Password::typed(PASSWORD)).await?;
         let members = i32::try_from(members)?;
         client.execute(INSERT_MEMBERS, &[&members, &hash]).await?;
-        let half = expired == Expired::EverySecond;
+        let every_second_expired = expired == Expired::EverySecond;
         for first in (1..=sessions).step_by(BATCH) {
             let last = sessions.min(first + BATCH - 1);
             if sessions > BATCH {
@@ -141,7 +144,10 @@ impl Testbed {
             }
             let (first, last) = (i32::try_from(first)?, i32::try_from(last)?);
             client
-                .execute(INSERT_SESSIONS, &[&first, &last, &name, &members, &half])
+                .execute(
+                    INSERT_SESSIONS,
+                    &[&first, &last, &name, &members, &every_second_expired],
+                )
                 .await?;
         }
         Ok(client.batch_execute("vacuum analyze").await?)
@@ -155,7 +161,7 @@ impl Testbed {
     }
 
     /// Counts the transactions of a database. Waits until all connections have closed,
-    /// because each reports its last transactions at its end.
+    /// because each reports its last transactions when it closes.
     pub(crate) async fn count_transactions(&self, name: &str) -> Result<i64> {
         let client = self.cluster.connect("postgres").await?;
         let started = Instant::now();
@@ -212,7 +218,7 @@ impl Testbed {
         ]
     }
 
-    /// Returns checks of the sessions that are checked repeatedly.
+    /// Returns checks of the sessions that the benchmark checks repeatedly.
     pub(crate) fn warm_checks(&self) -> Result<Vec<Call>> {
         self.session_checks(DATABASE, 1..=WARM)
     }
@@ -244,7 +250,7 @@ impl Testbed {
 
     /// Returns the cookie that a sign-in sets for this session.
     pub(crate) fn cookie(&self, database: &str, number: usize) -> Result<String> {
-        // If the functions derived their key differently, they would reject this cookie.
+        // The functions derive their signing key in the same way.
         let secret = Secret::new(self.session_secret.clone());
         let signer = Signer::derive(&[secret], "session cookie");
         let token = token(database, number)?;

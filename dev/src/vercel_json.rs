@@ -1,4 +1,4 @@
-//! The rewrites and headers of `vercel.json`, applied by the local server like on Vercel.
+//! The rewrites and headers of `vercel.json`, which the local server applies as Vercel does.
 
 use std::path::Path;
 

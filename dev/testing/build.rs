@@ -27,14 +27,14 @@ fn main() -> Result<(), Box<dyn Error>> {
         )?;
         writeln!(routes, "        {name}::route(),")?;
     }
-    let list = format!(
+    let routes_function = format!(
         "/// Returns the routes of every file under `api/`.\n\
          #[must_use]\n\
          pub fn routes() -> Vec<sabor::Routes> {{\n    vec![\n{routes}    ]\n}}\n"
     );
     fs::write(
         PathBuf::from(variable("OUT_DIR")?).join("api.rs"),
-        modules + &list,
+        modules + &routes_function,
     )?;
     Ok(())
 }
@@ -61,10 +61,10 @@ fn collect(folder: &Path, files: &mut Vec<PathBuf>) -> Result<(), Box<dyn Error>
     Ok(())
 }
 
-/// Returns a unique module name. The number tells `a/b.rs` from `a_b.rs`.
+/// Returns a unique module name. The number distinguishes `a/b.rs` from `a_b.rs`.
 fn module_name(number: usize, file: &Path) -> String {
     let path = file.with_extension("").to_string_lossy().to_lowercase();
-    let words = path.split(|c: char| !c.is_ascii_alphanumeric());
+    let words = path.split(|character: char| !character.is_ascii_alphanumeric());
     let words: Vec<_> = words.filter(|word| !word.is_empty()).collect();
     format!("api_{number}_{}", words.join("_"))
 }

@@ -1,4 +1,4 @@
-//! Tests of the `cargo dev` commands and of what a killed one leaves behind.
+//! Tests of the `cargo dev` commands, and of a restart after a kill.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-/// A temporary folder that stands for a checkout.
+/// A temporary folder that stands in for a checkout.
 struct Checkout(tempfile::TempDir);
 
 impl Checkout {
@@ -63,14 +63,14 @@ impl Checkout {
         }
     }
 
-    fn postgres(&self) -> String {
+    fn postgres_url(&self) -> String {
         let text = fs::read_to_string(self.path(".sabor/stack.json")).unwrap();
         let running: Value = serde_json::from_str(&text).unwrap();
         running["postgres"].as_str().unwrap().to_owned()
     }
 
     async fn query_text(&self, query: &str) -> String {
-        let connected = tokio_postgres::connect(&self.postgres(), tokio_postgres::NoTls).await;
+        let connected = tokio_postgres::connect(&self.postgres_url(), tokio_postgres::NoTls).await;
         let (client, connection) = connected.unwrap();
         tokio::spawn(connection);
         client.query_one(query, &[]).await.unwrap().get(0)
@@ -148,7 +148,7 @@ fn text(bytes: &[u8]) -> String {
 #[tokio::test]
 async fn a_stack_killed_at_any_step_starts_again_with_all_rows() {
     let checkout = Checkout::new();
-    for moment in [
+    for created_file in [
         ".sabor/stack.json",
         ".sabor/postgres/password",
         ".sabor/postgres/data.new",
@@ -158,15 +158,15 @@ async fn a_stack_killed_at_any_step_starts_again_with_all_rows() {
         ".env",
     ] {
         let stack = checkout.start(&[]);
-        wait_for_file(&checkout.path(moment));
+        wait_for_file(&checkout.path(created_file));
         stack.kill();
     }
     let mut stack = checkout.start(&[]);
     stack.wait_until_up();
     let secrets = fs::read_to_string(checkout.path(".sabor/secrets")).unwrap();
-    let renamed =
+    let rename =
         "update users set first_name = 'Eva' where email = 'ana@sabor.dev' returning email::text";
-    checkout.query_text(renamed).await;
+    checkout.query_text(rename).await;
     stack.kill();
 
     let mut stack = checkout.start(&[]);
@@ -177,9 +177,9 @@ async fn a_stack_killed_at_any_step_starts_again_with_all_rows() {
 
     let mut stack = checkout.start(&[]);
     stack.wait_until_up();
-    let question = "select string_agg(first_name, ' ' order by email) from users
+    let query = "select string_agg(first_name, ' ' order by email) from users
         where email like '%@sabor.dev'";
-    assert_eq!(checkout.query_text(question).await, "Adriana Eva Sofia");
+    assert_eq!(checkout.query_text(query).await, "Adriana Eva Sofia");
     assert_eq!(
         fs::read_to_string(checkout.path(".sabor/secrets")).unwrap(),
         secrets
@@ -209,14 +209,14 @@ async fn two_checkouts_run_side_by_side() {
     let mut stacks = checkouts.each_ref().map(|checkout| checkout.start(&[]));
     let urls = stacks.each_mut().map(Stack::wait_until_up);
     assert_ne!(urls[0], urls[1]);
-    assert_ne!(checkouts[0].postgres(), checkouts[1].postgres());
+    assert_ne!(checkouts[0].postgres_url(), checkouts[1].postgres_url());
     stacks.into_iter().for_each(Stack::stop);
 }
 
 #[test]
 fn a_requested_port_that_is_taken_is_an_error() {
-    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = taken.local_addr().unwrap().port().to_string();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port().to_string();
     let refused = Checkout::new().run(&["--port", &port]);
     assert!(!refused.status.success());
     assert!(text(&refused.stderr).contains(&format!("cannot use port {port}")));
@@ -247,17 +247,17 @@ fn a_handwritten_env_file_is_replaced_only_by_write_env() {
 }
 
 #[tokio::test]
-async fn the_demo_data_have_a_partner_application_and_commands_add_others() {
+async fn the_demo_data_has_a_partner_application_and_commands_add_others() {
     let checkout = Checkout::new();
     let are_valid = "select string_agg((used_at is null and expires_at > now())::text, ' '
             order by created_at)
         from cross_app_sessions where target_app = 'ticket-shop' and account_id is not null";
-    let used = "with used as (update cross_app_sessions set used_at = now() returning 1)
+    let redeem_all = "with used as (update cross_app_sessions set used_at = now() returning 1)
         select count(*)::text from used";
     let mut stack = checkout.start(&[]);
     stack.wait_until_up();
     assert_eq!(checkout.query_text(are_valid).await, "false true");
-    assert_eq!(checkout.query_text(used).await, "2");
+    assert_eq!(checkout.query_text(redeem_all).await, "2");
     stack.stop();
     let mut stack = checkout.start(&[]);
     stack.wait_until_up();
@@ -271,21 +271,21 @@ async fn the_demo_data_have_a_partner_application_and_commands_add_others() {
             .any(|word| word.len() == 64 && word.chars().all(|c| c.is_ascii_hexdigit()))
     };
     assert!(has_secret(&text(&added.stdout)), "{added:?}");
-    let again = checkout.run(&add);
-    assert!(text(&again.stderr).contains("An application with this name already exists"));
+    let duplicate = checkout.run(&add);
+    assert!(text(&duplicate.stderr).contains("An application with this name already exists"));
     let rotated = checkout.run(&["app", "rotate", "shop"]);
     assert!(has_secret(&text(&rotated.stdout)), "{rotated:?}");
     let third = checkout.run(&["app", "rotate", "shop"]);
     assert!(text(&third.stderr).contains("Two secrets are already valid"));
     let ended = checkout.run(&["app", "rotate", "shop", "--end-previous"]);
     assert!(has_secret(&text(&ended.stdout)), "{ended:?}");
-    let shown = checkout.run(&["sessions", "stats"]);
+    let stats = checkout.run(&["sessions", "stats"]);
     for line in [
         "expired  ticket-shop",
         "valid    ticket-shop",
         "user_sessions_key",
     ] {
-        assert!(text(&shown.stdout).contains(line), "{shown:?}");
+        assert!(text(&stats.stdout).contains(line), "{stats:?}");
     }
     stack.stop();
 }
@@ -301,8 +301,8 @@ async fn commands_use_the_running_stack_or_start_postgres_and_reset_deletes_the_
             .status
             .success()
     );
-    let question = "select is_admin::text from users where email = 'ana@sabor.dev'";
-    assert_eq!(checkout.query_text(question).await, "true");
+    let query = "select is_admin::text from users where email = 'ana@sabor.dev'";
+    assert_eq!(checkout.query_text(query).await, "true");
     stack.stop();
 
     let unknown = checkout.run(&["admin", "grant", "nobody@sabor.dev"]);
@@ -333,19 +333,19 @@ async fn the_demo_studio_is_added_once_and_a_year_of_it_on_request() {
     let fewest = "select min(n)::text from (
         select count(*) as n from scheduled_classes group by class_schedule_id) t";
     assert_eq!(checkout.query_text(fewest).await, "11");
-    let kinds = "select string_agg(distinct status, ' ' order by status) from bookings";
+    let statuses = "select string_agg(distinct status, ' ' order by status) from bookings";
     assert_eq!(
-        checkout.query_text(kinds).await,
+        checkout.query_text(statuses).await,
         "attended booked cancelled no_show waitlisted"
     );
-    let kinds =
+    let payments =
         "select string_agg(distinct method || ' ' || status, ', ' order by method || ' ' || status)
         from payments";
     assert_eq!(
-        checkout.query_text(kinds).await,
+        checkout.query_text(payments).await,
         "card paid, card refunded, desk paid, desk pending, desk refund_due"
     );
-    let changed = "with dearer as (
+    let change = "with dearer as (
             update class_types set price_per_class = 99 where name = 'Salsa On2' returning id
         ), moved as (
             update scheduled_classes set room = 'Garden'
@@ -355,7 +355,7 @@ async fn the_demo_studio_is_added_once_and_a_year_of_it_on_request() {
             where id = (select id from bookings where status = 'booked' order by id limit 1)
         )
         select count(*)::text from dearer";
-    assert_eq!(checkout.query_text(changed).await, "1");
+    assert_eq!(checkout.query_text(change).await, "1");
     stack.stop();
 
     let mut stack = checkout.start(&[]);
@@ -365,10 +365,10 @@ async fn the_demo_studio_is_added_once_and_a_year_of_it_on_request() {
     assert_eq!(checkout.query_text(price).await, "99.00");
     let year = checkout.run(&["seed", "--year"]);
     assert!(year.status.success(), "{year:?}");
-    let of_the_year = "select count(*)::text from bookings b join users u on u.id = b.user_id
+    let year_bookings = "select count(*)::text from bookings b join users u on u.id = b.user_id
         where u.email like 'year%'";
-    assert_eq!(checkout.query_text(of_the_year).await, "100000");
-    let again = checkout.run(&["seed", "--year"]);
-    assert!(text(&again.stderr).contains("already has a year of data"));
+    assert_eq!(checkout.query_text(year_bookings).await, "100000");
+    let second_seed = checkout.run(&["seed", "--year"]);
+    assert!(text(&second_seed.stderr).contains("already has a year of data"));
     stack.stop();
 }

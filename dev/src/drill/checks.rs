@@ -1,4 +1,4 @@
-//! The checks after a run: compares what was confirmed with the tables, and checks all
+//! The checks after a run. They compare confirmed changes with the tables, and check all
 //! sessions again.
 
 use std::collections::HashMap;
@@ -15,25 +15,24 @@ use super::log::{Log, Outcome, SessionEnd, StaleRead};
 use super::run::Run;
 
 /// A margin for delays on a busy machine with two cores. It does not apply to the limit
-/// `None`, where a check starts after the confirmation.
+/// `None`, whose checks start after the confirmation.
 const TIMING_MARGIN: Duration = Duration::from_secs(1);
 
-/// For how long an ended session may still be accepted.
+/// How long an ended session may still be accepted.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum StalenessLimit {
-    /// Not at all: no check that starts after the confirmation may find it.
+    /// Not at all. No check that starts after the confirmation may accept it.
     None,
     /// Until this long after the fault, if the session ended during or after it.
     AfterRecovery(Duration),
-    /// This long after its end.
+    /// Until this long after its end.
     Always(Duration),
 }
 
 /// The start and the end of a fault.
-type Fault = (Instant, Instant);
+type FaultPeriod = (Instant, Instant);
 
-/// How long Redis keeps a session record. A lost invalidation matters no
-/// longer than that.
+/// How long Redis keeps a session record. A lost invalidation has no effect after that.
 pub(super) const RECORD_LIFETIME: Duration = Duration::from_secs(300);
 
 impl StalenessLimit {
@@ -54,10 +53,10 @@ impl StalenessLimit {
     }
 
     /// Returns the time until which the session may be accepted.
-    fn until(
+    fn deadline(
         self,
         &SessionEnd { at, confirmed }: &SessionEnd,
-        (fault_start, fault_end): Fault,
+        (fault_start, fault_end): FaultPeriod,
     ) -> Instant {
         match self {
             _ if !confirmed => at + RECORD_LIFETIME + TIMING_MARGIN,
@@ -73,7 +72,7 @@ impl StalenessLimit {
 /// Returns the longest time after its end that a session was accepted.
 pub(super) fn longest_stale_read(log: &Log) -> Duration {
     let stale_reads = log.stale_reads().into_iter();
-    let durations = stale_reads.map(|seen| seen.sent_at.saturating_duration_since(seen.ended.at));
+    let durations = stale_reads.map(|read| read.sent_at.saturating_duration_since(read.ended.at));
     durations.max().unwrap_or_default()
 }
 
@@ -88,8 +87,8 @@ pub(super) async fn run_all(run: &Arc<Run>, limit: StalenessLimit) -> Result<()>
     }
     let client = run.environment.connect().await?;
     check_sessions(run, &client, limit).await?;
-    for seen in log.stale_reads() {
-        if seen.sent_at > limit.until(&seen.ended, fault) {
+    for read in log.stale_reads() {
+        if read.sent_at > limit.deadline(&read.ended, fault) {
             log.violation("check: an ended session was accepted for longer than the limit");
         }
     }
@@ -99,7 +98,7 @@ pub(super) async fn run_all(run: &Arc<Run>, limit: StalenessLimit) -> Result<()>
     check_tokens(run).await
 }
 
-/// Active sessions are accepted and ended ones rejected, in each process.
+/// Checks that each process accepts active sessions and rejects ended ones.
 async fn check_sessions(run: &Arc<Run>, client: &Client, limit: StalenessLimit) -> Result<()> {
     let key = |cookie: &str| {
         let token = cookie.split(['=', '.']).nth(1).unwrap_or_default();
@@ -107,13 +106,13 @@ async fn check_sessions(run: &Arc<Run>, client: &Client, limit: StalenessLimit) 
     };
     let (active, ended) = (run.log.active_sessions(), run.log.ended_sessions());
     let keys: Vec<String> = active.iter().map(|cookie| key(cookie)).collect();
-    let existing = count(client, SESSIONS, &keys).await?;
+    let existing = count(client, COUNT_SESSIONS, &keys).await?;
     run.check(
         existing == keys.len(),
         "sign-in: confirmed, but not in Postgres",
     );
     let keys: Vec<String> = ended.iter().map(|(cookie, _)| key(cookie)).collect();
-    let existing = count(client, SESSIONS, &keys).await?;
+    let existing = count(client, COUNT_SESSIONS, &keys).await?;
     run.check(existing == 0, "sign-out: confirmed, but still in Postgres");
     let mut accepted = Vec::new();
     for turn in 0..2 {
@@ -146,7 +145,7 @@ async fn check_sessions(run: &Arc<Run>, client: &Client, limit: StalenessLimit) 
     let fault = run.fault_period()?;
     for (turn, cookie, ended) in accepted {
         // This takes minutes if invalidations may have been lost.
-        tokio::time::sleep_until(limit.until(&ended, fault).into()).await;
+        tokio::time::sleep_until(limit.deadline(&ended, fault).into()).await;
         let response = run
             .send(Operation::Check, turn, run.session_check(cookie)?)
             .await?;
@@ -160,29 +159,34 @@ async fn check_sessions(run: &Arc<Run>, client: &Client, limit: StalenessLimit) 
 
 async fn check_bookings(run: &Run, client: &Client) -> Result<()> {
     let rows = client.query(BOOKINGS, &[&run.classes]).await?;
-    let row = client.query_one(BOOKED_TWICE, &[&run.classes]).await?;
-    let twice: i64 = row.try_get(0)?;
-    run.check(twice == 0, "book: two bookings under one Idempotency-Key");
+    let row = client
+        .query_one(COUNT_DUPLICATE_BOOKINGS, &[&run.classes])
+        .await?;
+    let duplicates: i64 = row.try_get(0)?;
+    run.check(
+        duplicates == 0,
+        "book: two bookings under one Idempotency-Key",
+    );
     let confirmed = run.log.confirmed();
-    let mut found = 0;
+    let mut found_count = 0;
     for row in &rows {
         let (id, class): (Uuid, Uuid) = (row.try_get("id")?, row.try_get("scheduled_class_id")?);
         let status: &str = row.try_get("status")?;
         let (is_cancelled, booking) = (status == "cancelled", confirmed.booked.get(&id));
-        found += usize::from(booking.is_some_and(|booking| booking.class == class));
+        found_count += usize::from(booking.is_some_and(|booking| booking.class == class));
         let has_lost = booking.is_some_and(|booking| booking.has_spot) && status == "waitlisted";
         run.check(!has_lost, "book: a confirmed spot became a waitlist entry");
         let is_kept = is_cancelled || !confirmed.cancelled.contains(&id);
         run.check(is_kept, "cancel: confirmed, but not canceled");
-        let is_wanted = !is_cancelled || confirmed.cancellation_requested.contains(&id);
-        run.check(is_wanted, "book: canceled without a request");
+        let is_expected = !is_cancelled || confirmed.cancellation_requested.contains(&id);
+        run.check(is_expected, "book: canceled without a request");
     }
-    let all_exist = found == confirmed.booked.len();
+    let all_exist = found_count == confirmed.booked.len();
     run.check(all_exist, "book: confirmed, but not in Postgres");
     Ok(())
 }
 
-/// No spot is sold twice, and nobody waits while a spot is free.
+/// Checks that no spot is sold twice, and that nobody waits while a spot is free.
 async fn check_classes(run: &Run, client: &Client) -> Result<()> {
     let rows = client.query(CLASSES, &[&run.classes]).await?;
     run.check(
@@ -190,20 +194,20 @@ async fn check_classes(run: &Run, client: &Client) -> Result<()> {
         "book: an occurrence is missing",
     );
     for row in rows {
-        let number = |name: &str| row.try_get::<_, i64>(name);
-        let (spots, counted, booked) = (number("spots")?, number("counted")?, number("booked")?);
+        let column = |name: &str| row.try_get::<_, i64>(name);
+        let (spots, counted, booked) = (column("spots")?, column("counted")?, column("booked")?);
         run.check(booked <= spots, "book: more bookings than spots");
         run.check(
             booked == counted,
             "book: the counter differs from the number of rows",
         );
-        let (waiting, positions) = (number("waiting")?, number("positions")?);
+        let (waiting, positions) = (column("waiting")?, column("positions")?);
         run.check(
             waiting == positions,
             "book: two waitlist entries have the same position",
         );
         run.check(
-            number("misplaced")? == 0,
+            column("misplaced")? == 0,
             "book: a waitlist position without a waitlist entry",
         );
         run.check(
@@ -214,37 +218,47 @@ async fn check_classes(run: &Run, client: &Client) -> Result<()> {
     Ok(())
 }
 
-/// Messages, accounts and tokens that were confirmed exist.
+/// Checks that confirmed messages, accounts and tokens exist.
 async fn check_other_changes(run: &Run, client: &Client) -> Result<()> {
-    let check_all = async |query, wanted: Vec<Uuid>, message| {
-        let existing = count(client, query, &wanted).await?;
-        run.check(existing == wanted.len(), message);
+    let check_all = async |query, ids: Vec<Uuid>, message| {
+        let existing = count(client, query, &ids).await?;
+        run.check(existing == ids.len(), message);
         Ok::<_, anyhow::Error>(())
     };
     let messages = run.log.confirmed().messages.iter().copied().collect();
     check_all(
-        MESSAGES,
+        COUNT_MESSAGES,
         messages,
         "contact: confirmed, but not in Postgres",
     )
     .await?;
     let registered: Vec<String> = run.log.confirmed().registered.iter().cloned().collect();
-    let existing = count(client, USERS, &registered).await?;
-    let all = existing == registered.len();
-    run.check(all, "register: confirmed, but not in Postgres");
-    let kept = |issued: &HashMap<Uuid, Instant>| {
-        let kept = issued
+    let existing = count(client, COUNT_USERS, &registered).await?;
+    let all_exist = existing == registered.len();
+    run.check(all_exist, "register: confirmed, but not in Postgres");
+    let required_ids = |tokens: &HashMap<Uuid, Instant>| {
+        let required = tokens
             .iter()
-            .filter(|(_, at)| !run.may_lose(Operation::Issue, **at));
-        kept.map(|(id, _)| *id).collect()
+            .filter(|(_, issued_at)| !run.may_lose(Operation::Issue, **issued_at));
+        required.map(|(id, _)| *id).collect()
     };
-    let issued = kept(&run.log.confirmed().issued);
-    check_all(ISSUED, issued, "issue: confirmed, but not in Postgres").await?;
-    let redeemed = kept(&run.log.confirmed().redeemed);
-    check_all(REDEEMED, redeemed, "redeem: confirmed, but not in Postgres").await
+    let issued = required_ids(&run.log.confirmed().issued);
+    check_all(
+        COUNT_ISSUED,
+        issued,
+        "issue: confirmed, but not in Postgres",
+    )
+    .await?;
+    let redeemed = required_ids(&run.log.confirmed().redeemed);
+    check_all(
+        COUNT_REDEEMED,
+        redeemed,
+        "redeem: confirmed, but not in Postgres",
+    )
+    .await
 }
 
-/// The last refresh token of each family is valid.
+/// Checks that the last refresh token of each family is valid.
 async fn check_tokens(run: &Run) -> Result<()> {
     let tokens: Vec<String> = run.log.confirmed().refresh_tokens.iter().cloned().collect();
     for token in tokens {
@@ -262,20 +276,20 @@ async fn check_tokens(run: &Run) -> Result<()> {
 async fn count<T: tokio_postgres::types::ToSql + Sync>(
     client: &Client,
     query: &str,
-    wanted: &[T],
+    keys: &[T],
 ) -> Result<usize> {
-    let row = client.query_one(query, &[&wanted]).await?;
+    let row = client.query_one(query, &[&keys]).await?;
     let count: i64 = row.try_get(0)?;
     usize::try_from(count).context("the count is negative")
 }
 
-const SESSIONS: &str = "select count(*) from user_sessions where session_key = any($1)";
+const COUNT_SESSIONS: &str = "select count(*) from user_sessions where session_key = any($1)";
 
 const BOOKINGS: &str =
     "select id, scheduled_class_id, status from bookings where scheduled_class_id = any($1)";
 
-// Each member books an occurrence under one key.
-const BOOKED_TWICE: &str = "
+// Each member books an occurrence under one Idempotency-Key.
+const COUNT_DUPLICATE_BOOKINGS: &str = "
     select count(*) from (
         select from bookings where scheduled_class_id = any($1)
         group by user_id, scheduled_class_id having count(*) > 1
@@ -290,11 +304,11 @@ const CLASSES: &str = "
     from scheduled_classes c left join bookings b on b.scheduled_class_id = c.id
     where c.id = any($1) group by c.id";
 
-const MESSAGES: &str = "select count(*) from contact_submissions where id = any($1)";
+const COUNT_MESSAGES: &str = "select count(*) from contact_submissions where id = any($1)";
 
-const USERS: &str = "select count(*) from users where email = any($1)";
+const COUNT_USERS: &str = "select count(*) from users where email = any($1)";
 
-const ISSUED: &str = "select count(*) from cross_app_sessions where id = any($1)";
+const COUNT_ISSUED: &str = "select count(*) from cross_app_sessions where id = any($1)";
 
-const REDEEMED: &str =
+const COUNT_REDEEMED: &str =
     "select count(*) from cross_app_sessions where id = any($1) and used_at is not null";

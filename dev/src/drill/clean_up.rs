@@ -21,14 +21,14 @@ const ROWS: i32 = 4_000;
 /// How long the final clean-up may take.
 const CLEANUP_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// The most rounds until a clean-up was killed half-way.
+/// The maximum number of rounds until a clean-up is killed halfway.
 const ROUNDS: i32 = 30;
 
-/// Runs two clean-ups at once, repeatedly. In every third round one is killed half-way.
-/// At the end nothing expired is left, and each token is in the archive once.
+/// Runs two concurrent clean-ups repeatedly. In every third round, one is killed halfway.
+/// At the end, no expired session may be left, and each token must be in the archive once.
 pub(super) async fn run_concurrently(run: &Run) -> Result<()> {
     let (environment, client) = (&run.environment, run.environment.connect().await?);
-    let one = function::start(PATH, &environment.variables()).await?;
+    let first_server = function::start(PATH, &environment.variables()).await?;
     let (started, mut round, mut tokens, mut killed) = (Instant::now(), 0, 0, 0);
     while started.elapsed() < environment.fault_duration() || killed == 0 && round < ROUNDS {
         round += 1;
@@ -36,47 +36,52 @@ pub(super) async fn run_concurrently(run: &Run) -> Result<()> {
         tokens += client
             .execute(INSERT_TOKENS, &[&ROWS, &round, &APP])
             .await?;
-        let other = function::start(PATH, &environment.variables()).await?;
-        let both = async {
-            tokio::try_join!(clean_up(environment, &one), clean_up(environment, &other)).map(drop)
+        let second_server = function::start(PATH, &environment.variables()).await?;
+        let clean_ups = async {
+            tokio::try_join!(
+                clean_up(environment, &first_server),
+                clean_up(environment, &second_server)
+            )
+            .map(drop)
         };
         if round % 3 == 0 {
             let before = count_expired(&client).await?;
-            let half_way = async {
+            let first_deletion = async {
                 while count_expired(&client).await? == before {}
                 Ok::<_, anyhow::Error>(())
             };
             tokio::select! {
-                cleaned = both => cleaned?,
-                started = half_way => started?,
+                result = clean_ups => result?,
+                result = first_deletion => result?,
             }
-            other.stop().await?;
+            second_server.stop().await?;
             killed += i32::from(count_expired(&client).await? > 0);
         } else {
-            both.await?;
-            other.stop().await?;
+            clean_ups.await?;
+            second_server.stop().await?;
         }
     }
-    ensure!(killed > 0, "no clean-up was killed half-way");
+    ensure!(killed > 0, "no clean-up was killed halfway");
     let started = Instant::now();
     loop {
-        let response = clean_up(environment, &one).await?;
-        // `remaining` counts queued mail, which cannot be sent without a mail server.
+        let response = clean_up(environment, &first_server).await?;
+        // The field `remaining` is not checked, because it includes queued mail, which is
+        // never sent without a mail server.
         if response["deletedCount"] == 0 && response["details"]["crossAppArchived"] == 0 {
             break;
         }
         let in_time = started.elapsed() < CLEANUP_TIMEOUT;
         ensure!(in_time, "the clean-up does not finish: {response}");
     }
-    one.stop().await?;
-    let gone = count_expired(&client).await? == 0;
-    run.check(gone, "clean-up: an expired session is left");
-    let row = client.query_one(ARCHIVED, &[]).await?;
+    first_server.stop().await?;
+    let none_left = count_expired(&client).await? == 0;
+    run.check(none_left, "clean-up: an expired session is left");
+    let row = client.query_one(COUNT_ARCHIVED, &[]).await?;
     let (rows, distinct): (i64, i64) = (row.try_get(0)?, row.try_get(1)?);
-    let once = u64::try_from(rows)? == tokens && rows == distinct;
+    let is_archived_once = u64::try_from(rows)? == tokens && rows == distinct;
     run.check(
-        once,
-        "clean-up: a token is missing in the archive or duplicated",
+        is_archived_once,
+        "clean-up: a token is missing from the archive or duplicated",
     );
     Ok(client.batch_execute(CLEAR_ARCHIVE).await?)
 }
@@ -113,7 +118,7 @@ const INSERT_TOKENS: &str = "
     from generate_series(1, $1) n
     cross join lateral (select now() - make_interval(days => 31 + n % 60) as at) t";
 
-const ARCHIVED: &str =
+const COUNT_ARCHIVED: &str =
     "select count(*), count(distinct token_hash) from cross_app_sessions_archive";
 
 const CLEAR_ARCHIVE: &str = "delete from cross_app_sessions_archive";

@@ -1,4 +1,4 @@
-//! A function process is killed or frozen.
+//! Faults of the functions: a process is killed or frozen.
 
 use std::time::{Duration, Instant};
 
@@ -22,27 +22,27 @@ pub(super) async fn kill(run: &Run) -> Result<()> {
     Ok(())
 }
 
-/// Freezes one process of each function that has two, like the platform freezes an idle
-/// instance. Session records written meanwhile reach Redis after the thaw, and must not
-/// restore sessions that others have ended.
+/// Freezes one process of each function that has two, as the platform freezes an idle
+/// instance. All session records written in the meantime reach Redis after the thaw. They must not
+/// restore sessions that other processes have ended.
 pub(super) async fn freeze(run: &Run) -> Result<()> {
     let environment = &run.environment;
-    let both =
+    let instances =
         [Operation::Check, Operation::Book].map(|operation| environment.instance(operation, 0));
-    let both: Vec<&Instance> = both.into_iter().flatten().collect();
+    let instances: Vec<&Instance> = instances.into_iter().flatten().collect();
     let is_record = |command: &[String]| matches!(command, [name, key, ..] if name == "SET" && key.starts_with("session:"));
     let redis = &environment.testbed.redis.endpoint;
-    let late = redis.hold_all(is_record, WhileHeld::Acknowledge);
-    for instance in &both {
+    let late_writes = redis.hold_all(is_record, WhileHeld::Acknowledge);
+    for instance in &instances {
         instance.signal("STOP").await?;
     }
     // Longer than the statement timeout of 15 s, unless the drill is short.
     tokio::time::sleep(environment.fault_duration() * 2).await;
-    for instance in &both {
+    for instance in &instances {
         instance.signal("CONT").await?;
     }
-    let held = late.commands().len();
-    late.release().await;
-    ensure!(held > 0, "no write reached Redis late");
+    let count = late_writes.commands().len();
+    late_writes.release().await;
+    ensure!(count > 0, "no write reached Redis late");
     Ok(())
 }

@@ -11,14 +11,14 @@ use uuid::Uuid;
 
 use super::environment::Operation;
 
-/// A response, or the lack of one.
+/// The response to a request, or the lack of one.
 pub(super) struct ApiResponse {
     pub(super) sent_at: Instant,
     pub(super) received_at: Instant,
     pub(super) outcome: Outcome,
     pub(super) status: u16,
     pub(super) headers: HeaderMap,
-    /// `Null` without a JSON body.
+    /// `Null` if the response has no JSON body.
     pub(super) body: Value,
 }
 
@@ -29,7 +29,7 @@ pub(super) enum Outcome {
     Success,
     /// 4xx.
     Rejected,
-    /// 503. As with the outcomes below, the change may have happened or not.
+    /// 503. As with the outcomes below, it is unknown whether the change was made.
     Unavailable,
     /// Another 5xx.
     ServerError,
@@ -93,9 +93,9 @@ impl ApiResponse {
 
     /// Returns the session cookie that the response sets, as `name=value`.
     pub(super) fn cookie(&self) -> Option<String> {
-        let set = self.headers.get_all("set-cookie").iter();
-        let mut set = set.filter_map(|value| value.to_str().ok()?.split(';').next());
-        let cookie = set.find(|pair| pair.starts_with("__Host-sabor_session="));
+        let cookies = self.headers.get_all("set-cookie").iter();
+        let mut cookies = cookies.filter_map(|value| value.to_str().ok()?.split(';').next());
+        let cookie = cookies.find(|pair| pair.starts_with("__Host-sabor_session="));
         cookie.map(str::to_owned)
     }
 
@@ -127,11 +127,12 @@ pub(super) enum SessionState {
     Ended(SessionEnd),
 }
 
+/// The end of a session.
 #[derive(Clone, Copy)]
 pub(super) struct SessionEnd {
     pub(super) at: Instant,
-    /// Whether the response confirmed the end. Otherwise a retry found it ended, and the
-    /// first process may have died before it updated Redis.
+    /// Whether the response confirmed the end. If not, a retry found that the session had
+    /// ended, and the first process may have died before it updated Redis.
     pub(super) confirmed: bool,
 }
 
@@ -196,7 +197,7 @@ impl Log {
         });
     }
 
-    /// Records something that no fault justifies.
+    /// Records behavior that no fault justifies.
     pub(super) fn violation(&self, message: impl Into<String>) {
         *lock(&self.violations).entry(message.into()).or_default() += 1;
     }

@@ -1,4 +1,4 @@
-//! Postgres is killed, restarted, unreachable or out of connections.
+//! Faults of Postgres: it is killed, restarted, unreachable or out of connections.
 
 use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};
@@ -11,7 +11,7 @@ use tokio::net::TcpStream;
 use super::run::Run;
 use crate::testbed::DATABASE;
 
-/// Kills Postgres with SIGKILL. Committed data are recovered at the next start. A crash
+/// Kills Postgres with SIGKILL. Committed data is recovered at the next start. A crash
 /// of the machine is not simulated, because temporary clusters run without fsync.
 pub(super) async fn kill(run: &Run) -> Result<()> {
     run.environment.testbed.cluster.kill().await?;
@@ -19,18 +19,18 @@ pub(super) async fn kill(run: &Run) -> Result<()> {
     run.environment.testbed.cluster.restart().await
 }
 
-/// Stops Postgres in order and starts it at once, like an update by the hosting
-/// provider.
+/// Shuts Postgres down cleanly and starts it again immediately, as an update by the
+/// hosting provider does.
 pub(super) async fn restart(run: &Run) -> Result<()> {
     run.environment.testbed.cluster.restart().await
 }
 
-/// Stalls all connections. Those that are open now stay broken afterwards.
+/// Stalls all connections. They stay broken after the fault.
 pub(super) async fn stall(run: &Run) -> Result<()> {
     with_proxy_mode(run, ProxyMode::Stall).await
 }
 
-/// Closes all connections, and new ones at once.
+/// Closes all connections. New ones are closed immediately.
 pub(super) async fn disconnect(run: &Run) -> Result<()> {
     with_proxy_mode(run, ProxyMode::Disconnect).await
 }
@@ -42,7 +42,7 @@ async fn with_proxy_mode(run: &Run, mode: ProxyMode) -> Result<()> {
     Ok(())
 }
 
-/// Takes all connections, including those of the functions, which are terminated.
+/// Terminates the functions' connections and takes all that Postgres allows.
 pub(super) async fn exhaust_connections(run: &Run) -> Result<()> {
     const TERMINATE_OTHERS: &str =
         "select count(pg_terminate_backend(pid)) from pg_stat_activity where datname = $1";
@@ -61,7 +61,7 @@ pub(super) async fn exhaust_connections(run: &Run) -> Result<()> {
 }
 
 /// The code field of the error `too_many_connections`.
-const TOO_MANY: &str = "C53300\0";
+const TOO_MANY_CONNECTIONS: &str = "C53300\0";
 
 /// Takes one connection, on which Postgres waits for a password. Returns `None` if
 /// Postgres reports that none is left.
@@ -77,7 +77,7 @@ async fn take_connection(port: u16) -> Result<Option<TcpStream>> {
     stream.read_to_end(&mut response).await?;
     let response = String::from_utf8_lossy(&response);
     ensure!(
-        response.contains(TOO_MANY),
+        response.contains(TOO_MANY_CONNECTIONS),
         "unexpected response of Postgres: {response}"
     );
     Ok(None)

@@ -1,4 +1,4 @@
-//! Redis is killed, unreachable, emptied or slow.
+//! Faults of Redis: it is killed, unreachable, emptied or slow.
 
 use std::time::{Duration, Instant};
 
@@ -9,10 +9,10 @@ use super::environment::{Environment, Operation};
 use super::run::Run;
 use crate::testbed::DATABASE;
 
-/// Longer than the functions' timeout.
-const SLOW: Duration = Duration::from_secs(2);
+/// The delay of slow responses. It is longer than the functions' timeout.
+const SLOW_RESPONSE: Duration = Duration::from_secs(2);
 
-/// The functions write their counters within this time.
+/// How long the functions may take to write their counters.
 const COUNTER_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// Restarts the functions and clears the counters of earlier drills.
@@ -23,8 +23,8 @@ pub(super) async fn prepare(environment: &Environment) -> Result<()> {
     Ok(client.batch_execute(CLEAR_COUNTERS).await?)
 }
 
-/// Waits until the functions have counted failed accesses to Redis. Otherwise the drill
-/// would prove nothing.
+/// Waits until the functions have increased the counter. Fails if they do not, because
+/// the drill would then prove nothing.
 pub(super) async fn check_effect(run: &Run, counter: &str) -> Result<()> {
     let (client, started) = (run.environment.connect().await?, Instant::now());
     while client.query_one(IS_ZERO, &[&counter]).await?.try_get(0)? {
@@ -46,7 +46,7 @@ fn ensure_used(run: &Run) -> Result<()> {
     Ok(())
 }
 
-/// Kills Redis with SIGKILL, and starts it again on the same port, without data.
+/// Kills Redis with SIGKILL, and starts it again at the same address, without data.
 pub(super) async fn kill(run: &Run) -> Result<()> {
     let server = run.environment.testbed.redis.server.as_ref();
     let server = server.context("redis-server is not installed")?;
@@ -56,14 +56,14 @@ pub(super) async fn kill(run: &Run) -> Result<()> {
     Ok(server.restart().await?)
 }
 
-/// Stops listening, and comes back with its data.
+/// Makes Redis refuse connections. It keeps its data.
 pub(super) async fn make_unreachable(run: &Run) -> Result<()> {
     with_mode(run, FaultMode::Unreachable).await
 }
 
-/// Runs commands at once, but delays every response by two seconds.
+/// Runs commands immediately, but delays every response by two seconds.
 pub(super) async fn slow_down(run: &Run) -> Result<()> {
-    with_mode(run, FaultMode::Slow(SLOW)).await
+    with_mode(run, FaultMode::Slow(SLOW_RESPONSE)).await
 }
 
 async fn with_mode(run: &Run, mode: FaultMode) -> Result<()> {
@@ -79,8 +79,8 @@ pub(super) async fn flush_repeatedly(run: &Run) -> Result<()> {
     let redis = &run.environment.testbed.redis.endpoint;
     ensure_used(run)?;
     for _ in 0..10 {
-        let held = redis.command(&["DBSIZE"]).await.map_err(Error::msg)?;
-        ensure!(held != 0, "Redis held no data to delete");
+        let key_count = redis.command(&["DBSIZE"]).await.map_err(Error::msg)?;
+        ensure!(key_count != 0, "Redis held no data to delete");
         redis.flush().await.map_err(Error::msg)?;
         tokio::time::sleep(run.environment.fault_duration() / 10).await;
     }

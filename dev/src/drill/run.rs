@@ -16,8 +16,10 @@ use super::environment::{Environment, Operation};
 use super::log::{ApiResponse, Log, Outcome, Request};
 use crate::testbed::load::Call;
 
-/// The first and the longest pause before a client retries.
+/// The pause before a client's first retry. It doubles with each retry.
 pub(super) const RETRY_PAUSE: Duration = Duration::from_millis(100);
+
+/// The longest pause before a retry.
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
 /// The effects that a fault may have.
@@ -73,17 +75,17 @@ impl Run {
         Ok((*fault_start, *fault_end))
     }
 
-    /// Returns whether a request can have been affected by the fault.
+    /// Returns whether the fault may have affected the request.
     fn overlaps_fault(&self, sent_at: Instant, received_at: Instant) -> bool {
         let started = self
             .fault_start
             .get()
             .is_some_and(|fault_start| *fault_start <= received_at);
-        let over = |fault_end: &Instant| *fault_end + self.tolerance.recovery < sent_at;
-        started && !self.fault_end.get().is_some_and(over)
+        let has_recovered = |fault_end: &Instant| *fault_end + self.tolerance.recovery < sent_at;
+        started && !self.fault_end.get().is_some_and(has_recovered)
     }
 
-    /// Returns whether any response is acceptable.
+    /// Returns whether any response to this operation is acceptable.
     fn is_exempt(&self, operation: Operation, response: &ApiResponse) -> bool {
         self.tolerance.exempt.contains(&operation)
             && self.overlaps_fault(response.sent_at, response.received_at)
@@ -95,7 +97,7 @@ impl Run {
         self.tolerance.exempt.contains(&operation) && !self.fault_end.get().is_some_and(is_later)
     }
 
-    /// Returns why a failure is not acceptable, or `None` if it is.
+    /// Returns why the outcome is not acceptable, or `None` if it is acceptable.
     pub(super) fn unexpected_failure(&self, request: &Request) -> Option<&'static str> {
         let is_tolerated = self.tolerance.may_fail.contains(&request.outcome)
             || request.outcome == Outcome::ServerError
@@ -110,10 +112,10 @@ impl Run {
 
     /// Returns whether a request failed because of the fault.
     pub(super) fn has_effect(&self) -> bool {
-        let failed = |one: &Request| self.tolerance.may_fail.contains(&one.outcome);
+        let has_failed = |request: &Request| self.tolerance.may_fail.contains(&request.outcome);
         let requests = self.log.requests().into_iter();
-        let mut failed = requests.filter(failed);
-        failed.any(|one| self.overlaps_fault(one.sent_at, one.received_at))
+        let mut failed = requests.filter(has_failed);
+        failed.any(|request| self.overlaps_fault(request.sent_at, request.received_at))
     }
 
     /// Tells the clients to finish.
@@ -147,14 +149,14 @@ impl Run {
         &self,
         operation: Operation,
         call: impl Fn() -> Result<Call>,
-    ) -> Result<FinalAnswer> {
+    ) -> Result<FinalResponse> {
         let (started_at, mut was_retried, mut pause) = (Instant::now(), false, RETRY_PAUSE);
         loop {
             let response = self
                 .send(operation, self.environment.next_number(), call()?)
                 .await?;
             if response.outcome.is_definite() || !self.is_running() {
-                return Ok(FinalAnswer {
+                return Ok(FinalResponse {
                     response,
                     was_retried,
                     started_at,
@@ -182,7 +184,7 @@ impl Run {
             .post(Operation::Refresh.path(), &body)
     }
 
-    /// Builds a request like the site's own pages.
+    /// Builds a request as the site's own pages send it.
     pub(super) fn post(&self, operation: Operation, cookie: &str, body: &Value) -> Result<Call> {
         let mut call = self.environment.testbed.post(operation.path(), body)?;
         let headers = call.headers_mut();
@@ -205,8 +207,8 @@ impl Run {
     }
 
     /// Records an error as a violation.
-    pub(super) fn record_error(&self, outcome: Result<()>) {
-        if let Err(error) = outcome {
+    pub(super) fn record_error(&self, result: Result<()>) {
+        if let Err(error) = result {
             self.log.violation(format!("{error:#}"));
         }
     }
@@ -218,16 +220,16 @@ impl Run {
         }
     }
 
-    /// Records an unexpected response as a violation, unless it is not definite or a
-    /// rate limit that the retries have hit.
+    /// Records the response as a violation, unless it is not definite or reports a rate
+    /// limit that the retries have hit.
     pub(super) fn report_unexpected(
         &self,
         operation: Operation,
-        FinalAnswer {
+        FinalResponse {
             response,
             was_retried,
             ..
-        }: &FinalAnswer,
+        }: &FinalResponse,
     ) {
         let is_rate_limited =
             *was_retried && response.status == StatusCode::TOO_MANY_REQUESTS.as_u16();
@@ -244,14 +246,14 @@ impl Run {
 }
 
 /// The response that ended the retries.
-pub(super) struct FinalAnswer {
+pub(super) struct FinalResponse {
     pub(super) response: ApiResponse,
     /// Whether an earlier attempt may have succeeded.
     pub(super) was_retried: bool,
     pub(super) started_at: Instant,
 }
 
-impl FinalAnswer {
+impl FinalResponse {
     pub(super) fn succeeded(&self) -> bool {
         self.response.outcome == Outcome::Success
     }

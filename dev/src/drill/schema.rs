@@ -1,4 +1,4 @@
-//! The schema is older or newer than the functions.
+//! Faults of the schema: it is older or newer than the functions expect.
 
 use std::net::SocketAddr;
 
@@ -20,7 +20,7 @@ const INIT: &str = "/api/admin/init-db";
 /// The number of concurrent callers, on two processes.
 const CALLERS: usize = 8;
 
-/// How often a schema change that may deadlock with the load is attempted.
+/// The maximum number of attempts at a schema change, which may deadlock with the load.
 const ATTEMPTS: usize = 5;
 
 /// Reverts the newest migration while the functions run, and applies it again.
@@ -31,35 +31,42 @@ pub(super) async fn use_older_schema(run: &Run) -> Result<()> {
     run.environment.add_app().await
 }
 
-/// Eight callers apply a pending migration at once. Exactly one must succeed.
+/// Lets eight callers apply a pending migration concurrently. Only one may apply it.
 pub(super) async fn migrate_concurrently(run: &Run) -> Result<()> {
     let environment = &run.environment;
     let variables = environment.variables();
-    let one = function::start(INIT, &variables).await?;
-    let other = function::start(INIT, &variables).await?;
-    let all = count_migrations(environment).await?;
+    let first_server = function::start(INIT, &variables).await?;
+    let second_server = function::start(INIT, &variables).await?;
+    let migration_count = count_migrations(environment).await?;
     migrate(environment, Some(1)).await?;
-    let is_reverted = count_migrations(environment).await? == all - 1;
+    let is_reverted = count_migrations(environment).await? == migration_count - 1;
     ensure!(is_reverted, "no migration is pending");
     let mut callers = JoinSet::new();
     for number in 0..CALLERS {
-        let server = if number % 2 == 0 { &one } else { &other };
+        let server = if number % 2 == 0 {
+            &first_server
+        } else {
+            &second_server
+        };
         callers.spawn(init(server.address, init_request(environment)?));
     }
     let mut applied = 0;
-    while let Some(called) = callers.join_next().await {
-        applied += called??;
+    while let Some(result) = callers.join_next().await {
+        applied += result??;
     }
-    // Zero if the caller that applied it lost the response and tried again.
-    let once = applied <= 1 && count_migrations(environment).await? == all;
-    run.check(once, "init-db: a migration was not applied exactly once");
-    one.stop().await?;
-    other.stop().await?;
+    // `applied` is 0 if the response to the caller that applied it was lost.
+    let is_applied_once = applied <= 1 && count_migrations(environment).await? == migration_count;
+    run.check(
+        is_applied_once,
+        "init-db: a migration was not applied exactly once",
+    );
+    first_server.stop().await?;
+    second_server.stop().await?;
     environment.add_app().await
 }
 
-/// Adds what a later deployment might add: columns, a table, a value that a check
-/// constraint allows, and an unknown migration.
+/// Adds what a later deployment might add: columns, a table, another value in a check
+/// constraint, and an unknown migration.
 pub(super) async fn use_newer_schema(run: &Run) -> Result<()> {
     let environment = &run.environment;
     let client = environment.connect().await?;
@@ -70,9 +77,9 @@ pub(super) async fn use_newer_schema(run: &Run) -> Result<()> {
         widened != original,
         "cannot extend the constraint {original}"
     );
-    change(
+    execute(
         environment,
-        &format!("{ADD}; {}", set_status_constraint(&widened)),
+        &format!("{EXTEND_SCHEMA}; {}", set_status_constraint(&widened)),
     )
     .await?;
     run.environment.wait_fault_duration().await;
@@ -83,9 +90,9 @@ pub(super) async fn use_newer_schema(run: &Run) -> Result<()> {
         "init-db: a migration was applied to a newer schema",
     );
     server.stop().await?;
-    change(
+    execute(
         environment,
-        &format!("{REVERT}; {}", set_status_constraint(&original)),
+        &format!("{REVERT_SCHEMA}; {}", set_status_constraint(&original)),
     )
     .await
 }
@@ -102,12 +109,12 @@ async fn migrate(environment: &Environment, down: Option<usize>) -> Result<()> {
     retry(async || database::migrate(&url, down).await.map(drop)).await
 }
 
-async fn change(environment: &Environment, statements: &str) -> Result<()> {
+async fn execute(environment: &Environment, statements: &str) -> Result<()> {
     let client = environment.connect().await?;
     retry(async || Ok(client.batch_execute(statements).await?)).await
 }
 
-/// Retries a schema change, which can lose a deadlock against the load.
+/// Retries a schema change, which Postgres may abort because of a deadlock with the load.
 async fn retry(work: impl AsyncFn() -> Result<()>) -> Result<()> {
     let mut attempts = 1;
     loop {
@@ -115,7 +122,7 @@ async fn retry(work: impl AsyncFn() -> Result<()>) -> Result<()> {
             Err(error) if attempts < ATTEMPTS => {
                 progress::status(&format!("  Retrying after: {error:#}"))
             }
-            outcome => return outcome,
+            result => return result,
         }
         attempts += 1;
     }
@@ -138,14 +145,14 @@ async fn init(address: SocketAddr, call: Call) -> Result<usize> {
             let body: Value = serde_json::from_slice(&body)?;
             return Ok(body["applied"].as_array().map_or(0, Vec::len));
         }
-        let lost = status == StatusCode::SERVICE_UNAVAILABLE && attempts < ATTEMPTS;
-        ensure!(lost, "{INIT} returned {status}");
+        let may_retry = status == StatusCode::SERVICE_UNAVAILABLE && attempts < ATTEMPTS;
+        ensure!(may_retry, "{INIT} returned {status}");
         attempts += 1;
     }
 }
 
-// With names that no migration will use.
-const ADD: &str = "
+// No migration will use these names.
+const EXTEND_SCHEMA: &str = "
     alter table users add column drill_nickname text;
     alter table user_sessions add column drill_country text;
     alter table bookings add column drill_note text not null default '';
@@ -153,7 +160,7 @@ const ADD: &str = "
     insert into schema_migrations (version, name, checksum)
         select max(version) + 1, 'drill_vouchers', '' from schema_migrations";
 
-const REVERT: &str = "
+const REVERT_SCHEMA: &str = "
     alter table users drop column drill_nickname;
     alter table user_sessions drop column drill_country;
     alter table bookings drop column drill_note;

@@ -1,8 +1,7 @@
 //! The load: clients of several kinds.
 //!
-//! Each client retries like a good client, on the other process, until the response is
-//! definite. It records what was confirmed in the [`log`](super::log), and violations
-//! that no fault justifies.
+//! Each client retries on the other process until the response is definite. It records
+//! confirmed changes and violations in the [`log`](super::log).
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -19,14 +18,14 @@ use uuid::Uuid;
 
 use super::environment::{APP, Operation, PERMANENT_SESSIONS};
 use super::log::{Booking, Outcome, SessionState, StaleRead};
-use super::run::{FinalAnswer, RETRY_PAUSE, Run};
+use super::run::{FinalResponse, RETRY_PAUSE, Run};
 use crate::testbed::{DATABASE, PASSWORD};
 
 /// How many classes a member books.
 const CLASSES_PER_MEMBER: usize = 3;
 
 /// How long a retried refresh returns the same response.
-const GRACE: Duration = Duration::from_secs(10);
+const GRACE_PERIOD: Duration = Duration::from_secs(10);
 
 /// Starts all clients.
 pub(super) fn start_clients(run: &Arc<Run>) -> JoinSet<Result<()>> {
@@ -47,7 +46,7 @@ pub(super) fn start_clients(run: &Arc<Run>) -> JoinSet<Result<()>> {
     clients
 }
 
-/// Members sign in, book, cancel and sign out.
+/// Simulates members who sign in, book, cancel and sign out.
 async fn book_and_cancel(run: Arc<Run>) -> Result<()> {
     while run.is_running() {
         let (number, round) = run.environment.next_member();
@@ -103,8 +102,8 @@ async fn book(run: &Run, cookie: &str, class: Uuid, join_waitlist: bool) -> Resu
     let call = || run.post_with_key(Operation::Book, cookie, key, &body);
     let result = run.request_until_definite(Operation::Book, call).await?;
     if !result.succeeded() {
-        let full = !join_waitlist && result.response.is(StatusCode::CONFLICT, "class_full");
-        if !full {
+        let is_full = !join_waitlist && result.response.is(StatusCode::CONFLICT, "class_full");
+        if !is_full {
             run.report_unexpected(Operation::Book, &result);
         }
         return Ok(None);
@@ -113,8 +112,8 @@ async fn book(run: &Run, cookie: &str, class: Uuid, join_waitlist: bool) -> Resu
     let has_spot = result.response.text("status") == Some("booked");
     let booked = Booking { class, has_spot };
     run.log.confirmed().booked.insert(id, booked);
-    let again = run.request_until_definite(Operation::Book, call).await?;
-    if again.response.outcome.is_definite() && again.response.body != result.response.body {
+    let repeated = run.request_until_definite(Operation::Book, call).await?;
+    if repeated.response.outcome.is_definite() && repeated.response.body != result.response.body {
         run.log
             .violation("book: the same Idempotency-Key returned another response");
     }
@@ -168,17 +167,19 @@ async fn end_other_session(run: &Run, own: &str, other: &str) -> Result<()> {
         Ok(call.body(Full::default())?)
     };
     let result = run.request_until_definite(Operation::Revoke, call).await?;
-    let gone = result.was_retried && result.response.is(StatusCode::NOT_FOUND, "not_found");
-    match result.succeeded() || gone {
+    let already_ended =
+        result.was_retried && result.response.is(StatusCode::NOT_FOUND, "not_found");
+    match result.succeeded() || already_ended {
         true => run.log.end_session(other, result.succeeded()),
         false => run.report_unexpected(Operation::Revoke, &result),
     }
     Ok(())
 }
 
-/// New members register and change their password, which ends their other sessions.
+/// Simulates new members who register and change their password, which ends their other
+/// sessions.
 async fn register_and_change_password(run: Arc<Run>) -> Result<()> {
-    const NEW: &str = "another horse battery";
+    const NEW_PASSWORD: &str = "another horse battery";
     while run.is_running() {
         let email = format!("{}@example.com", Uuid::now_v7());
         let Some(own) = register(&run, &email).await? else {
@@ -188,19 +189,19 @@ async fn register_and_change_password(run: Arc<Run>) -> Result<()> {
             continue;
         };
         run.log.set_session(&other, SessionState::Ending);
-        let form = json!({ "currentPassword": PASSWORD, "newPassword": NEW });
+        let form = json!({ "currentPassword": PASSWORD, "newPassword": NEW_PASSWORD });
         let call = || run.post(Operation::ChangePassword, &own, &form);
         let result = run
             .request_until_definite(Operation::ChangePassword, call)
             .await?;
-        let changed =
+        let already_changed =
             result.was_retried && result.response.is(StatusCode::FORBIDDEN, "wrong_password");
-        if !result.succeeded() && !changed {
+        if !result.succeeded() && !already_changed {
             run.report_unexpected(Operation::ChangePassword, &result);
             continue;
         }
         run.log.end_session(&other, result.succeeded());
-        sign_in(&run, &email, NEW).await?;
+        sign_in(&run, &email, NEW_PASSWORD).await?;
         let form = json!({ "email": email, "password": PASSWORD });
         let call = || {
             run.environment
@@ -244,7 +245,7 @@ async fn register(run: &Run, email: &str) -> Result<Option<String>> {
     Ok(Some(cookie))
 }
 
-/// API clients sign in for tokens and refresh them.
+/// Simulates API clients who sign in for tokens and refresh them.
 async fn use_tokens(run: Arc<Run>) -> Result<()> {
     while run.is_running() {
         let email = format!("member{}@example.com", run.environment.next_member().0);
@@ -280,22 +281,22 @@ async fn refresh_repeatedly(run: &Run, mut token: String) -> Result<Option<Strin
             .text("refreshToken")
             .filter(|_| result.succeeded());
         let Some(next) = next.map(str::to_owned) else {
-            // The grace period is over, and the family has ended as it should.
-            let late = result.was_retried && result.started_at.elapsed() > GRACE;
-            if !late {
+            // A retry after the grace period correctly ends the family.
+            let is_late = result.was_retried && result.started_at.elapsed() > GRACE_PERIOD;
+            if !is_late {
                 run.report_unexpected(Operation::Refresh, &result);
             }
             return Ok(None);
         };
         token = next;
-        let access = format!(
+        let authorization = format!(
             "Bearer {}",
             result.response.text("accessToken").unwrap_or_default()
         );
-        let call = run.get(Operation::Check.path(), (AUTHORIZATION, &access))?;
+        let call = run.get(Operation::Check.path(), (AUTHORIZATION, &authorization))?;
         // Process 1 has the correct clock, by which the token expires.
-        let seen = run.send(Operation::Check, 1, call).await?;
-        if seen.outcome == Outcome::Rejected {
+        let response = run.send(Operation::Check, 1, call).await?;
+        if response.outcome == Outcome::Rejected {
             run.log
                 .violation("check: a valid access token was rejected");
         }
@@ -304,8 +305,8 @@ async fn refresh_repeatedly(run: &Run, mut token: String) -> Result<Option<Strin
     Ok(Some(token))
 }
 
-/// Members go to the partner application, whose server redeems each token twice at
-/// once.
+/// Simulates members who enter the partner application, whose server redeems each token
+/// twice concurrently.
 async fn issue_and_redeem(run: Arc<Run>) -> Result<()> {
     while run.is_running() {
         let number = run.environment.next_session();
@@ -333,19 +334,19 @@ async fn issue_and_redeem(run: Arc<Run>) -> Result<()> {
             Ok(call)
         };
         let redeem = || run.request_until_definite(Operation::Redeem, call);
-        let (one, other) = tokio::join!(redeem(), redeem());
-        check_redemptions(&run, (id, issued), &[one?, other?]);
+        let (first, second) = tokio::join!(redeem(), redeem());
+        check_redemptions(&run, (id, issued), &[first?, second?]);
         sleep(RETRY_PAUSE).await;
     }
     Ok(())
 }
 
-fn check_redemptions(run: &Run, (id, issued): (Uuid, Instant), both: &[FinalAnswer; 2]) {
-    let done = both.iter().filter(|result| result.succeeded()).count();
-    let was_retried = both
+fn check_redemptions(run: &Run, (id, issued): (Uuid, Instant), results: &[FinalResponse; 2]) {
+    let redemptions = results.iter().filter(|result| result.succeeded()).count();
+    let was_retried = results
         .iter()
         .any(|result| result.was_retried || !result.response.outcome.is_definite());
-    match done {
+    match redemptions {
         0 if was_retried || run.may_lose(Operation::Redeem, issued) => {}
         0 => run
             .log
@@ -353,14 +354,14 @@ fn check_redemptions(run: &Run, (id, issued): (Uuid, Instant), both: &[FinalAnsw
         1 => _ = run.log.confirmed().redeemed.insert(id, issued),
         _ => run.log.violation("redeem: a token was redeemed twice"),
     }
-    for result in both.iter().filter(|result| !result.succeeded()) {
+    for result in results.iter().filter(|result| !result.succeeded()) {
         if !result.response.is(StatusCode::UNAUTHORIZED, "token_ended") {
             run.report_unexpected(Operation::Redeem, result);
         }
     }
 }
 
-/// Visitors send contact messages.
+/// Simulates visitors who send contact messages.
 async fn send_messages(run: Arc<Run>) -> Result<()> {
     while run.is_running() {
         let message = json!({
@@ -387,10 +388,10 @@ async fn check_active_sessions(run: Arc<Run>, turn: usize) -> Result<()> {
     while run.is_running() {
         let number = run.environment.next_number();
         let active = run.log.active_sessions();
-        let fresh = active
+        let signed_in = active
             .get(random_below(active.len()))
             .filter(|_| number.is_multiple_of(2));
-        let (cookie, is_permanent) = match fresh {
+        let (cookie, is_permanent) = match signed_in {
             Some(cookie) => (cookie.clone(), false),
             None => (
                 run.environment
@@ -402,7 +403,7 @@ async fn check_active_sessions(run: Arc<Run>, turn: usize) -> Result<()> {
         let response = run
             .send(Operation::Check, turn, run.session_check(&cookie)?)
             .await?;
-        // Another client may have ended it meanwhile.
+        // Another client may have ended the session in the meantime.
         if response.outcome == Outcome::Rejected && (is_permanent || run.log.is_active(&cookie)) {
             run.log.violation("check: an active session was rejected");
         }
@@ -415,11 +416,11 @@ async fn check_active_sessions(run: Arc<Run>, turn: usize) -> Result<()> {
 async fn check_ended_sessions(run: Arc<Run>, turn: usize) -> Result<()> {
     while run.is_running() {
         let ended = run.log.ended_sessions();
-        let back = match run.environment.next_number() % 3 {
+        let offset = match run.environment.next_number() % 3 {
             0 => random_below(ended.len()),
             _ => random_below(ended.len().min(8)),
         };
-        if let Some((cookie, ended)) = ended.iter().rev().nth(back) {
+        if let Some((cookie, ended)) = ended.iter().rev().nth(offset) {
             let response = run
                 .send(Operation::Check, turn, run.session_check(cookie)?)
                 .await?;

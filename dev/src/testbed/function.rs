@@ -1,4 +1,4 @@
-//! Starts a function's executable like Vercel.
+//! Starts a function's executable as Vercel does.
 //!
 //! The executable receives a port and a Unix socket. On the socket it reports that it
 //! listens and which requests have ended, in NUL-terminated JSON.
@@ -27,13 +27,13 @@ struct Message {
 /// Builds all functions in the release profile.
 pub(crate) async fn build() -> Result<()> {
     status("Building the functions …");
-    let built = Command::new("cargo")
+    let build = Command::new("cargo")
         .args(["build", "--release", "--bins"])
         .kill_on_drop(true)
         .current_dir(environment::repository())
         .status();
-    let status = built.await.context("cannot run cargo")?;
-    if !status.success() {
+    let exit_status = build.await.context("cannot run cargo")?;
+    if !exit_status.success() {
         bail!("the functions failed to build");
     }
     Ok(())
@@ -41,9 +41,9 @@ pub(crate) async fn build() -> Result<()> {
 
 /// Returns the executables with the paths of their functions.
 pub(crate) fn executables() -> Result<Vec<(String, PathBuf)>> {
-    let here = std::env::current_exe()?;
-    // The drills run in the debug profile, so the folder may be a sibling of ours.
-    let target = here
+    let current_exe = std::env::current_exe()?;
+    // The drills run in the debug profile, so this executable may be in another folder.
+    let target = current_exe
         .ancestors()
         .nth(2)
         .context("the target directory was not found")?;
@@ -61,7 +61,9 @@ pub(crate) fn executables() -> Result<Vec<(String, PathBuf)>> {
 /// Starts the function with this path, and waits until it listens.
 pub(crate) async fn start(path: &str, variables: &Variables) -> Result<Server> {
     let executables = executables()?;
-    let found = executables.iter().find(|(of, _)| of == path);
+    let found = executables
+        .iter()
+        .find(|(function_path, _)| function_path == path);
     let (_, executable) = found.with_context(|| format!("there is no function {path}"))?;
     start_executable(executable, variables).await
 }
@@ -75,16 +77,16 @@ pub(crate) async fn start_executable(executable: &Path, variables: &Variables) -
     variables.push(("VERCEL_DEV_PORT", port.to_string()));
     variables.push(("VERCEL_IPC_PATH", socket.display().to_string()));
     let mut command = Command::new(executable);
-    // The function's log is discarded.
+    // Discards the function's log.
     command.stdin(Stdio::null()).stdout(Stdio::null());
     let mut server = Server::spawn(command, port, &variables)?;
     tokio::select! {
-        started = timeout(START_TIMEOUT, wait_until_started(&listener)) => {
-            let messages = started.context("the function did not report that it listens")??;
+        result = timeout(START_TIMEOUT, wait_until_started(&listener)) => {
+            let messages = result.context("the function did not report that it listens")??;
             server.mark_listening();
             tokio::spawn(discard_messages(messages));
         }
-        ended = server.process().wait() => bail!("{} ended with {}", executable.display(), ended?),
+        exit_status = server.process().wait() => bail!("{} ended with {}", executable.display(), exit_status?),
     }
     Ok(server)
 }

@@ -1,7 +1,7 @@
 //! A load generator with keep-alive connections.
 //!
-//! Written for this project, so that nothing has to be installed. It keeps every latency
-//! instead of a histogram, so that percentiles are exact.
+//! It is part of this project, so nothing has to be installed. It keeps every latency
+//! instead of a histogram, so percentiles are exact.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -20,12 +20,12 @@ use tokio::task::JoinSet;
 /// A request with a body that can be sent repeatedly.
 pub(crate) type Call = Request<Full<Bytes>>;
 
-/// When to stop.
+/// When a load stops.
 #[derive(Clone, Copy)]
 pub(crate) enum Until {
     /// After this time. The calls are repeated in order.
     Elapsed(Duration),
-    /// When each call was sent once.
+    /// After each call was sent once.
     AllCalled,
 }
 
@@ -41,7 +41,7 @@ pub(crate) struct Load {
 }
 
 impl Load {
-    /// Sends each call once, one after another. Each must return 200.
+    /// Creates a load that sends each call once, one after another. Each must return 200.
     pub(crate) fn once(address: SocketAddr, calls: Vec<Call>) -> Self {
         Self {
             address,
@@ -70,8 +70,8 @@ impl Load {
         self
     }
 
-    /// Sets the only accepted status. Any other is an error, because a quick rejection
-    /// must not count as fast.
+    /// Sets the only accepted status. Any other is an error, because a rejection must not
+    /// count as a fast response.
     pub(crate) fn expect(mut self, status: StatusCode) -> Self {
         self.expected = vec![status];
         self
@@ -102,8 +102,8 @@ impl Load {
             connections.spawn(Arc::clone(&self).run_connection(Arc::clone(&next), started));
         }
         let mut latencies = Vec::new();
-        while let Some(ended) = connections.join_next().await {
-            latencies.extend(ended??);
+        while let Some(result) = connections.join_next().await {
+            latencies.extend(result??);
         }
         Ok(LoadStats::new(latencies, started.elapsed()))
     }
@@ -153,7 +153,7 @@ impl Connection {
         let stream = TcpStream::connect(address).await?;
         stream.set_nodelay(true)?;
         let (sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
-        // Errors of the connection show in the sender.
+        // The sender reports errors of the connection.
         tokio::spawn(connection);
         Ok(Self(sender))
     }
@@ -218,15 +218,15 @@ impl LoadStats {
     }
 
     /// Counts the responses that took at least this long.
-    pub(crate) fn count_at_least(&self, latency: Duration) -> usize {
+    pub(crate) fn count_at_least(&self, minimum: Duration) -> usize {
         self.latencies
             .iter()
-            .filter(|took| **took >= latency)
+            .filter(|latency| **latency >= minimum)
             .count()
     }
 }
 
-/// Returns the median, which ignores rounds that were disturbed.
+/// Returns the median, on which a few disturbed rounds have little effect.
 pub(crate) fn median(mut values: Vec<f64>) -> f64 {
     values.sort_unstable_by(f64::total_cmp);
     values.get(values.len() / 2).copied().unwrap_or(f64::NAN)

@@ -8,12 +8,12 @@ use redis_endpoint::{Backend, Endpoint, FaultMode, Options, RedisServer};
 use tokio::runtime::{Builder, Runtime};
 
 /// An endpoint in front of a private `redis-server` if one is installed, otherwise with
-/// its data in memory. It never uses `REDIS_URL`, because the data are deleted.
+/// its data in memory. It never uses `REDIS_URL`, because drills delete all data.
 pub(crate) struct Redis {
     pub(crate) endpoint: Arc<Endpoint>,
-    /// `None` after the stop.
+    /// `None` only after `drop` has taken it.
     runtime: Option<Runtime>,
-    /// `None` if the data are in memory.
+    /// `None` if the data is in memory.
     pub(crate) server: Option<RedisServer>,
 }
 
@@ -28,7 +28,7 @@ impl Redis {
             log_capacity: 0,
             ..Options::default()
         };
-        let starting = runtime.spawn(async {
+        let start_task = runtime.spawn(async {
             let server = match RedisServer::available() {
                 true => Some(RedisServer::start().await?),
                 false => None,
@@ -40,7 +40,7 @@ impl Redis {
             let endpoint = Endpoint::start(backend, options).await?;
             Ok::<_, io::Error>((Arc::new(endpoint), server))
         });
-        let (endpoint, server) = starting.await??;
+        let (endpoint, server) = start_task.await??;
         Ok(Self {
             endpoint,
             runtime: Some(runtime),
@@ -48,18 +48,18 @@ impl Redis {
         })
     }
 
-    /// Returns a name of what stores the data.
+    /// Returns the name of the store behind the endpoint.
     pub(crate) fn storage(&self) -> &'static str {
         self.server.as_ref().map_or("memory", |_| "redis-server")
     }
 
-    /// Sets how the endpoint behaves.
+    /// Changes how the endpoint responds.
     pub(crate) async fn set_mode(&self, mode: FaultMode) -> Result<()> {
         let endpoint = Arc::clone(&self.endpoint);
-        let work = async move { endpoint.set_mode(mode).await };
+        let change = async move { endpoint.set_mode(mode).await };
         match &self.runtime {
             // New listeners must run on the endpoint's own thread as well.
-            Some(runtime) => Ok(runtime.spawn(work).await??),
+            Some(runtime) => Ok(runtime.spawn(change).await??),
             None => Ok(()),
         }
     }

@@ -109,8 +109,8 @@ impl Server {
     pub(crate) async fn signal(&self, name: &str) -> Result<()> {
         let id = self.process.id().context("the process has ended")?;
         let mut kill = Command::new("kill");
-        let sent = kill.args(["-s", name, &id.to_string()]).status().await;
-        if !sent.context("cannot run kill")?.success() {
+        let status = kill.args(["-s", name, &id.to_string()]).status().await;
+        if !status.context("cannot run kill")?.success() {
             bail!("cannot send {name} to the process");
         }
         Ok(())

@@ -24,14 +24,14 @@ pub fn repository() -> &'static Path {
 }
 
 /// Returns the folder of the local stack's data: `SABOR_HOME`, or `.sabor/` in
-/// the repository, which git and Vercel ignore. Tests set `SABOR_HOME` to keep
-/// away from a developer's data.
+/// the repository, which git and Vercel ignore. Tests set `SABOR_HOME` to leave a
+/// developer's data alone.
 #[must_use]
 pub fn home() -> PathBuf {
     variable("SABOR_HOME").map_or_else(|| repository().join(".sabor"), PathBuf::from)
 }
 
-/// Returns the path of the `.env` file that belongs to [`home`], its sibling.
+/// Returns the path of the `.env` file next to [`home`].
 #[must_use]
 pub fn env_file() -> PathBuf {
     home().with_file_name(".env")
@@ -55,7 +55,8 @@ pub fn variables() -> BTreeMap<String, String> {
         clippy::disallowed_methods,
         reason = "this module reads the environment"
     )]
-    let all = env::vars_os();
-    all.filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+    let variables = env::vars_os();
+    variables
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
         .collect()
 }

@@ -16,34 +16,33 @@ pub struct FaultyProxy {
     faults: Arc<Faults>,
 }
 
-/// The behavior of the proxy towards connections.
+/// How the proxy treats connections.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ProxyMode {
     /// Accepts and forwards them.
     #[default]
     Forward,
-    /// Accepts them, forwards nothing, and does not close them. Connections
-    /// that were open at the change stay broken afterwards, because bytes were
-    /// lost.
+    /// Accepts them, but forwards nothing. Connections that were open when this
+    /// mode was set stay stalled, because bytes were lost.
     Stall,
-    /// Closes open and new connections at once.
+    /// Closes open and new connections immediately.
     Disconnect,
 }
 
 #[derive(Debug, Default)]
 struct Faults {
-    next: Mutex<Option<Disconnection>>,
+    next_disconnection: Mutex<Option<Disconnection>>,
     mode: Mutex<ProxyMode>,
-    /// Tells open connections that they have to stall or to close.
-    broken: watch::Sender<ProxyMode>,
+    /// Signals open connections to stall or to close.
+    fault_signal: watch::Sender<ProxyMode>,
 }
 
-/// Where in the conversation a connection is to be closed.
+/// The message at which a connection is closed.
 #[derive(Clone, Copy, Debug)]
 struct Disconnection {
-    /// A message of the application that contains this text triggers it.
+    /// A text that the application's message contains.
     text: &'static str,
-    /// Whether Postgres still receives that message.
+    /// Whether Postgres still receives the message.
     forward: bool,
 }
 
@@ -93,21 +92,21 @@ impl FaultyProxy {
 
     /// Stalls the connections that are open now. New ones are forwarded.
     pub fn stall_open_connections(&self) {
-        self.faults.broken.send_replace(ProxyMode::Stall);
+        self.faults.fault_signal.send_replace(ProxyMode::Stall);
     }
 
     /// Sets what happens to open and new connections from now on.
     pub fn set_mode(&self, mode: ProxyMode) {
         *lock(&self.faults.mode) = mode;
         if mode != ProxyMode::Forward {
-            self.faults.broken.send_replace(mode);
+            self.faults.fault_signal.send_replace(mode);
         }
     }
 }
 
 impl Faults {
     fn disconnect_at(&self, text: &'static str, forward: bool) {
-        *lock(&self.next) = Some(Disconnection { text, forward });
+        *lock(&self.next_disconnection) = Some(Disconnection { text, forward });
     }
 
     /// Takes the pending disconnection if `message` triggers it.
@@ -116,27 +115,27 @@ impl Faults {
             let mut parts = message.windows(pending.text.len());
             parts.any(|part| part == pending.text.as_bytes())
         };
-        lock(&self.next).take_if(is_triggered)
+        lock(&self.next_disconnection).take_if(is_triggered)
     }
 }
 
-/// Handles a new connection as the mode says.
+/// Handles a new connection according to the mode.
 async fn handle(faults: Arc<Faults>, application: TcpStream, port: u16) {
     // Subscribed before the mode is read, so that no change is missed.
-    let broken = faults.broken.subscribe();
+    let fault_signal = faults.fault_signal.subscribe();
     let mode = *lock(&faults.mode);
     match mode {
         ProxyMode::Forward => {}
         ProxyMode::Stall => return stall(application).await,
         ProxyMode::Disconnect => return,
     }
-    // If Postgres is down, the application's connection closes as well.
+    // If Postgres is down, the application's connection is closed.
     if let Ok(postgres) = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await {
-        forward(&faults, broken, application, postgres).await;
+        forward(&faults, fault_signal, application, postgres).await;
     }
 }
 
-/// Reads and discards until the application disconnects.
+/// Discards what the application sends until it disconnects.
 async fn stall(mut application: TcpStream) {
     let mut discarded = vec![0; 65_536];
     while let Ok(1..) = application.read(&mut discarded).await {}
@@ -144,7 +143,7 @@ async fn stall(mut application: TcpStream) {
 
 async fn forward(
     faults: &Faults,
-    mut broken: watch::Receiver<ProxyMode>,
+    mut fault_signal: watch::Receiver<ProxyMode>,
     mut application: TcpStream,
     mut postgres: TcpStream,
 ) {
@@ -172,11 +171,11 @@ async fn forward(
                     return;
                 }
             }
-            _ = broken.changed() => {
-                let mode = *broken.borrow_and_update();
+            _ = fault_signal.changed() => {
+                let mode = *fault_signal.borrow_and_update();
                 if mode == ProxyMode::Stall {
-                    // The connection to Postgres stays open too, so that
-                    // Postgres does not notice either.
+                    // The connection to Postgres stays open, so that Postgres
+                    // does not notice the fault.
                     stall(application).await;
                 }
                 return;

@@ -13,7 +13,7 @@ include!(concat!(env!("OUT_DIR"), "/api.rs"));
 ///
 /// # Errors
 ///
-/// Never in practice: axum retries a failed `accept`.
+/// Never fails in practice, because axum retries a failed `accept`.
 pub async fn serve(listener: TcpListener, router: Router) -> io::Result<()> {
     let service = router.into_make_service_with_connect_info::<SocketAddr>();
     axum::serve(listener, service).await

@@ -1,5 +1,5 @@
-//! PgBouncer in front of a private Postgres. It pools like a hosting provider's
-//! pooler: transaction mode, and fewer connections than clients.
+//! PgBouncer in front of a private Postgres. Like a hosting provider's pooler, it
+//! uses transaction mode and has fewer connections than clients.
 
 use std::fs::{self, Permissions};
 use std::net::Ipv4Addr;
@@ -16,6 +16,7 @@ use tokio::process::{Child, Command};
 use crate::port;
 use crate::postgres::Cluster;
 
+/// Where packages install PgBouncer.
 const PATHS: [&str; 3] = [
     "/usr/sbin/pgbouncer",
     "/usr/bin/pgbouncer",
@@ -50,7 +51,8 @@ impl PgBouncer {
         let file = folder.path().join("pgbouncer.ini");
         fs::write(&file, settings(cluster, database, connections, port)?)?;
         let mut command = Command::new(program);
-        // PgBouncer refuses to run as root. Another account must read its settings.
+        // PgBouncer refuses to run as root, so another account runs it and must be able
+        // to read its settings.
         if geteuid().is_root() {
             fs::set_permissions(folder.path(), Permissions::from_mode(0o755))?;
             command.args(["-u", "nobody"]);
@@ -84,8 +86,8 @@ fn program() -> Option<&'static str> {
 }
 
 fn settings(cluster: &Cluster, database: &str, connections: u16, port: u16) -> Result<String> {
-    let url: tokio_postgres::Config = cluster.url(database).parse()?;
-    let password = url.get_password().unwrap_or_default();
+    let config: tokio_postgres::Config = cluster.url(database).parse()?;
+    let password = config.get_password().unwrap_or_default();
     let password = String::from_utf8_lossy(password);
     Ok(format!(
         "[databases]\n{database} = host=127.0.0.1 port={} user=sabor password={password}\n\

@@ -6,8 +6,8 @@ use anyhow::{Context, Result};
 use sabor::crypto::random;
 use tokio::net::TcpSocket;
 
-/// Below the range that systems use for outgoing connections, so that no such
-/// connection takes the port before the program starts or while it is stopped.
+/// The ports to choose from. They are below the range that systems use for outgoing
+/// connections, so no such connection takes a port while its program does not run.
 const PORTS: std::ops::Range<u16> = 20_000..32_000;
 
 /// Returns the preferred port if it is free, otherwise a random free one.
@@ -17,16 +17,16 @@ const PORTS: std::ops::Range<u16> = 20_000..32_000;
 /// Fails if a hundred random ports are all in use.
 pub fn find_free(preferred: Option<u16>) -> Result<u16> {
     let width = u64::from(PORTS.end - PORTS.start);
-    let others = (0..100).map(|_| PORTS.start + random::below(width) as u16);
+    let random_ports = (0..100).map(|_| PORTS.start + random::below(width) as u16);
     preferred
         .into_iter()
-        .chain(others)
+        .chain(random_ports)
         .find(|port| is_free(*port))
         .context("no free port was found")
 }
 
-/// Tests a port with a socket that is bound but does not listen. A child process
-/// that inherits a copy of such a socket does not block the port.
+/// Tests a port with a socket that is bound but does not listen. If a child process
+/// inherits a copy of such a socket, the port stays usable.
 fn is_free(port: u16) -> bool {
     TcpSocket::new_v4().is_ok_and(|socket| {
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));

@@ -35,19 +35,19 @@ use binaries::Binaries;
 use directory::Directory;
 use supervisor::Supervisor;
 
-/// Much faster, but the data do not survive a crash of the machine.
-/// `synchronous_commit=off` would gain nothing more, and [`Cluster::kill`] would lose
-/// committed transactions.
+/// Settings that make temporary clusters much faster. The data does not survive a crash
+/// of the machine. `synchronous_commit=off` is not among them, because it gains nothing
+/// more and [`Cluster::kill`] would lose committed transactions.
 const TEMPORARY_SETTINGS: [&str; 2] = ["fsync=off", "full_page_writes=off"];
 
-/// Includes the recovery after a killed run, which takes seconds.
+/// How long Postgres may take to start, including the recovery after a kill.
 const START_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// How to set up a cluster.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
     /// The directory of a permanent cluster. A Postgres that still runs on it is
-    /// stopped. `None` makes a temporary cluster, which is removed when its owner
+    /// stopped. `None` creates a temporary cluster, which is removed when its owner
     /// ends.
     pub directory: Option<PathBuf>,
     /// The preferred port. A random one is used if it is taken.
@@ -85,13 +85,15 @@ impl Cluster {
             None => Directory::temporary(options.on_disk)?,
         };
         let binaries = Binaries::find(directory.major_version(), directory.account()).await?;
-        // Taken first, so that a Postgres that is still stopping has released its port.
+        // The lock comes first, so that a Postgres that is still stopping has released
+        // its port.
         let log = directory.lock_log(&binaries).await?;
         let port = port::find_free(options.port)?;
         let mut settings = vec![
             "listen_addresses=127.0.0.1".to_owned(),
             format!("port={port}"),
-            // A socket's path is limited to about 100 bytes, which a checkout's may exceed.
+            // A socket's path is limited to about 100 bytes, which the path of a checkout
+            // may exceed.
             "unix_socket_directories=".to_owned(),
         ];
         if directory.is_temporary() {
@@ -186,21 +188,21 @@ impl Cluster {
         Ok(client.batch_execute(&statement).await?)
     }
 
-    /// Stops Postgres with a fast shutdown: running statements are canceled, committed
-    /// data are kept. Does nothing if it is stopped.
+    /// Stops Postgres with a fast shutdown. Running statements are canceled, and committed
+    /// data is kept. Does nothing if Postgres is stopped.
     ///
     /// # Errors
     ///
-    /// Fails if the supervising shell cannot be waited for.
+    /// Fails if waiting for the supervising shell fails.
     pub async fn stop(&self) -> Result<()> {
         self.end("stop").await
     }
 
-    /// Kills the postmaster with SIGKILL, like the kernel when memory runs out.
+    /// Kills the postmaster with SIGKILL, as the kernel does when memory runs out.
     ///
     /// # Errors
     ///
-    /// Fails if the supervising shell cannot be waited for.
+    /// Fails if waiting for the supervising shell fails.
     pub async fn kill(&self) -> Result<()> {
         self.end("kill").await
     }
@@ -252,7 +254,7 @@ impl Cluster {
         Ok(())
     }
 
-    /// Polls until Postgres accepts a connection. There is no event to wait for;
+    /// Polls until Postgres accepts a connection. There is no event to wait for, and
     /// `pg_ctl --wait` polls as well.
     async fn wait_until_ready(&self, supervisor: &Supervisor) -> Result<()> {
         let started = Instant::now();
@@ -260,6 +262,7 @@ impl Cluster {
         loop {
             match self.connect("postgres").await {
                 Ok(_) => return Ok(()),
+                // Class 28 has the errors of authentication.
                 Err(error)
                     if error
                         .code()
@@ -288,8 +291,8 @@ impl Drop for Cluster {
             .supervisor
             .get_mut()
             .unwrap_or_else(PoisonError::into_inner);
-        // While Postgres runs, only its supervisor can wait for its end before the
-        // directory is removed.
+        // If Postgres still runs, its supervisor waits for its end and then removes the
+        // directory.
         if supervisor.is_none() {
             self.directory.remove_if_temporary();
         }

@@ -6,19 +6,19 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use tempfile::NamedTempFile;
 
-/// Writes `text` to `path` atomically. Only the owner can read the file: a
-/// temporary file has mode 0600, and renaming it keeps the mode.
+/// Writes `text` to `path` atomically. Only the owner can read the file, because it
+/// is created as a temporary file with mode 0600 and then renamed.
 ///
 /// # Errors
 ///
-/// Fails if the folder is missing or cannot be written.
+/// Fails if the folder is missing or cannot be write_atomically.
 pub fn write(path: &Path, text: &str) -> Result<()> {
     let folder = path.parent().unwrap_or(path);
-    let written = || -> Result<()> {
+    let write_atomically = || -> Result<()> {
         let mut file = NamedTempFile::new_in(folder)?;
         file.write_all(text.as_bytes())?;
         file.persist(path)?;
         Ok(())
     };
-    written().with_context(|| format!("cannot write {}", path.display()))
+    write_atomically().with_context(|| format!("cannot write {}", path.display()))
 }

@@ -1,4 +1,4 @@
-//! Tests of a private Postgres, above all of what a killed owner leaves behind.
+//! Tests of private Postgres clusters, including those whose owner is killed.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -13,19 +13,19 @@ use sabor_testing::postgres::{self, Cluster, Options};
 /// A process that runs a cluster until it is killed.
 struct Owner {
     process: Child,
-    /// The cluster's connection string. Empty if `start` did not wait for it.
+    /// The cluster's connection string, which is empty if `start` did not wait for it.
     url: String,
 }
 
 impl Owner {
-    fn start(directory: Option<&Path>, wait: bool) -> Self {
+    fn start(directory: Option<&Path>, wait_for_url: bool) -> Self {
         let mut process = Command::new(env!("CARGO_BIN_EXE_hold-cluster"))
             .args(directory)
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
         let mut url = String::new();
-        if wait {
+        if wait_for_url {
             let lines = BufReader::new(process.stdout.take().unwrap()).lines();
             url = lines
                 .map(Result::unwrap)
@@ -68,7 +68,7 @@ async fn query_text(url: &str, query: &str) -> String {
     client.query_one(query, &[]).await.unwrap().get(0)
 }
 
-fn permanent(directory: &Path) -> Options {
+fn permanent_options(directory: &Path) -> Options {
     Options {
         directory: Some(directory.join("postgres")),
         ..Options::default()
@@ -84,7 +84,7 @@ fn create_folder() -> tempfile::TempDir {
 }
 
 #[tokio::test]
-async fn two_clusters_run_side_by_side_although_both_prefer_one_port() {
+async fn two_clusters_that_prefer_the_same_port_run_side_by_side() {
     let first = Cluster::start(Options::default()).await.unwrap();
     let options = Options {
         port: Some(first.port()),
@@ -109,7 +109,7 @@ async fn a_preferred_port_is_used_if_it_is_free() {
 }
 
 #[tokio::test]
-async fn a_database_made_from_a_template_has_its_rows() {
+async fn a_database_created_from_a_template_has_its_rows() {
     let cluster = Cluster::start(Options::default()).await.unwrap();
     cluster.create_database("template").await.unwrap();
     create_table(&cluster.url("template")).await;
@@ -152,7 +152,7 @@ async fn a_stopped_temporary_cluster_leaves_no_directory() {
 }
 
 #[tokio::test]
-async fn a_killed_owner_leaves_no_postgres_and_no_directory() {
+async fn no_postgres_and_no_directory_remain_when_the_owner_is_killed() {
     let owner = Owner::start(None, true);
     let data = PathBuf::from(query_text(&owner.url, "show data_directory").await);
     let port: u16 = query_text(&owner.url, "show port").await.parse().unwrap();
@@ -166,13 +166,15 @@ async fn a_killed_owner_leaves_no_postgres_and_no_directory() {
 }
 
 #[tokio::test]
-async fn a_killed_owner_loses_no_row() {
+async fn no_row_is_lost_when_the_owner_is_killed() {
     let folder = create_folder();
-    let owner = Owner::start(permanent(folder.path()).directory.as_deref(), true);
+    let owner = Owner::start(permanent_options(folder.path()).directory.as_deref(), true);
     create_table(&owner.url).await;
     owner.kill();
     // The old Postgres is still stopping.
-    let cluster = Cluster::start(permanent(folder.path())).await.unwrap();
+    let cluster = Cluster::start(permanent_options(folder.path()))
+        .await
+        .unwrap();
     assert_eq!(
         query_text(&cluster.url("postgres"), "select style from t").await,
         "salsa"
@@ -186,20 +188,26 @@ async fn an_owner_killed_during_initdb_leaves_a_usable_directory() {
     let owner = Owner::start(Some(&directory), false);
     wait_until("initdb starts", || directory.join("data.new").exists()).await;
     owner.kill();
-    let cluster = Cluster::start(permanent(folder.path())).await.unwrap();
+    let cluster = Cluster::start(permanent_options(folder.path()))
+        .await
+        .unwrap();
     assert!(cluster.connect("postgres").await.is_ok());
 }
 
 #[tokio::test]
 async fn an_incomplete_cluster_is_created_again() {
     let folder = create_folder();
-    let cluster = Cluster::start(permanent(folder.path())).await.unwrap();
+    let cluster = Cluster::start(permanent_options(folder.path()))
+        .await
+        .unwrap();
     cluster.stop().await.unwrap();
     let [data, incomplete] =
         ["postgres/data", "postgres/data.new"].map(|path| folder.path().join(path));
     std::fs::rename(data, &incomplete).unwrap();
     std::fs::remove_file(incomplete.join("PG_VERSION")).unwrap();
-    let cluster = Cluster::start(permanent(folder.path())).await.unwrap();
+    let cluster = Cluster::start(permanent_options(folder.path()))
+        .await
+        .unwrap();
     assert!(cluster.connect("postgres").await.is_ok());
     assert!(!incomplete.exists());
 }
@@ -207,11 +215,13 @@ async fn an_incomplete_cluster_is_created_again() {
 #[tokio::test]
 async fn a_stale_pid_file_with_the_id_of_another_process_is_ignored() {
     let other = Cluster::start(Options::default()).await.unwrap();
-    let line = "select split_part(pg_read_file('postmaster.pid'), e'\\n', 1)";
-    let other_pid = query_text(&other.url("postgres"), line).await;
+    let query = "select split_part(pg_read_file('postmaster.pid'), e'\\n', 1)";
+    let other_pid = query_text(&other.url("postgres"), query).await;
 
     let folder = create_folder();
-    let cluster = Cluster::start(permanent(folder.path())).await.unwrap();
+    let cluster = Cluster::start(permanent_options(folder.path()))
+        .await
+        .unwrap();
     cluster.stop().await.unwrap();
     std::fs::write(
         folder.path().join("postgres/data/postmaster.pid"),
@@ -221,20 +231,24 @@ async fn a_stale_pid_file_with_the_id_of_another_process_is_ignored() {
     cluster.restart().await.unwrap();
     assert!(
         other.connect("postgres").await.is_ok(),
-        "the other process still runs"
+        "the other process was stopped"
     );
 }
 
 #[tokio::test]
-async fn removed_data_are_gone_after_the_next_start() {
+async fn removed_data_is_gone_after_the_next_start() {
     let folder = create_folder();
-    let cluster = Cluster::start(permanent(folder.path())).await.unwrap();
+    let cluster = Cluster::start(permanent_options(folder.path()))
+        .await
+        .unwrap();
     cluster.create_database("studio").await.unwrap();
     cluster.stop().await.unwrap();
     postgres::remove_data(&folder.path().join("postgres"))
         .await
         .unwrap();
-    let cluster = Cluster::start(permanent(folder.path())).await.unwrap();
+    let cluster = Cluster::start(permanent_options(folder.path()))
+        .await
+        .unwrap();
     assert!(cluster.connect("studio").await.is_err());
 }
 

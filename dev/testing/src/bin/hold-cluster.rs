@@ -1,5 +1,5 @@
-//! Runs a cluster until it is killed. The tests start it as the owner of a cluster.
-//! The argument is the directory; without one the cluster is temporary.
+//! Runs a cluster until this process is killed. Tests start it as the cluster's owner.
+//! The argument is the cluster's directory. Without it, the cluster is temporary.
 
 use std::path::PathBuf;
 

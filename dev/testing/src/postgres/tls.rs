@@ -5,14 +5,14 @@ use std::fmt;
 /// A server's certificate and private key, both in PEM.
 #[derive(Clone)]
 pub struct Tls {
-    /// The certificate, followed by the intermediate ones that sign it.
+    /// The certificate, followed by the intermediate certificates.
     pub certificate: String,
     /// The private key.
     pub key: String,
 }
 
 impl fmt::Debug for Tls {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Tls").finish_non_exhaustive()
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Tls").finish_non_exhaustive()
     }
 }
