@@ -12,8 +12,8 @@ use utoipa::IntoParams;
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 struct CalendarQuery {
-    /// The token from `/api/calendar/token`. It is part of the address because
-    /// calendar programs send no cookie.
+    /// The token from `/api/calendar/token`. It is part of the URL because calendar
+    /// programs send no cookies.
     #[param(required)]
     token: Option<String>,
 }
@@ -23,15 +23,15 @@ pub fn route() -> Routes {
     routes![get_calendar]
 }
 
-/// Returns the member's bookings as iCalendar, from 90 days ago on. Cancelled
-/// bookings stay in the feed, marked as cancelled.
+/// Returns the member's bookings as iCalendar, starting 90 days ago. Cancelled
+/// bookings stay in the feed and are marked as cancelled.
 #[utoipa::path(get, path = "/api/calendar", tag = "calendar", params(CalendarQuery), responses(
     (status = 200, body = String, content_type = "text/calendar", description = "The calendar, in the studio's time zone"),
     (status = 404, description = "`not_found`: no feed has this token"),
 ))]
 async fn get_calendar(app: App, Query(query): Query<CalendarQuery>) -> Result<impl IntoResponse> {
-    let no_token = || Error::field("token", "must be given");
-    let text = render_feed(&app, &query.token.ok_or_else(no_token)?).await?;
+    let missing_token = || Error::field("token", "must be given");
+    let text = render_feed(&app, &query.token.ok_or_else(missing_token)?).await?;
     let headers = [
         (CONTENT_TYPE, ical::CONTENT_TYPE),
         (CONTENT_DISPOSITION, "inline; filename=\"sabor.ics\""),

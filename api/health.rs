@@ -19,8 +19,8 @@ pub fn route() -> Routes {
     routes![check_health]
 }
 
-/// Checks Postgres and Redis. The response tells only whether each of them
-/// answers, and how fast.
+/// Checks Postgres and Redis. The response shows only whether each of them
+/// responds, and how quickly.
 #[utoipa::path(get, path = "/api/health", tag = "operations", responses(
     (status = 200, body = Health, description = "Healthy, or degraded: without Redis everything works, but more slowly"),
     (status = 503, body = Health, description = "Unhealthy: without Postgres most requests fail"),
@@ -28,13 +28,13 @@ pub fn route() -> Routes {
 async fn check_health(app: App) -> (StatusCode, Json<Health>) {
     let services = health::check(&app).await;
     let status = services.overall();
-    let code = match status {
+    let status_code = match status {
         health::HealthStatus::Unhealthy => StatusCode::SERVICE_UNAVAILABLE,
         _ => StatusCode::OK,
     };
     let timestamp = app.clock().now();
     (
-        code,
+        status_code,
         Json(Health {
             status,
             timestamp,

@@ -13,7 +13,7 @@ use utoipa::{IntoParams, ToSchema};
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 struct EndSessionsQuery {
-    /// `all` also ends this session. The default is `others`.
+    /// `all` also ends the current session. The default is `others`.
     #[param(inline, value_type = Option<ScopeValue>)]
     scope: Option<String>,
 }
@@ -44,16 +44,13 @@ pub fn route() -> Routes {
 ))]
 async fn list_sessions(app: App, member: Member, page: Page) -> Result<Json<List<SessionView>>> {
     let rows = app.sessions().list(member.user.id, page).await?;
-    let current = member.active_session.session.id;
-    Ok(Json(List::new(
-        rows,
-        page,
-        ListedSession::position,
-        |row| row.view(current),
-    )))
+    let current_id = member.active_session.session.id;
+    Ok(Json(List::new(rows, page, ListedSession::position, |row| {
+        row.view(current_id)
+    })))
 }
 
-/// Ends all other sessions of the member, or with `scope=all` this one too.
+/// Ends the member's other sessions. With `scope=all`, also ends the current one.
 #[utoipa::path(delete, path = "/api/sessions", tag = "sessions", security(("session" = [])), params(EndSessionsQuery), responses(
     (status = 200, body = EndSessionsResult, description = "The sessions have ended"),
 ))]
@@ -63,14 +60,14 @@ async fn end_sessions(
     member: Member,
     Query(query): Query<EndSessionsQuery>,
 ) -> Result<(Option<SetCookie>, Json<EndSessionsResult>)> {
-    let all = match query.scope.as_deref() {
+    let includes_current = match query.scope.as_deref() {
         None | Some("others") => false,
         Some("all") => true,
         Some(_) => return Err(Error::field("scope", "must be others or all")),
     };
     let ended_count = app
         .sessions()
-        .delete_all_of(member.key()?, member.user.id, !all)
+        .delete_all_of(member.key()?, member.user.id, !includes_current)
         .await?;
     security_events::record(
         &app,
@@ -78,7 +75,7 @@ async fn end_sessions(
         Some(member.user.id),
         &caller,
     );
-    let cookie = all.then(|| SetCookie::clear_session(&app));
+    let cookie = includes_current.then(|| SetCookie::clear_session(&app));
     Ok((
         cookie,
         Json(EndSessionsResult {

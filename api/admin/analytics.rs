@@ -10,8 +10,8 @@ pub fn route() -> Routes {
     routes![get_analytics]
 }
 
-/// Returns figures by day, week or month. Days are those of the studio's time
-/// zone. With `format=csv` the response is a CSV file with one line per day,
+/// Returns figures by day, week or month. Days are in the studio's time
+/// zone. With `format=csv`, the response is a CSV file with one line per day,
 /// week or month.
 #[utoipa::path(get, path = "/api/admin/analytics", tag = "administration", security(("session" = [])), params(AnalyticsQuery), responses(
     (status = 200, description = "The figures", content(

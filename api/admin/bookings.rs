@@ -16,7 +16,7 @@ pub fn route() -> Routes {
 }
 
 /// Lists the bookings of a class in the order they were made. Each entry has
-/// the contact and medical details that a teacher needs.
+/// the contact and medical details that an instructor needs.
 #[utoipa::path(get, path = "/api/admin/bookings", tag = "administration", security(("session" = [])), params(RosterQuery, PageParams), responses(
     (status = 200, body = List<RosterEntryView>, description = "One page of the roster"),
     (status = 404, description = "`not_found`: no class has this id"),
@@ -34,7 +34,7 @@ async fn list_roster(
 #[utoipa::path(post, path = "/api/admin/bookings", tag = "administration", security(("session" = [])), params(IdempotencyKeyParams), request_body = CreateBookingForMember, responses(
     (status = 201, body = BookingView, description = "The new booking; `status` tells whether it is on the waitlist"),
     (status = 404, description = "`not_found`: no member or class has this id"),
-    (status = 409, description = "`class_full`: no spot is free. `already_booked`: the member has booked this class. `class_started`, `class_cancelled`: the class can no longer be booked. `waitlist_closed`: the waitlist is closed shortly before the class. `idempotency_key_reused`: the key belongs to another request"),
+    (status = 409, description = "`class_full`: no spot is free. `already_booked`: the member has booked this class. `class_started`, `class_cancelled`: the class can no longer be booked. `waitlist_closed`: the waitlist closes shortly before the class. `idempotency_key_reused`: the key belongs to another request"),
 ))]
 async fn create_booking_for_member(
     app: App,
@@ -50,7 +50,7 @@ async fn create_booking_for_member(
 #[utoipa::path(patch, path = "/api/admin/bookings", tag = "administration", security(("session" = [])), params(IdempotencyKeyParams), request_body = UpdateBooking, responses(
     (status = 200, body = BookingView, description = "The updated booking"),
     (status = 404, description = "`not_found`: no booking has this id"),
-    (status = 409, description = "`class_not_started`: attendance is recorded from the start of the class. `no_place`: the booking holds no spot. `not_cancellable`: the booking cannot be cancelled. `class_started`: the class has started. `already_paid`, `not_payable`, `nothing_to_pay`, `nothing_to_refund`: the payment does not allow this action. `idempotency_key_reused`: the key belongs to another request"),
+    (status = 409, description = "`class_not_started`: attendance is recorded from the start of the class. `no_place`: the booking has no spot. `not_cancellable`: the booking cannot be cancelled. `class_started`: the class has started. `already_paid`, `not_payable`, `nothing_to_pay`, `nothing_to_refund`: the payment does not allow this action. `idempotency_key_reused`: the key belongs to another request"),
 ))]
 async fn update_booking(
     app: App,

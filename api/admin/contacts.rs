@@ -33,10 +33,10 @@ async fn list_contact_submissions(
 async fn update_contact_submission(
     app: App,
     caller: Caller,
-    Staff(member): Staff,
-    Json(change): Json<UpdateContactSubmission>,
+    Staff(staff): Staff,
+    Json(form): Json<UpdateContactSubmission>,
 ) -> Result<Json<ContactSubmissionView>> {
-    let updated = contact::update(&app, &caller, &member, &change);
+    let updated = contact::update(&app, &caller, &staff, &form);
     updated.await.map(Json)
 }
 

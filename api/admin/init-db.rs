@@ -18,7 +18,7 @@ pub fn route() -> Routes {
     routes![apply_migrations]
 }
 
-/// Applies pending migrations, and so creates the schema of a new database.
+/// Applies pending migrations. In a new database, this creates the schema.
 /// Concurrent calls apply each migration once.
 #[utoipa::path(post, path = "/api/admin/init-db", tag = "operations", security(("cron" = []), ("session" = [])), responses(
     (status = 200, body = MigrationResult, description = "The schema is up to date"),

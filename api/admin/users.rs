@@ -27,7 +27,7 @@ async fn list_users(
 }
 
 /// Updates a user account. Fields that are left out keep their values. The
-/// change applies to all sessions of the user at once.
+/// change applies to all sessions of the user immediately.
 #[utoipa::path(patch, path = "/api/admin/users", tag = "administration", security(("session" = [])), request_body = UpdateUser, responses(
     (status = 200, body = AccountView, description = "The updated account"),
     (status = 403, description = "`own_role`: administrators cannot change their own role. `own_account`: administrators cannot close their own account. `own_second_factor`: administrators cannot remove their own second factor here"),

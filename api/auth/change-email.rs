@@ -13,8 +13,8 @@ use utoipa::ToSchema;
 struct ChangeEmail {
     #[schema(value_type = EmailAddress)]
     new_email: String,
-    /// An account without a password leaves this out; it needs a sign-in through
-    /// its provider in the last ten minutes.
+    /// The current password. It is left out if the account has no password. The
+    /// member must then have signed in through a provider in the last ten minutes.
     #[schema(format = "password")]
     current_password: Option<String>,
 }
@@ -26,8 +26,8 @@ pub fn route() -> Routes {
 
 /// Mails a confirmation link to a new e-mail address. The address changes when
 /// the link is confirmed, and the old address is notified. The response does
-/// not tell whether another account has the new address; only the owner of that
-/// address learns it by mail.
+/// not reveal whether another account has the new address. Only the owner of
+/// that address is informed, by e-mail.
 #[utoipa::path(post, path = "/api/auth/change-email", tag = "auth", security(("session" = [])), request_body = ChangeEmail, responses(
     (status = 202, body = Success, description = "A link was mailed to the new address"),
     (status = 403, description = "`wrong_password`: the current password is wrong. `sign_in_again`: an account without a password needs a sign-in from the last ten minutes"),
@@ -39,8 +39,8 @@ async fn change_email(
     member: Member,
     Json(form): Json<ChangeEmail>,
 ) -> Result<Accepted> {
-    let current = form.current_password.as_deref();
-    email_change::request_change(&app, &caller, &member, &form.new_email, current).await?;
+    let current_password = form.current_password.as_deref();
+    email_change::request_change(&app, &caller, &member, &form.new_email, current_password).await?;
     Ok(Accepted)
 }
 

@@ -11,8 +11,8 @@ use utoipa::ToSchema;
 #[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct ChangePassword {
-    /// An account without a password leaves this out; it needs a sign-in through
-    /// its provider in the last ten minutes.
+    /// The current password. It is left out if the account has no password. The
+    /// member must then have signed in through a provider in the last ten minutes.
     #[schema(format = "password")]
     current_password: Option<String>,
     /// 8 to 128 characters. Common passwords, the e-mail address and the name are
@@ -26,8 +26,8 @@ pub fn route() -> Routes {
     routes![change_password]
 }
 
-/// Changes the password. All other sessions and pending sign-ins of the account
-/// end.
+/// Changes the password. Ends all other sessions and pending sign-ins of the
+/// account.
 #[utoipa::path(post, path = "/api/auth/change-password", tag = "auth", security(("session" = [])), request_body = ChangePassword, responses(
     (status = 200, body = Success, description = "The password was changed; this session continues"),
     (status = 403, description = "`wrong_password`: the current password is wrong. `sign_in_again`: an account without a password needs a sign-in from the last ten minutes"),
@@ -39,8 +39,8 @@ async fn change_password(
     member: Member,
     Json(form): Json<ChangePassword>,
 ) -> Result<Json<Success>> {
-    let current = form.current_password.as_deref();
-    profile::change_password(&app, &caller, &member, current, &form.new_password).await?;
+    let current_password = form.current_password.as_deref();
+    profile::change_password(&app, &caller, &member, current_password, &form.new_password).await?;
     Ok(Success::RESPONSE)
 }
 

@@ -21,8 +21,8 @@ pub fn route() -> Routes {
 }
 
 /// Mails a link for setting a new password. The response is the same whether or
-/// not the account exists. The link works once, for an hour, and a newer link
-/// replaces it.
+/// not the account exists. The link works once and expires after an hour. A newer
+/// link replaces it.
 #[utoipa::path(post, path = "/api/auth/forgot-password", tag = "auth", request_body = RequestPasswordReset, responses(
     (status = 202, body = Success, description = "If the account exists, a link was mailed"),
     (status = 429, description = "`too_many_requests`: too many e-mails; wait for `Retry-After` seconds"),

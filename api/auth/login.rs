@@ -14,7 +14,7 @@ pub fn route() -> Routes {
 /// replaces the caller's previous one and keeps the data of an anonymous
 /// session. If the account has a second factor, the response is 401
 /// `two_factor_required` with a `challenge`. Send the `challenge` and the
-/// `code` to this endpoint within five minutes; five attempts are allowed.
+/// `code` to this endpoint within five minutes. Five attempts are allowed.
 #[utoipa::path(post, path = "/api/auth/login", tag = "auth", request_body = Login, responses(
     (status = 200, body = SignInBody, description = "Signed in. `Set-Cookie` carries the session; with `mode: token` the body has the tokens"),
     (status = 401, description = "`invalid_credentials`: the e-mail address or the password is wrong. `two_factor_required`: a code is needed; see `challenge`. `invalid_code`: the code is wrong. `challenge_ended`: the challenge has ended; start again"),

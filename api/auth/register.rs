@@ -10,10 +10,10 @@ pub fn route() -> Routes {
     routes![register_member]
 }
 
-/// Creates an account and signs in. A link that confirms the e-mail address is
-/// mailed.
+/// Creates an account and signs in. Mails a link that confirms the e-mail
+/// address.
 #[utoipa::path(post, path = "/api/auth/register", tag = "auth", request_body = Registration, responses(
-    (status = 201, body = SignInBody, description = "RegistrationResponse and signed in. `Set-Cookie` carries the session; with `mode: token` the body has the tokens"),
+    (status = 201, body = SignInBody, description = "Registered and signed in. `Set-Cookie` carries the session; with `mode: token` the body has the tokens"),
     (status = 202, body = sabor::http::Success, description = "The e-mail address has to be confirmed first. The response is the same if the address already has an account"),
     (status = 409, description = "`email_taken`: an account has this e-mail address"),
     (status = 429, description = "`too_many_requests`: too many registrations; wait for `Retry-After` seconds"),

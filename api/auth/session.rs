@@ -21,10 +21,12 @@ struct SessionDetails {
     /// The session's id, as in the list of sessions. It is not a credential.
     id: Uuid,
     created_at: DateTime<Utc>,
-    /// The time of the last request; up to five minutes late.
+    /// The time of the last request. It is stored with a delay of up to five
+    /// minutes.
     last_activity: DateTime<Utc>,
     /// Moves forward with use, up to an absolute limit.
     expires_at: DateTime<Utc>,
+    /// Whether `remember` was set at sign-in.
     remembered: bool,
 }
 
@@ -45,8 +47,8 @@ pub fn route() -> Routes {
     routes![get_session]
 }
 
-/// Returns the current session and its user. Pages call this on every load: it
-/// takes one round trip to Redis and no query.
+/// Returns the current session and its user. Pages call this on every load. It
+/// takes one round trip to Redis and no database query.
 #[utoipa::path(get, path = "/api/auth/session", tag = "auth", security(("session" = [])), responses(
     (status = 200, body = CurrentSession, description = "The session is valid"),
 ))]

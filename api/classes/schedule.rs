@@ -12,9 +12,9 @@ pub fn route() -> Routes {
     routes![list_schedule]
 }
 
-/// Lists occurrences ordered by start time, cancelled ones included. The
-/// default range is two weeks from today. With `Accept: text/calendar` the
-/// response is iCalendar and has all days of the range.
+/// Lists occurrences ordered by start time, including cancelled ones. The
+/// default range is two weeks from today. With `Accept: text/calendar`, the
+/// response is iCalendar and has all days of the range on one page.
 #[utoipa::path(get, path = "/api/classes/schedule", tag = "classes", params(ScheduleQuery, PageParams, IfNoneMatchParams), responses(
     (status = 200, body = List<OccurrenceView>, description = "One page of the list, with an `ETag`"),
     (status = 304, description = "The response that the caller has is current"),

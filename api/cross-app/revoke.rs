@@ -21,10 +21,10 @@ pub fn route() -> Routes {
 async fn revoke_cross_app_token(
     app: App,
     caller: Caller,
-    by: MemberOrPartner,
+    requester: MemberOrPartner,
     Json(request): Json<RevokeCrossAppToken>,
 ) -> Result<Json<Success>> {
-    tokens::revoke(&app, &caller, &by, request).await?;
+    tokens::revoke(&app, &caller, &requester, request).await?;
     Ok(Success::RESPONSE)
 }
 

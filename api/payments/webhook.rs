@@ -11,9 +11,9 @@ pub fn route() -> Routes {
     routes![handle_stripe_webhook]
 }
 
-/// Handles an event from Stripe, signed in `Stripe-Signature`. Each event takes
-/// effect once, in any order and however often it is delivered. Other kinds of
-/// events are accepted and ignored.
+/// Handles an event from Stripe, which `Stripe-Signature` authenticates. Events
+/// may arrive repeatedly and in any order, and each takes effect once. Events of
+/// other types are accepted and ignored.
 #[utoipa::path(post, path = "/api/payments/webhook", tag = "payments", params(("Stripe-Signature" = String, Header, description = "Stripe's signature of the body")), request_body(content = Object, description = "An event from Stripe"), responses(
     (status = 200, body = Success, description = "The event was handled or ignored"),
     (status = 400, description = "`bad_signature`: the signature is wrong or older than five minutes"),

@@ -42,11 +42,11 @@ async fn list_all_sessions(
 ) -> Result<Json<AllSessions>> {
     let statistics = app.sessions().statistics().await?;
     let rows = app.sessions().all(page).await?;
-    let current = admin.map_or(Uuid::nil(), |Admin(member)| {
+    let current_id = admin.map_or(Uuid::nil(), |Admin(member)| {
         member.active_session.session.id
     });
     let list = List::new(rows, page, ListedSession::position, |row| {
-        row.admin_view(current)
+        row.admin_view(current_id)
     });
     Ok(Json(AllSessions { statistics, list }))
 }
@@ -60,11 +60,11 @@ async fn end_all_sessions(
     caller: Caller,
     OpenInDevelopment(admin): OpenInDevelopment<Admin>,
 ) -> Result<Json<EndAllSessionsResult>> {
-    let by = admin
+    let ended_by = admin
         .as_ref()
         .map(|Admin(member)| member.key())
         .transpose()?;
-    let deleted_count = app.sessions().clear(by).await?;
+    let deleted_count = app.sessions().clear(ended_by).await?;
     let user_id = admin.map(|Admin(member)| member.user.id);
     security_events::record(&app, SecurityEventKind::SessionsCleared, user_id, &caller);
     Ok(Json(EndAllSessionsResult {

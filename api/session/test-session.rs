@@ -34,24 +34,24 @@ async fn count_visit(
 ) -> Result<(Option<SetCookie>, Json<VisitCount>)> {
     if let Some(active) = active {
         match app.sessions().increment(active.key()?, "visits").await {
-            Ok(data) => return Ok((None, Json(visits(active.session.id, &data)))),
-            // The session ended in between: create a new one.
+            Ok(data) => return Ok((None, Json(visit_count(active.session.id, &data)))),
+            // The session has ended in the meantime. Create a new one.
             Err(Error::SessionGone) => {}
             Err(error) => return Err(error),
         }
     }
     let data = json!({ "visits": 1 });
-    let new = NewAnonymousSession {
+    let new_session = NewAnonymousSession {
         data,
         caller: Some(caller),
         ttl: None,
     };
-    let (token, session) = app.sessions().create(new).await?;
+    let (token, session) = app.sessions().create(new_session).await?;
     let cookie = SetCookie::session(&app, &token, Life::DEFAULT);
-    Ok((Some(cookie), Json(visits(session.id, &session.data))))
+    Ok((Some(cookie), Json(visit_count(session.id, &session.data))))
 }
 
-fn visits(session_id: Uuid, data: &Value) -> VisitCount {
+fn visit_count(session_id: Uuid, data: &Value) -> VisitCount {
     let visits = data["visits"].as_u64().unwrap_or_default();
     VisitCount { session_id, visits }
 }

@@ -12,10 +12,10 @@ pub fn route() -> Routes {
     routes![start_provider_sign_in]
 }
 
-/// Redirects the browser to the provider. The provider redirects it back to
-/// `/api/auth/oauth/callback/{provider}`, which works for ten minutes. If a
-/// member is signed in and the request comes from this site, the provider is
-/// linked to their account.
+/// Redirects the browser to the provider. The provider must redirect it back to
+/// `/api/auth/oauth/callback/{provider}` within ten minutes. If a member is
+/// signed in and the request comes from this site, the provider is linked to
+/// their account.
 #[utoipa::path(get, path = "/api/auth/oauth/{provider}", tag = "auth",
     params(("provider" = String, Path, description = "The provider's name, from the list of providers"), AuthorizationQuery), responses(
     (status = 303, description = "Redirect to the provider; a browser is redirected to `/#oauth=<code>` if the request fails"),
@@ -32,8 +32,8 @@ async fn start_provider_sign_in(
     headers: HeaderMap,
     Query(query): Query<AuthorizationQuery>,
 ) -> Response {
-    let begun = oauth::begin(&app, &context, &browser, &config, &query).await;
-    oauth::respond(&app, &headers, begun)
+    let result = oauth::begin(&app, &context, &browser, &config, &query).await;
+    oauth::respond(&app, &headers, result)
 }
 
 fn main() -> Exit {

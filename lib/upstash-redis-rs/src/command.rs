@@ -11,7 +11,7 @@ use serde_json::Value;
 use crate::transport::Path;
 use crate::{Error, FromReply, Redis, reply};
 
-/// A request that resolves to its reply.
+/// A future that sends a request and resolves to its reply.
 ///
 /// Nothing is sent before the future is polled. Dropping it cancels the request
 /// and closes its connection, but the command may have been applied.
@@ -22,7 +22,7 @@ pub trait Command: Sized {
     /// The type of the reply.
     type Output: FromReply + Send + 'static;
 
-    /// Converts the command to its general form.
+    /// Converts the command to a [`Request`].
     fn into_request(self) -> Request<Self::Output>;
 
     /// Sets how long the request may take, including connecting. This replaces the
@@ -76,7 +76,7 @@ impl<T: FromReply + Send + 'static> Command for Request<T> {
     }
 }
 
-/// Shows the command's name alone, because keys and values may be secrets.
+/// Shows only the command's name, because keys and values may be secrets.
 impl<T> fmt::Debug for Request<T> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 /// Why a client or a command could not be created, or why a request failed.
 ///
-/// No variant contains the token, a key or a value of the request. An exception is
-/// the text in [`Error::Command`], which is the server's and may quote the command.
+/// No variant contains the token, a key or a value of the request. The exception is
+/// [`Error::Command`], whose text comes from the server and may quote the command.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The URL given to [`Redis::new`](crate::Redis::new) is invalid.
@@ -18,7 +18,7 @@ pub enum Error {
     #[error("invalid Redis command: {0}")]
     InvalidCommand(&'static str),
     /// Redis did not respond within this time. The command may have been applied.
-    #[error("Redis did not answer within {0:?}")]
+    #[error("Redis did not respond within {0:?}")]
     Timeout(Duration),
     /// The connection could not be established. The command was not sent.
     #[error("cannot connect to Redis")]
@@ -46,8 +46,7 @@ impl Error {
         matches!(self, Self::Timeout(_))
     }
 
-    /// Returns whether Redis replied to this command with an error. No other error
-    /// says whether the command was applied.
+    /// Returns whether Redis rejected the command with an error.
     pub fn is_command(&self) -> bool {
         matches!(self, Self::Command(_))
     }

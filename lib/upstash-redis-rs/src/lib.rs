@@ -30,23 +30,23 @@
 //!
 //! # Connections
 //!
-//! Connections are reused, with three rules.
+//! Connections are reused according to three rules.
 //!
 //! - When a request times out or its future is dropped, its connection is closed.
 //!   A late response can therefore never reach another request.
 //! - A connection that was idle for longer than [`Redis::with_idle_timeout`] is
 //!   closed instead of reused. Idle time is measured by the system clock, because
 //!   timers stop while a serverless instance is frozen.
-//! - When the server closed an idle connection, and the client notices before it
+//! - When the server has closed an idle connection and the client notices before it
 //!   writes, the request is sent on another connection. A request that was written
 //!   is never sent again, because it may have been applied.
 //!
-//! # Relation to the registry's crate
+//! # The crate of the same name on crates.io
 //!
-//! crates.io has another crate of this name, last changed in July 2023. Its API
-//! differs from this one in eight places. It sets expiry, but it has no
-//! deadlines and no pipelines, depends on OpenSSL and on h2 0.3 (see
-//! RUSTSEC-2026-0258), and needs a nightly compiler for one unused line.
+//! crates.io has another crate of this name, last published in July 2023. Its API
+//! differs from this one in eight places. It has no timeouts and no pipelines. It
+//! depends on OpenSSL and on h2 0.3 (see RUSTSEC-2026-0258), and it needs a nightly
+//! compiler.
 //!
 //! # Runtime
 //!

@@ -44,8 +44,8 @@ impl Pipeline {
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidCommand`] when there is no command. [`Error::Command`] when
-    /// Redis refused all of them. The errors of [`Command::send`].
+    /// [`Error::InvalidCommand`] when the pipeline is empty. [`Error::Command`] when
+    /// Redis refused all commands. The errors of [`Command::send`].
     pub fn exec(self) -> ReplyFuture<Vec<Result<Reply, Error>>> {
         let expected = self.commands.len();
         let body = Value::from(self.commands).to_string();

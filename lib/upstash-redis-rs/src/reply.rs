@@ -97,7 +97,7 @@ impl<T: FromReply> FromReply for Vec<T> {
 
 /// Parses the response to a single command.
 pub(crate) fn parse(body: &[u8]) -> Result<Reply, Error> {
-    // The message of serde_json is dropped, because it may quote a value.
+    // The error of serde_json is dropped, because its message may quote a value.
     serde_json::from_slice::<CommandResult>(body)
         .map_err(|_| Error::protocol("the body is not the result of one command"))?
         .into_result()
@@ -106,7 +106,7 @@ pub(crate) fn parse(body: &[u8]) -> Result<Reply, Error> {
 /// Parses the response to `expected` commands, each with its own result.
 pub(crate) fn parse_many(body: &[u8], expected: usize) -> Result<Vec<Result<Reply, Error>>, Error> {
     let Ok(results) = serde_json::from_slice::<Vec<CommandResult>>(body) else {
-        // All commands were refused, or the body is something else.
+        // Redis refused all commands, or the body does not follow the protocol.
         parse(body)?;
         return Err(Error::protocol("one result for several commands"));
     };
@@ -122,13 +122,15 @@ pub(crate) fn parse_many(body: &[u8], expected: usize) -> Result<Vec<Result<Repl
 /// `{"result": …}` or `{"error": "…"}`.
 #[derive(Deserialize)]
 struct CommandResult {
-    // `null` is a result. A missing field is not.
-    #[serde(default, deserialize_with = "present")]
+    // `null` is a result, but a missing field is not.
+    #[serde(default, deserialize_with = "deserialize_present")]
     result: Option<Reply>,
     error: Option<String>,
 }
 
-fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Reply>, D::Error> {
+fn deserialize_present<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Reply>, D::Error> {
     Reply::deserialize(deserializer).map(Some)
 }
 
@@ -149,13 +151,13 @@ impl CommandResult {
 
 impl<'de> Deserialize<'de> for Reply {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(AnyReply)
+        deserializer.deserialize_any(ReplyVisitor)
     }
 }
 
-struct AnyReply;
+struct ReplyVisitor;
 
-impl<'de> Visitor<'de> for AnyReply {
+impl<'de> Visitor<'de> for ReplyVisitor {
     type Value = Reply;
 
     fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -217,8 +219,8 @@ mod properties {
         }
     }
 
-    /// JSON that is not a reply, at any depth.
-    fn not_a_reply() -> impl Strategy<Value = Value> {
+    /// Generates JSON that is not a reply, at any depth.
+    fn non_reply() -> impl Strategy<Value = Value> {
         let leaf = prop_oneof![
             any::<bool>().prop_map(Value::from),
             (i64::MAX as u64 + 1..).prop_map(Value::from),
@@ -233,12 +235,12 @@ mod properties {
         #[test]
         fn any_reply_is_parsed_from_its_json(replies in vec(any_reply(), 0..6)) {
             let body = json!({ "result": to_json(&Reply::Array(replies.clone())) });
-            let read = parse(body.to_string().as_bytes()).unwrap();
-            assert_eq!(read, Reply::Array(replies.clone()));
-            let each: Value = replies.iter().map(|reply| json!({ "result": to_json(reply) })).collect();
-            let body = each.to_string();
-            let read: Result<Vec<_>, _> = parse_many(body.as_bytes(), replies.len()).unwrap().into_iter().collect();
-            assert_eq!(read.unwrap(), replies.clone());
+            let parsed = parse(body.to_string().as_bytes()).unwrap();
+            assert_eq!(parsed, Reply::Array(replies.clone()));
+            let results: Value = replies.iter().map(|reply| json!({ "result": to_json(reply) })).collect();
+            let body = results.to_string();
+            let parsed: Result<Vec<_>, _> = parse_many(body.as_bytes(), replies.len()).unwrap().into_iter().collect();
+            assert_eq!(parsed.unwrap(), replies.clone());
             assert!(matches!(parse_many(body.as_bytes(), replies.len() + 1), Err(Error::Protocol(_))));
         }
 
@@ -248,13 +250,13 @@ mod properties {
             expected in 0..4_usize,
         ) {
             for error in [parse(&body).err(), parse_many(&body, expected).err()].into_iter().flatten() {
-                let known = matches!(&error, Error::Protocol(text) if text.len() < 60);
-                assert!(known || matches!(error, Error::Command(_)), "{:?}", error);
+                let is_protocol_error = matches!(&error, Error::Protocol(text) if text.len() < 60);
+                assert!(is_protocol_error || matches!(error, Error::Command(_)), "{:?}", error);
             }
         }
 
         #[test]
-        fn json_that_is_not_a_reply_is_refused(value in not_a_reply(), text in any::<String>()) {
+        fn json_that_is_not_a_reply_is_refused(value in non_reply(), text in any::<String>()) {
             let is_reply = |body: &str| {
                 parse_many(body.as_bytes(), 1).is_ok_and(|results| results.iter().any(Result::is_ok))
             };
@@ -262,7 +264,7 @@ mod properties {
                 assert!(parse(body.to_string().as_bytes()).is_err(), "{}", body);
                 assert!(!is_reply(&body.to_string()), "{}", body);
             }
-            // An error is an error, even next to a result.
+            // An error takes precedence over a result.
             let body = json!({ "result": "OK", "error": text }).to_string();
             assert!(matches!(parse(body.as_bytes()), Err(Error::Command(error)) if error == text));
         }
@@ -273,8 +275,8 @@ mod properties {
                 || matches!(&reply, Reply::String(text) if text == "OK");
             assert_eq!(reply.clone().read::<bool>().unwrap_or_default(), expected);
             if let Ok(texts) = reply.clone().read::<Vec<Option<String>>>() {
-                let again = texts.into_iter().map(|text| text.map_or(Reply::Nil, Reply::String));
-                assert_eq!(Reply::Array(again.collect()), reply);
+                let restored = texts.into_iter().map(|text| text.map_or(Reply::Nil, Reply::String));
+                assert_eq!(Reply::Array(restored.collect()), reply);
             }
         }
     }

@@ -1,7 +1,7 @@
 //! HTTP: connections, timeouts, and the meaning of each status.
 //!
-//! The public path through this module has no generic functions and no `async fn`,
-//! because each executable that links this crate would compile them again.
+//! The functions that other modules call are neither generic nor `async`, because each
+//! executable that links this crate would compile such functions again.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
@@ -21,7 +21,7 @@ use crate::{Error, ReplyFuture, reply};
 /// longer, but a proxy in between may not, and a new connection costs little.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(15);
 
-/// The largest response body that is read, in bytes.
+/// The maximum size of a response body, in bytes.
 const MAX_BODY: usize = 16 * 1024 * 1024;
 
 type Connector = HttpsConnector<HttpConnector>;
@@ -65,11 +65,11 @@ impl Transport {
             || base.query().is_some()
         {
             return Err(Error::InvalidUrl(
-                "may have a scheme, a host and a path only",
+                "may have only a scheme, a host and a path",
             ));
         }
         let url = url.trim_end_matches('/').to_owned();
-        let at = |path| {
+        let with_path = |path| {
             let uri = format!("{url}{path}").parse();
             uri.map_err(|_| Error::InvalidUrl("cannot be extended with a path"))
         };
@@ -78,11 +78,11 @@ impl Transport {
         let mut authorization = bearer.map_err(|_| Error::InvalidToken)?;
         authorization.set_sensitive(true);
 
-        let connector = connector()?;
+        let connector = build_connector()?;
         Ok(Self {
-            single: at("")?,
-            pipeline: at("/pipeline")?,
-            multi_exec: at("/multi-exec")?,
+            single: with_path("")?,
+            pipeline: with_path("/pipeline")?,
+            multi_exec: with_path("/multi-exec")?,
             pool: Mutex::new(Pool::new(&connector, IDLE_TIMEOUT)),
             url,
             authorization,
@@ -118,7 +118,7 @@ impl Transport {
     async fn exchange(&self, path: Path, body: String) -> Result<Bytes, Error> {
         let response = self.client().request(self.request(path, body)).await;
         let (head, body) = response.map_err(connection_error)?.into_parts();
-        let body = read(body).await?;
+        let body = read_body(body).await?;
         match head.status {
             StatusCode::OK => Ok(body),
             StatusCode::UNAUTHORIZED => Err(Error::Unauthorized),
@@ -152,7 +152,7 @@ impl Transport {
     fn client(&self) -> HttpClient {
         let now = SystemTime::now();
         let mut pool = self.pool();
-        // After the clock was set back, the pause is unknown: use a new pool.
+        // If the clock was set back, the pause is unknown, so a new pool is used.
         let pause = now.duration_since(pool.last_used).unwrap_or(Duration::MAX);
         if pause > pool.idle_timeout {
             *pool = Pool::new(&self.connector, pool.idle_timeout);
@@ -182,10 +182,10 @@ impl Pool {
     }
 }
 
-fn connector() -> Result<Connector, Error> {
+fn build_connector() -> Result<Connector, Error> {
     let mut tcp = HttpConnector::new();
     tcp.enforce_http(false);
-    // A request is one small write, so nothing is gained by delaying it.
+    // Requests are single small writes. Delaying them saves no packets.
     tcp.set_nodelay(true);
     Ok(HttpsConnectorBuilder::new()
         .with_provider_and_webpki_roots(rustls::crypto::ring::default_provider())
@@ -195,9 +195,9 @@ fn connector() -> Result<Connector, Error> {
         .wrap_connector(tcp))
 }
 
-async fn read(body: Incoming) -> Result<Bytes, Error> {
+async fn read_body(body: Incoming) -> Result<Bytes, Error> {
     match Limited::new(body, MAX_BODY).collect().await {
-        Ok(whole) => Ok(whole.to_bytes()),
+        Ok(collected) => Ok(collected.to_bytes()),
         Err(error) if error.is::<LengthLimitError>() => {
             Err(Error::protocol("the response is larger than 16 MiB"))
         }

@@ -5,7 +5,7 @@ use upstash_redis_rs::{Command, Error, Redis, Reply};
 
 use crate::{client, unix_milliseconds};
 
-/// Makes two tests of each case, one for each backend.
+/// Generates two tests for each case, one for each backend.
 macro_rules! on_both_backends {
     ($($case:ident)*) => {
         mod memory {
@@ -18,7 +18,7 @@ macro_rules! on_both_backends {
         mod redis {
             $(#[tokio::test]
             async fn $case() {
-                if let Some((_server, endpoint)) = super::redis().await {
+                if let Some((_server, endpoint)) = super::start_redis().await {
                     super::$case(crate::client(&endpoint)).await;
                 }
             })*
@@ -28,26 +28,26 @@ macro_rules! on_both_backends {
 
 on_both_backends! {
     a_written_value_is_read
-    any_text_may_be_a_key_and_a_value
+    any_text_can_be_a_key_and_a_value
     set_expires_a_key_at_the_given_time
     set_nx_keeps_an_existing_value
     set_removes_the_expiry
     mget_reads_several_keys
     del_and_exists_count_keys
-    counters_count
+    incr_and_incrby_change_a_number
     expire_expires_a_key
     the_database_is_counted_and_emptied
     errors_have_the_texts_of_redis
     any_command_can_be_sent
     a_pipeline_returns_a_result_for_each_command
-    no_command_runs_between_those_of_a_transaction
+    no_other_command_runs_during_a_transaction
     a_transaction_with_an_unknown_command_is_not_run
     parallel_requests_get_their_own_replies
 }
 
-/// Starts an endpoint in front of a private Redis server. Without redis-server,
-/// the test is skipped, except on CI.
-pub(crate) async fn redis() -> Option<(RedisServer, Endpoint)> {
+/// Starts an endpoint in front of a private Redis server. Returns `None` if
+/// redis-server is not installed, which fails on CI.
+pub(crate) async fn start_redis() -> Option<(RedisServer, Endpoint)> {
     if !RedisServer::available() {
         assert!(
             std::env::var_os("CI").is_none(),
@@ -70,7 +70,8 @@ async fn set(redis: &Redis, key: &str, value: &str) {
     assert!(redis.set(key, value).unwrap().send().await.unwrap());
 }
 
-/// The key's time to live in milliseconds, -1 without expiry, -2 without the key.
+/// Returns the key's time to live in milliseconds, -1 if it has no expiry, or -2 if it
+/// does not exist.
 async fn pttl(redis: &Redis, key: &str) -> i64 {
     let reply = redis.command(&["PTTL", key]).unwrap().send().await;
     reply.unwrap().read().unwrap()
@@ -83,7 +84,7 @@ async fn a_written_value_is_read(redis: Redis) {
     assert_eq!(redis.ping().send().await.unwrap(), "PONG");
 }
 
-async fn any_text_may_be_a_key_and_a_value(redis: Redis) {
+async fn any_text_can_be_a_key_and_a_value(redis: Redis) {
     for text in [
         "Šabor 💃",
         "a \"b\"\\\r\n\0",
@@ -150,13 +151,13 @@ async fn del_and_exists_count_keys(redis: Redis) {
     assert_eq!(get(&redis, "a").await, None);
 }
 
-async fn counters_count(redis: Redis) {
+async fn incr_and_incrby_change_a_number(redis: Redis) {
     assert_eq!(redis.incr("n").unwrap().send().await.unwrap(), 1);
     assert_eq!(redis.incrby("n", 41).unwrap().send().await.unwrap(), 42);
     assert_eq!(redis.incrby("n", -50).unwrap().send().await.unwrap(), -8);
     assert!(redis.expire("n", 100).unwrap().send().await.unwrap());
     assert_eq!(redis.incr("n").unwrap().send().await.unwrap(), -7);
-    assert!(pttl(&redis, "n").await > 0, "counting must keep the expiry");
+    assert!(pttl(&redis, "n").await > 0, "INCR must keep the expiry");
 }
 
 async fn expire_expires_a_key(redis: Redis) {
@@ -268,16 +269,16 @@ async fn a_pipeline_returns_a_result_for_each_command(redis: Redis) {
         .exec()
         .await
         .unwrap();
-    let [set, incr, get, absent, both] = results.try_into().unwrap();
+    let [set, incr, get, absent, mget] = results.try_into().unwrap();
     assert!(set.unwrap().read::<bool>().unwrap());
     assert!(matches!(incr, Err(Error::Command(text)) if text.starts_with("ERR value is not")));
     assert_eq!(get.unwrap(), Reply::String("value".to_owned()));
     assert_eq!(absent.unwrap(), Reply::Nil);
-    let both: Vec<Option<String>> = both.unwrap().read().unwrap();
-    assert_eq!(both, [Some("value".to_owned()), None]);
+    let values: Vec<Option<String>> = mget.unwrap().read().unwrap();
+    assert_eq!(values, [Some("value".to_owned()), None]);
 }
 
-async fn no_command_runs_between_those_of_a_transaction(redis: Redis) {
+async fn no_other_command_runs_during_a_transaction(redis: Redis) {
     set(&redis, "word", "x").await;
     let results = redis
         .multi()
@@ -292,7 +293,8 @@ async fn no_command_runs_between_those_of_a_transaction(redis: Redis) {
     assert!(failed.unwrap_err().is_command());
     assert_eq!(second.unwrap(), Reply::Integer(2));
 
-    // Each adds one to both counters. If another ran in between, they would differ.
+    // Each transaction adds one to both counters. If another one ran in between, the
+    // counters would differ.
     let increment_both = || async {
         let results = redis
             .multi()
@@ -341,8 +343,8 @@ async fn parallel_requests_get_their_own_replies(redis: Redis) {
             assert_eq!(get(&redis, &text).await, Some(text));
         });
     }
-    while let Some(task) = tasks.join_next().await {
-        task.unwrap();
+    while let Some(result) = tasks.join_next().await {
+        result.unwrap();
     }
 }
 
@@ -361,18 +363,18 @@ async fn invalid_arguments_are_refused_before_sending() {
     let invalid_url = |url| matches!(Redis::new(url, "token"), Err(Error::InvalidUrl(_)));
     assert!(invalid_url("") && invalid_url("localhost") && invalid_url("redis://localhost"));
     assert!(invalid_url("https://user:word@host") && invalid_url("https://host/?a=b"));
-    let token = Redis::new("https://host", "a\nb");
-    assert!(matches!(token, Err(Error::InvalidToken)));
+    let result = Redis::new("https://host", "a\nb");
+    assert!(matches!(result, Err(Error::InvalidToken)));
 }
 
 #[tokio::test]
 async fn debug_output_contains_no_secrets() {
     let redis = Redis::new("https://host/", "the-token").unwrap();
     let set = redis.set("the-key", "the-value").unwrap();
-    let shown = format!(
+    let output = format!(
         "{redis:?} {set:?} {:?}",
         redis.pipeline().push(redis.get("the-key").unwrap())
     );
-    assert!(shown.contains("https://host") && shown.contains("SET"));
-    assert!(!shown.contains("the-"), "{shown}");
+    assert!(output.contains("https://host") && output.contains("SET"));
+    assert!(!output.contains("the-"), "{output}");
 }

@@ -9,10 +9,10 @@ use upstash_redis_rs::{Command, Error, Redis};
 
 use crate::{client, endpoint};
 
-/// Long enough for a request to arrive.
-const SHORT: Duration = Duration::from_millis(300);
+/// A timeout that is long enough for a request to arrive.
+const SHORT_TIMEOUT: Duration = Duration::from_millis(300);
 
-/// The connection of the last request.
+/// Returns the number of the connection that the last request used.
 fn last_connection(endpoint: &Endpoint) -> u64 {
     endpoint.log().last().unwrap().connection
 }
@@ -51,7 +51,7 @@ async fn a_late_response_never_reaches_another_request() {
     }
 }
 
-/// A server whose bytes the test writes itself.
+/// Starts a listener whose responses the test writes itself.
 async fn raw_server() -> (TcpListener, Redis) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/prefix/", listener.local_addr().unwrap());
@@ -60,15 +60,15 @@ async fn raw_server() -> (TcpListener, Redis) {
 }
 
 /// Accepts a connection and reads a request from it.
-async fn request(listener: &TcpListener) -> (TcpStream, String) {
+async fn accept_request(listener: &TcpListener) -> (TcpStream, String) {
     let accepted = tokio::time::timeout(Duration::from_secs(10), listener.accept()).await;
-    let (mut stream, _) = accepted.expect("the client does not connect").unwrap();
-    let text = next_request(&mut stream).await;
+    let (mut stream, _) = accepted.expect("the client did not connect").unwrap();
+    let text = read_request(&mut stream).await;
     (stream, text)
 }
 
 /// Reads up to the end of the body, which is a JSON array.
-async fn next_request(stream: &mut TcpStream) -> String {
+async fn read_request(stream: &mut TcpStream) -> String {
     let mut bytes = Vec::new();
     while !bytes.ends_with(b"]") {
         assert_ne!(stream.read_buf(&mut bytes).await.unwrap(), 0);
@@ -87,15 +87,15 @@ fn response(body: &str) -> String {
 async fn assert_closed(mut stream: TcpStream) {
     let mut byte = [0];
     let end = tokio::time::timeout(Duration::from_secs(10), stream.read(&mut byte)).await;
-    let end = end.expect("the client keeps the connection");
+    let end = end.expect("the client did not close the connection");
     assert!(matches!(end, Ok(0) | Err(_)), "the client sent more");
 }
 
 #[tokio::test]
 async fn a_timeout_closes_the_connection() {
     let (listener, redis) = raw_server().await;
-    let late = redis.get("old").unwrap().timeout(SHORT).send();
-    let (late, (first, _)) = tokio::join!(late, request(&listener));
+    let late = redis.get("old").unwrap().timeout(SHORT_TIMEOUT).send();
+    let (late, (first, _)) = tokio::join!(late, accept_request(&listener));
     assert!(late.unwrap_err().is_timeout());
     assert_closed(first).await;
 }
@@ -103,12 +103,12 @@ async fn a_timeout_closes_the_connection() {
 #[tokio::test]
 async fn a_timeout_within_the_response_closes_the_connection() {
     let (listener, redis) = raw_server().await;
-    let late = redis.get("old").unwrap().timeout(SHORT).send();
+    let late = redis.get("old").unwrap().timeout(SHORT_TIMEOUT).send();
     let (late, mut first) = tokio::join!(late, async {
-        let (mut first, _) = request(&listener).await;
-        let half = response(r#"{"result":"late"}"#);
+        let (mut first, _) = accept_request(&listener).await;
+        let text = response(r#"{"result":"late"}"#);
         first
-            .write_all(&half.as_bytes()[..half.len() - 5])
+            .write_all(&text.as_bytes()[..text.len() - 5])
             .await
             .unwrap();
         first
@@ -118,7 +118,7 @@ async fn a_timeout_within_the_response_closes_the_connection() {
     _ = first.write_all(b"ate\"}").await;
     let next = redis.get("new").unwrap().send();
     let (next, _) = tokio::join!(next, async {
-        let (mut second, _) = request(&listener).await;
+        let (mut second, _) = accept_request(&listener).await;
         let body = response(r#"{"result":"right"}"#);
         second.write_all(body.as_bytes()).await.unwrap();
         second
@@ -133,7 +133,7 @@ async fn dropping_the_future_closes_the_connection() {
     let mut dropped = redis.get("old").unwrap().send();
     let (first, _) = tokio::select! {
         _ = &mut dropped => panic!("the server did not respond"),
-        first = request(&listener) => first,
+        first = accept_request(&listener) => first,
     };
     drop(dropped);
     assert_closed(first).await;
@@ -144,7 +144,7 @@ async fn a_request_follows_the_protocol() {
     let (listener, redis) = raw_server().await;
     let ping = redis.ping().send();
     let (pong, text) = tokio::join!(ping, async {
-        let (mut stream, text) = request(&listener).await;
+        let (mut stream, text) = accept_request(&listener).await;
         stream
             .write_all(response(r#"{"result":"PONG"}"#).as_bytes())
             .await
@@ -178,7 +178,7 @@ async fn unexpected_bodies_are_protocol_errors() {
     ] {
         let incr = redis.incr("n").unwrap().send();
         let (number, _) = tokio::join!(incr, async {
-            let (mut stream, _) = request(&listener).await;
+            let (mut stream, _) = accept_request(&listener).await;
             let text = response(body).replace("\r\n\r\n", "\r\nconnection: close\r\n\r\n");
             stream.write_all(text.as_bytes()).await.unwrap();
             stream
@@ -195,7 +195,7 @@ async fn a_response_that_is_too_long_is_refused() {
     let (listener, redis) = raw_server().await;
     let ping = redis.ping().send();
     let (result, ()) = tokio::join!(ping, async {
-        let (mut stream, _) = request(&listener).await;
+        let (mut stream, _) = accept_request(&listener).await;
         let head = "HTTP/1.1 200 OK\r\ncontent-length: 99999999999\r\n\r\n";
         stream.write_all(head.as_bytes()).await.unwrap();
         while stream.write_all(&[b'x'; 65536]).await.is_ok() {}
@@ -204,13 +204,13 @@ async fn a_response_that_is_too_long_is_refused() {
 }
 
 #[tokio::test]
-async fn a_connection_closed_while_idle_fails_no_request() {
+async fn no_request_fails_when_an_idle_connection_is_closed() {
     let endpoint = endpoint().await;
     let redis = client(&endpoint);
     for round in 0..20 {
         redis.incr("n").unwrap().send().await.unwrap();
         endpoint.close_connections().await.unwrap();
-        // Lets the client see the closed connection.
+        // Lets the client notice the closed connection.
         tokio::task::yield_now().await;
         let next = redis.incr("n").unwrap().send().await;
         assert_eq!(next.unwrap(), 2 * round + 2);
@@ -218,11 +218,11 @@ async fn a_connection_closed_while_idle_fails_no_request() {
 }
 
 #[tokio::test]
-async fn a_request_on_a_closed_connection_is_sent_on_another() {
+async fn a_request_is_sent_on_another_connection_if_its_own_is_closed() {
     let (listener, redis) = raw_server().await;
     let pong = response(r#"{"result":"PONG"}"#);
     let (first, stream) = tokio::join!(redis.ping().send(), async {
-        let (mut stream, _) = request(&listener).await;
+        let (mut stream, _) = accept_request(&listener).await;
         stream.write_all(pong.as_bytes()).await.unwrap();
         stream
     });
@@ -230,22 +230,22 @@ async fn a_request_on_a_closed_connection_is_sent_on_another() {
 
     let (sender, receiver) = UnixStream::pair().unwrap();
     sender.writable().await.unwrap();
-    let woken = tokio::spawn(async move {
+    let second_ping = tokio::spawn(async move {
         receiver.readable().await.unwrap();
         redis.ping().send().await
     });
     tokio::task::yield_now().await;
-    // The runtime sees both events at once, as in an instance that was frozen: first
-    // the event that wakes it, then the end of its connection.
+    // The runtime sees two events at once, as in an instance that was frozen: the event
+    // that wakes the instance, and then the end of its connection.
     sender.try_write(b"!").unwrap();
     drop(stream);
 
-    let (again, _stream) = tokio::join!(woken, async {
-        let (mut stream, _) = request(&listener).await;
+    let (pong_again, _stream) = tokio::join!(second_ping, async {
+        let (mut stream, _) = accept_request(&listener).await;
         stream.write_all(pong.as_bytes()).await.unwrap();
         stream
     });
-    assert_eq!(again.unwrap().unwrap(), "PONG");
+    assert_eq!(pong_again.unwrap().unwrap(), "PONG");
 }
 
 #[tokio::test]
@@ -298,7 +298,7 @@ async fn many_timeouts_do_not_mix_up_replies() {
             }
         });
     }
-    while let Some(task) = tasks.join_next().await {
-        task.unwrap();
+    while let Some(result) = tasks.join_next().await {
+        result.unwrap();
     }
 }

@@ -1,4 +1,4 @@
-//! The endpoint's tools for tests: holds, log, snapshots, and a private server.
+//! The endpoint's features for tests: holds, log, snapshots, and a private server.
 
 use std::io::{BufRead, BufReader};
 use std::process::{Command as Process, Stdio};
@@ -9,7 +9,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
 use upstash_redis_rs::{Command, Error};
 
-use crate::commands::redis;
+use crate::commands::start_redis;
 use crate::{client, endpoint, unix_milliseconds};
 
 fn is_set(command: &[String]) -> bool {
@@ -21,24 +21,24 @@ async fn a_held_command_runs_when_it_is_released() {
     let endpoint = endpoint().await;
     let redis = client(&endpoint);
     let held = endpoint.hold_next(is_set, WhileHeld::Wait);
-    let waiting = tokio::spawn(redis.set("key", "held").unwrap().send());
+    let request = tokio::spawn(redis.set("key", "held").unwrap().send());
     held.wait().await;
     assert_eq!(held.commands(), [["SET", "key", "held"]]);
 
     assert!(redis.set("key", "passed").unwrap().send().await.unwrap());
     held.release().await;
-    assert!(waiting.await.unwrap().unwrap());
+    assert!(request.await.unwrap().unwrap());
     assert_eq!(endpoint.get("key").await.unwrap().as_deref(), Some("held"));
 }
 
 #[tokio::test]
-async fn a_held_command_runs_even_if_its_client_is_gone() {
+async fn a_held_command_runs_even_if_its_client_has_disconnected() {
     let endpoint = endpoint().await;
     let redis = client(&endpoint);
     let held = endpoint.hold_next(is_set, WhileHeld::Wait);
-    let late = tokio::spawn(redis.set("key", "late").unwrap().send());
+    let request = tokio::spawn(redis.set("key", "late").unwrap().send());
     held.wait().await;
-    late.abort();
+    request.abort();
     endpoint.close_connections().await.unwrap();
     assert_eq!(endpoint.get("key").await.unwrap(), None);
     held.release().await;
@@ -81,7 +81,7 @@ async fn requests_are_logged_and_counted() {
     assert_eq!((endpoint.requests(), endpoint.log().len()), (0, 0));
 }
 
-async fn a_snapshot_is_restored(endpoint: Endpoint) {
+async fn assert_snapshot_is_restored(endpoint: Endpoint) {
     let expires_at = (unix_milliseconds() + 100_000).to_string();
     endpoint.set("forever", "old").await.unwrap();
     endpoint
@@ -106,19 +106,19 @@ async fn a_snapshot_is_restored(endpoint: Endpoint) {
 
 #[tokio::test]
 async fn a_snapshot_is_restored_in_memory() {
-    a_snapshot_is_restored(endpoint().await).await;
+    assert_snapshot_is_restored(endpoint().await).await;
 }
 
 #[tokio::test]
 async fn a_snapshot_is_restored_on_a_redis_server() {
-    if let Some((_server, endpoint)) = redis().await {
-        a_snapshot_is_restored(endpoint).await;
+    if let Some((_server, endpoint)) = start_redis().await {
+        assert_snapshot_is_restored(endpoint).await;
     }
 }
 
 #[tokio::test]
 async fn commands_that_would_change_the_shared_connection_are_refused() {
-    if let Some((_server, endpoint)) = redis().await {
+    if let Some((_server, endpoint)) = start_redis().await {
         for command in [&["select", "1"][..], &["MULTI"], &["SUBSCRIBE", "a"]] {
             let refused = endpoint.command(command).await.unwrap_err();
             assert_eq!(refused, "ERR this command is not available over REST");
@@ -128,9 +128,9 @@ async fn commands_that_would_change_the_shared_connection_are_refused() {
 
 #[tokio::test]
 async fn a_lost_connection_to_redis_is_replaced() {
-    if let Some((_server, endpoint)) = redis().await {
+    if let Some((_server, endpoint)) = start_redis().await {
         endpoint.set("key", "value").await.unwrap();
-        // Not through the endpoint, whose connections are closed here.
+        // Sent directly, because the command closes the endpoint's connections.
         let socket = endpoint.command(&["CONFIG", "GET", "unixsocket"]).await;
         let socket = socket.unwrap()[1].as_str().unwrap().to_owned();
         let mut direct = UnixStream::connect(socket).await.unwrap();
@@ -144,7 +144,7 @@ async fn a_lost_connection_to_redis_is_replaced() {
     }
 }
 
-/// Set for the process that owns a server until it is killed.
+/// Set only in the child process, which owns a server until it is killed.
 const OWNER: &str = "REDIS_SERVER_OWNER";
 
 #[tokio::test]
