@@ -21,7 +21,7 @@ pub fn route() -> Routes {
     routes![list_sign_in_methods, unlink_provider]
 }
 
-/// Lists linked providers, oldest first, and tells whether the account has a
+/// Lists linked providers, oldest first, and shows whether the account has a
 /// password. To link a provider, send the browser to
 /// `/api/auth/oauth/{provider}`.
 #[utoipa::path(get, path = "/api/auth/identities", tag = "auth", security(("session" = [])), responses(

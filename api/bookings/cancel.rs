@@ -14,7 +14,7 @@ pub fn route() -> Routes {
 /// Cancels one of the member's bookings. The spot goes to the first member on
 /// the waitlist. A late cancellation is marked as such and not refunded.
 #[utoipa::path(post, path = "/api/bookings/cancel", tag = "bookings", security(("session" = [])), params(IdempotencyKeyParams), request_body = CancelBooking, responses(
-    (status = 200, body = BookingView, description = "The cancelled booking; `lateCancellation` tells whether it was too late for a refund"),
+    (status = 200, body = BookingView, description = "The cancelled booking; `lateCancellation` shows whether it was too late for a refund"),
     (status = 404, description = "`not_found`: the member has no booking with this id"),
     (status = 409, description = "`class_started`: the class has started. `not_cancellable`: the booking cannot be cancelled. `idempotency_key_reused`: the key belongs to another request"),
 ))]

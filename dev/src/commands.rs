@@ -110,7 +110,7 @@ enum App {
     Rotate {
         /// The application's name
         name: String,
-        /// Revoke all other secrets at once. Use it if a secret has leaked or if two are
+        /// Revoke all other secrets immediately. Use it if a secret has leaked or if two are
         /// valid already
         #[arg(long)]
         end_previous: bool,

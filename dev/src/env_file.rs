@@ -133,10 +133,10 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("secrets");
         fs::write(&path, "SESSION_SECRET=stored\n").unwrap();
-        let first = read_or_create_secrets(&path).unwrap();
-        assert_eq!(first[0], ("SESSION_SECRET", "stored".to_owned()));
-        assert_eq!(first[1].1.len(), 64);
-        assert_eq!(read_or_create_secrets(&path).unwrap(), first);
+        let secrets = read_or_create_secrets(&path).unwrap();
+        assert_eq!(secrets[0], ("SESSION_SECRET", "stored".to_owned()));
+        assert_eq!(secrets[1].1.len(), 64);
+        assert_eq!(read_or_create_secrets(&path).unwrap(), secrets);
         assert_eq!(
             fs::metadata(&path).unwrap().permissions().mode() & 0o777,
             0o600

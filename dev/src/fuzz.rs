@@ -116,7 +116,7 @@ struct Property {
 struct Outcome {
     /// The number of inputs that passed. Those of a failed round are not included.
     cases: u64,
-    took: Duration,
+    elapsed: Duration,
     failure: Option<Failure>,
 }
 
@@ -206,20 +206,20 @@ impl Property {
         let started = Instant::now();
         loop {
             let seed = u64::from_le_bytes(random::bytes());
-            let left = share.saturating_sub(started.elapsed());
+            let remaining = share.saturating_sub(started.elapsed());
             let round_start = Instant::now();
-            outcome.failure = self.run_round(seed, cases, left).await?;
-            let took = round_start.elapsed();
-            outcome.took = started.elapsed();
+            outcome.failure = self.run_round(seed, cases, remaining).await?;
+            let round_time = round_start.elapsed();
+            outcome.elapsed = started.elapsed();
             if outcome.failure.is_some() {
                 return Ok(outcome);
             }
             outcome.cases += u64::from(cases);
-            let left = share.saturating_sub(outcome.took);
-            if left.is_zero() {
+            let remaining = share.saturating_sub(outcome.elapsed);
+            if remaining.is_zero() {
                 return Ok(outcome);
             }
-            cases = next_round_size(cases, took, left);
+            cases = next_round_size(cases, round_time, remaining);
         }
     }
 
@@ -267,8 +267,8 @@ impl Property {
 
 /// Returns the number of inputs that fit into the remaining time. It grows at most
 /// tenfold, because a small round is a poor estimate.
-fn next_round_size(cases: u32, took: Duration, left: Duration) -> u32 {
-    let fitting = f64::from(cases) * left.as_secs_f64() / took.as_secs_f64().max(0.001);
+fn next_round_size(cases: u32, round_time: Duration, remaining: Duration) -> u32 {
+    let fitting = f64::from(cases) * remaining.as_secs_f64() / round_time.as_secs_f64().max(0.001);
     let bound = MAX_CASES.min(cases.saturating_mul(10));
     (fitting as u32).clamp(1, bound)
 }
@@ -321,7 +321,7 @@ fn cells(property: &Property, outcome: &Outcome) -> Vec<String> {
     vec![
         property.name.replace("properties::", ""),
         outcome.cases.to_string(),
-        format!("{:.1}", outcome.took.as_secs_f64()),
+        format!("{:.1}", outcome.elapsed.as_secs_f64()),
         result.to_owned(),
     ]
 }

@@ -120,9 +120,9 @@ async fn test(testbed: &Testbed, folder: &Path, options: Options) -> Result<()> 
     let mut failed = Vec::new();
     let roles = Role::value_variants().iter().copied();
     for role in roles.filter(|role| options.role.is_empty() || options.role.contains(role)) {
-        let what = format!("Testing as {}", role.name());
+        let message = format!("Testing as {}", role.name());
         let (responses, failures) =
-            progress::show_while(&what, test_role(testbed, folder, &url, role)).await?;
+            progress::show_while(&message, test_role(testbed, folder, &url, role)).await?;
         let probe_statuses = responses.get(role.probe());
         let has_role = probe_statuses.is_some_and(|statuses| statuses.contains_key("200"));
         ensure!(
@@ -286,8 +286,8 @@ async fn install() -> Result<PathBuf> {
     let version = &sha256_hex(REQUIREMENTS.as_bytes())[..12];
     let folder = environment::home().join(format!("schemathesis-{version}"));
     if !folder.join("bin/schemathesis").exists() {
-        let what = "Installing Schemathesis from PyPI (first run only)";
-        progress::show_while(what, download(&folder)).await?;
+        let message = "Installing Schemathesis from PyPI (first run only)";
+        progress::show_while(message, download(&folder)).await?;
     }
     fs::write(folder.join("hooks.py"), HOOKS)?;
     fs::write(folder.join("schemathesis.toml"), CONFIGURATION)?;

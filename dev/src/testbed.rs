@@ -240,12 +240,12 @@ impl Testbed {
         database: &str,
         numbers: impl IntoIterator<Item = usize>,
     ) -> Result<Vec<Call>> {
-        let check = |number| {
+        let build_check = |number| {
             let call = self.call(Method::GET, "/api/auth/session");
             let cookie = self.cookie(database, number)?;
             Ok(call.header("cookie", cookie).body(Full::default())?)
         };
-        numbers.into_iter().map(check).collect()
+        numbers.into_iter().map(build_check).collect()
     }
 
     /// Returns the cookie that a sign-in sets for this session.

@@ -77,8 +77,8 @@ impl VercelJson {
     /// Returns the path to which `path` is rewritten.
     pub(crate) fn destination(&self, path: &str) -> Option<&str> {
         let mut rewrites = self.rewrites.iter();
-        let found = rewrites.find(|(source, _)| source.matches(path));
-        found.map(|(_, destination)| destination.as_str())
+        let rewrite = rewrites.find(|(source, _)| source.matches(path));
+        rewrite.map(|(_, destination)| destination.as_str())
     }
 
     /// Adds the headers for the requested `path` to a response.

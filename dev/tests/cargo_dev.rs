@@ -266,9 +266,9 @@ async fn the_demo_data_has_a_partner_application_and_commands_add_others() {
     let add = ["app", "add", "shop", "--origin", "https://shop.example"];
     let added = checkout.run(&add);
     let has_secret = |output: &str| {
-        output
-            .split_whitespace()
-            .any(|word| word.len() == 64 && word.chars().all(|c| c.is_ascii_hexdigit()))
+        output.split_whitespace().any(|word| {
+            word.len() == 64 && word.chars().all(|character| character.is_ascii_hexdigit())
+        })
     };
     assert!(has_secret(&text(&added.stdout)), "{added:?}");
     let duplicate = checkout.run(&add);

@@ -88,7 +88,7 @@ fn rows(by_function: &[LoadStats], direct: &[Vec<LoadStats>; 3]) -> Vec<Row> {
     let (all, rounds) = (LoadStats::merge(by_function), by_function.len());
     let function_time = median_time(by_function);
     let [statement, transaction, prepared] = direct.each_ref().map(|rounds| median_time(rounds));
-    let what = format!("booking: {MEMBERS} members, {SPOTS} spots, {CONCURRENCY} at once");
+    let label = format!("booking: {MEMBERS} members, {SPOTS} spots, {CONCURRENCY} at once");
     let transaction_row = Row::at_least(
         "… a transaction / the function's statement, both without HTTP",
         transaction / statement,
@@ -101,7 +101,7 @@ fn rows(by_function: &[LoadStats], direct: &[Vec<LoadStats>; 3]) -> Vec<Row> {
         Unit::Times,
     );
     vec![
-        Row::info(what, function_time, Unit::Milliseconds)
+        Row::info(label, function_time, Unit::Milliseconds)
             .detail(format!("exactly {SPOTS} booked in each of {rounds} rounds")),
         Row::info(
             "… p95 of a request",

@@ -179,15 +179,15 @@ pub(super) async fn archive(testbed: &Testbed) -> Result<Vec<Row>> {
     );
     let quarter = i64::from(count) / 4;
     let expected = [("created", 4), ("expired", 1), ("revoked", 2), ("used", 2)];
-    let expected = expected.map(|(what, parts)| (format!("{what}:{APP}"), parts * quarter));
+    let expected = expected.map(|(label, parts)| (format!("{label}:{APP}"), parts * quarter));
     ensure!(counters == expected, "unexpected counters: {counters:?}");
     cleaner.stop().await?;
     drop(client);
     testbed.cluster.drop_database(database).await?;
-    let what = format!("archive of {count} tokens of 400 days in seconds");
+    let label = format!("archive of {count} tokens of 400 days in seconds");
     let detail = format!("in {runs} run(s), into {} months", due.len());
     Ok(vec![
-        Row::at_most(what, seconds, Unit::Count, 60.0).detail(detail),
+        Row::at_most(label, seconds, Unit::Count, 60.0).detail(detail),
     ])
 }
 

@@ -71,7 +71,7 @@ async fn cold_start_parts(testbed: &Testbed) -> Result<Vec<Row>> {
     let (warm, rounds) = (testbed.warm_checks()?, 4 * testbed.rounds() + 1);
     let mut parts: [Vec<f64>; 7] = Default::default();
     for _ in 0..rounds {
-        let mut record = |part: usize, took: f64| parts[part].push(took);
+        let mut record = |part: usize, time: f64| parts[part].push(time);
         record(0, time_unconfigured_process().await?);
         let server = testbed.start_function(SESSION_CHECK).await?;
         record(1, milliseconds(server.listen_time));
@@ -101,9 +101,9 @@ async fn cold_start_parts(testbed: &Testbed) -> Result<Vec<Row>> {
         "for a query: the first statement of a connection",
         "for a query: the second statement",
     ];
-    let rows = names.into_iter().zip(parts).map(|(what, took)| {
-        let what = format!("part of a cold start: {what}");
-        Row::info(what, median(took), Unit::Milliseconds)
+    let rows = names.into_iter().zip(parts).map(|(label, times)| {
+        let label = format!("part of a cold start: {label}");
+        Row::info(label, median(times), Unit::Milliseconds)
     });
     Ok(rows.collect())
 }
@@ -111,8 +111,8 @@ async fn cold_start_parts(testbed: &Testbed) -> Result<Vec<Row>> {
 /// Measures how long a function without configuration takes to report that and to end.
 async fn time_unconfigured_process() -> Result<f64> {
     let executables = function::executables()?;
-    let found = executables.iter().find(|(path, _)| path == SESSION_CHECK);
-    let (_, executable) = found.context("the session check has no executable")?;
+    let entry = executables.iter().find(|(path, _)| path == SESSION_CHECK);
+    let (_, executable) = entry.context("the session check has no executable")?;
     let started = Instant::now();
     let mut command = tokio::process::Command::new(executable);
     command.env_clear().stderr(std::process::Stdio::null());
@@ -130,21 +130,27 @@ const SESSION_QUERY: &str =
     where s.session_key = 'none'";
 
 async fn first_response(server: Server, call: Call) -> Result<f64> {
-    let took = server.first_response(call).await?;
+    let time = server.first_response(call).await?;
     server.stop().await?;
-    Ok(took)
+    Ok(time)
 }
 
-async fn compare(testbed: &Testbed, peers: &Peers, ours: f64, theirs: f64, peer: Peer) -> Row {
-    let what = format!("cold start / {}", peer.name());
+async fn compare(
+    testbed: &Testbed,
+    peers: &Peers,
+    own_time: f64,
+    peer_time: f64,
+    peer: Peer,
+) -> Row {
+    let label = format!("cold start / {}", peer.name());
     if let Err(error) = peers.start(testbed, peer).await {
-        return Row::not_measured(what, &format!("{error:#}"));
+        return Row::not_measured(label, &format!("{error:#}"));
     }
     let row = match peer {
-        Peer::DesignA => Row::at_most(what, ours / theirs, Unit::Times, 1.0 / 15.0),
-        _ => Row::info(what, ours / theirs, Unit::Times),
+        Peer::DesignA => Row::at_most(label, own_time / peer_time, Unit::Times, 1.0 / 15.0),
+        _ => Row::info(label, own_time / peer_time, Unit::Times),
     };
-    row.detail(format!("{ours:.1} ms against {theirs:.0} ms"))
+    row.detail(format!("{own_time:.1} ms against {peer_time:.0} ms"))
 }
 
 /// Measures the idle memory of every function after one response, and the size of its
@@ -189,7 +195,7 @@ async fn idle_memory(server: &Server) -> Result<f64> {
 }
 
 /// Returns a row with the largest value. Its detail names the smallest one.
-fn largest_row(what: &str, mut values: Vec<(f64, String)>, bound: f64) -> Row {
+fn largest_row(label: &str, mut values: Vec<(f64, String)>, bound: f64) -> Row {
     values.sort_by(|(a, _), (b, _)| a.total_cmp(b));
     let (smallest, smallest_path) = values.first().cloned().unwrap_or_default();
     let (largest, largest_path) = values.last().cloned().unwrap_or_default();
@@ -197,19 +203,19 @@ fn largest_row(what: &str, mut values: Vec<(f64, String)>, bound: f64) -> Row {
         "{largest_path}; smallest {smallest:.2} MB, {smallest_path}; {} functions",
         values.len()
     );
-    Row::at_most(what, largest, Unit::Megabytes, bound).detail(detail)
+    Row::at_most(label, largest, Unit::Megabytes, bound).detail(detail)
 }
 
-async fn compare_memory(testbed: &Testbed, peers: &Peers, ours: f64, peer: Peer) -> Row {
-    let what = format!("memory / {}", peer.name());
-    let theirs = async {
+async fn compare_memory(testbed: &Testbed, peers: &Peers, own_memory: f64, peer: Peer) -> Row {
+    let label = format!("memory / {}", peer.name());
+    let peer_memory = async {
         let (server, calls) = peers.start(testbed, peer).await?;
         Load::once(server.address, calls).run().await?;
         idle_memory(&server).await
     };
-    match theirs.await {
-        Ok(theirs) => Row::info(what, ours / theirs, Unit::Times)
-            .detail(format!("{ours:.1} MB against {theirs:.0} MB")),
-        Err(error) => Row::not_measured(what, &format!("{error:#}")),
+    match peer_memory.await {
+        Ok(peer_memory) => Row::info(label, own_memory / peer_memory, Unit::Times)
+            .detail(format!("{own_memory:.1} MB against {peer_memory:.0} MB")),
+        Err(error) => Row::not_measured(label, &format!("{error:#}")),
     }
 }

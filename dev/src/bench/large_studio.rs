@@ -53,11 +53,15 @@ pub(super) async fn measure(testbed: &Testbed) -> Result<Vec<Row>> {
 async fn storage(testbed: &Testbed, members: usize) -> Result<Vec<Row>> {
     let client = testbed.cluster.connect(DATABASE).await?;
     let mut rows = Vec::new();
-    for (what, table) in [("a member", "users"), ("a session", "user_sessions")] {
+    for (label, table) in [("a member", "users"), ("a session", "user_sessions")] {
         let query = "select pg_total_relation_size($1::text::regclass)";
         let bytes: i64 = client.query_one(query, &[&table]).await?.get(0);
-        let each = bytes as f64 / members as f64;
-        let row = Row::info(format!("bytes of {what} in Postgres"), each, Unit::Count);
+        let bytes_per_row = bytes as f64 / members as f64;
+        let row = Row::info(
+            format!("bytes of {label} in Postgres"),
+            bytes_per_row,
+            Unit::Count,
+        );
         rows.push(row.detail(format!("{members} take {} MB", bytes / 1_000_000)));
     }
     let server =
@@ -75,8 +79,8 @@ async fn storage(testbed: &Testbed, members: usize) -> Result<Vec<Row>> {
 
 /// Measures the queries of administrators.
 async fn admin_queries(testbed: &Testbed, members: usize) -> Result<Vec<Row>> {
-    let last = format!("member{}@", members - 7);
-    let searches = [&last, "member+4711", "nobody", ""];
+    let rare_email = format!("member{}@", members - 7);
+    let searches = [&rare_email, "member+4711", "nobody", ""];
     let searches = searches.map(|text| format!("/api/admin/users?search={text}"));
     let queries = [
         ("member search", searches.to_vec()),
@@ -87,10 +91,10 @@ async fn admin_queries(testbed: &Testbed, members: usize) -> Result<Vec<Row>> {
         ("dashboard", vec!["/api/admin/dashboard".to_owned()]),
     ];
     let mut rows = Vec::new();
-    for (what, paths) in queries {
+    for (label, paths) in queries {
         let stats = request_in_turn(testbed, &paths).await?;
-        let what = format!("{what} among {members}: p95");
-        let row = Row::info(what, stats.percentile(0.95), Unit::Milliseconds);
+        let label = format!("{label} among {members}: p95");
+        let row = Row::info(label, stats.percentile(0.95), Unit::Milliseconds);
         rows.push(row.detail(format!("median {:.1} ms", stats.percentile(0.5))));
     }
     Ok(rows)
@@ -139,9 +143,9 @@ async fn instances(testbed: &Testbed, members: usize) -> Result<Vec<Row>> {
         memory += server.memory().await?;
         server.stop().await?;
     }
-    let row = |what: &str, stats: &LoadStats| {
-        let what = format!("{INSTANCES} concurrent instances, {what}");
-        let row = Row::info(what, stats.rate(), Unit::Rate);
+    let row = |label: &str, stats: &LoadStats| {
+        let label = format!("{INSTANCES} concurrent instances, {label}");
+        let row = Row::info(label, stats.rate(), Unit::Rate);
         row.detail(format!(
             "{} responses, all with status 200; p99 {:.0} ms",
             stats.count(),
@@ -177,8 +181,8 @@ async fn request_all(servers: &[Server], calls: &[Vec<Call>]) -> Result<LoadStat
     let loads = loads.map(|(server, calls)| async move {
         Load::once(server.address, calls.clone()).run().await
     });
-    let all = try_join_all(loads).await?;
-    Ok(LoadStats::merge(&all).with_elapsed(started.elapsed()))
+    let stats = try_join_all(loads).await?;
+    Ok(LoadStats::merge(&stats).with_elapsed(started.elapsed()))
 }
 
 impl Testbed {

@@ -79,8 +79,8 @@ pub(super) async fn many_sessions(testbed: &Testbed) -> Result<Vec<Row>> {
     let row = |name, many: (usize, &[f64]), few: &[f64]| {
         let (count, rates) = many;
         let (many_rate, few_rate) = (median(rates.to_vec()), median(few.to_vec()));
-        let what = format!("{name} with {count} sessions / with {FEW}");
-        let row = Row::at_least(what, many_rate / few_rate, Unit::Times, 0.9);
+        let label = format!("{name} with {count} sessions / with {FEW}");
+        let row = Row::at_least(label, many_rate / few_rate, Unit::Times, 0.9);
         row.detail(format!("{many_rate:.0} /s against {few_rate:.0} /s"))
     };
     let rows = vec![
@@ -103,11 +103,11 @@ pub(super) async fn clean_up(testbed: &Testbed) -> Result<Vec<Row>> {
         .create_database(database, sessions, Expired::EverySecond)
         .await?;
     let variables = testbed.function_variables(database, true);
-    let check = function::start("/api/auth/session", &variables).await?;
+    let session_check = function::start("/api/auth/session", &variables).await?;
     let cleaner = function::start(PATH, &variables).await?;
-    browse(testbed, database, &check, 0).await?;
+    browse(testbed, database, &session_check, 0).await?;
 
-    let baseline = browse(testbed, database, &check, 1).await?;
+    let baseline = browse(testbed, database, &session_check, 1).await?;
     let cleaning = async {
         let started = Instant::now();
         let mut runs = 0;
@@ -119,21 +119,21 @@ pub(super) async fn clean_up(testbed: &Testbed) -> Result<Vec<Row>> {
         }
         Ok::<_, anyhow::Error>((started.elapsed(), runs))
     };
-    let (cleaned, meanwhile) = tokio::join!(cleaning, browse(testbed, database, &check, 2));
+    let (cleaned, meanwhile) = tokio::join!(cleaning, browse(testbed, database, &session_check, 2));
     let ((duration, runs), meanwhile) = (cleaned?, meanwhile?);
-    for server in [check, cleaner] {
+    for server in [session_check, cleaner] {
         server.stop().await?;
     }
     testbed.cluster.drop_database(database).await?;
 
     let seconds = duration.as_secs_f64();
-    let what = format!(
+    let label = format!(
         "clean-up of {} of {sessions} sessions in seconds",
         sessions / 2
     );
     let (before, during) = (baseline.percentile(0.99), meanwhile.percentile(0.99));
     Ok(vec![
-        Row::at_most(what, seconds, Unit::Count, 60.0).detail(format!("in {runs} run(s)")),
+        Row::at_most(label, seconds, Unit::Count, 60.0).detail(format!("in {runs} run(s)")),
         Row::at_most(
             "session check p99 during the clean-up / before",
             during / before,

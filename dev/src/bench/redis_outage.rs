@@ -61,11 +61,16 @@ fn build_rows(fault: &str, without_redis: &[LoadStats], down: &[LoadStats]) -> V
         .map(|round| round.count_at_least(DEADLINE) as f64);
     let most_late = late_requests.fold(0.0, f64::max);
     let requests = down.iter().map(LoadStats::count).min().unwrap_or(0);
-    let what = format!("Redis {fault}: session checks / without Redis");
+    let label = format!("Redis {fault}: session checks / without Redis");
     let waited = format!("Redis {fault}: requests that waited for the timeout");
     vec![
-        Row::at_least(what, 100.0 * down_rate / baseline_rate, Unit::Percent, 60.0)
-            .detail(format!("{down_rate:.0} /s against {baseline_rate:.0} /s")),
+        Row::at_least(
+            label,
+            100.0 * down_rate / baseline_rate,
+            Unit::Percent,
+            60.0,
+        )
+        .detail(format!("{down_rate:.0} /s against {baseline_rate:.0} /s")),
         // One request per connection may be in flight when Redis goes down.
         Row::at_most(waited, most_late, Unit::Count, CONNECTIONS as f64).detail(format!(
             "the most in a round of at least {requests} requests"

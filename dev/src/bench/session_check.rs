@@ -68,41 +68,41 @@ pub(super) async fn throughput(testbed: &Testbed, peers: &Peers) -> Result<Vec<R
         }
     }
     let after = candidates[0].cpu_time()?;
-    let [ours, redis, others @ ..] = candidates.as_slice() else {
+    let [function, redis, peer_candidates @ ..] = candidates.as_slice() else {
         return Ok(rows);
     };
     rows.push(Row::info(
         "session check, 16 connections",
-        ours.rate(),
+        function.rate(),
         Unit::Rate,
     ));
-    for peer in others {
-        rows.extend(compare(ours, peer));
+    for peer in peer_candidates {
+        rows.extend(compare(function, peer));
     }
-    rows.push(cpu_time(ours, before, after));
-    let share = 100.0 * ours.rate() / redis.rate();
-    let what = "session check / GET of the Redis endpoint";
+    rows.push(cpu_time(function, before, after));
+    let share = 100.0 * function.rate() / redis.rate();
+    let label = "session check / GET of the Redis endpoint";
     let detail = format!(
         "{}; data in {}",
-        rates(ours, redis),
+        rates(function, redis),
         testbed.redis.storage()
     );
-    rows.push(Row::at_least(what, share, Unit::Percent, 45.0).detail(detail));
+    rows.push(Row::at_least(label, share, Unit::Percent, 45.0).detail(detail));
     Ok(rows)
 }
 
 /// Returns the CPU time of the function per check. That of the load generator, the
 /// endpoint and Redis is not included.
-fn cpu_time(ours: &Candidate, before: (f64, f64), after: (f64, f64)) -> Row {
-    let checks: usize = ours.rounds.iter().map(LoadStats::count).sum();
-    let each = |before: f64, after: f64| 1_000.0 * (after - before) / checks as f64;
-    let (own, kernel) = (each(before.0, after.0), each(before.1, after.1));
+fn cpu_time(function: &Candidate, before: (f64, f64), after: (f64, f64)) -> Row {
+    let checks: usize = function.rounds.iter().map(LoadStats::count).sum();
+    let per_check = |before: f64, after: f64| 1_000.0 * (after - before) / checks as f64;
+    let (user, kernel) = (per_check(before.0, after.0), per_check(before.1, after.1));
     let row = Row::info(
         "… CPU time of the function in microseconds",
-        own + kernel,
+        user + kernel,
         Unit::Count,
     );
-    row.detail(format!("{own:.0} in user mode, {kernel:.0} in the kernel"))
+    row.detail(format!("{user:.0} in user mode, {kernel:.0} in the kernel"))
 }
 
 /// Starts Sabor and the peers. Returns the candidates, including the Redis endpoint, and a
@@ -130,40 +130,40 @@ async fn start_candidates(testbed: &Testbed, peers: &Peers) -> Result<(Vec<Candi
                 candidates.push(candidate(peer.name(), server.address, calls, Some(server)));
             }
             Err(error) => {
-                let what = format!("session check / {}", peer.name());
-                rows.push(Row::not_measured(what, &format!("{error:#}")));
+                let label = format!("session check / {}", peer.name());
+                rows.push(Row::not_measured(label, &format!("{error:#}")));
             }
         }
     }
     Ok((candidates, rows))
 }
 
-fn compare(ours: &Candidate, peer: &Candidate) -> Vec<Row> {
-    let what = format!("session check / {}", peer.name);
-    let ratio = ours.rate() / peer.rate();
+fn compare(function: &Candidate, peer: &Candidate) -> Vec<Row> {
+    let label = format!("session check / {}", peer.name);
+    let ratio = function.rate() / peer.rate();
     let bound = match peer.name {
         "design A" => Some(12.0),
         "better-auth" => Some(8.0),
         _ => None,
     };
     let row = match bound {
-        Some(bound) => Row::at_least(what, ratio, Unit::Times, bound),
-        None => Row::info(what, ratio, Unit::Times),
+        Some(bound) => Row::at_least(label, ratio, Unit::Times, bound),
+        None => Row::info(label, ratio, Unit::Times),
     };
-    let (what, ratio) = (
+    let (label, ratio) = (
         format!("session check p99 / {}", peer.name),
-        ours.p99() / peer.p99(),
+        function.p99() / peer.p99(),
     );
     let latency = match peer.name {
-        "design A" => Row::at_most(what, ratio, Unit::Times, 1.0 / 8.0),
-        _ => Row::info(what, ratio, Unit::Times),
+        "design A" => Row::at_most(label, ratio, Unit::Times, 1.0 / 8.0),
+        _ => Row::info(label, ratio, Unit::Times),
     };
-    let detail = format!("{:.2} ms against {:.2} ms", ours.p99(), peer.p99());
-    vec![row.detail(rates(ours, peer)), latency.detail(detail)]
+    let detail = format!("{:.2} ms against {:.2} ms", function.p99(), peer.p99());
+    vec![row.detail(rates(function, peer)), latency.detail(detail)]
 }
 
-fn rates(ours: &Candidate, other: &Candidate) -> String {
-    format!("{:.0} /s against {:.0} /s", ours.rate(), other.rate())
+fn rates(function: &Candidate, other: &Candidate) -> String {
+    format!("{:.0} /s against {:.0} /s", function.rate(), other.rate())
 }
 
 /// Counts how often a session check accesses Redis and Postgres if Redis has the record.
@@ -214,10 +214,10 @@ async fn count_accesses(testbed: &Testbed, hits: usize) -> Result<(RedisAccesses
 
 /// Compares session checks from Postgres with `pgbench`.
 pub(super) async fn without_redis(testbed: &Testbed) -> Result<Vec<Row>> {
-    let what = "session check from Postgres / pgbench, select only";
+    let label = "session check from Postgres / pgbench, select only";
     let pgbench = match Pgbench::prepare(&testbed.cluster).await {
         Ok(pgbench) => pgbench,
-        Err(error) => return Ok(vec![Row::not_measured(what, &format!("{error:#}"))]),
+        Err(error) => return Ok(vec![Row::not_measured(label, &format!("{error:#}"))]),
     };
     let server = testbed
         .start_function_without_redis("/api/auth/session")
@@ -226,15 +226,15 @@ pub(super) async fn without_redis(testbed: &Testbed) -> Result<Vec<Row>> {
     testbed.warm_up(&server, &calls).await?;
     let load = Load::once(server.address, calls).connections(CONNECTIONS);
     let load = load.during(Duration::from_secs(2));
-    let (mut ours, mut ceiling) = (Vec::new(), Vec::new());
+    let (mut own_rates, mut pgbench_rates) = (Vec::new(), Vec::new());
     for _ in 0..testbed.rounds() {
-        ours.push(load.run().await?.rate());
-        ceiling.push(pgbench.run(CONNECTIONS).await?);
+        own_rates.push(load.run().await?.rate());
+        pgbench_rates.push(pgbench.run(CONNECTIONS).await?);
     }
-    let (ours, ceiling) = (median(ours), median(ceiling));
-    let detail = format!("{ours:.0} /s against {ceiling:.0} /s");
+    let (own_rate, pgbench_rate) = (median(own_rates), median(pgbench_rates));
+    let detail = format!("{own_rate:.0} /s against {pgbench_rate:.0} /s");
     Ok(vec![
-        Row::info(what, 100.0 * ours / ceiling, Unit::Percent).detail(detail),
+        Row::info(label, 100.0 * own_rate / pgbench_rate, Unit::Percent).detail(detail),
     ])
 }
 
@@ -242,10 +242,10 @@ pub(super) async fn without_redis(testbed: &Testbed) -> Result<Vec<Row>> {
 pub(super) async fn hit_ratio(testbed: &Testbed) -> Result<Vec<Row>> {
     const SESSIONS: usize = 200;
     const INTERVAL: Duration = Duration::from_secs(10);
-    let what = "hit ratio of browsing members";
+    let label = "hit ratio of browsing members";
     if testbed.quick {
         return Ok(vec![Row::not_measured(
-            what,
+            label,
             "takes ten minutes, so it is left out with --quick",
         )]);
     }
@@ -264,13 +264,17 @@ pub(super) async fn hit_ratio(testbed: &Testbed) -> Result<Vec<Row>> {
         "{requests} requests in 600 s, {written} from Postgres, including the first of each session"
     );
     Ok(vec![
-        Row::at_least(what, share, Unit::Percent, 95.0).detail(detail),
+        Row::at_least(label, share, Unit::Percent, 95.0).detail(detail),
         commands_row("a session check while browsing", commands, requests),
     ])
 }
 
-pub(super) fn commands_row(what: &str, commands: u64, requests: usize) -> Row {
-    let each = commands as f64 / requests as f64;
-    let row = Row::info(format!("Redis commands of {what}"), each, Unit::Count);
+pub(super) fn commands_row(label: &str, commands: u64, requests: usize) -> Row {
+    let per_request = commands as f64 / requests as f64;
+    let row = Row::info(
+        format!("Redis commands of {label}"),
+        per_request,
+        Unit::Count,
+    );
     row.detail(format!("{commands} in {requests} requests"))
 }

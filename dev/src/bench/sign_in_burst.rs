@@ -15,11 +15,11 @@ const SIGN_INS: usize = 200;
 /// Sends 200 sign-ins at once. All must get a response, memory must stay within its
 /// limit, and session checks on the same cores must not become much slower.
 pub(super) async fn measure(testbed: &Testbed) -> Result<Vec<Row>> {
-    let check = testbed.start_function("/api/auth/session").await?;
+    let session_check = testbed.start_function("/api/auth/session").await?;
     let warm = testbed.warm_checks()?;
-    testbed.warm_up(&check, &warm).await?;
+    testbed.warm_up(&session_check, &warm).await?;
     // The load of one instance on a busy day.
-    let checks = Load::once(check.address, warm)
+    let checks = Load::once(session_check.address, warm)
         .connections(4)
         .pause(Duration::from_millis(5));
     let baseline = checks.clone().during(Duration::from_secs(5)).run().await?;
@@ -34,7 +34,7 @@ pub(super) async fn measure(testbed: &Testbed) -> Result<Vec<Row>> {
     let (burst, meanwhile) = (burst?, meanwhile?);
     let p99 = |stats: &LoadStats| stats.percentile(0.99);
     let (before, during) = (p99(&baseline), p99(&meanwhile));
-    let what = "session check p99 during the burst / before";
+    let label = "session check p99 during the burst / before";
     let detail = format!("{during:.2} ms against {before:.2} ms");
     let (memory, limit) = ("200 concurrent sign-ins: peak memory", 300.0);
     Ok(vec![
@@ -47,6 +47,6 @@ pub(super) async fn measure(testbed: &Testbed) -> Result<Vec<Row>> {
             burst.count(),
             burst.percentile(1.0) / 1_000.0
         )),
-        Row::at_most(what, during / before, Unit::Times, 3.0).detail(detail),
+        Row::at_most(label, during / before, Unit::Times, 3.0).detail(detail),
     ])
 }

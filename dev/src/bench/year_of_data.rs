@@ -140,14 +140,14 @@ pub(super) async fn queries(testbed: &Testbed) -> Result<Vec<Row>> {
         ),
     ];
     let mut rows = Vec::new();
-    for (what, variables, paths) in queries {
-        let what = format!("{what}: p95 on a year of data");
+    for (label, variables, paths) in queries {
+        let label = format!("{label}: p95 on a year of data");
         match measure(testbed, variables, &paths).await {
             Ok(stats) => rows.push(
-                Row::at_most(what, stats.percentile(0.95), Unit::Milliseconds, 50.0)
+                Row::at_most(label, stats.percentile(0.95), Unit::Milliseconds, 50.0)
                     .detail(format!("median {:.1} ms", stats.percentile(0.5))),
             ),
-            Err(error) => rows.push(Row::not_measured(what, &format!("{error:#}"))),
+            Err(error) => rows.push(Row::not_measured(label, &format!("{error:#}"))),
         }
     }
     Ok(rows)

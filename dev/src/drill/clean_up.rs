@@ -70,8 +70,8 @@ pub(super) async fn run_concurrently(run: &Run) -> Result<()> {
         if response["deletedCount"] == 0 && response["details"]["crossAppArchived"] == 0 {
             break;
         }
-        let in_time = started.elapsed() < CLEANUP_TIMEOUT;
-        ensure!(in_time, "the clean-up does not finish: {response}");
+        let has_time_left = started.elapsed() < CLEANUP_TIMEOUT;
+        ensure!(has_time_left, "the clean-up does not finish: {response}");
     }
     first_server.stop().await?;
     let none_left = count_expired(&client).await? == 0;

@@ -28,8 +28,8 @@ pub(super) async fn prepare(environment: &Environment) -> Result<()> {
 pub(super) async fn check_effect(run: &Run, counter: &str) -> Result<()> {
     let (client, started) = (run.environment.connect().await?, Instant::now());
     while client.query_one(IS_ZERO, &[&counter]).await?.try_get(0)? {
-        let in_time = started.elapsed() < COUNTER_TIMEOUT;
-        ensure!(in_time, "the functions counted no {counter}");
+        let has_time_left = started.elapsed() < COUNTER_TIMEOUT;
+        ensure!(has_time_left, "the functions counted no {counter}");
         // A function writes its counters after a response.
         let turn = run.environment.next_number();
         let cookie = run.environment.testbed.cookie(DATABASE, 1)?;

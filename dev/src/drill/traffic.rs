@@ -415,12 +415,12 @@ async fn check_active_sessions(run: Arc<Run>, turn: usize) -> Result<()> {
 /// Checks ended sessions, mostly recent ones, and records which are still accepted.
 async fn check_ended_sessions(run: Arc<Run>, turn: usize) -> Result<()> {
     while run.is_running() {
-        let ended = run.log.ended_sessions();
+        let ended_sessions = run.log.ended_sessions();
         let offset = match run.environment.next_number() % 3 {
-            0 => random_below(ended.len()),
-            _ => random_below(ended.len().min(8)),
+            0 => random_below(ended_sessions.len()),
+            _ => random_below(ended_sessions.len().min(8)),
         };
-        if let Some((cookie, ended)) = ended.iter().rev().nth(offset) {
+        if let Some((cookie, ended)) = ended_sessions.iter().rev().nth(offset) {
             let response = run
                 .send(Operation::Check, turn, run.session_check(cookie)?)
                 .await?;

@@ -61,10 +61,10 @@ pub(crate) fn executables() -> Result<Vec<(String, PathBuf)>> {
 /// Starts the function with this path, and waits until it listens.
 pub(crate) async fn start(path: &str, variables: &Variables) -> Result<Server> {
     let executables = executables()?;
-    let found = executables
+    let entry = executables
         .iter()
         .find(|(function_path, _)| function_path == path);
-    let (_, executable) = found.with_context(|| format!("there is no function {path}"))?;
+    let (_, executable) = entry.with_context(|| format!("there is no function {path}"))?;
     start_executable(executable, variables).await
 }
 

@@ -242,8 +242,8 @@ impl Cluster {
         let ready = self.wait_until_ready(&supervisor);
         if is_new && !self.directory.is_temporary() {
             let path = self.directory.path().display();
-            let what = format!("Creating a Postgres cluster in {path} (first run only)");
-            progress::show_while(&what, ready).await?;
+            let message = format!("Creating a Postgres cluster in {path} (first run only)");
+            progress::show_while(&message, ready).await?;
         } else {
             ready.await?;
         }

