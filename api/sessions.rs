@@ -45,9 +45,12 @@ pub fn route() -> Routes {
 async fn list_sessions(app: App, member: Member, page: Page) -> Result<Json<List<SessionView>>> {
     let rows = app.sessions().list(member.user.id, page).await?;
     let current_id = member.active_session.session.id;
-    Ok(Json(List::new(rows, page, ListedSession::position, |row| {
-        row.view(current_id)
-    })))
+    Ok(Json(List::new(
+        rows,
+        page,
+        ListedSession::position,
+        |row| row.view(current_id),
+    )))
 }
 
 /// Ends the member's other sessions. With `scope=all`, also ends the current one.
