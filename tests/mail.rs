@@ -209,7 +209,7 @@ async fn mails_about_cancelled_and_moved_classes_state_the_reason_and_both_times
     assert!(subjects(&mails)[2].starts_with("New room: "));
     assert!(text(4).contains("will now be taught by Marisol Vega"));
     assert!(text(5).contains("The <b>roof</b> leaks"));
-    assert!(text(5).contains("We refund 25.00 USD to your card"));
+    assert!(text(5).contains("We are refunding 25.00 USD to your card"));
     let html = mails[5]["html"].as_str().unwrap();
     assert!(
         html.contains("The &#60;b&#62;roof&#60;/b&#62; leaks"),

@@ -1,9 +1,8 @@
 //! The OpenAPI description, collected from the descriptions of the handlers.
 //!
-//! Only the local server is built with it (`openapi` feature); deployed
-//! functions do without. Whatever follows from how an operation is called is
-//! added here, so that handlers need not repeat it: common failures, headers,
-//! examples of every body, and links to the operations that come next.
+//! Common failures, headers, examples and links are added here, so that handlers need
+//! not repeat them. Only the local server contains the description (feature `openapi`);
+//! deployed functions do not.
 
 mod examples;
 mod links;
@@ -22,7 +21,7 @@ use utoipa::{PartialSchema, ToSchema};
 
 use crate::http::{ErrorResponse, Routes};
 
-/// The description of all functions.
+/// Returns the description of all functions.
 pub fn document(routes: Vec<Routes>) -> OpenApi {
     let mut paths = Paths::new();
     let mut components = Components::new();
@@ -64,7 +63,7 @@ fn info() -> Info {
          `x-request-id`, which identifies it in the log. Requests that fail with 429 or 503 can be \
          retried after `Retry-After` seconds.\n\n\
          Browsers are signed in with a cookie. Other clients sign in with `mode: \"token\"`, which \
-         gives them an access token for 15 minutes and a refresh token that works once. A request \
+         returns an access token for 15 minutes and a refresh token that works once. A request \
          that changes something and is authorized by a cookie must come from an allowed `Origin`."
             .to_owned(),
     );
@@ -103,7 +102,7 @@ fn tags() -> Vec<Tag> {
 fn add_security_schemes(components: &mut Components) {
     let cookie = ApiKeyValue::with_description(
         "__Host-sabor_session",
-        "Set when a member signs in; named `sabor_session` over plain HTTP on localhost. A \
+        "Set when a member signs in. Its name is `sabor_session` over plain HTTP on localhost. A \
          request that changes something must come from an allowed `Origin`.",
     );
     let http = |scheme, description: &str| {
@@ -138,9 +137,8 @@ fn add_security_schemes(components: &mut Components) {
     }
 }
 
-/// Makes the handler's name, such as `create_booking`, the operation's id:
-/// `createBooking`. Clients that are generated from the description name their
-/// methods by it.
+/// Converts the operation's id, which is the handler's name such as `create_booking`, to
+/// `createBooking`. Generated clients name their methods after it.
 fn name_operation(operation: &mut Operation) {
     let handler = operation.operation_id.take().unwrap_or_default();
     let mut words = handler.split('_');
@@ -153,9 +151,15 @@ fn name_operation(operation: &mut Operation) {
     operation.operation_id = Some(id);
 }
 
-/// Renames the schemas that utoipa calls `List_Booking` to `BookingList`.
+/// Renames the schemas of lists. utoipa names them `List_Booking` instead of
+/// `BookingList`.
 fn name_lists(document: &mut OpenApi) {
-    for operation in document.paths.paths.values_mut().flat_map(links::of_path) {
+    for operation in document
+        .paths
+        .paths
+        .values_mut()
+        .flat_map(links::operations_of)
+    {
         for response in operation.responses.responses.values_mut() {
             let RefOr::T(response) = response else {
                 continue;
@@ -188,43 +192,45 @@ fn name_lists(document: &mut OpenApi) {
         .collect();
 }
 
-/// Turns `List_Booking` at the end of a name into `BookingList`.
+/// Replaces `List_Booking` at the end of a name by `BookingList`.
 fn name_list(name: &mut String) {
     if let Some((before, item)) = name.split_once("List_") {
         *name = format!("{before}{item}List");
     }
 }
 
-/// Makes the first sentence of a handler's documentation its summary.
+/// Splits a handler's documentation: the first sentence becomes the summary, and the
+/// rest becomes the description.
 fn summarize(operation: &mut Operation) {
-    let text = operation.summary.take().unwrap_or_default();
-    let text = text.replace('\n', " ");
-    let rest = operation.description.take().unwrap_or_default();
-    let (first, more) = text.split_once(". ").unwrap_or((&text, ""));
-    let more = [more, &rest].join("\n\n");
-    operation.summary = Some(first.trim_end_matches('.').to_owned());
-    operation.description = Some(more.trim().to_owned()).filter(|text| !text.is_empty());
+    let paragraph = operation.summary.take().unwrap_or_default();
+    let paragraph = paragraph.replace('\n', " ");
+    let other_paragraphs = operation.description.take().unwrap_or_default();
+    let (summary, rest) = paragraph.split_once(". ").unwrap_or((&paragraph, ""));
+    let description = [rest, &other_paragraphs].join("\n\n");
+    operation.summary = Some(summary.trim_end_matches('.').to_owned());
+    operation.description = Some(description.trim().to_owned()).filter(|text| !text.is_empty());
 }
 
-/// Adds the failures and headers that follow from how an operation is called.
+/// Adds what handlers need not describe: access tokens as a credential, common failures
+/// and headers.
 fn complete_operation(operation: &mut Operation, methods: &[HttpMethod]) {
     let by_session = SecurityRequirement::new("session", [] as [&str; 0]);
     let security = operation.security.as_mut();
-    if let Some(ways) = security.filter(|ways| ways.contains(&by_session)) {
-        ways.insert(1, SecurityRequirement::new("accessToken", [] as [&str; 0]));
+    if let Some(schemes) = security.filter(|schemes| schemes.contains(&by_session)) {
+        schemes.insert(1, SecurityRequirement::new("accessToken", [] as [&str; 0]));
     }
     let is_safe = methods == [HttpMethod::Get];
     for failure in failures(operation, is_safe) {
         let responses = &mut operation.responses.responses;
         match responses.get_mut(failure.status) {
             // The description from the handler comes first.
-            Some(RefOr::T(own)) if own.content.is_empty() => {
-                own.description = format!("{}. {}", own.description, failure.description);
+            Some(RefOr::T(response)) if response.content.is_empty() => {
+                response.description = format!("{}. {}", response.description, failure.description);
             }
             Some(_) => {}
             None => {
-                let usual = RefOr::Ref(Ref::from_response_name(failure.name));
-                responses.insert(failure.status.to_owned(), usual);
+                let shared = RefOr::Ref(Ref::from_response_name(failure.name));
+                responses.insert(failure.status.to_owned(), shared);
             }
         }
     }
@@ -283,7 +289,8 @@ const UNAVAILABLE: Failure = Failure {
     description: "`unavailable`: a service that Sabor depends on does not answer",
 };
 
-/// Returns the failures that follow from how an operation is called.
+/// Returns the failures that an operation can have because of its body, parameters and
+/// security.
 fn failures(operation: &Operation, is_safe: bool) -> Vec<Failure> {
     let mut failures = vec![INTERNAL, UNAVAILABLE];
     if operation.request_body.is_some() || operation.parameters.is_some() {
@@ -326,8 +333,8 @@ fn add_failures(components: &mut Components) {
 /// Adds the body and headers that every response of this status has.
 fn complete_response(status: &str, response: &mut Response) {
     if status.starts_with(['4', '5']) && response.content.is_empty() {
-        let problem = Ref::from_schema_name(ErrorResponse::name());
-        let content = ContentBuilder::new().schema(Some(problem)).build();
+        let schema = Ref::from_schema_name(ErrorResponse::name());
+        let content = ContentBuilder::new().schema(Some(schema)).build();
         let content = ("application/json".to_owned(), RefOr::T(content));
         response.content.extend([content]);
     }
@@ -345,16 +352,16 @@ fn add_headers(status: &str, response: &mut Response) {
             "Retry-After",
             "The number of seconds to wait before a retry.",
         )),
-        "303" => headers.push(("Location", "The address to go to.")),
+        "303" => headers.push(("Location", "The address of the redirect.")),
         "304" => headers.push(("ETag", "The tag of the response that the caller has.")),
         _ => {}
     }
     for (name, description) in headers {
-        let kind = match name {
+        let schema_type = match name {
             "Retry-After" => Type::Integer,
             _ => Type::String,
         };
-        let schema = ObjectBuilder::new().schema_type(SchemaType::Type(kind));
+        let schema = ObjectBuilder::new().schema_type(SchemaType::Type(schema_type));
         let mut header = Header::new(schema);
         header.description = Some(description.to_owned());
         let headers = &mut response.headers;
@@ -362,8 +369,8 @@ fn add_headers(status: &str, response: &mut Response) {
     }
 }
 
-/// Sorts the paths. The files of a directory come in any order, and the
-/// description is compared with a stored one.
+/// Sorts the paths. Directories are listed in no fixed order, but a test compares the
+/// description with the stored one.
 fn sort(document: &mut OpenApi) {
     let paths = std::mem::take(&mut document.paths.paths);
     let mut sorted: Vec<(String, PathItem)> = paths.into_iter().collect();

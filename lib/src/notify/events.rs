@@ -1,8 +1,8 @@
 //! A member's events, as a list and as a stream of server-sent events.
 //!
-//! A stream polls Postgres every second and holds no connection in between. It ends
+//! A stream polls Postgres every second and holds no connection between polls. It ends
 //! before the platform's time limit, and the browser reconnects with the id of the
-//! last event that it has seen. The session counts as used while a stream is open.
+//! last event that it has received. Each poll counts as a use of the session.
 
 use std::convert::Infallible;
 use std::future::ready;
@@ -27,48 +27,46 @@ use crate::session::SessionKey;
 use crate::store::page::Page;
 use crate::{App, BoxFuture};
 
-/// The interval between polls.
 const POLL_INTERVAL: Duration = Duration::from_secs(1);
 
-/// A stream without events sends a comment this often, so that no proxy closes it.
-const KEEP_ALIVE: Duration = Duration::from_secs(10);
+/// The interval of comments on a stream without events, so that no proxy closes it.
+const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(10);
 
-/// Returns the first event of a stream: the delay before the browser reconnects, and
-/// the id after which the stream begins. The browser sends this id if it reconnects
-/// before any other event, and so misses nothing.
-fn first_event(after: i64) -> Event {
+/// Returns the first event of a stream. It sets the browser's reconnection delay and the
+/// id after which the stream begins. A browser that reconnects before it receives
+/// another event sends this id, so it misses no event.
+fn first_event(after_id: i64) -> Event {
     Event::default()
         .retry(Duration::from_secs(1))
-        .id(after.to_string())
+        .id(after_id.to_string())
 }
 
-/// Returns the only event that a member with too many streams gets: reconnect in
-/// half a minute, and continue after this id. It is not a 429, because a browser
-/// reconnects after a response that ends, but never after one that failed.
-fn too_many_streams(after: i64) -> Event {
+/// Returns the only event of a stream that exceeds the member's limit. The browser
+/// reconnects after 30 seconds and continues after this id. The response is not a 429,
+/// because browsers reconnect when a stream ends, but not when the request fails.
+fn too_many_streams(after_id: i64) -> Event {
     Event::default()
         .comment(format!("{MAX_STREAMS} streams are open already"))
         .retry(Duration::from_secs(30))
-        .id(after.to_string())
+        .id(after_id.to_string())
 }
 
-/// Returns the last event of a stream whose session has ended. It has no id, and
-/// its data distinguishes it from the end of another session.
+/// Returns the last event of a stream whose session has ended. It has no id, because
+/// it is not stored. `current` distinguishes it from the end of another session.
 fn session_ended() -> Event {
     Event::default()
         .event("session_ended")
         .data(r#"{"current":true}"#)
 }
 
-/// The maximum number of events of a poll.
-const MAX_EVENTS: i64 = 100;
+const MAX_EVENTS_PER_POLL: i64 = 100;
 
-/// An event as its member sees it, in a list and in a stream.
+/// A member's event, as the API returns it in lists and streams.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = MemberEvent)]
 pub struct MemberEventView {
-    /// The id for `Last-Event-ID`.
+    /// The id, which `Last-Event-ID` refers to.
     id: i64,
     kind: String,
     data: Value,
@@ -116,11 +114,11 @@ pub fn stream<'a>(
 ) -> BoxFuture<'a, Result<Response>> {
     Box::pin(async move {
         let user_id = member.user.id;
-        let ends = Instant::now() + app.config().timing.stream_life;
-        let seen = last_event_id(headers)?;
+        let ends_at = Instant::now() + app.config().timing.stream_life;
+        let last_seen = last_event_id(headers)?;
         let slot = app.streams().take_slot(user_id);
-        let after = match seen {
-            Some(seen) => seen,
+        let after_id = match last_seen {
+            Some(id) => id,
             None => {
                 app.db()
                     .read(async move |client| member_event::latest_seq(client, user_id).await)
@@ -128,16 +126,16 @@ pub fn stream<'a>(
             }
         };
         let Some(slot) = slot else {
-            return Ok(respond(stream::once(ready(too_many_streams(after)))));
+            return Ok(respond(stream::once(ready(too_many_streams(after_id)))));
         };
         let poller = EventPoller {
             app: app.clone(),
             user_id,
             _slot: slot,
-            // The demo account has no key: its cookie is checked on reconnect.
+            // The demo account has no session key. Its cookie is checked on reconnect.
             key: member.key().ok().cloned(),
-            after,
-            ends,
+            after_id,
+            ends_at,
             next_poll_at: Instant::now(),
             has_ended: false,
         };
@@ -145,13 +143,13 @@ pub fn stream<'a>(
             let events = poller.next().await?;
             Some((events, poller))
         });
-        let first = stream::once(ready(first_event(after)));
+        let first = stream::once(ready(first_event(after_id)));
         Ok(respond(first.chain(batches.flat_map(stream::iter))))
     })
 }
 
 fn respond(events: impl Stream<Item = Event> + Send + 'static) -> Response {
-    let keep_alive = KeepAlive::new().interval(KEEP_ALIVE);
+    let keep_alive = KeepAlive::new().interval(KEEP_ALIVE_INTERVAL);
     let stream = Sse::new(events.map(Ok::<_, Infallible>)).keep_alive(keep_alive);
     let headers = [
         (CACHE_CONTROL, "no-store"),
@@ -172,15 +170,15 @@ fn last_event_id(headers: &HeaderMap) -> Result<Option<i64>> {
     }
 }
 
-/// Reads the events of a stream.
+/// Polls Postgres for the events of a stream.
 struct EventPoller {
     app: App,
     user_id: Uuid,
     _slot: StreamSlot,
     key: Option<SessionKey>,
-    /// The sequence number of the last event that was sent.
-    after: i64,
-    ends: Instant,
+    /// The id of the last event that was sent.
+    after_id: i64,
+    ends_at: Instant,
     next_poll_at: Instant,
     has_ended: bool,
 }
@@ -191,23 +189,23 @@ impl EventPoller {
     async fn next(&mut self) -> Option<Vec<Event>> {
         let shutting_down = self.app.shutting_down().clone();
         while !self.has_ended {
-            let wake = self.next_poll_at.min(self.ends);
+            let wake = self.next_poll_at.min(self.ends_at);
             tokio::select! {
                 () = shutting_down.cancelled() => return None,
                 () = tokio::time::sleep_until(wake.into()) => {}
             }
-            if Instant::now() >= self.ends {
+            if Instant::now() >= self.ends_at {
                 return None;
             }
-            let ends = self.ends.into();
-            let Ok(polled) = tokio::time::timeout_at(ends, self.poll()).await else {
+            let deadline = self.ends_at.into();
+            let Ok(polled) = tokio::time::timeout_at(deadline, self.poll()).await else {
                 return None;
             };
             match polled {
                 Ok(events) if events.is_empty() => {}
                 Ok(events) => return Some(events),
-                // The browser reconnects after an end, but would mistake silence for
-                // "no events".
+                // The stream ends, so that the browser reconnects. If it stayed open, the
+                // browser could not tell the failure from a time without events.
                 Err(error) => {
                     tracing::warn!(error = %chain(&error), "event stream failed");
                     return None;
@@ -218,7 +216,7 @@ impl EventPoller {
     }
 
     async fn poll(&mut self) -> Result<Vec<Event>> {
-        let (app, user_id, after) = (&self.app, self.user_id, self.after);
+        let (app, user_id, after_id) = (&self.app, self.user_id, self.after_id);
         if let Some(key) = &self.key {
             let session = app.sessions().get(key).await?;
             let user = session.and_then(|session| session.user);
@@ -230,17 +228,17 @@ impl EventPoller {
         let events = app
             .db()
             .read(async move |client| {
-                member_event::list_after(client, user_id, after, MAX_EVENTS).await
+                member_event::list_after(client, user_id, after_id, MAX_EVENTS_PER_POLL).await
             })
             .await?;
-        let is_full = events.len() as i64 == MAX_EVENTS;
+        let is_full = events.len() as i64 == MAX_EVENTS_PER_POLL;
         let pause = if is_full {
             Duration::ZERO
         } else {
             POLL_INTERVAL
         };
         self.next_poll_at = Instant::now() + pause;
-        self.after = events.last().map_or(after, |event| event.seq);
+        self.after_id = events.last().map_or(after_id, |event| event.seq);
         events.into_iter().map(to_sse).collect()
     }
 }
@@ -266,8 +264,8 @@ mod properties {
         fn the_last_event_id_is_a_sequence_number(value in header_value(), number in any::<i64>()) {
             let read = |value| parsed_or_client_error(last_event_id(&headers("last-event-id", vec![value]))).flatten();
             assert!(read(value).is_none_or(|number| number >= 0));
-            let named = HeaderValue::from_str(&number.to_string()).unwrap();
-            assert_eq!(read(named), (number >= 0).then_some(number));
+            let header = HeaderValue::from_str(&number.to_string()).unwrap();
+            assert_eq!(read(header), (number >= 0).then_some(number));
         }
     }
 }

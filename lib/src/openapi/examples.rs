@@ -1,13 +1,14 @@
 //! Examples of all bodies, composed from the fields of their schemas.
 //!
-//! A schema's own example comes first (`example`, `examples`, `enum`). Otherwise
-//! `examples.json` has a value by the name of the field, or the format gives one.
+//! A schema's own example takes precedence (`example`, `examples`, `enum`). Otherwise,
+//! the value comes from `examples.json` by the name of the field, or from the type and
+//! format of the field.
 
 use serde_json::{Map, Value, json};
 use utoipa::openapi::content::Content;
 use utoipa::openapi::{OpenApi, RefOr, Response};
 
-use super::links::of_path;
+use super::links::operations_of;
 use crate::error::{Details, Error};
 
 /// Adds an example to every JSON body.
@@ -23,7 +24,7 @@ pub(super) fn add(document: &mut OpenApi) {
         named: &components["schemas"],
         fields,
     };
-    for operation in document.paths.paths.values_mut().flat_map(of_path) {
+    for operation in document.paths.paths.values_mut().flat_map(operations_of) {
         if let Some(RefOr::T(body)) = &mut operation.request_body {
             for content in body.content.values_mut() {
                 set_example(content, &schemas, Side::Request);
@@ -57,9 +58,9 @@ fn add_to_response(status: &str, response: &mut RefOr<Response>, schemas: &Schem
     }
 }
 
-/// Gives the example of a failure this code, with its message.
-fn set_code(problem: &mut Map<String, Value>, code: &str) {
-    let known = [
+/// Sets the code and the message in the example of a failure.
+fn set_code(body: &mut Map<String, Value>, code: &str) {
+    let errors = [
         Error::NotSignedIn,
         Error::NotFound,
         Error::NotJson,
@@ -72,16 +73,16 @@ fn set_code(problem: &mut Map<String, Value>, code: &str) {
         Error::Invalid(Details::default()),
         Error::internal(""),
     ];
-    let known = known.iter().find(|error| error.code() == code);
-    let message = known.map_or_else(|| "A message for people".to_owned(), ToString::to_string);
-    problem.insert("code".to_owned(), json!(code));
-    problem.insert("error".to_owned(), json!(message));
-    for (extra, of) in [
+    let error = errors.iter().find(|error| error.code() == code);
+    let message = error.map_or_else(|| "A message for people".to_owned(), ToString::to_string);
+    body.insert("code".to_owned(), json!(code));
+    body.insert("error".to_owned(), json!(message));
+    for (field, owner) in [
         ("details", "validation_failed"),
         ("challenge", "two_factor_required"),
     ] {
-        if code != of {
-            problem.remove(extra);
+        if code != owner {
+            body.remove(field);
         }
     }
 }
@@ -98,12 +99,13 @@ fn default_code(status: &str) -> &'static str {
     }
 }
 
-/// Returns the first code that the description of a failure names. Descriptions
-/// of 400s also quote names of fields, so only names with an underscore count.
+/// Returns the first error code that the description of a failure quotes. Descriptions
+/// of 400 responses also quote field names, so only a name with an underscore counts.
 fn named_code(status: &str, description: &str) -> Option<String> {
     let mut quoted = description.split('`').skip(1).step_by(2);
     let is_code = |text: &&str| {
-        text.bytes().all(|b| b.is_ascii_lowercase() || b == b'_')
+        text.bytes()
+            .all(|byte| byte.is_ascii_lowercase() || byte == b'_')
             && (status != "400" || text.contains('_'))
     };
     quoted.find(is_code).map(str::to_owned)
@@ -120,8 +122,8 @@ fn set_example(content: &mut RefOr<Content>, schemas: &Schemas<'_>, side: Side) 
     }
 }
 
-/// Whether a body is a request or a response. Request examples have only the
-/// required fields.
+/// Whether a body belongs to a request or a response. Examples of requests have only the
+/// required fields and the fields with an example of their own.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Side {
     Request,
@@ -136,19 +138,19 @@ struct Schemas<'a> {
 }
 
 impl Schemas<'_> {
-    /// Composes an example of a schema that is the value of field `name`.
+    /// Composes an example of `schema`, which is the schema of the field `name`.
     fn example(&self, name: &str, schema: &Value, side: Side) -> Value {
         if let Some(own) = own_example(schema) {
             return own;
         }
         if let Some(reference) = schema["$ref"].as_str() {
-            let named = reference.rsplit('/').next().unwrap_or_default();
-            return self.example(name, &self.named[named], side);
+            let schema_name = reference.rsplit('/').next().unwrap_or_default();
+            return self.example(name, &self.named[schema_name], side);
         }
-        for any in ["oneOf", "anyOf"] {
-            if let Some(first) = schema[any]
+        for keyword in ["oneOf", "anyOf"] {
+            if let Some(first) = schema[keyword]
                 .as_array()
-                .and_then(|ways| ways.iter().find(|way| way["type"] != "null"))
+                .and_then(|variants| variants.iter().find(|variant| variant["type"] != "null"))
             {
                 return self.example(name, first, side);
             }
@@ -161,56 +163,57 @@ impl Schemas<'_> {
                 .collect::<Map<_, _>>()
                 .into();
         }
-        self.of_type(name, schema, side)
+        self.example_by_type(name, schema, side)
     }
 
-    fn of_type(&self, name: &str, schema: &Value, side: Side) -> Value {
-        let is = |kind: &str| {
-            schema["type"] == kind
+    fn example_by_type(&self, name: &str, schema: &Value, side: Side) -> Value {
+        let has_type = |type_name: &str| {
+            schema["type"] == type_name
                 || schema["type"]
                     .as_array()
-                    .is_some_and(|kinds| kinds.contains(&json!(kind)))
+                    .is_some_and(|names| names.contains(&json!(type_name)))
         };
         let fits = |value: &Value| match value {
-            Value::Bool(_) => is("boolean"),
-            Value::Number(_) => is("integer") || is("number"),
-            Value::String(_) => is("string"),
-            Value::Array(_) => is("array"),
-            Value::Null => is("null"),
-            // An object with properties is composed from them.
-            Value::Object(_) => is("object") && schema.get("properties").is_none(),
+            Value::Bool(_) => has_type("boolean"),
+            Value::Number(_) => has_type("integer") || has_type("number"),
+            Value::String(_) => has_type("string"),
+            Value::Array(_) => has_type("array"),
+            Value::Null => has_type("null"),
+            // An object with properties is composed field by field.
+            Value::Object(_) => has_type("object") && schema.get("properties").is_none(),
         };
         if let Some(known) = self.fields.get(name).filter(|value| fits(value)) {
             return known.clone();
         }
-        if is("object") {
-            return self.object(schema, side);
+        if has_type("object") {
+            return self.example_object(schema, side);
         }
-        if is("array") {
+        if has_type("array") {
             return json!([self.example(name, &schema["items"], side)]);
         }
         match schema["format"].as_str() {
             Some("uuid") => json!("0198c1a0-4b1e-7d2a-9c35-5b6f0e1d2c3a"),
             Some("date") => json!("2026-03-14"),
             Some("date-time") => json!("2026-03-15T01:00:00Z"),
-            _ if is("boolean") => json!(false),
-            _ if is("integer") || is("number") => json!(1),
-            _ if is("string") => json!("…"),
+            _ if has_type("boolean") => json!(false),
+            _ if has_type("integer") || has_type("number") => json!(1),
+            _ if has_type("string") => json!("…"),
             _ => Value::Null,
         }
     }
 
-    fn object(&self, schema: &Value, side: Side) -> Value {
+    fn example_object(&self, schema: &Value, side: Side) -> Value {
         let required = schema["required"].as_array();
-        let needed = |name: &str, of: &Value| {
+        let is_included = |name: &str, property: &Value| {
             side == Side::Response
                 || required.is_some_and(|required| required.contains(&json!(name)))
-                || own_example(of).is_some()
+                || own_example(property).is_some()
         };
         let properties = schema["properties"].as_object().into_iter().flatten();
-        let given = properties.filter(|(name, of)| needed(name, of));
-        let given = given.map(|(name, of)| (name.clone(), self.example(name, of, side)));
-        Value::Object(given.collect())
+        let included = properties.filter(|(name, property)| is_included(name, property));
+        let fields =
+            included.map(|(name, property)| (name.clone(), self.example(name, property, side)));
+        Value::Object(fields.collect())
     }
 }
 
@@ -222,10 +225,10 @@ fn own_example(schema: &Value) -> Option<Value> {
             .and_then(|list| list.first())
             .cloned()
     };
-    let own = [
+    let candidates = [
         schema.get("example").cloned(),
         first("examples"),
         first("enum"),
     ];
-    own.into_iter().flatten().next()
+    candidates.into_iter().flatten().next()
 }

@@ -6,17 +6,18 @@ use utoipa::openapi::path::{Operation, PathItem};
 use utoipa::openapi::{OpenApi, RefOr};
 
 /// Where the target operation takes the value.
-enum To {
+enum Target {
     /// A parameter of the path or the query.
     Parameter(&'static str),
     /// A field of the body.
     Field(&'static str),
 }
-use To::{Field, Parameter};
+use Target::{Field, Parameter};
 
-/// Source operation, its response status, target operation, a JSON pointer into
-/// the response body, and where the target takes the value.
-const LINKS: [(&str, &str, &str, &str, To); 41] = [
+/// The fields are the source operation, the status of its response, the target
+/// operation, a JSON pointer into the response body, and where the target takes the
+/// value.
+const LINKS: [(&str, &str, &str, &str, Target); 41] = [
     (
         "registerMember",
         "201",
@@ -300,25 +301,27 @@ const LINKS: [(&str, &str, &str, &str, To); 41] = [
 ///
 /// Panics when a link names an operation or a response that does not exist.
 pub(super) fn add(document: &mut OpenApi) {
-    for (from, status, to, pointer, target) in LINKS {
-        let known = operations(document).any(|operation| has_id(operation, to));
-        assert!(known, "a link leads to {to}, which does not exist");
-        let from_operation = operations(document).find(|operation| has_id(operation, from));
-        let response =
-            from_operation.and_then(|operation| operation.responses.responses.get_mut(status));
+    for (source_id, status, target_id, pointer, target) in LINKS {
+        let target_exists = operations(document).any(|operation| has_id(operation, target_id));
+        assert!(
+            target_exists,
+            "a link leads to {target_id}, which does not exist"
+        );
+        let source = operations(document).find(|operation| has_id(operation, source_id));
+        let response = source.and_then(|operation| operation.responses.responses.get_mut(status));
         let Some(RefOr::T(response)) = response else {
-            panic!("a link starts at {status} of {from}, which does not exist");
+            panic!("a link starts at {status} of {source_id}, which does not exist");
         };
-        let name = format!("{to}.{}", target.name());
+        let name = format!("{target_id}.{}", target.name());
         response
             .links
-            .insert(name, RefOr::T(link(to, pointer, &target)));
+            .insert(name, RefOr::T(link(target_id, pointer, &target)));
     }
 }
 
-fn link(to: &str, pointer: &str, target: &To) -> Link {
+fn link(target_id: &str, pointer: &str, target: &Target) -> Link {
     let value = format!("$response.body#{pointer}");
-    let link = Link::builder().operation_id(to);
+    let link = Link::builder().operation_id(target_id);
     match target {
         Parameter(name) => link.parameter(*name, value),
         Field(name) => link.request_body(Some(json!({ *name: Value::String(value) }))),
@@ -326,7 +329,7 @@ fn link(to: &str, pointer: &str, target: &To) -> Link {
     .build()
 }
 
-impl To {
+impl Target {
     fn name(&self) -> &'static str {
         match self {
             Parameter(name) | Field(name) => name,
@@ -339,11 +342,11 @@ fn has_id(operation: &Operation, id: &str) -> bool {
 }
 
 fn operations(document: &mut OpenApi) -> impl Iterator<Item = &mut Operation> {
-    document.paths.paths.values_mut().flat_map(of_path)
+    document.paths.paths.values_mut().flat_map(operations_of)
 }
 
 /// Returns the operations of a path.
-pub(super) fn of_path(path: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
+pub(super) fn operations_of(path: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
     let PathItem {
         get,
         put,

@@ -6,7 +6,7 @@ use crate::error::Result;
 use crate::models::mail_outbox::MailRecipient;
 use crate::runtime::config::StudioConfig;
 
-/// Composes the mail of a notice. `token` is the token of its link.
+/// Composes the mail for a notice. `token` is the secret in its link.
 pub(super) fn compose(
     kind: NoticeKind,
     recipient: &MailRecipient,
@@ -33,8 +33,8 @@ pub(super) fn compose(
     content.render(None)
 }
 
-/// Returns the greeting. The mail to an unconfirmed address has no name, because
-/// anyone may have entered it to send text to a stranger.
+/// Returns the greeting. A mail to an unconfirmed address omits the name, because
+/// anyone could use the name to send text to a stranger.
 fn greeting(kind: NoticeKind, recipient: &MailRecipient) -> String {
     match kind {
         NoticeKind::VerifyEmail => "Hola,".to_owned(),
@@ -48,15 +48,15 @@ fn text(kind: NoticeKind, other: &str) -> (&'static str, &'static str, String) {
         NoticeKind::VerifyEmail => (
             "Please confirm your e-mail address",
             "Confirm your e-mail address",
-            "Please confirm your e-mail address with the button below. The link works once, for \
-             24 hours."
+            "Please confirm your e-mail address with the button below. The link works once \
+             and expires after 24 hours."
                 .to_owned(),
         ),
         NoticeKind::ResetPassword => (
             "Reset your password",
             "Choose a new password",
-            "Choose a new password with the button below. The link works once, for an hour, and a \
-             newer link replaces it."
+            "Choose a new password with the button below. The link works once \
+             and expires after one hour. A newer link replaces it."
                 .to_owned(),
         ),
         NoticeKind::AccountExists => (
@@ -137,7 +137,7 @@ fn text(kind: NoticeKind, other: &str) -> (&'static str, &'static str, String) {
     }
 }
 
-/// Returns what to do if someone else caused the notice.
+/// Returns the advice for a member who did not cause the notice.
 fn if_it_was_not_you(kind: NoticeKind) -> &'static str {
     match kind {
         NoticeKind::VerifyEmail | NoticeKind::ResetPassword => {
@@ -149,7 +149,7 @@ fn if_it_was_not_you(kind: NoticeKind) -> &'static str {
         }
         _ => {
             "If this was not you, reset your password at once (\u{201c}Forgot your \
-             password?\u{201d} on the sign-in page). That signs everybody out. Then reply to this \
+             password?\u{201d} on the sign-in page). That signs out all devices. Then reply to this \
              e-mail."
         }
     }
@@ -162,7 +162,8 @@ fn facts(recipient: &MailRecipient, notice: &Notice) -> Vec<(&'static str, Strin
     facts
 }
 
-/// Returns the link. Its token is in the fragment, which browsers do not send.
+/// Returns the label and the address of the link. The token is in the fragment, which
+/// browsers do not send to the server.
 fn link(
     kind: NoticeKind,
     token: Option<&str>,

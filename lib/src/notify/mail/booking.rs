@@ -5,8 +5,8 @@ use crate::error::Result;
 use crate::models::mail_outbox::{MailBooking, MailPayment};
 use crate::runtime::config::StudioConfig;
 
-/// Composes the mail about a booking. Returns `None` if its news is outdated;
-/// another mail has the current news.
+/// Composes the mail about a booking. Returns `None` when the mail is outdated, because
+/// the booking has changed or the class is over.
 pub(super) fn compose(
     kind: &str,
     booking: &MailBooking,
@@ -41,7 +41,7 @@ pub(super) fn compose(
     Some(content.render(None))
 }
 
-/// Subject, headline and paragraphs.
+/// The subject, headline and paragraphs of a mail.
 type Text = (String, &'static str, Vec<String>);
 
 fn confirmed(booking: &MailBooking) -> Text {
@@ -89,18 +89,18 @@ fn promoted(booking: &MailBooking) -> Text {
     )
 }
 
-/// Describes a started payment. A booking without one was paid, or will be, at the
-/// studio.
+/// Describes the payment of a booking. Returns `None` when no payment was started, or
+/// when its status needs no explanation.
 fn payment_status(booking: &MailBooking) -> Option<String> {
     let payment = booking.payment.as_ref()?;
-    let sum = format!("{} {}", payment.amount, booking.currency);
+    let amount = format!("{} {}", payment.amount, booking.currency);
     match (payment.status.as_str(), payment.method.as_str()) {
         ("pending", "card") => Some(format!(
-            "We hold your spot while your card payment of {sum} is in progress."
+            "We hold your spot while your card payment of {amount} is in progress."
         )),
-        ("pending", _) => Some(format!("Please pay {sum} at the desk before the class.")),
+        ("pending", _) => Some(format!("Please pay {amount} at the desk before the class.")),
         ("paid", _) => Some(format!(
-            "We have received your payment of {sum}. Thank you!"
+            "We have received your payment of {amount}. Thank you!"
         )),
         _ => None,
     }
@@ -152,13 +152,16 @@ fn reason(reason: Option<&str>) -> Option<String> {
 }
 
 fn refund(payment: &MailPayment, currency: &str) -> Option<String> {
-    let sum = format!("{} {currency}", payment.amount);
+    let amount = format!("{} {currency}", payment.amount);
     match (payment.status.as_str(), payment.method.as_str()) {
         ("refund_due", "card") => Some(format!(
-            "We refund {sum} to your card. It can take a few days until your bank shows it."
+            "We are refunding {amount} to your card. It can take a few days until your bank \
+             shows it."
         )),
-        ("refund_due", _) => Some(format!("Please collect your refund of {sum} at the desk.")),
-        ("refunded", _) => Some(format!("We have refunded {sum}.")),
+        ("refund_due", _) => Some(format!(
+            "Please collect your refund of {amount} at the desk."
+        )),
+        ("refunded", _) => Some(format!("We have refunded {amount}.")),
         _ => None,
     }
 }
@@ -167,7 +170,7 @@ fn refund(payment: &MailPayment, currency: &str) -> Option<String> {
 fn moved(booking: &MailBooking) -> Option<Text> {
     let (before, room) = booking.before.as_ref()?;
     let now = &booking.time;
-    let spot = match booking.status.as_str() {
+    let spot_status = match booking.status.as_str() {
         "waitlisted" => "You keep your place on the waitlist",
         _ => "You keep your spot",
     };
@@ -190,7 +193,7 @@ fn moved(booking: &MailBooking) -> Option<Text> {
                 now.ends,
                 booking.room
             ),
-            format!("{spot}. If you cannot come, please cancel."),
+            format!("{spot_status}. If you cannot come, please cancel."),
         ],
     ))
 }
@@ -207,7 +210,7 @@ fn new_instructor(booking: &MailBooking) -> Text {
 }
 
 fn facts(booking: &MailBooking, studio: &StudioConfig) -> Vec<(&'static str, String)> {
-    // The city of a zone such as `America/Denver`, for people.
+    // `America/Denver` becomes `Denver`, which people understand.
     let city = studio.time_zone.rsplit('/').next().unwrap_or_default();
     let city = city.replace('_', " ");
     let mut facts = vec![

@@ -1,4 +1,4 @@
-//! The mail that brings a message from the contact form to the studio.
+//! The mail that forwards a contact-form message to the studio.
 
 use super::message::{Content, Message};
 use crate::error::Result;
@@ -41,7 +41,7 @@ mod properties {
     proptest! {
         #[test]
         fn a_visitors_text_is_never_markup(words in prop_oneof![text(), "[<>&\"'/a-z!=-]{0,60}"]) {
-            let message = |words: &str| {
+            let compose_from = |words: &str| {
                 let submission = ContactSubmission {
                     id: Uuid::nil(), name: words.to_owned(), email: words.to_owned(), phone: Some(words.to_owned()),
                     subject: words.to_owned(), message: words.to_owned(), is_processed: false,
@@ -49,11 +49,13 @@ mod properties {
                 };
                 compose(&submission, &config(&[]).studio).unwrap()
             };
-            let (message, plain) = (message(&words), message("Ana"));
-            let marks = |html: &str| html.matches(['<', '>']).count();
-            // A paragraph of several lines has breaks in it.
+            let (message, plain) = (compose_from(&words), compose_from("Ana"));
+            let count_brackets = |html: &str| html.matches(['<', '>']).count();
+            // A line break in the text becomes `<br>`.
             let breaks = message.html.matches("<br>").count() - plain.html.matches("<br>").count();
-            assert_eq!(marks(&message.html), marks(&plain.html) + 2 * breaks, "{}", message.html);
+            assert_eq!(
+                count_brackets(&message.html), count_brackets(&plain.html) + 2 * breaks, "{}", message.html,
+            );
             assert!(!message.subject.contains(char::is_control), "{:?}", message.subject);
         }
     }

@@ -1,9 +1,9 @@
-//! Delivery of the outbox.
+//! Delivery of the mail in the outbox.
 //!
-//! A sender claims a mail, sends it, and marks it as sent. Two senders never claim
-//! the same mail. A mail is sent twice only if the server accepts it and the sender
-//! stops before it marks the mail (RFC 5321, section 6.1, has the same gap). Both
-//! copies have the same `Message-ID`, by which mail systems drop duplicates.
+//! A sender claims a mail, sends it, and marks it as sent. While a claim lasts, no other
+//! sender claims the mail. A mail is sent twice if the sender stops after the server has
+//! accepted the mail and before it is marked (RFC 5321, section 6.1, has the same gap).
+//! Both copies have the same `Message-ID`, so that mail systems can drop the duplicate.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -21,11 +21,13 @@ use crate::runtime::background;
 use crate::runtime::background::BoxFuture;
 use crate::runtime::config::MailTransport;
 
-/// How long a request's invocation sends mail. The clean-up sends the rest.
-const SEND_TIME: Duration = Duration::from_secs(20);
+/// How long mail is sent after a response. The clean-up sends the rest.
+const SEND_BUDGET: Duration = Duration::from_secs(20);
 
-/// The number of attempts to mark a mail as sent, and the pause between them.
+/// How often marking a mail as sent is attempted.
 const MARK_ATTEMPTS: u32 = 4;
+
+/// The pause between two attempts to mark a mail as sent.
 const MARK_PAUSE: Duration = Duration::from_millis(500);
 
 /// The result of sending the due mails.
@@ -33,7 +35,7 @@ const MARK_PAUSE: Duration = Duration::from_millis(500);
 pub struct SendSummary {
     /// Mails that were sent.
     pub sent: u64,
-    /// Mails that were dropped because their news was outdated.
+    /// Mails that were dropped because they were outdated.
     pub dropped: u64,
     /// Attempts that failed and will be retried.
     pub failed: u64,
@@ -43,31 +45,31 @@ pub struct SendSummary {
     pub remaining: bool,
 }
 
-/// Sends the due mails in the background. It is called after the commit.
+/// Sends the due mails in the background. Must be called after the commit.
 pub fn send_due_soon(app: &App) {
     if matches!(app.config().mail.transport, MailTransport::Disabled) {
         return warn_once();
     }
-    // The waiting sender will find the mails of this commit.
+    // Another sender is waiting, and will find the mails of this commit.
     if !app.send_queue().join() {
         return;
     }
     let app = app.clone();
     background::spawn(async move {
         let turn = app.send_queue().take_turn().await;
-        if let Err(error) = send_due(&app, Instant::now() + SEND_TIME).await {
+        if let Err(error) = send_due(&app, Instant::now() + SEND_BUDGET).await {
             tracing::error!(error = %chain(&error), "failed to send mail");
         }
         drop(turn);
     });
 }
 
-/// Sends the due mails one after another, until none is left or until `until`.
+/// Sends the due mails one after another, until none is left or `until` is reached.
 ///
 /// # Errors
 ///
-/// Fails with [`Error::Unavailable`] on an outage of Postgres. Mails that were sent
-/// before stay sent.
+/// Fails with [`Error::Unavailable`] when Postgres does not answer. Some mails may have
+/// been sent before.
 pub fn send_due(app: &App, until: Instant) -> BoxFuture<'_, Result<SendSummary>> {
     Box::pin(async move {
         let mut summary = SendSummary::default();
@@ -86,9 +88,9 @@ pub fn send_due(app: &App, until: Instant) -> BoxFuture<'_, Result<SendSummary>>
                 return Ok(summary);
             }
         };
-        let ended = send_until(app, &mut transport, until, &mut summary).await;
+        let outcome = send_until(app, &mut transport, until, &mut summary).await;
         transport.close().await;
-        ended.map(|()| summary)
+        outcome.map(|()| summary)
     })
 }
 
@@ -99,7 +101,7 @@ fn warn_once() {
     }
 }
 
-/// Sends mails. It holds no connection to Postgres while it talks to the mail
+/// Sends the due mails. Holds no connection to Postgres while it talks to the mail
 /// server.
 async fn send_until(
     app: &App,
@@ -143,7 +145,7 @@ async fn send_until(
             Err(SendError::Transient(cause)) => retry_later(&due, &cause, summary),
             Err(SendError::Unreachable(cause)) => {
                 retry_later(&due, &cause, summary);
-                // The other mails keep their attempts until the server answers.
+                // The run ends, so that the other mails do not use up their attempts.
                 summary.remaining = true;
                 return Ok(());
             }
@@ -153,7 +155,7 @@ async fn send_until(
     Ok(())
 }
 
-/// Marks a mail as sent. This is retried, because an unmarked mail is sent again.
+/// Marks a mail as sent. Retries, because an unmarked mail would be sent again.
 async fn mark_sent(app: &App, due: &DueMail) -> Result<()> {
     let id = due.id;
     let mut attempts = 1;
@@ -184,7 +186,7 @@ async fn give_up(app: &App, due: &DueMail, cause: &str, summary: &mut SendSummar
     Ok(())
 }
 
-/// Composes a mail. Returns `None` if its news is outdated.
+/// Composes a mail. Returns `None` if the mail is outdated.
 async fn compose(app: &App, due: &DueMail) -> Result<Option<Message>> {
     match NoticeKind::parse(&due.kind) {
         Some(kind) => compose_notice(app, kind, due).await,
@@ -193,8 +195,8 @@ async fn compose(app: &App, due: &DueMail) -> Result<Option<Message>> {
     }
 }
 
-/// Composes a mail about an account. A mail whose link has ended is dropped,
-/// because a newer one was written.
+/// Composes a mail about an account. Returns `None` when the link in the mail is no
+/// longer valid.
 async fn compose_notice(app: &App, kind: NoticeKind, due: &DueMail) -> Result<Option<Message>> {
     let studio = &app.config().studio;
     let (Some(id), Some(notice)) = (due.payload.user_id, &due.payload.notice) else {
@@ -207,8 +209,9 @@ async fn compose_notice(app: &App, kind: NoticeKind, due: &DueMail) -> Result<Op
         None => None,
     };
     let recipient = mail_outbox::find_recipient(&client, id, notice.at, studio).await?;
-    let compose = |recipient| account::compose(kind, &recipient, notice, token.as_deref(), studio);
-    recipient.map(compose).transpose()
+    let compose_for =
+        |recipient| account::compose(kind, &recipient, notice, token.as_deref(), studio);
+    recipient.map(compose_for).transpose()
 }
 
 async fn compose_contact(app: &App, due: &DueMail) -> Result<Option<Message>> {
@@ -227,8 +230,8 @@ async fn compose_booking(app: &App, due: &DueMail) -> Result<Option<Message>> {
         return Ok(None);
     };
     let (client, before) = (app.db().client().await?, due.payload.before.as_ref());
-    let booking = mail_outbox::find_booking(&client, id, before, studio, now).await?;
-    booking
-        .and_then(|facts| booking::compose(&due.kind, &facts, studio))
+    let found = mail_outbox::find_booking(&client, id, before, studio, now).await?;
+    found
+        .and_then(|booking| booking::compose(&due.kind, &booking, studio))
         .transpose()
 }

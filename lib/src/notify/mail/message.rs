@@ -4,13 +4,13 @@ use askama::Template;
 
 use crate::error::{Error, Result};
 
-/// A mail in both forms.
+/// A mail as plain text and as HTML.
 #[derive(Debug)]
 pub(super) struct Message {
     pub(super) subject: String,
     pub(super) text: String,
     pub(super) html: String,
-    /// Name and address for replies, if they do not go to the sender.
+    /// The name and address for replies. `None` when replies go to the sender.
     pub(super) reply_to: Option<(String, String)>,
 }
 
@@ -40,17 +40,18 @@ struct Text<'a> {
 
 impl Content<'_> {
     pub(super) fn render(self, reply_to: Option<(String, String)>) -> Result<Message> {
-        let failed = |error: askama::Error| Error::Internal(Box::new(error));
+        let internal = |error: askama::Error| Error::Internal(Box::new(error));
         Ok(Message {
-            text: Text { content: &self }.render().map_err(failed)?,
-            html: Html { content: &self }.render().map_err(failed)?,
+            text: Text { content: &self }.render().map_err(internal)?,
+            html: Html { content: &self }.render().map_err(internal)?,
             subject: one_line(&self.subject),
             reply_to: reply_to.map(|(name, address)| (one_line(&name), address)),
         })
     }
 }
 
-/// Replaces control characters. A line break would start another header.
+/// Replaces control characters by spaces, because a line break would start another
+/// header.
 fn one_line(text: &str) -> String {
     text.replace(|c: char| c.is_control(), " ")
 }
