@@ -1,4 +1,4 @@
-//! What a process runs on: configuration, clock, log, background work, TLS, and the HTTP client.
+//! The environment of a process: configuration, clock, log, background work, TLS, and HTTP client.
 
 pub mod background;
 pub mod clock;

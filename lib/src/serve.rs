@@ -29,8 +29,8 @@ use crate::{App, Config};
 /// The return type of a function's `main`.
 pub type Exit = ExitCode;
 
-/// Serves a function until the platform stops it. With an invalid configuration
-/// it exits at once, with one line that names the variable.
+/// Serves a function until the platform stops it. If the configuration is invalid, it
+/// exits at once and prints one line that names the variable.
 ///
 /// It is neither generic nor `async`, so that it is compiled once and not in every
 /// executable.
@@ -48,12 +48,12 @@ fn run(routes: Routes) -> Result<(), vercel_runtime::Error> {
     let config = Config::from_env()?;
     log::start(config.development);
     // One thread is faster than two here, starts sooner, and needs a fifth of the
-    // memory. Password hashing has its own threads.
+    // memory. Password hashing runs on other threads.
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
     runtime.block_on(async {
-        // The message for callers would hide the cause.
+        // The error itself has a message for callers, without the cause.
         let app = App::new(config)
             .map_err(|error| crate::error::chain(error.source().unwrap_or(&error)))?;
         let in_progress = TaskTracker::new();
@@ -64,8 +64,8 @@ fn run(routes: Routes) -> Result<(), vercel_runtime::Error> {
         };
         tokio::spawn(shut_down_on_sigterm(app.clone()));
         let outcome = vercel_runtime::run(service).await;
-        // SIGTERM ends the runtime's loop, but not the requests that are in progress.
-        // What they leave to the background from now on, the runtime does not wait for.
+        // After SIGTERM, the runtime does not wait for background tasks that the
+        // remaining requests spawn, so they are awaited here.
         in_progress.close();
         in_progress.wait().await;
         app.close().await;
@@ -121,14 +121,14 @@ impl Service<(AppState, Request)> for Function {
     }
 }
 
-/// Returns the URI with the function's own path. After a rewrite the request has
-/// the original address. A dynamic segment is taken from that address, or from the
-/// query, where the platform repeats it, if the path has it in brackets or not at
-/// all.
-fn own_uri(requested: &Uri, own: &str) -> Uri {
+/// Returns the URI of a request with the function's own path. After a rewrite, the request
+/// has the original address. The dynamic segment comes from that address. If the address
+/// does not contain the segment, or has its name in brackets, it comes from the query,
+/// where the platform repeats it.
+fn own_uri(requested: &Uri, own_path: &str) -> Uri {
     let query = requested.query().unwrap_or_default();
-    let path = match own.split_once('{') {
-        None => own.to_owned(),
+    let path = match own_path.split_once('{') {
+        None => own_path.to_owned(),
         Some((before, rest)) => {
             let name = rest.trim_end_matches('}');
             let in_path = requested
@@ -150,12 +150,12 @@ fn own_uri(requested: &Uri, own: &str) -> Uri {
         .unwrap_or_else(|_| Uri::from_static("/"))
 }
 
-/// Wraps the body of a response without losing its length. A body that is not
-/// ready at once is sent in two writes, and the second waits for an
+/// Wraps the body of a response and keeps its length. The body stays ready at once,
+/// because a later body would be sent in a second write, which waits for an
 /// acknowledgment of the first.
 ///
 /// The platform ends an invocation when the handler returns. A body of unknown
-/// length is a stream, and keeps the invocation alive until it ends.
+/// length is a stream, and keeps the invocation alive until the stream ends.
 fn pass_through(body: Body, wait_until: &WaitUntil, in_progress: TaskTrackerToken) -> ResponseBody {
     let size = http_body::Body::size_hint(&body);
     let stream = size.exact().is_none().then(|| {
@@ -193,16 +193,16 @@ impl http_body::Body for PassThrough {
         let body = Pin::new(self.body.get_mut());
         let polled = http_body::Body::poll_frame(body, context).map_err(Into::into);
         if let Poll::Ready(frame) = &polled {
-            let length = frame
+            let data = frame
                 .as_ref()
                 .and_then(|frame| frame.as_ref().ok()?.data_ref());
-            let left = self
+            let remaining = self
                 .size
                 .exact()
-                .zip(length)
-                .map(|(left, data)| left - data.len() as u64);
-            self.ended = frame.is_none() || left == Some(0);
-            self.size = left.map_or_else(SizeHint::default, SizeHint::with_exact);
+                .zip(data)
+                .map(|(size, data)| size - data.len() as u64);
+            self.ended = frame.is_none() || remaining == Some(0);
+            self.size = remaining.map_or_else(SizeHint::default, SizeHint::with_exact);
         }
         polled
     }

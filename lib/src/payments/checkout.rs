@@ -2,8 +2,8 @@
 //!
 //! No transaction is open while Stripe is called. A card payment is started in
 //! three steps: insert the payment, create the checkout at Stripe, store the
-//! checkout with the payment. A request that is repeated after any of them
-//! continues: it finds the payment, and Stripe returns the same checkout for it.
+//! checkout with the payment. A repeated request continues after the last completed
+//! step: it finds the payment, and Stripe returns the same checkout again.
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -24,10 +24,10 @@ use crate::values::form::Form;
 use crate::values::minor_units::minor_units;
 use crate::{App, BoxFuture};
 
-/// How many idempotency keys are tried for a checkout.
-const KEYS_MAX: u32 = 3;
+/// The maximum number of Stripe idempotency keys that a request uses for a checkout.
+const MAX_STRIPE_KEYS: u32 = 3;
 
-/// A payment to start.
+/// A request to start the payment of a booking.
 #[derive(Clone, Copy, Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct StartPayment {
@@ -42,12 +42,12 @@ pub struct BookingPayment {
     payment: Option<PaymentView>,
 }
 
-/// The query that names a booking.
+/// The query for the payment of a booking.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(rename_all = "camelCase")]
 #[into_params(parameter_in = Query, rename_all = "camelCase")]
 pub struct PaymentQuery {
-    /// The id of a booking of the member.
+    /// The id of one of the member's bookings.
     #[param(required, value_type = Uuid)]
     booking_id: Option<String>,
 }
@@ -56,7 +56,8 @@ pub struct PaymentQuery {
 ///
 /// # Errors
 ///
-/// [`Error::Invalid`] for an id that is not a UUID; as [`payment::find_last`].
+/// Fails with [`Error::Invalid`] when the id is not a UUID, or as [`payment::find_last`]
+/// does.
 pub fn find<'a>(
     app: &'a App,
     member: &'a Member,
@@ -65,14 +66,14 @@ pub fn find<'a>(
     let user_id = member.user.id;
     Box::pin(async move {
         let mut form = Form::default();
-        let booking = query.booking_id.unwrap_or_default();
-        let booking = form.check("bookingId", query::id(&booking));
+        let id = query.booking_id.unwrap_or_default();
+        let booking_id = form.check("bookingId", query::id(&id));
         form.finish()?;
-        let booking_id = booking.unwrap_or_default();
-        let found = app
+        let booking_id = booking_id.unwrap_or_default();
+        let payment = app
             .db()
-            .read(async move |client| payment::find_last(client, booking_id, user_id).await);
-        let payment = found.await?;
+            .read(async move |client| payment::find_last(client, booking_id, user_id).await)
+            .await?;
         let now = app.clock().now();
         Ok(BookingPayment {
             payment: payment.map(|payment| PaymentView::new(payment, now)),
@@ -85,11 +86,14 @@ pub fn find<'a>(
 ///
 /// # Errors
 ///
-/// As [`payment::start`]; 409 `idempotency_key_reused`; 409 `card_not_possible`
-/// when Stripe does not accept the amount; 409 `payment_under_way` when the
-/// payment was made and has not arrived; 409 `payment_replaced` when it was
-/// cancelled meanwhile; [`Error::Unavailable`] when Stripe does not answer, after
-/// which the same request continues where this one stopped.
+/// Fails as [`payment::start`] does, and with:
+///
+/// - 409 `idempotency_key_reused`
+/// - 409 `card_not_possible` when Stripe does not accept the amount
+/// - 409 `payment_under_way` when the payment was made and has not arrived
+/// - 409 `payment_replaced` when the payment was cancelled meanwhile
+/// - [`Error::Unavailable`] when Stripe does not answer. A repeated request continues
+///   where this one stopped.
 pub fn start<'a>(
     app: &'a App,
     member: &'a Member,
@@ -101,21 +105,21 @@ pub fn start<'a>(
         member.key()?;
         let request = PaymentRequest {
             app,
-            owner: member.user.id,
+            user_id: member.user.id,
             email: &member.user.email,
             key,
         };
         let mut started = request.insert_payment(booking_id, method).await?;
-        if let Started::Overdue(payment) = started {
+        if let FirstStep::Overdue(payment) = started {
             reconcile::settle_overdue(app, &payment).await?;
             started = request.insert_payment(booking_id, method).await?;
         }
         let response = match started {
-            Started::Responded(response) => Ok(response),
-            Started::Card(checkout) => request.check_out(*checkout).await,
-            Started::Overdue(_) => Err(PAYMENT_UNDER_WAY),
+            FirstStep::Responded(response) => Ok(response),
+            FirstStep::Card(checkout) => request.check_out(*checkout).await,
+            FirstStep::Overdue(_) => Err(PAYMENT_UNDER_WAY),
         };
-        // The payment with the other method may have been cancelled.
+        // A card payment may have been cancelled, whose checkout must be closed.
         settle_soon(app);
         response
     })
@@ -124,13 +128,13 @@ pub fn start<'a>(
 /// A request to start a payment.
 struct PaymentRequest<'a> {
     app: &'a App,
-    owner: Uuid,
+    user_id: Uuid,
     email: &'a str,
     key: Option<IdempotencyKey>,
 }
 
-/// The outcome of the first step.
-enum Started {
+/// The outcome of step one.
+enum FirstStep {
     /// The final response, which may be a stored one.
     Responded(StoredResponse),
     /// A card payment that needs a checkout.
@@ -140,28 +144,30 @@ enum Started {
 }
 
 impl PaymentRequest<'_> {
-    /// The first step, in one transaction with the idempotency key. A refusal
-    /// comes before anything is written, so it is stored under the key as well.
-    async fn insert_payment(&self, booking_id: Uuid, method: PaymentMethod) -> Result<Started> {
+    /// Claims the idempotency key and inserts the payment in one transaction (step one).
+    /// A refusal is stored under the key as well, because it changes nothing else.
+    async fn insert_payment(&self, booking_id: Uuid, method: PaymentMethod) -> Result<FirstStep> {
         let accepts_cards = self.app.stripe().is_some();
         let now = self.app.clock().now();
         let inserted = self.app.transaction().run(async |tx| {
             if let Some(stored) = self.claim_key(tx).await? {
-                return Ok(Ok(Started::Responded(stored)));
+                return Ok(Ok(FirstStep::Responded(stored)));
             }
-            let started = payment::start(tx, booking_id, self.owner, method, accepts_cards, now);
+            let started = payment::start(tx, booking_id, self.user_id, method, accepts_cards, now);
             match started.await {
                 Ok(StartedPayment::Desk(payment)) => {
                     let response = StoredResponse::created(&PaymentView::new(payment, now));
                     self.store_response(tx, &response).await?;
-                    Ok(response.map(Started::Responded))
+                    Ok(response.map(FirstStep::Responded))
                 }
-                Ok(StartedPayment::Card(checkout)) => Ok(Ok(Started::Card(Box::new(checkout)))),
-                Ok(StartedPayment::Overdue(payment)) => Ok(Ok(Started::Overdue(Box::new(payment)))),
+                Ok(StartedPayment::Card(checkout)) => Ok(Ok(FirstStep::Card(Box::new(checkout)))),
+                Ok(StartedPayment::Overdue(payment)) => {
+                    Ok(Ok(FirstStep::Overdue(Box::new(payment))))
+                }
                 Err(refused) if refused.refusal().is_some() => {
                     let refused = Err(refused);
                     self.store_response(tx, &refused).await?;
-                    Ok(refused.map(Started::Responded))
+                    Ok(refused.map(FirstStep::Responded))
                 }
                 Err(error) => Err(error),
             }
@@ -171,7 +177,7 @@ impl PaymentRequest<'_> {
 
     async fn claim_key(&self, client: &Client) -> Result<Option<StoredResponse>> {
         match &self.key {
-            Some(key) => idempotency_key::claim(client, self.owner, key).await,
+            Some(key) => idempotency_key::claim(client, self.user_id, key).await,
             None => Ok(None),
         }
     }
@@ -182,7 +188,7 @@ impl PaymentRequest<'_> {
         response: &Result<StoredResponse>,
     ) -> Result<()> {
         match &self.key {
-            Some(key) => idempotency_key::store_response(client, self.owner, key, response).await,
+            Some(key) => idempotency_key::store_response(client, self.user_id, key, response).await,
             None => Ok(()),
         }
     }
@@ -197,8 +203,8 @@ impl PaymentRequest<'_> {
         };
         let now = self.app.clock().now();
         let stored = self.app.transaction().run(async |tx| {
-            // The key first, as in the first step: another request with the same
-            // key may have got here before.
+            // The key is claimed first, because another request with the same key may
+            // have stored its response meanwhile.
             if let Some(stored) = self.claim_key(tx).await? {
                 return Ok(Ok(stored));
             }
@@ -216,7 +222,7 @@ impl PaymentRequest<'_> {
         stored.await?
     }
 
-    /// Creates the checkout at Stripe, and returns its id and its page. Returns
+    /// Creates the checkout at Stripe. Returns its id and the address of its page, or
     /// `None` when Stripe does not accept the amount.
     async fn create_session(&self, checkout: Checkout) -> Result<Option<(String, Option<String>)>> {
         let stripe = self.app.stripe().ok_or(Error::NotFound)?;
@@ -224,26 +230,26 @@ impl PaymentRequest<'_> {
         let Some(amount) = minor_units(payment.amount, &payment.currency) else {
             return Ok(None);
         };
-        let mut keys = 1;
+        let mut keys_used = 1;
         loop {
-            let new = self.new_session(&payment, amount, &title);
-            match stripe.create_session(&new).await {
+            let new_session = self.new_session(&payment, amount, &title);
+            match stripe.create_session(&new_session).await {
                 Ok(session) => return Ok(Some((session.id, session.url))),
-                Err(error) if error.needs_new_key() && keys < KEYS_MAX => {
+                Err(error) if error.needs_new_key() && keys_used < MAX_STRIPE_KEYS => {
                     tracing::warn!(%error, "retrying a checkout with another key");
                     let client = self.app.db().client().await?;
                     payment = payment::extend(&client, &payment, self.app.clock().now()).await?;
                     if payment.status != PaymentStatus::Pending {
                         return Err(PAYMENT_REPLACED);
                     }
-                    keys += 1;
+                    keys_used += 1;
                 }
                 Err(error) if error.refusal() == Some(Refusal::AmountNotPossible) => {
                     return Ok(None);
                 }
                 Err(error) => {
                     if let StripeError::Refused { .. } = error {
-                        // The fault is ours, so the booking must not expire.
+                        // The service caused the refusal, so the booking must not expire.
                         let client = self.app.db().client().await?;
                         payment::abandon(&client, payment.id).await?;
                     }
@@ -260,7 +266,8 @@ impl PaymentRequest<'_> {
         title: &'a str,
     ) -> NewSession<'a> {
         let site = &self.app.config().studio.site_url;
-        let back = |outcome| format!("{site}/?booking={}&payment={outcome}", payment.booking_id);
+        let return_url =
+            |outcome| format!("{site}/?booking={}&payment={outcome}", payment.booking_id);
         NewSession {
             payment_id: payment.id,
             amount,
@@ -268,13 +275,13 @@ impl PaymentRequest<'_> {
             title,
             email: self.email,
             expires_at: payment.expires_at.unwrap_or_default(),
-            success_url: back("done"),
-            cancel_url: back("open"),
+            success_url: return_url("done"),
+            cancel_url: return_url("open"),
         }
     }
 }
 
-/// Responds with a payment that has a checkout, unless it was cancelled meanwhile.
+/// Responds with the payment, unless it was cancelled or has failed meanwhile.
 fn respond(payment: Payment, now: DateTime<Utc>) -> Result<StoredResponse> {
     match payment.status {
         PaymentStatus::Cancelled | PaymentStatus::Failed => Err(PAYMENT_REPLACED),
@@ -289,10 +296,10 @@ const CARD_NOT_POSSIBLE: Error = Error::Conflict {
 
 const PAYMENT_UNDER_WAY: Error = Error::Conflict {
     code: "payment_under_way",
-    message: "This payment was made and has not arrived yet",
+    message: "Your payment is still being processed",
 };
 
 const PAYMENT_REPLACED: Error = Error::Conflict {
     code: "payment_replaced",
-    message: "This payment was cancelled meanwhile",
+    message: "This payment has been cancelled",
 };

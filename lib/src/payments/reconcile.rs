@@ -1,5 +1,5 @@
-//! Reconciliation with Stripe outside of requests: refunds, and checkouts that
-//! have ended.
+//! Reconciliation with Stripe: refunds, overdue payments, and the checkouts of
+//! cancelled payments.
 
 use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};
@@ -22,11 +22,11 @@ const BACKGROUND_BUDGET: Duration = Duration::from_secs(20);
 enum Progress {
     /// The payment is settled.
     Settled,
-    /// The payment is not settled yet, and is checked again later.
+    /// The payment is not settled yet, and will be checked again.
     Waiting,
 }
 
-/// The result of a run.
+/// The result of settling due payments.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct RunReport {
     /// The number of payments that were settled or refunded.
@@ -35,8 +35,8 @@ pub struct RunReport {
     pub remaining: bool,
 }
 
-/// Refunds what is due, and closes the checkouts of cancelled payments, in the
-/// background after the response. The clean-up does what is left.
+/// Refunds due payments, and closes the checkouts of cancelled payments, in the
+/// background after the response. The clean-up settles the remaining payments.
 pub fn settle_soon(app: &App) {
     if app.stripe().is_none() {
         return;
@@ -54,29 +54,28 @@ pub fn settle_soon(app: &App) {
     });
 }
 
-/// Refunds card payments that are `refund_due`, until no more can be checked now
-/// or time is up. Failures of Stripe are logged, and retried with growing pauses.
+/// Refunds card payments that are `refund_due`, until none is left or `until` is
+/// reached. Failures of Stripe are logged, and retried with growing pauses.
 ///
 /// # Errors
 ///
-/// [`Error::Unavailable`] when Postgres does not answer.
+/// Fails with [`Error::Unavailable`] when Postgres does not answer.
 pub async fn refund_due(app: &App, until: Instant) -> Result<RunReport> {
-    each(app, until, payment::claim_refund, refund).await
+    check_each(app, until, payment::claim_refund, refund).await
 }
 
-/// Settles overdue card payments by what Stripe reports: they were paid after all,
-/// or else their bookings are cancelled and the spots go to the waitlist. Closes
-/// the checkouts of cancelled payments. Failures of Stripe are logged, and retried
-/// later.
+/// Settles overdue card payments as Stripe reports them. If a payment was not made, its
+/// booking is cancelled and the spot goes to the waitlist. Also closes the checkouts of
+/// cancelled payments. Failures of Stripe are logged, and retried later.
 ///
 /// # Errors
 ///
-/// [`Error::Unavailable`] when Postgres does not answer.
+/// Fails with [`Error::Unavailable`] when Postgres does not answer.
 pub async fn release_unpaid(app: &App, until: Instant) -> Result<RunReport> {
     let closed = close_cancelled(app, until).await?;
     let now = app.clock().now();
     let claim = async move |client: &Client| payment::claim_unpaid(client, now).await;
-    let released = each(app, until, claim, close).await?;
+    let released = check_each(app, until, claim, close_checkout).await?;
     Ok(RunReport {
         count: closed.count + released.count,
         remaining: closed.remaining || released.remaining,
@@ -84,11 +83,12 @@ pub async fn release_unpaid(app: &App, until: Instant) -> Result<RunReport> {
 }
 
 async fn close_cancelled(app: &App, until: Instant) -> Result<RunReport> {
-    each(app, until, payment::claim_unclosed, close).await
+    check_each(app, until, payment::claim_unclosed, close_checkout).await
 }
 
-/// Claims one payment after the other, and checks it with Stripe.
-async fn each(
+/// Claims payments one by one and checks each of them with Stripe, until none is left
+/// or `until` is reached.
+async fn check_each(
     app: &App,
     until: Instant,
     claim: impl AsyncFn(&Client) -> Result<Option<Payment>>,
@@ -113,8 +113,8 @@ async fn each(
     Ok(report)
 }
 
-/// Logs a failure of Stripe. Returns `None` when Stripe does not answer: it would
-/// not answer for the next payment either, so the run ends.
+/// Logs a failure of Stripe. Returns `None` when Stripe does not answer, so that the
+/// run ends.
 fn log_failure(
     payment: &Payment,
     outcome: Result<Progress, CheckError>,
@@ -153,24 +153,28 @@ impl From<Error> for CheckError {
     }
 }
 
-/// Settles an overdue payment ahead of the clean-up, for a member who wants to pay
+/// Settles an overdue payment before the clean-up does, for a member who wants to pay
 /// again.
 pub(super) async fn settle_overdue(app: &App, payment: &Payment) -> Result<()> {
     let stripe = app.stripe().ok_or_else(|| {
         Error::unavailable("a card payment is open, but Stripe is not configured")
     })?;
-    match close(app, stripe, payment).await {
+    match close_checkout(app, stripe, payment).await {
         Ok(_) => Ok(()),
         Err(CheckError::Stripe(error)) => Err(error.into()),
         Err(CheckError::Other(error)) => Err(error),
     }
 }
 
-/// Closes the checkout of a payment, and settles the payment by how the checkout
-/// ended.
-async fn close(app: &App, stripe: &Stripe, payment: &Payment) -> Result<Progress, CheckError> {
+/// Closes the checkout of a payment, and settles the payment according to the result of
+/// the checkout.
+async fn close_checkout(
+    app: &App,
+    stripe: &Stripe,
+    payment: &Payment,
+) -> Result<Progress, CheckError> {
     let Some(reference) = &payment.provider_reference else {
-        // The member never got a page on which to pay.
+        // The member never received the address of a payment page.
         settle(app, payment, None).await?;
         return Ok(Progress::Settled);
     };
@@ -178,7 +182,7 @@ async fn close(app: &App, stripe: &Stripe, payment: &Payment) -> Result<Progress
     if session.status == Some(SessionStatus::Open) {
         session = match stripe.expire_session(reference).await {
             Ok(session) => session,
-            // It was paid or has expired meanwhile.
+            // The session was paid or has expired meanwhile.
             Err(StripeError::Refused { .. }) => stripe.session(reference).await?,
             Err(error) => return Err(error.into()),
         };
@@ -215,15 +219,18 @@ async fn refund(app: &App, stripe: &Stripe, payment: &Payment) -> Result<Progres
         tracing::error!(payment = %payment.id, "the payment to refund is unknown at Stripe");
         return Ok(Progress::Waiting);
     };
-    let mut failed = None;
-    if let Some(known) = payment.provider_refund.as_deref() {
-        let refund = stripe.find_refund(known).await?;
+    let mut failed_refund = None;
+    if let Some(refund_id) = payment.provider_refund.as_deref() {
+        let refund = stripe.find_refund(refund_id).await?;
         if !refund.has_failed() {
             return store_refund(app, payment, &payment_intent, &refund).await;
         }
-        failed = Some(known);
+        failed_refund = Some(refund_id);
     }
-    match stripe.refund(payment.id, &payment_intent, failed).await {
+    match stripe
+        .refund(payment.id, &payment_intent, failed_refund)
+        .await
+    {
         Ok(refund) => store_refund(app, payment, &payment_intent, &refund).await,
         // The payment was already refunded, for example in Stripe's dashboard.
         Err(error) if error.refusal() == Some(Refusal::AlreadyRefunded) => {
@@ -233,7 +240,7 @@ async fn refund(app: &App, stripe: &Stripe, payment: &Payment) -> Result<Progres
     }
 }
 
-/// Settles a refund that has succeeded, and stores any other one.
+/// Settles the payment if the refund has succeeded. Otherwise, stores the refund's id.
 async fn store_refund(
     app: &App,
     payment: &Payment,
@@ -246,12 +253,12 @@ async fn store_refund(
     if refund.has_failed() {
         tracing::error!(payment = %payment.id, "a refund failed");
     }
-    // Stripe reports when it has succeeded, and the next run checks it again.
+    // Stripe reports a success by webhook, and the next run also checks the refund.
     payment::store_refund(&app.db().client().await?, payment.id, &refund.id).await?;
     Ok(Progress::Waiting)
 }
 
-/// Returns Stripe's id of the payment intent of a payment.
+/// Returns the id of a payment's payment intent. `None` when nothing was paid.
 async fn payment_intent(stripe: &Stripe, payment: &Payment) -> Result<Option<String>, StripeError> {
     match (&payment.provider_payment, &payment.provider_reference) {
         (Some(payment_intent), _) => Ok(Some(payment_intent.clone())),
@@ -265,13 +272,13 @@ async fn settle_refunded(
     app: &App,
     payment: &Payment,
     payment_intent: &str,
-    refund: Option<&str>,
+    refund_id: Option<&str>,
 ) -> Result<Progress, CheckError> {
     let now = app.clock().now();
     let report = ProviderReport {
         payment_id: Some(payment.id),
         provider_payment: Some(payment_intent),
-        provider_refund: refund,
+        provider_refund: refund_id,
         amount: minor_units(payment.amount, &payment.currency),
         currency: Some(&payment.currency),
         ..ProviderReport::default()
@@ -283,7 +290,7 @@ async fn settle_refunded(
     Ok(Progress::Settled)
 }
 
-/// Acts on an outcome in the background, after its transaction was committed.
+/// Starts the background work that an outcome requires. Must be called after the commit.
 pub(super) fn after_commit(app: &App, outcome: &Outcome) {
     match outcome {
         Outcome::Released => mail::send_due_soon(app),
@@ -292,7 +299,7 @@ pub(super) fn after_commit(app: &App, outcome: &Outcome) {
     }
 }
 
-/// The caller that is recorded for changes that no request has caused.
+/// Returns the caller to record for changes that no request has caused.
 fn local_caller() -> Caller {
     Caller {
         address: Ipv4Addr::LOCALHOST.into(),

@@ -1,4 +1,4 @@
-//! Stripe's objects as reports on a payment, for the webhook and for
+//! Converts Stripe's objects to reports on payments, for the webhook and for
 //! reconciliation.
 
 use serde_json::json;

@@ -1,4 +1,4 @@
-//! The payment's JSON.
+//! Payments as the API returns them.
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
@@ -20,9 +20,10 @@ pub struct PaymentView {
     currency: String,
     method: PaymentMethod,
     status: PaymentStatus,
-    /// The page on which to pay by card. Null when there is nothing to pay there.
+    /// The address of the page on which to pay by card. Null when the payment is not open
+    /// or is made at the desk.
     checkout_url: Option<String>,
-    /// When an unpaid card payment ends, and with it the booking. Null for a
+    /// When an unpaid card payment expires. Its booking is then cancelled. Null for a
     /// payment at the desk.
     expires_at: Option<DateTime<Utc>>,
     paid_at: Option<DateTime<Utc>>,
@@ -31,7 +32,8 @@ pub struct PaymentView {
 }
 
 impl PaymentView {
-    /// Describes a payment at `now`: an overdue one no longer has a checkout.
+    /// Creates the view of a payment at the time `now`. The view of an overdue payment has
+    /// no checkout address.
     pub fn new(payment: Payment, now: DateTime<Utc>) -> Self {
         let is_open = payment.status == PaymentStatus::Pending && !payment.is_overdue(now);
         Self {

@@ -1,5 +1,4 @@
-//! Analytics: figures by day, week or month, as JSON for charts or as a
-//! spreadsheet.
+//! Analytics: figures by day, week or month, as JSON or as a CSV file.
 
 mod csv;
 
@@ -21,11 +20,11 @@ use crate::values::csv::CsvFile;
 use crate::values::form::{Form, Problem};
 use crate::{App, BoxFuture};
 
-/// The number of days by default.
+/// The default length of the range, in days.
 const DEFAULT_DAYS: u64 = 30;
 
-/// The prefix of the counters of cross-app tokens. The outcome, a colon, and the
-/// application follow.
+/// The prefix in the names of the counters of cross-app tokens. The outcome, a colon
+/// and the application follow.
 const CROSS_APP_PREFIX: &str = "cross_app_";
 
 /// The length of a bucket.
@@ -42,8 +41,8 @@ pub enum BucketSize {
 }
 
 impl BucketSize {
-    fn parse(typed: &str) -> Result<Self, Problem> {
-        match typed {
+    fn parse(text: &str) -> Result<Self, Problem> {
+        match text {
             "day" => Ok(Self::Day),
             "week" => Ok(Self::Week),
             "month" => Ok(Self::Month),
@@ -51,8 +50,8 @@ impl BucketSize {
         }
     }
 
-    /// The most days that a query can cover.
-    fn days_max(self) -> i64 {
+    /// Returns the maximum number of days that a query can cover.
+    fn max_days(self) -> i64 {
         match self {
             Self::Day => 366,
             Self::Week => 3 * 366,
@@ -76,17 +75,17 @@ impl BucketSize {
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct AnalyticsQuery {
-    /// The first day in the studio's time zone; 30 days up to `to` by default.
+    /// The first day, in the studio's time zone. By default, the range has 30 days.
     #[param(value_type = Option<NaiveDate>)]
     from: Option<String>,
-    /// The last day; today by default.
+    /// The last day. By default, today.
     #[param(value_type = Option<NaiveDate>)]
     to: Option<String>,
-    /// `day` covers at most 366 days, `week` three years, and `month` ten years.
-    /// `day` by default.
+    /// The length of a bucket; `day` by default. A range of days has at most 366 days, a
+    /// range of weeks three years, and a range of months ten years.
     #[param(inline, value_type = Option<BucketSize>)]
     bucket: Option<String>,
-    /// `json` by default.
+    /// The format of the response; `json` by default.
     #[param(inline, value_type = Option<Format>)]
     format: Option<String>,
 }
@@ -109,7 +108,7 @@ impl Format {
     }
 }
 
-/// An [`AnalyticsQuery`] after parsing.
+/// A parsed [`AnalyticsQuery`].
 #[derive(Clone, Copy, Debug)]
 struct ParsedQuery {
     from: Option<NaiveDate>,
@@ -142,9 +141,9 @@ impl ParsedQuery {
         if from > to {
             return Err(Error::field("to", "must not be before from"));
         }
-        let days_max = self.bucket.days_max();
-        if (to - from).num_days() >= days_max {
-            let problem = format!("must be at most {days_max} days before to, with this bucket");
+        let max_days = self.bucket.max_days();
+        if (to - from).num_days() >= max_days {
+            let problem = format!("must be less than {max_days} days before to, with this bucket");
             return Err(Error::field("from", problem));
         }
         Ok((from, to))
@@ -157,7 +156,7 @@ fn date(text: &str) -> Result<NaiveDate, Problem> {
         .ok_or_else(|| "must be a day such as 2026-11-21".to_owned())
 }
 
-/// Figures by bucket. The first and the last bucket may be cut off by the range.
+/// Figures by bucket. The range may cut off the first and the last bucket.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Analytics {
@@ -166,8 +165,8 @@ pub struct Analytics {
     /// The last day.
     to: NaiveDate,
     bucket: BucketSize,
-    /// The time zone of the days. The figures of sessions and cross-app tokens are
-    /// by days of UTC.
+    /// The time zone of the days. Sessions and cross-app tokens are counted by days in
+    /// UTC.
     time_zone: String,
     /// All buckets in order, including those in which nothing happened.
     buckets: Vec<Bucket>,
@@ -229,9 +228,10 @@ struct SessionFigures {
     created: i64,
     /// How often a session was looked up. Counted only with Redis.
     used: i64,
-    /// Ended by logging out of the session.
+    /// Ended by signing out.
     ended: i64,
-    /// Revoked from another session or by an administrator.
+    /// Revoked from another session, by an administrator, or after a replayed refresh
+    /// token.
     revoked: i64,
     /// Deleted by the clean-up after they expired.
     expired: i64,
@@ -246,7 +246,7 @@ struct ClassTypeOccupancy {
     name: String,
     /// The number of classes.
     classes: i64,
-    /// The number of their spots.
+    /// The number of spots in these classes.
     places: i64,
     /// The number of spots that were taken.
     taken: i64,
@@ -261,7 +261,7 @@ struct ClassTypeOccupancy {
 pub enum AnalyticsResponse {
     /// As JSON.
     Json(Box<Analytics>),
-    /// As a spreadsheet.
+    /// As a CSV file.
     Csv(CsvFile),
 }
 
@@ -269,22 +269,23 @@ impl IntoResponse for AnalyticsResponse {
     fn into_response(self) -> Response {
         match self {
             Self::Json(analytics) => Json(*analytics).into_response(),
-            Self::Csv(sheet) => sheet.into_response(),
+            Self::Csv(file) => file.into_response(),
         }
     }
 }
 
-/// Computes the analytics with four statements on two connections. Each statement
-/// reads only the requested range.
+/// Computes the analytics. The figures come from four statements on two connections,
+/// which read only the requested range.
 ///
 /// # Errors
 ///
-/// [`Error::Invalid`], also when the range is too long or ends before it starts.
+/// Fails with [`Error::Invalid`] when a parameter is malformed, or when the range is too
+/// long or ends before it starts.
 pub fn show(app: &App, query: AnalyticsQuery) -> BoxFuture<'_, Result<AnalyticsResponse>> {
     Box::pin(async move {
         let query = ParsedQuery::parse(&query)?;
         let figures = load(app, query).await?;
-        let analytics = analytics(figures, query.bucket, &app.config().studio.currency);
+        let analytics = aggregate(figures, query.bucket, &app.config().studio.currency);
         match query.format {
             Format::Json => Ok(AnalyticsResponse::Json(Box::new(analytics))),
             Format::Csv => analytics.spreadsheet().map(AnalyticsResponse::Csv),
@@ -307,7 +308,7 @@ async fn load(app: &App, query: ParsedQuery) -> Result<Figures> {
     let (zone, now) = (app.config().studio.time_zone.clone(), app.clock().now());
     let today = match query.to {
         Some(to) => to,
-        None => today(app, now, zone.clone()).await?,
+        None => local_date(app, now, zone.clone()).await?,
     };
     let (from, to) = query.range(today)?;
     let buckets = split(from, to, query.bucket, &zone);
@@ -338,13 +339,14 @@ async fn load(app: &App, query: ParsedQuery) -> Result<Figures> {
     })
 }
 
-async fn today(app: &App, now: DateTime<Utc>, zone: String) -> Result<NaiveDate> {
+async fn local_date(app: &App, now: DateTime<Utc>, zone: String) -> Result<NaiveDate> {
     app.db()
         .read(async move |client| report::local_date(client, now, &zone).await)
         .await
 }
 
-/// Splits a range into buckets. The first and the last one are cut off at its ends.
+/// Splits a range into buckets. The first and the last bucket are cut off at the ends
+/// of the range.
 fn split(from: NaiveDate, to: NaiveDate, bucket: BucketSize, zone: &str) -> Buckets {
     let starts = std::iter::successors(Some(from), |start| bucket.next(*start));
     let starts: Vec<_> = starts.take_while(|start| *start <= to).collect();
@@ -356,13 +358,13 @@ fn split(from: NaiveDate, to: NaiveDate, bucket: BucketSize, zone: &str) -> Buck
     }
 }
 
-fn analytics(figures: Figures, bucket: BucketSize, own_currency: &str) -> Analytics {
+fn aggregate(figures: Figures, bucket: BucketSize, studio_currency: &str) -> Analytics {
     let mut currencies: Vec<&str> = figures
         .revenue
         .iter()
         .map(|revenue| revenue.currency.as_str())
         .collect();
-    currencies.push(own_currency);
+    currencies.push(studio_currency);
     currencies.sort_unstable();
     currencies.dedup();
     Analytics {
@@ -382,13 +384,13 @@ fn analytics(figures: Figures, bucket: BucketSize, own_currency: &str) -> Analyt
 impl Bucket {
     fn new(activity: &Activity, figures: &Figures, currencies: &[&str]) -> Self {
         let start = activity.start;
-        let held: Vec<_> = figures
+        let rows: Vec<_> = figures
             .attendance
             .iter()
-            .filter(|attendance| attendance.start == start)
+            .filter(|row| row.start == start)
             .collect();
-        let sum = |field: fn(&Attendance) -> i64| held.iter().map(|class| field(class)).sum();
-        let (spots, taken) = (sum(|class| class.spots), sum(|class| class.taken));
+        let sum = |field: fn(&Attendance) -> i64| rows.iter().map(|row| field(row)).sum();
+        let (spots, taken) = (sum(|row| row.spots), sum(|row| row.taken));
         let counters: BTreeMap<&str, i64> = figures
             .counters
             .iter()
@@ -401,9 +403,9 @@ impl Bucket {
             bookings: activity.bookings,
             cancellations: activity.cancellations,
             late_cancellations: activity.late_cancellations,
-            attended: sum(|class| class.attended),
-            no_shows: sum(|class| class.no_shows),
-            classes: sum(|class| class.occurrences),
+            attended: sum(|row| row.attended),
+            no_shows: sum(|row| row.no_shows),
+            classes: sum(|row| row.occurrences),
             places: spots,
             taken,
             occupancy_rate: share(taken, spots),
@@ -460,10 +462,10 @@ fn cross_app_tokens(counters: &BTreeMap<&str, i64>) -> BTreeMap<String, CrossApp
 
 fn occupancy(figures: &Figures) -> Vec<ClassTypeOccupancy> {
     // The rows are sorted by class type.
-    let types = figures
+    let class_types = figures
         .attendance
         .chunk_by(|one, other| one.class_type_id == other.class_type_id);
-    let of_type = |rows: &[Attendance]| {
+    let occupancy_of = |rows: &[Attendance]| {
         let first = rows.first()?;
         let sum = |field: fn(&Attendance) -> i64| rows.iter().map(field).sum();
         let (spots, taken) = (sum(|row| row.spots), sum(|row| row.taken));
@@ -481,7 +483,7 @@ fn occupancy(figures: &Figures) -> Vec<ClassTypeOccupancy> {
             rates: figures.activity.iter().map(rate).collect(),
         })
     };
-    types.filter_map(of_type).collect()
+    class_types.filter_map(occupancy_of).collect()
 }
 
 #[cfg(test)]
@@ -516,7 +518,7 @@ mod tests {
     }
 
     #[test]
-    fn a_range_is_thirty_days_by_default_and_has_a_longest_length() {
+    fn a_range_is_thirty_days_by_default_and_has_a_maximum_length() {
         let query = |from: Option<&str>, to: Option<&str>, bucket| ParsedQuery {
             from: from.map(date),
             to: to.map(date),
@@ -526,9 +528,9 @@ mod tests {
         let today = date("2026-11-21");
         let range = query(None, None, BucketSize::Day).range(today).unwrap();
         assert_eq!(range, (date("2026-10-23"), today));
-        let year = |from| query(Some(from), Some("2026-12-31"), BucketSize::Day).range(today);
-        assert!(year("2025-12-31").is_ok());
-        assert!(year("2025-12-30").is_err());
+        let range_from = |from| query(Some(from), Some("2026-12-31"), BucketSize::Day).range(today);
+        assert!(range_from("2025-12-31").is_ok());
+        assert!(range_from("2025-12-30").is_err());
         let backward = query(Some("2026-11-22"), None, BucketSize::Month);
         assert!(backward.range(today).is_err());
     }
@@ -551,7 +553,7 @@ mod properties {
                 return Ok(());
             };
             if let Some((from, to)) = parsed_or_client_error(query.range(today)) {
-                assert!(from <= to && (to - from).num_days() < query.bucket.days_max());
+                assert!(from <= to && (to - from).num_days() < query.bucket.max_days());
                 let mut buckets = std::iter::successors(Some(from), |day| query.bucket.next(*day));
                 assert!(buckets.any(|day| day > to));
             }

@@ -22,8 +22,8 @@ pub struct Dashboard {
     time_zone: String,
     /// The classes that start today, sorted by start.
     classes: Vec<OccurrenceTodayView>,
-    /// The share of their spots that are taken, from 0 to 1. Null when there are no
-    /// spots.
+    /// The share of taken spots in these classes, from 0 to 1, without cancelled
+    /// classes. Null when there are no spots.
     occupancy_rate: Option<f64>,
     /// Bookings made today, including the waitlist.
     bookings: i64,
@@ -35,13 +35,13 @@ pub struct Dashboard {
     sign_ups: i64,
     /// Payments and refunds of today, by currency.
     revenue: Vec<Revenue>,
-    /// Refunds that are due, by currency, whenever they were paid.
+    /// All due refunds, by currency. The payments may be of any day.
     refunds_due: Vec<RefundsDue>,
     /// Active accounts.
     members: i64,
     /// Sessions that have not expired.
     active_sessions: i64,
-    /// Contact submissions that are not processed.
+    /// Unprocessed contact submissions.
     contacts_unprocessed: i64,
     redis: SessionCacheFigures,
     pool: ConnectionPool,
@@ -97,18 +97,18 @@ impl Revenue {
         }
     }
 
-    /// The currency of the amounts.
+    /// Returns the currency of the amounts.
     pub(crate) fn currency(&self) -> &str {
         &self.currency
     }
 
-    /// Payments, refunds and net, as the spreadsheet shows them.
+    /// Returns payments, refunds and net revenue, in the order of the CSV columns.
     pub(crate) fn amounts(&self) -> [&str; 3] {
         [&self.paid, &self.refunded, &self.net]
     }
 }
 
-/// Formats a sum. Unlike a price it has no upper bound, so it is not `Money`.
+/// Formats a sum. A sum can exceed the maximum of `Money`.
 fn format_amount(mut amount: Decimal) -> String {
     amount.rescale(2);
     amount.to_string()
@@ -122,12 +122,12 @@ struct RefundsDue {
     currency: String,
     /// The number of payments to refund.
     count: i64,
-    /// Their sum.
+    /// The sum to refund.
     amount: String,
 }
 
-/// Where sessions were read from today (UTC). Processes report these figures with
-/// a delay.
+/// How often sessions were read from Redis and from Postgres today (UTC). Processes
+/// report these figures with a delay.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct SessionCacheFigures {
@@ -178,12 +178,14 @@ fn dashboard(
     (totals, occurrences, revenue): Figures,
     services: ServicesHealth,
 ) -> Dashboard {
-    let held = || occurrences.iter().filter(|class| !class.is_cancelled);
-    let spots = held().map(|class| i64::from(class.max_participants)).sum();
-    let taken = held()
+    let active = || occurrences.iter().filter(|class| !class.is_cancelled);
+    let spots = active()
+        .map(|class| i64::from(class.max_participants))
+        .sum();
+    let taken = active()
         .map(|class| i64::from(class.current_participants))
         .sum();
-    let due = revenue.iter().filter(|revenue| revenue.due_count > 0);
+    let with_refunds = revenue.iter().filter(|revenue| revenue.due_count > 0);
     Dashboard {
         date: totals.date,
         time_zone: app.config().studio.time_zone.clone(),
@@ -192,7 +194,7 @@ fn dashboard(
         cancellations: totals.cancellations,
         late_cancellations: totals.late_cancellations,
         sign_ups: totals.sign_ups,
-        refunds_due: due
+        refunds_due: with_refunds
             .map(|revenue| RefundsDue {
                 currency: revenue.currency.clone(),
                 count: revenue.due_count,
@@ -221,18 +223,21 @@ fn dashboard(
     }
 }
 
-/// Includes the studio's currency on a day without payments as well.
-fn revenue_by_currency(own: &str, revenue: &[RevenueToday]) -> Vec<Revenue> {
-    let none = (!revenue.iter().any(|revenue| revenue.currency == own))
-        .then(|| Revenue::new(own.to_owned(), Decimal::ZERO, Decimal::ZERO));
-    let paid = revenue
+/// Returns the revenue of each currency, always including the studio's currency.
+fn revenue_by_currency(studio_currency: &str, revenue: &[RevenueToday]) -> Vec<Revenue> {
+    let is_included = revenue
+        .iter()
+        .any(|revenue| revenue.currency == studio_currency);
+    let zero = (!is_included)
+        .then(|| Revenue::new(studio_currency.to_owned(), Decimal::ZERO, Decimal::ZERO));
+    let rows = revenue
         .iter()
         .map(|revenue| Revenue::new(revenue.currency.clone(), revenue.paid, revenue.refunded));
-    none.into_iter().chain(paid).collect()
+    zero.into_iter().chain(rows).collect()
 }
 
-/// Returns the share of `part` in `whole`, rounded to a tenth of a percent. `None`
-/// when `whole` is 0.
+/// Returns `part` divided by `whole`, rounded to a tenth of a percent. `None` when
+/// `whole` is 0.
 pub(crate) fn share(part: i64, whole: i64) -> Option<f64> {
     (whole > 0).then(|| (1_000.0 * part as f64 / whole as f64).round() / 1_000.0)
 }

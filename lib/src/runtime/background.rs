@@ -17,13 +17,13 @@ tokio::task_local! {
     static WAIT_UNTIL: WaitUntil;
 }
 
-/// Runs `request` with `wait_until` for the tasks that it spawns.
+/// Runs `request`. The tasks that it spawns keep the invocation alive by `wait_until`.
 pub async fn scope<T>(wait_until: WaitUntil, request: impl Future<Output = T>) -> T {
     WAIT_UNTIL.scope(wait_until, request).await
 }
 
-/// Runs `work` to its end in its own task, even if the caller disconnects. On
-/// Vercel the invocation stays alive until then.
+/// Spawns a task that runs `work` to completion, even if the caller disconnects. On
+/// Vercel, the invocation stays alive until then.
 pub fn spawn(work: impl Future<Output = ()> + Send + 'static) {
     match WAIT_UNTIL.try_with(Arc::clone) {
         Ok(wait_until) => wait_until(Box::pin(scope(wait_until.clone(), work))),

@@ -1,4 +1,4 @@
-//! The wall clock. Nothing else reads the time.
+//! The wall clock. No other module reads the time.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -27,9 +27,9 @@ impl Clock {
         self.now().timestamp_millis()
     }
 
-    /// Advances this clock and all its clones by `by`.
-    pub fn advance(&self, by: TimeDelta) {
+    /// Advances this clock and all its clones.
+    pub fn advance(&self, duration: TimeDelta) {
         self.ahead_ms
-            .fetch_add(by.num_milliseconds(), Ordering::Relaxed);
+            .fetch_add(duration.num_milliseconds(), Ordering::Relaxed);
     }
 }

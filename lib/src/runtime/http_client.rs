@@ -32,8 +32,9 @@ pub struct HttpResponse {
     pub body: Bytes,
 }
 
-/// Why there is no response. The request may have been processed, except after
-/// [`HttpError::Connect`]. Messages never quote the request, which holds secrets.
+/// The reason why there is no response. The request may have been processed, except
+/// after [`HttpError::Connect`] and [`HttpError::Address`]. Messages never quote the
+/// request, because it contains secrets.
 #[derive(Debug, Error)]
 pub enum HttpError {
     /// The address is neither HTTPS nor local.
@@ -55,9 +56,8 @@ pub enum HttpError {
 
 /// An HTTP/1.1 client, created on first use, because most functions never use it.
 ///
-/// Each call opens a new connection. Calls are rare and instances are frozen in
-/// between, so that a kept connection would mostly be dead. Redirects are not
-/// followed.
+/// Each call opens a new connection. Calls are rare and instances are frozen between
+/// them, so a kept connection would usually be closed. Redirects are not followed.
 #[derive(Default)]
 pub struct HttpClient(OnceLock<HyperClient>);
 
@@ -77,8 +77,8 @@ impl HttpClient {
             if !may_receive_secrets(request.uri()) {
                 return Err(HttpError::Address);
             }
-            let exchanged = timeout(deadline, self.exchange(request));
-            exchanged.await.map_err(|_| HttpError::Deadline(deadline))?
+            let response = timeout(deadline, self.exchange(request));
+            response.await.map_err(|_| HttpError::Deadline(deadline))?
         })
     }
 
@@ -88,7 +88,7 @@ impl HttpClient {
         Ok(HttpResponse {
             status: head.status,
             headers: head.headers,
-            body: read(body).await?,
+            body: read_body(body).await?,
         })
     }
 }
@@ -117,9 +117,9 @@ fn client() -> HyperClient {
         .build(connector)
 }
 
-async fn read(body: Incoming) -> Result<Bytes, HttpError> {
+async fn read_body(body: Incoming) -> Result<Bytes, HttpError> {
     match Limited::new(body, MAX_BODY_BYTES).collect().await {
-        Ok(whole) => Ok(whole.to_bytes()),
+        Ok(collected) => Ok(collected.to_bytes()),
         Err(error) if error.is::<LengthLimitError>() => Err(HttpError::TooLarge),
         Err(error) => Err(HttpError::Broken(error)),
     }
@@ -139,7 +139,7 @@ mod tests {
 
     #[test]
     fn plain_http_is_allowed_only_on_this_machine() {
-        for (address, called) in [
+        for (address, allowed) in [
             ("https://api.stripe.com/v1/refunds", true),
             ("http://127.0.0.1:8420/v1", true),
             ("http://localhost:8420", true),
@@ -151,7 +151,7 @@ mod tests {
         ] {
             assert_eq!(
                 may_receive_secrets(&address.parse().unwrap()),
-                called,
+                allowed,
                 "{address}"
             );
         }
@@ -175,7 +175,7 @@ mod properties {
             if !may_receive_secrets(&uri) || uri.scheme_str() == Some("https") {
                 return Ok(());
             }
-            // Also by the WHATWG URL rules.
+            // A WHATWG URL parser must find the same host.
             let host = url::Url::parse(&address).ok().and_then(|url| Some(url.host_str()?.to_owned()));
             assert!(matches!(host.as_deref(), None | Some("localhost" | "127.0.0.1" | "[::1]")), "{address}");
         }

@@ -1,5 +1,5 @@
-//! TLS for every connection that this crate makes with rustls itself. Mail is
-//! the exception: `lettre` takes no configuration from outside and builds its own.
+//! The TLS configuration of connections to Postgres and of the HTTP client. Mail does
+//! not use it, because `lettre` accepts no rustls configuration.
 
 use std::sync::Arc;
 
@@ -7,8 +7,8 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, RootCertStore};
 
-/// Returns a client configuration that verifies servers against `roots`: ring,
-/// TLS 1.2 and 1.3, no client certificate.
+/// Returns a client configuration that verifies servers against `roots`. It uses ring,
+/// TLS 1.2 and 1.3, and no client certificate.
 pub(crate) fn client_config(roots: RootCertStore) -> ClientConfig {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     ClientConfig::builder_with_provider(provider)

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use serde::Deserialize;
 use uuid::Uuid;
 
-/// Stripe's metadata, in which every object of ours names its payment.
+/// The metadata of an object, in which we store the id of the payment.
 type Metadata = HashMap<String, String>;
 
 fn payment_id(metadata: Option<&Metadata>) -> Option<Uuid> {
@@ -15,15 +15,16 @@ fn payment_id(metadata: Option<&Metadata>) -> Option<Uuid> {
 /// A Checkout Session.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Session {
-    /// Such as `cs_…`.
+    /// The id, such as `cs_…`.
     pub id: String,
-    /// The page on which to pay; `None` when the session is over.
+    /// The address of the payment page. `None` when the session is over.
     pub url: Option<String>,
     /// `None` in events that do not contain it.
     #[serde(default)]
     pub status: Option<SessionStatus>,
     payment_status: SessionPaymentStatus,
-    /// The id of the payment intent, such as `pi_…`; `None`: nothing was paid.
+    /// The id of the payment intent, such as `pi_…`. `None` when nothing was
+    /// paid.
     pub payment_intent: Option<String>,
     /// The amount in the smallest unit of the currency.
     pub amount_total: Option<i64>,
@@ -38,11 +39,11 @@ pub struct Session {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SessionStatus {
-    /// It can be paid.
+    /// The session can be paid.
     Open,
-    /// The member has finished it. The payment may still be in progress.
+    /// The member has finished the session. The payment may still be in progress.
     Complete,
-    /// It can no longer be paid.
+    /// The session can no longer be paid.
     Expired,
     /// A status that is not known here.
     #[serde(other)]
@@ -59,7 +60,7 @@ enum SessionPaymentStatus {
 }
 
 impl Session {
-    /// Returns our id of the payment, if the session names one.
+    /// Returns our id of the payment, if the session contains it.
     pub fn payment_id(&self) -> Option<Uuid> {
         let reference = self.client_reference_id.as_deref();
         reference
@@ -89,7 +90,7 @@ pub struct Charge {
 }
 
 impl Charge {
-    /// Returns our id of the payment, if the charge names one. Stripe copies the
+    /// Returns our id of the payment, if the charge contains it. Stripe copies the
     /// metadata of a payment intent to its charges.
     pub fn payment_id(&self) -> Option<Uuid> {
         payment_id(self.metadata.as_ref())
@@ -99,7 +100,7 @@ impl Charge {
 /// A refund.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Refund {
-    /// Such as `re_…`.
+    /// The id, such as `re_…`.
     pub id: String,
     /// `None` in events that do not contain it.
     pub status: Option<RefundStatus>,
@@ -133,7 +134,7 @@ pub enum RefundStatus {
 }
 
 impl Refund {
-    /// Returns our id of the payment, if the refund names one.
+    /// Returns our id of the payment, if the refund contains it.
     pub fn payment_id(&self) -> Option<Uuid> {
         payment_id(self.metadata.as_ref())
     }

@@ -11,7 +11,7 @@ use super::object::{Charge, Refund, Session};
 use crate::error::{Error, Result};
 
 /// How far the time of a signature may be from now, in seconds.
-const TOLERANCE: i64 = 300;
+const TOLERANCE_SECONDS: i64 = 300;
 
 /// An event that Stripe reports.
 #[derive(Clone, Debug)]
@@ -37,7 +37,7 @@ pub enum EventKind {
     ChargeRefunded(Charge),
     /// The status of a refund changed.
     RefundUpdated(Refund),
-    /// The event does not concern us.
+    /// Any other event, which has no effect.
     Ignored,
 }
 
@@ -59,7 +59,7 @@ impl Event {
         let Envelope { id, name, data } = serde_json::from_slice(body).map_err(malformed)?;
         let kind = match name.as_str() {
             "checkout.session.completed" => {
-                let session: Session = object(data)?;
+                let session: Session = parse_object(data)?;
                 // A session that is not paid yet gets another event later.
                 if session.is_paid() {
                     EventKind::Paid(session)
@@ -67,13 +67,13 @@ impl Event {
                     EventKind::Ignored
                 }
             }
-            "checkout.session.async_payment_succeeded" => EventKind::Paid(object(data)?),
-            "checkout.session.async_payment_failed" => EventKind::Failed(object(data)?),
-            "checkout.session.expired" => EventKind::Expired(object(data)?),
-            "charge.refunded" => EventKind::ChargeRefunded(object(data)?),
+            "checkout.session.async_payment_succeeded" => EventKind::Paid(parse_object(data)?),
+            "checkout.session.async_payment_failed" => EventKind::Failed(parse_object(data)?),
+            "checkout.session.expired" => EventKind::Expired(parse_object(data)?),
+            "charge.refunded" => EventKind::ChargeRefunded(parse_object(data)?),
             // Older endpoints receive the third event instead of the first two.
             "refund.updated" | "refund.failed" | "charge.refund.updated" => {
-                EventKind::RefundUpdated(object(data)?)
+                EventKind::RefundUpdated(parse_object(data)?)
             }
             _ => EventKind::Ignored,
         };
@@ -81,7 +81,7 @@ impl Event {
     }
 }
 
-fn object<T: DeserializeOwned>(data: Data) -> Result<T> {
+fn parse_object<T: DeserializeOwned>(data: Data) -> Result<T> {
     serde_json::from_value(data.object).map_err(malformed)
 }
 
@@ -95,7 +95,8 @@ impl Stripe {
     ///
     /// # Errors
     ///
-    /// [`Error::BadSignature`], before the body is parsed; [`Error::Malformed`].
+    /// Fails with [`Error::BadSignature`] when the signature is wrong or not recent, and
+    /// with [`Error::Malformed`] when the event cannot be parsed.
     pub fn event(&self, signature: &str, body: &[u8], now: DateTime<Utc>) -> Result<Event> {
         let key = hmac::Key::new(
             hmac::HMAC_SHA256,
@@ -122,11 +123,11 @@ fn is_signed(key: &hmac::Key, header: &str, body: &[u8], now: i64) -> bool {
     let (Some((_, time)), None) = (times.next(), times.next()) else {
         return false;
     };
-    let recent = time
+    let is_recent = time
         .parse::<i64>()
-        .is_ok_and(|seconds| now.abs_diff(seconds) <= TOLERANCE.unsigned_abs());
+        .is_ok_and(|seconds| now.abs_diff(seconds) <= TOLERANCE_SECONDS.unsigned_abs());
     let message = [time.as_bytes(), b".", body].concat();
-    recent
+    is_recent
         && parts()
             .filter(|(name, _)| *name == "v1")
             .filter_map(|(_, signature)| hex::decode(signature).ok())
@@ -195,8 +196,8 @@ mod tests {
                 "{age}"
             );
         }
-        let far = format!("t={},v1={}", i64::MIN, sign("whsec", i64::MIN, "{}"));
-        assert!(!is_signed(&key("whsec"), &far, b"{}", NOW));
+        let header = format!("t={},v1={}", i64::MIN, sign("whsec", i64::MIN, "{}"));
+        assert!(!is_signed(&key("whsec"), &header, b"{}", NOW));
     }
 }
 
@@ -254,31 +255,32 @@ mod properties {
         #[test]
         fn a_changed_byte_invalidates_the_signature(
             body in bytes(), time in 1_000_000_000..4_000_000_000_i64,
-            place in any::<Index>(), flip in any::<u8>(), by in character(),
+            index in any::<Index>(), flip in any::<u8>(), replacement in character(),
         ) {
-            let (written, tag) = (time.to_string(), signature(time, &body));
+            let (time_text, tag) = (time.to_string(), signature(time, &body));
             let header = format!("t={time},v1={tag}");
             let longer = [&body[..], &[flip]].concat();
             assert!(!is_signed(&key(), &header, &longer, time));
             if !body.is_empty() {
-                assert!(!is_signed(&key(), &header, &altered(&body, place, flip), time));
+                assert!(!is_signed(&key(), &header, &altered(&body, index, flip), time));
             }
-            if let Some(other_time) = altered_text(&written, place, by) {
+            if let Some(other_time) = altered_text(&time_text, index, replacement) {
                 // The changed time may be recent, but it is not signed.
                 let now = other_time.parse().unwrap_or(time);
                 assert!(!is_signed(&key(), &format!("t={other_time},v1={tag}"), &body, now));
             }
             // The boundary between time and body is signed.
-            let (moved, rest) = written.split_at(9);
+            let (shorter_time, rest) = time_text.split_at(9);
             let shifted = [rest.as_bytes(), &body].concat();
-            assert!(!is_signed(&key(), &format!("t={moved},v1={tag}"), &shifted, moved.parse().unwrap()));
+            let header = format!("t={shorter_time},v1={tag}");
+            assert!(!is_signed(&key(), &header, &shifted, shorter_time.parse().unwrap()));
             // Another spelling of the same time is not signed.
             assert!(!is_signed(&key(), &format!("t=+{time},v1={tag}"), &body, time));
         }
 
         #[test]
         fn a_signed_body_is_an_event_or_malformed(
-            body in bytes(), value in json(), told in form(&json!({
+            body in bytes(), value in json(), stripe_object in form(&json!({
                 "id": "cs_1", "payment_status": "paid", "amount": 1, "amount_total": 1, "currency": "usd",
                 "refunded": true, "status": "open", "payment_intent": "pi_1", "metadata": { "payment_id": "x" },
                 "client_reference_id": "018f", "url": null,
@@ -289,7 +291,7 @@ mod properties {
             ]),
         ) {
             parsed_or_client_error(Event::parse(&body));
-            for object in [value, told] {
+            for object in [value, stripe_object] {
                 let event = json!({ "id": "evt_1", "type": kind, "data": { "object": object } });
                 if let Some(event) = parsed_or_client_error(Event::parse(event.to_string().as_bytes())) {
                     assert_eq!((event.id.as_str(), event.name.as_str()), ("evt_1", kind));

@@ -1,4 +1,4 @@
-//! The analytics as a spreadsheet.
+//! The analytics as a CSV file.
 
 use super::{Analytics, Bucket, CrossAppTokenFigures, SessionFigures};
 use crate::error::Result;
@@ -6,7 +6,7 @@ use crate::reports::dashboard;
 use crate::values::csv::{Cell, CsvFile};
 
 impl Analytics {
-    /// Creates a spreadsheet with a row for each bucket. The columns of partner
+    /// Creates a CSV file with a row for each bucket. The columns of partner
     /// applications and of class types come after the fixed ones.
     pub(super) fn spreadsheet(&self) -> Result<CsvFile> {
         let mut apps: Vec<&String> = self
@@ -16,7 +16,7 @@ impl Analytics {
             .collect();
         apps.sort_unstable();
         apps.dedup();
-        let rows = self.buckets.iter().enumerate().map(|(number, bucket)| {
+        let rows = self.buckets.iter().enumerate().map(|(index, bucket)| {
             let tokens = apps.iter().flat_map(|app| {
                 let figures = bucket.cross_app_tokens.get(*app).copied();
                 token_cells(figures.unwrap_or_default())
@@ -24,7 +24,7 @@ impl Analytics {
             let rates = self
                 .occupancy
                 .iter()
-                .map(|of_type| rate(of_type.rates[number]));
+                .map(|class_type| rate(class_type.rates[index]));
             bucket
                 .cells()
                 .into_iter()
@@ -60,17 +60,22 @@ impl Analytics {
         ];
         let currencies = self.buckets.first().map_or(&[][..], |first| &first.revenue);
         let money = currencies.iter().flat_map(|revenue| {
-            ["Paid", "Refunded", "Net"].map(|what| format!("{what} {}", revenue.currency()))
+            ["Paid", "Refunded", "Net"].map(|label| format!("{label} {}", revenue.currency()))
         });
         let tokens = apps.iter().flat_map(|app| {
-            ["created", "used", "revoked", "expired"].map(|what| format!("{app}: tokens {what}"))
+            ["created", "used", "revoked", "expired"]
+                .map(|outcome| format!("{app}: tokens {outcome}"))
         });
-        let types = self
+        let class_types = self
             .occupancy
             .iter()
-            .map(|of| format!("{}: occupancy", of.name));
+            .map(|class_type| format!("{}: occupancy", class_type.name));
         let heading = fixed.map(str::to_owned).into_iter().chain(money);
-        heading.chain(tokens).chain(types).map(Cell::Text).collect()
+        heading
+            .chain(tokens)
+            .chain(class_types)
+            .map(Cell::Text)
+            .collect()
     }
 }
 

@@ -1,4 +1,4 @@
-//! Environment variables and how their values are read.
+//! Environment variables and the parsing of their values.
 
 use std::collections::BTreeMap;
 use std::str::FromStr;
@@ -17,7 +17,7 @@ pub struct ConfigError {
 /// Environment variables by name.
 pub type Variables = BTreeMap<String, String>;
 
-/// The variables, and how each kind of value is read.
+/// Reads values of different types from environment variables.
 pub(super) struct Environment<'a>(pub(super) &'a Variables);
 
 impl Environment<'_> {

@@ -45,7 +45,7 @@ pub struct SmtpConfig {
     /// `SMTP_USER` and `SMTP_PASS`, if the server needs them.
     pub credentials: Option<(String, Secret)>,
     /// The time limit for connecting. Sending a mail may take three times as long. The
-    /// sum is below one minute, which is the pause before the second attempt.
+    /// sum is less than the minute after which another sender retries the mail.
     pub deadline: Duration,
 }
 
@@ -62,7 +62,8 @@ pub(super) fn mail(
     })
 }
 
-/// Checks `Name <address>` or an address, so that a mistake is found at startup.
+/// Reads a variable of the form `Name <address>` or `address`, so that a mistake is
+/// found at startup.
 fn mailbox(env: &Environment<'_>, name: &str) -> Result<Option<String>, ConfigError> {
     let problem = "must look like Studio <hello@studio.example>";
     checked(env, name, problem, Options::default())

@@ -10,8 +10,7 @@ use crate::runtime::http_client::may_receive_secrets;
 /// A sign-in provider.
 #[derive(Clone, Debug)]
 pub struct ProviderConfig {
-    /// The name, as in the path: in lower case, with `-` where the variable has
-    /// `_`.
+    /// The name in paths, which is in lower case and has `-` where the variable has `_`.
     pub name: String,
     /// The protocol.
     pub protocol: Protocol,
@@ -20,7 +19,8 @@ pub struct ProviderConfig {
     /// `OAUTH_<PROVIDER>_CLIENT_SECRET`
     pub client_secret: Secret,
     /// `OAUTH_<PROVIDER>_ISSUER`, without a trailing slash: the issuer of ID tokens,
-    /// and the base of the discovery document. For GitHub, the site.
+    /// and the base of the discovery document. For GitHub, the
+    /// address of the site.
     pub issuer: String,
     /// The time limit of a call: five seconds, except in tests.
     pub deadline: Duration,
@@ -78,22 +78,22 @@ fn provider(env: &Environment<'_>, name: &str) -> Result<Option<ProviderConfig>,
         let problem = "is required for providers other than GOOGLE and GITHUB";
         invalid(&issuer_name, problem)
     })?;
-    // Otherwise the secret would be sent unencrypted.
+    // Over http:// the client secret would be sent unencrypted.
     if !issuer
         .parse()
-        .is_ok_and(|issuer| may_receive_secrets(&issuer))
+        .is_ok_and(|address| may_receive_secrets(&address))
     {
         return Err(invalid(
             &issuer_name,
             "must start with https:// (or http:// on this machine)",
         ));
     }
-    let own_name = name.to_ascii_lowercase().replace('_', "-");
-    // A session's login method is stored under the provider's name or one of these.
-    if ["password", "anonymous"].contains(&own_name.as_str()) {
+    let provider_name = name.to_ascii_lowercase().replace('_', "-");
+    // The login method of a session is a provider's name or one of these names.
+    if ["password", "anonymous"].contains(&provider_name.as_str()) {
         return Err(invalid(&id_name, "has a reserved provider name"));
     }
-    if own_name.len() > 50 {
+    if provider_name.len() > 50 {
         return Err(invalid(&id_name, "has a provider name that is too long"));
     }
     Ok(Some(ProviderConfig {
@@ -101,7 +101,7 @@ fn provider(env: &Environment<'_>, name: &str) -> Result<Option<ProviderConfig>,
             "GITHUB" => Protocol::GitHub,
             _ => Protocol::OpenId,
         },
-        name: own_name,
+        name: provider_name,
         client_id,
         client_secret: Secret::new(client_secret),
         issuer: issuer.trim_end_matches('/').to_owned(),

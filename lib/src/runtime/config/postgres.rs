@@ -27,8 +27,8 @@ pub struct PostgresConfig {
     pub slow_query: Duration,
 }
 
-const POOLED: [&str; 2] = ["POSTGRES_URL", "DATABASE_URL"];
-const DIRECT: [&str; 4] = [
+const POOLED_VARIABLES: [&str; 2] = ["POSTGRES_URL", "DATABASE_URL"];
+const DIRECT_VARIABLES: [&str; 4] = [
     "POSTGRES_URL_NON_POOLING",
     "DATABASE_URL_UNPOOLED",
     "POSTGRES_URL",
@@ -41,7 +41,7 @@ pub(super) fn postgres(env: &Environment<'_>) -> Result<PostgresConfig, ConfigEr
         return Err(invalid("POSTGRES_POOL_MAX", "must be at least 1"));
     }
     Ok(PostgresConfig {
-        connection: connection(env, &POOLED)?,
+        connection: connection(env, &POOLED_VARIABLES)?,
         ca_certificate: env
             .text("POSTGRES_CA_CERT")
             .map(|pem| pem.replace("\\n", "\n")),
@@ -53,9 +53,9 @@ pub(super) fn postgres(env: &Environment<'_>) -> Result<PostgresConfig, ConfigEr
     })
 }
 
-/// Returns the direct connection, or the pooled one if no other is set.
+/// Returns the direct connection, or the pooled one if no direct one is configured.
 pub(super) fn direct(env: &Environment<'_>) -> Result<tokio_postgres::Config, ConfigError> {
-    connection(env, &DIRECT)
+    connection(env, &DIRECT_VARIABLES)
 }
 
 fn connect_timeout(env: &Environment<'_>) -> Result<Duration, ConfigError> {
@@ -78,27 +78,30 @@ fn connection(
 
 /// Parses a connection string as hosting providers write it.
 ///
-/// The driver rejects some of their query parameters. TLS modes that verify less
-/// than this client does are raised to its mode, parameters for other drivers are
-/// ignored, and unknown parameters are rejected by name.
+/// The driver rejects some of their query parameters. All modes that require TLS become
+/// `require`, because this client always verifies the certificate. Parameters for other
+/// drivers are ignored. The error about an unknown parameter contains its name.
 fn connection_string(name: &str, url: &str) -> Result<tokio_postgres::Config, ConfigError> {
     let (base, query) = url.split_once('?').unwrap_or((url, ""));
-    // If the password has an unescaped `?`, `&` or `=`, a part of it may look like
-    // a parameter name, which must not be quoted.
-    let may_hold_password =
+    // If the password has an unescaped `?`, `&` or `=`, a part of it may look like a
+    // parameter name. The error must not contain that part.
+    let may_contain_password =
         !url.starts_with("postgres") || query.contains('@') || query.contains("password");
-    let is_name = |text: &str| text.bytes().all(|b| b.is_ascii_lowercase() || b == b'_');
-    let mut kept = Vec::new();
-    let mut mode_given = false;
+    let is_name = |text: &str| {
+        text.bytes()
+            .all(|byte| byte.is_ascii_lowercase() || byte == b'_')
+    };
+    let mut parameters = Vec::new();
+    let mut has_ssl_mode = false;
     for pair in query.split('&').filter(|pair| !pair.is_empty()) {
         match pair.split_once('=').unwrap_or((pair, "")) {
             ("sslmode", "verify-full" | "verify-ca" | "require") => {
-                mode_given = true;
-                kept.push("sslmode=require");
+                has_ssl_mode = true;
+                parameters.push("sslmode=require");
             }
             ("sslmode", "disable" | "prefer") => {
-                mode_given = true;
-                kept.push(pair);
+                has_ssl_mode = true;
+                parameters.push(pair);
             }
             ("sslrootcert", "system")
             | ("pgbouncer" | "connection_limit" | "pool_timeout" | "schema", _) => {}
@@ -123,8 +126,8 @@ fn connection_string(name: &str, url: &str) -> Result<tokio_postgres::Config, Co
                 | "password"
                 | "dbname",
                 _,
-            ) => kept.push(pair),
-            (unknown, _) if may_hold_password || !is_name(unknown) => {
+            ) => parameters.push(pair),
+            (unknown, _) if may_contain_password || !is_name(unknown) => {
                 return Err(invalid(name, "is not a valid Postgres connection string"));
             }
             (unknown, _) => {
@@ -135,15 +138,15 @@ fn connection_string(name: &str, url: &str) -> Result<tokio_postgres::Config, Co
             }
         }
     }
-    let text = if kept.is_empty() {
+    let text = if parameters.is_empty() {
         base.to_owned()
     } else {
-        format!("{base}?{}", kept.join("&"))
+        format!("{base}?{}", parameters.join("&"))
     };
     let mut config = tokio_postgres::Config::from_str(&text)
         .map_err(|_| invalid(name, "is not a valid Postgres connection string"))?;
-    // Remote connections use TLS unless the string disables it.
-    if !mode_given && !is_local(&config) {
+    // Remote connections use TLS unless the string has another mode.
+    if !has_ssl_mode && !is_local(&config) {
         config.ssl_mode(SslMode::Require);
     }
     Ok(config)

@@ -23,7 +23,7 @@ pub(super) fn stripe(env: &Environment<'_>) -> Result<Option<StripeConfig>, Conf
     let Some(secret_key) = env.text("STRIPE_SECRET_KEY") else {
         return Ok(None);
     };
-    // Without the secret, the webhook could not confirm payments.
+    // Without the secret, the webhook could not verify events.
     let webhook_secret = env.text("STRIPE_WEBHOOK_SECRET").ok_or_else(|| {
         invalid(
             "STRIPE_WEBHOOK_SECRET",
