@@ -150,9 +150,9 @@ fn own_uri(requested: &Uri, own_path: &str) -> Uri {
         .unwrap_or_else(|_| Uri::from_static("/"))
 }
 
-/// Wraps the body of a response and keeps its length. The body stays ready at once,
-/// because a later body would be sent in a second write, which waits for an
-/// acknowledgment of the first.
+/// Wraps the body of a response and keeps its length. The wrapped body is ready as early
+/// as the body itself. A later body would be sent in a second write, which would wait
+/// for an acknowledgment of the first.
 ///
 /// The platform ends an invocation when the handler returns. A body of unknown
 /// length is a stream, and keeps the invocation alive until the stream ends.

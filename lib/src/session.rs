@@ -2,16 +2,15 @@
 //!
 //! A request's session is usually read from Redis alone, with one command. Redis
 //! can only confirm a session: whenever it has no current record, Postgres
-//! decides. What a session may be read from, and what a change has to invalidate,
-//! is the protocol of [`store::cache`](crate::store::cache).
+//! decides. [`store::cache`](crate::store::cache) describes how records are read and
+//! invalidated.
 //!
 //! - [`Sessions`] reads, creates, changes and ends sessions.
-//! - [`Transaction`] changes the database, and invalidates what the change made
-//!   outdated.
+//! - [`Transaction`] changes the database, and invalidates the outdated records.
 //! - [`AccessTokens`] issues and verifies the tokens of clients without cookies;
-//!   `refresh_token` has the tokens that they are renewed with.
-//! - [`Life`] says how long sessions last.
-//! - `store` has the SQL, `locks` the checks that a transaction begins with.
+//!   `refresh_token` handles the tokens that renew them.
+//! - [`Life`] defines how long sessions last.
+//! - `store` contains the SQL, and `locks` the checks at the start of a transaction.
 //!
 //! ```no_run
 //! # async fn example(app: sabor::App) -> sabor::Result<()> {

@@ -1,4 +1,4 @@
-//! Inputs for the modules named `properties`, and reading the description.
+//! Generators for property tests, and access to the API description.
 
 pub(crate) mod arbitrary;
 pub(crate) mod described;

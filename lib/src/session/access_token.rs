@@ -1,9 +1,9 @@
 //! The access token: a JWT (RFC 7519), signed by HMAC-SHA256 (RFC 7518 § 3.2).
 //!
-//! It is implemented here because only Sabor issues and verifies it. Its header is
-//! one of a few known texts, and is compared as a whole: no other algorithm can be
-//! smuggled in. A JWT crate would add 0.3 MB to each executable, and would parse
-//! headers that are never issued.
+//! It is implemented here because only Sabor issues and verifies it. Its header is one
+//! of a few known texts and is compared as a whole, so a token cannot select another
+//! algorithm. A JWT crate would add 0.3 MB to each executable, and would parse headers
+//! that are never issued.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
@@ -49,7 +49,7 @@ struct Claims {
 }
 
 impl AccessTokens {
-    /// Creates the tokens of the site at `issuer`, for its own API.
+    /// Creates the access tokens of the site at `issuer`, which are valid for its own API.
     pub fn new(secrets: &[Secret], issuer: &str) -> Self {
         let keys = derive_keys(secrets, "access token").into_iter();
         Self {
@@ -58,7 +58,7 @@ impl AccessTokens {
         }
     }
 
-    /// Issues a token for a session of this member.
+    /// Issues a token for a session of a member.
     pub fn issue(&self, session_id: Uuid, user_id: Uuid, now: DateTime<Utc>) -> String {
         let claims = json!(Claims {
             iss: self.issuer.clone(),
@@ -74,18 +74,18 @@ impl AccessTokens {
         format!("{signed}.{signature}")
     }
 
-    /// Returns the key of the session that a token names. `None` when the token is
-    /// forged, damaged or expired, which takes no I/O.
+    /// Returns the key of the token's session. `None` when the token is forged, damaged or
+    /// expired. Does no I/O.
     pub fn verify(&self, token: &str, now: DateTime<Utc>) -> Option<SessionKey> {
         let (signed, signature) = token.rsplit_once('.')?;
         let (header, claims) = signed.split_once('.')?;
-        let known = self.keys.iter().find(|known| known.header == header)?;
+        let access_key = self.keys.iter().find(|key| key.header == header)?;
         let signature = BASE64.decode(signature).ok()?;
-        hmac::verify(&known.key, signed.as_bytes(), &signature).ok()?;
+        hmac::verify(&access_key.key, signed.as_bytes(), &signature).ok()?;
         let claims: Claims = serde_json::from_slice(&BASE64.decode(claims).ok()?).ok()?;
         let is_ours = claims.iss == self.issuer && claims.aud == self.audience();
-        let is_good = claims.exp + LEEWAY.num_seconds() > now.timestamp();
-        (is_ours && is_good).then(|| SessionKey::of_session(claims.sid))
+        let is_current = claims.exp + LEEWAY.num_seconds() > now.timestamp();
+        (is_ours && is_current).then(|| SessionKey::of_session(claims.sid))
     }
 
     fn audience(&self) -> String {
@@ -119,43 +119,43 @@ mod tests {
 
     #[test]
     fn a_token_is_valid_for_fifteen_minutes() {
-        let (tokens, session) = (tokens(&["new", "old"]), Uuid::now_v7());
-        let token = tokens.issue(session, Uuid::now_v7(), at(0));
-        let named = Some(SessionKey::of_session(session));
-        assert_eq!(tokens.verify(&token, at(904)), named);
+        let (tokens, session_id) = (tokens(&["new", "old"]), Uuid::now_v7());
+        let token = tokens.issue(session_id, Uuid::now_v7(), at(0));
+        let key = Some(SessionKey::of_session(session_id));
+        assert_eq!(tokens.verify(&token, at(904)), key);
         assert_eq!(tokens.verify(&token, at(905)), None);
     }
 
     #[test]
-    fn a_rotated_secret_still_verifies_and_another_issuer_does_not() {
+    fn a_token_stays_valid_after_a_rotation_of_the_secret_but_not_for_another_issuer() {
         let token = tokens(&["old"]).issue(Uuid::now_v7(), Uuid::now_v7(), at(0));
         assert!(tokens(&["new", "old"]).verify(&token, at(1)).is_some());
         assert!(tokens(&["new"]).verify(&token, at(1)).is_none());
-        let elsewhere = AccessTokens::new(&[Secret::new("old")], "https://other.example");
-        assert!(elsewhere.verify(&token, at(1)).is_none());
+        let other_site = AccessTokens::new(&[Secret::new("old")], "https://other.example");
+        assert!(other_site.verify(&token, at(1)).is_none());
     }
 
     #[test]
     fn an_altered_token_is_refused() {
         let tokens = tokens(&["secret"]);
         let token = tokens.issue(Uuid::now_v7(), Uuid::now_v7(), at(0));
-        for place in 0..token.len() {
+        for index in 0..token.len() {
             let mut bytes = token.clone().into_bytes();
-            bytes[place] = if bytes[place] == b'A' { b'B' } else { b'A' };
+            bytes[index] = if bytes[index] == b'A' { b'B' } else { b'A' };
             let altered = String::from_utf8(bytes).unwrap();
-            assert!(tokens.verify(&altered, at(1)).is_none(), "at {place}");
+            assert!(tokens.verify(&altered, at(1)).is_none(), "at {index}");
         }
         let (_, rest) = token.split_once('.').unwrap();
-        let none = BASE64.encode(r#"{"alg":"none","typ":"JWT"}"#);
-        for bad in [
-            format!("{none}.{rest}"),
-            format!("{none}.{}.", rest.split_once('.').unwrap().0),
+        let unsigned_header = BASE64.encode(r#"{"alg":"none","typ":"JWT"}"#);
+        for invalid in [
+            format!("{unsigned_header}.{rest}"),
+            format!("{unsigned_header}.{}.", rest.split_once('.').unwrap().0),
             String::new(),
             "..".to_owned(),
             format!("{token}="),
             format!("{token}.{token}"),
         ] {
-            assert!(tokens.verify(&bad, at(1)).is_none(), "{bad}");
+            assert!(tokens.verify(&invalid, at(1)).is_none(), "{invalid}");
         }
     }
 }
@@ -173,7 +173,7 @@ mod properties {
         AccessTokens::new(&[Secret::new(secret)], issuer)
     }
 
-    fn moment() -> impl Strategy<Value = DateTime<Utc>> {
+    fn any_time() -> impl Strategy<Value = DateTime<Utc>> {
         (-62_000_000_000..250_000_000_000_i64)
             .prop_map(|seconds| DateTime::from_timestamp(seconds, 0).unwrap())
     }
@@ -188,41 +188,41 @@ mod properties {
     proptest! {
         #[test]
         fn a_token_returns_its_session_until_it_expires(
-            session in uuid(), user in uuid(), now in moment(), age in -1_000..2_000_i64, issuer in text(),
+            session in uuid(), user in uuid(), now in any_time(), age in -1_000..2_000_i64, issuer in text(),
         ) {
             let tokens = tokens("secret", &issuer);
             let token = tokens.issue(session, user, now);
-            let named = tokens.verify(&token, now + TimeDelta::seconds(age));
-            assert_eq!(named, (age < 905).then(|| SessionKey::of_session(session)));
+            let key = tokens.verify(&token, now + TimeDelta::seconds(age));
+            assert_eq!(key, (age < 905).then(|| SessionKey::of_session(session)));
         }
 
         #[test]
-        fn arbitrary_and_altered_texts_are_no_tokens(
-            text in text(), session in uuid(), now in moment(), place in any::<Index>(),
-            by in prop_oneof![character(), prop::char::range('+', 'z')],
+        fn arbitrary_and_altered_texts_are_not_tokens(
+            text in text(), session in uuid(), now in any_time(), index in any::<Index>(),
+            inserted in prop_oneof![character(), prop::char::range('+', 'z')],
         ) {
             let tokens = tokens("secret", "https://sabor.example");
             assert_eq!(tokens.verify(&text, now), None);
             let token = tokens.issue(session, session, now);
-            let (before, after) = token.split_at(place.index(token.len()));
-            let none = BASE64.encode(r#"{"alg":"none","typ":"JWT"}"#);
+            let (before, after) = token.split_at(index.index(token.len()));
+            let unsigned_header = BASE64.encode(r#"{"alg":"none","typ":"JWT"}"#);
             let (_, rest) = token.split_once('.').unwrap();
-            let forged = [
-                altered_text(&token, place, by),
+            let forged_tokens = [
+                altered_text(&token, index, inserted),
                 Some(before.to_owned()),
-                Some(format!("{before}{by}{after}")),
-                Some(format!("{none}.{rest}")),
+                Some(format!("{before}{inserted}{after}")),
+                Some(format!("{unsigned_header}.{rest}")),
                 Some(format!("{text}.{rest}")),
                 Some(format!("{}.{text}", token.rsplit_once('.').unwrap().0)),
             ];
-            for forged in forged.into_iter().flatten().filter(|forged| *forged != token) {
+            for forged in forged_tokens.into_iter().flatten().filter(|forged| *forged != token) {
                 assert_eq!(tokens.verify(&forged, now), None, "{}", forged);
             }
         }
 
         #[test]
         fn another_issuer_or_secret_does_not_accept_a_token(
-            secret in text(), other in text(), issuer in text(), session in uuid(), now in moment(),
+            secret in text(), other in text(), issuer in text(), session in uuid(), now in any_time(),
         ) {
             prop_assume!(secret != other);
             let token = tokens(&secret, &issuer).issue(session, session, now);
@@ -232,7 +232,7 @@ mod properties {
 
         #[test]
         fn a_signed_token_with_wrong_claims_is_refused(
-            claims in bytes(), value in json(), now in moment(),
+            claims in bytes(), value in json(), now in any_time(),
             field in prop::sample::select(vec!["iss", "aud", "sub", "sid", "iat", "exp"]),
         ) {
             let tokens = tokens("secret", "https://sabor.example");
@@ -243,13 +243,13 @@ mod properties {
             let mut claims: Value = serde_json::from_slice(&good).unwrap();
             claims[field] = value.clone();
             let key = tokens.verify(&signed(&tokens, &header, claims.to_string().as_bytes()), now);
-            // Times are numbers; only the expiry matters.
-            let stays = match field {
+            // `iat` may be any number, and `exp` any number in the future.
+            let is_valid = match field {
                 "iat" => value.is_i64(),
                 "exp" => value.as_i64().is_some_and(|end| end > now.timestamp() - 5),
                 _ => false,
             };
-            assert_eq!(key.is_some(), stays, "{}", claims);
+            assert_eq!(key.is_some(), is_valid, "{}", claims);
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The records of sessions in Redis.
+//! The session records in Redis.
 
 use chrono::{DateTime, Utc};
 
@@ -36,9 +36,8 @@ impl SessionCache {
             .await
     }
 
-    /// Writes a record, in the background: it may follow the response. However
-    /// late it arrives, it is used only under the generation that its reader saw,
-    /// and until `until`.
+    /// Writes a record in the background, possibly after the response. Even if it arrives
+    /// late, the record is used only while `generation` is current, and until `until`.
     pub(super) fn put(
         &self,
         key: &SessionKey,
@@ -54,7 +53,7 @@ impl SessionCache {
         });
     }
 
-    /// What a change of these sessions invalidates.
+    /// Returns the invalidations that a change of these sessions requires.
     pub(super) fn invalidations(
         &self,
         keys: impl IntoIterator<Item = SessionKey>,
@@ -68,7 +67,7 @@ impl SessionCache {
         })
     }
 
-    /// Announces invalidations, before the change is sent that causes them.
+    /// Registers invalidations before the change that causes them is sent to Postgres.
     pub(super) fn prepare(&self, invalidations: Vec<Invalidation>) -> PreparedInvalidation {
         self.cache.prepare(invalidations)
     }

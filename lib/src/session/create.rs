@@ -15,15 +15,16 @@ use crate::store::client::Client;
 use crate::store::statement::Statement;
 use crate::values::caller::Caller;
 
-// The member's row is locked, so that the epoch cannot change meanwhile. Without
-// the lock, a session could be created after another transaction has deleted all
-// of them, and be read before that transaction commits. Its record in Redis would
-// then have a generation that nothing replaces. Everything else depends on that
-// row, and is written in the same round trip.
+// The member's row is locked, so that the epoch cannot change meanwhile. Without the
+// lock, the session could be created after another transaction has deleted all
+// sessions, and be read before that transaction commits. Its record in Redis would then
+// have a generation that nothing replaces. All other rows are written in the same round
+// trip, if the locked row exists.
 //
-// A browser is known by its cookie, under the epoch of the time. A program has no
-// cookie; it is known by the user agent and the address that it has signed in
-// with before. Trust is given with a code; signing in does not extend it.
+// A browser is known by its device cookie, unless the epoch has changed since. A program
+// has no cookie. It is known if another token session of the member has the same user
+// agent and address. Only a sign-in with a code can make a device trusted. Other sign-ins
+// do not extend the trust.
 static INSERT: Statement = Statement::new(
     "session.insert",
     "with member as (
@@ -51,15 +52,15 @@ static INSERT: Statement = Statement::new(
                 when d.epoch = excluded.epoch then d.trusted_until end,
             expires_at = excluded.expires_at
         returning id
-    ), gone as (
+    ), replaced as (
         delete from user_sessions s using member where s.session_key = $9
         returning s.user_id, s.session_data, s.expires_at
-    ), made as (
+    ), created as (
         insert into user_sessions (id, user_id, session_key, epoch, session_data, ip_address,
             user_agent, login_method, remembered, expires_at, absolute_expires_at, device_id)
         select $1, member.id, $3, member.session_epoch,
             coalesce(
-                (select session_data from gone where user_id is null and expires_at > now()), '{}'
+                (select session_data from replaced where user_id is null and expires_at > now()), '{}'
             ),
             $5, $6, $7, $8, now() + make_interval(secs => $10),
             now() + make_interval(secs => $11), (select id from device)
@@ -67,20 +68,20 @@ static INSERT: Statement = Statement::new(
         returning id, user_id, absolute_expires_at
     ), refresh as (
         insert into refresh_tokens (id, session_id, family_id, token_hash, expires_at)
-        select $17, id, id, $18, absolute_expires_at from made where $18 is not null
-    ), mailed as (
+        select $17, id, id, $18, absolute_expires_at from created where $18 is not null
+    ), mail as (
         insert into mail_outbox (id, recipient, kind, payload)
         select $19, email, 'new_device', $20 from member
         where $20 is not null and not exists (select from known)
-    ), noted as (
+    ), security_event as (
         insert into security_events (id, user_id, kind, ip, user_agent, detail)
-        select $21, user_id, $22, $5, $6, jsonb_build_object('method', $7) from made
+        select $21, user_id, $22, $5, $6, jsonb_build_object('method', $7) from created
         where $22 is not null
-    ), told as (
+    ), member_event as (
         insert into member_events (id, user_id, kind)
-        select $23, user_id, 'session_started' from made where $22 is not null
+        select $23, user_id, 'session_started' from created where $22 is not null
     )
-    select id from made",
+    select id from created",
 );
 
 /// How long a browser is known after its last sign-in.
@@ -89,14 +90,14 @@ pub(crate) const DEVICE_LIFETIME: Duration = Duration::from_secs(180 * 24 * 60 *
 /// How long a trusted device needs no code, in seconds.
 const TRUST_SECONDS: f64 = 30.0 * 24.0 * 3_600.0;
 
-/// The credential that proves a session.
+/// The credential of a session.
 #[derive(Clone, Debug)]
 pub enum Credential {
     /// A cookie.
     Cookie {
         /// The secret in the cookie.
         token: Token,
-        /// Whether the member asked to stay signed in.
+        /// Whether the member chose to stay signed in.
         remembered: bool,
     },
     /// A refresh token, and the access tokens that are issued with it.
@@ -109,7 +110,7 @@ pub enum Credential {
 }
 
 impl Credential {
-    /// Creates a new cookie.
+    /// Creates a cookie with a new token.
     pub fn cookie(remembered: bool) -> Self {
         Self::Cookie {
             token: Token::generate(),
@@ -117,7 +118,7 @@ impl Credential {
         }
     }
 
-    /// Creates a new family of tokens.
+    /// Creates the first refresh token of a new family.
     pub fn tokens() -> Self {
         Self::Tokens {
             session_id: random::id(),
@@ -147,44 +148,43 @@ impl Credential {
 pub struct NewSession {
     /// The member, and how they proved who they are.
     pub proof: AuthenticationProof,
-    /// The session that the client had before, which ends. If it was anonymous,
-    /// the new session takes over its data.
+    /// The client's previous session, which ends. If it was anonymous, the new session
+    /// takes over its data.
     pub replaces: Option<SessionKey>,
-    /// The client that it is created for.
+    /// The client that the session is created for.
     pub caller: Option<Caller>,
     /// The credential that the client receives.
     pub credential: Credential,
-    /// The token that the browser is known by from now on, and whether it is
-    /// trusted. Programs have none.
+    /// The device token of the browser, and whether the device becomes trusted. `None` for
+    /// programs.
     pub device: Option<(Token, Trust)>,
-    /// Who is notified.
+    /// The notifications of the new session.
     pub notification: Notification,
 }
 
-/// Whether a device needs no code from now on.
+/// Whether a device becomes trusted. A trusted device needs no two-factor code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Trust {
-    /// As before.
+    /// The device keeps the trust that it has.
     Unchanged,
-    /// It needs none for thirty days, as its owner asked, with a code.
+    /// The device is trusted for thirty days. The member chose this and entered a code.
     Given,
 }
 
-/// Who is notified of a new session.
+/// The notifications of a new session.
 #[derive(Clone, Debug)]
 pub enum Notification {
-    /// Nobody is notified, because a development tool creates the session.
+    /// No notification, because a development tool creates the session.
     None,
-    /// The administration, of a new account.
+    /// A security event and a member event about a new account.
     SignedUp,
-    /// The administration. If there is a payload, and the account does not know the
-    /// device, the member is also notified, by a mail with that payload.
+    /// A security event and a member event about a sign-in. If there is a payload and the
+    /// account does not know the device, the member also receives a mail with the payload.
     SignedIn(Option<Value>),
 }
 
 impl NewSession {
-    /// Creates the description of a session with this proof and credential. The other
-    /// fields are empty.
+    /// Describes a session with this proof and credential. The other fields are empty.
     pub fn new(proof: AuthenticationProof, credential: Credential) -> Self {
         Self {
             proof,
@@ -198,16 +198,16 @@ impl NewSession {
 }
 
 /// Creates the session of a member who has proved who they are. Returns `false`
-/// when the proof has expired: the member is no longer active, or has ended all
+/// when the proof is no longer valid: the member was deactivated, or has ended all
 /// sessions since.
-pub async fn create_session(client: &Client, new: &NewSession) -> Result<bool> {
+pub async fn create_session(client: &Client, new_session: &NewSession) -> Result<bool> {
     let NewSession {
         proof,
         replaces,
         caller,
         credential,
         ..
-    } = new;
+    } = new_session;
     let (id, refresh_hash, remembered) = match credential {
         Credential::Cookie { remembered, .. } => (random::id(), None, *remembered),
         Credential::Tokens {
@@ -216,11 +216,11 @@ pub async fn create_session(client: &Client, new: &NewSession) -> Result<bool> {
         } => (*session_id, Some(refresh.hash()), false),
     };
     let (key, life) = (credential.key(), credential.life());
-    let device = new.device.as_ref();
-    let (kind, notice) = match &new.notification {
+    let device = new_session.device.as_ref();
+    let (kind, payload) = match &new_session.notification {
         Notification::None => (None, None),
         Notification::SignedUp => (Some(SecurityEventKind::SignedUp), None),
-        Notification::SignedIn(notice) => (Some(SecurityEventKind::SignedIn), notice.clone()),
+        Notification::SignedIn(payload) => (Some(SecurityEventKind::SignedIn), payload.clone()),
     };
     let row = INSERT
         .opt(
@@ -247,7 +247,7 @@ pub async fn create_session(client: &Client, new: &NewSession) -> Result<bool> {
                 &random::id(),
                 &refresh_hash,
                 &random::id(),
-                &notice,
+                &payload,
                 &random::id(),
                 &kind.map(SecurityEventKind::as_str),
                 &random::id(),

@@ -1,4 +1,4 @@
-//! The demo account. Nothing of it is stored.
+//! The demo account, which is not stored in the database.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use crate::models::user::{ExperienceLevel, User};
 /// The e-mail address of the demo account.
 pub const EMAIL: &str = "demo@sabor.dev";
 
-/// How long its session lasts.
+/// How long a session of the demo account lasts.
 pub const LIFETIME: Duration = Duration::from_secs(15 * 60);
 
 /// Returns whether this member is the demo account.
@@ -21,28 +21,29 @@ pub fn is_demo(user: &User) -> bool {
     user.id.is_nil()
 }
 
-/// Reads the session from its signed cookie.
+/// Reads the session from its signed cookie. `None` when the cookie is forged or has
+/// expired.
 pub(crate) fn session(cookie: &str, signer: &Signer, now: DateTime<Utc>) -> Option<Session> {
     let (record, signature) = cookie.rsplit_once('.')?;
-    let ends_ms: i64 = record.strip_prefix("demo.")?.parse().ok()?;
-    if ends_ms <= now.timestamp_millis() || !signer.verify(record, signature) {
+    let expires_at_ms: i64 = record.strip_prefix("demo.")?.parse().ok()?;
+    if expires_at_ms <= now.timestamp_millis() || !signer.verify(record, signature) {
         return None;
     }
-    let ends = DateTime::from_timestamp_millis(ends_ms)?;
-    let began = ends - TimeDelta::from_std(LIFETIME).ok()?;
+    let expires_at = DateTime::from_timestamp_millis(expires_at_ms)?;
+    let created_at = expires_at - TimeDelta::from_std(LIFETIME).ok()?;
     Some(Session {
         id: Uuid::nil(),
-        user: Some(user(began)),
+        user: Some(user(created_at)),
         data: json!({}),
         remembered: false,
-        created_at: began,
+        created_at,
         last_activity: now,
-        expires_at: ends,
-        absolute_expires_at: ends,
+        expires_at,
+        absolute_expires_at: expires_at,
     })
 }
 
-/// The demo member.
+/// Returns the demo member.
 pub fn user(created_at: DateTime<Utc>) -> User {
     User {
         id: Uuid::nil(),

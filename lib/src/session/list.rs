@@ -1,4 +1,4 @@
-//! Lists of sessions, and figures over them.
+//! Lists and statistics of sessions.
 
 use std::net::IpAddr;
 
@@ -32,36 +32,37 @@ pub struct ListedSession {
     pub created_at: DateTime<Utc>,
     /// When it was last used, accurate to five minutes.
     pub last_activity: DateTime<Utc>,
-    /// When it expires if it is not used until then.
+    /// When it expires unless it is used before then.
     pub expires_at: DateTime<Utc>,
 }
 
-/// Figures over all sessions.
+/// Statistics of all sessions.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct SessionStatistics {
-    /// Including expired ones.
+    /// All sessions, including expired ones.
     pub total: i64,
-    /// Not expired.
+    /// Sessions that have not expired.
     pub active: i64,
-    /// Expired, and to be removed by the next clean-up.
+    /// Expired sessions, which the next clean-up deletes.
     pub expired: i64,
-    /// Active, without a member.
+    /// Active sessions without a member.
     pub anonymous: i64,
     /// Members with an active session.
     pub users: i64,
     /// Active sessions per signed-in member, on average.
     pub per_user: f64,
-    /// For the last seven days, oldest first.
+    /// The sessions created on each of the last seven days, oldest first. Days without a
+    /// new session are omitted.
     pub created_per_day: Vec<SessionsCreated>,
 }
 
-/// How many sessions were created on a day (UTC).
+/// The number of sessions that were created on a day (UTC).
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct SessionsCreated {
     /// The day.
     pub day: NaiveDate,
-    /// The number.
+    /// The number of sessions.
     pub count: i64,
 }
 
@@ -99,7 +100,7 @@ static ALL: Statement = Statement::new(
     order by s.created_at desc, s.id desc limit $3",
 );
 
-/// Lists all sessions as [`list`] does.
+/// Lists all sessions in the same way as [`list`].
 pub(super) async fn all(client: &Client, page: &Page) -> Result<Vec<ListedSession>> {
     let (time, id) = page.after();
     let rows = ALL.all(client, &[&time, &id, &page.row_limit()]).await?;
@@ -147,7 +148,7 @@ static CREATED_PER_DAY: Statement = Statement::new(
     order by day",
 );
 
-/// Computes figures over all sessions. It reads the whole table.
+/// Computes statistics of all sessions. Reads the whole table.
 pub(super) async fn statistics(client: &Client) -> Result<SessionStatistics> {
     let row = STATISTICS.one(client, &[]).await?;
     let days = CREATED_PER_DAY.all(client, &[]).await?;

@@ -1,5 +1,5 @@
-//! Checks that a transaction begins with. A record in Redis is enough to read, but
-//! not to change a member, or to do what only staff may do. That is checked in
+//! Checks at the start of a transaction. A session record in Redis is enough to read
+//! data. A transaction that changes a member or acts for staff checks the session in
 //! Postgres, under a lock that lasts until the end of the transaction.
 
 use tokio_postgres::Row;
@@ -27,8 +27,8 @@ static LOCK_CALLER: Statement = Statement::new(
     ),
 );
 
-/// Locks the rows of the member and of the session that acts, in this order, and
-/// checks that the session is active.
+/// Locks the member's row, then the row of the caller's session, and checks that the
+/// session is active.
 ///
 /// # Errors
 ///
@@ -43,9 +43,9 @@ pub(crate) async fn lock_caller(client: &Client, caller: &SessionKey, user_id: U
     row.map(|_| ()).ok_or(Error::SessionGone)
 }
 
-/// Locks the row of a member, so that the transaction may change the member, and
-/// checks that the session that acts is active. Returns the keys of all sessions
-/// whose record shows the member.
+/// Locks the rows of a member who is to be changed and of the caller's session, and
+/// checks that the session is active. Returns the keys of all sessions of the member,
+/// because their records contain the member's data.
 ///
 /// # Errors
 ///
@@ -59,23 +59,22 @@ pub async fn lock_member(
     keys_of(client, user_id).await
 }
 
-/// Locks the row of a member who has proved who they are by other means than a
-/// session. Returns the keys of all sessions whose record shows the member.
+/// Locks the row of a member who was authenticated by other means than a session.
+/// Returns the keys of all sessions of the member.
 pub async fn lock_owner(client: &Client, user_id: Uuid) -> Result<Vec<SessionKey>> {
     LOCK_MEMBER.execute(client, &[&user_id]).await?;
     keys_of(client, user_id).await
 }
 
-// In the order of their ids: two administrators who change each other wait, and
-// do not run into a deadlock.
+// The rows are locked in the order of their ids, so that two administrators who change
+// each other do not run into a deadlock.
 static LOCK_MEMBERS: Statement = Statement::new(
     "session.lock_members",
     "select id from users where id = any ($1) order by id for no key update",
 );
 
-/// Locks the rows of an administrator and of the member whom they change, and
-/// checks that the administrator still is one. Returns the keys of all sessions
-/// whose record shows the member.
+/// Locks the rows of an administrator and of the member to be changed, and checks that
+/// the administrator still has this role. Returns the keys of all sessions of the member.
 ///
 /// # Errors
 ///
@@ -90,14 +89,15 @@ pub async fn lock_for_admin(
     LOCK_MEMBERS
         .all(client, &[&vec![admin_id, user_id]])
         .await?;
-    // After the locks: who held them may have changed just this.
+    // These checks follow the locks, because the previous holder of a lock may have
+    // changed the session or the role.
     lock_caller(client, caller, admin_id).await?;
     Actor::admin(caller.clone()).authorize(client).await?;
     keys_of(client, user_id).await
 }
 
-// Only the member's row is locked: ending all sessions and changing a role lock
-// it first, and the sessions afterwards.
+// Locking the member's row is enough, because ending all sessions and changing a role
+// lock this row first.
 static SHARE_MEMBER: Statement = Statement::new(
     "session.share_member",
     "select u.id from user_sessions s join users u on u.id = s.user_id
@@ -114,7 +114,7 @@ static ROLE: Statement = Statement::new(
     ),
 );
 
-/// A session that acts for the studio, and the role that it requires.
+/// The session of a staff member or an administrator, and the role that it must have.
 #[derive(Clone, Debug)]
 pub struct Actor {
     key: SessionKey,
@@ -122,7 +122,7 @@ pub struct Actor {
 }
 
 impl Actor {
-    /// A session that must belong to staff.
+    /// Requires that the session belongs to staff.
     pub fn staff(key: SessionKey) -> Self {
         Self {
             key,
@@ -130,7 +130,7 @@ impl Actor {
         }
     }
 
-    /// A session that must belong to an administrator.
+    /// Requires that the session belongs to an administrator.
     pub fn admin(key: SessionKey) -> Self {
         Self {
             key,
@@ -138,8 +138,9 @@ impl Actor {
         }
     }
 
-    /// Checks that the session is active and its member has the role, which stays
-    /// so until the end of the transaction. Nothing else may be locked before.
+    /// Checks that the session is active and that its member has the role. The role cannot
+    /// change until the end of the transaction. Must be called before rows other than
+    /// members and sessions are locked.
     ///
     /// # Errors
     ///

@@ -1,9 +1,8 @@
 //! Refresh tokens. Each can be used once, and is replaced by a successor.
 //!
-//! All tokens of one sign-in are a family. If a token is used again after it was
-//! replaced, one of the two who have it has stolen it, and the family ends (RFC
-//! 9700 § 4.14.2). A client may also have lost the response: for a few seconds, it
-//! gets the same successor again.
+//! All tokens of one sign-in are a family. If a replaced token is used again, it may
+//! have been stolen, so the family ends (RFC 9700 § 4.14.2). The client may also have
+//! lost the response. For a few seconds, it therefore receives the same successor again.
 
 use tokio_postgres::Row;
 use uuid::Uuid;
@@ -21,17 +20,17 @@ use crate::runtime::background::BoxFuture;
 use crate::store::client::Client;
 use crate::store::statement::Statement;
 
-/// How long the same client gets the same successor again.
+/// How long the same client receives the same successor again.
 const GRACE_SECONDS: f64 = 10.0;
 
 /// The outcome of using a refresh token.
 #[derive(Debug)]
 pub enum Refreshed {
-    /// It was replaced.
+    /// The token was replaced by its successor.
     Rotated(Box<Rotated>),
-    /// It never existed, or its session has ended.
+    /// The token does not exist, or its session has ended.
     Unknown,
-    /// It had been replaced before, so the session of its family has ended now.
+    /// The token had been replaced before, so the session of its family was ended.
     Replayed {
         /// The member whose session it was.
         user_id: Option<Uuid>,
@@ -41,16 +40,16 @@ pub enum Refreshed {
 /// A session that continues with its next refresh token.
 #[derive(Debug)]
 pub struct Rotated {
-    /// The session that access tokens name.
+    /// The id of the session, for access tokens.
     pub session_id: Uuid,
     /// The member, as read from Postgres.
     pub user: User,
-    /// The token for the next time.
+    /// The next refresh token.
     pub refresh: Token,
 }
 
-// Ending a session deletes this row, and its tokens with it. The lock makes that
-// happen before or after a rotation, so that it wins either way.
+// Ending a session deletes its row and its tokens. Because of the lock, this happens
+// before or after a rotation, and the session ends in either case.
 static LOCK: Statement = Statement::new(
     "refresh.lock",
     "select s.id, s.session_key, s.user_id
@@ -86,7 +85,7 @@ static ROTATE: Statement = Statement::new(
     ),
 );
 
-// Only for the client that asked before. Its successor must still be unused.
+// Finds the seed only for the client that replaced the token.
 static SEED: Statement = Statement::new(
     "refresh.seed",
     "select successor_seed from refresh_tokens
@@ -105,8 +104,9 @@ impl Sessions {
     ///
     /// # Errors
     ///
-    /// [`crate::Error::Unavailable`]. The client can try again with the same token:
-    /// it is still valid, or its successor is returned again.
+    /// Fails with [`crate::Error::Unavailable`] when Postgres does not answer. The client
+    /// can retry with the same token: it is still valid, or its successor is returned
+    /// again.
     pub async fn refresh(&self, token: Token, user_agent: Option<String>) -> Result<Refreshed> {
         let seed = random::bytes::<32>().to_vec();
         self.transaction()
@@ -114,8 +114,8 @@ impl Sessions {
             .await
     }
 
-    /// Finds the session of a refresh token that has not been replaced. `None` when
-    /// there is none, or it has ended.
+    /// Finds the session of a refresh token that has not been replaced. `None` when the
+    /// token is not valid, or the session has ended.
     pub async fn find_by_refresh_token(&self, token: &Token) -> Result<Option<Session>> {
         let Some((key, true)) = self.key_of(token).await? else {
             return Ok(None);
@@ -123,8 +123,8 @@ impl Sessions {
         Ok(self.find(&key).await?.map(|(session, _)| session))
     }
 
-    /// Finds the key of the session of a refresh token, replaced or not, in order to
-    /// end the session. `None` when there is none.
+    /// Finds the key of a refresh token's session, in order to end the session. The token
+    /// may have been replaced. `None` when the token does not exist.
     pub fn key_by_refresh_token(&self, token: &Token) -> BoxFuture<'_, Result<Option<SessionKey>>> {
         let token = token.clone();
         Box::pin(async move { Ok(self.key_of(&token).await?.map(|(key, _)| key)) })
@@ -163,10 +163,10 @@ async fn rotate(
     seed: &[u8],
 ) -> Result<Refreshed> {
     let hash = token.hash();
-    let Some(held) = LOCK.opt(tx, &[&hash]).await? else {
+    let Some(locked) = LOCK.opt(tx, &[&hash]).await? else {
         return Ok(Refreshed::Unknown);
     };
-    let session_id: Uuid = held.try_get("id")?;
+    let session_id: Uuid = locked.try_get("id")?;
     let successor = token.successor(seed);
     let row = ROTATE
         .opt(
@@ -181,7 +181,7 @@ async fn rotate(
             ],
         )
         .await?;
-    // Expired, or of an older epoch: no session is at risk.
+    // The session is not active, so it need not be ended.
     let Some(row) = row else {
         return Ok(Refreshed::Unknown);
     };
@@ -191,7 +191,7 @@ async fn rotate(
         repeat_successor(tx, token, user_agent).await?
     };
     let Some(refresh) = refresh else {
-        return end_family(tx, &held).await;
+        return end_family(tx, &locked).await;
     };
     Ok(Refreshed::Rotated(Box::new(Rotated {
         session_id,
@@ -216,12 +216,12 @@ async fn repeat_successor(
     Ok(unused.map(|_| successor))
 }
 
-/// Ends a family. This is committed although the request is then refused.
-async fn end_family(tx: &Tx, held: &Row) -> Result<Refreshed> {
-    let key = SessionKey::from_column(held.try_get("session_key")?);
+/// Ends the session of a family. This is committed, although the request is refused.
+async fn end_family(tx: &Tx, locked: &Row) -> Result<Refreshed> {
+    let key = SessionKey::from_column(locked.try_get("session_key")?);
     destroy(tx, &key).await?;
     tx.invalidate_sessions([key]);
     Ok(Refreshed::Replayed {
-        user_id: held.try_get("user_id")?,
+        user_id: locked.try_get("user_id")?,
     })
 }

@@ -28,9 +28,9 @@ use crate::values::caller::Caller;
 pub struct NewAnonymousSession {
     /// A JSON object of at most 16 KiB.
     pub data: Value,
-    /// The client that it is created for.
+    /// The client that the session is created for.
     pub caller: Option<Caller>,
-    /// How long it lasts at the most; seven days by default.
+    /// How long the session lasts at most; seven days by default.
     pub ttl: Option<Duration>,
 }
 
@@ -44,10 +44,10 @@ impl Default for NewAnonymousSession {
     }
 }
 
-/// All sessions. Cheap to clone.
+/// Reads, creates, changes and ends sessions. Clones are cheap.
 ///
 /// Every method fails with [`Error::Unavailable`] when Postgres does not answer.
-/// Without Redis, sessions are slower but work. A method that changes a session
+/// Without Redis, sessions work but are slower. A method that changes a session
 /// fails with [`Error::SessionGone`] when the session has ended.
 #[derive(Clone)]
 pub struct Sessions {
@@ -77,18 +77,18 @@ impl Sessions {
         Transaction::new(&self.db, &self.cache)
     }
 
-    /// Reads a session, from Redis if it has a current record, else from Postgres.
-    /// `None` when there is none, it has expired, or its member has been
-    /// deactivated.
+    /// Reads a session from Redis if there is a current record, or else from Postgres.
+    /// Returns `None` when the session does not exist, has expired, or belongs to a
+    /// deactivated member.
     ///
     /// # Errors
     ///
-    /// [`Error::Unavailable`]: whether there is a session is not known.
+    /// Fails with [`Error::Unavailable`] when it is unknown whether the session exists.
     pub fn get(&self, key: &SessionKey) -> BoxFuture<'_, Result<Option<Session>>> {
         let key = key.clone();
         Box::pin(async move {
             let lookup = self.cache.get(&key).await;
-            self.count(&lookup);
+            self.count_lookup(&lookup);
             let generation = match lookup {
                 Lookup::Hit(record) => return Ok(Some(record.into_session())),
                 Lookup::Miss { generation } => Some(generation),
@@ -104,7 +104,7 @@ impl Sessions {
         })
     }
 
-    fn count<E>(&self, lookup: &Lookup<E>) {
+    fn count_lookup<E>(&self, lookup: &Lookup<E>) {
         let name = match lookup {
             Lookup::Hit(_) => "redis_hits",
             Lookup::Miss { .. } => "redis_misses",
@@ -114,30 +114,33 @@ impl Sessions {
         self.counters.add(name, 1);
     }
 
-    /// Reads a session from Postgres, in a statement that begins now.
+    /// Reads a session from Postgres.
     pub(super) async fn find(&self, key: &SessionKey) -> Result<Option<store::Found>> {
         self.db
             .repeatable_write(async |client| store::find(client, key, &self.timing).await)
             .await
     }
 
-    /// Creates an anonymous session. The token is for its owner alone.
+    /// Creates an anonymous session. Only its owner may receive the token.
     ///
     /// # Errors
     ///
-    /// [`Error::Invalid`] when the data is no JSON object, is larger than 16 KiB, or
+    /// [`Error::Invalid`] when the data is not a JSON object, is larger than 16 KiB, or
     /// contains a NUL.
-    pub fn create(&self, new: NewAnonymousSession) -> BoxFuture<'_, Result<(Token, Session)>> {
+    pub fn create(
+        &self,
+        new_session: NewAnonymousSession,
+    ) -> BoxFuture<'_, Result<(Token, Session)>> {
         Box::pin(async move {
-            check_storable(&new.data)?;
+            check_storable(&new_session.data)?;
             let token = Token::generate();
             let client = self.db.client().await?;
             let session = store::create(
                 &client,
                 &token.key(),
-                &new.data,
-                new.caller.as_ref(),
-                new.ttl,
+                &new_session.data,
+                new_session.caller.as_ref(),
+                new_session.ttl,
             )
             .await?;
             self.counters.add("sessions_created", 1);
@@ -145,8 +148,8 @@ impl Sessions {
         })
     }
 
-    /// Replaces the data. Of two concurrent calls the last one wins. Returns the
-    /// new data.
+    /// Replaces the session's data. Of two concurrent calls, the last one wins. Returns
+    /// the new data.
     ///
     /// # Errors
     ///
@@ -158,8 +161,8 @@ impl Sessions {
             .await
     }
 
-    /// Merges `patch` into the data at the top level. Other fields stay, also those
-    /// that a concurrent call writes. Returns the new data.
+    /// Merges the top-level fields of `patch` into the data. Other fields stay, including
+    /// those that a concurrent call writes. Returns the new data.
     ///
     /// # Errors
     ///
@@ -171,8 +174,8 @@ impl Sessions {
             .await
     }
 
-    /// Adds one to the number `field` of the data; N concurrent calls add N.
-    /// Returns the new data.
+    /// Adds one to the number in `field` of the data. N concurrent calls add N. Returns
+    /// the new data.
     ///
     /// # Errors
     ///
@@ -197,12 +200,12 @@ impl Sessions {
             .await
     }
 
-    /// Ends the session of this key. Returns its member: `None` when there was no
-    /// session, `Some(None)` when it was anonymous.
+    /// Ends a session. Returns the id of its member: `None` when there was no session,
+    /// `Some(None)` when it was anonymous.
     ///
     /// # Errors
     ///
-    /// [`Error::Unavailable`]: the session may not have ended.
+    /// Fails with [`Error::Unavailable`] when the session may not have ended.
     pub fn destroy(&self, key: &SessionKey) -> BoxFuture<'_, Result<Option<Option<Uuid>>>> {
         let key = key.clone();
         Box::pin(async move {
@@ -218,11 +221,11 @@ impl Sessions {
 
     /// Creates the session of a member who has proved who they are, and ends the
     /// session that it replaces. Returns `false` when the proof has expired.
-    pub async fn sign_in(&self, new: NewSession) -> Result<bool> {
+    pub async fn sign_in(&self, new_session: NewSession) -> Result<bool> {
         let created = self
             .transaction()
-            .invalidate_sessions(new.replaces.clone())
-            .run_statement(async |client| create_session(client, &new).await)
+            .invalidate_sessions(new_session.replaces.clone())
+            .run_statement(async |client| create_session(client, &new_session).await)
             .await?;
         self.counters.add("sessions_created", u64::from(created));
         Ok(created)
@@ -251,8 +254,8 @@ impl Sessions {
         })
     }
 
-    /// Ends all sessions of the caller, or all but the caller's own. Returns how
-    /// many.
+    /// Ends all sessions of the caller's member. With `keep_own`, the caller's own session
+    /// stays. Returns the number of ended sessions.
     ///
     /// # Errors
     ///
@@ -299,14 +302,14 @@ impl Sessions {
         })
     }
 
-    /// Counts the sessions.
+    /// Counts the sessions that have not expired.
     pub async fn length(&self) -> Result<i64> {
         self.db
             .read(async |client| list::length(client).await)
             .await
     }
 
-    /// Computes figures over all sessions. It reads the whole table.
+    /// Computes statistics of all sessions. Reads the whole table.
     pub fn statistics(&self) -> BoxFuture<'_, Result<SessionStatistics>> {
         Box::pin(async move {
             self.db
@@ -315,14 +318,14 @@ impl Sessions {
         })
     }
 
-    /// Ends all sessions, in batches. Returns how many. `admin` is the session of
-    /// the administrator who asks for it, if one does.
+    /// Ends all sessions in batches. Returns the number of ended sessions. `admin` is the
+    /// session of the administrator who requests this.
     ///
     /// # Errors
     ///
-    /// [`Error::SessionGone`] or [`Error::FORBIDDEN`] when `admin` is no longer the
-    /// session of an administrator; [`Error::Unavailable`], after some batches may
-    /// have ended.
+    /// Fails with [`Error::SessionGone`] or [`Error::FORBIDDEN`] when `admin` is no longer
+    /// the session of an administrator, and with [`Error::Unavailable`] when Postgres does
+    /// not answer. Some batches may have ended before.
     pub fn clear(&self, admin: Option<&SessionKey>) -> BoxFuture<'_, Result<usize>> {
         const BATCH: i64 = 2_000;
         let mut admin = admin.cloned();
@@ -330,7 +333,7 @@ impl Sessions {
             let mut ended = 0;
             loop {
                 let mut transaction = self.transaction();
-                // Checked with the first batch only: the session may end with it.
+                // Only the first batch is checked, because it may end the session of `admin`.
                 if let Some(key) = admin.take() {
                     transaction = transaction.authorize(Actor::admin(key));
                 }
@@ -357,8 +360,8 @@ impl Sessions {
     }
 }
 
-/// Rejects what `jsonb` cannot hold before it is sent to Postgres: a NUL in any
-/// text, and anything at the top but an object.
+/// Rejects data that cannot be stored: a value that is not an object, and a NUL in any
+/// text.
 fn check_storable(data: &Value) -> Result<()> {
     fn contains_nul(value: &Value) -> bool {
         match value {

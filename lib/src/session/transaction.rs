@@ -1,5 +1,5 @@
-//! Transactions, through which every change to the database runs that takes more
-//! than one statement, or makes something in Redis outdated.
+//! Database transactions. Every change that needs more than one statement, or makes an
+//! entry in Redis outdated, runs in one.
 //!
 //! ```no_run
 //! # async fn example(app: sabor::App, key: sabor::session::SessionKey) -> sabor::Result<()> {
@@ -58,8 +58,8 @@ impl<'a> Transaction<'a> {
         }
     }
 
-    /// Begins the transaction by checking that `actor` still has its role, under
-    /// a lock: what admitted the request may be an outdated record in Redis.
+    /// Begins the transaction with a check, under a lock, that `actor` still has its role.
+    /// The request may have been accepted because of an outdated record in Redis.
     pub fn authorize(mut self, actor: impl AsRef<Actor>) -> Self {
         self.actor = Some(actor.as_ref().clone());
         self
@@ -72,15 +72,15 @@ impl<'a> Transaction<'a> {
         self
     }
 
-    /// Invalidates the records of these sessions after the commit. Keys that only
-    /// the transaction finds out go to [`Tx::invalidate_sessions`].
+    /// Invalidates the records of these sessions after the commit. Keys that are found
+    /// inside the transaction go to [`Tx::invalidate_sessions`].
     pub fn invalidate_sessions(mut self, keys: impl IntoIterator<Item = SessionKey>) -> Self {
         self.invalidations.extend(self.cache.invalidations(keys));
         self
     }
 
-    /// Stores the response under the key, if there is one, and returns the stored
-    /// response when the request is repeated.
+    /// Stores the response under `key`, if there is one. A repeated request receives the
+    /// stored response.
     pub fn idempotent(self, owner: Uuid, key: Option<IdempotencyKey>) -> IdempotentTransaction<'a> {
         IdempotentTransaction {
             transaction: self,
@@ -95,11 +95,11 @@ impl<'a> Transaction<'a> {
     ///
     /// # Errors
     ///
-    /// What `work` returns. With [`Transaction::authorize`],
-    /// [`Error::SessionGone`] or [`Error::FORBIDDEN`]. [`Error::Unavailable`] when
-    /// the commit was not acknowledged; it may have happened.
-    // A closure that is cloned for each try, and not `AsyncFn`: the compiler cannot
-    // prove that the future of an `AsyncFn` that borrows from its caller is `Send`.
+    /// Fails with the error of `work`. With [`Transaction::authorize`], also fails with
+    /// [`Error::SessionGone`] or [`Error::FORBIDDEN`]. Fails with [`Error::Unavailable`]
+    /// when the commit was not acknowledged; it may have happened.
+    // The closure is cloned for each try. `AsyncFn` does not work, because the compiler
+    // cannot prove that its future is `Send` if it borrows from the caller.
     pub async fn run<T>(self, work: impl AsyncFnOnce(&Tx) -> Result<T> + Clone) -> Result<T> {
         let mut attempts = 1;
         loop {
@@ -159,7 +159,9 @@ impl<'a> Transaction<'a> {
 
     async fn begin(&self) -> Result<Tx> {
         let tx = match Tx::begin(self.db.client().await?).await {
-            Err(error) if self.db.suspects(&error) => Tx::begin(self.db.client().await?).await?,
+            Err(error) if self.db.found_closed(&error) => {
+                Tx::begin(self.db.client().await?).await?
+            }
             begun => begun?,
         };
         if let Some(actor) = &self.actor {
@@ -168,7 +170,7 @@ impl<'a> Transaction<'a> {
         Ok(tx)
     }
 
-    /// Sends what commits, and invalidates once Postgres has answered.
+    /// Runs `send`, which commits, and invalidates once Postgres has answered.
     async fn commit<T>(
         &self,
         client: Arc<Client>,
@@ -181,7 +183,7 @@ impl<'a> Transaction<'a> {
         };
         let outcome = send(&commit.client).await;
         let invalidation = commit.invalidation.take();
-        // The connection goes back to the pool before Redis is asked.
+        // The connection returns to the pool before Redis is called.
         drop(commit);
         if may_have_committed(&outcome)
             && let Some(invalidation) = invalidation
@@ -201,8 +203,8 @@ pub struct IdempotentTransaction<'a> {
 }
 
 impl IdempotentTransaction<'_> {
-    /// Runs `work` in a transaction, together with storing its response. A
-    /// refusal is stored too: then only what `work` did is rolled back.
+    /// Runs `work` and stores its response in one transaction. A refusal is stored too, and
+    /// only the changes of `work` are then rolled back.
     ///
     /// # Errors
     ///
@@ -221,7 +223,8 @@ impl IdempotentTransaction<'_> {
             .await?
     }
 
-    /// Runs `work`, which is a single statement. Without a key, it is sent alone.
+    /// Runs `work`, which must be a single statement. Without a key, this is
+    /// [`Transaction::run_statement`].
     ///
     /// # Errors
     ///
@@ -262,7 +265,7 @@ async fn run_once(
     Ok(response)
 }
 
-/// A transaction that has begun. Statements run on it as on its [`Client`].
+/// A transaction that has begun. It dereferences to its [`Client`].
 pub struct Tx {
     client: Arc<Client>,
     is_open: bool,
@@ -274,14 +277,14 @@ pub struct Tx {
 struct Changes {
     sessions: Vec<SessionKey>,
     responses: Vec<Invalidation>,
-    /// Nothing but a stored refusal is committed.
+    /// Whether the changes were rolled back, so that only a refusal is committed.
     is_undone: bool,
 }
 
 impl Tx {
     async fn begin(client: Client) -> Result<Self> {
-        // Before the statement is sent: a caller who goes away meanwhile must not
-        // leave the connection in a transaction.
+        // `tx` exists before the statement is sent, so that it rolls back if the caller
+        // disconnects meanwhile.
         let tx = Self {
             client: Arc::new(client),
             is_open: true,
@@ -291,8 +294,8 @@ impl Tx {
         Ok(tx)
     }
 
-    /// Invalidates the records of these sessions after the commit: sessions that
-    /// end, and sessions whose record shows what changes.
+    /// Invalidates the records of these sessions after the commit. This is necessary for
+    /// sessions that end, and for sessions whose records contain changed data.
     pub fn invalidate_sessions(&self, keys: impl IntoIterator<Item = SessionKey>) {
         self.changes().sessions.extend(keys);
     }
@@ -304,7 +307,7 @@ impl Tx {
         self.changes().responses.extend(caches);
     }
 
-    /// Hands over the connection, on which the commit is to be sent next.
+    /// Returns the changes, and the connection on which the commit must be sent.
     fn finish(mut self) -> (Arc<Client>, Changes) {
         self.is_open = false;
         let changes = std::mem::take(&mut *self.changes());
@@ -325,8 +328,7 @@ impl Deref for Tx {
 }
 
 impl Drop for Tx {
-    /// Rolls back. The connection goes back to the pool once that has been
-    /// answered.
+    /// Rolls back. The connection returns to the pool once Postgres has answered.
     fn drop(&mut self) {
         if !self.is_open {
             return;
@@ -340,7 +342,7 @@ impl Drop for Tx {
     }
 }
 
-/// A commit, or a statement that is committed automatically, which was sent to Postgres.
+/// A commit, or an automatically committed statement, that is sent to Postgres.
 struct Commit {
     client: Arc<Client>,
     /// Taken when Postgres has answered.
@@ -348,9 +350,9 @@ struct Commit {
 }
 
 impl Drop for Commit {
-    /// If the caller goes away before Postgres has answered, the commit happens
-    /// all the same. A task waits for the answer in the caller's place, and
-    /// invalidates then: an invalidation must not overtake the commit.
+    /// If the caller disconnects before Postgres has answered, the commit may still happen.
+    /// A task then waits for the answer and runs the invalidation, which must not overtake
+    /// the commit.
     fn drop(&mut self) {
         let Some(invalidation) = self.invalidation.take() else {
             return;
@@ -364,7 +366,7 @@ impl Drop for Commit {
     }
 }
 
-/// Whether what was sent may have been committed, error or not.
+/// Returns whether the change may have been committed, even if there was an error.
 fn may_have_committed<T>(outcome: &Result<T>) -> bool {
     match outcome {
         Ok(_) => true,

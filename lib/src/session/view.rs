@@ -15,22 +15,22 @@ use crate::values::user_agent::{browser, device};
 #[serde(rename_all = "camelCase")]
 #[schema(as = Session)]
 pub struct SessionView {
-    /// Ends the session when passed to `DELETE /api/sessions/{id}`; it is no credential.
+    /// The id for `DELETE /api/sessions/{id}`. It is not a credential.
     id: Uuid,
-    /// For example `iPhone`.
+    /// The device, such as `iPhone`.
     device: &'static str,
-    /// For example `Safari`.
+    /// The browser, such as `Safari`.
     browser: &'static str,
-    /// The address that it was created from.
+    /// The IP address that the session was created from.
     #[schema(value_type = Option<String>)]
     ip_address: Option<IpAddr>,
-    /// For example `password`.
+    /// How the member signed in, such as `password`.
     login_method: String,
     created_at: DateTime<Utc>,
-    /// Accurate to five minutes.
+    /// When the session was last used, accurate to five minutes.
     last_active: DateTime<Utc>,
     expires_at: DateTime<Utc>,
-    /// Whether this request was made with it.
+    /// Whether this is the session of the request.
     current: bool,
 }
 
@@ -53,7 +53,8 @@ impl ListedSession {
         (self.created_at, self.id)
     }
 
-    /// Returns the view for its member, whose request was made with `current`.
+    /// Returns the view for the session's member. `current` is the id of the session that
+    /// makes the request.
     pub fn view(self, current: Uuid) -> SessionView {
         let user_agent = self.user_agent.unwrap_or_default();
         SessionView {

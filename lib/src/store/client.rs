@@ -1,4 +1,4 @@
-//! A connection to Postgres, as statements are run on it.
+//! A connection to Postgres.
 
 use std::ops::{Deref, DerefMut};
 use std::time::Duration;
@@ -8,11 +8,11 @@ use tokio::time::timeout;
 
 use crate::error::{Error, Result};
 
-/// Longer than any statement takes. Without it, a server that stopped answering
-/// would hold its request forever.
+/// The time limit of a statement, longer than any statement takes. Without it, a request
+/// would wait forever for a server that has stopped answering.
 const DEADLINE: Duration = Duration::from_secs(15);
 
-/// A pooled or a separate connection. It dereferences to [`tokio_postgres::Client`].
+/// A connection, from the pool or separate. It dereferences to [`tokio_postgres::Client`].
 pub struct Client {
     connection: Connection,
     slow_query: Duration,
@@ -41,7 +41,7 @@ impl Client {
         }
     }
 
-    /// Returns the connection of the pool itself, which can also cache prepared
+    /// Returns the pooled connection itself, which can also cache prepared
     /// statements. `None` for a connection that belongs to no pool.
     pub fn into_pooled(self) -> Option<Object> {
         match self.connection {
@@ -50,7 +50,7 @@ impl Client {
         }
     }
 
-    /// How long a statement may take before it is logged as slow.
+    /// Returns how long a statement may take before it is logged as slow.
     pub(super) fn slow_query(&self) -> Duration {
         self.slow_query
     }
@@ -68,7 +68,7 @@ impl Client {
     /// Waits until Postgres has answered everything that was sent on this
     /// connection, or until the deadline. Postgres answers in order.
     pub(crate) async fn wait_until_answered(&self) {
-        // A connection that ended has nothing outstanding.
+        // On an error, the connection has ended, so no answer is outstanding.
         let _ = in_time("sync", self.check_connection()).await;
     }
 }
@@ -93,7 +93,7 @@ impl DerefMut for Client {
     }
 }
 
-/// Fails with [`Error::Unavailable`] when Postgres does not answer in time.
+/// Runs `query`. Fails with [`Error::Unavailable`] when Postgres does not answer in time.
 pub(super) async fn in_time<T>(
     name: &str,
     query: impl Future<Output = Result<T, tokio_postgres::Error>>,

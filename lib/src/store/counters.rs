@@ -1,4 +1,4 @@
-//! Daily figures that are counted in memory, and written every few seconds.
+//! Daily counters, which are counted in memory and written every few seconds.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -11,13 +11,13 @@ use crate::store::client::Client;
 use crate::store::postgres::Db;
 use crate::store::statement::Statement;
 
-/// The shortest time between two writes, in milliseconds.
+/// The minimum time between two writes, in milliseconds.
 const WRITE_EVERY_MS: i64 = 5_000;
 
-/// Counts that outlive the rows that they count (`daily_counters`).
+/// Counters that outlive the rows that they count (`daily_counters`).
 ///
-/// A process that is killed loses the counts of its last few seconds. They are for
-/// people to read; nothing depends on them.
+/// A process that is killed loses the counts of its last few seconds. This is acceptable,
+/// because the counters are only used in reports.
 #[derive(Clone)]
 pub struct Counters(Arc<Inner>);
 
@@ -38,21 +38,21 @@ impl Counters {
         }))
     }
 
-    /// Adds `count` to today's figure `name`.
+    /// Adds `count` to today's counter `name`.
     pub fn add(&self, name: &'static str, count: u64) {
         if count > 0 {
             *self.counted().entry(name).or_default() += count;
         }
     }
 
-    /// Writes what was counted, in the background, if the last write is a while ago.
+    /// Writes the counts in the background, if the last write was some seconds ago.
     pub(crate) fn write_when_due(&self) {
         let now_ms = self.0.clock.now_ms();
         let written_ms = self.0.written_ms.load(Ordering::Relaxed);
         if now_ms - written_ms < WRITE_EVERY_MS || self.counted().is_empty() {
             return;
         }
-        // Of several concurrent requests, one writes.
+        // Of several concurrent requests, only one writes.
         let exchanged = self.0.written_ms.compare_exchange(
             written_ms,
             now_ms,
@@ -65,7 +65,7 @@ impl Counters {
         }
     }
 
-    /// Writes what was counted. After a failure, it is kept for the next time.
+    /// Writes the counts. After a failure, they are kept for the next write.
     pub async fn write(&self) {
         let counted = std::mem::take(&mut *self.counted());
         if counted.is_empty() {
@@ -93,7 +93,8 @@ impl Counters {
     }
 }
 
-// In the order of the names, so that two instances cannot run into a deadlock.
+// The rows are written in the order of their names, so that two instances cannot run
+// into a deadlock.
 static ADD: Statement = Statement::new(
     "daily_counter.add",
     "insert into daily_counters as c (day, name, count)
@@ -102,7 +103,7 @@ static ADD: Statement = Statement::new(
     on conflict (day, name) do update set count = c.count + excluded.count",
 );
 
-/// Adds to today's figures, by their names.
+/// Adds the counts to today's counters.
 async fn add(client: &Client, counted: &BTreeMap<&'static str, u64>) -> Result<()> {
     let names: Vec<String> = counted.keys().map(|name| (*name).to_owned()).collect();
     let counts: Vec<i64> = counted

@@ -1,7 +1,7 @@
-//! The schema, as migrations that run forwards and back.
+//! The migrations of the schema, which can be applied and reverted.
 //!
-//! Sabor has its own runner, because the libraries for this driver run migrations only
-//! forwards, and without a lock, so that most of several concurrent callers fail.
+//! Sabor has its own runner, because the libraries for this driver cannot revert
+//! migrations. They also take no lock, so that most of several concurrent callers fail.
 
 use tokio_postgres::types::Type;
 use tokio_postgres::{Client, Transaction};
@@ -35,13 +35,14 @@ static MIGRATIONS: [Migration; 5] = [
     migration!(5, "0005_cross_app"),
 ];
 
-/// One lock for everyone who migrates this database: "sabor" in ASCII. None of the
-/// commands here has a deadline: a migration may take long, and others wait for it.
+/// Takes the lock of all callers that migrate this database: "sabor" in ASCII. The
+/// commands of this module have no deadline, because a migration may take long and other
+/// callers wait for it.
 const LOCK: &str = "select pg_advisory_xact_lock(x'7361626f72'::bigint)";
 
 const LIST_EXISTS: &str = "select to_regclass('schema_migrations') is not null";
-const APPLIED: &str = "select version, checksum from schema_migrations order by version";
-const RECORD: &str = "insert into schema_migrations (version, name, checksum) values ($1, $2, $3)";
+const SELECT_APPLIED: &str = "select version, checksum from schema_migrations order by version";
+const INSERT: &str = "insert into schema_migrations (version, name, checksum) values ($1, $2, $3)";
 const DELETE: &str = "delete from schema_migrations where version = $1";
 
 const CREATE_LIST: &str = "
@@ -57,14 +58,14 @@ const CREATE_LIST: &str = "
 ///
 /// # Errors
 ///
-/// [`Error::Internal`] when a migration fails, which leaves the schema as the last
-/// successful one made it, or when an applied one has been changed since;
-/// [`Error::Unavailable`] when Postgres does not answer.
+/// Fails with [`Error::Internal`] when a migration fails, or when an applied one has been
+/// changed since, and with [`Error::Unavailable`] when Postgres does not answer. The
+/// schema stays as the last successful migration left it.
 pub async fn up(client: &mut Client) -> Result<Vec<String>> {
     let mut names = Vec::new();
     for migration in &MIGRATIONS {
         let transaction = client.transaction().await?;
-        let applied = applied(&transaction).await?;
+        let applied = list_applied(&transaction).await?;
         let found = applied
             .iter()
             .find(|(version, _)| *version == migration.version);
@@ -99,7 +100,7 @@ pub async fn down(client: &mut Client, count: usize) -> Result<Vec<String>> {
             break;
         }
         let transaction = client.transaction().await?;
-        let applied = applied(&transaction).await?;
+        let applied = list_applied(&transaction).await?;
         if applied
             .iter()
             .any(|(version, _)| *version == migration.version)
@@ -112,14 +113,15 @@ pub async fn down(client: &mut Client, count: usize) -> Result<Vec<String>> {
     Ok(names)
 }
 
-/// Waits for others who migrate, then lists what has been applied.
-async fn applied(transaction: &Transaction<'_>) -> Result<Vec<(i32, String)>> {
+/// Waits for other callers, then lists the versions and checksums of the applied
+/// migrations.
+async fn list_applied(transaction: &Transaction<'_>) -> Result<Vec<(i32, String)>> {
     transaction.batch_execute(LOCK).await?;
     let exists = transaction.query_typed(LIST_EXISTS, &[]).await?;
     if !exists[0].try_get::<_, bool>(0)? {
         transaction.batch_execute(CREATE_LIST).await?;
     }
-    let rows = transaction.query_typed(APPLIED, &[]).await?;
+    let rows = transaction.query_typed(SELECT_APPLIED, &[]).await?;
     rows.iter()
         .map(|row| Ok((row.try_get("version")?, row.try_get("checksum")?)))
         .collect()
@@ -130,7 +132,7 @@ async fn apply(transaction: &Transaction<'_>, migration: &Migration) -> Result<(
     let checksum = sha256_hex(migration.up.as_bytes());
     transaction
         .query_typed(
-            RECORD,
+            INSERT,
             &[
                 (&migration.version, Type::INT4),
                 (&migration.name, Type::TEXT),
@@ -141,7 +143,8 @@ async fn apply(transaction: &Transaction<'_>, migration: &Migration) -> Result<(
     Ok(())
 }
 
-/// The last one also drops the list, so that the schema is empty.
+/// Reverts a migration. For the first migration, also drops the list, so that the schema
+/// is empty.
 async fn revert(transaction: &Transaction<'_>, migration: &Migration) -> Result<()> {
     transaction.batch_execute(migration.down).await?;
     if migration.version == 1 {

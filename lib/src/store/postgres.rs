@@ -1,4 +1,4 @@
-//! Postgres: the connection pool, and connections outside of it.
+//! The pool of connections to Postgres, and connections outside of it.
 
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -22,16 +22,16 @@ use crate::store::client::Client;
 use crate::store::statement::Statement;
 
 /// A connection that was not used for this long is probed before it is used.
-const TRUSTED_PAUSE: Duration = Duration::from_secs(1);
+const PROBE_AFTER: Duration = Duration::from_secs(1);
 
 /// How long a probe may take.
 const PROBE_DEADLINE: Duration = Duration::from_millis(500);
 
 /// How often connecting is tried. A suspended database refuses connections while
-/// it wakes, which takes some hundred milliseconds.
+/// it wakes up, which takes a few hundred milliseconds.
 const CONNECT_TRIES: u32 = 3;
 
-/// A pool of connections to Postgres. Nothing is connected before it is used.
+/// A pool of connections to Postgres, which are opened on first use.
 pub struct Db {
     pool: Pool,
     clock: Clock,
@@ -81,7 +81,7 @@ impl Db {
         })
     }
 
-    /// Takes a connection from the pool, or makes a new one.
+    /// Takes a connection from the pool, or opens a new one.
     ///
     /// # Errors
     ///
@@ -105,16 +105,15 @@ impl Db {
         })
     }
 
-    /// Runs statements that change nothing. They are run again if the connection
-    /// turns out to be closed.
+    /// Runs read-only statements. Runs them again if the connection turns out to be closed.
     ///
     /// # Errors
     ///
-    /// What `work` returns, and those of [`Db::client`].
+    /// Fails with the errors of `work` and of [`Db::client`].
     pub async fn read<T>(&self, work: impl AsyncFnOnce(&Client) -> Result<T> + Clone) -> Result<T> {
         let client = self.client().await?;
         match work.clone()(&client).await {
-            Err(error) if self.suspects(&error) => {
+            Err(error) if self.found_closed(&error) => {
                 drop(client);
                 let client = self.client().await?;
                 work(&client).await
@@ -123,8 +122,8 @@ impl Db {
         }
     }
 
-    /// Runs a statement that writes, and may be run twice without harm. It is run
-    /// again if the connection turns out to be closed.
+    /// Runs a write that is safe to repeat. Runs it again if the connection turns out to be
+    /// closed.
     ///
     /// # Errors
     ///
@@ -136,9 +135,9 @@ impl Db {
         self.read(work).await
     }
 
-    /// Whether the connection turned out to be closed, so that another one is worth
-    /// a try. The others are probed then: what closed one has probably closed more.
-    pub(crate) fn suspects(&self, error: &Error) -> bool {
+    /// Returns whether the error means that the connection was closed. The other connections
+    /// are then probed before their next use, because they are probably closed too.
+    pub(crate) fn found_closed(&self, error: &Error) -> bool {
         let is_closed = is_closed(error);
         if is_closed {
             self.usage.suspect_all();
@@ -150,7 +149,7 @@ impl Db {
     ///
     /// # Errors
     ///
-    /// [`Error::Unavailable`] when it does not.
+    /// Fails with [`Error::Unavailable`] when Postgres does not answer.
     pub async fn ping(&self) -> Result<Duration> {
         let started = Instant::now();
         self.read(async |client| PING.execute(client, &[]).await)
@@ -173,9 +172,9 @@ impl Db {
         self.pool.close();
     }
 
-    /// Drops connections that were idle for too long. An instance is frozen between
-    /// requests, and does not notice then that the server closes connections. The
-    /// pause is measured by the wall clock, as a monotonic clock may stand still.
+    /// Closes connections that were idle for too long. An instance is frozen between
+    /// requests, and does not notice that the server closes connections meanwhile. The
+    /// pause is measured with the wall clock, because a monotonic clock may stop meanwhile.
     fn drop_stale(&self) {
         let pause = self.usage.record(self.clock.now_ms());
         if pause > self.idle_timeout {
@@ -187,7 +186,7 @@ impl Db {
     }
 }
 
-/// When connections were last used, which decides which ones are probed.
+/// The last use of connections, which decides which ones are probed.
 struct Usage {
     last_used_ms: AtomicI64,
     /// Connections that were last used before this time are probed.
@@ -202,17 +201,17 @@ impl Usage {
         }
     }
 
-    /// Records that a connection is used now; returns the pause before.
+    /// Records a use at `now_ms`. Returns the pause since the previous use.
     fn record(&self, now_ms: i64) -> Duration {
         let last = self.last_used_ms.swap(now_ms, Ordering::Relaxed);
         let pause = Duration::from_millis(u64::try_from(now_ms - last).unwrap_or(0));
-        if pause > TRUSTED_PAUSE {
+        if pause > PROBE_AFTER {
             self.suspect_all();
         }
         pause
     }
 
-    /// Has every present connection probed before it is used again.
+    /// Requires that every open connection is probed before its next use.
     fn suspect_all(&self) {
         *self.suspected_at() = Some(Instant::now());
     }
@@ -220,7 +219,7 @@ impl Usage {
     fn is_suspect(&self, metrics: &Metrics) -> bool {
         let last_used = metrics.recycled.unwrap_or(metrics.created);
         let suspected_at = *self.suspected_at();
-        metrics.last_used() > TRUSTED_PAUSE || suspected_at.is_some_and(|at| last_used < at)
+        metrics.last_used() > PROBE_AFTER || suspected_at.is_some_and(|at| last_used < at)
     }
 
     fn suspected_at(&self) -> MutexGuard<'_, Option<Instant>> {
@@ -250,19 +249,20 @@ fn probe_suspects(usage: Arc<Usage>) -> Hook {
 ///
 /// # Errors
 ///
-/// [`Error::Unavailable`] when Postgres does not answer or refuses.
+/// Fails with [`Error::Unavailable`] when Postgres does not answer, or refuses the
+/// connection.
 pub async fn connect_direct(config: &crate::Config) -> Result<Client> {
     let direct = &config.postgres_direct;
-    let log = |error: tokio_postgres::Error| {
+    let log_failure = |error: tokio_postgres::Error| {
         tracing::warn!(error = %chain(&error), "connection to Postgres failed");
     };
     let client = if direct.get_ssl_mode() == SslMode::Disable {
         let (client, connection) = direct.connect(NoTls).await?;
-        tokio::spawn(async move { connection.await.unwrap_or_else(log) });
+        tokio::spawn(async move { connection.await.unwrap_or_else(log_failure) });
         client
     } else {
         let (client, connection) = direct.connect(tls_connector(&config.postgres)?).await?;
-        tokio::spawn(async move { connection.await.unwrap_or_else(log) });
+        tokio::spawn(async move { connection.await.unwrap_or_else(log_failure) });
         client
     };
     Ok(Client::direct(client, config.postgres.slow_query))
@@ -273,7 +273,7 @@ fn manager(config: &PostgresConfig) -> Result<Manager> {
     let recycling = ManagerConfig {
         recycling_method: RecyclingMethod::Fast,
     };
-    // Without TLS, the certificates are not even parsed.
+    // Without TLS, the certificates need not be parsed.
     if connection.get_ssl_mode() == SslMode::Disable {
         return Ok(Manager::from_config(connection, NoTls, recycling));
     }
@@ -284,8 +284,8 @@ fn manager(config: &PostgresConfig) -> Result<Manager> {
     ))
 }
 
-/// Creates TLS that verifies the server against `POSTGRES_CA_CERT` if it is set, else
-/// against the public roots.
+/// Creates a TLS connector that verifies the server against `POSTGRES_CA_CERT` if it is
+/// set, or else against the public roots.
 fn tls_connector(config: &PostgresConfig) -> Result<MakeRustlsConnect> {
     let roots = match &config.ca_certificate {
         None => tls::public_roots(),
@@ -295,7 +295,7 @@ fn tls_connector(config: &PostgresConfig) -> Result<MakeRustlsConnect> {
     Ok(MakeRustlsConnect::new(tls::client_config(roots)))
 }
 
-/// Whether Postgres is starting or stopping, or does not listen yet.
+/// Returns whether Postgres is starting or stopping, or does not listen yet.
 fn is_waking(error: &Error) -> bool {
     let Error::Unavailable(source) = error else {
         return false;
@@ -306,7 +306,7 @@ fn is_waking(error: &Error) -> bool {
             .is_some_and(|cause| cause.is::<std::io::Error>())
 }
 
-/// Whether the connection was closed, before or while it was used.
+/// Returns whether the connection was closed before or during its use.
 fn is_closed(error: &Error) -> bool {
     let Error::Unavailable(source) = error else {
         return false;
@@ -315,8 +315,8 @@ fn is_closed(error: &Error) -> bool {
     driver.is_some_and(tokio_postgres::Error::is_closed) || is_shutdown(error)
 }
 
-/// Whether the error is of class 57P: the server ended the connection, or accepts
-/// none yet.
+/// Returns whether the error is of class 57P: the server closed the connection, or does
+/// not accept connections yet.
 fn is_shutdown(error: &Error) -> bool {
     database_error(error).is_some_and(|error| error.code().code().starts_with("57P"))
 }

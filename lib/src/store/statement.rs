@@ -1,4 +1,4 @@
-//! SQL statements, and the values that they take.
+//! SQL statements and their parameters.
 
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
@@ -15,8 +15,8 @@ use crate::store::client::{Client, in_time};
 
 /// One SQL statement, and its name in the slow-query log.
 ///
-/// It runs without a named prepared statement, and states the types of its
-/// parameters. That takes one round trip, and works through every pooler.
+/// It runs without a named prepared statement, and sends the types of its parameters.
+/// This takes one round trip, and works through every connection pooler.
 ///
 /// The methods return boxed futures: the compiler cannot prove that a future which
 /// holds a slice of `&dyn Param` is `Send` inside an async closure.
@@ -26,7 +26,7 @@ pub struct Statement {
 }
 
 impl Statement {
-    /// Names `sql` after the noun and the verb, such as `session.find`.
+    /// Creates a statement. Its name has a noun and a verb, such as `session.find`.
     pub const fn new(name: &'static str, sql: &'static str) -> Self {
         Self { name, sql }
     }
@@ -43,12 +43,12 @@ impl Statement {
         params: &'a [&'a dyn Param],
     ) -> BoxFuture<'a, Result<Vec<Row>>> {
         Box::pin(async move {
-            let typed: Vec<_> = params
+            let typed_params: Vec<_> = params
                 .iter()
                 .map(|param| (param.as_sql(), param.sql_type()))
                 .collect();
             let started = Instant::now();
-            let outcome = in_time(self.name, client.query_typed(self.sql, &typed)).await;
+            let outcome = in_time(self.name, client.query_typed(self.sql, &typed_params)).await;
             self.log_if_slow(started.elapsed(), client.slow_query());
             outcome
         })
@@ -83,7 +83,7 @@ impl Statement {
         })
     }
 
-    /// Runs the statement for its effect.
+    /// Runs the statement and ignores its rows.
     ///
     /// # Errors
     ///
@@ -109,7 +109,7 @@ pub trait Param: ToSql + Sync {
     /// Returns the type that is sent with the value.
     fn sql_type(&self) -> Type;
 
-    /// Returns the value as the driver takes it.
+    /// Returns the value in the form that the driver accepts.
     fn as_sql(&self) -> &(dyn ToSql + Sync);
 }
 

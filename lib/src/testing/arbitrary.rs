@@ -73,13 +73,14 @@ pub(crate) fn character() -> impl Strategy<Value = char> {
     ]
 }
 
-/// Mostly short; now and then longer than any column.
+/// Generates text that is mostly short, and sometimes longer than any column.
 pub(crate) fn text() -> impl Strategy<Value = String> {
-    let of = |length: std::ops::Range<usize>| {
+    let of_length = |length: std::ops::Range<usize>| {
         vec(character(), length).prop_map(|characters| characters.into_iter().collect())
     };
-    let repeated = (character(), 0_usize..6_000).prop_map(|(c, times)| c.to_string().repeat(times));
-    prop_oneof![8 => of(0..24), 3 => of(24..300), 1 => repeated]
+    let repeated =
+        (character(), 0_usize..6_000).prop_map(|(one, times)| one.to_string().repeat(times));
+    prop_oneof![8 => of_length(0..24), 3 => of_length(24..300), 1 => repeated]
 }
 
 pub(crate) fn bytes() -> impl Strategy<Value = Vec<u8>> {
@@ -105,7 +106,7 @@ pub(crate) fn headers(name: &'static str, values: Vec<HeaderValue>) -> HeaderMap
     headers
 }
 
-/// Any JSON, with numbers at the ends of what they can be.
+/// Generates any JSON, including numbers at the limits of their range.
 pub(crate) fn json() -> impl Strategy<Value = Value> {
     let number = prop_oneof![
         any::<i64>().prop_map(Number::from),
@@ -129,29 +130,29 @@ pub(crate) fn json() -> impl Strategy<Value = Value> {
     })
 }
 
-/// JSON as text: whole, cut short, or with one character too many; a lone
-/// surrogate among them, which JSON can spell and UTF-8 cannot hold.
+/// Generates JSON as text: complete, truncated, with an extra character, or with a lone
+/// surrogate, which JSON can express and UTF-8 cannot.
 pub(crate) fn json_text() -> impl Strategy<Value = String> {
-    let cut = (json(), any::<Index>()).prop_map(|(value, place)| {
+    let truncated = (json(), any::<Index>()).prop_map(|(value, index)| {
         let text = value.to_string();
         let characters: Vec<_> = text.chars().collect();
-        characters[..place.index(characters.len() + 1)]
+        characters[..index.index(characters.len() + 1)]
             .iter()
             .collect()
     });
     prop_oneof![
         4 => json().prop_map(|value| value.to_string()),
-        1 => cut,
-        1 => (json(), character()).prop_map(|(value, more)| format!("{value}{more}")),
+        1 => truncated,
+        1 => (json(), character()).prop_map(|(value, extra)| format!("{value}{extra}")),
         1 => Just(r#"{"firstName":"\ud800"}"#.to_owned()),
     ]
 }
 
-/// Days and times as they are written, some of them at the ends of time.
+/// Generates dates and times as text. Some are invalid or at the limits of the calendar.
 pub(crate) fn instant_like() -> impl Strategy<Value = String> {
     let day = (-10_000..300_000_i32, 0..14_u32, 0..33_u32)
         .prop_map(|(year, month, day)| format!("{year:04}-{month:02}-{day:02}"));
-    let ends = select(vec![
+    let limits = select(vec![
         "-262143-01-01",
         "+262142-12-31",
         "0000-01-01",
@@ -162,17 +163,17 @@ pub(crate) fn instant_like() -> impl Strategy<Value = String> {
         "9999-12-31T23:59:60Z",
     ]);
     let time = (0..26_u32, 0..62_u32).prop_map(|(hour, minute)| format!("{hour:02}:{minute:02}"));
-    prop_oneof![day, ends.prop_map(str::to_owned), time]
+    prop_oneof![day, limits.prop_map(str::to_owned), time]
 }
 
-/// A form with the fields of `example`. Each field is omitted, has the value of the
+/// Generates a form with the fields of `example`, and sometimes one more. Each field is omitted, has the value of the
 /// example, or has an arbitrary value.
 pub(crate) fn form(example: &Value) -> impl Strategy<Value = Value> + use<> {
     let fields: Vec<_> = example.as_object().unwrap().clone().into_iter().collect();
     let fields: Vec<_> = fields
         .into_iter()
         .map(|(name, value)| {
-            let like = match &value {
+            let similar = match &value {
                 Value::String(_) => prop_oneof![text(), instant_like()]
                     .prop_map(Value::from)
                     .boxed(),
@@ -180,42 +181,43 @@ pub(crate) fn form(example: &Value) -> impl Strategy<Value = Value> + use<> {
                 Value::Object(_) => form(&value).boxed(),
                 _ => json().boxed(),
             };
-            let given = prop_oneof![6 => Just(value), 3 => like, 1 => json()];
+            let given = prop_oneof![6 => Just(value), 3 => similar, 1 => json()];
             proptest::option::weighted(0.9, given).prop_map(move |value| (name.clone(), value))
         })
         .collect();
-    let more = proptest::option::weighted(0.05, (text(), json()));
-    (fields, more).prop_map(|(fields, more)| {
+    let extra = proptest::option::weighted(0.05, (text(), json()));
+    (fields, extra).prop_map(|(fields, extra)| {
         let given = fields
             .into_iter()
             .filter_map(|(name, value)| Some((name, value?)));
-        Value::Object(given.chain(more).collect())
+        Value::Object(given.chain(extra).collect())
     })
 }
 
-/// Some bytes, and the same with one of them another.
-pub(crate) fn altered(genuine: &[u8], place: Index, flip: u8) -> Vec<u8> {
-    let mut altered = genuine.to_vec();
-    altered[place.index(genuine.len())] ^= flip.max(1);
-    altered
+/// Returns the bytes with one byte changed.
+pub(crate) fn altered(genuine: &[u8], index: Index, flip: u8) -> Vec<u8> {
+    let mut bytes = genuine.to_vec();
+    bytes[index.index(genuine.len())] ^= flip.max(1);
+    bytes
 }
 
-/// As [`altered`], for what has to stay text.
-pub(crate) fn altered_text(genuine: &str, place: Index, by: char) -> Option<String> {
+/// Returns the text with one character replaced. `None` when the character stays the
+/// same.
+pub(crate) fn altered_text(genuine: &str, index: Index, replacement: char) -> Option<String> {
     let mut characters: Vec<_> = genuine.chars().collect();
-    let place = place.index(characters.len());
-    (characters[place] != by).then(|| {
-        characters[place] = by;
+    let index = index.index(characters.len());
+    (characters[index] != replacement).then(|| {
+        characters[index] = replacement;
         characters.into_iter().collect()
     })
 }
 
-/// An address with this query; `None` where no request could have it.
+/// Returns an address with this query. `None` when no request can have the query.
 pub(crate) fn uri(query: &str) -> Option<Uri> {
     format!("/?{query}").parse().ok()
 }
 
-/// Queries: of these names with anything encoded after them, or not even that.
+/// Generates query strings: these names with any encoded values, or arbitrary text.
 pub(crate) fn query(names: &'static [&'static str]) -> impl Strategy<Value = String> {
     let value = prop_oneof![text(), instant_like(), uuid().prop_map(|id| id.to_string())];
     let pairs = vec((select(names), value), 0..5).prop_map(|pairs| {
@@ -253,12 +255,13 @@ pub(crate) fn fits_column(text: &str, max: usize) -> bool {
 }
 
 /// Creates an app without connections.
-pub(crate) fn app(more: &[(&str, &str)]) -> App {
-    App::new(config(more)).unwrap()
+pub(crate) fn app(variables: &[(&str, &str)]) -> App {
+    App::new(config(variables)).unwrap()
 }
 
-pub(crate) fn config(more: &[(&str, &str)]) -> Config {
-    let least = [
+/// Reads a configuration from the required variables and `variables`.
+pub(crate) fn config(variables: &[(&str, &str)]) -> Config {
+    let required = [
         ("POSTGRES_URL", "postgres://ana@localhost/sabor"),
         ("SESSION_SECRET", "0123456789abcdef0123456789abcdef"),
         (
@@ -267,7 +270,7 @@ pub(crate) fn config(more: &[(&str, &str)]) -> Config {
         ),
         ("SITE_URL", "https://sabor.example"),
     ];
-    let all = least.iter().chain(more);
+    let all = required.iter().chain(variables);
     let owned = all.map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
     Config::read(&owned.collect()).unwrap()
 }

@@ -22,7 +22,7 @@ pub enum Cell {
 }
 
 impl Cell {
-    /// Creates a cell of a count.
+    /// Creates a cell with a count.
     pub fn count(count: i64) -> Self {
         Self::Number(count.to_string())
     }
@@ -48,7 +48,7 @@ pub struct CsvFile {
 }
 
 impl CsvFile {
-    /// Writes the rows; the first is the header. The file name may have letters,
+    /// Writes the rows. The first row is the header. The file name may contain letters,
     /// digits, dots and hyphens.
     ///
     /// # Errors
@@ -75,8 +75,8 @@ impl IntoResponse for CsvFile {
         let disposition = format!("attachment; filename=\"{}\"", self.file_name);
         let mut response = self.body.into_response();
         let headers = response.headers_mut();
-        let kind = HeaderValue::from_static("text/csv; charset=utf-8");
-        headers.insert(CONTENT_TYPE, kind);
+        let content_type = HeaderValue::from_static("text/csv; charset=utf-8");
+        headers.insert(CONTENT_TYPE, content_type);
         if let Ok(disposition) = HeaderValue::from_str(&disposition) {
             headers.insert(CONTENT_DISPOSITION, disposition);
         }
@@ -90,7 +90,7 @@ mod tests {
 
     #[test]
     fn a_text_is_never_evaluated_as_a_formula() {
-        for (typed, written) in [
+        for (text, written) in [
             ("=1+1", "'=1+1"),
             ("+1", "'+1"),
             ("-1", "'-1"),
@@ -100,7 +100,7 @@ mod tests {
             ("\0=1", "'\0=1"),
             ("Salsa = joy", "Salsa = joy"),
         ] {
-            assert_eq!(Cell::Text(typed.to_owned()).into_text(), written);
+            assert_eq!(Cell::Text(text.to_owned()).into_text(), written);
         }
         assert_eq!(Cell::Number("-12.50".to_owned()).into_text(), "-12.50");
     }
@@ -134,15 +134,15 @@ mod properties {
             let written = [heading.to_vec()].into_iter().chain(written).collect();
             let file = CsvFile::new("x.csv".to_owned(), written).unwrap();
             let mut reader = csv::ReaderBuilder::new().from_reader(&file.body[..]);
-            let read: Vec<_> = reader.records().map(|record| record.unwrap()).collect();
-            assert_eq!(read.len(), rows.len());
-            for (read, row) in read.iter().zip(&rows) {
-                for (cell, text) in read.iter().zip(row) {
+            let records: Vec<_> = reader.records().map(|record| record.unwrap()).collect();
+            assert_eq!(records.len(), rows.len());
+            for (record, row) in records.iter().zip(&rows) {
+                for (cell, text) in record.iter().zip(row) {
                     assert!(!cell.starts_with(['=', '+', '-', '@', '\t', '\r', '\n', '\0']), "{cell:?}");
                     let shown = cell.strip_prefix('\'').filter(|_| !text.starts_with('\'')).unwrap_or(cell);
                     assert_eq!(shown, text);
                 }
-                assert_eq!((&read[3], &read[4]), (&*count.to_string(), ""));
+                assert_eq!((&record[3], &record[4]), (&*count.to_string(), ""));
             }
         }
     }

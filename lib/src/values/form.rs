@@ -39,8 +39,8 @@ pub fn required_line(text: &str, max: usize) -> Result<String, Problem> {
 /// Fails with a message for the user, which quotes `example`.
 pub fn slug(text: &str, max: usize, example: &str) -> Result<String, Problem> {
     let slug = text.trim();
-    let known = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
-    if slug.is_empty() || !slug.chars().all(known) {
+    let is_allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    if slug.is_empty() || !slug.chars().all(is_allowed) {
         let rule = "must consist of lowercase letters, digits and hyphens, such as";
         return Err(format!("{rule} {example}"));
     }
@@ -68,16 +68,16 @@ fn bounded(text: &str, max: usize, forbidden: impl Fn(char) -> bool) -> Result<S
     Ok(text)
 }
 
-/// Checks that a number lies between two bounds, both included.
+/// Checks that a number is between `min` and `max`, inclusive.
 ///
 /// # Errors
 ///
 /// Fails with a message for the user.
-pub fn between(number: i32, least: i32, most: i32) -> Result<i32, Problem> {
-    if (least..=most).contains(&number) {
+pub fn between(number: i32, min: i32, max: i32) -> Result<i32, Problem> {
+    if (min..=max).contains(&number) {
         return Ok(number);
     }
-    Err(format!("must be a whole number from {least} to {most}"))
+    Err(format!("must be a whole number from {min} to {max}"))
 }
 
 /// Collects the problems of a form's fields, so that a response can report all of
@@ -90,8 +90,8 @@ pub struct Form {
 }
 
 impl Form {
-    /// Creates a form that is the field `name` of another. Its fields are reported as
-    /// `name.field`.
+    /// Creates a form for the object in the field `name` of another form. Its fields are
+    /// reported as `name.field`.
     #[must_use]
     pub fn part(name: &str) -> Self {
         Self {
@@ -156,17 +156,17 @@ impl Form {
 /// Returns the port of an authority, or `default` if it has none. Returns `None` if
 /// the port is malformed or there is a user name.
 pub(crate) fn port(authority: &Authority, default: u16) -> Option<u16> {
-    let behind = authority.as_str().strip_prefix(authority.host())?;
-    match behind.strip_prefix(':') {
-        None if behind.is_empty() => Some(default),
+    let rest = authority.as_str().strip_prefix(authority.host())?;
+    match rest.strip_prefix(':') {
+        None if rest.is_empty() => Some(default),
         Some(digits) if digits.bytes().all(|byte| byte.is_ascii_digit()) => digits.parse().ok(),
         _ => None,
     }
 }
 
-/// Returns whether a browser keeps a host as written, except for its case. A host
-/// whose last part is a number is read as an IPv4 address and rewritten (WHATWG
-/// URL, section 3.5).
+/// Returns whether a browser keeps a host as written, except for its case. Browsers read
+/// a host whose last part is a number as an IPv4 address, and rewrite it (WHATWG URL,
+/// section 3.5).
 pub(crate) fn is_host_as_written(host: &str) -> bool {
     let host = host.to_ascii_lowercase();
     let last = host.strip_suffix('.').unwrap_or(&host).rsplit('.').next();
@@ -213,28 +213,28 @@ mod properties {
 
     proptest! {
         #[test]
-        fn a_parsed_text_fits_its_column_and_parses_to_itself(typed in text(), max in 0..300_usize) {
-            for read in [line, required_line, paragraphs] {
-                let Ok(parsed) = read(&typed, max) else { continue };
+        fn a_parsed_text_fits_its_column_and_parses_to_itself(input in text(), max in 0..300_usize) {
+            for parse in [line, required_line, paragraphs] {
+                let Ok(parsed) = parse(&input, max) else { continue };
                 assert!(fits_column(&parsed, max) && is_nfc(&parsed), "{parsed:?}");
-                assert_eq!(read(&parsed, max), Ok(parsed));
+                assert_eq!(parse(&parsed, max), Ok(parsed));
             }
-            if let Ok(line) = line(&typed, max) {
-                assert!(!line.contains(char::is_control), "{line:?}");
+            if let Ok(parsed) = line(&input, max) {
+                assert!(!parsed.contains(char::is_control), "{parsed:?}");
             }
         }
 
         #[test]
-        fn a_short_text_without_control_characters_is_accepted(typed in "\\PC{0,50}") {
-            assert_eq!(line(&typed, 150).map(|line| line.nfd().to_string()), Ok(typed.trim().nfd().to_string()));
+        fn a_short_text_without_control_characters_is_accepted(input in "\\PC{0,50}") {
+            assert_eq!(line(&input, 150).map(|line| line.nfd().to_string()), Ok(input.trim().nfd().to_string()));
         }
 
         #[test]
-        fn a_slug_needs_no_escaping(typed in text(), good in " ?[a-z0-9-]{1,30} ?") {
-            if let Ok(slug) = slug(&typed, 30, "salsa") {
-                assert!(slug.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-'));
+        fn a_slug_needs_no_escaping(input in text(), valid in " ?[a-z0-9-]{1,30} ?") {
+            if let Ok(parsed) = slug(&input, 30, "salsa") {
+                assert!(parsed.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-'));
             }
-            assert_eq!(slug(&good, 30, "salsa"), Ok(good.trim().to_owned()));
+            assert_eq!(slug(&valid, 30, "salsa"), Ok(valid.trim().to_owned()));
         }
     }
 }

@@ -1,7 +1,7 @@
 //! iCalendar files (RFC 5545) with an embedded time zone.
 //!
-//! The crate `icalendar` does not fit: it writes no `VTIMEZONE`, adds random ids and
-//! the current time, and folds some lines after 76 octets instead of 75.
+//! The crate `icalendar` is not used, because it writes no `VTIMEZONE`, adds random ids
+//! and the current time, and folds some lines after 76 octets instead of 75.
 
 use std::fmt::Display;
 
@@ -13,7 +13,7 @@ use crate::values::time_zone::TimeZone;
 /// The media type of a calendar.
 pub const CONTENT_TYPE: &str = "text/calendar; charset=utf-8";
 
-/// The maximum length of a line without its break (section 3.1).
+/// The maximum length of a line, without its line break (section 3.1).
 const LINE_OCTETS: usize = 75;
 
 /// The status of an event (section 3.8.1.11).
@@ -83,7 +83,7 @@ pub fn render(zone: &TimeZone, name: &str, site_url: &str, entries: &[Entry]) ->
 
 /// Writes the time zone for the years of the events, starting with the year before
 /// the first event, so that the offset on January 1 is defined. Each change of the
-/// clocks is listed; there are no recurrence rules, which a law may change.
+/// clocks is listed, because a recurrence rule becomes wrong when the law changes.
 fn time_zone(lines: &mut Lines, zone: &TimeZone, entries: &[Entry]) {
     // A calendar needs at least one component (section 3.6), so the zone is written
     // even without events.
@@ -91,14 +91,14 @@ fn time_zone(lines: &mut Lines, zone: &TimeZone, entries: &[Entry]) {
     let last = entries.iter().map(|entry| entry.end).max();
     let since = new_year(first.unwrap_or_default().year() - 1);
     let until = new_year(last.unwrap_or_default().year() + 1);
-    let local = zone.local(since);
+    let first_time = zone.local(since);
     lines.add("BEGIN", "VTIMEZONE");
     lines.add("TZID", zone.name());
     Observance {
         kind: "STANDARD",
-        since: local.naive_local(),
-        from: local.offset(),
-        to: local.offset(),
+        since: first_time.naive_local(),
+        from: first_time.offset(),
+        to: first_time.offset(),
         name: &zone.abbreviation(since),
     }
     .add_to(lines);
@@ -156,8 +156,8 @@ fn event(lines: &mut Lines, zone: &TimeZone, site_url: &str, entry: &Entry) {
     // Both are the same in a calendar without METHOD (section 3.8.7.2).
     lines.add("DTSTAMP", &modified);
     lines.add("LAST-MODIFIED", &modified);
-    moment(lines, "DTSTART", zone, entry.start);
-    moment(lines, "DTEND", zone, entry.end);
+    add_time(lines, "DTSTART", zone, entry.start);
+    add_time(lines, "DTEND", zone, entry.end);
     lines.add_text("SUMMARY", &entry.summary);
     lines.add_text("LOCATION", &entry.location);
     let description = format!("{}\n{site_url}", entry.description);
@@ -168,10 +168,10 @@ fn event(lines: &mut Lines, zone: &TimeZone, site_url: &str, entry: &Entry) {
 
 /// Writes a time in the zone. The second occurrence of an ambiguous local time is
 /// written in UTC, because local times mean the first one (section 3.3.5).
-fn moment(lines: &mut Lines, name: &str, zone: &TimeZone, time: DateTime<Utc>) {
-    let shown = zone.local(time).naive_local();
-    if zone.resolve(shown.date(), shown.time()) == time {
-        lines.add(&format!("{name};TZID={}", zone.name()), &local(shown));
+fn add_time(lines: &mut Lines, name: &str, zone: &TimeZone, time: DateTime<Utc>) {
+    let local_time = zone.local(time).naive_local();
+    if zone.resolve(local_time.date(), local_time.time()) == time {
+        lines.add(&format!("{name};TZID={}", zone.name()), &local(local_time));
     } else {
         lines.add(name, &utc(time));
     }
@@ -192,14 +192,14 @@ struct Lines(String);
 impl Lines {
     /// Adds a line whose value needs no escaping.
     fn add(&mut self, name: &str, value: &str) {
-        let mut room = LINE_OCTETS;
+        let mut remaining = LINE_OCTETS;
         for c in name.chars().chain([':']).chain(value.chars()) {
-            if c.len_utf8() > room {
+            if c.len_utf8() > remaining {
                 self.0.push_str("\r\n ");
-                room = LINE_OCTETS - 1;
+                remaining = LINE_OCTETS - 1;
             }
             self.0.push(c);
-            room -= c.len_utf8();
+            remaining -= c.len_utf8();
         }
         self.0.push_str("\r\n");
     }
@@ -311,14 +311,14 @@ mod properties {
 
     fn unfolded(text: &str) -> Vec<String> {
         let lines = text.strip_suffix("\r\n").unwrap().split("\r\n");
-        let mut whole: Vec<String> = Vec::new();
+        let mut joined: Vec<String> = Vec::new();
         for line in lines {
             match line.strip_prefix(' ') {
-                Some(more) => whole.last_mut().unwrap().push_str(more),
-                None => whole.push(line.to_owned()),
+                Some(more) => joined.last_mut().unwrap().push_str(more),
+                None => joined.push(line.to_owned()),
             }
         }
-        whole
+        joined
     }
 
     /// Reverses the escaping of RFC 5545, section 3.3.11.
@@ -326,27 +326,31 @@ mod properties {
         let mut text = String::new();
         let mut characters = value.chars();
         while let Some(c) = characters.next() {
-            match (c, c == '\\') {
-                (_, true) => match characters.next().unwrap() {
+            if c == '\\' {
+                match characters.next().unwrap() {
                     'n' => text.push('\n'),
                     escaped => text.push(escaped),
-                },
-                _ => text.push(c),
+                }
+            } else {
+                text.push(c);
             }
         }
         text
     }
 
-    /// Returns a text as a calendar can hold it.
+    /// Returns the text that is read back from a calendar.
     fn sanitized(text: &str) -> String {
-        let c = |c: char| {
+        let replace_control = |c: char| {
             if c.is_control() && c != '\n' && c != '\t' {
                 ' '
             } else {
                 c
             }
         };
-        text.replace("\r\n", "\n").chars().map(c).collect()
+        text.replace("\r\n", "\n")
+            .chars()
+            .map(replace_control)
+            .collect()
     }
 
     fn assert_lines(text: &str) {
@@ -395,9 +399,9 @@ mod properties {
             let text = render(&TimeZone::named(zone).unwrap(), "Sabor", "https://sabor.example", &entries);
             assert_lines(&text);
             let lines = unfolded(&text);
-            let of = |name: &str| lines.iter().filter(|line| line.starts_with(name)).count();
-            assert_eq!((of("BEGIN:VEVENT"), of("END:VEVENT")), (entries.len(), entries.len()));
-            assert_eq!((of("BEGIN:VCALENDAR"), of("BEGIN:VTIMEZONE")), (1, 1));
+            let count = |name: &str| lines.iter().filter(|line| line.starts_with(name)).count();
+            assert_eq!((count("BEGIN:VEVENT"), count("END:VEVENT")), (entries.len(), entries.len()));
+            assert_eq!((count("BEGIN:VCALENDAR"), count("BEGIN:VTIMEZONE")), (1, 1));
             for (name, texts) in [
                 ("SUMMARY:", entries.iter().map(|entry| &entry.summary).collect::<Vec<_>>()),
                 ("LOCATION:", entries.iter().map(|entry| &entry.location).collect()),

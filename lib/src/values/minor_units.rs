@@ -6,29 +6,28 @@ use rust_decimal::prelude::ToPrimitive;
 
 use crate::values::money::Money;
 
-/// Without a smaller unit.
-const WHOLE: [&str; 15] = [
+/// Currencies without a smaller unit.
+const ZERO_DECIMAL: [&str; 15] = [
     "BIF", "CLP", "DJF", "GNF", "JPY", "KMF", "KRW", "MGA", "PYG", "RWF", "VND", "VUV", "XAF",
     "XOF", "XPF",
 ];
 
-/// Without a smaller unit as well, but counted by Stripe in hundredths, as they
-/// once were: 5 ISK are 500.
-const WHOLE_IN_HUNDREDTHS: [&str; 2] = ["ISK", "UGX"];
+/// Currencies without a smaller unit that Stripe counts in hundredths: 5 ISK are 500.
+const ZERO_DECIMAL_IN_HUNDREDTHS: [&str; 2] = ["ISK", "UGX"];
 
-/// With a thousandth part.
-const THOUSANDTHS: [&str; 5] = ["BHD", "JOD", "KWD", "OMR", "TND"];
+/// Currencies with three decimals.
+const THREE_DECIMAL: [&str; 5] = ["BHD", "JOD", "KWD", "OMR", "TND"];
 
-/// How many of its smallest unit an amount is. `None` when the currency has no
-/// unit as small as the amount needs: nothing is ever rounded.
+/// Converts an amount to the smallest unit of its currency. `None` when the amount would
+/// have to be rounded.
 pub fn minor_units(amount: Money, currency: &str) -> Option<i64> {
     let amount = amount.as_column();
     let factor = match currency {
-        whole if WHOLE.contains(&whole) => 1,
-        thousandths if THOUSANDTHS.contains(&thousandths) => 1_000,
+        code if ZERO_DECIMAL.contains(&code) => 1,
+        code if THREE_DECIMAL.contains(&code) => 1_000,
         _ => 100,
     };
-    if WHOLE_IN_HUNDREDTHS.contains(&currency) && !amount.fract().is_zero() {
+    if ZERO_DECIMAL_IN_HUNDREDTHS.contains(&currency) && !amount.fract().is_zero() {
         return None;
     }
     let units = amount * Decimal::from(factor);
@@ -40,7 +39,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_amount_is_counted_in_the_smallest_unit_of_its_currency() {
+    fn an_amount_is_converted_to_the_smallest_unit_of_its_currency() {
         for (amount, currency, units) in [
             ("25.00", "USD", Some(2_500)),
             ("0.5", "EUR", Some(50)),

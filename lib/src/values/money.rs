@@ -15,21 +15,21 @@ use crate::values::form::Problem;
 pub struct Money(Decimal);
 
 impl Money {
-    /// Parses an amount: digits, and at most two decimals after a point.
+    /// Parses an amount: up to eight digits, and at most two decimals after a point.
     ///
     /// # Errors
     ///
     /// Fails with a message for the user.
-    pub fn parse(typed: &str) -> Result<Self, Problem> {
-        let typed = typed.trim();
-        let (whole, decimals) = typed.split_once('.').unwrap_or((typed, "0"));
-        let digits = |text: &str, most: usize| {
-            (1..=most).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_digit())
+    pub fn parse(text: &str) -> Result<Self, Problem> {
+        let text = text.trim();
+        let (whole, decimals) = text.split_once('.').unwrap_or((text, "0"));
+        let is_digits = |part: &str, max_length: usize| {
+            (1..=max_length).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_digit())
         };
-        if !digits(whole, 8) || !digits(decimals, 2) {
+        if !is_digits(whole, 8) || !is_digits(decimals, 2) {
             return Err("must be an amount such as 25.00".to_owned());
         }
-        let amount = Decimal::from_str_exact(typed).map_err(|error| error.to_string())?;
+        let amount = Decimal::from_str_exact(text).map_err(|error| error.to_string())?;
         Ok(Self::from_column(amount))
     }
 
@@ -65,8 +65,8 @@ impl Serialize for Money {
 
 impl<'de> Deserialize<'de> for Money {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let typed = String::deserialize(deserializer)?;
-        Self::parse(&typed).map_err(serde::de::Error::custom)
+        let text = String::deserialize(deserializer)?;
+        Self::parse(&text).map_err(serde::de::Error::custom)
     }
 }
 
@@ -76,18 +76,18 @@ mod tests {
 
     #[test]
     fn an_amount_is_formatted_with_two_decimals() {
-        for (typed, shown) in [
+        for (text, formatted) in [
             ("25", "25.00"),
             ("0.5", "0.50"),
             (" 99999999.99 ", "99999999.99"),
         ] {
-            assert_eq!(Money::parse(typed).unwrap().to_string(), shown);
+            assert_eq!(Money::parse(text).unwrap().to_string(), formatted);
         }
     }
 
     #[test]
     fn a_malformed_amount_is_rejected() {
-        for typed in [
+        for text in [
             "",
             "-1",
             "+1",
@@ -99,7 +99,7 @@ mod tests {
             "123456789",
             "٣",
         ] {
-            assert!(Money::parse(typed).is_err(), "{typed}");
+            assert!(Money::parse(text).is_err(), "{text}");
         }
     }
 }
@@ -117,14 +117,14 @@ mod properties {
         fn an_amount_is_read_back_and_converted_to_the_cent(
             cents in 0..9_999_999_999_i64, text in prop_oneof![text(), "[0-9]{0,9}[.,]?[0-9]{0,3}"],
         ) {
-            let shown = format!("{}.{:02}", cents / 100, cents % 100);
-            let amount = Money::parse(&shown).unwrap();
-            assert_eq!(amount.to_string(), shown);
+            let formatted = format!("{}.{:02}", cents / 100, cents % 100);
+            let amount = Money::parse(&formatted).unwrap();
+            assert_eq!(amount.to_string(), formatted);
             assert_eq!(minor_units(amount, "USD"), Some(cents));
             assert_eq!(minor_units(amount, "JPY"), (cents % 100 == 0).then_some(cents / 100));
             if let Ok(amount) = Money::parse(&text) {
                 assert_eq!(Money::parse(&amount.to_string()), Ok(amount));
-                assert!(minor_units(amount, "EUR").is_some_and(|cents| cents < 10_000_000_000));
+                assert!(minor_units(amount, "EUR").is_some_and(|units| units < 10_000_000_000));
             }
         }
     }

@@ -1,8 +1,8 @@
 //! Schemas of text formats, for the API description.
 //!
 //! Forms have plain strings, so that all invalid fields can be reported at once.
-//! The description shows these types in their place (`value_type`). The parser of
-//! each field is authoritative.
+//! The description shows these types instead (`value_type`). The parser of each field
+//! is authoritative.
 
 use utoipa::ToSchema;
 

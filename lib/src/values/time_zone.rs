@@ -1,8 +1,8 @@
 //! Time zones.
 //!
 //! Jiff embeds the IANA database in 0.5 MB. chrono-tz needs 1.9 MB, which is more
-//! than an executable has room for. Only functions that resolve local times link
-//! it; the others let Postgres format times (`at time zone`).
+//! than an executable has room for. Only functions that resolve local times link Jiff.
+//! The others let Postgres format times (`at time zone`).
 
 use chrono::{DateTime, FixedOffset, NaiveDate, NaiveTime, TimeDelta, Timelike, Utc};
 use jiff::Timestamp;
@@ -37,7 +37,7 @@ impl TimeZone {
     /// Finds a time zone by name.
     pub fn named(name: &str) -> Option<Self> {
         let rules = tz::TimeZone::get(name).ok()?;
-        // In the database's spelling, because the lookup ignores case.
+        // The lookup ignores case, so the name is taken from the database.
         let name = rules.iana_name()?.to_owned();
         Some(Self { name, rules })
     }
@@ -64,11 +64,11 @@ impl TimeZone {
         let offset = match self.rules.to_ambiguous_timestamp(civil(local)).offset() {
             AmbiguousOffset::Unambiguous { offset } => offset,
             AmbiguousOffset::Fold { before, .. } => before,
-            // With the old offset, the time lies after the change. The next local
-            // time that exists is the change itself.
+            // With the offset before the change, the time lies after the change. The next
+            // local time that exists is the change itself.
             AmbiguousOffset::Gap { before, .. } => {
-                let inside = local.and_utc() - seconds(before);
-                return self.last_change(inside).unwrap_or(inside);
+                let utc = local.and_utc() - seconds(before);
+                return self.last_change(utc).unwrap_or(utc);
             }
         };
         local.and_utc() - seconds(offset)
@@ -76,23 +76,23 @@ impl TimeZone {
 
     /// Converts a time to local time.
     pub fn local(&self, time: DateTime<Utc>) -> DateTime<FixedOffset> {
-        time.with_timezone(&offset(self.rules.to_offset(stamp(time))))
+        time.with_timezone(&to_fixed_offset(self.rules.to_offset(to_timestamp(time))))
     }
 
     /// Returns the zone's abbreviation at a time, such as `MST`.
     pub fn abbreviation(&self, time: DateTime<Utc>) -> String {
-        let info = self.rules.to_offset_info(stamp(time));
+        let info = self.rules.to_offset_info(to_timestamp(time));
         info.abbreviation().to_owned()
     }
 
     /// Returns the changes of the clocks after `from` and before `until`, in order.
     pub fn transitions(&self, from: DateTime<Utc>, until: DateTime<Utc>) -> Vec<Transition> {
         self.rules
-            .following(stamp(from))
+            .following(to_timestamp(from))
             .map(|change| Transition {
-                at: moment(change.timestamp()),
-                offset_before: self.offset_before(moment(change.timestamp())),
-                offset_after: offset(change.offset()),
+                at: to_utc(change.timestamp()),
+                offset_before: self.offset_before(to_utc(change.timestamp())),
+                offset_after: to_fixed_offset(change.offset()),
                 abbreviation: change.abbreviation().to_owned(),
                 is_dst: change.dst().is_dst(),
             })
@@ -101,14 +101,17 @@ impl TimeZone {
     }
 
     fn offset_before(&self, change: DateTime<Utc>) -> FixedOffset {
-        offset(self.rules.to_offset(stamp(change - TimeDelta::seconds(1))))
+        to_fixed_offset(
+            self.rules
+                .to_offset(to_timestamp(change - TimeDelta::seconds(1))),
+        )
     }
 
     /// Returns the last change at or before `time`.
     fn last_change(&self, time: DateTime<Utc>) -> Option<DateTime<Utc>> {
-        let after = stamp(time + TimeDelta::seconds(1));
+        let after = to_timestamp(time + TimeDelta::seconds(1));
         let change = self.rules.preceding(after).next()?;
-        Some(moment(change.timestamp()))
+        Some(to_utc(change.timestamp()))
     }
 }
 
@@ -117,24 +120,24 @@ fn civil(local: chrono::NaiveDateTime) -> jiff::civil::DateTime {
     let date = jiff::civil::date(1970, 1, 1);
     let span = jiff::Span::new().days(days.num_days().clamp(-3_000_000, 3_000_000));
     let (hour, minute, second) = (local.hour(), local.minute(), local.second());
-    // This cannot fail within the years that the database covers.
+    // The addition cannot overflow within the years that the database covers.
     date.saturating_add(span)
         .at(hour as i8, minute as i8, second as i8, 0)
 }
 
-fn stamp(time: DateTime<Utc>) -> Timestamp {
+fn to_timestamp(time: DateTime<Utc>) -> Timestamp {
     Timestamp::from_second(time.timestamp()).unwrap_or(Timestamp::MAX)
 }
 
-fn moment(stamp: Timestamp) -> DateTime<Utc> {
-    DateTime::from_timestamp(stamp.as_second(), 0).unwrap_or(DateTime::<Utc>::MAX_UTC)
+fn to_utc(timestamp: Timestamp) -> DateTime<Utc> {
+    DateTime::from_timestamp(timestamp.as_second(), 0).unwrap_or(DateTime::<Utc>::MAX_UTC)
 }
 
 fn seconds(offset: tz::Offset) -> TimeDelta {
     TimeDelta::seconds(i64::from(offset.seconds()))
 }
 
-fn offset(offset: tz::Offset) -> FixedOffset {
+fn to_fixed_offset(offset: tz::Offset) -> FixedOffset {
     FixedOffset::east_opt(offset.seconds()).unwrap_or_else(|| {
         // Offsets are always less than a day.
         FixedOffset::east_opt(0).expect("zero is an offset")
@@ -291,7 +294,7 @@ mod properties {
 
     proptest! {
         #[test]
-        fn a_local_time_resolves_to_a_time_that_shows_it(
+        fn a_local_time_resolves_to_a_time_with_that_local_time(
             zone in zone(), seconds in 946_684_800..7_258_118_400_i64,
         ) {
             let time = DateTime::from_timestamp(seconds, 0).unwrap();
@@ -310,8 +313,8 @@ mod properties {
             let time = NaiveTime::from_num_seconds_from_midnight_opt(second, 0).unwrap();
             if let Some(date) = date.filter(|date| (1900..9_000).contains(&chrono::Datelike::year(date))) {
                 let shown = zone.local(zone.resolve(date, time)).naive_local();
-                let late = shown - date.and_time(time);
-                assert!(late >= TimeDelta::zero() && late <= TimeDelta::hours(24), "{shown}");
+                let delay = shown - date.and_time(time);
+                assert!(delay >= TimeDelta::zero() && delay <= TimeDelta::hours(24), "{shown}");
             }
             if let Some(zone) = TimeZone::named(&name) {
                 assert!(zone.name().eq_ignore_ascii_case(&name));

@@ -2,9 +2,9 @@
 
 /// Returns the name of the browser or program.
 ///
-/// Browsers also name their predecessors, so the order matters. A short list is
-/// enough to recognize one's own sessions; libraries with complete lists are larger
-/// than a function.
+/// Browsers also name their predecessors, so the order matters. A short list is enough,
+/// because members only recognize their own sessions by it. Libraries with complete lists
+/// are larger than a function.
 pub fn browser(user_agent: &str) -> &'static str {
     const KNOWN: [(&str, &str); 11] = [
         ("Edg", "Edge"),
@@ -19,7 +19,7 @@ pub fn browser(user_agent: &str) -> &'static str {
         ("curl/", "curl"),
         ("okhttp/", "Android app"),
     ];
-    first(&KNOWN, user_agent).unwrap_or("Unknown browser")
+    first_match(&KNOWN, user_agent).unwrap_or("Unknown browser")
 }
 
 /// Returns the kind of device.
@@ -34,13 +34,13 @@ pub fn device(user_agent: &str) -> &'static str {
         ("Linux", "Linux"),
         ("curl/", "Command line"),
     ];
-    first(&KNOWN, user_agent).unwrap_or("Unknown device")
+    first_match(&KNOWN, user_agent).unwrap_or("Unknown device")
 }
 
-fn first(names: &[(&str, &'static str)], user_agent: &str) -> Option<&'static str> {
+fn first_match(names: &[(&str, &'static str)], user_agent: &str) -> Option<&'static str> {
     names
         .iter()
-        .find(|(mark, _)| user_agent.contains(mark))
+        .find(|(token, _)| user_agent.contains(token))
         .map(|(_, name)| *name)
 }
 

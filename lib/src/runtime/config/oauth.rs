@@ -19,8 +19,7 @@ pub struct ProviderConfig {
     /// `OAUTH_<PROVIDER>_CLIENT_SECRET`
     pub client_secret: Secret,
     /// `OAUTH_<PROVIDER>_ISSUER`, without a trailing slash: the issuer of ID tokens,
-    /// and the base of the discovery document. For GitHub, the
-    /// address of the site.
+    /// and the base of the discovery document. For GitHub, the address of the site.
     pub issuer: String,
     /// The time limit of a call: five seconds, except in tests.
     pub deadline: Duration,
