@@ -14,7 +14,7 @@ enum Target {
 }
 use Target::{Field, Parameter};
 
-/// The fields are the source operation, the status of its response, the target
+/// The links. Each has the source operation, the status of its response, the target
 /// operation, a JSON pointer into the response body, and where the target takes the
 /// value.
 const LINKS: [(&str, &str, &str, &str, Target); 41] = [

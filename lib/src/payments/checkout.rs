@@ -119,7 +119,7 @@ pub fn start<'a>(
             FirstStep::Card(checkout) => request.check_out(*checkout).await,
             FirstStep::Overdue(_) => Err(PAYMENT_UNDER_WAY),
         };
-        // A card payment may have been cancelled, whose checkout must be closed.
+        // A card payment may have been cancelled. Its checkout must be closed.
         settle_soon(app);
         response
     })
@@ -249,7 +249,7 @@ impl PaymentRequest<'_> {
                 }
                 Err(error) => {
                     if let StripeError::Refused { .. } = error {
-                        // The service caused the refusal, so the booking must not expire.
+                        // The member did not cause the refusal, so the booking must not expire.
                         let client = self.app.db().client().await?;
                         payment::abandon(&client, payment.id).await?;
                     }

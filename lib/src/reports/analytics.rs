@@ -195,9 +195,9 @@ struct Bucket {
     no_shows: i64,
     /// Classes that started in this bucket.
     classes: i64,
-    /// The spots of these classes.
+    /// The number of spots in these classes.
     places: i64,
-    /// The spots of these classes that were taken.
+    /// The number of these spots that were taken.
     taken: i64,
     /// The share of the spots that were taken, from 0 to 1. Null when there were no
     /// spots.

@@ -17,7 +17,8 @@ tokio::task_local! {
     static WAIT_UNTIL: WaitUntil;
 }
 
-/// Runs `request`. The tasks that it spawns keep the invocation alive by `wait_until`.
+/// Runs `request`. The tasks that it spawns keep the invocation alive through
+/// `wait_until`.
 pub async fn scope<T>(wait_until: WaitUntil, request: impl Future<Output = T>) -> T {
     WAIT_UNTIL.scope(wait_until, request).await
 }

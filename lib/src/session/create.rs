@@ -1,4 +1,4 @@
-//! Creating the session of a member who has proved who they are.
+//! Creates the session of an authenticated member.
 
 use std::time::Duration;
 
@@ -143,10 +143,10 @@ impl Credential {
     }
 }
 
-/// A session to be created, for a member who has proved who they are.
+/// A session to be created for an authenticated member.
 #[derive(Clone, Debug)]
 pub struct NewSession {
-    /// The member, and how they proved who they are.
+    /// The member, and how the member was authenticated.
     pub proof: AuthenticationProof,
     /// The client's previous session, which ends. If it was anonymous, the new session
     /// takes over its data.
@@ -197,8 +197,7 @@ impl NewSession {
     }
 }
 
-/// Creates the session of a member who has proved who they are. Returns `false`
-/// when the proof is no longer valid: the member was deactivated, or has ended all
+/// Creates the session of an authenticated member. Returns `false` when the proof is no longer valid: the member was deactivated, or has ended all
 /// sessions since.
 pub async fn create_session(client: &Client, new_session: &NewSession) -> Result<bool> {
     let NewSession {

@@ -22,17 +22,17 @@ pub struct ListedSession {
     pub user_id: Option<Uuid>,
     /// The member's e-mail address, in the list of all sessions.
     pub email: Option<String>,
-    /// The IP address that it was created from.
+    /// The IP address that the session was created from.
     pub ip_address: Option<IpAddr>,
-    /// The `User-Agent` that it was created by.
+    /// The `User-Agent` of the client that created it.
     pub user_agent: Option<String>,
     /// How the member signed in, such as `password`.
     pub login_method: String,
-    /// When it was created.
+    /// When the session was created.
     pub created_at: DateTime<Utc>,
-    /// When it was last used, accurate to five minutes.
+    /// When the session was last used, accurate to five minutes.
     pub last_activity: DateTime<Utc>,
-    /// When it expires unless it is used before then.
+    /// When the session expires unless it is used before then.
     pub expires_at: DateTime<Utc>,
 }
 
@@ -76,8 +76,8 @@ static LIST: Statement = Statement::new(
     order by created_at desc, id desc limit $4",
 );
 
-/// Lists a member's sessions, newest first, and one more than the page holds if
-/// there are more.
+/// Lists a member's sessions, newest first. Returns one more than the page holds if there
+/// is another page.
 pub(super) async fn list(
     client: &Client,
     user_id: Uuid,

@@ -32,7 +32,7 @@ static LOCK_CALLER: Statement = Statement::new(
 ///
 /// # Errors
 ///
-/// [`Error::SessionGone`] when the session has ended.
+/// Fails with [`Error::SessionGone`] when the session has ended.
 pub(crate) async fn lock_caller(client: &Client, caller: &SessionKey, user_id: Uuid) -> Result<()> {
     LOCK_MEMBER.opt(client, &[&user_id]).await?;
     // This is a separate statement, because a statement that waits for the member's row
@@ -49,7 +49,7 @@ pub(crate) async fn lock_caller(client: &Client, caller: &SessionKey, user_id: U
 ///
 /// # Errors
 ///
-/// [`Error::SessionGone`] when the session has ended.
+/// Fails with [`Error::SessionGone`] when the session has ended.
 pub async fn lock_member(
     client: &Client,
     caller: &SessionKey,
@@ -78,8 +78,8 @@ static LOCK_MEMBERS: Statement = Statement::new(
 ///
 /// # Errors
 ///
-/// [`Error::SessionGone`] when the administrator's session has ended;
-/// [`Error::FORBIDDEN`] when its member is no longer an administrator.
+/// Fails with [`Error::SessionGone`] when the administrator's session has ended, and
+/// with [`Error::FORBIDDEN`] when its member is no longer an administrator.
 pub async fn lock_for_admin(
     client: &Client,
     caller: &SessionKey,
@@ -144,7 +144,7 @@ impl Actor {
     ///
     /// # Errors
     ///
-    /// [`Error::SessionGone`] when the session has ended; [`Error::FORBIDDEN`] when
+    /// Fails with [`Error::SessionGone`] when the session has ended, and with [`Error::FORBIDDEN`] when
     /// its member no longer has the role.
     pub(super) async fn authorize(&self, client: &Client) -> Result<()> {
         let role = role_under_lock(client, &self.key).await?;

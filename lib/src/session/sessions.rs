@@ -125,7 +125,7 @@ impl Sessions {
     ///
     /// # Errors
     ///
-    /// [`Error::Invalid`] when the data is not a JSON object, is larger than 16 KiB, or
+    /// Fails with [`Error::Invalid`] when the data is not a JSON object, is larger than 16 KiB, or
     /// contains a NUL.
     pub fn create(
         &self,
@@ -153,7 +153,8 @@ impl Sessions {
     ///
     /// # Errors
     ///
-    /// [`Error::SessionGone`]; [`Error::Invalid`] as for [`Sessions::create`].
+    /// Fails with [`Error::SessionGone`], or with [`Error::Invalid`] as [`Sessions::create`]
+    /// does.
     pub async fn set(&self, key: &SessionKey, data: Value) -> Result<Value> {
         check_storable(&data)?;
         self.change(key)
@@ -166,7 +167,7 @@ impl Sessions {
     ///
     /// # Errors
     ///
-    /// Those of [`Sessions::set`].
+    /// Fails with the errors of [`Sessions::set`].
     pub async fn update(&self, key: &SessionKey, patch: Value) -> Result<Value> {
         check_storable(&patch)?;
         self.change(key)
@@ -179,7 +180,7 @@ impl Sessions {
     ///
     /// # Errors
     ///
-    /// Those of [`Sessions::set`].
+    /// Fails with the errors of [`Sessions::set`].
     pub fn increment(&self, key: &SessionKey, field: &'static str) -> BoxFuture<'_, Result<Value>> {
         let key = key.clone();
         Box::pin(async move {
@@ -193,7 +194,7 @@ impl Sessions {
     ///
     /// # Errors
     ///
-    /// [`Error::SessionGone`].
+    /// Fails with [`Error::SessionGone`] when the session has ended.
     pub async fn touch(&self, key: &SessionKey) -> Result<Session> {
         self.change(key)
             .run_statement(async |client| store::touch(client, key).await)
@@ -219,8 +220,8 @@ impl Sessions {
         })
     }
 
-    /// Creates the session of a member who has proved who they are, and ends the
-    /// session that it replaces. Returns `false` when the proof has expired.
+    /// Creates the session of an authenticated member, and ends the session that it
+    /// replaces. Returns `false` when the authentication is no longer valid.
     pub async fn sign_in(&self, new_session: NewSession) -> Result<bool> {
         let created = self
             .transaction()
@@ -236,7 +237,7 @@ impl Sessions {
     ///
     /// # Errors
     ///
-    /// [`Error::SessionGone`] when the caller's own session has ended.
+    /// Fails with [`Error::SessionGone`] when the caller's own session has ended.
     pub fn delete_one(&self, caller: &SessionKey, id: Uuid) -> BoxFuture<'_, Result<bool>> {
         let caller = caller.clone();
         Box::pin(async move {
@@ -259,7 +260,7 @@ impl Sessions {
     ///
     /// # Errors
     ///
-    /// [`Error::SessionGone`] when the caller's own session has ended.
+    /// Fails with [`Error::SessionGone`] when the caller's own session has ended.
     pub fn delete_all_of(
         &self,
         caller: &SessionKey,

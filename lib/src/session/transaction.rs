@@ -116,7 +116,7 @@ impl<'a> Transaction<'a> {
     ///
     /// # Errors
     ///
-    /// Those of [`Transaction::run`].
+    /// Fails with the errors of [`Transaction::run`].
     pub async fn run_statement<T>(
         self,
         work: impl AsyncFnOnce(&Client) -> Result<T> + Clone,
@@ -208,8 +208,8 @@ impl IdempotentTransaction<'_> {
     ///
     /// # Errors
     ///
-    /// Those of [`Transaction::run`]; [`Error::Repeated`], the refusal of the first
-    /// request; 409 `idempotency_key_reused`.
+    /// Fails with the errors of [`Transaction::run`], with [`Error::Repeated`] if the first
+    /// request was refused, and with 409 `idempotency_key_reused`.
     pub async fn run(
         self,
         work: impl AsyncFnOnce(&Tx) -> Result<StoredResponse> + Clone,
@@ -228,7 +228,7 @@ impl IdempotentTransaction<'_> {
     ///
     /// # Errors
     ///
-    /// Those of [`IdempotentTransaction::run`].
+    /// Fails with the errors of [`IdempotentTransaction::run`].
     pub async fn run_statement(
         self,
         work: impl AsyncFnOnce(&Client) -> Result<StoredResponse> + Clone,

@@ -60,7 +60,7 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// [`Error::Unavailable`] when Postgres does not answer in time.
+    /// Fails with [`Error::Unavailable`] when Postgres does not answer in time.
     pub(crate) async fn command(&self, sql: &'static str) -> Result<()> {
         in_time(sql, self.batch_execute(sql)).await
     }

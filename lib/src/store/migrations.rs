@@ -35,9 +35,9 @@ static MIGRATIONS: [Migration; 5] = [
     migration!(5, "0005_cross_app"),
 ];
 
-/// Takes the lock of all callers that migrate this database: "sabor" in ASCII. The
-/// commands of this module have no deadline, because a migration may take long and other
-/// callers wait for it.
+/// Takes the advisory lock of migrations, whose number is "sabor" in ASCII. The commands
+/// of this module have no deadline, because a migration may take long and other callers
+/// wait for it.
 const LOCK: &str = "select pg_advisory_xact_lock(x'7361626f72'::bigint)";
 
 const LIST_EXISTS: &str = "select to_regclass('schema_migrations') is not null";
@@ -92,7 +92,7 @@ pub async fn up(client: &mut Client) -> Result<Vec<String>> {
 ///
 /// # Errors
 ///
-/// Those of [`up`].
+/// Fails with the errors of [`up`].
 pub async fn down(client: &mut Client, count: usize) -> Result<Vec<String>> {
     let mut names = Vec::new();
     for migration in MIGRATIONS.iter().rev() {

@@ -58,7 +58,7 @@ impl Db {
     ///
     /// # Errors
     ///
-    /// [`Error::Internal`] when `POSTGRES_CA_CERT` contains no certificate.
+    /// Fails with [`Error::Internal`] when `POSTGRES_CA_CERT` contains no certificate.
     pub fn new(config: &PostgresConfig, clock: Clock) -> Result<Self> {
         let usage = Arc::new(Usage::new(clock.now_ms()));
         let pool = Pool::builder(manager(config)?)
@@ -85,11 +85,11 @@ impl Db {
     ///
     /// # Errors
     ///
-    /// [`Error::Unavailable`] when no connection is free in time, or Postgres does
+    /// Fails with [`Error::Unavailable`] when no connection is free in time, or Postgres does
     /// not answer.
     pub fn client(&self) -> BoxFuture<'_, Result<Client>> {
         Box::pin(async move {
-            self.drop_stale();
+            self.close_stale();
             let mut tries = 1;
             loop {
                 match self.pool.get().await.map_err(Error::from) {
@@ -127,7 +127,7 @@ impl Db {
     ///
     /// # Errors
     ///
-    /// Those of [`Db::read`].
+    /// Fails with the errors of [`Db::read`].
     pub async fn repeatable_write<T>(
         &self,
         work: impl AsyncFnOnce(&Client) -> Result<T> + Clone,
@@ -175,7 +175,7 @@ impl Db {
     /// Closes connections that were idle for too long. An instance is frozen between
     /// requests, and does not notice that the server closes connections meanwhile. The
     /// pause is measured with the wall clock, because a monotonic clock may stop meanwhile.
-    fn drop_stale(&self) {
+    fn close_stale(&self) {
         let pause = self.usage.record(self.clock.now_ms());
         if pause > self.idle_timeout {
             self.pool.retain(|_, _| false);

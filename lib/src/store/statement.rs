@@ -35,8 +35,8 @@ impl Statement {
     ///
     /// # Errors
     ///
-    /// [`Error::Unavailable`] when Postgres does not answer, [`Error::Internal`]
-    /// when it rejects the statement.
+    /// Fails with [`Error::Unavailable`] when Postgres does not answer, and with
+    /// [`Error::Internal`] when it rejects the statement.
     pub fn all<'a>(
         &'a self,
         client: &'a Client,
@@ -58,7 +58,7 @@ impl Statement {
     ///
     /// # Errors
     ///
-    /// Those of [`Statement::all`].
+    /// Fails with the errors of [`Statement::all`].
     pub fn opt<'a>(
         &'a self,
         client: &'a Client,
@@ -71,7 +71,8 @@ impl Statement {
     ///
     /// # Errors
     ///
-    /// Those of [`Statement::all`]; [`Error::Internal`] when there is no row.
+    /// Fails with the errors of [`Statement::all`], and with [`Error::Internal`] when there is
+    /// no row.
     pub fn one<'a>(
         &'a self,
         client: &'a Client,
@@ -87,7 +88,7 @@ impl Statement {
     ///
     /// # Errors
     ///
-    /// Those of [`Statement::all`].
+    /// Fails with the errors of [`Statement::all`].
     pub fn execute<'a>(
         &'a self,
         client: &'a Client,

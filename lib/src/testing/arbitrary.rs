@@ -166,8 +166,8 @@ pub(crate) fn instant_like() -> impl Strategy<Value = String> {
     prop_oneof![day, limits.prop_map(str::to_owned), time]
 }
 
-/// Generates a form with the fields of `example`, and sometimes one more. Each field is omitted, has the value of the
-/// example, or has an arbitrary value.
+/// Generates a form with the fields of `example`, and sometimes one more. Each field is
+/// omitted, has the value of the example, or has an arbitrary value.
 pub(crate) fn form(example: &Value) -> impl Strategy<Value = Value> + use<> {
     let fields: Vec<_> = example.as_object().unwrap().clone().into_iter().collect();
     let fields: Vec<_> = fields

@@ -47,7 +47,7 @@ pub fn slug(text: &str, max: usize, example: &str) -> Result<String, Problem> {
     line(slug, max)
 }
 
-/// Parses a text that may have line breaks, otherwise like [`line()`].
+/// Parses a text like [`line()`], but allows line breaks and tabs.
 ///
 /// # Errors
 ///

@@ -52,7 +52,7 @@ pub struct Entry {
     pub end: DateTime<Utc>,
     /// The title.
     pub summary: String,
-    /// The place.
+    /// The location.
     pub location: String,
     /// The description. The site's address is appended to it.
     pub description: String,
@@ -71,7 +71,7 @@ pub fn render(zone: &TimeZone, name: &str, site_url: &str, entries: &[Entry]) ->
     lines.add_text("X-WR-CALNAME", name);
     lines.add("X-WR-TIMEZONE", zone.name());
     lines.add("REFRESH-INTERVAL;VALUE=DURATION", "PT1H");
-    // The same for Outlook, which is older than RFC 7986.
+    // The same interval in the form that Outlook reads.
     lines.add("X-PUBLISHED-TTL", "PT1H");
     time_zone(&mut lines, zone, entries);
     for entry in entries {

@@ -2,9 +2,9 @@
 
 /// Returns the name of the browser or program.
 ///
-/// Browsers also name their predecessors, so the order matters. A short list is enough,
-/// because members only recognize their own sessions by it. Libraries with complete lists
-/// are larger than a function.
+/// Browsers also name their predecessors, so the order matters. A short list is enough
+/// for members to recognize their own sessions. Libraries with complete lists are larger
+/// than a function.
 pub fn browser(user_agent: &str) -> &'static str {
     const KNOWN: [(&str, &str); 11] = [
         ("Edg", "Edge"),

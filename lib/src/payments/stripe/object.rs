@@ -23,8 +23,7 @@ pub struct Session {
     #[serde(default)]
     pub status: Option<SessionStatus>,
     payment_status: SessionPaymentStatus,
-    /// The id of the payment intent, such as `pi_…`. `None` when nothing was
-    /// paid.
+    /// The id of the payment intent, such as `pi_…`. `None` when nothing was paid.
     pub payment_intent: Option<String>,
     /// The amount in the smallest unit of the currency.
     pub amount_total: Option<i64>,
@@ -45,7 +44,7 @@ pub enum SessionStatus {
     Complete,
     /// The session can no longer be paid.
     Expired,
-    /// A status that is not known here.
+    /// Any other status.
     #[serde(other)]
     Other,
 }
@@ -128,7 +127,7 @@ pub enum RefundStatus {
     Failed,
     /// The refund was cancelled.
     Canceled,
-    /// A status that is not known here.
+    /// Any other status.
     #[serde(other)]
     Other,
 }
