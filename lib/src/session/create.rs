@@ -197,8 +197,8 @@ impl NewSession {
     }
 }
 
-/// Creates the session of an authenticated member. Returns `false` when the proof is no longer valid: the member was deactivated, or has ended all
-/// sessions since.
+/// Creates the session of an authenticated member. Returns `false` when the proof is no
+/// longer valid: the member was deactivated, or has ended all sessions since.
 pub async fn create_session(client: &Client, new_session: &NewSession) -> Result<bool> {
     let NewSession {
         proof,

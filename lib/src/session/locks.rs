@@ -144,8 +144,8 @@ impl Actor {
     ///
     /// # Errors
     ///
-    /// Fails with [`Error::SessionGone`] when the session has ended, and with [`Error::FORBIDDEN`] when
-    /// its member no longer has the role.
+    /// Fails with [`Error::SessionGone`] when the session has ended, and with
+    /// [`Error::FORBIDDEN`] when its member no longer has the role.
     pub(super) async fn authorize(&self, client: &Client) -> Result<()> {
         let role = role_under_lock(client, &self.key).await?;
         let column = match self.requires_admin {
