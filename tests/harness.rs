@@ -39,14 +39,14 @@ pub use classes::NewClass;
 pub use client::{TestClient, TestResponse, send_from_origin};
 pub use databases::{Database, connect, empty_database, postgres_binaries};
 pub use function_process::FunctionProcess;
-pub use github::FakeGitHub;
+pub use github::GitHubStandIn;
 pub use local_server::LocalServer;
 pub use localstripe::LocalStripe;
 pub use mail_server::MailServer;
 pub use oidc_provider::{OidcProvider, ProviderFault, TokenRewrite, decode_claims};
 pub use packages::python;
 pub use sabor_testing::faulty_proxy::FaultyProxy;
-pub use stripe::{FakeStripe, StripeFault};
+pub use stripe::{StripeFault, StripeStandIn};
 pub use stripe_events::{WEBHOOK_SECRET, sign_event, stripe_event};
 pub use stripe_sdk::StripeSdk;
 

@@ -11,11 +11,11 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use crate::bookings::book;
-use crate::harness::{FakeStripe, TestApp, TestClient, TestResponse, stripe_event};
+use crate::harness::{StripeStandIn, TestApp, TestClient, TestResponse, stripe_event};
 
 /// Starts an application that accepts cards, and its Stripe stand-in.
-pub async fn start_with_stripe() -> (TestApp, FakeStripe) {
-    let stripe = FakeStripe::start().await;
+pub async fn start_with_stripe() -> (TestApp, StripeStandIn) {
+    let stripe = StripeStandIn::start().await;
     let app = TestApp::start_with(stripe.settings()).await;
     (app, stripe)
 }
@@ -35,7 +35,7 @@ pub async fn payment_of(person: &TestClient, booking: &Value) -> Value {
 /// Books a class and starts a checkout; returns the booking and the session.
 pub async fn start_checkout(
     app: &TestApp,
-    stripe: &FakeStripe,
+    stripe: &StripeStandIn,
     person: &TestClient,
 ) -> (Value, Value) {
     let booking = book(person, app.create_class(1).await).await.expect(201);
@@ -47,7 +47,7 @@ pub async fn start_checkout(
 /// Books a class and pays by card; returns the booking and the session.
 pub async fn book_and_pay(
     app: &TestApp,
-    stripe: &FakeStripe,
+    stripe: &StripeStandIn,
     person: &TestClient,
 ) -> (Value, Value) {
     let (booking, session) = start_checkout(app, stripe, person).await;

@@ -44,7 +44,7 @@ const fn account(
 
 /// Adds the missing demo data in one transaction. Existing rows are not changed.
 pub(crate) async fn add(client: &mut Client, studio: &StudioConfig) -> Result<()> {
-    let hash = Hasher::new(1).hash(Password::typed(PASSWORD)).await?;
+    let hash = Hasher::new(1).hash(Password::submitted(PASSWORD)).await?;
     let transaction = client.transaction().await?;
     for account in &ACCOUNTS {
         let is_admin = account.role == "admin";

@@ -133,7 +133,7 @@ impl Testbed {
         self.cluster.create_database(name).await?;
         database::migrate(&self.cluster.url(name), None).await?;
         let client = self.cluster.connect(name).await?;
-        let hash = Hasher::new(1).hash(Password::typed(PASSWORD)).await?;
+        let hash = Hasher::new(1).hash(Password::submitted(PASSWORD)).await?;
         let members = i32::try_from(members)?;
         client.execute(INSERT_MEMBERS, &[&members, &hash]).await?;
         let every_second_expired = expired == Expired::EverySecond;

@@ -165,7 +165,7 @@ impl<'a> Run<'a> {
 
     async fn delete_expired(&mut self, until: Instant) {
         self.report.deleted_count = self.sweep("sessions", &expired::SESSIONS, until).await;
-        self.report.details.throttle = self.sweep("throttle", &expired::THROTTLE, until).await;
+        self.report.details.throttle = self.sweep("throttle", &expired::RATE_LIMITS, until).await;
         self.report.details.idempotency_keys = self
             .sweep("idempotencyKeys", &expired::IDEMPOTENCY_KEYS, until)
             .await;

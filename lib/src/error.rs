@@ -65,7 +65,7 @@ pub enum Error {
     /// 401 `not_signed_in`: the session cookie is forged or damaged, or its session
     /// has ended. Only this error and `SessionGone` clear the cookie.
     #[error("Please sign in")]
-    CookieRefused,
+    InvalidSessionCookie,
     /// 401 `invalid_credentials`: the e-mail address or the password is wrong.
     #[error("Invalid credentials")]
     InvalidCredentials,
@@ -115,7 +115,7 @@ pub enum Error {
     /// 409 `identity_overtaken`: a concurrent request has linked the same account at a
     /// provider, or has created or deleted the member's account.
     #[error("Please try again")]
-    IdentityOvertaken,
+    ConcurrentIdentityChange,
     /// 409 with its own code: the request conflicts with the current state.
     #[error("{message}")]
     Conflict {
@@ -216,7 +216,7 @@ impl Error {
             | Self::LinkEnded
             | Self::Refused { .. } => StatusCode::BAD_REQUEST,
             Self::NotSignedIn
-            | Self::CookieRefused
+            | Self::InvalidSessionCookie
             | Self::InvalidCredentials
             | Self::SessionGone
             | Self::Unauthorized { .. }
@@ -227,7 +227,7 @@ impl Error {
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::RequestTimeout => StatusCode::REQUEST_TIMEOUT,
-            Self::EmailTaken | Self::IdentityOvertaken | Self::Conflict { .. } => {
+            Self::EmailTaken | Self::ConcurrentIdentityChange | Self::Conflict { .. } => {
                 StatusCode::CONFLICT
             }
             Self::Repeated(refusal) => {
@@ -248,7 +248,7 @@ impl Error {
             Self::Malformed(_) => "malformed_request",
             Self::BadSignature => "bad_signature",
             Self::LinkEnded => "link_ended",
-            Self::NotSignedIn | Self::CookieRefused => "not_signed_in",
+            Self::NotSignedIn | Self::InvalidSessionCookie => "not_signed_in",
             Self::InvalidCredentials => "invalid_credentials",
             Self::SessionGone => "session_gone",
             Self::Refused { code, .. }
@@ -256,7 +256,7 @@ impl Error {
             | Self::Forbidden { code, .. }
             | Self::Conflict { code, .. } => code,
             Self::EmailTaken => "email_taken",
-            Self::IdentityOvertaken => "identity_overtaken",
+            Self::ConcurrentIdentityChange => "identity_overtaken",
             Self::UnknownPartner => "unknown_application",
             Self::TokenEnded => "token_ended",
             Self::TwoFactorRequired(_) => "two_factor_required",

@@ -40,7 +40,7 @@ pub use self::path::Id;
 pub use self::query::Query;
 pub use self::routes::Routes;
 pub use self::sign_in_context::SignInContext;
-pub(crate) use self::sign_in_context::set_device;
+pub(crate) use self::sign_in_context::device_cookie;
 
 use crate::App;
 use crate::error::Error;

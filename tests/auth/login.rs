@@ -224,7 +224,7 @@ async fn signing_in_to_an_unknown_account_hashes_the_password_too() {
     let app = TestApp::start().await;
     let hasher = app.app.hasher();
     // A verification that skips hashing would be ready at the first poll.
-    let password = sabor::crypto::password::Password::typed("guess");
+    let password = sabor::crypto::password::Password::submitted("guess");
     let mut verification = std::pin::pin!(hasher.verify(password, None));
     let mut context = std::task::Context::from_waker(std::task::Waker::noop());
     assert!(verification.as_mut().poll(&mut context).is_pending());

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::{assert_bookings_consistent, book, cancel, join_waitlist};
 use crate::harness::{
-    FakeStripe, NewClass, SITE, StripeFault, TestApp, TestClient, TestResponse, wait_until,
+    NewClass, SITE, StripeFault, StripeStandIn, TestApp, TestClient, TestResponse, wait_until,
 };
 use crate::payments::{
     booking_status, checkout_completed, expire_card_payments, payment_of, release_unpaid,
@@ -29,7 +29,7 @@ async fn start_payment_with_key(
     person.send(request.json(&payload)).await
 }
 
-async fn assert_one_payment_and_session(app: &TestApp, stripe: &FakeStripe) {
+async fn assert_one_payment_and_session(app: &TestApp, stripe: &StripeStandIn) {
     assert_eq!(app.count("select count(*) from payments").await, 1);
     assert_eq!(stripe.sessions().len(), 1);
 }
@@ -226,7 +226,7 @@ async fn an_idempotency_key_returns_the_first_response() {
 
 #[tokio::test]
 async fn a_request_interrupted_before_the_checkout_can_be_retried() {
-    let stripe = FakeStripe::start().await;
+    let stripe = StripeStandIn::start().await;
     let mut settings = stripe.settings();
     settings.stripe_deadline = Some(Duration::from_millis(300));
     let app = TestApp::start_with(settings).await;
@@ -344,7 +344,7 @@ async fn an_amount_too_small_for_cards_can_be_paid_at_the_desk() {
 
 #[tokio::test]
 async fn zero_decimal_currencies_are_not_multiplied() {
-    let stripe = FakeStripe::start().await;
+    let stripe = StripeStandIn::start().await;
     let app = TestApp::start_with(stripe.settings().with("STUDIO_CURRENCY", "JPY")).await;
     let ana = app.member("ana").await;
     let class_at = |price| NewClass {

@@ -21,7 +21,7 @@ use super::{LocalServer, Settings};
 const TOKEN: &str = "gho_test";
 
 /// The running stand-in, which stops when dropped.
-pub struct FakeGitHub {
+pub struct GitHubStandIn {
     shared: Arc<Mutex<Shared>>,
     server: LocalServer,
 }
@@ -34,7 +34,7 @@ struct Shared {
 
 type SharedState = State<Arc<Mutex<Shared>>>;
 
-impl FakeGitHub {
+impl GitHubStandIn {
     pub async fn start() -> Self {
         let shared = Arc::<Mutex<Shared>>::default();
         let router = Router::new()

@@ -48,7 +48,7 @@ pub struct RecordedRequest {
 }
 
 /// The running stand-in, which stops when dropped.
-pub struct FakeStripe {
+pub struct StripeStandIn {
     state: Arc<Mutex<Account>>,
     server: LocalServer,
 }
@@ -73,7 +73,7 @@ struct StoredResponse {
 
 type Shared = Arc<Mutex<Account>>;
 
-impl FakeStripe {
+impl StripeStandIn {
     pub async fn start() -> Self {
         let state = Shared::default();
         let router = Router::new().fallback(serve).with_state(state.clone());

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::{checkout_completed, payment_of, start_checkout, start_with_stripe};
 use crate::harness::{
-    FakeStripe, StripeSdk, TestApp, TestClient, TestResponse, WEBHOOK_SECRET, sign_event,
+    StripeSdk, StripeStandIn, TestApp, TestClient, TestResponse, WEBHOOK_SECRET, sign_event,
 };
 
 /// A pending card payment whose checkout has just been completed, and the event
@@ -15,7 +15,7 @@ struct Scenario {
     ana: TestClient,
     booking: Value,
     event: String,
-    _stripe: FakeStripe,
+    _stripe: StripeStandIn,
 }
 
 impl Scenario {

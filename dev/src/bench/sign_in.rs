@@ -24,7 +24,7 @@ pub(super) async fn sign_in(testbed: &Testbed) -> Result<Vec<Row>> {
     let server = testbed.start_function("/api/auth/login").await?;
     measure_sign_ins(testbed, &server, 2, 1).await?;
     let hasher = Hasher::new(1);
-    let hash = hasher.hash(Password::typed(PASSWORD)).await?;
+    let hash = hasher.hash(Password::submitted(PASSWORD)).await?;
     let (mut hash_rounds, mut request_rounds) = (Vec::new(), Vec::new());
     for _ in 0..testbed.rounds() {
         hash_rounds.push(time_hashes(&hasher, &hash).await?);
@@ -68,7 +68,9 @@ async fn time_hashes(hasher: &Hasher, hash: &str) -> Result<LoadStats> {
     let mut latencies = Vec::new();
     for _ in 0..ROUND {
         let started_at = Instant::now();
-        hasher.verify(Password::typed(PASSWORD), Some(hash)).await?;
+        hasher
+            .verify(Password::submitted(PASSWORD), Some(hash))
+            .await?;
         latencies.push(started_at.elapsed());
     }
     Ok(LoadStats::new(latencies, started.elapsed()))
@@ -146,7 +148,7 @@ async fn sign_out(testbed: &Testbed, count: usize) -> Result<LoadStats> {
 async fn register(testbed: &Testbed) -> Result<Row> {
     let server = testbed.start_function("/api/auth/register").await?;
     let hasher = Hasher::new(1);
-    let hash = hasher.hash(Password::typed(PASSWORD)).await?;
+    let hash = hasher.hash(Password::submitted(PASSWORD)).await?;
     let (mut hash_rounds, mut request_rounds) = (Vec::new(), Vec::new());
     for _ in 0..testbed.rounds() {
         let forms = (0..ROUND).map(|_| {

@@ -37,7 +37,7 @@ pub(crate) async fn add(client: &mut Client, studio: &StudioConfig) -> Result<()
     if client.query_one(exists, &[]).await?.get(0) {
         bail!("this database already has a year of data. `cargo dev reset` deletes it");
     }
-    let hash = Hasher::new(1).hash(Password::typed(PASSWORD)).await?;
+    let hash = Hasher::new(1).hash(Password::submitted(PASSWORD)).await?;
     let transaction = client.transaction().await?;
     // Settings instead of parameters: not every statement uses all three, and Postgres
     // cannot infer the type of an unused parameter.

@@ -32,7 +32,7 @@ pub struct Password(String);
 impl Password {
     /// Creates a password from the text that a member submits to sign in. The rules are not
     /// checked, because an old password may predate them.
-    pub fn typed(text: &str) -> Self {
+    pub fn submitted(text: &str) -> Self {
         Self(text.nfc().collect())
     }
 
@@ -44,7 +44,7 @@ impl Password {
     ///
     /// Fails with a message for the user that names the broken rule.
     pub fn parse_new(text: &str, studio: &str, personal: &[&str]) -> Result<Self, Problem> {
-        let password = Self::typed(text);
+        let password = Self::submitted(text);
         let characters = password.0.chars().count();
         if characters < MIN_CHARACTERS {
             return Err(format!("must have at least {MIN_CHARACTERS} characters"));
@@ -392,11 +392,11 @@ mod tests {
     #[test]
     fn verifying_a_password_takes_as_long_without_an_account() {
         let dummy = PasswordHash::new(DUMMY_HASH).unwrap();
-        let hash = new_hash(&Password::typed("x"), &mut Memory::new()).unwrap();
+        let hash = new_hash(&Password::submitted("x"), &mut Memory::new()).unwrap();
         let current = PasswordHash::new(&hash).unwrap();
         let cost = |parsed| Params::try_from(parsed).unwrap();
         assert_eq!(cost(&dummy), cost(&current));
-        let password = Password::typed("anything");
+        let password = Password::submitted("anything");
         let result = compare(&password, DUMMY_HASH, &mut Memory::new()).unwrap();
         assert_eq!(result, PasswordCheck::Wrong);
     }
@@ -405,15 +405,15 @@ mod tests {
     async fn a_password_verifies_in_any_unicode_normal_form() {
         let hasher = Hasher::new(1);
         let hash = hasher
-            .hash(Password::typed("caf\u{e9} con leche"))
+            .hash(Password::submitted("caf\u{e9} con leche"))
             .await
             .unwrap();
-        let decomposed = Password::typed("cafe\u{301} con leche");
+        let decomposed = Password::submitted("cafe\u{301} con leche");
         assert_eq!(
             hasher.verify(decomposed, Some(&hash)).await.unwrap(),
             PasswordCheck::Correct
         );
-        let wrong = Password::typed("cafe con leche");
+        let wrong = Password::submitted("cafe con leche");
         assert_eq!(
             hasher.verify(wrong, Some(&hash)).await.unwrap(),
             PasswordCheck::Wrong
@@ -422,7 +422,7 @@ mod tests {
 
     #[test]
     fn bcrypt_and_weaker_hashes_verify_as_outdated() {
-        let password = Password::typed("old password");
+        let password = Password::submitted("old password");
         let mut memory = Memory::new();
         let bcrypt_hash = bcrypt::hash("old password", 4).unwrap();
         assert_eq!(
@@ -430,7 +430,7 @@ mod tests {
             PasswordCheck::Outdated
         );
         assert_eq!(
-            compare(&Password::typed("other"), &bcrypt_hash, &mut memory).unwrap(),
+            compare(&Password::submitted("other"), &bcrypt_hash, &mut memory).unwrap(),
             PasswordCheck::Wrong
         );
         let weak_argon2 = Argon2::new(

@@ -153,7 +153,7 @@ impl Member {
         let credential = Credential::of(parts, app);
         Box::pin(async move {
             let not_signed_in = match credential {
-                Credential::InvalidCookie | Credential::Cookie(_) => Error::CookieRefused,
+                Credential::InvalidCookie | Credential::Cookie(_) => Error::InvalidSessionCookie,
                 _ => Error::NotSignedIn,
             };
             let active_session = ActiveSession::of(credential, app)
@@ -265,7 +265,7 @@ impl<E: FromRequestParts<App, Rejection = Error>> FromRequestParts<App> for Open
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self> {
         match E::from_request_parts(parts, app).await {
             Ok(allowed) => Ok(Self(Some(allowed))),
-            Err(Error::NotSignedIn | Error::CookieRefused | Error::Forbidden { .. })
+            Err(Error::NotSignedIn | Error::InvalidSessionCookie | Error::Forbidden { .. })
                 if app.config().development =>
             {
                 Ok(Self(None))

@@ -151,7 +151,7 @@ impl IntoResponseParts for SetCookie {
 /// Clears the session cookie if it was rejected. After an outage it is kept, because
 /// its session may be active.
 pub(super) fn clear_rejected(app: &App, error: &Error, headers: &mut HeaderMap) {
-    let rejected = matches!(error, Error::CookieRefused | Error::SessionGone);
+    let rejected = matches!(error, Error::InvalidSessionCookie | Error::SessionGone);
     if !rejected || headers.contains_key(SET_COOKIE) {
         return;
     }

@@ -50,7 +50,7 @@ impl FromRequestParts<App> for SignInContext {
 
 /// Returns the cookie by which an account recognizes a device. Its name ends with a hash
 /// of the user's id, so that a browser can store one for each account.
-pub(crate) fn set_device(app: &App, user_id: Uuid, token: &Token) -> SetCookie {
+pub(crate) fn device_cookie(app: &App, user_id: Uuid, token: &Token) -> SetCookie {
     let suffix = format!("_{}", &sha256_hex(user_id.as_bytes())[..8]);
     let value = token.signed(app.device_signer());
     SetCookie::with_suffix(app, CookiePurpose::Device, &suffix, &value, DEVICE_LIFETIME)

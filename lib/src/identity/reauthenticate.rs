@@ -101,10 +101,10 @@ pub(crate) async fn verify_password(
     };
     let credentials = credentials.filter(|credentials| credentials.is_active);
     let (credentials, outcome) =
-        check_password(app, caller, credentials, Password::typed(password)).await?;
+        check_password(app, caller, credentials, Password::submitted(password)).await?;
     rate_limit::reset(app, &subjects[..1]);
     if outcome == PasswordCheck::Outdated {
-        rehash(app, &credentials, Password::typed(password));
+        rehash(app, &credentials, Password::submitted(password));
     }
     Ok(credentials)
 }

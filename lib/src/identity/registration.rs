@@ -201,7 +201,7 @@ fn read(
         .as_ref()
         .is_some_and(|confirmation| *confirmation != registration.password)
     {
-        form.refuse("confirmPassword", "is not the same as the password");
+        form.add_problem("confirmPassword", "is not the same as the password");
     }
     let new_user = NewUser {
         phone: form.check_filled("phone", registration.phone.as_deref(), user::phone),

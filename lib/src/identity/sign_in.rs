@@ -141,7 +141,7 @@ impl Login {
         };
         let mut form = Form::default();
         for name in missing_fields {
-            form.refuse(name, "is required");
+            form.add_problem(name, "is required");
         }
         form.finish()?;
         Err(Error::internal("login was neither accepted nor rejected"))
@@ -198,7 +198,7 @@ async fn authenticate_by_challenge(
     let (caller, user_agent) = (&context.caller, context.caller.user_agent.as_deref());
     let (challenge, credentials) = {
         let postgres = app.db().client().await?;
-        let challenge = sign_in_challenge::take_try(&postgres, token, user_agent).await?;
+        let challenge = sign_in_challenge::count_attempt(&postgres, token, user_agent).await?;
         let challenge = challenge.ok_or(CHALLENGE_ENDED)?;
         let id = challenge.proof.user_id;
         let credentials =

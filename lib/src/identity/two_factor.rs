@@ -277,8 +277,8 @@ impl VerifiedCode {
     /// 401 `invalid_code` if another request has used it.
     pub(crate) async fn use_up(&self, postgres: &Postgres, user_id: Uuid) -> Result<()> {
         let was_unused = match self {
-            Self::Totp(step) => second_factor::take_step(postgres, user_id, *step).await?,
-            Self::Recovery(hash) => second_factor::take_code(postgres, user_id, hash).await?,
+            Self::Totp(step) => second_factor::use_step(postgres, user_id, *step).await?,
+            Self::Recovery(hash) => second_factor::use_code(postgres, user_id, hash).await?,
         };
         was_unused.then_some(()).ok_or(WRONG_CODE)
     }

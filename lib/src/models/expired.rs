@@ -48,7 +48,7 @@ pub static SESSIONS: Statement = delete_statement!(
     "expires_at <= now()"
 );
 /// Deletes expired rate-limit counters and blocks.
-pub static THROTTLE: Statement = delete_statement!(
+pub static RATE_LIMITS: Statement = delete_statement!(
     "cleanup.throttle",
     "login_throttle",
     "key",

@@ -84,9 +84,9 @@ kinds! {
     InstructorChanged = "instructor_changed",
     /// A member created a token for their calendar feed, which replaced the previous
     /// one.
-    CalendarTokenMade = "calendar_token_made",
+    CalendarTokenCreated = "calendar_token_made",
     /// A member deleted the token of their calendar feed.
-    CalendarTokenWithdrawn = "calendar_token_withdrawn",
+    CalendarTokenDeleted = "calendar_token_withdrawn",
     /// A refresh token was used again after it had been replaced, and its session was
     /// ended.
     RefreshReplayed = "refresh_replayed",

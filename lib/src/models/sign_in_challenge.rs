@@ -59,7 +59,7 @@ pub async fn insert(
 // The attempt is counted before the code is verified, so that concurrent attempts cannot
 // exceed the limit.
 static TAKE_TRY: Statement = Statement::new(
-    "sign_in_challenge.take_try",
+    "sign_in_challenge.count_attempt",
     "update sign_in_challenges set tries = tries + 1
     where token_hash = $1 and tries < $2 and expires_at > now()
       and user_agent is not distinct from $3
@@ -68,7 +68,7 @@ static TAKE_TRY: Statement = Statement::new(
 
 /// Counts one attempt. Returns `None` if no attempt is left, or if this client has no such
 /// challenge.
-pub async fn take_try(
+pub async fn count_attempt(
     client: &Client,
     token: &Token,
     user_agent: Option<&str>,

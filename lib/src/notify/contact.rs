@@ -54,7 +54,7 @@ impl CreateContactSubmission {
         let subject = form.check("subject", required_line(&self.subject, 300));
         let message = form.check("message", paragraphs(&self.message, 5_000));
         if message.as_ref().is_some_and(String::is_empty) {
-            form.refuse("message", "must not be empty");
+            form.add_problem("message", "must not be empty");
         }
         form.finish()?;
         Ok(NewContactSubmission {

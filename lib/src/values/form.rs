@@ -105,14 +105,14 @@ impl Form {
         match parsed {
             Ok(value) => Some(value),
             Err(problem) => {
-                self.refuse(field, &problem);
+                self.add_problem(field, &problem);
                 None
             }
         }
     }
 
     /// Records a problem of a field.
-    pub fn refuse(&mut self, field: &str, problem: &str) {
+    pub fn add_problem(&mut self, field: &str, problem: &str) {
         let name = format!("{}{field}", self.prefix);
         let problems = self.details.entry(name).or_default();
         problems.push(problem.to_owned());

@@ -11,7 +11,7 @@ use super::{
     start_with_provider_and, user_count, with_parameter,
 };
 use crate::harness::{
-    FakeGitHub, OidcProvider, ProviderFault, Settings, TestApp, TestClient, TokenRewrite,
+    GitHubStandIn, OidcProvider, ProviderFault, Settings, TestApp, TestClient, TokenRewrite,
     decode_claims,
 };
 
@@ -262,7 +262,7 @@ async fn configured_providers_are_listed_publicly() {
 
 #[tokio::test]
 async fn github_sign_in_uses_the_verified_primary_email() {
-    let github = FakeGitHub::start().await;
+    let github = GitHubStandIn::start().await;
     let app = TestApp::start_with(github.settings()).await;
     let address = |email: &str, primary: bool, verified: bool| {
         json!({

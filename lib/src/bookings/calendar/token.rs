@@ -60,8 +60,8 @@ pub fn delete<'a>(
 async fn replace(app: &App, caller: &Caller, member: &Member, hash: Option<String>) -> Result<()> {
     let (key, id) = (member.key()?, member.user.id);
     let kind = match hash {
-        Some(_) => SecurityEventKind::CalendarTokenMade,
-        None => SecurityEventKind::CalendarTokenWithdrawn,
+        Some(_) => SecurityEventKind::CalendarTokenCreated,
+        None => SecurityEventKind::CalendarTokenDeleted,
     };
     app.transaction()
         .run(async |tx| {

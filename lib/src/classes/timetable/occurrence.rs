@@ -60,7 +60,7 @@ impl CreateOccurrence {
         let date = date.unwrap_or_else(|| editor.today());
         let start = editor.zone.resolve(date, time.unwrap_or_default());
         if start <= editor.now {
-            form.refuse("date", IN_THE_PAST);
+            form.add_problem("date", IN_THE_PAST);
         }
         let new_occurrence = NewOccurrence {
             class_type_id: self.class_type_id,

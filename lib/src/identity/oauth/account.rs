@@ -74,7 +74,9 @@ pub(super) async fn resolve(
     loop {
         match try_resolve(app, context, identity, state).await {
             // A concurrent request has created or deleted the account or the link.
-            Err(Error::EmailTaken | Error::IdentityOvertaken) if tries < MAX_TRIES => tries += 1,
+            Err(Error::EmailTaken | Error::ConcurrentIdentityChange) if tries < MAX_TRIES => {
+                tries += 1
+            }
             other => return other,
         }
     }
@@ -244,7 +246,7 @@ impl Resolution<'_> {
         if user_identity::insert(tx, user_id, provider, subject, email).await? {
             return Ok(());
         }
-        Err(Error::IdentityOvertaken)
+        Err(Error::ConcurrentIdentityChange)
     }
 
     /// Creates an account without a password, and its first session.
@@ -279,7 +281,7 @@ impl Resolution<'_> {
     async fn credentials_of(&self, tx: &Tx, id: Uuid) -> Result<Credentials> {
         let credentials = user::find_credentials_by_id(tx, id, self.devices).await?;
         // A concurrent request has deleted the account.
-        let credentials = credentials.ok_or(Error::IdentityOvertaken)?;
+        let credentials = credentials.ok_or(Error::ConcurrentIdentityChange)?;
         if credentials.is_active {
             Ok(credentials)
         } else {

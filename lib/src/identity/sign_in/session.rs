@@ -2,7 +2,7 @@
 
 use super::response::{SignInBody, SignInResponse, TokenPair};
 use crate::error::{Error, Result};
-use crate::http::{CookiePurpose, SetCookie, SignInContext, set_device};
+use crate::http::{CookiePurpose, SetCookie, SignInContext, device_cookie};
 use crate::identity::two_factor::VerifiedCode;
 use crate::models::remembered_device::Device;
 use crate::models::security_event::{self, SecurityEventKind};
@@ -170,7 +170,7 @@ impl PendingSession {
             Credential::Cookie { token, .. } => {
                 cookies.push(SetCookie::session(app, token, member.credential.life()));
                 let device_token = self.device.iter();
-                cookies.extend(device_token.map(|token| set_device(app, member.user.id, token)));
+                cookies.extend(device_token.map(|token| device_cookie(app, member.user.id, token)));
                 None
             }
             Credential::Tokens {

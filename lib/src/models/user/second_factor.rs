@@ -96,7 +96,7 @@ pub async fn confirm(client: &Client, id: Uuid, step: i64, sealed: Vec<u8>) -> R
 }
 
 static TAKE_STEP: Statement = Statement::new(
-    "user.second_factor.take_step",
+    "user.second_factor.use_step",
     "update users set totp_last_step = $2
     where id = $1 and totp_confirmed_at is not null
       and (totp_last_step is null or totp_last_step < $2)
@@ -105,7 +105,7 @@ static TAKE_STEP: Statement = Statement::new(
 
 /// Uses up the code of a time step. Returns `false` if this step or a later one was
 /// used. Exactly one of several concurrent calls returns `true`.
-pub async fn take_step(client: &Client, id: Uuid, step: i64) -> Result<bool> {
+pub async fn use_step(client: &Client, id: Uuid, step: i64) -> Result<bool> {
     Ok(TAKE_STEP.opt(client, &[&id, &step]).await?.is_some())
 }
 
@@ -150,13 +150,13 @@ pub async fn has_code(client: &Client, id: Uuid, hash: &str) -> Result<bool> {
 }
 
 static TAKE_CODE: Statement = Statement::new(
-    "user.second_factor.take_code",
+    "user.second_factor.use_code",
     "update recovery_codes set used_at = now()
     where user_id = $1 and code_hash = $2 and used_at is null returning id",
 );
 
 /// Uses up a recovery code. Returns `false` if there is no unused code with this hash.
 /// Exactly one of several concurrent calls returns `true`.
-pub async fn take_code(client: &Client, id: Uuid, hash: &str) -> Result<bool> {
+pub async fn use_code(client: &Client, id: Uuid, hash: &str) -> Result<bool> {
     Ok(TAKE_CODE.opt(client, &[&id, &hash]).await?.is_some())
 }
