@@ -72,12 +72,8 @@ async fn end_sessions(
         .sessions()
         .delete_all_of(member.key()?, member.user.id, !includes_current)
         .await?;
-    security_events::record(
-        &app,
-        SecurityEventKind::SessionsEnded,
-        Some(member.user.id),
-        &caller,
-    );
+    let user_id = Some(member.user.id);
+    security_events::record(&app, SecurityEventKind::SessionsEnded, user_id, &caller);
     let cookie = includes_current.then(|| SetCookie::clear_session(&app));
     Ok((
         cookie,
