@@ -41,7 +41,7 @@ pub(crate) fn config(url: &str) -> Result<Config> {
     Ok(Config::read(&variables)?)
 }
 
-/// Connects like the functions, with the same TLS settings and URL parsing.
+/// Connects as the functions do, with the same TLS settings and URL parsing.
 pub(crate) async fn connect(url: &str) -> Result<Client> {
     let config = config(url)?;
     let connected = sabor::store::postgres::connect_direct(&config).await;

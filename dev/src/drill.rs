@@ -1,5 +1,5 @@
-//! `cargo dev drill`: injects faults under load and checks that nothing confirmed is
-//! lost, sold twice or served stale for too long.
+//! `cargo dev drill`: injects faults under load and checks that no confirmed change is
+//! lost, no spot is sold twice, and no ended session is accepted for too long.
 //!
 //! A drill runs in an [`environment`]: the functions' own executables, a real Postgres
 //! and a real Redis. [`traffic`] generates the load through a [`Run`], which records

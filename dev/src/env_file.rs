@@ -13,7 +13,7 @@ use sabor_testing::private_file;
 const HEADER: &str =
     "# Written by `cargo dev` on every start. Remove this line to keep your own changes.";
 
-/// The start of [`HEADER`], which files of earlier versions share.
+/// The start of [`HEADER`], which is the same in files of earlier versions.
 const HEADER_START: &str = "# Written by `cargo dev` ";
 
 /// Variables for the functions, in the order of the file.

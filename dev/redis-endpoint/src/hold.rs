@@ -1,4 +1,4 @@
-//! Requests that are held back instead of run.
+//! Requests that are held back instead of being run.
 
 use std::sync::{Mutex, PoisonError};
 

@@ -1,7 +1,7 @@
 //! A demo partner application, an organization, and tokens for both.
 //!
-//! The application and the organization are added once. The tokens are created on every start,
-//! because they expire after 15 minutes.
+//! The application and the organization are added once. The tokens are created on every
+//! start, because they expire after 15 minutes.
 
 use anyhow::Result;
 use sabor::crypto::secret::sha256_hex;

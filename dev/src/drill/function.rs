@@ -23,8 +23,8 @@ pub(super) async fn kill(run: &Run) -> Result<()> {
 }
 
 /// Freezes one process of each function that has two, as the platform freezes an idle
-/// instance. All session records written in the meantime reach Redis after the thaw. They must not
-/// restore sessions that other processes have ended.
+/// instance. All session records written in the meantime reach Redis after the thaw. They
+/// must not restore sessions that other processes have ended.
 pub(super) async fn freeze(run: &Run) -> Result<()> {
     let environment = &run.environment;
     let instances =

@@ -29,7 +29,7 @@ pub(crate) enum Until {
     AllCalled,
 }
 
-/// Which calls to send to which server, and how.
+/// Calls to a server, and how to send them.
 #[derive(Clone)]
 pub(crate) struct Load {
     address: SocketAddr,

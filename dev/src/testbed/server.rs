@@ -94,7 +94,7 @@ impl Server {
         Ok(kib * 1024.0 / 1e6)
     }
 
-    /// Returns the peak of the resident memory in MB. Works on Linux only.
+    /// Returns the peak resident memory in MB. Works on Linux only.
     pub(crate) fn peak_memory(&self) -> Result<f64> {
         let id = self.process.id().context("the process has ended")?;
         let status = std::fs::read_to_string(format!("/proc/{id}/status"))?;

@@ -262,7 +262,7 @@ impl Cluster {
         loop {
             match self.connect("postgres").await {
                 Ok(_) => return Ok(()),
-                // Class 28 has the errors of authentication.
+                // Class 28 contains authentication errors.
                 Err(error)
                     if error
                         .code()

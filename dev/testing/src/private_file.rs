@@ -11,7 +11,7 @@ use tempfile::NamedTempFile;
 ///
 /// # Errors
 ///
-/// Fails if the folder is missing or cannot be write_atomically.
+/// Fails if the folder is missing or cannot be written.
 pub fn write(path: &Path, text: &str) -> Result<()> {
     let folder = path.parent().unwrap_or(path);
     let write_atomically = || -> Result<()> {
