@@ -91,12 +91,12 @@ fn tags() -> Vec<Tag> {
         ("administration", "For staff and administrators"),
         ("operations", "For operators of the service"),
     ];
-    let tag = |(name, description)| {
+    let to_tag = |(name, description)| {
         let mut tag = Tag::new(name);
         tag.description = Some(str::to_owned(description));
         tag
     };
-    tags.into_iter().map(tag).collect()
+    tags.into_iter().map(to_tag).collect()
 }
 
 fn add_security_schemes(components: &mut Components) {
@@ -105,7 +105,7 @@ fn add_security_schemes(components: &mut Components) {
         "Set when a member signs in. Its name is `sabor_session` over plain HTTP on localhost. A \
          request that changes something must come from an allowed `Origin`.",
     );
-    let http = |scheme, description: &str| {
+    let http_scheme = |scheme, description: &str| {
         let scheme = Http::builder().scheme(scheme);
         SecurityScheme::Http(scheme.description(Some(description)).build())
     };
@@ -113,21 +113,21 @@ fn add_security_schemes(components: &mut Components) {
         ("session", SecurityScheme::ApiKey(ApiKey::Cookie(cookie))),
         (
             "accessToken",
-            http(
+            http_scheme(
                 HttpAuthScheme::Bearer,
                 "The `accessToken` from signing in with `mode: \"token\"` or from `/api/auth/refresh`.",
             ),
         ),
         (
             "partner",
-            http(
+            http_scheme(
                 HttpAuthScheme::Basic,
                 "The name and secret of a partner application.",
             ),
         ),
         (
             "cron",
-            http(
+            http_scheme(
                 HttpAuthScheme::Bearer,
                 "The `CRON_SECRET`, as Vercel Cron sends it.",
             ),

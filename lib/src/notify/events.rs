@@ -189,10 +189,10 @@ impl EventPoller {
     async fn next(&mut self) -> Option<Vec<Event>> {
         let shutting_down = self.app.shutting_down().clone();
         while !self.has_ended {
-            let wake = self.next_poll_at.min(self.ends_at);
+            let wake_at = self.next_poll_at.min(self.ends_at);
             tokio::select! {
                 () = shutting_down.cancelled() => return None,
-                () = tokio::time::sleep_until(wake.into()) => {}
+                () = tokio::time::sleep_until(wake_at.into()) => {}
             }
             if Instant::now() >= self.ends_at {
                 return None;

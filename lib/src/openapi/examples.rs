@@ -18,11 +18,11 @@ use crate::error::{Details, Error};
 /// Panics when `examples.json` is not valid JSON.
 pub(super) fn add(document: &mut OpenApi) {
     let components = serde_json::to_value(&document.components).unwrap_or_default();
-    let fields = serde_json::from_str(include_str!("examples.json"));
-    let fields = fields.unwrap_or_else(|error| panic!("examples.json: {error}"));
+    let field_values = serde_json::from_str(include_str!("examples.json"));
+    let field_values = field_values.unwrap_or_else(|error| panic!("examples.json: {error}"));
     let schemas = Schemas {
-        named: &components["schemas"],
-        fields,
+        by_name: &components["schemas"],
+        field_values,
     };
     for operation in document.paths.paths.values_mut().flat_map(operations_of) {
         if let Some(RefOr::T(body)) = &mut operation.request_body {
@@ -45,7 +45,7 @@ fn add_to_response(status: &str, response: &mut RefOr<Response>, schemas: &Schem
     let RefOr::T(response) = response else {
         return;
     };
-    let code = named_code(status, &response.description);
+    let code = quoted_code(status, &response.description);
     let code = code.unwrap_or_else(|| default_code(status).to_owned());
     for content in response.content.values_mut() {
         set_example(content, schemas, Side::Response);
@@ -101,7 +101,7 @@ fn default_code(status: &str) -> &'static str {
 
 /// Returns the first error code that the description of a failure quotes. Descriptions
 /// of 400 responses also quote field names, so only a name with an underscore counts.
-fn named_code(status: &str, description: &str) -> Option<String> {
+fn quoted_code(status: &str, description: &str) -> Option<String> {
     let mut quoted = description.split('`').skip(1).step_by(2);
     let is_code = |text: &&str| {
         text.bytes()
@@ -132,9 +132,9 @@ enum Side {
 
 struct Schemas<'a> {
     /// The schemas by name.
-    named: &'a Value,
+    by_name: &'a Value,
     /// Example values by field name.
-    fields: Map<String, Value>,
+    field_values: Map<String, Value>,
 }
 
 impl Schemas<'_> {
@@ -145,7 +145,7 @@ impl Schemas<'_> {
         }
         if let Some(reference) = schema["$ref"].as_str() {
             let schema_name = reference.rsplit('/').next().unwrap_or_default();
-            return self.example(name, &self.named[schema_name], side);
+            return self.example(name, &self.by_name[schema_name], side);
         }
         for keyword in ["oneOf", "anyOf"] {
             if let Some(first) = schema[keyword]
@@ -182,7 +182,7 @@ impl Schemas<'_> {
             // An object with properties is composed field by field.
             Value::Object(_) => has_type("object") && schema.get("properties").is_none(),
         };
-        if let Some(known) = self.fields.get(name).filter(|value| fits(value)) {
+        if let Some(known) = self.field_values.get(name).filter(|value| fits(value)) {
             return known.clone();
         }
         if has_type("object") {

@@ -84,10 +84,10 @@ impl HttpClient {
 
     async fn exchange(&self, request: Request<Full<Bytes>>) -> Result<HttpResponse, HttpError> {
         let response = self.0.get_or_init(client).request(request).await;
-        let (head, body) = response.map_err(connection_error)?.into_parts();
+        let (parts, body) = response.map_err(connection_error)?.into_parts();
         Ok(HttpResponse {
-            status: head.status,
-            headers: head.headers,
+            status: parts.status,
+            headers: parts.headers,
             body: read_body(body).await?,
         })
     }

@@ -36,7 +36,7 @@ use crate::store::client::Client;
 use crate::store::postgres::Db;
 use crate::store::response_cache::ResponseCache;
 
-/// How often a change that runs into a deadlock is tried.
+/// How often a change that runs into a deadlock is attempted.
 const MAX_ATTEMPTS: u32 = 3;
 
 /// A transaction that has not run yet, with its options.
@@ -98,7 +98,7 @@ impl<'a> Transaction<'a> {
     /// Fails with the error of `work`. With [`Transaction::authorize`], also fails with
     /// [`Error::SessionGone`] or [`Error::FORBIDDEN`]. Fails with [`Error::Unavailable`]
     /// when the commit was not acknowledged; it may have happened.
-    // The closure is cloned for each try. `AsyncFn` does not work, because the compiler
+    // The closure is cloned for each attempt. `AsyncFn` does not work, because the compiler
     // cannot prove that its future is `Send` if it borrows from the caller.
     pub async fn run<T>(self, work: impl AsyncFnOnce(&Tx) -> Result<T> + Clone) -> Result<T> {
         let mut attempts = 1;

@@ -25,13 +25,13 @@ struct Inner {
     db: Arc<Db>,
     clock: Clock,
     counted: Mutex<BTreeMap<&'static str, u64>>,
-    written_ms: AtomicI64,
+    last_write_ms: AtomicI64,
 }
 
 impl Counters {
     pub(crate) fn new(db: Arc<Db>, clock: Clock) -> Self {
         Self(Arc::new(Inner {
-            written_ms: AtomicI64::new(clock.now_ms()),
+            last_write_ms: AtomicI64::new(clock.now_ms()),
             db,
             clock,
             counted: Mutex::default(),
@@ -48,13 +48,13 @@ impl Counters {
     /// Writes the counts in the background, if the last write was some seconds ago.
     pub(crate) fn write_when_due(&self) {
         let now_ms = self.0.clock.now_ms();
-        let written_ms = self.0.written_ms.load(Ordering::Relaxed);
-        if now_ms - written_ms < WRITE_EVERY_MS || self.counted().is_empty() {
+        let last_write_ms = self.0.last_write_ms.load(Ordering::Relaxed);
+        if now_ms - last_write_ms < WRITE_EVERY_MS || self.counted().is_empty() {
             return;
         }
         // Of several concurrent requests, only one writes.
-        let exchanged = self.0.written_ms.compare_exchange(
-            written_ms,
+        let exchanged = self.0.last_write_ms.compare_exchange(
+            last_write_ms,
             now_ms,
             Ordering::Relaxed,
             Ordering::Relaxed,

@@ -27,9 +27,9 @@ const PROBE_AFTER: Duration = Duration::from_secs(1);
 /// How long a probe may take.
 const PROBE_DEADLINE: Duration = Duration::from_millis(500);
 
-/// How often connecting is tried. A suspended database refuses connections while
+/// How often connecting is attempted. A suspended database refuses connections while
 /// it wakes up, which takes a few hundred milliseconds.
-const CONNECT_TRIES: u32 = 3;
+const CONNECT_ATTEMPTS: u32 = 3;
 
 /// A pool of connections to Postgres, which are opened on first use.
 pub struct Db {
@@ -90,14 +90,14 @@ impl Db {
     pub fn client(&self) -> BoxFuture<'_, Result<Client>> {
         Box::pin(async move {
             self.close_stale();
-            let mut tries = 1;
+            let mut attempts = 1;
             loop {
                 match self.pool.get().await.map_err(Error::from) {
                     Ok(connection) => return Ok(Client::pooled(connection, self.slow_query)),
-                    Err(error) if tries < CONNECT_TRIES && is_waking(&error) => {
-                        let pause = 50 * u64::from(tries) + random::below(100);
+                    Err(error) if attempts < CONNECT_ATTEMPTS && is_waking(&error) => {
+                        let pause = 50 * u64::from(attempts) + random::below(100);
                         tokio::time::sleep(Duration::from_millis(pause)).await;
-                        tries += 1;
+                        attempts += 1;
                     }
                     Err(error) => return Err(error),
                 }

@@ -73,9 +73,9 @@ pub fn render(zone: &TimeZone, name: &str, site_url: &str, entries: &[Entry]) ->
     lines.add("REFRESH-INTERVAL;VALUE=DURATION", "PT1H");
     // The same interval in the form that Outlook reads.
     lines.add("X-PUBLISHED-TTL", "PT1H");
-    time_zone(&mut lines, zone, entries);
+    add_time_zone(&mut lines, zone, entries);
     for entry in entries {
-        event(&mut lines, zone, site_url, entry);
+        add_event(&mut lines, zone, site_url, entry);
     }
     lines.add("END", "VCALENDAR");
     lines.0
@@ -84,7 +84,7 @@ pub fn render(zone: &TimeZone, name: &str, site_url: &str, entries: &[Entry]) ->
 /// Writes the time zone for the years of the events, starting with the year before
 /// the first event, so that the offset on January 1 is defined. Each change of the
 /// clocks is listed, because a recurrence rule becomes wrong when the law changes.
-fn time_zone(lines: &mut Lines, zone: &TimeZone, entries: &[Entry]) {
+fn add_time_zone(lines: &mut Lines, zone: &TimeZone, entries: &[Entry]) {
     // A calendar needs at least one component (section 3.6), so the zone is written
     // even without events.
     let first = entries.iter().map(|entry| entry.start).min();
@@ -97,8 +97,8 @@ fn time_zone(lines: &mut Lines, zone: &TimeZone, entries: &[Entry]) {
     Observance {
         kind: "STANDARD",
         since: first_time.naive_local(),
-        from: first_time.offset(),
-        to: first_time.offset(),
+        offset_from: first_time.offset(),
+        offset_to: first_time.offset(),
         name: &zone.abbreviation(since),
     }
     .add_to(lines);
@@ -110,8 +110,8 @@ fn time_zone(lines: &mut Lines, zone: &TimeZone, entries: &[Entry]) {
                 "STANDARD"
             },
             since: change.at.with_timezone(&change.offset_before).naive_local(),
-            from: &change.offset_before,
-            to: &change.offset_after,
+            offset_from: &change.offset_before,
+            offset_to: &change.offset_after,
             name: &change.abbreviation,
         }
         .add_to(lines);
@@ -129,8 +129,8 @@ struct Observance<'a, Offset> {
     kind: &'a str,
     /// The start, in local time before the change.
     since: NaiveDateTime,
-    from: Offset,
-    to: Offset,
+    offset_from: Offset,
+    offset_to: Offset,
     name: &'a str,
 }
 
@@ -139,16 +139,16 @@ impl<Offset: Display> Observance<'_, Offset> {
         // `+02:00` is written `+0200` (section 3.3.14).
         let digits = |offset: &Offset| offset.to_string().replace(':', "");
         lines.add("BEGIN", self.kind);
-        lines.add("DTSTART", &local(self.since));
-        lines.add("TZOFFSETFROM", &digits(&self.from));
-        lines.add("TZOFFSETTO", &digits(&self.to));
+        lines.add("DTSTART", &format_local(self.since));
+        lines.add("TZOFFSETFROM", &digits(&self.offset_from));
+        lines.add("TZOFFSETTO", &digits(&self.offset_to));
         lines.add("TZNAME", self.name);
         lines.add("END", self.kind);
     }
 }
 
-fn event(lines: &mut Lines, zone: &TimeZone, site_url: &str, entry: &Entry) {
-    let modified = utc(entry.modified);
+fn add_event(lines: &mut Lines, zone: &TimeZone, site_url: &str, entry: &Entry) {
+    let modified = format_utc(entry.modified);
     lines.add("BEGIN", "VEVENT");
     lines.add("UID", &entry.uid.to_string());
     lines.add("SEQUENCE", &entry.sequence.to_string());
@@ -171,17 +171,20 @@ fn event(lines: &mut Lines, zone: &TimeZone, site_url: &str, entry: &Entry) {
 fn add_time(lines: &mut Lines, name: &str, zone: &TimeZone, time: DateTime<Utc>) {
     let local_time = zone.local(time).naive_local();
     if zone.resolve(local_time.date(), local_time.time()) == time {
-        lines.add(&format!("{name};TZID={}", zone.name()), &local(local_time));
+        lines.add(
+            &format!("{name};TZID={}", zone.name()),
+            &format_local(local_time),
+        );
     } else {
-        lines.add(name, &utc(time));
+        lines.add(name, &format_utc(time));
     }
 }
 
-fn local(time: NaiveDateTime) -> String {
+fn format_local(time: NaiveDateTime) -> String {
     time.format("%Y%m%dT%H%M%S").to_string()
 }
 
-fn utc(time: DateTime<Utc>) -> String {
+fn format_utc(time: DateTime<Utc>) -> String {
     time.format("%Y%m%dT%H%M%SZ").to_string()
 }
 

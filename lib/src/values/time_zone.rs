@@ -61,7 +61,7 @@ impl TimeZone {
     /// exists. An ambiguous local time means its first occurrence.
     pub fn resolve(&self, date: NaiveDate, time: NaiveTime) -> DateTime<Utc> {
         let local = date.and_time(time);
-        let offset = match self.rules.to_ambiguous_timestamp(civil(local)).offset() {
+        let offset = match self.rules.to_ambiguous_timestamp(to_civil(local)).offset() {
             AmbiguousOffset::Unambiguous { offset } => offset,
             AmbiguousOffset::Fold { before, .. } => before,
             // With the offset before the change, the time lies after the change. The next
@@ -115,7 +115,7 @@ impl TimeZone {
     }
 }
 
-fn civil(local: chrono::NaiveDateTime) -> jiff::civil::DateTime {
+fn to_civil(local: chrono::NaiveDateTime) -> jiff::civil::DateTime {
     let days = local.date() - NaiveDate::default();
     let date = jiff::civil::date(1970, 1, 1);
     let span = jiff::Span::new().days(days.num_days().clamp(-3_000_000, 3_000_000));

@@ -111,7 +111,7 @@ fn cancelled(booking: &MailBooking, studio: &StudioConfig) -> Text {
         "Your booking for {} has been cancelled.",
         booking.title
     )];
-    paragraphs.extend(reason(booking.reason.as_deref()));
+    paragraphs.extend(reason_line(booking.reason.as_deref()));
     match &booking.payment {
         Some(payment) if booking.is_late && payment.status == "paid" => {
             let hours = studio.cancellation_window.as_secs() / 3_600;
@@ -120,7 +120,7 @@ fn cancelled(booking: &MailBooking, studio: &StudioConfig) -> Text {
                  hours before the class."
             ));
         }
-        Some(payment) => paragraphs.extend(refund(payment, &booking.currency)),
+        Some(payment) => paragraphs.extend(refund_status(payment, &booking.currency)),
         None => {}
     }
     (
@@ -135,9 +135,9 @@ fn class_cancelled(booking: &MailBooking) -> Text {
         "We are sorry: {} on {} has been cancelled, and your booking with it.",
         booking.title, booking.time.day
     )];
-    paragraphs.extend(reason(booking.class_reason.as_deref()));
+    paragraphs.extend(reason_line(booking.class_reason.as_deref()));
     if let Some(payment) = &booking.payment {
-        paragraphs.extend(refund(payment, &booking.currency));
+        paragraphs.extend(refund_status(payment, &booking.currency));
     }
     (
         format!("Class cancelled: {}, {}", booking.title, booking.time.day),
@@ -146,12 +146,12 @@ fn class_cancelled(booking: &MailBooking) -> Text {
     )
 }
 
-fn reason(reason: Option<&str>) -> Option<String> {
+fn reason_line(reason: Option<&str>) -> Option<String> {
     let reason = reason.filter(|reason| !reason.is_empty())?;
     Some(format!("Reason: {reason}"))
 }
 
-fn refund(payment: &MailPayment, currency: &str) -> Option<String> {
+fn refund_status(payment: &MailPayment, currency: &str) -> Option<String> {
     let amount = format!("{} {currency}", payment.amount);
     match (payment.status.as_str(), payment.method.as_str()) {
         ("refund_due", "card") => Some(format!(

@@ -117,11 +117,11 @@ async fn send_until(
             give_up(app, &due, "the last attempt did not complete", summary).await?;
             continue;
         }
-        let message = match compose(app, &due).await {
+        let composed = match compose(app, &due).await {
             Err(error @ Error::Internal(_)) => Err(SendError::Transient(chain(&error))),
             message => Ok(message?),
         };
-        let sent = match message {
+        let sent = match composed {
             Err(error) => Err(error),
             Ok(Some(message)) => transport.send(&due, message).await,
             Ok(None) => {

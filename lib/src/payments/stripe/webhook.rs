@@ -153,19 +153,19 @@ mod tests {
 
     #[test]
     fn only_signatures_with_the_secret_are_accepted() {
-        let good = sign("whsec", NOW, "{}");
-        let other = sign("other", NOW, "{}");
+        let valid = sign("whsec", NOW, "{}");
+        let foreign = sign("other", NOW, "{}");
         for (header, accepted) in [
-            (format!("t={NOW},v1={good}"), true),
-            (format!("t={NOW}, v1={other}, v1={good}, v0=00"), true),
-            (format!("v1={good},t={NOW}"), true),
-            (format!("t={NOW},v1={other}"), false),
-            (format!("t={NOW},v0={good}"), false),
-            (format!("t={},v1={good}", NOW + 1), false),
-            (format!("t={NOW},t={},v1={good}", NOW + 1), false),
-            (format!("t={NOW},v1={}", &good[..62]), false),
+            (format!("t={NOW},v1={valid}"), true),
+            (format!("t={NOW}, v1={foreign}, v1={valid}, v0=00"), true),
+            (format!("v1={valid},t={NOW}"), true),
+            (format!("t={NOW},v1={foreign}"), false),
+            (format!("t={NOW},v0={valid}"), false),
+            (format!("t={},v1={valid}", NOW + 1), false),
+            (format!("t={NOW},t={},v1={valid}", NOW + 1), false),
+            (format!("t={NOW},v1={}", &valid[..62]), false),
             (format!("t={NOW},v1="), false),
-            (format!("v1={good}"), false),
+            (format!("v1={valid}"), false),
             (format!("t={NOW}"), false),
             (String::new(), false),
         ] {
@@ -175,7 +175,7 @@ mod tests {
                 "{header}"
             );
         }
-        let header = format!("t={NOW},v1={good}");
+        let header = format!("t={NOW},v1={valid}");
         assert!(!is_signed(&key("whsec"), &header, b"{ }", NOW));
     }
 

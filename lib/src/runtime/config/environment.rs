@@ -32,7 +32,7 @@ impl Environment<'_> {
     }
 
     /// Returns the first of `names` that is set, with its name.
-    pub(super) fn first(&self, names: &[&'static str]) -> Option<(&'static str, String)> {
+    pub(super) fn first_set(&self, names: &[&'static str]) -> Option<(&'static str, String)> {
         names
             .iter()
             .find_map(|name| self.text(name).map(|value| (*name, value)))

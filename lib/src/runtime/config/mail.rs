@@ -66,15 +66,15 @@ pub(super) fn mail(
 /// found at startup.
 fn mailbox(env: &Environment<'_>, name: &str) -> Result<Option<String>, ConfigError> {
     let problem = "must look like Studio <hello@studio.example>";
-    checked(env, name, problem, Options::default())
+    checked_address(env, name, problem, Options::default())
 }
 
 fn address(env: &Environment<'_>, name: &str) -> Result<Option<String>, ConfigError> {
     let options = Options::default().without_display_text();
-    checked(env, name, "must be an e-mail address", options)
+    checked_address(env, name, "must be an e-mail address", options)
 }
 
-fn checked(
+fn checked_address(
     env: &Environment<'_>,
     name: &str,
     problem: &str,

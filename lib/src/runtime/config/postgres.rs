@@ -67,7 +67,7 @@ fn connection(
     names: &[&'static str],
 ) -> Result<tokio_postgres::Config, ConfigError> {
     let (name, url) = env
-        .first(names)
+        .first_set(names)
         .ok_or_else(|| invalid(names[0], "is required: a Postgres connection string"))?;
     let mut config = connection_string(name, &url)?;
     config
