@@ -82,28 +82,29 @@ impl Measurement {
         value.map_or_else(String::new, |value| value.get_name().to_owned())
     }
 
-    async fn rows(self, testbed: &Testbed, peers: &Peers) -> Result<Vec<Row>> {
+    /// Takes the measurement.
+    async fn measure(self, testbed: &Testbed, peers: &Peers) -> Result<Vec<Row>> {
         match self {
-            Self::SessionCheck => session_check::throughput(testbed, peers).await,
-            Self::WithoutRedis => session_check::without_redis(testbed).await,
-            Self::RoundTrips => session_check::round_trips(testbed).await,
-            Self::ColdStart => footprint::cold_start(testbed, peers).await,
-            Self::Memory => footprint::memory_and_size(testbed, peers).await,
-            Self::SignIn => sign_in::sign_in(testbed).await,
-            Self::Operations => sign_in::operations(testbed).await,
-            Self::UnknownAccount => sign_in::unknown_account(testbed).await,
-            Self::Refresh => sign_in::refresh(testbed).await,
-            Self::CrossApp => cross_app::issue_and_redeem(testbed).await,
-            Self::Archive => cross_app::archive(testbed).await,
+            Self::SessionCheck => session_check::measure_throughput(testbed, peers).await,
+            Self::WithoutRedis => session_check::compare_with_pgbench(testbed).await,
+            Self::RoundTrips => session_check::count_round_trips(testbed).await,
+            Self::ColdStart => footprint::measure_cold_start(testbed, peers).await,
+            Self::Memory => footprint::measure_memory_and_size(testbed, peers).await,
+            Self::SignIn => sign_in::compare_with_hashing(testbed).await,
+            Self::Operations => sign_in::measure_operations(testbed).await,
+            Self::UnknownAccount => sign_in::compare_with_unknown_account(testbed).await,
+            Self::Refresh => sign_in::measure_refresh(testbed).await,
+            Self::CrossApp => cross_app::measure_issue_and_redeem(testbed).await,
+            Self::Archive => cross_app::measure_archive(testbed).await,
             Self::Flood => sign_in_burst::measure(testbed).await,
-            Self::RedisDead => redis_outage::session_checks(testbed).await,
-            Self::ManySessions => many_sessions::many_sessions(testbed).await,
-            Self::CleanUp => many_sessions::clean_up(testbed).await,
-            Self::HitRatio => session_check::hit_ratio(testbed).await,
+            Self::RedisDead => redis_outage::compare_session_checks(testbed).await,
+            Self::ManySessions => many_sessions::compare_session_checks(testbed).await,
+            Self::CleanUp => many_sessions::measure_clean_up(testbed).await,
+            Self::HitRatio => session_check::measure_hit_ratio(testbed).await,
             Self::Scale => large_studio::measure(testbed).await,
             Self::Booking => booking::compare_methods(testbed).await,
-            Self::Schedule => year_of_data::schedule(testbed).await,
-            Self::Queries => year_of_data::queries(testbed).await,
+            Self::Schedule => year_of_data::measure_schedule(testbed).await,
+            Self::Queries => year_of_data::measure_queries(testbed).await,
         }
     }
 }
@@ -122,7 +123,7 @@ pub(crate) async fn run(options: Options) -> Result<()> {
         all.filter(|measurement| options.only.is_empty() || options.only.contains(measurement))
     {
         status(&format!("Measuring {} …", measurement.name()));
-        match measurement.rows(&testbed, &peers).await {
+        match measurement.measure(&testbed, &peers).await {
             Ok(measured) => rows.extend(measured),
             // A failed measurement does not discard the others.
             Err(error) => rows.push(Row::not_measured(measurement.name(), &format!("{error:#}"))),

@@ -52,7 +52,7 @@ pub(super) async fn compare_methods(testbed: &Testbed) -> Result<Vec<Row>> {
         )
         .await?;
     session_check.stop().await?;
-    let pool = Arc::new(pool(testbed)?);
+    let pool = Arc::new(create_pool(testbed)?);
     let members = client
         .query("select id from users order by id", &[])
         .await?;
@@ -75,10 +75,10 @@ pub(super) async fn compare_methods(testbed: &Testbed) -> Result<Vec<Row>> {
     server.stop().await?;
     drop(client);
     testbed.cluster.drop_database(DATABASE).await?;
-    Ok(rows(&by_function, &direct))
+    Ok(build_rows(&by_function, &direct))
 }
 
-fn rows(by_function: &[LoadStats], direct: &[Vec<LoadStats>; 3]) -> Vec<Row> {
+fn build_rows(by_function: &[LoadStats], direct: &[Vec<LoadStats>; 3]) -> Vec<Row> {
     let median_time = |rounds: &[LoadStats]| {
         let seconds = rounds
             .iter()
@@ -119,23 +119,23 @@ async fn book_through_function(
     client: &Client,
     server: &Server,
 ) -> Result<LoadStats> {
-    let class = add_class(client).await?;
-    let calls = (1..=MEMBERS).map(|member| testbed.booking(member, class));
+    let occurrence = add_occurrence(client).await?;
+    let calls = (1..=MEMBERS).map(|member| testbed.booking(member, occurrence));
     let load = Load::once(server.address, calls.collect::<Result<_>>()?);
     let load = load
         .expect(StatusCode::CREATED)
         .or_expect(StatusCode::CONFLICT);
     let stats = load.connections(CONCURRENCY).run().await?;
-    ensure_all_spots_booked(client, class).await?;
+    ensure_all_spots_booked(client, occurrence).await?;
     Ok(stats)
 }
 
 impl Testbed {
     /// Builds the booking request of a member.
-    fn booking(&self, member: usize, class: Uuid) -> Result<Call> {
+    fn booking(&self, member: usize, occurrence: Uuid) -> Result<Call> {
         let mut call = self.post(
             "/api/bookings/create",
-            &json!({ "scheduledClassId": class }),
+            &json!({ "scheduledClassId": occurrence }),
         )?;
         let headers = call.headers_mut();
         headers.insert("cookie", self.cookie(DATABASE, member)?.parse()?);
@@ -146,7 +146,7 @@ impl Testbed {
 }
 
 /// Creates a pool as large as the function's, with a long timeout.
-fn pool(testbed: &Testbed) -> Result<Db> {
+fn create_pool(testbed: &Testbed) -> Result<Db> {
     let mut variables = testbed.function_variables(DATABASE, false);
     variables.push(("POSTGRES_POOL_TIMEOUT_MS", "60000".to_owned()));
     let variables = variables
@@ -170,7 +170,7 @@ async fn book_directly(
     members: &Arc<[Uuid]>,
     method: DirectMethod,
 ) -> Result<LoadStats> {
-    let class = add_class(client).await?;
+    let occurrence = add_occurrence(client).await?;
     let (next, started) = (Arc::new(AtomicUsize::new(0)), Instant::now());
     let mut callers = JoinSet::new();
     for _ in 0..CONCURRENCY {
@@ -180,12 +180,14 @@ async fn book_directly(
             while let Some(member) = members.get(next.fetch_add(1, Ordering::Relaxed)) {
                 let sent_at = Instant::now();
                 match method {
-                    DirectMethod::Statement => book_by_statement(&pool, class, *member).await?,
+                    DirectMethod::Statement => {
+                        book_by_statement(&pool, occurrence, *member).await?
+                    }
                     DirectMethod::Transaction => {
-                        book_by_transaction(&pool, class, *member, false).await?
+                        book_by_transaction(&pool, occurrence, *member, false).await?
                     }
                     DirectMethod::Prepared => {
-                        book_by_transaction(&pool, class, *member, true).await?
+                        book_by_transaction(&pool, occurrence, *member, true).await?
                     }
                 }
                 latencies.push(sent_at.elapsed());
@@ -198,12 +200,12 @@ async fn book_directly(
         latencies.extend(result??);
     }
     let stats = LoadStats::new(latencies, started.elapsed());
-    ensure_all_spots_booked(client, class).await?;
+    ensure_all_spots_booked(client, occurrence).await?;
     Ok(stats)
 }
 
 /// Books with the function's own statement.
-async fn book_by_statement(pool: &Db, class: Uuid, member: Uuid) -> Result<()> {
+async fn book_by_statement(pool: &Db, occurrence: Uuid, member: Uuid) -> Result<()> {
     let studio = StudioConfig {
         name: "Sabor con Flow".to_owned(),
         time_zone: "UTC".to_owned(),
@@ -215,7 +217,7 @@ async fn book_by_statement(pool: &Db, class: Uuid, member: Uuid) -> Result<()> {
     };
     let new_booking = NewBooking {
         user_id: member,
-        scheduled_class_id: class,
+        scheduled_class_id: occurrence,
         join_waitlist: false,
     };
     let connection = pool.client().await?;
@@ -226,7 +228,12 @@ async fn book_by_statement(pool: &Db, class: Uuid, member: Uuid) -> Result<()> {
 }
 
 /// Books with five statements: lock, count, insert, update, commit.
-async fn book_by_transaction(pool: &Db, class: Uuid, member: Uuid, prepared: bool) -> Result<()> {
+async fn book_by_transaction(
+    pool: &Db,
+    occurrence: Uuid,
+    member: Uuid,
+    prepared: bool,
+) -> Result<()> {
     const LOCK: &str = "select max_participants from scheduled_classes where id = $1 for update";
     const COUNT: &str = "select count(*) from bookings where scheduled_class_id = $1
         and status in ('booked', 'attended', 'no_show')";
@@ -247,29 +254,29 @@ async fn book_by_transaction(pool: &Db, class: Uuid, member: Uuid, prepared: boo
             ids.iter().map(|id| (id as _, Type::UUID)).collect();
         transaction.query_typed(sql, &typed_params).await
     };
-    let spots = query(LOCK, &[class]).await?;
-    let taken = query(COUNT, &[class]).await?;
+    let spots = query(LOCK, &[occurrence]).await?;
+    let taken = query(COUNT, &[occurrence]).await?;
     let spots: i32 = spots.first().context("the occurrence is missing")?.get(0);
     let taken: i64 = taken.first().context("the count is missing")?.get(0);
     if taken < i64::from(spots) {
-        query(INSERT, &[Uuid::now_v7(), member, class]).await?;
-        query(UPDATE, &[class]).await?;
+        query(INSERT, &[Uuid::now_v7(), member, occurrence]).await?;
+        query(UPDATE, &[occurrence]).await?;
     }
     Ok(transaction.commit().await?)
 }
 
-async fn add_class(client: &Client) -> Result<Uuid> {
+async fn add_occurrence(client: &Client) -> Result<Uuid> {
     let id = Uuid::now_v7();
-    client.execute(INSERT_CLASS, &[&id, &SPOTS]).await?;
+    client.execute(INSERT_OCCURRENCE, &[&id, &SPOTS]).await?;
     Ok(id)
 }
 
 /// Fails unless every spot is booked exactly once.
-async fn ensure_all_spots_booked(client: &Client, class: Uuid) -> Result<()> {
+async fn ensure_all_spots_booked(client: &Client, occurrence: Uuid) -> Result<()> {
     let query =
         "select count(*), (select current_participants from scheduled_classes where id = $1)
         from bookings where scheduled_class_id = $1 and status = 'booked'";
-    let row = client.query_one(query, &[&class]).await?;
+    let row = client.query_one(query, &[&occurrence]).await?;
     let (booked, counted): (i64, i32) = (row.try_get(0)?, row.try_get(1)?);
     let spots = (i64::from(SPOTS), SPOTS);
     ensure!(
@@ -279,7 +286,7 @@ async fn ensure_all_spots_booked(client: &Client, class: Uuid) -> Result<()> {
     Ok(())
 }
 
-const INSERT_CLASS: &str = "
+const INSERT_OCCURRENCE: &str = "
     with instructor as (
         insert into instructors (id, name) values ($1, 'Marisol Vega')
     ), type as (

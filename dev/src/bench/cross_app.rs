@@ -33,7 +33,7 @@ const CONNECTIONS: usize = 16;
 
 /// Measures issuing and redeeming a token. There are enough sessions that none reaches the
 /// rate limit.
-pub(super) async fn issue_and_redeem(testbed: &Testbed) -> Result<Vec<Row>> {
+pub(super) async fn measure_issue_and_redeem(testbed: &Testbed) -> Result<Vec<Row>> {
     let count = if testbed.quick { 400 } else { 4_000 };
     let secret = random::hex::<32>();
     let client = testbed.cluster.connect(DATABASE).await?;
@@ -133,7 +133,7 @@ const INSERT_APP: &str = "
 
 /// Measures the archive of 400 days of tokens. Afterwards each token must be in the
 /// partition of its month, and the daily counters must match.
-pub(super) async fn archive(testbed: &Testbed) -> Result<Vec<Row>> {
+pub(super) async fn measure_archive(testbed: &Testbed) -> Result<Vec<Row>> {
     const PATH: &str = "/api/admin/cleanup-sessions";
     let count: i32 = if testbed.quick { 100_000 } else { 1_000_000 };
     let database = "archive";

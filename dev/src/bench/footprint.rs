@@ -18,7 +18,7 @@ const SESSION_CHECK: &str = "/api/auth/session";
 const COMPARED_PEERS: [Peer; 2] = [Peer::DesignA, Peer::BetterAuth];
 
 /// Measures the time from the start of a process to its first session check.
-pub(super) async fn cold_start(testbed: &Testbed, peers: &Peers) -> Result<Vec<Row>> {
+pub(super) async fn measure_cold_start(testbed: &Testbed, peers: &Peers) -> Result<Vec<Row>> {
     let (mut hits, mut misses, mut peer_times) = (
         Vec::new(),
         Vec::new(),
@@ -30,17 +30,19 @@ pub(super) async fn cold_start(testbed: &Testbed, peers: &Peers) -> Result<Vec<R
         .await?;
     for _ in 0..2 * testbed.rounds() + 1 {
         hits.push(
-            first_response(
+            measure_first_response(
                 testbed.start_function(SESSION_CHECK).await?,
                 warm[0].clone(),
             )
             .await?,
         );
         let fresh = testbed.fresh_checks(1)?.remove(0);
-        misses.push(first_response(testbed.start_function(SESSION_CHECK).await?, fresh).await?);
+        misses.push(
+            measure_first_response(testbed.start_function(SESSION_CHECK).await?, fresh).await?,
+        );
         for (times, peer) in peer_times.iter_mut().zip(COMPARED_PEERS) {
             if let Ok((server, calls)) = peers.start(testbed, peer).await {
-                times.push(first_response(server, calls[0].clone()).await?);
+                times.push(measure_first_response(server, calls[0].clone()).await?);
             }
         }
     }
@@ -60,14 +62,14 @@ pub(super) async fn cold_start(testbed: &Testbed, peers: &Peers) -> Result<Vec<R
         ),
     ];
     for (times, peer) in peer_times.into_iter().zip(COMPARED_PEERS) {
-        rows.push(compare(testbed, peers, hit, median(times), peer).await);
+        rows.push(compare_cold_start(testbed, peers, hit, median(times), peer).await);
     }
-    rows.extend(cold_start_parts(testbed).await?);
+    rows.extend(measure_cold_start_parts(testbed).await?);
     Ok(rows)
 }
 
 /// Measures the parts of a cold start.
-async fn cold_start_parts(testbed: &Testbed) -> Result<Vec<Row>> {
+async fn measure_cold_start_parts(testbed: &Testbed) -> Result<Vec<Row>> {
     let (warm, rounds) = (testbed.warm_checks()?, 4 * testbed.rounds() + 1);
     let mut parts: [Vec<f64>; 7] = Default::default();
     for _ in 0..rounds {
@@ -129,13 +131,13 @@ const SESSION_QUERY: &str =
     "select u.id, s.id from user_sessions s join users u on u.id = s.user_id
     where s.session_key = 'none'";
 
-async fn first_response(server: Server, call: Call) -> Result<f64> {
+async fn measure_first_response(server: Server, call: Call) -> Result<f64> {
     let time = server.first_response(call).await?;
     server.stop().await?;
     Ok(time)
 }
 
-async fn compare(
+async fn compare_cold_start(
     testbed: &Testbed,
     peers: &Peers,
     own_time: f64,
@@ -155,7 +157,7 @@ async fn compare(
 
 /// Measures the idle memory of every function after one response, and the size of its
 /// executable.
-pub(super) async fn memory_and_size(testbed: &Testbed, peers: &Peers) -> Result<Vec<Row>> {
+pub(super) async fn measure_memory_and_size(testbed: &Testbed, peers: &Peers) -> Result<Vec<Row>> {
     let (mut memory, mut sizes) = (Vec::new(), Vec::new());
     for (path, executable) in function::executables()? {
         let server =
@@ -167,12 +169,12 @@ pub(super) async fn memory_and_size(testbed: &Testbed, peers: &Peers) -> Result<
             .expect(hyper::StatusCode::METHOD_NOT_ALLOWED)
             .run()
             .await?;
-        memory.push((idle_memory(&server).await?, path.clone()));
+        memory.push((measure_idle_memory(&server).await?, path.clone()));
         sizes.push((std::fs::metadata(&executable)?.len() as f64 / 1e6, path));
     }
     let server = testbed.start_function(SESSION_CHECK).await?;
     testbed.warm_up(&server, &testbed.warm_checks()?).await?;
-    let busy_memory = idle_memory(&server).await?;
+    let busy_memory = measure_idle_memory(&server).await?;
     let mut rows = vec![
         largest_row("memory of an idle function", memory, 14.0),
         Row::at_most(
@@ -189,7 +191,7 @@ pub(super) async fn memory_and_size(testbed: &Testbed, peers: &Peers) -> Result<
     Ok(rows)
 }
 
-async fn idle_memory(server: &Server) -> Result<f64> {
+async fn measure_idle_memory(server: &Server) -> Result<f64> {
     tokio::time::sleep(Duration::from_millis(300)).await;
     server.memory().await
 }
@@ -211,7 +213,7 @@ async fn compare_memory(testbed: &Testbed, peers: &Peers, own_memory: f64, peer:
     let peer_memory = async {
         let (server, calls) = peers.start(testbed, peer).await?;
         Load::once(server.address, calls).run().await?;
-        idle_memory(&server).await
+        measure_idle_memory(&server).await
     };
     match peer_memory.await {
         Ok(peer_memory) => Row::info(label, own_memory / peer_memory, Unit::Times)

@@ -36,9 +36,9 @@ pub(super) async fn measure(testbed: &Testbed) -> Result<Vec<Row>> {
     let promote = "update users set is_admin = true where id = md5('member1')::uuid";
     client.execute(promote, &[]).await?;
     drop(client);
-    let mut rows = storage(testbed, members).await?;
-    rows.extend(admin_queries(testbed, members).await?);
-    match instances(testbed, members).await {
+    let mut rows = measure_storage(testbed, members).await?;
+    rows.extend(measure_admin_queries(testbed, members).await?);
+    match measure_instances(testbed, members).await {
         Ok(measured) => rows.extend(measured),
         Err(error) => rows.push(Row::not_measured(
             "instances on one pooler",
@@ -50,7 +50,7 @@ pub(super) async fn measure(testbed: &Testbed) -> Result<Vec<Row>> {
 }
 
 /// Measures the bytes per member and session, including indexes.
-async fn storage(testbed: &Testbed, members: usize) -> Result<Vec<Row>> {
+async fn measure_storage(testbed: &Testbed, members: usize) -> Result<Vec<Row>> {
     let client = testbed.cluster.connect(DATABASE).await?;
     let mut rows = Vec::new();
     for (label, table) in [("a member", "users"), ("a session", "user_sessions")] {
@@ -78,7 +78,7 @@ async fn storage(testbed: &Testbed, members: usize) -> Result<Vec<Row>> {
 }
 
 /// Measures the queries of administrators.
-async fn admin_queries(testbed: &Testbed, members: usize) -> Result<Vec<Row>> {
+async fn measure_admin_queries(testbed: &Testbed, members: usize) -> Result<Vec<Row>> {
     let rare_email = format!("member{}@", members - 7);
     let searches = [&rare_email, "member+4711", "nobody", ""];
     let searches = searches.map(|text| format!("/api/admin/users?search={text}"));
@@ -120,7 +120,7 @@ async fn request_in_turn(testbed: &Testbed, paths: &[String]) -> Result<LoadStat
 
 /// Measures many processes on one pooler: first cold and with sessions from Postgres,
 /// then with sessions from Redis.
-async fn instances(testbed: &Testbed, members: usize) -> Result<Vec<Row>> {
+async fn measure_instances(testbed: &Testbed, members: usize) -> Result<Vec<Row>> {
     let pooler = PgBouncer::start(&testbed.cluster, DATABASE, CONNECTIONS).await?;
     let mut variables = testbed.function_variables(DATABASE, true);
     variables.retain(|(name, _)| *name != "POSTGRES_URL");

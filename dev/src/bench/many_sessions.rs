@@ -68,7 +68,7 @@ impl SizedDatabase {
 }
 
 /// Compares session checks among many sessions with those among few.
-pub(super) async fn many_sessions(testbed: &Testbed) -> Result<Vec<Row>> {
+pub(super) async fn compare_session_checks(testbed: &Testbed) -> Result<Vec<Row>> {
     let many = if testbed.quick { 200_000 } else { 10_000_000 };
     let mut few = SizedDatabase::open(testbed, "few", FEW).await?;
     let mut many = SizedDatabase::open(testbed, "many", many).await?;
@@ -95,7 +95,7 @@ pub(super) async fn many_sessions(testbed: &Testbed) -> Result<Vec<Row>> {
 }
 
 /// Measures the clean-up of expired sessions, and session checks during it.
-pub(super) async fn clean_up(testbed: &Testbed) -> Result<Vec<Row>> {
+pub(super) async fn measure_clean_up(testbed: &Testbed) -> Result<Vec<Row>> {
     const PATH: &str = "/api/admin/cleanup-sessions";
     let sessions = if testbed.quick { 200_000 } else { 2_000_000 };
     let database = "expired";

@@ -16,7 +16,7 @@ const CONNECTIONS: usize = 16;
 const DEADLINE: Duration = Duration::from_millis(250);
 
 /// Compares session checks while Redis is down with a deployment without Redis.
-pub(super) async fn session_checks(testbed: &Testbed) -> Result<Vec<Row>> {
+pub(super) async fn compare_session_checks(testbed: &Testbed) -> Result<Vec<Row>> {
     let mut rows = Vec::new();
     for (mode, fault) in [
         (FaultMode::Silent, "does not respond"),

@@ -54,7 +54,7 @@ impl Candidate {
 
 /// Compares the throughput and p99 of warm session checks with those of the peers. The
 /// throughput is also compared with that of the Redis endpoint.
-pub(super) async fn throughput(testbed: &Testbed, peers: &Peers) -> Result<Vec<Row>> {
+pub(super) async fn measure_throughput(testbed: &Testbed, peers: &Peers) -> Result<Vec<Row>> {
     let (mut candidates, mut rows) = start_candidates(testbed, peers).await?;
     let time = Duration::from_secs(if testbed.quick { 1 } else { 3 });
     for candidate in &candidates {
@@ -79,12 +79,12 @@ pub(super) async fn throughput(testbed: &Testbed, peers: &Peers) -> Result<Vec<R
     for peer in peer_candidates {
         rows.extend(compare(function, peer));
     }
-    rows.push(cpu_time(function, before, after));
+    rows.push(cpu_time_row(function, before, after));
     let share = 100.0 * function.rate() / redis.rate();
     let label = "session check / GET of the Redis endpoint";
     let detail = format!(
         "{}; data in {}",
-        rates(function, redis),
+        describe_rates(function, redis),
         testbed.redis.storage()
     );
     rows.push(Row::at_least(label, share, Unit::Percent, 45.0).detail(detail));
@@ -93,7 +93,7 @@ pub(super) async fn throughput(testbed: &Testbed, peers: &Peers) -> Result<Vec<R
 
 /// Returns the CPU time of the function per check. That of the load generator, the
 /// endpoint and Redis is not included.
-fn cpu_time(function: &Candidate, before: (f64, f64), after: (f64, f64)) -> Row {
+fn cpu_time_row(function: &Candidate, before: (f64, f64), after: (f64, f64)) -> Row {
     let checks: usize = function.rounds.iter().map(LoadStats::count).sum();
     let per_check = |before: f64, after: f64| 1_000.0 * (after - before) / checks as f64;
     let (user, kernel) = (per_check(before.0, after.0), per_check(before.1, after.1));
@@ -159,15 +159,18 @@ fn compare(function: &Candidate, peer: &Candidate) -> Vec<Row> {
         _ => Row::info(label, ratio, Unit::Times),
     };
     let detail = format!("{:.2} ms against {:.2} ms", function.p99(), peer.p99());
-    vec![row.detail(rates(function, peer)), latency.detail(detail)]
+    vec![
+        row.detail(describe_rates(function, peer)),
+        latency.detail(detail),
+    ]
 }
 
-fn rates(function: &Candidate, other: &Candidate) -> String {
+fn describe_rates(function: &Candidate, other: &Candidate) -> String {
     format!("{:.0} /s against {:.0} /s", function.rate(), other.rate())
 }
 
 /// Counts how often a session check accesses Redis and Postgres if Redis has the record.
-pub(super) async fn round_trips(testbed: &Testbed) -> Result<Vec<Row>> {
+pub(super) async fn count_round_trips(testbed: &Testbed) -> Result<Vec<Row>> {
     const HITS: usize = 1_000;
     let (_, before) = count_accesses(testbed, 0).await?;
     let (accesses, after) = count_accesses(testbed, HITS).await?;
@@ -213,7 +216,7 @@ async fn count_accesses(testbed: &Testbed, hits: usize) -> Result<(RedisAccesses
 }
 
 /// Compares session checks from Postgres with `pgbench`.
-pub(super) async fn without_redis(testbed: &Testbed) -> Result<Vec<Row>> {
+pub(super) async fn compare_with_pgbench(testbed: &Testbed) -> Result<Vec<Row>> {
     let label = "session check from Postgres / pgbench, select only";
     let pgbench = match Pgbench::prepare(&testbed.cluster).await {
         Ok(pgbench) => pgbench,
@@ -239,7 +242,7 @@ pub(super) async fn without_redis(testbed: &Testbed) -> Result<Vec<Row>> {
 }
 
 /// Measures the hit ratio of members who send a request every ten seconds.
-pub(super) async fn hit_ratio(testbed: &Testbed) -> Result<Vec<Row>> {
+pub(super) async fn measure_hit_ratio(testbed: &Testbed) -> Result<Vec<Row>> {
     const SESSIONS: usize = 200;
     const INTERVAL: Duration = Duration::from_secs(10);
     let label = "hit ratio of browsing members";

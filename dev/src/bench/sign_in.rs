@@ -20,7 +20,7 @@ use crate::testbed::{DATABASE, PASSWORD, Testbed};
 const ROUND: usize = 10;
 
 /// Compares sign-ins, one at a time and eight at once, with the hash function alone.
-pub(super) async fn sign_in(testbed: &Testbed) -> Result<Vec<Row>> {
+pub(super) async fn compare_with_hashing(testbed: &Testbed) -> Result<Vec<Row>> {
     let server = testbed.start_function("/api/auth/login").await?;
     measure_sign_ins(testbed, &server, 2, 1).await?;
     let hasher = Hasher::new(1);
@@ -37,8 +37,8 @@ pub(super) async fn sign_in(testbed: &Testbed) -> Result<Vec<Row>> {
     let concurrent = measure_sign_ins(testbed, &server, 20 * testbed.rounds(), 8).await?;
     Ok(vec![
         single_row.detail(format!("{request_time:.1} ms against {hash_time:.1} ms")),
-        p95("8 concurrent sign-ins, p95", &concurrent, 200.0),
-        memory(&server),
+        p95_row("8 concurrent sign-ins, p95", &concurrent, 200.0),
+        peak_memory_row(&server),
     ])
 }
 
@@ -48,13 +48,13 @@ async fn measure_sign_ins(
     count: usize,
     at_once: usize,
 ) -> Result<LoadStats> {
-    let calls = (0..count).map(|_| testbed.sign_in(PASSWORD));
+    let calls = (0..count).map(|_| testbed.sign_in_request(PASSWORD));
     let load = Load::once(server.address, calls.collect::<Result<_>>()?);
     load.connections(at_once).run().await
 }
 
 /// Compares the peak memory with that of an idle function plus 19 MiB of hashing per core.
-fn memory(server: &Server) -> Row {
+fn peak_memory_row(server: &Server) -> Row {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let (label, bound) = ("peak memory of sign-ins", 14.0 + 20.0 * cores as f64);
     match server.peak_memory() {
@@ -78,7 +78,7 @@ async fn time_hashes(hasher: &Hasher, hash: &str) -> Result<LoadStats> {
 
 impl Testbed {
     /// Builds the sign-in request of a random member.
-    pub(super) fn sign_in(&self, password: &str) -> Result<Call> {
+    pub(super) fn sign_in_request(&self, password: &str) -> Result<Call> {
         let number = random::below(256);
         let email = format!("member{number}@example.com");
         self.post(
@@ -89,7 +89,7 @@ impl Testbed {
 }
 
 /// Measures session look-ups, sign-out, health and registration, one request at a time.
-pub(super) async fn operations(testbed: &Testbed) -> Result<Vec<Row>> {
+pub(super) async fn measure_operations(testbed: &Testbed) -> Result<Vec<Row>> {
     let count = if testbed.quick { 100 } else { 300 };
     let session_check = testbed.start_function("/api/auth/session").await?;
     let warm = testbed.warm_checks()?;
@@ -108,31 +108,31 @@ pub(super) async fn operations(testbed: &Testbed) -> Result<Vec<Row>> {
     let health_calls = (0..count).map(health_call).collect::<Result<_>>()?;
     let health_checks = Load::once(health.address, health_calls).run().await?;
     testbed.redis.endpoint.clear_log();
-    let sign_outs = sign_out(testbed, count).await?;
+    let sign_outs = measure_sign_outs(testbed, count).await?;
     let sign_out_commands = testbed.redis.endpoint.commands();
     testbed.redis.endpoint.clear_log();
     let login = testbed.start_function("/api/auth/login").await?;
-    let calls = (0..ROUND).map(|_| testbed.sign_in(PASSWORD));
+    let calls = (0..ROUND).map(|_| testbed.sign_in_request(PASSWORD));
     let load = Load::once(login.address, calls.collect::<Result<_>>()?);
     load.run().await?;
     let sign_in_commands = testbed.redis.endpoint.commands();
     Ok(vec![
         commands_row("a sign-in", sign_in_commands, ROUND),
         commands_row("a sign-out", sign_out_commands, count),
-        p95("session look-up in Redis, p95", &hits, 10.0),
-        p95("session look-up with a query, p95", &misses, 50.0),
-        p95("sign-out, p95", &sign_outs, 20.0),
-        p95("health, p95", &health_checks, 100.0),
-        register(testbed).await?,
+        p95_row("session look-up in Redis, p95", &hits, 10.0),
+        p95_row("session look-up with a query, p95", &misses, 50.0),
+        p95_row("sign-out, p95", &sign_outs, 20.0),
+        p95_row("health, p95", &health_checks, 100.0),
+        measure_registrations(testbed).await?,
     ])
 }
 
-fn p95(label: &str, stats: &LoadStats, bound: f64) -> Row {
+fn p95_row(label: &str, stats: &LoadStats, bound: f64) -> Row {
     let row = Row::at_most(label, stats.percentile(0.95), Unit::Milliseconds, bound);
     row.detail(format!("median {:.2} ms", stats.percentile(0.5)))
 }
 
-async fn sign_out(testbed: &Testbed, count: usize) -> Result<LoadStats> {
+async fn measure_sign_outs(testbed: &Testbed, count: usize) -> Result<LoadStats> {
     let server = testbed.start_function("/api/auth/logout").await?;
     let mut calls = testbed.fresh_checks(count)?;
     for call in &mut calls {
@@ -145,7 +145,7 @@ async fn sign_out(testbed: &Testbed, count: usize) -> Result<LoadStats> {
     Load::once(server.address, calls).run().await
 }
 
-async fn register(testbed: &Testbed) -> Result<Row> {
+async fn measure_registrations(testbed: &Testbed) -> Result<Row> {
     let server = testbed.start_function("/api/auth/register").await?;
     let hasher = Hasher::new(1);
     let hash = hasher.hash(Password::submitted(PASSWORD)).await?;
@@ -169,13 +169,13 @@ async fn register(testbed: &Testbed) -> Result<Row> {
 
 /// Compares the response times for an unknown account and a wrong password, which must
 /// not reveal whether the account exists.
-pub(super) async fn unknown_account(testbed: &Testbed) -> Result<Vec<Row>> {
+pub(super) async fn compare_with_unknown_account(testbed: &Testbed) -> Result<Vec<Row>> {
     const ATTEMPTS: usize = 200;
     let server = testbed.start_function("/api/auth/login").await?;
-    send_refused(&server, vec![testbed.sign_in("wrong password")?]).await?;
+    send_refused(&server, vec![testbed.sign_in_request("wrong password")?]).await?;
     let (mut known, mut unknown) = (Vec::new(), Vec::new());
     for _ in 0..ATTEMPTS / ROUND {
-        let calls = (0..ROUND).map(|_| testbed.sign_in("wrong password"));
+        let calls = (0..ROUND).map(|_| testbed.sign_in_request("wrong password"));
         known.push(send_refused(&server, calls.collect::<Result<_>>()?).await?);
         let calls = (0..ROUND).map(|_| {
             let email = format!("{}@example.com", random::hex::<8>());
@@ -196,7 +196,7 @@ pub(super) async fn unknown_account(testbed: &Testbed) -> Result<Vec<Row>> {
 }
 
 /// Measures refreshes, one at a time, each with its own single-use token.
-pub(super) async fn refresh(testbed: &Testbed) -> Result<Vec<Row>> {
+pub(super) async fn measure_refresh(testbed: &Testbed) -> Result<Vec<Row>> {
     let count = if testbed.quick { 100 } else { 300 };
     let tokens: Vec<_> = (0..count).map(|_| random::hex::<32>()).collect();
     let hashes: Vec<_> = tokens
@@ -212,7 +212,7 @@ pub(super) async fn refresh(testbed: &Testbed) -> Result<Vec<Row>> {
     };
     let calls = tokens.iter().map(form).collect::<Result<_>>()?;
     let stats = Load::once(server.address, calls).run().await?;
-    Ok(vec![p95("refresh, p95", &stats, 50.0)])
+    Ok(vec![p95_row("refresh, p95", &stats, 50.0)])
 }
 
 const INSERT_FAMILIES: &str = "

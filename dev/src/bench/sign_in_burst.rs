@@ -24,7 +24,7 @@ pub(super) async fn measure(testbed: &Testbed) -> Result<Vec<Row>> {
         .pause(Duration::from_millis(5));
     let baseline = checks.clone().during(Duration::from_secs(5)).run().await?;
     let login = testbed.start_function("/api/auth/login").await?;
-    let burst = (0..SIGN_INS).map(|_| testbed.sign_in(PASSWORD));
+    let burst = (0..SIGN_INS).map(|_| testbed.sign_in_request(PASSWORD));
     let burst = Load::once(login.address, burst.collect::<Result<_>>()?)
         .connections(SIGN_INS)
         .or_expect(StatusCode::TOO_MANY_REQUESTS)

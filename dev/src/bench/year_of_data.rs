@@ -42,7 +42,7 @@ async fn create_year(testbed: &Testbed) -> Result<()> {
 }
 
 /// Measures the public schedule with the cache in Redis, and without it.
-pub(super) async fn schedule(testbed: &Testbed) -> Result<Vec<Row>> {
+pub(super) async fn measure_schedule(testbed: &Testbed) -> Result<Vec<Row>> {
     create_year(testbed).await?;
     let cached = function::start(SCHEDULE, &testbed.function_variables(DATABASE, true)).await?;
     let uncached = function::start(SCHEDULE, &testbed.function_variables(DATABASE, false)).await?;
@@ -84,7 +84,7 @@ pub(super) async fn schedule(testbed: &Testbed) -> Result<Vec<Row>> {
 }
 
 /// Measures queries of staff and administrators on a year of data, one at a time.
-pub(super) async fn queries(testbed: &Testbed) -> Result<Vec<Row>> {
+pub(super) async fn measure_queries(testbed: &Testbed) -> Result<Vec<Row>> {
     create_year(testbed).await?;
     let client = testbed.cluster.connect(DATABASE).await?;
     let query = "select id from scheduled_classes order by current_participants desc, id limit 40";

@@ -82,14 +82,14 @@ pub(super) async fn run_all(run: &Arc<Run>, limit: StalenessLimit) -> Result<()>
     for request in log.requests() {
         if let Some(reason) = run.unexpected_failure(&request) {
             let (operation, outcome) = (request.operation.name(), request.outcome.name());
-            log.violation(format!("{operation}: {outcome}, {reason}"));
+            log.record_violation(format!("{operation}: {outcome}, {reason}"));
         }
     }
     let client = run.environment.connect().await?;
     check_sessions(run, &client, limit).await?;
     for read in log.stale_reads() {
         if read.sent_at > limit.deadline(&read.ended, fault) {
-            log.violation("check: an ended session was accepted for longer than the limit");
+            log.record_violation("check: an ended session was accepted for longer than the limit");
         }
     }
     check_bookings(run, &client).await?;
@@ -136,9 +136,9 @@ async fn check_sessions(run: &Arc<Run>, client: &Client, limit: StalenessLimit) 
                     run.log.record_stale_read(StaleRead { ended, sent_at });
                     accepted.push((turn, cookie, ended));
                 }
-                _ => run
-                    .log
-                    .violation("check: an ended session gets no definite response after the fault"),
+                _ => run.log.record_violation(
+                    "check: an ended session gets no definite response after the fault",
+                ),
             }
         }
     }

@@ -185,7 +185,7 @@ impl Log {
     pub(super) fn record(&self, operation: Operation, response: &ApiResponse) {
         if !response.is_as_documented() {
             let (name, status) = (operation.name(), response.status);
-            self.violation(format!(
+            self.record_violation(format!(
                 "{name}: {status} without the documented fields or headers"
             ));
         }
@@ -198,7 +198,7 @@ impl Log {
     }
 
     /// Records behavior that no fault justifies.
-    pub(super) fn violation(&self, message: impl Into<String>) {
+    pub(super) fn record_violation(&self, message: impl Into<String>) {
         *lock(&self.violations).entry(message.into()).or_default() += 1;
     }
 

@@ -209,14 +209,14 @@ impl Run {
     /// Records an error as a violation.
     pub(super) fn record_error(&self, result: Result<()>) {
         if let Err(error) = result {
-            self.log.violation(format!("{error:#}"));
+            self.log.record_violation(format!("{error:#}"));
         }
     }
 
     /// Records a violation unless the condition holds.
     pub(super) fn check(&self, holds: bool, message: &str) {
         if !holds {
-            self.log.violation(message);
+            self.log.record_violation(message);
         }
     }
 
@@ -240,7 +240,7 @@ impl Run {
             let code = response.text("code").unwrap_or("no code");
             let (name, status) = (operation.name(), response.status);
             self.log
-                .violation(format!("{name}: unexpected response {status} {code}"));
+                .record_violation(format!("{name}: unexpected response {status} {code}"));
         }
     }
 }

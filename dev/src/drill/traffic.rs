@@ -115,7 +115,7 @@ async fn book(run: &Run, cookie: &str, class: Uuid, join_waitlist: bool) -> Resu
     let repeated = run.request_until_definite(Operation::Book, call).await?;
     if repeated.response.outcome.is_definite() && repeated.response.body != result.response.body {
         run.log
-            .violation("book: the same Idempotency-Key returned another response");
+            .record_violation("book: the same Idempotency-Key returned another response");
     }
     Ok(Some(id))
 }
@@ -211,7 +211,7 @@ async fn register_and_change_password(run: Arc<Run>) -> Result<()> {
         let result = run.request_until_definite(Operation::SignIn, call).await?;
         if result.succeeded() {
             run.log
-                .violation("sign-in: the old password was accepted after its change");
+                .record_violation("sign-in: the old password was accepted after its change");
         }
         sleep(Duration::from_millis(200)).await;
     }
@@ -298,7 +298,7 @@ async fn refresh_repeatedly(run: &Run, mut token: String) -> Result<Option<Strin
         let response = run.send(Operation::Check, 1, call).await?;
         if response.outcome == Outcome::Rejected {
             run.log
-                .violation("check: a valid access token was rejected");
+                .record_violation("check: a valid access token was rejected");
         }
         sleep(Duration::from_millis(200)).await;
     }
@@ -350,9 +350,11 @@ fn check_redemptions(run: &Run, (id, issued): (Uuid, Instant), results: &[FinalR
         0 if was_retried || run.may_lose(Operation::Redeem, issued) => {}
         0 => run
             .log
-            .violation("redeem: an issued token could not be redeemed"),
+            .record_violation("redeem: an issued token could not be redeemed"),
         1 => _ = run.log.confirmed().redeemed.insert(id, issued),
-        _ => run.log.violation("redeem: a token was redeemed twice"),
+        _ => run
+            .log
+            .record_violation("redeem: a token was redeemed twice"),
     }
     for result in results.iter().filter(|result| !result.succeeded()) {
         if !result.response.is(StatusCode::UNAUTHORIZED, "token_ended") {
@@ -405,7 +407,8 @@ async fn check_active_sessions(run: Arc<Run>, turn: usize) -> Result<()> {
             .await?;
         // Another client may have ended the session in the meantime.
         if response.outcome == Outcome::Rejected && (is_permanent || run.log.is_active(&cookie)) {
-            run.log.violation("check: an active session was rejected");
+            run.log
+                .record_violation("check: an active session was rejected");
         }
         sleep(Duration::from_millis(20)).await;
     }
