@@ -1,6 +1,7 @@
 //! Payments and refunds, with the stand-in for Stripe in `harness/stripe.rs`.
 
 mod desk_payments;
+mod previous_version;
 mod refunds;
 mod unpaid_checkouts;
 mod webhook;

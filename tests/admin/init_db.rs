@@ -37,7 +37,8 @@ async fn concurrent_calls_apply_each_migration_once() {
             json!("0002_classes"),
             json!("0003_bookings"),
             json!("0004_identity"),
-            json!("0005_cross_app")
+            json!("0005_cross_app"),
+            json!("0006_refunds")
         ]
     );
     app.member("ana").await;

@@ -180,6 +180,9 @@ async fn a_refund_made_in_the_stripe_dashboard_is_recognized() {
     // As if the refund had been made in the dashboard, without our knowledge.
     app.sql("alter table payments disable trigger payments_forward")
         .await;
+    app.sql("alter table payments disable trigger payments_refunds")
+        .await;
+    app.sql("delete from refunds").await;
     app.sql(
         "update payments set status = 'refund_due', provider_refund = null, id = gen_random_uuid()",
     )

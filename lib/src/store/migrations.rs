@@ -27,12 +27,13 @@ macro_rules! migration {
     };
 }
 
-static MIGRATIONS: [Migration; 5] = [
+static MIGRATIONS: [Migration; 6] = [
     migration!(1, "0001_initial"),
     migration!(2, "0002_classes"),
     migration!(3, "0003_bookings"),
     migration!(4, "0004_identity"),
     migration!(5, "0005_cross_app"),
+    migration!(6, "0006_refunds"),
 ];
 
 /// Takes the advisory lock of migrations, whose number is "sabor" in ASCII. The commands

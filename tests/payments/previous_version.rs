@@ -1,0 +1,93 @@
+//! The previous version of the program runs on the migrated schema. It writes the status
+//! of payments, and knows no refunds.
+
+use super::{book_and_pay, start_with_stripe};
+use crate::harness::TestApp;
+
+/// Returns the status and the refunded amount of the only payment, and the states and
+/// amounts of its refunds.
+async fn payment_and_refunds(app: &TestApp) -> (String, String, Vec<(String, String)>) {
+    let payment = app.sql("select status, refunded::text from payments").await;
+    let refunds = app
+        .sql("select state, amount::text from refunds order by created_at")
+        .await;
+    let refunds = refunds.iter().map(|row| (row.get(0), row.get(1)));
+    (payment[0].get(0), payment[0].get(1), refunds.collect())
+}
+
+fn expected(
+    status: &str,
+    refunded: &str,
+    refunds: &[(&str, &str)],
+) -> (String, String, Vec<(String, String)>) {
+    let owned = |(state, amount): &(&str, &str)| ((*state).to_owned(), (*amount).to_owned());
+    (
+        status.to_owned(),
+        refunded.to_owned(),
+        refunds.iter().map(owned).collect(),
+    )
+}
+
+#[tokio::test]
+async fn the_status_of_a_payment_makes_and_completes_its_refund() {
+    let (app, stripe) = start_with_stripe().await;
+    let ana = app.member("ana").await;
+    book_and_pay(&app, &stripe, &ana).await;
+    app.sql("update payments set status = 'refund_due'").await;
+    let due = expected("refund_due", "25.00", &[("due", "25.00")]);
+    assert_eq!(payment_and_refunds(&app).await, due);
+    // A refund that is in progress.
+    app.sql("update payments set provider_refund = 're_1'")
+        .await;
+    let sent = expected("refund_due", "25.00", &[("sent", "25.00")]);
+    assert_eq!(payment_and_refunds(&app).await, sent);
+    app.sql(
+        "update payments set status = 'refunded', refunded_at = now(), provider_refund = 're_1'",
+    )
+    .await;
+    let done = expected("refunded", "25.00", &[("done", "25.00")]);
+    assert_eq!(payment_and_refunds(&app).await, done);
+    let same = "select count(*) from refunds r join payments p on p.id = r.payment_id
+        where r.provider_refund = 're_1' and r.done_at = p.refunded_at";
+    assert_eq!(app.count(same).await, 1);
+}
+
+#[tokio::test]
+async fn the_refunds_of_a_payment_set_its_status() {
+    let (app, stripe) = start_with_stripe().await;
+    let ana = app.member("ana").await;
+    book_and_pay(&app, &stripe, &ana).await;
+    app.sql("insert into refunds (id, payment_id, amount, source) select gen_random_uuid(), id, 10, 'staff' from payments")
+        .await;
+    // The previous version would refund all that is `refund_due`.
+    let part = expected("paid", "10.00", &[("due", "10.00")]);
+    assert_eq!(payment_and_refunds(&app).await, part);
+    app.sql("update payments set status = 'refund_due'").await;
+    let all = expected("refund_due", "25.00", &[("due", "10.00"), ("due", "15.00")]);
+    assert_eq!(payment_and_refunds(&app).await, all);
+    app.sql("update refunds set state = 'done', done_at = now()")
+        .await;
+    let refunds = [("done", "10.00"), ("done", "15.00")];
+    let done = expected("refunded", "25.00", &refunds);
+    assert_eq!(payment_and_refunds(&app).await, done);
+    // A refund can fail after it succeeded, so the status goes back.
+    app.sql("update refunds set state = 'failed', done_at = null where amount = 15")
+        .await;
+    let refunds = [("done", "10.00"), ("failed", "15.00")];
+    let failed = expected("paid", "10.00", &refunds);
+    assert_eq!(payment_and_refunds(&app).await, failed);
+}
+
+#[tokio::test]
+async fn refunds_never_exceed_the_payment() {
+    let (app, stripe) = start_with_stripe().await;
+    let ana = app.member("ana").await;
+    book_and_pay(&app, &stripe, &ana).await;
+    let client = app.app.db().client().await.unwrap();
+    let insert = "insert into refunds (id, payment_id, amount, source) select gen_random_uuid(), id, 10, 'staff' from payments";
+    for fits in [true, true, false] {
+        assert_eq!(client.batch_execute(insert).await.is_ok(), fits);
+    }
+    let two = expected("paid", "20.00", &[("due", "10.00"), ("due", "10.00")]);
+    assert_eq!(payment_and_refunds(&app).await, two);
+}
