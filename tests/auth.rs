@@ -10,3 +10,4 @@ mod oauth;
 mod rate_limit;
 mod register;
 mod two_factor;
+mod unconfirmed_members;

@@ -84,24 +84,26 @@ const PERMISSIONS: &[(&str, &str, Access)] = &[
     ("POST", "/api/auth/refresh", Access::Everyone),
     ("POST", "/api/auth/register", Access::Everyone),
     ("POST", "/api/auth/reset-password", Access::Everyone),
-    ("POST", "/api/auth/two-factor", Access::Member),
+    ("POST", "/api/auth/two-factor", Access::ConfirmedMember),
     ("POST", "/api/auth/verify-email", Access::Member),
     ("POST", "/api/bookings/cancel", Access::Member),
-    ("POST", "/api/bookings/create", Access::Member),
+    ("POST", "/api/bookings/create", Access::ConfirmedMember),
     ("POST", "/api/bookings/payment", Access::Member),
-    ("POST", "/api/calendar/token", Access::Member),
+    ("POST", "/api/calendar/token", Access::ConfirmedMember),
     ("POST", "/api/contact/submit", Access::Everyone),
     ("POST", "/api/cross-app/revoke", Access::MemberOrPartner),
-    ("POST", "/api/cross-app/token", Access::Member),
+    ("POST", "/api/cross-app/token", Access::ConfirmedMember),
     ("POST", "/api/cross-app/validate", Access::Partner),
     ("POST", "/api/payments/webhook", Access::Everyone),
-    ("PUT", "/api/auth/two-factor", Access::Member),
+    ("PUT", "/api/auth/two-factor", Access::ConfirmedMember),
 ];
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Access {
     Everyone,
     Member,
+    /// A member who has confirmed their e-mail address.
+    ConfirmedMember,
     Staff,
     Admin,
     /// A partner application, which sends its name and secret.
@@ -118,6 +120,7 @@ enum Role {
     Visitor,
     /// A visitor with an anonymous session.
     Anonymous,
+    UnconfirmedMember,
     Member,
     Staff,
     Admin,
@@ -128,7 +131,10 @@ enum Role {
 fn is_allowed(access: Access, role: Role) -> bool {
     match access {
         Access::Everyone => true,
-        Access::Member => matches!(role, Role::Member | Role::Staff | Role::Admin),
+        Access::Member => {
+            role == Role::UnconfirmedMember || is_allowed(Access::ConfirmedMember, role)
+        }
+        Access::ConfirmedMember => matches!(role, Role::Member | Role::Staff | Role::Admin),
         Access::Staff => matches!(role, Role::Staff | Role::Admin),
         Access::Admin => role == Role::Admin,
         Access::Partner => role == Role::Partner,
@@ -146,6 +152,7 @@ async fn client_with_role(app: &TestApp, role: Role) -> TestClient {
             visitor.get("/api/session/test-session").await.expect(200);
             visitor
         }
+        Role::UnconfirmedMember => app.unconfirmed_member("ana").await,
         Role::Member => app.member("ana").await,
         Role::Staff => app.staff("sofia").await,
         Role::Admin => app.admin("admin").await,
@@ -168,6 +175,7 @@ async fn every_operation_is_allowed_for_exactly_the_listed_roles() {
     let roles = [
         Role::Visitor,
         Role::Anonymous,
+        Role::UnconfirmedMember,
         Role::Member,
         Role::Staff,
         Role::Admin,

@@ -1,6 +1,6 @@
 //! GET, POST, PUT, DELETE /api/auth/two-factor — the member's second factor.
 
-use sabor::http::{Json, Member, Success};
+use sabor::http::{ConfirmedMember, Json, Member, Success};
 use sabor::identity::two_factor;
 use sabor::identity::two_factor::{
     ConfirmTwoFactor, DisableTwoFactor, RecoveryCodes, StartTwoFactor, TwoFactorEnrollment,
@@ -32,14 +32,14 @@ async fn get_two_factor(app: App, member: Member) -> Result<Json<TwoFactorStatus
 /// code confirms the secret. Another call replaces the secret.
 #[utoipa::path(post, path = "/api/auth/two-factor", tag = "auth", security(("session" = [])), request_body = StartTwoFactor, responses(
     (status = 200, body = TwoFactorEnrollment, description = "The secret as text, link and QR code; it is returned only once"),
-    (status = 403, description = "`wrong_password`: the current password is wrong. `sign_in_again`: an account without a password needs a sign-in from the last ten minutes"),
+    (status = 403, description = "`email_not_verified`: the member has not confirmed their e-mail address. `wrong_password`: the current password is wrong. `sign_in_again`: an account without a password needs a sign-in from the last ten minutes"),
     (status = 409, description = "`two_factor_enabled`: the second factor is already enabled"),
     (status = 429, description = "`too_many_requests`: too many attempts; wait for `Retry-After` seconds"),
 ))]
 async fn start_two_factor(
     app: App,
     caller: Caller,
-    member: Member,
+    ConfirmedMember(member): ConfirmedMember,
     Json(form): Json<StartTwoFactor>,
 ) -> Result<Json<TwoFactorEnrollment>> {
     let enrollment = two_factor::start_setup(&app, &caller, &member, &form);
@@ -51,13 +51,14 @@ async fn start_two_factor(
 #[utoipa::path(put, path = "/api/auth/two-factor", tag = "auth", security(("session" = [])), request_body = ConfirmTwoFactor, responses(
     (status = 200, body = RecoveryCodes, description = "Enabled; the response has the ten recovery codes, which are returned only once"),
     (status = 401, description = "`invalid_code`: the code is wrong"),
+    (status = 403, description = "`email_not_verified`: the member has not confirmed their e-mail address"),
     (status = 409, description = "`two_factor_not_begun`: no secret was created. `two_factor_enabled`: the second factor is already enabled"),
     (status = 429, description = "`too_many_requests`: too many attempts; wait for `Retry-After` seconds"),
 ))]
 async fn confirm_two_factor(
     app: App,
     caller: Caller,
-    member: Member,
+    ConfirmedMember(member): ConfirmedMember,
     Json(form): Json<ConfirmTwoFactor>,
 ) -> Result<Json<RecoveryCodes>> {
     let confirmed = two_factor::confirm(&app, &caller, &member, &form);

@@ -3,7 +3,7 @@
 use sabor::bookings::member;
 use sabor::bookings::member::CreateBooking;
 use sabor::bookings::view::BookingView;
-use sabor::http::{IdempotencyKeyParams, Idempotent, Member, StoredResponse};
+use sabor::http::{ConfirmedMember, IdempotencyKeyParams, Idempotent, StoredResponse};
 use sabor::{App, Exit, Result, Routes, routes, serve};
 
 /// The routes of this function.
@@ -15,12 +15,13 @@ pub fn route() -> Routes {
 /// member joins the waitlist.
 #[utoipa::path(post, path = "/api/bookings/create", tag = "bookings", security(("session" = [])), params(IdempotencyKeyParams), request_body = CreateBooking, responses(
     (status = 201, body = BookingView, description = "The new booking; `status` shows whether it is on the waitlist"),
+    (status = 403, description = "`email_not_verified`: the member has not confirmed their e-mail address"),
     (status = 404, description = "`not_found`: no class has this id"),
     (status = 409, description = "`class_full`: no spot is free. `already_booked`: the member has booked this class. `class_started`, `class_cancelled`: the class can no longer be booked. `waitlist_closed`: the waitlist closes shortly before the class. `idempotency_key_reused`: the key belongs to another request"),
 ))]
 async fn create_booking(
     app: App,
-    member: Member,
+    ConfirmedMember(member): ConfirmedMember,
     Idempotent { key, form }: Idempotent<CreateBooking>,
 ) -> Result<StoredResponse> {
     member::create(&app, &member, key, &form).await

@@ -2,7 +2,7 @@
 
 use sabor::bookings::calendar::token;
 use sabor::bookings::calendar::token::CalendarToken;
-use sabor::http::{Created, Json, Member, Success};
+use sabor::http::{ConfirmedMember, Created, Json, Member, Success};
 use sabor::values::caller::Caller;
 use sabor::{App, Exit, Result, Routes, routes, serve};
 
@@ -15,12 +15,12 @@ pub fn route() -> Routes {
 /// previous token stops working.
 #[utoipa::path(post, path = "/api/calendar/token", tag = "calendar", security(("session" = [])), responses(
     (status = 201, body = CalendarToken, description = "The token and the URL; they are returned only once"),
-    (status = 403, description = "`demo_account`: the demo account cannot change anything"),
+    (status = 403, description = "`email_not_verified`: the member has not confirmed their e-mail address. `demo_account`: the demo account cannot change anything"),
 ))]
 async fn create_calendar_token(
     app: App,
     caller: Caller,
-    member: Member,
+    ConfirmedMember(member): ConfirmedMember,
 ) -> Result<Created<CalendarToken>> {
     token::create(&app, &caller, &member).await.map(Created)
 }

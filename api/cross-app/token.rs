@@ -1,6 +1,6 @@
 //! POST /api/cross-app/token — issues a token for a partner application.
 
-use sabor::http::{Json, Member};
+use sabor::http::{ConfirmedMember, Json};
 use sabor::partners::tokens;
 use sabor::partners::tokens::{CreateCrossAppToken, CrossAppToken};
 use sabor::values::caller::Caller;
@@ -17,13 +17,13 @@ pub fn route() -> Routes {
 /// request ten tokens per minute.
 #[utoipa::path(post, path = "/api/cross-app/token", tag = "cross-app", security(("session" = [])), request_body = CreateCrossAppToken, responses(
     (status = 200, body = CrossAppToken, description = "The token, which the browser takes to the application"),
-    (status = 403, description = "`not_a_member`: the member does not belong to the organization"),
+    (status = 403, description = "`email_not_verified`: the member has not confirmed their e-mail address. `not_a_member`: the member does not belong to the organization"),
     (status = 429, description = "`too_many_requests`: too many tokens; wait for `Retry-After` seconds"),
 ))]
 async fn create_cross_app_token(
     app: App,
     caller: Caller,
-    member: Member,
+    ConfirmedMember(member): ConfirmedMember,
     Json(request): Json<CreateCrossAppToken>,
 ) -> Result<Json<CrossAppToken>> {
     let issued = tokens::issue(&app, &caller, &member, &request);

@@ -157,6 +157,12 @@ impl Error {
         message: "You are not allowed to do this",
     };
 
+    /// 403 `email_not_verified`.
+    pub const EMAIL_NOT_VERIFIED: Self = Self::Forbidden {
+        code: "email_not_verified",
+        message: "Please confirm your e-mail address first; your account page can send the link again",
+    };
+
     /// Creates an internal error, with a message for the log.
     pub fn internal(message: impl Into<Source>) -> Self {
         Self::Internal(message.into())

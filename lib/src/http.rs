@@ -27,7 +27,9 @@ use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use tower_http::catch_panic::CatchPanicLayer;
 
-pub use self::auth::{ActiveSession, Admin, Credential, Cron, Member, OpenInDevelopment, Staff};
+pub use self::auth::{
+    ActiveSession, Admin, ConfirmedMember, Credential, Cron, Member, OpenInDevelopment, Staff,
+};
 pub use self::cacheable::{CacheableResponse, Freshness, IfNoneMatchParams, accepts};
 pub use self::cookie::{CookiePurpose, SetCookie};
 pub use self::error_response::ErrorResponse;

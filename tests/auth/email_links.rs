@@ -131,7 +131,7 @@ async fn a_reset_link_works_once_for_an_hour_and_a_newer_link_replaces_it() {
 #[tokio::test]
 async fn a_verification_link_works_once_for_a_day_and_a_newer_link_replaces_it() {
     let app = TestApp::start().await;
-    let ana = app.member("ana").await;
+    let ana = app.unconfirmed_member("ana").await;
     let older_link = app.mailed_token("verify_email", "ana@example.com").await;
     let hours = "select extract(epoch from expires_at - created_at)::bigint / 3600
         from one_time_tokens";

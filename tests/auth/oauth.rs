@@ -83,16 +83,6 @@ async fn identity_count(app: &TestApp) -> i64 {
     app.count("select count(*) from user_identities").await
 }
 
-/// Registers a member whose email is verified.
-async fn verified_member(app: &TestApp, name: &str) -> TestClient {
-    let member = app.member(name).await;
-    app.sql(&format!(
-        "update users set email_verified_at = now() where email = '{name}@example.com'"
-    ))
-    .await;
-    member
-}
-
 fn with_parameter(url: &str, name: &str, new_value: &str) -> String {
     let (path, query) = url.split_once('?').unwrap();
     let pairs = form_urlencoded::parse(query.as_bytes());

@@ -14,8 +14,8 @@ impl TestApp {
         let ids: Vec<Uuid> = (0..count).map(|_| Uuid::now_v7()).collect();
         database
             .execute(
-                "insert into users (id, email, first_name, last_name)
-                select id, id || '@example.com', 'Member', '' from unnest($1::uuid[]) id",
+                "insert into users (id, email, first_name, last_name, email_verified_at)
+                select id, id || '@example.com', 'Member', '', now() from unnest($1::uuid[]) id",
                 &[&ids],
             )
             .await

@@ -181,6 +181,24 @@ impl FromRequestParts<App> for Member {
     }
 }
 
+/// A member who has confirmed their e-mail address. Whatever outlives the session, or
+/// sends mail, needs one: anyone can register with an address that is not theirs.
+#[derive(Debug)]
+pub struct ConfirmedMember(pub Member);
+
+impl FromRequestParts<App> for ConfirmedMember {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self> {
+        let member = Member::of(parts, app).await?;
+        if member.user.email_verified {
+            Ok(Self(member))
+        } else {
+            Err(Error::EMAIL_NOT_VERIFIED)
+        }
+    }
+}
+
 /// A member with the staff or the administrator role.
 #[derive(Debug)]
 pub struct Staff(pub Member);

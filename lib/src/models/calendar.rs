@@ -68,13 +68,13 @@ static LIST_BY_TOKEN: Statement = Statement::new(
         join scheduled_classes c on c.id = b.scheduled_class_id
         join instructors i on i.id = c.instructor_id
     ) on b.user_id = u.id and c.start_time >= $2
-    where u.calendar_token_hash = $1 and u.is_active
+    where u.calendar_token_hash = $1 and u.is_active and u.email_verified_at is not null
     order by c.start_time desc, b.id desc limit 2000",
 );
 
 /// Lists the bookings of a member for occurrences that start at `since` or later, latest
-/// first. `hash` is the hash of the feed token. Returns `None` if no active member has
-/// this token.
+/// first. `hash` is the hash of the feed token. Returns `None` if no active member with a
+/// confirmed address has this token.
 pub async fn list_by_token(
     client: &Client,
     hash: &str,

@@ -51,7 +51,7 @@ pub struct Config {
     /// development, and false everywhere else.
     pub demo_account: bool,
     /// `REQUIRE_EMAIL_VERIFICATION`: whether members have to confirm their e-mail
-    /// address before they can sign in.
+    /// address before they can sign in. True by default, and false in development.
     pub require_email_verification: bool,
     /// The sign-in providers by name.
     pub providers: BTreeMap<String, ProviderConfig>,
@@ -145,7 +145,7 @@ impl Config {
             cron_secret: cron_secret(&env, development)?,
             origins: origins(&env)?,
             demo_account: development && env.flag("DEMO_ACCOUNT", true)?,
-            require_email_verification: env.flag("REQUIRE_EMAIL_VERIFICATION", false)?,
+            require_email_verification: env.flag("REQUIRE_EMAIL_VERIFICATION", !development)?,
             providers: oauth::providers(&env)?,
             mail: mail::mail(&env, development, &studio.name)?,
             studio,
@@ -340,6 +340,19 @@ mod tests {
             let message = problem(&[("SABOR_ENV", "development"), (name, value)]);
             assert!(message.starts_with("SABOR_ENV:"), "{name}={value}");
         }
+    }
+
+    #[test]
+    fn addresses_must_be_confirmed_unless_it_is_switched_off_or_in_development() {
+        let is_required = |pairs| read(pairs).unwrap().require_email_verification;
+        assert!(is_required(&[]));
+        assert!(is_required(&[("VERCEL_ENV", "preview")]));
+        assert!(!is_required(&[("REQUIRE_EMAIL_VERIFICATION", "false")]));
+        assert!(!is_required(&[("SABOR_ENV", "development")]));
+        assert!(is_required(&[
+            ("SABOR_ENV", "development"),
+            ("REQUIRE_EMAIL_VERIFICATION", "true"),
+        ]));
     }
 
     #[test]

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::{
     START, ana_claims, assert_redirects_to, identity_count, profile, sign_in, start_sign_in,
-    start_with_provider, user_count, verified_member,
+    start_with_provider, user_count,
 };
 use crate::harness::{Authenticator, wait_until};
 
@@ -47,7 +47,7 @@ async fn an_account_with_the_same_verified_email_is_linked_and_its_owner_notifie
     let Some((oidc, app)) = start_with_provider().await else {
         return;
     };
-    let ana = verified_member(&app, "ana").await;
+    let ana = app.member("ana").await;
     let phone = app.visitor();
     assert_redirects_to(&sign_in(&oidc, &phone, "ana-1").await, "/");
     assert_eq!(profile(&phone).await["id"], profile(&ana).await["id"]);
@@ -68,7 +68,7 @@ async fn an_account_with_an_unverified_email_is_not_linked_automatically() {
         return;
     };
     // The member may have registered someone else's address.
-    app.member("ana").await;
+    app.unconfirmed_member("ana").await;
     let owner = app.visitor();
     let response = sign_in(&oidc, &owner, "ana-1").await;
     response.expect_code(409, "account_exists");
@@ -94,7 +94,7 @@ async fn an_email_not_verified_by_the_provider_opens_and_creates_no_account() {
     let Some((oidc, app)) = start_with_provider().await else {
         return;
     };
-    verified_member(&app, "ana").await;
+    app.member("ana").await;
     let mut claims = ana_claims();
     for value in [json!(false), json!("false"), json!(1), json!(null)] {
         claims["email_verified"] = value;
@@ -114,7 +114,7 @@ async fn a_provider_does_not_bypass_required_email_verification() {
     let Some((oidc, app)) = start_with_provider().await else {
         return;
     };
-    let nadia = app.member("nadia").await;
+    let nadia = app.unconfirmed_member("nadia").await;
     assert_redirects_to(&sign_in(&oidc, &nadia, "ana-1").await, "/");
     let settings = oidc.settings().with("REQUIRE_EMAIL_VERIFICATION", "true");
     let strict_app = app.start_another_with(settings).await;

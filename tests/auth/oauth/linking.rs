@@ -19,7 +19,7 @@ async fn a_member_links_and_unlinks_a_provider() {
     };
     // The member's email differs and is unverified. That does not matter, since
     // the member is signed in.
-    let nadia = app.member("nadia").await;
+    let nadia = app.unconfirmed_member("nadia").await;
     let old_cookie = nadia.cookie();
     let response = sign_in(&oidc, &nadia, "ana-1").await;
     assert_redirects_to(&response, "/");
