@@ -1,9 +1,11 @@
 //! Where commands are run: in memory, or by a Redis server.
 
 use std::io;
+use std::slice;
 use std::sync::{Mutex, PoisonError};
 
 use crate::memory::Memory;
+use crate::refused_command::unavailable;
 use crate::reply::CommandResult;
 use crate::upstream::Upstream;
 
@@ -27,7 +29,7 @@ impl Backend {
     /// user and password are percent-encoded. TLS trusts the system's root
     /// certificates, or those in the file that `SSL_CERT_FILE` names.
     ///
-    /// Forwards every command except those that change the state of the shared
+    /// Forwards every command except those that block, or change the state of the shared
     /// connection. A lost connection is replaced when the next command arrives.
     ///
     /// # Errors
@@ -43,9 +45,38 @@ impl Backend {
     }
 
     /// Runs commands in order and returns the result of each. With `atomic`, no
-    /// other command runs between them. If one of them is invalid, none runs, and the
-    /// error says why.
+    /// other command runs between them. If one of them is invalid or refused, none runs,
+    /// and the error says why. `refuse` returns the error text of a command that is not to
+    /// be run.
     pub(crate) async fn run(
+        &self,
+        commands: &[Vec<String>],
+        atomic: bool,
+        refuse: impl Fn(&[String]) -> Option<String>,
+    ) -> Result<Vec<CommandResult>, String> {
+        let refusal = |command: &Vec<String>| unavailable(command).or_else(|| refuse(command));
+        let refusals: Vec<_> = commands.iter().map(refusal).collect();
+        if refusals.iter().all(Option::is_none) {
+            return self.run_all(commands, atomic).await;
+        }
+        if atomic {
+            let reasons: Vec<_> = refusals.into_iter().flatten().collect();
+            return Err(format!(
+                "EXECABORT Transaction discarded because of previous errors. ({})",
+                reasons.join("; ")
+            ));
+        }
+        let mut results = Vec::new();
+        for (command, refusal) in commands.iter().zip(refusals) {
+            match refusal {
+                Some(text) => results.push(Err(text)),
+                None => results.extend(self.run_all(slice::from_ref(command), false).await?),
+            }
+        }
+        Ok(results)
+    }
+
+    async fn run_all(
         &self,
         commands: &[Vec<String>],
         atomic: bool,

@@ -170,7 +170,7 @@ impl Endpoint {
 
     async fn run(&self, words: &[&str]) -> CommandResult {
         let command = words.iter().map(|&word| word.to_owned()).collect();
-        let results = self.state.backend.run(&[command], false).await?;
+        let results = self.state.backend.run(&[command], false, |_| None).await?;
         results.into_iter().next().unwrap_or(Ok(Reply::Nil))
     }
 

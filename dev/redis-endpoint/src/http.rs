@@ -12,7 +12,7 @@ use hyper::body::{Body, Bytes, Frame, Incoming, SizeHint};
 use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper::{Method, Request, Response, StatusCode};
+use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
@@ -20,7 +20,7 @@ use tokio::task::JoinSet;
 
 use crate::hold::HeldResponse;
 use crate::mode::FaultMode;
-use crate::protocol::{self, Path};
+use crate::protocol::{self, Commands};
 use crate::reply::Encoding;
 use crate::state::State;
 
@@ -66,37 +66,31 @@ async fn respond(
     request: Request<Incoming>,
 ) -> io::Result<Response<ResponseBody>> {
     let mode = state.mode();
-    let authorization = request.headers().get(AUTHORIZATION);
-    let is_authorized =
-        authorization.is_some_and(|value| value.as_bytes() == state.authorization.as_bytes());
-    if !is_authorized || mode == FaultMode::Unauthorized {
+    if !is_authorized(&state, &request) || mode == FaultMode::Unauthorized {
         return Ok(json(
             StatusCode::UNAUTHORIZED,
             protocol::render_error("Unauthorized"),
         ));
     }
-    let Some(path) = Path::parse(request.uri().path()).filter(|_| request.method() == Method::POST)
-    else {
-        return Ok(json(
-            StatusCode::NOT_FOUND,
-            protocol::render_error("ERR no such path"),
-        ));
-    };
-    let path_text = request.uri().path().to_owned();
     let encoding = match request.headers().get("upstash-encoding") {
         Some(value) if value.as_bytes() == b"base64" => Encoding::Base64,
         _ => Encoding::Text,
     };
-    let body = request
-        .into_body()
-        .collect()
-        .await
-        .map_err(io::Error::other)?;
-    let commands = match protocol::parse(path, &body.to_bytes()) {
-        Ok(commands) => commands,
-        Err(text) => return Ok(json(StatusCode::BAD_REQUEST, protocol::render_error(&text))),
+    let (head, body) = request.into_parts();
+    let body = body.collect().await.map_err(io::Error::other)?.to_bytes();
+    let Commands { path, commands } = match Commands::parse(&head.method, &head.uri, &body) {
+        Some(Ok(commands)) => commands,
+        Some(Err(text)) => {
+            return Ok(json(StatusCode::BAD_REQUEST, protocol::render_error(&text)));
+        }
+        None => {
+            return Ok(json(
+                StatusCode::NOT_FOUND,
+                protocol::render_error("ERR no such path"),
+            ));
+        }
     };
-    state.log().add(connection, &path_text, &commands);
+    state.log().add(connection, head.uri.path(), &commands);
 
     match mode {
         FaultMode::Silent => return std::future::pending().await,
@@ -122,6 +116,14 @@ async fn respond(
         _ => {}
     }
     Ok(response)
+}
+
+fn is_authorized(state: &State, request: &Request<Incoming>) -> bool {
+    match request.headers().get(AUTHORIZATION) {
+        Some(value) => value.as_bytes() == state.authorization.as_bytes(),
+        None => protocol::url_token(request.uri())
+            .is_some_and(|token| format!("Bearer {token}") == state.authorization),
+    }
 }
 
 fn json(status: StatusCode, body: String) -> Response<ResponseBody> {

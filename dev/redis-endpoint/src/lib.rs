@@ -1,8 +1,8 @@
 //! A server that speaks Upstash's REST protocol, for local use and for tests.
 //!
-//! An [`Endpoint`] serves `/`, `/pipeline` and `/multi-exec` as Upstash does, from
-//! memory or in front of a Redis server ([`Backend`]). [`RedisServer`] starts a
-//! private server. While an endpoint runs, it can misbehave ([`Mode`]), hold a
+//! An [`Endpoint`] serves `/`, `/pipeline`, `/multi-exec` and commands in the URL as
+//! Upstash does, from memory or in front of a Redis server ([`Backend`]). [`RedisServer`] starts a
+//! private server. While an endpoint runs, it can misbehave ([`FaultMode`]), hold a
 //! chosen command back ([`Endpoint::hold_next`]), and report its requests
 //! ([`Endpoint::log`]).
 //!
@@ -29,6 +29,7 @@ mod memory;
 mod mode;
 mod protocol;
 mod redis_server;
+mod refused_command;
 mod reply;
 mod state;
 mod upstream;

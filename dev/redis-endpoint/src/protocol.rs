@@ -1,34 +1,57 @@
 //! The request and response bodies of Upstash's REST protocol.
 
+use std::borrow::Cow;
 use std::fmt;
 
-use hyper::StatusCode;
+use hyper::{Method, StatusCode, Uri};
+use percent_encoding::percent_decode_str;
 use serde::de::{Deserialize, Deserializer, Visitor};
 use serde_json::Value;
 
 use crate::reply::{CommandResult, Encoding};
 
-/// One of the protocol's three paths.
+const TOKEN_PARAMETER: &str = "_token";
+
+/// How the commands of a request are sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Path {
+    /// One command, as the body of a POST to `/` or as the path of the URL.
     Single,
     Pipeline,
     MultiExec,
 }
 
-impl Path {
-    pub(crate) fn parse(path: &str) -> Option<Self> {
-        match path {
-            "/" => Some(Self::Single),
-            "/pipeline" => Some(Self::Pipeline),
-            "/multi-exec" => Some(Self::MultiExec),
-            _ => None,
-        }
+/// The commands of a request.
+#[derive(Debug)]
+pub(crate) struct Commands {
+    pub(crate) path: Path,
+    pub(crate) commands: Vec<Vec<String>>,
+}
+
+impl Commands {
+    /// Parses a request. Returns `None` if the method and the path do not belong together.
+    /// The error is the text to respond with.
+    pub(crate) fn parse(method: &Method, uri: &Uri, body: &[u8]) -> Option<Result<Self, String>> {
+        let is_post = method == Method::POST;
+        let path = match uri.path() {
+            "/" if is_post => Path::Single,
+            "/pipeline" if is_post => Path::Pipeline,
+            "/multi-exec" if is_post => Path::MultiExec,
+            "/" | "/pipeline" | "/multi-exec" => return None,
+            _ if is_post || [Method::GET, Method::HEAD, Method::PUT].contains(method) => {
+                let command = parse_url(uri, body);
+                return Some(command.map(|command| Self {
+                    path: Path::Single,
+                    commands: vec![command],
+                }));
+            }
+            _ => return None,
+        };
+        Some(parse_body(path, body).map(|commands| Self { path, commands }))
     }
 }
 
-/// Parses the commands of a request. The error is the text to respond with.
-pub(crate) fn parse(path: Path, body: &[u8]) -> Result<Vec<Vec<String>>, String> {
+fn parse_body(path: Path, body: &[u8]) -> Result<Vec<Vec<String>>, String> {
     let commands: serde_json::Result<Vec<Vec<Word>>> = match path {
         Path::Single => serde_json::from_slice(body).map(|command| vec![command]),
         Path::Pipeline | Path::MultiExec => serde_json::from_slice(body),
@@ -39,6 +62,34 @@ pub(crate) fn parse(path: Path, body: &[u8]) -> Result<Vec<Vec<String>>, String>
     }
     let into_strings = |command: Vec<Word>| command.into_iter().map(|Word(word)| word).collect();
     Ok(commands.into_iter().map(into_strings).collect())
+}
+
+/// Parses a command from a URL such as `/set/key/value?EX=100`. A body is the argument
+/// that follows the path.
+fn parse_url(uri: &Uri, body: &[u8]) -> Result<Vec<String>, String> {
+    let not_utf8 = |_| "ERR the command is not UTF-8".to_owned();
+    let mut command = Vec::new();
+    for segment in uri.path().split('/').skip(1) {
+        let word = percent_decode_str(segment).decode_utf8();
+        command.push(word.map_err(not_utf8)?.into_owned());
+    }
+    if !body.is_empty() {
+        command.push(str::from_utf8(body).map_err(not_utf8)?.to_owned());
+    }
+    for (name, value) in form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes()) {
+        if name != TOKEN_PARAMETER {
+            let words = [name, value].into_iter().map(Cow::into_owned);
+            command.extend(words.filter(|word| !word.is_empty()));
+        }
+    }
+    Ok(command)
+}
+
+/// Returns the token in the URL, which is an alternative to the `Authorization` header.
+pub(crate) fn url_token(uri: &Uri) -> Option<String> {
+    let mut parameters = form_urlencoded::parse(uri.query()?.as_bytes());
+    let token = parameters.find(|(name, _)| name == TOKEN_PARAMETER);
+    token.map(|(_, token)| token.into_owned())
 }
 
 /// Returns the status and body of the response to a request.

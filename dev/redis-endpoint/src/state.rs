@@ -1,6 +1,5 @@
 //! The state that an endpoint's connections share.
 
-use std::slice;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -59,31 +58,12 @@ impl State {
         holds.iter().find_map(|hold| hold.try_hold(path, commands))
     }
 
-    /// Runs the commands of a request that the mode permits, and refuses the others.
+    /// Runs the commands of a request, except those that the mode refuses.
     pub(crate) async fn run(&self, path: Path, commands: &[Vec<String>]) -> Results {
         let mode = self.mode();
-        let refusals: Vec<_> = commands
-            .iter()
-            .map(|command| mode.refusal(command))
-            .collect();
         let atomic = path == Path::MultiExec;
-        if refusals.iter().all(Option::is_none) {
-            return self.backend.run(commands, atomic).await;
-        }
-        if atomic {
-            return Err("EXECABORT Transaction discarded because of previous errors.".to_owned());
-        }
-        let mut results = Vec::new();
-        for (command, refusal) in commands.iter().zip(refusals) {
-            match refusal {
-                Some(text) => results.push(Err(text)),
-                None => {
-                    let result = self.backend.run(slice::from_ref(command), false).await?;
-                    results.extend(result);
-                }
-            }
-        }
-        Ok(results)
+        let refuse = |command: &[String]| mode.refusal(command);
+        self.backend.run(commands, atomic, refuse).await
     }
 }
 

@@ -24,27 +24,6 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// A connection that was idle for longer is tested before it is used.
 const IDLE_LIMIT: Duration = Duration::from_millis(500);
 
-/// Commands that are refused, because they change the state of a shared connection.
-const REFUSED: [&str; 17] = [
-    "AUTH",
-    "CLIENT",
-    "DISCARD",
-    "EXEC",
-    "HELLO",
-    "MONITOR",
-    "MULTI",
-    "PSUBSCRIBE",
-    "PSYNC",
-    "QUIT",
-    "RESET",
-    "SELECT",
-    "SSUBSCRIBE",
-    "SUBSCRIBE",
-    "SYNC",
-    "UNWATCH",
-    "WATCH",
-];
-
 /// A script flag that Upstash has and Redis does not know. It only permits
 /// scripts to run in parallel.
 const KEY_LOCKING: &str = "allow-key-locking";
@@ -84,16 +63,13 @@ impl Upstream {
         })
     }
 
-    /// Runs commands in order and returns the result of each. Fails if the commands
-    /// are refused as a whole, or if the connection fails.
+    /// Runs commands in order and returns the result of each. Fails if Redis refuses a
+    /// transaction, or if the connection fails.
     pub(crate) async fn run(
         &self,
         commands: &[Vec<String>],
         atomic: bool,
     ) -> Result<Vec<CommandResult>, String> {
-        if commands.iter().any(|command| is_refused(command)) {
-            return Err("ERR this command is not available over REST".to_owned());
-        }
         let replies = self.send(commands, atomic).await;
         let mut replies = replies.map_err(|error| format!("ERR Redis did not reply: {error}"))?;
         if atomic {
@@ -164,12 +140,6 @@ async fn is_open(link: &mut MultiplexedConnection) -> bool {
     let ping = redis::cmd("PING");
     let reply = tokio::time::timeout(CONNECT_TIMEOUT, link.send_packed_command(&ping));
     matches!(reply.await, Ok(Ok(_)))
-}
-
-fn is_refused(command: &[String]) -> bool {
-    let name = command.first().map_or("", String::as_str);
-    let is_name = |refused: &&str| name.eq_ignore_ascii_case(refused);
-    name.is_empty() || REFUSED.iter().any(is_name)
 }
 
 fn packed(command: &[String]) -> Cmd {
@@ -253,10 +223,17 @@ fn command_result(value: Value) -> CommandResult {
     })
 }
 
-/// Returns the error text that Redis sent.
+/// Returns the error text that Redis sent. A module's commands have a dot in their names,
+/// such as `JSON.SET`.
 fn error_text(error: &ServerError) -> String {
-    match error.details() {
+    let text = match error.details() {
         Some(details) => format!("{} {details}", error.code()),
         None => error.code().to_owned(),
+    };
+    let command = text.strip_prefix("ERR unknown command '");
+    let name = command.and_then(|command| command.split('\'').next());
+    match name.is_some_and(|name| name.contains('.')) {
+        true => format!("{text}(this Redis server lacks the module; Upstash may have it)"),
+        false => text,
     }
 }

@@ -1,9 +1,11 @@
-//! The endpoint in front of a Redis server, and with Upstash's own clients.
+//! The endpoint in front of a Redis server, with Upstash's own clients, and with commands
+//! in the URL.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod official_client;
 mod upstream;
+mod url_commands;
 
 use redis_endpoint::{Backend, Endpoint, Options, RedisServer};
 

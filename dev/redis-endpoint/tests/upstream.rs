@@ -203,9 +203,19 @@ async fn error_texts_pass_unchanged() {
             &["EVAL", "return {1, {err = 'INNER error'}}", "0"],
             "INNER error",
         ),
+        (&["SELECT", "1"], "ERR SELECT is not available over REST"),
         (
-            &["SELECT", "1"],
-            "ERR this command is not available over REST",
+            &["BLPOP", "queue", "0"],
+            "ERR BLPOP is not available over REST if it blocks",
+        ),
+        (
+            &["XREAD", "BLOCK", "0", "STREAMS", "queue", "$"],
+            "ERR XREAD is not available over REST if it blocks",
+        ),
+        (
+            &["JSON.SET", "a", "$", "1"],
+            "ERR unknown command 'JSON.SET', with args beginning with: 'a' '$' '1' \
+            (this Redis server lacks the module; Upstash may have it)",
         ),
     ] {
         let error = endpoint.command(command).await.unwrap_err();

@@ -42,6 +42,7 @@ on_both_backends! {
     a_pipeline_returns_a_result_for_each_command
     no_other_command_runs_during_a_transaction
     a_transaction_with_an_unknown_command_is_not_run
+    a_blocking_command_is_refused_and_the_others_run
     parallel_requests_get_their_own_replies
 }
 
@@ -320,6 +321,23 @@ async fn no_other_command_runs_during_a_transaction(redis: Redis) {
         increment_both()
     );
     assert_eq!(get(&redis, "a").await.as_deref(), Some("8"));
+}
+
+async fn a_blocking_command_is_refused_and_the_others_run(redis: Redis) {
+    set(&redis, "key", "value").await;
+    let results = redis
+        .pipeline()
+        .push(redis.command(&["BLPOP", "queue", "0"]).unwrap())
+        .push(redis.get("key").unwrap())
+        .exec()
+        .await
+        .unwrap();
+    let [blocking, get] = results.try_into().unwrap();
+    assert_eq!(
+        blocking.unwrap_err().to_string(),
+        Error::Command("ERR BLPOP is not available over REST if it blocks".to_owned()).to_string()
+    );
+    assert_eq!(get.unwrap(), Reply::String("value".to_owned()));
 }
 
 async fn a_transaction_with_an_unknown_command_is_not_run(redis: Redis) {
