@@ -64,8 +64,7 @@ async function start() {
       throw failure;
     }
   }
-  // Before a form is shown: forms do nothing while this runs, and the cookie of an
-  // anonymous session must not arrive after that of a sign-in.
+  // Before a form is shown, because forms do nothing while this runs.
   await Promise.all([count(), offerProviders()]);
   current = answer;
   if (!current) return showForms();

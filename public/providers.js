@@ -12,6 +12,7 @@ const MESSAGES = {
   account_exists: "An account with your e-mail address already exists. Sign in as usual, and then link the provider under “Other sign-in methods”.",
   identity_taken: "This provider account is linked to another member. Unlink it there first, or choose another one.",
   oauth_refused: `The provider did not confirm your identity. ${AGAIN}`,
+  duplicate_cookie: "Your browser sent two cookies with the same name. Please delete the cookies of this site, and sign in again.",
   unavailable: "The provider is currently unavailable. Please try again in a few minutes, or sign in another way.",
   too_many_requests: "Too many attempts. Please wait a few minutes and try again.",
   not_signed_in: "Your session has ended. Please sign in, and then link the provider again.",

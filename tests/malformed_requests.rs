@@ -188,10 +188,7 @@ async fn damaged_cookies_and_bearer_tokens_are_treated_as_signed_out() {
         ana.set_cookie(Some(format!("{name}={damaged_value}")));
         let response = ana.copy().get("/api/auth/session").await;
         response.expect_code(401, "not_signed_in");
-        assert!(
-            response.header("set-cookie").unwrap().contains("Max-Age=0"),
-            "{damaged_value}"
-        );
+        assert_eq!(response.header("set-cookie"), None, "{damaged_value}");
     }
     // None of these cookies caused a request to Redis.
     assert_eq!(app.redis.requests(), 0);

@@ -1,6 +1,7 @@
 //! The session model: `api/session/`, `api/sessions/`, and the session store.
 
 mod admin_sessions;
+mod cookies;
 mod expiry;
 mod outages;
 mod own_sessions;

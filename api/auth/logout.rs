@@ -1,7 +1,7 @@
 //! POST /api/auth/logout — ends the session.
 
 use sabor::admin::security_events;
-use sabor::http::{Credential, Json, OptionalJson, SetCookie, Success};
+use sabor::http::{ClearedCookies, Json, OptionalJson, SignOutContext, Success};
 use sabor::models::security_event::SecurityEventKind;
 use sabor::session::{SessionKey, Token};
 use sabor::values::caller::Caller;
@@ -26,38 +26,33 @@ pub fn route() -> Routes {
 }
 
 /// Ends the session, or all sessions of the member. The response is the same if
-/// the caller was not signed in. If Postgres is unavailable, the response is 503 and
+/// the caller was not signed in. If the request has two session cookies, both sessions
+/// end, and `Clear-Site-Data` makes the browser delete all cookies of the site. If Postgres is unavailable, the response is 503 and
 /// the cookie stays, because the session may still be valid.
 #[utoipa::path(post, path = "/api/auth/logout", tag = "auth", request_body = Option<SignOut>, responses(
-    (status = 200, body = Success, description = "Signed out; the cookie is cleared"),
+    (status = 200, body = Success, description = "Signed out; the cookies of the session are cleared"),
 ))]
 async fn sign_out(
     app: App,
     caller: Caller,
-    credential: Credential,
+    context: SignOutContext,
     OptionalJson(form): OptionalJson<SignOut>,
-) -> Result<(Option<SetCookie>, Json<Success>)> {
-    // A request with `Authorization` does not use the cookie, so the cookie is kept.
-    let by_cookie = !matches!(
-        credential,
-        Credential::Bearer(_) | Credential::InvalidHeader
-    );
+) -> Result<(ClearedCookies, Json<Success>)> {
     let token = form.refresh_token.as_deref().and_then(Token::parse);
     let by_token = match &token {
         Some(token) => app.sessions().key_by_refresh_token(token).await?,
         None => None,
     };
-    for key in [credential.key(), by_token].into_iter().flatten() {
+    for key in context.sessions.iter().chain(&by_token) {
         let user_id = match form.all {
-            true => end_all(&app, &key).await?,
-            false => app.sessions().destroy(&key).await?.flatten(),
+            true => end_all(&app, key).await?,
+            false => app.sessions().destroy(key).await?.flatten(),
         };
         if user_id.is_some() {
             security_events::record(&app, SecurityEventKind::SignedOut, user_id, &caller);
         }
     }
-    let cookie = by_cookie.then(|| SetCookie::clear_session(&app));
-    Ok((cookie, Success::RESPONSE))
+    Ok((context.clear_cookies(&app), Success::RESPONSE))
 }
 
 /// Ends all sessions of the session's user. Returns the user's id, or `None` if

@@ -1,7 +1,7 @@
 //! GET /api/session/test-session — counts visits in the session's data.
 
 use sabor::http::{ActiveSession, Json, SetCookie};
-use sabor::session::{Life, NewAnonymousSession};
+use sabor::session::NewAnonymousSession;
 use sabor::values::caller::Caller;
 use sabor::{App, Error, Exit, Result, Routes, routes, serve};
 use serde::Serialize;
@@ -22,10 +22,12 @@ pub fn route() -> Routes {
     routes![count_visit]
 }
 
-/// Counts a visit and creates an anonymous session if there is none. This GET
-/// changes state, but only a number in the caller's own session.
+/// Counts a visit in the member's session. Without one, the visit is counted in an
+/// anonymous session, whose cookie is separate and never replaces the cookie of a
+/// member. This GET changes state, but only a number in the caller's own session.
 #[utoipa::path(get, path = "/api/session/test-session", tag = "sessions", responses(
-    (status = 200, body = VisitCount, description = "The count; `Set-Cookie` carries a new session"),
+    (status = 200, body = VisitCount, description = "The count; `Set-Cookie` carries a new anonymous session"),
+    (status = 400, description = "`duplicate_cookie`: the request has two cookies with the same name"),
 ))]
 async fn count_visit(
     app: App,
@@ -47,7 +49,7 @@ async fn count_visit(
         ttl: None,
     };
     let (token, session) = app.sessions().create(new_session).await?;
-    let cookie = SetCookie::session(&app, &token, Life::DEFAULT);
+    let cookie = SetCookie::visitor(&app, &token);
     Ok((Some(cookie), Json(visit_count(session.id, &session.data))))
 }
 

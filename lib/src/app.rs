@@ -43,6 +43,7 @@ struct Inner {
     cookie_signer: Signer,
     demo_signer: Signer,
     device_signer: Signer,
+    visitor_signer: Signer,
     access_tokens: AccessTokens,
     catalog: ResponseCache,
     schedule: ResponseCache,
@@ -75,6 +76,7 @@ impl App {
             cookie_signer: Signer::derive(&config.session_secrets, "session cookie"),
             demo_signer: Signer::derive(&config.session_secrets, "demo record"),
             device_signer: Signer::derive(&config.session_secrets, "device cookie"),
+            visitor_signer: Signer::derive(&config.session_secrets, "visitor cookie"),
             access_tokens: AccessTokens::new(&config.session_secrets, &config.studio.site_url),
             catalog: ResponseCache::new(cache.clone(), "catalogue"),
             schedule: ResponseCache::new(cache.clone(), "schedule").with_ttl(SCHEDULE_TTL),
@@ -143,6 +145,10 @@ impl App {
 
     pub(crate) fn device_signer(&self) -> &Signer {
         &self.0.device_signer
+    }
+
+    pub(crate) fn visitor_signer(&self) -> &Signer {
+        &self.0.visitor_signer
     }
 
     /// Returns the issuer and verifier of access tokens.

@@ -59,13 +59,10 @@ pub enum Error {
         /// The message, for people.
         message: &'static str,
     },
-    /// 401 `not_signed_in`: there is no valid credential.
+    /// 401 `not_signed_in`: there is no valid credential. The response does not clear the
+    /// cookie, because a sign-in may have replaced it since the request was sent.
     #[error("Please sign in")]
     NotSignedIn,
-    /// 401 `not_signed_in`: the session cookie is forged or damaged, or its session
-    /// has ended. Only this error and `SessionGone` clear the cookie.
-    #[error("Please sign in")]
-    InvalidSessionCookie,
     /// 401 `invalid_credentials`: the e-mail address or the password is wrong.
     #[error("Invalid credentials")]
     InvalidCredentials,
@@ -222,7 +219,6 @@ impl Error {
             | Self::LinkEnded
             | Self::Refused { .. } => StatusCode::BAD_REQUEST,
             Self::NotSignedIn
-            | Self::InvalidSessionCookie
             | Self::InvalidCredentials
             | Self::SessionGone
             | Self::Unauthorized { .. }
@@ -254,7 +250,7 @@ impl Error {
             Self::Malformed(_) => "malformed_request",
             Self::BadSignature => "bad_signature",
             Self::LinkEnded => "link_ended",
-            Self::NotSignedIn | Self::InvalidSessionCookie => "not_signed_in",
+            Self::NotSignedIn => "not_signed_in",
             Self::InvalidCredentials => "invalid_credentials",
             Self::SessionGone => "session_gone",
             Self::Refused { code, .. }

@@ -28,7 +28,7 @@ use axum::response::{IntoResponse, Response};
 use tower_http::catch_panic::CatchPanicLayer;
 
 pub use self::auth::{
-    ActiveSession, Admin, ConfirmedMember, Credential, Cron, Member, OpenInDevelopment, Staff,
+    ActiveSession, Admin, ConfirmedMember, Cron, Member, OpenInDevelopment, Staff,
 };
 pub use self::cacheable::{CacheableResponse, Freshness, IfNoneMatchParams, accepts};
 pub use self::cookie::{CookiePurpose, SetCookie};
@@ -41,8 +41,7 @@ pub use self::partner::{MemberOrPartner, Partner};
 pub use self::path::Id;
 pub use self::query::Query;
 pub use self::routes::Routes;
-pub use self::sign_in_context::SignInContext;
-pub(crate) use self::sign_in_context::device_cookie;
+pub use self::sign_in_context::{ClearedCookies, SignInContext, SignOutContext};
 
 use crate::App;
 use crate::error::Error;

@@ -251,7 +251,7 @@ struct Failure {
 const INVALID: Failure = Failure {
     name: "Invalid",
     status: "400",
-    description: "`validation_failed`: a field is invalid; see `details`. `malformed_request`: the request cannot be read",
+    description: "`validation_failed`: a field is invalid; see `details`. `malformed_request`: the request cannot be read. `duplicate_cookie`: the request has two cookies with the same name",
 };
 const NOT_SIGNED_IN: Failure = Failure {
     name: "NotSignedIn",
@@ -293,7 +293,8 @@ const UNAVAILABLE: Failure = Failure {
 /// security.
 fn failures(operation: &Operation, is_safe: bool) -> Vec<Failure> {
     let mut failures = vec![INTERNAL, UNAVAILABLE];
-    if operation.request_body.is_some() || operation.parameters.is_some() {
+    let is_authorized = operation.security.is_some();
+    if operation.request_body.is_some() || operation.parameters.is_some() || is_authorized {
         failures.push(INVALID);
     }
     if let Some(RefOr::T(body)) = &operation.request_body {
@@ -302,10 +303,10 @@ fn failures(operation: &Operation, is_safe: bool) -> Vec<Failure> {
             failures.push(NOT_JSON);
         }
     }
-    if operation.security.is_some() {
+    if is_authorized {
         failures.push(NOT_SIGNED_IN);
     }
-    if operation.security.is_some() || !is_safe {
+    if is_authorized || !is_safe {
         failures.push(FORBIDDEN);
     }
     failures

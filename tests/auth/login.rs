@@ -57,10 +57,8 @@ async fn the_session_cookie_is_secure_http_only_and_bound_to_the_host() {
     let cookie = response.header("set-cookie").unwrap();
     let (pair, attributes) = cookie.split_once("; ").unwrap();
     assert!(pair.starts_with("__Host-sabor_session="));
-    assert_eq!(
-        attributes,
-        "Path=/; Max-Age=604800; HttpOnly; SameSite=Lax; Secure"
-    );
+    // Without "remember me", the browser deletes the cookie when it is closed.
+    assert_eq!(attributes, "Path=/; HttpOnly; SameSite=Lax; Secure");
     assert!(
         !response
             .text
@@ -119,6 +117,26 @@ async fn a_deactivated_account_does_not_sign_in() {
     app.sql("update users set is_active = false").await;
     let response = app.visitor().sign_in_as("ana").await;
     response.expect_code(401, "invalid_credentials");
+}
+
+#[tokio::test]
+async fn a_shared_tablet_is_known_for_more_than_eight_accounts() {
+    let app = TestApp::start().await;
+    let tablet = app.visitor();
+    let names: Vec<String> = (0..12).map(|number| format!("member{number}")).collect();
+    for name in &names {
+        let form = json!({
+            "email": format!("{name}@example.com"), "password": PASSWORD, "name": name,
+        });
+        tablet.post("/api/auth/register", form).await.expect(201);
+    }
+    assert_eq!(tablet.devices().len(), 12);
+    for name in &names {
+        tablet.sign_in_as(name).await.expect(200);
+    }
+    assert_eq!(app.mail_count("new_device").await, 0);
+    app.visitor().sign_in_as("member0").await.expect(200);
+    assert_eq!(app.mail_count("new_device").await, 1);
 }
 
 #[tokio::test]

@@ -65,6 +65,12 @@ impl TestClient {
         *self.cookie.lock().unwrap() = cookie;
     }
 
+    /// Returns the value of the cookie of an anonymous session.
+    pub fn visitor_cookie(&self) -> Option<String> {
+        let jar = self.jar.lock().unwrap();
+        jar.get("__Host-sabor_visitor").cloned()
+    }
+
     /// Returns the name and value of each device cookie.
     pub fn devices(&self) -> Vec<(String, String)> {
         let jar = self.jar.lock().unwrap();

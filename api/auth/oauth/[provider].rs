@@ -5,7 +5,7 @@ use axum::response::Response;
 use sabor::http::{OAuthBrowser, Provider, Query, SignInContext};
 use sabor::identity::oauth;
 use sabor::identity::oauth::AuthorizationQuery;
-use sabor::{App, Exit, Routes, routes, serve};
+use sabor::{App, Exit, Result, Routes, routes, serve};
 
 /// The routes of this function.
 pub fn route() -> Routes {
@@ -19,20 +19,20 @@ pub fn route() -> Routes {
 #[utoipa::path(get, path = "/api/auth/oauth/{provider}", tag = "auth",
     params(("provider" = String, Path, description = "The provider's name, from the list of providers"), AuthorizationQuery), responses(
     (status = 303, description = "Redirect to the provider; a browser is redirected to `/#oauth=<code>` if the request fails"),
-    (status = 400, description = "`returnTo` is not a path of this site"),
+    (status = 400, description = "`returnTo` is not a path of this site. `duplicate_cookie`: the request has two cookies with the same name"),
     (status = 404, description = "`not_found`: this provider is not configured"),
     (status = 429, description = "`too_many_requests`: too many attempts; wait for `Retry-After` seconds"),
     (status = 503, description = "`unavailable`: the provider does not answer; retry after `Retry-After` seconds"),
 ))]
 async fn start_provider_sign_in(
     app: App,
-    context: SignInContext,
-    browser: OAuthBrowser,
+    context: Result<SignInContext>,
+    browser: Result<OAuthBrowser>,
     Provider(config): Provider,
     headers: HeaderMap,
     Query(query): Query<AuthorizationQuery>,
 ) -> Response {
-    let result = oauth::begin(&app, &context, &browser, &config, &query).await;
+    let result = async { oauth::begin(&app, &context?, &browser?, &config, &query).await }.await;
     oauth::respond(&app, &headers, result)
 }
 

@@ -12,10 +12,9 @@ use crate::models::user::User;
 use crate::runtime::background::BoxFuture;
 use crate::session::{Session, SessionKey, Token, demo};
 
-/// The credential of a request, checked without I/O. It is the extractor for handlers
-/// that anyone may call but that need the session's key, such as sign-in and sign-out.
+/// The credential of a request, checked without I/O.
 #[derive(Debug)]
-pub enum Credential {
+pub(super) enum Credential {
     /// The request has no credential.
     Missing,
     /// An `Authorization` header without a valid access token.
@@ -32,35 +31,56 @@ pub enum Credential {
 
 impl Credential {
     /// Returns the key of the session, if there is one.
-    pub fn key(self) -> Option<SessionKey> {
+    pub(super) fn key(self) -> Option<SessionKey> {
         match self {
             Self::Cookie(key) | Self::Bearer(key) => Some(key),
             _ => None,
         }
     }
 
-    pub(super) fn of(parts: &Parts, app: &App) -> Self {
+    /// Reads the credential.
+    ///
+    /// # Errors
+    ///
+    /// 400 `duplicate_cookie`.
+    pub(super) fn of(parts: &Parts, app: &App) -> Result<Self> {
         // With an `Authorization` header, the cookie is ignored.
         if let Some(value) = parts.headers.get(AUTHORIZATION) {
             let token = bearer(value);
             let key = token.and_then(|token| app.access_tokens().verify(token, app.clock().now()));
-            return key.map_or(Self::InvalidHeader, Self::Bearer);
+            return Ok(key.map_or(Self::InvalidHeader, Self::Bearer));
         }
-        let Some(cookie) = cookie::read(app, &parts.headers, CookiePurpose::Session) else {
-            return Self::Missing;
+        let Some(cookie) = cookie::read(app, &parts.headers, CookiePurpose::Session)? else {
+            return Ok(Self::Missing);
         };
         let demo = app
             .config()
             .demo_account
             .then(|| demo::session(cookie, app.demo_signer(), app.clock().now()));
         if let Some(session) = demo.flatten() {
-            return Self::Demo(Box::new(session));
+            return Ok(Self::Demo(Box::new(session)));
         }
-        match Token::verified(cookie, app.cookie_signer()) {
+        Ok(match Token::verified(cookie, app.cookie_signer()) {
             Some(token) => Self::Cookie(token.key()),
             None => Self::InvalidCookie,
-        }
+        })
     }
+}
+
+/// Returns the key of the visitor's anonymous session, if the request has its cookie. The
+/// session may have ended.
+///
+/// # Errors
+///
+/// 400 `duplicate_cookie`.
+pub(super) fn visitor_key(parts: &Parts, app: &App) -> Result<Option<SessionKey>> {
+    // With an `Authorization` header, cookies are ignored.
+    if parts.headers.contains_key(AUTHORIZATION) {
+        return Ok(None);
+    }
+    let cookie = cookie::read(app, &parts.headers, CookiePurpose::Visitor)?;
+    let token = cookie.and_then(|cookie| Token::verified(cookie, app.visitor_signer()));
+    Ok(token.map(|token| token.key()))
 }
 
 /// Returns the token of `Authorization: Bearer …`. The scheme is
@@ -70,16 +90,8 @@ fn bearer(value: &HeaderValue) -> Option<&str> {
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }
 
-impl FromRequestParts<App> for Credential {
-    type Rejection = Error;
-
-    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self> {
-        Ok(Self::of(parts, app))
-    }
-}
-
-/// A session that has not ended, signed in or anonymous. Extract it as
-/// `Option<ActiveSession>`.
+/// A session that has not ended. Extracted as `Option<ActiveSession>`, it is the session
+/// that keeps the data of the request: the member's, or else the visitor's anonymous one.
 #[derive(Debug)]
 pub struct ActiveSession {
     /// The session's data.
@@ -126,7 +138,13 @@ impl OptionalFromRequestParts<App> for ActiveSession {
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Option<Self>> {
-        Self::of(Credential::of(parts, app), app).await
+        if let Some(session) = Self::of(Credential::of(parts, app)?, app).await? {
+            return Ok(Some(session));
+        }
+        match visitor_key(parts, app)? {
+            Some(key) => Self::of(Credential::Cookie(key), app).await,
+            None => Ok(None),
+        }
     }
 }
 
@@ -152,14 +170,9 @@ impl Member {
     fn of<'a>(parts: &Parts, app: &'a App) -> BoxFuture<'a, Result<Self>> {
         let credential = Credential::of(parts, app);
         Box::pin(async move {
-            let not_signed_in = match credential {
-                Credential::InvalidCookie | Credential::Cookie(_) => Error::InvalidSessionCookie,
-                _ => Error::NotSignedIn,
-            };
-            let active_session = ActiveSession::of(credential, app)
+            let active_session = ActiveSession::of(credential?, app)
                 .await?
-                .ok_or(not_signed_in)?;
-            // An anonymous session has a valid cookie, so this error does not clear it.
+                .ok_or(Error::NotSignedIn)?;
             let user = active_session
                 .session
                 .user
@@ -283,9 +296,7 @@ impl<E: FromRequestParts<App, Rejection = Error>> FromRequestParts<App> for Open
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self> {
         match E::from_request_parts(parts, app).await {
             Ok(allowed) => Ok(Self(Some(allowed))),
-            Err(Error::NotSignedIn | Error::InvalidSessionCookie | Error::Forbidden { .. })
-                if app.config().development =>
-            {
+            Err(Error::NotSignedIn | Error::Forbidden { .. }) if app.config().development => {
                 Ok(Self(None))
             }
             Err(error) => Err(error),
@@ -313,7 +324,7 @@ mod properties {
         if let Some(cookie) = cookie {
             parts.headers.insert(http::header::COOKIE, cookie.clone());
         }
-        Credential::of(&parts, &APP)
+        Credential::of(&parts, &APP).unwrap()
     }
 
     proptest! {

@@ -1,5 +1,6 @@
-//! Cookies for sessions, remembered devices, and pending sign-ins.
+//! Cookies for sessions, anonymous data, remembered devices, and pending sign-ins.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use axum::response::{IntoResponseParts, Response, ResponseParts};
@@ -7,14 +8,27 @@ use http::header::{COOKIE, SET_COOKIE};
 use http::{HeaderMap, HeaderValue};
 
 use crate::App;
-use crate::error::Error;
-use crate::session::{Life, Token};
+use crate::error::{Error, Result};
+use crate::session::Token;
+
+/// The error for two cookies with one name. Nothing shows which of them is ours: in a
+/// browser that does not know the prefix `__Host-`, another host of the same domain can
+/// set a cookie with this name. Using either could sign the member in to someone else's
+/// account. Ignoring both would sign the member out without an explanation.
+const DUPLICATE_COOKIE: Error = Error::Refused {
+    code: "duplicate_cookie",
+    message: "Your browser sent two cookies with the same name; please delete the cookies of \
+              this site, and sign in again",
+};
 
 /// The purpose of a cookie.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CookiePurpose {
-    /// The session token.
+    /// The token of a member's session.
     Session,
+    /// The token of a visitor's anonymous session. It has a name of its own, so that a
+    /// late response to a visitor cannot replace the cookie of a member.
+    Visitor,
     /// A remembered device. A browser has one for each account that uses it.
     Device,
     /// A sign-in through a provider, which this browser has started.
@@ -31,6 +45,8 @@ impl CookiePurpose {
         match (self, app.config().development) {
             (Self::Session, false) => "__Host-sabor_session",
             (Self::Session, true) => "sabor_session",
+            (Self::Visitor, false) => "__Host-sabor_visitor",
+            (Self::Visitor, true) => "sabor_visitor",
             (Self::Device, false) => "__Host-sabor_device",
             (Self::Device, true) => "sabor_device",
             (Self::OAuth, false) => "__Host-sabor_oauth",
@@ -42,41 +58,91 @@ impl CookiePurpose {
 }
 
 /// Returns the value of a cookie. Its signature is not verified.
+///
+/// # Errors
+///
+/// 400 `duplicate_cookie` if the request has several cookies with this name.
 pub(crate) fn read<'a>(
     app: &App,
     headers: &'a HeaderMap,
     purpose: CookiePurpose,
-) -> Option<&'a str> {
-    let name = purpose.cookie_name(app);
-    pairs(headers)
-        .find(|(key, _)| *key == name)
-        .map(|(_, value)| value)
+) -> Result<Option<&'a str>> {
+    let mut values = read_duplicates(app, headers, purpose);
+    match (values.next(), values.next()) {
+        (_, Some(_)) => Err(DUPLICATE_COOKIE),
+        (value, None) => Ok(value),
+    }
 }
 
-/// Returns the values of all cookies of this purpose that have a suffix. Their
-/// signatures are not verified.
-pub(crate) fn read_all<'a>(
+/// Returns whether the request has a cookie with the name of this purpose.
+pub(crate) fn is_sent(app: &App, headers: &HeaderMap, purpose: CookiePurpose) -> bool {
+    read_duplicates(app, headers, purpose).next().is_some()
+}
+
+/// Returns the values of all cookies with the name of this purpose. Their signatures are
+/// not verified.
+pub(crate) fn read_duplicates<'a>(
     app: &App,
     headers: &'a HeaderMap,
     purpose: CookiePurpose,
 ) -> impl Iterator<Item = &'a str> + use<'a> {
     let name = purpose.cookie_name(app);
     pairs(headers)
-        .filter(move |(key, _)| {
-            key.strip_prefix(name)
-                .is_some_and(|suffix| suffix.starts_with('_'))
-        })
+        .filter(move |(key, _)| *key == name)
         .map(|(_, value)| value)
 }
 
+/// Returns the suffix and the value of each cookie of this purpose that has a suffix, in
+/// the order of the request. Browsers send the oldest cookie first. Cookies with the same
+/// suffix are left out. Signatures are not verified.
+pub(crate) fn read_suffixed<'a>(
+    app: &App,
+    headers: &'a HeaderMap,
+    purpose: CookiePurpose,
+) -> Vec<(&'a str, &'a str)> {
+    let name = purpose.cookie_name(app);
+    let cookies: Vec<(&str, &str)> = pairs(headers)
+        .filter_map(|(key, value)| Some((key.strip_prefix(name)?, value)))
+        .filter(|(suffix, _)| suffix.starts_with('_'))
+        .collect();
+    let mut counts = BTreeMap::new();
+    for (suffix, _) in &cookies {
+        *counts.entry(*suffix).or_insert(0) += 1;
+    }
+    let is_unique = |(suffix, _): &(&str, &str)| counts[suffix] == 1;
+    cookies.into_iter().filter(is_unique).collect()
+}
+
+/// Parses the `Cookie` headers. As in RFC 6265bis (section 5.6), only spaces and tabs are
+/// removed around a name and a value. `str::trim` would also remove U+2000. Browsers allow
+/// every host of the domain to set a cookie whose name is U+2000 and one of our names.
 fn pairs(headers: &HeaderMap) -> impl Iterator<Item = (&str, &str)> {
     headers
         .get_all(COOKIE)
         .iter()
         .flat_map(|value| value.as_bytes().split(|byte| *byte == b';'))
-        // Each pair is decoded separately, because a foreign cookie may not be UTF-8.
-        .filter_map(|pair| std::str::from_utf8(pair).ok())
-        .filter_map(|pair| pair.trim().split_once('='))
+        .filter_map(|pair| {
+            let name_length = pair.iter().position(|byte| *byte == b'=')?;
+            let (name, value) = (&pair[..name_length], &pair[name_length + 1..]);
+            // Each pair is decoded separately, because a foreign cookie may not be UTF-8.
+            let name = std::str::from_utf8(name).ok()?;
+            // An invalid value is read as an empty one, so that it counts as a duplicate.
+            let value = std::str::from_utf8(value).unwrap_or_default();
+            Some((trim(name), unquote(trim(value))))
+        })
+}
+
+fn trim(text: &str) -> &str {
+    text.trim_matches([' ', '\t'])
+}
+
+/// Removes the quotes around a value, which some HTTP clients add (RFC 6265, section
+/// 4.1.1). None of our values contains a quote.
+fn unquote(value: &str) -> &str {
+    let unquoted = value
+        .strip_prefix('"')
+        .and_then(|value| value.strip_suffix('"'));
+    unquoted.unwrap_or(value)
 }
 
 /// A `Set-Cookie` header that stores or clears a cookie.
@@ -84,8 +150,14 @@ fn pairs(headers: &HeaderMap) -> impl Iterator<Item = (&str, &str)> {
 pub struct SetCookie(String);
 
 impl SetCookie {
-    /// Stores `value`, which must contain only characters that a cookie allows.
-    pub(crate) fn new(app: &App, purpose: CookiePurpose, value: &str, max_age: Duration) -> Self {
+    /// Stores `value`, which must contain only characters that a cookie allows. Without
+    /// `max_age`, the browser deletes the cookie when it is closed.
+    pub(crate) fn new(
+        app: &App,
+        purpose: CookiePurpose,
+        value: &str,
+        max_age: Option<Duration>,
+    ) -> Self {
         Self::with_suffix(app, purpose, "", value, max_age)
     }
 
@@ -96,29 +168,42 @@ impl SetCookie {
         purpose: CookiePurpose,
         suffix: &str,
         value: &str,
-        max_age: Duration,
+        max_age: Option<Duration>,
     ) -> Self {
         let secure = if app.config().development {
             ""
         } else {
             "; Secure"
         };
+        let max_age = max_age.map(|age| format!("; Max-Age={}", age.as_secs()));
         Self(format!(
-            "{}{suffix}={value}; Path=/; Max-Age={}; HttpOnly; SameSite=Lax{secure}",
+            "{}{suffix}={value}; Path=/{}; HttpOnly; SameSite=Lax{secure}",
             purpose.cookie_name(app),
-            max_age.as_secs(),
+            max_age.unwrap_or_default(),
         ))
     }
 
-    /// Stores a session token for the session's maximum lifetime.
-    pub fn session(app: &App, token: &Token, life: Life) -> Self {
+    /// Stores the token of a member's session. `max_age` is the remaining lifetime of a
+    /// remembered session, and `None` for any other session.
+    pub(crate) fn session(app: &App, token: &Token, max_age: Option<Duration>) -> Self {
         let value = token.signed(app.cookie_signer());
-        Self::new(app, CookiePurpose::Session, &value, life.absolute)
+        Self::new(app, CookiePurpose::Session, &value, max_age)
+    }
+
+    /// Stores the token of an anonymous session until the browser is closed.
+    pub fn visitor(app: &App, token: &Token) -> Self {
+        let value = token.signed(app.visitor_signer());
+        Self::new(app, CookiePurpose::Visitor, &value, None)
     }
 
     /// Clears a cookie.
     pub fn clear(app: &App, purpose: CookiePurpose) -> Self {
-        Self::new(app, purpose, "", Duration::ZERO)
+        Self::new(app, purpose, "", Some(Duration::ZERO))
+    }
+
+    /// Clears one of several cookies of a purpose.
+    pub(crate) fn clear_with_suffix(app: &App, purpose: CookiePurpose, suffix: &str) -> Self {
+        Self::with_suffix(app, purpose, suffix, "", Some(Duration::ZERO))
     }
 
     /// Clears the session cookie.
@@ -140,24 +225,11 @@ impl SetCookie {
 impl IntoResponseParts for SetCookie {
     type Error = Error;
 
-    fn into_response_parts(self, mut parts: ResponseParts) -> Result<ResponseParts, Error> {
+    fn into_response_parts(self, mut parts: ResponseParts) -> Result<ResponseParts> {
         let value =
             HeaderValue::from_str(&self.0).map_err(|error| Error::Internal(Box::new(error)))?;
         parts.headers_mut().append(SET_COOKIE, value);
         Ok(parts)
-    }
-}
-
-/// Clears the session cookie if it was rejected. After an outage it is kept, because
-/// its session may be active.
-pub(super) fn clear_rejected(app: &App, error: &Error, headers: &mut HeaderMap) {
-    let rejected = matches!(error, Error::InvalidSessionCookie | Error::SessionGone);
-    if !rejected || headers.contains_key(SET_COOKIE) {
-        return;
-    }
-    let SetCookie(text) = SetCookie::clear_session(app);
-    if let Ok(value) = HeaderValue::from_str(&text) {
-        headers.append(SET_COOKIE, value);
     }
 }
 
@@ -175,7 +247,7 @@ mod properties {
     static APP: LazyLock<App> = LazyLock::new(|| app(&[]));
 
     fn session_token(headers: &HeaderMap) -> Option<Token> {
-        let value = read(&APP, headers, CookiePurpose::Session)?;
+        let value = read(&APP, headers, CookiePurpose::Session).ok()??;
         Token::verified(value, APP.cookie_signer())
     }
 
@@ -189,7 +261,8 @@ mod properties {
             "__Host-sabor_session_",
             "__Host-sabor_device_1",
             "x__Host-sabor_session",
-            "__Host-sabor_session ",
+            "\u{2000}__Host-sabor_session",
+            "__Host-sabor_session\u{a0}",
         ]);
         let pair = (name, header_value()).prop_map(|(name, value)| {
             let value = value.as_bytes().iter().filter(|byte| **byte != b';');
@@ -201,8 +274,8 @@ mod properties {
         });
         let any_pair = "[ -:<-~]{0,20}".prop_map(String::into_bytes);
         let ours = |pair: &Vec<u8>| {
-            pair.trim_ascii_start()
-                .starts_with(b"__Host-sabor_session=")
+            let name = pair.split(|byte| *byte == b'=').next().unwrap_or_default();
+            name.trim_ascii() == b"__Host-sabor_session"
         };
         let pair = prop_oneof![pair, any_pair].prop_filter("ours", move |pair| !ours(pair));
         vec(pair, 0..4).prop_map(|pairs| HeaderValue::from_bytes(&pairs.join(&b"; "[..])).unwrap())
@@ -223,15 +296,14 @@ mod properties {
         #[test]
         fn the_session_is_found_among_foreign_cookies(
             before in vec(foreign_cookies(), 0..3), after in vec(foreign_cookies(), 0..3),
-            foreign in foreign_cookies(), space in "[ \t]{0,3}",
+            foreign in foreign_cookies(), space in "[ \t]{0,3}", quote in "\"?",
         ) {
             let token = Token::generate();
             let ours = token.signed(APP.cookie_signer());
             let mut line = foreign.as_bytes().to_vec();
-            line.extend(format!(";{space}__Host-sabor_session={ours}{space};").bytes());
+            let value = format!("{quote}{ours}{quote}");
+            line.extend(format!(";{space}__Host-sabor_session={value}{space};").bytes());
             line.extend(foreign.as_bytes());
-            // The first cookie with the name is used.
-            line.extend(b"; __Host-sabor_session=another");
             let line = HeaderValue::from_bytes(&line).unwrap();
             let lines = before.into_iter().chain([line]).chain(after).collect();
             let found = session_token(&headers("cookie", lines));
@@ -239,17 +311,36 @@ mod properties {
         }
 
         #[test]
+        fn a_second_cookie_with_the_name_is_refused_whatever_its_value(
+            before in foreign_cookies(), other in header_value(), is_first in any::<bool>(),
+            is_one_header in any::<bool>(),
+        ) {
+            let ours = Token::generate().signed(APP.cookie_signer()).into_bytes();
+            let other = other.as_bytes().iter().copied().filter(|byte| *byte != b';').collect();
+            let values = if is_first { [other, ours] } else { [ours, other] };
+            let [first, second] = values.map(|value| [b"__Host-sabor_session=", &value[..]].concat());
+            let lines = match is_one_header {
+                true => vec![[first, second].join(&b"; "[..])],
+                false => vec![first, second],
+            };
+            let lines = lines.iter().map(|line| HeaderValue::from_bytes(line).unwrap());
+            let headers = headers("cookie", [before].into_iter().chain(lines).collect());
+            let error = read(&APP, &headers, CookiePurpose::Session).unwrap_err();
+            assert_eq!(error.code(), "duplicate_cookie");
+        }
+
+        #[test]
         fn a_stored_cookie_is_read_back(suffix in "_[0-9a-f]{8}") {
             let token = Token::generate();
             let SetCookie(header) = SetCookie::with_suffix(
-                &APP, CookiePurpose::Device, &suffix, token.expose(), Duration::from_secs(60),
+                &APP, CookiePurpose::Device, &suffix, token.expose(), Some(Duration::from_secs(60)),
             );
             let (pair, _) = header.split_once(';').unwrap();
             let pair = HeaderValue::from_str(pair).unwrap();
             let headers = headers("cookie", vec![pair]);
-            let values: Vec<_> = read_all(&APP, &headers, CookiePurpose::Device).collect();
-            assert_eq!(values, [token.expose()]);
-            assert!(read(&APP, &headers, CookiePurpose::Device).is_none());
+            let cookies = read_suffixed(&APP, &headers, CookiePurpose::Device);
+            assert_eq!(cookies, [(suffix.as_str(), token.expose())]);
+            assert!(read(&APP, &headers, CookiePurpose::Device).unwrap().is_none());
         }
     }
 }

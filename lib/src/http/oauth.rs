@@ -39,10 +39,10 @@ pub struct OAuthBrowser {
 }
 
 impl FromRequestParts<App> for OAuthBrowser {
-    type Rejection = std::convert::Infallible;
+    type Rejection = Error;
 
-    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Self::Rejection> {
-        let token = cookie::read(app, &parts.headers, CookiePurpose::OAuth);
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self> {
+        let token = cookie::read(app, &parts.headers, CookiePurpose::OAuth)?;
         // `same-site` counts as another site, as in the origin check.
         // `none` means that the user entered the address.
         let site = parts.headers.get("sec-fetch-site");

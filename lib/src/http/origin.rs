@@ -44,7 +44,10 @@ pub(super) async fn check(
     let is_exempt = path.is_some_and(|path| path.as_str() == PROVIDER_FORM);
     let headers = request.headers();
     let has_bearer = headers.contains_key(header::AUTHORIZATION) && !partner::is_basic(headers);
-    let uses_cookie = cookie::read(&app, headers, CookiePurpose::Session).is_some() && !has_bearer;
+    let has_cookie = [CookiePurpose::Session, CookiePurpose::Visitor]
+        .iter()
+        .any(|purpose| cookie::is_sent(&app, headers, *purpose));
+    let uses_cookie = has_cookie && !has_bearer;
     // Other sites are rejected even without a cookie, because they could sign a member
     // in as someone else.
     let has_origin = headers.contains_key(header::ORIGIN) && !has_bearer;

@@ -13,7 +13,6 @@ use crate::App;
 use crate::crypto::random;
 use crate::error::{Error, chain};
 use crate::http::cacheable;
-use crate::http::cookie::{self, CookiePurpose};
 use crate::http::error_response::write_error;
 
 pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -55,18 +54,12 @@ pub(super) async fn complete(State(app): State<App>, request: Request, next: Nex
         .iter()
         .any(|name| request.headers().contains_key(name));
     let known_tags = cacheable::known_tags(request.headers());
-    // With an `Authorization` header, the cookie is ignored.
-    let uses_cookie = cookie::read(&app, request.headers(), CookiePurpose::Session).is_some()
-        && !request.headers().contains_key(header::AUTHORIZATION);
 
     let mut response = next.run(request).await;
 
     let error = response.extensions_mut().remove::<Arc<Error>>();
     if let Some(error) = &error {
         write_error(error, &id, is_browser, &mut response);
-        if uses_cookie {
-            cookie::clear_rejected(&app, error, response.headers_mut());
-        }
     }
     cacheable::revalidate(known_tags.as_ref(), &mut response);
     complete_headers(&id, response.headers_mut());

@@ -15,7 +15,7 @@ pub const PASSWORD: &str = "password123";
 /// Signs in with the demo account. Returns `None` if the credentials are not those of the
 /// demo account, or if it is not enabled.
 ///
-/// The cookie is valid for fifteen minutes and contains `demo.<end>.<signature>`. The cookie
+/// The session lasts fifteen minutes, and its cookie and contains `demo.<end>.<signature>`. The cookie
 /// of a stored session contains `<hex>.<signature>`, so the two cannot be confused.
 pub fn sign_in(app: &App, login: &Login) -> Option<SignInResponse> {
     if !app.config().demo_account || !login.matches(EMAIL, PASSWORD) {
@@ -24,7 +24,7 @@ pub fn sign_in(app: &App, login: &Login) -> Option<SignInResponse> {
     let ends_ms = app.clock().now_ms() + LIFETIME.as_millis() as i64;
     let record = format!("demo.{ends_ms}");
     let value = format!("{record}.{}", app.demo_signer().sign(&record));
-    let cookie = SetCookie::new(app, CookiePurpose::Session, &value, LIFETIME);
+    let cookie = SetCookie::new(app, CookiePurpose::Session, &value, None);
     let body = SignInBody::new(user(app.clock().now()), None);
     Some(SignInResponse::new(vec![cookie], body))
 }

@@ -58,7 +58,8 @@ pub struct Registration {
     /// How the client holds the session.
     #[serde(default)]
     mode: SessionMode,
-    /// Keeps the session for thirty days instead of seven.
+    /// Keeps the session for thirty days. Otherwise, the session lasts at most seven days,
+    /// and the browser forgets the cookie when it is closed.
     #[serde(default)]
     remember: bool,
 }

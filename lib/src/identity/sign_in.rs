@@ -57,7 +57,8 @@ pub struct Login {
     /// The challenge from the response that required a code. After a sign-in through a
     /// provider, the browser has the challenge in a cookie.
     challenge: Option<String>,
-    /// Keeps the session for thirty days instead of seven.
+    /// Keeps the session for thirty days. Otherwise, the session lasts at most seven days,
+    /// and the browser forgets the cookie when it is closed.
     #[serde(default)]
     remember: bool,
     /// Trusts this device for thirty days: sign-in on it requires no code. Takes effect only

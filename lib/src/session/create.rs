@@ -53,14 +53,15 @@ static INSERT: Statement = Statement::new(
             expires_at = excluded.expires_at
         returning id
     ), replaced as (
-        delete from user_sessions s using member where s.session_key = $9
-        returning s.user_id, s.session_data, s.expires_at
+        delete from user_sessions s using member where s.session_key = any ($9)
+        returning s.user_id, s.session_data, s.expires_at, s.created_at
     ), created as (
         insert into user_sessions (id, user_id, session_key, epoch, session_data, ip_address,
             user_agent, login_method, remembered, expires_at, absolute_expires_at, device_id)
         select $1, member.id, $3, member.session_epoch,
             coalesce(
-                (select session_data from replaced where user_id is null and expires_at > now()), '{}'
+                (select session_data from replaced where user_id is null and expires_at > now()
+                 order by created_at desc limit 1), '{}'
             ),
             $5, $6, $7, $8, now() + make_interval(secs => $10),
             now() + make_interval(secs => $11), (select id from device)
@@ -141,6 +142,17 @@ impl Credential {
             Self::Tokens { .. } => Life::REFRESHED,
         }
     }
+
+    /// Returns how long the browser keeps the cookie. Returns `None` if the browser deletes
+    /// it when it is closed, because the member did not ask to stay signed in.
+    pub(crate) fn max_age(&self) -> Option<Duration> {
+        match self {
+            Self::Cookie {
+                remembered: true, ..
+            } => Some(self.life().absolute),
+            _ => None,
+        }
+    }
 }
 
 /// A session to be created for an authenticated member.
@@ -148,9 +160,9 @@ impl Credential {
 pub struct NewSession {
     /// The member, and how the member was authenticated.
     pub proof: AuthenticationProof,
-    /// The client's previous session, which ends. If it was anonymous, the new session
-    /// takes over its data.
-    pub replaces: Option<SessionKey>,
+    /// The client's previous sessions, which end: the member's and the visitor's. The new
+    /// session takes over the data of the anonymous one.
+    pub replaces: Vec<SessionKey>,
     /// The client that the session is created for.
     pub caller: Option<Caller>,
     /// The credential that the client receives.
@@ -188,7 +200,7 @@ impl NewSession {
     pub fn new(proof: AuthenticationProof, credential: Credential) -> Self {
         Self {
             proof,
-            replaces: None,
+            replaces: Vec::new(),
             caller: None,
             credential,
             device: None,
@@ -215,6 +227,7 @@ pub async fn create_session(client: &Client, new_session: &NewSession) -> Result
         } => (*session_id, Some(refresh.hash()), false),
     };
     let (key, life) = (credential.key(), credential.life());
+    let replaced_keys: Vec<&str> = replaces.iter().map(SessionKey::as_str).collect();
     let device = new_session.device.as_ref();
     let (kind, payload) = match &new_session.notification {
         Notification::None => (None, None),
@@ -235,7 +248,7 @@ pub async fn create_session(client: &Client, new_session: &NewSession) -> Result
                     .and_then(|caller| caller.user_agent.as_deref()),
                 &proof.method,
                 &remembered,
-                &replaces.as_ref().map(SessionKey::as_str),
+                &replaced_keys,
                 &life.idle.as_secs_f64(),
                 &life.absolute.as_secs_f64(),
                 &device.map(|(token, _)| token.hash()),

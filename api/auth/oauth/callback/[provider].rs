@@ -18,7 +18,7 @@ pub fn route() -> Routes {
 #[utoipa::path(get, path = "/api/auth/oauth/callback/{provider}", tag = "auth",
     params(("provider" = String, Path, description = "The provider's name, from the list of providers"), CallbackParams), responses(
     (status = 303, description = "Redirect to the return path; `Set-Cookie` carries the session. If the request fails, a browser is redirected to `/#oauth=<code>`, or to `/#two-factor=<return path>` when a code is needed"),
-    (status = 400, description = "`oauth_state`: the sign-in was started in another browser, has already been completed, or has expired. `oauth_refused`: the provider sent no valid code"),
+    (status = 400, description = "`oauth_state`: the sign-in was started in another browser, has already been completed, or has expired. `oauth_refused`: the provider sent no valid code. `duplicate_cookie`: the request has two cookies with the same name"),
     (status = 401, description = "`two_factor_required`: a code is needed; see `challenge`. `session_gone`: the session of the member who is linking the provider has ended"),
     (status = 403, description = "`access_denied`: the user refused access. `email_unverified`: the provider has not verified the e-mail address. `email_not_verified`: the account's e-mail address is not confirmed. `account_closed`: the account is closed"),
     (status = 404, description = "`not_found`: this provider is not configured"),
@@ -28,13 +28,14 @@ pub fn route() -> Routes {
 ))]
 async fn finish_provider_sign_in(
     app: App,
-    context: SignInContext,
-    browser: OAuthBrowser,
+    context: Result<SignInContext>,
+    browser: Result<OAuthBrowser>,
     Provider(config): Provider,
     headers: HeaderMap,
     answer: CallbackResponse,
 ) -> Response {
-    let finished = oauth::finish(&app, &context, &browser, &config, &answer).await;
+    let finished =
+        async { oauth::finish(&app, &context?, &browser?, &config, &answer).await }.await;
     oauth::respond(&app, &headers, finished)
 }
 

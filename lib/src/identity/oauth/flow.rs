@@ -67,7 +67,7 @@ pub fn begin<'a>(
             app,
             CookiePurpose::OAuth,
             token.expose(),
-            oauth_state::LIFETIME,
+            Some(oauth_state::LIFETIME),
         );
         let url = provider.authorization_url(&request)?;
         Ok(SeeOther::to(url, vec![cookie]))

@@ -23,7 +23,8 @@ pub struct AuthorizationQuery {
     /// The path of this site to which the browser returns. The default is `/`.
     #[param(max_length = 2_000, example = "/#account")]
     return_to: Option<String>,
-    /// Keeps the session for thirty days instead of seven.
+    /// Keeps the session for thirty days. Otherwise, the session lasts at most seven days,
+    /// and the browser forgets the cookie when it is closed.
     #[param(value_type = Option<bool>)]
     remember: Option<String>,
 }
@@ -142,7 +143,7 @@ pub fn respond(app: &App, headers: &HeaderMap, result: Result<SeeOther, FailedSt
             app,
             CookiePurpose::Challenge,
             value,
-            sign_in_challenge::LIFETIME,
+            Some(sign_in_challenge::LIFETIME),
         )
     });
     let (name, value) = match &challenge {

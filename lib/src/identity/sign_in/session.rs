@@ -2,7 +2,7 @@
 
 use super::response::{SignInBody, SignInResponse, TokenPair};
 use crate::error::{Error, Result};
-use crate::http::{CookiePurpose, SetCookie, SignInContext, device_cookie};
+use crate::http::{CookiePurpose, SetCookie, SignInContext};
 use crate::identity::two_factor::VerifiedCode;
 use crate::models::remembered_device::Device;
 use crate::models::security_event::{self, SecurityEventKind};
@@ -155,7 +155,7 @@ impl PendingSession {
         };
         NewSession {
             proof: member.proof.clone(),
-            replaces: self.context.previous_session.clone(),
+            replaces: self.context.replaced_sessions(),
             caller: Some(self.context.caller.clone()),
             credential: member.credential.clone(),
             device: self.device.clone().map(|token| (token, trust)),
@@ -168,9 +168,11 @@ impl PendingSession {
         let mut cookies = Vec::new();
         let tokens = match &member.credential {
             Credential::Cookie { token, .. } => {
-                cookies.push(SetCookie::session(app, token, member.credential.life()));
-                let device_token = self.device.iter();
-                cookies.extend(device_token.map(|token| device_cookie(app, member.user.id, token)));
+                cookies.push(SetCookie::session(app, token, member.credential.max_age()));
+                if let Some(token) = &self.device {
+                    let device = self.context.device_cookies(app, member.user.id, token);
+                    cookies.extend(device);
+                }
                 None
             }
             Credential::Tokens {
@@ -180,6 +182,9 @@ impl PendingSession {
         };
         if self.context.challenge.is_some() {
             cookies.push(SetCookie::clear(app, CookiePurpose::Challenge));
+        }
+        if self.context.visitor_session.is_some() {
+            cookies.push(SetCookie::clear(app, CookiePurpose::Visitor));
         }
         SignInResponse::new(cookies, SignInBody::new(member.user, tokens))
     }
