@@ -1,7 +1,9 @@
 //! POST /api/auth/change-email — changes the account's e-mail address.
 
-use sabor::http::{Accepted, Json, Member, Success};
+use axum::http::StatusCode;
+use sabor::http::{Json, Member, SetCookie};
 use sabor::identity::email_change;
+use sabor::identity::renewal::{NewCredential, SessionRenewed};
 use sabor::values::caller::Caller;
 use sabor::values::schema::EmailAddress;
 use sabor::{App, Exit, Result, Routes, routes, serve};
@@ -27,9 +29,10 @@ pub fn route() -> Routes {
 /// Mails a confirmation link to a new e-mail address. The address changes when
 /// the link is confirmed, and the old address is notified. The response does
 /// not reveal whether another account has the new address. Only the owner of
-/// that address is informed, by e-mail.
+/// that address is informed, by e-mail. The session continues with a new
+/// credential, and the previous one is no longer valid.
 #[utoipa::path(post, path = "/api/auth/change-email", tag = "auth", security(("session" = [])), request_body = ChangeEmail, responses(
-    (status = 202, body = Success, description = "A link was mailed to the new address"),
+    (status = 202, body = SessionRenewed, description = "A link was mailed to the new address. `Set-Cookie` carries the new credential; a client without cookies gets new tokens"),
     (status = 403, description = "`wrong_password`: the current password is wrong. `sign_in_again`: an account without a password needs a sign-in from the last ten minutes"),
     (status = 429, description = "`too_many_requests`: too many attempts or e-mails; wait for `Retry-After` seconds"),
 ))]
@@ -38,10 +41,13 @@ async fn change_email(
     caller: Caller,
     member: Member,
     Json(form): Json<ChangeEmail>,
-) -> Result<Accepted> {
+) -> Result<(StatusCode, Option<SetCookie>, Json<SessionRenewed>)> {
     let current_password = form.current_password.as_deref();
-    email_change::request_change(&app, &caller, &member, &form.new_email, current_password).await?;
-    Ok(Accepted)
+    let new_email = &form.new_email;
+    let NewCredential { cookie, tokens } =
+        email_change::request_change(&app, &caller, &member, new_email, current_password).await?;
+    let body = Json(SessionRenewed::new(tokens));
+    Ok((StatusCode::ACCEPTED, cookie, body))
 }
 
 fn main() -> Exit {

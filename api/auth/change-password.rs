@@ -1,7 +1,8 @@
 //! POST /api/auth/change-password — changes the password.
 
-use sabor::http::{Json, Member, Success};
+use sabor::http::{Json, Member, SetCookie};
 use sabor::identity::profile;
+use sabor::identity::renewal::{NewCredential, SessionRenewed};
 use sabor::values::caller::Caller;
 use sabor::values::schema::NewPassword;
 use sabor::{App, Exit, Result, Routes, routes, serve};
@@ -27,9 +28,10 @@ pub fn route() -> Routes {
 }
 
 /// Changes the password. Ends all other sessions and pending sign-ins of the
-/// account.
+/// account. This session continues with a new credential, and the previous one is
+/// no longer valid.
 #[utoipa::path(post, path = "/api/auth/change-password", tag = "auth", security(("session" = [])), request_body = ChangePassword, responses(
-    (status = 200, body = Success, description = "The password was changed; this session continues"),
+    (status = 200, body = SessionRenewed, description = "The password was changed. `Set-Cookie` carries the new credential; a client without cookies gets new tokens"),
     (status = 403, description = "`wrong_password`: the current password is wrong. `sign_in_again`: an account without a password needs a sign-in from the last ten minutes"),
     (status = 429, description = "`too_many_requests`: too many attempts; wait for `Retry-After` seconds"),
 ))]
@@ -38,10 +40,12 @@ async fn change_password(
     caller: Caller,
     member: Member,
     Json(form): Json<ChangePassword>,
-) -> Result<Json<Success>> {
+) -> Result<(Option<SetCookie>, Json<SessionRenewed>)> {
     let current_password = form.current_password.as_deref();
-    profile::change_password(&app, &caller, &member, current_password, &form.new_password).await?;
-    Ok(Success::RESPONSE)
+    let new_password = &form.new_password;
+    let NewCredential { cookie, tokens } =
+        profile::change_password(&app, &caller, &member, current_password, new_password).await?;
+    Ok((cookie, Json(SessionRenewed::new(tokens))))
 }
 
 fn main() -> Exit {

@@ -1,6 +1,7 @@
 //! GET, POST, PUT, DELETE /api/auth/two-factor — the member's second factor.
 
-use sabor::http::{ConfirmedMember, Json, Member, Success};
+use sabor::http::{ConfirmedMember, Json, Member, SetCookie};
+use sabor::identity::renewal::SessionRenewed;
 use sabor::identity::two_factor;
 use sabor::identity::two_factor::{
     ConfirmTwoFactor, DisableTwoFactor, RecoveryCodes, StartTwoFactor, TwoFactorEnrollment,
@@ -29,7 +30,8 @@ async fn get_two_factor(app: App, member: Member) -> Result<Json<TwoFactorStatus
 }
 
 /// Creates a secret for an authenticator app. The second factor is enabled when a
-/// code confirms the secret. Another call replaces the secret.
+/// code confirms the secret. Another call replaces the secret. The session
+/// continues with a new credential.
 #[utoipa::path(post, path = "/api/auth/two-factor", tag = "auth", security(("session" = [])), request_body = StartTwoFactor, responses(
     (status = 200, body = TwoFactorEnrollment, description = "The secret as text, link and QR code; it is returned only once"),
     (status = 403, description = "`email_not_verified`: the member has not confirmed their e-mail address. `wrong_password`: the current password is wrong. `sign_in_again`: an account without a password needs a sign-in from the last ten minutes"),
@@ -41,13 +43,13 @@ async fn start_two_factor(
     caller: Caller,
     ConfirmedMember(member): ConfirmedMember,
     Json(form): Json<StartTwoFactor>,
-) -> Result<Json<TwoFactorEnrollment>> {
-    let enrollment = two_factor::start_setup(&app, &caller, &member, &form);
-    enrollment.await.map(Json)
+) -> Result<(Option<SetCookie>, Json<TwoFactorEnrollment>)> {
+    let (cookie, enrollment) = two_factor::start_setup(&app, &caller, &member, &form).await?;
+    Ok((cookie, Json(enrollment)))
 }
 
 /// Enables the second factor. From then on each sign-in needs a code. All other
-/// sessions end.
+/// sessions end, and this one continues with a new credential.
 #[utoipa::path(put, path = "/api/auth/two-factor", tag = "auth", security(("session" = [])), request_body = ConfirmTwoFactor, responses(
     (status = 200, body = RecoveryCodes, description = "Enabled; the response has the ten recovery codes, which are returned only once"),
     (status = 401, description = "`invalid_code`: the code is wrong"),
@@ -60,15 +62,15 @@ async fn confirm_two_factor(
     caller: Caller,
     ConfirmedMember(member): ConfirmedMember,
     Json(form): Json<ConfirmTwoFactor>,
-) -> Result<Json<RecoveryCodes>> {
-    let confirmed = two_factor::confirm(&app, &caller, &member, &form);
-    confirmed.await.map(Json)
+) -> Result<(Option<SetCookie>, Json<RecoveryCodes>)> {
+    let (cookie, codes) = two_factor::confirm(&app, &caller, &member, &form).await?;
+    Ok((cookie, Json(codes)))
 }
 
 /// Disables the second factor. This requires the password and a code. All other
-/// sessions end.
+/// sessions end, and this one continues with a new credential.
 #[utoipa::path(delete, path = "/api/auth/two-factor", tag = "auth", security(("session" = [])), request_body = DisableTwoFactor, responses(
-    (status = 200, body = Success, description = "Disabled; sign-ins need no code"),
+    (status = 200, body = SessionRenewed, description = "Disabled; sign-ins need no code"),
     (status = 401, description = "`invalid_code`: the code is wrong"),
     (status = 403, description = "`wrong_password`: the current password is wrong. `sign_in_again`: an account without a password needs a sign-in from the last ten minutes"),
     (status = 409, description = "`two_factor_not_begun`: the second factor is not enabled"),
@@ -79,9 +81,10 @@ async fn disable_two_factor(
     caller: Caller,
     member: Member,
     Json(form): Json<DisableTwoFactor>,
-) -> Result<Json<Success>> {
-    two_factor::disable(&app, &caller, &member, &form).await?;
-    Ok(Success::RESPONSE)
+) -> Result<(Option<SetCookie>, Json<SessionRenewed>)> {
+    let disabled = two_factor::disable(&app, &caller, &member, &form).await?;
+    let body = SessionRenewed::new(disabled.tokens);
+    Ok((disabled.cookie, Json(body)))
 }
 
 fn main() -> Exit {

@@ -359,6 +359,25 @@ async fn a_reset_by_the_owner_removes_identities_linked_by_a_stranger() {
 }
 
 #[tokio::test]
+async fn requesting_another_address_ends_a_copied_cookie() {
+    let app = TestApp::start().await;
+    let ana = app.member("ana").await;
+    let phone = app.visitor();
+    phone.sign_in_as("ana").await.expect(200);
+    let copy = ana.copy();
+    let form = json!({ "newEmail": "nueva@example.com", "currentPassword": "guess" });
+    let response = ana.post("/api/auth/change-email", form).await;
+    response.expect_code(403, "wrong_password");
+    assert!(copy.is_signed_in().await);
+    let form = json!({ "newEmail": "nueva@example.com", "currentPassword": PASSWORD });
+    let response = ana.post("/api/auth/change-email", form).await;
+    assert_eq!(response.expect(202), json!({ "success": true }));
+    assert!(ana.is_signed_in().await && !copy.is_signed_in().await);
+    // Other sessions of the member stay.
+    assert!(phone.is_signed_in().await);
+}
+
+#[tokio::test]
 async fn requesting_a_taken_address_replaces_an_earlier_request() {
     let app = TestApp::start().await;
     let (ana, _luis) = (app.member("ana").await, app.member("luis").await);

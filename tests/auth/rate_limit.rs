@@ -308,7 +308,7 @@ async fn registration_and_mailed_links_are_limited_by_ip_address_and_by_account(
         .post("/api/auth/change-email", email_change(10))
         .await
         .expect(429);
-    let luis = app.member("luis").await;
+    let luis = app.unconfirmed_member("luis").await;
     for _ in 0..4 {
         luis.post("/api/auth/verify-email", json!({}))
             .await

@@ -188,19 +188,29 @@ async fn register_and_change_password(run: Arc<Run>) -> Result<()> {
         let Some(other) = sign_in(&run, &email, PASSWORD).await? else {
             continue;
         };
-        run.log.set_session(&other, SessionState::Ending);
+        // The member's own session gets a new cookie, and the old one ends.
+        for cookie in [&other, &own] {
+            run.log.set_session(cookie, SessionState::Ending);
+        }
         let form = json!({ "currentPassword": PASSWORD, "newPassword": NEW_PASSWORD });
         let call = || run.post(Operation::ChangePassword, &own, &form);
         let result = run
             .request_until_definite(Operation::ChangePassword, call)
             .await?;
-        let already_changed =
-            result.was_retried && result.response.is(StatusCode::FORBIDDEN, "wrong_password");
+        let response = &result.response;
+        let already_changed = result.was_retried
+            && (response.is(StatusCode::UNAUTHORIZED, "not_signed_in")
+                || response.is(StatusCode::UNAUTHORIZED, "session_gone"));
         if !result.succeeded() && !already_changed {
             run.report_unexpected(Operation::ChangePassword, &result);
             continue;
         }
-        run.log.end_session(&other, result.succeeded());
+        for cookie in [&other, &own] {
+            run.log.end_session(cookie, result.succeeded());
+        }
+        if let Some(renewed) = result.response.cookie() {
+            run.log.set_session(&renewed, SessionState::Active);
+        }
         sign_in(&run, &email, NEW_PASSWORD).await?;
         let form = json!({ "email": email, "password": PASSWORD });
         let call = || {

@@ -82,6 +82,11 @@ impl SessionKey {
         Self(format!("sid:{id}"))
     }
 
+    /// Returns whether the session uses an access token and a refresh token.
+    pub(crate) fn has_refresh_token(&self) -> bool {
+        self.0.starts_with("sid:")
+    }
+
     /// Wraps a key that Postgres returned.
     pub(crate) fn from_column(text: String) -> Self {
         Self(text)

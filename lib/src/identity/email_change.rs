@@ -5,12 +5,13 @@ use crate::http::Member;
 use crate::identity::rate_limit;
 use crate::identity::rate_limit::{CHANGE_EMAIL, LINK_ADDRESS, Subject, VERIFY_EMAIL};
 use crate::identity::reauthenticate::reauthenticate;
+use crate::identity::renewal::NewCredential;
 use crate::models::one_time_token::{self, Purpose};
 use crate::models::security_event::{self, SecurityEventKind};
 use crate::models::user::{self, Email, User};
 use crate::notify::mail;
 use crate::notify::mail::{Notice, NoticeKind};
-use crate::session::{SessionKey, Token};
+use crate::session::{Renewal, SessionKey, Token};
 use crate::values::caller::Caller;
 use crate::{App, BoxFuture, session};
 
@@ -121,7 +122,8 @@ pub fn confirm_email<'a>(
 }
 
 /// Mails a confirmation link to the new e-mail address, and a notice to the current one. If
-/// another account has the new address, its owner gets a notice in place of the link.
+/// another account has the new address, its owner gets a notice in place of the link. The
+/// session of the caller gets a new credential.
 ///
 /// # Errors
 ///
@@ -132,7 +134,7 @@ pub fn request_change<'a>(
     member: &'a Member,
     new_email: &'a str,
     current_password: Option<&'a str>,
-) -> BoxFuture<'a, Result<()>> {
+) -> BoxFuture<'a, Result<NewCredential>> {
     Box::pin(async move {
         let new_address =
             Email::parse(new_email).map_err(|problem| Error::field("newEmail", problem))?;
@@ -150,6 +152,7 @@ pub fn request_change<'a>(
         let keyring = &app.config().encryption_keys;
         let (user, new_email) = (&member.user, new_address.as_str());
         let notice = Notice::from_caller(caller, app.clock().now());
+        let renewal = Renewal::new(key);
         let requested = app.transaction().run(async |tx| {
             session::lock_member(tx, key, user.id).await?;
             user::require_epoch(tx, &proof).await?;
@@ -169,10 +172,11 @@ pub fn request_change<'a>(
             mail::notify(tx, kind, user, notice.clone().with_other(new_email)).await?;
             let kind = SecurityEventKind::EmailChangeRequested;
             let detail = serde_json::json!({ "to": new_email });
-            security_event::insert_with_detail(tx, kind, Some(user.id), caller, detail).await
+            security_event::insert_with_detail(tx, kind, Some(user.id), caller, detail).await?;
+            renewal.run(tx).await
         });
-        requested.await?;
+        let renewed = requested.await?;
         mail::send_due_soon(app);
-        Ok(())
+        Ok(NewCredential::issue(app, user, &renewed))
     })
 }

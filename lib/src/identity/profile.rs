@@ -10,6 +10,7 @@ use crate::error::{Error, Result};
 use crate::http::Member;
 use crate::http::json::nullable;
 use crate::identity::reauthenticate::reauthenticate;
+use crate::identity::renewal::NewCredential;
 use crate::identity::view::{MembershipView, UserView};
 use crate::models::booking;
 use crate::models::one_time_token::{self, Purpose};
@@ -18,6 +19,7 @@ use crate::models::security_event::{self, SecurityEventKind};
 use crate::models::user::{self, Changes, ExperienceLevel, Profile, User};
 use crate::notify::mail;
 use crate::notify::mail::{Notice, NoticeKind};
+use crate::session::Renewal;
 use crate::values::caller::Caller;
 use crate::values::form::{Form, Problem};
 use crate::values::schema::PhoneNumber;
@@ -172,7 +174,8 @@ pub fn update_profile<'a>(
     })
 }
 
-/// Sets a new password and ends all other sessions of the member.
+/// Sets a new password and ends all other sessions of the member. The session of the caller
+/// gets a new credential.
 ///
 /// # Errors
 ///
@@ -184,7 +187,7 @@ pub fn change_password<'a>(
     member: &'a Member,
     current_password: Option<&'a str>,
     new_password: &'a str,
-) -> BoxFuture<'a, Result<()>> {
+) -> BoxFuture<'a, Result<NewCredential>> {
     Box::pin(async move {
         let user = &member.user;
         let personal_data = [user.email.as_str(), &user.first_name, &user.last_name];
@@ -194,6 +197,7 @@ pub fn change_password<'a>(
         let proof = reauthenticate(app, caller, member, current_password).await?;
         let hash = app.hasher().hash(password).await?;
         let notice = Notice::from_caller(caller, app.clock().now());
+        let renewal = Renewal::new(key);
         let transaction = app.transaction().run(async |tx| {
             let id = proof.user_id;
             session::lock_member(tx, key, id).await?;
@@ -201,11 +205,13 @@ pub fn change_password<'a>(
             tx.invalidate_sessions(session::end_all_of(tx, id, Some(key)).await?);
             one_time_token::delete(tx, Purpose::ResetPassword, id).await?;
             mail::notify(tx, NoticeKind::PasswordChanged, user, notice.clone()).await?;
-            security_event::insert(tx, SecurityEventKind::PasswordChanged, Some(id), caller).await
+            security_event::insert(tx, SecurityEventKind::PasswordChanged, Some(id), caller)
+                .await?;
+            renewal.run(tx).await
         });
-        transaction.await?;
+        let renewed = transaction.await?;
         mail::send_due_soon(app);
-        Ok(())
+        Ok(NewCredential::issue(app, user, &renewed))
     })
 }
 

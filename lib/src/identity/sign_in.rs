@@ -6,7 +6,7 @@ mod session;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-pub use self::response::{SignInBody, SignInResponse, TokenPair};
+pub use self::response::{SignInBody, SignInResponse};
 use self::session::CHALLENGE_ENDED;
 pub(crate) use self::session::{AuthenticatedMember, PendingSession, SecondFactor, create_session};
 use crate::error::{Error, Result};

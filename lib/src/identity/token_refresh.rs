@@ -5,7 +5,8 @@ use utoipa::ToSchema;
 
 use crate::admin::security_events;
 use crate::error::{Error, Result};
-use crate::identity::sign_in::{SignInBody, TokenPair};
+use crate::identity::sign_in::SignInBody;
+use crate::identity::token_pair::TokenPair;
 use crate::models::security_event::SecurityEventKind;
 use crate::session::{Refreshed, Token};
 use crate::values::caller::Caller;

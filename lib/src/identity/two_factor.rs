@@ -8,15 +8,18 @@ use crate::admin::security_events;
 use crate::crypto::secret::sha256_hex;
 use crate::crypto::{random, totp};
 use crate::error::{Error, Result};
-use crate::http::Member;
+use crate::http::{Member, SetCookie};
 use crate::identity::rate_limit;
 use crate::identity::rate_limit::{SECOND_FACTOR, SECOND_FACTOR_DAY, Subject};
 use crate::identity::reauthenticate::reauthenticate;
+use crate::identity::renewal::NewCredential;
+use crate::identity::token_pair::{OptionalTokenPair, TokenPair};
 use crate::models::remembered_device;
 use crate::models::security_event::{self, SecurityEventKind};
 use crate::models::user::{self, Credentials, User, second_factor};
 use crate::notify::mail;
 use crate::notify::mail::{Notice, NoticeKind};
+use crate::session::Renewal;
 use crate::store::client::Client as Postgres;
 use crate::values::caller::Caller;
 use crate::{App, BoxFuture, session};
@@ -64,6 +67,10 @@ pub struct TwoFactorEnrollment {
     otpauth_uri: String,
     /// A QR code of the URI, as an SVG image.
     qr_code: String,
+    /// New tokens, if the caller uses tokens. The previous ones are no longer valid.
+    #[serde(flatten)]
+    #[schema(value_type = OptionalTokenPair)]
+    tokens: Option<TokenPair>,
 }
 
 /// The recovery codes, which are shown only once.
@@ -73,6 +80,10 @@ pub struct RecoveryCodes {
     success: bool,
     /// The codes. Each can be used once in place of a code from the app.
     recovery_codes: Vec<String>,
+    /// New tokens, if the caller uses tokens. The previous ones are no longer valid.
+    #[serde(flatten)]
+    #[schema(value_type = OptionalTokenPair)]
+    tokens: Option<TokenPair>,
 }
 
 /// The request to start setting up a second factor.
@@ -127,7 +138,7 @@ pub fn status<'a>(app: &'a App, member: &'a Member) -> BoxFuture<'a, Result<TwoF
 }
 
 /// Creates the secret of a second factor. Sign-in does not require a code until the secret
-/// is confirmed.
+/// is confirmed. The session of the caller gets a new credential.
 ///
 /// # Errors
 ///
@@ -137,32 +148,37 @@ pub fn start_setup<'a>(
     caller: &'a Caller,
     member: &'a Member,
     form: &'a StartTwoFactor,
-) -> BoxFuture<'a, Result<TwoFactorEnrollment>> {
+) -> BoxFuture<'a, Result<(Option<SetCookie>, TwoFactorEnrollment)>> {
     Box::pin(async move {
         let (key, password) = (member.key()?, form.current_password.as_deref());
         let proof = reauthenticate(app, caller, member, password).await?;
         let secret = totp::generate_secret();
         let enrollment = totp::enroll(&secret, &app.config().studio.name, &member.user.email)?;
         let keyring = &app.config().encryption_keys;
+        let renewal = Renewal::new(key);
         let transaction = app.transaction().run(async |tx| {
             session::lock_member(tx, key, proof.user_id).await?;
             user::require_epoch(tx, &proof).await?;
             if !second_factor::start_setup(tx, keyring, proof.user_id, &secret).await? {
                 return Err(ALREADY_ENABLED);
             }
-            Ok(())
+            renewal.run(tx).await
         });
-        transaction.await?;
-        Ok(TwoFactorEnrollment {
+        let renewed = transaction.await?;
+        let NewCredential { cookie, tokens } = NewCredential::issue(app, &member.user, &renewed);
+        let enrollment = TwoFactorEnrollment {
             secret: enrollment.secret,
             otpauth_uri: enrollment.uri,
             qr_code: enrollment.qr_code,
-        })
+            tokens,
+        };
+        Ok((cookie, enrollment))
     })
 }
 
 /// Confirms the second factor with a code from the app. Ends all other sessions of the
-/// member, because they were created without a code.
+/// member, because they were created without a code. The session of the caller gets a new
+/// credential.
 ///
 /// # Errors
 ///
@@ -173,7 +189,7 @@ pub fn confirm<'a>(
     caller: &'a Caller,
     member: &'a Member,
     form: &'a ConfirmTwoFactor,
-) -> BoxFuture<'a, Result<RecoveryCodes>> {
+) -> BoxFuture<'a, Result<(Option<SetCookie>, RecoveryCodes)>> {
     Box::pin(async move {
         let (key, id) = (member.key()?, member.user.id);
         rate_limit::count_attempt(app, &[Subject::email(SECOND_FACTOR, &member.user.email)])
@@ -197,6 +213,7 @@ pub fn confirm<'a>(
             .map(|code| hash_recovery_code(id, code))
             .collect();
         let notice = Notice::from_caller(caller, now);
+        let renewal = Renewal::new(key);
         let transaction = app.transaction().run(async |tx| {
             session::lock_member(tx, key, id).await?;
             if !second_factor::confirm(tx, id, step, sealed.clone()).await? {
@@ -206,19 +223,25 @@ pub fn confirm<'a>(
             tx.invalidate_sessions(session::end_all_of(tx, id, Some(key)).await?);
             let (kind, user) = (NoticeKind::TwoFactorEnabled, &member.user);
             mail::notify(tx, kind, user, notice.clone()).await?;
-            security_event::insert(tx, SecurityEventKind::TwoFactorEnabled, Some(id), caller).await
+            security_event::insert(tx, SecurityEventKind::TwoFactorEnabled, Some(id), caller)
+                .await?;
+            renewal.run(tx).await
         });
-        transaction.await?;
+        let renewed = transaction.await?;
         rate_limit::reset(app, &[Subject::email(SECOND_FACTOR, &member.user.email)]);
         mail::send_due_soon(app);
-        Ok(RecoveryCodes {
+        let NewCredential { cookie, tokens } = NewCredential::issue(app, &member.user, &renewed);
+        let codes = RecoveryCodes {
             success: true,
             recovery_codes: codes,
-        })
+            tokens,
+        };
+        Ok((cookie, codes))
     })
 }
 
-/// Removes the second factor. Requires the password and a code.
+/// Removes the second factor. Requires the password and a code. The session of the caller
+/// gets a new credential.
 ///
 /// # Errors
 ///
@@ -228,7 +251,7 @@ pub fn disable<'a>(
     caller: &'a Caller,
     member: &'a Member,
     form: &'a DisableTwoFactor,
-) -> BoxFuture<'a, Result<()>> {
+) -> BoxFuture<'a, Result<NewCredential>> {
     Box::pin(async move {
         let (key, password) = (member.key()?, form.current_password.as_deref());
         let proof = reauthenticate(app, caller, member, password).await?;
@@ -242,6 +265,7 @@ pub fn disable<'a>(
         }
         let code = verify_code(app, caller, &credentials, &form.code).await?;
         let notice = Notice::from_caller(caller, app.clock().now());
+        let renewal = Renewal::new(key);
         let transaction = app.transaction().run(async |tx| {
             let id = proof.user_id;
             session::lock_member(tx, key, id).await?;
@@ -251,11 +275,13 @@ pub fn disable<'a>(
             tx.invalidate_sessions(session::end_all_of(tx, id, Some(key)).await?);
             let (kind, user) = (NoticeKind::TwoFactorDisabled, &member.user);
             mail::notify(tx, kind, user, notice.clone()).await?;
-            security_event::insert(tx, SecurityEventKind::TwoFactorDisabled, Some(id), caller).await
+            security_event::insert(tx, SecurityEventKind::TwoFactorDisabled, Some(id), caller)
+                .await?;
+            renewal.run(tx).await
         });
-        transaction.await?;
+        let renewed = transaction.await?;
         mail::send_due_soon(app);
-        Ok(())
+        Ok(NewCredential::issue(app, &member.user, &renewed))
     })
 }
 

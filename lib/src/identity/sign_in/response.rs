@@ -3,13 +3,11 @@
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use utoipa::ToSchema;
-use uuid::Uuid;
 
-use crate::App;
 use crate::http::{Json, SetCookie};
+use crate::identity::token_pair::{OptionalTokenPair, TokenPair};
 use crate::identity::view::UserView;
 use crate::models::user::User;
-use crate::session::{ACCESS_LIFETIME, Token};
 
 /// The member who is signed in, and the tokens if the client requested them.
 #[derive(Debug, Serialize, ToSchema)]
@@ -30,46 +28,6 @@ impl SignInBody {
             success: true,
             user: user.into(),
             tokens,
-        }
-    }
-}
-
-/// The tokens of a session without a cookie.
-#[derive(Debug, Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct TokenPair {
-    /// The token for `Authorization: Bearer …`.
-    access_token: String,
-    /// The token to exchange for the next pair. It can be used once.
-    refresh_token: String,
-    /// The number of seconds until the access token expires.
-    expires_in: i64,
-}
-
-/// The schema of a flattened `Option<TokenPair>`.
-#[derive(ToSchema)]
-#[schema(as = TokenPair, rename_all = "camelCase")]
-#[expect(dead_code, reason = "only for the API description")]
-struct OptionalTokenPair {
-    /// Only with `mode: token`. The token for `Authorization: Bearer …`.
-    #[schema(required = false)]
-    access_token: String,
-    /// Only with `mode: token`. The token to exchange for the next pair. It can be used once.
-    #[schema(required = false)]
-    refresh_token: String,
-    /// Only with `mode: token`. The number of seconds until the access token expires.
-    #[schema(required = false)]
-    expires_in: i64,
-}
-
-impl TokenPair {
-    /// Issues an access token for a session and pairs it with the refresh token.
-    pub(crate) fn new(app: &App, session_id: Uuid, user: &User, refresh: &Token) -> Self {
-        let now = app.clock().now();
-        Self {
-            access_token: app.access_tokens().issue(session_id, user.id, now),
-            refresh_token: refresh.expose().to_owned(),
-            expires_in: ACCESS_LIFETIME.num_seconds(),
         }
     }
 }

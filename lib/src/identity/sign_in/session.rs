@@ -1,8 +1,9 @@
 //! Creates the session of a member who has authenticated.
 
-use super::response::{SignInBody, SignInResponse, TokenPair};
+use super::response::{SignInBody, SignInResponse};
 use crate::error::{Error, Result};
 use crate::http::{CookiePurpose, SetCookie, SignInContext};
+use crate::identity::token_pair::TokenPair;
 use crate::identity::two_factor::VerifiedCode;
 use crate::models::remembered_device::Device;
 use crate::models::security_event::{self, SecurityEventKind};
