@@ -7,7 +7,7 @@ const AGAIN = "Please try again, or sign in another way.";
 // Messages by the code after #oauth= in the address.
 const MESSAGES = {
   oauth_state: "The sign-in took too long or was started in another window. Please start again.",
-  access_denied: `You did not allow the provider to share your identity. ${AGAIN}`,
+  access_denied: `The sign-in was cancelled at the provider. ${AGAIN}`,
   email_unverified: "The provider has not verified your e-mail address. Verify it there first, or sign in with a password here.",
   account_exists: "An account with your e-mail address already exists. Sign in as usual, and then link the provider under “Other sign-in methods”.",
   identity_taken: "This provider account is linked to another member. Unlink it there first, or choose another one.",

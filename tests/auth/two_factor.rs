@@ -2,6 +2,7 @@
 
 use reqwest::Method;
 use reqwest::header::USER_AGENT;
+use sabor::crypto::secret::sha256_hex;
 use serde_json::json;
 
 use crate::harness::{Authenticator, PASSWORD, TestApp, TestClient, TestResponse, hex, wait_until};
@@ -193,6 +194,67 @@ async fn a_second_factor_is_set_up_with_an_authenticator_app_and_then_required()
         status,
         json!({ "enabled": true, "recoveryCodesLeft": 10, "trustedDevices": 0 })
     );
+}
+
+#[tokio::test]
+async fn every_change_of_the_second_factor_ends_a_copied_cookie() {
+    if !Authenticator::is_available().await {
+        return;
+    }
+    let app = TestApp::start().await;
+    let ana = app.member("ana").await;
+    let assert_renewed = async |before: &TestClient| {
+        assert_ne!(ana.cookie(), before.cookie());
+        assert!(ana.is_signed_in().await && !before.is_signed_in().await);
+    };
+    let copy = ana.copy();
+    let setup = begin_setup(&ana).await.expect(200);
+    assert_renewed(&copy).await;
+    let authenticator = Authenticator::scan(&setup);
+    let copy = ana.copy();
+    // A wrong code changes nothing.
+    confirm_setup(&ana, "000000").await.expect(401);
+    assert!(copy.is_signed_in().await);
+    let code = authenticator.code(&app).await;
+    confirm_setup(&ana, &code).await.expect(200);
+    assert_renewed(&copy).await;
+    app.advance_to_next_code();
+    let copy = ana.copy();
+    let code = authenticator.code(&app).await;
+    disable(&ana, PASSWORD, &code).await.expect(200);
+    assert_renewed(&copy).await;
+}
+
+#[tokio::test]
+async fn letters_that_look_like_digits_are_accepted_in_a_recovery_code() {
+    let app = TestApp::start().await;
+    let Some(ana) = TwoFactorMember::enroll(&app).await else {
+        return;
+    };
+    // A code with zeros and ones, since an issued code may contain none.
+    let id = ana.browser.user_id().await;
+    let id = id.as_str().unwrap();
+    let hash = sha256_hex(format!("{id}:0011123456789abc").as_bytes());
+    let insert_code = format!(
+        "insert into recovery_codes (id, user_id, code_hash)
+        values (gen_random_uuid(), '{id}', '{hash}')"
+    );
+    for entered in [
+        "0o1i-l234-5678-9abc",
+        "OO I L 1234 5678 9ABC",
+        "oolII234\u{2013}5678\u{2013}9abc",
+    ] {
+        app.sql("delete from recovery_codes").await;
+        app.sql(&insert_code).await;
+        let (visitor, token) = new_browser_with_challenge(&app).await;
+        let wrong = entered.replace('9', "8");
+        answer_challenge(&visitor, &token, &wrong)
+            .await
+            .expect_code(401, "invalid_code");
+        answer_challenge(&visitor, &token, entered)
+            .await
+            .expect(200);
+    }
 }
 
 #[tokio::test]

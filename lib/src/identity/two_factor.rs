@@ -389,12 +389,18 @@ async fn match_code(
     Ok(step.filter(is_new).map(VerifiedCode::Totp))
 }
 
-/// Converts a code to lower case without whitespace and hyphens, and truncates it.
+/// Converts a code to lower case, removes spaces and punctuation, and truncates it.
+/// Corrects the letters that recovery codes do not contain because they look like digits.
 fn normalize(code: &str) -> String {
     let characters = code
         .chars()
-        .filter(|character| !character.is_whitespace() && *character != '-');
-    characters.take(64).collect::<String>().to_ascii_lowercase()
+        .filter(|character| character.is_alphanumeric())
+        .map(|character| match character.to_ascii_lowercase() {
+            'o' => '0',
+            'i' | 'l' => '1',
+            other => other,
+        });
+    characters.take(64).collect()
 }
 
 /// Generates a recovery code: eighty random bits in four groups of Crockford's base 32,

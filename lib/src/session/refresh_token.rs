@@ -2,7 +2,8 @@
 //!
 //! All tokens of one sign-in are a family. If a replaced token is used again, it may
 //! have been stolen, so the family ends (RFC 9700 § 4.14.2). The client may also have
-//! lost the response. For a few seconds, it therefore receives the same successor again.
+//! lost the response, and may notice it only hours later. It therefore receives the same
+//! successor again, until the successor is used.
 
 use tokio_postgres::Row;
 use uuid::Uuid;
@@ -19,9 +20,6 @@ use crate::models::user_session::session_is_active;
 use crate::runtime::background::BoxFuture;
 use crate::store::client::Client;
 use crate::store::statement::Statement;
-
-/// How long the same client receives the same successor again.
-const GRACE_SECONDS: f64 = 10.0;
 
 /// The outcome of using a refresh token.
 #[derive(Debug)]
@@ -89,8 +87,7 @@ static ROTATE: Statement = Statement::new(
 static SEED: Statement = Statement::new(
     "refresh.seed",
     "select successor_seed from refresh_tokens
-    where token_hash = $1 and replaced_by is not distinct from $2
-      and replaced_at > clock_timestamp() - make_interval(secs => $3)",
+    where token_hash = $1 and replaced_by is not distinct from $2",
 );
 
 static IS_UNUSED: Statement = Statement::new(
@@ -200,15 +197,14 @@ async fn rotate(
     })))
 }
 
-/// Returns the successor of a token that the same client has just replaced.
+/// Returns the successor of a token that the same client has replaced, if the successor
+/// is unused.
 async fn repeat_successor(
     client: &Client,
     token: &Token,
     user_agent: Option<&str>,
 ) -> Result<Option<Token>> {
-    let row = SEED
-        .opt(client, &[&token.hash(), &user_agent, &GRACE_SECONDS])
-        .await?;
+    let row = SEED.opt(client, &[&token.hash(), &user_agent]).await?;
     let Some(row) = row else { return Ok(None) };
     let seed: Vec<u8> = row.try_get("successor_seed")?;
     let successor = token.successor(&seed);

@@ -124,6 +124,33 @@ async fn a_declined_sign_in_is_reported_as_json_or_by_redirect() {
 }
 
 #[tokio::test]
+async fn a_cancelled_sign_in_is_reported_even_without_a_state() {
+    let Some((_oidc, app)) = start_with_provider().await else {
+        return;
+    };
+    let visitor = app.visitor();
+    start_sign_in(&visitor, START).await;
+    for error in [
+        "access_denied",
+        "user_cancelled_authorize",
+        "user_cancelled_login",
+    ] {
+        let path = format!("/api/auth/oauth/callback/acme?error={error}");
+        let response = visitor.get(&path).await;
+        response.expect_code(403, "access_denied");
+        let request = visitor.request(Method::GET, &path);
+        let response = visitor.send(request.header(ACCEPT, "text/html")).await;
+        assert_redirects_to(&response, "/#oauth=access_denied");
+    }
+    // Any other error still needs the state, and so does a code.
+    for query in ["error=server_error", "code=1", ""] {
+        let path = format!("/api/auth/oauth/callback/acme?{query}");
+        let response = visitor.get(&path).await;
+        response.expect_code(400, "oauth_state");
+    }
+}
+
+#[tokio::test]
 async fn a_state_works_once_and_only_for_its_provider_and_browser() {
     let Some((oidc, app)) = start_with_provider_and(|settings| {
         settings

@@ -26,7 +26,7 @@ async fn an_id_token_is_accepted_only_if_every_claim_is_valid() {
     assert_redirects_to(&sign_in(&oidc, &app.visitor(), "ana-1").await, "/");
 
     let now = app.app.clock().now().timestamp();
-    let invalid_claims: [(&str, Value); 11] = [
+    let invalid_claims: [(&str, Value); 14] = [
         ("nonce", json!("of another sign-in")),
         ("nonce", Value::Null),
         ("aud", json!("another client")),
@@ -38,13 +38,17 @@ async fn an_id_token_is_accepted_only_if_every_claim_is_valid() {
         ("iat", json!(now + 300)),
         ("sub", json!("")),
         ("sub", json!("a".repeat(256))),
+        ("sub", json!("ana\u{0}1")),
+        ("sub", json!("\u{0}")),
+        ("sub", json!("ana\n1")),
     ];
     for (claim, value) in invalid_claims {
         let description = format!("{claim}: {value}");
         oidc.rewrite_claims(move |claims| {
             claims[claim] = value.clone();
-            // Without an email, the userinfo endpoint would be called.
+            // Without a verified email, the userinfo endpoint would be called.
             claims["email"] = json!("ana@example.com");
+            claims["email_verified"] = json!(true);
         });
         let visitor = app.visitor();
         let response = sign_in(&oidc, &visitor, "ana-1").await;
@@ -164,6 +168,47 @@ async fn metadata_is_fetched_once_and_keys_are_fetched_again_for_an_unknown_key_
     let response = sign_in(&oidc, &app.visitor(), "ana-1").await;
     response.expect_code(400, "oauth_refused");
     assert_eq!(oidc.request_count("/jwks"), 2);
+}
+
+#[tokio::test]
+async fn an_address_that_only_the_userinfo_verifies_is_accepted() {
+    let Some((oidc, app)) = start_with_provider().await else {
+        return;
+    };
+    let with_email = |email: &'static str, verified: Value| {
+        move |claims: &mut Value| {
+            claims["email"] = json!(email);
+            claims["email_verified"] = verified.clone();
+        }
+    };
+    // The ID token has the address, and the userinfo says that it is verified.
+    oidc.rewrite_claims(with_email("ana@example.com", Value::Null));
+    let ana = app.visitor();
+    assert_redirects_to(&sign_in(&oidc, &ana, "ana-1").await, "/");
+    assert_eq!(profile(&ana).await["email"], "ana@example.com");
+    assert_eq!(profile(&ana).await["firstName"], "Ana");
+    // The userinfo verifies its own address, and not that of the ID token.
+    let luis = json!({ "email": "luis@example.com", "email_verified": true });
+    oidc.add_account("luis-1", luis).await;
+    oidc.rewrite_claims(with_email("admin@example.com", Value::Null));
+    let person = app.visitor();
+    assert_redirects_to(&sign_in(&oidc, &person, "luis-1").await, "/");
+    assert_eq!(profile(&person).await["email"], "luis@example.com");
+    // An address that the ID token calls unverified stays unverified.
+    oidc.add_account(
+        "eva-1",
+        json!({ "email": "eva@example.com", "email_verified": true }),
+    )
+    .await;
+    oidc.rewrite_claims(with_email("eva@example.com", json!(false)));
+    let response = sign_in(&oidc, &app.visitor(), "eva-1").await;
+    response.expect_code(403, "email_unverified");
+    // Neither response says that the address is verified.
+    oidc.add_account("max-1", json!({ "email": "max@example.com" }))
+        .await;
+    oidc.rewrite_claims(with_email("max@example.com", Value::Null));
+    let response = sign_in(&oidc, &app.visitor(), "max-1").await;
+    response.expect_code(403, "email_unverified");
 }
 
 #[tokio::test]

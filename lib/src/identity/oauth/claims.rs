@@ -12,7 +12,7 @@ pub(super) struct Claims {
     #[serde(default, deserialize_with = "text")]
     pub(super) email: Option<String>,
     #[serde(default, deserialize_with = "boolean")]
-    pub(super) email_verified: bool,
+    pub(super) email_verified: Option<bool>,
     #[serde(default, deserialize_with = "text")]
     pub(super) given_name: Option<String>,
     #[serde(default, deserialize_with = "text")]
@@ -21,15 +21,41 @@ pub(super) struct Claims {
     pub(super) name: Option<String>,
 }
 
-/// Accepts `true` and `"true"`, which some providers send. Everything else is false.
-fn boolean<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
+/// Accepts `true` and `"true"`, which some providers send. Everything else is false, except
+/// for `null`.
+fn boolean<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<bool>, D::Error> {
     let value = serde_json::Value::deserialize(deserializer)?;
-    Ok(value == true || value == "true")
+    Ok((!value.is_null()).then(|| value == true || value == "true"))
 }
 
 fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
     let value = serde_json::Value::deserialize(deserializer)?;
     Ok(value.as_str().map(str::to_owned))
+}
+
+impl Claims {
+    /// Returns whether the userinfo endpoint could add to what an ID token says about the
+    /// e-mail address.
+    pub(super) fn needs_userinfo(&self) -> bool {
+        self.email.is_none() || self.email_verified.is_none()
+    }
+
+    /// Adds the claims of the userinfo endpoint. `email_verified` is about the address that
+    /// stands beside it, so both are taken from the same response.
+    pub(super) fn add_userinfo(self, userinfo: Self) -> Self {
+        let (email, email_verified) = match userinfo.email {
+            Some(email) => (Some(email), userinfo.email_verified),
+            None => (self.email, self.email_verified.or(userinfo.email_verified)),
+        };
+        Self {
+            sub: self.sub,
+            email,
+            email_verified,
+            given_name: userinfo.given_name.or(self.given_name),
+            family_name: userinfo.family_name.or(self.family_name),
+            name: userinfo.name.or(self.name),
+        }
+    }
 }
 
 /// A user of a provider.
@@ -59,7 +85,7 @@ impl Identity {
             provider: provider.to_owned(),
             subject: claims.sub,
             email: email.as_ref().map(|email| email.as_str().to_owned()),
-            verified_email: email.filter(|_| claims.email_verified),
+            verified_email: email.filter(|_| claims.email_verified == Some(true)),
             first_name,
             last_name,
         }

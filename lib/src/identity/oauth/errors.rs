@@ -14,8 +14,8 @@ pub(super) const REFUSED: Error = Error::Refused {
     message: "The provider's response cannot be accepted; please start again",
 };
 
-/// The member has declined the sign-in at the provider.
+/// The member has cancelled the sign-in at the provider.
 pub(super) const DENIED: Error = Error::Forbidden {
     code: "access_denied",
-    message: "The sign-in was declined at the provider",
+    message: "The sign-in was cancelled at the provider",
 };

@@ -94,8 +94,11 @@ pub fn finish<'a>(
             // Anyone can send such a request, and each one costs a query.
             let subject = Subject::address(OAUTH_ADDRESS, context.caller.address);
             rate_limit::count_attempt(app, &[subject]).await?;
-            record_failure(app, context, config, &STATE_UNKNOWN);
-            return Err(STATE_UNKNOWN.into());
+            // Some providers leave out the state when the member cancels.
+            let is_cancelled = callback.error.as_deref().is_some_and(is_cancellation);
+            let error = if is_cancelled { DENIED } else { STATE_UNKNOWN };
+            record_failure(app, context, config, &error);
+            return Err(error.into());
         };
         let result = sign_in(app, context, config, callback, &state).await;
         if let Err(error) = &result
@@ -175,6 +178,16 @@ async fn try_sign_in(
     Ok(response.map(|response| response.into_cookies()))
 }
 
+/// Returns whether the provider reports that the member has cancelled the sign-in. The
+/// first code is the standard's (RFC 6749, section 4.1.2.1), the others are those of Apple
+/// and LinkedIn.
+fn is_cancellation(error: &str) -> bool {
+    matches!(
+        error,
+        "access_denied" | "user_cancelled_authorize" | "user_cancelled_login"
+    )
+}
+
 /// Returns the user that the provider has authenticated.
 async fn identify(
     app: &App,
@@ -194,7 +207,7 @@ async fn identify(
     }
     match callback.error.as_deref() {
         None => {}
-        Some("access_denied") => return Err(DENIED),
+        Some(error) if is_cancellation(error) => return Err(DENIED),
         Some("server_error" | "temporarily_unavailable") => {
             return Err(Error::unavailable(
                 "provider reports that it is unavailable",
@@ -205,8 +218,11 @@ async fn identify(
     let code = callback.code.as_deref();
     let code = code.ok_or_else(|| provider.refuse("the code is missing"))?;
     let claims = provider.claims(code, state).await?;
-    if claims.sub.is_empty() || claims.sub.len() > MAX_SUBJECT_BYTES {
-        return Err(provider.refuse("the subject is empty or too long"));
+    // Postgres cannot store NUL.
+    let is_valid_subject = (1..=MAX_SUBJECT_BYTES).contains(&claims.sub.len())
+        && !claims.sub.contains(char::is_control);
+    if !is_valid_subject {
+        return Err(provider.refuse("the subject is empty, too long or not printable"));
     }
     Ok(Identity::new(&config.name, claims))
 }

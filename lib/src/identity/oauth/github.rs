@@ -62,7 +62,7 @@ pub(super) async fn claims(
     Ok(Claims {
         // Another user can take over a login name, but not an id.
         sub: user.id.to_string(),
-        email_verified: primary.as_ref().is_some_and(|address| address.verified),
+        email_verified: primary.as_ref().map(|address| address.verified),
         email: primary.map(|address| address.email),
         given_name: None,
         family_name: None,

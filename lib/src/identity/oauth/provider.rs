@@ -193,20 +193,21 @@ impl<'a> Provider<'a> {
         Ok(cache.get_or_load(&key, keys).await?.keys)
     }
 
-    /// Fetches the claims from the userinfo endpoint if the ID token has no e-mail address.
-    /// An ID token must contain only `sub` (OpenID Connect Core 1.0 § 5.3, 5.4).
+    /// Adds the claims of the userinfo endpoint if the ID token has no e-mail address, or does
+    /// not say whether it is verified. An ID token must contain only `sub` (OpenID Connect
+    /// Core 1.0 § 5.3, 5.4).
     async fn add_userinfo(&self, claims: Claims, access_token: &str) -> Result<Claims> {
         let Some(url) = &self.metadata.userinfo_endpoint else {
             return Ok(claims);
         };
-        if claims.email.is_some() {
+        if !claims.needs_userinfo() {
             return Ok(claims);
         }
         let userinfo: Claims = self.client.get(url, Some(access_token)).await?;
         if userinfo.sub != claims.sub {
             return Err(self.refuse("the userinfo and the ID token are about different users"));
         }
-        Ok(userinfo)
+        Ok(claims.add_userinfo(userinfo))
     }
 
     fn oauth_client(&self) -> Result<OAuthClient> {
