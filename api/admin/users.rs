@@ -1,8 +1,8 @@
 //! GET, PATCH /api/admin/users — user accounts.
 
 use sabor::admin::users;
-use sabor::admin::users::{AccountQuery, AccountView, UpdateUser};
-use sabor::http::{Admin, Json, List, PageParams, Query};
+use sabor::admin::users::{AccountQuery, AccountView, UpdateUser, UpdatedUser};
+use sabor::http::{Admin, Json, List, PageParams, Query, SetCookie};
 use sabor::store::page::Page;
 use sabor::values::caller::Caller;
 use sabor::{App, Exit, Result, Routes, routes, serve};
@@ -27,10 +27,12 @@ async fn list_users(
 }
 
 /// Updates a user account. Fields that are left out keep their values. The
-/// change applies to all sessions of the user immediately.
+/// change applies to all sessions of the user immediately. Giving the role of
+/// staff or administrator requires the administrator's password, and renews the
+/// administrator's session.
 #[utoipa::path(patch, path = "/api/admin/users", tag = "administration", security(("session" = [])), request_body = UpdateUser, responses(
-    (status = 200, body = AccountView, description = "The updated account"),
-    (status = 403, description = "`own_role`: administrators cannot change their own role. `own_account`: administrators cannot close their own account. `own_second_factor`: administrators cannot remove their own second factor here"),
+    (status = 200, body = UpdatedUser, description = "The updated account. If a role was given, `Set-Cookie` carries a new credential of the administrator"),
+    (status = 403, description = "`own_role`: administrators cannot change their own role. `own_account`: administrators cannot close their own account. `own_second_factor`: administrators cannot remove their own second factor here. `wrong_password`: the current password is wrong. `sign_in_again`: an account without a password needs a sign-in from the last ten minutes"),
     (status = 404, description = "`not_found`: no user has this id"),
 ))]
 async fn update_user(
@@ -38,9 +40,9 @@ async fn update_user(
     caller: Caller,
     Admin(admin): Admin,
     Json(form): Json<UpdateUser>,
-) -> Result<Json<AccountView>> {
-    let updated = users::update(&app, &caller, &admin, form);
-    updated.await.map(Json)
+) -> Result<(Option<SetCookie>, Json<UpdatedUser>)> {
+    let (cookie, updated) = users::update(&app, &caller, &admin, form).await?;
+    Ok((cookie, Json(updated)))
 }
 
 fn main() -> Exit {

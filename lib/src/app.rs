@@ -70,7 +70,13 @@ impl App {
         let counters = Counters::new(db.clone(), clock.clone());
         let cache = GenerationCache::new(kv.clone());
         let session_cache = SessionCache::new(cache.clone(), clock.clone(), config.timing);
-        let sessions = Sessions::new(db.clone(), session_cache, counters.clone(), config.timing);
+        let sessions = Sessions::new(
+            db.clone(),
+            session_cache,
+            counters.clone(),
+            config.timing,
+            config.require_staff_second_factor,
+        );
         Ok(Self(Arc::new(Inner {
             hasher: Hasher::new(available_parallelism().map_or(2, usize::from)),
             cookie_signer: Signer::derive(&config.session_secrets, "session cookie"),

@@ -160,6 +160,13 @@ impl Error {
         message: "Please confirm your e-mail address first; your account page can send the link again",
     };
 
+    /// 403 `two_factor_setup_required`.
+    pub const TWO_FACTOR_SETUP_REQUIRED: Self = Self::Forbidden {
+        code: "two_factor_setup_required",
+        message: "The studio requires a second factor from staff; please set it up in your \
+                  account settings first",
+    };
+
     /// Creates an internal error, with a message for the log.
     pub fn internal(message: impl Into<Source>) -> Self {
         Self::Internal(message.into())

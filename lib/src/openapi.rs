@@ -261,7 +261,7 @@ const NOT_SIGNED_IN: Failure = Failure {
 const FORBIDDEN: Failure = Failure {
     name: "Forbidden",
     status: "403",
-    description: "`forbidden`: the caller may not do this. `foreign_origin`: the request came from a page of another site",
+    description: "`forbidden`: the caller may not do this. `two_factor_setup_required`: staff must set up a second factor first. `foreign_origin`: the request came from a page of another site",
 };
 const TIMEOUT: Failure = Failure {
     name: "Timeout",

@@ -5,7 +5,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::harness::{TestApp, TestClient, wait_until};
+use crate::harness::{Authenticator, PASSWORD, Settings, TestApp, TestClient, wait_until};
 
 /// Returns a request for each staff action.
 fn staff_actions(today: NaiveDate) -> Vec<(Method, String, Value)> {
@@ -80,8 +80,6 @@ fn staff_actions(today: NaiveDate) -> Vec<(Method, String, Value)> {
 async fn assert_all_rejected(app: &TestApp, staff: &TestClient, status: u16, code: &str) {
     let today = app.app.clock().now().date_naive();
     for (method, path, body) in staff_actions(today) {
-        // A 401 response deletes the cookie.
-        let staff = staff.copy();
         let request = staff.request(method.clone(), &path);
         let request = if body.is_null() {
             request
@@ -113,11 +111,11 @@ async fn every_staff_action_is_authorized_by_postgres_not_by_redis() {
 }
 
 #[tokio::test]
-async fn an_administrator_who_acts_during_their_own_password_change_stays_signed_in() {
+async fn an_administrator_who_acts_while_their_other_sessions_end_stays_signed_in() {
     let app = TestApp::start().await;
     let admin = app.admin("admin").await;
-    // A password change raises the epoch of the account and of the current session.
-    let password_change = app
+    // Ending all other sessions raises the epoch of the account and of the current session.
+    let revocation = app
         .hold_locks(
             "update users set session_epoch = session_epoch + 1;
             update user_sessions set epoch = epoch + 1",
@@ -127,6 +125,77 @@ async fn an_administrator_who_acts_during_their_own_password_change_stays_signed
     let form = json!({ "name": "Casa", "slug": "casa" });
     let request = tokio::spawn(async move { admin_copy.post("/api/admin/accounts", form).await });
     wait_until(async || app.blocked_statements().await == 1).await;
-    password_change.commit().await;
+    revocation.commit().await;
     request.await.unwrap().expect(201);
+}
+
+/// Starts an application that requires a second factor from staff.
+async fn start_with_required_second_factor() -> TestApp {
+    TestApp::start_with(Settings::default().with("REQUIRE_STAFF_SECOND_FACTOR", "true")).await
+}
+
+#[tokio::test]
+async fn staff_without_a_second_factor_cannot_use_staff_functions_if_it_is_required() {
+    const CODE: &str = "two_factor_setup_required";
+    let app = start_with_required_second_factor().await;
+    let (staff, admin) = (app.staff("sofia").await, app.admin("admin").await);
+    for path in ["/api/admin/dashboard", "/api/admin/contacts"] {
+        let body = staff.get(path).await.expect_code(403, CODE);
+        let message = body["error"].as_str().unwrap();
+        assert!(message.contains("set it up in your account settings"));
+        admin.get(path).await.expect_code(403, CODE);
+    }
+    for path in ["/api/admin/users", "/api/session/sessions"] {
+        admin.get(path).await.expect_code(403, CODE);
+        staff.get(path).await.expect_code(403, "forbidden");
+    }
+    let response = admin.post("/api/admin/cleanup-sessions", json!({})).await;
+    response.expect_code(403, CODE);
+    assert_all_rejected(&app, &staff, 403, CODE).await;
+    // They still have their own account, and others are not affected.
+    staff.get("/api/auth/me").await.expect(200);
+    let ana = app.member("ana").await;
+    ana.get("/api/admin/dashboard")
+        .await
+        .expect_code(403, "forbidden");
+    app.run_clean_up().await.expect(200);
+    if !Authenticator::is_available().await {
+        return;
+    }
+    Authenticator::enroll(&app, &staff, Some(PASSWORD)).await;
+    Authenticator::enroll(&app, &admin, Some(PASSWORD)).await;
+    staff.get("/api/admin/dashboard").await.expect(200);
+    staff
+        .post("/api/admin/instructors", json!({ "name": "Rosa" }))
+        .await
+        .expect(201);
+    admin.get("/api/admin/users").await.expect(200);
+    let update = json!({ "id": ana.user_id().await, "endSessions": true });
+    admin.patch("/api/admin/users", update).await.expect(200);
+}
+
+#[tokio::test]
+async fn the_second_factor_of_staff_is_checked_in_postgres() {
+    let app = start_with_required_second_factor().await;
+    let (staff, admin) = (app.staff("sofia").await, app.admin("admin").await);
+    let id = staff.user_id().await;
+    app.sql("update users set totp_confirmed_at = now()").await;
+    app.redis.flush().await.unwrap();
+    staff.get("/api/admin/classes").await.expect(200);
+    admin.get("/api/admin/users").await.expect(200);
+    wait_until(async || app.redis.count("SET") >= 2).await;
+    // Direct SQL does not invalidate the records in Redis.
+    app.sql("update users set totp_confirmed_at = null").await;
+    staff.get("/api/admin/classes").await.expect(200);
+    assert_all_rejected(&app, &staff, 403, "two_factor_setup_required").await;
+    let update = json!({ "id": id, "endSessions": true });
+    let response = admin.patch("/api/admin/users", update).await;
+    response.expect_code(403, "two_factor_setup_required");
+}
+
+#[tokio::test]
+async fn staff_need_no_second_factor_by_default() {
+    let app = TestApp::start().await;
+    let staff = app.staff("sofia").await;
+    staff.get("/api/admin/dashboard").await.expect(200);
 }

@@ -196,3 +196,63 @@ async fn desk_payments_are_recorded_and_refunded_at_the_desk() {
     let log_entries = "select count(*) from security_events where kind = 'booking_changed'";
     assert_eq!(app.count(log_entries).await, 5);
 }
+
+#[tokio::test]
+async fn staff_cannot_decide_about_the_payment_of_their_own_booking() {
+    let app = TestApp::start().await;
+    let (sofia, luis) = (app.staff("sofia").await, app.staff("luis").await);
+    let class = app.create_class(2).await;
+    let booking = book(&sofia, class).await.expect(201);
+    perform_action(&sofia, &booking, "markPaid")
+        .await
+        .expect_code(403, "own_booking");
+    // A colleague can do it.
+    perform_action(&luis, &booking, "markPaid")
+        .await
+        .expect(200);
+    perform_action(&sofia, &booking, "refund")
+        .await
+        .expect_code(403, "own_booking");
+    let cancel = |lenient: bool| json!({ "bookingId": booking["id"], "action": "cancel", "lenient": lenient });
+    app.app.clock().advance(TimeDelta::hours(71));
+    sofia
+        .patch("/api/admin/bookings", cancel(true))
+        .await
+        .expect_code(403, "own_booking");
+    // By the rules that hold for every member, they can.
+    let cancelled = sofia
+        .patch("/api/admin/bookings", cancel(false))
+        .await
+        .expect(200);
+    assert_eq!(cancelled["lateCancellation"], true);
+    assert_eq!(cancelled["paymentStatus"], "paid");
+    perform_action(&sofia, &booking, "refund")
+        .await
+        .expect_code(403, "own_booking");
+    perform_action(&luis, &booking, "refund").await.expect(200);
+    let unknown = json!({ "id": "01a1fbec-f5a7-774d-993f-b6dedc6eb201" });
+    perform_action(&sofia, &unknown, "refund")
+        .await
+        .expect_code(404, "not_found");
+    // An administrator is no exception.
+    let admin = app.admin("admin").await;
+    let booking = book(&admin, class).await.expect(201);
+    perform_action(&admin, &booking, "markPaid")
+        .await
+        .expect_code(403, "own_booking");
+    let own_actions = "select count(*) from security_events
+        where kind = 'booking_changed' and detail ->> 'action' <> 'cancel'
+          and detail ->> 'by' = user_id::text";
+    assert_eq!(app.count(own_actions).await, 0);
+}
+
+#[tokio::test]
+async fn staff_can_check_themselves_in() {
+    let app = TestApp::start().await;
+    let sofia = app.staff("sofia").await;
+    let booking = book(&sofia, app.create_class(1).await).await.expect(201);
+    app.app.clock().advance(TimeDelta::hours(73));
+    perform_action(&sofia, &booking, "checkIn")
+        .await
+        .expect(200);
+}

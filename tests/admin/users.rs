@@ -2,13 +2,23 @@
 
 use serde_json::{Value, json};
 
-use crate::harness::{TestApp, TestClient, TestResponse};
+use crate::harness::{PASSWORD, TestApp, TestClient, TestResponse};
 
 const PATH: &str = "/api/admin/users";
 
 async fn update(admin: &TestClient, id: &Value, mut fields: Value) -> TestResponse {
     fields["id"] = id.clone();
     admin.patch(PATH, fields).await
+}
+
+/// Gives a role, for which the administrator enters the password.
+async fn give_role(admin: &TestClient, id: &Value, role: &str) -> TestResponse {
+    update(
+        admin,
+        id,
+        json!({ "role": role, "currentPassword": PASSWORD }),
+    )
+    .await
 }
 
 /// Returns the local parts of the emails that a query finds, in order.
@@ -118,18 +128,14 @@ async fn a_new_role_applies_from_the_next_request() {
         .get("/api/admin/dashboard")
         .await
         .expect_code(403, "forbidden");
-    let changed_user = update(&admin, &id, json!({ "role": "staff" }))
-        .await
-        .expect(200);
+    let changed_user = give_role(&admin, &id, "staff").await.expect(200);
     assert_eq!(
         (&changed_user["role"], &changed_user["isStaff"]),
         (&json!("staff"), &json!(true))
     );
     sofia.get("/api/admin/dashboard").await.expect(200);
     sofia.get(PATH).await.expect_code(403, "forbidden");
-    update(&admin, &id, json!({ "role": "admin" }))
-        .await
-        .expect(200);
+    give_role(&admin, &id, "admin").await.expect(200);
     sofia.get(PATH).await.expect(200);
     update(&admin, &id, json!({ "role": "member" }))
         .await
@@ -140,6 +146,38 @@ async fn a_new_role_applies_from_the_next_request() {
         .await
         .expect_code(403, "forbidden");
     assert!(sofia.is_signed_in().await);
+}
+
+#[tokio::test]
+async fn giving_a_role_requires_the_password_and_renews_the_session() {
+    let app = TestApp::start().await;
+    let admin = app.admin("admin").await;
+    let id = app.member("sofia").await.user_id().await;
+    let copy = admin.copy();
+    for role in ["staff", "admin"] {
+        let body = update(&copy, &id, json!({ "role": role })).await;
+        let body = body.expect_code(400, "validation_failed");
+        assert_eq!(body["details"]["currentPassword"], json!(["is required"]));
+        let guess = json!({ "role": role, "currentPassword": "guess" });
+        let response = update(&copy, &id, guess).await;
+        response.expect_code(403, "wrong_password");
+        assert_eq!(response.header("set-cookie"), None);
+    }
+    let given = "select count(*) from users where is_staff";
+    assert_eq!(app.count(given).await, 0);
+    let response = give_role(&admin, &id, "staff").await;
+    assert_eq!(response.expect(200)["accessToken"], json!(null));
+    assert_eq!(app.count(given).await, 1);
+    assert!(admin.is_signed_in().await && !copy.is_signed_in().await);
+    // Taking a role away, and other changes, need no password.
+    let cookie = admin.cookie();
+    update(&admin, &id, json!({ "role": "member" }))
+        .await
+        .expect(200);
+    update(&admin, &id, json!({ "endSessions": true }))
+        .await
+        .expect(200);
+    assert_eq!(admin.cookie(), cookie);
 }
 
 #[tokio::test]
@@ -157,7 +195,7 @@ async fn administrators_cannot_change_their_own_role_or_deactivate_themselves() 
         .await
         .expect(200);
     let unknown_id = json!("01a1fbec-f5a7-774d-993f-b6dedc6eb201");
-    let response = update(&admin, &unknown_id, json!({ "role": "staff" })).await;
+    let response = give_role(&admin, &unknown_id, "staff").await;
     response.expect_code(404, "not_found");
     let response = update(&admin, &id, json!({ "role": "owner" })).await;
     response.expect_code(400, "validation_failed");
@@ -292,8 +330,8 @@ async fn every_effective_change_is_logged_with_its_author() {
     let admin_id = admin.user_id().await;
     let id = app.member("ana").await.user_id().await;
     for fields in [
-        json!({ "role": "staff" }),
-        json!({ "role": "staff", "isActive": true }),
+        json!({ "role": "staff", "currentPassword": PASSWORD }),
+        json!({ "role": "staff", "currentPassword": PASSWORD, "isActive": true }),
         json!({ "isActive": false }),
         json!({ "isActive": true, "role": "member", "endSessions": true, "unlock": true }),
         json!({}),

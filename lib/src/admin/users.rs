@@ -8,16 +8,19 @@ use uuid::Uuid;
 
 use crate::bookings::changes;
 use crate::error::{Error, Result};
-use crate::http::{List, Member, query};
+use crate::http::{List, Member, SetCookie, query};
 use crate::identity::rate_limit;
+use crate::identity::reauthenticate::reauthenticate;
+use crate::identity::renewal::NewCredential;
+use crate::identity::token_pair::{OptionalTokenPair, TokenPair};
 use crate::identity::view::UserView;
 use crate::models::booking;
 use crate::models::security_event::{self, SecurityEventKind};
 use crate::models::user::account::{self, Account, AccountFilter, Role};
-use crate::models::user::second_factor;
+use crate::models::user::{self, second_factor};
 use crate::notify::mail;
 use crate::notify::mail::{Notice, NoticeKind};
-use crate::session::Tx;
+use crate::session::{Renewal, Tx};
 use crate::store::page::Page;
 use crate::values::caller::Caller;
 use crate::values::form;
@@ -105,15 +108,35 @@ impl From<Account> for AccountView {
     }
 }
 
+/// An account that was updated.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = UpdatedUserAccount)]
+pub struct UpdatedUser {
+    #[serde(flatten)]
+    account: AccountView,
+    /// New tokens, if the administrator uses tokens and has given a role. The previous ones
+    /// are no longer valid.
+    #[serde(flatten)]
+    #[schema(value_type = OptionalTokenPair)]
+    tokens: Option<TokenPair>,
+}
+
 /// The changes to an account. Fields that are left out keep their values.
 #[derive(Clone, Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-#[schema(example = json!({"id": "0198c1a0-4b1e-7d2a-9c35-5b6f0e1d2c3a", "role": "staff"}))]
+#[schema(example = json!({"id": "0198c1a0-4b1e-7d2a-9c35-5b6f0e1d2c3a", "role": "staff", "currentPassword": "mi casa azul 42"}))]
 pub struct UpdateUser {
     /// The id of the account.
     id: Uuid,
-    /// The new role. Administrators cannot change their own role.
+    /// The new role. Administrators cannot change their own role. The roles `staff` and
+    /// `admin` require `currentPassword`.
     role: Option<Role>,
+    /// The administrator's own password, to give a role. An account without a password
+    /// leaves it out, and must have signed in through its provider within the last ten
+    /// minutes.
+    #[schema(format = "password")]
+    current_password: Option<String>,
     /// False deactivates the account, ends its sessions, and cancels its bookings of classes
     /// that have not started. True reactivates it.
     is_active: Option<bool>,
@@ -149,7 +172,9 @@ pub fn list(
     })
 }
 
-/// Updates an account. All sessions of the member show the change immediately.
+/// Updates an account. All sessions of the member show the change immediately. To give a
+/// role, the administrator must authenticate again, and the administrator's session gets a
+/// new credential.
 ///
 /// At least one administrator always remains: administrators cannot demote or deactivate
 /// themselves here, and the row of the one who acts is locked.
@@ -158,13 +183,13 @@ pub fn list(
 ///
 /// 403 `own_role`, `own_account` or `own_second_factor`; [`Error::FORBIDDEN`] if the caller is
 /// no longer an administrator; [`Error::NotFound`]; [`Error::SessionGone`];
-/// [`Error::Unavailable`].
+/// [`Error::Unavailable`]; to give a role, the errors of [`reauthenticate`].
 pub fn update<'a>(
     app: &'a App,
     caller: &'a Caller,
     admin: &'a Member,
     request: UpdateUser,
-) -> BoxFuture<'a, Result<AccountView>> {
+) -> BoxFuture<'a, Result<(Option<SetCookie>, UpdatedUser)>> {
     Box::pin(async move {
         let is_own = request.id == admin.user.id;
         if is_own && request.role.is_some() {
@@ -178,21 +203,42 @@ pub fn update<'a>(
         }
         let (key, admin_id) = (admin.key()?, admin.user.id);
         let (now, studio) = (app.clock().now(), &app.config().studio);
+        let needs_second_factor = app.config().require_staff_second_factor;
+        let proof = match request.role {
+            None | Some(Role::Member) => None,
+            Some(Role::Staff | Role::Admin) => {
+                let password = request.current_password.as_deref();
+                Some(reauthenticate(app, caller, admin, password).await?)
+            }
+        };
+        let renewal = Renewal::new(key);
         let updated = app.transaction().run(async |tx| {
-            tx.invalidate_sessions(session::lock_for_admin(tx, key, admin_id, request.id).await?);
+            let user_id = request.id;
+            let sessions =
+                session::lock_for_admin(tx, key, admin_id, user_id, needs_second_factor).await?;
+            tx.invalidate_sessions(sessions);
+            if let Some(proof) = &proof {
+                user::require_epoch(tx, proof).await?;
+            }
             let mut update = AccountUpdate::new(tx, admin_id, request.id, now).await?;
             update.apply(&request).await?;
             if update.deactivated {
                 booking::cancel_all_of(tx, request.id, now, studio).await?;
                 tx.invalidate([app.schedule()]);
             }
-            update.finish(caller).await
+            let updated = update.finish(caller).await?;
+            let renewed = match &proof {
+                Some(_) => Some(renewal.run(tx).await?),
+                None => None,
+            };
+            Ok((updated, renewed))
         });
+        let (updated, renewed) = updated.await?;
         let UpdatedAccount {
             account,
             ended_sessions,
             unlocked_keys,
-        } = updated.await?;
+        } = updated;
         rate_limit::delete_counters(app, &unlocked_keys).await;
         mail::send_due_soon(app);
         if !account.is_active {
@@ -200,7 +246,10 @@ pub fn update<'a>(
         }
         app.counters()
             .add("sessions_revoked", ended_sessions as u64);
-        Ok(account.into())
+        let issue = |renewed| NewCredential::issue(app, &admin.user, renewed);
+        let NewCredential { cookie, tokens } = renewed.as_ref().map(issue).unwrap_or_default();
+        let account = account.into();
+        Ok((cookie, UpdatedUser { account, tokens }))
     })
 }
 

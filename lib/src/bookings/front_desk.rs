@@ -21,6 +21,13 @@ use crate::values::caller::Caller;
 use crate::values::form::Form;
 use crate::{App, BoxFuture};
 
+/// The error for staff who would decide about their own money.
+const OWN_BOOKING: Error = Error::Forbidden {
+    code: "own_booking",
+    message: "You cannot record a payment, refund, or waive a deadline for your own booking; \
+              please ask a colleague",
+};
+
 /// A booking to create for a member.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -246,6 +253,14 @@ impl<'a> FrontDesk<'a> {
         cancellation: &Cancellation,
     ) -> Result<Uuid> {
         let (id, now) = (cancellation.booking_id, self.now);
+        let needs_colleague = match action {
+            BookingAction::MarkPaid | BookingAction::Refund => true,
+            BookingAction::Cancel => cancellation.lenient,
+            BookingAction::CheckIn | BookingAction::NoShow | BookingAction::UndoAttendance => false,
+        };
+        if needs_colleague && booking::find(tx, id).await?.user_id == self.staff_action.actor_id() {
+            return Err(OWN_BOOKING);
+        }
         let record_attendance = |attendance| booking::record_attendance(tx, id, attendance, now);
         match action {
             BookingAction::CheckIn => record_attendance(Attendance::Attended).await,

@@ -186,6 +186,14 @@ impl Member {
     }
 }
 
+/// Checks that a member of staff has a second factor, if the configuration requires it.
+fn require_second_factor(app: &App, user: &User) -> Result<()> {
+    if app.config().require_staff_second_factor && !user.has_second_factor {
+        return Err(Error::TWO_FACTOR_SETUP_REQUIRED);
+    }
+    Ok(())
+}
+
 impl FromRequestParts<App> for Member {
     type Rejection = Error;
 
@@ -221,11 +229,11 @@ impl FromRequestParts<App> for Staff {
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self> {
         let member = Member::of(parts, app).await?;
-        if member.user.is_staff || member.user.is_admin {
-            Ok(Self(member))
-        } else {
-            Err(Error::FORBIDDEN)
+        if !member.user.is_staff && !member.user.is_admin {
+            return Err(Error::FORBIDDEN);
         }
+        require_second_factor(app, &member.user)?;
+        Ok(Self(member))
     }
 }
 
@@ -238,11 +246,11 @@ impl FromRequestParts<App> for Admin {
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self> {
         let member = Member::of(parts, app).await?;
-        if member.user.is_admin {
-            Ok(Self(member))
-        } else {
-            Err(Error::FORBIDDEN)
+        if !member.user.is_admin {
+            return Err(Error::FORBIDDEN);
         }
+        require_second_factor(app, &member.user)?;
+        Ok(Self(member))
     }
 }
 
@@ -268,11 +276,12 @@ impl Cron {
         }
         let member = Member::of(parts, app);
         Box::pin(async move {
-            if member.await?.user.is_admin {
-                Ok(Self)
-            } else {
-                Err(Error::FORBIDDEN)
+            let user = member.await?.user;
+            if !user.is_admin {
+                return Err(Error::FORBIDDEN);
             }
+            require_second_factor(app, &user)?;
+            Ok(Self)
         })
     }
 }

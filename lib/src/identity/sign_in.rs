@@ -255,7 +255,7 @@ pub(crate) async fn require_code(
     remember: bool,
 ) -> Result<Option<VerifiedCode>> {
     let is_trusted = |device: &Device| device.is_trusted;
-    if !credentials.has_second_factor || credentials.device.as_ref().is_some_and(is_trusted) {
+    if !credentials.user.has_second_factor || credentials.device.as_ref().is_some_and(is_trusted) {
         return Ok(None);
     }
     if let Some(code) = code {

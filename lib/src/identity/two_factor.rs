@@ -260,7 +260,7 @@ pub fn disable<'a>(
             user::find_credentials_by_id(&postgres, member.user.id, &[]).await?
         };
         let credentials = credentials.ok_or(Error::SessionGone)?;
-        if !credentials.has_second_factor {
+        if !credentials.user.has_second_factor {
             return Err(NO_SECOND_FACTOR);
         }
         let code = verify_code(app, caller, &credentials, &form.code).await?;

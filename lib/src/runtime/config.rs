@@ -53,6 +53,9 @@ pub struct Config {
     /// `REQUIRE_EMAIL_VERIFICATION`: whether members have to confirm their e-mail
     /// address before they can sign in. True by default, and false in development.
     pub require_email_verification: bool,
+    /// `REQUIRE_STAFF_SECOND_FACTOR`: whether staff and administrators need a second
+    /// factor for staff functions.
+    pub require_staff_second_factor: bool,
     /// The sign-in providers by name.
     pub providers: BTreeMap<String, ProviderConfig>,
     /// The studio's name, rules and time zone.
@@ -146,6 +149,7 @@ impl Config {
             origins: origins(&env)?,
             demo_account: development && env.flag("DEMO_ACCOUNT", true)?,
             require_email_verification: env.flag("REQUIRE_EMAIL_VERIFICATION", !development)?,
+            require_staff_second_factor: env.flag("REQUIRE_STAFF_SECOND_FACTOR", false)?,
             providers: oauth::providers(&env)?,
             mail: mail::mail(&env, development, &studio.name)?,
             studio,
@@ -501,6 +505,7 @@ mod properties {
         "STRIPE_WEBHOOK_SECRET",
         "STRIPE_API_BASE",
         "REQUIRE_EMAIL_VERIFICATION",
+        "REQUIRE_STAFF_SECOND_FACTOR",
         "SABOR_ENV",
         "DEMO_ACCOUNT",
     ];

@@ -55,6 +55,7 @@ pub fn user(created_at: DateTime<Utc>) -> User {
         is_staff: false,
         is_admin: false,
         email_verified: true,
+        has_second_factor: false,
         created_at,
     }
 }

@@ -79,12 +79,14 @@ static LOCK_MEMBERS: Statement = Statement::new(
 /// # Errors
 ///
 /// Fails with [`Error::SessionGone`] when the administrator's session has ended, and
-/// with [`Error::FORBIDDEN`] when its member is no longer an administrator.
+/// with [`Error::FORBIDDEN`] when its member is no longer an administrator. Fails with
+/// [`Error::TWO_FACTOR_SETUP_REQUIRED`] when the administrator needs a second factor.
 pub async fn lock_for_admin(
     client: &Client,
     caller: &SessionKey,
     admin_id: Uuid,
     user_id: Uuid,
+    requires_second_factor: bool,
 ) -> Result<Vec<SessionKey>> {
     LOCK_MEMBERS
         .all(client, &[&vec![admin_id, user_id]])
@@ -92,7 +94,8 @@ pub async fn lock_for_admin(
     // These checks follow the locks, because the previous holder of a lock may have
     // changed the session or the role.
     lock_caller(client, caller, admin_id).await?;
-    Actor::admin(caller.clone()).authorize(client).await?;
+    let actor = Actor::admin(caller.clone());
+    actor.authorize(client, requires_second_factor).await?;
     keys_of(client, user_id).await
 }
 
@@ -107,7 +110,8 @@ static SHARE_MEMBER: Statement = Statement::new(
 static ROLE: Statement = Statement::new(
     "session.role",
     concat!(
-        "select u.is_admin, u.is_staff or u.is_admin as is_staff
+        "select u.is_admin, u.is_staff or u.is_admin as is_staff,
+            u.totp_confirmed_at is not null as has_second_factor
         from user_sessions s join users u on u.id = s.user_id
         where s.session_key = $1 and ",
         session_is_active!()
@@ -144,18 +148,26 @@ impl Actor {
     ///
     /// # Errors
     ///
-    /// Fails with [`Error::SessionGone`] when the session has ended, and with
-    /// [`Error::FORBIDDEN`] when its member no longer has the role.
-    pub(super) async fn authorize(&self, client: &Client) -> Result<()> {
+    /// Fails with [`Error::SessionGone`] when the session has ended, with
+    /// [`Error::FORBIDDEN`] when its member no longer has the role, and with
+    /// [`Error::TWO_FACTOR_SETUP_REQUIRED`].
+    pub(super) async fn authorize(
+        &self,
+        client: &Client,
+        requires_second_factor: bool,
+    ) -> Result<()> {
         let role = role_under_lock(client, &self.key).await?;
         let column = match self.requires_admin {
             true => "is_admin",
             false => "is_staff",
         };
-        match role.try_get(column)? {
-            true => Ok(()),
-            false => Err(Error::FORBIDDEN),
+        if !role.try_get::<_, bool>(column)? {
+            return Err(Error::FORBIDDEN);
         }
+        if requires_second_factor && !role.try_get::<_, bool>("has_second_factor")? {
+            return Err(Error::TWO_FACTOR_SETUP_REQUIRED);
+        }
+        Ok(())
     }
 }
 

@@ -32,7 +32,7 @@ pub struct Session {
 }
 
 /// The version of [`Record`]'s format. Records of other versions are ignored.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 
 /// A session in Redis (`session:<key>`).
 ///
@@ -102,6 +102,7 @@ mod tests {
                 is_staff: false,
                 is_admin: false,
                 email_verified: false,
+                has_second_factor: false,
                 created_at: at,
             }),
             data: Value::Null,
@@ -123,7 +124,7 @@ mod tests {
         assert!(read(&json).is_valid(&key, 999));
         assert!(!read(&json).is_valid(&key, 1_000));
         assert!(!read(&json).is_valid(&other, 999));
-        let older = json.replacen("\"format\":1", "\"format\":0", 1);
+        let older = json.replacen("\"format\":2", "\"format\":1", 1);
         assert!(!read(&older).is_valid(&key, 999));
     }
 }
@@ -193,7 +194,7 @@ mod properties {
             let key = Token::generate().key();
             let text = String::from_utf8_lossy(&bytes);
             let record = json!({
-                "format": 1, "key": key.as_str(), "mark": generation, "until_ms": 1, "session": value,
+                "format": 2, "key": key.as_str(), "mark": generation, "until_ms": 1, "session": value,
             });
             for text in [&*text, &value.to_string(), &record.to_string()] {
                 assert!(read(text, &key, generation.as_deref(), 0).is_none());

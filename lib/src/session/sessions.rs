@@ -55,6 +55,8 @@ pub struct Sessions {
     cache: SessionCache,
     counters: Counters,
     timing: Timing,
+    /// Whether staff and administrators need a second factor for staff functions.
+    requires_staff_second_factor: bool,
 }
 
 impl Sessions {
@@ -63,18 +65,20 @@ impl Sessions {
         cache: SessionCache,
         counters: Counters,
         timing: Timing,
+        requires_staff_second_factor: bool,
     ) -> Self {
         Self {
             db,
             cache,
             counters,
             timing,
+            requires_staff_second_factor,
         }
     }
 
     /// Prepares a transaction.
     pub(crate) fn transaction(&self) -> Transaction<'_> {
-        Transaction::new(&self.db, &self.cache)
+        Transaction::new(&self.db, &self.cache, self.requires_staff_second_factor)
     }
 
     /// Reads a session from Redis if there is a current record, or else from Postgres.

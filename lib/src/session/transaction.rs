@@ -45,15 +45,18 @@ pub struct Transaction<'a> {
     db: &'a Db,
     cache: &'a SessionCache,
     actor: Option<Actor>,
+    /// Whether the actor needs a second factor.
+    requires_second_factor: bool,
     invalidations: Vec<Invalidation>,
 }
 
 impl<'a> Transaction<'a> {
-    pub(super) fn new(db: &'a Db, cache: &'a SessionCache) -> Self {
+    pub(super) fn new(db: &'a Db, cache: &'a SessionCache, requires_second_factor: bool) -> Self {
         Self {
             db,
             cache,
             actor: None,
+            requires_second_factor,
             invalidations: Vec::new(),
         }
     }
@@ -165,7 +168,7 @@ impl<'a> Transaction<'a> {
             begun => begun?,
         };
         if let Some(actor) = &self.actor {
-            actor.authorize(&tx).await?;
+            actor.authorize(&tx, self.requires_second_factor).await?;
         }
         Ok(tx)
     }

@@ -31,8 +31,6 @@ pub struct Credentials {
     pub epoch: i32,
     /// Whether the account is active.
     pub is_active: bool,
-    /// Whether sign-in requires a code.
-    pub has_second_factor: bool,
     /// The device of the request, if the account recognizes it.
     pub device: Option<Device>,
 }
@@ -43,7 +41,6 @@ macro_rules! credentials_where {
     ($condition:literal) => {
         concat!(
             "select u.password_hash, u.session_epoch, u.is_active,
-                u.totp_confirmed_at is not null as has_second_factor,
                 d.id as device_id, d.token_hash as device_hash, coalesce(d.trusted_until > now(), false) as is_trusted, ",
             user_columns!("u"),
             " from users u left join remembered_devices d on d.user_id = u.id
@@ -102,7 +99,6 @@ impl Credentials {
             password_hash: row.try_get("password_hash")?,
             epoch: row.try_get("session_epoch")?,
             is_active: row.try_get("is_active")?,
-            has_second_factor: row.try_get("has_second_factor")?,
             device: device.transpose()?,
         })
     }

@@ -60,6 +60,8 @@ pub struct User {
     pub is_admin: bool,
     /// Whether the e-mail address is confirmed.
     pub email_verified: bool,
+    /// Whether sign-in requires a code.
+    pub has_second_factor: bool,
     /// When the account was created.
     pub created_at: DateTime<Utc>,
 }
@@ -87,6 +89,8 @@ macro_rules! user_columns {
             $alias,
             ".email_verified_at is not null as email_verified, ",
             $alias,
+            ".totp_confirmed_at is not null as has_second_factor, ",
+            $alias,
             ".created_at"
         )
     };
@@ -106,6 +110,7 @@ impl User {
             is_staff: row.try_get("is_staff")?,
             is_admin: row.try_get("is_admin")?,
             email_verified: row.try_get("email_verified")?,
+            has_second_factor: row.try_get("has_second_factor")?,
             created_at: row.try_get("created_at")?,
         })
     }
