@@ -10,6 +10,10 @@ use crate::error::{Error, Result};
 /// (OWASP, CSV injection; ASVS 5.0, 1.2.10).
 const FORMULA_STARTS: [char; 8] = ['=', '+', '-', '@', '\t', '\r', '\n', '\0'];
 
+/// The byte order mark. Without it, Excel reads a CSV file in the code page of the
+/// computer instead of UTF-8.
+const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
+
 /// A cell.
 #[derive(Clone, Debug)]
 pub enum Cell {
@@ -48,7 +52,7 @@ pub struct CsvFile {
 }
 
 impl CsvFile {
-    /// Writes the rows. The first row is the header. The file name may contain letters,
+    /// Writes the rows, after a byte order mark. The first row is the header. The file name may contain letters,
     /// digits, dots and hyphens.
     ///
     /// # Errors
@@ -57,7 +61,7 @@ impl CsvFile {
     pub fn new(file_name: String, rows: Vec<Vec<Cell>>) -> Result<Self> {
         let mut writer = csv::WriterBuilder::new()
             .terminator(csv::Terminator::CRLF)
-            .from_writer(Vec::new());
+            .from_writer(BYTE_ORDER_MARK.to_vec());
         for row in rows {
             writer
                 .write_record(row.into_iter().map(Cell::into_text))
@@ -109,7 +113,7 @@ mod tests {
     fn quotes_commas_and_line_breaks_stay_in_their_cell() {
         let row = vec![Cell::Text("a \"b\", c\nd".to_owned()), Cell::count(7)];
         let file = CsvFile::new("x.csv".to_owned(), vec![row]).unwrap();
-        assert_eq!(file.body, b"\"a \"\"b\"\", c\nd\",7\r\n");
+        assert_eq!(file.body, b"\xef\xbb\xbf\"a \"\"b\"\", c\nd\",7\r\n");
     }
 }
 
