@@ -12,7 +12,7 @@ use crate::error::{Error, Result, chain};
 use crate::models::{cross_app_session, expired};
 use crate::notify::mail;
 use crate::payments::reconcile;
-use crate::store::statement::Statement;
+use crate::store::statement::{Param, Statement};
 use crate::{App, BoxFuture};
 
 /// How long a run may take, so that it ends before the platform stops the function.
@@ -54,6 +54,10 @@ pub struct CleanupDetails {
     member_events: u64,
     /// Deleted webhook events.
     webhook_events: u64,
+    /// Deleted security events, after `SECURITY_LOG_RETENTION_DAYS`.
+    security_events: u64,
+    /// Deleted messages from the contact form, after `CONTACT_RETENTION_DAYS`.
+    contact_submissions: u64,
     /// Cross-app tokens that were moved to the archive.
     cross_app_archived: u64,
     /// Deleted months of the archive.
@@ -176,6 +180,25 @@ impl<'a> Run<'a> {
         self.report.details.webhook_events = self
             .sweep("webhookEvents", &expired::WEBHOOK_EVENTS, until)
             .await;
+        let retention = self.app.config().retention;
+        let swept = self
+            .sweep_older(
+                "securityEvents",
+                &expired::SECURITY_EVENTS,
+                retention.security_log_days,
+                until,
+            )
+            .await;
+        self.report.details.security_events = swept;
+        let swept = self
+            .sweep_older(
+                "contactSubmissions",
+                &expired::CONTACT_SUBMISSIONS,
+                retention.contact_days,
+                until,
+            )
+            .await;
+        self.report.details.contact_submissions = swept;
         for statement in [
             &expired::ONE_TIME_TOKENS,
             &expired::OAUTH_STATES,
@@ -188,8 +211,29 @@ impl<'a> Run<'a> {
 
     /// Runs a statement in batches. Returns how many rows were processed.
     async fn sweep(&mut self, name: &'static str, statement: &Statement, until: Instant) -> u64 {
+        self.sweep_with(name, statement, &[], until).await
+    }
+
+    /// Runs a statement in batches for rows that are older than `days`.
+    async fn sweep_older(
+        &mut self,
+        name: &'static str,
+        statement: &Statement,
+        days: i32,
+        until: Instant,
+    ) -> u64 {
+        self.sweep_with(name, statement, &[&days], until).await
+    }
+
+    async fn sweep_with(
+        &mut self,
+        name: &'static str,
+        statement: &Statement,
+        params: &[&dyn Param],
+        until: Instant,
+    ) -> u64 {
         let mut count = 0;
-        let swept = sweep(self.app, statement, &mut count, until).await;
+        let swept = sweep(self.app, statement, params, &mut count, until).await;
         self.report.remaining |= self.step(name, swept);
         count
     }
@@ -228,25 +272,33 @@ async fn archive(app: &App, details: &mut CleanupDetails, until: Instant) -> Res
         cross_app_session::make_partitions(&client).await?;
     }
     let moved = &mut details.cross_app_archived;
-    if sweep(app, &cross_app_session::ARCHIVE, moved, until).await? {
+    if sweep(app, &cross_app_session::ARCHIVE, &[], moved, until).await? {
         return Ok(true);
     }
-    let months = app.config().studio.archive_retention_months;
+    let months = app.config().retention.archive_months;
     let client = app.db().client().await?;
     let dropped = cross_app_session::drop_partitions(&client, months).await?;
     details.archive_months_dropped = u64::try_from(dropped).unwrap_or(0);
     Ok(false)
 }
 
-/// Runs a statement in batches and adds the processed rows to `count`. Returns
-/// whether work is left.
-async fn sweep(app: &App, statement: &Statement, count: &mut u64, until: Instant) -> Result<bool> {
+/// Runs a statement in batches and adds the processed rows to `count`. The size of the
+/// batch is its first parameter, and `params` follow. Returns whether work is left.
+async fn sweep(
+    app: &App,
+    statement: &Statement,
+    params: &[&dyn Param],
+    count: &mut u64,
+    until: Instant,
+) -> Result<bool> {
     let client = app.db().client().await?;
+    let mut all_params: Vec<&dyn Param> = vec![&BATCH_SIZE];
+    all_params.extend(params);
     loop {
         if Instant::now() >= until {
             return Ok(true);
         }
-        let processed: i64 = statement.one(&client, &[&BATCH_SIZE]).await?.try_get(0)?;
+        let processed: i64 = statement.one(&client, &all_params).await?.try_get(0)?;
         *count += u64::try_from(processed).unwrap_or(0);
         if processed < BATCH_SIZE {
             return Ok(false);

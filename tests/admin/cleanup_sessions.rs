@@ -78,7 +78,7 @@ async fn only_expired_rows_are_deleted_and_the_response_counts_them() {
             "deletedCount": 15,
             "details": {
                 "throttle": 1, "tokens": 4, "idempotencyKeys": 1, "mail": 0, "memberEvents": 0,
-                "webhookEvents": 0, "crossAppArchived": 0, "archiveMonthsDropped": 0,
+                "webhookEvents": 0, "securityEvents": 0, "contactSubmissions": 0, "crossAppArchived": 0, "archiveMonthsDropped": 0,
                 "paymentsSettled": 0, "paymentsRefunded": 0, "mailSent": 0, "mailFailed": 0, "mailGivenUp": 0,
                 "failed": [],
             },
@@ -233,6 +233,55 @@ async fn old_mails_and_events_are_deleted_after_thirty_days() {
     assert_eq!(app.count("select count(*) from member_events").await, 1);
     assert_eq!(app.count("select count(*) from webhook_events").await, 1);
     assert_eq!(app.count("select count(*) from mail_outbox").await, 2);
+}
+
+/// Inserts security events and contact messages of this age.
+async fn add_log_and_messages(app: &TestApp, age: &str, count: u32) {
+    app.sql(&format!(
+        "insert into security_events (id, kind, created_at)
+        select gen_random_uuid(), 'sign_in_failed', now() - interval '{age}'
+        from generate_series(1, {count})"
+    ))
+    .await;
+    app.sql(&format!(
+        "insert into contact_submissions (id, name, email, subject, message, is_processed, created_at)
+        select gen_random_uuid(), 'Luz', 'luz@example.com', '{age}', '', n % 2 = 0, now() - interval '{age}'
+        from generate_series(1, {count}) n"
+    ))
+    .await;
+}
+
+#[tokio::test]
+async fn security_events_and_contact_messages_are_deleted_after_a_year() {
+    let app = TestApp::start().await;
+    add_log_and_messages(&app, "364 days", 3).await;
+    // More than one batch.
+    add_log_and_messages(&app, "366 days", 5_001).await;
+    let details = app.run_clean_up().await.expect(200)["details"].clone();
+    assert_eq!(details["securityEvents"], 5_001, "{details}");
+    assert_eq!(details["contactSubmissions"], 5_001, "{details}");
+    let count = "select count(*) from security_events";
+    assert_eq!(app.count(count).await, 3);
+    let count = "select count(*) from contact_submissions where subject = '364 days'";
+    assert_eq!(app.count(count).await, 3);
+    assert_eq!(
+        app.count("select count(*) from contact_submissions").await,
+        3
+    );
+}
+
+#[tokio::test]
+async fn the_retention_of_the_security_log_and_of_messages_can_be_configured() {
+    let settings = Settings::default()
+        .with("SECURITY_LOG_RETENTION_DAYS", "30")
+        .with("CONTACT_RETENTION_DAYS", "60");
+    let app = TestApp::start_with(settings).await;
+    for age in ["29 days", "59 days", "61 days"] {
+        add_log_and_messages(&app, age, 2).await;
+    }
+    let details = app.run_clean_up().await.expect(200)["details"].clone();
+    assert_eq!(details["securityEvents"], 4, "{details}");
+    assert_eq!(details["contactSubmissions"], 2, "{details}");
 }
 
 #[tokio::test]

@@ -212,7 +212,6 @@ async fn book_by_statement(pool: &Db, occurrence: Uuid, member: Uuid) -> Result<
         currency: "USD".to_owned(),
         waitlist_cutoff: Duration::from_secs(2 * 3_600),
         cancellation_window: Duration::from_secs(12 * 3_600),
-        archive_retention_months: 12,
         site_url: String::new(),
     };
     let new_booking = NewBooking {

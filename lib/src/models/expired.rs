@@ -1,7 +1,7 @@
 //! Statements that delete expired rows in batches.
 //!
 //! Each statement takes the size of the batch and returns the number of deleted
-//! rows. Locked rows are skipped, so that concurrent clean-ups do not wait for
+//! rows. Statements with a configured retention also take a number of days. Locked rows are skipped, so that concurrent clean-ups do not wait for
 //! each other or for a sign-in.
 
 use crate::store::statement::Statement;
@@ -111,4 +111,18 @@ pub static WEBHOOK_EVENTS: Statement = delete_statement!(
     "webhook_events",
     "id",
     "created_at <= now() - interval '30 days'"
+);
+/// Deletes security events that are older than `$2` days.
+pub static SECURITY_EVENTS: Statement = delete_statement!(
+    "cleanup.security_events",
+    "security_events",
+    "id",
+    "created_at <= now() - make_interval(days => $2)"
+);
+/// Deletes messages from the contact form that are older than `$2` days, processed or not.
+pub static CONTACT_SUBMISSIONS: Statement = delete_statement!(
+    "cleanup.contact_submissions",
+    "contact_submissions",
+    "id",
+    "created_at <= now() - make_interval(days => $2)"
 );

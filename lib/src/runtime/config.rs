@@ -4,6 +4,7 @@ mod environment;
 mod mail;
 mod oauth;
 mod postgres;
+mod retention;
 mod stripe;
 mod studio;
 
@@ -15,6 +16,7 @@ use self::environment::{Environment, exact_origin, invalid};
 pub use self::mail::{MailConfig, MailTransport, SmtpConfig};
 pub use self::oauth::{Protocol, ProviderConfig};
 pub use self::postgres::PostgresConfig;
+pub use self::retention::RetentionConfig;
 pub use self::stripe::StripeConfig;
 pub use self::studio::StudioConfig;
 use crate::crypto::encryption::Keyring;
@@ -60,6 +62,8 @@ pub struct Config {
     pub providers: BTreeMap<String, ProviderConfig>,
     /// The studio's name, rules and time zone.
     pub studio: StudioConfig,
+    /// How long data is kept before the clean-up deletes it.
+    pub retention: RetentionConfig,
     /// Mail.
     pub mail: MailConfig,
     /// Card payments. Without it members pay at the desk.
@@ -153,6 +157,7 @@ impl Config {
             providers: oauth::providers(&env)?,
             mail: mail::mail(&env, development, &studio.name)?,
             studio,
+            retention: retention::retention(&env)?,
             stripe: stripe::stripe(&env)?,
             timing: Timing::default(),
         })
@@ -487,6 +492,8 @@ mod properties {
         "STUDIO_CURRENCY",
         "WAITLIST_CUTOFF_HOURS",
         "ARCHIVE_RETENTION_MONTHS",
+        "SECURITY_LOG_RETENTION_DAYS",
+        "CONTACT_RETENTION_DAYS",
         "POSTGRES_POOL_MAX",
         "POSTGRES_POOL_TIMEOUT_MS",
         "POSTGRES_CA_CERT",

@@ -21,8 +21,6 @@ pub struct StudioConfig {
     /// `CANCELLATION_WINDOW_HOURS`: how long before the start of a class a
     /// cancellation becomes late. Late cancellations are not refunded.
     pub cancellation_window: Duration,
-    /// `ARCHIVE_RETENTION_MONTHS`: how long cross-app tokens stay in the archive.
-    pub archive_retention_months: i32,
     /// `SITE_URL`, or the address of the production deployment on Vercel, without
     /// a trailing slash. Links in mails and redirects after payments lead to it.
     pub site_url: String,
@@ -38,7 +36,6 @@ pub(super) fn studio(
         currency: currency(env)?,
         waitlist_cutoff: hours(env, "WAITLIST_CUTOFF_HOURS", 2)?,
         cancellation_window: hours(env, "CANCELLATION_WINDOW_HOURS", 12)?,
-        archive_retention_months: months(env, "ARCHIVE_RETENTION_MONTHS", 12)?,
         site_url: site_url(env, development)?,
     })
 }
@@ -85,14 +82,6 @@ fn hours(env: &Environment<'_>, name: &str, default: u32) -> Result<Duration, Co
         return Err(invalid(name, "must be at most 720 (thirty days)"));
     }
     Ok(Duration::from_secs(u64::from(hours) * 3_600))
-}
-
-fn months(env: &Environment<'_>, name: &str, default: i32) -> Result<i32, ConfigError> {
-    let months = env.parse(name, default, "a whole number of months")?;
-    if !(1..=1_200).contains(&months) {
-        return Err(invalid(name, "must be from 1 to 1200"));
-    }
-    Ok(months)
 }
 
 /// Returns the site's address. It is never taken from a request, because a request can
