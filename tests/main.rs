@@ -13,6 +13,7 @@ mod mail;
 mod malformed_requests;
 mod redis;
 mod roles;
+mod studio_currency;
 mod studio_name;
 
 mod admin;

@@ -2,6 +2,7 @@
 
 pub mod caller;
 pub mod csv;
+pub mod currency;
 pub mod form;
 pub mod ical;
 pub mod minor_units;

@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::models::booking::{Booking, BookingStatus, RosterEntry};
-use crate::values::money::Money;
+use crate::values::money::Amount;
 
 /// A booking, as the API returns it.
 #[derive(Clone, Debug, Serialize, ToSchema)]
@@ -21,7 +21,7 @@ pub struct BookingView {
     /// the waitlist.
     waitlist_position: Option<i64>,
     /// The price at the time of booking.
-    price: Money,
+    price: Amount,
     /// ISO 4217 code.
     currency: String,
     booked_at: DateTime<Utc>,
@@ -57,7 +57,7 @@ impl From<Booking> for BookingView {
             scheduled_class_id: booking.scheduled_class_id,
             status: booking.status,
             waitlist_position: booking.waitlist_position,
-            price: booking.price,
+            price: booking.price.in_currency(&booking.currency),
             currency: booking.currency,
             booked_at: booking.booked_at,
             cancelled_at: booking.cancelled_at,
@@ -88,7 +88,7 @@ pub struct RosterEntryView {
     waitlist_position: Option<i64>,
     booked_at: DateTime<Utc>,
     /// The price at the time of booking.
-    price: Money,
+    price: Amount,
     /// ISO 4217 code.
     currency: String,
     /// The status of the last payment. Null if there is no payment.
@@ -114,7 +114,7 @@ impl From<RosterEntry> for RosterEntryView {
             status: entry.status,
             waitlist_position: entry.waitlist_position,
             booked_at: entry.booked_at,
-            price: entry.price,
+            price: entry.price.in_currency(&entry.currency),
             currency: entry.currency,
             payment_status: entry.payment_status,
             payment_method: entry.payment_method,

@@ -13,7 +13,7 @@ use crate::store::page::Page;
 use crate::values::form::{Form, Problem};
 use crate::values::ical;
 use crate::values::ical::{Entry, Status};
-use crate::values::money::Money;
+use crate::values::money::Amount;
 use crate::values::schema::Ids;
 use crate::values::time_zone::TimeZone;
 use crate::{App, BoxFuture};
@@ -163,7 +163,7 @@ pub struct OccurrenceView {
     instructor: ClassInstructor,
     level: Level,
     styles: Vec<String>,
-    price: Money,
+    price: Amount,
     /// ISO 4217 code.
     currency: String,
     /// The number of spots.
@@ -208,7 +208,7 @@ impl OccurrenceView {
             },
             level: occurrence.level,
             styles: occurrence.styles,
-            price: occurrence.price,
+            price: occurrence.price.in_currency(currency),
             currency: currency.to_owned(),
             max_participants: occurrence.max_participants,
             is_cancelled: occurrence.is_cancelled,

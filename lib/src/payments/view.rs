@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::models::payment::{Payment, PaymentMethod, PaymentStatus};
-use crate::values::money::Money;
+use crate::values::money::Amount;
 
 /// A payment, as the API returns it.
 #[derive(Clone, Debug, Serialize, ToSchema)]
@@ -15,7 +15,7 @@ use crate::values::money::Money;
 pub struct PaymentView {
     id: Uuid,
     booking_id: Uuid,
-    amount: Money,
+    amount: Amount,
     /// ISO 4217 code.
     currency: String,
     method: PaymentMethod,
@@ -39,7 +39,7 @@ impl PaymentView {
         Self {
             id: payment.id,
             booking_id: payment.booking_id,
-            amount: payment.amount,
+            amount: payment.amount.in_currency(&payment.currency),
             currency: payment.currency,
             method: payment.method,
             status: payment.status,

@@ -10,6 +10,7 @@ use crate::error::Result;
 use crate::health::{self, ServicesHealth};
 use crate::models::report::{self, DailyTotals, OccurrenceToday, RevenueToday};
 use crate::store::postgres::PoolState;
+use crate::values::currency::format_amount;
 use crate::{App, BoxFuture};
 
 /// The figures of the current day in the studio's time zone.
@@ -90,10 +91,10 @@ impl Revenue {
     /// Creates the figures of a currency from the sums of its payments and refunds.
     pub(crate) fn new(currency: String, paid: Decimal, refunded: Decimal) -> Self {
         Self {
+            paid: format_amount(paid, &currency),
+            refunded: format_amount(refunded, &currency),
+            net: format_amount(paid - refunded, &currency),
             currency,
-            paid: format_amount(paid),
-            refunded: format_amount(refunded),
-            net: format_amount(paid - refunded),
         }
     }
 
@@ -106,12 +107,6 @@ impl Revenue {
     pub(crate) fn amounts(&self) -> [&str; 3] {
         [&self.paid, &self.refunded, &self.net]
     }
-}
-
-/// Formats a sum. A sum can exceed the maximum of `Money`.
-fn format_amount(mut amount: Decimal) -> String {
-    amount.rescale(2);
-    amount.to_string()
 }
 
 /// Due refunds in one currency.
@@ -198,7 +193,7 @@ fn dashboard(
             .map(|revenue| RefundsDue {
                 currency: revenue.currency.clone(),
                 count: revenue.due_count,
-                amount: format_amount(revenue.due),
+                amount: format_amount(revenue.due, &revenue.currency),
             })
             .collect(),
         revenue: revenue_by_currency(&app.config().studio.currency, &revenue),

@@ -4,16 +4,11 @@
 use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive;
 
+use crate::values::currency::is_without_decimals;
 use crate::values::money::Money;
 
-/// Currencies without a smaller unit.
-const ZERO_DECIMAL: [&str; 15] = [
-    "BIF", "CLP", "DJF", "GNF", "JPY", "KMF", "KRW", "MGA", "PYG", "RWF", "VND", "VUV", "XAF",
-    "XOF", "XPF",
-];
-
-/// Currencies without a smaller unit that Stripe counts in hundredths: 5 ISK are 500.
-const ZERO_DECIMAL_IN_HUNDREDTHS: [&str; 2] = ["ISK", "UGX"];
+/// Currencies without decimals that Stripe counts in hundredths: 5 ISK are 500.
+const IN_HUNDREDTHS: [&str; 2] = ["ISK", "UGX"];
 
 /// Currencies with three decimals.
 const THREE_DECIMAL: [&str; 5] = ["BHD", "JOD", "KWD", "OMR", "TND"];
@@ -23,11 +18,12 @@ const THREE_DECIMAL: [&str; 5] = ["BHD", "JOD", "KWD", "OMR", "TND"];
 pub fn minor_units(amount: Money, currency: &str) -> Option<i64> {
     let amount = amount.as_column();
     let factor = match currency {
-        code if ZERO_DECIMAL.contains(&code) => 1,
+        code if IN_HUNDREDTHS.contains(&code) => 100,
+        code if is_without_decimals(code) => 1,
         code if THREE_DECIMAL.contains(&code) => 1_000,
         _ => 100,
     };
-    if ZERO_DECIMAL_IN_HUNDREDTHS.contains(&currency) && !amount.fract().is_zero() {
+    if is_without_decimals(currency) && !amount.fract().is_zero() {
         return None;
     }
     let units = amount * Decimal::from(factor);

@@ -3,13 +3,15 @@
 use std::fmt;
 
 use rust_decimal::Decimal;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
 
+use crate::values::currency::{format_amount, is_without_decimals};
 use crate::values::form::Problem;
 
-/// An amount from 0 to 99999999.99 with at most two decimals. In JSON it is a string
-/// such as `"25.00"`, because clients may round numbers.
+/// An amount from 0 to 99999999.99 with at most two decimals, and with none in a currency
+/// without decimals such as JPY. In requests it is a string such as `"25.00"`, because
+/// clients may round numbers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, ToSchema)]
 #[schema(value_type = String, pattern = r"^\d{1,8}(\.\d{1,2})?$", examples("25.00"))]
 pub struct Money(Decimal);
@@ -30,14 +32,33 @@ impl Money {
             return Err("must be an amount such as 25.00".to_owned());
         }
         let amount = Decimal::from_str_exact(text).map_err(|error| error.to_string())?;
-        Ok(Self::from_column(amount))
+        Ok(Self(amount))
+    }
+
+    /// Checks that an amount which was just parsed is possible in a currency. Amounts of a
+    /// currency such as JPY must not have decimals: `25.00` is more likely a slip than 25
+    /// yen.
+    ///
+    /// # Errors
+    ///
+    /// Fails with a message for the user.
+    pub fn check_currency(self, currency: &str) -> Result<Self, Problem> {
+        if is_without_decimals(currency) && self.0.scale() > 0 {
+            return Err(format!(
+                "must be a whole number such as 2500, because {currency} has no decimals"
+            ));
+        }
+        Ok(self)
     }
 
     /// Converts from a `numeric(10, 2)` column.
     pub fn from_column(amount: Decimal) -> Self {
-        let mut amount = amount;
-        amount.rescale(2);
         Self(amount)
+    }
+
+    /// Returns the amount as responses and mails show it.
+    pub fn in_currency(self, currency: &str) -> Amount {
+        Amount(format_amount(self.0, currency))
     }
 
     /// Converts to a statement parameter.
@@ -51,22 +72,22 @@ impl Money {
     }
 }
 
-impl fmt::Display for Money {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:.2}", self.0)
-    }
-}
-
-impl Serialize for Money {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
-
 impl<'de> Deserialize<'de> for Money {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
         Self::parse(&text).map_err(serde::de::Error::custom)
+    }
+}
+
+/// An amount with the decimals of its currency, such as `"25.00"` for USD and `"2500"`
+/// for JPY.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(value_type = String, pattern = r"^\d{1,8}(\.\d{2})?$", examples("25.00"))]
+pub struct Amount(String);
+
+impl fmt::Display for Amount {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
     }
 }
 
@@ -75,13 +96,28 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_amount_is_formatted_with_two_decimals() {
-        for (text, formatted) in [
-            ("25", "25.00"),
-            ("0.5", "0.50"),
-            (" 99999999.99 ", "99999999.99"),
+    fn an_amount_is_formatted_with_the_decimals_of_its_currency() {
+        for (text, currency, formatted) in [
+            ("25", "USD", "25.00"),
+            ("0.5", "EUR", "0.50"),
+            (" 99999999.99 ", "USD", "99999999.99"),
+            ("2500", "JPY", "2500"),
         ] {
-            assert_eq!(Money::parse(text).unwrap().to_string(), formatted);
+            let amount = Money::parse(text).unwrap().in_currency(currency);
+            assert_eq!(amount.to_string(), formatted);
+        }
+    }
+
+    #[test]
+    fn decimals_are_rejected_in_a_currency_without_them() {
+        let check = |text, currency| Money::parse(text).unwrap().check_currency(currency);
+        assert!(check("2500", "JPY").is_ok() && check("25.00", "USD").is_ok());
+        for text in ["25.00", "25.5", "0.0"] {
+            let problem = check(text, "CLP").unwrap_err();
+            assert!(
+                problem.ends_with("because CLP has no decimals"),
+                "{problem}"
+            );
         }
     }
 
@@ -119,11 +155,13 @@ mod properties {
         ) {
             let formatted = format!("{}.{:02}", cents / 100, cents % 100);
             let amount = Money::parse(&formatted).unwrap();
-            assert_eq!(amount.to_string(), formatted);
+            assert_eq!(amount.in_currency("USD").to_string(), formatted);
             assert_eq!(minor_units(amount, "USD"), Some(cents));
             assert_eq!(minor_units(amount, "JPY"), (cents % 100 == 0).then_some(cents / 100));
             if let Ok(amount) = Money::parse(&text) {
-                assert_eq!(Money::parse(&amount.to_string()), Ok(amount));
+                for currency in ["EUR", "JPY"] {
+                    assert_eq!(Money::parse(&amount.in_currency(currency).to_string()), Ok(amount));
+                }
                 assert!(minor_units(amount, "EUR").is_some_and(|units| units < 10_000_000_000));
             }
         }

@@ -54,7 +54,7 @@ pub struct CreateClassType {
 }
 
 impl CreateClassType {
-    fn parse(self) -> Result<NewClassType> {
+    fn parse(self, currency: &str) -> Result<NewClassType> {
         let mut form = Form::default();
         let new = NewClassType {
             name: form.check("name", name(&self.name)).unwrap_or_default(),
@@ -77,7 +77,9 @@ impl CreateClassType {
                     participants(self.max_participants.unwrap_or(20)),
                 )
                 .unwrap_or_default(),
-            price: self.price,
+            price: form
+                .check("price", self.price.check_currency(currency))
+                .unwrap_or_default(),
             image_url: form.check_filled("imageUrl", self.image_url.as_deref(), https_url),
         };
         form.finish()?;
@@ -111,7 +113,7 @@ pub struct UpdateClassType {
 }
 
 impl UpdateClassType {
-    fn parse(self) -> Result<ClassTypeChanges> {
+    fn parse(self, currency: &str) -> Result<ClassTypeChanges> {
         let mut form = Form::default();
         let image_url = self
             .image_url
@@ -127,7 +129,7 @@ impl UpdateClassType {
                 self.max_participants,
                 participants,
             ),
-            price: self.price,
+            price: form.check_given("price", self.price, |price| price.check_currency(currency)),
             image_url,
             is_active: self.is_active,
         };
@@ -165,7 +167,7 @@ pub fn create<'a>(
     form: CreateClassType,
 ) -> BoxFuture<'a, Result<StaffClassTypeView>> {
     Box::pin(async move {
-        let new = form.parse()?;
+        let new = form.parse(&app.config().studio.currency)?;
         maintenance::create(app, caller, staff, new, StaffClassTypeView::new).await
     })
 }
@@ -183,7 +185,7 @@ pub fn update<'a>(
     form: UpdateClassType,
 ) -> BoxFuture<'a, Result<StaffClassTypeView>> {
     Box::pin(async move {
-        let (id, changes) = (form.id, form.parse()?);
+        let (id, changes) = (form.id, form.parse(&app.config().studio.currency)?);
         maintenance::update(app, caller, staff, id, changes, StaffClassTypeView::new).await
     })
 }

@@ -68,7 +68,7 @@ pub struct CreateInstructor {
 }
 
 impl CreateInstructor {
-    fn parse(self) -> Result<NewInstructor> {
+    fn parse(self, currency: &str) -> Result<NewInstructor> {
         let mut form = Form::default();
         let image_url = self.profile_image_url.as_deref();
         let new_instructor = NewInstructor {
@@ -89,7 +89,9 @@ impl CreateInstructor {
             experience_years: form
                 .check("experienceYears", experience(self.experience_years))
                 .unwrap_or_default(),
-            hourly_rate: self.hourly_rate,
+            hourly_rate: form.check_given("hourlyRate", self.hourly_rate, |rate| {
+                rate.check_currency(currency)
+            }),
             profile_image_url: form.check_filled("profileImageUrl", image_url, https_url),
             social_media_links: form
                 .check("socialMediaLinks", links(self.social_media_links))
@@ -133,11 +135,14 @@ pub struct UpdateInstructor {
 }
 
 impl UpdateInstructor {
-    fn parse(self) -> Result<InstructorChanges> {
+    fn parse(self, currency: &str) -> Result<InstructorChanges> {
         let mut form = Form::default();
         let profile_image_url = self
             .profile_image_url
             .map(|url| form.check_filled("profileImageUrl", url.as_deref(), https_url));
+        let hourly_rate = self
+            .hourly_rate
+            .map(|rate| form.check_given("hourlyRate", rate, |rate| rate.check_currency(currency)));
         let changes = InstructorChanges {
             name: form.check_given("name", self.name.as_deref(), name),
             user_id: self.user_id,
@@ -155,7 +160,7 @@ impl UpdateInstructor {
                 self.experience_years,
                 experience,
             ),
-            hourly_rate: self.hourly_rate,
+            hourly_rate,
             profile_image_url,
             social_media_links: form.check_given(
                 "socialMediaLinks",
@@ -232,7 +237,7 @@ pub fn create<'a>(
     form: CreateInstructor,
 ) -> BoxFuture<'a, Result<StaffInstructorView>> {
     Box::pin(async move {
-        let new_instructor = form.parse()?;
+        let new_instructor = form.parse(&app.config().studio.currency)?;
         maintenance::create(app, caller, staff, new_instructor, StaffInstructorView::new).await
     })
 }
@@ -250,7 +255,7 @@ pub fn update<'a>(
     form: UpdateInstructor,
 ) -> BoxFuture<'a, Result<StaffInstructorView>> {
     Box::pin(async move {
-        let (id, changes) = (form.id, form.parse()?);
+        let (id, changes) = (form.id, form.parse(&app.config().studio.currency)?);
         maintenance::update(app, caller, staff, id, changes, StaffInstructorView::new).await
     })
 }

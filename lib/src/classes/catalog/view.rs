@@ -8,7 +8,7 @@ use uuid::Uuid;
 use crate::classes::public_schedule::OccurrenceView;
 use crate::models::class_type::{ClassType, Level};
 use crate::models::instructor::{Instructor, SocialMediaLinks};
-use crate::values::money::Money;
+use crate::values::money::Amount;
 
 /// A class type, as visitors see it.
 #[derive(Clone, Debug, Serialize, ToSchema)]
@@ -25,7 +25,7 @@ pub struct ClassTypeView {
     /// The number of spots in a class that does not set its own.
     max_participants: i32,
     /// The price of a class that does not set its own.
-    price: Money,
+    price: Amount,
     /// ISO 4217 code.
     currency: String,
     image_url: Option<String>,
@@ -42,7 +42,7 @@ impl ClassTypeView {
             level: class_type.level,
             duration_minutes: class_type.duration_minutes,
             max_participants: class_type.max_participants,
-            price: class_type.price,
+            price: class_type.price.in_currency(currency),
             currency: currency.to_owned(),
             image_url: class_type.image_url,
         }
@@ -129,7 +129,7 @@ pub struct StaffInstructorView {
     /// The id of the instructor's account. Null if there is no account.
     user_id: Option<Uuid>,
     /// The hourly rate. Null if none was agreed on.
-    hourly_rate: Option<Money>,
+    hourly_rate: Option<Amount>,
     /// ISO 4217 code.
     currency: String,
     /// False if the instructor is retired.
@@ -143,7 +143,9 @@ impl StaffInstructorView {
     pub fn new(instructor: Instructor, currency: &str) -> Self {
         Self {
             user_id: instructor.user_id,
-            hourly_rate: instructor.hourly_rate,
+            hourly_rate: instructor
+                .hourly_rate
+                .map(|rate| rate.in_currency(currency)),
             currency: currency.to_owned(),
             is_active: instructor.is_active,
             created_at: instructor.created_at,

@@ -35,6 +35,11 @@ impl<'a> TimetableEditor<'a> {
         self.zone.local(self.now).date_naive()
     }
 
+    /// Returns the studio's currency.
+    pub(super) fn currency(&self) -> &str {
+        &self.app.config().studio.currency
+    }
+
     /// Prepares a transaction that invalidates the cached schedule.
     pub(super) fn transaction(&self) -> Transaction<'_> {
         self.app

@@ -75,7 +75,9 @@ impl CreateOccurrence {
             room: form.check("room", room(&self.room)).unwrap_or_default(),
             title: form.check_given("title", self.title.as_deref(), title),
             description: form.check_given("description", self.description.as_deref(), description),
-            price: self.price,
+            price: form.check_given("price", self.price, |price| {
+                price.check_currency(editor.currency())
+            }),
         };
         form.finish()?;
         Ok(new_occurrence)
@@ -118,13 +120,16 @@ struct NewTime {
 }
 
 impl UpdateOccurrence {
-    fn parse(self) -> Result<(OccurrenceChanges, NewTime)> {
+    fn parse(self, currency: &str) -> Result<(OccurrenceChanges, NewTime)> {
         let mut form = Form::part("occurrence");
         let new_time = NewTime {
             date: form.check_given("date", self.date, date),
             time: form.check_given("time", self.time.as_deref(), clock_time),
             minutes: form.check_given("durationMinutes", self.duration_minutes, duration),
         };
+        let price = self
+            .price
+            .map(|price| form.check_given("price", price, |price| price.check_currency(currency)));
         let changes = OccurrenceChanges {
             times: None,
             instructor_id: self.instructor_id,
@@ -136,7 +141,7 @@ impl UpdateOccurrence {
                 self.max_participants,
                 participants,
             ),
-            price: self.price,
+            price,
         };
         form.finish()?;
         Ok((changes, new_time))
@@ -204,7 +209,7 @@ impl TimetableEditor<'_> {
         form: UpdateOccurrence,
     ) -> Result<TimetableResult> {
         let id = form.id;
-        let (changes, new_time) = form.parse()?;
+        let (changes, new_time) = form.parse(self.currency())?;
         let updated = self.transaction().run(async |tx| {
             occurrence::lock_timetable(tx).await?;
             let current = occurrence::lock(tx, id, self.now).await?;

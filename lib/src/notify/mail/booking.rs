@@ -93,7 +93,11 @@ fn promoted(booking: &MailBooking) -> Text {
 /// when its status needs no explanation.
 fn payment_status(booking: &MailBooking) -> Option<String> {
     let payment = booking.payment.as_ref()?;
-    let amount = format!("{} {}", payment.amount, booking.currency);
+    let amount = format!(
+        "{} {}",
+        payment.amount.in_currency(&booking.currency),
+        booking.currency
+    );
     match (payment.status.as_str(), payment.method.as_str()) {
         ("pending", "card") => Some(format!(
             "We hold your spot while your card payment of {amount} is in progress."
@@ -152,7 +156,7 @@ fn reason_line(reason: Option<&str>) -> Option<String> {
 }
 
 fn refund_status(payment: &MailPayment, currency: &str) -> Option<String> {
-    let amount = format!("{} {currency}", payment.amount);
+    let amount = format!("{} {currency}", payment.amount.in_currency(currency));
     match (payment.status.as_str(), payment.method.as_str()) {
         ("refund_due", "card") => Some(format!(
             "We are refunding {amount} to your card. It can take a few days until your bank \
@@ -226,7 +230,14 @@ fn facts(booking: &MailBooking, studio: &StudioConfig) -> Vec<(&'static str, Str
         ("Instructor", booking.instructor.clone()),
     ];
     if !booking.price.is_zero() {
-        facts.push(("Price", format!("{} {}", booking.price, booking.currency)));
+        facts.push((
+            "Price",
+            format!(
+                "{} {}",
+                booking.price.in_currency(&booking.currency),
+                booking.currency
+            ),
+        ));
     }
     facts
 }
