@@ -1,6 +1,7 @@
 //! `api/auth/`: registration, sign-in and the member's own account.
 
 mod access_and_refresh_tokens;
+mod addresses;
 mod change_password;
 mod email_links;
 mod login;

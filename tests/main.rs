@@ -11,6 +11,7 @@ mod harness;
 mod internal_errors;
 mod mail;
 mod malformed_requests;
+mod names;
 mod redis;
 mod roles;
 mod studio_currency;

@@ -3,10 +3,12 @@
 pub mod caller;
 pub mod csv;
 pub mod currency;
+pub mod email;
 pub mod form;
 pub mod ical;
 pub mod minor_units;
 pub mod money;
 pub mod schema;
+pub mod text;
 pub mod time_zone;
 pub mod user_agent;

@@ -14,6 +14,7 @@ use crate::models::security_event::{self, SecurityEvent, SecurityEventFilter, Se
 use crate::runtime::background;
 use crate::store::page::Page;
 use crate::values::caller::Caller;
+use crate::values::email;
 use crate::values::form::Form;
 use crate::values::user_agent::{browser, device};
 use crate::{App, BoxFuture};
@@ -89,7 +90,7 @@ impl From<SecurityEvent> for SecurityEventView {
             id: event.id,
             kind: event.kind,
             user_id: event.user_id,
-            email: event.email,
+            email: event.email.as_deref().map(email::readable),
             ip: event.ip,
             detail: event.detail,
             created_at: event.created_at,

@@ -49,7 +49,8 @@ const MAX_SEARCH: usize = 200;
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct AccountQuery {
-    /// A part of the e-mail address or the name. Case is ignored.
+    /// Words, in any order. Each must be a part of the e-mail address or of a name. Case,
+    /// accents, and kinds of apostrophes are ignored: `jose nunez` finds José Núñez.
     #[param(max_length = 200, example = "morales")]
     search: Option<String>,
     /// The role of the accounts.

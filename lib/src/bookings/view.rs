@@ -6,6 +6,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::models::booking::{Booking, BookingStatus, RosterEntry};
+use crate::values::email;
 use crate::values::money::Amount;
 
 /// A booking, as the API returns it.
@@ -120,7 +121,7 @@ impl From<RosterEntry> for RosterEntryView {
             payment_method: entry.payment_method,
             user_id: entry.user_id,
             name: entry.name,
-            email: entry.email,
+            email: email::readable(&entry.email),
             phone: entry.phone,
             date_of_birth: entry.date_of_birth,
             emergency_contact_name: entry.emergency_contact_name,

@@ -13,6 +13,7 @@ use crate::notify::mail;
 use crate::notify::mail::{Notice, NoticeKind};
 use crate::session::{Renewal, SessionKey, Token};
 use crate::values::caller::Caller;
+use crate::values::email;
 use crate::{App, BoxFuture, session};
 
 const ALREADY_VERIFIED: Error = Error::Conflict {
@@ -108,7 +109,7 @@ pub fn confirm_email<'a>(
             }
             // Password reset links that were mailed to the old address must stop working.
             one_time_token::delete(tx, Purpose::ResetPassword, link.user_id).await?;
-            let notice = Notice::from_caller(caller, now).with_other(&link.email);
+            let notice = Notice::from_caller(caller, now).with_other(&email::readable(&link.email));
             let (kind, id) = (NoticeKind::EmailChanged, link.user_id);
             mail::notify_address(tx, kind, id, &old_email, notice).await?;
             let kind = SecurityEventKind::EmailChanged;
@@ -169,7 +170,13 @@ pub fn request_change<'a>(
                 }
             }
             let kind = NoticeKind::EmailChangeRequested;
-            mail::notify(tx, kind, user, notice.clone().with_other(new_email)).await?;
+            mail::notify(
+                tx,
+                kind,
+                user,
+                notice.clone().with_other(&email::readable(new_email)),
+            )
+            .await?;
             let kind = SecurityEventKind::EmailChangeRequested;
             let detail = serde_json::json!({ "to": new_email });
             security_event::insert_with_detail(tx, kind, Some(user.id), caller, detail).await?;

@@ -13,6 +13,7 @@ use crate::models::user_identity::{self, Identity};
 use crate::notify::mail;
 use crate::notify::mail::{Notice, NoticeKind};
 use crate::values::caller::Caller;
+use crate::values::email;
 use crate::{App, BoxFuture, session};
 
 const LAST_SIGN_IN_METHOD: Error = Error::Conflict {
@@ -36,7 +37,7 @@ impl From<Identity> for IdentityView {
         Self {
             id: identity.id,
             provider: identity.provider,
-            email: identity.email,
+            email: identity.email.as_deref().map(email::readable),
             linked_at: identity.linked_at,
         }
     }

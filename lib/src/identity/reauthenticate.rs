@@ -70,7 +70,7 @@ pub(crate) async fn verify_password(
     devices: &[Token],
 ) -> Result<Credentials> {
     // An invalid address has no account. Its check must take the same time.
-    let email = Email::parse(email).unwrap_or_default();
+    let email = Email::parse_existing(email).unwrap_or_default();
     let email = email.as_str();
     // The connection is returned to the pool before the password is hashed, because
     // hashing takes longer than all queries of a sign-in together.

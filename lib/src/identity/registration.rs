@@ -19,7 +19,7 @@ use crate::models::user::{self, Email, ExperienceLevel, NewUser, Profile};
 use crate::notify::mail;
 use crate::notify::mail::Notice;
 use crate::session::{Credential, Notification};
-use crate::values::form::Form;
+use crate::values::form::{self, Form, Problem};
 use crate::values::schema::{EmailAddress, NewPassword, PhoneNumber};
 use crate::{App, BoxFuture, session};
 
@@ -184,15 +184,20 @@ fn read(
 ) -> Result<(NewUser, Password)> {
     let mut form = Form::default();
     let email = form.check("email", Email::parse(&registration.email));
-    let (first, last) = names(registration);
-    let name_field = if registration.name.is_some() {
-        "name"
-    } else {
-        "firstName"
+    let (first_name, last_name) = match &registration.name {
+        Some(name) => form.check("name", split_name(name)).unzip(),
+        None => {
+            let first = registration.first_name.as_deref().unwrap_or_default();
+            let last = registration.last_name.as_deref().unwrap_or_default();
+            (
+                form.check("firstName", user::first_name(first)),
+                form.check("lastName", user::last_name(last)),
+            )
+        }
     };
-    let first_name = form.check(name_field, user::first_name(first));
-    let last_name = form.check("lastName", user::last_name(last));
-    let personal_data = [&registration.email, first, last];
+    let text = |name: &Option<String>| name.clone().unwrap_or_default();
+    let (first, last) = (text(&first_name), text(&last_name));
+    let personal_data = [registration.email.as_str(), &first, &last];
     let password = form.check(
         "password",
         Password::parse_new(&registration.password, studio_name, &personal_data),
@@ -221,18 +226,11 @@ fn read(
     Ok((new_user, password))
 }
 
-/// Returns the first and last name. A single `name` is split after its first word.
-fn names(registration: &Registration) -> (&str, &str) {
-    match &registration.name {
-        Some(name) => name
-            .trim()
-            .split_once(char::is_whitespace)
-            .unwrap_or((name, "")),
-        None => (
-            registration.first_name.as_deref().unwrap_or_default(),
-            registration.last_name.as_deref().unwrap_or_default(),
-        ),
-    }
+/// Splits a full name after its first word into the first and last name.
+fn split_name(name: &str) -> Result<(String, String), Problem> {
+    let name = form::required_line(name, 2 * user::MAX_NAME)?;
+    let (first, last) = name.split_once(char::is_whitespace).unwrap_or((&name, ""));
+    Ok((user::first_name(first)?, user::last_name(last)?))
 }
 
 fn profile(registration: &Registration, today: NaiveDate, form: &mut Form) -> Profile {

@@ -22,6 +22,7 @@ use crate::notify::mail::{Notice, NoticeKind};
 use crate::session::Renewal;
 use crate::store::client::Client as Postgres;
 use crate::values::caller::Caller;
+use crate::values::email;
 use crate::{App, BoxFuture, session};
 
 /// The number of digits of a code from the app. A recovery code has another length.
@@ -153,7 +154,11 @@ pub fn start_setup<'a>(
         let (key, password) = (member.key()?, form.current_password.as_deref());
         let proof = reauthenticate(app, caller, member, password).await?;
         let secret = totp::generate_secret();
-        let enrollment = totp::enroll(&secret, &app.config().studio.name, &member.user.email)?;
+        let enrollment = totp::enroll(
+            &secret,
+            &app.config().studio.name,
+            &email::readable(&member.user.email),
+        )?;
         let keyring = &app.config().encryption_keys;
         let renewal = Renewal::new(key);
         let transaction = app.transaction().run(async |tx| {

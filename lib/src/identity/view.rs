@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use crate::models::organization::{Membership, OrganizationRole};
 use crate::models::user::{ExperienceLevel, User};
+use crate::values::email;
 
 /// A member.
 #[derive(Debug, Serialize, ToSchema)]
@@ -33,7 +34,7 @@ impl From<User> for UserView {
         Self {
             name: user.name(),
             id: user.id,
-            email: user.email,
+            email: email::readable(&user.email),
             first_name: user.first_name,
             last_name: user.last_name,
             phone: user.phone,

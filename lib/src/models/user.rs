@@ -15,11 +15,12 @@ pub use self::credentials::{
     set_password, unlink_unverified_identities, verify_email,
 };
 pub use self::fields::{
-    Email, MAX_CONTACT_NAME, MAX_EMAIL, MAX_MEDICAL_CONDITIONS, MAX_NAME, MAX_PHONE, contact_name,
-    date_of_birth, first_name, last_name, medical_conditions, phone,
+    MAX_CONTACT_NAME, MAX_MEDICAL_CONDITIONS, MAX_NAME, MAX_PHONE, contact_name, date_of_birth,
+    first_name, last_name, medical_conditions, phone,
 };
 pub(crate) use self::member::user_columns;
 pub use self::member::{ExperienceLevel, User};
 pub(crate) use self::profile::open_medical;
 pub use self::profile::{Changes, NewUser, Profile, find_profile, insert, update};
 pub use self::proof::AuthenticationProof;
+pub use crate::values::email::{Email, MAX_EMAIL};

@@ -18,6 +18,7 @@ use crate::models::user::{self, Email};
 use crate::notify::mail;
 use crate::store::page::Page;
 use crate::values::caller::Caller;
+use crate::values::email;
 use crate::values::form::{Form, paragraphs, required_line};
 use crate::values::schema::{EmailAddress, PhoneNumber};
 use crate::{App, BoxFuture};
@@ -143,7 +144,7 @@ impl From<ContactSubmission> for ContactSubmissionView {
         Self {
             id: submission.id,
             name: submission.name,
-            email: submission.email,
+            email: email::readable(&submission.email),
             phone: submission.phone,
             subject: submission.subject,
             message: submission.message,

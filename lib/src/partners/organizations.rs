@@ -19,6 +19,7 @@ use crate::models::security_event::SecurityEventKind;
 use crate::session::Tx;
 use crate::store::page::Page;
 use crate::values::caller::Caller;
+use crate::values::email;
 use crate::values::form;
 use crate::values::form::{Form, Problem};
 use crate::values::schema::Slug;
@@ -117,7 +118,7 @@ impl From<OrganizationMember> for OrganizationMemberView {
     fn from(member: OrganizationMember) -> Self {
         Self {
             user_id: member.user_id,
-            email: member.email,
+            email: email::readable(&member.email),
             role: member.role,
             since: member.since,
         }

@@ -8,6 +8,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::list::ListedSession;
+use crate::values::email;
 use crate::values::user_agent::{browser, device};
 
 /// A session in a member's list.
@@ -74,7 +75,7 @@ impl ListedSession {
     pub fn admin_view(self, current: Uuid) -> AdminSessionView {
         AdminSessionView {
             user_id: self.user_id,
-            email: self.email.clone(),
+            email: self.email.as_deref().map(email::readable),
             session: self.view(current),
         }
     }

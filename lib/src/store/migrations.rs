@@ -27,13 +27,14 @@ macro_rules! migration {
     };
 }
 
-static MIGRATIONS: [Migration; 6] = [
+static MIGRATIONS: [Migration; 7] = [
     migration!(1, "0001_initial"),
     migration!(2, "0002_classes"),
     migration!(3, "0003_bookings"),
     migration!(4, "0004_identity"),
     migration!(5, "0005_cross_app"),
     migration!(6, "0006_refunds"),
+    migration!(7, "0007_canonical_texts"),
 ];
 
 /// Takes the advisory lock of migrations, whose number is "sabor" in ASCII. The commands

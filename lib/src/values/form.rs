@@ -3,21 +3,22 @@
 use std::net::Ipv4Addr;
 
 use http::uri::Authority;
-use unicode_normalization::UnicodeNormalization;
 
 use crate::error::{Details, Error};
+use crate::values::text::{TextProblem, clean};
 
 /// The problem of a field, as a message for the user.
 pub type Problem = String;
 
-/// Parses a line of at most `max` characters: trims it, normalizes it to NFC, and
-/// rejects control characters. The line may be empty.
+/// Parses a line of at most `max` characters, such as a name or a title: trims it,
+/// normalizes it to NFC, removes invisible characters without a meaning, and rejects what
+/// [`clean`] rejects. The line may be empty.
 ///
 /// # Errors
 ///
 /// Fails with a message for the user.
 pub fn line(text: &str, max: usize) -> Result<String, Problem> {
-    bounded(text, max, |c| c.is_control())
+    bounded(text, max, |_| false)
 }
 
 /// Parses a line that must not be empty.
@@ -53,15 +54,22 @@ pub fn slug(text: &str, max: usize, example: &str) -> Result<String, Problem> {
 ///
 /// Fails with a message for the user.
 pub fn paragraphs(text: &str, max: usize) -> Result<String, Problem> {
-    let text = text.replace("\r\n", "\n");
-    bounded(&text, max, |c| c.is_control() && c != '\n' && c != '\t')
+    let text = text
+        .replace("\r\n", "\n")
+        .replace(['\u{2028}', '\u{2029}'], "\n");
+    bounded(&text, max, |c| c == '\n' || c == '\t')
 }
 
-fn bounded(text: &str, max: usize, forbidden: impl Fn(char) -> bool) -> Result<String, Problem> {
-    let text: String = text.trim().nfc().collect();
-    if text.chars().any(forbidden) {
-        return Err("must not contain control characters".to_owned());
-    }
+fn bounded(
+    text: &str,
+    max: usize,
+    is_allowed_control: impl Fn(char) -> bool,
+) -> Result<String, Problem> {
+    let text = clean(text, is_allowed_control).map_err(|problem| match problem {
+        TextProblem::Forbidden => "must not contain control characters or invisible characters",
+        TextProblem::TooManyMarks => "must not have more than four accents on one character",
+        TextProblem::Blank => "must contain a visible character",
+    })?;
     if text.chars().count() > max {
         return Err(format!("must not be longer than {max} characters"));
     }
@@ -199,16 +207,62 @@ mod tests {
     #[test]
     fn paragraphs_keep_their_line_breaks() {
         assert_eq!(paragraphs("a\r\n\r\nb\n", 10).unwrap(), "a\n\nb");
-        assert!(paragraphs("a\u{7}b", 10).is_err());
+        assert_eq!(paragraphs("a\u{2028}b\tc", 10).unwrap(), "a\nb\tc");
+        for invalid in ["a\u{7}b", "a\u{202e}b", "a\u{3164}b", "\u{301}\n"] {
+            assert!(paragraphs(invalid, 10).is_err(), "{invalid:?}");
+        }
     }
 }
 
 #[cfg(test)]
 mod properties {
     use proptest::prelude::*;
-    use unicode_normalization::is_nfc;
+    use unicode_normalization::char::is_combining_mark;
+    use unicode_normalization::{UnicodeNormalization, is_nfc};
 
     use super::*;
+
+    /// Generates texts of characters that the rule for names is about.
+    fn tricky_text() -> impl Strategy<Value = String> {
+        let ranges = prop_oneof![
+            proptest::char::range('\u{300}', '\u{30f}'),
+            proptest::char::range('\u{115e}', '\u{1161}'),
+            proptest::char::range('\u{2000}', '\u{2070}'),
+            proptest::char::range('\u{27ff}', '\u{2801}'),
+            proptest::char::range('\u{3163}', '\u{3165}'),
+            proptest::char::range('\u{fdcf}', '\u{fdf0}'),
+            proptest::char::range('\u{feff}', '\u{ffa0}'),
+            proptest::char::range('\u{e0000}', '\u{e0100}'),
+            proptest::char::range('a', 'e'),
+            any::<char>(),
+        ];
+        proptest::collection::vec(ranges, 0..12).prop_map(String::from_iter)
+    }
+
+    /// States the rule for names once more, as ranges of code points.
+    fn may_be_in_a_name(c: char) -> bool {
+        let forbidden = [
+            0..=0x1f,
+            0x7f..=0x9f,
+            0xad..=0xad,
+            0x61c..=0x61c,
+            0x115f..=0x1160,
+            0x200b..=0x200b,
+            0x200e..=0x200f,
+            0x202a..=0x202e,
+            0x2066..=0x2069,
+            0x2800..=0x2800,
+            0x3164..=0x3164,
+            0xe000..=0xf8ff,
+            0xfdd0..=0xfdef,
+            0xfeff..=0xfeff,
+            0xffa0..=0xffa0,
+            0xe0000..=0xe007f,
+            0xf_0000..=0x10_ffff,
+        ];
+        let code_point = u32::from(c);
+        code_point % 0x1_0000 < 0xfffe && !forbidden.iter().any(|range| range.contains(&code_point))
+    }
     use crate::testing::arbitrary::{fits_column, text};
 
     proptest! {
@@ -219,14 +273,32 @@ mod properties {
                 assert!(fits_column(&parsed, max) && is_nfc(&parsed), "{parsed:?}");
                 assert_eq!(parse(&parsed, max), Ok(parsed));
             }
-            if let Ok(parsed) = line(&input, max) {
-                assert!(!parsed.contains(char::is_control), "{parsed:?}");
-            }
         }
 
         #[test]
-        fn a_short_text_without_control_characters_is_accepted(input in "\\PC{0,50}") {
-            assert_eq!(line(&input, 150).map(|line| line.nfd().to_string()), Ok(input.trim().nfd().to_string()));
+        fn a_name_shows_something_and_hides_nothing(input in prop_oneof![text(), tricky_text()]) {
+            let Ok(name) = required_line(&input, 300) else { return Ok(()) };
+            assert!(name.chars().all(may_be_in_a_name), "{name:?}");
+            assert!(name.contains(|c: char| {
+                !c.is_whitespace() && !is_combining_mark(c) && !"\u{200c}\u{200d}".contains(c)
+            }), "{name:?}");
+            let characters: Vec<char> = name.chars().collect();
+            assert!(!characters.windows(5).any(|five| five.iter().all(|c| is_combining_mark(*c))), "{name:?}");
+            for word in name.split(char::is_whitespace) {
+                assert!(!word.starts_with(['\u{200c}', '\u{200d}']), "{name:?}");
+                assert!(!word.ends_with(['\u{200c}', '\u{200d}']), "{name:?}");
+            }
+            assert_eq!(required_line(&name, 300), Ok(name.clone()));
+            assert_eq!(paragraphs(&name, 300), Ok(name));
+        }
+
+        #[test]
+        fn a_short_text_of_letters_digits_and_symbols_is_accepted(
+            input in "[\\p{L}\\p{N}\\p{P}\\p{Sc}\\p{Sm} ]{0,50}",
+        ) {
+            prop_assume!(!input.contains(['\u{115f}', '\u{1160}', '\u{3164}', '\u{ffa0}']));
+            let parsed = line(&input, 250).map(|line| line.nfd().to_string());
+            assert_eq!(parsed, Ok(input.trim().nfd().to_string()));
         }
 
         #[test]

@@ -6,7 +6,8 @@
 
 use utoipa::ToSchema;
 
-/// An e-mail address. Case is ignored.
+/// An e-mail address. Case is ignored, and the domain may be written in Unicode or in
+/// ASCII (`xn--…`). Before the @, only ASCII characters are accepted.
 #[derive(Debug, ToSchema)]
 #[schema(format = "email", max_length = 255, examples("ana@example.com"))]
 pub struct EmailAddress(pub String);

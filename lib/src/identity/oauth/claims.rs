@@ -3,6 +3,7 @@
 use serde::{Deserialize, Deserializer};
 
 use crate::models::user::{self, Email};
+use crate::values::form;
 
 /// The claims that Sabor uses, with their names in OpenID Connect Core 1.0 § 5.1. A claim
 /// of the wrong type counts as missing, except for `sub`.
@@ -100,8 +101,10 @@ fn names(
     full: Option<&str>,
     email: Option<&Email>,
 ) -> (String, String) {
-    let full = full.unwrap_or_default().trim();
-    let split = full.split_once(char::is_whitespace).unwrap_or((full, ""));
+    // The name is cleaned before it is split, so that no part consists of invisible
+    // characters.
+    let full = form::line(full.unwrap_or_default(), 2 * user::MAX_NAME).unwrap_or_default();
+    let split = full.split_once(char::is_whitespace).unwrap_or((&full, ""));
     let (first, last) = match given {
         Some(given) => (given, family.unwrap_or_default()),
         None => split,
@@ -139,6 +142,9 @@ mod tests {
             assert_eq!(identity.verified_email.is_some(), verified, "{claim}");
             assert_eq!(identity.email.as_deref(), Some("ana@example.com"));
         }
+        let unicode = json!({ "sub": "1", "email": "Luz@münchen.de", "email_verified": true });
+        let identity = identity_from(unicode);
+        assert_eq!(identity.email.as_deref(), Some("luz@xn--mnchen-3ya.de"));
         let invalid = json!({ "sub": "1", "email": "nothing", "email_verified": true });
         let identity = identity_from(invalid);
         assert!(identity.verified_email.is_none() && identity.email.is_none());
@@ -156,6 +162,8 @@ mod tests {
             (json!({ "name": "Ana" }), "Ana", ""),
             (json!({ "name": 7 }), "ana", ""),
             (json!({ "given_name": "a\u{7}" }), "ana", ""),
+            (json!({ "given_name": "\u{3164}" }), "ana", ""),
+            (json!({ "name": "\u{200b} Ana Reyes" }), "Ana", "Reyes"),
         ] {
             let mut claims = claims;
             claims["sub"] = json!("1");

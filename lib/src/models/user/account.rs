@@ -12,6 +12,7 @@ use crate::error::Result;
 use crate::store::client::Client;
 use crate::store::page::Page;
 use crate::store::statement::Statement;
+use crate::values::email::{self, Email};
 
 /// The role of a member. Each role includes the rights of the roles before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -82,7 +83,8 @@ impl Account {
 /// The conditions for a list of accounts. `None` selects all accounts.
 #[derive(Clone, Debug, Default)]
 pub struct AccountFilter {
-    /// A part of the e-mail address or the name, in upper or lower case.
+    /// Words, each of which is a part of the e-mail address or of a name. Case and accents
+    /// are ignored.
     pub search: Option<String>,
     /// The role of the accounts.
     pub role: Option<Role>,
@@ -91,14 +93,14 @@ pub struct AccountFilter {
 }
 
 impl AccountFilter {
-    /// Returns the search as a `like` pattern, with its wildcards escaped.
-    fn pattern(&self) -> Option<String> {
-        let search = self.search.as_deref()?;
-        let escaped = search
-            .replace('\\', "\\\\")
-            .replace('%', "\\%")
-            .replace('_', "\\_");
-        Some(format!("%{escaped}%"))
+    /// Returns the words of the search, and the longest of them, for which the index is
+    /// used. A domain in Unicode is searched in the form in which it is stored.
+    fn words(&self) -> (Vec<String>, Option<String>) {
+        let search = self.search.as_deref().unwrap_or_default();
+        let words: Vec<String> = search.split_whitespace().map(email::search_word).collect();
+        let longest = words.iter().max_by_key(|word| word.chars().count());
+        let longest = longest.cloned();
+        (words, longest)
     }
 }
 
@@ -125,14 +127,16 @@ macro_rules! accounts_of {
     };
 }
 
-// The searched expression must be identical to that of the index `users_search_idx`.
+// All words must be found, in any order. An index cannot be used for `like all`, so the
+// longest word has a condition of its own.
 static LIST: Statement = Statement::new(
     "user.account.list",
     concat!(
         "with page as materialized (
             select * from users
             where ($1::text is null
-                or lower(email || ' ' || first_name || ' ' || last_name) like lower($1))
+                or (search_text like search_pattern($1) and search_text like all (
+                    array(select search_pattern(word) from unnest($7::text[]) word))))
               and ($2::text is null or $2 =
                 case when is_admin then 'admin' when is_staff then 'staff' else 'member' end)
               and ($3::boolean is null or is_active = $3)
@@ -149,17 +153,18 @@ static LIST: Statement = Statement::new(
 pub async fn list(client: &Client, filter: &AccountFilter, page: &Page) -> Result<Vec<Account>> {
     let (time, id) = page.after();
     let role = filter.role.map(Role::as_str);
-    let pattern = filter.pattern();
+    let (words, longest_word) = filter.words();
     let rows = LIST
         .all(
             client,
             &[
-                &pattern,
+                &longest_word,
                 &role,
                 &filter.active,
                 &time,
                 &id,
                 &page.row_limit(),
+                &words,
             ],
         )
         .await?;
@@ -203,7 +208,7 @@ pub async fn set_active(client: &Client, id: Uuid, is_active: bool) -> Result<()
 static GRANT_ADMIN: Statement = Statement::new(
     "user.account.grant_admin",
     "with granted as (
-        update users set is_admin = true where email = lower($1) and is_active returning id
+        update users set is_admin = true where email = $1 and is_active returning id
     )
     insert into security_events (id, user_id, kind, detail)
     select $2, id, 'admin_granted', '{\"by\": \"command line\"}' from granted
@@ -211,23 +216,14 @@ static GRANT_ADMIN: Statement = Statement::new(
 );
 
 /// Makes an active member an administrator, for `cargo dev admin grant`. Returns
-/// `false` if there is no such member. An existing session keeps the old role in
+/// `false` if there is no such member, or if `email` is not an address. An existing session keeps the old role in
 /// Redis for up to five minutes.
 pub async fn grant_admin(client: &Client, email: &str) -> Result<bool> {
-    let row = GRANT_ADMIN.opt(client, &[&email, &random::id()]).await?;
+    let Ok(email) = Email::parse_existing(email) else {
+        return Ok(false);
+    };
+    let row = GRANT_ADMIN
+        .opt(client, &[&email.as_str(), &random::id()])
+        .await?;
     Ok(row.is_some())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn like_wildcards_in_a_search_are_escaped() {
-        let filter = AccountFilter {
-            search: Some(r"50%_off\".to_owned()),
-            ..AccountFilter::default()
-        };
-        assert_eq!(filter.pattern().unwrap(), r"%50\%\_off\\%");
-    }
 }

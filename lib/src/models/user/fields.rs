@@ -1,13 +1,9 @@
 //! Parsers of a member's personal fields.
 
 use chrono::{Datelike, NaiveDate};
-use email_address::{EmailAddress, Options};
 
 use crate::values::form;
 use crate::values::form::Problem;
-
-/// The maximum length of an e-mail address, in characters.
-pub const MAX_EMAIL: usize = 255;
 
 /// The maximum length of a first name, and of a last name, in characters.
 pub const MAX_NAME: usize = 100;
@@ -23,37 +19,6 @@ const MIN_PHONE_DIGITS: usize = 5;
 
 /// The maximum length of the medical conditions, in characters.
 pub const MAX_MEDICAL_CONDITIONS: usize = 2_000;
-
-/// An e-mail address in lower case.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Email(String);
-
-impl Email {
-    /// Parses an address such as `local@domain.tld`.
-    ///
-    /// # Errors
-    ///
-    /// Fails with a message for the user.
-    pub fn parse(input: &str) -> Result<Self, Problem> {
-        let text = form::required_line(input, MAX_EMAIL)?.to_lowercase();
-        let options = Options::default()
-            .with_required_tld()
-            .without_display_text()
-            .without_domain_literal();
-        let parsed = EmailAddress::parse_with_options(&text, options);
-        // A quoted local part may contain another address, or characters that a mail header
-        // does not allow. Also, `"ana"@…` and `ana@…` are the same address.
-        match parsed {
-            Ok(_) if !text.starts_with('"') => Ok(Self(text)),
-            _ => Err("must look like ana@example.com".to_owned()),
-        }
-    }
-
-    /// Returns the address as a string.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
 
 /// Parses a first name.
 ///
@@ -123,6 +88,7 @@ mod tests {
     use utoipa::PartialSchema;
 
     use super::*;
+    use crate::values::email::MAX_EMAIL;
     use crate::values::schema::{EmailAddress, PhoneNumber};
 
     #[test]
@@ -131,28 +97,6 @@ mod tests {
         let phone = serde_json::to_value(PhoneNumber::schema()).unwrap();
         assert_eq!(email["maxLength"], MAX_EMAIL);
         assert_eq!(phone["maxLength"], MAX_PHONE);
-    }
-
-    #[test]
-    fn an_address_is_in_lower_case_and_must_have_a_domain() {
-        assert_eq!(
-            Email::parse(" Ana@Example.COM ").unwrap().as_str(),
-            "ana@example.com"
-        );
-        for invalid in [
-            "",
-            "ana",
-            "ana@",
-            "@example.com",
-            "ana@localhost",
-            "a b@example.com",
-            "Ana <ana@example.com>",
-            "ana@[192.0.2.1]",
-            "\"ana\"@example.com",
-            "\"luz@example.com,ana\"@example.com",
-        ] {
-            assert!(Email::parse(invalid).is_err(), "{invalid:?}");
-        }
     }
 
     #[test]
@@ -171,44 +115,7 @@ mod properties {
     use super::*;
     use crate::testing::arbitrary::{fits_column, text};
 
-    /// Generates texts that look like e-mail addresses.
-    fn address() -> impl Strategy<Value = String> {
-        let part = prop_oneof![
-            "[a-zA-Z0-9._-]{1,66}",
-            "[a-zé\u{130}ß💃\u{301}]{1,64}",
-            "\"[ -~]{1,30}\"",
-            text()
-        ];
-        let label = prop_oneof!["[a-z0-9-]{1,63}", "[a-z]{20,40}\u{130}{0,6}", "é{1,9}"];
-        let domain = proptest::collection::vec(label, 1..6).prop_map(|labels| labels.join("."));
-        prop_oneof![
-            8 => (part, domain).prop_map(|(part, domain)| format!("{part}@{domain}")),
-            1 => text(),
-        ]
-    }
-
     proptest! {
-        #[test]
-        fn a_parsed_address_fits_its_column_and_parses_to_itself(input in address()) {
-            let Ok(email) = Email::parse(&input) else { return Ok(()) };
-            assert!(fits_column(email.as_str(), MAX_EMAIL), "{}", email.as_str().chars().count());
-            assert!(!email.as_str().contains(char::is_control), "{email:?}");
-            let (local, domain) = email.as_str().rsplit_once('@').unwrap();
-            assert!(!local.is_empty() && domain.contains('.'), "{email:?}");
-            // Every account must have an address that mail can be sent to.
-            let address = email.as_str().parse::<lettre::Address>();
-            assert!(address.is_ok() || !domain.is_ascii(), "{email:?}");
-            assert_eq!(Email::parse(email.as_str()), Ok(email));
-        }
-
-        #[test]
-        fn an_ordinary_address_is_accepted_in_any_case_and_with_surrounding_blanks(
-            input in "[a-zA-Z0-9]{1,20}([.+_-][a-zA-Z0-9]{1,10}){0,2}@[a-zA-Z0-9]{1,20}(\\.[a-zA-Z]{2,9}){1,2}",
-        ) {
-            let parsed = Email::parse(&format!(" {input}\t"));
-            assert_eq!(parsed.unwrap().as_str(), input.to_lowercase());
-        }
-
         #[test]
         fn a_parsed_field_fits_its_column(input in text()) {
             for (parse, max) in [

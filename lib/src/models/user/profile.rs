@@ -4,13 +4,13 @@ use chrono::NaiveDate;
 use tokio_postgres::Row;
 use uuid::Uuid;
 
-use super::fields::Email;
 use super::member::{ExperienceLevel, User, user_columns};
 use crate::crypto::encryption::Keyring;
 use crate::crypto::random;
 use crate::error::{Error, OnConstraint, Result};
 use crate::store::client::Client;
 use crate::store::statement::Statement;
+use crate::values::email::Email;
 
 /// The personal details of a member that [`User`] does not contain. The member sees them,
 /// and so do staff on the roster of a class that the member has booked.

@@ -4,12 +4,13 @@ use super::message::{Content, Message};
 use crate::error::Result;
 use crate::models::contact::ContactSubmission;
 use crate::runtime::config::StudioConfig;
+use crate::values::email;
 
 /// Composes the mail. Replies go to the visitor.
 pub(super) fn compose(submission: &ContactSubmission, studio: &StudioConfig) -> Result<Message> {
     let mut facts = vec![
         ("From", submission.name.clone()),
-        ("E-mail", submission.email.clone()),
+        ("E-mail", email::readable(&submission.email)),
     ];
     facts.extend(submission.phone.clone().map(|phone| ("Phone", phone)));
     facts.push(("Subject", submission.subject.clone()));

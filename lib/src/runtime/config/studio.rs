@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use super::environment::{ConfigError, Environment, exact_origin, invalid};
+use crate::values::form;
 
 /// The studio's name, time zone, currency, deadlines and address.
 #[derive(Clone, Debug)]
@@ -46,11 +47,12 @@ fn name(env: &Environment<'_>) -> Result<String, ConfigError> {
     let name = env
         .text("STUDIO_NAME")
         .unwrap_or_else(|| "Sabor con Flow".into());
-    let forbidden = |c: char| c.is_control() || c == '"' || c == '\\';
-    if name.chars().count() > 100 || name.contains(forbidden) {
+    let name =
+        form::required_line(&name, 100).map_err(|problem| invalid("STUDIO_NAME", problem))?;
+    if name.contains(['"', '\\']) {
         return Err(invalid(
             "STUDIO_NAME",
-            "must have at most 100 characters, without quotation marks and backslashes",
+            "must not contain quotation marks or backslashes",
         ));
     }
     Ok(name)
