@@ -12,6 +12,7 @@ mod dashboard;
 mod fixtures;
 mod init_db;
 mod instructors;
+mod medical_notes;
 mod schedule;
 mod security_events;
 mod users;

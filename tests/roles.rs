@@ -70,6 +70,7 @@ const PERMISSIONS: &[(&str, &str, Access)] = &[
     ("POST", "/api/admin/cleanup-sessions", Access::CronOrAdmin),
     ("POST", "/api/admin/init-db", Access::CronOrAdmin),
     ("POST", "/api/admin/instructors", Access::Staff),
+    ("POST", "/api/admin/medical-notes", Access::Staff),
     ("POST", "/api/admin/schedule", Access::Staff),
     ("POST", "/api/auth/change-email", Access::Member),
     ("POST", "/api/auth/change-password", Access::Member),

@@ -16,7 +16,8 @@ pub fn route() -> Routes {
 }
 
 /// Lists the bookings of a class in the order they were made. Each entry has
-/// the contact and medical details that an instructor needs.
+/// the contact details that an instructor needs. `hasMedicalNotes` shows
+/// whether there are medical notes to request.
 #[utoipa::path(get, path = "/api/admin/bookings", tag = "administration", security(("session" = [])), params(RosterQuery, PageParams), responses(
     (status = 200, body = List<RosterEntryView>, description = "One page of the roster"),
     (status = 404, description = "`not_found`: no class has this id"),

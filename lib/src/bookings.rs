@@ -3,5 +3,6 @@
 pub mod calendar;
 pub mod changes;
 pub mod front_desk;
+pub mod medical_notes;
 pub mod member;
 pub mod view;

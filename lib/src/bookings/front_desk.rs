@@ -7,6 +7,7 @@ use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
 use super::changes::{after_commit, reason};
+use super::medical_notes;
 use super::view::{BookingView, RosterEntryView};
 use crate::admin::staff_action::StaffAction;
 use crate::error::{Error, Result};
@@ -118,11 +119,11 @@ pub fn roster(
         let cancelled = form.check_filled("cancelled", query.cancelled.as_deref(), query::boolean);
         form.finish()?;
         let (class_id, with_cancelled) = (class_id.unwrap_or_default(), cancelled == Some(true));
-        let keys = app.config().encryption_keys.clone();
+        let today = medical_notes::today(app)?;
         let rows = app
             .db()
             .read(async move |client| {
-                booking::list_roster(client, &keys, class_id, with_cancelled, &page).await
+                booking::list_roster(client, class_id, with_cancelled, today, &page).await
             })
             .await?;
         Ok(List::new(

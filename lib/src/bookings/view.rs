@@ -104,8 +104,10 @@ pub struct RosterEntryView {
     date_of_birth: Option<NaiveDate>,
     emergency_contact_name: Option<String>,
     emergency_contact_phone: Option<String>,
-    /// Medical conditions that an instructor should know about.
-    medical_conditions: Option<String>,
+    /// Whether the member has medical notes that can be requested with
+    /// `POST /api/admin/medical-notes`. False for past classes, and for bookings without a
+    /// spot.
+    has_medical_notes: bool,
 }
 
 impl From<RosterEntry> for RosterEntryView {
@@ -126,7 +128,7 @@ impl From<RosterEntry> for RosterEntryView {
             date_of_birth: entry.date_of_birth,
             emergency_contact_name: entry.emergency_contact_name,
             emergency_contact_phone: entry.emergency_contact_phone,
-            medical_conditions: entry.medical_conditions,
+            has_medical_notes: entry.has_medical_notes,
         }
     }
 }

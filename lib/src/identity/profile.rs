@@ -35,7 +35,13 @@ pub struct ProfileView {
     date_of_birth: Option<NaiveDate>,
     emergency_contact_name: Option<String>,
     emergency_contact_phone: Option<String>,
+    /// Medical conditions. Besides the member, staff can request them for a class that the
+    /// member has booked, until the end of its day. Each such request is recorded in the
+    /// security log.
     medical_conditions: Option<String>,
+    /// Whether medical conditions are stored that can no longer be decrypted. The member
+    /// has to enter them again.
+    medical_conditions_unreadable: bool,
     marketing_consent: bool,
     /// The organizations on whose behalf the member can act at partner applications.
     accounts: Vec<MembershipView>,
@@ -49,6 +55,7 @@ impl ProfileView {
             emergency_contact_name: profile.emergency_contact_name,
             emergency_contact_phone: profile.emergency_contact_phone,
             medical_conditions: profile.medical_conditions,
+            medical_conditions_unreadable: profile.medical_conditions_unreadable,
             marketing_consent: profile.marketing_consent,
             accounts: accounts.into_iter().map(MembershipView::from).collect(),
         }
@@ -77,6 +84,9 @@ pub struct UpdateProfile {
     #[schema(value_type = Option<PhoneNumber>)]
     emergency_contact_phone: Option<Option<String>>,
     experience_level: Option<ExperienceLevel>,
+    /// Medical conditions that a teacher should know about. Staff can request them for a
+    /// class that the member has booked, until the end of its day. Each such request is
+    /// recorded in the security log.
     #[serde(default, deserialize_with = "nullable")]
     #[schema(value_type = Option<String>, max_length = 2_000, examples("Left knee, since 2019"))]
     medical_conditions: Option<Option<String>>,

@@ -50,7 +50,9 @@ pub struct Registration {
     #[schema(value_type = Option<PhoneNumber>)]
     emergency_contact_phone: Option<String>,
     experience_level: Option<ExperienceLevel>,
-    /// Medical conditions that a teacher should know about. They are encrypted in the database.
+    /// Medical conditions that a teacher should know about. They are encrypted in the
+    /// database. Staff can request them for a class that the member has booked, until the
+    /// end of its day. Each such request is recorded in the security log.
     #[schema(max_length = 2_000)]
     medical_conditions: Option<String>,
     #[serde(default)]
@@ -253,6 +255,7 @@ fn profile(registration: &Registration, today: NaiveDate, form: &mut Form) -> Pr
             registration.medical_conditions.as_deref(),
             user::medical_conditions,
         ),
+        medical_conditions_unreadable: false,
         marketing_consent: registration.marketing_consent,
     }
 }

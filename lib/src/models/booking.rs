@@ -16,7 +16,7 @@ pub use self::attendance::{Attendance, record_attendance};
 pub use self::cancellation::{Cancellation, cancel, cancel_all_of};
 pub use self::creation::{NewBooking, create};
 pub(in crate::models) use self::errors::{CLASS_CANCELLED, CLASS_STARTED};
-pub use self::roster::{RosterEntry, list_roster};
+pub use self::roster::{MedicalNotes, RosterEntry, Today, find_medical_notes, list_roster};
 pub(in crate::models) use self::row::lock_occurrence;
 pub use self::row::{Booking, BookingStatus, find, list_past, list_upcoming};
 pub use self::waitlist::promote;

@@ -20,7 +20,8 @@ pub use self::fields::{
 };
 pub(crate) use self::member::user_columns;
 pub use self::member::{ExperienceLevel, User};
-pub(crate) use self::profile::open_medical;
-pub use self::profile::{Changes, NewUser, Profile, find_profile, insert, update};
+pub use self::profile::{
+    Changes, MedicalConditions, NewUser, Profile, find_profile, insert, update,
+};
 pub use self::proof::AuthenticationProof;
 pub use crate::values::email::{Email, MAX_EMAIL};

@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
+use super::errors::NO_SPOT;
 use super::row::lock_occurrence;
 use crate::error::{Error, Result};
 use crate::store::client::Client;
@@ -67,8 +68,5 @@ pub async fn record_attendance(
             message: "This class has not begun yet",
         });
     }
-    Err(Error::Conflict {
-        code: "no_place",
-        message: "This booking has no spot in the class",
-    })
+    Err(NO_SPOT)
 }

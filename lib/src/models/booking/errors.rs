@@ -7,6 +7,11 @@ pub(in crate::models) const CLASS_CANCELLED: Error = Error::Conflict {
     message: "This class has been cancelled",
 };
 
+pub(in crate::models) const NO_SPOT: Error = Error::Conflict {
+    code: "no_place",
+    message: "This booking has no spot in the class",
+};
+
 pub(in crate::models) const CLASS_STARTED: Error = Error::Conflict {
     code: "class_started",
     message: "This class has already begun",

@@ -5,10 +5,11 @@ use rust_decimal::Decimal;
 use tokio_postgres::Row;
 use uuid::Uuid;
 
+use super::errors::{CLASS_CANCELLED, NO_SPOT};
 use super::row::{BookingStatus, computed_columns};
 use crate::crypto::encryption::Keyring;
 use crate::error::{Error, Result};
-use crate::models::user;
+use crate::models::user::MedicalConditions;
 use crate::store::client::Client;
 use crate::store::page::Page;
 use crate::store::statement::Statement;
@@ -47,8 +48,8 @@ pub struct RosterEntry {
     pub emergency_contact_name: Option<String>,
     /// The emergency contact's phone number.
     pub emergency_contact_phone: Option<String>,
-    /// The member's medical conditions, decrypted.
-    pub medical_conditions: Option<String>,
+    /// Whether there are medical notes that staff can request for this booking.
+    pub has_medical_notes: bool,
     created_at: DateTime<Utc>,
 }
 
@@ -58,8 +59,7 @@ impl RosterEntry {
         (self.created_at, self.booking_id)
     }
 
-    fn from_row(row: &Row, keys: &Keyring) -> Result<Self> {
-        let user_id: Uuid = row.try_get("user_id")?;
+    fn from_row(row: &Row) -> Result<Self> {
         let names: [String; 2] = [row.try_get("first_name")?, row.try_get("last_name")?];
         Ok(Self {
             booking_id: row.try_get("id")?,
@@ -70,21 +70,33 @@ impl RosterEntry {
             currency: row.try_get("currency")?,
             payment_status: row.try_get("payment_status")?,
             payment_method: row.try_get("payment_method")?,
-            user_id,
+            user_id: row.try_get("user_id")?,
             name: names.join(" ").trim_end().to_owned(),
             email: row.try_get("email")?,
             phone: row.try_get("phone")?,
             date_of_birth: row.try_get("date_of_birth")?,
             emergency_contact_name: row.try_get("emergency_contact_name")?,
             emergency_contact_phone: row.try_get("emergency_contact_phone")?,
-            medical_conditions: user::open_medical(
-                keys,
-                user_id,
-                row.try_get("medical_conditions")?,
-            )?,
+            has_medical_notes: row.try_get("has_medical_notes")?,
             created_at: row.try_get("created_at")?,
         })
     }
+}
+
+/// The condition under which staff may read the medical notes of the member of a booking `b`
+/// for an occurrence `c`: the booking has a spot, and the occurrence starts at or after
+/// `$since` or has not ended at `$now`.
+macro_rules! medical_notes_are_open {
+    ($since:literal, $now:literal) => {
+        concat!(
+            "b.status in ('booked', 'attended', 'no_show') and not c.is_cancelled
+                and (c.start_time >= ",
+            $since,
+            " or c.end_time > ",
+            $now,
+            ")"
+        )
+    };
 }
 
 static LIST: Statement = Statement::new(
@@ -92,11 +104,15 @@ static LIST: Statement = Statement::new(
     concat!(
         "select b.id, b.status, b.booked_at, b.price, b.currency, b.created_at, b.user_id,
             u.first_name, u.last_name, u.email, u.phone, u.date_of_birth,
-            u.emergency_contact_name, u.emergency_contact_phone, u.medical_conditions,
+            u.emergency_contact_name, u.emergency_contact_phone,
+            u.medical_conditions is not null and ",
+        medical_notes_are_open!("$6", "$7"),
+        " as has_medical_notes,
             (select p.method from payments p where p.booking_id = b.id
                 order by p.created_at desc, p.id desc limit 1) as payment_method, ",
         computed_columns!(),
         " from bookings b join users u on u.id = b.user_id
+        join scheduled_classes c on c.id = b.scheduled_class_id
         where b.scheduled_class_id = $1 and ($2 or b.status <> 'cancelled')
           and ($3::timestamptz is null or (b.created_at, b.id) > ($3, $4))
         order by b.created_at, b.id limit $5"
@@ -108,6 +124,15 @@ static OCCURRENCE_EXISTS: Statement = Statement::new(
     "select 1 from scheduled_classes where id = $1",
 );
 
+/// The time for which staff read medical notes.
+#[derive(Clone, Copy, Debug)]
+pub struct Today {
+    /// The start of the current day at the studio.
+    pub start: DateTime<Utc>,
+    /// The current time.
+    pub now: DateTime<Utc>,
+}
+
 /// Lists a page of the roster of an occurrence, oldest booking first.
 ///
 /// # Errors
@@ -115,9 +140,9 @@ static OCCURRENCE_EXISTS: Statement = Statement::new(
 /// [`Error::NotFound`] when the occurrence does not exist.
 pub async fn list_roster(
     client: &Client,
-    keys: &Keyring,
     scheduled_class_id: Uuid,
     with_cancelled: bool,
+    today: Today,
     page: &Page,
 ) -> Result<Vec<RosterEntry>> {
     let (time, id) = page.after();
@@ -130,6 +155,8 @@ pub async fn list_roster(
                 &time,
                 &id,
                 &page.row_limit(),
+                &today.start,
+                &today.now,
             ],
         )
         .await?;
@@ -139,7 +166,67 @@ pub async fn list_roster(
             .await?;
         occurrence.ok_or(Error::NotFound)?;
     }
-    rows.iter()
-        .map(|row| RosterEntry::from_row(row, keys))
-        .collect()
+    rows.iter().map(RosterEntry::from_row).collect()
+}
+
+/// The medical notes of a member, as read for a booking.
+#[derive(Clone, Debug)]
+pub struct MedicalNotes {
+    /// The member's id.
+    pub user_id: Uuid,
+    /// The id of the booked occurrence.
+    pub scheduled_class_id: Uuid,
+    /// The member's medical conditions.
+    pub conditions: MedicalConditions,
+}
+
+static MEDICAL_NOTES: Statement = Statement::new(
+    "booking.medical_notes",
+    concat!(
+        "select b.user_id, b.scheduled_class_id, u.medical_conditions,
+            b.status in ('booked', 'attended', 'no_show') as has_spot, c.is_cancelled, ",
+        medical_notes_are_open!("$2", "$3"),
+        " as is_open
+        from bookings b join users u on u.id = b.user_id
+        join scheduled_classes c on c.id = b.scheduled_class_id
+        where b.id = $1"
+    ),
+);
+
+const CLASS_OVER: Error = Error::Conflict {
+    code: "class_over",
+    message: "Medical notes can be read only for classes of today and later",
+};
+
+/// Returns the medical notes of the member of a booking.
+///
+/// # Errors
+///
+/// [`Error::NotFound`]; 409 `no_place` when the booking has no spot; 409 `class_cancelled`;
+/// 409 `class_over` when the occurrence was on an earlier day.
+pub async fn find_medical_notes(
+    client: &Client,
+    keys: &Keyring,
+    booking_id: Uuid,
+    today: Today,
+) -> Result<MedicalNotes> {
+    let row = MEDICAL_NOTES
+        .opt(client, &[&booking_id, &today.start, &today.now])
+        .await?
+        .ok_or(Error::NotFound)?;
+    if !row.try_get::<_, bool>("is_open")? {
+        return Err(
+            match (row.try_get("has_spot")?, row.try_get("is_cancelled")?) {
+                (false, _) => NO_SPOT,
+                (true, true) => CLASS_CANCELLED,
+                (true, false) => CLASS_OVER,
+            },
+        );
+    }
+    let user_id = row.try_get("user_id")?;
+    Ok(MedicalNotes {
+        user_id,
+        scheduled_class_id: row.try_get("scheduled_class_id")?,
+        conditions: MedicalConditions::open(keys, user_id, row.try_get("medical_conditions")?),
+    })
 }

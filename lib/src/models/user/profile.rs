@@ -7,13 +7,14 @@ use uuid::Uuid;
 use super::member::{ExperienceLevel, User, user_columns};
 use crate::crypto::encryption::Keyring;
 use crate::crypto::random;
-use crate::error::{Error, OnConstraint, Result};
+use crate::error::{Error, OnConstraint, Result, chain};
 use crate::store::client::Client;
 use crate::store::statement::Statement;
 use crate::values::email::Email;
 
-/// The personal details of a member that [`User`] does not contain. The member sees them,
-/// and so do staff on the roster of a class that the member has booked.
+/// The personal details of a member that [`User`] does not contain. The member sees them.
+/// Staff see them on the roster of a class that the member has booked, except for the
+/// medical conditions, which they have to request (see [`crate::bookings::medical_notes`]).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Profile {
     /// The date of birth, if the member gave it.
@@ -24,6 +25,8 @@ pub struct Profile {
     pub emergency_contact_phone: Option<String>,
     /// Medical conditions that a teacher should know about. They are encrypted in the table.
     pub medical_conditions: Option<String>,
+    /// Whether medical conditions are stored that cannot be decrypted.
+    pub medical_conditions_unreadable: bool,
     /// Whether the studio may send news by e-mail.
     pub marketing_consent: bool,
 }
@@ -108,19 +111,41 @@ fn seal_medical(keys: &Keyring, id: Uuid, text: Option<&str>) -> Result<Option<V
         .transpose()
 }
 
-/// Decrypts the medical conditions of a member.
-///
-/// # Errors
-///
-/// [`Error::Internal`] if they cannot be decrypted.
-pub(crate) fn open_medical(
-    keys: &Keyring,
-    id: Uuid,
-    sealed: Option<Vec<u8>>,
-) -> Result<Option<String>> {
-    sealed
-        .map(|sealed| keys.open(&medical_aad(id), &sealed))
-        .transpose()
+/// Medical conditions as they were read from a row.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum MedicalConditions {
+    /// The member entered none.
+    #[default]
+    None,
+    /// The decrypted text.
+    Text(String),
+    /// The value cannot be decrypted, because `ENCRYPTION_KEY` no longer lists its key, or
+    /// because the value was altered. One such value must not make a whole response fail.
+    Unreadable,
+}
+
+impl MedicalConditions {
+    /// Decrypts the column `medical_conditions` of a member. Logs a value that cannot be
+    /// decrypted.
+    pub(crate) fn open(keys: &Keyring, id: Uuid, sealed: Option<Vec<u8>>) -> Self {
+        match sealed.map(|sealed| keys.open(&medical_aad(id), &sealed)) {
+            None => Self::None,
+            Some(Ok(text)) => Self::Text(text),
+            Some(Err(error)) => {
+                tracing::error!(user = %id, error = %chain(&error), "failed to decrypt medical conditions");
+                Self::Unreadable
+            }
+        }
+    }
+
+    /// Returns the text, and whether there is a value that cannot be decrypted.
+    pub fn into_parts(self) -> (Option<String>, bool) {
+        match self {
+            Self::None => (None, false),
+            Self::Text(text) => (Some(text), false),
+            Self::Unreadable => (None, true),
+        }
+    }
 }
 
 static PROFILE: Statement = Statement::new(
@@ -134,8 +159,7 @@ static PROFILE: Statement = Statement::new(
 ///
 /// # Errors
 ///
-/// [`Error::SessionGone`] if the account no longer exists; [`Error::Internal`] if the
-/// medical conditions cannot be decrypted.
+/// [`Error::SessionGone`] if the account no longer exists.
 pub async fn find_profile(client: &Client, keys: &Keyring, id: Uuid) -> Result<Profile> {
     let row = PROFILE
         .opt(client, &[&id])
@@ -146,11 +170,14 @@ pub async fn find_profile(client: &Client, keys: &Keyring, id: Uuid) -> Result<P
 
 fn profile_from_row(row: &Row, keys: &Keyring, id: Uuid) -> Result<Profile> {
     let sealed_conditions: Option<Vec<u8>> = row.try_get("medical_conditions")?;
+    let conditions = MedicalConditions::open(keys, id, sealed_conditions);
+    let (medical_conditions, medical_conditions_unreadable) = conditions.into_parts();
     Ok(Profile {
         date_of_birth: row.try_get("date_of_birth")?,
         emergency_contact_name: row.try_get("emergency_contact_name")?,
         emergency_contact_phone: row.try_get("emergency_contact_phone")?,
-        medical_conditions: open_medical(keys, id, sealed_conditions)?,
+        medical_conditions,
+        medical_conditions_unreadable,
         marketing_consent: row.try_get("marketing_consent")?,
     })
 }
@@ -200,10 +227,6 @@ static UPDATE: Statement = Statement::new(
 );
 
 /// Updates the profile of a member.
-///
-/// # Errors
-///
-/// [`Error::Internal`] if the medical conditions cannot be decrypted.
 pub async fn update(
     client: &Client,
     keys: &Keyring,
