@@ -13,7 +13,12 @@ pub fn route() -> Routes {
 }
 
 /// Lists the member's bookings with their classes. Cancelled bookings are
-/// included.
+/// included. Upcoming bookings start with the next class, past ones with the
+/// latest.
+///
+/// A booking whose class was moved while a caller reads page by page may come
+/// again at the start of the next page, beyond `limit`. The latest entry of a
+/// booking is the valid one.
 #[utoipa::path(get, path = "/api/bookings/list", tag = "bookings", security(("session" = [])), params(BookingsQuery, PageParams), responses(
     (status = 200, body = List<BookingView>, description = "One page of the list"),
 ))]

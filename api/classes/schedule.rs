@@ -15,6 +15,10 @@ pub fn route() -> Routes {
 /// Lists occurrences ordered by start time, including cancelled ones. The
 /// default range is two weeks from today. With `Accept: text/calendar`, the
 /// response is iCalendar and has all days of the range on one page.
+///
+/// A class that was moved to an earlier time while a caller reads page by page
+/// comes again, or for the first time, at the start of the next page, beyond
+/// `limit`. The latest entry of a class is the valid one.
 #[utoipa::path(get, path = "/api/classes/schedule", tag = "classes", params(ScheduleQuery, PageParams, IfNoneMatchParams), responses(
     (status = 200, body = List<OccurrenceView>, description = "One page of the list, with an `ETag`"),
     (status = 304, description = "The response that the caller has is current"),

@@ -39,7 +39,8 @@ async fn concurrent_calls_apply_each_migration_once() {
             json!("0004_identity"),
             json!("0005_cross_app"),
             json!("0006_refunds"),
-            json!("0007_canonical_texts")
+            json!("0007_canonical_texts"),
+            json!("0008_moved_classes")
         ]
     );
     app.member("ana").await;

@@ -241,3 +241,50 @@ async fn an_invalid_studio_time_zone_is_an_internal_error_without_details() {
     let path = "/api/classes/schedule?tz=Europe/Madrid";
     visitor.get(path).await.expect(200);
 }
+
+/// Moves a class by SQL, as the timetable does, to a time that no page has shown.
+async fn move_class(app: &TestApp, id: &Value, start: &str) {
+    let id = id.as_str().unwrap();
+    app.sql(&format!(
+        "update scheduled_classes set start_time = '{start}', end_time = timestamptz '{start}' + interval '1 hour'
+        where id = '{id}'"
+    ))
+    .await;
+    app.app.schedule().invalidate().await;
+}
+
+#[tokio::test]
+async fn a_class_that_moves_before_the_cursor_comes_on_the_next_page() {
+    let app = TestApp::start().await;
+    let salsa = create_class_type(&app, "Salsa").await;
+    for hour in 10..16 {
+        create_class_at(&app, salsa, time(&format!("2026-05-05T{hour}:00:00Z"))).await;
+    }
+    let visitor = app.visitor();
+    let path = "/api/classes/schedule?from=2026-05-05&to=2026-05-05&tz=UTC";
+    let ids = values_of(&get_ok(&visitor, path).await, "id");
+    let path = format!("{path}&limit=2");
+    let next_page = async |page: &Value| {
+        let cursor = page["nextCursor"].as_str().unwrap();
+        get_ok(&visitor, &format!("{path}&cursor={cursor}")).await
+    };
+    let first_page = get_ok(&visitor, &path).await;
+    assert_eq!(values_of(&first_page, "id"), ids[..2]);
+    // Without a move, nothing comes twice.
+    assert_eq!(values_of(&next_page(&first_page).await, "id"), ids[2..4]);
+    // The last class moves before the first one, and the third one behind all.
+    move_class(&app, &ids[5], "2026-05-05T08:00:00Z").await;
+    move_class(&app, &ids[2], "2026-05-05T20:00:00Z").await;
+    let second_page = next_page(&first_page).await;
+    let expected = [&ids[5], &ids[3], &ids[4]].map(Clone::clone);
+    assert_eq!(values_of(&second_page, "id"), expected);
+    assert_eq!(second_page["items"][0]["startTime"], "2026-05-05T08:00:00Z");
+    let third_page = next_page(&second_page).await;
+    assert_eq!(third_page["nextCursor"], json!(null));
+    let mut seen = values_of(&first_page, "id");
+    seen.extend(values_of(&second_page, "id"));
+    seen.extend(values_of(&third_page, "id"));
+    for id in &ids {
+        assert!(seen.contains(id), "{id} was skipped: {seen:?}");
+    }
+}

@@ -59,14 +59,19 @@ pub fn list<'a>(
         let period = form.check_filled("when", query.when.as_deref(), BookingPeriod::parse);
         form.finish()?;
         let (period, now) = (period.unwrap_or(BookingPeriod::Upcoming), app.clock().now());
-        let rows = app
+        let list = app
             .db()
             .read(async move |client| match period {
                 BookingPeriod::Upcoming => booking::list_upcoming(client, id, now, &page).await,
                 BookingPeriod::Past => booking::list_past(client, id, now, &page).await,
             })
             .await?;
-        Ok(List::new(rows, page, Booking::position, BookingView::from))
+        Ok(List::with_moved(
+            list,
+            page,
+            Booking::position,
+            BookingView::from,
+        ))
     })
 }
 

@@ -249,11 +249,10 @@ fn load_list(app: &App, range: ScheduleRange, page: Page) -> BoxFuture<'_, Resul
         let currency = &app.config().studio.currency;
         let rows = app
             .db()
-            .read(async move |client| occurrence::list(client, &filter, Some(&page)).await)
+            .read(async move |client| occurrence::list_page(client, &filter, &page).await)
             .await?;
-        CacheableResponse::to_json(&List::new(rows, page, Occurrence::position, |occurrence| {
-            OccurrenceView::new(occurrence, zone, currency)
-        }))
+        let view = |occurrence| OccurrenceView::new(occurrence, zone, currency);
+        CacheableResponse::to_json(&List::with_moved(rows, page, Occurrence::position, view))
     })
 }
 

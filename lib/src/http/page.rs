@@ -1,6 +1,7 @@
 //! Paged lists.
 
 use axum::extract::FromRequestParts;
+use chrono::{DateTime, Utc};
 use http::request::Parts;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -8,7 +9,9 @@ use utoipa::{IntoParams, ToSchema};
 use crate::App;
 use crate::error::{Error, Result};
 use crate::http::query;
-use crate::store::page::{DEFAULT_LIMIT, MAX_LIMIT, Page, Position, decode_cursor, encode_cursor};
+use crate::store::page::{
+    Cursor, DEFAULT_LIMIT, MAX_LIMIT, MovableList, Page, Position, decode_cursor, encode_cursor,
+};
 
 /// The query parameters of a paged list.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -31,14 +34,14 @@ impl PageParams {
                 .filter(|limit| (1..=MAX_LIMIT).contains(limit))
                 .ok_or_else(|| Error::field("limit", "must be a number from 1 to 100"))?,
         };
-        let after = match &self.cursor {
+        let cursor = match &self.cursor {
             None => None,
             Some(text) => Some(
                 decode_cursor(text)
                     .ok_or_else(|| Error::field("cursor", "must be the nextCursor of a page"))?,
             ),
         };
-        Ok(Page::new(limit, after))
+        Ok(Page::new(limit, cursor))
     }
 }
 
@@ -64,17 +67,43 @@ impl<T> List<T> {
     /// Creates a page from at most [`Page::row_limit`] rows. `position` returns the position
     /// of a row, and `to_item` converts a row to an item.
     pub fn new<R>(
-        mut rows: Vec<R>,
+        rows: Vec<R>,
         page: Page,
         position: impl Fn(&R) -> Position,
         to_item: impl Fn(R) -> T,
     ) -> Self {
+        Self::with_cursor(rows, page, |row| (position(row), None), to_item)
+    }
+
+    /// Creates a page of a list whose items can move, such as classes sorted by their
+    /// start. The items that have moved to a position before the page come first, beyond
+    /// the limit. Otherwise a caller would never see an item that moves from a page that is
+    /// not read yet to one that is.
+    pub fn with_moved<R>(
+        list: MovableList<R>,
+        page: Page,
+        position: impl Fn(&R) -> Position,
+        to_item: impl Fn(R) -> T,
+    ) -> Self {
+        let MovableList { rows, moved, since } = list;
+        let cursor = |row: &R| (position(row), Some(since));
+        let mut page = Self::with_cursor(rows, page, cursor, &to_item);
+        page.items.splice(..0, moved.into_iter().map(&to_item));
+        page
+    }
+
+    fn with_cursor<R>(
+        mut rows: Vec<R>,
+        page: Page,
+        cursor: impl Fn(&R) -> (Position, Option<DateTime<Utc>>),
+        to_item: impl Fn(R) -> T,
+    ) -> Self {
         let has_more = rows.len() > page.limit();
         rows.truncate(page.limit());
-        let next_cursor = rows
-            .last()
-            .filter(|_| has_more)
-            .map(|row| encode_cursor(position(row)));
+        let next_cursor = rows.last().filter(|_| has_more).map(|row| {
+            let (after, since) = cursor(row);
+            encode_cursor(Cursor { after, since })
+        });
         Self {
             items: rows.into_iter().map(to_item).collect(),
             next_cursor,
@@ -105,7 +134,11 @@ mod tests {
             DateTime::from_timestamp_micros(1_800_000_000_123_456).unwrap(),
             Uuid::max(),
         );
-        let page = parse(Some("1"), Some(&encode_cursor(position))).unwrap();
+        let cursor = Cursor {
+            after: position,
+            since: None,
+        };
+        let page = parse(Some("1"), Some(&encode_cursor(cursor))).unwrap();
         assert_eq!(page.after(), (Some(position.0), Some(position.1)));
         assert_eq!(page.row_limit(), 2);
     }
@@ -160,9 +193,13 @@ mod properties {
 
     proptest! {
         #[test]
-        fn a_cursor_can_contain_any_position(position in any_position()) {
-            let page = parse_cursor(encode_cursor(position)).unwrap();
-            assert_eq!(page.after(), (Some(position.0), Some(position.1)));
+        fn a_cursor_can_contain_any_position(position in any_position(), since in any_position()) {
+            for since in [None, Some(since.0)] {
+                let cursor = Cursor { after: position, since };
+                let page = parse_cursor(encode_cursor(cursor)).unwrap();
+                assert_eq!(page.after(), (Some(position.0), Some(position.1)));
+                assert_eq!(page.since(), since);
+            }
         }
 
         #[test]
@@ -171,10 +208,13 @@ mod properties {
             position in any_position(), index in any::<Index>(), replacement in character(),
         ) {
             let any_time = BASE64.encode(format!("{micros}.{}", position.1));
-            let altered = altered_text(&encode_cursor(position), index, replacement);
-            for text in [text, BASE64.encode(decoded), any_time].into_iter().chain(altered) {
+            let any_since = BASE64.encode(format!("0.{}.{micros}", position.1));
+            let cursor = Cursor { after: position, since: Some(position.0) };
+            let altered = altered_text(&encode_cursor(cursor), index, replacement);
+            for text in [text, BASE64.encode(decoded), any_time, any_since].into_iter().chain(altered) {
                 if let Some(page) = parsed_or_client_error(parse_cursor(text)) {
                     assert!((1..=9_999).contains(&page.after().0.unwrap().year()));
+                    assert!(page.since().is_none_or(|since| (1..=9_999).contains(&since.year())));
                 }
             }
         }

@@ -10,8 +10,8 @@ use uuid::Uuid;
 use super::class_type::Level;
 use crate::error::Result;
 use crate::store::client::Client;
-use crate::store::page::Page;
-use crate::store::statement::Statement;
+use crate::store::page::{self, MovableList, Page};
+use crate::store::statement::{Param, Statement};
 use crate::values::money::Money;
 
 /// An occurrence, with data of its class type and its instructor.
@@ -150,6 +150,55 @@ pub async fn list(
         )
         .await?;
     rows.iter().map(Occurrence::from_row).collect()
+}
+
+static LIST_MOVED: Statement = Statement::new(
+    "occurrence.list_moved",
+    concat!(
+        "select ",
+        occurrence_columns!(),
+        " from scheduled_classes c
+        join class_types t on t.id = c.class_type_id
+        join instructors i on i.id = c.instructor_id
+        where c.start_time >= $1 and c.start_time < $2
+          and ($3::uuid is null or c.class_type_id = $3)
+          and ($4::uuid is null or c.instructor_id = $4)
+          and (c.start_time, c.id) <= ($5, $6) and c.moved_at > $7
+        order by c.start_time, c.id"
+    ),
+);
+
+/// Lists a page of occurrences, including cancelled ones, sorted by start, with those that
+/// have moved to an earlier time than the page.
+pub async fn list_page(
+    client: &Client,
+    filter: &OccurrenceFilter,
+    page: &Page,
+) -> Result<MovableList<Occurrence>> {
+    let (time, id) = page.after();
+    let since = page.since();
+    let params: [&dyn Param; 7] = [
+        &filter.from,
+        &filter.until,
+        &filter.class_type,
+        &filter.instructor,
+        &time,
+        &id,
+        &since,
+    ];
+    // The statements are sent at once and run in this order. The time comes first, so that
+    // no move after it is missed.
+    let (since, rows, moved) = tokio::try_join!(
+        biased;
+        page::find_since(client),
+        list(client, filter, Some(page)),
+        LIST_MOVED.all(client, &params),
+    )?;
+    let moved = moved
+        .iter()
+        .map(Occurrence::from_row)
+        .collect::<Result<_>>()?;
+    Ok(MovableList { rows, moved, since })
 }
 
 static LIST_UPCOMING: Statement = Statement::new(

@@ -5,6 +5,10 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 use chrono::{DateTime, Datelike, Utc};
 use uuid::Uuid;
 
+use crate::error::Result;
+use crate::store::client::Client;
+use crate::store::statement::Statement;
+
 /// The number of items on a page if the caller sets no limit.
 pub const DEFAULT_LIMIT: usize = 50;
 
@@ -18,20 +22,36 @@ pub type Position = (DateTime<Utc>, Uuid);
 #[derive(Clone, Copy, Debug)]
 pub struct Page {
     limit: usize,
-    after: Option<Position>,
+    cursor: Option<Cursor>,
+}
+
+/// Where a page begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cursor {
+    /// The position of the last item before the page.
+    pub after: Position,
+    /// Items that have moved since then to a position before the cursor belong to the page
+    /// as well, because no page has had them. Only lists whose items can move have this.
+    pub since: Option<DateTime<Utc>>,
 }
 
 impl Page {
-    /// Creates a page of at most `limit` items. It begins after the position, or at the
-    /// start of the list if that is `None`.
-    pub fn new(limit: usize, after: Option<Position>) -> Self {
-        Self { limit, after }
+    /// Creates a page of at most `limit` items. It begins at the cursor, or at the start of
+    /// the list if that is `None`.
+    pub fn new(limit: usize, cursor: Option<Cursor>) -> Self {
+        Self { limit, cursor }
     }
 
     /// Returns the position of the last item before this page, as two parameters of a
     /// statement. Both are `None` for the first page.
     pub fn after(&self) -> (Option<DateTime<Utc>>, Option<Uuid>) {
-        self.after.unzip()
+        self.cursor.map(|cursor| cursor.after).unzip()
+    }
+
+    /// Returns since when items may have moved to a position before this page. `None` for
+    /// the first page.
+    pub fn since(&self) -> Option<DateTime<Utc>> {
+        self.cursor.and_then(|cursor| cursor.since)
     }
 
     /// Returns the maximum number of items on the page.
@@ -52,17 +72,56 @@ impl Default for Page {
     }
 }
 
-/// Encodes a position as a cursor.
-pub fn encode_cursor((time, id): Position) -> String {
-    BASE64.encode(format!("{}.{id}", time.timestamp_micros()))
+/// A part of a list whose items can move.
+#[derive(Debug)]
+pub struct MovableList<R> {
+    /// The rows of the page, and one more if there is another page.
+    pub rows: Vec<R>,
+    /// The rows that have moved to a position before the page since the previous one was
+    /// read.
+    pub moved: Vec<R>,
+    /// The time for the cursor of the next page, from [`find_since`].
+    pub since: DateTime<Utc>,
+}
+
+static SINCE: Statement = Statement::new(
+    "page.since",
+    "select date_trunc('minute', now()) - interval '2 minutes' as since",
+);
+
+/// Returns the time for the cursor of a list whose items can move. It lies two to three
+/// minutes back, because a move becomes visible later than the time that it records. Whole
+/// minutes make cursors equal, so that cached pages are shared.
+pub async fn find_since(client: &Client) -> Result<DateTime<Utc>> {
+    Ok(SINCE.one(client, &[]).await?.try_get("since")?)
+}
+
+/// Encodes a cursor as text.
+pub fn encode_cursor(cursor: Cursor) -> String {
+    let (time, id) = cursor.after;
+    let since = cursor
+        .since
+        .map(|since| format!(".{}", since.timestamp_micros()));
+    let since = since.unwrap_or_default();
+    BASE64.encode(format!("{}.{id}{since}", time.timestamp_micros()))
 }
 
 /// Decodes a cursor. Returns `None` when it is malformed.
-pub fn decode_cursor(cursor: &str) -> Option<Position> {
+pub fn decode_cursor(cursor: &str) -> Option<Cursor> {
     let text = String::from_utf8(BASE64.decode(cursor).ok()?).ok()?;
-    let (micros, id) = text.split_once('.')?;
+    let (micros, rest) = text.split_once('.')?;
+    let (id, since) = match rest.split_once('.') {
+        Some((id, since)) => (id, Some(decode_time(since)?)),
+        None => (rest, None),
+    };
+    Some(Cursor {
+        after: (decode_time(micros)?, id.parse().ok()?),
+        since,
+    })
+}
+
+fn decode_time(micros: &str) -> Option<DateTime<Utc>> {
     // chrono accepts years that Postgres rejects, such as those before 4713 BC.
-    let time = DateTime::from_timestamp_micros(micros.parse().ok()?)
-        .filter(|time| (1..=9_999).contains(&time.year()))?;
-    Some((time, id.parse().ok()?))
+    DateTime::from_timestamp_micros(micros.parse().ok()?)
+        .filter(|time| (1..=9_999).contains(&time.year()))
 }

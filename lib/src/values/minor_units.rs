@@ -48,7 +48,11 @@ mod tests {
             ("1.25", "KWD", Some(1_250)),
         ] {
             let amount = Money::parse(amount).unwrap();
-            assert_eq!(minor_units(amount, currency), units, "{amount} {currency}");
+            assert_eq!(
+                minor_units(amount, currency),
+                units,
+                "{amount:?} {currency}"
+            );
         }
     }
 }

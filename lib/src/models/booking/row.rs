@@ -9,8 +9,8 @@ use uuid::Uuid;
 
 use crate::error::{Error, Result};
 use crate::store::client::Client;
-use crate::store::page::Page;
-use crate::store::statement::Statement;
+use crate::store::page::{self, MovableList, Page};
+use crate::store::statement::{Param, Statement};
 use crate::values::money::Money;
 
 /// The status of a booking.
@@ -192,20 +192,37 @@ pub(in crate::models) async fn lock_occurrence(
     Ok((row.try_get("id")?, row.try_get("start_time")?))
 }
 
-static LIST_UPCOMING: Statement = Statement::new(
+/// Selects the bookings `b` of the member `$1` for which `$condition` is true. The
+/// condition uses the current time `$2`.
+macro_rules! bookings_where {
+    ($name:literal, $condition:literal) => {
+        Statement::new(
+            $name,
+            concat!(
+                "select ",
+                booking_columns!(),
+                ", ",
+                computed_columns!(),
+                " from bookings b
+                join scheduled_classes c on c.id = b.scheduled_class_id
+                join instructors i on i.id = c.instructor_id
+                where b.user_id = $1 and ",
+                $condition
+            ),
+        )
+    };
+}
+
+static LIST_UPCOMING: Statement = bookings_where!(
     "booking.list_upcoming",
-    concat!(
-        "select ",
-        booking_columns!(),
-        ", ",
-        computed_columns!(),
-        " from bookings b
-        join scheduled_classes c on c.id = b.scheduled_class_id
-        join instructors i on i.id = c.instructor_id
-        where b.user_id = $1 and c.end_time > $2
-          and ($3::timestamptz is null or (c.start_time, b.id) > ($3, $4))
-        order by c.start_time, b.id limit $5"
-    ),
+    "c.end_time > $2 and ($3::timestamptz is null or (c.start_time, b.id) > ($3, $4))
+    order by c.start_time, b.id limit $5"
+);
+
+static LIST_UPCOMING_MOVED: Statement = bookings_where!(
+    "booking.list_upcoming_moved",
+    "c.end_time > $2 and (c.start_time, b.id) <= ($3, $4) and c.moved_at > $5
+    order by c.start_time, b.id"
 );
 
 /// Lists a page of a member's bookings for occurrences that have not ended, next occurrence
@@ -215,24 +232,21 @@ pub async fn list_upcoming(
     user_id: Uuid,
     now: DateTime<Utc>,
     page: &Page,
-) -> Result<Vec<Booking>> {
-    list(client, &LIST_UPCOMING, user_id, now, page).await
+) -> Result<MovableList<Booking>> {
+    let statements = (&LIST_UPCOMING, &LIST_UPCOMING_MOVED);
+    list(client, statements, user_id, now, page).await
 }
 
-static LIST_PAST: Statement = Statement::new(
+static LIST_PAST: Statement = bookings_where!(
     "booking.list_past",
-    concat!(
-        "select ",
-        booking_columns!(),
-        ", ",
-        computed_columns!(),
-        " from bookings b
-        join scheduled_classes c on c.id = b.scheduled_class_id
-        join instructors i on i.id = c.instructor_id
-        where b.user_id = $1 and c.end_time <= $2
-          and ($3::timestamptz is null or (c.start_time, b.id) < ($3, $4))
-        order by c.start_time desc, b.id desc limit $5"
-    ),
+    "c.end_time <= $2 and ($3::timestamptz is null or (c.start_time, b.id) < ($3, $4))
+    order by c.start_time desc, b.id desc limit $5"
+);
+
+static LIST_PAST_MOVED: Statement = bookings_where!(
+    "booking.list_past_moved",
+    "c.end_time <= $2 and (c.start_time, b.id) >= ($3, $4) and c.moved_at > $5
+    order by c.start_time desc, b.id desc"
 );
 
 /// Lists a page of a member's bookings for occurrences that have ended, latest occurrence
@@ -242,20 +256,32 @@ pub async fn list_past(
     user_id: Uuid,
     now: DateTime<Utc>,
     page: &Page,
-) -> Result<Vec<Booking>> {
-    list(client, &LIST_PAST, user_id, now, page).await
+) -> Result<MovableList<Booking>> {
+    list(client, (&LIST_PAST, &LIST_PAST_MOVED), user_id, now, page).await
 }
 
 async fn list(
     client: &Client,
-    statement: &'static Statement,
+    (page_statement, moved_statement): (&'static Statement, &'static Statement),
     user_id: Uuid,
     now: DateTime<Utc>,
     page: &Page,
-) -> Result<Vec<Booking>> {
-    let (time, id) = page.after();
-    let rows = statement
-        .all(client, &[&user_id, &now, &time, &id, &page.row_limit()])
-        .await?;
-    rows.iter().map(Booking::from_row).collect()
+) -> Result<MovableList<Booking>> {
+    let ((time, id), moved_since, limit) = (page.after(), page.since(), page.row_limit());
+    let page_params: [&dyn Param; 5] = [&user_id, &now, &time, &id, &limit];
+    let moved_params: [&dyn Param; 5] = [&user_id, &now, &time, &id, &moved_since];
+    // The statements are sent at once and run in this order. The time comes first, so that
+    // no move after it is missed.
+    let (since, rows, moved) = tokio::try_join!(
+        biased;
+        page::find_since(client),
+        page_statement.all(client, &page_params),
+        moved_statement.all(client, &moved_params),
+    )?;
+    let read = |rows: Vec<Row>| rows.iter().map(Booking::from_row).collect::<Result<_>>();
+    Ok(MovableList {
+        rows: read(rows)?,
+        moved: read(moved)?,
+        since,
+    })
 }
