@@ -15,6 +15,7 @@ use crate::values::email;
 #[schema(as = User)]
 pub struct UserView {
     id: Uuid,
+    /// The e-mail address, with its domain in Unicode.
     email: String,
     first_name: String,
     last_name: String,
