@@ -150,7 +150,7 @@ async fn medical_notes_under_a_retired_key_are_reported_as_unreadable() {
     let booking = book(&ana, class).await.expect(201);
     book(&app.member("ben").await, class).await.expect(201);
     let staff = app.staff("sofia").await;
-    let new_key = Settings::default().with("ENCRYPTION_KEY", &"5a".repeat(32));
+    let new_key = Settings::default().with("ENCRYPTION_KEY", "5a".repeat(32));
     let app = app.start_another_with(new_key).await;
     let staff = staff.connected_to(&app);
     let roster = format!("/api/admin/bookings?scheduledClassId={class}");
