@@ -14,6 +14,13 @@ async function resendVerification() {
   say("A new link was sent. Earlier links no longer work.");
 }
 
-onClick("yes", () => redeem((token) => call("POST", "/api/auth/verify-email", { token })));
+// Confirmed in another browser than the one that registered, the address has no password
+// yet. The page that sets it is given a token, as by a mailed link.
+async function confirm(token) {
+  const { resetToken } = await call("POST", "/api/auth/verify-email", { token });
+  if (resetToken) location.replace(`/reset-password.html#token=${resetToken}`);
+}
+
+onClick("yes", () => redeem(confirm));
 onClick("again", resendVerification);
 awaitLink("confirm");

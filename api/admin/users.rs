@@ -34,6 +34,7 @@ async fn list_users(
     (status = 200, body = UpdatedUser, description = "The updated account. If a role was given, `Set-Cookie` carries a new credential of the administrator"),
     (status = 403, description = "`own_role`: administrators cannot change their own role. `own_account`: administrators cannot close their own account. `own_second_factor`: administrators cannot remove their own second factor here. `wrong_password`: the current password is wrong. `sign_in_again`: an account without a password needs a sign-in from the last ten minutes"),
     (status = 404, description = "`not_found`: no user has this id"),
+    (status = 409, description = "`account_closed`: the member has closed the account, and its data are erased. `email_not_verified`: a role needs a confirmed e-mail address"),
 ))]
 async fn update_user(
     app: App,

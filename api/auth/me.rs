@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 
 #[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct DeactivateAccount {
+struct CloseAccount {
     /// Required if the account has a password. Otherwise, the member must have signed
     /// in through a provider in the last ten minutes.
     #[schema(format = "password")]
@@ -19,7 +19,7 @@ struct DeactivateAccount {
 
 /// The routes of this function.
 pub fn route() -> Routes {
-    routes![get_profile, update_profile, deactivate_account]
+    routes![get_profile, update_profile, close_account]
 }
 
 /// Returns the member's profile, including medical conditions.
@@ -45,19 +45,21 @@ async fn update_profile(
         .map(Json)
 }
 
-/// Closes the account and ends all its sessions. No data is deleted.
-#[utoipa::path(delete, path = "/api/auth/me", tag = "auth", security(("session" = [])), request_body = DeactivateAccount, responses(
+/// Closes the account and ends all its sessions. Bookings of classes that have not
+/// started are cancelled, and personal details are erased. The member is told by
+/// mail, and can register again with the same address.
+#[utoipa::path(delete, path = "/api/auth/me", tag = "auth", security(("session" = [])), request_body = CloseAccount, responses(
     (status = 200, body = Success, description = "The account is closed and the cookie is cleared"),
     (status = 403, description = "`wrong_password`: the current password is wrong. `sign_in_again`: an account without a password needs a sign-in from the last ten minutes"),
     (status = 429, description = "`too_many_requests`: too many attempts; wait for `Retry-After` seconds"),
 ))]
-async fn deactivate_account(
+async fn close_account(
     app: App,
     caller: Caller,
     member: Member,
-    Json(form): Json<DeactivateAccount>,
+    Json(form): Json<CloseAccount>,
 ) -> Result<(SetCookie, Json<Success>)> {
-    profile::deactivate(&app, &caller, &member, form.current_password.as_deref()).await?;
+    profile::close_account(&app, &caller, &member, form.current_password.as_deref()).await?;
     Ok((SetCookie::clear_session(&app), Success::RESPONSE))
 }
 

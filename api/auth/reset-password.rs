@@ -1,31 +1,20 @@
 //! POST /api/auth/reset-password — sets a new password with a link from an e-mail.
 
-use sabor::http::{Json, Success};
+use sabor::http::{Json, SignInContext, Success};
 use sabor::identity::password_reset;
-use sabor::values::caller::Caller;
-use sabor::values::schema::NewPassword;
+use sabor::identity::password_reset::ResetPassword;
 use sabor::{App, Exit, Result, Routes, routes, serve};
-use serde::Deserialize;
-use utoipa::ToSchema;
-
-#[derive(Deserialize, ToSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct ResetPassword {
-    /// The token from the link.
-    token: String,
-    /// 8 to 128 characters. Common passwords, the e-mail address and the name are
-    /// rejected.
-    #[schema(value_type = NewPassword)]
-    new_password: String,
-}
 
 /// The routes of this function.
 pub fn route() -> Routes {
     routes![reset_password]
 }
 
-/// Sets a new password and ends all sessions of the account. The member is not
-/// signed in by this, and two-factor authentication stays enabled.
+/// Sets a new password, and ends all sessions and the calendar feed of the
+/// account. The member is not signed in by this, and two-factor authentication
+/// stays enabled. Linked providers stay linked unless `unlinkProviders` is set. If
+/// the address was not confirmed yet, everything that was set up before ends,
+/// unless this browser registered the account.
 #[utoipa::path(post, path = "/api/auth/reset-password", tag = "auth", request_body = ResetPassword, responses(
     (status = 200, body = Success, description = "The password was set; the link no longer works"),
     (status = 400, description = "`link_ended`: the link was used or replaced, or has expired. A rejected password does not use up the link"),
@@ -33,10 +22,10 @@ pub fn route() -> Routes {
 ))]
 async fn reset_password(
     app: App,
-    caller: Caller,
+    context: SignInContext,
     Json(form): Json<ResetPassword>,
 ) -> Result<Json<Success>> {
-    password_reset::reset_password(&app, &caller, &form.token, &form.new_password).await?;
+    password_reset::reset_password(&app, &context, &form).await?;
     Ok(Success::RESPONSE)
 }
 

@@ -1,9 +1,9 @@
 //! POST /api/auth/verify-email — confirms an e-mail address.
 
 use axum::response::{IntoResponse, Response};
-use sabor::http::{Accepted, Member, OptionalJson, Success};
+use sabor::http::{Accepted, Json, Member, OptionalJson, SignInContext, Success};
 use sabor::identity::email_change;
-use sabor::values::caller::Caller;
+use sabor::identity::email_change::EmailConfirmation;
 use sabor::{App, Exit, Result, Routes, routes, serve};
 use serde::Deserialize;
 use utoipa::ToSchema;
@@ -22,28 +22,32 @@ pub fn route() -> Routes {
 }
 
 /// Confirms the account's e-mail address, or its new address after a change.
+/// The first confirmation from another browser than the one that registered
+/// proves the mailbox alone: the password, the sessions and everything else that
+/// was set up before end, and the response has a token to set a new password.
 /// Without a token, a signed-in member is sent another link. Only this request
 /// uses up a link. Opening its page does not, because mail scanners open links.
 #[utoipa::path(post, path = "/api/auth/verify-email", tag = "auth", request_body = Option<VerifyEmail>, responses(
-    (status = 200, body = Success, description = "The address is confirmed; the link no longer works"),
+    (status = 200, body = EmailConfirmation, description = "The address is confirmed; the link no longer works"),
     (status = 202, body = Success, description = "Another link was sent; earlier links no longer work"),
     (status = 400, description = "`link_ended`: the link was used or replaced, or has expired"),
     (status = 401, description = "`not_signed_in`: the request has neither a token nor a session"),
+    (status = 403, description = "`sign_in_to_confirm`: the link is for a new address of an account, and the request has no session of that account; the link stays valid"),
     (status = 409, description = "`email_verified`: the address is already confirmed. `email_taken`: another account has taken the address"),
     (status = 429, description = "`too_many_requests`: too many attempts or e-mails; wait for `Retry-After` seconds"),
 ))]
 async fn verify_email(
     app: App,
-    caller: Caller,
+    context: SignInContext,
     member: Result<Member>,
     OptionalJson(form): OptionalJson<VerifyEmail>,
 ) -> Result<Response> {
     let Some(token) = &form.token else {
-        email_change::request_verification(&app, &caller, &member?).await?;
+        email_change::request_verification(&app, &context.caller, &member?).await?;
         return Ok(Accepted.into_response());
     };
-    email_change::confirm_email(&app, &caller, token).await?;
-    Ok(Success::RESPONSE.into_response())
+    let confirmed = email_change::confirm_email(&app, &context, token).await?;
+    Ok(Json(confirmed).into_response())
 }
 
 fn main() -> Exit {

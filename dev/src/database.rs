@@ -66,7 +66,8 @@ pub(crate) async fn grant_admin(url: &str, email: &str) -> Result<String> {
     let client = connect(url).await?;
     if !sabor::models::user::grant_admin(&client, email).await? {
         bail!(
-            "{} has no account {email}. Register it first",
+            "{} has no account {email} with a confirmed address. Register it and confirm the \
+             address first",
             location(url)
         );
     }

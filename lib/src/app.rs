@@ -44,6 +44,7 @@ struct Inner {
     demo_signer: Signer,
     device_signer: Signer,
     visitor_signer: Signer,
+    registration_signer: Signer,
     access_tokens: AccessTokens,
     catalog: ResponseCache,
     schedule: ResponseCache,
@@ -83,6 +84,7 @@ impl App {
             demo_signer: Signer::derive(&config.session_secrets, "demo record"),
             device_signer: Signer::derive(&config.session_secrets, "device cookie"),
             visitor_signer: Signer::derive(&config.session_secrets, "visitor cookie"),
+            registration_signer: Signer::derive(&config.session_secrets, "registration cookie"),
             access_tokens: AccessTokens::new(&config.session_secrets, &config.studio.site_url),
             catalog: ResponseCache::new(cache.clone(), "catalogue"),
             schedule: ResponseCache::new(cache.clone(), "schedule").with_ttl(SCHEDULE_TTL),
@@ -155,6 +157,10 @@ impl App {
 
     pub(crate) fn visitor_signer(&self) -> &Signer {
         &self.0.visitor_signer
+    }
+
+    pub(crate) fn registration_signer(&self) -> &Signer {
+        &self.0.registration_signer
     }
 
     /// Returns the issuer and verifier of access tokens.

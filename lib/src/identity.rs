@@ -1,7 +1,9 @@
 //! Accounts: registration, sign-in, and how members authenticate.
 
+pub(crate) mod closing;
 pub mod demo;
 pub mod email_change;
+pub(crate) mod first_proof;
 pub mod linked_providers;
 pub mod oauth;
 pub mod password_reset;

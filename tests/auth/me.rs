@@ -3,7 +3,14 @@
 use reqwest::Method;
 use serde_json::json;
 
-use crate::harness::{PASSWORD, TestApp};
+use crate::bookings::book;
+use crate::harness::{MailServer, PASSWORD, TestApp, TestClient};
+
+async fn close_account(member: &TestClient) {
+    let request = member.request(Method::DELETE, "/api/auth/me");
+    let request = request.json(&json!({ "currentPassword": PASSWORD }));
+    member.send(request).await.expect(200);
+}
 
 #[tokio::test]
 async fn a_member_sees_and_changes_the_whole_profile() {
@@ -79,4 +86,170 @@ async fn closing_an_account_requires_the_password_and_ends_all_sessions() {
     assert!(!phone.is_signed_in().await);
     app.visitor().sign_in_as("ana").await.expect(401);
     assert_eq!(app.count("select count(*) from users").await, 1);
+}
+
+#[tokio::test]
+async fn closing_an_account_erases_what_is_personal_and_cancels_its_bookings() {
+    let app = TestApp::start().await;
+    let class = app.create_class(3).await;
+    let ana = app.member("ana").await;
+    let details = json!({
+        "firstName": "Anastasia",
+        "lastName": "Quintanilla",
+        "phone": "+1 303 555 0100",
+        "dateOfBirth": "1990-02-28",
+        "emergencyContactName": "Segismundo",
+        "emergencyContactPhone": "+1 303 555 0101",
+        "medicalConditions": "asma",
+        "marketingConsent": true,
+    });
+    ana.patch("/api/auth/me", details).await.expect(200);
+    book(&ana, class).await.expect(201);
+    ana.post("/api/calendar/token", json!({})).await.expect(201);
+    let form = json!({ "newEmail": "anita@example.com", "currentPassword": PASSWORD });
+    ana.post("/api/auth/change-email", form).await.expect(202);
+    app.sql(
+        "insert into user_identities (id, user_id, provider, subject, email)
+        select gen_random_uuid(), id, 'google', '7', email from users",
+    )
+    .await;
+    app.sql("update users set totp_secret = 'x'").await;
+    close_account(&ana).await;
+
+    let rows = app
+        .sql(
+            "select coalesce(string_agg(line, ' '), '') from (
+                select u::text as line from users u
+                union all select i::text from user_identities i
+                union all select d::text from remembered_devices d
+                union all select t::text from one_time_tokens t
+                union all select s::text from user_sessions s
+                union all select e::text from security_events e
+            ) all_rows",
+        )
+        .await;
+    let stored: String = rows[0].get(0);
+    for personal in [
+        "@example.com",
+        "Anastasia",
+        "Quintanilla",
+        "303 555",
+        "1990-02-28",
+        "Segismundo",
+        "argon2",
+        "google",
+    ] {
+        assert!(!stored.contains(personal), "{personal}: {stored}");
+    }
+    let kept = "select count(password_hash) + count(medical_conditions) + count(totp_secret)
+            + count(calendar_token_hash) + count(*) filter (where marketing_consent or is_active)
+        from users";
+    assert_eq!(app.count(kept).await, 0);
+    let cancelled = "select count(*) from bookings where status = 'cancelled'";
+    assert_eq!(app.count(cancelled).await, 1);
+}
+
+#[tokio::test]
+async fn closing_an_account_is_confirmed_by_mail_to_its_address() {
+    let Some(server) = MailServer::start().await else {
+        return;
+    };
+    let app = TestApp::start_with(server.settings()).await;
+    let class = app.create_class(3).await;
+    let ana = app.member("ana").await;
+    book(&ana, class).await.expect(201);
+    server.wait_for_mails(1).await;
+    close_account(&ana).await;
+    let mails = server.wait_for_mails(3).await;
+    for subject in ["Your account is closed", "Cancelled: Salsa on a Friday"] {
+        let mail = mails.iter().find(|mail| {
+            let line = mail["headers"]["subject"].as_str().unwrap();
+            line.starts_with(subject)
+        });
+        let mail = mail.unwrap_or_else(|| panic!("{subject}: {mails:?}"));
+        assert_eq!(mail["to"], json!(["ana@example.com"]));
+        // The name is erased.
+        assert!(mail["text"].as_str().unwrap().contains("Hola,"), "{mail}");
+    }
+}
+
+#[tokio::test]
+async fn the_address_of_a_closed_account_can_register_again() {
+    let app = TestApp::start().await;
+    let ana = app.member("ana").await;
+    let old_id = ana.user_id().await;
+    close_account(&ana).await;
+    app.visitor().sign_in_as("ana").await.expect(401);
+    let again = app.member("ana").await;
+    assert_ne!(again.user_id().await, old_id);
+    app.visitor().sign_in_as("ana").await.expect(200);
+    // The new account can be closed as well.
+    close_account(&again).await;
+    assert_eq!(app.count("select count(*) from users").await, 2);
+}
+
+#[tokio::test]
+async fn administrators_see_a_closed_account_and_cannot_reopen_it() {
+    let app = TestApp::start().await;
+    let admin = app.admin("admin").await;
+    let ana = app.member("ana").await;
+    let id = ana.user_id().await;
+    close_account(&ana).await;
+    let list = admin.get("/api/admin/users?active=false").await.expect(200);
+    let account = &list["items"][0];
+    assert_eq!(
+        (&account["id"], &account["name"]),
+        (&id, &json!("Former member"))
+    );
+    assert!(account["closedAt"].is_string());
+    for change in [json!({ "isActive": true }), json!({ "role": "staff" })] {
+        let mut change = change;
+        change["id"] = id.clone();
+        let rejected = admin.patch("/api/admin/users", change).await;
+        rejected.expect_code(409, "account_closed");
+    }
+    let path = format!("/api/admin/security-events?userId={}", id.as_str().unwrap());
+    let events = admin.get(&path).await.expect(200);
+    assert_eq!(events["items"][0]["kind"], "account_deactivated");
+    assert_eq!(events["items"][0]["email"], json!(null));
+}
+
+#[tokio::test]
+async fn the_migration_erases_accounts_that_were_closed_before() {
+    let app = TestApp::start().await;
+    for name in ["closed", "suspended", "reopened"] {
+        app.member(name).await;
+    }
+    let mut client = crate::harness::connect(&app.database).await;
+    let is_applied = "select count(*) from information_schema.columns
+        where table_name = 'users' and column_name = 'closed_at'";
+    while app.count(is_applied).await > 0 {
+        sabor::store::migrations::down(&mut client, 1)
+            .await
+            .unwrap();
+    }
+    client
+        .batch_execute(
+            "insert into security_events (id, user_id, kind, detail, created_at)
+            select gen_random_uuid(), u.id, e.kind, e.detail::jsonb, now() + make_interval(secs => e.at)
+            from users u join (values
+                ('closed', 'account_deactivated', '{}', 0),
+                ('suspended', 'account_deactivated', '{\"by\": \"x\"}', 0),
+                ('reopened', 'account_deactivated', '{}', 0),
+                ('reopened', 'account_activated', '{\"by\": \"x\"}', 1)
+            ) e (name, kind, detail, at) on u.email = e.name || '@example.com';
+            update users set is_active = false where email not like 'reopened%'",
+        )
+        .await
+        .unwrap();
+    sabor::store::migrations::up(&mut client).await.unwrap();
+    let rows = app
+        .sql("select email from users where closed_at is null order by email")
+        .await;
+    let kept: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
+    assert_eq!(kept, ["reopened@example.com", "suspended@example.com"]);
+    let erased = "select count(*) from users
+        where email = 'closed:' || id and password_hash is null and first_name = 'Former'";
+    assert_eq!(app.count(erased).await, 1);
+    app.member("closed").await;
 }

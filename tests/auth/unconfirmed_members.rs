@@ -1,10 +1,69 @@
 //! Members who have not confirmed their e-mail address.
 
 use reqwest::Method;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::bookings::book;
-use crate::harness::{PASSWORD, Settings, TestApp};
+use crate::harness::{PASSWORD, Settings, TestApp, TestClient, TestResponse};
+
+const EMAIL: &str = "ana@example.com";
+const STRANGERS_PASSWORD: &str = "la clave de otra persona";
+const NEW_PASSWORD: &str = "otra contraseña larga";
+
+/// Starts an application in which members confirm their address before they sign in.
+async fn start_strict() -> TestApp {
+    let settings = Settings::default().with("REQUIRE_EMAIL_VERIFICATION", "true");
+    TestApp::start_with(settings).await
+}
+
+async fn register(browser: &TestClient, name: &str, password: &str) -> TestResponse {
+    let form = json!({
+        "email": EMAIL, "password": password, "firstName": name, "phone": "555 0100",
+        "medicalConditions": "asma",
+    });
+    browser.post("/api/auth/register", form).await
+}
+
+async fn confirm(browser: &TestClient, link: &str) -> TestResponse {
+    let form = json!({ "token": link });
+    browser.post("/api/auth/verify-email", form).await
+}
+
+async fn set_password(browser: &TestClient, token: &Value) -> TestResponse {
+    let form = json!({ "token": token, "newPassword": NEW_PASSWORD });
+    browser.post("/api/auth/reset-password", form).await
+}
+
+/// Gives the only account a second factor, a provider, a calendar feed and a known device.
+async fn set_up_everything(app: &TestApp) {
+    app.sql(
+        "update users set totp_secret = 'x', totp_confirmed_at = now(),
+            calendar_token_hash = 'feed'",
+    )
+    .await;
+    app.sql(
+        "insert into recovery_codes (id, user_id, code_hash)
+        select gen_random_uuid(), id, 'code' from users",
+    )
+    .await;
+    app.sql(
+        "insert into user_identities (id, user_id, provider, subject)
+        select gen_random_uuid(), id, 'google', '7' from users",
+    )
+    .await;
+}
+
+/// Counts what is left of [`set_up_everything`] and of the registrant's details.
+async fn count_what_is_left(app: &TestApp) -> i64 {
+    app.count(
+        "select (select count(*) from user_identities) + (select count(*) from recovery_codes)
+            + (select count(*) from remembered_devices) + count(totp_secret)
+            + count(totp_confirmed_at) + count(calendar_token_hash) + count(phone)
+            + count(medical_conditions)
+        from users",
+    )
+    .await
+}
 
 #[tokio::test]
 async fn a_deployment_requires_a_confirmed_address_unless_it_is_switched_off() {
@@ -64,4 +123,247 @@ async fn the_calendar_feed_of_an_unconfirmed_member_does_not_answer() {
     // Before addresses had to be confirmed, every member could create a feed.
     app.sql("update users set email_verified_at = null").await;
     assert_eq!(app.visitor().get(&path).await.status, 404);
+}
+
+#[tokio::test]
+async fn a_newer_registration_of_an_unconfirmed_address_replaces_the_older_one() {
+    let app = start_strict().await;
+    let (older, newer) = (app.visitor(), app.visitor());
+    register(&older, "Mallory", STRANGERS_PASSWORD)
+        .await
+        .expect(202);
+    let older_link = app.mailed_token("verify_email", EMAIL).await;
+    register(&newer, "Ana", PASSWORD).await.expect(202);
+    confirm(&older, &older_link)
+        .await
+        .expect_code(400, "link_ended");
+    older
+        .sign_in(EMAIL, STRANGERS_PASSWORD)
+        .await
+        .expect_code(401, "invalid_credentials");
+    let newer_link = app.mailed_token("verify_email", EMAIL).await;
+    // The browser that registered is asked for nothing else.
+    let confirmed = confirm(&newer, &newer_link).await.expect(200);
+    assert_eq!(confirmed, json!({ "success": true }));
+    let signed_in = newer.sign_in(EMAIL, PASSWORD).await.expect(200);
+    assert_eq!(signed_in["user"]["firstName"], "Ana");
+    older
+        .sign_in(EMAIL, STRANGERS_PASSWORD)
+        .await
+        .expect_code(401, "invalid_credentials");
+    assert_eq!(app.count("select count(*) from users").await, 1);
+}
+
+#[tokio::test]
+async fn a_stranger_who_registers_last_does_not_get_into_the_account_that_the_owner_confirms() {
+    let app = start_strict().await;
+    let (owner, stranger) = (app.visitor(), app.visitor());
+    register(&owner, "Ana", PASSWORD).await.expect(202);
+    register(&stranger, "Mallory", STRANGERS_PASSWORD)
+        .await
+        .expect(202);
+    let link = app.mailed_token("verify_email", EMAIL).await;
+    let confirmed = confirm(&owner, &link).await.expect(200);
+    let strangers_sign_in = stranger.sign_in(EMAIL, STRANGERS_PASSWORD).await;
+    strangers_sign_in.expect_code(401, "invalid_credentials");
+    // The owner chooses a password with the token from the response, which works once.
+    set_password(&owner, &confirmed["resetToken"])
+        .await
+        .expect(200);
+    set_password(&stranger, &confirmed["resetToken"])
+        .await
+        .expect_code(400, "link_ended");
+    owner.sign_in(EMAIL, NEW_PASSWORD).await.expect(200);
+    let profile = owner.get("/api/auth/me").await.expect(200);
+    assert_eq!(profile["emailVerified"], true);
+    assert_eq!(profile["phone"], json!(null));
+    assert_eq!(profile["medicalConditions"], json!(null));
+}
+
+#[tokio::test]
+async fn confirming_a_strangers_registration_ends_everything_that_the_stranger_has_set_up() {
+    let app = TestApp::start().await;
+    let stranger = app.visitor();
+    register(&stranger, "Mallory", STRANGERS_PASSWORD)
+        .await
+        .expect(201);
+    assert!(stranger.is_signed_in().await);
+    set_up_everything(&app).await;
+    assert_eq!(count_what_is_left(&app).await, 8);
+    let link = app.mailed_token("verify_email", EMAIL).await;
+    let owner = app.visitor();
+    let confirmed = confirm(&owner, &link).await.expect(200);
+    assert_eq!(count_what_is_left(&app).await, 0);
+    assert!(!stranger.is_signed_in().await);
+    let strangers_sign_in = stranger.sign_in(EMAIL, STRANGERS_PASSWORD).await;
+    strangers_sign_in.expect_code(401, "invalid_credentials");
+    set_password(&owner, &confirmed["resetToken"])
+        .await
+        .expect(200);
+    owner.sign_in(EMAIL, NEW_PASSWORD).await.expect(200);
+}
+
+#[tokio::test]
+async fn a_reset_that_proves_the_mailbox_first_ends_everything_that_a_stranger_has_set_up() {
+    let app = TestApp::start().await;
+    let stranger = app.visitor();
+    register(&stranger, "Mallory", STRANGERS_PASSWORD)
+        .await
+        .expect(201);
+    set_up_everything(&app).await;
+    let owner = app.visitor();
+    let form = json!({ "email": EMAIL });
+    owner
+        .post("/api/auth/forgot-password", form)
+        .await
+        .expect(202);
+    let token = app.mailed_token("reset_password", EMAIL).await;
+    set_password(&owner, &json!(token)).await.expect(200);
+    assert_eq!(count_what_is_left(&app).await, 0);
+    assert!(!stranger.is_signed_in().await);
+    // No second factor stops the owner, and the mail lists what has ended.
+    owner.sign_in(EMAIL, NEW_PASSWORD).await.expect(200);
+    let ended = "select count(*) from mail_outbox where kind = 'password_reset'
+        and payload #> '{notice,access,ended}' = '[\"the calendar feed\", \"sign-in with google\",
+            \"two-factor authentication\"]'";
+    assert_eq!(app.count(ended).await, 1);
+}
+
+#[tokio::test]
+async fn confirming_in_a_browser_with_a_session_of_the_account_ends_nothing() {
+    let app = TestApp::start().await;
+    let ana = app.visitor();
+    register(&ana, "Ana", PASSWORD).await.expect(201);
+    set_up_everything(&app).await;
+    let link = app.mailed_token("verify_email", EMAIL).await;
+    let confirmed = confirm(&ana, &link).await.expect(200);
+    assert_eq!(confirmed, json!({ "success": true }));
+    assert_eq!(count_what_is_left(&app).await, 8);
+    let session = ana.get("/api/auth/session").await.expect(200);
+    assert_eq!(session["user"]["emailVerified"], true);
+}
+
+#[tokio::test]
+async fn only_the_cookie_of_this_registration_keeps_it_whole() {
+    let app = start_strict().await;
+    let (owner, stranger) = (app.visitor(), app.visitor());
+    register(&owner, "Ana", PASSWORD).await.expect(202);
+    let cookie_of = |browser: &TestClient| {
+        let jar = browser.jar.lock().unwrap();
+        jar["__Host-sabor_registration"].clone()
+    };
+    let own_cookie = cookie_of(&owner);
+    register(&stranger, "Mallory", STRANGERS_PASSWORD)
+        .await
+        .expect(202);
+    // Neither the cookie of the registration before, nor a forged one.
+    let (id, _) = cookie_of(&stranger).split_once('.').map(owned).unwrap();
+    let (_, signature) = own_cookie.split_once('.').map(owned).unwrap();
+    let forged = format!("{id}.{signature}");
+    let browser = app.visitor();
+    browser
+        .jar
+        .lock()
+        .unwrap()
+        .insert("__Host-sabor_registration".to_owned(), forged);
+    let link = app.mailed_token("verify_email", EMAIL).await;
+    let confirmed = confirm(&browser, &link).await.expect(200);
+    assert!(confirmed["resetToken"].is_string());
+}
+
+fn owned((first, second): (&str, &str)) -> (String, String) {
+    (first.to_owned(), second.to_owned())
+}
+
+#[tokio::test]
+async fn a_registration_gets_the_same_response_for_any_state_of_the_address() {
+    let app = start_strict().await;
+    let mut responses = Vec::new();
+    for state in ["new", "unconfirmed", "confirmed"] {
+        if state == "confirmed" {
+            app.confirm_address(EMAIL).await;
+        }
+        let response = register(&app.visitor(), "Ana", PASSWORD).await;
+        let cookie = response.header("set-cookie").unwrap();
+        let (value, attributes) = cookie.split_once(';').unwrap();
+        responses.push((
+            response.status,
+            response.text.clone(),
+            value.len(),
+            attributes.to_owned(),
+        ));
+    }
+    let attributes = &responses[0].3;
+    assert_eq!(
+        attributes,
+        " Path=/; Max-Age=86400; HttpOnly; SameSite=Lax; Secure"
+    );
+    responses.dedup();
+    assert_eq!(responses.len(), 1, "{responses:?}");
+    // Only the mailbox learns the difference.
+    assert_eq!(app.mail_count("verify_email").await, 2);
+    assert_eq!(app.mail_count("account_exists").await, 1);
+}
+
+#[tokio::test]
+async fn a_newer_registration_gets_no_session_role_or_booking_of_the_older_one() {
+    let app = TestApp::start().await;
+    let class = app.create_class(3).await;
+    let older = app.visitor();
+    register(&older, "Mallory", STRANGERS_PASSWORD)
+        .await
+        .expect(201);
+    assert!(older.is_signed_in().await);
+    // An account from before roles and bookings needed a confirmed address.
+    app.sql("update users set is_staff = true").await;
+    app.sql(&format!(
+        "insert into bookings (id, user_id, scheduled_class_id, status, price, currency)
+        select gen_random_uuid(), id, '{class}', 'booked', 25, 'USD' from users"
+    ))
+    .await;
+    let newer = app.visitor();
+    register(&newer, "Ana", PASSWORD).await.expect(201);
+    assert!(!older.is_signed_in().await);
+    let session = newer.get("/api/auth/session").await.expect(200);
+    assert_eq!(session["user"]["isStaff"], false);
+    let bookings = newer.get("/api/bookings/list").await.expect(200);
+    assert_eq!(bookings["items"], json!([]));
+    // The booking is cancelled, and stays for the figures.
+    let cancelled = "select count(*) from bookings b join users u on u.id = b.user_id
+        where b.status = 'cancelled' and u.closed_at is not null and not u.is_staff";
+    assert_eq!(app.count(cancelled).await, 1);
+    book(&app.member("luis").await, class).await.expect(201);
+}
+
+#[tokio::test]
+async fn an_unconfirmed_registration_gives_way_to_a_member_who_proves_the_mailbox() {
+    let app = TestApp::start().await;
+    let stranger = app.visitor();
+    register(&stranger, "Mallory", STRANGERS_PASSWORD)
+        .await
+        .expect(201);
+    let luis = app.member("luis").await;
+    let form = json!({ "newEmail": EMAIL, "currentPassword": PASSWORD });
+    luis.post("/api/auth/change-email", form).await.expect(202);
+    let link = app.mailed_token("verify_email", EMAIL).await;
+    confirm(&luis, &link).await.expect(200);
+    let session = luis.get("/api/auth/session").await.expect(200);
+    assert_eq!(session["user"]["email"], EMAIL);
+    assert!(!stranger.is_signed_in().await);
+    assert_eq!(app.count("select count(*) from users").await, 1);
+}
+
+#[tokio::test]
+async fn an_unconfirmed_member_gets_no_role() {
+    let app = TestApp::start().await;
+    let admin = app.admin("admin").await;
+    let ana = app.unconfirmed_member("ana").await;
+    for role in ["staff", "admin"] {
+        let change = json!({ "id": ana.user_id().await, "role": role });
+        let rejected = admin.patch("/api/admin/users", change).await;
+        rejected.expect_code(409, "email_not_verified");
+    }
+    let client = app.app.db().client().await.unwrap();
+    let granted = sabor::models::user::grant_admin(&client, EMAIL).await;
+    assert!(!granted.unwrap());
 }

@@ -42,6 +42,16 @@ const OWN_SECOND_FACTOR: Error = Error::Forbidden {
     message: "You cannot remove your own second factor here; please use your account settings",
 };
 
+const ACCOUNT_CLOSED: Error = Error::Conflict {
+    code: "account_closed",
+    message: "The member has closed this account, and its data are erased; they can register again",
+};
+
+const NOT_CONFIRMED: Error = Error::Conflict {
+    code: "email_not_verified",
+    message: "This member has not confirmed their e-mail address, so it may not be theirs",
+};
+
 /// The maximum length of the search text, in characters.
 const MAX_SEARCH: usize = 200;
 
@@ -90,6 +100,9 @@ pub struct AccountView {
     user: UserView,
     role: Role,
     is_active: bool,
+    /// When the member closed the account. Its data are erased: the address is `closed:` and
+    /// the id, and the name is neutral.
+    closed_at: Option<DateTime<Utc>>,
     /// The number of sessions that have not expired.
     sessions: i64,
     /// When the block after failed sign-ins ends. It may apply to a single IP address.
@@ -102,6 +115,7 @@ impl From<Account> for AccountView {
         Self {
             role: account.role(),
             is_active: account.is_active,
+            closed_at: account.closed_at,
             sessions: account.sessions,
             locked_until: account.locked_until,
             user: account.user.into(),
@@ -131,7 +145,7 @@ pub struct UpdateUser {
     /// The id of the account.
     id: Uuid,
     /// The new role. Administrators cannot change their own role. The roles `staff` and
-    /// `admin` require `currentPassword`.
+    /// `admin` require `currentPassword`, and a member with a confirmed e-mail address.
     role: Option<Role>,
     /// The administrator's own password, to give a role. An account without a password
     /// leaves it out, and must have signed in through its provider within the last ten
@@ -183,8 +197,9 @@ pub fn list(
 /// # Errors
 ///
 /// 403 `own_role`, `own_account` or `own_second_factor`; [`Error::FORBIDDEN`] if the caller is
-/// no longer an administrator; [`Error::NotFound`]; [`Error::SessionGone`];
-/// [`Error::Unavailable`]; to give a role, the errors of [`reauthenticate`].
+/// no longer an administrator; 409 `account_closed` or `email_not_verified`;
+/// [`Error::NotFound`]; [`Error::SessionGone`]; [`Error::Unavailable`]; to give a role, the
+/// errors of [`reauthenticate`].
 pub fn update<'a>(
     app: &'a App,
     caller: &'a Caller,
@@ -293,6 +308,9 @@ impl<'c> AccountUpdate<'c> {
     }
 
     async fn apply(&mut self, request: &UpdateUser) -> Result<()> {
+        if self.account.closed_at.is_some() {
+            return Err(ACCOUNT_CLOSED);
+        }
         if let Some(role) = request.role {
             self.set_role(role).await?;
         }
@@ -318,6 +336,9 @@ impl<'c> AccountUpdate<'c> {
     async fn set_role(&mut self, to: Role) -> Result<()> {
         let from = self.account.role();
         if from != to {
+            if to != Role::Member && !self.account.user.email_verified {
+                return Err(NOT_CONFIRMED);
+            }
             account::set_role(self.tx, self.account.user.id, to).await?;
             self.record(
                 SecurityEventKind::RoleChanged,

@@ -35,6 +35,8 @@ pub enum CookiePurpose {
     OAuth,
     /// A sign-in that waits for a second-factor code.
     Challenge,
+    /// An account that this browser has registered and may not sign in to yet.
+    Registration,
 }
 
 impl CookiePurpose {
@@ -53,6 +55,8 @@ impl CookiePurpose {
             (Self::OAuth, true) => "sabor_oauth",
             (Self::Challenge, false) => "__Host-sabor_challenge",
             (Self::Challenge, true) => "sabor_challenge",
+            (Self::Registration, false) => "__Host-sabor_registration",
+            (Self::Registration, true) => "sabor_registration",
         }
     }
 }

@@ -1,10 +1,12 @@
 //! The extractors of sign-in and sign-out.
 
+use std::time::Duration;
+
 use axum::extract::FromRequestParts;
 use axum::response::{IntoResponseParts, ResponseParts};
 use http::header::AUTHORIZATION;
 use http::request::Parts;
-use http::{HeaderName, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue};
 use uuid::Uuid;
 
 use super::auth::{Credential, visitor_key};
@@ -21,6 +23,10 @@ const MAX_DEVICES: usize = 40;
 
 const CLEAR_SITE_DATA: HeaderName = HeaderName::from_static("clear-site-data");
 
+/// How long a browser remembers which account it has registered. The mailed link works as
+/// long.
+const REGISTRATION_LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
+
 /// The facts about the caller that a sign-in needs.
 #[derive(Clone, Debug)]
 pub struct SignInContext {
@@ -36,6 +42,8 @@ pub struct SignInContext {
     device_suffixes: Vec<String>,
     /// The challenge of a sign-in in this browser that waits for a second-factor code.
     pub challenge: Option<Token>,
+    /// The account that this browser has registered and may not have confirmed yet.
+    pub registration: Option<Uuid>,
 }
 
 impl FromRequestParts<App> for SignInContext {
@@ -62,6 +70,7 @@ impl FromRequestParts<App> for SignInContext {
                 .map(|(suffix, _)| (*suffix).to_owned())
                 .collect(),
             challenge: challenge.and_then(Token::parse),
+            registration: registration(app, &parts.headers),
         })
     }
 }
@@ -91,6 +100,22 @@ impl SignInContext {
             .map(|other| SetCookie::clear_with_suffix(app, purpose, other));
         [cookie].into_iter().chain(cleared).collect()
     }
+}
+
+/// Returns the account that this browser has registered. Two cookies are ignored.
+fn registration(app: &App, headers: &HeaderMap) -> Option<Uuid> {
+    let cookie = cookie::read(app, headers, CookiePurpose::Registration);
+    let (id, signature) = cookie.ok()??.split_once('.')?;
+    let is_signed = app.registration_signer().verify(id, signature);
+    is_signed.then(|| id.parse().ok()).flatten()
+}
+
+/// Returns the cookie that tells which account a browser has registered.
+pub(crate) fn registration_cookie(app: &App, user_id: Uuid) -> SetCookie {
+    let id = user_id.to_string();
+    let value = format!("{id}.{}", app.registration_signer().sign(&id));
+    let max_age = Some(REGISTRATION_LIFETIME);
+    SetCookie::new(app, CookiePurpose::Registration, &value, max_age)
 }
 
 /// The sessions that a sign-out ends, and their cookies.

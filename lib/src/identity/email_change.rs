@@ -1,17 +1,23 @@
 //! Confirmation and change of e-mail addresses.
 
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::bookings::changes;
+use crate::crypto::random;
 use crate::error::{Error, Result};
-use crate::http::Member;
+use crate::http::{Member, SignInContext};
 use crate::identity::rate_limit;
 use crate::identity::rate_limit::{CHANGE_EMAIL, LINK_ADDRESS, Subject, VERIFY_EMAIL};
 use crate::identity::reauthenticate::reauthenticate;
 use crate::identity::renewal::NewCredential;
-use crate::models::one_time_token::{self, Purpose};
+use crate::identity::{closing, first_proof};
+use crate::models::one_time_token::{self, OneTimeToken, Purpose};
 use crate::models::security_event::{self, SecurityEventKind};
 use crate::models::user::{self, Email, User};
 use crate::notify::mail;
 use crate::notify::mail::{Notice, NoticeKind};
-use crate::session::{Renewal, SessionKey, Token};
+use crate::session::{Renewal, SessionKey, Token, Tx};
 use crate::values::caller::Caller;
 use crate::values::email;
 use crate::{App, BoxFuture, session};
@@ -19,6 +25,12 @@ use crate::{App, BoxFuture, session};
 const ALREADY_VERIFIED: Error = Error::Conflict {
     code: "email_verified",
     message: "Your e-mail address is already confirmed",
+};
+
+const SIGN_IN_TO_CONFIRM: Error = Error::Forbidden {
+    code: "sign_in_to_confirm",
+    message: "This link changes the address of an account; please sign in to that account in \
+        this browser, then open the link again",
 };
 
 /// Mails the member a link to confirm their e-mail address.
@@ -77,54 +89,123 @@ pub(crate) async fn send_verification(
     Ok(())
 }
 
-/// Confirms the e-mail address that a link was mailed to. The address replaces another
-/// address of the account. The link can be used only once.
+/// The response to a confirmation.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct EmailConfirmation {
+    success: bool,
+    /// Only if the address was confirmed in another browser than the one that registered.
+    /// The account then has no password: send this token with a new one to
+    /// `/api/auth/reset-password`, within an hour.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(required = false)]
+    reset_token: Option<String>,
+}
+
+/// Confirms the e-mail address that a link was mailed to. The link can be used only once.
+///
+/// The first confirmation ends what was set up before, unless it comes from the browser that
+/// registered; see [`first_proof`]. The link of a new address changes the account's address,
+/// and needs a session of the account.
 ///
 /// # Errors
 ///
-/// [`Error::LinkEnded`]; 409 `email_taken`; [`Error::TooManyRequests`];
-/// [`Error::Unavailable`].
+/// [`Error::LinkEnded`]; 403 `sign_in_to_confirm`; 409 `email_taken`;
+/// [`Error::TooManyRequests`]; [`Error::Unavailable`].
 pub fn confirm_email<'a>(
     app: &'a App,
-    caller: &'a Caller,
+    context: &'a SignInContext,
     token: &'a str,
-) -> BoxFuture<'a, Result<()>> {
+) -> BoxFuture<'a, Result<EmailConfirmation>> {
     Box::pin(async move {
-        rate_limit::count_attempt(app, &[Subject::address(LINK_ADDRESS, caller.address)]).await?;
+        let subject = Subject::address(LINK_ADDRESS, context.caller.address);
+        rate_limit::count_attempt(app, &[subject]).await?;
         let token = Token::parse(token).ok_or(Error::LinkEnded)?;
-        let now = app.clock().now();
         let confirmed = app.transaction().run(async |tx| {
             let purpose = Purpose::VerifyEmail;
             let link = one_time_token::find(tx, purpose, &token).await?;
             let link = link.ok_or(Error::LinkEnded)?;
             tx.invalidate_sessions(session::lock_owner(tx, link.user_id).await?);
+            let account = user::find_credentials_by_id(tx, link.user_id, &[]).await?;
+            let account = account.filter(|account| account.is_active);
+            let (account, epoch) = account
+                .map(|account| (account.user, account.epoch))
+                .ok_or(Error::LinkEnded)?;
+            let is_change = account.email != link.email;
+            if is_change && epoch != link.epoch {
+                return Err(Error::LinkEnded);
+            }
+            // The link stays valid, so that the member can sign in and open it again.
+            if is_change && !first_proof::has_session(tx, context, account.id).await? {
+                return Err(SIGN_IN_TO_CONFIRM);
+            }
             if !one_time_token::redeem(tx, purpose, &token).await? {
                 return Err(Error::LinkEnded);
             }
-            let old_email = user::verify_email(tx, link.user_id, &link.email, link.epoch).await?;
-            let old_email = old_email.ok_or(Error::LinkEnded)?;
-            if old_email == link.email {
-                let (kind, id) = (SecurityEventKind::EmailVerified, Some(link.user_id));
-                return security_event::insert(tx, kind, id, caller).await;
+            if is_change {
+                change_address(app, tx, context, &link).await?;
+                return Ok(None);
             }
-            // Password reset links that were mailed to the old address must stop working.
-            one_time_token::delete(tx, Purpose::ResetPassword, link.user_id).await?;
-            let notice = Notice::from_caller(caller, now).with_other(&email::readable(&link.email));
-            let (kind, id) = (NoticeKind::EmailChanged, link.user_id);
-            mail::notify_address(tx, kind, id, &old_email, notice).await?;
-            let kind = SecurityEventKind::EmailChanged;
-            let detail = serde_json::json!({ "from": old_email, "to": link.email });
-            security_event::insert_with_detail(tx, kind, Some(id), caller, detail).await
+            confirm_address(tx, context, &account).await
         });
-        confirmed.await?;
-        mail::send_due_soon(app);
-        Ok(())
+        let reset_token = confirmed.await?.map(|token| token.expose().to_owned());
+        changes::after_commit(app);
+        Ok(EmailConfirmation {
+            success: true,
+            reset_token,
+        })
     })
 }
 
+/// Confirms the address with which the account was registered. Returns a token to set a
+/// password, if the registrant's password was removed.
+async fn confirm_address(
+    tx: &Tx,
+    context: &SignInContext,
+    account: &User,
+) -> Result<Option<Token>> {
+    let id = account.id;
+    let is_proven = account.email_verified || first_proof::is_registrant(tx, context, id).await?;
+    let reset_token = match is_proven {
+        true => None,
+        false => {
+            first_proof::forget_registrant(tx, id).await?;
+            let token = Token::generate();
+            let row = (random::id(), &token);
+            one_time_token::issue(tx, Purpose::ResetPassword, row, id, &account.email).await?;
+            Some(token)
+        }
+    };
+    user::confirm_email(tx, id).await?;
+    let kind = SecurityEventKind::EmailVerified;
+    security_event::insert(tx, kind, Some(id), &context.caller).await?;
+    Ok(reset_token)
+}
+
+/// Gives the account the address that a link was mailed to.
+async fn change_address(
+    app: &App,
+    tx: &Tx,
+    context: &SignInContext,
+    link: &OneTimeToken,
+) -> Result<()> {
+    let id = link.user_id;
+    closing::release_address(app, tx, &link.email).await?;
+    let old_email = user::change_email(tx, id, &link.email, link.epoch).await?;
+    let old_email = old_email.ok_or(Error::LinkEnded)?;
+    // Password reset links that were mailed to the old address must stop working.
+    one_time_token::delete(tx, Purpose::ResetPassword, id).await?;
+    let notice = Notice::from_caller(&context.caller, app.clock().now())
+        .with_other(&email::readable(&link.email));
+    mail::notify_address(tx, NoticeKind::EmailChanged, id, &old_email, notice).await?;
+    let kind = SecurityEventKind::EmailChanged;
+    let detail = serde_json::json!({ "from": old_email, "to": link.email });
+    security_event::insert_with_detail(tx, kind, Some(id), &context.caller, detail).await
+}
+
 /// Mails a confirmation link to the new e-mail address, and a notice to the current one. If
-/// another account has the new address, its owner gets a notice in place of the link. The
-/// session of the caller gets a new credential.
+/// another account has confirmed the new address, its owner gets a notice in place of the
+/// link. The session of the caller gets a new credential.
 ///
 /// # Errors
 ///
@@ -158,13 +239,14 @@ pub fn request_change<'a>(
             session::lock_member(tx, key, user.id).await?;
             user::require_epoch(tx, &proof).await?;
             match user::find_credentials_by_email(tx, new_email, &[]).await? {
-                Some(owner) => {
+                Some(owner) if owner.user.email_verified || !owner.is_active => {
                     // Sending a link also deletes the previous one, so the member cannot tell
                     // the two cases apart.
                     one_time_token::delete(tx, Purpose::VerifyEmail, user.id).await?;
                     mail::notify_account_exists(tx, &owner, notice.clone()).await?;
                 }
-                None => {
+                // An unconfirmed registration gives way to the owner of the mailbox.
+                _ => {
                     let (purpose, notice) = (Purpose::VerifyEmail, notice.clone());
                     mail::send_link(tx, keyring, purpose, user.id, new_email, notice).await?;
                 }

@@ -1,18 +1,26 @@
 //! Password reset through a mailed link.
 
+use serde::Deserialize;
 use serde_json::json;
+use utoipa::ToSchema;
+use uuid::Uuid;
 
 use crate::crypto::password::Password;
 use crate::error::{Error, Result};
+use crate::http::SignInContext;
+use crate::identity::first_proof;
+use crate::identity::oauth::provider_list::label;
 use crate::identity::rate_limit;
 use crate::identity::rate_limit::{FORGOT_ADDRESS, FORGOT_EMAIL, LINK_ADDRESS, Subject};
 use crate::models::one_time_token::{self, Purpose};
 use crate::models::security_event::{self, SecurityEventKind};
 use crate::models::user::{self, Email};
+use crate::models::{calendar, user_identity};
 use crate::notify::mail;
-use crate::notify::mail::{Link, Notice, NoticeKind};
-use crate::session::Token;
+use crate::notify::mail::{Access, Link, Notice, NoticeKind};
+use crate::session::{Token, Tx};
 use crate::values::caller::Caller;
+use crate::values::schema::NewPassword;
 use crate::{App, BoxFuture, session};
 
 /// Mails a link to set a new password if there is an account with this e-mail address.
@@ -50,8 +58,24 @@ pub fn request_reset<'a>(
     })
 }
 
-/// Sets a new password and ends all sessions. It neither signs the member in nor removes
-/// a second factor.
+/// The request to set a new password.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ResetPassword {
+    /// The token from the link.
+    token: String,
+    /// 8 to 128 characters. Common passwords, the e-mail address and the name are
+    /// rejected.
+    #[schema(value_type = NewPassword)]
+    new_password: String,
+    /// Also unlinks all providers, so that only the new password signs in.
+    #[serde(default)]
+    unlink_providers: bool,
+}
+
+/// Sets a new password, and ends all sessions and the calendar feed. It neither signs the
+/// member in nor removes a second factor. If it is the first proof of the mailbox, everything
+/// ends that was set up before; see [`first_proof`]. The mail about it lists what has ended.
 ///
 /// # Errors
 ///
@@ -59,13 +83,13 @@ pub fn request_reset<'a>(
 /// [`Error::TooManyRequests`]; [`Error::Unavailable`].
 pub fn reset_password<'a>(
     app: &'a App,
-    caller: &'a Caller,
-    token: &'a str,
-    new_password: &'a str,
+    context: &'a SignInContext,
+    form: &'a ResetPassword,
 ) -> BoxFuture<'a, Result<()>> {
     Box::pin(async move {
+        let caller = &context.caller;
         rate_limit::count_attempt(app, &[Subject::address(LINK_ADDRESS, caller.address)]).await?;
-        let token = Token::parse(token).ok_or(Error::LinkEnded)?;
+        let token = Token::parse(&form.token).ok_or(Error::LinkEnded)?;
         let (link, user) = {
             let postgres = app.db().client().await?;
             let link = one_time_token::find(&postgres, Purpose::ResetPassword, &token).await?;
@@ -74,28 +98,69 @@ pub fn reset_password<'a>(
             (link, credentials.ok_or(Error::LinkEnded)?.user)
         };
         let personal_data = [user.email.as_str(), &user.first_name, &user.last_name];
-        let password = Password::parse_new(new_password, &app.config().studio.name, &personal_data)
+        let studio_name = &app.config().studio.name;
+        let password = Password::parse_new(&form.new_password, studio_name, &personal_data)
             .map_err(|problem| Error::field("newPassword", problem))?;
         let hash = app.hasher().hash(password).await?;
-        let now = app.clock().now();
+        let notice = Notice::from_caller(caller, app.clock().now());
         let transaction = app.transaction().run(async |tx| {
             let id = link.user_id;
             session::lock_owner(tx, id).await?;
             if !one_time_token::redeem(tx, Purpose::ResetPassword, &token).await? {
                 return Err(Error::LinkEnded);
             }
+            let access = end_access(app, tx, context, id, form.unlink_providers).await?;
             if !user::reset_password(tx, id, &link.email, &hash).await? {
                 return Err(Error::LinkEnded);
             }
-            user::unlink_unverified_identities(tx, id).await?;
             one_time_token::delete(tx, Purpose::VerifyEmail, id).await?;
             tx.invalidate_sessions(session::end_all_of(tx, id, None).await?);
-            let notice = Notice::from_caller(caller, now);
+            let detail = json!({ "ended": access.ended });
+            let notice = notice.clone().with_access(access);
             mail::notify(tx, NoticeKind::PasswordReset, &user, notice).await?;
-            security_event::insert(tx, SecurityEventKind::PasswordReset, Some(id), caller).await
+            let kind = SecurityEventKind::PasswordReset;
+            security_event::insert_with_detail(tx, kind, Some(id), caller, detail).await
         });
         transaction.await?;
         mail::send_due_soon(app);
         Ok(())
     })
+}
+
+/// Ends the ways into the account that a reset ends, except the sessions. Returns what has
+/// ended and what still works.
+async fn end_access(
+    app: &App,
+    tx: &Tx,
+    context: &SignInContext,
+    id: Uuid,
+    unlink_providers: bool,
+) -> Result<Access> {
+    let account = user::find_credentials_by_id(tx, id, &[]).await?;
+    let account = account.ok_or(Error::LinkEnded)?;
+    let is_first_proof =
+        !account.user.email_verified && !first_proof::is_registrant(tx, context, id).await?;
+    let (_, identities) = user_identity::list(tx, id).await?;
+    let mut providers: Vec<String> = identities
+        .iter()
+        .map(|identity| format!("sign-in with {}", label(app, &identity.provider)))
+        .collect();
+    providers.sort_unstable();
+    providers.dedup();
+    let mut access = Access::default();
+    if calendar::set_token(tx, id, None).await? {
+        access.ended.push("the calendar feed".to_owned());
+    }
+    if is_first_proof || unlink_providers {
+        user_identity::delete_all(tx, id).await?;
+        access.ended.append(&mut providers);
+    }
+    access.remaining = providers;
+    if is_first_proof {
+        if account.user.has_second_factor {
+            access.ended.push("two-factor authentication".to_owned());
+        }
+        first_proof::forget_registrant(tx, id).await?;
+    }
+    Ok(access)
 }

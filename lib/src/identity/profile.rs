@@ -9,10 +9,10 @@ use crate::crypto::password::Password;
 use crate::error::{Error, Result};
 use crate::http::Member;
 use crate::http::json::nullable;
+use crate::identity::closing;
 use crate::identity::reauthenticate::reauthenticate;
 use crate::identity::renewal::NewCredential;
 use crate::identity::view::{MembershipView, UserView};
-use crate::models::booking;
 use crate::models::one_time_token::{self, Purpose};
 use crate::models::organization::{self, Membership};
 use crate::models::security_event::{self, SecurityEventKind};
@@ -225,34 +225,31 @@ pub fn change_password<'a>(
     })
 }
 
-/// Deactivates the member's account and ends all its sessions.
+/// Closes the member's account, and tells the member by mail. See [`closing::close`].
 ///
 /// # Errors
 ///
 /// 403 `wrong_password`; [`Error::TooManyRequests`]; [`Error::SessionGone`];
 /// [`Error::Unavailable`].
-pub fn deactivate<'a>(
+pub fn close_account<'a>(
     app: &'a App,
     caller: &'a Caller,
     member: &'a Member,
     current_password: Option<&'a str>,
 ) -> BoxFuture<'a, Result<()>> {
     Box::pin(async move {
-        let key = member.key()?;
+        let (key, user) = (member.key()?, &member.user);
         let proof = reauthenticate(app, caller, member, current_password).await?;
-        let (now, studio) = (app.clock().now(), &app.config().studio);
-        let transaction = app
-            .transaction()
-            .invalidate([app.schedule()])
-            .run(async |tx| {
-                let id = proof.user_id;
-                session::lock_member(tx, key, id).await?;
-                user::deactivate(tx, id, proof.epoch).await?;
-                tx.invalidate_sessions(session::end_all_of(tx, id, None).await?);
-                booking::cancel_all_of(tx, id, now, studio).await?;
-                let kind = SecurityEventKind::AccountDeactivated;
-                security_event::insert(tx, kind, Some(id), caller).await
-            });
+        let notice = Notice::from_caller(caller, app.clock().now());
+        let transaction = app.transaction().run(async |tx| {
+            let id = proof.user_id;
+            session::lock_member(tx, key, id).await?;
+            user::require_epoch(tx, &proof).await?;
+            closing::close(app, tx, id).await?;
+            mail::notify(tx, NoticeKind::AccountClosed, user, notice.clone()).await?;
+            let kind = SecurityEventKind::AccountDeactivated;
+            security_event::insert(tx, kind, Some(id), caller).await
+        });
         transaction.await?;
         changes::after_commit(app);
         Ok(())

@@ -5,10 +5,13 @@ use chrono::NaiveDate;
 use http::StatusCode;
 use serde::Deserialize;
 use utoipa::ToSchema;
+use uuid::Uuid;
 
 use crate::crypto::password::Password;
+use crate::crypto::random;
 use crate::error::{Error, Result};
-use crate::http::{Accepted, SignInContext};
+use crate::http::{Accepted, SetCookie, SignInContext, registration_cookie};
+use crate::identity::closing;
 use crate::identity::rate_limit;
 use crate::identity::rate_limit::{REGISTER_ADDRESS, REGISTER_EMAIL, Subject};
 use crate::identity::sign_in::{AuthenticatedMember, PendingSession, SessionMode, SignInResponse};
@@ -71,22 +74,23 @@ pub struct Registration {
 pub enum RegistrationResponse {
     /// The member is signed in.
     SignedIn(Box<SignInResponse>),
-    /// A mail was sent to the address, whether or not it had an account.
-    Pending,
+    /// A mail was sent to the address, whether or not it had an account. The browser gets a
+    /// cookie, by which it is recognized when it confirms the address.
+    Pending(SetCookie),
 }
 
 impl IntoResponse for RegistrationResponse {
     fn into_response(self) -> Response {
         match self {
             Self::SignedIn(response) => (StatusCode::CREATED, *response).into_response(),
-            Self::Pending => Accepted.into_response(),
+            Self::Pending(cookie) => (cookie, Accepted).into_response(),
         }
     }
 }
 
-/// Creates an account and its first session in one transaction. If addresses must be
-/// confirmed first, no session is created, and only the mail reveals whether the address
-/// already had an account.
+/// Creates an account and its first session in one transaction. It replaces an earlier
+/// registration whose address was never confirmed. If addresses must be confirmed first, no
+/// session is created, and only the mail reveals whether the address already had an account.
 ///
 /// # Errors
 ///
@@ -112,13 +116,18 @@ pub fn register_account<'a>(
             SessionMode::Token => Credential::tokens(),
         };
         let response = if app.config().require_email_verification {
-            match insert(app, context, new_user.clone(), hash, None).await {
-                Err(Error::EmailTaken) => notify_owner(app, context, &new_user.email).await?,
-                outcome => drop(outcome?),
-            }
-            RegistrationResponse::Pending
+            let id = match insert(app, context, &new_user, &hash, None).await {
+                Err(Error::EmailTaken) => {
+                    notify_owner(app, context, &new_user.email).await?;
+                    // The response must look the same as for a new account.
+                    random::id()
+                }
+                outcome => outcome?.0,
+            };
+            RegistrationResponse::Pending(registration_cookie(app, id))
         } else {
-            let sign_in_response = insert(app, context, new_user, hash, Some(credential)).await?;
+            let (_, sign_in_response) =
+                insert(app, context, &new_user, &hash, Some(credential)).await?;
             let sign_in_response = sign_in_response
                 .ok_or_else(|| Error::internal("registration created no session"))?;
             app.counters().add("sessions_created", 1);
@@ -130,25 +139,26 @@ pub fn register_account<'a>(
 }
 
 /// Creates the account and queues the mail to confirm its address. Creates the first
-/// session if there is a credential.
+/// session if there is a credential. Returns the account's id.
 async fn insert(
     app: &App,
     context: &SignInContext,
-    new_user: NewUser,
-    hash: String,
+    new_user: &NewUser,
+    hash: &str,
     credential: Option<Credential>,
-) -> Result<Option<SignInResponse>> {
+) -> Result<(Uuid, Option<SignInResponse>)> {
     let keys = &app.config().encryption_keys;
     let session = PendingSession::for_new_account(context, credential.as_ref());
     let caller = &context.caller;
     let notice = Notice::from_caller(caller, app.clock().now());
     let transaction = app.transaction().run(async |tx| {
-        let user = user::insert(tx, keys, &new_user, Some(&hash)).await?;
+        closing::release_address(app, tx, new_user.email.as_str()).await?;
+        let user = user::insert(tx, keys, new_user, Some(hash)).await?;
         let (purpose, id) = (Purpose::VerifyEmail, user.id);
         mail::send_link(tx, keys, purpose, id, &user.email, notice.clone()).await?;
         let Some(credential) = credential.clone() else {
             security_event::insert(tx, SecurityEventKind::SignedUp, Some(id), caller).await?;
-            return Ok(None);
+            return Ok((id, None));
         };
         let member = AuthenticatedMember {
             proof: AuthenticationProof::for_new_member(id, "password"),
@@ -161,11 +171,10 @@ async fn insert(
         let new_session = session.new_session(&member, Notification::SignedUp);
         session::create_session(tx, &new_session).await?;
         tx.invalidate_sessions(new_session.replaces);
-        Ok(Some(member))
+        Ok((id, Some(member)))
     });
-    Ok(transaction
-        .await?
-        .map(|member| session.respond(app, member)))
+    let (id, member) = transaction.await?;
+    Ok((id, member.map(|member| session.respond(app, member))))
 }
 
 /// Mails the owner of an account that someone tried to register with their address.

@@ -30,6 +30,18 @@ pub struct Notice {
     pub other: Option<String>,
     /// The link. Its token is encrypted, because the outbox is part of every backup.
     pub link: Option<Link>,
+    /// What a reset of the password has ended, and what it has left.
+    #[serde(default)]
+    pub access: Access,
+}
+
+/// The ways into an account, beside the password and the sessions, as a mail lists them.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Access {
+    /// What has ended, such as `the calendar feed`.
+    pub ended: Vec<String>,
+    /// What still works, such as `sign-in with Google`.
+    pub remaining: Vec<String>,
 }
 
 /// A link in a mail that has not been sent.
@@ -51,6 +63,7 @@ impl Notice {
             device: user_agent.map(|agent| format!("{} on {}", browser(agent), device(agent))),
             other: None,
             link: None,
+            access: Access::default(),
         }
     }
 
@@ -62,6 +75,7 @@ impl Notice {
             device: None,
             other: None,
             link: None,
+            access: Access::default(),
         }
     }
 
@@ -74,6 +88,13 @@ impl Notice {
     #[must_use]
     pub fn with_other(mut self, other: &str) -> Self {
         self.other = Some(other.to_owned());
+        self
+    }
+
+    /// Adds what a reset of the password has ended.
+    #[must_use]
+    pub fn with_access(mut self, access: Access) -> Self {
+        self.access = access;
         self
     }
 }

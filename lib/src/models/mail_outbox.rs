@@ -157,7 +157,7 @@ pub async fn has_due(client: &Client) -> Result<bool> {
 /// The recipient of a mail about an account.
 #[derive(Clone, Debug)]
 pub struct MailRecipient {
-    /// The member's first name.
+    /// The member's first name. Empty if the account is closed.
     pub first_name: String,
     /// The time of the event, formatted in the studio's time zone.
     pub at: String,
@@ -165,7 +165,8 @@ pub struct MailRecipient {
 
 static FIND_RECIPIENT: Statement = Statement::new(
     "mail_outbox.find_recipient",
-    "select first_name, to_char($2 at time zone $3, 'FMMonth FMDD, YYYY, FMHH12:MI AM')
+    "select case when closed_at is null then first_name else '' end as first_name,
+        to_char($2 at time zone $3, 'FMMonth FMDD, YYYY, FMHH12:MI AM')
         || ' (' || replace(split_part($3, '/', -1), '_', ' ') || ' time)' as at
     from users where id = $1",
 );
@@ -195,7 +196,7 @@ pub async fn find_recipient(
 pub struct MailBooking {
     /// The booking's status.
     pub status: String,
-    /// The member's first name.
+    /// The member's first name. Empty if the account is closed.
     pub first_name: String,
     /// The title of the class.
     pub title: String,
@@ -252,7 +253,8 @@ pub struct MailPayment {
 // executable that sends mail.
 static FIND_BOOKING: Statement = Statement::new(
     "mail_outbox.find_booking",
-    "select b.status, u.first_name, c.title, c.room, i.name as instructor,
+    "select b.status, case when u.closed_at is null then u.first_name else '' end as first_name,
+        c.title, c.room, i.name as instructor,
         to_char(c.start_time at time zone $2, 'FMDay, FMMonth FMDD, YYYY') as day,
         to_char(c.start_time at time zone $2, 'FMHH12:MI AM') as starts,
         to_char(c.end_time at time zone $2, 'FMHH12:MI AM') as ends,

@@ -156,7 +156,7 @@ pub struct SecurityEvent {
     pub kind: String,
     /// The affected member. `None` if the member is unknown or deleted.
     pub user_id: Option<Uuid>,
-    /// The member's current e-mail address.
+    /// The member's current e-mail address. `None` if the account is closed.
     pub email: Option<String>,
     /// The IP address of the client. `None` for the command line.
     pub ip: Option<IpAddr>,
@@ -181,7 +181,8 @@ pub struct SecurityEventFilter {
 
 static LIST: Statement = Statement::new(
     "security_event.list",
-    "select e.id, e.kind, e.user_id, u.email, e.ip, e.user_agent, e.detail, e.created_at
+    "select e.id, e.kind, e.user_id,
+        case when u.closed_at is null then u.email end as email, e.ip, e.user_agent, e.detail, e.created_at
     from security_events e left join users u on u.id = e.user_id
     where ($1::text is null or e.kind = $1)
       and ($2::uuid is null or e.user_id = $2)

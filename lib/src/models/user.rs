@@ -2,6 +2,7 @@
 
 pub mod account;
 mod credentials;
+mod erasure;
 mod fields;
 mod member;
 mod profile;
@@ -10,9 +11,12 @@ pub mod second_factor;
 
 pub use self::account::grant_admin;
 pub use self::credentials::{
-    Credentials, Reauthentication, WRONG_PASSWORD, deactivate, find_credentials_by_email,
-    find_credentials_by_id, find_reauthentication, rehash, require_epoch, reset_password,
-    set_password, unlink_unverified_identities, verify_email,
+    Credentials, Reauthentication, WRONG_PASSWORD, change_email, confirm_email,
+    find_credentials_by_email, find_credentials_by_id, find_reauthentication, rehash,
+    require_epoch, reset_password, set_password,
+};
+pub use self::erasure::{
+    delete_without_bookings, erase, forget_registrant, lock_address, lock_unconfirmed,
 };
 pub use self::fields::{
     MAX_CONTACT_NAME, MAX_MEDICAL_CONDITIONS, MAX_NAME, MAX_PHONE, contact_name, date_of_birth,

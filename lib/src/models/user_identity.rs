@@ -110,3 +110,13 @@ static DELETE: Statement = Statement::new(
 pub async fn delete(client: &Client, user_id: Uuid, id: Uuid) -> Result<()> {
     DELETE.execute(client, &[&user_id, &id]).await
 }
+
+static DELETE_ALL: Statement = Statement::new(
+    "user_identity.delete_all",
+    "delete from user_identities where user_id = $1",
+);
+
+/// Unlinks all accounts at providers.
+pub async fn delete_all(client: &Client, user_id: Uuid) -> Result<()> {
+    DELETE_ALL.execute(client, &[&user_id]).await
+}

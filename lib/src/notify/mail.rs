@@ -14,6 +14,6 @@ mod transport;
 
 pub use self::delivery::{SendSummary, send_due, send_due_soon};
 pub use self::notice::{
-    Link, Notice, NoticeKind, notify, notify_account_exists, notify_address, send_link,
+    Access, Link, Notice, NoticeKind, notify, notify_account_exists, notify_address, send_link,
 };
 pub(crate) use self::send_queue::SendQueue;

@@ -27,7 +27,7 @@ macro_rules! migration {
     };
 }
 
-static MIGRATIONS: [Migration; 8] = [
+static MIGRATIONS: [Migration; 9] = [
     migration!(1, "0001_initial"),
     migration!(2, "0002_classes"),
     migration!(3, "0003_bookings"),
@@ -36,6 +36,7 @@ static MIGRATIONS: [Migration; 8] = [
     migration!(6, "0006_refunds"),
     migration!(7, "0007_canonical_texts"),
     migration!(8, "0008_moved_classes"),
+    migration!(9, "0009_closed_accounts"),
 ];
 
 /// Takes the advisory lock of migrations, whose number is "sabor" in ASCII. The commands

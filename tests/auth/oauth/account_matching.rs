@@ -9,7 +9,7 @@ use super::{
     START, ana_claims, assert_redirects_to, identity_count, profile, sign_in, start_sign_in,
     start_with_provider, user_count,
 };
-use crate::harness::{Authenticator, wait_until};
+use crate::harness::{Authenticator, PASSWORD, wait_until};
 
 #[tokio::test]
 async fn the_first_sign_in_creates_an_account_and_the_next_one_finds_it() {
@@ -63,17 +63,51 @@ async fn an_account_with_the_same_verified_email_is_linked_and_its_owner_notifie
 }
 
 #[tokio::test]
-async fn an_account_with_an_unverified_email_is_not_linked_automatically() {
+async fn a_provider_that_proves_the_address_ends_what_a_stranger_has_registered() {
     let Some((oidc, app)) = start_with_provider().await else {
         return;
     };
-    // The member may have registered someone else's address.
-    app.unconfirmed_member("ana").await;
+    let stranger = app.unconfirmed_member("ana").await;
+    let details = json!({ "firstName": "Mallory", "phone": "555 0100" });
+    stranger.patch("/api/auth/me", details).await.expect(200);
+    app.sql(
+        "insert into user_identities (id, user_id, provider, subject)
+        select gen_random_uuid(), id, 'acme', 'mallory' from users",
+    )
+    .await;
     let owner = app.visitor();
-    let response = sign_in(&oidc, &owner, "ana-1").await;
-    response.expect_code(409, "account_exists");
-    assert!(!owner.is_signed_in().await);
-    assert_eq!((user_count(&app).await, identity_count(&app).await), (1, 0));
+    assert_redirects_to(&sign_in(&oidc, &owner, "ana-1").await, "/");
+    let profile = profile(&owner).await;
+    assert_eq!(profile["email"], "ana@example.com");
+    assert_eq!(profile["name"], "Ana Reyes");
+    assert_eq!(profile["emailVerified"], true);
+    assert_eq!(profile["phone"], json!(null));
+    assert!(!stranger.is_signed_in().await);
+    stranger.sign_in_as("ana").await.expect(401);
+    assert_eq!((user_count(&app).await, identity_count(&app).await), (1, 1));
+}
+
+#[tokio::test]
+async fn a_provider_that_proves_the_address_in_the_browser_that_registered_ends_nothing() {
+    let Some((oidc, app)) = start_with_provider().await else {
+        return;
+    };
+    // With a session the provider is linked, without one the registration's cookie counts.
+    let settings = oidc.settings().with("REQUIRE_EMAIL_VERIFICATION", "true");
+    let strict_app = app.start_another_with(settings).await;
+    for app in [&app, &strict_app] {
+        let ana = app.visitor();
+        let form = json!({ "email": "ana@example.com", "password": PASSWORD, "name": "Anita" });
+        ana.post("/api/auth/register", form).await;
+        assert_redirects_to(&sign_in(&oidc, &ana, "ana-1").await, "/");
+        let profile = profile(&ana).await;
+        assert_eq!(
+            (&profile["firstName"], &profile["emailVerified"]),
+            (&json!("Anita"), &json!(true))
+        );
+        app.visitor().sign_in_as("ana").await.expect(200);
+        app.sql("delete from users").await;
+    }
 }
 
 #[tokio::test]

@@ -7,17 +7,19 @@ use super::errors::STATE_UNKNOWN;
 use super::provider_list::label;
 use crate::error::{Error, Result};
 use crate::http::{SetCookie, SignInContext};
+use crate::identity::first_proof;
 use crate::identity::reauthenticate::SIGN_IN_AGAIN;
 use crate::identity::sign_in::{AuthenticatedMember, PendingSession};
 use crate::models::oauth_state::{Linking, State};
 use crate::models::security_event::{self, SecurityEventKind};
 use crate::models::user::AuthenticationProof;
-use crate::models::user::{self, Credentials, Email, ExperienceLevel, NewUser, Profile, User};
+use crate::models::user::{
+    self, Changes, Credentials, Email, ExperienceLevel, NewUser, Profile, User,
+};
 use crate::models::user_identity;
 use crate::notify::mail;
 use crate::notify::mail::{Notice, NoticeKind};
-use crate::session::{Credential, Notification, Token, Tx};
-use crate::values::caller::Caller;
+use crate::session::{Credential, Notification, Tx};
 use crate::{App, session};
 
 const EMAIL_UNVERIFIED: Error = Error::Forbidden {
@@ -92,8 +94,7 @@ async fn try_resolve(
     let session = PendingSession::for_new_account(context, Some(&credential));
     let resolution = Resolution {
         app,
-        caller: &context.caller,
-        devices: &context.device_tokens,
+        context,
         identity,
         linking: state.linking.as_ref(),
         session: &session,
@@ -120,8 +121,7 @@ enum Found {
 /// The input of the transaction.
 struct Resolution<'a> {
     app: &'a App,
-    caller: &'a Caller,
-    devices: &'a [Token],
+    context: &'a SignInContext,
     identity: &'a Identity,
     linking: Option<&'a Linking>,
     session: &'a PendingSession,
@@ -141,12 +141,16 @@ impl Resolution<'_> {
         let Identity {
             provider, subject, ..
         } = &self.identity;
-        session::lock_member(tx, &linking.key, linking.user_id).await?;
+        let keys = session::lock_member(tx, &linking.key, linking.user_id).await?;
         let member = self.credentials_of(tx, linking.user_id).await?;
         // If the member has ended all other sessions since the linking started, the linking
         // is cancelled as well.
         if member.epoch != linking.epoch {
             return Err(STATE_UNKNOWN);
+        }
+        if self.proves_address_of(&member.user) {
+            user::confirm_email(tx, member.user.id).await?;
+            tx.invalidate_sessions(keys);
         }
         match user_identity::find_owner(tx, provider, subject).await? {
             // The identity is linked already. Members without a password reauthenticate in
@@ -193,13 +197,15 @@ impl Resolution<'_> {
             ..
         } = &self.identity;
         let credentials = self.credentials_of(tx, owner).await?;
+        if self.proves_address_of(&credentials.user) {
+            return self.prove_address(tx, owner).await;
+        }
         user_identity::update_email(tx, provider, subject, email.as_deref()).await?;
         Ok(Found::Existing(Box::new(credentials)))
     }
 
-    /// Links the identity to the account with the same e-mail address. The provider has
-    /// verified the address, but it must also be confirmed in the account, because someone
-    /// may have registered with an address that is not theirs.
+    /// Links the identity to the account with the same e-mail address, which the provider
+    /// has verified.
     async fn link_by_email(&self, tx: &Tx, id: Uuid, email: &Email) -> Result<Found> {
         let Identity {
             provider, subject, ..
@@ -210,8 +216,11 @@ impl Resolution<'_> {
             return self.find_linked_account(tx, owner).await;
         }
         let account = self.credentials_of(tx, id).await?;
-        if account.user.email != email.as_str() || !account.user.email_verified {
+        if account.user.email != email.as_str() {
             return Err(ACCOUNT_EXISTS);
+        }
+        if !account.user.email_verified {
+            return self.prove_address(tx, id).await;
         }
         // If the account is linked to another user of this provider, the address belongs to
         // someone else there.
@@ -223,16 +232,61 @@ impl Resolution<'_> {
         Ok(Found::Existing(Box::new(account)))
     }
 
+    /// Returns whether the provider has verified the address of an account that has not
+    /// confirmed it.
+    fn proves_address_of(&self, user: &User) -> bool {
+        let verified = self.identity.verified_email.as_ref();
+        !user.email_verified && verified.is_some_and(|email| email.as_str() == user.email)
+    }
+
+    /// Confirms the address of an account and links the identity. What a stranger may have
+    /// set up with this address ends, unless this browser registered the account.
+    async fn prove_address(&self, tx: &Tx, id: Uuid) -> Result<Found> {
+        tx.invalidate_sessions(session::lock_owner(tx, id).await?);
+        let account = self.credentials_of(tx, id).await?;
+        // Another request has confirmed or changed the address before the lock.
+        if !self.proves_address_of(&account.user) {
+            return Err(Error::ConcurrentIdentityChange);
+        }
+        if !first_proof::is_registrant(tx, self.context, id).await? {
+            first_proof::forget_registrant(tx, id).await?;
+            let names = Changes {
+                first_name: Some(self.identity.first_name.clone()),
+                last_name: Some(self.identity.last_name.clone()),
+                ..Changes::default()
+            };
+            let keys = &self.app.config().encryption_keys;
+            user::update(tx, keys, id, &names).await?;
+        }
+        user::confirm_email(tx, id).await?;
+        let Identity {
+            provider, subject, ..
+        } = &self.identity;
+        if user_identity::find_owner(tx, provider, subject)
+            .await?
+            .is_none()
+        {
+            self.link_and_notify(tx, &account.user).await?;
+        }
+        let (kind, caller) = (SecurityEventKind::EmailVerified, &self.context.caller);
+        security_event::insert(tx, kind, Some(id), caller).await?;
+        // The epoch may be new.
+        Ok(Found::Existing(Box::new(
+            self.credentials_of(tx, id).await?,
+        )))
+    }
+
     /// Links the identity and notifies the member.
     async fn link_and_notify(&self, tx: &Tx, user: &User) -> Result<()> {
         self.insert_link(tx, user.id).await?;
         let provider = &self.identity.provider;
-        let notice = Notice::from_caller(self.caller, self.app.clock().now());
+        let notice = Notice::from_caller(&self.context.caller, self.app.clock().now());
         let notice = notice.with_other(&label(self.app, provider));
         mail::notify(tx, NoticeKind::IdentityLinked, user, notice).await?;
         let detail = serde_json::json!({ "provider": provider });
         let kind = SecurityEventKind::IdentityLinked;
-        security_event::insert_with_detail(tx, kind, Some(user.id), self.caller, detail).await
+        security_event::insert_with_detail(tx, kind, Some(user.id), &self.context.caller, detail)
+            .await
     }
 
     async fn insert_link(&self, tx: &Tx, user_id: Uuid) -> Result<()> {
@@ -279,7 +333,8 @@ impl Resolution<'_> {
 
     /// Returns the credentials of an active account.
     async fn credentials_of(&self, tx: &Tx, id: Uuid) -> Result<Credentials> {
-        let credentials = user::find_credentials_by_id(tx, id, self.devices).await?;
+        let devices = &self.context.device_tokens;
+        let credentials = user::find_credentials_by_id(tx, id, devices).await?;
         // A concurrent request has deleted the account.
         let credentials = credentials.ok_or(Error::ConcurrentIdentityChange)?;
         if credentials.is_active {

@@ -48,6 +48,8 @@ pub struct Account {
     pub user: User,
     /// Whether the account is active.
     pub is_active: bool,
+    /// When the member closed the account, which erased it.
+    pub closed_at: Option<DateTime<Utc>>,
     /// The number of sessions that have not expired.
     pub sessions: i64,
     /// Until when sign-in is blocked after failed attempts. The block may apply to one IP
@@ -60,6 +62,7 @@ impl Account {
         Ok(Self {
             user: User::from_row(row)?,
             is_active: row.try_get("is_active")?,
+            closed_at: row.try_get("closed_at")?,
             sessions: row.try_get("sessions")?,
             locked_until: row.try_get("locked_until")?,
         })
@@ -111,7 +114,7 @@ macro_rules! accounts_of {
         concat!(
             "select ",
             user_columns!("u"),
-            ", u.is_active, locked.until as locked_until,
+            ", u.is_active, u.closed_at, locked.until as locked_until,
                 (select count(*) from user_sessions s
                  where s.user_id = u.id and s.expires_at > now()) as sessions
             from ",
@@ -208,15 +211,18 @@ pub async fn set_active(client: &Client, id: Uuid, is_active: bool) -> Result<()
 static GRANT_ADMIN: Statement = Statement::new(
     "user.account.grant_admin",
     "with granted as (
-        update users set is_admin = true where email = $1 and is_active returning id
+        update users set is_admin = true
+        where email = $1 and is_active and email_verified_at is not null
+        returning id
     )
     insert into security_events (id, user_id, kind, detail)
     select $2, id, 'admin_granted', '{\"by\": \"command line\"}' from granted
     returning user_id",
 );
 
-/// Makes an active member an administrator, for `cargo dev admin grant`. Returns
-/// `false` if there is no such member, or if `email` is not an address. An existing session keeps the old role in
+/// Makes an active member with a confirmed address an administrator, for `cargo dev admin
+/// grant`. Returns `false` if there is no such member, or if `email` is not an address. An
+/// existing session keeps the old role in
 /// Redis for up to five minutes.
 pub async fn grant_admin(client: &Client, email: &str) -> Result<bool> {
     let Ok(email) = Email::parse_existing(email) else {

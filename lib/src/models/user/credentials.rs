@@ -158,42 +158,40 @@ pub async fn reset_password(client: &Client, id: Uuid, email: &str, hash: &str) 
     Ok(row.is_some())
 }
 
-static UNLINK_UNVERIFIED: Statement = Statement::new(
-    "user.unlink_unverified_identities",
-    "delete from user_identities i using users u
-    where u.id = $1 and i.user_id = u.id and i.linked_at < u.email_verified_at",
+static CONFIRM_EMAIL: Statement = Statement::new(
+    "user.confirm_email",
+    "update users set email_verified_at = now()
+    where id = $1 and email_verified_at is null",
 );
 
-/// Unlinks the providers that were linked before the account's address was confirmed.
-/// A stranger may have registered with this address and linked a provider, and could
-/// still sign in through it. A second factor stays, because only an administrator can
-/// remove it.
-pub async fn unlink_unverified_identities(client: &Client, id: Uuid) -> Result<()> {
-    UNLINK_UNVERIFIED.execute(client, &[&id]).await
+/// Confirms the address of an account, if it is not confirmed yet. The transaction must have
+/// locked the member's row.
+pub async fn confirm_email(client: &Client, id: Uuid) -> Result<()> {
+    CONFIRM_EMAIL.execute(client, &[&id]).await
 }
 
-static VERIFY_EMAIL: Statement = Statement::new(
-    "user.verify_email",
+static CHANGE_EMAIL: Statement = Statement::new(
+    "user.change_email",
     "update users u set email = $2, email_verified_at = now()
     from (select id, email from users where id = $1 for no key update) previous
-    where u.id = previous.id and u.is_active and (u.email = $2 or u.session_epoch = $3)
+    where u.id = previous.id and u.is_active and u.session_epoch = $3
     returning previous.email as previous_email",
 );
 
-/// Sets the confirmed e-mail address of an account. Returns the previous address. Returns
-/// `None` if the account is deactivated. Also returns `None` if the address is new and the
-/// member's `session_epoch` is no longer `epoch`, the value at the time of the request.
+/// Gives an account a new address, which its member has confirmed. Returns the previous
+/// address. Returns `None` if the account is deactivated, or if the member's `session_epoch`
+/// is no longer `epoch`, the value at the time of the request.
 ///
 /// # Errors
 ///
 /// 409 `email_taken` if another account has the address.
-pub async fn verify_email(
+pub async fn change_email(
     client: &Client,
     id: Uuid,
     email: &str,
     epoch: i32,
 ) -> Result<Option<String>> {
-    let row = VERIFY_EMAIL
+    let row = CHANGE_EMAIL
         .opt(client, &[&id, &email, &epoch])
         .await
         .on_constraint("users_email_key", Error::EmailTaken)?;
@@ -264,19 +262,4 @@ pub async fn find_reauthentication(
         })
     })
     .transpose()
-}
-
-static DEACTIVATE: Statement = Statement::new(
-    "user.deactivate",
-    "update users set is_active = false where id = $1 and session_epoch = $2 returning id",
-);
-
-/// Deactivates an account. No data is deleted.
-///
-/// # Errors
-///
-/// [`WRONG_PASSWORD`] if the epoch has changed since the member authenticated.
-pub async fn deactivate(client: &Client, id: Uuid, epoch: i32) -> Result<()> {
-    let row = DEACTIVATE.opt(client, &[&id, &epoch]).await?;
-    row.map(|_| ()).ok_or(WRONG_PASSWORD)
 }

@@ -1,7 +1,7 @@
 //! Mails about accounts.
 
 use super::message::{Content, Message};
-use super::notice::{Notice, NoticeKind};
+use super::notice::{Access, Notice, NoticeKind};
 use crate::error::Result;
 use crate::models::mail_outbox::MailRecipient;
 use crate::runtime::config::StudioConfig;
@@ -14,8 +14,7 @@ pub(super) fn compose(
     token: Option<&str>,
     studio: &StudioConfig,
 ) -> Result<Message> {
-    let other = notice.other.as_deref().unwrap_or_default();
-    let (subject, headline, paragraph) = text(kind, other);
+    let (subject, headline, paragraph) = text(kind, notice);
     let content = Content {
         studio: &studio.name,
         subject: subject.to_owned(),
@@ -38,12 +37,15 @@ pub(super) fn compose(
 fn greeting(kind: NoticeKind, recipient: &MailRecipient) -> String {
     match kind {
         NoticeKind::VerifyEmail => "Hola,".to_owned(),
+        // The member has closed the account, and the name is erased.
+        _ if recipient.first_name.is_empty() => "Hola,".to_owned(),
         _ => format!("Hola {},", recipient.first_name),
     }
 }
 
 /// Returns the subject, the headline and the first paragraph.
-fn text(kind: NoticeKind, other: &str) -> (&'static str, &'static str, String) {
+fn text(kind: NoticeKind, notice: &Notice) -> (&'static str, &'static str, String) {
+    let other = notice.other.as_deref().unwrap_or_default();
     match kind {
         NoticeKind::VerifyEmail => (
             "Please confirm your e-mail address",
@@ -88,9 +90,7 @@ fn text(kind: NoticeKind, other: &str) -> (&'static str, &'static str, String) {
         NoticeKind::PasswordReset => (
             "Your password has been reset",
             "Your password has been reset",
-            "Your password has been reset with a link that we e-mailed to you. You are signed out \
-             on all devices."
-                .to_owned(),
+            password_reset(&notice.access),
         ),
         NoticeKind::NewDevice => (
             "A new sign-in to your account",
@@ -134,7 +134,27 @@ fn text(kind: NoticeKind, other: &str) -> (&'static str, &'static str, String) {
             "A sign-in method was removed",
             format!("You can no longer sign in with {other}."),
         ),
+        NoticeKind::AccountClosed => (
+            "Your account is closed",
+            "Your account is closed",
+            "Your account is closed, as you asked. Your upcoming bookings are cancelled, and your \
+             personal details are erased. You can register with this address again at any time."
+                .to_owned(),
+        ),
     }
+}
+
+fn password_reset(access: &Access) -> String {
+    let mut text = "Your password has been reset with a link that we e-mailed to you. You are \
+        signed out on all devices."
+        .to_owned();
+    if !access.ended.is_empty() {
+        text += &format!(" This has also ended: {}.", access.ended.join(", "));
+    }
+    if !access.remaining.is_empty() {
+        text += &format!(" What still works: {}.", access.remaining.join(", "));
+    }
+    text
 }
 
 /// Returns the advice for a member who did not cause the notice.
@@ -144,7 +164,7 @@ fn if_it_was_not_you(kind: NoticeKind) -> &'static str {
             "If you did not request this, you can ignore this e-mail."
         }
         NoticeKind::AccountExists => "If it was not you, you can ignore this e-mail.",
-        NoticeKind::EmailChanged => {
+        NoticeKind::EmailChanged | NoticeKind::AccountClosed => {
             "If this was not you, reply to this e-mail at once, and we will help you."
         }
         _ => {
@@ -179,6 +199,7 @@ fn link(
             "Choose a new password",
             format!("{site}/reset-password.html#token={token}"),
         )),
+        (NoticeKind::AccountClosed, _) => None,
         _ => Some(("Open my account", format!("{site}/"))),
     }
 }

@@ -28,7 +28,7 @@ pub(super) fn compose(
         studio: &studio.name,
         subject,
         headline: headline.to_owned(),
-        greeting: format!("Hola {},", booking.first_name),
+        greeting: greeting(booking),
         paragraphs,
         facts: facts(booking, studio),
         link: Some(("Open my bookings", format!("{}/", studio.site_url))),
@@ -39,6 +39,14 @@ pub(super) fn compose(
         ),
     };
     Some(content.render(None))
+}
+
+/// Returns the greeting. A member who has closed the account has no name.
+fn greeting(booking: &MailBooking) -> String {
+    match booking.first_name.as_str() {
+        "" => "Hola,".to_owned(),
+        name => format!("Hola {name},"),
+    }
 }
 
 /// The subject, headline and paragraphs of a mail.

@@ -4,7 +4,7 @@ use uuid::Uuid;
 
 use crate::crypto::encryption::Keyring;
 use crate::error::Result;
-pub use crate::models::mail_notice::{Link, Notice};
+pub use crate::models::mail_notice::{Access, Link, Notice};
 use crate::models::mail_outbox;
 use crate::models::one_time_token::{self, Purpose};
 use crate::models::user::{Credentials, User};
@@ -41,10 +41,12 @@ pub enum NoticeKind {
     IdentityLinked,
     /// A provider was unlinked.
     IdentityUnlinked,
+    /// The member has closed the account.
+    AccountClosed,
 }
 
 impl NoticeKind {
-    const ALL: [Self; 14] = [
+    const ALL: [Self; 15] = [
         Self::VerifyEmail,
         Self::ResetPassword,
         Self::AccountExists,
@@ -59,6 +61,7 @@ impl NoticeKind {
         Self::WrongCodesEntered,
         Self::IdentityLinked,
         Self::IdentityUnlinked,
+        Self::AccountClosed,
     ];
 
     /// Returns the kind as stored in the outbox.
@@ -78,6 +81,7 @@ impl NoticeKind {
             Self::WrongCodesEntered => "codes_guessed",
             Self::IdentityLinked => "identity_linked",
             Self::IdentityUnlinked => "identity_unlinked",
+            Self::AccountClosed => "account_closed",
         }
     }
 

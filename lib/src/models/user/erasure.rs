@@ -1,0 +1,112 @@
+//! Removing what an account holds: all of it when the account ends, and what an unproven
+//! registrant has set up when somebody else proves the mailbox.
+
+use uuid::Uuid;
+
+use crate::error::Result;
+use crate::store::client::Client;
+use crate::store::statement::Statement;
+
+/// The common table expressions that delete the ways to sign in to the account `$1`, and
+/// what is in progress there. The sessions are deleted by [`crate::session`].
+macro_rules! with_credentials_deleted {
+    () => {
+        "with identities as (
+            delete from user_identities where user_id = $1
+        ), codes as (
+            delete from recovery_codes where user_id = $1
+        ), devices as (
+            delete from remembered_devices where user_id = $1
+        ), challenges as (
+            delete from sign_in_challenges where user_id = $1
+        ), states as (
+            delete from oauth_states where user_id = $1
+        ), tokens as (
+            delete from one_time_tokens where user_id = $1
+        )"
+    };
+}
+
+static LOCK_ADDRESS: Statement = Statement::new(
+    "user.lock_address",
+    "select pg_advisory_xact_lock(hashtextextended('address:' || $1, 0))",
+);
+
+/// Makes other transactions that give an account this address wait for this one.
+pub async fn lock_address(client: &Client, email: &str) -> Result<()> {
+    LOCK_ADDRESS.execute(client, &[&email]).await
+}
+
+static LOCK_UNCONFIRMED: Statement = Statement::new(
+    "user.lock_unconfirmed",
+    "select id from users
+    where email = $1 and email_verified_at is null and is_active for update",
+);
+
+/// Locks the active account with this address, if it has never confirmed it.
+pub async fn lock_unconfirmed(client: &Client, email: &str) -> Result<Option<Uuid>> {
+    let row = LOCK_UNCONFIRMED.opt(client, &[&email]).await?;
+    Ok(row.map(|row| row.try_get("id")).transpose()?)
+}
+
+static DELETE_WITHOUT_BOOKINGS: Statement = Statement::new(
+    "user.delete_without_bookings",
+    "delete from users u
+    where u.id = $1 and not exists (select from bookings b where b.user_id = u.id)
+    returning u.id",
+);
+
+/// Deletes an account and everything that belongs to it. Returns `false` if it has bookings,
+/// which the studio's figures need, and which may have been paid.
+pub async fn delete_without_bookings(client: &Client, id: Uuid) -> Result<bool> {
+    Ok(DELETE_WITHOUT_BOOKINGS.opt(client, &[&id]).await?.is_some())
+}
+
+static ERASE: Statement = Statement::new(
+    "user.erase",
+    concat!(
+        with_credentials_deleted!(),
+        ", memberships as (
+            delete from account_members where user_id = $1
+        ), instructor as (
+            update instructors set user_id = null where user_id = $1
+        ), addresses as (
+            update security_events set detail = detail - 'from' - 'to'
+            where user_id = $1 and kind in ('email_changed', 'email_change_asked')
+        )
+        update users set email = 'closed:' || id, email_verified_at = null,
+            password_hash = null, first_name = 'Former', last_name = 'member', phone = null,
+            date_of_birth = null, emergency_contact_name = null,
+            emergency_contact_phone = null, experience_level = 'beginner',
+            medical_conditions = null, marketing_consent = false, totp_secret = null,
+            totp_confirmed_at = null, totp_last_step = null, calendar_token_hash = null,
+            is_active = false, is_staff = false, is_admin = false, closed_at = now()
+        where id = $1"
+    ),
+);
+
+/// Closes an account and erases what is personal. Its bookings and payments stay, under a
+/// neutral name. The address becomes free: `closed:` and the id take its place, which is no
+/// address. The transaction must have locked the member's row and ended the sessions.
+pub async fn erase(client: &Client, id: Uuid) -> Result<()> {
+    ERASE.execute(client, &[&id]).await
+}
+
+static FORGET_REGISTRANT: Statement = Statement::new(
+    "user.forget_registrant",
+    concat!(
+        with_credentials_deleted!(),
+        "
+        update users set password_hash = null, phone = null, date_of_birth = null,
+            emergency_contact_name = null, emergency_contact_phone = null,
+            medical_conditions = null, marketing_consent = false, totp_secret = null,
+            totp_confirmed_at = null, totp_last_step = null, calendar_token_hash = null
+        where id = $1"
+    ),
+);
+
+/// Removes the ways to sign in and the personal details of an account, except the name. The
+/// transaction must have locked the member's row.
+pub async fn forget_registrant(client: &Client, id: Uuid) -> Result<()> {
+    FORGET_REGISTRANT.execute(client, &[&id]).await
+}
