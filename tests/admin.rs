@@ -7,14 +7,17 @@ mod authorization;
 mod bookings;
 mod classes;
 mod cleanup_sessions;
+mod closures;
 mod contacts;
 mod dashboard;
 mod fixtures;
 mod init_db;
 mod instructors;
 mod medical_notes;
+mod rooms;
 mod schedule;
 mod security_events;
+mod series;
 mod users;
 
 use crate::harness::TestResponse;

@@ -35,7 +35,7 @@ async fn list_weekly_classes(
 /// generated again.
 #[utoipa::path(post, path = "/api/admin/schedule", tag = "administration", security(("session" = [])), request_body = CreateTimetableEntry, responses(
     (status = 201, body = TimetableResult, description = "What was created"),
-    (status = 409, description = "`room_taken`: another class is in the room at that time. `instructor_taken`: the instructor teaches another class at that time"),
+    (status = 409, description = "`room_taken`: another class is in the room at that time. `instructor_taken`: the instructor teaches another class at that time. `studio_closed`: the day is part of a closure"),
 ))]
 async fn create_timetable_entry(
     app: App,
@@ -47,12 +47,12 @@ async fn create_timetable_entry(
     created.await.map(Created)
 }
 
-/// Updates a weekly class or an occurrence. Members who have booked the
-/// occurrence are notified.
+/// Updates a weekly class with its upcoming occurrences, or a single occurrence. Members
+/// who have booked are notified. `preview` returns what would change.
 #[utoipa::path(patch, path = "/api/admin/schedule", tag = "administration", security(("session" = [])), request_body = UpdateTimetableEntry, responses(
     (status = 200, body = TimetableResult, description = "The result"),
     (status = 404, description = "`not_found`: no weekly class or occurrence has this id"),
-    (status = 409, description = "`room_taken`: another class is in the room at that time. `instructor_taken`: the instructor teaches another class at that time. `places_taken`: more members have booked than the new limit allows. `class_started`, `class_cancelled`: the occurrence can no longer be changed"),
+    (status = 409, description = "`room_taken`: another class is in the room at that time. `instructor_taken`: the instructor teaches another class at that time. `places_taken`: more members have booked than the new limit allows. `class_started`, `class_cancelled`: the occurrence can no longer be changed. `studio_closed`: the new day is part of a closure"),
 ))]
 async fn update_timetable_entry(
     app: App,
@@ -64,9 +64,9 @@ async fn update_timetable_entry(
     updated.await.map(Json)
 }
 
-/// Retires a weekly class, or cancels an occurrence. Cancelling an occurrence
-/// cancels its bookings, makes their payments due for refund, and notifies the
-/// members.
+/// Retires a weekly class and cancels its upcoming occurrences, or cancels a single
+/// occurrence. Cancelling cancels the bookings, makes their payments due for refund, and
+/// notifies the members.
 #[utoipa::path(delete, path = "/api/admin/schedule", tag = "administration", security(("session" = [])), params(RemovalQuery), responses(
     (status = 200, body = TimetableResult, description = "The result"),
     (status = 400, description = "Exactly one of `patternId` and `occurrenceId` must be given"),

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::classes::timetable;
 use crate::error::{Error, Result, chain};
 use crate::models::{cross_app_session, expired};
 use crate::notify::mail;
@@ -58,6 +59,11 @@ pub struct CleanupDetails {
     security_events: u64,
     /// Deleted messages from the contact form, after `CONTACT_RETENTION_DAYS`.
     contact_submissions: u64,
+    /// Classes that were generated from weekly classes, `SCHEDULE_AHEAD_WEEKS` ahead.
+    classes_generated: u64,
+    /// Dates for which no class could be generated, because the room or the instructor is
+    /// taken or something is retired.
+    class_conflicts: u64,
     /// Cross-app tokens that were moved to the archive.
     cross_app_archived: u64,
     /// Deleted months of the archive.
@@ -76,9 +82,9 @@ pub struct CleanupDetails {
     failed: Vec<&'static str>,
 }
 
-/// Settles payments, sends due mail, deletes expired rows, and archives old
-/// tokens, until nothing is left or time runs out. It works in batches, each in its
-/// own transaction. Concurrent runs are safe.
+/// Settles payments, sends due mail, generates the classes of the next weeks, deletes
+/// expired rows, and archives old tokens, until nothing is left or time runs out. It works
+/// in batches, each in its own transaction. Concurrent runs are safe.
 ///
 /// # Errors
 ///
@@ -102,6 +108,7 @@ pub fn run_for(app: &App, budget: Duration) -> BoxFuture<'_, Result<CleanupResul
         run.settle_payments(started + budget / 4, started + budget / 2)
             .await;
         run.send_mail(started + budget / 4 * 3).await;
+        run.generate_classes().await;
         run.delete_expired(until).await;
         run.archive_tokens(until).await;
         app.counters()
@@ -165,6 +172,13 @@ impl<'a> Run<'a> {
         self.report.details.mail_failed = sent.failed;
         self.report.details.mail_given_up = sent.given_up;
         self.report.remaining |= sent.remaining;
+    }
+
+    async fn generate_classes(&mut self) {
+        let generated = timetable::generate_ahead(self.app).await;
+        let generated = self.step("classes", generated);
+        self.report.details.classes_generated = generated.created as u64;
+        self.report.details.class_conflicts = generated.conflicts.len() as u64;
     }
 
     async fn delete_expired(&mut self, until: Instant) {

@@ -13,7 +13,7 @@ pub async fn insert_class(app: &TestApp, class_type: &str, start: &str, spots: i
             insert into instructors (id, name) values (gen_random_uuid(), 'Marisol Vega') returning id
         ), type as (
             insert into class_types (id, name, price_per_class) values (gen_random_uuid(), '{class_type}', 25)
-            on conflict (name) do update set price_per_class = 25 returning id
+            on conflict (name_key(name)) do update set price_per_class = 25 returning id
         )
         insert into scheduled_classes (id, class_type_id, instructor_id, title, start_time, end_time,
             max_participants, room)

@@ -40,7 +40,9 @@ async fn concurrent_calls_apply_each_migration_once() {
             json!("0005_cross_app"),
             json!("0006_refunds"),
             json!("0007_canonical_texts"),
-            json!("0008_moved_classes")
+            json!("0008_moved_classes"),
+            json!("0009_closed_accounts"),
+            json!("0010_rooms_and_closures")
         ]
     );
     app.member("ana").await;
@@ -107,6 +109,81 @@ async fn every_foreign_key_has_an_index() {
         .unwrap();
     let unindexed: Vec<String> = unindexed.iter().map(|row| row.get(0)).collect();
     assert!(unindexed.is_empty(), "{unindexed:?}");
+}
+
+#[tokio::test]
+async fn spellings_of_a_room_or_class_type_are_merged_even_if_classes_overlap() {
+    let database = empty_database().await;
+    let mut client = connect(&database).await;
+    migrations::up(&mut client).await.unwrap();
+    let newer = "select count(*) from schema_migrations
+        where version >= (select version from schema_migrations where name like '%rooms%')";
+    let newer: i64 = client.query_one(newer, &[]).await.unwrap().get(0);
+    let newer = usize::try_from(newer).unwrap();
+    migrations::down(&mut client, newer).await.unwrap();
+    let studio = "
+        insert into class_types (id, name, price_per_class) values
+            (md5('type')::uuid, 'Salsa', 20), (gen_random_uuid(), 'salsa', 20);
+        insert into instructors (id, name)
+        select md5(n::text)::uuid, 'Instructor ' || n from generate_series(1, 4) n;
+        insert into class_schedules (id, class_type_id, instructor_id, day_of_week, start_time,
+            duration_minutes, max_participants, room, effective_from)
+        values (gen_random_uuid(), md5('type')::uuid, md5('1')::uuid, 1, '19:00', 60, 10,
+            'Studio  A', '2026-01-01');
+        insert into scheduled_classes (id, class_type_id, instructor_id, title, start_time,
+            end_time, max_participants, room, created_at)
+        select gen_random_uuid(), md5('type')::uuid, md5(n::text)::uuid, title, start::timestamptz,
+            start::timestamptz + interval '1 hour', 10, room, '2026-01-01Z'::timestamptz + n * interval '1 day'
+        from (values (1, 'Salsa', '2020-01-01 18:00Z', 'Studio A'),
+            (2, 'Rueda', '2020-01-01 18:30Z', 'studio a'),
+            (3, 'Salsa', '2020-01-02 18:00Z', 'STUDIOA'),
+            (4, 'Salsa', '2020-01-01 18:00Z', 'Studio A (2)')) t (n, title, start, room)";
+    client.batch_execute(studio).await.unwrap();
+    migrations::up(&mut client).await.unwrap();
+
+    let classes = "select i.name || ': ' || coalesce(c.own_title, '-') || ', ' || r.name
+        from scheduled_classes c join rooms r on r.id = c.room_id
+        join instructors i on i.id = c.instructor_id order by i.name";
+    assert_eq!(
+        texts(&client, classes).await,
+        [
+            "Instructor 1: -, Studio A",
+            "Instructor 2: Rueda, Studio A (3)",
+            "Instructor 3: -, Studio A",
+            "Instructor 4: -, Studio A (2)",
+        ]
+    );
+    let weekly = "select r.name from class_schedules s join rooms r on r.id = s.room_id";
+    assert_eq!(texts(&client, weekly).await, ["Studio A"]);
+    let class_types = "select name from class_types order by name";
+    assert_eq!(texts(&client, class_types).await, ["Salsa", "salsa (2)"]);
+
+    // The previous version of the program knows only the columns `room` and `title`.
+    let previous = "
+        insert into scheduled_classes (id, class_type_id, instructor_id, title, start_time,
+            end_time, max_participants, room)
+        values (md5('class')::uuid, md5('type')::uuid, md5('1')::uuid, 'Salsa',
+            '2031-01-01 18:00Z', '2031-01-01 19:00Z', 10, 'studio   a');
+        update class_types set name = 'Casino' where name = 'Salsa'";
+    client.batch_execute(previous).await.unwrap();
+    let class = "select coalesce(c.own_title, '-') || ', ' || r.name
+        from scheduled_classes c join rooms r on r.id = c.room_id where c.id = md5('class')::uuid";
+    assert_eq!(texts(&client, class).await, ["-, Studio A"]);
+    let move_it = "update scheduled_classes set room = 'Garden', title = 'Party'
+        where id = md5('class')::uuid";
+    client.batch_execute(move_it).await.unwrap();
+    assert_eq!(texts(&client, class).await, ["Party, Garden"]);
+    migrations::down(&mut client, newer).await.unwrap();
+    let rooms = "select distinct room from scheduled_classes order by room";
+    assert_eq!(
+        texts(&client, rooms).await,
+        ["Garden", "Studio A", "Studio A (2)", "Studio A (3)"]
+    );
+}
+
+async fn texts(client: &Client, query: &str) -> Vec<String> {
+    let rows = client.query(query, &[]).await.unwrap();
+    rows.iter().map(|row| row.get(0)).collect()
 }
 
 /// Returns the columns, indexes, constraints, triggers and functions of the

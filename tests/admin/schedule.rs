@@ -10,23 +10,23 @@ use crate::bookings::{
 };
 use crate::harness::{Settings, TestApp, TestClient, TestResponse};
 
-const PATH: &str = "/api/admin/schedule";
+pub const PATH: &str = "/api/admin/schedule";
 
 /// A studio with a class type and two instructors.
-struct Studio {
-    app: TestApp,
-    staff: TestClient,
-    class_type: Uuid,
-    instructors: [Uuid; 2],
+pub struct Studio {
+    pub app: TestApp,
+    pub staff: TestClient,
+    pub class_type: Uuid,
+    pub instructors: [Uuid; 2],
 }
 
 impl Studio {
-    async fn open() -> Self {
+    pub async fn open() -> Self {
         Self::open_in("America/Denver", None).await
     }
 
     /// Opens a studio in this time zone, with the application's clock set to `now`.
-    async fn open_in(zone: &str, now: Option<&str>) -> Self {
+    pub async fn open_in(zone: &str, now: Option<&str>) -> Self {
         let app = TestApp::start_with(Settings::default().with("STUDIO_TIMEZONE", zone)).await;
         let staff = app.staff("sofia").await;
         if let Some(now) = now {
@@ -54,7 +54,7 @@ impl Studio {
     }
 
     /// Returns a weekly class of the first instructor in the blue room.
-    fn weekly_class(&self, day: u32, time: &str) -> Value {
+    pub fn weekly_class(&self, day: u32, time: &str) -> Value {
         json!({ "pattern": {
             "classTypeId": self.class_type,
             "instructorId": self.instructors[0],
@@ -66,7 +66,7 @@ impl Studio {
     }
 
     /// Returns an occurrence of the first instructor in the blue room, `days` ahead.
-    fn occurrence(&self, days: i64, time: &str) -> Value {
+    pub fn occurrence(&self, days: i64, time: &str) -> Value {
         let date = (self.app.app.clock().now() + TimeDelta::days(days)).date_naive();
         json!({ "occurrence": {
             "classTypeId": self.class_type,
@@ -77,11 +77,11 @@ impl Studio {
         }})
     }
 
-    async fn create(&self, entry: Value) -> Value {
+    pub async fn create(&self, entry: Value) -> Value {
         self.staff.post(PATH, entry).await.expect(201)
     }
 
-    async fn create_class(&self, days: i64, time: &str) -> Uuid {
+    pub async fn create_class(&self, days: i64, time: &str) -> Uuid {
         let created = self.create(self.occurrence(days, time)).await;
         created["occurrenceId"].as_str().unwrap().parse().unwrap()
     }
@@ -95,7 +95,7 @@ impl Studio {
         clock.advance(start - clock.now() - TimeDelta::hours(5));
     }
 
-    async fn change_class(&self, id: Uuid, mut change: Value) -> TestResponse {
+    pub async fn change_class(&self, id: Uuid, mut change: Value) -> TestResponse {
         change["id"] = json!(id);
         self.staff
             .patch(PATH, json!({ "occurrence": change }))
@@ -104,7 +104,7 @@ impl Studio {
 
     /// Returns the local date, local time and start of each class in the public
     /// schedule.
-    async fn timetable(&self, from: &str, to: &str) -> Vec<[String; 3]> {
+    pub async fn timetable(&self, from: &str, to: &str) -> Vec<[String; 3]> {
         let path = format!("/api/classes/schedule?from={from}&to={to}");
         let response = self.app.visitor().get(&path).await.expect(200);
         let items = response["items"].as_array().unwrap().clone();
@@ -115,12 +115,12 @@ impl Studio {
             .collect()
     }
 
-    async fn mail_count(&self, kind: &str) -> i64 {
+    pub async fn mail_count(&self, kind: &str) -> i64 {
         let query = format!("select count(*) from mail_outbox where kind = '{kind}'");
         self.app.count(&query).await
     }
 
-    async fn event_count(&self, kind: &str) -> i64 {
+    pub async fn event_count(&self, kind: &str) -> i64 {
         let query = format!("select count(*) from member_events where kind = '{kind}'");
         self.app.count(&query).await
     }
@@ -498,20 +498,28 @@ async fn empty_ambiguous_and_invalid_requests_are_rejected() {
     ] {
         studio.staff.post(PATH, form).await.expect_code(400, code);
     }
-    let retired_class_type = Uuid::now_v7();
-    studio
-        .app
-        .sql(&format!(
+    let [retired_class_type, retired_instructor] = [(); 2].map(|()| Uuid::now_v7());
+    for statement in [
+        format!(
             "insert into class_types (id, name, price_per_class, is_active)
             values ('{retired_class_type}', 'Lambada', 20, false)"
-        ))
-        .await;
+        ),
+        format!(
+            "insert into instructors (id, name, is_active)
+            values ('{retired_instructor}', 'Rosa', false)"
+        ),
+        "insert into rooms (name, is_active) values ('Cellar', false)".to_owned(),
+    ] {
+        studio.app.sql(&statement).await;
+    }
     for (field, value) in [
         ("classTypeId", json!(Uuid::now_v7())),
         ("instructorId", json!(Uuid::now_v7())),
         ("room", json!("")),
         ("durationMinutes", json!(0)),
         ("classTypeId", json!(retired_class_type)),
+        ("instructorId", json!(retired_instructor)),
+        ("room", json!("CELLAR")),
     ] {
         for kind in ["pattern", "occurrence"] {
             let mut form = match kind {

@@ -87,9 +87,12 @@ async fn catalog_changes_invalidate_every_response_that_shows_them() {
     let staff = app.staff("sofia").await;
     let class_type = json!({ "id": salsa.class_type, "description": "New." });
     let instructor = json!({ "id": salsa.instructor, "bio": "New." });
+    let room: Uuid = app.sql("select id from rooms").await[0].get(0);
+    let room = json!({ "id": room, "name": "New" });
     let new_class_type = json!({ "name": "Rumba", "price": "20" });
-    let writes: [(Method, &str, Value, u16); 5] = [
+    let writes: [(Method, &str, Value, u16); 6] = [
         (Method::PATCH, "/api/admin/classes", class_type, 200),
+        (Method::PATCH, "/api/admin/rooms", room, 200),
         (Method::PATCH, "/api/admin/instructors", instructor, 200),
         (
             Method::POST,

@@ -58,7 +58,6 @@ async fn a_class_type_is_returned_with_its_instructors_and_next_classes() {
             "maxParticipants": 20,
             "placesLeft": 20,
             "isCancelled": false,
-            "cancellationReason": null,
         }])
     );
 }

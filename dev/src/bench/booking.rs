@@ -212,6 +212,7 @@ async fn book_by_statement(pool: &Db, occurrence: Uuid, member: Uuid) -> Result<
         currency: "USD".to_owned(),
         waitlist_cutoff: Duration::from_secs(2 * 3_600),
         cancellation_window: Duration::from_secs(12 * 3_600),
+        schedule_ahead_weeks: 8,
         site_url: String::new(),
     };
     let new_booking = NewBooking {

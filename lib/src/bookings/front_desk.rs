@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
@@ -51,6 +51,9 @@ pub struct UpdateBooking {
     /// For `cancel`: a message to the member.
     #[schema(max_length = 500, examples("The studio is closed"))]
     reason: Option<String>,
+    /// For `cancel`: the reason for the security log, which only administrators see.
+    #[schema(max_length = 500, examples("Did not pay last time"))]
+    internal_reason: Option<String>,
     /// For `cancel`: true means that the cancellation does not count as late, so a
     /// payment is refunded.
     #[serde(default)]
@@ -163,7 +166,8 @@ pub fn create<'a>(
                     Error::SessionGone => Error::NotFound,
                     other => other,
                 })?;
-                desk.record(tx, booking.user_id, booking.id, "book").await?;
+                let detail = json!({ "bookingId": booking.id, "action": "book" });
+                desk.record(tx, booking.user_id, detail).await?;
                 StoredResponse::created(&BookingView::from(booking))
             })
             .await?;
@@ -188,13 +192,18 @@ pub fn update<'a>(
 ) -> BoxFuture<'a, Result<StoredResponse>> {
     Box::pin(async move {
         let (id, action) = (form.booking_id, form.action);
-        let cancellation = form.parse()?;
+        let (cancellation, internal_reason) = form.parse()?;
         let desk = FrontDesk::new(app, caller, staff)?;
         let response = desk
             .transaction(key)
             .run(async |tx| {
                 let member_id = desk.apply(tx, action, &cancellation).await?;
-                desk.record(tx, member_id, id, action.as_str()).await?;
+                let detail = json!({
+                    "bookingId": id,
+                    "action": action.as_str(),
+                    "internalReason": internal_reason,
+                });
+                desk.record(tx, member_id, detail).await?;
                 let booking = booking::find(tx, id).await?;
                 StoredResponse::ok(&BookingView::from(booking))
             })
@@ -205,17 +214,21 @@ pub fn update<'a>(
 }
 
 impl UpdateBooking {
-    /// Parses the fields for [`BookingAction::Cancel`].
-    fn parse(self) -> Result<Cancellation> {
+    /// Parses the fields for [`BookingAction::Cancel`]. Returns the internal reason beside
+    /// the cancellation.
+    fn parse(self) -> Result<(Cancellation, Option<String>)> {
         let mut form = Form::default();
+        let internal = self.internal_reason.as_deref();
+        let internal_reason = form.check_filled("internalReason", internal, reason);
         let reason = form.check_filled("reason", self.reason.as_deref(), reason);
         form.finish()?;
-        Ok(Cancellation {
+        let cancellation = Cancellation {
             booking_id: self.booking_id,
             owner: None,
             reason,
             lenient: self.lenient,
-        })
+        };
+        Ok((cancellation, internal_reason))
     }
 }
 
@@ -280,8 +293,7 @@ impl<'a> FrontDesk<'a> {
     }
 
     /// Records an action as a security event, in its transaction.
-    async fn record(&self, tx: &Tx, member_id: Uuid, booking_id: Uuid, action: &str) -> Result<()> {
-        let detail = json!({ "bookingId": booking_id, "action": action });
+    async fn record(&self, tx: &Tx, member_id: Uuid, detail: Value) -> Result<()> {
         self.staff_action
             .record(
                 tx,
@@ -301,7 +313,9 @@ mod tests {
 
     #[test]
     fn the_api_description_states_the_bounds_that_are_checked() {
-        let max_length = bound::<UpdateBooking>("reason", "maxLength");
-        assert_eq!(max_length, REASON_MAX as i64);
+        for field in ["reason", "internalReason"] {
+            let max_length = bound::<UpdateBooking>(field, "maxLength");
+            assert_eq!(max_length, REASON_MAX as i64);
+        }
     }
 }

@@ -6,6 +6,7 @@ pub mod class_types;
 pub mod instructors;
 pub mod maintenance;
 pub mod query;
+pub mod rooms;
 pub mod view;
 
 use chrono::{DateTime, DurationRound, TimeDelta, Utc};

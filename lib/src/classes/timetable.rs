@@ -1,7 +1,11 @@
 //! The timetable, which staff maintain.
 
+mod changes;
+pub mod closures;
 mod editor;
+mod generation;
 mod occurrence;
+mod series;
 pub mod view;
 mod weekly;
 
@@ -10,16 +14,19 @@ use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
 use self::editor::TimetableEditor;
+pub use self::generation::generate_ahead;
 use self::occurrence::{CreateOccurrence, UpdateOccurrence};
+use self::series::Reasons;
 use self::view::{TimetableResult, WeeklyClassView};
 use self::weekly::{CreateWeeklyClass, UpdateWeeklyClass};
+use super::fields;
 use crate::bookings::changes::{after_commit, reason};
 use crate::error::{Error, Result};
 use crate::http::{List, Member, query};
 use crate::models::weekly_class::{self, WeeklyClass};
 use crate::store::page::Page;
 use crate::values::caller::Caller;
-use crate::values::form::Form;
+use crate::values::form::{Form, Problem};
 use crate::{App, BoxFuture};
 
 /// The classes to create. Exactly one of the fields must be set.
@@ -36,16 +43,63 @@ pub struct CreateTimetableEntry {
     generate_until: Option<NaiveDate>,
 }
 
-/// The classes to change. Exactly one of the fields must be set.
+/// Which classes of a weekly class a change affects.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+#[schema(as = ScheduleScope)]
+pub enum Scope {
+    /// One class.
+    #[default]
+    This,
+    /// One class and the later ones of its weekly class.
+    Following,
+    /// All upcoming classes of the weekly class.
+    All,
+}
+
+impl Scope {
+    fn parse(text: &str) -> Result<Self, Problem> {
+        match text {
+            "this" => Ok(Self::This),
+            "following" => Ok(Self::Following),
+            "all" => Ok(Self::All),
+            _ => Err("must be this, following or all".to_owned()),
+        }
+    }
+
+    /// Returns the first date that a change affects, if it starts at a class of this date.
+    fn start(self, date: NaiveDate) -> Option<NaiveDate> {
+        (self == Self::Following).then_some(date)
+    }
+}
+
+/// The options of a change.
+#[derive(Clone, Copy, Debug)]
+struct Request {
+    scope: Scope,
+    preview: bool,
+}
+
+/// The classes to change. Exactly one of `pattern` and `occurrence` must be set.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-#[schema(example = json!({"occurrence": {"id": "0198c1a0-4b1e-7d2a-9c35-5b6f0e1d2c3a", "date": "2026-03-15", "time": "20:00"}}))]
+#[schema(example = json!({"occurrence": {"id": "0198c1a0-4b1e-7d2a-9c35-5b6f0e1d2c3a", "date": "2026-03-15", "time": "20:00"}, "preview": true}))]
 pub struct UpdateTimetableEntry {
-    /// A weekly class. Classes that were generated from it do not change.
+    /// A weekly class. Its upcoming classes change too, except for what was changed for a
+    /// class on its own. Classes that no longer take place are cancelled.
     pattern: Option<UpdateWeeklyClass>,
     /// A single class. Members who booked it are notified when it moves or gets
     /// another instructor.
     occurrence: Option<UpdateOccurrence>,
+    /// Whether the change of `occurrence` also affects other classes of its weekly class.
+    /// The default is `this`.
+    scope: Option<Scope>,
+    /// The first day of the change of `pattern`. Earlier classes stay as they are. By
+    /// default all upcoming classes change.
+    from: Option<NaiveDate>,
+    /// True changes nothing, and returns what the change would affect.
+    #[serde(default)]
+    preview: bool,
 }
 
 /// The query that identifies what to remove. Exactly one of the ids must be set.
@@ -53,15 +107,30 @@ pub struct UpdateTimetableEntry {
 #[serde(rename_all = "camelCase")]
 #[into_params(parameter_in = Query, rename_all = "camelCase")]
 pub struct RemovalQuery {
-    /// The id of a weekly class to retire: no more classes are generated from it.
+    /// The id of a weekly class to retire: its upcoming classes are cancelled, and no more
+    /// are generated.
     #[param(value_type = Option<Uuid>)]
     pattern_id: Option<String>,
     /// The id of a class to cancel, with all its bookings.
     #[param(value_type = Option<Uuid>)]
     occurrence_id: Option<String>,
-    /// The reason for cancelling the class, as a message to the members who booked it.
-    #[param(max_length = 500, example = "Marisol is ill")]
+    /// Whether the cancellation of the class also ends its weekly class. The default is
+    /// `this`.
+    #[param(inline, value_type = Option<Scope>)]
+    scope: Option<String>,
+    /// The first day on which the weekly class no longer takes place. By default it ends
+    /// now.
+    #[param(value_type = Option<NaiveDate>)]
+    from: Option<String>,
+    /// The reason for the cancellation, as a message to the members who booked.
+    #[param(max_length = 500, example = "The heating does not work")]
     reason: Option<String>,
+    /// The reason for the security log, which only administrators see.
+    #[param(max_length = 500, example = "Marisol is ill")]
+    internal_reason: Option<String>,
+    /// `true` changes nothing, and returns what the change would affect.
+    #[param(value_type = Option<bool>)]
+    preview: Option<String>,
 }
 
 /// Lists a page of all weekly classes, newest first, including retired ones.
@@ -86,7 +155,7 @@ pub fn list(app: &App, page: Page) -> BoxFuture<'_, Result<List<WeeklyClassView>
 /// # Errors
 ///
 /// [`Error::Invalid`]; [`Error::Malformed`] unless exactly one of the three is
-/// set; 409 `room_taken`, `instructor_taken`.
+/// set; 409 `room_taken`, `instructor_taken`, `studio_closed`.
 pub fn create<'a>(
     app: &'a App,
     caller: &'a Caller,
@@ -112,7 +181,7 @@ pub fn create<'a>(
 ///
 /// [`Error::Invalid`]; [`Error::Malformed`] unless exactly one of the two is
 /// set; [`Error::NotFound`]; 409 `room_taken`, `instructor_taken`,
-/// `places_taken`, `class_started`, `class_cancelled`.
+/// `places_taken`, `class_started`, `class_cancelled`, `studio_closed`.
 pub fn update<'a>(
     app: &'a App,
     caller: &'a Caller,
@@ -121,21 +190,65 @@ pub fn update<'a>(
 ) -> BoxFuture<'a, Result<TimetableResult>> {
     Box::pin(async move {
         let editor = TimetableEditor::new(app, caller, staff)?;
+        let request = Request {
+            scope: form.scope.unwrap_or_default(),
+            preview: form.preview,
+        };
         let result = match (form.pattern, form.occurrence) {
-            (Some(weekly), None) => editor.update_weekly_class(weekly).await?,
-            (None, Some(occurrence)) => editor.update_occurrence(occurrence).await?,
+            (Some(weekly), None) => {
+                check_weekly(form.scope)?;
+                let from = form.from.map(fields::date).transpose();
+                let from = from.map_err(|problem| Error::field("from", problem))?;
+                editor.update_weekly_class(weekly, from, request).await?
+            }
+            (None, Some(occurrence)) => {
+                check_single(form.from)?;
+                editor.update_occurrence(occurrence, request).await?
+            }
             _ => {
                 return Err(Error::malformed(
                     "Exactly one of pattern and occurrence must be set",
                 ));
             }
         };
-        after_commit(app);
-        Ok(result)
+        Ok(finish(app, request, result))
     })
 }
 
-/// Retires a weekly class, or cancels a single class and all its bookings.
+/// Rejects a scope for a weekly class.
+fn check_weekly(scope: Option<Scope>) -> Result<()> {
+    match scope {
+        None | Some(Scope::All) => Ok(()),
+        Some(_) => Err(Error::field(
+            "scope",
+            "is for single classes; set from to keep the earlier classes",
+        )),
+    }
+}
+
+/// Rejects a first day for a single class.
+fn check_single(from: Option<NaiveDate>) -> Result<()> {
+    match from {
+        None => Ok(()),
+        Some(_) => Err(Error::field(
+            "from",
+            "is for weekly classes; set scope to following instead",
+        )),
+    }
+}
+
+/// Starts what follows a change, and marks the result of a preview.
+fn finish(app: &App, request: Request, mut result: TimetableResult) -> TimetableResult {
+    if request.preview {
+        result.preview = Some(true);
+    } else {
+        after_commit(app);
+    }
+    result
+}
+
+/// Retires a weekly class and cancels its upcoming classes, or cancels a single class. All
+/// bookings of cancelled classes are cancelled.
 ///
 /// # Errors
 ///
@@ -152,18 +265,36 @@ pub fn remove<'a>(
         let weekly = form.check_filled("patternId", query.pattern_id.as_deref(), query::id);
         let occurrence =
             form.check_filled("occurrenceId", query.occurrence_id.as_deref(), query::id);
-        let reason = form.check_filled("reason", query.reason.as_deref(), reason);
+        let scope = form.check_filled("scope", query.scope.as_deref(), Scope::parse);
+        let from = form.check_filled("from", query.from.as_deref(), query::date);
+        let internal = query.internal_reason.as_deref();
+        let reasons = Reasons {
+            public: form.check_filled("reason", query.reason.as_deref(), reason),
+            internal: form.check_filled("internalReason", internal, reason),
+        };
+        let preview = form.check_filled("preview", query.preview.as_deref(), query::boolean);
         form.finish()?;
+        let request = Request {
+            scope: scope.unwrap_or_default(),
+            preview: preview.unwrap_or_default(),
+        };
         let result = match (weekly, occurrence) {
-            (Some(id), None) => editor.retire_weekly_class(id).await?,
-            (None, Some(id)) => editor.cancel_occurrence(id, reason).await?,
+            (Some(id), None) => {
+                check_weekly(scope)?;
+                editor
+                    .retire_weekly_class(id, from, reasons, request)
+                    .await?
+            }
+            (None, Some(id)) => {
+                check_single(from)?;
+                editor.cancel_occurrence(id, reasons, request).await?
+            }
             _ => {
                 return Err(Error::malformed(
                     "Exactly one of patternId and occurrenceId must be set",
                 ));
             }
         };
-        after_commit(app);
-        Ok(result)
+        Ok(finish(app, request, result))
     })
 }

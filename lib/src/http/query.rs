@@ -1,6 +1,7 @@
 //! Query parameters.
 
 use axum::extract::FromRequestParts;
+use chrono::{Datelike, NaiveDate};
 use http::Uri;
 use http::request::Parts;
 use serde::de::DeserializeOwned;
@@ -52,6 +53,20 @@ pub fn id(text: &str) -> Result<Uuid, Problem> {
     // Only the hyphenated form is accepted, because responses contain only that form.
     let parsed = Uuid::try_parse(text).ok().filter(|_| text.len() == 36);
     parsed.ok_or_else(|| "must be a UUID".to_owned())
+}
+
+/// Parses a day such as `2026-03-08`, in the years 2000 to 2199.
+///
+/// # Errors
+///
+/// Fails with a message for the caller.
+pub fn date(text: &str) -> Result<NaiveDate, Problem> {
+    // chrono also accepts signs, spaces and single digits.
+    let is_canonical = |date: &NaiveDate| date.to_string() == text;
+    let parsed: Option<NaiveDate> = text.parse().ok().filter(is_canonical);
+    parsed
+        .filter(|date| (2000..2200).contains(&date.year()))
+        .ok_or_else(|| "must be a day such as 2026-03-08".to_owned())
 }
 
 /// Parses `true` or `false`.

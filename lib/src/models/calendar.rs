@@ -59,14 +59,17 @@ impl CalendarBooking {
 // unknown token. The limit bounds the feed of a member who books and cancels very often.
 static LIST_BY_TOKEN: Statement = Statement::new(
     "calendar.list_by_token",
-    "select b.id, b.status, c.is_cancelled as class_cancelled, c.sequence, c.title,
-        c.start_time, c.end_time, c.room, i.name as instructor,
+    "select b.id, b.status, c.is_cancelled as class_cancelled, c.sequence,
+        coalesce(c.own_title, t.name) as title, c.start_time, c.end_time, r.name as room,
+        i.name as instructor,
         greatest(b.updated_at, c.updated_at) as modified
     from users u
     left join (
         bookings b
         join scheduled_classes c on c.id = b.scheduled_class_id
+        join class_types t on t.id = c.class_type_id
         join instructors i on i.id = c.instructor_id
+        join rooms r on r.id = c.room_id
     ) on b.user_id = u.id and c.start_time >= $2
     where u.calendar_token_hash = $1 and u.is_active and u.email_verified_at is not null
     order by c.start_time desc, b.id desc limit 2000",

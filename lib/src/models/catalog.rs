@@ -1,5 +1,5 @@
-//! The operations that class types and instructors share. Staff create, change and retire
-//! these items, but never delete them.
+//! The operations that class types, instructors and rooms share. Staff create, change and
+//! retire these items, but never delete them.
 
 use chrono::{DateTime, Utc};
 use tokio_postgres::Row;
@@ -11,7 +11,7 @@ use crate::store::client::Client;
 use crate::store::page::Page;
 use crate::store::statement::Statement;
 
-/// A class type or an instructor.
+/// A class type, an instructor or a room.
 pub trait CatalogItem: Sized {
     /// The data of a new item.
     type New: Sync;

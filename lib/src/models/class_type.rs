@@ -64,7 +64,7 @@ impl Level {
 pub struct ClassType {
     /// `class_types.id`
     pub id: Uuid,
-    /// Unique among class types.
+    /// Unique among class types, without case and spaces.
     pub name: String,
     /// May be empty.
     pub description: String,

@@ -114,6 +114,28 @@ pub async fn list_teaching(
     rows.iter().map(Instructor::from_row).collect()
 }
 
+static LOCK_ACTIVE: Statement = Statement::new(
+    "instructor.lock_active",
+    "select is_active from instructors where id = $1 for share",
+);
+
+/// Checks that an instructor can be given a class. `form` is the part of the request body
+/// that contains the id.
+///
+/// Must be called in a transaction. The instructor cannot be retired before it ends.
+///
+/// # Errors
+///
+/// [`Error::Invalid`] when the instructor does not exist or is retired.
+pub async fn lock_active(client: &Client, id: Uuid, form: &str) -> Result<()> {
+    let problem = match LOCK_ACTIVE.opt(client, &[&id]).await? {
+        None => "there is no such instructor",
+        Some(row) if row.try_get("is_active")? => return Ok(()),
+        Some(_) => "this instructor is retired; choose another one",
+    };
+    Err(Error::field(&format!("{form}.instructorId"), problem))
+}
+
 /// An instructor to create.
 #[derive(Clone, Debug)]
 pub struct NewInstructor {

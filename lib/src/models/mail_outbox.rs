@@ -254,7 +254,7 @@ pub struct MailPayment {
 static FIND_BOOKING: Statement = Statement::new(
     "mail_outbox.find_booking",
     "select b.status, case when u.closed_at is null then u.first_name else '' end as first_name,
-        c.title, c.room, i.name as instructor,
+        coalesce(c.own_title, t.name) as title, r.name as room, i.name as instructor,
         to_char(c.start_time at time zone $2, 'FMDay, FMMonth FMDD, YYYY') as day,
         to_char(c.start_time at time zone $2, 'FMHH12:MI AM') as starts,
         to_char(c.end_time at time zone $2, 'FMHH12:MI AM') as ends,
@@ -262,7 +262,7 @@ static FIND_BOOKING: Statement = Statement::new(
         to_char($3 at time zone $2, 'FMHH12:MI AM') as starts_before,
         to_char($5 at time zone $2, 'FMHH12:MI AM') as ends_before,
         $6 as room_before,
-        (c.start_time, c.end_time, c.room) is distinct from ($3, $5, $6) as was_moved,
+        (c.start_time, c.end_time, r.name) is distinct from ($3, $5, $6) as was_moved,
         c.end_time <= $4 as is_over, c.is_cancelled as class_is_cancelled,
         c.cancellation_reason as class_reason, b.late_cancellation as is_late,
         b.cancellation_reason as reason, b.price, b.currency,
@@ -270,7 +270,9 @@ static FIND_BOOKING: Statement = Statement::new(
     from bookings b
     join users u on u.id = b.user_id
     join scheduled_classes c on c.id = b.scheduled_class_id
+    join class_types t on t.id = c.class_type_id
     join instructors i on i.id = c.instructor_id
+    join rooms r on r.id = c.room_id
     left join lateral (
         select status, method, amount from payments
         where booking_id = b.id order by created_at desc, id desc limit 1

@@ -47,8 +47,6 @@ pub struct Occurrence {
     pub current_participants: i32,
     /// Whether the occurrence is cancelled.
     pub is_cancelled: bool,
-    /// The reason for the cancellation, if staff gave one.
-    pub cancellation_reason: Option<String>,
     /// The iCalendar sequence number, which increases with every change.
     pub sequence: i32,
     /// When the row was last changed. A booking also changes it.
@@ -56,14 +54,14 @@ pub struct Occurrence {
 }
 
 /// The columns that [`Occurrence::from_row`] reads from an occurrence `c`, its class type
-/// `t`, and its instructor `i`.
+/// `t`, its instructor `i`, and its room `r`.
 macro_rules! occurrence_columns {
     () => {
-        "c.id, c.class_type_id, c.title, coalesce(nullif(c.description, ''), t.description)
-            as description, c.start_time, c.end_time, c.room, c.instructor_id,
-        i.name as instructor, t.difficulty_level, t.styles,
-        coalesce(c.price_override, t.price_per_class) as price, c.max_participants,
-        c.current_participants, c.is_cancelled, c.cancellation_reason, c.sequence, c.updated_at"
+        "c.id, c.class_type_id, coalesce(c.own_title, t.name) as title,
+        coalesce(nullif(c.description, ''), t.description) as description,
+        c.start_time, c.end_time, r.name as room, c.instructor_id, i.name as instructor,
+        t.difficulty_level, t.styles, coalesce(c.price_override, t.price_per_class) as price,
+        c.max_participants, c.current_participants, c.is_cancelled, c.sequence, c.updated_at"
     };
 }
 
@@ -86,7 +84,6 @@ impl Occurrence {
             max_participants: row.try_get("max_participants")?,
             current_participants: row.try_get("current_participants")?,
             is_cancelled: row.try_get("is_cancelled")?,
-            cancellation_reason: row.try_get("cancellation_reason")?,
             sequence: row.try_get("sequence")?,
             updated_at: row.try_get("updated_at")?,
         })
@@ -119,6 +116,7 @@ static LIST: Statement = Statement::new(
         " from scheduled_classes c
         join class_types t on t.id = c.class_type_id
         join instructors i on i.id = c.instructor_id
+        join rooms r on r.id = c.room_id
         where c.start_time >= $1 and c.start_time < $2
           and ($3::uuid is null or c.class_type_id = $3)
           and ($4::uuid is null or c.instructor_id = $4)
@@ -160,6 +158,7 @@ static LIST_MOVED: Statement = Statement::new(
         " from scheduled_classes c
         join class_types t on t.id = c.class_type_id
         join instructors i on i.id = c.instructor_id
+        join rooms r on r.id = c.room_id
         where c.start_time >= $1 and c.start_time < $2
           and ($3::uuid is null or c.class_type_id = $3)
           and ($4::uuid is null or c.instructor_id = $4)
@@ -209,6 +208,7 @@ static LIST_UPCOMING: Statement = Statement::new(
         " from scheduled_classes c
         join class_types t on t.id = c.class_type_id
         join instructors i on i.id = c.instructor_id
+        join rooms r on r.id = c.room_id
         where c.class_type_id = $1 and c.start_time > $2 and not c.is_cancelled
         order by c.start_time, c.id limit $3"
     ),

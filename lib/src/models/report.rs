@@ -136,14 +136,17 @@ static OCCURRENCES_TODAY: Statement = Statement::new(
     "report.occurrences_today",
     concat!(
         day!("$1", "$2"),
-        "select c.id, c.title, c.start_time, c.end_time, c.room, i.name as instructor,
+        "select c.id, coalesce(c.own_title, t.name) as title, c.start_time, c.end_time,
+            r.name as room, i.name as instructor,
             c.max_participants, c.current_participants, c.is_cancelled,
             (select count(*) from bookings b
              where b.scheduled_class_id = c.id and b.status = 'waitlisted') as waitlisted
         from day
         join scheduled_classes c on c.start_time >= since and c.start_time < till
+        join class_types t on t.id = c.class_type_id
         join instructors i on i.id = c.instructor_id
-        order by c.start_time, c.room, c.id"
+        join rooms r on r.id = c.room_id
+        order by c.start_time, r.name, c.id"
     ),
 );
 

@@ -82,6 +82,10 @@ kinds! {
     TimetableChanged = "timetable_changed",
     /// Staff created, changed or retired a class type.
     ClassTypeChanged = "class_type_changed",
+    /// Staff created, changed or retired a room.
+    RoomChanged = "room_changed",
+    /// Staff created, changed or deleted a closure of the studio.
+    ClosureChanged = "closure_changed",
     /// Staff created, changed or retired an instructor.
     InstructorChanged = "instructor_changed",
     /// A member created a token for their calendar feed, which replaced the previous

@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use crate::crypto::random;
 use crate::error::{Error, OnConstraint, Result};
+use crate::models::{closure, instructor};
 use crate::store::client::Client;
 use crate::store::page::Page;
 use crate::store::statement::Statement;
@@ -34,7 +35,9 @@ pub struct WeeklyClass {
     pub duration_minutes: i32,
     /// The number of spots.
     pub max_participants: i32,
-    /// The room.
+    /// The room's id.
+    pub room_id: Uuid,
+    /// The room's name.
     pub room: String,
     /// The first day on which an occurrence can take place.
     pub effective_from: NaiveDate,
@@ -47,12 +50,12 @@ pub struct WeeklyClass {
 }
 
 /// The columns that [`WeeklyClass::from_row`] reads from a weekly class `s`, its class type
-/// `t`, and its instructor `i`.
+/// `t`, its instructor `i`, and its room `r`.
 macro_rules! weekly_class_columns {
     () => {
         "s.id, s.class_type_id, t.name as class_type, s.instructor_id, i.name as instructor,
-        s.day_of_week, s.start_time, s.duration_minutes, s.max_participants, s.room,
-        s.effective_from, s.effective_until, s.is_active, s.created_at"
+        s.day_of_week, s.start_time, s.duration_minutes, s.max_participants, s.room_id,
+        r.name as room, s.effective_from, s.effective_until, s.is_active, s.created_at"
     };
 }
 
@@ -68,6 +71,7 @@ impl WeeklyClass {
             start_time: row.try_get("start_time")?,
             duration_minutes: row.try_get("duration_minutes")?,
             max_participants: row.try_get("max_participants")?,
+            room_id: row.try_get("room_id")?,
             room: row.try_get("room")?,
             effective_from: row.try_get("effective_from")?,
             effective_until: row.try_get("effective_until")?,
@@ -79,6 +83,12 @@ impl WeeklyClass {
     /// Returns the weekly class's position in the list.
     pub fn position(&self) -> (DateTime<Utc>, Uuid) {
         (self.created_at, self.id)
+    }
+
+    /// Returns the number of days, from -3 to 3, by which an occurrence moves when its
+    /// weekday becomes that of `after`.
+    pub fn days_to(&self, after: &Self) -> i32 {
+        (after.day_of_week - self.day_of_week + 3).rem_euclid(7) - 3
     }
 
     /// Returns the dates from `first` to `last` on which the class takes place, with the
@@ -114,6 +124,7 @@ static LIST: Statement = Statement::new(
         " from class_schedules s
         join class_types t on t.id = s.class_type_id
         join instructors i on i.id = s.instructor_id
+        join rooms r on r.id = s.room_id
         where ($1::timestamptz is null or (s.created_at, s.id) < ($1, $2))
         order by s.created_at desc, s.id desc limit $3"
     ),
@@ -134,12 +145,36 @@ static FIND: Statement = Statement::new(
         " from class_schedules s
         join class_types t on t.id = s.class_type_id
         join instructors i on i.id = s.instructor_id
+        join rooms r on r.id = s.room_id
         where s.id = $1"
     ),
 );
 
 async fn find(client: &Client, id: Uuid) -> Result<WeeklyClass> {
     let row = FIND.opt(client, &[&id]).await?.ok_or(Error::NotFound)?;
+    WeeklyClass::from_row(&row)
+}
+
+static LOCK: Statement = Statement::new(
+    "weekly_class.lock",
+    concat!(
+        "select ",
+        weekly_class_columns!(),
+        " from class_schedules s
+        join class_types t on t.id = s.class_type_id
+        join instructors i on i.id = s.instructor_id
+        join rooms r on r.id = s.room_id
+        where s.id = $1 for no key update of s"
+    ),
+);
+
+/// Locks a weekly class before a change. Must be called in a transaction.
+///
+/// # Errors
+///
+/// [`Error::NotFound`].
+pub async fn lock(client: &Client, id: Uuid) -> Result<WeeklyClass> {
+    let row = LOCK.opt(client, &[&id]).await?.ok_or(Error::NotFound)?;
     WeeklyClass::from_row(&row)
 }
 
@@ -158,8 +193,8 @@ pub struct NewWeeklyClass {
     pub duration_minutes: Option<i32>,
     /// The number of spots. `None` for the class type's number.
     pub max_participants: Option<i32>,
-    /// The room.
-    pub room: String,
+    /// The room's id.
+    pub room_id: Uuid,
     /// The first day on which an occurrence can take place.
     pub effective_from: NaiveDate,
     /// The last day on which an occurrence can take place. `None` for no end.
@@ -179,8 +214,8 @@ pub struct WeeklyClassChanges {
     pub duration_minutes: Option<i32>,
     /// The number of spots.
     pub max_participants: Option<i32>,
-    /// The room.
-    pub room: Option<String>,
+    /// The room's id.
+    pub room_id: Option<Uuid>,
     /// The first day on which an occurrence can take place.
     pub effective_from: Option<NaiveDate>,
     /// The last day. `Some(None)` removes the end.
@@ -192,10 +227,10 @@ pub struct WeeklyClassChanges {
 static INSERT: Statement = Statement::new(
     "weekly_class.insert",
     "insert into class_schedules (id, class_type_id, instructor_id, day_of_week, start_time,
-        duration_minutes, max_participants, room, effective_from, effective_until)
+        duration_minutes, max_participants, room_id, effective_from, effective_until)
     select $1, t.id, $3, $4, $5, coalesce($6, t.duration_minutes),
         coalesce($7, t.max_participants), $8, $9, $10
-    from class_types t where t.id = $2 and t.is_active
+    from class_types t where t.id = $2 and t.is_active for share of t
     returning id",
 );
 
@@ -203,10 +238,11 @@ static INSERT: Statement = Statement::new(
 ///
 /// # Errors
 ///
-/// [`Error::Invalid`] when the class type or the instructor does not exist, or when the
-/// last day is before the first day.
+/// [`Error::Invalid`] when the class type or the instructor does not exist or is retired,
+/// or when the last day is before the first day.
 pub async fn insert(client: &Client, weekly_class: &NewWeeklyClass) -> Result<WeeklyClass> {
     let id = random::id();
+    instructor::lock_active(client, weekly_class.instructor_id, "pattern").await?;
     INSERT
         .opt(
             client,
@@ -218,28 +254,15 @@ pub async fn insert(client: &Client, weekly_class: &NewWeeklyClass) -> Result<We
                 &weekly_class.start_time,
                 &weekly_class.duration_minutes,
                 &weekly_class.max_participants,
-                &weekly_class.room,
+                &weekly_class.room_id,
                 &weekly_class.effective_from,
                 &weekly_class.effective_until,
             ],
         )
         .await
-        .on_constraint(
-            "class_schedules_instructor_id_fkey",
-            unknown_instructor("pattern"),
-        )
         .on_constraint("class_schedules_effective", ends_before_start())?
         .ok_or_else(|| unknown_class_type("pattern"))?;
     find(client, id).await
-}
-
-/// Returns the error for an unknown instructor id. `form` is the part of the request body
-/// that contains the id.
-pub(super) fn unknown_instructor(form: &str) -> Error {
-    Error::field(
-        &format!("{form}.instructorId"),
-        "there is no such instructor",
-    )
 }
 
 /// Returns the error for the id of an unknown or retired class type. `form` is the part of
@@ -263,19 +286,19 @@ static UPDATE: Statement = Statement::new(
         start_time = coalesce($4, start_time),
         duration_minutes = coalesce($5, duration_minutes),
         max_participants = coalesce($6, max_participants),
-        room = coalesce($7, room),
+        room_id = coalesce($7, room_id),
         effective_from = coalesce($8, effective_from),
         effective_until = case when $9 then $10 else effective_until end,
         is_active = coalesce($11, is_active)
     where id = $1 returning id",
 );
 
-/// Changes a weekly class. Occurrences that were generated before stay as they
-/// are.
+/// Changes a locked weekly class, and returns its new state. The caller changes the
+/// occurrences that it has already generated.
 ///
 /// # Errors
 ///
-/// [`Error::NotFound`]; the errors of [`insert`].
+/// [`Error::NotFound`]; [`Error::Invalid`] when the last day is before the first day.
 pub async fn update(
     client: &Client,
     id: Uuid,
@@ -291,7 +314,7 @@ pub async fn update(
                 &changes.start_time,
                 &changes.duration_minutes,
                 &changes.max_participants,
-                &changes.room,
+                &changes.room_id,
                 &changes.effective_from,
                 &changes.effective_until.is_some(),
                 &changes.effective_until.flatten(),
@@ -299,13 +322,82 @@ pub async fn update(
             ],
         )
         .await
-        .on_constraint(
-            "class_schedules_instructor_id_fkey",
-            unknown_instructor("pattern"),
-        )
         .on_constraint("class_schedules_effective", ends_before_start())?
         .ok_or(Error::NotFound)?;
     find(client, id).await
+}
+
+static CONTINUE: Statement = Statement::new(
+    "weekly_class.continue_from",
+    "with ended as (
+        update class_schedules set effective_until = $3::date - 1 where id = $1
+    )
+    insert into class_schedules (id, class_type_id, instructor_id, day_of_week, start_time,
+        duration_minutes, max_participants, room_id, effective_from, effective_until, is_active)
+    select $2, class_type_id, instructor_id, day_of_week, start_time, duration_minutes,
+        max_participants, room_id, $3, effective_until, is_active
+    from class_schedules where id = $1",
+);
+
+/// Ends a locked weekly class on the day before `date`, and returns a new one that
+/// continues it from `date`. The caller moves the occurrences to it.
+///
+/// # Errors
+///
+/// [`Error::Invalid`] when the weekly class ends before `date`.
+pub async fn continue_from(
+    client: &Client,
+    before: &WeeklyClass,
+    date: NaiveDate,
+) -> Result<WeeklyClass> {
+    let id = random::id();
+    CONTINUE
+        .execute(client, &[&before.id, &id, &date])
+        .await
+        .on_constraint(
+            "class_schedules_effective",
+            Error::field("from", "must not be after the end of the weekly class"),
+        )?;
+    find(client, id).await
+}
+
+// Cancelled occurrences are included, so that their dates are not generated again. A date
+// can be taken if the weekday was changed before without moving the occurrences.
+static MOVE_DATES: Statement = Statement::new(
+    "weekly_class.move_dates",
+    "update scheduled_classes c
+    set class_schedule_id = $2, occurrence_date = c.occurrence_date + $3
+    where c.class_schedule_id = $1 and c.start_time > $6
+      and ($4::date is null or c.occurrence_date >= $4)
+      and extract(dow from c.occurrence_date) = $5
+      and not exists (select from scheduled_classes o
+        where o.class_schedule_id = $2 and o.occurrence_date = c.occurrence_date + $3)",
+);
+
+/// Records that the upcoming occurrences of a weekly class, or those from a date, belong to
+/// `after` and to the date that is `days` later, so that [`generate`] does not create them
+/// again.
+pub async fn move_dates(
+    client: &Client,
+    before: &WeeklyClass,
+    after: &WeeklyClass,
+    days: i32,
+    from: Option<NaiveDate>,
+    now: DateTime<Utc>,
+) -> Result<()> {
+    MOVE_DATES
+        .execute(
+            client,
+            &[
+                &before.id,
+                &after.id,
+                &days,
+                &from,
+                &f64::from(before.day_of_week),
+                &now,
+            ],
+        )
+        .await
 }
 
 static COUNT_UPCOMING: Statement = Statement::new(
@@ -338,8 +430,8 @@ pub struct Conflict {
     pub weekly_class_id: Uuid,
     /// The date.
     pub date: NaiveDate,
-    /// The reason: `room_taken`, `instructor_taken`, or `retired` for a retired class type or
-    /// instructor.
+    /// The reason: `room_taken`, `instructor_taken`, or `retired` for a retired class type,
+    /// instructor or room.
     pub code: String,
 }
 
@@ -352,6 +444,7 @@ static LOCK_ACTIVE: Statement = Statement::new(
         " from class_schedules s
         join class_types t on t.id = s.class_type_id
         join instructors i on i.id = s.instructor_id
+        join rooms r on r.id = s.room_id
         where s.is_active order by s.id for no key update of s"
     ),
 );
@@ -360,14 +453,15 @@ static LOCK_ACTIVE: Statement = Statement::new(
 static GENERATE: Statement = Statement::new(
     "weekly_class.generate",
     "insert into scheduled_classes (id, class_type_id, instructor_id, class_schedule_id,
-        occurrence_date, title, start_time, end_time, max_participants, room)
-    select planned.id, s.class_type_id, s.instructor_id, s.id, planned.date, t.name, planned.start,
-        planned.start + make_interval(mins => s.duration_minutes), s.max_participants, s.room
+        occurrence_date, start_time, end_time, max_participants, room_id)
+    select planned.id, s.class_type_id, s.instructor_id, s.id, planned.date, planned.start,
+        planned.start + make_interval(mins => s.duration_minutes), s.max_participants, s.room_id
     from unnest($1::uuid[], $2::uuid[], $3::date[], $4::timestamptz[])
         as planned (id, weekly_class_id, date, start)
     join class_schedules s on s.id = planned.weekly_class_id
     join class_types t on t.id = s.class_type_id and t.is_active
     join instructors i on i.id = s.instructor_id and i.is_active
+    join rooms r on r.id = s.room_id and r.is_active
     order by planned.start, planned.id
     on conflict do nothing
     returning id",
@@ -376,9 +470,9 @@ static GENERATE: Statement = Statement::new(
 static CONFLICTS: Statement = Statement::new(
     "weekly_class.conflicts",
     "select planned.weekly_class_id, planned.date,
-        case when not t.is_active or not i.is_active then 'retired'
+        case when not t.is_active or not i.is_active or not r.is_active then 'retired'
             when exists (select from scheduled_classes c where not c.is_cancelled
-                and c.room = s.room and tstzrange(c.start_time, c.end_time)
+                and c.room_id = s.room_id and tstzrange(c.start_time, c.end_time)
                     && tstzrange(planned.start,
                         planned.start + make_interval(mins => s.duration_minutes)))
             then 'room_taken' else 'instructor_taken' end as code
@@ -387,6 +481,7 @@ static CONFLICTS: Statement = Statement::new(
     join class_schedules s on s.id = planned.weekly_class_id
     join class_types t on t.id = s.class_type_id
     join instructors i on i.id = s.instructor_id
+    join rooms r on r.id = s.room_id
     where not exists (select from scheduled_classes c
         where c.class_schedule_id = planned.weekly_class_id and c.occurrence_date = planned.date)
     order by planned.start, planned.weekly_class_id",
@@ -395,7 +490,8 @@ static CONFLICTS: Statement = Statement::new(
 /// Generates the occurrences of all active weekly classes from `first` to
 /// `last`, except those that would start before `now`. Local times are resolved
 /// for each date. A date never gets a second occurrence, even when the first one was moved
-/// to another date. Must be called in a transaction.
+/// to another date or cancelled. Days on which the studio is closed get none. Must be
+/// called in a transaction that holds the timetable's lock.
 pub async fn generate(
     client: &Client,
     zone: &TimeZone,
@@ -408,10 +504,16 @@ pub async fn generate(
         .iter()
         .map(WeeklyClass::from_row)
         .collect::<Result<_>>()?;
+    let closures = closure::list_between(client, first, last).await?;
     let planned_dates: Vec<PlannedDate> = weekly_classes
         .iter()
         .flat_map(|class| class.dates(first, last, zone))
         .filter(|planned| planned.start > now)
+        .filter(|planned| {
+            !closures
+                .iter()
+                .any(|closure| closure.includes(planned.date))
+        })
         .collect();
     let ids: Vec<Uuid> = planned_dates.iter().map(|_| random::id()).collect();
     let class_ids: Vec<Uuid> = planned_dates

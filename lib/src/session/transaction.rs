@@ -310,6 +310,26 @@ impl Tx {
         self.changes().responses.extend(caches);
     }
 
+    /// Runs `work`, and then undoes its changes if `is_undone` says so, or if it fails. The
+    /// transaction continues in either case.
+    ///
+    /// # Errors
+    ///
+    /// Fails with the error of `work`.
+    pub async fn run_part<T>(
+        &self,
+        is_undone: bool,
+        work: impl Future<Output = Result<T>>,
+    ) -> Result<T> {
+        self.command("savepoint part").await?;
+        let outcome = work.await;
+        if is_undone || outcome.is_err() {
+            self.command("rollback to savepoint part").await?;
+        }
+        self.command("release savepoint part").await?;
+        outcome
+    }
+
     /// Returns the changes, and the connection on which the commit must be sent.
     fn finish(mut self) -> (Arc<Client>, Changes) {
         self.is_open = false;

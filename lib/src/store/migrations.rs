@@ -27,7 +27,7 @@ macro_rules! migration {
     };
 }
 
-static MIGRATIONS: [Migration; 9] = [
+static MIGRATIONS: [Migration; 10] = [
     migration!(1, "0001_initial"),
     migration!(2, "0002_classes"),
     migration!(3, "0003_bookings"),
@@ -37,6 +37,7 @@ static MIGRATIONS: [Migration; 9] = [
     migration!(7, "0007_canonical_texts"),
     migration!(8, "0008_moved_classes"),
     migration!(9, "0009_closed_accounts"),
+    migration!(10, "0010_rooms_and_closures"),
 ];
 
 /// Takes the advisory lock of migrations, whose number is "sabor" in ASCII. The commands

@@ -28,7 +28,7 @@ const NAME_MAX: usize = 100;
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct CreateClassType {
-    /// No two class types have the same name.
+    /// No two class types have the same name. Case and spaces do not count.
     #[schema(min_length = 1, max_length = 100, examples("Salsa Foundations"))]
     name: String,
     #[serde(default)]

@@ -1,4 +1,4 @@
-//! Listing, creating, changing and retiring class types and instructors.
+//! Listing, creating, changing and retiring class types, instructors and rooms.
 
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -34,7 +34,7 @@ impl ActiveQuery {
     }
 }
 
-/// The result of retiring a class type or an instructor.
+/// The result of retiring a class type, an instructor or a room.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = RetirementResult)]

@@ -48,13 +48,13 @@ fn level(text: &str) -> Result<Level, Problem> {
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct IdQuery {
-    /// The id of the class type or of the instructor.
+    /// The id of the entry.
     #[param(required, value_type = Uuid)]
     id: Option<String>,
 }
 
 impl IdQuery {
-    pub(super) fn parse(&self) -> Result<Uuid> {
+    pub(in crate::classes) fn parse(&self) -> Result<Uuid> {
         let mut form = Form::default();
         let id = form.check("id", query::id(self.id.as_deref().unwrap_or_default()));
         form.finish()?;

@@ -7,6 +7,7 @@ use crate::App;
 use crate::admin::staff_action::StaffAction;
 use crate::error::Result;
 use crate::http::Member;
+use crate::models::occurrence::change::lock_timetable;
 use crate::models::security_event::SecurityEventKind;
 use crate::session::{Transaction, Tx};
 use crate::values::caller::Caller;
@@ -40,6 +41,24 @@ impl<'a> TimetableEditor<'a> {
         &self.app.config().studio.currency
     }
 
+    /// Runs `work` in a transaction that holds the timetable's lock. A preview makes the
+    /// same changes and undoes them, so that its numbers are exact.
+    pub(super) async fn edit<T>(
+        &self,
+        is_preview: bool,
+        work: impl AsyncFnOnce(&Tx) -> Result<T> + Clone,
+    ) -> Result<T> {
+        self.transaction()
+            .run(async move |tx| {
+                lock_timetable(tx).await?;
+                match is_preview {
+                    true => tx.run_part(true, work(tx)).await,
+                    false => work(tx).await,
+                }
+            })
+            .await
+    }
+
     /// Prepares a transaction that invalidates the cached schedule.
     pub(super) fn transaction(&self) -> Transaction<'_> {
         self.app
@@ -50,8 +69,17 @@ impl<'a> TimetableEditor<'a> {
 
     /// Records a change as a security event, in its transaction.
     pub(super) async fn record(&self, tx: &Tx, detail: Value) -> Result<()> {
-        self.staff_action
-            .record(tx, SecurityEventKind::TimetableChanged, None, detail)
+        self.record_as(tx, SecurityEventKind::TimetableChanged, detail)
             .await
+    }
+
+    /// Records a security event of this kind.
+    pub(super) async fn record_as(
+        &self,
+        tx: &Tx,
+        kind: SecurityEventKind,
+        detail: Value,
+    ) -> Result<()> {
+        self.staff_action.record(tx, kind, None, detail).await
     }
 }

@@ -1,19 +1,27 @@
 //! Creating, changing and cancelling single classes.
 
-use chrono::{DateTime, NaiveDate, NaiveTime, TimeDelta, Utc};
+use std::slice;
+
+use chrono::{DateTime, Datelike, NaiveDate, NaiveTime, TimeDelta, Utc};
 use serde::Deserialize;
 use serde_json::json;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use super::changes::ClassChanges;
 use super::editor::TimetableEditor;
+use super::series::{Reasons, SeriesChange};
 use super::view::TimetableResult;
+use super::{Request, Scope};
 use crate::classes::fields::{clock_time, date, description, duration, participants, room};
 use crate::error::{Error, Result};
 use crate::http::json::nullable;
 use crate::models::occurrence::change::{
     self as occurrence, LockedOccurrence, NewOccurrence, OccurrenceChanges,
 };
+use crate::models::weekly_class::WeeklyClassChanges;
+use crate::models::{closure, room as rooms};
+use crate::session::Tx;
 use crate::values::form::{self, Form, Problem};
 use crate::values::money::Money;
 use crate::values::schema::TimeOfDay;
@@ -53,7 +61,8 @@ pub(super) struct CreateOccurrence {
 }
 
 impl CreateOccurrence {
-    fn parse(self, editor: &TimetableEditor<'_>) -> Result<NewOccurrence> {
+    /// Returns the occurrence, and the name of its room.
+    fn parse(self, editor: &TimetableEditor<'_>) -> Result<(NewOccurrence, String)> {
         let mut form = Form::part("occurrence");
         let time = form.check("time", clock_time(&self.time));
         let date = form.check("date", date(self.date));
@@ -62,6 +71,7 @@ impl CreateOccurrence {
         if start <= editor.now {
             form.add_problem("date", IN_THE_PAST);
         }
+        let room = form.check("room", room(&self.room)).unwrap_or_default();
         let new_occurrence = NewOccurrence {
             class_type_id: self.class_type_id,
             instructor_id: self.instructor_id,
@@ -72,7 +82,7 @@ impl CreateOccurrence {
                 self.max_participants,
                 participants,
             ),
-            room: form.check("room", room(&self.room)).unwrap_or_default(),
+            room_id: Uuid::nil(),
             title: form.check_given("title", self.title.as_deref(), title),
             description: form.check_given("description", self.description.as_deref(), description),
             price: form.check_given("price", self.price, |price| {
@@ -80,7 +90,7 @@ impl CreateOccurrence {
             }),
         };
         form.finish()?;
-        Ok(new_occurrence)
+        Ok((new_occurrence, room))
     }
 }
 
@@ -98,8 +108,10 @@ pub(super) struct UpdateOccurrence {
     instructor_id: Option<Uuid>,
     #[schema(min_length = 1, max_length = 50, examples("Studio A"))]
     room: Option<String>,
-    #[schema(min_length = 1, max_length = 200, examples("Rueda, with live music"))]
-    title: Option<String>,
+    /// Null sets the title to the name of the class type.
+    #[serde(default, deserialize_with = "nullable")]
+    #[schema(value_type = Option<String>, min_length = 1, max_length = 200, examples("Rueda, with live music"))]
+    title: Option<Option<String>>,
     #[schema(max_length = 5_000)]
     description: Option<String>,
     /// The number of spots. Additional spots go to the waitlist.
@@ -119,8 +131,16 @@ struct NewTime {
     minutes: Option<i32>,
 }
 
+/// The parsed changes to an occurrence.
+#[derive(Clone)]
+struct ParsedUpdate {
+    new_time: NewTime,
+    room: Option<String>,
+    changes: OccurrenceChanges,
+}
+
 impl UpdateOccurrence {
-    fn parse(self, currency: &str) -> Result<(OccurrenceChanges, NewTime)> {
+    fn parse(self, currency: &str) -> Result<ParsedUpdate> {
         let mut form = Form::part("occurrence");
         let new_time = NewTime {
             date: form.check_given("date", self.date, date),
@@ -130,11 +150,12 @@ impl UpdateOccurrence {
         let price = self
             .price
             .map(|price| form.check_given("price", price, |price| price.check_currency(currency)));
+        let room = form.check_given("room", self.room.as_deref(), room);
         let changes = OccurrenceChanges {
-            times: None,
             instructor_id: self.instructor_id,
-            room: form.check_given("room", self.room.as_deref(), room),
-            title: form.check_given("title", self.title.as_deref(), title),
+            title: form.check_given("title", self.title, |text| {
+                text.as_deref().map(title).transpose()
+            }),
             description: form.check_given("description", self.description.as_deref(), description),
             max_participants: form.check_given(
                 "maxParticipants",
@@ -142,9 +163,77 @@ impl UpdateOccurrence {
                 participants,
             ),
             price,
+            ..OccurrenceChanges::default()
         };
         form.finish()?;
-        Ok((changes, new_time))
+        Ok(ParsedUpdate {
+            new_time,
+            room,
+            changes,
+        })
+    }
+}
+
+impl ParsedUpdate {
+    /// Returns the changes to one class.
+    async fn resolve(
+        &self,
+        tx: &Tx,
+        current: &LockedOccurrence,
+        editor: &TimetableEditor<'_>,
+    ) -> Result<OccurrenceChanges> {
+        let mut changes = self.changes.clone();
+        changes.times = self.new_time.resolve(current, editor)?;
+        if let Some(name) = &self.room {
+            let room_id = rooms::assign(tx, name, Some(current.room_id), "occurrence").await?;
+            changes.room_id = Some(room_id);
+        }
+        Ok(changes)
+    }
+
+    /// Returns the changes to the weekly class of a class.
+    fn series(
+        &self,
+        date: NaiveDate,
+        requested: (Uuid, OccurrenceChanges),
+    ) -> Result<SeriesChange> {
+        let mut form = Form::part("occurrence");
+        let NewTime {
+            date: new_date,
+            time: start_time,
+            minutes: duration_minutes,
+        } = self.new_time;
+        for (field, is_given) in [
+            ("title", self.changes.title.is_some()),
+            ("description", self.changes.description.is_some()),
+            ("price", self.changes.price.is_some()),
+        ] {
+            if is_given {
+                form.add_problem(field, "can only be changed with the scope this");
+            }
+        }
+        let days = new_date.map(|new_date| (new_date - date).num_days());
+        if days.is_some_and(|days| days.abs() >= 7) {
+            form.add_problem(
+                "date",
+                "must be less than a week from the date of the class",
+            );
+        }
+        form.finish()?;
+        Ok(SeriesChange {
+            changes: WeeklyClassChanges {
+                instructor_id: self.changes.instructor_id,
+                day_of_week: new_date.map(|date| date.weekday().num_days_from_sunday() as i32),
+                start_time,
+                duration_minutes,
+                max_participants: self.changes.max_participants,
+                ..WeeklyClassChanges::default()
+            },
+            room: self.room.clone(),
+            form: "occurrence",
+            days: days.and_then(|days| i32::try_from(days).ok()),
+            requested: Some(requested),
+        })
     }
 }
 
@@ -190,9 +279,14 @@ impl TimetableEditor<'_> {
         &self,
         form: CreateOccurrence,
     ) -> Result<TimetableResult> {
-        let new_occurrence = form.parse(self)?;
-        let created = self.transaction().run(async |tx| {
-            occurrence::lock_timetable(tx).await?;
+        let (new_occurrence, room) = form.parse(self)?;
+        let created = self.edit(false, async |tx| {
+            let date = self.zone.local(new_occurrence.start_time).date_naive();
+            closure::check_open(tx, date).await?;
+            let new_occurrence = NewOccurrence {
+                room_id: rooms::assign(tx, &room, None, "occurrence").await?,
+                ..new_occurrence.clone()
+            };
             let id = occurrence::insert(tx, &new_occurrence).await?;
             self.record(tx, json!({ "occurrenceId": id, "action": "enter" }))
                 .await?;
@@ -207,44 +301,82 @@ impl TimetableEditor<'_> {
     pub(super) async fn update_occurrence(
         &self,
         form: UpdateOccurrence,
+        request: Request,
     ) -> Result<TimetableResult> {
         let id = form.id;
-        let (changes, new_time) = form.parse(self.currency())?;
-        let updated = self.transaction().run(async |tx| {
-            occurrence::lock_timetable(tx).await?;
+        let update = form.parse(self.currency())?;
+        let updated = self.edit(request.preview, async |tx| {
             let current = occurrence::lock(tx, id, self.now).await?;
-            let changes = OccurrenceChanges {
-                times: new_time.resolve(&current, self)?,
-                ..changes.clone()
-            };
-            let studio = &self.app.config().studio;
+            let changes = update.resolve(tx, &current, self).await?;
+            if let Some((weekly_class_id, date)) = request.series(&current)? {
+                let series = update.series(date, (id, changes))?;
+                let from = request.scope.start(date);
+                return self.change_series(tx, weekly_class_id, from, &series).await;
+            }
             self.record(tx, json!({ "occurrenceId": id, "action": "change" }))
                 .await?;
-            occurrence::update(tx, &current, &changes, self.now, studio).await
+            let mut class_changes =
+                ClassChanges::begin(self, tx, slice::from_ref(&current)).await?;
+            class_changes.change(&current, &changes).await?;
+            Ok(TimetableResult {
+                occurrence_id: Some(id),
+                effect: Some(class_changes.finish().await?.effect),
+                ..TimetableResult::default()
+            })
         });
-        updated.await?;
-        Ok(TimetableResult {
-            occurrence_id: Some(id),
-            ..TimetableResult::default()
-        })
+        updated.await
     }
 
     pub(super) async fn cancel_occurrence(
         &self,
         id: Uuid,
-        reason: Option<String>,
+        reasons: Reasons,
+        request: Request,
     ) -> Result<TimetableResult> {
-        let cancelled = self.transaction().run(async |tx| {
+        let cancelled = self.edit(request.preview, async |tx| {
             let current = occurrence::lock(tx, id, self.now).await?;
-            self.record(tx, json!({ "occurrenceId": id, "action": "cancel" }))
+            if let Some((weekly_class_id, date)) = request.series(&current)? {
+                let from = request.scope.start(date);
+                return self
+                    .retire_series(tx, weekly_class_id, from, &reasons)
+                    .await;
+            }
+            let detail = json!({
+                "occurrenceId": id,
+                "action": "cancel",
+                "reason": reasons.public,
+                "internalReason": reasons.internal,
+            });
+            self.record(tx, detail).await?;
+            let mut class_changes =
+                ClassChanges::begin(self, tx, slice::from_ref(&current)).await?;
+            class_changes
+                .cancel(&current, reasons.public.as_deref())
                 .await?;
-            occurrence::cancel(tx, &current, reason.as_deref(), self.now).await
+            let outcome = class_changes.finish().await?;
+            Ok(TimetableResult {
+                occurrence_id: Some(id),
+                cancelled_bookings: Some(outcome.cancelled_bookings),
+                effect: Some(outcome.effect),
+                ..TimetableResult::default()
+            })
         });
-        Ok(TimetableResult {
-            occurrence_id: Some(id),
-            cancelled_bookings: Some(cancelled.await?),
-            ..TimetableResult::default()
-        })
+        cancelled.await
+    }
+}
+
+impl Request {
+    /// Returns the weekly class of a class and the class's date in it, unless the request
+    /// is about this class alone.
+    fn series(&self, current: &LockedOccurrence) -> Result<Option<(Uuid, NaiveDate)>> {
+        if self.scope == Scope::This {
+            return Ok(None);
+        }
+        let problem = "must be this, because the class does not belong to a weekly class";
+        match current.weekly {
+            Some(weekly) => Ok(Some(weekly)),
+            None => Err(Error::field("scope", problem)),
+        }
     }
 }
 

@@ -5,6 +5,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use super::changes;
 use crate::models::weekly_class::{Conflict, WeeklyClass};
 
 /// A weekly class, as staff see it.
@@ -56,17 +57,53 @@ impl From<WeeklyClass> for WeeklyClassView {
     }
 }
 
-/// A date for which no class could be generated.
+/// A class that could not be generated or changed.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = ScheduleConflict)]
 pub struct ConflictView {
     /// The id of the weekly class.
     pattern_id: Uuid,
+    /// The date for which the class was or would have been generated.
     date: NaiveDate,
-    /// `room_taken`, `instructor_taken`, or `retired` if the class type or the
-    /// instructor is retired.
+    /// The id of the class that stays as it is. It is left out if no class could be
+    /// generated.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    occurrence_id: Option<Uuid>,
+    /// `room_taken`, `instructor_taken`, or `retired` if the class type, the instructor or
+    /// the room is retired. For a change also `places_taken`, `studio_closed`, or
+    /// `in_the_past` if the class would start in the past.
     code: String,
+}
+
+/// How many classes and members a change affects.
+#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = ScheduleEffect)]
+pub struct EffectView {
+    /// The number of classes that change.
+    pub(super) changed_classes: usize,
+    /// The number of classes that are cancelled.
+    pub(super) cancelled_classes: usize,
+    /// The number of bookings with a spot in these classes.
+    pub(super) bookings: usize,
+    /// The number of places on the waitlists of these classes.
+    pub(super) waitlisted: usize,
+    /// The number of different members who booked these classes or are on their waitlists.
+    pub(super) members: usize,
+}
+
+impl From<changes::Conflict> for ConflictView {
+    fn from(conflict: changes::Conflict) -> Self {
+        // Only classes of a weekly class have conflicts.
+        let (pattern_id, date) = conflict.occurrence.weekly.unwrap_or_default();
+        Self {
+            pattern_id,
+            date,
+            occurrence_id: Some(conflict.occurrence.id),
+            code: conflict.code.to_owned(),
+        }
+    }
 }
 
 impl From<Conflict> for ConflictView {
@@ -74,6 +111,7 @@ impl From<Conflict> for ConflictView {
         Self {
             pattern_id: conflict.weekly_class_id,
             date: conflict.date,
+            occurrence_id: None,
             code: conflict.code,
         }
     }
@@ -84,17 +122,23 @@ impl From<Conflict> for ConflictView {
 #[derive(Debug, Default, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct TimetableResult {
-    /// The weekly class after the change.
+    /// True if the request was a preview, so that nothing has changed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) preview: Option<bool>,
+    /// The weekly class after the change. It has a new id if only its later classes
+    /// changed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) pattern: Option<WeeklyClassView>,
-    /// The number of upcoming classes that the weekly class has already generated. They
-    /// do not change.
+    /// How many classes and members the change affects.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) effect: Option<EffectView>,
+    /// The number of upcoming classes of the weekly class after the change.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) coming_classes: Option<i64>,
     /// The id of the class.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) occurrence_id: Option<Uuid>,
-    /// The number of bookings that were cancelled with the class.
+    /// The number of bookings that were cancelled with their classes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) cancelled_bookings: Option<usize>,
     /// The number of classes that were generated.
@@ -103,7 +147,7 @@ pub struct TimetableResult {
     /// The number of dates for which the class already existed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) already_there: Option<usize>,
-    /// The dates for which no class could be generated.
+    /// The classes that could not be generated or changed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) conflicts: Option<Vec<ConflictView>>,
 }

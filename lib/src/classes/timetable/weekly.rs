@@ -7,12 +7,14 @@ use serde_json::json;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use super::Request;
 use super::editor::TimetableEditor;
+use super::series::{Reasons, SeriesChange};
 use super::view::TimetableResult;
 use crate::classes::fields::{clock_time, date, duration, participants, room};
 use crate::error::{Error, Result};
 use crate::http::json::nullable;
-use crate::models::occurrence::change as occurrence;
+use crate::models::room as rooms;
 use crate::models::weekly_class::{self, NewWeeklyClass, WeeklyClassChanges};
 use crate::values::form::{self, Form, Problem};
 use crate::values::schema::TimeOfDay;
@@ -47,8 +49,10 @@ pub(super) struct CreateWeeklyClass {
 }
 
 impl CreateWeeklyClass {
-    fn parse(self, today: NaiveDate) -> Result<NewWeeklyClass> {
+    /// Returns the weekly class, and the name of its room.
+    fn parse(self, today: NaiveDate) -> Result<(NewWeeklyClass, String)> {
         let mut form = Form::part("pattern");
+        let room = form.check("room", room(&self.room)).unwrap_or_default();
         let effective_until = form.check_given("effectiveUntil", self.effective_until, date);
         let new_weekly_class = NewWeeklyClass {
             class_type_id: self.class_type_id,
@@ -65,14 +69,14 @@ impl CreateWeeklyClass {
                 self.max_participants,
                 participants,
             ),
-            room: form.check("room", room(&self.room)).unwrap_or_default(),
+            room_id: Uuid::nil(),
             effective_from: form
                 .check("effectiveFrom", date(self.effective_from.unwrap_or(today)))
                 .unwrap_or_default(),
             effective_until,
         };
         form.finish()?;
-        Ok(new_weekly_class)
+        Ok((new_weekly_class, room))
     }
 }
 
@@ -104,11 +108,12 @@ pub(super) struct UpdateWeeklyClass {
 }
 
 impl UpdateWeeklyClass {
-    fn parse(self) -> Result<WeeklyClassChanges> {
+    fn parse(self) -> Result<SeriesChange> {
         let mut form = Form::part("pattern");
         let effective_until = form.check_given("effectiveUntil", self.effective_until, |until| {
             until.map(date).transpose()
         });
+        let room = form.check_given("room", self.room.as_deref(), room);
         let changes = WeeklyClassChanges {
             instructor_id: self.instructor_id,
             day_of_week: form.check_given("dayOfWeek", self.day_of_week, weekday),
@@ -119,13 +124,18 @@ impl UpdateWeeklyClass {
                 self.max_participants,
                 participants,
             ),
-            room: form.check_given("room", self.room.as_deref(), room),
+            room_id: None,
             effective_from: form.check_given("effectiveFrom", self.effective_from, date),
             effective_until,
             is_active: self.is_active,
         };
         form.finish()?;
-        Ok(changes)
+        Ok(SeriesChange {
+            changes,
+            room,
+            form: "pattern",
+            ..SeriesChange::default()
+        })
     }
 }
 
@@ -138,8 +148,12 @@ impl TimetableEditor<'_> {
         &self,
         form: CreateWeeklyClass,
     ) -> Result<TimetableResult> {
-        let new_weekly_class = form.parse(self.today())?;
-        let created = self.transaction().run(async |tx| {
+        let (new_weekly_class, room) = form.parse(self.today())?;
+        let created = self.edit(false, async |tx| {
+            let new_weekly_class = NewWeeklyClass {
+                room_id: rooms::assign(tx, &room, None, "pattern").await?,
+                ..new_weekly_class.clone()
+            };
             let weekly = weekly_class::insert(tx, &new_weekly_class).await?;
             self.record(tx, json!({ "patternId": weekly.id, "action": "enter" }))
                 .await?;
@@ -154,38 +168,27 @@ impl TimetableEditor<'_> {
     pub(super) async fn update_weekly_class(
         &self,
         form: UpdateWeeklyClass,
+        from: Option<NaiveDate>,
+        request: Request,
     ) -> Result<TimetableResult> {
-        let (id, changes) = (form.id, form.parse()?);
-        self.save(id, &changes, "change").await
+        let (id, change) = (form.id, form.parse()?);
+        let updated = self.edit(request.preview, async |tx| {
+            self.change_series(tx, id, from, &change).await
+        });
+        updated.await
     }
 
-    pub(super) async fn retire_weekly_class(&self, id: Uuid) -> Result<TimetableResult> {
-        let changes = WeeklyClassChanges {
-            is_active: Some(false),
-            ..WeeklyClassChanges::default()
-        };
-        self.save(id, &changes, "retire").await
-    }
-
-    async fn save(
+    pub(super) async fn retire_weekly_class(
         &self,
         id: Uuid,
-        changes: &WeeklyClassChanges,
-        action: &str,
+        from: Option<NaiveDate>,
+        reasons: Reasons,
+        request: Request,
     ) -> Result<TimetableResult> {
-        let updated = self.transaction().run(async |tx| {
-            let weekly = weekly_class::update(tx, id, changes).await?;
-            let upcoming = weekly_class::count_upcoming(tx, id, self.now).await?;
-            self.record(tx, json!({ "patternId": id, "action": action }))
-                .await?;
-            Ok((weekly, upcoming))
+        let retired = self.edit(request.preview, async |tx| {
+            self.retire_series(tx, id, from, &reasons).await
         });
-        let (weekly, upcoming) = updated.await?;
-        Ok(TimetableResult {
-            pattern: Some(weekly.into()),
-            coming_classes: Some(upcoming),
-            ..TimetableResult::default()
-        })
+        retired.await
     }
 
     pub(super) async fn generate(&self, until: NaiveDate) -> Result<TimetableResult> {
@@ -195,8 +198,7 @@ impl TimetableEditor<'_> {
             let problem = format!("must be a day between today and {days} days from now");
             return Err(Error::field("generateUntil", problem));
         }
-        let generation = self.transaction().run(async |tx| {
-            occurrence::lock_timetable(tx).await?;
+        let generation = self.edit(false, async |tx| {
             let generated = weekly_class::generate(tx, &self.zone, today, until, self.now).await?;
             let detail = json!({
                 "action": "generate",

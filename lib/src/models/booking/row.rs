@@ -84,13 +84,13 @@ pub struct Booking {
 }
 
 /// The columns that [`Booking::from_row`] reads from a booking `b`, its occurrence `c`,
-/// and its instructor `i`.
+/// and its class type `t`, instructor `i`, and room `r`.
 macro_rules! booking_columns {
     () => {
         "b.id, b.user_id, b.scheduled_class_id, b.status, b.price, b.currency, b.booked_at,
         b.cancelled_at, b.late_cancellation, b.cancellation_reason,
-        c.title, c.start_time, c.end_time, c.room, c.is_cancelled as class_cancelled,
-        i.name as instructor"
+        coalesce(c.own_title, t.name) as title, c.start_time, c.end_time, r.name as room,
+        c.is_cancelled as class_cancelled, i.name as instructor"
     };
 }
 
@@ -150,7 +150,9 @@ static FIND: Statement = Statement::new(
         computed_columns!(),
         " from bookings b
         join scheduled_classes c on c.id = b.scheduled_class_id
+        join class_types t on t.id = c.class_type_id
         join instructors i on i.id = c.instructor_id
+        join rooms r on r.id = c.room_id
         where b.id = $1"
     ),
 );
@@ -205,7 +207,9 @@ macro_rules! bookings_where {
                 computed_columns!(),
                 " from bookings b
                 join scheduled_classes c on c.id = b.scheduled_class_id
+                join class_types t on t.id = c.class_type_id
                 join instructors i on i.id = c.instructor_id
+                join rooms r on r.id = c.room_id
                 where b.user_id = $1 and ",
                 $condition
             ),

@@ -1,7 +1,10 @@
 //! Creating, changing and cancelling occurrences, and notifying the members who
 //! booked them.
+//!
+//! Every change of an occurrence goes through [`update`] or [`cancel`], whether staff change
+//! one occurrence, a weekly class, or a closure.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use serde_json::{Value, json};
 use tokio_postgres::Row;
 use uuid::Uuid;
@@ -9,8 +12,9 @@ use uuid::Uuid;
 use crate::crypto::random;
 use crate::error::{Error, OnConstraint, Result};
 use crate::models::booking::{self, CLASS_CANCELLED, CLASS_STARTED};
-use crate::models::member_event::{self, NewMemberEvent};
-use crate::models::weekly_class::{unknown_class_type, unknown_instructor};
+use crate::models::instructor;
+use crate::models::member_event::NewMemberEvent;
+use crate::models::weekly_class::unknown_class_type;
 use crate::runtime::config::StudioConfig;
 use crate::store::client::Client;
 use crate::store::statement::Statement;
@@ -29,8 +33,8 @@ pub struct NewOccurrence {
     pub duration_minutes: Option<i32>,
     /// The number of spots. `None` for the class type's number.
     pub max_participants: Option<i32>,
-    /// The room.
-    pub room: String,
+    /// The room's id.
+    pub room_id: Uuid,
     /// The title. `None` for the class type's name.
     pub title: Option<String>,
     /// The description. `None` for the class type's description.
@@ -55,12 +59,12 @@ pub async fn lock_timetable(client: &Client) -> Result<()> {
 
 static INSERT: Statement = Statement::new(
     "occurrence.insert",
-    "insert into scheduled_classes (id, class_type_id, instructor_id, title, description,
-        start_time, end_time, max_participants, room, price_override)
-    select $1, t.id, $3, coalesce($4, t.name), coalesce($5, ''), $6,
+    "insert into scheduled_classes (id, class_type_id, instructor_id, own_title, description,
+        start_time, end_time, max_participants, room_id, price_override)
+    select $1, t.id, $3, $4, coalesce($5, ''), $6,
         $6 + make_interval(mins => coalesce($7, t.duration_minutes)),
         coalesce($8, t.max_participants), $9, $10
-    from class_types t where t.id = $2 and t.is_active
+    from class_types t where t.id = $2 and t.is_active for share of t
     returning id",
 );
 
@@ -68,10 +72,11 @@ static INSERT: Statement = Statement::new(
 ///
 /// # Errors
 ///
-/// [`Error::Invalid`] when the class type or the instructor does not exist; 409
-/// `room_taken`, `instructor_taken`.
+/// [`Error::Invalid`] when the class type or the instructor does not exist or is retired;
+/// 409 `room_taken`, `instructor_taken`.
 pub async fn insert(client: &Client, occurrence: &NewOccurrence) -> Result<Uuid> {
     let id = random::id();
+    instructor::lock_active(client, occurrence.instructor_id, "occurrence").await?;
     INSERT
         .opt(
             client,
@@ -84,15 +89,11 @@ pub async fn insert(client: &Client, occurrence: &NewOccurrence) -> Result<Uuid>
                 &occurrence.start_time,
                 &occurrence.duration_minutes,
                 &occurrence.max_participants,
-                &occurrence.room,
+                &occurrence.room_id,
                 &occurrence.price.map(Money::as_column),
             ],
         )
         .await
-        .on_constraint(
-            "scheduled_classes_instructor_id_fkey",
-            unknown_instructor("occurrence"),
-        )
         .on_constraint("scheduled_classes_room_free", ROOM_TAKEN)
         .on_constraint("scheduled_classes_instructor_free", INSTRUCTOR_TAKEN)?
         .ok_or_else(|| unknown_class_type("occurrence"))?;
@@ -114,18 +115,58 @@ const INSTRUCTOR_TAKEN: Error = Error::Conflict {
 pub struct LockedOccurrence {
     /// The occurrence's id.
     pub id: Uuid,
+    /// The weekly class that the occurrence belongs to, and the date for which it was
+    /// generated. `None` for a single class.
+    pub weekly: Option<(Uuid, NaiveDate)>,
     /// When the occurrence starts.
     pub start_time: DateTime<Utc>,
     /// When the occurrence ends.
     pub end_time: DateTime<Utc>,
-    instructor_id: Uuid,
+    /// The instructor's id.
+    pub instructor_id: Uuid,
+    /// The room's id.
+    pub room_id: Uuid,
+    /// The number of spots.
+    pub max_participants: i32,
     room: String,
+    is_cancelled: bool,
+}
+
+/// The columns that [`LockedOccurrence::from_row`] reads from an occurrence `c` and its
+/// room `r`.
+macro_rules! locked_columns {
+    () => {
+        "c.id, c.class_schedule_id, c.occurrence_date, c.start_time, c.end_time, c.instructor_id,
+        c.room_id, c.max_participants, r.name as room, c.is_cancelled"
+    };
+}
+
+impl LockedOccurrence {
+    fn from_row(row: &Row) -> Result<Self> {
+        let weekly_class_id: Option<Uuid> = row.try_get("class_schedule_id")?;
+        let date: Option<NaiveDate> = row.try_get("occurrence_date")?;
+        Ok(Self {
+            id: row.try_get("id")?,
+            weekly: weekly_class_id.zip(date),
+            start_time: row.try_get("start_time")?,
+            end_time: row.try_get("end_time")?,
+            instructor_id: row.try_get("instructor_id")?,
+            room_id: row.try_get("room_id")?,
+            max_participants: row.try_get("max_participants")?,
+            room: row.try_get("room")?,
+            is_cancelled: row.try_get("is_cancelled")?,
+        })
+    }
 }
 
 static LOCK: Statement = Statement::new(
     "occurrence.lock",
-    "select id, start_time, end_time, instructor_id, room, is_cancelled
-    from scheduled_classes where id = $1 for no key update",
+    concat!(
+        "select ",
+        locked_columns!(),
+        " from scheduled_classes c join rooms r on r.id = c.room_id
+        where c.id = $1 for no key update of c"
+    ),
 );
 
 /// Locks an upcoming occurrence. Must be called in a transaction, before the
@@ -136,20 +177,106 @@ static LOCK: Statement = Statement::new(
 /// [`Error::NotFound`]; 409 `class_cancelled`, `class_started`.
 pub async fn lock(client: &Client, id: Uuid, now: DateTime<Utc>) -> Result<LockedOccurrence> {
     let row = LOCK.opt(client, &[&id]).await?.ok_or(Error::NotFound)?;
-    if row.try_get("is_cancelled")? {
+    let before = LockedOccurrence::from_row(&row)?;
+    if before.is_cancelled {
         return Err(CLASS_CANCELLED);
     }
-    let before = LockedOccurrence {
-        id,
-        start_time: row.try_get("start_time")?,
-        end_time: row.try_get("end_time")?,
-        instructor_id: row.try_get("instructor_id")?,
-        room: row.try_get("room")?,
-    };
     if before.start_time <= now {
         return Err(CLASS_STARTED);
     }
     Ok(before)
+}
+
+static LOCK_COMING_OF_WEEKLY: Statement = Statement::new(
+    "occurrence.lock_coming_of_weekly",
+    concat!(
+        "select ",
+        locked_columns!(),
+        " from scheduled_classes c join rooms r on r.id = c.room_id
+        where c.class_schedule_id = $1 and c.start_time > $2 and not c.is_cancelled
+          and ($3::date is null or c.occurrence_date >= $3)
+        order by c.id for no key update of c"
+    ),
+);
+
+/// Locks the upcoming occurrences of a weekly class that are not cancelled, sorted by start.
+/// `from` selects those that were generated for this date or later.
+pub async fn lock_coming_of_weekly(
+    client: &Client,
+    weekly_class_id: Uuid,
+    from: Option<NaiveDate>,
+    now: DateTime<Utc>,
+) -> Result<Vec<LockedOccurrence>> {
+    let rows = LOCK_COMING_OF_WEEKLY
+        .all(client, &[&weekly_class_id, &now, &from])
+        .await?;
+    sorted_by_start(&rows)
+}
+
+static LOCK_COMING_BETWEEN: Statement = Statement::new(
+    "occurrence.lock_coming_between",
+    concat!(
+        "select ",
+        locked_columns!(),
+        " from scheduled_classes c join rooms r on r.id = c.room_id
+        where c.start_time >= $1 and c.start_time < $2 and c.start_time > $3
+          and not c.is_cancelled
+        order by c.id for no key update of c"
+    ),
+);
+
+/// Locks the upcoming occurrences that start in a range and are not cancelled, sorted by
+/// start.
+pub async fn lock_coming_between(
+    client: &Client,
+    from: DateTime<Utc>,
+    until: DateTime<Utc>,
+    now: DateTime<Utc>,
+) -> Result<Vec<LockedOccurrence>> {
+    let rows = LOCK_COMING_BETWEEN
+        .all(client, &[&from, &until, &now])
+        .await?;
+    sorted_by_start(&rows)
+}
+
+// The rows are locked in the order of their ids, as other transactions do.
+fn sorted_by_start(rows: &[Row]) -> Result<Vec<LockedOccurrence>> {
+    let mut occurrences = rows
+        .iter()
+        .map(LockedOccurrence::from_row)
+        .collect::<Result<Vec<_>>>()?;
+    occurrences.sort_by_key(|occurrence| (occurrence.start_time, occurrence.id));
+    Ok(occurrences)
+}
+
+/// A booking, or an entry on a waitlist, of an occurrence that is about to change.
+#[derive(Clone, Copy, Debug)]
+pub struct AffectedBooking {
+    /// The occurrence's id.
+    pub occurrence_id: Uuid,
+    /// The member's id.
+    pub user_id: Uuid,
+    /// Whether the member is on the waitlist.
+    pub is_waitlisted: bool,
+}
+
+static LIST_AFFECTED: Statement = Statement::new(
+    "occurrence.list_affected",
+    "select scheduled_class_id, user_id, status = 'waitlisted' as is_waitlisted from bookings
+    where scheduled_class_id = any($1) and status <> 'cancelled'",
+);
+
+/// Lists the bookings of occurrences that are not cancelled.
+pub async fn list_affected(client: &Client, ids: &Vec<Uuid>) -> Result<Vec<AffectedBooking>> {
+    let rows = LIST_AFFECTED.all(client, &[ids]).await?;
+    let booking = |row: &Row| {
+        Ok(AffectedBooking {
+            occurrence_id: row.try_get("scheduled_class_id")?,
+            user_id: row.try_get("user_id")?,
+            is_waitlisted: row.try_get("is_waitlisted")?,
+        })
+    };
+    rows.iter().map(booking).collect()
 }
 
 /// The changes to an occurrence. `None` leaves a field as it is.
@@ -159,10 +286,10 @@ pub struct OccurrenceChanges {
     pub times: Option<(DateTime<Utc>, DateTime<Utc>)>,
     /// The instructor's id.
     pub instructor_id: Option<Uuid>,
-    /// The room.
-    pub room: Option<String>,
-    /// The title.
-    pub title: Option<String>,
+    /// The room's id.
+    pub room_id: Option<Uuid>,
+    /// The title. `Some(None)` selects the class type's name.
+    pub title: Option<Option<String>>,
     /// The description. An empty text selects the class type's description.
     pub description: Option<String>,
     /// The number of spots.
@@ -177,22 +304,24 @@ static UPDATE: Statement = Statement::new(
         start_time = coalesce($2, start_time),
         end_time = coalesce($3, end_time),
         instructor_id = coalesce($4, instructor_id),
-        room = coalesce($5, room),
-        title = coalesce($6, title),
-        description = coalesce($7, description),
-        max_participants = coalesce($8, max_participants),
-        price_override = case when $9 then $10 else price_override end,
+        room_id = coalesce($5, room_id),
+        own_title = case when $6 then $7 else own_title end,
+        description = coalesce($8, description),
+        max_participants = coalesce($9, max_participants),
+        price_override = case when $10 then $11 else price_override end,
         sequence = sequence + 1
     where id = $1
-    returning start_time, end_time, instructor_id, room",
+    returning start_time, end_time, instructor_id, room_id",
 );
 
 /// Changes a locked occurrence. A change of time, room or instructor notifies the members
 /// who booked the occurrence or are on its waitlist. Additional spots go to the waitlist.
+/// Returns the members' events, which the caller must record at the end of its
+/// transaction.
 ///
 /// # Errors
 ///
-/// [`Error::Invalid`] when the instructor does not exist; 409 `room_taken`,
+/// [`Error::Invalid`] when a new instructor does not exist or is retired; 409 `room_taken`,
 /// `instructor_taken`; 409 `places_taken` when fewer spots would exist than are
 /// taken.
 pub async fn update(
@@ -201,7 +330,12 @@ pub async fn update(
     changes: &OccurrenceChanges,
     now: DateTime<Utc>,
     studio: &StudioConfig,
-) -> Result<()> {
+) -> Result<Vec<NewMemberEvent>> {
+    if let Some(id) = changes.instructor_id
+        && id != before.instructor_id
+    {
+        instructor::lock_active(client, id, "occurrence").await?;
+    }
     let row = UPDATE
         .one(
             client,
@@ -210,8 +344,9 @@ pub async fn update(
                 &changes.times.map(|(start, _)| start),
                 &changes.times.map(|(_, end)| end),
                 &changes.instructor_id,
-                &changes.room,
-                &changes.title,
+                &changes.room_id,
+                &changes.title.is_some(),
+                &changes.title.clone().flatten(),
                 &changes.description,
                 &changes.max_participants,
                 &changes.price.is_some(),
@@ -219,10 +354,6 @@ pub async fn update(
             ],
         )
         .await
-        .on_constraint(
-            "scheduled_classes_instructor_id_fkey",
-            unknown_instructor("occurrence"),
-        )
         .on_constraint("scheduled_classes_room_free", ROOM_TAKEN)
         .on_constraint("scheduled_classes_instructor_free", INSTRUCTOR_TAKEN)
         .on_constraint("scheduled_classes_places", PLACES_TAKEN)?;
@@ -231,7 +362,7 @@ pub async fn update(
         events.extend(notify(client, before.id, kind, payload).await?);
     }
     events.extend(booking::promote(client, before.id, now, studio).await?);
-    member_event::record(client, &events).await
+    Ok(events)
 }
 
 const PLACES_TAKEN: Error = Error::Conflict {
@@ -244,10 +375,10 @@ const PLACES_TAKEN: Error = Error::Conflict {
 fn notifications(before: &LockedOccurrence, after: &Row) -> Result<Vec<(&'static str, Value)>> {
     let (start, end): (DateTime<Utc>, DateTime<Utc>) =
         (after.try_get("start_time")?, after.try_get("end_time")?);
-    let room: String = after.try_get("room")?;
+    let room_id: Uuid = after.try_get("room_id")?;
     let instructor: Uuid = after.try_get("instructor_id")?;
     let mut notifications = Vec::new();
-    if (start, end) != (before.start_time, before.end_time) || room != before.room {
+    if (start, end) != (before.start_time, before.end_time) || room_id != before.room_id {
         let previous = json!({
             "startTime": before.start_time,
             "endTime": before.end_time,
@@ -330,14 +461,16 @@ static CANCEL: Statement = Statement::new(
         on due.booking_id = cancelled.id",
 );
 
-/// Cancels a locked occurrence and all its bookings. Returns the number of bookings that
-/// were cancelled. Their payments become `refund_due`, even shortly before the start.
+/// Cancels a locked occurrence and all its bookings. Their payments become `refund_due`,
+/// even shortly before the start. `reason` is for the members. Returns the number of
+/// bookings that were cancelled, and the members' events, which the caller must record at
+/// the end of its transaction.
 pub async fn cancel(
     client: &Client,
     before: &LockedOccurrence,
     reason: Option<&str>,
     now: DateTime<Utc>,
-) -> Result<usize> {
+) -> Result<(usize, Vec<NewMemberEvent>)> {
     let reason = reason.map(str::to_owned);
     let rows = CANCEL.all(client, &[&before.id, &reason, &now]).await?;
     let mut events = Vec::new();
@@ -356,6 +489,5 @@ pub async fn cancel(
             cancelled_count += 1;
         }
     }
-    member_event::record(client, &events).await?;
-    Ok(cancelled_count)
+    Ok((cancelled_count, events))
 }

@@ -22,6 +22,9 @@ pub struct StudioConfig {
     /// `CANCELLATION_WINDOW_HOURS`: how long before the start of a class a
     /// cancellation becomes late. Late cancellations are not refunded.
     pub cancellation_window: Duration,
+    /// `SCHEDULE_AHEAD_WEEKS`: how far ahead the clean-up generates the classes of weekly
+    /// classes.
+    pub schedule_ahead_weeks: i64,
     /// `SITE_URL`, or the address of the production deployment on Vercel, without
     /// a trailing slash. Links in mails and redirects after payments lead to it.
     pub site_url: String,
@@ -37,6 +40,7 @@ pub(super) fn studio(
         currency: currency(env)?,
         waitlist_cutoff: hours(env, "WAITLIST_CUTOFF_HOURS", 2)?,
         cancellation_window: hours(env, "CANCELLATION_WINDOW_HOURS", 12)?,
+        schedule_ahead_weeks: weeks(env, "SCHEDULE_AHEAD_WEEKS", 8)?,
         site_url: site_url(env, development)?,
     })
 }
@@ -84,6 +88,14 @@ fn hours(env: &Environment<'_>, name: &str, default: u32) -> Result<Duration, Co
         return Err(invalid(name, "must be at most 720 (thirty days)"));
     }
     Ok(Duration::from_secs(u64::from(hours) * 3_600))
+}
+
+fn weeks(env: &Environment<'_>, name: &str, default: i64) -> Result<i64, ConfigError> {
+    let weeks = env.parse(name, default, "a whole number of weeks")?;
+    if !(1..=52).contains(&weeks) {
+        return Err(invalid(name, "must be from 1 to 52"));
+    }
+    Ok(weeks)
 }
 
 /// Returns the site's address. It is never taken from a request, because a request can

@@ -1,0 +1,168 @@
+//! Changes to several classes in one transaction, and what they affect.
+
+use std::collections::BTreeSet;
+
+use uuid::Uuid;
+
+use super::editor::TimetableEditor;
+use super::view::EffectView;
+use crate::error::{Error, Result};
+use crate::models::closure;
+use crate::models::member_event::{self, NewMemberEvent};
+use crate::models::occurrence::change::{
+    self as occurrence, AffectedBooking, LockedOccurrence, OccurrenceChanges,
+};
+use crate::session::Tx;
+
+/// The code for a class that cannot move, because it would start in the past.
+const IN_THE_PAST: &str = "in_the_past";
+
+/// A class that could not be changed.
+pub(super) struct Conflict {
+    pub(super) occurrence: LockedOccurrence,
+    pub(super) code: &'static str,
+}
+
+/// Changes classes, and collects what they affect and whom they notify.
+pub(super) struct ClassChanges<'a> {
+    editor: &'a TimetableEditor<'a>,
+    tx: &'a Tx,
+    bookings: Vec<AffectedBooking>,
+    changed: BTreeSet<Uuid>,
+    cancelled: BTreeSet<Uuid>,
+    cancelled_bookings: usize,
+    conflicts: Vec<Conflict>,
+    events: Vec<NewMemberEvent>,
+}
+
+/// The result of [`ClassChanges::finish`].
+pub(super) struct ChangeOutcome {
+    pub(super) effect: EffectView,
+    pub(super) cancelled_bookings: usize,
+    pub(super) conflicts: Vec<Conflict>,
+}
+
+impl<'a> ClassChanges<'a> {
+    /// Begins changes to these classes. The transaction must hold the timetable's lock.
+    pub(super) async fn begin(
+        editor: &'a TimetableEditor<'a>,
+        tx: &'a Tx,
+        occurrences: &[LockedOccurrence],
+    ) -> Result<Self> {
+        let ids: Vec<Uuid> = occurrences.iter().map(|occurrence| occurrence.id).collect();
+        Ok(Self {
+            editor,
+            tx,
+            bookings: occurrence::list_affected(tx, &ids).await?,
+            changed: BTreeSet::new(),
+            cancelled: BTreeSet::new(),
+            cancelled_bookings: 0,
+            conflicts: Vec::new(),
+            events: Vec::new(),
+        })
+    }
+
+    /// Changes a class.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`occurrence::update`]; 409 `studio_closed`.
+    pub(super) async fn change(
+        &mut self,
+        before: &LockedOccurrence,
+        changes: &OccurrenceChanges,
+    ) -> Result<()> {
+        let events = self.update(before, changes).await?;
+        self.events.extend(events);
+        self.changed.insert(before.id);
+        Ok(())
+    }
+
+    /// Changes a class, unless there is a conflict. The class then stays as it is.
+    pub(super) async fn try_change(
+        &mut self,
+        before: &LockedOccurrence,
+        changes: &OccurrenceChanges,
+    ) -> Result<()> {
+        let now = self.editor.now;
+        if changes.times.is_some_and(|(start, _)| start <= now) {
+            self.note_conflict(before, IN_THE_PAST);
+            return Ok(());
+        }
+        let outcome = self.tx.run_part(false, self.update(before, changes)).await;
+        match outcome {
+            Ok(events) => {
+                self.events.extend(events);
+                self.changed.insert(before.id);
+            }
+            Err(Error::Conflict { code, .. }) => self.note_conflict(before, code),
+            Err(error) => return Err(error),
+        }
+        Ok(())
+    }
+
+    fn note_conflict(&mut self, occurrence: &LockedOccurrence, code: &'static str) {
+        self.conflicts.push(Conflict {
+            occurrence: occurrence.clone(),
+            code,
+        });
+    }
+
+    async fn update(
+        &self,
+        before: &LockedOccurrence,
+        changes: &OccurrenceChanges,
+    ) -> Result<Vec<NewMemberEvent>> {
+        let Self { editor, tx, .. } = self;
+        if let Some((start, _)) = changes.times {
+            let date = editor.zone.local(start).date_naive();
+            if date != editor.zone.local(before.start_time).date_naive() {
+                closure::check_open(tx, date).await?;
+            }
+        }
+        let studio = &editor.app.config().studio;
+        occurrence::update(tx, before, changes, editor.now, studio).await
+    }
+
+    /// Cancels a class and its bookings. `reason` is for the members.
+    pub(super) async fn cancel(
+        &mut self,
+        before: &LockedOccurrence,
+        reason: Option<&str>,
+    ) -> Result<()> {
+        let cancelled = occurrence::cancel(self.tx, before, reason, self.editor.now);
+        let (count, events) = cancelled.await?;
+        self.events.extend(events);
+        self.cancelled_bookings += count;
+        self.cancelled.insert(before.id);
+        Ok(())
+    }
+
+    /// Records the members' events. Must be called at the end of the transaction, because
+    /// it locks the streams of the members.
+    pub(super) async fn finish(self) -> Result<ChangeOutcome> {
+        member_event::record(self.tx, &self.events).await?;
+        let affected: Vec<_> = self
+            .bookings
+            .iter()
+            .filter(|booking| {
+                let id = booking.occurrence_id;
+                self.changed.contains(&id) || self.cancelled.contains(&id)
+            })
+            .collect();
+        let waitlisted = affected.iter().filter(|booking| booking.is_waitlisted);
+        let waitlisted = waitlisted.count();
+        let members: BTreeSet<Uuid> = affected.iter().map(|booking| booking.user_id).collect();
+        Ok(ChangeOutcome {
+            effect: EffectView {
+                changed_classes: self.changed.len(),
+                cancelled_classes: self.cancelled.len(),
+                bookings: affected.len() - waitlisted,
+                waitlisted,
+                members: members.len(),
+            },
+            cancelled_bookings: self.cancelled_bookings,
+            conflicts: self.conflicts,
+        })
+    }
+}
