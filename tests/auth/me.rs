@@ -202,7 +202,8 @@ async fn administrators_see_a_closed_account_and_cannot_reopen_it() {
         (&id, &json!("Former member"))
     );
     assert!(account["closedAt"].is_string());
-    for change in [json!({ "isActive": true }), json!({ "role": "staff" })] {
+    let role = json!({ "role": "staff", "currentPassword": PASSWORD });
+    for change in [json!({ "isActive": true }), role] {
         let mut change = change;
         change["id"] = id.clone();
         let rejected = admin.patch("/api/admin/users", change).await;

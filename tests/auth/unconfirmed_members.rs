@@ -359,7 +359,8 @@ async fn an_unconfirmed_member_gets_no_role() {
     let admin = app.admin("admin").await;
     let ana = app.unconfirmed_member("ana").await;
     for role in ["staff", "admin"] {
-        let change = json!({ "id": ana.user_id().await, "role": role });
+        let id = ana.user_id().await;
+        let change = json!({ "id": id, "role": role, "currentPassword": PASSWORD });
         let rejected = admin.patch("/api/admin/users", change).await;
         rejected.expect_code(409, "email_not_verified");
     }
