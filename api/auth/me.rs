@@ -46,7 +46,7 @@ async fn update_profile(
 }
 
 /// Closes the account and ends all its sessions. Bookings of classes that have not
-/// started are cancelled, and personal details are erased. The member is told by
+/// started are cancelled, and personal details are erased. The member gets a
 /// mail, and can register again with the same address.
 #[utoipa::path(delete, path = "/api/auth/me", tag = "auth", security(("session" = [])), request_body = CloseAccount, responses(
     (status = 200, body = Success, description = "The account is closed and the cookie is cleared"),

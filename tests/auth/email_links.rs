@@ -488,7 +488,7 @@ async fn an_email_changes_on_confirmation_and_the_old_address_is_notified() {
     assert_eq!(session["user"]["email"], "ana@example.com");
     assert_eq!(app.mail_count("email_change_asked").await, 1);
     let link = app.mailed_token("verify_email", "anita@example.com").await;
-    // Whoever reads the mailbox must be the member, and the link stays valid for the member.
+    // Only the member can use the link, and the attempts of others do not use it up.
     for stranger in [app.visitor(), app.member("luis").await] {
         let rejected = verify_email(&stranger, &link).await;
         rejected.expect_code(403, "sign_in_to_confirm");

@@ -110,7 +110,7 @@ fn registration(app: &App, headers: &HeaderMap) -> Option<Uuid> {
     is_signed.then(|| id.parse().ok()).flatten()
 }
 
-/// Returns the cookie that tells which account a browser has registered.
+/// Returns the cookie that names the account which a browser has registered.
 pub(crate) fn registration_cookie(app: &App, user_id: Uuid) -> SetCookie {
     let id = user_id.to_string();
     let value = format!("{id}.{}", app.registration_signer().sign(&id));

@@ -1,4 +1,4 @@
-//! The first proof that the mailbox of an account belongs to whoever uses the account.
+//! The first proof that an account and its mailbox belong to the same person.
 //!
 //! Anyone can register with an address that is not theirs. The first proof of the mailbox,
 //! by a mailed link or by a provider that has verified the address, therefore ends what was
