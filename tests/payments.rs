@@ -1,6 +1,8 @@
 //! Payments and refunds, with the stand-in for Stripe in `harness/stripe.rs`.
 
 mod desk_payments;
+mod disputes;
+mod partial_refunds;
 mod previous_version;
 mod refunds;
 mod unpaid_checkouts;
@@ -71,6 +73,33 @@ pub fn event_about(kind: &str, object: &Value) -> Value {
     stripe_event(&id, kind, object)
 }
 
+/// Returns the event that reports a refunded charge, in the shape of
+/// <https://docs.stripe.com/api/charges/object>.
+pub fn charge_refunded(session: &Value) -> Value {
+    let intent = session["payment_intent"].as_str().unwrap();
+    let charge = json!({
+        "id": intent.replace("pi_", "ch_"),
+        "object": "charge",
+        "amount": session["amount_total"],
+        "amount_captured": session["amount_total"],
+        "amount_refunded": session["amount_total"],
+        "captured": true,
+        "currency": session["currency"],
+        "metadata": session["metadata"],
+        "paid": true,
+        "payment_intent": intent,
+        "refunded": true,
+        "status": "succeeded",
+    });
+    event_about("charge.refunded", &charge)
+}
+
+/// Returns how often a payment was recorded for manual review.
+pub async fn review_count(app: &TestApp) -> i64 {
+    app.count("select count(*) from security_events where kind = 'payment_mismatch'")
+        .await
+}
+
 /// Returns the status of a booking.
 pub async fn booking_status(app: &TestApp, booking: &Value) -> String {
     let id = booking["id"].as_str().unwrap();
@@ -109,6 +138,8 @@ pub async fn expire_card_payments(app: &TestApp) {
 /// Makes all payments due for their next attempt.
 pub async fn make_payments_due(app: &TestApp) {
     app.sql("update payments set next_attempt_at = now()").await;
+    app.sql("update refunds set next_attempt_at = now() - interval '1 second'")
+        .await;
 }
 
 /// Returns the number of member events of this kind.

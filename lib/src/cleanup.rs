@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 
 use crate::classes::timetable;
 use crate::error::{Error, Result, chain};
-use crate::models::{cross_app_session, expired};
+use crate::models::{cross_app_session, expired, payment};
 use crate::notify::mail;
 use crate::payments::reconcile;
 use crate::store::statement::{Param, Statement};
@@ -70,8 +70,10 @@ pub struct CleanupDetails {
     archive_months_dropped: u64,
     /// Overdue card payments that were settled, paid or not.
     pub payments_settled: u64,
-    /// Card payments that were refunded.
+    /// Refunds of card payments that were made, or that are not needed any more.
     payments_refunded: u64,
+    /// Refunds of card payments that are still due or on their way.
+    refunds_due: u64,
     /// Mail that was sent.
     mail_sent: u64,
     /// Mail that could not be sent and will be retried.
@@ -161,8 +163,16 @@ impl<'a> Run<'a> {
         let refunded = reconcile::refund_due(self.app, refund_until).await;
         let refunded = self.step("paymentsRefunded", refunded);
         self.report.details.payments_settled = settled.count;
+        let left = self.count_refunds_due().await;
+        self.report.details.refunds_due = self.step("refundsDue", left);
         self.report.details.payments_refunded = refunded.count;
         self.report.remaining |= settled.remaining || refunded.remaining;
+    }
+
+    async fn count_refunds_due(&self) -> Result<u64> {
+        let client = self.app.db().client().await?;
+        let count = payment::count_refunds_due(&client).await?;
+        Ok(u64::try_from(count).unwrap_or(0))
     }
 
     async fn send_mail(&mut self, until: Instant) {

@@ -188,10 +188,15 @@ impl Error {
     }
 
     /// Returns the rejection to store, so that a repeated request gets the same
-    /// response. Returns `None` for failures that a retry may overcome.
+    /// response: 400, 404 and 409, which are about the request and what it names. Returns
+    /// `None` for what may be different next time: who the caller is (401, 403), limits
+    /// (429), and failures of the service.
     pub(crate) fn refusal(&self) -> Option<Refusal> {
         let status = self.status();
-        let is_final = status.is_client_error() && status != StatusCode::TOO_MANY_REQUESTS;
+        let is_final = matches!(
+            status,
+            StatusCode::BAD_REQUEST | StatusCode::NOT_FOUND | StatusCode::CONFLICT
+        );
         is_final.then(|| Refusal {
             status: status.as_u16(),
             code: self.code().to_owned(),

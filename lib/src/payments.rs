@@ -1,6 +1,7 @@
 //! Payments: Stripe Checkout, the webhook, and reconciliation.
 
 pub mod checkout;
+mod provider_state;
 pub mod reconcile;
 pub mod stripe;
 mod stripe_report;

@@ -1,8 +1,14 @@
 //! The `Idempotency-Key` header on bookings.
 
+use std::sync::Mutex;
+use std::time::Duration;
+
 use futures_util::future::join_all;
 use reqwest::Method;
+use sabor::Error;
+use sabor::http::{IdempotencyKey, StoredResponse};
 use serde_json::{Value, json};
+use uuid::Uuid;
 
 use super::{assert_bookings_consistent, book};
 use crate::harness::{TestApp, TestClient, TestResponse};
@@ -101,4 +107,51 @@ async fn a_request_with_an_invalid_key_books_nothing() {
             .expect_code(400, "malformed_request");
     }
     assert_eq!(app.count("select count(*) from bookings").await, 0);
+}
+
+/// Who the caller is and how often they ask may be different next time.
+#[tokio::test]
+async fn only_rejections_of_the_request_itself_are_remembered() {
+    let app = TestApp::start().await;
+    let conflict = Error::Conflict {
+        code: "class_full",
+        message: "The class is full",
+    };
+    let throttled = Error::TooManyRequests {
+        retry_after: Duration::from_secs(1),
+        is_new: false,
+    };
+    for (number, (error, is_remembered)) in [
+        (Error::SessionGone, false),
+        (Error::FORBIDDEN, false),
+        (throttled, false),
+        (Error::unavailable("an outage"), false),
+        (Error::internal("a defect"), false),
+        (Error::malformed("The body is malformed"), true),
+        (Error::NotFound, true),
+        (conflict, true),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let key = IdempotencyKey {
+            key: number.to_string(),
+            request_hash: "0".repeat(64),
+        };
+        let error = Mutex::new(Some(error));
+        let request = || {
+            let transaction = app.app.transaction();
+            let transaction = transaction.idempotent(Uuid::nil(), Some(key.clone()));
+            transaction.run(async |_| match error.lock().unwrap().take() {
+                Some(error) => Err(error),
+                None => StoredResponse::ok(&"done"),
+            })
+        };
+        let rejected = request().await.unwrap_err();
+        let repeated = request().await;
+        match is_remembered {
+            true => assert_eq!(repeated.unwrap_err().code(), rejected.code()),
+            false => assert_eq!(repeated.unwrap().body, json!("done"), "{rejected}"),
+        }
+    }
 }

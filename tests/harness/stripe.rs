@@ -1,13 +1,15 @@
-//! A stand-in for Stripe's API for Checkout Sessions and refunds.
+//! A stand-in for Stripe's API for Checkout Sessions, refunds and disputes.
 //!
 //! PyPI's `localstripe` does not support Checkout Sessions. The responses have
 //! the shapes of Stripe's API reference
 //! (<https://docs.stripe.com/api/checkout/sessions/object>,
-//! <https://docs.stripe.com/api/refunds/object>). Idempotency keys, expiry and
+//! <https://docs.stripe.com/api/refunds/object>,
+//! <https://docs.stripe.com/api/disputes/object>). Idempotency keys, expiry and
 //! session states follow Stripe's rules, since our client relies on them.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::Bytes;
@@ -42,6 +44,7 @@ pub enum StripeFault {
 pub struct RecordedRequest {
     pub method: String,
     pub path: String,
+    /// The form of a POST request, or the query of a GET request.
     pub form: HashMap<String, String>,
     /// The idempotency key.
     pub key: Option<String>,
@@ -57,7 +60,11 @@ pub struct StripeStandIn {
 struct Account {
     clock: Clock,
     sessions: HashMap<String, Value>,
-    refunds: HashMap<String, Value>,
+    refunds: BTreeMap<String, Value>,
+    disputes: BTreeMap<String, Value>,
+    delay: Duration,
+    in_flight: usize,
+    most_in_flight: usize,
     responses_by_key: HashMap<String, StoredResponse>,
     faults: VecDeque<StripeFault>,
     requests: Vec<RecordedRequest>,
@@ -94,6 +101,96 @@ impl StripeStandIn {
     /// Sets the status of new refunds, which is `succeeded` by default.
     pub fn set_refund_status(&self, status: &'static str) {
         self.state.lock().unwrap().refund_status = Some(status);
+    }
+
+    /// Delays each response.
+    pub fn set_delay(&self, delay: Duration) {
+        self.state.lock().unwrap().delay = delay;
+    }
+
+    /// Returns how many requests were in progress at the same time, at most.
+    pub fn most_in_flight(&self) -> usize {
+        self.state.lock().unwrap().most_in_flight
+    }
+
+    /// Forgets the idempotency keys, as Stripe does after a day.
+    pub fn forget_keys(&self) {
+        self.state.lock().unwrap().responses_by_key.clear();
+    }
+
+    /// Refunds part of a paid session in the dashboard; returns the refund.
+    pub fn refund_in_dashboard(&self, session: &Value, amount: i64) -> Value {
+        self.refund_with_metadata(session, amount, json!({}))
+    }
+
+    /// Refunds part of a paid session with any metadata; returns the refund.
+    pub fn refund_with_metadata(&self, session: &Value, amount: i64, metadata: Value) -> Value {
+        let intent = session["payment_intent"].as_str().unwrap();
+        let mut state = self.state.lock().unwrap();
+        let (status, refund) = state.insert_refund(intent, Some(amount), metadata);
+        assert_eq!(status, 200, "{refund}");
+        refund
+    }
+
+    /// Opens a dispute about the whole amount of a paid session; returns the dispute. A
+    /// status that begins with `warning_` is an inquiry, which takes no money.
+    pub fn open_dispute(&self, session: &Value, status: &str) -> Value {
+        let mut state = self.state.lock().unwrap();
+        state.last_id += 1;
+        let id = format!("du_{:04}", state.last_id);
+        let amount = session["amount_total"].as_i64().unwrap();
+        let withdrawal = json!({
+            "id": format!("txn_{id}"), "object": "balance_transaction", "amount": -amount,
+            "currency": session["currency"], "fee": 1_500, "net": -amount - 1_500,
+            "reporting_category": "dispute", "type": "adjustment",
+        });
+        let moved = match status.starts_with("warning_") {
+            true => Vec::new(),
+            false => vec![withdrawal],
+        };
+        let intent = session["payment_intent"].as_str().unwrap();
+        let dispute = json!({
+            "id": id,
+            "object": "dispute",
+            "amount": amount,
+            "balance_transactions": moved,
+            "charge": intent.replace("pi_", "ch_"),
+            "created": state.clock.now().timestamp(),
+            "currency": session["currency"],
+            "is_charge_refundable": moved.is_empty(),
+            "livemode": false,
+            "metadata": {},
+            "payment_intent": intent,
+            "reason": "general",
+            "status": status,
+        });
+        state.disputes.insert(id, dispute.clone());
+        dispute
+    }
+
+    /// Decides a dispute: `won` returns the money, `lost` does not. Returns the dispute.
+    pub fn decide_dispute(&self, dispute: &Value, status: &str) -> Value {
+        let mut state = self.state.lock().unwrap();
+        let dispute = state
+            .disputes
+            .get_mut(dispute["id"].as_str().unwrap())
+            .unwrap();
+        dispute["status"] = json!(status);
+        if status == "won" {
+            let mut reinstated = dispute["balance_transactions"][0].clone();
+            reinstated["amount"] = dispute["amount"].clone();
+            reinstated["fee"] = json!(0);
+            let moved = dispute["balance_transactions"].as_array_mut().unwrap();
+            moved.push(reinstated);
+        }
+        dispute.clone()
+    }
+
+    /// Adds a session that the application did not create.
+    pub fn add_session(&self, session: &Value) {
+        let id = session["id"].as_str().unwrap().to_owned();
+        let mut state = self.state.lock().unwrap();
+        state.sessions.insert(id, session.clone());
     }
 
     /// Changes the status of a refund; returns the refund.
@@ -172,7 +269,8 @@ impl StripeStandIn {
         })
     }
 
-    fn update_session(&self, session: &Value, update: impl FnOnce(&mut Value)) -> Value {
+    /// Changes a session; returns it.
+    pub fn update_session(&self, session: &Value, update: impl FnOnce(&mut Value)) -> Value {
         let mut state = self.state.lock().unwrap();
         let id = session["id"].as_str().unwrap();
         let session = state.sessions.get_mut(id).unwrap();
@@ -201,17 +299,25 @@ async fn serve(
             .get(name)
             .map(|value| value.to_str().unwrap().to_owned())
     };
-    let fault = {
+    let form = match uri.query() {
+        Some(query) => fields(query.as_bytes()),
+        None => fields(&body),
+    };
+    let (fault, delay) = {
         let mut state = state.lock().unwrap();
         let request = RecordedRequest {
             method: method.to_string(),
             path: uri.path().to_owned(),
-            form: fields(&body),
+            form: form.clone(),
             key: header("idempotency-key"),
         };
         state.requests.push(request);
-        state.faults.pop_front()
+        state.in_flight += 1;
+        state.most_in_flight = state.most_in_flight.max(state.in_flight);
+        (state.faults.pop_front(), state.delay)
     };
+    tokio::time::sleep(delay).await;
+    state.lock().unwrap().in_flight -= 1;
     assert_eq!(
         header("authorization"),
         Some(format!("Bearer {SECRET_KEY}"))
@@ -240,7 +346,7 @@ async fn serve(
     }
     let response = {
         let mut state = state.lock().unwrap();
-        state.handle_once(&method, uri.path(), fields(&body), key)
+        state.handle_once(&method, uri.path(), form, key)
     };
     match fault {
         Some(StripeFault::ResponseLost) => json_response(502, &Value::Null),
@@ -306,7 +412,7 @@ impl Account {
         let segments: Vec<&str> = path.split('/').skip(1).collect();
         match (method.as_str(), segments.as_slice()) {
             ("POST", ["v1", "checkout", "sessions"]) => self.create_session(form),
-            ("GET", ["v1", "checkout", "sessions", id]) => self.find(&self.sessions, id),
+            ("GET", ["v1", "checkout", "sessions", id]) => found(self.sessions.get(*id)),
             ("POST", ["v1", "checkout", "sessions", id, "expire"]) => {
                 match self.sessions.get_mut(*id) {
                     Some(session) if session["status"] == "open" => {
@@ -319,16 +425,26 @@ impl Account {
                 }
             }
             ("POST", ["v1", "refunds"]) => self.create_refund(form),
-            ("GET", ["v1", "refunds", id]) => self.find(&self.refunds, id),
+            ("GET", ["v1", "refunds"]) => list(&self.refunds, form),
+            ("GET", ["v1", "disputes"]) => list(&self.disputes, form),
+            ("GET", ["v1", "disputes", id]) => found(self.disputes.get(*id)),
+            ("GET", ["v1", "payment_intents", id]) => found(self.payment_intent(id).as_ref()),
             _ => (404, error_body(INVALID_REQUEST, "", "")),
         }
     }
 
-    fn find(&self, objects: &HashMap<String, Value>, id: &str) -> (u16, Value) {
-        let missing = || (404, error_body(INVALID_REQUEST, "resource_missing", "id"));
-        objects
-            .get(id)
-            .map_or_else(missing, |object| (200, object.clone()))
+    /// Returns the payment intent of a session.
+    fn payment_intent(&self, id: &str) -> Option<Value> {
+        let mut sessions = self.sessions.values();
+        let session = sessions.find(|session| session["payment_intent"] == *id)?;
+        Some(json!({
+            "id": id,
+            "object": "payment_intent",
+            "amount": session["amount_total"],
+            "currency": session["currency"],
+            "metadata": session["payment_intent_metadata"],
+            "status": "succeeded",
+        }))
     }
 
     fn create_session(&mut self, form: &HashMap<String, String>) -> (u16, Value) {
@@ -357,7 +473,7 @@ impl Account {
             "automatic_tax": { "enabled": false, "liability": null, "status": null },
             "billing_address_collection": null,
             "cancel_url": form["cancel_url"],
-            "client_reference_id": form["client_reference_id"],
+            "client_reference_id": null,
             "created": now,
             "currency": currency,
             "customer": null,
@@ -366,6 +482,7 @@ impl Account {
             "livemode": false,
             "locale": null,
             "metadata": { "payment_id": payment_id },
+            "payment_intent_metadata": { "payment_id": form["payment_intent_data[metadata][payment_id]"] },
             "mode": form["mode"],
             "payment_intent": null,
             "payment_method_types": [form["payment_method_types[0]"]],
@@ -379,38 +496,68 @@ impl Account {
     }
 
     fn create_refund(&mut self, form: &HashMap<String, String>) -> (u16, Value) {
-        let intent = &form["payment_intent"];
-        let session = self
-            .sessions
-            .values()
-            .find(|session| session["payment_intent"] == **intent);
+        let amount = form.get("amount").map(|amount| amount.parse().unwrap());
+        let mut metadata = json!({});
+        for name in ["payment_id", "refund_id"] {
+            if let Some(value) = form.get(&format!("metadata[{name}]")) {
+                metadata[name] = json!(value);
+            }
+        }
+        self.insert_refund(&form["payment_intent"], amount, metadata)
+    }
+
+    /// Refunds an amount of a payment intent, or what is left of it.
+    fn insert_refund(
+        &mut self,
+        intent: &str,
+        amount: Option<i64>,
+        metadata: Value,
+    ) -> (u16, Value) {
+        let mut sessions = self.sessions.values();
+        let session = sessions.find(|session| session["payment_intent"] == *intent);
         let Some(session) = session else {
             return (
                 404,
                 error_body(INVALID_REQUEST, "resource_missing", "payment_intent"),
             );
         };
-        let is_refunded = self
+        let is_disputed = self.disputes.values().any(|dispute| {
+            dispute["payment_intent"] == *intent
+                && dispute["is_charge_refundable"] == false
+                && dispute["status"] != "won"
+        });
+        if is_disputed {
+            return (400, error_body(INVALID_REQUEST, "charge_disputed", ""));
+        }
+        let refunded: i64 = self
             .refunds
             .values()
-            .any(|refund| refund["payment_intent"] == **intent && refund["status"] != "failed");
-        if is_refunded {
+            .filter(|refund| refund["payment_intent"] == *intent)
+            .filter(|refund| refund["status"] != "failed" && refund["status"] != "canceled")
+            .map(|refund| refund["amount"].as_i64().unwrap())
+            .sum();
+        let left = session["amount_total"].as_i64().unwrap() - refunded;
+        let amount = amount.unwrap_or(left);
+        if left == 0 {
             return (
                 400,
                 error_body(INVALID_REQUEST, "charge_already_refunded", ""),
             );
+        }
+        if amount > left {
+            return (400, error_body(INVALID_REQUEST, "", "amount"));
         }
         self.last_id += 1;
         let id = format!("re_{:04}", self.last_id);
         let refund = json!({
             "id": id,
             "object": "refund",
-            "amount": session["amount_total"],
+            "amount": amount,
             "balance_transaction": null,
             "charge": intent.replace("pi_", "ch_"),
             "created": self.clock.now().timestamp(),
             "currency": session["currency"],
-            "metadata": { "payment_id": form["metadata[payment_id]"] },
+            "metadata": metadata,
             "payment_intent": intent,
             "reason": null,
             "receipt_number": null,
@@ -419,4 +566,29 @@ impl Account {
         self.refunds.insert(id, refund.clone());
         (200, refund)
     }
+}
+
+fn found(object: Option<&Value>) -> (u16, Value) {
+    let missing = || (404, error_body(INVALID_REQUEST, "resource_missing", "id"));
+    object.map_or_else(missing, |object| (200, object.clone()))
+}
+
+/// Returns a page of the objects of a payment intent, newest first
+/// (<https://docs.stripe.com/api/pagination>). A page has at most two objects, so that the
+/// client must read several.
+fn list(objects: &BTreeMap<String, Value>, query: &HashMap<String, String>) -> (u16, Value) {
+    let after = query.get("starting_after");
+    let mut page: Vec<_> = objects
+        .values()
+        .rev()
+        .filter(|object| object["payment_intent"] == *query["payment_intent"])
+        .skip_while(|object| after.is_some_and(|after| object["id"] != **after))
+        .skip(usize::from(after.is_some()))
+        .collect();
+    let has_more = page.len() > 2;
+    page.truncate(2);
+    (
+        200,
+        json!({ "object": "list", "data": page, "has_more": has_more }),
+    )
 }

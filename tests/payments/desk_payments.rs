@@ -1,7 +1,8 @@
 //! Payments at the desk, recorded by staff.
 
 use sabor::Error;
-use sabor::models::payment::{self, Payment, PaymentStatus};
+use sabor::models::payment::{self, Payment};
+use sabor::models::payment_status::PaymentStatus;
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -28,7 +29,7 @@ async fn refund_at_desk(app: &TestApp, booking: &Value) -> Result<Payment, Error
     let now = app.app.clock().now();
     app.app
         .transaction()
-        .run(async |tx| payment::refund(tx, booking_id(booking), now).await)
+        .run(async |tx| payment::refund(tx, booking_id(booking), None, now).await)
         .await
 }
 

@@ -1,12 +1,14 @@
 //! Refunds of card payments.
 
+use std::time::Duration;
+
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::{
-    book_and_pay, event_about, make_payments_due, member_event_count, payment_of, process_refunds,
-    start_with_stripe,
+    book_and_pay, checkout_completed, event_about, make_payments_due, member_event_count,
+    payment_of, process_refunds, review_count, start_payment, start_with_stripe,
 };
 use crate::bookings::{book, cancel};
 use crate::harness::{LocalStripe, NewClass, StripeFault, TestApp, python, wait_until};
@@ -31,8 +33,10 @@ async fn a_timely_cancellation_refunds_the_card() {
         requests[0].form["payment_intent"],
         session["payment_intent"]
     );
-    // A full refund names no amount.
-    assert!(!requests[0].form.contains_key("amount"));
+    // A refund names its amount, so that it never takes what else is left.
+    assert_eq!(requests[0].form["amount"], "2500");
+    let refund_id = &requests[0].form["metadata[refund_id]"];
+    assert_eq!(requests[0].key.as_ref(), Some(refund_id));
     let payment = payment_of(&ana, &booking).await;
     assert!(payment["refundedAt"].is_string());
     assert_eq!(member_event_count(&app, "payment_refunded").await, 1);
@@ -136,7 +140,7 @@ async fn a_refund_without_a_stripe_response_is_retried_with_growing_delays() {
         assert_eq!(process_refunds(&app).await, 0);
         assert_eq!(stripe.requests("POST", "/v1/refunds").len(), request_count);
         let rows = app
-            .sql("select extract(epoch from next_attempt_at - now())::float8 from payments")
+            .sql("select extract(epoch from next_attempt_at - now())::float8 from refunds")
             .await;
         let delay: f64 = rows[0].get(0);
         assert!(delay > previous_delay * 1.5 && delay > 30.0, "{delay}");
@@ -174,23 +178,121 @@ async fn a_lost_stripe_response_does_not_refund_twice() {
 async fn a_refund_made_in_the_stripe_dashboard_is_recognized() {
     let (app, stripe) = start_with_stripe().await;
     let ana = app.member("ana").await;
-    book_and_pay(&app, &stripe, &ana).await;
+    let (_, session) = book_and_pay(&app, &stripe, &ana).await;
     app.sql("update payments set status = 'refund_due'").await;
-    assert_eq!(process_refunds(&app).await, 1);
-    // As if the refund had been made in the dashboard, without our knowledge.
-    app.sql("alter table payments disable trigger payments_forward")
-        .await;
-    app.sql("alter table payments disable trigger payments_refunds")
-        .await;
-    app.sql("delete from refunds").await;
-    app.sql(
-        "update payments set status = 'refund_due', provider_refund = null, id = gen_random_uuid()",
-    )
-    .await;
-    make_payments_due(&app).await;
+    // The event has not arrived.
+    stripe.refund_in_dashboard(&session, 2_500);
     assert_eq!(process_refunds(&app).await, 1);
     assert_eq!(payment_status(&app).await, "refunded");
     assert_eq!(stripe.refunds().len(), 1);
+    make_payments_due(&app).await;
+    assert_eq!(process_refunds(&app).await, 0);
+    let withdrawn = "select count(*) from refunds where state = 'withdrawn'";
+    assert_eq!(app.count(withdrawn).await, 1);
+}
+
+/// The previous version of the program names the payment alone.
+#[tokio::test]
+async fn a_refund_that_the_previous_version_sent_is_recognized() {
+    let (app, stripe) = start_with_stripe().await;
+    let ana = app.member("ana").await;
+    let (_, session) = book_and_pay(&app, &stripe, &ana).await;
+    app.sql("update payments set status = 'refund_due'").await;
+    let metadata = session["metadata"].clone();
+    let made = stripe.refund_with_metadata(&session, 2_500, metadata);
+    assert_eq!(process_refunds(&app).await, 1);
+    let states = app.sql("select state, provider_refund from refunds").await;
+    assert_eq!(states.len(), 1);
+    assert_eq!(states[0].get::<_, String>(0), "done");
+    assert_eq!(made["id"], states[0].get::<_, String>(1));
+}
+
+/// Stripe forgets an idempotency key after a day.
+#[tokio::test]
+async fn a_refund_whose_response_was_lost_long_ago_is_looked_up_before_it_is_sent_again() {
+    let (app, stripe) = start_with_stripe().await;
+    let ana = app.member("ana").await;
+    book_and_pay(&app, &stripe, &ana).await;
+    // A part, so that Stripe would make a second one.
+    app.sql("insert into refunds (id, payment_id, amount, source) select gen_random_uuid(), id, 5, 'staff' from payments")
+        .await;
+    stripe.fail_next(&[
+        StripeFault::ResponseLost,
+        StripeFault::Status(500),
+        StripeFault::Status(500),
+    ]);
+    assert_eq!(process_refunds(&app).await, 0);
+    stripe.forget_keys();
+    app.sql("update refunds set first_sent_at = now() - interval '13 hours'")
+        .await;
+    make_payments_due(&app).await;
+    assert_eq!(process_refunds(&app).await, 1);
+    assert_eq!(stripe.refunds().len(), 1);
+    assert_eq!(stripe.requests("GET", "/v1/refunds").len(), 1);
+}
+
+#[tokio::test]
+async fn a_refund_that_fails_after_it_succeeded_is_tried_again_by_another_one() {
+    let (app, stripe) = start_with_stripe().await;
+    let ana = app.member("ana").await;
+    let (booking, _) = book_and_pay(&app, &stripe, &ana).await;
+    app.sql("update payments set status = 'refund_due'").await;
+    let mut reviewed = 0;
+    for attempt in 1..=3 {
+        assert_eq!(process_refunds(&app).await, 1, "{attempt}");
+        let payment = payment_of(&ana, &booking).await;
+        assert_eq!(payment["status"], "refunded", "{attempt}");
+        let newest = stripe.refunds().len() - 1;
+        let id = stripe.refunds()[newest]["id"].as_str().unwrap().to_owned();
+        let failed = event_about("refund.failed", &stripe.update_refund(&id, "failed"));
+        app.deliver_event(&failed).await.expect(200);
+        reviewed += 1;
+        assert_eq!(review_count(&app).await, reviewed);
+        make_payments_due(&app).await;
+    }
+    // The card does not take it, so a person must decide.
+    assert_eq!(process_refunds(&app).await, 0);
+    let payment = payment_of(&ana, &booking).await;
+    assert_eq!(
+        (&payment["status"], &payment["refunded"]),
+        (&json!("paid"), &json!("0.00"))
+    );
+    assert!(payment["refundedAt"].is_null());
+    let sofia = app.staff("sofia").await;
+    let refund = json!({ "bookingId": booking["id"], "action": "refund" });
+    sofia.patch("/api/admin/bookings", refund).await.expect(200);
+    wait_until(async || payment_of(&ana, &booking).await["status"] == "refunded").await;
+}
+
+#[tokio::test]
+async fn refunds_of_a_large_class_are_sent_concurrently_and_those_of_the_next_class_first() {
+    let (app, stripe) = start_with_stripe().await;
+    let (today, next_week) = (app.create_class(20).await, app.create_class(20).await);
+    app.sql(&format!("update scheduled_classes set start_time = now() + interval '7 days', end_time = now() + interval '169 hours' where id = '{next_week}'"))
+        .await;
+    for (number, class) in [next_week].into_iter().chain([today; 8]).enumerate() {
+        let member = app.member(&format!("member{number}")).await;
+        let booking = book(&member, class).await.expect(201);
+        let started = start_payment(&member, &booking, "card").await.expect(201);
+        let session = stripe.session_by_url(&started["checkoutUrl"]);
+        let session = stripe.complete_checkout(&session);
+        app.deliver_event(&checkout_completed(&session))
+            .await
+            .expect(200);
+    }
+    app.sql("update payments set status = 'refund_due'").await;
+    // The refund of next week's class has waited longest.
+    app.sql(&format!("update refunds set next_attempt_at = now() - interval '1 hour' where payment_id = (select p.id from payments p join bookings b on b.id = p.booking_id where b.scheduled_class_id = '{next_week}')"))
+        .await;
+    stripe.set_delay(Duration::from_millis(100));
+    assert_eq!(process_refunds(&app).await, 9);
+    assert_eq!(stripe.most_in_flight(), 8);
+    let rows = app
+        .sql(&format!("select p.provider_payment from payments p join bookings b on b.id = p.booking_id where b.scheduled_class_id = '{next_week}'"))
+        .await;
+    let requests = stripe.requests("POST", "/v1/refunds");
+    let last: String = rows[0].get(0);
+    assert_eq!(requests[8].form["payment_intent"], last);
 }
 
 #[tokio::test]
@@ -240,23 +342,24 @@ async fn localstripe_accepts_our_refund() {
     .await;
     assert_eq!(process_refunds(&app).await, 1);
     assert_eq!(payment_of(&ana, &booking).await["status"], "refunded");
-    let refund_id: String = app.sql("select provider_refund from payments").await[0].get(0);
+    let rows = app
+        .sql("select provider_refund, id::text from refunds")
+        .await;
+    let (provider_id, refund_id): (String, String) = (rows[0].get(0), rows[0].get(1));
     let url = format!("{}/v1/refunds?payment_intent={intent_id}", stripe.url);
     let request = reqwest::Client::new().get(url).bearer_auth("sk_test");
     let text = request.send().await.unwrap().text().await.unwrap();
     let refunds: Value = serde_json::from_str(&text).unwrap();
-    assert_eq!(refunds["data"][0]["id"], refund_id.as_str(), "{text}");
+    assert_eq!(refunds["data"][0]["id"], provider_id.as_str(), "{text}");
     assert_eq!(refunds["data"][0]["amount"], 2_500);
     assert_eq!(
         refunds["data"][0]["metadata"],
-        json!({ "payment_id": payment_id })
+        json!({ "payment_id": payment_id, "refund_id": refund_id })
     );
     // `localstripe` rejects an unknown payment intent.
-    app.sql("update payments set provider_payment = 'pi_unknown', provider_refund = null")
+    app.sql("update refunds set state = 'failed', done_at = null")
         .await;
-    app.sql("alter table payments disable trigger payments_forward")
-        .await;
-    app.sql("update payments set status = 'refund_due', next_attempt_at = now()")
+    app.sql("update payments set provider_payment = 'pi_unknown', status = 'refund_due'")
         .await;
     assert_eq!(process_refunds(&app).await, 0);
     assert_eq!(payment_status(&app).await, "refund_due");

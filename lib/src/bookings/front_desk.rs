@@ -74,7 +74,7 @@ pub enum BookingAction {
     Cancel,
     /// Records that the member paid at the desk.
     MarkPaid,
-    /// Refunds the payment. A card payment is refunded to the card. A payment at the
+    /// Refunds what is left of the payment. A card payment is refunded to the card. A payment at the
     /// desk is only recorded as refunded.
     Refund,
 }
@@ -288,7 +288,10 @@ impl<'a> FrontDesk<'a> {
                 let payment = payment::mark_paid_at_desk(tx, id, now).await?;
                 Ok(payment.user_id)
             }
-            BookingAction::Refund => Ok(payment::refund(tx, id, now).await?.user_id),
+            BookingAction::Refund => {
+                let by = Some(self.staff_action.actor_id());
+                Ok(payment::refund(tx, id, by, now).await?.user_id)
+            }
         }
     }
 

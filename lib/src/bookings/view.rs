@@ -32,7 +32,8 @@ pub struct BookingView {
     /// The reason that the member or the studio gave.
     cancellation_reason: Option<String>,
     /// The status of the last payment: `pending`, `paid`, `failed`, `cancelled`,
-    /// `refund_due` or `refunded`. Null if there is no payment.
+    /// `refund_due`, `partly_refunded`, `refunded` or `disputed`. Null if there is no
+    /// payment.
     payment_status: Option<String>,
     class: BookedClassView,
 }

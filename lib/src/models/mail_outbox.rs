@@ -9,6 +9,7 @@ use uuid::Uuid;
 use crate::crypto::random;
 use crate::error::Result;
 use crate::models::mail_notice::Notice;
+use crate::models::payment_status::shown_payment_status;
 use crate::runtime::config::StudioConfig;
 use crate::store::client::Client;
 use crate::store::statement::Statement;
@@ -247,13 +248,16 @@ pub struct MailPayment {
     pub method: String,
     /// The amount of the payment.
     pub amount: Money,
+    /// What is to be refunded. What was refunded, if nothing is to be refunded.
+    pub refund: Money,
 }
 
 // Postgres formats the times, because a library for time zones would enlarge every
 // executable that sends mail.
 static FIND_BOOKING: Statement = Statement::new(
     "mail_outbox.find_booking",
-    "select b.status, case when u.closed_at is null then u.first_name else '' end as first_name,
+    concat!(
+        "select b.status, case when u.closed_at is null then u.first_name else '' end as first_name,
         coalesce(c.own_title, t.name) as title, r.name as room, i.name as instructor,
         to_char(c.start_time at time zone $2, 'FMDay, FMMonth FMDD, YYYY') as day,
         to_char(c.start_time at time zone $2, 'FMHH12:MI AM') as starts,
@@ -266,7 +270,8 @@ static FIND_BOOKING: Statement = Statement::new(
         c.end_time <= $4 as is_over, c.is_cancelled as class_is_cancelled,
         c.cancellation_reason as class_reason, b.late_cancellation as is_late,
         b.cancellation_reason as reason, b.price, b.currency,
-        p.status as payment_status, p.method as payment_method, p.amount as payment_amount
+        p.status as payment_status, p.method as payment_method, p.amount as payment_amount,
+        p.refund as payment_refund
     from bookings b
     join users u on u.id = b.user_id
     join scheduled_classes c on c.id = b.scheduled_class_id
@@ -274,10 +279,17 @@ static FIND_BOOKING: Statement = Statement::new(
     join instructors i on i.id = c.instructor_id
     join rooms r on r.id = c.room_id
     left join lateral (
-        select status, method, amount from payments
+        select p.method, p.amount, coalesce((
+                select sum(amount) from refunds
+                where payment_id = p.id and state in ('due', 'sent')
+            ), p.refunded) as refund, ",
+        shown_payment_status!(),
+        " as status
+        from payments p
         where booking_id = b.id order by created_at desc, id desc limit 1
     ) p on true
-    where b.id = $1",
+    where b.id = $1"
+    ),
 );
 
 /// Finds the booking of a mail, in its current state. `before` is the time and room before
@@ -343,10 +355,12 @@ fn payment_from_row(row: &Row) -> Result<Option<MailPayment>> {
     status
         .map(|status| {
             let amount: Decimal = row.try_get("payment_amount")?;
+            let refund: Decimal = row.try_get("payment_refund")?;
             Ok(MailPayment {
                 status,
                 method: row.try_get("payment_method")?,
                 amount: Money::from_column(amount),
+                refund: Money::from_column(refund),
             })
         })
         .transpose()

@@ -6,16 +6,23 @@
 
 mod claim;
 mod desk;
+mod dispute;
 mod errors;
+mod find;
+mod provider_refund;
+mod refund;
 mod row;
 mod settlement;
 mod start;
 
-pub use self::claim::{claim_refund, claim_unclosed, claim_unpaid, store_refund};
+pub use self::claim::{claim_unclosed, claim_unpaid};
 pub use self::desk::{mark_paid_at_desk, refund};
-pub use self::row::{Payment, PaymentMethod, PaymentStatus, find_last};
-pub use self::settlement::{
-    CheckoutEnd, Outcome, ProviderReport, settle_ended, settle_failed_refund, settle_paid,
-    settle_refunded,
+pub use self::dispute::{ProviderDispute, enter_dispute};
+pub use self::find::{find, find_by_provider_payment, find_last};
+pub use self::provider_refund::{ProviderRefund, enter_refunds};
+pub use self::refund::{
+    ClaimedRefund, RefundState, claim_refunds, count_refunds_due, refund_state,
 };
+pub use self::row::{Payment, PaymentMethod};
+pub use self::settlement::{CheckoutEnd, CheckoutReport, Outcome, settle_ended, settle_paid};
 pub use self::start::{Checkout, StartedPayment, abandon, extend, start, store_checkout};

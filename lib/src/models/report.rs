@@ -183,7 +183,7 @@ pub struct RevenueToday {
     pub paid: Decimal,
     /// The sum of refunds.
     pub refunded: Decimal,
-    /// The number of payments whose refund is due, from all days.
+    /// The number of refunds that are due, from all days.
     pub due_count: i64,
     /// The sum of the refunds that are due.
     pub due: Decimal,
@@ -199,10 +199,14 @@ static REVENUE_TODAY: Statement = Statement::new(
             select currency, amount as paid, 0 as refunded, null::numeric as due
             from day join payments on paid_at >= since and paid_at < till
             union all
-            select currency, 0, amount, null
-            from day join payments on refunded_at >= since and refunded_at < till
+            select p.currency, 0, r.amount, null
+            from day join refunds r on r.done_at >= since and r.done_at < till
+            join payments p on p.id = r.payment_id
+            where r.state = 'done'
             union all
-            select currency, 0, 0, amount from payments where status = 'refund_due'
+            select p.currency, 0, 0, r.amount
+            from refunds r join payments p on p.id = r.payment_id
+            where r.state in ('due', 'sent')
         ) moved
         group by currency order by currency"
     ),
@@ -399,8 +403,10 @@ static REVENUE: Statement = Statement::new(
             select currency, sum(amount) as paid, 0 as refunded from payments
             where paid_at >= since and paid_at < till group by currency
             union all
-            select currency, 0, sum(amount) from payments
-            where refunded_at >= since and refunded_at < till group by currency
+            select p.currency, 0, sum(r.amount)
+            from refunds r join payments p on p.id = r.payment_id
+            where r.state = 'done' and r.done_at >= since and r.done_at < till
+            group by p.currency
         ) moved
         group by start, currency order by start, currency"
     ),

@@ -66,7 +66,7 @@ kinds! {
     AdminGranted = "admin_granted",
     /// Staff marked a contact message as processed or unprocessed.
     ContactProcessed = "contact_processed",
-    /// A charge or refund matched no payment, or a refund failed.
+    /// Money moved in a way that fits no payment, a refund failed, or a payment was disputed.
     PaymentMismatch = "payment_mismatch",
     /// An administrator changed the role of an account.
     RoleChanged = "role_changed",

@@ -13,9 +13,8 @@ use uuid::Uuid;
 use crate::error::{Error, Result};
 use crate::http::{IdempotencyKey, Member, StoredResponse, query};
 use crate::models::idempotency_key;
-use crate::models::payment::{
-    self, Checkout, Payment, PaymentMethod, PaymentStatus, StartedPayment,
-};
+use crate::models::payment::{self, Checkout, Payment, PaymentMethod, StartedPayment};
+use crate::models::payment_status::PaymentStatus;
 use crate::payments::reconcile::{self, settle_soon};
 use crate::payments::stripe::{NewSession, Refusal, StripeError};
 use crate::payments::view::PaymentView;

@@ -1,24 +1,37 @@
 //! Reconciliation with Stripe: refunds, overdue payments, and the checkouts of
 //! cancelled payments.
 
-use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};
+
+use chrono::TimeDelta;
+use futures_util::future::join_all;
+use uuid::Uuid;
 
 use crate::App;
 use crate::error::{Error, Result, chain};
-use crate::models::payment::{self, CheckoutEnd, Outcome, Payment, ProviderReport};
+use crate::models::payment::{self, CheckoutEnd, ClaimedRefund, Outcome, Payment, RefundState};
 use crate::notify::mail;
-use crate::payments::stripe::{Refund, Refusal, Session, SessionStatus, Stripe, StripeError};
-use crate::payments::stripe_report::{invalidate_schedule, record_mismatch, session_report};
+use crate::payments::provider_state::{
+    CheckError, ProviderState, apply_checked, disputes_of, refunds_of,
+};
+use crate::payments::stripe::{NewRefund, Refusal, SessionStatus, Stripe, StripeError};
+use crate::payments::stripe_report::provider_refund;
 use crate::runtime::background;
 use crate::store::client::Client;
-use crate::values::caller::Caller;
 use crate::values::minor_units::minor_units;
+
+/// How many payments are checked with Stripe at a time.
+const BATCH_SIZE: i64 = 8;
+
+/// Stripe keeps idempotency keys for at least a day. An older refund is looked up before
+/// it is sent again.
+const KEY_LIFETIME: TimeDelta = TimeDelta::hours(12);
 
 /// How long the work after a response may take.
 const BACKGROUND_BUDGET: Duration = Duration::from_secs(20);
 
 /// The result of checking a payment with Stripe.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Progress {
     /// The payment is settled.
     Settled,
@@ -54,14 +67,17 @@ pub fn settle_soon(app: &App) {
     });
 }
 
-/// Refunds card payments that are `refund_due`, until none is left or `until` is
-/// reached. Failures of Stripe are logged, and retried with growing pauses.
+/// Sends the refunds of card payments that are due, those of the next class first, until
+/// none is left or `until` is reached. Failures of Stripe are logged, and retried with
+/// growing pauses.
 ///
 /// # Errors
 ///
 /// Fails with [`Error::Unavailable`] when Postgres does not answer.
 pub async fn refund_due(app: &App, until: Instant) -> Result<RunReport> {
-    check_each(app, until, payment::claim_refund, refund).await
+    let now = app.clock().now();
+    let claim = async move |client: &Client| payment::claim_refunds(client, BATCH_SIZE, now).await;
+    check_all(app, until, claim, refund).await
 }
 
 /// Settles overdue card payments as Stripe reports them. If a payment was not made, its
@@ -74,8 +90,8 @@ pub async fn refund_due(app: &App, until: Instant) -> Result<RunReport> {
 pub async fn release_unpaid(app: &App, until: Instant) -> Result<RunReport> {
     let closed = close_cancelled(app, until).await?;
     let now = app.clock().now();
-    let claim = async move |client: &Client| payment::claim_unpaid(client, now).await;
-    let released = check_each(app, until, claim, close_checkout).await?;
+    let claim = async move |client: &Client| payment::claim_unpaid(client, BATCH_SIZE, now).await;
+    let released = check_all(app, until, claim, close_checkout).await?;
     Ok(RunReport {
         count: closed.count + released.count,
         remaining: closed.remaining || released.remaining,
@@ -83,16 +99,35 @@ pub async fn release_unpaid(app: &App, until: Instant) -> Result<RunReport> {
 }
 
 async fn close_cancelled(app: &App, until: Instant) -> Result<RunReport> {
-    check_each(app, until, payment::claim_unclosed, close_checkout).await
+    let claim = async |client: &Client| payment::claim_unclosed(client, BATCH_SIZE).await;
+    check_all(app, until, claim, close_checkout).await
 }
 
-/// Claims payments one by one and checks each of them with Stripe, until none is left
-/// or `until` is reached.
-async fn check_each(
+/// What is checked with Stripe.
+trait Checked {
+    /// Returns the payment's id, for the log.
+    fn payment_id(&self) -> Uuid;
+}
+
+impl Checked for Payment {
+    fn payment_id(&self) -> Uuid {
+        self.id
+    }
+}
+
+impl Checked for ClaimedRefund {
+    fn payment_id(&self) -> Uuid {
+        self.payment.id
+    }
+}
+
+/// Claims batches and checks each of them with Stripe, all of a batch at a time, until
+/// nothing is left or `until` is reached.
+async fn check_all<T: Checked>(
     app: &App,
     until: Instant,
-    claim: impl AsyncFn(&Client) -> Result<Option<Payment>>,
-    check: impl AsyncFn(&App, &Stripe, &Payment) -> Result<Progress, CheckError>,
+    claim: impl AsyncFn(&Client) -> Result<Vec<T>>,
+    check: impl AsyncFn(&App, &Stripe, &T) -> Result<Progress, CheckError>,
 ) -> Result<RunReport> {
     let mut report = RunReport::default();
     let Some(stripe) = app.stripe() else {
@@ -100,13 +135,20 @@ async fn check_each(
     };
     while Instant::now() < until {
         let claimed = claim(&app.db().client().await?).await?;
-        let Some(payment) = claimed else {
+        if claimed.is_empty() {
             return Ok(report);
-        };
-        match log_failure(&payment, check(app, stripe, &payment).await)? {
-            Some(Progress::Settled) => report.count += 1,
-            Some(Progress::Waiting) => {}
-            None => break,
+        }
+        let checks = claimed.iter().map(|item| check(app, stripe, item));
+        let mut is_away = false;
+        for (item, outcome) in claimed.iter().zip(join_all(checks).await) {
+            match log_failure(item.payment_id(), outcome)? {
+                Some(Progress::Settled) => report.count += 1,
+                Some(Progress::Waiting) => {}
+                None => is_away = true,
+            }
+        }
+        if is_away {
+            break;
         }
     }
     report.remaining = true;
@@ -116,7 +158,7 @@ async fn check_each(
 /// Logs a failure of Stripe. Returns `None` when Stripe does not answer, so that the
 /// run ends.
 fn log_failure(
-    payment: &Payment,
+    payment_id: Uuid,
     outcome: Result<Progress, CheckError>,
 ) -> Result<Option<Progress>> {
     match outcome {
@@ -124,32 +166,14 @@ fn log_failure(
         Err(CheckError::Stripe(
             error @ (StripeError::Refused { .. } | StripeError::RepeatedFailure),
         )) => {
-            tracing::error!(payment = %payment.id, %error, "failed to settle a payment");
+            tracing::error!(payment = %payment_id, %error, "failed to settle a payment");
             Ok(Some(Progress::Waiting))
         }
         Err(CheckError::Stripe(error @ StripeError::Unavailable(_))) => {
-            tracing::warn!(payment = %payment.id, %error, "postponed a payment");
+            tracing::warn!(payment = %payment_id, %error, "postponed a payment");
             Ok(None)
         }
         Err(CheckError::Other(error)) => Err(error),
-    }
-}
-
-/// Why a check failed.
-enum CheckError {
-    Stripe(StripeError),
-    Other(Error),
-}
-
-impl From<StripeError> for CheckError {
-    fn from(error: StripeError) -> Self {
-        Self::Stripe(error)
-    }
-}
-
-impl From<Error> for CheckError {
-    fn from(error: Error) -> Self {
-        Self::Other(error)
     }
 }
 
@@ -166,99 +190,120 @@ pub(super) async fn settle_overdue(app: &App, payment: &Payment) -> Result<()> {
     }
 }
 
-/// Closes the checkout of a payment, and settles the payment according to the result of
-/// the checkout.
+/// Closes the checkout of a payment, and settles the payment by how the checkout
+/// ended.
 async fn close_checkout(
     app: &App,
     stripe: &Stripe,
     payment: &Payment,
 ) -> Result<Progress, CheckError> {
     let Some(reference) = &payment.provider_reference else {
-        // The member never received the address of a payment page.
-        settle(app, payment, None).await?;
+        // The member never got a page on which to pay.
+        let ended = ProviderState::Ended(payment.id, None, CheckoutEnd::Expired);
+        settle(app, &ended).await?;
         return Ok(Progress::Settled);
     };
     let mut session = stripe.session(reference).await?;
     if session.status == Some(SessionStatus::Open) {
         session = match stripe.expire_session(reference).await {
             Ok(session) => session,
-            // The session was paid or has expired meanwhile.
+            // It was paid or has expired meanwhile.
             Err(StripeError::Refused { .. }) => stripe.session(reference).await?,
             Err(error) => return Err(error.into()),
         };
     }
-    if !session.is_paid() && session.status != Some(SessionStatus::Expired) {
+    let session = Box::new(session);
+    let state = if session.is_paid() {
+        ProviderState::Paid(payment.id, session)
+    } else if session.status == Some(SessionStatus::Expired) {
+        ProviderState::Ended(payment.id, Some(session), CheckoutEnd::Expired)
+    } else {
         return Ok(Progress::Waiting);
-    }
-    settle(app, payment, Some(&session)).await?;
+    };
+    settle(app, &state).await?;
     Ok(Progress::Settled)
 }
 
-async fn settle(app: &App, payment: &Payment, session: Option<&Session>) -> Result<()> {
-    let now = app.clock().now();
-    let studio = &app.config().studio;
-    let report = ProviderReport {
-        payment_id: Some(payment.id),
-        ..session.map(session_report).unwrap_or_default()
-    };
-    let settled = app.transaction().run(async |tx| {
-        let outcome = match session {
-            Some(session) if session.is_paid() => payment::settle_paid(tx, &report, now).await?,
-            _ => payment::settle_ended(tx, &report, CheckoutEnd::Expired, now, studio).await?,
-        };
-        record_mismatch(tx, &outcome, &local_caller()).await?;
-        invalidate_schedule(app, tx, &outcome);
-        Ok(outcome)
-    });
-    after_commit(app, &settled.await?);
+async fn settle(app: &App, state: &ProviderState) -> Result<()> {
+    after_commit(app, &apply_checked(app, state).await?);
     Ok(())
 }
 
-async fn refund(app: &App, stripe: &Stripe, payment: &Payment) -> Result<Progress, CheckError> {
+/// Sends a refund, or looks up the refund that was sent before.
+async fn refund(
+    app: &App,
+    stripe: &Stripe,
+    refund: &ClaimedRefund,
+) -> Result<Progress, CheckError> {
+    let payment = &refund.payment;
     let Some(payment_intent) = payment_intent(stripe, payment).await? else {
         tracing::error!(payment = %payment.id, "the payment to refund is unknown at Stripe");
         return Ok(Progress::Waiting);
     };
-    let mut failed_refund = None;
-    if let Some(refund_id) = payment.provider_refund.as_deref() {
-        let refund = stripe.find_refund(refund_id).await?;
-        if !refund.has_failed() {
-            return store_refund(app, payment, &payment_intent, &refund).await;
+    let is_old = refund.first_sent_at < app.clock().now() - KEY_LIFETIME;
+    if refund.provider_refund.is_some() || is_old {
+        let known = refunds_of(stripe, payment, &payment_intent).await?;
+        let is_made = matches!(&known, ProviderState::Refunds(_, made) if made.iter().any(|made| {
+            made.refund_id == Some(refund.id) || refund.provider_refund.as_ref() == Some(&made.id)
+        }));
+        let progress = enter(app, refund, &known).await?;
+        if is_made || progress == Progress::Settled {
+            return Ok(progress);
         }
-        failed_refund = Some(refund_id);
     }
-    match stripe
-        .refund(payment.id, &payment_intent, failed_refund)
-        .await
-    {
-        Ok(refund) => store_refund(app, payment, &payment_intent, &refund).await,
-        // The payment was already refunded, for example in Stripe's dashboard.
-        Err(error) if error.refusal() == Some(Refusal::AlreadyRefunded) => {
-            settle_refunded(app, payment, &payment_intent, None).await
+    let new = NewRefund {
+        id: refund.id,
+        payment_id: payment.id,
+        payment_intent: &payment_intent,
+        amount: minor_units(refund.amount, &payment.currency).unwrap_or_default(),
+    };
+    match stripe.create_refund(&new).await {
+        Ok(made) => {
+            let made = ProviderState::Refunds(payment.id, vec![provider_refund(&made)]);
+            enter(app, refund, &made).await
+        }
+        // Somebody has refunded the payment, for example in Stripe's dashboard.
+        Err(error)
+            if matches!(
+                error.refusal(),
+                Some(Refusal::AlreadyRefunded | Refusal::AmountNotPossible)
+            ) =>
+        {
+            let known = refunds_of(stripe, payment, &payment_intent).await?;
+            match enter(app, refund, &known).await? {
+                Progress::Settled => Ok(Progress::Settled),
+                Progress::Waiting => Err(error.into()),
+            }
+        }
+        // The event about the dispute has not arrived.
+        Err(error) if error.refusal() == Some(Refusal::Disputed) => {
+            let disputes = disputes_of(stripe, payment, &payment_intent).await?;
+            match enter(app, refund, &disputes).await? {
+                Progress::Settled => Ok(Progress::Settled),
+                Progress::Waiting => Err(error.into()),
+            }
         }
         Err(error) => Err(error.into()),
     }
 }
 
-/// Settles the payment if the refund has succeeded. Otherwise, stores the refund's id.
-async fn store_refund(
+/// Enters what Stripe knows about the payment of a refund. Returns whether the refund is
+/// settled.
+async fn enter(
     app: &App,
-    payment: &Payment,
-    payment_intent: &str,
-    refund: &Refund,
+    refund: &ClaimedRefund,
+    state: &ProviderState,
 ) -> Result<Progress, CheckError> {
-    if refund.has_succeeded() {
-        return settle_refunded(app, payment, payment_intent, Some(&refund.id)).await;
-    }
-    if refund.has_failed() {
-        tracing::error!(payment = %payment.id, "a refund failed");
-    }
-    // Stripe reports a success by webhook, and the next run also checks the refund.
-    payment::store_refund(&app.db().client().await?, payment.id, &refund.id).await?;
-    Ok(Progress::Waiting)
+    settle(app, state).await?;
+    let client = app.db().client().await?;
+    let state = payment::refund_state(&client, refund.id).await?;
+    Ok(match state {
+        RefundState::Due | RefundState::Sent => Progress::Waiting,
+        _ => Progress::Settled,
+    })
 }
 
-/// Returns the id of a payment's payment intent. `None` when nothing was paid.
+/// Returns Stripe's id of the payment intent of a payment.
 async fn payment_intent(stripe: &Stripe, payment: &Payment) -> Result<Option<String>, StripeError> {
     match (&payment.provider_payment, &payment.provider_reference) {
         (Some(payment_intent), _) => Ok(Some(payment_intent.clone())),
@@ -267,42 +312,11 @@ async fn payment_intent(stripe: &Stripe, payment: &Payment) -> Result<Option<Str
     }
 }
 
-/// Settles a payment whose whole amount was refunded.
-async fn settle_refunded(
-    app: &App,
-    payment: &Payment,
-    payment_intent: &str,
-    refund_id: Option<&str>,
-) -> Result<Progress, CheckError> {
-    let now = app.clock().now();
-    let report = ProviderReport {
-        payment_id: Some(payment.id),
-        provider_payment: Some(payment_intent),
-        provider_refund: refund_id,
-        amount: minor_units(payment.amount, &payment.currency),
-        currency: Some(&payment.currency),
-        ..ProviderReport::default()
-    };
-    let settled = app
-        .transaction()
-        .run(async |tx| payment::settle_refunded(tx, &report, now).await);
-    after_commit(app, &settled.await?);
-    Ok(Progress::Settled)
-}
-
 /// Starts the background work that an outcome requires. Must be called after the commit.
 pub(super) fn after_commit(app: &App, outcome: &Outcome) {
     match outcome {
         Outcome::Released => mail::send_due_soon(app),
         Outcome::RefundDue => settle_soon(app),
-        Outcome::Unchanged | Outcome::Changed | Outcome::Mismatch { .. } => {}
-    }
-}
-
-/// Returns the caller to record for changes that no request has caused.
-fn local_caller() -> Caller {
-    Caller {
-        address: Ipv4Addr::LOCALHOST.into(),
-        user_agent: None,
+        Outcome::Unchanged | Outcome::Changed | Outcome::Foreign | Outcome::Mismatch { .. } => {}
     }
 }

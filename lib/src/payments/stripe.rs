@@ -1,5 +1,5 @@
-//! A client of Stripe's REST API for Checkout and refunds, and the parser of its
-//! webhook events.
+//! A client of Stripe's REST API for Checkout, refunds and disputes, and the parser of
+//! its webhook events.
 //!
 //! See <https://docs.stripe.com/api>. Requests are forms, and responses are JSON.
 //! Requests that change something carry an `Idempotency-Key`, so that they can be
@@ -19,7 +19,8 @@ use thiserror::Error;
 use tokio::time::{sleep, timeout};
 use uuid::Uuid;
 
-pub use self::object::{Charge, Refund, RefundStatus, Session, SessionStatus};
+use self::object::List;
+pub use self::object::{Dispute, PaymentIntent, Refund, RefundStatus, Session, SessionStatus};
 pub use self::webhook::{Event, EventKind};
 use crate::crypto::random;
 use crate::error::{Error, chain};
@@ -28,7 +29,8 @@ use crate::runtime::http_client;
 use crate::runtime::http_client::HttpClient;
 
 /// The API version that each request asks for. Without it, Stripe would use the
-/// account's default version.
+/// account's default version. Objects are always fetched, so the version of the webhook
+/// endpoint does not matter.
 const VERSION: &str = "2025-03-31.basil";
 
 /// The number of attempts for a request that Stripe rate-limits or does not answer.
@@ -70,10 +72,15 @@ pub enum StripeError {
 /// The reason for a refusal. Only reasons that are handled have a variant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refusal {
-    /// The amount is too small or too large for a card payment.
+    /// The amount is too small or too large for a card payment, or for a refund.
     AmountNotPossible,
-    /// The charge was refunded before, for example in Stripe's dashboard.
+    /// The charge was refunded before, for example in Stripe's dashboard, so that the
+    /// amount is not left.
     AlreadyRefunded,
+    /// The charge is disputed.
+    Disputed,
+    /// There is no such object.
+    Missing,
     /// The expiry time of the session is too soon.
     ExpiryTooSoon,
     /// The idempotency key was used for another request.
@@ -87,6 +94,9 @@ impl Refusal {
         match (kind, code, parameter) {
             (_, "amount_too_small" | "amount_too_large", _) => Self::AmountNotPossible,
             (_, "charge_already_refunded", _) => Self::AlreadyRefunded,
+            (_, "charge_disputed" | "refund_disputed_payment", _) => Self::Disputed,
+            (_, "resource_missing", _) => Self::Missing,
+            (_, _, "amount") => Self::AmountNotPossible,
             (_, _, "expires_at") => Self::ExpiryTooSoon,
             ("idempotency_error", ..) => Self::IdempotencyKeyReused,
             _ => Self::Other,
@@ -151,6 +161,19 @@ pub struct NewSession<'a> {
     pub cancel_url: String,
 }
 
+/// A refund to be created.
+#[derive(Clone, Copy, Debug)]
+pub struct NewRefund<'a> {
+    /// Our id of the refund, which is also the idempotency key.
+    pub id: Uuid,
+    /// Our id of the payment.
+    pub payment_id: Uuid,
+    /// Stripe's id of the payment intent.
+    pub payment_intent: &'a str,
+    /// The amount in the smallest unit of the currency.
+    pub amount: i64,
+}
+
 impl Stripe {
     /// Creates a client. It connects on the first request.
     pub fn new(config: StripeConfig) -> Self {
@@ -179,7 +202,6 @@ impl Stripe {
             (&format!("{price}[currency]"), &new.currency.to_lowercase()),
             (&format!("{price}[unit_amount]"), &amount),
             (&format!("{price}[product_data][name]"), new.title),
-            ("client_reference_id", &id),
             ("metadata[payment_id]", &id),
             ("payment_intent_data[metadata][payment_id]", &id),
             ("customer_email", new.email),
@@ -213,38 +235,91 @@ impl Stripe {
         self.post(&path, String::new(), None).await
     }
 
-    /// Refunds the whole amount of a payment. Another call returns the same refund.
-    /// `failed` is the id of a refund that failed, and makes Stripe create a new one.
+    /// Creates a refund. Another call with the same id returns the same refund, for at
+    /// least a day.
     ///
     /// # Errors
     ///
     /// [`StripeError`]
-    pub async fn refund(
-        &self,
-        payment_id: Uuid,
-        payment_intent: &str,
-        failed: Option<&str>,
-    ) -> Result<Refund, StripeError> {
-        let id = payment_id.to_string();
+    pub async fn create_refund(&self, new: &NewRefund<'_>) -> Result<Refund, StripeError> {
+        let id = new.id.to_string();
         let form = form(&[
-            ("payment_intent", payment_intent),
-            ("metadata[payment_id]", &id),
+            ("payment_intent", new.payment_intent),
+            ("amount", &new.amount.to_string()),
+            ("metadata[payment_id]", &new.payment_id.to_string()),
+            ("metadata[refund_id]", &id),
         ]);
-        let key = match failed {
-            None => format!("{id}-refund"),
-            Some(failed) => format!("{id}-refund-after-{failed}"),
-        };
-        self.post("/v1/refunds", form, Some(key)).await
+        self.post("/v1/refunds", form, Some(id)).await
     }
 
-    /// Reads a refund.
+    /// Lists all refunds of a payment intent, oldest first.
     ///
     /// # Errors
     ///
     /// [`StripeError`]
-    pub async fn find_refund(&self, id: &str) -> Result<Refund, StripeError> {
-        let path = format!("/v1/refunds/{}", path_segment(id));
+    pub async fn refunds(&self, payment_intent: &str) -> Result<Vec<Refund>, StripeError> {
+        self.list("/v1/refunds", payment_intent, |refund: &Refund| &refund.id)
+            .await
+    }
+
+    /// Reads a dispute.
+    ///
+    /// # Errors
+    ///
+    /// [`StripeError`]
+    pub async fn dispute(&self, id: &str) -> Result<Dispute, StripeError> {
+        let path = format!("/v1/disputes/{}", path_segment(id));
         self.call(Method::GET, &path, String::new(), None).await
+    }
+
+    /// Lists all disputes of a payment intent, oldest first.
+    ///
+    /// # Errors
+    ///
+    /// [`StripeError`]
+    pub async fn disputes(&self, payment_intent: &str) -> Result<Vec<Dispute>, StripeError> {
+        self.list("/v1/disputes", payment_intent, |dispute: &Dispute| {
+            &dispute.id
+        })
+        .await
+    }
+
+    /// Reads a payment intent.
+    ///
+    /// # Errors
+    ///
+    /// [`StripeError`]
+    pub async fn payment_intent(&self, id: &str) -> Result<PaymentIntent, StripeError> {
+        let path = format!("/v1/payment_intents/{}", path_segment(id));
+        self.call(Method::GET, &path, String::new(), None).await
+    }
+
+    /// Reads all pages of a list of objects of a payment intent.
+    async fn list<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        payment_intent: &str,
+        id: impl Fn(&T) -> &String,
+    ) -> Result<Vec<T>, StripeError> {
+        let first = format!(
+            "{path}?limit=100&payment_intent={}",
+            path_segment(payment_intent)
+        );
+        let mut page = first.clone();
+        let mut objects = Vec::new();
+        loop {
+            let List { data, has_more } =
+                self.call(Method::GET, &page, String::new(), None).await?;
+            objects.extend(data);
+            match objects.last() {
+                Some(last) if has_more => {
+                    page = format!("{first}&starting_after={}", path_segment(id(last)));
+                }
+                _ => break,
+            }
+        }
+        objects.reverse();
+        Ok(objects)
     }
 
     async fn post<T: DeserializeOwned>(

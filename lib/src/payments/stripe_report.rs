@@ -1,49 +1,63 @@
-//! Converts Stripe's objects to reports on payments, for the webhook and for
-//! reconciliation.
+//! Stripe's objects in the terms of the models, for the webhook and for reconciliation.
 
+use chrono::DateTime;
 use serde_json::json;
+use uuid::Uuid;
 
 use crate::App;
 use crate::error::Result;
-use crate::models::payment::{Outcome, ProviderReport};
+use crate::models::payment::{
+    CheckoutReport, Outcome, ProviderDispute, ProviderRefund, RefundState,
+};
 use crate::models::security_event::{self, SecurityEventKind};
-use crate::payments::stripe::{Charge, Refund, Session};
+use crate::payments::stripe::{Dispute, Refund, RefundStatus, Session};
 use crate::session::Tx;
 use crate::store::client::Client;
 use crate::values::caller::Caller;
 
-/// Converts a Checkout Session to a report.
-pub(super) fn session_report(session: &Session) -> ProviderReport<'_> {
-    ProviderReport {
-        payment_id: session.payment_id(),
+/// Converts a Checkout Session of a payment.
+pub(super) fn checkout_report(payment_id: Uuid, session: &Session) -> CheckoutReport<'_> {
+    CheckoutReport {
+        payment_id,
         reference: Some(&session.id),
         provider_payment: session.payment_intent.as_deref(),
-        provider_refund: None,
         amount: session.amount_total,
         currency: session.currency.as_deref(),
     }
 }
 
-/// Converts a charge to a report.
-pub(super) fn charge_report(charge: &Charge) -> ProviderReport<'_> {
-    ProviderReport {
-        payment_id: charge.payment_id(),
-        provider_payment: charge.payment_intent.as_deref(),
-        amount: Some(charge.amount),
-        currency: Some(&charge.currency),
-        ..ProviderReport::default()
+/// Converts a refund.
+pub(super) fn provider_refund(refund: &Refund) -> ProviderRefund {
+    let is_cancelled = refund.status == Some(RefundStatus::Canceled);
+    let state = match refund.status {
+        Some(RefundStatus::Succeeded) => RefundState::Done,
+        Some(RefundStatus::Failed | RefundStatus::Canceled) => RefundState::Failed,
+        _ => RefundState::Sent,
+    };
+    ProviderRefund {
+        id: refund.id.clone(),
+        refund_id: refund.refund_id(),
+        payment_id: refund.payment_id(),
+        state,
+        is_cancelled,
+        failure_reason: refund.failure_reason.clone(),
+        amount: refund.amount,
+        currency: refund.currency.clone(),
     }
 }
 
-/// Converts a refund to a report.
-pub(super) fn refund_report(refund: &Refund) -> ProviderReport<'_> {
-    ProviderReport {
-        payment_id: refund.payment_id(),
-        provider_payment: refund.payment_intent.as_deref(),
-        provider_refund: Some(&refund.id),
-        amount: Some(refund.amount),
-        currency: Some(&refund.currency),
-        ..ProviderReport::default()
+/// Converts a dispute.
+pub(super) fn provider_dispute(dispute: &Dispute) -> ProviderDispute {
+    ProviderDispute {
+        id: dispute.id.clone(),
+        amount: dispute.amount,
+        currency: dispute.currency.clone(),
+        fee: dispute.fee(),
+        status: dispute.status.clone(),
+        is_withdrawn: dispute.is_withdrawn(),
+        is_closed: dispute.is_closed(),
+        is_inquiry: dispute.is_inquiry(),
+        opened_at: DateTime::from_timestamp(dispute.created, 0).unwrap_or_default(),
     }
 }
 

@@ -5,7 +5,8 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::models::payment::{Payment, PaymentMethod, PaymentStatus};
+use crate::models::payment::{Payment, PaymentMethod};
+use crate::models::payment_status::PaymentStatus;
 use crate::values::money::Amount;
 
 /// A payment, as the API returns it.
@@ -16,6 +17,8 @@ pub struct PaymentView {
     id: Uuid,
     booking_id: Uuid,
     amount: Amount,
+    /// What is refunded or going to be refunded.
+    refunded: Amount,
     /// ISO 4217 code.
     currency: String,
     method: PaymentMethod,
@@ -27,6 +30,7 @@ pub struct PaymentView {
     /// payment at the desk.
     expires_at: Option<DateTime<Utc>>,
     paid_at: Option<DateTime<Utc>>,
+    /// When the whole amount was refunded.
     refunded_at: Option<DateTime<Utc>>,
     created_at: DateTime<Utc>,
 }
@@ -40,9 +44,10 @@ impl PaymentView {
             id: payment.id,
             booking_id: payment.booking_id,
             amount: payment.amount.in_currency(&payment.currency),
+            refunded: payment.refunded.in_currency(&payment.currency),
             currency: payment.currency,
             method: payment.method,
-            status: payment.status,
+            status: payment.shown_status,
             checkout_url: payment.checkout_url.filter(|_| is_open),
             expires_at: payment.expires_at,
             paid_at: payment.paid_at,

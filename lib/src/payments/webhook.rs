@@ -1,17 +1,13 @@
 //! Handles Stripe's webhook events.
 
-use chrono::{DateTime, Utc};
 use http::HeaderMap;
 
 use crate::error::{Error, Result};
-use crate::models::payment::{self, CheckoutEnd, Outcome};
+use crate::models::payment::Outcome;
 use crate::models::webhook_event;
+use crate::payments::provider_state::look_at;
 use crate::payments::reconcile::after_commit;
-use crate::payments::stripe::{Event, EventKind};
-use crate::payments::stripe_report::{
-    charge_report, invalidate_schedule, record_mismatch, refund_report, session_report,
-};
-use crate::store::client::Client;
+use crate::payments::stripe::EventKind;
 use crate::values::caller::Caller;
 use crate::{App, BoxFuture};
 
@@ -36,63 +32,24 @@ pub fn handle<'a>(
         let signature = signature.and_then(|value| value.to_str().ok());
         let now = app.clock().now();
         let event = stripe.event(signature.unwrap_or_default(), body, now)?;
-        if matches!(event.kind, EventKind::Ignored) {
+        if event.kind == EventKind::Ignored {
             return Ok(());
         }
+        let state = look_at(app, stripe, &event.kind).await?;
         let outcome = app
             .transaction()
             .run(async |tx| {
                 if !webhook_event::insert(tx, &event.id, &event.name).await? {
                     return Ok(Outcome::Unchanged);
                 }
-                let outcome = apply(app, tx, &event, now).await?;
-                record_mismatch(tx, &outcome, caller).await?;
-                invalidate_schedule(app, tx, &outcome);
-                Ok(outcome)
+                state.apply(app, tx, caller, now).await
             })
             .await?;
+        if outcome == Outcome::Foreign {
+            let (id, name, kind) = (&event.id, &event.name, &event.kind);
+            tracing::info!(event = id, name, object = ?kind, "ignored money that is not ours");
+        }
         after_commit(app, &outcome);
         Ok(())
     })
-}
-
-async fn apply(app: &App, client: &Client, event: &Event, now: DateTime<Utc>) -> Result<Outcome> {
-    let studio = &app.config().studio;
-    match &event.kind {
-        EventKind::Paid(session) => {
-            payment::settle_paid(client, &session_report(session), now).await
-        }
-        EventKind::Failed(session) => {
-            payment::settle_ended(
-                client,
-                &session_report(session),
-                CheckoutEnd::Failed,
-                now,
-                studio,
-            )
-            .await
-        }
-        EventKind::Expired(session) => {
-            payment::settle_ended(
-                client,
-                &session_report(session),
-                CheckoutEnd::Expired,
-                now,
-                studio,
-            )
-            .await
-        }
-        EventKind::ChargeRefunded(charge) if charge.refunded => {
-            payment::settle_refunded(client, &charge_report(charge), now).await
-        }
-        EventKind::RefundUpdated(refund) if refund.has_succeeded() => {
-            payment::settle_refunded(client, &refund_report(refund), now).await
-        }
-        EventKind::RefundUpdated(refund) if refund.has_failed() => {
-            payment::settle_failed_refund(client, &refund_report(refund)).await
-        }
-        EventKind::ChargeRefunded(_) | EventKind::RefundUpdated(_) | EventKind::Ignored => {
-            Ok(Outcome::Unchanged)
-        }
-    }
 }

@@ -115,7 +115,7 @@ impl Revenue {
 struct RefundsDue {
     /// ISO 4217 code.
     currency: String,
-    /// The number of payments to refund.
+    /// The number of refunds that are due.
     count: i64,
     /// The sum to refund.
     amount: String,

@@ -13,16 +13,28 @@ const IN_HUNDREDTHS: [&str; 2] = ["ISK", "UGX"];
 /// Currencies with three decimals.
 const THREE_DECIMAL: [&str; 5] = ["BHD", "JOD", "KWD", "OMR", "TND"];
 
-/// Converts an amount to the smallest unit of its currency. `None` when the amount would
-/// have to be rounded.
-pub fn minor_units(amount: Money, currency: &str) -> Option<i64> {
-    let amount = amount.as_column();
-    let factor = match currency {
+/// How many of its smallest unit an amount of 1 is.
+fn units_per_whole(currency: &str) -> i64 {
+    match currency {
         code if IN_HUNDREDTHS.contains(&code) => 100,
         code if is_without_decimals(code) => 1,
         code if THREE_DECIMAL.contains(&code) => 1_000,
         _ => 100,
-    };
+    }
+}
+
+/// Converts from the smallest unit of a currency, whose code is in upper case. `None` when
+/// the amount is negative, too large, or has more than two decimals.
+pub fn from_minor_units(units: i64, currency: &str) -> Option<Money> {
+    let amount = Decimal::from(units) / Decimal::from(units_per_whole(currency));
+    Money::parse(&amount.normalize().to_string()).ok()
+}
+
+/// Converts an amount to the smallest unit of its currency. `None` when the amount would
+/// have to be rounded.
+pub fn minor_units(amount: Money, currency: &str) -> Option<i64> {
+    let amount = amount.as_column();
+    let factor = units_per_whole(currency);
     if is_without_decimals(currency) && !amount.fract().is_zero() {
         return None;
     }
@@ -33,6 +45,28 @@ pub fn minor_units(amount: Money, currency: &str) -> Option<i64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_amount_is_converted_from_the_smallest_unit_of_its_currency() {
+        for (units, currency, amount) in [
+            (2_500, "USD", Some("25.00")),
+            (1, "EUR", Some("0.01")),
+            (9_999_999_999, "USD", Some("99999999.99")),
+            (10_000_000_000, "USD", None),
+            (-1, "USD", None),
+            (2_500, "JPY", Some("2500.00")),
+            (500, "ISK", Some("5.00")),
+            (1_250, "KWD", Some("1.25")),
+            (1_255, "KWD", None),
+        ] {
+            let amount = amount.map(|amount| Money::parse(amount).unwrap());
+            assert_eq!(
+                from_minor_units(units, currency),
+                amount,
+                "{units} {currency}"
+            );
+        }
+    }
 
     #[test]
     fn an_amount_is_converted_to_the_smallest_unit_of_its_currency() {

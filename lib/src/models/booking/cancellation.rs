@@ -37,24 +37,29 @@ static CANCEL: Statement = Statement::new(
             cancellation_reason = $3, late_cancellation = status <> 'waitlisted' and $4
         where id = $1 and (status in ('booked', 'waitlisted') or (status = 'attended' and $5))
         returning id, user_id, late_cancellation
-    ), settled as (
-        update payments p
-        set status = case p.status when 'pending' then 'cancelled' else 'refund_due' end
-        from cancelled_booking where p.booking_id = cancelled_booking.id
-          and (p.status = 'pending' or (p.status = 'paid' and not cancelled_booking.late_cancellation))
-        returning p.id, p.status
+    ), cancelled_payment as (
+        update payments p set status = 'cancelled'
+        from cancelled_booking
+        where p.booking_id = cancelled_booking.id and p.status = 'pending'
+    ), refund as (
+        insert into refunds (id, payment_id, amount, source, next_attempt_at)
+        select gen_random_uuid(), p.id, p.amount - p.refunded, 'rule', $2
+        from cancelled_booking join payments p on p.booking_id = cancelled_booking.id
+        where p.status = 'paid' and p.refunded < p.amount
+          and not cancelled_booking.late_cancellation
+        returning payment_id, state
     ), mailed as (
         insert into mail_outbox (id, recipient, kind, payload)
         select gen_random_uuid(), u.email, 'booking_cancelled',
             jsonb_build_object('bookingId', cancelled_booking.id)
         from cancelled_booking join users u on u.id = cancelled_booking.user_id
     )
-    select user_id, (select id from settled where status = 'refund_due') as refund_due
+    select user_id, (select payment_id from refund where state = 'due') as refund_due
     from cancelled_booking",
 );
 
 /// Cancels a booking and gives its spot to the first member on the waitlist.
-/// A payment becomes `refund_due`, unless the cancellation is late: less than
+/// What was paid is refunded, unless the cancellation is late: less than
 /// `CANCELLATION_WINDOW_HOURS` before the start. Returns the cancelled booking.
 /// Must be called in a transaction.
 ///

@@ -99,13 +99,17 @@ macro_rules! booking_columns {
 /// orders the waitlist.
 macro_rules! computed_columns {
     () => {
-        "case when b.status = 'waitlisted' then (
-            select count(*) from bookings w
-            where w.scheduled_class_id = b.scheduled_class_id and w.status = 'waitlisted'
-              and w.waitlist_position <= b.waitlist_position
-        ) end as waitlist_position,
-        (select p.status from payments p where p.booking_id = b.id
-            order by p.created_at desc, p.id desc limit 1) as payment_status"
+        concat!(
+            "case when b.status = 'waitlisted' then (
+                select count(*) from bookings w
+                where w.scheduled_class_id = b.scheduled_class_id and w.status = 'waitlisted'
+                  and w.waitlist_position <= b.waitlist_position
+            ) end as waitlist_position,
+            (select ",
+            $crate::models::payment_status::shown_payment_status!(),
+            " from payments p where p.booking_id = b.id
+                order by p.created_at desc, p.id desc limit 1) as payment_status"
+        )
     };
 }
 pub(super) use computed_columns;

@@ -442,12 +442,21 @@ static CANCEL: Statement = Statement::new(
             cancelled_at = $3, cancellation_reason = $2
         where scheduled_class_id = $1 and status <> 'cancelled'
         returning id, user_id
-    ), settled as (
-        update payments p
-        set status = case p.status when 'pending' then 'cancelled' else 'refund_due' end
+    ), cancelled_payments as (
+        update payments p set status = 'cancelled'
         from bookings b
-        where b.scheduled_class_id = $1 and p.booking_id = b.id and p.status in ('pending', 'paid')
-        returning p.id, p.booking_id, p.user_id, p.status
+        where b.scheduled_class_id = $1 and p.booking_id = b.id and p.status = 'pending'
+    ), refunded as (
+        insert into refunds (id, payment_id, amount, source, next_attempt_at)
+        select gen_random_uuid(), p.id, p.amount - p.refunded, 'rule', $3
+        from bookings b join payments p on p.booking_id = b.id
+        where b.scheduled_class_id = $1 and p.status = 'paid' and p.refunded < p.amount
+        order by p.id
+        returning payment_id, state
+    ), due as (
+        select p.id, p.booking_id, p.user_id
+        from refunded join payments p on p.id = refunded.payment_id
+        where refunded.state = 'due'
     ), mailed as (
         insert into mail_outbox (id, recipient, kind, payload)
         select gen_random_uuid(), u.email, 'class_cancelled',
@@ -457,12 +466,11 @@ static CANCEL: Statement = Statement::new(
     select coalesce(cancelled.id, due.booking_id) as id,
         coalesce(cancelled.user_id, due.user_id) as user_id,
         cancelled.id is not null as was_cancelled, due.id as refund_due
-    from cancelled full join (select * from settled where status = 'refund_due') due
-        on due.booking_id = cancelled.id",
+    from cancelled full join due on due.booking_id = cancelled.id",
 );
 
-/// Cancels a locked occurrence and all its bookings. Their payments become `refund_due`,
-/// even shortly before the start. `reason` is for the members. Returns the number of
+/// Cancels a locked occurrence and all its bookings. What was paid for them is
+/// refunded, even shortly before the start. `reason` is for the members. Returns the number of
 /// bookings that were cancelled, and the members' events, which the caller must record at
 /// the end of its transaction.
 pub async fn cancel(

@@ -4,13 +4,15 @@ use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use super::errors::{ALREADY_PAID, NOT_PAYABLE, NOTHING_TO_PAY};
+use super::refund::{NewRefund, RefundSource, insert_rest};
 use super::row::{
-    Payment, PaymentMethod, PaymentStatus, cancel, lock_booking, lock_open, payment_columns,
-    record_event,
+    Payment, PaymentMethod, cancel, lock_booking, lock_open, payment_columns, record_event,
 };
+use super::settlement::lock_payment;
 use crate::crypto::random;
 use crate::error::{Error, Result};
 use crate::models::booking::BookingStatus;
+use crate::models::payment_status::PaymentStatus;
 use crate::store::client::Client;
 use crate::store::statement::Statement;
 
@@ -93,38 +95,67 @@ static LOCK_REFUNDABLE: Statement = Statement::new(
     ),
 );
 
-static REFUND: Statement = Statement::new(
-    "payment.refund",
-    concat!(
-        "update payments p
-        set status = case method when 'desk' then 'refunded' else 'refund_due' end,
-            refunded_at = case method when 'desk' then $2 end, next_attempt_at = now(), attempts = 0
-        where id = $1 returning ",
-        payment_columns!()
-    ),
+static PAY_OUT: Statement = Statement::new(
+    "refund.pay_out",
+    "update refunds set state = 'done', done_at = $2, by = coalesce(by, $3)
+    where payment_id = $1 and state = 'due'",
 );
 
-/// Refunds a booking. A payment at the desk becomes `refunded`. A card payment becomes
-/// `refund_due`, and the provider must refund it after the transaction. Must be called in a
-/// transaction.
+/// Refunds what is left of the payment of a booking, for the member of staff `by`. A refund
+/// at the desk is done at once. A refund of a card payment is due, and the provider must be
+/// asked after the transaction. Must be called in a transaction.
 ///
 /// # Errors
 ///
-/// [`Error::NotFound`]; 409 `nothing_to_refund`.
-pub async fn refund(client: &Client, booking_id: Uuid, now: DateTime<Utc>) -> Result<Payment> {
+/// [`Error::NotFound`]; 409 `nothing_to_refund`; 409 `payment_disputed` when the member's
+/// bank has taken the money back.
+pub async fn refund(
+    client: &Client,
+    booking_id: Uuid,
+    by: Option<Uuid>,
+    now: DateTime<Utc>,
+) -> Result<Payment> {
     lock_booking(client, booking_id, None).await?;
     let row = LOCK_REFUNDABLE.opt(client, &[&booking_id]).await?;
     let refundable = Payment::from_row(&row.ok_or(NOTHING_TO_REFUND)?)?;
-    let payment = Payment::from_row(&REFUND.one(client, &[&refundable.id, &now]).await?)?;
-    let kind = match payment.status {
-        PaymentStatus::Refunded => "payment_refunded",
-        _ => "payment_refund_due",
+    if refundable.shown_status == PaymentStatus::Disputed {
+        return Err(PAYMENT_DISPUTED);
+    }
+    let is_desk = refundable.method == PaymentMethod::Desk;
+    if is_desk && refundable.status == PaymentStatus::RefundDue {
+        PAY_OUT
+            .execute(client, &[&refundable.id, &now, &by])
+            .await?;
+    } else {
+        let new = NewRefund {
+            source: RefundSource::Staff,
+            by,
+            is_done: is_desk,
+        };
+        if insert_rest(client, refundable.id, &new, now)
+            .await?
+            .is_none()
+        {
+            return Err(NOTHING_TO_REFUND);
+        }
+    }
+    let kind = match is_desk {
+        true => "payment_refunded",
+        false => "payment_refund_due",
     };
-    record_event(client, &payment, kind).await?;
+    record_event(client, &refundable, kind).await?;
+    let (payment, _) = lock_payment(client, refundable.id)
+        .await?
+        .ok_or(Error::NotFound)?;
     Ok(payment)
 }
 
 const NOTHING_TO_REFUND: Error = Error::Conflict {
     code: "nothing_to_refund",
     message: "There is nothing to refund for this booking",
+};
+
+const PAYMENT_DISPUTED: Error = Error::Conflict {
+    code: "payment_disputed",
+    message: "The member has disputed this payment at their bank, so it cannot be refunded",
 };

@@ -11,6 +11,7 @@ use uuid::Uuid;
 use crate::error::{Error, Result};
 use crate::models::booking::{self, Booking};
 use crate::models::member_event::{self, NewMemberEvent};
+use crate::models::payment_status::PaymentStatus;
 use crate::store::client::Client;
 use crate::store::statement::Statement;
 use crate::values::money::Money;
@@ -42,49 +43,6 @@ impl PaymentMethod {
     }
 }
 
-/// The status of a payment. It never returns to an earlier status.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum PaymentStatus {
-    /// Not paid yet.
-    Pending,
-    /// Paid.
-    Paid,
-    /// The payment was attempted and failed.
-    Failed,
-    /// Cancelled before it was paid.
-    Cancelled,
-    /// Paid, but to be refunded.
-    RefundDue,
-    /// Refunded.
-    Refunded,
-}
-
-impl PaymentStatus {
-    fn from_column(text: &str) -> Result<Self> {
-        Ok(match text {
-            "pending" => Self::Pending,
-            "paid" => Self::Paid,
-            "failed" => Self::Failed,
-            "cancelled" => Self::Cancelled,
-            "refund_due" => Self::RefundDue,
-            "refunded" => Self::Refunded,
-            _ => return Err(Error::internal("unknown payment status")),
-        })
-    }
-
-    pub(super) fn as_str(self) -> &'static str {
-        match self {
-            Self::Pending => "pending",
-            Self::Paid => "paid",
-            Self::Failed => "failed",
-            Self::Cancelled => "cancelled",
-            Self::RefundDue => "refund_due",
-            Self::Refunded => "refunded",
-        }
-    }
-}
-
 /// A row of `payments`.
 #[derive(Clone, Debug)]
 pub struct Payment {
@@ -100,14 +58,16 @@ pub struct Payment {
     pub currency: String,
     /// How the payment is made.
     pub method: PaymentMethod,
-    /// The payment's status.
+    /// The stored status, on which changes depend.
     pub status: PaymentStatus,
+    /// The status to show, which also depends on refunds and disputes.
+    pub shown_status: PaymentStatus,
+    /// What is refunded or going to be refunded.
+    pub refunded: Money,
     /// The provider's id of the checkout. `None` if there is no checkout.
     pub provider_reference: Option<String>,
     /// The provider's id of the completed payment. `None` if nothing was paid.
     pub provider_payment: Option<String>,
-    /// The provider's id of the last refund. `None` if there is no refund.
-    pub provider_refund: Option<String>,
     /// The URL of the checkout page. `None` if no checkout is open.
     pub checkout_url: Option<String>,
     /// When an unpaid card payment expires. `None` for other payments.
@@ -123,9 +83,13 @@ pub struct Payment {
 /// The columns that [`Payment::from_row`] reads from a payment `p`.
 macro_rules! payment_columns {
     () => {
-        "p.id, p.booking_id, p.user_id, p.amount, p.currency, p.method, p.status,
-        p.provider_reference, p.provider_payment, p.provider_refund, p.checkout_url,
-        p.expires_at, p.paid_at, p.refunded_at, p.created_at"
+        concat!(
+            "p.id, p.booking_id, p.user_id, p.amount, p.currency, p.method, p.status,
+            p.refunded, p.provider_reference, p.provider_payment, p.checkout_url, p.expires_at,
+            p.paid_at, p.refunded_at, p.created_at, ",
+            $crate::models::payment_status::shown_payment_status!(),
+            " as shown_status"
+        )
     };
 }
 pub(super) use payment_columns;
@@ -140,9 +104,10 @@ impl Payment {
             currency: row.try_get("currency")?,
             method: PaymentMethod::from_column(row.try_get("method")?)?,
             status: PaymentStatus::from_column(row.try_get("status")?)?,
+            shown_status: PaymentStatus::from_column(row.try_get("shown_status")?)?,
+            refunded: Money::from_column(row.try_get::<_, Decimal>("refunded")?),
             provider_reference: row.try_get("provider_reference")?,
             provider_payment: row.try_get("provider_payment")?,
-            provider_refund: row.try_get("provider_refund")?,
             checkout_url: row.try_get("checkout_url")?,
             expires_at: row.try_get("expires_at")?,
             paid_at: row.try_get("paid_at")?,
@@ -156,36 +121,6 @@ impl Payment {
         self.status == PaymentStatus::Pending
             && self.expires_at.is_some_and(|expires_at| expires_at <= now)
     }
-}
-
-static FIND_LAST: Statement = Statement::new(
-    "payment.find_last",
-    concat!(
-        "select p.id is not null as has_payment, ",
-        payment_columns!(),
-        " from bookings b
-        left join lateral (
-            select * from payments where booking_id = b.id order by created_at desc, id desc limit 1
-        ) p on true
-        where b.id = $1 and b.user_id = $2"
-    ),
-);
-
-/// Finds the last payment for a member's booking. Returns `None` if there is no payment.
-///
-/// # Errors
-///
-/// [`Error::NotFound`] when the booking does not exist or belongs to another
-/// member.
-pub async fn find_last(
-    client: &Client,
-    booking_id: Uuid,
-    user_id: Uuid,
-) -> Result<Option<Payment>> {
-    let row = FIND_LAST.opt(client, &[&booking_id, &user_id]).await?;
-    let row = row.ok_or(Error::NotFound)?;
-    let has_payment: bool = row.try_get("has_payment")?;
-    has_payment.then(|| Payment::from_row(&row)).transpose()
 }
 
 /// Locks the occurrence of a booking and reads the booking. When `owner` is

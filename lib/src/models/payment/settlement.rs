@@ -7,11 +7,11 @@
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-use super::row::{
-    Payment, PaymentMethod, PaymentStatus, lock_booking, payment_columns, record_event,
-};
+use super::refund::{NewRefund, RefundSource, RefundState, insert_rest};
+use super::row::{Payment, PaymentMethod, lock_booking, payment_columns, record_event};
 use crate::error::Result;
 use crate::models::booking::{self, Booking, BookingStatus, Cancellation};
+use crate::models::payment_status::PaymentStatus;
 use crate::runtime::config::StudioConfig;
 use crate::store::client::Client;
 use crate::store::statement::Statement;
@@ -28,7 +28,9 @@ pub enum Outcome {
     Released,
     /// The payment changed and must be refunded.
     RefundDue,
-    /// Nothing changed, although money moved. A person must investigate.
+    /// The report is not about a payment of ours.
+    Foreign,
+    /// Money moved in a way that a person must look at.
     Mismatch {
         /// The payment's id.
         payment_id: Uuid,
@@ -39,30 +41,24 @@ pub enum Outcome {
     },
 }
 
-/// A provider's report about a payment.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct ProviderReport<'a> {
-    /// Our id of the payment, if the report contains it.
-    pub payment_id: Option<Uuid>,
-    /// The provider's id of the checkout.
+/// A provider's report about a checkout.
+#[derive(Clone, Copy, Debug)]
+pub struct CheckoutReport<'a> {
+    /// Our id of the payment.
+    pub payment_id: Uuid,
+    /// The provider's id of the checkout. `None` if the payment never had one.
     pub reference: Option<&'a str>,
     /// The provider's id of the completed payment.
     pub provider_payment: Option<&'a str>,
-    /// The provider's id of the refund.
-    pub provider_refund: Option<&'a str>,
     /// The amount in the smallest unit of the currency.
     pub amount: Option<i64>,
     /// The ISO 4217 code of the currency, in upper or lower case.
     pub currency: Option<&'a str>,
 }
 
-// Our own id takes precedence, because the provider may report on a checkout before its
-// reference has been stored.
-static FIND: Statement = Statement::new(
-    "payment.find_reported",
-    "select booking_id, id from payments
-    where id = $1 or provider_reference = $2 or provider_payment = $3
-    order by id is not distinct from $1 desc, provider_reference is not distinct from $2 desc limit 1",
+static FIND_BOOKING: Statement = Statement::new(
+    "payment.find_booking",
+    "select booking_id from payments where id = $1",
 );
 
 static LOCK: Statement = Statement::new(
@@ -74,73 +70,66 @@ static LOCK: Statement = Statement::new(
     ),
 );
 
-/// Finds the reported payment, and locks it and its booking.
-async fn lock_reported(
-    client: &Client,
-    report: &ProviderReport<'_>,
-) -> Result<Option<(Payment, Booking)>> {
-    let owned = |id: Option<&str>| id.map(str::to_owned);
-    let row = FIND
-        .opt(
-            client,
-            &[
-                &report.payment_id,
-                &owned(report.reference),
-                &owned(report.provider_payment),
-            ],
-        )
-        .await?;
-    let Some(row) = row else {
+/// Locks a payment and its booking. Returns `None` if there is no such payment.
+pub(super) async fn lock_payment(client: &Client, id: Uuid) -> Result<Option<(Payment, Booking)>> {
+    let Some(row) = FIND_BOOKING.opt(client, &[&id]).await? else {
         return Ok(None);
     };
     let booking = lock_booking(client, row.try_get("booking_id")?, None).await?;
-    let id: Uuid = row.try_get("id")?;
     let payment = Payment::from_row(&LOCK.one(client, &[&id]).await?)?;
     Ok(Some((payment, booking)))
 }
 
-// Each status that this statement sets means that the checkout has ended.
-static SET_STATUS: Statement = Statement::new(
-    "payment.set_status",
+/// Locks a reported payment and its booking, if the checkout is the payment's own.
+/// Otherwise returns the payment alone.
+async fn lock_reported(
+    client: &Client,
+    report: &CheckoutReport<'_>,
+) -> Result<Result<(Payment, Booking), Option<Payment>>> {
+    let Some((payment, booking)) = lock_payment(client, report.payment_id).await? else {
+        return Ok(Err(None));
+    };
+    let reference = payment.provider_reference.as_deref();
+    // A report can arrive before the reference is stored.
+    Ok(match reference.is_none() || reference == report.reference {
+        true => Ok((payment, booking)),
+        false => Err(Some(payment)),
+    })
+}
+
+// The checkout has ended with each status that this statement sets.
+static END_CHECKOUT: Statement = Statement::new(
+    "payment.end_checkout",
     "update payments set status = $2, checkout_url = null, next_attempt_at = now(), attempts = 0,
-        paid_at = coalesce(paid_at, $3), refunded_at = $4,
-        provider_payment = coalesce(provider_payment, $5),
-        provider_refund = coalesce($6, provider_refund)
+        paid_at = coalesce(paid_at, $3),
+        provider = case when $4 is null then provider else 'stripe' end,
+        provider_reference = coalesce(provider_reference, $4),
+        provider_payment = coalesce(provider_payment, $5)
     where id = $1",
 );
 
-/// A change of a payment's status after a report.
-struct Transition<'a> {
-    payment: &'a Payment,
-    report: &'a ProviderReport<'a>,
-    now: DateTime<Utc>,
+async fn end_checkout(
+    client: &Client,
+    report: &CheckoutReport<'_>,
+    status: PaymentStatus,
+    paid_at: Option<DateTime<Utc>>,
+) -> Result<()> {
+    let owned = |id: Option<&str>| id.map(str::to_owned);
+    END_CHECKOUT
+        .execute(
+            client,
+            &[
+                &report.payment_id,
+                &status.as_str(),
+                &paid_at,
+                &owned(report.reference),
+                &owned(report.provider_payment),
+            ],
+        )
+        .await
 }
 
-impl Transition<'_> {
-    /// Sets each status in turn, because the table allows only single steps.
-    async fn apply(&self, client: &Client, steps: &[PaymentStatus]) -> Result<()> {
-        let owned = |id: Option<&str>| id.map(str::to_owned);
-        for status in steps {
-            let is_paid = !matches!(status, PaymentStatus::Failed | PaymentStatus::Cancelled);
-            SET_STATUS
-                .execute(
-                    client,
-                    &[
-                        &self.payment.id,
-                        &status.as_str(),
-                        &is_paid.then_some(self.now),
-                        &(*status == PaymentStatus::Refunded).then_some(self.now),
-                        &owned(self.report.provider_payment),
-                        &owned(self.report.provider_refund),
-                    ],
-                )
-                .await?;
-        }
-        Ok(())
-    }
-}
-
-fn mismatch(payment: &Payment, problem: &'static str) -> Outcome {
+pub(super) fn mismatch(payment: &Payment, problem: &'static str) -> Outcome {
     Outcome::Mismatch {
         payment_id: payment.id,
         user_id: payment.user_id,
@@ -148,7 +137,7 @@ fn mismatch(payment: &Payment, problem: &'static str) -> Outcome {
     }
 }
 
-fn amount_matches(payment: &Payment, report: &ProviderReport<'_>) -> bool {
+fn amount_matches(payment: &Payment, report: &CheckoutReport<'_>) -> bool {
     let is_same_currency = report
         .currency
         .is_some_and(|currency| currency.eq_ignore_ascii_case(&payment.currency));
@@ -157,24 +146,25 @@ fn amount_matches(payment: &Payment, report: &ProviderReport<'_>) -> bool {
 }
 
 /// Returns whether the report is about another payment at the provider.
-fn is_other_provider_payment(payment: &Payment, report: &ProviderReport<'_>) -> bool {
+fn is_other_provider_payment(payment: &Payment, report: &CheckoutReport<'_>) -> bool {
     let known_id = payment.provider_payment.as_deref();
     let ids = known_id.zip(report.provider_payment);
     ids.is_some_and(|(known, reported)| known != reported)
 }
 
-/// Applies a report that a payment was made.
+/// Applies a report that a checkout was paid.
 ///
-/// A pending payment of a booking with a spot becomes `paid`. Any other unpaid payment
-/// becomes `refund_due`. A wrong amount or a second payment is an [`Outcome::Mismatch`].
+/// A pending payment of a booking with a spot becomes `paid`. Any other unpaid payment is
+/// refunded. A wrong amount and a second payment are an [`Outcome::Mismatch`].
 pub async fn settle_paid(
     client: &Client,
-    report: &ProviderReport<'_>,
+    report: &CheckoutReport<'_>,
     now: DateTime<Utc>,
 ) -> Result<Outcome> {
-    let Some((payment, booking)) = lock_reported(client, report).await? else {
-        tracing::error!("received money for an unknown payment");
-        return Ok(Outcome::Unchanged);
+    let (payment, booking) = match lock_reported(client, report).await? {
+        Ok(locked) => locked,
+        Err(Some(payment)) => return Ok(mismatch(&payment, "a payment at another checkout")),
+        Err(None) => return Ok(Outcome::Foreign),
     };
     if payment.method != PaymentMethod::Card || !amount_matches(&payment, report) {
         return Ok(mismatch(
@@ -186,25 +176,29 @@ pub async fn settle_paid(
         booking.status,
         BookingStatus::Waitlisted | BookingStatus::Cancelled
     );
-    let steps: &[PaymentStatus] = match payment.status {
-        PaymentStatus::Pending if has_spot => &[PaymentStatus::Paid],
-        PaymentStatus::Pending => &[PaymentStatus::Paid, PaymentStatus::RefundDue],
-        PaymentStatus::Failed | PaymentStatus::Cancelled => &[PaymentStatus::RefundDue],
-        PaymentStatus::Paid | PaymentStatus::RefundDue | PaymentStatus::Refunded => {
+    let status = match payment.status {
+        PaymentStatus::Pending => PaymentStatus::Paid,
+        // The booking may have another open payment, so this one is only refunded.
+        PaymentStatus::Failed | PaymentStatus::Cancelled => payment.status,
+        _ => {
             return Ok(match is_other_provider_payment(&payment, report) {
                 true => mismatch(&payment, "a second payment"),
                 false => Outcome::Unchanged,
             });
         }
     };
-    let transition = Transition {
-        payment: &payment,
-        report,
-        now,
-    };
-    transition.apply(client, steps).await?;
-    if steps.last() == Some(&PaymentStatus::Paid) {
+    end_checkout(client, report, status, Some(now)).await?;
+    if payment.status == PaymentStatus::Pending && has_spot {
         record_event(client, &payment, "payment_paid").await?;
+        return Ok(Outcome::Changed);
+    }
+    let refund = NewRefund {
+        source: RefundSource::Rule,
+        by: None,
+        is_done: false,
+    };
+    let state = insert_rest(client, payment.id, &refund, now).await?;
+    if state != Some(RefundState::Due) {
         return Ok(Outcome::Changed);
     }
     record_event(client, &payment, "payment_refund_due").await?;
@@ -226,37 +220,30 @@ pub enum CheckoutEnd {
 /// another payment has replaced this one, or if the member never saw the checkout.
 pub async fn settle_ended(
     client: &Client,
-    report: &ProviderReport<'_>,
+    report: &CheckoutReport<'_>,
     end: CheckoutEnd,
     now: DateTime<Utc>,
     studio: &StudioConfig,
 ) -> Result<Outcome> {
-    let Some((payment, booking)) = lock_reported(client, report).await? else {
-        return Ok(Outcome::Unchanged);
+    let (payment, booking) = match lock_reported(client, report).await? {
+        Ok(locked) => locked,
+        Err(Some(_)) => return Ok(Outcome::Unchanged),
+        Err(None) => return Ok(Outcome::Foreign),
     };
+    // The member never saw a checkout that is not stored.
     if payment.provider_reference.as_deref() != report.reference {
         return Ok(Outcome::Unchanged);
     }
-    let transition = Transition {
-        payment: &payment,
-        report,
-        now,
-    };
-    match payment.status {
-        PaymentStatus::Pending if end == CheckoutEnd::Failed => {
-            transition.apply(client, &[PaymentStatus::Failed]).await?;
-        }
-        PaymentStatus::Pending => {
-            transition
-                .apply(client, &[PaymentStatus::Cancelled])
-                .await?;
-        }
+    let status = match payment.status {
+        PaymentStatus::Pending if end == CheckoutEnd::Failed => PaymentStatus::Failed,
+        PaymentStatus::Pending => PaymentStatus::Cancelled,
         // Only stores that the checkout is closed.
-        PaymentStatus::Failed | PaymentStatus::Cancelled => {
-            transition.apply(client, &[payment.status]).await?;
-            return Ok(Outcome::Unchanged);
-        }
+        PaymentStatus::Failed | PaymentStatus::Cancelled => payment.status,
         _ => return Ok(Outcome::Unchanged),
+    };
+    end_checkout(client, report, status, None).await?;
+    if payment.status != PaymentStatus::Pending {
+        return Ok(Outcome::Unchanged);
     }
     // A booking keeps its spot after the class has started. Nobody else can use the spot,
     // the member may have attended, and staff can still take a payment.
@@ -272,65 +259,4 @@ pub async fn settle_ended(
     };
     booking::cancel(client, &cancellation, now, studio).await?;
     Ok(Outcome::Released)
-}
-
-/// Applies a report that the whole amount was refunded, by Sabor or at the provider.
-pub async fn settle_refunded(
-    client: &Client,
-    report: &ProviderReport<'_>,
-    now: DateTime<Utc>,
-) -> Result<Outcome> {
-    let Some((payment, _)) = lock_reported(client, report).await? else {
-        return Ok(Outcome::Unchanged);
-    };
-    if payment.method != PaymentMethod::Card || !amount_matches(&payment, report) {
-        return Ok(mismatch(&payment, "a refund of another amount"));
-    }
-    if is_other_provider_payment(&payment, report) {
-        return Ok(mismatch(&payment, "a refund of another payment"));
-    }
-    let steps: &[PaymentStatus] = match payment.status {
-        // The report of the refund arrived before the report of the payment.
-        PaymentStatus::Pending => &[PaymentStatus::Paid, PaymentStatus::Refunded],
-        PaymentStatus::Failed | PaymentStatus::Cancelled => {
-            &[PaymentStatus::RefundDue, PaymentStatus::Refunded]
-        }
-        PaymentStatus::Paid | PaymentStatus::RefundDue => &[PaymentStatus::Refunded],
-        PaymentStatus::Refunded => return Ok(Outcome::Unchanged),
-    };
-    let transition = Transition {
-        payment: &payment,
-        report,
-        now,
-    };
-    transition.apply(client, steps).await?;
-    record_event(client, &payment, "payment_refunded").await?;
-    Ok(Outcome::Changed)
-}
-
-static SET_FAILED_REFUND: Statement = Statement::new(
-    "payment.set_failed_refund",
-    "update payments set provider_refund = $2
-    where id = $1 and status = 'refund_due' and coalesce(provider_refund, $2) = $2",
-);
-
-/// Applies a report that a refund failed, for example because the card is closed. Another
-/// refund is attempted later. The outcome is still a mismatch, because a person must
-/// investigate.
-pub async fn settle_failed_refund(client: &Client, report: &ProviderReport<'_>) -> Result<Outcome> {
-    let Some((payment, _)) = lock_reported(client, report).await? else {
-        return Ok(Outcome::Unchanged);
-    };
-    let refund_id = report.provider_refund.unwrap_or_default();
-    let known_id = payment.provider_refund.as_deref();
-    match payment.status {
-        PaymentStatus::RefundDue => {
-            SET_FAILED_REFUND
-                .execute(client, &[&payment.id, &refund_id])
-                .await?;
-        }
-        PaymentStatus::Refunded if known_id.is_none_or(|known_id| known_id == refund_id) => {}
-        _ => return Ok(Outcome::Unchanged),
-    }
-    Ok(mismatch(&payment, "a refund failed"))
 }

@@ -4,12 +4,11 @@ use chrono::{DateTime, TimeDelta, Utc};
 use uuid::Uuid;
 
 use super::errors::{ALREADY_PAID, NOT_PAYABLE, NOTHING_TO_PAY};
-use super::row::{
-    Payment, PaymentMethod, PaymentStatus, cancel, lock_booking, lock_open, payment_columns,
-};
+use super::row::{Payment, PaymentMethod, cancel, lock_booking, lock_open, payment_columns};
 use crate::crypto::random;
 use crate::error::{Error, Result};
 use crate::models::booking::BookingStatus;
+use crate::models::payment_status::PaymentStatus;
 use crate::store::client::Client;
 use crate::store::statement::Statement;
 

@@ -125,7 +125,9 @@ fn cancelled(booking: &MailBooking, studio: &StudioConfig) -> Text {
     )];
     paragraphs.extend(reason_line(booking.reason.as_deref()));
     match &booking.payment {
-        Some(payment) if booking.is_late && payment.status == "paid" => {
+        Some(payment)
+            if booking.is_late && matches!(payment.status.as_str(), "paid" | "partly_refunded") =>
+        {
             let hours = studio.cancellation_window.as_secs() / 3_600;
             paragraphs.push(format!(
                 "The price is not refunded, because the booking was cancelled less than {hours} \
@@ -164,7 +166,7 @@ fn reason_line(reason: Option<&str>) -> Option<String> {
 }
 
 fn refund_status(payment: &MailPayment, currency: &str) -> Option<String> {
-    let amount = format!("{} {currency}", payment.amount.in_currency(currency));
+    let amount = format!("{} {currency}", payment.refund.in_currency(currency));
     match (payment.status.as_str(), payment.method.as_str()) {
         ("refund_due", "card") => Some(format!(
             "We are refunding {amount} to your card. It can take a few days until your bank \
@@ -173,7 +175,12 @@ fn refund_status(payment: &MailPayment, currency: &str) -> Option<String> {
         ("refund_due", _) => Some(format!(
             "Please collect your refund of {amount} at the desk."
         )),
-        ("refunded", _) => Some(format!("We have refunded {amount}.")),
+        ("refunded" | "partly_refunded", _) => Some(format!("We have refunded {amount}.")),
+        ("disputed", _) => Some(
+            "You have disputed the payment at your bank, which decides about the money now. We \
+             cannot refund it meanwhile."
+                .to_owned(),
+        ),
         _ => None,
     }
 }

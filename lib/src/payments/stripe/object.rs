@@ -1,4 +1,4 @@
-//! The objects of Stripe's API: Checkout Sessions, charges and refunds.
+//! The objects of Stripe's API: Checkout Sessions, payment intents, refunds and disputes.
 
 use std::collections::HashMap;
 
@@ -8,8 +8,18 @@ use uuid::Uuid;
 /// The metadata of an object, in which we store the id of the payment.
 type Metadata = HashMap<String, String>;
 
-fn payment_id(metadata: Option<&Metadata>) -> Option<Uuid> {
-    metadata?.get("payment_id")?.parse().ok()
+fn id_in(metadata: Option<&Metadata>, name: &str) -> Option<Uuid> {
+    metadata?.get(name)?.parse().ok()
+}
+
+/// A page of a list.
+#[derive(Clone, Debug, Deserialize)]
+pub(super) struct List<T> {
+    /// The objects, newest first.
+    pub data: Vec<T>,
+    /// Whether there are older ones.
+    #[serde(default)]
+    pub has_more: bool,
 }
 
 /// A Checkout Session.
@@ -19,7 +29,7 @@ pub struct Session {
     pub id: String,
     /// The address of the payment page. `None` when the session is over.
     pub url: Option<String>,
-    /// `None` in events that do not contain it.
+    /// `None` if Stripe leaves it out.
     #[serde(default)]
     pub status: Option<SessionStatus>,
     payment_status: SessionPaymentStatus,
@@ -29,7 +39,6 @@ pub struct Session {
     pub amount_total: Option<i64>,
     /// ISO 4217 code in lower case.
     pub currency: Option<String>,
-    client_reference_id: Option<String>,
     #[serde(default)]
     metadata: Option<Metadata>,
 }
@@ -59,12 +68,10 @@ enum SessionPaymentStatus {
 }
 
 impl Session {
-    /// Returns our id of the payment, if the session contains it.
+    /// Returns our id of the payment, if the session is ours. A payment link can set the
+    /// `client_reference_id`, and only our requests set the metadata.
     pub fn payment_id(&self) -> Option<Uuid> {
-        let reference = self.client_reference_id.as_deref();
-        reference
-            .and_then(|id| id.parse().ok())
-            .or_else(|| payment_id(self.metadata.as_ref()))
+        id_in(self.metadata.as_ref(), "payment_id")
     }
 
     /// Returns whether the session was paid.
@@ -73,26 +80,17 @@ impl Session {
     }
 }
 
-/// A charge: money that was taken from a card.
+/// A payment intent: money that is taken from a card, in one or more attempts.
 #[derive(Clone, Debug, Deserialize)]
-pub struct Charge {
-    /// The amount in the smallest unit of the currency.
-    pub amount: i64,
-    /// ISO 4217 code in lower case.
-    pub currency: String,
-    /// Whether the whole amount was refunded.
-    pub refunded: bool,
-    /// The id of the payment intent, such as `pi_…`.
-    pub payment_intent: Option<String>,
+pub struct PaymentIntent {
     #[serde(default)]
     metadata: Option<Metadata>,
 }
 
-impl Charge {
-    /// Returns our id of the payment, if the charge contains it. Stripe copies the
-    /// metadata of a payment intent to its charges.
+impl PaymentIntent {
+    /// Returns our id of the payment, if the payment intent is ours.
     pub fn payment_id(&self) -> Option<Uuid> {
-        payment_id(self.metadata.as_ref())
+        id_in(self.metadata.as_ref(), "payment_id")
     }
 }
 
@@ -101,14 +99,15 @@ impl Charge {
 pub struct Refund {
     /// The id, such as `re_…`.
     pub id: String,
-    /// `None` in events that do not contain it.
+    /// The status.
     pub status: Option<RefundStatus>,
+    /// Why it failed. `None` if it has not.
+    #[serde(default)]
+    pub failure_reason: Option<String>,
     /// The amount in the smallest unit of the currency.
     pub amount: i64,
     /// ISO 4217 code in lower case.
     pub currency: String,
-    /// The id of the payment intent, such as `pi_…`.
-    pub payment_intent: Option<String>,
     #[serde(default)]
     metadata: Option<Metadata>,
 }
@@ -135,19 +134,73 @@ pub enum RefundStatus {
 impl Refund {
     /// Returns our id of the payment, if the refund contains it.
     pub fn payment_id(&self) -> Option<Uuid> {
-        payment_id(self.metadata.as_ref())
+        id_in(self.metadata.as_ref(), "payment_id")
     }
 
-    /// Returns whether the money was returned.
-    pub fn has_succeeded(&self) -> bool {
-        self.status == Some(RefundStatus::Succeeded)
+    /// Returns our id of the refund, if it names one.
+    pub fn refund_id(&self) -> Option<Uuid> {
+        id_in(self.metadata.as_ref(), "refund_id")
+    }
+}
+
+/// A dispute.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Dispute {
+    /// Such as `du_…`.
+    pub id: String,
+    /// The disputed amount in the smallest unit of the currency.
+    pub amount: i64,
+    /// ISO 4217 code in lower case.
+    pub currency: String,
+    /// Stripe's word for the status, such as `needs_response`.
+    pub status: String,
+    /// The id of the payment intent, such as `pi_…`.
+    pub payment_intent: Option<String>,
+    /// When the dispute was opened, in seconds since 1970.
+    pub created: i64,
+    #[serde(default)]
+    balance_transactions: Vec<BalanceTransaction>,
+}
+
+/// A movement of money between the studio and the bank for a dispute.
+#[derive(Clone, Debug, Deserialize)]
+struct BalanceTransaction {
+    /// Negative: the money was taken from the studio.
+    amount: i64,
+    currency: String,
+    fee: i64,
+}
+
+impl Dispute {
+    /// Returns whether it is an inquiry, which moves no money.
+    pub fn is_inquiry(&self) -> bool {
+        self.status.starts_with("warning_")
     }
 
-    /// Returns whether this refund will never return the money.
-    pub fn has_failed(&self) -> bool {
+    /// Returns whether the dispute is decided.
+    pub fn is_closed(&self) -> bool {
         matches!(
-            self.status,
-            Some(RefundStatus::Failed | RefundStatus::Canceled)
+            self.status.as_str(),
+            "won" | "lost" | "warning_closed" | "prevented"
         )
+    }
+
+    /// Returns whether the money is with the bank now. A new dispute may not list the
+    /// movement yet.
+    pub fn is_withdrawn(&self) -> bool {
+        if self.is_inquiry() || self.status == "prevented" {
+            return false;
+        }
+        match self.balance_transactions.as_slice() {
+            [] => self.status != "won",
+            moved => moved.iter().map(|moved| moved.amount).sum::<i64>() < 0,
+        }
+    }
+
+    /// Returns Stripe's fee, if it is in the currency of the dispute.
+    pub fn fee(&self) -> Option<i64> {
+        let moved = &self.balance_transactions;
+        let is_comparable = moved.iter().all(|moved| moved.currency == self.currency);
+        is_comparable.then(|| moved.iter().map(|moved| moved.fee).sum())
     }
 }

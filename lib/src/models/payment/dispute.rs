@@ -1,0 +1,139 @@
+//! Disputes: payments that members have contested at their bank.
+
+use chrono::{DateTime, Utc};
+use uuid::Uuid;
+
+use super::row::record_event;
+use super::settlement::{Outcome, lock_payment, mismatch};
+use crate::crypto::random;
+use crate::error::Result;
+use crate::store::client::Client;
+use crate::store::statement::Statement;
+use crate::values::minor_units::from_minor_units;
+
+/// A dispute, as the provider reports it.
+#[derive(Clone, Debug)]
+pub struct ProviderDispute {
+    /// The provider's id.
+    pub id: String,
+    /// The disputed amount in the smallest unit of the currency.
+    pub amount: i64,
+    /// The ISO 4217 code of the currency, in upper or lower case.
+    pub currency: String,
+    /// The provider's fee in the smallest unit of the same currency. `None` if it is in
+    /// another currency.
+    pub fee: Option<i64>,
+    /// The provider's word for the status.
+    pub status: String,
+    /// Whether the money was taken back from the studio.
+    pub is_withdrawn: bool,
+    /// Whether the dispute is decided.
+    pub is_closed: bool,
+    /// Whether it is an inquiry, which takes no money.
+    pub is_inquiry: bool,
+    /// When it was opened.
+    pub opened_at: DateTime<Utc>,
+}
+
+static FIND: Statement = Statement::new(
+    "dispute.find",
+    "select withdrawn, closed_at is not null as is_closed
+    from disputes where provider_dispute = $1 for no key update",
+);
+
+static UPSERT: Statement = Statement::new(
+    "dispute.upsert",
+    "insert into disputes (id, provider_dispute, payment_id, amount, fee, status, withdrawn,
+        opened_at, closed_at)
+    values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+    on conflict (provider_dispute) do update set amount = excluded.amount,
+        fee = coalesce(excluded.fee, disputes.fee), status = excluded.status,
+        withdrawn = excluded.withdrawn, closed_at = excluded.closed_at",
+);
+
+// Also a refund that was claimed, and that the provider has not made: it refuses refunds
+// of disputed payments.
+static FAIL_REFUNDS: Statement = Statement::new(
+    "dispute.fail_refunds",
+    "update refunds set state = 'failed', provider_reason = 'disputed'
+    where payment_id = $1 and (state = 'due' or (state = 'sent' and provider_refund is null))",
+);
+
+// Only as much as is left: staff may have refunded the payment otherwise. The reason
+// changes, so that each refund is revived once.
+static REVIVE_REFUNDS: Statement = Statement::new(
+    "dispute.revive_refunds",
+    "with revived as (
+        update refunds set provider_reason = 'dispute_won'
+        where payment_id = $1 and state = 'failed' and source <> 'provider'
+          and provider_reason in ('disputed', 'charge_for_pending_refund_disputed')
+        returning amount
+    )
+    insert into refunds (id, payment_id, amount, source, next_attempt_at)
+    select gen_random_uuid(), p.id, least(p.amount - p.refunded, total.amount), 'rule', $2
+    from payments p cross join (select sum(amount) as amount from revived) total
+    where p.id = $1 and p.refunded < p.amount and total.amount > 0
+    returning state",
+);
+
+/// Enters what the provider reports about a dispute. Must be called in a transaction.
+///
+/// While the money is withdrawn, no refund of the payment is sent: what is due becomes
+/// failed. It is due again if the dispute is won. A new dispute is a mismatch, because a
+/// person must answer it at the provider in time.
+pub async fn enter_dispute(
+    client: &Client,
+    payment_id: Uuid,
+    dispute: &ProviderDispute,
+    now: DateTime<Utc>,
+) -> Result<Outcome> {
+    let Some((payment, _)) = lock_payment(client, payment_id).await? else {
+        return Ok(Outcome::Unchanged);
+    };
+    let found = FIND.opt(client, &[&dispute.id]).await?;
+    let (was_known, was_withdrawn, was_closed) = match &found {
+        Some(row) => (true, row.try_get("withdrawn")?, row.try_get("is_closed")?),
+        None => (false, false, false),
+    };
+    // An older report arrives after the decision.
+    if was_closed && !dispute.is_closed {
+        return Ok(Outcome::Unchanged);
+    }
+    let is_same_currency = dispute.currency.eq_ignore_ascii_case(&payment.currency);
+    let read = |units| from_minor_units(units, &payment.currency).filter(|_| is_same_currency);
+    let amount = read(dispute.amount).unwrap_or(payment.amount);
+    UPSERT
+        .execute(
+            client,
+            &[
+                &random::id(),
+                &dispute.id,
+                &payment.id,
+                &amount.as_column(),
+                &dispute.fee.and_then(read).map(|fee| fee.as_column()),
+                &dispute.status,
+                &dispute.is_withdrawn,
+                &dispute.opened_at,
+                &dispute.is_closed.then_some(now),
+            ],
+        )
+        .await?;
+    if dispute.is_withdrawn {
+        FAIL_REFUNDS.execute(client, &[&payment.id]).await?;
+    } else if was_withdrawn {
+        let revived = REVIVE_REFUNDS.opt(client, &[&payment.id, &now]).await?;
+        let state: Option<String> = revived.map(|row| row.try_get("state")).transpose()?;
+        // It is still failed if there is another dispute.
+        if state.as_deref() == Some("due") {
+            record_event(client, &payment, "payment_refund_due").await?;
+            return Ok(Outcome::RefundDue);
+        }
+    }
+    let is_lost = dispute.is_closed && dispute.is_withdrawn && !was_closed;
+    Ok(match (was_known, dispute.is_inquiry) {
+        (false, false) => mismatch(&payment, "the payment is disputed"),
+        (false, true) => mismatch(&payment, "the member's bank inquires about the payment"),
+        (true, _) if is_lost => mismatch(&payment, "a dispute was lost"),
+        (true, _) => Outcome::Changed,
+    })
+}

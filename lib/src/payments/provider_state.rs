@@ -1,0 +1,247 @@
+//! The state of objects at Stripe, and its effect on payments.
+//!
+//! An event and a due payment only say what to look at. The state that counts is the one
+//! that Stripe returns now, so neither the order of the events nor the API version of the
+//! webhook endpoint matters.
+
+use chrono::{DateTime, Utc};
+use uuid::Uuid;
+
+use crate::App;
+use crate::error::{Error, Result};
+use crate::models::payment::{
+    self, CheckoutEnd, CheckoutReport, Outcome, Payment, ProviderDispute, ProviderRefund,
+};
+use crate::payments::stripe::{EventKind, Refusal, Session, SessionStatus, Stripe, StripeError};
+use crate::payments::stripe_report::{
+    checkout_report, invalidate_schedule, provider_dispute, provider_refund, record_mismatch,
+};
+use crate::session::Tx;
+use crate::store::client::Client;
+use crate::values::caller::Caller;
+
+/// Why Stripe could not be asked, or its answer could not be applied.
+pub(super) enum CheckError {
+    Stripe(StripeError),
+    Other(Error),
+}
+
+impl From<StripeError> for CheckError {
+    fn from(error: StripeError) -> Self {
+        Self::Stripe(error)
+    }
+}
+
+impl From<Error> for CheckError {
+    fn from(error: Error) -> Self {
+        Self::Other(error)
+    }
+}
+
+impl From<CheckError> for Error {
+    fn from(error: CheckError) -> Self {
+        match error {
+            CheckError::Stripe(error) => error.into(),
+            CheckError::Other(error) => error,
+        }
+    }
+}
+
+/// What Stripe knows about a payment.
+pub(super) enum ProviderState {
+    /// The checkout was paid.
+    Paid(Uuid, Box<Session>),
+    /// The checkout ended without a payment. `None` if there was none.
+    Ended(Uuid, Option<Box<Session>>, CheckoutEnd),
+    /// Refunds of the payment, oldest first.
+    Refunds(Uuid, Vec<ProviderRefund>),
+    /// Disputes of the payment, oldest first.
+    Disputes(Uuid, Vec<ProviderDispute>),
+    /// Nothing that changes a payment.
+    Unchanged,
+    /// It is not about a payment of ours.
+    Foreign,
+}
+
+impl ProviderState {
+    /// Applies the state in a transaction, and records what a person must look at.
+    pub(super) async fn apply(
+        &self,
+        app: &App,
+        tx: &Tx,
+        caller: &Caller,
+        now: DateTime<Utc>,
+    ) -> Result<Outcome> {
+        let mut outcome = Outcome::Unchanged;
+        match self {
+            Self::Paid(id, session) => {
+                outcome = payment::settle_paid(tx, &checkout_report(*id, session), now).await?;
+            }
+            Self::Ended(id, session, end) => {
+                let no_checkout = CheckoutReport {
+                    payment_id: *id,
+                    reference: None,
+                    provider_payment: None,
+                    amount: None,
+                    currency: None,
+                };
+                let report = session
+                    .as_ref()
+                    .map_or(no_checkout, |session| checkout_report(*id, session));
+                let studio = &app.config().studio;
+                outcome = payment::settle_ended(tx, &report, *end, now, studio).await?;
+            }
+            Self::Refunds(id, refunds) => {
+                outcome = payment::enter_refunds(tx, *id, refunds, now).await?;
+            }
+            Self::Disputes(id, disputes) => {
+                for dispute in disputes {
+                    let entered = payment::enter_dispute(tx, *id, dispute, now).await?;
+                    record_mismatch(tx, &entered, caller).await?;
+                    outcome = entered;
+                }
+                return Ok(outcome);
+            }
+            Self::Unchanged => {}
+            Self::Foreign => outcome = Outcome::Foreign,
+        }
+        record_mismatch(tx, &outcome, caller).await?;
+        invalidate_schedule(app, tx, &outcome);
+        Ok(outcome)
+    }
+}
+
+/// Asks Stripe about the object of an event.
+pub(super) async fn look_at(
+    app: &App,
+    stripe: &Stripe,
+    kind: &EventKind,
+) -> Result<ProviderState, CheckError> {
+    let state = match kind {
+        EventKind::Checkout {
+            session,
+            has_failed,
+        } => checkout(stripe, session, *has_failed).await,
+        EventKind::Refunds { payment_intent, .. } => match payment_intent {
+            Some(intent) => refunds(app, stripe, intent).await,
+            None => Ok(ProviderState::Foreign),
+        },
+        EventKind::Dispute { dispute } => self::dispute(app, stripe, dispute).await,
+        EventKind::Ignored => Ok(ProviderState::Unchanged),
+    };
+    match state {
+        // It belongs to another account, or to the other mode.
+        Err(CheckError::Stripe(error)) if error.refusal() == Some(Refusal::Missing) => {
+            Ok(ProviderState::Foreign)
+        }
+        state => state,
+    }
+}
+
+async fn checkout(
+    stripe: &Stripe,
+    session: &str,
+    has_failed: bool,
+) -> Result<ProviderState, CheckError> {
+    let session = Box::new(stripe.session(session).await?);
+    let Some(id) = session.payment_id() else {
+        return Ok(ProviderState::Foreign);
+    };
+    Ok(if session.is_paid() {
+        ProviderState::Paid(id, session)
+    } else if session.status == Some(SessionStatus::Expired) {
+        ProviderState::Ended(id, Some(session), CheckoutEnd::Expired)
+    } else if has_failed {
+        ProviderState::Ended(id, Some(session), CheckoutEnd::Failed)
+    } else {
+        // The payment is in progress. Another event follows.
+        ProviderState::Unchanged
+    })
+}
+
+/// Reads the refunds of a payment intent.
+async fn refunds(
+    app: &App,
+    stripe: &Stripe,
+    payment_intent: &str,
+) -> Result<ProviderState, CheckError> {
+    let Some(payment) = find_payment(app, stripe, payment_intent).await? else {
+        return Ok(ProviderState::Foreign);
+    };
+    refunds_of(stripe, &payment, payment_intent).await
+}
+
+/// Reads the refunds of a payment.
+pub(super) async fn refunds_of(
+    stripe: &Stripe,
+    payment: &Payment,
+    payment_intent: &str,
+) -> Result<ProviderState, CheckError> {
+    let refunds = stripe.refunds(payment_intent).await?;
+    let refunds = refunds.iter().map(provider_refund).collect();
+    Ok(ProviderState::Refunds(payment.id, refunds))
+}
+
+/// Reads the disputes of a payment.
+pub(super) async fn disputes_of(
+    stripe: &Stripe,
+    payment: &Payment,
+    payment_intent: &str,
+) -> Result<ProviderState, CheckError> {
+    let disputes = stripe.disputes(payment_intent).await?;
+    let disputes = disputes.iter().map(provider_dispute).collect();
+    Ok(ProviderState::Disputes(payment.id, disputes))
+}
+
+async fn dispute(app: &App, stripe: &Stripe, id: &str) -> Result<ProviderState, CheckError> {
+    let dispute = stripe.dispute(id).await?;
+    let Some(payment_intent) = &dispute.payment_intent else {
+        return Ok(ProviderState::Foreign);
+    };
+    let Some(payment) = find_payment(app, stripe, payment_intent).await? else {
+        return Ok(ProviderState::Foreign);
+    };
+    let disputes = vec![provider_dispute(&dispute)];
+    Ok(ProviderState::Disputes(payment.id, disputes))
+}
+
+/// Finds the payment that a payment intent belongs to. If the event about its checkout has
+/// not arrived yet, the checkout is settled first.
+async fn find_payment(
+    app: &App,
+    stripe: &Stripe,
+    payment_intent: &str,
+) -> Result<Option<Payment>, CheckError> {
+    let find_by_intent = async || {
+        let client = app.db().client().await?;
+        payment::find_by_provider_payment(&client, payment_intent).await
+    };
+    if let Some(payment) = find_by_intent().await? {
+        return Ok(Some(payment));
+    }
+    let Some(id) = stripe.payment_intent(payment_intent).await?.payment_id() else {
+        return Ok(None);
+    };
+    let found = {
+        let client: Client = app.db().client().await?;
+        payment::find(&client, id).await?
+    };
+    let Some(reference) = found.and_then(|payment| payment.provider_reference) else {
+        return Ok(None);
+    };
+    let session = stripe.session(&reference).await?;
+    if !session.is_paid() || session.payment_intent.as_deref() != Some(payment_intent) {
+        return Ok(None);
+    }
+    let paid = ProviderState::Paid(id, Box::new(session));
+    apply_checked(app, &paid).await?;
+    Ok(find_by_intent().await?)
+}
+
+/// Applies a state in a transaction of its own, on behalf of nobody's request.
+pub(super) async fn apply_checked(app: &App, state: &ProviderState) -> Result<Outcome> {
+    let now = app.clock().now();
+    app.transaction()
+        .run(async |tx| state.apply(app, tx, &Caller::internal(), now).await)
+        .await
+}

@@ -1,0 +1,140 @@
+//! Payments that members dispute at their bank.
+
+use serde_json::{Value, json};
+
+use super::{
+    book_and_pay, event_about, make_payments_due, member_event_count, payment_of, process_refunds,
+    review_count, start_with_stripe,
+};
+use crate::bookings::cancel;
+use crate::harness::{TestApp, wait_until};
+
+async fn deliver(app: &TestApp, kind: &str, dispute: &Value) {
+    let name = format!("charge.dispute.{kind}");
+    app.deliver_event(&event_about(&name, dispute))
+        .await
+        .expect(200);
+}
+
+async fn refund_states(app: &TestApp) -> Vec<String> {
+    let rows = app
+        .sql("select concat_ws(' ', state, amount, provider_reason) from refunds order by created_at")
+        .await;
+    rows.iter().map(|row| row.get(0)).collect()
+}
+
+#[tokio::test]
+async fn a_disputed_payment_is_not_refunded_and_the_member_is_promised_nothing() {
+    let (app, stripe) = start_with_stripe().await;
+    let (ana, sofia) = (app.member("ana").await, app.staff("sofia").await);
+    let (booking, session) = book_and_pay(&app, &stripe, &ana).await;
+    let dispute = stripe.open_dispute(&session, "needs_response");
+    deliver(&app, "created", &dispute).await;
+    deliver(&app, "funds_withdrawn", &dispute).await;
+    // Somebody must answer the dispute in Stripe's dashboard.
+    assert_eq!(review_count(&app).await, 1);
+    assert_eq!(payment_of(&ana, &booking).await["status"], "disputed");
+    let refund = json!({ "bookingId": booking["id"], "action": "refund" });
+    sofia
+        .patch("/api/admin/bookings", refund.clone())
+        .await
+        .expect_code(409, "payment_disputed");
+    let cancelled = cancel(&ana, &booking).await.expect(200);
+    assert_eq!(cancelled["paymentStatus"], "disputed");
+    assert_eq!(member_event_count(&app, "payment_refund_due").await, 0);
+    assert_eq!(refund_states(&app).await, ["failed 25.00 disputed"]);
+    make_payments_due(&app).await;
+    assert_eq!(process_refunds(&app).await, 0);
+    assert!(stripe.requests("POST", "/v1/refunds").is_empty());
+
+    let lost = stripe.decide_dispute(&dispute, "lost");
+    deliver(&app, "closed", &lost).await;
+    assert_eq!(payment_of(&ana, &booking).await["status"], "disputed");
+    assert_eq!(review_count(&app).await, 2);
+    sofia
+        .patch("/api/admin/bookings", refund)
+        .await
+        .expect_code(409, "payment_disputed");
+    let rows = app
+        .sql("select status, withdrawn, closed_at is not null, amount::text, fee::text from disputes")
+        .await;
+    assert_eq!(rows.len(), 1);
+    let row = &rows[0];
+    assert_eq!(row.get::<_, String>(0), "lost");
+    assert!(row.get::<_, bool>(1) && row.get::<_, bool>(2));
+    assert_eq!(row.get::<_, String>(3), "25.00");
+    assert_eq!(row.get::<_, String>(4), "15.00");
+}
+
+#[tokio::test]
+async fn what_was_due_is_refunded_once_the_dispute_is_won() {
+    let (app, stripe) = start_with_stripe().await;
+    let ana = app.member("ana").await;
+    let (booking, session) = book_and_pay(&app, &stripe, &ana).await;
+    let dispute = stripe.open_dispute(&session, "needs_response");
+    deliver(&app, "created", &dispute).await;
+    cancel(&ana, &booking).await.expect(200);
+    let won = stripe.decide_dispute(&dispute, "won");
+    deliver(&app, "closed", &won).await;
+    deliver(&app, "funds_reinstated", &won).await;
+    wait_until(async || payment_of(&ana, &booking).await["status"] == "refunded").await;
+    assert_eq!(stripe.refunds().len(), 1);
+    assert_eq!(
+        refund_states(&app).await,
+        ["failed 25.00 dispute_won", "done 25.00"]
+    );
+    // The first event arrives again, later.
+    app.deliver_event(&crate::harness::stripe_event(
+        "evt_late",
+        "charge.dispute.created",
+        &dispute,
+    ))
+    .await
+    .expect(200);
+    assert_eq!(payment_of(&ana, &booking).await["status"], "refunded");
+}
+
+#[tokio::test]
+async fn a_refund_that_stripe_refuses_for_a_dispute_does_not_stay_due() {
+    let (app, stripe) = start_with_stripe().await;
+    let ana = app.member("ana").await;
+    let (booking, session) = book_and_pay(&app, &stripe, &ana).await;
+    app.sql("update payments set status = 'refund_due'").await;
+    // The event has not arrived.
+    stripe.open_dispute(&session, "needs_response");
+    process_refunds(&app).await;
+    assert_eq!(payment_of(&ana, &booking).await["status"], "disputed");
+    assert_eq!(refund_states(&app).await, ["failed 25.00 disputed"]);
+    for _ in 0..3 {
+        make_payments_due(&app).await;
+        process_refunds(&app).await;
+    }
+    assert_eq!(stripe.requests("POST", "/v1/refunds").len(), 1);
+}
+
+#[tokio::test]
+async fn an_inquiry_takes_no_money_and_the_payment_can_be_refunded() {
+    let (app, stripe) = start_with_stripe().await;
+    let ana = app.member("ana").await;
+    let (booking, session) = book_and_pay(&app, &stripe, &ana).await;
+    let inquiry = stripe.open_dispute(&session, "warning_needs_response");
+    deliver(&app, "created", &inquiry).await;
+    assert_eq!(payment_of(&ana, &booking).await["status"], "paid");
+    cancel(&ana, &booking).await.expect(200);
+    make_payments_due(&app).await;
+    process_refunds(&app).await;
+    wait_until(async || payment_of(&ana, &booking).await["status"] == "refunded").await;
+}
+
+/// The event about a dispute arrives before the one about the checkout.
+#[tokio::test]
+async fn a_dispute_is_entered_before_its_payment_was_reported() {
+    let (app, stripe) = start_with_stripe().await;
+    let ana = app.member("ana").await;
+    let (booking, session) = super::start_checkout(&app, &stripe, &ana).await;
+    let session = stripe.complete_checkout(&session);
+    let dispute = stripe.open_dispute(&session, "needs_response");
+    deliver(&app, "created", &dispute).await;
+    assert_eq!(payment_of(&ana, &booking).await["status"], "disputed");
+    assert_eq!(member_event_count(&app, "payment_paid").await, 1);
+}

@@ -1,0 +1,134 @@
+//! Refunds of a part of a payment, by staff, by a rule, and in Stripe's dashboard.
+
+use futures_util::future::join_all;
+use serde_json::{Value, json};
+
+use super::{
+    book_and_pay, charge_refunded, checkout_completed, event_about, make_payments_due,
+    member_event_count, payment_of, process_refunds, review_count, start_payment,
+    start_with_stripe,
+};
+use crate::bookings::{book, cancel};
+use crate::harness::{NewClass, StripeStandIn, TestApp, TestClient, wait_until};
+
+/// Books a class of 100.00 and pays by card; returns the booking and the session.
+async fn pay_hundred(app: &TestApp, stripe: &StripeStandIn, ana: &TestClient) -> (Value, Value) {
+    let class = NewClass {
+        price: "100.00",
+        ..NewClass::default()
+    };
+    let booking = book(ana, app.create_class_with(class).await)
+        .await
+        .expect(201);
+    let started = start_payment(ana, &booking, "card").await.expect(201);
+    let session = stripe.complete_checkout(&stripe.session_by_url(&started["checkoutUrl"]));
+    app.deliver_event(&checkout_completed(&session))
+        .await
+        .expect(200);
+    (booking, session)
+}
+
+#[tokio::test]
+async fn a_partial_refund_in_the_dashboard_is_entered_once_and_the_rest_is_refunded_later() {
+    let (app, stripe) = start_with_stripe().await;
+    let ana = app.member("ana").await;
+    let (booking, session) = book_and_pay(&app, &stripe, &ana).await;
+    let refunds: Vec<_> = [100, 200, 300, 400, 500]
+        .map(|amount| stripe.refund_in_dashboard(&session, amount))
+        .into();
+    let mut events = vec![charge_refunded(&session)];
+    for kind in ["refund.created", "refund.updated"] {
+        events.extend(refunds.iter().map(|refund| event_about(kind, refund)));
+    }
+    for response in join_all(events.iter().map(|event| app.deliver_event(event))).await {
+        response.expect(200);
+    }
+    let payment = payment_of(&ana, &booking).await;
+    assert_eq!(payment["status"], "partly_refunded");
+    assert_eq!(payment["refunded"], "15.00");
+    assert!(payment["refundedAt"].is_null());
+    assert_eq!(member_event_count(&app, "payment_refunded").await, 5);
+    assert_eq!(review_count(&app).await, 0);
+    let by_provider = "select count(*) from refunds where source = 'provider' and state = 'done'";
+    assert_eq!(app.count(by_provider).await, 5);
+    let bookings = ana.get("/api/bookings/list").await.expect(200);
+    assert_eq!(bookings["items"][0]["paymentStatus"], "partly_refunded");
+    // A cancellation in time refunds the rest.
+    cancel(&ana, &booking).await.expect(200);
+    make_payments_due(&app).await;
+    process_refunds(&app).await;
+    wait_until(async || payment_of(&ana, &booking).await["status"] == "refunded").await;
+    let requests = stripe.requests("POST", "/v1/refunds");
+    assert_eq!(requests.len(), 1);
+    assert_eq!(requests[0].form["amount"], "1000");
+}
+
+#[tokio::test]
+async fn a_refund_that_is_due_is_reduced_by_what_the_dashboard_has_refunded() {
+    let (app, stripe) = start_with_stripe().await;
+    let ana = app.member("ana").await;
+    let (booking, session) = book_and_pay(&app, &stripe, &ana).await;
+    app.sql("update payments set status = 'refund_due'").await;
+    stripe.refund_in_dashboard(&session, 1_000);
+    // The event has not arrived: Stripe refuses the whole amount.
+    process_refunds(&app).await;
+    make_payments_due(&app).await;
+    process_refunds(&app).await;
+    let payment = payment_of(&ana, &booking).await;
+    assert_eq!(payment["status"], "refunded");
+    assert_eq!(payment["refunded"], "25.00");
+    let rows = app
+        .sql("select state || ' ' || amount from refunds order by created_at")
+        .await;
+    let states: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
+    assert_eq!(states, ["withdrawn 25.00", "done 15.00", "done 10.00"]);
+    assert_eq!(review_count(&app).await, 0);
+}
+
+/// 64 desks refund 30.00 of 100.00, and then Stripe's dashboard refunds all of it.
+#[tokio::test]
+async fn refunds_from_many_desks_and_the_dashboard_never_exceed_the_payment() {
+    let (app, stripe) = start_with_stripe().await;
+    let ana = app.member("ana").await;
+    let (booking, session) = pay_hundred(&app, &stripe, &ana).await;
+    let insert = "insert into refunds (id, payment_id, amount, source) select gen_random_uuid(), id, 30, 'staff' from payments";
+    let desks = (0..64).map(async |_| {
+        let client = app.app.db().client().await.unwrap();
+        client.batch_execute(insert).await.is_ok()
+    });
+    let accepted = join_all(desks).await;
+    assert_eq!(accepted.iter().filter(|accepted| **accepted).count(), 3);
+    assert_eq!(payment_of(&ana, &booking).await["refunded"], "90.00");
+    assert_eq!(payment_of(&ana, &booking).await["status"], "refund_due");
+    stripe.refund_in_dashboard(&session, 10_000);
+    app.deliver_event(&charge_refunded(&session))
+        .await
+        .expect(200);
+    let payment = payment_of(&ana, &booking).await;
+    assert_eq!(payment["refunded"], "100.00");
+    assert_eq!(payment["status"], "refunded");
+    let withdrawn = "select count(*) from refunds where state = 'withdrawn'";
+    assert_eq!(app.count(withdrawn).await, 3);
+    assert_eq!(process_refunds(&app).await, 0);
+    assert!(stripe.requests("POST", "/v1/refunds").is_empty());
+    assert_eq!(review_count(&app).await, 0);
+}
+
+#[tokio::test]
+async fn the_reports_sum_up_refunds_of_parts() {
+    let (app, stripe) = start_with_stripe().await;
+    let (ana, vera) = (app.member("ana").await, app.admin("vera").await);
+    let (_, session) = book_and_pay(&app, &stripe, &ana).await;
+    stripe.refund_in_dashboard(&session, 1_000);
+    app.deliver_event(&charge_refunded(&session))
+        .await
+        .expect(200);
+    app.sql("insert into refunds (id, payment_id, amount, source) select gen_random_uuid(), id, 5, 'staff' from payments")
+        .await;
+    let dashboard = vera.get("/api/admin/dashboard").await.expect(200);
+    assert_eq!(
+        dashboard["revenue"],
+        json!([{ "currency": "USD", "paid": "25.00", "refunded": "10.00", "net": "15.00" }])
+    );
+    assert_eq!(dashboard["refundsDue"][0]["amount"], "5.00");
+}
