@@ -1,7 +1,7 @@
 //! Rules for every function, the API description and the code.
 
 mod layout;
-mod troubleshooting;
+pub mod troubleshooting;
 
 use std::collections::BTreeSet;
 use std::fs;

@@ -7,6 +7,7 @@ use chrono::TimeDelta;
 use sabor::Error;
 use sabor::models::idempotency_key::{IdempotencyKey, StoredResponse};
 use sabor::store::client::Client;
+use sabor_testing::faulty_proxy::ProxyMode;
 use serde_json::json;
 use tokio::sync::Notify;
 use uuid::Uuid;
@@ -124,10 +125,14 @@ async fn a_change_with_an_unknown_commit_outcome_still_invalidates_the_cache() {
 
 /// Fails on the first try, with the error that Postgres returns to end a deadlock.
 async fn fail_once(client: &Client, tries: &AtomicU32) -> Result<(), Error> {
-    let sqlstate = match tries.fetch_add(1, Ordering::Relaxed) {
-        0 => "40P01",
-        _ => return Ok(()),
-    };
+    fail_once_with("40P01", client, tries).await
+}
+
+/// Fails on the first try with this SQL state.
+async fn fail_once_with(sqlstate: &str, client: &Client, tries: &AtomicU32) -> Result<(), Error> {
+    if tries.fetch_add(1, Ordering::Relaxed) > 0 {
+        return Ok(());
+    }
     let failing = format!("do $$ begin raise sqlstate '{sqlstate}'; end $$");
     Ok(client.batch_execute(&failing).await?)
 }
@@ -154,6 +159,51 @@ async fn a_deadlocked_statement_is_retried() {
         .run_statement(async |client| fail_once(client, &tries).await);
     done.await.unwrap();
     assert_eq!(tries.load(Ordering::Relaxed), 2);
+}
+
+#[tokio::test]
+async fn a_change_that_ran_into_a_lock_timeout_is_retried() {
+    let app = TestApp::start().await;
+    let tries = AtomicU32::new(0);
+    let done = app
+        .app
+        .transaction()
+        .run(async |tx| fail_once_with("55P03", tx, &tries).await);
+    done.await.unwrap();
+    assert_eq!(tries.load(Ordering::Relaxed), 2);
+}
+
+#[tokio::test]
+async fn a_lock_that_is_not_free_in_time_returns_503() {
+    let app = TestApp::start().await;
+    let ana = app.member("ana").await;
+    let separator = if app.database.contains('?') { '&' } else { '?' };
+    let url = format!(
+        "{}{separator}options=-c%20lock_timeout%3D100",
+        &*app.database
+    );
+    let impatient = app
+        .start_another_with(Settings::default().with("POSTGRES_URL", url))
+        .await;
+    let ana = ana.connected_to(&impatient);
+    let locks = app.hold_locks("select from users for update").await;
+    let form = json!({ "firstName": "Anita" });
+    let response = ana.patch("/api/auth/me", form.clone()).await;
+    response.expect_code(503, "unavailable");
+    assert!(response.header("retry-after").is_some());
+    locks.release().await;
+    ana.patch("/api/auth/me", form).await.expect(200);
+}
+
+#[tokio::test]
+async fn a_database_that_takes_longer_to_wake_up_than_a_health_check_becomes_healthy() {
+    let app = TestApp::start().await;
+    let (proxied, proxy) = behind_faulty_proxy(&app).await;
+    proxy.set_mode(ProxyMode::Delay(Duration::from_millis(1_500)));
+    let visitor = proxied.visitor();
+    let first = visitor.get("/api/health").await.expect(503);
+    assert_eq!(first["services"]["database"]["status"], "disconnected");
+    wait_until(async || visitor.get("/api/health").await.status == 200).await;
 }
 
 #[tokio::test]

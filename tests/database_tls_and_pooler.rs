@@ -1,11 +1,19 @@
-//! Postgres as hosting providers offer it: with TLS, and behind a pooler.
+//! Postgres as hosting providers offer it: with TLS, and behind a pooler. The errors of
+//! Postgres, the pool and Redis are explained in `docs/troubleshooting.md`.
+
+use std::time::Duration;
 
 use rcgen::{CertifiedKey, generate_simple_self_signed};
-use sabor_testing::pgbouncer::PgBouncer;
+use redis_endpoint::FaultMode;
+use sabor_testing::pgbouncer::{self, PgBouncer};
 use sabor_testing::postgres::{Cluster, Options, Tls};
 use serde_json::json;
 
-use crate::harness::{Settings, TestApp, connect, is_ci};
+use crate::conventions::troubleshooting::{is_explained, logged_causes};
+use crate::harness::{Settings, TestApp, cause_chain, connect, is_ci, wait_until};
+
+const HEALTH: &str = env!("CARGO_BIN_EXE_health");
+const CLASSES: &str = env!("CARGO_BIN_EXE_classes-list");
 
 fn self_signed_certificate() -> Tls {
     let names = vec!["localhost".to_owned(), "127.0.0.1".to_owned()];
@@ -64,12 +72,7 @@ async fn sessions_work_behind_a_pooler_in_transaction_mode() {
     sabor::store::migrations::up(&mut connect(&cluster.url("own")).await)
         .await
         .unwrap();
-    if !PgBouncer::is_installed() {
-        assert!(
-            !is_ci(),
-            "pgbouncer is not installed (apt install pgbouncer)"
-        );
-        eprintln!("skipped: pgbouncer is not installed (apt install pgbouncer)");
+    if !has_pgbouncer() {
         return;
     }
     let pooler = PgBouncer::start(&cluster, "own", 3).await.unwrap();
@@ -94,4 +97,199 @@ async fn sessions_work_behind_a_pooler_in_transaction_mode() {
         .await
         .expect(200);
     assert!(!old_client.is_signed_in().await);
+}
+
+fn has_pgbouncer() -> bool {
+    let is_installed = PgBouncer::is_installed();
+    if !is_installed {
+        assert!(
+            !is_ci(),
+            "pgbouncer is not installed (apt install pgbouncer)"
+        );
+        eprintln!("skipped: pgbouncer is not installed (apt install pgbouncer)");
+    }
+    is_installed
+}
+
+#[tokio::test]
+async fn a_wrong_connection_string_is_reported_as_such() {
+    if !has_pgbouncer() {
+        return;
+    }
+    let cluster = Cluster::start(Options::default()).await.unwrap();
+    cluster.create_database("own").await.unwrap();
+    let checks_passwords = pgbouncer::Options {
+        files: vec![("users.txt", "\"sabor\" \"right\"\n".to_owned())],
+        settings: vec![
+            ("auth_type", "scram-sha-256".to_owned()),
+            ("auth_file", "{folder}/users.txt".to_owned()),
+        ],
+        ..pgbouncer::Options::default()
+    };
+    let tls = self_signed_certificate();
+    let requires_tls = pgbouncer::Options {
+        files: vec![("tls.pem", tls.certificate), ("tls.key", tls.key)],
+        settings: vec![
+            ("client_tls_sslmode", "require".to_owned()),
+            ("client_tls_cert_file", "{folder}/tls.pem".to_owned()),
+            ("client_tls_key_file", "{folder}/tls.key".to_owned()),
+        ],
+        ..pgbouncer::Options::default()
+    };
+    let has_wrong_password = pgbouncer::Options {
+        server_password: Some("wrong".to_owned()),
+        settings: vec![("server_login_retry", "1".to_owned())],
+        ..pgbouncer::Options::default()
+    };
+    let start = async |options| {
+        let started = PgBouncer::start_with(&cluster, "own", options).await;
+        started.unwrap()
+    };
+    let (password_checker, tls_requirer, wrong_server_password) = (
+        start(&checks_passwords).await,
+        start(&requires_tls).await,
+        start(&has_wrong_password).await,
+    );
+    let with_password =
+        |url: String, password: &str| url.replace("sabor@", &format!("sabor:{password}@"));
+    let direct = cluster.url("own");
+    let password = "the server rejects the user or the password";
+    let database = "the server has no such database";
+    let app = TestApp::start().await;
+    for (url, problem) in [
+        (with_password(password_checker.url(), "wrong"), password),
+        (
+            with_password(password_checker.url(), "right").replace("/own", "/other"),
+            database,
+        ),
+        (tls_requirer.url(), "the server requires TLS"),
+        (wrong_server_password.url(), password),
+        (direct.replace("/own", "/other"), database),
+        (direct.replace("sabor:", "sabor:wrong"), password),
+    ] {
+        let settings = Settings::default().with("POSTGRES_URL", url.clone());
+        let app = app.start_another_with(settings).await;
+        let health = app.start_function(HEALTH).await;
+        let visitor = app.visitor().connected_to_url(&health.url);
+        // After a failed login, PgBouncer reports an outage for a second.
+        wait_until(async || {
+            let body = visitor.get("/api/health").await.expect(503);
+            body["services"]["database"]["status"] == "misconfigured"
+        })
+        .await;
+        let logged = format!("POSTGRES_URL: {problem}");
+        assert!(health.log().contains(&logged), "{url}: {}", health.log());
+
+        let classes = app.start_function(CLASSES).await;
+        let visitor = visitor.connected_to_url(&classes.url);
+        wait_until(async || visitor.get("/api/classes/list").await.status == 500).await;
+        let causes = logged_causes(&classes.log());
+        assert!(
+            causes.iter().any(|cause| cause.contains(&logged)),
+            "{causes:?}"
+        );
+        for cause in causes {
+            let is_known = is_explained("A request fails with 500", &cause)
+                || is_explained("A request fails with 503", &cause);
+            assert!(is_known, "{cause}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn outages_behind_a_pooler_are_explained() {
+    if !has_pgbouncer() {
+        return;
+    }
+    let cluster = Cluster::start(Options::default()).await.unwrap();
+    cluster.create_database("own").await.unwrap();
+    let options = pgbouncer::Options {
+        settings: vec![
+            ("default_pool_size", "1".to_owned()),
+            ("query_wait_timeout", "1".to_owned()),
+            ("server_login_retry", "1".to_owned()),
+        ],
+        ..pgbouncer::Options::default()
+    };
+    let pooler = PgBouncer::start_with(&cluster, "own", &options)
+        .await
+        .unwrap();
+    let settings = Settings::default().with("POSTGRES_URL", pooler.url());
+    let app = TestApp::start_with(settings).await;
+    let db = app.app.db();
+    let mut causes = Vec::new();
+    // The only connection to Postgres is in use.
+    let busy = db.client().await.unwrap();
+    busy.batch_execute("begin").await.unwrap();
+    let waiting = db
+        .read(async |client| Ok(client.batch_execute("select 1").await?))
+        .await;
+    causes.push(waiting.unwrap_err());
+    drop(busy);
+    cluster.stop().await.unwrap();
+    for _ in 0..3 {
+        let cut = db
+            .read(async |client| Ok(client.batch_execute("select 1").await?))
+            .await;
+        causes.push(cut.unwrap_err());
+    }
+    for error in causes {
+        assert_eq!(error.status(), 503, "{}", cause_chain(&error));
+        let cause = cause_chain(&error);
+        assert!(is_explained("A request fails with 503", &cause), "{cause}");
+    }
+}
+
+#[tokio::test]
+async fn errors_of_the_pool_are_explained() {
+    let settings = Settings::default()
+        .with("POSTGRES_POOL_MAX", "1")
+        .with("POSTGRES_POOL_TIMEOUT_MS", "100")
+        .with("POSTGRES_CONNECT_TIMEOUT_MS", "300");
+    // This listener accepts connections and never responds.
+    let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = silent.local_addr().unwrap().port();
+    let closed = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let closed_port = closed.local_addr().unwrap().port();
+    drop(closed);
+    let app = TestApp::start_with(settings.clone()).await;
+    let start_at = async |port: u16| {
+        let url = format!("postgres://u:p@127.0.0.1:{port}/d");
+        let settings = settings.clone().with("POSTGRES_URL", url);
+        app.start_another_with(settings).await
+    };
+    let only_connection = app.app.db().client().await.unwrap();
+    let mut errors = vec![app.app.db().client().await.err().unwrap()];
+    drop(only_connection);
+    app.app.db().close();
+    errors.push(app.app.db().client().await.err().unwrap());
+    for port in [port, closed_port] {
+        let app = start_at(port).await;
+        errors.push(app.app.db().client().await.err().unwrap());
+    }
+    for error in errors {
+        let cause = cause_chain(&error);
+        assert!(is_explained("A request fails with 503", &cause), "{cause}");
+    }
+}
+
+#[tokio::test]
+async fn errors_of_redis_are_explained() {
+    for mode in [
+        FaultMode::Unreachable,
+        FaultMode::ReadOnly,
+        FaultMode::ReadOnlyToken,
+        FaultMode::Silent,
+        FaultMode::NotJson,
+        FaultMode::CutOff,
+        FaultMode::Unauthorized,
+        FaultMode::CommandErrors,
+    ] {
+        let app = TestApp::start().await;
+        app.redis.set_mode(mode).await.unwrap();
+        let kv = app.app.kv().unwrap();
+        let error = kv.set("a", "1", Duration::from_secs(60)).await.unwrap_err();
+        let cause = cause_chain(&error);
+        assert!(is_explained("Errors of Redis", &cause), "{mode:?}: {cause}");
+    }
 }

@@ -24,7 +24,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 
-use redis_endpoint::{Backend, Endpoint, Options};
+use redis_endpoint::{Backend, Endpoint, Options, RedisServer};
 use reqwest::Method;
 use sabor::crypto::secret::sha256_hex;
 use sabor::models::partner_app::NewApp;
@@ -104,6 +104,22 @@ impl TestApp {
         let redis = Endpoint::start(Backend::memory(), Options::default());
         let redis = Arc::new(redis.await.unwrap());
         Self::start_on(databases::migrated_database().await, redis, settings).await
+    }
+
+    /// Starts an application on its own Redis server. Returns `None` if `redis-server` is
+    /// not installed.
+    pub async fn start_on_own_redis() -> Option<(Self, RedisServer)> {
+        if !RedisServer::available() {
+            assert!(!is_ci(), "redis-server is not installed");
+            eprintln!("skipped: redis-server is not installed (apt install redis-server)");
+            return None;
+        }
+        let server = RedisServer::start().await.unwrap();
+        let backend = Backend::redis(&server.url()).await.unwrap();
+        let redis = Endpoint::start(backend, Options::default()).await.unwrap();
+        let database = databases::migrated_database().await;
+        let app = Self::start_on(database, Arc::new(redis), Settings::default()).await;
+        Some((app, server))
     }
 
     /// Starts another process of the same deployment, with the same stores and
@@ -374,6 +390,17 @@ pub async fn wait_until(mut condition: impl AsyncFnMut() -> bool) {
         );
         tokio::time::sleep(std::time::Duration::from_millis(10)).await;
     }
+}
+
+/// Returns an error and its causes, as the log shows them.
+pub fn cause_chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        text = format!("{text}: {cause}");
+        next = cause.source();
+    }
+    text
 }
 
 /// Encodes bytes in lower-case hexadecimal.

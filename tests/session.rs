@@ -7,5 +7,6 @@ mod outages;
 mod own_sessions;
 mod persistence;
 mod races;
+mod refused_writes;
 mod session_data;
 mod store;

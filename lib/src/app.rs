@@ -67,7 +67,9 @@ impl App {
     pub fn new(config: Config) -> Result<Self> {
         let clock = Clock::default();
         let db = Arc::new(Db::new(&config.postgres, clock.clone())?);
-        let kv = config.redis.as_ref().map(Kv::new).transpose()?;
+        let redis = config.redis.as_ref();
+        let kv = redis.map(|redis| Kv::new(redis, clock.clone()));
+        let kv = kv.transpose()?;
         let counters = Counters::new(db.clone(), clock.clone());
         let cache = GenerationCache::new(kv.clone());
         let session_cache = SessionCache::new(cache.clone(), clock.clone(), config.timing);
@@ -114,7 +116,7 @@ impl App {
     }
 
     /// Returns the pool of connections to Postgres.
-    pub fn db(&self) -> &Db {
+    pub fn db(&self) -> &Arc<Db> {
         &self.0.db
     }
 

@@ -177,6 +177,32 @@ impl Error {
         Self::Unavailable(message.into())
     }
 
+    /// Names the variable of the connection string, if that string is the problem.
+    pub(crate) fn naming(self, variable: &'static str) -> Self {
+        match self {
+            Self::Internal(source) => Self::Internal(match source.downcast::<Misconfiguration>() {
+                Ok(problem) => Box::new(Misconfiguration {
+                    variable,
+                    ..*problem
+                }),
+                Err(source) => source,
+            }),
+            other => other,
+        }
+    }
+
+    /// Returns whether a service rejects the configured credentials or database.
+    pub(crate) fn is_misconfiguration(&self) -> bool {
+        match self {
+            Self::Internal(source) => source.is::<Misconfiguration>(),
+            Self::Unavailable(source) => matches!(
+                source.downcast_ref(),
+                Some(upstash_redis_rs::Error::Unauthorized)
+            ),
+            _ => false,
+        }
+    }
+
     /// Creates the error of a malformed request, with a message for the caller.
     pub fn malformed(message: &'static str) -> Self {
         Self::Malformed(message)
@@ -317,6 +343,13 @@ impl From<PoolError> for Error {
 
 impl From<tokio_postgres::Error> for Error {
     fn from(error: tokio_postgres::Error) -> Self {
+        if let Some(problem) = connection_problem(&error) {
+            return Self::Internal(Box::new(Misconfiguration {
+                variable: "POSTGRES_URL or DATABASE_URL",
+                problem,
+                source: error,
+            }));
+        }
         match error.code() {
             Some(code) if !is_outage(code) => Self::Internal(Box::new(error)),
             // Without an SQL state, either the connection failed or a value does not fit
@@ -327,12 +360,62 @@ impl From<tokio_postgres::Error> for Error {
     }
 }
 
+/// Postgres or its pooler rejects the connection because of the connection string.
+#[derive(Debug, Error)]
+#[error("{variable}: {problem}")]
+struct Misconfiguration {
+    variable: &'static str,
+    problem: &'static str,
+    source: tokio_postgres::Error,
+}
+
+/// Returns what has to be corrected if the server rejects the connection because of the
+/// connection string.
+///
+/// Poolers report such a problem as a violation of the protocol or as an internal error,
+/// so that only the text tells it from an outage.
+fn connection_problem(error: &tokio_postgres::Error) -> Option<&'static str> {
+    const PASSWORD: &str = "the server rejects the user or the password";
+    const DATABASE: &str = "the server has no such database";
+    const TLS: &str = "the server requires TLS: use sslmode=require";
+    let Some(reported) = error.as_db_error() else {
+        let text = error.to_string();
+        let is_configuration = ["invalid configuration", "authentication error"]
+            .iter()
+            .any(|kind| text.starts_with(kind));
+        return is_configuration.then_some("the user or the password is missing or unsuitable");
+    };
+    let text = reported.message();
+    let says = |words: &[&str]| words.iter().any(|word| text.contains(word));
+    match reported.code().code() {
+        "28000" if says(&["no encryption", "SSL off"]) => Some(TLS),
+        "28P01" | "28000" => Some(PASSWORD),
+        "3D000" => Some(DATABASE),
+        "08P01" | "XX000" if says(&["SSL required", "sslmode=require"]) => Some(TLS),
+        "08P01" | "XX000" if says(&["no such database"]) => Some(DATABASE),
+        "08P01" | "XX000"
+            if says(&[
+                "authentication failed",
+                "auth failed",
+                "no such user",
+                "Tenant or user not found",
+            ]) =>
+        {
+            Some(PASSWORD)
+        }
+        "08P01" if says(&["unsupported startup parameter"]) => {
+            Some("the pooler rejects a parameter: remove `options` from the connection string")
+        }
+        _ => None,
+    }
+}
+
 /// Returns whether an SQL state means an outage: class 08 (connection), 53 (resources),
 /// 57 (shutdown, startup, a cancelled statement), 40 (rollback, such as after a
-/// deadlock), or a read-only standby.
+/// deadlock), a lock that was not free in time, or a read-only standby.
 fn is_outage(state: &SqlState) -> bool {
     let code = state.code();
-    ["08", "53", "57", "25006", "40"]
+    ["08", "53", "57", "25006", "40", "55P03"]
         .iter()
         .any(|class| code.starts_with(class))
 }

@@ -1,7 +1,9 @@
 //! Health checks of Postgres and Redis.
 
+use std::borrow::Borrow;
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use serde::Serialize;
 use tokio::time::timeout;
 use utoipa::ToSchema;
@@ -16,9 +18,9 @@ const TIMEOUT: Duration = Duration::from_secs(1);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum HealthStatus {
-    /// Postgres and Redis answer.
+    /// Postgres and Redis answer, and Redis accepts writes.
     Healthy,
-    /// Redis does not answer. Requests succeed, but more slowly.
+    /// Redis does not answer or refuses writes. Requests succeed, but more slowly.
     Degraded,
     /// Postgres does not answer. Most requests fail.
     Unhealthy,
@@ -33,6 +35,10 @@ pub enum ServiceStatus {
     /// The service does not answer.
     #[serde(rename = "disconnected")]
     Disconnected,
+    /// The service answers, but rejects the configured user, password, token or database.
+    /// The log says which variable to correct.
+    #[serde(rename = "misconfigured")]
+    Misconfigured,
     /// The service is not configured.
     #[serde(rename = "not configured")]
     NotConfigured,
@@ -40,11 +46,26 @@ pub enum ServiceStatus {
 
 /// The health of a service.
 #[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
 pub struct ServiceHealth {
     status: ServiceStatus,
     /// The response time, such as `4ms`. Only present if the service answers.
     #[serde(skip_serializing_if = "Option::is_none")]
     latency: Option<String>,
+    /// The last write that the service refused. Only present if it has accepted none
+    /// since.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refused_write: Option<RefusedWrite>,
+}
+
+/// A write that a service refused.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct RefusedWrite {
+    /// The kind of the refusal: `READONLY` (a replica), `OOM` (the memory is full),
+    /// `NOPERM` (the token may not write), or another error code of Redis.
+    kind: String,
+    /// When the write was refused.
+    at: DateTime<Utc>,
 }
 
 /// The health of each service.
@@ -59,38 +80,60 @@ pub struct ServicesHealth {
 impl ServicesHealth {
     /// Returns the overall health.
     pub fn overall(&self) -> HealthStatus {
-        match (self.database.status, self.kv.status) {
-            (ServiceStatus::Connected, ServiceStatus::Disconnected) => HealthStatus::Degraded,
-            (ServiceStatus::Connected, _) => HealthStatus::Healthy,
-            _ => HealthStatus::Unhealthy,
+        if self.database.status != ServiceStatus::Connected {
+            return HealthStatus::Unhealthy;
+        }
+        match self.kv.status {
+            ServiceStatus::Connected if self.kv.refused_write.is_some() => HealthStatus::Degraded,
+            ServiceStatus::Connected | ServiceStatus::NotConfigured => HealthStatus::Healthy,
+            ServiceStatus::Disconnected | ServiceStatus::Misconfigured => HealthStatus::Degraded,
         }
     }
 }
 
 /// Checks both services concurrently, for at most a second.
 pub async fn check(app: &App) -> ServicesHealth {
-    let database = check_service(Some(app.db().ping()));
-    let kv = check_service(app.kv().map(|kv| kv.ping()));
-    let (database, kv) = tokio::join!(database, kv);
+    let database = check_service("postgres", Some(app.db().ping()));
+    let kv = check_service("redis", app.kv().map(|kv| kv.ping()));
+    let (database, mut kv) = tokio::join!(database, kv);
+    let refused = app.kv().and_then(|kv| kv.refused_write());
+    kv.refused_write = refused.map(|refused| RefusedWrite {
+        kind: refused.kind,
+        at: refused.at,
+    });
     ServicesHealth { database, kv }
 }
 
-async fn check_service(ping: Option<impl Future<Output = Result<Duration>>>) -> ServiceHealth {
+async fn check_service<E: Borrow<Error>>(
+    service: &str,
+    ping: Option<impl Future<Output = Result<Duration, E>>>,
+) -> ServiceHealth {
     let without_latency = |status| ServiceHealth {
         status,
         latency: None,
+        refused_write: None,
     };
     let Some(ping) = ping else {
         return without_latency(ServiceStatus::NotConfigured);
     };
-    let on_timeout = |_| Err(Error::unavailable("no answer within a second"));
-    match timeout(TIMEOUT, ping).await.unwrap_or_else(on_timeout) {
-        Ok(latency) => ServiceHealth {
-            status: ServiceStatus::Connected,
+    let log_failure = |error: &Error| {
+        tracing::warn!(service, error = %chain(error), "health check failed");
+    };
+    match timeout(TIMEOUT, ping).await {
+        Ok(Ok(latency)) => ServiceHealth {
             latency: Some(format!("{}ms", latency.as_millis())),
+            ..without_latency(ServiceStatus::Connected)
         },
-        Err(error) => {
-            tracing::warn!(error = %chain(&error), "health check failed");
+        Ok(Err(error)) => {
+            let error = error.borrow();
+            log_failure(error);
+            without_latency(match error.is_misconfiguration() {
+                true => ServiceStatus::Misconfigured,
+                false => ServiceStatus::Disconnected,
+            })
+        }
+        Err(_) => {
+            log_failure(&Error::unavailable("no answer within a second"));
             without_latency(ServiceStatus::Disconnected)
         }
     }

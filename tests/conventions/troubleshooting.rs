@@ -1,7 +1,9 @@
-//! `docs/troubleshooting.md` explains every warning and error in the log.
+//! `docs/troubleshooting.md` explains every warning and error in the log, and their causes.
 
 use std::fs;
 use std::path::Path;
+
+use serde_json::Value;
 
 use super::collect;
 
@@ -20,10 +22,48 @@ fn logged_messages(source: &str, level: &str) -> Vec<String> {
     calls.filter_map(message).collect()
 }
 
+/// Returns the field `cause` of each line of a log.
+pub fn logged_causes(log: &str) -> Vec<String> {
+    let entries = log
+        .lines()
+        .filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    let causes = entries.filter_map(|entry| Some(entry["cause"].as_str()?.to_owned()));
+    causes.collect()
+}
+
+/// Returns whether a section of the page explains a message: a pattern in the first column
+/// of its table matches. In a pattern, `…` stands for any text.
+pub fn is_explained(heading: &str, message: &str) -> bool {
+    let page = page();
+    let (_, after_heading) = page.split_once(&format!("\n## {heading}\n")).unwrap();
+    let section = after_heading.split("\n## ").next().unwrap_or_default();
+    let rows = section.lines().skip_while(|line| !line.starts_with("|---"));
+    let cells = rows.filter_map(|line| line.strip_prefix("| ")?.split(" | ").next());
+    // The content of a pattern has an odd index.
+    let mut patterns = cells.flat_map(|cell| cell.split('`').skip(1).step_by(2));
+    patterns.any(|pattern| matches(pattern, message))
+}
+
+fn matches(pattern: &str, message: &str) -> bool {
+    let mut rest = message;
+    for part in pattern.split('…').map(str::trim) {
+        match rest.split_once(part) {
+            Some((_, after)) => rest = after,
+            None => return false,
+        }
+    }
+    true
+}
+
+fn page() -> String {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    fs::read_to_string(root.join("docs/troubleshooting.md")).unwrap()
+}
+
 #[test]
 fn every_warning_and_error_in_the_log_is_explained() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let page = fs::read_to_string(root.join("docs/troubleshooting.md")).unwrap();
+    let page = page();
     let mut files = Vec::new();
     collect(&root.join("lib/src"), &mut files);
     let mut unexplained = Vec::new();

@@ -10,10 +10,11 @@ use serde_json::json;
 use crate::harness::{Settings, TestApp, wait_until};
 
 /// Every kind of failure of Redis.
-const REDIS_FAILURES: [FaultMode; 8] = [
+const REDIS_FAILURES: [FaultMode; 9] = [
     FaultMode::Unreachable,
     FaultMode::Slow(Duration::from_secs(2)),
     FaultMode::ReadOnly,
+    FaultMode::ReadOnlyToken,
     FaultMode::Silent,
     FaultMode::NotJson,
     FaultMode::CutOff,

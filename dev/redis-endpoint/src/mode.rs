@@ -13,8 +13,10 @@ pub enum FaultMode {
     Unreachable,
     /// Runs commands immediately and responds after this time.
     Slow(Duration),
-    /// Refuses commands that write, with `READONLY …`.
+    /// Refuses commands that write, with `READONLY …`, as a replica does.
     ReadOnly,
+    /// Refuses commands that write, with `NOPERM …`, as for a read-only token.
+    ReadOnlyToken,
     /// Accepts requests, does not run them, and never responds.
     Silent,
     /// Does not run commands. Responds with an HTML page and status 200.
@@ -36,6 +38,10 @@ impl FaultMode {
             Self::ReadOnly if writes(name) => {
                 Some("READONLY You can't write against a read only replica.".to_owned())
             }
+            Self::ReadOnlyToken if writes(name) => Some(format!(
+                "NOPERM this user has no permissions to run the '{}' command",
+                name.to_ascii_lowercase()
+            )),
             _ => None,
         }
     }

@@ -3,6 +3,7 @@
 use std::io;
 use std::net::Ipv4Addr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -27,6 +28,9 @@ pub enum ProxyMode {
     Stall,
     /// Closes open and new connections immediately.
     Disconnect,
+    /// Closes open connections, and forwards new ones after this time, like a
+    /// database that has to wake up.
+    Delay(Duration),
 }
 
 #[derive(Debug, Default)]
@@ -128,6 +132,7 @@ async fn handle(faults: Arc<Faults>, application: TcpStream, port: u16) {
         ProxyMode::Forward => {}
         ProxyMode::Stall => return stall(application).await,
         ProxyMode::Disconnect => return,
+        ProxyMode::Delay(time) => tokio::time::sleep(time).await,
     }
     // If Postgres is down, the application's connection is closed.
     if let Ok(postgres) = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await {

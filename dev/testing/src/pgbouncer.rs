@@ -23,6 +23,18 @@ const PATHS: [&str; 3] = [
     "/opt/homebrew/bin/pgbouncer",
 ];
 
+/// Settings of a [`PgBouncer`].
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// The password with which the pooler connects to Postgres, if it is not the
+    /// correct one.
+    pub server_password: Option<String>,
+    /// Files in the folder of the pooler, by name.
+    pub files: Vec<(&'static str, String)>,
+    /// Settings for the section `pgbouncer`. `{folder}` stands for the folder.
+    pub settings: Vec<(&'static str, String)>,
+}
+
 /// A running PgBouncer. Dropping it stops the process.
 pub struct PgBouncer {
     port: u16,
@@ -45,11 +57,32 @@ impl PgBouncer {
     ///
     /// Fails if PgBouncer is not installed or does not listen within ten seconds.
     pub async fn start(cluster: &Cluster, database: &str, connections: u16) -> Result<Self> {
+        let settings = vec![("default_pool_size", connections.to_string())];
+        let options = Options {
+            settings,
+            ..Options::default()
+        };
+        Self::start_with(cluster, database, &options).await
+    }
+
+    /// Starts PgBouncer in front of a database with these options.
+    ///
+    /// # Errors
+    ///
+    /// Fails as [`PgBouncer::start`] does.
+    pub async fn start_with(cluster: &Cluster, database: &str, options: &Options) -> Result<Self> {
         let program = program().context("pgbouncer is not installed (apt install pgbouncer)")?;
         let folder = tempfile::tempdir()?;
         let port = port::find_free(None)?;
         let file = folder.path().join("pgbouncer.ini");
-        fs::write(&file, settings(cluster, database, connections, port)?)?;
+        for (name, content) in &options.files {
+            fs::write(folder.path().join(name), content)?;
+        }
+        let text = settings(cluster, database, options, port)?;
+        fs::write(
+            &file,
+            text.replace("{folder}", &folder.path().to_string_lossy()),
+        )?;
         let mut command = Command::new(program);
         // PgBouncer refuses to run as root, so another account runs it and must be able
         // to read its settings.
@@ -85,17 +118,26 @@ fn program() -> Option<&'static str> {
     PATHS.into_iter().find(|path| Path::new(path).exists())
 }
 
-fn settings(cluster: &Cluster, database: &str, connections: u16, port: u16) -> Result<String> {
+fn settings(cluster: &Cluster, database: &str, options: &Options, port: u16) -> Result<String> {
     let config: tokio_postgres::Config = cluster.url(database).parse()?;
     let password = config.get_password().unwrap_or_default();
     let password = String::from_utf8_lossy(password);
-    Ok(format!(
+    let password = options.server_password.as_deref().unwrap_or(&password);
+    let mut lines = format!(
         "[databases]\n{database} = host=127.0.0.1 port={} user=sabor password={password}\n\
         [pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {port}\nunix_socket_dir =\n\
-        auth_type = any\npool_mode = transaction\ndefault_pool_size = {connections}\n\
+        pool_mode = transaction\n\
         max_client_conn = 5000\nignore_startup_parameters = extra_float_digits\n",
         cluster.port()
-    ))
+    );
+    let is_set = |name| options.settings.iter().any(|(set, _)| *set == name);
+    if !is_set("auth_type") {
+        lines.push_str("auth_type = any\n");
+    }
+    for (name, value) in &options.settings {
+        lines.push_str(&format!("{name} = {value}\n"));
+    }
+    Ok(lines)
 }
 
 async fn wait_until_listening(port: u16) -> Result<()> {

@@ -15,7 +15,7 @@ pub use self::environment::{ConfigError, Variables};
 use self::environment::{Environment, exact_origin, invalid};
 pub use self::mail::{MailConfig, MailTransport, SmtpConfig};
 pub use self::oauth::{Protocol, ProviderConfig};
-pub use self::postgres::PostgresConfig;
+pub use self::postgres::{ConnectionString, PostgresConfig, location, parse_connection_string};
 pub use self::retention::RetentionConfig;
 pub use self::stripe::StripeConfig;
 pub use self::studio::StudioConfig;
@@ -36,7 +36,7 @@ pub struct Config {
     /// Postgres, for requests.
     pub postgres: PostgresConfig,
     /// Postgres, for migrations. If a direct address is set, it bypasses the pooler.
-    pub postgres_direct: tokio_postgres::Config,
+    pub postgres_direct: ConnectionString,
     /// Redis. Without it, sessions are read from Postgres.
     pub redis: Option<RedisConfig>,
     /// `SESSION_SECRET`: the first secret signs; every secret verifies.
@@ -320,7 +320,10 @@ mod tests {
             ("POSTGRES_URL", ""),
             ("DATABASE_URL", "postgres://x@localhost/old"),
         ]);
-        assert_eq!(old.unwrap().postgres.connection.get_dbname(), Some("old"));
+        assert_eq!(
+            old.unwrap().postgres.connection.config.get_dbname(),
+            Some("old")
+        );
     }
 
     #[test]
@@ -415,6 +418,17 @@ mod tests {
             ("CONTACT_TO", "señal@studio.example"),
         ] {
             assert!(problem(&[(name, bad)]).starts_with(name), "{name}={bad}");
+        }
+    }
+
+    #[test]
+    fn mail_of_development_is_written_below_the_folder_of_local_data() {
+        for (home, folder) in [("", ".sabor/mail"), ("/data/studio", "/data/studio/mail")] {
+            let config = read(&[("SABOR_ENV", "development"), ("SABOR_HOME", home)]).unwrap();
+            let MailTransport::Folder(found) = config.mail.transport else {
+                panic!("{:?}", config.mail.transport);
+            };
+            assert_eq!(found.to_str(), Some(folder));
         }
     }
 

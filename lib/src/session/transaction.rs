@@ -22,6 +22,7 @@
 
 use std::ops::Deref;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use uuid::Uuid;
 
@@ -36,8 +37,12 @@ use crate::store::client::Client;
 use crate::store::postgres::Db;
 use crate::store::response_cache::ResponseCache;
 
-/// How often a change that runs into a deadlock is attempted.
+/// How often a change that runs into a deadlock or a lock timeout is attempted.
 const MAX_ATTEMPTS: u32 = 3;
+
+/// A change that ran into a lock timeout is not repeated later than this. With a long
+/// `lock_timeout`, the caller would wait too long.
+const RETRY_LOCK_FOR: Duration = Duration::from_secs(5);
 
 /// A transaction that has not run yet, with its options.
 #[must_use = "nothing is sent before `run`"]
@@ -94,7 +99,7 @@ impl<'a> Transaction<'a> {
 
     /// Runs `work` in a transaction. It is committed when `work` returns a value,
     /// and rolled back when `work` returns an error, panics, or is dropped. After
-    /// a deadlock, `work` is run again.
+    /// a deadlock or a lock timeout, `work` is run again.
     ///
     /// # Errors
     ///
@@ -104,18 +109,18 @@ impl<'a> Transaction<'a> {
     // The closure is cloned for each attempt. `AsyncFn` does not work, because the compiler
     // cannot prove that its future is `Send` if it borrows from the caller.
     pub async fn run<T>(self, work: impl AsyncFnOnce(&Tx) -> Result<T> + Clone) -> Result<T> {
-        let mut attempts = 1;
+        let mut attempts = Attempts::first();
         loop {
             match self.try_run(work.clone()).await {
-                Err(error) if attempts < MAX_ATTEMPTS && is_deadlock(&error) => attempts += 1,
+                Err(error) if attempts.allow_retry(&error) => {}
                 outcome => return outcome,
             }
         }
     }
 
     /// Runs `work`, which must be a single statement. The statement is committed
-    /// automatically, and so needs one round trip instead of three. After a deadlock,
-    /// it is run again.
+    /// automatically, and so needs one round trip instead of three. After a deadlock or a
+    /// lock timeout, it is run again.
     ///
     /// # Errors
     ///
@@ -127,14 +132,14 @@ impl<'a> Transaction<'a> {
         if self.actor.is_some() {
             return self.run(async move |tx| work(tx).await).await;
         }
-        let mut attempts = 1;
+        let mut attempts = Attempts::first();
         loop {
             let client = Arc::new(self.db.client().await?);
             match self
                 .commit(client, self.invalidations.clone(), work.clone())
                 .await
             {
-                Err(error) if attempts < MAX_ATTEMPTS && is_deadlock(&error) => attempts += 1,
+                Err(error) if attempts.allow_retry(&error) => {}
                 outcome => return outcome,
             }
         }
@@ -389,15 +394,43 @@ impl Drop for Commit {
     }
 }
 
+/// Counts the attempts of a change.
+struct Attempts {
+    count: u32,
+    started: Instant,
+}
+
+impl Attempts {
+    fn first() -> Self {
+        Self {
+            count: 1,
+            started: Instant::now(),
+        }
+    }
+
+    /// Counts another attempt if the error means that Postgres has rolled the change back,
+    /// and that it may succeed now.
+    fn allow_retry(&mut self, error: &Error) -> bool {
+        self.count += 1;
+        let is_in_time = self.started.elapsed() < RETRY_LOCK_FOR;
+        self.count <= MAX_ATTEMPTS && (is_deadlock(error) || is_lock_timeout(error) && is_in_time)
+    }
+}
+
 /// Returns whether the change may have been committed, even if there was an error.
 fn may_have_committed<T>(outcome: &Result<T>) -> bool {
     match outcome {
         Ok(_) => true,
-        Err(error) if is_deadlock(error) => false,
+        Err(error) if is_deadlock(error) || is_lock_timeout(error) => false,
         Err(error) => matches!(error, Error::Unavailable(_) | Error::Internal(_)),
     }
 }
 
 fn is_deadlock(error: &Error) -> bool {
     database_error(error).is_some_and(|error| error.code().code() == "40P01")
+}
+
+/// Returns whether a lock was not free within the server's `lock_timeout`.
+fn is_lock_timeout(error: &Error) -> bool {
+    database_error(error).is_some_and(|error| error.code().code() == "55P03")
 }

@@ -7,10 +7,12 @@
 //! fetched before. A change is committed first, and then replaces the generation.
 //!
 //! So a value that was loaded before a change has an old generation and is ignored,
-//! even if it arrives late. Replacing a generation is retried until Redis
-//! acknowledges it. Until then, this process does not read the entries from Redis.
+//! even if it arrives late. Replacing a generation is retried with growing pauses until
+//! Redis acknowledges it. Until then, this process does not read the entries from Redis.
 
 use std::collections::HashMap;
+use std::pin::pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -20,16 +22,24 @@ use tokio::sync::oneshot;
 use tokio::time::{sleep, timeout};
 
 use crate::crypto::random;
-use crate::error::{Result, chain};
+use crate::error::{Error, Result, chain};
 use crate::runtime::background;
 use crate::store::redis::Kv;
 
 /// How long a response waits for its invalidations, and how long Redis may take
-/// to acknowledge one attempt.
+/// to acknowledge a batch.
 const ATTEMPT_DEADLINE: Duration = Duration::from_secs(1);
 
-/// The time between two attempts.
-const RETRY_INTERVAL: Duration = Duration::from_secs(1);
+/// The pause before the first retry. It doubles after each failed retry, up to
+/// [`LONGEST_PAUSE`].
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+
+/// The longest pause between two attempts.
+const LONGEST_PAUSE: Duration = Duration::from_secs(8);
+
+/// How long retries keep the invocation alive, much shorter than a function may run. Later
+/// retries happen only while the process runs for other reasons.
+const INVOCATION_TIME: Duration = Duration::from_secs(8);
 
 /// How many generations one request to Redis replaces.
 const BATCH: usize = 500;
@@ -90,6 +100,8 @@ pub(crate) struct Invalidation {
 pub struct GenerationCache {
     kv: Option<Kv>,
     pending: PendingInvalidations,
+    /// Whether the last invalidation failed, so that an outage is logged once.
+    is_failing: Arc<AtomicBool>,
 }
 
 impl GenerationCache {
@@ -98,6 +110,7 @@ impl GenerationCache {
         Self {
             kv,
             pending: PendingInvalidations::default(),
+            is_failing: Arc::default(),
         }
     }
 
@@ -168,26 +181,39 @@ impl GenerationCache {
         };
         let mut left = Vec::new();
         for batch in invalidations.chunks(BATCH) {
-            match replace_batch(kv, batch).await {
-                Ok(unacknowledged) => left.extend(unacknowledged),
-                Err(error) => {
-                    let (error, count) = (chain(&error), batch.len());
-                    tracing::warn!(error, count, "failed to invalidate cache entries");
-                    left.extend_from_slice(batch);
-                }
-            }
+            let (unacknowledged, outcome) = match replace_batch(kv, batch).await {
+                Ok(replaced) => replaced,
+                Err(error) => (batch.to_vec(), Err(error)),
+            };
+            self.log_outage(&outcome, unacknowledged.len());
+            kv.record_write(&outcome.map_err(|error| Error::Unavailable(Box::new(error))));
+            left.extend(unacknowledged);
         }
         left
+    }
+
+    /// Logs the beginning and the end of an outage, but not every attempt in between.
+    fn log_outage(&self, outcome: &Result<(), upstash_redis_rs::Error>, count: usize) {
+        let has_failed = outcome.is_err();
+        let has_failed_before = self.is_failing.swap(has_failed, Ordering::Relaxed);
+        match outcome {
+            Err(error) if !has_failed_before => {
+                let error = chain(error);
+                tracing::warn!(error, count, "failed to invalidate cache entries");
+            }
+            Ok(()) if has_failed_before => tracing::info!("cache entries are invalidated again"),
+            _ => {}
+        }
     }
 }
 
 /// Replaces the generations of one batch. Returns the invalidations that Redis did not
-/// acknowledge. Does not use the circuit breaker, because one attempt per second is a
-/// negligible load.
+/// acknowledge, with the first of its errors. Does not use the circuit breaker, because
+/// the few attempts are a negligible load.
 async fn replace_batch(
     kv: &Kv,
     batch: &[Invalidation],
-) -> Result<Vec<Invalidation>, upstash_redis_rs::Error> {
+) -> Result<(Vec<Invalidation>, Result<(), upstash_redis_rs::Error>), upstash_redis_rs::Error> {
     let redis = kv.redis();
     let mut pipeline = redis.pipeline().timeout(ATTEMPT_DEADLINE);
     for invalidation in batch {
@@ -203,19 +229,17 @@ async fn replace_batch(
         };
     }
     let mut responses = pipeline.exec().await?.into_iter();
-    let mut left = Vec::new();
+    let (mut unacknowledged, mut outcome) = (Vec::new(), Ok(()));
     for invalidation in batch {
         let commands = 1 + usize::from(invalidation.entry.is_some());
-        let acknowledged = responses
-            .by_ref()
-            .take(commands)
-            .filter(Result::is_ok)
-            .count();
-        if acknowledged < commands {
-            left.push(invalidation.clone());
+        let replies = responses.by_ref().take(commands);
+        let replies: Result<Vec<_>, _> = replies.collect::<Vec<_>>().into_iter().collect();
+        if let Err(error) = replies {
+            unacknowledged.push(invalidation.clone());
+            outcome = outcome.and(Err(error));
         }
     }
-    Ok(left)
+    Ok((unacknowledged, outcome))
 }
 
 /// Invalidations to run when a change has been committed. If the change was not
@@ -228,8 +252,8 @@ pub(crate) struct PreparedInvalidation {
 
 impl PreparedInvalidation {
     /// Replaces the generations, and retries in the background until Redis has
-    /// acknowledged all of them. Returns after the first attempt, or at once if Redis has
-    /// not answered for a while and no invalidation is urgent.
+    /// acknowledged all of them. Returns after the first attempt or after a second, or at
+    /// once if Redis has not answered for a while and no invalidation is urgent.
     pub(crate) async fn run(self) {
         if self.invalidations.is_empty() {
             return;
@@ -240,31 +264,85 @@ impl PreparedInvalidation {
         let _ = first_attempt.await;
     }
 
+    /// Invalidates while the invocation lasts, and hands what is left to a task that does
+    /// not keep the invocation alive.
     async fn retry_invalidation(self, attempted: oneshot::Sender<()>) {
         let started = Instant::now();
-        let mut attempted = Some(attempted);
-        if !self.must_await_attempt() {
-            attempted.take();
-        }
-        let attempt = self.cache.replace(&self.invalidations);
-        let mut left = match timeout(ATTEMPT_DEADLINE, attempt).await {
-            Ok(left) => left,
-            Err(_) => self.invalidations.clone(),
+        let mut retries = Retries {
+            cache: self.cache.clone(),
+            left: self.first_attempt(attempted).await,
+            started,
+            pause: FIRST_PAUSE,
         };
-        attempted.take();
-        loop {
-            left.retain(|invalidation| started.elapsed() < invalidation.retry_for);
-            if left.is_empty() {
-                return;
+        retries.run(INVOCATION_TIME).await;
+        if !retries.left.is_empty() {
+            tokio::spawn(async move {
+                retries.run(Duration::MAX).await;
+                // This process may read the entries from Redis again.
+                drop(self);
+            });
+        }
+    }
+
+    /// Attempts to replace the generations, and returns those that are left. Drops
+    /// `attempted` after the attempt or after a second.
+    async fn first_attempt(&self, attempted: oneshot::Sender<()>) -> Vec<Invalidation> {
+        let attempted = self.must_await_attempt().then_some(attempted);
+        let mut attempt = pin!(self.cache.replace(&self.invalidations));
+        match timeout(ATTEMPT_DEADLINE, &mut attempt).await {
+            Ok(left) => left,
+            Err(_) => {
+                drop(attempted);
+                attempt.await
             }
-            sleep(RETRY_INTERVAL).await;
-            left = self.cache.replace(&left).await;
         }
     }
 
     fn must_await_attempt(&self) -> bool {
         let is_answering = self.cache.kv.as_ref().is_some_and(Kv::is_answering);
         is_answering || self.invalidations.iter().any(|one| one.is_urgent)
+    }
+}
+
+/// The invalidations that Redis has not acknowledged yet.
+struct Retries {
+    cache: GenerationCache,
+    left: Vec<Invalidation>,
+    started: Instant,
+    pause: Duration,
+}
+
+impl Retries {
+    /// Retries until Redis has acknowledged everything, no entry can be outdated anymore,
+    /// or `time` has passed since the first attempt.
+    async fn run(&mut self, time: Duration) {
+        loop {
+            let elapsed = self.started.elapsed();
+            self.left
+                .retain(|invalidation| elapsed < invalidation.retry_for);
+            let Some(remaining) = time.checked_sub(elapsed) else {
+                return;
+            };
+            if self.left.is_empty() || self.pause > remaining {
+                return;
+            }
+            self.wait().await;
+            self.left = self.cache.replace(&self.left).await;
+        }
+    }
+
+    /// Waits for the next attempt, which is earlier if Redis recovers.
+    async fn wait(&mut self) {
+        let recovered = async {
+            match &self.cache.kv {
+                Some(kv) => kv.recovered().await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = sleep(self.pause) => self.pause = LONGEST_PAUSE.min(self.pause * 2),
+            () = recovered => {}
+        }
     }
 }
 

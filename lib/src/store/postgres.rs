@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use deadpool_postgres::{
     Hook, HookError, Manager, ManagerConfig, Metrics, Pool, RecyclingMethod, Runtime, Timeouts,
 };
+use tokio::sync::watch;
 use tokio::time::timeout;
 use tokio_postgres::NoTls;
 use tokio_postgres::config::SslMode;
@@ -14,7 +15,7 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 
 use crate::crypto::random;
 use crate::error::{Error, Result, chain, database_error};
-use crate::runtime::background::BoxFuture;
+use crate::runtime::background::{self, BoxFuture};
 use crate::runtime::clock::Clock;
 use crate::runtime::config::PostgresConfig;
 use crate::runtime::tls;
@@ -38,7 +39,13 @@ pub struct Db {
     idle_timeout: Duration,
     slow_query: Duration,
     usage: Arc<Usage>,
+    variable: &'static str,
+    /// The last ping, which may still be running.
+    last_ping: Mutex<Option<watch::Receiver<PingState>>>,
 }
+
+/// The outcome of a ping, once there is one.
+type PingState = Option<Result<Duration, Arc<Error>>>;
 
 /// The state of the pool.
 #[derive(Clone, Copy, Debug)]
@@ -78,6 +85,8 @@ impl Db {
             idle_timeout: config.idle_timeout,
             slow_query: config.slow_query,
             usage,
+            variable: config.connection.variable,
+            last_ping: Mutex::default(),
         })
     }
 
@@ -99,7 +108,7 @@ impl Db {
                         tokio::time::sleep(Duration::from_millis(pause)).await;
                         attempts += 1;
                     }
-                    Err(error) => return Err(error),
+                    Err(error) => return Err(error.naming(self.variable)),
                 }
             }
         })
@@ -147,14 +156,45 @@ impl Db {
 
     /// Measures how long Postgres takes to answer.
     ///
+    /// The ping continues in the background if the caller gives up, so that a database that
+    /// takes long to wake up has a connection in the pool for the next caller. A call during
+    /// a ping waits for its outcome.
+    ///
     /// # Errors
     ///
-    /// Fails with [`Error::Unavailable`] when Postgres does not answer.
-    pub async fn ping(&self) -> Result<Duration> {
-        let started = Instant::now();
-        self.read(async |client| PING.execute(client, &[]).await)
-            .await?;
-        Ok(started.elapsed())
+    /// Fails with [`Error::Unavailable`] when Postgres does not answer, and with
+    /// [`Error::Internal`] when it rejects the connection.
+    pub async fn ping(self: &Arc<Self>) -> Result<Duration, Arc<Error>> {
+        let mut ping = self.running_ping();
+        let state = ping.wait_for(Option::is_some).await;
+        let outcome = state.ok().and_then(|state| (*state).clone());
+        outcome.unwrap_or_else(|| Err(Arc::new(Error::unavailable("the ping was cancelled"))))
+    }
+
+    /// Returns the running ping, or starts one.
+    fn running_ping(self: &Arc<Self>) -> watch::Receiver<PingState> {
+        let mut last_ping = self
+            .last_ping
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if let Some(ping) = &*last_ping
+            && ping.has_changed().is_ok()
+        {
+            return ping.clone();
+        }
+        let (sender, ping) = watch::channel(None);
+        *last_ping = Some(ping.clone());
+        let db = Arc::clone(self);
+        background::spawn(async move {
+            let started = Instant::now();
+            let outcome = db
+                .read(async |client| PING.execute(client, &[]).await)
+                .await;
+            let outcome = outcome.map(|()| started.elapsed()).map_err(Arc::new);
+            // Every caller may have given up.
+            let _ = sender.send(Some(outcome));
+        });
+        ping
     }
 
     /// Returns the state of the pool.
@@ -252,16 +292,18 @@ fn probe_suspects(usage: Arc<Usage>) -> Hook {
 /// Fails with [`Error::Unavailable`] when Postgres does not answer, or refuses the
 /// connection.
 pub async fn connect_direct(config: &crate::Config) -> Result<Client> {
-    let direct = &config.postgres_direct;
+    let direct = &config.postgres_direct.config;
     let log_failure = |error: tokio_postgres::Error| {
         tracing::warn!(error = %chain(&error), "connection to Postgres failed");
     };
+    let name_variable = |error| Error::from(error).naming(config.postgres_direct.variable);
     let client = if direct.get_ssl_mode() == SslMode::Disable {
-        let (client, connection) = direct.connect(NoTls).await?;
+        let (client, connection) = direct.connect(NoTls).await.map_err(name_variable)?;
         tokio::spawn(async move { connection.await.unwrap_or_else(log_failure) });
         client
     } else {
-        let (client, connection) = direct.connect(tls_connector(&config.postgres)?).await?;
+        let connector = tls_connector(&config.postgres)?;
+        let (client, connection) = direct.connect(connector).await.map_err(name_variable)?;
         tokio::spawn(async move { connection.await.unwrap_or_else(log_failure) });
         client
     };
@@ -269,7 +311,7 @@ pub async fn connect_direct(config: &crate::Config) -> Result<Client> {
 }
 
 fn manager(config: &PostgresConfig) -> Result<Manager> {
-    let connection = config.connection.clone();
+    let connection = config.connection.config.clone();
     let recycling = ManagerConfig {
         recycling_method: RecyclingMethod::Fast,
     };

@@ -1,23 +1,26 @@
 //! Redis, with a deadline on every call and a circuit breaker.
 
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+mod breaker;
+
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use upstash_redis_rs::{Command, Pipeline, Redis, Reply, ReplyFuture};
 
+use self::breaker::Breaker;
+pub use self::breaker::RefusedWrite;
 use crate::error::{Error, Result};
+use crate::runtime::clock::Clock;
 use crate::runtime::config::RedisConfig;
 
-/// After this many failures in a row, the breaker opens.
-const FAILURES: u32 = 3;
+/// The key that [`Kv::ping`] writes, and how long Redis keeps it.
+const PING_KEY: &str = "health:ping";
+const PING_TTL_MS: u64 = 60_000;
 
-/// How long after a failure an open breaker sends the next probe, at the earliest.
-const PROBE_INTERVAL: Duration = Duration::from_secs(1);
-
-/// A Redis client with a deadline on every call and a circuit breaker. While the
-/// breaker is open, calls fail immediately instead of waiting for the deadline.
-/// Cheap to clone.
+/// A Redis client with a deadline on every call and a circuit breaker. The breaker opens
+/// when Redis does not answer, and when it refuses writes: an entry in Redis cannot be
+/// trusted if it cannot be invalidated. While the breaker is open, calls fail immediately
+/// instead of waiting for the deadline. Cheap to clone.
 ///
 /// A call fails with [`Error::Unavailable`] when Redis does not answer in time or
 /// rejects the command, and when the breaker is open. Callers then continue without
@@ -34,7 +37,7 @@ impl Kv {
     /// # Errors
     ///
     /// [`Error::Internal`] when the URL or the token is invalid.
-    pub fn new(config: &RedisConfig) -> Result<Self> {
+    pub fn new(config: &RedisConfig, clock: Clock) -> Result<Self> {
         let [url, token] = config.variables;
         let redis = Redis::new(&config.url, config.token.expose()).map_err(|error| {
             let variable = match error {
@@ -45,7 +48,7 @@ impl Kv {
         })?;
         Ok(Self {
             redis: redis.with_timeout(config.timeout),
-            breaker: Arc::default(),
+            breaker: Arc::new(Breaker::new(clock)),
         })
     }
 
@@ -75,7 +78,9 @@ impl Kv {
     pub async fn set(&self, key: &str, value: &str, ttl: Duration) -> Result<()> {
         let millis = u64::try_from(ttl.as_millis()).unwrap_or(u64::MAX).max(1);
         let request = self.redis.set(key, value).map(|set| set.px(millis));
-        self.send(request).await.map(drop)
+        let outcome = self.send(request).await;
+        self.record_write(&outcome);
+        outcome.map(drop)
     }
 
     /// Writes `value`, which expires at `until_ms` (milliseconds since 1970).
@@ -86,7 +91,9 @@ impl Kv {
     pub async fn set_until(&self, key: &str, value: &str, until_ms: i64) -> Result<()> {
         let until = u64::try_from(until_ms).unwrap_or(1).max(1);
         let request = self.redis.set(key, value).map(|set| set.pxat(until));
-        self.send(request).await.map(drop)
+        let outcome = self.send(request).await;
+        self.record_write(&outcome);
+        outcome.map(drop)
     }
 
     /// Deletes `key`, and returns whether it existed.
@@ -95,7 +102,9 @@ impl Kv {
     ///
     /// As stated for [`Kv`].
     pub async fn delete(&self, key: &str) -> Result<bool> {
-        Ok(self.send(self.redis.del(&[key])).await? > 0)
+        let outcome = self.send(self.redis.del(&[key])).await;
+        self.record_refusal(&outcome);
+        Ok(outcome? > 0)
     }
 
     /// Returns whether `key` exists.
@@ -115,7 +124,9 @@ impl Kv {
     /// As stated for [`Kv`].
     pub async fn expire(&self, key: &str, ttl: Duration) -> Result<bool> {
         let millis = i64::try_from(ttl.as_millis()).unwrap_or(i64::MAX);
-        self.send(self.redis.pexpire(key, millis)).await
+        let outcome = self.send(self.redis.pexpire(key, millis)).await;
+        self.record_refusal(&outcome);
+        outcome
     }
 
     /// Adds one to the number at `key`, which starts at 0. Returns the sum.
@@ -124,7 +135,9 @@ impl Kv {
     ///
     /// As stated for [`Kv`].
     pub async fn increment(&self, key: &str) -> Result<i64> {
-        self.send(self.redis.incr(key)).await
+        let outcome = self.send(self.redis.incr(key)).await;
+        self.record_write(&outcome);
+        outcome
     }
 
     /// Sends the commands that `fill` adds, as one `MULTI`/`EXEC` transaction. No
@@ -138,26 +151,61 @@ impl Kv {
         fill: impl FnOnce(&Redis, Pipeline) -> Result<Pipeline, upstash_redis_rs::Error>,
     ) -> Result<Vec<Reply>> {
         let request = fill(&self.redis, self.redis.multi()).map(Pipeline::exec);
-        let responses: Result<_, _> = self.with_breaker(request).await?.into_iter().collect();
-        responses.map_err(|error| Error::Unavailable(Box::new(error)))
+        let outcome = self.with_breaker(request).await.and_then(|responses| {
+            let responses: Result<_, _> = responses.into_iter().collect();
+            responses.map_err(|error| Error::Unavailable(Box::new(error)))
+        });
+        self.record_write(&outcome);
+        outcome
     }
 
-    /// Measures how long Redis takes to answer, even if the breaker is open.
+    /// Measures how long Redis takes to answer, even if the breaker is open. The command is
+    /// a write, so that [`Kv::refused_write`] is current afterwards.
     ///
     /// # Errors
     ///
-    /// As stated for [`Kv`].
+    /// As stated for [`Kv`], except that a refused write is an answer.
     pub async fn ping(&self) -> Result<Duration> {
         let started = Instant::now();
-        let outcome = self.redis.ping().send().await;
-        self.breaker.record(outcome.is_ok());
-        outcome.map_err(|error| Error::Unavailable(Box::new(error)))?;
-        Ok(started.elapsed())
+        let write = self.redis.set(PING_KEY, "1");
+        let write = write.map(|set| set.px(PING_TTL_MS).send());
+        let outcome = self.record_answer(write).await;
+        self.record_write(&outcome);
+        match outcome {
+            Err(error) if refusal_kind(&error).is_none() => Err(error),
+            _ => Ok(started.elapsed()),
+        }
+    }
+
+    /// Returns the last write that Redis refused, unless it has accepted one since.
+    pub fn refused_write(&self) -> Option<RefusedWrite> {
+        self.breaker.refused_write()
+    }
+
+    /// Records the outcome of a write for [`Kv::refused_write`].
+    pub(crate) fn record_write<T>(&self, outcome: &Result<T>) {
+        match outcome {
+            Ok(_) => self.breaker.record_accepted_write(),
+            Err(_) => self.record_refusal(outcome),
+        }
+    }
+
+    /// Records the outcome of a command that Redis accepts even when it refuses others,
+    /// such as a deletion when its memory is full.
+    fn record_refusal<T>(&self, outcome: &Result<T>) {
+        if let Some(kind) = outcome.as_ref().err().and_then(refusal_kind) {
+            self.breaker.record_refused_write(kind);
+        }
     }
 
     /// Returns whether the breaker is closed.
     pub(crate) fn is_answering(&self) -> bool {
         self.breaker.is_closed()
+    }
+
+    /// Waits until the breaker closes after an outage.
+    pub(crate) async fn recovered(&self) {
+        self.breaker.recovered().await;
     }
 
     /// The client without the breaker.
@@ -176,17 +224,25 @@ impl Kv {
         &self,
         request: Result<ReplyFuture<T>, upstash_redis_rs::Error>,
     ) -> Result<T> {
-        let request = request.map_err(|error| Error::Internal(Box::new(error)))?;
         if !self.breaker.is_closed() {
             self.probe();
             return Err(Error::unavailable("Redis has not answered for a while"));
         }
+        self.record_answer(request).await
+    }
+
+    /// Sends a request, and records whether Redis answered.
+    async fn record_answer<T>(
+        &self,
+        request: Result<ReplyFuture<T>, upstash_redis_rs::Error>,
+    ) -> Result<T> {
+        let request = request.map_err(|error| Error::Internal(Box::new(error)))?;
         let outcome = request.await;
-        // If Redis rejected the command, it still answered.
-        let answered = outcome
-            .as_ref()
-            .map_or_else(|error| error.is_command(), |_| true);
-        self.breaker.record(answered);
+        match &outcome {
+            // If Redis rejected the command, it still answered.
+            Err(error) if !error.is_command() => self.breaker.record_failure(error),
+            _ => self.breaker.record_answer(),
+        }
         outcome.map_err(|error| Error::Unavailable(Box::new(error)))
     }
 
@@ -204,46 +260,12 @@ impl Kv {
     }
 }
 
-#[derive(Default)]
-struct Breaker {
-    failures: AtomicU32,
-    probing: AtomicBool,
-    last_failure: Mutex<Option<Instant>>,
-}
-
-impl Breaker {
-    fn is_closed(&self) -> bool {
-        self.failures.load(Ordering::Relaxed) < FAILURES
-    }
-
-    fn record(&self, answered: bool) {
-        if answered {
-            if self.failures.swap(0, Ordering::Relaxed) >= FAILURES {
-                tracing::info!("Redis answers again");
-            }
-        } else {
-            *self.last_failure() = Some(Instant::now());
-            let before = self.failures.fetch_add(1, Ordering::Relaxed);
-            if before + 1 == FAILURES {
-                tracing::warn!("Redis does not answer; continuing without it");
-            }
-        }
-    }
-
-    fn start_probe(&self) -> bool {
-        let due = self
-            .last_failure()
-            .is_none_or(|at| at.elapsed() >= PROBE_INTERVAL);
-        due && !self.probing.swap(true, Ordering::Relaxed)
-    }
-
-    fn finish_probe(&self) {
-        self.probing.store(false, Ordering::Relaxed);
-    }
-
-    fn last_failure(&self) -> MutexGuard<'_, Option<Instant>> {
-        self.last_failure
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-    }
+/// Returns the kind of the error if Redis rejected a command, such as `READONLY`.
+fn refusal_kind(error: &Error) -> Option<&str> {
+    let Error::Unavailable(source) = error else {
+        return None;
+    };
+    source
+        .downcast_ref::<upstash_redis_rs::Error>()?
+        .command_kind()
 }

@@ -5,7 +5,8 @@ use std::time::Duration;
 /// Why a client or a command could not be created, or why a request failed.
 ///
 /// No variant contains the token, a key or a value of the request. The exception is
-/// [`Error::Command`], whose text comes from the server and may quote the command.
+/// [`Error::Command`], whose text comes from the server and may quote the command. The
+/// `Display` of that variant leaves the quotation out.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The URL given to [`Redis::new`](crate::Redis::new) is invalid.
@@ -30,7 +31,7 @@ pub enum Error {
     #[error("Redis does not accept the token")]
     Unauthorized,
     /// Redis rejected the command with this text, such as `ERR syntax error`.
-    #[error("Redis rejected the command: {0}")]
+    #[error("Redis rejected the command: {}", without_command(.0))]
     Command(String),
     /// The response does not follow the protocol.
     #[error("unexpected response from Redis: {0}")]
@@ -51,7 +52,68 @@ impl Error {
         matches!(self, Self::Command(_))
     }
 
+    /// Returns the kind of the error with which Redis rejected the command: the first word
+    /// of its text if it is in capitals, such as `READONLY`, `OOM` or `NOPERM`, otherwise
+    /// `ERR`. Returns `None` if Redis did not reject the command.
+    pub fn command_kind(&self) -> Option<&str> {
+        let Self::Command(text) = self else {
+            return None;
+        };
+        let word = text.split(' ').next().unwrap_or_default();
+        let is_kind =
+            (2..=20).contains(&word.len()) && word.bytes().all(|byte| byte.is_ascii_uppercase());
+        Some(if is_kind { word } else { "ERR" })
+    }
+
     pub(crate) fn protocol(what: &str) -> Self {
         Self::Protocol(what.to_owned())
+    }
+}
+
+/// Returns the text of an error without the command that Redis and Upstash may append.
+fn without_command(text: &str) -> &str {
+    let quotations = [", command was", ", with args"];
+    let ends = quotations.iter().filter_map(|start| text.find(start));
+    &text[..ends.min().unwrap_or(text.len())]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_kind_of_a_rejection_is_its_first_word_in_capitals() {
+        for (text, kind) in [
+            (
+                "READONLY You can't write against a read only replica.",
+                "READONLY",
+            ),
+            (
+                "OOM command not allowed when used memory > 'maxmemory'.",
+                "OOM",
+            ),
+            ("ERR syntax error", "ERR"),
+            ("max daily request limit exceeded", "ERR"),
+            ("", "ERR"),
+        ] {
+            assert_eq!(Error::Command(text.to_owned()).command_kind(), Some(kind));
+        }
+        assert_eq!(Error::Unauthorized.command_kind(), None);
+    }
+
+    #[test]
+    fn the_message_leaves_out_the_command_that_the_server_quotes() {
+        for text in [
+            "NOPERM this user has no permissions to run the 'set' command, command was: \
+                [\"SET\",\"session:secret\"]",
+            "ERR unknown command 'foo', with args beginning with: 'secret'",
+        ] {
+            let shown = Error::Command(text.to_owned()).to_string();
+            assert!(
+                shown.ends_with('\'') || shown.ends_with("command"),
+                "{shown}"
+            );
+            assert!(!shown.contains("secret"), "{shown}");
+        }
     }
 }

@@ -1,7 +1,6 @@
 //! The Postgres configuration, from the connection strings of hosting providers.
 
 use std::net::IpAddr;
-use std::str::FromStr;
 use std::time::Duration;
 
 use tokio_postgres::config::{Host, SslMode};
@@ -11,8 +10,8 @@ use super::environment::{ConfigError, Environment, invalid};
 /// The connection to Postgres and the size of the pool.
 #[derive(Clone, Debug)]
 pub struct PostgresConfig {
-    /// Host, user, password and TLS mode. `Debug` hides the password.
-    pub connection: tokio_postgres::Config,
+    /// `POSTGRES_URL` or `DATABASE_URL`.
+    pub connection: ConnectionString,
     /// `POSTGRES_CA_CERT`: PEM certificates to trust instead of the public roots.
     pub ca_certificate: Option<String>,
     /// `POSTGRES_POOL_MAX`: the maximum number of connections of a process.
@@ -25,6 +24,36 @@ pub struct PostgresConfig {
     pub idle_timeout: Duration,
     /// `SLOW_QUERY_MS`: statements that take longer are logged.
     pub slow_query: Duration,
+}
+
+/// A parsed connection string.
+#[derive(Clone, Debug)]
+pub struct ConnectionString {
+    /// The variable that contained the string, for error messages.
+    pub variable: &'static str,
+    /// Host, user, password and TLS mode. `Debug` hides the password.
+    pub config: tokio_postgres::Config,
+}
+
+impl ConnectionString {
+    /// Returns host, port and database, for messages. It contains no password.
+    pub fn location(&self) -> String {
+        location(&self.config)
+    }
+}
+
+/// Returns the host, port and database of a connection, for messages.
+pub fn location(config: &tokio_postgres::Config) -> String {
+    let hosts = config.get_hosts().iter().map(|host| match host {
+        Host::Tcp(name) => name.clone(),
+        #[cfg(unix)]
+        Host::Unix(path) => path.display().to_string(),
+    });
+    let addresses = config.get_hostaddrs().iter().map(IpAddr::to_string);
+    let host = hosts.chain(addresses).next().unwrap_or_default();
+    let port = config.get_ports().first().copied().unwrap_or(5432);
+    let database = config.get_dbname().unwrap_or_default();
+    format!("{host}:{port}/{database}")
 }
 
 const POOLED_VARIABLES: [&str; 2] = ["POSTGRES_URL", "DATABASE_URL"];
@@ -54,7 +83,7 @@ pub(super) fn postgres(env: &Environment<'_>) -> Result<PostgresConfig, ConfigEr
 }
 
 /// Returns the direct connection, or the pooled one if no direct one is configured.
-pub(super) fn direct(env: &Environment<'_>) -> Result<tokio_postgres::Config, ConfigError> {
+pub(super) fn direct(env: &Environment<'_>) -> Result<ConnectionString, ConfigError> {
     connection(env, &DIRECT_VARIABLES)
 }
 
@@ -65,101 +94,279 @@ fn connect_timeout(env: &Environment<'_>) -> Result<Duration, ConfigError> {
 fn connection(
     env: &Environment<'_>,
     names: &[&'static str],
-) -> Result<tokio_postgres::Config, ConfigError> {
-    let (name, url) = env
+) -> Result<ConnectionString, ConfigError> {
+    let (variable, text) = env
         .first_set(names)
         .ok_or_else(|| invalid(names[0], "is required: a Postgres connection string"))?;
-    let mut config = connection_string(name, &url)?;
+    let mut config = parse_connection_string(variable, &text)?;
     config
         .connect_timeout(connect_timeout(env)?)
         .application_name("sabor");
-    Ok(config)
+    Ok(ConnectionString { variable, config })
 }
 
-/// Parses a connection string as hosting providers write it.
+/// Parses the connection string in `variable` as hosting providers write it: a URL, or
+/// `key=value` pairs.
 ///
-/// The driver rejects some of their query parameters. All modes that require TLS become
-/// `require`, because this client always verifies the certificate. Parameters for other
-/// drivers are ignored. The error about an unknown parameter contains its name.
-fn connection_string(name: &str, url: &str) -> Result<tokio_postgres::Config, ConfigError> {
-    let (base, query) = url.split_once('?').unwrap_or((url, ""));
-    // If the password has an unescaped `?`, `&` or `=`, a part of it may look like a
-    // parameter name. The error must not contain that part.
-    let may_contain_password =
-        !url.starts_with("postgres") || query.contains('@') || query.contains("password");
-    let is_name = |text: &str| {
-        text.bytes()
-            .all(|byte| byte.is_ascii_lowercase() || byte == b'_')
-    };
-    let mut parameters = Vec::new();
-    let mut has_ssl_mode = false;
-    for pair in query.split('&').filter(|pair| !pair.is_empty()) {
-        match pair.split_once('=').unwrap_or((pair, "")) {
-            ("sslmode", "verify-full" | "verify-ca" | "require") => {
-                has_ssl_mode = true;
-                parameters.push("sslmode=require");
-            }
-            ("sslmode", "disable" | "prefer") => {
-                has_ssl_mode = true;
-                parameters.push(pair);
-            }
-            ("sslrootcert", "system")
-            | ("pgbouncer" | "connection_limit" | "pool_timeout" | "schema", _) => {}
-            ("sslrootcert", _) => {
-                return Err(invalid(
-                    name,
-                    "sslrootcert is not supported: put the certificate into POSTGRES_CA_CERT",
-                ));
-            }
-            (
-                "channel_binding"
-                | "connect_timeout"
-                | "application_name"
-                | "options"
-                | "target_session_attrs"
-                | "keepalives"
-                | "keepalives_idle"
-                | "sslnegotiation"
-                | "host"
-                | "port"
-                | "user"
-                | "password"
-                | "dbname",
-                _,
-            ) => parameters.push(pair),
-            (unknown, _) if may_contain_password || !is_name(unknown) => {
-                return Err(invalid(name, "is not a valid Postgres connection string"));
-            }
-            (unknown, _) => {
-                return Err(invalid(
-                    name,
-                    format!("has the unknown parameter {unknown:?}"),
-                ));
-            }
+/// All values of `sslmode` that require TLS become `require`, because this client always
+/// verifies the certificate. Parameters without a meaning for this client are ignored. A
+/// parameter that cannot be ignored safely is an error.
+///
+/// # Errors
+///
+/// Fails if the string is malformed or has an unsupported parameter. The message never
+/// quotes the string, because a misplaced part of it may belong to the password.
+pub fn parse_connection_string(
+    variable: &str,
+    text: &str,
+) -> Result<tokio_postgres::Config, ConfigError> {
+    let problem = |problem: &str| invalid(variable, problem);
+    let (base, parameters) = split(text).ok_or_else(|| problem(MALFORMED))?;
+    let mut accepted = Vec::new();
+    let mut ssl_mode = None;
+    for (name, value) in parameters {
+        match Parameter::parse(&name, &value).map_err(problem)? {
+            Parameter::Driver(value) => accepted.push((name, value)),
+            Parameter::SslMode(mode) => ssl_mode = Some(mode),
+            Parameter::Ignored => {}
         }
     }
-    let text = if parameters.is_empty() {
-        base.to_owned()
-    } else {
-        format!("{base}?{}", parameters.join("&"))
-    };
-    let mut config = tokio_postgres::Config::from_str(&text)
-        .map_err(|_| invalid(name, "is not a valid Postgres connection string"))?;
-    // Remote connections use TLS unless the string has another mode.
-    if !has_ssl_mode && !is_local(&config) {
-        config.ssl_mode(SslMode::Require);
+    let mut config: tokio_postgres::Config = join(base, &accepted)
+        .parse()
+        .map_err(|_| problem(MALFORMED))?;
+    if !has_valid_host(&config) {
+        return Err(problem(MALFORMED));
     }
+    let default_mode = match is_local(&config) {
+        true => SslMode::Prefer,
+        false => SslMode::Require,
+    };
+    config.ssl_mode(ssl_mode.unwrap_or(default_mode));
     Ok(config)
 }
 
+const MALFORMED: &str = "is not a valid Postgres connection string \
+    (special characters in the password must be percent-encoded)";
+
+/// The parameters that the driver understands, except for `sslmode`.
+const DRIVER_PARAMETERS: [&str; 18] = [
+    "application_name",
+    "channel_binding",
+    "connect_timeout",
+    "dbname",
+    "host",
+    "hostaddr",
+    "keepalives",
+    "keepalives_idle",
+    "keepalives_interval",
+    "keepalives_retries",
+    "load_balance_hosts",
+    "options",
+    "password",
+    "port",
+    "sslnegotiation",
+    "target_session_attrs",
+    "tcp_user_timeout",
+    "user",
+];
+
+/// What a parameter of a connection string means to this client.
+enum Parameter {
+    /// Is passed to the driver, with this value.
+    Driver(String),
+    /// Decides whether TLS is used.
+    SslMode(SslMode),
+    /// Has no meaning for this client, such as `pgbouncer=true` or `supa=…`.
+    Ignored,
+}
+
+impl Parameter {
+    /// Classifies a parameter. The error is a sentence that quotes no part of the value.
+    fn parse(name: &str, value: &str) -> Result<Self, &'static str> {
+        Ok(match (name, value) {
+            ("sslmode", "verify-full" | "verify-ca" | "require") => Self::SslMode(SslMode::Require),
+            ("sslmode", "prefer" | "allow") => Self::SslMode(SslMode::Prefer),
+            ("sslmode", "disable") => Self::SslMode(SslMode::Disable),
+            ("sslmode", "no-verify") => {
+                return Err(
+                    "sslmode=no-verify is not supported, because TLS without a verified \
+                    certificate protects nothing: use sslmode=require, and put a private \
+                    certificate into POSTGRES_CA_CERT",
+                );
+            }
+            ("sslmode", _) => {
+                return Err("sslmode must be disable, prefer, require, verify-ca or verify-full");
+            }
+            ("ssl" | "requiressl", "true" | "1") => Self::SslMode(SslMode::Require),
+            ("sslrootcert", "system") => Self::Ignored,
+            ("sslrootcert", _) => {
+                return Err(
+                    "sslrootcert is not supported: put the certificate into POSTGRES_CA_CERT",
+                );
+            }
+            ("sslcert" | "sslkey" | "sslpassword", _) => {
+                return Err("sslcert and sslkey are not supported: use a password");
+            }
+            ("sslcrl" | "sslcrldir", _) => {
+                return Err("sslcrl is not supported: remove it");
+            }
+            ("ssl_min_protocol_version", "TLSv1.3") => {
+                return Err("ssl_min_protocol_version=TLSv1.3 is not supported: remove it");
+            }
+            ("require_auth", _) => return Err("require_auth is not supported: remove it"),
+            ("requirepeer", _) => return Err("requirepeer is not supported: remove it"),
+            ("gssencmode", "require") => {
+                return Err("gssencmode=require is not supported: use sslmode=require");
+            }
+            ("service" | "servicefile" | "passfile", _) => {
+                return Err(
+                    "service and passfile are not supported: write host, user and password \
+                    into the connection string",
+                );
+            }
+            ("target_session_attrs", "primary") => Self::Driver("read-write".to_owned()),
+            ("target_session_attrs", "standby" | "prefer-standby") => {
+                return Err(
+                    "target_session_attrs must not select a standby, because a standby \
+                    rejects writes",
+                );
+            }
+            (name, _) if DRIVER_PARAMETERS.contains(&name) => Self::Driver(value.to_owned()),
+            _ => Self::Ignored,
+        })
+    }
+}
+
+/// The names and values of parameters.
+type Parameters = Vec<(String, String)>;
+
+/// Splits a connection string into its part before the parameters, which is empty for
+/// `key=value` pairs, and the parameters. Those of a URL stay percent-encoded. Returns
+/// `None` if the string is malformed.
+fn split(text: &str) -> Option<(&str, Parameters)> {
+    let after_scheme = ["postgres://", "postgresql://"]
+        .iter()
+        .find_map(|scheme| text.strip_prefix(scheme));
+    let Some(after_scheme) = after_scheme else {
+        return Some(("", split_pairs(text)?));
+    };
+    // A `?` before the `@` belongs to the password, unless the `@` belongs to the path.
+    let host_start = match after_scheme.find(['@', '/']) {
+        Some(position) if after_scheme[position..].starts_with('@') => position + 1,
+        _ => 0,
+    };
+    let offset = text.len() - after_scheme.len() + host_start;
+    let query_start = text[offset..].find('?').map(|position| position + offset);
+    let (base, query) = match query_start {
+        Some(position) => (&text[..position], &text[position + 1..]),
+        None => (text, ""),
+    };
+    // With a second `@`, the driver would take a part of the password for the host.
+    if base.matches('@').count() > 1 {
+        return None;
+    }
+    let mut parameters = Vec::new();
+    for pair in query.split('&').filter(|pair| !pair.is_empty()) {
+        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        // If the password contains an unescaped `?`, the rest of the string looks like a
+        // parameter.
+        let is_ignored = matches!(Parameter::parse(name, value), Ok(Parameter::Ignored));
+        if !is_name(name) || (is_ignored && value.contains(['@', '/', '?'])) {
+            return None;
+        }
+        parameters.push((name.to_owned(), value.to_owned()));
+    }
+    Some((base, parameters))
+}
+
+fn is_name(text: &str) -> bool {
+    let is_name_character =
+        |character: char| character.is_ascii_alphanumeric() || "_-.".contains(character);
+    !text.is_empty() && text.chars().all(is_name_character)
+}
+
+/// Splits `key=value` pairs as libpq does: a value may be in single quotes, and `\`
+/// escapes the next character.
+fn split_pairs(text: &str) -> Option<Parameters> {
+    let mut parameters = Vec::new();
+    let mut rest = text.trim_start();
+    while !rest.is_empty() {
+        let (name, after_name) = rest.split_once('=')?;
+        let name = name.trim_end();
+        if !is_name(name) {
+            return None;
+        }
+        let (value, after_value) = take_value(after_name.trim_start())?;
+        parameters.push((name.to_owned(), value));
+        rest = after_value.trim_start();
+    }
+    Some(parameters)
+}
+
+/// Takes the value at the start of `text`. Returns it without quotes and escapes, and the
+/// text behind it.
+fn take_value(text: &str) -> Option<(String, &str)> {
+    let (text, is_quoted) = match text.strip_prefix('\'') {
+        Some(text) => (text, true),
+        None => (text, false),
+    };
+    let mut value = String::new();
+    let mut characters = text.char_indices();
+    while let Some((position, character)) = characters.next() {
+        match character {
+            '\\' => value.push(characters.next()?.1),
+            '\'' if is_quoted => return Some((value, &text[position + 1..])),
+            _ if !is_quoted && character.is_whitespace() => {
+                return Some((value, &text[position..]));
+            }
+            _ => value.push(character),
+        }
+    }
+    (!is_quoted).then_some((value, ""))
+}
+
+/// Writes the connection string of `base` and these parameters.
+fn join(base: &str, parameters: &Parameters) -> String {
+    if base.is_empty() {
+        let pair = |(name, value): &(String, String)| {
+            let escaped = value.replace('\\', r"\\").replace('\'', r"\'");
+            format!("{name}='{escaped}'")
+        };
+        return parameters.iter().map(pair).collect::<Vec<_>>().join(" ");
+    }
+    // The driver would take everything before an unescaped `@` for the user.
+    let pair = |(name, value): &(String, String)| format!("{name}={}", value.replace('@', "%40"));
+    let query: Vec<_> = parameters.iter().map(pair).collect();
+    format!("{base}?{}", query.join("&"))
+}
+
+/// Returns whether the configuration has a host, and every host name looks like one.
+/// Otherwise a part of the password may have been taken for a host name.
+fn has_valid_host(config: &tokio_postgres::Config) -> bool {
+    let is_valid = |host: &Host| match host {
+        Host::Tcp(name) => {
+            let is_host_character =
+                |character: char| character.is_alphanumeric() || "-._:%".contains(character);
+            !name.is_empty() && name.chars().all(is_host_character)
+        }
+        #[cfg(unix)]
+        Host::Unix(_) => true,
+    };
+    let (hosts, addresses) = (config.get_hosts(), config.get_hostaddrs());
+    (!hosts.is_empty() || !addresses.is_empty()) && hosts.iter().all(is_valid)
+}
+
+/// Returns whether every address is of this machine.
 fn is_local(config: &tokio_postgres::Config) -> bool {
-    config.get_hosts().iter().all(|host| match host {
+    let has_local_addresses = config.get_hostaddrs().iter().all(IpAddr::is_loopback);
+    let is_local = |host: &Host| match host {
         Host::Tcp(name) => {
             name == "localhost" || name.parse().is_ok_and(|ip: IpAddr| ip.is_loopback())
         }
         #[cfg(unix)]
         Host::Unix(_) => true,
-    })
+    };
+    has_local_addresses && config.get_hosts().iter().all(is_local)
 }
 
 #[cfg(test)]
@@ -167,29 +374,137 @@ mod tests {
     use super::super::tests::{problem, read};
     use super::*;
 
+    fn parse(text: &str) -> Result<tokio_postgres::Config, String> {
+        parse_connection_string("POSTGRES_URL", text).map_err(|error| error.to_string())
+    }
+
     #[test]
     fn connection_strings_of_hosting_providers_are_parsed() {
-        let neon = "postgres://u:p@ep.neon.example/db?sslmode=require&channel_binding=require";
-        let config = read(&[("POSTGRES_URL", neon)]).unwrap().postgres.connection;
-        assert_eq!(config.get_ssl_mode(), SslMode::Require);
-        for (query, mode) in [
-            ("?sslmode=verify-full&pgbouncer=true", SslMode::Require),
-            ("?connection_limit=1", SslMode::Require),
-            ("", SslMode::Require),
-            ("?sslmode=disable", SslMode::Disable),
+        for (text, mode) in [
+            (
+                "postgres://u:p@ep.neon.example/db?sslmode=require&channel_binding=require",
+                SslMode::Require,
+            ),
+            (
+                "postgres://u@db.example/db?sslmode=verify-full&pgbouncer=true",
+                SslMode::Require,
+            ),
+            (
+                "postgres://u.x:p@pooler.example:6543/db?sslmode=require&supa=base-pooler.x",
+                SslMode::Require,
+            ),
+            (
+                "postgres://u@db.example/db?workaround=supabase-pooler.vercel",
+                SslMode::Require,
+            ),
+            (
+                "postgres://u@db.example/db?connection_limit=1&pool_timeout=0",
+                SslMode::Require,
+            ),
+            (
+                "postgres://u@db.example/db?target_session_attrs=primary",
+                SslMode::Require,
+            ),
+            ("postgres://u@db.example/db", SslMode::Require),
+            (
+                "postgres://u@db.example/db?sslmode=disable",
+                SslMode::Disable,
+            ),
+            ("postgres://u@localhost/db", SslMode::Prefer),
+            ("postgres://u@localhost/db?ssl=true", SslMode::Require),
+            ("host=db.example user=u dbname=db", SslMode::Require),
+            (
+                "host=db.example user=u dbname=db sslmode=disable",
+                SslMode::Disable,
+            ),
+            (
+                "host=db.example user=u sslmode = 'verify-full' supa=x",
+                SslMode::Require,
+            ),
+            ("host=localhost hostaddr=192.0.2.1 user=u", SslMode::Require),
         ] {
-            let url = format!("postgres://u@db.example/db{query}");
-            let config = read(&[("POSTGRES_URL", &url)]).unwrap();
-            assert_eq!(config.postgres.connection.get_ssl_mode(), mode, "{query}");
+            let config = parse(text).unwrap();
+            assert_eq!(config.get_ssl_mode(), mode, "{text}");
         }
-        let message = problem(&[("POSTGRES_URL", "postgres://u@db.example/db?hocus=pocus")]);
-        assert!(message.contains("\"hocus\"") && !message.contains("pocus"));
-        let unescaped = problem(&[("POSTGRES_URL", "postgres://u:pa?ss@h/d?sslmode=require")]);
-        assert!(!unescaped.contains("ss@h"), "{unescaped}");
-        assert!(
-            problem(&[("POSTGRES_URL", "postgres://u@h/d?sslrootcert=/x.pem")])
-                .contains("POSTGRES_CA_CERT")
-        );
+    }
+
+    #[test]
+    fn passwords_with_special_characters_are_read_from_both_forms() {
+        for (text, password) in [
+            ("postgres://u:p%40ss@h/d", "p@ss"),
+            ("postgres://u:p?ss@h/d?sslmode=require", "p?ss"),
+            ("postgres://h/d?user=u@mail.example&password=p@ss", "p@ss"),
+            (
+                r"host=h user=u password='it\'s a \\ password'",
+                r"it's a \ password",
+            ),
+            (r"host=h user=u password=a\ b?c&d@e", "a b?c&d@e"),
+        ] {
+            let config = parse(text).unwrap();
+            assert_eq!(config.get_password(), Some(password.as_bytes()), "{text}");
+        }
+    }
+
+    #[test]
+    fn parameters_that_cannot_be_ignored_safely_are_refused_by_name() {
+        for (parameter, expected) in [
+            (
+                "sslmode=no-verify",
+                "sslmode=no-verify is not supported, because",
+            ),
+            ("sslmode=sometimes", "sslmode must be disable, prefer,"),
+            ("sslrootcert=/x.pem", "POSTGRES_CA_CERT"),
+            ("sslkey=/x.key", "sslkey"),
+            ("require_auth=scram-sha-256", "require_auth"),
+            ("service=studio", "service"),
+            ("target_session_attrs=standby", "target_session_attrs"),
+        ] {
+            for text in [
+                format!("postgres://u@h/d?{parameter}"),
+                format!("host=h user=u {parameter}"),
+            ] {
+                let message = parse(&text).unwrap_err();
+                assert!(message.contains(expected), "{message}");
+                assert!(
+                    !message.contains("sometimes") && !message.contains("/x"),
+                    "{message}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn a_string_in_which_the_password_would_become_the_host_is_refused() {
+        for text in [
+            "postgres://u:p@ss@h/d",
+            "postgres://u:p@ss/word@h/d",
+            "postgres://u:12/34?ss=w@h/d",
+            "postgresql+asyncpg://u:p@h/d?sslmode=require",
+            "host=h user=u password=two words",
+            "user=u password=p",
+            "u:p@h/d",
+        ] {
+            assert_eq!(
+                parse(text).unwrap_err(),
+                format!("POSTGRES_URL: {MALFORMED}"),
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn an_error_names_the_variable_of_the_string() {
+        let good = ("POSTGRES_URL", "postgres://u@h/d");
+        for name in ["POSTGRES_URL_NON_POOLING", "DATABASE_URL_UNPOOLED"] {
+            let message = problem(&[good, (name, "postgres://u@h/d?sslmode=no-verify")]);
+            assert!(
+                message.starts_with(&format!("{name}: sslmode=no-verify")),
+                "{message}"
+            );
+        }
+        let config = read(&[("POSTGRES_URL", ""), ("DATABASE_URL", "postgres://u@h/d")]).unwrap();
+        assert_eq!(config.postgres.connection.variable, "DATABASE_URL");
+        assert_eq!(config.postgres_direct.variable, "DATABASE_URL");
     }
 }
 
@@ -210,8 +525,12 @@ mod properties {
                 format!("postgres://db.example/sabor?password={before}{secret}{after}&user=ana"),
                 format!("host=db.example user=ana password={before}{secret}{after}"),
             ] {
-                if let Err(problem) = read(&[("POSTGRES_URL", &string)]) {
-                    assert!(!problem.to_string().contains(&secret), "{problem}");
+                match read(&[("POSTGRES_URL", &string)]) {
+                    Err(problem) => assert!(!problem.to_string().contains(&secret), "{problem}"),
+                    Ok(config) => {
+                        let shown = config.postgres.connection.location();
+                        assert!(!shown.contains(&secret), "{shown}");
+                    }
                 }
             }
         }

@@ -1,0 +1,141 @@
+//! The circuit breaker of the Redis client.
+
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use chrono::{DateTime, Utc};
+use tokio::sync::Notify;
+
+use crate::error::chain;
+use crate::runtime::clock::Clock;
+
+/// After this many failures in a row, the breaker opens.
+const FAILURES: u32 = 3;
+
+/// How long after a failure an open breaker sends the next probe, at the earliest.
+const PROBE_INTERVAL: Duration = Duration::from_secs(1);
+
+/// Kinds of errors that concern one command, and say nothing about the next one.
+const KINDS_OF_ONE_COMMAND: [&str; 3] = ["ERR", "EXECABORT", "WRONGTYPE"];
+
+/// A write that Redis refused.
+#[derive(Clone, Debug)]
+pub struct RefusedWrite {
+    /// The first word of the error, such as `READONLY`, `OOM` or `NOPERM`.
+    pub kind: String,
+    /// When it was refused.
+    pub at: DateTime<Utc>,
+}
+
+/// Opens when Redis does not answer or refuses writes, and closes when it answers and
+/// accepts a write.
+pub(super) struct Breaker {
+    clock: Clock,
+    failures: AtomicU32,
+    probing: AtomicBool,
+    /// Whether the last write was refused for a reason that concerns every write.
+    refuses_writes: AtomicBool,
+    state: Mutex<State>,
+    recovered: Notify,
+}
+
+#[derive(Default)]
+struct State {
+    last_failure: Option<Instant>,
+    refused_write: Option<RefusedWrite>,
+}
+
+impl Breaker {
+    pub(super) fn new(clock: Clock) -> Self {
+        Self {
+            clock,
+            failures: AtomicU32::default(),
+            probing: AtomicBool::default(),
+            refuses_writes: AtomicBool::default(),
+            state: Mutex::default(),
+            recovered: Notify::new(),
+        }
+    }
+
+    pub(super) fn is_closed(&self) -> bool {
+        self.failures.load(Ordering::Relaxed) < FAILURES
+            && !self.refuses_writes.load(Ordering::Relaxed)
+    }
+
+    /// Waits until the breaker closes after an outage.
+    pub(super) async fn recovered(&self) {
+        self.recovered.notified().await;
+    }
+
+    /// Records that Redis answered, even if it rejected the command.
+    pub(super) fn record_answer(&self) {
+        if self.failures.swap(0, Ordering::Relaxed) >= FAILURES {
+            tracing::info!("Redis answers again");
+            self.notify_if_closed();
+        }
+    }
+
+    /// Records that Redis did not answer.
+    pub(super) fn record_failure(&self, error: &upstash_redis_rs::Error) {
+        self.state().last_failure = Some(Instant::now());
+        let before = self.failures.fetch_add(1, Ordering::Relaxed);
+        if before + 1 == FAILURES {
+            let error = chain(error);
+            tracing::warn!(error, "Redis does not answer; continuing without it");
+        }
+    }
+
+    /// Records that Redis accepted a write.
+    pub(super) fn record_accepted_write(&self) {
+        let refused = self.state().refused_write.take();
+        self.refuses_writes.store(false, Ordering::Relaxed);
+        if refused.is_some() {
+            tracing::info!("Redis accepts writes again");
+            self.notify_if_closed();
+        }
+    }
+
+    /// Records that Redis refused a write with this kind of error. Only the first refusal
+    /// of an outage is logged.
+    pub(super) fn record_refused_write(&self, kind: &str) {
+        let refused = RefusedWrite {
+            kind: kind.to_owned(),
+            at: self.clock.now(),
+        };
+        let mut state = self.state();
+        state.last_failure = Some(Instant::now());
+        let previous = state.refused_write.replace(refused);
+        drop(state);
+        if !KINDS_OF_ONE_COMMAND.contains(&kind) {
+            self.refuses_writes.store(true, Ordering::Relaxed);
+        }
+        if previous.is_none() {
+            tracing::warn!(kind, "Redis refuses writes");
+        }
+    }
+
+    pub(super) fn refused_write(&self) -> Option<RefusedWrite> {
+        self.state().refused_write.clone()
+    }
+
+    pub(super) fn start_probe(&self) -> bool {
+        let last_failure = self.state().last_failure;
+        let due = last_failure.is_none_or(|at| at.elapsed() >= PROBE_INTERVAL);
+        due && !self.probing.swap(true, Ordering::Relaxed)
+    }
+
+    pub(super) fn finish_probe(&self) {
+        self.probing.store(false, Ordering::Relaxed);
+    }
+
+    fn notify_if_closed(&self) {
+        if self.is_closed() {
+            self.recovered.notify_waiters();
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,144 @@
+//! Sessions while Redis answers and refuses writes.
+
+use std::time::Duration;
+
+use redis_endpoint::FaultMode;
+use serde_json::{Value, json};
+
+use crate::harness::{TestApp, TestClient, wait_until};
+
+const LOGOUT: &str = env!("CARGO_BIN_EXE_auth-logout");
+
+/// A reason for which Redis refuses writes.
+#[derive(Clone, Copy, Debug)]
+enum Fault {
+    Replica,
+    FullMemory,
+    ReadOnlyToken,
+}
+
+impl Fault {
+    const ALL: [Self; 3] = [Self::Replica, Self::FullMemory, Self::ReadOnlyToken];
+
+    /// Returns the first word of the error.
+    fn kind(self) -> &'static str {
+        match self {
+            Self::Replica => "READONLY",
+            Self::FullMemory => "OOM",
+            Self::ReadOnlyToken => "NOPERM",
+        }
+    }
+
+    async fn begin(self, app: &TestApp) {
+        let run = async |words: &[&str]| app.redis.command(words).await.unwrap();
+        match self {
+            Self::Replica => drop(run(&["REPLICAOF", "127.0.0.1", "1"]).await),
+            Self::FullMemory => {
+                run(&["CONFIG", "SET", "maxmemory-policy", "noeviction"]).await;
+                run(&["CONFIG", "SET", "maxmemory", "1"]).await;
+            }
+            Self::ReadOnlyToken => {
+                let mode = app.redis.set_mode(FaultMode::ReadOnlyToken);
+                mode.await.unwrap();
+            }
+        }
+    }
+
+    async fn end(self, app: &TestApp) {
+        let run = async |words: &[&str]| app.redis.command(words).await.unwrap();
+        match self {
+            Self::Replica => drop(run(&["REPLICAOF", "NO", "ONE"]).await),
+            Self::FullMemory => drop(run(&["CONFIG", "SET", "maxmemory", "0"]).await),
+            Self::ReadOnlyToken => app.redis.set_mode(FaultMode::Normal).await.unwrap(),
+        }
+    }
+}
+
+/// Registers a member whose session is cached in Redis.
+async fn cached_member(app: &TestApp) -> TestClient {
+    let ana = app.member("ana").await;
+    assert!(ana.is_signed_in().await);
+    wait_until(async || app.redis.count("SET") >= 1).await;
+    ana
+}
+
+async fn health(app: &TestApp) -> Value {
+    app.visitor().get("/api/health").await.expect(200)
+}
+
+fn count(log: &str, text: &str) -> usize {
+    log.lines().filter(|line| line.contains(text)).count()
+}
+
+#[tokio::test]
+async fn refused_writes_are_logged_once_and_shown_by_the_health_check() {
+    for fault in Fault::ALL {
+        let Some((app, _server)) = TestApp::start_on_own_redis().await else {
+            return;
+        };
+        let ana = cached_member(&app).await;
+        let before = ana.copy();
+        let function = app.start_function(LOGOUT).await;
+        fault.begin(&app).await;
+        app.redis.clear_log();
+        let sign_out = ana.connected_to_url(&function.url);
+        sign_out
+            .post("/api/auth/logout", json!({}))
+            .await
+            .expect(200);
+        // The first attempt and two retries.
+        wait_until(async || app.redis.count("DEL") >= 3).await;
+        wait_until(async || count(&function.log(), "Redis refuses writes") == 1).await;
+        let log = function.log();
+        assert_eq!(
+            count(&log, "failed to invalidate cache entries"),
+            1,
+            "{log}"
+        );
+        assert_eq!(count(&log, "Redis refuses writes"), 1, "{log}");
+        assert!(log.contains(fault.kind()), "{log}");
+        assert!(!log.contains("change:"), "{log}");
+
+        // The process of the health check has changed nothing itself.
+        let body = health(&app).await;
+        assert_eq!(body["status"], "degraded", "{fault:?}");
+        let kv = &body["services"]["kv"];
+        assert_eq!(kv["status"], "connected");
+        assert_eq!(kv["refusedWrite"]["kind"], fault.kind());
+        assert!(kv["refusedWrite"]["at"].is_string(), "{kv}");
+        // A process that knows of the refusal does not trust the records in Redis.
+        assert!(!before.is_signed_in().await, "{fault:?}");
+
+        fault.end(&app).await;
+        let body = health(&app).await;
+        assert_eq!(body["status"], "healthy", "{fault:?}");
+        assert_eq!(body["services"]["kv"]["refusedWrite"], Value::Null);
+    }
+}
+
+#[tokio::test]
+async fn retries_end_with_the_invocation_and_continue_when_redis_accepts_writes() {
+    let app = TestApp::start().await;
+    let ana = cached_member(&app).await;
+    let before = ana.copy();
+    let mut function = app.start_function(LOGOUT).await;
+    app.redis.set_mode(FaultMode::ReadOnly).await.unwrap();
+    let sign_out = ana.connected_to_url(&function.url);
+    let request = sign_out
+        .request(reqwest::Method::POST, "/api/auth/logout")
+        .header("x-vercel-internal-invocation-id", "i")
+        .header("x-vercel-internal-request-id", "7")
+        .json(&json!({}));
+    sign_out.send(request).await.expect(200);
+    let end = tokio::time::timeout(Duration::from_secs(30), function.next_message()).await;
+    assert_eq!(end.expect("the invocation ends")["type"], "end");
+
+    app.redis.set_mode(FaultMode::Normal).await.unwrap();
+    let next = before.connected_to_url(&function.url);
+    wait_until(async || {
+        // A request lets the frozen function run.
+        next.copy().post("/api/auth/logout", json!({})).await;
+        !before.is_signed_in().await
+    })
+    .await;
+}
