@@ -10,9 +10,9 @@ use sabor_testing::{environment, postgres};
 use tokio::process::Command as Program;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use crate::lock_file::{Lock, LockFile};
+use crate::lock_file::{Lock, LockFile, RunningStack};
 use crate::stack::{self, Stack};
-use crate::terminal::print;
+use crate::terminal::{confirm, print};
 use crate::{bench, database, demo, drill, fuzz, openapi, schemathesis, session_stats};
 
 /// Starts the whole product on this machine: Postgres, Redis, migrations, demo data,
@@ -37,9 +37,13 @@ enum Command {
     Reset,
     /// Apply the pending migrations, or revert some
     Migrate {
-        /// Revert the last N migrations. The data in their tables is lost
-        #[arg(long, value_name = "N")]
-        down: Option<usize>,
+        /// Revert the last N migrations. The data in their tables is lost. Shows first
+        /// how many rows that are, and asks if it is a deployment's database
+        #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+        down: Option<u16>,
+        /// Revert without asking
+        #[arg(long, requires = "down")]
+        yes: bool,
         /// Use the database in POSTGRES_URL_NON_POOLING or DATABASE_URL_UNPOOLED
         /// instead of the local one
         #[arg(long)]
@@ -148,7 +152,11 @@ async fn dispatch(arguments: Arguments) -> Result<()> {
     match arguments.command {
         None => start_stack(arguments.port, arguments.write_env).await,
         Some(Command::Reset) => reset().await,
-        Some(Command::Migrate { down, deployment }) => migrate(down, deployment).await,
+        Some(Command::Migrate {
+            down,
+            yes,
+            deployment,
+        }) => migrate(down.map(usize::from), yes, deployment).await,
         Some(Command::Seed { year: _ }) => seed_year().await,
         Some(Command::Admin(Admin::Grant { email })) => {
             let grant = async |url: &str| database::grant_admin(url, &email).await;
@@ -242,9 +250,17 @@ async fn reset() -> Result<()> {
     Ok(())
 }
 
-async fn migrate(down: Option<usize>, deployment: bool) -> Result<()> {
-    match (deployment, database::deployment_url()) {
-        (true, Some(url)) => print(&database::migrate(&url, down).await?),
+async fn migrate(down: Option<usize>, yes: bool, deployment: bool) -> Result<()> {
+    match (deployment, database::deployment_url()?) {
+        (true, Some(url)) => {
+            if let Some(count) = down {
+                print(&database::preview_down(&url, count).await?);
+                if !yes {
+                    confirm("This is the database of a deployment.")?;
+                }
+            }
+            print(&database::migrate(&url, down).await?);
+        }
         (true, None) => bail!(
             "--deployment needs {} in the environment",
             database::DIRECT_URL_VARIABLES.join(" or ")
@@ -256,12 +272,30 @@ async fn migrate(down: Option<usize>, deployment: bool) -> Result<()> {
                 );
             }
             let local = LocalDatabase::open("cargo dev migrate").await?;
-            let result = database::migrate(&local.url, down).await;
+            let result = migrate_local(&local, down).await;
             local.close().await?;
             print(&result?);
         }
     }
     Ok(())
+}
+
+/// Migrates the local database. If the stack is running, also adds the demo data that is
+/// missing, and invalidates the cached responses.
+async fn migrate_local(local: &LocalDatabase, down: Option<usize>) -> Result<String> {
+    if let Some(count) = down {
+        print(&database::preview_down(&local.url, count).await?);
+    }
+    let message = database::migrate(&local.url, down).await?;
+    if let Some(running) = &local.running {
+        if down.is_none() {
+            let studio = database::config(&local.url)?.studio;
+            let mut client = database::connect(&local.url).await?;
+            demo::add(&mut client, &studio).await?;
+        }
+        stack::invalidate_cached_responses(running).await?;
+    }
+    Ok(message)
 }
 
 /// Runs `work` on the deployment's database if the environment names one, otherwise on
@@ -270,7 +304,7 @@ async fn on_deployment_or_local(
     command: &str,
     work: impl AsyncFnOnce(&str) -> Result<String>,
 ) -> Result<()> {
-    if let Some(url) = database::deployment_url() {
+    if let Some(url) = database::deployment_url()? {
         print(&work(&url).await?);
         return Ok(());
     }
@@ -340,6 +374,7 @@ async fn psql(arguments: &[String]) -> Result<()> {
 struct LocalDatabase {
     url: String,
     started: Option<(postgres::Cluster, LockFile)>,
+    running: Option<RunningStack>,
 }
 
 impl LocalDatabase {
@@ -348,10 +383,18 @@ impl LocalDatabase {
             Lock::Acquired(lock_file) => {
                 let (cluster, url) = stack::start_cluster(&lock_file).await?;
                 let started = Some((cluster, lock_file));
-                Ok(Self { url, started })
+                Ok(Self {
+                    url,
+                    started,
+                    running: None,
+                })
             }
-            Lock::HeldBy(running) => match running.postgres {
-                Some(url) => Ok(Self { url, started: None }),
+            Lock::HeldBy(running) => match running.postgres.clone() {
+                Some(url) => Ok(Self {
+                    url,
+                    started: None,
+                    running: Some(running),
+                }),
                 None => bail!("{}", running.message()),
             },
         }

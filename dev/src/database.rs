@@ -4,20 +4,28 @@ use anyhow::{Context, Result, anyhow, bail};
 use sabor::Config;
 use sabor::crypto::random;
 use sabor::models::partner_app::{self, Changes, NewApp, PartnerApp};
+use sabor::runtime::config::parse_connection_string;
 use sabor::session::Token;
 use sabor::store::client::Client;
 use sabor::store::migrations;
 use sabor_testing::environment;
+
+use crate::terminal;
 
 /// The variables in which hosting providers set the direct connection string.
 pub(crate) const DIRECT_URL_VARIABLES: [&str; 2] =
     ["POSTGRES_URL_NON_POOLING", "DATABASE_URL_UNPOOLED"];
 
 /// Returns the connection string of the deployment in the environment, if one is set.
-pub(crate) fn deployment_url() -> Option<String> {
-    DIRECT_URL_VARIABLES
-        .into_iter()
-        .find_map(environment::variable)
+/// Fails with the name of its variable if it is invalid.
+pub(crate) fn deployment_url() -> Result<Option<String>> {
+    for variable in DIRECT_URL_VARIABLES {
+        if let Some(url) = environment::variable(variable) {
+            parse_connection_string(variable, url.trim())?;
+            return Ok(Some(url.trim().to_owned()));
+        }
+    }
+    Ok(None)
 }
 
 /// Reads the functions' configuration for this database.
@@ -46,6 +54,31 @@ pub(crate) async fn connect(url: &str) -> Result<Client> {
     let config = config(url)?;
     let connected = sabor::store::postgres::connect_direct(&config).await;
     connected.with_context(|| format!("cannot connect to the database at {}", location(url)))
+}
+
+/// Returns what reverting the last `count` migrations deletes, as text for the terminal.
+pub(crate) async fn preview_down(url: &str, count: usize) -> Result<String> {
+    let mut client = connect(url).await?;
+    let preview = migrations::preview_down(&mut client, count).await?;
+    let names = preview.names.join(", ");
+    let location = location(url);
+    if preview.losses.is_empty() {
+        return Ok(format!("{location}: reverting {names} deletes no rows."));
+    }
+    let rows: Vec<_> = preview
+        .losses
+        .iter()
+        .map(|loss| {
+            let what = match &loss.column {
+                Some(column) => format!("column {}.{column}", loss.table),
+                None => format!("table {}", loss.table),
+            };
+            vec![what, loss.rows.to_string()]
+        })
+        .collect();
+    let lines = terminal::format_table(&["", "rows"], &rows, |column| column > 0);
+    let lines: String = lines.iter().map(|line| format!("\n  {line}")).collect();
+    Ok(format!("{location}: reverting {names} deletes\n{lines}\n"))
 }
 
 /// Applies the pending migrations, or reverts the last `down`. Returns a message.
@@ -126,8 +159,11 @@ fn to_terminal_error(error: sabor::Error) -> anyhow::Error {
     }
 }
 
-/// Returns the host and database of a connection string, without the password.
+/// Returns the host, port and database of a connection string, for messages.
 fn location(url: &str) -> String {
-    let after_user = url.rsplit_once('@').map_or(url, |(_, rest)| rest);
-    after_user.split('?').next().unwrap_or_default().to_owned()
+    match parse_connection_string("POSTGRES_URL", url) {
+        Ok(config) => sabor::runtime::config::location(&config),
+        // The text is not shown, because it may contain a password.
+        Err(_) => "an invalid address".to_owned(),
+    }
 }

@@ -1,13 +1,14 @@
 //! The functions and the site behind one router, as on Vercel.
 
 use std::convert::Infallible;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use anyhow::Result;
 use axum::Router;
 use axum::extract::Request;
-use axum::http::header::CACHE_CONTROL;
-use axum::http::uri::PathAndQuery;
+use axum::http::header::{CACHE_CONTROL, HOST};
+use axum::http::uri::{Authority, PathAndQuery};
 use axum::http::{HeaderValue, Uri};
 use axum::response::{IntoResponse, Response};
 use sabor_testing::environment;
@@ -19,6 +20,13 @@ use crate::vercel_json::VercelJson;
 
 /// Vercel's `Cache-Control` for files in `public/`: browsers revalidate on every use.
 const REVALIDATE: HeaderValue = HeaderValue::from_static("public, max-age=0, must-revalidate");
+
+/// The response to a request for another host. A page of that host may have let its name
+/// resolve to this machine (DNS rebinding), and could then read what needs no sign-in here.
+const FOREIGN_HOST: sabor::Error = sabor::Error::Forbidden {
+    code: "foreign_host",
+    message: "The local server answers only at localhost and loopback addresses",
+};
 
 /// Serves functions and the files of `public/`.
 #[derive(Clone)]
@@ -48,6 +56,9 @@ pub(crate) fn router(functions: Router) -> Result<Router> {
 
 impl Site {
     async fn respond(self, mut request: Request) -> Result<Response, Infallible> {
+        if !is_for_this_machine(&request) {
+            return Ok(sabor::http::reject(&FOREIGN_HOST));
+        }
         let requested_path = request.uri().path().to_owned();
         if let Some(destination) = self.vercel_json.destination(&requested_path) {
             *request.uri_mut() = with_path(request.uri(), destination);
@@ -63,6 +74,32 @@ impl Site {
             .add_headers(&requested_path, response.headers_mut());
         Ok(response)
     }
+}
+
+/// Returns whether the request names this machine, in its `Host` header and, if it has one,
+/// in its address.
+fn is_for_this_machine(request: &Request) -> bool {
+    let host = request.headers().get(HOST);
+    let host = host.and_then(|host| host.to_str().ok()).unwrap_or_default();
+    let address = request.uri().authority().map(Authority::as_str);
+    is_local_host(host) && address.is_none_or(is_local_host)
+}
+
+/// Returns whether `host`, with or without a port, is `localhost`, a name below it, or a
+/// loopback address. Browsers resolve these names without DNS.
+fn is_local_host(host: &str) -> bool {
+    let Ok(authority) = host.parse::<Authority>() else {
+        return false;
+    };
+    if host.contains('@') {
+        return false;
+    }
+    let name = authority.host().to_ascii_lowercase();
+    let address = name.trim_start_matches('[').trim_end_matches(']');
+    let is_loopback = address
+        .parse()
+        .is_ok_and(|address: IpAddr| address.is_loopback());
+    is_loopback || name == "localhost" || name.ends_with(".localhost")
 }
 
 fn with_path(uri: &Uri, path: &str) -> Uri {
@@ -83,9 +120,16 @@ mod tests {
     use super::*;
 
     async fn send(method: &str, address: &str) -> (Response, String) {
+        send_to("localhost:3000", method, address).await
+    }
+
+    async fn send_to(host: &str, method: &str, address: &str) -> (Response, String) {
         let register = post(|uri: Uri| async move { uri.to_string() });
         let site = router(Router::new().route("/api/auth/register", register)).unwrap();
-        let request = Request::builder().method(method).uri(address);
+        let request = Request::builder()
+            .method(method)
+            .uri(address)
+            .header(HOST, host);
         let response = site
             .oneshot(request.body(Body::empty()).unwrap())
             .await
@@ -111,5 +155,41 @@ mod tests {
             .to_str()
             .unwrap();
         assert!(policy.contains("script-src 'self';") && !policy.contains("unsafe"));
+    }
+    #[tokio::test]
+    async fn only_requests_for_this_machine_are_answered() {
+        for host in [
+            "localhost",
+            "LOCALHOST:3000",
+            "sabor.localhost:3000",
+            "127.0.0.1:3000",
+            "127.1.2.3",
+            "[::1]:3000",
+        ] {
+            let (response, _) = send_to(host, "POST", "/signup").await;
+            assert_eq!(response.status(), 200, "{host}");
+        }
+        for host in [
+            "",
+            "studio.example",
+            "studio.example:3000",
+            "localhost.studio.example",
+            "notlocalhost",
+            "127.0.0.1.studio.example",
+            "localhost@studio.example",
+            "192.0.2.1:3000",
+            "0.0.0.0:3000",
+            "[2001:db8::1]",
+        ] {
+            for path in ["/signup", "/", "/api/auth/register"] {
+                let (response, body) = send_to(host, "POST", path).await;
+                assert_eq!(response.status(), 403, "{host}{path}");
+                let body: serde_json::Value = serde_json::from_str(&body).unwrap();
+                assert_eq!(body["code"], "foreign_host");
+                assert!(body["requestId"].is_string());
+            }
+        }
+        let (response, _) = send("POST", "http://studio.example/signup").await;
+        assert_eq!(response.status(), 403);
     }
 }

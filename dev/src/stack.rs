@@ -60,6 +60,27 @@ pub(crate) async fn start_cluster(lock_file: &LockFile) -> Result<(Cluster, Stri
     Ok((cluster, url))
 }
 
+/// Invalidates the cached responses of the running stack, whose data has been replaced.
+pub(crate) async fn invalidate_cached_responses(running: &RunningStack) -> Result<()> {
+    let (Some(postgres), Some(redis_port)) = (&running.postgres, running.redis_port) else {
+        return Ok(());
+    };
+    let mut variables = vec![
+        ("POSTGRES_URL", postgres.clone()),
+        ("KV_REST_API_URL", format!("http://127.0.0.1:{redis_port}")),
+    ];
+    variables.extend(read_secrets()?);
+    let app = App::new(read_config(&variables)?)?;
+    for cache in [app.catalog(), app.schedule()] {
+        cache.invalidate().await;
+    }
+    Ok(())
+}
+
+fn read_secrets() -> Result<Variables> {
+    env_file::read_or_create_secrets(&environment::home().join("secrets"))
+}
+
 impl Stack {
     /// Starts everything. `requested_port` comes from the command line.
     pub(crate) async fn start(requested_port: Option<u16>, write_env: bool) -> Result<Self> {
@@ -70,10 +91,11 @@ impl Stack {
         let (cluster, postgres) = start_cluster(&lock_file).await?;
         status(&database::migrate(&postgres, None).await?);
 
-        let secrets = env_file::read_or_create_secrets(&environment::home().join("secrets"))?;
+        let secrets = read_secrets()?;
         let redis = LocalRedis::start(lock_file.last.redis_port, redis_token(&secrets)).await?;
         let mut variables = vec![
             ("SABOR_ENV", "development".to_owned()),
+            ("SABOR_HOME", absolute_home()?),
             ("SITE_URL", url.clone()),
             ("ALLOWED_ORIGINS", allowed_origins(port)),
             ("POSTGRES_URL", postgres.clone()),
@@ -116,6 +138,13 @@ impl Stack {
         self.app.close().await;
         self.cluster.stop().await
     }
+}
+
+/// Returns the folder of the stack's data. `vercel dev --local` may run elsewhere, so the
+/// path is absolute.
+fn absolute_home() -> Result<String> {
+    let home = std::path::absolute(environment::home())?;
+    Ok(home.to_string_lossy().into_owned())
 }
 
 fn redis_token(secrets: &Variables) -> &str {

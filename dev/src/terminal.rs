@@ -1,11 +1,29 @@
 //! A command's output on standard output.
 
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
+
+use anyhow::{Result, bail};
+use sabor_testing::progress::status;
 
 /// Prints a line. A closed pipe (`cargo dev | head`) is ignored; `println!`
 /// would panic.
 pub(crate) fn print(line: &str) {
     let _ = writeln!(io::stdout(), "{line}");
+}
+
+/// Asks a person to confirm, by typing `yes`. Fails if they do not, or if standard input
+/// is no terminal, so that no script confirms by accident.
+pub(crate) fn confirm(question: &str) -> Result<()> {
+    if !io::stdin().is_terminal() {
+        bail!("{question} Standard input is not a terminal: confirm with --yes");
+    }
+    status(&format!("{question} Type yes to continue:"));
+    let mut answer = String::new();
+    io::stdin().read_line(&mut answer)?;
+    match answer.trim() {
+        "yes" => Ok(()),
+        _ => bail!("not confirmed; nothing was changed"),
+    }
 }
 
 /// Prints a table.

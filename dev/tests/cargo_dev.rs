@@ -3,8 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::fs;
-use std::io::{BufRead, BufReader, Lines};
-use std::net::TcpListener;
+use std::io::{BufRead, BufReader, Lines, Read, Write};
+use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStderr, ChildStdout, Command, Output, Stdio};
@@ -290,6 +290,41 @@ async fn the_demo_data_has_a_partner_application_and_commands_add_others() {
     stack.stop();
 }
 
+/// Sends a request to the stack. Returns the response, with its head.
+fn send(url: &str, host: &str, path: &str, body: &str) -> String {
+    let port = url.rsplit_once(':').unwrap().1;
+    let mut stream = TcpStream::connect(format!("127.0.0.1:{port}")).unwrap();
+    let request = format!(
+        "POST {path} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\
+        content-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut response = String::new();
+    stream.read_to_string(&mut response).unwrap();
+    response
+}
+
+#[test]
+fn mail_is_written_to_the_folder_of_the_stack_and_foreign_hosts_are_refused() {
+    let checkout = Checkout::new();
+    let mut stack = checkout.start(&[]);
+    let url = stack.wait_until_up();
+    let forgot = "/api/auth/forgot-password";
+    let body = "{\"email\":\"ana@sabor.dev\"}";
+    let refused = send(&url, "studio.example", forgot, body);
+    assert!(refused.starts_with("HTTP/1.1 403 "), "{refused}");
+    assert!(refused.contains("foreign_host"), "{refused}");
+    let mail = checkout.path(".sabor/mail");
+    assert!(!mail.exists());
+    let accepted = send(&url, url.trim_start_matches("http://"), forgot, body);
+    assert!(accepted.starts_with("HTTP/1.1 2"), "{accepted}");
+    wait_until("a mail", || {
+        fs::read_dir(&mail).is_ok_and(|mut files| files.next().is_some())
+    });
+    stack.stop();
+}
+
 #[tokio::test]
 async fn commands_use_the_running_stack_or_start_postgres_and_reset_deletes_the_data() {
     let checkout = Checkout::new();
@@ -315,6 +350,104 @@ async fn commands_use_the_running_stack_or_start_postgres_and_reset_deletes_the_
     );
     let reverted = checkout.run(&["migrate", "--down", "1"]);
     assert!(text(&reverted.stdout).contains("Reverted"), "{reverted:?}");
+    let refused = checkout.run(&["migrate", "--down", "99"]);
+    assert!(!refused.status.success());
+    assert!(
+        text(&refused.stderr).contains("so 99 cannot be reverted"),
+        "{refused:?}"
+    );
+}
+
+#[tokio::test]
+async fn reverting_shows_the_rows_that_are_lost_and_asks_on_a_deployment() {
+    let checkout = Checkout::new();
+    let mut stack = checkout.start(&[]);
+    stack.wait_until_up();
+    let tables = "select count(*)::text from pg_tables where schemaname = 'public'";
+    let all_tables = checkout.query_text(tables).await;
+    let deployment = |arguments: &[&str]| {
+        let mut command = checkout.command(&["migrate", "--deployment", "--down"]);
+        command
+            .args(arguments)
+            .env("POSTGRES_URL_NON_POOLING", checkout.postgres_url())
+            .stdin(Stdio::null());
+        command.output().unwrap()
+    };
+    let applied = "select count(*)::text from schema_migrations";
+    let applied = checkout.query_text(applied).await;
+
+    let refused = deployment(&["99", "--yes"]);
+    assert!(!refused.status.success());
+    assert!(
+        text(&refused.stderr).contains("so 99 cannot be reverted"),
+        "{refused:?}"
+    );
+
+    let unconfirmed = deployment(&[&applied]);
+    assert!(!unconfirmed.status.success());
+    assert!(
+        text(&unconfirmed.stderr).contains("--yes"),
+        "{unconfirmed:?}"
+    );
+    let users = checkout
+        .query_text("select count(*)::text from users")
+        .await;
+    let shown = text(&unconfirmed.stdout);
+    let line = shown.lines().find(|line| line.contains("table users "));
+    assert!(
+        line.is_some_and(|line| line.ends_with(&format!(" {users}"))),
+        "{shown}"
+    );
+    assert_eq!(checkout.query_text(tables).await, all_tables);
+
+    let confirmed = deployment(&[&applied, "--yes"]);
+    assert!(
+        text(&confirmed.stdout).contains("Reverted"),
+        "{confirmed:?}"
+    );
+    assert_eq!(checkout.query_text(tables).await, "0");
+
+    // The running stack gets its demo accounts back.
+    let migrated = checkout.run(&["migrate"]);
+    assert!(
+        text(&migrated.stdout).contains("Applied 0001"),
+        "{migrated:?}"
+    );
+    assert_eq!(checkout.query_text(tables).await, all_tables);
+    let accounts = "select string_agg(first_name, ' ' order by email) from users
+        where email like '%@sabor.dev'";
+    assert_eq!(checkout.query_text(accounts).await, "Adriana Ana Sofia");
+    stack.stop();
+}
+
+#[test]
+fn an_invalid_connection_string_is_reported_with_its_variable_and_without_the_password() {
+    for (variable, url) in [
+        (
+            "POSTGRES_URL_NON_POOLING",
+            "postgres://u:hunter2@h/d?sslmode=no-verify",
+        ),
+        (
+            "DATABASE_URL_UNPOOLED",
+            "host=127.0.0.1 port=1 user=u password=hunter2 sslkey=k",
+        ),
+    ] {
+        let mut command = Checkout::new().command(&["migrate", "--deployment"]);
+        let refused = command.env(variable, url).output().unwrap();
+        let message = text(&refused.stderr);
+        assert!(message.contains(&format!("{variable}: ssl")), "{message}");
+        assert!(!message.contains("hunter2"), "{message}");
+    }
+    // Nothing listens at this address.
+    let url = "host=127.0.0.1 port=1 user=u password=hunter2 dbname=d";
+    let mut command = Checkout::new().command(&["migrate", "--deployment"]);
+    let refused = command
+        .env("POSTGRES_URL_NON_POOLING", url)
+        .output()
+        .unwrap();
+    let message = text(&refused.stderr);
+    assert!(message.contains("127.0.0.1:1/d"), "{message}");
+    assert!(!message.contains("hunter2"), "{message}");
 }
 
 #[tokio::test]

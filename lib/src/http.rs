@@ -40,6 +40,7 @@ pub use self::page::{List, PageParams};
 pub use self::partner::{MemberOrPartner, Partner};
 pub use self::path::Id;
 pub use self::query::Query;
+pub use self::response::reject;
 pub use self::routes::Routes;
 pub(crate) use self::sign_in_context::registration_cookie;
 pub use self::sign_in_context::{ClearedCookies, SignInContext, SignOutContext};

@@ -73,12 +73,45 @@ async fn migrating_up_down_and_up_again_restores_the_schema() {
     let applied = migrations::up(&mut client).await.unwrap();
     let full_schema = schema(&client).await;
     assert!(full_schema.len() > 50);
-    let mut reverted = migrations::down(&mut client, usize::MAX).await.unwrap();
+    let mut reverted = migrations::down(&mut client, applied.len()).await.unwrap();
     reverted.reverse();
     assert_eq!(reverted, applied);
     assert_eq!(schema(&client).await, empty_schema);
+    assert!(migrations::down(&mut client, 1).await.is_err());
     migrations::up(&mut client).await.unwrap();
     assert_eq!(schema(&client).await, full_schema);
+}
+
+#[tokio::test]
+async fn a_preview_lists_the_rows_that_reverting_deletes_and_changes_nothing() {
+    let database = empty_database().await;
+    let mut client = connect(&database).await;
+    let applied = migrations::up(&mut client).await.unwrap();
+    let full_schema = schema(&client).await;
+    let insert = "insert into users (id, email, first_name, last_name)
+        values (gen_random_uuid(), 'ana@example.com', 'Ana', 'Reyes')";
+    client.batch_execute(insert).await.unwrap();
+    let preview = migrations::preview_down(&mut client, applied.len())
+        .await
+        .unwrap();
+    assert_eq!(preview.names.len(), applied.len());
+    let shown: Vec<_> = preview
+        .losses
+        .iter()
+        .map(|loss| (loss.table.as_str(), loss.column.as_deref(), loss.rows))
+        .collect();
+    assert!(shown.contains(&("users", None, 1)), "{shown:?}");
+    // Empty tables are left out.
+    assert!(
+        shown.iter().all(|(table, ..)| *table != "bookings"),
+        "{shown:?}"
+    );
+    assert_eq!(schema(&client).await, full_schema);
+    assert!(
+        migrations::preview_down(&mut client, applied.len() + 1)
+            .await
+            .is_err()
+    );
 }
 
 #[tokio::test]

@@ -75,6 +75,17 @@ pub(super) async fn complete(State(app): State<App>, request: Request, next: Nex
     response
 }
 
+/// Returns the complete response to a request that is rejected before it reaches the
+/// router.
+pub fn reject(error: &Error) -> Response {
+    let id = random::id().to_string();
+    let mut response = Response::default();
+    *response.status_mut() = error.status();
+    write_error(error, &id, true, &mut response);
+    complete_headers(&id, response.headers_mut());
+    response
+}
+
 fn request_id(headers: &HeaderMap) -> String {
     headers
         .get(VERCEL_ID)

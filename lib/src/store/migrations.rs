@@ -93,12 +93,14 @@ pub async fn up(client: &mut Client) -> Result<Vec<String>> {
 }
 
 /// Reverts the last `count` migrations, newest first, each in a transaction of its
-/// own. Returns their names. The data in the tables is lost.
+/// own. Returns their names. The data in the tables is lost: see [`preview_down`].
 ///
 /// # Errors
 ///
-/// Fails with the errors of [`up`].
+/// Fails with the errors of [`up`], and with [`Error::Internal`] when fewer migrations are
+/// applied.
 pub async fn down(client: &mut Client, count: usize) -> Result<Vec<String>> {
+    last_applied(&client.transaction().await?, count).await?;
     let mut names = Vec::new();
     for migration in MIGRATIONS.iter().rev() {
         if names.len() == count {
@@ -116,6 +118,110 @@ pub async fn down(client: &mut Client, count: usize) -> Result<Vec<String>> {
         transaction.commit().await?;
     }
     Ok(names)
+}
+
+/// What reverting migrations deletes.
+#[derive(Clone, Debug)]
+pub struct Loss {
+    /// The table.
+    pub table: String,
+    /// The column, if the table itself stays.
+    pub column: Option<String>,
+    /// The number of rows, or of rows with a value in the column.
+    pub rows: i64,
+}
+
+/// What [`down`] would do.
+#[derive(Clone, Debug)]
+pub struct DownPreview {
+    /// The names of the migrations that would be reverted, newest first.
+    pub names: Vec<String>,
+    /// The tables and columns with data that would be deleted.
+    pub losses: Vec<Loss>,
+}
+
+/// Finds out what reverting the last `count` migrations deletes. Reverts them in
+/// a transaction that is rolled back, and compares the tables and columns.
+///
+/// # Errors
+///
+/// Fails with the errors of [`down`]. Also fails when the tables are locked for ten seconds.
+pub async fn preview_down(client: &mut Client, count: usize) -> Result<DownPreview> {
+    let transaction = client.transaction().await?;
+    let reverted = last_applied(&transaction, count).await?;
+    transaction
+        .batch_execute("set local lock_timeout = '10s'")
+        .await?;
+    let before = list_columns(&transaction).await?;
+    for migration in &reverted {
+        transaction.batch_execute(migration.down).await?;
+    }
+    let after = list_columns(&transaction).await?;
+    transaction.rollback().await?;
+
+    let mut losses: Vec<Loss> = Vec::new();
+    for (table, column) in &before {
+        if after.contains(&(table.clone(), column.clone())) {
+            continue;
+        }
+        let is_table_kept = after.iter().any(|(kept, _)| kept == table);
+        if !is_table_kept && losses.iter().any(|loss| loss.table == *table) {
+            continue;
+        }
+        let column = is_table_kept.then(|| column.clone());
+        let counted = column.as_deref().unwrap_or("*");
+        let rows = client
+            .query_typed(&format!("select count({counted}) from {table}"), &[])
+            .await?;
+        losses.push(Loss {
+            table: table.clone(),
+            column,
+            rows: rows[0].try_get(0)?,
+        });
+    }
+    losses.retain(|loss| loss.rows > 0);
+    Ok(DownPreview {
+        names: reverted.iter().map(|one| one.name.to_owned()).collect(),
+        losses,
+    })
+}
+
+/// Returns the last `count` applied migrations, newest first.
+async fn last_applied(
+    transaction: &Transaction<'_>,
+    count: usize,
+) -> Result<Vec<&'static Migration>> {
+    let applied = list_applied(transaction).await?;
+    let is_applied = |migration: &&Migration| {
+        let mut versions = applied.iter().map(|(version, _)| *version);
+        versions.any(|version| version == migration.version)
+    };
+    let mut newest: Vec<_> = MIGRATIONS.iter().rev().filter(is_applied).collect();
+    if count > newest.len() {
+        return Err(Error::internal(format!(
+            "only {} migrations are applied, so {count} cannot be reverted",
+            newest.len()
+        )));
+    }
+    newest.truncate(count);
+    Ok(newest)
+}
+
+/// Lists the columns of all tables, quoted, except those of the list of migrations.
+/// Partitions are left out, because their rows are counted in the partitioned table.
+const LIST_COLUMNS: &str = "
+    select quote_ident(c.relname), quote_ident(a.attname)
+    from pg_class c
+    join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
+    where c.relkind in ('r', 'p') and not c.relispartition
+        and c.relnamespace = current_schema()::regnamespace and c.relname <> 'schema_migrations'
+    order by 1, a.attnum";
+
+async fn list_columns(transaction: &Transaction<'_>) -> Result<Vec<(String, String)>> {
+    let rows = transaction.query_typed(LIST_COLUMNS, &[]).await?;
+    rows.iter()
+        .map(|row| Ok((row.try_get(0)?, row.try_get(1)?)))
+        .collect()
 }
 
 /// Waits for other callers, then lists the versions and checksums of the applied

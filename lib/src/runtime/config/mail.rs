@@ -96,7 +96,9 @@ fn checked_address(
 fn transport(env: &Environment<'_>, development: bool) -> Result<MailTransport, ConfigError> {
     let Some(host) = env.text("SMTP_HOST") else {
         return Ok(if development {
-            MailTransport::Folder(PathBuf::from(".sabor/mail"))
+            let home = env.text("SABOR_HOME");
+            let home = home.unwrap_or_else(|| ".sabor".to_owned());
+            MailTransport::Folder(PathBuf::from(home).join("mail"))
         } else {
             MailTransport::Disabled
         });
