@@ -5,6 +5,7 @@ pub mod closures;
 mod editor;
 mod generation;
 mod occurrence;
+mod scope;
 mod series;
 pub mod view;
 mod weekly;
@@ -16,6 +17,7 @@ use utoipa::{IntoParams, ToSchema};
 use self::editor::TimetableEditor;
 pub use self::generation::generate_ahead;
 use self::occurrence::{CreateOccurrence, UpdateOccurrence};
+use self::scope::{Request, Scope};
 use self::series::Reasons;
 use self::view::{TimetableResult, WeeklyClassView};
 use self::weekly::{CreateWeeklyClass, UpdateWeeklyClass};
@@ -26,7 +28,7 @@ use crate::http::{List, Member, query};
 use crate::models::weekly_class::{self, WeeklyClass};
 use crate::store::page::Page;
 use crate::values::caller::Caller;
-use crate::values::form::{Form, Problem};
+use crate::values::form::Form;
 use crate::{App, BoxFuture};
 
 /// The classes to create. Exactly one of the fields must be set.
@@ -41,43 +43,6 @@ pub struct CreateTimetableEntry {
     /// Generates the classes of all weekly classes, from today to this date, at
     /// most 366 days ahead. Existing classes do not change.
     generate_until: Option<NaiveDate>,
-}
-
-/// Which classes of a weekly class a change affects.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, ToSchema)]
-#[serde(rename_all = "lowercase")]
-#[schema(as = ScheduleScope)]
-pub enum Scope {
-    /// One class.
-    #[default]
-    This,
-    /// One class and the later ones of its weekly class.
-    Following,
-    /// All upcoming classes of the weekly class.
-    All,
-}
-
-impl Scope {
-    fn parse(text: &str) -> Result<Self, Problem> {
-        match text {
-            "this" => Ok(Self::This),
-            "following" => Ok(Self::Following),
-            "all" => Ok(Self::All),
-            _ => Err("must be this, following or all".to_owned()),
-        }
-    }
-
-    /// Returns the first date that a change affects, if it starts at a class of this date.
-    fn start(self, date: NaiveDate) -> Option<NaiveDate> {
-        (self == Self::Following).then_some(date)
-    }
-}
-
-/// The options of a change.
-#[derive(Clone, Copy, Debug)]
-struct Request {
-    scope: Scope,
-    preview: bool,
 }
 
 /// The classes to change. Exactly one of `pattern` and `occurrence` must be set.

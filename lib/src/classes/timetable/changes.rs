@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use uuid::Uuid;
 
 use super::editor::TimetableEditor;
-use super::view::EffectView;
+use super::view::{ConflictView, EffectView};
 use crate::error::{Error, Result};
 use crate::models::closure;
 use crate::models::member_event::{self, NewMemberEvent};
@@ -21,6 +21,19 @@ const IN_THE_PAST: &str = "in_the_past";
 pub(super) struct Conflict {
     pub(super) occurrence: LockedOccurrence,
     pub(super) code: &'static str,
+}
+
+impl From<Conflict> for ConflictView {
+    fn from(conflict: Conflict) -> Self {
+        // Only classes of a weekly class have conflicts.
+        let (pattern_id, date) = conflict.occurrence.weekly.unwrap_or_default();
+        Self {
+            pattern_id,
+            date,
+            occurrence_id: Some(conflict.occurrence.id),
+            code: conflict.code.to_owned(),
+        }
+    }
 }
 
 /// Changes classes, and collects what they affect and whom they notify.

@@ -10,9 +10,9 @@ use uuid::Uuid;
 
 use super::changes::ClassChanges;
 use super::editor::TimetableEditor;
+use super::scope::Request;
 use super::series::{Reasons, SeriesChange};
 use super::view::TimetableResult;
-use super::{Request, Scope};
 use crate::classes::fields::{clock_time, date, description, duration, participants, room};
 use crate::error::{Error, Result};
 use crate::http::json::nullable;
@@ -362,21 +362,6 @@ impl TimetableEditor<'_> {
             })
         });
         cancelled.await
-    }
-}
-
-impl Request {
-    /// Returns the weekly class of a class and the class's date in it, unless the request
-    /// is about this class alone.
-    fn series(&self, current: &LockedOccurrence) -> Result<Option<(Uuid, NaiveDate)>> {
-        if self.scope == Scope::This {
-            return Ok(None);
-        }
-        let problem = "must be this, because the class does not belong to a weekly class";
-        match current.weekly {
-            Some(weekly) => Ok(Some(weekly)),
-            None => Err(Error::field("scope", problem)),
-        }
     }
 }
 

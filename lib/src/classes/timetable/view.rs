@@ -5,7 +5,6 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::changes;
 use crate::models::weekly_class::{Conflict, WeeklyClass};
 
 /// A weekly class, as staff see it.
@@ -63,17 +62,17 @@ impl From<WeeklyClass> for WeeklyClassView {
 #[schema(as = ScheduleConflict)]
 pub struct ConflictView {
     /// The id of the weekly class.
-    pattern_id: Uuid,
+    pub(super) pattern_id: Uuid,
     /// The date for which the class was or would have been generated.
-    date: NaiveDate,
+    pub(super) date: NaiveDate,
     /// The id of the class that stays as it is. It is left out if no class could be
     /// generated.
     #[serde(skip_serializing_if = "Option::is_none")]
-    occurrence_id: Option<Uuid>,
+    pub(super) occurrence_id: Option<Uuid>,
     /// `room_taken`, `instructor_taken`, or `retired` if the class type, the instructor or
     /// the room is retired. For a change also `places_taken`, `studio_closed`, or
     /// `in_the_past` if the class would start in the past.
-    code: String,
+    pub(super) code: String,
 }
 
 /// How many classes and members a change affects.
@@ -91,19 +90,6 @@ pub struct EffectView {
     pub(super) waitlisted: usize,
     /// The number of different members who booked these classes or are on their waitlists.
     pub(super) members: usize,
-}
-
-impl From<changes::Conflict> for ConflictView {
-    fn from(conflict: changes::Conflict) -> Self {
-        // Only classes of a weekly class have conflicts.
-        let (pattern_id, date) = conflict.occurrence.weekly.unwrap_or_default();
-        Self {
-            pattern_id,
-            date,
-            occurrence_id: Some(conflict.occurrence.id),
-            code: conflict.code.to_owned(),
-        }
-    }
 }
 
 impl From<Conflict> for ConflictView {

@@ -7,8 +7,8 @@ use serde_json::json;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::Request;
 use super::editor::TimetableEditor;
+use super::scope::Request;
 use super::series::{Reasons, SeriesChange};
 use super::view::TimetableResult;
 use crate::classes::fields::{clock_time, date, duration, participants, room};
