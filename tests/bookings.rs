@@ -3,10 +3,14 @@
 mod cancel;
 mod concurrency;
 mod create;
+mod free_cancellation;
 mod idempotency;
+mod limits;
 mod list;
 mod payment;
+mod rebooking;
 
+use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -25,6 +29,17 @@ pub async fn join_waitlist(person: &TestClient, class: Uuid) -> TestResponse {
 pub async fn cancel(person: &TestClient, booking: &Value) -> TestResponse {
     let payload = json!({ "bookingId": booking["id"] });
     person.post("/api/bookings/cancel", payload).await
+}
+
+/// Returns a time of a response.
+pub fn time(value: &Value) -> DateTime<Utc> {
+    value.as_str().unwrap().parse().unwrap()
+}
+
+/// Sets the application's clock to `before` the start of the class that was booked.
+pub fn set_clock_before_start(app: &TestApp, booking: &Value, before: TimeDelta) {
+    let clock = app.app.clock();
+    clock.advance(time(&booking["class"]["startTime"]) - before - clock.now());
 }
 
 /// Inserts a row for a payment at the studio's desk for a booking.

@@ -2,12 +2,13 @@
 
 use std::time::{Duration, Instant};
 
+use chrono::TimeDelta;
 use sabor::App;
 use sabor::notify::mail::{SendSummary, send_due};
 use sabor::runtime::config::MailTransport;
 use serde_json::{Value, json};
 
-use crate::bookings::{book, cancel, join_waitlist};
+use crate::bookings::{book, cancel, insert_desk_payment, join_waitlist, set_clock_before_start};
 use crate::harness::{MailServer, Settings, TestApp, wait_until};
 
 async fn send_due_mails(app: &App) -> SendSummary {
@@ -90,6 +91,7 @@ async fn a_booking_confirmation_has_text_and_html_in_the_studios_local_time() {
         "Sala Uno",
         "Marisol Vega",
         "25.00 USD",
+        "You can cancel free of charge until Sunday, March 28, 2027, 7:30 AM.",
         "https://sabor.example/",
     ] {
         assert!(text.contains(part), "{part} is not in {text}");
@@ -128,6 +130,43 @@ async fn waitlist_promotion_and_cancellation_are_mailed() {
     };
     assert_eq!(subjects_to("ana"), ["Booked", "Cancelled"]);
     assert_eq!(subjects_to("ben"), ["On the waitlist", "You have a spot"]);
+}
+
+#[tokio::test]
+async fn the_mail_about_a_late_cancellation_says_when_the_free_one_ended() {
+    let Some(server) = MailServer::start().await else {
+        return;
+    };
+    let app = TestApp::start_with(server.settings()).await;
+    let ana = app.member("ana").await;
+    let class = app.create_class(3).await;
+    app.sql(
+        "update scheduled_classes set start_time = '2030-07-05T01:00:00Z',
+            end_time = '2030-07-05T02:00:00Z'",
+    )
+    .await;
+    let booking = book(&ana, class).await.expect(201);
+    insert_desk_payment(&app, &booking).await;
+    set_clock_before_start(&app, &booking, TimeDelta::hours(2));
+    cancel(&ana, &booking).await.expect(200);
+    let mails = server.wait_for_mails(2).await;
+    let cancellation = mails
+        .iter()
+        .find(|mail| {
+            let subject = mail["headers"]["subject"].as_str().unwrap();
+            subject.starts_with("Cancelled: ")
+        })
+        .unwrap();
+    let text = cancellation["text"].as_str().unwrap();
+    // Denver is six hours behind UTC in summer.
+    let expected = "the time for a free cancellation ended on Thursday, July 4, 2030, 7:00 AM.";
+    assert!(
+        text.split_whitespace()
+            .collect::<Vec<_>>()
+            .join(" ")
+            .contains(expected),
+        "{text}"
+    );
 }
 
 #[tokio::test]

@@ -19,7 +19,9 @@ use crate::harness::{StripeStandIn, TestApp, TestClient, TestResponse, stripe_ev
 /// Starts an application that accepts cards, and its Stripe stand-in.
 pub async fn start_with_stripe() -> (TestApp, StripeStandIn) {
     let stripe = StripeStandIn::start().await;
-    let app = TestApp::start_with(stripe.settings()).await;
+    // The members of these tests start more payments than they complete.
+    let settings = stripe.settings().with("MAX_UNPAID_BOOKINGS", "100");
+    let app = TestApp::start_with(settings).await;
     (app, stripe)
 }
 

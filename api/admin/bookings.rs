@@ -35,7 +35,7 @@ async fn list_roster(
 #[utoipa::path(post, path = "/api/admin/bookings", tag = "administration", security(("session" = [])), params(IdempotencyKeyParams), request_body = CreateBookingForMember, responses(
     (status = 201, body = BookingView, description = "The new booking; `status` shows whether it is on the waitlist"),
     (status = 404, description = "`not_found`: no member or class has this id"),
-    (status = 409, description = "`class_full`: no spot is free. `already_booked`: the member has booked this class. `class_started`, `class_cancelled`: the class can no longer be booked. `waitlist_closed`: the waitlist closes shortly before the class. `idempotency_key_reused`: the key belongs to another request"),
+    (status = 409, description = "`class_full`: no spot is free. `already_booked`: the member has booked this class. `class_started`, `class_cancelled`: the class can no longer be booked. `waitlist_closed`: the waitlist closes shortly before the class. `overlapping_booking`: the member has a booking or a waitlist entry for another class at this time. `idempotency_key_reused`: the key belongs to another request"),
 ))]
 async fn create_booking_for_member(
     app: App,

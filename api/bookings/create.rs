@@ -12,12 +12,13 @@ pub fn route() -> Routes {
 }
 
 /// Books a spot in a class. If the class is full and `joinWaitlist` is set, the
-/// member joins the waitlist.
+/// member joins the waitlist. Booking again after a cancellation reopens the
+/// earlier booking, if it was paid and the money was not sent back yet.
 #[utoipa::path(post, path = "/api/bookings/create", tag = "bookings", security(("session" = [])), params(IdempotencyKeyParams), request_body = CreateBooking, responses(
-    (status = 201, body = BookingView, description = "The new booking; `status` shows whether it is on the waitlist"),
+    (status = 201, body = BookingView, description = "The booking; `status` shows whether it is on the waitlist, and `freeCancellationUntil` until when it can be cancelled without cost"),
     (status = 403, description = "`email_not_verified`: the member has not confirmed their e-mail address"),
     (status = 404, description = "`not_found`: no class has this id"),
-    (status = 409, description = "`class_full`: no spot is free. `already_booked`: the member has booked this class. `class_started`, `class_cancelled`: the class can no longer be booked. `waitlist_closed`: the waitlist closes shortly before the class. `idempotency_key_reused`: the key belongs to another request"),
+    (status = 409, description = "`class_full`: no spot is free. `already_booked`: the member has booked this class. `class_started`, `class_cancelled`: the class can no longer be booked. `waitlist_closed`: the waitlist closes shortly before the class. `overlapping_booking`: the member has a booking or a waitlist entry for another class at this time. `too_many_unpaid_bookings`: the member must pay for a booking or cancel one first. `idempotency_key_reused`: the key belongs to another request"),
 ))]
 async fn create_booking(
     app: App,

@@ -204,6 +204,8 @@ impl Testbed {
             ("CRON_SECRET", self.cron_secret.clone()),
             // A registration is measured together with its session.
             ("REQUIRE_EMAIL_VERIFICATION", "false".to_owned()),
+            // The members of the load book more often than real ones.
+            ("MAX_UNPAID_BOOKINGS", "1000".to_owned()),
         ]);
         variables
     }

@@ -42,7 +42,8 @@ async fn concurrent_calls_apply_each_migration_once() {
             json!("0007_canonical_texts"),
             json!("0008_moved_classes"),
             json!("0009_closed_accounts"),
-            json!("0010_rooms_and_closures")
+            json!("0010_rooms_and_closures"),
+            json!("0011_free_cancellation")
         ]
     );
     app.member("ana").await;

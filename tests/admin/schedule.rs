@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use crate::bookings::{
     assert_bookings_consistent, book, cancel, insert_desk_payment, join_waitlist,
+    set_clock_before_start, time,
 };
 use crate::harness::{Settings, TestApp, TestClient, TestResponse};
 
@@ -89,10 +90,7 @@ impl Studio {
     /// Sets the clock to five hours before the class of a booking, so that a
     /// cancellation is late.
     fn advance_past_cancellation_deadline(&self, booking: &Value) {
-        let start = booking["class"]["startTime"].as_str().unwrap();
-        let start: DateTime<Utc> = start.parse().unwrap();
-        let clock = self.app.app.clock();
-        clock.advance(start - clock.now() - TimeDelta::hours(5));
+        set_clock_before_start(&self.app, booking, TimeDelta::hours(5));
     }
 
     pub async fn change_class(&self, id: Uuid, mut change: Value) -> TestResponse {
@@ -378,6 +376,7 @@ async fn a_late_cancellation_is_refunded_when_the_class_is_cancelled() {
     assert_eq!(outcome["cancelledBookings"], 0);
     let list = ana.get("/api/bookings/list").await.expect(200);
     assert_eq!(list["items"][0]["paymentStatus"], "refund_due");
+    assert_eq!(list["items"][0]["lateCancellation"], false);
     assert_eq!(studio.event_count("payment_refund_due").await, 1);
     assert_eq!(studio.event_count("class_cancelled").await, 0);
 }
@@ -413,6 +412,88 @@ async fn members_are_notified_when_a_class_moves_or_changes_instructor() {
     );
     let log_entries = "select count(*) from security_events where kind = 'timetable_changed'";
     assert_eq!(app.count(log_entries).await, 4);
+}
+
+/// Rule: what the studio does is never the member's loss.
+#[tokio::test]
+async fn a_class_that_becomes_another_one_can_be_cancelled_without_cost_until_its_start() {
+    let studio = Studio::open().await;
+    let class = studio.create_class(5, "19:00").await;
+    let changes = [
+        json!({ "time": "18:40" }),
+        json!({ "room": "Red" }),
+        json!({ "instructorId": studio.instructors[1] }),
+        json!({ "date": (studio.app.app.clock().now() + TimeDelta::days(6)).date_naive() }),
+    ];
+    for (number, change) in changes.into_iter().enumerate() {
+        let person = studio.app.member(&format!("ana{number}")).await;
+        let booking = book(&person, class).await.expect(201);
+        insert_desk_payment(&studio.app, &booking).await;
+        // The time of free cancellation is over.
+        studio.advance_past_cancellation_deadline(&booking);
+        studio.change_class(class, change.clone()).await.expect(200);
+        let moved = person.get("/api/bookings/list").await.expect(200)["items"][0].clone();
+        let start = time(&moved["class"]["startTime"]);
+        assert_eq!(time(&moved["freeCancellationUntil"]), start, "{change}");
+        set_clock_before_start(&studio.app, &moved, TimeDelta::minutes(1));
+        let cancelled_booking = cancel(&person, &booking).await.expect(200);
+        assert_eq!(cancelled_booking["lateCancellation"], false, "{change}");
+        assert_eq!(cancelled_booking["paymentStatus"], "refund_due", "{change}");
+        set_clock_before_start(&studio.app, &booking, TimeDelta::days(4));
+    }
+}
+
+#[tokio::test]
+async fn a_small_change_keeps_the_time_of_free_cancellation() {
+    let studio = Studio::open().await;
+    let class = studio.create_class(5, "19:00").await;
+    let ana = studio.app.member("ana").await;
+    let booking = book(&ana, class).await.expect(201);
+    for change in [
+        json!({ "time": "19:14" }),
+        json!({ "durationMinutes": 90 }),
+        json!({ "title": "Bachata with live music" }),
+        json!({ "maxParticipants": 30 }),
+    ] {
+        studio.change_class(class, change).await.expect(200);
+    }
+    let kept = ana.get("/api/bookings/list").await.expect(200)["items"][0].clone();
+    assert_eq!(
+        kept["freeCancellationUntil"],
+        booking["freeCancellationUntil"]
+    );
+}
+
+#[tokio::test]
+async fn ten_minutes_across_midnight_are_another_day() {
+    let studio = Studio::open().await;
+    let class = studio.create_class(5, "23:55").await;
+    let ana = studio.app.member("ana").await;
+    book(&ana, class).await.expect(201);
+    let next_day = (studio.app.app.clock().now() + TimeDelta::days(6)).date_naive();
+    let change = json!({ "date": next_day, "time": "00:05" });
+    studio.change_class(class, change).await.expect(200);
+    let moved = ana.get("/api/bookings/list").await.expect(200)["items"][0].clone();
+    assert_eq!(moved["freeCancellationUntil"], moved["class"]["startTime"]);
+}
+
+#[tokio::test]
+async fn the_time_of_free_cancellation_never_moves_to_earlier() {
+    let studio = Studio::open().await;
+    let class = studio.create_class(5, "19:00").await;
+    let ana = studio.app.member("ana").await;
+    let booking = book(&ana, class).await.expect(201);
+    // The class now starts before the time until which it could be cancelled.
+    let date = (studio.app.app.clock().now() + TimeDelta::days(2)).date_naive();
+    studio
+        .change_class(class, json!({ "date": date }))
+        .await
+        .expect(200);
+    let moved = ana.get("/api/bookings/list").await.expect(200)["items"][0].clone();
+    assert_eq!(moved["freeCancellationUntil"], moved["class"]["startTime"]);
+    let stored = studio.app.sql("select free_until from bookings").await;
+    let stored: DateTime<Utc> = stored[0].get(0);
+    assert_eq!(stored, time(&booking["freeCancellationUntil"]));
 }
 
 #[tokio::test]

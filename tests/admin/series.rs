@@ -83,6 +83,9 @@ async fn a_new_weekday_moves_the_coming_classes_after_a_preview() {
         "10-01 19:00",
     ];
     assert_eq!(times(&studio).await, thursdays);
+    // The member did not choose this day.
+    let moved = ana.get("/api/bookings/list").await.expect(200)["items"][0].clone();
+    assert_eq!(moved["freeCancellationUntil"], moved["class"]["startTime"]);
     assert_eq!(studio.mail_count("class_moved").await, 2);
     assert_eq!(studio.event_count("class_moved").await, 2);
     let generation = json!({ "generateUntil": "2026-10-01" });

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::{assert_bookings_consistent, book, cancel, join_waitlist};
-use crate::harness::{TestApp, TestClient, TestResponse};
+use crate::harness::{Settings, TestApp, TestClient, TestResponse};
 
 const CREATE: &str = env!("CARGO_BIN_EXE_bookings-create");
 const CANCEL: &str = env!("CARGO_BIN_EXE_bookings-cancel");
@@ -128,7 +128,7 @@ async fn two_thousand_concurrent_members_are_waitlisted_in_order_of_arrival() {
 
 #[tokio::test]
 async fn a_minute_of_random_bookings_and_cancellations_stays_consistent() {
-    let app = TestApp::start().await;
+    let app = TestApp::start_with(Settings::default().with("MAX_UNPAID_BOOKINGS", "5")).await;
     let mut classes = Vec::new();
     for spots in [1, 2, 3, 5, 8] {
         classes.push(app.create_class(spots).await);

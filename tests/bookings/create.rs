@@ -80,7 +80,7 @@ async fn started_cancelled_and_unknown_classes_cannot_be_booked() {
     let ana = app.member("ana").await;
     let started_class = app
         .create_class_with(NewClass {
-            starts_in: -0.1,
+            starts_in: Some(-0.1),
             ..NewClass::default()
         })
         .await;
@@ -106,7 +106,7 @@ async fn the_waitlist_closes_before_the_start_and_its_members_can_book_a_free_sp
     let app = TestApp::start().await;
     let class = app
         .create_class_with(NewClass {
-            starts_in: 2.5,
+            starts_in: Some(2.5),
             spots: 1,
             ..NewClass::default()
         })

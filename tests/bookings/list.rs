@@ -13,7 +13,7 @@ async fn upcoming_bookings_are_ascending_and_past_bookings_descending() {
     for starts_in in [30.0, 10.0, 20.0] {
         let class = app
             .create_class_with(NewClass {
-                starts_in,
+                starts_in: Some(starts_in),
                 ..NewClass::default()
             })
             .await;
@@ -51,7 +51,7 @@ async fn a_booking_whose_class_moves_before_the_cursor_comes_on_the_next_page() 
     let mut bookings = Vec::new();
     for starts_in in [10.0, 20.0, 30.0] {
         let class = NewClass {
-            starts_in,
+            starts_in: Some(starts_in),
             ..NewClass::default()
         };
         let class = app.create_class_with(class).await;

@@ -13,7 +13,7 @@ async fn the_availability_of_several_classes_is_returned_at_once() {
     let full_class = app.create_class(1).await;
     let later_class = app
         .create_class_with(NewClass {
-            starts_in: 90.0,
+            starts_in: Some(90.0),
             ..NewClass::default()
         })
         .await;

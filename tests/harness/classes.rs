@@ -8,8 +8,10 @@ use super::TestApp;
 /// room, so that there are no conflicts.
 #[derive(Clone, Copy)]
 pub struct NewClass {
-    /// Hours from now to the start; negative for a class that has started.
-    pub starts_in: f64,
+    /// Hours from now to the start; negative for a class that has started. `None` for a
+    /// time in three days at which there is no other class, because the bookings of a
+    /// member cannot overlap.
+    pub starts_in: Option<f64>,
     pub spots: i32,
     pub price: &'static str,
 }
@@ -17,7 +19,7 @@ pub struct NewClass {
 impl Default for NewClass {
     fn default() -> Self {
         Self {
-            starts_in: 72.0,
+            starts_in: None,
             spots: 20,
             price: "25.00",
         }
@@ -43,6 +45,12 @@ impl TestApp {
             spots,
             price,
         } = class;
+        let start = match starts_in {
+            Some(hours) => format!("now() + interval '1 hour' * {hours}"),
+            None => "(select greatest(max(end_time), now() + interval '72 hours')
+                from scheduled_classes)"
+                .to_owned(),
+        };
         let statements = format!(
             "insert into instructors (id, name) values ('{instructor}', 'Marisol Vega');
             insert into class_types (id, name, price_per_class, styles)
@@ -51,7 +59,7 @@ impl TestApp {
                 start_time, end_time, max_participants, room)
             select '{occurrence}', '{class_type}', '{instructor}', 'Salsa on a Friday',
                 start_time, start_time + interval '1 hour', {spots}, 'Room {occurrence}'
-            from (select now() + interval '1 hour' * {starts_in} as start_time) t"
+            from (select {start} as start_time) t"
         );
         client.batch_execute(&statements).await.unwrap();
         occurrence

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use chrono::TimeDelta;
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -10,7 +11,7 @@ use super::{
     book_and_pay, checkout_completed, event_about, make_payments_due, member_event_count,
     payment_of, process_refunds, review_count, start_payment, start_with_stripe,
 };
-use crate::bookings::{book, cancel};
+use crate::bookings::{book, cancel, set_clock_before_start};
 use crate::harness::{LocalStripe, NewClass, StripeFault, TestApp, python, wait_until};
 
 async fn payment_status(app: &TestApp) -> String {
@@ -26,6 +27,8 @@ async fn a_timely_cancellation_refunds_the_card() {
     let ana = app.member("ana").await;
     let (booking, session) = book_and_pay(&app, &stripe, &ana).await;
     cancel(&ana, &booking).await.expect(200);
+    make_payments_due(&app).await;
+    process_refunds(&app).await;
     wait_until(async || payment_status(&app).await == "refunded").await;
     let requests = stripe.requests("POST", "/v1/refunds");
     assert_eq!(requests.len(), 1);
@@ -51,8 +54,7 @@ async fn a_late_cancellation_is_not_refunded() {
     let (app, stripe) = start_with_stripe().await;
     let ana = app.member("ana").await;
     let (booking, _) = book_and_pay(&app, &stripe, &ana).await;
-    app.sql("update scheduled_classes set start_time = now() + interval '11 hours', end_time = now() + interval '12 hours'")
-        .await;
+    set_clock_before_start(&app, &booking, TimeDelta::hours(11));
     let cancelled = cancel(&ana, &booking).await.expect(200);
     assert_eq!(cancelled["lateCancellation"], true);
     assert_eq!(process_refunds(&app).await, 0);

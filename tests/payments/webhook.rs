@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 
 use super::{
     book_and_pay, booking_status, charge_refunded, checkout_completed, event_about,
-    expire_card_payments, member_event_count, payment_of, release_unpaid, review_count,
-    start_checkout, start_payment, start_with_stripe,
+    expire_card_payments, make_payments_due, member_event_count, payment_of, process_refunds,
+    release_unpaid, review_count, start_checkout, start_payment, start_with_stripe,
 };
 use crate::bookings::{assert_bookings_consistent, book, cancel, join_waitlist};
 use crate::harness::{StripeFault, TestApp, stripe_event, wait_until};
@@ -387,7 +387,12 @@ async fn concurrent_payment_and_cancellation_refund_once() {
             futures_util::join!(app.deliver_event(&event), cancel(&ana, &booking));
         delivered.expect(200);
         cancelled.expect(200);
-        wait_until(async || payment_of(&ana, &booking).await["status"] == "refunded").await;
+        wait_until(async || {
+            make_payments_due(&app).await;
+            process_refunds(&app).await;
+            payment_of(&ana, &booking).await["status"] == "refunded"
+        })
+        .await;
     }
     assert_eq!(stripe.refunds().len(), 8);
     assert_eq!(member_event_count(&app, "payment_refunded").await, 8);

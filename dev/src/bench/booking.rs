@@ -213,12 +213,15 @@ async fn book_by_statement(pool: &Db, occurrence: Uuid, member: Uuid) -> Result<
         waitlist_cutoff: Duration::from_secs(2 * 3_600),
         cancellation_window: Duration::from_secs(12 * 3_600),
         schedule_ahead_weeks: 8,
+        free_cancellation_grace: Duration::from_secs(3_600),
+        max_unpaid_bookings: i32::MAX,
         site_url: String::new(),
     };
     let new_booking = NewBooking {
         user_id: member,
         scheduled_class_id: occurrence,
         join_waitlist: false,
+        waive_unpaid_limit: false,
     };
     let connection = pool.client().await?;
     match booking::create(&connection, new_booking, Clock::default().now(), &studio).await {
@@ -294,4 +297,5 @@ const INSERT_OCCURRENCE: &str = "
     )
     insert into scheduled_classes (id, class_type_id, instructor_id, title, start_time, end_time,
         max_participants, room)
-    values ($1, $1, $1, 'Salsa', now() + interval '3 days', now() + interval '73 hours', $2, $1::text)";
+    select $1, $1, $1, 'Salsa', start, start + interval '1 hour', $2, $1::text
+    from (select coalesce(max(end_time), now() + interval '3 days') as start from scheduled_classes) last";

@@ -330,7 +330,8 @@ impl Environment {
 
     /// Creates the occurrences of a drill.
     pub(super) async fn add_classes(&self) -> Result<Vec<Uuid>> {
-        // The classes start far enough in the future for the drills that move a clock.
+        // The classes start far enough in the future for the drills that move a clock. They
+        // do not overlap, because the bookings of a member must not.
         const INSERT: &str = "
             with instructor as (
                 insert into instructors (id, name) values ($1, 'Marisol Vega')
@@ -339,8 +340,11 @@ impl Environment {
             )
             insert into scheduled_classes (id, class_type_id, instructor_id, title, start_time,
                 end_time, max_participants, room)
-            values ($1, $1, $1, 'Salsa', now() + interval '30 days',
-                now() + interval '30 days 1 hour', $2, $1::text)";
+            select $1, $1, $1, 'Salsa', start, start + interval '1 hour', $2, $1::text
+            from (
+                select greatest(max(end_time), now() + interval '30 days') as start
+                from scheduled_classes
+            ) last";
         let client = self.connect().await?;
         let mut classes = Vec::new();
         for _ in 0..CLASSES {

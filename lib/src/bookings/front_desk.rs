@@ -155,6 +155,7 @@ pub fn create<'a>(
         user_id: form.user_id,
         scheduled_class_id: form.scheduled_class_id,
         join_waitlist: form.join_waitlist,
+        waive_unpaid_limit: true,
     };
     Box::pin(async move {
         let desk = FrontDesk::new(app, caller, staff)?;

@@ -112,6 +112,7 @@ pub fn create<'a>(
         user_id: member.user.id,
         scheduled_class_id: form.scheduled_class_id,
         join_waitlist: form.join_waitlist,
+        waive_unpaid_limit: false,
     };
     Box::pin(async move {
         member.key()?;

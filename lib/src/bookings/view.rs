@@ -26,6 +26,10 @@ pub struct BookingView {
     /// ISO 4217 code.
     currency: String,
     booked_at: DateTime<Utc>,
+    /// Until when the booking can be cancelled without cost. It only moves later, for
+    /// example when the class is moved. Null on the waitlist, which the member can leave
+    /// at any time.
+    free_cancellation_until: Option<DateTime<Utc>>,
     cancelled_at: Option<DateTime<Utc>>,
     /// Whether the booking was cancelled too late for a refund.
     late_cancellation: bool,
@@ -62,6 +66,7 @@ impl From<Booking> for BookingView {
             price: booking.price.in_currency(&booking.currency),
             currency: booking.currency,
             booked_at: booking.booked_at,
+            free_cancellation_until: booking.free_until,
             cancelled_at: booking.cancelled_at,
             late_cancellation: booking.late_cancellation,
             cancellation_reason: booking.cancellation_reason,
@@ -89,6 +94,8 @@ pub struct RosterEntryView {
     /// the waitlist.
     waitlist_position: Option<i64>,
     booked_at: DateTime<Utc>,
+    /// Until when the booking can be cancelled without cost. Null on the waitlist.
+    free_cancellation_until: Option<DateTime<Utc>>,
     /// The price at the time of booking.
     price: Amount,
     /// ISO 4217 code.
@@ -118,6 +125,7 @@ impl From<RosterEntry> for RosterEntryView {
             status: entry.status,
             waitlist_position: entry.waitlist_position,
             booked_at: entry.booked_at,
+            free_cancellation_until: entry.free_until,
             price: entry.price.in_currency(&entry.currency),
             currency: entry.currency,
             payment_status: entry.payment_status,

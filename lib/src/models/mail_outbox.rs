@@ -218,6 +218,11 @@ pub struct MailBooking {
     pub class_reason: Option<String>,
     /// Whether the booking was cancelled too late for a refund.
     pub is_late: bool,
+    /// Until when the booking can be cancelled without cost, such as `Friday, August 7,
+    /// 2026, 7:00 AM`. `None` for an entry on the waitlist.
+    pub free_until: Option<String>,
+    /// Whether the booking can still be cancelled without cost.
+    pub is_free_to_cancel: bool,
     /// Why the booking was cancelled.
     pub reason: Option<String>,
     /// The price of the booking.
@@ -269,6 +274,10 @@ static FIND_BOOKING: Statement = Statement::new(
         (c.start_time, c.end_time, r.name) is distinct from ($3, $5, $6) as was_moved,
         c.end_time <= $4 as is_over, c.is_cancelled as class_is_cancelled,
         c.cancellation_reason as class_reason, b.late_cancellation as is_late,
+        to_char(case when b.free_until is not null then least(b.free_until, c.start_time) end
+            at time zone $2,
+            'FMDay, FMMonth FMDD, YYYY, FMHH12:MI AM') as free_until,
+        b.free_until is null or b.free_until >= $4 as is_free_to_cancel,
         b.cancellation_reason as reason, b.price, b.currency,
         p.status as payment_status, p.method as payment_method, p.amount as payment_amount,
         p.refund as payment_refund
@@ -328,6 +337,8 @@ fn booking_from_row(row: &Row) -> Result<MailBooking> {
         class_is_cancelled: row.try_get("class_is_cancelled")?,
         class_reason: row.try_get("class_reason")?,
         is_late: row.try_get("is_late")?,
+        free_until: row.try_get("free_until")?,
+        is_free_to_cancel: row.try_get("is_free_to_cancel")?,
         reason: row.try_get("reason")?,
         price: Money::from_column(price),
         currency: row.try_get("currency")?,

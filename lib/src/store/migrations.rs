@@ -27,7 +27,7 @@ macro_rules! migration {
     };
 }
 
-static MIGRATIONS: [Migration; 10] = [
+static MIGRATIONS: [Migration; 11] = [
     migration!(1, "0001_initial"),
     migration!(2, "0002_classes"),
     migration!(3, "0003_bookings"),
@@ -38,6 +38,7 @@ static MIGRATIONS: [Migration; 10] = [
     migration!(8, "0008_moved_classes"),
     migration!(9, "0009_closed_accounts"),
     migration!(10, "0010_rooms_and_closures"),
+    migration!(11, "0011_free_cancellation"),
 ];
 
 /// Takes the advisory lock of migrations, whose number is "sabor" in ASCII. The commands

@@ -28,13 +28,16 @@ pub struct Cancellation {
     pub lenient: bool,
 }
 
-// Only a booking with a spot can be cancelled late. A member can leave the waitlist at
-// any time. A member who was checked in before the start can still cancel until the start.
+// A member on the waitlist has no `free_until` and can leave at any time. The exception is
+// a member who cancelled late before and whose payment was kept. A member who was checked
+// in before the start can still cancel until the start.
+//
+// The refund waits for ten minutes, so that it can be withdrawn if the member books again.
 static CANCEL: Statement = Statement::new(
     "booking.cancel",
     "with cancelled_booking as (
         update bookings set status = 'cancelled', waitlist_position = null, cancelled_at = $2,
-            cancellation_reason = $3, late_cancellation = status <> 'waitlisted' and $4
+            cancellation_reason = $3, late_cancellation = coalesce(free_until < $2, false) and not $4
         where id = $1 and (status in ('booked', 'waitlisted') or (status = 'attended' and $5))
         returning id, user_id, late_cancellation
     ), cancelled_payment as (
@@ -43,7 +46,7 @@ static CANCEL: Statement = Statement::new(
         where p.booking_id = cancelled_booking.id and p.status = 'pending'
     ), refund as (
         insert into refunds (id, payment_id, amount, source, next_attempt_at)
-        select gen_random_uuid(), p.id, p.amount - p.refunded, 'rule', $2
+        select gen_random_uuid(), p.id, p.amount - p.refunded, 'rule', $2 + interval '10 minutes'
         from cancelled_booking join payments p on p.booking_id = cancelled_booking.id
         where p.status = 'paid' and p.refunded < p.amount
           and not cancelled_booking.late_cancellation
@@ -59,8 +62,8 @@ static CANCEL: Statement = Statement::new(
 );
 
 /// Cancels a booking and gives its spot to the first member on the waitlist.
-/// What was paid is refunded, unless the cancellation is late: less than
-/// `CANCELLATION_WINDOW_HOURS` before the start. Returns the cancelled booking.
+/// What was paid is refunded, unless the cancellation is late: after the booking's
+/// `free_until`. Returns the cancelled booking.
 /// Must be called in a transaction.
 ///
 /// # Errors
@@ -126,11 +129,16 @@ async fn cancel_and_promote(
     if start <= now && !cancellation.lenient {
         return Err(CLASS_STARTED);
     }
-    let is_late = now > start - studio.cancellation_window && !cancellation.lenient;
     let row = CANCEL
         .opt(
             client,
-            &[&id, &now, &cancellation.reason, &is_late, &(start > now)],
+            &[
+                &id,
+                &now,
+                &cancellation.reason,
+                &cancellation.lenient,
+                &(start > now),
+            ],
         )
         .await?
         .ok_or(NOT_CANCELLABLE)?;

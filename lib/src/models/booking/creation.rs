@@ -20,31 +20,38 @@ pub struct NewBooking {
     pub scheduled_class_id: Uuid,
     /// Whether to join the waitlist when the class is full.
     pub join_waitlist: bool,
+    /// Whether `MAX_UNPAID_BOOKINGS` is waived. Staff who book for a member are not bound
+    /// by it.
+    pub waive_unpaid_limit: bool,
 }
 
 static CREATE: Statement = Statement::new(
     "booking.create",
     "select outcome, booking_id
-    from book_class($1, $2, $3, $4, $5, make_interval(secs => $6), $7)",
+    from book_class($1, $2, $3, $4, $5, make_interval(secs => $6), make_interval(secs => $7),
+        make_interval(secs => $8), $9, $10)",
 );
 
 /// Books a spot, or joins the waitlist when the class is full and
 /// `join_waitlist` is set.
 ///
 /// The SQL function `book_class` checks the conditions and writes the booking, the mail and
-/// the event in one statement.
+/// the event in one statement. It reopens an earlier, cancelled booking whose payment was
+/// kept, or whose refund was not sent yet.
 ///
 /// # Errors
 ///
 /// [`Error::NotFound`] when the occurrence does not exist; 409 `class_full`,
-/// `class_cancelled`, `class_started`, `waitlist_closed`, `already_booked`;
-/// [`Error::SessionGone`] when the member's account is closed.
+/// `class_cancelled`, `class_started`, `waitlist_closed`, `already_booked`,
+/// `overlapping_booking`, `too_many_unpaid_bookings`; [`Error::SessionGone`] when the
+/// member's account is closed.
 pub async fn create(
     client: &Client,
     booking: NewBooking,
     now: DateTime<Utc>,
     studio: &StudioConfig,
 ) -> Result<Booking> {
+    let max_unpaid = (!booking.waive_unpaid_limit).then_some(studio.max_unpaid_bookings);
     let row = CREATE
         .one(
             client,
@@ -55,6 +62,9 @@ pub async fn create(
                 &booking.join_waitlist,
                 &now,
                 &studio.waitlist_cutoff.as_secs_f64(),
+                &studio.cancellation_window.as_secs_f64(),
+                &studio.free_cancellation_grace.as_secs_f64(),
+                &max_unpaid,
                 &studio.currency,
             ],
         )
@@ -68,6 +78,8 @@ pub async fn create(
         "class_cancelled" => Err(CLASS_CANCELLED),
         "class_started" => Err(CLASS_STARTED),
         "waitlist_closed" => Err(WAITLIST_CLOSED),
+        "overlapping_booking" => Err(OVERLAPPING_BOOKING),
+        "too_many_unpaid_bookings" => Err(TOO_MANY_UNPAID_BOOKINGS),
         "class_unknown" => Err(Error::NotFound),
         "account_closed" => Err(Error::SessionGone),
         _ => Err(Error::internal("unknown outcome of book_class")),
@@ -87,4 +99,14 @@ const CLASS_FULL: Error = Error::Conflict {
 const WAITLIST_CLOSED: Error = Error::Conflict {
     code: "waitlist_closed",
     message: "The waitlist of this class is closed",
+};
+
+const OVERLAPPING_BOOKING: Error = Error::Conflict {
+    code: "overlapping_booking",
+    message: "There is already a booking for another class at this time",
+};
+
+const TOO_MANY_UNPAID_BOOKINGS: Error = Error::Conflict {
+    code: "too_many_unpaid_bookings",
+    message: "There are too many unpaid bookings; please pay for one or cancel one first",
 };

@@ -26,6 +26,9 @@ pub struct RosterEntry {
     pub waitlist_position: Option<i64>,
     /// When the booking was made.
     pub booked_at: DateTime<Utc>,
+    /// Until when the booking can be cancelled without cost, at most until the start. `None`
+    /// for an entry on the waitlist.
+    pub free_until: Option<DateTime<Utc>>,
     /// The price at the time of booking.
     pub price: Money,
     /// The ISO 4217 code of the price's currency.
@@ -66,6 +69,7 @@ impl RosterEntry {
             status: BookingStatus::from_column(row.try_get("status")?)?,
             waitlist_position: row.try_get("waitlist_position")?,
             booked_at: row.try_get("booked_at")?,
+            free_until: row.try_get("free_until")?,
             price: Money::from_column(row.try_get::<_, Decimal>("price")?),
             currency: row.try_get("currency")?,
             payment_status: row.try_get("payment_status")?,
@@ -102,7 +106,10 @@ macro_rules! medical_notes_are_open {
 static LIST: Statement = Statement::new(
     "booking.list_roster",
     concat!(
-        "select b.id, b.status, b.booked_at, b.price, b.currency, b.created_at, b.user_id,
+        "select b.id, b.status, b.booked_at,
+            case when b.free_until > c.start_time then c.start_time else b.free_until end
+                as free_until,
+            b.price, b.currency, b.created_at, b.user_id,
             u.first_name, u.last_name, u.email, u.phone, u.date_of_birth,
             u.emergency_contact_name, u.emergency_contact_phone,
             u.medical_conditions is not null and ",

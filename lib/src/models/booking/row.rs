@@ -61,6 +61,9 @@ pub struct Booking {
     pub currency: String,
     /// When the booking was made.
     pub booked_at: DateTime<Utc>,
+    /// Until when the booking can be cancelled without cost, at most until the start. `None`
+    /// for an entry on the waitlist, which can be left at any time.
+    pub free_until: Option<DateTime<Utc>>,
     /// When the booking was cancelled.
     pub cancelled_at: Option<DateTime<Utc>>,
     /// Whether the booking was cancelled too late for a refund.
@@ -88,6 +91,7 @@ pub struct Booking {
 macro_rules! booking_columns {
     () => {
         "b.id, b.user_id, b.scheduled_class_id, b.status, b.price, b.currency, b.booked_at,
+        case when b.free_until > c.start_time then c.start_time else b.free_until end as free_until,
         b.cancelled_at, b.late_cancellation, b.cancellation_reason,
         coalesce(c.own_title, t.name) as title, c.start_time, c.end_time, r.name as room,
         c.is_cancelled as class_cancelled, i.name as instructor"
@@ -126,6 +130,7 @@ impl Booking {
             price: Money::from_column(row.try_get::<_, Decimal>("price")?),
             currency: row.try_get("currency")?,
             booked_at: row.try_get("booked_at")?,
+            free_until: row.try_get("free_until")?,
             cancelled_at: row.try_get("cancelled_at")?,
             late_cancellation: row.try_get("late_cancellation")?,
             cancellation_reason: row.try_get("cancellation_reason")?,

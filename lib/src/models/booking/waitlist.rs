@@ -12,17 +12,22 @@ use crate::store::statement::Statement;
 
 // Promotion is a separate statement from the cancellation, because a statement does not
 // see waitlist entries that were committed while it waited for the lock.
+// A booking that was reopened after a late cancellation keeps its `free_until`.
 static PROMOTE: Statement = Statement::new(
     "booking.promote",
     "with class as (
-        select id, max_participants - current_participants as free from scheduled_classes
+        select id, max_participants - current_participants as free,
+            least(start_time, greatest(start_time - make_interval(secs => $4),
+                $2 + make_interval(secs => $5))) as free_until
+        from scheduled_classes
         where id = $1 and not is_cancelled and start_time > $2 + make_interval(secs => $3)
     ), next as (
         select id from bookings
         where scheduled_class_id = $1 and status = 'waitlisted'
         order by waitlist_position limit (select free from class)
     ), promoted as (
-        update bookings b set status = 'booked', waitlist_position = null
+        update bookings b set status = 'booked', waitlist_position = null,
+            free_until = coalesce(b.free_until, class.free_until)
         from next, class where b.id = next.id
         returning b.id, b.user_id
     ), mailed as (
@@ -35,7 +40,8 @@ static PROMOTE: Statement = Statement::new(
 );
 
 /// Gives the free spots of an occurrence to the first members on its waitlist,
-/// and queues their mails. Does nothing in the last hours before the start
+/// and queues their mails. A promoted member can cancel without cost for some time
+/// (`FREE_CANCELLATION_GRACE_MINUTES`). Does nothing in the last hours before the start
 /// (`WAITLIST_CUTOFF_HOURS`). Returns the members' events, which the caller
 /// records at the end of the transaction.
 ///
@@ -46,9 +52,17 @@ pub async fn promote(
     now: DateTime<Utc>,
     studio: &StudioConfig,
 ) -> Result<Vec<NewMemberEvent>> {
-    let cutoff = studio.waitlist_cutoff.as_secs_f64();
     let rows = PROMOTE
-        .all(client, &[&scheduled_class_id, &now, &cutoff])
+        .all(
+            client,
+            &[
+                &scheduled_class_id,
+                &now,
+                &studio.waitlist_cutoff.as_secs_f64(),
+                &studio.cancellation_window.as_secs_f64(),
+                &studio.free_cancellation_grace.as_secs_f64(),
+            ],
+        )
         .await?;
     rows.iter()
         .map(|row| {

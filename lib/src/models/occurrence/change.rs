@@ -4,7 +4,7 @@
 //! Every change of an occurrence goes through [`update`] or [`cancel`], whether staff change
 //! one occurrence, a weekly class, or a closure.
 
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use serde_json::{Value, json};
 use tokio_postgres::Row;
 use uuid::Uuid;
@@ -19,6 +19,7 @@ use crate::runtime::config::StudioConfig;
 use crate::store::client::Client;
 use crate::store::statement::Statement;
 use crate::values::money::Money;
+use crate::values::time_zone::TimeZone;
 
 /// An occurrence to create that does not belong to a weekly class.
 #[derive(Clone, Debug)]
@@ -315,7 +316,9 @@ static UPDATE: Statement = Statement::new(
 );
 
 /// Changes a locked occurrence. A change of time, room or instructor notifies the members
-/// who booked the occurrence or are on its waitlist. Additional spots go to the waitlist.
+/// who booked the occurrence or are on its waitlist. If it is now another day, room or
+/// instructor, or starts at least 15 minutes earlier or later, they can cancel without cost
+/// until the new start. Additional spots go to the waitlist.
 /// Returns the members' events, which the caller must record at the end of its
 /// transaction.
 ///
@@ -357,6 +360,9 @@ pub async fn update(
         .on_constraint("scheduled_classes_room_free", ROOM_TAKEN)
         .on_constraint("scheduled_classes_instructor_free", INSTRUCTOR_TAKEN)
         .on_constraint("scheduled_classes_places", PLACES_TAKEN)?;
+    if is_other_appointment(before, &row, studio)? {
+        ALLOW_CANCELLATION.execute(client, &[&before.id]).await?;
+    }
     let mut events = Vec::new();
     for (kind, payload) in notifications(before, &row)? {
         events.extend(notify(client, before.id, kind, payload).await?);
@@ -369,6 +375,35 @@ const PLACES_TAKEN: Error = Error::Conflict {
     code: "places_taken",
     message: "More spots are already taken",
 };
+
+/// The change of the start from which members can cancel without cost.
+const START_TOLERANCE: TimeDelta = TimeDelta::minutes(15);
+
+/// Returns whether a change makes the occurrence another one than members have booked.
+fn is_other_appointment(
+    before: &LockedOccurrence,
+    after: &Row,
+    studio: &StudioConfig,
+) -> Result<bool> {
+    let start: DateTime<Utc> = after.try_get("start_time")?;
+    let room_id: Uuid = after.try_get("room_id")?;
+    let instructor: Uuid = after.try_get("instructor_id")?;
+    let zone = TimeZone::of_studio(studio)?;
+    let day = |time| zone.local(time).date_naive();
+    Ok((start - before.start_time).abs() >= START_TOLERANCE
+        || day(start) != day(before.start_time)
+        || room_id != before.room_id
+        || instructor != before.instructor_id)
+}
+
+// Members on the waitlist have no `free_until` and can leave at any time. A trigger keeps
+// a `free_until` that is already later.
+static ALLOW_CANCELLATION: Statement = Statement::new(
+    "occurrence.allow_cancellation",
+    "update bookings b set free_until = c.start_time
+    from scheduled_classes c
+    where c.id = $1 and b.scheduled_class_id = c.id and b.status in ('booked', 'attended')",
+);
 
 /// Returns the notifications that a change requires: the kind of each, and the payload of
 /// its mail.
@@ -429,8 +464,8 @@ fn event_from_row(row: &Row, kind: &'static str, class_id: Uuid) -> Result<NewMe
 }
 
 // Also cancels bookings of members who were already checked in, because the class has not
-// started. Also refunds payments for late cancellations, because the class does not take
-// place.
+// started. Cancellations that were late are so no longer, and their payments are refunded
+// too, because the class does not take place.
 static CANCEL: Statement = Statement::new(
     "occurrence.cancel",
     "with class as (
@@ -442,6 +477,9 @@ static CANCEL: Statement = Statement::new(
             cancelled_at = $3, cancellation_reason = $2
         where scheduled_class_id = $1 and status <> 'cancelled'
         returning id, user_id
+    ), excused as (
+        update bookings set late_cancellation = false
+        where scheduled_class_id = $1 and status = 'cancelled' and late_cancellation
     ), cancelled_payments as (
         update payments p set status = 'cancelled'
         from bookings b

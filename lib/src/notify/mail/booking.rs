@@ -18,7 +18,7 @@ pub(super) fn compose(
         "booking_confirmed" if takes_place && status == "booked" => confirmed(booking),
         "booking_waitlisted" if takes_place && status == "waitlisted" => waitlisted(booking),
         "booking_promoted" if takes_place && status == "booked" => promoted(booking),
-        "booking_cancelled" if status == "cancelled" => cancelled(booking, studio),
+        "booking_cancelled" if status == "cancelled" => cancelled(booking),
         "class_cancelled" if booking.class_is_cancelled => class_cancelled(booking),
         "class_moved" if takes_place && status != "cancelled" => moved(booking)?,
         "instructor_changed" if takes_place && status != "cancelled" => new_instructor(booking),
@@ -58,6 +58,7 @@ fn confirmed(booking: &MailBooking) -> Text {
         booking.title
     )];
     paragraphs.extend(payment_status(booking));
+    paragraphs.extend(cancellation_terms(booking));
     (
         format!("Booked: {}, {}", booking.title, booking.time.day),
         "Your spot is booked",
@@ -86,6 +87,7 @@ fn promoted(booking: &MailBooking) -> Text {
         booking.title
     )];
     paragraphs.extend(payment_status(booking));
+    paragraphs.extend(cancellation_terms(booking));
     paragraphs.push(
         "If you cannot come, please cancel, so that the next person on the waitlist can dance."
             .to_owned(),
@@ -118,7 +120,23 @@ fn payment_status(booking: &MailBooking) -> Option<String> {
     }
 }
 
-fn cancelled(booking: &MailBooking, studio: &StudioConfig) -> Text {
+/// Says until when a cancellation costs nothing. Returns `None` for classes without a price
+/// and for the waitlist, which costs nothing to leave.
+fn cancellation_terms(booking: &MailBooking) -> Option<String> {
+    let until = booking.free_until.as_ref()?;
+    if booking.price.is_zero() || booking.status == "waitlisted" {
+        return None;
+    }
+    Some(match booking.is_free_to_cancel {
+        true => format!("You can cancel free of charge until {until}."),
+        false => format!(
+            "You could cancel free of charge until {until}. \
+             The price of a later cancellation is not refunded."
+        ),
+    })
+}
+
+fn cancelled(booking: &MailBooking) -> Text {
     let mut paragraphs = vec![format!(
         "Your booking for {} has been cancelled.",
         booking.title
@@ -128,10 +146,10 @@ fn cancelled(booking: &MailBooking, studio: &StudioConfig) -> Text {
         Some(payment)
             if booking.is_late && matches!(payment.status.as_str(), "paid" | "partly_refunded") =>
         {
-            let hours = studio.cancellation_window.as_secs() / 3_600;
+            let until = booking.free_until.as_deref().unwrap_or_default();
             paragraphs.push(format!(
-                "The price is not refunded, because the booking was cancelled less than {hours} \
-                 hours before the class."
+                "The price is not refunded, because the time for a free cancellation ended on \
+                 {until}."
             ));
         }
         Some(payment) => paragraphs.extend(refund_status(payment, &booking.currency)),
@@ -197,34 +215,34 @@ fn moved(booking: &MailBooking) -> Option<Text> {
         true => format!("New room: {}, {}", booking.title, now.day),
         false => format!("New time: {}, {} at {}", booking.title, now.day, now.starts),
     };
-    Some((
-        subject,
-        "Your class has moved",
-        vec![
-            format!(
-                "{} was planned for {}, {} to {}, in {room}. It is now on {}, {} to {}, in {}.",
-                booking.title,
-                before.day,
-                before.starts,
-                before.ends,
-                now.day,
-                now.starts,
-                now.ends,
-                booking.room
-            ),
-            format!("{spot_status}. If you cannot come, please cancel."),
-        ],
-    ))
+    let mut paragraphs = vec![
+        format!(
+            "{} was planned for {}, {} to {}, in {room}. It is now on {}, {} to {}, in {}.",
+            booking.title,
+            before.day,
+            before.starts,
+            before.ends,
+            now.day,
+            now.starts,
+            now.ends,
+            booking.room
+        ),
+        format!("{spot_status}. If you cannot come, please cancel."),
+    ];
+    paragraphs.extend(cancellation_terms(booking));
+    Some((subject, "Your class has moved", paragraphs))
 }
 
 fn new_instructor(booking: &MailBooking) -> Text {
+    let mut paragraphs = vec![format!(
+        "{} will now be taught by {}. You keep your booking.",
+        booking.title, booking.instructor
+    )];
+    paragraphs.extend(cancellation_terms(booking));
     (
         format!("New instructor: {}, {}", booking.title, booking.time.day),
         "Your class has a new instructor",
-        vec![format!(
-            "{} will now be taught by {}. You keep your booking.",
-            booking.title, booking.instructor
-        )],
+        paragraphs,
     )
 }
 

@@ -25,6 +25,11 @@ pub struct StudioConfig {
     /// `SCHEDULE_AHEAD_WEEKS`: how far ahead the clean-up generates the classes of weekly
     /// classes.
     pub schedule_ahead_weeks: i64,
+    /// `FREE_CANCELLATION_GRACE_MINUTES`: how long after it was made, or after its
+    /// promotion from the waitlist, a booking can always be cancelled without cost.
+    pub free_cancellation_grace: Duration,
+    /// `MAX_UNPAID_BOOKINGS`: how many unpaid upcoming bookings a member can have.
+    pub max_unpaid_bookings: i32,
     /// `SITE_URL`, or the address of the production deployment on Vercel, without
     /// a trailing slash. Links in mails and redirects after payments lead to it.
     pub site_url: String,
@@ -41,6 +46,8 @@ pub(super) fn studio(
         waitlist_cutoff: hours(env, "WAITLIST_CUTOFF_HOURS", 2)?,
         cancellation_window: hours(env, "CANCELLATION_WINDOW_HOURS", 12)?,
         schedule_ahead_weeks: weeks(env, "SCHEDULE_AHEAD_WEEKS", 8)?,
+        free_cancellation_grace: minutes(env, "FREE_CANCELLATION_GRACE_MINUTES", 60)?,
+        max_unpaid_bookings: max_unpaid_bookings(env)?,
         site_url: site_url(env, development)?,
     })
 }
@@ -88,6 +95,24 @@ fn hours(env: &Environment<'_>, name: &str, default: u32) -> Result<Duration, Co
         return Err(invalid(name, "must be at most 720 (thirty days)"));
     }
     Ok(Duration::from_secs(u64::from(hours) * 3_600))
+}
+
+fn minutes(env: &Environment<'_>, name: &str, default: u32) -> Result<Duration, ConfigError> {
+    let minutes: u32 = env.parse(name, default, "a whole number of minutes")?;
+    if minutes > 24 * 60 {
+        return Err(invalid(name, "must be at most 1440 (one day)"));
+    }
+    Ok(Duration::from_secs(u64::from(minutes) * 60))
+}
+
+fn max_unpaid_bookings(env: &Environment<'_>) -> Result<i32, ConfigError> {
+    let name = "MAX_UNPAID_BOOKINGS";
+    let count = env.parse(name, 3, "a whole number")?;
+    // A booking is paid after it was made, so at least one must be possible.
+    if !(1..=1_000).contains(&count) {
+        return Err(invalid(name, "must be from 1 to 1000"));
+    }
+    Ok(count)
 }
 
 fn weeks(env: &Environment<'_>, name: &str, default: i64) -> Result<i64, ConfigError> {
