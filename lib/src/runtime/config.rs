@@ -368,6 +368,36 @@ mod tests {
     }
 
     #[test]
+    fn the_studio_name_follows_the_rule_for_names() {
+        let config = read(&[("STUDIO_NAME", " Casa\u{200b} Ritmo ")]);
+        assert_eq!(config.unwrap().studio.name, "Casa Ritmo");
+        for bad in [
+            "\u{3164}",
+            "Casa\u{202e}",
+            "Casa \"Ritmo\"",
+            &"x".repeat(101),
+        ] {
+            let message = problem(&[("STUDIO_NAME", bad)]);
+            assert!(message.starts_with("STUDIO_NAME: must"), "{message}");
+        }
+    }
+
+    #[test]
+    fn data_is_kept_for_a_year_unless_configured_otherwise() {
+        let retention = read(&[]).unwrap().retention;
+        assert_eq!(
+            (retention.security_log_days, retention.contact_days),
+            (365, 365)
+        );
+        for name in ["SECURITY_LOG_RETENTION_DAYS", "CONTACT_RETENTION_DAYS"] {
+            for bad in ["0", "-1", "36501", "1.5", "a year"] {
+                let message = problem(&[(name, bad)]);
+                assert!(message.starts_with(name), "{message}");
+            }
+        }
+    }
+
+    #[test]
     fn origins_are_exact_and_include_the_deployment() {
         let config = read(&[
             (
