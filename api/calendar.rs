@@ -1,9 +1,9 @@
 //! GET /api/calendar — a member's classes as an iCalendar feed.
 
-use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
+use axum::http::header::CONTENT_DISPOSITION;
 use axum::response::IntoResponse;
 use sabor::bookings::calendar::feed::render_feed;
-use sabor::http::Query;
+use sabor::http::{CacheableResponse, Freshness, IfNoneMatchParams, Query};
 use sabor::values::ical;
 use sabor::{App, Error, Exit, Result, Routes, routes, serve};
 use serde::Deserialize;
@@ -25,18 +25,17 @@ pub fn route() -> Routes {
 
 /// Returns the member's bookings as iCalendar, starting 90 days ago. Cancelled
 /// bookings stay in the feed and are marked as cancelled.
-#[utoipa::path(get, path = "/api/calendar", tag = "calendar", params(CalendarQuery), responses(
+#[utoipa::path(get, path = "/api/calendar", tag = "calendar", params(CalendarQuery, IfNoneMatchParams), responses(
     (status = 200, body = String, content_type = "text/calendar", description = "The calendar, in the studio's time zone"),
+    (status = 304, description = "The calendar that the caller has is current"),
     (status = 404, description = "`not_found`: no feed has this token"),
 ))]
 async fn get_calendar(app: App, Query(query): Query<CalendarQuery>) -> Result<impl IntoResponse> {
     let missing_token = || Error::field("token", "must be given");
     let text = render_feed(&app, &query.token.ok_or_else(missing_token)?).await?;
-    let headers = [
-        (CONTENT_TYPE, ical::CONTENT_TYPE),
-        (CONTENT_DISPOSITION, "inline; filename=\"sabor.ics\""),
-    ];
-    Ok((headers, text))
+    let calendar = CacheableResponse::text(ical::CONTENT_TYPE, text, Freshness::Private);
+    let file_name = [(CONTENT_DISPOSITION, "inline; filename=\"sabor.ics\"")];
+    Ok((file_name, calendar))
 }
 
 fn main() -> Exit {

@@ -289,7 +289,7 @@ async fn a_feed_without_bookings_is_a_valid_named_calendar() {
         feed.header("content-type"),
         Some("text/calendar; charset=utf-8")
     );
-    assert_eq!(feed.header("cache-control"), Some("no-store"));
+    assert_eq!(feed.header("cache-control"), Some("private, no-cache"));
     assert_eq!(
         feed.header("content-disposition"),
         Some("inline; filename=\"sabor.ics\"")
@@ -300,6 +300,30 @@ async fn a_feed_without_bookings_is_a_valid_named_calendar() {
     assert_eq!(parsed["name"], "Sabor con Flow");
     assert_eq!(parsed["refresh"], "1:00:00");
     assert_eq!(parsed["events"], serde_json::json!([]));
+}
+
+#[tokio::test]
+async fn a_current_etag_returns_not_modified_until_the_bookings_change() {
+    let app = TestApp::start().await;
+    let ana = app.member("ana").await;
+    let path = format!("/api/calendar?token={}", create_token(&ana).await);
+    let calendar_program = app.visitor();
+    let fetch_again = async |tag: &str| {
+        let request = calendar_program.request(Method::GET, &path);
+        calendar_program
+            .send(request.header("if-none-match", tag))
+            .await
+    };
+    let feed = calendar_program.get(&path).await;
+    let tag = feed.header("etag").unwrap().to_owned();
+    let unchanged = fetch_again(&tag).await;
+    assert_eq!((unchanged.status, unchanged.text.as_str()), (304, ""));
+
+    book(&ana, app.create_class(5).await).await.expect(201);
+    let changed = fetch_again(&tag).await;
+    assert_eq!(changed.status, 200);
+    assert_ne!(changed.header("etag"), Some(tag.as_str()));
+    assert!(changed.text.contains("BEGIN:VEVENT"));
 }
 
 #[tokio::test]

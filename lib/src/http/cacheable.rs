@@ -1,5 +1,4 @@
-//! Public responses that caches may keep for a while, and the choice of a media type by
-//! `Accept`.
+//! Responses with an `ETag`, and the choice of a media type by `Accept`.
 
 use axum::response::{IntoResponse, Response};
 use http::header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH, VARY};
@@ -10,8 +9,8 @@ use utoipa::IntoParams;
 use crate::crypto::secret::sha256_hex;
 use crate::error::{Error, Result};
 
-/// How long Vercel's cache may serve a response (`Cache-Control` with `s-maxage` and
-/// `stale-while-revalidate`, RFC 9111 and RFC 5861).
+/// How long a cache may serve a response. Vercel's cache follows `s-maxage` and
+/// `stale-while-revalidate` of `Cache-Control` (RFC 9111 and RFC 5861).
 #[derive(Clone, Copy, Debug)]
 pub enum Freshness {
     /// For data that changes a few times a day: fresh for a minute, then served
@@ -20,6 +19,9 @@ pub enum Freshness {
     /// For free spots: fresh for five seconds, then served stale for up to half a
     /// minute while the cache revalidates.
     Schedule,
+    /// For the data of one member: only the caller may keep it, and must revalidate it
+    /// each time.
+    Private,
 }
 
 impl Freshness {
@@ -27,6 +29,7 @@ impl Freshness {
         HeaderValue::from_static(match self {
             Self::Catalog => "public, max-age=0, s-maxage=60, stale-while-revalidate=600",
             Self::Schedule => "public, max-age=0, s-maxage=5, stale-while-revalidate=30",
+            Self::Private => "private, no-cache",
         })
     }
 }
